@@ -1,0 +1,110 @@
+/** What Weir concludes about a stream. */
+export const VERDICTS = ['live', 'quiet', 'stalled', 'backing-off', 'dead', 'stopped'] as const
+export type Verdict = (typeof VERDICTS)[number]
+
+/** Failing for this long, in milliseconds, turns `backing-off` into `dead`. Weir goes on trying. */
+export const DEAD_AFTER_MS = 10 * 60_000
+/** A worker's sign of life older than this, in milliseconds, no longer counts as holding the stream. */
+export const HELD_WITHIN_MS = 20_000
+/** An event stream without an event for longer than this, in milliseconds, is `quiet`. */
+export const QUIET_AFTER_MS = 5 * 60_000
+/** Polls count as late when the last good one is older than this many intervals (and the request's own timeout). */
+const LATE_INTERVALS = 2
+
+/** Where a run stands with its upstream. */
+export type Phase = 'idle' | 'connecting' | 'open' | 'waiting'
+
+/** What a run has seen: the facts a verdict is drawn from. Times are milliseconds since the epoch. */
+export interface Evidence {
+  phase: Phase
+  /** When the phase began. */
+  phaseSince: number
+  /** Last byte from upstream, heartbeats and comments included. */
+  lastByteAt?: number
+  /** Last comment of an event stream, which upstreams use as heartbeat. */
+  lastHeartbeatAt?: number
+  /** Last event (`sse`) or changed document (`poll`). */
+  lastEventAt?: number
+  /** Last poll that was answered as it should be. */
+  lastPollAt?: number
+  /** Failed attempts since the last success. */
+  failures: number
+  /** First of those failures. */
+  failingSince?: number
+  /** When the next attempt is due, while `waiting`. */
+  nextRetryAt?: number
+  /** Last failure, kept after recovery. */
+  lastError?: { code: string; message: string; at: number }
+}
+
+/** What a verdict needs to know beside the evidence. */
+export interface Expectation {
+  kind: 'sse' | 'poll'
+  desired: 'running' | 'stopped'
+  /** Last sign of life of the worker that holds the stream; left out when none does. */
+  heldAt?: number
+  /** Poll interval, in milliseconds. */
+  intervalMs: number
+  /** Longest wait for an answer, in milliseconds. */
+  timeoutMs: number
+  /** An event stream without a byte for longer than this, in milliseconds, is `stalled`. */
+  silenceMs: number
+}
+
+export interface Judgement {
+  verdict: Verdict
+  /** Why, as one sentence for people. */
+  reason: string
+}
+
+/** Draws the verdict from evidence. Pure: the same facts at the same instant give the same verdict. */
+export function judge(evidence: Evidence, expected: Expectation, nowMs: number): Judgement {
+  if (expected.desired === 'stopped') return { verdict: 'stopped', reason: 'Stopped on request.' }
+  if (expected.heldAt === undefined) return { verdict: 'stalled', reason: 'Waiting for a worker.' }
+  if (nowMs - expected.heldAt > HELD_WITHIN_MS) {
+    return { verdict: 'stalled', reason: `Its worker was last heard ${span(nowMs - expected.heldAt)} ago.` }
+  }
+  if (evidence.failures > 0) return judgeFailing(evidence, nowMs)
+  return expected.kind === 'sse' ? judgeSse(evidence, expected, nowMs) : judgePoll(evidence, expected, nowMs)
+}
+
+function judgeFailing(evidence: Evidence, nowMs: number): Judgement {
+  const failingMs = nowMs - (evidence.failingSince ?? nowMs)
+  const why = evidence.lastError ? ` Last error: ${evidence.lastError.message}` : ''
+  const times = evidence.failures === 1 ? 'once' : `${evidence.failures} times`
+  const text = `Failed ${times} in ${span(failingMs)}.${why}`
+  return { verdict: failingMs >= DEAD_AFTER_MS ? 'dead' : 'backing-off', reason: text }
+}
+
+function judgeSse(evidence: Evidence, expected: Expectation, nowMs: number): Judgement {
+  if (evidence.phase !== 'open') return { verdict: 'quiet', reason: 'Connecting.' }
+  const byteAgeMs = nowMs - Math.max(evidence.lastByteAt ?? 0, evidence.phaseSince)
+  if (byteAgeMs > expected.silenceMs) {
+    return { verdict: 'stalled', reason: `Connected, but no byte for ${span(byteAgeMs)}.` }
+  }
+  if (evidence.lastEventAt === undefined) {
+    return { verdict: 'quiet', reason: 'Connected; no event yet.' }
+  }
+  const eventAgeMs = nowMs - evidence.lastEventAt
+  if (eventAgeMs > QUIET_AFTER_MS) {
+    return { verdict: 'quiet', reason: `Connected and alive; last event ${span(eventAgeMs)} ago.` }
+  }
+  return { verdict: 'live', reason: `Last event ${span(eventAgeMs)} ago.` }
+}
+
+function judgePoll(evidence: Evidence, expected: Expectation, nowMs: number): Judgement {
+  const dueMs = LATE_INTERVALS * expected.intervalMs + expected.timeoutMs
+  const ageMs = nowMs - Math.max(evidence.lastPollAt ?? 0, evidence.phaseSince)
+  if (ageMs > dueMs) return { verdict: 'stalled', reason: `No answer for ${span(ageMs)}.` }
+  if (evidence.lastPollAt === undefined) return { verdict: 'quiet', reason: 'First poll under way.' }
+  return { verdict: 'live', reason: `Last poll ${span(nowMs - evidence.lastPollAt)} ago.` }
+}
+
+/** A duration for people: its largest unit, rounded down. */
+export function span(ms: number): string {
+  if (ms < 1_000) return 'under 1 s'
+  if (ms < 60_000) return `${Math.floor(ms / 1_000)} s`
+  if (ms < 3_600_000) return `${Math.floor(ms / 60_000)} min`
+  if (ms < 172_800_000) return `${Math.floor(ms / 3_600_000)} h`
+  return `${Math.floor(ms / 86_400_000)} days`
+}

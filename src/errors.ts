@@ -1,0 +1,49 @@
+/** Every code an API error can carry, with the HTTP status it is sent as. */
+export const PROBLEMS = {
+  bad_request: 400,
+  invalid_json: 400,
+  unauthorized: 401,
+  forbidden_origin: 403,
+  not_found: 404,
+  method_not_allowed: 405,
+  conflict: 409,
+  body_too_large: 413,
+  invalid_field: 422,
+  unreachable: 422,
+  too_many: 429,
+  internal: 500,
+  upstream_failed: 502,
+  unavailable: 503,
+} as const
+export type ProblemCode = keyof typeof PROBLEMS
+
+/** An error meant for the caller: a code for programs, a sentence for people. Anything else thrown is a bug. */
+export class Problem extends Error {
+  override readonly name = 'Problem'
+  constructor(
+    readonly code: ProblemCode,
+    /** What is wrong and, where that helps, what to do. Shown to the caller as it is. */
+    readonly detail: string,
+    /** The field of the request that it is about. */
+    readonly field?: string,
+  ) {
+    super(detail)
+  }
+
+  get status(): number {
+    return PROBLEMS[this.code]
+  }
+
+  /**
+   * The answer, as problem details with a `code` and, where there is one, the `field`.
+   * @see https://www.rfc-editor.org/rfc/rfc9457
+   */
+  toResponse(): Response {
+    const { code, detail, field, status } = this
+    const title = code.replaceAll('_', ' ')
+    return Response.json(
+      { type: 'about:blank', title, status, code, detail, field },
+      { status, headers: { 'Content-Type': 'application/problem+json' } },
+    )
+  }
+}

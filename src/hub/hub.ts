@@ -1,0 +1,205 @@
+import { encodeComment, encodeMessage, encodeRetry, SSE_HEADERS, type SseMessage } from '../core/sse.ts'
+
+/** Well below the idle timeouts of common proxies (nginx and most load balancers: 60 s). */
+const HEARTBEAT_MS = 15_000
+/** What a subscriber may leave unread. At the bound it is closed as `slow`: one stuck reader must not hold memory for all. */
+const MAX_QUEUED_BYTES = 1_048_576
+/** Readers reconnect after this and up to as much again, so that a restart isn't answered by all at once. */
+const RETRY_MS = 1_000
+
+const HEARTBEAT = encodeComment('heartbeat')
+
+/** A message on a topic. `position` orders it, and becomes its SSE `id`. */
+export interface TopicMessage {
+  event?: string
+  data: string
+  /** Grows with every message of a topic: an entry's `seq`, a graph's version. */
+  position: number
+}
+
+export interface SubscribeOptions {
+  /** Ends the subscription: the request's signal. */
+  signal: AbortSignal
+  /**
+   * Sends what the subscriber missed before it goes live. What is published meanwhile waits, and is sent
+   * afterwards unless its position was already sent. `send` waits until the reader has room.
+   */
+  replay?: (send: (message: TopicMessage) => Promise<void>) => Promise<void>
+}
+
+/** Why subscriptions ended, and how many are left. */
+export interface HubCounts {
+  open: number
+  /** Left by themselves. */
+  left: number
+  /** Closed because they didn't read. */
+  slow: number
+  /** Closed because what they asked for could not be read back. */
+  failed: number
+}
+
+interface Subscriber {
+  closed: boolean
+  controller: ReadableStreamDefaultController<Uint8Array>
+  /** Messages that wait for the replay to finish; undefined once live. */
+  waiting: { position: number; frame: Uint8Array }[] | undefined
+  waitingBytes: number
+  /** Position of the last message sent. */
+  sent: number
+  topic: string
+  /** Resolves when the reader has read on, or is gone. */
+  drained: PromiseWithResolvers<void> | undefined
+  close(reason: 'left' | 'slow' | 'failed'): void
+}
+
+/** Named fan-outs: a frame is encoded once, in publish, and the same bytes go to every subscriber. */
+export class Hub {
+  readonly counts: HubCounts = { open: 0, left: 0, slow: 0, failed: 0 }
+  readonly #topics = new Map<string, Set<Subscriber>>()
+  readonly #heartbeat: Timer
+  readonly #random: () => number
+
+  constructor(random: () => number = Math.random) {
+    this.#random = random
+    this.#heartbeat = setInterval(() => this.#beat(), HEARTBEAT_MS)
+    this.#heartbeat.unref()
+  }
+
+  /** Whether anybody listens: lets a publisher skip work that nobody would see. */
+  has(topic: string): boolean {
+    return this.#topics.has(topic)
+  }
+
+  /** Sends a message to every subscriber of the topic. Never waits. */
+  publish(topic: string, message: TopicMessage): void {
+    const subscribers = this.#topics.get(topic)
+    if (subscribers === undefined) return
+    const frame = encode(message)
+    for (const subscriber of subscribers) {
+      if (subscriber.waiting === undefined) push(subscriber, message.position, frame)
+      else hold(subscriber, message.position, frame)
+    }
+  }
+
+  /** Answers a request with the topic's event stream. */
+  subscribe(topic: string, options: SubscribeOptions): Response {
+    let subscriber: Subscriber | undefined
+    const body = new ReadableStream<Uint8Array>(
+      {
+        start: (controller) => {
+          subscriber = this.#add(topic, controller, options)
+        },
+        pull: () => subscriber?.drained?.resolve(),
+        cancel: () => subscriber?.close('left'),
+      },
+      new ByteLengthQueuingStrategy({ highWaterMark: MAX_QUEUED_BYTES }),
+    )
+    return new Response(body, { headers: SSE_HEADERS })
+  }
+
+  /** Ends every subscription; readers reconnect elsewhere. */
+  close(): void {
+    clearInterval(this.#heartbeat)
+    for (const subscribers of this.#topics.values()) {
+      for (const subscriber of subscribers) subscriber.close('left')
+    }
+  }
+
+  #add(
+    topic: string,
+    controller: ReadableStreamDefaultController<Uint8Array>,
+    { signal, replay }: SubscribeOptions,
+  ): Subscriber {
+    const onAbort = () => subscriber.close('left')
+    const subscriber: Subscriber = {
+      closed: false,
+      controller,
+      topic,
+      waiting: replay === undefined ? undefined : [],
+      waitingBytes: 0,
+      sent: -1,
+      drained: undefined,
+      close: (reason) => {
+        if (subscriber.closed) return
+        subscriber.closed = true
+        this.#remove(subscriber)
+        this.counts[reason]++
+        signal.removeEventListener('abort', onAbort)
+        subscriber.drained?.resolve()
+        // A stream its reader cancelled is closed already.
+        try {
+          controller.close()
+        } catch {}
+      },
+    }
+    const subscribers = this.#topics.get(topic)
+    if (subscribers === undefined) this.#topics.set(topic, new Set([subscriber]))
+    else subscribers.add(subscriber)
+    this.counts.open++
+    controller.enqueue(encodeRetry(RETRY_MS + this.#random() * RETRY_MS))
+    if (signal.aborted) subscriber.close('left')
+    else signal.addEventListener('abort', onAbort)
+    if (replay !== undefined) void this.#replay(subscriber, replay)
+    return subscriber
+  }
+
+  async #replay(subscriber: Subscriber, replay: NonNullable<SubscribeOptions['replay']>): Promise<void> {
+    try {
+      await replay(async (message) => {
+        await room(subscriber)
+        push(subscriber, message.position, encode(message))
+      })
+    } catch {
+      subscriber.close('failed')
+      return
+    }
+    const waiting = subscriber.waiting ?? []
+    subscriber.waiting = undefined
+    for (const { position, frame } of waiting) {
+      if (position > subscriber.sent) push(subscriber, position, frame)
+    }
+  }
+
+  #remove(subscriber: Subscriber): void {
+    const subscribers = this.#topics.get(subscriber.topic)
+    subscribers?.delete(subscriber)
+    if (subscribers?.size === 0) this.#topics.delete(subscriber.topic)
+    this.counts.open--
+  }
+
+  #beat(): void {
+    for (const subscribers of this.#topics.values()) {
+      for (const subscriber of subscribers) enqueue(subscriber, HEARTBEAT)
+    }
+  }
+}
+
+function encode({ event, data, position }: TopicMessage): Uint8Array {
+  const message: SseMessage = { data, id: String(position) }
+  if (event !== undefined) message.event = event
+  return encodeMessage(message)
+}
+
+async function room(subscriber: Subscriber): Promise<void> {
+  while (!subscriber.closed && (subscriber.controller.desiredSize ?? 0) <= 0) {
+    subscriber.drained = Promise.withResolvers()
+    await subscriber.drained.promise
+  }
+}
+
+function push(subscriber: Subscriber, position: number, frame: Uint8Array): void {
+  subscriber.sent = position
+  enqueue(subscriber, frame)
+}
+
+function hold(subscriber: Subscriber, position: number, frame: Uint8Array): void {
+  subscriber.waitingBytes += frame.byteLength
+  if (subscriber.waitingBytes > MAX_QUEUED_BYTES) subscriber.close('slow')
+  else subscriber.waiting?.push({ position, frame })
+}
+
+function enqueue(subscriber: Subscriber, frame: Uint8Array): void {
+  if (subscriber.closed) return
+  if ((subscriber.controller.desiredSize ?? 0) <= 0) subscriber.close('slow')
+  else subscriber.controller.enqueue(frame)
+}
