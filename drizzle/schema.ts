@@ -1,0 +1,159 @@
+import {
+  bigint,
+  boolean,
+  index,
+  integer,
+  jsonb,
+  pgSchema,
+  primaryKey,
+  text,
+  timestamp,
+  uuid,
+} from 'drizzle-orm/pg-core'
+
+/** A namespace of our own: BullMQ's Postgres backend keeps its tables in `bullmq`, in the same database. */
+export const weir = pgSchema('weir')
+
+const at = (name: string) => timestamp(name, { withTimezone: true, mode: 'date', precision: 3 })
+const count = (name: string) => bigint(name, { mode: 'number' }).notNull().default(0)
+
+export const KINDS = ['sse', 'poll'] as const
+export const ENTRY_KINDS = ['exchange', 'event', 'snapshot', 'patch', 'error', 'gap'] as const
+
+/** One registered API, as its owner described it, and whether it should run. */
+export const streams = weir.table(
+  'streams',
+  {
+    id: uuid().primaryKey(),
+    name: text().notNull(),
+    kind: text({ enum: KINDS }).notNull(),
+    url: text().notNull(),
+    method: text().notNull(),
+    headers: jsonb().$type<Record<string, string>>().notNull(),
+    body: text(),
+    intervalMs: integer().notNull(),
+    payloadPointer: text().notNull(),
+    ignorePaths: text().array().notNull(),
+    arrayKeys: text().array().notNull(),
+    tags: text().array().notNull(),
+    notify: text().array().notNull(),
+    desired: text({ enum: ['running', 'stopped'] }).notNull(),
+    createdAt: at('created_at').notNull(),
+    updatedAt: at('updated_at').notNull(),
+  },
+  (table) => [index().on(table.createdAt, table.id), index().using('gin', table.tags)],
+)
+
+/** What a run needs to go on where the last one stopped, and the fence that keeps a replaced run from writing. */
+export const checkpoints = weir.table('checkpoints', {
+  streamId: uuid()
+    .primaryKey()
+    .references(() => streams.id, { onDelete: 'cascade' }),
+  /** Grows by one with every run; a write that carries an older one is refused. */
+  epoch: integer().notNull(),
+  /** Number of the last entry. */
+  seq: bigint({ mode: 'number' }).notNull(),
+  /** The entry to rebuild the document from: this snapshot, then the patches after it. */
+  snapshotSeq: bigint({ mode: 'number' }),
+  /** Hash of the last body as it came, to tell an unchanged one without parsing it. */
+  bodyHash: text(),
+  lastEventId: text(),
+  etag: text(),
+  lastModified: text(),
+})
+
+/** What is known of a stream right now: who holds it, what it has seen, what Weir makes of that. */
+export const states = weir.table(
+  'states',
+  {
+    streamId: uuid()
+      .primaryKey()
+      .references(() => streams.id, { onDelete: 'cascade' }),
+    epoch: integer().notNull(),
+    /** The worker that holds the stream; null while none does. */
+    worker: text(),
+    /** The run's attempt of its BullMQ job, from 1. */
+    attempt: integer(),
+    runSince: at('run_since'),
+    /** {@link Evidence} of `src/core/verdict.ts`. */
+    evidence: jsonb().notNull(),
+    verdict: text().notNull(),
+    verdictReason: text().notNull(),
+    verdictSince: at('verdict_since').notNull(),
+  },
+  (table) => [index().on(table.verdict)],
+)
+
+/** The processes that hold streams. A sign of life is one row per worker, not one per stream. */
+export const workers = weir.table('workers', {
+  name: text().primaryKey(),
+  startedAt: at('started_at').notNull(),
+  seenAt: at('seen_at').notNull(),
+})
+
+/** Every run a stream ever had. */
+export const runs = weir.table(
+  'runs',
+  {
+    streamId: uuid()
+      .notNull()
+      .references(() => streams.id, { onDelete: 'cascade' }),
+    epoch: integer().notNull(),
+    worker: text().notNull(),
+    startedAt: at('started_at').notNull(),
+    endedAt: at('ended_at'),
+    endReason: text(),
+  },
+  (table) => [primaryKey({ columns: [table.streamId, table.epoch] })],
+)
+
+/** The log: numbered per stream, without holes. */
+export const entries = weir.table(
+  'entries',
+  {
+    streamId: uuid().notNull(),
+    seq: bigint({ mode: 'number' }).notNull(),
+    at: at('at').notNull(),
+    epoch: integer().notNull(),
+    kind: text({ enum: ENTRY_KINDS }).notNull(),
+    /** Name of an upstream event. */
+    event: text(),
+    /** The upstream's own id of the event. */
+    eventId: text(),
+    wireBytes: integer().notNull(),
+    bodyBytes: integer().notNull(),
+    /** Null where nothing was compared. */
+    patchBytes: integer(),
+    changed: boolean(),
+    /** SHA-256 in hex: of the canonical document for snapshots and patches, else of the body. */
+    hash: text(),
+    /** The event's data, the document, the patch, the error or gap as JSON; NUL stands as U+FFFD, which Postgres can store. */
+    data: text(),
+    /** The request and its response, where the entry stands for one. */
+    exchange: jsonb(),
+  },
+  (table) => [primaryKey({ columns: [table.streamId, table.seq] })],
+)
+
+/** Sums per stream and minute: what size and change are answered from, and the way from a time to a `seq`. */
+export const rollups = weir.table(
+  'rollups',
+  {
+    streamId: uuid()
+      .notNull()
+      .references(() => streams.id, { onDelete: 'cascade' }),
+    minute: at('minute').notNull(),
+    firstSeq: bigint({ mode: 'number' }).notNull(),
+    lastSeq: bigint({ mode: 'number' }).notNull(),
+    entries: count('entries'),
+    events: count('events'),
+    polls: count('polls'),
+    errors: count('errors'),
+    compared: count('compared'),
+    changed: count('changed'),
+    wireBytes: count('wire_bytes'),
+    bodyBytes: count('body_bytes'),
+    patchBytes: count('patch_bytes'),
+  },
+  (table) => [primaryKey({ columns: [table.streamId, table.minute] })],
+)

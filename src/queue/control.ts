@@ -1,0 +1,45 @@
+import type { JobsOptions, Queue } from 'bullmq'
+import type { Control } from '../streams/streams.ts'
+
+/** Jobs added in one statement. */
+const BULK = 1_000
+
+/**
+ * A stream's job: known by the stream's id, so that there is never a second one; gone when it ends, so that the next
+ * one can have the id. It fails only by a fault of Weir's own, and then is tried again.
+ */
+const STREAM_JOB: JobsOptions = {
+  removeOnComplete: true,
+  removeOnFail: true,
+  attempts: 1_000_000,
+  backoff: { type: 'exponential', delay: 1_000, jitter: 0.5 },
+}
+
+export interface ControlDeps {
+  /** The queue of jobs that hold streams. */
+  queue: Queue
+  /** Makes this process's run of a stream look again. */
+  interrupt(streamId: string): void
+  /** Tells this process's pages. */
+  changed(streamIds: readonly string[]): void
+  listed(): void
+}
+
+/** Carries what owners want to the workers, through the queue and, for runs that are under way, directly. */
+export function streamControl({ queue, interrupt, changed, listed }: ControlDeps): Control {
+  return {
+    changed,
+    listed,
+    async runLater(streamIds) {
+      for (let from = 0; from < streamIds.length; from += BULK) {
+        const part = streamIds.slice(from, from + BULK)
+        await queue.addBulk(
+          part.map((id) => ({ name: 'hold', data: {}, opts: { ...STREAM_JOB, jobId: id } })),
+        )
+      }
+    },
+    async interrupt(streamIds) {
+      for (const id of streamIds) interrupt(id)
+    },
+  }
+}

@@ -1,0 +1,57 @@
+import { Database as Sqlite } from 'bun:sqlite'
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { PGlite } from '@electric-sql/pglite'
+import { drizzle } from 'drizzle-orm/pglite'
+import { migrate } from 'drizzle-orm/pglite/migrator'
+import * as schema from '../../drizzle/schema.ts'
+import { pglitePool } from './pglite-pool.ts'
+import { type Database, type Storage, StorageError } from './storage.ts'
+
+/** Postgres' own page cache. The default of 128 MB would be most of Weir's memory; the system caches the files anyway. */
+const POSTGRES_SETTINGS = ['shared_buffers = 16MB', 'wal_buffers = 1MB', 'max_wal_size = 256MB']
+
+/**
+ * Opens, and on first use creates, the embedded Postgres in a directory, which stays locked until it is closed.
+ * @throws StorageError when another process has the directory.
+ */
+export async function openEmbedded(directory: string, migrations: string): Promise<Storage> {
+  mkdirSync(directory, { recursive: true })
+  const unlock = lock(directory)
+  try {
+    const pglite = await PGlite.create(join(directory, 'postgres'), { postgresqlconf: POSTGRES_SETTINGS })
+    // BullMQ's statements name its tables without a schema; ours always name theirs.
+    await pglite.exec('SET search_path TO bullmq, public')
+    const db = drizzle(pglite, { schema, casing: 'snake_case' })
+    await migrate(db, { migrationsFolder: migrations })
+    return {
+      db: db as unknown as Database,
+      pool: pglitePool(pglite),
+      description: directory,
+      async close() {
+        await pglite.close()
+        unlock()
+      },
+    }
+  } catch (error) {
+    unlock()
+    throw error
+  }
+}
+
+/**
+ * PGlite doesn't lock its directory, and two processes in it destroy it. SQLite's exclusive lock is the operating
+ * system's: it can't be taken twice and goes with the process, however that ends.
+ */
+function lock(directory: string): () => void {
+  const file = new Sqlite(join(directory, 'lock.sqlite'), { create: true })
+  try {
+    file.run('BEGIN EXCLUSIVE')
+  } catch {
+    file.close()
+    throw new StorageError(
+      `Another Weir is using ${directory}. Stop it first, or give this one a directory of its own with DATA_DIR.`,
+    )
+  }
+  return () => file.close()
+}
