@@ -1,0 +1,71 @@
+import type { ENTRY_KINDS } from '../../drizzle/schema.ts'
+
+export type EntryKind = (typeof ENTRY_KINDS)[number]
+
+/** A request that Weir made, as its log shows it: values of the owner's own headers are not shown. */
+export interface LoggedRequest {
+  method: string
+  url: string
+  headers: Record<string, string>
+}
+
+/** The response to it, without its body, which is the entry's `data`. */
+export interface LoggedResponse {
+  status: number
+  headers: Record<string, string>
+  /** From the request to the response's headers, in milliseconds. */
+  firstByteMs: number
+  /** From the request to the body's last byte, in milliseconds; left out for a response that goes on. */
+  durationMs?: number
+}
+
+export interface Exchange {
+  request: LoggedRequest
+  response?: LoggedResponse
+}
+
+/** What a run has to say, before it has a number. */
+export interface Draft {
+  /** Milliseconds since the epoch. */
+  at: number
+  kind: EntryKind
+  event?: string
+  eventId?: string
+  wireBytes: number
+  bodyBytes: number
+  /** Left out where nothing was compared. */
+  patchBytes?: number
+  changed?: boolean
+  hash?: string
+  /** JSON text for snapshots, patches, errors and gaps; as it came for events and text bodies. */
+  data?: string
+  exchange?: Exchange
+}
+
+/** One stored line of a stream's log. */
+export interface Entry extends Draft {
+  streamId: string
+  epoch: number
+  /** Position in the stream's log, from 1, without holes. */
+  seq: number
+}
+
+/** Entry kinds whose `data` is JSON text. */
+export const JSON_KINDS: ReadonlySet<EntryKind> = new Set(['snapshot', 'patch', 'error', 'gap'])
+
+/**
+ * An entry as the API shows it, as JSON text. Stored JSON is put in as it is: a document of megabytes is not
+ * parsed to be printed.
+ */
+export function entryJson(entry: Entry): string {
+  const { data, kind, exchange, at, ...rest } = entry
+  const head = JSON.stringify({
+    ...rest,
+    at: new Date(at).toISOString(),
+    kind,
+    request: exchange?.request,
+    response: exchange?.response,
+  })
+  if (data === undefined) return head
+  return `${head.slice(0, -1)},"data":${JSON_KINDS.has(kind) ? data : JSON.stringify(data)}}`
+}

@@ -1,0 +1,218 @@
+import { EventSource, type EventSourceFetchInit, type FetchLikeResponse } from 'eventsource'
+import { BACKOFF_BASE_MS, backoffMs } from '../core/backoff.ts'
+import type { Exchange } from './entry.ts'
+import { EventReader } from './event-reader.ts'
+import { type FollowDeps, fail, recover, tellGap, waitUntil } from './follow.ts'
+import type { Run, RunLog } from './run.ts'
+import { type Answer, ask, expectOk, UpstreamError, withExchange } from './upstream.ts'
+
+/**
+ * Holds an event stream open until the signal aborts. `EventSource` speaks the protocol: it parses, keeps the last
+ * event id and the reconnection time. What it lacks is in the `fetch` it is given: our own backoff, a check of the
+ * answer before it sees it (anything but 200 would end it for good), and a watch for silence.
+ */
+export async function followSse(run: Run, log: RunLog, signal: AbortSignal, deps: FollowDeps): Promise<void> {
+  // An event beyond the size limit ends an EventSource for good: then the next one goes on after it.
+  while (!signal.aborted) await new Holding(run, log, signal, deps).ended
+}
+
+class Holding {
+  readonly ended: Promise<void>
+  readonly #run: Run
+  readonly #log: RunLog
+  readonly #signal: AbortSignal
+  readonly #deps: FollowDeps
+  readonly #reader: EventReader
+  readonly #source: EventSource
+  /** Set by what ends a connection, read by the next attempt. */
+  #failure: UpstreamError | undefined
+  #exchange: Exchange | undefined
+  #connections = 0
+  #eventsOfConnection = 0
+
+  constructor(run: Run, log: RunLog, signal: AbortSignal, deps: FollowDeps) {
+    this.#run = run
+    this.#log = log
+    this.#signal = signal
+    this.#deps = deps
+    this.#reader = new EventReader(run, log, deps.now)
+    const { promise, resolve, reject } = Promise.withResolvers<void>()
+    this.ended = promise
+    const close = () => {
+      this.#source.close()
+      resolve()
+    }
+    this.#source = new EventSource(run.stream.url, {
+      maxBufferSize: deps.limits.maxBodyBytes,
+      fetch: (_url, init) =>
+        this.#connect(init).catch((error) => {
+          // EventSource takes any rejection for a broken connection; one of ours is a bug that must be seen.
+          if (!signal.aborted && !(error instanceof UpstreamError)) {
+            this.#source.close()
+            reject(error)
+          }
+          throw error
+        }),
+    })
+    // Events carry any name, and `addEventListener` wants each one named: all of them come through here.
+    this.#source.dispatchEvent = (event) => {
+      if (event instanceof MessageEvent) this.#receive(event, close)
+      else if (event.type === 'error') this.#lost(close)
+      return true
+    }
+    if (signal.aborted) close()
+    else signal.addEventListener('abort', close, { once: true })
+    void promise.catch(() => {}).finally(() => signal.removeEventListener('abort', close))
+  }
+
+  #receive(event: MessageEvent<string>, close: () => void): void {
+    this.#eventsOfConnection++
+    const error = this.#reader.event(event.type, event.data, event.lastEventId)
+    if (error !== undefined) {
+      // Only a document from the start can mend this: forget where the stream was, and ask anew.
+      this.#reader.endOfChunk()
+      this.#run.followed = undefined
+      this.#run.checkpoint = { ...this.#run.checkpoint, lastEventId: undefined }
+      this.#fail(error)
+      close()
+    } else if (this.#eventsOfConnection === 1) recover(this.#run, this.#log, this.#deps.now())
+  }
+
+  /** A connection ended: EventSource will ask for the next one after the upstream's `retry`, or is closed for good. */
+  #lost(close: () => void): void {
+    if (this.#signal.aborted) return
+    this.#reader.endOfChunk()
+    if (this.#source.readyState === this.#source.CLOSED) {
+      const { maxBodyBytes } = this.#deps.limits
+      const error = new UpstreamError('too_large', `An event is larger than ${maxBodyBytes} bytes.`)
+      this.#fail(this.#exchange ? withExchange(error, this.#exchange) : error)
+      close()
+      return
+    }
+    const { evidence } = this.#run
+    if (this.#failure === undefined && this.#eventsOfConnection === 0 && this.#connections > 0) {
+      this.#failure = new UpstreamError('ended_early', 'The upstream closed the stream before any event.')
+      if (this.#exchange) withExchange(this.#failure, this.#exchange)
+    }
+    evidence.phase = 'connecting'
+    evidence.phaseSince = this.#deps.now()
+    this.#log.turned()
+  }
+
+  /** What EventSource calls instead of `fetch`: returns only when there is an event stream to read. */
+  async #connect(init: EventSourceFetchInit): Promise<FetchLikeResponse> {
+    const closing = init.signal as AbortSignal
+    const failure = this.#failure
+    this.#failure = undefined
+    let waitMs = this.#connections++ === 0 ? this.#pendingMs() : this.#deps.random() * BACKOFF_BASE_MS
+    if (failure !== undefined) waitMs = this.#fail(failure)
+    for (;;) {
+      if (!(await waitUntil(this.#deps.now() + waitMs, closing, this.#deps.now))) throw closing.reason
+      try {
+        return await this.#open(init, closing)
+      } catch (error) {
+        if (closing.aborted || !(error instanceof UpstreamError)) throw error
+        waitMs = this.#fail(error)
+      }
+    }
+  }
+
+  async #open(init: EventSourceFetchInit, closing: AbortSignal): Promise<FetchLikeResponse> {
+    const [run, deps] = [this.#run, this.#deps]
+    const answer = await ask(run.stream, this.#headers(init), deps.limits, closing, deps.fetch)
+    await expectOk(answer, deps.now())
+    await expectEventStream(answer)
+    const at = deps.now()
+    this.#exchange = answer.exchange
+    this.#eventsOfConnection = 0
+    const lastAt = run.evidence.lastByteAt
+    const resumed = 'Last-Event-ID' in answer.exchange.request.headers
+    if (lastAt !== undefined && !resumed) tellGap(this.#log, 'no_last_event_id', lastAt, at)
+    Object.assign(run.evidence, { phase: 'open', phaseSince: at, lastByteAt: at })
+    this.#log.append({ at, kind: 'exchange', wireBytes: 0, bodyBytes: 0, exchange: answer.exchange })
+    this.#log.turned()
+    this.#reader.connected()
+    const { response } = answer
+    return {
+      status: 200,
+      url: response.url,
+      redirected: response.redirected,
+      headers: response.headers,
+      body: { getReader: () => this.#watch(response, closing) },
+    } as unknown as FetchLikeResponse
+  }
+
+  #headers(init: EventSourceFetchInit): Record<string, string> {
+    const headers: Record<string, string> = { ...init.headers, 'Cache-Control': 'no-store' }
+    const { lastEventId } = this.#run.checkpoint
+    if (lastEventId && !('Last-Event-ID' in headers)) {
+      // Header values are bytes: the id's UTF-8 goes on the wire, as the HTML standard has it.
+      headers['Last-Event-ID'] = Buffer.from(lastEventId, 'utf8').toString('latin1')
+    }
+    return headers
+  }
+
+  /** The body's reader, between the connection and the parser: counts every chunk, and ends a silent connection. */
+  #watch(response: Response, closing: AbortSignal) {
+    const reader = (response.body as ReadableStream<Uint8Array>).getReader()
+    const { evidence } = this.#run
+    const { silenceMs } = this.#deps.limits
+    const check = () => {
+      const leftMs = silenceMs - (this.#deps.now() - (evidence.lastByteAt ?? 0))
+      if (leftMs > 0) {
+        timer = setTimeout(check, leftMs)
+        return
+      }
+      this.#failure = new UpstreamError('stalled', `No byte for ${Math.round(silenceMs / 1000)} s.`)
+      if (this.#exchange) withExchange(this.#failure, this.#exchange)
+      stop()
+    }
+    let timer = setTimeout(check, silenceMs)
+    const stop = () => {
+      clearTimeout(timer)
+      void reader.cancel().catch(() => {})
+    }
+    closing.addEventListener('abort', stop, { once: true })
+    return {
+      read: async () => {
+        this.#reader.endOfChunk()
+        const chunk = await reader.read().catch((error: unknown) => {
+          stop()
+          throw error
+        })
+        if (chunk.done) clearTimeout(timer)
+        else this.#reader.chunk(chunk.value.byteLength)
+        return chunk
+      },
+      cancel: stop,
+      releaseLock: () => reader.releaseLock(),
+    }
+  }
+
+  /** Logs the failure and says how long to wait for the next attempt, in milliseconds. */
+  #fail(error: UpstreamError): number {
+    const at = this.#deps.now()
+    const waitMs = Math.max(
+      backoffMs(this.#run.evidence.failures + 1, this.#deps.random),
+      error.retryAfterMs ?? 0,
+    )
+    fail(this.#run, this.#log, error, at + waitMs, at)
+    return waitMs
+  }
+
+  /** What is left of the wait that the last run, or the last EventSource, owed the upstream. Milliseconds. */
+  #pendingMs(): number {
+    return Math.max(0, (this.#run.evidence.nextRetryAt ?? 0) - this.#deps.now())
+  }
+}
+
+async function expectEventStream({ response, exchange }: Answer): Promise<void> {
+  const type = response.headers.get('content-type') ?? ''
+  if (/^\s*text\/event-stream\s*(;|$)/i.test(type)) return
+  await response.body?.cancel()
+  const said = type === '' ? 'no content type' : type.slice(0, 100)
+  throw withExchange(
+    new UpstreamError('bad_content_type', `The upstream answered with ${said}, not text/event-stream.`),
+    exchange,
+  )
+}

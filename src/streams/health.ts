@@ -1,0 +1,85 @@
+import { and, eq, isNull, lt, or, sql } from 'drizzle-orm'
+import { states, streams, workers } from '../../drizzle/schema.ts'
+import { type Evidence, judge } from '../core/verdict.ts'
+import type { Database } from '../storage/storage.ts'
+import { expectation, type StatusDeps } from './status.ts'
+import type { Control } from './streams.ts'
+
+/** A worker not seen for this long, in milliseconds, is taken out of the list. */
+const FORGET_WORKER_MS = 24 * 3_600_000
+/** A stream that should run and that no worker has held for this long, in milliseconds, gets its job again. */
+const UNHELD_MS = 5_000
+/** Most jobs made by one reconciliation: the next one makes the rest. */
+const RECONCILE_LIMIT = 20_000
+
+/**
+ * Writes the verdicts that time alone has changed: silence, lateness, a worker that is gone.
+ * @returns how many changed
+ */
+export async function judgeAll(deps: StatusDeps & { control: Pick<Control, 'changed'> }): Promise<number> {
+  const { db, limits } = deps
+  const now = deps.now()
+  const rows = await db
+    .select({
+      id: streams.id,
+      kind: streams.kind,
+      desired: streams.desired,
+      intervalMs: streams.intervalMs,
+      state: states,
+      seenAt: workers.seenAt,
+    })
+    .from(states)
+    .innerJoin(streams, eq(streams.id, states.streamId))
+    .leftJoin(workers, eq(workers.name, states.worker))
+  const changed = rows.flatMap(({ id, state, seenAt, ...stream }) => {
+    const judged = judge(state.evidence as Evidence, expectation(stream, limits, seenAt), now)
+    if (judged.verdict === state.verdict) return []
+    return [{ stream_id: id, epoch: state.epoch, was: state.verdict, ...judged }]
+  })
+  if (changed.length === 0) return 0
+  await db.execute(sql`
+    UPDATE weir.states AS state
+    SET verdict = row.verdict, verdict_reason = row.reason, verdict_since = ${new Date(now).toISOString()}::timestamptz
+    FROM json_to_recordset(${JSON.stringify(changed)}::json)
+      AS row(stream_id uuid, epoch int, was text, verdict text, reason text)
+    WHERE state.stream_id = row.stream_id AND state.epoch = row.epoch AND state.verdict = row.was`)
+  deps.control.changed(changed.map((row) => row.stream_id))
+  return changed.length
+}
+
+/**
+ * Makes the queue agree with what should run: every stream that should and that no living worker holds gets a job.
+ * For those that have one already, that does nothing.
+ * @returns how many jobs were asked for
+ */
+export async function reconcile(
+  db: Database,
+  control: Pick<Control, 'runLater'>,
+  now: number,
+): Promise<number> {
+  const before = new Date(now - UNHELD_MS)
+  const rows = await db
+    .select({ id: streams.id })
+    .from(streams)
+    .innerJoin(states, eq(states.streamId, streams.id))
+    .leftJoin(workers, eq(workers.name, states.worker))
+    .where(and(eq(streams.desired, 'running'), or(isNull(workers.seenAt), lt(workers.seenAt, before))))
+    .limit(RECONCILE_LIMIT)
+  const ids = rows.map((row) => row.id)
+  if (ids.length > 0) await control.runLater(ids)
+  return ids.length
+}
+
+/** Says that a worker lives. */
+export async function seeWorker(db: Database, name: string, now: Date): Promise<void> {
+  await db
+    .insert(workers)
+    .values({ name, startedAt: now, seenAt: now })
+    .onConflictDoUpdate({ target: workers.name, set: { seenAt: now } })
+  await db.delete(workers).where(lt(workers.seenAt, new Date(now.getTime() - FORGET_WORKER_MS)))
+}
+
+/** A worker has let go of everything: what it held is free at once. */
+export async function leaveWorker(db: Database, name: string): Promise<void> {
+  await db.delete(workers).where(eq(workers.name, name))
+}

@@ -1,0 +1,354 @@
+import { sql } from 'drizzle-orm'
+import { type Expectation, judge } from '../core/verdict.ts'
+import type { Database } from '../storage/storage.ts'
+import type { Draft, Entry } from './entry.ts'
+import type { Checkpoint, Run } from './run.ts'
+
+/** How long an entry waits for company before it is written, in milliseconds. */
+const GATHER_MS = 25
+/** Most entries in one transaction. */
+const BATCH_ENTRIES = 1_000
+/** Most bytes of data in one transaction, beyond its first entry. */
+const BATCH_BYTES = 4_194_304
+/** What may wait while the database doesn't answer. Beyond either, entries are dropped and told in a `gap`. */
+const MAX_WAITING_ENTRIES = 100_000
+const MAX_WAITING_BYTES = 134_217_728
+/** First wait after a failed write, and the longest, in milliseconds. */
+const RETRY_MS = 250
+const MAX_RETRY_MS = 5_000
+/** Evidence of a stream that only goes on as it did is written this often, in milliseconds. */
+const EVIDENCE_EVERY_MS = 15_000
+
+/** What the recorder tells about what it wrote, after it is durable. */
+export interface RecorderEvents {
+  stored(entries: readonly Entry[]): void
+  /** Verdict, evidence or sums of these streams changed. */
+  changed(streamIds: Iterable<string>): void
+  /** A write failed and will be tried again. */
+  failing?(error: Error, waiting: number): void
+}
+
+interface Waiting {
+  run: Run
+  entry: Entry
+  /** The checkpoint as of this entry. */
+  checkpoint: Checkpoint
+  bytes: number
+}
+
+/**
+ * Writes what the runs of this process have to say, many streams in one transaction. A batch carries each run's
+ * epoch: the runs that were replaced meanwhile write nothing and are told to stop.
+ */
+export class Recorder {
+  readonly #db: Database
+  readonly #events: RecorderEvents
+  readonly #expect: (run: Run) => Expectation
+  #waiting: Waiting[] = []
+  #waitingBytes = 0
+  /** Runs whose evidence is to be written with the next batch. */
+  readonly #turned = new Set<Run>()
+  /** Runs that have seen something since their evidence was last written. */
+  readonly #touched = new Set<Run>()
+  readonly #evidenceTimer: Timer
+  #gather: Timer | undefined
+  #writing: Promise<void> | undefined
+  #closed = false
+
+  constructor(db: Database, expect: (run: Run) => Expectation, events: RecorderEvents) {
+    this.#db = db
+    this.#expect = expect
+    this.#events = events
+    this.#evidenceTimer = setInterval(() => {
+      for (const run of this.#touched) this.#turned.add(run)
+      this.#touched.clear()
+      this.#schedule()
+    }, EVIDENCE_EVERY_MS)
+    this.#evidenceTimer.unref()
+  }
+
+  /** How many entries wait to be written. */
+  get waiting(): number {
+    return this.#waiting.length
+  }
+
+  /**
+   * Numbers an entry and queues it.
+   * @returns false when there is no room: the entry is gone, and the run's next one is preceded by a `gap`.
+   */
+  append(run: Run, draft: Draft, checkpoint: Partial<Checkpoint> = {}): boolean {
+    if (run.fenced.signal.aborted) return false
+    if (this.#waiting.length >= MAX_WAITING_ENTRIES || this.#waitingBytes >= MAX_WAITING_BYTES) {
+      run.dropped ??= { count: 0, from: draft.at, to: draft.at }
+      run.dropped.count++
+      run.dropped.to = draft.at
+      return false
+    }
+    if (run.dropped !== undefined) this.#tellGap(run, draft.at)
+    this.#queue(run, draft, checkpoint)
+    return true
+  }
+
+  /** Has the run's evidence written soon: now if people should see the change, else with the others. */
+  touch(run: Run, turned: boolean): void {
+    if (!turned) {
+      this.#touched.add(run)
+      return
+    }
+    this.#turned.add(run)
+    this.#schedule()
+  }
+
+  /** Waits until everything appended so far is durable, or `deadlineMs` have passed. */
+  async flush(deadlineMs = 4_000): Promise<void> {
+    const until = Date.now() + deadlineMs
+    while ((this.#waiting.length > 0 || this.#turned.size > 0) && Date.now() < until) {
+      this.#write()
+      await Promise.race([this.#writing, Bun.sleep(Math.max(0, until - Date.now()))])
+    }
+  }
+
+  /** Forgets a run that has ended and was flushed. */
+  forget(run: Run): void {
+    this.#turned.delete(run)
+    this.#touched.delete(run)
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.#evidenceTimer)
+    await this.flush()
+    this.#closed = true
+    clearTimeout(this.#gather)
+  }
+
+  #queue(run: Run, draft: Draft, checkpoint: Partial<Checkpoint>): void {
+    run.checkpoint = { ...run.checkpoint, ...checkpoint, seq: run.checkpoint.seq + 1 }
+    if (draft.kind === 'snapshot') run.checkpoint.snapshotSeq = run.checkpoint.seq
+    const entry: Entry = { ...draft, streamId: run.stream.id, epoch: run.epoch, seq: run.checkpoint.seq }
+    const bytes = (draft.data?.length ?? 0) + 256
+    this.#waiting.push({ run, entry, checkpoint: run.checkpoint, bytes })
+    this.#waitingBytes += bytes
+    this.#touched.add(run)
+    if (this.#waiting.length >= BATCH_ENTRIES) this.#write()
+    else this.#schedule()
+  }
+
+  #tellGap(run: Run, at: number): void {
+    const { count, from, to } = run.dropped as NonNullable<Run['dropped']>
+    run.dropped = undefined
+    const data = JSON.stringify({
+      reason: 'buffer_full',
+      count,
+      from: new Date(from).toISOString(),
+      to: new Date(to).toISOString(),
+    })
+    this.#queue(run, { at, kind: 'gap', wireBytes: 0, bodyBytes: 0, data }, {})
+  }
+
+  #schedule(): void {
+    if (this.#closed || this.#gather !== undefined || this.#writing !== undefined) return
+    this.#gather = setTimeout(() => {
+      this.#gather = undefined
+      this.#write()
+    }, GATHER_MS)
+  }
+
+  /** Starts writing, one batch after the other, until nothing waits. */
+  #write(): void {
+    this.#writing ??= this.#drain().finally(() => {
+      this.#writing = undefined
+    })
+  }
+
+  async #drain(): Promise<void> {
+    clearTimeout(this.#gather)
+    this.#gather = undefined
+    let retryMs = RETRY_MS
+    let most = BATCH_ENTRIES
+    while ((this.#waiting.length > 0 || this.#turned.size > 0) && !this.#closed) {
+      const batch = takeBatch(this.#waiting, most)
+      const turned = [...this.#turned]
+      try {
+        await this.#writeBatch(batch, turned)
+        retryMs = RETRY_MS
+        most = BATCH_ENTRIES
+      } catch (error) {
+        for (const run of turned) this.#turned.add(run)
+        if (isDataError(error) && batch.length > 0) {
+          // One entry that can't be stored must not stop the others: halve until it is alone.
+          most = Math.ceil(batch.length / 2)
+          if (batch.length === 1) replaceByGap(batch[0] as Waiting)
+          continue
+        }
+        this.#events.failing?.(error as Error, this.#waiting.length)
+        await Bun.sleep(retryMs)
+        retryMs = Math.min(retryMs * 2, MAX_RETRY_MS)
+      }
+    }
+  }
+
+  async #writeBatch(batch: readonly Waiting[], turned: readonly Run[]): Promise<void> {
+    this.#turned.clear()
+    const changed = new Set<string>()
+    if (batch.length > 0) {
+      const held = await storeEntries(this.#db, batch)
+      this.#waiting.splice(0, batch.length)
+      const stored: Entry[] = []
+      for (const { run, entry, bytes } of batch) {
+        this.#waitingBytes -= bytes
+        if (held.has(entry.streamId)) stored.push(entry)
+        else run.fenced.abort()
+        changed.add(entry.streamId)
+      }
+      this.#events.stored(stored)
+    }
+    if (turned.length > 0) {
+      await this.#storeEvidence(turned.filter((run) => !run.fenced.signal.aborted))
+      for (const run of turned) changed.add(run.stream.id)
+    }
+    this.#events.changed(changed)
+  }
+
+  async #storeEvidence(turned: readonly Run[]): Promise<void> {
+    const now = Date.now()
+    const rows = turned.map((run) => {
+      const judged = judge(run.evidence, this.#expect(run), now)
+      const since = run.judged?.verdict === judged.verdict ? undefined : new Date(now).toISOString()
+      run.judged = judged
+      return {
+        stream_id: run.stream.id,
+        epoch: run.epoch,
+        evidence: run.evidence,
+        verdict: judged.verdict,
+        reason: judged.reason,
+        since,
+      }
+    })
+    await this.#db.execute(sql`
+      UPDATE weir.states AS state
+      SET evidence = row.evidence, verdict = row.verdict, verdict_reason = row.reason,
+        verdict_since = coalesce(row.since, state.verdict_since)
+      FROM json_to_recordset(${JSON.stringify(rows)}::json)
+        AS row(stream_id uuid, epoch int, evidence jsonb, verdict text, reason text, since timestamptz)
+      JOIN weir.streams AS stream ON stream.id = row.stream_id AND stream.desired = 'running'
+      WHERE state.stream_id = row.stream_id AND state.epoch = row.epoch`)
+  }
+}
+
+/** The first entries that fit in one transaction; they stay in the queue until they are durable. */
+function takeBatch(waiting: readonly Waiting[], most: number): Waiting[] {
+  let bytes = 0
+  let count = 0
+  for (const item of waiting) {
+    bytes += item.bytes
+    if (count > 0 && (count >= most || bytes > BATCH_BYTES)) break
+    count++
+  }
+  return waiting.slice(0, count)
+}
+
+/** Whether the database refuses the data itself (SQLSTATE classes 22, 23 and 54), so that trying again won't help. */
+function isDataError(error: unknown): boolean {
+  const code = (error as { code?: unknown }).code ?? (error as { cause?: { code?: unknown } }).cause?.code
+  return typeof code === 'string' && /^(22|23|54)/.test(code)
+}
+
+function replaceByGap(item: Waiting): void {
+  const { streamId, epoch, seq, at, kind } = item.entry
+  const data = JSON.stringify({ reason: 'not_storable', count: 1, kind })
+  item.entry = { streamId, epoch, seq, at, kind: 'gap', wireBytes: 0, bodyBytes: 0, data }
+}
+
+/**
+ * Writes entries, checkpoints and rollups in one transaction, for the streams whose epoch is still the batch's.
+ * A batch may be written twice, when the first answer was lost: what is there already is not counted again.
+ * @returns ids of the streams that were written.
+ */
+async function storeEntries(db: Database, batch: readonly Waiting[]): Promise<Set<string>> {
+  const last = new Map<string, Waiting>()
+  for (const item of batch) last.set(item.entry.streamId, item)
+  const entryRows = JSON.stringify(batch.map(({ entry }) => entryRow(entry)))
+  const checkpointRows = JSON.stringify([...last.values()].map(checkpointRow))
+  const result = (await db.execute(sql`
+    WITH checkpoint AS (
+      SELECT * FROM json_to_recordset(${checkpointRows}::json) AS row(
+        stream_id uuid, epoch int, seq bigint, snapshot_seq bigint,
+        body_hash text, last_event_id text, etag text, last_modified text)
+    ), held AS (
+      SELECT current.stream_id FROM weir.checkpoints AS current
+      JOIN checkpoint USING (stream_id)
+      WHERE current.epoch = checkpoint.epoch
+      ORDER BY current.stream_id FOR UPDATE OF current
+    ), stored AS (
+      INSERT INTO weir.entries (stream_id, seq, at, epoch, kind, event, event_id,
+        wire_bytes, body_bytes, patch_bytes, changed, hash, data, exchange)
+      SELECT row.* FROM json_to_recordset(${entryRows}::json) AS row(
+        stream_id uuid, seq bigint, at timestamptz, epoch int, kind text, event text, event_id text,
+        wire_bytes int, body_bytes int, patch_bytes int, changed boolean, hash text, data text, exchange jsonb)
+      JOIN held USING (stream_id)
+      ON CONFLICT DO NOTHING
+      RETURNING stream_id, seq, at, kind, wire_bytes, body_bytes, patch_bytes, changed, event, exchange
+    ), moved AS (
+      UPDATE weir.checkpoints AS current
+      SET seq = checkpoint.seq, snapshot_seq = checkpoint.snapshot_seq, body_hash = checkpoint.body_hash,
+        last_event_id = checkpoint.last_event_id, etag = checkpoint.etag, last_modified = checkpoint.last_modified
+      FROM checkpoint JOIN held USING (stream_id)
+      WHERE current.stream_id = checkpoint.stream_id
+    ), rolled AS (
+      INSERT INTO weir.rollups AS rollup (stream_id, minute, first_seq, last_seq, entries, events, polls, errors,
+        compared, changed, wire_bytes, body_bytes, patch_bytes)
+      SELECT stream_id, date_trunc('minute', at), min(seq), max(seq), count(*),
+        count(*) FILTER (WHERE kind IN ('event', 'snapshot', 'patch')),
+        count(*) FILTER (WHERE kind IN ('exchange', 'snapshot', 'patch') AND exchange IS NOT NULL),
+        count(*) FILTER (WHERE kind = 'error'),
+        count(changed), count(*) FILTER (WHERE changed),
+        sum(wire_bytes), sum(body_bytes), coalesce(sum(patch_bytes), 0)
+      FROM stored GROUP BY 1, 2
+      ON CONFLICT (stream_id, minute) DO UPDATE SET
+        first_seq = least(rollup.first_seq, excluded.first_seq), last_seq = greatest(rollup.last_seq, excluded.last_seq),
+        entries = rollup.entries + excluded.entries, events = rollup.events + excluded.events,
+        polls = rollup.polls + excluded.polls, errors = rollup.errors + excluded.errors,
+        compared = rollup.compared + excluded.compared, changed = rollup.changed + excluded.changed,
+        wire_bytes = rollup.wire_bytes + excluded.wire_bytes, body_bytes = rollup.body_bytes + excluded.body_bytes,
+        patch_bytes = rollup.patch_bytes + excluded.patch_bytes
+    )
+    SELECT stream_id FROM held`)) as { rows: { stream_id: string }[] }
+  return new Set(result.rows.map((row) => row.stream_id))
+}
+
+function entryRow(entry: Entry): Record<string, unknown> {
+  return {
+    stream_id: entry.streamId,
+    seq: entry.seq,
+    at: new Date(entry.at).toISOString(),
+    epoch: entry.epoch,
+    kind: entry.kind,
+    event: storable(entry.event),
+    event_id: storable(entry.eventId),
+    wire_bytes: entry.wireBytes,
+    body_bytes: entry.bodyBytes,
+    patch_bytes: entry.patchBytes,
+    changed: entry.changed,
+    hash: entry.hash,
+    data: storable(entry.data),
+    exchange: entry.exchange,
+  }
+}
+
+function checkpointRow({ entry, checkpoint }: Waiting): Record<string, unknown> {
+  return {
+    stream_id: entry.streamId,
+    epoch: entry.epoch,
+    seq: checkpoint.seq,
+    snapshot_seq: checkpoint.snapshotSeq,
+    body_hash: checkpoint.bodyHash,
+    last_event_id: storable(checkpoint.lastEventId),
+    etag: checkpoint.etag,
+    last_modified: checkpoint.lastModified,
+  }
+}
+
+/** Postgres can't hold NUL in text, and a lone surrogate is no text at all: both become U+FFFD. */
+function storable(text: string | undefined): string | undefined {
+  return text?.replaceAll('\0', '\uFFFD').toWellFormed()
+}

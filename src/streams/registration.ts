@@ -1,0 +1,149 @@
+import { type Static, type TObject, type TSchema, Type } from '@sinclair/typebox'
+import { TypeCompiler } from '@sinclair/typebox/compiler'
+import { parsePointer } from '../core/pointer.ts'
+import { Problem } from '../errors.ts'
+
+/** Shortest interval between two polls, in milliseconds: below it, polling is an attack. */
+const MIN_INTERVAL_MS = 500
+/** Longest, in milliseconds: a week. */
+const MAX_INTERVAL_MS = 604_800_000
+/** Headers a stream may send; more is a mistake. */
+const MAX_HEADERS = 50
+const MAX_URL_CHARS = 8_192
+
+const Tag = Type.String({ minLength: 1, maxLength: 64, pattern: '^[^,\\x00-\\x1f]+$' })
+const Pointer = Type.String({ maxLength: 1_024, description: 'JSON Pointer (RFC 6901)' })
+
+const fields = {
+  url: Type.String({ maxLength: MAX_URL_CHARS, description: 'http or https, without credentials' }),
+  kind: Type.Union([Type.Literal('sse'), Type.Literal('poll')], {
+    description: 'Left out: found by asking the API once',
+  }),
+  name: Type.String({ minLength: 1, maxLength: 200, description: 'Left out: host and path of the URL' }),
+  intervalMs: Type.Integer({
+    minimum: MIN_INTERVAL_MS,
+    maximum: MAX_INTERVAL_MS,
+    default: 60_000,
+    description: 'Time between two polls, in milliseconds',
+  }),
+  method: Type.Union([Type.Literal('GET'), Type.Literal('POST'), Type.Literal('PUT')], { default: 'GET' }),
+  headers: Type.Record(Type.String(), Type.String({ maxLength: 8_192 }), {
+    default: {},
+    description: 'Sent with every request; values are never shown again',
+  }),
+  body: Type.String({ maxLength: 262_144, description: 'Sent with every request' }),
+  payloadPointer: Type.String({
+    maxLength: 1_024,
+    default: '',
+    description: 'JSON Pointer (RFC 6901) of the part to follow; empty is the whole document',
+  }),
+  ignorePaths: Type.Array(Pointer, {
+    maxItems: 50,
+    default: [],
+    description: 'Parts left out of the document that is compared and stored; `*` matches any key or index',
+  }),
+  arrayKeys: Type.Array(Type.String({ minLength: 1, maxLength: 100 }), {
+    maxItems: 20,
+    default: [],
+    description: 'Keys that identify the members of arrays; left out: id, _id, key, uuid',
+  }),
+  tags: Type.Array(Tag, { maxItems: 20, default: [] }),
+  notify: Type.Array(Type.String({ minLength: 1, maxLength: 64 }), {
+    maxItems: 20,
+    default: [],
+    description: 'Channels that are responsible for the stream',
+  }),
+}
+
+const { url, ...rest } = fields
+const start = Type.Boolean({ default: true, description: 'Whether to follow it at once' })
+
+/** What `POST /api/streams` takes. */
+export const RegistrationSchema = Type.Composite(
+  [Type.Object({ url }), Type.Partial(Type.Object({ ...rest, start }))],
+  { additionalProperties: false },
+)
+export type Registration = Static<typeof RegistrationSchema>
+
+/** What `PATCH /api/streams/:id` takes: any part of a registration but `start`. */
+export const ChangeSchema = Type.Partial(Type.Object(fields), {
+  additionalProperties: false,
+  minProperties: 1,
+})
+export type Change = Static<typeof ChangeSchema>
+
+const registration = TypeCompiler.Compile(RegistrationSchema)
+const change = TypeCompiler.Compile(ChangeSchema)
+
+/**
+ * Checks what someone wants to register.
+ * @throws Problem `invalid_field`, naming the field.
+ */
+export function checkRegistration(value: unknown): Registration {
+  return checked(registration, value)
+}
+
+/** Checks a change to a stream, as {@link checkRegistration} does. */
+export function checkChange(value: unknown): Change {
+  return checked(change, value)
+}
+
+function checked<S extends TObject>(
+  validator: ReturnType<typeof TypeCompiler.Compile<S>>,
+  value: unknown,
+): Static<S> {
+  const error = validator.Errors(value).First()
+  if (error !== undefined) {
+    const field = error.path.split('/')[1]
+    const unknown = error.message === 'Unexpected property'
+    throw new Problem('invalid_field', unknown ? `There is no field ${field}.` : describe(error), field)
+  }
+  checkMeaning(value as Change)
+  return value as Static<S>
+}
+
+/** What a schema can't say. */
+function checkMeaning({ url, headers, payloadPointer, ignorePaths }: Change): void {
+  if (url !== undefined) checkUrl(url)
+  if (headers !== undefined) checkHeaders(headers)
+  if (payloadPointer !== undefined && parsePointer(payloadPointer) === undefined) {
+    throw new Problem('invalid_field', notPointer(payloadPointer), 'payloadPointer')
+  }
+  const bad = ignorePaths?.find((path) => path === '' || parsePointer(path) === undefined)
+  if (bad !== undefined) throw new Problem('invalid_field', notPointer(bad), 'ignorePaths')
+}
+
+function checkUrl(text: string): void {
+  const refuse = (detail: string) => new Problem('invalid_field', detail, 'url')
+  if (!URL.canParse(text)) throw refuse(`"${text.slice(0, 200)}" isn't a URL.`)
+  const { protocol, username, password } = new URL(text)
+  if (protocol !== 'http:' && protocol !== 'https:') {
+    throw refuse(`Only http and https can be followed, not ${protocol.slice(0, -1)}.`)
+  }
+  if (username !== '' || password !== '') {
+    throw refuse('A URL must not hold credentials; send them as a header.')
+  }
+}
+
+function checkHeaders(headers: Record<string, string>): void {
+  const refuse = (detail: string) => new Problem('invalid_field', detail, 'headers')
+  const names = Object.keys(headers)
+  if (names.length > MAX_HEADERS) throw refuse(`At most ${MAX_HEADERS} headers can be sent.`)
+  try {
+    new Headers(headers)
+  } catch {
+    throw refuse('A header has a name or value that HTTP does not allow.')
+  }
+}
+
+function notPointer(text: string): string {
+  return `"${text.slice(0, 200)}" isn't a JSON Pointer: it starts with "/" and writes "~" as "~0" (RFC 6901).`
+}
+
+function describe({ path, message, schema }: { path: string; message: string; schema: TSchema }): string {
+  const field = path.slice(1).replaceAll('/', '.')
+  const choices = (schema.anyOf as { const?: string }[] | undefined)?.map((choice) => choice.const)
+  if (choices !== undefined) return `${field}: expected ${choices.join(' or ')}.`
+  if (schema.pattern !== undefined) return `${field}: holds a character that isn't allowed.`
+  return field === '' ? `${message}.` : `${field}: ${message.charAt(0).toLowerCase()}${message.slice(1)}.`
+}

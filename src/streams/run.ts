@@ -1,0 +1,57 @@
+import type { streams } from '../../drizzle/schema.ts'
+import type { Json } from '../core/document.ts'
+import type { Evidence, Judgement } from '../core/verdict.ts'
+import type { Draft } from './entry.ts'
+
+/** A registered API as it is stored. */
+export type Stream = typeof streams.$inferSelect
+
+/** Where a run goes on: what the last one left, and what this one leaves with every write. */
+export interface Checkpoint {
+  seq: number
+  /** The snapshot entry that the document is rebuilt from; left out while there is no document. */
+  snapshotSeq?: number
+  /** Hash of the last body as it came (`poll`). */
+  bodyHash?: string
+  /** Last `id` the upstream gave an event (`sse`). */
+  lastEventId?: string
+  etag?: string
+  lastModified?: string
+}
+
+/** A document that is followed, and what a rebuild of it would cost. */
+export interface Followed {
+  document: Json
+  hash: string
+  /** Patches since the last snapshot, and their bytes. */
+  patches: number
+  patchBytes: number
+}
+
+/** One execution of a stream by one worker. Only the run itself changes it; the recorder reads it. */
+export interface Run {
+  readonly stream: Stream
+  readonly epoch: number
+  readonly worker: string
+  readonly since: number
+  checkpoint: Checkpoint
+  followed: Followed | undefined
+  readonly evidence: Evidence
+  /** What was last written about it, so that only changes are. */
+  judged: Judgement | undefined
+  /** Entries that the recorder had no room for, not yet told in a `gap`. */
+  dropped: { count: number; from: number; to: number } | undefined
+  /** Ends the run because another one has replaced it, or its stream is gone. */
+  readonly fenced: AbortController
+}
+
+/** What a follower may do to its run. */
+export interface RunLog {
+  /**
+   * Appends an entry, and moves the checkpoint with it.
+   * @returns false when there was no room and the entry was dropped; a `gap` will say so.
+   */
+  append(draft: Draft, checkpoint?: Partial<Checkpoint>): boolean
+  /** Says that the evidence changed in a way people should see soon: connected, failed, recovered. */
+  turned(): void
+}

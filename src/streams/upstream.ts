@@ -1,0 +1,220 @@
+import { gunzipSync, inflateSync } from 'node:zlib'
+import { retryAfterMs } from '../core/backoff.ts'
+import { span } from '../core/verdict.ts'
+import type { Exchange } from './entry.ts'
+import type { Stream } from './run.ts'
+
+/** What can go wrong with an upstream. */
+export type UpstreamErrorCode =
+  | 'host_unknown'
+  | 'connection_failed'
+  | 'timeout'
+  | 'stalled'
+  | 'ended_early'
+  | 'bad_status'
+  | 'no_content'
+  | 'too_many_redirects'
+  | 'bad_content_type'
+  | 'bad_encoding'
+  | 'bad_json'
+  | 'bad_patch'
+  | 'pointer_missing'
+  | 'too_large'
+
+/** An upstream that didn't answer as it should: an expected outcome, logged as an `error` entry. */
+export class UpstreamError extends Error {
+  override readonly name = 'UpstreamError'
+  /** What was received before it went wrong, in bytes. */
+  wireBytes = 0
+  exchange: Exchange | undefined
+  constructor(
+    readonly code: UpstreamErrorCode,
+    message: string,
+    /** How long the upstream asks to be left alone, in milliseconds. */
+    readonly retryAfterMs?: number,
+  ) {
+    super(message)
+  }
+}
+
+/** Bounds of one request. */
+export interface Limits {
+  /** Longest wait for the headers; for a poll, for the whole answer. Milliseconds. */
+  requestTimeoutMs: number
+  /** Largest body or single event, after decompression. Bytes. */
+  maxBodyBytes: number
+}
+
+export type Fetch = (url: string, init: RequestInit & { decompress?: boolean }) => Promise<Response>
+
+export interface Answer {
+  response: Response
+  exchange: Required<Exchange>
+  /** When the request was made, milliseconds since the epoch. */
+  startedAt: number
+}
+
+const USER_AGENT = 'Weir/0.1'
+/** Response headers that the log keeps: enough to tell what was answered, bounded whatever the upstream sends. */
+const MAX_LOGGED_HEADERS = 40
+const MAX_LOGGED_HEADER_CHARS = 500
+const HIDDEN = '•••'
+const HIDDEN_RESPONSE_HEADERS = new Set(['set-cookie', 'authorization', 'www-authenticate'])
+
+/**
+ * Sends the stream's request and waits for the headers of the response.
+ * @throws UpstreamError for everything but an aborted `signal`, whose reason it passes on.
+ */
+export async function ask(
+  stream: Pick<Stream, 'url' | 'method' | 'headers' | 'body'>,
+  own: Record<string, string>,
+  { requestTimeoutMs }: Pick<Limits, 'requestTimeoutMs'>,
+  signal: AbortSignal,
+  fetch: Fetch = globalThis.fetch,
+): Promise<Answer> {
+  const startedAt = Date.now()
+  const begun = performance.now()
+  const headers = { 'User-Agent': USER_AGENT, ...own, ...stream.headers }
+  const exchange: Exchange = { request: logRequest(stream, own) }
+  const deadline = new AbortController()
+  const timer = setTimeout(() => deadline.abort(), requestTimeoutMs)
+  try {
+    const response = await fetch(stream.url, {
+      method: stream.method,
+      headers,
+      body: stream.body ?? undefined,
+      signal: AbortSignal.any([signal, deadline.signal]),
+      decompress: false,
+    })
+    exchange.response = {
+      status: response.status,
+      headers: logHeaders(response.headers),
+      firstByteMs: round(performance.now() - begun),
+    }
+    return { response, exchange: exchange as Required<Exchange>, startedAt }
+  } catch (error) {
+    if (signal.aborted) throw signal.reason
+    throw withExchange(
+      deadline.signal.aborted ? timedOut(requestTimeoutMs) : connectionError(error as Error, stream.url),
+      exchange,
+    )
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+/**
+ * Checks that a response has the status it should; releases it where it hasn't.
+ * @throws UpstreamError `no_content` for 204, `bad_status` for everything else that isn't 2xx or 304.
+ */
+export async function expectOk({ response, exchange }: Answer, nowMs: number): Promise<void> {
+  const { status } = response
+  if (status === 304 || (response.ok && status !== 204)) return
+  await response.body?.cancel()
+  const error =
+    status === 204
+      ? new UpstreamError('no_content', 'The upstream answered 204 No Content.')
+      : new UpstreamError(
+          'bad_status',
+          `The upstream answered ${status}${response.statusText ? ` ${response.statusText}` : ''}.`,
+          retryAfterMs(response.headers.get('retry-after'), nowMs),
+        )
+  throw withExchange(error, exchange)
+}
+
+/** Reads a whole body within the limits; the compressed and the plain size are both known after. */
+export async function readBody(
+  answer: Answer,
+  { requestTimeoutMs, maxBodyBytes }: Limits,
+  signal: AbortSignal,
+): Promise<{ body: Uint8Array; wireBytes: number }> {
+  const reader = answer.response.body?.getReader()
+  const chunks: Uint8Array[] = []
+  let wireBytes = 0
+  const left = Math.max(0, requestTimeoutMs - (Date.now() - answer.startedAt))
+  const { promise: stopped, reject: stop } = Promise.withResolvers<never>()
+  stopped.catch(() => {})
+  const timer = setTimeout(() => stop(timedOut(requestTimeoutMs)), left)
+  const onAbort = () => stop(signal.reason)
+  signal.addEventListener('abort', onAbort)
+  try {
+    while (reader !== undefined) {
+      const { done, value } = await Promise.race([reader.read(), stopped])
+      if (done) break
+      wireBytes += value.byteLength
+      if (wireBytes > maxBodyBytes) throw tooLarge(maxBodyBytes)
+      chunks.push(value)
+    }
+    const body = decompress(Buffer.concat(chunks), answer.response.headers, maxBodyBytes)
+    answer.exchange.response.durationMs = Date.now() - answer.startedAt
+    return { body, wireBytes }
+  } catch (error) {
+    void reader?.cancel().catch(() => {})
+    if (signal.aborted) throw signal.reason
+    const failure =
+      error instanceof UpstreamError
+        ? error
+        : new UpstreamError('ended_early', 'The connection broke before the body was complete.')
+    failure.wireBytes = wireBytes
+    throw withExchange(failure, answer.exchange)
+  } finally {
+    clearTimeout(timer)
+    signal.removeEventListener('abort', onAbort)
+  }
+}
+
+export function withExchange(error: UpstreamError, exchange: Exchange): UpstreamError {
+  error.exchange ??= exchange
+  return error
+}
+
+function decompress(raw: Buffer, headers: Headers, maxOutputLength: number): Uint8Array {
+  const encoding = headers.get('content-encoding')?.trim().toLowerCase() ?? 'identity'
+  if (encoding === 'identity' || encoding === '' || raw.byteLength === 0) return raw
+  try {
+    if (encoding === 'gzip' || encoding === 'x-gzip') return gunzipSync(raw, { maxOutputLength })
+    if (encoding === 'deflate') return inflateSync(raw, { maxOutputLength })
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') throw tooLarge(maxOutputLength)
+    throw new UpstreamError('bad_encoding', `The body isn't the ${encoding} it is said to be.`)
+  }
+  throw new UpstreamError('bad_encoding', `The body's encoding, ${encoding.slice(0, 40)}, wasn't asked for.`)
+}
+
+function tooLarge(limitBytes: number): UpstreamError {
+  return new UpstreamError('too_large', `The body is larger than ${limitBytes} bytes.`)
+}
+
+function timedOut(timeoutMs: number): UpstreamError {
+  return new UpstreamError('timeout', `No complete answer within ${span(timeoutMs)}.`)
+}
+
+function connectionError(error: Error & { code?: string }, url: string): UpstreamError {
+  const { host } = new URL(url)
+  if (error.code === 'ENOTFOUND' || error.code === 'DNSLookupFailed' || error.code === 'EAI_AGAIN') {
+    return new UpstreamError('host_unknown', `The host ${host} isn't known.`)
+  }
+  if (error.code === 'TooManyRedirects') {
+    return new UpstreamError('too_many_redirects', 'The upstream redirects without end.')
+  }
+  return new UpstreamError('connection_failed', `Can't connect to ${host} (${error.code ?? error.name}).`)
+}
+
+function logRequest(stream: Pick<Stream, 'url' | 'method' | 'headers'>, own: Record<string, string>) {
+  const hidden = Object.fromEntries(Object.keys(stream.headers).map((name) => [name, HIDDEN]))
+  return { method: stream.method, url: stream.url, headers: { ...own, ...hidden } }
+}
+
+function logHeaders(headers: Headers): Record<string, string> {
+  const logged: Record<string, string> = {}
+  let count = 0
+  for (const [name, value] of headers) {
+    if (++count > MAX_LOGGED_HEADERS) break
+    logged[name] = HIDDEN_RESPONSE_HEADERS.has(name) ? HIDDEN : value.slice(0, MAX_LOGGED_HEADER_CHARS)
+  }
+  return logged
+}
+
+function round(ms: number): number {
+  return Math.round(ms * 10) / 10
+}
