@@ -1,0 +1,35 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { parseArguments, USAGE } from './args.ts'
+import { SEED_LIMIT } from './random.ts'
+import { PortError } from './service.ts'
+import { startSimulation } from './start.ts'
+
+/** What is still open after this is left to the end of the process. */
+const CLOSE_DEADLINE_MS = 1_500
+
+const parsed = parseArguments(process.argv.slice(2), process.env.WEIR_TOKEN)
+if (parsed.kind === 'help') {
+  console.log(USAGE)
+  process.exit(0)
+}
+if (parsed.kind === 'invalid') {
+  for (const problem of parsed.problems) console.error(problem)
+  console.error('--help shows how it is used.')
+  process.exit(2)
+}
+
+const { seed = Math.floor(Math.random() * SEED_LIMIT), ...options } = parsed.options
+const simulation = await startSimulation({ ...options, seed }).catch((error: unknown) => {
+  if (!(error instanceof PortError)) throw error
+  console.error(error.message)
+  process.exit(1)
+})
+console.log(`seed ${seed}`)
+for (const { name, url } of simulation.services) console.log(`${name.padEnd(3)} ${url}`)
+
+const close = async () => {
+  await Promise.race([simulation.close(), delay(CLOSE_DEADLINE_MS)])
+  process.exit(0)
+}
+process.once('SIGINT', close)
+process.once('SIGTERM', close)

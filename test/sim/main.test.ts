@@ -1,0 +1,74 @@
+import { expect, test } from 'bun:test'
+import { deadUrl, recordingServer, stubWeir, until } from './support.ts'
+
+const MAIN = new URL('../../src/sim/main.ts', import.meta.url).pathname
+
+function run(...argv: string[]) {
+  const env = { ...process.env, WEIR_TOKEN: 'secret' }
+  const child = Bun.spawn([process.execPath, MAIN, ...argv], { stdout: 'pipe', stderr: 'pipe', env })
+  const out = { stdout: '', stderr: '' }
+  const collect = async (name: 'stdout' | 'stderr') => {
+    const decoder = new TextDecoder()
+    for await (const chunk of child[name]) out[name] += decoder.decode(chunk, { stream: true })
+  }
+  const done = Promise.all([collect('stdout'), collect('stderr'), child.exited])
+  return { child, out, done, [Symbol.dispose]: () => child.kill('SIGKILL') }
+}
+
+test.each(['SIGINT', 'SIGTERM'] as const)(
+  'the program starts the graph, says what it did and ends with 0 on %s',
+  async (signal) => {
+    await using weir = stubWeir()
+    using program = run('--port-base', '0', '--seed', '5', '--web', weir.url)
+    await until(() => program.out.stdout.includes('16 streams registered'))
+    expect(program.out.stdout).toStartWith('seed 5\n')
+    expect(program.out.stdout).toMatch(/^UI +http:\/\/127\.0\.0\.1:\d+$/m)
+    expect(weir.requests[0]?.authorization).toBe('Bearer secret')
+    program.child.kill(signal)
+    await program.done
+    expect(program.child.exitCode).toBe(0)
+    expect(program.out.stderr).toBe('')
+  },
+)
+
+test('the program ends in time though a reader holds a stream and an activation is under way', async () => {
+  await using weir = stubWeir()
+  using program = run('-l', '0', '-n', 'T', '-t', '600000', '--web', weir.url)
+  const url = await until(() => /http:\/\/127\.0\.0\.1:\d+$/m.exec(program.out.stdout)?.[0])
+  const reader = await fetch(`${url}/events`)
+  const activation = fetch(`${url}/activate`, { method: 'POST', body: '{}' }).catch(() => undefined)
+  await until(() => weir.colorsOf('T').length === 1)
+  program.child.kill('SIGTERM')
+  await program.done
+  expect(program.child.exitCode).toBe(0)
+  await activation
+  await reader.body?.cancel().catch(() => {})
+})
+
+test('a random seed is printed when none is given', async () => {
+  using program = run('-l', '0', '-n', 'T', '--no-register', '--web', await deadUrl())
+  await until(() => /^seed \d+$/m.test(program.out.stdout))
+})
+
+test('wrong arguments end the program with 2, each named', async () => {
+  using program = run('--port-base', 'x', '--seed', 'y')
+  await program.done
+  expect(program.child.exitCode).toBe(2)
+  expect(program.out.stderr).toContain('--port-base:')
+  expect(program.out.stderr).toContain('--seed:')
+})
+
+test('a taken port ends the program with 1 and a sentence', async () => {
+  await using other = recordingServer(() => new Response())
+  using program = run('-n', 'T', '-l', other.address, '--no-register')
+  await program.done
+  expect(program.child.exitCode).toBe(1)
+  expect(program.out.stderr).toMatch(/^T can't listen on port \d+ .*the port is taken\. .*--listen\.\n$/)
+})
+
+test('help ends the program with 0', async () => {
+  using program = run('--help')
+  await program.done
+  expect(program.child.exitCode).toBe(0)
+  expect(program.out.stdout).toContain('--port-base')
+})

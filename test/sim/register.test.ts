@@ -1,0 +1,119 @@
+import { expect, test } from 'bun:test'
+import { deadUrl, hurriedWorld, recordingServer, spec, start, stubWeir, until } from './support.ts'
+
+const posts = (weir: { requests: { method: string; path: string; body: string }[] }) =>
+  weir.requests
+    .filter(({ method, path }) => method === 'POST' && path === '/api/streams')
+    .map(({ body }) => JSON.parse(body))
+
+test('a service is registered as two streams: its state is polled, its events are followed', async () => {
+  await using weir = stubWeir()
+  const world = hurriedWorld()
+  await using sim = await start({ services: [spec('T')], web: weir.url, register: true }, world)
+  await until(() => world.lines.length === 1)
+  const { url } = sim.first
+  expect(posts(weir)).toEqual([
+    { url: `${url}/state`, kind: 'poll', name: 'T state', intervalMs: 1_000, tags: ['sim', 'T'] },
+    { url: `${url}/events`, kind: 'sse', name: 'T events', tags: ['sim', 'T'] },
+  ])
+  expect(weir.requests.some(({ search }) => search === '?tag=sim&limit=500')).toBe(true)
+  expect(world.lines).toEqual([`2 streams registered with ${weir.url}`])
+})
+
+test('only what is missing is registered', async () => {
+  const url = (await deadUrl()) as `http://${string}`
+  const port = Number(new URL(url).port)
+  await using weir = stubWeir({ registered: [`${url}/state`, 'http://127.0.0.1:9/other'] })
+  const world = hurriedWorld()
+  await using _ = await start({ services: [spec('T', { port })], web: weir.url, register: true }, world)
+  await until(() => world.lines.length === 1)
+  expect(posts(weir).map((stream) => stream.url)).toEqual([`${url}/events`])
+  expect(world.lines).toEqual([`2 streams registered with ${weir.url} (1 of them were already)`])
+})
+
+test('streams on later pages of the list count as present', async () => {
+  const url = await deadUrl()
+  const pages: Record<string, object> = {
+    '': { items: [{ url: `${url}/state` }], next: 'a b&c' },
+    'a b&c': { items: [{ url: `${url}/events` }], next: null },
+  }
+  await using weir = recordingServer(({ path, search }) =>
+    Response.json(path === '/api/streams' ? pages[new URLSearchParams(search).get('after') ?? ''] : {}),
+  )
+  const world = hurriedWorld()
+  const services = [spec('T', { port: Number(new URL(url).port) })]
+  await using _ = await start({ services, web: weir.url, register: true }, world)
+  await until(() => world.lines.length === 1)
+  expect(posts(weir)).toEqual([])
+})
+
+test('registering goes on until Weir appears, and says once that it is not there', async () => {
+  const web = await deadUrl()
+  const world = hurriedWorld()
+  let tries = 0
+  const counting = {
+    ...world,
+    fetch: (url: string, init?: RequestInit) => {
+      if (url.includes('/api/streams')) tries++
+      return world.fetch(url, init)
+    },
+  }
+  await using _ = await start({ services: [spec('T')], web, register: true }, counting)
+  await until(() => tries >= 4)
+  await using weir = stubWeir({ port: Number(new URL(web).port) })
+  await until(() => world.lines.some((line) => line.startsWith('2 streams registered')))
+  expect(posts(weir)).toHaveLength(2)
+  expect(world.lines.filter((line) => line.includes("doesn't answer"))).toHaveLength(1)
+})
+
+test('registering waits for a Weir that is not ready', async () => {
+  let asked = 0
+  await using weir = recordingServer(({ method, path }) => {
+    if (path !== '/api/streams') return Response.json({})
+    if (++asked <= 3) return Response.json({ title: 'Starting' }, { status: 503 })
+    return Response.json({ items: [], next: null }, { status: method === 'POST' ? 201 : 200 })
+  })
+  const world = hurriedWorld()
+  await using _ = await start({ services: [spec('T')], web: weir.url, register: true }, world)
+  await until(() => world.lines.length === 2)
+  expect(world.lines).toEqual([
+    `${weir.url} can't register the streams yet: Starting (status 503); it is tried again`,
+    `2 streams registered with ${weir.url}`,
+  ])
+})
+
+test.each([
+  [
+    'detail',
+    { title: 'Forbidden', detail: 'Loopback is not allowed' },
+    'Loopback is not allowed (status 403)',
+  ],
+  ['title', { title: 'Forbidden' }, 'Forbidden (status 403)'],
+  ['status', 'no problem document', 'status 403'],
+])('registering stops when it is refused, and tells the %s', async (_, problem, words) => {
+  await using weir = recordingServer(({ method, path }) => {
+    if (path !== '/api/streams') return Response.json({})
+    return method === 'GET' ? Response.json({ items: [] }) : Response.json(problem, { status: 403 })
+  })
+  const world = hurriedWorld()
+  await using sim = await start({ services: [spec('T'), spec('U')], web: weir.url, register: true }, world)
+  await until(() => world.lines.length === 1)
+  expect(world.lines).toEqual([`${weir.url} refuses to register the streams: ${words}`])
+  await sim.close()
+  expect(posts(weir)).toHaveLength(1)
+})
+
+test('nothing is registered when that is turned off', async () => {
+  await using weir = stubWeir()
+  await using sim = await start({ services: [spec('T')], web: weir.url, register: false })
+  await until(() => weir.reports().length > 0)
+  await sim.close()
+  expect(weir.requests.filter(({ path }) => path === '/api/streams')).toEqual([])
+})
+
+test('closing ends the attempts to register', async () => {
+  const world = hurriedWorld()
+  await using sim = await start({ services: [spec('T')], web: await deadUrl(), register: true }, world)
+  await until(() => world.lines.length > 0)
+  await sim.close()
+})
