@@ -34,13 +34,17 @@ export class Problem extends Error {
     return PROBLEMS[this.code]
   }
 
+  /** The code in words. */
+  get title(): string {
+    return this.code.replaceAll('_', ' ')
+  }
+
   /**
    * The answer, as problem details with a `code` and, where there is one, the `field`.
    * @see https://www.rfc-editor.org/rfc/rfc9457
    */
   toResponse(): Response {
-    const { code, detail, field, status } = this
-    const title = code.replaceAll('_', ' ')
+    const { code, detail, field, status, title } = this
     return Response.json(
       { type: 'about:blank', title, status, code, detail, field },
       { status, headers: { 'Content-Type': 'application/problem+json' } },

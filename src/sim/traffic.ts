@@ -9,7 +9,7 @@ const JITTER = 0.5
 const TRAFFIC_TIMEOUT_MS = 30_000
 const MINUTE_MS = 60_000
 
-const COLORS = ['gold', 'orange', 'orchid', 'skyblue', 'springgreen'] as const
+const COLORS = ['gold', 'orange', 'violet', 'cyan', 'lime'] as const
 
 export interface TrafficOptions {
   /** The service that is activated. */

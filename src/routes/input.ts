@@ -1,0 +1,86 @@
+import { Problem } from '../errors.ts'
+
+/** Largest body the API takes, in bytes. */
+export const MAX_REQUEST_BYTES = 1_048_576
+
+/**
+ * Reads a request's body as JSON, up to `maxBytes`.
+ * @throws Problem `body_too_large`, `invalid_json`
+ */
+export async function readJson(request: Request, maxBytes = MAX_REQUEST_BYTES): Promise<unknown> {
+  const text = await readText(request, maxBytes)
+  try {
+    return JSON.parse(text)
+  } catch (error) {
+    throw new Problem('invalid_json', `The body isn't JSON: ${(error as Error).message}.`)
+  }
+}
+
+/** Reads a body that a form sent: its fields, the last value of each. */
+export async function readForm(
+  request: Request,
+  maxBytes = MAX_REQUEST_BYTES,
+): Promise<Record<string, string>> {
+  return Object.fromEntries(new URLSearchParams(await readText(request, maxBytes)))
+}
+
+async function readText(request: Request, maxBytes: number): Promise<string> {
+  const tooLarge = () => new Problem('body_too_large', `The body is larger than ${maxBytes} bytes.`)
+  if (Number(request.headers.get('content-length') ?? 0) > maxBytes) throw tooLarge()
+  if (request.body === null) return ''
+  const chunks: Uint8Array[] = []
+  let bytes = 0
+  for await (const chunk of request.body as unknown as AsyncIterable<Uint8Array>) {
+    bytes += chunk.byteLength
+    if (bytes > maxBytes) throw tooLarge()
+    chunks.push(chunk)
+  }
+  return new TextDecoder().decode(Buffer.concat(chunks))
+}
+
+/** The query of a request; a parameter that isn't known is refused rather than overlooked. */
+export function query<Name extends string>(
+  request: Request,
+  ...names: Name[]
+): Partial<Record<Name, string>> {
+  const values: Partial<Record<string, string>> = {}
+  for (const [name, value] of new URL(request.url).searchParams) {
+    if (!names.includes(name as Name)) throw invalid(name, `There is no parameter ${name.slice(0, 64)}.`)
+    if (value !== '') values[name] = value
+  }
+  return values as Partial<Record<Name, string>>
+}
+
+export function integerOf(
+  name: string,
+  text: string | undefined,
+  min: number,
+  max: number,
+): number | undefined {
+  if (text === undefined) return undefined
+  const value = Number(text)
+  if (/^\d+$/.test(text) && value >= min && value <= max) return value
+  throw invalid(name, `${name}: expected a whole number from ${min} to ${max}.`)
+}
+
+export function dateOf(name: string, text: string | undefined): Date | undefined {
+  if (text === undefined) return undefined
+  const date = new Date(text)
+  if (Number.isNaN(date.getTime()))
+    throw invalid(name, `${name}: expected a time such as 2026-01-31T12:00:00Z.`)
+  return date
+}
+
+export function oneOf<T extends string>(
+  name: string,
+  text: string | undefined,
+  choices: readonly T[],
+): T | undefined {
+  if (text === undefined) return undefined
+  if (choices.includes(text as T)) return text as T
+  throw invalid(name, `${name}: expected ${choices.join(' or ')}.`)
+}
+
+function invalid(field: string, detail: string): Problem {
+  return new Problem('invalid_field', detail, field.slice(0, 64))
+}

@@ -1,0 +1,274 @@
+import { Elysia } from 'elysia'
+import { ENTRY_KINDS } from '../../drizzle/schema.ts'
+import { type Evidence, VERDICTS } from '../core/verdict.ts'
+import { Problem } from '../errors.ts'
+import type { Hub } from '../hub/hub.ts'
+import { type EntryKind, entryJson } from '../streams/entry.ts'
+import { type LogQuery, lastSeq, readLog, readWholeLog } from '../streams/logs.ts'
+import { ChangeSchema, checkChange, checkRegistration, RegistrationSchema } from '../streams/registration.ts'
+import type { Stream } from '../streams/run.ts'
+import { fleet, type Status, type StatusDeps, statusOf } from '../streams/status.ts'
+import type { Streams } from '../streams/streams.ts'
+import { entriesTopic } from '../topics.ts'
+import { dateOf, integerOf, oneOf, query, readJson } from './input.ts'
+
+export interface StreamRoutesDeps extends StatusDeps {
+  streams: Streams
+  hub: Hub
+}
+
+const DEFAULT_LIMIT = 50
+const MAX_LIMIT = 500
+/** A subscriber that missed more than this is told so, and goes on from now. */
+const MAX_REPLAY_ENTRIES = 10_000
+const HIDDEN = '•••'
+
+/** Registering, changing, starting and stopping streams, and reading what they did. */
+export function streamRoutes(deps: StreamRoutesDeps) {
+  const { streams, db, hub } = deps
+  return new Elysia({ detail: { tags: ['Streams'] } })
+    .post(
+      '/api/streams',
+      async ({ request }) => {
+        const stream = await streams.register(checkRegistration(await readJson(request)))
+        return Response.json(streamJson(stream), {
+          status: 201,
+          headers: { Location: `/api/streams/${stream.id}` },
+        })
+      },
+      { parse: 'none', detail: docs('Register an API', REGISTER, RegistrationSchema) },
+    )
+    .get(
+      '/api/streams',
+      async ({ request }) => {
+        const { q, tag, state, after, limit } = query(request, 'q', 'tag', 'state', 'after', 'limit')
+        const page = await streams.list({
+          q,
+          tag,
+          after,
+          state: oneOf('state', state, VERDICTS),
+          limit: integerOf('limit', limit, 1, MAX_LIMIT) ?? DEFAULT_LIMIT,
+        })
+        return { items: page.items.map(streamJson), next: page.next ?? null }
+      },
+      {
+        detail: docs(
+          'List streams',
+          'Pages in the order of registration; `next` is the `after` of the next page. `q` searches name and URL.',
+          undefined,
+          ['q', 'tag', 'state', 'after', 'limit'],
+        ),
+      },
+    )
+    .get('/api/streams/:id', async ({ params }) => streamJson(await streams.get(params.id)), {
+      detail: docs('Read a stream'),
+    })
+    .patch(
+      '/api/streams/:id',
+      async ({ params, request }) =>
+        streamJson(await streams.change(params.id, checkChange(await readJson(request)))),
+      {
+        parse: 'none',
+        detail: docs('Change a stream', 'Goes on by the new definition at once.', ChangeSchema),
+      },
+    )
+    .delete(
+      '/api/streams/:id',
+      async ({ params }) => {
+        await streams.remove(params.id)
+        return new Response(null, { status: 204 })
+      },
+      { detail: docs('Remove a stream', 'With everything that was recorded of it.') },
+    )
+    .post('/api/streams/:id/start', async ({ params }) => streamJson(await streams.start(params.id)), {
+      parse: 'none',
+      detail: docs('Start a stream', 'Idempotent.'),
+    })
+    .post('/api/streams/:id/stop', async ({ params }) => streamJson(await streams.stop(params.id)), {
+      parse: 'none',
+      detail: docs('Stop a stream', 'Idempotent.'),
+    })
+    .post('/api/streams/start', ({ request }) => streams.desireTagged(tagOf(request), 'running'), {
+      parse: 'none',
+      detail: docs('Start every stream with a tag', 'Idempotent.', undefined, ['tag']),
+    })
+    .post('/api/streams/stop', ({ request }) => streams.desireTagged(tagOf(request), 'stopped'), {
+      parse: 'none',
+      detail: docs('Stop every stream with a tag', 'Idempotent.', undefined, ['tag']),
+    })
+    .get(
+      '/api/streams/:id/status',
+      async ({ params }) => statusJson(await statusOf(deps, (await streams.get(params.id)).id)),
+      {
+        detail: docs(
+          'Is it doing what it should?',
+          'The verdict with its evidence, who holds the stream, and counts.',
+        ),
+      },
+    )
+    .get('/api/status', () => fleet(db), { detail: docs('The whole fleet', 'Streams by verdict.') })
+    .get(
+      '/api/streams/:id/logs',
+      async ({ params, request }) => {
+        const { id } = await streams.get(params.id)
+        const wanted = logQuery(request)
+        if (request.headers.get('accept')?.includes('application/x-ndjson'))
+          return ndjson(readWholeLog(db, id, wanted))
+        const { items, before, after } = await readLog(db, id, wanted)
+        const body = `{"items":[${items.map(entryJson).join(',')}],"before":${before ?? null},"after":${after ?? null}}`
+        return new Response(body, { headers: { 'Content-Type': 'application/json' } })
+      },
+      {
+        detail: docs(
+          'Each request and response',
+          'Entries in the order of `seq`; without a cursor, the latest. `kind` takes several, separated by commas. ' +
+            'With `Accept: application/x-ndjson` all that match, a line each.',
+          undefined,
+          ['kind', 'from', 'to', 'after', 'before', 'limit'],
+        ),
+      },
+    )
+    .get(
+      '/api/streams/:id/events',
+      async ({ params, request, server }) => {
+        const { id } = await streams.get(params.id)
+        server?.timeout(request, 0)
+        const { lastEventId } = query(request, 'lastEventId')
+        const missedAfter = request.headers.get('last-event-id') ?? lastEventId
+        return hub.subscribe(entriesTopic(id), {
+          signal: request.signal,
+          replay: missedAfter === undefined ? undefined : (send) => replay(id, missedAfter, send),
+        })
+      },
+      {
+        detail: docs(
+          'Live entries as server-sent events',
+          'Events `entry`, with `seq` as id. `Last-Event-ID` (or `?lastEventId=`) resumes; what can no longer be ' +
+            'replayed is told in a `gap` event.',
+          undefined,
+          ['lastEventId'],
+        ),
+      },
+    )
+
+  type Send = (message: { event: string; data: string; position: number }) => Promise<void>
+
+  async function replay(id: string, lastEventId: string, send: Send): Promise<void> {
+    const last = await lastSeq(db, id)
+    const known = /^\d{1,15}$/.test(lastEventId) ? Number(lastEventId) : Number.NaN
+    if (!(known <= last)) {
+      const data = JSON.stringify({ from: lastEventId.slice(0, 64), to: last, reason: 'unknown_id' })
+      await send({ event: 'gap', data, position: last })
+      return
+    }
+    const from = Math.max(known, last - MAX_REPLAY_ENTRIES)
+    if (from > known) {
+      const data = JSON.stringify({ from: known + 1, to: from, reason: 'too_many' })
+      await send({ event: 'gap', data, position: from })
+    }
+    for await (const items of readWholeLog(db, id, { after: from })) {
+      for (const entry of items) await send({ event: 'entry', data: entryJson(entry), position: entry.seq })
+    }
+  }
+}
+
+/** A stream as the API shows it: without the values of its headers. */
+export function streamJson({ headers, ...stream }: Stream) {
+  return { ...stream, headers: Object.fromEntries(Object.keys(headers).map((name) => [name, HIDDEN])) }
+}
+
+export function statusJson({ stream, verdict, reason, verdictSince, evidence, run, seq, recent }: Status) {
+  return {
+    id: stream.id,
+    name: stream.name,
+    kind: stream.kind,
+    desired: stream.desired,
+    verdict,
+    reason,
+    since: verdictSince,
+    evidence: evidenceJson(evidence),
+    run: run ?? null,
+    counts: { entries: seq, recent },
+  }
+}
+
+/** Evidence with its instants as ISO 8601. */
+function evidenceJson(evidence: Evidence) {
+  const iso = (at: number | undefined) => (at === undefined ? null : new Date(at).toISOString())
+  const { phase, failures, lastError } = evidence
+  return {
+    phase,
+    phaseSince: iso(evidence.phaseSince),
+    lastByteAt: iso(evidence.lastByteAt),
+    lastHeartbeatAt: iso(evidence.lastHeartbeatAt),
+    lastEventAt: iso(evidence.lastEventAt),
+    lastPollAt: iso(evidence.lastPollAt),
+    failures,
+    failingSince: iso(evidence.failingSince),
+    nextRetryAt: iso(evidence.nextRetryAt),
+    lastError: lastError ? { ...lastError, at: iso(lastError.at) } : null,
+  }
+}
+
+function logQuery(request: Request): LogQuery {
+  const { kind, from, to, after, before, limit } = query(
+    request,
+    'kind',
+    'from',
+    'to',
+    'after',
+    'before',
+    'limit',
+  )
+  const kinds = kind?.split(',').map((one) => oneOf('kind', one.trim(), ENTRY_KINDS) as EntryKind)
+  if (after !== undefined && before !== undefined) {
+    throw new Problem('invalid_field', 'Give after or before, not both.', 'before')
+  }
+  return {
+    kinds,
+    from: dateOf('from', from),
+    to: dateOf('to', to),
+    after: integerOf('after', after, 0, Number.MAX_SAFE_INTEGER),
+    before: integerOf('before', before, 0, Number.MAX_SAFE_INTEGER),
+    limit: integerOf('limit', limit, 1, MAX_LIMIT) ?? DEFAULT_LIMIT,
+  }
+}
+
+function ndjson(pages: AsyncGenerator<Parameters<typeof entryJson>[0][]>): Response {
+  const utf8 = new TextEncoder()
+  const body = new ReadableStream<Uint8Array>({
+    async pull(controller) {
+      const { done, value } = await pages.next()
+      if (done) controller.close()
+      else controller.enqueue(utf8.encode(value.map((entry) => `${entryJson(entry)}\n`).join('')))
+    },
+    async cancel() {
+      await pages.return(undefined)
+    },
+  })
+  return new Response(body, { headers: { 'Content-Type': 'application/x-ndjson' } })
+}
+
+function tagOf(request: Request): string {
+  const { tag } = query(request, 'tag')
+  if (tag === undefined) throw new Problem('invalid_field', 'Say which streams: ?tag=…', 'tag')
+  return tag
+}
+
+const REGISTER =
+  'A `kind` left out is found by asking the API once. The stream starts at once, unless `start` is false.'
+
+function docs(summary: string, description?: string, body?: object, parameters: string[] = []) {
+  return {
+    summary,
+    description,
+    ...(body && { requestBody: { required: true, content: { 'application/json': { schema: body } } } }),
+    ...(parameters.length > 0 && {
+      parameters: parameters.map((name) => ({
+        name,
+        in: 'query' as const,
+        schema: { type: 'string' as const },
+      })),
+    }),
+  }
+}

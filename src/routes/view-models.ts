@@ -1,0 +1,122 @@
+import type { EntryDetail, EntryRow, MeasureView, StatusView } from '../../views/stream.tsx'
+import type { StreamRow } from '../../views/streams.tsx'
+import { changeRate, STEPS_MS, streamRank } from '../core/measures.ts'
+import type { Database } from '../storage/storage.ts'
+import { type Entry, JSON_KINDS } from '../streams/entry.ts'
+import { lastChange, stepsOf, sumsOf } from '../streams/measures.ts'
+import type { Status } from '../streams/status.ts'
+
+/** Of what an entry holds, this many characters stand in its line, and this many in its details. */
+const PREVIEW_CHARS = 160
+const DETAIL_CHARS = 20_000
+/** Documents up to this many characters are indented for reading. */
+const PRETTY_CHARS = 200_000
+
+/** What the table of streams shows of a status. */
+export function streamRow({ stream, verdict, reason, evidence, recent }: Status): StreamRow {
+  const { id, name, url, kind, tags, desired } = stream
+  return {
+    id,
+    name,
+    url,
+    kind,
+    tags,
+    desired,
+    verdict,
+    reason,
+    lastEventAt: date(evidence.lastEventAt),
+    perMinute: perMinute(stream.kind, recent),
+    bytesPerMinute: recent.wireBytes / recent.minutes,
+    changeRate: changeRate(recent),
+  }
+}
+
+export function statusView({
+  stream,
+  verdict,
+  reason,
+  verdictSince,
+  evidence,
+  run,
+  seq,
+  recent,
+}: Status): StatusView {
+  const { lastError } = evidence
+  return {
+    stream,
+    verdict,
+    reason,
+    verdictSince,
+    run,
+    entries: seq,
+    perMinute: perMinute(stream.kind, recent),
+    evidence: {
+      lastByteAt: date(evidence.lastByteAt),
+      lastHeartbeatAt: date(evidence.lastHeartbeatAt),
+      lastEventAt: date(evidence.lastEventAt),
+      lastPollAt: date(evidence.lastPollAt),
+      failures: evidence.failures,
+      nextRetryAt: date(evidence.nextRetryAt),
+      lastError: lastError && { ...lastError, at: new Date(lastError.at) },
+    },
+  }
+}
+
+/** Size and change of a stream's last day, and its last hour by the minute. */
+export async function measureView(db: Database, streamId: string, now: number): Promise<MeasureView> {
+  const to = new Date(now)
+  const [total, lastChangedAt, hour] = await Promise.all([
+    sumsOf(db, streamId, new Date(now - STEPS_MS.day), to),
+    lastChange(db, streamId),
+    stepsOf(db, streamId, { from: new Date(now - STEPS_MS.hour), to, step: 'minute' }),
+  ])
+  const byMinute = new Map(hour.map((sums) => [sums.at.getTime(), sums]))
+  const first = Math.floor((now - STEPS_MS.hour) / STEPS_MS.minute) * STEPS_MS.minute
+  const minutes = Array.from({ length: 60 }, (_, index) => {
+    const sums = byMinute.get(first + (index + 1) * STEPS_MS.minute)
+    return { wireBytes: sums?.wireBytes ?? 0, changed: sums?.changed ?? 0, entries: sums?.entries ?? 0 }
+  })
+  return { total, ...streamRank(total), changeRate: changeRate(total), lastChangedAt, minutes }
+}
+
+export function entryRow(entry: Entry): EntryRow {
+  return {
+    streamId: entry.streamId,
+    seq: entry.seq,
+    at: new Date(entry.at),
+    kind: entry.kind,
+    event: entry.event,
+    changed: entry.changed,
+    status: entry.exchange?.response?.status,
+    wireBytes: entry.wireBytes,
+    bodyBytes: entry.bodyBytes,
+    patchBytes: entry.patchBytes,
+    preview: (entry.data ?? '').slice(0, PREVIEW_CHARS),
+  }
+}
+
+export function entryDetail(entry: Entry): EntryDetail {
+  const text = JSON_KINDS.has(entry.kind) ? indented(entry.data) : entry.data
+  return {
+    ...entryRow(entry),
+    request: entry.exchange?.request,
+    response: entry.exchange?.response,
+    hash: entry.hash,
+    eventId: entry.eventId,
+    data: text?.slice(0, DETAIL_CHARS),
+    cut: (text?.length ?? 0) > DETAIL_CHARS,
+  }
+}
+
+function indented(json: string | undefined): string | undefined {
+  if (json === undefined || json.length > PRETTY_CHARS) return json
+  return JSON.stringify(JSON.parse(json), null, 2)
+}
+
+function perMinute(kind: 'sse' | 'poll', { events, polls, minutes }: Status['recent']): number {
+  return (kind === 'sse' ? events : polls) / minutes
+}
+
+function date(at: number | undefined): Date | undefined {
+  return at === undefined ? undefined : new Date(at)
+}

@@ -1,0 +1,71 @@
+// Runs on every page: keeps relative times current, bounds live lists, says when the live connection is lost.
+
+/** How often relative times are brought up to date, in milliseconds. */
+const TICK_MS = 1_000
+
+/** How long a notice stays, in milliseconds. */
+const NOTICE_MS = 8_000
+
+const exact = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'long' })
+
+/** A distance in time for people: its largest unit, rounded down. */
+function distance(ms: number): string {
+  const seconds = Math.floor(Math.abs(ms) / 1_000)
+  if (seconds < 60) return `${seconds} s`
+  if (seconds < 3_600) return `${Math.floor(seconds / 60)} min`
+  if (seconds < 172_800) return `${Math.floor(seconds / 3_600)} h`
+  return `${Math.floor(seconds / 86_400)} days`
+}
+
+function showTimes(): void {
+  for (const element of document.querySelectorAll<HTMLTimeElement>('time[datetime]')) {
+    const at = new Date(element.dateTime)
+    element.title = exact.format(at)
+    if (!element.hasAttribute('data-relative')) continue
+    const elapsed = Date.now() - at.getTime()
+    const text = elapsed < 0 ? `in ${distance(elapsed)}` : `${distance(elapsed)} ago`
+    if (element.textContent !== text) element.textContent = text
+  }
+}
+
+/** Live lists grow at the front; what is beyond their bound goes, unless somebody has it open. */
+function trimLists(): void {
+  for (const list of document.querySelectorAll<HTMLElement>('[data-keep]')) {
+    if (list.children.length > 1) list.querySelector(':scope > .empty')?.remove()
+    const most = Number(list.dataset.keep)
+    for (const item of [...list.children].slice(most)) if (!item.querySelector('[open]')) item.remove()
+  }
+}
+
+const connection = document.getElementById('connection')
+document.addEventListener('htmx:sse:after:connection', () => connection?.setAttribute('hidden', ''))
+for (const name of ['htmx:sse:error', 'htmx:sse:close']) {
+  document.addEventListener(name, () => connection?.removeAttribute('hidden'))
+}
+// Leaving the page closes the stream too; that is no loss.
+window.addEventListener('pagehide', () => connection?.setAttribute('hidden', ''))
+
+const notice = document.getElementById('notice')
+let hiding: ReturnType<typeof setTimeout> | undefined
+
+/** Says for a while what went wrong with the last thing asked for. */
+function tell(text: string): void {
+  if (notice === null) return
+  notice.textContent = text
+  notice.hidden = false
+  clearTimeout(hiding)
+  hiding = setTimeout(() => {
+    notice.hidden = true
+  }, NOTICE_MS)
+}
+document.addEventListener('problem', (event) =>
+  tell((event as CustomEvent<{ detail: string }>).detail.detail),
+)
+document.addEventListener('htmx:error', () => tell('Weir did not answer. Is it running?'))
+
+showTimes()
+setInterval(showTimes, TICK_MS)
+document.addEventListener('htmx:after:swap', () => {
+  showTimes()
+  trimLists()
+})

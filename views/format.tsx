@@ -1,0 +1,66 @@
+/** An instant as people read it: relative, the exact one on hover. The page's script keeps it current. */
+export function Ago({ at, none = 'never' }: { at: Date | undefined; none?: string }) {
+  if (at === undefined) return <span class="muted">{none}</span>
+  return (
+    <time datetime={at.toISOString()} data-relative>
+      {at.toISOString().slice(11, 19)}
+    </time>
+  )
+}
+
+const UNITS = ['B', 'kB', 'MB', 'GB', 'TB'] as const
+
+/** Bytes with a unit, to three digits, by powers of 1,000. */
+export function bytes(count: number): string {
+  let value = count
+  let unit = 0
+  while (value >= 999.5 && unit < UNITS.length - 1) {
+    value /= 1_000
+    unit++
+  }
+  return `${unit === 0 || value >= 100 ? Math.round(value) : value.toPrecision(value < 10 ? 2 : 3)} ${UNITS[unit]}`
+}
+
+/** A rate for people: whole from ten on, one digit below. */
+export function rate(value: number): string {
+  return value >= 10 || value === 0 ? String(Math.round(value)) : value.toFixed(1)
+}
+
+/** A share as percents; a dash where there is nothing to take it of. */
+export function percent(share: number | null): string {
+  if (share === null) return '–'
+  const value = share * 100
+  return `${value > 0 && value < 10 ? value.toFixed(1) : Math.round(value)} %`
+}
+
+const MARKS: Record<string, string> = {
+  live: '●',
+  quiet: '○',
+  stalled: '◐',
+  'backing-off': '↻',
+  dead: '✕',
+  stopped: '■',
+}
+
+/** A verdict as text, mark and colour: never colour alone. */
+export function VerdictBadge({ verdict, reason }: { verdict: string; reason?: string }) {
+  return (
+    <span class={`verdict ${verdict}`} title={reason}>
+      <span aria-hidden="true">{MARKS[verdict]}</span> {verdict}
+    </span>
+  )
+}
+
+/** A line of values over time, drawn to the width it is given. The last value is said in the label. */
+export function Sparkline({ values, label }: { values: readonly number[]; label: string }) {
+  const top = Math.max(...values, 1)
+  const step = values.length > 1 ? 100 / (values.length - 1) : 0
+  const points = values.map(
+    (value, index) => `${(index * step).toFixed(1)},${(24 - (value / top) * 22).toFixed(1)}`,
+  )
+  return (
+    <svg class="sparkline" viewBox="0 0 100 26" preserveAspectRatio="none" role="img" aria-label={label}>
+      <polyline points={points.join(' ')} fill="none" vector-effect="non-scaling-stroke" />
+    </svg>
+  )
+}
