@@ -1,0 +1,175 @@
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import type { Browser } from 'playwright-core'
+import { openBrowser, openPage, PHONE, sidewaysScroll, WITHOUT_BROWSER } from '../support/browser.ts'
+import { until } from '../support/until.ts'
+import { Feed, startUpstream, type Upstream } from '../support/upstream.ts'
+import { startTestWeir, type TestWeir } from '../support/weir.ts'
+
+const XSS = `<img src=x onerror=alert(1)>"'&`
+
+describe.skipIf(WITHOUT_BROWSER)('in a browser', () => {
+  let upstream: Upstream
+  let weir: TestWeir
+  let browser: Browser
+
+  beforeAll(async () => {
+    upstream = startUpstream()
+    weir = await startTestWeir()
+    browser = await openBrowser()
+  })
+
+  afterAll(async () => {
+    await browser.close()
+    await weir.close()
+    await upstream.stop()
+  })
+
+  test('an empty list says how to begin; a registered API appears in it and comes alive without a reload', async () => {
+    const { page, faults, close } = await openPage(browser)
+    await page.goto(`${weir.url}/streams`)
+    expect(await page.textContent('#streams-table')).toContain('bun run sim')
+    await page.evaluate(() => document.body.setAttribute('data-first-load', 'yes'))
+    const url = upstream.on('/prices', (_request, hit) => Response.json({ price: hit }))
+    await page.getByLabel('URL of an API').fill(url)
+    await page.getByLabel('Every (seconds)').fill('0.5')
+    await page.getByLabel('Tags').fill('shop, eu')
+    await page.keyboard.press('Enter')
+    await page.getByText(/^Registered 127/).waitFor()
+    const row = page.getByRole('row', { name: /prices/ })
+    await row.getByText('live').waitFor()
+    expect(await row.textContent()).toContain('shop')
+    await row.getByText(/^\d+ s ago$/).waitFor()
+    expect(await page.getAttribute('body', 'data-first-load')).toBe('yes')
+    expect(faults).toEqual([])
+    await close()
+  })
+
+  test('a mistake is told beside the form, and what was typed stays', async () => {
+    const { page, close } = await openPage(browser)
+    await page.goto(`${weir.url}/streams`)
+    const url = page.getByLabel('URL of an API')
+    await url.fill('ftp://files.test/x')
+    await page.keyboard.press('Enter')
+    await page.getByText('Only http and https can be followed').waitFor()
+    expect(await url.inputValue()).toBe('ftp://files.test/x')
+    expect(await url.getAttribute('aria-invalid')).toBe('true')
+    await close()
+  })
+
+  test('stop and start work by keyboard, keep the focus and need no page load', async () => {
+    const { id } = await weir.register({
+      url: upstream.on('/toggle', () => Response.json({})),
+      kind: 'poll',
+      name: 'Toggled',
+    })
+    const { page, faults, close } = await openPage(browser)
+    await page.goto(`${weir.url}/streams?q=Toggled`)
+    await page.evaluate(() => document.body.setAttribute('data-first-load', 'yes'))
+    await page.getByRole('button', { name: 'Stop Toggled' }).focus()
+    await page.keyboard.press('Enter')
+    await page.getByRole('button', { name: 'Start Toggled' }).waitFor()
+    await weir.verdict(id, 'stopped')
+    expect(await page.evaluate(() => document.activeElement?.id)).toBe(`toggle-${id}`)
+    await page.keyboard.press('Enter')
+    await page.getByRole('button', { name: 'Stop Toggled' }).waitFor()
+    await weir.verdict(id, 'live')
+    expect(await page.getAttribute('body', 'data-first-load')).toBe('yes')
+    expect(faults).toEqual([])
+    await close()
+  })
+
+  test('without script the forms do the same by page loads', async () => {
+    const { page, close } = await openPage(browser, { javaScriptEnabled: false })
+    await page.goto(`${weir.url}/streams`)
+    await page.getByLabel('URL of an API').fill(upstream.on('/plain', () => Response.json({})))
+    await page.getByRole('button', { name: 'Register and start' }).click()
+    await page.getByRole('button', { name: /^Stop .*plain$/ }).click()
+    await page.getByRole('button', { name: /^Start .*plain$/ }).waitFor()
+    await close()
+  })
+
+  test("a stream's page shows its entries as they come, each with request and response, and nothing in them runs", async () => {
+    const feed = new Feed()
+    const url = upstream.on('/feed', () => feed.response())
+    const { id } = await weir.register({ url, kind: 'sse', name: XSS })
+    await until('it is connected', () => feed.readers > 0)
+    const { page, faults, close } = await openPage(browser)
+    await page.goto(`${weir.url}/streams/${id}`)
+    expect(await page.textContent('h1')).toBe(XSS)
+    feed.send(`event: price\ndata: {"html":"<script>alert(2)</script>"}\n\n`)
+    const line = page.locator('#log > li', { hasText: 'price' })
+    await line.waitFor()
+    expect(await line.textContent()).toContain('<script>alert(2)</script>')
+    await page.locator('#status').getByText('live').waitFor()
+    const connection = page.locator('#log > li', { hasText: 'exchange' })
+    await connection.locator('summary').click()
+    await connection.getByText('text/event-stream').first().waitFor()
+    expect(await connection.textContent()).toContain('GET')
+    expect(faults).toEqual([])
+    await close()
+  })
+
+  test('what can no longer be done is said in a notice, and the page stays', async () => {
+    const { id } = await weir.register({
+      url: upstream.on('/late', () => Response.json({})),
+      kind: 'poll',
+      name: 'Late',
+    })
+    const { page, close } = await openPage(browser)
+    await page.goto(`${weir.url}/streams/${id}`)
+    await weir.send('DELETE', `/api/streams/${id}`)
+    await page.getByRole('button', { name: 'Stop Late' }).click()
+    await page
+      .getByRole('alert')
+      .getByText(/There is no stream/)
+      .waitFor()
+    expect(await page.textContent('h1')).toBe('Late')
+    await page.goto(`${weir.url}/streams/${id}`)
+    expect(await page.textContent('h1')).toBe('Not found')
+    await close()
+  })
+
+  test('removing asks first, and then leads back to the list', async () => {
+    const { id } = await weir.register({
+      url: upstream.on('/gone', () => Response.json({})),
+      kind: 'poll',
+      name: 'Leaving',
+    })
+    const { page, close } = await openPage(browser)
+    page.removeAllListeners('dialog')
+    page.on('dialog', (dialog) => void dialog.accept())
+    await page.goto(`${weir.url}/streams/${id}`)
+    await page.getByRole('button', { name: 'Remove' }).click()
+    await page.waitForURL(`${weir.url}/streams`)
+    expect((await weir.get(`/api/streams/${id}`)).status).toBe(404)
+    await close()
+  })
+
+  test('no page scrolls sideways on a phone, and none reports a fault', async () => {
+    const { id } = await weir.register({
+      url: `${upstream.on('/long', () => Response.json({}))}?${'long='.repeat(60)}`,
+      kind: 'poll',
+      name: 'A name without a space: '.padEnd(180, 'x'),
+    })
+    for (const colorScheme of ['dark', 'light'] as const) {
+      const { page, faults, close } = await openPage(browser, { viewport: PHONE, colorScheme })
+      for (const path of ['/streams', `/streams/${id}`, '/topology', '/openapi', '/jobs/']) {
+        await page.goto(weir.url + path)
+        await page.locator('main, #root').first().waitFor()
+        expect({ path, scroll: await sidewaysScroll(page) }).toEqual({ path, scroll: 0 })
+      }
+      expect(faults).toEqual([])
+      await close()
+    }
+  })
+
+  test('the documentation and the board show what they should', async () => {
+    const { page, faults, close } = await openPage(browser)
+    await page.goto(`${weir.url}/openapi`)
+    await page.getByText('Register an API').first().waitFor()
+    await page.goto(`${weir.url}/jobs/queue/streams?status=active`)
+    await page.getByText('hold').first().waitFor()
+    expect(faults).toEqual([])
+    await close()
+  })
+})

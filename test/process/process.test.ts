@@ -1,0 +1,159 @@
+import { afterAll, beforeAll, expect, test } from 'bun:test'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { until } from '../support/until.ts'
+import { Feed, startUpstream, type Upstream } from '../support/upstream.ts'
+import type { LoggedEntry } from '../support/weir.ts'
+
+const ROOT = join(import.meta.dir, '../..')
+
+let upstream: Upstream
+let dataDir: string
+const children: Bun.Subprocess[] = []
+
+beforeAll(() => {
+  upstream = startUpstream()
+  dataDir = mkdtempSync(join(tmpdir(), 'weir-process-'))
+})
+
+afterAll(async () => {
+  // A test that failed half way leaves its process behind.
+  for (const child of children) child.kill('SIGKILL')
+  await upstream.stop()
+  rmSync(dataDir, { recursive: true, force: true })
+})
+
+/** Weir as people start it: a process, known by its signals, its output and its port. */
+function spawnWeir(environment: Record<string, string> = {}) {
+  const child = Bun.spawn(['bun', 'src/main.ts'], {
+    cwd: ROOT,
+    env: { ...process.env, BUN_CONFIG_MAX_HTTP_REQUESTS: '65336', PORT: '0', DATA_DIR: dataDir, ...environment },
+    stdout: 'pipe',
+    stderr: 'pipe',
+  })
+  children.push(child)
+  let output = ''
+  const read = async (stream: ReadableStream<Uint8Array>) => {
+    const decoder = new TextDecoder()
+    for await (const chunk of stream) output += decoder.decode(chunk, { stream: true })
+  }
+  const read$ = Promise.all([read(child.stdout), read(child.stderr)])
+  return {
+    child,
+    output: () => output,
+    ended: async () => {
+      const code = await child.exited
+      await read$
+      return { code, output }
+    },
+    url: () =>
+      until('it listens', () =>
+        /listening on (http:\S+)/.exec(output)?.[1]?.replace('localhost', '127.0.0.1'),
+      ),
+  }
+}
+
+async function json<T>(url: string): Promise<T> {
+  return (await fetch(url)).json() as Promise<T>
+}
+
+test('start says where it listens, where the data lies and how to start the simulation; SIGINT ends it in order', async () => {
+  const weir = spawnWeir()
+  const url = await weir.url()
+  await until('it has said everything', () => weir.output().includes('Ctrl-C'))
+  expect(weir.output()).toContain(dataDir)
+  expect(weir.output()).toContain('bun run sim')
+  const { id } = (await (
+    await fetch(`${url}/api/streams`, {
+      method: 'POST',
+      body: JSON.stringify({ url: upstream.on('/ended', () => new Feed().response()), kind: 'sse' }),
+    })
+  ).json()) as { id: string }
+  await until(
+    'it is held',
+    async () => (await json<{ run: unknown }>(`${url}/api/streams/${id}/status`)).run !== null,
+  )
+  weir.child.kill('SIGINT')
+  const { code, output } = await weir.ended()
+  expect(output).not.toContain('weir:')
+  expect(code).toBe(0)
+})
+
+test('a second start on the same data or the same port is refused, and says what to do', async () => {
+  const first = spawnWeir()
+  const url = await first.url()
+  const sameData = await spawnWeir().ended()
+  expect(sameData.code).toBe(1)
+  expect(sameData.output).toContain('Another Weir is using')
+  expect(sameData.output).toContain('DATA_DIR')
+  const other = mkdtempSync(join(tmpdir(), 'weir-process-'))
+  const samePort = await spawnWeir({ DATA_DIR: other, PORT: new URL(url).port }).ended()
+  rmSync(other, { recursive: true, force: true })
+  expect(samePort.code).toBe(1)
+  expect(samePort.output).toContain('The port is taken')
+  first.child.kill('SIGTERM')
+  expect((await first.ended()).code).toBe(0)
+})
+
+test('bad settings are all named at once, and nothing is opened', async () => {
+  const { code, output } = await spawnWeir({ PORT: 'high', HOST: '0.0.0.0', MAX_BODY_BYTES: '1' }).ended()
+  expect(code).toBe(1)
+  expect(output).toContain('PORT: ')
+  expect(output).toContain('MAX_BODY_BYTES: ')
+})
+
+test('after kill -9 a new start goes on with every stream by itself, and no number is missing', async () => {
+  const feed = new Feed()
+  let version = 0
+  const streamed = upstream.on('/numbers', () => feed.response({}, 'retry: 10\n\n'))
+  const polled = upstream.on('/version', () => Response.json({ version: ++version, text: 'x'.repeat(200) }))
+  const ticking = setInterval(() => feed.send(`id: ${Date.now()}\ndata: tick\n\n`), 20)
+
+  const first = spawnWeir()
+  const url = await first.url()
+  const ids: string[] = []
+  for (const body of [
+    { url: streamed, kind: 'sse' },
+    { url: polled, kind: 'poll', intervalMs: 500 },
+  ]) {
+    const response = await fetch(`${url}/api/streams`, { method: 'POST', body: JSON.stringify(body) })
+    ids.push(((await response.json()) as { id: string }).id)
+  }
+  const entries = async (base: string, id: string) =>
+    (
+      await (
+        await fetch(`${base}/api/streams/${id}/logs`, { headers: { Accept: 'application/x-ndjson' } })
+      ).text()
+    )
+      .split('\n')
+      .filter(Boolean)
+      .map((line) => JSON.parse(line) as LoggedEntry)
+  await until('both have entries', async () => {
+    const logs = await Promise.all(ids.map((id) => entries(url, id)))
+    return logs.every((log) => log.length > 5)
+  })
+  const acknowledged = await Promise.all(ids.map((id) => entries(url, id)))
+  first.child.kill('SIGKILL')
+  await first.ended()
+
+  const second = spawnWeir()
+  const again = await second.url()
+  await until('the streams go on', async () => {
+    const logs = await Promise.all(ids.map((id) => entries(again, id)))
+    return logs.every((log) =>
+      log.some((entry) => entry.epoch === 2 && ['event', 'patch'].includes(entry.kind)),
+    )
+  })
+  for (const [index, id] of ids.entries()) {
+    const log = await entries(again, id)
+    expect(log.map((entry) => entry.seq)).toEqual(log.map((_, position) => position + 1))
+    expect(log.slice(0, acknowledged[index]?.length)).toEqual(acknowledged[index] as LoggedEntry[])
+  }
+  // The first patch of the new run goes on from the document of the old one: no snapshot was needed.
+  const log = await entries(again, ids[1] as string)
+  expect(log.find((entry) => entry.epoch === 2 && entry.changed)?.kind).toBe('patch')
+  clearInterval(ticking)
+  second.child.kill('SIGTERM')
+  expect((await second.ended()).code).toBe(0)
+})

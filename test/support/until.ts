@@ -1,0 +1,20 @@
+/** Longest any test waits for something to become true, in milliseconds: far beyond what a loaded machine needs. */
+const PATIENCE_MS = 30_000
+const LOOK_EVERY_MS = 10
+
+/**
+ * Waits until `look` finds something.
+ * @returns what it found: the first value that is neither undefined nor false
+ */
+export async function until<T>(
+  what: string,
+  look: () => T | undefined | false | Promise<T | undefined | false>,
+): Promise<T> {
+  const deadline = Date.now() + PATIENCE_MS
+  for (;;) {
+    const found = await look()
+    if (found !== undefined && found !== false) return found
+    if (Date.now() > deadline) throw new Error(`Waited in vain until ${what}`)
+    await Bun.sleep(LOOK_EVERY_MS)
+  }
+}

@@ -1,0 +1,83 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { parseConfig } from '../../src/config.ts'
+import { startWeir } from '../../src/weir.ts'
+import { until } from './until.ts'
+
+/** A Weir of a test's own, on a free port and in a directory that goes with it. */
+export interface TestWeir {
+  readonly url: string
+  readonly dataDir: string
+  /** What it warned of: a test that expects nothing checks that it is empty. */
+  readonly warnings: string[]
+  get(path: string): Promise<Response>
+  /** Sends JSON; what comes back is asserted by the caller. */
+  send(method: string, path: string, body?: unknown): Promise<Response>
+  json<T = Record<string, unknown>>(path: string): Promise<T>
+  register(registration: Record<string, unknown>): Promise<{ id: string; kind: string; name: string }>
+  /** Waits until the stream's log holds an entry that fits, and returns it. */
+  entry(id: string, what: string, fits: (entry: LoggedEntry) => boolean): Promise<LoggedEntry>
+  logs(id: string, query?: string): Promise<LoggedEntry[]>
+  verdict(id: string, verdict: string): Promise<unknown>
+  close(): Promise<void>
+}
+
+export interface LoggedEntry {
+  seq: number
+  at: string
+  epoch: number
+  kind: string
+  event?: string
+  eventId?: string
+  wireBytes: number
+  bodyBytes: number
+  patchBytes?: number
+  changed?: boolean
+  hash?: string
+  data?: unknown
+  request?: { method: string; url: string; headers: Record<string, string> }
+  response?: { status: number; headers: Record<string, string> }
+}
+
+export async function startTestWeir(environment: Record<string, string> = {}): Promise<TestWeir> {
+  const dataDir = environment.DATA_DIR ?? mkdtempSync(join(tmpdir(), 'weir-test-'))
+  const warnings: string[] = []
+  const config = parseConfig({ PORT: '0', DATA_DIR: dataDir, ...environment })
+  const weir = await startWeir(config, (message, error) => void warnings.push(`${message} ${error ?? ''}`))
+  const url = weir.url.replace('localhost', '127.0.0.1')
+  const get = (path: string) => fetch(url + path)
+  const send = (method: string, path: string, body?: unknown) =>
+    fetch(url + path, {
+      method,
+      body: body === undefined ? undefined : typeof body === 'string' ? body : JSON.stringify(body),
+      headers: body === undefined ? {} : { 'Content-Type': 'application/json' },
+    })
+  const json = async <T>(path: string) => (await get(path)).json() as Promise<T>
+  const logs = async (id: string, query = '') =>
+    (await json<{ items: LoggedEntry[] }>(`/api/streams/${id}/logs?limit=500${query}`)).items
+  return {
+    url,
+    dataDir,
+    warnings,
+    get,
+    send,
+    json,
+    logs,
+    async register(registration) {
+      const response = await send('POST', '/api/streams', registration)
+      if (response.status !== 201) throw new Error(`Not registered: ${await response.text()}`)
+      return response.json() as Promise<{ id: string; kind: string; name: string }>
+    },
+    entry: (id, what, fits) => until(what, async () => (await logs(id)).find(fits)),
+    verdict: (id, verdict) =>
+      until(`stream is ${verdict}`, async () => {
+        const status = await json<{ verdict: string }>(`/api/streams/${id}/status`)
+        return status.verdict === verdict && status
+      }),
+    async close() {
+      await weir.close()
+      if (environment.DATA_DIR === undefined) rmSync(dataDir, { recursive: true, force: true })
+    },
+  }
+}
