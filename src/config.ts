@@ -116,7 +116,8 @@ export function parseConfig(environment: Record<string, string | undefined>): Co
     }
   }
   const config = values as unknown as Config
-  if (problems.length === 0 && !LOOPBACK_HOSTS.has(config.host) && config.token === undefined) {
+  const hasToken = Boolean(environment[SETTINGS.token.key]?.trim())
+  if (!LOOPBACK_HOSTS.has(config.host) && !hasToken) {
     problems.push(
       `HOST: ${config.host} can be reached from other machines; set WEIR_TOKEN too, or listen on 127.0.0.1`,
     )

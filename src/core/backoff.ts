@@ -25,7 +25,13 @@ export function backoffMs(failures: number, random: () => number): number {
 export function retryAfterMs(header: string | null, nowMs: number): number | undefined {
   if (header === null) return undefined
   const text = header.trim()
-  const waitMs = /^\d+$/.test(text) ? Number(text) * 1000 : Date.parse(text) - nowMs
+  const waitMs = /^\d+$/.test(text) ? Number(text) * 1000 : httpDateMs(text) - nowMs
   if (Number.isNaN(waitMs)) return undefined
   return Math.min(Math.max(waitMs, 0), RETRY_AFTER_CAP_MS)
+}
+
+/** Every form of an HTTP date begins with a day; `Date.parse` would take "1.5" for one, and asctime for local time. */
+function httpDateMs(text: string): number {
+  if (!/^(Mon|Tue|Wed|Thu|Fri|Sat|Sun)/.test(text)) return Number.NaN
+  return Date.parse(text.endsWith(' GMT') ? text : `${text} GMT`)
 }

@@ -36,22 +36,35 @@ export function select(document: unknown, pointer: Pointer): unknown {
 
 /**
  * Takes the values that the pointers select out of the document, in place. Beyond RFC 6901, a token `*`
- * matches every key and every index.
+ * matches every key and every index. Indexes count as the document came, whatever else is taken out.
  */
 export function omit(document: unknown, pointers: readonly Pointer[]): void {
-  for (const pointer of pointers) omitOne(document, pointer, 0)
+  const items: Items = new Map()
+  for (const pointer of pointers) omitOne(document, pointer, 0, items)
+  for (const [array, indexes] of items) removeItems(array, indexes)
 }
 
-function omitOne(value: unknown, pointer: Pointer, depth: number): void {
+/** Items to take out, once every pointer has found its own. */
+type Items = Map<unknown[], Set<string>>
+
+function omitOne(value: unknown, pointer: Pointer, depth: number, items: Items): void {
   if (typeof value !== 'object' || value === null) return
   const token = pointer[depth]
   if (token === undefined) return
   const holder = value as Record<string, unknown>
   const keys = token === '*' ? Object.keys(holder) : Object.hasOwn(holder, token) ? [token] : []
   const last = depth === pointer.length - 1
-  for (const key of keys.reverse()) {
-    if (!last) omitOne(holder[key], pointer, depth + 1)
+  for (const key of keys) {
+    if (!last) omitOne(holder[key], pointer, depth + 1, items)
     else if (!Array.isArray(value)) delete holder[key]
-    else if (/^\d+$/.test(key)) value.splice(Number(key), 1)
+    else items.set(value, (items.get(value) ?? new Set()).add(key))
   }
+}
+
+function removeItems(array: unknown[], indexes: ReadonlySet<string>): void {
+  let kept = 0
+  for (const [index, item] of array.entries()) {
+    if (!indexes.has(String(index))) array[kept++] = item
+  }
+  array.length = kept
 }

@@ -1,5 +1,5 @@
-import { type Static, type TObject, type TSchema, Type } from '@sinclair/typebox'
-import { TypeCompiler } from '@sinclair/typebox/compiler'
+import { type Static, type TObject, Type } from '@sinclair/typebox'
+import { TypeCompiler, type ValueError, ValueErrorType } from '@sinclair/typebox/compiler'
 import { parsePointer } from '../core/pointer.ts'
 import { Problem } from '../errors.ts'
 
@@ -94,7 +94,7 @@ function checked<S extends TObject>(
 ): Static<S> {
   const error = validator.Errors(value).First()
   if (error !== undefined) {
-    const field = error.path.split('/')[1]
+    const field = parsePointer(error.path)?.[0]
     const unknown = error.message === 'Unexpected property'
     throw new Problem('invalid_field', unknown ? `There is no field ${field}.` : describe(error), field)
   }
@@ -140,10 +140,10 @@ function notPointer(text: string): string {
   return `"${text.slice(0, 200)}" isn't a JSON Pointer: it starts with "/" and writes "~" as "~0" (RFC 6901).`
 }
 
-function describe({ path, message, schema }: { path: string; message: string; schema: TSchema }): string {
-  const field = path.slice(1).replaceAll('/', '.')
+function describe({ path, message, schema, type }: ValueError): string {
+  const field = parsePointer(path)?.join('.') ?? ''
   const choices = (schema.anyOf as { const?: string }[] | undefined)?.map((choice) => choice.const)
   if (choices !== undefined) return `${field}: expected ${choices.join(' or ')}.`
-  if (schema.pattern !== undefined) return `${field}: holds a character that isn't allowed.`
+  if (type === ValueErrorType.StringPattern) return `${field}: holds a character that isn't allowed.`
   return field === '' ? `${message}.` : `${field}: ${message.charAt(0).toLowerCase()}${message.slice(1)}.`
 }

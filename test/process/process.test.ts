@@ -28,7 +28,13 @@ afterAll(async () => {
 function spawnWeir(environment: Record<string, string> = {}) {
   const child = Bun.spawn(['bun', 'src/main.ts'], {
     cwd: ROOT,
-    env: { ...process.env, BUN_CONFIG_MAX_HTTP_REQUESTS: '65336', PORT: '0', DATA_DIR: dataDir, ...environment },
+    env: {
+      ...process.env,
+      BUN_CONFIG_MAX_HTTP_REQUESTS: '65336',
+      PORT: '0',
+      DATA_DIR: dataDir,
+      ...environment,
+    },
     stdout: 'pipe',
     stderr: 'pipe',
   })
