@@ -89,6 +89,8 @@ export const workers = weir.table('workers', {
   name: text().primaryKey(),
   startedAt: at('started_at').notNull(),
   seenAt: at('seen_at').notNull(),
+  /** Streams it holds. */
+  streams: integer().notNull(),
 })
 
 /** Every run a stream ever had. */

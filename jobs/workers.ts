@@ -1,21 +1,26 @@
 import { hostname } from 'node:os'
-import type { Worker } from 'bullmq'
 import { SCHEDULES_QUEUE, STREAMS_QUEUE } from '../src/queue/names.ts'
 import type { QueueEngine } from '../src/queue/open.ts'
-import { leaveWorker, seeWorker } from '../src/streams/health.ts'
+import { leaveWorker } from '../src/streams/health.ts'
 import type { Holder } from '../src/streams/holder.ts'
 import { type ScheduleDeps, scheduleJob } from './schedules.ts'
+import { WorkerShare } from './share.ts'
 import { streamJob } from './stream.ts'
 
-/** A worker that is gone is found after its lock has run out and the next check: under 10 s together. */
-const LOCK_MS = 5_000
-const STALLED_CHECK_MS = 2_000
-/** BullMQ never forgets a job's crashes, and the second would end it for good: months need more. */
-const MAX_CRASHES = 1_000_000_000
-/** How often a worker says that it lives, in milliseconds. */
-const SEEN_EVERY_MS = 2_000
+/** A worker that is gone is found when its locks have run out and the next check comes: under 10 s together. */
+const LOCK = {
+  lockDuration: 5_000,
+  stalledInterval: 2_000,
+  /** BullMQ never forgets a job's crashes, and the second would end it for good: months need more. */
+  maxStalledCount: 1_000_000_000,
+  /** Wait before a worker asks again a queue that is away, in milliseconds. */
+  runRetryDelay: 1_000,
+}
 /** Longest wait for runs to let go, in milliseconds. */
 const RELEASE_MS = 3_000
+/** What BullMQ says when a job that was let go of is another worker's already: known, and provided for. */
+const EXPECTED_FAULTS =
+  /lock mismatch|missing lock|could not renew lock|is not in the active state|not active/i
 
 export interface WorkersDeps extends ScheduleDeps {
   engine: QueueEngine
@@ -31,37 +36,31 @@ export function workerName(): string {
   return `${hostname()}:${process.pid}:${Math.random().toString(36).slice(2, 8)}`
 }
 
-/** Starts to take jobs; the returned function lets go of them all. */
+/** Starts to take jobs; the returned function lets go of them all, for other workers to take at once. */
 export async function startWorkers(deps: WorkersDeps): Promise<() => Promise<void>> {
-  const { engine, db, worker: name } = deps
-  await seeWorker(db, name, new Date())
-  const seen = setInterval(() => {
-    seeWorker(db, name, new Date()).catch((error) =>
-      deps.warn(`Can't say that this worker lives: ${error.message}`),
-    )
-  }, SEEN_EVERY_MS)
-  const streams = engine.worker(STREAMS_QUEUE, streamJob(deps.holder), {
+  const { engine, db, holder, control, worker: name } = deps
+  const share = await WorkerShare.begin(deps)
+  const streams = engine.worker(STREAMS_QUEUE, streamJob(holder, share), {
+    ...LOCK,
     name,
     concurrency: deps.streamsPerWorker,
-    lockDuration: LOCK_MS,
-    stalledInterval: STALLED_CHECK_MS,
-    maxStalledCount: MAX_CRASHES,
   })
-  const schedules = engine.worker(SCHEDULES_QUEUE, scheduleJob(deps), { name, concurrency: 2 })
-  for (const worker of [streams, schedules]) worker.on('error', (error) => deps.warn(error.message))
+  const schedules = engine.worker(SCHEDULES_QUEUE, scheduleJob(deps), { ...LOCK, name, concurrency: 2 })
+  for (const worker of [streams, schedules]) {
+    worker.on('error', (error) => {
+      if (!EXPECTED_FAULTS.test(error.message)) deps.warn(error.message)
+    })
+  }
   streams.on('failed', (job, error) => deps.warn(`The job of stream ${job?.id} failed: ${error.message}`))
-  cancelLost(streams)
+  // A lock that ran out while the queue was away leaves the stream connected: its job is made sure of, and whoever
+  // gets it goes on. Here that is this very run; elsewhere the next epoch ends this one.
+  streams.on('lockRenewalFailed', (ids: string[]) => {
+    control.runLater(ids).catch((error) => deps.warn(`Jobs can't be made sure of: ${error.message}`))
+  })
   return async () => {
-    clearInterval(seen)
+    share.close()
     streams.cancelAllJobs('shutdown')
     await Promise.race([Promise.all([streams.close(), schedules.close()]), Bun.sleep(RELEASE_MS)])
     await leaveWorker(db, name)
   }
-}
-
-/** A job whose lock is lost is another worker's now: going on would be a second run beside that one. */
-function cancelLost(worker: Worker): void {
-  worker.on('lockRenewalFailed', (jobIds: string[]) => {
-    for (const id of jobIds) worker.cancelJob(id, 'lock lost')
-  })
 }

@@ -7,6 +7,7 @@ export interface Config {
   readonly dataDir: string
   readonly databaseUrl: string | undefined
   readonly redisUrl: string | undefined
+  readonly role: 'all' | 'web' | 'worker'
   readonly token: string | undefined
   readonly streamsPerWorker: number
   readonly requestTimeoutMs: number
@@ -66,6 +67,13 @@ const SETTINGS = {
     example: 'redis://localhost:6379',
     parse: url('redis:', 'rediss:'),
   },
+  role: {
+    key: 'ROLE',
+    about:
+      'What this process does: web (pages and API), worker (holds streams), or all. One alone needs DATABASE_URL.',
+    fallback: 'all',
+    parse: choice('all', 'web', 'worker'),
+  },
   token: {
     key: 'WEIR_TOKEN',
     about:
@@ -116,11 +124,14 @@ export function parseConfig(environment: Record<string, string | undefined>): Co
     }
   }
   const config = values as unknown as Config
-  const hasToken = Boolean(environment[SETTINGS.token.key]?.trim())
-  if (!LOOPBACK_HOSTS.has(config.host) && !hasToken) {
+  const isGiven = ({ key }: { key: string }) => Boolean(environment[key]?.trim())
+  if (!LOOPBACK_HOSTS.has(config.host) && !isGiven(SETTINGS.token)) {
     problems.push(
       `HOST: ${config.host} can be reached from other machines; set WEIR_TOKEN too, or listen on 127.0.0.1`,
     )
+  }
+  if ((config.role === 'web' || config.role === 'worker') && !isGiven(SETTINGS.databaseUrl)) {
+    problems.push(`ROLE: ${config.role} shares its storage with other processes; set DATABASE_URL too`)
   }
   if (problems.length > 0) throw new ConfigError(problems)
   return Object.freeze(config)
@@ -142,6 +153,13 @@ function integer(min: number, max: number) {
       throw new Error(`expected a whole number from ${min} to ${max}, got "${text}"`)
     }
     return value
+  }
+}
+
+function choice<T extends string>(...choices: T[]) {
+  return (text: string): T => {
+    if (choices.includes(text as T)) return text as T
+    throw new Error(`expected ${choices.join(' or ')}, got "${text}"`)
   }
 }
 

@@ -43,7 +43,9 @@ function explain(error: unknown): string {
 function checkFetchLimit(streamsPerWorker: number): void {
   const limit = Number(process.env.BUN_CONFIG_MAX_HTTP_REQUESTS ?? 256)
   if (limit >= streamsPerWorker) return
-  warn(`only ${limit} requests can be open at a time: set BUN_CONFIG_MAX_HTTP_REQUESTS=65336, as "bun start" does`)
+  warn(
+    `only ${limit} requests can be open at a time: set BUN_CONFIG_MAX_HTTP_REQUESTS=65336, as "bun start" does`,
+  )
 }
 
 try {
@@ -51,9 +53,9 @@ try {
   checkFetchLimit(config.streamsPerWorker)
   const weir = await startWeir(config, warn)
   closeOnSignal(weir)
-  console.log(`Weir ${version} is listening on ${weir.url}`)
+  console.log(weir.url ? `Weir ${version} is listening on ${weir.url}` : `Weir ${version} holds streams`)
   console.log(weir.description)
-  console.log('Start the simulated services beside it with: bun run sim')
+  if (weir.url) console.log('Start the simulated services beside it with: bun run sim')
   console.log('Stop with Ctrl-C.')
 } catch (error) {
   console.error(explain(error))

@@ -7,25 +7,30 @@ import { Hub } from './hub/hub.ts'
 import { streamControl } from './queue/control.ts'
 import { SCHEDULES_QUEUE, STREAMS_QUEUE } from './queue/names.ts'
 import { openQueueEngine } from './queue/open.ts'
+import { openRelay } from './relay/open.ts'
+import type { RelayMessage } from './relay/relay.ts'
 import { LivePages } from './routes/live-pages.tsx'
 import { openStorage } from './storage/open.ts'
-import { entryJson } from './streams/entry.ts'
+import { Fanout } from './streams/fanout.ts'
 import { reconcile } from './streams/health.ts'
 import { expectationOf, Holder } from './streams/holder.ts'
 import { Recorder } from './streams/recorder.ts'
+import { runStore } from './streams/run-store.ts'
 import { Streams } from './streams/streams.ts'
-import { entriesTopic } from './topics.ts'
 import { Topology } from './topology/topology.ts'
 
 /** A running Weir. */
 export interface Weir {
-  /** Where it listens. */
+  /** Where it listens; empty for a worker, which doesn't. */
   readonly url: string
   /** Where data and jobs lie, for people. */
   readonly description: string
   /** Lets go of every stream, then closes everything. */
   close(): Promise<void>
 }
+
+/** A connection idle for longer than this is closed, in seconds; event streams are exempt. */
+const IDLE_SECONDS = 60
 
 /** Told of faults that no caller hears about. */
 export type Warn = (message: string, error?: unknown) => void
@@ -53,78 +58,92 @@ export async function startWeir(config: Config, warn: Warn): Promise<Weir> {
     const worker = workerName()
     const hub = new Hub()
     closers.push(() => hub.close())
+    const relay = await openRelay(config, storage, worker, {
+      received: (message) => receive(message),
+      restored: () => fanout.catchUp(),
+      warn,
+    })
+    closers.push(() => relay.close())
+
     const recorder: Recorder = new Recorder(db, (run) => expectationOf(run, limits, now()), {
-      stored(entries) {
-        for (const entry of entries) {
-          const topic = entriesTopic(entry.streamId)
-          if (hub.has(topic))
-            hub.publish(topic, { event: 'entry', data: entryJson(entry), position: entry.seq })
-        }
-        pages.stored(entries)
-      },
-      changed: (ids) => pages.changed(ids),
+      stored: (entries) => fanout.stored(entries),
+      changed: (ids) => control.changed(ids),
+      unwanted: (id) => holder.interrupt(id),
       failing: (error, waiting) => warn(`Can't store, ${waiting} entries wait: ${error.message}`),
     })
     closers.push(() => recorder.close())
-    const holder = new Holder({ db, recorder, worker, limits, now, random: Math.random })
+    const holder = new Holder({
+      runs: runStore(db, worker, (runs) => relay.publish({ type: 'begun', runs })),
+      recorder,
+      limits,
+      now,
+      random: Math.random,
+    })
     const status = { db, limits, now, heldRun: (id: string) => holder.run(id) }
     const pages = new LivePages({ ...status, hub, warn })
     closers.push(() => pages.close())
-    const control = streamControl({
-      queue,
-      interrupt: (id) => holder.interrupt(id),
-      changed: (ids) => pages.changed(ids),
-      listed: () => pages.listed(),
-    })
-    const streams = new Streams({ db, control, limits })
-    const topology = new Topology({ hub })
+    const fanout = new Fanout({ db, hub, relay, pages, warn })
+    closers.push(() => fanout.close())
+    const control = streamControl({ queue, relay, interrupt: (id) => holder.interrupt(id), pages })
+    const receive = receiver({ holder, fanout, pages })
 
-    const app = await createApp({
-      ...status,
-      streams,
-      topology,
-      hub,
-      pages,
-      queues: [queue, schedules],
-      token: config.token,
-      version,
-      warn,
-    })
-    const server = Bun.serve({
-      port: config.port,
-      hostname: config.host,
-      // By default a second server on the port would silently take half of the traffic.
-      reusePort: false,
-      idleTimeout: 60,
-      fetch: (request, server) => {
-        app.server = server
-        return app.fetch(request)
-      },
-    })
-    closers.push(() => server.stop(true))
-
-    closers.push(
-      await startWorkers({
-        ...status,
-        engine,
-        holder,
-        control,
-        worker,
-        warn,
-        streamsPerWorker: config.streamsPerWorker,
-      }),
-    )
+    let url = ''
+    if (config.role !== 'worker') {
+      const streams = new Streams({ db, control, limits })
+      const topology = new Topology({ hub })
+      const { token } = config
+      const queues = [queue, schedules]
+      const app = await createApp({ ...status, streams, topology, hub, pages, queues, token, version, warn })
+      const server = listen(app, config)
+      closers.push(() => server.stop(true))
+      url = `http://${config.host === '127.0.0.1' ? 'localhost' : config.host}:${server.port}`
+    }
+    if (config.role !== 'web') {
+      const { streamsPerWorker } = config
+      closers.push(await startWorkers({ ...status, engine, holder, control, worker, warn, streamsPerWorker }))
+    }
     await planSchedules(schedules)
     await reconcile(db, control, now())
-
-    const host = config.host === '127.0.0.1' ? 'localhost' : config.host
-    return {
-      url: `http://${host}:${server.port}`,
-      description: `Data: ${storage.description}. Jobs: ${engine.description}.`,
-      close,
-    }
+    return { url, description: `Data: ${storage.description}. Jobs: ${engine.description}.`, close }
   } catch (error) {
     await close()
     throw error
+  }
+}
+
+function listen(app: Awaited<ReturnType<typeof createApp>>, { port, host }: Config) {
+  return Bun.serve({
+    port,
+    hostname: host,
+    // By default a second server on the port would silently take half of the traffic.
+    reusePort: false,
+    idleTimeout: IDLE_SECONDS,
+    fetch: (request, server) => {
+      app.server = server
+      return app.fetch(request)
+    },
+  })
+}
+
+/** What is done with the messages of other processes. */
+function receiver({ holder, fanout, pages }: { holder: Holder; fanout: Fanout; pages: LivePages }) {
+  return (message: RelayMessage) => {
+    switch (message.type) {
+      case 'interrupt':
+        for (const id of message.ids) holder.interrupt(id)
+        break
+      case 'begun':
+        for (const [id, epoch] of message.runs) holder.fence(id, epoch)
+        break
+      case 'stored':
+        fanout.storedElsewhere(message)
+        break
+      case 'changed':
+        pages.changed(message.ids)
+        break
+      case 'listed':
+        pages.listed()
+        break
+    }
   }
 }

@@ -90,7 +90,8 @@ CREATE TABLE "weir"."streams" (
 CREATE TABLE "weir"."workers" (
 	"name" text PRIMARY KEY NOT NULL,
 	"started_at" timestamp (3) with time zone NOT NULL,
-	"seen_at" timestamp (3) with time zone NOT NULL
+	"seen_at" timestamp (3) with time zone NOT NULL,
+	"streams" integer NOT NULL
 );
 --> statement-breakpoint
 ALTER TABLE "weir"."checkpoints" ADD CONSTRAINT "checkpoints_stream_id_streams_id_fk" FOREIGN KEY ("stream_id") REFERENCES "weir"."streams"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint

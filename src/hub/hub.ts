@@ -22,7 +22,8 @@ export interface SubscribeOptions {
   signal: AbortSignal
   /**
    * Sends what the subscriber missed before it goes live. What is published meanwhile waits, and is sent
-   * afterwards unless its position was already sent. `send` waits until the reader has room.
+   * afterwards unless its position was already sent. `send` waits until the reader has room, and throws when it
+   * has left. A reader that takes nothing from one heartbeat to the next is closed as `slow`.
    */
   replay?: (send: (message: TopicMessage) => Promise<void>) => Promise<void>
 }
@@ -49,6 +50,8 @@ interface Subscriber {
   topic: string
   /** Resolves when the reader has read on, or is gone. */
   drained: PromiseWithResolvers<void> | undefined
+  /** Whether the reader has read on since the last heartbeat; looked at while a replay waits for it. */
+  reads: boolean
   close(reason: 'left' | 'slow' | 'failed'): void
 }
 
@@ -89,7 +92,11 @@ export class Hub {
         start: (controller) => {
           subscriber = this.#add(topic, controller, options)
         },
-        pull: () => subscriber?.drained?.resolve(),
+        pull: () => {
+          if (subscriber === undefined) return
+          subscriber.reads = true
+          subscriber.drained?.resolve()
+        },
         cancel: () => subscriber?.close('left'),
       },
       new ByteLengthQueuingStrategy({ highWaterMark: MAX_QUEUED_BYTES }),
@@ -119,6 +126,7 @@ export class Hub {
       waitingBytes: 0,
       sent: -1,
       drained: undefined,
+      reads: true,
       close: (reason) => {
         if (subscriber.closed) return
         subscriber.closed = true
@@ -126,9 +134,10 @@ export class Hub {
         this.counts[reason]++
         signal.removeEventListener('abort', onAbort)
         subscriber.drained?.resolve()
-        // A stream its reader cancelled is closed already.
+        // What a slow reader left unread goes with it. A stream its reader cancelled is closed already.
         try {
-          controller.close()
+          if (reason === 'slow') controller.error()
+          else controller.close()
         } catch {}
       },
     }
@@ -139,7 +148,7 @@ export class Hub {
     controller.enqueue(encodeRetry(RETRY_MS + this.#random() * RETRY_MS))
     if (signal.aborted) subscriber.close('left')
     else signal.addEventListener('abort', onAbort)
-    if (replay !== undefined) void this.#replay(subscriber, replay)
+    if (replay !== undefined && !subscriber.closed) void this.#replay(subscriber, replay)
     return subscriber
   }
 
@@ -147,17 +156,24 @@ export class Hub {
     try {
       await replay(async (message) => {
         await room(subscriber)
+        if (subscriber.closed) throw new Error('The reader has left')
         push(subscriber, message.position, encode(message))
       })
     } catch {
       subscriber.close('failed')
-      return
     }
-    const waiting = subscriber.waiting ?? []
+    await this.#catchUp(subscriber)
+  }
+
+  /** Sends what was published during the replay, and meanwhile; then the subscriber is live. */
+  async #catchUp(subscriber: Subscriber): Promise<void> {
+    for (let next = subscriber.waiting?.shift(); next !== undefined; next = subscriber.waiting?.shift()) {
+      subscriber.waitingBytes -= next.frame.byteLength
+      if (next.position <= subscriber.sent) continue
+      await room(subscriber)
+      push(subscriber, next.position, next.frame)
+    }
     subscriber.waiting = undefined
-    for (const { position, frame } of waiting) {
-      if (position > subscriber.sent) push(subscriber, position, frame)
-    }
   }
 
   #remove(subscriber: Subscriber): void {
@@ -169,9 +185,15 @@ export class Hub {
 
   #beat(): void {
     for (const subscribers of this.#topics.values()) {
-      for (const subscriber of subscribers) enqueue(subscriber, HEARTBEAT)
+      for (const subscriber of subscribers) beat(subscriber)
     }
   }
+}
+
+function beat(subscriber: Subscriber): void {
+  const isWaitedFor = subscriber.waiting !== undefined && subscriber.reads
+  subscriber.reads = false
+  if (!isWaitedFor || hasRoom(subscriber)) enqueue(subscriber, HEARTBEAT)
 }
 
 function encode({ event, data, position }: TopicMessage): Uint8Array {
@@ -181,7 +203,7 @@ function encode({ event, data, position }: TopicMessage): Uint8Array {
 }
 
 async function room(subscriber: Subscriber): Promise<void> {
-  while (!subscriber.closed && (subscriber.controller.desiredSize ?? 0) <= 0) {
+  while (!subscriber.closed && !hasRoom(subscriber)) {
     subscriber.drained = Promise.withResolvers()
     await subscriber.drained.promise
   }
@@ -200,6 +222,10 @@ function hold(subscriber: Subscriber, position: number, frame: Uint8Array): void
 
 function enqueue(subscriber: Subscriber, frame: Uint8Array): void {
   if (subscriber.closed) return
-  if ((subscriber.controller.desiredSize ?? 0) <= 0) subscriber.close('slow')
-  else subscriber.controller.enqueue(frame)
+  if (hasRoom(subscriber)) subscriber.controller.enqueue(frame)
+  else subscriber.close('slow')
+}
+
+function hasRoom({ controller }: Subscriber): boolean {
+  return (controller.desiredSize ?? 0) > 0
 }

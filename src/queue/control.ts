@@ -1,4 +1,5 @@
 import type { JobsOptions, Queue } from 'bullmq'
+import type { Relay } from '../relay/relay.ts'
 import type { Control } from '../streams/streams.ts'
 
 /** Jobs added in one statement. */
@@ -18,18 +19,16 @@ const STREAM_JOB: JobsOptions = {
 export interface ControlDeps {
   /** The queue of jobs that hold streams. */
   queue: Queue
+  relay: Relay
   /** Makes this process's run of a stream look again. */
   interrupt(streamId: string): void
-  /** Tells this process's pages. */
-  changed(streamIds: readonly string[]): void
-  listed(): void
+  /** This process's open pages. */
+  pages: { changed(streamIds: Iterable<string>): void; listed(): void }
 }
 
-/** Carries what owners want to the workers, through the queue and, for runs that are under way, directly. */
-export function streamControl({ queue, interrupt, changed, listed }: ControlDeps): Control {
+/** Carries what owners want to the workers: through the queue and, for runs that are under way, through the relay. */
+export function streamControl({ queue, relay, interrupt, pages }: ControlDeps): Control {
   return {
-    changed,
-    listed,
     async runLater(streamIds) {
       for (let from = 0; from < streamIds.length; from += BULK) {
         const part = streamIds.slice(from, from + BULK)
@@ -38,8 +37,17 @@ export function streamControl({ queue, interrupt, changed, listed }: ControlDeps
         )
       }
     },
-    async interrupt(streamIds) {
+    interrupt(streamIds) {
       for (const id of streamIds) interrupt(id)
+      relay.publish({ type: 'interrupt', ids: [...streamIds] })
+    },
+    changed(streamIds) {
+      pages.changed(streamIds)
+      relay.publish({ type: 'changed', ids: [...streamIds] })
+    },
+    listed() {
+      pages.listed()
+      relay.publish({ type: 'listed' })
     },
   }
 }

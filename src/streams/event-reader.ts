@@ -90,8 +90,8 @@ export class EventReader {
   #read(name: string, data: string, at: number): Draft | UpstreamError {
     const base = { at, wireBytes: 0, bodyBytes: Buffer.byteLength(data) }
     if (SNAPSHOT_EVENTS.has(name)) {
-      const document = parseContainer(data)
-      if (document !== undefined) return this.#snapshot(document, data, base)
+      const read = readDocument(data)
+      if (read !== undefined) return this.#snapshot(read, data, base)
     }
     if (looksLikePatch(data)) {
       const draft = this.#patch(data, base)
@@ -101,8 +101,7 @@ export class EventReader {
     return { ...base, kind: 'event', data, ...this.#compare(name, data) }
   }
 
-  #snapshot(document: Json, data: string, base: Sizes): Draft {
-    const hash = hashDocument(document)
+  #snapshot({ document, hash }: ReadDocument, data: string, base: Sizes): Draft {
     const changed = this.#run.followed === undefined ? undefined : this.#run.followed.hash !== hash
     this.#run.followed = { document, hash, patches: 0, patchBytes: 0 }
     this.#candidate = undefined
@@ -113,16 +112,10 @@ export class EventReader {
   #patch(data: string, base: Sizes): Draft | UpstreamError | undefined {
     const operations = parseContainer(data)
     if (!isPatch(operations)) return undefined
-    const candidate = this.#run.followed === undefined ? parseContainer(this.#candidate ?? '') : undefined
-    const last =
-      candidate === undefined
-        ? this.#run.followed
-        : {
-            document: candidate,
-            hash: hashDocument(candidate),
-            patches: Number.POSITIVE_INFINITY,
-            patchBytes: 0,
-          }
+    const candidate = this.#run.followed === undefined ? readDocument(this.#candidate ?? '') : undefined
+    const last = candidate
+      ? { ...candidate, patches: Number.POSITIVE_INFINITY, patchBytes: 0 }
+      : this.#run.followed
     if (last === undefined) return undefined
     try {
       // The infinite count of a candidate makes this step a snapshot: the log holds none to patch yet.
@@ -152,6 +145,22 @@ export class EventReader {
 
 function looksLikePatch(data: string): boolean {
   return data.startsWith('[') && data.includes('"op"')
+}
+
+interface ReadDocument {
+  document: Json
+  hash: string
+}
+
+/** The document that the text is; `undefined` when it is none, or nested too deeply to be followed. */
+function readDocument(text: string): ReadDocument | undefined {
+  const document = parseContainer(text)
+  if (document === undefined) return undefined
+  try {
+    return { document, hash: hashDocument(document) }
+  } catch {
+    return undefined
+  }
 }
 
 /** The object or array that the text is; `undefined` for anything else. */

@@ -1,9 +1,10 @@
 import { backoffMs } from '../core/backoff.ts'
+import { nextBeat } from '../core/beat.ts'
 import { type Json, sha256 } from '../core/document.ts'
 import { omit, type Pointer, parsePointer, select } from '../core/pointer.ts'
 import type { Draft } from './entry.ts'
 import { type FollowDeps, fail, recover, tellGap, waitUntil } from './follow.ts'
-import { advance } from './follow-document.ts'
+import { advance, type Step } from './follow-document.ts'
 import type { Checkpoint, Run, RunLog } from './run.ts'
 import { type Answer, ask, expectOk, readBody, UpstreamError, withExchange } from './upstream.ts'
 
@@ -68,19 +69,21 @@ async function pollOnce(
   const { body, wireBytes } = await readBody(answer, deps.limits, signal)
   const at = deps.now()
   evidence.lastByteAt = at
-  evidence.lastPollAt = at
   const base = { at, wireBytes, bodyBytes: body.byteLength, exchange: answer.exchange }
 
   if (answer.response.status === 304) {
+    evidence.lastPollAt = at
     log.append({ ...base, kind: 'exchange', changed: false, patchBytes: 0, hash: checkpoint.bodyHash })
     return
   }
   const bodyHash = sha256(body)
   if (bodyHash === checkpoint.bodyHash) {
+    evidence.lastPollAt = at
     log.append({ ...base, kind: 'exchange', changed: false, patchBytes: 0, hash: bodyHash }, validators)
     return
   }
   const draft = compare(run, body, bodyHash, base, view, answer)
+  evidence.lastPollAt = at
   if (draft.changed) evidence.lastEventAt = at
   if (!log.append(draft, { ...validators, bodyHash })) forgetBody(run)
 }
@@ -124,7 +127,9 @@ function compare(
     throw refuse(answer, base, 'pointer_missing', `The document has nothing at ${run.stream.payloadPointer}.`)
   }
   const hadDocument = run.followed !== undefined
-  const step = advance(run.followed, document, run.stream.arrayKeys)
+  const step = stepTo(document, run)
+  if (step === undefined)
+    throw refuse(answer, base, 'bad_json', 'The document is nested too deeply to be followed.')
   run.followed = step.followed
   if (!step.changed) return { ...base, kind: 'exchange', changed: false, patchBytes: 0, hash: bodyHash }
   return {
@@ -134,6 +139,16 @@ function compare(
     patchBytes: step.patchBytes,
     hash: step.followed.hash,
     data: step.data,
+  }
+}
+
+/** Goes on to the next document; `undefined` when it is nested so deeply that walking it exhausts the stack. */
+function stepTo(document: Json, { followed, stream }: Run): Step | undefined {
+  try {
+    return advance(followed, document, stream.arrayKeys)
+  } catch (error) {
+    if (error instanceof RangeError) return undefined
+    throw error
   }
 }
 
@@ -153,11 +168,6 @@ function conditional({ etag, lastModified }: Checkpoint): Record<string, string>
   if (etag !== undefined) headers['If-None-Match'] = etag
   if (lastModified !== undefined) headers['If-Modified-Since'] = lastModified
   return headers
-}
-
-/** First beat after `nowMs`, on the grid of `anchor`. */
-function nextBeat(anchor: number, intervalMs: number, nowMs: number): number {
-  return anchor + (Math.floor((nowMs - anchor) / intervalMs) + 1) * intervalMs
 }
 
 function mediaType({ response }: Answer): string {

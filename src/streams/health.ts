@@ -7,6 +7,8 @@ import type { Control } from './streams.ts'
 
 /** A worker not seen for this long, in milliseconds, is taken out of the list. */
 const FORGET_WORKER_MS = 24 * 3_600_000
+/** A worker not seen for this long, in milliseconds, has no share of the streams. */
+const WORKER_ALIVE_MS = 7_000
 /** A stream that should run and that no worker has held for this long, in milliseconds, gets its job again. */
 const UNHELD_MS = 5_000
 /** Most jobs made by one reconciliation: the next one makes the rest. */
@@ -70,13 +72,32 @@ export async function reconcile(
   return ids.length
 }
 
-/** Says that a worker lives. */
-export async function seeWorker(db: Database, name: string, now: Date): Promise<void> {
+/** How the streams that should run are spread over the workers that live. */
+export interface Share {
+  workers: number
+  /** What each would hold if all were spread evenly, rounded up. */
+  streams: number
+}
+
+/** Says that a worker lives and how many streams it holds, and looks at its share of all. */
+export async function seeWorker(db: Database, name: string, held: number, now: Date): Promise<Share> {
   await db
     .insert(workers)
-    .values({ name, startedAt: now, seenAt: now })
-    .onConflictDoUpdate({ target: workers.name, set: { seenAt: now } })
+    .values({ name, startedAt: now, seenAt: now, streams: held })
+    .onConflictDoUpdate({ target: workers.name, set: { seenAt: now, streams: held } })
   await db.delete(workers).where(lt(workers.seenAt, new Date(now.getTime() - FORGET_WORKER_MS)))
+  const alive = new Date(now.getTime() - WORKER_ALIVE_MS).toISOString()
+  const [counts] = await db
+    .select({
+      workers: sql`(SELECT count(*) FROM ${workers} WHERE ${workers.seenAt} > ${alive}::timestamptz)`.mapWith(
+        Number,
+      ),
+      running: sql`count(*)`.mapWith(Number),
+    })
+    .from(streams)
+    .where(eq(streams.desired, 'running'))
+  const living = Math.max(1, counts?.workers ?? 1)
+  return { workers: living, streams: Math.ceil((counts?.running ?? 0) / living) }
 }
 
 /** A worker has let go of everything: what it held is free at once. */

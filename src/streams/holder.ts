@@ -1,17 +1,14 @@
 import type { Expectation } from '../core/verdict.ts'
-import type { Database } from '../storage/storage.ts'
 import type { FollowDeps } from './follow.ts'
 import { followPoll } from './follow-poll.ts'
 import { followSse } from './follow-sse.ts'
 import type { Recorder } from './recorder.ts'
 import type { Run, RunLog, Stream } from './run.ts'
-import { beginRun, endRun } from './run-store.ts'
+import type { RunStore } from './run-store.ts'
 
 export interface HolderDeps extends FollowDeps {
-  db: Database
+  runs: RunStore
   recorder: Recorder
-  /** Name of this process among the workers. */
-  worker: string
 }
 
 /** What verdicts expect of a stream that is held right now. */
@@ -21,17 +18,39 @@ export function expectationOf(run: Run, limits: FollowDeps['limits'], nowMs: num
   return { kind, desired: 'running', heldAt: nowMs, intervalMs, timeoutMs, silenceMs }
 }
 
+/**
+ * How holding a stream ended: its job is done (it should no longer run, or another worker has it), or this process
+ * lets go of it and another one should go on.
+ */
+export type HoldEnd = 'finished' | 'released'
+
+interface Held {
+  run: Run | undefined
+  /** Ends the run at hand, to look again at what the stream should do. */
+  interrupt: AbortController
+  /** Ends holding: the grant of the job that is in charge. */
+  grant: AbortSignal
+  /** Aborted when a later job for the stream takes charge of what is held already. */
+  release: AbortController
+  ended: Promise<HoldEnd>
+}
+
 /** The streams that this process holds. */
 export class Holder {
   readonly #deps: HolderDeps
-  readonly #held = new Map<string, { run: Run; interrupt: AbortController }>()
+  readonly #held = new Map<string, Held>()
 
   constructor(deps: HolderDeps) {
     this.#deps = deps
   }
 
+  /** Streams held here. */
   get size(): number {
     return this.#held.size
+  }
+
+  holds(streamId: string): boolean {
+    return this.#held.has(streamId)
   }
 
   /** The run of a stream that is held here. */
@@ -44,26 +63,67 @@ export class Holder {
     this.#held.get(streamId)?.interrupt.abort()
   }
 
-  /**
-   * Holds a stream, run after run, until it should no longer run or the signal aborts.
-   * @param attempt which attempt of its job this is, from 1
-   */
-  async hold(streamId: string, attempt: number, signal: AbortSignal): Promise<void> {
-    while (!signal.aborted) {
-      const run = await beginRun(this.#deps.db, streamId, this.#deps.worker, attempt)
-      if (run === undefined) return
-      await this.#follow(run, signal)
-      // Another run has taken over: this process has nothing more to do with the stream.
-      if (run.fenced.signal.aborted) return
+  /** Ends a run that another worker's has replaced. */
+  fence(streamId: string, epoch: number): void {
+    const run = this.run(streamId)
+    if (run !== undefined && run.epoch < epoch) run.fenced.abort()
+  }
+
+  /** Lets go of some streams, for other workers to go on with. */
+  release(count: number): void {
+    let left = count
+    for (const held of this.#held.values()) {
+      if (left-- <= 0) return
+      held.release.abort()
     }
   }
 
-  async #follow(run: Run, signal: AbortSignal): Promise<void> {
-    const { recorder, db } = this.#deps
-    const interrupt = new AbortController()
-    const streamId = run.stream.id
-    this.#held.set(streamId, { run, interrupt })
-    const ending = AbortSignal.any([signal, interrupt.signal, run.fenced.signal])
+  /**
+   * Holds a stream, run after run, until it should no longer run or the grant ends. A stream that is held already
+   * (its job's lock ran out while the queue was away, and the job came back) just goes on under the new grant.
+   * @param attempt which attempt of its job this is, from 1
+   */
+  async hold(streamId: string, attempt: number, grant: AbortSignal): Promise<HoldEnd> {
+    const held = this.#held.get(streamId)
+    if (held !== undefined) return this.#adopt(held, grant)
+    const release = new AbortController()
+    const fresh: Held = {
+      run: undefined,
+      interrupt: new AbortController(),
+      grant,
+      release,
+      ended: Promise.resolve('finished'),
+    }
+    grant.addEventListener('abort', () => fresh.grant === grant && release.abort())
+    this.#held.set(streamId, fresh)
+    fresh.ended = this.#runAfterRun(streamId, attempt, fresh).finally(() => this.#held.delete(streamId))
+    return fresh.ended
+  }
+
+  #adopt(held: Held, grant: AbortSignal): Promise<HoldEnd> {
+    held.grant = grant
+    grant.addEventListener('abort', () => held.grant === grant && held.release.abort())
+    return held.ended
+  }
+
+  async #runAfterRun(streamId: string, attempt: number, held: Held): Promise<HoldEnd> {
+    const { runs } = this.#deps
+    let takeOver = true
+    while (!held.release.signal.aborted) {
+      held.interrupt = new AbortController()
+      const run = await runs.begin({ streamId, attempt, takeOver })
+      if (run === undefined) return 'finished'
+      takeOver = false
+      held.run = run
+      await this.#follow(run, held)
+      held.run = undefined
+    }
+    return 'released'
+  }
+
+  async #follow(run: Run, held: Held): Promise<void> {
+    const { recorder, runs } = this.#deps
+    const ending = AbortSignal.any([held.release.signal, held.interrupt.signal, run.fenced.signal])
     const log: RunLog = {
       append: (draft, checkpoint) => recorder.append(run, draft, checkpoint),
       turned: () => recorder.touch(run, true),
@@ -72,12 +132,10 @@ export class Holder {
     try {
       log.turned()
       await follower(run.stream)(run, log, ending, this.#deps)
-      reason = endReason(run, interrupt.signal)
+      reason = endReason(run, held)
     } finally {
-      if (this.#held.get(streamId)?.run === run) this.#held.delete(streamId)
-      await recorder.flush()
-      recorder.forget(run)
-      await endRun(db, run, reason)
+      await recorder.settle(run)
+      await runs.end({ run, reason })
     }
   }
 }
@@ -86,7 +144,7 @@ function follower({ kind }: Stream) {
   return kind === 'sse' ? followSse : followPoll
 }
 
-function endReason(run: Run, interrupted: AbortSignal): string {
+function endReason(run: Run, held: Held): string {
   if (run.fenced.signal.aborted) return 'replaced'
-  return interrupted.aborted ? 'changed' : 'released'
+  return held.release.signal.aborted ? 'released' : 'changed'
 }

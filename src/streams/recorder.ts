@@ -1,4 +1,5 @@
-import { sql } from 'drizzle-orm'
+import { inArray, sql } from 'drizzle-orm'
+import { checkpoints } from '../../drizzle/schema.ts'
 import { type Expectation, judge } from '../core/verdict.ts'
 import type { Database } from '../storage/storage.ts'
 import type { Draft, Entry } from './entry.ts'
@@ -18,12 +19,16 @@ const RETRY_MS = 250
 const MAX_RETRY_MS = 5_000
 /** Evidence of a stream that only goes on as it did is written this often, in milliseconds. */
 const EVIDENCE_EVERY_MS = 15_000
+/** Longest wait for what a run still has to say when it ends, in milliseconds. */
+const SETTLE_MS = 3_000
 
 /** What the recorder tells about what it wrote, after it is durable. */
 export interface RecorderEvents {
   stored(entries: readonly Entry[]): void
-  /** Verdict, evidence or sums of these streams changed. */
-  changed(streamIds: Iterable<string>): void
+  /** Verdict or evidence of these streams changed. */
+  changed(streamIds: readonly string[]): void
+  /** The stream should not run, or not as this run does. */
+  unwanted(streamId: string): void
   /** A write failed and will be tried again. */
   failing?(error: Error, waiting: number): void
 }
@@ -54,6 +59,11 @@ export class Recorder {
   #gather: Timer | undefined
   #writing: Promise<void> | undefined
   #closed = false
+  /** Entries ever queued, and ever written or refused: they leave in the order they came. */
+  #appended = 0
+  #written = 0
+  /** Resolves with every batch. */
+  #batchDone = Promise.withResolvers<void>()
 
   constructor(db: Database, expect: (run: Run) => Expectation, events: RecorderEvents) {
     this.#db = db
@@ -99,26 +109,33 @@ export class Recorder {
     this.#schedule()
   }
 
-  /** Waits until everything appended so far is durable, or `deadlineMs` have passed. */
-  async flush(deadlineMs = 4_000): Promise<void> {
-    const until = Date.now() + deadlineMs
-    while ((this.#waiting.length > 0 || this.#turned.size > 0) && Date.now() < until) {
-      this.#write()
-      await Promise.race([this.#writing, Bun.sleep(Math.max(0, until - Date.now()))])
-    }
-  }
-
-  /** Forgets a run that has ended and was flushed. */
-  forget(run: Run): void {
+  /**
+   * Waits until everything appended so far, and the run's evidence, is durable; no longer than `deadlineMs`.
+   */
+  async settle(run: Run, deadlineMs = SETTLE_MS): Promise<void> {
+    const target = this.#appended
+    this.#turned.add(run)
+    await this.#until(() => this.#written >= target && !this.#turned.has(run), deadlineMs)
     this.#turned.delete(run)
     this.#touched.delete(run)
   }
 
   async close(): Promise<void> {
     clearInterval(this.#evidenceTimer)
-    await this.flush()
+    await this.#until(() => this.#waiting.length === 0, SETTLE_MS)
     this.#closed = true
     clearTimeout(this.#gather)
+  }
+
+  async #until(done: () => boolean, deadlineMs: number): Promise<void> {
+    const late = Promise.withResolvers<void>()
+    const timer = setTimeout(late.resolve, deadlineMs)
+    const deadline = Date.now() + deadlineMs
+    while (!done() && Date.now() < deadline && !this.#closed) {
+      this.#write()
+      await Promise.race([this.#batchDone.promise, late.promise])
+    }
+    clearTimeout(timer)
   }
 
   #queue(run: Run, draft: Draft, checkpoint: Partial<Checkpoint>): void {
@@ -128,6 +145,7 @@ export class Recorder {
     const bytes = (draft.data?.length ?? 0) + 256
     this.#waiting.push({ run, entry, checkpoint: run.checkpoint, bytes })
     this.#waitingBytes += bytes
+    this.#appended++
     this.#touched.add(run)
     if (this.#waiting.length >= BATCH_ENTRIES) this.#write()
     else this.#schedule()
@@ -170,6 +188,8 @@ export class Recorder {
       const turned = [...this.#turned]
       try {
         await this.#writeBatch(batch, turned)
+        this.#batchDone.resolve()
+        this.#batchDone = Promise.withResolvers()
         retryMs = RETRY_MS
         most = BATCH_ENTRIES
       } catch (error) {
@@ -189,24 +209,22 @@ export class Recorder {
 
   async #writeBatch(batch: readonly Waiting[], turned: readonly Run[]): Promise<void> {
     this.#turned.clear()
-    const changed = new Set<string>()
     if (batch.length > 0) {
       const held = await storeEntries(this.#db, batch)
       this.#waiting.splice(0, batch.length)
+      this.#written += batch.length
       const stored: Entry[] = []
       for (const { run, entry, bytes } of batch) {
         this.#waitingBytes -= bytes
         if (held.has(entry.streamId)) stored.push(entry)
         else run.fenced.abort()
-        changed.add(entry.streamId)
       }
       this.#events.stored(stored)
     }
     if (turned.length > 0) {
       await this.#storeEvidence(turned.filter((run) => !run.fenced.signal.aborted))
-      for (const run of turned) changed.add(run.stream.id)
+      this.#events.changed(turned.map((run) => run.stream.id))
     }
-    this.#events.changed(changed)
   }
 
   async #storeEvidence(turned: readonly Run[]): Promise<void> {
@@ -224,14 +242,32 @@ export class Recorder {
         since,
       }
     })
-    await this.#db.execute(sql`
+    const written = (await this.#db.execute(sql`
       UPDATE weir.states AS state
       SET evidence = row.evidence, verdict = row.verdict, verdict_reason = row.reason,
         verdict_since = coalesce(row.since, state.verdict_since)
       FROM json_to_recordset(${JSON.stringify(rows)}::json)
         AS row(stream_id uuid, epoch int, evidence jsonb, verdict text, reason text, since timestamptz)
       JOIN weir.streams AS stream ON stream.id = row.stream_id AND stream.desired = 'running'
-      WHERE state.stream_id = row.stream_id AND state.epoch = row.epoch`)
+      WHERE state.stream_id = row.stream_id AND state.epoch = row.epoch
+      RETURNING state.stream_id`)) as { rows: { stream_id: string }[] }
+    if (written.rows.length < turned.length) await this.#findLost(turned, written.rows)
+  }
+
+  /** What could not be written is another run's by now, or should not run: messages that said so may have been lost. */
+  async #findLost(turned: readonly Run[], written: readonly { stream_id: string }[]): Promise<void> {
+    const known = new Set(written.map((row) => row.stream_id))
+    const missing = turned.filter((run) => !known.has(run.stream.id))
+    const ids = missing.map((run) => run.stream.id)
+    const rows = await this.#db
+      .select({ id: checkpoints.streamId, epoch: checkpoints.epoch })
+      .from(checkpoints)
+      .where(inArray(checkpoints.streamId, ids))
+    const epochs = new Map(rows.map((row) => [row.id, row.epoch]))
+    for (const run of missing) {
+      if (epochs.get(run.stream.id) === run.epoch) this.#events.unwanted(run.stream.id)
+      else run.fenced.abort()
+    }
   }
 }
 

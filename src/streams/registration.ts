@@ -31,7 +31,7 @@ const fields = {
     default: {},
     description: 'Sent with every request; values are never shown again',
   }),
-  body: Type.String({ maxLength: 262_144, description: 'Sent with every request' }),
+  body: Type.String({ maxLength: 262_144, description: 'Sent with every request; not with GET' }),
   payloadPointer: Type.String({
     maxLength: 1_024,
     default: '',
@@ -80,12 +80,16 @@ const change = TypeCompiler.Compile(ChangeSchema)
  * @throws Problem `invalid_field`, naming the field.
  */
 export function checkRegistration(value: unknown): Registration {
-  return checked(registration, value)
+  const registered = checked(registration, value)
+  checkBody(registered.method ?? 'GET', registered.body)
+  return registered
 }
 
 /** Checks a change to a stream, as {@link checkRegistration} does. */
 export function checkChange(value: unknown): Change {
-  return checked(change, value)
+  const changed = checked(change, value)
+  checkBody(changed.method, changed.body)
+  return changed
 }
 
 function checked<S extends TObject>(
@@ -123,6 +127,11 @@ function checkUrl(text: string): void {
   if (username !== '' || password !== '') {
     throw refuse('A URL must not hold credentials; send them as a header.')
   }
+}
+
+function checkBody(method: Change['method'], body: string | undefined): void {
+  if (method !== 'GET' || !body) return
+  throw new Problem('invalid_field', 'GET sends no body; name POST or PUT as the method.', 'body')
 }
 
 function checkHeaders(headers: Record<string, string>): void {

@@ -1,44 +1,117 @@
 import { and, asc, eq, gte, inArray, sql } from 'drizzle-orm'
-import { checkpoints, entries, runs, states, streams } from '../../drizzle/schema.ts'
+import { checkpoints, entries, streams } from '../../drizzle/schema.ts'
+import { batched } from '../core/batch.ts'
 import type { Evidence } from '../core/verdict.ts'
 import type { Database } from '../storage/storage.ts'
 import { rebuild } from './follow-document.ts'
 import type { Followed, Run } from './run.ts'
 
-/**
- * Begins a run: takes the next epoch, which fences off every earlier run, and reads where that one stopped.
- * @returns undefined when the stream is gone or shouldn't run.
- */
-export async function beginRun(
+/** Runs begun or ended in one statement. */
+const BATCH = 500
+
+export interface Beginning {
+  streamId: string
+  /** Which attempt of its job this is, from 1. */
+  attempt: number
+  /** Takes the stream from whoever holds it; else only when nobody else does. */
+  takeOver: boolean
+}
+
+export interface Ending {
+  run: Run
+  reason: string
+}
+
+/** Begins and ends runs: who may write to a stream is decided here, by its epoch. */
+export interface RunStore {
+  /**
+   * Begins a run: takes the next epoch, which fences off every earlier run, and reads where that one stopped.
+   * @returns undefined when the stream is gone, shouldn't run, or is another worker's.
+   */
+  begin(beginning: Beginning): Promise<Run | undefined>
+  /** Ends a run: says when and why, and that nobody holds the stream, unless another run does already. */
+  end(ending: Ending): Promise<void>
+}
+
+/** @param announce tells other processes that runs begin here, so that they let go of theirs at once */
+export function runStore(
   db: Database,
-  streamId: string,
   worker: string,
-  attempt: number,
-): Promise<Run | undefined> {
+  announce: (runs: [streamId: string, epoch: number][]) => void,
+): RunStore {
+  const beginOne = batched(async (items: readonly Beginning[]) => {
+    const begun = await beginAll(db, worker, items)
+    const runs = begun.flatMap((one): [string, number][] =>
+      one ? [[one.stream.id, one.checkpoint.epoch]] : [],
+    )
+    if (runs.length > 0) announce(runs)
+    return begun
+  }, BATCH)
+  return {
+    async begin(beginning) {
+      const begun = await beginOne(beginning)
+      return begun && openRun(db, worker, begun)
+    },
+    end: batched((items: readonly Ending[]) => endAll(db, items), BATCH),
+  }
+}
+
+interface Begun {
+  stream: Run['stream']
+  checkpoint: typeof checkpoints.$inferSelect
+  evidence: Evidence
+  since: Date
+}
+
+async function beginAll(
+  db: Database,
+  worker: string,
+  items: readonly Beginning[],
+): Promise<(Begun | undefined)[]> {
   const since = new Date()
-  const begun = await db.transaction(async (tx) => {
-    const [checkpoint] = await tx
-      .update(checkpoints)
-      .set({ epoch: sql`${checkpoints.epoch} + 1` })
-      .from(streams)
-      .where(
-        and(eq(checkpoints.streamId, streamId), eq(streams.id, streamId), eq(streams.desired, 'running')),
-      )
-      .returning()
-    if (checkpoint === undefined) return undefined
-    const row = checkpoint as typeof checkpoints.$inferSelect
-    const { epoch } = row
-    const [state] = await tx
-      .update(states)
-      .set({ epoch, worker, attempt, runSince: since })
-      .where(eq(states.streamId, streamId))
-      .returning({ evidence: states.evidence })
-    await tx.insert(runs).values({ streamId, epoch, worker, startedAt: since })
-    const [stream] = await tx.select().from(streams).where(eq(streams.id, streamId))
-    return stream && { stream, checkpoint: row, evidence: state?.evidence as Evidence | undefined }
+  const rows = JSON.stringify(
+    items.map(({ streamId, attempt, takeOver }) => ({ id: streamId, attempt, take_over: takeOver })),
+  )
+  const begun = (await db.execute(sql`
+    WITH wanted AS (
+      SELECT * FROM json_to_recordset(${rows}::json) AS row(id uuid, attempt int, take_over boolean)
+    ), next AS (
+      UPDATE weir.checkpoints AS checkpoint SET epoch = checkpoint.epoch + 1
+      FROM wanted
+      JOIN weir.streams AS stream ON stream.id = wanted.id AND stream.desired = 'running'
+      JOIN weir.states AS state ON state.stream_id = wanted.id
+      WHERE checkpoint.stream_id = wanted.id
+        AND (wanted.take_over OR state.worker IS NULL OR state.worker = ${worker})
+      RETURNING checkpoint.stream_id, checkpoint.epoch, wanted.attempt
+    ), logged AS (
+      INSERT INTO weir.runs (stream_id, epoch, worker, started_at)
+      SELECT stream_id, epoch, ${worker}, ${since.toISOString()}::timestamptz FROM next
+    )
+    UPDATE weir.states AS state
+    SET epoch = next.epoch, worker = ${worker}, attempt = next.attempt, run_since = ${since.toISOString()}::timestamptz
+    FROM next WHERE state.stream_id = next.stream_id
+    RETURNING state.stream_id, next.epoch, state.evidence`)) as {
+    rows: { stream_id: string; epoch: number; evidence: Evidence }[]
+  }
+  const ids = begun.rows.map((row) => row.stream_id)
+  if (ids.length === 0) return items.map(() => undefined)
+  const defined = await db
+    .select({ stream: streams, checkpoint: checkpoints })
+    .from(streams)
+    .innerJoin(checkpoints, eq(checkpoints.streamId, streams.id))
+    .where(inArray(streams.id, ids))
+  const byId = new Map(defined.map((row) => [row.stream.id, row]))
+  const states = new Map(begun.rows.map((row) => [row.stream_id, row]))
+  return items.map(({ streamId }) => {
+    const [row, state] = [byId.get(streamId), states.get(streamId)]
+    // Begun again elsewhere since: that one goes on, and this one's first write would only tell it so.
+    if (row === undefined || state === undefined || row.checkpoint.epoch !== state.epoch) return undefined
+    return { ...row, evidence: state.evidence, since }
   })
-  if (begun === undefined) return undefined
-  const { stream, checkpoint, evidence } = begun
+}
+
+async function openRun(db: Database, worker: string, begun: Begun): Promise<Run> {
+  const { stream, checkpoint, evidence, since } = begun
   return {
     stream,
     epoch: checkpoint.epoch,
@@ -52,25 +125,28 @@ export async function beginRun(
       etag: checkpoint.etag ?? undefined,
       lastModified: checkpoint.lastModified ?? undefined,
     },
-    followed: await loadDocument(db, streamId, checkpoint.snapshotSeq),
-    evidence: { ...(evidence ?? { failures: 0 }), phase: 'connecting', phaseSince: since.getTime() },
+    followed: await loadDocument(db, stream.id, checkpoint.snapshotSeq),
+    evidence: { ...evidence, phase: 'connecting', phaseSince: since.getTime() },
     judged: undefined,
     dropped: undefined,
     fenced: new AbortController(),
   }
 }
 
-/** Ends a run: says when and why, and that nobody holds the stream, unless another run does already. */
-export async function endRun(db: Database, run: Run, reason: string): Promise<void> {
-  const streamId = run.stream.id
-  await db
-    .update(runs)
-    .set({ endedAt: new Date(), endReason: reason })
-    .where(and(eq(runs.streamId, streamId), eq(runs.epoch, run.epoch)))
-  await db
-    .update(states)
-    .set({ worker: null })
-    .where(and(eq(states.streamId, streamId), eq(states.epoch, run.epoch)))
+async function endAll(db: Database, items: readonly Ending[]): Promise<void[]> {
+  const rows = JSON.stringify(
+    items.map(({ run, reason }) => ({ stream_id: run.stream.id, epoch: run.epoch, reason })),
+  )
+  await db.execute(sql`
+    WITH ended AS (
+      SELECT * FROM json_to_recordset(${rows}::json) AS row(stream_id uuid, epoch int, reason text)
+    ), logged AS (
+      UPDATE weir.runs AS run SET ended_at = now(), end_reason = ended.reason
+      FROM ended WHERE run.stream_id = ended.stream_id AND run.epoch = ended.epoch
+    )
+    UPDATE weir.states AS state SET worker = NULL
+    FROM ended WHERE state.stream_id = ended.stream_id AND state.epoch = ended.epoch`)
+  return items.map(() => undefined)
 }
 
 /** The document as of the last entry, rebuilt from its snapshot; where that fails, the run begins with a new one. */

@@ -13,7 +13,7 @@ export interface Control {
   /** Sees to it that a job holds each of the streams. */
   runLater(streamIds: readonly string[]): Promise<void>
   /** Makes whoever holds the streams look at them again. */
-  interrupt(streamIds: readonly string[]): Promise<void>
+  interrupt(streamIds: readonly string[]): void
   /** Tells pages and subscribers that something about the streams changed. */
   changed(streamIds: readonly string[]): void
   /** Tells them that streams came or went. */
@@ -138,7 +138,7 @@ export class Streams {
       }
       return stream
     })
-    await control.interrupt([id])
+    control.interrupt([id])
     control.changed([id])
     return changed
   }
@@ -151,7 +151,7 @@ export class Streams {
       .where(eq(streams.id, uuid(id)))
       .returning({ id: streams.id })
     if (removed.length === 0) throw noStream(id)
-    await control.interrupt([id])
+    control.interrupt([id])
     control.listed()
     await this.#removeEntries(id)
   }
@@ -203,7 +203,7 @@ export class Streams {
     })
     if (ids.length === 0) return ids
     if (desired === 'running') await control.runLater(ids)
-    else await control.interrupt(ids)
+    else control.interrupt(ids)
     control.changed(ids)
     return ids
   }

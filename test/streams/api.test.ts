@@ -1,246 +1,264 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { isSkipped, type OpenSetup, SETUPS } from '../support/setups.ts'
 import { until } from '../support/until.ts'
 import { Feed, startUpstream, type Upstream } from '../support/upstream.ts'
 import { startTestWeir, type TestWeir } from '../support/weir.ts'
 
-let upstream: Upstream
-let weir: TestWeir
-let jsonUrl: string
+describe.each(SETUPS)('on $name', (setup) => {
+  describe.skipIf(isSkipped(setup))('', () => {
+    let services: OpenSetup
+    let upstream: Upstream
+    let weir: TestWeir
+    let jsonUrl: string
 
-interface Problem {
-  status: number
-  code: string
-  field?: string
-  detail: string
-}
-interface Page {
-  items: { id: string; name: string; url: string }[]
-  next: string | null
-}
-
-beforeAll(async () => {
-  upstream = startUpstream()
-  jsonUrl = upstream.on('/json', () => Response.json({ ok: true }))
-  weir = await startTestWeir()
-})
-
-afterAll(async () => {
-  expect(weir.warnings).toEqual([])
-  await weir.close()
-  await upstream.stop()
-})
-
-describe('registering', () => {
-  test('finds the kind by asking, and names the stream after its URL', async () => {
-    const feed = upstream.on('/feed', () => new Feed().response())
-    const polled = await weir.register({ url: jsonUrl, start: false })
-    const streamed = await weir.register({ url: feed, start: false })
-    expect(polled).toMatchObject({ kind: 'poll', name: `${new URL(jsonUrl).host}/json` })
-    expect(streamed.kind).toBe('sse')
-  })
-
-  test('answers 201 with the place of the new stream', async () => {
-    const response = await weir.send('POST', '/api/streams', { url: jsonUrl, kind: 'poll', start: false })
-    const { id } = (await response.json()) as { id: string }
-    expect(response.status).toBe(201)
-    expect(response.headers.get('location')).toBe(`/api/streams/${id}`)
-    expect(await weir.json(`/api/streams/${id}`)).toMatchObject({
-      id,
-      url: jsonUrl,
-      desired: 'stopped',
-      intervalMs: 60_000,
-    })
-  })
-
-  test.each<[string, unknown, number, string, string | undefined]>([
-    ['an unknown field', { url: 'http://a.test', colour: 'red' }, 422, 'invalid_field', 'colour'],
-    ['no URL', {}, 422, 'invalid_field', 'url'],
-    ['a text that is no URL', { url: 'prices' }, 422, 'invalid_field', 'url'],
-    ['another scheme', { url: 'ftp://a.test' }, 422, 'invalid_field', 'url'],
-    ['a port out of range', { url: 'http://a.test:70000' }, 422, 'invalid_field', 'url'],
-    [
-      'an interval under 500 ms',
-      { url: 'http://a.test', intervalMs: 499 },
-      422,
-      'invalid_field',
-      'intervalMs',
-    ],
-    [
-      'a bad pointer',
-      { url: 'http://a.test', payloadPointer: 'a/b' },
-      422,
-      'invalid_field',
-      'payloadPointer',
-    ],
-    ['JSON that is none', '{"url":', 400, 'invalid_json', undefined],
-    [
-      'a body over 1 MiB',
-      { url: 'http://a.test', body: 'x'.repeat(1_048_577) },
-      413,
-      'body_too_large',
-      undefined,
-    ],
-  ])('%s is refused, and nothing is stored', async (_what, body, status, code, field) => {
-    const before = (await weir.json<Page>('/api/streams?limit=500')).items.length
-    const response = await weir.send('POST', '/api/streams', body)
-    const problem = (await response.json()) as Problem
-    expect(response.headers.get('content-type')).toContain('application/problem+json')
-    expect({ status: response.status, code: problem.code, field: problem.field }).toEqual({
-      status,
-      code,
-      field,
-    })
-    expect((await weir.json<Page>('/api/streams?limit=500')).items.length).toBe(before)
-  })
-
-  test('an API that does not answer as it should has to be given a kind', async () => {
-    const url = upstream.on('/broken', () => new Response('', { status: 503 }))
-    const response = await weir.send('POST', '/api/streams', { url })
-    expect(response.status).toBe(422)
-    expect(await response.json()).toMatchObject({ code: 'unreachable', field: 'url' })
-    await weir.register({ url, kind: 'poll', start: false })
-  })
-})
-
-describe('listing', () => {
-  test('pages follow one another without a hole, and filters narrow them', async () => {
-    const made: string[] = []
-    for (let index = 0; index < 5; index++) {
-      const name = `paged ${index}`
-      made.push((await weir.register({ url: jsonUrl, kind: 'poll', start: false, name, tags: ['paged'] })).id)
+    interface Problem {
+      status: number
+      code: string
+      field?: string
+      detail: string
     }
-    const seen: string[] = []
-    let after = ''
-    do {
-      const page: Page = await weir.json(`/api/streams?tag=paged&limit=2&after=${after}`)
-      seen.push(...page.items.map((item) => item.id))
-      after = page.next ?? ''
-    } while (after !== '')
-    expect(seen).toEqual(made)
-    expect((await weir.json<Page>('/api/streams?q=PAGED%203')).items.map((item) => item.name)).toEqual([
-      'paged 3',
-    ])
-    expect((await weir.json<Page>('/api/streams?q=%25&limit=500')).items).toEqual([])
-    expect((await weir.json<Page>('/api/streams?state=live&tag=paged')).items).toEqual([])
-    expect((await weir.json<Page>('/api/streams?state=stopped&tag=paged')).items.length).toBe(5)
-  })
-
-  test.each(['limit=0', 'limit=501', 'state=fine', 'colour=red', 'after=x'])(
-    '%s is refused',
-    async (query) => {
-      expect((await weir.get(`/api/streams?${query}`)).status).toBeOneOf([404, 422])
-    },
-  )
-})
-
-describe('changing', () => {
-  test('a running stream goes on by its new definition, from a snapshot', async () => {
-    const first = upstream.on('/first', (_request, hit) => Response.json({ from: 'first', hit }))
-    const second = upstream.on('/second', () => Response.json({ from: 'second' }))
-    const { id } = await weir.register({ url: first, kind: 'poll', intervalMs: 500 })
-    await weir.entry(id, 'the first API was polled', (entry) => entry.kind === 'snapshot')
-    const response = await weir.send('PATCH', `/api/streams/${id}`, { url: second })
-    expect(await response.json()).toMatchObject({ url: second })
-    const entry = await weir.entry(id, 'the second API was polled', (entry) => entry.request?.url === second)
-    expect(entry).toMatchObject({ kind: 'snapshot', data: { from: 'second' } })
-    const entries = await weir.logs(id)
-    expect(entries.map((one) => one.seq)).toEqual(entries.map((_, index) => index + 1))
-  })
-
-  test('bad changes are refused', async () => {
-    const { id } = await weir.register({ url: jsonUrl, kind: 'poll', start: false })
-    for (const change of [{}, { start: true }, { url: 'gopher://x' }, { intervalMs: 1 }]) {
-      expect((await weir.send('PATCH', `/api/streams/${id}`, change)).status).toBe(422)
+    interface Page {
+      items: { id: string; name: string; url: string }[]
+      next: string | null
     }
-  })
 
-  test('a removed stream is gone with its log, and is no longer followed', async () => {
-    const feed = new Feed()
-    const { id } = await weir.register({ url: upstream.on('/removed', () => feed.response()), kind: 'sse' })
-    await until('it is connected', () => feed.readers > 0)
-    expect((await weir.send('DELETE', `/api/streams/${id}`)).status).toBe(204)
-    expect((await weir.get(`/api/streams/${id}`)).status).toBe(404)
-    await until('the connection is closed', () => feed.readers === 0)
-  })
-
-  test('start and stop are idempotent, for one and by tag', async () => {
-    const { id } = await weir.register({
-      url: jsonUrl,
-      kind: 'poll',
-      intervalMs: 500,
-      start: false,
-      tags: ['group'],
+    beforeAll(async () => {
+      services = await setup.open()
+      upstream = startUpstream()
+      jsonUrl = upstream.on('/json', () => Response.json({ ok: true }))
+      weir = await startTestWeir(services.environment)
     })
-    for (const action of ['start', 'start', 'stop', 'stop']) {
-      const response = await weir.send('POST', `/api/streams/${id}/${action}`)
-      const desired = action === 'start' ? 'running' : 'stopped'
-      expect({ status: response.status, body: await response.json() }).toMatchObject({
-        status: 200,
-        body: { desired },
+
+    afterAll(async () => {
+      expect(weir.warnings).toEqual([])
+      await weir.close()
+      await upstream.stop()
+      await services.close()
+    })
+
+    describe('registering', () => {
+      test('finds the kind by asking, and names the stream after its URL', async () => {
+        const feed = upstream.on('/feed', () => new Feed().response())
+        const polled = await weir.register({ url: jsonUrl, start: false })
+        const streamed = await weir.register({ url: feed, start: false })
+        expect(polled).toMatchObject({ kind: 'poll', name: `${new URL(jsonUrl).host}/json` })
+        expect(streamed.kind).toBe('sse')
       })
-    }
-    const act = async (action: string) => (await weir.send('POST', `/api/streams/${action}?tag=group`)).json()
-    expect(await act('start')).toEqual({ matched: 1, changed: 1 })
-    expect(await act('start')).toEqual({ matched: 1, changed: 0 })
-    await weir.verdict(id, 'live')
-    expect(await act('stop')).toEqual({ matched: 1, changed: 1 })
-    await weir.verdict(id, 'stopped')
-  })
-})
 
-describe('what does not exist', () => {
-  const id = '01a20200-1921-70a6-bb27-dd1b93130b54'
-  test.each([
-    ['GET', `/api/streams/${id}`],
-    ['PATCH', `/api/streams/${id}`],
-    ['DELETE', `/api/streams/${id}`],
-    ['POST', `/api/streams/${id}/start`],
-    ['GET', `/api/streams/${id}/status`],
-    ['GET', `/api/streams/${id}/logs`],
-    ['GET', `/api/streams/${id}/events`],
-    ['GET', `/api/streams/${id}/size`],
-    ['GET', '/api/streams/not-an-id'],
-    ['GET', '/api/nothing'],
-  ])('%s %s is 404 with a code', async (method, path) => {
-    const response = await weir.send(method, path, method === 'PATCH' ? { name: 'x' } : undefined)
-    expect(response.status).toBe(404)
-    expect(await response.json()).toMatchObject({ code: 'not_found' })
-  })
-})
+      test('answers 201 with the place of the new stream', async () => {
+        const response = await weir.send('POST', '/api/streams', { url: jsonUrl, kind: 'poll', start: false })
+        const { id } = (await response.json()) as { id: string }
+        expect(response.status).toBe(201)
+        expect(response.headers.get('location')).toBe(`/api/streams/${id}`)
+        expect(await weir.json(`/api/streams/${id}`)).toMatchObject({
+          id,
+          url: jsonUrl,
+          desired: 'stopped',
+          intervalMs: 60_000,
+        })
+      })
 
-test('a page of another origin may not change anything', async () => {
-  const response = await fetch(`${weir.url}/api/streams/stop?tag=x`, {
-    method: 'POST',
-    headers: { Origin: 'http://evil.test' },
-  })
-  expect(response.status).toBe(403)
-})
+      test.each<[string, unknown, number, string, string | undefined]>([
+        ['an unknown field', { url: 'http://a.test', colour: 'red' }, 422, 'invalid_field', 'colour'],
+        ['no URL', {}, 422, 'invalid_field', 'url'],
+        ['a text that is no URL', { url: 'prices' }, 422, 'invalid_field', 'url'],
+        ['another scheme', { url: 'ftp://a.test' }, 422, 'invalid_field', 'url'],
+        ['a port out of range', { url: 'http://a.test:70000' }, 422, 'invalid_field', 'url'],
+        [
+          'an interval under 500 ms',
+          { url: 'http://a.test', intervalMs: 499 },
+          422,
+          'invalid_field',
+          'intervalMs',
+        ],
+        [
+          'a bad pointer',
+          { url: 'http://a.test', payloadPointer: 'a/b' },
+          422,
+          'invalid_field',
+          'payloadPointer',
+        ],
+        ['JSON that is none', '{"url":', 400, 'invalid_json', undefined],
+        [
+          'a body over 1 MiB',
+          { url: 'http://a.test', body: 'x'.repeat(1_048_577) },
+          413,
+          'body_too_large',
+          undefined,
+        ],
+      ])('%s is refused, and nothing is stored', async (_what, body, status, code, field) => {
+        const before = (await weir.json<Page>('/api/streams?limit=500')).items.length
+        const response = await weir.send('POST', '/api/streams', body)
+        const problem = (await response.json()) as Problem
+        expect(response.headers.get('content-type')).toContain('application/problem+json')
+        expect({ status: response.status, code: problem.code, field: problem.field }).toEqual({
+          status,
+          code,
+          field,
+        })
+        expect((await weir.json<Page>('/api/streams?limit=500')).items.length).toBe(before)
+      })
 
-test('the OpenAPI document names every route of the API, and its page loads nothing from elsewhere', async () => {
-  const { paths } = await weir.json<{ paths: Record<string, unknown> }>('/openapi/json')
-  expect(Object.keys(paths)).toEqual(
-    expect.arrayContaining([
-      '/api/streams',
-      '/api/streams/{id}/logs',
-      '/api/streams/{id}/size',
-      '/api/status',
-      '/activate',
-    ]),
-  )
-  expect(Object.keys(paths).filter((path) => path.startsWith('/jobs') || path.startsWith('/assets'))).toEqual(
-    [],
-  )
-  const page = await (await weir.get('/openapi')).text()
-  expect(page).not.toMatch(/https?:\/\//)
-})
+      test('an API that does not answer as it should has to be given a kind', async () => {
+        const url = upstream.on('/broken', () => new Response('', { status: 503 }))
+        const response = await weir.send('POST', '/api/streams', { url })
+        expect(response.status).toBe(422)
+        expect(await response.json()).toMatchObject({ code: 'unreachable', field: 'url' })
+        await weir.register({ url, kind: 'poll', start: false })
+      })
+    })
 
-test('the board lists the job of every stream', async () => {
-  const { id } = await weir.register({ url: jsonUrl, kind: 'poll' })
-  const jobs = await until('the job is listed', async () => {
-    const board = await weir.json<{ queues: { jobs: { id: string }[] }[] }>(
-      '/jobs/api/queues?activeQueue=streams&status=active',
-    )
-    return board.queues[0]?.jobs.some((job) => job.id === id) && board
+    describe('listing', () => {
+      test('pages follow one another without a hole, and filters narrow them', async () => {
+        const made: string[] = []
+        for (let index = 0; index < 5; index++) {
+          const name = `paged ${index}`
+          made.push(
+            (await weir.register({ url: jsonUrl, kind: 'poll', start: false, name, tags: ['paged'] })).id,
+          )
+        }
+        const seen: string[] = []
+        let after = ''
+        do {
+          const page: Page = await weir.json(`/api/streams?tag=paged&limit=2&after=${after}`)
+          seen.push(...page.items.map((item) => item.id))
+          after = page.next ?? ''
+        } while (after !== '')
+        expect(seen).toEqual(made)
+        expect((await weir.json<Page>('/api/streams?q=PAGED%203')).items.map((item) => item.name)).toEqual([
+          'paged 3',
+        ])
+        expect((await weir.json<Page>('/api/streams?q=%25&limit=500')).items).toEqual([])
+        expect((await weir.json<Page>('/api/streams?state=live&tag=paged')).items).toEqual([])
+        expect((await weir.json<Page>('/api/streams?state=stopped&tag=paged')).items.length).toBe(5)
+      })
+
+      test.each(['limit=0', 'limit=501', 'state=fine', 'colour=red', 'after=x'])(
+        '%s is refused',
+        async (query) => {
+          expect((await weir.get(`/api/streams?${query}`)).status).toBeOneOf([404, 422])
+        },
+      )
+    })
+
+    describe('changing', () => {
+      test('a running stream goes on by its new definition, from a snapshot', async () => {
+        const first = upstream.on('/first', (_request, hit) => Response.json({ from: 'first', hit }))
+        const second = upstream.on('/second', () => Response.json({ from: 'second' }))
+        const { id } = await weir.register({ url: first, kind: 'poll', intervalMs: 500 })
+        await weir.entry(id, 'the first API was polled', (entry) => entry.kind === 'snapshot')
+        const response = await weir.send('PATCH', `/api/streams/${id}`, { url: second })
+        expect(await response.json()).toMatchObject({ url: second })
+        const entry = await weir.entry(
+          id,
+          'the second API was polled',
+          (entry) => entry.request?.url === second,
+        )
+        expect(entry).toMatchObject({ kind: 'snapshot', data: { from: 'second' } })
+        const entries = await weir.logs(id)
+        expect(entries.map((one) => one.seq)).toEqual(entries.map((_, index) => index + 1))
+      })
+
+      test('bad changes are refused', async () => {
+        const { id } = await weir.register({ url: jsonUrl, kind: 'poll', start: false })
+        for (const change of [{}, { start: true }, { url: 'gopher://x' }, { intervalMs: 1 }]) {
+          expect((await weir.send('PATCH', `/api/streams/${id}`, change)).status).toBe(422)
+        }
+      })
+
+      test('a removed stream is gone with its log, and is no longer followed', async () => {
+        const feed = new Feed()
+        const { id } = await weir.register({
+          url: upstream.on('/removed', () => feed.response()),
+          kind: 'sse',
+        })
+        await until('it is connected', () => feed.readers > 0)
+        expect((await weir.send('DELETE', `/api/streams/${id}`)).status).toBe(204)
+        expect((await weir.get(`/api/streams/${id}`)).status).toBe(404)
+        await until('the connection is closed', () => feed.readers === 0)
+      })
+
+      test('start and stop are idempotent, for one and by tag', async () => {
+        const { id } = await weir.register({
+          url: jsonUrl,
+          kind: 'poll',
+          intervalMs: 500,
+          start: false,
+          tags: ['group'],
+        })
+        for (const action of ['start', 'start', 'stop', 'stop']) {
+          const response = await weir.send('POST', `/api/streams/${id}/${action}`)
+          const desired = action === 'start' ? 'running' : 'stopped'
+          expect({ status: response.status, body: await response.json() }).toMatchObject({
+            status: 200,
+            body: { desired },
+          })
+        }
+        const act = async (action: string) =>
+          (await weir.send('POST', `/api/streams/${action}?tag=group`)).json()
+        expect(await act('start')).toEqual({ matched: 1, changed: 1 })
+        expect(await act('start')).toEqual({ matched: 1, changed: 0 })
+        await weir.verdict(id, 'live')
+        expect(await act('stop')).toEqual({ matched: 1, changed: 1 })
+        await weir.verdict(id, 'stopped')
+      })
+    })
+
+    describe('what does not exist', () => {
+      const id = '01a20200-1921-70a6-bb27-dd1b93130b54'
+      test.each([
+        ['GET', `/api/streams/${id}`],
+        ['PATCH', `/api/streams/${id}`],
+        ['DELETE', `/api/streams/${id}`],
+        ['POST', `/api/streams/${id}/start`],
+        ['GET', `/api/streams/${id}/status`],
+        ['GET', `/api/streams/${id}/logs`],
+        ['GET', `/api/streams/${id}/events`],
+        ['GET', `/api/streams/${id}/size`],
+        ['GET', '/api/streams/not-an-id'],
+        ['GET', '/api/nothing'],
+      ])('%s %s is 404 with a code', async (method, path) => {
+        const response = await weir.send(method, path, method === 'PATCH' ? { name: 'x' } : undefined)
+        expect(response.status).toBe(404)
+        expect(await response.json()).toMatchObject({ code: 'not_found' })
+      })
+    })
+
+    test('a page of another origin may not change anything', async () => {
+      const response = await fetch(`${weir.url}/api/streams/stop?tag=x`, {
+        method: 'POST',
+        headers: { Origin: 'http://evil.test' },
+      })
+      expect(response.status).toBe(403)
+    })
+
+    test('the OpenAPI document names every route of the API, and its page loads nothing from elsewhere', async () => {
+      const { paths } = await weir.json<{ paths: Record<string, unknown> }>('/openapi/json')
+      expect(Object.keys(paths)).toEqual(
+        expect.arrayContaining([
+          '/api/streams',
+          '/api/streams/{id}/logs',
+          '/api/streams/{id}/size',
+          '/api/status',
+          '/activate',
+        ]),
+      )
+      expect(
+        Object.keys(paths).filter((path) => path.startsWith('/jobs') || path.startsWith('/assets')),
+      ).toEqual([])
+      const page = await (await weir.get('/openapi')).text()
+      expect(page).not.toMatch(/https?:\/\//)
+    })
+
+    test('the board lists the job of every stream', async () => {
+      const { id } = await weir.register({ url: jsonUrl, kind: 'poll' })
+      const jobs = await until('the job is listed', async () => {
+        const board = await weir.json<{ queues: { jobs: { id: string }[] }[] }>(
+          '/jobs/api/queues?activeQueue=streams&status=active',
+        )
+        return board.queues[0]?.jobs.some((job) => job.id === id) && board
+      })
+      expect(jobs.queues.length).toBe(2)
+    })
   })
-  expect(jobs.queues.length).toBe(2)
 })

@@ -1,231 +1,268 @@
-import { afterAll, beforeAll, expect, test } from 'bun:test'
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { rebuild } from '../../src/streams/follow-document.ts'
+import { isSkipped, type OpenSetup, SETUPS } from '../support/setups.ts'
 import { until } from '../support/until.ts'
 import { startUpstream, type Upstream } from '../support/upstream.ts'
 import { type LoggedEntry, startTestWeir, type TestWeir } from '../support/weir.ts'
 
-let upstream: Upstream
-let weir: TestWeir
+describe.each(SETUPS)('on $name', (setup) => {
+  describe.skipIf(isSkipped(setup))('', () => {
+    let services: OpenSetup
+    let upstream: Upstream
+    let weir: TestWeir
 
-beforeAll(async () => {
-  upstream = startUpstream()
-  weir = await startTestWeir({ REQUEST_TIMEOUT_MS: '1500', MAX_BODY_BYTES: '65536' })
-})
-
-afterAll(async () => {
-  await weir.close()
-  await upstream.stop()
-})
-
-const poll = (url: string, more: Record<string, unknown> = {}) =>
-  weir.register({ url, kind: 'poll', intervalMs: 500, ...more })
-const hits = (path: string) => upstream.requests.get(path)?.length ?? 0
-
-test('a first document is a snapshot, changes are patches, and what did not change is said to be the same', async () => {
-  const rows = Array.from({ length: 20 }, (_, id) => ({ id, name: `row ${id}` }))
-  const url = upstream.on('/rows', (_request, hit) =>
-    Response.json(hit < 3 ? rows : [{ id: 99, name: 'new' }, ...rows]),
-  )
-  const { id } = await poll(url)
-  const patch = await weir.entry(id, 'a patch is logged', (entry) => entry.kind === 'patch')
-  const [first, second] = await weir.logs(id)
-  expect(first).toMatchObject({ seq: 1, kind: 'snapshot', data: rows })
-  expect(first?.changed).toBeUndefined()
-  expect(second).toMatchObject({ seq: 2, kind: 'exchange', changed: false, patchBytes: 0 })
-  expect(patch).toMatchObject({
-    changed: true,
-    data: [{ op: 'add', path: '/0', value: { id: 99, name: 'new' } }],
-  })
-  expect(patch.request).toMatchObject({ method: 'GET', url })
-  expect(patch.response?.status).toBe(200)
-})
-
-test('patches applied in order to their snapshot give the hash that each one carries', async () => {
-  let version = 0
-  const url = upstream.on('/versions', () => {
-    version++
-    const list = Array.from({ length: 12 }, (_, id) => ({
-      id,
-      name: `row number ${id}`,
-      at: Math.floor(version / (id + 1)),
-    }))
-    return Response.json({ version, list })
-  })
-  const { id } = await poll(url)
-  await weir.entry(id, 'three patches are logged', (entry) => entry.seq >= 4)
-  const [snapshot, ...patches] = await weir.logs(id)
-  expect(patches.map((entry) => entry.kind)).toEqual(patches.map(() => 'patch'))
-  for (const [index, patch] of patches.entries()) {
-    const texts = patches.slice(0, index + 1).map((entry) => JSON.stringify(entry.data))
-    expect(rebuild(JSON.stringify(snapshot?.data), texts).hash).toBe(patch.hash as string)
-  }
-})
-
-test('a patch larger than its document is sent as a snapshot', async () => {
-  const url = upstream.on('/turned', (_request, hit) =>
-    Response.json(hit === 1 ? { a: 1, b: 2 } : { c: [hit] }),
-  )
-  const { id } = await poll(url)
-  const second = await weir.entry(id, 'the change is logged', (entry) => entry.seq === 2)
-  expect(second).toMatchObject({ kind: 'snapshot', changed: true, data: { c: [2] } })
-  expect(second.patchBytes).toBe(second.bodyBytes)
-})
-
-test('validators are sent, and 304 is an unchanged document', async () => {
-  const url = upstream.on('/etag', (request) =>
-    request.headers.get('if-none-match') === '"v1"'
-      ? new Response(null, { status: 304 })
-      : Response.json({ v: 1 }, { headers: { ETag: '"v1"' } }),
-  )
-  const { id } = await poll(url)
-  const second = await weir.entry(id, 'the second poll is logged', (entry) => entry.seq === 2)
-  expect(second).toMatchObject({ kind: 'exchange', changed: false, bodyBytes: 0, response: { status: 304 } })
-})
-
-test('a slow answer does not shift the beat, and polls never overlap', async () => {
-  let open = 0
-  let most = 0
-  const starts: number[] = []
-  const url = upstream.on('/slow', async (_request, hit) => {
-    starts.push(Date.now())
-    most = Math.max(most, ++open)
-    if (hit === 2) await Bun.sleep(700)
-    open--
-    return Response.json({ hit })
-  })
-  await poll(url)
-  await until('five polls have begun', () => starts.length >= 5)
-  expect(most).toBe(1)
-  // The second answer outlasts its interval: the third poll waits for the next beat, at 1,500 ms and not at 1,200.
-  const beats = starts.map((start) => Math.round((start - (starts[0] as number)) / 500))
-  expect(beats.slice(0, 4)).toEqual([0, 1, 3, 4])
-})
-
-test('gzip is asked for, and both sizes are known', async () => {
-  const text = JSON.stringify({ text: 'weir '.repeat(2_000) })
-  const url = upstream.on('/gzip', (request) => {
-    expect(request.headers.get('accept-encoding')).toBe('gzip')
-    return new Response(Bun.gzipSync(text), {
-      headers: { 'Content-Encoding': 'gzip', 'Content-Type': 'application/json' },
+    beforeAll(async () => {
+      services = await setup.open()
+      upstream = startUpstream()
+      weir = await startTestWeir({
+        ...services.environment,
+        REQUEST_TIMEOUT_MS: '1500',
+        MAX_BODY_BYTES: '65536',
+      })
     })
+
+    afterAll(async () => {
+      await weir.close()
+      await upstream.stop()
+      await services.close()
+    })
+
+    const poll = (url: string, more: Record<string, unknown> = {}) =>
+      weir.register({ url, kind: 'poll', intervalMs: 500, ...more })
+    const hits = (path: string) => upstream.requests.get(path)?.length ?? 0
+
+    test('a first document is a snapshot, changes are patches, and what did not change is said to be the same', async () => {
+      const rows = Array.from({ length: 20 }, (_, id) => ({ id, name: `row ${id}` }))
+      const url = upstream.on('/rows', (_request, hit) =>
+        Response.json(hit < 3 ? rows : [{ id: 99, name: 'new' }, ...rows]),
+      )
+      const { id } = await poll(url)
+      const patch = await weir.entry(id, 'a patch is logged', (entry) => entry.kind === 'patch')
+      const [first, second] = await weir.logs(id)
+      expect(first).toMatchObject({ seq: 1, kind: 'snapshot', data: rows })
+      expect(first?.changed).toBeUndefined()
+      expect(second).toMatchObject({ seq: 2, kind: 'exchange', changed: false, patchBytes: 0 })
+      expect(patch).toMatchObject({
+        changed: true,
+        data: [{ op: 'add', path: '/0', value: { id: 99, name: 'new' } }],
+      })
+      expect(patch.request).toMatchObject({ method: 'GET', url })
+      expect(patch.response?.status).toBe(200)
+    })
+
+    test('patches applied in order to their snapshot give the hash that each one carries', async () => {
+      let version = 0
+      const url = upstream.on('/versions', () => {
+        version++
+        const list = Array.from({ length: 12 }, (_, id) => ({
+          id,
+          name: `row number ${id}`,
+          at: Math.floor(version / (id + 1)),
+        }))
+        return Response.json({ version, list })
+      })
+      const { id } = await poll(url)
+      await weir.entry(id, 'three patches are logged', (entry) => entry.seq >= 4)
+      const [snapshot, ...patches] = await weir.logs(id)
+      expect(patches.map((entry) => entry.kind)).toEqual(patches.map(() => 'patch'))
+      for (const [index, patch] of patches.entries()) {
+        const texts = patches.slice(0, index + 1).map((entry) => JSON.stringify(entry.data))
+        expect(rebuild(JSON.stringify(snapshot?.data), texts).hash).toBe(patch.hash as string)
+      }
+    })
+
+    test('a patch larger than its document is sent as a snapshot', async () => {
+      const url = upstream.on('/turned', (_request, hit) =>
+        Response.json(hit === 1 ? { a: 1, b: 2 } : { c: [hit] }),
+      )
+      const { id } = await poll(url)
+      const second = await weir.entry(id, 'the change is logged', (entry) => entry.seq === 2)
+      expect(second).toMatchObject({ kind: 'snapshot', changed: true, data: { c: [2] } })
+      expect(second.patchBytes).toBe(second.bodyBytes)
+    })
+
+    test('validators are sent, and 304 is an unchanged document', async () => {
+      const url = upstream.on('/etag', (request) =>
+        request.headers.get('if-none-match') === '"v1"'
+          ? new Response(null, { status: 304 })
+          : Response.json({ v: 1 }, { headers: { ETag: '"v1"' } }),
+      )
+      const { id } = await poll(url)
+      const second = await weir.entry(id, 'the second poll is logged', (entry) => entry.seq === 2)
+      expect(second).toMatchObject({
+        kind: 'exchange',
+        changed: false,
+        bodyBytes: 0,
+        response: { status: 304 },
+      })
+    })
+
+    test('polls never overlap, however slow the answers', async () => {
+      let open = 0
+      let most = 0
+      const url = upstream.on('/slow', async (_request, hit) => {
+        most = Math.max(most, ++open)
+        if (hit <= 2) await Bun.sleep(1_200)
+        open--
+        return Response.json({ hit })
+      })
+      await poll(url)
+      await until('four polls have begun', () => hits('/slow') >= 4)
+      expect(most).toBe(1)
+    })
+
+    test('gzip is asked for, and both sizes are known', async () => {
+      const text = JSON.stringify({ text: 'weir '.repeat(2_000) })
+      const url = upstream.on('/gzip', (request) => {
+        expect(request.headers.get('accept-encoding')).toBe('gzip')
+        return new Response(Bun.gzipSync(text), {
+          headers: { 'Content-Encoding': 'gzip', 'Content-Type': 'application/json' },
+        })
+      })
+      const { id } = await poll(url)
+      const entry = await weir.entry(id, 'the poll is logged', (entry) => entry.kind === 'snapshot')
+      expect(entry.bodyBytes).toBe(text.length)
+      expect(entry.wireBytes).toBe(Bun.gzipSync(text).byteLength)
+    })
+
+    test('only the part that the pointer selects is followed, without the paths to ignore', async () => {
+      const url = upstream.on('/parts', (_request, hit) =>
+        Response.json({ meta: hit, data: { at: hit, rows: [{ id: 1, seen: hit }] } }),
+      )
+      const { id } = await poll(url, { payloadPointer: '/data', ignorePaths: ['/at', '/rows/*/seen'] })
+      const second = await weir.entry(id, 'the second poll is logged', (entry) => entry.seq === 2)
+      expect((await weir.logs(id))[0]?.data).toEqual({ rows: [{ id: 1 }] })
+      expect(second).toMatchObject({ kind: 'exchange', changed: false })
+    })
+
+    test('text and binary bodies are compared by hash and size', async () => {
+      const url = upstream.on('/text', (_request, hit) => new Response(hit < 3 ? 'one' : 'two'))
+      const { id } = await poll(url)
+      const binary = upstream.on('/binary', () => new Response(new Uint8Array([0, 1, 2, 255])))
+      const other = await poll(binary)
+      const changed = await weir.entry(id, 'the change is logged', (entry) => entry.changed === true)
+      expect(changed).toMatchObject({ kind: 'exchange', data: 'two', bodyBytes: 3, hash: sha('two') })
+      expect(changed.patchBytes).toBeUndefined()
+      const logged = await weir.entry(other.id, 'the binary body is logged', (entry) => entry.seq === 1)
+      expect(logged).toMatchObject({
+        kind: 'exchange',
+        bodyBytes: 4,
+        hash: sha(new Uint8Array([0, 1, 2, 255])),
+      })
+    })
+
+    /** Answers wrongly once, then as it should. */
+    test.each<[string, () => Response | Promise<Response>, string]>([
+      ['/500', () => new Response('broken', { status: 500 }), 'bad_status'],
+      ['/204', () => new Response(null, { status: 204 }), 'no_content'],
+      [
+        '/html',
+        () => new Response('<html>', { headers: { 'Content-Type': 'text/html' } }),
+        'bad_content_type',
+      ],
+      [
+        '/half',
+        () => new Response('{"a":[1,', { headers: { 'Content-Type': 'application/json' } }),
+        'bad_json',
+      ],
+      [
+        '/deep',
+        () =>
+          new Response('['.repeat(25_000) + ']'.repeat(25_000), {
+            headers: { 'Content-Type': 'application/json' },
+          }),
+        'bad_json',
+      ],
+      ['/large', () => Response.json('x'.repeat(70_000)), 'too_large'],
+      ['/bomb', () => gzipped('0'.repeat(1_000_000)), 'too_large'],
+      ['/not-gzip', () => new Response('plain', { headers: { 'Content-Encoding': 'gzip' } }), 'bad_encoding'],
+      ['/never', () => new Promise<Response>(() => {}), 'timeout'],
+      ['/drip', () => drip(), 'timeout'],
+      ['/loop', () => Response.redirect(`${upstream.url}/loop-again`), 'too_many_redirects'],
+    ])('%s is an error with a code, and the stream goes on', async (path, behave, code) => {
+      upstream.on('/loop-again', () => Response.redirect(`${upstream.url}/loop-again`))
+      const url = upstream.on(path, (_request, hit) => (hit === 1 ? behave() : Response.json({ ok: true })))
+      const { id } = await poll(url)
+      const error = await weir.entry(id, 'the error is logged', (entry) => entry.kind === 'error')
+      expect(error.data).toMatchObject({ code, failures: 1 })
+      await weir.entry(id, 'the document is logged', (entry) => entry.kind === 'snapshot')
+      await weir.verdict(id, 'live')
+    })
+
+    test('an upstream that cannot be reached is an error, and the others notice nothing', async () => {
+      const gone = startUpstream()
+      const url = `${gone.url}/gone`
+      await gone.stop()
+      const fine = await poll(upstream.on('/fine', () => Response.json([])))
+      const { id } = await poll(url)
+      const error = await weir.entry(id, 'the error is logged', (entry) => entry.kind === 'error')
+      expect(error.data).toMatchObject({ code: 'connection_failed' })
+      await weir.verdict(id, 'backing-off')
+      await weir.verdict(fine.id, 'live')
+    })
+
+    test('a missing sub-document is an error', async () => {
+      const { id } = await poll(
+        upstream.on('/no-part', () => Response.json({ a: 1 })),
+        { payloadPointer: '/b' },
+      )
+      const error = await weir.entry(id, 'the error is logged', (entry) => entry.kind === 'error')
+      expect(error.data).toMatchObject({ code: 'pointer_missing' })
+    })
+
+    test("the owner's headers and body are sent, and their values never shown", async () => {
+      const seen: string[] = []
+      const url = upstream.on('/secret', async (request) => {
+        seen.push(`${request.method} ${request.headers.get('x-key')} ${await request.text()}`)
+        return Response.json({})
+      })
+      const { id } = await poll(url, { method: 'POST', headers: { 'X-Key': 'hush-hush' }, body: '{"q":1}' })
+      await weir.entry(id, 'the poll is logged', (entry) => entry.seq === 1)
+      expect(seen[0]).toBe('POST hush-hush {"q":1}')
+      for (const path of [
+        `/api/streams/${id}`,
+        `/api/streams/${id}/logs`,
+        '/api/streams',
+        `/streams/${id}`,
+      ]) {
+        expect(await (await weir.get(path)).text()).not.toContain('hush-hush')
+      }
+    })
+
+    test('polls stop when the stream is stopped, and go on when it is started', async () => {
+      const { id } = await poll(upstream.on('/stop', (_request, hit) => Response.json({ hit })))
+      await until('two polls were made', () => hits('/stop') >= 2)
+      await weir.send('POST', `/api/streams/${id}/stop`)
+      await weir.verdict(id, 'stopped')
+      const run = () => weir.json<{ run: unknown }>(`/api/streams/${id}/status`)
+      await until('nobody holds it', async () => (await run()).run === null)
+      const before = hits('/stop')
+      await weir.send('POST', `/api/streams/${id}/start`)
+      await until('it is polled again', () => hits('/stop') > before)
+      const entries = await weir.logs(id)
+      expect(entries.map((entry: LoggedEntry) => entry.seq)).toEqual(entries.map((_, index) => index + 1))
+    })
+
+    function sha(content: string | Uint8Array): string {
+      return new Bun.CryptoHasher('sha256').update(content).digest('hex')
+    }
+
+    function gzipped(text: string): Response {
+      return new Response(Bun.gzipSync(text), {
+        headers: { 'Content-Encoding': 'gzip', 'Content-Type': 'application/json' },
+      })
+    }
+
+    /** Sends a byte now and then, and never ends. */
+    function drip(): Response {
+      let timer: Timer
+      const body = new ReadableStream<Uint8Array>({
+        start: (controller) => {
+          timer = setInterval(() => controller.enqueue(new Uint8Array([32])), 50)
+        },
+        cancel: () => clearInterval(timer),
+      })
+      return new Response(body, { headers: { 'Content-Type': 'application/json' } })
+    }
   })
-  const { id } = await poll(url)
-  const entry = await weir.entry(id, 'the poll is logged', (entry) => entry.kind === 'snapshot')
-  expect(entry.bodyBytes).toBe(text.length)
-  expect(entry.wireBytes).toBe(Bun.gzipSync(text).byteLength)
 })
-
-test('only the part that the pointer selects is followed, without the paths to ignore', async () => {
-  const url = upstream.on('/parts', (_request, hit) =>
-    Response.json({ meta: hit, data: { at: hit, rows: [{ id: 1, seen: hit }] } }),
-  )
-  const { id } = await poll(url, { payloadPointer: '/data', ignorePaths: ['/at', '/rows/*/seen'] })
-  const second = await weir.entry(id, 'the second poll is logged', (entry) => entry.seq === 2)
-  expect((await weir.logs(id))[0]?.data).toEqual({ rows: [{ id: 1 }] })
-  expect(second).toMatchObject({ kind: 'exchange', changed: false })
-})
-
-test('text and binary bodies are compared by hash and size', async () => {
-  const url = upstream.on('/text', (_request, hit) => new Response(hit < 3 ? 'one' : 'two'))
-  const { id } = await poll(url)
-  const binary = upstream.on('/binary', () => new Response(new Uint8Array([0, 1, 2, 255])))
-  const other = await poll(binary)
-  const changed = await weir.entry(id, 'the change is logged', (entry) => entry.changed === true)
-  expect(changed).toMatchObject({ kind: 'exchange', data: 'two', bodyBytes: 3, hash: sha('two') })
-  expect(changed.patchBytes).toBeUndefined()
-  const logged = await weir.entry(other.id, 'the binary body is logged', (entry) => entry.seq === 1)
-  expect(logged).toMatchObject({ kind: 'exchange', bodyBytes: 4, hash: sha(new Uint8Array([0, 1, 2, 255])) })
-})
-
-/** Answers wrongly once, then as it should. */
-test.each<[string, () => Response | Promise<Response>, string]>([
-  ['/500', () => new Response('broken', { status: 500 }), 'bad_status'],
-  ['/204', () => new Response(null, { status: 204 }), 'no_content'],
-  ['/html', () => new Response('<html>', { headers: { 'Content-Type': 'text/html' } }), 'bad_content_type'],
-  ['/half', () => new Response('{"a":[1,', { headers: { 'Content-Type': 'application/json' } }), 'bad_json'],
-  ['/large', () => Response.json('x'.repeat(70_000)), 'too_large'],
-  ['/bomb', () => gzipped('0'.repeat(1_000_000)), 'too_large'],
-  ['/not-gzip', () => new Response('plain', { headers: { 'Content-Encoding': 'gzip' } }), 'bad_encoding'],
-  ['/never', () => new Promise<Response>(() => {}), 'timeout'],
-  ['/drip', () => drip(), 'timeout'],
-  ['/loop', () => Response.redirect(`${upstream.url}/loop-again`), 'too_many_redirects'],
-])('%s is an error with a code, and the stream goes on', async (path, behave, code) => {
-  upstream.on('/loop-again', () => Response.redirect(`${upstream.url}/loop-again`))
-  const url = upstream.on(path, (_request, hit) => (hit === 1 ? behave() : Response.json({ ok: true })))
-  const { id } = await poll(url)
-  const error = await weir.entry(id, 'the error is logged', (entry) => entry.kind === 'error')
-  expect(error.data).toMatchObject({ code, failures: 1 })
-  await weir.entry(id, 'the document is logged', (entry) => entry.kind === 'snapshot')
-  await weir.verdict(id, 'live')
-})
-
-test('an upstream that cannot be reached is an error, and the others notice nothing', async () => {
-  const gone = startUpstream()
-  const url = `${gone.url}/gone`
-  await gone.stop()
-  const fine = await poll(upstream.on('/fine', () => Response.json([])))
-  const { id } = await poll(url)
-  const error = await weir.entry(id, 'the error is logged', (entry) => entry.kind === 'error')
-  expect(error.data).toMatchObject({ code: 'connection_failed' })
-  await weir.verdict(id, 'backing-off')
-  await weir.verdict(fine.id, 'live')
-})
-
-test('a missing sub-document is an error', async () => {
-  const { id } = await poll(
-    upstream.on('/no-part', () => Response.json({ a: 1 })),
-    { payloadPointer: '/b' },
-  )
-  const error = await weir.entry(id, 'the error is logged', (entry) => entry.kind === 'error')
-  expect(error.data).toMatchObject({ code: 'pointer_missing' })
-})
-
-test("the owner's headers and body are sent, and their values never shown", async () => {
-  const seen: string[] = []
-  const url = upstream.on('/secret', async (request) => {
-    seen.push(`${request.method} ${request.headers.get('x-key')} ${await request.text()}`)
-    return Response.json({})
-  })
-  const { id } = await poll(url, { method: 'POST', headers: { 'X-Key': 'hush-hush' }, body: '{"q":1}' })
-  await weir.entry(id, 'the poll is logged', (entry) => entry.seq === 1)
-  expect(seen[0]).toBe('POST hush-hush {"q":1}')
-  for (const path of [`/api/streams/${id}`, `/api/streams/${id}/logs`, '/api/streams', `/streams/${id}`]) {
-    expect(await (await weir.get(path)).text()).not.toContain('hush-hush')
-  }
-})
-
-test('polls stop when the stream is stopped, and go on when it is started', async () => {
-  const { id } = await poll(upstream.on('/stop', (_request, hit) => Response.json({ hit })))
-  await until('two polls were made', () => hits('/stop') >= 2)
-  await weir.send('POST', `/api/streams/${id}/stop`)
-  await weir.verdict(id, 'stopped')
-  const run = () => weir.json<{ run: unknown }>(`/api/streams/${id}/status`)
-  await until('nobody holds it', async () => (await run()).run === null)
-  const before = hits('/stop')
-  await weir.send('POST', `/api/streams/${id}/start`)
-  await until('it is polled again', () => hits('/stop') > before)
-  const entries = await weir.logs(id)
-  expect(entries.map((entry: LoggedEntry) => entry.seq)).toEqual(entries.map((_, index) => index + 1))
-})
-
-function sha(content: string | Uint8Array): string {
-  return new Bun.CryptoHasher('sha256').update(content).digest('hex')
-}
-
-function gzipped(text: string): Response {
-  return new Response(Bun.gzipSync(text), {
-    headers: { 'Content-Encoding': 'gzip', 'Content-Type': 'application/json' },
-  })
-}
-
-/** Sends a byte now and then, and never ends. */
-function drip(): Response {
-  let timer: Timer
-  const body = new ReadableStream<Uint8Array>({
-    start: (controller) => {
-      timer = setInterval(() => controller.enqueue(new Uint8Array([32])), 50)
-    },
-    cancel: () => clearInterval(timer),
-  })
-  return new Response(body, { headers: { 'Content-Type': 'application/json' } })
-}

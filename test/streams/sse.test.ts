@@ -1,180 +1,192 @@
-import { afterAll, beforeAll, expect, test } from 'bun:test'
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { isSkipped, type OpenSetup, SETUPS } from '../support/setups.ts'
 import { until } from '../support/until.ts'
 import { Feed, startUpstream, type Upstream } from '../support/upstream.ts'
 import { startTestWeir, type TestWeir } from '../support/weir.ts'
 
-let upstream: Upstream
-let weir: TestWeir
+describe.each(SETUPS)('on $name', (setup) => {
+  describe.skipIf(isSkipped(setup))('', () => {
+    let services: OpenSetup
+    let upstream: Upstream
+    let weir: TestWeir
 
-beforeAll(async () => {
-  upstream = startUpstream()
-  weir = await startTestWeir({ SILENCE_MS: '2000', MAX_BODY_BYTES: '4096' })
-})
+    beforeAll(async () => {
+      services = await setup.open()
+      upstream = startUpstream()
+      weir = await startTestWeir({
+        ...services.environment,
+        SILENCE_MS: '2000',
+        MAX_BODY_BYTES: '4096',
+      })
+    })
 
-afterAll(async () => {
-  await weir.close()
-  await upstream.stop()
-})
+    afterAll(async () => {
+      await weir.close()
+      await upstream.stop()
+      await services.close()
+    })
 
-/** A stream whose upstream is a feed, connected. */
-async function followed(path: string, feed = new Feed()) {
-  const url = upstream.on(path, () => feed.response({}, 'retry: 10\n\n'))
-  const { id } = await weir.register({ url, kind: 'sse' })
-  await until('the feed has a reader', () => feed.readers > 0)
-  return { id, feed }
-}
+    /** A stream whose upstream is a feed, connected. */
+    async function followed(path: string, feed = new Feed()) {
+      const url = upstream.on(path, () => feed.response({}, 'retry: 10\n\n'))
+      const { id } = await weir.register({ url, kind: 'sse' })
+      await until('the feed has a reader', () => feed.readers > 0)
+      return { id, feed }
+    }
 
-test('an event of any name is logged with its data, lines and id', async () => {
-  const { id, feed } = await followed('/any-name')
-  feed.send('event: price\nid: 7\ndata: one\ndata: two\n\n')
-  const entry = await weir.entry(id, 'the event is logged', (entry) => entry.kind === 'event')
-  expect(entry).toMatchObject({ event: 'price', eventId: '7', data: 'one\ntwo' })
-})
+    test('an event of any name is logged with its data, lines and id', async () => {
+      const { id, feed } = await followed('/any-name')
+      feed.send('event: price\nid: 7\ndata: one\ndata: two\n\n')
+      const entry = await weir.entry(id, 'the event is logged', (entry) => entry.kind === 'event')
+      expect(entry).toMatchObject({ event: 'price', eventId: '7', data: 'one\ntwo' })
+    })
 
-test('CR, LF and CRLF end lines, a BOM is skipped, and characters split over chunks are whole', async () => {
-  const { id, feed } = await followed('/line-ends')
-  const bytes = new TextEncoder().encode('data: lf\n\ndata: cr\r\rdata: crlf\r\n\r\ndata: zł€😀\n\n')
-  for (const byte of bytes) feed.send(new Uint8Array([byte]))
-  await weir.entry(id, 'the last event is logged', (entry) => entry.data === 'zł€😀')
-  const events = (await weir.logs(id)).filter((entry) => entry.kind === 'event')
-  expect(events.map((entry) => entry.data)).toEqual(['lf', 'cr', 'crlf', 'zł€😀'])
+    test('CR, LF and CRLF end lines, a BOM is skipped, and characters split over chunks are whole', async () => {
+      const { id, feed } = await followed('/line-ends')
+      const bytes = new TextEncoder().encode('data: lf\n\ndata: cr\r\rdata: crlf\r\n\r\ndata: zł€😀\n\n')
+      for (const byte of bytes) feed.send(new Uint8Array([byte]))
+      await weir.entry(id, 'the last event is logged', (entry) => entry.data === 'zł€😀')
+      const events = (await weir.logs(id)).filter((entry) => entry.kind === 'event')
+      expect(events.map((entry) => entry.data)).toEqual(['lf', 'cr', 'crlf', 'zł€😀'])
 
-  const bom = upstream.on('/bom', () => new Feed().response({}, '\uFEFFdata: first\n\n'))
-  const stream = await weir.register({ url: bom, kind: 'sse' })
-  await weir.entry(stream.id, 'the event after the BOM is logged', (entry) => entry.data === 'first')
-})
+      const bom = upstream.on('/bom', () => new Feed().response({}, '\uFEFFdata: first\n\n'))
+      const stream = await weir.register({ url: bom, kind: 'sse' })
+      await weir.entry(stream.id, 'the event after the BOM is logged', (entry) => entry.data === 'first')
+    })
 
-test('wire bytes of the entries add up to the bytes that were sent', async () => {
-  const { id, feed } = await followed('/bytes')
-  const chunks = ['data: a\n\n: heartbeat\n\n', 'data: bb\n\nevent: x\ndata: ccc\n\n', 'data: d\n\n']
-  for (const chunk of chunks) feed.send(chunk)
-  await weir.entry(id, 'the last event is logged', (entry) => entry.data === 'd')
-  const sent = 'retry: 10\n\n'.length + chunks.join('').length
-  const logged = (await weir.logs(id)).reduce((sum, entry) => sum + entry.wireBytes, 0)
-  expect(logged).toBe(sent)
-})
+    test('wire bytes of the entries add up to the bytes that were sent', async () => {
+      const { id, feed } = await followed('/bytes')
+      const chunks = ['data: a\n\n: heartbeat\n\n', 'data: bb\n\nevent: x\ndata: ccc\n\n', 'data: d\n\n']
+      for (const chunk of chunks) feed.send(chunk)
+      await weir.entry(id, 'the last event is logged', (entry) => entry.data === 'd')
+      const sent = 'retry: 10\n\n'.length + chunks.join('').length
+      const logged = (await weir.logs(id)).reduce((sum, entry) => sum + entry.wireBytes, 0)
+      expect(logged).toBe(sent)
+    })
 
-test('after a break it asks for what follows the last id', async () => {
-  const { id, feed } = await followed('/resume')
-  feed.send('id: żółw-41\ndata: before\n\n')
-  await weir.entry(id, 'the first event is logged', (entry) => entry.data === 'before')
-  feed.end()
-  const second = await until('it connects again', () => upstream.requests.get('/resume')?.[1])
-  // A header holds bytes: the UTF-8 of the id, read back as Latin-1.
-  const sent = Buffer.from(second.headers.get('last-event-id') ?? '', 'latin1').toString('utf8')
-  expect(sent).toBe('żółw-41')
-  await until('the feed has a reader again', () => feed.readers > 0)
-  feed.send('id: 42\ndata: after\n\n')
-  await weir.entry(id, 'the event after the break is logged', (entry) => entry.data === 'after')
-  expect((await weir.logs(id)).some((entry) => entry.kind === 'gap')).toBe(false)
-})
+    test('after a break it asks for what follows the last id', async () => {
+      const { id, feed } = await followed('/resume')
+      feed.send('id: żółw-41\ndata: before\n\n')
+      await weir.entry(id, 'the first event is logged', (entry) => entry.data === 'before')
+      feed.end()
+      const second = await until('it connects again', () => upstream.requests.get('/resume')?.[1])
+      // A header holds bytes: the UTF-8 of the id, read back as Latin-1.
+      const sent = Buffer.from(second.headers.get('last-event-id') ?? '', 'latin1').toString('utf8')
+      expect(sent).toBe('żółw-41')
+      await until('the feed has a reader again', () => feed.readers > 0)
+      feed.send('id: 42\ndata: after\n\n')
+      await weir.entry(id, 'the event after the break is logged', (entry) => entry.data === 'after')
+      expect((await weir.logs(id)).some((entry) => entry.kind === 'gap')).toBe(false)
+    })
 
-test('a break of an upstream without ids is told in a gap', async () => {
-  const { id, feed } = await followed('/no-ids')
-  feed.send('data: before\n\n')
-  await weir.entry(id, 'the event is logged', (entry) => entry.data === 'before')
-  feed.end()
-  const gap = await weir.entry(id, 'a gap is logged', (entry) => entry.kind === 'gap')
-  expect(gap.data).toMatchObject({ reason: 'no_last_event_id' })
-})
+    test('a break of an upstream without ids is told in a gap', async () => {
+      const { id, feed } = await followed('/no-ids')
+      feed.send('data: before\n\n')
+      await weir.entry(id, 'the event is logged', (entry) => entry.data === 'before')
+      feed.end()
+      const gap = await weir.entry(id, 'a gap is logged', (entry) => entry.kind === 'gap')
+      expect(gap.data).toMatchObject({ reason: 'no_last_event_id' })
+    })
 
-test('a document and its patches are followed as a document', async () => {
-  const { id, feed } = await followed('/patches')
-  feed.send('event: data\ndata: {"price":1,"list":[1]}\n\n')
-  feed.send('event: patch\ndata: [{"op":"replace","path":"/price","value":2}]\n\n')
-  feed.send('event: patch\ndata: [{"op":"add","path":"/list/-","value":2}]\n\n')
-  const last = await weir.entry(id, 'both patches are logged', (entry) => entry.seq === 4)
-  const entries = (await weir.logs(id)).filter((entry) => entry.kind !== 'exchange')
-  expect(entries.map((entry) => entry.kind)).toEqual(['snapshot', 'patch', 'patch'])
-  const document = new Bun.CryptoHasher('sha256').update('{"list":[1,2],"price":2}').digest('hex')
-  expect(last.hash).toBe(document)
-})
+    test('a document and its patches are followed as a document', async () => {
+      const { id, feed } = await followed('/patches')
+      feed.send('event: data\ndata: {"price":1,"list":[1]}\n\n')
+      feed.send('event: patch\ndata: [{"op":"replace","path":"/price","value":2}]\n\n')
+      feed.send('event: patch\ndata: [{"op":"add","path":"/list/-","value":2}]\n\n')
+      const last = await weir.entry(id, 'both patches are logged', (entry) => entry.seq === 4)
+      const entries = (await weir.logs(id)).filter((entry) => entry.kind !== 'exchange')
+      expect(entries.map((entry) => entry.kind)).toEqual(['snapshot', 'patch', 'patch'])
+      const document = new Bun.CryptoHasher('sha256').update('{"list":[1,2],"price":2}').digest('hex')
+      expect(last.hash).toBe(document)
+    })
 
-test('patches after an unnamed first document are followed too', async () => {
-  const { id, feed } = await followed('/unnamed-patches')
-  feed.send('data: {"n":1}\n\n')
-  feed.send('data: [{"op":"replace","path":"/n","value":2}]\n\n')
-  feed.send('data: [{"op":"replace","path":"/n","value":3}]\n\n')
-  await weir.entry(id, 'the patches are logged', (entry) => entry.seq === 4)
-  const kinds = (await weir.logs(id)).map((entry) => entry.kind)
-  // The first patch is logged as the document it makes: the log held none that it could be applied to.
-  expect(kinds).toEqual(['exchange', 'event', 'snapshot', 'patch'])
-})
+    test('patches after an unnamed first document are followed too', async () => {
+      const { id, feed } = await followed('/unnamed-patches')
+      feed.send('data: {"n":1}\n\n')
+      feed.send('data: [{"op":"replace","path":"/n","value":2}]\n\n')
+      feed.send('data: [{"op":"replace","path":"/n","value":3}]\n\n')
+      await weir.entry(id, 'the patches are logged', (entry) => entry.seq === 4)
+      const kinds = (await weir.logs(id)).map((entry) => entry.kind)
+      // The first patch is logged as the document it makes: the log held none that it could be applied to.
+      expect(kinds).toEqual(['exchange', 'event', 'snapshot', 'patch'])
+    })
 
-test('a patch that does not fit is an error, and a fresh document is asked for', async () => {
-  const feed = new Feed()
-  const snapshot = 'retry: 10\nid: 1\nevent: data\ndata: {"a":1}\n\n'
-  const url = upstream.on('/bad-patch', () => feed.response({}, snapshot))
-  const { id } = await weir.register({ url, kind: 'sse' })
-  await weir.entry(id, 'the document is logged', (entry) => entry.kind === 'snapshot')
-  feed.send('id: 2\nevent: patch\ndata: [{"op":"remove","path":"/missing"}]\n\n')
-  const error = await weir.entry(id, 'the error is logged', (entry) => entry.kind === 'error')
-  expect(error.data).toMatchObject({ code: 'bad_patch' })
-  const again = await until('it connects again', () => upstream.requests.get('/bad-patch')?.[1])
-  expect(again.headers.get('last-event-id')).toBeNull()
-})
+    test('a patch that does not fit is an error, and a fresh document is asked for', async () => {
+      const feed = new Feed()
+      const snapshot = 'retry: 10\nid: 1\nevent: data\ndata: {"a":1}\n\n'
+      const url = upstream.on('/bad-patch', () => feed.response({}, snapshot))
+      const { id } = await weir.register({ url, kind: 'sse' })
+      await weir.entry(id, 'the document is logged', (entry) => entry.kind === 'snapshot')
+      feed.send('id: 2\nevent: patch\ndata: [{"op":"remove","path":"/missing"}]\n\n')
+      const error = await weir.entry(id, 'the error is logged', (entry) => entry.kind === 'error')
+      expect(error.data).toMatchObject({ code: 'bad_patch' })
+      const again = await until('it connects again', () => upstream.requests.get('/bad-patch')?.[1])
+      expect(again.headers.get('last-event-id')).toBeNull()
+    })
 
-test('a silent connection is stalled and connected anew; heartbeats keep one alive', async () => {
-  const silent = new Feed()
-  const url = upstream.on('/silent', () => silent.response({}, 'retry: 10\ndata: hello\n\n'))
-  const { id } = await weir.register({ url, kind: 'sse' })
-  const { id: quiet, feed } = await followed('/heartbeats')
-  const heart = setInterval(() => feed.send(': beat\n\n'), 200)
-  const error = await weir.entry(id, 'the stall is logged', (entry) => entry.kind === 'error')
-  clearInterval(heart)
-  expect(error.data).toMatchObject({ code: 'stalled' })
-  await until('it connects again', () => upstream.requests.get('/silent')?.[1])
-  expect((await weir.logs(quiet)).some((entry) => entry.kind === 'error')).toBe(false)
-})
+    test('a silent connection is stalled and connected anew; heartbeats keep one alive', async () => {
+      const silent = new Feed()
+      const url = upstream.on('/silent', () => silent.response({}, 'retry: 10\ndata: hello\n\n'))
+      const { id } = await weir.register({ url, kind: 'sse' })
+      const { id: quiet, feed } = await followed('/heartbeats')
+      const heart = setInterval(() => feed.send(': beat\n\n'), 200)
+      const error = await weir.entry(id, 'the stall is logged', (entry) => entry.kind === 'error')
+      clearInterval(heart)
+      expect(error.data).toMatchObject({ code: 'stalled' })
+      await until('it connects again', () => upstream.requests.get('/silent')?.[1])
+      expect((await weir.logs(quiet)).some((entry) => entry.kind === 'error')).toBe(false)
+    })
 
-test('an event beyond the limit is an error, and the stream goes on', async () => {
-  const { id, feed } = await followed('/huge')
-  feed.send(`data: ${'x'.repeat(8_192)}`)
-  const error = await weir.entry(id, 'the error is logged', (entry) => entry.kind === 'error')
-  expect(error.data).toMatchObject({ code: 'too_large' })
-  await until('it connects again', () => upstream.requests.get('/huge')?.[1])
-  await until('the feed has a reader again', () => feed.readers > 0)
-  feed.send('data: small\n\n')
-  await weir.entry(id, 'the next event is logged', (entry) => entry.data === 'small')
-})
+    test('an event beyond the limit is an error, and the stream goes on', async () => {
+      const { id, feed } = await followed('/huge')
+      feed.send(`data: ${'x'.repeat(8_192)}`)
+      const error = await weir.entry(id, 'the error is logged', (entry) => entry.kind === 'error')
+      expect(error.data).toMatchObject({ code: 'too_large' })
+      await until('it connects again', () => upstream.requests.get('/huge')?.[1])
+      await until('the feed has a reader again', () => feed.readers > 0)
+      feed.send('data: small\n\n')
+      await weir.entry(id, 'the next event is logged', (entry) => entry.data === 'small')
+    })
 
-test.each([
-  ['/status-500', () => new Response('broken', { status: 500 }), 'bad_status'],
-  ['/status-204', () => new Response(null, { status: 204 }), 'no_content'],
-  ['/json', () => Response.json({ error: 'nope' }), 'bad_content_type'],
-  ['/html', () => new Response('<p>', { headers: { 'Content-Type': 'text/html' } }), 'bad_content_type'],
-  ['/ends', () => new Response('', { headers: { 'Content-Type': 'text/event-stream' } }), 'ended_early'],
-])(
-  '%s is an error with a code, and the stream comes back when the upstream does',
-  async (path, behave, code) => {
-    const feed = new Feed()
-    const url = upstream.on(path, (_request, hits) => (hits === 1 ? behave() : feed.response()))
-    const { id } = await weir.register({ url, kind: 'sse' })
-    const error = await weir.entry(id, 'the error is logged', (entry) => entry.kind === 'error')
-    expect(error.data).toMatchObject({ code, failures: 1 })
-    await until('it connects again', () => feed.readers > 0)
-    feed.send('data: back\n\n')
-    await weir.entry(id, 'an event is logged', (entry) => entry.data === 'back')
-    await weir.verdict(id, 'live')
-  },
-)
+    test.each([
+      ['/status-500', () => new Response('broken', { status: 500 }), 'bad_status'],
+      ['/status-204', () => new Response(null, { status: 204 }), 'no_content'],
+      ['/json', () => Response.json({ error: 'nope' }), 'bad_content_type'],
+      ['/html', () => new Response('<p>', { headers: { 'Content-Type': 'text/html' } }), 'bad_content_type'],
+      ['/ends', () => new Response('', { headers: { 'Content-Type': 'text/event-stream' } }), 'ended_early'],
+    ])(
+      '%s is an error with a code, and the stream comes back when the upstream does',
+      async (path, behave, code) => {
+        const feed = new Feed()
+        const url = upstream.on(path, (_request, hits) => (hits === 1 ? behave() : feed.response()))
+        const { id } = await weir.register({ url, kind: 'sse' })
+        const error = await weir.entry(id, 'the error is logged', (entry) => entry.kind === 'error')
+        expect(error.data).toMatchObject({ code, failures: 1 })
+        await until('it connects again', () => feed.readers > 0)
+        feed.send('data: back\n\n')
+        await weir.entry(id, 'an event is logged', (entry) => entry.data === 'back')
+        await weir.verdict(id, 'live')
+      },
+    )
 
-test('Retry-After is obeyed', async () => {
-  const url = upstream.on(
-    '/throttled',
-    () => new Response('', { status: 429, headers: { 'Retry-After': '3000' } }),
-  )
-  const { id } = await weir.register({ url, kind: 'sse' })
-  const error = await weir.entry(id, 'the error is logged', (entry) => entry.kind === 'error')
-  const { nextRetryAt } = error.data as { nextRetryAt: string }
-  expect(Date.parse(nextRetryAt) - Date.parse(error.at)).toBeGreaterThanOrEqual(3_000_000)
-  await weir.verdict(id, 'backing-off')
-})
+    test('Retry-After is obeyed', async () => {
+      const url = upstream.on(
+        '/throttled',
+        () => new Response('', { status: 429, headers: { 'Retry-After': '3000' } }),
+      )
+      const { id } = await weir.register({ url, kind: 'sse' })
+      const error = await weir.entry(id, 'the error is logged', (entry) => entry.kind === 'error')
+      const { nextRetryAt } = error.data as { nextRetryAt: string }
+      expect(Date.parse(nextRetryAt) - Date.parse(error.at)).toBeGreaterThanOrEqual(3_000_000)
+      await weir.verdict(id, 'backing-off')
+    })
 
-test('NUL in an event does not stop the log', async () => {
-  const { id, feed } = await followed('/nul')
-  feed.send('data: a\0b\n\n')
-  feed.send('data: next\n\n')
-  await weir.entry(id, 'the next event is logged', (entry) => entry.data === 'next')
-  expect((await weir.logs(id)).some((entry) => entry.data === 'a\uFFFDb')).toBe(true)
+    test('NUL in an event does not stop the log', async () => {
+      const { id, feed } = await followed('/nul')
+      feed.send('data: a\0b\n\n')
+      feed.send('data: next\n\n')
+      await weir.entry(id, 'the next event is logged', (entry) => entry.data === 'next')
+      expect((await weir.logs(id)).some((entry) => entry.data === 'a\uFFFDb')).toBe(true)
+    })
+  })
 })

@@ -45,19 +45,21 @@ for (const name of ['htmx:sse:error', 'htmx:sse:close']) {
 // Leaving the page closes the stream too; that is no loss.
 window.addEventListener('pagehide', () => connection?.setAttribute('hidden', ''))
 
-const notice = document.getElementById('notice')
-let hiding: ReturnType<typeof setTimeout> | undefined
-
 /** Says for a while what went wrong with the last thing asked for. */
-function tell(text: string): void {
-  if (notice === null) return
-  notice.textContent = text
-  notice.hidden = false
-  clearTimeout(hiding)
-  hiding = setTimeout(() => {
-    notice.hidden = true
-  }, NOTICE_MS)
+function noticeBoard(notice: HTMLElement | null): (text: string) => void {
+  let hiding: ReturnType<typeof setTimeout> | undefined
+  return (text) => {
+    if (notice === null) return
+    notice.textContent = text
+    notice.hidden = false
+    clearTimeout(hiding)
+    hiding = setTimeout(() => {
+      notice.hidden = true
+    }, NOTICE_MS)
+  }
 }
+
+const tell = noticeBoard(document.getElementById('notice'))
 document.addEventListener('problem', (event) =>
   tell((event as CustomEvent<{ detail: string }>).detail.detail),
 )

@@ -26,6 +26,9 @@ interface Graph {
 }
 
 const MERMAID = '/assets/mermaid/mermaid.esm.min.mjs'
+/** The tab hangs while a layout is made: 2 s for this many, 25 s for 200 and 500. Larger graphs are only listed. */
+const MAX_DRAWN_SERVICES = 200
+const MAX_DRAWN_CALLS = 300
 const MERMAID_CONFIG: MermaidConfig = {
   startOnLoad: false,
   securityLevel: 'strict',
@@ -46,9 +49,9 @@ const MERMAID_CONFIG: MermaidConfig = {
     tertiaryTextColor: '#ffffff',
   },
   flowchart: { minNodeWidth: 64, wrappingWidth: 200, nodeSpacing: 36, rankSpacing: 56 },
-  // Enough for 500 services and 2000 calls with the longest names.
-  maxEdges: 2_000,
-  maxTextSize: 4_000_000,
+  // Enough for all that is drawn, with the longest names.
+  maxEdges: MAX_DRAWN_CALLS,
+  maxTextSize: 1_000_000,
 }
 /** After the server refused the stream for good; before that, EventSource reconnects by itself. */
 const RECREATE_MS = 3_000
@@ -135,20 +138,26 @@ class Picture {
   }
 
   async #draw(graph: Graph): Promise<void> {
-    const mermaid = await this.#load()
-    await new Promise(requestAnimationFrame)
-    const text = await diagramText()
+    const drawing = await this.#drawingOf(graph)
     this.#nodes.clear()
     this.#edges.clear()
-    if (graph.services.length === 0) this.#panel.replaceChildren()
-    else {
-      // A fresh id: drawing under one that is shown deletes what is shown.
-      const { svg } = await mermaid.render(`topology-${++this.#drawings}`, text, this.#workshop)
-      const drawing = parseSvg(svg)
-      this.#collect(drawing, graph)
-      this.#panel.replaceChildren(drawing)
-    }
+    if (typeof drawing !== 'string') this.#collect(drawing, graph)
+    this.#panel.replaceChildren(drawing)
     this.#shape = shapeOf(graph)
+  }
+
+  /** The graph drawn, or why it isn't. */
+  async #drawingOf({ services, calls }: Graph): Promise<SVGSVGElement | string> {
+    if (services.length === 0) return ''
+    if (services.length > MAX_DRAWN_SERVICES || calls.length > MAX_DRAWN_CALLS) {
+      return `${services.length} services and ${calls.length} calls are too many to draw.`
+    }
+    const mermaid = await this.#load()
+    await new Promise(requestAnimationFrame)
+    // A fresh id: drawing under one that is shown deletes what is shown.
+    const id = `topology-${++this.#drawings}`
+    const { svg } = await mermaid.render(id, await diagramText(), this.#workshop)
+    return parseSvg(svg)
   }
 
   async #load(): Promise<Mermaid> {

@@ -1,0 +1,69 @@
+import type { PgPool } from 'bullmq'
+import { Client } from 'pg'
+import type { Envelope, Relay, RelayEvents } from './relay.ts'
+import { split } from './relay.ts'
+
+const CHANNEL = 'weir'
+/** A payload must stay below 8,000 bytes (PostgreSQL, NOTIFY); an item takes up to some 60. */
+const ITEMS = 100
+/** Wait before the line is opened again, in milliseconds. */
+const RETRY_MS = 1_000
+/** A broken line must be noticed although nothing is sent on it, in milliseconds. */
+const KEEPALIVE_MS = 5_000
+
+/** Relays over LISTEN and NOTIFY, on a connection of its own. */
+export async function postgresRelay(
+  url: string,
+  pool: Pick<PgPool, 'query'>,
+  from: string,
+  events: RelayEvents,
+): Promise<Relay> {
+  let client: Client | undefined
+  let retry: Timer | undefined
+  let closed = false
+
+  async function open(): Promise<void> {
+    const next = new Client({
+      connectionString: url,
+      keepAlive: true,
+      keepAliveInitialDelayMillis: KEEPALIVE_MS,
+    })
+    next.on('error', () => lost(next))
+    next.on('end', () => lost(next))
+    next.on('notification', ({ payload }) => {
+      const envelope = JSON.parse(payload ?? '') as Envelope
+      if (envelope.from !== from) events.received(envelope.message)
+    })
+    await next.connect()
+    await next.query(`LISTEN ${CHANNEL}`)
+    client = next
+  }
+
+  function lost(which: Client): void {
+    if (closed || (client !== undefined && client !== which)) return
+    client = undefined
+    void which.end().catch(() => {})
+    clearTimeout(retry)
+    retry = setTimeout(() => {
+      open().then(events.restored, () => lost(which))
+    }, RETRY_MS)
+  }
+
+  await open()
+  return {
+    publish(message) {
+      for (const part of split(message, ITEMS)) {
+        const payload = JSON.stringify({ from, message: part } satisfies Envelope)
+        pool.query('SELECT pg_notify($1, $2)', [CHANNEL, payload]).catch(ignore)
+      }
+    },
+    async close() {
+      closed = true
+      clearTimeout(retry)
+      await client?.end()
+    },
+  }
+
+  /** A message that can't be sent is as good as lost, and that is provided for. */
+  function ignore(): void {}
+}

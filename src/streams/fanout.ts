@@ -1,0 +1,116 @@
+import type { Hub } from '../hub/hub.ts'
+import type { Relay, RelayMessage } from '../relay/relay.ts'
+import type { Database } from '../storage/storage.ts'
+import { entriesTopic, streamPageTopic } from '../topics.ts'
+import { type Entry, entryJson } from './entry.ts'
+import { readWholeLog } from './logs.ts'
+
+/** Pokes of other processes are gathered for this long, in milliseconds, before the entries are read. */
+const GATHER_MS = 20
+/** Entries of one stream read for one poke; whoever is further behind resumes by itself. */
+const MAX_READ = 5_000
+
+export interface FanoutDeps {
+  db: Database
+  hub: Hub
+  relay: Relay
+  /** Open pages, which show the same entries. */
+  pages: { stored(entries: readonly Entry[]): void; changed(streamIds: Iterable<string>): void }
+  warn(message: string): void
+}
+
+/**
+ * Takes stored entries to whoever watches them, in this process and in the others. Others are only told numbers:
+ * a process where somebody watches reads the entries itself, so that the database stays the one truth.
+ */
+export class Fanout {
+  readonly #deps: FanoutDeps
+  /** Last entry published here, of the streams that somebody watches. */
+  readonly #published = new Map<string, number>()
+  /** First entry to read, by stream. */
+  #pokes = new Map<string, number>()
+  #timer: Timer | undefined
+
+  constructor(deps: FanoutDeps) {
+    this.#deps = deps
+  }
+
+  /** Entries of this process's own runs. */
+  stored(entries: readonly Entry[]): void {
+    const { relay, pages } = this.#deps
+    this.#publish(entries)
+    pages.stored(entries)
+    const spans = new Map<string, [id: string, first: number, last: number]>()
+    for (const { streamId, seq } of entries) {
+      const span = spans.get(streamId)
+      if (span === undefined) spans.set(streamId, [streamId, seq, seq])
+      else span[2] = seq
+    }
+    pages.changed(spans.keys())
+    if (spans.size > 0) relay.publish({ type: 'stored', spans: [...spans.values()] })
+  }
+
+  /** Entries that another process stored. */
+  storedElsewhere({ spans }: Extract<RelayMessage, { type: 'stored' }>): void {
+    for (const [id, first] of spans) if (this.#isWatched(id)) this.#poke(id, first)
+    this.#deps.pages.changed(spans.map(([id]) => id))
+  }
+
+  /** Messages may have been missed: everything that is watched is read on from what was last published. */
+  catchUp(): void {
+    for (const [id, seq] of this.#published) {
+      if (this.#isWatched(id)) this.#poke(id, seq + 1)
+      else this.#published.delete(id)
+    }
+  }
+
+  close(): void {
+    clearTimeout(this.#timer)
+  }
+
+  #poke(id: string, first: number): void {
+    const next = (this.#published.get(id) ?? first - 1) + 1
+    this.#pokes.set(id, Math.min(this.#pokes.get(id) ?? next, Math.max(next, 1)))
+    this.#timer ??= setTimeout(() => {
+      this.#timer = undefined
+      const pokes = this.#pokes
+      this.#pokes = new Map()
+      this.#readAll(pokes).catch((error) =>
+        this.#deps.warn(`Entries of others can't be read: ${error.message}`),
+      )
+    }, GATHER_MS)
+  }
+
+  async #readAll(pokes: Map<string, number>): Promise<void> {
+    for (const [id, first] of pokes) {
+      let count = 0
+      for await (const entries of readWholeLog(this.#deps.db, id, { after: first - 1 })) {
+        this.#publish(entries)
+        this.#deps.pages.stored(entries)
+        count += entries.length
+        if (count >= MAX_READ) break
+      }
+    }
+    this.#deps.pages.changed(pokes.keys())
+  }
+
+  #publish(entries: readonly Entry[]): void {
+    const { hub } = this.#deps
+    for (const entry of entries) {
+      const { streamId, seq } = entry
+      if (!this.#isWatched(streamId)) {
+        this.#published.delete(streamId)
+        continue
+      }
+      if (seq <= (this.#published.get(streamId) ?? 0)) continue
+      this.#published.set(streamId, seq)
+      const topic = entriesTopic(streamId)
+      if (hub.has(topic)) hub.publish(topic, { event: 'entry', data: entryJson(entry), position: seq })
+    }
+  }
+
+  #isWatched(id: string): boolean {
+    const { hub } = this.#deps
+    return hub.has(entriesTopic(id)) || hub.has(streamPageTopic(id))
+  }
+}

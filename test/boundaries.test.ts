@@ -1,0 +1,166 @@
+import { expect, test } from 'bun:test'
+import { dirname, join } from 'node:path'
+
+/**
+ * Who may import whom. A file is under every rule whose `of` it matches; only the composition roots, `src/weir.ts`
+ * and `src/main.ts`, are under none but the last.
+ */
+interface Rule {
+  of: RegExp
+  /** All that it may import, packages aside. */
+  only?: RegExp
+  never?: RegExp
+}
+
+const RULES: readonly Rule[] = [
+  { of: /^drizzle\//, only: /^$/ },
+  { of: /^views\//, only: /^views\// },
+  { of: /^views\/client\//, only: /^views\/client\// },
+  { of: /^src\/core\//, only: /^src\/core\// },
+  { of: /^src\/sim\//, only: /^src\/(sim\/|core\/sse\.ts$)/ },
+  { of: /^src\/(config|errors|topics)\.ts$/, only: /^$/ },
+  // The domain and what it stands on: all folders of src/ that no other rule names.
+  {
+    of: /^src\/(?!core\/|routes\/|sim\/)[^/]+\//,
+    never: /^(src\/(routes|sim)\/|views\/|jobs\/|src\/app\.ts$)/,
+  },
+  {
+    of: /^src\/(routes\/|app\.ts$)/,
+    never: /^(jobs\/|src\/sim\/|src\/storage\/(embedded|postgres|pglite-pool)\.ts$)/,
+  },
+  { of: /^jobs\//, never: /^(src\/(routes|sim)\/|views\/|src\/app\.ts$)/ },
+  { of: /^(?!src\/(weir|main)\.ts$|test\/|bench\/)/, never: /^src\/(weir|main|sim\/main)\.ts$/ },
+  { of: /^(?!test\/|bench\/)/, never: /^(test|bench)\// },
+]
+
+const ROOT = join(import.meta.dir, '..')
+const FOLDERS = ['src', 'views', 'jobs', 'drizzle', 'test', 'bench']
+/** Files of the program: what tests and benches do is their own affair. */
+const PROGRAM = /^(src|views|jobs|drizzle)\//
+const READS_ENVIRONMENT = /\b(process|Bun|import\.meta)\.env\b|\benv\b.* from '(node:)?process'/
+const MODULE_VARIABLE = /^(export )?(let|var)\b/
+const MAIN = /(^|\/)main\.ts$/
+
+const transpilers = { ts: new Bun.Transpiler({ loader: 'ts' }), tsx: new Bun.Transpiler({ loader: 'tsx' }) }
+
+/** Whether the rules let one file import the other; both are paths from the root. */
+function isAllowed(file: string, imported: string): boolean {
+  return RULES.every(
+    ({ of, only, never }) =>
+      !of.test(file) || ((only?.test(imported) ?? true) && !(never?.test(imported) ?? false)),
+  )
+}
+
+/** Paths of what a file imports from this repository; types left out, for they are gone when it runs. */
+function importsOf(file: string, code: string): string[] {
+  return transpilers[file.endsWith('.tsx') ? 'tsx' : 'ts']
+    .scanImports(code)
+    .filter(({ path }) => path.startsWith('.') || path.startsWith('/'))
+    .map(({ path }) => join(dirname(file), path))
+}
+
+async function sources(): Promise<Map<string, string>> {
+  const files = [...new Bun.Glob(`{${FOLDERS.join(',')}}/**/*.{ts,tsx}`).scanSync(ROOT)].sort()
+  const texts = await Promise.all(files.map((file) => Bun.file(join(ROOT, file)).text()))
+  return new Map(files.map((file, index) => [file, texts[index] as string]))
+}
+
+/** Lines of the program's files, `main.ts` files aside, that match. */
+async function linesThat(match: RegExp): Promise<string[]> {
+  return [...(await sources())]
+    .filter(([file]) => PROGRAM.test(file) && !MAIN.test(file))
+    .flatMap(([file, code]) => code.split('\n').map((line, index) => ({ at: `${file}:${index + 1}`, line })))
+    .filter(({ line }) => match.test(line))
+    .map(({ at, line }) => `${at}: ${line.trim()}`)
+}
+
+test('every file imports only what its place allows', async () => {
+  const offences: string[] = []
+  let imports = 0
+  for (const [file, code] of await sources()) {
+    for (const imported of importsOf(file, code)) {
+      imports++
+      if (!isAllowed(file, imported)) offences.push(`${file} must not import ${imported}`)
+    }
+  }
+  expect(offences).toEqual([])
+  expect(imports).toBeGreaterThan(100)
+})
+
+test('every import from this repository is of a file that is there', async () => {
+  const missing: string[] = []
+  for (const [file, code] of await sources()) {
+    for (const imported of importsOf(file, code)) {
+      if (!(await Bun.file(join(ROOT, imported)).exists())) missing.push(`${file} imports ${imported}`)
+    }
+  }
+  expect(missing).toEqual([])
+})
+
+test.each([
+  ['drizzle/schema.ts', 'src/core/verdict.ts'],
+  ['drizzle/schema.ts', 'drizzle/config.ts'],
+  ['views/stream.tsx', 'src/core/verdict.ts'],
+  ['views/client/topology.ts', 'views/format.tsx'],
+  ['src/core/graph.ts', 'src/errors.ts'],
+  ['src/sim/world.ts', 'src/core/verdict.ts'],
+  ['src/config.ts', 'src/core/verdict.ts'],
+  ['src/streams/run.ts', 'src/routes/html.ts'],
+  ['src/topology/topology.ts', 'views/topology.tsx'],
+  ['src/hub/hub.ts', 'jobs/workers.ts'],
+  ['src/storage/open.ts', 'src/app.ts'],
+  ['src/queue/open.ts', 'src/sim/start.ts'],
+  ['src/a-new-folder/file.ts', 'jobs/workers.ts'],
+  ['src/routes/streams.ts', 'jobs/stream.ts'],
+  ['src/routes/streams.ts', 'src/sim/start.ts'],
+  ['src/routes/streams.ts', 'src/storage/embedded.ts'],
+  ['src/app.ts', 'src/storage/postgres.ts'],
+  ['jobs/stream.ts', 'src/routes/html.ts'],
+  ['jobs/stream.ts', 'views/format.tsx'],
+  ['src/app.ts', 'src/weir.ts'],
+  ['jobs/workers.ts', 'src/main.ts'],
+  ['src/weir.ts', 'test/support/until.ts'],
+  ['views/stream.tsx', 'bench/run.ts'],
+])('%s must not import %s', (file, imported) => {
+  expect(isAllowed(file, imported)).toBe(false)
+})
+
+test.each([
+  ['src/weir.ts', 'jobs/workers.ts'],
+  ['src/main.ts', 'src/weir.ts'],
+  ['src/sim/events.ts', 'src/core/sse.ts'],
+  ['src/streams/streams.ts', 'drizzle/schema.ts'],
+  ['src/storage/open.ts', 'src/storage/embedded.ts'],
+  ['src/routes/console.tsx', 'views/stream.tsx'],
+  ['jobs/stream.ts', 'src/streams/holder.ts'],
+  ['test/support/weir.ts', 'src/weir.ts'],
+  ['bench/run.ts', 'test/support/until.ts'],
+])('%s may import %s', (file, imported) => {
+  expect(isAllowed(file, imported)).toBe(true)
+})
+
+test('an import is seen in whatever form it is written, and types are not', () => {
+  const code = `
+    import { a } from './a.ts'
+    import type { B } from './b.ts'
+    import { type C } from './c.ts'
+    export { d } from '../d.ts'
+    import './e.ts'
+    import g from 'package'
+    export const used: [B, C] = [a, await import('./f.ts'), g]`
+  const seen = ['src/d.ts', 'src/x/a.ts', 'src/x/e.ts', 'src/x/f.ts']
+  expect(importsOf('src/x/file.ts', code).sort()).toEqual(seen)
+  expect(importsOf('src/x/file.tsx', `${code}\nexport const page = <p>text</p>`).sort()).toEqual(seen)
+})
+
+test('only the main.ts files read the environment', async () => {
+  expect(await linesThat(READS_ENVIRONMENT)).toEqual([])
+  expect((await sources()).get('src/main.ts')).toMatch(READS_ENVIRONMENT)
+})
+
+test('nothing outside the main.ts files is a variable of a whole module', async () => {
+  expect(await linesThat(MODULE_VARIABLE)).toEqual([])
+  expect(
+    ['let a = 1', 'export let a', 'var a', '  let a', 'letter()'].map((line) => MODULE_VARIABLE.test(line)),
+  ).toEqual([true, true, true, false, false])
+})

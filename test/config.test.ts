@@ -1,0 +1,150 @@
+import { expect, test } from 'bun:test'
+import { resolve } from 'node:path'
+import { type Config, ConfigError, exampleEnvironment, parseConfig } from '../src/config.ts'
+
+const TOKEN = 'sixteen-letters!'
+
+const DEFAULTS: Partial<Config> = {
+  role: 'all',
+  port: 3000,
+  host: '127.0.0.1',
+  dataDir: resolve('./data'),
+  streamsPerWorker: 2_000,
+  requestTimeoutMs: 30_000,
+  maxBodyBytes: 10_485_760,
+  silenceMs: 45_000,
+}
+
+/** What is said of an environment, a line per key. */
+function problems(environment: Record<string, string>): readonly string[] {
+  try {
+    parseConfig(environment)
+  } catch (error) {
+    expect(error).toBeInstanceOf(ConfigError)
+    return (error as ConfigError).problems
+  }
+  return []
+}
+
+test('with no setting at all there is a default for everything that needs one', () => {
+  expect(parseConfig({})).toMatchObject(DEFAULTS)
+})
+
+test('what is off by default stays off', () => {
+  const { databaseUrl, redisUrl, token } = parseConfig({})
+  expect([databaseUrl, redisUrl, token]).toEqual([undefined, undefined, undefined])
+})
+
+test.each<[string, string, Partial<Config>]>([
+  ['PORT', '0', { port: 0 }],
+  ['PORT', ' 65535 ', { port: 65_535 }],
+  ['HOST', '::1', { host: '::1' }],
+  ['HOST', 'localhost', { host: 'localhost' }],
+  ['DATA_DIR', '/tmp/weir', { dataDir: '/tmp/weir' }],
+  ['DATA_DIR', 'here', { dataDir: resolve('here') }],
+  ['DATABASE_URL', 'postgres://u:p@h/d', { databaseUrl: 'postgres://u:p@h/d' }],
+  ['DATABASE_URL', 'postgresql://h/d?sslmode=require', { databaseUrl: 'postgresql://h/d?sslmode=require' }],
+  ['REDIS_URL', 'redis://h:6379', { redisUrl: 'redis://h:6379' }],
+  ['REDIS_URL', 'rediss://h', { redisUrl: 'rediss://h' }],
+  ['WEIR_TOKEN', TOKEN, { token: TOKEN }],
+  ['ROLE', 'all', { role: 'all' }],
+  ['SILENCE_MS', '1000', { silenceMs: 1_000 }],
+  ['MAX_BODY_BYTES', '268435456', { maxBodyBytes: 268_435_456 }],
+])('%s=%s is taken', (key, text, expected) => {
+  expect(parseConfig({ [key]: text })).toMatchObject(expected)
+})
+
+test.each<[string, string, string]>([
+  ['PORT', '0x', 'expected a whole number from 0 to 65535, got "0x"'],
+  ['PORT', '70000', 'expected a whole number from 0 to 65535, got "70000"'],
+  ['PORT', '-1', 'expected a whole number from 0 to 65535, got "-1"'],
+  ['PORT', '1e3', 'expected a whole number from 0 to 65535, got "1e3"'],
+  ['PORT', '80.5', 'expected a whole number from 0 to 65535, got "80.5"'],
+  ['SILENCE_MS', '45s', 'expected a whole number from 1000 to 86400000, got "45s"'],
+  ['REQUEST_TIMEOUT_MS', '99', 'expected a whole number from 100 to 600000, got "99"'],
+  ['STREAMS_PER_WORKER', '0', 'expected a whole number from 1 to 100000, got "0"'],
+  ['MAX_BODY_BYTES', '10 MB', 'expected a whole number from 1024 to 268435456, got "10 MB"'],
+  ['DATABASE_URL', 'mysql://u:p@h/d', 'expected a URL that starts with postgres:// or postgresql://'],
+  ['DATABASE_URL', 'localhost', 'expected a URL that starts with postgres:// or postgresql://'],
+  ['REDIS_URL', 'http://h', 'expected a URL that starts with redis:// or rediss://'],
+  ['ROLE', 'Web', 'expected all or web or worker, got "Web"'],
+  ['WEIR_TOKEN', 'fifteen-letters', 'expected at least 16 characters'],
+])('%s=%s is refused in words', (key, text, expected) => {
+  expect(problems({ [key]: text })).toEqual([`${key}: ${expected}`])
+})
+
+test.each(['0.0.0.0', '::', '192.168.1.2', 'weir.example.com', 'localhost.example.com'])(
+  'HOST=%s needs a token',
+  (host) => {
+    expect(problems({ HOST: host })).toEqual([expect.stringMatching(/^HOST: .*set WEIR_TOKEN too/)])
+    expect(parseConfig({ HOST: host, WEIR_TOKEN: TOKEN })).toMatchObject({ host, token: TOKEN })
+  },
+)
+
+test.each(['web', 'worker'] as const)('ROLE=%s shares a database with others, so it needs one', (role) => {
+  expect(problems({ ROLE: role })).toEqual([expect.stringMatching(/^ROLE: .*set DATABASE_URL too/)])
+  expect(parseConfig({ ROLE: role, DATABASE_URL: 'postgres://h/d' })).toMatchObject({ role })
+  expect(problems({ ROLE: role, DATABASE_URL: 'mysql://h/d' })).toEqual([
+    expect.stringMatching(/^DATABASE_URL: /),
+  ])
+})
+
+test('everything that is wrong is said at once', () => {
+  const found = problems({
+    PORT: '0x',
+    HOST: '0.0.0.0',
+    REDIS_URL: 'http://h',
+    SILENCE_MS: 'long',
+    ROLE: 'web',
+  })
+  const keys = found.map((problem) => problem.split(':')[0])
+  expect(keys.sort()).toEqual(['HOST', 'PORT', 'REDIS_URL', 'ROLE', 'SILENCE_MS'])
+})
+
+test('a token that is too short is not said to be missing as well', () => {
+  expect(problems({ HOST: '0.0.0.0', WEIR_TOKEN: 'short' })).toEqual([
+    'WEIR_TOKEN: expected at least 16 characters',
+  ])
+})
+
+test('the message has every problem, a line each, and no secret', () => {
+  const environment = { WEIR_TOKEN: 'hush', DATABASE_URL: 'mysql://user:hush@h/d', PORT: 'x' }
+  expect(() => parseConfig(environment)).toThrow(problems(environment).join('\n'))
+  expect(problems(environment).length).toBe(3)
+  expect(problems(environment).join()).not.toContain('hush')
+})
+
+test('empty values count as left out', () => {
+  const keys = [...exampleEnvironment().matchAll(/^(?:# )?([A-Z_]+)=/gm)].map(([, key]) => key as string)
+  expect(keys).toContain('PORT')
+  expect(keys).toContain('WEIR_TOKEN')
+  for (const empty of ['', '  ']) {
+    expect(parseConfig(Object.fromEntries(keys.map((key) => [key, empty])))).toEqual(parseConfig({}))
+  }
+})
+
+test('what Weir does not know is left alone', () => {
+  expect(parseConfig({ PATH: '/bin', port: '1' })).toEqual(parseConfig({}))
+})
+
+test('the settings cannot be changed afterwards', () => {
+  const config = parseConfig({})
+  expect(() => Object.assign(config, { port: 1 })).toThrow(TypeError)
+  expect(() => Object.assign(config, { token: 'x' })).toThrow(TypeError)
+})
+
+test('.env.example says every key with its meaning, as the program does', async () => {
+  expect(await Bun.file(new URL('../.env.example', import.meta.url)).text()).toBe(exampleEnvironment())
+})
+
+test('.env.example as it is means the defaults, and its examples are good ones', () => {
+  const read = (pattern: RegExp) =>
+    Object.fromEntries([...exampleEnvironment().matchAll(pattern)].map(([, key, value]) => [key, value]))
+  const defaults = read(/^([A-Z_]+)=(.*)$/gm)
+  const examples = read(/^# ([A-Z_]+)=(.*)$/gm)
+  expect(parseConfig(defaults)).toEqual(parseConfig({}))
+  expect(Object.keys(examples).length).toBeGreaterThan(0)
+  expect(Object.keys(parseConfig(examples)).length).toBe(
+    Object.keys(parseConfig({})).length + Object.keys(examples).length,
+  )
+})

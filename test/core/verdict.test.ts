@@ -1,0 +1,174 @@
+import { expect, test } from 'bun:test'
+import {
+  DEAD_AFTER_MS,
+  type Evidence,
+  type Expectation,
+  HELD_WITHIN_MS,
+  judge,
+  QUIET_AFTER_MS,
+  span,
+  VERDICTS,
+  type Verdict,
+} from '../../src/core/verdict.ts'
+
+const NOW = Date.UTC(2030, 0, 1)
+const DAY_MS = 86_400_000
+
+/** An event stream that is open and had an event and a byte five seconds ago. */
+const EVIDENCE: Evidence = {
+  phase: 'open',
+  phaseSince: NOW - DAY_MS,
+  lastByteAt: NOW - 5_000,
+  lastEventAt: NOW - 5_000,
+  failures: 0,
+}
+const SSE: Expectation = {
+  kind: 'sse',
+  desired: 'running',
+  heldAt: NOW,
+  intervalMs: 60_000,
+  timeoutMs: 30_000,
+  silenceMs: 45_000,
+}
+const POLL: Expectation = { ...SSE, kind: 'poll' }
+/** Two intervals and the time that an answer may take. */
+const LATE_MS = 150_000
+const failing = (ms: number): Partial<Evidence> => ({ failures: 3, failingSince: NOW - ms })
+const error = { code: 'timeout', message: 'No answer.', at: NOW }
+
+type Case = [what: string, Partial<Evidence>, Expectation, Verdict, reason: string]
+
+const CASES: Case[] = [
+  ['an event stream with a recent event', {}, SSE, 'live', 'Last event 5 s ago.'],
+  ['one that was stopped', {}, { ...SSE, desired: 'stopped' }, 'stopped', 'Stopped on request.'],
+  [
+    'one that was stopped while failing',
+    failing(DAY_MS),
+    { ...SSE, desired: 'stopped' },
+    'stopped',
+    'Stopped on request.',
+  ],
+  ['one that nobody holds', {}, { ...SSE, heldAt: undefined }, 'stalled', 'Waiting for a worker.'],
+  [
+    'one that nobody holds while failing',
+    failing(DAY_MS),
+    { ...SSE, heldAt: undefined },
+    'stalled',
+    'Waiting for a worker.',
+  ],
+  [
+    'one whose worker was heard just in time',
+    {},
+    { ...SSE, heldAt: NOW - HELD_WITHIN_MS },
+    'live',
+    'Last event 5 s ago.',
+  ],
+  [
+    'one whose worker fell silent',
+    {},
+    { ...SSE, heldAt: NOW - HELD_WITHIN_MS - 1 },
+    'stalled',
+    'Its worker was last heard 20 s ago.',
+  ],
+
+  ['a first failure', { failures: 1, failingSince: NOW }, SSE, 'backing-off', 'Failed once in under 1 s.'],
+  [
+    'failures short of ten minutes',
+    { ...failing(DEAD_AFTER_MS - 1), lastError: error },
+    SSE,
+    'backing-off',
+    'Failed 3 times in 9 min. Last error: No answer.',
+  ],
+  ['failures for ten minutes', failing(DEAD_AFTER_MS), SSE, 'dead', 'Failed 3 times in 10 min.'],
+  ['polls that fail for days', failing(3 * DAY_MS), POLL, 'dead', 'Failed 3 times in 3 days.'],
+  ['an error that is over', { lastError: error }, SSE, 'live', 'Last event 5 s ago.'],
+
+  ['a stream that connects', { phase: 'connecting' }, SSE, 'quiet', 'Connecting.'],
+  ['a stream that never had an event', { lastEventAt: undefined }, SSE, 'quiet', 'Connected; no event yet.'],
+  [
+    'an event just recent enough',
+    { lastEventAt: NOW - QUIET_AFTER_MS },
+    SSE,
+    'live',
+    'Last event 5 min ago.',
+  ],
+  [
+    'an event no longer recent',
+    { lastEventAt: NOW - QUIET_AFTER_MS - 1 },
+    SSE,
+    'quiet',
+    'Connected and alive; last event 5 min ago.',
+  ],
+  [
+    'heartbeats without an event for a month',
+    { lastHeartbeatAt: NOW - 5_000, lastEventAt: NOW - 30 * DAY_MS },
+    SSE,
+    'quiet',
+    'Connected and alive; last event 30 days ago.',
+  ],
+  ['a byte just in time', { lastByteAt: NOW - 45_000 }, SSE, 'live', 'Last event 5 s ago.'],
+  ['no byte in time', { lastByteAt: NOW - 45_001 }, SSE, 'stalled', 'Connected, but no byte for 45 s.'],
+  [
+    'a fresh connection, long after the last byte',
+    { phaseSince: NOW - 1_000, lastByteAt: NOW - DAY_MS, lastEventAt: NOW - DAY_MS },
+    SSE,
+    'quiet',
+    'Connected and alive; last event 24 h ago.',
+  ],
+  [
+    'a connection that never brought a byte',
+    { phaseSince: NOW - 60_000, lastByteAt: undefined, lastEventAt: undefined },
+    SSE,
+    'stalled',
+    'Connected, but no byte for 1 min.',
+  ],
+
+  ['a first poll', { phaseSince: NOW, lastPollAt: undefined }, POLL, 'quiet', 'First poll under way.'],
+  [
+    'a first poll without an answer',
+    { phaseSince: NOW - LATE_MS - 1 },
+    POLL,
+    'stalled',
+    'No answer for 2 min.',
+  ],
+  ['a poll just in time', { lastPollAt: NOW - LATE_MS }, POLL, 'live', 'Last poll 2 min ago.'],
+  ['no poll in time', { lastPollAt: NOW - LATE_MS - 1 }, POLL, 'stalled', 'No answer for 2 min.'],
+  [
+    'documents that never change',
+    { lastPollAt: NOW - 1_000, lastEventAt: NOW - 30 * DAY_MS, lastByteAt: NOW - 1_000 },
+    POLL,
+    'live',
+    'Last poll 1 s ago.',
+  ],
+]
+
+test.each(CASES)('%s', (_what, evidence, expected, verdict, reason) => {
+  expect(judge({ ...EVIDENCE, ...evidence }, expected, NOW)).toEqual({ verdict, reason })
+})
+
+test('the table above has every verdict', () => {
+  expect(new Set(CASES.map(([, , , verdict]) => verdict))).toEqual(new Set(VERDICTS))
+})
+
+test('however long it is quiet, it is not dead', () => {
+  for (let days = 1; days < 4_000; days *= 2) {
+    const evidence = { ...EVIDENCE, lastEventAt: NOW - days * DAY_MS }
+    expect(judge(evidence, SSE, NOW).verdict).toBe('quiet')
+  }
+})
+
+test.each([
+  [-1, 'under 1 s'],
+  [0, 'under 1 s'],
+  [999, 'under 1 s'],
+  [1_000, '1 s'],
+  [59_999, '59 s'],
+  [60_000, '1 min'],
+  [3_599_999, '59 min'],
+  [3_600_000, '1 h'],
+  [172_799_999, '47 h'],
+  [172_800_000, '2 days'],
+  [400 * DAY_MS, '400 days'],
+])('%p ms are said as %p', (ms, text) => {
+  expect(span(ms)).toBe(text)
+})

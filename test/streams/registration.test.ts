@@ -1,0 +1,154 @@
+import { expect, test } from 'bun:test'
+import { Problem } from '../../src/errors.ts'
+import { checkChange, checkRegistration } from '../../src/streams/registration.ts'
+
+const URL_ = 'https://api.example.com/v1?q=1'
+const many = <T>(count: number, make: (index: number) => T) =>
+  Array.from({ length: count }, (_, index) => make(index))
+
+/** A registration with everything, each at a bound. */
+const FULL = {
+  url: URL_,
+  kind: 'poll',
+  name: 'n'.repeat(200),
+  intervalMs: 500,
+  method: 'POST',
+  headers: { Authorization: 'Bearer x', 'X-Many': 'v'.repeat(8_192) },
+  body: '{"q":1}',
+  payloadPointer: '/data/0/a~1b',
+  ignorePaths: ['/at', '/rows/*/seen', '/m~0n'],
+  arrayKeys: ['sku'],
+  tags: ['prod', 'żółw', 'x'.repeat(64)],
+  notify: ['channel-1'],
+  start: false,
+}
+
+test.each<[string, Record<string, unknown>]>([
+  ['an address alone', { url: URL_ }],
+  ['plain http', { url: 'http://localhost:3000/events' }],
+  ['everything at once', FULL],
+  ['a body of nothing', { url: URL_, body: '' }],
+  ['an event stream', { url: URL_, kind: 'sse' }],
+  ['the longest interval', { url: URL_, intervalMs: 604_800_000 }],
+  ['the whole document', { url: URL_, payloadPointer: '' }],
+  ['lists of nothing', { url: URL_, headers: {}, ignorePaths: [], arrayKeys: [], tags: [], notify: [] }],
+  [
+    'as many as there may be',
+    { url: URL_, tags: many(20, String), ignorePaths: many(50, (index) => `/${index}`) },
+  ],
+  ['fifty headers', { url: URL_, headers: Object.fromEntries(many(50, (index) => [`X-${index}`, 'v'])) }],
+])('%s is taken as it is', (_what, registration) => {
+  const copy = structuredClone(registration)
+  expect(checkRegistration(registration) as unknown).toBe(registration)
+  expect(registration).toEqual(copy)
+})
+
+test.each<[field: string | undefined, value: unknown, detail: RegExp]>([
+  ['url', undefined, /^url: expected string/],
+  ['url', 1, /^url: expected string/],
+  ['url', '', /isn't a URL/],
+  ['url', '/v1', /isn't a URL/],
+  ['url', 'api.example.com', /isn't a URL/],
+  ['url', `https://h/${'x'.repeat(8_192)}`, /^url: .*8192/],
+  ['url', 'ftp://h/f', /Only http and https can be followed, not ftp/],
+  ['url', 'file:///etc/passwd', /not file/],
+  ['url', 'javascript:alert(1)', /not javascript/],
+  ['url', 'https://user:password@h/', /must not hold credentials/],
+  ['url', 'https://user@h/', /must not hold credentials/],
+  ['kind', 'websocket', /^kind: expected sse or poll/],
+  ['kind', null, /^kind: expected sse or poll/],
+  ['name', '', /^name: .*1/],
+  ['name', 'n'.repeat(201), /^name: .*200/],
+  ['intervalMs', 499, /^intervalMs: .*500/],
+  ['intervalMs', 604_800_001, /^intervalMs: .*604800000/],
+  ['intervalMs', 1_000.5, /^intervalMs: expected integer/],
+  ['intervalMs', '60000', /^intervalMs: expected integer/],
+  ['intervalMs', Number.NaN, /^intervalMs: expected integer/],
+  ['method', 'DELETE', /^method: expected GET or POST or PUT/],
+  ['method', 'get', /^method: expected GET or POST or PUT/],
+  ['headers', [], /^headers: expected object/],
+  ['headers', { 'X-A': 1 }, /^headers\.X-A: expected string/],
+  ['headers', { 'X-A': 'v'.repeat(8_193) }, /^headers\.X-A: .*8192/],
+  ['headers', { 'X A': 'v' }, /HTTP does not allow/],
+  ['headers', { '': 'v' }, /HTTP does not allow/],
+  ['headers', { 'X-A': 'a\r\nX-B: b' }, /HTTP does not allow/],
+  ['headers', Object.fromEntries(many(51, (index) => [`X-${index}`, 'v'])), /At most 50 headers/],
+  ['body', { q: 1 }, /^body: expected string/],
+  ['body', 'b'.repeat(262_145), /^body: .*262144/],
+  ['body', 'b', /GET sends no body/],
+  ['payloadPointer', 'data', /"data" isn't a JSON Pointer/],
+  ['payloadPointer', '/a~b', /isn't a JSON Pointer/],
+  ['payloadPointer', `/${'a'.repeat(1_024)}`, /^payloadPointer: .*1024/],
+  ['ignorePaths', [''], /isn't a JSON Pointer/],
+  ['ignorePaths', ['/good', 'bad'], /"bad" isn't a JSON Pointer/],
+  ['ignorePaths', '/at', /^ignorePaths: expected array/],
+  ['ignorePaths', many(51, () => '/a'), /^ignorePaths: .*50/],
+  ['arrayKeys', [''], /^arrayKeys\.0: .*1/],
+  ['arrayKeys', many(21, String), /^arrayKeys: .*20/],
+  ['tags', ['a,b'], /^tags\.0: holds a character that isn't allowed/],
+  ['tags', ['a', 'b\nc'], /^tags\.1: holds a character that isn't allowed/],
+  ['tags', ['x'.repeat(65)], /^tags\.0: .*64/],
+  ['tags', [''], /^tags\.0: .*1/],
+  ['tags', many(21, String), /^tags: .*20/],
+  ['notify', [1], /^notify\.0: expected string/],
+  ['start', 'yes', /^start: expected boolean/],
+  ['interval', 1_000, /^There is no field interval\.$/],
+  ['a/b~c', 1, /^There is no field a\/b~c\.$/],
+])('%s: %j is refused, naming the field', (field, value, detail) => {
+  expect(refusal(() => checkRegistration({ url: URL_, [field as string]: value }))).toEqual({
+    code: 'invalid_field',
+    field: field as string,
+    detail: expect.stringMatching(detail) as unknown as string,
+  })
+})
+
+test.each([[null], ['https://h/'], [1], [[]], [{}]])('%j is no registration', (value) => {
+  expect(refusal(() => checkRegistration(value))).toMatchObject({ code: 'invalid_field' })
+  expect(refusal(() => checkChange(value))).toMatchObject({ code: 'invalid_field' })
+})
+
+test('an address is required', () => {
+  expect(refusal(() => checkRegistration({ name: 'x' }))).toMatchObject({
+    code: 'invalid_field',
+    field: 'url',
+    detail: expect.stringMatching(/required/),
+  })
+})
+
+test('a long address is not said in full', () => {
+  const { detail } = refusal(() => checkRegistration({ url: 'x'.repeat(8_000) }))
+  expect(detail.length).toBeLessThan(300)
+})
+
+test.each<[string, Record<string, unknown>]>([
+  ['one field', { name: 'new' }],
+  ['the body alone', { body: 'b' }],
+  ['everything but the start', Object.fromEntries(Object.entries(FULL).filter(([key]) => key !== 'start'))],
+])('a change of %s is taken as it is', (_what, change) => {
+  expect(checkChange(change) as unknown).toBe(change)
+})
+
+test('a change changes something', () => {
+  expect(refusal(() => checkChange({})).code).toBe('invalid_field')
+})
+
+test.each<[string, Record<string, unknown>]>([
+  ['start', { start: true }],
+  ['body', { method: 'GET', body: 'b' }],
+  ['url', { url: 'ftp://h' }],
+  ['ignorePaths', { name: 'x', ignorePaths: ['bad'] }],
+  ['intervalMs', { intervalMs: 0 }],
+])('a change is checked as a registration is: %s', (field, change) => {
+  expect(refusal(() => checkChange(change))).toMatchObject({ code: 'invalid_field', field })
+})
+
+function refusal(check: () => unknown) {
+  try {
+    check()
+  } catch (error) {
+    if (!(error instanceof Problem)) throw error
+    const { code, field, detail } = error
+    return { code, field, detail }
+  }
+  throw new Error('It was taken')
+}

@@ -1,0 +1,165 @@
+import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Redis } from 'ioredis'
+import { Client } from 'pg'
+import { until } from './until.ts'
+
+/** A server process of a test's own, on a port and in a directory of its own. */
+export interface TestServer {
+  readonly url: string
+  /** Ends the process as a crash would; what it had made durable stays. */
+  kill(): Promise<void>
+  /** Starts it again on the same port and directory. */
+  restart(): Promise<void>
+  stop(): Promise<void>
+}
+
+/** Where Debian keeps what it doesn't put on the PATH. */
+const POSTGRES_HOME = '/usr/lib/postgresql'
+/** Postgres refuses to run as root; this user is everywhere. */
+const UNPRIVILEGED = 'nobody'
+const SUPERUSER = 'weir'
+
+export const POSTGRES_BIN = findPostgres()
+export const REDIS_BIN = Bun.which('redis-server') ?? undefined
+
+/** Starts a Postgres server; databases are made by {@link createDatabase}. */
+export async function startPostgres(): Promise<TestServer> {
+  const directory = mkdtempSync(join(tmpdir(), 'weir-postgres-'))
+  const port = await freePort()
+  const asRoot = process.getuid?.() === 0
+  const prefix = asRoot
+    ? ['setpriv', `--reuid=${UNPRIVILEGED}`, '--regid=nogroup', '--clear-groups', '--']
+    : []
+  if (asRoot) await run(['chown', UNPRIVILEGED, directory])
+  const data = join(directory, 'data')
+  await run([
+    ...prefix,
+    binary('initdb'),
+    '-D',
+    data,
+    '-U',
+    SUPERUSER,
+    '--auth=trust',
+    '--no-sync',
+    '-E',
+    'UTF8',
+  ])
+  const settings = [
+    'listen_addresses=127.0.0.1',
+    `unix_socket_directories=${directory}`,
+    'max_connections=200',
+  ]
+  const command = [
+    ...prefix,
+    binary('postgres'),
+    '-D',
+    data,
+    '-p',
+    String(port),
+    ...settings.flatMap((s) => ['-c', s]),
+  ]
+  const url = `postgres://${SUPERUSER}@127.0.0.1:${port}`
+  const answers = async () => {
+    const client = new Client({ connectionString: `${url}/postgres` })
+    client.on('error', () => {})
+    await client.connect()
+    await client.end()
+    return true
+  }
+  return serve(command, `${url}/postgres`, directory, answers)
+}
+
+/** Starts a Redis server that keeps what it was told, as one for queues should. */
+export async function startRedis(): Promise<TestServer> {
+  const directory = mkdtempSync(join(tmpdir(), 'weir-redis-'))
+  const port = await freePort()
+  const settings = {
+    port,
+    bind: '127.0.0.1',
+    dir: directory,
+    appendonly: 'yes',
+    save: '',
+  }
+  const command = [
+    REDIS_BIN as string,
+    ...Object.entries(settings).flatMap(([key, value]) => [`--${key}`, String(value)]),
+  ]
+  const url = `redis://127.0.0.1:${port}`
+  const answers = async () => {
+    const redis = new Redis(url, { lazyConnect: true, retryStrategy: () => null })
+    redis.on('error', () => {})
+    await redis.connect()
+    const answer = await redis.ping()
+    redis.disconnect()
+    return answer === 'PONG'
+  }
+  return serve(command, url, directory, answers)
+}
+
+/** Makes a database of its own on a server that {@link startPostgres} started. */
+export async function createDatabase(server: TestServer): Promise<string> {
+  const name = `weir_${crypto.randomUUID().replaceAll('-', '')}`
+  const client = new Client({ connectionString: server.url })
+  await client.connect()
+  await client.query(`CREATE DATABASE ${name}`)
+  await client.end()
+  return server.url.replace(/\/postgres$/, `/${name}`)
+}
+
+async function serve(
+  command: string[],
+  url: string,
+  directory: string,
+  answers: () => Promise<boolean>,
+): Promise<TestServer> {
+  const spawn = () => Bun.spawn(command, { stdout: 'ignore', stderr: 'ignore', cwd: tmpdir() })
+  const ready = () => until(`${command.at(0)} answers`, () => answers().catch(() => false))
+  let child = spawn()
+  const kill = async (signal: NodeJS.Signals) => {
+    child.kill(signal)
+    await child.exited
+  }
+  await ready()
+  return {
+    url,
+    kill: () => kill('SIGKILL'),
+    async restart() {
+      child = spawn()
+      await ready()
+    },
+    async stop() {
+      await kill('SIGQUIT')
+      rmSync(directory, { recursive: true, force: true })
+    },
+  }
+}
+
+function findPostgres(): string | undefined {
+  const onPath = Bun.which('postgres')
+  if (onPath !== null && Bun.which('initdb') !== null) return onPath.slice(0, -'/postgres'.length)
+  if (!existsSync(POSTGRES_HOME)) return undefined
+  const newest = readdirSync(POSTGRES_HOME).sort((a, b) => Number(b) - Number(a))[0]
+  return newest && join(POSTGRES_HOME, newest, 'bin')
+}
+
+function binary(name: string): string {
+  return join(POSTGRES_BIN as string, name)
+}
+
+async function run(command: string[]): Promise<void> {
+  const child = Bun.spawn(command, { stdout: 'ignore', stderr: 'pipe', cwd: tmpdir() })
+  if ((await child.exited) !== 0)
+    throw new Error(`${command.join(' ')}: ${await new Response(child.stderr).text()}`)
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve) => {
+    const server = createServer().listen(0, '127.0.0.1', () => {
+      const { port } = server.address() as { port: number }
+      server.close(() => resolve(port))
+    })
+  })
+}
