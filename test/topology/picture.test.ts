@@ -1,0 +1,168 @@
+import { expect } from 'bun:test'
+import type { Page } from 'playwright-core'
+import { browserTest, openPage } from './browser.ts'
+import { NASTY_NAMES, SEED_GRAPH } from './seed-graph.ts'
+import { startTopology } from './server.ts'
+
+browserTest('services appear as they are reported', async () => {
+  await using weir = startTopology()
+  await using browser = await openPage(`${weir.url}/topology`)
+  const { page, problems } = browser
+  await page.getByText('No service has reported yet').waitFor()
+
+  weir.topology.report(SEED_GRAPH)
+  await page.locator('#picture svg').waitFor()
+  expect((await page.locator('#picture g.node .nodeLabel').allTextContents()).sort()).toEqual(
+    SEED_GRAPH.services.map(({ id }) => id).sort(),
+  )
+  expect((await page.locator('#picture g.node > title').allTextContents()).sort()).toEqual(
+    SEED_GRAPH.services.map(({ id }) => `${id}: white`).sort(),
+  )
+  expect(await page.locator('#picture path[data-id]').count()).toBe(7)
+  expect(await page.locator('#services tr th').allTextContents()).toEqual(
+    SEED_GRAPH.services.map(({ id }) => id),
+  )
+  expect(await page.locator('#activate-item option').count()).toBe(8)
+  expect(await page.locator('#empty').isVisible()).toBe(false)
+  expect(await page.locator('#picture svg').getAttribute('role')).toBe('img')
+  expect(await page.locator('#picture svg').getAttribute('aria-label')).toStartWith(
+    '8 services, 7 calls; UI calls D; D calls P',
+  )
+  expect(problems).toEqual([])
+})
+
+browserTest('a colour changes in the drawing that is there', async () => {
+  await using weir = startTopology()
+  weir.topology.report(SEED_GRAPH)
+  await using browser = await openPage(`${weir.url}/topology`)
+  const { page, problems } = browser
+  const svg = await page.locator('#picture svg').elementHandle()
+  const node = page.locator('#picture g.node', { has: page.locator('.nodeLabel', { hasText: /^V$/ }) })
+
+  weir.topology.colour('V', 'navy')
+  await page.locator('[data-service=V] [data-part=colour]', { hasText: 'navy' }).waitFor()
+  expect(await styleOf(page, 'V')).toEqual({ fill: 'rgb(0, 0, 128)', text: 'rgb(255, 255, 255)' })
+  weir.topology.colour('V', '#00FFCC')
+  await page.locator('[data-service=V] [data-part=colour]', { hasText: '#00ffcc' }).waitFor()
+  expect(await styleOf(page, 'V')).toEqual({ fill: 'rgb(0, 255, 204)', text: 'rgb(17, 17, 17)' })
+  expect(await styleOf(page, 'D')).toEqual({ fill: 'rgb(255, 255, 255)', text: 'rgb(17, 17, 17)' })
+
+  expect(await node.locator('> title').textContent()).toBe('V: #00ffcc')
+  expect(await page.evaluate((first) => first === document.querySelector('#picture svg'), svg)).toBe(true)
+  expect(problems).toEqual([])
+})
+
+browserTest('a new call draws the picture anew and keeps colours, choices and what is typed', async () => {
+  await using weir = startTopology()
+  weir.topology.report(SEED_GRAPH)
+  await using browser = await openPage(`${weir.url}/topology`)
+  const { page, problems } = browser
+  await page.locator('#picture svg').waitFor()
+  weir.topology.colour('V', 'navy')
+  weir.topology.report({ calls: [{ from: 'P', to: 'V', status: 502 }] })
+  await page.locator('#picture path.failed').waitFor()
+  await page.locator('#activate-item').selectOption('TM')
+  await page.getByLabel('Colour', { exact: true }).fill('ora')
+
+  weir.topology.report({ calls: [{ from: 'TM', to: 'new one', status: 200 }] })
+  await page.locator('#picture g.node', { hasText: 'new one' }).waitFor()
+  expect(await page.locator('#picture svg').count()).toBe(1)
+  expect(await page.locator('#picture path[data-id]').count()).toBe(8)
+  expect(await styleOf(page, 'V')).toEqual({ fill: 'rgb(0, 0, 128)', text: 'rgb(255, 255, 255)' })
+  expect(await page.locator('#picture path.failed').getAttribute('data-id')).toBe('L_P_V_0')
+  expect(await page.locator('#activate-item').inputValue()).toBe('TM')
+  expect(await page.getByLabel('Colour', { exact: true }).inputValue()).toBe('ora')
+  expect(problems).toEqual([])
+})
+
+browserTest('a burst of new services is drawn at once, not one by one', async () => {
+  await using weir = startTopology()
+  weir.topology.report(SEED_GRAPH)
+  await using browser = await openPage(`${weir.url}/topology`)
+  const { page, problems } = browser
+  await page.locator('#picture svg').waitFor()
+  await page.evaluate(() => {
+    const panel = document.querySelector<HTMLElement>('#picture')
+    if (panel === null) return
+    new MutationObserver(() => {
+      panel.dataset.drawings = String(Number(panel.dataset.drawings ?? 0) + 1)
+    }).observe(panel, { childList: true })
+  })
+  for (let at = 0; at < 30; at++) weir.topology.report({ calls: [{ from: 'UI', to: `S${at}` }] })
+  await page.locator('#picture g.node', { hasText: 'S29' }).waitFor()
+  expect(await page.locator('#picture g.node').count()).toBe(38)
+  expect(Number(await page.locator('#picture').getAttribute('data-drawings'))).toBeLessThanOrEqual(3)
+  expect(problems).toEqual([])
+})
+
+browserTest('a graph too large to draw is listed, and drawn no more', async () => {
+  await using weir = startTopology()
+  weir.topology.report(SEED_GRAPH)
+  await using browser = await openPage(`${weir.url}/topology`)
+  const { page, problems } = browser
+  await page.locator('#picture svg').waitFor()
+  weir.topology.report({ services: Array.from({ length: 193 }, (_, at) => ({ id: `S${at}` })) })
+  await page.locator('#picture', { hasText: '201 services and 7 calls are too many to draw.' }).waitFor()
+  expect(await page.locator('#picture svg').count()).toBe(0)
+  weir.topology.colour('S192', 'red')
+  await page.locator('[data-service=S192]', { hasText: 'red' }).waitFor()
+  expect(problems).toEqual([])
+})
+
+browserTest('a failed call shows as a dashed edge and in words, until one succeeds', async () => {
+  await using weir = startTopology()
+  weir.topology.report({
+    calls: [
+      { from: 'a', to: 'b_c' },
+      { from: 'a_b', to: 'c' },
+    ],
+  })
+  await using browser = await openPage(`${weir.url}/topology`)
+  const { page, problems } = browser
+  const svg = await page.locator('#picture svg').elementHandle()
+  const [first, second] = await page.locator('#picture path[data-id]').all()
+
+  weir.topology.report({ calls: [{ from: 'a_b', to: 'c', status: 503, durationMs: 12.4 }] })
+  await page.locator('[data-service=c]', { hasText: 'from a_b: 503 failed in 12 ms' }).waitFor()
+  await page.locator('[data-service=a_b]', { hasText: 'to c: 503 failed in 12 ms' }).waitFor()
+  // Both edges have the same data-id in Mermaid's drawing.
+  expect(await second?.getAttribute('class')).toContain('failed')
+  expect(await first?.getAttribute('class')).not.toContain('failed')
+  expect(await second?.evaluate((edge) => getComputedStyle(edge).strokeDasharray)).toBe('7px, 5px')
+
+  weir.topology.report({ calls: [{ from: 'a_b', to: 'c', status: 200 }] })
+  await page.locator('[data-service=c]', { hasText: 'from a_b: 200' }).waitFor()
+  expect(await second?.getAttribute('class')).not.toContain('failed')
+  expect(await second?.locator('title').textContent()).toBe('a_b calls c: 2 calls, 1 failed')
+  expect(await page.evaluate((drawn) => drawn === document.querySelector('#picture svg'), svg)).toBe(true)
+  expect(problems).toEqual([])
+})
+
+browserTest('names that mean something to Mermaid, HTML or JavaScript are shown as they are', async () => {
+  await using weir = startTopology()
+  const first = NASTY_NAMES[0] ?? ''
+  weir.topology.report({ calls: NASTY_NAMES.map((to) => ({ from: first, to, status: 500 })) })
+  for (const name of NASTY_NAMES) weir.topology.colour(name, 'red')
+  await using browser = await openPage(`${weir.url}/topology`)
+  const { page, problems } = browser
+  await page.locator('#picture svg').waitFor()
+  const shown = (await page.locator('#picture g.node .nodeLabel').allTextContents()).map((name) =>
+    name.replaceAll('\u2060', ''),
+  )
+  expect(shown.sort()).toEqual([...NASTY_NAMES].sort())
+  expect((await page.locator('#services tr th').allTextContents()).sort()).toEqual([...NASTY_NAMES].sort())
+  expect(await page.locator('#picture :is(script, img, a, iframe, strong, em, b)').count()).toBe(0)
+  expect(await page.evaluate(() => 'hacked' in globalThis)).toBe(false)
+  expect(problems).toEqual([])
+})
+
+/** What a node is filled with, and its text. */
+function styleOf(page: Page, name: string) {
+  const node = page.locator('#picture g.node', {
+    has: page.locator('.nodeLabel', { hasText: new RegExp(`^${name}$`) }),
+  })
+  return node.evaluate((element) => {
+    const style = (selector: string) => getComputedStyle(element.querySelector(selector) ?? element)
+    return { fill: style('.label-container').fill, text: style('.nodeLabel').color }
+  })
+}

@@ -1,0 +1,123 @@
+import { describe, expect, test } from 'bun:test'
+import { Problem } from '../../src/errors.ts'
+import { Hub } from '../../src/hub/hub.ts'
+import { MAX_CALLS, MAX_SERVICES, Topology } from '../../src/topology/topology.ts'
+import { startTopology } from './server.ts'
+
+test('a report is taken and read back as it is', async () => {
+  await using weir = startTopology()
+  const response = await weir.post('/api/topology', {
+    services: [{ id: 'UI', name: 'Web shop', url: 'http://127.0.0.1:5016' }],
+    calls: [
+      { from: 'UI', to: 'user-db', status: 200, durationMs: 12.5 },
+      { from: 'UI', to: 'user-db', status: 503, durationMs: 40 },
+      { from: 'user-db', to: 'disk' },
+    ],
+  })
+  expect([response.status, await response.json()]).toEqual([200, { services: 1, calls: 3 }])
+
+  const graph = (await (await weir.get('/api/topology')).json()) as any
+  const time = expect.stringMatching(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/)
+  expect(graph).toEqual({
+    version: expect.any(Number),
+    services: [
+      {
+        id: 'UI',
+        name: 'Web shop',
+        url: 'http://127.0.0.1:5016',
+        colour: 'white',
+        node: 'UI',
+        reportedAt: time,
+      },
+      { id: 'user-db', name: 'user-db', colour: 'white', node: '_user_2d_db', reportedAt: time },
+      { id: 'disk', name: 'disk', colour: 'white', node: 'disk', reportedAt: time },
+    ],
+    calls: [
+      { from: 'UI', to: 'user-db', count: 2, errors: 1, lastStatus: 503, lastDurationMs: 40, calledAt: time },
+      { from: 'user-db', to: 'disk', count: 0, errors: 0 },
+    ],
+  })
+})
+
+test('a later report changes what it names and leaves the rest', async () => {
+  await using weir = startTopology()
+  weir.topology.report({ services: [{ id: 'A', name: 'First', url: 'http://a/' }] })
+  weir.topology.colour('A', 'red')
+  weir.topology.report({ services: [{ id: 'A', name: 'Second' }] })
+  expect(weir.topology.service('A')).toMatchObject({ name: 'Second', url: 'http://a/', colour: 'red' })
+})
+
+describe('a report is refused, and nothing of it taken, for', () => {
+  const good = { id: 'good' }
+  test.each([
+    ['an unknown field', { nodes: [] }, 'nodes'],
+    ['services that are no list', { services: {} }, 'services'],
+    ['501 services', { services: Array(501).fill(good) }, 'services'],
+    ['501 calls', { calls: Array(501).fill({ from: 'a', to: 'b' }) }, 'calls'],
+    ['a service that is no object', { services: [good, 'A'] }, 'services[1]'],
+    ['a service without an id', { services: [good, {}] }, 'services[1].id'],
+    [
+      'a service with a field too many',
+      { services: [good, { id: 'A', colour: 'red' }] },
+      'services[1].colour',
+    ],
+    ['a name that is too long', { services: [good, { id: 'A', name: 'x'.repeat(65) }] }, 'services[1].name'],
+    ['a url of another scheme', { services: [good, { id: 'A', url: 'file:///etc' }] }, 'services[1].url'],
+    ['a url with a password', { services: [good, { id: 'A', url: 'http://u:p@h/' }] }, 'services[1].url'],
+    ['a url with only a password', { services: [good, { id: 'A', url: 'http://:p@h/' }] }, 'services[1].url'],
+    ['a url that is none', { services: [good, { id: 'A', url: 'localhost' }] }, 'services[1].url'],
+    ['a call without an end', { services: [good], calls: [{ from: 'A' }] }, 'calls[0].to'],
+    ['a call to a blank', { services: [good], calls: [{ from: 'A', to: '' }] }, 'calls[0].to'],
+    [
+      'a status as text',
+      { services: [good], calls: [{ from: 'A', to: 'B', status: '200' }] },
+      'calls[0].status',
+    ],
+    [
+      'a status of 600',
+      { services: [good], calls: [{ from: 'A', to: 'B', status: 600 }] },
+      'calls[0].status',
+    ],
+    [
+      'a negative duration',
+      { services: [good], calls: [{ from: 'A', to: 'B', durationMs: -1 }] },
+      'calls[0].durationMs',
+    ],
+  ])('%s', async (_, body, field) => {
+    await using weir = startTopology()
+    const response = await weir.post('/api/topology', body)
+    const problem = (await response.json()) as Record<string, unknown>
+    expect([response.status, problem.code, problem.field]).toEqual([422, 'invalid_field', field])
+    expect(weir.topology.graph()).toEqual({ services: [], calls: [] })
+  })
+
+  test('no JSON, and a body above 1 MiB', async () => {
+    await using weir = startTopology()
+    expect(((await (await weir.post('/api/topology', 'nope')).json()) as any).code).toBe('invalid_json')
+    const large = await weir.post('/api/topology', ' '.repeat(1_048_577))
+    expect([large.status, ((await large.json()) as any).code]).toEqual([413, 'body_too_large'])
+  })
+})
+
+test('the graph takes so many services and calls and no more, all or nothing', () => {
+  expect([MAX_SERVICES, MAX_CALLS]).toEqual([500, 2000])
+  const topology = new Topology({ hub: new Hub() })
+  const ids = Array.from({ length: MAX_SERVICES }, (_, at) => `s${at}`)
+  topology.report({ services: ids.slice(1).map((id) => ({ id })) })
+  expect(() => topology.report({ services: [{ id: 'x' }, { id: 'y' }] })).toThrow(problem('too_many'))
+  expect(() => topology.report({ calls: [{ from: 'x', to: 'y' }] })).toThrow(problem('too_many'))
+  topology.colour('s0', 'red')
+  expect(() => topology.colour('x', 'red')).toThrow(problem('too_many'))
+  expect(topology.graph().services).toHaveLength(MAX_SERVICES)
+
+  const pairs = ids.flatMap((from) => ids.slice(0, 4).map((to) => ({ from, to }))).slice(0, MAX_CALLS)
+  topology.report({ calls: pairs })
+  expect(() => topology.report({ calls: [{ from: 's0', to: 's9' }] })).toThrow(problem('too_many'))
+  topology.report({ calls: pairs.map((pair) => ({ ...pair, status: 200 })) })
+  topology.colour('s1', 'blue')
+  expect(topology.graph().calls).toHaveLength(MAX_CALLS)
+})
+
+function problem(code: string) {
+  return expect.objectContaining({ code, constructor: Problem })
+}
