@@ -32,6 +32,8 @@ export const streams = weir.table(
     headers: jsonb().$type<Record<string, string>>().notNull(),
     body: text(),
     intervalMs: integer().notNull(),
+    /** Null: learnt from the stream's own rhythm. */
+    silenceMs: integer(),
     payloadPointer: text().notNull(),
     ignorePaths: text().array().notNull(),
     arrayKeys: text().array().notNull(),

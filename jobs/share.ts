@@ -1,3 +1,4 @@
+import { causeOf } from '../src/errors.ts'
 import type { Database } from '../src/storage/storage.ts'
 import { type Share, seeWorker } from '../src/streams/health.ts'
 import type { Holder } from '../src/streams/holder.ts'
@@ -55,7 +56,7 @@ export class WorkerShare {
   #lookIn(ms: number): Timer {
     return setTimeout(() => {
       this.#timer = this.#lookIn(LOOK_EVERY_MS)
-      this.#look().catch((error) => this.#deps.warn(`Can't say that this worker lives: ${error.message}`))
+      this.#look().catch((error) => this.#deps.warn(`Can't say that this worker lives: ${causeOf(error)}`))
     }, ms)
   }
 

@@ -1,4 +1,5 @@
 import { hostname } from 'node:os'
+import { causeOf } from '../src/errors.ts'
 import { SCHEDULES_QUEUE, STREAMS_QUEUE } from '../src/queue/names.ts'
 import type { QueueEngine } from '../src/queue/open.ts'
 import { leaveWorker } from '../src/streams/health.ts'
@@ -51,11 +52,11 @@ export async function startWorkers(deps: WorkersDeps): Promise<() => Promise<voi
       if (!EXPECTED_FAULTS.test(error.message)) deps.warn(error.message)
     })
   }
-  streams.on('failed', (job, error) => deps.warn(`The job of stream ${job?.id} failed: ${error.message}`))
+  streams.on('failed', (job, error) => deps.warn(`The job of stream ${job?.id} failed: ${causeOf(error)}`))
   // A lock that ran out while the queue was away leaves the stream connected: its job is made sure of, and whoever
   // gets it goes on. Here that is this very run; elsewhere the next epoch ends this one.
   streams.on('lockRenewalFailed', (ids: string[]) => {
-    control.runLater(ids).catch((error) => deps.warn(`Jobs can't be made sure of: ${error.message}`))
+    control.runLater(ids).catch((error) => deps.warn(`Jobs can't be made sure of: ${causeOf(error)}`))
   })
   return async () => {
     share.close()

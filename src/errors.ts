@@ -51,3 +51,12 @@ export class Problem extends Error {
     )
   }
 }
+
+/**
+ * The cause of a failed statement, in one line: Drizzle's own message holds the statement with its values, which are
+ * long and may be secret.
+ */
+export function causeOf(error: unknown): string {
+  const { cause, message } = error as Error
+  return ((cause as Error | undefined)?.message ?? message).split('\n')[0] ?? ''
+}

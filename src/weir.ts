@@ -3,6 +3,7 @@ import { startWorkers, workerName } from '../jobs/workers.ts'
 import { version } from '../package.json'
 import { createApp } from './app.ts'
 import type { Config } from './config.ts'
+import { causeOf } from './errors.ts'
 import { Hub } from './hub/hub.ts'
 import { streamControl } from './queue/control.ts'
 import { SCHEDULES_QUEUE, STREAMS_QUEUE } from './queue/names.ts'
@@ -14,6 +15,8 @@ import { openStorage } from './storage/open.ts'
 import { Fanout } from './streams/fanout.ts'
 import { reconcile } from './streams/health.ts'
 import { expectationOf, Holder } from './streams/holder.ts'
+import { Hosts } from './streams/hosts.ts'
+import { storedEvents } from './streams/logs.ts'
 import { Recorder } from './streams/recorder.ts'
 import { runStore } from './streams/run-store.ts'
 import { Streams } from './streams/streams.ts'
@@ -69,7 +72,7 @@ export async function startWeir(config: Config, warn: Warn): Promise<Weir> {
       stored: (entries) => fanout.stored(entries),
       changed: (ids) => control.changed(ids),
       unwanted: (id) => holder.interrupt(id),
-      failing: (error, waiting) => warn(`Can't store, ${waiting} entries wait: ${error.message}`),
+      failing: (error, waiting) => warn(`Can't store, ${waiting} entries wait: ${causeOf(error)}`),
     })
     closers.push(() => recorder.close())
     const holder = new Holder({
@@ -78,6 +81,8 @@ export async function startWeir(config: Config, warn: Warn): Promise<Weir> {
       limits,
       now,
       random: Math.random,
+      hosts: new Hosts(),
+      storedEvents: (id, eventIds) => storedEvents(db, id, eventIds),
     })
     const status = { db, limits, now, heldRun: (id: string) => holder.run(id) }
     const pages = new LivePages({ ...status, hub, warn })

@@ -77,6 +77,7 @@ CREATE TABLE "weir"."streams" (
 	"headers" jsonb NOT NULL,
 	"body" text,
 	"interval_ms" integer NOT NULL,
+	"silence_ms" integer,
 	"payload_pointer" text NOT NULL,
 	"ignore_paths" text[] NOT NULL,
 	"array_keys" text[] NOT NULL,

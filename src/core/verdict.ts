@@ -33,6 +33,16 @@ export interface Evidence {
   failingSince?: number
   /** When the next attempt is due, while `waiting`. */
   nextRetryAt?: number
+  /** Silence that this connection is allowed, in milliseconds (`sse`): set, learnt or by default. */
+  silenceMs?: number
+  /** Connections in a row that fell silent (`sse`). */
+  silences?: number
+  /** Longest wait between two chunks of late, in milliseconds, and since when waits are watched (`sse`). */
+  rhythm?: { longestMs: number; since: number }
+  /** How many upstream ids in a row each were one more than the last (`sse`). */
+  consecutiveIds?: number
+  /** Events that the upstream sent again and that were not stored twice (`sse`). */
+  replayed?: number
   /** Last failure, kept after recovery. */
   lastError?: { code: string; message: string; at: number }
 }
@@ -73,13 +83,14 @@ function judgeFailing(evidence: Evidence, nowMs: number): Judgement {
   const why = evidence.lastError ? ` Last error: ${evidence.lastError.message}` : ''
   const times = evidence.failures === 1 ? 'once' : `${evidence.failures} times`
   const text = `Failed ${times} in ${span(failingMs)}.${why}`
-  return { verdict: failingMs >= DEAD_AFTER_MS ? 'dead' : 'backing-off', reason: text }
+  if (failingMs >= DEAD_AFTER_MS) return { verdict: 'dead', reason: text }
+  return { verdict: evidence.lastError?.code === 'stalled' ? 'stalled' : 'backing-off', reason: text }
 }
 
 function judgeSse(evidence: Evidence, expected: Expectation, nowMs: number): Judgement {
   if (evidence.phase !== 'open') return { verdict: 'quiet', reason: 'Connecting.' }
   const byteAgeMs = nowMs - Math.max(evidence.lastByteAt ?? 0, evidence.phaseSince)
-  if (byteAgeMs > expected.silenceMs) {
+  if (byteAgeMs > (evidence.silenceMs ?? expected.silenceMs)) {
     return { verdict: 'stalled', reason: `Connected, but no byte for ${span(byteAgeMs)}.` }
   }
   if (evidence.lastEventAt === undefined) {

@@ -1,5 +1,6 @@
 import { LogRow, MeasuresPanel, StatusPanel } from '../../views/stream.tsx'
 import { StreamTableRow } from '../../views/streams.tsx'
+import { causeOf } from '../errors.ts'
 import type { Hub, TopicMessage } from '../hub/hub.ts'
 import type { Entry } from '../streams/entry.ts'
 import { readLog } from '../streams/logs.ts'
@@ -73,7 +74,7 @@ export class LivePages {
   #schedule(): void {
     this.#timer ??= setTimeout(() => {
       this.#push()
-        .catch((error) => this.#deps.warn(`A page could not be updated: ${error.message}`))
+        .catch((error) => this.#deps.warn(`A page could not be updated: ${causeOf(error)}`))
         .finally(() => {
           this.#timer = undefined
           if (this.#changed.size > 0 || this.#listed) this.#schedule()

@@ -69,3 +69,8 @@ export function entryJson(entry: Entry): string {
   if (data === undefined) return head
   return `${head.slice(0, -1)},"data":${JSON_KINDS.has(kind) ? data : JSON.stringify(data)}}`
 }
+
+/** Text as Postgres can hold it: NUL can't be stored, and a lone surrogate is no text; both become U+FFFD. */
+export function storable(text: string): string {
+  return text.replaceAll('\0', '\uFFFD').toWellFormed()
+}

@@ -1,90 +1,194 @@
 import { hashDocument, isPatch, type Json, sha256 } from '../core/document.ts'
-import type { Draft } from './entry.ts'
+import { type Draft, storable } from './entry.ts'
+import { type FollowDeps, tellGap } from './follow.ts'
 import { advanceByPatch } from './follow-document.ts'
+import type { StoredEvent } from './logs.ts'
 import type { Run, RunLog } from './run.ts'
+import { learnRhythm } from './silence.ts'
 import { UpstreamError } from './upstream.ts'
+import { waitUntil } from './wait.ts'
 
 /** Event names under which patch-style upstreams send the whole document. */
 const SNAPSHOT_EVENTS = new Set(['snapshot', 'data'])
 /** Of this many event names the last data is remembered, to tell whether the next one differs. */
 const MAX_REMEMBERED_NAMES = 64
+/** An upstream is taken to count its events after so many ids that were each one more than the last. */
+const COUNTING_IDS = 10
+/** What comes within this long of a connection, in milliseconds, is its greeting. */
+const GREETING_MS = 1_000
+/** Wait before the database is asked again, in milliseconds. */
+const ASK_AGAIN_MS = 500
 
 type Sizes = Pick<Draft, 'at' | 'wireBytes' | 'bodyBytes'>
 
+interface Received {
+  name: string
+  data: string
+  /** The last id the upstream gave, with this event or with one before. */
+  lastEventId: string
+  /** Whether the event came with an id of its own, as far as that shows: it differs from the one before. */
+  hasOwnId: boolean
+  at: number
+}
+
 /**
  * Turns the events of one connection into entries. A patch-style upstream (a document, then RFC 6902 patches of it)
- * is followed as a document.
+ * is followed as a document; what an upstream sends again after a break is not stored again.
  */
 export class EventReader {
   readonly #run: Run
   readonly #log: RunLog
-  readonly #now: () => number
+  readonly #deps: Pick<FollowDeps, 'now' | 'storedEvents'>
+  readonly #signal: AbortSignal
   /** Bytes that no entry has been charged with yet: framing, comments, the beginning of an event. */
   #unchargedBytes = 0
-  /** Events of the chunk being read; charged together when it ends. */
-  #events: { draft: Draft; checkpoint: { lastEventId?: string } }[] = []
+  /** Events of the chunk being read. */
+  #received: Received[] = []
   readonly #lastHashes = new Map<string, string>()
   /** The first event of a connection, which may be the document that patches follow. */
   #candidate: string | undefined
   #isFirst = true
+  /** Whether what comes may have come before: after a break, until the first event that is new. */
+  #mayRepeat = false
   #heartbeat = false
+  #lastId: string | undefined
 
-  constructor(run: Run, log: RunLog, now: () => number) {
+  constructor(run: Run, log: RunLog, deps: Pick<FollowDeps, 'now' | 'storedEvents'>, signal: AbortSignal) {
     this.#run = run
     this.#log = log
-    this.#now = now
+    this.#deps = deps
+    this.#signal = signal
   }
 
   connected(): void {
     this.#unchargedBytes = 0
     this.#isFirst = true
     this.#candidate = undefined
+    this.#lastId = this.#run.checkpoint.lastEventId
+    this.#mayRepeat = this.#lastId !== undefined
   }
 
   /** A chunk has come, and its events will. */
   chunk(bytes: number): void {
+    const { evidence } = this.#run
+    const now = this.#deps.now()
     this.#unchargedBytes += bytes
-    this.#run.evidence.lastByteAt = this.#now()
+    learnRhythm(evidence, now)
+    evidence.lastByteAt = now
+    // What comes with the connection itself doesn't show that it lives on.
+    if (now - evidence.phaseSince > GREETING_MS) evidence.silences = 0
     this.#heartbeat = true
   }
 
-  /** @returns an error when the event is a patch that doesn't fit the document; it is not logged then. */
-  event(name: string, data: string, lastEventId: string): UpstreamError | undefined {
-    const { evidence } = this.#run
-    const at = this.#now()
-    evidence.lastEventAt = at
-    this.#heartbeat = false
-    const draft = this.#read(name, data, at)
-    if (draft instanceof UpstreamError) return draft
-    if (name !== 'message') draft.event = name
-    if (lastEventId !== '') draft.eventId = lastEventId
-    this.#events.push({ draft, checkpoint: { lastEventId: lastEventId || undefined } })
-    this.#isFirst = false
-    return undefined
+  event(name: string, data: string, lastEventId: string): void {
+    const counts = (this.#run.evidence.consecutiveIds ?? 0) >= COUNTING_IDS
+    const hasOwnId = lastEventId !== '' && (counts || lastEventId !== this.#lastId)
+    this.#received.push({ name, data, lastEventId, hasOwnId, at: this.#deps.now() })
+    if (hasOwnId) this.#countIds(lastEventId)
   }
 
   /**
-   * The parser is done with a chunk: its events are charged with the bytes since the last ones, in proportion to
-   * their size, so that the entries' wire bytes add up to what was received.
+   * The parser is done with a chunk: logs its events. They are charged with the bytes since the last ones, in
+   * proportion to their size, so that the entries' wire bytes add up to what was received.
+   * @returns an error when one of them is a patch that doesn't fit the document: it and what follows is not logged
    */
-  endOfChunk(): void {
-    if (this.#events.length === 0) {
+  async endOfChunk(): Promise<UpstreamError | undefined> {
+    const received = this.#received
+    this.#received = []
+    if (received.length === 0) {
       if (this.#heartbeat) this.#run.evidence.lastHeartbeatAt = this.#run.evidence.lastByteAt
       this.#heartbeat = false
-      return
+      return undefined
     }
-    const events = this.#events
-    this.#events = []
-    const bodyBytes = events.reduce((sum, { draft }) => sum + draft.bodyBytes, 0)
-    let left = this.#unchargedBytes
-    for (const [index, { draft, checkpoint }] of events.entries()) {
-      const share = Math.floor((this.#unchargedBytes * (draft.bodyBytes + 1)) / (bodyBytes + events.length))
-      draft.wireBytes = index === events.length - 1 ? left : share
-      left -= share
-      const stored = this.#log.append(draft, checkpoint)
+    this.#heartbeat = false
+    const fresh = this.#mayRepeat ? await this.#withoutRepeats(received) : received
+    const drafts: { draft: Draft; lastEventId: string }[] = []
+    let error: UpstreamError | undefined
+    for (const event of fresh) {
+      const draft = this.#draft(event)
+      if (draft instanceof UpstreamError) {
+        error = draft
+        break
+      }
+      drafts.push({ draft, lastEventId: event.lastEventId })
+    }
+    this.#charge(drafts.map(({ draft }) => draft))
+    for (const { draft, lastEventId } of drafts) {
+      const stored = this.#log.append(draft, { lastEventId: lastEventId || undefined })
       if (!stored && draft.kind !== 'event') this.#run.followed = undefined
     }
+    return error
+  }
+
+  #charge(drafts: readonly Draft[]): void {
+    if (drafts.length === 0) return
+    const bodyBytes = drafts.reduce((sum, draft) => sum + draft.bodyBytes, 0)
+    let left = this.#unchargedBytes
+    for (const [index, draft] of drafts.entries()) {
+      const share = Math.floor((this.#unchargedBytes * (draft.bodyBytes + 1)) / (bodyBytes + drafts.length))
+      draft.wireBytes = index === drafts.length - 1 ? left : share
+      left -= share
+    }
     this.#unchargedBytes = 0
+  }
+
+  #draft({ name, data, lastEventId, hasOwnId, at }: Received): Draft | UpstreamError {
+    const draft = this.#read(name, data, at)
+    if (draft instanceof UpstreamError) return draft
+    this.#run.evidence.lastEventAt = at
+    this.#isFirst = false
+    if (name !== 'message') draft.event = name
+    if (hasOwnId) draft.eventId = lastEventId
+    return draft
+  }
+
+  /** Leaves out what is stored already; the first event that isn't ends the search, and shows whether ids are missing. */
+  async #withoutRepeats(received: readonly Received[]): Promise<Received[]> {
+    const { evidence } = this.#run
+    const ids = received.filter((event) => event.hasOwnId).map((event) => event.lastEventId)
+    const stored = ids.length === 0 ? new Map<string, StoredEvent>() : await this.#stored(ids)
+    const first = received.findIndex((event) => !isRepeat(event, stored.get(event.lastEventId)))
+    evidence.replayed = (evidence.replayed ?? 0) + (first < 0 ? received.length : first)
+    if (first < 0) return []
+    this.#mayRepeat = false
+    this.#tellMissing(received[first] as Received)
+    return received.slice(first)
+  }
+
+  /** Asks the log, once all that was received is in it; while the database is away, the stream waits. */
+  async #stored(ids: readonly string[]): Promise<Map<string, StoredEvent>> {
+    const { now, storedEvents } = this.#deps
+    while (!this.#signal.aborted) {
+      try {
+        await this.#log.durable(this.#signal)
+        return await storedEvents(this.#run.stream.id, ids)
+      } catch {
+        await waitUntil(now() + ASK_AGAIN_MS, this.#signal, now)
+      }
+    }
+    return new Map()
+  }
+
+  /** Says so when an upstream that counts its events by one goes on further than it should. */
+  #tellMissing({ lastEventId, hasOwnId, at }: Received): void {
+    const { evidence, checkpoint } = this.#run
+    if (!hasOwnId) return
+    const [last, next] = [Number(checkpoint.lastEventId), Number(lastEventId)]
+    if ((evidence.consecutiveIds ?? 0) < COUNTING_IDS || !(next > last + 1)) return
+    const missing = { firstId: String(last + 1), lastId: String(next - 1), count: next - last - 1 }
+    tellGap(this.#log, 'missing_ids', evidence.lastEventAt ?? at, at, missing)
+  }
+
+  #countIds(id: string): void {
+    const { evidence } = this.#run
+    const follows = /^\d{1,15}$/.test(id) && Number(id) === Number(this.#lastId ?? Number.NaN) + 1
+    // After a break anything may come; only what follows without one shows how the upstream counts.
+    if (this.#mayRepeat) {
+      this.#lastId = id
+      return
+    }
+    evidence.consecutiveIds = follows ? (evidence.consecutiveIds ?? 0) + 1 : 0
+    this.#lastId = id
   }
 
   #read(name: string, data: string, at: number): Draft | UpstreamError {
@@ -145,6 +249,16 @@ export class EventReader {
 
 function looksLikePatch(data: string): boolean {
   return data.startsWith('[') && data.includes('"op"')
+}
+
+/** A document's entry may hold the document where the upstream sent a patch: there the id has to do. */
+function isRepeat({ data, hasOwnId }: Received, stored: StoredEvent | undefined): boolean {
+  if (stored === undefined || !hasOwnId) return false
+  return stored.kind !== 'event' || stored.md5 === md5(storable(data))
+}
+
+function md5(text: string): string {
+  return new Bun.CryptoHasher('md5').update(text).digest('hex')
 }
 
 interface ReadDocument {

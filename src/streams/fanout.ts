@@ -1,3 +1,4 @@
+import { causeOf } from '../errors.ts'
 import type { Hub } from '../hub/hub.ts'
 import type { Relay, RelayMessage } from '../relay/relay.ts'
 import type { Database } from '../storage/storage.ts'
@@ -76,7 +77,7 @@ export class Fanout {
       const pokes = this.#pokes
       this.#pokes = new Map()
       this.#readAll(pokes).catch((error) =>
-        this.#deps.warn(`Entries of others can't be read: ${error.message}`),
+        this.#deps.warn(`Entries of others can't be read: ${causeOf(error)}`),
       )
     }, GATHER_MS)
   }

@@ -1,10 +1,12 @@
 import {
   patch as applyPatch,
+  canonicalJson,
   diff,
   hashDocument,
   isPatch,
   type Json,
   type PatchOperation,
+  sha256,
 } from '../core/document.ts'
 import type { Followed } from './run.ts'
 
@@ -56,13 +58,14 @@ export function advance(last: Followed | undefined, document: Json, arrayKeys: r
  */
 export function advanceByPatch(last: Followed, operations: PatchOperation[], text: string): Step {
   const document = applyPatch(last.document, operations)
-  const hash = hashDocument(document)
+  const canonical = canonicalJson(document)
+  const [hash, snapshotBytes] = [sha256(canonical), Buffer.byteLength(canonical)]
   const patchBytes = Buffer.byteLength(text)
   const changed = hash !== last.hash
-  const snapshot = isDue(last, patchBytes, 0) ? JSON.stringify(document) : undefined
-  if (snapshot !== undefined) {
+  if (patchBytes >= snapshotBytes || isDue(last, patchBytes, snapshotBytes)) {
     const followed = { document, hash, patches: 0, patchBytes: 0 }
-    return { followed, kind: 'snapshot', changed, data: snapshot, patchBytes }
+    const bytes = Math.min(patchBytes, snapshotBytes)
+    return { followed, kind: 'snapshot', changed, data: canonical, patchBytes: bytes }
   }
   const followed = { document, hash, patches: last.patches + 1, patchBytes: last.patchBytes + patchBytes }
   return { followed, kind: 'patch', changed, data: text, patchBytes }
@@ -83,7 +86,7 @@ export function rebuild(snapshot: string, patches: readonly string[]): Followed 
 
 function isDue(last: Followed, patchBytes: number, snapshotBytes: number): boolean {
   if (last.patches + 1 >= SNAPSHOT_EVERY_PATCHES) return true
-  return snapshotBytes > 0 && last.patchBytes + patchBytes > SNAPSHOT_EVERY_SIZES * snapshotBytes
+  return last.patchBytes + patchBytes > SNAPSHOT_EVERY_SIZES * snapshotBytes
 }
 
 function verifiedPatch(

@@ -3,10 +3,11 @@ import { nextBeat } from '../core/beat.ts'
 import { type Json, sha256 } from '../core/document.ts'
 import { omit, type Pointer, parsePointer, select } from '../core/pointer.ts'
 import type { Draft } from './entry.ts'
-import { type FollowDeps, fail, recover, tellGap, waitUntil } from './follow.ts'
+import { type FollowDeps, fail, recover, tellGap } from './follow.ts'
 import { advance, type Step } from './follow-document.ts'
 import type { Checkpoint, Run, RunLog } from './run.ts'
 import { type Answer, ask, expectOk, readBody, UpstreamError, withExchange } from './upstream.ts'
+import { waitUntil } from './wait.ts'
 
 /** Text bodies up to this many characters are kept in the log; of longer ones, hash and size. */
 const LOGGED_TEXT_CHARS = 65_536
@@ -58,15 +59,12 @@ async function pollOnce(
   signal: AbortSignal,
   deps: FollowDeps,
 ): Promise<void> {
-  const { stream, evidence, checkpoint } = run
-  const answer = await ask(stream, conditional(checkpoint), deps.limits, signal, deps.fetch)
-  evidence.lastByteAt = deps.now()
-  await expectOk(answer, deps.now())
+  const { evidence, checkpoint } = run
+  const { answer, body, wireBytes } = await fetchBody(run, signal, deps)
   const validators: Partial<Checkpoint> = {
     etag: answer.response.headers.get('etag') ?? undefined,
     lastModified: answer.response.headers.get('last-modified') ?? undefined,
   }
-  const { body, wireBytes } = await readBody(answer, deps.limits, signal)
   const at = deps.now()
   evidence.lastByteAt = at
   const base = { at, wireBytes, bodyBytes: body.byteLength, exchange: answer.exchange }
@@ -92,6 +90,22 @@ async function pollOnce(
 function forgetBody(run: Run): void {
   run.followed = undefined
   run.checkpoint = { ...run.checkpoint, bodyHash: undefined, etag: undefined, lastModified: undefined }
+}
+
+/** Asks the API and reads its answer, in the host's turn. */
+async function fetchBody({ stream, checkpoint, evidence }: Run, signal: AbortSignal, deps: FollowDeps) {
+  const leave = await deps.hosts.enter(stream.url, signal)
+  try {
+    const answer = await ask(stream, conditional(checkpoint), deps.limits, signal, deps.fetch)
+    evidence.lastByteAt = deps.now()
+    await expectOk(answer, deps.now())
+    return { answer, ...(await readBody(answer, deps.limits, signal)) }
+  } catch (error) {
+    if (error instanceof UpstreamError && error.retryAfterMs) deps.hosts.pause(stream.url, error.retryAfterMs)
+    throw error
+  } finally {
+    leave()
+  }
 }
 
 /** What the log says about a body that isn't the last one, byte for byte. */

@@ -2,9 +2,11 @@ import { EventSource, type EventSourceFetchInit, type FetchLikeResponse } from '
 import { BACKOFF_BASE_MS, backoffMs } from '../core/backoff.ts'
 import type { Exchange } from './entry.ts'
 import { EventReader } from './event-reader.ts'
-import { type FollowDeps, fail, recover, tellGap, waitUntil } from './follow.ts'
+import { type FollowDeps, fail, recover, tellGap } from './follow.ts'
 import type { Run, RunLog } from './run.ts'
+import { allowedSilence } from './silence.ts'
 import { type Answer, ask, expectOk, UpstreamError, withExchange } from './upstream.ts'
+import { waitUntil } from './wait.ts'
 
 /**
  * Holds an event stream open until the signal aborts. `EventSource` speaks the protocol: it parses, keeps the last
@@ -29,19 +31,24 @@ class Holding {
   #exchange: Exchange | undefined
   #connections = 0
   #eventsOfConnection = 0
+  /** The connection was given up because it was silent, for the first time in a row: no failure yet. */
+  #wasSilent = false
+  /** Ends holding, for good or for the next EventSource to go on. */
+  readonly #close: () => void
 
   constructor(run: Run, log: RunLog, signal: AbortSignal, deps: FollowDeps) {
     this.#run = run
     this.#log = log
     this.#signal = signal
     this.#deps = deps
-    this.#reader = new EventReader(run, log, deps.now)
+    this.#reader = new EventReader(run, log, deps, signal)
     const { promise, resolve, reject } = Promise.withResolvers<void>()
     this.ended = promise
     const close = () => {
       this.#source.close()
       resolve()
     }
+    this.#close = close
     this.#source = new EventSource(run.stream.url, {
       maxBufferSize: deps.limits.maxBodyBytes,
       fetch: (_url, init) =>
@@ -56,8 +63,8 @@ class Holding {
     })
     // Events carry any name, and `addEventListener` wants each one named: all of them come through here.
     this.#source.dispatchEvent = (event) => {
-      if (event instanceof MessageEvent) this.#receive(event, close)
-      else if (event.type === 'error') this.#lost(close)
+      if (event instanceof MessageEvent) this.#receive(event)
+      else if (event.type === 'error') this.#lost()
       return true
     }
     if (signal.aborted) close()
@@ -65,38 +72,54 @@ class Holding {
     void promise.catch(() => {}).finally(() => signal.removeEventListener('abort', close))
   }
 
-  #receive(event: MessageEvent<string>, close: () => void): void {
-    this.#eventsOfConnection++
-    const error = this.#reader.event(event.type, event.data, event.lastEventId)
-    if (error !== undefined) {
-      // Only a document from the start can mend this: forget where the stream was, and ask anew.
-      this.#reader.endOfChunk()
-      this.#run.followed = undefined
-      this.#run.checkpoint = { ...this.#run.checkpoint, lastEventId: undefined }
-      this.#fail(error)
-      close()
-    } else if (this.#eventsOfConnection === 1) recover(this.#run, this.#log, this.#deps.now())
+  #receive(event: MessageEvent<string>): void {
+    this.#reader.event(event.type, event.data, event.lastEventId)
+    if (++this.#eventsOfConnection === 1) recover(this.#run, this.#log, this.#deps.now())
   }
 
   /** A connection ended: EventSource will ask for the next one after the upstream's `retry`, or is closed for good. */
-  #lost(close: () => void): void {
+  #lost(): void {
     if (this.#signal.aborted) return
-    this.#reader.endOfChunk()
     if (this.#source.readyState === this.#source.CLOSED) {
       const { maxBodyBytes } = this.#deps.limits
-      const error = new UpstreamError('too_large', `An event is larger than ${maxBodyBytes} bytes.`)
-      this.#fail(this.#exchange ? withExchange(error, this.#exchange) : error)
-      close()
+      this.#giveUp(new UpstreamError('too_large', `An event is larger than ${maxBodyBytes} bytes.`))
       return
     }
     const { evidence } = this.#run
-    if (this.#failure === undefined && this.#eventsOfConnection === 0 && this.#connections > 0) {
-      this.#failure = new UpstreamError('ended_early', 'The upstream closed the stream before any event.')
-      if (this.#exchange) withExchange(this.#failure, this.#exchange)
+    if (
+      this.#failure === undefined &&
+      this.#eventsOfConnection === 0 &&
+      this.#connections > 0 &&
+      !this.#wasSilent
+    ) {
+      this.#failure = this.#about(
+        new UpstreamError('ended_early', 'The upstream closed the stream before any event.'),
+      )
     }
+    this.#wasSilent = false
     evidence.phase = 'connecting'
     evidence.phaseSince = this.#deps.now()
     this.#log.turned()
+  }
+
+  /** Only a new EventSource can go on from here. What came before the fault is logged first. */
+  #giveUp(error: UpstreamError): void {
+    void this.#reader.endOfChunk().finally(() => {
+      this.#fail(this.#about(error))
+      this.#close()
+    })
+  }
+
+  /** Only a document from the start can mend a patch that doesn't fit: forgets where the stream was, and asks anew. */
+  #resynchronise(error: UpstreamError): void {
+    this.#run.followed = undefined
+    this.#run.checkpoint = { ...this.#run.checkpoint, lastEventId: undefined }
+    this.#fail(this.#about(error))
+    this.#close()
+  }
+
+  #about(error: UpstreamError): UpstreamError {
+    return this.#exchange ? withExchange(error, this.#exchange) : error
   }
 
   /** What EventSource calls instead of `fetch`: returns only when there is an event stream to read. */
@@ -119,9 +142,7 @@ class Holding {
 
   async #open(init: EventSourceFetchInit, closing: AbortSignal): Promise<FetchLikeResponse> {
     const [run, deps] = [this.#run, this.#deps]
-    const answer = await ask(run.stream, this.#headers(init), deps.limits, closing, deps.fetch)
-    await expectOk(answer, deps.now())
-    await expectEventStream(answer)
+    const answer = await this.#ask(init, closing)
     const at = deps.now()
     this.#exchange = answer.exchange
     this.#eventsOfConnection = 0
@@ -142,8 +163,28 @@ class Holding {
     } as unknown as FetchLikeResponse
   }
 
+  /** Connects, in the host's turn. */
+  async #ask(init: EventSourceFetchInit, closing: AbortSignal): Promise<Answer> {
+    const { stream } = this.#run
+    const { hosts, limits, fetch, now } = this.#deps
+    const leave = await hosts.enter(stream.url, closing)
+    try {
+      const answer = await ask(stream, this.#headers(init), limits, closing, fetch)
+      await expectOk(answer, now())
+      await expectEventStream(answer)
+      return answer
+    } finally {
+      leave()
+    }
+  }
+
   #headers(init: EventSourceFetchInit): Record<string, string> {
-    const headers: Record<string, string> = { ...init.headers, 'Cache-Control': 'no-store' }
+    // Uncompressed: what compresses a stream tends to hold back events until a block is full.
+    const headers: Record<string, string> = {
+      ...init.headers,
+      'Accept-Encoding': 'identity',
+      'Cache-Control': 'no-store',
+    }
     const { lastEventId } = this.#run.checkpoint
     if (lastEventId && !('Last-Event-ID' in headers)) {
       // Header values are bytes: the id's UTF-8 goes on the wire, as the HTML standard has it.
@@ -155,19 +196,33 @@ class Holding {
   /** The body's reader, between the connection and the parser: counts every chunk, and ends a silent connection. */
   #watch(response: Response, closing: AbortSignal) {
     const reader = (response.body as ReadableStream<Uint8Array>).getReader()
-    const { evidence } = this.#run
-    const { silenceMs } = this.#deps.limits
+    const { evidence, stream } = this.#run
+    const allowed = () => {
+      evidence.silenceMs = allowedSilence(
+        evidence,
+        stream.silenceMs,
+        this.#deps.limits.silenceMs,
+        this.#deps.now(),
+      )
+      return evidence.silenceMs
+    }
     const check = () => {
+      const silenceMs = allowed()
       const leftMs = silenceMs - (this.#deps.now() - (evidence.lastByteAt ?? 0))
       if (leftMs > 0) {
         timer = setTimeout(check, leftMs)
         return
       }
-      this.#failure = new UpstreamError('stalled', `No byte for ${Math.round(silenceMs / 1000)} s.`)
-      if (this.#exchange) withExchange(this.#failure, this.#exchange)
+      evidence.silences = (evidence.silences ?? 0) + 1
+      this.#wasSilent = evidence.silences === 1
+      if (!this.#wasSilent) {
+        this.#failure = this.#about(
+          new UpstreamError('stalled', `No byte for ${Math.round(silenceMs / 1000)} s.`),
+        )
+      }
       stop()
     }
-    let timer = setTimeout(check, silenceMs)
+    let timer = setTimeout(check, allowed())
     const stop = () => {
       clearTimeout(timer)
       void reader.cancel().catch(() => {})
@@ -175,10 +230,14 @@ class Holding {
     closing.addEventListener('abort', stop, { once: true })
     return {
       read: async () => {
-        this.#reader.endOfChunk()
-        const chunk = await reader.read().catch((error: unknown) => {
+        const error = await this.#reader.endOfChunk()
+        if (error !== undefined) {
+          this.#resynchronise(error)
+          return { done: true, value: undefined }
+        }
+        const chunk = await reader.read().catch((fault: unknown) => {
           stop()
-          throw error
+          throw fault
         })
         if (chunk.done) clearTimeout(timer)
         else this.#reader.chunk(chunk.value.byteLength)
@@ -196,6 +255,7 @@ class Holding {
       backoffMs(this.#run.evidence.failures + 1, this.#deps.random),
       error.retryAfterMs ?? 0,
     )
+    if (error.retryAfterMs !== undefined) this.#deps.hosts.pause(this.#run.stream.url, error.retryAfterMs)
     fail(this.#run, this.#log, error, at + waitMs, at)
     return waitMs
   }

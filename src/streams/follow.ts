@@ -1,3 +1,5 @@
+import type { Hosts } from './hosts.ts'
+import type { StoredEvent } from './logs.ts'
 import type { Run, RunLog } from './run.ts'
 import type { Fetch, Limits, UpstreamError } from './upstream.ts'
 
@@ -7,6 +9,9 @@ export interface FollowDeps {
     /** An event stream without a byte for longer than this is connected anew, in milliseconds. */
     silenceMs: number
   }
+  hosts: Hosts
+  /** Which of these event ids are among the stream's last entries, with what is stored of each. */
+  storedEvents(streamId: string, eventIds: readonly string[]): Promise<Map<string, StoredEvent>>
   fetch?: Fetch
   now(): number
   random(): number
@@ -45,37 +50,12 @@ export function recover(run: Run, log: RunLog, at: number): void {
   if (turned) log.turned()
 }
 
+/** Why something may be missing: what the log says of it. */
+export type GapReason = 'no_last_event_id' | 'not_polled' | 'missing_ids'
+
 /** Records that something may have been missed, from one instant to another. */
-export function tellGap(
-  log: RunLog,
-  reason: 'no_last_event_id' | 'not_polled',
-  from: number,
-  to: number,
-): void {
-  const data = JSON.stringify({ reason, from: new Date(from).toISOString(), to: new Date(to).toISOString() })
+export function tellGap(log: RunLog, reason: GapReason, from: number, to: number, more: object = {}): void {
+  const span = { from: new Date(from).toISOString(), to: new Date(to).toISOString() }
+  const data = JSON.stringify({ reason, ...span, ...more })
   log.append({ at: to, kind: 'gap', wireBytes: 0, bodyBytes: 0, data })
-}
-
-/** Longest timer that runs as asked: beyond 2^31 − 1 ms it would fire at once. */
-const MAX_TIMER_MS = 2_147_483_647
-
-/**
- * Waits until an instant.
- * @returns false when the signal aborted first.
- */
-export async function waitUntil(instant: number, signal: AbortSignal, now: () => number): Promise<boolean> {
-  while (!signal.aborted) {
-    const leftMs = instant - now()
-    if (leftMs <= 0) return true
-    await new Promise<void>((resolve) => {
-      const done = () => {
-        clearTimeout(timer)
-        signal.removeEventListener('abort', done)
-        resolve()
-      }
-      const timer = setTimeout(done, Math.min(leftMs, MAX_TIMER_MS))
-      signal.addEventListener('abort', done)
-    })
-  }
-  return false
 }

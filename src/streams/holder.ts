@@ -126,6 +126,7 @@ export class Holder {
     const ending = AbortSignal.any([held.release.signal, held.interrupt.signal, run.fenced.signal])
     const log: RunLog = {
       append: (draft, checkpoint) => recorder.append(run, draft, checkpoint),
+      durable: (signal) => recorder.durable(signal),
       turned: () => recorder.touch(run, true),
     }
     let reason = 'failed'

@@ -63,6 +63,36 @@ export async function readEntry(db: Database, streamId: string, seq: number): Pr
   return row && toEntry(row)
 }
 
+/** What is stored of an upstream event: enough to tell whether another one with its id is the same. */
+export interface StoredEvent {
+  kind: EntryKind
+  /** MD5 of the data in hex: it tells replays from reused ids, nothing more. */
+  md5: string
+}
+
+/** How far back an upstream's replay is recognised, in entries. */
+const REPLAY_ENTRIES = 10_000
+
+/** Which of these upstream ids the stream's last entries have. */
+export async function storedEvents(
+  db: Database,
+  streamId: string,
+  eventIds: readonly string[],
+): Promise<Map<string, StoredEvent>> {
+  const last = await lastSeq(db, streamId)
+  const rows = await db
+    .select({ id: entries.eventId, kind: entries.kind, md5: sql<string>`md5(coalesce(${entries.data}, ''))` })
+    .from(entries)
+    .where(
+      and(
+        eq(entries.streamId, streamId),
+        gt(entries.seq, last - REPLAY_ENTRIES),
+        inArray(entries.eventId, [...eventIds]),
+      ),
+    )
+  return new Map(rows.map(({ id, kind, md5 }) => [id ?? '', { kind, md5 }]))
+}
+
 /** Number of the last entry; 0 when there is none yet. */
 export async function lastSeq(db: Database, streamId: string): Promise<number> {
   const [row] = await db

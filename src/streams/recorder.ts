@@ -2,7 +2,7 @@ import { inArray, sql } from 'drizzle-orm'
 import { checkpoints } from '../../drizzle/schema.ts'
 import { type Expectation, judge } from '../core/verdict.ts'
 import type { Database } from '../storage/storage.ts'
-import type { Draft, Entry } from './entry.ts'
+import { type Draft, type Entry, storable } from './entry.ts'
 import type { Checkpoint, Run } from './run.ts'
 
 /** How long an entry waits for company before it is written, in milliseconds. */
@@ -118,6 +118,15 @@ export class Recorder {
     await this.#until(() => this.#written >= target && !this.#turned.has(run), deadlineMs)
     this.#turned.delete(run)
     this.#touched.delete(run)
+  }
+
+  /** Waits until everything appended so far is written or refused. @throws the signal's reason when it aborts first */
+  async durable(signal: AbortSignal): Promise<void> {
+    const target = this.#appended
+    while (this.#written < target) {
+      signal.throwIfAborted()
+      await this.#until(() => this.#written >= target || signal.aborted, SETTLE_MS)
+    }
   }
 
   async close(): Promise<void> {
@@ -359,14 +368,14 @@ function entryRow(entry: Entry): Record<string, unknown> {
     at: new Date(entry.at).toISOString(),
     epoch: entry.epoch,
     kind: entry.kind,
-    event: storable(entry.event),
-    event_id: storable(entry.eventId),
+    event: entry.event && storable(entry.event),
+    event_id: entry.eventId && storable(entry.eventId),
     wire_bytes: entry.wireBytes,
     body_bytes: entry.bodyBytes,
     patch_bytes: entry.patchBytes,
     changed: entry.changed,
     hash: entry.hash,
-    data: storable(entry.data),
+    data: entry.data && storable(entry.data),
     exchange: entry.exchange,
   }
 }
@@ -378,13 +387,8 @@ function checkpointRow({ entry, checkpoint }: Waiting): Record<string, unknown> 
     seq: checkpoint.seq,
     snapshot_seq: checkpoint.snapshotSeq,
     body_hash: checkpoint.bodyHash,
-    last_event_id: storable(checkpoint.lastEventId),
+    last_event_id: checkpoint.lastEventId && storable(checkpoint.lastEventId),
     etag: checkpoint.etag,
     last_modified: checkpoint.lastModified,
   }
-}
-
-/** Postgres can't hold NUL in text, and a lone surrogate is no text at all: both become U+FFFD. */
-function storable(text: string | undefined): string | undefined {
-  return text?.replaceAll('\0', '\uFFFD').toWellFormed()
 }

@@ -26,6 +26,10 @@ const fields = {
     default: 60_000,
     description: 'Time between two polls, in milliseconds',
   }),
+  silenceMs: Type.Union([Type.Integer({ minimum: 1_000, maximum: 86_400_000 }), Type.Null()], {
+    description:
+      'An event stream without a byte for this long is connected anew, in milliseconds; null: learnt',
+  }),
   method: Type.Union([Type.Literal('GET'), Type.Literal('POST'), Type.Literal('PUT')], { default: 'GET' }),
   headers: Type.Record(Type.String(), Type.String({ maxLength: 8_192 }), {
     default: {},

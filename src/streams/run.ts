@@ -52,6 +52,8 @@ export interface RunLog {
    * @returns false when there was no room and the entry was dropped; a `gap` will say so.
    */
   append(draft: Draft, checkpoint?: Partial<Checkpoint>): boolean
+  /** Resolves when everything appended so far is durable; rejects when the signal aborts first. */
+  durable(signal: AbortSignal): Promise<void>
   /** Says that the evidence changed in a way people should see soon: connected, failed, recovered. */
   turned(): void
 }

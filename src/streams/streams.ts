@@ -79,6 +79,7 @@ export class Streams {
       name: registration.name ?? defaultName(request.url),
       kind,
       intervalMs: registration.intervalMs ?? 60_000,
+      silenceMs: registration.silenceMs ?? null,
       payloadPointer: registration.payloadPointer ?? '',
       ignorePaths: registration.ignorePaths ?? [],
       arrayKeys: registration.arrayKeys ?? [],

@@ -120,8 +120,11 @@ test('a patch that is no smaller than the document is sent as a snapshot, which 
   expect(step.followed.patches).toBe(0)
 })
 
+/** Makes a document larger than the patches of the tests. */
+const TEXT = 'x'.repeat(100)
+
 test("an upstream's own patches are stored as they came, and rebuild", () => {
-  let { followed } = advance(undefined, { list: [1], n: 0 }, [])
+  let { followed } = advance(undefined, { list: [1], n: 0, text: TEXT }, [])
   const texts = [
     '[{"op":"add","path":"/list/-","value":2}]',
     '[ {"op":"copy", "from":"/list", "path":"/n"} ]',
@@ -131,19 +134,26 @@ test("an upstream's own patches are stored as they came, and rebuild", () => {
     expect(step).toMatchObject({ kind: 'patch', changed: true, data: text, patchBytes: text.length })
     followed = step.followed
   }
-  expect(followed.document).toEqual({ list: [1, 2], n: [1, 2] })
-  expect(rebuild('{"list":[1],"n":0}', texts)).toEqual(followed)
+  expect(followed.document).toEqual({ list: [1, 2], n: [1, 2], text: TEXT })
+  expect(rebuild(JSON.stringify({ list: [1], n: 0, text: TEXT }), texts)).toEqual(followed)
+})
+
+test("an upstream's patch that is no smaller than its document is stored as the document", () => {
+  const { followed } = advance(undefined, { n: 0 }, [])
+  const text = '[{"op":"replace","path":"/n","value":1}]'
+  const step = advanceByPatch(followed, JSON.parse(text), text)
+  expect(step).toMatchObject({ kind: 'snapshot', changed: true, data: '{"n":1}', patchBytes: 7 })
 })
 
 test("an upstream's patch that changes nothing is told as such", () => {
-  const { followed } = advance(undefined, { n: 0 }, [])
+  const { followed } = advance(undefined, { n: 0, text: TEXT }, [])
   const text = '[{"op":"test","path":"/n","value":0}]'
   expect(advanceByPatch(followed, JSON.parse(text), text)).toMatchObject({ kind: 'patch', changed: false })
 })
 
 test("the document of an upstream's patches is stored at least every 200 of them", () => {
   const reader = new StepReader()
-  const first = advance(undefined, { n: 0 }, [])
+  const first = advance(undefined, { n: 0, text: TEXT.repeat(200) }, [])
   reader.read(first)
   let last = first.followed
   for (let n = 1; n <= 600; n++) {

@@ -90,19 +90,21 @@ describe.each(SETUPS)('on $name', (setup) => {
 
     test('a document and its patches are followed as a document', async () => {
       const { id, feed } = await followed('/patches')
-      feed.send('event: data\ndata: {"price":1,"list":[1]}\n\n')
+      feed.send(`event: data\ndata: {"price":1,"list":[1],"text":"${'x'.repeat(99)}"}\n\n`)
       feed.send('event: patch\ndata: [{"op":"replace","path":"/price","value":2}]\n\n')
       feed.send('event: patch\ndata: [{"op":"add","path":"/list/-","value":2}]\n\n')
       const last = await weir.entry(id, 'both patches are logged', (entry) => entry.seq === 4)
       const entries = (await weir.logs(id)).filter((entry) => entry.kind !== 'exchange')
       expect(entries.map((entry) => entry.kind)).toEqual(['snapshot', 'patch', 'patch'])
-      const document = new Bun.CryptoHasher('sha256').update('{"list":[1,2],"price":2}').digest('hex')
+      const document = new Bun.CryptoHasher('sha256')
+        .update(`{"list":[1,2],"price":2,"text":"${'x'.repeat(99)}"}`)
+        .digest('hex')
       expect(last.hash).toBe(document)
     })
 
     test('patches after an unnamed first document are followed too', async () => {
       const { id, feed } = await followed('/unnamed-patches')
-      feed.send('data: {"n":1}\n\n')
+      feed.send(`data: {"n":1,"text":"${'x'.repeat(99)}"}\n\n`)
       feed.send('data: [{"op":"replace","path":"/n","value":2}]\n\n')
       feed.send('data: [{"op":"replace","path":"/n","value":3}]\n\n')
       await weir.entry(id, 'the patches are logged', (entry) => entry.seq === 4)
@@ -124,17 +126,56 @@ describe.each(SETUPS)('on $name', (setup) => {
       expect(again.headers.get('last-event-id')).toBeNull()
     })
 
-    test('a silent connection is stalled and connected anew; heartbeats keep one alive', async () => {
+    test('a silent connection is opened anew, once quietly and then as stalled; heartbeats keep one alive', async () => {
       const silent = new Feed()
       const url = upstream.on('/silent', () => silent.response({}, 'retry: 10\ndata: hello\n\n'))
-      const { id } = await weir.register({ url, kind: 'sse' })
+      const { id } = await weir.register({ url, kind: 'sse', silenceMs: 1_500 })
       const { id: quiet, feed } = await followed('/heartbeats')
       const heart = setInterval(() => feed.send(': beat\n\n'), 200)
-      const error = await weir.entry(id, 'the stall is logged', (entry) => entry.kind === 'error')
-      clearInterval(heart)
-      expect(error.data).toMatchObject({ code: 'stalled' })
       await until('it connects again', () => upstream.requests.get('/silent')?.[1])
+      expect((await weir.logs(id)).some((entry) => entry.kind === 'error')).toBe(false)
+      const error = await weir.entry(id, 'the stall is logged', (entry) => entry.kind === 'error')
+      expect(error.data).toMatchObject({ code: 'stalled', failures: 1 })
+      clearInterval(heart)
       expect((await weir.logs(quiet)).some((entry) => entry.kind === 'error')).toBe(false)
+    })
+
+    test('what an upstream sends again after a break is not stored again, and what it left out is told', async () => {
+      const history = (from: number, to: number) =>
+        Array.from(
+          { length: to - from + 1 },
+          (_, index) => `id: ${from + index}\ndata: number ${from + index}\n\n`,
+        ).join('')
+      const feed = new Feed()
+      // It pays no heed to Last-Event-ID: each time, it begins a little further back, and the third time too far on.
+      const starts = [history(1, 15), history(5, 20), history(31, 33)]
+      const url = upstream.on('/replays', (_request, hit) =>
+        feed.response({}, `retry: 10\n\n${starts[hit - 1] ?? ''}`),
+      )
+      const { id } = await weir.register({ url, kind: 'sse' })
+      await weir.entry(id, 'the first numbers are logged', (entry) => entry.eventId === '15')
+      feed.end()
+      await weir.entry(id, 'the next numbers are logged', (entry) => entry.eventId === '20')
+      feed.end()
+      await weir.entry(id, 'the last numbers are logged', (entry) => entry.eventId === '33')
+      const entries = await weir.logs(id)
+      const numbers = entries.flatMap((entry) => (entry.kind === 'event' ? [Number(entry.eventId)] : []))
+      expect(numbers).toEqual([...Array.from({ length: 20 }, (_, index) => index + 1), 31, 32, 33])
+      const gaps = entries.filter((entry) => entry.kind === 'gap').map((entry) => entry.data)
+      expect(gaps).toMatchObject([{ reason: 'missing_ids', firstId: '21', lastId: '30', count: 10 }])
+    })
+
+    test('equal events without ids of their own are all stored, before and after a break', async () => {
+      const feed = new Feed()
+      const url = upstream.on('/ticks', () => feed.response({}, 'retry: 10\ndata: tick\n\n'))
+      const { id } = await weir.register({ url, kind: 'sse' })
+      await until('the feed has a reader', () => feed.readers > 0)
+      feed.send('id: 1\ndata: start\n\ndata: tick\n\n')
+      await weir.entry(id, 'both are logged', (entry) => entry.seq === 4)
+      feed.end()
+      await weir.entry(id, 'the tick after the break is logged', (entry) => entry.seq === 6)
+      const ticks = (await weir.logs(id)).filter((entry) => entry.data === 'tick')
+      expect(ticks.length).toBe(3)
     })
 
     test('an event beyond the limit is an error, and the stream goes on', async () => {
@@ -169,8 +210,9 @@ describe.each(SETUPS)('on $name', (setup) => {
       },
     )
 
-    test('Retry-After is obeyed', async () => {
-      const url = upstream.on(
+    test('Retry-After is obeyed, by every stream of the host', async () => {
+      const throttled = startUpstream()
+      const url = throttled.on(
         '/throttled',
         () => new Response('', { status: 429, headers: { 'Retry-After': '3000' } }),
       )
@@ -179,6 +221,18 @@ describe.each(SETUPS)('on $name', (setup) => {
       const { nextRetryAt } = error.data as { nextRetryAt: string }
       expect(Date.parse(nextRetryAt) - Date.parse(error.at)).toBeGreaterThanOrEqual(3_000_000)
       await weir.verdict(id, 'backing-off')
+      const other = await weir.register({
+        url: throttled.on('/other', () => Response.json({})),
+        kind: 'poll',
+      })
+      const elsewhere = await followed('/elsewhere')
+      elsewhere.feed.send('data: here\n\n')
+      await weir.entry(elsewhere.id, 'another host is followed', (entry) => entry.data === 'here')
+      await until('the other stream is held', async () => {
+        return (await weir.json<{ run: unknown }>(`/api/streams/${other.id}/status`)).run !== null
+      })
+      expect(throttled.requests.has('/other')).toBe(false)
+      await throttled.stop()
     })
 
     test('NUL in an event does not stop the log', async () => {

@@ -106,6 +106,18 @@ test('a subscriber that missed more than is kept is told of the gap and gets the
   })
 })
 
+test('few messages are kept when they are large', async () => {
+  await using weir = startTopology()
+  const url = `http://h/${'x'.repeat(2_000)}`
+  weir.topology.report({ services: Array.from({ length: 500 }, (_, at) => ({ id: `S${at}`, url })) })
+  const { version } = weir.topology.snapshot()
+  for (const name of ['one', 'two', 'three', 'four']) weir.topology.report({ services: [{ id: 'S0', name }] })
+  using late = await weir.events('/api/topology/events', String(version))
+  expect(await late.nextJson()).toMatchObject({ event: 'gap', data: { from: version, to: version + 2 } })
+  using early = await weir.events('/api/topology/events', String(version + 1))
+  expect(await early.nextJson()).toMatchObject({ event: 'graph', id: version + 2 })
+})
+
 test.each([
   ['0', 0],
   ['17', 17],

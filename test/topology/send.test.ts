@@ -24,6 +24,16 @@ test('htmx gets the answer as a fragment, with what the services behind it said'
   expect(service.seen[0]?.body).toEqual({ item: 'UI', color: '#00ffcc' })
 })
 
+test('the fragment shows fifty responses, each cut to what fits', async () => {
+  await using weir = startTopology()
+  const responses = Object.fromEntries(Array.from({ length: 51 }, (_, at) => [`s${at}`, 'x'.repeat(201)]))
+  await using service = startService(() => Response.json({ responses }))
+  weir.topology.report({ services: [{ id: 'UI', url: service.url }] })
+  const fields = { service: 'UI' }
+  const fragment = await (await weir.submit('/topology/requests', fields, { 'HX-Request': 'true' })).text()
+  expect(fragment.match(/<dd>x{200}<\/dd>/g)).toHaveLength(50)
+})
+
 test('a browser without script gets the whole page with the answer in it', async () => {
   await using weir = startTopology()
   await using service = startService(() => new Response('ok'))

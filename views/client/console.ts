@@ -20,6 +20,7 @@ function distance(ms: number): string {
 function showTimes(): void {
   for (const element of document.querySelectorAll<HTMLTimeElement>('time[datetime]')) {
     const at = new Date(element.dateTime)
+    if (Number.isNaN(at.getTime())) continue
     element.title = exact.format(at)
     if (!element.hasAttribute('data-relative')) continue
     const elapsed = Date.now() - at.getTime()
