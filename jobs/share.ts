@@ -1,3 +1,4 @@
+import type { Worker } from 'bullmq'
 import { causeOf } from '../src/errors.ts'
 import type { Database } from '../src/storage/storage.ts'
 import { type Share, seeWorker } from '../src/streams/health.ts'
@@ -5,26 +6,29 @@ import type { Holder } from '../src/streams/holder.ts'
 
 /** How often a worker says that it lives and looks at its share, in milliseconds. */
 const LOOK_EVERY_MS = 2_000
-/** At most this often when asked for, in milliseconds. */
-const LOOK_SOON_MS = 200
-/** A worker takes this much more than its share, and a stream: shares may differ a little before streams move. */
+/** How soon it looks when there is something new, in milliseconds: what comes together is looked at together. */
+const LOOK_SOON_MS = 50
+/** A worker takes this much more than its share before streams move: shares differ a little all the time. */
 const SLACK = 0.1
 
 export interface ShareDeps {
   db: Database
   holder: Holder
   worker: string
+  streamsPerWorker: number
   warn(message: string): void
 }
 
 /**
- * A worker's share of all streams: what it may take, and what it lets go of when others have room. Every worker looks
- * at the same table, so they agree without talking.
+ * A worker's share of all streams: how many jobs it takes, and how many it lets go of when others have room. Every
+ * worker looks at the same table, so they agree without talking.
  */
 export class WorkerShare {
   readonly #deps: ShareDeps
   #share: Share
   #timer: Timer
+  #worker: Worker | undefined
+  #jobs = 0
 
   static async begin(deps: ShareDeps): Promise<WorkerShare> {
     return new WorkerShare(deps, await seeWorker(deps.db, deps.worker, 0, new Date()))
@@ -36,21 +40,40 @@ export class WorkerShare {
     this.#timer = this.#lookIn(LOOK_EVERY_MS)
   }
 
-  /** Whether one more stream is within the share. If not, the share is looked at again soon. */
-  hasRoom(): boolean {
-    if (this.#deps.holder.size < this.#most()) return true
+  /** How many jobs the worker may have: its share and a little more, within its bound. */
+  get most(): number {
+    const { workers, streams } = this.#share
+    const { streamsPerWorker, holder } = this.#deps
+    // Jobs whose stream goes on under a later one hold nothing, but BullMQ counts them.
+    const standby = Math.max(0, this.#jobs - holder.size)
+    const share = workers === 1 ? streamsPerWorker : streams + Math.ceil(streams * SLACK)
+    return Math.max(1, Math.min(streamsPerWorker, share)) + standby
+  }
+
+  /** The worker whose share it is, once there is one. */
+  attach(worker: Worker): void {
+    this.#worker = worker
+  }
+
+  /** Counts a job for as long as it runs. */
+  async during<T>(job: () => Promise<T>): Promise<T> {
+    this.#jobs++
+    try {
+      return await job()
+    } finally {
+      this.#jobs--
+    }
+  }
+
+  /** Streams came or went, or should: the share is looked at soon. */
+  lookSoon(): void {
     clearTimeout(this.#timer)
     this.#timer = this.#lookIn(LOOK_SOON_MS)
-    return false
   }
 
   close(): void {
     clearTimeout(this.#timer)
-  }
-
-  #most(): number {
-    const { workers, streams } = this.#share
-    return workers === 1 ? Number.POSITIVE_INFINITY : Math.ceil(streams * (1 + SLACK)) + 1
+    this.#worker = undefined
   }
 
   #lookIn(ms: number): Timer {
@@ -63,6 +86,11 @@ export class WorkerShare {
   async #look(): Promise<void> {
     const { db, holder, worker } = this.#deps
     this.#share = await seeWorker(db, worker, holder.size, new Date())
-    if (holder.size > this.#most()) holder.release(holder.size - this.#share.streams)
+    if (this.#worker === undefined) return
+    const [before, most] = [this.#worker.concurrency, this.most]
+    this.#worker.concurrency = most
+    // A worker that has all the jobs it may have looks for more only when one ends, and these are endless.
+    if (most > before && this.#jobs >= before) holder.handBack()
+    if (holder.size > most) holder.release(holder.size - this.#share.streams)
   }
 }

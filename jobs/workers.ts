@@ -12,6 +12,8 @@ import { streamJob } from './stream.ts'
 const LOCK = {
   lockDuration: 5_000,
   stalledInterval: 2_000,
+  /** Wait for a job before the queue is asked again although nobody announced one, in seconds. */
+  drainDelay: 1,
   /** BullMQ never forgets a job's crashes, and the second would end it for good: months need more. */
   maxStalledCount: 1_000_000_000,
   /** Wait before a worker asks again a queue that is away, in milliseconds. */
@@ -37,15 +39,24 @@ export function workerName(): string {
   return `${hostname()}:${process.pid}:${Math.random().toString(36).slice(2, 8)}`
 }
 
-/** Starts to take jobs; the returned function lets go of them all, for other workers to take at once. */
-export async function startWorkers(deps: WorkersDeps): Promise<() => Promise<void>> {
+/** The workers of this process. */
+export interface Workers {
+  /** Streams came or went, or should: they look at their share soon. */
+  lookSoon(): void
+  /** Lets go of every stream, for other workers to take at once. */
+  close(): Promise<void>
+}
+
+/** Starts to take jobs. */
+export async function startWorkers(deps: WorkersDeps): Promise<Workers> {
   const { engine, db, holder, control, worker: name } = deps
   const share = await WorkerShare.begin(deps)
   const streams = engine.worker(STREAMS_QUEUE, streamJob(holder, share), {
     ...LOCK,
     name,
-    concurrency: deps.streamsPerWorker,
+    concurrency: share.most,
   })
+  share.attach(streams)
   const schedules = engine.worker(SCHEDULES_QUEUE, scheduleJob(deps), { ...LOCK, name, concurrency: 2 })
   for (const worker of [streams, schedules]) {
     worker.on('error', (error) => {
@@ -58,10 +69,14 @@ export async function startWorkers(deps: WorkersDeps): Promise<() => Promise<voi
   streams.on('lockRenewalFailed', (ids: string[]) => {
     control.runLater(ids).catch((error) => deps.warn(`Jobs can't be made sure of: ${causeOf(error)}`))
   })
-  return async () => {
-    share.close()
-    streams.cancelAllJobs('shutdown')
-    await Promise.race([Promise.all([streams.close(), schedules.close()]), Bun.sleep(RELEASE_MS)])
-    await leaveWorker(db, name)
+  return {
+    lookSoon: () => share.lookSoon(),
+    async close() {
+      share.close()
+      streams.cancelAllJobs('shutdown')
+      holder.release(holder.size)
+      await Promise.race([Promise.all([streams.close(), schedules.close()]), Bun.sleep(RELEASE_MS)])
+      await leaveWorker(db, name)
+    },
   }
 }

@@ -1,5 +1,5 @@
 import { planSchedules } from '../jobs/schedules.ts'
-import { startWorkers, workerName } from '../jobs/workers.ts'
+import { startWorkers, type Workers, workerName } from '../jobs/workers.ts'
 import { version } from '../package.json'
 import { createApp } from './app.ts'
 import type { Config } from './config.ts'
@@ -89,8 +89,10 @@ export async function startWeir(config: Config, warn: Warn): Promise<Weir> {
     closers.push(() => pages.close())
     const fanout = new Fanout({ db, hub, relay, pages, warn })
     closers.push(() => fanout.close())
-    const control = streamControl({ queue, relay, interrupt: (id) => holder.interrupt(id), pages })
-    const receive = receiver({ holder, fanout, pages })
+    let workers: Workers | undefined
+    const wanted = () => workers?.lookSoon()
+    const control = streamControl({ queue, relay, wanted, interrupt: (id) => holder.interrupt(id), pages })
+    const receive = receiver({ holder, fanout, pages, wanted })
 
     let url = ''
     if (config.role !== 'worker') {
@@ -105,7 +107,8 @@ export async function startWeir(config: Config, warn: Warn): Promise<Weir> {
     }
     if (config.role !== 'web') {
       const { streamsPerWorker } = config
-      closers.push(await startWorkers({ ...status, engine, holder, control, worker, warn, streamsPerWorker }))
+      workers = await startWorkers({ ...status, engine, holder, control, worker, warn, streamsPerWorker })
+      closers.push(() => workers?.close())
     }
     await planSchedules(schedules)
     await reconcile(db, control, now())
@@ -130,8 +133,15 @@ function listen(app: Awaited<ReturnType<typeof createApp>>, { port, host }: Conf
   })
 }
 
+interface ReceiverDeps {
+  holder: Holder
+  fanout: Fanout
+  pages: LivePages
+  wanted(): void
+}
+
 /** What is done with the messages of other processes. */
-function receiver({ holder, fanout, pages }: { holder: Holder; fanout: Fanout; pages: LivePages }) {
+function receiver({ holder, fanout, pages, wanted }: ReceiverDeps) {
   return (message: RelayMessage) => {
     switch (message.type) {
       case 'interrupt':
@@ -148,6 +158,9 @@ function receiver({ holder, fanout, pages }: { holder: Holder; fanout: Fanout; p
         break
       case 'listed':
         pages.listed()
+        break
+      case 'wanted':
+        wanted()
         break
     }
   }

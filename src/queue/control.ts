@@ -20,6 +20,8 @@ export interface ControlDeps {
   /** The queue of jobs that hold streams. */
   queue: Queue
   relay: Relay
+  /** Makes this process's workers look at their share. */
+  wanted(): void
   /** Makes this process's run of a stream look again. */
   interrupt(streamId: string): void
   /** This process's open pages. */
@@ -27,7 +29,7 @@ export interface ControlDeps {
 }
 
 /** Carries what owners want to the workers: through the queue and, for runs that are under way, through the relay. */
-export function streamControl({ queue, relay, interrupt, pages }: ControlDeps): Control {
+export function streamControl({ queue, relay, wanted, interrupt, pages }: ControlDeps): Control {
   return {
     async runLater(streamIds) {
       for (let from = 0; from < streamIds.length; from += BULK) {
@@ -36,6 +38,8 @@ export function streamControl({ queue, relay, interrupt, pages }: ControlDeps): 
           part.map((id) => ({ name: 'hold', data: {}, opts: { ...STREAM_JOB, jobId: id } })),
         )
       }
+      wanted()
+      relay.publish({ type: 'wanted' })
     },
     interrupt(streamIds) {
       for (const id of streamIds) interrupt(id)

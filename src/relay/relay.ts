@@ -10,6 +10,8 @@ export type RelayMessage =
   | { type: 'changed'; ids: string[] }
   /** Streams came or went. */
   | { type: 'listed' }
+  /** Jobs for streams were made. */
+  | { type: 'wanted' }
 
 export interface RelayEvents {
   /** A message of another process. */

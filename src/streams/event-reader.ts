@@ -1,6 +1,6 @@
 import { hashDocument, isPatch, type Json, sha256 } from '../core/document.ts'
 import { type Draft, storable } from './entry.ts'
-import { type FollowDeps, tellGap } from './follow.ts'
+import { type FollowDeps, recover, tellGap } from './follow.ts'
 import { advanceByPatch } from './follow-document.ts'
 import type { StoredEvent } from './logs.ts'
 import type { Run, RunLog } from './run.ts'
@@ -51,6 +51,7 @@ export class EventReader {
   /** Whether what comes may have come before: after a break, until the first event that is new. */
   #mayRepeat = false
   #heartbeat = false
+  #livedOn = false
   #lastId: string | undefined
 
   constructor(run: Run, log: RunLog, deps: Pick<FollowDeps, 'now' | 'storedEvents'>, signal: AbortSignal) {
@@ -63,6 +64,7 @@ export class EventReader {
   connected(): void {
     this.#unchargedBytes = 0
     this.#isFirst = true
+    this.#livedOn = false
     this.#candidate = undefined
     this.#lastId = this.#run.checkpoint.lastEventId
     this.#mayRepeat = this.#lastId !== undefined
@@ -75,9 +77,14 @@ export class EventReader {
     this.#unchargedBytes += bytes
     learnRhythm(evidence, now)
     evidence.lastByteAt = now
-    // What comes with the connection itself doesn't show that it lives on.
-    if (now - evidence.phaseSince > GREETING_MS) evidence.silences = 0
+    // What comes with the connection itself doesn't show that it lives on; any later byte does, heartbeats too.
+    if (now - evidence.phaseSince > GREETING_MS) this.#livesOn(now)
     this.#heartbeat = true
+  }
+
+  /** Whether the connection has shown that it is more than a greeting. */
+  get livedOn(): boolean {
+    return this.#livedOn
   }
 
   event(name: string, data: string, lastEventId: string): void {
@@ -118,6 +125,13 @@ export class EventReader {
       if (!stored && draft.kind !== 'event') this.#run.followed = undefined
     }
     return error
+  }
+
+  #livesOn(now: number): void {
+    this.#run.evidence.silences = 0
+    if (this.#livedOn) return
+    this.#livedOn = true
+    recover(this.#run, this.#log, now)
   }
 
   #charge(drafts: readonly Draft[]): void {

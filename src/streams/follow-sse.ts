@@ -86,15 +86,10 @@ class Holding {
       return
     }
     const { evidence } = this.#run
-    if (
-      this.#failure === undefined &&
-      this.#eventsOfConnection === 0 &&
-      this.#connections > 0 &&
-      !this.#wasSilent
-    ) {
-      this.#failure = this.#about(
-        new UpstreamError('ended_early', 'The upstream closed the stream before any event.'),
-      )
+    const saidNothing = this.#eventsOfConnection === 0 && !this.#reader.livedOn
+    if (this.#failure === undefined && saidNothing && this.#connections > 0 && !this.#wasSilent) {
+      const message = 'The upstream closed the stream before any event.'
+      this.#failure = this.#about(new UpstreamError('ended_early', message))
     }
     this.#wasSilent = false
     evidence.phase = 'connecting'

@@ -28,10 +28,12 @@ interface Held {
   run: Run | undefined
   /** Ends the run at hand, to look again at what the stream should do. */
   interrupt: AbortController
-  /** Ends holding: the grant of the job that is in charge. */
+  /** Of the job that is in charge; ends holding. */
   grant: AbortSignal
-  /** Aborted when a later job for the stream takes charge of what is held already. */
+  /** Ends holding, for another worker to go on. */
   release: AbortController
+  /** Ends the job in charge, but not what it holds: the job comes back, here or elsewhere. */
+  handBack: PromiseWithResolvers<'released'>
   ended: Promise<HoldEnd>
 }
 
@@ -78,32 +80,42 @@ export class Holder {
     }
   }
 
+  /** Ends one job, though not its run: a worker that is full looks for jobs only when one has ended. */
+  handBack(): void {
+    this.#held.values().next().value?.handBack.resolve('released')
+  }
+
   /**
    * Holds a stream, run after run, until it should no longer run or the grant ends. A stream that is held already
    * (its job's lock ran out while the queue was away, and the job came back) just goes on under the new grant.
    * @param attempt which attempt of its job this is, from 1
    */
-  async hold(streamId: string, attempt: number, grant: AbortSignal): Promise<HoldEnd> {
-    const held = this.#held.get(streamId)
-    if (held !== undefined) return this.#adopt(held, grant)
-    const release = new AbortController()
-    const fresh: Held = {
-      run: undefined,
-      interrupt: new AbortController(),
-      grant,
-      release,
-      ended: Promise.resolve('finished'),
+  hold(streamId: string, attempt: number, grant: AbortSignal): Promise<HoldEnd> {
+    let held = this.#held.get(streamId)
+    if (held === undefined) {
+      held = {
+        run: undefined,
+        interrupt: new AbortController(),
+        grant,
+        release: new AbortController(),
+        handBack: Promise.withResolvers(),
+        ended: Promise.resolve('finished'),
+      }
+      this.#held.set(streamId, held)
+      held.ended = this.#runAfterRun(streamId, attempt, held).finally(() => this.#held.delete(streamId))
     }
-    grant.addEventListener('abort', () => fresh.grant === grant && release.abort())
-    this.#held.set(streamId, fresh)
-    fresh.ended = this.#runAfterRun(streamId, attempt, fresh).finally(() => this.#held.delete(streamId))
-    return fresh.ended
+    return this.#chargeWith(held, grant)
   }
 
-  #adopt(held: Held, grant: AbortSignal): Promise<HoldEnd> {
+  #chargeWith(held: Held, grant: AbortSignal): Promise<HoldEnd> {
     held.grant = grant
-    grant.addEventListener('abort', () => held.grant === grant && held.release.abort())
-    return held.ended
+    held.handBack = Promise.withResolvers()
+    const onAbort = () => {
+      if (held.grant === grant) held.release.abort()
+    }
+    if (grant.aborted) onAbort()
+    else grant.addEventListener('abort', onAbort, { once: true })
+    return Promise.race([held.ended, held.handBack.promise])
   }
 
   async #runAfterRun(streamId: string, attempt: number, held: Held): Promise<HoldEnd> {

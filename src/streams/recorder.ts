@@ -113,6 +113,7 @@ export class Recorder {
    * Waits until everything appended so far, and the run's evidence, is durable; no longer than `deadlineMs`.
    */
   async settle(run: Run, deadlineMs = SETTLE_MS): Promise<void> {
+    if (run.dropped !== undefined && !run.fenced.signal.aborted) this.#tellGap(run, run.dropped.to)
     const target = this.#appended
     this.#turned.add(run)
     await this.#until(() => this.#written >= target && !this.#turned.has(run), deadlineMs)
@@ -238,6 +239,7 @@ export class Recorder {
 
   async #storeEvidence(turned: readonly Run[]): Promise<void> {
     const now = Date.now()
+    const unwritten = this.#firstUnwritten()
     const rows = turned.map((run) => {
       const judged = judge(run.evidence, this.#expect(run), now)
       const since = run.judged?.verdict === judged.verdict ? undefined : new Date(now).toISOString()
@@ -245,7 +247,7 @@ export class Recorder {
       return {
         stream_id: run.stream.id,
         epoch: run.epoch,
-        evidence: run.evidence,
+        evidence: provenBy(run, unwritten.get(run)),
         verdict: judged.verdict,
         reason: judged.reason,
         since,
@@ -263,6 +265,13 @@ export class Recorder {
     if (written.rows.length < turned.length) await this.#findLost(turned, written.rows)
   }
 
+  /** When the first entry was made that still waits, by run. */
+  #firstUnwritten(): Map<Run, number> {
+    const first = new Map<Run, number>()
+    for (const { run, entry } of this.#waiting) if (!first.has(run)) first.set(run, entry.at)
+    return first
+  }
+
   /** What could not be written is another run's by now, or should not run: messages that said so may have been lost. */
   async #findLost(turned: readonly Run[], written: readonly { stream_id: string }[]): Promise<void> {
     const known = new Set(written.map((row) => row.stream_id))
@@ -278,6 +287,15 @@ export class Recorder {
       else run.fenced.abort()
     }
   }
+}
+
+/**
+ * The evidence as far as the log bears it out: the next run takes the last byte for the moment up to which nothing is
+ * missing, and what still waits could yet be lost.
+ */
+function provenBy({ evidence }: Run, unwrittenAt: number | undefined): Run['evidence'] {
+  if (unwrittenAt === undefined || evidence.lastByteAt === undefined) return evidence
+  return { ...evidence, lastByteAt: Math.min(evidence.lastByteAt, unwrittenAt) }
 }
 
 /** The first entries that fit in one transaction; they stay in the queue until they are durable. */

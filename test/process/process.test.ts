@@ -2,15 +2,14 @@ import { afterAll, beforeAll, expect, test } from 'bun:test'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { spawnWeir, type WeirProcess } from '../support/process.ts'
 import { until } from '../support/until.ts'
 import { Feed, startUpstream, type Upstream } from '../support/upstream.ts'
 import type { LoggedEntry } from '../support/weir.ts'
 
-const ROOT = join(import.meta.dir, '../..')
-
 let upstream: Upstream
 let dataDir: string
-const children: Bun.Subprocess[] = []
+const started: WeirProcess[] = []
 
 beforeAll(() => {
   upstream = startUpstream()
@@ -18,46 +17,16 @@ beforeAll(() => {
 })
 
 afterAll(async () => {
-  // A test that failed half way leaves its process behind.
-  for (const child of children) child.kill('SIGKILL')
+  for (const { child } of started) child.kill('SIGKILL')
   await upstream.stop()
   rmSync(dataDir, { recursive: true, force: true })
 })
 
-/** Weir as people start it: a process, known by its signals, its output and its port. */
-function spawnWeir(environment: Record<string, string> = {}) {
-  const child = Bun.spawn(['bun', 'src/main.ts'], {
-    cwd: ROOT,
-    env: {
-      ...process.env,
-      BUN_CONFIG_MAX_HTTP_REQUESTS: '65336',
-      PORT: '0',
-      DATA_DIR: dataDir,
-      ...environment,
-    },
-    stdout: 'pipe',
-    stderr: 'pipe',
-  })
-  children.push(child)
-  let output = ''
-  const read = async (stream: ReadableStream<Uint8Array>) => {
-    const decoder = new TextDecoder()
-    for await (const chunk of stream) output += decoder.decode(chunk, { stream: true })
-  }
-  const read$ = Promise.all([read(child.stdout), read(child.stderr)])
-  return {
-    child,
-    output: () => output,
-    ended: async () => {
-      const code = await child.exited
-      await read$
-      return { code, output }
-    },
-    url: () =>
-      until('it listens', () =>
-        /listening on (http:\S+)/.exec(output)?.[1]?.replace('localhost', '127.0.0.1'),
-      ),
-  }
+/** A process that ends with the tests, should one fail half way. */
+function start(environment: Record<string, string> = {}): WeirProcess {
+  const weir = spawnWeir({ DATA_DIR: dataDir, ...environment })
+  started.push(weir)
+  return weir
 }
 
 async function json<T>(url: string): Promise<T> {
@@ -65,7 +34,7 @@ async function json<T>(url: string): Promise<T> {
 }
 
 test('start says where it listens, where the data lies and how to start the simulation; SIGINT ends it in order', async () => {
-  const weir = spawnWeir()
+  const weir = start()
   const url = await weir.url()
   await until('it has said everything', () => weir.output().includes('Ctrl-C'))
   expect(weir.output()).toContain(dataDir)
@@ -87,14 +56,14 @@ test('start says where it listens, where the data lies and how to start the simu
 })
 
 test('a second start on the same data or the same port is refused, and says what to do', async () => {
-  const first = spawnWeir()
+  const first = start()
   const url = await first.url()
-  const sameData = await spawnWeir().ended()
+  const sameData = await start().ended()
   expect(sameData.code).toBe(1)
   expect(sameData.output).toContain('Another Weir is using')
   expect(sameData.output).toContain('DATA_DIR')
   const other = mkdtempSync(join(tmpdir(), 'weir-process-'))
-  const samePort = await spawnWeir({ DATA_DIR: other, PORT: new URL(url).port }).ended()
+  const samePort = await start({ DATA_DIR: other, PORT: new URL(url).port }).ended()
   rmSync(other, { recursive: true, force: true })
   expect(samePort.code).toBe(1)
   expect(samePort.output).toContain('The port is taken')
@@ -103,7 +72,7 @@ test('a second start on the same data or the same port is refused, and says what
 })
 
 test('bad settings are all named at once, and nothing is opened', async () => {
-  const { code, output } = await spawnWeir({ PORT: 'high', HOST: '0.0.0.0', MAX_BODY_BYTES: '1' }).ended()
+  const { code, output } = await start({ PORT: 'high', HOST: '0.0.0.0', MAX_BODY_BYTES: '1' }).ended()
   expect(code).toBe(1)
   expect(output).toContain('PORT: ')
   expect(output).toContain('MAX_BODY_BYTES: ')
@@ -116,7 +85,7 @@ test('after kill -9 a new start goes on with every stream by itself, and no numb
   const polled = upstream.on('/version', () => Response.json({ version: ++version, text: 'x'.repeat(200) }))
   const ticking = setInterval(() => feed.send(`id: ${Date.now()}\ndata: tick\n\n`), 20)
 
-  const first = spawnWeir()
+  const first = start()
   const url = await first.url()
   const ids: string[] = []
   for (const body of [
@@ -143,7 +112,7 @@ test('after kill -9 a new start goes on with every stream by itself, and no numb
   first.child.kill('SIGKILL')
   await first.ended()
 
-  const second = spawnWeir()
+  const second = start()
   const again = await second.url()
   await until('the streams go on', async () => {
     const logs = await Promise.all(ids.map((id) => entries(again, id)))

@@ -140,6 +140,23 @@ describe.each(SETUPS)('on $name', (setup) => {
       expect((await weir.logs(quiet)).some((entry) => entry.kind === 'error')).toBe(false)
     })
 
+    test('heartbeats alone show that a stream is alive again after a failure: quiet, not backing off', async () => {
+      const feed = new Feed()
+      const url = upstream.on('/quiet', (_request, hit) =>
+        hit === 1 ? new Response('', { status: 500 }) : feed.response(),
+      )
+      const { id } = await weir.register({ url, kind: 'sse' })
+      await weir.entry(id, 'the failure is logged', (entry) => entry.kind === 'error')
+      await until('it is connected', () => feed.readers > 0)
+      const heart = setInterval(() => feed.send(': beat\n\n'), 100)
+      await weir.verdict(id, 'quiet')
+      // A connection that lived and ends is no failure either.
+      feed.end()
+      await until('it is connected again', () => feed.readers > 0)
+      clearInterval(heart)
+      expect((await weir.logs(id)).filter((entry) => entry.kind === 'error').length).toBe(1)
+    })
+
     test('what an upstream sends again after a break is not stored again, and what it left out is told', async () => {
       const history = (from: number, to: number) =>
         Array.from(
