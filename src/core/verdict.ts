@@ -8,6 +8,10 @@ export const DEAD_AFTER_MS = 10 * 60_000
 export const HELD_WITHIN_MS = 20_000
 /** An event stream without an event for longer than this, in milliseconds, is `quiet`. */
 export const QUIET_AFTER_MS = 5 * 60_000
+/** Evidence of a stream that only goes on as it did is written this often, in milliseconds. */
+export const EVIDENCE_EVERY_MS = 15_000
+/** Until it is stored and read elsewhere, this much may pass beyond that, in milliseconds. */
+const EVIDENCE_DELAY_MS = 5_000
 /** Polls count as late when the last good one is older than this many intervals (and the request's own timeout). */
 const LATE_INTERVALS = 2
 
@@ -41,6 +45,8 @@ export interface Evidence {
   rhythm?: { longestMs: number; since: number }
   /** How many upstream ids in a row each were one more than the last (`sse`). */
   consecutiveIds?: number
+  /** When this evidence was stored; left out where it is the run's own, which is always current. */
+  writtenAt?: number
   /** Events that the upstream sent again and that were not stored twice (`sse`). */
   replayed?: number
   /** Last failure, kept after recovery. */
@@ -67,6 +73,15 @@ export interface Judgement {
   reason: string
 }
 
+/**
+ * The instant at which evidence can be judged. Stored evidence is silent about what came since it was written; only
+ * when it should have been written again, and wasn't, is that a fact about the stream.
+ */
+function judgedAt({ writtenAt }: Evidence, nowMs: number): number {
+  if (writtenAt === undefined) return nowMs
+  return Math.max(writtenAt, nowMs - EVIDENCE_EVERY_MS - EVIDENCE_DELAY_MS)
+}
+
 /** Draws the verdict from evidence. Pure: the same facts at the same instant give the same verdict. */
 export function judge(evidence: Evidence, expected: Expectation, nowMs: number): Judgement {
   if (expected.desired === 'stopped') return { verdict: 'stopped', reason: 'Stopped on request.' }
@@ -75,7 +90,8 @@ export function judge(evidence: Evidence, expected: Expectation, nowMs: number):
     return { verdict: 'stalled', reason: `Its worker was last heard ${span(nowMs - expected.heldAt)} ago.` }
   }
   if (evidence.failures > 0) return judgeFailing(evidence, nowMs)
-  return expected.kind === 'sse' ? judgeSse(evidence, expected, nowMs) : judgePoll(evidence, expected, nowMs)
+  const at = judgedAt(evidence, nowMs)
+  return expected.kind === 'sse' ? judgeSse(evidence, expected, at) : judgePoll(evidence, expected, at)
 }
 
 function judgeFailing(evidence: Evidence, nowMs: number): Judgement {

@@ -13,7 +13,8 @@ const STREAM_JOB: JobsOptions = {
   removeOnComplete: true,
   removeOnFail: true,
   attempts: 1_000_000,
-  backoff: { type: 'exponential', delay: 1_000, jitter: 0.5 },
+  // Not exponential: BullMQ counts the failures of a job's whole life, which here is months.
+  backoff: { type: 'fixed', delay: 2_000, jitter: 0.5 },
 }
 
 export interface ControlDeps {

@@ -77,6 +77,7 @@ export class EventReader {
     this.#unchargedBytes += bytes
     learnRhythm(evidence, now)
     evidence.lastByteAt = now
+    this.#log.seen()
     // What comes with the connection itself doesn't show that it lives on; any later byte does, heartbeats too.
     if (now - evidence.phaseSince > GREETING_MS) this.#livesOn(now)
     this.#heartbeat = true

@@ -139,6 +139,7 @@ export class Holder {
     const log: RunLog = {
       append: (draft, checkpoint) => recorder.append(run, draft, checkpoint),
       durable: (signal) => recorder.durable(signal),
+      seen: () => recorder.touch(run, false),
       turned: () => recorder.touch(run, true),
     }
     let reason = 'failed'

@@ -1,6 +1,6 @@
 import { inArray, sql } from 'drizzle-orm'
 import { checkpoints } from '../../drizzle/schema.ts'
-import { type Expectation, judge } from '../core/verdict.ts'
+import { EVIDENCE_EVERY_MS, type Expectation, judge } from '../core/verdict.ts'
 import type { Database } from '../storage/storage.ts'
 import { type Draft, type Entry, storable } from './entry.ts'
 import type { Checkpoint, Run } from './run.ts'
@@ -17,8 +17,6 @@ const MAX_WAITING_BYTES = 134_217_728
 /** First wait after a failed write, and the longest, in milliseconds. */
 const RETRY_MS = 250
 const MAX_RETRY_MS = 5_000
-/** Evidence of a stream that only goes on as it did is written this often, in milliseconds. */
-const EVIDENCE_EVERY_MS = 15_000
 /** Longest wait for what a run still has to say when it ends, in milliseconds. */
 const SETTLE_MS = 3_000
 
@@ -247,7 +245,7 @@ export class Recorder {
       return {
         stream_id: run.stream.id,
         epoch: run.epoch,
-        evidence: provenBy(run, unwritten.get(run)),
+        evidence: { ...provenBy(run, unwritten.get(run)), writtenAt: now },
         verdict: judged.verdict,
         reason: judged.reason,
         since,

@@ -126,7 +126,7 @@ async function openRun(db: Database, worker: string, begun: Begun): Promise<Run>
       lastModified: checkpoint.lastModified ?? undefined,
     },
     followed: await loadDocument(db, stream.id, checkpoint.snapshotSeq),
-    evidence: { ...evidence, phase: 'connecting', phaseSince: since.getTime() },
+    evidence: { ...evidence, writtenAt: undefined, phase: 'connecting', phaseSince: since.getTime() },
     judged: undefined,
     dropped: undefined,
     fenced: new AbortController(),

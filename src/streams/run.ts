@@ -54,6 +54,8 @@ export interface RunLog {
   append(draft: Draft, checkpoint?: Partial<Checkpoint>): boolean
   /** Resolves when everything appended so far is durable; rejects when the signal aborts first. */
   durable(signal: AbortSignal): Promise<void>
+  /** Says that there was a sign of life: the evidence is written with the others' before long. */
+  seen(): void
   /** Says that the evidence changed in a way people should see soon: connected, failed, recovered. */
   turned(): void
 }

@@ -172,3 +172,15 @@ test.each([
 ])('%p ms are said as %p', (ms, text) => {
   expect(span(ms)).toBe(text)
 })
+
+test('stored evidence is judged as of its writing, until it should have been written again', () => {
+  const verdictAfter = (sinceByteMs: number, sinceWrittenMs?: number) => {
+    const lastByteAt = NOW - sinceByteMs
+    const writtenAt = sinceWrittenMs === undefined ? undefined : NOW - sinceWrittenMs
+    return judge({ ...EVIDENCE, lastByteAt, writtenAt }, { ...SSE, silenceMs: 5_000 }, NOW).verdict
+  }
+  expect(verdictAfter(10_000)).toBe('stalled')
+  expect(verdictAfter(10_000, 10_000)).toBe('live')
+  expect(verdictAfter(20_000, 16_000)).toBe('live')
+  expect(verdictAfter(26_000, 22_000)).toBe('stalled')
+})
