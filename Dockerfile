@@ -1,0 +1,10 @@
+FROM oven/bun:1.4.5-slim
+WORKDIR /app
+COPY package.json bun.lock ./
+RUN bun install --frozen-lockfile --production
+COPY . .
+USER bun
+# Bun reads its limit on open requests before any program runs.
+ENV BUN_CONFIG_MAX_HTTP_REQUESTS=65336 HOST=0.0.0.0
+EXPOSE 3000
+CMD ["bun", "src/main.ts"]
