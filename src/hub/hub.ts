@@ -26,6 +26,11 @@ export interface SubscribeOptions {
    * has left. A reader that takes nothing from one heartbeat to the next is closed as `slow`.
    */
   replay?: (send: (message: TopicMessage) => Promise<void>) => Promise<void>
+  /**
+   * Position of the last message that the subscriber has; 0 for none. Given, no position up to it is sent, and none
+   * twice, for topics on which the same message may be published again. Left out, all that is published is sent.
+   */
+  after?: number
 }
 
 /** Why subscriptions ended, and how many are left. */
@@ -47,6 +52,8 @@ interface Subscriber {
   waitingBytes: number
   /** Position of the last message sent. */
   sent: number
+  /** Whether only positions beyond that are sent. */
+  ordered: boolean
   topic: string
   /** Resolves when the reader has read on, or is gone. */
   drained: PromiseWithResolvers<void> | undefined
@@ -115,7 +122,7 @@ export class Hub {
   #add(
     topic: string,
     controller: ReadableStreamDefaultController<Uint8Array>,
-    { signal, replay }: SubscribeOptions,
+    { signal, replay, after }: SubscribeOptions,
   ): Subscriber {
     const onAbort = () => subscriber.close('left')
     const subscriber: Subscriber = {
@@ -124,7 +131,8 @@ export class Hub {
       topic,
       waiting: replay === undefined ? undefined : [],
       waitingBytes: 0,
-      sent: -1,
+      sent: after ?? -1,
+      ordered: after !== undefined,
       drained: undefined,
       reads: true,
       close: (reason) => {
@@ -210,6 +218,7 @@ async function room(subscriber: Subscriber): Promise<void> {
 }
 
 function push(subscriber: Subscriber, position: number, frame: Uint8Array): void {
+  if (subscriber.ordered && position <= subscriber.sent) return
   subscriber.sent = position
   enqueue(subscriber, frame)
 }

@@ -134,10 +134,12 @@ export function streamRoutes(deps: StreamRoutesDeps) {
         const { id } = await streams.get(params.id)
         server?.timeout(request, 0)
         const { lastEventId } = query(request, 'lastEventId')
-        const missedAfter = request.headers.get('last-event-id') ?? lastEventId
+        const claimed = request.headers.get('last-event-id') ?? lastEventId
+        const after = seqOf(claimed, await lastSeq(db, id))
         return hub.subscribe(entriesTopic(id), {
           signal: request.signal,
-          replay: missedAfter === undefined ? undefined : (send) => replay(id, missedAfter, send),
+          after: after ?? 0,
+          replay: claimed === undefined ? undefined : (send) => replay(id, claimed, after, send),
         })
       },
       {
@@ -153,11 +155,10 @@ export function streamRoutes(deps: StreamRoutesDeps) {
 
   type Send = (message: { event: string; data: string; position: number }) => Promise<void>
 
-  async function replay(id: string, lastEventId: string, send: Send): Promise<void> {
+  async function replay(id: string, claimed: string, known: number | undefined, send: Send): Promise<void> {
     const last = await lastSeq(db, id)
-    const known = /^\d{1,15}$/.test(lastEventId) ? Number(lastEventId) : Number.NaN
-    if (!(known <= last)) {
-      const data = JSON.stringify({ from: lastEventId.slice(0, 64), to: last, reason: 'unknown_id' })
+    if (known === undefined) {
+      const data = JSON.stringify({ from: claimed.slice(0, 64), to: last, reason: 'unknown_id' })
       await send({ event: 'gap', data, position: last })
       return
     }
@@ -247,6 +248,12 @@ function ndjson(pages: AsyncGenerator<Parameters<typeof entryJson>[0][]>): Respo
     },
   })
   return new Response(body, { headers: { 'Content-Type': 'application/x-ndjson' } })
+}
+
+/** The number that a subscriber says it has last; `undefined` when the log hasn't given it yet. */
+function seqOf(lastEventId: string | undefined, last: number): number | undefined {
+  if (lastEventId === undefined || !/^\d{1,15}$/.test(lastEventId)) return undefined
+  return Number(lastEventId) <= last ? Number(lastEventId) : undefined
 }
 
 function tagOf(request: Request): string {

@@ -157,3 +157,12 @@ test('a request that was aborted before it is answered is not replayed to', () =
   expect(began).toBe(false)
   expect(hub.counts).toEqual({ open: 0, left: 1, slow: 0, failed: 0 })
 })
+
+test('a reader that says what it has gets nothing of that again, and nothing twice', async () => {
+  server.after = 5
+  server.replay = async () => {}
+  const reader = await open()
+  for (const position of [4, 5, 6, 6, 5, 7]) hub.publish('a', message(position))
+  await reader.has('id: 7\n')
+  expect(reader.ids).toEqual([6, 7])
+})

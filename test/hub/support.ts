@@ -7,6 +7,8 @@ export interface HubServer {
   readonly url: string
   /** What the next subscribers are sent before they go live. */
   replay: SubscribeOptions['replay']
+  /** The last position that the next subscribers say they have. */
+  after: SubscribeOptions['after']
   stop(): Promise<void>
 }
 
@@ -16,16 +18,14 @@ export function serveHub(hub: Hub): HubServer {
     hostname: '127.0.0.1',
     idleTimeout: 0,
     fetch({ url, signal }) {
-      const { replay } = served
-      return hub.subscribe(
-        new URL(url).pathname.slice(1),
-        replay === undefined ? { signal } : { signal, replay },
-      )
+      const { replay, after } = served
+      return hub.subscribe(new URL(url).pathname.slice(1), { signal, replay, after })
     },
   })
   const served: HubServer = {
     url: `http://127.0.0.1:${server.port}`,
     replay: undefined,
+    after: undefined,
     stop: () => server.stop(true),
   }
   return served
