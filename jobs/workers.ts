@@ -73,8 +73,8 @@ export async function startWorkers(deps: WorkersDeps): Promise<Workers> {
     lookSoon: () => share.lookSoon(),
     async close() {
       share.close()
-      streams.cancelAllJobs('shutdown')
-      holder.release(holder.size)
+      // A fetch that is under way may still bring a job: the holder lets go of that one, too.
+      holder.close()
       await Promise.race([Promise.all([streams.close(), schedules.close()]), Bun.sleep(RELEASE_MS)])
       await leaveWorker(db, name)
     },

@@ -61,11 +61,7 @@ export async function startWeir(config: Config, warn: Warn): Promise<Weir> {
     const worker = workerName()
     const hub = new Hub()
     closers.push(() => hub.close())
-    const relay = await openRelay(config, storage, worker, {
-      received: (message) => receive(message),
-      restored: () => fanout.catchUp(),
-      warn,
-    })
+    const relay = await openRelay(config, storage, worker)
     closers.push(() => relay.close())
 
     const recorder: Recorder = new Recorder(db, (run) => expectationOf(run, limits, now()), {
@@ -92,7 +88,7 @@ export async function startWeir(config: Config, warn: Warn): Promise<Weir> {
     let workers: Workers | undefined
     const wanted = () => workers?.lookSoon()
     const control = streamControl({ queue, relay, wanted, interrupt: (id) => holder.interrupt(id), pages })
-    const receive = receiver({ holder, fanout, pages, wanted })
+    relay.listen({ received: receiver({ holder, fanout, pages, wanted }), restored: () => fanout.catchUp() })
 
     let url = ''
     if (config.role !== 'worker') {

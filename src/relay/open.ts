@@ -2,17 +2,14 @@ import type { Config } from '../config.ts'
 import type { Storage } from '../storage/storage.ts'
 import { postgresRelay } from './postgres.ts'
 import { redisRelay } from './redis.ts'
-import { type Relay, type RelayEvents, SILENT_RELAY } from './relay.ts'
+import { type Relay, SILENT_RELAY } from './relay.ts'
 
 /** Redis where there is one, else the Postgres server; an embedded Weir is one process and needs none. */
 export async function openRelay(
   { redisUrl, databaseUrl }: Pick<Config, 'redisUrl' | 'databaseUrl'>,
   { pool }: Storage,
   from: string,
-  events: RelayEvents,
 ): Promise<Relay> {
   if (databaseUrl === undefined) return SILENT_RELAY
-  return redisUrl === undefined
-    ? postgresRelay(databaseUrl, pool, from, events)
-    : redisRelay(redisUrl, from, events)
+  return redisUrl === undefined ? postgresRelay(databaseUrl, pool, from) : redisRelay(redisUrl, from)
 }

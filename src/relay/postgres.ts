@@ -12,15 +12,11 @@ const RETRY_MS = 1_000
 const KEEPALIVE_MS = 5_000
 
 /** Relays over LISTEN and NOTIFY, on a connection of its own. */
-export async function postgresRelay(
-  url: string,
-  pool: Pick<PgPool, 'query'>,
-  from: string,
-  events: RelayEvents,
-): Promise<Relay> {
+export async function postgresRelay(url: string, pool: Pick<PgPool, 'query'>, from: string): Promise<Relay> {
   let client: Client | undefined
   let retry: Timer | undefined
   let closed = false
+  let events: RelayEvents | undefined
 
   async function open(): Promise<void> {
     const next = new Client({
@@ -32,7 +28,7 @@ export async function postgresRelay(
     next.on('end', () => lost(next))
     next.on('notification', ({ payload }) => {
       const envelope = JSON.parse(payload ?? '') as Envelope
-      if (envelope.from !== from) events.received(envelope.message)
+      if (envelope.from !== from) events?.received(envelope.message)
     })
     await next.connect()
     await next.query(`LISTEN ${CHANNEL}`)
@@ -45,12 +41,18 @@ export async function postgresRelay(
     void which.end().catch(() => {})
     clearTimeout(retry)
     retry = setTimeout(() => {
-      open().then(events.restored, () => lost(which))
+      open().then(
+        () => events?.restored(),
+        () => lost(which),
+      )
     }, RETRY_MS)
   }
 
   await open()
   return {
+    listen(listener) {
+      events = listener
+    },
     publish(message) {
       for (const part of split(message, ITEMS)) {
         const payload = JSON.stringify({ from, message: part } satisfies Envelope)

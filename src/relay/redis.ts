@@ -8,26 +8,30 @@ const ITEMS = 1_000
 const RETRY_MS = 1_000
 
 /** Relays over Redis' publish and subscribe, on two connections of its own. */
-export async function redisRelay(url: string, from: string, events: RelayEvents): Promise<Relay> {
+export async function redisRelay(url: string, from: string): Promise<Relay> {
   const options = { maxRetriesPerRequest: null, retryStrategy: () => RETRY_MS, lazyConnect: true } as const
   // Nothing waits for a line that is down: what can't be sent at once is lost, and that is provided for.
   const sender = new Redis(url, { ...options, enableOfflineQueue: false })
   const receiver = new Redis(url, options)
   let wasLost = false
+  let events: RelayEvents | undefined
   for (const redis of [sender, receiver]) redis.on('error', () => {})
   receiver.on('close', () => {
     wasLost = true
   })
   receiver.on('ready', () => {
-    if (wasLost) events.restored()
+    if (wasLost) events?.restored()
   })
   receiver.on('message', (_channel, payload) => {
     const envelope = JSON.parse(payload) as Envelope
-    if (envelope.from !== from) events.received(envelope.message)
+    if (envelope.from !== from) events?.received(envelope.message)
   })
   await Promise.all([sender.connect(), receiver.connect()])
   await receiver.subscribe(CHANNEL)
   return {
+    listen(listener) {
+      events = listener
+    },
     publish(message) {
       for (const part of split(message, ITEMS)) {
         sender.publish(CHANNEL, JSON.stringify({ from, message: part } satisfies Envelope)).catch(() => {})

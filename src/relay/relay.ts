@@ -18,17 +18,18 @@ export interface RelayEvents {
   received(message: RelayMessage): void
   /** The line was down: messages may have been missed. */
   restored(): void
-  warn(message: string): void
 }
 
 /** Carries messages to every other process of this Weir. */
 export interface Relay {
+  /** Says who hears what others publish; what came before is lost, as any message may be. */
+  listen(events: RelayEvents): void
   publish(message: RelayMessage): void
   close(): Promise<void>
 }
 
 /** One process alone has nobody to tell. */
-export const SILENT_RELAY: Relay = { publish: () => {}, close: async () => {} }
+export const SILENT_RELAY: Relay = { listen: () => {}, publish: () => {}, close: async () => {} }
 
 /** As it is sent: with the sender, so that nobody hears itself. */
 export interface Envelope {

@@ -41,6 +41,7 @@ interface Held {
 export class Holder {
   readonly #deps: HolderDeps
   readonly #held = new Map<string, Held>()
+  #closed = false
 
   constructor(deps: HolderDeps) {
     this.#deps = deps
@@ -80,6 +81,12 @@ export class Holder {
     }
   }
 
+  /** Lets go of every stream, and of every one that comes yet. */
+  close(): void {
+    this.#closed = true
+    this.release(this.size)
+  }
+
   /** Ends one job, though not its run: a worker that is full looks for jobs only when one has ended. */
   handBack(): void {
     this.#held.values().next().value?.handBack.resolve('released')
@@ -90,7 +97,8 @@ export class Holder {
    * (its job's lock ran out while the queue was away, and the job came back) just goes on under the new grant.
    * @param attempt which attempt of its job this is, from 1
    */
-  hold(streamId: string, attempt: number, grant: AbortSignal): Promise<HoldEnd> {
+  async hold(streamId: string, attempt: number, grant: AbortSignal): Promise<HoldEnd> {
+    if (this.#closed) return 'released'
     let held = this.#held.get(streamId)
     if (held === undefined) {
       held = {
