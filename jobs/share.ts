@@ -29,6 +29,8 @@ export class WorkerShare {
   #timer: Timer
   #worker: Worker | undefined
   #jobs = 0
+  /** Whether the worker had all the jobs it may have, and none has ended since: then it doesn't look for more. */
+  #isFull = false
 
   static async begin(deps: ShareDeps): Promise<WorkerShare> {
     return new WorkerShare(deps, await seeWorker(deps.db, deps.worker, 0, new Date()))
@@ -58,10 +60,12 @@ export class WorkerShare {
   /** Counts a job for as long as it runs. */
   async during<T>(job: () => Promise<T>): Promise<T> {
     this.#jobs++
+    if (this.#worker !== undefined && this.#jobs >= this.#worker.concurrency) this.#isFull = true
     try {
       return await job()
     } finally {
       this.#jobs--
+      this.#isFull = false
     }
   }
 
@@ -87,10 +91,10 @@ export class WorkerShare {
     const { db, holder, worker } = this.#deps
     this.#share = await seeWorker(db, worker, holder.size, new Date())
     if (this.#worker === undefined) return
-    const [before, most] = [this.#worker.concurrency, this.most]
+    const { most } = this
     this.#worker.concurrency = most
-    // A worker that has all the jobs it may have looks for more only when one ends, and these are endless.
-    if (most > before && this.#jobs >= before) holder.handBack()
+    // BullMQ looks for more jobs only when one has ended, and these are endless: one is handed back.
+    if (this.#isFull && this.#jobs < most) holder.handBack()
     if (holder.size > most) holder.release(holder.size - this.#share.streams)
   }
 }

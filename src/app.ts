@@ -21,6 +21,7 @@ export interface AppDeps extends StatusDeps {
   topology: Topology
   hub: Hub
   pages: LivePages
+  watch(streamId: string, seq: number): void
   queues: readonly Queue[]
   token: string | undefined
   version: string

@@ -96,7 +96,19 @@ export async function startWeir(config: Config, warn: Warn): Promise<Weir> {
       const topology = new Topology({ hub })
       const { token } = config
       const queues = [queue, schedules]
-      const app = await createApp({ ...status, streams, topology, hub, pages, queues, token, version, warn })
+      const watch = (id: string, seq: number) => fanout.watch(id, seq)
+      const app = await createApp({
+        ...status,
+        watch,
+        streams,
+        topology,
+        hub,
+        pages,
+        queues,
+        token,
+        version,
+        warn,
+      })
       const server = listen(app, config)
       closers.push(() => server.stop(true))
       url = `http://${config.host === '127.0.0.1' ? 'localhost' : config.host}:${server.port}`

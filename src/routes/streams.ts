@@ -15,6 +15,8 @@ import { dateOf, integerOf, oneOf, query, readJson } from './input.ts'
 export interface StreamRoutesDeps extends StatusDeps {
   streams: Streams
   hub: Hub
+  /** Says that somebody watches a stream, and knows its entries up to a number. */
+  watch(streamId: string, seq: number): void
 }
 
 const DEFAULT_LIMIT = 50
@@ -135,12 +137,15 @@ export function streamRoutes(deps: StreamRoutesDeps) {
         server?.timeout(request, 0)
         const { lastEventId } = query(request, 'lastEventId')
         const claimed = request.headers.get('last-event-id') ?? lastEventId
-        const after = seqOf(claimed, await lastSeq(db, id))
-        return hub.subscribe(entriesTopic(id), {
+        const last = await lastSeq(db, id)
+        const after = seqOf(claimed, last)
+        const subscribed = hub.subscribe(entriesTopic(id), {
           signal: request.signal,
           after: after ?? 0,
           replay: claimed === undefined ? undefined : (send) => replay(id, claimed, after, send),
         })
+        deps.watch(id, last)
+        return subscribed
       },
       {
         detail: docs(

@@ -57,6 +57,14 @@ export class Fanout {
     this.#deps.pages.changed(spans.map(([id]) => id))
   }
 
+  /**
+   * Somebody watches a stream from now on, and knows its entries up to `seq`: should messages be lost, what comes
+   * after that is read.
+   */
+  watch(streamId: string, seq: number): void {
+    if (!this.#published.has(streamId)) this.#published.set(streamId, seq)
+  }
+
   /** Messages may have been missed: everything that is watched is read on from what was last published. */
   catchUp(): void {
     for (const [id, seq] of this.#published) {

@@ -34,6 +34,8 @@ interface Held {
   release: AbortController
   /** Ends the job in charge, but not what it holds: the job comes back, here or elsewhere. */
   handBack: PromiseWithResolvers<'released'>
+  /** False from then on, until it is back. */
+  hasJob: boolean
   ended: Promise<HoldEnd>
 }
 
@@ -89,7 +91,12 @@ export class Holder {
 
   /** Ends one job, though not its run: a worker that is full looks for jobs only when one has ended. */
   handBack(): void {
-    this.#held.values().next().value?.handBack.resolve('released')
+    for (const held of this.#held.values()) {
+      if (!held.hasJob) continue
+      held.hasJob = false
+      held.handBack.resolve('released')
+      return
+    }
   }
 
   /**
@@ -107,6 +114,7 @@ export class Holder {
         grant,
         release: new AbortController(),
         handBack: Promise.withResolvers(),
+        hasJob: true,
         ended: Promise.resolve('finished'),
       }
       this.#held.set(streamId, held)
@@ -118,6 +126,7 @@ export class Holder {
   #chargeWith(held: Held, grant: AbortSignal): Promise<HoldEnd> {
     held.grant = grant
     held.handBack = Promise.withResolvers()
+    held.hasJob = true
     const onAbort = () => {
       if (held.grant === grant) held.release.abort()
     }
