@@ -52,6 +52,7 @@ export class EventReader {
   #mayRepeat = false
   #heartbeat = false
   #livedOn = false
+  #gapFrom: number | undefined
   #lastId: string | undefined
 
   constructor(run: Run, log: RunLog, deps: Pick<FollowDeps, 'now' | 'storedEvents'>, signal: AbortSignal) {
@@ -61,7 +62,13 @@ export class EventReader {
     this.#signal = signal
   }
 
-  connected(): void {
+  /**
+   * A connection stands.
+   * @param gapFrom when the stream was last heard, if what came since can't be asked for, in milliseconds since the
+   *   epoch. What the upstream has to say to this connection begins with what comes on it, not with its opening.
+   */
+  connected(gapFrom: number | undefined): void {
+    this.#gapFrom ??= gapFrom
     this.#unchargedBytes = 0
     this.#isFirst = true
     this.#livedOn = false
@@ -121,6 +128,7 @@ export class EventReader {
       drafts.push({ draft, lastEventId: event.lastEventId })
     }
     this.#charge(drafts.map(({ draft }) => draft))
+    if (drafts[0] !== undefined) this.#closeGap(drafts[0].draft.at)
     for (const { draft, lastEventId } of drafts) {
       const stored = this.#log.append(draft, { lastEventId: lastEventId || undefined })
       if (!stored && draft.kind !== 'event') this.#run.followed = undefined
@@ -128,10 +136,16 @@ export class EventReader {
     return error
   }
 
+  #closeGap(at: number): void {
+    if (this.#gapFrom !== undefined) tellGap(this.#log, 'no_last_event_id', this.#gapFrom, at)
+    this.#gapFrom = undefined
+  }
+
   #livesOn(now: number): void {
     this.#run.evidence.silences = 0
     if (this.#livedOn) return
     this.#livedOn = true
+    this.#closeGap(now)
     recover(this.#run, this.#log, now)
   }
 

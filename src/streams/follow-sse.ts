@@ -2,7 +2,7 @@ import { EventSource, type EventSourceFetchInit, type FetchLikeResponse } from '
 import { BACKOFF_BASE_MS, backoffMs } from '../core/backoff.ts'
 import type { Exchange } from './entry.ts'
 import { EventReader } from './event-reader.ts'
-import { type FollowDeps, fail, recover, tellGap } from './follow.ts'
+import { type FollowDeps, fail, recover } from './follow.ts'
 import type { Run, RunLog } from './run.ts'
 import { allowedSilence } from './silence.ts'
 import { type Answer, ask, expectOk, UpstreamError, withExchange } from './upstream.ts'
@@ -141,13 +141,14 @@ class Holding {
     const at = deps.now()
     this.#exchange = answer.exchange
     this.#eventsOfConnection = 0
-    const lastAt = run.evidence.lastByteAt
     const resumed = 'Last-Event-ID' in answer.exchange.request.headers
-    if (lastAt !== undefined && !resumed) tellGap(this.#log, 'no_last_event_id', lastAt, at)
+    // A run that ended before it could say what it saw leaves the log, but not when it last heard something.
+    const heardAt = run.evidence.lastByteAt ?? run.stream.createdAt.getTime()
+    const gapFrom = !resumed && run.checkpoint.seq > 0 ? heardAt : undefined
     Object.assign(run.evidence, { phase: 'open', phaseSince: at, lastByteAt: at })
     this.#log.append({ at, kind: 'exchange', wireBytes: 0, bodyBytes: 0, exchange: answer.exchange })
     this.#log.turned()
-    this.#reader.connected()
+    this.#reader.connected(gapFrom)
     const { response } = answer
     return {
       status: 200,
