@@ -224,7 +224,7 @@ export class Recorder {
       const stored: Entry[] = []
       for (const { run, entry, bytes } of batch) {
         this.#waitingBytes -= bytes
-        if (held.has(entry.streamId)) stored.push(entry)
+        if (held.has(runKey(entry))) stored.push(entry)
         else run.fenced.abort()
       }
       this.#events.stored(stored)
@@ -321,13 +321,13 @@ function replaceByGap(item: Waiting): void {
 }
 
 /**
- * Writes entries, checkpoints and rollups in one transaction, for the streams whose epoch is still the batch's.
+ * Writes entries, checkpoints and rollups in one transaction, for the runs whose epoch is still their stream's.
  * A batch may be written twice, when the first answer was lost: what is there already is not counted again.
- * @returns ids of the streams that were written.
+ * @returns the keys of the runs that were written, as {@link runKey} makes them.
  */
 async function storeEntries(db: Database, batch: readonly Waiting[]): Promise<Set<string>> {
   const last = new Map<string, Waiting>()
-  for (const item of batch) last.set(item.entry.streamId, item)
+  for (const item of batch) last.set(runKey(item.entry), item)
   const entryRows = JSON.stringify(batch.map(({ entry }) => entryRow(entry)))
   const checkpointRows = JSON.stringify([...last.values()].map(checkpointRow))
   const result = (await db.execute(sql`
@@ -336,9 +336,8 @@ async function storeEntries(db: Database, batch: readonly Waiting[]): Promise<Se
         stream_id uuid, epoch int, seq bigint, snapshot_seq bigint,
         body_hash text, last_event_id text, etag text, last_modified text)
     ), held AS (
-      SELECT current.stream_id FROM weir.checkpoints AS current
-      JOIN checkpoint USING (stream_id)
-      WHERE current.epoch = checkpoint.epoch
+      SELECT current.stream_id, current.epoch FROM weir.checkpoints AS current
+      JOIN checkpoint USING (stream_id, epoch)
       ORDER BY current.stream_id FOR UPDATE OF current
     ), stored AS (
       INSERT INTO weir.entries (stream_id, seq, at, epoch, kind, event, event_id,
@@ -346,14 +345,14 @@ async function storeEntries(db: Database, batch: readonly Waiting[]): Promise<Se
       SELECT row.* FROM json_to_recordset(${entryRows}::json) AS row(
         stream_id uuid, seq bigint, at timestamptz, epoch int, kind text, event text, event_id text,
         wire_bytes int, body_bytes int, patch_bytes int, changed boolean, hash text, data text, exchange jsonb)
-      JOIN held USING (stream_id)
+      JOIN held USING (stream_id, epoch)
       ON CONFLICT DO NOTHING
       RETURNING stream_id, seq, at, kind, wire_bytes, body_bytes, patch_bytes, changed, event, exchange
     ), moved AS (
       UPDATE weir.checkpoints AS current
       SET seq = checkpoint.seq, snapshot_seq = checkpoint.snapshot_seq, body_hash = checkpoint.body_hash,
         last_event_id = checkpoint.last_event_id, etag = checkpoint.etag, last_modified = checkpoint.last_modified
-      FROM checkpoint JOIN held USING (stream_id)
+      FROM checkpoint JOIN held USING (stream_id, epoch)
       WHERE current.stream_id = checkpoint.stream_id
     ), rolled AS (
       INSERT INTO weir.rollups AS rollup (stream_id, minute, first_seq, last_seq, entries, events, polls, errors,
@@ -373,8 +372,13 @@ async function storeEntries(db: Database, batch: readonly Waiting[]): Promise<Se
         wire_bytes = rollup.wire_bytes + excluded.wire_bytes, body_bytes = rollup.body_bytes + excluded.body_bytes,
         patch_bytes = rollup.patch_bytes + excluded.patch_bytes
     )
-    SELECT stream_id FROM held`)) as { rows: { stream_id: string }[] }
-  return new Set(result.rows.map((row) => row.stream_id))
+    SELECT stream_id, epoch FROM held`)) as { rows: { stream_id: string; epoch: number }[] }
+  return new Set(result.rows.map((row) => runKey({ streamId: row.stream_id, epoch: row.epoch })))
+}
+
+/** A batch may hold entries of two runs of one stream, when the first ended while the database was away. */
+function runKey({ streamId, epoch }: Pick<Entry, 'streamId' | 'epoch'>): string {
+  return `${streamId}:${epoch}`
 }
 
 function entryRow(entry: Entry): Record<string, unknown> {
