@@ -176,6 +176,8 @@ export class EventReader {
     const { evidence } = this.#run
     const ids = received.filter((event) => event.hasOwnId).map((event) => event.lastEventId)
     const stored = ids.length === 0 ? new Map<string, StoredEvent>() : await this.#stored(ids)
+    // The run ends before it could be known: whoever goes on from the checkpoint will be sent these events again.
+    if (stored === undefined) return []
     const first = received.findIndex((event) => !isRepeat(event, stored.get(event.lastEventId)))
     evidence.replayed = (evidence.replayed ?? 0) + (first < 0 ? received.length : first)
     if (first < 0) return []
@@ -185,7 +187,7 @@ export class EventReader {
   }
 
   /** Asks the log, once all that was received is in it; while the database is away, the stream waits. */
-  async #stored(ids: readonly string[]): Promise<Map<string, StoredEvent>> {
+  async #stored(ids: readonly string[]): Promise<Map<string, StoredEvent> | undefined> {
     const { now, storedEvents } = this.#deps
     while (!this.#signal.aborted) {
       try {
@@ -195,7 +197,7 @@ export class EventReader {
         await waitUntil(now() + ASK_AGAIN_MS, this.#signal, now)
       }
     }
-    return new Map()
+    return undefined
   }
 
   /** Says so when an upstream that counts its events by one goes on further than it should. */
