@@ -1,0 +1,49 @@
+import type { Api, StreamStatus } from './api.ts'
+import { numberOf } from './log-reading.ts'
+import type { Followed } from './proof.ts'
+
+/** How often all streams are looked at, in milliseconds. */
+const LOOK_EVERY_MS = 500
+const NUMBERED_KINDS = 'event,snapshot,patch'
+
+/** What a stream should be like: its verdict, and how far behind the upstream's newest number it may be. */
+export interface Settled {
+  within: number
+  newest(): Promise<number>
+  deadlineMs: number
+}
+
+/**
+ * Waits until, at one look, every stream is held by somebody, has the verdict it should, and has stored the upstream's newest
+ * number, give or take.
+ * @returns what is still wrong at the deadline
+ */
+export async function settle(api: Api, streams: readonly Followed[], wanted: Settled): Promise<string[]> {
+  const deadline = Date.now() + wanted.deadlineMs
+  for (;;) {
+    const newest = await wanted.newest()
+    const looks = await Promise.all(
+      streams.map((stream) => look(api, stream, newest - wanted.within).catch((error) => String(error))),
+    )
+    const wrong = looks.filter((each) => each !== undefined)
+    if (wrong.length === 0 || Date.now() > deadline) return wrong
+    await Bun.sleep(LOOK_EVERY_MS)
+  }
+}
+
+async function look(api: Api, { id, source }: Followed, least: number): Promise<string | undefined> {
+  const { behaviour, name } = source
+  const status = await api.status(id)
+  const verdict = behaviour === 'silent' ? 'quiet' : 'live'
+  if (status.run === null) return `held: ${name} has no run (${describe(status)})`
+  if (status.verdict !== verdict) return `verdict: ${name} is not ${verdict} but ${describe(status)}`
+  if (behaviour === 'silent') return undefined
+  const entry = await api.newest(id, NUMBERED_KINDS)
+  const number = entry && numberOf(entry)
+  if (number !== undefined && number >= least) return undefined
+  return `newest: ${name} stored ${number} (seq ${entry?.seq}), the upstream is at ${least} (${describe(status)})`
+}
+
+function describe({ verdict, reason, run }: StreamStatus): string {
+  return `${verdict}: ${reason} epoch ${run?.epoch ?? 'none'}`
+}
