@@ -84,7 +84,7 @@ export class NumberCheck {
     const lost: number[] = []
     for (let number = this.#last + 1; number < next; number++) {
       const times = this.#sent.get(number) ?? []
-      if (times.length === 0 && !isLossless(this.#source.behaviour)) continue
+      if (times.length === 0 && !this.#isResumed()) continue
       if (this.#isDeclared(number, times)) this.figures.declared++
       else lost.push(number)
     }
@@ -100,11 +100,15 @@ export class NumberCheck {
     )
   }
 
+  /** Whether the upstream is asked for what is missing: it is once an id of its is stored. */
+  #isResumed(): boolean {
+    return isLossless(this.#source.behaviour) && this.#seen.size > 0
+  }
+
   #isDeclared(number: number, times: readonly number[]): boolean {
     return this.#gaps.some(({ reason, from, to, numbers }) => {
       if (reason === 'buffer_full') return true
-      // Before it has stored an id, Weir has nothing to ask for.
-      if (isLossless(this.#source.behaviour) && this.#seen.size > 0) return false
+      if (this.#isResumed()) return false
       if (numbers !== undefined) return numbers.first <= number && number <= numbers.last
       return times.some((at) => {
         const seenAt = Math.max(at, ...this.#freezes.filter(([a, b]) => a <= at && at <= b).map(([, b]) => b))

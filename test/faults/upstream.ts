@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { until } from '../support/until.ts'
 import { type Source, sources } from './content.ts'
 import { type Mishap, Program } from './program.ts'
 
@@ -83,7 +84,10 @@ export class UpstreamProcess {
   async #control(verb: string, query: Record<string, number> = {}): Promise<State> {
     const search = new URLSearchParams(Object.entries(query).map(([name, value]) => [name, String(value)]))
     const url = `http://127.0.0.1:${this.#port}/control/${verb}?${search}`
-    const response = await fetch(url, { method: 'POST', signal: AbortSignal.timeout(CONTROL_MS) })
+    // A connection kept open to a process that was killed since fails at its next use: the next one is new.
+    const response = await until('the upstream answers', () =>
+      fetch(url, { method: 'POST', signal: AbortSignal.timeout(CONTROL_MS) }).catch(() => undefined),
+    )
     return response.json() as Promise<State>
   }
 }
