@@ -39,11 +39,9 @@ export function readArgs(args: string[]): Args {
       json: text,
       log: text,
       dump: text,
-      help: { type: 'boolean', default: false },
     },
   })
   const { setup, json, log, dump } = values
-  if (values.help) throw new Error('Options:')
   const setups = setup === 'all' ? SETUPS : SETUPS.filter((name) => name === setup)
   if (setups.length === 0) throw new Error(`--setup: there is no ${setup}`)
   return {

@@ -15,6 +15,10 @@ const LIMIT_MS = 240_000
 const clearing: (() => Promise<unknown>)[] = []
 
 function args(): Args {
+  if (process.argv.includes('--help')) {
+    console.log(USAGE)
+    process.exit(0)
+  }
   try {
     return readArgs(process.argv.slice(2))
   } catch (error) {

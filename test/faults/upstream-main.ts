@@ -4,7 +4,7 @@ import { documentAt, HISTORY, newestAt, patchTo, payload, REPLAYED, type Source,
 /**
  * The upstream, a process of its own so that it can be killed and frozen: `upstream-main.ts PORT STARTED_AT COUNT
  * JOURNAL`. `/<name>` is a source; `POST /control/<verb>` makes it misbehave or fall still. Every number is written
- * to the journal before it goes on a socket.
+ * to the journal before it goes on the newest socket of its source.
  */
 
 /** How often connections are looked at, in milliseconds. */
@@ -28,6 +28,8 @@ const [port, startedAt, count, journal] = process.argv.slice(2)
 const origin = Number(startedAt)
 const bySource = new Map(sources(Number(count)).map((source) => [source.name, source]))
 const connections = new Set<Connection>()
+/** What is written to an older connection reaches a process that was replaced, if any: it doesn't count as sent. */
+const newestOf = new Map<Source, Connection>()
 const utf8 = new TextEncoder()
 /** When numbers stopped being made; kept in a file beside the journal, for the next process. */
 const hushFile = `${journal}.hush`
@@ -82,6 +84,7 @@ function follow(source: Source, request: Request): Response {
     start(controller) {
       connection = { source, controller, next, writtenAt: Date.now(), stalledUntil: 0 }
       connections.add(connection)
+      newestOf.set(source, connection)
       if (sent !== undefined) appendFileSync(journal as string, journalLine(source, sent))
       controller.enqueue(utf8.encode(text))
     },
@@ -111,7 +114,7 @@ function tick(): void {
     const isSilent = source.behaviour === 'silent'
     for (; !isSilent && connection.next <= last; connection.next++) {
       text += frame(source, connection.next)
-      lines += journalLine(source, connection.next)
+      if (newestOf.get(source) === connection) lines += journalLine(source, connection.next)
     }
     if (text === '' && now - connection.writtenAt >= HEARTBEAT_MS) text = ': still here\n\n'
     if (text !== '') writes.push([connection, text])
