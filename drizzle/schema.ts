@@ -1,4 +1,5 @@
 import {
+  type AnyPgColumn,
   bigint,
   boolean,
   index,
@@ -18,6 +19,7 @@ const at = (name: string) => timestamp(name, { withTimezone: true, mode: 'date',
 const count = (name: string) => bigint(name, { mode: 'number' }).notNull().default(0)
 
 export const KINDS = ['sse', 'poll'] as const
+export const DESIRED = ['running', 'stopped', 'idle'] as const
 export const ENTRY_KINDS = ['exchange', 'event', 'snapshot', 'patch', 'error', 'gap'] as const
 
 /** One registered API, as its owner described it, and whether it should run. */
@@ -39,11 +41,24 @@ export const streams = weir.table(
     arrayKeys: text().array().notNull(),
     tags: text().array().notNull(),
     notify: text().array().notNull(),
-    desired: text({ enum: ['running', 'stopped'] }).notNull(),
+    /** `idle`: nobody subscribes; the next subscriber starts it. */
+    desired: text({ enum: DESIRED }).notNull(),
+    /** Whether it runs without subscribers. */
+    alwaysOn: boolean().notNull().default(true),
+    /** Identifies what a proxied stream asks for, with whose headers; null for one that was registered. */
+    proxyKey: text().unique(),
+    /** `proxy`: the URL is followed through Weir's own proxy. */
+    via: text({ enum: ['proxy'] }),
+    /** The polled stream that this one follows by streaming, to compare the two. */
+    twinOf: uuid().references((): AnyPgColumn => streams.id, { onDelete: 'cascade' }),
     createdAt: at('created_at').notNull(),
     updatedAt: at('updated_at').notNull(),
   },
-  (table) => [index().on(table.createdAt, table.id), index().using('gin', table.tags)],
+  (table) => [
+    index().on(table.createdAt, table.id),
+    index().using('gin', table.tags),
+    index().on(table.twinOf),
+  ],
 )
 
 /** What a run needs to go on where the last one stopped, and the fence that keeps a replaced run from writing. */
@@ -59,6 +74,9 @@ export const checkpoints = weir.table('checkpoints', {
   snapshotSeq: bigint({ mode: 'number' }),
   /** Hash of the last body as it came, to tell an unchanged one without parsing it. */
   bodyHash: text(),
+  /** Size of that body, plain and compressed with gzip: what polling it again without validators would move. */
+  plainBytes: integer(),
+  gzipBytes: integer(),
   lastEventId: text(),
   etag: text(),
   lastModified: text(),
@@ -82,6 +100,8 @@ export const states = weir.table(
     verdict: text().notNull(),
     verdictReason: text().notNull(),
     verdictSince: at('verdict_since').notNull(),
+    /** When it last had a subscriber; kept for streams that don't run without one. */
+    subscribedAt: at('subscribed_at'),
   },
   (table) => [index().on(table.verdict)],
 )
@@ -126,8 +146,15 @@ export const entries = weir.table(
     eventId: text(),
     wireBytes: integer().notNull(),
     bodyBytes: integer().notNull(),
-    /** Null where nothing was compared. */
+    /** Of the response's status line and headers. */
+    headBytes: integer(),
+    /** What asking again would have moved, plainly and with gzip: of a 304, the body it stands for. */
+    plainBytes: integer(),
+    gzipBytes: integer(),
+    /** Of the change as a patch; null where nothing was compared, or no patch could be made. */
     patchBytes: integer(),
+    /** Of the document, as a snapshot has it. */
+    snapshotBytes: integer(),
     changed: boolean(),
     /** SHA-256 in hex: of the canonical document for snapshots and patches, else of the body. */
     hash: text(),
@@ -155,9 +182,55 @@ export const rollups = weir.table(
     errors: count('errors'),
     compared: count('compared'),
     changed: count('changed'),
+    /** Polls answered 304 Not Modified. */
+    notModified: count('not_modified'),
     wireBytes: count('wire_bytes'),
     bodyBytes: count('body_bytes'),
+    headBytes: count('head_bytes'),
+    /** What polling plainly, polling with gzip, and polling with gzip and validators would have moved. */
+    plainBytes: count('plain_bytes'),
+    gzipBytes: count('gzip_bytes'),
+    conditionalBytes: count('conditional_bytes'),
+    /** Of the changes as they are streamed: the patch, or the snapshot where that is smaller. */
     patchBytes: count('patch_bytes'),
+    /** The same as SSE frames. */
+    frameBytes: count('frame_bytes'),
+  },
+  (table) => [primaryKey({ columns: [table.streamId, table.minute] })],
+)
+
+/** How often each path of a document changed, per hour; array indices stand as `*`. */
+export const pathRollups = weir.table(
+  'path_rollups',
+  {
+    streamId: uuid()
+      .notNull()
+      .references(() => streams.id, { onDelete: 'cascade' }),
+    hour: at('hour').notNull(),
+    path: text().notNull(),
+    changes: count('changes'),
+  },
+  (table) => [primaryKey({ columns: [table.streamId, table.hour, table.path] })],
+)
+
+/** What subscribers of a proxied stream were sent, per minute. */
+export const fanouts = weir.table(
+  'fanouts',
+  {
+    streamId: uuid()
+      .notNull()
+      .references(() => streams.id, { onDelete: 'cascade' }),
+    minute: at('minute').notNull(),
+    /** Subscriptions begun. */
+    connections: count('connections'),
+    /** Time that subscribers were connected, added up, in milliseconds. */
+    subscriberMs: count('subscriber_ms'),
+    /** Bytes of all frames, as sent: compressed where a subscriber asked for that. */
+    wireBytes: count('wire_bytes'),
+    /** Snapshots that a new or returning subscriber was sent. */
+    snapshots: count('snapshots'),
+    /** Subscribers closed because they didn't read. */
+    slow: count('slow'),
   },
   (table) => [primaryKey({ columns: [table.streamId, table.minute] })],
 )

@@ -9,7 +9,7 @@ export interface StreamHeader {
   kind: 'sse' | 'poll'
   intervalMs: number
   tags: readonly string[]
-  desired: 'running' | 'stopped'
+  desired: 'running' | 'stopped' | 'idle'
 }
 
 export interface StatusView {

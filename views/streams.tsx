@@ -8,7 +8,7 @@ export interface StreamRow {
   url: string
   kind: 'sse' | 'poll'
   tags: readonly string[]
-  desired: 'running' | 'stopped'
+  desired: 'running' | 'stopped' | 'idle'
   verdict: string
   reason: string
   lastEventAt: Date | undefined
@@ -163,7 +163,7 @@ export function StreamTableRow(row: StreamRow) {
 export interface StartStopProps {
   id: string
   name: string
-  desired: 'running' | 'stopped'
+  desired: 'running' | 'stopped' | 'idle'
   /** What the answer replaces. */
   target: string
   /** Where the button stands: the answer is that place's fragment. */

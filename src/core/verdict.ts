@@ -56,7 +56,7 @@ export interface Evidence {
 /** What a verdict needs to know beside the evidence. */
 export interface Expectation {
   kind: 'sse' | 'poll'
-  desired: 'running' | 'stopped'
+  desired: 'running' | 'stopped' | 'idle'
   /** Last sign of life of the worker that holds the stream; left out when none does. */
   heldAt?: number
   /** Poll interval, in milliseconds. */
@@ -85,6 +85,8 @@ function judgedAt({ writtenAt }: Evidence, nowMs: number): number {
 /** Draws the verdict from evidence. Pure: the same facts at the same instant give the same verdict. */
 export function judge(evidence: Evidence, expected: Expectation, nowMs: number): Judgement {
   if (expected.desired === 'stopped') return { verdict: 'stopped', reason: 'Stopped on request.' }
+  if (expected.desired === 'idle')
+    return { verdict: 'stopped', reason: 'Nobody subscribes; the next subscriber starts it.' }
   if (expected.heldAt === undefined) return { verdict: 'stalled', reason: 'Waiting for a worker.' }
   if (nowMs - expected.heldAt > HELD_WITHIN_MS) {
     return { verdict: 'stalled', reason: `Its worker was last heard ${span(nowMs - expected.heldAt)} ago.` }

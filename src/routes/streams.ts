@@ -179,8 +179,12 @@ export function streamRoutes(deps: StreamRoutesDeps) {
 }
 
 /** A stream as the API shows it: without the values of its headers. */
-export function streamJson({ headers, ...stream }: Stream) {
-  return { ...stream, headers: Object.fromEntries(Object.keys(headers).map((name) => [name, HIDDEN])) }
+export function streamJson({ headers, proxyKey, via, ...stream }: Stream) {
+  return {
+    ...stream,
+    proxied: proxyKey !== null,
+    headers: Object.fromEntries(Object.keys(headers).map((name) => [name, HIDDEN])),
+  }
 }
 
 export function statusJson({ stream, verdict, reason, verdictSince, evidence, run, seq, recent }: Status) {

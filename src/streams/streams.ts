@@ -86,6 +86,10 @@ export class Streams {
       tags: unique(registration.tags ?? []),
       notify: unique(registration.notify ?? []),
       desired: start ? 'running' : 'stopped',
+      alwaysOn: true,
+      proxyKey: null,
+      via: null,
+      twinOf: null,
       createdAt: now,
       updatedAt: now,
     }
