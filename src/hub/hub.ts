@@ -1,4 +1,5 @@
-import { encodeComment, encodeMessage, encodeRetry, SSE_HEADERS, type SseMessage } from '../core/sse.ts'
+import { encodeComment, encodeRetry, SSE_HEADERS } from '../core/sse.ts'
+import { Frame, GzipStream, type TopicMessage } from './frame.ts'
 
 /** Well below the idle timeouts of common proxies (nginx and most load balancers: 60 s). */
 const HEARTBEAT_MS = 15_000
@@ -7,14 +8,12 @@ const MAX_QUEUED_BYTES = 1_048_576
 /** Readers reconnect after this and up to as much again, so that a restart isn't answered by all at once. */
 const RETRY_MS = 1_000
 
-const HEARTBEAT = encodeComment('heartbeat')
+const HEARTBEAT = new Frame(0, encodeComment('heartbeat'))
 
-/** A message on a topic. `position` orders it, and becomes its SSE `id`. */
-export interface TopicMessage {
-  event?: string
-  data: string
-  /** Grows with every message of a topic: an entry's `seq`, a graph's version. */
-  position: number
+/** Follows what one subscriber is sent. */
+export interface Meter {
+  sent(bytes: number): void
+  closed(reason: CloseReason): void
 }
 
 export interface SubscribeOptions {
@@ -25,13 +24,19 @@ export interface SubscribeOptions {
    * afterwards unless its position was already sent. `send` waits until the reader has room, and throws when it
    * has left. A reader that takes nothing from one heartbeat to the next is closed as `slow`.
    */
-  replay?: (send: (message: TopicMessage) => Promise<void>) => Promise<void>
+  replay?: (send: Send) => Promise<void>
   /**
    * Position of the last message that the subscriber has; 0 for none. Given, no position up to it is sent, and none
    * twice, for topics on which the same message may be published again. Left out, all that is published is sent.
    */
   after?: number
+  /** Compresses the stream, each frame on its own. */
+  gzip?: boolean
+  meter?: Meter
 }
+
+export type Send = (message: TopicMessage | Frame) => Promise<void>
+export type CloseReason = 'left' | 'slow' | 'failed'
 
 /** Why subscriptions ended, and how many are left. */
 export interface HubCounts {
@@ -48,7 +53,7 @@ interface Subscriber {
   closed: boolean
   controller: ReadableStreamDefaultController<Uint8Array>
   /** Messages that wait for the replay to finish; undefined once live. */
-  waiting: { position: number; frame: Uint8Array }[] | undefined
+  waiting: Frame[] | undefined
   waitingBytes: number
   /** Position of the last message sent. */
   sent: number
@@ -59,7 +64,9 @@ interface Subscriber {
   drained: PromiseWithResolvers<void> | undefined
   /** Whether the reader has read on since the last heartbeat; looked at while a replay waits for it. */
   reads: boolean
-  close(reason: 'left' | 'slow' | 'failed'): void
+  gzip: GzipStream | undefined
+  meter: Meter | undefined
+  close(reason: CloseReason): void
 }
 
 /** Named fan-outs: a frame is encoded once, in publish, and the same bytes go to every subscriber. */
@@ -81,14 +88,19 @@ export class Hub {
   }
 
   /** Sends a message to every subscriber of the topic. Never waits. */
-  publish(topic: string, message: TopicMessage): void {
+  publish(topic: string, message: TopicMessage | Frame): void {
     const subscribers = this.#topics.get(topic)
     if (subscribers === undefined) return
-    const frame = encode(message)
+    const frame = toFrame(message)
     for (const subscriber of subscribers) {
-      if (subscriber.waiting === undefined) push(subscriber, message.position, frame)
-      else hold(subscriber, message.position, frame)
+      if (subscriber.waiting === undefined) push(subscriber, frame)
+      else hold(subscriber, frame)
     }
+  }
+
+  /** Ends every subscription of a topic. */
+  end(topic: string): void {
+    for (const subscriber of this.#topics.get(topic) ?? []) subscriber.close('left')
   }
 
   /** Answers a request with the topic's event stream. */
@@ -108,21 +120,20 @@ export class Hub {
       },
       new ByteLengthQueuingStrategy({ highWaterMark: MAX_QUEUED_BYTES }),
     )
-    return new Response(body, { headers: SSE_HEADERS })
+    const encoding = { 'Content-Encoding': 'gzip', Vary: 'Accept-Encoding' }
+    return new Response(body, { headers: { ...SSE_HEADERS, ...(options.gzip && encoding) } })
   }
 
   /** Ends every subscription; readers reconnect elsewhere. */
   close(): void {
     clearInterval(this.#heartbeat)
-    for (const subscribers of this.#topics.values()) {
-      for (const subscriber of subscribers) subscriber.close('left')
-    }
+    for (const topic of this.#topics.keys()) this.end(topic)
   }
 
   #add(
     topic: string,
     controller: ReadableStreamDefaultController<Uint8Array>,
-    { signal, replay, after }: SubscribeOptions,
+    { signal, replay, after, gzip, meter }: SubscribeOptions,
   ): Subscriber {
     const onAbort = () => subscriber.close('left')
     const subscriber: Subscriber = {
@@ -135,6 +146,8 @@ export class Hub {
       ordered: after !== undefined,
       drained: undefined,
       reads: true,
+      gzip: gzip ? new GzipStream() : undefined,
+      meter,
       close: (reason) => {
         if (subscriber.closed) return
         subscriber.closed = true
@@ -142,10 +155,12 @@ export class Hub {
         this.counts[reason]++
         signal.removeEventListener('abort', onAbort)
         subscriber.drained?.resolve()
+        meter?.closed(reason)
         // What a slow reader left unread goes with it. A stream its reader cancelled is closed already.
         try {
-          if (reason === 'slow') controller.error()
-          else controller.close()
+          if (reason === 'slow') return controller.error()
+          if (subscriber.gzip !== undefined) controller.enqueue(subscriber.gzip.trailer())
+          controller.close()
         } catch {}
       },
     }
@@ -153,7 +168,8 @@ export class Hub {
     if (subscribers === undefined) this.#topics.set(topic, new Set([subscriber]))
     else subscribers.add(subscriber)
     this.counts.open++
-    controller.enqueue(encodeRetry(RETRY_MS + this.#random() * RETRY_MS))
+    if (subscriber.gzip !== undefined) send(subscriber, subscriber.gzip.header())
+    enqueue(subscriber, new Frame(0, encodeRetry(RETRY_MS + this.#random() * RETRY_MS)))
     if (signal.aborted) subscriber.close('left')
     else signal.addEventListener('abort', onAbort)
     if (replay !== undefined && !subscriber.closed) void this.#replay(subscriber, replay)
@@ -165,7 +181,7 @@ export class Hub {
       await replay(async (message) => {
         await room(subscriber)
         if (subscriber.closed) throw new Error('The reader has left')
-        push(subscriber, message.position, encode(message))
+        push(subscriber, toFrame(message))
       })
     } catch {
       subscriber.close('failed')
@@ -176,10 +192,10 @@ export class Hub {
   /** Sends what was published during the replay, and meanwhile; then the subscriber is live. */
   async #catchUp(subscriber: Subscriber): Promise<void> {
     for (let next = subscriber.waiting?.shift(); next !== undefined; next = subscriber.waiting?.shift()) {
-      subscriber.waitingBytes -= next.frame.byteLength
+      subscriber.waitingBytes -= next.bytes.byteLength
       if (next.position <= subscriber.sent) continue
       await room(subscriber)
-      push(subscriber, next.position, next.frame)
+      push(subscriber, next)
     }
     subscriber.waiting = undefined
   }
@@ -204,10 +220,8 @@ function beat(subscriber: Subscriber): void {
   if (!isWaitedFor || hasRoom(subscriber)) enqueue(subscriber, HEARTBEAT)
 }
 
-function encode({ event, data, position }: TopicMessage): Uint8Array {
-  const message: SseMessage = { data, id: String(position) }
-  if (event !== undefined) message.event = event
-  return encodeMessage(message)
+function toFrame(message: TopicMessage | Frame): Frame {
+  return message instanceof Frame ? message : Frame.of(message)
 }
 
 async function room(subscriber: Subscriber): Promise<void> {
@@ -217,22 +231,27 @@ async function room(subscriber: Subscriber): Promise<void> {
   }
 }
 
-function push(subscriber: Subscriber, position: number, frame: Uint8Array): void {
-  if (subscriber.ordered && position <= subscriber.sent) return
-  subscriber.sent = position
+function push(subscriber: Subscriber, frame: Frame): void {
+  if (subscriber.ordered && frame.position <= subscriber.sent) return
+  subscriber.sent = frame.position
   enqueue(subscriber, frame)
 }
 
-function hold(subscriber: Subscriber, position: number, frame: Uint8Array): void {
-  subscriber.waitingBytes += frame.byteLength
+function hold(subscriber: Subscriber, frame: Frame): void {
+  subscriber.waitingBytes += frame.bytes.byteLength
   if (subscriber.waitingBytes > MAX_QUEUED_BYTES) subscriber.close('slow')
-  else subscriber.waiting?.push({ position, frame })
+  else subscriber.waiting?.push(frame)
 }
 
-function enqueue(subscriber: Subscriber, frame: Uint8Array): void {
+function enqueue(subscriber: Subscriber, frame: Frame): void {
   if (subscriber.closed) return
-  if (hasRoom(subscriber)) subscriber.controller.enqueue(frame)
+  if (hasRoom(subscriber)) send(subscriber, subscriber.gzip?.add(frame) ?? frame.bytes)
   else subscriber.close('slow')
+}
+
+function send({ controller, meter }: Subscriber, bytes: Uint8Array<ArrayBuffer>): void {
+  controller.enqueue(bytes)
+  meter?.sent(bytes.byteLength)
 }
 
 function hasRoom({ controller }: Subscriber): boolean {

@@ -1,4 +1,5 @@
-import type { Hub, TopicMessage } from '../hub/hub.ts'
+import type { TopicMessage } from '../hub/frame.ts'
+import type { Hub } from '../hub/hub.ts'
 
 /** What is kept for subscribers that come back. At either bound the oldest goes, and who missed it gets a `gap` and the whole graph. */
 const MAX_KEPT_MESSAGES = 500

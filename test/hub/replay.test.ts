@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, expect, test } from 'bun:test'
-import { Hub, type TopicMessage } from '../../src/hub/hub.ts'
+import type { TopicMessage } from '../../src/hub/frame.ts'
+import { Hub } from '../../src/hub/hub.ts'
 import { until } from '../support/until.ts'
 import { type HubServer, openStuck, Reader, serveHub } from './support.ts'
 
