@@ -155,6 +155,8 @@ export const entries = weir.table(
     patchBytes: integer(),
     /** Of the document, as a snapshot has it. */
     snapshotBytes: integer(),
+    /** Of the change as a compressed SSE frame; null where nothing changed. */
+    deflatedBytes: integer(),
     changed: boolean(),
     /** SHA-256 in hex: of the canonical document for snapshots and patches, else of the body. */
     hash: text(),
@@ -193,8 +195,9 @@ export const rollups = weir.table(
     conditionalBytes: count('conditional_bytes'),
     /** Of the changes as they are streamed: the patch, or the snapshot where that is smaller. */
     patchBytes: count('patch_bytes'),
-    /** The same as SSE frames. */
+    /** The same as SSE frames, plain and compressed. */
     frameBytes: count('frame_bytes'),
+    deflatedBytes: count('deflated_bytes'),
   },
   (table) => [primaryKey({ columns: [table.streamId, table.minute] })],
 )

@@ -1,9 +1,15 @@
 import type { Job, Queue } from 'bullmq'
 import { judgeAll, reconcile } from '../src/streams/health.ts'
+import type { ProxiedStreams } from '../src/streams/proxied.ts'
 import type { StatusDeps } from '../src/streams/status.ts'
 import type { Control } from '../src/streams/streams.ts'
 
-export type ScheduleDeps = StatusDeps & { control: Control }
+export type ScheduleDeps = StatusDeps & {
+  control: Control
+  proxied: ProxiedStreams
+  /** How long a proxied stream runs on after its last subscriber has left, in milliseconds. */
+  proxyLingerMs: number
+}
 
 interface Schedule {
   /** Time between two runs, in milliseconds. */
@@ -17,6 +23,11 @@ export const SCHEDULES: Record<string, Schedule> = {
   reconcile: { everyMs: 5_000, run: (deps) => reconcile(deps.db, deps.control, deps.now()) },
   /** Verdicts that time alone changes. */
   health: { everyMs: 5_000, run: judgeAll },
+  /** Proxied streams that nobody subscribes to any more. */
+  rest: {
+    everyMs: 5_000,
+    run: ({ proxied, proxyLingerMs, now }) => proxied.rest(new Date(now() - proxyLingerMs)),
+  },
 }
 
 /** Finished runs that the board still shows, per schedule and outcome. */

@@ -2,6 +2,7 @@ import type { Queue } from 'bullmq'
 import { Elysia } from 'elysia'
 import { Problem } from './errors.ts'
 import type { Hub } from './hub/hub.ts'
+import type { Proxy } from './proxy/proxy.ts'
 import { assetRoutes } from './routes/assets.ts'
 import { boardRoutes } from './routes/board.ts'
 import { consoleRoutes } from './routes/console.tsx'
@@ -10,6 +11,7 @@ import { guard } from './routes/guard.ts'
 import type { LivePages } from './routes/live-pages.tsx'
 import { measureRoutes } from './routes/measures.ts'
 import { problemResponse } from './routes/problems.tsx'
+import { isBareTarget, proxyHandler, proxyRoutes } from './routes/proxy.ts'
 import { streamRoutes } from './routes/streams.ts'
 import { topologyRoutes } from './routes/topology.tsx'
 import type { StatusDeps } from './streams/status.ts'
@@ -19,11 +21,14 @@ import type { Topology } from './topology/topology.ts'
 export interface AppDeps extends StatusDeps {
   streams: Streams
   topology: Topology
+  proxy: Proxy
   hub: Hub
   pages: LivePages
   watch(streamId: string, seq: number): void
   queues: readonly Queue[]
   token: string | undefined
+  /** Other origins whose pages may subscribe to the proxy. */
+  proxyOrigins: readonly string[]
   version: string
   fetch?: typeof globalThis.fetch
   /** Told of every error that is a bug. */
@@ -32,6 +37,7 @@ export interface AppDeps extends StatusDeps {
 
 /** The web program: its `fetch` can be mounted by any host that speaks Request and Response. */
 export async function createApp(deps: AppDeps) {
+  const handleProxy = proxyHandler(deps)
   return new Elysia()
     .onError(({ error, code, request }) => {
       if (error instanceof Problem) return problemResponse(error, request)
@@ -46,7 +52,11 @@ export async function createApp(deps: AppDeps) {
       const detail = 'Something went wrong inside Weir; its log says what.'
       return problemResponse(new Problem('internal', detail), request)
     })
-    .onRequest(({ request }) => guard(request, deps.token))
+    .onRequest(({ request, server }) => {
+      const refused = guard(request, deps)
+      if (refused !== undefined) return refused
+      return isBareTarget(request) ? handleProxy(request, server) : undefined
+    })
     .get('/healthz', () => ({ status: 'ok' }), {
       detail: { tags: ['Operation'], summary: 'Whether the process lives' },
     })
@@ -57,4 +67,5 @@ export async function createApp(deps: AppDeps) {
     .use(consoleRoutes(deps))
     .use(await boardRoutes(deps.queues))
     .use(docsRoutes(deps.version))
+    .use(proxyRoutes(handleProxy))
 }

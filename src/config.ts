@@ -13,6 +13,11 @@ export interface Config {
   readonly requestTimeoutMs: number
   readonly maxBodyBytes: number
   readonly silenceMs: number
+  /** Left out: where it listens. */
+  readonly publicUrl: string | undefined
+  readonly proxyLingerMs: number
+  /** Left out: none. */
+  readonly proxyOrigins: readonly string[] | undefined
 }
 
 /** All that is wrong with the environment, at once, a line per key. */
@@ -105,6 +110,24 @@ const SETTINGS = {
     fallback: '45000',
     parse: integer(1_000, 86_400_000),
   },
+  publicUrl: {
+    key: 'PUBLIC_URL',
+    about: 'Where Weir is reached, by its own workers too. Left out: the address and port it listens on.',
+    example: 'https://weir.example.com',
+    parse: url('http:', 'https:'),
+  },
+  proxyLingerMs: {
+    key: 'PROXY_LINGER_MS',
+    about: 'How long a proxied API is polled on after its last subscriber has left, in milliseconds.',
+    fallback: '60000',
+    parse: integer(10_000, 86_400_000),
+  },
+  proxyOrigins: {
+    key: 'PROXY_ORIGINS',
+    about: 'Other origins whose pages may subscribe to the proxy, separated by commas.',
+    example: 'https://app.example.com',
+    parse: origins,
+  },
 } satisfies { [K in keyof Config]: Setting<Config[K]> }
 
 /**
@@ -174,6 +197,14 @@ function url(...protocols: string[]) {
     }
     return text
   }
+}
+
+function origins(text: string): string[] {
+  return text.split(',').map((each) => {
+    const origin = each.trim()
+    if (URL.canParse(origin) && new URL(origin).origin === origin) return origin
+    throw new Error(`expected origins such as https://app.example.com, got "${origin}"`)
+  })
 }
 
 function secret(text: string): string {

@@ -6,3 +6,6 @@ export const entriesTopic = (streamId: string) => `entries:${streamId}`
 export const STREAMS_PAGE_TOPIC = 'page:streams'
 /** Fragments for whoever looks at one stream. */
 export const streamPageTopic = (streamId: string) => `page:stream:${streamId}`
+/** What subscribers of a proxied stream are sent: its changes, or the document whole with each of them. */
+export const proxyTopic = (streamId: string, content: 'patches' | 'documents') =>
+  `proxy:${content}:${streamId}`

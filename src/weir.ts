@@ -5,6 +5,8 @@ import { createApp } from './app.ts'
 import type { Config } from './config.ts'
 import { causeOf } from './errors.ts'
 import { Hub } from './hub/hub.ts'
+import { Proxy } from './proxy/proxy.ts'
+import { requestOf } from './proxy/request.ts'
 import { streamControl } from './queue/control.ts'
 import { SCHEDULES_QUEUE, STREAMS_QUEUE } from './queue/names.ts'
 import { openQueueEngine } from './queue/open.ts'
@@ -17,6 +19,7 @@ import { reconcile } from './streams/health.ts'
 import { expectationOf, Holder } from './streams/holder.ts'
 import { Hosts } from './streams/hosts.ts'
 import { storedEvents } from './streams/logs.ts'
+import { ProxiedStreams } from './streams/proxied.ts'
 import { Recorder } from './streams/recorder.ts'
 import { runStore } from './streams/run-store.ts'
 import { Streams } from './streams/streams.ts'
@@ -64,6 +67,8 @@ export async function startWeir(config: Config, warn: Warn): Promise<Weir> {
     const relay = await openRelay(config, storage, worker)
     closers.push(() => relay.close())
 
+    let url = ''
+    const self = () => config.publicUrl?.replace(/\/$/, '') ?? (url || `http://localhost:${config.port}`)
     const recorder: Recorder = new Recorder(db, (run) => expectationOf(run, limits, now()), {
       stored: (entries) => fanout.stored(entries),
       changed: (ids) => control.changed(ids),
@@ -78,34 +83,49 @@ export async function startWeir(config: Config, warn: Warn): Promise<Weir> {
       now,
       random: Math.random,
       hosts: new Hosts(),
+      request: (stream) => requestOf(stream, { url: self(), token: config.token }),
       storedEvents: (id, eventIds) => storedEvents(db, id, eventIds),
     })
     const status = { db, limits, now, heldRun: (id: string) => holder.run(id) }
     const pages = new LivePages({ ...status, hub, warn })
     closers.push(() => pages.close())
-    const fanout = new Fanout({ db, hub, relay, pages, warn })
+    const watch = (id: string, seq: number) => fanout.watch(id, seq)
+    const fanout: Fanout = new Fanout({
+      db,
+      hub,
+      relay,
+      pages,
+      proxy: {
+        follows: (id) => proxy.follows(id),
+        stored: (entry) => proxy.stored(entry),
+      },
+      warn,
+    })
     closers.push(() => fanout.close())
     let workers: Workers | undefined
     const wanted = () => workers?.lookSoon()
     const control = streamControl({ queue, relay, wanted, interrupt: (id) => holder.interrupt(id), pages })
+    const proxied = new ProxiedStreams(db, control)
+    const proxy = new Proxy({ db, hub, proxied, watch, now, warn })
+    closers.push(() => proxy.close())
     relay.listen({ received: receiver({ holder, fanout, pages, wanted }), restored: () => fanout.catchUp() })
 
-    let url = ''
     if (config.role !== 'worker') {
       const streams = new Streams({ db, control, limits })
       const topology = new Topology({ hub })
-      const { token } = config
+      const { token, proxyOrigins = [] } = config
       const queues = [queue, schedules]
-      const watch = (id: string, seq: number) => fanout.watch(id, seq)
       const app = await createApp({
         ...status,
         watch,
         streams,
         topology,
+        proxy,
         hub,
         pages,
         queues,
         token,
+        proxyOrigins,
         version,
         warn,
       })
@@ -114,8 +134,18 @@ export async function startWeir(config: Config, warn: Warn): Promise<Weir> {
       url = `http://${config.host === '127.0.0.1' ? 'localhost' : config.host}:${server.port}`
     }
     if (config.role !== 'web') {
-      const { streamsPerWorker } = config
-      workers = await startWorkers({ ...status, engine, holder, control, worker, warn, streamsPerWorker })
+      const { streamsPerWorker, proxyLingerMs } = config
+      workers = await startWorkers({
+        ...status,
+        engine,
+        holder,
+        control,
+        proxied,
+        worker,
+        warn,
+        streamsPerWorker,
+        proxyLingerMs,
+      })
       closers.push(() => workers?.close())
     }
     await planSchedules(schedules)

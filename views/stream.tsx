@@ -1,6 +1,8 @@
 import { Ago, bytes, percent, rate, Sparkline, VerdictBadge } from './format.tsx'
 import { Page } from './layout.tsx'
+import { SavingsPanel, type SavingsView } from './savings.tsx'
 import { StartStop } from './streams.tsx'
+import { TwinPanel, type TwinView } from './twin.tsx'
 
 export interface StreamHeader {
   id: string
@@ -79,12 +81,16 @@ export interface EntryDetail extends EntryRow {
 export interface StreamPageData {
   status: StatusView
   measures: MeasureView
+  /** Left out for a stream that isn't polled. */
+  savings: SavingsView | undefined
+  /** Left out for a stream without a twin. */
+  twin: TwinView | undefined
   log: readonly EntryRow[]
   /** Link to older entries; left out where there are none. */
   older: string | undefined
 }
 
-export function StreamPage({ status, measures, log, older }: StreamPageData) {
+export function StreamPage({ status, measures, savings, twin, log, older }: StreamPageData) {
   const { stream } = status
   return (
     <Page title={stream.name} section="/streams">
@@ -96,6 +102,8 @@ export function StreamPage({ status, measures, log, older }: StreamPageData) {
       >
         <StatusPanel {...status} />
         <MeasuresPanel {...measures} />
+        {twin && <TwinPanel {...twin} />}
+        {savings && <SavingsPanel {...savings} />}
         <section class="panel" aria-labelledby="log-heading">
           <h2 id="log-heading">Log</h2>
           <ol id="log" class="log" data-keep="200" aria-label="Entries, newest first">

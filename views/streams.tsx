@@ -221,6 +221,7 @@ export function RegisterForm({ values = {}, error, registered }: RegisterFormDat
             ['', 'Find out'],
             ['sse', 'Event stream'],
             ['poll', 'Poll'],
+            ['twin', 'Poll and stream, side by side'],
           ].map(([value, label]) => (
             <option value={value} selected={values.kind === value}>
               {label}

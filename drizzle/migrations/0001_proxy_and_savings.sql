@@ -23,12 +23,14 @@ ALTER TABLE "weir"."entries" ADD COLUMN "head_bytes" integer;--> statement-break
 ALTER TABLE "weir"."entries" ADD COLUMN "plain_bytes" integer;--> statement-breakpoint
 ALTER TABLE "weir"."entries" ADD COLUMN "gzip_bytes" integer;--> statement-breakpoint
 ALTER TABLE "weir"."entries" ADD COLUMN "snapshot_bytes" integer;--> statement-breakpoint
+ALTER TABLE "weir"."entries" ADD COLUMN "deflated_bytes" integer;--> statement-breakpoint
 ALTER TABLE "weir"."rollups" ADD COLUMN "not_modified" bigint DEFAULT 0 NOT NULL;--> statement-breakpoint
 ALTER TABLE "weir"."rollups" ADD COLUMN "head_bytes" bigint DEFAULT 0 NOT NULL;--> statement-breakpoint
 ALTER TABLE "weir"."rollups" ADD COLUMN "plain_bytes" bigint DEFAULT 0 NOT NULL;--> statement-breakpoint
 ALTER TABLE "weir"."rollups" ADD COLUMN "gzip_bytes" bigint DEFAULT 0 NOT NULL;--> statement-breakpoint
 ALTER TABLE "weir"."rollups" ADD COLUMN "conditional_bytes" bigint DEFAULT 0 NOT NULL;--> statement-breakpoint
 ALTER TABLE "weir"."rollups" ADD COLUMN "frame_bytes" bigint DEFAULT 0 NOT NULL;--> statement-breakpoint
+ALTER TABLE "weir"."rollups" ADD COLUMN "deflated_bytes" bigint DEFAULT 0 NOT NULL;--> statement-breakpoint
 ALTER TABLE "weir"."states" ADD COLUMN "subscribed_at" timestamp (3) with time zone;--> statement-breakpoint
 ALTER TABLE "weir"."streams" ADD COLUMN "always_on" boolean DEFAULT true NOT NULL;--> statement-breakpoint
 ALTER TABLE "weir"."streams" ADD COLUMN "proxy_key" text;--> statement-breakpoint

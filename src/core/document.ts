@@ -1,11 +1,17 @@
 import { applyPatch, type Operation, validator } from 'fast-json-patch'
 import { create as createDiffer, type Delta, type DiffContext, type DiffPatcher } from 'jsondiffpatch'
 import { format as toJsonPatch } from 'jsondiffpatch/formatters/jsonpatch'
+import { stringifyJson } from './json.ts'
 import { parsePointer, select } from './pointer.ts'
 
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json }
 export type PatchOperation = Operation
 
+/**
+ * Longest that two documents are compared, in milliseconds: the process has other streams to follow. Looked at between
+ * objects and arrays, which bound themselves.
+ */
+export const DIFF_BUDGET_MS = 250
 /** Object keys that identify an array's members where the stream names none, in order of preference. */
 const IDENTITY_KEYS = ['id', '_id', 'key', 'uuid']
 /**
@@ -20,11 +26,11 @@ const MAX_STEPS = 10_000_000
 
 /**
  * Serialises a document so that equal documents give equal text: object members sorted by key, no white space.
- * Follows RFC 8785 (JCS) for what `JSON.parse` can return.
+ * Follows RFC 8785 (JCS) for what `JSON.parse` can return; numbers that a double can't hold stay as they came.
  */
 export function canonicalJson(value: Json): string {
   if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`
-  if (typeof value !== 'object' || value === null) return JSON.stringify(value)
+  if (typeof value !== 'object' || value === null) return stringifyJson(value)
   const members = Object.keys(value)
     .sort()
     .map((key) => `${JSON.stringify(key)}:${canonicalJson(value[key] as Json)}`)
@@ -45,13 +51,20 @@ export function hashDocument(document: Json): string {
  * The RFC 6902 operations that turn `from` into `to`. Array members are matched by `arrayKeys`, or else by the
  * first of `id`, `_id`, `key`, `uuid` they have, or else by position. Where members are called like what objects
  * inherit (`constructor`), a change may be overlooked or throw: compare hashes before you trust a patch.
+ * @throws Error when it takes longer than {@link DIFF_BUDGET_MS}.
  */
-export function diff(from: Json, to: Json, arrayKeys: readonly string[] = []): PatchOperation[] {
+export function diff(
+  from: Json,
+  to: Json,
+  arrayKeys: readonly string[] = [],
+  clock: () => number = () => performance.now(),
+): PatchOperation[] {
   const keys = arrayKeys.length > 0 ? arrayKeys : IDENTITY_KEYS
   const differ = createDiffer({
     objectHash: (member, index) => identity(member, keys) ?? `$position:${index}`,
     arrays: { detectMove: true },
   })
+  differ.processor.pipes.diff.before('objects', budgetFilter(clock))
   differ.processor.pipes.diff.before('arrays', longArraysFilter(differ, keys))
   const delta = differ.diff(from, to)
   return delta === undefined ? [] : (toJsonPatch(delta) as PatchOperation[])
@@ -115,6 +128,15 @@ function identity(member: unknown, keys: readonly string[]): string | undefined 
     if (typeof value === 'string' || typeof value === 'number') return `${key}:${value}`
   }
   return undefined
+}
+
+function budgetFilter(clock: () => number) {
+  const deadline = clock() + DIFF_BUDGET_MS
+  const filter = (): void => {
+    if (clock() > deadline) throw new Error(`The comparison takes longer than ${DIFF_BUDGET_MS} ms`)
+  }
+  filter.filterName = 'budget'
+  return filter
 }
 
 /** Takes the pairs of arrays from jsondiffpatch that are too long for its table. */

@@ -1,3 +1,5 @@
+import { encodeComment, encodeMessage, encodeRetry, SSE_HEADERS } from './sse.ts'
+
 /** Sums over a stretch of a stream's entries. Bytes, counts; `changed` ≤ `compared`. */
 export interface Sums {
   /** Entries of every kind. */
@@ -20,6 +22,105 @@ export interface Sums {
   patchBytes: number
 }
 
+/** With what polling moved, and what streaming moves instead; 0 where nothing was polled. */
+export interface PollSums extends Sums {
+  /** Polls answered 304 Not Modified; ≤ `polls`. */
+  notModified: number
+  /** Status lines and headers of the answered polls. */
+  headBytes: number
+  /** Decoded bodies, one a poll; of a 304, the body that it stands for. */
+  plainBytes: number
+  /** The same bodies compressed with gzip. */
+  gzipBytes: number
+  /** Those of them, compressed, that were the first or had changed: every other would be a 304 without a body. */
+  conditionalBytes: number
+  /** The changes as SSE frames; ≥ `patchBytes`. */
+  frameBytes: number
+  /** The same frames, each compressed on its own. */
+  deflatedBytes: number
+}
+
+/** How subscribers would have been connected, one to each of the streams that the sums are of. */
+export interface Connected {
+  /** Time connected, added up over the streams, in milliseconds. */
+  connectedMs: number
+  /** Connections begun: one a stream, and reconnects that needed a snapshot; as those are a mean, maybe a fraction. */
+  connections: number
+  /** Of the snapshots that these connections began with, framing aside, plain and compressed. */
+  snapshotBytes: number
+  snapshotGzipBytes: number
+}
+
+/** What polling moves, bodies and heads, three ways; in bytes. */
+export interface Baselines {
+  /** Every poll brings the body as it is. */
+  plain: number
+  /** Every poll brings the body compressed. */
+  gzip: number
+  /** Compressed, and with validators: a body that has not changed is a head. */
+  conditional: number
+}
+
+/** A part of each baseline that is saved: at most 1, negative for a loss, `null` where there is nothing to save of. */
+export type Shares = { [Name in keyof Baselines]: number | null }
+
+/** What streaming moves to one subscriber a stream that is connected all the time; in bytes. */
+export interface Streaming {
+  /** The sum of the four below. */
+  bytes: number
+  /** Changes as SSE frames. */
+  frameBytes: number
+  heartbeatBytes: number
+  /** Response heads, `retry` and the first snapshots. */
+  connectBytes: number
+  /** HTTP chunk framing, each frame in a chunk of its own. */
+  chunkBytes: number
+}
+
+export interface Savings {
+  baselines: Baselines
+  /** As it is, and for a subscriber that accepts gzip. */
+  streaming: { plain: Streaming; gzip: Streaming }
+  /** What is streamed uncompressed beyond the changes themselves: `streaming.plain.bytes` − `patchBytes`. */
+  overheadBytes: number
+  /** Plain against plain; of `gzip` and `conditional`, against streaming with gzip. */
+  clientBandwidthSavings: Shares
+}
+
+/** How often an idle event stream sends a heartbeat, in milliseconds. */
+const HEARTBEAT_MS = 15_000
+const HEARTBEAT_BYTES = encodeComment('heartbeat').byteLength
+const RETRY_BYTES = encodeRetry(1_000).byteLength
+/** The same two as compressed frames: too short to become any shorter. */
+const HEARTBEAT_DEFLATED_BYTES = 19
+const RETRY_DEFLATED_BYTES = 19
+/** What a compressed stream's response has more: two headers, and the head of gzip. */
+const GZIP_HEAD_BYTES = 'Content-Encoding: gzip\r\nVary: Accept-Encoding\r\n'.length + 10
+/** Of a frame around its document; the id is the mark of a stream and a `seq`, here of seven digits. */
+const SNAPSHOT_FRAME_BYTES = encodeMessage({ event: 'data', id: '01234567.1000000', data: '' }).byteLength
+/** Status line and headers of an event stream's response, as an HTTP/1.1 server sends them. */
+export const STREAM_HEAD_BYTES = [
+  'HTTP/1.1 200 OK',
+  ...Object.entries({
+    ...SSE_HEADERS,
+    Date: 'Thu, 01 Jan 1970 00:00:00 GMT',
+    'Transfer-Encoding': 'chunked',
+  }).map(([name, value]) => `${name}: ${value}`),
+  '\r\n',
+].join('\r\n').length
+/** Line ends around a chunk's size and after its content. */
+const CHUNK_LINE_ENDS_BYTES = 4
+
+/** Fewer comparisons than this suggest no interval. */
+const MIN_SAMPLES = 10
+/** Intervals that people set, in milliseconds: from the shortest that a stream may have to a week. */
+const HUMAN_INTERVALS_MS = [
+  ...[0.5, 1, 2, 5, 10, 15, 30].map((seconds) => seconds * 1_000),
+  ...[1, 2, 5, 10, 15, 30].map((minutes) => minutes * 60_000),
+  ...[1, 2, 3, 6, 12].map((hours) => hours * 3_600_000),
+  ...[1, 2, 7].map((days) => days * 86_400_000),
+]
+
 /**
  * How often a body differed from the one before: changed / compared, 0 to 1.
  * @returns `null` while nothing was compared.
@@ -37,6 +138,122 @@ export function streamRank(lastDay: Pick<Sums, 'changed' | 'compared'>): {
   return { rank: rate === null ? null : Math.round(rate * 1000) / 10, samples: lastDay.compared }
 }
 
+/**
+ * How much of what polling brings is new: patch bytes / plain body bytes, 0 (seen before) to 1 (all new).
+ * @returns `null` while polls have brought nothing.
+ */
+export function freshness({
+  patchBytes,
+  plainBytes,
+}: Pick<PollSums, 'patchBytes' | 'plainBytes'>): number | null {
+  return plainBytes === 0 ? null : Math.min(1, patchBytes / plainBytes)
+}
+
+/**
+ * The interval at which every other poll would find a change: ln 2 / λ, from 500 ms to a week, as people set intervals.
+ * λ is estimated from `changed` of `compared` polls that were `intervalMs` apart, as if changes were a Poisson process:
+ * λ = −ln((compared − changed + 0.5) / (compared + 0.5)) / intervalMs.
+ * @returns `null` below 10 comparisons or without a change, with the number of comparisons.
+ * @see Cho, Garcia-Molina, "Estimating frequency of change", ACM TOIT 3(3), 2003, section 4
+ */
+export function suggestInterval(
+  { changed, compared }: Pick<Sums, 'changed' | 'compared'>,
+  intervalMs: number,
+): { intervalMs: number | null; samples: number } {
+  if (compared < MIN_SAMPLES || changed === 0) return { intervalMs: null, samples: compared }
+  const perInterval = -Math.log((compared - changed + 0.5) / (compared + 0.5))
+  return { intervalMs: humanInterval((Math.LN2 / perInterval) * intervalMs), samples: compared }
+}
+
+/** What polling moves, bodies and heads: one head a poll. */
+export function baselines({
+  headBytes,
+  plainBytes,
+  gzipBytes,
+  conditionalBytes,
+}: Pick<PollSums, 'headBytes' | 'plainBytes' | 'gzipBytes' | 'conditionalBytes'>): Baselines {
+  return {
+    plain: plainBytes + headBytes,
+    gzip: gzipBytes + headBytes,
+    conditional: conditionalBytes + headBytes,
+  }
+}
+
+/** What streaming moves; without `connections`, to subscribers that were connected before and stay so. */
+export function streaming(sums: Pick<PollSums, 'changed' | 'frameBytes'> & Connected): Streaming {
+  const { frameBytes, connections, snapshotBytes } = sums
+  return streamed(sums, frameBytes, HEARTBEAT_BYTES, {
+    headBytes: STREAM_HEAD_BYTES,
+    retryBytes: RETRY_BYTES,
+    snapshotFrameBytes: snapshotBytes + connections * SNAPSHOT_FRAME_BYTES,
+  })
+}
+
+/** The same to subscribers that accept gzip: each frame is compressed on its own, so that none waits. */
+export function compressedStreaming(
+  sums: Pick<PollSums, 'changed' | 'deflatedBytes'> & Connected,
+): Streaming {
+  const { deflatedBytes, connections, snapshotGzipBytes } = sums
+  return streamed(sums, deflatedBytes, HEARTBEAT_DEFLATED_BYTES, {
+    headBytes: STREAM_HEAD_BYTES + GZIP_HEAD_BYTES,
+    retryBytes: RETRY_DEFLATED_BYTES,
+    snapshotFrameBytes: snapshotGzipBytes + connections * SNAPSHOT_FRAME_BYTES,
+  })
+}
+
+function streamed(
+  { changed, connectedMs, connections }: Pick<PollSums, 'changed'> & Connected,
+  frameBytes: number,
+  beatBytes: number,
+  connect: { headBytes: number; retryBytes: number; snapshotFrameBytes: number },
+): Streaming {
+  const { headBytes, retryBytes, snapshotFrameBytes } = connect
+  const heartbeats = connectedMs / HEARTBEAT_MS
+  const heartbeatBytes = Math.round(heartbeats * beatBytes)
+  const connectBytes = Math.round(connections * (headBytes + retryBytes) + snapshotFrameBytes)
+  const chunkBytes = Math.round(
+    chunkFraming(changed, frameBytes) +
+      chunkFraming(heartbeats, heartbeats * beatBytes) +
+      chunkFraming(connections, connections * retryBytes) +
+      chunkFraming(connections, snapshotFrameBytes),
+  )
+  const bytes = frameBytes + heartbeatBytes + connectBytes + chunkBytes
+  return { bytes, frameBytes, heartbeatBytes, connectBytes, chunkBytes }
+}
+
+/**
+ * What one subscriber a stream saves by streaming, against each way of polling: 1 − streaming / baseline, both sides
+ * plain, or both compressed. As no change is larger than its body, what is lost against plain polling is never more
+ * than `overheadBytes` / baseline.
+ * @returns `null` while no poll was answered.
+ */
+export function savings(sums: PollSums & Connected): Savings | null {
+  if (sums.polls === 0) return null
+  const polled = baselines(sums)
+  const [plain, gzip] = [streaming(sums), compressedStreaming(sums)]
+  return {
+    baselines: polled,
+    streaming: { plain, gzip },
+    overheadBytes: plain.bytes - sums.patchBytes,
+    clientBandwidthSavings: savedOf(polled, plain.bytes, gzip.bytes),
+  }
+}
+
+/**
+ * What an upstream saves when `subscribers` share Weir's polls instead of each polling by itself: 1 − what Weir's polls
+ * moved, as it really polled, / (subscribers × baseline).
+ */
+export function serverSavings(sums: PollSums, subscribers: number): Shares {
+  const { plain, gzip, conditional } = baselines(sums)
+  const byAll = {
+    plain: subscribers * plain,
+    gzip: subscribers * gzip,
+    conditional: subscribers * conditional,
+  }
+  const movedBytes = sums.wireBytes + sums.headBytes
+  return savedOf(byAll, movedBytes, movedBytes)
+}
+
 /** Steps that size and change can be asked in, in milliseconds: from rollups of one minute. */
 export const STEPS_MS = {
   minute: 60_000,
@@ -44,3 +261,28 @@ export const STEPS_MS = {
   day: 86_400_000,
 } as const
 export type Step = keyof typeof STEPS_MS
+
+function savedOf(
+  { plain, gzip, conditional }: Baselines,
+  movedBytes: number,
+  gzipMovedBytes: number,
+): Shares {
+  const saved = (baseline: number, moved: number) => (baseline === 0 ? null : 1 - moved / baseline)
+  return {
+    plain: saved(plain, movedBytes),
+    gzip: saved(gzip, gzipMovedBytes),
+    conditional: saved(conditional, gzipMovedBytes),
+  }
+}
+
+/** What HTTP/1.1 adds to frames of that many bytes together: for each the size of a mean one in hex, and line ends. */
+function chunkFraming(frames: number, bytes: number): number {
+  if (frames === 0) return 0
+  return frames * (Math.round(bytes / frames).toString(16).length + CHUNK_LINE_ENDS_BYTES)
+}
+
+/** The nearest interval that people would set, by ratio. */
+function humanInterval(ms: number): number {
+  const distance = (humanMs: number) => Math.abs(Math.log(ms / humanMs))
+  return HUMAN_INTERVALS_MS.reduce((best, humanMs) => (distance(humanMs) < distance(best) ? humanMs : best))
+}

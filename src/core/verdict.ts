@@ -82,11 +82,15 @@ function judgedAt({ writtenAt }: Evidence, nowMs: number): number {
   return Math.max(writtenAt, nowMs - EVIDENCE_EVERY_MS - EVIDENCE_DELAY_MS)
 }
 
+/** Why a stream that should not run doesn't. */
+export const RESTING = {
+  stopped: 'Stopped on request.',
+  idle: 'Nobody subscribes; the next subscriber starts it.',
+} as const
+
 /** Draws the verdict from evidence. Pure: the same facts at the same instant give the same verdict. */
 export function judge(evidence: Evidence, expected: Expectation, nowMs: number): Judgement {
-  if (expected.desired === 'stopped') return { verdict: 'stopped', reason: 'Stopped on request.' }
-  if (expected.desired === 'idle')
-    return { verdict: 'stopped', reason: 'Nobody subscribes; the next subscriber starts it.' }
+  if (expected.desired !== 'running') return { verdict: 'stopped', reason: RESTING[expected.desired] }
   if (expected.heldAt === undefined) return { verdict: 'stalled', reason: 'Waiting for a worker.' }
   if (nowMs - expected.heldAt > HELD_WITHIN_MS) {
     return { verdict: 'stalled', reason: `Its worker was last heard ${span(nowMs - expected.heldAt)} ago.` }

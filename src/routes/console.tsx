@@ -18,7 +18,15 @@ import { STREAMS_PAGE_TOPIC, streamPageTopic } from '../topics.ts'
 import { html } from './html.ts'
 import { integerOf, oneOf, query, readForm } from './input.ts'
 import type { LivePages, Send } from './live-pages.tsx'
-import { entryDetail, entryRow, measureView, statusView, streamRow } from './view-models.ts'
+import {
+  entryDetail,
+  entryRow,
+  measureView,
+  savingsView,
+  statusView,
+  streamRow,
+  twinView,
+} from './view-models.ts'
 
 const PAGE_ROWS = 50
 const LOG_LINES = 50
@@ -44,8 +52,10 @@ export function consoleRoutes(deps: StatusDeps & { streams: Streams; hub: Hub; p
       const { before } = query(request, 'before')
       const status = await statusOf(deps, (await streams.get(params.id)).id)
       const { id } = status.stream
-      const [measures, log] = await Promise.all([
+      const [measures, savings, twin, log] = await Promise.all([
         measureView(db, id, deps.now()),
+        savingsView(db, status.stream, deps.now()),
+        twinView(db, status.stream.id, deps.now()),
         readLog(db, id, {
           limit: LOG_LINES,
           before: integerOf('before', before, 0, Number.MAX_SAFE_INTEGER),
@@ -54,7 +64,8 @@ export function consoleRoutes(deps: StatusDeps & { streams: Streams; hub: Hub; p
       const older =
         log.before !== undefined && log.before > 1 ? `/streams/${id}?before=${log.before}` : undefined
       const lines = log.items.map(entryRow).reverse()
-      return html(<StreamPage status={statusView(status)} measures={measures} log={lines} older={older} />)
+      const data = { status: statusView(status), measures, savings, twin, log: lines, older }
+      return html(<StreamPage {...data} />)
     })
     .get('/streams/:id/live', async ({ params, request, server }) => {
       const { id } = await streams.get(params.id)
@@ -142,7 +153,7 @@ export function consoleRoutes(deps: StatusDeps & { streams: Streams; hub: Hub; p
 /** What a form's fields mean as a registration; empty ones are left out. */
 function fromForm({ url, kind, intervalSeconds, tags }: Record<string, string>): Record<string, unknown> {
   const registration: Record<string, unknown> = { url: url ?? '' }
-  if (kind) registration.kind = kind
+  if (kind) Object.assign(registration, kind === 'twin' ? { kind: 'poll', twin: true } : { kind })
   if (intervalSeconds) registration.intervalMs = Math.round(Number(intervalSeconds) * 1_000)
   const list = (tags ?? '').split(',').map((tag) => tag.trim())
   if (list.some(Boolean)) registration.tags = list.filter(Boolean)

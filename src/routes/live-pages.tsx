@@ -1,5 +1,7 @@
+import { SavingsPanel } from '../../views/savings.tsx'
 import { LogRow, MeasuresPanel, StatusPanel } from '../../views/stream.tsx'
 import { StreamTableRow } from '../../views/streams.tsx'
+import { TwinPanel } from '../../views/twin.tsx'
 import { causeOf } from '../errors.ts'
 import type { TopicMessage } from '../hub/frame.ts'
 import type { Hub } from '../hub/hub.ts'
@@ -7,7 +9,7 @@ import type { Entry } from '../streams/entry.ts'
 import { readLog } from '../streams/logs.ts'
 import { type Status, type StatusDeps, statusesOf, statusOf } from '../streams/status.ts'
 import { STREAMS_PAGE_TOPIC, streamPageTopic } from '../topics.ts'
-import { entryRow, measureView, statusView, streamRow } from './view-models.ts'
+import { entryRow, measureView, savingsView, statusView, streamRow, twinView } from './view-models.ts'
 
 /** Changes are gathered for this long, in milliseconds: a busy stream redraws its row twice a second, not per event. */
 const GATHER_MS = 500
@@ -108,7 +110,12 @@ export class LivePages {
 
   /** The parts of a stream's page that change, as they are now, and the lines that are new. */
   async #streamUpdate(status: Status, entries: readonly Entry[]): Promise<string> {
-    const measures = await measureView(this.#deps.db, status.stream.id, this.#deps.now())
+    const { db, now } = this.#deps
+    const [measures, savings, twin] = await Promise.all([
+      measureView(db, status.stream.id, now()),
+      savingsView(db, status.stream, now()),
+      twinView(db, status.stream.id, now()),
+    ])
     const newestFirst = entries.map(entryRow).reverse()
     const fragments = [
       <hx-partial hx-target="#status" hx-swap="outerMorph">
@@ -117,6 +124,16 @@ export class LivePages {
       <hx-partial hx-target="#measures" hx-swap="outerMorph">
         <MeasuresPanel {...measures} />
       </hx-partial>,
+      twin && (
+        <hx-partial hx-target="#twin" hx-swap="outerMorph">
+          <TwinPanel {...twin} />
+        </hx-partial>
+      ),
+      savings && (
+        <hx-partial hx-target="#savings" hx-swap="outerMorph">
+          <SavingsPanel {...savings} />
+        </hx-partial>
+      ),
       newestFirst.length > 0 && (
         <hx-partial hx-target="#log" hx-swap="afterbegin">
           {newestFirst.map((entry) => (

@@ -1,90 +1,240 @@
 import { Elysia } from 'elysia'
-import { changeRate, STEPS_MS, type Step, streamRank } from '../core/measures.ts'
+import {
+  baselines,
+  changeRate,
+  compressedStreaming,
+  freshness,
+  type PollSums,
+  STEPS_MS,
+  type Step,
+  savings,
+  serverSavings,
+  streaming,
+  streamRank,
+  suggestInterval,
+} from '../core/measures.ts'
 import { Problem } from '../errors.ts'
 import type { Database } from '../storage/storage.ts'
-import { hourOfWeek, lastChange, type Span, stepsOf, sumsOf } from '../streams/measures.ts'
+import {
+  connectionsOf,
+  type FanoutSums,
+  fanoutSums,
+  hourOfWeek,
+  lastChange,
+  polledStepsOf,
+  polledSumsOf,
+  type Scope,
+  type Span,
+  stepsOf,
+  sumsOf,
+  topPaths,
+} from '../streams/measures.ts'
+import type { Stream } from '../streams/run.ts'
 import type { Streams } from '../streams/streams.ts'
-import { dateOf, oneOf, query } from './input.ts'
+import { dateOf, integerOf, oneOf, query } from './input.ts'
 
 const DAY_MS = STEPS_MS.day
 /** What is measured when nothing is said: the last 24 hours, by the hour. */
 const DEFAULT_SPAN_MS = DAY_MS
 const DEFAULT_STEP: Step = 'hour'
 const STEPS = Object.keys(STEPS_MS) as Step[]
+/** The profile of the week is taken over this long, in milliseconds: eight weeks. */
+const PROFILE_MS = 56 * DAY_MS
+/** Paths told of those that changed. */
+const MAX_PATHS = 20
+/** Most subscribers that a saving can be asked for. */
+const MAX_SUBSCRIBERS = 1_000_000_000
 
-/** How large a stream's responses are, and how often they change. */
+const SPAN_PARAMETERS = ['from', 'to', 'step'] as const
+
+/** How large responses are, how often they change, and what streaming them saves: of a stream, a tag, or the fleet. */
 export function measureRoutes({ db, streams }: { db: Database; streams: Streams }) {
   return new Elysia({ detail: { tags: ['Measures'] } })
     .get(
       '/api/streams/:id/size',
       async ({ params, request }) => {
         const { id } = await streams.get(params.id)
-        const span = spanOf(request)
-        const [total, steps] = await Promise.all([sumsOf(db, id, span.from, span.to), stepsOf(db, id, span)])
-        const size = ({
-          entries,
-          wireBytes,
-          bodyBytes,
-          patchBytes,
-        }: (typeof steps)[number] | typeof total) => ({
-          entries,
-          wireBytes,
-          bodyBytes,
-          patchBytes,
-        })
-        return { ...span, total: size(total), steps: steps.map((step) => ({ at: step.at, ...size(step) })) }
+        return size(db, { streamId: id }, spanOf(query(request, ...SPAN_PARAMETERS)))
       },
       { detail: docs('Bytes of every partial response', SIZE) },
     )
     .get(
       '/api/streams/:id/change',
       async ({ params, request }) => {
-        const { id } = await streams.get(params.id)
-        const span = spanOf(request)
-        const now = new Date()
-        const [total, lastDay, steps, lastChangedAt, profile] = await Promise.all([
-          sumsOf(db, id, span.from, span.to),
-          sumsOf(db, id, new Date(now.getTime() - DAY_MS), now),
-          stepsOf(db, id, span),
-          lastChange(db, id),
-          hourOfWeek(db, id),
-        ])
-        return {
-          ...span,
-          compared: total.compared,
-          changed: total.changed,
-          changeRate: changeRate(total),
-          streamRank: streamRank(lastDay),
-          lastChangedAt: lastChangedAt ?? null,
-          steps: steps.map((step) => ({
-            at: step.at,
-            compared: step.compared,
-            changed: step.changed,
-            changeRate: changeRate(step),
-          })),
-          hourOfWeek: profile.map((hour) => ({ ...hour, changeRate: changeRate(hour) })),
-        }
+        const stream = await streams.get(params.id)
+        return change(db, { streamId: stream.id }, spanOf(query(request, ...SPAN_PARAMETERS)), stream)
       },
       { detail: docs('Whether and how often it changed', CHANGE) },
     )
+    .get(
+      '/api/streams/:id/savings',
+      async ({ params, request }) => {
+        const { id, kind } = await streams.get(params.id)
+        const asked = query(request, ...SPAN_PARAMETERS, 'subscribers')
+        const saved = await saving(db, { streamId: id }, spanOf(asked), subscribersOf(asked.subscribers))
+        return kind === 'sse' ? { ...saved, reason: NOT_POLLED } : saved
+      },
+      { detail: docs('What streaming saves over polling', SAVINGS, ['subscribers']) },
+    )
+    .get(
+      '/api/size',
+      ({ request }) => {
+        const asked = query(request, ...SPAN_PARAMETERS, 'tag')
+        return size(db, scopeOf(asked.tag), spanOf(asked))
+      },
+      { detail: docs('Bytes of many streams', `${GROUP} ${SIZE}`, ['tag']) },
+    )
+    .get(
+      '/api/change',
+      ({ request }) => {
+        const asked = query(request, ...SPAN_PARAMETERS, 'tag')
+        return change(db, scopeOf(asked.tag), spanOf(asked))
+      },
+      { detail: docs('How often many streams changed', `${GROUP} ${CHANGE}`, ['tag']) },
+    )
+    .get(
+      '/api/savings',
+      ({ request }) => {
+        const asked = query(request, ...SPAN_PARAMETERS, 'tag', 'subscribers')
+        return saving(db, scopeOf(asked.tag), spanOf(asked), subscribersOf(asked.subscribers))
+      },
+      {
+        detail: docs('What streaming many streams saves over polling', `${GROUP} ${SAVINGS}`, [
+          'tag',
+          'subscribers',
+        ]),
+      },
+    )
 }
 
+const MINUTES =
+  'Whole minutes are counted, the ones that `from` and `to` lie in included; the last 24 hours by the hour unless ' +
+  'asked otherwise, and at most 1,440 steps.'
+const GROUP = 'Of the streams that have the `tag`; without one, of all.'
 const SIZE =
-  '`wireBytes` as received, before decompression; `bodyBytes` after; `patchBytes` of the changes as RFC 6902 ' +
-  'patches, or of the snapshot where that was smaller. No change, no patch, 0 bytes.'
+  '`wireBytes` as received, before decompression; `bodyBytes` after; `headBytes` of the status lines and headers of ' +
+  'answered polls; `patchBytes` of the changes as RFC 6902 patches, or of the snapshot where that was smaller. No ' +
+  `change, no patch, 0 bytes. \`notModified\` of the \`polls\` were answered 304. ${MINUTES}`
 const CHANGE =
   '`changeRate` = changed / compared. `streamRank` = 100 × changeRate over the last 24 h, with the number of ' +
-  'samples behind it. `hourOfWeek` counts from Monday 00:00 UTC (0) to Sunday 23:00 (167).'
+  'samples behind it. `freshness` = patchBytes / bytes of the bodies that polling plainly brings, 0 to 1. ' +
+  '`suggestedIntervalMs` is the interval at which every other poll would find a change, ln 2 / λ with ' +
+  'λ = −ln((compared − changed + 0.5) / (compared + 0.5)) / intervalMs (Cho and Garcia-Molina, 2003), from 500 ms to ' +
+  'a week, rounded; null below 10 comparisons or without a change, and for many streams. `paths` are the 20 that ' +
+  'changed most, by whole hours, with their share of all such changes. `hourOfWeek` counts from Monday 00:00 UTC (0) ' +
+  `to Sunday 23:00 (167), over the last eight weeks. ${MINUTES}`
+const SAVINGS =
+  'What polling moves against what streaming moves to one subscriber that is connected all the time. `baselines`: ' +
+  'bodies and response heads, polled plainly, with gzip, and with gzip and validators (`conditional`). `streaming`: ' +
+  'changes as SSE frames, a heartbeat of 13 bytes every 15 s, connections with head and snapshot, and HTTP chunk ' +
+  'framing; `plain`, and as `gzip` has it. `clientBandwidthSavings` = 1 − streaming / baseline: plain against plain, ' +
+  '`gzip` and `conditional` against streaming with gzip; never below −overheadBytes / baseline for `plain`. `serverBandwidthSavings` = 1 − what Weir received by polling / ' +
+  '(subscribers × baseline); `subscribers` is the mean number of real ones, at least 1, or as asked. `measured` is ' +
+  'what real subscribers were sent; null when there were none. Connections are in the total, not in the `steps`. ' +
+  `Without polls the figures are null, and \`reason\` says why. ${MINUTES}`
+/** Steps are of subscribers who came before and stay. */
+const STAYING = { connections: 0, snapshotBytes: 0, snapshotGzipBytes: 0 }
+const NOT_POLLED = 'The stream is an event stream already: nothing is polled that streaming could save.'
+const NO_POLLS = 'No poll was answered in this time.'
+const NO_SHARES = { plain: null, gzip: null, conditional: null }
 
-function spanOf(request: Request): Span {
-  const { from, to, step } = query(request, 'from', 'to', 'step')
+async function size(db: Database, scope: Scope, span: Span) {
+  const [total, steps] = await Promise.all([sumsOf(db, scope, span), stepsOf(db, scope, span)])
+  return { ...span, total: sizes(total), steps: steps.map((step) => ({ at: step.at, ...sizes(step) })) }
+}
+
+function sizes({ entries, polls, notModified, errors, ...bytes }: PollSums) {
+  const { wireBytes, bodyBytes, headBytes, patchBytes } = bytes
+  return { entries, polls, notModified, errors, wireBytes, bodyBytes, headBytes, patchBytes }
+}
+
+async function change(db: Database, scope: Scope, span: Span, stream?: Stream) {
+  const now = new Date()
+  const since = (ms: number) => ({ from: new Date(now.getTime() - ms), to: now })
+  const [total, polled, lastDay, steps, lastChangedAt, paths, profile] = await Promise.all([
+    sumsOf(db, scope, span),
+    polledSumsOf(db, scope, span),
+    sumsOf(db, scope, since(DAY_MS)),
+    stepsOf(db, scope, span),
+    lastChange(db, scope),
+    topPaths(db, scope, span, MAX_PATHS),
+    hourOfWeek(db, scope, since(PROFILE_MS)),
+  ])
+  return {
+    ...span,
+    compared: total.compared,
+    changed: total.changed,
+    changeRate: changeRate(total),
+    streamRank: streamRank(lastDay),
+    freshness: freshness(polled),
+    suggestedIntervalMs:
+      stream?.kind === 'poll' ? suggestInterval(total, stream.intervalMs).intervalMs : null,
+    lastChangedAt: lastChangedAt ?? null,
+    paths,
+    steps: steps.map((step) => ({
+      at: step.at,
+      compared: step.compared,
+      changed: step.changed,
+      changeRate: changeRate(step),
+    })),
+    hourOfWeek: profile.map((hour) => ({ ...hour, changeRate: changeRate(hour) })),
+  }
+}
+
+async function saving(db: Database, scope: Scope, span: Span, asked: number | undefined) {
+  const [sums, connections, sent, steps] = await Promise.all([
+    polledSumsOf(db, scope, span),
+    connectionsOf(db, scope, span),
+    fanoutSums(db, scope, span),
+    polledStepsOf(db, scope, span),
+  ])
+  const saved = savings({ ...sums, ...connections })
+  const subscribers = asked ?? Math.max(1, connections.subscribers)
+  return {
+    ...span,
+    polls: sums.polls,
+    connections: connections.connections,
+    baselines: saved?.baselines ?? null,
+    streaming: saved?.streaming ?? null,
+    overheadBytes: saved?.overheadBytes ?? null,
+    clientBandwidthSavings: saved?.clientBandwidthSavings ?? NO_SHARES,
+    serverBandwidthSavings: { subscribers, ...(saved ? serverSavings(sums, subscribers) : NO_SHARES) },
+    measured: measured(sent, saved ? connections.subscribers : null),
+    reason: saved ? null : NO_POLLS,
+    steps: steps.map((step) => ({
+      at: step.at,
+      polls: step.polls,
+      baselines: baselines(step),
+      streamingBytes: streaming({ ...step, ...STAYING }).bytes,
+      streamingGzipBytes: compressedStreaming({ ...step, ...STAYING }).bytes,
+    })),
+  }
+}
+
+function measured(
+  { connections, subscriberMs, wireBytes, snapshots, slow }: FanoutSums,
+  mean: number | null,
+) {
+  if (connections === 0 && subscriberMs === 0) return null
+  return { connections, subscribers: mean, wireBytes, snapshots, slow }
+}
+
+function scopeOf(tag: string | undefined): Scope {
+  return tag === undefined ? 'fleet' : { tag }
+}
+
+function subscribersOf(text: string | undefined): number | undefined {
+  return integerOf('subscribers', text, 1, MAX_SUBSCRIBERS)
+}
+
+function spanOf({ from, to, step }: Partial<Record<(typeof SPAN_PARAMETERS)[number], string>>): Span {
   const end = dateOf('to', to) ?? new Date()
   const start = dateOf('from', from) ?? new Date(end.getTime() - DEFAULT_SPAN_MS)
   if (start >= end) throw new Problem('invalid_field', 'from must be before to.', 'from')
   return { from: start, to: end, step: oneOf('step', step, STEPS) ?? DEFAULT_STEP }
 }
 
-function docs(summary: string, description: string) {
+function docs(summary: string, description: string, more: string[] = []) {
   const parameter = (name: string) => ({ name, in: 'query' as const, schema: { type: 'string' as const } })
-  return { summary, description, parameters: ['from', 'to', 'step'].map(parameter) }
+  return { summary, description, parameters: [...SPAN_PARAMETERS, ...more].map(parameter) }
 }

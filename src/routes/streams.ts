@@ -2,6 +2,7 @@ import { Elysia } from 'elysia'
 import { ENTRY_KINDS } from '../../drizzle/schema.ts'
 import { type Evidence, VERDICTS } from '../core/verdict.ts'
 import { Problem } from '../errors.ts'
+import { acceptsGzip } from '../hub/frame.ts'
 import type { Hub } from '../hub/hub.ts'
 import { type EntryKind, entryJson } from '../streams/entry.ts'
 import { type LogQuery, lastSeq, readLog, readWholeLog } from '../streams/logs.ts'
@@ -9,6 +10,7 @@ import { ChangeSchema, checkChange, checkRegistration, RegistrationSchema } from
 import type { Stream } from '../streams/run.ts'
 import { fleet, type Status, type StatusDeps, statusOf } from '../streams/status.ts'
 import type { Streams } from '../streams/streams.ts'
+import { twinReport } from '../streams/twin.ts'
 import { entriesTopic } from '../topics.ts'
 import { dateOf, integerOf, oneOf, query, readJson } from './input.ts'
 
@@ -23,6 +25,7 @@ const DEFAULT_LIMIT = 50
 const MAX_LIMIT = 500
 /** A subscriber that missed more than this is told so, and goes on from now. */
 const MAX_REPLAY_ENTRIES = 10_000
+const DAY_MS = 24 * 3_600_000
 const HIDDEN = '•••'
 
 /** Registering, changing, starting and stopping streams, and reading what they did. */
@@ -108,6 +111,28 @@ export function streamRoutes(deps: StreamRoutesDeps) {
         ),
       },
     )
+    .get(
+      '/api/streams/:id/twin',
+      async ({ params, request }) => {
+        const { id } = await streams.get(params.id)
+        const { from, to } = query(request, 'from', 'to')
+        const end = dateOf('to', to) ?? new Date()
+        const window = { from: dateOf('from', from) ?? new Date(end.getTime() - DAY_MS), to: end }
+        const report = await twinReport(db, id, window)
+        if (report === undefined) throw new Problem('not_found', 'This stream has no twin.')
+        return report
+      },
+      {
+        detail: docs(
+          'Polling and streaming, measured side by side',
+          'What a polled stream and its twin, which follows the same API through the proxy, have received: heads of ' +
+            'responses, and bodies or frames as they came. Polling is done as well as it can be: with gzip and ' +
+            'validators. `saving` = 1 − streaming / polling.',
+          undefined,
+          ['from', 'to'],
+        ),
+      },
+    )
     .get('/api/status', () => fleet(db), { detail: docs('The whole fleet', 'Streams by verdict.') })
     .get(
       '/api/streams/:id/logs',
@@ -142,6 +167,7 @@ export function streamRoutes(deps: StreamRoutesDeps) {
         const subscribed = hub.subscribe(entriesTopic(id), {
           signal: request.signal,
           after: after ?? 0,
+          gzip: acceptsGzip(request.headers),
           replay: claimed === undefined ? undefined : (send) => replay(id, claimed, after, send),
         })
         deps.watch(id, last)
@@ -272,7 +298,8 @@ function tagOf(request: Request): string {
 }
 
 const REGISTER =
-  'A `kind` left out is found by asking the API once. The stream starts at once, unless `start` is false.'
+  'A `kind` left out is found by asking the API once. The stream starts at once, unless `start` is false. With `twin`, ' +
+  'a polled API is followed through the proxy as well, to measure both side by side.'
 
 function docs(summary: string, description?: string, body?: object, parameters: string[] = []) {
   return {

@@ -1,16 +1,30 @@
+import type { SavingsView } from '../../views/savings.tsx'
 import type { EntryDetail, EntryRow, MeasureView, StatusView } from '../../views/stream.tsx'
 import type { StreamRow } from '../../views/streams.tsx'
-import { changeRate, STEPS_MS, streamRank } from '../core/measures.ts'
+import type { TwinView } from '../../views/twin.tsx'
+import { changeRate, freshness, STEPS_MS, savings, streamRank, suggestInterval } from '../core/measures.ts'
 import type { Database } from '../storage/storage.ts'
 import { type Entry, JSON_KINDS } from '../streams/entry.ts'
-import { lastChange, stepsOf, sumsOf } from '../streams/measures.ts'
+import {
+  connectionsOf,
+  fanoutSums,
+  lastChange,
+  polledSumsOf,
+  stepsOf,
+  sumsOf,
+  topPaths,
+} from '../streams/measures.ts'
+import type { Stream } from '../streams/run.ts'
 import type { Status } from '../streams/status.ts'
+import { twinReport } from '../streams/twin.ts'
 
 /** Of what an entry holds, this many characters stand in its line, and this many in its details. */
 const PREVIEW_CHARS = 160
 const DETAIL_CHARS = 20_000
 /** Documents up to this many characters are indented for reading. */
 const PRETTY_CHARS = 200_000
+/** Paths shown of those that changed. */
+const PATHS_SHOWN = 8
 
 /** What the table of streams shows of a status. */
 export function streamRow({ stream, verdict, reason, evidence, recent }: Status): StreamRow {
@@ -66,9 +80,9 @@ export function statusView({
 export async function measureView(db: Database, streamId: string, now: number): Promise<MeasureView> {
   const to = new Date(now)
   const [total, lastChangedAt, hour] = await Promise.all([
-    sumsOf(db, streamId, new Date(now - STEPS_MS.day), to),
-    lastChange(db, streamId),
-    stepsOf(db, streamId, { from: new Date(now - STEPS_MS.hour), to, step: 'minute' }),
+    sumsOf(db, { streamId }, { from: new Date(now - STEPS_MS.day), to }),
+    lastChange(db, { streamId }),
+    stepsOf(db, { streamId }, { from: new Date(now - STEPS_MS.hour), to, step: 'minute' }),
   ])
   const byMinute = new Map(hour.map((sums) => [sums.at.getTime(), sums]))
   const first = Math.floor((now - STEPS_MS.hour) / STEPS_MS.minute) * STEPS_MS.minute
@@ -77,6 +91,43 @@ export async function measureView(db: Database, streamId: string, now: number): 
     return { wireBytes: sums?.wireBytes ?? 0, changed: sums?.changed ?? 0, entries: sums?.entries ?? 0 }
   })
   return { total, ...streamRank(total), changeRate: changeRate(total), lastChangedAt, minutes }
+}
+
+/** What streaming would have saved in the last day; `undefined` for a stream that isn't polled. */
+export async function savingsView(
+  db: Database,
+  { id: streamId, kind, intervalMs }: Pick<Stream, 'id' | 'kind' | 'intervalMs'>,
+  now: number,
+): Promise<SavingsView | undefined> {
+  if (kind !== 'poll') return undefined
+  const day = { from: new Date(now - STEPS_MS.day), to: new Date(now) }
+  const [sums, connections, sent, paths] = await Promise.all([
+    polledSumsOf(db, { streamId }, day),
+    connectionsOf(db, { streamId }, day),
+    fanoutSums(db, { streamId }, day),
+    topPaths(db, { streamId }, day, PATHS_SHOWN),
+  ])
+  const saved = savings({ ...sums, ...connections })
+  const suggested = suggestInterval(sums, intervalMs)
+  return {
+    moved: saved && {
+      ...saved.baselines,
+      streaming: saved.streaming.plain.bytes,
+      streamingGzip: saved.streaming.gzip.bytes,
+    },
+    saved: saved?.clientBandwidthSavings,
+    freshness: freshness(sums),
+    sent: sent.connections > 0 ? { ...sent, subscribers: connections.subscribers } : undefined,
+    intervalMs,
+    suggestedIntervalMs: suggested.intervalMs,
+    samples: suggested.samples,
+    paths,
+  }
+}
+
+/** What a stream and its twin received in the last day; `undefined` for one without. */
+export function twinView(db: Database, streamId: string, now: number): Promise<TwinView | undefined> {
+  return twinReport(db, streamId, { from: new Date(now - STEPS_MS.day), to: new Date(now) })
 }
 
 export function entryRow(entry: Entry): EntryRow {

@@ -33,13 +33,27 @@ export interface Draft {
   eventId?: string
   wireBytes: number
   bodyBytes: number
-  /** Left out where nothing was compared. */
+  /** Of the response's status line and headers, as HTTP/1.1 has them (`poll`). */
+  headBytes?: number
+  /** What asking again would have moved, plainly and with gzip (`poll`): of a 304, the body it stands for. */
+  plainBytes?: number
+  gzipBytes?: number
+  /**
+   * Of the change as a patch, also where the snapshot was smaller and stands in its place; 0 when nothing changed.
+   * Left out where nothing was compared, or no patch could be made.
+   */
   patchBytes?: number
+  /** Of the document as a snapshot has it; on snapshots and patches. */
+  snapshotBytes?: number
+  /** Of the change as a compressed SSE frame; left out where nothing changed, and of events. */
+  deflatedBytes?: number
   changed?: boolean
   hash?: string
   /** JSON text for snapshots, patches, errors and gaps; as it came for events and text bodies. */
   data?: string
   exchange?: Exchange
+  /** Paths that changed, as {@link changedPaths} has them: counted when the entry is stored, not kept with it. */
+  paths?: readonly string[]
 }
 
 /** One stored line of a stream's log. */
@@ -54,11 +68,19 @@ export interface Entry extends Draft {
 export const JSON_KINDS: ReadonlySet<EntryKind> = new Set(['snapshot', 'patch', 'error', 'gap'])
 
 /**
+ * Whether an entry is a keyframe: a snapshot that only bounds what a rebuild reads. The patch before it brought the same
+ * document already, and readers of the patches need not be sent it.
+ */
+export function isKeyframe({ kind, bodyBytes }: Pick<Entry, 'kind' | 'bodyBytes'>): boolean {
+  return kind === 'snapshot' && bodyBytes === 0
+}
+
+/**
  * An entry as the API shows it, as JSON text. Stored JSON is put in as it is: a document of megabytes is not
  * parsed to be printed.
  */
 export function entryJson(entry: Entry): string {
-  const { data, kind, exchange, at, ...rest } = entry
+  const { data, kind, exchange, at, paths: _, ...rest } = entry
   const head = JSON.stringify({
     ...rest,
     at: new Date(at).toISOString(),

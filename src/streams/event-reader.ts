@@ -1,9 +1,11 @@
+import { WHOLE_DOCUMENT } from '../core/changed-paths.ts'
 import { hashDocument, isPatch, type Json, sha256 } from '../core/document.ts'
+import { parseJson } from '../core/json.ts'
 import { type Draft, storable } from './entry.ts'
 import { type FollowDeps, recover, tellGap } from './follow.ts'
-import { advanceByPatch } from './follow-document.ts'
+import { advanceByPatch, afterKeyframe, keyframeDraft } from './follow-document.ts'
 import type { StoredEvent } from './logs.ts'
-import type { Run, RunLog } from './run.ts'
+import type { Followed, Run, RunLog } from './run.ts'
 import { learnRhythm } from './silence.ts'
 import { UpstreamError } from './upstream.ts'
 import { waitUntil } from './wait.ts'
@@ -29,6 +31,13 @@ interface Received {
   /** Whether the event came with an id of its own, as far as that shows: it differs from the one before. */
   hasOwnId: boolean
   at: number
+}
+
+/** What an event has to say. */
+interface Told {
+  draft: Draft
+  /** Follows the entry, with the counts that begin again with it. */
+  keyframe?: { draft: Draft; counts: Pick<Followed, 'patches' | 'patchBytes'> }
 }
 
 /**
@@ -117,23 +126,35 @@ export class EventReader {
     }
     this.#heartbeat = false
     const fresh = this.#mayRepeat ? await this.#withoutRepeats(received) : received
-    const drafts: { draft: Draft; lastEventId: string }[] = []
+    const told: (Told & { lastEventId: string })[] = []
     let error: UpstreamError | undefined
     for (const event of fresh) {
-      const draft = this.#draft(event)
-      if (draft instanceof UpstreamError) {
-        error = draft
+      const one = this.#tell(event)
+      if (one instanceof UpstreamError) {
+        error = one
         break
       }
-      drafts.push({ draft, lastEventId: event.lastEventId })
+      told.push({ ...one, lastEventId: event.lastEventId })
     }
-    this.#charge(drafts.map(({ draft }) => draft))
-    if (drafts[0] !== undefined) this.#closeGap(drafts[0].draft.at)
-    for (const { draft, lastEventId } of drafts) {
+    this.#charge(told.map(({ draft }) => draft))
+    if (told[0] !== undefined) this.#closeGap(told[0].draft.at)
+    for (const { draft, keyframe, lastEventId } of told) {
       const stored = this.#log.append(draft, { lastEventId: lastEventId || undefined })
       if (!stored && draft.kind !== 'event') this.#run.followed = undefined
+      if (keyframe !== undefined && !this.#log.append(keyframe.draft)) this.#countOn(keyframe.counts)
     }
     return error
+  }
+
+  /** Without the keyframe, a rebuild still applies the patches before it. */
+  #countOn({ patches, patchBytes }: Pick<Followed, 'patches' | 'patchBytes'>): void {
+    const { followed } = this.#run
+    if (followed === undefined) return
+    this.#run.followed = {
+      ...followed,
+      patches: followed.patches + patches,
+      patchBytes: followed.patchBytes + patchBytes,
+    }
   }
 
   #closeGap(at: number): void {
@@ -161,14 +182,15 @@ export class EventReader {
     this.#unchargedBytes = 0
   }
 
-  #draft({ name, data, lastEventId, hasOwnId, at }: Received): Draft | UpstreamError {
-    const draft = this.#read(name, data, at)
-    if (draft instanceof UpstreamError) return draft
+  #tell({ name, data, lastEventId, hasOwnId, at }: Received): Told | UpstreamError {
+    const told = this.#read(name, data, at)
+    if (told instanceof UpstreamError) return told
+    const { draft } = told
     this.#run.evidence.lastEventAt = at
     this.#isFirst = false
     if (name !== 'message') draft.event = name
     if (hasOwnId) draft.eventId = lastEventId
-    return draft
+    return told
   }
 
   /** Leaves out what is stored already; the first event that isn't ends the search, and shows whether ids are missing. */
@@ -222,48 +244,55 @@ export class EventReader {
     this.#lastId = id
   }
 
-  #read(name: string, data: string, at: number): Draft | UpstreamError {
+  #read(name: string, data: string, at: number): Told | UpstreamError {
     const base = { at, wireBytes: 0, bodyBytes: Buffer.byteLength(data) }
     if (SNAPSHOT_EVENTS.has(name)) {
       const read = readDocument(data)
-      if (read !== undefined) return this.#snapshot(read, data, base)
+      if (read !== undefined) return { draft: this.#snapshot(read, data, base) }
     }
     if (looksLikePatch(data)) {
-      const draft = this.#patch(data, base)
-      if (draft !== undefined) return draft
+      const told = this.#patch(data, base)
+      if (told !== undefined) return told
     }
     if (this.#isFirst) this.#candidate = data
-    return { ...base, kind: 'event', data, ...this.#compare(name, data) }
+    return { draft: { ...base, kind: 'event', data, ...this.#compare(name, data) } }
   }
 
   #snapshot({ document, hash }: ReadDocument, data: string, base: Sizes): Draft {
     const changed = this.#run.followed === undefined ? undefined : this.#run.followed.hash !== hash
     this.#run.followed = { document, hash, patches: 0, patchBytes: 0 }
     this.#candidate = undefined
-    return { ...base, kind: 'snapshot', hash, data, changed }
+    const patchBytes = changed === false ? 0 : undefined
+    const paths = changed ? [WHOLE_DOCUMENT] : undefined
+    return {
+      ...base,
+      kind: 'snapshot',
+      hash,
+      data,
+      changed,
+      patchBytes,
+      snapshotBytes: base.bodyBytes,
+      paths,
+    }
   }
 
   /** The entry of an upstream's patch; `undefined` when there is no document that it could be a patch of. */
-  #patch(data: string, base: Sizes): Draft | UpstreamError | undefined {
+  #patch(data: string, base: Sizes): Told | UpstreamError | undefined {
     const operations = parseContainer(data)
     if (!isPatch(operations)) return undefined
     const candidate = this.#run.followed === undefined ? readDocument(this.#candidate ?? '') : undefined
-    const last = candidate
-      ? { ...candidate, patches: Number.POSITIVE_INFINITY, patchBytes: 0 }
-      : this.#run.followed
+    const last = candidate ? { ...candidate, patches: 0, patchBytes: 0 } : this.#run.followed
     if (last === undefined) return undefined
     try {
-      // The infinite count of a candidate makes this step a snapshot: the log holds none to patch yet.
-      const step = advanceByPatch(last, operations, data)
-      this.#run.followed = step.followed
+      const step = advanceByPatch(last, operations, data, candidate === undefined)
       this.#candidate = undefined
+      const { kind, changed, patchBytes, snapshotBytes, paths, followed } = step
+      const { hash, ...counts } = followed
+      const keyframe = keyframeDraft(base.at, step)
+      this.#run.followed = keyframe === undefined ? followed : afterKeyframe(followed)
       return {
-        ...base,
-        kind: step.kind,
-        changed: step.changed,
-        patchBytes: step.patchBytes,
-        hash: step.followed.hash,
-        data: step.data,
+        draft: { ...base, kind, changed, patchBytes, snapshotBytes, hash, data: step.data, paths },
+        keyframe: keyframe && { draft: keyframe, counts },
       }
     } catch (error) {
       return new UpstreamError('bad_patch', `A patch doesn't fit: ${(error as Error).message.split('\n')[0]}`)
@@ -312,7 +341,7 @@ function readDocument(text: string): ReadDocument | undefined {
 function parseContainer(text: string): Json | undefined {
   if (!/^\s*[[{]/.test(text)) return undefined
   try {
-    return JSON.parse(text) as Json
+    return parseJson(text)
   } catch {
     return undefined
   }

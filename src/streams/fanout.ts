@@ -17,6 +17,8 @@ export interface FanoutDeps {
   relay: Relay
   /** Open pages, which show the same entries. */
   pages: { stored(entries: readonly Entry[]): void; changed(streamIds: Iterable<string>): void }
+  /** Subscribers of proxied streams. */
+  proxy: { follows(streamId: string): boolean; stored(entry: Entry): void }
   warn(message: string): void
 }
 
@@ -104,22 +106,29 @@ export class Fanout {
   }
 
   #publish(entries: readonly Entry[]): void {
-    const { hub } = this.#deps
+    const { hub, proxy } = this.#deps
     for (const entry of entries) {
       const { streamId, seq } = entry
       if (!this.#isWatched(streamId)) {
         this.#published.delete(streamId)
         continue
       }
-      if (seq <= (this.#published.get(streamId) ?? 0)) continue
+      const last = this.#published.get(streamId)
+      if (seq <= (last ?? 0)) continue
+      // Another process stored what lies between, and its message is still on the way.
+      if (last !== undefined && seq > last + 1) {
+        this.#poke(streamId, last + 1)
+        continue
+      }
       this.#published.set(streamId, seq)
       const topic = entriesTopic(streamId)
       if (hub.has(topic)) hub.publish(topic, { event: 'entry', data: entryJson(entry), position: seq })
+      proxy.stored(entry)
     }
   }
 
   #isWatched(id: string): boolean {
-    const { hub } = this.#deps
-    return hub.has(entriesTopic(id)) || hub.has(streamPageTopic(id))
+    const { hub, proxy } = this.#deps
+    return hub.has(entriesTopic(id)) || hub.has(streamPageTopic(id)) || proxy.follows(id)
   }
 }

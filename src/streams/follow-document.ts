@@ -1,3 +1,4 @@
+import { changedPaths, WHOLE_DOCUMENT } from '../core/changed-paths.ts'
 import {
   patch as applyPatch,
   canonicalJson,
@@ -8,11 +9,13 @@ import {
   type PatchOperation,
   sha256,
 } from '../core/document.ts'
+import { parseJson, stringifyJson } from '../core/json.ts'
+import type { Draft } from './entry.ts'
 import type { Followed } from './run.ts'
 
-/** A rebuild applies at most this many patches to a snapshot … */
+/** After this many patches a keyframe is due, so that a rebuild applies no more … */
 const SNAPSHOT_EVERY_PATCHES = 200
-/** … and reads at most this many times the document's size in patches. */
+/** … and after patches of more than this many times the document's size. */
 const SNAPSHOT_EVERY_SIZES = 4
 
 /** How a document moved from one version to the next. */
@@ -22,61 +25,111 @@ export interface Step {
   changed: boolean
   /** Text to store: the document, or the patch. Left out when nothing changed. */
   data?: string
-  /** Bytes of the change as a patch, or of the snapshot where that was smaller. Left out for a first document. */
+  /** Sizes of the change and of the document, as the entry has them. */
   patchBytes?: number
+  snapshotBytes?: number
+  /** The document's text, where it is due to be stored beside the patch. */
+  keyframe?: string
+  /** Whether there was a patch that didn't give the document. */
+  mismatched?: boolean
+  /** Left out for a first document. */
+  paths?: string[]
 }
+
+type Differ = (from: Json, to: Json, arrayKeys: readonly string[]) => PatchOperation[]
 
 /**
  * Goes from the last document to the one that a poll brought. The patch is tried on the old document, and only
  * used when that gives the new one's hash and it is smaller.
  */
-export function advance(last: Followed | undefined, document: Json, arrayKeys: readonly string[]): Step {
+export function advance(
+  last: Followed | undefined,
+  document: Json,
+  arrayKeys: readonly string[],
+  differ: Differ = diff,
+): Step {
   const hash = hashDocument(document)
   if (last?.hash === hash)
     return { followed: { ...last, document }, kind: 'patch', changed: false, patchBytes: 0 }
-  const snapshot = JSON.stringify(document)
+  const snapshot = stringifyJson(document)
   const snapshotBytes = Buffer.byteLength(snapshot)
   const first: Followed = { document, hash, patches: 0, patchBytes: 0 }
-  if (last === undefined) return { followed: first, kind: 'snapshot', changed: true, data: snapshot }
+  const whole = { followed: first, kind: 'snapshot', changed: true, data: snapshot, snapshotBytes } as const
+  if (last === undefined) return whole
 
-  const operations = verifiedPatch(last.document, document, hash, arrayKeys)
-  const text = operations && JSON.stringify(operations)
-  const patchBytes = text === undefined ? Number.POSITIVE_INFINITY : Buffer.byteLength(text)
-  if (text === undefined || patchBytes >= snapshotBytes) {
-    return { followed: first, kind: 'snapshot', changed: true, data: snapshot, patchBytes: snapshotBytes }
+  const replaced = { ...whole, paths: [WHOLE_DOCUMENT] }
+  const operations = verifiedPatch(last.document, document, hash, (from, to) => differ(from, to, arrayKeys))
+  if (operations === 'refused') return replaced
+  if (operations === 'mismatched') return { ...replaced, mismatched: true }
+  const data = stringifyJson(operations)
+  const patchBytes = Buffer.byteLength(data)
+  if (patchBytes >= snapshotBytes) return { ...replaced, patchBytes }
+  const followed = afterPatch(last, document, hash, patchBytes)
+  return {
+    followed,
+    kind: 'patch',
+    changed: true,
+    data,
+    patchBytes,
+    snapshotBytes,
+    keyframe: isDue(followed, snapshotBytes) ? snapshot : undefined,
+    paths: changedPaths(operations, last.document, document),
   }
-  if (isDue(last, patchBytes, snapshotBytes)) {
-    return { followed: first, kind: 'snapshot', changed: true, data: snapshot, patchBytes }
-  }
-  const followed = { document, hash, patches: last.patches + 1, patchBytes: last.patchBytes + patchBytes }
-  return { followed, kind: 'patch', changed: true, data: text, patchBytes }
 }
 
 /**
  * Goes on by a patch that the upstream itself sent.
+ * @param isStored whether the log holds the last document; where it doesn't, the new one is stored
  * @throws Error when the patch doesn't fit the document.
  */
-export function advanceByPatch(last: Followed, operations: PatchOperation[], text: string): Step {
+export function advanceByPatch(
+  last: Followed,
+  operations: PatchOperation[],
+  text: string,
+  isStored = true,
+): Step {
   const document = applyPatch(last.document, operations)
   const canonical = canonicalJson(document)
   const [hash, snapshotBytes] = [sha256(canonical), Buffer.byteLength(canonical)]
-  const patchBytes = Buffer.byteLength(text)
+  const textBytes = Buffer.byteLength(text)
   const changed = hash !== last.hash
-  if (patchBytes >= snapshotBytes || isDue(last, patchBytes, snapshotBytes)) {
+  const patchBytes = changed ? textBytes : 0
+  if (!isStored || textBytes >= snapshotBytes) {
     const followed = { document, hash, patches: 0, patchBytes: 0 }
-    const bytes = Math.min(patchBytes, snapshotBytes)
-    return { followed, kind: 'snapshot', changed, data: canonical, patchBytes: bytes }
+    const paths = changed ? [WHOLE_DOCUMENT] : undefined
+    return { followed, kind: 'snapshot', changed, data: canonical, patchBytes, snapshotBytes, paths }
   }
-  const followed = { document, hash, patches: last.patches + 1, patchBytes: last.patchBytes + patchBytes }
-  return { followed, kind: 'patch', changed, data: text, patchBytes }
+  const followed = afterPatch(last, document, hash, textBytes)
+  return {
+    followed,
+    kind: 'patch',
+    changed,
+    data: text,
+    patchBytes,
+    snapshotBytes,
+    keyframe: isDue(followed, snapshotBytes) ? canonical : undefined,
+    paths: changed ? changedPaths(operations, last.document, document) : undefined,
+  }
+}
+
+/** The document as it stands once its keyframe is stored. */
+export function afterKeyframe(followed: Followed): Followed {
+  return { ...followed, patches: 0, patchBytes: 0 }
+}
+
+/** The entry that stores a keyframe: it stands for nothing that was received or changed. */
+export function keyframeDraft(at: number, { keyframe, followed, snapshotBytes }: Step): Draft | undefined {
+  if (keyframe === undefined) return undefined
+  const { hash } = followed
+  return { at, kind: 'snapshot', wireBytes: 0, bodyBytes: 0, snapshotBytes, hash, data: keyframe }
 }
 
 /** Builds the document again from stored entries: a snapshot, then the patches after it in the order of their `seq`. */
 export function rebuild(snapshot: string, patches: readonly string[]): Followed {
-  let document = JSON.parse(snapshot) as Json
+  let document = parseJson(snapshot)
   let patchBytes = 0
   for (const text of patches) {
-    const operations: unknown = JSON.parse(text)
+    const operations: unknown = parseJson(text)
     if (!isPatch(operations)) throw new Error('A stored patch is not an RFC 6902 patch')
     document = applyPatch(document, operations)
     patchBytes += Buffer.byteLength(text)
@@ -84,22 +137,25 @@ export function rebuild(snapshot: string, patches: readonly string[]): Followed 
   return { document, hash: hashDocument(document), patches: patches.length, patchBytes }
 }
 
-function isDue(last: Followed, patchBytes: number, snapshotBytes: number): boolean {
-  if (last.patches + 1 >= SNAPSHOT_EVERY_PATCHES) return true
-  return last.patchBytes + patchBytes > SNAPSHOT_EVERY_SIZES * snapshotBytes
+function afterPatch(last: Followed, document: Json, hash: string, patchBytes: number): Followed {
+  return { document, hash, patches: last.patches + 1, patchBytes: last.patchBytes + patchBytes }
+}
+
+function isDue({ patches, patchBytes }: Followed, snapshotBytes: number): boolean {
+  return patches >= SNAPSHOT_EVERY_PATCHES || patchBytes > SNAPSHOT_EVERY_SIZES * snapshotBytes
 }
 
 function verifiedPatch(
   from: Json,
   to: Json,
   hash: string,
-  arrayKeys: readonly string[],
-): PatchOperation[] | undefined {
+  differ: (from: Json, to: Json) => PatchOperation[],
+): PatchOperation[] | 'refused' | 'mismatched' {
   try {
-    const operations = diff(from, to, arrayKeys)
-    return hashDocument(applyPatch(from, operations)) === hash ? operations : undefined
+    const operations = differ(from, to)
+    return hashDocument(applyPatch(from, operations)) === hash ? operations : 'mismatched'
   } catch {
-    // The differ or the patcher refuses this pair (`__proto__` as a key, for one): the snapshot says it all.
-    return undefined
+    // The pair takes too long to compare, or the differ or the patcher refuses it (`__proto__` as a key, for one).
+    return 'refused'
   }
 }

@@ -1,18 +1,33 @@
+import { promisify } from 'node:util'
+import { constants, deflateRaw, gzip } from 'node:zlib'
 import { backoffMs } from '../core/backoff.ts'
 import { nextBeat } from '../core/beat.ts'
 import { type Json, sha256 } from '../core/document.ts'
+import { parseJson } from '../core/json.ts'
 import { omit, type Pointer, parsePointer, select } from '../core/pointer.ts'
 import type { Draft } from './entry.ts'
 import { type FollowDeps, fail, recover, tellGap } from './follow.ts'
-import { advance, type Step } from './follow-document.ts'
+import { advance, afterKeyframe, keyframeDraft, type Step } from './follow-document.ts'
 import type { Checkpoint, Run, RunLog } from './run.ts'
-import { type Answer, ask, expectOk, readBody, UpstreamError, withExchange } from './upstream.ts'
+import {
+  type Answer,
+  ask,
+  expectOk,
+  isEventStream,
+  isGzip,
+  readBody,
+  UpstreamError,
+  withExchange,
+} from './upstream.ts'
 import { waitUntil } from './wait.ts'
 
 /** Text bodies up to this many characters are kept in the log; of longer ones, hash and size. */
 const LOGGED_TEXT_CHARS = 65_536
 /** A run that begins more than this many intervals after the last poll says so in a `gap`. */
 const MISSED_INTERVALS = 2
+
+const compress = promisify(gzip)
+const deflate = promisify<string, { finishFlush: number }, Buffer>(deflateRaw)
 
 /**
  * Polls an API at its interval until the signal aborts. Polls start on a fixed beat, whatever the answers take; a
@@ -61,29 +76,64 @@ async function pollOnce(
 ): Promise<void> {
   const { evidence, checkpoint } = run
   const { answer, body, wireBytes } = await fetchBody(run, signal, deps)
-  const validators: Partial<Checkpoint> = {
-    etag: answer.response.headers.get('etag') ?? undefined,
-    lastModified: answer.response.headers.get('last-modified') ?? undefined,
-  }
   const at = deps.now()
   evidence.lastByteAt = at
-  const base = { at, wireBytes, bodyBytes: body.byteLength, exchange: answer.exchange }
-
-  if (answer.response.status === 304) {
+  const { response, headBytes, exchange } = answer
+  const notModified = response.status === 304
+  const bodyHash = notModified ? checkpoint.bodyHash : sha256(body)
+  const isSame = bodyHash === checkpoint.bodyHash
+  const sizes = await sizesAskedAgain(answer, body, wireBytes, isSame ? checkpoint : {})
+  const base = { at, wireBytes, bodyBytes: body.byteLength, headBytes, ...sizes, exchange }
+  const validators: Partial<Checkpoint> = {
+    etag: response.headers.get('etag') ?? undefined,
+    lastModified: response.headers.get('last-modified') ?? undefined,
+  }
+  if (bodyHash === undefined || isSame) {
     evidence.lastPollAt = at
-    log.append({ ...base, kind: 'exchange', changed: false, patchBytes: 0, hash: checkpoint.bodyHash })
+    const draft: Draft = { ...base, kind: 'exchange', changed: false, patchBytes: 0, hash: bodyHash }
+    log.append(draft, notModified ? {} : { ...validators, ...sizes })
     return
   }
-  const bodyHash = sha256(body)
-  if (bodyHash === checkpoint.bodyHash) {
-    evidence.lastPollAt = at
-    log.append({ ...base, kind: 'exchange', changed: false, patchBytes: 0, hash: bodyHash }, validators)
-    return
-  }
-  const draft = compare(run, body, bodyHash, base, view, answer)
+  const { draft, step } = compare(run, body, bodyHash, base, view, answer)
   evidence.lastPollAt = at
   if (draft.changed) evidence.lastEventAt = at
-  if (!log.append(draft, { ...validators, bodyHash })) forgetBody(run)
+  if (step?.mismatched) tellMismatch(log, at)
+  draft.deflatedBytes = await deflatedBytes(draft)
+  if (!log.append(draft, { ...validators, ...sizes, bodyHash })) forgetBody(run)
+  else if (step !== undefined) appendKeyframe(run, log, at, step)
+}
+
+/** What polling the body again would move without validators, plainly and with gzip; a 304 stands for the last one. */
+async function sizesAskedAgain(
+  { response }: Answer,
+  body: Uint8Array,
+  wireBytes: number,
+  known: Pick<Checkpoint, 'plainBytes' | 'gzipBytes'>,
+): Promise<Pick<Checkpoint, 'plainBytes' | 'gzipBytes'>> {
+  if (response.status === 304) return { plainBytes: known.plainBytes, gzipBytes: known.gzipBytes }
+  const plainBytes = body.byteLength
+  if (isGzip(response.headers)) return { plainBytes, gzipBytes: wireBytes }
+  return { plainBytes, gzipBytes: known.gzipBytes ?? (await compress(body)).byteLength }
+}
+
+/** Of a change as subscribers who accept gzip are sent it: compressed as a frame of its own. */
+async function deflatedBytes({ kind, changed, data, gzipBytes }: Draft): Promise<number | undefined> {
+  if (!changed) return undefined
+  if (kind === 'exchange' || data === undefined) return gzipBytes
+  const frame = `event: ${kind === 'patch' ? 'patch' : 'data'}\nid: 01234567.1000\ndata: ${data}\n\n`
+  return (await deflate(frame, { finishFlush: constants.Z_FULL_FLUSH })).byteLength
+}
+
+function appendKeyframe(run: Run, log: RunLog, at: number, step: Step): void {
+  const keyframe = keyframeDraft(at, step)
+  if (keyframe !== undefined && log.append(keyframe)) run.followed = afterKeyframe(step.followed)
+}
+
+/** A patch that leads elsewhere is a fault of ours, not of the upstream: no failure, but one to be seen. */
+function tellMismatch(log: RunLog, at: number): void {
+  const message = "The patch didn't give the new document; a snapshot is recorded in its place."
+  const data = JSON.stringify({ code: 'patch_mismatch', message })
+  log.append({ at, kind: 'error', wireBytes: 0, bodyBytes: 0, data })
 }
 
 /** After an entry that found no room, the next poll must bring the whole document again. */
@@ -99,6 +149,7 @@ async function fetchBody({ stream, checkpoint, evidence }: Run, signal: AbortSig
     const answer = await ask(stream, conditional(checkpoint), deps.limits, signal, deps.fetch)
     evidence.lastByteAt = deps.now()
     await expectOk(answer, deps.now())
+    await expectEnd(answer)
     return { answer, ...(await readBody(answer, deps.limits, signal)) }
   } catch (error) {
     if (error instanceof UpstreamError && error.retryAfterMs) deps.hosts.pause(stream.url, error.retryAfterMs)
@@ -108,15 +159,23 @@ async function fetchBody({ stream, checkpoint, evidence }: Run, signal: AbortSig
   }
 }
 
+/** An event stream has no end that a poll could wait for. */
+async function expectEnd({ response, exchange }: Answer): Promise<void> {
+  if (!isEventStream(response)) return
+  await response.body?.cancel()
+  const message = 'The API answers with server-sent events; register it as kind sse.'
+  throw withExchange(new UpstreamError('bad_content_type', message), exchange)
+}
+
 /** What the log says about a body that isn't the last one, byte for byte. */
 function compare(
   run: Run,
   body: Uint8Array,
   bodyHash: string,
-  base: Pick<Draft, 'at' | 'wireBytes' | 'bodyBytes' | 'exchange'>,
+  base: Omit<Draft, 'kind'>,
   view: (text: string) => Json | undefined,
   answer: Answer,
-): Draft {
+): { draft: Draft; step?: Step } {
   const type = mediaType(answer)
   if (type === 'text/html') {
     throw refuse(answer, base, 'bad_content_type', 'The upstream answered with an HTML page.')
@@ -129,7 +188,8 @@ function compare(
     }
     const hadBody = run.checkpoint.bodyHash !== undefined
     const data = text !== undefined && text.length <= LOGGED_TEXT_CHARS ? text : undefined
-    return { ...base, kind: 'exchange', changed: hadBody ? true : undefined, hash: bodyHash, data }
+    const changed = hadBody ? true : undefined
+    return { draft: { ...base, kind: 'exchange', changed, hash: bodyHash, data } }
   }
   let document: Json | undefined
   try {
@@ -145,14 +205,14 @@ function compare(
   if (step === undefined)
     throw refuse(answer, base, 'bad_json', 'The document is nested too deeply to be followed.')
   run.followed = step.followed
-  if (!step.changed) return { ...base, kind: 'exchange', changed: false, patchBytes: 0, hash: bodyHash }
+  if (!step.changed) {
+    return { draft: { ...base, kind: 'exchange', changed: false, patchBytes: 0, hash: bodyHash } }
+  }
+  const { kind, patchBytes, snapshotBytes, data, paths, followed } = step
+  const changed = hadDocument ? true : undefined
   return {
-    ...base,
-    kind: step.kind,
-    changed: hadDocument ? true : undefined,
-    patchBytes: step.patchBytes,
-    hash: step.followed.hash,
-    data: step.data,
+    draft: { ...base, kind, changed, patchBytes, snapshotBytes, hash: followed.hash, data, paths },
+    step,
   }
 }
 
@@ -171,7 +231,7 @@ function documentView({ stream }: Run): (text: string) => Json | undefined {
   const pointer = parsePointer(stream.payloadPointer) ?? []
   const ignored = stream.ignorePaths.map(parsePointer).filter((path): path is Pointer => path !== undefined)
   return (text) => {
-    const document = select(JSON.parse(text), pointer) as Json | undefined
+    const document = select(parseJson(text), pointer) as Json | undefined
     if (document !== undefined) omit(document, ignored)
     return document
   }

@@ -5,7 +5,7 @@ import { EventReader } from './event-reader.ts'
 import { type FollowDeps, fail, recover } from './follow.ts'
 import type { Run, RunLog } from './run.ts'
 import { allowedSilence } from './silence.ts'
-import { type Answer, ask, expectOk, UpstreamError, withExchange } from './upstream.ts'
+import { type Answer, type Asked, ask, expectOk, isGzip, UpstreamError, withExchange } from './upstream.ts'
 import { waitUntil } from './wait.ts'
 
 /**
@@ -26,6 +26,7 @@ class Holding {
   readonly #deps: FollowDeps
   readonly #reader: EventReader
   readonly #source: EventSource
+  readonly #asked: Asked
   /** Set by what ends a connection, read by the next attempt. */
   #failure: UpstreamError | undefined
   #exchange: Exchange | undefined
@@ -49,7 +50,8 @@ class Holding {
       resolve()
     }
     this.#close = close
-    this.#source = new EventSource(run.stream.url, {
+    this.#asked = deps.request(run.stream)
+    this.#source = new EventSource(this.#asked.url, {
       maxBufferSize: deps.limits.maxBodyBytes,
       fetch: (_url, init) =>
         this.#connect(init).catch((error) => {
@@ -139,6 +141,7 @@ class Holding {
     const [run, deps] = [this.#run, this.#deps]
     const answer = await this.#ask(init, closing)
     const at = deps.now()
+    const { headBytes } = answer
     this.#exchange = answer.exchange
     this.#eventsOfConnection = 0
     const resumed = 'Last-Event-ID' in answer.exchange.request.headers
@@ -146,7 +149,14 @@ class Holding {
     const heardAt = run.evidence.lastByteAt ?? run.stream.createdAt.getTime()
     const gapFrom = !resumed && run.checkpoint.seq > 0 ? heardAt : undefined
     Object.assign(run.evidence, { phase: 'open', phaseSince: at, lastByteAt: at })
-    this.#log.append({ at, kind: 'exchange', wireBytes: 0, bodyBytes: 0, exchange: answer.exchange })
+    this.#log.append({
+      at,
+      kind: 'exchange',
+      wireBytes: 0,
+      bodyBytes: 0,
+      headBytes,
+      exchange: answer.exchange,
+    })
     this.#log.turned()
     this.#reader.connected(gapFrom)
     const { response } = answer
@@ -161,11 +171,10 @@ class Holding {
 
   /** Connects, in the host's turn. */
   async #ask(init: EventSourceFetchInit, closing: AbortSignal): Promise<Answer> {
-    const { stream } = this.#run
     const { hosts, limits, fetch, now } = this.#deps
-    const leave = await hosts.enter(stream.url, closing)
+    const leave = await hosts.enter(this.#asked.url, closing)
     try {
-      const answer = await ask(stream, this.#headers(init), limits, closing, fetch)
+      const answer = await ask(this.#asked, this.#headers(init), limits, closing, fetch)
       await expectOk(answer, now())
       await expectEventStream(answer)
       return answer
@@ -191,7 +200,10 @@ class Holding {
 
   /** The body's reader, between the connection and the parser: counts every chunk, and ends a silent connection. */
   #watch(response: Response, closing: AbortSignal) {
-    const reader = (response.body as ReadableStream<Uint8Array>).getReader()
+    const body = response.body as Bytes
+    // Some servers compress whether they are asked to or not.
+    const packed = isGzip(response.headers) ? new Counting(body) : undefined
+    const reader = (packed?.body.pipeThrough(new DecompressionStream('gzip')) ?? body).getReader()
     const { evidence, stream } = this.#run
     const allowed = () => {
       evidence.silenceMs = allowedSilence(
@@ -236,7 +248,7 @@ class Holding {
           throw fault
         })
         if (chunk.done) clearTimeout(timer)
-        else this.#reader.chunk(chunk.value.byteLength)
+        else this.#reader.chunk(packed?.take() ?? chunk.value.byteLength)
         return chunk
       },
       cancel: stop,
@@ -251,7 +263,7 @@ class Holding {
       backoffMs(this.#run.evidence.failures + 1, this.#deps.random),
       error.retryAfterMs ?? 0,
     )
-    if (error.retryAfterMs !== undefined) this.#deps.hosts.pause(this.#run.stream.url, error.retryAfterMs)
+    if (error.retryAfterMs !== undefined) this.#deps.hosts.pause(this.#asked.url, error.retryAfterMs)
     fail(this.#run, this.#log, error, at + waitMs, at)
     return waitMs
   }
@@ -259,6 +271,32 @@ class Holding {
   /** What is left of the wait that the last run, or the last EventSource, owed the upstream. Milliseconds. */
   #pendingMs(): number {
     return Math.max(0, (this.#run.evidence.nextRetryAt ?? 0) - this.#deps.now())
+  }
+}
+
+type Bytes = ReadableStream<Uint8Array<ArrayBuffer>>
+
+/** A stream whose chunks are counted on their way. */
+class Counting {
+  readonly body: Bytes
+  #bytes = 0
+
+  constructor(body: Bytes) {
+    this.body = body.pipeThrough(
+      new TransformStream<Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>>({
+        transform: (chunk, controller) => {
+          this.#bytes += chunk.byteLength
+          controller.enqueue(chunk)
+        },
+      }),
+    )
+  }
+
+  /** Bytes that went through since it was last asked. */
+  take(): number {
+    const bytes = this.#bytes
+    this.#bytes = 0
+    return bytes
   }
 }
 

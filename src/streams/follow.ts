@@ -1,7 +1,7 @@
 import type { Hosts } from './hosts.ts'
 import type { StoredEvent } from './logs.ts'
-import type { Run, RunLog } from './run.ts'
-import type { Fetch, Limits, UpstreamError } from './upstream.ts'
+import type { Run, RunLog, Stream } from './run.ts'
+import type { Asked, Fetch, Limits, UpstreamError } from './upstream.ts'
 
 /** What followers are given from outside. */
 export interface FollowDeps {
@@ -10,6 +10,8 @@ export interface FollowDeps {
     silenceMs: number
   }
   hosts: Hosts
+  /** What is sent to follow a stream: not always its own URL. */
+  request(stream: Stream): Asked
   /** Which of these event ids are among the stream's last entries, with what is stored of each. */
   storedEvents(streamId: string, eventIds: readonly string[]): Promise<Map<string, StoredEvent>>
   fetch?: Fetch

@@ -1,94 +1,279 @@
-import { and, eq, gte, lt, sql } from 'drizzle-orm'
-import { rollups } from '../../drizzle/schema.ts'
-import { STEPS_MS, type Step, type Sums } from '../core/measures.ts'
+import { and, desc, eq, gte, lt, max, type SQL, sql } from 'drizzle-orm'
+import { fanouts, pathRollups, rollups, streams } from '../../drizzle/schema.ts'
+import { type Connected, type PollSums, STEPS_MS, type Step } from '../core/measures.ts'
 import { Problem } from '../errors.ts'
 import type { Database } from '../storage/storage.ts'
 
 /** Most steps one answer holds: a day in minutes. */
 const MAX_STEPS = 1_440
+const MINUTE_MS = 60_000
 
-export interface Span {
+/** What is measured: one stream, those that have a tag, or all. */
+export type Scope = { streamId: string } | { tag: string } | 'fleet'
+
+/** From one instant to another, by whole minutes: those that they lie in count, `to` on the minute's stroke aside. */
+export interface Window {
   from: Date
   to: Date
+}
+
+export interface Span extends Window {
   step: Step
 }
 
 /** Sums over one step; only steps in which anything was recorded. */
-export interface StepSums extends Sums {
-  at: Date
+export type StepOf<S> = S & { at: Date }
+
+/** How a subscriber of each polled stream would have been connected. */
+export interface Connections extends Omit<Connected, 'connectedMs'> {
+  /** Mean number of real subscribers a stream, while it was polled. */
+  subscribers: number
 }
 
-const total = (column: keyof Sums) =>
-  sql<number>`coalesce(sum(${rollups[column]}), 0)::float8`.mapWith(Number)
+/** Sums over polls, with how long a subscriber would have been connected. */
+export type PolledSums = PollSums & Pick<Connected, 'connectedMs'>
+
+/** What subscribers of proxied streams were sent. */
+export interface FanoutSums {
+  /** Subscriptions begun. */
+  connections: number
+  /** Time that subscribers were connected, added up, in milliseconds. */
+  subscriberMs: number
+  /** Of all frames, as sent: compressed where a subscriber asked for that. */
+  wireBytes: number
+  /** Snapshots that new or returning subscribers were sent. */
+  snapshots: number
+  /** Subscribers closed because they didn't read. */
+  slow: number
+}
+
+export interface PathChanges {
+  /** A JSON pointer; array indices stand as `*`. */
+  path: string
+  changes: number
+  /** Of all changes of paths, 0 to 1. */
+  share: number
+}
+
+const total = (expression: SQL | (typeof rollups)[keyof PollSums]) =>
+  sql<number>`coalesce(sum(${expression}), 0)::float8`.mapWith(Number)
 
 const SUMS = {
-  entries: total('entries'),
-  events: total('events'),
-  polls: total('polls'),
-  errors: total('errors'),
-  compared: total('compared'),
-  changed: total('changed'),
-  wireBytes: total('wireBytes'),
-  bodyBytes: total('bodyBytes'),
-  patchBytes: total('patchBytes'),
-}
-
-/** What was recorded of a stream from one instant to another, by whole minutes. */
-export async function sumsOf(db: Database, streamId: string, from: Date, to: Date): Promise<Sums> {
-  const [sums] = await db
-    .select(SUMS)
-    .from(rollups)
-    .where(within(streamId, from, to))
-  return sums as Sums
+  entries: total(rollups.entries),
+  events: total(rollups.events),
+  polls: total(rollups.polls),
+  errors: total(rollups.errors),
+  compared: total(rollups.compared),
+  changed: total(rollups.changed),
+  notModified: total(rollups.notModified),
+  wireBytes: total(rollups.wireBytes),
+  bodyBytes: total(rollups.bodyBytes),
+  headBytes: total(rollups.headBytes),
+  plainBytes: total(rollups.plainBytes),
+  gzipBytes: total(rollups.gzipBytes),
+  conditionalBytes: total(rollups.conditionalBytes),
+  patchBytes: total(rollups.patchBytes),
+  frameBytes: total(rollups.frameBytes),
+  deflatedBytes: total(rollups.deflatedBytes),
 }
 
 /**
- * The same, step by step.
+ * How long a minute's polls kept a subscriber connected: an interval each. No longer than the minute or one interval,
+ * as the interval may have been shorter then; all of it where polls failed, as failures put the next ones off.
+ */
+const CONNECTED_MS = sql`CASE WHEN ${rollups.errors} > 0 THEN greatest(${streams.intervalMs}, ${MINUTE_MS}::int)
+  ELSE least(${rollups.polls} * ${streams.intervalMs}, greatest(${streams.intervalMs}, ${MINUTE_MS}::int)) END`
+const OF_STREAM = eq(streams.id, rollups.streamId)
+const POLLED_SUMS = { ...SUMS, connectedMs: total(CONNECTED_MS) }
+/** A poll has a head: minutes in which none was counted know nothing of what polling moves. */
+const IS_POLLED = and(eq(streams.kind, 'poll'), sql`(${rollups.polls} = 0 OR ${rollups.headBytes} > 0)`)
+
+/** What was recorded. */
+export async function sumsOf(db: Database, scope: Scope, window: Window): Promise<PollSums> {
+  const [sums] = await db
+    .select(SUMS)
+    .from(rollups)
+    .innerJoin(streams, OF_STREAM)
+    .where(within(scope, window))
+  return sums as PollSums
+}
+
+/** What was recorded of streams that are polled. */
+export async function polledSumsOf(db: Database, scope: Scope, window: Window): Promise<PolledSums> {
+  const [sums] = await db
+    .select(POLLED_SUMS)
+    .from(rollups)
+    .innerJoin(streams, OF_STREAM)
+    .where(and(within(scope, window), IS_POLLED))
+  return sums as PolledSums
+}
+
+/**
+ * What was recorded, step by step.
  * @throws Problem `invalid_field` when the span has more than 1,440 steps.
  */
-export async function stepsOf(db: Database, streamId: string, { from, to, step }: Span): Promise<StepSums[]> {
-  const count = (to.getTime() - from.getTime()) / STEPS_MS[step]
-  if (count > MAX_STEPS) {
-    const detail = `${Math.ceil(count)} steps are too many; ask for at most ${MAX_STEPS}, or a longer step.`
-    throw new Problem('invalid_field', detail, 'step')
-  }
-  const at = sql`date_trunc(${sql.raw(`'${step}'`)}, ${rollups.minute}, 'UTC')`
+export async function stepsOf(db: Database, scope: Scope, span: Span): Promise<StepOf<PollSums>[]> {
+  const at = stepIn(span)
   const rows = await db
-    .select({ at: sql<string>`${at}`, ...SUMS })
+    .select({ at, ...SUMS })
     .from(rollups)
-    .where(within(streamId, from, to))
+    .innerJoin(streams, OF_STREAM)
+    .where(within(scope, span))
     .groupBy(at)
     .orderBy(at)
-  return rows.map((row) => ({ ...row, at: new Date(row.at) }))
+  return rows.map(dated)
 }
 
-/** When the stream last changed, to the minute; `undefined` when it never did. */
-export async function lastChange(db: Database, streamId: string): Promise<Date | undefined> {
-  const [row] = await db
+/**
+ * What was recorded of streams that are polled, step by step.
+ * @throws Problem `invalid_field` when the span has more than 1,440 steps.
+ */
+export async function polledStepsOf(db: Database, scope: Scope, span: Span): Promise<StepOf<PolledSums>[]> {
+  const at = stepIn(span)
+  const rows = await db
+    .select({ at, ...POLLED_SUMS })
+    .from(rollups)
+    .innerJoin(streams, OF_STREAM)
+    .where(and(within(scope, span), IS_POLLED))
+    .groupBy(at)
+    .orderBy(at)
+  return rows.map(dated)
+}
+
+/**
+ * A subscriber would have been connected once, and again as often as real ones had to be sent a snapshot anew, by the
+ * mean number of them. Fewer than one on average count as one, so that a glance isn't taken for what goes on all day.
+ */
+export async function connectionsOf(db: Database, scope: Scope, window: Window): Promise<Connections> {
+  const windowMs = window.to.getTime() - startOf(window).getTime()
+  const { rows } = (await db.execute(sql`
+    WITH polled AS (
+      SELECT ${rollups.streamId} AS id, sum(${rollups.plainBytes}) / sum(${rollups.polls}) AS snapshot_bytes,
+        sum(${rollups.gzipBytes}) / sum(${rollups.polls}) AS snapshot_gzip_bytes,
+        least(sum(${CONNECTED_MS}), ${windowMs}::float8) AS followed_ms
+      FROM ${rollups} JOIN ${streams} ON ${streams.id} = ${rollups.streamId}
+      WHERE ${and(within(scope, window), IS_POLLED)}
+      GROUP BY 1 HAVING sum(${rollups.polls}) > 0
+    ), sent AS (
+      SELECT ${fanouts.streamId} AS id, sum(${fanouts.snapshots}) AS snapshots,
+        sum(${fanouts.subscriberMs}) AS subscriber_ms
+      FROM ${fanouts} JOIN ${streams} ON ${streams.id} = ${fanouts.streamId}
+      WHERE ${and(inScope(scope), duringMinutes(fanouts.minute, window))}
+      GROUP BY 1
+    ), connected AS (
+      SELECT *, greatest(1, coalesce(snapshots / greatest(1, subscriber_ms / followed_ms), 1)) AS connections
+      FROM polled LEFT JOIN sent USING (id)
+    )
+    SELECT coalesce(sum(connections), 0)::float8 AS connections,
+      coalesce(sum(connections * snapshot_bytes), 0)::float8 AS "snapshotBytes",
+      coalesce(sum(connections * snapshot_gzip_bytes), 0)::float8 AS "snapshotGzipBytes",
+      coalesce(sum(subscriber_ms) / sum(followed_ms), 0)::float8 AS subscribers
+    FROM connected`)) as { rows: Connections[] }
+  return rows[0] as Connections
+}
+
+/** What real subscribers were sent. */
+export async function fanoutSums(db: Database, scope: Scope, window: Window): Promise<FanoutSums> {
+  const sum = (column: (typeof fanouts)[keyof FanoutSums]) =>
+    sql<number>`coalesce(sum(${column}), 0)::float8`.mapWith(Number)
+  const [sums] = await db
+    .select({
+      connections: sum(fanouts.connections),
+      subscriberMs: sum(fanouts.subscriberMs),
+      wireBytes: sum(fanouts.wireBytes),
+      snapshots: sum(fanouts.snapshots),
+      slow: sum(fanouts.slow),
+    })
+    .from(fanouts)
+    .innerJoin(streams, eq(streams.id, fanouts.streamId))
+    .where(and(inScope(scope), duringMinutes(fanouts.minute, window)))
+  return sums as FanoutSums
+}
+
+/** The paths that change most, at most `limit`; by whole hours, the ones that the window begins and ends in included. */
+export async function topPaths(
+  db: Database,
+  scope: Scope,
+  { from, to }: Window,
+  limit: number,
+): Promise<PathChanges[]> {
+  const changes = sql`sum(${pathRollups.changes})`
+  const firstHour = new Date(Math.floor(from.getTime() / STEPS_MS.hour) * STEPS_MS.hour)
+  return db
+    .select({
+      path: pathRollups.path,
+      changes: sql<number>`${changes}::float8`.mapWith(Number),
+      share: sql<number>`(${changes} / nullif(sum(${changes}) OVER (), 0))::float8`.mapWith(Number),
+    })
+    .from(pathRollups)
+    .innerJoin(streams, eq(streams.id, pathRollups.streamId))
+    .where(and(inScope(scope), gte(pathRollups.hour, firstHour), lt(pathRollups.hour, to)))
+    .groupBy(pathRollups.path)
+    .orderBy(sql`${changes} DESC`, pathRollups.path)
+    .limit(limit)
+}
+
+/** When anything last changed, to the minute; `undefined` when nothing ever did. */
+export async function lastChange(db: Database, scope: Scope): Promise<Date | undefined> {
+  const last = db
     .select({ minute: rollups.minute })
     .from(rollups)
-    .where(and(eq(rollups.streamId, streamId), sql`${rollups.changed} > 0`))
-    .orderBy(sql`${rollups.minute} DESC`)
+    .where(and(eq(rollups.streamId, streams.id), sql`${rollups.changed} > 0`))
+    .orderBy(desc(rollups.minute))
     .limit(1)
-  return row?.minute
+    .as('last')
+  const [row] = await db
+    .select({ minute: max(last.minute) })
+    .from(streams)
+    .innerJoinLateral(last, sql`true`)
+    .where(inScope(scope))
+  return row?.minute ?? undefined
 }
 
-/** Change by hour of the week in UTC, Monday first: 168 pairs over the last weeks there are. */
+/** Change by hour of the week in UTC, Monday first: up to 168 of them. */
 export async function hourOfWeek(
   db: Database,
-  streamId: string,
+  scope: Scope,
+  window: Window,
 ): Promise<{ hour: number; compared: number; changed: number }[]> {
   const hour = sql`((extract(isodow FROM ${rollups.minute} AT TIME ZONE 'UTC') - 1) * 24
     + extract(hour FROM ${rollups.minute} AT TIME ZONE 'UTC'))::int`
   return db
     .select({ hour: sql<number>`${hour}`.mapWith(Number), compared: SUMS.compared, changed: SUMS.changed })
     .from(rollups)
-    .where(eq(rollups.streamId, streamId))
+    .innerJoin(streams, OF_STREAM)
+    .where(within(scope, window))
     .groupBy(hour)
     .orderBy(hour)
 }
 
-function within(streamId: string, from: Date, to: Date) {
-  const firstMinute = new Date(Math.floor(from.getTime() / 60_000) * 60_000)
-  return and(eq(rollups.streamId, streamId), gte(rollups.minute, firstMinute), lt(rollups.minute, to))
+function stepIn({ from, to, step }: Span): SQL<string> {
+  const count = (to.getTime() - from.getTime()) / STEPS_MS[step]
+  if (count > MAX_STEPS) {
+    const detail = `${Math.ceil(count)} steps are too many; ask for at most ${MAX_STEPS}, or a longer step.`
+    throw new Problem('invalid_field', detail, 'step')
+  }
+  return sql<string>`date_trunc(${sql.raw(`'${step}'`)}, ${rollups.minute}, 'UTC')`
+}
+
+function dated<Row extends { at: string }>(row: Row): Omit<Row, 'at'> & { at: Date } {
+  return { ...row, at: new Date(row.at) }
+}
+
+function within(scope: Scope, window: Window): SQL | undefined {
+  return and(inScope(scope), duringMinutes(rollups.minute, window))
+}
+
+function inScope(scope: Scope): SQL | undefined {
+  if (scope === 'fleet') return undefined
+  if ('tag' in scope) return sql`${streams.tags} @> ARRAY[${scope.tag}]::text[]`
+  return eq(streams.id, scope.streamId)
+}
+
+function duringMinutes(minute: typeof rollups.minute | typeof fanouts.minute, window: Window) {
+  return and(gte(minute, startOf(window)), lt(minute, window.to))
+}
+
+function startOf({ from }: Window): Date {
+  return new Date(Math.floor(from.getTime() / MINUTE_MS) * MINUTE_MS)
 }

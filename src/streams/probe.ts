@@ -1,6 +1,6 @@
 import { Problem } from '../errors.ts'
 import type { Stream } from './run.ts'
-import { ask, expectOk, type Fetch, type Limits, UpstreamError } from './upstream.ts'
+import { type Asked, ask, expectOk, type Fetch, type Limits, UpstreamError } from './upstream.ts'
 
 /** Someone waits for the answer: longer than this, in milliseconds, and they should say the kind themselves. */
 const PROBE_TIMEOUT_MS = 10_000
@@ -9,11 +9,7 @@ const PROBE_TIMEOUT_MS = 10_000
  * Finds out whether an API speaks server-sent events or has to be polled, by asking it once for either.
  * @throws Problem `unreachable` when it doesn't answer as it should.
  */
-export async function findKind(
-  stream: Pick<Stream, 'url' | 'method' | 'headers' | 'body'>,
-  limits: Limits,
-  fetch?: Fetch,
-): Promise<Stream['kind']> {
+export async function findKind(stream: Asked, limits: Limits, fetch?: Fetch): Promise<Stream['kind']> {
   const own = { Accept: 'text/event-stream, application/json;q=0.9, */*;q=0.5' }
   const requestTimeoutMs = Math.min(limits.requestTimeoutMs, PROBE_TIMEOUT_MS)
   try {

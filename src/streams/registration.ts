@@ -61,16 +61,24 @@ const fields = {
 
 const { url, ...rest } = fields
 const start = Type.Boolean({ default: true, description: 'Whether to follow it at once' })
+const twin = Type.Boolean({
+  default: false,
+  description: 'Whether to follow a polled API through the proxy as well, to measure both side by side',
+})
 
 /** What `POST /api/streams` takes. */
 export const RegistrationSchema = Type.Composite(
-  [Type.Object({ url }), Type.Partial(Type.Object({ ...rest, start }))],
+  [Type.Object({ url }), Type.Partial(Type.Object({ ...rest, start, twin }))],
   { additionalProperties: false },
 )
 export type Registration = Static<typeof RegistrationSchema>
 
-/** What `PATCH /api/streams/:id` takes: any part of a registration but `start`. */
-export const ChangeSchema = Type.Partial(Type.Object(fields), {
+const alwaysOn = Type.Boolean({
+  description: 'Whether a proxied stream runs on while nobody subscribes; only of a proxied stream',
+})
+
+/** What `PATCH /api/streams/:id` takes: any part of a registration but `start` and `twin`. */
+export const ChangeSchema = Type.Partial(Type.Object({ ...fields, alwaysOn }), {
   additionalProperties: false,
   minProperties: 1,
 })

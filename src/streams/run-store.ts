@@ -121,6 +121,8 @@ async function openRun(db: Database, worker: string, begun: Begun): Promise<Run>
       seq: checkpoint.seq,
       snapshotSeq: checkpoint.snapshotSeq ?? undefined,
       bodyHash: checkpoint.bodyHash ?? undefined,
+      plainBytes: checkpoint.plainBytes ?? undefined,
+      gzipBytes: checkpoint.gzipBytes ?? undefined,
       lastEventId: checkpoint.lastEventId ?? undefined,
       etag: checkpoint.etag ?? undefined,
       lastModified: checkpoint.lastModified ?? undefined,
@@ -129,6 +131,7 @@ async function openRun(db: Database, worker: string, begun: Begun): Promise<Run>
     evidence: { ...evidence, writtenAt: undefined, phase: 'connecting', phaseSince: since.getTime() },
     judged: undefined,
     dropped: undefined,
+    paths: new Set(),
     fenced: new AbortController(),
   }
 }

@@ -13,6 +13,9 @@ export interface Checkpoint {
   snapshotSeq?: number
   /** Hash of the last body as it came (`poll`). */
   bodyHash?: string
+  /** Bytes of that body, plain and compressed with gzip. */
+  plainBytes?: number
+  gzipBytes?: number
   /** Last `id` the upstream gave an event (`sse`). */
   lastEventId?: string
   etag?: string
@@ -41,6 +44,8 @@ export interface Run {
   judged: Judgement | undefined
   /** Entries that the recorder had no room for, not yet told in a `gap`. */
   dropped: { count: number; from: number; to: number } | undefined
+  /** Paths that the run has told changes of, as many as are told apart. */
+  readonly paths: Set<string>
   /** Ends the run because another one has replaced it, or its stream is gone. */
   readonly fenced: AbortController
 }

@@ -1,11 +1,14 @@
 import { and, asc, eq, gt, ilike, inArray, or, type SQL, sql } from 'drizzle-orm'
-import { checkpoints, entries, states, streams } from '../../drizzle/schema.ts'
-import type { Evidence, Verdict } from '../core/verdict.ts'
+import { checkpoints, states, streams } from '../../drizzle/schema.ts'
+import type { Verdict } from '../core/verdict.ts'
 import { Problem } from '../errors.ts'
 import type { Database } from '../storage/storage.ts'
+import { insertStreams, newStream, opening } from './new-stream.ts'
 import { findKind } from './probe.ts'
 import type { Change, Registration } from './registration.ts'
+import { removeStream } from './remove.ts'
 import type { Stream } from './run.ts'
+import { changeTwin, makeTwin } from './twin.ts'
 import type { Fetch, Limits } from './upstream.ts'
 
 /** What makes workers act on a change of what should run. Lost messages cost seconds: reconcile repairs them. */
@@ -48,9 +51,8 @@ const DEFINING: readonly (keyof Change)[] = [
   'payloadPointer',
   'ignorePaths',
 ]
-/** Rows of a log removed in one statement, so that recording goes on meanwhile. */
-const DELETE_STEP = 10_000
-
+/** What the URL of a proxied stream says, beside those. */
+const ASKED: readonly (keyof Change)[] = [...DEFINING, 'intervalMs', 'arrayKeys']
 /** The registered APIs: everything their owners can do with them, but for reading what was recorded. */
 export class Streams {
   readonly #deps: StreamsDeps
@@ -60,8 +62,9 @@ export class Streams {
   }
 
   /**
-   * Registers an API, and starts it unless told otherwise.
-   * @throws Problem `unreachable` when the kind was left out and the API doesn't say.
+   * Registers an API, and starts it unless told otherwise; with a twin, which streams what this one polls.
+   * @throws Problem `unreachable` when the kind was left out and the API doesn't say; `invalid_field` for the twin of
+   *   an API that streams already.
    */
   async register(registration: Registration): Promise<Stream> {
     const { url, start = true } = registration
@@ -72,29 +75,18 @@ export class Streams {
       body: registration.body ?? null,
     }
     const kind = registration.kind ?? (await findKind(request, this.#deps.limits, this.#deps.fetch))
-    const now = new Date()
-    const stream: Stream = {
+    const { tags = [], notify = [], start: _start, twin = false, ...said } = registration
+    const stream = newStream({
+      ...said,
       ...request,
-      id: Bun.randomUUIDv7(),
-      name: registration.name ?? defaultName(request.url),
       kind,
-      intervalMs: registration.intervalMs ?? 60_000,
-      silenceMs: registration.silenceMs ?? null,
-      payloadPointer: registration.payloadPointer ?? '',
-      ignorePaths: registration.ignorePaths ?? [],
-      arrayKeys: registration.arrayKeys ?? [],
-      tags: unique(registration.tags ?? []),
-      notify: unique(registration.notify ?? []),
+      tags: unique(tags),
+      notify: unique(notify),
       desired: start ? 'running' : 'stopped',
-      alwaysOn: true,
-      proxyKey: null,
-      via: null,
-      twinOf: null,
-      createdAt: now,
-      updatedAt: now,
-    }
-    await this.#insert(stream, now)
-    if (start) await this.#deps.control.runLater([stream.id])
+    })
+    const added = twin ? [stream, makeTwin(stream)] : [stream]
+    await this.#deps.db.transaction((tx) => insertStreams(tx, added))
+    if (start) await this.#deps.control.runLater(added.map(({ id }) => id))
     this.#deps.control.listed()
     return stream
   }
@@ -122,43 +114,43 @@ export class Streams {
     return stream
   }
 
-  /** Changes a stream; one that runs goes on by the new definition at once. */
+  /**
+   * Changes a stream; one that runs goes on by the new definition at once.
+   * @throws Problem `conflict` for what defines a proxied stream: its subscribers asked for exactly that
+   */
   async change(id: string, change: Change): Promise<Stream> {
     const { db, control } = this.#deps
+    checkChangeable(await this.get(id), change)
     const set = { ...change, ...(change.url && { url: new URL(change.url).href }), updatedAt: new Date() }
-    const changed = await db.transaction(async (tx) => {
+    const { stream, twins } = await db.transaction(async (tx) => {
       const [stream] = await tx
         .update(streams)
         .set(set)
         .where(eq(streams.id, uuid(id)))
         .returning()
       if (stream === undefined) throw noStream(id)
-      if (DEFINING.some((field) => change[field] !== undefined)) {
-        const blank = { snapshotSeq: null, bodyHash: null, lastEventId: null, etag: null, lastModified: null }
-        // The next epoch: what the run of the old definition still has to say would bring the old checkpoint back.
-        await tx
-          .update(checkpoints)
-          .set({ ...blank, epoch: sql`${checkpoints.epoch} + 1` })
-          .where(eq(checkpoints.streamId, id))
-      }
-      return stream
+      const twins = await changeTwin(tx, id, set)
+      if (DEFINING.some((field) => change[field] !== undefined)) await startOver(tx, [id, ...twins])
+      return { stream, twins }
     })
-    control.interrupt([id])
-    control.changed([id])
-    return changed
+    const ids = [id, ...twins]
+    control.interrupt(ids)
+    control.changed(ids)
+    if (change.alwaysOn) await this.#desire(idle(id), 'running')
+    return change.alwaysOn ? this.get(id) : stream
   }
 
-  /** Removes a stream with everything recorded of it. */
+  /** Removes a stream with everything recorded of it, and its twin. */
   async remove(id: string): Promise<void> {
     const { db, control } = this.#deps
-    const removed = await db
-      .delete(streams)
-      .where(eq(streams.id, uuid(id)))
-      .returning({ id: streams.id })
-    if (removed.length === 0) throw noStream(id)
-    control.interrupt([id])
-    control.listed()
-    await this.#removeEntries(id)
+    await this.get(id)
+    const twins = await db.select({ id: streams.id }).from(streams).where(eq(streams.twinOf, id))
+    for (const each of [...twins.map((twin) => twin.id), id]) {
+      await removeStream(db, each, () => {
+        control.interrupt([each])
+        control.listed()
+      })
+    }
   }
 
   /** Starts a stream; one that should run already is left as it is. */
@@ -182,7 +174,7 @@ export class Streams {
   }
 
   async #desireOne(id: string, desired: Stream['desired']): Promise<Stream> {
-    await this.#desire(eq(streams.id, uuid(id)), desired)
+    await this.#desire(or(eq(streams.id, uuid(id)), eq(streams.twinOf, id)) as SQL, desired)
     return this.get(id)
   }
 
@@ -201,7 +193,7 @@ export class Streams {
         const evidence = sql`${states.evidence} - '{nextRetryAt,failingSince}'::text[] || '{"failures":0}'::jsonb`
         await tx
           .update(states)
-          .set({ ...opening(desired), evidence, verdictSince: now })
+          .set({ ...opening(desired), evidence, verdictSince: now, subscribedAt: asIfSubscribed(now) })
           .where(inArray(states.streamId, changed))
       }
       return changed
@@ -212,40 +204,6 @@ export class Streams {
     control.changed(ids)
     return ids
   }
-
-  async #insert(stream: Stream, now: Date): Promise<void> {
-    const evidence: Evidence = { phase: 'idle', phaseSince: now.getTime(), failures: 0 }
-    await this.#deps.db.transaction(async (tx) => {
-      await tx.insert(streams).values(stream)
-      await tx.insert(checkpoints).values({ streamId: stream.id, epoch: 0, seq: 0 })
-      await tx
-        .insert(states)
-        .values({ streamId: stream.id, epoch: 0, evidence, ...opening(stream.desired), verdictSince: now })
-    })
-  }
-
-  async #removeEntries(streamId: string): Promise<void> {
-    const { db } = this.#deps
-    for (;;) {
-      const step = db
-        .select({ seq: entries.seq })
-        .from(entries)
-        .where(eq(entries.streamId, streamId))
-        .limit(DELETE_STEP)
-      const removed = await db
-        .delete(entries)
-        .where(and(eq(entries.streamId, streamId), inArray(entries.seq, step)))
-        .returning({ seq: entries.seq })
-      if (removed.length < DELETE_STEP) return
-    }
-  }
-}
-
-/** The verdict that holds from the press of a button until a worker has something to say. */
-function opening(desired: Stream['desired']): { verdict: Verdict; verdictReason: string } {
-  return desired === 'stopped'
-    ? { verdict: 'stopped', verdictReason: 'Stopped on request.' }
-    : { verdict: 'quiet', verdictReason: 'Starting.' }
 }
 
 function matching({ q, tag, state, after }: ListQuery): SQL | undefined {
@@ -264,9 +222,48 @@ function hasTag(tag: string): SQL {
   return sql`${streams.tags} @> ARRAY[${tag}]::text[]`
 }
 
-function defaultName(url: string): string {
-  const { host, pathname } = new URL(url)
-  return `${host}${pathname === '/' ? '' : pathname}`.slice(0, 200)
+function idle(id: string): SQL {
+  return and(eq(streams.id, id), eq(streams.desired, 'idle')) as SQL
+}
+
+/** A proxied stream that was started runs for a while even if nobody subscribes. */
+function asIfSubscribed(now: Date): SQL {
+  return sql`CASE WHEN ${states.subscribedAt} IS NOT NULL THEN ${now.toISOString()}::timestamptz END`
+}
+
+/**
+ * Forgets where streams were, so that they begin anew. In the next epoch: what a run of the old definition still has
+ * to say would bring the old checkpoint back.
+ */
+async function startOver(tx: Database, ids: readonly string[]): Promise<void> {
+  await tx
+    .update(checkpoints)
+    .set({
+      snapshotSeq: null,
+      bodyHash: null,
+      plainBytes: null,
+      gzipBytes: null,
+      lastEventId: null,
+      etag: null,
+      lastModified: null,
+      epoch: sql`${checkpoints.epoch} + 1`,
+    })
+    .where(inArray(checkpoints.streamId, [...ids]))
+}
+
+function checkChangeable({ proxyKey, twinOf }: Stream, change: Change): void {
+  const given = (field: keyof Change) => change[field] !== undefined
+  const ofTwin = twinOf === null ? undefined : ASKED.find(given)
+  if (ofTwin !== undefined) {
+    throw new Problem('conflict', `${ofTwin} is what its twin polls by; change it there.`, ofTwin)
+  }
+  if (proxyKey === null && given('alwaysOn')) {
+    throw new Problem('conflict', 'Only a proxied stream can rest while nobody subscribes.', 'alwaysOn')
+  }
+  const defining = proxyKey === null ? undefined : ASKED.find(given)
+  if (defining === undefined) return
+  const detail = `${defining} is part of what this stream's subscribers asked the proxy for; ask for another URL.`
+  throw new Problem('conflict', detail, defining)
 }
 
 function unique(values: readonly string[]): string[] {

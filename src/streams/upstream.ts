@@ -14,6 +14,7 @@ export type UpstreamErrorCode =
   | 'bad_status'
   | 'no_content'
   | 'too_many_redirects'
+  | 'bad_redirect'
   | 'bad_content_type'
   | 'bad_encoding'
   | 'bad_json'
@@ -47,17 +48,25 @@ export interface Limits {
 
 export type Fetch = (url: string, init: RequestInit & { decompress?: boolean }) => Promise<Response>
 
+/** What is sent of a stream's definition. */
+export type Asked = Pick<Stream, 'url' | 'method' | 'headers' | 'body'>
+
 export interface Answer {
   response: Response
   exchange: Required<Exchange>
+  /** Of its status line and headers, as HTTP/1.1 has them. */
+  headBytes: number
   /** When the request was made, milliseconds since the epoch. */
   startedAt: number
 }
 
+const REDIRECTS = new Set([301, 302, 303, 307, 308])
 const USER_AGENT = 'Weir/0.1'
 /** Response headers that the log keeps: enough to tell what was answered, bounded whatever the upstream sends. */
 const MAX_LOGGED_HEADERS = 40
 const MAX_LOGGED_HEADER_CHARS = 500
+/** Redirects followed for one request. Browsers follow 20; no API needs more than a few. */
+const MAX_REDIRECTS = 10
 const HIDDEN = '•••'
 const HIDDEN_RESPONSE_HEADERS = new Set(['set-cookie', 'authorization', 'www-authenticate'])
 
@@ -66,7 +75,7 @@ const HIDDEN_RESPONSE_HEADERS = new Set(['set-cookie', 'authorization', 'www-aut
  * @throws UpstreamError for everything but an aborted `signal`, whose reason it passes on.
  */
 export async function ask(
-  stream: Pick<Stream, 'url' | 'method' | 'headers' | 'body'>,
+  stream: Asked,
   own: Record<string, string>,
   { requestTimeoutMs }: Pick<Limits, 'requestTimeoutMs'>,
   signal: AbortSignal,
@@ -74,26 +83,21 @@ export async function ask(
 ): Promise<Answer> {
   const startedAt = Date.now()
   const begun = performance.now()
-  const headers = { 'User-Agent': USER_AGENT, ...own, ...stream.headers }
   const exchange: Exchange = { request: logRequest(stream, own) }
   const deadline = new AbortController()
   const timer = setTimeout(() => deadline.abort(), requestTimeoutMs)
   try {
-    const response = await fetch(stream.url, {
-      method: stream.method,
-      headers,
-      body: stream.body ?? undefined,
-      signal: AbortSignal.any([signal, deadline.signal]),
-      decompress: false,
-    })
+    const response = await followRedirects(stream, own, AbortSignal.any([signal, deadline.signal]), fetch)
     exchange.response = {
       status: response.status,
       headers: logHeaders(response.headers),
       firstByteMs: round(performance.now() - begun),
     }
-    return { response, exchange: exchange as Required<Exchange>, startedAt }
+    const headBytes = headBytesOf(response)
+    return { response, exchange: exchange as Required<Exchange>, headBytes, startedAt }
   } catch (error) {
     if (signal.aborted) throw signal.reason
+    if (error instanceof UpstreamError) throw withExchange(error, exchange)
     throw withExchange(
       deadline.signal.aborted ? timedOut(requestTimeoutMs) : connectionError(error as Error, stream.url),
       exchange,
@@ -101,6 +105,45 @@ export async function ask(
   } finally {
     clearTimeout(timer)
   }
+}
+
+/**
+ * Sends a request to where it is redirected to. What the owner set as headers goes to the origin that it was set for
+ * alone: an API key is no business of the next one.
+ * @see https://fetch.spec.whatwg.org/#http-redirect-fetch
+ */
+async function followRedirects(
+  asked: Asked,
+  own: Record<string, string>,
+  signal: AbortSignal,
+  fetch: Fetch,
+): Promise<Response> {
+  let { url, method, body, headers } = asked
+  for (let redirects = 0; redirects <= MAX_REDIRECTS; redirects++) {
+    const response = await fetch(url, {
+      method,
+      headers: { 'User-Agent': USER_AGENT, ...own, ...headers },
+      body: body ?? undefined,
+      signal,
+      redirect: 'manual',
+      decompress: false,
+    })
+    const location = response.headers.get('location')
+    if (!REDIRECTS.has(response.status) || location === null) return response
+    await response.body?.cancel()
+    const next = redirectTarget(location, url)
+    if (next.origin !== new URL(url).origin) headers = {}
+    if (response.status === 303 || (response.status < 303 && method === 'POST'))
+      [method, body] = ['GET', null]
+    url = next.href
+  }
+  throw new UpstreamError('too_many_redirects', `The upstream redirects more than ${MAX_REDIRECTS} times.`)
+}
+
+function redirectTarget(location: string, from: string): URL {
+  const target = URL.canParse(location, from) ? new URL(location, from) : undefined
+  if (target?.protocol === 'http:' || target?.protocol === 'https:') return target
+  throw new UpstreamError('bad_redirect', 'The upstream redirects to what is no http or https URL.')
 }
 
 /**
@@ -163,6 +206,16 @@ export async function readBody(
   }
 }
 
+/** Whether a response is an event stream, which has no end to be waited for. */
+export function isEventStream({ headers }: Response): boolean {
+  return /^\s*text\/event-stream\s*(;|$)/i.test(headers.get('content-type') ?? '')
+}
+
+/** Whether a body came compressed with gzip. */
+export function isGzip(headers: Headers): boolean {
+  return /^\s*(x-)?gzip\s*$/i.test(headers.get('content-encoding') ?? '')
+}
+
 export function withExchange(error: UpstreamError, exchange: Exchange): UpstreamError {
   error.exchange ??= exchange
   return error
@@ -172,7 +225,7 @@ function decompress(raw: Buffer, headers: Headers, maxOutputLength: number): Uin
   const encoding = headers.get('content-encoding')?.trim().toLowerCase() ?? 'identity'
   if (encoding === 'identity' || encoding === '' || raw.byteLength === 0) return raw
   try {
-    if (encoding === 'gzip' || encoding === 'x-gzip') return gunzipSync(raw, { maxOutputLength })
+    if (isGzip(headers)) return gunzipSync(raw, { maxOutputLength })
     if (encoding === 'deflate') return inflateSync(raw, { maxOutputLength })
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') throw tooLarge(maxOutputLength)
@@ -194,13 +247,17 @@ function connectionError(error: Error & { code?: string }, url: string): Upstrea
   if (error.code === 'ENOTFOUND' || error.code === 'DNSLookupFailed' || error.code === 'EAI_AGAIN') {
     return new UpstreamError('host_unknown', `The host ${host} isn't known.`)
   }
-  if (error.code === 'TooManyRedirects') {
-    return new UpstreamError('too_many_redirects', 'The upstream redirects without end.')
-  }
   return new UpstreamError('connection_failed', `Can't connect to ${host} (${error.code ?? error.name}).`)
 }
 
-function logRequest(stream: Pick<Stream, 'url' | 'method' | 'headers'>, own: Record<string, string>) {
+/** As `fetch` tells it, a head is the same whichever version of HTTP brought it. */
+function headBytesOf({ status, statusText, headers }: Response): number {
+  let bytes = `HTTP/1.1 ${status} ${statusText}\r\n\r\n`.length
+  for (const [name, value] of headers) bytes += `${name}: ${value}\r\n`.length
+  return bytes
+}
+
+function logRequest(stream: Asked, own: Record<string, string>) {
   const hidden = Object.fromEntries(Object.keys(stream.headers).map((name) => [name, HIDDEN]))
   return { method: stream.method, url: stream.url, headers: { ...own, ...hidden } }
 }

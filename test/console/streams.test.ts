@@ -109,6 +109,32 @@ describe.skipIf(WITHOUT_BROWSER)('in a browser', () => {
     await close()
   })
 
+  test('a polled stream shows what streaming would save, and goes on counting without a reload', async () => {
+    const rows = Array.from({ length: 50 }, (_, row) => ({ row, text: 'the same as ever' }))
+    const url = upstream.on('/saver', (_request, hit) => Response.json({ hit, rows }))
+    const { id } = await weir.register({ url, kind: 'poll', intervalMs: 500, name: 'Saver' })
+    await weir.entry(id, 'a change is logged', (entry) => entry.kind === 'patch')
+    const { page, faults, close } = await openPage(browser)
+    await page.goto(`${weir.url}/streams/${id}`)
+    await page.evaluate(() => document.body.setAttribute('data-first-load', 'yes'))
+    const row = page.locator('#savings').getByRole('row', { name: /^Polling plainly/ })
+    const shown = () => row.locator('td').allTextContents()
+    const before = await shown()
+    expect(before[0]).toMatch(/^[\d.]+ kB$/)
+    expect(before[1]).toMatch(/^-?[\d.]+ %$/)
+    await until('both figures have moved on', async () => {
+      const after = await shown()
+      return after[0] !== before[0] && after[1] !== before[1]
+    })
+    await page.locator('#savings').getByText('/hit', { exact: true }).waitFor()
+    expect(await page.getAttribute('body', 'data-first-load')).toBe('yes')
+    const feed = await weir.register({ url: upstream.on('/none', () => new Feed().response()), kind: 'sse' })
+    await page.goto(`${weir.url}/streams/${feed.id}`)
+    expect(await page.locator('#savings').count()).toBe(0)
+    expect(faults).toEqual([])
+    await close()
+  })
+
   test('what can no longer be done is said in a notice, and the page stays', async () => {
     const { id } = await weir.register({
       url: upstream.on('/late', () => Response.json({})),

@@ -1,5 +1,14 @@
 import { expect, test } from 'bun:test'
-import { canonicalJson, diff, hashDocument, isPatch, type Json, patch } from '../../src/core/document.ts'
+import {
+  canonicalJson,
+  DIFF_BUDGET_MS,
+  diff,
+  hashDocument,
+  isPatch,
+  type Json,
+  patch,
+} from '../../src/core/document.ts'
+import { parseJson, stringifyJson } from '../../src/core/json.ts'
 import { INHERITED_KEYS, ODD_KEYS, RandomDocuments } from './random-documents.ts'
 import { applyByTheBook } from './rfc6902.ts'
 import { seeded } from './seeded.ts'
@@ -30,11 +39,16 @@ test.each<[string, string, string]>([
   ],
   ['minus zero as zero', '[-0,-0.0]', '[0,0]'],
   ['numbers in their shortest form', '[1e21,1E2,1.50,1e-7,0.000001]', '[1e+21,100,1.5,1e-7,0.000001]'],
+  [
+    'numbers that a double cannot hold as they came',
+    '{"b":1e400,"a":-12345678901234567890}',
+    '{"a":-12345678901234567890,"b":1e400}',
+  ],
   ['empty containers', '{"a":{},"b":[]}', '{"a":{},"b":[]}'],
   ['null', 'null', 'null'],
   ['a toJSON member', '{"toJSON":1}', '{"toJSON":1}'],
 ])('canonical JSON has %s', (_what, text, canonical) => {
-  expect(canonicalJson(JSON.parse(text))).toBe(canonical)
+  expect(canonicalJson(parseJson(text))).toBe(canonical)
 })
 
 test('the hash is that of the canonical text, in UTF-8', () => {
@@ -159,9 +173,30 @@ test('patches of random changes lead from one document to the other, by the book
     const operations = diff(from, to)
     expect(isPatch(operations)).toBe(true)
     expect(hashDocument(patch(from, operations))).toBe(hashDocument(to))
-    expect(hashDocument(applyByTheBook(from, JSON.stringify(operations)))).toBe(hashDocument(to))
+    expect(hashDocument(applyByTheBook(from, stringifyJson(operations)))).toBe(hashDocument(to))
     expect(JSON.stringify([from, to])).toBe(texts)
   }
+})
+
+test('a comparison ends when its time is over, and not before', () => {
+  const from = Array.from({ length: 100 }, (_, id) => ({ id, more: { v: 0 } }))
+  const to = from.map(({ id }) => ({ id, more: { v: 1 } }))
+  let now = 0
+  let looks = 0
+  const clock = (ms: number) => () => (looks++, (now += ms))
+  expect(diff(from, to, [], clock(1)).length).toBe(100)
+  // It has a look at every pair of objects or arrays: the lists, the rows, and what is in them.
+  expect(looks).toBe(1 + 1 + 100 + 100)
+  looks = 0
+  expect(() => diff(from, to, [], clock(10))).toThrow('takes longer')
+  expect(looks).toBe(1 + DIFF_BUDGET_MS / 10 + 1)
+})
+
+test('a comparison of long arrays ends likewise', () => {
+  const from = Array.from({ length: 2_000 }, (_, id) => ({ id, v: 0 }))
+  const to = from.map(({ id }) => ({ id, v: 1 }))
+  let now = 0
+  expect(() => diff(from, to, [], () => (now += 1))).toThrow('takes longer')
 })
 
 function reordered(value: Json): Json {

@@ -1,5 +1,20 @@
-import { expect, test } from 'bun:test'
-import { changeRate, STEPS_MS, streamRank } from '../../src/core/measures.ts'
+import { describe, expect, test } from 'bun:test'
+import {
+  type Connected,
+  changeRate,
+  freshness,
+  type PollSums,
+  STEPS_MS,
+  STREAM_HEAD_BYTES,
+  savings,
+  serverSavings,
+  streaming,
+  streamRank,
+  suggestInterval,
+} from '../../src/core/measures.ts'
+import { integer, type Random, seeded } from './seeded.ts'
+
+const random = seeded('measures.test.ts')
 
 test.each<[changed: number, compared: number, rate: number | null, rank: number | null]>([
   [0, 0, null, null],
@@ -19,3 +34,183 @@ test('a step is what its name says', () => {
   const { minute, hour, day }: Record<string, number> = STEPS_MS
   expect([minute, hour, day]).toEqual([60_000, 60 * 60_000, 24 * 60 * 60_000])
 })
+
+test.each<[patchBytes: number, plainBytes: number, share: number | null]>([
+  [0, 0, null],
+  [0, 100, 0],
+  [1, 4, 0.25],
+  [100, 100, 1],
+  [101, 100, 1],
+])('%p bytes of changes in %p bytes of bodies are %p new', (patchBytes, plainBytes, share) => {
+  expect(freshness({ patchBytes, plainBytes })).toBe(share)
+})
+
+/** A day of polls every minute: 10,000 bytes a body, 2,000 with gzip, heads of 200, every tenth a change of 300. */
+const DAY: PollSums & Connected = {
+  entries: 1_440,
+  events: 145,
+  polls: 1_440,
+  errors: 0,
+  compared: 1_440,
+  changed: 144,
+  notModified: 1_296,
+  wireBytes: 288_000,
+  bodyBytes: 1_440_000,
+  headBytes: 288_000,
+  plainBytes: 14_400_000,
+  gzipBytes: 2_880_000,
+  conditionalBytes: 288_000,
+  patchBytes: 43_200,
+  frameBytes: 49_680,
+  deflatedBytes: 28_800,
+  connectedMs: 86_400_000,
+  connections: 1,
+  snapshotBytes: 10_000,
+  snapshotGzipBytes: 2_000,
+}
+
+describe('savings', () => {
+  test('the head of a stream is what a server sends', () => {
+    const head =
+      'HTTP/1.1 200 OK\r\nContent-Type: text/event-stream; charset=utf-8\r\nCache-Control: no-store\r\n' +
+      'X-Accel-Buffering: no\r\nDate: Sun, 22 Nov 2026 09:15:14 GMT\r\nTransfer-Encoding: chunked\r\n\r\n'
+    expect(STREAM_HEAD_BYTES).toBe(head.length)
+  })
+
+  test('of a day, worked by hand', () => {
+    // 5,760 heartbeats of 13; a connection of 180 (head), 13 (retry) and 10,041 (snapshot frame); chunks of 3, 1, 1
+    // and 4 hex digits and 4 bytes for 144 changes, the heartbeats, the retry and the snapshot.
+    expect(savings(DAY)).toEqual({
+      baselines: { plain: 14_688_000, gzip: 3_168_000, conditional: 576_000 },
+      streaming: {
+        plain: {
+          bytes: 164_615,
+          frameBytes: 49_680,
+          heartbeatBytes: 74_880,
+          connectBytes: 10_234,
+          chunkBytes: 144 * 7 + 5_760 * 5 + 5 + 8,
+        },
+        // Heartbeats and the retry are 19 compressed; 57 more for the head, the snapshot is 2,000 and its frame.
+        gzip: {
+          bytes: 175_974,
+          frameBytes: 28_800,
+          heartbeatBytes: 109_440,
+          connectBytes: 180 + 57 + 19 + 2_041,
+          chunkBytes: 144 * 6 + 5_760 * 6 + 6 + 7,
+        },
+      },
+      overheadBytes: 121_415,
+      clientBandwidthSavings: {
+        plain: 1 - 164_615 / 14_688_000,
+        gzip: 1 - 175_974 / 3_168_000,
+        conditional: 1 - 175_974 / 576_000,
+      },
+    })
+  })
+
+  test('every connection counts with its head, its retry and its snapshot', () => {
+    const once = streaming(DAY)
+    const thrice = streaming({ ...DAY, connections: 3, snapshotBytes: 30_000, snapshotGzipBytes: 6_000 })
+    expect(thrice.connectBytes).toBe(3 * once.connectBytes)
+    expect(thrice.chunkBytes - once.chunkBytes).toBe(2 * (5 + 8))
+    expect(streaming({ ...DAY, connections: 0, snapshotBytes: 0, snapshotGzipBytes: 0 }).connectBytes).toBe(0)
+  })
+
+  test('a stream on which nothing changes costs its heartbeats', () => {
+    const still = streaming({
+      ...DAY,
+      changed: 0,
+      frameBytes: 0,
+      connections: 0,
+      snapshotBytes: 0,
+      snapshotGzipBytes: 0,
+    })
+    expect(still.bytes).toBe(5_760 * (13 + 5))
+  })
+
+  test('without a poll there is nothing to save; polls that moved nothing save no share', () => {
+    expect(savings({ ...DAY, polls: 0 })).toBeNull()
+    const empty = { ...DAY, plainBytes: 0, gzipBytes: 0, conditionalBytes: 0, headBytes: 0 }
+    expect(savings(empty)?.clientBandwidthSavings).toEqual({ plain: null, gzip: null, conditional: null })
+  })
+
+  test('never lose more than their overhead, when no change is larger than its body', () => {
+    for (let round = 0; round < 2_000; round++) {
+      const sums = randomSums(random)
+      const saved = savings(sums)
+      if (saved === null) throw new Error('There were polls')
+      const { clientBandwidthSavings, overheadBytes, baselines } = saved
+      const worst = -overheadBytes / baselines.plain
+      expect(clientBandwidthSavings.plain).toBeGreaterThanOrEqual(worst - 1e-12)
+      expect(clientBandwidthSavings.plain).toBeLessThanOrEqual(1)
+      const { frameBytes, heartbeatBytes, connectBytes, chunkBytes, bytes } = saved.streaming.plain
+      expect(bytes).toBe(frameBytes + heartbeatBytes + connectBytes + chunkBytes)
+    }
+  })
+
+  test.each<[subscribers: number, plain: number]>([
+    [1, 1 - 576_000 / 14_688_000],
+    [2.5, 1 - 576_000 / 36_720_000],
+    [1_000, 1 - 576_000 / 14_688_000_000],
+  ])('one poll shared by %p subscribers saves an upstream %p', (subscribers, plain) => {
+    expect(serverSavings(DAY, subscribers).plain).toBeCloseTo(plain, 12)
+  })
+
+  test('polling with validators for one subscriber saves nothing over a client that does the same', () => {
+    expect(serverSavings(DAY, 1).conditional).toBe(0)
+  })
+})
+
+describe('a suggested interval', () => {
+  test.each<[changed: number, compared: number, intervalMs: number, suggestedMs: number | null]>([
+    [0, 1_440, 60_000, null],
+    [9, 9, 60_000, null],
+    // λ = −ln(1296.5 / 1440.5) a minute = 0.1053: ln 2 / λ = 6.58 min, of 5 and 10 nearer to 5.
+    [144, 1_440, 60_000, 300_000],
+    // The same half a minute apart: 3.29 min, by ratio nearer to 5 than to 2.
+    [144, 1_440, 30_000, 300_000],
+    // Half of the polls find a change: the interval is right.
+    [720, 1_440, 60_000, 60_000],
+    // λ = −ln(9.5 / 10.5) a second = 0.1001: ln 2 / λ = 6.93 s, of 5 and 10 nearer to 5.
+    [1, 10, 1_000, 5_000],
+    // Every poll: λ = −ln(0.5 / 10.5) in 10 s = 0.3045 a second: 2.28 s.
+    [10, 10, 10_000, 2_000],
+    [1_000, 1_000, 500, 500],
+    [1, 100_000, 86_400_000, 604_800_000],
+  ])('%p changes in %p comparisons %p ms apart suggest %p', (changed, compared, intervalMs, suggestedMs) => {
+    expect(suggestInterval({ changed, compared }, intervalMs)).toEqual({
+      intervalMs: suggestedMs,
+      samples: compared,
+    })
+  })
+
+  test('is found again from polls of a process that changes at random', () => {
+    const meanMs = 20_000
+    const intervalMs = 5_000
+    let changed = 0
+    const compared = 20_000
+    for (let poll = 0; poll < compared; poll++) if (random() < 1 - Math.exp(-intervalMs / meanMs)) changed++
+    // ln 2 × 20 s = 13.9 s, of 10 and 15 nearer to 15.
+    expect(suggestInterval({ changed, compared }, intervalMs).intervalMs).toBe(15_000)
+  })
+})
+
+/** Polls whose changes are at most their bodies, framed, and a subscriber who was connected meanwhile. */
+function randomSums(random: Random): PollSums & Connected {
+  const polls = 1 + integer(random, 50)
+  const sums = { ...DAY, polls, changed: 0, plainBytes: 0, patchBytes: 0, frameBytes: 0 }
+  const isAllNew = random() < 0.3
+  for (let poll = 0; poll < polls; poll++) {
+    const bodyBytes = 1 + integer(random, 5_000)
+    sums.plainBytes += bodyBytes
+    if (!isAllNew && random() < 0.5) continue
+    const changeBytes = isAllNew ? bodyBytes : 1 + integer(random, bodyBytes)
+    sums.changed++
+    sums.patchBytes += changeBytes
+    sums.frameBytes += changeBytes + 40
+  }
+  const connections = 1 + 3 * random()
+  const headBytes = polls * integer(random, 500)
+  const snapshotBytes = (connections * sums.plainBytes) / polls
+  return { ...sums, headBytes, connections, snapshotBytes, connectedMs: polls * 60_000 }
+}

@@ -1,4 +1,5 @@
 import type { Json } from '../../src/core/document.ts'
+import { parseJson } from '../../src/core/json.ts'
 import { integer, pick, type Random, several } from './seeded.ts'
 
 /** Keys that differs, patchers and pointers get wrong. */
@@ -31,14 +32,23 @@ export const INHERITED_KEYS: readonly string[] = ['__proto__', 'constructor', 'p
 const SCALARS: readonly Json[] = [
   ...[null, true, false, 0, -0, 1, 2, 3, -1.5, 1e21, 5e-324, Number.MAX_SAFE_INTEGER],
   ...['', 'a', 'b', 'two words', 'zażółć 😀', '\u0000\n\r', '\ud800', 'x'.repeat(80), '__proto__'],
+  // What a double can't hold, and texts that look like what stands for it.
+  ...[
+    '12345678901234567890',
+    '12345678901234567891',
+    '0.10000000000000001',
+    '-1e400',
+    '"\\u0000n1"',
+    '"\\u0000s"',
+  ].map(parseJson),
 ]
-const IDS: readonly Json[] = [1, 2, 3, 4, 5, 6, 7, 8, '1', 'b', null]
+const IDS: readonly Json[] = [1, 2, 3, 4, 5, 6, 7, 8, '1', 'b', null, parseJson('12345678901234567890')]
 const MAX_DEPTH = 6
 const MAX_MEMBERS = 6
 /** Documents made for a change are no deeper than these levels. */
 const CHANGED_LEVELS = 2
 
-/** Makes documents as `JSON.parse` could give them: `__proto__` is a member like any other. */
+/** Makes documents as `parseJson` could give them: `__proto__` is a member like any other. */
 export class RandomDocuments {
   readonly #random: Random
   readonly #keys: readonly string[]

@@ -1,7 +1,8 @@
 import type { Json } from '../../src/core/document.ts'
+import { parseJson } from '../../src/core/json.ts'
 
 type Container = { [key: string]: Json }
-type Operation = { op: string; path: string; from?: string; value?: Json }
+type Operation = { op: string; path: string; from: string; value: Json }
 
 /**
  * Applies a patch as a reader of a stream would: written from the RFC alone, and strict. Knows the operations that
@@ -10,15 +11,15 @@ type Operation = { op: string; path: string; from?: string; value?: Json }
  */
 export function applyByTheBook(document: Json, patchText: string): Json {
   const root: Container = { root: structuredClone(document) }
-  for (const operation of JSON.parse(patchText) as Operation[]) apply(root, operation)
+  for (const operation of parseJson(patchText) as Operation[]) apply(root, operation)
   return root.root as Json
 }
 
 function apply(root: Container, { op, path, from, value }: Operation): void {
-  if (op === 'add') return add(root, path, value as Json)
+  if (op === 'add') return add(root, path, value)
   if (op === 'remove') return void take(root, path)
-  if (op === 'replace') return (take(root, path), add(root, path, value as Json))
-  if (op === 'move') return add(root, path, take(root, from as string))
+  if (op === 'replace') return (take(root, path), add(root, path, value))
+  if (op === 'move') return add(root, path, take(root, from))
   throw new Error(`No such operation: ${op}`)
 }
 

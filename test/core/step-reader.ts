@@ -1,5 +1,7 @@
 import type { Json } from '../../src/core/document.ts'
-import type { Step } from '../../src/streams/follow-document.ts'
+import { parseJson } from '../../src/core/json.ts'
+import { afterKeyframe, type Step } from '../../src/streams/follow-document.ts'
+import type { Followed } from '../../src/streams/run.ts'
 import { applyByTheBook } from './rfc6902.ts'
 
 /** What the log of a stream holds, read by someone who knows nothing but RFC 6902. */
@@ -10,12 +12,25 @@ export class StepReader {
   patches: string[] = []
   readonly kinds: string[] = []
 
-  read({ kind, changed, data }: Step): void {
+  /** @returns what the stream goes on from */
+  read({ kind, changed, data, keyframe, followed }: Step): Followed {
     if (data !== undefined) {
-      if (kind === 'snapshot') this.snapshot = data
-      this.patches = kind === 'snapshot' ? [] : [...this.patches, data]
-      this.document = kind === 'snapshot' ? JSON.parse(data) : applyByTheBook(this.document, data)
+      if (kind === 'snapshot') this.#begin(data)
+      else {
+        this.patches.push(data)
+        this.document = applyByTheBook(this.document, data)
+      }
     }
     this.kinds.push(changed ? kind : 'unchanged')
+    if (keyframe === undefined) return followed
+    this.#begin(keyframe)
+    this.kinds.push('keyframe')
+    return afterKeyframe(followed)
+  }
+
+  #begin(snapshot: string): void {
+    this.snapshot = snapshot
+    this.patches = []
+    this.document = parseJson(snapshot)
   }
 }

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { rebuild } from '../../src/streams/follow-document.ts'
 import { isSkipped, type OpenSetup, SETUPS } from '../support/setups.ts'
 import { until } from '../support/until.ts'
-import { startUpstream, type Upstream } from '../support/upstream.ts'
+import { Feed, startUpstream, type Upstream } from '../support/upstream.ts'
 import { type LoggedEntry, startTestWeir, type TestWeir } from '../support/weir.ts'
 
 describe.each(SETUPS)('on $name', (setup) => {
@@ -78,7 +78,9 @@ describe.each(SETUPS)('on $name', (setup) => {
       const { id } = await poll(url)
       const second = await weir.entry(id, 'the change is logged', (entry) => entry.seq === 2)
       expect(second).toMatchObject({ kind: 'snapshot', changed: true, data: { c: [2] } })
-      expect(second.patchBytes).toBe(second.bodyBytes)
+      // Both sizes are told, and neither is the other's.
+      expect(second).toMatchObject({ snapshotBytes: second.bodyBytes })
+      expect(second.patchBytes).toBeGreaterThan(second.bodyBytes)
     })
 
     test('validators are sent, and 304 is an unchanged document', async () => {
@@ -123,6 +125,61 @@ describe.each(SETUPS)('on $name', (setup) => {
       const entry = await weir.entry(id, 'the poll is logged', (entry) => entry.kind === 'snapshot')
       expect(entry.bodyBytes).toBe(text.length)
       expect(entry.wireBytes).toBe(Bun.gzipSync(text).byteLength)
+    })
+
+    test('what polling again would have moved is told of every answer, of a 304 too', async () => {
+      const text = JSON.stringify({ text: 'weir '.repeat(500) })
+      const url = upstream.on('/sizes', (request, hit) => {
+        const headers = { ETag: '"v1"', 'Content-Type': 'application/json', 'X-Long': 'x'.repeat(99) }
+        if (hit > 2 && request.headers.has('if-none-match'))
+          return new Response(null, { status: 304, headers })
+        return new Response(text, { headers })
+      })
+      const { id } = await poll(url)
+      await weir.entry(id, 'the third poll is logged', (entry) => entry.seq === 3)
+      const [first, second, third] = await weir.logs(id)
+      const gzipBytes = Bun.gzipSync(text, { library: 'zlib' }).byteLength
+      const sizes = { plainBytes: text.length, gzipBytes }
+      expect(first).toMatchObject({ kind: 'snapshot', ...sizes, headBytes: await headBytes(url) })
+      expect(second).toMatchObject({ kind: 'exchange', bodyBytes: text.length, ...sizes })
+      expect(third).toMatchObject({ response: { status: 304 }, wireBytes: 0, bodyBytes: 0, ...sizes })
+    })
+
+    test('a body that came with gzip is as large with gzip as it came', async () => {
+      const text = JSON.stringify({ text: 'weir '.repeat(500) })
+      const url = upstream.on('/barely-gzip', () => gzipped(text, 0))
+      const { id } = await poll(url)
+      const entry = await weir.entry(id, 'the poll is logged', (entry) => entry.kind === 'snapshot')
+      expect(entry).toMatchObject({ plainBytes: text.length, gzipBytes: entry.wireBytes })
+      expect(entry.wireBytes).toBeGreaterThan(text.length)
+    })
+
+    test('an event stream is refused at once, and let go', async () => {
+      const feed = new Feed()
+      const url = upstream.on('/events', () => feed.response())
+      const { id } = await poll(url)
+      const error = await weir.entry(id, 'the error is logged', (entry) => entry.kind === 'error')
+      const message = 'The API answers with server-sent events; register it as kind sse.'
+      expect(error.data).toMatchObject({ code: 'bad_content_type', message })
+      await until('nobody reads it', () => feed.readers === 0)
+    })
+
+    test('numbers that a double cannot hold are logged digit for digit', async () => {
+      const versions = [
+        '[12345678901234567890,{"n":1e400}]',
+        '[12345678901234567891,{"n":0.10000000000000001}]',
+      ]
+      const rest = `,"text":"${'x'.repeat(200)}"}`
+      const url = upstream.on(
+        '/digits',
+        (_request, hit) => new Response(`{"list":${versions[hit > 1 ? 1 : 0]}${rest}`),
+      )
+      const { id } = await poll(url)
+      await weir.entry(id, 'the change is logged', (entry) => entry.kind === 'patch')
+      const log = await (await weir.get(`/api/streams/${id}/logs`)).text()
+      expect(log).toContain(versions[0] as string)
+      expect(log).toContain('"path":"/list/1/n","value":0.10000000000000001}')
+      expect(log).toContain('12345678901234567891')
     })
 
     test('only the part that the pointer selects is followed, without the paths to ignore', async () => {
@@ -247,10 +304,32 @@ describe.each(SETUPS)('on $name', (setup) => {
       return new Bun.CryptoHasher('sha256').update(content).digest('hex')
     }
 
-    function gzipped(text: string): Response {
-      return new Response(Bun.gzipSync(text), {
+    function gzipped(text: string, level: 0 | 6 = 6): Response {
+      return new Response(Bun.gzipSync(text, { level }), {
         headers: { 'Content-Encoding': 'gzip', 'Content-Type': 'application/json' },
       })
+    }
+
+    /** Of the head of an answer as it stands on the wire. */
+    async function headBytes(url: string): Promise<number> {
+      const { hostname, port, pathname } = new URL(url)
+      const received = Promise.withResolvers<number>()
+      let text = ''
+      await Bun.connect({
+        hostname,
+        port: Number(port),
+        socket: {
+          data: (socket, bytes) => {
+            text += bytes.toString('latin1')
+            const end = text.indexOf('\r\n\r\n')
+            if (end < 0) return
+            received.resolve(end + 4)
+            socket.end()
+          },
+          open: (socket) => void socket.write(`GET ${pathname} HTTP/1.1\r\nHost: ${hostname}\r\n\r\n`),
+        },
+      })
+      return received.promise
     }
 
     /** Sends a byte now and then, and never ends. */

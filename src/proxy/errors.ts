@@ -1,0 +1,90 @@
+import { encodeMessage, encodeRetry, SSE_HEADERS } from '../core/sse.ts'
+import { Problem, type ProblemCode } from '../errors.ts'
+import type { Entry } from '../streams/entry.ts'
+import type { UpstreamErrorCode } from '../streams/upstream.ts'
+
+/** Whose fault it is: of what was asked for, of Weir, or of the API that is followed. */
+export type Family = 'subscription' | 'server' | 'source'
+
+/**
+ * What an `error` event says. `status` is of the families of Axway Streams: 4xxxx subscription, 5xxxx server, 7xxxx
+ * source; `cause` says the same by name.
+ */
+export interface ProxyError {
+  family: Family
+  cause: string
+  message: string
+  status: number
+  /** ISO 8601. */
+  timestamp: string
+}
+
+/** A client that was refused comes back after this, in milliseconds: asking again sooner brings the same answer. */
+const REFUSED_RETRY_MS = 3_600_000
+/** One for which Weir has no room now, likewise. */
+const LATER_RETRY_MS = 60_000
+
+const SUBSCRIPTION: Partial<Record<ProblemCode, number>> = {
+  invalid_field: 40_001,
+  unauthorized: 40_101,
+  forbidden_origin: 40_301,
+  not_found: 40_401,
+  conflict: 40_901,
+}
+const SERVER: Partial<Record<ProblemCode, number>> = { too_many: 50_301, unavailable: 50_302 }
+const INTERNAL = 50_000
+
+/** Everything but `bad_status`, which is 70000 and the status. */
+const SOURCE: Record<Exclude<UpstreamErrorCode, 'bad_status'>, number> = {
+  connection_failed: 70_013,
+  host_unknown: 70_014,
+  too_large: 70_015,
+  bad_content_type: 70_016,
+  bad_json: 70_017,
+  bad_encoding: 70_018,
+  pointer_missing: 70_019,
+  bad_patch: 70_020,
+  ended_early: 70_021,
+  stalled: 70_022,
+  no_content: 70_204,
+  too_many_redirects: 70_310,
+  bad_redirect: 70_311,
+  timeout: 70_408,
+}
+const BAD_STATUS = 70_000
+
+/** What subscribers are told of an `error` entry of the stream that they share. */
+export function errorOf({ data, at, exchange }: Pick<Entry, 'data' | 'at' | 'exchange'>): ProxyError {
+  const { code, message } = JSON.parse(data ?? '{}') as { code: UpstreamErrorCode; message: string }
+  const status = code === 'bad_status' ? BAD_STATUS + (exchange?.response?.status ?? 0) : SOURCE[code]
+  return {
+    family: 'source',
+    cause: code,
+    message,
+    status: status ?? BAD_STATUS,
+    timestamp: new Date(at).toISOString(),
+  }
+}
+
+/** The same of a request that was refused. */
+export function errorOfProblem({ code, detail }: Problem, nowMs: number): ProxyError {
+  const subscription = SUBSCRIPTION[code]
+  return {
+    family: subscription === undefined ? 'server' : 'subscription',
+    cause: code,
+    message: detail,
+    status: subscription ?? SERVER[code] ?? INTERNAL,
+    timestamp: new Date(nowMs).toISOString(),
+  }
+}
+
+/**
+ * A stream of one `error` event. It ends after it, having asked the client to stay away for a while: clients take an
+ * answer that is no event stream for a broken connection, and show nobody what it says.
+ */
+export function refusal(problem: Problem, nowMs: number): Response {
+  const error = errorOfProblem(problem, nowMs)
+  const retryMs = error.family === 'subscription' ? REFUSED_RETRY_MS : LATER_RETRY_MS
+  const event = encodeMessage({ event: 'error', id: '0', data: JSON.stringify(error) })
+  return new Response(Buffer.concat([encodeRetry(retryMs), event]), { headers: SSE_HEADERS })
+}

@@ -1,0 +1,256 @@
+import { and, asc, eq, gte, inArray, lte } from 'drizzle-orm'
+import { checkpoints, entries } from '../../drizzle/schema.ts'
+import { stringifyJson } from '../core/json.ts'
+import { Frame, type TopicMessage } from '../hub/frame.ts'
+import type { Hub, Send } from '../hub/hub.ts'
+import type { Database } from '../storage/storage.ts'
+import { type Entry, isKeyframe } from '../streams/entry.ts'
+import { rebuild } from '../streams/follow-document.ts'
+import { readLog, readWholeLog } from '../streams/logs.ts'
+import { proxyTopic } from '../topics.ts'
+import { errorOf } from './errors.ts'
+import type { Mode } from './target.ts'
+
+/** A subscriber that missed more than this, in changes and in bytes, is sent the document as it is instead. */
+const MAX_REPLAY_CHANGES = 1_000
+const MAX_REPLAY_BYTES = 1_048_576
+
+export interface FeedDeps {
+  db: Database
+  hub: Hub
+  warn(message: string): void
+}
+
+/**
+ * The document of one proxied stream as its subscribers know it, in this process. It takes the stream's entries in
+ * the order of their `seq`, and makes one frame of each for all who follow it the same way.
+ */
+export class Feed {
+  readonly streamId: string
+  readonly #deps: FeedDeps
+  /** Sets the stream's ids apart from those of another that had the same URL before it. */
+  readonly #tag: string
+  /** Last entry taken. */
+  #seq = 0
+  /** The document's text, and the patches since that it doesn't have yet: they are applied when somebody needs it whole. */
+  #text: string | undefined
+  #patches: string[] = []
+  /** The error that the stream has not recovered from. */
+  #failure: Entry | undefined
+  #reading: Promise<void> | undefined
+  /** What a new subscriber is sent, made once per entry. */
+  #greeting: Frame | undefined
+
+  /** Opens a stream's feed where its log is now. */
+  static async open(streamId: string, deps: FeedDeps): Promise<Feed> {
+    const feed = new Feed(streamId, deps)
+    await feed.#load()
+    return feed
+  }
+
+  private constructor(streamId: string, deps: FeedDeps) {
+    this.streamId = streamId
+    this.#deps = deps
+    this.#tag = streamId.slice(-8)
+  }
+
+  get seq(): number {
+    return this.#seq
+  }
+
+  /** Takes an entry that was stored. One that doesn't follow on the last makes the feed read what lies between. */
+  stored(entry: Entry): void {
+    if (entry.seq <= this.#seq) return
+    if (entry.seq === this.#seq + 1 && this.#reading === undefined) this.#take(entry)
+    else void this.#readOn()
+  }
+
+  /**
+   * Sends a subscriber what it needs to follow from here: the document, or what it missed since its last id, or that
+   * this can't be told any more.
+   * @returns whether that was a snapshot
+   */
+  async begin(mode: Mode, lastEventId: string | undefined, send: Send): Promise<boolean> {
+    if (lastEventId === undefined) return this.#greet(mode, send)
+    const from = this.#seqOf(lastEventId)
+    if (from === undefined) return this.#startOver(lastEventId, 'unknown_id', send)
+    const missed = await this.#missed(from)
+    if (missed === undefined) return this.#startOver(lastEventId, 'too_many', send)
+    if (mode === 'snapshot-patch') {
+      for (const entry of missed) await send(Frame.of(this.#change(entry)))
+      return false
+    }
+    if (missed.length === 0) return false
+    if (mode === 'event' && missed.length > 1) return this.#startOver(lastEventId, 'skipped', send)
+    return this.#greet('snapshot-only', send)
+  }
+
+  /** Tells all subscribers something that no entry says, and ends their streams. */
+  end(message: Omit<TopicMessage, 'position'>): void {
+    const { hub } = this.#deps
+    for (const content of ['patches', 'documents'] as const) {
+      const topic = proxyTopic(this.streamId, content)
+      hub.publish(topic, { ...message, position: this.#seq + 1, id: this.#id(this.#seq) })
+      hub.end(topic)
+    }
+  }
+
+  async #load(): Promise<void> {
+    const { db } = this.#deps
+    const [checkpoint] = await db.select().from(checkpoints).where(eq(checkpoints.streamId, this.streamId))
+    const { seq = 0, snapshotSeq = null } = checkpoint ?? {}
+    if (snapshotSeq !== null) {
+      const [snapshot, ...patches] = await readVersions(db, this.streamId, snapshotSeq, seq)
+      this.#text = snapshot
+      this.#patches = patches
+    }
+    const kinds = ['exchange', 'snapshot', 'patch', 'error'] as const
+    const { items } = await readLog(db, this.streamId, { kinds, before: seq + 1, limit: 1 })
+    this.#failure = items[0]?.kind === 'error' ? items[0] : undefined
+    this.#seq = seq
+  }
+
+  /** Reads the log on to its end. */
+  #readOn(): Promise<void> {
+    this.#reading ??= this.#readRest()
+      .catch((error: Error) => this.#deps.warn(`A proxied stream can't be read: ${error.message}`))
+      .finally(() => {
+        this.#reading = undefined
+      })
+    return this.#reading
+  }
+
+  async #readRest(): Promise<void> {
+    for await (const items of readWholeLog(this.#deps.db, this.streamId, { after: this.#seq })) {
+      for (const entry of items) this.#take(entry)
+    }
+  }
+
+  #take(entry: Entry): void {
+    const { kind, seq, data } = entry
+    this.#seq = seq
+    this.#greeting = undefined
+    const messages: TopicMessage[] = []
+    if (kind === 'gap') messages.push(this.#message('monitor', data, seq))
+    if (kind === 'error' && !isMismatch(entry)) {
+      this.#failure = entry
+      messages.push(this.#error(entry))
+    }
+    if (kind === 'exchange' || kind === 'snapshot' || kind === 'patch') this.#recover(entry, messages)
+    if (kind === 'patch') this.#patches.push(data ?? '[]')
+    if (kind === 'snapshot') {
+      this.#text = data
+      this.#patches = []
+    }
+    const changes = kind === 'patch' || (kind === 'snapshot' && !isKeyframe(entry))
+    this.#publish('patches', changes ? [...messages, this.#change(entry)] : messages)
+    if (!this.#deps.hub.has(proxyTopic(this.streamId, 'documents'))) return
+    this.#publish('documents', changes ? [...messages, ...this.#document()] : messages)
+  }
+
+  #recover({ at, seq }: Entry, messages: TopicMessage[]): void {
+    if (this.#failure === undefined) return
+    const since = new Date(this.#failure.at).toISOString()
+    this.#failure = undefined
+    const data = JSON.stringify({ reason: 'recovered', from: since, to: new Date(at).toISOString() })
+    messages.push(this.#message('monitor', data, seq))
+  }
+
+  #publish(content: 'patches' | 'documents', messages: TopicMessage[]): void {
+    const frame = frameOf(messages)
+    if (frame !== undefined) this.#deps.hub.publish(proxyTopic(this.streamId, content), frame)
+  }
+
+  async #greet(mode: Mode, send: Send): Promise<boolean> {
+    const failure = this.#failure === undefined ? [] : [this.#error(this.#failure)]
+    if (mode === 'event') {
+      await sendAll(failure, send)
+      return false
+    }
+    this.#greeting ??= frameOf([...this.#document(), ...failure])
+    if (this.#greeting === undefined) return false
+    await send(this.#greeting)
+    return this.#text !== undefined
+  }
+
+  /** What a subscriber has missed can't be sent: says so, and sends the document as it is. */
+  async #startOver(lastEventId: string, reason: string, send: Send): Promise<boolean> {
+    const data = JSON.stringify({ from: lastEventId.slice(0, 64), to: this.#id(this.#seq), reason })
+    await sendAll([this.#message('gap', data, this.#seq), ...this.#document()], send)
+    return this.#text !== undefined
+  }
+
+  /** The document as it is; nothing while there is none. */
+  #document(): TopicMessage[] {
+    if (this.#text !== undefined && this.#patches.length > 0) {
+      this.#text = stringifyJson(rebuild(this.#text, this.#patches).document)
+      this.#patches = []
+    }
+    return this.#text === undefined ? [] : [this.#message('data', this.#text, this.#seq)]
+  }
+
+  #change({ kind, data, seq }: Entry): TopicMessage {
+    return this.#message(kind === 'patch' ? 'patch' : 'data', data, seq)
+  }
+
+  #error(entry: Entry): TopicMessage {
+    return this.#message('error', JSON.stringify(errorOf(entry)), entry.seq)
+  }
+
+  #message(event: string, data: string | undefined, seq: number): TopicMessage {
+    return { event, data: data ?? '', position: seq, id: this.#id(seq) }
+  }
+
+  #id(seq: number): string {
+    return `${this.#tag}.${seq}`
+  }
+
+  /** The entry that a subscriber had last; `undefined` when the id isn't of this stream. */
+  #seqOf(lastEventId: string): number | undefined {
+    const [tag, seq = ''] = lastEventId.split('.')
+    if (tag !== this.#tag || !/^\d{1,15}$/.test(seq)) return undefined
+    return Number(seq) <= this.#seq ? Number(seq) : undefined
+  }
+
+  /** The changes after an entry; `undefined` when they are too many to be replayed. */
+  async #missed(after: number): Promise<Entry[] | undefined> {
+    const kinds = ['snapshot', 'patch'] as const
+    const limit = MAX_REPLAY_CHANGES + 1
+    const { items } = await readLog(this.#deps.db, this.streamId, { kinds, after, limit })
+    const changes = items.filter((entry) => !isKeyframe(entry))
+    const bytes = changes.reduce((sum, { data = '' }) => sum + data.length, 0)
+    return changes.length > MAX_REPLAY_CHANGES || bytes > MAX_REPLAY_BYTES ? undefined : changes
+  }
+}
+
+function frameOf([first, ...rest]: readonly TopicMessage[]): Frame | undefined {
+  return first === undefined ? undefined : Frame.of(first, ...rest)
+}
+
+/** Sends messages in one frame, if there are any. */
+async function sendAll(messages: readonly TopicMessage[], send: Send): Promise<void> {
+  const frame = frameOf(messages)
+  if (frame !== undefined) await send(frame)
+}
+
+/** A snapshot and the patches after it, up to an entry. */
+async function readVersions(db: Database, streamId: string, from: number, to: number): Promise<string[]> {
+  const rows = await db
+    .select({ data: entries.data })
+    .from(entries)
+    .where(
+      and(
+        eq(entries.streamId, streamId),
+        gte(entries.seq, from),
+        lte(entries.seq, to),
+        inArray(entries.kind, ['snapshot', 'patch']),
+      ),
+    )
+    .orderBy(asc(entries.seq))
+  return rows.map((row) => row.data ?? '')
+}
+
+/** Weir's own note that a patch was not used: a subscriber is sent the snapshot in its place. */
+function isMismatch({ data = '' }: Entry): boolean {
+  return data.includes('"patch_mismatch"')
+}

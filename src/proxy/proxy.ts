@@ -1,0 +1,125 @@
+import { causeOf, Problem } from '../errors.ts'
+import { acceptsGzip } from '../hub/frame.ts'
+import type { Hub, Meter } from '../hub/hub.ts'
+import type { Database } from '../storage/storage.ts'
+import type { Entry } from '../streams/entry.ts'
+import type { ProxiedStreams } from '../streams/proxied.ts'
+import { proxyTopic } from '../topics.ts'
+import { errorOfProblem } from './errors.ts'
+import { Feed } from './feed.ts'
+import { readAsked } from './target.ts'
+import { type Seen, UsageMeter } from './usage.ts'
+
+/** How often it is written down who subscribes to what, in milliseconds: far below the linger of a stream. */
+const WRITE_EVERY_MS = 5_000
+
+export interface ProxyDeps {
+  db: Database
+  hub: Hub
+  proxied: ProxiedStreams
+  /** Says that somebody watches a stream, and knows its entries up to a number. */
+  watch(streamId: string, seq: number): void
+  now(): number
+  warn(message: string): void
+}
+
+/** Serves any API as a stream of its document and the changes to it: one poll for all who ask for the same. */
+export class Proxy {
+  readonly #deps: ProxyDeps
+  readonly #feeds = new Map<string, Promise<Feed>>()
+  readonly #open = new Map<string, Feed>()
+  readonly #usage: UsageMeter
+  readonly #timer: Timer
+
+  constructor(deps: ProxyDeps) {
+    this.#deps = deps
+    this.#usage = new UsageMeter(deps.now)
+    this.#timer = setInterval(() => void this.#write(), WRITE_EVERY_MS)
+    this.#timer.unref()
+  }
+
+  /** Whether somebody follows the stream here. */
+  follows(streamId: string): boolean {
+    return this.#feeds.has(streamId)
+  }
+
+  /** Takes an entry that was stored, in this process or another. */
+  stored(entry: Entry): void {
+    this.#open.get(entry.streamId)?.stored(entry)
+  }
+
+  /**
+   * Answers a request with the event stream it asks for.
+   * @throws Problem for what can't be followed
+   */
+  async subscribe(request: Request): Promise<Response> {
+    const { mode, compress, ...target } = readAsked(request)
+    const { id } = await this.#deps.proxied.open(target)
+    const meter = this.#usage.enter(id)
+    const feed = await this.#feed(id, meter)
+    const lastEventId = request.headers.get('last-event-id') ?? undefined
+    return this.#deps.hub.subscribe(proxyTopic(id, mode === 'snapshot-patch' ? 'patches' : 'documents'), {
+      signal: request.signal,
+      after: 0,
+      gzip: compress || acceptsGzip(request.headers),
+      meter,
+      replay: async (send) => {
+        if (await feed.begin(mode, lastEventId, send)) this.#usage.sentSnapshot(id)
+      },
+    })
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.#timer)
+    await this.#write()
+  }
+
+  /** The stream's feed, opened for its first subscriber and kept while there are some. */
+  async #feed(id: string, meter: Meter): Promise<Feed> {
+    let opening = this.#feeds.get(id)
+    if (opening === undefined) {
+      opening = Feed.open(id, this.#deps)
+      this.#feeds.set(id, opening)
+    }
+    try {
+      const feed = await opening
+      // It may have been let go of meanwhile: what it then missed it reads when the next entry comes.
+      this.#feeds.set(id, opening)
+      this.#open.set(id, feed)
+      this.#deps.watch(id, feed.seq)
+      return feed
+    } catch (error) {
+      this.#forget(id)
+      meter.closed('failed')
+      throw error
+    }
+  }
+
+  #forget(id: string): void {
+    this.#feeds.delete(id)
+    this.#open.delete(id)
+  }
+
+  async #write(): Promise<void> {
+    try {
+      for (const seen of await this.#usage.write(this.#deps.db)) await this.#look(seen)
+    } catch (error) {
+      this.#deps.warn(`Can't write down who subscribes: ${causeOf(error)}`)
+    }
+  }
+
+  /** Acts on what others have done to a stream that has subscribers here. */
+  async #look({ streamId, open, desired }: Seen): Promise<void> {
+    const { hub, proxied } = this.#deps
+    if (desired === undefined) this.#end(streamId, new Problem('not_found', 'The stream was removed.'))
+    if (desired === 'stopped') this.#end(streamId, new Problem('conflict', 'The stream was stopped.'))
+    if (desired === 'idle' && open > 0) await proxied.wake(streamId)
+    const isLeft = !hub.has(proxyTopic(streamId, 'patches')) && !hub.has(proxyTopic(streamId, 'documents'))
+    if (isLeft) this.#forget(streamId)
+  }
+
+  #end(streamId: string, problem: Problem): void {
+    const data = JSON.stringify(errorOfProblem(problem, this.#deps.now()))
+    this.#open.get(streamId)?.end({ event: 'error', data })
+  }
+}

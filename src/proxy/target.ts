@@ -1,0 +1,166 @@
+import { Problem } from '../errors.ts'
+
+/** What a subscriber of the proxy is sent. */
+export const MODES = ['snapshot-patch', 'snapshot-only', 'event'] as const
+/**
+ * `snapshot-patch`: the document, then its changes as JSON Patch. `snapshot-only`: the document, then the whole of it
+ * with every change. `event`: only what changes from now on, whole.
+ */
+export type Mode = (typeof MODES)[number]
+
+/** What a request to the proxy asks for. */
+export interface Asked {
+  /** The API's URL, its query as it was written. */
+  url: string
+  intervalMs: number
+  /** Sent to the API with every poll: nobody else's subscribers share what comes back. */
+  headers: Record<string, string>
+  payloadPointer: string | undefined
+  ignorePaths: string[]
+  arrayKeys: string[]
+  mode: Mode
+  /** Whether the stream is to be compressed whatever the request's headers say. */
+  compress: boolean
+}
+
+/** As Axway Streams polls when nothing is said, in milliseconds. */
+const DEFAULT_INTERVAL_MS = 5_000
+const PREFIX = '/proxy/'
+/** The token that the SDK of Streamdata.io puts into every URL: Weir takes it for WEIR_TOKEN. */
+const TOKEN = 'x-sd-token'
+const HEADER = 'x-sd-header'
+
+/** Query parameters that are Weir's own, in lower case; all others are the target's. */
+const OWN = new Set([
+  'intervalms',
+  'mode',
+  TOKEN,
+  HEADER,
+  'x-sd-compress',
+  'payloadpointer',
+  'ignorepaths',
+  'arraykeys',
+])
+
+/** Whether a path is the proxy's: `/proxy/<url>`, or the target's URL itself. */
+export function isProxyPath(pathname: string): boolean {
+  return pathname.startsWith(PREFIX) || /^\/https?:\/+[^/]/i.test(pathname)
+}
+
+/** The token in a proxy URL; browsers can't send a header with an EventSource. */
+export function tokenOf(url: URL): string | undefined {
+  return isProxyPath(url.pathname) ? (valuesOf(ownQuery(url), TOKEN).at(-1) ?? undefined) : undefined
+}
+
+/**
+ * Reads what a request to the proxy asks for. Whether the target can be followed at all is checked by whoever
+ * registers it.
+ * @throws Problem `invalid_field` for a parameter of Weir's own that can't be
+ */
+export function readAsked({ url: requested, headers }: Pick<Request, 'url' | 'headers'>): Asked {
+  const url = new URL(requested)
+  const target = targetOf(url)
+  // A target that was encoded whole has its query inside; what stands outside is Weir's, and more of the target's.
+  const own = [...ownQuery(url), ...(target.own ?? [])]
+  const one = (name: string) => valuesOf(own, name).at(-1)
+  return {
+    url: target.url,
+    intervalMs: interval(one('intervalms')),
+    headers: forwarded([...valuesOf(own, HEADER), ...sentHeaders(headers.get(HEADER))]),
+    payloadPointer: one('payloadpointer'),
+    ignorePaths: valuesOf(own, 'ignorepaths'),
+    arrayKeys: valuesOf(own, 'arraykeys'),
+    mode: modeOf(one('mode')),
+    compress: /^(true|1|gzip)$/i.test(one('x-sd-compress') ?? ''),
+  }
+}
+
+type Pairs = [name: string, value: string][]
+
+function targetOf({ pathname, search }: URL): { url: string; own?: Pairs } {
+  const path = pathname.startsWith(PREFIX) ? pathname.slice(PREFIX.length) : pathname.slice(1)
+  const theirs = query(search).filter((part) => !isOwn(part))
+  if (/^https?:\//i.test(path)) return { url: schemed(path) + joined('?', theirs) }
+  const decoded = decode(path)
+  if (!/^https?:\//i.test(decoded)) return { url: decoded + joined('?', theirs) }
+  const [base = '', inner] = split(schemed(decoded), '?')
+  const parts = inner === undefined ? [] : query(`?${inner}`)
+  const all = [...parts.filter((part) => !isOwn(part)), ...theirs]
+  return { url: base + joined('?', all), own: pairs(parts.filter(isOwn)) }
+}
+
+/** Proxies on the way like to make one slash of two. */
+function schemed(path: string): string {
+  return path.replace(/^(https?):\/+/i, (_, scheme: string) => `${scheme.toLowerCase()}://`)
+}
+
+function query(search: string): string[] {
+  return search.length > 1 ? search.slice(1).split('&') : []
+}
+
+function ownQuery({ search }: URL): Pairs {
+  return pairs(query(search).filter(isOwn))
+}
+
+function isOwn(part: string): boolean {
+  return OWN.has(decode(split(part, '=')[0] ?? '').toLowerCase())
+}
+
+function pairs(parts: readonly string[]): Pairs {
+  return parts.map((part) => {
+    const [name = '', value = ''] = split(part, '=')
+    return [decode(name).toLowerCase(), decode(value.replaceAll('+', ' '))]
+  })
+}
+
+function valuesOf(own: Pairs, name: string): string[] {
+  return own.filter(([known, value]) => known === name && value !== '').map(([, value]) => value)
+}
+
+function split(text: string, separator: string): string[] {
+  const at = text.indexOf(separator)
+  return at < 0 ? [text] : [text.slice(0, at), text.slice(at + 1)]
+}
+
+function joined(before: string, parts: readonly string[]): string {
+  return parts.length === 0 ? '' : before + parts.join('&')
+}
+
+function decode(text: string): string {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return text
+  }
+}
+
+function interval(text: string | undefined): number {
+  if (text === undefined) return DEFAULT_INTERVAL_MS
+  if (/^\d{1,12}$/.test(text)) return Number(text)
+  throw invalid('intervalMs', 'intervalMs: expected a whole number of milliseconds.')
+}
+
+function modeOf(text: string | undefined): Mode {
+  const mode = MODES.find((known) => known === (text ?? 'snapshot-patch'))
+  if (mode === undefined) throw invalid('mode', `mode: expected ${MODES.join(' or ')}.`)
+  return mode
+}
+
+/** Headers for the target that came as a header: one as it is, or several, each percent-encoded. */
+function sentHeaders(value: string | null): string[] {
+  if (value === null) return []
+  return value.includes(':') ? [value] : value.split(',').map((each) => decode(each.trim()))
+}
+
+function forwarded(lines: readonly string[]): Record<string, string> {
+  const headers: [string, string][] = lines.map((line) => {
+    const [name = '', value] = split(line, ':')
+    if (value === undefined) throw invalid('X-Sd-Header', 'X-Sd-Header: expected "Name: value".')
+    return [name.trim().toLowerCase(), value.trim()]
+  })
+  return Object.fromEntries(headers)
+}
+
+function invalid(field: string, detail: string): Problem {
+  return new Problem('invalid_field', detail, field)
+}

@@ -1,0 +1,85 @@
+import type { Server } from 'bun'
+import { Elysia } from 'elysia'
+import { Problem } from '../errors.ts'
+import { refusal } from '../proxy/errors.ts'
+import type { Proxy } from '../proxy/proxy.ts'
+import { isProxyPath, MODES } from '../proxy/target.ts'
+
+export interface ProxyRoutesDeps {
+  proxy: Proxy
+  proxyOrigins: readonly string[]
+  warn(message: string, error: unknown): void
+}
+
+export type ProxyHandler = (request: Request, server: Server<unknown> | null) => Promise<Response>
+
+/** Answers requests to the proxy, whichever form their path has. */
+export function proxyHandler({ proxy, proxyOrigins, warn }: ProxyRoutesDeps): ProxyHandler {
+  async function serve(request: Request): Promise<Response> {
+    try {
+      return await proxy.subscribe(request)
+    } catch (error) {
+      if (error instanceof Problem) return refusal(error, Date.now())
+      warn(`GET ${new URL(request.url).pathname.slice(0, 200)}`, error)
+      const detail = 'Something went wrong inside Weir; its log says what.'
+      return refusal(new Problem('internal', detail), Date.now())
+    }
+  }
+
+  return async (request, server) => {
+    server?.timeout(request, 0)
+    const response = await serve(request)
+    const origin = request.headers.get('origin')
+    response.headers.append('Vary', 'Origin')
+    if (origin !== null && proxyOrigins.includes(origin)) {
+      response.headers.set('Access-Control-Allow-Origin', origin)
+    }
+    return response
+  }
+}
+
+/** Whether a request has the target's URL straight after the host: a path that no route's pattern can describe. */
+export function isBareTarget({ method, url }: Request): boolean {
+  const { pathname } = new URL(url)
+  return method === 'GET' && isProxyPath(pathname) && !pathname.startsWith('/proxy/')
+}
+
+/** Any API as a stream. */
+export function proxyRoutes(handle: ProxyHandler) {
+  return new Elysia({ detail: { tags: ['Proxy'] } }).get(
+    '/proxy/*',
+    ({ request, server }) => handle(request, server),
+    { detail: DOCS },
+  )
+}
+
+const parameter = (name: string, description: string, schema: object = { type: 'string' }) => ({
+  name,
+  in: 'query' as const,
+  description,
+  schema,
+})
+
+const DOCS = {
+  summary: 'Any JSON API as server-sent events',
+  description:
+    'Follow the path with the target’s URL, its query included; `/<url>` does the same. Events: `data` (the ' +
+    'document), `patch` (RFC 6902 operations), `error` (`{family, cause, message, status, timestamp}`: status 4xxxx ' +
+    'for what was asked, 5xxxx for Weir, 7xxxx for the target), `monitor` (the target recovered, or was not polled ' +
+    'for a while), `gap` (what was missed can’t be replayed; the document follows). All who ask for the same URL, ' +
+    'headers and interval share one poll. `Last-Event-ID` resumes.',
+  parameters: [
+    parameter('intervalMs', 'Time between two polls, in milliseconds', { type: 'integer', default: 5_000 }),
+    parameter('mode', 'What is sent: the document and its patches, or the whole document with every change', {
+      type: 'string',
+      enum: [...MODES],
+      default: MODES[0],
+    }),
+    parameter('X-Sd-Header', 'Header for the target, `Name: value`; may be repeated'),
+    parameter('X-Sd-Token', 'WEIR_TOKEN, for clients that can’t send headers'),
+    parameter('X-Sd-Compress', '`true` compresses the stream whatever Accept-Encoding says'),
+    parameter('payloadPointer', 'JSON Pointer (RFC 6901) of the part to follow'),
+    parameter('ignorePaths', 'JSON Pointer of a part to leave out; may be repeated'),
+    parameter('arrayKeys', 'Key that identifies the members of arrays; may be repeated'),
+  ],
+}

@@ -1,0 +1,154 @@
+import { and, asc, count, eq, inArray, isNotNull, lt } from 'drizzle-orm'
+import { states, streams } from '../../drizzle/schema.ts'
+import { canonicalJson, sha256 } from '../core/document.ts'
+import { Problem } from '../errors.ts'
+import type { Database } from '../storage/storage.ts'
+import { insertStreams, newStream, opening } from './new-stream.ts'
+import { checkRegistration } from './registration.ts'
+import { removeStream } from './remove.ts'
+import type { Stream } from './run.ts'
+import type { Control } from './streams.ts'
+
+/** Proxied streams kept while nobody subscribes. At the bound, the one that was left longest ago makes room. */
+const MAX_PROXIED = 5_000
+/** What the streams that the proxy made are tagged with. */
+const TAG = 'proxy'
+
+/** What a proxied stream is asked for by. */
+export type ProxiedTarget = Pick<Stream, 'url' | 'intervalMs' | 'headers' | 'ignorePaths' | 'arrayKeys'> & {
+  payloadPointer: string | undefined
+}
+
+/** The streams that exist because somebody subscribed: they run while somebody does, and rest in between. */
+export class ProxiedStreams {
+  readonly #db: Database
+  readonly #control: Control
+
+  constructor(db: Database, control: Control) {
+    this.#db = db
+    this.#control = control
+  }
+
+  /**
+   * The stream that all subscribers of the target share, made or woken for this one.
+   * @throws Problem `invalid_field` for a target that can't be followed, `conflict` when its owner stopped it,
+   *   `too_many`
+   */
+  async open(target: ProxiedTarget): Promise<Stream> {
+    const { payloadPointer = '', ...rest } = target
+    const asked = checkRegistration({ ...rest, payloadPointer, kind: 'poll' })
+    const stream = newStream({
+      ...rest,
+      payloadPointer,
+      url: new URL(asked.url).href,
+      kind: 'poll',
+      tags: [TAG],
+      alwaysOn: false,
+      proxyKey: keyOf({ ...rest, payloadPointer, url: new URL(asked.url).href }),
+    })
+    const [known] = await this.#find(stream)
+    return known === undefined ? this.#add(stream) : this.#join(known)
+  }
+
+  /** Lets streams rest that nobody has subscribed to since an instant. */
+  async rest(since: Date): Promise<number> {
+    const rested = await this.#db.transaction(async (tx) => {
+      const rows = await tx
+        .update(streams)
+        .set({ desired: 'idle' })
+        .from(states)
+        .where(
+          and(
+            eq(states.streamId, streams.id),
+            eq(streams.alwaysOn, false),
+            eq(streams.desired, 'running'),
+            lt(states.subscribedAt, since),
+          ),
+        )
+        .returning({ id: streams.id })
+      const ids = rows.map((row) => row.id)
+      await desire(tx, ids, 'idle')
+      return ids
+    })
+    if (rested.length === 0) return 0
+    this.#control.interrupt(rested)
+    this.#control.changed(rested)
+    return rested.length
+  }
+
+  /** Says that somebody subscribes to a stream, and starts it if it rests. */
+  async wake(id: string): Promise<void> {
+    const woken = await this.#db.transaction(async (tx) => {
+      await tx.update(states).set({ subscribedAt: new Date() }).where(eq(states.streamId, id))
+      const rows = await tx
+        .update(streams)
+        .set({ desired: 'running' })
+        .where(and(eq(streams.id, id), eq(streams.desired, 'idle')))
+        .returning({ id: streams.id })
+      if (rows.length > 0) await desire(tx, [id], 'running')
+      return rows.length > 0
+    })
+    if (!woken) return
+    await this.#control.runLater([id])
+    this.#control.changed([id])
+  }
+
+  #find({ proxyKey }: Stream): Promise<Stream[]> {
+    return this.#db
+      .select()
+      .from(streams)
+      .where(eq(streams.proxyKey, proxyKey as string))
+  }
+
+  async #add(stream: Stream): Promise<Stream> {
+    await this.#makeRoom()
+    const [added] = await this.#db.transaction((tx) => insertStreams(tx, [stream]))
+    if (added === undefined) {
+      // Another subscriber of the same was faster.
+      const [known] = await this.#find(stream)
+      return this.#join(known as Stream)
+    }
+    await this.#control.runLater([added.id])
+    this.#control.listed()
+    return added
+  }
+
+  async #join(stream: Stream): Promise<Stream> {
+    if (stream.desired === 'stopped') {
+      throw new Problem('conflict', 'The stream of this API was stopped; start it to subscribe to it.')
+    }
+    await this.wake(stream.id)
+    return stream
+  }
+
+  async #makeRoom(): Promise<void> {
+    const [all] = await this.#db.select({ count: count() }).from(streams).where(isNotNull(streams.proxyKey))
+    if ((all?.count ?? 0) < MAX_PROXIED) return
+    const [oldest] = await this.#db
+      .select({ id: streams.id })
+      .from(streams)
+      .innerJoin(states, eq(states.streamId, streams.id))
+      .where(and(eq(streams.desired, 'idle'), eq(streams.alwaysOn, false)))
+      .orderBy(asc(states.subscribedAt))
+      .limit(1)
+    if (oldest === undefined) {
+      throw new Problem('too_many', `${MAX_PROXIED} APIs are proxied already, and all have subscribers.`)
+    }
+    await removeStream(this.#db, oldest.id)
+    this.#control.listed()
+  }
+}
+
+/** Says of streams that they should run, or rest, and that a worker will have more to say. */
+async function desire(tx: Database, ids: readonly string[], desired: Stream['desired']): Promise<void> {
+  if (ids.length === 0) return
+  await tx
+    .update(states)
+    .set({ ...opening(desired), verdictSince: new Date() })
+    .where(inArray(states.streamId, [...ids]))
+}
+
+/** Two requests share a poll only when all that the API is asked is the same: a header's value too. */
+function keyOf(target: Required<ProxiedTarget>): string {
+  return sha256(canonicalJson({ ...target, payloadPointer: target.payloadPointer ?? '' }))
+}

@@ -1,0 +1,232 @@
+import { afterAll, beforeAll, expect, test } from 'bun:test'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { sql } from 'drizzle-orm'
+import { hashDocument, type Json, sha256 } from '../../src/core/document.ts'
+import { openStorage } from '../../src/storage/open.ts'
+import type { Storage } from '../../src/storage/storage.ts'
+import { type Draft, isKeyframe } from '../../src/streams/entry.ts'
+import { EventReader } from '../../src/streams/event-reader.ts'
+import type { FollowDeps } from '../../src/streams/follow.ts'
+import { followPoll } from '../../src/streams/follow-poll.ts'
+import { Hosts } from '../../src/streams/hosts.ts'
+import { readLog } from '../../src/streams/logs.ts'
+import { Recorder } from '../../src/streams/recorder.ts'
+import type { Run, RunLog } from '../../src/streams/run.ts'
+import { runStore } from '../../src/streams/run-store.ts'
+import { Streams } from '../../src/streams/streams.ts'
+
+const EXPECTATION = { kind: 'sse', desired: 'running', intervalMs: 1, timeoutMs: 1, silenceMs: 1 } as const
+const LIMITS = { requestTimeoutMs: 10_000, maxBodyBytes: 100_000, silenceMs: 60_000 }
+/** Makes the documents larger than any two hundred of their patches. */
+const TEXT = 'x'.repeat(20_000)
+
+let directory: string
+let storage: Storage
+let streams: Streams
+let recorder: Recorder
+
+beforeAll(async () => {
+  directory = mkdtempSync(join(tmpdir(), 'weir-follow-'))
+  storage = await openStorage({ databaseUrl: undefined, dataDir: directory })
+  const control = { runLater: async () => {}, interrupt: () => {}, changed: () => {}, listed: () => {} }
+  streams = new Streams({ db: storage.db, control, limits: LIMITS })
+  const events = { stored: () => {}, changed: () => {}, unwanted: () => {} }
+  recorder = new Recorder(storage.db, () => EXPECTATION, events)
+})
+
+afterAll(async () => {
+  await recorder.close()
+  await storage.close()
+  rmSync(directory, { recursive: true, force: true })
+})
+
+const begin = async (streamId: string) => {
+  const runs = runStore(storage.db, 'tester', () => {})
+  return (await runs.begin({ streamId, attempt: 1, takeOver: true })) as Run
+}
+const register = (kind: 'sse' | 'poll') => streams.register({ url: 'http://a.test/', kind, intervalMs: 1 })
+const logOf = async (id: string) => (await readLog(storage.db, id, { limit: 1_000 })).items
+const document = (n: number): Json => ({ n, text: TEXT })
+const versions = (first: number, last: number) =>
+  Array.from({ length: last - first + 1 }, (_, index) => document(first + index))
+
+/** The recorder's log, without room for the drafts that are refused. */
+function logFor(run: Run, refuses: (draft: Draft) => boolean = () => false): RunLog {
+  return {
+    append: (draft, checkpoint) => !refuses(draft) && recorder.append(run, draft, checkpoint),
+    durable: (signal) => recorder.durable(signal),
+    seen: () => {},
+    turned: () => {},
+  }
+}
+
+/** Polls an API that answers with one document after the other, until there are no more. */
+async function pollAll(run: Run, log: RunLog, documents: Json[]): Promise<void> {
+  const stop = new AbortController()
+  const deps: FollowDeps = {
+    limits: LIMITS,
+    hosts: new Hosts(),
+    request: (stream) => stream,
+    storedEvents: async () => new Map(),
+    fetch: async () => {
+      const next = documents.shift()
+      if (next === undefined) stop.abort()
+      return next === undefined ? Promise.reject(stop.signal.reason) : Response.json(next)
+    },
+    now: Date.now,
+    random: Math.random,
+  }
+  await followPoll(run, log, stop.signal, deps)
+  await recorder.settle(run)
+}
+
+function readerOf(run: Run, log: RunLog): EventReader {
+  const reader = new EventReader(
+    run,
+    log,
+    { now: Date.now, storedEvents: async () => new Map() },
+    new AbortController().signal,
+  )
+  reader.connected(undefined)
+  return reader
+}
+
+async function sendPatches(reader: EventReader, first: number, last: number): Promise<void> {
+  reader.chunk(last - first)
+  for (let n = first; n <= last; n++) {
+    reader.event('patch', `[{"op":"replace","path":"/n","value":${n}}]`, String(n))
+  }
+  expect(await reader.endOfChunk()).toBeUndefined()
+}
+
+async function pathsOf(id: string): Promise<[path: string, changes: number][]> {
+  const { rows } = (await storage.db.execute(
+    sql`SELECT path, sum(changes)::int AS changes FROM weir.path_rollups WHERE stream_id = ${id} GROUP BY 1 ORDER BY 1`,
+  )) as { rows: { path: string; changes: number }[] }
+  return rows.map(({ path, changes }) => [path, changes])
+}
+
+test('polls store a keyframe after every 200th patch, and a new run goes on from it', async () => {
+  const { id } = await register('poll')
+  const run = await begin(id)
+  await pollAll(run, logFor(run), versions(0, 203))
+  const log = await logOf(id)
+  expect(log.flatMap((entry, index) => (isKeyframe(entry) ? [index] : []))).toEqual([201])
+  expect(new Set(log.slice(1, 201).map(({ kind }) => kind))).toEqual(new Set(['patch']))
+  const [patch, keyframe] = log.slice(200, 202)
+  expect(keyframe).toMatchObject({
+    kind: 'snapshot',
+    wireBytes: 0,
+    bodyBytes: 0,
+    hash: patch?.hash as string,
+  })
+  expect(keyframe).toMatchObject({
+    data: JSON.stringify(document(200)),
+    snapshotBytes: patch?.snapshotBytes as number,
+  })
+  expect([keyframe?.changed, keyframe?.exchange, keyframe?.patchBytes]).toEqual([
+    undefined,
+    undefined,
+    undefined,
+  ])
+
+  expect(await pathsOf(id)).toEqual([['/n', 203]])
+
+  const next = await begin(id)
+  expect(next.checkpoint.snapshotSeq).toBe(202)
+  expect(next.followed).toMatchObject({ hash: hashDocument(document(203)), patches: 3 })
+  await pollAll(next, logFor(next), versions(204, 204))
+  expect((await logOf(id)).at(-1)).toMatchObject({ kind: 'patch', changed: true })
+})
+
+test('a poll whose keyframe finds no room tries again with the next patch', async () => {
+  const { id } = await register('poll')
+  const run = await begin(id)
+  let refused = 0
+  const refuses = (draft: Draft) => draft.kind === 'snapshot' && draft.bodyBytes === 0 && refused++ < 2
+  await pollAll(run, logFor(run, refuses), versions(0, 205))
+  const keyframes = (await logOf(id)).filter(isKeyframe)
+  expect(refused).toBe(3)
+  expect(keyframes.map(({ hash }) => hash)).toEqual([hashDocument(document(202))])
+  expect(run.followed).toMatchObject({ patches: 3 })
+})
+
+test("an upstream's patches are stored with a keyframe after every 200th, however many come at once", async () => {
+  const { id } = await register('sse')
+  const run = await begin(id)
+  const reader = readerOf(run, logFor(run))
+  reader.event('data', JSON.stringify(document(0)), '0')
+  await sendPatches(reader, 1, 450)
+  await recorder.settle(run)
+  const log = await logOf(id)
+  expect(log.flatMap((entry, index) => (isKeyframe(entry) ? [index] : []))).toEqual([201, 402])
+  expect(log.filter(({ kind }) => kind === 'patch').length).toBe(450)
+  for (const [index, entry] of log.entries()) {
+    if (isKeyframe(entry)) expect(entry).toMatchObject({ wireBytes: 0, hash: log[index - 1]?.hash as string })
+  }
+  expect(await pathsOf(id)).toEqual([['/n', 450]])
+  const { followed, checkpoint } = await begin(id)
+  expect(followed).toMatchObject({ hash: hashDocument(document(450)), patches: 50 })
+  expect(checkpoint).toMatchObject({ snapshotSeq: 403, lastEventId: '450' })
+})
+
+test("an upstream's patch whose keyframe finds no room is followed by one that does", async () => {
+  const { id } = await register('sse')
+  const run = await begin(id)
+  let refused = 0
+  const refuses = (draft: Draft) => draft.kind === 'snapshot' && draft.bodyBytes === 0 && refused++ < 1
+  const reader = readerOf(run, logFor(run, refuses))
+  reader.event('data', JSON.stringify(document(0)), '0')
+  await sendPatches(reader, 1, 210)
+  expect(run.followed).toMatchObject({ patches: 210 })
+  await sendPatches(reader, 211, 212)
+  await recorder.settle(run)
+  const keyframes = (await logOf(id)).filter(isKeyframe)
+  expect(keyframes.map(({ hash }) => hash)).toEqual([hashDocument(document(211))])
+  expect((await begin(id)).followed).toMatchObject({ hash: hashDocument(document(212)), patches: 1 })
+})
+
+test('a patch that leads elsewhere is told as an error that is no failure, before the snapshot', async () => {
+  const { id } = await register('poll')
+  const run = await begin(id)
+  // The differ overlooks a member that is called like what every object inherits.
+  await pollAll(run, logFor(run), [{ a: 1 }, { a: 1, constructor: 2 }])
+  const log = await logOf(id)
+  expect(log.map(({ kind }) => kind)).toEqual(['snapshot', 'error', 'snapshot'])
+  expect(JSON.parse(log[1]?.data ?? '')).toMatchObject({ code: 'patch_mismatch' })
+  expect(log[2]).toMatchObject({ changed: true, data: '{"a":1,"constructor":2}' })
+  expect(run.evidence).toMatchObject({ failures: 0, phase: 'open' })
+})
+
+test("an upstream's whole documents are compared with each other, and change as a whole", async () => {
+  const { id } = await register('sse')
+  const run = await begin(id)
+  const reader = readerOf(run, logFor(run))
+  for (const n of [0, 1, 1]) reader.event('data', JSON.stringify(document(n)), '')
+  await reader.endOfChunk()
+  await recorder.settle(run)
+  const log = await logOf(id)
+  expect(log.map(({ changed, patchBytes }) => [changed, patchBytes])).toEqual([
+    [undefined, undefined],
+    [true, undefined],
+    [false, 0],
+  ])
+  expect(log.map(({ snapshotBytes }) => snapshotBytes)).toEqual(log.map(({ bodyBytes }) => bodyBytes))
+  expect(await pathsOf(id)).toEqual([['', 1]])
+})
+
+test("numbers in an upstream's documents and patches that a double cannot hold stay as they came", async () => {
+  const { id } = await register('sse')
+  const run = await begin(id)
+  const reader = readerOf(run, logFor(run))
+  reader.event('data', `{"big":1e400,"n":0,"text":"${TEXT}"}`, '')
+  reader.event('patch', '[{"op":"add","path":"/id","value":12345678901234567890}]', '')
+  await sendPatches(reader, 2, 200)
+  await recorder.settle(run)
+  const keyframe = (await logOf(id)).find(isKeyframe)
+  const text = `{"big":1e400,"id":12345678901234567890,"n":200,"text":"${TEXT}"}`
+  expect(keyframe).toMatchObject({ data: text, hash: sha256(text) })
+  expect((await begin(id)).followed?.hash).toBe(sha256(text))
+})
