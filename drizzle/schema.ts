@@ -1,7 +1,9 @@
+import { sql } from 'drizzle-orm'
 import {
   type AnyPgColumn,
   bigint,
   boolean,
+  date,
   index,
   integer,
   jsonb,
@@ -9,6 +11,7 @@ import {
   primaryKey,
   text,
   timestamp,
+  uniqueIndex,
   uuid,
 } from 'drizzle-orm/pg-core'
 
@@ -21,6 +24,13 @@ const count = (name: string) => bigint(name, { mode: 'number' }).notNull().defau
 export const KINDS = ['sse', 'poll'] as const
 export const DESIRED = ['running', 'stopped', 'idle'] as const
 export const ENTRY_KINDS = ['exchange', 'event', 'snapshot', 'patch', 'error', 'gap'] as const
+
+/** Bounds of what is kept; one that is left out doesn't bound. */
+export interface Retention {
+  maxAgeMs?: number
+  maxEntries?: number
+  maxBytes?: number
+}
 
 /** One registered API, as its owner described it, and whether it should run. */
 export const streams = weir.table(
@@ -41,6 +51,8 @@ export const streams = weir.table(
     arrayKeys: text().array().notNull(),
     tags: text().array().notNull(),
     notify: text().array().notNull(),
+    /** How long its entries are kept, where that differs from all others. */
+    retention: jsonb().$type<Retention>(),
     /** `idle`: nobody subscribes; the next subscriber starts it. */
     desired: text({ enum: DESIRED }).notNull(),
     /** Whether it runs without subscribers. */
@@ -131,7 +143,7 @@ export const runs = weir.table(
   (table) => [primaryKey({ columns: [table.streamId, table.epoch] })],
 )
 
-/** The log: numbered per stream, without holes. */
+/** The log: numbered per stream, without holes. Partitioned by day, so that old ones are dropped, not deleted. */
 export const entries = weir.table(
   'entries',
   {
@@ -162,13 +174,51 @@ export const entries = weir.table(
     hash: text(),
     /** The event's data, the document, the patch, the error or gap as JSON; NUL stands as U+FFFD, which Postgres can store. */
     data: text(),
+    /** Where `data` is among the {@link bodies} of the entry's day instead; those are stored once. */
+    bodyKey: text(),
     /** The request and its response, where the entry stands for one. */
     exchange: jsonb(),
   },
-  (table) => [primaryKey({ columns: [table.streamId, table.seq] })],
+  (table) => [primaryKey({ columns: [table.streamId, table.seq, table.at] })],
 )
 
-/** Sums per stream and minute: what size and change are answered from, and the way from a time to a `seq`. */
+/** Larger contents of entries, each once a day, by the SHA-256 of the text. Partitioned by day, as the entries are. */
+export const bodies = weir.table(
+  'bodies',
+  {
+    day: date().notNull(),
+    key: text().notNull(),
+    data: text().notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.day, table.key] })],
+)
+
+const SUMS = {
+  firstSeq: bigint('first_seq', { mode: 'number' }).notNull(),
+  lastSeq: bigint('last_seq', { mode: 'number' }).notNull(),
+  entries: count('entries'),
+  events: count('events'),
+  polls: count('polls'),
+  errors: count('errors'),
+  compared: count('compared'),
+  changed: count('changed'),
+  /** Polls answered 304 Not Modified. */
+  notModified: count('not_modified'),
+  wireBytes: count('wire_bytes'),
+  bodyBytes: count('body_bytes'),
+  headBytes: count('head_bytes'),
+  /** What polling plainly, polling with gzip, and polling with gzip and validators would have moved. */
+  plainBytes: count('plain_bytes'),
+  gzipBytes: count('gzip_bytes'),
+  conditionalBytes: count('conditional_bytes'),
+  /** Of the changes as they are streamed: the patch, or the snapshot where that is smaller. */
+  patchBytes: count('patch_bytes'),
+  /** The same as SSE frames, plain and compressed. */
+  frameBytes: count('frame_bytes'),
+  deflatedBytes: count('deflated_bytes'),
+}
+
+/** Sums per stream and minute: what the measures are answered from, and the way from a time to a `seq`. */
 export const rollups = weir.table(
   'rollups',
   {
@@ -176,30 +226,23 @@ export const rollups = weir.table(
       .notNull()
       .references(() => streams.id, { onDelete: 'cascade' }),
     minute: at('minute').notNull(),
-    firstSeq: bigint({ mode: 'number' }).notNull(),
-    lastSeq: bigint({ mode: 'number' }).notNull(),
-    entries: count('entries'),
-    events: count('events'),
-    polls: count('polls'),
-    errors: count('errors'),
-    compared: count('compared'),
-    changed: count('changed'),
-    /** Polls answered 304 Not Modified. */
-    notModified: count('not_modified'),
-    wireBytes: count('wire_bytes'),
-    bodyBytes: count('body_bytes'),
-    headBytes: count('head_bytes'),
-    /** What polling plainly, polling with gzip, and polling with gzip and validators would have moved. */
-    plainBytes: count('plain_bytes'),
-    gzipBytes: count('gzip_bytes'),
-    conditionalBytes: count('conditional_bytes'),
-    /** Of the changes as they are streamed: the patch, or the snapshot where that is smaller. */
-    patchBytes: count('patch_bytes'),
-    /** The same as SSE frames, plain and compressed. */
-    frameBytes: count('frame_bytes'),
-    deflatedBytes: count('deflated_bytes'),
+    ...SUMS,
   },
   (table) => [primaryKey({ columns: [table.streamId, table.minute] })],
+)
+
+/** The same per hour and per day, in UTC: they outlive the minutes. */
+export const longRollups = weir.table(
+  'long_rollups',
+  {
+    streamId: uuid()
+      .notNull()
+      .references(() => streams.id, { onDelete: 'cascade' }),
+    step: text({ enum: ['hour', 'day'] }).notNull(),
+    at: at('at').notNull(),
+    ...SUMS,
+  },
+  (table) => [primaryKey({ columns: [table.streamId, table.step, table.at] })],
 )
 
 /** How often each path of a document changed, per hour; array indices stand as `*`. */
@@ -237,3 +280,178 @@ export const fanouts = weir.table(
   },
   (table) => [primaryKey({ columns: [table.streamId, table.minute] })],
 )
+
+/** What of the log lies on S3: one object per stream and day. */
+export const archives = weir.table(
+  'archives',
+  {
+    streamId: uuid().notNull(),
+    day: date().notNull(),
+    key: text().notNull(),
+    bytes: bigint({ mode: 'number' }).notNull(),
+    /** SHA-256 of the object, in hex. */
+    sha256: text().notNull(),
+    entries: bigint({ mode: 'number' }).notNull(),
+    firstSeq: bigint({ mode: 'number' }).notNull(),
+    lastSeq: bigint({ mode: 'number' }).notNull(),
+    /** The last snapshot in it: where a rebuild of a later document may begin. */
+    snapshotSeq: bigint({ mode: 'number' }),
+    archivedAt: at('archived_at').notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.streamId, table.day] })],
+)
+
+/** How far the archiving of each day is. */
+export const archiveDays = weir.table('archive_days', {
+  day: date().primaryKey(),
+  state: text({ enum: ['running', 'done', 'failed'] }).notNull(),
+  /** The last stream whose entries of the day were archived. */
+  cursor: uuid(),
+  streams: integer().notNull().default(0),
+  bytes: count('bytes'),
+  error: text(),
+  startedAt: at('started_at').notNull(),
+  endedAt: at('ended_at'),
+})
+
+/** Where notifications go. */
+export const channels = weir.table('channels', {
+  id: uuid().primaryKey(),
+  name: text().notNull().unique(),
+  /** One of the kinds in `src/channels/kinds/`. */
+  kind: text().notNull(),
+  /** What the kind needs: addresses and secrets, never shown again. */
+  config: jsonb().$type<Record<string, unknown>>().notNull(),
+  /** Responsible for streams with one of these tags. */
+  tags: text().array().notNull(),
+  /** Responsible for streams that no other channel is responsible for. */
+  isDefault: boolean().notNull(),
+  /** Nothing is sent while it is suspended. */
+  suspendedAt: at('suspended_at'),
+  suspendedReason: text(),
+  createdAt: at('created_at').notNull(),
+  updatedAt: at('updated_at').notNull(),
+})
+
+/** One message to one channel, with as many attempts as it takes. */
+export const deliveries = weir.table(
+  'deliveries',
+  {
+    id: uuid().primaryKey(),
+    channelId: uuid()
+      .notNull()
+      .references(() => channels.id, { onDelete: 'cascade' }),
+    incidentId: uuid(),
+    /** `stream.stalled`, `incident.resolved`, `notify`, `test` … */
+    type: text().notNull(),
+    message: jsonb().notNull(),
+    status: text({ enum: ['pending', 'delivered', 'failed', 'cancelled'] }).notNull(),
+    attempts: integer().notNull().default(0),
+    nextAttemptAt: at('next_attempt_at'),
+    createdAt: at('created_at').notNull(),
+    endedAt: at('ended_at'),
+  },
+  (table) => [index().on(table.channelId, table.createdAt), index().on(table.incidentId)],
+)
+
+/** One try of a delivery: what was sent and what came back, without secrets. */
+export const attempts = weir.table(
+  'attempts',
+  {
+    id: uuid().primaryKey(),
+    deliveryId: uuid()
+      .notNull()
+      .references(() => deliveries.id, { onDelete: 'cascade' }),
+    at: at('at').notNull(),
+    durationMs: integer().notNull(),
+    request: jsonb().notNull(),
+    response: jsonb(),
+    error: text(),
+  },
+  (table) => [index().on(table.deliveryId, table.at)],
+)
+
+/** When to open incidents beyond what verdicts say, and how sure to be: of one stream, of a tag, or of all. */
+export const rules = weir.table('rules', {
+  id: uuid().primaryKey(),
+  name: text().notNull(),
+  kind: text().notNull(),
+  streamId: uuid().references(() => streams.id, { onDelete: 'cascade' }),
+  tag: text(),
+  params: jsonb().$type<Record<string, unknown>>().notNull(),
+  /** Looks in a row that must be bad before an incident opens, and good before it is resolved. */
+  failureThreshold: integer().notNull(),
+  successThreshold: integer().notNull(),
+  isEnabled: boolean().notNull(),
+  createdAt: at('created_at').notNull(),
+  updatedAt: at('updated_at').notNull(),
+})
+
+/** What each rule has seen of each stream: survives a restart, so that nobody is told twice. */
+export const alarms = weir.table(
+  'alarms',
+  {
+    streamId: uuid()
+      .notNull()
+      .references(() => streams.id, { onDelete: 'cascade' }),
+    /** Id of a rule, or the name of a built-in one. */
+    rule: text().notNull(),
+    isFiring: boolean().notNull(),
+    /** Looks in a row that said the opposite of `isFiring`. */
+    streak: integer().notNull(),
+    /** When it last went on or off, the newest last: too many of them is flapping. */
+    flips: jsonb().$type<string[]>().notNull(),
+    seenAt: at('seen_at').notNull(),
+    /** What the rule remembers from look to look. */
+    memory: jsonb(),
+  },
+  (table) => [primaryKey({ columns: [table.streamId, table.rule] })],
+)
+
+/** One problem, from its first failure to its end. */
+export const incidents = weir.table(
+  'incidents',
+  {
+    id: uuid().primaryKey(),
+    /** What it is the problem of: at most one with the same is open. */
+    key: text().notNull(),
+    cause: text().notNull(),
+    title: text().notNull(),
+    detail: text().notNull(),
+    /** Null for one of a host, or of Weir's own way out. */
+    streamId: uuid().references(() => streams.id, { onDelete: 'cascade' }),
+    host: text(),
+    /** The incident that explains this one: nobody is told of both. */
+    parentId: uuid(),
+    /** Streams that it concerns. */
+    affected: integer().notNull().default(1),
+    evidence: jsonb(),
+    openedAt: at('opened_at').notNull(),
+    acknowledgedAt: at('acknowledged_at'),
+    acknowledgedBy: text(),
+    resolvedAt: at('resolved_at'),
+    /** When people were told that it opened, were last reminded, and were told that it is over. */
+    notifiedAt: at('notified_at'),
+    remindedAt: at('reminded_at'),
+    resolvedNotifiedAt: at('resolved_notified_at'),
+  },
+  (table) => [
+    uniqueIndex().on(table.key).where(sql`resolved_at IS NULL`),
+    index().on(table.openedAt),
+    index().on(table.streamId),
+  ],
+)
+
+/** Times in which nobody is told: once, or again and again as a maintenance window. */
+export const silences = weir.table('silences', {
+  id: uuid().primaryKey(),
+  reason: text().notNull(),
+  /** Of one stream, of a tag; both null: of everything. */
+  streamId: uuid().references(() => streams.id, { onDelete: 'cascade' }),
+  tag: text(),
+  startsAt: at('starts_at').notNull(),
+  endsAt: at('ends_at'),
+  /** A repeating window: `{timeZone, days, from, durationMinutes}`, in the zone's wall-clock time. */
+  schedule: jsonb(),
+  createdAt: at('created_at').notNull(),
+})

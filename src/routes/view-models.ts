@@ -2,6 +2,7 @@ import type { SavingsView } from '../../views/savings.tsx'
 import type { EntryDetail, EntryRow, MeasureView, StatusView } from '../../views/stream.tsx'
 import type { StreamRow } from '../../views/streams.tsx'
 import type { TwinView } from '../../views/twin.tsx'
+import { parseJson, stringifyJson } from '../core/json.ts'
 import { changeRate, freshness, STEPS_MS, savings, streamRank, suggestInterval } from '../core/measures.ts'
 import type { Database } from '../storage/storage.ts'
 import { type Entry, JSON_KINDS } from '../streams/entry.ts'
@@ -161,7 +162,7 @@ export function entryDetail(entry: Entry): EntryDetail {
 
 function indented(json: string | undefined): string | undefined {
   if (json === undefined || json.length > PRETTY_CHARS) return json
-  return JSON.stringify(JSON.parse(json), null, 2)
+  return stringifyJson(parseJson(json), 2)
 }
 
 function perMinute(kind: 'sse' | 'poll', { events, polls, minutes }: Status['recent']): number {

@@ -19,6 +19,7 @@ export function newStream(said: Pick<Stream, 'url' | 'kind'> & Partial<Stream>):
     arrayKeys: [],
     tags: [],
     notify: [],
+    retention: null,
     desired: 'running',
     alwaysOn: true,
     proxyKey: null,
