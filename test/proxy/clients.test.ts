@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'bun:test'
 import { gunzipSync } from 'node:zlib'
 import { applyPatch, type Operation } from 'fast-json-patch'
 import { openStuck } from '../hub/support.ts'
+import { openBrowser, openPage, WITHOUT_BROWSER } from '../support/browser.ts'
 import { loadStreamdataSdk, NPM, type StreamdataSource } from '../support/streamdata.ts'
 import { until } from '../support/until.ts'
 import { startUpstream, type Upstream } from '../support/upstream.ts'
@@ -117,6 +118,30 @@ test('curl follows it, compressed or not', async () => {
     expect(text).toMatch(/^retry: \d+\n\nevent: data\nid: [0-9a-f]{8}\.\d+\ndata: \{.*\}\n\n/)
     expect(text).toMatch(/\n\nevent: patch\nid: [0-9a-f]{8}\.\d+\ndata: \[.*\]\n\n$/)
   }
+})
+
+test.skipIf(WITHOUT_BROWSER)('a browser’s own EventSource follows it', async () => {
+  const browser = await openBrowser()
+  const { page, close } = await openPage(browser)
+  await page.goto(`${weir.url}/streams`)
+  const followed = page.evaluate(
+    (url) =>
+      new Promise<string[]>((resolve) => {
+        const seen: string[] = []
+        const source = new EventSource(url)
+        for (const event of ['data', 'patch']) {
+          source.addEventListener(event, () => {
+            seen.push(event)
+            if (event === 'patch') resolve(seen)
+          })
+        }
+      }),
+    `/${upstream.url}/ticking?intervalMs=500`,
+  )
+  upstream.on('/ticking', (_request, hit) => Response.json({ hit, rows: 'a row of some length '.repeat(10) }))
+  expect((await followed)[0]).toBe('data')
+  await close()
+  await browser.close()
 })
 
 test('a stream that was asked to be compressed is, whatever the headers say', async () => {

@@ -224,7 +224,8 @@ describe.each(SETUPS)('on $name', (setup) => {
     ])('%s is one typed error, %i', async (_what, status, path, behaviour) => {
       const subscriber = subscribe(upstream.on(path, behaviour))
       expect((await subscriber.got('error')).data).toMatchObject({ family: 'source', status })
-      expect(hits(path)).toBeLessThanOrEqual(11)
+      // Ten redirects, and by chance one or two attempts more: nothing that goes on without end.
+      expect(hits(path)).toBeLessThanOrEqual(33)
     })
 
     test('a host that is not there is an error of the source', async () => {
