@@ -23,7 +23,22 @@ const count = (name: string) => bigint(name, { mode: 'number' }).notNull().defau
 
 export const KINDS = ['sse', 'poll'] as const
 export const DESIRED = ['running', 'stopped', 'idle'] as const
+export const INCIDENT_EVENTS = ['worsened', 'told', 'reminded', 'acknowledged', 'over'] as const
 export const ENTRY_KINDS = ['exchange', 'event', 'snapshot', 'patch', 'error', 'gap'] as const
+
+/** A part of an archived object that can be read alone: a gzip member of whole lines. */
+export interface ArchiveBlock {
+  /** Where it begins in the object, in bytes. */
+  offset: number
+  firstSeq: number
+  lastSeq: number
+  /** Of its entries, in milliseconds since the epoch. */
+  firstAt: number
+  lastAt: number
+  /** The last version of the document in it, and the last snapshot; left out where there is none. */
+  versionSeq?: number
+  snapshotSeq?: number
+}
 
 /** Bounds of what is kept; one that is left out doesn't bound. */
 export interface Retention {
@@ -179,7 +194,13 @@ export const entries = weir.table(
     /** The request and its response, where the entry stands for one. */
     exchange: jsonb(),
   },
-  (table) => [primaryKey({ columns: [table.streamId, table.seq, table.at] })],
+  (table) => [
+    primaryKey({ columns: [table.streamId, table.seq, table.at] }),
+    index('entries_versions_index')
+      .on(table.streamId, table.seq)
+      .where(sql`kind IN ('snapshot', 'patch')`),
+    index('entries_body_key_index').on(table.bodyKey).where(sql`body_key IS NOT NULL`),
+  ],
 )
 
 /** Larger contents of entries, each once a day, by the SHA-256 of the text. Partitioned by day, as the entries are. */
@@ -192,6 +213,28 @@ export const bodies = weir.table(
   },
   (table) => [primaryKey({ columns: [table.day, table.key] })],
 )
+
+/**
+ * A stream's document as of the last version that is no longer in the log: what the versions after it are rebuilt from.
+ * Of use until there is a snapshot among those.
+ */
+export const bases = weir.table('bases', {
+  streamId: uuid()
+    .primaryKey()
+    .references(() => streams.id, { onDelete: 'cascade' }),
+  /** The version, when it was made, and the hash that it had. */
+  seq: bigint({ mode: 'number' }).notNull(),
+  at: at('at').notNull(),
+  hash: text().notNull(),
+  data: text().notNull(),
+})
+
+/** How far what Weir does by the clock has come, and what it found: a row per name. */
+export const marks = weir.table('marks', {
+  name: text().primaryKey(),
+  at: at('at').notNull(),
+  detail: jsonb(),
+})
 
 const SUMS = {
   firstSeq: bigint('first_seq', { mode: 'number' }).notNull(),
@@ -218,7 +261,10 @@ const SUMS = {
   deflatedBytes: count('deflated_bytes'),
 }
 
-/** Sums per stream and minute: what the measures are answered from, and the way from a time to a `seq`. */
+/**
+ * Sums per stream and minute: what the measures are answered from, and the way from a time to a `seq`. Partitioned by
+ * day, as the entries are.
+ */
 export const rollups = weir.table(
   'rollups',
   {
@@ -241,11 +287,16 @@ export const longRollups = weir.table(
     step: text({ enum: ['hour', 'day'] }).notNull(),
     at: at('at').notNull(),
     ...SUMS,
+    /** How long its polls kept a subscriber connected, in milliseconds: added up minute by minute. */
+    connectedMs: count('connected_ms'),
   },
-  (table) => [primaryKey({ columns: [table.streamId, table.step, table.at] })],
+  (table) => [
+    primaryKey({ columns: [table.streamId, table.step, table.at] }),
+    index().on(table.step, table.at),
+  ],
 )
 
-/** How often each path of a document changed, per hour; array indices stand as `*`. */
+/** How often each path of a document changed, per hour; array indices stand as `*`. Partitioned by day. */
 export const pathRollups = weir.table(
   'path_rollups',
   {
@@ -296,9 +347,11 @@ export const archives = weir.table(
     lastSeq: bigint({ mode: 'number' }).notNull(),
     /** The last snapshot in it: where a rebuild of a later document may begin. */
     snapshotSeq: bigint({ mode: 'number' }),
+    /** In the order of the object: how to read a part of it. */
+    blocks: jsonb().$type<ArchiveBlock[]>().notNull(),
     archivedAt: at('archived_at').notNull(),
   },
-  (table) => [primaryKey({ columns: [table.streamId, table.day] })],
+  (table) => [primaryKey({ columns: [table.streamId, table.day] }), index().on(table.day)],
 )
 
 /** How far the archiving of each day is. */
@@ -309,6 +362,8 @@ export const archiveDays = weir.table('archive_days', {
   cursor: uuid(),
   streams: integer().notNull().default(0),
   bytes: count('bytes'),
+  /** Why it failed: one of the codes in `src/archive/errors.ts`, and a sentence. */
+  errorCode: text(),
   error: text(),
   startedAt: at('started_at').notNull(),
   endedAt: at('ended_at'),
@@ -346,12 +401,19 @@ export const deliveries = weir.table(
     type: text().notNull(),
     message: jsonb().notNull(),
     status: text({ enum: ['pending', 'delivered', 'failed', 'cancelled'] }).notNull(),
+    /** Since it was stored, or last replayed. */
     attempts: integer().notNull().default(0),
     nextAttemptAt: at('next_attempt_at'),
+    /** Whose attempt is under way keeps all others away until then, even if it never comes back. */
+    sendingUntil: at('sending_until'),
     createdAt: at('created_at').notNull(),
     endedAt: at('ended_at'),
   },
-  (table) => [index().on(table.channelId, table.createdAt), index().on(table.incidentId)],
+  (table) => [
+    index().on(table.channelId, table.createdAt),
+    index().on(table.incidentId),
+    index('deliveries_due_index').on(table.nextAttemptAt).where(sql`status = 'pending'`),
+  ],
 )
 
 /** One try of a delivery: what was sent and what came back, without secrets. */
@@ -383,6 +445,8 @@ export const rules = weir.table('rules', {
   failureThreshold: integer().notNull(),
   successThreshold: integer().notNull(),
   isEnabled: boolean().notNull(),
+  /** When it last looked at its streams. */
+  lookedAt: at('looked_at'),
   createdAt: at('created_at').notNull(),
   updatedAt: at('updated_at').notNull(),
 })
@@ -407,6 +471,15 @@ export const alarms = weir.table(
   },
   (table) => [primaryKey({ columns: [table.streamId, table.rule] })],
 )
+
+/** The same of what streams have in common: a host, the worker they wait for, Weir's own way out. */
+export const sharedAlarms = weir.table('shared_alarms', {
+  key: text().primaryKey(),
+  isFiring: boolean().notNull(),
+  streak: integer().notNull(),
+  seenAt: at('seen_at').notNull(),
+  memory: jsonb(),
+})
 
 /** One problem, from its first failure to its end. */
 export const incidents = weir.table(
@@ -440,6 +513,24 @@ export const incidents = weir.table(
     index().on(table.openedAt),
     index().on(table.streamId),
   ],
+)
+
+/** What happened to an incident after it opened: who was told what, and who said they look after it. */
+export const incidentEvents = weir.table(
+  'incident_events',
+  {
+    id: uuid().primaryKey(),
+    incidentId: uuid()
+      .notNull()
+      .references(() => incidents.id, { onDelete: 'cascade' }),
+    at: at('at').notNull(),
+    kind: text({ enum: INCIDENT_EVENTS }).notNull(),
+    /** Null where it isn't about one channel; kept when the channel is gone. */
+    channelId: uuid(),
+    deliveryId: uuid(),
+    note: text(),
+  },
+  (table) => [index().on(table.incidentId, table.at)],
 )
 
 /** Times in which nobody is told: once, or again and again as a maintenance window. */

@@ -1,4 +1,10 @@
 import type { Job, Queue } from 'bullmq'
+import type { Archive } from '../src/archive/archive.ts'
+import { forgetDeliveries, reconcileDeliveries } from '../src/channels/deliveries.ts'
+import type { DeliveryControl } from '../src/channels/notifier.ts'
+import { forgetIncidents, type LookDeps, lookAround } from '../src/incidents/look.ts'
+import { type RetentionDeps, retain } from '../src/retention/retain.ts'
+import { rollUp } from '../src/retention/roll-up.ts'
 import { judgeAll, reconcile } from '../src/streams/health.ts'
 import type { ProxiedStreams } from '../src/streams/proxied.ts'
 import type { StatusDeps } from '../src/streams/status.ts'
@@ -6,7 +12,11 @@ import type { Control } from '../src/streams/streams.ts'
 
 export type ScheduleDeps = StatusDeps & {
   control: Control
+  deliveryControl: DeliveryControl
+  archive: Archive
+  incidents: LookDeps
   proxied: ProxiedStreams
+  retention: RetentionDeps
   /** How long a proxied stream runs on after its last subscriber has left, in milliseconds. */
   proxyLingerMs: number
 }
@@ -21,8 +31,29 @@ interface Schedule {
 export const SCHEDULES: Record<string, Schedule> = {
   /** Every stream that should run has a job. */
   reconcile: { everyMs: 5_000, run: (deps) => reconcile(deps.db, deps.control, deps.now()) },
+  /** Every delivery that is due has a job. */
+  redeliver: {
+    everyMs: 5_000,
+    run: ({ db, deliveryControl, now }) => reconcileDeliveries(db, deliveryControl, now()),
+  },
+  /** Deliveries that ended long ago. */
+  forget: { everyMs: 600_000, run: ({ db, now }) => forgetDeliveries(db, now()) },
+  /** Closed days that aren't archived have a job, unless they failed just now. */
+  archive: { everyMs: 60_000, run: ({ archive }) => archive.runWhenDue() },
+  /** Hours and days are summed up; what is beyond its bounds goes, and the partitions of the next days are made. */
+  retain: {
+    everyMs: 60_000,
+    run: async ({ retention }) => {
+      await rollUp(retention)
+      await retain(retention)
+    },
+  },
   /** Verdicts that time alone changes. */
   health: { everyMs: 5_000, run: judgeAll },
+  /** What is wrong, and who has to be told. */
+  incidents: { everyMs: 5_000, run: ({ incidents }) => lookAround(incidents) },
+  /** Incidents that were over long ago. */
+  forgetIncidents: { everyMs: 600_000, run: ({ incidents }) => forgetIncidents(incidents) },
   /** Proxied streams that nobody subscribes to any more. */
   rest: {
     everyMs: 5_000,

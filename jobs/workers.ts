@@ -1,9 +1,12 @@
 import { hostname } from 'node:os'
+import type { Deliverer } from '../src/channels/deliverer.ts'
 import { causeOf } from '../src/errors.ts'
-import { SCHEDULES_QUEUE, STREAMS_QUEUE } from '../src/queue/names.ts'
+import { ARCHIVE_QUEUE, DELIVERIES_QUEUE, SCHEDULES_QUEUE, STREAMS_QUEUE } from '../src/queue/names.ts'
 import type { QueueEngine } from '../src/queue/open.ts'
 import { leaveWorker } from '../src/streams/health.ts'
 import type { Holder } from '../src/streams/holder.ts'
+import { archiveJob } from './archive.ts'
+import { deliverJob } from './deliver.ts'
 import { type ScheduleDeps, scheduleJob } from './schedules.ts'
 import { WorkerShare } from './share.ts'
 import { streamJob } from './stream.ts'
@@ -21,6 +24,10 @@ const LOCK = {
 }
 /** Longest wait for runs to let go, in milliseconds. */
 const RELEASE_MS = 3_000
+/** Attempts under way in one process, to all channels together; each waits for the network most of its time. */
+const DELIVERIES_AT_ONCE = 32
+/** Time that attempts under way have to end by themselves when Weir closes, in milliseconds. */
+const LAST_ATTEMPTS_MS = 1_500
 /** What BullMQ says when a job that was let go of is another worker's already: known, and provided for. */
 const EXPECTED_FAULTS =
   /lock mismatch|missing lock|could not renew lock|is not in the active state|not active/i
@@ -30,6 +37,7 @@ export interface WorkersDeps extends ScheduleDeps {
   holder: Holder
   worker: string
   streamsPerWorker: number
+  deliverer: Deliverer
   /** Told of faults that nobody else hears about. */
   warn(message: string): void
 }
@@ -58,11 +66,22 @@ export async function startWorkers(deps: WorkersDeps): Promise<Workers> {
   })
   share.attach(streams)
   const schedules = engine.worker(SCHEDULES_QUEUE, scheduleJob(deps), { ...LOCK, name, concurrency: 2 })
-  for (const worker of [streams, schedules]) {
+  const deliveries = engine.worker(DELIVERIES_QUEUE, deliverJob(deps.deliverer), {
+    ...LOCK,
+    name,
+    concurrency: DELIVERIES_AT_ONCE,
+  })
+  const archiving = engine.worker(ARCHIVE_QUEUE, archiveJob(deps.archive), { ...LOCK, name, concurrency: 1 })
+  const all = [streams, schedules, deliveries, archiving]
+  for (const worker of all) {
     worker.on('error', (error) => {
       if (!EXPECTED_FAULTS.test(error.message)) deps.warn(error.message)
     })
   }
+  deliveries.on('failed', (job, error) => deps.warn(`The delivery ${job?.id} failed: ${causeOf(error)}`))
+  archiving.on('failed', (_job, error) => deps.warn(`Archiving failed: ${causeOf(error)}`))
+  // Another worker goes on with it.
+  archiving.on('lockRenewalFailed', () => archiving.cancelAllJobs())
   streams.on('failed', (job, error) => deps.warn(`The job of stream ${job?.id} failed: ${causeOf(error)}`))
   // A lock that ran out while the queue was away leaves the stream connected: its job is made sure of, and whoever
   // gets it goes on. Here that is this very run; elsewhere the next epoch ends this one.
@@ -75,7 +94,10 @@ export async function startWorkers(deps: WorkersDeps): Promise<Workers> {
       share.close()
       // A fetch that is under way may still bring a job: the holder lets go of that one, too.
       holder.close()
-      await Promise.race([Promise.all([streams.close(), schedules.close()]), Bun.sleep(RELEASE_MS)])
+      archiving.cancelAllJobs()
+      const lastAttempts = setTimeout(() => deps.deliverer.close(), LAST_ATTEMPTS_MS)
+      await Promise.race([Promise.all(all.map((worker) => worker.close())), Bun.sleep(RELEASE_MS)])
+      clearTimeout(lastAttempts)
       await leaveWorker(db, name)
     },
   }

@@ -1,25 +1,48 @@
 import type { Queue } from 'bullmq'
 import { Elysia } from 'elysia'
+import type { Archive } from './archive/archive.ts'
+import { versionsWith } from './archive/read-through.ts'
+import type { Channels } from './channels/channels.ts'
+import type { Deliverer } from './channels/deliverer.ts'
+import type { DeliveryControl, Notifier } from './channels/notifier.ts'
 import { Problem } from './errors.ts'
 import type { Hub } from './hub/hub.ts'
 import type { Proxy } from './proxy/proxy.ts'
+import type { RetentionDeps } from './retention/retain.ts'
+import { archiveRoutes } from './routes/archive.tsx'
 import { assetRoutes } from './routes/assets.ts'
 import { boardRoutes } from './routes/board.ts'
+import { channelPages } from './routes/channel-pages.tsx'
+import { channelRoutes } from './routes/channels.ts'
 import { consoleRoutes } from './routes/console.tsx'
 import { docsRoutes } from './routes/docs.tsx'
+import { documentRoutes } from './routes/documents.tsx'
 import { guard } from './routes/guard.ts'
+import { incidentPages } from './routes/incident-pages.tsx'
+import { incidentRoutes } from './routes/incidents.ts'
 import type { LivePages } from './routes/live-pages.tsx'
 import { measureRoutes } from './routes/measures.ts'
 import { problemResponse } from './routes/problems.tsx'
 import { isBareTarget, proxyHandler, proxyRoutes } from './routes/proxy.ts'
+import { storageRoutes } from './routes/storage.tsx'
 import { streamRoutes } from './routes/streams.ts'
 import { topologyRoutes } from './routes/topology.tsx'
+import { transferRoutes } from './routes/transfer.ts'
 import type { StatusDeps } from './streams/status.ts'
 import type { Streams } from './streams/streams.ts'
+import { versionsIn } from './streams/versions.ts'
 import type { Topology } from './topology/topology.ts'
 
 export interface AppDeps extends StatusDeps {
   streams: Streams
+  channels: Channels
+  notifier: Notifier
+  deliverer: Deliverer
+  deliveryControl: DeliveryControl
+  archive: Archive
+  retention: RetentionDeps
+  /** Where people reach this Weir, without a slash at the end: for links in messages. */
+  self(): string
   topology: Topology
   proxy: Proxy
   hub: Hub
@@ -61,8 +84,16 @@ export async function createApp(deps: AppDeps) {
       detail: { tags: ['Operation'], summary: 'Whether the process lives' },
     })
     .use(assetRoutes())
+    .use(transferRoutes(deps))
     .use(streamRoutes(deps))
     .use(measureRoutes(deps))
+    .use(documentRoutes({ ...deps, versions: versionsWith(versionsIn(deps.db), deps.archive.reader) }))
+    .use(archiveRoutes(deps))
+    .use(channelRoutes(deps))
+    .use(channelPages(deps))
+    .use(incidentRoutes(deps))
+    .use(incidentPages(deps))
+    .use(storageRoutes(deps))
     .use(topologyRoutes(deps))
     .use(consoleRoutes(deps))
     .use(await boardRoutes(deps.queues))

@@ -1,4 +1,5 @@
 import { resolve } from 'node:path'
+import ipaddr from 'ipaddr.js'
 
 /** Everything Weir can be told from outside, parsed once. Durations in milliseconds, sizes in bytes. */
 export interface Config {
@@ -18,6 +19,24 @@ export interface Config {
   readonly proxyLingerMs: number
   /** Left out: none. */
   readonly proxyOrigins: readonly string[] | undefined
+  /** Hosts, `host:port`, addresses and ranges of addresses. Left out: none. */
+  readonly allowHosts: readonly string[] | undefined
+  /** Left out: the streams themselves tell. */
+  readonly egressCheckHosts: readonly string[] | undefined
+  readonly incidentWaitMs: number
+  readonly incidentRemindMs: number
+  readonly retentionDays: number
+  /** Left out: no bound. */
+  readonly retentionMaxBytes: number | undefined
+  readonly retentionMaxEntries: number | undefined
+  readonly minutesDays: number
+  /** Left out with all others of S3: nothing is archived. */
+  readonly s3Endpoint: string | undefined
+  readonly s3Bucket: string | undefined
+  readonly s3Region: string
+  readonly s3AccessKeyId: string | undefined
+  readonly s3SecretAccessKey: string | undefined
+  readonly s3Prefix: string
 }
 
 /** All that is wrong with the environment, at once, a line per key. */
@@ -128,7 +147,99 @@ const SETTINGS = {
     example: 'https://app.example.com',
     parse: origins,
   },
+  allowHosts: {
+    key: 'ALLOW_HOSTS',
+    about:
+      'What may be reached beside the public Internet: hosts, host:port, addresses or ranges of them, separated by ' +
+      'commas. Listening on loopback only, Weir reaches everything.',
+    example: 'hooks.internal,10.0.0.5:8080,192.168.0.0/16',
+    parse: hosts,
+  },
+  egressCheckHosts: {
+    key: 'EGRESS_CHECK_HOSTS',
+    about:
+      "Hosts, host or host:port (443), that Weir tries to connect to before it blames others: when none answers, it's " +
+      'its own network. Left out: it is when streams of three hosts or more fail and none is up.',
+    example: 'one.one.one.one,dns.google',
+    parse: checkHosts,
+  },
+  incidentWaitMs: {
+    key: 'INCIDENT_WAIT_MS',
+    about: 'How long an incident waits for others, to be told in one message, in milliseconds.',
+    fallback: '10000',
+    parse: integer(0, 600_000),
+  },
+  incidentRemindMs: {
+    key: 'INCIDENT_REMIND_MS',
+    about: 'How often people are reminded of an open incident that nobody acknowledged, in milliseconds.',
+    fallback: '14400000',
+    parse: integer(60_000, 604_800_000),
+  },
+  retentionDays: {
+    key: 'RETENTION_DAYS',
+    about: 'How long the log is kept, in whole days before today.',
+    fallback: '90',
+    parse: integer(1, 36_500),
+  },
+  retentionMaxBytes: {
+    key: 'RETENTION_MAX_BYTES',
+    about: 'Most the log may take on disk, in bytes: beyond it the oldest day goes. Sums are not counted.',
+    example: '107374182400',
+    parse: integer(67_108_864, Number.MAX_SAFE_INTEGER),
+  },
+  retentionMaxEntries: {
+    key: 'RETENTION_MAX_ENTRIES',
+    about: 'Most entries the log may hold, but for those of today: beyond it the oldest day goes.',
+    example: '100000000',
+    parse: integer(1_000, Number.MAX_SAFE_INTEGER),
+  },
+  minutesDays: {
+    key: 'MINUTES_DAYS',
+    about:
+      'How long sums per minute are kept, in days; those per hour are for 400 days, those per day for good.',
+    fallback: '30',
+    parse: integer(3, 400),
+  },
+  s3Endpoint: {
+    key: 'S3_ENDPOINT',
+    about: 'S3-compatible service that closed days are archived to. Needs the bucket and both keys, too.',
+    example: 'https://s3.eu-central-1.amazonaws.com',
+    parse: endpoint,
+  },
+  s3Bucket: {
+    key: 'S3_BUCKET',
+    about: 'The bucket; it must exist.',
+    example: 'weir',
+    parse: bucket,
+  },
+  s3Region: {
+    key: 'S3_REGION',
+    about: 'Region to sign for; most services other than AWS take any.',
+    fallback: 'us-east-1',
+    parse: asIs,
+  },
+  s3AccessKeyId: {
+    key: 'S3_ACCESS_KEY_ID',
+    about: 'Whose key it is that may write, read and delete objects there.',
+    example: 'weir',
+    parse: asIs,
+  },
+  s3SecretAccessKey: {
+    key: 'S3_SECRET_ACCESS_KEY',
+    about: 'The secret of that key.',
+    example: 'a-long-random-secret',
+    parse: asIs,
+  },
+  s3Prefix: {
+    key: 'S3_PREFIX',
+    about: 'What the names of all objects begin with.',
+    fallback: 'weir',
+    parse: prefix,
+  },
 } satisfies { [K in keyof Config]: Setting<Config[K]> }
+
+/** Given all or none. */
+const S3_NEEDED = [SETTINGS.s3Endpoint, SETTINGS.s3Bucket, SETTINGS.s3AccessKeyId, SETTINGS.s3SecretAccessKey]
 
 /**
  * Reads the settings from an environment; empty values count as left out.
@@ -156,8 +267,21 @@ export function parseConfig(environment: Record<string, string | undefined>): Co
   if ((config.role === 'web' || config.role === 'worker') && !isGiven(SETTINGS.databaseUrl)) {
     problems.push(`ROLE: ${config.role} shares its storage with other processes; set DATABASE_URL too`)
   }
+  const missing = S3_NEEDED.filter((setting) => !isGiven(setting))
+  if (missing.length < S3_NEEDED.length) {
+    for (const { key } of missing)
+      problems.push(`${key}: the archive needs it, as another S3 setting is given`)
+  }
   if (problems.length > 0) throw new ConfigError(problems)
   return Object.freeze(config)
+}
+
+/**
+ * Whether only who is on this machine can tell Weir where to go. A worker listens nowhere; one that has the token
+ * belongs to a web process that others may reach.
+ */
+export function isLocalOnly({ host, role, token }: Pick<Config, 'host' | 'role' | 'token'>): boolean {
+  return LOOPBACK_HOSTS.has(host) && (role !== 'worker' || token === undefined)
 }
 
 /** The text of `.env.example`: every key with its meaning, unit and default. */
@@ -205,6 +329,44 @@ function origins(text: string): string[] {
     if (URL.canParse(origin) && new URL(origin).origin === origin) return origin
     throw new Error(`expected origins such as https://app.example.com, got "${origin}"`)
   })
+}
+
+function endpoint(text: string): string {
+  const { username, password, search, hash } = new URL(url('http:', 'https:')(text))
+  if (username || password || search || hash) {
+    throw new Error('expected a URL without credentials, query and fragment; keys are settings of their own')
+  }
+  return text.replace(/\/+$/, '')
+}
+
+/** As S3 names them, capitals and underscores of older buckets included. */
+function bucket(text: string): string {
+  if (/^[a-z\d][\w.-]{1,254}$/i.test(text)) return text
+  throw new Error(`expected the name of a bucket, got "${text}"`)
+}
+
+function prefix(text: string): string {
+  const path = text.replace(/^\/+|\/+$/g, '')
+  const isPath = /^[\w.=-]+(\/[\w.=-]+)*$/.test(path)
+  if (isPath && !path.split('/').some((part) => /^\.+$/.test(part))) return path
+  throw new Error(`expected letters, digits, and . _ = - between slashes, got "${text}"`)
+}
+
+function hosts(text: string): string[] {
+  const entries = text.split(',').map((each) => each.trim())
+  for (const entry of entries) {
+    if (ipaddr.isValidCIDR(entry) || ipaddr.IPv6.isValid(entry)) continue
+    const isHost = /^[^\s/?#@\\]+$/.test(entry) && URL.canParse(`http://${entry}`)
+    if (!isHost) throw new Error(`expected hosts such as hooks.internal or 10.0.0.0/8, got "${entry}"`)
+  }
+  return entries
+}
+
+function checkHosts(text: string): string[] {
+  const list = text.split(',').map((each) => each.trim())
+  const bad = list.find((each) => !/^(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(:\d{1,5})?$/i.test(each))
+  if (bad !== undefined) throw new Error(`expected hosts such as dns.google or 10.0.0.1:443, got "${bad}"`)
+  return list
 }
 
 function secret(text: string): string {

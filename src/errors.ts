@@ -10,8 +10,13 @@ export const PROBLEMS = {
   body_too_large: 413,
   invalid_field: 422,
   unreachable: 422,
+  /** Weir must not go there. */
+  not_allowed: 422,
+  host_unknown: 422,
   too_many: 429,
   internal: 500,
+  /** What is stored doesn't give what its hash says. */
+  damaged: 500,
   upstream_failed: 502,
   unavailable: 503,
 } as const

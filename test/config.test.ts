@@ -1,6 +1,6 @@
 import { expect, test } from 'bun:test'
 import { resolve } from 'node:path'
-import { type Config, ConfigError, exampleEnvironment, parseConfig } from '../src/config.ts'
+import { type Config, ConfigError, exampleEnvironment, isLocalOnly, parseConfig } from '../src/config.ts'
 
 const TOKEN = 'sixteen-letters!'
 
@@ -48,6 +48,8 @@ test.each<[string, string, Partial<Config>]>([
   ['REDIS_URL', 'rediss://h', { redisUrl: 'rediss://h' }],
   ['WEIR_TOKEN', TOKEN, { token: TOKEN }],
   ['ROLE', 'all', { role: 'all' }],
+  ['ALLOW_HOSTS', 'a.test, b:80,10.0.0.0/8,::1', { allowHosts: ['a.test', 'b:80', '10.0.0.0/8', '::1'] }],
+  ['S3_PREFIX', '/a/b=c/', { s3Prefix: 'a/b=c' }],
   ['SILENCE_MS', '1000', { silenceMs: 1_000 }],
   ['MAX_BODY_BYTES', '268435456', { maxBodyBytes: 268_435_456 }],
 ])('%s=%s is taken', (key, text, expected) => {
@@ -68,6 +70,10 @@ test.each<[string, string, string]>([
   ['DATABASE_URL', 'localhost', 'expected a URL that starts with postgres:// or postgresql://'],
   ['REDIS_URL', 'http://h', 'expected a URL that starts with redis:// or rediss://'],
   ['ROLE', 'Web', 'expected all or web or worker, got "Web"'],
+  ['ALLOW_HOSTS', 'a.test,http://b', 'expected hosts such as hooks.internal or 10.0.0.0/8, got "http://b"'],
+  ['ALLOW_HOSTS', '10.0.0.0/33', 'expected hosts such as hooks.internal or 10.0.0.0/8, got "10.0.0.0/33"'],
+  ['S3_PREFIX', 'a/../b', 'expected letters, digits, and . _ = - between slashes, got "a/../b"'],
+  ['S3_PREFIX', 'a b', 'expected letters, digits, and . _ = - between slashes, got "a b"'],
   ['WEIR_TOKEN', 'fifteen-letters', 'expected at least 16 characters'],
 ])('%s=%s is refused in words', (key, text, expected) => {
   expect(problems({ [key]: text })).toEqual([`${key}: ${expected}`])
@@ -87,6 +93,16 @@ test.each(['web', 'worker'] as const)('ROLE=%s shares a database with others, so
   expect(problems({ ROLE: role, DATABASE_URL: 'mysql://h/d' })).toEqual([
     expect.stringMatching(/^DATABASE_URL: /),
   ])
+})
+
+test.each<[Pick<Config, 'host' | 'role' | 'token'>, boolean]>([
+  [{ host: '127.0.0.1', role: 'all', token: undefined }, true],
+  [{ host: '::1', role: 'web', token: TOKEN }, true],
+  [{ host: '127.0.0.1', role: 'worker', token: undefined }, true],
+  [{ host: '127.0.0.1', role: 'worker', token: TOKEN }, false],
+  [{ host: '0.0.0.0', role: 'all', token: TOKEN }, false],
+])('%j is told what to do from this machine alone: %p', (config, expected) => {
+  expect(isLocalOnly(config)).toBe(expected)
 })
 
 test('everything that is wrong is said at once', () => {
@@ -112,6 +128,33 @@ test('the message has every problem, a line each, and no secret', () => {
   expect(() => parseConfig(environment)).toThrow(problems(environment).join('\n'))
   expect(problems(environment).length).toBe(3)
   expect(problems(environment).join()).not.toContain('hush')
+})
+
+const S3 = {
+  S3_ENDPOINT: 'https://s3.example.com/',
+  S3_BUCKET: 'log',
+  S3_ACCESS_KEY_ID: 'key',
+  S3_SECRET_ACCESS_KEY: 'hush',
+}
+
+test('the archive is set up by all of its settings', () => {
+  expect(parseConfig(S3)).toMatchObject({ s3Endpoint: 'https://s3.example.com', s3Bucket: 'log' })
+  expect(parseConfig({ S3_REGION: 'eu', S3_PREFIX: 'x' }).s3Bucket).toBeUndefined()
+})
+
+test.each(Object.keys(S3))('half of the archive is refused: without %s', (key) => {
+  expect(problems({ ...S3, [key]: '' })).toEqual([expect.stringContaining(`${key}: the archive needs it`)])
+})
+
+test.each([
+  ['S3_ENDPOINT', 'https://key:hush@s3.example.com'],
+  ['S3_ENDPOINT', 'https://s3.example.com?x=hush'],
+  ['S3_ENDPOINT', 's3.example.com'],
+  ['S3_BUCKET', 'a/b'],
+])('the archive is not at %s=%s', (key, text) => {
+  const told = problems({ ...S3, [key]: text })
+  expect(told).toEqual([expect.stringContaining(`${key}: expected`)])
+  expect(told.join()).not.toContain('hush')
 })
 
 test('empty values count as left out', () => {

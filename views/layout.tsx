@@ -4,6 +4,10 @@ import type { Child } from 'hono/jsx'
 const SECTIONS = [
   { href: '/streams', label: 'Streams' },
   { href: '/topology', label: 'Topology' },
+  { href: '/incidents', label: 'Incidents' },
+  { href: '/channels', label: 'Channels' },
+  { href: '/storage', label: 'Storage' },
+  { href: '/archive', label: 'Archive' },
   { href: '/jobs', label: 'Jobs' },
   { href: '/openapi', label: 'API' },
 ] as const

@@ -136,6 +136,7 @@ export function StatusPanel(status: StatusView) {
           <p class="muted mono wrap">{stream.url}</p>
         </div>
         <div class="actions">
+          <a href={`/streams/${stream.id}/document`}>Document</a>
           <StartStop
             id={stream.id}
             name={stream.name}

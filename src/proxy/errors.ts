@@ -28,6 +28,7 @@ const SUBSCRIPTION: Partial<Record<ProblemCode, number>> = {
   invalid_field: 40_001,
   unauthorized: 40_101,
   forbidden_origin: 40_301,
+  not_allowed: 40_302,
   not_found: 40_401,
   conflict: 40_901,
 }
@@ -38,6 +39,7 @@ const INTERNAL = 50_000
 const SOURCE: Record<Exclude<UpstreamErrorCode, 'bad_status'>, number> = {
   connection_failed: 70_013,
   host_unknown: 70_014,
+  not_allowed: 70_023,
   too_large: 70_015,
   bad_content_type: 70_016,
   bad_json: 70_017,

@@ -1,12 +1,13 @@
-import { and, asc, eq, gte, inArray, lte } from 'drizzle-orm'
-import { checkpoints, entries } from '../../drizzle/schema.ts'
+import { eq } from 'drizzle-orm'
+import { checkpoints } from '../../drizzle/schema.ts'
 import { stringifyJson } from '../core/json.ts'
 import { Frame, type TopicMessage } from '../hub/frame.ts'
 import type { Hub, Send } from '../hub/hub.ts'
 import type { Database } from '../storage/storage.ts'
 import { type Entry, isKeyframe } from '../streams/entry.ts'
 import { rebuild } from '../streams/follow-document.ts'
-import { readLog, readWholeLog } from '../streams/logs.ts'
+import { readEntry, readLog, readWholeLog } from '../streams/logs.ts'
+import { readChainTexts, versionsIn } from '../streams/versions.ts'
 import { proxyTopic } from '../topics.ts'
 import { errorOf } from './errors.ts'
 import type { Mode } from './target.ts'
@@ -75,7 +76,7 @@ export class Feed {
     const from = this.#seqOf(lastEventId)
     if (from === undefined) return this.#startOver(lastEventId, 'unknown_id', send)
     const missed = await this.#missed(from)
-    if (missed === undefined) return this.#startOver(lastEventId, 'too_many', send)
+    if (typeof missed === 'string') return this.#startOver(lastEventId, missed, send)
     if (mode === 'snapshot-patch') {
       for (const entry of missed) await send(Frame.of(this.#change(entry)))
       return false
@@ -100,7 +101,7 @@ export class Feed {
     const [checkpoint] = await db.select().from(checkpoints).where(eq(checkpoints.streamId, this.streamId))
     const { seq = 0, snapshotSeq = null } = checkpoint ?? {}
     if (snapshotSeq !== null) {
-      const [snapshot, ...patches] = await readVersions(db, this.streamId, snapshotSeq, seq)
+      const [snapshot, ...patches] = await readChainTexts(versionsIn(db), this.streamId, snapshotSeq, seq)
       this.#text = snapshot
       this.#patches = patches
     }
@@ -212,14 +213,17 @@ export class Feed {
     return Number(seq) <= this.#seq ? Number(seq) : undefined
   }
 
-  /** The changes after an entry; `undefined` when they are too many to be replayed. */
-  async #missed(after: number): Promise<Entry[] | undefined> {
+  /** The changes after an entry, or why they can't be replayed. */
+  async #missed(after: number): Promise<Entry[] | 'too_many' | 'not_kept'> {
     const kinds = ['snapshot', 'patch'] as const
     const limit = MAX_REPLAY_CHANGES + 1
     const { items } = await readLog(this.#deps.db, this.streamId, { kinds, after, limit })
     const changes = items.filter((entry) => !isKeyframe(entry))
     const bytes = changes.reduce((sum, { data = '' }) => sum + data.length, 0)
-    return changes.length > MAX_REPLAY_CHANGES || bytes > MAX_REPLAY_BYTES ? undefined : changes
+    if (changes.length > MAX_REPLAY_CHANGES || bytes > MAX_REPLAY_BYTES) return 'too_many'
+    const isKept =
+      after >= this.#seq || (await readEntry(this.#deps.db, this.streamId, after + 1)) !== undefined
+    return isKept ? changes : 'not_kept'
   }
 }
 
@@ -231,23 +235,6 @@ function frameOf([first, ...rest]: readonly TopicMessage[]): Frame | undefined {
 async function sendAll(messages: readonly TopicMessage[], send: Send): Promise<void> {
   const frame = frameOf(messages)
   if (frame !== undefined) await send(frame)
-}
-
-/** A snapshot and the patches after it, up to an entry. */
-async function readVersions(db: Database, streamId: string, from: number, to: number): Promise<string[]> {
-  const rows = await db
-    .select({ data: entries.data })
-    .from(entries)
-    .where(
-      and(
-        eq(entries.streamId, streamId),
-        gte(entries.seq, from),
-        lte(entries.seq, to),
-        inArray(entries.kind, ['snapshot', 'patch']),
-      ),
-    )
-    .orderBy(asc(entries.seq))
-  return rows.map((row) => row.data ?? '')
 }
 
 /** Weir's own note that a patch was not used: a subscriber is sent the snapshot in its place. */

@@ -7,6 +7,7 @@ import {
   StreamsTable,
   StreamTableRow,
 } from '../../views/streams.tsx'
+import type { Archive } from '../archive/archive.ts'
 import { VERDICTS } from '../core/verdict.ts'
 import { Problem } from '../errors.ts'
 import type { Hub } from '../hub/hub.ts'
@@ -31,9 +32,17 @@ import {
 const PAGE_ROWS = 50
 const LOG_LINES = 50
 
+export interface ConsoleRoutesDeps extends StatusDeps {
+  streams: Streams
+  archive: Pick<Archive, 'reader'>
+  hub: Hub
+  pages: LivePages
+}
+
 /** The console's pages about streams, and what their forms and live parts ask for. */
-export function consoleRoutes(deps: StatusDeps & { streams: Streams; hub: Hub; pages: LivePages }) {
+export function consoleRoutes(deps: ConsoleRoutesDeps) {
   const { streams, db, hub, pages } = deps
+  const archived = deps.archive.reader
   return new Elysia({ detail: { hide: true } })
     .get('/', () => redirect('/streams'))
     .get('/streams', async ({ request }) => {
@@ -56,13 +65,16 @@ export function consoleRoutes(deps: StatusDeps & { streams: Streams; hub: Hub; p
         measureView(db, id, deps.now()),
         savingsView(db, status.stream, deps.now()),
         twinView(db, status.stream.id, deps.now()),
-        readLog(db, id, {
-          limit: LOG_LINES,
-          before: integerOf('before', before, 0, Number.MAX_SAFE_INTEGER),
-        }),
+        readLog(
+          db,
+          id,
+          { limit: LOG_LINES, before: integerOf('before', before, 0, Number.MAX_SAFE_INTEGER) },
+          // How the stream is must be seen even while the archive can't be.
+          before === undefined ? undefined : archived,
+        ),
       ])
-      const older =
-        log.before !== undefined && log.before > 1 ? `/streams/${id}?before=${log.before}` : undefined
+      const first = log.before ?? (before === undefined ? status.seq + 1 : 1)
+      const older = first > 1 ? `/streams/${id}?before=${first}` : undefined
       const lines = log.items.map(entryRow).reverse()
       const data = { status: statusView(status), measures, savings, twin, log: lines, older }
       return html(<StreamPage {...data} />)
@@ -82,6 +94,7 @@ export function consoleRoutes(deps: StatusDeps & { streams: Streams; hub: Hub; p
         db,
         stream.id,
         integerOf('seq', params.seq, 1, Number.MAX_SAFE_INTEGER) ?? 0,
+        archived,
       )
       if (entry === undefined) throw new Problem('not_found', `${stream.name} has no entry ${params.seq}.`)
       const detail = entryDetail(entry)

@@ -24,7 +24,8 @@ export async function readForm(
   return Object.fromEntries(new URLSearchParams(await readText(request, maxBytes)))
 }
 
-async function readText(request: Request, maxBytes: number): Promise<string> {
+/** Reads a body as text, up to `maxBytes`; a byte order mark is left out. @throws Problem `body_too_large` */
+export async function readText(request: Request, maxBytes: number): Promise<string> {
   const tooLarge = () => new Problem('body_too_large', `The body is larger than ${maxBytes} bytes.`)
   if (Number(request.headers.get('content-length') ?? 0) > maxBytes) throw tooLarge()
   if (request.body === null) return ''
@@ -63,12 +64,16 @@ export function integerOf(
   throw invalid(name, `${name}: expected a whole number from ${min} to ${max}.`)
 }
 
+/** The first and the last time that Postgres and people both read without trouble; others are taken for these. */
+const EARLIEST = Date.parse('0001-01-01T00:00:00Z')
+const LATEST = Date.parse('9999-01-01T00:00:00Z')
+
 export function dateOf(name: string, text: string | undefined): Date | undefined {
   if (text === undefined) return undefined
   const date = new Date(text)
   if (Number.isNaN(date.getTime()))
     throw invalid(name, `${name}: expected a time such as 2026-01-31T12:00:00Z.`)
-  return date
+  return new Date(Math.min(Math.max(date.getTime(), EARLIEST), LATEST))
 }
 
 export function oneOf<T extends string>(

@@ -1,5 +1,7 @@
 import { Elysia } from 'elysia'
 import { ENTRY_KINDS } from '../../drizzle/schema.ts'
+import type { Archive } from '../archive/archive.ts'
+import { HIDDEN } from '../core/hidden.ts'
 import { type Evidence, VERDICTS } from '../core/verdict.ts'
 import { Problem } from '../errors.ts'
 import { acceptsGzip } from '../hub/frame.ts'
@@ -16,6 +18,7 @@ import { dateOf, integerOf, oneOf, query, readJson } from './input.ts'
 
 export interface StreamRoutesDeps extends StatusDeps {
   streams: Streams
+  archive: Pick<Archive, 'reader'>
   hub: Hub
   /** Says that somebody watches a stream, and knows its entries up to a number. */
   watch(streamId: string, seq: number): void
@@ -26,11 +29,11 @@ const MAX_LIMIT = 500
 /** A subscriber that missed more than this is told so, and goes on from now. */
 const MAX_REPLAY_ENTRIES = 10_000
 const DAY_MS = 24 * 3_600_000
-const HIDDEN = '•••'
 
 /** Registering, changing, starting and stopping streams, and reading what they did. */
 export function streamRoutes(deps: StreamRoutesDeps) {
   const { streams, db, hub } = deps
+  const archived = deps.archive.reader
   return new Elysia({ detail: { tags: ['Streams'] } })
     .post(
       '/api/streams',
@@ -140,8 +143,8 @@ export function streamRoutes(deps: StreamRoutesDeps) {
         const { id } = await streams.get(params.id)
         const wanted = logQuery(request)
         if (request.headers.get('accept')?.includes('application/x-ndjson'))
-          return ndjson(readWholeLog(db, id, wanted))
-        const { items, before, after } = await readLog(db, id, wanted)
+          return ndjson(readWholeLog(db, id, wanted, archived))
+        const { items, before, after } = await readLog(db, id, wanted, archived)
         const body = `{"items":[${items.map(entryJson).join(',')}],"before":${before ?? null},"after":${after ?? null}}`
         return new Response(body, { headers: { 'Content-Type': 'application/json' } })
       },
@@ -198,10 +201,21 @@ export function streamRoutes(deps: StreamRoutesDeps) {
       const data = JSON.stringify({ from: known + 1, to: from, reason: 'too_many' })
       await send({ event: 'gap', data, position: from })
     }
+    let next = from + 1
     for await (const items of readWholeLog(db, id, { after: from })) {
-      for (const entry of items) await send({ event: 'entry', data: entryJson(entry), position: entry.seq })
+      for (const entry of items) {
+        if (entry.seq > next) await send(notKept(next, entry.seq - 1))
+        await send({ event: 'entry', data: entryJson(entry), position: entry.seq })
+        next = entry.seq + 1
+      }
     }
+    if (next <= last) await send(notKept(next, last))
   }
+}
+
+/** What a subscriber is told where entries that it missed have been dropped. */
+function notKept(from: number, to: number) {
+  return { event: 'gap', data: JSON.stringify({ from, to, reason: 'not_kept' }), position: to }
 }
 
 /** A stream as the API shows it: without the values of its headers. */
@@ -276,13 +290,18 @@ function ndjson(pages: AsyncGenerator<Parameters<typeof entryJson>[0][]>): Respo
     async pull(controller) {
       const { done, value } = await pages.next()
       if (done) controller.close()
-      else controller.enqueue(utf8.encode(value.map((entry) => `${entryJson(entry)}\n`).join('')))
+      else controller.enqueue(utf8.encode(value.map(ndjsonLine).join('')))
     },
     async cancel() {
       await pages.return(undefined)
     },
   })
   return new Response(body, { headers: { 'Content-Type': 'application/x-ndjson' } })
+}
+
+/** Stored JSON may have line ends, where they mean nothing. */
+function ndjsonLine(entry: Parameters<typeof entryJson>[0]): string {
+  return `${entryJson(entry).replaceAll(/[\r\n]/g, ' ')}\n`
 }
 
 /** The number that a subscriber says it has last; `undefined` when the log hasn't given it yet. */

@@ -2,7 +2,7 @@ import type { SavingsView } from '../../views/savings.tsx'
 import type { EntryDetail, EntryRow, MeasureView, StatusView } from '../../views/stream.tsx'
 import type { StreamRow } from '../../views/streams.tsx'
 import type { TwinView } from '../../views/twin.tsx'
-import { parseJson, stringifyJson } from '../core/json.ts'
+import { indentJson } from '../core/indent.ts'
 import { changeRate, freshness, STEPS_MS, savings, streamRank, suggestInterval } from '../core/measures.ts'
 import type { Database } from '../storage/storage.ts'
 import { type Entry, JSON_KINDS } from '../streams/entry.ts'
@@ -22,8 +22,6 @@ import { twinReport } from '../streams/twin.ts'
 /** Of what an entry holds, this many characters stand in its line, and this many in its details. */
 const PREVIEW_CHARS = 160
 const DETAIL_CHARS = 20_000
-/** Documents up to this many characters are indented for reading. */
-const PRETTY_CHARS = 200_000
 /** Paths shown of those that changed. */
 const PATHS_SHOWN = 8
 
@@ -148,21 +146,22 @@ export function entryRow(entry: Entry): EntryRow {
 }
 
 export function entryDetail(entry: Entry): EntryDetail {
-  const text = JSON_KINDS.has(entry.kind) ? indented(entry.data) : entry.data
+  const { data } = entry
+  const shown =
+    data !== undefined && JSON_KINDS.has(entry.kind) ? indentJson(data, DETAIL_CHARS) : cutText(data)
   return {
     ...entryRow(entry),
     request: entry.exchange?.request,
     response: entry.exchange?.response,
     hash: entry.hash,
     eventId: entry.eventId,
-    data: text?.slice(0, DETAIL_CHARS),
-    cut: (text?.length ?? 0) > DETAIL_CHARS,
+    data: shown.text,
+    cut: shown.cut,
   }
 }
 
-function indented(json: string | undefined): string | undefined {
-  if (json === undefined || json.length > PRETTY_CHARS) return json
-  return stringifyJson(parseJson(json), 2)
+function cutText(text: string | undefined): { text: string | undefined; cut: boolean } {
+  return { text: text?.slice(0, DETAIL_CHARS), cut: (text?.length ?? 0) > DETAIL_CHARS }
 }
 
 function perMinute(kind: 'sse' | 'poll', { events, polls, minutes }: Status['recent']): number {

@@ -126,14 +126,15 @@ export function keyframeDraft(at: number, { keyframe, followed, snapshotBytes }:
 
 /** Builds the document again from stored entries: a snapshot, then the patches after it in the order of their `seq`. */
 export function rebuild(snapshot: string, patches: readonly string[]): Followed {
-  let document = parseJson(snapshot)
   let patchBytes = 0
-  for (const text of patches) {
-    const operations: unknown = parseJson(text)
-    if (!isPatch(operations)) throw new Error('A stored patch is not an RFC 6902 patch')
-    document = applyPatch(document, operations)
+  const operations = patches.flatMap((text) => {
+    const parsed: unknown = parseJson(text)
+    if (!isPatch(parsed)) throw new Error('A stored patch is not an RFC 6902 patch')
     patchBytes += Buffer.byteLength(text)
-  }
+    return parsed
+  })
+  // All at once: every call copies the document.
+  const document = applyPatch(parseJson(snapshot), operations)
   return { document, hash: hashDocument(document), patches: patches.length, patchBytes }
 }
 

@@ -171,7 +171,9 @@ class Holding {
 
   /** Connects, in the host's turn. */
   async #ask(init: EventSourceFetchInit, closing: AbortSignal): Promise<Answer> {
-    const { hosts, limits, fetch, now } = this.#deps
+    const { hosts, limits, now } = this.#deps
+    // Weir's own proxy is no place that somebody named.
+    const fetch = this.#run.stream.via === null ? this.#deps.fetch : undefined
     const leave = await hosts.enter(this.#asked.url, closing)
     try {
       const answer = await ask(this.#asked, this.#headers(init), limits, closing, fetch)

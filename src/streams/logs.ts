@@ -1,6 +1,9 @@
 import { and, asc, desc, eq, gt, gte, inArray, lt, lte, type SQL, sql } from 'drizzle-orm'
-import { checkpoints, entries, rollups } from '../../drizzle/schema.ts'
+import { checkpoints, entries, longRollups, rollups } from '../../drizzle/schema.ts'
+import { withArchived } from '../archive/read-through.ts'
+import type { Archived } from '../archive/reader.ts'
 import type { Database } from '../storage/storage.ts'
+import { md5OfBodies, placeOf, withBodies } from './bodies.ts'
 import type { Entry, EntryKind, Exchange } from './entry.ts'
 
 export interface LogQuery {
@@ -24,9 +27,19 @@ export interface LogPage {
 
 /** Entries read at a time when a whole log is streamed. */
 const PAGE = 500
+const MINUTE_MS = 60_000
+const HOUR_MS = 3_600_000
 
-/** One page of a stream's log. */
-export async function readLog(db: Database, streamId: string, query: LogQuery): Promise<LogPage> {
+/**
+ * One page of a stream's log.
+ * @param archived where entries are that left the database. Left out: they are not asked for
+ */
+export async function readLog(
+  db: Database,
+  streamId: string,
+  query: LogQuery,
+  archived?: Archived,
+): Promise<LogPage> {
   const forward = query.after !== undefined
   const rows = await db
     .select()
@@ -34,7 +47,8 @@ export async function readLog(db: Database, streamId: string, query: LogQuery): 
     .where(await matching(db, streamId, query))
     .orderBy(forward ? asc(entries.seq) : desc(entries.seq))
     .limit(query.limit)
-  const items = rows.map(toEntry)
+  const kept = (await withBodies(db, rows)).map(toEntry)
+  const items = archived === undefined ? kept : await withArchived(archived, streamId, query, kept)
   if (!forward) items.reverse()
   return { items, before: items[0]?.seq, after: items.at(-1)?.seq ?? query.after }
 }
@@ -44,10 +58,11 @@ export async function* readWholeLog(
   db: Database,
   streamId: string,
   query: Omit<LogQuery, 'limit'>,
+  archived?: Archived,
 ): AsyncGenerator<Entry[]> {
   let after = query.after ?? 0
   for (;;) {
-    const { items } = await readLog(db, streamId, { ...query, after, limit: PAGE })
+    const { items } = await readLog(db, streamId, { ...query, after, limit: PAGE }, archived)
     if (items.length > 0) yield items
     if (items.length < PAGE) return
     after = (items.at(-1) as Entry).seq
@@ -55,12 +70,21 @@ export async function* readWholeLog(
 }
 
 /** One entry; `undefined` when there is none of that number. */
-export async function readEntry(db: Database, streamId: string, seq: number): Promise<Entry | undefined> {
-  const [row] = await db
+export async function readEntry(
+  db: Database,
+  streamId: string,
+  seq: number,
+  archived?: Archived,
+): Promise<Entry | undefined> {
+  const rows = await db
     .select()
     .from(entries)
     .where(and(eq(entries.streamId, streamId), eq(entries.seq, seq)))
-  return row && toEntry(row)
+  const [row] = await withBodies(db, rows)
+  if (row !== undefined) return toEntry(row)
+  const found = archived?.entries(streamId, { from: seq, to: seq })
+  for await (const entry of found ?? []) return entry
+  return undefined
 }
 
 /** What is stored of an upstream event: enough to tell whether another one with its id is the same. */
@@ -81,7 +105,13 @@ export async function storedEvents(
 ): Promise<Map<string, StoredEvent>> {
   const last = await lastSeq(db, streamId)
   const rows = await db
-    .select({ id: entries.eventId, kind: entries.kind, md5: sql<string>`md5(coalesce(${entries.data}, ''))` })
+    .select({
+      id: entries.eventId,
+      kind: entries.kind,
+      at: entries.at,
+      bodyKey: entries.bodyKey,
+      md5: sql<string>`md5(coalesce(${entries.data}, ''))`,
+    })
     .from(entries)
     .where(
       and(
@@ -90,7 +120,21 @@ export async function storedEvents(
         inArray(entries.eventId, [...eventIds]),
       ),
     )
-  return new Map(rows.map(({ id, kind, md5 }) => [id ?? '', { kind, md5 }]))
+  const ofBodies = await md5OfBodies(db, rows)
+  return new Map(
+    rows.map((row) => [row.id ?? '', { kind: row.kind, md5: ofBodies.get(placeOf(row)) ?? row.md5 }]),
+  )
+}
+
+/** Number of the first entry that is kept; `undefined` when none is. */
+export async function firstSeq(db: Database, streamId: string): Promise<number | undefined> {
+  const [row] = await db
+    .select({ seq: entries.seq })
+    .from(entries)
+    .where(eq(entries.streamId, streamId))
+    .orderBy(asc(entries.seq))
+    .limit(1)
+  return row?.seq
 }
 
 /** Number of the last entry; 0 when there is none yet. */
@@ -115,25 +159,38 @@ async function matching(
   return and(...conditions)
 }
 
-/** Entries are found by `seq`; the rollups, a row a minute, say which numbers a span of time can have. */
+/** Entries are found by `seq`; the rollups say which numbers a span of time can have. */
 async function between(
   db: Database,
   streamId: string,
   { from, to }: Pick<LogQuery, 'from' | 'to'>,
 ): Promise<SQL> {
-  const [bounds] = await db
-    .select({
-      first: sql<string | null>`min(${rollups.firstSeq})`,
-      last: sql<string | null>`max(${rollups.lastSeq})`,
-    })
+  const minutes = db
+    .select({ first: rollups.firstSeq, last: rollups.lastSeq })
     .from(rollups)
     .where(
       and(
         eq(rollups.streamId, streamId),
-        from && gte(rollups.minute, new Date(from.getTime() - 60_000)),
+        from && gt(rollups.minute, new Date(from.getTime() - MINUTE_MS)),
         to && lt(rollups.minute, to),
       ),
     )
+  const hours = db
+    .select({ first: longRollups.firstSeq, last: longRollups.lastSeq })
+    .from(longRollups)
+    .where(
+      and(
+        eq(longRollups.streamId, streamId),
+        eq(longRollups.step, 'hour'),
+        lt(longRollups.at, sql`(SELECT at FROM weir.marks WHERE name = 'minutes')`),
+        from && gt(longRollups.at, new Date(from.getTime() - HOUR_MS)),
+        to && lt(longRollups.at, to),
+      ),
+    )
+  const { rows } = (await db.execute(
+    sql`SELECT min(first) AS first, max(last) AS last FROM (${minutes} UNION ALL ${hours}) AS part (first, last)`,
+  )) as { rows: { first: string | number | null; last: string | number | null }[] }
+  const [bounds] = rows
   if (bounds?.first == null) return sql`false`
   return and(
     gte(entries.seq, Number(bounds.first)),

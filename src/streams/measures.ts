@@ -1,8 +1,9 @@
-import { and, desc, eq, gte, lt, max, type SQL, sql } from 'drizzle-orm'
-import { fanouts, pathRollups, rollups, streams } from '../../drizzle/schema.ts'
+import { and, desc, eq, gte, lt, type SQL, sql } from 'drizzle-orm'
+import { fanouts, longRollups, pathRollups, rollups, streams } from '../../drizzle/schema.ts'
 import { type Connected, type PollSums, STEPS_MS, type Step } from '../core/measures.ts'
 import { Problem } from '../errors.ts'
 import type { Database } from '../storage/storage.ts'
+import { CONNECTED_MS, rollupsWithin } from './rollup-source.ts'
 
 /** Most steps one answer holds: a day in minutes. */
 const MAX_STEPS = 1_440
@@ -55,46 +56,40 @@ export interface PathChanges {
   share: number
 }
 
-const total = (expression: SQL | (typeof rollups)[keyof PollSums]) =>
-  sql<number>`coalesce(sum(${expression}), 0)::float8`.mapWith(Number)
+const total = (expression: string | SQL) =>
+  sql<number>`coalesce(sum(${typeof expression === 'string' ? sql.raw(`rollup.${expression}`) : expression}), 0)::float8`.mapWith(
+    Number,
+  )
 
 const SUMS = {
-  entries: total(rollups.entries),
-  events: total(rollups.events),
-  polls: total(rollups.polls),
-  errors: total(rollups.errors),
-  compared: total(rollups.compared),
-  changed: total(rollups.changed),
-  notModified: total(rollups.notModified),
-  wireBytes: total(rollups.wireBytes),
-  bodyBytes: total(rollups.bodyBytes),
-  headBytes: total(rollups.headBytes),
-  plainBytes: total(rollups.plainBytes),
-  gzipBytes: total(rollups.gzipBytes),
-  conditionalBytes: total(rollups.conditionalBytes),
-  patchBytes: total(rollups.patchBytes),
-  frameBytes: total(rollups.frameBytes),
-  deflatedBytes: total(rollups.deflatedBytes),
+  entries: total('entries'),
+  events: total('events'),
+  polls: total('polls'),
+  errors: total('errors'),
+  compared: total('compared'),
+  changed: total('changed'),
+  notModified: total('not_modified'),
+  wireBytes: total('wire_bytes'),
+  bodyBytes: total('body_bytes'),
+  headBytes: total('head_bytes'),
+  plainBytes: total('plain_bytes'),
+  gzipBytes: total('gzip_bytes'),
+  conditionalBytes: total('conditional_bytes'),
+  patchBytes: total('patch_bytes'),
+  frameBytes: total('frame_bytes'),
+  deflatedBytes: total('deflated_bytes'),
 }
 
-/**
- * How long a minute's polls kept a subscriber connected: an interval each. No longer than the minute or one interval,
- * as the interval may have been shorter then; all of it where polls failed, as failures put the next ones off.
- */
-const CONNECTED_MS = sql`CASE WHEN ${rollups.errors} > 0 THEN greatest(${streams.intervalMs}, ${MINUTE_MS}::int)
-  ELSE least(${rollups.polls} * ${streams.intervalMs}, greatest(${streams.intervalMs}, ${MINUTE_MS}::int)) END`
-const OF_STREAM = eq(streams.id, rollups.streamId)
 const POLLED_SUMS = { ...SUMS, connectedMs: total(CONNECTED_MS) }
 /** A poll has a head: minutes in which none was counted know nothing of what polling moves. */
-const IS_POLLED = and(eq(streams.kind, 'poll'), sql`(${rollups.polls} = 0 OR ${rollups.headBytes} > 0)`)
+const IS_POLLED = and(eq(streams.kind, 'poll'), sql`(rollup.polls = 0 OR rollup.head_bytes > 0)`)
 
 /** What was recorded. */
 export async function sumsOf(db: Database, scope: Scope, window: Window): Promise<PollSums> {
   const [sums] = await db
     .select(SUMS)
-    .from(rollups)
-    .innerJoin(streams, OF_STREAM)
-    .where(within(scope, window))
+    .from(await rollupsWithin(db, window.from, window.to))
+    .where(inScope(scope))
   return sums as PollSums
 }
 
@@ -102,9 +97,8 @@ export async function sumsOf(db: Database, scope: Scope, window: Window): Promis
 export async function polledSumsOf(db: Database, scope: Scope, window: Window): Promise<PolledSums> {
   const [sums] = await db
     .select(POLLED_SUMS)
-    .from(rollups)
-    .innerJoin(streams, OF_STREAM)
-    .where(and(within(scope, window), IS_POLLED))
+    .from(await rollupsWithin(db, window.from, window.to))
+    .where(and(inScope(scope), IS_POLLED))
   return sums as PolledSums
 }
 
@@ -116,9 +110,8 @@ export async function stepsOf(db: Database, scope: Scope, span: Span): Promise<S
   const at = stepIn(span)
   const rows = await db
     .select({ at, ...SUMS })
-    .from(rollups)
-    .innerJoin(streams, OF_STREAM)
-    .where(within(scope, span))
+    .from(await rollupsWithin(db, span.from, span.to, span.step))
+    .where(inScope(scope))
     .groupBy(at)
     .orderBy(at)
   return rows.map(dated)
@@ -132,9 +125,8 @@ export async function polledStepsOf(db: Database, scope: Scope, span: Span): Pro
   const at = stepIn(span)
   const rows = await db
     .select({ at, ...POLLED_SUMS })
-    .from(rollups)
-    .innerJoin(streams, OF_STREAM)
-    .where(and(within(scope, span), IS_POLLED))
+    .from(await rollupsWithin(db, span.from, span.to, span.step))
+    .where(and(inScope(scope), IS_POLLED))
     .groupBy(at)
     .orderBy(at)
   return rows.map(dated)
@@ -148,12 +140,12 @@ export async function connectionsOf(db: Database, scope: Scope, window: Window):
   const windowMs = window.to.getTime() - startOf(window).getTime()
   const { rows } = (await db.execute(sql`
     WITH polled AS (
-      SELECT ${rollups.streamId} AS id, sum(${rollups.plainBytes}) / sum(${rollups.polls}) AS snapshot_bytes,
-        sum(${rollups.gzipBytes}) / sum(${rollups.polls}) AS snapshot_gzip_bytes,
+      SELECT rollup.stream_id AS id, sum(rollup.plain_bytes) / sum(rollup.polls) AS snapshot_bytes,
+        sum(rollup.gzip_bytes) / sum(rollup.polls) AS snapshot_gzip_bytes,
         least(sum(${CONNECTED_MS}), ${windowMs}::float8) AS followed_ms
-      FROM ${rollups} JOIN ${streams} ON ${streams.id} = ${rollups.streamId}
-      WHERE ${and(within(scope, window), IS_POLLED)}
-      GROUP BY 1 HAVING sum(${rollups.polls}) > 0
+      FROM ${await rollupsWithin(db, window.from, window.to)}
+      WHERE ${and(inScope(scope), IS_POLLED)}
+      GROUP BY 1 HAVING sum(rollup.polls) > 0
     ), sent AS (
       SELECT ${fanouts.streamId} AS id, sum(${fanouts.snapshots}) AS snapshots,
         sum(${fanouts.subscriberMs}) AS subscriber_ms
@@ -213,21 +205,41 @@ export async function topPaths(
     .limit(limit)
 }
 
-/** When anything last changed, to the minute; `undefined` when nothing ever did. */
+/** When anything last changed, to the minute, or to the hour where minutes are gone; `undefined` when nothing ever did. */
 export async function lastChange(db: Database, scope: Scope): Promise<Date | undefined> {
-  const last = db
+  const hour = db
+    .select({ hour: longRollups.at })
+    .from(longRollups)
+    .where(
+      and(
+        eq(longRollups.streamId, streams.id),
+        eq(longRollups.step, 'hour'),
+        sql`${longRollups.changed} > 0`,
+      ),
+    )
+    .orderBy(desc(longRollups.at))
+    .limit(1)
+    .as('last_hour')
+  const minute = db
     .select({ minute: rollups.minute })
     .from(rollups)
-    .where(and(eq(rollups.streamId, streams.id), sql`${rollups.changed} > 0`))
+    .where(
+      and(
+        eq(rollups.streamId, streams.id),
+        sql`${rollups.changed} > 0`,
+        gte(rollups.minute, sql`coalesce(${hour.hour}, '-infinity')`),
+      ),
+    )
     .orderBy(desc(rollups.minute))
     .limit(1)
-    .as('last')
+    .as('last_minute')
   const [row] = await db
-    .select({ minute: max(last.minute) })
+    .select({ last: sql<string | null>`max(coalesce(${minute.minute}, ${hour.hour}))` })
     .from(streams)
-    .innerJoinLateral(last, sql`true`)
+    .leftJoinLateral(hour, sql`true`)
+    .leftJoinLateral(minute, sql`true`)
     .where(inScope(scope))
-  return row?.minute ?? undefined
+  return row?.last == null ? undefined : new Date(row.last)
 }
 
 /** Change by hour of the week in UTC, Monday first: up to 168 of them. */
@@ -236,13 +248,12 @@ export async function hourOfWeek(
   scope: Scope,
   window: Window,
 ): Promise<{ hour: number; compared: number; changed: number }[]> {
-  const hour = sql`((extract(isodow FROM ${rollups.minute} AT TIME ZONE 'UTC') - 1) * 24
-    + extract(hour FROM ${rollups.minute} AT TIME ZONE 'UTC'))::int`
+  const hour = sql`((extract(isodow FROM rollup.at AT TIME ZONE 'UTC') - 1) * 24
+    + extract(hour FROM rollup.at AT TIME ZONE 'UTC'))::int`
   return db
     .select({ hour: sql<number>`${hour}`.mapWith(Number), compared: SUMS.compared, changed: SUMS.changed })
-    .from(rollups)
-    .innerJoin(streams, OF_STREAM)
-    .where(within(scope, window))
+    .from(await rollupsWithin(db, window.from, window.to, 'hour'))
+    .where(inScope(scope))
     .groupBy(hour)
     .orderBy(hour)
 }
@@ -253,15 +264,11 @@ function stepIn({ from, to, step }: Span): SQL<string> {
     const detail = `${Math.ceil(count)} steps are too many; ask for at most ${MAX_STEPS}, or a longer step.`
     throw new Problem('invalid_field', detail, 'step')
   }
-  return sql<string>`date_trunc(${sql.raw(`'${step}'`)}, ${rollups.minute}, 'UTC')`
+  return sql<string>`date_trunc(${sql.raw(`'${step}'`)}, rollup.at, 'UTC')`
 }
 
 function dated<Row extends { at: string }>(row: Row): Omit<Row, 'at'> & { at: Date } {
   return { ...row, at: new Date(row.at) }
-}
-
-function within(scope: Scope, window: Window): SQL | undefined {
-  return and(inScope(scope), duringMinutes(rollups.minute, window))
 }
 
 function inScope(scope: Scope): SQL | undefined {
@@ -270,7 +277,7 @@ function inScope(scope: Scope): SQL | undefined {
   return eq(streams.id, scope.streamId)
 }
 
-function duringMinutes(minute: typeof rollups.minute | typeof fanouts.minute, window: Window) {
+function duringMinutes(minute: typeof fanouts.minute, window: Window) {
   return and(gte(minute, startOf(window)), lt(minute, window.to))
 }
 

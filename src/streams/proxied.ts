@@ -23,16 +23,19 @@ export type ProxiedTarget = Pick<Stream, 'url' | 'intervalMs' | 'headers' | 'ign
 export class ProxiedStreams {
   readonly #db: Database
   readonly #control: Control
+  readonly #mayReach: (url: string) => Promise<void>
 
-  constructor(db: Database, control: Control) {
+  /** @param mayReach throws a Problem for a target that Weir must not ask */
+  constructor(db: Database, control: Control, mayReach: (url: string) => Promise<void>) {
     this.#db = db
     this.#control = control
+    this.#mayReach = mayReach
   }
 
   /**
    * The stream that all subscribers of the target share, made or woken for this one.
-   * @throws Problem `invalid_field` for a target that can't be followed, `conflict` when its owner stopped it,
-   *   `too_many`
+   * @throws Problem `invalid_field` for a target that can't be followed, `not_allowed` for one that must not be,
+   *   `conflict` when its owner stopped it, `too_many`
    */
   async open(target: ProxiedTarget): Promise<Stream> {
     const { payloadPointer = '', ...rest } = target
@@ -101,6 +104,7 @@ export class ProxiedStreams {
   }
 
   async #add(stream: Stream): Promise<Stream> {
+    await this.#mayReach(stream.url)
     await this.#makeRoom()
     const [added] = await this.#db.transaction((tx) => insertStreams(tx, [stream]))
     if (added === undefined) {

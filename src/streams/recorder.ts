@@ -2,8 +2,9 @@ import { inArray, sql } from 'drizzle-orm'
 import { checkpoints } from '../../drizzle/schema.ts'
 import { EVIDENCE_EVERY_MS, type Expectation, judge } from '../core/verdict.ts'
 import type { Database } from '../storage/storage.ts'
-import { type Draft, type Entry, storable } from './entry.ts'
+import type { Draft, Entry } from './entry.ts'
 import type { Checkpoint, Run } from './run.ts'
+import { runKey, storeEntries, type ToStore } from './store-entries.ts'
 
 /** How long an entry waits for company before it is written, in milliseconds. */
 const GATHER_MS = 25
@@ -21,12 +22,6 @@ const MAX_RETRY_MS = 5_000
 const MAX_PATHS = 100
 /** What stands for those: no JSON Pointer begins like it. */
 const OTHER_PATHS = '*'
-/**
- * What a change takes as a subscriber's frame, beside its data: the event's name, and an id of eight characters and the
- * `seq`, whose digits are counted apart. Line ends in the data are not counted: only an upstream's own patch has any.
- */
-const PATCH_FRAME_BYTES = 'event: patch\nid: 01234567.\ndata: \n\n'.length
-const DATA_FRAME_BYTES = 'event: data\nid: 01234567.\ndata: \n\n'.length
 /** Longest wait for what a run still has to say when it ends, in milliseconds. */
 const SETTLE_MS = 3_000
 
@@ -41,11 +36,8 @@ export interface RecorderEvents {
   failing?(error: Error, waiting: number): void
 }
 
-interface Waiting {
+interface Waiting extends ToStore {
   run: Run
-  entry: Entry
-  /** The checkpoint as of this entry. */
-  checkpoint: Checkpoint
   bytes: number
 }
 
@@ -342,138 +334,4 @@ function replaceByGap(item: Waiting): void {
   const { streamId, epoch, seq, at, kind } = item.entry
   const data = JSON.stringify({ reason: 'not_storable', count: 1, kind })
   item.entry = { streamId, epoch, seq, at, kind: 'gap', wireBytes: 0, bodyBytes: 0, data }
-}
-
-/**
- * Writes entries, checkpoints and rollups in one transaction, for the runs whose epoch is still their stream's.
- * A batch may be written twice, when the first answer was lost: what is there already is not counted again.
- * @returns the keys of the runs that were written, as {@link runKey} makes them.
- */
-async function storeEntries(db: Database, batch: readonly Waiting[]): Promise<Set<string>> {
-  const last = new Map<string, Waiting>()
-  for (const item of batch) last.set(runKey(item.entry), item)
-  const entryRows = JSON.stringify(batch.map(({ entry }) => entryRow(entry)))
-  const checkpointRows = JSON.stringify([...last.values()].map(checkpointRow))
-  const pathRows = JSON.stringify(batch.flatMap(({ entry }) => pathsOf(entry)))
-  const result = (await db.execute(sql`
-    WITH checkpoint AS (
-      SELECT * FROM json_to_recordset(${checkpointRows}::json) AS row(
-        stream_id uuid, epoch int, seq bigint, snapshot_seq bigint,
-        body_hash text, plain_bytes int, gzip_bytes int, last_event_id text, etag text, last_modified text)
-    ), held AS (
-      SELECT current.stream_id, current.epoch FROM weir.checkpoints AS current
-      JOIN checkpoint USING (stream_id, epoch)
-      ORDER BY current.stream_id FOR UPDATE OF current
-    ), stored AS (
-      INSERT INTO weir.entries (stream_id, seq, at, epoch, kind, event, event_id,
-        wire_bytes, body_bytes, head_bytes, plain_bytes, gzip_bytes, patch_bytes, snapshot_bytes, deflated_bytes,
-        changed, hash, data, exchange)
-      SELECT row.* FROM json_to_recordset(${entryRows}::json) AS row(
-        stream_id uuid, seq bigint, at timestamptz, epoch int, kind text, event text, event_id text,
-        wire_bytes int, body_bytes int, head_bytes int, plain_bytes int, gzip_bytes int, patch_bytes int,
-        snapshot_bytes int, deflated_bytes int, changed boolean, hash text, data text, exchange jsonb)
-      JOIN held USING (stream_id, epoch)
-      ON CONFLICT DO NOTHING
-      RETURNING stream_id, seq, at, kind, wire_bytes, body_bytes, head_bytes, plain_bytes, gzip_bytes, patch_bytes,
-        snapshot_bytes, deflated_bytes, changed, exchange
-    ), counted AS (
-      SELECT *, kind = 'snapshot' AND body_bytes = 0 AS is_keyframe,
-        CASE WHEN changed THEN
-          CASE kind WHEN 'patch' THEN patch_bytes WHEN 'snapshot' THEN snapshot_bytes WHEN 'exchange' THEN plain_bytes END
-        END AS change_bytes,
-        length(seq::text) + CASE kind WHEN 'patch' THEN ${PATCH_FRAME_BYTES}::int ELSE ${DATA_FRAME_BYTES}::int END
-          AS frame_bytes
-      FROM stored
-    ), moved AS (
-      UPDATE weir.checkpoints AS current
-      SET seq = checkpoint.seq, snapshot_seq = checkpoint.snapshot_seq, body_hash = checkpoint.body_hash,
-        plain_bytes = checkpoint.plain_bytes, gzip_bytes = checkpoint.gzip_bytes,
-        last_event_id = checkpoint.last_event_id, etag = checkpoint.etag, last_modified = checkpoint.last_modified
-      FROM checkpoint JOIN held USING (stream_id, epoch)
-      WHERE current.stream_id = checkpoint.stream_id
-    ), rolled AS (
-      INSERT INTO weir.rollups AS rollup (stream_id, minute, first_seq, last_seq, entries, events, polls, errors,
-        compared, changed, not_modified, wire_bytes, body_bytes, head_bytes, plain_bytes, gzip_bytes,
-        conditional_bytes, patch_bytes, frame_bytes, deflated_bytes)
-      SELECT stream_id, date_trunc('minute', at), min(seq), max(seq), count(*),
-        count(*) FILTER (WHERE kind IN ('event', 'snapshot', 'patch') AND NOT is_keyframe),
-        count(*) FILTER (WHERE kind IN ('exchange', 'snapshot', 'patch') AND exchange IS NOT NULL),
-        count(*) FILTER (WHERE kind = 'error'),
-        count(changed), count(*) FILTER (WHERE changed),
-        count(*) FILTER (WHERE kind = 'exchange' AND exchange #>> '{response,status}' = '304'),
-        sum(wire_bytes), sum(body_bytes),
-        coalesce(sum(head_bytes), 0), coalesce(sum(plain_bytes), 0), coalesce(sum(gzip_bytes), 0),
-        coalesce(sum(gzip_bytes) FILTER (WHERE changed IS DISTINCT FROM false), 0),
-        coalesce(sum(change_bytes), 0), coalesce(sum(change_bytes + frame_bytes), 0), coalesce(sum(deflated_bytes), 0)
-      FROM counted GROUP BY 1, 2
-      ON CONFLICT (stream_id, minute) DO UPDATE SET
-        first_seq = least(rollup.first_seq, excluded.first_seq), last_seq = greatest(rollup.last_seq, excluded.last_seq),
-        entries = rollup.entries + excluded.entries, events = rollup.events + excluded.events,
-        polls = rollup.polls + excluded.polls, errors = rollup.errors + excluded.errors,
-        compared = rollup.compared + excluded.compared, changed = rollup.changed + excluded.changed,
-        not_modified = rollup.not_modified + excluded.not_modified,
-        wire_bytes = rollup.wire_bytes + excluded.wire_bytes, body_bytes = rollup.body_bytes + excluded.body_bytes,
-        head_bytes = rollup.head_bytes + excluded.head_bytes, plain_bytes = rollup.plain_bytes + excluded.plain_bytes,
-        gzip_bytes = rollup.gzip_bytes + excluded.gzip_bytes,
-        conditional_bytes = rollup.conditional_bytes + excluded.conditional_bytes,
-        patch_bytes = rollup.patch_bytes + excluded.patch_bytes, frame_bytes = rollup.frame_bytes + excluded.frame_bytes,
-        deflated_bytes = rollup.deflated_bytes + excluded.deflated_bytes
-    ), paths AS (
-      INSERT INTO weir.path_rollups AS rollup (stream_id, hour, path, changes)
-      SELECT stream_id, date_trunc('hour', at, 'UTC'), path, count(DISTINCT seq)
-      FROM stored JOIN json_to_recordset(${pathRows}::json) AS row(stream_id uuid, seq bigint, path text)
-        USING (stream_id, seq)
-      GROUP BY 1, 2, 3
-      ON CONFLICT (stream_id, hour, path) DO UPDATE SET changes = rollup.changes + excluded.changes
-    )
-    SELECT stream_id, epoch FROM held`)) as { rows: { stream_id: string; epoch: number }[] }
-  return new Set(result.rows.map((row) => runKey({ streamId: row.stream_id, epoch: row.epoch })))
-}
-
-/** A batch may hold entries of two runs of one stream, when the first ended while the database was away. */
-function runKey({ streamId, epoch }: Pick<Entry, 'streamId' | 'epoch'>): string {
-  return `${streamId}:${epoch}`
-}
-
-function entryRow(entry: Entry): Record<string, unknown> {
-  return {
-    stream_id: entry.streamId,
-    seq: entry.seq,
-    at: new Date(entry.at).toISOString(),
-    epoch: entry.epoch,
-    kind: entry.kind,
-    event: entry.event && storable(entry.event),
-    event_id: entry.eventId && storable(entry.eventId),
-    wire_bytes: entry.wireBytes,
-    body_bytes: entry.bodyBytes,
-    head_bytes: entry.headBytes,
-    plain_bytes: entry.plainBytes,
-    gzip_bytes: entry.gzipBytes,
-    patch_bytes: entry.patchBytes,
-    snapshot_bytes: entry.snapshotBytes,
-    deflated_bytes: entry.deflatedBytes,
-    changed: entry.changed,
-    hash: entry.hash,
-    data: entry.data && storable(entry.data),
-    exchange: entry.exchange,
-  }
-}
-
-function pathsOf({ streamId, seq, paths = [] }: Entry): Record<string, unknown>[] {
-  return paths.map((path) => ({ stream_id: streamId, seq, path: storable(path) }))
-}
-
-function checkpointRow({ entry, checkpoint }: Waiting): Record<string, unknown> {
-  return {
-    stream_id: entry.streamId,
-    epoch: entry.epoch,
-    seq: checkpoint.seq,
-    snapshot_seq: checkpoint.snapshotSeq,
-    body_hash: checkpoint.bodyHash,
-    plain_bytes: checkpoint.plainBytes,
-    gzip_bytes: checkpoint.gzipBytes,
-    last_event_id: checkpoint.lastEventId && storable(checkpoint.lastEventId),
-    etag: checkpoint.etag,
-    last_modified: checkpoint.lastModified,
-  }
 }

@@ -10,6 +10,8 @@ const MAX_INTERVAL_MS = 604_800_000
 /** Headers a stream may send; more is a mistake. */
 const MAX_HEADERS = 50
 const MAX_URL_CHARS = 8_192
+/** Longest bound of a stream's own on the age of its log, in milliseconds: a hundred years. */
+const MAX_AGE_MS = 3_155_760_000_000
 
 const Tag = Type.String({ minLength: 1, maxLength: 64, pattern: '^[^,\\x00-\\x1f]+$' })
 const Pointer = Type.String({ maxLength: 1_024, description: 'JSON Pointer (RFC 6901)' })
@@ -57,6 +59,23 @@ const fields = {
     default: [],
     description: 'Channels that are responsible for the stream',
   }),
+  retention: Type.Union(
+    [
+      Type.Object(
+        {
+          maxAgeMs: Type.Optional(Type.Integer({ minimum: 60_000, maximum: MAX_AGE_MS })),
+          maxEntries: Type.Optional(Type.Integer({ minimum: 1 })),
+          maxBytes: Type.Optional(Type.Integer({ minimum: 1_024 })),
+        },
+        { additionalProperties: false, minProperties: 1 },
+      ),
+      Type.Null(),
+    ],
+    {
+      description:
+        'Closer bounds for what is kept of this stream: maxAgeMs, maxEntries, maxBytes of contents; null: none of its own',
+    },
+  ),
 }
 
 const { url, ...rest } = fields
@@ -164,6 +183,9 @@ function notPointer(text: string): string {
 function describe({ path, message, schema, type }: ValueError): string {
   const field = parsePointer(path)?.join('.') ?? ''
   const choices = (schema.anyOf as { const?: string }[] | undefined)?.map((choice) => choice.const)
+  if (choices?.every((choice) => choice === undefined || choice === null)) {
+    return `${field}: ${schema.description}.`
+  }
   if (choices !== undefined) return `${field}: expected ${choices.join(' or ')}.`
   if (type === ValueErrorType.StringPattern) return `${field}: holds a character that isn't allowed.`
   return field === '' ? `${message}.` : `${field}: ${message.charAt(0).toLowerCase()}${message.slice(1)}.`

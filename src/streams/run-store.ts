@@ -1,10 +1,11 @@
-import { and, asc, eq, gte, inArray, sql } from 'drizzle-orm'
-import { checkpoints, entries, streams } from '../../drizzle/schema.ts'
+import { eq, inArray, sql } from 'drizzle-orm'
+import { checkpoints, streams } from '../../drizzle/schema.ts'
 import { batched } from '../core/batch.ts'
 import type { Evidence } from '../core/verdict.ts'
 import type { Database } from '../storage/storage.ts'
 import { rebuild } from './follow-document.ts'
 import type { Followed, Run } from './run.ts'
+import { readChainTexts, versionsIn } from './versions.ts'
 
 /** Runs begun or ended in one statement. */
 const BATCH = 500
@@ -112,6 +113,9 @@ async function beginAll(
 
 async function openRun(db: Database, worker: string, begun: Begun): Promise<Run> {
   const { stream, checkpoint, evidence, since } = begun
+  const followed = await loadDocument(db, stream.id, checkpoint.snapshotSeq)
+  // Without its document, the next poll must bring it whole, even if nothing has changed.
+  const isLost = checkpoint.snapshotSeq !== null && followed === undefined
   return {
     stream,
     epoch: checkpoint.epoch,
@@ -120,14 +124,14 @@ async function openRun(db: Database, worker: string, begun: Begun): Promise<Run>
     checkpoint: {
       seq: checkpoint.seq,
       snapshotSeq: checkpoint.snapshotSeq ?? undefined,
-      bodyHash: checkpoint.bodyHash ?? undefined,
+      bodyHash: (!isLost && checkpoint.bodyHash) || undefined,
       plainBytes: checkpoint.plainBytes ?? undefined,
       gzipBytes: checkpoint.gzipBytes ?? undefined,
       lastEventId: checkpoint.lastEventId ?? undefined,
-      etag: checkpoint.etag ?? undefined,
-      lastModified: checkpoint.lastModified ?? undefined,
+      etag: (!isLost && checkpoint.etag) || undefined,
+      lastModified: (!isLost && checkpoint.lastModified) || undefined,
     },
-    followed: await loadDocument(db, stream.id, checkpoint.snapshotSeq),
+    followed,
     evidence: { ...evidence, writtenAt: undefined, phase: 'connecting', phaseSince: since.getTime() },
     judged: undefined,
     dropped: undefined,
@@ -159,18 +163,7 @@ async function loadDocument(
   snapshotSeq: number | null,
 ): Promise<Followed | undefined> {
   if (snapshotSeq === null) return undefined
-  const rows = await db
-    .select({ data: entries.data })
-    .from(entries)
-    .where(
-      and(
-        eq(entries.streamId, streamId),
-        gte(entries.seq, snapshotSeq),
-        inArray(entries.kind, ['snapshot', 'patch']),
-      ),
-    )
-    .orderBy(asc(entries.seq))
-  const [snapshot, ...patches] = rows.map((row) => row.data ?? '')
+  const [snapshot, ...patches] = await readChainTexts(versionsIn(db), streamId, snapshotSeq)
   if (snapshot === undefined) return undefined
   try {
     return rebuild(snapshot, patches)

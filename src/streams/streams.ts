@@ -3,12 +3,13 @@ import { checkpoints, states, streams } from '../../drizzle/schema.ts'
 import type { Verdict } from '../core/verdict.ts'
 import { Problem } from '../errors.ts'
 import type { Database } from '../storage/storage.ts'
-import { insertStreams, newStream, opening } from './new-stream.ts'
+import { fromRegistration } from './from-registration.ts'
+import { insertStreams, opening } from './new-stream.ts'
 import { findKind } from './probe.ts'
 import type { Change, Registration } from './registration.ts'
 import { removeStream } from './remove.ts'
 import type { Stream } from './run.ts'
-import { changeTwin, makeTwin } from './twin.ts'
+import { changeTwin } from './twin.ts'
 import type { Fetch, Limits } from './upstream.ts'
 
 /** What makes workers act on a change of what should run. Lost messages cost seconds: reconcile repairs them. */
@@ -27,6 +28,8 @@ export interface StreamsDeps {
   db: Database
   control: Control
   limits: Limits
+  /** Throws a Problem for an API that Weir must not ask. */
+  mayReach?(url: string): Promise<void>
   fetch?: Fetch
 }
 
@@ -41,6 +44,8 @@ export interface ListQuery {
   limit: number
 }
 
+/** Names the lock of {@link Streams.registerMany} among the database's advisory locks. */
+const REGISTER_LOCK = 7_743_001
 /** What a change of these invalidates: the document and everything that proves it goes on. */
 const DEFINING: readonly (keyof Change)[] = [
   'url',
@@ -63,32 +68,39 @@ export class Streams {
 
   /**
    * Registers an API, and starts it unless told otherwise; with a twin, which streams what this one polls.
-   * @throws Problem `unreachable` when the kind was left out and the API doesn't say; `invalid_field` for the twin of
-   *   an API that streams already.
+   * @throws Problem as {@link explore}; `invalid_field` for the twin of an API that streams already.
    */
   async register(registration: Registration): Promise<Stream> {
-    const { url, start = true } = registration
-    const request = {
-      url: new URL(url).href,
-      method: registration.method ?? 'GET',
-      headers: registration.headers ?? {},
-      body: registration.body ?? null,
-    }
-    const kind = registration.kind ?? (await findKind(request, this.#deps.limits, this.#deps.fetch))
-    const { tags = [], notify = [], start: _start, twin = false, ...said } = registration
-    const stream = newStream({
-      ...said,
-      ...request,
-      kind,
-      tags: unique(tags),
-      notify: unique(notify),
-      desired: start ? 'running' : 'stopped',
-    })
-    const added = twin ? [stream, makeTwin(stream)] : [stream]
+    const added = fromRegistration(await this.explore(registration))
     await this.#deps.db.transaction((tx) => insertStreams(tx, added))
-    if (start) await this.#deps.control.runLater(added.map(({ id }) => id))
-    this.#deps.control.listed()
-    return stream
+    await this.#begin(added)
+    return added[0]
+  }
+
+  /**
+   * Stores many new streams at once, as they are: {@link explore} comes before. Starts those that should run.
+   * @param choose makes them, in the transaction that stores them: no other call's comes in between, so what it finds
+   *   to be missing still is
+   */
+  async registerMany(choose: (tx: Database) => Promise<readonly Stream[]>): Promise<void> {
+    const added = await this.#deps.db.transaction(async (tx) => {
+      await tx.execute(sql`SELECT pg_advisory_xact_lock(${REGISTER_LOCK})`)
+      const chosen = await choose(tx)
+      return chosen.length === 0 ? [] : insertStreams(tx, chosen)
+    })
+    if (added.length > 0) await this.#begin(added)
+  }
+
+  /**
+   * Finds out whether Weir may ask an API at all and, where that is left out, its kind by asking it once.
+   * @throws Problem `not_allowed`, `host_unknown`; `unreachable` when the API doesn't say its kind
+   */
+  async explore(registration: Registration): Promise<Registration & Pick<Stream, 'kind'>> {
+    const { limits, fetch, mayReach } = this.#deps
+    const { url, method = 'GET', headers = {}, body } = registration
+    await mayReach?.(url)
+    const asked = { url: new URL(url).href, method, headers, body: body ?? null }
+    return { ...registration, kind: registration.kind ?? (await findKind(asked, limits, fetch)) }
   }
 
   /** A page of streams in the order of their registration, and the cursor of the next. */
@@ -121,6 +133,7 @@ export class Streams {
   async change(id: string, change: Change): Promise<Stream> {
     const { db, control } = this.#deps
     checkChangeable(await this.get(id), change)
+    if (change.url !== undefined) await this.#deps.mayReach?.(change.url)
     const set = { ...change, ...(change.url && { url: new URL(change.url).href }), updatedAt: new Date() }
     const { stream, twins } = await db.transaction(async (tx) => {
       const [stream] = await tx
@@ -171,6 +184,13 @@ export class Streams {
     const tagged = await this.#deps.db.select({ id: streams.id }).from(streams).where(hasTag(tag))
     const changed = await this.#desire(and(hasTag(tag)) as SQL, desired)
     return { matched: tagged.length, changed: changed.length }
+  }
+
+  async #begin(added: readonly Stream[]): Promise<void> {
+    const { control } = this.#deps
+    const running = added.filter(({ desired }) => desired === 'running').map(({ id }) => id)
+    if (running.length > 0) await control.runLater(running)
+    control.listed()
   }
 
   async #desireOne(id: string, desired: Stream['desired']): Promise<Stream> {
@@ -264,10 +284,6 @@ function checkChangeable({ proxyKey, twinOf }: Stream, change: Change): void {
   if (defining === undefined) return
   const detail = `${defining} is part of what this stream's subscribers asked the proxy for; ask for another URL.`
   throw new Problem('conflict', detail, defining)
-}
-
-function unique(values: readonly string[]): string[] {
-  return [...new Set(values)]
 }
 
 /** @throws Problem `not_found` for what can't be an id at all; Postgres would refuse the query. */

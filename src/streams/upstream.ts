@@ -1,12 +1,15 @@
 import { gunzipSync, inflateSync } from 'node:zlib'
 import { retryAfterMs } from '../core/backoff.ts'
+import { HIDDEN } from '../core/hidden.ts'
 import { span } from '../core/verdict.ts'
+import { EgressError } from '../net/egress.ts'
 import type { Exchange } from './entry.ts'
 import type { Stream } from './run.ts'
 
 /** What can go wrong with an upstream. */
 export type UpstreamErrorCode =
   | 'host_unknown'
+  | 'not_allowed'
   | 'connection_failed'
   | 'timeout'
   | 'stalled'
@@ -67,7 +70,6 @@ const MAX_LOGGED_HEADERS = 40
 const MAX_LOGGED_HEADER_CHARS = 500
 /** Redirects followed for one request. Browsers follow 20; no API needs more than a few. */
 const MAX_REDIRECTS = 10
-const HIDDEN = '•••'
 const HIDDEN_RESPONSE_HEADERS = new Set(['set-cookie', 'authorization', 'www-authenticate'])
 
 /**
@@ -98,6 +100,9 @@ export async function ask(
   } catch (error) {
     if (signal.aborted) throw signal.reason
     if (error instanceof UpstreamError) throw withExchange(error, exchange)
+    if (error instanceof EgressError) {
+      throw withExchange(new UpstreamError(error.code, error.message), exchange)
+    }
     throw withExchange(
       deadline.signal.aborted ? timedOut(requestTimeoutMs) : connectionError(error as Error, stream.url),
       exchange,

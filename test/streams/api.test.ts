@@ -250,15 +250,17 @@ describe.each(SETUPS)('on $name', (setup) => {
       expect(page).not.toMatch(/https?:\/\//)
     })
 
-    test('the board lists the job of every stream', async () => {
+    test('the board lists every queue, and the job of every stream', async () => {
       const { id } = await weir.register({ url: jsonUrl, kind: 'poll' })
       const jobs = await until('the job is listed', async () => {
-        const board = await weir.json<{ queues: { jobs: { id: string }[] }[] }>(
+        const board = await weir.json<{ queues: { name: string; jobs: { id: string }[] }[] }>(
           '/jobs/api/queues?activeQueue=streams&status=active',
         )
-        return board.queues[0]?.jobs.some((job) => job.id === id) && board
+        const streams = board.queues.find(({ name }) => name === 'streams')
+        return streams?.jobs.some((job) => job.id === id) && board
       })
-      expect(jobs.queues.length).toBe(2)
+      const names = jobs.queues.map(({ name }) => name).toSorted()
+      expect(names).toEqual(['archive', 'deliveries', 'schedules', 'streams'])
     })
   })
 })

@@ -115,12 +115,13 @@ test('what two runs of a stream have waiting in one batch is told apart by their
 test('a batch that is written again, its answer lost, is neither doubled nor counted twice', async () => {
   const { id } = await register()
   const { recorder } = recording()
+  const written = event('a')
   const run = await begin(id)
-  recorder.append(run, event('a'))
+  recorder.append(run, written)
   await recorder.settle(run)
   // As after a lost answer: the run's numbers stand where they stood before the batch.
   run.checkpoint = { ...run.checkpoint, seq: 0 }
-  recorder.append(run, event('a'))
+  recorder.append(run, written)
   recorder.append(run, event('b'))
   await recorder.settle(run)
   expect((await logOf(id)).map(({ data }) => data)).toEqual(['a', 'b'])

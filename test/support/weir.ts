@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseConfig } from '../../src/config.ts'
-import { startWeir } from '../../src/weir.ts'
+import { type Replacements, startWeir } from '../../src/weir.ts'
 import { until } from './until.ts'
 
 /** A Weir of a test's own, on a free port and in a directory that goes with it. */
@@ -40,11 +40,15 @@ export interface LoggedEntry {
   response?: { status: number; headers: Record<string, string> }
 }
 
-export async function startTestWeir(environment: Record<string, string> = {}): Promise<TestWeir> {
+export async function startTestWeir(
+  environment: Record<string, string> = {},
+  replacements: Replacements = {},
+): Promise<TestWeir> {
   const dataDir = environment.DATA_DIR ?? mkdtempSync(join(tmpdir(), 'weir-test-'))
   const warnings: string[] = []
   const config = parseConfig({ PORT: '0', DATA_DIR: dataDir, ...environment })
-  const weir = await startWeir(config, (message, error) => void warnings.push(`${message} ${error ?? ''}`))
+  const warn = (message: string, error?: unknown) => void warnings.push(`${message} ${error ?? ''}`)
+  const weir = await startWeir(config, warn, replacements)
   const url = weir.url.replace('localhost', '127.0.0.1')
   const get = (path: string) => fetch(url + path)
   const send = (method: string, path: string, body?: unknown) =>

@@ -1,0 +1,2 @@
+ALTER TABLE "weir"."deliveries" ADD COLUMN "sending_until" timestamp (3) with time zone;--> statement-breakpoint
+CREATE INDEX "deliveries_due_index" ON "weir"."deliveries" USING btree ("next_attempt_at") WHERE status = 'pending';

@@ -1,0 +1,93 @@
+import type { Config } from '../config.ts'
+import { Problem } from '../errors.ts'
+import type { Day } from '../storage/partitions.ts'
+import type { Database } from '../storage/storage.ts'
+import { Bucket, type BucketOptions } from './bucket.ts'
+import { mayDrop } from './days.ts'
+import { ArchiveReader } from './reader.ts'
+import { type ArchiveReport, archiveReport } from './report.ts'
+import { archiveClosedDays, archiveWhenDue } from './run.ts'
+import { type TriedStep, tryBucket } from './try-bucket.ts'
+
+type Settings = Pick<
+  Config,
+  's3Endpoint' | 's3Bucket' | 's3Region' | 's3AccessKeyId' | 's3SecretAccessKey' | 's3Prefix'
+>
+
+export interface ArchiveOptions extends BucketOptions {
+  db: Database
+  config: Settings
+  /** Has a worker call {@link Archive.run} soon, wherever one is; while one does, nothing happens. */
+  runLater(): Promise<void>
+  now(): number
+  random(): number
+  /** Told of faults that are Weir's own. */
+  warn(message: string, error?: unknown): void
+}
+
+/** What was recorded, by day, on S3: written there by {@link run}, read by {@link reader}. */
+export class Archive {
+  readonly reader: ArchiveReader
+  readonly #bucket: Bucket | undefined
+  readonly #options: ArchiveOptions
+
+  constructor(options: ArchiveOptions) {
+    this.#options = options
+    this.#bucket = bucketOf(options.config, options)
+    this.reader = new ArchiveReader({ db: options.db, bucket: this.#bucket })
+  }
+
+  report(): Promise<ArchiveReport> {
+    return archiveReport({ ...this.#options, bucket: this.#bucket })
+  }
+
+  /** Archives what is closed, in this process; what can't be archived is told by its day. */
+  async run(signal: AbortSignal): Promise<void> {
+    if (this.#bucket === undefined) return
+    await archiveClosedDays({ ...this.#options, bucket: this.#bucket, reader: this.reader }, signal)
+  }
+
+  /** @throws Problem `conflict` where there is no bucket */
+  async runLater(): Promise<void> {
+    this.#configured()
+    await this.#options.runLater()
+  }
+
+  async runWhenDue(): Promise<void> {
+    if (this.#bucket !== undefined) await archiveWhenDue(this.#options, this.#options.runLater)
+  }
+
+  /** Tries whether the bucket can be used. @throws Problem `conflict` where there is none */
+  try(signal: AbortSignal): Promise<TriedStep[]> {
+    return tryBucket(this.#configured(), signal, this.#options.now)
+  }
+
+  /** Whether a day may go from the database: where nothing is archived, any may. See {@link mayDrop}. */
+  async mayDrop(db: Database, day: Day): Promise<boolean> {
+    return this.#bucket === undefined || mayDrop(db, day)
+  }
+
+  close(): void {
+    this.reader.close()
+  }
+
+  #configured(): Bucket {
+    if (this.#bucket !== undefined) return this.#bucket
+    throw new Problem('conflict', 'There is no archive. Set S3_ENDPOINT, S3_BUCKET and both S3 keys for one.')
+  }
+}
+
+/** Settings are given all or none. */
+function bucketOf(config: Settings, options: BucketOptions): Bucket | undefined {
+  const { s3Endpoint, s3Bucket, s3Region, s3AccessKeyId, s3SecretAccessKey, s3Prefix } = config
+  if (!s3Endpoint || !s3Bucket || !s3AccessKeyId || !s3SecretAccessKey) return undefined
+  const settings = {
+    endpoint: s3Endpoint,
+    bucket: s3Bucket,
+    region: s3Region,
+    accessKeyId: s3AccessKeyId,
+    secretAccessKey: s3SecretAccessKey,
+    prefix: s3Prefix,
+  }
+  return new Bucket(settings, { timeoutMs: options.timeoutMs, fetch: options.fetch })
+}

@@ -1,0 +1,244 @@
+import { and, asc, eq, sql } from 'drizzle-orm'
+import { channels, deliveries } from '../../drizzle/schema.ts'
+import { Problem } from '../errors.ts'
+import { type Egress, EgressError } from '../net/egress.ts'
+import type { Database } from '../storage/storage.ts'
+import { HIDDEN, type SendError } from './kind.ts'
+import { type AnyKind, kindOf } from './kinds.ts'
+import { type ChannelChange, type ChannelInput, configOf, knownKind } from './registration.ts'
+
+export type Channel = typeof channels.$inferSelect
+
+/** A channel as others may see it. */
+export interface ChannelView extends Omit<Channel, 'config'> {
+  /** The host that it sends to, with its port where that isn't the usual one. */
+  target: string
+  config: Record<string, unknown>
+  /** What became of the newest delivery. */
+  lastDelivery: LastDelivery | null
+}
+
+export interface LastDelivery {
+  id: string
+  type: string
+  status: (typeof deliveries.$inferSelect)['status']
+  attempts: number
+  at: string
+  nextAttemptAt: string | null
+  error: SendError | null
+}
+
+/** More are refused: each is looked at with every message. */
+export const MAX_CHANNELS = 500
+/** Ports that go without saying. */
+const USUAL_PORTS = new Set([80, 443, 465, 587])
+
+export interface ChannelsDeps {
+  db: Database
+  egress: Egress
+  /** Milliseconds since the epoch. */
+  now(): number
+}
+
+/** Where notifications go: everything that their owners can do with the places. */
+export class Channels {
+  readonly #deps: ChannelsDeps
+
+  constructor(deps: ChannelsDeps) {
+    this.#deps = deps
+  }
+
+  /**
+   * @throws Problem `conflict` for a name that is taken; `host_unknown` or `not_allowed` for a place that can't or mustn't
+   *   be reached
+   */
+  async add({
+    name,
+    kind: kindName,
+    config: given,
+    tags = [],
+    isDefault = false,
+  }: ChannelInput): Promise<Channel> {
+    const { db } = this.#deps
+    const kind = knownKind(kindName)
+    const config = configOf(kind, given)
+    await this.#checkTarget(kind, config)
+    const [counted] = await db.select({ count: sql`count(*)`.mapWith(Number) }).from(channels)
+    if ((counted?.count ?? 0) >= MAX_CHANNELS) {
+      throw new Problem('too_many', `There can be ${MAX_CHANNELS} channels at most.`)
+    }
+    const at = new Date(this.#deps.now())
+    const values = {
+      id: Bun.randomUUIDv7(),
+      name,
+      kind: kind.name,
+      config,
+      tags,
+      isDefault,
+      createdAt: at,
+      updatedAt: at,
+    }
+    const [added] = await db.insert(channels).values(values).onConflictDoNothing().returning()
+    if (added === undefined) throw taken(name)
+    return added
+  }
+
+  /** All of them, by name. */
+  async list(): Promise<ChannelView[]> {
+    const rows = await this.#deps.db.select().from(channels).orderBy(asc(channels.name))
+    const last = await this.#lastDeliveries()
+    return rows.map((row) => viewOf(row, last.get(row.id) ?? null))
+  }
+
+  async view(id: string): Promise<ChannelView> {
+    const channel = await this.get(id)
+    return viewOf(channel, (await this.#lastDeliveries(channel.id)).get(channel.id) ?? null)
+  }
+
+  /** With its secrets. @throws Problem `not_found` */
+  async get(id: string): Promise<Channel> {
+    const [channel] = await this.#deps.db
+      .select()
+      .from(channels)
+      .where(eq(channels.id, uuid(id)))
+    if (channel === undefined) throw noChannel(id)
+    return channel
+  }
+
+  /** @throws Problem as {@link add} */
+  async change(id: string, { config: given, ...change }: ChannelChange): Promise<Channel> {
+    const before = await this.get(id)
+    const kind = knownKind(before.kind)
+    const config = given && configOf(kind, given, before.config)
+    if (config !== undefined) await this.#checkTarget(kind, config)
+    if (change.name !== undefined && change.name !== before.name) await this.#checkName(change.name)
+    const set = { ...change, ...(config && { config }), updatedAt: new Date(this.#deps.now()) }
+    const [changed] = await this.#deps.db.update(channels).set(set).where(eq(channels.id, id)).returning()
+    if (changed === undefined) throw noChannel(id)
+    return changed
+  }
+
+  /** With everything that was or was to be sent to it. */
+  async remove(id: string): Promise<void> {
+    const removed = await this.#deps.db
+      .delete(channels)
+      .where(eq(channels.id, uuid(id)))
+      .returning({ id: channels.id })
+    if (removed.length === 0) throw noChannel(id)
+  }
+
+  /** Sends nothing more to it; what waits is cancelled. One that is suspended already is left as it is. */
+  async suspend(id: string, reason: string): Promise<Channel> {
+    const { db, now } = this.#deps
+    await this.get(id)
+    await db.transaction((tx) => suspendChannel(tx, id, reason, new Date(now())))
+    return this.get(id)
+  }
+
+  /** Sends to it again what comes from now on. */
+  async resume(id: string): Promise<Channel> {
+    const set = { suspendedAt: null, suspendedReason: null, updatedAt: new Date(this.#deps.now()) }
+    const [resumed] = await this.#deps.db
+      .update(channels)
+      .set(set)
+      .where(eq(channels.id, uuid(id)))
+      .returning()
+    if (resumed === undefined) throw noChannel(id)
+    return resumed
+  }
+
+  async #checkName(name: string): Promise<void> {
+    const found = await this.#deps.db
+      .select({ id: channels.id })
+      .from(channels)
+      .where(eq(channels.name, name))
+    if (found.length > 0) throw taken(name)
+  }
+
+  async #checkTarget(kind: AnyKind, config: Record<string, unknown>): Promise<void> {
+    const { host, port } = kind.target(config)
+    try {
+      await this.#deps.egress.resolve(host, port)
+    } catch (error) {
+      if (!(error instanceof EgressError)) throw error
+      throw new Problem(error.code, error.message, 'url' in config ? 'config.url' : 'config.host')
+    }
+  }
+
+  async #lastDeliveries(channelId?: string): Promise<Map<string, LastDelivery>> {
+    const { db } = this.#deps
+    const rows = await db
+      .selectDistinctOn([deliveries.channelId], {
+        channelId: deliveries.channelId,
+        id: deliveries.id,
+        type: deliveries.type,
+        status: deliveries.status,
+        attempts: deliveries.attempts,
+        createdAt: deliveries.createdAt,
+        nextAttemptAt: deliveries.nextAttemptAt,
+        // Drizzle leaves the table out of columns where there is one only, and here are two.
+        error: sql<string | null>`(SELECT attempt.error FROM weir.attempts AS attempt
+          WHERE attempt.delivery_id = weir.deliveries.id ORDER BY attempt.at DESC, attempt.id DESC LIMIT 1)`,
+      })
+      .from(deliveries)
+      .where(channelId === undefined ? undefined : eq(deliveries.channelId, channelId))
+      .orderBy(deliveries.channelId, sql`${deliveries.createdAt} DESC`)
+    return new Map(
+      rows.map(({ channelId: id, createdAt, nextAttemptAt, error, ...row }) => [
+        id,
+        {
+          ...row,
+          at: createdAt.toISOString(),
+          nextAttemptAt: nextAttemptAt?.toISOString() ?? null,
+          error: errorOf(error),
+        },
+      ]),
+    )
+  }
+}
+
+/** A channel without its secrets. */
+export function viewOf({ config, ...channel }: Channel, lastDelivery: LastDelivery | null): ChannelView {
+  const kind = kindOf(channel.kind)
+  if (kind === undefined) return { ...channel, target: '', config: {}, lastDelivery }
+  const { host, port } = kind.target(config)
+  const shown = Object.entries(config).map(([name, value]) => [
+    name,
+    kind.secrets.includes(name) ? HIDDEN : value,
+  ])
+  const target = USUAL_PORTS.has(port) ? host : `${host}:${port}`
+  return { ...channel, target, config: Object.fromEntries(shown), lastDelivery }
+}
+
+/** Suspends a channel and cancels what waits for it. Its row is locked first, as by whoever sends to it. */
+export async function suspendChannel(tx: Database, id: string, reason: string, at: Date): Promise<void> {
+  const [channel] = await tx.select().from(channels).where(eq(channels.id, id)).for('no key update')
+  if (channel === undefined || channel.suspendedAt !== null) return
+  await tx
+    .update(channels)
+    .set({ suspendedAt: at, suspendedReason: reason, updatedAt: at })
+    .where(eq(channels.id, id))
+  await tx
+    .update(deliveries)
+    .set({ status: 'cancelled', nextAttemptAt: null, endedAt: at })
+    .where(and(eq(deliveries.channelId, id), eq(deliveries.status, 'pending')))
+}
+
+/** An attempt's error, as it is stored. */
+export function errorOf(text: string | null): SendError | null {
+  return text === null ? null : (JSON.parse(text) as SendError)
+}
+
+/** @throws Problem `not_found` for what can't be an id at all; Postgres would refuse the query. */
+export function uuid(text: string, what = 'channel'): string {
+  if (/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text)) return text
+  throw new Problem('not_found', `There is no ${what} ${text.slice(0, 64)}.`)
+}
+
+function noChannel(id: string): Problem {
+  return new Problem('not_found', `There is no channel ${id.slice(0, 64)}.`)
+}
+
+function taken(name: string): Problem {
+  return new Problem('conflict', `There is a channel ${name} already; names are unique.`, 'name')
+}

@@ -1,0 +1,45 @@
+import type { SendError, Sending } from './kind.ts'
+
+/** Time a kind has to end an attempt that was aborted, in milliseconds; after it nothing is known of the attempt. */
+const ABORT_GRACE_MS = 500
+
+/** The end of an attempt's time, by the clock or because Weir closes. */
+export class Deadline {
+  readonly #controller = new AbortController()
+  readonly #overrun = Promise.withResolvers<Sending>()
+  readonly #closing: AbortSignal
+  readonly #timer: Timer
+  #grace: Timer | undefined
+
+  constructor(ms: number, closing: AbortSignal) {
+    this.#closing = closing
+    const message = `No complete answer within ${ms / 1_000} s.`
+    this.#timer = setTimeout(() => this.#end({ code: 'timeout', message }, ms), ms)
+    if (closing.aborted) this.#onClose()
+    else closing.addEventListener('abort', this.#onClose)
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal
+  }
+
+  /** What is known of an attempt that doesn't end although it was told to: nothing but that. */
+  get overrun(): Promise<Sending> {
+    return this.#overrun.promise
+  }
+
+  clear(): void {
+    clearTimeout(this.#timer)
+    clearTimeout(this.#grace)
+    this.#closing.removeEventListener('abort', this.#onClose)
+  }
+
+  readonly #onClose = () => this.#end(this.#closing.reason as SendError, 0)
+
+  #end(error: SendError, durationMs: number): void {
+    if (this.signal.aborted) return
+    this.#controller.abort(error)
+    const overrun: Sending = { durationMs, outcome: { result: 'retry', error } }
+    this.#grace = setTimeout(() => this.#overrun.resolve(overrun), ABORT_GRACE_MS)
+  }
+}

@@ -1,0 +1,230 @@
+import { and, eq, gt, sql } from 'drizzle-orm'
+import { attempts, channels, deliveries } from '../../drizzle/schema.ts'
+import type { Egress } from '../net/egress.ts'
+import type { Database } from '../storage/storage.ts'
+import { type Channel, suspendChannel } from './channels.ts'
+import { Deadline } from './deadline.ts'
+import { masked, type SendError, type Sending } from './kind.ts'
+import { kindOf } from './kinds.ts'
+import type { StoredMessage } from './message.ts'
+
+const [SECOND_MS, MINUTE_MS, HOUR_MS] = [1_000, 60_000, 3_600_000]
+/**
+ * Longest wait before each further attempt, in milliseconds; each is jittered down to anything from 0. They sum up to
+ * 47 h 51 min, so that on average the last attempt is made a day after the first.
+ */
+export const RETRY_DELAYS_MS: readonly number[] = [
+  10 * SECOND_MS,
+  MINUTE_MS,
+  5 * MINUTE_MS,
+  15 * MINUTE_MS,
+  30 * MINUTE_MS,
+  HOUR_MS,
+  2 * HOUR_MS,
+  4 * HOUR_MS,
+  8 * HOUR_MS,
+  16 * HOUR_MS,
+  16 * HOUR_MS,
+]
+/** An attempt that takes longer has failed, in milliseconds. */
+export const ATTEMPT_MS = 15_000
+/** Attempts under way to one channel, in all processes together; what is beyond waits for a while. */
+export const MAX_IN_FLIGHT = 4
+/** How much longer an attempt keeps others away than it may take, in milliseconds: to be told of, too. */
+const CLAIM_SLACK_MS = 5_000
+/** Wait for a channel that has enough under way, in milliseconds, for each {@link MAX_IN_FLIGHT} that wait for it. */
+const BUSY_MS = 500
+const MAX_BUSY_MS = 30_000
+
+type Delivery = typeof deliveries.$inferSelect
+
+/** How long to try. */
+export interface DeliveryTimes {
+  retryDelaysMs: readonly number[]
+  attemptMs: number
+}
+
+export interface DelivererDeps {
+  db: Database
+  egress: Egress
+  now(): number
+  random(): number
+  times?: DeliveryTimes
+}
+
+/** What an attempt found to be done. */
+type Claim = { channel: Channel; delivery: Delivery } | { later: Date } | undefined
+
+/** Makes the attempts. At most one of a delivery is under way at a time, whoever makes it. */
+export class Deliverer {
+  readonly #deps: DelivererDeps
+  readonly #times: DeliveryTimes
+  readonly #closing = new AbortController()
+
+  constructor(deps: DelivererDeps) {
+    this.#deps = deps
+    this.#times = deps.times ?? { retryDelaysMs: RETRY_DELAYS_MS, attemptMs: ATTEMPT_MS }
+  }
+
+  /**
+   * Makes an attempt, if one is due.
+   * @returns when to look at the delivery again; undefined when it has ended
+   */
+  async attempt(deliveryId: string): Promise<Date | undefined> {
+    const claim = await this.#claim(deliveryId)
+    if (claim === undefined) return undefined
+    if ('later' in claim) return claim.later
+    const { channel, delivery } = claim
+    const sending = await this.send(channel, delivery.message as StoredMessage, delivery.id)
+    return this.#record(delivery, sending)
+  }
+
+  /** Sends a message now, and keeps nothing of it. Nothing that comes back holds a secret. */
+  async send({ kind: name, config }: Channel, message: StoredMessage, id: string): Promise<Sending> {
+    const kind = kindOf(name)
+    if (kind === undefined) {
+      const error: SendError = { code: 'not_allowed', message: `This Weir knows no kind ${name}.` }
+      return { durationMs: 0, outcome: { result: 'failed', error } }
+    }
+    const { egress, now } = this.#deps
+    const deadline = new Deadline(this.#times.attemptMs, this.#closing.signal)
+    try {
+      const tools = {
+        id,
+        at: new Date(now()),
+        signal: deadline.signal,
+        fetch: egress.fetch,
+        resolve: (host: string, port: number, signal: AbortSignal) => egress.resolve(host, port, signal),
+      }
+      return masked(
+        await Promise.race([kind.send(config, message, tools), deadline.overrun]),
+        kind.masks(config),
+      )
+    } finally {
+      deadline.clear()
+    }
+  }
+
+  /** Ends what is under way: it counts as failed, and is tried again by whoever comes next. */
+  close(): void {
+    this.#closing.abort({ code: 'interrupted', message: 'Weir was closed meanwhile.' } satisfies SendError)
+  }
+
+  #claim(id: string): Promise<Claim> {
+    const { db } = this.#deps
+    const now = this.#deps.now()
+    return db.transaction(async (tx): Promise<Claim> => {
+      const found = await locked(tx, id)
+      if (found === undefined || found.delivery.status !== 'pending') return undefined
+      const { channel, delivery } = found
+      if (channel.suspendedAt !== null) {
+        await tx
+          .update(deliveries)
+          .set({ status: 'cancelled', nextAttemptAt: null, endedAt: new Date(now) })
+          .where(eq(deliveries.id, id))
+        return undefined
+      }
+      const { sendingUntil, nextAttemptAt } = delivery
+      if (sendingUntil !== null && sendingUntil.getTime() > now) return { later: sendingUntil }
+      if (nextAttemptAt !== null && nextAttemptAt.getTime() > now) return { later: nextAttemptAt }
+      const busyMs = await this.#busyMs(tx, channel.id, new Date(now))
+      if (busyMs !== undefined) {
+        const later = new Date(now + busyMs)
+        await tx.update(deliveries).set({ nextAttemptAt: later }).where(eq(deliveries.id, id))
+        return { later }
+      }
+      const until = new Date(now + this.#times.attemptMs + CLAIM_SLACK_MS)
+      const [claimed] = await tx
+        .update(deliveries)
+        .set({ sendingUntil: until, attempts: delivery.attempts + 1 })
+        .where(eq(deliveries.id, id))
+        .returning()
+      return claimed && { channel, delivery: claimed }
+    })
+  }
+
+  /** How long to wait where the channel has enough under way: the longer, the more wait with it. */
+  async #busyMs(tx: Database, channelId: string, now: Date): Promise<number | undefined> {
+    const ofChannel = and(eq(deliveries.channelId, channelId), eq(deliveries.status, 'pending'))
+    const [counts] = await tx
+      .select({
+        waiting: sql`count(*)`.mapWith(Number),
+        sending: sql`count(*) FILTER (WHERE ${gt(deliveries.sendingUntil, now)})`.mapWith(Number),
+      })
+      .from(deliveries)
+      .where(ofChannel)
+    if (counts === undefined || counts.sending < MAX_IN_FLIGHT) return undefined
+    const waitMs = Math.min(MAX_BUSY_MS, BUSY_MS * Math.ceil(counts.waiting / MAX_IN_FLIGHT))
+    return Math.round(waitMs * (0.5 + this.#deps.random()))
+  }
+
+  #record({ id, attempts: attempt }: Delivery, sending: Sending): Promise<Date | undefined> {
+    const { db } = this.#deps
+    const now = new Date(this.#deps.now())
+    return db.transaction(async (tx) => {
+      const found = await locked(tx, id)
+      if (found === undefined) return undefined
+      await tx.insert(attempts).values(attemptOf(id, sending, now))
+      const { delivery, channel } = found
+      const { outcome } = sending
+      // Cancelled or taken over meanwhile: what others have said stands, unless it did get there.
+      const isOurs = delivery.status === 'pending' && delivery.attempts === attempt
+      if (!isOurs && outcome.result !== 'delivered') return undefined
+      const next =
+        outcome.result === 'retry' ? this.#nextAttempt(attempt, outcome.retryAfterMs, now) : undefined
+      const set =
+        next === undefined
+          ? {
+              status: outcome.result === 'delivered' ? ('delivered' as const) : ('failed' as const),
+              endedAt: now,
+            }
+          : {}
+      await tx
+        .update(deliveries)
+        .set({ ...set, nextAttemptAt: next ?? null, sendingUntil: null })
+        .where(eq(deliveries.id, id))
+      if (outcome.result === 'gone') await suspendChannel(tx, channel.id, outcome.error.message, now)
+      return next
+    })
+  }
+
+  /** Full jitter, but never sooner than the receiver asks for; undefined when it has been tried often enough. */
+  #nextAttempt(attempt: number, retryAfterMs = 0, now: Date): Date | undefined {
+    const ceilingMs = this.#times.retryDelaysMs[attempt - 1]
+    if (ceilingMs === undefined) return undefined
+    const waitMs = Math.max(retryAfterMs, Math.round(this.#deps.random() * ceilingMs))
+    return new Date(now.getTime() + waitMs)
+  }
+}
+
+/** An attempt as it is stored. */
+export function attemptOf(deliveryId: string, { request, response, durationMs, outcome }: Sending, at: Date) {
+  return {
+    id: Bun.randomUUIDv7(),
+    deliveryId,
+    at,
+    durationMs,
+    request: request ?? {},
+    response: response ?? null,
+    error: outcome.result === 'delivered' ? null : JSON.stringify(outcome.error),
+  }
+}
+
+/** A delivery and its channel; the channel stays locked, so that what is counted of it holds. */
+async function locked(
+  tx: Database,
+  id: string,
+): Promise<{ delivery: Delivery; channel: Channel } | undefined> {
+  const [row] = await tx
+    .select({ channelId: deliveries.channelId })
+    .from(deliveries)
+    .where(eq(deliveries.id, id))
+  if (row === undefined) return undefined
+  const [channel] = await tx
+    .select()
+    .from(channels)
+    .where(eq(channels.id, row.channelId))
+    .for('no key update')
+  const [delivery] = await tx.select().from(deliveries).where(eq(deliveries.id, id))
+  return channel && delivery && { delivery, channel }
+}

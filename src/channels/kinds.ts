@@ -1,0 +1,19 @@
+import type { ChannelKind } from './kind.ts'
+import { discord } from './kinds/discord.ts'
+import { email } from './kinds/email.ts'
+import { ntfy } from './kinds/ntfy.ts'
+import { slack } from './kinds/slack.ts'
+import { webhook } from './kinds/webhook.ts'
+
+/** Every kind of channel there is, in the order in which they are offered. */
+const ALL = [webhook, email, slack, discord, ntfy]
+
+/** A kind, whatever its config is: that is checked against its schema before it is stored. */
+export type AnyKind = ChannelKind<Record<string, unknown>>
+
+export const KINDS = ALL as unknown as readonly AnyKind[]
+export const KIND_NAMES: readonly string[] = KINDS.map(({ name }) => name)
+
+export function kindOf(name: string): AnyKind | undefined {
+  return KINDS.find((kind) => kind.name === name)
+}

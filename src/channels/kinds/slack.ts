@@ -1,0 +1,74 @@
+import { type Static, Type } from '@sinclair/typebox'
+import { escaped, ZERO_WIDTH_SPACE } from '../escape.ts'
+import { placeOf, post, urlFault, urlMasks } from '../http.ts'
+import type { ChannelKind } from '../kind.ts'
+import { type Severity, withStreams } from '../message.ts'
+
+/** Longer ones are cut by some of the services that take Slack's format. */
+const MAX_TITLE_CHARS = 250
+const MAX_TEXT_CHARS = 3_000
+const MAX_STREAMS = 10
+/** How Slack says that a webhook, its app or its workspace is no more. */
+const GONE_STATUSES = [404]
+
+const COLOURS: Record<Severity, string> = {
+  info: '#3b82f6',
+  warning: '#e8912d',
+  critical: '#d9304c',
+  resolved: '#1d9b6c',
+}
+
+const schema = Type.Object({
+  url: Type.String({
+    title: 'Webhook URL',
+    maxLength: 2_048,
+    description:
+      'Of an incoming webhook of Slack, or of a service that takes the same (Mattermost, Rocket.Chat).',
+  }),
+})
+type Config = Static<typeof schema>
+
+/**
+ * Slack's incoming webhooks, in the part of their format that others understand too.
+ * @see https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks
+ */
+export const slack: ChannelKind<Config> = {
+  name: 'slack',
+  label: 'Slack',
+  schema,
+  secrets: ['url'],
+  check({ url }) {
+    const detail = urlFault(url)
+    return detail === undefined ? undefined : { field: 'url', detail }
+  },
+  target: ({ url }) => placeOf(url),
+  masks: ({ url }) => urlMasks(url),
+  send({ url }, message, tools) {
+    const title = escaped(message.title, escape, MAX_TITLE_CHARS)
+    const attachment = {
+      color: COLOURS[message.severity],
+      fallback: title,
+      title,
+      ...(message.url && { title_link: message.url }),
+      text: escaped(withStreams(message, MAX_STREAMS), escape, MAX_TEXT_CHARS),
+      // No field is read as markup.
+      mrkdwn_in: [],
+      ts: Math.floor(Date.parse(message.at) / 1_000),
+    }
+    const body = JSON.stringify({ mrkdwn: false, link_names: false, attachments: [attachment] })
+    return post({ url, body, goneStatuses: GONE_STATUSES }, tools)
+  },
+}
+
+const ESCAPED: Record<string, string> = {
+  '&': '&amp;',
+  '<': '&lt;',
+  '>': '&gt;',
+  // Mattermost reads markup and mentions whatever it is told.
+  '@': `@${ZERO_WIDTH_SPACE}`,
+  ']': `]${ZERO_WIDTH_SPACE}`,
+}
+
+function escape(char: string): string {
+  return ESCAPED[char] ?? char
+}

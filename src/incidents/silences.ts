@@ -1,0 +1,178 @@
+import { type Static, Type } from '@sinclair/typebox'
+import { TypeCompiler } from '@sinclair/typebox/compiler'
+import { asc, eq, gte, isNull, or } from 'drizzle-orm'
+import { silences } from '../../drizzle/schema.ts'
+import {
+  DAYS,
+  isTimeZone,
+  MAX_WINDOW_MINUTES,
+  type Schedule,
+  type WindowAt,
+  windowAfter,
+  windowAt,
+} from '../core/schedule.ts'
+import { Problem } from '../errors.ts'
+import type { Database } from '../storage/storage.ts'
+import { type Checker, refuseFirst } from './rule-input.ts'
+import { isUuid, requireStream } from './rules.ts'
+
+/** A time in which nobody is told. */
+export type Silence = Omit<typeof silences.$inferSelect, 'schedule'> & { schedule: Schedule | null }
+
+/** That are not over; more would make every look long. */
+const MAX_SILENCES = 500
+/** Longest one-off silence, in milliseconds: what is to be silent for ever has no channel. */
+const MAX_ONCE_MS = 366 * 86_400_000
+
+const time = Type.String({ maxLength: 40, description: 'ISO 8601' })
+const strict = { additionalProperties: false }
+const ScheduleSchema = Type.Object(
+  {
+    timeZone: Type.String({ maxLength: 64, description: 'IANA name, such as Europe/Berlin' }),
+    days: Type.Array(Type.Union(DAYS.map((day) => Type.Literal(day))), { minItems: 1, maxItems: 7 }),
+    from: Type.String({
+      pattern: '^([01][0-9]|2[0-3]):[0-5][0-9]$',
+      description: 'HH:MM, by the clock there',
+    }),
+    durationMinutes: Type.Integer({ minimum: 1, maximum: MAX_WINDOW_MINUTES }),
+  },
+  strict,
+)
+const optional = {
+  streamId: Type.Optional(Type.String()),
+  tag: Type.Optional(Type.String({ minLength: 1, maxLength: 64 })),
+}
+
+/** What `POST /api/silences` takes. */
+export const SilenceSchema = Type.Object(
+  {
+    reason: Type.String({ minLength: 1, maxLength: 500 }),
+    ...optional,
+    startsAt: Type.Optional(time),
+    endsAt: Type.Optional(time),
+    schedule: Type.Optional(ScheduleSchema),
+  },
+  strict,
+)
+const schema = TypeCompiler.Compile(SilenceSchema) as unknown as Checker
+
+/** Checks a silence. @throws Problem `invalid_field`, naming the field */
+export function checkSilence(value: unknown, now: number): Omit<Silence, 'id' | 'createdAt'> {
+  refuseFirst(schema, value, '')
+  const { reason, streamId, tag, startsAt, endsAt, schedule } = value as Static<typeof SilenceSchema>
+  if (streamId !== undefined && tag !== undefined) throw invalid('Name a stream or a tag, not both.', 'tag')
+  if (schedule !== undefined && !isTimeZone(schedule.timeZone)) {
+    throw invalid(`"${schedule.timeZone}" isn't a time zone such as Europe/Berlin.`, 'schedule')
+  }
+  const from = dateIn('startsAt', startsAt) ?? new Date(now)
+  const to = dateIn('endsAt', endsAt) ?? null
+  if (to === null && schedule === undefined) throw invalid('Say when it ends, or give a schedule.', 'endsAt')
+  if (to !== null && to <= from) throw invalid('It would end before it starts.', 'endsAt')
+  if (to !== null && schedule === undefined && to.getTime() - from.getTime() > MAX_ONCE_MS) {
+    throw invalid('It would last longer than a year.', 'endsAt')
+  }
+  const scope = { streamId: streamId ?? null, tag: tag ?? null }
+  return { reason, ...scope, startsAt: from, endsAt: to, schedule: schedule ?? null }
+}
+
+/** Those that are not over, and with `past` the others too; the newest last, up to 500. */
+export async function listSilences(db: Database, now: number, past = false): Promise<Silence[]> {
+  const current = or(isNull(silences.endsAt), gte(silences.endsAt, new Date(now)))
+  const rows = await db
+    .select()
+    .from(silences)
+    .where(past ? undefined : current)
+    .orderBy(asc(silences.id))
+    .limit(MAX_SILENCES)
+  return rows as Silence[]
+}
+
+/** @throws Problem `not_found` */
+export async function getSilence(db: Database, id: string): Promise<Silence> {
+  const [silence] = isUuid(id) ? await db.select().from(silences).where(eq(silences.id, id)) : []
+  if (silence === undefined) throw new Problem('not_found', `There is no silence ${id.slice(0, 64)}.`)
+  return silence as Silence
+}
+
+/** @throws Problem `invalid_field`, `conflict` beyond 500 that are not over */
+export async function addSilence(db: Database, input: unknown, now: number): Promise<Silence> {
+  const checked = checkSilence(input, now)
+  await requireStream(db, checked.streamId)
+  if ((await listSilences(db, now)).length >= MAX_SILENCES) {
+    throw new Problem('conflict', `There are ${MAX_SILENCES} silences already; that is the most.`)
+  }
+  const values = { id: Bun.randomUUIDv7(), ...checked, createdAt: new Date(now) }
+  await db.insert(silences).values(values)
+  return values
+}
+
+/** Changes any part of a silence. @throws Problem `not_found`, `invalid_field` */
+export async function changeSilence(
+  db: Database,
+  id: string,
+  change: Record<string, unknown>,
+  now: number,
+): Promise<Silence> {
+  const { reason, streamId, tag, startsAt, endsAt, schedule } = await getSilence(db, id)
+  const before = {
+    reason,
+    streamId,
+    tag,
+    startsAt: startsAt.toISOString(),
+    endsAt: endsAt?.toISOString(),
+    schedule,
+  }
+  const merged = Object.entries({ ...before, ...change }).filter(
+    ([, value]) => value !== null && value !== undefined,
+  )
+  const checked = checkSilence(Object.fromEntries(merged), now)
+  await requireStream(db, checked.streamId)
+  await db.update(silences).set(checked).where(eq(silences.id, id))
+  return getSilence(db, id)
+}
+
+/** @throws Problem `not_found` */
+export async function removeSilence(db: Database, id: string): Promise<void> {
+  await getSilence(db, id)
+  await db.delete(silences).where(eq(silences.id, id))
+}
+
+/** The time of silence that an instant lies in; `undefined` where people are told. */
+export function silentAt({ startsAt, endsAt, schedule }: Silence, at: number): WindowAt | undefined {
+  const [from, to] = [startsAt.getTime(), endsAt?.getTime() ?? Number.POSITIVE_INFINITY]
+  if (at < from || at >= to) return undefined
+  if (schedule === null) return { from, to }
+  const window = windowAt(schedule, at)
+  return window && { from: Math.max(window.from, from), to: Math.min(window.to, to) }
+}
+
+/** When it is silent next, if it isn't now. */
+export function silentNext({ startsAt, endsAt, schedule }: Silence, at: number): WindowAt | undefined {
+  const [from, to] = [startsAt.getTime(), endsAt?.getTime() ?? Number.POSITIVE_INFINITY]
+  const window = schedule === null ? { from, to } : windowAfter(schedule, Math.max(at, from))
+  return window !== undefined && window.from > at && window.from < to ? window : undefined
+}
+
+/** Whether people are not told of a stream now; one without an id stands for what concerns many. */
+export type IsSilent = (stream: { id: string; tags: readonly string[] } | undefined) => boolean
+
+/** Says of streams whether they are silent at an instant. */
+export async function silencing(db: Database, now: number): Promise<IsSilent> {
+  const active = (await listSilences(db, now)).filter((silence) => silentAt(silence, now) !== undefined)
+  const ofAll = active.some(({ streamId, tag }) => streamId === null && tag === null)
+  const ids = new Set(active.map(({ streamId }) => streamId))
+  const tags = active.flatMap(({ tag }) => tag ?? [])
+  return (stream) =>
+    ofAll || (stream !== undefined && (ids.has(stream.id) || tags.some((tag) => stream.tags.includes(tag))))
+}
+
+function dateIn(name: string, text: string | undefined): Date | undefined {
+  if (text === undefined) return undefined
+  const date = new Date(text)
+  if (!Number.isNaN(date.getTime())) return date
+  throw invalid(`${name}: expected a time such as 2026-01-31T12:00:00Z.`, name)
+}
+
+function invalid(detail: string, field: string): Problem {
+  return new Problem('invalid_field', detail, field)
+}

@@ -1,0 +1,92 @@
+import ipaddr from 'ipaddr.js'
+
+/** One entry of ALLOW_HOSTS: a host, a host at a port, an address, or a range of addresses. */
+export interface Allowance {
+  /** As URLs write it: in lower case, IPv6 without its brackets. */
+  host?: string
+  port?: number
+  range?: Range
+}
+
+type Address = ipaddr.IPv4 | ipaddr.IPv6
+type Range = [Address, number]
+
+/**
+ * Addresses that look public and are a cloud's own: Azure gives its machines their secrets there.
+ * @see https://learn.microsoft.com/en-us/azure/virtual-network/what-is-ip-address-168-63-129-16
+ */
+const METADATA = new Set(['168.63.129.16'])
+/** Where IPv6 stands for IPv4 by its last four bytes. @see https://www.rfc-editor.org/rfc/rfc6052 */
+const NAT64 = ipaddr.parseCIDR('64:ff9b::/96')
+/** All of IPv6 that is given out for the Internet. @see https://www.iana.org/assignments/ipv6-address-space */
+const GLOBAL_UNICAST = ipaddr.parseCIDR('2000::/3')
+
+/**
+ * Whether an address is one of the public Internet: not private, loopback, link-local, shared, multicast, reserved or
+ * unspecified, nor one of those in the clothes of IPv6. What isn't an address at all is not.
+ */
+export function isPublicAddress(text: string): boolean {
+  const address = addressOf(text)
+  if (address === undefined || address.range() !== 'unicast' || METADATA.has(address.toString())) return false
+  return address.kind() === 'ipv4' || isWithin(address, GLOBAL_UNICAST)
+}
+
+/** Reads ALLOW_HOSTS, whose syntax has been checked. */
+export function allowancesOf(entries: readonly string[]): Allowance[] {
+  return entries.map((entry) => {
+    if (ipaddr.isValidCIDR(entry)) return { range: ipaddr.parseCIDR(entry) }
+    const { hostname, port } = new URL(`http://${ipaddr.IPv6.isValid(entry) ? `[${entry}]` : entry}`)
+    // URLs leave out the port of their scheme.
+    const isPort80 = port === '' && /:80$/.test(entry) && !ipaddr.IPv6.isValid(entry)
+    return { host: bareHost(hostname), ...((port !== '' || isPort80) && { port: Number(port || 80) }) }
+  })
+}
+
+/** Whether one of the allowances names the host, or the address that it has. */
+export function isAllowed(
+  allowances: readonly Allowance[],
+  { host, port, address }: { host: string; port: number; address: string },
+): boolean {
+  const known = addressOf(address)
+  return allowances.some((allowance) => {
+    if (allowance.port !== undefined && allowance.port !== port) return false
+    if (allowance.range !== undefined) return known !== undefined && isWithin(known, allowance.range)
+    return allowance.host === host || addressOf(allowance.host ?? '')?.toString() === known?.toString()
+  })
+}
+
+/**
+ * The host as URLs write it, which is one way for each: `0x7f.1`, `017700000001` and `2130706433` are 127.0.0.1.
+ * @returns undefined for what can't be a host
+ */
+export function normalHost(text: string): string | undefined {
+  const inUrl = `http://${ipaddr.IPv6.isValid(text) ? `[${text}]` : text}/`
+  if (/[/?#@\\\s]/.test(text) || !URL.canParse(inUrl)) return undefined
+  const { hostname, port } = new URL(inUrl)
+  return port === '' && hostname !== '' ? bareHost(hostname) : undefined
+}
+
+/** A URL's host without the brackets of IPv6. */
+export function bareHost(hostname: string): string {
+  return hostname.replace(/^\[(.*)\]$/, '$1').toLowerCase()
+}
+
+/** Whether a host is an address, which needs no looking up. */
+export function isAddress(host: string): boolean {
+  return ipaddr.isValid(host)
+}
+
+/** An address; one of IPv4 that IPv6 carries (mapped, compatible or translated) as that of IPv4. */
+function addressOf(text: string): Address | undefined {
+  if (!ipaddr.isValid(text)) return undefined
+  const address = ipaddr.process(text.replace(/%.*$/, ''))
+  if (address.kind() === 'ipv4') return address
+  const bytes = address.toByteArray()
+  const isCompatible = bytes.slice(0, 12).every((byte) => byte === 0) && (bytes[12] ?? 0) > 0
+  return isWithin(address, NAT64) || isCompatible ? ipaddr.fromByteArray(bytes.slice(12)) : address
+}
+
+function isWithin(address: Address, [base, bits]: Range): boolean {
+  if (address.kind() !== base.kind()) return false
+  return address.match(base as ipaddr.IPv4 & ipaddr.IPv6, bits)
+}

@@ -1,0 +1,162 @@
+import { lookup } from 'node:dns/promises'
+import {
+  type Allowance,
+  allowancesOf,
+  bareHost,
+  isAddress,
+  isAllowed,
+  isPublicAddress,
+  normalHost,
+} from './addresses.ts'
+
+/** Why Weir doesn't go to a place: it must not, or the place isn't known. */
+export type EgressErrorCode = 'not_allowed' | 'host_unknown'
+
+/** A place that Weir doesn't go to: an expected outcome, with a sentence for whoever named the place. */
+export class EgressError extends Error {
+  override readonly name = 'EgressError'
+  constructor(
+    readonly code: EgressErrorCode,
+    message: string,
+  ) {
+    super(message)
+  }
+}
+
+/** The addresses of a host, in any order. @throws what it wants for a host that has none */
+export type Lookup = (host: string) => Promise<string[]>
+export type EgressFetch = (url: string, init: RequestInit & { decompress?: boolean }) => Promise<Response>
+
+export interface EgressDeps {
+  /** ALLOW_HOSTS: what may be reached beside the public Internet. */
+  allowHosts: readonly string[]
+  /** Whether everything may be reached: only who is on this machine can ask for it. */
+  isOpen: boolean
+  lookup?: Lookup
+  fetch?: EgressFetch
+}
+
+/** Addresses of one host that are tried, one after the other, where the one before doesn't answer. */
+const MAX_ADDRESSES = 3
+const NO_CONNECTION = new Set(['ConnectionRefused', 'FailedToOpenSocket', 'ECONNREFUSED', 'ENETUNREACH'])
+
+/**
+ * The way out, for every place that somebody named. A host is resolved once, its addresses are checked, and the
+ * connection is made to an address that was: a name that changes its mind in between changes nothing.
+ */
+export class Egress {
+  readonly #allowances: readonly Allowance[]
+  readonly #isOpen: boolean
+  readonly #lookup: Lookup
+  readonly #fetch: EgressFetch
+
+  constructor({ allowHosts, isOpen, lookup = lookupAll, fetch = globalThis.fetch }: EgressDeps) {
+    this.#allowances = allowancesOf(allowHosts)
+    this.#isOpen = isOpen
+    this.#lookup = lookup
+    this.#fetch = fetch
+  }
+
+  /**
+   * Says whether a URL may be asked, without asking it.
+   * @throws EgressError
+   */
+  async check(url: string, signal?: AbortSignal): Promise<void> {
+    const { host, port } = placeOf(url)
+    await this.resolve(host, port, signal)
+  }
+
+  /**
+   * The addresses of a host that may be connected to, at least one.
+   * @throws EgressError; the signal's reason when it is aborted
+   */
+  async resolve(name: string, port: number, signal?: AbortSignal): Promise<string[]> {
+    const host = normalHost(name)
+    if (host === undefined) throw new EgressError('host_unknown', `"${name.slice(0, 200)}" isn't a host.`)
+    const addresses = isAddress(host) ? [host] : await this.#addressesOf(host, signal)
+    const allowed = addresses.filter((address) => this.#mayReach(host, port, address))
+    if (allowed.length > 0) return allowed
+    throw new EgressError(
+      'not_allowed',
+      `${host} is not on the public Internet, and this Weir can be reached by others: its operator has to name ${host} in ALLOW_HOSTS first.`,
+    )
+  }
+
+  /**
+   * As the global `fetch`, to places that may be reached. Redirects aren't followed: whoever follows one calls again,
+   * and its target is checked like any other. The response's `url` may show an address in the place of the host.
+   * @throws EgressError
+   */
+  readonly fetch: EgressFetch = async (text, init) => {
+    const { url, host, port } = placeOf(text)
+    const manual = { ...init, redirect: 'manual' as const }
+    if (this.#isOpen) return this.#fetch(url.href, manual)
+    const addresses = (await this.resolve(host, port, init.signal ?? undefined)).slice(0, MAX_ADDRESSES)
+    for (const [index, address] of addresses.entries()) {
+      try {
+        return await this.#fetch(...pinned(url, address, manual))
+      } catch (error) {
+        const isLast = index === addresses.length - 1
+        if (isLast || !NO_CONNECTION.has((error as { code?: string }).code ?? '')) throw error
+      }
+    }
+    throw new EgressError('host_unknown', `The host ${host} has no address.`)
+  }
+
+  #mayReach(host: string, port: number, address: string): boolean {
+    if (this.#isOpen || isPublicAddress(address)) return true
+    return isAllowed(this.#allowances, { host, port, address })
+  }
+
+  async #addressesOf(host: string, signal: AbortSignal | undefined): Promise<string[]> {
+    signal?.throwIfAborted()
+    const { promise: aborted, reject } = Promise.withResolvers<never>()
+    const onAbort = () => reject(signal?.reason)
+    signal?.addEventListener('abort', onAbort)
+    try {
+      const found = await Promise.race([this.#lookup(host).catch(() => []), aborted])
+      if (found.length > 0) return found
+    } finally {
+      signal?.removeEventListener('abort', onAbort)
+    }
+    throw new EgressError('host_unknown', `The host ${host} isn't known.`)
+  }
+}
+
+interface Place {
+  url: URL
+  host: string
+  port: number
+}
+
+/** Where a URL leads. @throws EgressError for what no request is ever sent to */
+function placeOf(text: string): Place {
+  if (!URL.canParse(text)) throw new EgressError('host_unknown', 'This is no URL.')
+  const url = new URL(text)
+  const { protocol, username, password } = url
+  if (protocol !== 'http:' && protocol !== 'https:') {
+    throw new EgressError('not_allowed', `Only http and https can be reached, not ${protocol.slice(0, -1)}.`)
+  }
+  if (username !== '' || password !== '') {
+    throw new EgressError('not_allowed', 'A URL must not hold credentials.')
+  }
+  return { url, host: bareHost(url.hostname), port: Number(url.port) || (protocol === 'https:' ? 443 : 80) }
+}
+
+/** A request to one address of the host, which is asked for, and has to prove itself, by its name. */
+function pinned(url: URL, address: string, init: Parameters<EgressFetch>[1]): Parameters<EgressFetch> {
+  if (bareHost(url.hostname) === address) return [url.href, init]
+  const at = new URL(url)
+  at.hostname = address.includes(':') ? `[${address}]` : address
+  const headers = new Headers(init.headers)
+  headers.set('Host', url.host)
+  // A connection that is kept for another host at the same address has proved that one's name.
+  const options = { ...init, headers, keepalive: false, tls: { serverName: bareHost(url.hostname) } }
+  return [at.href, options]
+}
+
+/** IPv4 first: a host's IPv6 addresses lead nowhere from networks without it, and say so late. */
+async function lookupAll(host: string): Promise<string[]> {
+  const found = await lookup(host, { all: true })
+  return found.sort((a, b) => a.family - b.family).map(({ address }) => address)
+}

@@ -1,0 +1,44 @@
+import { eq, inArray } from 'drizzle-orm'
+import { marks } from '../../drizzle/schema.ts'
+import type { Database } from '../storage/storage.ts'
+
+/** Names of the marks, and what their `at` says. */
+export type MarkName =
+  /** Whole hours and days are summed up before it. */
+  | 'rolled'
+  /** Sums per minute are gone before it. */
+  | 'minutes'
+  /** When retention last ran. */
+  | 'seen'
+  /** When the clock was last seen to jump ahead. */
+  | 'jumped'
+  /** When a day was last dropped; which one, why, and what it held. */
+  | 'dropped'
+  /** When today's oldest entries were last deleted to stay below the byte cap, and the log's bytes after that. */
+  | 'trimmed'
+  /** Since when something that should go can't be dropped, and why. */
+  | 'blocked'
+
+export interface Mark<Detail = unknown> {
+  at: Date
+  detail: Detail
+}
+
+export async function readMarks(db: Database, names: readonly MarkName[]): Promise<Map<MarkName, Mark>> {
+  const rows = await db
+    .select()
+    .from(marks)
+    .where(inArray(marks.name, [...names]))
+  return new Map(rows.map(({ name, at, detail }) => [name as MarkName, { at, detail }]))
+}
+
+export async function setMark(db: Database, name: MarkName, at: Date, detail: unknown = null): Promise<void> {
+  await db
+    .insert(marks)
+    .values({ name, at, detail })
+    .onConflictDoUpdate({ target: marks.name, set: { at, detail } })
+}
+
+export async function removeMark(db: Database, name: MarkName): Promise<void> {
+  await db.delete(marks).where(eq(marks.name, name))
+}

@@ -1,0 +1,165 @@
+import { sql } from 'drizzle-orm'
+import {
+  DAY_MS,
+  type Day,
+  dayOf,
+  dropDay,
+  listPartitions,
+  makePartitions,
+  startOfDay,
+} from '../storage/partitions.ts'
+import type { Database } from '../storage/storage.ts'
+import { holdBytes } from './byte-cap.ts'
+import { dropLogOfDay, isOldest, logSize } from './drop.ts'
+import { readMarks, setMark } from './marks.ts'
+import { tidyRest } from './rest.ts'
+import { type TrimDeps, trimStreams } from './trim.ts'
+
+/** What is kept of all streams together; streams may have closer bounds of their own. */
+export interface RetentionBounds {
+  /** Whole days, today not counted. */
+  retentionDays: number
+  /** Left out: no bound. */
+  retentionMaxEntries?: number
+  retentionMaxBytes?: number
+  /** Days that sums per minute are kept. */
+  minutesDays: number
+}
+
+export interface RetentionDeps extends TrimDeps {
+  bounds: RetentionBounds
+}
+
+/** Days dropped by age in one pass; the others go in the next ones. */
+const DAYS_PER_PASS = 5
+/** A clock that was ahead by more than this from one pass to the next, or a Weir that was off so long, … */
+const JUMP_MS = DAY_MS
+/** … makes what goes by age wait for this long: a clock set right again has taken nothing. */
+const TRUST_MS = 3_600_000
+/** How long sums per hour are kept, in days: last year's can be compared. Those per day stay. */
+const HOURS_DAYS = 400
+/** Rows of sums deleted in one pass. */
+const DELETE_STEP = 5_000
+
+/** Makes the partitions that are due, and lets go of what is beyond the bounds, in bounded steps. */
+export async function retain(deps: RetentionDeps): Promise<void> {
+  const { db, bounds } = deps
+  await makePartitions(db, deps.now())
+  if (await isClockTrusted(db, deps.now())) {
+    await dropAged(deps)
+    await dropSums(deps)
+    await tidyRest(deps, startOfDay(firstKept(deps)))
+  }
+  if (bounds.retentionMaxEntries !== undefined) await holdEntries(deps, bounds.retentionMaxEntries)
+  if (bounds.retentionMaxBytes !== undefined) await holdBytes(deps, bounds.retentionMaxBytes)
+  await trimStreams(deps)
+}
+
+async function dropAged(deps: RetentionDeps): Promise<void> {
+  const { db, now } = deps
+  const first = firstKept(deps)
+  const { days } = await logSize(db)
+  const aged = days.filter(({ day }) => day < first)
+  for (const day of aged.slice(0, DAYS_PER_PASS)) {
+    if (!(await isOldest(db, day.day, now()))) continue
+    if ((await dropLogOfDay(deps, day, 'age')) !== 'dropped') return
+  }
+}
+
+/** The oldest day that its age lets stay. */
+function firstKept({ bounds, now }: RetentionDeps): Day {
+  return dayOf(now() - bounds.retentionDays * DAY_MS)
+}
+
+/** Counted as they were recorded: what streams' own bounds have taken is not subtracted. */
+async function holdEntries(deps: RetentionDeps, most: number): Promise<void> {
+  const { db, now } = deps
+  const { days } = await logSize(db)
+  const counts = await entriesByDay(db, now())
+  let total = days.reduce((sum, { day }) => sum + (counts.get(day) ?? 0), 0)
+  for (const day of days) {
+    if (total <= most || day.day >= dayOf(now())) return
+    if ((await dropLogOfDay(deps, day, 'entries')) !== 'dropped') return
+    total -= counts.get(day.day) ?? 0
+  }
+}
+
+/** Entries recorded, by day: from whole hours, and the minutes since. */
+export async function entriesByDay(db: Database, nowMs: number): Promise<Map<Day, number>> {
+  const rolled = (await readMarks(db, ['rolled'])).get('rolled')?.at ?? new Date(0)
+  const [since, until] = [rolled.toISOString(), new Date(nowMs + DAY_MS).toISOString()]
+  const { rows } = (await db.execute(sql`
+    SELECT (at AT TIME ZONE 'UTC')::date::text AS day, sum(entries)::float8 AS entries FROM (
+      SELECT at, entries FROM weir.long_rollups
+      WHERE step = 'day' AND at < date_trunc('day', ${since}::timestamptz, 'UTC')
+      UNION ALL SELECT at, entries FROM weir.long_rollups
+      WHERE step = 'hour' AND at >= date_trunc('day', ${since}::timestamptz, 'UTC') AND at < ${since}::timestamptz
+      UNION ALL SELECT minute, entries FROM weir.rollups
+      WHERE minute >= ${since}::timestamptz AND minute < ${until}::timestamptz
+    ) AS part GROUP BY 1`)) as { rows: { day: Day; entries: number }[] }
+  return new Map(rows.map(({ day, entries }) => [day, entries]))
+}
+
+/** Sums per minute go once hours tell the same; paths with the entries they were found in; hours after a year. */
+async function dropSums({ db, bounds, now, mayDrop }: RetentionDeps): Promise<void> {
+  const rolled = (await readMarks(db, ['rolled'])).get('rolled')?.at.getTime() ?? 0
+  const minutes = dayOf(Math.min(now() - bounds.minutesDays * DAY_MS, rolled - 2 * DAY_MS))
+  const paths = dayOf(now() - Math.max(bounds.retentionDays, bounds.minutesDays) * DAY_MS)
+  const partitions = await listPartitions(db, ['rollups', 'path_rollups'])
+  for (const { table, day } of partitions) {
+    if (day === 'rest' || day >= (table === 'rollups' ? minutes : paths)) continue
+    if (table === 'rollups') {
+      // An archive finds by them what it has yet to store.
+      if (mayDrop !== undefined && !(await mayDrop(db, day))) break
+      await passMinutes(db, startOfDay(day) + DAY_MS)
+    }
+    await dropDay(db, [table], day)
+  }
+  await deleteStraySums(db, minutes)
+  await db.execute(sql`
+    DELETE FROM weir.long_rollups WHERE (stream_id, step, at) IN (
+      SELECT stream_id, step, at FROM weir.long_rollups
+      WHERE step = 'hour' AND at < ${new Date(now() - HOURS_DAYS * DAY_MS).toISOString()}::timestamptz
+      LIMIT ${DELETE_STEP}::int)`)
+}
+
+/** Whoever reads takes hours from now on; the mark never goes back. */
+async function passMinutes(db: Database, until: number): Promise<void> {
+  const known = (await readMarks(db, ['minutes'])).get('minutes')?.at.getTime() ?? 0
+  if (until > known) await setMark(db, 'minutes', new Date(until))
+}
+
+/** Sums of minutes without a partition, and what subscribers were sent, which goes from minutes into hours. */
+async function deleteStraySums(db: Database, before: Day): Promise<void> {
+  const until = sql`${`${before} 00:00:00+00`}::timestamptz`
+  await db.execute(sql`
+    DELETE FROM weir.rollups_rest WHERE (stream_id, minute) IN (
+      SELECT stream_id, minute FROM weir.rollups_rest WHERE minute < ${until} AND minute < (
+        SELECT at FROM weir.marks WHERE name = 'minutes'
+      ) LIMIT ${DELETE_STEP}::int)`)
+  await db.execute(sql`
+    WITH old AS (
+      DELETE FROM weir.fanouts WHERE (stream_id, minute) IN (
+        SELECT stream_id, minute FROM weir.fanouts
+        WHERE minute < ${until} AND minute <> date_trunc('hour', minute, 'UTC') LIMIT ${DELETE_STEP}::int
+      ) RETURNING *
+    )
+    INSERT INTO weir.fanouts AS fanout (stream_id, minute, connections, subscriber_ms, wire_bytes, snapshots, slow)
+    SELECT stream_id, date_trunc('hour', minute, 'UTC'), sum(connections), sum(subscriber_ms), sum(wire_bytes),
+      sum(snapshots), sum(slow)
+    FROM old GROUP BY 1, 2
+    ON CONFLICT (stream_id, minute) DO UPDATE SET connections = fanout.connections + excluded.connections,
+      subscriber_ms = fanout.subscriber_ms + excluded.subscriber_ms,
+      wire_bytes = fanout.wire_bytes + excluded.wire_bytes,
+      snapshots = fanout.snapshots + excluded.snapshots, slow = fanout.slow + excluded.slow`)
+}
+
+async function isClockTrusted(db: Database, nowMs: number): Promise<boolean> {
+  const marks = await readMarks(db, ['seen', 'jumped'])
+  const seen = marks.get('seen')?.at.getTime() ?? nowMs
+  const hasJumped = nowMs - seen > JUMP_MS
+  if (hasJumped) await setMark(db, 'jumped', new Date(nowMs))
+  await setMark(db, 'seen', new Date(nowMs))
+  const jumped = hasJumped ? nowMs : (marks.get('jumped')?.at.getTime() ?? -Infinity)
+  return nowMs < jumped || nowMs - jumped >= TRUST_MS
+}

@@ -1,0 +1,119 @@
+import { applyPatch } from 'fast-json-patch'
+import type { DocumentPageData, OperationView, VersionRow } from '../../views/document.tsx'
+import type { PatchOperation } from '../core/document.ts'
+import { indentJson } from '../core/indent.ts'
+import { stringifyJson } from '../core/json.ts'
+import { Problem } from '../errors.ts'
+import {
+  changeBetween,
+  type DocumentChange,
+  documentOf,
+  type Moment,
+  type VersionLine,
+  versionAt,
+  versionBefore,
+  versionsAround,
+} from '../streams/documents.ts'
+import type { Stream } from '../streams/run.ts'
+import type { ReadVersions } from '../streams/versions.ts'
+
+/** Of a document this many characters are shown, and of a value that changed. */
+const DOCUMENT_CHARS = 65_536
+const VALUE_CHARS = 400
+/** Operations shown of a difference. */
+const OPERATIONS_SHOWN = 100
+/** Versions listed on either side of the one that is shown. */
+const VERSIONS_AROUND = 12
+
+type Shown = Pick<Stream, 'id' | 'name' | 'kind' | 'arrayKeys'>
+
+/**
+ * What the page of a document shows for a moment; where there is no document to show, why, and the newest versions.
+ * @param asked the moment as it was asked for
+ */
+export async function documentView(
+  read: ReadVersions,
+  stream: Shown,
+  asked: string | undefined,
+  moment: () => Promise<Moment>,
+): Promise<{ page: DocumentPageData; status: number }> {
+  const { id, name } = stream
+  try {
+    const version = await versionAt(read, stream, await moment())
+    const shown = await shownVersion(read, stream, version)
+    const versions = await rows(read, stream, version.seq)
+    return { page: { id, name, asked, shown, versions }, status: 200 }
+  } catch (error) {
+    if (!(error instanceof Problem)) throw error
+    const versions = await rows(read, stream, Number.MAX_SAFE_INTEGER - 1)
+    return { page: { id, name, asked, problem: error.detail, versions }, status: error.status }
+  }
+}
+
+async function shownVersion(
+  read: ReadVersions,
+  stream: Shown,
+  version: Awaited<ReturnType<typeof versionAt>>,
+): Promise<DocumentPageData['shown']> {
+  const before = await versionBefore(read, stream, version)
+  const change = before && (await changeBetween(read, stream, before, version))
+  const document = change?.to ?? (await documentOf(read, stream, version))
+  const { seq, at, hash, text } = document
+  const { text: indented, cut } = indentJson(text, DOCUMENT_CHARS)
+  return {
+    seq,
+    at,
+    hash,
+    kind: version.kind,
+    bytes: Buffer.byteLength(text),
+    text: indented,
+    cut,
+    change: change && changeView(change),
+  }
+}
+
+async function rows(read: ReadVersions, stream: Shown, seq: number): Promise<VersionRow[]> {
+  return (await versionsAround(read, stream, seq, VERSIONS_AROUND)).map(versionRow)
+}
+
+function versionRow({ seq, at, kind, patchBytes, snapshotBytes, paths }: VersionLine): VersionRow {
+  return { seq, at, kind, bytes: kind === 'patch' ? patchBytes : snapshotBytes, paths }
+}
+
+function changeView({ from, operations, patchBytes }: DocumentChange) {
+  const removed = removedValues(from.document, operations)
+  const shown = operations.slice(0, OPERATIONS_SHOWN)
+  return {
+    since: { seq: from.seq, at: from.at },
+    operations: shown.map((operation, index) => operationView(operation, removed[index])),
+    more: operations.length - shown.length,
+    patchBytes,
+  }
+}
+
+/** What each operation takes out of the document: later ones count on what earlier ones have left. */
+function removedValues(
+  document: DocumentChange['from']['document'],
+  operations: PatchOperation[],
+): unknown[] {
+  const results = applyPatch(structuredClone(document), structuredClone(operations), false, true)
+  return results.map(({ removed }) => removed)
+}
+
+function operationView(operation: PatchOperation, removed: unknown): OperationView {
+  const { op, path } = operation
+  const takes = op === 'remove' || op === 'replace'
+  return {
+    op,
+    path,
+    from: 'from' in operation ? operation.from : undefined,
+    before: takes ? valueText(removed) : undefined,
+    after: 'value' in operation ? valueText(operation.value) : undefined,
+  }
+}
+
+function valueText(value: unknown): string | undefined {
+  if (value === undefined) return undefined
+  const text = stringifyJson(value as Parameters<typeof stringifyJson>[0])
+  return text.length > VALUE_CHARS ? `${text.slice(0, VALUE_CHARS)}…` : text
+}

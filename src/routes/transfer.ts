@@ -1,0 +1,196 @@
+import { Elysia } from 'elysia'
+import { Problem } from '../errors.ts'
+import type { Database } from '../storage/storage.ts'
+import { checkRegistration } from '../streams/registration.ts'
+import type { Streams } from '../streams/streams.ts'
+import { EXPORT_FORMATS, type ExportFormat, exportStreams } from '../transfer/export.ts'
+import { type ImportOptions, importLines } from '../transfer/import.ts'
+import { FORMATS, formatOf, type Line, readLines } from '../transfer/lines.ts'
+import type { OpenApiOptions } from '../transfer/openapi/operations.ts'
+import { NDJSON, progressOf, reportOf } from './import-report.ts'
+import { integerOf, oneOf, query, readText } from './input.ts'
+
+export interface TransferRoutesDeps {
+  db: Database
+  streams: Streams
+  warn(message: string, error: unknown): void
+}
+
+/** Largest file that can be imported, in bytes. */
+export const MAX_IMPORT_BYTES = 33_554_432
+/** Imports under way in this process; each holds its file in memory. More are refused. */
+const MAX_IMPORTS = 4
+const BOOLEANS = ['true', 'false'] as const
+const CONTENT_TYPES: Record<ExportFormat, string> = {
+  json: 'application/json',
+  ndjson: NDJSON,
+  csv: 'text/csv; charset=utf-8',
+}
+const IMPORT_PARAMETERS = [
+  'format',
+  'dryRun',
+  'tag',
+  'start',
+  'intervalMs',
+  'header',
+  'param',
+  'server',
+] as const
+const EXPORT_PARAMETERS = ['format', 'tag', 'secrets'] as const
+
+/** Moving many streams in and out at once. */
+export function transferRoutes({ db, streams, warn }: TransferRoutesDeps) {
+  const room = { left: MAX_IMPORTS }
+  return new Elysia({ detail: { tags: ['Streams'] } })
+    .post(
+      '/api/streams/import',
+      async ({ request, server }) => {
+        if (room.left === 0)
+          throw new Problem('too_many', `${MAX_IMPORTS} imports are under way; wait for one.`)
+        room.left--
+        let isHandedOn = false
+        try {
+          // It may ask many APIs for their kind before there is anything to say.
+          server?.timeout(request, 0)
+          const options = optionsOf(request)
+          const lines = await linesOf(request, options)
+          const outcomes = importLines({ db, streams }, lines, options)
+          if (!request.headers.get('accept')?.includes(NDJSON))
+            return await reportOf(outcomes, options.dryRun, request.signal)
+          isHandedOn = true
+          return progressOf(outcomes, { dryRun: options.dryRun, warn, done: () => void room.left++ })
+        } finally {
+          if (!isHandedOn) room.left++
+        }
+      },
+      { parse: 'none', detail: { ...IMPORT, parameters: parametersOf(IMPORT_DOCS) } },
+    )
+    .get(
+      '/api/streams/export',
+      ({ request }) => {
+        const { format: asked, tag, secrets } = query(request, ...EXPORT_PARAMETERS)
+        const format = oneOf('format', asked, EXPORT_FORMATS) ?? 'json'
+        const options = { format, tag, secrets: oneOf('secrets', secrets, BOOLEANS) === 'true' }
+        return download(exportStreams(db, options), format)
+      },
+      { detail: { ...EXPORT, parameters: parametersOf(EXPORT_DOCS) } },
+    )
+}
+
+type Options = ImportOptions & OpenApiOptions & { format: (typeof FORMATS)[number] | undefined }
+
+/** @throws Problem `invalid_field` for what no line could say either */
+function optionsOf(request: Request): Options {
+  const { format, dryRun, tag, start, intervalMs, server } = query(request, ...IMPORT_PARAMETERS)
+  const { searchParams } = new URL(request.url)
+  const defaults: Options['defaults'] = {}
+  const isStarted = oneOf('start', start, BOOLEANS)
+  if (isStarted !== undefined) defaults.start = isStarted === 'true'
+  const interval = integerOf('intervalMs', intervalMs, 0, Number.MAX_SAFE_INTEGER)
+  if (interval !== undefined) defaults.intervalMs = interval
+  const headers = Object.fromEntries(searchParams.getAll('header').map((each) => pairOf('header', each, ':')))
+  checkRegistration({ url: 'http://localhost', ...defaults, headers, tags: tag === undefined ? [] : [tag] })
+  if (server !== undefined) checkServer(server)
+  return {
+    format: oneOf('format', format, FORMATS),
+    dryRun: oneOf('dryRun', dryRun, BOOLEANS) === 'true',
+    tag,
+    defaults,
+    headers,
+    params: new Map(searchParams.getAll('param').map((each) => pairOf('param', each, '='))),
+    server,
+  }
+}
+
+function checkServer(server: string): void {
+  if (/^https?:$/.test(URL.parse(server)?.protocol ?? '')) return
+  throw new Problem('invalid_field', 'server: expected a URL such as https://api.example.com/v1.', 'server')
+}
+
+function pairOf(field: string, text: string, separator: string): [string, string] {
+  const at = text.indexOf(separator)
+  if (at > 0) return [text.slice(0, at).trim(), text.slice(at + 1).trim()]
+  const example = separator === ':' ? 'Name: value' : 'name=value'
+  throw new Problem('invalid_field', `${field}: expected "${example}".`, field)
+}
+
+async function linesOf(request: Request, options: Options): Promise<Line[]> {
+  const text = await readText(request, MAX_IMPORT_BYTES)
+  const format = options.format ?? formatOf(text, request.headers.get('content-type'))
+  return readLines(text, format, options)
+}
+
+/** A file; its first part is made before the answer begins, so that a refusal can still be one. */
+async function download(parts: AsyncGenerator<string>, format: ExportFormat): Promise<Response> {
+  const utf8 = new TextEncoder()
+  const first = await parts.next()
+  let next: IteratorResult<string> | undefined = first
+  const body = new ReadableStream<Uint8Array>({
+    async pull(controller) {
+      const { done, value } = next ?? (await parts.next())
+      next = undefined
+      if (done) controller.close()
+      else controller.enqueue(utf8.encode(value))
+    },
+    async cancel() {
+      await parts.return(undefined)
+    },
+  })
+  return new Response(body, {
+    headers: {
+      'Content-Type': CONTENT_TYPES[format],
+      'Content-Disposition': `attachment; filename="weir-streams.${format}"`,
+      'Cache-Control': 'no-store',
+    },
+  })
+}
+
+const IMPORT = {
+  summary: 'Import streams',
+  description:
+    'A JSON array of registrations or `{"streams": […]}`, NDJSON, CSV with field names in its first line, or an ' +
+    'OpenAPI 3 document in JSON or YAML, whose GET operations become streams. Good lines go in whatever the others ' +
+    'are; the answer says of each line, in order, whether it was `created`, `unchanged`, `updated` or `failed`, and ' +
+    `with \`Accept: ${NDJSON}\` it says so as they are done. A line with the \`id\` of a stream changes that stream ` +
+    'where it differs; one without an id that equals a stream (URL, method, body, header names, payload pointer, ' +
+    'kind and name) leaves it as it is. Importing an export, or the same file twice, changes nothing.',
+  requestBody: {
+    required: true,
+    content: Object.fromEntries(
+      ['application/json', NDJSON, 'text/csv', 'application/yaml'].map((type) => [type, { schema: {} }]),
+    ),
+  },
+}
+const IMPORT_DOCS: Record<(typeof IMPORT_PARAMETERS)[number], string> = {
+  format: `${FORMATS.join(', ')}; left out: what Content-Type says or the content looks like`,
+  dryRun: 'true: only says what would be done, and asks no API for its kind',
+  tag: 'Added to the tags of every stream that is new or named by its id',
+  start: 'true or false, for new streams that do not say it',
+  intervalMs: 'For new streams that do not say it',
+  header:
+    '`Name: value`, once for each header: sent with every operation of an OpenAPI document; elsewhere, the value of ' +
+    'headers that the file hides',
+  param: '`name=value`, once for each parameter or server variable of an OpenAPI document',
+  server:
+    'Where the API of an OpenAPI document is, instead of its servers; relative ones are resolved against it',
+}
+const EXPORT = {
+  summary: 'Export streams',
+  description:
+    'Every registered stream as `POST /api/streams/import` takes it; a twin is the field `twin` of its polled stream. ' +
+    'Values of headers are hidden.',
+}
+const EXPORT_DOCS: Record<(typeof EXPORT_PARAMETERS)[number], string> = {
+  format: `${EXPORT_FORMATS.join(', ')}; left out: json`,
+  tag: 'Only streams that have it',
+  secrets: 'true: with the values of headers. Keep such a file as you keep the secrets',
+}
+
+function parametersOf(described: Record<string, string>) {
+  return Object.entries(described).map(([name, description]) => ({
+    name,
+    in: 'query' as const,
+    description,
+    schema: { type: 'string' as const },
+  }))
+}

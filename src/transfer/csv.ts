@@ -1,0 +1,172 @@
+import { Readable } from 'node:stream'
+import { CsvError, parse } from 'csv-parse'
+import { Problem } from '../errors.ts'
+import { FIELDS, type Field, type Fields, LISTS } from './fields.ts'
+import type { Line } from './lines.ts'
+
+/** Bytes parsed at a time, so that everything else goes on meanwhile. */
+const STEP_BYTES = 65_536
+const LIST_SEPARATOR = ';'
+const HEADER_PREFIX = 'header:'
+/** Columns of headers that an export may have; beyond it NDJSON is the better format. */
+export const MAX_HEADER_COLUMNS = 200
+/** A spreadsheet runs a cell that begins like this; an apostrophe in front keeps it a text. */
+const FORMULA = /^[=+\-@\t\r']/
+const GUARDED = /^'(?=[=+\-@\t\r'])/
+
+/** A record, and the number of the line that it ends in. */
+interface CsvRecord {
+  record: string[]
+  info: { lines: number }
+}
+
+/**
+ * Reads CSV (RFC 4180, or separated by semicolons or tabs) whose first line names the fields.
+ * @throws Problem `bad_request` for quotes that don't match, `invalid_field` for a column that isn't known
+ */
+export async function readCsv(text: string): Promise<Line[]> {
+  const lines: Line[] = []
+  let columns: readonly string[] | undefined
+  let countedTwice = 0
+  try {
+    for await (const { record, info } of recordsOf(text)) {
+      const cells = record.join('')
+      const line = info.lines - countedTwice - countOf(/[\r\n]/g, cells)
+      // Within a cell, the parser counts each half of a line's end.
+      countedTwice += countOf(/\r\n/g, cells)
+      if (columns === undefined) columns = columnsOf(record)
+      else lines.push(lineOf(columns, record, line))
+    }
+  } catch (error) {
+    if (!(error instanceof CsvError)) throw error
+    throw new Problem('bad_request', `This isn't CSV: ${error.message}.`)
+  }
+  return lines
+}
+
+/** The first line of a CSV file: a column for each field, and for each header. */
+export function csvHead(headerNames: readonly string[]): string {
+  return csvLine(columnsFor(headerNames))
+}
+
+/** A stream as a line of CSV. */
+export function csvRow(fields: Fields, headerNames: readonly string[]): string {
+  const headers = fields.headers as Record<string, string>
+  return csvLine(
+    columnsFor(headerNames).map((column) => {
+      const value = column.startsWith(HEADER_PREFIX)
+        ? headers[column.slice(HEADER_PREFIX.length)]
+        : fields[column]
+      if (Array.isArray(value)) return listCell(value)
+      return typeof value === 'object' && value !== null
+        ? JSON.stringify(value)
+        : String(value ?? '').replace(FORMULA, "'$&")
+    }),
+  )
+}
+
+function recordsOf(text: string): AsyncIterable<CsvRecord> {
+  const [head = ''] = text.split('\n', 1)
+  const delimiter = [',', ';', '\t'].find((each) => head.includes(each)) ?? ','
+  const options = { delimiter, info: true, relax_column_count: true, skip_empty_lines: true }
+  const endings = { record_delimiter: ['\r\n', '\n', '\r'] }
+  return Readable.from(stepsOf(text)).pipe(parse({ ...options, ...endings }))
+}
+
+async function* stepsOf(text: string): AsyncGenerator<Buffer> {
+  const bytes = Buffer.from(text)
+  for (let from = 0; from < bytes.length; from += STEP_BYTES) {
+    yield bytes.subarray(from, from + STEP_BYTES)
+    await new Promise((resolve) => setImmediate(resolve))
+  }
+}
+
+function countOf(pattern: RegExp, text: string): number {
+  return text.match(pattern)?.length ?? 0
+}
+
+/** @throws Problem `invalid_field` */
+function columnsOf(record: readonly string[]): string[] {
+  const columns = record.map((cell) => cell.trim())
+  for (const [index, column] of columns.entries()) {
+    const refuse = (detail: string) => new Problem('invalid_field', detail, column.slice(0, 64))
+    const isHeader = column.startsWith(HEADER_PREFIX) && column.length > HEADER_PREFIX.length
+    if (!isHeader && (column === 'headers' || !FIELDS.includes(column as Field))) {
+      throw refuse(`There is no column ${column.slice(0, 64)}; a header is header:Name.`)
+    }
+    if (columns.indexOf(column) !== index) throw refuse(`The column ${column.slice(0, 64)} is there twice.`)
+  }
+  return columns
+}
+
+function lineOf(columns: readonly string[], record: readonly string[], line: number): Line {
+  if (record.length > columns.length) {
+    const detail = `The line has ${record.length} cells, the first line ${columns.length}.`
+    return { line, problem: new Problem('invalid_field', detail) }
+  }
+  const cells = columns.flatMap((column, index): [string, string][] => {
+    const cell = record[index] ?? ''
+    return cell === '' ? [] : [[column, cell]]
+  })
+  const isHeader = ([column]: [string, string]) => column.startsWith(HEADER_PREFIX)
+  const headers = cells
+    .filter(isHeader)
+    .map(([column, cell]) => [column.slice(HEADER_PREFIX.length), text(cell)])
+  const fields = cells
+    .filter((cell) => !isHeader(cell))
+    .map(([column, cell]) => [column, typed(column, cell)])
+  const value = Object.fromEntries(fields)
+  if (headers.length > 0) value.headers = Object.fromEntries(headers)
+  return { line, value }
+}
+
+/** What a cell says; one that isn't of its field's type stays a text, and is refused as that. */
+function typed(column: string, cell: string): unknown {
+  const word = cell.trim()
+  if (LISTS.includes(column as Field)) return listOf(word)
+  if (column === 'retention') return parsed(word)
+  if (column === 'intervalMs' || column === 'silenceMs') return /^\d+$/.test(word) ? Number(word) : word
+  if (column === 'start' || column === 'twin') return BOOLEANS.get(word.toLowerCase()) ?? word
+  return column === 'name' || column === 'body' ? text(cell) : text(word)
+}
+
+const BOOLEANS = new Map([
+  ['true', true],
+  ['false', false],
+])
+
+function text(cell: string): string {
+  return cell.replace(GUARDED, '')
+}
+
+/** A list: its members between semicolons or, where one holds a semicolon itself, as JSON. */
+function listOf(cell: string): unknown {
+  if (cell.startsWith('[')) return parsed(cell)
+  const members = text(cell).split(LIST_SEPARATOR)
+  return members.map((member) => member.trim()).filter((member) => member !== '')
+}
+
+function parsed(cell: string): unknown {
+  try {
+    return JSON.parse(cell)
+  } catch {
+    return cell
+  }
+}
+
+function listCell(members: readonly string[]): string {
+  const isPlain = members.every(
+    (member) => member === member.trim() && member !== '' && !member.includes(LIST_SEPARATOR),
+  )
+  const cell = members.join(LIST_SEPARATOR)
+  return isPlain && !cell.startsWith('[') ? cell.replace(FORMULA, "'$&") : JSON.stringify(members)
+}
+
+function columnsFor(headerNames: readonly string[]): string[] {
+  const fields = FIELDS.filter((field) => field !== 'headers')
+  return [...fields, ...headerNames.map((name) => HEADER_PREFIX + name)]
+}
+
+function csvLine(cells: readonly string[]): string {
+  return `${cells.map((cell) => (/[",;\t\r\n]/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell)).join(',')}\r\n`
+}

@@ -1,0 +1,103 @@
+import { and, asc, gt, inArray, isNull, type SQL, sql } from 'drizzle-orm'
+import { streams } from '../../drizzle/schema.ts'
+import { HIDDEN } from '../core/hidden.ts'
+import { Problem } from '../errors.ts'
+import type { Database } from '../storage/storage.ts'
+import type { Stream } from '../streams/run.ts'
+import { csvHead, csvRow, MAX_HEADER_COLUMNS } from './csv.ts'
+import { type Fields } from './fields.ts'
+
+/** Streams read at a time. */
+const PAGE = 500
+
+export const EXPORT_FORMATS = ['json', 'ndjson', 'csv'] as const
+export type ExportFormat = (typeof EXPORT_FORMATS)[number]
+
+export interface ExportOptions {
+  format: ExportFormat
+  /** Left out: all. */
+  tag: string | undefined
+  /** Whether the values of headers are written. */
+  secrets: boolean
+}
+
+/**
+ * Every registered stream as text, in the order of their registration: an import of it changes nothing. Streams that the
+ * proxy made are left out; a twin is a field of the stream that it belongs to.
+ * @throws Problem `invalid_field` for CSV with more columns than it may have
+ */
+export async function* exportStreams(db: Database, options: ExportOptions): AsyncGenerator<string> {
+  const { begin, row, between, end } = await writerOf(db, options)
+  yield begin
+  let isFirst = true
+  for await (const page of pagesOf(db, options)) {
+    yield (isFirst ? '' : between) + page.map(row).join(between)
+    isFirst = false
+  }
+  yield end
+}
+
+interface Writer {
+  begin: string
+  row(fields: Fields): string
+  between: string
+  end: string
+}
+
+async function writerOf(db: Database, options: ExportOptions): Promise<Writer> {
+  if (options.format === 'json') return { begin: '[\n', row: JSON.stringify, between: ',\n', end: '\n]\n' }
+  if (options.format === 'ndjson') {
+    return { begin: '', row: (fields) => `${JSON.stringify(fields)}\n`, between: '', end: '' }
+  }
+  const names = await headerNames(db, options)
+  return { begin: csvHead(names), row: (fields) => csvRow(fields, names), between: '', end: '' }
+}
+
+async function* pagesOf(db: Database, { tag, secrets }: ExportOptions): AsyncGenerator<Fields[]> {
+  let after: string | undefined
+  for (;;) {
+    const rows = await db
+      .select()
+      .from(streams)
+      .where(and(registered(tag), after === undefined ? undefined : gt(streams.id, after)))
+      .orderBy(asc(streams.id))
+      .limit(PAGE)
+    const ids = rows.map((row) => row.id)
+    const twins = await db.select({ of: streams.twinOf }).from(streams).where(inArray(streams.twinOf, ids))
+    const doubled = new Set(twins.map((twin) => twin.of))
+    if (rows.length > 0) yield rows.map((stream) => fieldsOf(stream, doubled.has(stream.id), secrets))
+    if (rows.length < PAGE) return
+    after = ids.at(-1)
+  }
+}
+
+/** A stream as its registration would be written. */
+function fieldsOf(stream: Stream, hasTwin: boolean, secrets: boolean): Fields {
+  const { id, name, url, kind, intervalMs, silenceMs, method, headers, body, desired } = stream
+  const { payloadPointer, ignorePaths, arrayKeys, tags, notify, retention } = stream
+  const hidden = Object.fromEntries(Object.keys(headers).map((header) => [header, HIDDEN]))
+  return {
+    ...{ id, name, url, kind, intervalMs, silenceMs, method },
+    headers: secrets ? headers : hidden,
+    ...(body !== null && { body }),
+    ...{ payloadPointer, ignorePaths, arrayKeys, tags, notify, retention },
+    start: desired === 'running',
+    ...(hasTwin && { twin: true }),
+  }
+}
+
+async function headerNames(db: Database, { tag }: ExportOptions): Promise<string[]> {
+  const name = sql<string>`jsonb_object_keys(${streams.headers})`
+  const rows = await db
+    .selectDistinct({ name })
+    .from(streams)
+    .where(registered(tag))
+    .limit(MAX_HEADER_COLUMNS + 1)
+  if (rows.length <= MAX_HEADER_COLUMNS) return rows.map((row) => row.name).sort()
+  throw new Problem('invalid_field', `More than ${MAX_HEADER_COLUMNS} headers; ask for ndjson.`, 'format')
+}
+
+function registered(tag: string | undefined): SQL | undefined {
+  const tagged = tag === undefined ? undefined : sql`${streams.tags} @> ARRAY[${tag}]::text[]`
+  return and(isNull(streams.proxyKey), isNull(streams.twinOf), tagged)
+}

@@ -1,0 +1,46 @@
+/** The fields of a registration in a file, in the order they are written. */
+export const FIELDS = [
+  'id',
+  'name',
+  'url',
+  'kind',
+  'intervalMs',
+  'silenceMs',
+  'method',
+  'headers',
+  'body',
+  'payloadPointer',
+  'ignorePaths',
+  'arrayKeys',
+  'tags',
+  'notify',
+  'retention',
+  'start',
+  'twin',
+] as const
+export type Field = (typeof FIELDS)[number]
+
+/** The fields that are lists of texts. */
+export const LISTS: readonly Field[] = ['ignorePaths', 'arrayKeys', 'tags', 'notify']
+
+export type Fields = Record<string, unknown>
+
+/** Whether one of the headers has the name, however it is written. */
+export function hasHeader(headers: Readonly<Record<string, string>>, name: string): boolean {
+  return Object.keys(headers).some((each) => each.toLowerCase() === name.toLowerCase())
+}
+
+/** A value as text: JSON for what is no text, and nothing for what can't be written, such as a list that holds itself. */
+export function textOf(value: unknown): string {
+  if (typeof value === 'string') return value
+  try {
+    return JSON.stringify(value) ?? ''
+  } catch {
+    return ''
+  }
+}
+
+/** Whether a value has fields at all. */
+export function isFields(value: unknown): value is Fields {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}

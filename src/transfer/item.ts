@@ -1,0 +1,79 @@
+import { Problem, type ProblemCode } from '../errors.ts'
+import type { Registration } from '../streams/registration.ts'
+import type { Fields } from './fields.ts'
+
+export const OUTCOMES = ['created', 'unchanged', 'updated', 'failed'] as const
+
+/** What became of a line. */
+export interface Outcome {
+  line: number
+  outcome: (typeof OUTCOMES)[number]
+  /** Left out where there is no stream: of a line that failed and named none, of what a dry run would create. */
+  id?: string
+  /** Null where the line has none. */
+  url: string | null
+  name?: string
+  problem?: { code: ProblemCode; detail: string; field: string | undefined }
+}
+
+/** A line on its way. */
+export interface Item {
+  line: number
+  given: Fields
+  url: string | null
+  name?: string
+  id?: string
+  /** Set once the line turns out to be of a new stream. */
+  registration?: Registration
+  /** Set at the end of its way. */
+  outcome?: Outcome['outcome']
+  problem?: Problem
+}
+export type NewItem = Item & { registration: Registration }
+
+export function report({ line, outcome = 'failed', id, url, name, problem }: Item): Outcome {
+  const { code, detail, field } = problem ?? {}
+  return {
+    line,
+    outcome,
+    ...(id !== undefined && { id }),
+    url,
+    ...(name !== undefined && { name }),
+    ...(code !== undefined && detail !== undefined && { problem: { code, detail, field } }),
+  }
+}
+
+export function pending<I extends Item>(items: readonly I[]): I[] {
+  return items.filter(({ outcome }) => outcome === undefined)
+}
+
+export function unregistered(items: readonly Item[]): NewItem[] {
+  return pending(items).filter((item): item is NewItem => item.registration !== undefined)
+}
+
+export function idsOf(items: readonly Item[]): string[] {
+  return items.flatMap(({ id }) => id ?? [])
+}
+
+/** Takes a step with an item; a problem is the end of its way, and nobody else's. */
+export function attempt<T>(item: Item, step: () => T): T | undefined {
+  try {
+    return step()
+  } catch (error) {
+    fail(item, error)
+  }
+}
+
+export async function attemptLater(item: Item, step: () => Promise<void>): Promise<void> {
+  try {
+    await step()
+  } catch (error) {
+    fail(item, error)
+  }
+}
+
+function fail(item: Item, error: unknown): void {
+  if (!(error instanceof Problem)) throw error
+  item.outcome = 'failed'
+  item.problem = error
+}

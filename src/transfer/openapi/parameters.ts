@@ -1,0 +1,120 @@
+import { type Fields, isFields, textOf } from '../fields.ts'
+import type { Refs } from './refs.ts'
+
+/** Schemas within a schema that are looked into for a value; what further ones suggest is not found. */
+const MAX_SCHEMAS = 100
+/** Headers that are not described as parameters, whatever a document says. */
+const NOT_PARAMETERS = new Set(['accept', 'content-type', 'authorization'])
+
+/** A parameter of an operation, and the value that the document suggests. */
+export interface Parameter {
+  name: string
+  in: string
+  required: boolean
+  style: string
+  explode: boolean
+  /** Left out where the document suggests none. */
+  value?: unknown
+}
+
+/** What the parameters of a request make of it. */
+export interface Sent {
+  path: Map<string, string>
+  query: string[]
+  headers: Record<string, string>
+  cookies: string[]
+}
+
+export function parameterOf(refs: Refs, fields: Fields): Parameter {
+  const place = textOf(fields.in)
+  const style = textOf(fields.style ?? (place === 'query' || place === 'cookie' ? 'form' : 'simple'))
+  const name = textOf(fields.name)
+  const isNone = place === 'header' && NOT_PARAMETERS.has(name.toLowerCase())
+  return {
+    name,
+    in: place,
+    required: !isNone && (place === 'path' || fields.required === true),
+    style,
+    explode: typeof fields.explode === 'boolean' ? fields.explode : style === 'form',
+    value: suggested(refs, fields),
+  }
+}
+
+/** Adds a parameter to a request, in its style. @see https://spec.openapis.org/oas/v3.1.1.html#style-values */
+export function writeParameter(sent: Sent, parameter: Parameter, value: unknown): void {
+  const { name } = parameter
+  if (parameter.in === 'path') sent.path.set(name, pathText(parameter, value))
+  else if (parameter.in === 'query') sent.query.push(...queryTexts(parameter, value))
+  else if (parameter.in === 'header') sent.headers[name] = joined(value, ',', parameter.explode, textOf)
+  else if (parameter.in === 'cookie') sent.cookies.push(`${name}=${joined(value, ',', false, encode)}`)
+}
+
+/** Percent-encodes a value of a path or query. Half a surrogate pair has no encoding and becomes U+FFFD. */
+export function encode(value: unknown): string {
+  return encodeURIComponent(textOf(value).toWellFormed())
+}
+
+/** The value that a parameter gives as its example, or its schema as default, example or first choice. */
+function suggested(refs: Refs, fields: Fields): unknown {
+  const [media] = Object.values(refs.resolve(fields.content) ?? {})
+  if (media !== undefined) {
+    const value = suggested(refs, refs.resolve(media) ?? {})
+    return value === undefined ? undefined : textOf(value)
+  }
+  const [example] = Object.values(refs.resolve(fields.examples) ?? {})
+  return fields.example ?? refs.resolve(example)?.value ?? schemaValue(refs, fields.schema, new Set())
+}
+
+function schemaValue(refs: Refs, value: unknown, seen: Set<Fields>): unknown {
+  const schema = refs.resolve(value)
+  if (schema === undefined || seen.has(schema) || seen.size === MAX_SCHEMAS) return undefined
+  seen.add(schema)
+  const { examples, enum: choices } = schema
+  const own =
+    schema.default ??
+    schema.example ??
+    (Array.isArray(examples) ? examples[0] : undefined) ??
+    schema.const ??
+    (Array.isArray(choices) ? choices[0] : undefined)
+  if (own !== undefined) return own
+  for (const part of [schema.allOf, schema.oneOf, schema.anyOf].filter(Array.isArray).flat()) {
+    const found = schemaValue(refs, part, seen)
+    if (found !== undefined) return found
+  }
+  const item = schema.type === 'array' ? schemaValue(refs, schema.items, seen) : undefined
+  return item === undefined ? undefined : [item]
+}
+
+function pathText({ name, style, explode }: Parameter, value: unknown): string {
+  if (style === 'label') return `.${joined(value, explode ? '.' : ',', explode, encode)}`
+  if (style !== 'matrix') return joined(value, ',', explode, encode)
+  if (explode && Array.isArray(value)) return value.map((each) => `;${encode(name)}=${encode(each)}`).join('')
+  if (explode && isFields(value)) return `;${joined(value, ';', true, encode)}`
+  return `;${encode(name)}=${joined(value, ',', false, encode)}`
+}
+
+function queryTexts({ name, style, explode }: Parameter, value: unknown): string[] {
+  const key = encode(name)
+  if (isFields(value)) {
+    if (style === 'deepObject') {
+      return Object.entries(value).map(([field, each]) => `${key}[${encode(field)}]=${encode(each)}`)
+    }
+    if (explode) return [joined(value, '&', true, encode)]
+  }
+  if (Array.isArray(value) && explode) return value.map((each) => `${key}=${encode(each)}`)
+  return [`${key}=${joined(value, SEPARATORS[style] ?? ',', false, encode)}`]
+}
+
+const SEPARATORS: Record<string, string> = { spaceDelimited: '%20', pipeDelimited: '|' }
+
+function joined(
+  value: unknown,
+  separator: string,
+  explode: boolean,
+  write: (value: unknown) => string,
+): string {
+  if (Array.isArray(value)) return value.map(write).join(separator)
+  if (!isFields(value)) return write(value)
+  const pairs = Object.entries(value).map(([field, each]) => [write(field), write(each)])
+  return pairs.map((pair) => pair.join(explode ? '=' : ',')).join(separator)
+}

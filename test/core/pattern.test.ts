@@ -1,0 +1,107 @@
+import { expect, test } from 'bun:test'
+import { compileCondition, type Operator } from '../../src/core/condition.ts'
+import type { Json } from '../../src/core/document.ts'
+import { parseJson } from '../../src/core/json.ts'
+import { compilePattern, MAX_PATTERN_CHARS, MAX_TEXT_CHARS, PatternError } from '../../src/core/pattern.ts'
+import { integer, pick, type Random, seeded } from './seeded.ts'
+
+const random = seeded('pattern.test.ts')
+
+test('it finds what RegExp finds', () => {
+  let found = 0
+  for (let round = 0; round < 3_000; round++) {
+    const source = makePattern(random, 3)
+    if (source.length > MAX_PATTERN_CHARS) continue
+    const pattern = compilePattern(source)
+    const native = new RegExp(source, 'u')
+    for (let text = 0; text < 5; text++) {
+      const sample = Array.from({ length: integer(random, 8) }, () => pick(random, [...'aab1_ \n-é'])).join(
+        '',
+      )
+      const expected = native.test(sample)
+      if (pattern.test(sample) !== expected)
+        throw new Error(`/${source}/ and ${JSON.stringify(sample)}: ${expected}`)
+      if (expected) found++
+    }
+  }
+  expect(found).toBeGreaterThan(1_000)
+})
+
+test('patterns that make others try for years take no time', () => {
+  const text = 'a'.repeat(MAX_TEXT_CHARS)
+  for (const source of ['(a+)+$b', '(a|a)*b', '(a*)*b', '^(([a-z])+.)+[A-Z]([a-z])+$', 'a*a*a*a*a*a*a*a*b']) {
+    expect(compilePattern(source).test(text)).toBe(false)
+  }
+  expect(compilePattern('(a|aa)+$').test(text)).toBe(true)
+})
+
+test.each([
+  '(',
+  ')',
+  '[a',
+  '*a',
+  'a**',
+  'a{2}',
+  '(?=a)',
+  '(?<n>a)',
+  '\\1',
+  '\\',
+  '[z-a]',
+  '\\k<n>',
+  'a'.repeat(201),
+])('%p is refused in words', (source) => {
+  expect(() => compilePattern(source)).toThrow(PatternError)
+})
+
+test.each<[document: string, pointer: string, Operator, value: Json | undefined, holds: boolean]>([
+  ['{"a":null}', '/a', 'exists', undefined, true],
+  ['{"a":null}', '/b', 'exists', undefined, false],
+  ['[1]', '/1', 'absent', undefined, true],
+  ['{"a":{"x":1,"y":2}}', '/a', 'equals', { y: 2, x: 1 }, true],
+  ['{"a":1}', '/a', 'equals', '1', false],
+  ['{}', '/a', 'equals', null, false],
+  ['{}', '/a', 'notEquals', 1, true],
+  ['{"a":5}', '/a', 'above', 4.5, true],
+  ['{"a":"5.5"}', '/a', 'above', 5, true],
+  ['{"a":"x"}', '/a', 'above', 5, false],
+  ['{"a":""}', '/a', 'below', 5, false],
+  ['{"a":[]}', '/a', 'below', 5, false],
+  ['{"a":12345678901234567890}', '/a', 'above', 1, true],
+  ['{"a":12345678901234567890}', '/a', 'matches', '^\\d+0$', true],
+  ['{"a":"down since"}', '/a', 'matches', '^(down|off)', true],
+  ['{"a":["down"]}', '/a', 'matches', 'down', false],
+  ['7', '', 'below', 8, true],
+])('of %s, %p %s %p: %p', (document, pointer, op, value, holds) => {
+  expect(compileCondition({ pointer, op, value })(parseJson(document))).toBe(holds)
+})
+
+/** A pattern that both know. */
+function makePattern(from: Random, depth: number): string {
+  const atom = () => {
+    if (depth > 0 && from() < 0.3) return `(${from() < 0.5 ? '?:' : ''}${makePattern(from, depth - 1)})`
+    return pick(from, [
+      'a',
+      'b',
+      '1',
+      '.',
+      '[ab]',
+      '[^a]',
+      '[a-z_]',
+      '\\d',
+      '\\w',
+      '\\s',
+      '\\D',
+      '\\S',
+      '\\.',
+      '^',
+      '$',
+      'é',
+    ])
+  }
+  const repeated = () => {
+    const one = atom()
+    return one === '^' || one === '$' ? one : one + pick(from, ['', '', '', '*', '+', '?'])
+  }
+  const sequence = () => Array.from({ length: integer(from, 4) }, repeated).join('')
+  return Array.from({ length: 1 + integer(from, 2) }, sequence).join('|')
+}

@@ -1,0 +1,238 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'bun:test'
+import { sql } from 'drizzle-orm'
+import { openIncidents } from '../../src/incidents/read.ts'
+import { isSkipped, type OpenSetup, SETUPS } from '../support/setups.ts'
+import { openWorld, type World } from './support.ts'
+
+describe.each(SETUPS)('on $name', (setup) => {
+  describe.skipIf(isSkipped(setup))('', () => {
+    let services: OpenSetup
+    let world: World
+
+    beforeAll(async () => {
+      services = await setup.open()
+      world = await openWorld(services.environment.DATABASE_URL)
+    })
+    beforeEach(() => world.clear())
+    afterAll(async () => {
+      await world.close()
+      await services.close()
+    })
+
+    const told = async () =>
+      (await world.told()).map(({ channel, type, title }) => `${channel} ${type} ${title}`)
+    const open = async () => (await world.incidents()).filter(({ resolvedAt }) => resolvedAt === null)
+
+    test('the network vanishes under 1,000 streams: one message a channel, and one when it is back', async () => {
+      for (const name of ['mail', 'chat']) await world.channel(name)
+      await world.channel('shop', { tags: ['shop'], isDefault: false })
+      const ids = [
+        ...(await world.add(700, (index) => `h${index % 40}.test`)),
+        ...(await world.add(100, (index) => `single${index}.test`)),
+        ...(await world.add(200, (index) => `shop${index % 5}.test`, { tags: ['shop'] })),
+      ]
+      await world.look(3)
+      world.isConnected = false
+      // They notice one after the other, by their own rhythm, and each in its own way.
+      for (let part = 0; part < 10; part++) {
+        const some = ids.filter((_, index) => index % 10 === part)
+        await world.set(some, part % 3 === 0 ? 'stalled' : 'backing-off')
+        await world.look()
+        if (part % 3 === 0) world.restart()
+      }
+      await world.look(10)
+      await world.set(ids, 'dead')
+      await world.look(130)
+      const down = ['chat', 'mail', 'shop'].map((channel) => [
+        channel,
+        'incident.opened',
+        'Weir reaches nothing',
+      ])
+      const seen = (await world.told()).map(({ channel, type, title }) => [channel, type, title.slice(0, 20)])
+      expect(seen.sort((a, b) => `${a}`.localeCompare(`${b}`))).toEqual(down)
+      expect((await world.told())[0]?.message.streamCount).toBeGreaterThanOrEqual(200)
+      expect(await openIncidents(world.db)).toBe(1)
+      const [egress] = (await open()).filter(({ cause }) => cause === 'egress')
+      const children = (await open()).filter(({ id }) => id !== egress?.id)
+      expect(children.filter(({ parentId }) => parentId === null)).toEqual([])
+      expect(children.filter(({ streamId }) => streamId !== null)).toHaveLength(1_000)
+
+      world.isConnected = true
+      // It comes back as it went: one by one.
+      for (let part = 0; part < 10; part++) {
+        await world.set(
+          ids.filter((_, index) => index % 10 === part),
+          'live',
+        )
+        await world.look(3)
+      }
+      await world.look(10)
+      const after = await world.told()
+      expect(after).toHaveLength(6)
+      expect(
+        after
+          .slice(3)
+          .map(({ channel, type }) => `${channel} ${type}`)
+          .sort(),
+      ).toEqual(['chat incident.resolved', 'mail incident.resolved', 'shop incident.resolved'])
+      expect(await open()).toEqual([])
+    }, 120_000)
+
+    test('a host that is down is one incident; its streams are attached and not told of', async () => {
+      await world.channel('ops')
+      const host = await world.add(8, () => 'api.test:8080')
+      const others = await world.add(5, () => 'other.test')
+      await world.look(2)
+      await world.set(host.slice(0, 6), 'stalled')
+      await world.look(20)
+      expect(await told()).toEqual(['ops incident.opened api.test:8080: 6 of 8 streams fail'])
+      const parent = (await open()).find(({ cause }) => cause === 'host')
+      expect(parent).toMatchObject({ host: 'api.test:8080', streamId: null, affected: 6 })
+      const children = (await open()).filter(({ cause }) => cause === 'stalled')
+      expect(children.map(({ parentId }) => parentId)).toEqual(Array(6).fill(parent?.id))
+      await world.set(host.slice(6), 'stalled')
+      await world.look(10)
+      expect((await open()).find(({ cause }) => cause === 'host')).toMatchObject({ affected: 8 })
+      await world.set([...host, ...others], 'live')
+      await world.look(10)
+      expect((await told()).slice(1)).toEqual([
+        'ops incident.resolved Over: api.test:8080: 8 of 8 streams fail',
+      ])
+      expect(await open()).toEqual([])
+    })
+
+    test.each([1, 4])(
+      'a restart of Weir while %i hosts are down neither ends that nor tells it again',
+      async (hosts) => {
+        await world.channel('ops')
+        const down = await world.add(12, (index) => `h${index % hosts}.test`)
+        const others = hosts === 1 ? await world.add(6, () => 'other.test') : []
+        await world.set(down, 'stalled')
+        await world.look(30)
+        const before = await told()
+        expect(before).toHaveLength(1)
+        // No worker has them, then all connect, then they fail as before.
+        world.restart()
+        await world.db.execute(sql`UPDATE weir.states SET worker = NULL`)
+        await world.look(4)
+        await world.set([...down, ...others], 'quiet', { phase: 'connecting', failures: 0 })
+        await world.look(8)
+        await world.set(others, 'live')
+        await world.set(down, 'backing-off')
+        await world.look(30)
+        expect(await told()).toEqual(before)
+        await world.set(down, 'live')
+        await world.look(10)
+        expect((await told()).slice(1).map((line) => line.slice(0, 21))).toEqual(['ops incident.resolved'])
+      },
+    )
+
+    test('what still fails when its host is back is told of by itself', async () => {
+      await world.channel('ops')
+      const host = await world.add(10, () => 'api.test')
+      await world.add(5, () => 'other.test')
+      await world.set(host, 'stalled')
+      await world.look(20)
+      await world.set(host.slice(1), 'live')
+      await world.look(20)
+      const later = (await told()).slice(1)
+      expect(later.sort()).toEqual([
+        'ops incident.opened api.test/0 is stalled',
+        'ops incident.resolved Over: api.test: 10 of 10 streams fail',
+      ])
+    })
+
+    test('two streams of a host, or a few of many, are no host that is down', async () => {
+      await world.channel('ops')
+      const two = await world.add(2, () => 'small.test')
+      const many = await world.add(20, () => 'large.test')
+      await world.add(5, () => 'other.test')
+      await world.set([...two, ...many.slice(0, 9)], 'dead')
+      await world.look(20)
+      expect((await open()).map(({ cause }) => cause)).toEqual(Array(11).fill('dead'))
+      expect(await told()).toHaveLength(1)
+    })
+
+    test('before a host is blamed, something else must have been heard since', async () => {
+      await world.channel('ops')
+      const first = await world.add(4, () => 'first.test')
+      const second = await world.add(4, () => 'second.test')
+      const third = await world.add(4, () => 'third.test')
+      await world.look(2)
+      const lastHeard = world.now
+      await world.set(first, 'stalled')
+      // The others are polled seldom: nothing says yet whether they can still be reached.
+      const quietly = async (times: number) => {
+        for (let index = 0; index < times; index++) {
+          await world.set([...second, ...third], 'quiet', {
+            phase: 'open',
+            failures: 0,
+            lastPollAt: lastHeard,
+          })
+          await world.look()
+        }
+      }
+      await quietly(20)
+      expect((await open()).some(({ cause }) => cause === 'host')).toBe(true)
+      expect(await told()).toEqual([])
+      await world.set([...second, ...third], 'stalled')
+      await world.look(20)
+      expect((await told()).map((line) => line.slice(0, 40))).toEqual([
+        'ops incident.opened Weir reaches nothing',
+      ])
+    })
+
+    test('without a sign of life from elsewhere people are told after two minutes all the same', async () => {
+      await world.channel('ops')
+      const [down = ''] = await world.add(1, () => 'first.test')
+      const [quiet = ''] = await world.add(1, () => 'second.test')
+      const lastHeard = world.now
+      await world.set([down], 'dead')
+      for (let look = 0; look < 30; look++) {
+        await world.set([quiet], 'quiet', { phase: 'open', failures: 0, lastPollAt: lastHeard })
+        await world.look()
+        if (look === 20) expect(await told()).toEqual([])
+      }
+      expect(await told()).toHaveLength(1)
+    })
+
+    test("Weir's own test of the way out decides where there is one", async () => {
+      await world.channel('ops')
+      world.settings.egressCheckHosts = ['one.test', 'two.test:80']
+      let reachable: string[] = []
+      const tried = new Set<string>()
+      world.deps.canConnect = async (host, port) => {
+        tried.add(`${host}:${port}`)
+        return reachable.includes(host)
+      }
+      const only = await world.add(2, () => 'only.test')
+      await world.set(only, 'dead')
+      await world.look(10)
+      expect([...tried].sort()).toEqual(['one.test:443', 'two.test:80'])
+      expect((await told()).map((line) => line.slice(0, 40))).toEqual([
+        'ops incident.opened Weir reaches nothing',
+      ])
+      reachable = ['two.test']
+      await world.look(80)
+      expect(
+        (await told())
+          .slice(1)
+          .map((line) => line.replace(/:.*/, ''))
+          .sort(),
+      ).toEqual(['ops incident.opened 2 incidents', 'ops incident.resolved Over'])
+    })
+
+    test('streams that no worker holds are one incident, and nobody else is blamed', async () => {
+      await world.channel('ops')
+      const ids = await world.add(10, (index) => `h${index % 2}.test`)
+      await world.set(ids, 'stalled')
+      await world.db.execute(sql`UPDATE weir.states SET worker = NULL`)
+      await world.look(12)
+      expect(await told()).toEqual(['ops incident.opened 10 streams wait for a worker'])
+      expect((await open()).map(({ cause }) => cause)).toEqual(['workers'])
+      await world.set(ids, 'live')
+      await world.look(8)
+      expect((await told()).slice(1)).toEqual(['ops incident.resolved Over: 10 streams wait for a worker'])
+    })
+  })
+})

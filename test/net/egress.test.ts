@@ -1,0 +1,196 @@
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { isPublicAddress, normalHost } from '../../src/net/addresses.ts'
+import { Egress, type EgressFetch } from '../../src/net/egress.ts'
+import { startUpstream, type Upstream } from '../support/upstream.ts'
+
+const NAMES: Record<string, string[]> = {
+  'public.test': ['203.0.113.9', '93.184.215.14'],
+  'private.test': ['10.0.0.5'],
+  'mixed.test': ['192.168.1.1', '93.184.215.14'],
+  'local.test': ['127.0.0.1'],
+}
+
+function egress(allowHosts: string[] = [], options: { isOpen?: boolean; fetch?: EgressFetch } = {}) {
+  const lookup = async (host: string) => {
+    const found = NAMES[host]
+    if (found === undefined) throw new Error('ENOTFOUND')
+    return found
+  }
+  return new Egress({ allowHosts, isOpen: false, lookup, ...options })
+}
+
+test.each([
+  ['8.8.8.8', true],
+  ['2606:4700::1111', true],
+  ['::ffff:8.8.8.8', true],
+  ['64:ff9b::808:808', true],
+  ['127.0.0.1', false],
+  ['127.255.255.254', false],
+  ['0.0.0.0', false],
+  ['10.0.0.1', false],
+  ['172.16.0.1', false],
+  ['172.31.255.255', false],
+  ['192.168.0.1', false],
+  ['100.64.0.1', false],
+  ['169.254.169.254', false],
+  ['168.63.129.16', false],
+  ['198.18.0.1', false],
+  ['224.0.0.1', false],
+  ['240.0.0.1', false],
+  ['255.255.255.255', false],
+  ['::', false],
+  ['::1', false],
+  ['::2', false],
+  ['::127.0.0.1', false],
+  ['::ffff:10.0.0.1', false],
+  ['::ffff:a9fe:a9fe', false],
+  ['64:ff9b::7f00:1', false],
+  ['64:ff9b:1::808:808', false],
+  ['2002:7f00:1::', false],
+  ['fe80::1', false],
+  ['fe80::1%eth0', false],
+  ['fd00:ec2::254', false],
+  ['ff02::1', false],
+  ['not an address', false],
+])('%s is public: %p', (address, isPublic) => {
+  expect(isPublicAddress(address)).toBe(isPublic)
+})
+
+test.each([
+  ['0x7f.1', '127.0.0.1'],
+  ['017700000001', '127.0.0.1'],
+  ['2130706433', '127.0.0.1'],
+  ['127.1', '127.0.0.1'],
+  ['[::1]', '::1'],
+  ['EXAMPLE.test', 'example.test'],
+  ['a/b', undefined],
+  ['user@host', undefined],
+  ['host:25', undefined],
+  ['', undefined],
+])('%s is the host %p', (text, host) => {
+  expect(normalHost(text)).toBe(host as string)
+})
+
+test.each([
+  'http://127.0.0.1/',
+  'http://2130706433/',
+  'http://0x7f000001/',
+  'http://0177.0.0.1/',
+  'http://[::1]/',
+  'http://[::ffff:127.0.0.1]/',
+  'http://169.254.169.254/latest/meta-data',
+  'http://private.test/',
+  'http://local.test/',
+  'ftp://public.test/',
+  'file:///etc/passwd',
+  'http://user:password@public.test/',
+])('%s is not allowed', async (url) => {
+  await expect(egress().check(url)).rejects.toMatchObject({ code: 'not_allowed' })
+})
+
+test('a host that nobody knows is told from one that is not allowed', async () => {
+  await expect(egress().check('http://nowhere.test/')).rejects.toMatchObject({ code: 'host_unknown' })
+})
+
+test('of a host with several addresses only those that may be reached are', async () => {
+  expect(await egress().resolve('mixed.test', 80)).toEqual(['93.184.215.14'])
+})
+
+test.each([
+  [['private.test'], 'http://private.test:9000/', true],
+  [['private.test:8080'], 'http://private.test:8080/', true],
+  [['private.test:8080'], 'http://private.test/', false],
+  [['private.test:80'], 'http://private.test/', true],
+  [['private.test:80'], 'http://private.test:8080/', false],
+  [['10.0.0.0/8'], 'http://private.test/', true],
+  [['10.0.0.0/8'], 'http://local.test/', false],
+  [['10.0.0.5'], 'http://private.test/', true],
+  [['fd00::/8'], 'http://[fd00::1]/', true],
+  [['[::1]:8080'], 'http://[::1]:8080/', true],
+  [['::1'], 'http://[::1]:9090/', true],
+])('ALLOW_HOSTS %j and %s: %p', async (allowHosts, url, isAllowed) => {
+  const checked = await egress(allowHosts)
+    .check(url)
+    .then(
+      () => true,
+      () => false,
+    )
+  expect(checked).toBe(isAllowed)
+})
+
+test('a Weir that only its own machine reaches goes everywhere', async () => {
+  await egress([], { isOpen: true }).check('http://private.test/')
+})
+
+describe('a request', () => {
+  let upstream: Upstream
+  beforeAll(() => {
+    upstream = startUpstream()
+  })
+  afterAll(() => upstream.stop())
+
+  test('goes to the address that was checked, under the name that was asked for', async () => {
+    upstream.on('/here', (request) => Response.json({ host: request.headers.get('host') }))
+    const { port } = new URL(upstream.url)
+    const { fetch } = egress(['127.0.0.0/8'])
+    const response = await fetch(`http://local.test:${port}/here`, {})
+    expect(await response.json()).toEqual({ host: `local.test:${port}` })
+  })
+
+  test('follows no redirect by itself', async () => {
+    const url = upstream.on('/away', () => Response.redirect('http://169.254.169.254/', 302))
+    const response = await egress(['127.0.0.1']).fetch(url, { redirect: 'follow' })
+    expect(response.status).toBe(302)
+  })
+
+  test('resolves once: a name that then leads elsewhere changes nothing', async () => {
+    let lookups = 0
+    const asked: string[] = []
+    const rebinding = new Egress({
+      allowHosts: [],
+      isOpen: false,
+      lookup: async () => (++lookups === 1 ? ['93.184.215.14'] : ['127.0.0.1']),
+      fetch: async (url) => {
+        asked.push(url)
+        return new Response('')
+      },
+    })
+    await rebinding.fetch('https://rebinding.test/path?a=1', {})
+    expect(asked).toEqual(['https://93.184.215.14/path?a=1'])
+    expect(lookups).toBe(1)
+  })
+
+  test('is not made to what is not allowed', async () => {
+    let isAsked = false
+    const fetch = async () => {
+      isAsked = true
+      return new Response('')
+    }
+    await expect(egress([], { fetch }).fetch('http://local.test/', {})).rejects.toMatchObject({
+      code: 'not_allowed',
+    })
+    expect(isAsked).toBe(false)
+  })
+
+  test('tries the next address where nobody answers at the first', async () => {
+    const asked: string[] = []
+    const fetch: EgressFetch = async (url) => {
+      asked.push(new URL(url).hostname)
+      if (asked.length === 1) throw Object.assign(new Error('refused'), { code: 'ConnectionRefused' })
+      return new Response('')
+    }
+    await egress(['203.0.113.0/24'], { fetch }).fetch('http://public.test/', {})
+    expect(asked).toEqual(['203.0.113.9', '93.184.215.14'])
+  })
+
+  test('proves the name by its certificate, not the address', async () => {
+    const options: unknown[] = []
+    const fetch: EgressFetch = async (_url, init) => {
+      options.push(init)
+      return new Response('')
+    }
+    await egress([], { fetch }).fetch('https://public.test/', { headers: { A: 'b' } })
+    expect(options[0]).toMatchObject({ tls: { serverName: 'public.test' }, keepalive: false })
+    expect(new Headers((options[0] as RequestInit).headers).get('host')).toBe('public.test')
+  })
+})

@@ -1,0 +1,85 @@
+import { afterEach, expect, test } from 'bun:test'
+import { logSize } from '../../src/retention/drop.ts'
+import { storageReport } from '../../src/retention/report.ts'
+import { DAY_MS, dayOf } from '../../src/storage/partitions.ts'
+import { firstSeq, lastSeq, readWholeLog } from '../../src/streams/logs.ts'
+import type { Run } from '../../src/streams/run.ts'
+import { seeded } from '../core/seeded.ts'
+import { SETUPS, type Setup } from '../support/setups.ts'
+import { event, HOUR_MS, type Kept, keep, seqsOf } from './support.ts'
+
+const STREAMS = 200
+const BODY_BYTES = 4_096
+const CAP_BYTES = 16_000_000
+
+let kept: Kept
+afterEach(() => kept.close())
+
+async function begin(): Promise<Run[]> {
+  const services = await (SETUPS[0] as Setup).open()
+  kept = await keep(services, { retentionDays: 90, retentionMaxBytes: CAP_BYTES })
+  const runs: Run[] = []
+  for (let index = 0; index < STREAMS; index++) runs.push(await kept.begin(await kept.register()))
+  return runs
+}
+
+/** One entry of every stream, of contents that can't be shared or compressed. */
+async function recordAll(runs: readonly Run[], next: () => number): Promise<void> {
+  for (const run of runs) {
+    const bytes = new Uint8Array((BODY_BYTES * 3) / 4).map(() => next() * 256)
+    kept.recorder.append(run, event(kept.now, bytes.toBase64()))
+  }
+  await kept.recorder.settle(runs.at(-1) as Run, 30_000)
+}
+
+async function expectWhole(run: Run): Promise<void> {
+  const { db } = kept.storage
+  const first = (await firstSeq(db, run.stream.id)) ?? 0
+  const seqs: number[] = []
+  for await (const page of readWholeLog(db, run.stream.id, {})) {
+    seqs.push(...seqsOf(page))
+    for (const { data } of page) expect(data?.length).toBe(BODY_BYTES)
+  }
+  const last = await lastSeq(db, run.stream.id)
+  expect(last).toBe(run.checkpoint.seq)
+  expect(seqs).toEqual(Array.from({ length: last - first + 1 }, (_, index) => first + index))
+}
+
+test('200 streams that record for days stay below the cap, the oldest days gone', async () => {
+  const runs = await begin()
+  const next = seeded('byte-cap.test.ts')
+  for (let day = 0; day < 5; day++) {
+    for (let round = 0; round < 6; round++) {
+      await recordAll(runs, next)
+      await kept.pass(DAY_MS / 6)
+      expect((await logSize(kept.storage.db)).totalBytes).toBeLessThanOrEqual(CAP_BYTES)
+    }
+  }
+  const report = await storageReport(kept.deps)
+  expect(report.lastDrop?.reason).toBe('bytes')
+  expect(report.days.map(({ day }) => day)).not.toContain('2026-03-10')
+  expect(report.lastTrim).toBeNull()
+  for (const run of runs.slice(0, 5)) await expectWhole(run)
+  expect(kept.warnings).toEqual([])
+})
+
+test('a day that alone is too much loses its oldest entries in steps, and its files grow no more', async () => {
+  const runs = await begin()
+  const next = seeded('byte-cap.test.ts')
+  kept.now = Date.UTC(2026, 2, 10)
+  const most: number[] = []
+  for (let round = 0; round < 40; round++) {
+    await recordAll(runs, next)
+    await kept.pass(HOUR_MS / 2)
+    most.push((await logSize(kept.storage.db)).totalBytes)
+  }
+  expect(dayOf(kept.now)).toBe('2026-03-10')
+  // Twice the cap has been recorded.
+  expect(40 * STREAMS * BODY_BYTES).toBeGreaterThan(2 * CAP_BYTES)
+  expect(Math.max(...most)).toBeLessThanOrEqual(CAP_BYTES)
+  expect((await storageReport(kept.deps)).lastTrim).not.toBeNull()
+  for (const run of runs.slice(0, 5)) await expectWhole(run)
+  const first = (await firstSeq(kept.storage.db, (runs[0] as Run).stream.id)) ?? 0
+  expect(first).toBeGreaterThan(10)
+  expect(first).toBeLessThan(38)
+})

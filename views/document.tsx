@@ -1,0 +1,284 @@
+import { bytes } from './format.tsx'
+import { Page } from './layout.tsx'
+
+export interface DocumentPageData {
+  /** The stream's. */
+  id: string
+  name: string
+  /** The moment as it was asked for; left out for now. */
+  asked: string | undefined
+  /** Left out where there is no document to show; `problem` says why. */
+  shown?: ShownVersion
+  problem?: string
+  /** Newest first, the shown one among them. */
+  versions: readonly VersionRow[]
+}
+
+export interface ShownVersion {
+  seq: number
+  at: Date
+  hash: string
+  kind: 'snapshot' | 'patch'
+  bytes: number
+  /** Indented for reading; cut at a bound. */
+  text: string
+  cut: boolean
+  /** Left out for a first version. */
+  change:
+    | {
+        since: { seq: number; at: Date }
+        operations: readonly OperationView[]
+        /** Operations beyond the ones that are shown. */
+        more: number
+        patchBytes: number
+      }
+    | undefined
+}
+
+export interface VersionRow {
+  seq: number
+  at: Date
+  kind: 'snapshot' | 'patch'
+  bytes: number | undefined
+  /** Where it changed; left out where that isn't known, and empty for the whole document. */
+  paths: readonly string[] | undefined
+}
+
+/** One operation of a difference, its values as text. */
+export interface OperationView {
+  op: string
+  path: string
+  from: string | undefined
+  before: string | undefined
+  after: string | undefined
+}
+
+/** A stream's document at a moment, what changed with it, and the moments around it. */
+export function DocumentPage({ id, name, asked, shown, problem, versions }: DocumentPageData) {
+  return (
+    <Page title={`Document of ${name}`} section="/streams">
+      <link rel="stylesheet" href="/assets/document.css" />
+      <h1 class="wrap">
+        Document of <a href={`/streams/${id}`}>{name}</a>
+      </h1>
+      <MomentPanel id={id} asked={asked} shown={shown} versions={versions} />
+      <div class="document-body">
+        <div class="stack">
+          {problem && (
+            <p class="panel wrap" role="alert">
+              {problem}
+            </p>
+          )}
+          {shown && <Difference id={id} {...shown} />}
+          {shown && <Document id={id} {...shown} />}
+        </div>
+        <Versions id={id} versions={versions} shown={shown?.seq} />
+      </div>
+    </Page>
+  )
+}
+
+function MomentPanel({
+  id,
+  asked,
+  shown,
+  versions,
+}: Pick<DocumentPageData, 'id' | 'asked' | 'shown' | 'versions'>) {
+  const index = versions.findIndex(({ seq }) => seq === shown?.seq)
+  const newer = index > 0 ? versions[index - 1] : undefined
+  const older = index >= 0 ? versions[index + 1] : undefined
+  return (
+    <section class="panel moment" aria-label="Moment">
+      <form class="filter" method="get" action={`/streams/${id}/document`}>
+        <label>
+          Time (UTC) or entry
+          <input name="at" value={asked} placeholder="2026-01-31T12:00:00Z or seq:120" />
+        </label>
+        <button type="submit">Show</button>
+      </form>
+      <nav class="actions" aria-label="Versions">
+        <Step id={id} to={older} rel="prev" label="← Older" />
+        <Step id={id} to={newer} rel="next" label="Newer →" />
+        <a class="button" href={`/streams/${id}/document`}>
+          Now
+        </a>
+      </nav>
+    </section>
+  )
+}
+
+function Step({
+  id,
+  to,
+  rel,
+  label,
+}: {
+  id: string
+  to: VersionRow | undefined
+  rel: 'prev' | 'next'
+  label: string
+}) {
+  if (to === undefined) return <span class="button off">{label}</span>
+  return (
+    <a class="button" rel={rel} href={versionLink(id, to.seq)}>
+      {label}
+    </a>
+  )
+}
+
+function Difference({ id, seq, change }: ShownVersion & { id: string }) {
+  return (
+    <section class="panel" aria-labelledby="difference-heading">
+      <h2 id="difference-heading">What changed</h2>
+      {change === undefined ? (
+        <p class="muted">This is the first version.</p>
+      ) : (
+        <>
+          <p class="muted">
+            Since <a href={versionLink(id, change.since.seq)}>entry {change.since.seq}</a> of{' '}
+            <Instant at={change.since.at} />: {count(change.operations.length + change.more, 'operation')},{' '}
+            {bytes(change.patchBytes)} as JSON Patch
+          </p>
+          <ol class="operations">
+            {change.operations.map((operation) => (
+              <Operation {...operation} />
+            ))}
+          </ol>
+          {change.more > 0 && (
+            <p>
+              {change.more.toLocaleString('en')} more in{' '}
+              <a href={`/api/streams/${id}/diff?from=seq:${change.since.seq}&to=seq:${seq}`}>
+                the whole difference
+              </a>
+            </p>
+          )}
+        </>
+      )}
+    </section>
+  )
+}
+
+/** What an operation is called, and the sign that says it without colour. */
+const OPERATIONS: Readonly<Record<string, { label: string; sign: string }>> = {
+  add: { label: 'added', sign: '+' },
+  remove: { label: 'removed', sign: '−' },
+  replace: { label: 'changed', sign: '~' },
+  move: { label: 'moved', sign: '→' },
+  copy: { label: 'copied', sign: '→' },
+}
+
+function Operation({ op, path, from, before, after }: OperationView) {
+  const { label, sign } = OPERATIONS[op] ?? { label: op, sign: '·' }
+  return (
+    <li class={label}>
+      <span class="operation">
+        <span aria-hidden="true">{sign}</span> {label}
+      </span>
+      <span class="where">
+        {from !== undefined && (
+          <>
+            <Path path={from} /> to{' '}
+          </>
+        )}
+        <Path path={path} />
+      </span>
+      {before !== undefined && <del class="mono wrap">{before}</del>}
+      {after !== undefined && <ins class="mono wrap">{after}</ins>}
+    </li>
+  )
+}
+
+function Document({ id, seq, at, hash, kind, bytes: size, text, cut }: ShownVersion & { id: string }) {
+  const whole = `/api/streams/${id}/document?at=seq:${seq}`
+  return (
+    <section class="panel stack" aria-labelledby="document-heading">
+      <div class="heading">
+        <h2 id="document-heading">The document</h2>
+        <a href={whole} download={`${id}-${seq}.json`}>
+          Download
+        </a>
+      </div>
+      <dl class="facts">
+        <div>
+          <dt>Entry</dt>
+          <dd>
+            <a href={`/streams/${id}/entries/${seq}`}>{seq}</a>, a {kind}
+          </dd>
+        </div>
+        <div>
+          <dt>As of</dt>
+          <dd>
+            <Instant at={at} />
+          </dd>
+        </div>
+        <div>
+          <dt>Size</dt>
+          <dd>{bytes(size)}</dd>
+        </div>
+        <div>
+          <dt>SHA-256, canonical</dt>
+          <dd>
+            <code title={hash}>{hash.slice(0, 12)}…</code>
+          </dd>
+        </div>
+      </dl>
+      <pre class="document-text">{text}</pre>
+      {cut && (
+        <p class="muted">
+          Cut here; <a href={whole}>the whole document</a>
+        </p>
+      )}
+    </section>
+  )
+}
+
+function Versions({
+  id,
+  versions,
+  shown,
+}: Pick<DocumentPageData, 'id' | 'versions'> & { shown: number | undefined }) {
+  return (
+    <section class="panel" aria-labelledby="versions-heading">
+      <h2 id="versions-heading">Versions, newest first</h2>
+      {versions.length === 0 && <p class="muted">None yet.</p>}
+      <ol class="versions">
+        {versions.map(({ seq, at, kind, bytes: size, paths }) => (
+          <li>
+            <a href={versionLink(id, seq)} aria-current={seq === shown ? 'true' : undefined}>
+              <span class="mono">{seq}</span>
+              <Instant at={at} />
+              <span class="number">{size === undefined ? '' : bytes(size)}</span>
+              <span class="where">{kind === 'snapshot' ? 'whole document' : places(paths)}</span>
+            </a>
+          </li>
+        ))}
+      </ol>
+    </section>
+  )
+}
+
+function Path({ path }: { path: string }) {
+  return path === '' ? <span>the whole document</span> : <code class="wrap">{path}</code>
+}
+
+function Instant({ at }: { at: Date }) {
+  return (
+    <time class="instant" datetime={at.toISOString()}>
+      {at.toISOString().slice(0, 23).replace('T', ' ')}
+    </time>
+  )
+}
+
+function places(paths: readonly string[] | undefined): string {
+  const [first, ...others] = paths ?? []
+  if (first === undefined) return 'a large patch'
+  return others.length === 0 ? first : `${first} and ${others.length} more`
+}
+
+function count(number: number, noun: string): string {
+  return `${number.toLocaleString('en')} ${noun}${number === 1 ? '' : 's'}`
+}
+
+function versionLink(id: string, seq: number): string {
+  return `/streams/${id}/document?at=seq:${seq}`
+}
