@@ -33,7 +33,7 @@ export const MAX_IN_FLIGHT = 4
 /** How much longer an attempt keeps others away than it may take, in milliseconds: to be told of, too. */
 const CLAIM_SLACK_MS = 5_000
 /** Wait for a channel that has enough under way, in milliseconds, for each {@link MAX_IN_FLIGHT} that wait for it. */
-const BUSY_MS = 500
+const BUSY_MS = 200
 const MAX_BUSY_MS = 30_000
 
 type Delivery = typeof deliveries.$inferSelect
