@@ -196,9 +196,7 @@ export const entries = weir.table(
   },
   (table) => [
     primaryKey({ columns: [table.streamId, table.seq, table.at] }),
-    index('entries_versions_index')
-      .on(table.streamId, table.seq)
-      .where(sql`kind IN ('snapshot', 'patch')`),
+    index('entries_versions_index').on(table.streamId, table.seq).where(sql`kind IN ('snapshot', 'patch')`),
     index('entries_body_key_index').on(table.bodyKey).where(sql`body_key IS NOT NULL`),
   ],
 )

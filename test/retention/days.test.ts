@@ -136,6 +136,21 @@ describe.each(SETUPS)('on $name', (setup) => {
       expect(await firstSeq(kept.storage.db, run.stream.id)).toBe(6)
     })
 
+    test('an old day that a slow clock put new entries into stays until those before them go', async () => {
+      kept = await keep(services, { retentionDays: 2 })
+      const run = await kept.begin(await kept.register())
+      await kept.record(run, {})
+      await kept.pass(DAY_MS)
+      await kept.record(run, {}, { at: NOON })
+      await kept.pass(DAY_MS)
+      await kept.record(run, {})
+      await kept.pass(DAY_MS)
+      expect(await whole(run.stream.id)).toEqual([1, 2, 3, 4])
+      await kept.pass(DAY_MS)
+      await kept.pass(0)
+      expect(await whole(run.stream.id)).toEqual([4])
+    })
+
     test('a day whose partition was missing gets its rows back, however many processes make it', async () => {
       kept = await keep(services)
       const { db } = kept.storage

@@ -1,7 +1,8 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'bun:test'
 import { sql } from 'drizzle-orm'
 import { hashDocument } from '../../src/core/document.ts'
-import { DAY_MS } from '../../src/storage/partitions.ts'
+import { keepBasesOfDay } from '../../src/retention/bases.ts'
+import { DAY_MS, dayOf } from '../../src/storage/partitions.ts'
 import { documentOf, versionAt } from '../../src/streams/documents.ts'
 import type { Draft } from '../../src/streams/entry.ts'
 import { firstSeq, readLog } from '../../src/streams/logs.ts'
@@ -81,6 +82,20 @@ describe.each(SETUPS)('on $name', (setup) => {
       expect(await current(run.stream.id, { seq: 3 })).toEqual(document(3))
       expect(await kept.begin(run.stream.id)).toMatchObject({
         followed: { document: document(5), patches: 1 },
+      })
+    })
+
+    test('a base that is there before its day is dropped changes nothing', async () => {
+      kept = await keep(services)
+      const run = await kept.begin(await kept.register())
+      await kept.record(run, snapshot(1), patch(2))
+      await keepBasesOfDay(kept.deps, dayOf(kept.now))
+      await kept.record(run, patch(3))
+      expect(await current(run.stream.id)).toEqual(document(3))
+      expect(await current(run.stream.id, { seq: 1 })).toEqual(document(1))
+      expect(await current(run.stream.id, { seq: 2 })).toEqual(document(2))
+      expect(await kept.begin(run.stream.id)).toMatchObject({
+        followed: { document: document(3), patches: 1 },
       })
     })
 
