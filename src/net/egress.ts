@@ -46,13 +46,14 @@ const NO_CONNECTION = new Set(['ConnectionRefused', 'FailedToOpenSocket', 'ECONN
  */
 export class Egress {
   readonly #allowances: readonly Allowance[]
-  readonly #isOpen: boolean
+  /** Whether everything may be reached. */
+  readonly isOpen: boolean
   readonly #lookup: Lookup
   readonly #fetch: EgressFetch
 
   constructor({ allowHosts, isOpen, lookup = lookupAll, fetch = globalThis.fetch }: EgressDeps) {
     this.#allowances = allowancesOf(allowHosts)
-    this.#isOpen = isOpen
+    this.isOpen = isOpen
     this.#lookup = lookup
     this.#fetch = fetch
   }
@@ -90,7 +91,7 @@ export class Egress {
   readonly fetch: EgressFetch = async (text, init) => {
     const { url, host, port } = placeOf(text)
     const manual = { ...init, redirect: 'manual' as const }
-    if (this.#isOpen) return this.#fetch(url.href, manual)
+    if (this.isOpen) return this.#fetch(url.href, manual)
     const addresses = (await this.resolve(host, port, init.signal ?? undefined)).slice(0, MAX_ADDRESSES)
     for (const [index, address] of addresses.entries()) {
       try {
@@ -104,7 +105,7 @@ export class Egress {
   }
 
   #mayReach(host: string, port: number, address: string): boolean {
-    if (this.#isOpen || isPublicAddress(address)) return true
+    if (this.isOpen || isPublicAddress(address)) return true
     return isAllowed(this.#allowances, { host, port, address })
   }
 

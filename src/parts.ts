@@ -1,0 +1,180 @@
+import type { Workers } from '../jobs/workers.ts'
+import { Archive } from './archive/archive.ts'
+import { Deliverer, type DeliveryTimes } from './channels/deliverer.ts'
+import { Notifier } from './channels/notifier.ts'
+import type { Config } from './config.ts'
+import { causeOf, Problem } from './errors.ts'
+import type { Hub } from './hub/hub.ts'
+import { type Egress, EgressError } from './net/egress.ts'
+import { Proxy } from './proxy/proxy.ts'
+import { requestOf } from './proxy/request.ts'
+import { archiveLater } from './queue/archiving.ts'
+import { streamControl } from './queue/control.ts'
+import { deliveryControl as deliveryControlOf } from './queue/deliveries.ts'
+import { ARCHIVE_QUEUE, DELIVERIES_QUEUE, SCHEDULES_QUEUE, STREAMS_QUEUE } from './queue/names.ts'
+import type { QueueEngine } from './queue/open.ts'
+import type { Relay, RelayMessage } from './relay/relay.ts'
+import { LivePages } from './routes/live-pages.tsx'
+import type { Day } from './storage/partitions.ts'
+import type { Database } from './storage/storage.ts'
+import { Fanout } from './streams/fanout.ts'
+import { expectationOf, Holder } from './streams/holder.ts'
+import { Hosts } from './streams/hosts.ts'
+import { storedEvents } from './streams/logs.ts'
+import { ProxiedStreams } from './streams/proxied.ts'
+import { Recorder } from './streams/recorder.ts'
+import { runStore } from './streams/run-store.ts'
+
+/** Told of faults that no caller hears about. */
+export type Warn = (message: string, error?: unknown) => void
+
+/** What every part stands on. */
+export interface Ground {
+  config: Config
+  warn: Warn
+  now(): number
+  db: Database
+  /** Adds what ends a part; the last one is ended first. */
+  closing(end: () => unknown): void
+  queues: Queues
+  hub: Hub
+  relay: Relay
+  egress: Egress
+  /** This process among the workers. */
+  worker: string
+  /** Where Weir is reached. */
+  self(): string
+}
+
+export type Queues = ReturnType<typeof openQueues>
+
+/** The queues, each of which says what goes wrong with it. */
+export function openQueues(engine: QueueEngine, { warn, closing }: Pick<Ground, 'warn' | 'closing'>) {
+  const queues = {
+    streams: engine.queue(STREAMS_QUEUE),
+    schedules: engine.queue(SCHEDULES_QUEUE),
+    deliveries: engine.queue(DELIVERIES_QUEUE),
+    archive: engine.queue(ARCHIVE_QUEUE),
+  }
+  for (const queue of Object.values(queues)) {
+    queue.on('error', (error) => warn(error.message))
+    closing(() => queue.close())
+  }
+  return queues
+}
+
+/** What holds streams, records them, and takes what was recorded to whoever watches. */
+export function followingParts(ground: Ground) {
+  const { config, warn, now, db, closing, queues, hub, relay, egress, worker, self } = ground
+  const recorder: Recorder = new Recorder(db, (run) => expectationOf(run, config, now()), {
+    stored: (entries) => fanout.stored(entries),
+    changed: (ids) => control.changed(ids),
+    unwanted: (id) => holder.interrupt(id),
+    failing: (error, waiting) => warn(`Can't store, ${waiting} entries wait: ${causeOf(error)}`),
+  })
+  closing(() => recorder.close())
+  const holder = new Holder({
+    runs: runStore(db, worker, (runs) => relay.publish({ type: 'begun', runs })),
+    recorder,
+    limits: config,
+    now,
+    random: Math.random,
+    hosts: new Hosts(),
+    fetch: egress.fetch,
+    request: (stream) => requestOf(stream, { url: self(), token: config.token }),
+    storedEvents: (id, eventIds) => storedEvents(db, id, eventIds),
+  })
+  const status = { db, limits: config, now, heldRun: (id: string) => holder.run(id) }
+  const pages = new LivePages({ ...status, hub, warn })
+  closing(() => pages.close())
+  const watch = (id: string, seq: number) => fanout.watch(id, seq)
+  const follows = (id: string) => proxy.follows(id)
+  const fanout: Fanout = new Fanout({
+    ...{ db, hub, relay, pages, warn },
+    proxy: { follows, stored: (entry) => proxy.stored(entry) },
+  })
+  closing(() => fanout.close())
+  // Workers come last, and not in every process.
+  const work: { workers: Workers | undefined } = { workers: undefined }
+  const wanted = () => work.workers?.lookSoon()
+  const interrupt = (id: string) => holder.interrupt(id)
+  const control = streamControl({ queue: queues.streams, relay, wanted, interrupt, pages })
+  const mayReach = reachOf(ground)
+  const proxied = new ProxiedStreams(db, control, mayReach)
+  const proxy = new Proxy({ db, hub, proxied, watch, now, warn })
+  closing(() => proxy.close())
+  relay.listen({ received: receiver({ holder, fanout, pages, wanted }), restored: () => fanout.catchUp() })
+  return { status, holder, pages, control, watch, mayReach, proxied, proxy, work }
+}
+
+/** What tells people. */
+export function tellingParts(ground: Ground, deliveryTimes: DeliveryTimes | undefined) {
+  const { config, warn, now, db, closing, queues, egress, self } = ground
+  const deliveryControl = deliveryControlOf(queues.deliveries, warn)
+  const notifier = new Notifier({ db, control: deliveryControl, now })
+  const deliverer = new Deliverer({ db, egress, now, random: Math.random, times: deliveryTimes })
+  closing(() => deliverer.close())
+  const settings = {
+    groupWaitMs: config.incidentWaitMs,
+    remindMs: config.incidentRemindMs,
+    egressCheckHosts: config.egressCheckHosts ?? [],
+  }
+  const incidents = { db, now, notifier, url: self, settings }
+  return { deliveryControl, notifier, deliverer, incidents }
+}
+
+/** What archives the log, and lets go of what is old. */
+export function keepingParts({ config, warn, now, db, closing, queues }: Ground) {
+  const runLater = archiveLater(queues.archive)
+  const archive = new Archive({ db, config, runLater, now, random: Math.random, warn })
+  closing(() => archive.close())
+  const mayDrop = (tx: Database, day: Day) => archive.mayDrop(tx, day)
+  const retention = { db, now, warn, bounds: config, mayDrop: config.s3Bucket ? mayDrop : undefined }
+  return { archive, retention }
+}
+
+/** A host that can't be looked up now may be there later; one that must not be reached is refused at once. */
+function reachOf({ egress }: Ground) {
+  return async (url: string): Promise<void> => {
+    if (egress.isOpen) return
+    try {
+      await egress.check(url)
+    } catch (error) {
+      if (!(error instanceof EgressError)) throw error
+      if (error.code === 'not_allowed') throw new Problem('not_allowed', error.message, 'url')
+    }
+  }
+}
+
+interface ReceiverDeps {
+  holder: Holder
+  fanout: Fanout
+  pages: LivePages
+  wanted(): void
+}
+
+/** What is done with the messages of other processes. */
+function receiver({ holder, fanout, pages, wanted }: ReceiverDeps) {
+  return (message: RelayMessage) => {
+    switch (message.type) {
+      case 'interrupt':
+        for (const id of message.ids) holder.interrupt(id)
+        break
+      case 'begun':
+        for (const [id, epoch] of message.runs) holder.fence(id, epoch)
+        break
+      case 'stored':
+        fanout.storedElsewhere(message)
+        break
+      case 'changed':
+        pages.changed(message.ids)
+        break
+      case 'listed':
+        pages.listed()
+        break
+      case 'wanted':
+        wanted()
+        break
+    }
+  }
+}
