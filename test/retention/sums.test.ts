@@ -122,9 +122,17 @@ describe.each(SETUPS)('on $name', (setup) => {
       await rollUp(kept.deps)
       expect(await everything(WINDOWS.all as Window)).toEqual(before.get('all') as unknown[])
 
+      const firstMinute = async () => {
+        const isKept = sql`minute >= ${new Date(Date.UTC(2026, 2, 16)).toISOString()}::timestamptz`
+        const [row] = await kept.rows<{ first: string; firstKept: string }>(
+          sql`SELECT min(minute) AS first, min(minute) FILTER (WHERE ${isKept}) AS "firstKept" FROM weir.rollups`,
+        )
+        return row
+      }
+      const untouched = await firstMinute()
+      expect(untouched?.first).not.toEqual(untouched?.firstKept)
       await retain(kept.deps)
-      const [first] = await kept.rows<{ at: string }>(sql`SELECT min(minute) AS at FROM weir.rollups`)
-      expect(new Date(first?.at ?? 0)).toEqual(new Date(Date.UTC(2026, 2, 16)))
+      expect((await firstMinute())?.first).toEqual(untouched?.firstKept)
       for (const name of ['all', 'whole hours', 'recent']) {
         expect(await everything(WINDOWS[name] as Window)).toEqual(before.get(name) as unknown[])
       }
