@@ -39,7 +39,7 @@ export function StoragePage({ days, log, sums, bounds, blocked, lastDrop, lastTr
             {bytes(log.bytes)}
             {bounds.maxBytes !== null && ` of ${bytes(bounds.maxBytes)}`}
           </Fact>
-          <Fact name="Entries">
+          <Fact name="Entries recorded">
             {log.entries.toLocaleString('en')}
             {bounds.maxEntries !== null && ` of ${bounds.maxEntries.toLocaleString('en')}`}
           </Fact>
@@ -69,7 +69,7 @@ export function StoragePage({ days, log, sums, bounds, blocked, lastDrop, lastTr
             <tr>
               <th scope="col">Day, UTC</th>
               <th scope="col" class="number">
-                Entries
+                Recorded
               </th>
               <th scope="col" class="number">
                 Size
