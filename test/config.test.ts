@@ -40,7 +40,7 @@ test.each<[string, string, Partial<Config>]>([
   ['PORT', ' 65535 ', { port: 65_535 }],
   ['HOST', '::1', { host: '::1' }],
   ['HOST', 'localhost', { host: 'localhost' }],
-  ['DATA_DIR', '/tmp/weir', { dataDir: '/tmp/weir' }],
+  ['DATA_DIR', '/srv/weir', { dataDir: '/srv/weir' }],
   ['DATA_DIR', 'here', { dataDir: resolve('here') }],
   ['DATABASE_URL', 'postgres://u:p@h/d', { databaseUrl: 'postgres://u:p@h/d' }],
   ['DATABASE_URL', 'postgresql://h/d?sslmode=require', { databaseUrl: 'postgresql://h/d?sslmode=require' }],

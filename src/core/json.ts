@@ -35,13 +35,10 @@ export function parseJson(text: string): Json {
   return JSON.parse(text)
 }
 
-/**
- * The JSON text of what {@link parseJson} returned, or of a patch between two such documents.
- * @param indent spaces a level, for people; left out, the text has no white space
- */
-export function stringifyJson(value: Json | readonly PatchOperation[], indent?: number): string {
-  const text = JSON.stringify(value, null, indent)
-  return text.includes(QUOTED_MARK) ? JSON.stringify(value, unmark, indent) : text
+/** The JSON text of what {@link parseJson} returned, or of a patch between two such documents. */
+export function stringifyJson(value: Json | readonly PatchOperation[]): string {
+  const text = JSON.stringify(value)
+  return text.includes(QUOTED_MARK) ? JSON.stringify(value, unmark) : text
 }
 
 function mark(_key: string, value: Json, { source }: { source: string }): Json {

@@ -39,6 +39,8 @@ export class Feed {
   /** The error that the stream has not recovered from. */
   #failure: Entry | undefined
   #reading: Promise<void> | undefined
+  /** Whether something was stored since the log was last asked for what follows. */
+  #isBehind = false
   /** What a new subscriber is sent, made once per entry. */
   #greeting: Frame | undefined
 
@@ -63,7 +65,10 @@ export class Feed {
   stored(entry: Entry): void {
     if (entry.seq <= this.#seq) return
     if (entry.seq === this.#seq + 1 && this.#reading === undefined) this.#take(entry)
-    else void this.#readOn()
+    else {
+      this.#isBehind = true
+      void this.#readOn()
+    }
   }
 
   /**
@@ -122,8 +127,11 @@ export class Feed {
   }
 
   async #readRest(): Promise<void> {
-    for await (const items of readWholeLog(this.#deps.db, this.streamId, { after: this.#seq })) {
-      for (const entry of items) this.#take(entry)
+    while (this.#isBehind) {
+      this.#isBehind = false
+      for await (const items of readWholeLog(this.#deps.db, this.streamId, { after: this.#seq })) {
+        for (const entry of items) this.#take(entry)
+      }
     }
   }
 

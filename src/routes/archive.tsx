@@ -5,6 +5,7 @@ import type { ArchiveReport } from '../archive/report.ts'
 import type { TriedStep } from '../archive/try-bucket.ts'
 import { html } from './html.ts'
 import { query } from './input.ts'
+import { operation } from './operation.ts'
 
 /** Days that the page shows. */
 const PAGE_DAYS = 60
@@ -17,7 +18,7 @@ export interface ArchiveRoutesDeps {
 export function archiveRoutes({ archive }: ArchiveRoutesDeps) {
   const api = new Elysia({ detail: { tags: ['Archive'] } })
     .get('/api/archive', async () => reportJson(await archive.report()), {
-      detail: docs('What is archived', REPORT),
+      detail: operation('What is archived', REPORT),
     })
     .post(
       '/api/archive/run',
@@ -25,7 +26,7 @@ export function archiveRoutes({ archive }: ArchiveRoutesDeps) {
         await archive.runLater()
         return Response.json(reportJson(await archive.report()), { status: 202 })
       },
-      { parse: 'none', detail: docs('Archive closed days now', RUN) },
+      { parse: 'none', detail: operation('Archive closed days now', RUN) },
     )
     .post(
       '/api/archive/test',
@@ -33,7 +34,7 @@ export function archiveRoutes({ archive }: ArchiveRoutesDeps) {
         const steps = await archive.try(request.signal)
         return { ok: steps.every(({ isOk }) => isOk), steps: steps.map(stepJson) }
       },
-      { parse: 'none', detail: docs('Try the archive', TEST) },
+      { parse: 'none', detail: operation('Try the archive', TEST) },
     )
   const pages = new Elysia({ detail: { hide: true } })
     .get('/archive', async ({ request }) => {
@@ -96,7 +97,3 @@ const RUN =
 const TEST =
   'Writes a small object to the bucket, reads it back, and deletes it: each request and its response, without what ' +
   'signs it. Problem `conflict` where S3 is not set up.'
-
-function docs(summary: string, description: string) {
-  return { summary, description }
-}

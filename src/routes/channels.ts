@@ -15,6 +15,7 @@ import {
 import type { Database } from '../storage/storage.ts'
 import type { Streams } from '../streams/streams.ts'
 import { integerOf, oneOf, query, readJson, readText } from './input.ts'
+import { type OperationOptions, operation } from './operation.ts'
 
 export interface ChannelRoutesDeps {
   db: Database
@@ -182,30 +183,6 @@ function channelJson(channel: Channel) {
   return shown
 }
 
-interface DocsOptions {
-  parameters?: readonly string[]
-  /** Whether the body may be left out. */
-  isOptional?: boolean
-}
-
-function docs(
-  summary: string,
-  description?: string,
-  body?: object,
-  { parameters = [], isOptional = false }: DocsOptions = {},
-) {
-  return {
-    summary,
-    description,
-    ...(body && {
-      requestBody: { required: !isOptional, content: { 'application/json': { schema: body } } },
-    }),
-    ...(parameters.length > 0 && {
-      parameters: parameters.map((name) => ({
-        name,
-        in: 'query' as const,
-        schema: { type: 'string' as const },
-      })),
-    }),
-  }
+function docs(summary: string, description?: string, body?: object, options: OperationOptions = {}) {
+  return operation(summary, description, { body, ...options })
 }

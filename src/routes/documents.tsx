@@ -21,6 +21,7 @@ import { type ReadVersions, type Version, versionsIn } from '../streams/versions
 import { documentView } from './document-view.ts'
 import { html } from './html.ts'
 import { dateOf, integerOf, query } from './input.ts'
+import { operation } from './operation.ts'
 
 const DEFAULT_LIMIT = 50
 const MAX_LIMIT = 500
@@ -48,7 +49,7 @@ export function documentRoutes({ db, streams, versions: read = versionsIn(db) }:
         const { text } = await documentOf(read, stream, version)
         return new Response(text, { headers: { ...headers, 'Content-Type': 'application/json' } })
       },
-      { detail: docs('The document at a moment', DOCUMENT, ['at']) },
+      { detail: operation('The document at a moment', DOCUMENT, { parameters: ['at'] }) },
     )
     .get(
       '/api/streams/:id/diff',
@@ -65,7 +66,7 @@ export function documentRoutes({ db, streams, versions: read = versionsIn(db) }:
         }
         return json(changeJson(await changeBetween(read, stream, earlier, later)))
       },
-      { detail: docs('The change between two moments', DIFF, ['from', 'to']) },
+      { detail: operation('The change between two moments', DIFF, { parameters: ['from', 'to'] }) },
     )
     .get(
       '/api/streams/:id/versions',
@@ -80,7 +81,11 @@ export function documentRoutes({ db, streams, versions: read = versionsIn(db) }:
         })
         return { items: items.map(versionJson), next: next ?? null }
       },
-      { detail: docs('The versions of a document', VERSIONS, ['from', 'to', 'before', 'limit']) },
+      {
+        detail: operation('The versions of a document', VERSIONS, {
+          parameters: ['from', 'to', 'before', 'limit'],
+        }),
+      },
     )
     .get(
       '/streams/:id/document',
@@ -174,8 +179,3 @@ const VERSIONS =
   `${MOMENT}Newest first; \`next\` is the \`before\` of the next page. \`paths\` are the JSON Pointers that a version's ` +
   'patch names, at most 20 and each cut at 200 characters, `""` for the whole document, null where the patch is larger ' +
   'than 64 kB. `patchBytes` of the change as a patch, `snapshotBytes` of the document.'
-
-function docs(summary: string, description: string, names: string[]) {
-  const parameter = (name: string) => ({ name, in: 'query' as const, schema: { type: 'string' as const } })
-  return { summary, description, parameters: names.map(parameter) }
-}

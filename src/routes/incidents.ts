@@ -26,6 +26,7 @@ import {
 } from '../incidents/silences.ts'
 import type { Database } from '../storage/storage.ts'
 import { integerOf, oneOf, query, readJson } from './input.ts'
+import { operation } from './operation.ts'
 
 const MAX_LIMIT = 500
 const DEFAULT_LIMIT = 50
@@ -224,16 +225,5 @@ const SILENCES =
   'and are shown; nobody is told until it ends.'
 
 function docs(summary: string, description?: string, body?: object, parameters: string[] = []) {
-  return {
-    summary,
-    description,
-    ...(body && { requestBody: { required: true, content: { 'application/json': { schema: body } } } }),
-    ...(parameters.length > 0 && {
-      parameters: parameters.map((name) => ({
-        name,
-        in: 'query' as const,
-        schema: { type: 'string' as const },
-      })),
-    }),
-  }
+  return operation(summary, description, { body, parameters })
 }

@@ -32,6 +32,7 @@ import {
 import type { Stream } from '../streams/run.ts'
 import type { Streams } from '../streams/streams.ts'
 import { dateOf, integerOf, oneOf, query } from './input.ts'
+import { operation } from './operation.ts'
 
 const DAY_MS = STEPS_MS.day
 /** What is measured when nothing is said: the last 24 hours, by the hour. */
@@ -235,6 +236,5 @@ function spanOf({ from, to, step }: Partial<Record<(typeof SPAN_PARAMETERS)[numb
 }
 
 function docs(summary: string, description: string, more: string[] = []) {
-  const parameter = (name: string) => ({ name, in: 'query' as const, schema: { type: 'string' as const } })
-  return { summary, description, parameters: [...SPAN_PARAMETERS, ...more].map(parameter) }
+  return operation(summary, description, { parameters: [...SPAN_PARAMETERS, ...more] })
 }

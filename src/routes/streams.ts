@@ -15,6 +15,7 @@ import type { Streams } from '../streams/streams.ts'
 import { twinReport } from '../streams/twin.ts'
 import { entriesTopic } from '../topics.ts'
 import { dateOf, integerOf, oneOf, query, readJson } from './input.ts'
+import { operation } from './operation.ts'
 
 export interface StreamRoutesDeps extends StatusDeps {
   streams: Streams
@@ -321,16 +322,5 @@ const REGISTER =
   'a polled API is followed through the proxy as well, to measure both side by side.'
 
 function docs(summary: string, description?: string, body?: object, parameters: string[] = []) {
-  return {
-    summary,
-    description,
-    ...(body && { requestBody: { required: true, content: { 'application/json': { schema: body } } } }),
-    ...(parameters.length > 0 && {
-      parameters: parameters.map((name) => ({
-        name,
-        in: 'query' as const,
-        schema: { type: 'string' as const },
-      })),
-    }),
-  }
+  return operation(summary, description, { body, parameters })
 }

@@ -96,7 +96,7 @@ export class Fanout {
     for (const [id, first] of pokes) {
       let count = 0
       for await (const entries of readWholeLog(this.#deps.db, id, { after: first - 1 })) {
-        this.#publish(entries)
+        this.#publish(entries, true)
         this.#deps.pages.stored(entries)
         count += entries.length
         if (count >= MAX_READ) break
@@ -105,7 +105,8 @@ export class Fanout {
     this.#deps.pages.changed(pokes.keys())
   }
 
-  #publish(entries: readonly Entry[]): void {
+  /** @param isRead from the log itself: what is missing in between isn't kept any more */
+  #publish(entries: readonly Entry[], isRead = false): void {
     const { hub, proxy } = this.#deps
     for (const entry of entries) {
       const { streamId, seq } = entry
@@ -116,7 +117,7 @@ export class Fanout {
       const last = this.#published.get(streamId)
       if (seq <= (last ?? 0)) continue
       // Another process stored what lies between, and its message is still on the way.
-      if (last !== undefined && seq > last + 1) {
+      if (!isRead && last !== undefined && seq > last + 1) {
         this.#poke(streamId, last + 1)
         continue
       }
