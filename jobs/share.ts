@@ -29,8 +29,6 @@ export class WorkerShare {
   #timer: Timer
   #worker: Worker | undefined
   #jobs = 0
-  /** Whether the worker had all the jobs it may have, and none has ended since: then it doesn't look for more. */
-  #isFull = false
 
   static async begin(deps: ShareDeps): Promise<WorkerShare> {
     return new WorkerShare(deps, await seeWorker(deps.db, deps.worker, 0, new Date()))
@@ -60,12 +58,10 @@ export class WorkerShare {
   /** Counts a job for as long as it runs. */
   async during<T>(job: () => Promise<T>): Promise<T> {
     this.#jobs++
-    if (this.#worker !== undefined && this.#jobs >= this.#worker.concurrency) this.#isFull = true
     try {
       return await job()
     } finally {
       this.#jobs--
-      this.#isFull = false
     }
   }
 
@@ -92,9 +88,18 @@ export class WorkerShare {
     this.#share = await seeWorker(db, worker, holder.size, new Date())
     if (this.#worker === undefined) return
     const { most } = this
+    const isMore = most > this.#worker.concurrency
     this.#worker.concurrency = most
-    // BullMQ looks for more jobs only when one has ended, and these are endless: one is handed back.
-    if (this.#isFull && this.#jobs < most) holder.handBack()
+    if (isMore) await wake(this.#worker)
     if (holder.size > most) holder.release(holder.size - this.#share.streams)
   }
+}
+
+/**
+ * Has a worker look for jobs. One that had all that it may have looks only when one of them has ended, and these are
+ * endless; to resume is the one thing beside that which makes it look.
+ */
+async function wake(worker: Worker): Promise<void> {
+  await worker.pause(true)
+  await worker.resume()
 }

@@ -5,8 +5,11 @@ import { encodeMessage, type SseMessage } from '../core/sse.ts'
 export interface TopicMessage {
   event?: string
   data: string
-  /** Grows with every message of a topic: an entry's `seq`, a graph's version. */
-  position: number
+  /**
+   * Grows with every message of a topic: an entry's `seq`, a graph's version. Left out for one outside of their
+   * order, which is sent whatever the subscriber has.
+   */
+  position?: number
   id?: string
 }
 
@@ -16,8 +19,8 @@ export class Frame {
   #deflated: Uint8Array<ArrayBuffer> | undefined
 
   constructor(
-    /** Of the last of its messages. */
-    readonly position: number,
+    /** Of the last of its messages that have one. */
+    readonly position: number | undefined,
     bytes: Uint8Array<ArrayBuffer>,
   ) {
     this.#bytes = bytes
@@ -26,7 +29,8 @@ export class Frame {
   /** One frame of one or more messages that belong together: a reader is sent all of them or none. */
   static of(...messages: readonly [TopicMessage, ...TopicMessage[]]): Frame {
     const encoded = messages.map(encode)
-    const position = Math.max(...messages.map((message) => message.position))
+    const positions = messages.flatMap(({ position }) => position ?? [])
+    const position = positions.length > 0 ? Math.max(...positions) : undefined
     return new Frame(position, encoded.length === 1 ? (encoded[0] as Encoded) : Buffer.concat(encoded))
   }
 
@@ -48,8 +52,10 @@ export class Frame {
 type Encoded = Uint8Array<ArrayBuffer>
 
 function encode({ event, data, position, id }: TopicMessage): Encoded {
-  const message: SseMessage = { data, id: id ?? String(position) }
+  const message: SseMessage = { data }
   if (event !== undefined) message.event = event
+  const itsId = id ?? position?.toString()
+  if (itsId !== undefined) message.id = itsId
   return encodeMessage(message)
 }
 

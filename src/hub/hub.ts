@@ -8,7 +8,7 @@ const MAX_QUEUED_BYTES = 1_048_576
 /** Readers reconnect after this and up to as much again, so that a restart isn't answered by all at once. */
 const RETRY_MS = 1_000
 
-const HEARTBEAT = new Frame(0, encodeComment('heartbeat'))
+const HEARTBEAT = new Frame(undefined, encodeComment('heartbeat'))
 
 /** Follows what one subscriber is sent. */
 export interface Meter {
@@ -169,7 +169,7 @@ export class Hub {
     else subscribers.add(subscriber)
     this.counts.open++
     if (subscriber.gzip !== undefined) send(subscriber, subscriber.gzip.header())
-    enqueue(subscriber, new Frame(0, encodeRetry(RETRY_MS + this.#random() * RETRY_MS)))
+    enqueue(subscriber, new Frame(undefined, encodeRetry(RETRY_MS + this.#random() * RETRY_MS)))
     if (signal.aborted) subscriber.close('left')
     else signal.addEventListener('abort', onAbort)
     if (replay !== undefined && !subscriber.closed) void this.#replay(subscriber, replay)
@@ -193,7 +193,7 @@ export class Hub {
   async #catchUp(subscriber: Subscriber): Promise<void> {
     for (let next = subscriber.waiting?.shift(); next !== undefined; next = subscriber.waiting?.shift()) {
       subscriber.waitingBytes -= next.bytes.byteLength
-      if (next.position <= subscriber.sent) continue
+      if (isSent(subscriber, next)) continue
       await room(subscriber)
       push(subscriber, next)
     }
@@ -232,9 +232,13 @@ async function room(subscriber: Subscriber): Promise<void> {
 }
 
 function push(subscriber: Subscriber, frame: Frame): void {
-  if (subscriber.ordered && frame.position <= subscriber.sent) return
-  subscriber.sent = frame.position
+  if (subscriber.ordered && isSent(subscriber, frame)) return
+  subscriber.sent = frame.position ?? subscriber.sent
   enqueue(subscriber, frame)
+}
+
+function isSent({ sent }: Subscriber, { position }: Frame): boolean {
+  return position !== undefined && position <= sent
 }
 
 function hold(subscriber: Subscriber, frame: Frame): void {

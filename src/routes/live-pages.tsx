@@ -49,12 +49,15 @@ export class LivePages {
 
   /** These entries were stored. */
   stored(entries: readonly Entry[]): void {
+    const streamIds = new Set<string>()
     for (const entry of entries) {
+      streamIds.add(entry.streamId)
       if (!this.#deps.hub.has(streamPageTopic(entry.streamId))) continue
       const lines = this.#lines.get(entry.streamId)
       if (lines === undefined) this.#lines.set(entry.streamId, [entry])
       else if (lines.push(entry) > MAX_LINES) lines.shift()
     }
+    this.changed(streamIds)
   }
 
   /** What a page of the list needs when it connects, first or again: to look at the list anew. */
@@ -64,8 +67,8 @@ export class LivePages {
 
   /** What the page of a stream needs when it connects: how it is now, and the entries after the last one shown. */
   async catchUpStream(streamId: string, after: number, send: Send): Promise<void> {
-    const status = await statusOf(this.#deps, streamId)
     const { items } = await readLog(this.#deps.db, streamId, { limit: MAX_LINES })
+    const status = await statusOf(this.#deps, streamId)
     const missed = items.filter((entry) => entry.seq > after)
     await send({ data: await this.#streamUpdate(status, missed), position: missed.at(-1)?.seq ?? after })
   }
@@ -104,7 +107,7 @@ export class LivePages {
       if (!hub.has(topic)) continue
       const entries = lines.get(status.stream.id) ?? []
       const data = await this.#streamUpdate(status, entries)
-      hub.publish(topic, { data, position: entries.at(-1)?.seq ?? status.seq })
+      hub.publish(topic, { data, position: entries.at(-1)?.seq })
     }
   }
 

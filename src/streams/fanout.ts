@@ -49,7 +49,6 @@ export class Fanout {
       if (span === undefined) spans.set(streamId, [streamId, seq, seq])
       else span[2] = seq
     }
-    pages.changed(spans.keys())
     if (spans.size > 0) relay.publish({ type: 'stored', spans: [...spans.values()] })
   }
 
@@ -102,7 +101,6 @@ export class Fanout {
         if (count >= MAX_READ) break
       }
     }
-    this.#deps.pages.changed(pokes.keys())
   }
 
   /** @param isRead from the log itself: what is missing in between isn't kept any more */

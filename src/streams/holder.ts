@@ -32,10 +32,6 @@ interface Held {
   grant: AbortSignal
   /** Ends holding, for another worker to go on. */
   release: AbortController
-  /** Ends the job in charge, but not what it holds: the job comes back, here or elsewhere. */
-  handBack: PromiseWithResolvers<'released'>
-  /** False from then on, until it is back. */
-  hasJob: boolean
   ended: Promise<HoldEnd>
 }
 
@@ -89,16 +85,6 @@ export class Holder {
     this.release(this.size)
   }
 
-  /** Ends one job, though not its run: a worker that is full looks for jobs only when one has ended. */
-  handBack(): void {
-    for (const held of this.#held.values()) {
-      if (!held.hasJob) continue
-      held.hasJob = false
-      held.handBack.resolve('released')
-      return
-    }
-  }
-
   /**
    * Holds a stream, run after run, until it should no longer run or the grant ends. A stream that is held already
    * (its job's lock ran out while the queue was away, and the job came back) just goes on under the new grant.
@@ -113,8 +99,6 @@ export class Holder {
         interrupt: new AbortController(),
         grant,
         release: new AbortController(),
-        handBack: Promise.withResolvers(),
-        hasJob: true,
         ended: Promise.resolve('finished'),
       }
       this.#held.set(streamId, held)
@@ -125,14 +109,12 @@ export class Holder {
 
   #chargeWith(held: Held, grant: AbortSignal): Promise<HoldEnd> {
     held.grant = grant
-    held.handBack = Promise.withResolvers()
-    held.hasJob = true
     const onAbort = () => {
       if (held.grant === grant) held.release.abort()
     }
     if (grant.aborted) onAbort()
     else grant.addEventListener('abort', onAbort, { once: true })
-    return Promise.race([held.ended, held.handBack.promise])
+    return held.ended
   }
 
   async #runAfterRun(streamId: string, attempt: number, held: Held): Promise<HoldEnd> {

@@ -29,10 +29,18 @@ function showTimes(): void {
   }
 }
 
-/** Live lists grow at the front; what is beyond their bound goes, unless somebody has it open. */
+/**
+ * Live lists grow at the front; what is beyond their bound goes, unless somebody has it open. A line may come again
+ * where a page reconnects: then the first one stays.
+ */
 function trimLists(): void {
   for (const list of document.querySelectorAll<HTMLElement>('[data-keep]')) {
     if (list.children.length > 1) list.querySelector(':scope > .empty')?.remove()
+    const seen = new Set<string>()
+    for (const item of [...list.children].reverse()) {
+      if (item.id !== '' && seen.has(item.id)) item.remove()
+      seen.add(item.id)
+    }
     const most = Number(list.dataset.keep)
     for (const item of [...list.children].slice(most)) if (!item.querySelector('[open]')) item.remove()
   }

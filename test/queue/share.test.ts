@@ -1,0 +1,65 @@
+import { afterAll, beforeAll, expect, test } from 'bun:test'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { workers } from '../../drizzle/schema.ts'
+import { WorkerShare } from '../../jobs/share.ts'
+import { openQueueEngine, type QueueEngine } from '../../src/queue/open.ts'
+import { openStorage } from '../../src/storage/open.ts'
+import type { Storage } from '../../src/storage/storage.ts'
+import type { Holder } from '../../src/streams/holder.ts'
+import { Streams } from '../../src/streams/streams.ts'
+import { until } from '../support/until.ts'
+
+const JOBS = 8
+
+let directory: string
+let storage: Storage
+let engine: QueueEngine
+
+beforeAll(async () => {
+  directory = mkdtempSync(join(tmpdir(), 'weir-share-'))
+  storage = await openStorage({ databaseUrl: undefined, dataDir: directory })
+  engine = await openQueueEngine(undefined, storage)
+})
+
+afterAll(async () => {
+  await storage.close()
+  rmSync(directory, { recursive: true, force: true })
+})
+
+test('a worker that has all it may, of endless jobs, takes more as soon as it may have more', async () => {
+  const { db } = storage
+  const control = { runLater: async () => {}, interrupt: () => {}, changed: () => {}, listed: () => {} }
+  const limits = { requestTimeoutMs: 1_000, maxBodyBytes: 1_000 }
+  const streams = new Streams({ db, control, limits })
+  for (let index = 0; index < JOBS; index++) {
+    await streams.register({ url: `http://localhost:1/${index}`, kind: 'sse', intervalMs: 1_000 })
+  }
+  // With another worker, this one's share is half of the streams, and a little more.
+  const seenAt = new Date(Date.now() + 60_000)
+  await db.insert(workers).values({ name: 'other', startedAt: seenAt, seenAt, streams: 0 })
+  let running = 0
+  const ending = Promise.withResolvers<void>()
+  const holder = { release: () => {} } as unknown as Holder
+  Object.defineProperty(holder, 'size', { get: () => running })
+  const warn = (message: string) => expect(message).toBe('')
+  const share = await WorkerShare.begin({ db, holder, worker: 'this', streamsPerWorker: 100, warn })
+  const queue = engine.queue('shared')
+  const work = async () => {
+    running++
+    await ending.promise
+  }
+  const worker = engine.worker('shared', () => share.during(work), { concurrency: share.most, drainDelay: 1 })
+  share.attach(worker)
+  await queue.addBulk(Array.from({ length: JOBS }, (_, index) => ({ name: 'hold', data: { index } })))
+  await until('it has its share', () => running === share.most)
+  expect(running).toBe(JOBS / 2 + 1)
+  await db.delete(workers)
+  share.lookSoon()
+  await until('it has them all', () => running === JOBS)
+  share.close()
+  ending.resolve()
+  await worker.close()
+  await queue.close()
+})
