@@ -90,16 +90,16 @@ export class WorkerShare {
     const { most } = this
     const isMore = most > this.#worker.concurrency
     this.#worker.concurrency = most
-    if (isMore) await wake(this.#worker)
+    if (isMore && this.#jobs > 0) await wake(this.#worker)
     if (holder.size > most) holder.release(holder.size - this.#share.streams)
   }
 }
 
 /**
  * Has a worker look for jobs. One that had all that it may have looks only when one of them has ended, and these are
- * endless; to resume is the one thing beside that which makes it look.
+ * endless; to resume is the one thing beside that which makes it look. Both calls act before they wait: a worker that
+ * is paused for longer, and whose last job ends meanwhile, stops for good.
  */
 async function wake(worker: Worker): Promise<void> {
-  await worker.pause(true)
-  await worker.resume()
+  await Promise.all([worker.pause(true), worker.resume()])
 }
