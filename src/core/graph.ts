@@ -1,4 +1,21 @@
 import { textColourOn } from './colour.ts'
+import type { Verdict } from './verdict.ts'
+
+/** What a node is: a program that takes calls, something that it keeps data in, or a part of Weir itself. */
+export type ServiceKind =
+  | 'service'
+  | 'database'
+  | 'queue'
+  /** A host whose APIs Weir follows. */
+  | 'host'
+  /** What Weir is made of. */
+  | 'streams'
+  | 'proxy'
+  | 'subscribers'
+  | 'channel'
+  | 'archive'
+  /** All that there was no room for. */
+  | 'rest'
 
 /** A node of the topology. */
 export interface Service {
@@ -6,10 +23,18 @@ export interface Service {
   id: string
   /** What people read. Default: its id. */
   name: string
+  kind: ServiceKind
+  /** What it is drawn with: a tag, a host, a namespace. */
+  group?: string
   /** Where it takes requests: http or https, without credentials. */
   url?: string
   /** Its state as a colour that `parseColour` gave. */
   colour: string
+  /** What is known of its state, where something judges it, and the sentence that says why. */
+  verdict?: Verdict
+  reason?: string
+  /** Where the console says more of it, as a path. */
+  href?: string
   /** When it last reported itself or a colour, ISO 8601. */
   reportedAt: string
 }
@@ -26,6 +51,19 @@ export interface Call {
   lastDurationMs?: number
   /** When the last of them was reported, ISO 8601. */
   calledAt?: string
+  /** Of the last minutes; left out for an edge that has been idle for as long. */
+  recent?: RecentCalls
+}
+
+/** How calls along one edge went of late. */
+export interface RecentCalls {
+  /** Calls per minute. */
+  rate: number
+  /** Part of them that failed, 0 to 1. */
+  errorShare: number
+  /** Median and 95th percentile of what they took, in milliseconds; left out where nobody measured. */
+  p50Ms?: number
+  p95Ms?: number
 }
 
 export interface Graph {

@@ -149,7 +149,7 @@ export class Topology {
   }
 
   #put(id: string, change: Partial<Service>): Service {
-    const known = this.#services.get(id) ?? { id, name: id, colour: FIRST_COLOUR }
+    const known = this.#services.get(id) ?? { id, name: id, kind: 'service', colour: FIRST_COLOUR }
     const service = { ...known, ...change, reportedAt: this.#time() }
     this.#services.set(id, service)
     return service
