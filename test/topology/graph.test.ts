@@ -120,7 +120,7 @@ function randomFrom(seed: number): () => number {
 }
 
 function service(id: string, colour: string): Service {
-  return { id, name: id, colour, reportedAt: '2026-01-01T00:00:00.000Z' }
+  return { id, name: id, kind: 'service', colour, reportedAt: '2026-01-01T00:00:00.000Z' }
 }
 
 function call(from: string, to: string): Call {
