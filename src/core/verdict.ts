@@ -45,6 +45,8 @@ export interface Evidence {
   rhythm?: { longestMs: number; since: number }
   /** How many upstream ids in a row each were one more than the last (`sse`). */
   consecutiveIds?: number
+  /** Since when events may be missing that no gap tells of yet: it is told before the next event (`sse`). */
+  missedSince?: number
   /** When this evidence was stored; left out where it is the run's own, which is always current. */
   writtenAt?: number
   /** Events that the upstream sent again and that were not stored twice (`sse`). */

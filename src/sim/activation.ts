@@ -1,5 +1,7 @@
+import type { Behaviour } from './behaviour.ts'
 import { parseObject, readText } from './body.ts'
-import { drawStatus, type Random } from './random.ts'
+import { Trace } from './call-tree.ts'
+import type { Random } from './random.ts'
 
 /** The largest body of an activation. At the bound it is refused. */
 export const MAX_BODY_BYTES = 65_536
@@ -8,9 +10,16 @@ const MAX_TEXT_CHARS = 100
 /** How long a node shows its result before it turns white again. */
 export const SETTLE_MS = 200
 
-const WHITE = 'white'
-const GOOD = '#00ffcc'
-const BAD = 'red'
+export const WHITE = 'white'
+export const GOOD = '#00ffcc'
+export const BAD = 'red'
+
+export const SERVICES_FAILED = 'One or more services failed'
+export const FAILED_ITSELF = 'Failed by itself, as its error rate has it'
+
+const RATE_LIMITED_STATUS = 429
+/** What a connection that was reset counts as; nobody is sent it. */
+const RESET_STATUS = 500
 
 /** A valid `POST /activate`. */
 export interface Activation {
@@ -24,27 +33,79 @@ export interface Activation {
 export interface Answer {
   status: number
   body: object
+  headers?: Record<string, string>
+  /** The connection is closed instead of all this. */
+  reset?: true
 }
 
 /** Does a service's work. @throws AbortError when the service closes meanwhile. */
 export type Activate = (activation: Activation) => Promise<Answer>
 
-interface Behaviour {
-  /** See {@link ServiceSpec.timeoutMs}. */
-  timeoutMs: number
+/** What an activation comes to, before the call tree is put beside it. */
+export interface Outcome {
+  status: number
+  body?: object
+  /** Why it failed, for people. */
+  error?: string
+}
+
+/** The work itself; it draws from `random`, and tells `trace` of its calls. */
+export type Work = (activation: Activation, trace: Trace, random: Random) => Promise<Outcome>
+
+interface WorkOptions {
+  behaviour: Behaviour
   /** Tells the web program the service's colour; never waits, never fails. */
   show: (color: string) => void
   sleep: (ms: number) => Promise<void>
 }
 
-/** A service without services: it picks a status, and answers it after its timeout. */
-export function leaf({ timeoutMs, show, sleep, random }: Behaviour & { random: Random }): Activate {
-  return async () => {
-    const status = drawStatus(random)
-    show(status === 200 ? 'green' : BAD)
-    await sleep(timeoutMs)
+/** Makes a call and gives the status that counts; never fails. */
+export type MakeCall = (address: string, body: string, trace: Trace, attempt?: number) => Promise<number>
+
+/** Puts around some work what holds for all: the rate limit, the call tree, the payload, the reset. */
+export function activation(
+  work: Work,
+  {
+    name,
+    behaviour,
+    now,
+    random,
+  }: {
+    name: string
+    behaviour: Behaviour
+    now: () => number
+    /** What the next activation draws from. */
+    random: () => Random
+  },
+): Activate {
+  return async (activation) => {
+    const trace = new Trace(name, now)
+    const retryAfterSeconds = behaviour.admit(now())
+    if (retryAfterSeconds !== undefined) return rateLimited(trace, retryAfterSeconds)
+    const draws = random()
+    const { status, body = {}, error } = await work(activation, trace, draws)
+    // Asked for meanwhile: later activations don't get here.
+    if (behaviour.resets) return { status: RESET_STATUS, body: {}, reset: true }
+    const payload = behaviour.payload(draws)
+    const answer = {
+      status,
+      ...body,
+      ...(error === undefined ? {} : { error }),
+      tree: trace.finish(status, error),
+    }
+    return { status, body: payload === undefined ? answer : { ...answer, payload } }
+  }
+}
+
+/** A service without services: it picks a status, and answers it after its latency. */
+export function leaf({ behaviour, show, sleep }: WorkOptions): Work {
+  return async (_, __, random) => {
+    const failure = behaviour.failure(random)
+    const latencyMs = behaviour.latencyMs(random)
+    show(failure === undefined ? 'green' : BAD)
+    await sleep(latencyMs)
     show(WHITE)
-    return { status, body: { status } }
+    return { status: failure ?? 200 }
   }
 }
 
@@ -52,24 +113,38 @@ export function leaf({ timeoutMs, show, sleep, random }: Behaviour & { random: R
 export function node({
   addresses,
   call,
+  behaviour,
   show,
   sleep,
-}: Omit<Behaviour, 'timeoutMs'> & {
+}: WorkOptions & {
   /** Whom it calls, as `host:port`. */
   addresses: string[]
-  /** Sends the body to an address and gives the status that counts; never fails. */
-  call: (address: string, body: string) => Promise<number>
-}): Activate {
-  return async ({ color, body }) => {
+  call: MakeCall
+}): Work {
+  return async ({ color, body }, trace, random) => {
     show(color)
-    const statuses = await Promise.all(addresses.map((address) => call(address, body)))
-    const good = statuses.every((status) => status === 200)
+    await sleep(behaviour.latencyMs(random))
+    const failure = behaviour.failure(random)
+    const statuses =
+      failure === undefined ? await Promise.all(addresses.map((address) => call(address, body, trace))) : []
+    const good = failure === undefined && statuses.every((status) => status === 200)
     show(good ? GOOD : BAD)
     await sleep(SETTLE_MS)
     show(WHITE)
+    if (failure !== undefined) return { status: failure, error: FAILED_ITSELF }
     if (good) return { status: 200, body: { message: 'All services responded successfully' } }
     const responses = Object.fromEntries(addresses.map((address, position) => [address, statuses[position]]))
-    return { status: 500, body: { error: 'One or more services failed', responses } }
+    return { status: 500, body: { responses }, error: SERVICES_FAILED }
+  }
+}
+
+function rateLimited(trace: Trace, retryAfterSeconds: number): Answer {
+  const error = 'Rate limit exceeded'
+  const tree = trace.finish(RATE_LIMITED_STATUS, error)
+  return {
+    status: RATE_LIMITED_STATUS,
+    body: { status: RATE_LIMITED_STATUS, error, tree },
+    headers: { 'Retry-After': String(retryAfterSeconds) },
   }
 }
 

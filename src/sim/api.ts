@@ -1,15 +1,16 @@
 import type { Server } from 'bun'
 import { type Activate, type Answer, readActivation } from './activation.ts'
-import type { EventFeed } from './events.ts'
+import type { EventFeed, Feed } from './events.ts'
+import { reset, sendSlowly, slowsDocuments, statusInstead, untilAnswered } from './fault-answers.ts'
+import { actionsRoute, faultsRoute } from './fault-api.ts'
+import type { FaultHolder } from './faults.ts'
 import { jsonWithEtag, methodNotAllowed, preflight, withCors } from './http.ts'
+import type { Random } from './random.ts'
 import type { ServiceState } from './state.ts'
 import type { World } from './world.ts'
 
-/**
- * Activations under way at a time; at the bound one is refused with 503. It also ends what services that call
- * each other in a circle would go on with for ever: two of them stay below Bun's 256 open requests per process.
- */
-const MAX_IN_FLIGHT = 100
+/** Requests that a fault keeps waiting at a time; at the bound the next one's connection is reset. */
+const MAX_HELD = 100
 /** What a reader whose stream was ended may take to read the rest, before its connection is cut. In seconds. */
 const DRAIN_SECONDS = 5
 /** Bun's word for no limit on how long a connection may be idle, in seconds. */
@@ -25,16 +26,37 @@ const METHODS = new Map<string, readonly string[]>([
   ['/activate', ['POST']],
   ['/state', ['GET', 'HEAD']],
   ['/events', ['GET']],
+  ['/feed', ['GET', 'HEAD']],
   ['/health', ['GET', 'HEAD']],
+  ['/faults', ['GET', 'PUT', 'DELETE']],
+  ['/faults/actions', ['POST']],
 ])
+/** What people follow, where a service's faults show. */
+const FOLLOWED: ReadonlySet<string> = new Set(['/state', '/feed', '/events'])
+
+/** What a polled document is made from, anew for every request. */
+export interface FeedSource {
+  snapshot(): object
+  /** Default true. */
+  readonly hasEtag?: boolean
+}
 
 export interface ServiceApiOptions {
   name: string
   activate: Activate
   /** Whether an activation has to bring a colour to show: a node's has, a leaf shows its own. */
   needsColor: boolean
+  /** Activations under way at a time; at the bound one is refused with 503. */
+  maxInFlight: number
   state: ServiceState
   feed: EventFeed
+  /** What `/events` shows in its place. Default none. */
+  own?: Feed | undefined
+  /** What `/feed` shows. Default nothing. */
+  document?: FeedSource | undefined
+  faults: FaultHolder
+  /** What the faults of its documents are drawn from. */
+  random: Random
   world: World
   closing: AbortSignal
 }
@@ -42,6 +64,8 @@ export interface ServiceApiOptions {
 /** What a simulated service answers over HTTP. */
 export class ServiceApi {
   readonly #options: ServiceApiOptions
+  /** Requests that a fault keeps waiting. */
+  #held = 0
 
   constructor(options: ServiceApiOptions) {
     this.#options = options
@@ -57,18 +81,25 @@ export class ServiceApi {
     if (methods === undefined) return toResponse(NOT_FOUND)
     if (request.method === 'OPTIONS') return preflight(methods)
     if (!methods.includes(request.method)) return methodNotAllowed(methods)
+    const { faults } = this.#options
+    if (pathname === '/faults') return faultsRoute(request, faults)
+    if (pathname === '/faults/actions') return actionsRoute(request, this.#feed)
+    if (faults.current.reset) return reset()
     if (pathname === '/activate') return this.#activate(request, server)
-    if (pathname === '/state') return jsonWithEtag(request, this.#options.state.snapshot())
-    if (pathname === '/events') return this.#events(request, server)
-    return Response.json({ status: 'ok' })
+    if (FOLLOWED.has(pathname)) return this.#followed(pathname, request, server)
+    return Response.json({ status: 'ok', readers: this.#feed.readers })
+  }
+
+  get #feed(): Feed {
+    return this.#options.own ?? this.#options.feed
   }
 
   async #activate(request: Request, server: Server<undefined>): Promise<Response> {
-    const { name, activate, needsColor, state, feed, world, closing } = this.#options
+    const { name, activate, needsColor, maxInFlight, state, feed, world, closing } = this.#options
     const activation = await readActivation(request)
     if ('refusal' in activation) return toResponse(activation.refusal)
     if (needsColor && activation.color === '') return toResponse(NO_COLOR)
-    if (state.inFlight >= MAX_IN_FLIGHT) return toResponse(BUSY)
+    if (state.inFlight >= maxInFlight) return toResponse(BUSY)
     server.timeout(request, NO_IDLE_LIMIT)
 
     const startedAt = world.now()
@@ -90,10 +121,44 @@ export class ServiceApi {
     return toResponse(answer)
   }
 
-  #events(request: Request, server: Server<undefined>): Response {
-    const { feed, state } = this.#options
+  /** Answers with a document or the event stream, unless a fault has it otherwise. */
+  async #followed(pathname: string, request: Request, server: Server<undefined>): Promise<Response> {
+    const { faults, document, state } = this.#options
+    if (pathname === '/feed' && document === undefined) return toResponse(NOT_FOUND)
+    if (faults.current.sse?.halfOpen && !(await this.#hold(request, server))) return reset()
+    const { status, json, ...sse } = faults.current.sse ?? {}
+    if (status !== undefined) return statusInstead(status, sse)
+    if (pathname === '/events') return json ? Response.json(state.snapshot()) : this.#events(request, server)
+    const source: FeedSource = pathname === '/feed' && document ? document : state
+    const value = source.snapshot()
+    const answer = source.hasEtag === false ? Response.json(value) : jsonWithEtag(request, value)
+    if (request.method === 'HEAD' || answer.body === null || !slowsDocuments(sse)) return answer
+    return this.#slowly(answer, request, server)
+  }
+
+  /** Accepts a connection without answering. @returns whether there was room to */
+  async #hold(request: Request, server: Server<undefined>): Promise<boolean> {
+    const { faults, closing } = this.#options
+    if (this.#held >= MAX_HELD) return false
+    this.#held++
     server.timeout(request, NO_IDLE_LIMIT)
-    const stream = feed.open({
+    await untilAnswered(faults, request.signal, closing)
+    this.#held--
+    return true
+  }
+
+  async #slowly(document: Response, request: Request, server: Server<undefined>): Promise<Response> {
+    const { faults, random, closing } = this.#options
+    if (this.#held >= MAX_HELD) return reset()
+    this.#held++
+    server.timeout(request, NO_IDLE_LIMIT)
+    return sendSlowly(document, { faults, random, closing, onEnd: () => this.#held-- })
+  }
+
+  #events(request: Request, server: Server<undefined>): Response {
+    const { state } = this.#options
+    server.timeout(request, NO_IDLE_LIMIT)
+    const stream = this.#feed.open({
       lastEventId: request.headers.get('Last-Event-ID'),
       state: JSON.stringify(state.snapshot()),
       onEnd: () => server.timeout(request, DRAIN_SECONDS),
@@ -102,8 +167,8 @@ export class ServiceApi {
   }
 }
 
-function toResponse({ status, body }: Answer): Response {
-  return Response.json(body, { status })
+function toResponse({ status, body, headers = {}, reset: isReset }: Answer): Response {
+  return isReset ? reset() : Response.json(body, { status, headers })
 }
 
 function isoTime(ms: number): string {

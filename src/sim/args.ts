@@ -1,8 +1,10 @@
 import { parseArgs } from 'node:util'
 import { DEFAULT_PORT_BASE, ENTRY, LOOPBACK, MAX_PORT_BASE, type ServiceSpec, sampleGraph } from './graph.ts'
 import { SEED_LIMIT } from './random.ts'
+import { MAX_RANDOM_SERVICES } from './random-graph.ts'
 import type { SimulationOptions } from './start.ts'
 
+const SAMPLE_GRAPH = 'seed'
 const DEFAULT_WEB = 'http://127.0.0.1:3000'
 const DEFAULT_TIMEOUT_MS = 200
 const MAX_TIMEOUT_MS = 600_000
@@ -16,6 +18,7 @@ const MAX_PORT = 65_535
 export const USAGE = `Starts simulated services and registers them with a running Weir.
 
   bun run sim [options]                          the sample graph of eight services
+  bun run sim --graph WHICH [options]            another graph
   bun run sim -l 5010 -n T [-t 1000] [options]   one service alone
 
 One service alone:
@@ -24,12 +27,15 @@ One service alone:
   -t, --timeout MS       a leaf answers after this, a node waits this long for its services (${DEFAULT_TIMEOUT_MS})
   -s, --services ADDR    host:port of a service it calls; may be given many times
 
-The sample graph:
-  --port-base N          its first port; 0 gives every service a free one (${DEFAULT_PORT_BASE})
-  --traffic N            background activations per minute; 0 turns them off (${DEFAULT_TRAFFIC})
+A graph:
+  --graph WHICH          seed (the sample graph), shop (25 services), random:N (N services, up to ${MAX_RANDOM_SERVICES}),
+                         or a YAML file, which docs/simulation.md describes (seed)
+  --port-base N          its first port; 0 gives every service a free one (${DEFAULT_PORT_BASE}, or the graph's own)
+  --traffic N            background activations per minute; 0 turns them off (${DEFAULT_TRAFFIC}, or the graph's own)
 
 Both:
   --web URL              where Weir is (${DEFAULT_WEB}); WEIR_TOKEN holds its token, if it needs one
+  --control PORT         on 127.0.0.1, where GET and PUT /traffic change the traffic; 0 takes a free one (0)
   --seed N               repeats the random choices of an earlier start (random)
   --no-register          doesn't register the services' feeds as streams
   --help                 shows this`
@@ -39,8 +45,10 @@ const OPTIONS = {
   node: { type: 'string', short: 'n' },
   timeout: { type: 'string', short: 't' },
   services: { type: 'string', short: 's', multiple: true },
+  graph: { type: 'string' },
   'port-base': { type: 'string' },
   traffic: { type: 'string' },
+  control: { type: 'string' },
   web: { type: 'string' },
   seed: { type: 'string' },
   'no-register': { type: 'boolean' },
@@ -48,10 +56,19 @@ const OPTIONS = {
 } as const
 
 const SINGLE_ONLY = ['listen', 'node', 'timeout', 'services'] as const
-const GRAPH_ONLY = ['port-base', 'traffic'] as const
+const GRAPH_ONLY = ['graph', 'port-base', 'traffic'] as const
 
-/** The seed is left out when it wasn't given. */
-export type ParsedOptions = Omit<SimulationOptions, 'seed'> & { seed?: number }
+/** A graph that has to be read or made before its services are known. */
+export interface ChosenGraph {
+  /** `shop`, `random:N`, or a file's path. */
+  which: string
+  /** What was given in place of the graph's own. */
+  portBase?: number
+  perMinute?: number
+}
+
+/** The seed is left out when it wasn't given. With a `graph`, there are no services yet. */
+export type ParsedOptions = Omit<SimulationOptions, 'seed'> & { seed?: number; graph?: ChosenGraph }
 
 export type ParsedArguments =
   | { kind: 'help' }
@@ -78,11 +95,13 @@ export function parseArguments(argv: string[], token: string | undefined): Parse
 
   const single = SINGLE_ONLY.some((name) => given.texts.has(name))
   const seed = wholeNumber(given, 'seed', { min: 0, max: SEED_LIMIT - 1 }, problems)
+  const controlPort = wholeNumber(given, 'control', { min: 0, max: MAX_PORT }, problems)
   const options: ParsedOptions = {
     ...(single ? singleService(given, problems) : graph(given, problems)),
     web: webUrl(given.texts.get('web') ?? DEFAULT_WEB, problems),
     register: !given.flags.has('no-register'),
     ...(seed === undefined ? {} : { seed }),
+    ...(controlPort === undefined ? {} : { controlPort }),
     ...bearer(token, problems),
   }
   return problems.length > 0 ? { kind: 'invalid', problems } : { kind: 'run', options }
@@ -109,10 +128,18 @@ function readTokens(argv: string[], problems: string[]): Given {
   return given
 }
 
-function graph(given: Given, problems: string[]): Pick<ParsedOptions, 'services' | 'traffic'> {
+function graph(given: Given, problems: string[]): Pick<ParsedOptions, 'services' | 'traffic' | 'graph'> {
+  const which = given.texts.get('graph') ?? SAMPLE_GRAPH
   const base = wholeNumber(given, 'port-base', { min: 0, max: MAX_PORT_BASE }, problems)
-  const perMinute = wholeNumber(given, 'traffic', { min: 0, max: MAX_TRAFFIC }, problems) ?? DEFAULT_TRAFFIC
-  return { services: sampleGraph(base), traffic: { entry: ENTRY, perMinute } }
+  const perMinute = wholeNumber(given, 'traffic', { min: 0, max: MAX_TRAFFIC }, problems)
+  if (which === SAMPLE_GRAPH) {
+    return { services: sampleGraph(base), traffic: { entry: ENTRY, perMinute: perMinute ?? DEFAULT_TRAFFIC } }
+  }
+  if (which === '') problems.push('--graph: expected seed, shop, random:N or a file, got none')
+  const chosen: ChosenGraph = { which }
+  if (base !== undefined) chosen.portBase = base
+  if (perMinute !== undefined) chosen.perMinute = perMinute
+  return { services: [], graph: chosen }
 }
 
 function singleService(given: Given, problems: string[]): { services: ServiceSpec[] } {

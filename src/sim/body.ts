@@ -19,14 +19,19 @@ export async function readText(
   return text + decoder.decode()
 }
 
-/** The text as a JSON object; `undefined` when it is no JSON, or JSON of another kind. */
-export function parseObject(text: string): Record<string, unknown> | undefined {
+/** The text as JSON; `undefined` when it is none. */
+export function parseJson(text: string | undefined): unknown {
   try {
-    const value: unknown = JSON.parse(text)
-    return isObject(value) ? value : undefined
+    return JSON.parse(text ?? '')
   } catch {
     return undefined
   }
+}
+
+/** The text as a JSON object; `undefined` when it is no JSON, or JSON of another kind. */
+export function parseObject(text: string): Record<string, unknown> | undefined {
+  const value = parseJson(text)
+  return isObject(value) ? value : undefined
 }
 
 export function isObject(value: unknown): value is Record<string, unknown> {

@@ -12,15 +12,26 @@ const NAME_TIMEOUT_MS = 1_000
 const FIRST_NAME_RETRY_MS = 250
 const LONGEST_NAME_RETRY_MS = 5_000
 const MAX_STATE_BYTES = 65_536
+/** The largest answer that is read for its call tree: the largest payload, and room for the tree. */
+const MAX_ANSWER_BYTES = 16_777_216
 /** The longest name another service may give itself. */
 const MAX_NAME_CHARS = 100
 
-/** Activates the service at an address and gives the status that counts; never fails. */
+/** What a call came to, as its caller saw it. */
+export interface CallOutcome {
+  status: number
+  /** Why no answer came, for people. */
+  error?: string
+  /** What the service says of itself and its calls, as it came in; undefined when it says nothing. */
+  answered?: unknown
+}
+
+/** Activates the service at an address; never fails. */
 export async function callService(
   address: string,
   body: string,
   { world, timeoutMs, closing }: { world: World; timeoutMs: number; closing: AbortSignal },
-): Promise<number> {
+): Promise<CallOutcome> {
   const timeout = AbortSignal.timeout(timeoutMs)
   try {
     const response = await world.fetch(`http://${address}/activate`, {
@@ -32,10 +43,12 @@ export async function callService(
       keepalive: false,
       signal: AbortSignal.any([timeout, closing]),
     })
-    response.body?.cancel().catch(() => {})
-    return response.status
+    const text = await readText(response.body, MAX_ANSWER_BYTES)
+    return { status: response.status, answered: parseObject(text ?? '')?.tree }
   } catch {
-    return timeout.aborted ? LATE_STATUS : UNREACHABLE_STATUS
+    return timeout.aborted
+      ? { status: LATE_STATUS, error: `No answer within ${timeoutMs} ms` }
+      : { status: UNREACHABLE_STATUS, error: 'The connection failed' }
   }
 }
 

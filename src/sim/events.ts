@@ -1,4 +1,8 @@
-import { encodeComment, encodeMessage, encodeRetry, SSE_HEADERS } from '../core/sse.ts'
+import { encodeMessage } from '../core/sse.ts'
+import { FaultHolder } from './faults.ts'
+import type { Random } from './random.ts'
+import { type Action, Readers, type Story } from './readers.ts'
+import type { Frame } from './sse-faults.ts'
 
 /** Well below the idle timeouts of common proxies (nginx and most load balancers: 60 s). */
 export const HEARTBEAT_MS = 15_000
@@ -6,12 +10,6 @@ export const HEARTBEAT_MS = 15_000
 const RETRY_MS = 1_000
 /** What a returning reader can be sent again. At the bound the oldest is forgotten. */
 export const MAX_KEPT_EVENTS = 200
-/** What a reader may leave unread. At the bound it is closed: one stuck reader must not hold memory for all. */
-export const MAX_UNREAD_BYTES = 262_144
-/** Readers of one service at a time. At the bound the next one is refused. */
-const MAX_READERS = 100
-
-const HEARTBEAT = encodeComment('heartbeat')
 
 export interface OpenOptions {
   /** The request's `Last-Event-ID`, if it has one. */
@@ -22,9 +20,14 @@ export interface OpenOptions {
   onEnd?: () => void
 }
 
-interface Reader {
-  controller: ReadableStreamDefaultController<Uint8Array>
-  onEnd: (() => void) | undefined
+/** What a service's `/events` shows. */
+export interface Feed {
+  /** How many read it. */
+  readonly readers: number
+  /** Answers with the stream; `undefined` when there are too many readers. */
+  open(options: OpenOptions): Response | undefined
+  /** Does something once to the connections that are open. @returns how many they were */
+  act(action: Action): number
 }
 
 /**
@@ -33,87 +36,75 @@ interface Reader {
  * Ids start at the time of the start in milliseconds and grow by one, so that they also grow over a restart:
  * a reader that comes back to a new process gets all of the ring, instead of losing what has a smaller id.
  */
-export class EventFeed {
-  /** How many readers were closed because they didn't read. */
-  slowReaders = 0
-  readonly #kept: { id: number; frame: Uint8Array }[] = []
-  readonly #readers = new Set<Reader>()
+export class EventFeed implements Feed, Story {
+  readonly #kept: Frame[] = []
+  readonly #readers: Readers
   #lastId: number
 
-  constructor(startedAt: number) {
+  /** @param randomOf see {@link Readers} */
+  constructor(
+    startedAt: number,
+    faults: FaultHolder = new FaultHolder(),
+    randomOf: (connection: number) => Random = () => Math.random,
+  ) {
     this.#lastId = startedAt
+    this.#readers = new Readers({ story: this, faults, randomOf, retryMs: RETRY_MS, isPatient: false })
   }
 
   get readers(): number {
-    return this.#readers.size
+    return this.#readers.count
+  }
+
+  /** How many readers were closed because they didn't read. */
+  get slowReaders(): number {
+    return this.#readers.slow
+  }
+
+  get newest(): number {
+    return this.#lastId
+  }
+
+  get oldest(): number {
+    return this.#lastId - this.#kept.length + 1
+  }
+
+  frame(id: number): Frame {
+    return this.#kept[id - this.oldest] ?? encode('state', id, '{}')
   }
 
   /** Sends an event to every reader and keeps it for those who come back. Never waits. */
   publish(event: string, data: object): void {
-    const id = ++this.#lastId
-    const frame = encodeMessage({ event, id: String(id), data: JSON.stringify(data) })
-    this.#kept.push({ id, frame })
+    this.#kept.push(encode(event, ++this.#lastId, JSON.stringify(data)))
     if (this.#kept.length > MAX_KEPT_EVENTS) this.#kept.shift()
-    this.#send(frame)
+    this.#readers.tell()
   }
 
-  /** Keeps proxies from closing an idle stream, and finds out which readers are gone. */
   heartbeat(): void {
-    this.#send(HEARTBEAT)
+    this.#readers.heartbeat()
   }
 
-  /**
-   * Answers with the stream: the state, what was missed since `lastEventId`, then what happens.
-   * `undefined` when there are too many readers.
-   */
+  /** Answers with the state, what was missed since `lastEventId`, then what happens. */
   open({ lastEventId, state, onEnd }: OpenOptions): Response | undefined {
-    if (this.#readers.size >= MAX_READERS) return undefined
     const from = this.#position(lastEventId)
-    let reader: Reader
-    const body = new ReadableStream<Uint8Array>(
-      {
-        start: (controller) => {
-          reader = { controller, onEnd }
-          this.#readers.add(reader)
-          controller.enqueue(encodeRetry(RETRY_MS))
-          // The id is where the missed events begin: a reader cut off right here misses none of them.
-          controller.enqueue(encodeMessage({ event: 'state', id: String(from), data: state }))
-          for (const { id, frame } of this.#kept) if (id > from) controller.enqueue(frame)
-        },
-        cancel: () => this.#end(reader),
-      },
-      new ByteLengthQueuingStrategy({ highWaterMark: MAX_UNREAD_BYTES }),
-    )
-    return new Response(body, { headers: SSE_HEADERS })
+    // The id is where the missed events begin: a reader cut off right here misses none of them.
+    return this.#readers.open({ greeting: [encode('state', from, state)], next: from + 1, onEnd })
+  }
+
+  act(action: Action): number {
+    return this.#readers.act(action)
   }
 
   /** Ends every stream. */
   close(): void {
-    for (const reader of this.#readers) this.#end(reader)
+    this.#readers.close()
   }
 
   #position(lastEventId: string | null): number {
     if (lastEventId === null || !/^\d{1,15}$/.test(lastEventId)) return this.#lastId
     return Math.min(Number(lastEventId), this.#lastId)
   }
+}
 
-  #send(frame: Uint8Array): void {
-    for (const reader of this.#readers) {
-      if ((reader.controller.desiredSize ?? 0) > 0) {
-        reader.controller.enqueue(frame)
-      } else {
-        this.slowReaders++
-        this.#end(reader)
-      }
-    }
-  }
-
-  #end(reader: Reader): void {
-    if (!this.#readers.delete(reader)) return
-    // A stream that its reader cancelled is closed already.
-    try {
-      reader.controller.close()
-    } catch {}
-    reader.onEnd?.()
-  }
+function encode(event: string, id: number, data: string): Frame {
+  return { bytes: encodeMessage({ event, id: String(id), data }) }
 }

@@ -1,3 +1,5 @@
+import type { CountSpec } from './counting.ts'
+
 /** One simulated service, before it is started. */
 export interface ServiceSpec {
   name: string
@@ -9,6 +11,94 @@ export interface ServiceSpec {
   timeoutMs: number
   /** Whom it calls: the names of services before it in the list, or `host:port`. None makes it a leaf. */
   services: string[]
+  /** What a graph file says of it; left out, it works as the sample graph's do. */
+  lab?: LabSpec
+  /** What it counts and tells by the clock, in place of its activations. Default none. */
+  count?: CountSpec
+}
+
+export const KINDS = ['service', 'database', 'queue'] as const
+
+/** How a service of a graph file works. See docs/simulation.md for what each field does. */
+export interface LabSpec {
+  kind: (typeof KINDS)[number]
+  /** What it is drawn with. Default none. */
+  group?: string
+  /** Its own work, before it calls anybody. */
+  latencyMs: Quantiles
+  /** Part of its activations that fail by themselves, 0 to 1. */
+  errorRate: number
+  /** Weights, by status. */
+  errorCodes: Record<string, number>
+  /** Default none. */
+  rateLimit?: RateLimit
+  payloadBytes: Quantiles
+  /** One after another; the calls of one step at once. */
+  steps: CallSpec[][]
+  /** Default none. */
+  feed?: FeedSpec
+}
+
+/** A distribution, by what half, 90 % and 99 % of its values are not above. Ascending. */
+export interface Quantiles {
+  p50: number
+  p90: number
+  p99: number
+}
+
+export interface RateLimit {
+  perSecond: number
+  /** Activations that may come at once. Default `perSecond`, at least 1. */
+  burst?: number
+  /** What a refused one is told to wait, in whole seconds. Default until there is room again, at least 1. */
+  retryAfterSeconds?: number
+}
+
+export interface CallSpec {
+  /** A name in the graph file, an address once the services have started. */
+  service: string
+  /** For each try, in milliseconds. */
+  timeoutMs: number
+  /** Tries after the first one that failed. */
+  retries: number
+  /** Before the first of them, in milliseconds; doubled with each. */
+  backoffMs: number
+  /** Whether an activation makes this call at all, 0 to 1. */
+  probability: number
+  /** Whether the caller does well without it. */
+  optional: boolean
+}
+
+/** A document that changes by the clock: `GET /feed` has all of it, `/events` what changed. */
+export interface FeedSpec {
+  /** Between two looks at whether it changes, in milliseconds. */
+  intervalMs: number
+  items: number
+  itemBytes: number
+  /** Part of the intervals in which one item changes, 0 to 1. */
+  changeRate: number
+}
+
+export const SHAPES = ['steady', 'poisson', 'burst', 'daily'] as const
+
+/** Activations that come by themselves. */
+export interface Traffic {
+  /** The service that is activated. */
+  entry: string
+  /** On average; 0 is none. */
+  perMinute: number
+  /** Default `steady`. */
+  shape?: (typeof SHAPES)[number]
+  /** Activations under way at a time; at the bound one is left out. Default 25. */
+  concurrency?: number
+}
+
+/** Services and their traffic, ready to start. */
+export interface Graph {
+  services: ServiceSpec[]
+  traffic: Traffic[]
+  /** Repeats the random choices, unless the command line has another. */
+  seed?: number
 }
 
 /** The service of the sample graph that people, and the background traffic, activate. */

@@ -1,5 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { parseArguments, USAGE } from './args.ts'
+import type { Graph } from './graph.ts'
+import { loadGraph } from './load-graph.ts'
 import { SEED_LIMIT } from './random.ts'
 import { PortError } from './service.ts'
 import { startSimulation } from './start.ts'
@@ -18,14 +20,26 @@ if (parsed.kind === 'invalid') {
   process.exit(2)
 }
 
-const { seed = Math.floor(Math.random() * SEED_LIMIT), ...options } = parsed.options
-const simulation = await startSimulation({ ...options, seed }).catch((error: unknown) => {
+const { graph: chosen, seed: givenSeed, controlPort = 0, ...given } = parsed.options
+const drawnSeed = givenSeed ?? Math.floor(Math.random() * SEED_LIMIT)
+const loaded = chosen === undefined ? { graph: {} } : await loadGraph(chosen, drawnSeed)
+if ('problems' in loaded) {
+  for (const problem of loaded.problems) console.error(`${chosen?.which}: ${problem}`)
+  process.exit(2)
+}
+const { seed: graphSeed, ...graph }: Partial<Graph> = loaded.graph
+const seed = givenSeed ?? graphSeed ?? drawnSeed
+
+const options = { ...given, ...graph, seed, controlPort }
+const simulation = await startSimulation(options).catch((error: unknown) => {
   if (!(error instanceof PortError)) throw error
   console.error(error.message)
   process.exit(1)
 })
 console.log(`seed ${seed}`)
-for (const { name, url } of simulation.services) console.log(`${name.padEnd(3)} ${url}`)
+const width = Math.max(...simulation.services.map(({ name }) => name.length))
+for (const { name, url } of simulation.services) console.log(`${name.padEnd(width)} ${url}`)
+console.log(`its traffic: ${simulation.controlUrl}/traffic`)
 
 const close = async () => {
   await Promise.race([simulation.close(), delay(CLOSE_DEADLINE_MS)])

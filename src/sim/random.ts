@@ -7,6 +7,9 @@ export const SEED_LIMIT = 2 ** 32
 /** Out of eight answers of a leaf, six are good. */
 const LEAF_STATUSES = [200, 200, 200, 200, 200, 200, 500, 502] as const
 
+/** Weights of its bad ones. */
+export const LEAF_ERROR_CODES: Record<string, number> = { '500': 1, '502': 1 }
+
 export type LeafStatus = (typeof LEAF_STATUSES)[number]
 
 /**
@@ -19,6 +22,17 @@ export function randomFor(seed: number, name: string): Random {
 
 export function drawStatus(random: Random): LeafStatus {
   return LEAF_STATUSES[Math.floor(random() * LEAF_STATUSES.length)] ?? 200
+}
+
+/** A status, by weights. */
+export function weighted(codes: Readonly<Record<string, number>>, random: Random): number {
+  const entries = Object.entries(codes)
+  let left = random() * entries.reduce((sum, [, weight]) => sum + weight, 0)
+  const drawn = entries.find(([, weight]) => {
+    left -= weight
+    return left < 0
+  })
+  return Number((drawn ?? entries[0])?.[0] ?? 500)
 }
 
 /** @see https://gist.github.com/tommyettinger/46a874533244883189143505d203312c */

@@ -9,11 +9,22 @@ const FIRST_RETRY_MS = 500
 const LONGEST_RETRY_MS = 10_000
 /** How often Weir polls a service's state. */
 const STATE_INTERVAL_MS = 1_000
+/** How often it polls the states of a graph of many services, so that they don't keep it busy by themselves. */
+const MANY_STATE_INTERVAL_MS = 10_000
+const MANY_SERVICES = 50
 const PAGE_SIZE = 500
 /** How many pages are read at most; what stands on later ones may be registered again. */
 const MAX_PAGES = 20
 
 const TAG = 'sim'
+
+/** A service whose streams are registered. */
+interface Registered {
+  name: string
+  url: string
+  /** How often its feed may change, in milliseconds; undefined when it has none. */
+  feedIntervalMs?: number | undefined
+}
 
 interface Registration {
   url: string
@@ -34,12 +45,13 @@ type Outcome =
  * @throws AbortError when `closing` aborts.
  */
 export async function registerFeeds(
-  services: { name: string; url: string }[],
+  services: Registered[],
   client: WeirClient,
   world: World,
   closing: AbortSignal,
 ): Promise<void> {
-  const wanted = services.flatMap(feedsOf)
+  const stateIntervalMs = services.length > MANY_SERVICES ? MANY_STATE_INTERVAL_MS : STATE_INTERVAL_MS
+  const wanted = services.flatMap((service) => feedsOf(service, stateIntervalMs))
   let said = false
   for (let retryMs = FIRST_RETRY_MS; ; retryMs = Math.min(retryMs * 2, LONGEST_RETRY_MS)) {
     const outcome = await registerMissing(wanted, client)
@@ -62,12 +74,15 @@ export async function registerFeeds(
   }
 }
 
-function feedsOf({ name, url }: { name: string; url: string }): Registration[] {
+function feedsOf({ name, url, feedIntervalMs }: Registered, stateIntervalMs: number): Registration[] {
   const tags = [TAG, name]
-  return [
-    { url: `${url}/state`, kind: 'poll', name: `${name} state`, intervalMs: STATE_INTERVAL_MS, tags },
+  const feeds: Registration[] = [
+    { url: `${url}/state`, kind: 'poll', name: `${name} state`, intervalMs: stateIntervalMs, tags },
     { url: `${url}/events`, kind: 'sse', name: `${name} events`, tags },
   ]
+  if (feedIntervalMs === undefined) return feeds
+  const intervalMs = Math.max(feedIntervalMs, STATE_INTERVAL_MS)
+  return [...feeds, { url: `${url}/feed`, kind: 'poll', name: `${name} feed`, intervalMs, tags }]
 }
 
 async function registerMissing(wanted: Registration[], client: WeirClient): Promise<Outcome> {

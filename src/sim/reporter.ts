@@ -1,26 +1,17 @@
 import { learnName } from './downstream.ts'
-import { Outbox } from './outbox.ts'
-import type { WeirClient } from './weir-client.ts'
+import type { LabSpec } from './graph.ts'
+import type { Announcement, Reports } from './reports.ts'
 import { untilClosed, type World } from './world.ts'
-
-/** A web program that was restarted learns the services again within this. */
-export const ANNOUNCE_EVERY_MS = 30_000
-/** First wait after an announcement that wasn't taken; doubled up to {@link ANNOUNCE_EVERY_MS}. */
-const FIRST_RETRY_MS = 500
-
-/** A report to `POST /api/topology`. */
-interface TopologyReport {
-  services?: { id: string; url: string }[]
-  /** A call without `status` only declares that one calls the other. */
-  calls?: { from: string; to: string; status?: number; durationMs?: number }[]
-}
 
 export interface ReporterOptions {
   /** Of the service that reports. */
   name: string
+  lab?: Pick<LabSpec, 'kind' | 'group'> | undefined
   /** Whom it calls, as `host:port`. */
   addresses: string[]
-  client: WeirClient
+  /** The names of those that are known already, by address. */
+  names: ReadonlyMap<string, string>
+  reports: Reports
   world: World
   closing: AbortSignal
 }
@@ -29,57 +20,59 @@ export interface ReporterOptions {
 export class Reporter {
   readonly #options: ReporterOptions
   /** The names of the called services, by address, as far as they are known. */
-  readonly #names = new Map<string, string>()
-  readonly #colors: Outbox<string>
-  readonly #topology: Outbox<TopologyReport>
+  readonly #names: Map<string, string>
 
   constructor(options: ReporterOptions) {
     this.#options = options
-    const { client, name } = options
-    this.#colors = new Outbox((color) => client.report('/activate', { item: name, color }))
-    this.#topology = new Outbox((report) => client.report('/api/topology', report))
+    const { addresses, names } = options
+    this.#names = new Map([...names].filter(([address]) => addresses.includes(address)))
   }
 
   /** Reports the service's colour, after those reported before. */
   show(color: string): void {
-    this.#colors.push(color)
+    this.#options.reports.show(this.#options.name, color)
+  }
+
+  /** The name of the service at an address, or the address as long as it isn't known. */
+  nameOf(address: string): string {
+    return this.#names.get(address) ?? address
   }
 
   /** Reports a call that was made; unless the name of the service at that address isn't known yet. */
   called(address: string, status: number, durationMs: number): void {
-    const { name: from } = this.#options
+    const { name: from, reports } = this.#options
     const to = this.#names.get(address)
-    if (to !== undefined) this.#topology.push({ calls: [{ from, to, status, durationMs }] })
+    if (to !== undefined) reports.call({ from, to, status, durationMs })
   }
 
-  /** Announces the service under its URL, and learns whom it calls, until `closing` aborts. */
-  async run(url: string): Promise<void> {
-    const { addresses, closing } = this.#options
-    await Promise.all([
-      untilClosed(closing, () => this.#keepAnnouncing(url)),
-      ...addresses.map((address) => untilClosed(closing, () => this.#learn(address))),
-    ])
-  }
-
-  async #keepAnnouncing(url: string): Promise<never> {
-    const { name, client, world, closing } = this.#options
-    for (let retryMs = FIRST_RETRY_MS; ; ) {
-      const report: TopologyReport = { services: [{ id: name, url }], calls: this.#edges() }
-      const taken = await client.report('/api/topology', report)
-      await world.sleep(taken ? ANNOUNCE_EVERY_MS : retryMs, closing)
-      retryMs = taken ? FIRST_RETRY_MS : Math.min(retryMs * 2, ANNOUNCE_EVERY_MS)
+  /** What the service is, under its URL, and whom it calls. */
+  announcement(url: string): Announcement {
+    const { name, lab } = this.#options
+    const calls = [...this.#names.values()].map((to) => ({ from: name, to }))
+    const { kind, group } = lab ?? {}
+    return {
+      service: {
+        id: name,
+        url,
+        ...(kind === undefined ? {} : { kind }),
+        ...(group === undefined ? {} : { group }),
+      },
+      calls,
     }
+  }
+
+  /** Learns whom it calls, until `closing` aborts. */
+  async learnNames(): Promise<void> {
+    const { addresses, closing } = this.#options
+    const unknown = addresses.filter((address) => !this.#names.has(address))
+    await Promise.all(unknown.map((address) => untilClosed(closing, () => this.#learn(address))))
   }
 
   /** Declares a call as soon as the name is known: the announcement with all of them may be long off. */
   async #learn(address: string): Promise<void> {
-    const { name, world, closing } = this.#options
+    const { name, reports, world, closing } = this.#options
     const to = await learnName(address, world, closing)
     this.#names.set(address, to)
-    this.#topology.push({ calls: [{ from: name, to }] })
-  }
-
-  #edges(): NonNullable<TopologyReport['calls']> {
-    return [...this.#names.values()].map((to) => ({ from: this.#options.name, to }))
+    reports.call({ from: name, to })
   }
 }

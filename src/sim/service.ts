@@ -1,24 +1,38 @@
 import type { Server } from 'bun'
-import { type Activate, leaf, node } from './activation.ts'
 import { ServiceApi } from './api.ts'
-import { callService } from './downstream.ts'
+import { CountingFeed } from './counting.ts'
 import { EventFeed, HEARTBEAT_MS } from './events.ts'
+import { FaultHolder } from './faults.ts'
+import { FeedDocument } from './feed-document.ts'
 import type { ServiceSpec } from './graph.ts'
-import { type Random, randomFor } from './random.ts'
+import { randomFor } from './random.ts'
 import { Reporter } from './reporter.ts'
+import type { Announcement, Reports } from './reports.ts'
 import { ServiceState } from './state.ts'
-import type { WeirClient } from './weir-client.ts'
+import { workOf } from './work.ts'
 import { untilClosed, type World } from './world.ts'
 
 /** Where Bun itself refuses a body, before it is held in memory. Above the bound that is answered in words. */
 const MAX_REQUEST_BYTES = 1_048_576
+/**
+ * Activations of one service under way at a time; at the bound one is refused with 503. It also ends what services
+ * that call each other in a circle would go on with for ever: two of them stay below the 256 requests that Bun has
+ * open at a time unless it is told otherwise.
+ */
+const MAX_IN_FLIGHT = 100
+/** A graph file has no circles, and more traffic. */
+const MAX_LAB_IN_FLIGHT = 1_000
 
 export interface ServiceOptions {
   /** Its `services` are addresses, `host:port`. */
   spec: ServiceSpec
   seed: number
-  client: WeirClient
+  reports: Reports
+  /** The names of the services that have been started, by address. */
+  names: ReadonlyMap<string, string>
   world: World
+  /** See {@link CountingFeed}: told of what it sends. */
+  onSent?: ((service: string, number: number) => void) | undefined
   /** Ends what the service has under way when it aborts. */
   closing: AbortSignal
 }
@@ -29,6 +43,9 @@ export interface Service {
   /** `host:port`, as its callers know it. */
   address: string
   url: string
+  /** How often its feed may change, in milliseconds; undefined when it has none. */
+  feedIntervalMs: number | undefined
+  announcement(): Announcement
   /** Ends every connection; call it after `closing` has aborted. */
   close(): Promise<void>
 }
@@ -37,55 +54,81 @@ export interface Service {
 export class PortError extends Error {}
 
 /** @throws PortError when its port is taken or not allowed. */
-export function startService({ spec, seed, client, world, closing }: ServiceOptions): Service {
-  const { name, services: addresses } = spec
+export function startService({
+  spec,
+  seed,
+  reports,
+  names,
+  onSent,
+  world,
+  closing,
+}: ServiceOptions): Service {
+  const { name, services: addresses, lab } = spec
   const state = new ServiceState(name, addresses)
-  const feed = new EventFeed(world.now())
-  const reporter = new Reporter({ name, addresses, client, world, closing })
-  const activate = behaviour(spec, { state, reporter, world, closing, random: randomFor(seed, name) })
-  const needsColor = addresses.length > 0
-  const server = listen(spec, new ServiceApi({ name, activate, needsColor, state, feed, world, closing }))
+  const faults = new FaultHolder()
+  const randomOf = (reader: number) => randomFor(seed, `${name} reader ${reader}`)
+  const feed = new EventFeed(world.now(), faults, randomOf)
+  const counting =
+    spec.count &&
+    new CountingFeed({
+      name,
+      spec: spec.count,
+      faults,
+      randomOf,
+      world,
+      onSent: (number) => onSent?.(name, number),
+    })
+  const document =
+    lab?.feed === undefined ? undefined : new FeedDocument(name, lab.feed, randomFor(seed, `${name} feed`))
+  const reporter = new Reporter({ name, lab, addresses, names, reports, world, closing })
+  const activate = workOf({ spec, seed, faults, state, reporter, world, closing })
+  const api = new ServiceApi({
+    name,
+    activate,
+    needsColor: lab === undefined && addresses.length > 0,
+    maxInFlight: lab === undefined ? MAX_IN_FLIGHT : MAX_LAB_IN_FLIGHT,
+    state,
+    feed,
+    own: counting,
+    document: counting ?? document,
+    faults,
+    random: randomFor(seed, `${name} documents`),
+    world,
+    closing,
+  })
+  const server = listen(spec, api)
 
   const address = `${reachableHost(spec.host)}:${server.port}`
   const url = `http://${address}`
-  const running = Promise.all([
-    reporter.run(url),
+  const every = (intervalMs: number, act: () => void) =>
     untilClosed(closing, async () => {
       for (;;) {
-        await world.sleep(HEARTBEAT_MS, closing)
-        feed.heartbeat()
+        await world.sleep(intervalMs, closing)
+        act()
       }
-    }),
-  ])
+    })
+  const running = [reporter.learnNames(), every(HEARTBEAT_MS, () => feed.heartbeat())]
+  if (counting !== undefined) running.push(untilClosed(closing, () => counting.run(closing)))
+  if (document !== undefined) {
+    const change = () => {
+      const changed = document.tick()
+      if (changed !== undefined) feed.publish('changed', changed)
+    }
+    running.push(every(lab?.feed?.intervalMs ?? 0, change))
+  }
   return {
     name,
     address,
     url,
+    feedIntervalMs: lab?.feed?.intervalMs,
+    announcement: () => reporter.announcement(url),
     close: async () => {
       feed.close()
+      counting?.close()
       await server.stop(true)
-      await running
+      await Promise.all(running)
     },
   }
-}
-
-function behaviour(
-  { timeoutMs, services: addresses }: ServiceSpec,
-  parts: { state: ServiceState; reporter: Reporter; world: World; closing: AbortSignal; random: Random },
-): Activate {
-  const { state, reporter, world, closing, random } = parts
-  const show = (color: string) => reporter.show(color)
-  const sleep = (ms: number) => world.sleep(ms, closing)
-  if (addresses.length === 0) return leaf({ timeoutMs, show, sleep, random })
-
-  const call = async (address: string, body: string) => {
-    const startedAt = world.now()
-    const status = await callService(address, body, { world, timeoutMs, closing })
-    state.called(address, status)
-    reporter.called(address, status, Math.max(0, Math.round(world.now() - startedAt)))
-    return status
-  }
-  return node({ addresses, call, show, sleep })
 }
 
 function listen({ name, host, port }: ServiceSpec, api: ServiceApi): Server<undefined> {

@@ -1,4 +1,4 @@
-import { isObject, readText } from './body.ts'
+import { isObject, parseJson, readText } from './body.ts'
 import type { World } from './world.ts'
 
 /** Reports are only worth sending while they are fresh. */
@@ -103,12 +103,4 @@ export function describeProblem({ status, json }: WeirAnswer): string {
   const { detail, title } = isObject(json) ? json : {}
   const words = [detail, title].find((text) => typeof text === 'string' && text !== '')
   return words === undefined ? `status ${status}` : `${words} (status ${status})`
-}
-
-function parseJson(text: string | undefined): unknown {
-  try {
-    return JSON.parse(text ?? '')
-  } catch {
-    return undefined
-  }
 }

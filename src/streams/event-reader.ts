@@ -158,8 +158,11 @@ export class EventReader {
   }
 
   #closeGap(at: number): void {
-    if (this.#gapFrom !== undefined) tellGap(this.#log, 'no_last_event_id', this.#gapFrom, at)
+    if (this.#gapFrom === undefined) return
+    tellGap(this.#log, 'no_last_event_id', this.#gapFrom, at)
     this.#gapFrom = undefined
+    this.#run.evidence.missedSince = undefined
+    this.#log.turned()
   }
 
   #livesOn(now: number): void {

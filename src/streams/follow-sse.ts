@@ -147,7 +147,9 @@ class Holding {
     const resumed = 'Last-Event-ID' in answer.exchange.request.headers
     // A run that ended before it could say what it saw leaves the log, but not when it last heard something.
     const heardAt = run.evidence.lastByteAt ?? run.stream.createdAt.getTime()
-    const gapFrom = !resumed && run.checkpoint.seq > 0 ? heardAt : undefined
+    // A run that ended between its connection and the first event has told of no gap: the next one does.
+    const gapFrom = !resumed && run.checkpoint.seq > 0 ? (run.evidence.missedSince ?? heardAt) : undefined
+    run.evidence.missedSince = gapFrom
     Object.assign(run.evidence, { phase: 'open', phaseSince: at, lastByteAt: at })
     this.#log.append({
       at,

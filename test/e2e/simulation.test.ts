@@ -51,19 +51,16 @@ test('the topology knows every service and every call of the graph', async () =>
     const seen = await weir.json<{ services: { id: string }[]; calls: { from: string; to: string }[] }>(
       '/api/topology',
     )
-    return seen.calls.length >= 7 && seen
+    const own = seen.calls.filter(({ from, to }) => !`${from} ${to}`.includes('weir:'))
+    return own.length >= 7 && seen
   })
-  expect(graph.services.map((service) => service.id).sort()).toEqual([
-    'D',
-    'DS',
-    'H',
-    'P',
-    'T',
-    'TM',
-    'UI',
-    'V',
-  ])
-  const calls = graph.calls.map(({ from, to }) => `${from}-${to}`).sort()
+  // Beside Weir's own parts.
+  const ids = graph.services.map((service) => service.id).filter((id) => !id.startsWith('weir:'))
+  expect(ids.sort()).toEqual(['D', 'DS', 'H', 'P', 'T', 'TM', 'UI', 'V'])
+  const calls = graph.calls
+    .filter(({ from, to }) => !`${from} ${to}`.includes('weir:'))
+    .map(({ from, to }) => `${from}-${to}`)
+    .sort()
   expect(calls).toEqual(['D-P', 'P-H', 'P-V', 'UI-D', 'V-DS', 'V-T', 'V-TM'])
 })
 

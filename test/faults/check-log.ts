@@ -1,7 +1,8 @@
 import type { Json } from '../../src/core/document.ts'
+import { documentAt } from '../../src/sim/numbers.ts'
 import { rebuild } from '../../src/streams/follow-document.ts'
 import type { LoggedEntry } from '../support/weir.ts'
-import { documentAt, type Source } from './content.ts'
+import type { Source } from './content.ts'
 import { numberOf } from './log-reading.ts'
 
 /** Examples told of one kind of fault in one stream. */
@@ -55,7 +56,7 @@ export function checkDocuments(source: Source, log: readonly LoggedEntry[]): Doc
 function isVersion(source: Source, entry: LoggedEntry, document: Json): boolean {
   const version = (document as { version?: number }).version
   if (version === undefined || version !== numberOf(entry)) return false
-  return Bun.deepEquals(document, documentAt(source, version))
+  return Bun.deepEquals(document, documentAt(source.name, version))
 }
 
 function add(

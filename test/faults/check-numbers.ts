@@ -1,5 +1,6 @@
+import { numberData } from '../../src/sim/numbers.ts'
 import type { LoggedEntry } from '../support/weir.ts'
-import { payload, type Source } from './content.ts'
+import type { Source } from './content.ts'
 import { type Gap, gapOf, isLossless, numberOf } from './log-reading.ts'
 import type { Sent } from './upstream.ts'
 
@@ -61,7 +62,7 @@ export class NumberCheck {
   #number(number: number, entry: LoggedEntry): void {
     const { name, behaviour } = this.#source
     this.figures.events++
-    if (entry.kind === 'event' && entry.data !== payload(this.#source, number)) {
+    if (entry.kind === 'event' && entry.data !== numberData(this.#source.name, number)) {
       this.#fault('altered', `${name}: the data of ${number} (seq ${entry.seq}) is not what was sent`)
     }
     if (this.#seen.has(number)) {

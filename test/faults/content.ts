@@ -1,5 +1,5 @@
-import { compare } from 'fast-json-patch'
-import type { Json } from '../../src/core/document.ts'
+import { type CountSpec, newestAt } from '../../src/sim/counting.ts'
+import { LOOPBACK, type ServiceSpec } from '../../src/sim/graph.ts'
 
 /**
  * How a stream of the upstream behaves.
@@ -22,16 +22,21 @@ export interface Source {
 
 /** Time between two numbers of a source, in milliseconds. */
 const NUMBER_EVERY_MS = 120
-/** Numbers that a source can replay: more than any run of the driver makes. */
-export const HISTORY = 50_000
-/** Numbers that a `replaying` source begins every connection with. */
-export const REPLAYED = 20
-/** Of so many numbers, one carries a large text. */
-const LARGE_EVERY = 50
-const LARGE_CHARS = 3_000
-/** Members of a document, and how many versions each of them stays. */
-const MEMBERS = 8
-const VERSIONS_PER_MEMBER = 5
+/** Below what Weir takes for silence in these runs, in milliseconds. */
+const HEARTBEAT_MS = 1_000
+/** Reconnection time that sources ask for, in milliseconds. */
+const RETRY_MS = 200
+
+/** What the laboratory is told of each behaviour. */
+const COUNTS: Record<Behaviour, CountSpec> = {
+  numbered: { tells: 'numbers' },
+  replaying: { tells: 'numbers', resume: 'last' },
+  plain: { tells: 'numbers', ids: false },
+  patched: { tells: 'patches', ids: false },
+  resumed: { tells: 'patches' },
+  polled: { tells: 'nothing' },
+  silent: { tells: 'nothing' },
+}
 
 const MIX: readonly Behaviour[] = [
   'numbered',
@@ -58,37 +63,20 @@ export function sources(count: number): Source[] {
   })
 }
 
-/**
- * The newest number of every source at an instant; 0 before the first. Numbers are made by the clock, so that an
- * upstream that was killed knows them all when it is back.
- */
-export function newestAt(startedAt: number, at: number): number {
-  return Math.max(0, Math.floor((at - startedAt) / NUMBER_EVERY_MS))
+/** The newest number of every source at an instant. */
+export function newestOfAll(startedAt: number, at: number): number {
+  return newestAt(startedAt, NUMBER_EVERY_MS, at)
 }
 
-/** The data of an event: any change on its way shows. */
-export function payload({ name }: Source, number: number): string {
-  const text = number % LARGE_EVERY === 0 ? 'ä€😀 '.repeat(LARGE_CHARS / 5) : `tick ${number} of ${name}`
-  return JSON.stringify({ name, n: number, text })
-}
-
-/** A version of a source's document: some members change, one in a while comes and one goes. */
-export function documentAt({ name }: Source, version: number): Json {
-  const first = Math.floor(version / VERSIONS_PER_MEMBER)
-  const members = Array.from({ length: MEMBERS }, (_, position) => {
-    const id = first + position
-    return { id, label: `member ${id}`, value: version - (version % ((id % 4) + 1)) }
-  })
+/** A source as a service of the laboratory. Every other polled one knows validators. */
+export function serviceOf({ index, name, behaviour }: Source, since: number, firstPort: number): ServiceSpec {
+  const timing = { everyMs: NUMBER_EVERY_MS, heartbeatMs: HEARTBEAT_MS, retryMs: RETRY_MS }
   return {
-    version,
     name,
-    members,
-    about: `The document of ${name}, which is long enough to be worth patching.`,
+    host: LOOPBACK,
+    port: firstPort + index,
+    timeoutMs: 1,
+    services: [],
+    count: { ...COUNTS[behaviour], ...timing, since, validators: index % 2 === 0 },
   }
-}
-
-/** The patch that leads from the version before to this one, as text. */
-export function patchTo(source: Source, version: number): string {
-  const operations = compare(documentAt(source, version - 1) as object, documentAt(source, version) as object)
-  return JSON.stringify(operations)
 }

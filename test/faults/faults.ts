@@ -1,7 +1,7 @@
 import type { Engine } from './engine.ts'
 import type { Fleet } from './fleet.ts'
 import type { Program } from './program.ts'
-import type { UpstreamProcess } from './upstream.ts'
+import type { Misbehaviour, UpstreamProcess } from './upstream.ts'
 
 export type SetupName = 'embedded' | 'postgres' | 'postgres-redis'
 
@@ -47,6 +47,7 @@ const WITHIN_LOCK_MS = [500, 3_500] as const
 const SOON_MS = [0, 3_000] as const
 const AWAY_MS = [1_000, 10_000] as const
 const AT_ONCE_MS = [0, 0] as const
+const LONG_MS = [2_000, 8_000] as const
 /** A misbehaviour of the upstream is done to one in so many sources, so that others go on. */
 const SPREAD = 3
 
@@ -80,7 +81,12 @@ export const FAULTS: Record<string, FaultKind> = {
   'upstream drops connections': misbehaves('drop', 1),
   'upstream ends streams': misbehaves('end', SPREAD),
   'upstream ends mid-event': misbehaves('cut', SPREAD),
-  'upstream stalls': misbehaves('stall', SPREAD, [2_000, 8_000]),
+  'upstream stalls': misbehaves({ stall: true }, SPREAD, LONG_MS),
+  'upstream half open': misbehaves({ halfOpen: true }, SPREAD, LONG_MS),
+  'upstream answers 429': misbehaves({ status: 429, retryAfterSeconds: 2 }, SPREAD, LONG_MS),
+  'upstream answers JSON': misbehaves({ json: true }, SPREAD, LONG_MS),
+  'upstream holds back': misbehaves({ bufferMs: 900 }, SPREAD, LONG_MS),
+  'upstream breaks off again and again': misbehaves({ truncate: 0.1 }, SPREAD, LONG_MS),
   'Postgres kill -9': engine(GROWN, AWAY_MS, 2, ({ postgres }, { forMs }) => postgres?.kill(forMs)),
   'Postgres frozen': engine(GROWN, [1_000, 6_000], 1, ({ postgres }, { forMs }) => postgres?.freeze(forMs)),
   'Postgres backend kill -9': engine(GROWN, AT_ONCE_MS, 1, ({ postgres }) => postgres?.crashBackend()),
@@ -131,7 +137,7 @@ function upstream(forMs: readonly [number, number], weight: number, inject: Faul
 }
 
 function misbehaves(
-  how: 'drop' | 'end' | 'cut' | 'stall',
+  how: Misbehaviour,
   every: number,
   forMs: readonly [number, number] = AT_ONCE_MS,
 ): FaultKind {

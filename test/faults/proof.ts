@@ -1,7 +1,8 @@
+import { documentAt } from '../../src/sim/numbers.ts'
 import type { LoggedEntry } from '../support/weir.ts'
 import { checkDocuments, checkOrder } from './check-log.ts'
 import { type Freeze, NumberCheck, type NumberFigures } from './check-numbers.ts'
-import { documentAt, type Source } from './content.ts'
+import type { Source } from './content.ts'
 import { freezes, type Injected, takeovers } from './takeover.ts'
 import type { Sent } from './upstream.ts'
 
@@ -45,7 +46,7 @@ export function prove(
   const { faults, rebuilt, document } = checkDocuments(source, log)
   proof.faults.push(...faults)
   proof.patches += rebuilt
-  if (document !== undefined && !Bun.deepEquals(document, documentAt(source, seen.newest))) {
+  if (document !== undefined && !Bun.deepEquals(document, documentAt(source.name, seen.newest))) {
     const { version } = document as { version?: number }
     proof.faults.push(`document: ${source.name} ends at version ${version}, not at ${seen.newest}`)
   }

@@ -9,7 +9,7 @@ const NUMBERED_KINDS = 'event,snapshot,patch'
 /** What a stream should be like: its verdict, and how far behind the upstream's newest number it may be. */
 export interface Settled {
   within: number
-  newest(): Promise<number>
+  newest(): number
   deadlineMs: number
 }
 
@@ -21,7 +21,7 @@ export interface Settled {
 export async function settle(api: Api, streams: readonly Followed[], wanted: Settled): Promise<string[]> {
   const deadline = Date.now() + wanted.deadlineMs
   for (;;) {
-    const newest = await wanted.newest()
+    const newest = wanted.newest()
     const looks = await Promise.all(
       streams.map((stream) => look(api, stream, newest - wanted.within).catch((error) => String(error))),
     )

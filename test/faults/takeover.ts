@@ -15,7 +15,7 @@ const THAW_MS = 1_500
 /** Faults after which another process must go on with the streams. */
 const HANDS_OVER = /^(worker|Weir) (kill|SIGTERM|frozen beyond)/
 /** Faults that hold up whoever takes over, so that the wait says nothing of the takeover. */
-const HOLDS_UP = /^(Postgres|Redis|upstream (kill|frozen))/
+const HOLDS_UP = /^(Postgres|Redis|upstream (kill|frozen|stalls|half|answers|holds))/
 
 export function freezes(injected: readonly Injected[]): Freeze[] {
   return injected.filter(({ isFreeze }) => isFreeze).map(({ from, to }) => [from, to + THAW_MS] as const)

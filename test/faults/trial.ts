@@ -69,7 +69,7 @@ export async function runTrial(
   const leaks = judgeDescriptors(first, readDescriptors(stage.fleet.programs), streams.length)
   leaks.faults.push(...judgeConnections(await stage.upstream.open(), streams))
   const last = await stage.upstream.hush()
-  const still = { newest: async () => last, within: 0, deadlineMs: LAST_NUMBERS_MS }
+  const still = { newest: () => last, within: 0, deadlineMs: LAST_NUMBERS_MS }
   faults.push(...leaks.faults, ...(await settle(api, streams, still)))
 
   const testimony = { sent: stage.upstream.sent(), newest: last, injected }

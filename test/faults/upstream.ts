@@ -1,22 +1,22 @@
-import { readFileSync } from 'node:fs'
+import { readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import type { SseFaults } from '../../src/sim/faults.ts'
+import type { Action } from '../../src/sim/readers.ts'
 import { until } from '../support/until.ts'
-import { type Source, sources } from './content.ts'
+import { newestOfAll, type Source, sources } from './content.ts'
+import { freePorts } from './ports.ts'
 import { type Mishap, Program } from './program.ts'
 
 /** Longest wait for the upstream to do what it is told, in milliseconds: it may be frozen. */
 const CONTROL_MS = 15_000
+/** From the order to make no more numbers to when it takes effect, in milliseconds. */
+const HUSH_NOTICE_MS = 1_000
 
-export type Misbehaviour = 'drop' | 'end' | 'cut' | 'stall'
+/** Something done once to the connections that are open, or faults for a while. */
+export type Misbehaviour = Action | SseFaults
 
 /** Every number of a source that was written to a connected socket, with the instants when it was. */
 export type Sent = Map<number, number[]>
-
-/** What the upstream says of itself. */
-interface State {
-  newest: number
-  open: number
-}
 
 /** The driver's handle on the upstream process. */
 export class UpstreamProcess {
@@ -24,47 +24,63 @@ export class UpstreamProcess {
   readonly sources: readonly Source[]
   readonly #journal: string
   readonly #startedAt = Date.now()
-  #port = 0
+  readonly #firstPort: number
+  #hushedAt = Number.POSITIVE_INFINITY
 
   constructor(directory: string, count: number, mishap: (mishap: Mishap) => void, logFile?: string) {
     this.sources = sources(count)
     this.#journal = join(directory, 'sent')
+    this.#firstPort = freePorts(count)
     const main = join(import.meta.dir, 'upstream-main.ts')
     this.program = new Program({
       name: 'upstream',
-      command: () => ['bun', main, ...[this.#port, this.#startedAt, count].map(String), this.#journal],
-      ready: /listening on (\d+)/,
+      command: () => ['bun', main, ...[this.#firstPort, this.#startedAt, count].map(String), this.#journal],
+      ready: /the upstream runs/,
       mishap,
       logFile,
     })
   }
 
   async start(): Promise<void> {
-    this.#port = Number((await this.program.start())[1])
+    await this.program.start()
   }
 
-  urlOf({ name }: Source): string {
-    return `http://127.0.0.1:${this.#port}/${name}`
+  urlOf(source: Source): string {
+    return this.#base(source) + (source.behaviour === 'polled' ? '/feed' : '/events')
   }
 
-  /** Misbehaves on the connections of every `every`th source, from `offset`. */
+  /** Misbehaves on every `every`th source, from `offset`; what lasts is over when this returns. */
   async misbehave(how: Misbehaviour, every: number, offset: number, forMs: number): Promise<void> {
-    await this.#control(how, { every, offset, forMs })
+    const chosen = this.sources.filter(({ index }) => (index + offset) % every === 0)
+    const order = (path: string, method: string, body: object) =>
+      Promise.all(chosen.map((source) => this.#ask(source, path, { method, body: JSON.stringify(body) })))
+    if (typeof how === 'string') {
+      await order('/faults/actions', 'POST', { action: how })
+      return
+    }
+    await order('/faults', 'PUT', { sse: how })
+    await Bun.sleep(forMs)
+    await order('/faults', 'PUT', {})
   }
 
-  /** @returns the newest number of every source */
-  async newest(): Promise<number> {
-    return (await this.#control('state')).newest
+  /** The newest number of every source. */
+  newest(): number {
+    return newestOfAll(this.#startedAt, Math.min(Date.now(), this.#hushedAt))
   }
 
   /** Connections that it has open for event streams. */
   async open(): Promise<number> {
-    return (await this.#control('state')).open
+    const states = await Promise.all(this.sources.map((source) => this.#ask(source, '/health')))
+    return states.reduce((sum, { readers = 0 }) => sum + readers, 0)
   }
 
-  /** Makes no more numbers, only heartbeats. */
+  /** Makes no more numbers, only heartbeats. @returns the newest number of every source from then on */
   async hush(): Promise<number> {
-    return (await this.#control('hush')).newest
+    this.#hushedAt = Date.now() + HUSH_NOTICE_MS
+    writeFileSync(`${this.#journal}.hushing`, String(this.#hushedAt))
+    renameSync(`${this.#journal}.hushing`, `${this.#journal}.hush`)
+    await Bun.sleep(HUSH_NOTICE_MS)
+    return this.newest()
   }
 
   /** What was sent so far, by the index of its source. */
@@ -81,13 +97,18 @@ export class UpstreamProcess {
     return all
   }
 
-  async #control(verb: string, query: Record<string, number> = {}): Promise<State> {
-    const search = new URLSearchParams(Object.entries(query).map(([name, value]) => [name, String(value)]))
-    const url = `http://127.0.0.1:${this.#port}/control/${verb}?${search}`
+  #base({ index }: Source): string {
+    return `http://127.0.0.1:${this.#firstPort + index}`
+  }
+
+  async #ask(source: Source, path: string, init: RequestInit = {}): Promise<{ readers?: number }> {
     // A connection kept open to a process that was killed since fails at its next use: the next one is new.
     const response = await until('the upstream answers', () =>
-      fetch(url, { method: 'POST', signal: AbortSignal.timeout(CONTROL_MS) }).catch(() => undefined),
+      fetch(this.#base(source) + path, { ...init, signal: AbortSignal.timeout(CONTROL_MS) }).catch(
+        () => undefined,
+      ),
     )
-    return response.json() as Promise<State>
+    if (!response.ok) throw new Error(`${path} was answered ${response.status}: ${await response.text()}`)
+    return response.json() as Promise<{ readers?: number }>
   }
 }

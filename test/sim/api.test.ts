@@ -85,7 +85,7 @@ test('unknown routes answer 404 and wrong methods 405', async () => {
 
 test('a service is healthy', async () => {
   await using leaf = await oneLeaf()
-  expect(await (await fetch(`${leaf.url}/health`)).json()).toEqual({ status: 'ok' })
+  expect(await (await fetch(`${leaf.url}/health`)).json()).toEqual({ status: 'ok', readers: 0 })
 })
 
 test('the state counts what a leaf answered', async () => {

@@ -72,7 +72,17 @@ test('the other options are read', () => {
     '--no-register',
   )
   expect(parsed).toMatchObject({ web: 'https://weir.example/base', seed: 0, register: false })
-  expect(parsed.traffic?.perMinute).toBe(0)
+  expect(parsed).toMatchObject({ traffic: { perMinute: 0 } })
+})
+
+test('another graph is chosen by name, with what counts in place of its own', () => {
+  expect(options('--graph', 'shop')).toMatchObject({ services: [], graph: { which: 'shop' } })
+  const chosen = options('--graph=a.yaml', '--port-base', '0', '--traffic', '5', '--control', '7000')
+  expect(chosen).toMatchObject({
+    graph: { which: 'a.yaml', portBase: 0, perMinute: 5 },
+    controlPort: 7000,
+  })
+  expect(options('--graph', 'seed')).toEqual(options())
 })
 
 test('the token comes from the environment', () => {
@@ -106,6 +116,9 @@ test('all that is wrong is reported at once', () => {
 test.each([
   [['--port-base', '65529'], '--port-base'],
   [['--traffic', 'many'], '--traffic'],
+  [['--graph'], '--graph'],
+  [['--graph', 'shop', '-n', 'T', '-l', '1'], '--graph'],
+  [['--control', '70000'], '--control'],
   [['--seed', '4294967296'], '--seed'],
   [['--seed'], '--seed'],
   [['--web', 'http://user:pw@x'], '--web'],

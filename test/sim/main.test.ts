@@ -1,4 +1,7 @@
 import { expect, test } from 'bun:test'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { deadUrl, recordingServer, stubWeir, until } from './support.ts'
 
 const MAIN = new URL('../../src/sim/main.ts', import.meta.url).pathname
@@ -56,6 +59,31 @@ test('wrong arguments end the program with 2, each named', async () => {
   expect(program.child.exitCode).toBe(2)
   expect(program.out.stderr).toContain('--port-base:')
   expect(program.out.stderr).toContain('--seed:')
+})
+
+test('a graph file that is wrong ends the program with 2, each mistake in a sentence', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'weir-graph-'))
+  const path = join(directory, 'graph.yaml')
+  await Bun.write(path, 'services:\n  - {name: a, calls: [b]}\n  - {name: b, calls: [a], kind: shop}\n')
+  using program = run('--graph', path)
+  await program.done
+  rmSync(directory, { recursive: true })
+  expect(program.child.exitCode).toBe(2)
+  expect(program.out.stdout).toBe('')
+  expect(program.out.stderr.trimEnd().split('\n')).toEqual([
+    `${path}: services[1].kind (line 3): expected service, database, queue, got "shop"`,
+    `${path}: services[0] (line 2): calls go in a circle: a → b → a`,
+  ])
+})
+
+test('the shop starts, and its traffic can be changed at the address that is printed', async () => {
+  using program = run('--graph', 'shop', '--port-base', '0', '--no-register', '--web', await deadUrl())
+  const url = await until(() => /^its traffic: (\S+)$/m.exec(program.out.stdout)?.[1])
+  expect(program.out.stdout.match(/^[a-z-]+ +http:\/\/127\.0\.0\.1:\d+$/gm)).toHaveLength(25)
+  expect(await (await fetch(url, { method: 'PUT', body: '[]' })).json()).toEqual([])
+  program.child.kill('SIGTERM')
+  await program.done
+  expect(program.child.exitCode).toBe(0)
 })
 
 test('a taken port ends the program with 1 and a sentence', async () => {

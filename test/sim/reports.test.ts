@@ -1,6 +1,7 @@
 import { expect, test } from 'bun:test'
-import { MAX_WAITING, Outbox } from '../../src/sim/outbox.ts'
-import { ANNOUNCE_EVERY_MS } from '../../src/sim/reporter.ts'
+import { Colours, MAX_WAITING_COLOURS } from '../../src/sim/colours.ts'
+import { ANNOUNCE_EVERY_MS, MAX_WAITING_CALLS, Reports } from '../../src/sim/reports.ts'
+import { WeirClient } from '../../src/sim/weir-client.ts'
 import type { World } from '../../src/sim/world.ts'
 import {
   activate,
@@ -155,18 +156,53 @@ test('every request to the web program carries the token, and none to a service 
   expect(new Set(a.requests.map(({ authorization }) => authorization))).toEqual(new Set([null]))
 })
 
-test('an outbox sends one after another, and drops the oldest at its bound', async () => {
-  const sent: number[] = []
+test('of a service whose colours wait only the newest are kept, and services take turns', async () => {
+  const sent: string[] = []
   const leave = Promise.withResolvers<void>()
-  const outbox = new Outbox<number>(async (item) => {
-    sent.push(item)
+  const send = async (name: string, color: string) => {
+    sent.push(`${name} ${color}`)
     await leave.promise
-  })
-  for (let item = 0; item <= MAX_WAITING + 3; item++) outbox.push(item)
-  expect(sent).toEqual([0])
+  }
+  const colours = new Colours({ send, world: hurriedWorld(), closing: new AbortController().signal })
+  for (let color = 0; color <= MAX_WAITING_COLOURS + 3; color++) colours.push('a', String(color))
+  colours.push('b', 'gold')
+  await until(() => sent.length === 1)
   leave.resolve()
-  await until(() => sent.length === MAX_WAITING + 1)
-  expect(outbox.dropped).toBe(3)
-  expect(sent.slice(0, 3)).toEqual([0, 4, 5])
-  expect(sent.at(-1)).toBe(MAX_WAITING + 3)
+  await until(() => sent.length === MAX_WAITING_COLOURS + 2)
+  expect(sent.slice(0, 4)).toEqual(['a 0', 'a 4', 'b gold', 'a 5'])
+  expect(sent.at(-1)).toBe(`a ${MAX_WAITING_COLOURS + 3}`)
+})
+
+test('more colours than a picture needs are held to a rate', async () => {
+  let now = 0
+  const sent: string[] = []
+  const world: World = {
+    ...hurriedWorld(),
+    now: () => now,
+    sleep: async (ms) => void (now += ms),
+  }
+  const send = async (name: string) => void sent.push(name)
+  const colours = new Colours({ send, world, closing: new AbortController().signal })
+  for (let service = 0; service < 300; service++) colours.push(`s${service}`, 'red')
+  await until(() => sent.length === 300)
+  // A hundred at once, then a hundred a second.
+  expect(now).toBeGreaterThanOrEqual(1_900)
+  expect(now).toBeLessThanOrEqual(2_100)
+})
+
+test('calls that wait for Weir are bounded, and go out in lists that it takes', async () => {
+  const lists: number[] = []
+  await using weir = recordingServer(({ body }) => {
+    lists.push(JSON.parse(body).calls.length)
+    return Response.json({})
+  })
+  const world = hurriedWorld()
+  const closing = new AbortController().signal
+  const client = new WeirClient({ web: weir.url, token: undefined, world, closing })
+  const reports = new Reports({ client, world, closing })
+  for (let call = 0; call < MAX_WAITING_CALLS + 700; call++) {
+    reports.call({ from: 'a', to: 'b', status: 200, durationMs: 1 })
+  }
+  await until(() => lists.length === MAX_WAITING_CALLS / 500)
+  expect(new Set(lists)).toEqual(new Set([500]))
 })

@@ -91,6 +91,30 @@ describe.each(SETUPS)('on $name', (setup) => {
       expect(gap.data).toMatchObject({ reason: 'no_last_event_id' })
     })
 
+    test('a gap begins where the log ends, even if a run in between ended before it heard anything', async () => {
+      const { id, feed } = await followed('/no-ids-twice')
+      feed.send('data: before\n\n')
+      const before = await weir.entry(id, 'the event is logged', (entry) => entry.data === 'before')
+      const again = async (connections: number) => {
+        await weir.send('POST', `/api/streams/${id}/stop`)
+        await weir.verdict(id, 'stopped')
+        await until('the connection is closed', () => feed.readers === 0)
+        await weir.send('POST', `/api/streams/${id}/start`)
+        await until('it is logged that it connected', async () => {
+          const exchanges = (await weir.logs(id)).filter((entry) => entry.kind === 'exchange')
+          return exchanges.length === connections && feed.readers === 1 && exchanges
+        })
+      }
+      await again(2)
+      await again(3)
+      feed.send('data: after\n\n')
+      const gap = await weir.entry(id, 'a gap is logged', (entry) => entry.kind === 'gap')
+      const connected = (await weir.logs(id)).filter((entry) => entry.kind === 'exchange')[1]
+      const from = Date.parse((gap.data as { from: string }).from)
+      expect(from).toBeGreaterThanOrEqual(Date.parse(before.at))
+      expect(from).toBeLessThan(Date.parse(connected?.at ?? ''))
+    })
+
     test('a document and its patches are followed as a document', async () => {
       const { id, feed } = await followed('/patches')
       feed.send(`event: data\ndata: {"price":1,"list":[1],"text":"${'x'.repeat(99)}"}\n\n`)
