@@ -3,7 +3,9 @@ import {
   type AnyPgColumn,
   bigint,
   boolean,
+  customType,
   date,
+  doublePrecision,
   index,
   integer,
   jsonb,
@@ -20,6 +22,7 @@ export const weir = pgSchema('weir')
 
 const at = (name: string) => timestamp(name, { withTimezone: true, mode: 'date', precision: 3 })
 const count = (name: string) => bigint(name, { mode: 'number' }).notNull().default(0)
+const bytea = customType<{ data: Uint8Array }>({ dataType: () => 'bytea' })
 
 export const KINDS = ['sse', 'poll'] as const
 export const DESIRED = ['running', 'stopped', 'idle'] as const
@@ -271,6 +274,8 @@ export const rollups = weir.table(
       .references(() => streams.id, { onDelete: 'cascade' }),
     minute: at('minute').notNull(),
     ...SUMS,
+    /** How long its answers took: a byte each, as `src/streams/latencies.ts` has them. */
+    latencies: bytea().notNull().default(sql`''`),
   },
   (table) => [primaryKey({ columns: [table.streamId, table.minute] })],
 )
@@ -316,6 +321,8 @@ export const fanouts = weir.table(
       .notNull()
       .references(() => streams.id, { onDelete: 'cascade' }),
     minute: at('minute').notNull(),
+    /** Subscribers that were connected when it was last written down, or at the minute's end. */
+    open: integer().notNull().default(0),
     /** Subscriptions begun. */
     connections: count('connections'),
     /** Time that subscribers were connected, added up, in milliseconds. */
@@ -544,3 +551,66 @@ export const silences = weir.table('silences', {
   schedule: jsonb(),
   createdAt: at('created_at').notNull(),
 })
+
+/** What programs said of the services of the topology; what they left out is null. */
+export const topologyServices = weir.table('topology_services', {
+  id: text().primaryKey(),
+  name: text(),
+  kind: text(),
+  group: text(),
+  url: text(),
+  colour: text(),
+  firstAt: at('first_at').notNull(),
+  /** When it was last heard of, by itself or by a call. */
+  activeAt: at('active_at').notNull(),
+  reportedAt: at('reported_at').notNull(),
+  /** By the clock of the database: what other processes look for. */
+  updatedAt: at('updated_at').notNull(),
+})
+
+/** The calls between them, as far as they are known for longer than a minute. */
+export const topologyCalls = weir.table(
+  'topology_calls',
+  {
+    fromId: text().notNull(),
+    toId: text().notNull(),
+    count: count('count'),
+    errors: count('errors'),
+    lastStatus: integer(),
+    lastDurationMs: doublePrecision(),
+    calledAt: at('called_at'),
+    firstAt: at('first_at').notNull(),
+    activeAt: at('active_at').notNull(),
+    updatedAt: at('updated_at').notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.fromId, table.toId] })],
+)
+
+/** How the calls went in one minute, as one process saw it. */
+export const topologyMinutes = weir.table(
+  'topology_minutes',
+  {
+    minute: at('minute').notNull(),
+    fromId: text().notNull(),
+    toId: text().notNull(),
+    writer: text().notNull(),
+    count: integer().notNull(),
+    errors: integer().notNull(),
+    /** {@link Latency} of `src/core/latency.ts`: buckets and their counts in turn. */
+    latency: integer().array().notNull(),
+    updatedAt: at('updated_at').notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.minute, table.fromId, table.toId, table.writer] })],
+)
+
+/** All calls of a minute, as one process saw them. */
+export const topologyTotals = weir.table(
+  'topology_totals',
+  {
+    minute: at('minute').notNull(),
+    writer: text().notNull(),
+    calls: count('calls'),
+    errors: count('errors'),
+  },
+  (table) => [primaryKey({ columns: [table.minute, table.writer] })],
+)

@@ -7,6 +7,7 @@ import type { Deliverer } from './channels/deliverer.ts'
 import type { DeliveryControl, Notifier } from './channels/notifier.ts'
 import { Problem } from './errors.ts'
 import type { Hub } from './hub/hub.ts'
+import type { SpanCalls } from './otlp/calls.ts'
 import type { Proxy } from './proxy/proxy.ts'
 import type { RetentionDeps } from './retention/retain.ts'
 import { archiveRoutes } from './routes/archive.tsx'
@@ -18,6 +19,7 @@ import { consoleRoutes } from './routes/console.tsx'
 import { docsRoutes } from './routes/docs.tsx'
 import { documentRoutes } from './routes/documents.tsx'
 import { guard } from './routes/guard.ts'
+import { homeRoutes } from './routes/home.tsx'
 import { incidentPages } from './routes/incident-pages.tsx'
 import { incidentRoutes } from './routes/incidents.ts'
 import type { LivePages } from './routes/live-pages.tsx'
@@ -27,6 +29,7 @@ import { isBareTarget, proxyHandler, proxyRoutes } from './routes/proxy.ts'
 import { storageRoutes } from './routes/storage.tsx'
 import { streamRoutes } from './routes/streams.ts'
 import { topologyRoutes } from './routes/topology.tsx'
+import { traceRoutes } from './routes/traces.ts'
 import { transferRoutes } from './routes/transfer.ts'
 import type { StatusDeps } from './streams/status.ts'
 import type { Streams } from './streams/streams.ts'
@@ -44,6 +47,8 @@ export interface AppDeps extends StatusDeps {
   /** Where people reach this Weir, without a slash at the end: for links in messages. */
   self(): string
   topology: Topology
+  refreshTopology(): Promise<void>
+  spanCalls: SpanCalls
   proxy: Proxy
   hub: Hub
   pages: LivePages
@@ -95,6 +100,8 @@ export async function createApp(deps: AppDeps) {
     .use(incidentPages(deps))
     .use(storageRoutes(deps))
     .use(topologyRoutes(deps))
+    .use(traceRoutes(deps))
+    .use(homeRoutes(deps))
     .use(consoleRoutes(deps))
     .use(await boardRoutes(deps.queues))
     .use(docsRoutes(deps.version))

@@ -5,9 +5,12 @@ export const PROBLEMS = {
   unauthorized: 401,
   forbidden_origin: 403,
   not_found: 404,
+  /** A service that can't be told to fail. */
+  no_laboratory: 404,
   method_not_allowed: 405,
   conflict: 409,
   body_too_large: 413,
+  unsupported_media_type: 415,
   invalid_field: 422,
   unreachable: 422,
   /** Weir must not go there. */

@@ -7,6 +7,7 @@ import type { DeliveryTimes } from './channels/deliverer.ts'
 import { type Config, isLocalOnly } from './config.ts'
 import { Hub } from './hub/hub.ts'
 import { Egress } from './net/egress.ts'
+import { SpanCalls } from './otlp/calls.ts'
 import { followingParts, type Ground, keepingParts, openQueues, tellingParts, type Warn } from './parts.ts'
 import { openQueueEngine } from './queue/open.ts'
 import { openRelay } from './relay/open.ts'
@@ -14,6 +15,7 @@ import { openStorage } from './storage/open.ts'
 import { makePartitions } from './storage/partitions.ts'
 import { reconcile } from './streams/health.ts'
 import { Streams } from './streams/streams.ts'
+import { OwnOverlay } from './topology/own-overlay.ts'
 import { Topology } from './topology/topology.ts'
 
 /** A running Weir. */
@@ -70,12 +72,26 @@ export async function startWeir(
 
     if (config.role !== 'worker') {
       const { mayReach } = parts
+      const topology = new Topology({ hub, db, writer: worker, now, warn })
+      closing(() => topology.close())
+      await topology.load()
+      const spanCalls = new SpanCalls({ report: (report) => topology.report(report), warn })
+      closing(() => spanCalls.close())
+      const ownParts = new OwnOverlay({
+        db,
+        hub,
+        topology,
+        now,
+        warn,
+        hasArchive: config.s3Bucket !== undefined,
+      })
+      closing(() => ownParts.close())
       const app = await createApp({
         ...parts,
-        ...{ hub, self, version, warn },
+        ...{ hub, self, version, warn, topology, spanCalls },
+        refreshTopology: () => ownParts.refresh(),
         streams: new Streams({ db, control, limits: config, mayReach, fetch: egress.fetch }),
         channels: new Channels({ db, egress, now }),
-        topology: new Topology({ hub }),
         queues: Object.values(queues),
         token: config.token,
         proxyOrigins: config.proxyOrigins ?? [],

@@ -2,9 +2,10 @@ import { type SQL, sql } from 'drizzle-orm'
 import type { HostTally, Tally } from '../core/blame.ts'
 import { HELD_WITHIN_MS } from '../core/verdict.ts'
 import type { Database } from '../storage/storage.ts'
+import { hostOf } from '../streams/host.ts'
 
 /** The host of a stream's URL, with its port. */
-export const HOST = sql.raw(`substring(s.url from '^[a-z]+://([^/?#]*)')`)
+export const HOST = hostOf(sql.raw('s.url'))
 /** Streams that incidents are about: twins show their streams' faults again, the others rest when nobody looks. */
 export const WATCHED = sql.raw(`s.twin_of IS NULL AND s.always_on`)
 

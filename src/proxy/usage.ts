@@ -3,6 +3,8 @@ import type { CloseReason, Meter } from '../hub/hub.ts'
 import type { Database } from '../storage/storage.ts'
 import type { Stream } from '../streams/run.ts'
 
+const MINUTE_MS = 60_000
+
 /** What the subscribers of one stream were sent since it was last written down. */
 interface Usage {
   open: number
@@ -11,6 +13,8 @@ interface Usage {
   wireBytes: number
   slow: number
   subscriberMs: number
+  /** What `open` was when it was last written down, and of which minute that was. */
+  told: { minute: number; open: number }
   /** Up to when `subscriberMs` is added up. */
   countedAt: number
 }
@@ -64,14 +68,19 @@ export class UsageMeter {
       return [streamId, usage, { ...usage }] as const
     })
     if (written.length === 0) return []
-    const seen = await writeUsage(db, new Date(this.#now()), written)
+    const now = this.#now()
+    const minute = Math.floor(now / MINUTE_MS)
+    const rows = written.map(([streamId, , counted]) => usageRow(streamId, counted, minute))
+    const seen = await writeUsage(db, new Date(now), rows)
     for (const [streamId, usage, counted] of written) {
+      usage.told = { minute, open: counted.open }
       usage.connections -= counted.connections
       usage.snapshots -= counted.snapshots
       usage.wireBytes -= counted.wireBytes
       usage.slow -= counted.slow
       usage.subscriberMs -= counted.subscriberMs
-      if (usage.open === 0 && usage.connections === 0) this.#byStream.delete(streamId)
+      const isTold = usage.open === 0 && counted.open === 0
+      if (isTold && usage.connections === 0) this.#byStream.delete(streamId)
     }
     return seen
   }
@@ -79,8 +88,8 @@ export class UsageMeter {
   #of(streamId: string): Usage {
     let usage = this.#byStream.get(streamId)
     if (usage === undefined) {
-      const countedAt = this.#now()
-      usage = { open: 0, connections: 0, snapshots: 0, wireBytes: 0, slow: 0, subscriberMs: 0, countedAt }
+      const nothing = { open: 0, connections: 0, snapshots: 0, wireBytes: 0, slow: 0, subscriberMs: 0 }
+      usage = { ...nothing, told: { minute: 0, open: 0 }, countedAt: this.#now() }
       this.#byStream.set(streamId, usage)
     }
     return usage
@@ -93,33 +102,42 @@ export class UsageMeter {
   }
 }
 
+/** `opened`: how many more are open than this process said in this minute. Those of all processes add up. */
+function usageRow(
+  stream_id: string,
+  { open, told, connections, snapshots, wireBytes, slow, subscriberMs }: Usage,
+  minute: number,
+) {
+  return {
+    stream_id,
+    open,
+    opened: told.minute === minute ? open - told.open : open,
+    connections,
+    snapshots,
+    wire_bytes: wireBytes,
+    slow,
+    subscriber_ms: Math.round(subscriberMs),
+  }
+}
+
 async function writeUsage(
   db: Database,
   now: Date,
-  usages: readonly (readonly [streamId: string, usage: Usage, counted: Usage])[],
+  rows: readonly ReturnType<typeof usageRow>[],
 ): Promise<Seen[]> {
-  const rows = usages.map(
-    ([stream_id, , { open, connections, snapshots, wireBytes, slow, subscriberMs }]) => ({
-      stream_id,
-      open,
-      connections,
-      snapshots,
-      wire_bytes: wireBytes,
-      slow,
-      subscriber_ms: Math.round(subscriberMs),
-    }),
-  )
   const result = (await db.execute(sql`
     WITH used AS (
       SELECT * FROM json_to_recordset(${JSON.stringify(rows)}::json) AS row(stream_id uuid, open int,
-        connections bigint, snapshots bigint, wire_bytes bigint, slow bigint, subscriber_ms bigint)
+        opened int, connections bigint, snapshots bigint, wire_bytes bigint, slow bigint, subscriber_ms bigint)
     ), added AS (
-      INSERT INTO weir.fanouts AS fanout (stream_id, minute, connections, snapshots, wire_bytes, slow, subscriber_ms)
+      INSERT INTO weir.fanouts AS fanout (stream_id, minute, open, connections, snapshots, wire_bytes, slow,
+        subscriber_ms)
       SELECT used.stream_id, date_trunc('minute', ${now.toISOString()}::timestamptz),
-        connections, snapshots, wire_bytes, slow, subscriber_ms
+        opened, connections, snapshots, wire_bytes, slow, subscriber_ms
       FROM used JOIN weir.streams AS stream ON stream.id = used.stream_id
       ON CONFLICT (stream_id, minute) DO UPDATE SET
-        connections = fanout.connections + excluded.connections, snapshots = fanout.snapshots + excluded.snapshots,
+        open = fanout.open + excluded.open, connections = fanout.connections + excluded.connections,
+        snapshots = fanout.snapshots + excluded.snapshots,
         wire_bytes = fanout.wire_bytes + excluded.wire_bytes, slow = fanout.slow + excluded.slow,
         subscriber_ms = fanout.subscriber_ms + excluded.subscriber_ms
     ), touched AS (

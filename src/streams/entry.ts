@@ -64,6 +64,13 @@ export interface Entry extends Draft {
   seq: number
 }
 
+/** An entry as the API shows it. `data` is parsed JSON of the kinds in {@link JSON_KINDS}, else text. */
+export interface EntryJson extends Omit<Entry, 'at' | 'data' | 'exchange' | 'paths'>, Partial<Exchange> {
+  /** ISO 8601. */
+  at: string
+  data?: unknown
+}
+
 /** Entry kinds whose `data` is JSON text. */
 export const JSON_KINDS: ReadonlySet<EntryKind> = new Set(['snapshot', 'patch', 'error', 'gap'])
 

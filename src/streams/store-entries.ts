@@ -3,6 +3,7 @@ import { dayOf } from '../storage/partitions.ts'
 import type { Database } from '../storage/storage.ts'
 import { BODY_CHARS, bodyKeyOf } from './bodies.ts'
 import { type Entry, storable } from './entry.ts'
+import { latencyByte } from './latencies.ts'
 import type { Checkpoint } from './run.ts'
 
 /**
@@ -70,7 +71,8 @@ export async function storeEntries(db: Database, batch: readonly ToStore[]): Pro
           CASE kind WHEN 'patch' THEN patch_bytes WHEN 'snapshot' THEN snapshot_bytes WHEN 'exchange' THEN plain_bytes END
         END AS change_bytes,
         length(seq::text) + CASE kind WHEN 'patch' THEN ${PATCH_FRAME_BYTES}::int ELSE ${DATA_FRAME_BYTES}::int END
-          AS frame_bytes
+          AS frame_bytes,
+        (exchange #>> '{response,durationMs}')::float8 AS duration_ms
       FROM stored
     ), moved AS (
       UPDATE weir.checkpoints AS current
@@ -82,7 +84,7 @@ export async function storeEntries(db: Database, batch: readonly ToStore[]): Pro
     ), rolled AS (
       INSERT INTO weir.rollups AS rollup (stream_id, minute, first_seq, last_seq, entries, events, polls, errors,
         compared, changed, not_modified, wire_bytes, body_bytes, head_bytes, plain_bytes, gzip_bytes,
-        conditional_bytes, patch_bytes, frame_bytes, deflated_bytes)
+        conditional_bytes, patch_bytes, frame_bytes, deflated_bytes, latencies)
       SELECT stream_id, date_trunc('minute', at), min(seq), max(seq), count(*),
         count(*) FILTER (WHERE kind IN ('event', 'snapshot', 'patch') AND NOT is_keyframe),
         count(*) FILTER (WHERE kind IN ('exchange', 'snapshot', 'patch') AND exchange IS NOT NULL),
@@ -92,7 +94,8 @@ export async function storeEntries(db: Database, batch: readonly ToStore[]): Pro
         sum(wire_bytes), sum(body_bytes),
         coalesce(sum(head_bytes), 0), coalesce(sum(plain_bytes), 0), coalesce(sum(gzip_bytes), 0),
         coalesce(sum(gzip_bytes) FILTER (WHERE changed IS DISTINCT FROM false), 0),
-        coalesce(sum(change_bytes), 0), coalesce(sum(change_bytes + frame_bytes), 0), coalesce(sum(deflated_bytes), 0)
+        coalesce(sum(change_bytes), 0), coalesce(sum(change_bytes + frame_bytes), 0), coalesce(sum(deflated_bytes), 0),
+        coalesce(string_agg(${latencyByte(sql.raw('duration_ms'))}, ''::bytea) FILTER (WHERE duration_ms IS NOT NULL), ''::bytea)
       FROM counted GROUP BY 1, 2
       ON CONFLICT (stream_id, minute) DO UPDATE SET
         first_seq = least(rollup.first_seq, excluded.first_seq), last_seq = greatest(rollup.last_seq, excluded.last_seq),
@@ -105,7 +108,8 @@ export async function storeEntries(db: Database, batch: readonly ToStore[]): Pro
         gzip_bytes = rollup.gzip_bytes + excluded.gzip_bytes,
         conditional_bytes = rollup.conditional_bytes + excluded.conditional_bytes,
         patch_bytes = rollup.patch_bytes + excluded.patch_bytes, frame_bytes = rollup.frame_bytes + excluded.frame_bytes,
-        deflated_bytes = rollup.deflated_bytes + excluded.deflated_bytes
+        deflated_bytes = rollup.deflated_bytes + excluded.deflated_bytes,
+        latencies = rollup.latencies || excluded.latencies
     ), paths AS (
       INSERT INTO weir.path_rollups AS rollup (stream_id, hour, path, changes)
       SELECT stream_id, date_trunc('hour', at, 'UTC'), path, count(DISTINCT seq)

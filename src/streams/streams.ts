@@ -4,6 +4,7 @@ import type { Verdict } from '../core/verdict.ts'
 import { Problem } from '../errors.ts'
 import type { Database } from '../storage/storage.ts'
 import { fromRegistration } from './from-registration.ts'
+import { hostOf } from './host.ts'
 import { insertStreams, opening } from './new-stream.ts'
 import { findKind } from './probe.ts'
 import type { Change, Registration } from './registration.ts'
@@ -37,6 +38,8 @@ export interface ListQuery {
   /** Part of name or URL. */
   q?: string
   tag?: string
+  /** Of the URL, with its port. */
+  host?: string
   /** A verdict. */
   state?: Verdict
   /** Id of the last stream of the page before. */
@@ -226,13 +229,14 @@ export class Streams {
   }
 }
 
-function matching({ q, tag, state, after }: ListQuery): SQL | undefined {
+function matching({ q, tag, host, state, after }: ListQuery): SQL | undefined {
   const conditions: (SQL | undefined)[] = []
   if (q !== undefined) {
     const part = `%${q.replace(/[\\%_]/g, '\\$&')}%`
     conditions.push(or(ilike(streams.name, part), ilike(streams.url, part)))
   }
   if (tag !== undefined) conditions.push(hasTag(tag))
+  if (host !== undefined) conditions.push(eq(hostOf(streams.url), host.toLowerCase()))
   if (state !== undefined) conditions.push(eq(states.verdict, state))
   if (after !== undefined) conditions.push(gt(streams.id, uuid(after)))
   return and(...conditions)

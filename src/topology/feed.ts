@@ -1,9 +1,9 @@
-import type { TopicMessage } from '../hub/frame.ts'
+import { Frame } from '../hub/frame.ts'
 import type { Hub } from '../hub/hub.ts'
 
 /** What is kept for subscribers that come back. At either bound the oldest goes, and who missed it gets a `gap` and the whole graph. */
 const MAX_KEPT_MESSAGES = 500
-const MAX_KEPT_CHARS = 4_194_304
+const MAX_KEPT_BYTES = 4_194_304
 /**
  * Versions start at the time in milliseconds times this. An earlier life of the process would have had to publish
  * more than this many messages a millisecond to have given out one of ours.
@@ -15,17 +15,27 @@ export interface FeedOptions {
   topic: string
   /** When this life of the process began, in milliseconds since 1970. */
   startedAt: number
-  /** The data of the `graph` event that brings a subscriber up to now. */
+  /** The data of the `graph` event that brings a subscriber up to the version. */
   snapshot: () => unknown
+}
+
+export interface FeedSubscription {
+  /** Ends the subscription: the request's signal. */
+  signal: AbortSignal
+  /** Of the last message that the subscriber has. */
+  lastEventId: string | null
+  gzip?: boolean
 }
 
 /** A topic whose messages are numbered, and kept a while for subscribers that come back. */
 export class Feed {
   readonly #options: FeedOptions
   /** Without holes, oldest first. */
-  readonly #kept: TopicMessage[] = []
-  #keptChars = 0
+  readonly #kept: { position: number; frame: Frame }[] = []
+  #keptBytes = 0
   #version: number
+  /** The whole as of the version, for all who begin with it. */
+  #whole: Frame | undefined
 
   constructor(options: FeedOptions) {
     this.#options = options
@@ -37,50 +47,60 @@ export class Feed {
     return this.#version
   }
 
-  publish(event: string, value: unknown): void {
-    this.#version++
-    const message = { event, data: JSON.stringify(value), position: this.#version }
-    this.#keep(message)
-    this.#options.hub.publish(this.#options.topic, message)
+  /** Gives what `make` makes of its version to all subscribers. @returns its size in bytes */
+  publish(event: string, make: (version: number) => unknown): number {
+    const position = ++this.#version
+    const frame = Frame.of({ event, data: JSON.stringify(make(position)), position })
+    this.#whole = undefined
+    this.#keep(position, frame)
+    this.#options.hub.publish(this.#options.topic, frame)
+    return frame.bytes.byteLength
   }
 
   /**
-   * Answers a request with the feed. Without `lastEventId` it starts with the whole `graph`; with one, with what
+   * Answers a request with the feed. Without a `lastEventId` it starts with the whole `graph`; with one, with what
    * was missed since or, where that isn't kept or another process numbered it, with a `gap` and the whole `graph`.
    */
-  subscribe(signal: AbortSignal, lastEventId: string | null): Response {
-    const { hub, topic, snapshot } = this.#options
+  subscribe({ signal, lastEventId, gzip }: FeedSubscription): Response {
+    const { hub, topic } = this.#options
     return hub.subscribe(topic, {
       signal,
+      gzip,
       replay: async (send) => {
         const missed = lastEventId ? this.#since(lastEventId) : undefined
-        for (const message of missed ?? []) await send(message)
+        for (const frame of missed ?? []) await send(frame)
         if (missed !== undefined) return
         if (lastEventId) await send(this.#gap(lastEventId))
-        await send({ event: 'graph', data: JSON.stringify(snapshot()), position: this.#version })
+        await send(this.#graph())
       },
     })
   }
 
+  #graph(): Frame {
+    const data = () => JSON.stringify(this.#options.snapshot())
+    this.#whole ??= Frame.of({ event: 'graph', data: data(), position: this.#version })
+    return this.#whole
+  }
+
   /** What was published after the message with that id; undefined when it can't be told. */
-  #since(lastEventId: string): TopicMessage[] | undefined {
+  #since(lastEventId: string): Frame[] | undefined {
     const last = position(lastEventId)
     const before = (this.#kept[0]?.position ?? this.#version + 1) - 1
     if (last === null || last < before || last > this.#version) return undefined
-    return this.#kept.slice(last - before)
+    return this.#kept.slice(last - before).map(({ frame }) => frame)
   }
 
   /** Position 0 is never kept: a reader that is cut off between the gap and the graph is told of the gap again. */
-  #gap(lastEventId: string): TopicMessage {
+  #gap(lastEventId: string): Frame {
     const gap = { from: position(lastEventId), to: this.#kept[0]?.position ?? this.#version }
-    return { event: 'gap', data: JSON.stringify(gap), position: 0 }
+    return Frame.of({ event: 'gap', data: JSON.stringify(gap), position: 0 })
   }
 
-  #keep(message: TopicMessage): void {
-    this.#kept.push(message)
-    this.#keptChars += message.data.length
-    while (this.#kept.length > MAX_KEPT_MESSAGES || this.#keptChars > MAX_KEPT_CHARS) {
-      this.#keptChars -= this.#kept.shift()?.data.length ?? 0
+  #keep(position: number, frame: Frame): void {
+    this.#kept.push({ position, frame })
+    this.#keptBytes += frame.bytes.byteLength
+    while (this.#kept.length > MAX_KEPT_MESSAGES || this.#keptBytes > MAX_KEPT_BYTES) {
+      this.#keptBytes -= this.#kept.shift()?.frame.bytes.byteLength ?? 0
     }
   }
 }

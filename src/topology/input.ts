@@ -1,4 +1,5 @@
 import { Problem } from '../errors.ts'
+import { requireKind } from './rules.ts'
 import type { CallReport, Report, ServiceReport } from './topology.ts'
 
 /** Items of one list in one report; more are refused. */
@@ -43,10 +44,12 @@ export function parseReport(fields: Fields): Report {
 }
 
 function serviceReport(value: unknown, path: string): ServiceReport {
-  const fields = fieldsOf(value, ['id', 'name', 'url'], path)
+  const fields = fieldsOf(value, ['id', 'name', 'url', 'kind', 'group'], path)
   const service: ServiceReport = { id: textAt(fields, 'id', path) }
   if (fields.name !== undefined) service.name = textAt(fields, 'name', path)
   if (fields.url !== undefined) service.url = textAt(fields, 'url', path)
+  if (fields.kind !== undefined) service.kind = requireKind(textAt(fields, 'kind', path), `${path}.kind`)
+  if (fields.group !== undefined) service.group = textAt(fields, 'group', path)
   return service
 }
 

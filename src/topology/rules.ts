@@ -5,7 +5,22 @@ import { Problem } from '../errors.ts'
 export const MAX_NAME_LENGTH = 64
 const MAX_URL_LENGTH = 2048
 /** Control characters, line and paragraph separators, halves of surrogate pairs. */
-const UNREADABLE = /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}]/u
+export const UNREADABLE = /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}]/u
+
+/** Kinds of node that a program may say it is, or calls; the others are Weir's own parts. */
+export const REPORTED_KINDS = ['service', 'database', 'queue'] as const
+export type ReportedKind = (typeof REPORTED_KINDS)[number]
+
+/** What the ids of Weir's own parts begin with: nobody else may give such a one. */
+export const OWN_PREFIX = 'weir:'
+
+/** @throws Problem `invalid_field` unless it is a name, and none of a part of Weir's own. */
+export function requireId(id: string, field: string): void {
+  requireName(id, field)
+  if (id.startsWith(OWN_PREFIX)) {
+    throw new Problem('invalid_field', `What begins with ${OWN_PREFIX} is a part of Weir's own.`, field)
+  }
+}
 
 /** @throws Problem `invalid_field` unless it is a name people can read, of up to `MAX_NAME_LENGTH`. */
 export function requireName(name: string, field: string): void {
@@ -18,10 +33,18 @@ export function requireName(name: string, field: string): void {
 /** @throws Problem `invalid_field` unless it is an http or https URL without credentials. */
 export function requireUrl(text: string, field: string): void {
   const url = text.length > MAX_URL_LENGTH ? null : URL.parse(text)
-  if (url === null || !/^https?:$/.test(url.protocol) || url.username !== '' || url.password !== '') {
+  const isHttp = url !== null && /^https?:$/.test(url.protocol)
+  if (!isHttp || url.username !== '' || url.password !== '' || UNREADABLE.test(text)) {
     const detail = `Expected an http or https URL without credentials, of up to ${MAX_URL_LENGTH} characters.`
     throw new Problem('invalid_field', detail, field)
   }
+}
+
+/** @throws Problem `invalid_field` unless it is a kind that a program may be of. */
+export function requireKind(text: string, field: string): ReportedKind {
+  const kind = REPORTED_KINDS.find((kind) => kind === text)
+  if (kind !== undefined) return kind
+  throw new Problem('invalid_field', `Expected ${REPORTED_KINDS.join(', ')}.`, field)
 }
 
 /**

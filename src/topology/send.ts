@@ -35,7 +35,7 @@ export async function sendThrough(
   const timeout = AbortSignal.timeout(TIMEOUT_MS)
   const startedAt = now()
   try {
-    const response = await fetch(activateUrl(url), {
+    const response = await fetch(urlBelow(url, 'activate'), {
       method: 'POST',
       headers: { 'Content-Type': 'application/json', Accept: 'application/json' },
       body: JSON.stringify({ item: id, color }),
@@ -51,9 +51,10 @@ export async function sendThrough(
   }
 }
 
-function activateUrl(base: string): string {
+/** The address of what a service offers below its own. */
+export function urlBelow(base: string, name: string): string {
   const url = new URL(base)
-  url.pathname = `${url.pathname.replace(/\/$/, '')}/activate`
+  url.pathname = `${url.pathname.replace(/\/$/, '')}/${name}`
   return url.href
 }
 
@@ -65,7 +66,8 @@ function parsed(text: string): unknown {
   }
 }
 
-async function readStart(body: ReadableStream<Uint8Array> | null): Promise<string> {
+/** The first of a body, as text; the rest is left unread. */
+export async function readStart(body: ReadableStream<Uint8Array> | null): Promise<string> {
   const decoder = new TextDecoder()
   let text = ''
   let leftBytes = MAX_ANSWER_BYTES

@@ -1,26 +1,41 @@
-import { type Call, type Graph, nodeId, type Service } from '../core/graph.ts'
+import type { Call, Graph, Service } from '../core/graph.ts'
 import { Problem } from '../errors.ts'
 import type { Hub } from '../hub/hub.ts'
-import { Feed } from './feed.ts'
-import { requireColour, requireName, requireUrl } from './rules.ts'
+import type { Database } from '../storage/storage.ts'
+import { type Change, Changes } from './changes.ts'
+import { Feed, type FeedSubscription } from './feed.ts'
+import { History } from './history.ts'
+import { Model, type Outcome } from './model.ts'
+import { type OverlayHistory, Overlays } from './overlays.ts'
+import {
+  graphAt,
+  requireReplayable,
+  type Timeline,
+  type TimelineSpan,
+  timelineOf,
+  withNodes,
+} from './replay.ts'
+import { type ReportedKind, requireColour, requireId, requireName, requireUrl } from './rules.ts'
+import { minuteOf } from './tallies.ts'
 
-/** More than a picture can show. What would go past either is refused as a whole. */
-export const MAX_SERVICES = 500
-export const MAX_CALLS = 2000
-/** Carries `graph` (the whole, when its shape changed), `service` (a colour) and `call` (one that was counted). */
+export { MAX_CALLS, MAX_SERVICES } from './model.ts'
+
+/** Carries `graph` (the whole, first or after a `gap`) and `change` (what changed since the last). */
 export const TOPOLOGY_TOPIC = 'topology'
-/** Says `update`, unnamed, at every change of shape or colour: the protocol of the program this topology grew from. */
+/** Says `update`, unnamed, when shape or colours changed: the protocol of the program this topology grew from. */
 export const SEED_TOPIC = 'seed-events'
 
-/** What a service is drawn in until it reports a colour. */
-const FIRST_COLOUR = 'white'
 const FIRST_ERROR_STATUS = 400
+/** How often recent numbers are brought up to date, and what changed is stored, in milliseconds. */
+const TICK_MS = 5_000
 
-/** What a program says about a service. A name or url that is left out stays as it is. */
+/** What a program says about a service. Whatever is left out stays as it is. */
 export interface ServiceReport {
   id: string
   name?: string
   url?: string
+  kind?: ReportedKind
+  group?: string
 }
 
 /** What a program says about a call. Without a status it only declares the edge; with one it is counted. */
@@ -38,8 +53,10 @@ export interface Report {
 
 /** The whole graph as clients get it. */
 export interface Snapshot {
-  /** The SSE id of the last change it holds. */
+  /** The SSE id of the last change it holds; 0 for one of the past. */
   version: number
+  /** When it was like this, ISO 8601; left out for one of now. */
+  at?: string
   /** `node` is the service's id in the Mermaid text. */
   services: readonly (Service & { node: string })[]
   calls: readonly Call[]
@@ -47,163 +64,196 @@ export interface Snapshot {
 
 export interface TopologyOptions {
   hub: Hub
+  /** Where it is stored. Without one it lasts as long as the process, and can't be looked at as it was. */
+  db?: Database
+  /** This process in this life, among all that store calls. */
+  writer?: string
   /** The time in milliseconds since 1970. */
   now?: () => number
+  /** Told when it can't be stored. */
+  warn?(message: string): void
 }
 
 /** The live graph of services and calls, in memory, with what subscribers need to follow it. */
 export class Topology {
   readonly #hub: Hub
   readonly #now: () => number
+  readonly #db: Database | undefined
+  readonly #writer: string
   readonly #feed: Feed
-  readonly #services = new Map<string, Service>()
-  readonly #calls = new Map<string, Call>()
+  readonly #changes: Changes
+  readonly #model: Model
+  readonly #overlays = new Overlays()
+  readonly #history: History | undefined
+  readonly #timer: Timer
 
-  constructor({ hub, now = Date.now }: TopologyOptions) {
+  constructor({ hub, db, now = Date.now, writer = crypto.randomUUID(), warn = () => {} }: TopologyOptions) {
     this.#hub = hub
     this.#now = now
+    this.#db = db
+    this.#writer = writer
     this.#feed = new Feed({ hub, topic: TOPOLOGY_TOPIC, startedAt: now(), snapshot: () => this.snapshot() })
+    this.#changes = new Changes({
+      service: (id) => this.service(id),
+      call: (key) => this.#overlays.call(key) ?? this.#model.edge(key)?.call,
+      publish: (change, isDiagram) => this.#publish(change, isDiagram),
+    })
+    this.#model = new Model(this.#changes)
+    if (db !== undefined) this.#history = new History({ db, model: this.#model, writer, now, warn })
+    this.#timer = setInterval(() => void this.tick(), TICK_MS)
+    this.#timer.unref()
   }
 
-  /** The graph as it is now, in the order it was reported in. */
+  /** Knows what was stored, from here on. */
+  async load(): Promise<void> {
+    await this.#history?.load()
+    this.#model.refresh(this.#now())
+  }
+
+  /** The graph as it is now, in the order it was reported in; what overlays add comes last. */
   graph(): Graph {
-    return { services: [...this.#services.values()], calls: [...this.#calls.values()] }
+    return this.#overlays.over(this.#model.graph())
+  }
+
+  /** Only what programs reported. */
+  reported(): Graph {
+    return this.#model.graph()
   }
 
   snapshot(): Snapshot {
-    const { services, calls } = this.graph()
-    const nodes = services.map((service) => ({ ...service, node: nodeId(service.id) }))
-    return { version: this.#feed.version, services: nodes, calls }
+    // Its version stands for all that it holds: nothing may come under a later one, and go unseen.
+    this.#changes.flush()
+    return { version: this.#feed.version, ...withNodes(this.graph()) }
+  }
+
+  /**
+   * The graph as it was at an instant of the last 24 hours, in milliseconds since 1970, to the minute.
+   * @throws Problem `invalid_field` about `at` for any other, `unavailable` where nothing is stored.
+   */
+  async at(instant: number): Promise<Snapshot> {
+    const now = this.#now()
+    requireReplayable(instant, now, 'at')
+    const reported = await graphAt(await this.#stored(), instant, now)
+    const graph = await this.#overlays.overAt(reported, instant)
+    return { version: 0, at: new Date(instant).toISOString(), ...withNodes(graph) }
+  }
+
+  /** How many calls there were in a span of the last 24 hours. @throws as `at` does, about `from` or `to` */
+  async timeline(span: TimelineSpan): Promise<Timeline> {
+    return timelineOf(await this.#stored(), span, this.#now())
   }
 
   service(id: string): Service | undefined {
-    return this.#services.get(id)
+    return this.#overlays.service(id) ?? this.#model.service(id)
   }
 
   /**
    * Gives a service a colour; one that isn't known yet is created.
-   * @throws Problem `invalid_field` about `item` or `color`, `too_many` at `MAX_SERVICES`.
+   * @throws Problem `invalid_field` about `item` or `color`.
    */
   colour(item: string, colour: string): Service {
-    requireName(item, 'item')
-    const change = { colour: requireColour(colour, 'color') }
-    const isNew = !this.#services.has(item)
-    if (isNew) this.#requireRoom([{ id: item }], [])
-    const service = this.#put(item, change)
-    if (isNew) this.#publishShape()
-    else {
-      this.#feed.publish('service', { id: item, colour: service.colour, reportedAt: service.reportedAt })
-      this.#publishUpdate()
-    }
+    requireId(item, 'item')
+    const said = { colour: requireColour(colour, 'color') }
+    const service = this.#model.put(item, said, this.#now())
+    this.#history?.ledger.service(item, this.#now(), said)
+    this.#fold()
     return service
   }
 
   /**
-   * Takes what a program says about services and calls; services that only calls name are created.
-   * It takes all of it or, when it throws, nothing.
-   * @throws Problem `invalid_field` about a name or url, `too_many` at `MAX_SERVICES` or `MAX_CALLS`.
+   * Takes what a program says about services and calls; services that only calls name are created. It takes all of it
+   * or, when it throws, nothing. What there is no room for becomes part of one node that stands for all the rest.
+   * @throws Problem `invalid_field` about an id, a name, a group or a url.
    */
   report({ services = [], calls = [] }: Report): void {
     check(services, calls)
-    this.#requireRoom(services, calls)
-
-    const shape = [
-      ...services.map((service) => this.#declareService(service)),
-      ...calls.map((call) => this.#declareCall(call)),
-    ]
-    if (shape.includes('changed')) this.#publishShape()
-    for (const call of calls) this.#count(call)
-  }
-
-  /** Answers a request with the live changes, after what it missed since `lastEventId` or, without one, the whole graph. */
-  subscribe(signal: AbortSignal, lastEventId: string | null): Response {
-    return this.#feed.subscribe(signal, lastEventId)
-  }
-
-  #requireRoom(services: readonly { id: string }[], calls: readonly CallReport[]): void {
-    const ids = [...services.map(({ id }) => id), ...calls.flatMap(({ from, to }) => [from, to])]
-    if (this.#services.size + newTo(this.#services, ids) > MAX_SERVICES) {
-      throw new Problem('too_many', `The topology holds at most ${MAX_SERVICES} services.`)
+    const now = this.#now()
+    for (const { id, ...said } of services) {
+      const change = Object.fromEntries(Object.entries(said).filter(([, value]) => value !== undefined))
+      this.#model.put(id, change, now)
+      this.#history?.ledger.service(id, now, change)
     }
-    if (this.#calls.size + newTo(this.#calls, calls.map(edgeKey)) > MAX_CALLS) {
-      throw new Problem('too_many', `The topology holds at most ${MAX_CALLS} calls.`)
-    }
+    for (const call of calls) this.#take(call, now)
+    this.#fold()
   }
 
-  #declareService({ id, name, url }: ServiceReport): 'changed' | 'same' {
-    const known = this.#services.get(id)
-    const change: Partial<Service> = {}
-    if (name !== undefined) change.name = name
-    if (url !== undefined) change.url = url
-    const service = this.#put(id, change)
-    return service.name === known?.name && service.url === known.url ? 'same' : 'changed'
+  /** Replaces what a source contributed; what differs is published. It isn't stored. */
+  overlay(source: string, graph: Graph): void {
+    const { services, calls } = this.#overlays.put(source, graph)
+    for (const id of services) this.#changes.service(id)
+    for (const key of calls) this.#changes.call(key)
   }
 
-  #declareCall(call: CallReport): 'changed' | 'same' {
-    const key = edgeKey(call)
-    if (this.#calls.has(key)) return 'same'
-    const { from, to } = call
-    for (const id of [from, to]) if (!this.#services.has(id)) this.#put(id, {})
-    this.#calls.set(key, { from, to, count: 0, errors: 0 })
-    return 'changed'
+  /** Has `at` ask a source what it would have contributed then. */
+  overlayHistory(source: string, at: OverlayHistory): void {
+    this.#overlays.history(source, at)
   }
 
-  #put(id: string, change: Partial<Service>): Service {
-    const known = this.#services.get(id) ?? { id, name: id, kind: 'service', colour: FIRST_COLOUR }
-    const service = { ...known, ...change, reportedAt: this.#time() }
-    this.#services.set(id, service)
-    return service
+  /** Answers a request with the live changes, after what it missed or, at first, the whole graph. */
+  subscribe(subscription: FeedSubscription): Response {
+    this.#changes.flush()
+    return this.#feed.subscribe(subscription)
   }
 
-  #count({ from, to, status, durationMs }: CallReport): void {
-    const key = edgeKey({ from, to })
-    const known = this.#calls.get(key)
-    if (status === undefined || known === undefined) return
-    const call: Call = {
-      from,
-      to,
-      count: known.count + 1,
-      errors: known.errors + (status >= FIRST_ERROR_STATUS ? 1 : 0),
-      lastStatus: status,
-      calledAt: this.#time(),
-    }
-    if (durationMs !== undefined) call.lastDurationMs = durationMs
-    this.#calls.set(key, call)
-    this.#feed.publish('call', call)
+  /** What is done every few seconds: recent numbers go on, what is old goes, and what is new is stored. */
+  async tick(): Promise<void> {
+    const now = this.#now()
+    this.#model.expire(now)
+    this.#model.refresh(now)
+    await this.#history?.sync()
   }
 
-  #publishShape(): void {
-    // The snapshot tells the version that this very message gets.
-    this.#feed.publish('graph', { ...this.snapshot(), version: this.#feed.version + 1 })
-    this.#publishUpdate()
+  /** Stores what isn't stored yet. */
+  async close(): Promise<void> {
+    clearInterval(this.#timer)
+    this.#changes.close()
+    await this.#history?.close()
   }
 
-  #publishUpdate(): void {
-    this.#hub.publish(SEED_TOPIC, { data: 'update', position: this.#feed.version })
+  #take(report: CallReport, now: number): void {
+    const { status, durationMs } = report
+    const edge = this.#model.connect(report, now)
+    const ledger = this.#history?.ledger
+    for (const id of [report.from, report.to]) ledger?.service(id, now)
+    if (status === undefined) return ledger?.call(report, now)
+    const outcome: Outcome = { status, hasFailed: status >= FIRST_ERROR_STATUS, durationMs }
+    const minute = minuteOf(now)
+    const tally = edge.tallies.of(minute, this.#writer)
+    tally.add(outcome.hasFailed, durationMs)
+    this.#model.count(edge, outcome, now)
+    ledger?.call(report, now, outcome)
+    ledger?.count(report, minute, tally, outcome.hasFailed)
   }
 
-  #time(): string {
-    return new Date(this.#now()).toISOString()
+  #fold(): void {
+    const dropped = this.#model.fold(this.#now())
+    if (dropped.services.length + dropped.calls.length > 0) this.#history?.ledger.drop(dropped)
+  }
+
+  async #stored(): Promise<Database> {
+    if (this.#db === undefined)
+      throw new Problem('unavailable', 'The topology of the past is not stored here.')
+    await this.#history?.sync()
+    return this.#db
+  }
+
+  #publish(change: Change, isDiagram: boolean): number {
+    const services = change.services && withNodes({ services: change.services, calls: [] }).services
+    const bytes = this.#feed.publish('change', (version) => ({ version, ...change, services }))
+    if (isDiagram) this.#hub.publish(SEED_TOPIC, { data: 'update', position: this.#feed.version })
+    return bytes
   }
 }
 
 function check(services: readonly ServiceReport[], calls: readonly CallReport[]): void {
-  for (const [at, { id, name, url }] of services.entries()) {
-    requireName(id, `services[${at}].id`)
+  for (const [at, { id, name, url, group }] of services.entries()) {
+    requireId(id, `services[${at}].id`)
     if (name !== undefined) requireName(name, `services[${at}].name`)
     if (url !== undefined) requireUrl(url, `services[${at}].url`)
+    if (group !== undefined) requireName(group, `services[${at}].group`)
   }
   for (const [at, { from, to }] of calls.entries()) {
-    requireName(from, `calls[${at}].from`)
-    requireName(to, `calls[${at}].to`)
+    requireId(from, `calls[${at}].from`)
+    requireId(to, `calls[${at}].to`)
   }
-}
-
-function newTo(known: ReadonlyMap<string, unknown>, keys: readonly string[]): number {
-  return new Set(keys.filter((key) => !known.has(key))).size
-}
-
-/** A line end is in no name. */
-function edgeKey({ from, to }: { from: string; to: string }): string {
-  return `${from}\n${to}`
 }

@@ -70,6 +70,7 @@ describe.each(SETUPS)('on $name', (setup) => {
           patch_bytes: some(),
           frame_bytes: some(),
           deflated_bytes: some(),
+          latencies: '',
         })
       }
       await kept.storage.db.execute(sql`INSERT INTO weir.rollups

@@ -6,94 +6,157 @@ import { startTopology } from './server.ts'
 /** Messages that the feed keeps. */
 const KEPT = 500
 
-test('a subscriber gets the whole graph and then every change, numbered without holes', async () => {
+type Weir = ReturnType<typeof startTopology>
+
+test('a subscriber gets the whole graph and then what changes, numbered without holes', async () => {
   await using weir = startTopology()
   weir.topology.report({ services: [{ id: 'A' }] })
   using events = await weir.events('/api/topology/events')
   const first = await events.nextJson()
   expect(first).toMatchObject({
     event: 'graph',
-    data: { version: first.id, services: [{ id: 'A' }], calls: [] },
+    data: { version: first.id, services: [{ id: 'A', node: 'A' }], calls: [] },
   })
 
   weir.topology.colour('A', 'Red')
-  weir.topology.report({ calls: [{ from: 'A', to: 'B', status: 500, durationMs: 7 }] })
   expect(await events.nextJson()).toEqual({
-    event: 'service',
+    event: 'change',
     id: first.id + 1,
-    data: { id: 'A', colour: 'red', reportedAt: expect.any(String) },
-  })
-  expect(await events.nextJson()).toMatchObject({
-    event: 'graph',
-    id: first.id + 2,
     data: {
-      version: first.id + 2,
-      services: [{ id: 'A' }, { id: 'B' }],
-      calls: [{ from: 'A', to: 'B', count: 0 }],
+      version: first.id + 1,
+      services: [
+        { id: 'A', name: 'A', kind: 'service', colour: 'red', node: 'A', reportedAt: expect.any(String) },
+      ],
     },
   })
-  expect(await events.nextJson()).toMatchObject({
-    event: 'call',
-    id: first.id + 3,
-    data: { from: 'A', to: 'B', count: 1, errors: 1, lastStatus: 500, lastDurationMs: 7 },
+  weir.topology.report({ calls: [{ from: 'A', to: 'b-c', status: 500, durationMs: 7 }] })
+  const second = await events.nextJson()
+  expect(second).toMatchObject({
+    event: 'change',
+    id: first.id + 2,
+    data: {
+      services: [{ id: 'b-c', node: '_b_2d_c' }],
+      calls: [{ from: 'A', to: 'b-c', count: 1, errors: 1, lastStatus: 500, lastDurationMs: 7 }],
+    },
   })
+  expect(second.data.services).toHaveLength(1)
+})
+
+test('changes that come together are one frame, with the last of each', async () => {
+  await using weir = startTopology()
+  using events = await weir.events('/api/topology/events')
+  const { id } = await events.nextJson()
+  for (let at = 0; at < 30; at++)
+    weir.topology.report({ calls: [{ from: 'A', to: `S${at % 3}`, status: 200 }] })
+  for (const colour of ['red', 'lime', 'blue']) weir.topology.colour('A', colour)
+  const change = await events.nextJson()
+  expect(change.id).toBe(id + 1)
+  expect(change.data.services.map((service: any) => [service.id, service.colour])).toEqual([
+    ['A', 'blue'],
+    ['S0', 'white'],
+    ['S1', 'white'],
+    ['S2', 'white'],
+  ])
+  expect(change.data.calls.map((call: any) => [call.to, call.count])).toEqual([
+    ['S0', 10],
+    ['S1', 10],
+    ['S2', 10],
+  ])
+})
+
+test('a new service sends itself and not the graph again', async () => {
+  await using weir = startTopology()
+  weir.topology.report({ services: Array.from({ length: 300 }, (_, at) => ({ id: `S${at}` })) })
+  using events = await weir.events('/api/topology/events')
+  await events.nextJson()
+  weir.topology.report({ services: [{ id: 'new' }] })
+  const { data } = await events.nextJson()
+  expect([data.services.map(({ id }: any) => id), data.calls]).toEqual([['new'], undefined])
+})
+
+test('all viewers are sent the same frame, and one who comes late the same graph as the others hold', async () => {
+  await using weir = startTopology()
+  using early = await weir.events('/api/topology/events')
+  using other = await weir.events('/api/topology/events')
+  const held = new Map<string, unknown>()
+  for (const events of [early, other]) await events.next()
+  weir.topology.report({ calls: [{ from: 'A', to: 'B', status: 200 }] })
+  const [one, two] = [await early.next(), await other.next()]
+  expect(one).toEqual(two)
+  for (const service of JSON.parse(one.data).services) held.set(service.id, service)
+
+  // Not published yet when the late one comes.
+  weir.topology.colour('B', 'red')
+  using late = await weir.events('/api/topology/events')
+  const graph = await late.nextJson()
+  const change = await early.nextJson()
+  for (const service of change.data.services) held.set(service.id, service)
+  expect(graph.id).toBe(change.id)
+  expect(graph.data.services).toEqual([...held.values()])
+  weir.topology.colour('A', 'lime')
+  expect((await late.nextJson()).id).toBe(change.id + 1)
+})
+
+test('what went is told by its name', async () => {
+  await using weir = startTopology()
+  const service = { name: 'own', kind: 'host', colour: 'white', reportedAt: '' } as const
+  const [a, b] = ['weir:a', 'weir:b'].map((id) => ({ ...service, id }))
+  const calls = [{ from: 'weir:a', to: 'weir:b', count: 1, errors: 0 }]
+  weir.topology.overlay('weir', { services: [a, b].flatMap((each) => each ?? []), calls })
+  using events = await weir.events('/api/topology/events')
+  const { id, data } = await events.nextJson()
+  expect([data.services.length, data.calls]).toEqual([2, calls])
+  weir.topology.overlay('weir', { services: a ? [a] : [], calls: [] })
+  const version = id + 1
+  const gone = { version, removedServices: ['weir:b'], removedCalls: [['weir:a', 'weir:b']] }
+  expect(await events.nextJson()).toEqual({ event: 'change', id: version, data: gone })
 })
 
 test('what changes nothing is not told', async () => {
   await using weir = startTopology()
   const report = { services: [{ id: 'A', url: 'http://a/' }], calls: [{ from: 'A', to: 'B' }] }
   weir.topology.report(report)
-  using events = await weir.events('/api/topology/events')
-  await events.nextJson()
+  const { version } = weir.topology.snapshot()
   weir.topology.report(report)
   weir.topology.report({ services: [{ id: 'A' }] })
+  expect(weir.topology.snapshot().version).toBe(version)
   weir.topology.report({ services: [{ id: 'A', url: 'http://b/' }] })
-  weir.topology.report({ services: [{ id: 'A', name: 'Aa' }] })
-  expect(await events.nextJson()).toMatchObject({
-    event: 'graph',
-    data: { services: [{ url: 'http://b/' }, {}] },
-  })
-  expect(await events.nextJson()).toMatchObject({ event: 'graph', data: { services: [{ name: 'Aa' }, {}] } })
+  expect(weir.topology.snapshot().version).toBe(version + 1)
 })
 
 test('a subscriber that comes back gets what it missed and nothing twice', async () => {
   await using weir = startTopology()
   const before = await weir.events('/api/topology/events')
-  weir.topology.colour('A', 'red')
   await before.next()
+  colour(weir, 'red')
   const last = await before.nextJson()
   before.close()
 
-  for (const colour of ['lime', 'blue', 'teal']) weir.topology.colour('A', colour)
+  for (const name of ['lime', 'blue', 'teal']) colour(weir, name)
   using after = await weir.events('/api/topology/events', String(last.id))
-  weir.topology.colour('A', 'gold')
-  const missed = [
-    await after.nextJson(),
-    await after.nextJson(),
-    await after.nextJson(),
-    await after.nextJson(),
-  ]
-  expect(missed.map(({ id, data }) => [id - last.id, data.colour])).toEqual([
-    [1, 'lime'],
-    [2, 'blue'],
-    [3, 'teal'],
-    [4, 'gold'],
+  colour(weir, 'gold')
+  const missed = []
+  for (let at = 0; at < 4; at++) missed.push(await after.nextJson())
+  expect(missed.map(({ event, id, data }) => [event, id - last.id, data.services[0].colour])).toEqual([
+    ['change', 1, 'lime'],
+    ['change', 2, 'blue'],
+    ['change', 3, 'teal'],
+    ['change', 4, 'gold'],
   ])
 })
 
 test('a subscriber that missed nothing gets only what is new', async () => {
   await using weir = startTopology()
-  const version = weir.topology.snapshot().version
+  const { version } = weir.topology.snapshot()
   using events = await weir.events('/api/topology/events', String(version))
   weir.topology.colour('A', 'red')
-  expect(await events.nextJson()).toMatchObject({ event: 'graph', id: version + 1 })
+  expect(await events.nextJson()).toMatchObject({ event: 'change', id: version + 1 })
 })
 
 test('a subscriber that missed more than is kept is told of the gap and gets the whole graph', async () => {
   await using weir = startTopology()
-  weir.topology.colour('A', 'red')
-  const { version } = weir.topology.snapshot()
-  for (let change = 0; change <= KEPT; change++) weir.topology.colour('A', change % 2 ? 'red' : 'lime')
+  const version = colour(weir, 'red')
+  for (let change = 0; change <= KEPT; change++) colour(weir, change % 2 ? 'red' : 'lime')
 
   using resumed = await weir.events('/api/topology/events', String(version + 1))
   expect((await resumed.nextJson()).id).toBe(version + 2)
@@ -108,14 +171,17 @@ test('a subscriber that missed more than is kept is told of the gap and gets the
 
 test('few messages are kept when they are large', async () => {
   await using weir = startTopology()
-  const url = `http://h/${'x'.repeat(2_000)}`
-  weir.topology.report({ services: Array.from({ length: 500 }, (_, at) => ({ id: `S${at}`, url })) })
-  const { version } = weir.topology.snapshot()
-  for (const name of ['one', 'two', 'three', 'four']) weir.topology.report({ services: [{ id: 'S0', name }] })
+  const publish = (name: string) => {
+    const url = `http://h/${name}/${'x'.repeat(2_000)}`
+    weir.topology.report({ services: Array.from({ length: 500 }, (_, at) => ({ id: `S${at}`, url })) })
+    return weir.topology.snapshot().version
+  }
+  const version = publish('one')
+  for (const name of ['two', 'three', 'four', 'five']) publish(name)
   using late = await weir.events('/api/topology/events', String(version))
   expect(await late.nextJson()).toMatchObject({ event: 'gap', data: { from: version, to: version + 2 } })
   using early = await weir.events('/api/topology/events', String(version + 1))
-  expect(await early.nextJson()).toMatchObject({ event: 'graph', id: version + 2 })
+  expect(await early.nextJson()).toMatchObject({ event: 'change', id: version + 2 })
 })
 
 test.each([
@@ -128,9 +194,8 @@ test.each([
   ['abc', null],
 ])('the id %p of another life is a gap', async (lastEventId, from) => {
   await using weir = startTopology()
-  weir.topology.colour('A', 'red')
+  const version = colour(weir, 'red')
   using events = await weir.events('/api/topology/events', lastEventId)
-  const { version } = weir.topology.snapshot()
   expect(await events.nextJson()).toEqual({ event: 'gap', id: 0, data: { from, to: version } })
   expect(await events.nextJson()).toMatchObject({ event: 'graph', id: version })
 })
@@ -145,6 +210,16 @@ test('the id before the first of this life is of another life too', async () => 
 test('a later life numbers from above what an earlier one can have given out', () => {
   const before = new Topology({ hub: new Hub(), now: () => 1_000 })
   const after = new Topology({ hub: new Hub(), now: () => 1_001 })
-  for (let change = 1; change < 1_000; change++) before.colour('A', 'red')
+  for (let change = 1; change < 1_000; change++) {
+    before.colour('A', change % 2 ? 'red' : 'lime')
+    before.snapshot()
+  }
+  expect(before.snapshot().version).toBe(1_000_999)
   expect(after.snapshot().version).toBeGreaterThan(before.snapshot().version)
 })
+
+/** Has the change published at once. @returns the version with it */
+function colour(weir: Weir, name: string): number {
+  weir.topology.colour('A', name)
+  return weir.topology.snapshot().version
+}

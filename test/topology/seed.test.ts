@@ -32,21 +32,44 @@ test('an activation without a colour means black, and one of an unknown item cre
   expect(weir.topology.graph().services).toMatchObject([{ id: 'new-one', name: 'new-one', colour: 'black' }])
 })
 
-test('every change of shape or colour says update, and a counted call does not', async () => {
+test('every change of shape or colour is followed by an update, and a counted call by none', async () => {
   await using weir = startTopology()
   using events = await weir.events('/events')
-  await weir.post('/activate', { item: 'A', color: 'red' })
-  await weir.post('/activate', { item: 'A', color: 'lime' })
-  await weir.post('/api/topology', { calls: [{ from: 'A', to: 'B' }] })
-  await weir.post('/api/topology', { calls: [{ from: 'A', to: 'B', status: 200 }] })
-  await weir.post('/activate', { item: 'B', color: '#00FFCC' })
-  const messages = [await events.next(), await events.next(), await events.next(), await events.next()]
-  expect(messages.map(({ event, data }) => ({ event, data }))).toEqual(
-    messages.map(() => ({ event: undefined, data: 'update' })),
-  )
+  const changes = [
+    () => weir.post('/activate', { item: 'A', color: 'red' }),
+    () => weir.post('/activate', { item: 'A', color: 'lime' }),
+    () => weir.post('/api/topology', { calls: [{ from: 'A', to: 'B' }] }),
+    async () => {
+      await weir.post('/api/topology', { calls: [{ from: 'A', to: 'B', status: 200 }] })
+      weir.topology.snapshot()
+      return weir.post('/activate', { item: 'B', color: '#00FFCC' })
+    },
+  ]
+  const ids: number[] = []
+  for (const change of changes) {
+    await change()
+    const { event, data, id } = await events.next()
+    expect({ event, data }).toEqual({ event: undefined, data: 'update' })
+    ids.push(Number(id))
+  }
   expect(weir.topology.service('B')?.colour).toBe('#00ffcc')
-  const ids = messages.map(({ id }) => Number(id))
   expect(ids.map((id) => id - (ids[0] ?? 0))).toEqual([0, 1, 2, 4])
+})
+
+test('changes that come together are one update, and what programs did not report is not in the diagram', async () => {
+  await using weir = startTopology()
+  using events = await weir.events('/events')
+  weir.topology.overlay('weir', {
+    services: [{ id: 'weir:a', name: 'own', kind: 'host', colour: 'red', reportedAt: '' }],
+    calls: [],
+  })
+  for (const colour of ['red', 'lime', 'blue']) weir.topology.colour('A', colour)
+  const first = await events.next()
+  const { diagram } = (await (await weir.get('/diagram')).json()) as { diagram: string }
+  expect(diagram).toContain('classDef custom_A fill:blue')
+  expect(diagram).not.toContain('own')
+  await weir.post('/activate', { item: 'A', color: 'gold' })
+  expect(Number((await events.next()).id) - Number(first.id)).toBe(1)
 })
 
 describe('an activation is refused', () => {

@@ -3,7 +3,10 @@ import { Problem } from '../../src/errors.ts'
 import { Hub } from '../../src/hub/hub.ts'
 import { assetRoutes } from '../../src/routes/assets.ts'
 import { topologyRoutes } from '../../src/routes/topology.tsx'
+import type { Database } from '../../src/storage/storage.ts'
 import { Topology } from '../../src/topology/topology.ts'
+
+const TIMELINE_PATH = '/api/topology/timeline'
 
 export interface Message {
   event?: string
@@ -11,11 +14,23 @@ export interface Message {
   data: string
 }
 
+export interface TopologySetup {
+  port?: number
+  /** Where it is stored: without one there is nothing to replay. */
+  db?: Database
+}
+
 /** The topology's routes and the pages' assets on a port of their own, until the test's scope ends. */
-export function startTopology({ port = 0 }: { port?: number } = {}) {
+export function startTopology({ port = 0, db }: TopologySetup = {}) {
   const hub = new Hub()
-  const topology = new Topology({ hub })
+  const topology = new Topology({ hub, db })
   const app = new Elysia()
+    // What pages ask of the parts of a Weir that this one doesn't have: browsers log a refusal as a fault.
+    .onRequest(({ request }) => {
+      const { pathname } = new URL(request.url)
+      if (pathname === '/api/streams') return Response.json({ items: [], next: null })
+      if (pathname === TIMELINE_PATH && db === undefined) return Response.json({ points: [] })
+    })
     .onError(({ error }) =>
       error instanceof Problem ? error.toResponse() : new Response('bug', { status: 500 }),
     )
@@ -25,6 +40,7 @@ export function startTopology({ port = 0 }: { port?: number } = {}) {
   const url = `http://127.0.0.1:${app.server?.port}`
   const close = async () => {
     hub.close()
+    await topology.close()
     await app.server?.stop(true)
   }
   return {

@@ -1,0 +1,6 @@
+import { type SQL, type SQLWrapper, sql } from 'drizzle-orm'
+
+/** The host of a URL, with its port, in SQL. URLs are stored as `URL` writes them: in lower case up to there. */
+export function hostOf(url: SQLWrapper): SQL<string> {
+  return sql<string>`substring(${url} from '^[a-z]+://([^/?#]*)')`
+}

@@ -1,0 +1,124 @@
+import { and, count, desc, eq, gte, inArray, isNull, sql } from 'drizzle-orm'
+import { rollups, states, streams } from '../../drizzle/schema.ts'
+import { type Baselines, type Shares, STEPS_MS, savings } from '../core/measures.ts'
+import type { Verdict } from '../core/verdict.ts'
+import { type IncidentRow, listIncidents, openIncidents } from '../incidents/read.ts'
+import type { Database } from '../storage/storage.ts'
+import { connectionsOf, polledSumsOf, stepsOf } from './measures.ts'
+import { fleet } from './status.ts'
+
+/** Looked back for rates and changes, in milliseconds. */
+const HOUR_MS = STEPS_MS.hour
+/** Lines of each list. */
+const SHOWN = 8
+/** Verdicts that somebody should look at, the worst first. */
+const TROUBLED = ['dead', 'stalled', 'backing-off'] as const satisfies Verdict[]
+
+/** All of a Weir in one look. */
+export interface Overview {
+  streams: number
+  verdicts: Record<Verdict, number>
+  /** How many problems are open, and the newest of them. */
+  incidents: { open: number; newest: readonly IncidentRow[] }
+  /** Every minute of the last hour, the oldest first; the one under way is left out. */
+  minutes: readonly { messages: number; errors: number; wireBytes: number }[]
+  /** What streaming saves over plain polling, by the last 24 hours; `undefined` while nothing was polled. */
+  saved: { baselines: Baselines; streamingBytes: number; shares: Shares } | undefined
+  /** Streams that most need somebody to look, and how many there are. */
+  troubled: { count: number; first: readonly Troubled[] }
+  /** Streams that changed most often in the last hour. */
+  changed: readonly { id: string; name: string; changes: number; lastAt: Date }[]
+}
+
+export interface Troubled {
+  id: string
+  name: string
+  verdict: Verdict
+  reason: string
+  since: Date
+}
+
+/** Reads the overview: a few sums over everything, so whoever shows it to many reads it once for all. */
+export async function readOverview(db: Database, now: number): Promise<Overview> {
+  const [{ streams, verdicts }, open, newest, minutes, saved, troubled, changed] = await Promise.all([
+    fleet(db),
+    openIncidents(db),
+    listIncidents(db, { state: 'open', limit: SHOWN }),
+    lastHour(db, now),
+    lastDaySaved(db, now),
+    troubledStreams(db),
+    changedStreams(db, now),
+  ])
+  return { streams, verdicts, incidents: { open, newest: newest.items }, minutes, saved, troubled, changed }
+}
+
+async function lastHour(db: Database, now: number): Promise<Overview['minutes']> {
+  const to = Math.floor(now / STEPS_MS.minute) * STEPS_MS.minute
+  const from = to - HOUR_MS
+  const steps = await stepsOf(db, 'fleet', { from: new Date(from), to: new Date(to), step: 'minute' })
+  const byMinute = new Map(steps.map((step) => [step.at.getTime(), step]))
+  return Array.from({ length: HOUR_MS / STEPS_MS.minute }, (_, index) => {
+    const step = byMinute.get(from + index * STEPS_MS.minute)
+    const messages = (step?.events ?? 0) + (step?.polls ?? 0)
+    return { messages, errors: step?.errors ?? 0, wireBytes: step?.wireBytes ?? 0 }
+  })
+}
+
+async function lastDaySaved(db: Database, now: number): Promise<Overview['saved']> {
+  const window = { from: new Date(now - STEPS_MS.day), to: new Date(now) }
+  const [sums, connections] = await Promise.all([
+    polledSumsOf(db, 'fleet', window),
+    connectionsOf(db, 'fleet', window),
+  ])
+  const saved = savings({ ...sums, ...connections })
+  if (saved === null) return undefined
+  const { baselines, streaming, clientBandwidthSavings: shares } = saved
+  return { baselines, streamingBytes: streaming.plain.bytes, shares }
+}
+
+async function troubledStreams(db: Database): Promise<Overview['troubled']> {
+  const isTroubled = and(inArray(states.verdict, [...TROUBLED]), isNull(streams.twinOf))
+  const [all, rows] = await Promise.all([
+    db
+      .select({ count: count() })
+      .from(states)
+      .innerJoin(streams, eq(streams.id, states.streamId))
+      .where(isTroubled),
+    db
+      .select({
+        id: streams.id,
+        name: streams.name,
+        verdict: states.verdict,
+        reason: states.verdictReason,
+        since: states.verdictSince,
+      })
+      .from(states)
+      .innerJoin(streams, eq(streams.id, states.streamId))
+      .where(isTroubled)
+      .orderBy(
+        sql`array_position(${`{${TROUBLED.join(',')}}`}::text[], ${states.verdict})`,
+        states.verdictSince,
+      )
+      .limit(SHOWN),
+  ])
+  const first = rows.map((row) => ({ ...row, verdict: row.verdict as Verdict }))
+  return { count: all[0]?.count ?? 0, first }
+}
+
+async function changedStreams(db: Database, now: number): Promise<Overview['changed']> {
+  const changes = sql`sum(${rollups.changed})`
+  const rows = await db
+    .select({
+      id: streams.id,
+      name: streams.name,
+      changes: sql<number>`${changes}::float8`.mapWith(Number),
+      lastAt: sql<string>`max(${rollups.minute}) FILTER (WHERE ${rollups.changed} > 0)`,
+    })
+    .from(rollups)
+    .innerJoin(streams, eq(streams.id, rollups.streamId))
+    .where(and(gte(rollups.minute, new Date(now - HOUR_MS)), sql`${rollups.changed} > 0`))
+    .groupBy(streams.id, streams.name)
+    .orderBy(desc(changes), streams.name)
+    .limit(SHOWN)
+  return rows.map((row) => ({ ...row, lastAt: new Date(row.lastAt) }))
+}

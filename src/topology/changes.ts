@@ -1,0 +1,118 @@
+import { isDeepStrictEqual } from 'node:util'
+import type { Call, Service } from '../core/graph.ts'
+
+/** How long changes wait for others, in milliseconds: a picture that is as late looks live. */
+const GATHER_MS = 100
+/** The longest that they wait where there are many. */
+const MAX_GATHER_MS = 1_000
+/** After a frame the next one waits its size divided by this, so that no viewer is sent more for long: 64 KB a second. */
+const BYTES_PER_MS = 64
+
+/** What changed: services and calls whole, or what went. */
+export interface Change {
+  services?: Service[]
+  calls?: Call[]
+  removedServices?: string[]
+  removedCalls?: [from: string, to: string][]
+}
+
+export interface ChangesOptions {
+  /** What is there now. */
+  service(id: string): Service | undefined
+  call(key: string): Call | undefined
+  /** Takes what changed, and whether the diagram did. @returns how many bytes that was */
+  publish(change: Change, isDiagram: boolean): number
+}
+
+/** Gathers what may have changed, and publishes together what has. */
+export class Changes {
+  readonly #options: ChangesOptions
+  /** As last published. */
+  readonly #services = new Map<string, Service>()
+  readonly #calls = new Map<string, Call>()
+  readonly #turnedServices = new Set<string>()
+  readonly #turnedCalls = new Set<string>()
+  #timer: Timer | undefined
+  #gatherMs = GATHER_MS
+  #isClosed = false
+
+  constructor(options: ChangesOptions) {
+    this.#options = options
+  }
+
+  /** Has a service looked at again: it came, went, or may have changed. */
+  service(id: string): void {
+    this.#turnedServices.add(id)
+    this.#schedule()
+  }
+
+  call(key: string): void {
+    this.#turnedCalls.add(key)
+    this.#schedule()
+  }
+
+  /** Publishes what has changed until now. */
+  flush(): void {
+    clearTimeout(this.#timer)
+    this.#timer = undefined
+    const services = this.#lookAtServices()
+    const calls = this.#lookAtCalls()
+    const change = { ...services.change, ...calls.change }
+    if (Object.keys(change).length === 0) return
+    const bytes = this.#options.publish(change, services.isDiagram || calls.isDiagram)
+    this.#gatherMs = Math.min(MAX_GATHER_MS, Math.max(GATHER_MS, bytes / BYTES_PER_MS))
+  }
+
+  close(): void {
+    this.#isClosed = true
+    clearTimeout(this.#timer)
+  }
+
+  #schedule(): void {
+    if (this.#timer !== undefined || this.#isClosed) return
+    this.#timer = setTimeout(() => this.flush(), this.#gatherMs)
+    this.#timer.unref()
+  }
+
+  #lookAtServices(): { change: Change; isDiagram: boolean } {
+    const change: Change = {}
+    let isDiagram = false
+    for (const id of this.#turnedServices) {
+      const [before, after] = [this.#services.get(id), this.#options.service(id)]
+      if (after === undefined) {
+        if (this.#services.delete(id)) (change.removedServices ??= []).push(id)
+      } else if (before === undefined || !isDeepStrictEqual(said(before), said(after))) {
+        this.#services.set(id, after)
+        ;(change.services ??= []).push(after)
+      } else continue
+      isDiagram ||=
+        before?.name !== after?.name || before?.colour !== after?.colour || before?.url !== after?.url
+    }
+    this.#turnedServices.clear()
+    return { change, isDiagram }
+  }
+
+  #lookAtCalls(): { change: Change; isDiagram: boolean } {
+    const change: Change = {}
+    let isDiagram = false
+    for (const key of this.#turnedCalls) {
+      const [before, after] = [this.#calls.get(key), this.#options.call(key)]
+      if (after !== undefined && !isDeepStrictEqual(before, after)) {
+        this.#calls.set(key, after)
+        ;(change.calls ??= []).push(after)
+        isDiagram ||= before === undefined
+      } else if (after === undefined && before !== undefined) {
+        this.#calls.delete(key)
+        ;(change.removedCalls ??= []).push([before.from, before.to])
+        isDiagram = true
+      }
+    }
+    this.#turnedCalls.clear()
+    return { change, isDiagram }
+  }
+}
+
+/** When a service last reported itself is no news. */
+function said({ reportedAt: _, ...service }: Service): object {
+  return service
+}

@@ -1,0 +1,69 @@
+import { sql } from 'drizzle-orm'
+import type { Graph } from '../../core/graph.ts'
+import type { Database } from '../../storage/storage.ts'
+import { OWN_PREFIX } from '../rules.ts'
+import { edge, instant, MINUTE_MS, node, plural, STREAMS_ID, type Window } from './part.ts'
+
+/** Every process has written down who subscribes by then, after a minute began, in milliseconds. */
+const WRITTEN_MS = 10_000
+const NAME = 'proxy'
+const PROXY_ID = OWN_PREFIX + NAME
+
+interface Usage {
+  /** Streams that the proxy ever made and that are still there. */
+  streams: number
+  /** Subscribers connected, and to how many of the streams. */
+  open: number
+  followed: number
+  /** Versions that the streams made. */
+  events: number
+  /** Versions times the subscribers that were connected on average, and the snapshots sent. */
+  deliveries: number
+  /** Subscribers that were closed because they didn't read. */
+  slow: number
+}
+
+/** The proxy and its subscribers; nothing where the proxy was never used. */
+export async function proxyParts(db: Database, window: Window): Promise<Graph> {
+  const { streams, open, followed, events, deliveries, slow } = await usage(db, window)
+  if (streams === 0) return { services: [], calls: [] }
+  const verdict = open > 0 ? 'live' : 'quiet'
+  const of = plural(followed, 'API')
+  const reason =
+    open > 0 ? `${plural(open, 'subscriber follows', 'subscribers follow')} ${of}.` : 'Nobody subscribes.'
+  const subscribers = `${open === 0 ? 'No subscribers' : plural(open, 'subscriber')} connected`
+  const said = { group: 'Weir', verdict, reason, since: 0 } as const
+  return {
+    services: [
+      node({ ...said, id: NAME, name: 'Proxy', kind: 'proxy', href: '/streams' }),
+      node({ ...said, id: 'subscribers', name: subscribers, kind: 'subscribers' }),
+    ],
+    calls: [
+      edge(STREAMS_ID, PROXY_ID, { calls: events, errors: 0 }, { window }),
+      edge(PROXY_ID, `${OWN_PREFIX}subscribers`, { calls: deliveries, errors: slow }, { window }),
+    ],
+  }
+}
+
+async function usage(db: Database, { from, to }: Window): Promise<Usage> {
+  const start = instant(from)
+  const end = instant(to)
+  const { rows } = (await db.execute(sql`
+    SELECT count(*)::int AS streams, coalesce(sum(open), 0)::int AS open,
+      count(*) FILTER (WHERE open > 0)::int AS followed, coalesce(sum(events), 0)::float8 AS events,
+      round(coalesce(sum(snapshots + coalesce(events, 0) * subscriber_ms / ${to - from + 1}::float8), 0))::float8
+        AS deliveries,
+      coalesce(sum(slow), 0)::float8 AS slow
+    FROM weir.streams AS stream
+    LEFT JOIN LATERAL (
+      SELECT sum(snapshots) AS snapshots, sum(subscriber_ms) AS subscriber_ms, sum(slow) AS slow,
+        max(open) FILTER (WHERE minute > ${instant(to - WRITTEN_MS - MINUTE_MS)}) AS open
+      FROM weir.fanouts AS fanout WHERE fanout.stream_id = stream.id AND minute >= ${start} AND minute <= ${end}
+    ) AS sent ON true
+    LEFT JOIN LATERAL (
+      SELECT sum(events) AS events FROM weir.rollups AS rollup
+      WHERE rollup.stream_id = stream.id AND minute >= ${start} AND minute <= ${end}
+    ) AS made ON true
+    WHERE stream.proxy_key IS NOT NULL AND stream.created_at <= ${end}`)) as unknown as { rows: [Usage] }
+  return rows[0]
+}

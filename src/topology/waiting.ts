@@ -1,0 +1,52 @@
+/** A row that says nothing new, only that something was heard of, is written once in this time, in milliseconds. */
+const ACTIVITY_EVERY_MS = 60_000
+
+/** Rows that wait to be written, one per key. */
+export class Waiting<Row> {
+  readonly #rows = new Map<string, Row>()
+  /** When rows were last written, in milliseconds since 1970, as long as that is recent. */
+  readonly #writtenAt = new Map<string, number>()
+  readonly #join: (older: Row, newer: Row) => Row
+
+  /** @param join Makes two rows of the same key one. */
+  constructor(join: (older: Row, newer: Row) => Row) {
+    this.#join = join
+  }
+
+  get(key: string): Row | undefined {
+    return this.#rows.get(key)
+  }
+
+  /** @param isNews Whether it is to be written with the next, however short ago the key's last row was. */
+  add(key: string, row: Row, isNews: boolean): void {
+    const known = this.#rows.get(key)
+    this.#rows.set(key, known === undefined ? row : this.#join(known, row))
+    if (isNews) this.#writtenAt.delete(key)
+  }
+
+  drop(key: string): void {
+    this.#rows.delete(key)
+    this.#writtenAt.delete(key)
+  }
+
+  /** Has the rows that are due written, or all. @throws what `write` does; the rows wait again then. */
+  async write(now: number, all: boolean, write: (rows: Row[]) => Promise<void>): Promise<void> {
+    for (const [key, at] of this.#writtenAt) if (at <= now - ACTIVITY_EVERY_MS) this.#writtenAt.delete(key)
+    const due = [...this.#rows].filter(([key]) => all || !this.#writtenAt.has(key))
+    if (due.length === 0) return
+    for (const [key] of due) {
+      this.#rows.delete(key)
+      this.#writtenAt.set(key, now)
+    }
+    try {
+      await write(due.map(([, row]) => row))
+    } catch (error) {
+      for (const [key, row] of due) {
+        const newer = this.#rows.get(key)
+        this.#rows.set(key, newer === undefined ? row : this.#join(row, newer))
+        this.#writtenAt.delete(key)
+      }
+      throw error
+    }
+  }
+}

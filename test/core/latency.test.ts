@@ -1,0 +1,82 @@
+import { expect, test } from 'bun:test'
+import { LAST_BUCKET, Latency, MAX_MS, MIN_MS, RELATIVE_ERROR } from '../../src/core/latency.ts'
+import { integer, seeded } from './seeded.ts'
+
+const random = seeded('latency')
+const ROUNDS = 300
+const SHARES = [0, 0.01, 0.5, 0.9, 0.95, 0.99, 1]
+
+test('quantiles are within the stated error of the exact ones, whatever the durations', () => {
+  for (let round = 0; round < ROUNDS; round++) {
+    const durations = someDurations()
+    const latency = of(durations)
+    for (const share of SHARES) expectNear(latency, durations, share)
+  }
+})
+
+test('merging is adding up, in any order, and survives being written down', () => {
+  for (let round = 0; round < ROUNDS; round++) {
+    const parts = [someDurations(), someDurations(), someDurations()]
+    const forward = new Latency()
+    const backward = new Latency()
+    for (const part of parts) forward.merge(of(part))
+    for (const part of parts.toReversed())
+      backward.merge(Latency.from(JSON.parse(JSON.stringify(of(part).toArray()))))
+    const all = of(parts.flat())
+    expect([forward.size, backward.size]).toEqual([all.size, all.size])
+    for (const share of SHARES) {
+      expect(forward.quantile(share)).toBe(all.quantile(share) as number)
+      expect(backward.quantile(share)).toBe(all.quantile(share) as number)
+    }
+  }
+})
+
+test('one that holds nothing has no quantile', () => {
+  expect(new Latency().quantile(0.5)).toBeUndefined()
+  expect(new Latency().toArray()).toEqual([])
+})
+
+test.each([
+  ['nothing at all', 0, MIN_MS],
+  ['less than can be told apart', MIN_MS / 1_000, MIN_MS],
+  ['longer than the longest', MAX_MS * 1_000, MAX_MS],
+])('%s counts as the nearest bound', (_, durationMs, bound) => {
+  const told = of([durationMs]).quantile(0.5) ?? 0
+  expect(Math.abs(told - bound) / bound).toBeLessThanOrEqual(RELATIVE_ERROR + Number.EPSILON * 10)
+})
+
+test('however many durations, it holds no more buckets than there are', () => {
+  const latency = new Latency()
+  for (let count = 0; count < 20_000; count++) latency.add(MIN_MS / 2 + random() ** 20 * MAX_MS * 2)
+  for (let bucket = 0; bucket <= LAST_BUCKET; bucket++) latency.merge(Latency.from([bucket, 1]))
+  expect(latency.toArray()).toHaveLength((LAST_BUCKET + 1) * 2)
+})
+
+test('buckets that are none, and a count without its bucket, are left out', () => {
+  expect(Latency.from([-1, 5, LAST_BUCKET + 1, 5, 0.5, 5, 3, 2, 4]).toArray()).toEqual([3, 2])
+})
+
+/** Of one of three forms: even over the whole range, around one value, all the same. */
+function someDurations(): number[] {
+  const scale = MIN_MS * (MAX_MS / MIN_MS) ** random()
+  const forms = [
+    () => MIN_MS * (MAX_MS / MIN_MS) ** random(),
+    () => Math.min(MAX_MS, Math.max(MIN_MS, scale * (0.5 + random()))),
+    () => scale,
+  ]
+  const form = forms[integer(random, forms.length)] ?? (() => scale)
+  return Array.from({ length: 1 + integer(random, 400) }, form)
+}
+
+function of(durations: readonly number[]): Latency {
+  const latency = new Latency()
+  for (const duration of durations) latency.add(duration)
+  return latency
+}
+
+function expectNear(latency: Latency, durations: readonly number[], share: number): void {
+  const sorted = durations.toSorted((a, b) => a - b)
+  const exact = sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] ?? 0
+  const error = Math.abs((latency.quantile(share) ?? Infinity) - exact) / exact
+  expect({ share, exact, isNear: error <= RELATIVE_ERROR + 1e-9 }).toEqual({ share, exact, isNear: true })
+}

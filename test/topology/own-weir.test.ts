@@ -1,0 +1,115 @@
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import type { Snapshot } from '../../src/topology/topology.ts'
+import { Subscriber } from '../proxy/subscriber.ts'
+import { isSkipped, type OpenSetup, SETUPS } from '../support/setups.ts'
+import { until } from '../support/until.ts'
+import { startUpstream, type Upstream } from '../support/upstream.ts'
+import { startTestWeir, type TestWeir } from '../support/weir.ts'
+
+describe.each(SETUPS)('on $name', (setup) => {
+  describe.skipIf(isSkipped(setup))('', () => {
+    let services: OpenSetup
+    let upstream: Upstream
+    let other: Upstream
+    let weir: TestWeir
+
+    beforeAll(async () => {
+      services = await setup.open()
+      upstream = startUpstream()
+      other = startUpstream()
+      weir = await startTestWeir(services.environment)
+    })
+
+    afterAll(async () => {
+      expect(weir.warnings).toEqual([])
+      await weir.close()
+      await upstream.stop()
+      await other.stop()
+      await services.close()
+    })
+
+    const hostOf = ({ url }: Upstream) => new URL(url).host
+    const graph = (query = '') => weir.json<Snapshot>(`/api/topology${query}`)
+    const drawn = (what: string, fits: (graph: Snapshot) => boolean) =>
+      until(what, async () => {
+        const found = await graph()
+        return fits(found) && found
+      })
+
+    test('Weir draws the hosts that it follows, and how they do; an empty one nothing', async () => {
+      expect(await graph()).toMatchObject({ services: [], calls: [] })
+      const fine = upstream.on('/fine', () => Response.json({ ok: true }))
+      const broken = other.on('/broken', () => new Response('no', { status: 500 }))
+      await weir.register({ url: fine, kind: 'poll', intervalMs: 500 })
+      await weir.register({ url: broken, kind: 'poll', intervalMs: 500 })
+      const id = (of: Upstream) => `weir:host:${hostOf(of)}`
+      const { services, calls } = await drawn('both hosts are told apart', (found) => {
+        const verdicts = found.services.map((service) => service.verdict)
+        const call = found.calls.find(({ to }) => to === id(upstream))
+        return (
+          verdicts.includes('live') && verdicts.includes('backing-off') && call?.recent?.p50Ms !== undefined
+        )
+      })
+      expect(services.find((service) => service.id === id(other))).toMatchObject({
+        kind: 'host',
+        verdict: 'backing-off',
+        reason: expect.stringMatching(/^1 of 1 stream is backing off: Failed .*500/),
+      })
+      expect(calls.find(({ to }) => to === id(other))).toMatchObject({ recent: { errorShare: 1 } })
+      expect(calls.find(({ to }) => to === id(upstream))).toMatchObject({ recent: { errorShare: 0 } })
+    })
+
+    test('who watches is told of subscribers that come', async () => {
+      const url = upstream.on('/proxied', () => Response.json({ ok: true }))
+      const abort = new AbortController()
+      const response = await fetch(`${weir.url}/api/topology/events`, { signal: abort.signal })
+      let told = ''
+      const reading = (async () => {
+        for await (const chunk of response.body ?? []) told += new TextDecoder().decode(chunk)
+      })().catch(() => {})
+      const subscriber = new Subscriber(`${weir.url}/proxy/${url}`, {})
+      await subscriber.got('data')
+      await until('the viewer is told', () => told.includes('1 subscriber connected'))
+      subscriber.leave()
+      abort.abort()
+      await reading
+    })
+
+    test('a past instant is rebuilt with Weir as it was', async () => {
+      const past = await graph(`?at=${Date.now() - 3_600_000}`)
+      expect(past.services).toEqual([])
+      const { services } = await drawn('there is something', (found) => found.services.length > 0)
+      const now = await graph(`?at=${Date.now() - 1_000}`)
+      expect(now.services.map(({ id }) => id)).toContain(services[0]?.id as string)
+    })
+
+    test.each(['/activate', '/api/topology'])(
+      '%s takes no part of Weir’s own for a service',
+      async (path) => {
+        const ids = ['weir:streams', `weir:host:${hostOf(upstream)}`, 'weir:']
+        for (const item of ids) {
+          const body = path === '/activate' ? { item } : { calls: [{ from: 'shop', to: item, status: 200 }] }
+          const response = await weir.send('POST', path, body)
+          expect(response.status).toBe(422)
+          expect(await response.json()).toMatchObject({ code: 'invalid_field' })
+        }
+        expect((await graph()).services.map(({ id }) => id)).not.toContain('shop')
+      },
+    )
+
+    test('the streams of a host are listed, in the API and in the console', async () => {
+      const listed = async (host: string) => {
+        const { items } = await weir.json<{ items: { url: string }[] }>(`/api/streams?host=${host}`)
+        return items.map(({ url }) => new URL(url).pathname)
+      }
+      expect(await listed(hostOf(other))).toEqual(['/broken'])
+      expect(await listed(hostOf(upstream))).toEqual(['/fine', '/proxied'])
+      expect(await listed('127.0.0.1')).toEqual([])
+      expect(await listed('%25')).toEqual([])
+      const page = await (await weir.get(`/streams?host=${encodeURIComponent(hostOf(other))}`)).text()
+      expect(page).toContain('/broken')
+      expect(page).not.toContain('/fine')
+      expect(page).toContain(`name="host" value="${hostOf(other)}"`)
+    })
+  })
+})
