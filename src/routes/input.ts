@@ -26,9 +26,14 @@ export async function readForm(
 
 /** Reads a body as text, up to `maxBytes`; a byte order mark is left out. @throws Problem `body_too_large` */
 export async function readText(request: Request, maxBytes: number): Promise<string> {
+  return new TextDecoder().decode(await readBytes(request, maxBytes))
+}
+
+/** Reads a body as it was sent, up to `maxBytes`. @throws Problem `body_too_large` */
+export async function readBytes(request: Request, maxBytes: number): Promise<Uint8Array> {
   const tooLarge = () => new Problem('body_too_large', `The body is larger than ${maxBytes} bytes.`)
   if (Number(request.headers.get('content-length') ?? 0) > maxBytes) throw tooLarge()
-  if (request.body === null) return ''
+  if (request.body === null) return new Uint8Array()
   const chunks: Uint8Array[] = []
   let bytes = 0
   for await (const chunk of request.body as unknown as AsyncIterable<Uint8Array>) {
@@ -36,7 +41,7 @@ export async function readText(request: Request, maxBytes: number): Promise<stri
     if (bytes > maxBytes) throw tooLarge()
     chunks.push(chunk)
   }
-  return new TextDecoder().decode(Buffer.concat(chunks))
+  return Buffer.concat(chunks)
 }
 
 /** The query of a request; a parameter that isn't known is refused rather than overlooked. */

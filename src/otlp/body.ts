@@ -1,0 +1,31 @@
+import { gunzipSync } from 'node:zlib'
+import { Problem } from '../errors.ts'
+
+/** Of one request, unpacked. */
+export const MAX_PLAIN_BYTES = 16_777_216
+
+/**
+ * A body as it was before its content encoding.
+ * @throws Problem `body_too_large`, `bad_request` where it isn't what it says, `unsupported_media_type`
+ */
+export function unpack(body: Uint8Array, contentEncoding: string | null): Uint8Array {
+  switch ((contentEncoding ?? '').trim().toLowerCase()) {
+    case '':
+    case 'identity':
+      return body
+    case 'gzip':
+      return gunzip(body)
+  }
+  throw new Problem('unsupported_media_type', 'Content-Encoding: expected gzip, or none.')
+}
+
+function gunzip(body: Uint8Array): Uint8Array {
+  try {
+    return gunzipSync(body, { maxOutputLength: MAX_PLAIN_BYTES })
+  } catch (error) {
+    if ((error as { code?: string }).code === 'ERR_BUFFER_TOO_LARGE') {
+      throw new Problem('body_too_large', `The body is larger than ${MAX_PLAIN_BYTES} bytes once unpacked.`)
+    }
+    throw new Problem('bad_request', 'The body is not gzip, or only part of it.')
+  }
+}

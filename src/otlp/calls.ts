@@ -1,0 +1,189 @@
+import type { CallReport, Report, ServiceReport } from '../topology/topology.ts'
+import { Addresses } from './addresses.ts'
+import { fitName } from './names.ts'
+import { addressOf, databaseOf, namedPeerOf, type Peer, queueOf, statusOf, transferOf } from './peers.ts'
+import { Seen } from './seen.ts'
+import type { Span } from './spans.ts'
+
+/**
+ * How long one end of a call is kept for the other, in milliseconds. The SDKs send every 5 s, and try again for some
+ * seconds more.
+ */
+export const WAIT_MS = 15_000
+/** Ends of calls that wait for the other one. At the bound the oldest is settled early, as if its time were over. */
+export const MAX_WAITING = 20_000
+
+export interface SpanCallsOptions {
+  report(report: Report): void
+  warn(message: string, error: unknown): void
+  waitMs?: number
+  /** A clock in milliseconds, only used for differences. */
+  now?: () => number
+}
+
+/** What a caller says of its call. */
+interface ClientEnd {
+  from: string
+  status: number
+  durationMs: number | undefined
+  /** The service it means to call, where it names one. */
+  named: string | undefined
+  address: string | undefined
+}
+
+/** One end of a call, by itself. */
+interface Waiting {
+  until: number
+  client?: ClientEnd
+  /** The service that answered. */
+  server?: string
+}
+
+/** What is found out about services and calls before it is told. */
+class Findings {
+  readonly services = new Map<string, ServiceReport>()
+  readonly calls: CallReport[] = []
+
+  know({ id, kind }: Peer, group?: string): void {
+    this.services.set(id, { id, kind, ...(group !== undefined && { group }) })
+  }
+
+  call(from: string, to: string, { status, durationMs }: Pick<ClientEnd, 'status' | 'durationMs'>): void {
+    this.calls.push({ from, to, status, ...(durationMs !== undefined && { durationMs }) })
+  }
+}
+
+/**
+ * Makes services and calls of spans. The clocks of their senders count for nothing but how long a call took: it is
+ * counted when it is known of.
+ */
+export class SpanCalls {
+  readonly #options: Required<SpanCallsOptions>
+  readonly #seen = new Seen()
+  readonly #addresses = new Addresses()
+  /** By the id of the calling span; all wait equally long, so that the first is the next whose time is over. */
+  readonly #waiting = new Map<string, Waiting>()
+  #timer: ReturnType<typeof setTimeout> | undefined
+
+  constructor({ waitMs = WAIT_MS, now = () => performance.now(), ...options }: SpanCallsOptions) {
+    this.#options = { waitMs, now, ...options }
+  }
+
+  /** Takes the spans of one request; one that came before, as a request does that is sent again, is passed over. */
+  take(spans: readonly Span[]): void {
+    const findings = new Findings()
+    for (const span of spans) {
+      const { service, kind, traceId, spanId } = span
+      findings.know({ id: service.id, kind: 'service' }, service.group)
+      // Some tracers give both ends of a call one id.
+      if (this.#seen.add(`${traceId}${spanId}${kind}`)) this.#look(span, findings)
+    }
+    this.#settle(findings)
+  }
+
+  /** Forgets what waits. */
+  close(): void {
+    clearTimeout(this.#timer)
+    this.#waiting.clear()
+  }
+
+  #look(span: Span, findings: Findings): void {
+    const { kind } = span
+    if (kind === 'server') return this.#server(span, findings)
+    if (kind === 'internal') return
+    const queue = queueOf(span)
+    if (queue !== undefined) return exchange(span, queue, findings)
+    if (kind !== 'client') return
+    const database = databaseOf(span)
+    if (database === undefined) return this.#client(span, findings)
+    findings.know(database)
+    findings.call(span.service.id, database.id, outcomeOf(span))
+  }
+
+  #client(span: Span, findings: Findings): void {
+    const key = span.traceId + span.spanId
+    const client = clientEnd(span)
+    const server = this.#waiting.get(key)?.server
+    if (server === undefined) return this.#wait(key, { client })
+    this.#waiting.delete(key)
+    this.#join(client, server, findings)
+  }
+
+  #server({ traceId, parentSpanId, service }: Span, findings: Findings): void {
+    if (parentSpanId === undefined) return
+    const key = traceId + parentSpanId
+    const client = this.#waiting.get(key)?.client
+    if (client === undefined) return this.#wait(key, { server: service.id })
+    this.#waiting.delete(key)
+    this.#join(client, service.id, findings)
+  }
+
+  #join(client: ClientEnd, server: string, findings: Findings): void {
+    if (client.address !== undefined) this.#addresses.learn(client.address, server)
+    findings.call(client.from, server, client)
+  }
+
+  #wait(key: string, end: Pick<Waiting, 'client' | 'server'>): void {
+    const { now, waitMs } = this.#options
+    if (!this.#waiting.has(key)) this.#waiting.set(key, { ...end, until: now() + waitMs })
+  }
+
+  /** Settles what has waited for long enough, tells what was found, and comes back for what still waits. */
+  #settle(findings: Findings): void {
+    const { now, report, warn } = this.#options
+    const time = now()
+    for (const [key, { until, client }] of this.#waiting) {
+      if (until > time && this.#waiting.size <= MAX_WAITING) break
+      this.#waiting.delete(key)
+      if (client !== undefined) this.#alone(client, findings)
+    }
+    this.#comeBack(time)
+    if (findings.services.size === 0 && findings.calls.length === 0) return
+    try {
+      report({ services: [...findings.services.values()], calls: findings.calls })
+    } catch (error) {
+      warn('Spans could not be reported', error)
+    }
+  }
+
+  /** A call whose other end never told of it goes to what the caller says of it; without a word, to nowhere. */
+  #alone(client: ClientEnd, findings: Findings): void {
+    const { from, named, address } = client
+    const to = named ?? (address && (this.#addresses.serviceAt(address) ?? address))
+    if (to) findings.call(from, to, client)
+  }
+
+  #comeBack(time: number): void {
+    clearTimeout(this.#timer)
+    const [next] = this.#waiting.values()
+    if (next === undefined) return
+    this.#timer = setTimeout(() => this.#settle(new Findings()), next.until - time)
+  }
+}
+
+function clientEnd(span: Span): ClientEnd {
+  const address = fitName(addressOf(span.attributes) ?? '')
+  return { from: span.service.id, named: namedPeerOf(span), address, ...outcomeOf(span) }
+}
+
+function outcomeOf(span: Span): Pick<ClientEnd, 'status' | 'durationMs'> {
+  return { status: statusOf(span), durationMs: span.durationMs }
+}
+
+/** What happens with a queue is a call to it or from it, at once: neither end waits for the other. */
+function exchange(span: Span, queue: Peer, findings: Findings): void {
+  const service = span.service.id
+  switch (transferOf(span)) {
+    case 'sent':
+      findings.know(queue)
+      return findings.call(service, queue.id, outcomeOf(span))
+    case 'received':
+      findings.know(queue)
+      return findings.call(queue.id, service, outcomeOf(span))
+    case 'looked':
+      findings.know(queue)
+      return void findings.calls.push({ from: queue.id, to: service })
+    case 'other':
+      return
+  }
+}

@@ -1,0 +1,83 @@
+import { setImmediate as othersTurn } from 'node:timers/promises'
+import { Problem } from '../errors.ts'
+import { readJson } from './json.ts'
+import { encodeResponse, encodeStatus, readProtobuf } from './protobuf.ts'
+import { type Gathered, Gathering } from './spans.ts'
+
+/** One of the two forms of OTLP's messages: a request is answered in its own. */
+export interface Encoding {
+  contentType: string
+  /** Lets others have their turn in between. @throws Problem `bad_request`, `invalid_json`, `body_too_large` */
+  decode(body: Uint8Array): Promise<Gathered>
+  /** An ExportTraceServiceResponse. */
+  success(refused: number, reason: string): Uint8Array<ArrayBuffer> | string
+  /** A google.rpc.Status. */
+  failure(problem: Problem): Uint8Array<ArrayBuffer> | string
+}
+
+const PROTOBUF: Encoding = {
+  contentType: 'application/x-protobuf',
+  decode: async (body) => {
+    try {
+      return await gather((gathering) => readProtobuf(body, gathering))
+    } catch (error) {
+      if (error instanceof Problem) throw error
+      // The decoder's own words are of bytes and tags.
+      throw new Problem('bad_request', 'The body is not an ExportTraceServiceRequest, or only part of one.')
+    }
+  },
+  success: (refused, errorMessage) =>
+    encodeResponse(refused === 0 ? {} : { partialSuccess: { rejectedSpans: BigInt(refused), errorMessage } }),
+  failure: (problem) => encodeStatus({ code: grpcCode(problem), message: problem.detail }),
+}
+
+const JSON_ENCODING: Encoding = {
+  contentType: 'application/json',
+  decode: async (body) => {
+    try {
+      return await gather((gathering) => readJson(body, gathering))
+    } catch (error) {
+      if (error instanceof Problem) throw error
+      const reason = (error as Error).message.slice(0, MAX_REASON_CHARS)
+      throw new Problem('invalid_json', `The body is not an ExportTraceServiceRequest: ${reason}.`)
+    }
+  },
+  success: (refused, errorMessage) =>
+    JSON.stringify(
+      // An int64 is a string in the JSON of protobuf.
+      refused === 0 ? {} : { partialSuccess: { rejectedSpans: String(refused), errorMessage } },
+    ),
+  failure: (problem) => JSON.stringify({ code: grpcCode(problem), message: problem.detail }),
+}
+
+/** What decoding may keep everybody else waiting for at once. Reading JSON's text is one step, whatever it takes. */
+const TURN_MS = 20
+/** Of what the parser says. */
+const MAX_REASON_CHARS = 200
+const INVALID_ARGUMENT = 3
+const RESOURCE_EXHAUSTED = 8
+
+/** @throws Problem `unsupported_media_type` */
+export function encodingOf(contentType: string | null): Encoding {
+  const type = (contentType ?? '').split(';')[0]?.trim().toLowerCase()
+  if (type === PROTOBUF.contentType) return PROTOBUF
+  if (type === JSON_ENCODING.contentType) return JSON_ENCODING
+  const detail = `Content-Type: expected ${PROTOBUF.contentType} or ${JSON_ENCODING.contentType}.`
+  throw new Problem('unsupported_media_type', detail)
+}
+
+async function gather(read: (gathering: Gathering) => Iterable<void>): Promise<Gathered> {
+  const gathering = new Gathering()
+  let turnedAt = performance.now()
+  for (const _ of read(gathering)) {
+    if (performance.now() - turnedAt < TURN_MS) continue
+    await othersTurn()
+    turnedAt = performance.now()
+  }
+  return gathering
+}
+
+/** @see https://github.com/googleapis/googleapis/blob/master/google/rpc/code.proto */
+function grpcCode({ code }: Problem): number {
+  return code === 'body_too_large' || code === 'too_many' ? RESOURCE_EXHAUSTED : INVALID_ARGUMENT
+}

@@ -1,0 +1,158 @@
+import { Problem } from '../errors.ts'
+import { fitName } from './names.ts'
+
+/** Spans that one request may bring; the rest are refused, and the sender is told how many. */
+export const MAX_SPANS = 20_000
+/**
+ * Resources, scopes, spans and what lies between them in one request, each of which may be empty; one with more is
+ * refused as a whole. Of 20,000 spans that have a resource each, the exporter makes 140,000.
+ */
+export const MAX_PARTS = 200_000
+/** What a call may take and still be believed: a longer one has a clock that was set in between. */
+const MAX_DURATION_MS = 86_400_000
+const NS_PER_MS = 1_000_000n
+/** Of a value that is text, in UTF-16 units; the rest is cut off. */
+const MAX_VALUE_CHARS = 1024
+const TRACE_ID = /^(?!0{32})[0-9a-f]{32}$/
+const SPAN_ID = /^(?!0{16})[0-9a-f]{16}$/
+/** What a resource without a name is called by the specification. */
+const NO_NAME = 'unknown_service'
+
+/** Values by their key; only what `WANTED` names is kept. */
+export type Attributes = ReadonlyMap<string, string | number | boolean>
+
+/** The program that made a span. */
+export interface SpanService {
+  /** Its `service.name`, as a name that the topology takes. */
+  id: string
+  /** Its `service.namespace`, likewise. */
+  group?: string
+}
+
+export type SpanKind = 'internal' | 'server' | 'client' | 'producer' | 'consumer'
+
+/** What a call can be read from. */
+export interface Span {
+  service: SpanService
+  kind: SpanKind
+  /** Lower-case hexadecimal, as `spanId` and `parentSpanId`. */
+  traceId: string
+  spanId: string
+  /** Left out for the first span of a trace. */
+  parentSpanId?: string
+  /** By its own clock; left out where its times make no sense. */
+  durationMs?: number
+  /** Whether its status is an error. */
+  isError: boolean
+  attributes: Attributes
+}
+
+/** A span as a decoder found it, with ids in hexadecimal and OTLP's own numbers. */
+export interface RawSpan {
+  traceId: string
+  spanId: string
+  parentSpanId: string
+  kind: number
+  startNs: bigint
+  endNs: bigint
+  statusCode: number
+  attributes: Attributes
+}
+
+/** Attributes that say something of a service, or of the other end of a call: old conventions and new ones. */
+const WANTED: ReadonlySet<string> = new Set(
+  (
+    'service.name service.namespace peer.service service.peer.name ' +
+    'server.address server.port net.peer.name net.peer.port net.sock.peer.addr net.sock.peer.port ' +
+    'network.peer.address network.peer.port url.full http.url http.host ' +
+    'http.response.status_code http.status_code rpc.grpc.status_code rpc.response.status_code error.type ' +
+    'db.system.name db.system db.namespace db.name db.redis.database_index ' +
+    'messaging.system messaging.destination.name messaging.destination messaging.destination.template ' +
+    'messaging.destination.temporary messaging.destination.anonymous messaging.operation.type messaging.operation'
+  ).split(' '),
+)
+/** By OTLP's numbers; a kind that is not specified counts as internal. */
+const KINDS: readonly SpanKind[] = ['internal', 'internal', 'server', 'client', 'producer', 'consumer']
+const STATUS_ERROR = 2
+
+/** The attributes that are of use; of a key that comes twice, the first one. */
+export function attributesOf(pairs: Iterable<readonly [key: string, value: unknown]>): Attributes {
+  const attributes = new Map<string, string | number | boolean>()
+  for (const [key, value] of pairs) {
+    if (!WANTED.has(key) || attributes.has(key)) continue
+    if (typeof value === 'string') attributes.set(key, cut(value))
+    else if (typeof value === 'number' || typeof value === 'boolean') attributes.set(key, value)
+  }
+  return attributes
+}
+
+export function serviceOf(resource: Attributes): SpanService {
+  const service: SpanService = { id: fitName(String(resource.get('service.name') ?? '')) ?? NO_NAME }
+  const group = fitName(String(resource.get('service.namespace') ?? ''))
+  if (group !== undefined) service.group = group
+  return service
+}
+
+/** What a decoder gathered of one request: up to `MAX_SPANS`, and the number of those that are refused. */
+export interface Gathered {
+  spans: readonly Span[]
+  refused: number
+  /** Why the first of them was. */
+  reason: string | undefined
+}
+
+export class Gathering implements Gathered {
+  readonly spans: Span[] = []
+  #parts = 0
+  refused = 0
+  reason: string | undefined
+
+  /** Whether another one is taken. */
+  get isFull(): boolean {
+    return this.spans.length >= MAX_SPANS
+  }
+
+  /** @throws Problem `body_too_large` */
+  countParts(count: number): void {
+    this.#parts += count
+    if (this.#parts <= MAX_PARTS) return
+    const detail = `The body holds more than ${MAX_PARTS} resources, scopes and spans and their fields.`
+    throw new Problem('body_too_large', detail)
+  }
+
+  add(service: SpanService, raw: RawSpan): void {
+    const { traceId, spanId, parentSpanId, kind, statusCode, attributes } = raw
+    if (!TRACE_ID.test(traceId) || !SPAN_ID.test(spanId)) {
+      return this.refuse('A span must have a trace id of 16 bytes and a span id of 8, not all of them zero.')
+    }
+    const span: Span = {
+      ...{ service, kind: KINDS[kind] ?? 'internal', traceId, spanId },
+      ...{ isError: statusCode === STATUS_ERROR, attributes },
+    }
+    if (SPAN_ID.test(parentSpanId)) span.parentSpanId = parentSpanId
+    const durationMs = durationOf(raw)
+    if (durationMs !== undefined) span.durationMs = durationMs
+    this.spans.push(span)
+  }
+
+  refuse(reason: string): void {
+    this.refused++
+    this.reason ??= reason
+  }
+
+  refuseBeyond(): void {
+    this.refuse(`A request may hold ${MAX_SPANS} spans.`)
+  }
+}
+
+/** A copy: part of a string keeps the whole in memory. */
+function cut(value: string): string {
+  return value.length <= MAX_VALUE_CHARS ? value : Buffer.from(value.slice(0, MAX_VALUE_CHARS)).toString()
+}
+
+function durationOf({ startNs, endNs }: RawSpan): number | undefined {
+  if (startNs <= 0n || endNs < startNs) return undefined
+  // To microseconds: more than clocks are good for.
+  const durationMs = Number((endNs - startNs) / (NS_PER_MS / 1000n)) / 1000
+  return durationMs <= MAX_DURATION_MS ? durationMs : undefined
+}
