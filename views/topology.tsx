@@ -1,18 +1,16 @@
 import type { Child } from 'hono/jsx'
 import { Page } from './layout.tsx'
-
-const FIRST_ERROR_STATUS = 400
-
-export interface ServiceView {
-  id: string
-  name: string
-  url?: string
-  colour: string
-}
+import { ActivateForm, RequestForm } from './topology-forms.tsx'
+import { Detail } from './topology-panel.tsx'
+import { Replay } from './topology-replay.tsx'
+import { Services, type ServiceView } from './topology-services.tsx'
+import { Legend, Tools } from './topology-tools.tsx'
 
 export interface CallView {
   from: string
   to: string
+  /** Of the last minutes: calls per minute, and the part of them that failed, 0 to 1. */
+  recent?: { rate: number; errorShare: number }
   lastStatus?: number
   lastDurationMs?: number
   /** ISO 8601. */
@@ -37,6 +35,7 @@ export function TopologyPage({ services, calls, diagram, colours, origin, answer
   return (
     <Page title="Topology" section="/topology" scripts={['topology.ts']} wide>
       <link rel="stylesheet" href="/assets/topology.css" />
+      <link rel="stylesheet" href="/assets/topology-picture.css" />
       <div class="topology-head">
         <h1>Topology</h1>
         <p class="muted">
@@ -49,60 +48,24 @@ export function TopologyPage({ services, calls, diagram, colours, origin, answer
       </div>
       <Empty origin={origin} hidden={services.length > 0} />
       <div class="topology-body" id="graph" hidden={services.length === 0}>
-        <Picture diagram={diagram} />
-        <div class="topology-forms">
-          <RequestForm services={services} calls={calls} answer={answer} />
-          <ActivateForm services={services} colours={colours} />
+        <div class="topology-main">
+          <Tools />
+          <Picture diagram={diagram} />
+          <Replay />
         </div>
+        <aside class="topology-panel" id="panel" aria-label="Service">
+          <Detail />
+          <p class="panel muted replay-only">
+            Requests, colours and faults act on now: go back to Live for them.
+          </p>
+          <div class="topology-forms">
+            <RequestForm services={services} calls={calls} answer={answer} />
+            <ActivateForm services={services} colours={colours} />
+          </div>
+        </aside>
         <Services services={services} calls={calls} />
       </div>
     </Page>
-  )
-}
-
-/** What `POST /activate` did. */
-export function Activated({ item, color }: { item: string; color: string }) {
-  return (
-    <p>
-      {item} is <strong>{color}</strong> now.
-    </p>
-  )
-}
-
-/** Why a form was refused. */
-export function Refused({ reason }: { reason: string }) {
-  return <p class="error">{reason}</p>
-}
-
-export interface SentProps {
-  /** Name of the service that was called. */
-  through: string
-  status: number
-  durationMs: number
-  /** What each service behind it answered, where the answer tells. */
-  responses: readonly (readonly [service: string, response: string])[]
-}
-
-/** What a request that was sent through a service came back with. */
-export function Sent({ through, status, durationMs, responses }: SentProps) {
-  const hasFailed = status >= FIRST_ERROR_STATUS
-  return (
-    <>
-      <p class={hasFailed ? 'error' : undefined}>
-        {through} answered <strong>{status}</strong> in <strong>{durationMs} ms</strong>
-        {hasFailed ? ': the request failed.' : '.'}
-      </p>
-      {responses.length > 0 && (
-        <dl class="responses">
-          {responses.map(([service, response]) => (
-            <div>
-              <dt>{service}</dt>
-              <dd>{response}</dd>
-            </div>
-          ))}
-        </dl>
-      )}
-    </>
   )
 }
 
@@ -124,26 +87,14 @@ function Empty({ origin, hidden }: { origin: string; hidden: boolean }) {
 function Picture({ diagram }: { diagram: string }) {
   return (
     <section class="picture" aria-label="Picture">
-      <div
-        class="picture-scroll"
-        id="picture"
-        tabindex={0}
-        role="group"
-        aria-label="Diagram, scrolls sideways"
-      >
+      <p class="replay-banner" id="replay-banner" role="status" hidden />
+      <div class="picture-panel" id="picture" tabindex={0} role="group" aria-label="Diagram">
         <noscript>
           <p>The picture is drawn by a script. Its text and the list of services are below.</p>
         </noscript>
       </div>
-      <p class="error" id="picture-error" role="alert" hidden />
-      <ul class="legend" aria-label="Legend">
-        <li>
-          <i class="line" /> call
-        </li>
-        <li>
-          <i class="line failed" /> last call failed
-        </li>
-      </ul>
+      <p class="view-note" id="view-note" role="status" hidden />
+      <Legend />
       <details>
         <summary>Mermaid text</summary>
         <pre class="mermaid-source" id="mermaid-source" tabindex={0}>
@@ -152,148 +103,4 @@ function Picture({ diagram }: { diagram: string }) {
       </details>
     </section>
   )
-}
-
-function RequestForm({ services, calls, answer }: Pick<TopologyPageProps, 'services' | 'calls' | 'answer'>) {
-  const reachable = services.filter(({ url }) => url !== undefined)
-  const entry = reachable.find(({ id }) => !calls.some(({ to }) => to === id)) ?? reachable[0]
-  return (
-    <form
-      class="panel"
-      method="post"
-      action="/topology/requests"
-      hx-post="/topology/requests"
-      hx-target="#request-answer"
-    >
-      <h2>Send a request</h2>
-      <label>
-        Service
-        <select name="service" id="request-service" required disabled={entry === undefined}>
-          {reachable.map(({ id, name }) => (
-            <option value={id} selected={id === entry?.id}>
-              {name}
-            </option>
-          ))}
-        </select>
-      </label>
-      <button class="primary" type="submit" id="request-button" disabled={entry === undefined}>
-        Send a request through <span id="request-through">{entry?.name ?? 'a service'}</span>
-      </button>
-      <p class="muted" id="request-hint" hidden={entry !== undefined}>
-        No service has reported a <code>url</code> to call yet.
-      </p>
-      <p class="muted sending">Waiting for the answer…</p>
-      <div class="answer" id="request-answer" role="status">
-        {answer}
-      </div>
-    </form>
-  )
-}
-
-function ActivateForm({ services, colours }: Pick<TopologyPageProps, 'services' | 'colours'>) {
-  return (
-    <form class="panel" method="post" action="/activate" hx-post="/activate" hx-target="#activate-answer">
-      <h2>Colour a service</h2>
-      <label>
-        Service
-        <select name="item" id="activate-item" required>
-          {services.map(({ id, name }) => (
-            <option value={id}>{name}</option>
-          ))}
-        </select>
-      </label>
-      <label>
-        Colour
-        <input
-          name="color"
-          list="colours"
-          required
-          autocomplete="off"
-          spellcheck={false}
-          pattern="[A-Za-z]+|#[0-9A-Fa-f]{6}"
-          title="A colour name or #rrggbb"
-          placeholder="red or #00ffcc"
-        />
-      </label>
-      <datalist id="colours">
-        {colours.map((name) => (
-          <option value={name} />
-        ))}
-      </datalist>
-      <button type="submit">Activate</button>
-      <div class="answer" id="activate-answer" role="status" />
-    </form>
-  )
-}
-
-function Services({ services, calls }: Pick<TopologyPageProps, 'services' | 'calls'>) {
-  return (
-    <section class="panel services" aria-labelledby="services-title">
-      <h2 id="services-title">Services</h2>
-      <table>
-        <thead>
-          <tr>
-            <th scope="col">Service</th>
-            <th scope="col">State</th>
-            <th scope="col">Last call</th>
-          </tr>
-        </thead>
-        <tbody id="services">
-          {services.map((service) => (
-            <ServiceRow {...service} lastCall={lastCallOf(service.id, services, calls)} />
-          ))}
-        </tbody>
-      </table>
-      {/* What the script copies for a service that appears. */}
-      <template id="service-row">
-        <ServiceRow id="" name="" colour="white" lastCall={NO_CALL} />
-      </template>
-    </section>
-  )
-}
-
-interface LastCall {
-  text: string
-  hasFailed: boolean
-  calledAt?: string
-}
-
-const NO_CALL: LastCall = { text: 'none yet', hasFailed: false }
-
-function ServiceRow({ id, name, colour, lastCall }: ServiceView & { lastCall: LastCall }) {
-  return (
-    <tr data-service={id}>
-      <th scope="row" data-part="name">
-        {name}
-      </th>
-      <td>
-        <span class="state">
-          <i class="swatch" data-part="swatch" style={`background:${colour}`} />
-          <span data-part="colour">{colour}</span>
-        </span>
-      </td>
-      <td>
-        <span data-part="call" class={lastCall.hasFailed ? 'error' : undefined}>
-          {lastCall.text}
-        </span>{' '}
-        <time class="muted" data-part="time" datetime={lastCall.calledAt}>
-          {lastCall.calledAt?.slice(11, 19)}
-        </time>
-      </td>
-    </tr>
-  )
-}
-
-/** The script on the page says it in the same words. */
-function lastCallOf(id: string, services: readonly ServiceView[], calls: readonly CallView[]): LastCall {
-  const last = calls
-    .filter(({ from, to, calledAt }) => calledAt !== undefined && (from === id || to === id))
-    .reduce<CallView | undefined>((a, b) => ((b.calledAt ?? '') >= (a?.calledAt ?? '') ? b : a), undefined)
-  if (last === undefined) return NO_CALL
-  const nameOf = (other: string) => services.find((service) => service.id === other)?.name ?? other
-  const other = last.to === id ? `from ${nameOf(last.from)}` : `to ${nameOf(last.to)}`
-  const hasFailed = (last.lastStatus ?? 0) >= FIRST_ERROR_STATUS
-  const duration = last.lastDurationMs === undefined ? '' : ` in ${Math.round(last.lastDurationMs)} ms`
-  const text = `${other}: ${last.lastStatus}${hasFailed ? ' failed' : ''}${duration}`
-  return { text, hasFailed, calledAt: last.calledAt }
 }

@@ -3,16 +3,20 @@ import { Elysia } from 'elysia'
 import { Problem } from '../errors.ts'
 
 const VIEWS = join(import.meta.dir, '../../views')
-const packageDir = (name: string) => dirname(Bun.resolveSync(`${name}/package.json`, import.meta.dir))
+const packageDir = (name: string, from = import.meta.dir) =>
+  dirname(Bun.resolveSync(`${name}/package.json`, from))
+
+const MERMAID = join(packageDir('mermaid'), 'dist')
 
 /** Files of packages that browsers load, by the path they have below `/assets/`. */
 const PACKAGE_FILES: Record<string, string> = {
   'htmx.js': join(packageDir('htmx.org'), 'dist/htmx.min.js'),
   'hx-sse.js': join(packageDir('htmx.org'), 'dist/ext/hx-sse.min.js'),
+  // The layout engine that Mermaid brings with it.
+  'elk-worker.js': join(packageDir('elkjs', MERMAID), 'lib/elk-worker.min.js'),
   'swagger-ui.js': join(packageDir('swagger-ui-dist'), 'swagger-ui-bundle.js'),
   'swagger-ui.css': join(packageDir('swagger-ui-dist'), 'swagger-ui.css'),
 }
-const MERMAID = join(packageDir('mermaid'), 'dist')
 
 interface Asset {
   body: Blob | string

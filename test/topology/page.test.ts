@@ -62,7 +62,7 @@ browserTest('without a script the forms and the list work', async () => {
   expect(problems).toEqual([])
 })
 
-browserTest('on a phone the picture scrolls in its frame and the page does not', async () => {
+browserTest('on a phone the picture and the panel stay within the page', async () => {
   await using weir = startTopology()
   weir.topology.report(SEED_GRAPH)
   weir.topology.report({
@@ -73,15 +73,17 @@ browserTest('on a phone the picture scrolls in its frame and the page does not',
   await page.locator('#picture svg').waitFor()
   const widths = await page.evaluate(() => {
     const picture = document.querySelector('#picture')
-    return {
-      page: document.documentElement.scrollWidth,
-      frame: picture?.clientWidth ?? 0,
-      picture: picture?.scrollWidth ?? 0,
-    }
+    return { page: document.documentElement.scrollWidth, frame: picture?.clientWidth ?? 0 }
   })
   expect(widths.page).toBe(390)
   expect(widths.frame).toBeLessThan(390)
-  expect(widths.picture).toBeGreaterThan(widths.frame)
+  await page.locator('#services button', { hasText: 'UI' }).click()
+  await page.locator('#detail-title', { hasText: 'UI' }).waitFor()
+  const sheet = await page.locator('#panel').boundingBox()
+  const picture = await page.locator('#picture').boundingBox()
+  expect(sheet?.width).toBe(390)
+  expect(sheet?.y).toBeGreaterThan(picture?.y ?? Number.POSITIVE_INFINITY)
+  expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(390)
   expect(problems).toEqual([])
 })
 

