@@ -1,3 +1,5 @@
+export { bytes, percent, rate } from './units.ts'
+
 /** An instant as people read it: relative, the exact one on hover. The page's script keeps it current. */
 export function Ago({ at, none = 'never' }: { at: Date | undefined; none?: string }) {
   if (at === undefined) return <span class="muted">{none}</span>
@@ -8,31 +10,6 @@ export function Ago({ at, none = 'never' }: { at: Date | undefined; none?: strin
   )
 }
 
-const UNITS = ['B', 'kB', 'MB', 'GB', 'TB'] as const
-
-/** Bytes with a unit, to three digits, by powers of 1,000. */
-export function bytes(count: number): string {
-  let value = count
-  let unit = 0
-  while (value >= 999.5 && unit < UNITS.length - 1) {
-    value /= 1_000
-    unit++
-  }
-  return `${unit === 0 || value >= 100 ? Math.round(value) : value.toPrecision(value < 10 ? 2 : 3)} ${UNITS[unit]}`
-}
-
-/** A rate for people: whole from ten on, one digit below. */
-export function rate(value: number): string {
-  return value >= 10 || value === 0 ? String(Math.round(value)) : value.toFixed(1)
-}
-
-/** A share as percents; a dash where there is nothing to take it of. */
-export function percent(share: number | null): string {
-  if (share === null) return '–'
-  const value = share * 100
-  return `${value > 0 && value < 10 ? value.toFixed(1) : Math.round(value)} %`
-}
-
 const MARKS: Record<string, string> = {
   live: '●',
   quiet: '○',
@@ -40,6 +17,11 @@ const MARKS: Record<string, string> = {
   'backing-off': '↻',
   dead: '✕',
   stopped: '■',
+}
+
+/** A verdict as mark and word. */
+export function verdictText(verdict: string): string {
+  return `${MARKS[verdict]} ${verdict}`
 }
 
 /** A verdict as text, mark and colour: never colour alone. */

@@ -1,4 +1,4 @@
-import { Elysia } from 'elysia'
+import { Elysia, status } from 'elysia'
 import { type Channel, type Channels, viewOf } from '../channels/channels.ts'
 import type { Deliverer } from '../channels/deliverer.ts'
 import { DELIVERY_STATUSES, readDeliveries, replay } from '../channels/deliveries.ts'
@@ -16,6 +16,7 @@ import type { Database } from '../storage/storage.ts'
 import type { Streams } from '../streams/streams.ts'
 import { integerOf, oneOf, query, readJson, readText } from './input.ts'
 import { type OperationOptions, operation } from './operation.ts'
+import { typed } from './typed.ts'
 
 export interface ChannelRoutesDeps {
   db: Database
@@ -140,9 +141,10 @@ export function channelRoutes(deps: ChannelRoutesDeps) {
         const text = checkNotify(await readJson(request))
         const { id, name } = await deps.streams.get(params.id)
         const stream = { id, name, url: `${deps.self()}/streams/${id}` }
-        return Response.json(await notifyResponsible(deps, stream, text), { status: 202 })
+        return status(202, await notifyResponsible(deps, stream, text))
       },
       {
+        ...typed<{ body: { message: string } }>(),
         parse: 'none',
         detail: docs(
           'Notify the people responsible for a stream',

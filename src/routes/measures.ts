@@ -33,6 +33,7 @@ import type { Stream } from '../streams/run.ts'
 import type { Streams } from '../streams/streams.ts'
 import { dateOf, integerOf, oneOf, query } from './input.ts'
 import { operation } from './operation.ts'
+import { typed } from './typed.ts'
 
 const DAY_MS = STEPS_MS.day
 /** What is measured when nothing is said: the last 24 hours, by the hour. */
@@ -46,6 +47,19 @@ const MAX_PATHS = 20
 /** Most subscribers that a saving can be asked for. */
 const MAX_SUBSCRIBERS = 1_000_000_000
 
+/** What can be asked, as a client writes it: instants in ISO 8601. */
+interface SpanQuery {
+  from?: string
+  to?: string
+  step?: Step
+}
+interface SavingsQuery extends SpanQuery {
+  subscribers?: number
+}
+interface Grouped {
+  tag?: string
+}
+
 const SPAN_PARAMETERS = ['from', 'to', 'step'] as const
 
 /** How large responses are, how often they change, and what streaming them saves: of a stream, a tag, or the fleet. */
@@ -57,7 +71,7 @@ export function measureRoutes({ db, streams }: { db: Database; streams: Streams 
         const { id } = await streams.get(params.id)
         return size(db, { streamId: id }, spanOf(query(request, ...SPAN_PARAMETERS)))
       },
-      { detail: docs('Bytes of every partial response', SIZE) },
+      { ...typed<{ query: SpanQuery }>(), detail: docs('Bytes of every partial response', SIZE) },
     )
     .get(
       '/api/streams/:id/change',
@@ -65,7 +79,7 @@ export function measureRoutes({ db, streams }: { db: Database; streams: Streams 
         const stream = await streams.get(params.id)
         return change(db, { streamId: stream.id }, spanOf(query(request, ...SPAN_PARAMETERS)), stream)
       },
-      { detail: docs('Whether and how often it changed', CHANGE) },
+      { ...typed<{ query: SpanQuery }>(), detail: docs('Whether and how often it changed', CHANGE) },
     )
     .get(
       '/api/streams/:id/savings',
@@ -75,7 +89,10 @@ export function measureRoutes({ db, streams }: { db: Database; streams: Streams 
         const saved = await saving(db, { streamId: id }, spanOf(asked), subscribersOf(asked.subscribers))
         return kind === 'sse' ? { ...saved, reason: NOT_POLLED } : saved
       },
-      { detail: docs('What streaming saves over polling', SAVINGS, ['subscribers']) },
+      {
+        ...typed<{ query: SavingsQuery }>(),
+        detail: docs('What streaming saves over polling', SAVINGS, ['subscribers']),
+      },
     )
     .get(
       '/api/size',
@@ -83,7 +100,10 @@ export function measureRoutes({ db, streams }: { db: Database; streams: Streams 
         const asked = query(request, ...SPAN_PARAMETERS, 'tag')
         return size(db, scopeOf(asked.tag), spanOf(asked))
       },
-      { detail: docs('Bytes of many streams', `${GROUP} ${SIZE}`, ['tag']) },
+      {
+        ...typed<{ query: SpanQuery & Grouped }>(),
+        detail: docs('Bytes of many streams', `${GROUP} ${SIZE}`, ['tag']),
+      },
     )
     .get(
       '/api/change',
@@ -91,7 +111,10 @@ export function measureRoutes({ db, streams }: { db: Database; streams: Streams 
         const asked = query(request, ...SPAN_PARAMETERS, 'tag')
         return change(db, scopeOf(asked.tag), spanOf(asked))
       },
-      { detail: docs('How often many streams changed', `${GROUP} ${CHANGE}`, ['tag']) },
+      {
+        ...typed<{ query: SpanQuery & Grouped }>(),
+        detail: docs('How often many streams changed', `${GROUP} ${CHANGE}`, ['tag']),
+      },
     )
     .get(
       '/api/savings',
@@ -100,6 +123,7 @@ export function measureRoutes({ db, streams }: { db: Database; streams: Streams 
         return saving(db, scopeOf(asked.tag), spanOf(asked), subscribersOf(asked.subscribers))
       },
       {
+        ...typed<{ query: SavingsQuery & Grouped }>(),
         detail: docs('What streaming many streams saves over polling', `${GROUP} ${SAVINGS}`, [
           'tag',
           'subscribers',

@@ -1,21 +1,29 @@
-import { Elysia } from 'elysia'
+import { Elysia, status } from 'elysia'
 import { ENTRY_KINDS } from '../../drizzle/schema.ts'
 import type { Archive } from '../archive/archive.ts'
 import { HIDDEN } from '../core/hidden.ts'
-import { type Evidence, VERDICTS } from '../core/verdict.ts'
+import { type Evidence, VERDICTS, type Verdict } from '../core/verdict.ts'
 import { Problem } from '../errors.ts'
 import { acceptsGzip } from '../hub/frame.ts'
 import type { Hub } from '../hub/hub.ts'
-import { type EntryKind, entryJson } from '../streams/entry.ts'
+import { type EntryJson, type EntryKind, entryJson } from '../streams/entry.ts'
 import { type LogQuery, lastSeq, readLog, readWholeLog } from '../streams/logs.ts'
-import { ChangeSchema, checkChange, checkRegistration, RegistrationSchema } from '../streams/registration.ts'
+import {
+  type Change,
+  ChangeSchema,
+  checkChange,
+  checkRegistration,
+  type Registration,
+  RegistrationSchema,
+} from '../streams/registration.ts'
 import type { Stream } from '../streams/run.ts'
-import { fleet, type Status, type StatusDeps, statusOf } from '../streams/status.ts'
+import { fleet, type Status, type StatusDeps, statusesOf, statusOf } from '../streams/status.ts'
 import type { Streams } from '../streams/streams.ts'
 import { twinReport } from '../streams/twin.ts'
 import { entriesTopic } from '../topics.ts'
 import { dateOf, integerOf, oneOf, query, readJson } from './input.ts'
 import { operation } from './operation.ts'
+import { typed } from './typed.ts'
 
 export interface StreamRoutesDeps extends StatusDeps {
   streams: Streams
@@ -23,6 +31,29 @@ export interface StreamRoutesDeps extends StatusDeps {
   hub: Hub
   /** Says that somebody watches a stream, and knows its entries up to a number. */
   watch(streamId: string, seq: number): void
+}
+
+/** The queries of lists, as a client writes them: instants in ISO 8601, kinds separated by commas. */
+interface StreamsQuery {
+  q?: string
+  tag?: string
+  host?: string
+  state?: Verdict
+  after?: string
+  limit?: number
+}
+interface LogsQuery {
+  kind?: string
+  from?: string
+  to?: string
+  after?: number
+  before?: number
+  limit?: number
+}
+interface LogsPage {
+  items: EntryJson[]
+  before: number | null
+  after: number | null
 }
 
 const DEFAULT_LIMIT = 50
@@ -38,34 +69,47 @@ export function streamRoutes(deps: StreamRoutesDeps) {
   return new Elysia({ detail: { tags: ['Streams'] } })
     .post(
       '/api/streams',
-      async ({ request }) => {
+      async ({ request, set }) => {
         const stream = await streams.register(checkRegistration(await readJson(request)))
-        return Response.json(streamJson(stream), {
-          status: 201,
-          headers: { Location: `/api/streams/${stream.id}` },
-        })
+        set.headers.location = `/api/streams/${stream.id}`
+        return status(201, streamJson(stream))
       },
-      { parse: 'none', detail: docs('Register an API', REGISTER, RegistrationSchema) },
+      {
+        ...typed<{ body: Registration }>(),
+        parse: 'none',
+        detail: docs('Register an API', REGISTER, RegistrationSchema),
+      },
     )
     .get(
       '/api/streams',
       async ({ request }) => {
-        const { q, tag, state, after, limit } = query(request, 'q', 'tag', 'state', 'after', 'limit')
+        const { q, tag, host, state, after, limit } = query(
+          request,
+          'q',
+          'tag',
+          'host',
+          'state',
+          'after',
+          'limit',
+        )
         const page = await streams.list({
           q,
           tag,
+          host,
           after,
           state: oneOf('state', state, VERDICTS),
           limit: integerOf('limit', limit, 1, MAX_LIMIT) ?? DEFAULT_LIMIT,
         })
-        return { items: page.items.map(streamJson), next: page.next ?? null }
+        return { items: await listed(page.items), next: page.next ?? null }
       },
       {
+        ...typed<{ query: StreamsQuery }>(),
         detail: docs(
           'List streams',
-          'Pages in the order of registration; `next` is the `after` of the next page. `q` searches name and URL.',
+          'Pages in the order of registration, each stream with its verdict; `next` is the `after` of the next page. ' +
+            '`q` searches name and URL; `host` is the one of the URL, with its port.',
           undefined,
-          ['q', 'tag', 'state', 'after', 'limit'],
+          ['q', 'tag', 'host', 'state', 'after', 'limit'],
         ),
       },
     )
@@ -77,6 +121,7 @@ export function streamRoutes(deps: StreamRoutesDeps) {
       async ({ params, request }) =>
         streamJson(await streams.change(params.id, checkChange(await readJson(request)))),
       {
+        ...typed<{ body: Change }>(),
         parse: 'none',
         detail: docs('Change a stream', 'Goes on by the new definition at once.', ChangeSchema),
       },
@@ -98,10 +143,12 @@ export function streamRoutes(deps: StreamRoutesDeps) {
       detail: docs('Stop a stream', 'Idempotent.'),
     })
     .post('/api/streams/start', ({ request }) => streams.desireTagged(tagOf(request), 'running'), {
+      ...typed<{ query: { tag: string } }>(),
       parse: 'none',
       detail: docs('Start every stream with a tag', 'Idempotent.', undefined, ['tag']),
     })
     .post('/api/streams/stop', ({ request }) => streams.desireTagged(tagOf(request), 'stopped'), {
+      ...typed<{ query: { tag: string } }>(),
       parse: 'none',
       detail: docs('Stop every stream with a tag', 'Idempotent.', undefined, ['tag']),
     })
@@ -150,6 +197,7 @@ export function streamRoutes(deps: StreamRoutesDeps) {
         return new Response(body, { headers: { 'Content-Type': 'application/json' } })
       },
       {
+        ...typed<{ query: LogsQuery; response: LogsPage }>(),
         detail: docs(
           'Each request and response',
           'Entries in the order of `seq`; without a cursor, the latest. `kind` takes several, separated by commas. ' +
@@ -187,6 +235,21 @@ export function streamRoutes(deps: StreamRoutesDeps) {
         ),
       },
     )
+
+  /** A page's streams with what is concluded of each; one that was removed meanwhile is left out. */
+  async function listed(page: readonly Stream[]) {
+    const found = await statusesOf(
+      deps,
+      page.map(({ id }) => id),
+    )
+    const byId = new Map(found.map((each) => [each.stream.id, each]))
+    return page.flatMap((stream) => {
+      const known = byId.get(stream.id)
+      if (known === undefined) return []
+      const { verdict, reason, verdictSince } = known
+      return [{ ...streamJson(stream), verdict, reason, since: verdictSince }]
+    })
+  }
 
   type Send = (message: { event: string; data: string; position: number }) => Promise<void>
 

@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { createClient, type WeirClient } from '../../src/client/client.ts'
 import { parseConfig } from '../../src/config.ts'
 import { type Replacements, startWeir } from '../../src/weir.ts'
 import { until } from './until.ts'
@@ -9,6 +10,8 @@ import { until } from './until.ts'
 export interface TestWeir {
   readonly url: string
   readonly dataDir: string
+  /** Its API, typed. */
+  readonly client: WeirClient
   /** What it warned of: a test that expects nothing checks that it is empty. */
   readonly warnings: string[]
   get(path: string): Promise<Response>
@@ -63,6 +66,7 @@ export async function startTestWeir(
   return {
     url,
     dataDir,
+    client: createClient({ url, token: config.token }),
     warnings,
     get,
     send,

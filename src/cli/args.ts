@@ -1,0 +1,92 @@
+import { parseArgs } from 'node:util'
+import { type Command, type Given, type Option, UsageError } from './command.ts'
+import { nearest } from './nearest.ts'
+
+/** Options of every command. */
+export const COMMON: Record<string, Option> = {
+  url: { value: 'URL', help: 'where Weir is; else WEIR_URL, else http://localhost:3000' },
+  json: { help: 'answers in JSON, for scripts' },
+  help: { short: 'h', help: 'shows this' },
+}
+
+/**
+ * Reads what stands behind a command's name.
+ * @throws UsageError with all that is wrong
+ */
+export function readArguments(name: string, command: Command, argv: readonly string[]): Given {
+  const options = { ...COMMON, ...command.options }
+  const problems: string[] = []
+  const given = readTokens(options, argv, problems)
+  const { length } = given.args
+  if (!given.has('help')) {
+    if (length < command.min) problems.push(`expected ${command.takes}`)
+    const extra = given.args[command.max]
+    if (extra !== undefined) problems.push(`unexpected argument "${extra}"`)
+  }
+  if (problems.length > 0) throw new UsageError(problems, name)
+  return given
+}
+
+/** Not strict, because strict parsing stops at the first problem. */
+function readTokens(options: Record<string, Option>, argv: readonly string[], problems: string[]): Given {
+  const specs = Object.entries(options).map(([name, { short, value }]) => {
+    const type: 'string' | 'boolean' = value === undefined ? 'boolean' : 'string'
+    return [name, { type, multiple: true, ...(short && { short }) }] as const
+  })
+  const parsed = parseArgs({
+    args: [...argv],
+    options: Object.fromEntries(specs),
+    strict: false,
+    tokens: true,
+    allowPositionals: true,
+  })
+  const args: string[] = []
+  const values = new Map<string, string[]>()
+  for (const token of parsed.tokens) {
+    if (token.kind === 'positional') args.push(token.value)
+    if (token.kind !== 'option') continue
+    const { name, rawName, value, inlineValue } = token
+    const option = Object.hasOwn(options, name) ? options[name] : undefined
+    const problem =
+      option === undefined ? unknown(rawName, options) : wrong(rawName, option, value, inlineValue)
+    if (problem !== undefined) problems.push(problem)
+    else values.set(name, [...(values.get(name) ?? []), value ?? ''])
+  }
+  return {
+    args,
+    text: (name) => values.get(name)?.at(-1),
+    texts: (name) => values.get(name) ?? [],
+    has: (name) => values.has(name),
+  }
+}
+
+function unknown(rawName: string, options: Record<string, Option>): string {
+  const meant = nearest(rawName.replace(/^-+/, ''), Object.keys(options))
+  return `${rawName}: there is no such option${meant ? `; did you mean --${meant}?` : ''}`
+}
+
+function wrong(
+  rawName: string,
+  { value: wanted, choices }: Option,
+  value: string | undefined,
+  isInline: boolean | undefined,
+): string | undefined {
+  if (wanted === undefined)
+    return value === undefined ? undefined : `${rawName}: takes no value, got "${value}"`
+  // "--tag --json" forgets a value more likely than it names the tag "--json".
+  if (value === undefined || (!isInline && value.startsWith('-'))) {
+    return `${rawName}: expected ${wanted}${value ? `, got "${value}"; write ${rawName}=${value} if it is meant` : ''}`
+  }
+  if (choices === undefined || choices.includes(value)) return undefined
+  const meant = nearest(value, choices)
+  return `${rawName}: expected ${choices.join(', ')}, got "${value}"${meant ? `; did you mean ${meant}?` : ''}`
+}
+
+/** A whole number given as an option. @throws UsageError */
+export function integer(given: Given, name: string, min: number, max: number): number | undefined {
+  const text = given.text(name)
+  if (text === undefined) return undefined
+  const value = Number(text)
+  if (/^\d+$/.test(text) && value >= min && value <= max) return value
+  throw new UsageError([`--${name}: expected a whole number from ${min} to ${max}, got "${text}"`])
+}

@@ -1,0 +1,24 @@
+import type { Command } from './command.ts'
+import { add } from './commands/add.ts'
+import { completion } from './commands/completion.ts'
+import { start, stop } from './commands/desire.ts'
+import { logs } from './commands/logs.ts'
+import { ls } from './commands/ls.ts'
+import { notify } from './commands/notify.ts'
+import { rm } from './commands/rm.ts'
+import { savings } from './commands/savings.ts'
+import { status } from './commands/status.ts'
+
+/** Every command, in the order of the help. */
+export const COMMANDS: Record<string, Command> = {
+  add,
+  ls,
+  start,
+  stop,
+  status,
+  logs,
+  savings,
+  notify,
+  rm,
+  completion,
+}

@@ -1,0 +1,81 @@
+import { bytes, percent } from '../../../views/units.ts'
+import { answerOf } from '../../client/client.ts'
+import { integer } from '../args.ts'
+import { type Command, EXIT, type Given, type Io, UsageError } from '../command.ts'
+import { instant } from '../durations.ts'
+import { say, sayJson } from '../print.ts'
+import { resolveStream } from '../resolve.ts'
+import { table } from '../table.ts'
+
+const MAX_SUBSCRIBERS = 1_000_000_000
+const WAYS = [
+  ['plain', 'polling plainly'],
+  ['gzip', 'polling with gzip'],
+  ['conditional', 'polling with gzip and validators'],
+] as const
+
+export const savings: Command = {
+  summary: 'Says what streaming saves over polling: of one stream, of a tag, or of all',
+  takes: '[id|name]',
+  min: 0,
+  max: 1,
+  completes: 'streams',
+  options: {
+    tag: { short: 't', value: 'TAG', help: 'of the streams with the tag' },
+    since: { value: 'WHEN', help: 'from a time or a duration ago on (24h)' },
+    subscribers: { value: 'N', help: 'how many share each stream (those there were)' },
+  },
+  examples: ['weir savings prices', 'weir savings --tag shop --since 7d --json'],
+  async run(given, io) {
+    const saved = await ask(given, io)
+    if (given.has('json')) await sayJson(io, saved)
+    else await tell(io, saved)
+    return EXIT.ok
+  },
+}
+
+async function ask(given: Given, io: Io) {
+  const { client } = io
+  const [wanted] = given.args
+  const tag = given.text('tag')
+  if (wanted !== undefined && tag !== undefined) throw new UsageError(['give one stream or --tag, not both'])
+  const subscribers = integer(given, 'subscribers', 1, MAX_SUBSCRIBERS)
+  const query = { ...since(given, io), ...(subscribers !== undefined && { subscribers }) }
+  if (wanted === undefined) {
+    return answerOf(
+      client.url,
+      client.api.savings.get({ query: { ...query, ...(tag !== undefined && { tag }) } }),
+    )
+  }
+  const id = await resolveStream(io, wanted)
+  return answerOf(client.url, client.api.streams({ id }).savings.get({ query }))
+}
+
+async function tell(io: Io, saved: Awaited<ReturnType<typeof ask>>): Promise<void> {
+  const { baselines, streaming, clientBandwidthSavings: client, serverBandwidthSavings: server } = saved
+  if (baselines === null || streaming === null) return say(io, saved.reason ?? 'There is nothing to compare.')
+  await say(io, `From ${saved.from} to ${saved.to}: ${saved.polls} polls, ${saved.connections} connections.`)
+  const columns = [
+    { title: 'AGAINST', shrinks: true },
+    ...['POLLED', 'STREAMED', 'CLIENT SAVES', 'UPSTREAM SAVES'].map((title) => ({ title, alignRight: true })),
+  ]
+  const rows = WAYS.map(([way, name]) => {
+    const streamed = streaming[way === 'plain' ? 'plain' : 'gzip'].bytes
+    const texts = [name, bytes(baselines[way]), bytes(streamed), percent(client[way]), percent(server[way])]
+    return texts.map((text) => ({ text }))
+  })
+  await io.out.write(table(columns, rows, io.out.columns))
+  const shared = Math.round(server.subscribers * 10) / 10
+  await say(io, `Upstream with ${shared === 1 ? '1 subscriber' : `${shared} subscribers`} a stream.`)
+}
+
+/** The option `since` as a query's `from`. @throws UsageError */
+export function since(given: Given, { now }: Pick<Io, 'now'>): { from?: string } {
+  const text = given.text('since')
+  if (text === undefined) return {}
+  const from = instant(text, now())
+  if (from !== undefined) return { from: from.toISOString() }
+  throw new UsageError([
+    `--since: expected a duration such as 90m, or a time such as 2026-01-31T12:00:00Z, got "${text}"`,
+  ])
+}

@@ -1,0 +1,24 @@
+const UNITS_MS: Record<string, number> = {
+  ms: 1,
+  s: 1_000,
+  m: 60_000,
+  h: 3_600_000,
+  d: 86_400_000,
+  w: 604_800_000,
+}
+
+/** `1h30m`, `45s`, `500ms` in milliseconds; `undefined` for what is no duration. A number needs its unit. */
+export function durationMs(text: string): number | undefined {
+  if (!/^(\d+(\.\d+)?(ms|[smhdw]))+$/.test(text)) return undefined
+  const parts = text.matchAll(/(\d+(?:\.\d+)?)(ms|[smhdw])/g)
+  return Math.round(
+    [...parts].reduce((sum, [, count, unit]) => sum + Number(count) * (UNITS_MS[unit ?? ''] ?? 0), 0),
+  )
+}
+
+/** An instant, written in ISO 8601 or as a duration before now. */
+export function instant(text: string, now: number): Date | undefined {
+  const ago = durationMs(text)
+  const date = ago === undefined ? new Date(/^\d{4}-/.test(text) ? text : Number.NaN) : new Date(now - ago)
+  return Number.isNaN(date.getTime()) ? undefined : date
+}

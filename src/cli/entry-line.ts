@@ -1,0 +1,26 @@
+import { bytes } from '../../views/units.ts'
+import type { EntryJson } from '../streams/entry.ts'
+import type { Output } from './command.ts'
+import { dimmed } from './print.ts'
+import { cut, safe } from './text.ts'
+
+/** Characters of an entry's contents that are shown where no terminal bounds the line. */
+const MAX_SHOWN_CHARS = 200
+
+/** An entry in one line: when, which, what, how large, and the beginning of its contents. */
+export function entryLine(entry: EntryJson, out: Output): string {
+  const { at, seq, kind, event, response, wireBytes, data } = entry
+  const contents = data === undefined ? '' : typeof data === 'string' ? data : JSON.stringify(data)
+  const parts = [
+    String(seq).padStart(6),
+    kind.padEnd(8),
+    ...(response ? [String(response.status)] : []),
+    ...(event ? [event] : []),
+    bytes(wireBytes),
+    // Cut before it is made safe: a body may have megabytes.
+    contents.slice(0, MAX_SHOWN_CHARS) + (contents.length > MAX_SHOWN_CHARS ? '…' : ''),
+  ]
+  const line = `${at} ${parts.join(' ')}`
+  const shown = cut(safe(line).trimEnd(), out.columns ?? Number.POSITIVE_INFINITY)
+  return `${dimmed(out)(shown.slice(0, at.length))}${shown.slice(at.length)}\n`
+}

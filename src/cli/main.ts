@@ -1,0 +1,43 @@
+import { createInterface } from 'node:readline/promises'
+import type { Output } from './command.ts'
+import { run } from './run.ts'
+
+/** A pipe that nobody reads any more, as of `weir ls | head`: there is nothing left to do. */
+const BROKEN_PIPE = 'EPIPE'
+
+const stop = new AbortController()
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort())
+
+function output(stream: NodeJS.WriteStream): Output {
+  stream.on('error', ({ code }: NodeJS.ErrnoException) => process.exit(code === BROKEN_PIPE ? 0 : 1))
+  const isPlain = Boolean(process.env.NO_COLOR) || process.env.TERM === 'dumb'
+  return {
+    write: (text) => new Promise((resolve) => void stream.write(text, () => resolve())),
+    // Asked anew each time: a terminal's width changes.
+    get columns() {
+      return stream.isTTY ? stream.columns || 80 : undefined
+    },
+    colours: Boolean(stream.isTTY) && !isPlain,
+  }
+}
+
+async function ask(question: string): Promise<boolean> {
+  const terminal = createInterface({ input: process.stdin, output: process.stderr })
+  try {
+    return /^y(es)?$/i.test((await terminal.question(`${question} [y/N] `, { signal: stop.signal })).trim())
+  } finally {
+    terminal.close()
+  }
+}
+
+process.exitCode = await run(process.argv.slice(2), {
+  url: process.env.WEIR_URL,
+  token: process.env.WEIR_TOKEN,
+  out: output(process.stdout),
+  err: output(process.stderr),
+  ...(process.stdin.isTTY && { ask }),
+  stopped: stop.signal,
+  now: Date.now,
+  self: [process.execPath, import.meta.path],
+})
+process.exit()

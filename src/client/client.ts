@@ -1,0 +1,102 @@
+import { treaty } from '@elysiajs/eden'
+import type { createApp } from '../app.ts'
+import { explainFailure, UnreachableError, WeirError } from './errors.ts'
+
+/** Longest wait for an answer, in milliseconds: registering asks the API itself first. */
+const DEFAULT_TIMEOUT_MS = 60_000
+
+export interface ClientOptions {
+  /** Where Weir is; a path is kept, a slash at the end is not. */
+  url: string
+  /** Sent as a bearer token to this address only: redirects are not followed. */
+  token?: string | undefined
+  /** Default 60 000. */
+  timeoutMs?: number
+  /** Ends every request when it aborts. */
+  signal?: AbortSignal
+  fetch?: Fetch
+}
+
+export type Fetch = (input: string | URL | Request, init?: RequestInit) => Promise<Response>
+type App = Awaited<ReturnType<typeof createApp>>
+
+export interface WeirClient {
+  /** Without a slash at the end. */
+  readonly url: string
+  /**
+   * The routes under `/api`, with the types of the program itself: a path, a field or a parameter that isn't there
+   * doesn't compile. Parameters of paths are put in as they are: ids, not text that somebody typed.
+   */
+  readonly api: ReturnType<typeof treaty<App>>['api']
+  /** One request, for what is read as a stream. @throws WeirError, UnreachableError */
+  open(path: string, init?: RequestInit): Promise<Response>
+}
+
+export function createClient({
+  token,
+  timeoutMs = DEFAULT_TIMEOUT_MS,
+  ...options
+}: ClientOptions): WeirClient {
+  const url = options.url.replace(/\/+$/, '')
+  const { fetch = globalThis.fetch, signal } = options
+  const headers: Record<string, string> = { accept: 'application/json' }
+  if (token) headers.authorization = `Bearer ${token}`
+  const bounded = (input: Parameters<Fetch>[0], init: RequestInit = {}) => {
+    const limit = AbortSignal.timeout(timeoutMs)
+    return fetch(input, {
+      ...init,
+      redirect: 'manual',
+      signal: signal ? AbortSignal.any([limit, signal]) : limit,
+    })
+  }
+  return {
+    url,
+    // Text that looks like an instant may be a name: none is made a Date.
+    api: treaty<App>(url, {
+      headers,
+      parseDate: false,
+      keepDomain: true,
+      fetcher: bounded as typeof fetch & typeof globalThis.fetch,
+    }).api,
+    async open(path, init = {}) {
+      const own = new Headers({ ...headers, ...(init.headers as Record<string, string>) })
+      const sent = { ...init, headers: own, redirect: 'manual' as const, signal: init.signal ?? signal }
+      const response = await fetch(url + path, sent as RequestInit).catch((error) => {
+        throw new UnreachableError(url, error)
+      })
+      if (response.ok) return response
+      throw explainFailure(url, response, await response.json().catch(() => undefined))
+    },
+  }
+}
+
+/** A value as its JSON has it: an instant is text. */
+export type Wire<T> = T extends Date
+  ? string
+  : T extends readonly (infer Item)[]
+    ? Wire<Item>[]
+    : T extends object
+      ? { [Key in keyof T]: Wire<T[Key]> }
+      : T
+
+/**
+ * What a call of {@link WeirClient.api} is answered.
+ * @throws WeirError for what Weir refuses; UnreachableError where no Weir answers
+ */
+export async function answerOf<Answered extends { data: unknown; error: unknown; response: Response }>(
+  url: string,
+  call: Promise<Answered>,
+): Promise<Wire<NonNullable<Answered['data']>>> {
+  const { data, error, response } = await call.catch((error) => {
+    throw new UnreachableError(url, error)
+  })
+  const fault = error as { value?: unknown } | null
+  // No answer at all; the types don't say so.
+  if ((response as Response | undefined) === undefined) throw new UnreachableError(url, fault?.value)
+  if (fault !== null) throw explainFailure(url, response, fault.value)
+  const isJson = response.headers.get('content-type')?.startsWith('application/json')
+  if (!isJson && response.status !== 204) {
+    throw new WeirError('not_weir', `What answers at ${url} is no Weir, or an older one.`, response.status)
+  }
+  return data as Wire<NonNullable<Answered['data']>>
+}

@@ -1,0 +1,61 @@
+/** What Weir refused, or could not do. */
+export class WeirError extends Error {
+  override readonly name = 'WeirError'
+  constructor(
+    /** One of the codes of Weir's problems; `not_weir` for an answer that isn't from one. */
+    readonly code: string,
+    /** A sentence for people. */
+    readonly detail: string,
+    /** HTTP status. */
+    readonly status: number,
+    /** The field of the request that it is about. */
+    readonly field?: string,
+  ) {
+    super(detail)
+  }
+}
+
+/** Nothing answered, or not to the end. */
+export class UnreachableError extends Error {
+  override readonly name = 'UnreachableError'
+  readonly code = 'unreachable_weir'
+  constructor(url: string, cause: unknown) {
+    super(`Weir can't be reached at ${url}: ${reasonOf(cause)}.`, { cause })
+  }
+}
+
+/** The error that an answer other than 2xx stands for; `body` is its parsed JSON, or whatever came instead. */
+export function explainFailure(url: string, response: Response, body: unknown): WeirError {
+  const { code, detail, field } = isObject(body) ? body : {}
+  if (typeof code === 'string' && typeof detail === 'string') {
+    return new WeirError(code, detail, response.status, typeof field === 'string' ? field : undefined)
+  }
+  const words = `What answers at ${url} is no Weir: it says ${response.status}.`
+  return new WeirError('not_weir', words, response.status)
+}
+
+const REASONS: Record<string, string> = {
+  ECONNREFUSED: 'nothing listens there',
+  ConnectionRefused: 'nothing listens there',
+  ECONNRESET: 'the connection broke off',
+  ENOTFOUND: 'the host is unknown',
+  FailedToOpenSocket: 'the host is unknown or unreachable',
+  TimeoutError: 'no answer in time',
+}
+
+function reasonOf(cause: unknown): string {
+  if (!(cause instanceof Error)) return 'no answer'
+  const { code } = cause as { code?: unknown }
+  const known = REASONS[String(code)] ?? REASONS[cause.name]
+  return (
+    known ?? (cause instanceof SyntaxError ? 'its answer is cut off or no JSON' : firstLine(cause.message))
+  )
+}
+
+function firstLine(text: string): string {
+  return text.split('\n')[0]?.replace(/\.$/, '') ?? ''
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}

@@ -1,0 +1,204 @@
+import { afterAll, beforeAll, expect, test } from 'bun:test'
+import { until } from '../support/until.ts'
+import { startUpstream, type Upstream } from '../support/upstream.ts'
+import { startTestWeir, type TestWeir } from '../support/weir.ts'
+import { cliOf, jsonLines, MAIN, onTerminal } from './support.ts'
+
+let upstream: Upstream
+let weir: TestWeir
+let cli: ReturnType<typeof cliOf>
+
+beforeAll(async () => {
+  upstream = startUpstream()
+  weir = await startTestWeir()
+  cli = cliOf(weir.url)
+})
+
+afterAll(async () => {
+  await weir.close()
+  await upstream.stop()
+})
+
+/** A polled API that changes with each poll. */
+function counting(path: string): string {
+  return upstream.on(path, (_, hits) => Response.json({ hits, text: 'x'.repeat(500) }))
+}
+
+test('add registers what its options say, and finds the kind when it is auto', async () => {
+  const secrets: (string | null)[] = []
+  const url = upstream.on('/added', ({ headers }) => {
+    secrets.push(headers.get('x-secret'))
+    return Response.json({ hits: 1 })
+  })
+  const { code, out, err } = await cli(
+    ...['add', url, '--name', 'two words', '--kind', 'auto', '--interval', '1m30s', '-t', 'a', '--tag', 'b'],
+    ...['-H', 'X-Secret: s:e', '--json-pointer', '/hits', '--no-start', '--json'],
+  )
+  expect({ code, err }).toEqual({ code: 0, err: '' })
+  const stream = JSON.parse(out)
+  expect(stream).toMatchObject({
+    ...{ url, name: 'two words', kind: 'poll', intervalMs: 90_000, tags: ['a', 'b'] },
+    ...{ payloadPointer: '/hits', desired: 'stopped', headers: { 'X-Secret': expect.any(String) } },
+  })
+  expect(out).not.toContain('s:e')
+  expect(secrets).toEqual(['s:e'])
+  expect(await weir.json(`/api/streams/${stream.id}`)).toMatchObject({ id: stream.id, intervalMs: 90_000 })
+})
+
+test('add says what it did and follows at once; with --twin a second stream comes with it', async () => {
+  const { code, out } = await cli('add', counting('/twin'), '--name', 'twinned', '--kind', 'poll', '--twin')
+  expect(code).toBe(0)
+  expect(out).toMatch(/^Added "twinned" \(poll\), id [0-9a-f-]{36}; Weir follows it\.\n$/)
+  const { items } = await weir.json<{ items: { twinOf: string | null }[] }>('/api/streams?q=twin')
+  expect(items.filter(({ twinOf }) => twinOf !== null)).toHaveLength(1)
+})
+
+test('start and stop take names and ids, each once, and nothing is done when one of them is unknown', async () => {
+  const { id } = await weir.register({ url: counting('/desire'), name: 'on and off', kind: 'poll' })
+  const desired = async () => (await weir.json<{ desired: string }>(`/api/streams/${id}`)).desired
+  const stopped = await cli('stop', 'on and off', id)
+  expect(stopped).toEqual({ code: 0, out: 'Stopped "on and off".\n', err: '' })
+  expect(await desired()).toBe('stopped')
+  const started = await cli('start', id, '--json')
+  expect(jsonLines(started.out)).toMatchObject([{ id, desired: 'running' }])
+  expect(await desired()).toBe('running')
+  const refused = await cli('stop', id, 'no such name')
+  expect(refused).toEqual({ code: 5, out: '', err: 'weir: There is no stream "no such name". (not_found)\n' })
+  expect(await desired()).toBe('running')
+})
+
+test('start and stop by tag, and of all, say how many changed', async () => {
+  const tagged = { kind: 'poll', tags: ['herd'], start: false }
+  for (const path of ['/h1', '/h2']) await weir.register({ url: counting(path), ...tagged })
+  expect((await cli('start', '--tag', 'herd')).out).toBe('Started 2 of 2; the others were already.\n')
+  expect(JSON.parse((await cli('start', '--tag', 'herd', '--json')).out)).toEqual({ matched: 2, changed: 0 })
+  const all = JSON.parse((await cli('stop', '--all', '--json')).out)
+  expect(all.matched).toBeGreaterThanOrEqual(all.changed)
+  const { verdicts, streams } = JSON.parse((await cli('status', '--json')).out)
+  expect(await until('all are stopped', async () => verdicts.stopped === streams)).toBe(true)
+})
+
+test('ls pages through more streams than one page holds, and filters', async () => {
+  const lines = Array.from({ length: 1_203 }, (_, index) => ({
+    ...{ url: `http://bulk.test/${index}`, kind: 'poll', start: false, tags: index < 5 ? ['few'] : ['many'] },
+  }))
+  const imported = await weir.send('POST', '/api/streams/import', lines)
+  expect(imported.status).toBe(200)
+  const many = jsonLines<{ id: string; url: string }>((await cli('ls', '--tag', 'many', '--json')).out)
+  expect(new Set(many.map(({ id }) => id)).size).toBe(1_198)
+  expect(many.every(({ url }) => url.startsWith('http://bulk.test/'))).toBe(true)
+  const count = async (...filters: string[]) => jsonLines((await cli('ls', '--json', ...filters)).out).length
+  expect(await count('--tag', 'few')).toBe(5)
+  expect(await count('--host', 'bulk.test', '--limit', '700')).toBe(700)
+  expect(await count('--host', 'bulk')).toBe(0)
+  expect(await count('--q', 'bulk.test/777')).toBe(1)
+  expect(await count('--verdict', 'stopped', '--tag', 'few')).toBe(5)
+  expect(await count('--verdict', 'dead')).toBe(0)
+})
+
+test('a reader that leaves a pipe with more to come ends the program quietly', async () => {
+  const shell = Bun.spawn(
+    ['bash', '-c', 'set -o pipefail; "$0" "$1" ls --json | head -n 1', process.execPath, MAIN],
+    { env: { ...process.env, WEIR_URL: weir.url }, stdout: 'pipe', stderr: 'pipe' },
+  )
+  const [out, err] = await Promise.all([new Response(shell.stdout).text(), new Response(shell.stderr).text()])
+  expect({ lines: out.trim().split('\n').length, err, code: await shell.exited }).toEqual({
+    lines: 1,
+    err: '',
+    code: 0,
+  })
+})
+
+test('a table is no wider than the terminal, and whole in a pipe', async () => {
+  const name = `wide ${'漢字'.repeat(30)}`
+  await weir.register({ url: counting(`/${'long/'.repeat(30)}`), name, kind: 'poll', tags: ['wide'] })
+  for (const columns of [40, 80, 200]) {
+    const { out } = await onTerminal(['ls', '--tag', 'wide'], { url: weir.url, columns, colours: false })
+    expect(
+      out
+        .split('\n')
+        .map((line) => Bun.stringWidth(line))
+        .filter((width) => width > columns),
+    ).toEqual([])
+    expect(out).toContain(columns === 40 ? 'wide …' : 'wide 漢')
+    expect(out).toContain('…')
+  }
+  const piped = await cli('ls', '--tag', 'wide')
+  expect(piped.out).toContain(name)
+  expect(piped.out).toContain('long/'.repeat(30))
+})
+
+test('verdicts are words, coloured on a terminal only', async () => {
+  const { id } = await weir.register({
+    url: counting('/paint'),
+    name: 'painted',
+    kind: 'poll',
+    tags: ['paint'],
+  })
+  await weir.verdict(id, 'live')
+  const args = ['ls', '--tag', 'paint']
+  const plain = await onTerminal(args, { url: weir.url, columns: 200, colours: false })
+  const painted = await onTerminal(args, { url: weir.url, columns: 200 })
+  expect(plain.out).toMatch(/^live /m)
+  expect(painted.out).toContain('\u001b[32mlive\u001b[39m')
+  expect(Bun.stripANSI(painted.out).split('\n')[1]?.slice(0, 8)).toBe('live    ')
+  expect((await cli(...args)).out).not.toContain('\u001b')
+})
+
+test('savings of a stream, of a tag and of all, in words and as JSON', async () => {
+  const { id } = await weir.register({
+    url: counting('/save'),
+    name: 'saved',
+    kind: 'poll',
+    intervalMs: 500,
+    tags: ['s'],
+  })
+  await weir.entry(id, 'third poll', ({ seq }) => seq > 2)
+  const saved = async (...args: string[]) => JSON.parse((await cli('savings', '--json', ...args)).out)
+  await until('polls are summed up', async () => (await saved('saved')).polls > 0)
+  expect(
+    (await saved('saved', '--since', '1h', '--subscribers', '7')).serverBandwidthSavings.subscribers,
+  ).toBe(7)
+  expect((await saved('--tag', 's')).polls).toBeGreaterThan(0)
+  expect((await saved()).polls).toBeGreaterThan(0)
+  expect((await saved('--tag', 'nothing')).reason).toContain('No poll')
+  const { out } = await cli('savings', id)
+  expect(out).toMatch(/polling plainly +[\d.]+ k?B +[\d.]+ k?B +-?[\d.]+ %/)
+  expect((await cli('savings', '--tag', 'nothing')).out).toBe('No poll was answered in this time.\n')
+})
+
+test('notify tells the channels that are responsible, and says when nobody is', async () => {
+  const { id } = await weir.register({ url: counting('/tell'), name: 'told', kind: 'poll', tags: ['ops'] })
+  const nobody = await cli('notify', id, 'hello')
+  expect(nobody.code).toBe(4)
+  expect(nobody.err).toMatch(/^weir: Nobody is responsible for told: .* \(conflict\)\n$/)
+  const hook = upstream.on('/hook', () => new Response(null, { status: 204 }))
+  const config = { url: hook, secret: `whsec_${Buffer.alloc(32, 7).toString('base64')}` }
+  const channel = await weir.send('POST', '/api/channels', {
+    kind: 'webhook',
+    name: 'hook',
+    tags: ['ops'],
+    config,
+  })
+  expect(channel.status).toBe(201)
+  expect(await cli('notify', 'told', 'hello')).toEqual({ code: 0, out: 'Told hook (webhook).\n', err: '' })
+  expect(JSON.parse((await cli('notify', id, 'again', '--json')).out).channels).toMatchObject([
+    { name: 'hook' },
+  ])
+  await until('the channel was told', () => (upstream.requests.get('/hook')?.length ?? 0) >= 2)
+})
+
+test('rm asks, unless told not to, and removes', async () => {
+  const { id } = await weir.register({ url: counting('/gone'), name: 'doomed', kind: 'poll', start: false })
+  const there = async () => (await weir.get(`/api/streams/${id}`)).status === 200
+  const unasked = await cli('rm', 'doomed')
+  expect(unasked).toMatchObject({ code: 2, out: '' })
+  expect(unasked.err).toContain('--yes')
+  const asked: string[] = []
+  const ask = async (question: string) => (asked.push(question), false)
+  expect((await onTerminal(['rm', 'doomed'], { url: weir.url, ask })).code).toBe(130)
+  expect(asked).toEqual(['Remove "doomed" with everything recorded?'])
+  expect(await there()).toBe(true)
+  expect(await cli('rm', 'doomed', '--yes')).toEqual({ code: 0, out: 'Removed "doomed".\n', err: '' })
+  expect(await there()).toBe(false)
+})
