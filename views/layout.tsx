@@ -2,6 +2,7 @@ import type { Child } from 'hono/jsx'
 
 /** The parts of the console, in the order of its navigation. */
 const SECTIONS = [
+  { href: '/', label: 'Home' },
   { href: '/streams', label: 'Streams' },
   { href: '/topology', label: 'Topology' },
   { href: '/incidents', label: 'Incidents' },

@@ -22,7 +22,7 @@ export interface StreamRow {
 export interface StreamsPageData {
   rows: readonly StreamRow[]
   verdicts: Readonly<Record<string, number>>
-  filter: { q?: string; tag?: string; state?: string }
+  filter: { q?: string; tag?: string; host?: string; state?: string }
   /** Link to the next page; left out on the last. */
   next: string | undefined
   form: RegisterFormData
@@ -60,6 +60,10 @@ export function StreamsPage(data: StreamsPageData) {
           <label>
             Tag
             <input name="tag" value={data.filter.tag} placeholder="Any" />
+          </label>
+          <label>
+            Host
+            <input name="host" value={data.filter.host} placeholder="Any" />
           </label>
           <button type="submit">Filter</button>
         </form>

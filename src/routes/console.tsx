@@ -44,7 +44,6 @@ export function consoleRoutes(deps: ConsoleRoutesDeps) {
   const { streams, db, hub, pages } = deps
   const archived = deps.archive.reader
   return new Elysia({ detail: { hide: true } })
-    .get('/', () => redirect('/streams'))
     .get('/streams', async ({ request }) => {
       const data = await listData(request)
       return html(request.headers.has('hx-request') ? <StreamsTable {...data} /> : <StreamsPage {...data} />)
@@ -115,8 +114,8 @@ export function consoleRoutes(deps: ConsoleRoutesDeps) {
     )
 
   async function listData(request: Request): Promise<StreamsPageData> {
-    const { q, tag, state, after } = query(request, 'q', 'tag', 'state', 'after')
-    const filter = { q, tag, state: oneOf('state', state, VERDICTS) }
+    const { q, tag, host, state, after } = query(request, 'q', 'tag', 'host', 'state', 'after')
+    const filter = { q, tag, host, state: oneOf('state', state, VERDICTS) }
     const page = await streams.list({ ...filter, after, limit: PAGE_ROWS })
     const statuses = new Map(
       (

@@ -1,0 +1,75 @@
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import type { Browser } from 'playwright-core'
+import { openBrowser, openPage, PHONE, sidewaysScroll, WITHOUT_BROWSER } from '../support/browser.ts'
+import { Feed, startUpstream, type Upstream } from '../support/upstream.ts'
+import { startTestWeir, type TestWeir } from '../support/weir.ts'
+
+const XSS = '<img src=x onerror=alert(1)>'
+
+describe.skipIf(WITHOUT_BROWSER)('in a browser', () => {
+  let browser: Browser
+  let upstream: Upstream
+  let weir: TestWeir
+
+  beforeAll(async () => {
+    ;[browser, weir] = await Promise.all([openBrowser(), startTestWeir()])
+    upstream = startUpstream()
+  })
+
+  afterAll(async () => {
+    await browser.close()
+    await weir.close()
+    await upstream.stop()
+  })
+
+  test('an empty Weir says how to begin, and registers the first API from there', async () => {
+    const url = upstream.on('/first', () => new Feed().response())
+    const { page, faults, close } = await openPage(browser)
+    await page.goto(weir.url)
+    await page.getByRole('heading', { name: 'Follow your first API' }).waitFor()
+    await page.getByLabel('URL of an API').fill(url)
+    await page.getByRole('button', { name: 'Register and start' }).click()
+    await page.getByText(/^Registered /).waitFor()
+    await page.goto(weir.url)
+    await page.getByRole('link', { name: '1 stream', exact: true }).waitFor()
+    expect(faults).toEqual([])
+    await close()
+  })
+
+  test('says in one look what is wrong, what changed and what comes in, and goes on by itself', async () => {
+    const { page, faults, close } = await openPage(browser)
+    await page.goto(weir.url)
+    await page.getByRole('heading', { name: 'Everything is as it should be' }).waitFor()
+    await page.evaluate(() => document.body.setAttribute('data-first-load', 'yes'))
+    await weir.register({
+      url: upstream.on('/changing', (_request, hit) => Response.json({ hit })),
+      kind: 'poll',
+      intervalMs: 500,
+      name: 'Changing',
+    })
+    const broken = upstream.on('/broken', () => new Response('no', { status: 500 }))
+    const { id } = await weir.register({ url: broken, kind: 'poll', intervalMs: 500, name: XSS })
+    await weir.verdict(id, 'backing-off')
+    await page.getByRole('heading', { name: '1 stream needs a look' }).waitFor()
+    const attention = page.getByRole('region', { name: 'Needs attention' })
+    await attention.getByRole('link', { name: XSS }).waitFor()
+    await attention.getByText('500').waitFor()
+    const changed = page.getByRole('region', { name: 'Changed in the last hour' })
+    await changed.getByRole('link', { name: 'Changing' }).waitFor()
+    expect(await page.getAttribute('body', 'data-first-load')).toBe('yes')
+    await page.getByRole('link', { name: /backing-off 1$/ }).click()
+    await page.getByRole('row', { name: XSS }).waitFor()
+    expect(await page.getByRole('row', { name: 'Changing' }).count()).toBe(0)
+    expect(faults).toEqual([])
+    await close()
+  })
+
+  test.each(['dark', 'light'] as const)('does not scroll sideways on a phone, %s', async (colorScheme) => {
+    const { page, faults, close } = await openPage(browser, { viewport: PHONE, colorScheme })
+    await page.goto(weir.url)
+    await page.getByRole('heading', { level: 1 }).waitFor()
+    expect(await sidewaysScroll(page)).toBe(0)
+    expect(faults).toEqual([])
+    await close()
+  })
+})
