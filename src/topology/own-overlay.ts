@@ -1,6 +1,7 @@
 import { causeOf } from '../errors.ts'
 import type { Hub } from '../hub/hub.ts'
 import type { Database } from '../storage/storage.ts'
+import { atServices } from './own/at-services.ts'
 import { ownParts, ownPartsThen } from './own-parts.ts'
 import { TOPOLOGY_TOPIC, type Topology } from './topology.ts'
 
@@ -15,7 +16,7 @@ const SOURCE = 'weir'
 export interface OwnOverlayDeps {
   db: Database
   hub: Pick<Hub, 'has'>
-  topology: Pick<Topology, 'overlay' | 'overlayHistory'>
+  topology: Pick<Topology, 'overlay' | 'overlayHistory' | 'reported'>
   /** Whether there is a bucket to archive to. */
   hasArchive: boolean
   now(): number
@@ -35,7 +36,9 @@ export class OwnOverlay {
   constructor(deps: OwnOverlayDeps) {
     this.#deps = deps
     const { db, topology, hasArchive, now } = deps
-    topology.overlayHistory(SOURCE, (at) => ownPartsThen(db, at, now(), { hasArchive }))
+    topology.overlayHistory(SOURCE, async (at, { services }) =>
+      atServices(await ownPartsThen(db, at, now(), { hasArchive }), services),
+    )
     this.#lookLater(LOOK_EVERY_MS)
   }
 
@@ -61,7 +64,7 @@ export class OwnOverlay {
       const graph = await ownParts(db, now(), { hasArchive, drawn: this.#drawn })
       if (this.#closed) return
       this.#drawn = new Set(graph.services.map(({ id }) => id))
-      topology.overlay(SOURCE, graph)
+      topology.overlay(SOURCE, atServices(graph, topology.reported().services))
       this.#lookedAt = now()
       this.#isFailing = false
     } catch (error) {

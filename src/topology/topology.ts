@@ -6,7 +6,7 @@ import { type Change, Changes } from './changes.ts'
 import { Feed, type FeedSubscription } from './feed.ts'
 import { History } from './history.ts'
 import { Model, type Outcome } from './model.ts'
-import { type OverlayHistory, Overlays } from './overlays.ts'
+import { type Overlay, type OverlayHistory, Overlays } from './overlays.ts'
 import {
   graphAt,
   requireReplayable,
@@ -144,7 +144,8 @@ export class Topology {
   }
 
   service(id: string): Service | undefined {
-    return this.#overlays.service(id) ?? this.#model.service(id)
+    const reported = this.#model.service(id)
+    return this.#overlays.service(id) ?? (reported && this.#overlays.judge(reported))
   }
 
   /**
@@ -178,8 +179,8 @@ export class Topology {
   }
 
   /** Replaces what a source contributed; what differs is published. It isn't stored. */
-  overlay(source: string, graph: Graph): void {
-    const { services, calls } = this.#overlays.put(source, graph)
+  overlay(source: string, contributed: Overlay): void {
+    const { services, calls } = this.#overlays.put(source, contributed)
     for (const id of services) this.#changes.service(id)
     for (const key of calls) this.#changes.call(key)
   }

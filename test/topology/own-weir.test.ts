@@ -97,6 +97,34 @@ describe.each(SETUPS)('on $name', (setup) => {
       },
     )
 
+    test('a service that takes requests at a host that is followed is its node, in what was too', async () => {
+      const id = `weir:host:${hostOf(other)}`
+      await weir.send('POST', '/api/topology', {
+        services: [{ id: 'shop', url: new URL(other.on('/x', () => Response.json({}))).origin }],
+      })
+      const isShop = {
+        id: 'shop',
+        kind: 'service',
+        verdict: 'backing-off',
+        href: expect.stringContaining('host='),
+      }
+      const found = await drawn('the host is the service', ({ calls }) =>
+        calls.some(({ to }) => to === 'shop'),
+      )
+      expect(found.services.find((service) => service.id === 'shop')).toMatchObject(isShop)
+      expect(found.services.map((service) => service.id)).not.toContain(id)
+      expect(found.calls.map(({ to }) => to)).not.toContain(id)
+      await weir.send('POST', '/activate', { item: 'shop', color: 'red' })
+      const painted = (await graph()).services.find((service) => service.id === 'shop')
+      expect(painted).toMatchObject({ colour: 'red', verdict: 'backing-off' })
+      const past = await until('it is stored', async () => {
+        const then = await graph(`?at=${Date.now()}`)
+        return then.services.some((service) => service.id === 'shop') && then
+      })
+      expect(past.calls.map(({ to }) => to)).toContain('shop')
+      expect(past.services.map((service) => service.id)).not.toContain(id)
+    })
+
     test('the streams of a host are listed, in the API and in the console', async () => {
       const listed = async (host: string) => {
         const { items } = await weir.json<{ items: { url: string }[] }>(`/api/streams?host=${host}`)

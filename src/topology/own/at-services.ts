@@ -1,0 +1,23 @@
+import type { Graph, Service } from '../../core/graph.ts'
+import type { Judged, Overlay } from '../overlays.ts'
+
+/**
+ * A host that is followed and a service that reported itself at the same one are the same program: its node is the
+ * service, which has what Weir makes of the host beside what it says of itself. A host of several services stays.
+ */
+export function atServices({ services, calls }: Graph, reported: readonly Service[]): Overlay {
+  const served = Map.groupBy(reported, ({ url }) => (url === undefined ? undefined : URL.parse(url)?.host))
+  const sameAs = new Map<string, string>()
+  const judged = new Map<string, Judged>()
+  for (const { id, kind, name, verdict, reason, href } of services) {
+    const [service, ...others] = kind === 'host' ? (served.get(name.toLowerCase()) ?? []) : []
+    if (service === undefined || others.length > 0) continue
+    sameAs.set(id, service.id)
+    judged.set(service.id, { verdict, reason, href })
+  }
+  return {
+    services: services.filter(({ id }) => !sameAs.has(id)),
+    calls: calls.map((call) => ({ ...call, to: sameAs.get(call.to) ?? call.to })),
+    judged,
+  }
+}
