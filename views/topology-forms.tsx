@@ -3,11 +3,11 @@ import type { TopologyPageProps } from './topology.tsx'
 /** Sends a request through a service; the script chooses the one in the panel. */
 export function RequestForm({
   services,
-  calls,
+  entryId,
   answer,
-}: Pick<TopologyPageProps, 'services' | 'calls' | 'answer'>) {
+}: Pick<TopologyPageProps, 'services' | 'entryId' | 'answer'>) {
   const reachable = services.filter(({ url }) => url !== undefined)
-  const entry = reachable.find(({ id }) => !calls.some(({ to }) => to === id)) ?? reachable[0]
+  const entry = reachable.find(({ id }) => id === entryId) ?? reachable[0]
   return (
     <form
       class="panel"

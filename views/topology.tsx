@@ -20,6 +20,8 @@ export interface CallView {
 export interface TopologyPageProps {
   services: readonly ServiceView[]
   calls: readonly CallView[]
+  /** Id of the service that requests go through unless another is chosen. */
+  entryId: string | undefined
   /** The graph as Mermaid text. */
   diagram: string
   /** Names offered as colours. */
@@ -31,7 +33,8 @@ export interface TopologyPageProps {
 }
 
 /** The live picture of services and calls, the same as a list, and the forms that act on it. */
-export function TopologyPage({ services, calls, diagram, colours, origin, answer }: TopologyPageProps) {
+export function TopologyPage(props: TopologyPageProps) {
+  const { services, calls, entryId, diagram, colours, origin, answer } = props
   return (
     <Page title="Topology" section="/topology" scripts={['topology.ts']} wide>
       <link rel="stylesheet" href="/assets/topology.css" />
@@ -59,7 +62,7 @@ export function TopologyPage({ services, calls, diagram, colours, origin, answer
             Requests, colours and faults act on now: go back to Live for them.
           </p>
           <div class="topology-forms">
-            <RequestForm services={services} calls={calls} answer={answer} />
+            <RequestForm services={services} entryId={entryId} answer={answer} />
             <ActivateForm services={services} colours={colours} />
           </div>
         </aside>

@@ -3,7 +3,7 @@ import type { Child } from 'hono/jsx'
 import { TopologyPage } from '../../views/topology.tsx'
 import { Sent } from '../../views/topology-answer.tsx'
 import { COLOUR_NAMES } from '../core/colour.ts'
-import { mermaidText } from '../core/graph.ts'
+import { type Graph, mermaidText } from '../core/graph.ts'
 import { Problem } from '../errors.ts'
 import { callTreeIn } from '../topology/call-tree.ts'
 import { textField } from '../topology/input.ts'
@@ -76,8 +76,20 @@ async function send(request: Request, topology: Topology, options: SendOptions):
 function page(request: Request, topology: Topology, answer?: Child): Promise<Response> {
   const graph = topology.graph()
   const { origin } = new URL(request.url)
-  const view = { ...graph, diagram: mermaidText(graph), colours: COLOUR_NAMES, origin }
+  const view = {
+    ...graph,
+    entryId: entryOf(topology.reported()),
+    diagram: mermaidText(graph),
+    colours: COLOUR_NAMES,
+    origin,
+  }
   return html(<TopologyPage {...view} answer={answer} />, { inlineStyle: true })
+}
+
+/** A service that can be called and that no other one calls: where requests come in. */
+function entryOf({ services, calls }: Graph): string | undefined {
+  const called = new Set(calls.map(({ to }) => to))
+  return services.find(({ id, url }) => url !== undefined && !called.has(id))?.id
 }
 
 /** What the services behind the one that was called answered: the seed's services tell it as `responses`. */

@@ -2,6 +2,9 @@
 import { say } from './topology-dom.ts'
 import { byId, type Graph, type Service } from './topology-graph.ts'
 
+/** What the ids of Weir's own parts begin with: that Weir follows a service makes it no less of an entry. */
+const OWN_PREFIX = 'weir:'
+
 export class Forms {
   readonly #item = byId<HTMLSelectElement>('activate-item')
   readonly #service = byId<HTMLSelectElement>('request-service')
@@ -20,7 +23,7 @@ export class Forms {
     const reachable = services.filter(({ url }) => url !== undefined)
     offer(this.#item, services)
     offer(this.#service, reachable)
-    const called = new Set(calls.map(({ to }) => to))
+    const called = new Set(calls.filter(({ from }) => !from.startsWith(OWN_PREFIX)).map(({ to }) => to))
     const entry = reachable.find(({ id }) => !called.has(id))
     const isOther = chosen !== this.#chosen
     this.#chosen = chosen

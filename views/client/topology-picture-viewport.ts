@@ -20,8 +20,11 @@ const WHEEL_UNITS = [1, 16, 400]
 /** A pointer that moves less than this, in pixels, clicks. */
 const CLICK_SLACK = 5
 /** Below these scales, numbers of edges and names of nodes are too small to read, and are left out. */
-const NUMBERS_SCALE = 0.6
+const NUMBERS_SCALE = 0.42
 const NAMES_SCALE = 0.22
+/** Numbers are written in this size, in pixels, and larger below this scale, so that they shrink no further. */
+const NUMBERS_PX = 11
+const FULL_NUMBERS_SCALE = 0.75
 /** The picture counts as moving until this long after its last step, in milliseconds. */
 const REST_MS = 200
 /** Revealing shows a node at least this large. */
@@ -200,6 +203,10 @@ export class Viewport {
       this.#frameWanted = false
       const { x, y } = this.#offset
       this.#content?.setAttribute('transform', `translate(${x} ${y}) scale(${this.#scale})`)
+      this.#frame.style.setProperty(
+        '--numbers',
+        `${Math.max(1, FULL_NUMBERS_SCALE / this.#scale) * NUMBERS_PX}px`,
+      )
       this.#frame.classList.toggle('without-numbers', this.#scale < NUMBERS_SCALE)
       this.#frame.classList.toggle('without-names', this.#scale < NAMES_SCALE)
     })
