@@ -1,5 +1,6 @@
 import { expect } from 'bun:test'
 import { openBrowser } from '../support/browser.ts'
+import { until } from '../support/until.ts'
 import { startTestWeir } from '../support/weir.ts'
 import { browserTest, openPage } from './browser.ts'
 import { startLab } from './lab.ts'
@@ -141,11 +142,15 @@ browserTest(
       expect(await page.locator('#streams .verdict').textContent()).toMatch(/^. (live|quiet)$/)
       await page.locator('#log-lines li', { hasText: 'snapshot 200' }).first().waitFor()
 
-      // The host that Weir follows is a node of its own, drawn by Weir.
-      const { services } = await weir.json<{ services: { id: string; kind: string }[] }>('/api/topology')
-      const host = services.find(({ kind }) => kind === 'host')
-      await page.goto(`${weir.url}/topology?node=${encodeURIComponent(host?.id ?? '')}`)
-      await page.locator('#streams a', { hasText: '<b>Prices' }).waitFor()
+      // A host at which no service reported itself is a node of its own, drawn by Weir.
+      const elsewhere = upstream.url.href.replace('127.0.0.1', 'localhost')
+      await weir.register({ url: `${elsewhere}rates`, kind: 'poll', name: '<b>Rates' })
+      const id = await until('the host is drawn', async () => {
+        const { services } = await weir.json<{ services: { id: string; kind: string }[] }>('/api/topology')
+        return services.find(({ kind }) => kind === 'host')?.id
+      })
+      await page.goto(`${weir.url}/topology?node=${encodeURIComponent(id)}`)
+      await page.locator('#streams a', { hasText: '<b>Rates' }).waitFor()
     } finally {
       await browser.close()
       await weir.close()
