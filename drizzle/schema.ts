@@ -277,7 +277,7 @@ export const rollups = weir.table(
     /** How long its answers took: a byte each, as `src/streams/latencies.ts` has them. */
     latencies: bytea().notNull().default(sql`''`),
   },
-  (table) => [primaryKey({ columns: [table.streamId, table.minute] })],
+  (table) => [primaryKey({ columns: [table.streamId, table.minute] }), index().on(table.minute)],
 )
 
 /** The same per hour and per day, in UTC: they outlive the minutes. */

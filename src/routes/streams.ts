@@ -2,11 +2,12 @@ import { Elysia, status } from 'elysia'
 import { ENTRY_KINDS } from '../../drizzle/schema.ts'
 import type { Archive } from '../archive/archive.ts'
 import { HIDDEN } from '../core/hidden.ts'
-import { type Evidence, VERDICTS, type Verdict } from '../core/verdict.ts'
+import type { Evidence, Verdict } from '../core/verdict.ts'
 import { Problem } from '../errors.ts'
 import { acceptsGzip } from '../hub/frame.ts'
 import type { Hub } from '../hub/hub.ts'
 import { type EntryJson, type EntryKind, entryJson } from '../streams/entry.ts'
+import { ORDERS, type Order, SORTS, type Sort } from '../streams/listing.ts'
 import { type LogQuery, lastSeq, readLog, readWholeLog } from '../streams/logs.ts'
 import {
   type Change,
@@ -21,6 +22,7 @@ import { fleet, type Status, type StatusDeps, statusesOf, statusOf } from '../st
 import type { Streams } from '../streams/streams.ts'
 import { twinReport } from '../streams/twin.ts'
 import { entriesTopic } from '../topics.ts'
+import { FILTERS, filterOf } from './filter.ts'
 import { dateOf, integerOf, oneOf, query, readJson } from './input.ts'
 import { operation } from './operation.ts'
 import { typed } from './typed.ts'
@@ -39,6 +41,9 @@ interface StreamsQuery {
   tag?: string
   host?: string
   state?: Verdict
+  kind?: Stream['kind']
+  sort?: Sort
+  order?: Order
   after?: string
   limit?: number
 }
@@ -56,6 +61,7 @@ interface LogsPage {
   after: number | null
 }
 
+const LIST_PARAMETERS = [...FILTERS, 'sort', 'order', 'after', 'limit'] as const
 const DEFAULT_LIMIT = 50
 const MAX_LIMIT = 500
 /** A subscriber that missed more than this is told so, and goes on from now. */
@@ -83,34 +89,22 @@ export function streamRoutes(deps: StreamRoutesDeps) {
     .get(
       '/api/streams',
       async ({ request }) => {
-        const { q, tag, host, state, after, limit } = query(
-          request,
-          'q',
-          'tag',
-          'host',
-          'state',
-          'after',
-          'limit',
+        const { sort, order, after, limit, ...filter } = query(request, ...LIST_PARAMETERS)
+        const page = await streams.list(
+          {
+            ...filterOf(filter),
+            sort: oneOf('sort', sort, SORTS),
+            order: oneOf('order', order, ORDERS),
+            after,
+            limit: integerOf('limit', limit, 1, MAX_LIMIT) ?? DEFAULT_LIMIT,
+          },
+          deps.now(),
         )
-        const page = await streams.list({
-          q,
-          tag,
-          host,
-          after,
-          state: oneOf('state', state, VERDICTS),
-          limit: integerOf('limit', limit, 1, MAX_LIMIT) ?? DEFAULT_LIMIT,
-        })
         return { items: await listed(page.items), next: page.next ?? null }
       },
       {
         ...typed<{ query: StreamsQuery }>(),
-        detail: docs(
-          'List streams',
-          'Pages in the order of registration, each stream with its verdict; `next` is the `after` of the next page. ' +
-            '`q` searches name and URL; `host` is the one of the URL, with its port.',
-          undefined,
-          ['q', 'tag', 'host', 'state', 'after', 'limit'],
-        ),
+        detail: docs('List streams', LIST, undefined, [...LIST_PARAMETERS]),
       },
     )
     .get('/api/streams/:id', async ({ params }) => streamJson(await streams.get(params.id)), {
@@ -380,6 +374,13 @@ function tagOf(request: Request): string {
   return tag
 }
 
+const LIST =
+  'Pages of streams, each with its verdict, in the order of registration; `next` is the `after` of the next page. `q` ' +
+  'searches name and URL; `host` is the one of the URL, with its port; `state` is a verdict. `sort` is one of ' +
+  `${SORTS.join(', ')}, with \`order\` ${ORDERS.join(' or ')}: by default names from A, and all else with what is worst, ` +
+  'most or latest in front. Verdicts go by severity; `perMinute` (events, or answered polls), `bytes` and `change` are ' +
+  'those of the five whole minutes before the first page was asked for. Streams with the same value go by their id, and ' +
+  'those without one come last.'
 const REGISTER =
   'A `kind` left out is found by asking the API once. The stream starts at once, unless `start` is false. With `twin`, ' +
   'a polled API is followed through the proxy as well, to measure both side by side.'

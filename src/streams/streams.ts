@@ -1,17 +1,17 @@
-import { and, asc, eq, gt, ilike, inArray, or, type SQL, sql } from 'drizzle-orm'
+import { and, eq, inArray, not, or, type SQL, sql } from 'drizzle-orm'
 import { checkpoints, states, streams } from '../../drizzle/schema.ts'
-import type { Verdict } from '../core/verdict.ts'
 import { Problem } from '../errors.ts'
 import type { Database } from '../storage/storage.ts'
 import { fromRegistration } from './from-registration.ts'
-import { hostOf } from './host.ts'
+import { hasTag, type ListQuery, listStreams } from './listing.ts'
 import { insertStreams, opening } from './new-stream.ts'
 import { findKind } from './probe.ts'
-import type { Change, Registration } from './registration.ts'
+import { type Change, MAX_TAGS, type Registration } from './registration.ts'
 import { removeStream } from './remove.ts'
 import type { Stream } from './run.ts'
 import { changeTwin } from './twin.ts'
 import type { Fetch, Limits } from './upstream.ts'
+import { isUuid, noStream } from './uuid.ts'
 
 /** What makes workers act on a change of what should run. Lost messages cost seconds: reconcile repairs them. */
 export interface Control {
@@ -32,19 +32,6 @@ export interface StreamsDeps {
   /** Throws a Problem for an API that Weir must not ask. */
   mayReach?(url: string): Promise<void>
   fetch?: Fetch
-}
-
-export interface ListQuery {
-  /** Part of name or URL. */
-  q?: string
-  tag?: string
-  /** Of the URL, with its port. */
-  host?: string
-  /** A verdict. */
-  state?: Verdict
-  /** Id of the last stream of the page before. */
-  after?: string
-  limit: number
 }
 
 /** Names the lock of {@link Streams.registerMany} among the database's advisory locks. */
@@ -106,17 +93,9 @@ export class Streams {
     return { ...registration, kind: registration.kind ?? (await findKind(asked, limits, fetch)) }
   }
 
-  /** A page of streams in the order of their registration, and the cursor of the next. */
-  async list(query: ListQuery): Promise<{ items: Stream[]; next: string | undefined }> {
-    const rows = await this.#deps.db
-      .select({ stream: streams })
-      .from(streams)
-      .innerJoin(states, eq(states.streamId, streams.id))
-      .where(matching(query))
-      .orderBy(asc(streams.id))
-      .limit(query.limit + 1)
-    const items = rows.slice(0, query.limit).map((row) => row.stream)
-    return { items, next: rows.length > query.limit ? items.at(-1)?.id : undefined }
+  /** A page of streams, and the cursor of the next: {@link listStreams}. */
+  list(query: ListQuery, now: number = Date.now()): Promise<{ items: Stream[]; next: string | undefined }> {
+    return listStreams(this.#deps.db, query, now)
   }
 
   /** @throws Problem `not_found` */
@@ -189,6 +168,38 @@ export class Streams {
     return { matched: tagged.length, changed: changed.length }
   }
 
+  /** Starts or stops these streams, with their twins. @returns the ids of those that changed */
+  desireMany(ids: readonly string[], desired: 'running' | 'stopped'): Promise<string[]> {
+    const which = or(inArray(streams.id, [...ids]), inArray(streams.twinOf, [...ids])) as SQL
+    return this.#desire(which, desired)
+  }
+
+  /** Gives these streams a tag, or takes it from them. @returns the ids of those that changed */
+  async retag(ids: readonly string[], tag: string, isTagged: boolean): Promise<string[]> {
+    const tags = isTagged
+      ? sql`array_append(${streams.tags}, ${tag}::text)`
+      : sql`array_remove(${streams.tags}, ${tag}::text)`
+    const hasRoom = isTagged ? sql`cardinality(${streams.tags}) < ${MAX_TAGS}` : undefined
+    const rows = await this.#deps.db
+      .update(streams)
+      .set({ tags, updatedAt: new Date() })
+      .where(and(inArray(streams.id, [...ids]), isTagged ? not(hasTag(tag)) : hasTag(tag), hasRoom))
+      .returning({ id: streams.id })
+    const changed = rows.map((row) => row.id)
+    if (changed.length > 0) this.#deps.control.changed(changed)
+    return changed
+  }
+
+  /** Removes these streams as {@link remove} does; those that are gone already are left out. */
+  async removeMany(ids: readonly string[]): Promise<void> {
+    const { db, control } = this.#deps
+    const which = or(inArray(streams.id, [...ids]), inArray(streams.twinOf, [...ids]))
+    const gone = await db.delete(streams).where(which).returning({ id: streams.id })
+    control.interrupt(gone.map(({ id }) => id))
+    control.listed()
+    for (const { id } of gone) await removeStream(db, id)
+  }
+
   async #begin(added: readonly Stream[]): Promise<void> {
     const { control } = this.#deps
     const running = added.filter(({ desired }) => desired === 'running').map(({ id }) => id)
@@ -227,23 +238,6 @@ export class Streams {
     control.changed(ids)
     return ids
   }
-}
-
-function matching({ q, tag, host, state, after }: ListQuery): SQL | undefined {
-  const conditions: (SQL | undefined)[] = []
-  if (q !== undefined) {
-    const part = `%${q.replace(/[\\%_]/g, '\\$&')}%`
-    conditions.push(or(ilike(streams.name, part), ilike(streams.url, part)))
-  }
-  if (tag !== undefined) conditions.push(hasTag(tag))
-  if (host !== undefined) conditions.push(eq(hostOf(streams.url), host.toLowerCase()))
-  if (state !== undefined) conditions.push(eq(states.verdict, state))
-  if (after !== undefined) conditions.push(gt(streams.id, uuid(after)))
-  return and(...conditions)
-}
-
-function hasTag(tag: string): SQL {
-  return sql`${streams.tags} @> ARRAY[${tag}]::text[]`
 }
 
 function idle(id: string): SQL {
@@ -292,10 +286,6 @@ function checkChangeable({ proxyKey, twinOf }: Stream, change: Change): void {
 
 /** @throws Problem `not_found` for what can't be an id at all; Postgres would refuse the query. */
 function uuid(text: string): string {
-  if (/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text)) return text
+  if (isUuid(text)) return text
   throw noStream(text)
-}
-
-function noStream(id: string): Problem {
-  return new Problem('not_found', `There is no stream ${id.slice(0, 64)}.`)
 }

@@ -1,0 +1,1 @@
+CREATE INDEX "rollups_minute_index" ON "weir"."rollups" USING btree ("minute");

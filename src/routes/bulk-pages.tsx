@@ -1,0 +1,50 @@
+import { Elysia } from 'elysia'
+import { BulkConfirmPage, BulkResultPage } from '../../views/streams-bulk.tsx'
+import { type Bulk, bulk } from '../streams/bulk.ts'
+import { countStreams, type Filter } from '../streams/listing.ts'
+import { type BulkRoutesDeps, checkBulk, reportOf } from './bulk.ts'
+import { FILTERS, filterOf } from './filter.ts'
+import { html } from './html.ts'
+import { MAX_REQUEST_BYTES, query, readText } from './input.ts'
+
+/** What the list's form for many streams does where there is no script: a page asks, and a page says what was done. */
+export function bulkPages(deps: BulkRoutesDeps) {
+  return new Elysia({ detail: { hide: true } }).post(
+    '/streams/bulk',
+    async ({ request, server }) => {
+      server?.timeout(request, 0)
+      const form = new URLSearchParams(await readText(request, MAX_REQUEST_BYTES))
+      const filter = filterIn(form.get('filter') ?? '')
+      const asked = bulkOf(form, filter)
+      if (asked.action === 'delete' && form.get('confirmed') !== 'yes') return confirm(asked)
+      const result = await reportOf(bulk(deps, asked), request.signal)
+      return html(<BulkResultPage action={asked.action} result={result} filter={filter} />)
+    },
+    { parse: 'none' },
+  )
+
+  async function confirm({ streams }: Bulk): Promise<Response> {
+    if ('ids' in streams)
+      return html(<BulkConfirmPage count={streams.ids.length} ids={streams.ids} filter={undefined} />)
+    const count = await countStreams(deps.db, streams.filter)
+    return html(<BulkConfirmPage count={count} ids={[]} filter={streams.filter} />)
+  }
+}
+
+/** @throws Problem `invalid_field`, as {@link checkBulk} */
+function bulkOf(form: URLSearchParams, filter: Filter): Bulk {
+  const action = form.get('action')
+  const isAll = form.get('all') === 'yes'
+  const isTagging = action === 'tag' || action === 'untag'
+  const given = Object.fromEntries(Object.entries(filter).filter(([, value]) => value !== undefined))
+  return checkBulk({
+    action,
+    ...(isAll ? { filter: given } : { ids: form.getAll('id') }),
+    ...(isTagging && { tag: form.get('tag')?.trim() }),
+    ...(isAll && form.get('confirmed') === 'yes' && { atMost: Number(form.get('total')) }),
+  })
+}
+
+function filterIn(text: string): Filter {
+  return filterOf(query(new Request(`http://localhost/?${text}`), ...FILTERS))
+}

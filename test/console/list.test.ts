@@ -1,0 +1,254 @@
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import type { Browser, Page } from 'playwright-core'
+import { openBrowser, openPage, PHONE, sidewaysScroll, WITHOUT_BROWSER } from '../support/browser.ts'
+import { until } from '../support/until.ts'
+import { startUpstream, type Upstream } from '../support/upstream.ts'
+import { startTestWeir, type TestWeir } from '../support/weir.ts'
+
+interface Listed {
+  items: { id: string; name: string; desired: string; tags: string[] }[]
+}
+
+describe.skipIf(WITHOUT_BROWSER)('in a browser', () => {
+  let upstream: Upstream
+  let weir: TestWeir
+  let browser: Browser
+
+  beforeAll(async () => {
+    upstream = startUpstream()
+    weir = await startTestWeir()
+    browser = await openBrowser()
+    const lines = Array.from({ length: 120 }, (_, index) => {
+      const name = `Listed ${String(index).padStart(3, '0')}`
+      return JSON.stringify({ url: `http://127.0.0.1:1/${index}`, kind: 'poll', name, start: false })
+    })
+    await weir.send('POST', '/api/streams/import?format=ndjson&tag=list', lines.join('\n'))
+  })
+
+  afterAll(async () => {
+    await browser.close()
+    await weir.close()
+    await upstream.stop()
+  })
+
+  const names = (page: Page) => page.locator('table.streams tbody th a:first-of-type').allTextContents()
+  const tagged = async (tag: string) => (await weir.json<Listed>(`/api/streams?limit=500&tag=${tag}`)).items
+
+  test.each([{ javaScriptEnabled: true }, { javaScriptEnabled: false }])(
+    'columns sort by links, and pages go on in that order ($javaScriptEnabled)',
+    async (options) => {
+      const { page, close } = await openPage(browser, options)
+      await page.goto(`${weir.url}/streams?tag=list`)
+      const head = () => page.getByRole('columnheader', { name: 'Stream' })
+      expect(await head().getAttribute('aria-sort')).toBeNull()
+      await head().getByRole('link').click()
+      await page.waitForURL(/sort=name/)
+      expect(await head().getAttribute('aria-sort')).toBe('ascending')
+      expect((await names(page))[0]).toBe('Listed 000')
+      await head().getByRole('link').click()
+      await page.waitForURL(/order=desc/)
+      expect(await head().getAttribute('aria-sort')).toBe('descending')
+      const shown = await names(page)
+      for (let turned = 0; turned < 2; turned++) {
+        await page.getByRole('link', { name: 'Next page' }).click()
+        await page.waitForURL((url) => !shown.includes(url.href) && url.searchParams.has('after'))
+        await until('another page', async () => (await names(page))[0] !== shown.at(-50))
+        shown.push(...(await names(page)))
+      }
+      const all = Array.from({ length: 120 }, (_, index) => `Listed ${String(index).padStart(3, '0')}`)
+      expect(shown).toEqual(all.reverse())
+      expect(await page.getByRole('link', { name: 'Next page' }).count()).toBe(0)
+      await close()
+    },
+  )
+
+  test('filters stand in the URL, and each is a chip that takes it away', async () => {
+    const { page, close } = await openPage(browser)
+    await page.goto(`${weir.url}/streams?sort=name`)
+    await page.getByLabel('Search').fill('listed 00')
+    await page.getByRole('search').getByLabel('Tag').fill('list')
+    await page.getByRole('search').getByLabel('Kind').selectOption('poll')
+    await page.keyboard.press('Enter')
+    await page.getByRole('button', { name: 'Filter' }).click()
+    await page.waitForURL(/kind=poll/)
+    expect(new URL(page.url()).searchParams.get('sort')).toBe('name')
+    expect(await names(page)).toHaveLength(10)
+    const chips = page.getByRole('list', { name: 'Filters' })
+    await chips.getByRole('link', { name: /Search/ }).click()
+    await page.waitForURL((url) => !url.searchParams.get('q'))
+    expect(await names(page)).toHaveLength(50)
+    expect(await chips.getByRole('link').count()).toBe(3)
+    await close()
+  })
+
+  test('a range of rows is chosen with shift, and keeps through a redrawing of the table', async () => {
+    const { page, faults, close } = await openPage(browser)
+    await page.goto(`${weir.url}/streams?tag=list&sort=name`)
+    const boxes = page.locator('input[name=id]')
+    await boxes.nth(1).click()
+    await boxes.nth(4).click({ modifiers: ['Shift'] })
+    expect(await page.locator('input[name=id]:checked').count()).toBe(4)
+    const url = upstream.on('/new', () => Response.json({}))
+    const first = await weir.register({ url, kind: 'poll', name: 'Added', tags: ['list'], start: false })
+    await page.getByText('Added').waitFor()
+    expect(await page.locator('input[name=id]:checked').count()).toBe(4)
+    await page.getByLabel('Tag to add or remove').fill('range')
+    await page.getByRole('button', { name: 'Add tag' }).click()
+    await page.getByText('Tagged 4 of 4.').waitFor()
+    await weir.send('DELETE', `/api/streams/${first.id}`)
+    expect((await tagged('range')).map(({ name }) => name)).toEqual([
+      'Listed 001',
+      'Listed 002',
+      'Listed 003',
+      'Listed 004',
+    ])
+    expect(faults).toEqual([])
+    await close()
+  })
+
+  test('deleting all that match asks first, with their number', async () => {
+    const lines = Array.from({ length: 55 }, (_, index) =>
+      JSON.stringify({ url: `http://127.0.0.1:1/gone/${index}`, kind: 'poll', start: false, tags: ['gone'] }),
+    )
+    await weir.send('POST', '/api/streams/import?format=ndjson', lines.join('\n'))
+    const { page, close } = await openPage(browser)
+    const asked: string[] = []
+    page.removeAllListeners('dialog')
+    page.on('dialog', (dialog) => {
+      asked.push(dialog.message())
+      void (asked.length === 1 ? dialog.dismiss() : dialog.accept())
+    })
+    await page.goto(`${weir.url}/streams?tag=gone`)
+    await page.getByLabel('All 55 that match').check()
+    await page.getByRole('button', { name: 'Delete…' }).click()
+    expect(await tagged('gone')).toHaveLength(55)
+    await page.getByRole('button', { name: 'Delete…' }).click()
+    await page.getByText('Deleted 55 of 55.').waitFor()
+    await page.getByText('No stream matches.').waitFor()
+    expect(asked).toEqual(Array(2).fill('Delete 55 streams and everything recorded of them?'))
+    expect(await tagged('gone')).toEqual([])
+    await close()
+  })
+
+  test('without script, many are changed by a form, and a page asks before it deletes', async () => {
+    const { page, close } = await openPage(browser, { javaScriptEnabled: false })
+    await page.goto(`${weir.url}/streams?tag=list&q=Listed+11&sort=name`)
+    await page.getByLabel('Choose Listed 110').check()
+    await page.getByLabel('Choose Listed 112').check()
+    await page.getByLabel('Tag to add or remove').fill('plain')
+    await page.getByRole('button', { name: 'Add tag' }).click()
+    expect(await page.textContent('h1')).toBe('Tagged 2 of 2')
+    await page.goto(`${weir.url}/streams?tag=plain`)
+    await page.getByLabel('All 2 that match').check()
+    await page.getByRole('button', { name: 'Delete…' }).click()
+    expect(await page.textContent('h1')).toBe('Delete 2 streams?')
+    expect(await tagged('plain')).toHaveLength(2)
+    await page.getByRole('button', { name: 'Delete 2' }).click()
+    expect(await page.textContent('h1')).toBe('Deleted 2 of 2')
+    expect(await tagged('plain')).toEqual([])
+    await close()
+  })
+
+  test('a list hears of its own rows alone', async () => {
+    const counting = upstream.on('/counting', (_request, hit) => Response.json({ hit }))
+    const shown = await weir.register({ url: counting, kind: 'poll', intervalMs: 500, name: 'Shown' })
+    const other = await weir.register({ url: counting, kind: 'poll', intervalMs: 500, name: 'Other' })
+    const leaving = new AbortController()
+    const look = async (name: string) => {
+      const page = await (await weir.get(`/streams?q=${name}`)).text()
+      const href = /hx-sse:connect="([^"]+)"/.exec(page)?.[1]?.replaceAll('&amp;', '&') ?? ''
+      return fetch(weir.url + href, { signal: leaving.signal })
+    }
+    const hear = async (name: string, id: string) => {
+      let text = ''
+      for await (const chunk of (await look(name)).body as ReadableStream<Uint8Array>) {
+        text += new TextDecoder().decode(chunk)
+        if (text.split(`id="stream-${id}"`).length > 8) break
+      }
+      return text
+    }
+    const [ofShown, ofOther] = await Promise.all([hear('Shown', shown.id), hear('Other', other.id)])
+    leaving.abort()
+    expect(ofShown).not.toContain(other.id)
+    expect(ofOther).not.toContain(shown.id)
+    const late = await weir.get(`/streams/live?ids=${Array(51).fill(shown.id).join()}`)
+    expect(late.status).toBe(422)
+    for (const { id } of [shown, other]) await weir.send('DELETE', `/api/streams/${id}`)
+  })
+
+  test('live updates move nothing', async () => {
+    const url = upstream.on('/moving', (_request, hit) => Response.json({ hit, text: 'x'.repeat(hit * 50) }))
+    const { id } = await weir.register({ url, kind: 'poll', intervalMs: 500, name: 'Moving' })
+    await weir.entry(id, 'a few polls', ({ seq }) => seq > 3)
+    const { page, faults, close } = await openPage(browser)
+    await page.goto(`${weir.url}/streams?q=Moving`)
+    const row = page.locator(`#stream-${id}`)
+    const bytes = () => row.locator('td[data-label="Bytes/min"]').textContent()
+    const at = () => page.locator('table.streams').boundingBox()
+    const cells = () =>
+      row.locator('td').evaluateAll((all) => all.map((cell) => cell.getBoundingClientRect().x))
+    const before = [await at(), await cells()]
+    const first = await bytes()
+    await until('the row has changed', async () => (await bytes()) !== first)
+    expect([await at(), await cells()]).toEqual(before)
+    expect(faults).toEqual([])
+    await weir.send('DELETE', `/api/streams/${id}`)
+    await close()
+  })
+
+  test('an import looks first, asks for the secrets that it lacks, and then does it', async () => {
+    const { page, faults, close } = await openPage(browser)
+    await page.goto(`${weir.url}/streams`)
+    await page.getByRole('link', { name: 'Import many…' }).click()
+    const csv =
+      'url,name,kind,tags,start,header:X-Api-Key\nhttp://127.0.0.1:1/a,One,poll,imp,false,•••\nnowhere,Two,,,,\n'
+    await page.getByLabel('A file of registrations').setInputFiles({
+      name: 'streams.csv',
+      mimeType: 'text/csv',
+      buffer: Buffer.from(csv),
+    })
+    await page.getByText('0 created, 0 updated, 0 unchanged, 2 failed').waitFor()
+    await page.getByLabel('X-Api-Key').fill('k-1')
+    await page.getByRole('button', { name: 'Look what it would do' }).click()
+    await page.getByText('It would be: 1 created').waitFor()
+    expect(await tagged('imp')).toEqual([])
+    await page.getByRole('button', { name: 'Import 1', exact: true }).click()
+    await page.getByText('Imported: 1 created, 0 updated, 0 unchanged, 1 failed.').waitFor()
+    expect((await tagged('imp')).map(({ name }) => name)).toEqual(['One'])
+    expect(faults).toEqual([])
+    await close()
+  })
+
+  test('without script an import is two forms: what it would do, and doing it', async () => {
+    const { page, close } = await openPage(browser, { javaScriptEnabled: false })
+    await page.goto(`${weir.url}/streams/import`)
+    const line = { url: 'http://127.0.0.1:1/plain', kind: 'poll', name: '<b>Plain</b>', start: false }
+    await page.getByLabel('A file of registrations').setInputFiles({
+      name: 'streams.json',
+      mimeType: 'application/json',
+      buffer: Buffer.from(JSON.stringify([line])),
+    })
+    await page.getByLabel('Tag for all').fill('noscript')
+    await page.getByRole('button', { name: 'Look what it would do' }).click()
+    expect(await page.textContent('#import-result')).toContain('It would be: 1 created')
+    expect(await page.textContent('#import-lines')).toContain('<b>Plain</b>')
+    expect(await tagged('noscript')).toEqual([])
+    await page.getByRole('button', { name: 'Import', exact: true }).click()
+    expect(await page.textContent('#import-result')).toContain('Imported: 1 created')
+    expect(await tagged('noscript')).toHaveLength(1)
+    await close()
+  })
+
+  test('list and import fit on a phone, in both themes', async () => {
+    for (const colorScheme of ['dark', 'light'] as const) {
+      const { page, faults, close } = await openPage(browser, { viewport: PHONE, colorScheme })
+      for (const path of ['/streams?tag=list&q=Listed&sort=verdict', '/streams/import']) {
+        await page.goto(weir.url + path)
+        await page.locator('main').waitFor()
+        expect({ path, scroll: await sidewaysScroll(page) }).toEqual({ path, scroll: 0 })
+      }
+      expect(faults).toEqual([])
+      await close()
+    }
+  })
+})

@@ -1,0 +1,154 @@
+import { Page } from './layout.tsx'
+
+/** What was, or would be, done with each line of a file. */
+export interface ImportReport {
+  dryRun: boolean
+  totals: { lines: number; created: number; unchanged: number; updated: number; failed: number }
+  lines: readonly {
+    line: number
+    outcome: string
+    url: string | null
+    name?: string
+    problem?: { detail: string }
+  }[]
+}
+
+export interface ImportPageData {
+  /** What was given, where a form was sent without script. */
+  values?: { text?: string; tag?: string; start?: string; headers?: string; params?: string; server?: string }
+  report?: ImportReport
+  error?: string
+}
+
+/** Lines shown of a report, those that failed in front. */
+const SHOWN = 200
+
+/** Many streams from a file: first what would be done, then doing it. */
+export function ImportPage({ values = {}, report, error }: ImportPageData) {
+  return (
+    <Page title="Import streams" section="/streams" scripts={['streams-import.ts']}>
+      <link rel="stylesheet" href="/assets/streams.css" />
+      <h1>Import streams</h1>
+      <form
+        id="import"
+        class="panel stack"
+        method="post"
+        action="/streams/import"
+        enctype="multipart/form-data"
+      >
+        <div class="drop" id="drop">
+          <label for="import-file">A file of registrations, or an OpenAPI document</label>
+          <p>
+            <input
+              type="file"
+              id="import-file"
+              name="file"
+              accept=".json,.ndjson,.jsonl,.csv,.tsv,.yaml,.yml"
+              aria-describedby="import-formats"
+            />
+          </p>
+          <p class="muted" id="import-formats">
+            JSON, NDJSON, CSV with field names in its first line, or OpenAPI 3 in JSON or YAML; at most 32
+            MiB.
+          </p>
+        </div>
+        <details open={values.text !== undefined}>
+          <summary>Or paste it</summary>
+          <label>
+            Text of the file
+            <textarea name="text" rows={8} spellcheck={false}>
+              {values.text ?? ''}
+            </textarea>
+          </label>
+        </details>
+        <div class="import-options">
+          <label>
+            Tag for all
+            <input name="tag" value={values.tag} maxlength={64} />
+          </label>
+          <label>
+            New streams
+            <select name="start">
+              <option value="">start, unless the file says otherwise</option>
+              <option value="false" selected={values.start === 'false'}>
+                wait, unless the file says otherwise
+              </option>
+            </select>
+          </label>
+          <label>
+            Server of an OpenAPI document
+            <input name="server" type="url" value={values.server} placeholder="https://api.example.com/v1" />
+          </label>
+          <label>
+            Secret headers, a line each
+            <textarea name="headers" rows={2} placeholder="Authorization: Bearer …" autocomplete="off" />
+          </label>
+          <label>
+            Parameters of an OpenAPI document
+            <textarea name="params" rows={2} placeholder="shopId=7">
+              {values.params ?? ''}
+            </textarea>
+          </label>
+        </div>
+        <fieldset id="import-secrets" class="import-options" hidden>
+          <legend>The file needs these secrets</legend>
+        </fieldset>
+        <p class="actions">
+          <button type="submit" class="primary" name="dryRun" value="true">
+            Look what it would do
+          </button>
+          <button type="submit" name="dryRun" value="false" id="import-now">
+            Import
+          </button>
+        </p>
+        <p id="import-result" role="status" class={error ? 'error' : undefined}>
+          {error ?? (report && wordsOf(report))}
+        </p>
+        <progress id="import-progress" aria-label="Lines done" hidden />
+      </form>
+      <section class="panel" id="import-report" aria-label="What becomes of each line" hidden={!report}>
+        <div class="table-scroll">
+          <table class="import-lines">
+            <thead>
+              <tr>
+                <th scope="col" class="number">
+                  Line
+                </th>
+                <th scope="col">Outcome</th>
+                <th scope="col">Stream</th>
+              </tr>
+            </thead>
+            <tbody id="import-lines">{report && shownLines(report).map(ReportLine)}</tbody>
+          </table>
+        </div>
+        <p class="muted" id="import-more">
+          {report && report.lines.length > SHOWN && `And ${report.lines.length - SHOWN} more lines.`}
+        </p>
+      </section>
+    </Page>
+  )
+}
+
+function ReportLine({ line, outcome, url, name, problem }: ImportReport['lines'][number]) {
+  return (
+    <tr>
+      <td class="number">{line}</td>
+      <td class={outcome}>{outcome}</td>
+      <td>
+        {name ?? url}
+        {problem && <div class="error">{problem.detail}</div>}
+      </td>
+    </tr>
+  )
+}
+
+function shownLines({ lines }: ImportReport): ImportReport['lines'] {
+  const failed = lines.filter(({ outcome }) => outcome === 'failed')
+  return [...failed, ...lines.filter(({ outcome }) => outcome !== 'failed')].slice(0, SHOWN)
+}
+
+function wordsOf({ dryRun, totals }: ImportReport): string {
+  const { created, updated, unchanged, failed } = totals
+  const start = dryRun ? 'Nothing is done yet. It would be: ' : 'Imported: '
+  return `${start}${created} created, ${updated} updated, ${unchanged} unchanged, ${failed} failed.`
+}
