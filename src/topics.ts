@@ -2,10 +2,12 @@
 
 /** Live entries of a stream, as the API shows them. */
 export const entriesTopic = (streamId: string) => `entries:${streamId}`
-/** Fragments for whoever looks at the list of streams. */
-export const STREAMS_PAGE_TOPIC = 'page:streams'
+/** Fragments for whoever looks at a list of streams that shows just these rows. */
+export const listPageTopic = (rows: string) => `page:streams:${rows}`
 /** Fragments for whoever looks at one stream. */
 export const streamPageTopic = (streamId: string) => `page:stream:${streamId}`
+/** The same for those who look at a part of its log: as the address of their page has it. */
+export const filteredPageTopic = (streamId: string, filter: string) => `page:stream:${streamId}?${filter}`
 /** What subscribers of a proxied stream are sent: its changes, or the document whole with each of them. */
 export const proxyTopic = (streamId: string, content: 'patches' | 'documents') =>
   `proxy:${content}:${streamId}`

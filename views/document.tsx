@@ -1,5 +1,6 @@
 import { bytes } from './format.tsx'
 import { Page } from './layout.tsx'
+import { Operations, type OperationView } from './operations.tsx'
 
 export interface DocumentPageData {
   /** The stream's. */
@@ -44,20 +45,12 @@ export interface VersionRow {
   paths: readonly string[] | undefined
 }
 
-/** One operation of a difference, its values as text. */
-export interface OperationView {
-  op: string
-  path: string
-  from: string | undefined
-  before: string | undefined
-  after: string | undefined
-}
-
 /** A stream's document at a moment, what changed with it, and the moments around it. */
 export function DocumentPage({ id, name, asked, shown, problem, versions }: DocumentPageData) {
   return (
     <Page title={`Document of ${name}`} section="/streams">
       <link rel="stylesheet" href="/assets/document.css" />
+      <link rel="stylesheet" href="/assets/operations.css" />
       <h1 class="wrap">
         Document of <a href={`/streams/${id}`}>{name}</a>
       </h1>
@@ -139,11 +132,7 @@ function Difference({ id, seq, change }: ShownVersion & { id: string }) {
             <Instant at={change.since.at} />: {count(change.operations.length + change.more, 'operation')},{' '}
             {bytes(change.patchBytes)} as JSON Patch
           </p>
-          <ol class="operations">
-            {change.operations.map((operation) => (
-              <Operation {...operation} />
-            ))}
-          </ol>
+          <Operations operations={change.operations} />
           {change.more > 0 && (
             <p>
               {change.more.toLocaleString('en')} more in{' '}
@@ -155,36 +144,6 @@ function Difference({ id, seq, change }: ShownVersion & { id: string }) {
         </>
       )}
     </section>
-  )
-}
-
-/** What an operation is called, and the sign that says it without colour. */
-const OPERATIONS: Readonly<Record<string, { label: string; sign: string }>> = {
-  add: { label: 'added', sign: '+' },
-  remove: { label: 'removed', sign: '−' },
-  replace: { label: 'changed', sign: '~' },
-  move: { label: 'moved', sign: '→' },
-  copy: { label: 'copied', sign: '→' },
-}
-
-function Operation({ op, path, from, before, after }: OperationView) {
-  const { label, sign } = OPERATIONS[op] ?? { label: op, sign: '·' }
-  return (
-    <li class={label}>
-      <span class="operation">
-        <span aria-hidden="true">{sign}</span> {label}
-      </span>
-      <span class="where">
-        {from !== undefined && (
-          <>
-            <Path path={from} /> to{' '}
-          </>
-        )}
-        <Path path={path} />
-      </span>
-      {before !== undefined && <del class="mono wrap">{before}</del>}
-      {after !== undefined && <ins class="mono wrap">{after}</ins>}
-    </li>
   )
 }
 
@@ -255,10 +214,6 @@ function Versions({
       </ol>
     </section>
   )
-}
-
-function Path({ path }: { path: string }) {
-  return path === '' ? <span>the whole document</span> : <code class="wrap">{path}</code>
 }
 
 function Instant({ at }: { at: Date }) {

@@ -1,7 +1,14 @@
+import { Fact } from './fact.tsx'
 import { Ago, bytes, percent, rate, Sparkline, VerdictBadge } from './format.tsx'
 import { Page } from './layout.tsx'
 import { SavingsPanel, type SavingsView } from './savings.tsx'
-import { StartStop } from './streams.tsx'
+import { StartStop } from './start-stop.tsx'
+import { type ChartsData, ChartsPanel } from './stream-charts.tsx'
+import { StreamIncidents, type StreamIncidentsData } from './stream-incidents.tsx'
+import { type LogData, LogPanel } from './stream-log.tsx'
+import { type NotifyData, NotifyPanel } from './stream-notify.tsx'
+import { type TimelineData, TimelinePanel } from './stream-timeline.tsx'
+import { type WeekData, WeekPanel } from './stream-week.tsx'
 import { TwinPanel, type TwinView } from './twin.tsx'
 
 export interface StreamHeader {
@@ -51,33 +58,6 @@ export interface MeasureView {
   minutes: readonly { wireBytes: number; changed: number; entries: number }[]
 }
 
-export interface EntryRow {
-  streamId: string
-  seq: number
-  at: Date
-  kind: string
-  event: string | undefined
-  changed: boolean | undefined
-  status: number | undefined
-  wireBytes: number
-  bodyBytes: number
-  patchBytes: number | undefined
-  /** The first characters of what it holds. */
-  preview: string
-}
-
-export interface EntryDetail extends EntryRow {
-  request: { method: string; url: string; headers: Readonly<Record<string, string>> } | undefined
-  response:
-    | { headers: Readonly<Record<string, string>>; firstByteMs: number; durationMs?: number }
-    | undefined
-  hash: string | undefined
-  eventId: string | undefined
-  /** What it holds, as text; cut at a bound. */
-  data: string | undefined
-  cut: boolean
-}
-
 export interface StreamPageData {
   status: StatusView
   measures: MeasureView
@@ -85,44 +65,53 @@ export interface StreamPageData {
   savings: SavingsView | undefined
   /** Left out for a stream without a twin. */
   twin: TwinView | undefined
-  log: readonly EntryRow[]
-  /** Link to older entries; left out where there are none. */
-  older: string | undefined
+  charts: ChartsData
+  timeline: TimelineData
+  week: WeekData
+  incidents: StreamIncidentsData
+  notify: NotifyData
+  log: LogData
 }
 
-export function StreamPage({ status, measures, savings, twin, log, older }: StreamPageData) {
+export function StreamPage(data: StreamPageData) {
+  const { status, measures, charts, timeline, week, savings, twin, incidents, notify, log } = data
   const { stream } = status
   return (
-    <Page title={stream.name} section="/streams">
+    <Page
+      title={stream.name}
+      section="/streams"
+      scripts={['uplot.js', 'stream-charts.ts', 'stream-week.ts', 'stream-log.ts']}
+    >
+      <link rel="stylesheet" href="/assets/incidents.css" />
+      <link rel="stylesheet" href="/assets/operations.css" />
+      <link rel="stylesheet" href="/assets/uplot.css" />
+      <link rel="stylesheet" href="/assets/stream.css" />
       <div
         class="stack"
-        hx-sse:connect={`/streams/${stream.id}/live?after=${log[0]?.seq ?? 0}`}
+        hx-sse:connect={liveLink(log)}
         hx-swap="none"
         hx-config="sse.pauseOnBackground:false"
       >
         <StatusPanel {...status} />
         <MeasuresPanel {...measures} />
+        <ChartsPanel {...charts} />
+        <TimelinePanel {...timeline} />
+        <WeekPanel {...week} />
         {twin && <TwinPanel {...twin} />}
         {savings && <SavingsPanel {...savings} />}
-        <section class="panel" aria-labelledby="log-heading">
-          <h2 id="log-heading">Log</h2>
-          <ol id="log" class="log" data-keep="200" aria-label="Entries, newest first">
-            {log.length === 0 && (
-              <li class="empty muted">Nothing yet: the first entry appears here by itself.</li>
-            )}
-            {log.map((entry) => (
-              <LogRow {...entry} />
-            ))}
-          </ol>
-          {older && (
-            <p class="paging">
-              <a href={older}>Older entries</a>
-            </p>
-          )}
-        </section>
+        <StreamIncidents {...incidents} />
+        <NotifyPanel {...notify} />
+        <LogPanel {...log} />
       </div>
     </Page>
   )
+}
+
+function liveLink({ streamId, lines, filter }: LogData): string {
+  const asked = new URLSearchParams({ after: String(lines[0]?.seq ?? 0) })
+  if (filter.kind !== undefined) asked.set('kind', filter.kind)
+  if (filter.q !== undefined) asked.set('q', filter.q)
+  return `/streams/${streamId}/live?${asked}`
 }
 
 /** The verdict with its evidence: on the first page and in every live update. */
@@ -136,7 +125,12 @@ export function StatusPanel(status: StatusView) {
           <p class="muted mono wrap">{stream.url}</p>
         </div>
         <div class="actions">
-          <a href={`/streams/${stream.id}/document`}>Document</a>
+          <a class="button" href={`/streams/${stream.id}/document`}>
+            Document
+          </a>
+          <a class="button" href={`/streams/${stream.id}/edit`}>
+            Edit
+          </a>
           <StartStop
             id={stream.id}
             name={stream.name}
@@ -245,119 +239,4 @@ export function MeasuresPanel({ total, rank, samples, changeRate, lastChangedAt,
       </div>
     </section>
   )
-}
-
-/** One line of the log; opened, it fetches its request and response. */
-export function LogRow(entry: EntryRow) {
-  const href = `/streams/${entry.streamId}/entries/${entry.seq}`
-  return (
-    <li id={`entry-${entry.seq}`} class={`entry ${entry.kind}`}>
-      <details>
-        <summary hx-get={href} hx-target="next .detail" hx-swap="innerHTML" hx-trigger="click once">
-          <span class="seq mono">{entry.seq}</span>
-          <time class="mono" datetime={entry.at.toISOString()}>
-            {entry.at.toISOString().slice(11, 23)}
-          </time>
-          <span class="entry-kind">{entry.kind}</span>
-          {entry.event && <span class="tag">{entry.event}</span>}
-          {entry.status !== undefined && <span class="mono">{entry.status}</span>}
-          <Change changed={entry.changed} />
-          <span class="number mono">{bytes(entry.wireBytes)}</span>
-          <span class="preview mono">{entry.preview}</span>
-        </summary>
-        <div class="detail">
-          <a href={href}>Open entry {entry.seq}</a>
-        </div>
-      </details>
-    </li>
-  )
-}
-
-export function EntryPage({ entry, name }: { entry: EntryDetail; name: string }) {
-  return (
-    <Page title={`Entry ${entry.seq} of ${name}`} section="/streams">
-      <h1>
-        Entry {entry.seq} of <a href={`/streams/${entry.streamId}`}>{name}</a>
-      </h1>
-      <section class="panel detail">
-        <EntryDetails {...entry} />
-      </section>
-    </Page>
-  )
-}
-
-/** Everything about an entry: its request and response, its sizes, what it holds. */
-export function EntryDetails(entry: EntryDetail) {
-  return (
-    <>
-      <dl class="facts">
-        <Fact name="Time">
-          <time datetime={entry.at.toISOString()}>{entry.at.toISOString()}</time>
-        </Fact>
-        <Fact name="On the wire">{bytes(entry.wireBytes)}</Fact>
-        <Fact name="Decoded">{bytes(entry.bodyBytes)}</Fact>
-        {entry.patchBytes !== undefined && <Fact name="As patch">{bytes(entry.patchBytes)}</Fact>}
-        {entry.eventId && <Fact name="Upstream id">{entry.eventId}</Fact>}
-        {entry.hash && (
-          <Fact name="SHA-256">
-            <code class="wrap">{entry.hash}</code>
-          </Fact>
-        )}
-      </dl>
-      {entry.request && (
-        <>
-          <h3>Request</h3>
-          <pre>{`${entry.request.method} ${entry.request.url}\n${headerLines(entry.request.headers)}`}</pre>
-        </>
-      )}
-      {entry.response && (
-        <>
-          <h3>
-            Response{' '}
-            <span class="muted">
-              {`headers after ${entry.response.firstByteMs} ms`}
-              {entry.response.durationMs === undefined
-                ? ''
-                : `, complete after ${entry.response.durationMs} ms`}
-            </span>
-          </h3>
-          <pre>{`${entry.status}\n${headerLines(entry.response.headers)}`}</pre>
-        </>
-      )}
-      {entry.data !== undefined && (
-        <>
-          <h3>{entry.kind}</h3>
-          <pre class="data">{entry.data}</pre>
-          {entry.cut && (
-            <p class="muted">
-              Cut here;{' '}
-              <a href={`/api/streams/${entry.streamId}/logs?after=${entry.seq - 1}&limit=1`}>
-                the whole entry
-              </a>
-            </p>
-          )}
-        </>
-      )}
-    </>
-  )
-}
-
-function Change({ changed }: { changed: boolean | undefined }) {
-  if (changed === undefined) return <span class="change" />
-  return <span class="change">{changed ? 'changed' : 'same'}</span>
-}
-
-function Fact({ name, children }: { name: string; children: unknown }) {
-  return (
-    <div>
-      <dt>{name}</dt>
-      <dd>{children}</dd>
-    </div>
-  )
-}
-
-function headerLines(headers: Readonly<Record<string, string>>): string {
-  return Object.entries(headers)
-    .map(([name, value]) => `${name}: ${value}`)
-    .join('\n')
 }

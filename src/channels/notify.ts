@@ -15,6 +15,22 @@ export interface Notified {
   suspended: { id: string; name: string; reason: string | null }[]
 }
 
+/** Who is told of a stream, and who would be if they were not suspended. */
+export async function responsibleChannels(
+  { db, notifier }: { db: Database; notifier: Notifier },
+  streamId: string,
+): Promise<{ told: Channel[]; suspended: Channel[] }> {
+  const [active, all] = await Promise.all([
+    notifier.responsible([streamId]),
+    notifier.responsibleOrSuspended([streamId]),
+  ])
+  const named = await channelsOf(db, [...new Set([...active.keys(), ...all.keys()])])
+  return {
+    told: named.filter(({ id }) => active.has(id)),
+    suspended: named.filter(({ suspendedAt }) => suspendedAt !== null),
+  }
+}
+
 /**
  * Tells the people responsible for a stream something now.
  * @throws Problem `conflict` where nobody can be told, with what to do about it
@@ -24,13 +40,7 @@ export async function notifyResponsible(
   stream: StreamLink,
   text: string,
 ): Promise<Notified> {
-  const [active, all] = await Promise.all([
-    notifier.responsible([stream.id]),
-    notifier.responsibleOrSuspended([stream.id]),
-  ])
-  const named = await channelsOf(db, [...new Set([...active.keys(), ...all.keys()])])
-  const told = named.filter(({ id }) => active.has(id))
-  const suspended = named.filter(({ suspendedAt }) => suspendedAt !== null)
+  const { told, suspended } = await responsibleChannels({ db, notifier }, stream.id)
   if (told.length === 0) throw nobody(stream, suspended)
   const message: Message = {
     type: 'notify',

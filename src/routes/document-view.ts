@@ -1,6 +1,7 @@
 import { applyPatch } from 'fast-json-patch'
-import type { DocumentPageData, OperationView, VersionRow } from '../../views/document.tsx'
-import type { PatchOperation } from '../core/document.ts'
+import type { DocumentPageData, VersionRow } from '../../views/document.tsx'
+import type { OperationView } from '../../views/operations.tsx'
+import type { Json, PatchOperation } from '../core/document.ts'
 import { indentJson } from '../core/indent.ts'
 import { stringifyJson } from '../core/json.ts'
 import { Problem } from '../errors.ts'
@@ -81,21 +82,24 @@ function versionRow({ seq, at, kind, patchBytes, snapshotBytes, paths }: Version
 }
 
 function changeView({ from, operations, patchBytes }: DocumentChange) {
-  const removed = removedValues(from.document, operations)
+  return { since: { seq: from.seq, at: from.at }, patchBytes, ...operationViews(operations, from.document) }
+}
+
+/**
+ * Operations as they are shown, the first ones, and how many more there are.
+ * @param before the document that they change; left out where what was there isn't known
+ */
+export function operationViews(operations: PatchOperation[], before?: Json) {
+  const removed = before === undefined ? [] : removedValues(before, operations)
   const shown = operations.slice(0, OPERATIONS_SHOWN)
   return {
-    since: { seq: from.seq, at: from.at },
     operations: shown.map((operation, index) => operationView(operation, removed[index])),
     more: operations.length - shown.length,
-    patchBytes,
   }
 }
 
 /** What each operation takes out of the document: later ones count on what earlier ones have left. */
-function removedValues(
-  document: DocumentChange['from']['document'],
-  operations: PatchOperation[],
-): unknown[] {
+function removedValues(document: Json, operations: PatchOperation[]): unknown[] {
   const results = applyPatch(structuredClone(document), structuredClone(operations), false, true)
   return results.map(({ removed }) => removed)
 }

@@ -49,9 +49,9 @@ export function incidentPages({ db, now }: IncidentRoutesDeps) {
       const shown = [...open.items, ...acknowledged.items].filter(({ parentId }) => parentId === null)
       const older = past.next && `/incidents?after=${past.next}`
       const data = {
-        open: shown.map(line),
+        open: shown.map(incidentLine),
         more: Math.max(0, count - shown.length),
-        past: past.items.map(line),
+        past: past.items.map(incidentLine),
         older,
       }
       return html(<IncidentsPage {...data} />)
@@ -135,11 +135,11 @@ export function incidentPages({ db, now }: IncidentRoutesDeps) {
     const name = incident.streamId === null ? undefined : names.get(incident.streamId)
     const { since } = (incident.evidence ?? {}) as { since?: number }
     const data = {
-      incident: line(incident),
+      incident: incidentLine(incident),
       stream: name === undefined || incident.streamId === null ? null : { id: incident.streamId, name },
       host: incident.host,
       parent,
-      children: children.items.map(line),
+      children: children.items.map(incidentLine),
       moreChildren: children.next !== undefined,
       since: since === undefined ? undefined : new Date(since),
       timeline: timeline.map(timelineRow),
@@ -187,7 +187,8 @@ export function incidentPages({ db, now }: IncidentRoutesDeps) {
   }
 }
 
-function line(incident: IncidentRow): IncidentLine {
+/** An incident as a line of a list. */
+export function incidentLine(incident: IncidentRow): IncidentLine {
   const { id, title, detail, cause, affected, openedAt, acknowledgedBy, resolvedAt } = incident
   const state = stateOf(incident)
   return {

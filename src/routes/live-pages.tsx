@@ -1,15 +1,17 @@
 import { SavingsPanel } from '../../views/savings.tsx'
-import { LogRow, MeasuresPanel, StatusPanel } from '../../views/stream.tsx'
-import { StreamTableRow } from '../../views/streams.tsx'
+import { MeasuresPanel, StatusPanel } from '../../views/stream.tsx'
+import { LogHole, LogRow } from '../../views/stream-log.tsx'
 import { TwinPanel } from '../../views/twin.tsx'
 import { causeOf } from '../errors.ts'
 import type { TopicMessage } from '../hub/frame.ts'
 import type { Hub } from '../hub/hub.ts'
 import type { Entry } from '../streams/entry.ts'
 import { readLog } from '../streams/logs.ts'
+import { type LogFilter, matches } from '../streams/search-log.ts'
 import { type Status, type StatusDeps, statusesOf, statusOf } from '../streams/status.ts'
-import { STREAMS_PAGE_TOPIC, streamPageTopic } from '../topics.ts'
-import { entryRow, measureView, savingsView, statusView, streamRow, twinView } from './view-models.ts'
+import { filteredPageTopic, streamPageTopic } from '../topics.ts'
+import { LiveLists } from './live-lists.tsx'
+import { entryRow, measureView, savingsView, statusView, twinView } from './view-models.ts'
 
 /** Changes are gathered for this long, in milliseconds: a busy stream redraws its row twice a second, not per event. */
 const GATHER_MS = 500
@@ -20,29 +22,48 @@ export type Send = (message: TopicMessage) => Promise<void>
 
 /** Pushes to open pages what changed on them, as the same fragments that they were made of. Nobody looks, no work. */
 export class LivePages {
+  readonly lists: LiveLists
   readonly #deps: StatusDeps & { hub: Hub; warn(message: string): void }
   #changed = new Set<string>()
   /** Streams that were registered or removed, or may have been: the list itself has changed. */
   #listed = false
   #lines = new Map<string, Entry[]>()
+  /** Topics of pages that show a part of a stream's log, by stream; those that nobody looks at any more go by and by. */
+  readonly #filtered = new Map<string, Map<string, LogFilter>>()
   #timer: Timer | undefined
-  #position = 0
 
   constructor(deps: StatusDeps & { hub: Hub; warn(message: string): void }) {
     this.#deps = deps
+    this.lists = new LiveLists(deps)
+  }
+
+  /** Whether anybody looks at the page of a stream. */
+  follow(streamId: string): boolean {
+    const { hub } = this.#deps
+    if (hub.has(streamPageTopic(streamId))) return true
+    return [...(this.#filtered.get(streamId)?.keys() ?? [])].some((topic) => hub.has(topic))
+  }
+
+  /** The topic of a stream's page that shows these entries; to be subscribed to at once. */
+  topic(streamId: string, filter: LogFilter): string {
+    const { kinds, text } = filter
+    if (kinds === undefined && text === undefined) return streamPageTopic(streamId)
+    this.#forgetFiltered()
+    const topic = filteredPageTopic(streamId, JSON.stringify([kinds, text]))
+    const topics = this.#filtered.get(streamId) ?? new Map<string, LogFilter>()
+    this.#filtered.set(streamId, topics.set(topic, filter))
+    return topic
   }
 
   /** Something about these streams is different now. */
   changed(streamIds: Iterable<string>): void {
-    const { hub } = this.#deps
-    const listWatched = hub.has(STREAMS_PAGE_TOPIC)
-    for (const id of streamIds) if (listWatched || hub.has(streamPageTopic(id))) this.#changed.add(id)
+    for (const id of streamIds) if (this.lists.shows(id) || this.follow(id)) this.#changed.add(id)
     if (this.#changed.size > 0) this.#schedule()
   }
 
   /** Streams came or went. */
   listed(): void {
-    if (!this.#deps.hub.has(STREAMS_PAGE_TOPIC)) return
+    if (!this.lists.listed()) return
     this.#listed = true
     this.#schedule()
   }
@@ -52,7 +73,7 @@ export class LivePages {
     const streamIds = new Set<string>()
     for (const entry of entries) {
       streamIds.add(entry.streamId)
-      if (!this.#deps.hub.has(streamPageTopic(entry.streamId))) continue
+      if (!this.follow(entry.streamId)) continue
       const lines = this.#lines.get(entry.streamId)
       if (lines === undefined) this.#lines.set(entry.streamId, [entry])
       else if (lines.push(entry) > MAX_LINES) lines.shift()
@@ -60,17 +81,16 @@ export class LivePages {
     this.changed(streamIds)
   }
 
-  /** What a page of the list needs when it connects, first or again: to look at the list anew. */
-  async catchUpList(send: Send): Promise<void> {
-    await send({ event: 'streams-listed', data: '{}', position: this.#position })
-  }
-
   /** What the page of a stream needs when it connects: how it is now, and the entries after the last one shown. */
-  async catchUpStream(streamId: string, after: number, send: Send): Promise<void> {
+  async catchUpStream(streamId: string, after: number, filter: LogFilter, send: Send): Promise<void> {
     const { items } = await readLog(this.#deps.db, streamId, { limit: MAX_LINES })
     const status = await statusOf(this.#deps, streamId)
     const missed = items.filter((entry) => entry.seq > after)
-    await send({ data: await this.#streamUpdate(status, missed), position: missed.at(-1)?.seq ?? after })
+    const [first] = missed
+    const hole =
+      first && after > 0 && first.seq > after + 1 ? { from: after + 1, to: first.seq - 1 } : undefined
+    const data = (await this.#panels(status)) + lineUpdate(streamId, missed, filter, hole)
+    await send({ data, position: missed.at(-1)?.seq ?? after })
   }
 
   close(): void {
@@ -94,32 +114,30 @@ export class LivePages {
     this.#lines = new Map()
     this.#listed = false
     const { hub } = this.#deps
-    if (listed) {
-      hub.publish(STREAMS_PAGE_TOPIC, { event: 'streams-listed', data: '{}', position: ++this.#position })
-    }
+    if (listed) this.lists.tellListed()
     const statuses = await statusesOf(this.#deps, ids)
-    if (hub.has(STREAMS_PAGE_TOPIC) && statuses.length > 0) {
-      const data = statuses.map(rowUpdate).join('')
-      hub.publish(STREAMS_PAGE_TOPIC, { data, position: ++this.#position })
-    }
+    await this.lists.tell(statuses)
     for (const status of statuses) {
-      const topic = streamPageTopic(status.stream.id)
-      if (!hub.has(topic)) continue
-      const entries = lines.get(status.stream.id) ?? []
-      const data = await this.#streamUpdate(status, entries)
-      hub.publish(topic, { data, position: entries.at(-1)?.seq })
+      const { id } = status.stream
+      if (!this.follow(id)) continue
+      const entries = lines.get(id) ?? []
+      const panels = await this.#panels(status)
+      for (const [topic, filter] of [[streamPageTopic(id), {}] as const, ...(this.#filtered.get(id) ?? [])]) {
+        if (!hub.has(topic)) continue
+        const data = panels + lineUpdate(id, entries, filter)
+        hub.publish(topic, { data, position: entries.at(-1)?.seq })
+      }
     }
   }
 
-  /** The parts of a stream's page that change, as they are now, and the lines that are new. */
-  async #streamUpdate(status: Status, entries: readonly Entry[]): Promise<string> {
+  /** The parts of a stream's page that change, as they are now; all but its log. */
+  async #panels(status: Status): Promise<string> {
     const { db, now } = this.#deps
     const [measures, savings, twin] = await Promise.all([
       measureView(db, status.stream.id, now()),
       savingsView(db, status.stream, now()),
       twinView(db, status.stream.id, now()),
     ])
-    const newestFirst = entries.map(entryRow).reverse()
     const fragments = [
       <hx-partial hx-target="#status" hx-swap="outerMorph">
         <StatusPanel {...statusView(status)} />
@@ -137,23 +155,36 @@ export class LivePages {
           <SavingsPanel {...savings} />
         </hx-partial>
       ),
-      newestFirst.length > 0 && (
-        <hx-partial hx-target="#log" hx-swap="afterbegin">
-          {newestFirst.map((entry) => (
-            <LogRow {...entry} />
-          ))}
-        </hx-partial>
-      ),
     ]
     return fragments.filter(Boolean).map(String).join('')
   }
+
+  #forgetFiltered(): void {
+    for (const [streamId, topics] of this.#filtered) {
+      for (const topic of topics.keys()) if (!this.#deps.hub.has(topic)) topics.delete(topic)
+      if (topics.size === 0) this.#filtered.delete(streamId)
+    }
+  }
 }
 
-function rowUpdate(status: Status): string {
-  const row = streamRow(status)
+/** New lines of a log that match, the newest first, and what is missing before them. */
+function lineUpdate(
+  streamId: string,
+  entries: readonly Entry[],
+  filter: LogFilter,
+  hole?: { from: number; to: number },
+): string {
+  const newestFirst = entries
+    .filter((entry) => matches(entry, filter))
+    .map(entryRow)
+    .reverse()
+  if (newestFirst.length === 0 && hole === undefined) return ''
   return String(
-    <hx-partial hx-target={`#stream-${row.id}`} hx-swap="outerMorph">
-      <StreamTableRow {...row} />
+    <hx-partial hx-target="#log" hx-swap="afterbegin">
+      {newestFirst.map((entry) => (
+        <LogRow {...entry} />
+      ))}
+      {hole && <LogHole streamId={streamId} {...hole} />}
     </hx-partial>,
   )
 }

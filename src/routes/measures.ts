@@ -15,7 +15,9 @@ import {
 } from '../core/measures.ts'
 import { Problem } from '../errors.ts'
 import type { Database } from '../storage/storage.ts'
+import { latencyStepsOf } from '../streams/latency-steps.ts'
 import {
+  checkSteps,
   connectionsOf,
   type FanoutSums,
   fanoutSums,
@@ -95,6 +97,16 @@ export function measureRoutes({ db, streams }: { db: Database; streams: Streams 
       },
     )
     .get(
+      '/api/streams/:id/latency',
+      async ({ params, request }) => {
+        const { id } = await streams.get(params.id)
+        const span = spanOf(query(request, ...SPAN_PARAMETERS))
+        checkSteps(span)
+        return { ...span, steps: await latencyStepsOf(db, id, span, STEPS_MS[span.step]) }
+      },
+      { ...typed<{ query: SpanQuery }>(), detail: docs('How long its answers took', LATENCY) },
+    )
+    .get(
       '/api/size',
       ({ request }) => {
         const asked = query(request, ...SPAN_PARAMETERS, 'tag')
@@ -157,6 +169,10 @@ const SAVINGS =
   '(subscribers × baseline); `subscribers` is the mean number of real ones, at least 1, or as asked. `measured` is ' +
   'what real subscribers were sent; null when there were none. Connections are in the total, not in the `steps`. ' +
   `Without polls the figures are null, and \`reason\` says why. ${MINUTES}`
+const LATENCY =
+  'Median and 95th percentile of the time from the request to the end of the answer of each poll, ' +
+  'in milliseconds, right to 3 %, from 1 ms to 11 minutes. Steps without an answer are left out. As far back as minutes ' +
+  `are kept. ${MINUTES}`
 /** Steps are of subscribers who came before and stay. */
 const STAYING = { connections: 0, snapshotBytes: 0, snapshotGzipBytes: 0 }
 const NOT_POLLED = 'The stream is an event stream already: nothing is polled that streaming could save.'

@@ -1,6 +1,8 @@
 import type { SavingsView } from '../../views/savings.tsx'
-import type { EntryDetail, EntryRow, MeasureView, StatusView } from '../../views/stream.tsx'
-import type { StreamRow } from '../../views/streams.tsx'
+import type { MeasureView, StatusView } from '../../views/stream.tsx'
+import type { EntryDetail } from '../../views/stream-entry.tsx'
+import type { EntryRow } from '../../views/stream-log.tsx'
+import type { StreamRow } from '../../views/streams-table.tsx'
 import type { TwinView } from '../../views/twin.tsx'
 import { indentJson } from '../core/indent.ts'
 import { changeRate, freshness, STEPS_MS, savings, streamRank, suggestInterval } from '../core/measures.ts'
@@ -26,8 +28,11 @@ const DETAIL_CHARS = 20_000
 const PATHS_SHOWN = 8
 
 /** What the table of streams shows of a status. */
-export function streamRow({ stream, verdict, reason, evidence, recent }: Status): StreamRow {
-  const { id, name, url, kind, tags, desired } = stream
+export function streamRow(
+  { stream, verdict, reason, evidence, recent }: Status,
+  lastHour: readonly number[],
+): StreamRow {
+  const { id, name, url, kind, tags, desired, createdAt } = stream
   return {
     id,
     name,
@@ -39,6 +44,8 @@ export function streamRow({ stream, verdict, reason, evidence, recent }: Status)
     reason,
     lastEventAt: date(evidence.lastEventAt),
     perMinute: perMinute(stream.kind, recent),
+    lastHour,
+    createdAt,
     bytesPerMinute: recent.wireBytes / recent.minutes,
     changeRate: changeRate(recent),
   }

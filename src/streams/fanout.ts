@@ -2,7 +2,7 @@ import { causeOf } from '../errors.ts'
 import type { Hub } from '../hub/hub.ts'
 import type { Relay, RelayMessage } from '../relay/relay.ts'
 import type { Database } from '../storage/storage.ts'
-import { entriesTopic, streamPageTopic } from '../topics.ts'
+import { entriesTopic } from '../topics.ts'
 import { type Entry, entryJson } from './entry.ts'
 import { readWholeLog } from './logs.ts'
 
@@ -16,7 +16,11 @@ export interface FanoutDeps {
   hub: Hub
   relay: Relay
   /** Open pages, which show the same entries. */
-  pages: { stored(entries: readonly Entry[]): void; changed(streamIds: Iterable<string>): void }
+  pages: {
+    follow(streamId: string): boolean
+    stored(entries: readonly Entry[]): void
+    changed(streamIds: Iterable<string>): void
+  }
   /** Subscribers of proxied streams. */
   proxy: { follows(streamId: string): boolean; stored(entry: Entry): void }
   warn(message: string): void
@@ -127,7 +131,7 @@ export class Fanout {
   }
 
   #isWatched(id: string): boolean {
-    const { hub, proxy } = this.#deps
-    return hub.has(entriesTopic(id)) || hub.has(streamPageTopic(id)) || proxy.follows(id)
+    const { hub, pages, proxy } = this.#deps
+    return hub.has(entriesTopic(id)) || pages.follow(id) || proxy.follows(id)
   }
 }

@@ -84,6 +84,14 @@ const POLLED_SUMS = { ...SUMS, connectedMs: total(CONNECTED_MS) }
 /** A poll has a head: minutes in which none was counted know nothing of what polling moves. */
 const IS_POLLED = and(eq(streams.kind, 'poll'), sql`(rollup.polls = 0 OR rollup.head_bytes > 0)`)
 
+/** @throws Problem `invalid_field` when the span has more than 1,440 steps. */
+export function checkSteps({ from, to, step }: Span): void {
+  const count = (to.getTime() - from.getTime()) / STEPS_MS[step]
+  if (count <= MAX_STEPS) return
+  const detail = `${Math.ceil(count)} steps are too many; ask for at most ${MAX_STEPS}, or a longer step.`
+  throw new Problem('invalid_field', detail, 'step')
+}
+
 /** What was recorded. */
 export async function sumsOf(db: Database, scope: Scope, window: Window): Promise<PollSums> {
   const [sums] = await db
@@ -258,13 +266,9 @@ export async function hourOfWeek(
     .orderBy(hour)
 }
 
-function stepIn({ from, to, step }: Span): SQL<string> {
-  const count = (to.getTime() - from.getTime()) / STEPS_MS[step]
-  if (count > MAX_STEPS) {
-    const detail = `${Math.ceil(count)} steps are too many; ask for at most ${MAX_STEPS}, or a longer step.`
-    throw new Problem('invalid_field', detail, 'step')
-  }
-  return sql<string>`date_trunc(${sql.raw(`'${step}'`)}, rollup.at, 'UTC')`
+function stepIn(span: Span): SQL<string> {
+  checkSteps(span)
+  return sql<string>`date_trunc(${sql.raw(`'${span.step}'`)}, rollup.at, 'UTC')`
 }
 
 function dated<Row extends { at: string }>(row: Row): Omit<Row, 'at'> & { at: Date } {

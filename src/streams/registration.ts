@@ -13,7 +13,8 @@ const MAX_URL_CHARS = 8_192
 /** Longest bound of a stream's own on the age of its log, in milliseconds: a hundred years. */
 const MAX_AGE_MS = 3_155_760_000_000
 
-const Tag = Type.String({ minLength: 1, maxLength: 64, pattern: '^[^,\\x00-\\x1f]+$' })
+export const MAX_TAGS = 20
+export const Tag = Type.String({ minLength: 1, maxLength: 64, pattern: '^[^,\\x00-\\x1f]+$' })
 const Pointer = Type.String({ maxLength: 1_024, description: 'JSON Pointer (RFC 6901)' })
 
 const fields = {
@@ -53,7 +54,7 @@ const fields = {
     default: [],
     description: 'Keys that identify the members of arrays; left out: id, _id, key, uuid',
   }),
-  tags: Type.Array(Tag, { maxItems: 20, default: [] }),
+  tags: Type.Array(Tag, { maxItems: MAX_TAGS, default: [] }),
   notify: Type.Array(Type.String({ minLength: 1, maxLength: 64 }), {
     maxItems: 20,
     default: [],

@@ -32,7 +32,7 @@ function watched(known: number) {
     db: storage.db,
     hub,
     relay: { publish: () => {}, listen: () => {}, close: async () => {} },
-    pages: { stored: () => {}, changed: () => {} },
+    pages: { follow: () => false, stored: () => {}, changed: () => {} },
     proxy: { follows: () => false, stored: ({ seq }) => void seen.push(seq) },
     warn: (message) => void warnings.push(message),
   })

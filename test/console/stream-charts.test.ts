@@ -1,0 +1,142 @@
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import type { Browser, Page } from 'playwright-core'
+import { openBrowser, openPage, PHONE, sidewaysScroll, WITHOUT_BROWSER } from '../support/browser.ts'
+import { until } from '../support/until.ts'
+import { startUpstream, type Upstream } from '../support/upstream.ts'
+import { startTestWeir, type TestWeir } from '../support/weir.ts'
+
+interface Drawn {
+  series: { label: string; values: (number | null)[] }[]
+}
+
+describe.skipIf(WITHOUT_BROWSER)('the charts of a stream', () => {
+  let upstream: Upstream
+  let weir: TestWeir
+  let browser: Browser
+
+  beforeAll(async () => {
+    upstream = startUpstream()
+    weir = await startTestWeir()
+    browser = await openBrowser()
+  })
+
+  afterAll(async () => {
+    await browser.close()
+    await weir.close()
+    await upstream.stop()
+  })
+
+  async function polled(path: string) {
+    const rows = Array.from({ length: 50 }, (_, row) => row)
+    const url = upstream.on(path, (_request, hit) => Response.json({ hit, rows }))
+    const { id } = await weir.register({ url, kind: 'poll', intervalMs: 500, name: path })
+    await weir.entry(id, 'a change is stored', ({ kind }) => kind === 'patch')
+    return id
+  }
+
+  const drawn = async (page: Page, chart: string) =>
+    JSON.parse((await page.getAttribute(`#chart-${chart}`, 'data-chart')) ?? '') as Drawn
+  const sum = ({ series }: Drawn) =>
+    series[0]?.values.reduce((total: number, value) => total + (value ?? 0), 0)
+
+  test('without script they are pictures with words and a table, for each time that can be chosen', async () => {
+    const id = await polled('/plain')
+    const { page, close } = await openPage(browser, { javaScriptEnabled: false })
+    for (const [range, points] of [
+      ['1 h', 60],
+      ['24 h', 144],
+      ['7 d', 168],
+      ['30 d', 120],
+    ] as const) {
+      await page.goto(`${weir.url}/streams/${id}?range=${range.replace(' ', '')}`)
+      const size = await drawn(page, 'size')
+      expect({ range, points: size.series[0]?.values.length }).toEqual({ range, points })
+      expect(sum(size)).toBeGreaterThan(0)
+      expect(sum(await drawn(page, 'change'))).toBeGreaterThan(0)
+      expect((await drawn(page, 'latency')).series[0]?.values.at(-1)).toBeGreaterThan(0)
+      expect(await page.getAttribute('#chart-size svg', 'aria-label')).toMatch(/^Size over time: at most \d/)
+      expect(await page.locator('#charts tbody tr').count()).toBeLessThanOrEqual(31)
+    }
+    expect((await weir.get(`/streams/${id}?range=1y`)).status).toBe(422)
+    await close()
+  })
+
+  test('with script they are drawn, and go on by themselves without moving the page', async () => {
+    const id = await polled('/drawn')
+    for (const colorScheme of ['dark', 'light'] as const) {
+      const { page, faults, close } = await openPage(browser, { colorScheme })
+      await page.clock.install()
+      await page.goto(`${weir.url}/streams/${id}?range=1h`)
+      await page.locator('#chart-size canvas').waitFor()
+      const heightOf = async (part: string) => (await page.locator(part).boundingBox())?.height
+      const [before, height] = [sum(await drawn(page, 'change')) ?? 0, await heightOf('#charts')]
+      await until('there are more changes', async () => {
+        await page.clock.runFor(10_000)
+        return (sum(await drawn(page, 'change')) ?? 0) > before
+      })
+      expect(await heightOf('#charts')).toBe(height)
+      expect(await page.locator('canvas').count()).toBe(3)
+      expect(faults).toEqual([])
+      await close()
+    }
+  })
+
+  test('runs and incidents are a strip with a table behind it', async () => {
+    const id = await polled('/runs')
+    await weir.send('POST', `/api/streams/${id}/stop`)
+    await weir.verdict(id, 'stopped')
+    await weir.send('POST', `/api/streams/${id}/start`)
+    await weir.verdict(id, 'live')
+    const { page, close } = await openPage(browser, { javaScriptEnabled: false })
+    await until('both runs are drawn', async () => {
+      await page.goto(`${weir.url}/streams/${id}`)
+      return (await page.locator('#timeline .run').count()) === 2
+    })
+    await page.getByText('As a table: 2 runs and 0 incidents').click()
+    expect(await page.locator('#timeline tbody tr').first().textContent()).toContain('goes on')
+    await close()
+  })
+
+  test('the week is in UTC, and says so; with script it is in the zone of the reader', async () => {
+    const id = await polled('/week')
+    const plain = await openPage(browser, { javaScriptEnabled: false })
+    await plain.page.goto(`${weir.url}/streams/${id}`)
+    expect(await plain.page.textContent('#week-zone')).toContain('in UTC')
+    const place = async (page: Page) => {
+      const cell = page.locator('#week .cell').last()
+      const [hour, x, y] = await Promise.all(['data-hour', 'x', 'y'].map((name) => cell.getAttribute(name)))
+      return { hour: Number(hour), shown: (Number(y) / 10) * 24 + Number(x) / 10 }
+    }
+    const utc = await place(plain.page)
+    expect(utc.shown).toBe(utc.hour)
+    await plain.close()
+    const { page, faults, close } = await openPage(browser, { timezoneId: 'Asia/Tokyo' })
+    await page.goto(`${weir.url}/streams/${id}`)
+    await page.locator('#week-zone').getByText('Asia/Tokyo').waitFor()
+    const local = await place(page)
+    expect(local.shown).toBe((local.hour + 9) % 168)
+    expect(faults).toEqual([])
+    await close()
+  })
+
+  test('on a phone nothing is wider than it', async () => {
+    const id = await polled('/narrow')
+    const { page, close } = await openPage(browser, { viewport: PHONE })
+    await page.goto(`${weir.url}/streams/${id}?range=30d`)
+    await page.locator('#chart-latency canvas').waitFor()
+    expect(await sidewaysScroll(page)).toBe(0)
+    await close()
+  })
+
+  test('latency is in the API, by steps; too many of them are refused', async () => {
+    const id = await polled('/slow')
+    const { steps } = await weir.json<{ steps: { answers: number; p50Ms: number; p95Ms: number }[] }>(
+      `/api/streams/${id}/latency?step=hour`,
+    )
+    const [step] = steps
+    expect(step?.answers).toBeGreaterThan(0)
+    expect(step?.p95Ms).toBeGreaterThanOrEqual(step?.p50Ms ?? Number.POSITIVE_INFINITY)
+    const { status } = await weir.get(`/api/streams/${id}/latency?step=minute&from=2020-01-01`)
+    expect(status).toBe(422)
+  })
+})
