@@ -13,6 +13,8 @@ import type { RetentionDeps } from './retention/retain.ts'
 import { archiveRoutes } from './routes/archive.tsx'
 import { assetRoutes } from './routes/assets.ts'
 import { boardRoutes } from './routes/board.ts'
+import { bulkRoutes } from './routes/bulk.ts'
+import { bulkPages } from './routes/bulk-pages.tsx'
 import { channelPages } from './routes/channel-pages.tsx'
 import { channelRoutes } from './routes/channels.ts'
 import { consoleRoutes } from './routes/console.tsx'
@@ -20,17 +22,21 @@ import { docsRoutes } from './routes/docs.tsx'
 import { documentRoutes } from './routes/documents.tsx'
 import { guard } from './routes/guard.ts'
 import { homeRoutes } from './routes/home.tsx'
+import { compressPage } from './routes/html.ts'
+import { importPages } from './routes/import-pages.tsx'
 import { incidentPages } from './routes/incident-pages.tsx'
 import { incidentRoutes } from './routes/incidents.ts'
 import type { LivePages } from './routes/live-pages.tsx'
 import { measureRoutes } from './routes/measures.ts'
 import { problemResponse } from './routes/problems.tsx'
 import { isBareTarget, proxyHandler, proxyRoutes } from './routes/proxy.ts'
+import { pulseRoutes } from './routes/pulse.ts'
 import { storageRoutes } from './routes/storage.tsx'
+import { streamPages } from './routes/stream-pages.tsx'
 import { streamRoutes } from './routes/streams.ts'
 import { topologyRoutes } from './routes/topology.tsx'
 import { traceRoutes } from './routes/traces.ts'
-import { transferRoutes } from './routes/transfer.ts'
+import { importer, transferRoutes } from './routes/transfer.ts'
 import type { StatusDeps } from './streams/status.ts'
 import type { Streams } from './streams/streams.ts'
 import { versionsIn } from './streams/versions.ts'
@@ -66,6 +72,7 @@ export interface AppDeps extends StatusDeps {
 /** The web program: its `fetch` can be mounted by any host that speaks Request and Response. */
 export async function createApp(deps: AppDeps) {
   const handleProxy = proxyHandler(deps)
+  const importStreams = importer(deps)
   return new Elysia()
     .onError(({ error, code, request }) => {
       if (error instanceof Problem) return problemResponse(error, request)
@@ -85,11 +92,13 @@ export async function createApp(deps: AppDeps) {
       if (refused !== undefined) return refused
       return isBareTarget(request) ? handleProxy(request, server) : undefined
     })
+    .onAfterHandle(({ request, response }) => compressPage(request, response))
     .get('/healthz', () => ({ status: 'ok' }), {
       detail: { tags: ['Operation'], summary: 'Whether the process lives' },
     })
     .use(assetRoutes())
-    .use(transferRoutes(deps))
+    .use(transferRoutes({ ...deps, importStreams }))
+    .use(bulkRoutes(deps))
     .use(streamRoutes(deps))
     .use(measureRoutes(deps))
     .use(documentRoutes({ ...deps, versions: versionsWith(versionsIn(deps.db), deps.archive.reader) }))
@@ -102,7 +111,11 @@ export async function createApp(deps: AppDeps) {
     .use(topologyRoutes(deps))
     .use(traceRoutes(deps))
     .use(homeRoutes(deps))
+    .use(pulseRoutes(deps))
     .use(consoleRoutes(deps))
+    .use(bulkPages(deps))
+    .use(importPages({ importStreams }))
+    .use(streamPages(deps))
     .use(await boardRoutes(deps.queues))
     .use(docsRoutes(deps.version))
     .use(proxyRoutes(handleProxy))

@@ -1,5 +1,6 @@
 import type { Child } from 'hono/jsx'
 import { Bar } from './bar.tsx'
+import { Curl } from './curl.tsx'
 import { Ago, bytes, percent } from './format.tsx'
 import { Page } from './layout.tsx'
 
@@ -54,10 +55,10 @@ export function ArchivePage({
         {view.isConfigured && (
           <div class="actions">
             <form method="post" action="/archive/run">
-              <button type="submit">Archive now</button>
+              <button type="submit">Archive now</button> <Curl path="/api/archive/run" does="archive now" />
             </form>
             <form method="post" action="/archive/test">
-              <button type="submit">Test</button>
+              <button type="submit">Test</button> <Curl path="/api/archive/test" does="test the archive" />
             </form>
           </div>
         )}

@@ -1,5 +1,6 @@
 import { ChannelForm, type ChannelFormData } from './channel-form.tsx'
 import { type ChannelRow, DeliveryBadge, type DeliveryStatus, Responsible } from './channels.tsx'
+import { Curl } from './curl.tsx'
 import { Ago } from './format.tsx'
 import { Page } from './layout.tsx'
 
@@ -91,7 +92,11 @@ function ChannelPanel({ channel, form }: Pick<ChannelPageData, 'channel' | 'form
         </div>
         <div class="actions">
           <form method="post" action={`${path}/${isSuspended ? 'resume' : 'suspend'}`}>
-            <button type="submit">{isSuspended ? 'Resume' : 'Suspend'}</button>
+            <button type="submit">{isSuspended ? 'Resume' : 'Suspend'}</button>{' '}
+            <Curl
+              path={`/api${path}/${isSuspended ? 'resume' : 'suspend'}`}
+              does={`${isSuspended ? 'resume' : 'suspend'} ${channel.name}`}
+            />
           </form>
           <form
             method="post"
@@ -99,7 +104,8 @@ function ChannelPanel({ channel, form }: Pick<ChannelPageData, 'channel' | 'form
             hx-post={`${path}/remove`}
             hx-confirm={`Remove ${channel.name} and the log of its deliveries?`}
           >
-            <button type="submit">Remove</button>
+            <button type="submit">Remove</button>{' '}
+            <Curl method="DELETE" path={`/api${path}`} does={`remove ${channel.name}`} />
           </form>
         </div>
       </div>
@@ -132,6 +138,7 @@ export function TestForm({ id, text, result, error }: ChannelPageData['test'] & 
         <button type="submit" class="primary">
           Send now
         </button>
+        <Curl path={`/api${path}`} body={{ message: '{message}' }} does="send a test" />
       </form>
       {error !== undefined && (
         <p class="error" role="alert">
@@ -170,7 +177,8 @@ function Delivery({ canReplay, ...delivery }: DeliveryRow & { canReplay: boolean
           <p class="muted mono wrap">{id}</p>
           {status !== 'pending' && canReplay && (
             <form method="post" action={`/deliveries/${id}/replay`}>
-              <button type="submit">Send again</button>
+              <button type="submit">Send again</button>{' '}
+              <Curl path={`/api/deliveries/${id}/replay`} does="send it again" />
             </form>
           )}
           {attempts.length === 0 && <p class="muted">It was not tried.</p>}

@@ -45,7 +45,7 @@ function Overview({ streams, verdicts, incidents, minutes, saved, troubled, chan
       class="stack home"
       id="overview"
       hx-get="/"
-      hx-trigger="every 5s"
+      hx-trigger="every 5s, weir-back from:body"
       hx-select="#overview"
       hx-swap="outerMorph"
     >
@@ -219,7 +219,7 @@ function FirstStream() {
       <p class="muted">
         Nothing at hand? <code>bun run sim</code> starts eight simulated services with sixteen streams; the{' '}
         <a href="/topology">topology</a> shows them as they call one another. Many APIs at once:{' '}
-        <a href="/openapi">import</a> takes JSON, CSV and OpenAPI documents.
+        <a href="/streams/import">import</a> takes JSON, CSV and OpenAPI documents.
       </p>
     </>
   )

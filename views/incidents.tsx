@@ -1,4 +1,5 @@
 import type { Child } from 'hono/jsx'
+import { Curl } from './curl.tsx'
 import { Ago } from './format.tsx'
 import { Page } from './layout.tsx'
 
@@ -261,6 +262,11 @@ function AcknowledgeForm({ id }: { id: string }) {
       <button type="submit" class="primary">
         Acknowledge
       </button>
+      <Curl
+        path={`/api/incidents/${id}/acknowledge`}
+        body={{ by: '{by}', note: '{note}' }}
+        does="acknowledge the incident"
+      />
     </form>
   )
 }

@@ -1,4 +1,5 @@
 import type { Child } from 'hono/jsx'
+import { Palette, Shortcuts } from './palette.tsx'
 
 /** The parts of the console, in the order of its navigation. */
 const SECTIONS = [
@@ -6,12 +7,18 @@ const SECTIONS = [
   { href: '/streams', label: 'Streams' },
   { href: '/topology', label: 'Topology' },
   { href: '/incidents', label: 'Incidents' },
+  { href: '/rules', label: 'Rules' },
+  { href: '/silences', label: 'Silences' },
   { href: '/channels', label: 'Channels' },
   { href: '/storage', label: 'Storage' },
   { href: '/archive', label: 'Archive' },
   { href: '/jobs', label: 'Jobs' },
   { href: '/openapi', label: 'API' },
 ] as const
+
+/** How long, at most, a live part waits between two attempts to reach Weir again, in milliseconds. */
+const RECONNECT_MAX_MS = 8_000
+const HTMX_CONFIG = JSON.stringify({ sse: { reconnectMaxDelay: RECONNECT_MAX_MS } })
 
 export interface PageProps {
   title: string
@@ -32,6 +39,7 @@ export function Page({ title, section, scripts = [], wide = false, children }: P
         <meta charset="utf-8" />
         <meta name="viewport" content="width=device-width, initial-scale=1" />
         <meta name="color-scheme" content="dark light" />
+        <meta name="htmx-config" content={HTMX_CONFIG} />
         <title>{`${title} · Weir`}</title>
         <link rel="icon" href="/assets/weir.svg" type="image/svg+xml" />
         <link rel="stylesheet" href="/assets/weir.css" />
@@ -50,22 +58,43 @@ export function Page({ title, section, scripts = [], wide = false, children }: P
           <a class="brand" href="/">
             <img src="/assets/weir.svg" alt="" width="24" height="24" /> Weir
           </a>
-          <nav aria-label="Sections">
-            {SECTIONS.map(({ href, label }) => (
-              <a href={href} aria-current={href === section ? 'page' : undefined}>
-                {label}
-              </a>
-            ))}
+          <nav class="sections" aria-label="Sections">
+            <Sections current={section} />
           </nav>
-          <p class="connection" id="connection" role="status" hidden>
-            Offline, reconnecting…
-          </p>
+          <button type="button" class="needs-script" id="open-palette" aria-haspopup="dialog">
+            Find <kbd>Ctrl K</kbd>
+          </button>
+          <details class="menu">
+            <summary>
+              Menu <OpenIncidents />
+            </summary>
+            <nav aria-label="Sections">
+              <Sections current={section} />
+            </nav>
+          </details>
         </header>
+        <div class="connection" id="connection" role="status" />
         <p class="notice" id="notice" role="alert" hidden />
         <main id="main" class={wide ? 'wide' : undefined}>
           {children}
         </main>
+        <Palette sections={SECTIONS} />
+        <Shortcuts />
       </body>
     </html>
   )
+}
+
+function Sections({ current }: { current: string | undefined }) {
+  return SECTIONS.map(({ href, label }) => (
+    <a href={href} aria-current={href === current ? 'page' : undefined}>
+      {label}
+      {href === '/incidents' && <OpenIncidents />}
+    </a>
+  ))
+}
+
+/** How many there are: the page's script fills it in, and keeps it current. */
+function OpenIncidents() {
+  return <span class="badge" data-open-incidents hidden />
 }

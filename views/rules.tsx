@@ -1,3 +1,4 @@
+import { Curl } from './curl.tsx'
 import { IncidentsHead } from './incidents.tsx'
 import { Page } from './layout.tsx'
 
@@ -24,7 +25,7 @@ export interface RulesPageData {
 
 export function RulesPage({ rules, kinds, examples, form: { values = {}, error } }: RulesPageData) {
   return (
-    <Page title="Rules" section="/incidents">
+    <Page title="Rules" section="/rules">
       <link rel="stylesheet" href="/assets/incidents.css" />
       <IncidentsHead title="Rules" current="/rules" />
       <section class="panel" aria-label="Rules">
@@ -45,19 +46,26 @@ export function RulesPage({ rules, kinds, examples, form: { values = {}, error }
                   </p>
                 </div>
                 <form method="post" action={`/rules/${rule.id}/toggle`}>
-                  <button type="submit">{rule.isEnabled ? 'Turn off' : 'Turn on'}</button>
+                  <button type="submit">{rule.isEnabled ? 'Turn off' : 'Turn on'}</button>{' '}
+                  <Curl
+                    method="PATCH"
+                    path={`/api/rules/${rule.id}`}
+                    body={{ isEnabled: !rule.isEnabled }}
+                    does={`turn ${rule.isEnabled ? 'off' : 'on'} ${rule.name}`}
+                  />
                 </form>
                 <form method="post" action={`/rules/${rule.id}/remove`}>
                   <button type="submit" aria-label={`Remove ${rule.name}`}>
                     Remove
-                  </button>
+                  </button>{' '}
+                  <Curl method="DELETE" path={`/api/rules/${rule.id}`} does={`remove ${rule.name}`} />
                 </form>
               </li>
             ))}
           </ul>
         )}
       </section>
-      <form class="panel register" method="post" action="/rules" aria-label="Add a rule">
+      <form class="panel register" id="add" method="post" action="/rules" aria-label="Add a rule">
         <label class="grow">
           Name
           <input name="name" required maxlength={200} value={values.name} />
@@ -89,6 +97,11 @@ export function RulesPage({ rules, kinds, examples, form: { values = {}, error }
         <button type="submit" class="primary">
           Add the rule
         </button>
+        <Curl
+          path="/api/rules"
+          body={{ name: '{name}', kind: '{kind}', tag: '{tag}', params: '{json:params}' }}
+          does="add the rule"
+        />
         <p class={error ? 'error result' : 'result'} role="status">
           {error}
         </p>
@@ -118,7 +131,7 @@ export interface SilencesPageData {
 
 export function SilencesPage({ silences, days, form: { values = {}, error } }: SilencesPageData) {
   return (
-    <Page title="Silences" section="/incidents">
+    <Page title="Silences" section="/silences">
       <link rel="stylesheet" href="/assets/incidents.css" />
       <IncidentsHead title="Silences" current="/silences" />
       <section class="panel" aria-label="Silences">
@@ -142,14 +155,15 @@ export function SilencesPage({ silences, days, form: { values = {}, error } }: S
                 <form method="post" action={`/silences/${silence.id}/remove`}>
                   <button type="submit" aria-label={`End ${silence.reason}`}>
                     End
-                  </button>
+                  </button>{' '}
+                  <Curl method="DELETE" path={`/api/silences/${silence.id}`} does={`end ${silence.reason}`} />
                 </form>
               </li>
             ))}
           </ul>
         )}
       </section>
-      <form class="panel register" method="post" action="/silences" aria-label="Silence">
+      <form class="panel register" id="add" method="post" action="/silences" aria-label="Silence">
         <label class="grow">
           Reason
           <input name="reason" required maxlength={500} value={values.reason} />

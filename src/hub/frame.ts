@@ -94,9 +94,14 @@ export class GzipStream {
 
 /** Whether a request's sender takes gzip. */
 export function acceptsGzip(headers: Headers): boolean {
+  return acceptsCoding(headers, 'gzip')
+}
+
+/** Whether a request's sender takes bodies in a content coding (RFC 9110, 12.5.3). */
+export function acceptsCoding(headers: Headers, wanted: string): boolean {
   const accepted = headers.get('accept-encoding') ?? ''
   return accepted.split(',').some((part) => {
     const [coding, ...parameters] = part.split(';').map((each) => each.trim().toLowerCase())
-    return coding === 'gzip' && !parameters.some((each) => /^q=0(\.0*)?$/.test(each))
+    return coding === wanted && !parameters.some((each) => /^q=0(\.0*)?$/.test(each))
   })
 }

@@ -1,49 +1,41 @@
-import { dirname, join, normalize } from 'node:path'
+import { normalize } from 'node:path'
+import { promisify } from 'node:util'
+import { gzip } from 'node:zlib'
 import { Elysia } from 'elysia'
 import { Problem } from '../errors.ts'
+import { acceptsCoding } from '../hub/frame.ts'
+import { ASSET_FOLDER, locateAsset } from './asset-files.ts'
 
-const VIEWS = join(import.meta.dir, '../../views')
-const packageDir = (name: string, from = import.meta.dir) =>
-  dirname(Bun.resolveSync(`${name}/package.json`, from))
+/** Content codings, the one that makes files smallest first. A file is compressed once in each that is asked for. */
+const CODINGS = ['zstd', 'gzip'] as const
+type Coding = (typeof CODINGS)[number]
+/** As small as takes a tenth of a second for the largest file. */
+const ZSTD_LEVEL = 12
+const GZIP_LEVEL = 9
 
-const MERMAID = join(packageDir('mermaid'), 'dist')
-
-/** Files of packages that browsers load, by the path they have below `/assets/`. */
-const PACKAGE_FILES: Record<string, string> = {
-  'htmx.js': join(packageDir('htmx.org'), 'dist/htmx.min.js'),
-  'hx-sse.js': join(packageDir('htmx.org'), 'dist/ext/hx-sse.min.js'),
-  // The layout engine that Mermaid brings with it.
-  'elk-worker.js': join(packageDir('elkjs', MERMAID), 'lib/elk-worker.min.js'),
-  'swagger-ui.js': join(packageDir('swagger-ui-dist'), 'swagger-ui-bundle.js'),
-  'swagger-ui.css': join(packageDir('swagger-ui-dist'), 'swagger-ui.css'),
-}
+/** A folder that was or will be: of a page that was open across an upgrade, or of a process beside this one. */
+const ANY_FOLDER = /^v-[0-9a-f]{16}\//
 
 interface Asset {
-  body: Blob | string
   type: string
-  etag: string
+  hash: string
+  plain: Uint8Array<ArrayBuffer>
+  coded: Map<Coding, Promise<Blob>>
 }
 
 /** Everything the console's pages load: nothing comes from another host. */
 export function assetRoutes() {
-  const transpiler = new Bun.Transpiler({ loader: 'ts', target: 'browser' })
+  const transpiler = new Bun.Transpiler({ loader: 'ts', target: 'browser', minifyWhitespace: true })
   const loaded = new Map<string, Promise<Asset | undefined>>()
 
   return new Elysia().get(
     '/assets/*',
     async ({ params, request }) => {
-      const path = normalize(params['*'])
+      const isCurrent = params['*'].startsWith(`${ASSET_FOLDER}/`)
+      const path = normalize(params['*'].replace(ANY_FOLDER, ''))
       const asset = await remember(path, () => load(path, transpiler))
       if (asset === undefined) throw new Problem('not_found', `No asset ${path}.`)
-      const headers = {
-        'Content-Type': asset.type,
-        'Cache-Control': 'no-cache',
-        ETag: asset.etag,
-        'X-Content-Type-Options': 'nosniff',
-      }
-      if (request.headers.get('if-none-match') === asset.etag)
-        return new Response(null, { status: 304, headers })
-      return new Response(asset.body, { headers })
+      return answer(asset, request.headers, isCurrent)
     },
     { detail: { hide: true } },
   )
@@ -54,30 +46,51 @@ export function assetRoutes() {
     if (known !== undefined) return known
     const asset = read()
     loaded.set(path, asset)
-    void asset.then((found) => found ?? loaded.delete(path))
+    const forget = () => void loaded.delete(path)
+    asset.then((found) => found ?? forget(), forget)
     return asset
   }
 }
 
-async function load(path: string, transpiler: Bun.Transpiler): Promise<Asset | undefined> {
-  const file = locate(path)
-  if (file === undefined || !(await Bun.file(file).exists())) return undefined
-  const source = await Bun.file(file).bytes()
-  const etag = `"${Bun.hash(source).toString(36)}"`
-  if (file.endsWith('.ts')) {
-    const script = transpiler.transformSync(new TextDecoder().decode(source))
-    return { body: script, type: 'text/javascript; charset=utf-8', etag }
+async function answer(asset: Asset, asked: Headers, isCurrent: boolean): Promise<Response> {
+  const coding = CODINGS.find((each) => acceptsCoding(asked, each))
+  // A strong ETag stands for bytes, and each coding has its own (RFC 9110, 8.8.3.3).
+  const etag = coding === undefined ? `"${asset.hash}"` : `"${asset.hash}-${coding}"`
+  const headers: Record<string, string> = {
+    'Content-Type': asset.type,
+    'Cache-Control': isCurrent ? 'public, max-age=31536000, immutable' : 'no-cache',
+    ETag: etag,
+    Vary: 'Accept-Encoding',
+    'X-Content-Type-Options': 'nosniff',
   }
-  const type = file.endsWith('.mjs') ? 'text/javascript; charset=utf-8' : Bun.file(file).type
-  return { body: new Blob([source]), type, etag }
+  const held = (asked.get('if-none-match') ?? '').split(',').map((each) => each.trim().replace(/^W\//, ''))
+  if (held.includes(etag)) return new Response(null, { status: 304, headers })
+  if (coding === undefined) return new Response(asset.plain, { headers })
+  return new Response(await coded(asset, coding), { headers: { ...headers, 'Content-Encoding': coding } })
 }
 
-function locate(path: string): string | undefined {
-  if (path.startsWith('..') || path.includes('\0')) return undefined
-  const fromPackage = PACKAGE_FILES[path]
-  if (fromPackage !== undefined) return fromPackage
-  if (path.startsWith('mermaid/'))
-    return path.endsWith('.mjs') ? join(MERMAID, path.slice('mermaid/'.length)) : undefined
-  if (path.endsWith('.ts')) return join(VIEWS, 'client', path)
-  return join(VIEWS, 'assets', path)
+function coded(asset: Asset, coding: Coding): Promise<Blob> {
+  const known = asset.coded.get(coding)
+  if (known !== undefined) return known
+  const packed = compress(asset.plain, coding)
+  asset.coded.set(coding, packed)
+  return packed
+}
+
+async function compress(plain: Uint8Array<ArrayBuffer>, coding: Coding): Promise<Blob> {
+  if (coding === 'gzip')
+    return new Blob([Uint8Array.from(await promisify(gzip)(plain, { level: GZIP_LEVEL }))])
+  return new Blob([Uint8Array.from(await Bun.zstdCompress(plain, { level: ZSTD_LEVEL }))])
+}
+
+async function load(path: string, transpiler: Bun.Transpiler): Promise<Asset | undefined> {
+  const file = locateAsset(path)
+  if (file === undefined || !(await Bun.file(file).exists())) return undefined
+  const isScript = /\.m?[jt]s$/.test(file)
+  const source = await Bun.file(file).bytes()
+  const plain = file.endsWith('.ts')
+    ? new TextEncoder().encode(transpiler.transformSync(new TextDecoder().decode(source)))
+    : source
+  const type = isScript ? 'text/javascript; charset=utf-8' : Bun.file(file).type
+  return { type, hash: Bun.hash(plain).toString(36), plain, coded: new Map() }
 }

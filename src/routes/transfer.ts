@@ -38,33 +38,40 @@ const IMPORT_PARAMETERS = [
 ] as const
 const EXPORT_PARAMETERS = ['format', 'tag', 'secrets'] as const
 
-/** Moving many streams in and out at once. */
-export function transferRoutes({ db, streams, warn }: TransferRoutesDeps) {
+/** Answers a request to import; there is one for the API and the page, so that its bound holds for both together. */
+export type Importer = (request: Request, server: Server | null) => Promise<Response>
+type Server = Pick<Bun.Server<unknown>, 'timeout'>
+
+/** @returns an {@link Importer}; it throws Problem `too_many`, `invalid_field` and what reading a file throws */
+export function importer({ db, streams, warn }: TransferRoutesDeps): Importer {
   const room = { left: MAX_IMPORTS }
+  return async (request, server) => {
+    if (room.left === 0) throw new Problem('too_many', `${MAX_IMPORTS} imports are under way; wait for one.`)
+    room.left--
+    let isHandedOn = false
+    try {
+      // It may ask many APIs for their kind before there is anything to say.
+      server?.timeout(request, 0)
+      const options = optionsOf(request)
+      const lines = await linesOf(request, options)
+      const outcomes = importLines({ db, streams }, lines, options)
+      if (!request.headers.get('accept')?.includes(NDJSON))
+        return await reportOf(outcomes, options.dryRun, request.signal)
+      isHandedOn = true
+      return progressOf(outcomes, { dryRun: options.dryRun, warn, done: () => void room.left++ })
+    } finally {
+      if (!isHandedOn) room.left++
+    }
+  }
+}
+
+/** Moving many streams in and out at once. */
+export function transferRoutes({ db, importStreams }: { db: Database; importStreams: Importer }) {
   return new Elysia({ detail: { tags: ['Streams'] } })
-    .post(
-      '/api/streams/import',
-      async ({ request, server }) => {
-        if (room.left === 0)
-          throw new Problem('too_many', `${MAX_IMPORTS} imports are under way; wait for one.`)
-        room.left--
-        let isHandedOn = false
-        try {
-          // It may ask many APIs for their kind before there is anything to say.
-          server?.timeout(request, 0)
-          const options = optionsOf(request)
-          const lines = await linesOf(request, options)
-          const outcomes = importLines({ db, streams }, lines, options)
-          if (!request.headers.get('accept')?.includes(NDJSON))
-            return await reportOf(outcomes, options.dryRun, request.signal)
-          isHandedOn = true
-          return progressOf(outcomes, { dryRun: options.dryRun, warn, done: () => void room.left++ })
-        } finally {
-          if (!isHandedOn) room.left++
-        }
-      },
-      { parse: 'none', detail: { ...IMPORT, parameters: parametersOf(IMPORT_DOCS) } },
-    )
+    .post('/api/streams/import', ({ request, server }) => importStreams(request, server), {
+      parse: 'none',
+      detail: { ...IMPORT, parameters: parametersOf(IMPORT_DOCS) },
+    })
     .get(
       '/api/streams/export',
       ({ request }) => {

@@ -1,4 +1,8 @@
-// Runs on every page: keeps relative times current, bounds live lists, says when the live connection is lost.
+// Runs on every page: keeps relative times current, bounds live lists, and starts what every page has.
+import { Connection } from './console-connection.ts'
+import { listenForCopies } from './console-curl.ts'
+import { listenForKeys } from './console-keys.ts'
+import { Palette } from './console-palette.ts'
 
 /** How often relative times are brought up to date, in milliseconds. */
 const TICK_MS = 1_000
@@ -46,14 +50,6 @@ function trimLists(): void {
   }
 }
 
-const connection = document.getElementById('connection')
-document.addEventListener('htmx:sse:after:connection', () => connection?.setAttribute('hidden', ''))
-for (const name of ['htmx:sse:error', 'htmx:sse:close']) {
-  document.addEventListener(name, () => connection?.removeAttribute('hidden'))
-}
-// Leaving the page closes the stream too; that is no loss.
-window.addEventListener('pagehide', () => connection?.setAttribute('hidden', ''))
-
 /** Says for a while what went wrong with the last thing asked for. */
 function noticeBoard(notice: HTMLElement | null): (text: string) => void {
   let hiding: ReturnType<typeof setTimeout> | undefined
@@ -72,7 +68,18 @@ const tell = noticeBoard(document.getElementById('notice'))
 document.addEventListener('problem', (event) =>
   tell((event as CustomEvent<{ detail: string }>).detail.detail),
 )
-document.addEventListener('htmx:error', () => tell('Weir did not answer. Is it running?'))
+const connection = new Connection(document.getElementById('connection') as HTMLElement)
+document.addEventListener('htmx:error', ({ target }) => {
+  connection.ask()
+  const isByItself = (target as Element).getAttribute?.('hx-trigger')?.includes('every')
+  if (!isByItself) tell('Weir did not answer. Is it running?')
+})
+
+const dialogs = (id: string) => document.getElementById(id) as HTMLDialogElement
+const showSheet = () => dialogs('shortcuts').showModal()
+const palette = new Palette(dialogs('palette'), showSheet)
+listenForKeys({ showSheet, showPalette: () => palette.open() })
+listenForCopies(tell)
 
 showTimes()
 setInterval(showTimes, TICK_MS)

@@ -198,7 +198,6 @@ export class Drawing implements Size {
     if (node === undefined || node.shown === words) return false
     node.shown = words
     node.element.dataset.kind = service.kind
-    node.element.ariaLabel = words
     describe(node.element, words)
     writeBadge(node, service)
     return true

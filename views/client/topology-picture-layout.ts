@@ -1,7 +1,7 @@
 // Where nodes and edges go: ELK's layered layout in a worker, so that the page answers meanwhile.
 import { layersOf } from './topology-picture-layers.ts'
 
-const WORKER = '/assets/elk-worker.js'
+const WORKER = new URL('./elk-worker.js', import.meta.url).href
 /** A layout that takes longer is ended, in milliseconds. */
 const LAYOUT_MS = 20_000
 /** Up to this many edges get room for their numbers, of this size in pixels; more would only blow the picture up. */

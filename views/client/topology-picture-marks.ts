@@ -48,7 +48,7 @@ export function writeBadge(
   element.append(badge)
 }
 
-/** Text that is shown while the pointer is on the element. */
+/** Text that is shown while the pointer is on the element, and that names it to screen readers. */
 export function describe(element: SVGElement, text: string): void {
   const title = element.querySelector(':scope > title') ?? document.createElementNS(SVG, 'title')
   title.textContent = text

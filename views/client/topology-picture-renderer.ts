@@ -3,7 +3,7 @@ import type { InternalHelpers, LayoutData, Mermaid, MermaidConfig, SVG } from 'm
 import type { Call, Service, ServiceKind } from './topology-graph.ts'
 import { type Direction, Layout, type Placement } from './topology-picture-layout.ts'
 
-const MERMAID = '/assets/mermaid/mermaid.esm.min.mjs'
+const MERMAID = new URL('./mermaid/mermaid.esm.min.mjs', import.meta.url).href
 const LAYOUT = 'weir'
 /** How long drawing keeps the page from answering at a time, in milliseconds. */
 const SLICE_MS = 12

@@ -195,7 +195,7 @@ export class Picture {
     }
     add('+', 'Zoom in', () => this.#viewport.zoom(ZOOM))
     add('−', 'Zoom out', () => this.#viewport.zoom(1 / ZOOM))
-    add('Fit', 'Show all of the diagram', () => this.#viewport.fit())
+    add('Fit', 'Fit: show all of the diagram', () => this.#viewport.fit())
     return controls
   }
 }

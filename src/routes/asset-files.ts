@@ -1,0 +1,55 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+
+const VIEWS = join(import.meta.dir, '../../views')
+const packageDir = (name: string, from = import.meta.dir) =>
+  dirname(Bun.resolveSync(`${name}/package.json`, from))
+
+const HTMX = packageDir('htmx.org')
+const MERMAID = packageDir('mermaid')
+const ELK = packageDir('elkjs', MERMAID)
+const SWAGGER = packageDir('swagger-ui-dist')
+const UPLOT = packageDir('uplot')
+
+/** Files of packages that browsers load, by the path they have below `/assets/`. */
+const PACKAGE_FILES: Record<string, string> = {
+  'htmx.js': join(HTMX, 'dist/htmx.min.js'),
+  'hx-sse.js': join(HTMX, 'dist/ext/hx-sse.min.js'),
+  // The layout engine that Mermaid brings with it.
+  'elk-worker.js': join(ELK, 'lib/elk-worker.min.js'),
+  'swagger-ui.js': join(SWAGGER, 'swagger-ui-bundle.js'),
+  'swagger-ui.css': join(SWAGGER, 'swagger-ui.css'),
+  'uplot.js': join(UPLOT, 'dist/uPlot.iife.min.js'),
+  'uplot.css': join(UPLOT, 'dist/uPlot.min.css'),
+}
+
+/**
+ * The folder below `/assets/` that what is there now is asked for under: a hash over all of it, so that a browser may
+ * keep each file for good. It is one for all, because scripts name one another by relative paths.
+ */
+export const ASSET_FOLDER = `v-${contentHash()}`
+
+/** The file behind a path below `/assets/`, which may not be there; left out for a path that can't be one. */
+export function locateAsset(path: string): string | undefined {
+  if (path.startsWith('..') || path.includes('\0')) return undefined
+  const fromPackage = PACKAGE_FILES[path]
+  if (fromPackage !== undefined) return fromPackage
+  if (path.startsWith('mermaid/')) {
+    return path.endsWith('.mjs') ? join(MERMAID, 'dist', path.slice('mermaid/'.length)) : undefined
+  }
+  if (path.endsWith('.ts')) return join(VIEWS, 'client', path)
+  return join(VIEWS, 'assets', path)
+}
+
+/** Over our own files as they are, and over packages by their version: those don't change within one. */
+function contentHash(): string {
+  const hash = new Bun.CryptoHasher('sha256')
+  for (const folder of ['client', 'assets']) {
+    for (const name of readdirSync(join(VIEWS, folder)).sort()) {
+      hash.update(`${folder}/${name}\n`).update(readFileSync(join(VIEWS, folder, name)))
+    }
+  }
+  for (const home of [HTMX, MERMAID, ELK, SWAGGER, UPLOT])
+    hash.update(readFileSync(join(home, 'package.json')))
+  return hash.digest('hex').slice(0, 16)
+}

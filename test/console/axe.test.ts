@@ -1,0 +1,82 @@
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import type { AxeResults } from 'axe-core'
+import type { Browser, Page } from 'playwright-core'
+import { DESKTOP, openBrowser, openPage, PHONE, WITHOUT_BROWSER } from '../support/browser.ts'
+import { type Everything, startEverything } from './everything.ts'
+
+const AXE = Bun.resolveSync('axe-core/axe.min.js', import.meta.dir)
+
+/** Each with what there is on it once it is whole. */
+const PAGES: readonly [name: string, path: (ids: Everything) => string, whole: string][] = [
+  ['Home', () => '/', 'h1'],
+  ['Streams', () => '/streams', 'h1'],
+  ['a stream that is polled', ({ polled }) => `/streams/${polled}`, 'h1'],
+  ['a stream of events', ({ followed }) => `/streams/${followed}`, 'h1'],
+  ['an entry', ({ polled }) => `/streams/${polled}/entries/1`, 'h1'],
+  ['a document', ({ polled }) => `/streams/${polled}/document`, 'h1'],
+  ['Topology', () => '/topology', '#picture svg'],
+  ['Channels', () => '/channels', 'h1'],
+  ['a channel', ({ channel }) => `/channels/${channel}`, 'h1'],
+  ['Incidents', () => '/incidents', 'h1'],
+  ['an incident', ({ incident }) => `/incidents/${incident}`, 'h1'],
+  ['Rules', () => '/rules', 'h1'],
+  ['Silences', () => '/silences', 'h1'],
+  ['Storage', () => '/storage', 'h1'],
+  ['Archive', () => '/archive', 'h1'],
+  ['API', () => '/openapi', '.swagger-ui .opblock'],
+  ['what is not there', () => '/nothing', 'h1'],
+]
+
+describe.skipIf(WITHOUT_BROWSER)('axe finds nothing serious', () => {
+  let browser: Browser
+  let everything: Everything
+
+  beforeAll(async () => {
+    ;[browser, everything] = await Promise.all([openBrowser(), startEverything()])
+  })
+
+  afterAll(async () => {
+    await browser.close()
+    await everything.close()
+  })
+
+  test.each(PAGES)('on %s', async (name, path, whole) => {
+    const found: string[] = []
+    for (const colorScheme of ['dark', 'light'] as const) {
+      const { page, close } = await openPage(browser, { colorScheme })
+      const answer = await page.goto(everything.weir.url + path(everything))
+      expect(answer?.status()).toBe(name === 'what is not there' ? 404 : 200)
+      await page.locator(whole).first().waitFor()
+      await page.evaluate(await Bun.file(AXE).text())
+      for (const [size, viewport] of Object.entries({ desktop: DESKTOP, phone: PHONE })) {
+        await page.setViewportSize(viewport)
+        for (const fault of await faultsOf(page)) found.push(`${colorScheme}, ${size}: ${fault}`)
+      }
+      await close()
+    }
+    expect(found).toEqual([])
+  })
+})
+
+interface Axe {
+  run(what: { exclude: string[] }): Promise<AxeResults>
+}
+
+/**
+ * What axe calls serious or critical on a page as it is, each with the first elements that have it. What the viewer
+ * of the API draws is its makers' own: it nests buttons, which no style of ours can mend.
+ */
+async function faultsOf(page: Page): Promise<string[]> {
+  const { violations } = await page.evaluate(() =>
+    (globalThis as unknown as { axe: Axe }).axe.run({ exclude: ['.swagger-ui'] }),
+  )
+  return violations
+    .filter(({ impact }) => impact === 'serious' || impact === 'critical')
+    .map(
+      ({ id, nodes }) =>
+        `${id} at ${nodes
+          .slice(0, 3)
+          .map(({ html }) => html.slice(0, 120))
+          .join(' | ')}`,
+    )
+}

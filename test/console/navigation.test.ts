@@ -1,0 +1,136 @@
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import type { Browser, Page } from 'playwright-core'
+import { openBrowser, openPage, PHONE, sidewaysScroll, WITHOUT_BROWSER } from '../support/browser.ts'
+import { until } from '../support/until.ts'
+import { type Everything, startEverything } from './everything.ts'
+
+const pathOf = (page: Page) => new URL(page.url()).pathname
+const focused = (page: Page) => page.evaluate(() => document.activeElement?.textContent ?? '')
+
+describe.skipIf(WITHOUT_BROWSER)('in a browser', () => {
+  let browser: Browser
+  let everything: Everything
+
+  beforeAll(async () => {
+    ;[browser, everything] = await Promise.all([openBrowser(), startEverything()])
+  })
+
+  afterAll(async () => {
+    await browser.close()
+    await everything.close()
+  })
+
+  test.each([true, false])('a phone reaches every section by keyboard (with script: %p)', async (script) => {
+    const { page, faults, close } = await openPage(browser, { viewport: PHONE, javaScriptEnabled: script })
+    await page.goto(everything.weir.url)
+    await page.locator('.menu summary').focus()
+    await page.keyboard.press('Enter')
+    const sections = page.locator('.menu nav a')
+    const names = (await sections.allTextContents()).map((text) => text.replace(/\d+$/, ''))
+    for (const name of ['Home', 'Streams', 'Rules', 'Silences', 'Jobs', 'API']) expect(names).toContain(name)
+    for (const link of await sections.all()) {
+      const box = await link.boundingBox()
+      expect(box?.x).toBeGreaterThanOrEqual(0)
+      expect((box?.x ?? 0) + (box?.width ?? 0)).toBeLessThanOrEqual(PHONE.width)
+    }
+    await page.locator('.menu').getByRole('link', { name: 'Silences' }).focus()
+    await page.keyboard.press('Enter')
+    await page.getByRole('heading', { level: 1, name: 'Silences' }).waitFor()
+    expect(await sidewaysScroll(page)).toBe(0)
+    expect(faults).toEqual([])
+    await close()
+  })
+
+  test('open incidents are counted in the navigation of every page', async () => {
+    const { page, close } = await openPage(browser)
+    await page.goto(`${everything.weir.url}/channels`)
+    const link = page.locator('.sections').getByRole('link', { name: 'Incidents' })
+    await link.getByText('1', { exact: true }).waitFor()
+    await close()
+  })
+
+  test('two keys lead to a section, and j and k through a list', async () => {
+    const { page, faults, close } = await openPage(browser)
+    await page.goto(everything.weir.url)
+    for (const [key, path] of [
+      ['s', '/streams'],
+      ['t', '/topology'],
+      ['i', '/incidents'],
+      ['c', '/channels'],
+      ['h', '/'],
+    ] as const) {
+      await page.keyboard.press('g')
+      await page.keyboard.press(key)
+      await page.waitForURL(everything.weir.url + path)
+    }
+    await page.goto(`${everything.weir.url}/streams`)
+    await page.keyboard.press('j')
+    const first = await focused(page)
+    await page.keyboard.press('j')
+    const second = await focused(page)
+    expect(['Prices', 'Orders', 'Gone']).toContain(first)
+    expect(['Prices', 'Orders', 'Gone']).toContain(second)
+    expect(second).not.toBe(first)
+    await page.keyboard.press('k')
+    expect(await focused(page)).toBe(first)
+    expect(faults).toEqual([])
+    await close()
+  })
+
+  test('keys are letters while somebody types, and can be turned off', async () => {
+    const { page, close } = await openPage(browser)
+    await page.goto(`${everything.weir.url}/streams`)
+    await page.keyboard.press('/')
+    await page.keyboard.type('g h?')
+    expect(await page.locator('main input[type="search"]').inputValue()).toBe('g h?')
+    expect(pathOf(page)).toBe('/streams')
+    expect(await page.locator('dialog[open]').count()).toBe(0)
+    await page.evaluate(() => (document.activeElement as HTMLElement).blur())
+    await page.keyboard.press('?')
+    const sheet = page.getByRole('dialog', { name: 'Keyboard shortcuts' })
+    await sheet.waitFor()
+    await sheet.getByLabel('Shortcuts of single keys').uncheck()
+    await page.keyboard.press('Escape')
+    await page.reload()
+    await page.keyboard.press('?')
+    await page.keyboard.press('Control+k')
+    await page.getByRole('dialog', { name: 'Find pages, streams and actions' }).waitFor()
+    expect(await sheet.isVisible()).toBe(false)
+    await close()
+  })
+
+  test('the palette finds a stream, a section and an action of the page, by keyboard alone', async () => {
+    const { page, faults, close } = await openPage(browser)
+    const palette = page.getByRole('dialog', { name: 'Find pages, streams and actions' })
+    const input = page.getByRole('combobox', { name: 'Find pages, streams and actions' })
+    const open = async (text: string, option: string) => {
+      await page.keyboard.press('Control+k')
+      await input.fill(text)
+      await palette.getByRole('option', { name: option }).waitFor()
+    }
+    await page.goto(everything.weir.url)
+    await open('pric', 'Prices stream')
+    await page.keyboard.press('Enter')
+    await page.waitForURL(`${everything.weir.url}/streams/${everything.polled}`)
+    await open('stop', 'Stop Prices on this page')
+    await page.keyboard.press('Enter')
+    await everything.weir.verdict(everything.polled, 'stopped')
+    await open('sil', 'Silences page')
+    const chosen = () => palette.getByRole('option', { selected: true }).textContent()
+    const before = await chosen()
+    await page.keyboard.press('ArrowDown')
+    expect(await chosen()).not.toBe(before)
+    const named = await input.getAttribute('aria-activedescendant')
+    expect(await page.locator(`[id="${named}"]`).getAttribute('aria-selected')).toBe('true')
+    await page.keyboard.press('ArrowUp')
+    await page.keyboard.press('Enter')
+    await page.waitForURL(`${everything.weir.url}/silences`)
+    await page.keyboard.press('Control+k')
+    await input.fill('nothing is called that')
+    await until('it says so', async () => (await palette.getByText('Nothing found.').count()) === 1)
+    await page.keyboard.press('Escape')
+    expect(await palette.isVisible()).toBe(false)
+    expect(faults).toEqual([])
+    await close()
+  })
+})

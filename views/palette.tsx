@@ -1,0 +1,92 @@
+/** Single keys, or one after the other, and what they do; with a path, where they go. */
+const KEYS: readonly (readonly [keys: string, does: string, path?: string])[] = [
+  ['g h', 'Go to Home', '/'],
+  ['g s', 'Go to Streams', '/streams'],
+  ['g t', 'Go to Topology', '/topology'],
+  ['g i', 'Go to Incidents', '/incidents'],
+  ['g c', 'Go to Channels', '/channels'],
+  ['j', 'Next row of a list'],
+  ['k', 'Previous row of a list'],
+  ['/', 'Search on this page, or everywhere'],
+  ['?', 'Show these shortcuts'],
+]
+
+/** Actions that have a place of their own. */
+const ACTIONS = [
+  { href: '/streams#register', label: 'Register an API' },
+  { href: '/channels#add-heading', label: 'Add a channel' },
+  { href: '/silences#add', label: 'Add a silence' },
+  { href: '/rules#add', label: 'Add a rule' },
+] as const
+
+/** Finds pages, actions and streams by name; the page's script opens it and fills in streams and this page's buttons. */
+export function Palette({ sections }: { sections: readonly { href: string; label: string }[] }) {
+  return (
+    <dialog class="palette" id="palette" aria-label="Find pages, streams and actions">
+      <input
+        id="palette-input"
+        type="text"
+        role="combobox"
+        aria-expanded="true"
+        aria-autocomplete="list"
+        aria-controls="palette-list"
+        aria-label="Find pages, streams and actions"
+        placeholder="A page, a stream, an action"
+        autocomplete="off"
+        spellcheck={false}
+        maxlength={200}
+      />
+      <ul id="palette-list" role="listbox" aria-label="Found">
+        {sections.map((section) => (
+          <Choice {...section} kind="page" />
+        ))}
+        {ACTIONS.map((action) => (
+          <Choice {...action} kind="action" />
+        ))}
+        <Choice href="#shortcuts" label="Keyboard shortcuts" kind="help" />
+      </ul>
+      <p class="muted" id="palette-note" role="status" />
+    </dialog>
+  )
+}
+
+function Choice({ href, label, kind }: { href: string; label: string; kind: string }) {
+  return (
+    <li role="option" aria-selected="false" data-href={href}>
+      <span>{label}</span> <span class="muted">{kind}</span>
+    </li>
+  )
+}
+
+/** The sheet of shortcuts, with the switch that turns them off (WCAG 2.1.4). */
+export function Shortcuts() {
+  return (
+    <dialog class="shortcuts" id="shortcuts" aria-labelledby="shortcuts-title">
+      <h2 id="shortcuts-title">Keyboard shortcuts</h2>
+      <dl>
+        {KEYS.map(([keys, does, path]) => (
+          <div data-keys={path === undefined ? undefined : keys} data-path={path}>
+            <dt>
+              {keys.split(' ').map((key) => (
+                <kbd>{key}</kbd>
+              ))}
+            </dt>
+            <dd>{does}</dd>
+          </div>
+        ))}
+        <div>
+          <dt>
+            <kbd>Ctrl K</kbd>
+          </dt>
+          <dd>Find pages, streams and actions; always on</dd>
+        </div>
+      </dl>
+      <label class="check">
+        <input type="checkbox" id="single-keys" checked /> Shortcuts of single keys
+      </label>
+      <form method="dialog">
+        <button type="submit">Close</button>
+      </form>
+    </dialog>
+  )
+}
