@@ -1,5 +1,6 @@
 import { expect, test } from 'bun:test'
 import { Notifier } from '../../src/channels/notifier.ts'
+import { BACKOFF_CAP_MS } from '../../src/core/backoff.ts'
 import { lookAround } from '../../src/incidents/look.ts'
 import { openStorage } from '../../src/storage/open.ts'
 import { SECRET, startReceiver } from '../channels/receiver.ts'
@@ -47,7 +48,8 @@ test.skipIf(POSTGRES === undefined || isSkipped(POSTGRES))(
       })
       await restart()
       // From here on the Weir itself looks, every five seconds: what comes back slowly is given that time.
-      await until('all streams are up again', async () => (await up()) === all)
+      const patienceMs = BACKOFF_CAP_MS + 30_000
+      await until('all streams are up again', async () => (await up()) === all, patienceMs)
       await until('people are told', () => received().length > 1)
       for (let index = 0; index < 20; index++) await look()
       const messages = received().map(({ body }) => JSON.parse(body) as { type: string; data: unknown })
@@ -57,7 +59,7 @@ test.skipIf(POSTGRES === undefined || isSkipped(POSTGRES))(
       await close()
     }
   },
-  150_000,
+  240_000,
 )
 
 /** A Weir on Postgres, and a second engine on the same database that looks whenever the test says so. */
