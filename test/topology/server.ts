@@ -29,6 +29,7 @@ export function startTopology({ port = 0, db }: TopologySetup = {}) {
     .onRequest(({ request }) => {
       const { pathname } = new URL(request.url)
       if (pathname === '/api/streams') return Response.json({ items: [], next: null })
+      if (pathname === '/pulse') return Response.json({ openIncidents: 0 })
       if (pathname === TIMELINE_PATH && db === undefined) return Response.json({ points: [] })
     })
     .onError(({ error }) =>
