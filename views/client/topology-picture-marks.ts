@@ -3,8 +3,10 @@ import type { Service } from './topology-graph.ts'
 import { verdictWords } from './topology-words.ts'
 
 export const SVG = 'http://www.w3.org/2000/svg'
-/** Line height of an edge's numbers, and the verdict's badge, in pixels: its letters are of one width. */
-const NUMBERS_LINE = 13
+/** How far the first line of an edge's numbers stands above it, and the next one below that. */
+const NUMBERS_ABOVE_EM = 0.4
+const NUMBERS_APART_EM = 1.6
+/** The verdict's badge, in pixels: its letters are of one width. */
 const BADGE_HEIGHT = 15
 const BADGE_LETTER = 6.1
 /** Relative luminance on which #111 and white contrast equally. */
@@ -17,7 +19,8 @@ export function writeNumbers(text: SVGTextElement, lines: readonly string[]): vo
       const span = document.createElementNS(SVG, 'tspan')
       span.textContent = line
       span.setAttribute('x', '0')
-      span.setAttribute('y', String(at * NUMBERS_LINE - 4 + at * 4))
+      span.setAttribute('y', '0')
+      span.setAttribute('dy', `${at * NUMBERS_APART_EM - NUMBERS_ABOVE_EM}em`)
       return span
     }),
   )
