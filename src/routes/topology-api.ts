@@ -3,9 +3,9 @@ import { Problem } from '../errors.ts'
 import { acceptsGzip } from '../hub/frame.ts'
 import { fieldsOf, parseReport } from '../topology/input.ts'
 import { REPORTED_KINDS } from '../topology/rules.ts'
-import type { Topology } from '../topology/topology.ts'
 import { dateOf, integerOf, query, readJson } from './input.ts'
 import { operation } from './operation.ts'
+import type { TopologyPageOptions } from './topology-page.tsx'
 
 /** Of one report of services and calls. */
 const MAX_REPORT_BYTES = 1_048_576
@@ -14,13 +14,18 @@ const MAX_POINTS = 1_440
 const DEFAULT_POINTS = 288
 
 /** The topology as JSON and as events: now, and as it was in the last 24 hours. */
-export function topologyApi({ topology }: { topology: Topology }) {
+export function topologyApi({
+  topology,
+  refreshTopology,
+}: Pick<TopologyPageOptions, 'topology' | 'refreshTopology'>) {
   return new Elysia({ detail: { tags: ['Topology'] } })
     .get(
       '/api/topology',
       async ({ request }) => {
         const instant = instantOf('at', query(request, 'at').at)
-        return instant === undefined ? topology.snapshot() : topology.at(instant)
+        if (instant !== undefined) return topology.at(instant)
+        await refreshTopology?.()
+        return topology.snapshot()
       },
       { detail: operation('The topology, now or then', SNAPSHOT, { parameters: ['at'] }) },
     )
@@ -45,8 +50,9 @@ export function topologyApi({ topology }: { topology: Topology }) {
     )
     .get(
       '/api/topology/events',
-      ({ request, server }) => {
+      async ({ request, server }) => {
         server?.timeout(request, 0)
+        await refreshTopology?.()
         const { headers, signal } = request
         const lastEventId = headers.get('last-event-id')
         return topology.subscribe({ signal, lastEventId, gzip: acceptsGzip(headers) })

@@ -22,6 +22,8 @@ const MAX_SHOWN_CHARS = 200
 
 export interface TopologyPageOptions {
   topology: Topology
+  /** Brings what Weir draws of itself up to date, for who is about to see it. */
+  refreshTopology?(): Promise<void>
   /** Sends the requests that go through a service. */
   fetch?: SendOptions['fetch']
   /** A clock in milliseconds, only used for differences. */
@@ -31,11 +33,19 @@ export interface TopologyPageOptions {
 /** The page, and the form on it that sends a request through a service. */
 export function topologyPages({
   topology,
+  refreshTopology,
   fetch = globalThis.fetch,
   now = () => performance.now(),
 }: TopologyPageOptions) {
   return new Elysia()
-    .get('/topology', ({ request }) => page(request, topology), { detail: { hide: true } })
+    .get(
+      '/topology',
+      async ({ request }) => {
+        await refreshTopology?.()
+        return page(request, topology)
+      },
+      { detail: { hide: true } },
+    )
     .post(
       '/topology/requests',
       ({ request }) =>

@@ -16,16 +16,11 @@ const ACTIVATED_COLOUR = 'black'
 
 export interface TopologyRoutesOptions extends TopologyPageOptions {
   hub: Hub
-  /** Brings what Weir draws of itself up to date. */
-  refreshTopology?(): Promise<void>
 }
 
 /** The topology: its page, its API, and the three routes of the seed's own protocol. */
 export function topologyRoutes(options: TopologyRoutesOptions) {
   return new Elysia()
-    .onBeforeHandle(async ({ request }) => {
-      if (request.method === 'GET') await options.refreshTopology?.()
-    })
     .use(seedRoutes(options))
     .use(topologyApi(options))
     .use(topologyFaultRoutes(options))
