@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import type { Browser, Response as PageResponse } from 'playwright-core'
-import { openBrowser, openPage, WITHOUT_BROWSER } from '../support/browser.ts'
+import { openBrowser, openPage } from '../support/browser.ts'
+import { describeInBrowser } from '../support/in-browser.ts'
 import { startUpstream, type Upstream } from '../support/upstream.ts'
 import { startTestWeir, type TestWeir } from '../support/weir.ts'
 
@@ -83,7 +84,7 @@ describe('assets', () => {
   })
 })
 
-describe.skipIf(WITHOUT_BROWSER)('in a browser', () => {
+describeInBrowser('in a browser', () => {
   let browser: Browser
   let upstream: Upstream
   let id: string

@@ -1,7 +1,8 @@
-import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { afterAll, beforeAll, expect, test } from 'bun:test'
 import type { AxeResults } from 'axe-core'
 import type { Browser, Page } from 'playwright-core'
-import { DESKTOP, openBrowser, openPage, PHONE, WITHOUT_BROWSER } from '../support/browser.ts'
+import { DESKTOP, openBrowser, openPage, PHONE } from '../support/browser.ts'
+import { describeInBrowser } from '../support/in-browser.ts'
 import { type Everything, startEverything } from './everything.ts'
 
 const AXE = Bun.resolveSync('axe-core/axe.min.js', import.meta.dir)
@@ -27,7 +28,7 @@ const PAGES: readonly [name: string, path: (ids: Everything) => string, whole: s
   ['what is not there', () => '/nothing', 'h1'],
 ]
 
-describe.skipIf(WITHOUT_BROWSER)('axe finds nothing serious', () => {
+describeInBrowser('axe finds nothing serious', () => {
   let browser: Browser
   let everything: Everything
 

@@ -4,6 +4,7 @@ import { openBrowser, openPage, WITHOUT_BROWSER } from '../support/browser.ts'
 import { until } from '../support/until.ts'
 import { type Everything, startEverything } from './everything.ts'
 
+// What is copied is run: where there is no curl, there is nothing to run it by.
 describe.skipIf(WITHOUT_BROWSER || Bun.which('curl') === null)('in a browser', () => {
   let browser: Browser
   let everything: Everything

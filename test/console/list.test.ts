@@ -1,6 +1,7 @@
-import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { afterAll, beforeAll, expect, test } from 'bun:test'
 import type { Browser, Page } from 'playwright-core'
-import { openBrowser, openPage, PHONE, sidewaysScroll, WITHOUT_BROWSER } from '../support/browser.ts'
+import { openBrowser, openPage, PHONE, sidewaysScroll } from '../support/browser.ts'
+import { describeInBrowser } from '../support/in-browser.ts'
 import { until } from '../support/until.ts'
 import { startUpstream, type Upstream } from '../support/upstream.ts'
 import { startTestWeir, type TestWeir } from '../support/weir.ts'
@@ -9,7 +10,7 @@ interface Listed {
   items: { id: string; name: string; desired: string; tags: string[] }[]
 }
 
-describe.skipIf(WITHOUT_BROWSER)('in a browser', () => {
+describeInBrowser('in a browser', () => {
   let upstream: Upstream
   let weir: TestWeir
   let browser: Browser

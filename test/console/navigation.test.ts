@@ -1,13 +1,14 @@
-import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { afterAll, beforeAll, expect, test } from 'bun:test'
 import type { Browser, Page } from 'playwright-core'
-import { openBrowser, openPage, PHONE, sidewaysScroll, WITHOUT_BROWSER } from '../support/browser.ts'
+import { openBrowser, openPage, PHONE, sidewaysScroll } from '../support/browser.ts'
+import { describeInBrowser } from '../support/in-browser.ts'
 import { until } from '../support/until.ts'
 import { type Everything, startEverything } from './everything.ts'
 
 const pathOf = (page: Page) => new URL(page.url()).pathname
 const focused = (page: Page) => page.evaluate(() => document.activeElement?.textContent ?? '')
 
-describe.skipIf(WITHOUT_BROWSER)('in a browser', () => {
+describeInBrowser('in a browser', () => {
   let browser: Browser
   let everything: Everything
 

@@ -1,9 +1,10 @@
-import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { afterAll, beforeAll, expect, test } from 'bun:test'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Browser, Page } from 'playwright-core'
-import { openBrowser, openPage, WITHOUT_BROWSER } from '../support/browser.ts'
+import { openBrowser, openPage } from '../support/browser.ts'
+import { describeInBrowser } from '../support/in-browser.ts'
 import { until } from '../support/until.ts'
 import { startUpstream, type Upstream } from '../support/upstream.ts'
 import { startTestWeir, type TestWeir } from '../support/weir.ts'
@@ -21,7 +22,7 @@ function connectionOf(page: Page) {
   }
 }
 
-describe.skipIf(WITHOUT_BROWSER)('in a browser', () => {
+describeInBrowser('in a browser', () => {
   let browser: Browser
   let upstream: Upstream
   let directory: string

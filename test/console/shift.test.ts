@@ -1,6 +1,7 @@
-import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { afterAll, beforeAll, expect, test } from 'bun:test'
 import type { Browser, Page } from 'playwright-core'
-import { DESKTOP, openBrowser, openPage, PHONE, WITHOUT_BROWSER } from '../support/browser.ts'
+import { DESKTOP, openBrowser, openPage, PHONE } from '../support/browser.ts'
+import { describeInBrowser } from '../support/in-browser.ts'
 import { until } from '../support/until.ts'
 import { type Everything, startEverything } from './everything.ts'
 
@@ -15,7 +16,7 @@ interface Shift {
   sources: { node: Node | null }[]
 }
 
-describe.skipIf(WITHOUT_BROWSER)('live updates move nothing that is read', () => {
+describeInBrowser('live updates move nothing that is read', () => {
   let browser: Browser
   let everything: Everything
 

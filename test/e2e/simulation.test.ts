@@ -1,8 +1,9 @@
-import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { afterAll, beforeAll, expect, test } from 'bun:test'
 import type { Browser } from 'playwright-core'
 import { sampleGraph } from '../../src/sim/graph.ts'
 import { type Simulation, startSimulation } from '../../src/sim/start.ts'
-import { openBrowser, openPage, WITHOUT_BROWSER } from '../support/browser.ts'
+import { openBrowser, openPage } from '../support/browser.ts'
+import { describeInBrowser } from '../support/in-browser.ts'
 import { until } from '../support/until.ts'
 import { startTestWeir, type TestWeir } from '../support/weir.ts'
 
@@ -64,7 +65,7 @@ test('the topology knows every service and every call of the graph', async () =>
   expect(calls).toEqual(['D-P', 'P-H', 'P-V', 'UI-D', 'V-DS', 'V-T', 'V-TM'])
 })
 
-describe.skipIf(WITHOUT_BROWSER)('in a browser', () => {
+describeInBrowser('in a browser', () => {
   let browser: Browser
   beforeAll(async () => {
     browser = await openBrowser()
