@@ -9,6 +9,7 @@ import { until } from './until.ts'
 /** A server process of a test's own, on a port and in a directory of its own. */
 export interface TestServer {
   readonly url: string
+  readonly pid: number
   /** Ends the process as a crash would; what it had made durable stays. */
   kill(): Promise<void>
   /** Starts it again on the same port and directory. */
@@ -125,6 +126,9 @@ async function serve(
   await ready()
   return {
     url,
+    get pid() {
+      return child.pid
+    },
     kill: () => kill('SIGKILL'),
     async restart() {
       child = spawn()

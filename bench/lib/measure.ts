@@ -1,0 +1,34 @@
+import { usageOf } from './process-tree.ts'
+
+/** What process trees used while something went on. */
+export interface Used {
+  seconds: number
+  cpuSeconds: number
+  /** At the end. Bytes. */
+  memoryBytes: number
+}
+
+/** Measures process trees for a while. */
+export async function useWhile(roots: readonly number[], ms: number): Promise<Used> {
+  const [before, begun] = [usageOf(roots), performance.now()]
+  await Bun.sleep(ms)
+  const after = usageOf(roots)
+  return {
+    seconds: (performance.now() - begun) / 1000,
+    cpuSeconds: after.cpuSeconds - before.cpuSeconds,
+    memoryBytes: after.memoryBytes,
+  }
+}
+
+/** Waits until something holds, and looks again and again meanwhile. @throws Error when it takes too long */
+export async function until(
+  what: string,
+  holds: () => Promise<boolean> | boolean,
+  patienceMs = 60_000,
+): Promise<void> {
+  const deadline = performance.now() + patienceMs
+  while (!(await holds())) {
+    if (performance.now() > deadline) throw new Error(`still waiting after ${patienceMs / 1000} s: ${what}`)
+    await Bun.sleep(50)
+  }
+}

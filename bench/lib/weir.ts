@@ -1,0 +1,92 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { PGlite } from '@electric-sql/pglite'
+import { Client } from 'pg'
+import { createDatabase, POSTGRES_BIN, startPostgres } from '../../test/support/servers.ts'
+import { PeerMissing } from './bench.ts'
+import { type Child, startChild } from './child.ts'
+
+/** Where a Weir keeps what it stores. */
+export type Setup = 'embedded' | 'postgres'
+
+/** A Weir as people start it, measured with the database that is its own. */
+export interface MeasuredWeir {
+  readonly child: Child
+  readonly url: string
+  /** Roots of the process trees that belong to it. */
+  readonly roots: readonly number[]
+  readonly directory: string
+  /** Where `DATABASE_URL` leads; `undefined` on the embedded database. */
+  readonly databaseUrl: string | undefined
+}
+
+const PROFILE = ['--cpu-prof']
+
+/**
+ * Starts one in a directory of its own.
+ * @throws PeerMissing where there is no Postgres
+ */
+export async function startWeir(
+  setup: Setup,
+  scope: AsyncDisposableStack,
+  environment: Record<string, string> = {},
+): Promise<MeasuredWeir> {
+  const directory = mkdtempSync(join(tmpdir(), 'weir-bench-'))
+  scope.defer(() => rmSync(directory, { recursive: true, force: true }))
+  const database = setup === 'postgres' ? await ownPostgres(scope) : undefined
+  const profile =
+    process.env.WEIR_PROFILE === undefined ? [] : [...PROFILE, `--cpu-prof-dir=${process.env.WEIR_PROFILE}`]
+  const child = startChild(['bun', ...profile, 'src/main.ts'], scope, {
+    PORT: '0',
+    DATA_DIR: directory,
+    ...(database && { DATABASE_URL: database.url }),
+    ...environment,
+  })
+  const [, url = ''] = await child.said(/listening on (http:\S+)/)
+  return {
+    child,
+    url: url.replace('localhost', '127.0.0.1'),
+    roots: [child.pid, ...(database ? [database.pid] : [])],
+    directory,
+    databaseUrl: database?.url,
+  }
+}
+
+async function ownPostgres(scope: AsyncDisposableStack): Promise<{ url: string; pid: number }> {
+  if (POSTGRES_BIN === undefined) throw new PeerMissing('postgres is not on the PATH')
+  const server = await startPostgres()
+  scope.defer(() => server.stop())
+  return { url: await createDatabase(server), pid: server.pid }
+}
+
+/** Registers streams, and returns when all of them are stored. @throws Error when one is refused */
+export async function register(url: string, registrations: readonly unknown[]): Promise<void> {
+  const response = await fetch(`${url}/api/streams/import`, {
+    method: 'POST',
+    headers: { 'Content-Type': 'application/x-ndjson', Accept: 'application/json' },
+    body: registrations.map((each) => JSON.stringify(each)).join('\n'),
+  })
+  if (!response.ok) throw new Error(`import: ${response.status} ${await response.text()}`)
+  const { totals, lines } = (await response.json()) as { totals: { created: number }; lines: unknown[] }
+  if (totals.created !== registrations.length) throw new Error(`import: ${JSON.stringify(lines[0])}`)
+}
+
+/** Ends it in order, and asks the database that it leaves behind. @returns the rows */
+export async function ask<Row>(
+  { child, directory, databaseUrl }: MeasuredWeir,
+  query: string,
+): Promise<Row[]> {
+  await child.end('SIGTERM')
+  if (databaseUrl !== undefined) {
+    const client = new Client({ connectionString: databaseUrl })
+    await client.connect()
+    const { rows } = await client.query(query)
+    await client.end()
+    return rows
+  }
+  const embedded = await PGlite.create(join(directory, 'postgres'))
+  const { rows } = await embedded.query<Row>(query)
+  await embedded.close()
+  return rows
+}

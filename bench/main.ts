@@ -1,0 +1,70 @@
+import { parseArgs } from 'node:util'
+import type { Bench } from './lib/bench.ts'
+import { sectionOf, writeSection } from './lib/results.ts'
+
+/** In the order of the results; each is loaded when it is its turn, for its packages may be missing. */
+const BENCHES = {
+  hold: () => import('./benches/hold.ts'),
+} satisfies Record<string, () => Promise<{ default: Bench }>>
+
+const USAGE = `bun run bench [NAME ...] [--short] [--seed N]
+
+  NAME     one of: ${Object.keys(BENCHES).join(', ')}; all of them if none is named
+  --short  a small and quick form of each, to see that it still works; prints, and writes no results
+  --seed   of what is random in the work (1)
+`
+
+type Name = keyof typeof BENCHES
+const names = Object.keys(BENCHES) as Name[]
+process.exitCode = await main()
+
+async function main(): Promise<number> {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: { short: { type: 'boolean', default: false }, seed: { type: 'string', default: '1' } },
+  })
+  const unknown = positionals.filter((name) => !names.includes(name as Name))
+  const seed = Number(values.seed)
+  if (unknown.length > 0 || !Number.isSafeInteger(seed)) {
+    console.error(`Not known: ${unknown.join(', ') || `--seed ${values.seed}`}\n\n${USAGE}`)
+    return 2
+  }
+  const commit = await commitOf()
+  let failed = 0
+  for (const name of names) {
+    if (positionals.length > 0 && !positionals.includes(name)) continue
+    failed += (await run(name, values.short, seed, commit)) ? 0 : 1
+  }
+  return failed === 0 ? 0 : 1
+}
+
+async function run(name: Name, short: boolean, seed: number, commit: string): Promise<boolean> {
+  const startedAt = new Date()
+  const log = (line: string) => console.error(`${name}: ${line}`)
+  const scope = new AsyncDisposableStack()
+  try {
+    const { default: bench } = await BENCHES[name]()
+    const report = await bench.run({ short, seed, log, scope })
+    const text = sectionOf(name, bench.title, report, { commit, startedAt, seed })
+    console.log(`${text}\n`)
+    if (!short) writeSection(names, name, text)
+    log(`took ${Math.round((Date.now() - startedAt.getTime()) / 1000)} s`)
+    return true
+  } catch (error) {
+    console.error(error)
+    log('failed')
+    return false
+  } finally {
+    await scope.disposeAsync()
+  }
+}
+
+/** The commit that is measured; marked with a `+` where files differ from it. */
+async function commitOf(): Promise<string> {
+  const git = async (...args: string[]) =>
+    (
+      await new Response(Bun.spawn(['git', ...args], { stdout: 'pipe', stderr: 'ignore' }).stdout).text()
+    ).trim()
+  const changed = await git('status', '--porcelain', '--untracked-files=no', '--', ':!bench/RESULTS.md')
+  return `${(await git('rev-parse', '--short', 'HEAD')) || 'unknown'}${changed === '' ? '' : '+'}`
+}
