@@ -9,12 +9,15 @@ import { judgeAll, reconcile } from '../src/streams/health.ts'
 import type { ProxiedStreams } from '../src/streams/proxied.ts'
 import type { StatusDeps } from '../src/streams/status.ts'
 import type { Control } from '../src/streams/streams.ts'
+import type { Subject } from '../src/topics.ts'
 
 export type ScheduleDeps = StatusDeps & {
   control: Control
   deliveryControl: DeliveryControl
   archive: Archive
   incidents: LookDeps
+  /** Told what open pages may show differently now. */
+  touched(subject: Subject): void
   proxied: ProxiedStreams
   retention: RetentionDeps
   /** How long a proxied stream runs on after its last subscriber has left, in milliseconds. */
@@ -51,7 +54,12 @@ export const SCHEDULES: Record<string, Schedule> = {
   /** Verdicts that time alone changes. */
   health: { everyMs: 5_000, run: judgeAll },
   /** What is wrong, and who has to be told. */
-  incidents: { everyMs: 5_000, run: ({ incidents }) => lookAround(incidents) },
+  incidents: {
+    everyMs: 5_000,
+    run: async ({ incidents, touched }) => {
+      if ((await lookAround(incidents)) === 'looked') touched('incidents')
+    },
+  },
   /** Incidents that were over long ago. */
   forgetIncidents: { everyMs: 600_000, run: ({ incidents }) => forgetIncidents(incidents) },
   /** Proxied streams that nobody subscribes to any more. */

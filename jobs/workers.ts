@@ -66,7 +66,7 @@ export async function startWorkers(deps: WorkersDeps): Promise<Workers> {
   })
   share.attach(streams)
   const schedules = engine.worker(SCHEDULES_QUEUE, scheduleJob(deps), { ...LOCK, name, concurrency: 2 })
-  const deliveries = engine.worker(DELIVERIES_QUEUE, deliverJob(deps.deliverer), {
+  const deliveries = engine.worker(DELIVERIES_QUEUE, deliverJob(deps), {
     ...LOCK,
     name,
     concurrency: DELIVERIES_AT_ONCE,

@@ -5,11 +5,14 @@ import { versionsWith } from './archive/read-through.ts'
 import type { Channels } from './channels/channels.ts'
 import type { Deliverer } from './channels/deliverer.ts'
 import type { DeliveryControl, Notifier } from './channels/notifier.ts'
+import type { Config } from './config.ts'
 import { Problem } from './errors.ts'
 import type { Hub } from './hub/hub.ts'
 import type { SpanCalls } from './otlp/calls.ts'
 import type { Proxy } from './proxy/proxy.ts'
 import type { RetentionDeps } from './retention/retain.ts'
+import { json } from './routes/answers/answer.ts'
+import { Healthy } from './routes/answers/keeping.ts'
 import { archiveRoutes } from './routes/archive.tsx'
 import { assetRoutes } from './routes/assets.ts'
 import { boardRoutes } from './routes/board.ts'
@@ -27,19 +30,28 @@ import { importPages } from './routes/import-pages.tsx'
 import { incidentPages } from './routes/incident-pages.tsx'
 import { incidentRoutes } from './routes/incidents.ts'
 import type { LivePages } from './routes/live-pages.tsx'
+import { lookRoutes } from './routes/look.ts'
+import { lookPages } from './routes/look-pages.tsx'
 import { measureRoutes } from './routes/measures.ts'
+import { operation } from './routes/operation.ts'
+import { dressPage } from './routes/preferences.ts'
 import { problemResponse } from './routes/problems.tsx'
 import { isBareTarget, proxyHandler, proxyRoutes } from './routes/proxy.ts'
 import { pulseRoutes } from './routes/pulse.ts'
+import { rulePages } from './routes/rule-pages.tsx'
+import { type Running, settingsRoutes } from './routes/settings.tsx'
 import { storageRoutes } from './routes/storage.tsx'
 import { streamPages } from './routes/stream-pages.tsx'
 import { streamRoutes } from './routes/streams.ts'
 import { topologyRoutes } from './routes/topology.tsx'
+import { touchedBy } from './routes/touched.ts'
 import { traceRoutes } from './routes/traces.ts'
 import { importer, transferRoutes } from './routes/transfer.ts'
+import { twinRoutes } from './routes/twins.tsx'
 import type { StatusDeps } from './streams/status.ts'
 import type { Streams } from './streams/streams.ts'
 import { versionsIn } from './streams/versions.ts'
+import type { Subject } from './topics.ts'
 import type { Topology } from './topology/topology.ts'
 
 export interface AppDeps extends StatusDeps {
@@ -58,12 +70,16 @@ export interface AppDeps extends StatusDeps {
   proxy: Proxy
   hub: Hub
   pages: LivePages
+  /** Tells the open pages of every process what may be different now. */
+  touched(subject: Subject): void
   watch(streamId: string, seq: number): void
   queues: readonly Queue[]
   token: string | undefined
   /** Other origins whose pages may subscribe to the proxy. */
   proxyOrigins: readonly string[]
   version: string
+  config: Config
+  running: Running
   fetch?: typeof globalThis.fetch
   /** Told of every error that is a bug. */
   warn(message: string, error: unknown): void
@@ -74,32 +90,34 @@ export async function createApp(deps: AppDeps) {
   const handleProxy = proxyHandler(deps)
   const importStreams = importer(deps)
   return new Elysia()
-    .onError(({ error, code, request }) => {
-      if (error instanceof Problem) return problemResponse(error, request)
-      const path = new URL(request.url).pathname
-      if (code === 'NOT_FOUND') {
-        return problemResponse(
-          new Problem('not_found', `There is nothing at ${path.slice(0, 200)}.`),
-          request,
-        )
-      }
-      deps.warn(`${request.method} ${path}`, error)
-      const detail = 'Something went wrong inside Weir; its log says what.'
-      return problemResponse(new Problem('internal', detail), request)
+    .onError(async ({ error, code, request }) => {
+      const answer = await problemResponse(problemOf(error, code, request), request)
+      return (await dressPage(request, answer)) ?? answer
     })
     .onRequest(({ request, server }) => {
       const refused = guard(request, deps)
       if (refused !== undefined) return refused
       return isBareTarget(request) ? handleProxy(request, server) : undefined
     })
-    .onAfterHandle(({ request, response }) => compressPage(request, response))
+    .onAfterHandle(({ request }) => {
+      const subject = touchedBy(request)
+      if (subject !== undefined) deps.touched(subject)
+    })
+    .onAfterHandle(async ({ request, response }) => {
+      const dressed = await dressPage(request, response)
+      return (await compressPage(request, dressed ?? response)) ?? dressed
+    })
     .get('/healthz', () => ({ status: 'ok' }), {
-      detail: { tags: ['Operation'], summary: 'Whether the process lives' },
+      detail: {
+        tags: ['Operation'],
+        ...operation('Whether the process lives', undefined, { answers: json(Healthy) }),
+      },
     })
     .use(assetRoutes())
     .use(transferRoutes({ ...deps, importStreams }))
     .use(bulkRoutes(deps))
     .use(streamRoutes(deps))
+    .use(lookRoutes(deps))
     .use(measureRoutes(deps))
     .use(documentRoutes({ ...deps, versions: versionsWith(versionsIn(deps.db), deps.archive.reader) }))
     .use(archiveRoutes(deps))
@@ -107,16 +125,28 @@ export async function createApp(deps: AppDeps) {
     .use(channelPages(deps))
     .use(incidentRoutes(deps))
     .use(incidentPages(deps))
+    .use(rulePages(deps))
     .use(storageRoutes(deps))
+    .use(settingsRoutes(deps))
     .use(topologyRoutes(deps))
     .use(traceRoutes(deps))
     .use(homeRoutes(deps))
     .use(pulseRoutes(deps))
     .use(consoleRoutes(deps))
     .use(bulkPages(deps))
+    .use(lookPages(deps))
     .use(importPages({ importStreams }))
     .use(streamPages(deps))
-    .use(await boardRoutes(deps.queues))
+    .use(twinRoutes(deps))
+    .use(boardRoutes(deps.queues))
     .use(docsRoutes(deps.version))
     .use(proxyRoutes(handleProxy))
+
+  function problemOf(error: unknown, code: unknown, request: Request): Problem {
+    if (error instanceof Problem) return error
+    const path = new URL(request.url).pathname
+    if (code === 'NOT_FOUND') return new Problem('not_found', `There is nothing at ${path.slice(0, 200)}.`)
+    deps.warn(`${request.method} ${path}`, error)
+    return new Problem('internal', 'Something went wrong inside Weir; its log says what.')
+  }
 }

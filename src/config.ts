@@ -37,6 +37,24 @@ export interface Config {
   readonly s3AccessKeyId: string | undefined
   readonly s3SecretAccessKey: string | undefined
   readonly s3Prefix: string
+  /** Keys of the environment that were given a value: all others have their default. */
+  readonly given: ReadonlySet<string>
+}
+
+/** A setting as it is in force, for people. */
+export interface SettingInForce {
+  /** In the environment. */
+  key: string
+  /** What it means, with its unit, in one line. */
+  about: string
+  /** As the environment would have it, without credentials; left out when it is off, and for secrets. */
+  value: string | undefined
+  isGiven: boolean
+  isSecret: boolean
+  /** What it is when nothing is given; left out when it is off by default. */
+  fallback: string | undefined
+  /** For settings that are off by default. */
+  example: string | undefined
 }
 
 /** All that is wrong with the environment, at once, a line per key. */
@@ -55,6 +73,8 @@ interface Setting<T> {
   fallback?: string
   /** An example, for settings that are off by default. */
   example?: string
+  /** Never shown again. */
+  isSecret?: true
   parse(text: string): T
 }
 
@@ -103,6 +123,7 @@ const SETTINGS = {
     about:
       'Shared secret every request must carry (Bearer, or as the password of Basic), at least 16 characters.',
     example: 'a-long-random-secret',
+    isSecret: true,
     parse: secret,
   },
   streamsPerWorker: {
@@ -222,12 +243,14 @@ const SETTINGS = {
     key: 'S3_ACCESS_KEY_ID',
     about: 'Whose key it is that may write, read and delete objects there.',
     example: 'weir',
+    isSecret: true,
     parse: asIs,
   },
   s3SecretAccessKey: {
     key: 'S3_SECRET_ACCESS_KEY',
     about: 'The secret of that key.',
     example: 'a-long-random-secret',
+    isSecret: true,
     parse: asIs,
   },
   s3Prefix: {
@@ -236,7 +259,7 @@ const SETTINGS = {
     fallback: 'weir',
     parse: prefix,
   },
-} satisfies { [K in keyof Config]: Setting<Config[K]> }
+} satisfies { [K in keyof Omit<Config, 'given'>]: Setting<Config[K]> }
 
 /** Given all or none. */
 const S3_NEEDED = [SETTINGS.s3Endpoint, SETTINGS.s3Bucket, SETTINGS.s3AccessKeyId, SETTINGS.s3SecretAccessKey]
@@ -257,8 +280,13 @@ export function parseConfig(environment: Record<string, string | undefined>): Co
       problems.push(`${setting.key}: ${(error as Error).message}`)
     }
   }
-  const config = values as unknown as Config
   const isGiven = ({ key }: { key: string }) => Boolean(environment[key]?.trim())
+  values.given = new Set(
+    Object.values(SETTINGS)
+      .filter(isGiven)
+      .map(({ key }) => key),
+  )
+  const config = values as unknown as Config
   if (!LOOPBACK_HOSTS.has(config.host) && !isGiven(SETTINGS.token)) {
     problems.push(
       `HOST: ${config.host} can be reached from other machines; set WEIR_TOKEN too, or listen on 127.0.0.1`,
@@ -282,6 +310,27 @@ export function parseConfig(environment: Record<string, string | undefined>): Co
  */
 export function isLocalOnly({ host, role, token }: Pick<Config, 'host' | 'role' | 'token'>): boolean {
   return LOOPBACK_HOSTS.has(host) && (role !== 'worker' || token === undefined)
+}
+
+/** Every setting as it is in force, in the order of `.env.example`. */
+export function settingsInForce(config: Config): SettingInForce[] {
+  const settings = SETTINGS as Record<string, Setting<unknown>>
+  return Object.entries(settings).map(([name, { key, about, fallback, example, isSecret = false }]) => {
+    const value = config[name as keyof Config]
+    const isGiven = config.given.has(key)
+    return { key, about, isGiven, isSecret, fallback, example, value: isSecret ? undefined : shown(value) }
+  })
+}
+
+/** A value as text; of a URL, without who signs in. */
+function shown(value: unknown): string | undefined {
+  if (value === undefined) return undefined
+  const text = Array.isArray(value) ? value.join(',') : String(value)
+  if (!URL.canParse(text) || !text.includes('://')) return text
+  const url = new URL(text)
+  if (!url.username && !url.password && !url.search) return text
+  const isSigned = url.username !== '' || url.password !== ''
+  return `${url.protocol}//${isSigned ? '…@' : ''}${url.host}${url.pathname}${url.search && '?…'}`
 }
 
 /** The text of `.env.example`: every key with its meaning, unit and default. */

@@ -10,14 +10,15 @@ function warn(message: string, error?: unknown): void {
   console.error(`weir: ${message}`, ...(error === undefined ? [] : [error]))
 }
 
-function closeOnSignal(weir: Weir): void {
+function closeOnSignal(starting: Promise<Weir>): void {
   let closing = false
   const stop = () => {
     if (closing) process.exit(1)
     closing = true
     console.log('Closing…')
     setTimeout(() => process.exit(1), CLOSE_MS).unref()
-    weir.close().then(
+    const closed = starting.then((weir) => weir.close())
+    closed.then(
       () => process.exit(0),
       (error) => {
         warn('Closing failed', error)
@@ -51,9 +52,11 @@ function checkFetchLimit(streamsPerWorker: number): void {
 try {
   const config = parseConfig(process.env)
   checkFetchLimit(config.streamsPerWorker)
-  const weir = await startWeir(config, warn)
-  closeOnSignal(weir)
-  console.log(weir.url ? `Weir ${version} is listening on ${weir.url}` : `Weir ${version} holds streams`)
+  const listening = (url: string) => console.log(`Weir ${version} is listening on ${url}`)
+  const starting = startWeir(config, warn, { listening })
+  closeOnSignal(starting)
+  const weir = await starting
+  if (!weir.url) console.log(`Weir ${version} holds streams`)
   console.log(weir.description)
   if (weir.url) console.log('Start the simulated services beside it with: bun run sim')
   console.log('Stop with Ctrl-C.')

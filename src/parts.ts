@@ -14,6 +14,7 @@ import { deliveryControl as deliveryControlOf } from './queue/deliveries.ts'
 import { ARCHIVE_QUEUE, DELIVERIES_QUEUE, SCHEDULES_QUEUE, STREAMS_QUEUE } from './queue/names.ts'
 import type { QueueEngine } from './queue/open.ts'
 import type { Relay, RelayMessage } from './relay/relay.ts'
+import { Touches } from './relay/touches.ts'
 import { LivePages } from './routes/live-pages.tsx'
 import type { Day } from './storage/partitions.ts'
 import type { Database } from './storage/storage.ts'
@@ -24,6 +25,7 @@ import { storedEvents } from './streams/logs.ts'
 import { ProxiedStreams } from './streams/proxied.ts'
 import { Recorder } from './streams/recorder.ts'
 import { runStore } from './streams/run-store.ts'
+import type { Subject } from './topics.ts'
 
 /** Told of faults that no caller hears about. */
 export type Warn = (message: string, error?: unknown) => void
@@ -87,6 +89,9 @@ export function followingParts(ground: Ground) {
   const status = { db, limits: config, now, heldRun: (id: string) => holder.run(id) }
   const pages = new LivePages({ ...status, hub, warn })
   closing(() => pages.close())
+  const touches = new Touches({ relay, changed: (subject) => pages.views.changed(subject) })
+  closing(() => touches.close())
+  const touched = (subject: Subject) => touches.add(subject)
   const watch = (id: string, seq: number) => fanout.watch(id, seq)
   const follows = (id: string) => proxy.follows(id)
   const fanout: Fanout = new Fanout({
@@ -104,13 +109,17 @@ export function followingParts(ground: Ground) {
   const proxy = new Proxy({ db, hub, proxied, watch, now, warn })
   closing(() => proxy.close())
   relay.listen({ received: receiver({ holder, fanout, pages, wanted }), restored: () => fanout.catchUp() })
-  return { status, holder, pages, control, watch, mayReach, proxied, proxy, work }
+  return { status, holder, pages, touched, control, watch, mayReach, proxied, proxy, work }
 }
 
 /** What tells people. */
-export function tellingParts(ground: Ground, deliveryTimes: DeliveryTimes | undefined) {
+export function tellingParts(
+  ground: Ground,
+  touched: (subject: Subject) => void,
+  deliveryTimes: DeliveryTimes | undefined,
+) {
   const { config, warn, now, db, closing, queues, egress, self } = ground
-  const deliveryControl = deliveryControlOf(queues.deliveries, warn)
+  const deliveryControl = deliveryControlOf(queues.deliveries, warn, () => touched('channels'))
   const notifier = new Notifier({ db, control: deliveryControl, now })
   const deliverer = new Deliverer({ db, egress, now, random: Math.random, times: deliveryTimes })
   closing(() => deliverer.close())
@@ -168,6 +177,9 @@ function receiver({ holder, fanout, pages, wanted }: ReceiverDeps) {
         break
       case 'changed':
         pages.changed(message.ids)
+        break
+      case 'touched':
+        for (const subject of message.subjects) pages.views.changed(subject)
         break
       case 'listed':
         pages.listed()

@@ -8,6 +8,11 @@ export const listPageTopic = (rows: string) => `page:streams:${rows}`
 export const streamPageTopic = (streamId: string) => `page:stream:${streamId}`
 /** The same for those who look at a part of its log: as the address of their page has it. */
 export const filteredPageTopic = (streamId: string, filter: string) => `page:stream:${streamId}?${filter}`
+/** Fragments for whoever looks at any other page: as its address has it. */
+export const viewTopic = (address: string) => `page:view:${address}`
+/** What pages show; streams are told of one by one beside that. */
+export type Subject = 'streams' | 'channels' | 'incidents' | 'silences'
+
 /** What subscribers of a proxied stream are sent: its changes, or the document whole with each of them. */
 export const proxyTopic = (streamId: string, content: 'patches' | 'documents') =>
   `proxy:${content}:${streamId}`

@@ -31,16 +31,18 @@ export interface Weir {
 /** A connection idle for longer than this is closed, in seconds; event streams are exempt. */
 const IDLE_SECONDS = 60
 
-/** What is passed in for tests of what takes hours. */
-export interface Replacements {
+export interface StartOptions {
+  /** For tests of what takes hours. */
   deliveryTimes?: DeliveryTimes
+  /** Told as soon as it answers requests: workers and schedules begin after that. */
+  listening?(url: string): void
 }
 
 /** Puts the parts together; `close` takes them apart in reverse. */
 export async function startWeir(
   config: Config,
   warn: Warn,
-  { deliveryTimes }: Replacements = {},
+  { deliveryTimes, listening }: StartOptions = {},
 ): Promise<Weir> {
   const closers: (() => unknown)[] = []
   const closing = (end: () => unknown) => void closers.push(end)
@@ -57,6 +59,7 @@ export async function startWeir(
     const engine = await openQueueEngine(config.redisUrl, storage)
     const queues = openQueues(engine, { warn, closing })
     const worker = workerName()
+    const where = { storage: storage.description, jobs: engine.description }
     const hub = new Hub()
     closing(() => hub.close())
     const relay = await openRelay(config, storage, worker)
@@ -67,8 +70,9 @@ export async function startWeir(
 
     const ground: Ground = { config, warn, now, db, closing, queues, hub, relay, egress, worker, self }
     const following = followingParts(ground)
-    const { status, control, work } = following
-    const parts = { ...status, ...following, ...tellingParts(ground, deliveryTimes), ...keepingParts(ground) }
+    const { status, touched, control, work } = following
+    const telling = tellingParts(ground, touched, deliveryTimes)
+    const parts = { ...status, ...following, ...telling, ...keepingParts(ground) }
 
     if (config.role !== 'worker') {
       const { mayReach } = parts
@@ -88,7 +92,8 @@ export async function startWeir(
       closing(() => ownParts.close())
       const app = await createApp({
         ...parts,
-        ...{ hub, self, version, warn, topology, spanCalls },
+        ...{ hub, self, version, warn, topology, spanCalls, config },
+        running: { ...where, worker, startedAt: new Date(now()) },
         refreshTopology: () => ownParts.refresh(),
         streams: new Streams({ db, control, limits: config, mayReach, fetch: egress.fetch }),
         channels: new Channels({ db, egress, now }),
@@ -99,6 +104,7 @@ export async function startWeir(
       const server = listen(app, config)
       closing(() => server.stop(true))
       url = `http://${config.host === '127.0.0.1' ? 'localhost' : config.host}:${server.port}`
+      listening?.(url)
     }
     if (config.role !== 'web') {
       const { streamsPerWorker, proxyLingerMs } = config

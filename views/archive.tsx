@@ -92,7 +92,7 @@ function ArchiveState({ days, totals, next, isConfigured, asked }: ArchiveView &
       id="archive"
       class="stack"
       hx-get="/archive"
-      hx-trigger="every 3s"
+      hx-trigger="every 3s, weir-back from:body"
       hx-select="#archive"
       hx-target="#archive"
       hx-swap="outerMorph"

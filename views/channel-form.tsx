@@ -1,3 +1,5 @@
+import { Curl } from './curl.tsx'
+
 /** One input of a kind's config. */
 export interface FieldView {
   /** As it is sent, such as `config.url`. */
@@ -13,6 +15,8 @@ export interface FieldView {
   placeholder: string | undefined
   /** A secret that can be taken away: left empty, it stays. */
   isRemovable: boolean
+  /** Whether it takes several, with commas between them. */
+  isList: boolean
 }
 
 export interface ChannelFormData {
@@ -77,9 +81,27 @@ export function ChannelForm({
       )}
       <button type="submit" class="primary">
         {button}
-      </button>
+      </button>{' '}
+      <Curl
+        method={action === '/channels' ? 'POST' : 'PATCH'}
+        path={`/api${action}`}
+        body={{
+          ...(action === '/channels' && { kind }),
+          name: '{name}',
+          tags: '{listed:tags}',
+          isDefault: '{switch:isDefault}',
+          config: Object.fromEntries(fields.map(configValue)),
+        }}
+        does={action === '/channels' ? 'create this channel' : 'change this channel'}
+      />
     </form>
   )
+}
+
+/** What stands for a field in a command, by its name in the config. */
+function configValue({ name, type, isList }: FieldView): [string, string] {
+  const read = type === 'number' ? 'number:' : isList ? 'list:' : ''
+  return [name.replace(/^config\./, ''), `{${read}${name}}`]
 }
 
 function Field({ invalid, ...field }: FieldView & { invalid: string | undefined }) {

@@ -3,6 +3,7 @@ import { type ChannelRow, DeliveryBadge, type DeliveryStatus, Responsible } from
 import { Curl } from './curl.tsx'
 import { Ago } from './format.tsx'
 import { Page } from './layout.tsx'
+import { Live } from './live.tsx'
 
 export interface AttemptRow {
   at: Date | undefined
@@ -24,10 +25,15 @@ export interface DeliveryRow {
   attempts: readonly AttemptRow[]
 }
 
-export interface ChannelPageData {
-  channel: ChannelRow
+export interface ChannelPageData extends DeliveriesData {
   form: ChannelFormData
   test: { text: string; result: AttemptRow | undefined; error: string | undefined }
+  /** Where its changes come from. */
+  live: string
+}
+
+export interface DeliveriesData {
+  channel: ChannelRow
   deliveries: readonly DeliveryRow[]
   status: DeliveryStatus | undefined
   statuses: readonly DeliveryStatus[]
@@ -35,54 +41,34 @@ export interface ChannelPageData {
   older: string | undefined
 }
 
-export function ChannelPage({ channel, form, test, deliveries, status, statuses, older }: ChannelPageData) {
-  const path = `/channels/${channel.id}`
+export function ChannelPage({ form, test, live, ...data }: ChannelPageData) {
+  const { channel } = data
   return (
     <Page title={channel.name} section="/channels">
       <link rel="stylesheet" href="/assets/channels.css" />
-      <ChannelPanel channel={channel} form={form} />
+      <Live href={live} />
+      <section class="panel" aria-label="Channel">
+        <ChannelState {...channel} />
+        <details open={form.error !== undefined}>
+          <summary>Change</summary>
+          <ChannelForm {...form} action={`/channels/${channel.id}`} button="Save" />
+        </details>
+      </section>
       <section class="panel" aria-labelledby="test-heading">
         <h2 id="test-heading">Test</h2>
         <TestForm {...test} id={channel.id} />
       </section>
-      <section class="panel" aria-labelledby="deliveries-heading">
-        <div class="heading">
-          <h2 id="deliveries-heading">Deliveries</h2>
-          <nav class="verdicts" aria-label="Deliveries by outcome">
-            {statuses.map((each) => (
-              <a
-                href={each === status ? path : `${path}?status=${each}`}
-                aria-current={each === status ? 'true' : undefined}
-              >
-                <DeliveryBadge status={each} />
-              </a>
-            ))}
-          </nav>
-        </div>
-        {deliveries.length === 0 ? (
-          <p class="empty">{status === undefined ? 'Nothing was sent yet.' : `None is ${status}.`}</p>
-        ) : (
-          <ol class="log" aria-label="Deliveries, newest first">
-            {deliveries.map((delivery) => (
-              <Delivery {...delivery} canReplay={channel.suspendedReason === undefined} />
-            ))}
-          </ol>
-        )}
-        {older && (
-          <p class="paging">
-            <a href={older}>Older deliveries</a>
-          </p>
-        )}
-      </section>
+      <DeliveriesPanel {...data} />
     </Page>
   )
 }
 
-function ChannelPanel({ channel, form }: Pick<ChannelPageData, 'channel' | 'form'>) {
+/** How a channel is: on the first page and in every live update. */
+export function ChannelState(channel: ChannelRow) {
   const path = `/channels/${channel.id}`
   const isSuspended = channel.suspendedReason !== undefined
   return (
-    <section class="panel" aria-label="Channel">
+    <div id="channel">
       <div class="heading">
         <div class="title">
           <h1>{channel.name}</h1>
@@ -117,10 +103,42 @@ function ChannelPanel({ channel, form }: Pick<ChannelPageData, 'channel' | 'form
       <p>
         Responsible for <Responsible {...channel} />
       </p>
-      <details open={form.error !== undefined}>
-        <summary>Change</summary>
-        <ChannelForm {...form} action={path} button="Save" />
-      </details>
+    </div>
+  )
+}
+
+/** What was sent to it: on the first page and in every live update. */
+export function DeliveriesPanel({ channel, deliveries, status, statuses, older }: DeliveriesData) {
+  const path = `/channels/${channel.id}`
+  return (
+    <section class="panel" id="deliveries" aria-labelledby="deliveries-heading">
+      <div class="heading">
+        <h2 id="deliveries-heading">Deliveries</h2>
+        <nav class="verdicts" aria-label="Deliveries by outcome">
+          {statuses.map((each) => (
+            <a
+              href={each === status ? path : `${path}?status=${each}`}
+              aria-current={each === status ? 'true' : undefined}
+            >
+              <DeliveryBadge status={each} />
+            </a>
+          ))}
+        </nav>
+      </div>
+      {deliveries.length === 0 ? (
+        <p class="empty">{status === undefined ? 'Nothing was sent yet.' : `None is ${status}.`}</p>
+      ) : (
+        <ol class="log" aria-label="Deliveries, newest first">
+          {deliveries.map((delivery) => (
+            <Delivery {...delivery} canReplay={channel.suspendedReason === undefined} />
+          ))}
+        </ol>
+      )}
+      {older && (
+        <p class="paging">
+          <a href={older}>Older deliveries</a>
+        </p>
+      )}
     </section>
   )
 }
@@ -154,7 +172,8 @@ export function TestForm({ id, text, result, error }: ChannelPageData['test'] & 
   )
 }
 
-function Delivery({ canReplay, ...delivery }: DeliveryRow & { canReplay: boolean }) {
+/** One delivery with its attempts. */
+export function Delivery({ canReplay, ...delivery }: DeliveryRow & { canReplay: boolean }) {
   const { id, status, attempts } = delivery
   return (
     <li class="entry" id={`delivery-${id}`}>

@@ -1,6 +1,7 @@
 import { ChannelForm, type ChannelFormData } from './channel-form.tsx'
 import { Ago } from './format.tsx'
 import { Page } from './layout.tsx'
+import { Live } from './live.tsx'
 
 export type DeliveryStatus = 'pending' | 'delivered' | 'failed' | 'cancelled'
 
@@ -28,9 +29,8 @@ export function ChannelsPage({ rows, kinds, form }: ChannelsPageData) {
     <Page title="Channels" section="/channels">
       <link rel="stylesheet" href="/assets/channels.css" />
       <h1>Channels</h1>
-      <section class="panel" aria-label="Where notifications go">
-        {rows.length === 0 ? <NoChannels /> : <ChannelsTable rows={rows} />}
-      </section>
+      <Live href="/channels/live" />
+      <ChannelsPanel rows={rows} />
       <section class="panel" aria-labelledby="add-heading">
         <h2 id="add-heading">Add a channel</h2>
         <nav class="verdicts kinds" aria-label="Kinds of channels">
@@ -49,6 +49,15 @@ export function ChannelsPage({ rows, kinds, form }: ChannelsPageData) {
   )
 }
 
+/** All channels: on the first page and in every live update. */
+export function ChannelsPanel({ rows }: { rows: readonly ChannelRow[] }) {
+  return (
+    <section class="panel" id="channels" aria-label="Where notifications go">
+      {rows.length === 0 ? <NoChannels /> : <ChannelsTable rows={rows} />}
+    </section>
+  )
+}
+
 function ChannelsTable({ rows }: { rows: readonly ChannelRow[] }) {
   return (
     <table class="streams channels">
@@ -62,24 +71,30 @@ function ChannelsTable({ rows }: { rows: readonly ChannelRow[] }) {
       </thead>
       <tbody>
         {rows.map((row) => (
-          <tr id={`channel-${row.id}`}>
-            <th scope="row">
-              <a href={`/channels/${row.id}`}>{row.name}</a>
-              <span class="kind">{row.label}</span>
-            </th>
-            <td data-label="Sends to" class="mono wrap">
-              {row.target}
-            </td>
-            <td data-label="Responsible for">
-              <Responsible {...row} />
-            </td>
-            <td data-label="Last delivery">
-              <LastDelivery {...row} />
-            </td>
-          </tr>
+          <ChannelTableRow {...row} />
         ))}
       </tbody>
     </table>
+  )
+}
+
+export function ChannelTableRow(row: ChannelRow) {
+  return (
+    <tr id={`channel-${row.id}`}>
+      <th scope="row">
+        <a href={`/channels/${row.id}`}>{row.name}</a>
+        <span class="kind">{row.label}</span>
+      </th>
+      <td data-label="Sends to" class="mono wrap">
+        {row.target}
+      </td>
+      <td data-label="Responsible for">
+        <Responsible {...row} />
+      </td>
+      <td data-label="Last delivery">
+        <LastDelivery {...row} />
+      </td>
+    </tr>
   )
 }
 

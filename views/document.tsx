@@ -1,4 +1,6 @@
-import { bytes } from './format.tsx'
+import { Curl } from './curl.tsx'
+import { documentLink, Slider, type SliderView, type Zoom } from './document-slider.tsx'
+import { bytes, Instant } from './format.tsx'
 import { Page } from './layout.tsx'
 import { Operations, type OperationView } from './operations.tsx'
 
@@ -13,6 +15,8 @@ export interface DocumentPageData {
   problem?: string
   /** Newest first, the shown one among them. */
   versions: readonly VersionRow[]
+  /** Left out where the stream has no version. */
+  slider?: SliderView
 }
 
 export interface ShownVersion {
@@ -46,80 +50,100 @@ export interface VersionRow {
 }
 
 /** A stream's document at a moment, what changed with it, and the moments around it. */
-export function DocumentPage({ id, name, asked, shown, problem, versions }: DocumentPageData) {
+export function DocumentPage(data: DocumentPageData) {
+  const { id, name } = data
   return (
-    <Page title={`Document of ${name}`} section="/streams">
+    <Page title={`Document of ${name}`} section="/streams" scripts={['document.ts']}>
       <link rel="stylesheet" href="/assets/document.css" />
       <link rel="stylesheet" href="/assets/operations.css" />
       <h1 class="wrap">
         Document of <a href={`/streams/${id}`}>{name}</a>
       </h1>
-      <MomentPanel id={id} asked={asked} shown={shown} versions={versions} />
-      <div class="document-body">
+      <DocumentParts {...data} />
+    </Page>
+  )
+}
+
+/** All of it that another moment changes: on the first page, and wherever the slider leads. */
+export function DocumentParts({ id, asked, shown, problem, versions, slider }: DocumentPageData) {
+  const zoom = slider?.zoom ?? 'all'
+  return (
+    <div id="document" class="stack" data-shown={shown?.seq}>
+      <section class="panel" aria-label="Moment">
+        <div class="moment">
+          <form class="filter" method="get" action={`/streams/${id}/document`}>
+            <label>
+              Time (UTC) or entry
+              <input name="at" value={asked} placeholder="2026-01-31T12:00:00Z or seq:120" />
+            </label>
+            {zoom !== 'all' && <input type="hidden" name="window" value={zoom} />}
+            <button type="submit">Show</button>
+          </form>
+          <Steps id={id} zoom={zoom} shown={shown?.seq} versions={versions} />
+        </div>
+        {slider && <Slider id={id} {...slider} />}
+      </section>
+      <div class="document-body" id="document-body">
         <div class="stack">
           {problem && (
             <p class="panel wrap" role="alert">
               {problem}
             </p>
           )}
-          {shown && <Difference id={id} {...shown} />}
+          {shown && <Difference id={id} zoom={zoom} {...shown} />}
           {shown && <Document id={id} {...shown} />}
         </div>
-        <Versions id={id} versions={versions} shown={shown?.seq} />
+        <Versions id={id} zoom={zoom} versions={versions} shown={shown?.seq} />
       </div>
-    </Page>
+    </div>
   )
 }
 
-function MomentPanel({
+interface At {
+  id: string
+  zoom: Zoom
+}
+
+function Steps({
   id,
-  asked,
+  zoom,
   shown,
   versions,
-}: Pick<DocumentPageData, 'id' | 'asked' | 'shown' | 'versions'>) {
-  const index = versions.findIndex(({ seq }) => seq === shown?.seq)
+}: At & { shown: number | undefined; versions: readonly VersionRow[] }) {
+  const index = versions.findIndex(({ seq }) => seq === shown)
   const newer = index > 0 ? versions[index - 1] : undefined
   const older = index >= 0 ? versions[index + 1] : undefined
   return (
-    <section class="panel moment" aria-label="Moment">
-      <form class="filter" method="get" action={`/streams/${id}/document`}>
-        <label>
-          Time (UTC) or entry
-          <input name="at" value={asked} placeholder="2026-01-31T12:00:00Z or seq:120" />
-        </label>
-        <button type="submit">Show</button>
-      </form>
-      <nav class="actions" aria-label="Versions">
-        <Step id={id} to={older} rel="prev" label="← Older" />
-        <Step id={id} to={newer} rel="next" label="Newer →" />
-        <a class="button" href={`/streams/${id}/document`}>
-          Now
-        </a>
-      </nav>
-    </section>
+    <nav class="actions" id="document-steps" aria-label="Versions">
+      <Step id={id} zoom={zoom} to={older} rel="prev" label="← Older" />
+      <Step id={id} zoom={zoom} to={newer} rel="next" label="Newer →" />
+      <a class="button" href={documentLink(id, undefined, zoom)}>
+        Now
+      </a>
+    </nav>
   )
 }
 
 function Step({
   id,
+  zoom,
   to,
   rel,
   label,
-}: {
-  id: string
+}: At & {
   to: VersionRow | undefined
   rel: 'prev' | 'next'
   label: string
 }) {
   if (to === undefined) return <span class="button off">{label}</span>
   return (
-    <a class="button" rel={rel} href={versionLink(id, to.seq)}>
+    <a class="button" rel={rel} href={documentLink(id, to.seq, zoom)} data-seq={to.seq}>
       {label}
     </a>
   )
 }
 
-function Difference({ id, seq, change }: ShownVersion & { id: string }) {
+function Difference({ id, zoom, seq, change }: ShownVersion & At) {
   return (
     <section class="panel" aria-labelledby="difference-heading">
       <h2 id="difference-heading">What changed</h2>
@@ -128,7 +152,7 @@ function Difference({ id, seq, change }: ShownVersion & { id: string }) {
       ) : (
         <>
           <p class="muted">
-            Since <a href={versionLink(id, change.since.seq)}>entry {change.since.seq}</a> of{' '}
+            Since <a href={documentLink(id, change.since.seq, zoom)}>entry {change.since.seq}</a> of{' '}
             <Instant at={change.since.at} />: {count(change.operations.length + change.more, 'operation')},{' '}
             {bytes(change.patchBytes)} as JSON Patch
           </p>
@@ -153,9 +177,12 @@ function Document({ id, seq, at, hash, kind, bytes: size, text, cut }: ShownVers
     <section class="panel stack" aria-labelledby="document-heading">
       <div class="heading">
         <h2 id="document-heading">The document</h2>
-        <a href={whole} download={`${id}-${seq}.json`}>
-          Download
-        </a>
+        <span class="actions">
+          <a href={whole} download={`${id}-${seq}.json`}>
+            Download
+          </a>
+          <Curl method="GET" path={whole} does="get this document" />
+        </span>
       </div>
       <dl class="facts">
         <div>
@@ -193,9 +220,10 @@ function Document({ id, seq, at, hash, kind, bytes: size, text, cut }: ShownVers
 
 function Versions({
   id,
+  zoom,
   versions,
   shown,
-}: Pick<DocumentPageData, 'id' | 'versions'> & { shown: number | undefined }) {
+}: At & Pick<DocumentPageData, 'versions'> & { shown: number | undefined }) {
   return (
     <section class="panel" aria-labelledby="versions-heading">
       <h2 id="versions-heading">Versions, newest first</h2>
@@ -203,7 +231,7 @@ function Versions({
       <ol class="versions">
         {versions.map(({ seq, at, kind, bytes: size, paths }) => (
           <li>
-            <a href={versionLink(id, seq)} aria-current={seq === shown ? 'true' : undefined}>
+            <a href={documentLink(id, seq, zoom)} aria-current={seq === shown ? 'true' : undefined}>
               <span class="mono">{seq}</span>
               <Instant at={at} />
               <span class="number">{size === undefined ? '' : bytes(size)}</span>
@@ -216,14 +244,6 @@ function Versions({
   )
 }
 
-function Instant({ at }: { at: Date }) {
-  return (
-    <time class="instant" datetime={at.toISOString()}>
-      {at.toISOString().slice(0, 23).replace('T', ' ')}
-    </time>
-  )
-}
-
 function places(paths: readonly string[] | undefined): string {
   const [first, ...others] = paths ?? []
   if (first === undefined) return 'a large patch'
@@ -232,8 +252,4 @@ function places(paths: readonly string[] | undefined): string {
 
 function count(number: number, noun: string): string {
   return `${number.toLocaleString('en')} ${noun}${number === 1 ? '' : 's'}`
-}
-
-function versionLink(id: string, seq: number): string {
-  return `/streams/${id}/document?at=seq:${seq}`
 }

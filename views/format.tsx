@@ -1,11 +1,30 @@
 export { bytes, percent, rate } from './units.ts'
 
-/** An instant as people read it: relative, the exact one on hover. The page's script keeps it current. */
-export function Ago({ at, none = 'never' }: { at: Date | undefined; none?: string }) {
+interface AgoProps {
+  at: Date | undefined
+  none?: string
+  /** Whether the keyboard comes by. Not in the rows of long lists, where each would be one more step. */
+  isStop?: boolean
+}
+
+/**
+ * An instant as people read it: relative, the exact one on hover, on focus and on tap. The page's script keeps it
+ * current.
+ */
+export function Ago({ at, none = 'never', isStop = true }: AgoProps) {
   if (at === undefined) return <span class="muted">{none}</span>
   return (
-    <time datetime={at.toISOString()} data-relative>
+    <time datetime={at.toISOString()} data-relative tabindex={isStop ? 0 : undefined}>
       {at.toISOString().slice(11, 19)}
+    </time>
+  )
+}
+
+/** An instant to the millisecond: in UTC, until the page's script writes it in the reader's zone. */
+export function Instant({ at }: { at: Date }) {
+  return (
+    <time class="instant" datetime={at.toISOString()} data-exact>
+      {at.toISOString().slice(0, 23).replace('T', ' ')}
     </time>
   )
 }

@@ -1,7 +1,8 @@
 import type { Child } from 'hono/jsx'
 import { Ago, bytes, percent, rate, Sparkline, VerdictBadge } from './format.tsx'
 import { Page } from './layout.tsx'
-import { RegisterForm } from './streams.tsx'
+import { Live } from './live.tsx'
+import { LookForm } from './look.tsx'
 
 export interface HomeData {
   streams: number
@@ -32,23 +33,23 @@ export function HomePage(data: HomeData) {
   return (
     <Page title="Home" section="/">
       <link rel="stylesheet" href="/assets/home.css" />
-      {data.streams === 0 ? <FirstStream /> : <Overview {...data} />}
+      {data.streams === 0 ? (
+        <FirstStream />
+      ) : (
+        <>
+          <Live href="/home/live" />
+          <Overview {...data} />
+        </>
+      )}
     </Page>
   )
 }
 
-/** Everything on the page that changes; the same as it is asked for again. */
-function Overview({ streams, verdicts, incidents, minutes, saved, troubled, changed }: HomeData) {
+/** Everything on the page that changes: on the first page and in every live update. */
+export function Overview({ streams, verdicts, incidents, minutes, saved, troubled, changed }: HomeData) {
   const last = minutes.at(-1) ?? { messages: 0, errors: 0, wireBytes: 0 }
   return (
-    <div
-      class="stack home"
-      id="overview"
-      hx-get="/"
-      hx-trigger="every 5s, weir-back from:body"
-      hx-select="#overview"
-      hx-swap="outerMorph"
-    >
+    <div class="stack home" id="overview">
       <Headline troubled={troubled.count} incidents={incidents.open} />
       <VerdictBar streams={streams} verdicts={verdicts} />
       <div class="tiles">
@@ -195,7 +196,7 @@ function Attention({ count, first }: HomeData['troubled']) {
               <VerdictBadge verdict={verdict} /> <a href={`/streams/${id}`}>{name}</a>
             </span>
             <span class="muted">
-              {reason} Since <Ago at={since} />.
+              {reason} Since <Ago at={since} />
             </span>
           </li>
         ))}
@@ -212,10 +213,12 @@ function FirstStream() {
       <h1>Follow your first API</h1>
       <ol class="steps">
         <li>Paste the URL of an API: a JSON document, or a stream of server-sent events.</li>
-        <li>Weir looks which of them it is, and starts.</li>
-        <li>From then on every response is logged, measured and judged, for as long as you like.</li>
+        <li>Look what is there: Weir asks once, shows it, and suggests how to follow it.</li>
+        <li>
+          Press Start. From then on every response is logged, measured and judged, for as long as you like.
+        </li>
       </ol>
-      <RegisterForm />
+      <LookForm />
       <p class="muted">
         Nothing at hand? <code>bun run sim</code> starts eight simulated services with sixteen streams; the{' '}
         <a href="/topology">topology</a> shows them as they call one another. Many APIs at once:{' '}

@@ -5,6 +5,7 @@ import { Palette, Shortcuts } from './palette.tsx'
 const SECTIONS = [
   { href: '/', label: 'Home' },
   { href: '/streams', label: 'Streams' },
+  { href: '/twins', label: 'Twins' },
   { href: '/topology', label: 'Topology' },
   { href: '/incidents', label: 'Incidents' },
   { href: '/rules', label: 'Rules' },
@@ -13,12 +14,18 @@ const SECTIONS = [
   { href: '/storage', label: 'Storage' },
   { href: '/archive', label: 'Archive' },
   { href: '/jobs', label: 'Jobs' },
+  { href: '/settings', label: 'Settings' },
   { href: '/openapi', label: 'API' },
 ] as const
 
 /** How long, at most, a live part waits between two attempts to reach Weir again, in milliseconds. */
 const RECONNECT_MAX_MS = 8_000
-const HTMX_CONFIG = JSON.stringify({ sse: { reconnectMaxDelay: RECONNECT_MAX_MS } })
+/** What somebody has opened stays open when it is shown anew. */
+const READERS_ATTRIBUTES = ['open']
+const HTMX_CONFIG = JSON.stringify({
+  sse: { reconnectMaxDelay: RECONNECT_MAX_MS },
+  morphIgnore: ['data-htmx-powered', ...READERS_ATTRIBUTES],
+})
 
 export interface PageProps {
   title: string

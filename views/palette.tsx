@@ -2,9 +2,11 @@
 const KEYS: readonly (readonly [keys: string, does: string, path?: string])[] = [
   ['g h', 'Go to Home', '/'],
   ['g s', 'Go to Streams', '/streams'],
+  ['g w', 'Go to Twins', '/twins'],
   ['g t', 'Go to Topology', '/topology'],
   ['g i', 'Go to Incidents', '/incidents'],
   ['g c', 'Go to Channels', '/channels'],
+  ['g ,', 'Go to Settings', '/settings'],
   ['j', 'Next row of a list'],
   ['k', 'Previous row of a list'],
   ['/', 'Search on this page, or everywhere'],
@@ -13,10 +15,13 @@ const KEYS: readonly (readonly [keys: string, does: string, path?: string])[] = 
 
 /** Actions that have a place of their own. */
 const ACTIONS = [
+  { href: '/streams/new', label: 'Look at an API and follow it' },
   { href: '/streams#register', label: 'Register an API' },
+  { href: '/twins#make', label: 'Make a twin of a stream' },
   { href: '/channels#add-heading', label: 'Add a channel' },
   { href: '/silences#add', label: 'Add a silence' },
   { href: '/rules#add', label: 'Add a rule' },
+  { href: '/settings#preferences', label: 'Choose colours and time zone' },
 ] as const
 
 /** Finds pages, actions and streams by name; the page's script opens it and fills in streams and this page's buttons. */

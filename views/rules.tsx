@@ -1,6 +1,7 @@
 import { Curl } from './curl.tsx'
 import { IncidentsHead } from './incidents.tsx'
 import { Page } from './layout.tsx'
+import { Live } from './live.tsx'
 
 export interface FormState {
   values?: Readonly<Record<string, string>>
@@ -123,8 +124,17 @@ export function RulesPage({ rules, kinds, examples, form: { values = {}, error }
   )
 }
 
+export interface SilenceRow {
+  id: string
+  reason: string
+  scope: string
+  when: string
+  /** Until when it lasts, if it is silent now. */
+  active: string | undefined
+}
+
 export interface SilencesPageData {
-  silences: readonly { id: string; reason: string; scope: string; when: string; active: string | undefined }[]
+  silences: readonly SilenceRow[]
   days: readonly string[]
   form: FormState
 }
@@ -134,35 +144,8 @@ export function SilencesPage({ silences, days, form: { values = {}, error } }: S
     <Page title="Silences" section="/silences">
       <link rel="stylesheet" href="/assets/incidents.css" />
       <IncidentsHead title="Silences" current="/silences" />
-      <section class="panel" aria-label="Silences">
-        <p class="muted">Incidents still open and are shown; nobody is told before the silence ends.</p>
-        {silences.length === 0 ? (
-          <p class="empty muted">No silence.</p>
-        ) : (
-          <ul class="incidents">
-            {silences.map((silence) => (
-              <li class="incident" id={`silence-${silence.id}`}>
-                <span class={`verdict ${silence.active ? 'stalled' : 'stopped'}`}>
-                  {silence.active ? 'silent' : 'waiting'}
-                </span>
-                <div class="what">
-                  {silence.reason}
-                  <p class="muted">
-                    {silence.scope}, {silence.when}
-                    {silence.active && <>; now, {silence.active}</>}
-                  </p>
-                </div>
-                <form method="post" action={`/silences/${silence.id}/remove`}>
-                  <button type="submit" aria-label={`End ${silence.reason}`}>
-                    End
-                  </button>{' '}
-                  <Curl method="DELETE" path={`/api/silences/${silence.id}`} does={`end ${silence.reason}`} />
-                </form>
-              </li>
-            ))}
-          </ul>
-        )}
-      </section>
+      <Live href="/silences/live" />
+      <SilencesPanel silences={silences} />
       <form class="panel register" id="add" method="post" action="/silences" aria-label="Silence">
         <label class="grow">
           Reason
@@ -210,10 +193,67 @@ export function SilencesPage({ silences, days, form: { values = {}, error } }: S
         <button type="submit" class="primary">
           Silence
         </button>
+        <Curl path="/api/silences" body={silenceBody(days)} does="add this silence" />
         <p class={error ? 'error result' : 'result'} role="status">
           {error}
         </p>
       </form>
     </Page>
+  )
+}
+
+/** A silence as it is typed: once, or with a time of day again and again. */
+function silenceBody(days: readonly string[]) {
+  return {
+    reason: '{reason}',
+    tag: '{tag}',
+    endsAt: '{later:durationMinutes?!from}',
+    schedule: {
+      timeZone: '{timeZone?from}',
+      days: `{ticked:${days.join()}?from}`,
+      from: '{from}',
+      durationMinutes: '{number:durationMinutes?from}',
+    },
+  }
+}
+
+/** Those that are not over: on the first page and in every live update. */
+export function SilencesPanel({ silences }: { silences: readonly SilenceRow[] }) {
+  return (
+    <section class="panel" id="silences" aria-label="Silences">
+      <p class="muted">Incidents still open and are shown; nobody is told before the silence ends.</p>
+      {silences.length === 0 ? (
+        <p class="empty muted">No silence.</p>
+      ) : (
+        <ul class="incidents">
+          {silences.map((silence) => (
+            <SilenceItem {...silence} />
+          ))}
+        </ul>
+      )}
+    </section>
+  )
+}
+
+export function SilenceItem(silence: SilenceRow) {
+  return (
+    <li class="incident" id={`silence-${silence.id}`}>
+      <span class={`verdict ${silence.active ? 'stalled' : 'stopped'}`}>
+        {silence.active ? 'silent' : 'waiting'}
+      </span>
+      <div class="what">
+        {silence.reason}
+        <p class="muted">
+          {silence.scope}, {silence.when}
+          {silence.active && <>; now, {silence.active}</>}
+        </p>
+      </div>
+      <form method="post" action={`/silences/${silence.id}/remove`}>
+        <button type="submit" aria-label={`End ${silence.reason}`}>
+          End
+        </button>{' '}
+        <Curl method="DELETE" path={`/api/silences/${silence.id}`} does={`end ${silence.reason}`} />
+      </form>
+    </li>
   )
 }

@@ -1,3 +1,5 @@
+import { Curl } from './curl.tsx'
+
 export interface StartStopProps {
   id: string
   name: string
@@ -20,7 +22,8 @@ export function StartStop({ id, name, desired, target, from }: StartStopProps) {
         aria-label={`${action === 'stop' ? 'Stop' : 'Start'} ${name}`}
       >
         {action === 'stop' ? 'Stop' : 'Start'}
-      </button>
+      </button>{' '}
+      <Curl path={`/api/streams/${id}/${action}`} does={`${name}: ${action}`} />
     </form>
   )
 }

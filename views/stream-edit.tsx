@@ -1,4 +1,5 @@
 import type { Child } from 'hono/jsx'
+import { Curl } from './curl.tsx'
 import { Page } from './layout.tsx'
 
 export interface StreamFormData {
@@ -73,6 +74,13 @@ export function StreamEditPage(data: StreamFormData) {
           <button type="submit" class="primary">
             Save
           </button>
+          <Curl
+            method="PATCH"
+            path={`/api/streams/${stream.id}`}
+            body={changeOf(data)}
+            emptied={EMPTIED}
+            does="make this change"
+          />
           <a class="button" href={`/streams/${stream.id}`}>
             Cancel
           </a>
@@ -80,6 +88,49 @@ export function StreamEditPage(data: StreamFormData) {
       </form>
     </Page>
   )
+}
+
+/** What a field that is emptied means. */
+const EMPTIED = {
+  name: '',
+  tags: [],
+  notify: [],
+  retention: null,
+  body: '',
+  silenceMs: null,
+  payloadPointer: '',
+  ignorePaths: [],
+  arrayKeys: [],
+}
+
+/**
+ * The form as a change. Headers that are sent already aren't known to the page, and a change names all of them: then
+ * they are left out.
+ */
+function changeOf({ fixed, headers }: StreamFormData) {
+  return {
+    name: '{name}',
+    tags: '{list:tags}',
+    notify: '{list:notify}',
+    retention: {
+      maxAgeMs: '{days:retentionDays}',
+      maxEntries: '{number:retentionEntries}',
+      maxBytes: '{megabytes:retentionMegabytes}',
+    },
+    ...(fixed === undefined && {
+      url: '{url}',
+      kind: '{kind}',
+      intervalMs: '{seconds:intervalSeconds}',
+      silenceMs: '{seconds:silenceSeconds}',
+      method: '{method}',
+      ...(headers.length === 0 && { headers: '{headers:headers}' }),
+      body: '{body}',
+      payloadPointer: '{payloadPointer}',
+      ignorePaths: '{lines:ignorePaths}',
+      arrayKeys: '{list:arrayKeys}',
+    }),
+    ...(fixed === 'proxied' && { alwaysOn: '{switch:alwaysOn}' }),
+  }
 }
 
 /** What is asked for, and what of the answer is followed. */

@@ -65,7 +65,7 @@ export function EntryDetails(entry: EntryDetail) {
               {`headers after ${entry.response.firstByteMs} ms`}
               {entry.response.durationMs === undefined
                 ? ''
-                : `, complete after ${entry.response.durationMs} ms`}
+                : `, complete after ${Math.max(entry.response.firstByteMs, entry.response.durationMs)} ms`}
             </span>
           </h3>
           <pre>{`${entry.status}\n${headerLines(entry.response.headers)}`}</pre>

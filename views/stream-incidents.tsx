@@ -16,7 +16,7 @@ export function StreamIncidents({ streamId, items, more }: StreamIncidentsData) 
       id="incidents"
       aria-labelledby="incidents-heading"
       hx-get={`/streams/${streamId}/incidents`}
-      hx-trigger="every 10s"
+      hx-trigger="every 10s, weir-back from:body"
       hx-swap="outerMorph"
     >
       <h2 id="incidents-heading">Incidents</h2>

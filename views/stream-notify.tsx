@@ -1,3 +1,5 @@
+import { Curl } from './curl.tsx'
+
 export interface NotifyData {
   streamId: string
   /** Who would be told, or was. */
@@ -65,6 +67,11 @@ export function NotifyPanel(data: NotifyData) {
           />
         </label>
         <button type="submit">Notify</button>
+        <Curl
+          path={`/api/streams/${streamId}/notify`}
+          body={{ message: '{message}' }}
+          does="send this message"
+        />
       </form>
       <div id="notify-result" role="status">
         {error && <p class="error">{error}</p>}

@@ -1,3 +1,4 @@
+import { Curl } from './curl.tsx'
 import { Fact } from './fact.tsx'
 import { Ago, bytes, percent, rate, Sparkline, VerdictBadge } from './format.tsx'
 import { Page } from './layout.tsx'
@@ -9,7 +10,7 @@ import { type LogData, LogPanel } from './stream-log.tsx'
 import { type NotifyData, NotifyPanel } from './stream-notify.tsx'
 import { type TimelineData, TimelinePanel } from './stream-timeline.tsx'
 import { type WeekData, WeekPanel } from './stream-week.tsx'
-import { TwinPanel, type TwinView } from './twin.tsx'
+import { TwinOffer, TwinPanel, type TwinView } from './twin.tsx'
 
 export interface StreamHeader {
   id: string
@@ -65,6 +66,8 @@ export interface StreamPageData {
   savings: SavingsView | undefined
   /** Left out for a stream without a twin. */
   twin: TwinView | undefined
+  /** Whether it could have one. */
+  mayHaveTwin: boolean
   charts: ChartsData
   timeline: TimelineData
   week: WeekData
@@ -86,12 +89,7 @@ export function StreamPage(data: StreamPageData) {
       <link rel="stylesheet" href="/assets/operations.css" />
       <link rel="stylesheet" href="/assets/uplot.css" />
       <link rel="stylesheet" href="/assets/stream.css" />
-      <div
-        class="stack"
-        hx-sse:connect={liveLink(log)}
-        hx-swap="none"
-        hx-config="sse.pauseOnBackground:false"
-      >
+      <div class="stack" hx-sse:connect={liveLink(log)} hx-swap="none">
         <StatusPanel {...status} />
         <MeasuresPanel {...measures} />
         <ChartsPanel {...charts} />
@@ -99,6 +97,7 @@ export function StreamPage(data: StreamPageData) {
         <WeekPanel {...week} />
         {twin && <TwinPanel {...twin} />}
         {savings && <SavingsPanel {...savings} />}
+        {data.mayHaveTwin && <TwinOffer {...stream} />}
         <StreamIncidents {...incidents} />
         <NotifyPanel {...notify} />
         <LogPanel {...log} />
@@ -144,17 +143,18 @@ export function StatusPanel(status: StatusView) {
             hx-post={`/streams/${stream.id}/remove`}
             hx-confirm={`Remove ${stream.name} and everything recorded of it?`}
           >
-            <button type="submit">Remove</button>
+            <button type="submit">Remove</button>{' '}
+            <Curl method="DELETE" path={`/api/streams/${stream.id}`} does={`remove ${stream.name}`} />
           </form>
         </div>
       </div>
       <p class="judgement">
-        <VerdictBadge verdict={status.verdict} /> {status.reason}{' '}
-        <span class="muted">
-          since <Ago at={status.verdictSince} />
-        </span>
+        <VerdictBadge verdict={status.verdict} /> {status.reason}
       </p>
       <dl class="facts">
+        <Fact name={`${status.verdict[0]?.toUpperCase()}${status.verdict.slice(1)} since`}>
+          <Ago at={status.verdictSince} />
+        </Fact>
         <Fact name="Kind">
           {stream.kind === 'sse' ? 'Event stream' : `Polled every ${stream.intervalMs / 1000} s`}
         </Fact>
@@ -186,7 +186,10 @@ export function StatusPanel(status: StatusView) {
         <Fact name="Held by">
           {run ? (
             <>
-              <span class="mono">{run.worker}</span>, run {run.epoch}, since <Ago at={run.since} />
+              <span class="mono">{run.worker}</span>
+              <span class="below">
+                run {run.epoch}, since <Ago at={run.since} />
+              </span>
             </>
           ) : (
             <span class="muted">nobody</span>

@@ -1,3 +1,4 @@
+import { Curl } from './curl.tsx'
 import { Page } from './layout.tsx'
 import { filterOf, type ListedAs, listLink } from './streams-links.ts'
 
@@ -39,6 +40,12 @@ export function BulkBar({ total, filter }: { total: number; filter: ListedAs }) 
         <Action name="untag" />
       </span>
       <Action name="delete" />
+      <details class="curls needs-script">
+        <summary>curl</summary>
+        {(Object.keys(ACTIONS) as BulkName[]).map((name) => (
+          <BulkCurl name={name} />
+        ))}
+      </details>
       <p id="bulk-result" role="status" />
       <progress id="bulk-progress" aria-label="Streams done" max="1" value="0" hidden />
     </form>
@@ -50,6 +57,22 @@ function Action({ name }: { name: BulkName }) {
     <button type="submit" name="action" value={name}>
       {ACTIONS[name].label}
     </button>
+  )
+}
+
+/** What is done with those chosen now, or with all that match the filter. */
+function BulkCurl({ name }: { name: BulkName }) {
+  const which = { ids: '{all:id?!all}', filter: '{query:filter?all}' }
+  const tag = name === 'tag' || name === 'untag' ? { tag: '{tag}' } : {}
+  const atMost = name === 'delete' ? { atMost: '{number:total?all}' } : {}
+  const label = ACTIONS[name].label.replace('…', '')
+  return (
+    <Curl
+      path="/api/streams/bulk"
+      body={{ action: name, ...which, ...tag, ...atMost }}
+      does={`with those chosen: ${name}`}
+      label={label}
+    />
   )
 }
 

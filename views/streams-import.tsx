@@ -1,3 +1,4 @@
+import { Curl } from './curl.tsx'
 import { Page } from './layout.tsx'
 
 /** What was, or would be, done with each line of a file. */
@@ -20,6 +21,9 @@ export interface ImportPageData {
   error?: string
 }
 
+/** With the options that are typed in; a file is named as it is where the command is run. */
+const IMPORT_PATH =
+  '/api/streams/import?dryRun=false{&tag=tag}{&start=start}{&server=server}{&header=headers}{&param=params}'
 /** Lines shown of a report, those that failed in front. */
 const SHOWN = 200
 
@@ -100,6 +104,7 @@ export function ImportPage({ values = {}, report, error }: ImportPageData) {
           <button type="submit" name="dryRun" value="false" id="import-now">
             Import
           </button>
+          <Curl path={IMPORT_PATH} file={['file', 'text']} does="do this import" />
         </p>
         <p id="import-result" role="status" class={error ? 'error' : undefined}>
           {error ?? (report && wordsOf(report))}

@@ -45,7 +45,7 @@ interface Column {
 
 const COLUMNS: readonly Column[] = [
   { label: 'Stream', sort: 'name', first: 'asc', class: 'name' },
-  { label: 'Verdict', sort: 'verdict', first: 'desc' },
+  { label: 'Verdict', sort: 'verdict', first: 'desc', class: 'verdict-column' },
   { label: 'Last event', sort: 'lastEvent', first: 'desc' },
   { label: 'Events/min', sort: 'perMinute', first: 'desc', class: 'number wide' },
   { label: 'Bytes/min', sort: 'bytes', first: 'desc', class: 'number' },
@@ -58,13 +58,7 @@ export function StreamsTable(data: StreamsData) {
   const { rows, listed, total, next, isFirst, live } = data
   return (
     <>
-      <div
-        id={live.id}
-        hx-sse:connect={live.href}
-        hx-swap="none"
-        hx-config="sse.pauseOnBackground:false"
-        hidden
-      />
+      <div id={live.id} hx-sse:connect={live.href} hx-swap="none" hidden />
       {rows.length === 0 ? (
         <NoStreams isFiltered={isFiltered(listed)} isFirst={isFirst} />
       ) : (
@@ -125,7 +119,7 @@ export function StreamTableRow(row: StreamRow) {
         <VerdictBadge verdict={row.verdict} reason={row.reason} />
       </td>
       <td data-label="Last event">
-        <Ago at={row.lastEventAt} />
+        <Ago at={row.lastEventAt} isStop={false} />
       </td>
       <td data-label="Events/min" class="number">
         <LastHour values={row.lastHour} />
@@ -195,8 +189,8 @@ function NoStreams({ isFiltered, isFirst }: { isFiltered: boolean; isFirst: bool
   return (
     <div class="empty">
       <p>
-        Nothing is followed yet. Paste the URL of an API above, <a href="/streams/import">import many</a>, or
-        start the simulated services:
+        Nothing is followed yet. Paste the URL of an API above, look, and start it;{' '}
+        <a href="/streams/import">import many</a>, or start the simulated services:
       </p>
       <pre>
         <code>bun run sim</code>

@@ -1,5 +1,7 @@
+import { Curl } from './curl.tsx'
 import { VerdictBadge } from './format.tsx'
 import { Page } from './layout.tsx'
+import { LookForm } from './look.tsx'
 import { BulkBar } from './streams-bulk.tsx'
 import { FilterForm } from './streams-filter.tsx'
 import { type ListedAs, listLink } from './streams-links.ts'
@@ -28,7 +30,7 @@ export function StreamsPage(data: StreamsPageData) {
         <h1>Streams</h1>
         <Verdicts verdicts={data.verdicts} listed={data.listed} />
       </div>
-      <RegisterForm {...data.form} />
+      {isEmpty(data) ? <LookForm /> : <RegisterForm {...data.form} />}
       <section class="panel" aria-label="Registered streams">
         <FilterForm listed={data.listed} />
         <BulkBar total={data.total} filter={data.listed} />
@@ -43,6 +45,19 @@ export function StreamsPage(data: StreamsPageData) {
       </section>
     </Page>
   )
+}
+
+const REGISTRATION = {
+  url: '{url}',
+  kind: '{kind}',
+  intervalMs: '{seconds:intervalSeconds}',
+  tags: '{list:tags}',
+  twin: '{flag:twin}',
+}
+
+/** Nothing is registered yet, and nothing was typed: then the first one is guided. */
+function isEmpty({ verdicts, form }: StreamsPageData): boolean {
+  return form.error === undefined && Object.values(verdicts).every((count) => count === 0)
 }
 
 /** Registers an API; after a mistake, with what was typed and what is wrong with it. */
@@ -79,7 +94,6 @@ export function RegisterForm({ values = {}, error, registered }: RegisterFormDat
             ['', 'Find out'],
             ['sse', 'Event stream'],
             ['poll', 'Poll'],
-            ['twin', 'Poll and stream, side by side'],
           ].map(([value, label]) => (
             <option value={value} selected={values.kind === value}>
               {label}
@@ -103,9 +117,17 @@ export function RegisterForm({ values = {}, error, registered }: RegisterFormDat
         Tags
         <input name="tags" placeholder="shop, eu" value={values.tags} aria-invalid={invalid('tags')} />
       </label>
+      <label class="check">
+        <input type="checkbox" name="twin" value="yes" checked={values.twin !== undefined} />
+        Twin
+      </label>
       <button type="submit" class="primary">
         Register and start
       </button>
+      <Curl path="/api/streams" body={REGISTRATION} does="register and start this API" />
+      <a class="button" href="/streams/new">
+        Look first…
+      </a>
       <a class="button" href="/streams/import">
         Import many…
       </a>

@@ -1,3 +1,5 @@
+import { Curl } from './curl.tsx'
+
 /** What a service of the laboratory can be told to do wrong; names are paths in the JSON that it takes. */
 export function FaultForm() {
   return (
@@ -47,9 +49,11 @@ export function FaultForm() {
           <button class="primary" type="submit">
             Apply
           </button>
+          <Curl id="faults-apply-curl" method="PUT" path="" body={{}} does="inject these faults" />
           <button type="button" id="faults-off">
             All faults off
           </button>
+          <Curl id="faults-off-curl" method="DELETE" path="" does="lift every fault" />
         </div>
       </form>
       <p class="faults-note" id="faults-note" role="status" />

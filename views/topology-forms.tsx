@@ -1,3 +1,4 @@
+import { Curl } from './curl.tsx'
 import type { TopologyPageProps } from './topology.tsx'
 
 /** Sends a request through a service; the script chooses the one in the panel. */
@@ -29,7 +30,8 @@ export function RequestForm({
       </label>
       <button class="primary" type="submit" id="request-button" disabled={entry === undefined}>
         Send a request through <span id="request-through">{entry?.name ?? 'a service'}</span>
-      </button>
+      </button>{' '}
+      <Curl path="/topology/requests" body={{ service: '{service}' }} does="send this request" />
       <p class="muted" id="request-hint" hidden={entry !== undefined}>
         No service has reported a <code>url</code> to call yet.
       </p>
@@ -72,7 +74,8 @@ export function ActivateForm({ services, colours }: Pick<TopologyPageProps, 'ser
           <option value={name} />
         ))}
       </datalist>
-      <button type="submit">Activate</button>
+      <button type="submit">Activate</button>{' '}
+      <Curl path="/activate" body={{ item: '{item}', color: '{color}' }} does="colour this service" />
       <div class="answer" id="activate-answer" role="status" />
     </form>
   )

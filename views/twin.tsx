@@ -1,4 +1,5 @@
 import { Bar } from './bar.tsx'
+import { Curl } from './curl.tsx'
 import { bytes } from './format.tsx'
 
 /** A polled stream and its twin, which follows the same API through the proxy: what both received in the last 24 hours. */
@@ -61,6 +62,25 @@ export function TwinPanel({ polling, streaming, saving }: TwinView) {
           </tbody>
         </table>
       </div>
+    </section>
+  )
+}
+
+/** Where a polled stream has no twin yet: it is one press away. */
+export function TwinOffer({ id, name }: { id: string; name: string }) {
+  return (
+    <section id="twin" class="panel" aria-labelledby="twin-offer">
+      <h2 id="twin-offer">Measure it</h2>
+      <p>
+        The figures above are what streaming would save. A twin follows the same API as a stream, beside this
+        one: then both are measured. <a href="/twins">All twins</a>
+      </p>
+      <form class="actions" method="post" action="/twins">
+        <input type="hidden" name="stream" value={id} />
+        <input type="hidden" name="from" value="stream" />
+        <button type="submit">Make a twin</button>
+        <Curl path={`/api/streams/${id}/twin`} does={`make a twin of ${name}`} />
+      </form>
     </section>
   )
 }

@@ -39,16 +39,17 @@ export async function nextDay(db: Database, except: readonly Day[] = []): Promis
   return begun?.day ?? firstDayAfterAll(db)
 }
 
-/** The first day with entries after all that archiving was begun of: found in the rollups, a look per stream. */
+/**
+ * The first day with entries after all that archiving was begun of: found in the rollups, whose minutes have an index. A
+ * look per stream took 0.7 s of 10,000 streams.
+ */
 async function firstDayAfterAll(db: Database): Promise<Day | undefined> {
   const { rows } = (await db.execute(sql`
-    WITH begun AS (SELECT ((max(day) + 1)::timestamp AT TIME ZONE 'UTC') AS until FROM weir.archive_days)
-    SELECT to_char(min(first.minute) AT TIME ZONE 'UTC', 'YYYY-MM-DD') AS day
-    FROM begun, weir.streams AS stream, LATERAL (
-      SELECT minute FROM weir.rollups AS rollup
-      WHERE rollup.stream_id = stream.id AND rollup.minute >= coalesce(begun.until, '-infinity')
-      ORDER BY minute LIMIT 1
-    ) AS first`)) as unknown as { rows: { day: string | null }[] }
+    SELECT to_char(min(minute) AT TIME ZONE 'UTC', 'YYYY-MM-DD') AS day FROM weir.rollups
+    WHERE minute >= coalesce(
+      (SELECT (max(day) + 1)::timestamp AT TIME ZONE 'UTC' FROM weir.archive_days), '-infinity')`)) as unknown as {
+    rows: { day: string | null }[]
+  }
   return rows[0]?.day ?? undefined
 }
 

@@ -1,10 +1,11 @@
 import { encodeComment, encodeRetry, SSE_HEADERS } from '../core/sse.ts'
 import { Frame, GzipStream, type TopicMessage } from './frame.ts'
+import { Outlet } from './outlet.ts'
 
 /** Well below the idle timeouts of common proxies (nginx and most load balancers: 60 s). */
 const HEARTBEAT_MS = 15_000
-/** What a subscriber may leave unread. At the bound it is closed as `slow`: one stuck reader must not hold memory for all. */
-const MAX_QUEUED_BYTES = 1_048_576
+/** Of what is published while a subscriber is replayed to. At the bound it is closed as `slow`. */
+const MAX_WAITING_BYTES = 1_048_576
 /** Readers reconnect after this and up to as much again, so that a restart isn't answered by all at once. */
 const RETRY_MS = 1_000
 
@@ -51,7 +52,8 @@ export interface HubCounts {
 
 interface Subscriber {
   closed: boolean
-  controller: ReadableStreamDefaultController<Uint8Array>
+  /** At the bound of what it holds, the subscriber is closed as `slow`: one stuck reader must not hold memory for all. */
+  outlet: Outlet
   /** Messages that wait for the replay to finish; undefined once live. */
   waiting: Frame[] | undefined
   waitingBytes: number
@@ -105,23 +107,9 @@ export class Hub {
 
   /** Answers a request with the topic's event stream. */
   subscribe(topic: string, options: SubscribeOptions): Response {
-    let subscriber: Subscriber | undefined
-    const body = new ReadableStream<Uint8Array>(
-      {
-        start: (controller) => {
-          subscriber = this.#add(topic, controller, options)
-        },
-        pull: () => {
-          if (subscriber === undefined) return
-          subscriber.reads = true
-          subscriber.drained?.resolve()
-        },
-        cancel: () => subscriber?.close('left'),
-      },
-      new ByteLengthQueuingStrategy({ highWaterMark: MAX_QUEUED_BYTES }),
-    )
+    const { outlet } = this.#add(topic, options)
     const encoding = { 'Content-Encoding': 'gzip', Vary: 'Accept-Encoding' }
-    return new Response(body, { headers: { ...SSE_HEADERS, ...(options.gzip && encoding) } })
+    return new Response(outlet.body, { headers: { ...SSE_HEADERS, ...(options.gzip && encoding) } })
   }
 
   /** Ends every subscription; readers reconnect elsewhere. */
@@ -130,15 +118,15 @@ export class Hub {
     for (const topic of this.#topics.keys()) this.end(topic)
   }
 
-  #add(
-    topic: string,
-    controller: ReadableStreamDefaultController<Uint8Array>,
-    { signal, replay, after, gzip, meter }: SubscribeOptions,
-  ): Subscriber {
+  #add(topic: string, { signal, replay, after, gzip, meter }: SubscribeOptions): Subscriber {
     const onAbort = () => subscriber.close('left')
+    const drained = () => {
+      subscriber.reads = true
+      subscriber.drained?.resolve()
+    }
     const subscriber: Subscriber = {
       closed: false,
-      controller,
+      outlet: new Outlet({ drained, left: onAbort }),
       topic,
       waiting: replay === undefined ? undefined : [],
       waitingBytes: 0,
@@ -156,12 +144,10 @@ export class Hub {
         signal.removeEventListener('abort', onAbort)
         subscriber.drained?.resolve()
         meter?.closed(reason)
-        // What a slow reader left unread goes with it. A stream its reader cancelled is closed already.
-        try {
-          if (reason === 'slow') return controller.error()
-          if (subscriber.gzip !== undefined) controller.enqueue(subscriber.gzip.trailer())
-          controller.close()
-        } catch {}
+        // What a slow reader left unread goes with it.
+        if (reason === 'slow') return subscriber.outlet.abort()
+        if (subscriber.gzip !== undefined) subscriber.outlet.write(subscriber.gzip.trailer())
+        subscriber.outlet.end()
       },
     }
     const subscribers = this.#topics.get(topic)
@@ -217,7 +203,7 @@ export class Hub {
 function beat(subscriber: Subscriber): void {
   const isWaitedFor = subscriber.waiting !== undefined && subscriber.reads
   subscriber.reads = false
-  if (!isWaitedFor || hasRoom(subscriber)) enqueue(subscriber, HEARTBEAT)
+  if (!isWaitedFor || subscriber.outlet.hasRoom) enqueue(subscriber, HEARTBEAT)
 }
 
 function toFrame(message: TopicMessage | Frame): Frame {
@@ -225,7 +211,7 @@ function toFrame(message: TopicMessage | Frame): Frame {
 }
 
 async function room(subscriber: Subscriber): Promise<void> {
-  while (!subscriber.closed && !hasRoom(subscriber)) {
+  while (!subscriber.closed && !subscriber.outlet.hasRoom) {
     subscriber.drained = Promise.withResolvers()
     await subscriber.drained.promise
   }
@@ -243,21 +229,17 @@ function isSent({ sent }: Subscriber, { position }: Frame): boolean {
 
 function hold(subscriber: Subscriber, frame: Frame): void {
   subscriber.waitingBytes += frame.bytes.byteLength
-  if (subscriber.waitingBytes > MAX_QUEUED_BYTES) subscriber.close('slow')
+  if (subscriber.waitingBytes > MAX_WAITING_BYTES) subscriber.close('slow')
   else subscriber.waiting?.push(frame)
 }
 
 function enqueue(subscriber: Subscriber, frame: Frame): void {
   if (subscriber.closed) return
-  if (hasRoom(subscriber)) send(subscriber, subscriber.gzip?.add(frame) ?? frame.bytes)
+  if (subscriber.outlet.hasRoom) send(subscriber, subscriber.gzip?.add(frame) ?? frame.bytes)
   else subscriber.close('slow')
 }
 
-function send({ controller, meter }: Subscriber, bytes: Uint8Array<ArrayBuffer>): void {
-  controller.enqueue(bytes)
+function send({ outlet, meter }: Subscriber, bytes: Uint8Array<ArrayBuffer>): void {
+  outlet.write(bytes)
   meter?.sent(bytes.byteLength)
-}
-
-function hasRoom({ controller }: Subscriber): boolean {
-  return (controller.desiredSize ?? 0) > 0
 }

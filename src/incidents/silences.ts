@@ -26,7 +26,7 @@ const MAX_ONCE_MS = 366 * 86_400_000
 
 const time = Type.String({ maxLength: 40, description: 'ISO 8601' })
 const strict = { additionalProperties: false }
-const ScheduleSchema = Type.Object(
+export const ScheduleSchema = Type.Object(
   {
     timeZone: Type.String({ maxLength: 64, description: 'IANA name, such as Europe/Berlin' }),
     days: Type.Array(Type.Union(DAYS.map((day) => Type.Literal(day))), { minItems: 1, maxItems: 7 }),

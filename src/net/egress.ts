@@ -132,8 +132,8 @@ interface Place {
 
 /** Where a URL leads. @throws EgressError for what no request is ever sent to */
 function placeOf(text: string): Place {
-  if (!URL.canParse(text)) throw new EgressError('host_unknown', 'This is no URL.')
-  const url = new URL(text)
+  const url = URL.parse(text)
+  if (url === null) throw new EgressError('host_unknown', 'This is no URL.')
   const { protocol, username, password } = url
   if (protocol !== 'http:' && protocol !== 'https:') {
     throw new EgressError('not_allowed', `Only http and https can be reached, not ${protocol.slice(0, -1)}.`)

@@ -3,7 +3,7 @@ import { acceptsGzip } from '../hub/frame.ts'
 import type { Hub, Meter } from '../hub/hub.ts'
 import type { Database } from '../storage/storage.ts'
 import type { Entry } from '../streams/entry.ts'
-import type { ProxiedStreams } from '../streams/proxied.ts'
+import type { ProxiedStreams, ProxiedTarget } from '../streams/proxied.ts'
 import { proxyTopic } from '../topics.ts'
 import { errorOfProblem } from './errors.ts'
 import { Feed } from './feed.ts'
@@ -28,6 +28,8 @@ export class Proxy {
   readonly #deps: ProxyDeps
   readonly #feeds = new Map<string, Promise<Feed>>()
   readonly #open = new Map<string, Feed>()
+  /** Streams that have subscribers here, by the key of their target: who joins those needs no look at the database. */
+  readonly #followed = new Map<string, string>()
   readonly #usage: UsageMeter
   readonly #timer: Timer
 
@@ -54,7 +56,7 @@ export class Proxy {
    */
   async subscribe(request: Request): Promise<Response> {
     const { mode, compress, ...target } = readAsked(request)
-    const { id } = await this.#deps.proxied.open(target)
+    const id = await this.#idOf(target)
     const meter = this.#usage.enter(id)
     const feed = await this.#feed(id, meter)
     const lastEventId = request.headers.get('last-event-id') ?? undefined
@@ -72,6 +74,21 @@ export class Proxy {
   async close(): Promise<void> {
     clearInterval(this.#timer)
     await this.#write()
+  }
+
+  async #idOf(target: ProxiedTarget): Promise<string> {
+    const { proxied } = this.#deps
+    const key = proxied.keyOf(target)
+    const followed = this.#followed.get(key)
+    if (followed !== undefined && this.#hasSubscribers(followed)) return followed
+    const { id } = await proxied.open(target)
+    this.#followed.set(key, id)
+    return id
+  }
+
+  #hasSubscribers(id: string): boolean {
+    const { hub } = this.#deps
+    return hub.has(proxyTopic(id, 'patches')) || hub.has(proxyTopic(id, 'documents'))
   }
 
   /** The stream's feed, opened for its first subscriber and kept while there are some. */
@@ -98,6 +115,7 @@ export class Proxy {
   #forget(id: string): void {
     this.#feeds.delete(id)
     this.#open.delete(id)
+    for (const [key, followed] of this.#followed) if (followed === id) this.#followed.delete(key)
   }
 
   async #write(): Promise<void> {
@@ -110,12 +128,11 @@ export class Proxy {
 
   /** Acts on what others have done to a stream that has subscribers here. */
   async #look({ streamId, open, desired }: Seen): Promise<void> {
-    const { hub, proxied } = this.#deps
+    const { proxied } = this.#deps
     if (desired === undefined) this.#end(streamId, new Problem('not_found', 'The stream was removed.'))
     if (desired === 'stopped') this.#end(streamId, new Problem('conflict', 'The stream was stopped.'))
     if (desired === 'idle' && open > 0) await proxied.wake(streamId)
-    const isLeft = !hub.has(proxyTopic(streamId, 'patches')) && !hub.has(proxyTopic(streamId, 'documents'))
-    if (isLeft) this.#forget(streamId)
+    if (!this.#hasSubscribers(streamId)) this.#forget(streamId)
   }
 
   #end(streamId: string, problem: Problem): void {

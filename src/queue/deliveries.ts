@@ -9,14 +9,23 @@ import { causeOf } from '../errors.ts'
  */
 const DELIVERY_JOB: JobsOptions = { removeOnComplete: true, removeOnFail: true }
 
-/** Hands deliveries to the workers. Nobody waits for the queue: it may be away. */
-export function deliveryControl(queue: Queue, warn: (message: string) => void): DeliveryControl {
+/**
+ * Hands deliveries to the workers. Nobody waits for the queue: it may be away.
+ * @param touched told that deliveries were stored
+ */
+export function deliveryControl(
+  queue: Queue,
+  warn: (message: string) => void,
+  touched: () => void,
+): DeliveryControl {
   const failed = (error: unknown) => warn(`Deliveries can't be queued yet: ${causeOf(error)}`)
   return {
     deliverLater(list) {
+      touched()
       queue.addBulk(jobsOf(list)).catch(failed)
     },
     deliverAgain(list) {
+      touched()
       // One that is active stays: it looks at the table itself.
       Promise.all(list.map(({ id }) => queue.remove(id)))
         .then(() => queue.addBulk(jobsOf(list)))

@@ -1,3 +1,5 @@
+import type { Subject } from '../topics.ts'
+
 /** What processes tell each other. Every message may be lost: whatever depends on one is repaired from the database. */
 export type RelayMessage =
   /** These streams should be looked at again by whoever holds them. */
@@ -8,6 +10,8 @@ export type RelayMessage =
   | { type: 'stored'; spans: [id: string, first: number, last: number][] }
   /** Verdicts, evidence or definitions of these streams changed. */
   | { type: 'changed'; ids: string[] }
+  /** These may be different now. */
+  | { type: 'touched'; subjects: Subject[] }
   /** Streams came or went. */
   | { type: 'listed' }
   /** Jobs for streams were made. */

@@ -3,6 +3,8 @@ import { ArchivePage, type ArchiveView } from '../../views/archive.tsx'
 import type { Archive } from '../archive/archive.ts'
 import type { ArchiveReport } from '../archive/report.ts'
 import type { TriedStep } from '../archive/try-bucket.ts'
+import { json } from './answers/answer.ts'
+import * as answers from './answers/keeping.ts'
 import { html } from './html.ts'
 import { query } from './input.ts'
 import { operation } from './operation.ts'
@@ -18,7 +20,7 @@ export interface ArchiveRoutesDeps {
 export function archiveRoutes({ archive }: ArchiveRoutesDeps) {
   const api = new Elysia({ detail: { tags: ['Archive'] } })
     .get('/api/archive', async () => reportJson(await archive.report()), {
-      detail: operation('What is archived', REPORT),
+      detail: operation('What is archived', REPORT, { answers: json(answers.Archive) }),
     })
     .post(
       '/api/archive/run',
@@ -26,7 +28,13 @@ export function archiveRoutes({ archive }: ArchiveRoutesDeps) {
         await archive.runLater()
         return Response.json(reportJson(await archive.report()), { status: 202 })
       },
-      { parse: 'none', detail: operation('Archive closed days now', RUN) },
+      {
+        parse: 'none',
+        detail: operation('Archive closed days now', RUN, {
+          answers: json(answers.Archive, 202),
+          problems: ['conflict'],
+        }),
+      },
     )
     .post(
       '/api/archive/test',
@@ -34,7 +42,13 @@ export function archiveRoutes({ archive }: ArchiveRoutesDeps) {
         const steps = await archive.try(request.signal)
         return { ok: steps.every(({ isOk }) => isOk), steps: steps.map(stepJson) }
       },
-      { parse: 'none', detail: operation('Try the archive', TEST) },
+      {
+        parse: 'none',
+        detail: operation('Try the archive', TEST, {
+          answers: json(answers.ArchiveTest),
+          problems: ['conflict'],
+        }),
+      },
     )
   const pages = new Elysia({ detail: { hide: true } })
     .get('/archive', async ({ request }) => {

@@ -8,7 +8,6 @@ const packageDir = (name: string, from = import.meta.dir) =>
 const HTMX = packageDir('htmx.org')
 const MERMAID = packageDir('mermaid')
 const ELK = packageDir('elkjs', MERMAID)
-const SWAGGER = packageDir('swagger-ui-dist')
 const UPLOT = packageDir('uplot')
 
 /** Files of packages that browsers load, by the path they have below `/assets/`. */
@@ -17,8 +16,6 @@ const PACKAGE_FILES: Record<string, string> = {
   'hx-sse.js': join(HTMX, 'dist/ext/hx-sse.min.js'),
   // The layout engine that Mermaid brings with it.
   'elk-worker.js': join(ELK, 'lib/elk-worker.min.js'),
-  'swagger-ui.js': join(SWAGGER, 'swagger-ui-bundle.js'),
-  'swagger-ui.css': join(SWAGGER, 'swagger-ui.css'),
   'uplot.js': join(UPLOT, 'dist/uPlot.iife.min.js'),
   'uplot.css': join(UPLOT, 'dist/uPlot.min.css'),
 }
@@ -49,7 +46,6 @@ function contentHash(): string {
       hash.update(`${folder}/${name}\n`).update(readFileSync(join(VIEWS, folder, name)))
     }
   }
-  for (const home of [HTMX, MERMAID, ELK, SWAGGER, UPLOT])
-    hash.update(readFileSync(join(home, 'package.json')))
+  for (const home of [HTMX, MERMAID, ELK, UPLOT]) hash.update(readFileSync(join(home, 'package.json')))
   return hash.digest('hex').slice(0, 16)
 }

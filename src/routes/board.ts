@@ -1,6 +1,3 @@
-import { createBullBoard } from '@bull-board/api'
-import { BullMQAdapter } from '@bull-board/api/bullMQAdapter'
-import { ElysiaAdapter } from '@bull-board/elysia'
 import type { Queue } from 'bullmq'
 import { Elysia } from 'elysia'
 import { pageHeaders } from './html.ts'
@@ -8,22 +5,35 @@ import { pageHeaders } from './html.ts'
 /** The board's page asks another host for its fonts; Weir loads nothing from elsewhere. */
 const FOREIGN_LINK = /<link[^>]+href="https?:[^>]*>/g
 
-/** The BullMQ board: every queue, its jobs and their states. */
-export async function boardRoutes(queues: readonly Queue[]) {
-  const adapter = new ElysiaAdapter('/jobs')
-  createBullBoard({
-    queues: queues.map((queue) => new BullMQAdapter(queue)),
-    serverAdapter: adapter,
-    options: { uiConfig: { boardTitle: 'Weir', miscLinks: [{ text: 'Back to Weir', url: '/streams' }] } },
-  })
-  // An app of its own, so that what it answers passes through here.
-  const board = new Elysia().use(await adapter.registerPlugin())
+/** The BullMQ board: every queue, its jobs and their states. Its packages take a tenth of a start: they wait for a look. */
+export function boardRoutes(queues: readonly Queue[]) {
+  let opening: ReturnType<typeof openBoard> | undefined
+  const open = () => {
+    opening ??= openBoard(queues)
+    return opening
+  }
   const answer = async ({ request }: { request: Request }) => {
-    const response = await board.handle(request)
+    const response = await (await open()).handle(request)
     if (!response.headers.get('content-type')?.startsWith('text/html')) return response
     const page = (await response.text()).replace(FOREIGN_LINK, '')
     return new Response(page, { status: response.status, headers: pageHeaders({ inlineStyle: true }) })
   }
   const options = { parse: 'none', detail: { hide: true } } as const
   return new Elysia().all('/jobs', answer, options).all('/jobs/*', answer, options)
+}
+
+async function openBoard(queues: readonly Queue[]) {
+  const [{ createBullBoard }, { BullMQAdapter }, { ElysiaAdapter }] = await Promise.all([
+    import('@bull-board/api'),
+    import('@bull-board/api/bullMQAdapter'),
+    import('@bull-board/elysia'),
+  ])
+  const adapter = new ElysiaAdapter('/jobs')
+  createBullBoard({
+    queues: queues.map((queue) => new BullMQAdapter(queue)),
+    serverAdapter: adapter,
+    options: { uiConfig: { boardTitle: 'Weir', miscLinks: [{ text: 'Back to Weir', url: '/streams' }] } },
+  })
+  // An app of its own, so that what it answers passes through the routes.
+  return new Elysia().use(await adapter.registerPlugin())
 }

@@ -9,6 +9,8 @@ import { BULK_ACTIONS, type Bulk, type BulkFailure, type BulkStep, bulk, MAX_NAM
 import { Tag } from '../streams/registration.ts'
 import type { Streams } from '../streams/streams.ts'
 import { isUuid } from '../streams/uuid.ts'
+import { jsonOrLines } from './answers/answer.ts'
+import * as answers from './answers/transfer.ts'
 import { NDJSON } from './import-report.ts'
 import { readJson } from './input.ts'
 import { operation } from './operation.ts'
@@ -68,7 +70,12 @@ export function bulkRoutes(deps: BulkRoutesDeps) {
     {
       ...typed<{ body: Static<typeof BulkSchema> }>(),
       parse: 'none',
-      detail: operation('Start, stop, tag or remove many streams', DESCRIPTION, { body: BulkSchema }),
+      detail: operation('Start, stop, tag or remove many streams', DESCRIPTION, {
+        body: BulkSchema,
+        example: { action: 'stop', filter: { tag: 'shop' } },
+        answers: jsonOrLines(answers.BulkReport, answers.BulkLine),
+        problems: ['conflict', 'too_many'],
+      }),
     },
   )
 }

@@ -69,6 +69,7 @@ function fieldsOf(
       ...(choices && { choices }),
       value: (isSecret ? undefined : values?.[CONFIG + name]) ?? textOf(known),
       placeholder: isKept ? 'unchanged' : undefined,
+      isList: schema.type === 'array',
       isRemovable: isKept && !(kind.schema.required?.includes(name) ?? false),
     }
   })

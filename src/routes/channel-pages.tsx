@@ -1,8 +1,17 @@
 import { arrayContains, or, sql } from 'drizzle-orm'
 import { Elysia } from 'elysia'
 import { streams } from '../../drizzle/schema.ts'
-import { type AttemptRow, ChannelPage, type ChannelPageData, TestForm } from '../../views/channel.tsx'
-import { type ChannelRow, ChannelsPage } from '../../views/channels.tsx'
+import {
+  type AttemptRow,
+  ChannelPage,
+  type ChannelPageData,
+  ChannelState,
+  type DeliveriesData,
+  DeliveriesPanel,
+  Delivery,
+  TestForm,
+} from '../../views/channel.tsx'
+import { type ChannelRow, ChannelsPage, ChannelsPanel, ChannelTableRow } from '../../views/channels.tsx'
 import type { ChannelView } from '../channels/channels.ts'
 import {
   type AttemptView,
@@ -20,13 +29,15 @@ import { channelForm, channelInput, type FormState } from './channel-form.ts'
 import { type ChannelRoutesDeps, TEST_TEXT } from './channels.ts'
 import { html } from './html.ts'
 import { oneOf, query, readForm } from './input.ts'
+import type { LivePages } from './live-pages.tsx'
+import type { LivePart } from './live-views.tsx'
 
 const PAGE_ROWS = 30
 const [FIRST_KIND] = KINDS
 
 /** The pages of channels, and what their forms ask for. */
-export function channelPages(deps: ChannelRoutesDeps) {
-  const { channels, db } = deps
+export function channelPages(deps: ChannelRoutesDeps & { pages: LivePages }) {
+  const { channels, db, pages } = deps
   const written = { parse: 'none' } as const
   return new Elysia({ detail: { hide: true } })
     .get('/channels', ({ request }) => {
@@ -49,6 +60,16 @@ export function channelPages(deps: ChannelRoutesDeps) {
       },
       written,
     )
+    .get('/channels/live', ({ request, server }) => {
+      server?.timeout(request, 0)
+      return pages.views.subscribe(request, { subjects: ['channels'], read: listParts })
+    })
+    .get('/channels/:id/live', async ({ params, request, server }) => {
+      const { id } = await channels.get(params.id)
+      const asked = deliveriesAsked(request)
+      server?.timeout(request, 0)
+      return pages.views.subscribe(request, { subjects: ['channels'], read: () => channelParts(id, asked) })
+    })
     .get('/channels/:id', async ({ params, request }) =>
       html(<ChannelPage {...(await pageData(params.id, request, {}))} />),
     )
@@ -103,26 +124,66 @@ export function channelPages(deps: ChannelRoutesDeps) {
     )
 
   async function listPage(kind: AnyKind, state: FormState, status = 200): Promise<Response> {
+    return html(<ChannelsPage rows={await listRows()} kinds={KINDS} form={channelForm(kind, state)} />, {
+      status,
+    })
+  }
+
+  async function listRows(): Promise<ChannelRow[]> {
     const list = await channels.list()
-    const rows = await Promise.all(list.map(rowOf))
-    return html(<ChannelsPage rows={rows} kinds={KINDS} form={channelForm(kind, state)} />, { status })
+    return Promise.all(list.map(rowOf))
+  }
+
+  async function listParts(): Promise<LivePart[]> {
+    const rows = await listRows()
+    return [
+      {
+        id: 'channels',
+        html: String(<ChannelsPanel rows={rows} />),
+        rows: rows.map((row) => [`channel-${row.id}`, String(<ChannelTableRow {...row} />)]),
+      },
+    ]
   }
 
   async function pageData(id: string, request: Request, state: FormState): Promise<ChannelPageData> {
-    const wanted = query(request, 'status', 'after')
+    const asked = deliveriesAsked(request)
     const channel = await channels.view(id)
-    const status = oneOf('status', wanted.status, DELIVERY_STATUSES)
-    const page = await readDeliveries(db, channel.id, { status, after: wanted.after, limit: PAGE_ROWS })
-    const more = page.next && new URLSearchParams({ ...(status && { status }), after: page.next })
     return {
-      channel: await rowOf(channel),
+      ...(await deliveriesData(channel, asked)),
       form: channelForm(knownKind(channel.kind), state, channel),
       test: { text: TEST_TEXT, result: undefined, error: undefined },
+      live: deliveriesLink(`/channels/${id}/live`, asked),
+    }
+  }
+
+  async function deliveriesData(
+    channel: ChannelView,
+    { status, after }: DeliveriesAsked,
+  ): Promise<DeliveriesData> {
+    const page = await readDeliveries(db, channel.id, { status, after, limit: PAGE_ROWS })
+    return {
+      channel: await rowOf(channel),
       deliveries: page.items.map(deliveryRow),
       status,
       statuses: DELIVERY_STATUSES,
-      older: more && `/channels/${id}?${more}`,
+      older: page.next && deliveriesLink(`/channels/${channel.id}`, { status, after: page.next }),
     }
+  }
+
+  async function channelParts(id: string, asked: DeliveriesAsked): Promise<LivePart[]> {
+    const data = await deliveriesData(await channels.view(id), asked)
+    const canReplay = data.channel.suspendedReason === undefined
+    return [
+      { id: 'channel', html: String(<ChannelState {...data.channel} />) },
+      {
+        id: 'deliveries',
+        html: String(<DeliveriesPanel {...data} />),
+        rows: data.deliveries.map((delivery) => [
+          `delivery-${delivery.id}`,
+          String(<Delivery {...delivery} canReplay={canReplay} />),
+        ]),
+      },
+    ]
   }
 
   async function test(id: string, request: Request): Promise<Response> {
@@ -169,6 +230,21 @@ export function channelPages(deps: ChannelRoutesDeps) {
         : undefined,
     }
   }
+}
+
+interface DeliveriesAsked {
+  status: (typeof DELIVERY_STATUSES)[number] | undefined
+  after: string | undefined
+}
+
+function deliveriesAsked(request: Request): DeliveriesAsked {
+  const { status, after } = query(request, 'status', 'after')
+  return { status: oneOf('status', status, DELIVERY_STATUSES), after }
+}
+
+function deliveriesLink(path: string, { status, after }: DeliveriesAsked): string {
+  const asked = new URLSearchParams({ ...(status && { status }), ...(after && { after }) }).toString()
+  return asked === '' ? path : `${path}?${asked}`
 }
 
 /** What is wrong with a form; bugs are thrown on. */

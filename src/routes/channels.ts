@@ -14,8 +14,12 @@ import {
 } from '../channels/registration.ts'
 import type { Database } from '../storage/storage.ts'
 import type { Streams } from '../streams/streams.ts'
+import { created, json, NOTHING } from './answers/answer.ts'
+import * as answers from './answers/channels.ts'
+import { listOf, pageOf } from './answers/types.ts'
 import { integerOf, oneOf, query, readJson, readText } from './input.ts'
-import { type OperationOptions, operation } from './operation.ts'
+import { operation } from './operation.ts'
+import { oneOf as words } from './parameters.ts'
 import { typed } from './typed.ts'
 
 export interface ChannelRoutesDeps {
@@ -30,6 +34,9 @@ export interface ChannelRoutesDeps {
   now(): number
 }
 
+const WRITTEN = { answers: json(answers.WrittenChannel) }
+/** Of a place that can't or mustn't be reached. */
+const TARGET = ['host_unknown', 'not_allowed'] as const
 const DEFAULT_LIMIT = 50
 const MAX_LIMIT = 200
 const MAX_TEST_BYTES = 16_384
@@ -48,27 +55,46 @@ export function channelRoutes(deps: ChannelRoutesDeps) {
       },
       {
         parse: 'none',
-        detail: docs(
+        detail: operation(
           'Add a channel',
           'Kinds: webhook {url, secret}, email {host, from, to, port?, security?, user?, password?}, slack {url}, ' +
             'discord {url}, ntfy {url, token?}. Secrets are never shown again.',
-          ChannelSchema,
+          {
+            body: ChannelSchema,
+            example: {
+              name: 'Night shift',
+              kind: 'ntfy',
+              config: { url: 'https://ntfy.sh/weir' },
+              tags: ['shop'],
+            },
+            answers: created(answers.WrittenChannel),
+            problems: [...TARGET, 'conflict', 'too_many'],
+          },
         ),
       },
     )
-    .get('/api/channels', async () => ({ items: await channels.list() }), { detail: docs('List channels') })
-    .get('/api/channels/:id', ({ params }) => channels.view(params.id), { detail: docs('Read a channel') })
+    .get('/api/channels', async () => ({ items: await channels.list() }), {
+      detail: operation('List channels', undefined, { answers: json(listOf(answers.Channel)) }),
+    })
+    .get('/api/channels/:id', ({ params }) => channels.view(params.id), {
+      detail: operation('Read a channel', undefined, { answers: json(answers.Channel) }),
+    })
     .patch(
       '/api/channels/:id',
       async ({ params, request }) =>
         channelJson(await channels.change(params.id, checkChannelChange(await readJson(request)))),
       {
         parse: 'none',
-        detail: docs(
+        detail: operation(
           'Change a channel',
           'Of `config`, what is left out stays. A new secret of a webhook makes the old one its `previousSecret`: ' +
             'both sign until that is set to null.',
-          ChannelChangeSchema,
+          {
+            body: ChannelChangeSchema,
+            example: { tags: ['shop'] },
+            answers: json(answers.WrittenChannel),
+            problems: [...TARGET, 'conflict'],
+          },
         ),
       },
     )
@@ -78,27 +104,32 @@ export function channelRoutes(deps: ChannelRoutesDeps) {
         await channels.remove(params.id)
         return new Response(null, { status: 204 })
       },
-      { detail: docs('Remove a channel', 'With its deliveries; what waits is never sent.') },
+      {
+        detail: operation('Remove a channel', 'With its deliveries; what waits is never sent.', {
+          answers: NOTHING,
+        }),
+      },
     )
     .post('/api/channels/:id/test', ({ params, request }) => tested(params.id, request), {
       parse: 'none',
-      detail: docs(
-        'Send one now',
-        'Waits for the answer, and shows request, response and timing.',
-        NotifySchema,
-        {
-          isOptional: true,
-        },
-      ),
+      detail: operation('Send one now', 'Waits for the answer, and shows request, response and timing.', {
+        body: NotifySchema,
+        example: { message: 'A test' },
+        isOptional: true,
+        answers: json(answers.Tried),
+      }),
     })
     .post(
       '/api/channels/:id/suspend',
       async ({ params }) => channelJson(await channels.suspend(params.id, 'Suspended on request.')),
-      { parse: 'none', detail: docs('Suspend a channel', 'What waits is cancelled. Idempotent.') },
+      {
+        parse: 'none',
+        detail: operation('Suspend a channel', 'What waits is cancelled. Idempotent.', WRITTEN),
+      },
     )
     .post('/api/channels/:id/resume', async ({ params }) => channelJson(await channels.resume(params.id)), {
       parse: 'none',
-      detail: docs('Resume a channel', 'What was cancelled can be replayed. Idempotent.'),
+      detail: operation('Resume a channel', 'What was cancelled can be replayed. Idempotent.', WRITTEN),
     })
     .get(
       '/api/channels/:id/deliveries',
@@ -113,11 +144,13 @@ export function channelRoutes(deps: ChannelRoutesDeps) {
         return { items: page.items, next: page.next ?? null }
       },
       {
-        detail: docs(
+        detail: operation(
           'What was sent',
           'The newest first, each with its attempts; `next` is the `after` of the next page.',
-          undefined,
-          { parameters: ['status', 'after', 'limit'] },
+          {
+            parameters: [{ name: 'status', schema: words(DELIVERY_STATUSES) }, 'after', 'limit'],
+            answers: json(pageOf(answers.Delivery)),
+          },
         ),
       },
     )
@@ -132,7 +165,11 @@ export function channelRoutes(deps: ChannelRoutesDeps) {
       },
       {
         parse: 'none',
-        detail: docs('Send a delivery again', 'One that has ended, under the same id: receivers can tell.'),
+        detail: operation(
+          'Send a delivery again',
+          'One that has ended, under the same id: receivers can tell.',
+          { answers: json(answers.Replayed, 202), problems: ['conflict'] },
+        ),
       },
     )
     .post(
@@ -146,11 +183,16 @@ export function channelRoutes(deps: ChannelRoutesDeps) {
       {
         ...typed<{ body: { message: string } }>(),
         parse: 'none',
-        detail: docs(
+        detail: operation(
           'Notify the people responsible for a stream',
           'Its own channels, else those with one of its tags, else the default ones. Answers which, with the ids of ' +
             'the deliveries.',
-          NotifySchema,
+          {
+            body: NotifySchema,
+            example: { message: 'Please look at it' },
+            answers: json(answers.Notified, 202),
+            problems: ['conflict'],
+          },
         ),
       },
     )
@@ -183,8 +225,4 @@ export function channelRoutes(deps: ChannelRoutesDeps) {
 function channelJson(channel: Channel) {
   const { lastDelivery: _unknown, ...shown } = viewOf(channel, null)
   return shown
-}
-
-function docs(summary: string, description?: string, body?: object, options: OperationOptions = {}) {
-  return operation(summary, description, { body, ...options })
 }

@@ -13,9 +13,8 @@ import { FILTERS, filterOf } from './filter.ts'
 import { html } from './html.ts'
 import { oneOf, query, readForm } from './input.ts'
 import type { LivePages } from './live-pages.tsx'
+import { MAX_ROWS, preferencesOf } from './preferences.ts'
 import { redirect } from './redirect.ts'
-
-const PAGE_ROWS = 50
 
 export interface ConsoleRoutesDeps extends StatusDeps {
   streams: Streams
@@ -51,7 +50,10 @@ export function consoleRoutes(deps: ConsoleRoutesDeps) {
     const listed: ListedAs = { ...filter, sort, order }
     // Read first: a stream that is registered meanwhile makes it another.
     const { version } = pages.lists
-    const page = await streams.list({ ...filter, sort, order, after, limit: PAGE_ROWS }, deps.now())
+    const page = await streams.list(
+      { ...filter, sort, order, after, limit: preferencesOf(request).rows },
+      deps.now(),
+    )
     const ids = page.items.map(({ id }) => id)
     const isWhole = after === undefined && page.next === undefined
     const [statuses, { verdicts }, total] = await Promise.all([
@@ -107,14 +109,21 @@ function liveOf(ids: readonly string[], version: string): StreamsPageData['live'
 /** @throws Problem `invalid_field` */
 function shownIds(text: string): string[] {
   const ids = text === '' ? [] : text.split(',')
-  if (ids.length <= PAGE_ROWS && ids.every(isUuid)) return ids
-  throw new Problem('invalid_field', `ids: expected at most ${PAGE_ROWS} ids of streams.`, 'ids')
+  if (ids.length <= MAX_ROWS && ids.every(isUuid)) return ids
+  throw new Problem('invalid_field', `ids: expected at most ${MAX_ROWS} ids of streams.`, 'ids')
 }
 
 /** What a form's fields mean as a registration; empty ones are left out. */
-function fromForm({ url, kind, intervalSeconds, tags }: Record<string, string>): Record<string, unknown> {
+function fromForm({
+  url,
+  kind,
+  intervalSeconds,
+  tags,
+  twin,
+}: Record<string, string>): Record<string, unknown> {
   const registration: Record<string, unknown> = { url: url ?? '' }
-  if (kind) Object.assign(registration, kind === 'twin' ? { kind: 'poll', twin: true } : { kind })
+  if (kind) registration.kind = kind
+  if (twin !== undefined) registration.twin = true
   if (intervalSeconds) registration.intervalMs = Math.round(Number(intervalSeconds) * 1_000)
   const list = (tags ?? '').split(',').map((tag) => tag.trim())
   if (list.some(Boolean)) registration.tags = list.filter(Boolean)

@@ -1,21 +1,29 @@
-import { openapi } from '@elysiajs/openapi'
+import { toOpenAPISchema } from '@elysiajs/openapi'
 import { Elysia } from 'elysia'
 import { OpenApiPage } from '../../views/openapi.tsx'
-import { html } from './html.ts'
+import { html, pageHeaders } from './html.ts'
+import { completeDocument } from './openapi/document.ts'
+import { referenceOf } from './openapi/reference.ts'
+import type { ApiDocument } from './openapi/types.ts'
 
-const DESCRIPTION =
-  'Register an API, start and stop its stream, and ask for its status, logs, size and change. ' +
-  'Errors are problem details (RFC 9457) with a `code` and, where one is to blame, the `field`.'
-
-/** The OpenAPI document, made from the routes themselves, and a page that shows it without reaching elsewhere. */
+/** The OpenAPI document, made from the routes themselves, and a page that shows it. */
 export function docsRoutes(version: string) {
-  return new Elysia()
-    .use(
-      openapi({
-        provider: null,
-        path: '/openapi',
-        documentation: { info: { title: 'Weir', version, description: DESCRIPTION } },
-      }),
-    )
-    .get('/openapi', () => html(<OpenApiPage />, { inlineStyle: true }), { detail: { hide: true } })
+  const app = new Elysia({ detail: { hide: true } })
+  // All routes are there by the time of the first request, and stay as they are.
+  const document = once(() =>
+    completeDocument(toOpenAPISchema(app).paths as unknown as ApiDocument['paths'], version),
+  )
+  // The same for everybody, and large: written once.
+  const page = once(async () => (await html(<OpenApiPage {...referenceOf(document())} />)).bytes())
+  return app
+    .get('/openapi/json', () => Response.json(document()))
+    .get('/openapi', async () => new Response(await page(), { headers: pageHeaders({}) }))
+}
+
+function once<T>(make: () => T): () => T {
+  let made: { value: T } | undefined
+  return () => {
+    made ??= { value: make() }
+    return made.value
+  }
 }

@@ -1,5 +1,6 @@
 import { applyPatch } from 'fast-json-patch'
 import type { DocumentPageData, VersionRow } from '../../views/document.tsx'
+import type { SliderView, Stop } from '../../views/document-slider.tsx'
 import type { OperationView } from '../../views/operations.tsx'
 import type { Json, PatchOperation } from '../core/document.ts'
 import { indentJson } from '../core/indent.ts'
@@ -16,6 +17,7 @@ import {
   versionsAround,
 } from '../streams/documents.ts'
 import type { Stream } from '../streams/run.ts'
+import type { Marks, Zoom } from '../streams/version-marks.ts'
 import type { ReadVersions } from '../streams/versions.ts'
 
 /** Of a document this many characters are shown, and of a value that changed. */
@@ -28,27 +30,56 @@ const VERSIONS_AROUND = 12
 
 type Shown = Pick<Stream, 'id' | 'name' | 'kind' | 'arrayKeys'>
 
-/**
- * What the page of a document shows for a moment; where there is no document to show, why, and the newest versions.
- * @param asked the moment as it was asked for
- */
+/** What the page of a document is asked for. */
+export interface DocumentAsked {
+  /** The moment as it was asked for, and what that means. */
+  asked: string | undefined
+  moment(): Promise<Moment>
+  zoom: Zoom
+  /** Where versions are, about a time; left out: about the newest. */
+  marks(around: Date | undefined): Promise<Marks | undefined>
+}
+
+/** What the page of a document shows for a moment; where there is no document to show, why, and the newest versions. */
 export async function documentView(
   read: ReadVersions,
   stream: Shown,
-  asked: string | undefined,
-  moment: () => Promise<Moment>,
+  { asked, moment, zoom, marks }: DocumentAsked,
 ): Promise<{ page: DocumentPageData; status: number }> {
   const { id, name } = stream
   try {
     const version = await versionAt(read, stream, await moment())
     const shown = await shownVersion(read, stream, version)
-    const versions = await rows(read, stream, version.seq)
-    return { page: { id, name, asked, shown, versions }, status: 200 }
+    const [versions, found] = await Promise.all([rows(read, stream, version.seq), marks(version.at)])
+    const slider = found && sliderView(found, zoom, versions, version)
+    return { page: { id, name, asked, shown, versions, slider }, status: 200 }
   } catch (error) {
     if (!(error instanceof Problem)) throw error
     const versions = await rows(read, stream, Number.MAX_SAFE_INTEGER - 1)
-    return { page: { id, name, asked, problem: error.detail, versions }, status: error.status }
+    const found = await marks(versions[0]?.at)
+    const slider = found && sliderView(found, zoom, versions, undefined)
+    return { page: { id, name, asked, problem: error.detail, versions, slider }, status: error.status }
   }
+}
+
+/** Around the version that is shown every version is a stop, elsewhere every mark is. */
+function sliderView(
+  { from, to, stepMs, marks }: Marks,
+  zoom: Zoom,
+  rows: readonly VersionRow[],
+  shown: { seq: number; at: Date } | undefined,
+): SliderView {
+  const place = rows.findIndex(({ seq }) => seq === shown?.seq)
+  const near = place < 0 ? [] : rows
+  // A side with fewer than were asked for has no others.
+  const isOldest = rows.length - 1 - place < VERSIONS_AROUND
+  const lowest = near.length === 0 ? 0 : isOldest ? 0 : (near.at(-1)?.seq ?? 0)
+  const highest =
+    near.length === 0 ? -1 : place < VERSIONS_AROUND ? Number.POSITIVE_INFINITY : (near[0]?.seq ?? 0)
+  const far = marks.filter(({ seq }) => seq < lowest || seq > highest)
+  const within = near.filter(({ at }) => at >= from && at < to)
+  const stops: Stop[] = [...far, ...within].map(({ seq, at }) => ({ seq, at })).sort((a, b) => a.seq - b.seq)
+  return { zoom, from, to, stepMs, marks, stops, shown: shown && { seq: shown.seq, at: shown.at } }
 }
 
 async function shownVersion(

@@ -1,5 +1,5 @@
 import { Elysia } from 'elysia'
-import { DocumentPage } from '../../views/document.tsx'
+import { DocumentPage, DocumentParts } from '../../views/document.tsx'
 import { stringifyJson } from '../core/json.ts'
 import { Problem } from '../errors.ts'
 import type { Database } from '../storage/storage.ts'
@@ -17,10 +17,13 @@ import {
 import { lastSeq } from '../streams/logs.ts'
 import type { Stream } from '../streams/run.ts'
 import type { Streams } from '../streams/streams.ts'
+import { versionMarks, ZOOMS } from '../streams/version-marks.ts'
 import { type ReadVersions, type Version, versionsIn } from '../streams/versions.ts'
+import { json as jsonAnswer } from './answers/answer.ts'
+import * as answers from './answers/documents.ts'
 import { documentView } from './document-view.ts'
 import { html } from './html.ts'
-import { dateOf, integerOf, query } from './input.ts'
+import { dateOf, integerOf, oneOf, query } from './input.ts'
 import { operation } from './operation.ts'
 
 const DEFAULT_LIMIT = 50
@@ -33,10 +36,16 @@ export interface DocumentRoutesDeps {
   streams: Streams
   /** Where versions are read from. Default: the log in the database. */
   versions?: ReadVersions
+  now?(): number
 }
 
 /** Documents as they were at any moment, and what changed between two. */
-export function documentRoutes({ db, streams, versions: read = versionsIn(db) }: DocumentRoutesDeps) {
+export function documentRoutes({
+  db,
+  streams,
+  versions: read = versionsIn(db),
+  now = Date.now,
+}: DocumentRoutesDeps) {
   return new Elysia({ detail: { tags: ['Documents'] } })
     .get(
       '/api/streams/:id/document',
@@ -49,7 +58,13 @@ export function documentRoutes({ db, streams, versions: read = versionsIn(db) }:
         const { text } = await documentOf(read, stream, version)
         return new Response(text, { headers: { ...headers, 'Content-Type': 'application/json' } })
       },
-      { detail: operation('The document at a moment', DOCUMENT, { parameters: ['at'] }) },
+      {
+        detail: operation('The document at a moment', DOCUMENT, {
+          parameters: [moment('at')],
+          answers: answers.DOCUMENT,
+          problems: ['damaged'],
+        }),
+      },
     )
     .get(
       '/api/streams/:id/diff',
@@ -66,7 +81,13 @@ export function documentRoutes({ db, streams, versions: read = versionsIn(db) }:
         }
         return json(changeJson(await changeBetween(read, stream, earlier, later)))
       },
-      { detail: operation('The change between two moments', DIFF, { parameters: ['from', 'to'] }) },
+      {
+        detail: operation('The change between two moments', DIFF, {
+          parameters: [moment('from'), moment('to')],
+          answers: jsonAnswer(answers.Diff),
+          problems: ['damaged'],
+        }),
+      },
     )
     .get(
       '/api/streams/:id/versions',
@@ -83,7 +104,8 @@ export function documentRoutes({ db, streams, versions: read = versionsIn(db) }:
       },
       {
         detail: operation('The versions of a document', VERSIONS, {
-          parameters: ['from', 'to', 'before', 'limit'],
+          parameters: [moment('from'), moment('to'), BEFORE, 'limit'],
+          answers: jsonAnswer(answers.Versions),
         }),
       },
     )
@@ -91,9 +113,17 @@ export function documentRoutes({ db, streams, versions: read = versionsIn(db) }:
       '/streams/:id/document',
       async ({ params, request }) => {
         const stream = await streams.get(params.id)
-        const { at } = query(request, 'at')
-        const { page, status } = await documentView(read, stream, at, () => momentOf('at', at, stream))
-        return html(<DocumentPage {...page} />, { status })
+        const { at, window } = query(request, 'at', 'window')
+        const zoom = oneOf('window', window, ZOOMS) ?? 'all'
+        const { page, status } = await documentView(read, stream, {
+          asked: at,
+          moment: () => momentOf('at', at, stream),
+          zoom,
+          marks: (around = new Date(now())) =>
+            versionMarks(db, read, stream.id, { zoom, around, now: now() }),
+        })
+        const isPart = request.headers.has('hx-request')
+        return html(isPart ? <DocumentParts {...page} /> : <DocumentPage {...page} />, { status })
       },
       { detail: { hide: true } },
     )
@@ -161,6 +191,19 @@ function versionJson({ changed, patchBytes, snapshotBytes, paths, ...version }: 
 
 function json(text: string): Response {
   return new Response(text, { headers: { 'Content-Type': 'application/json' } })
+}
+
+function moment(name: string) {
+  return {
+    name,
+    description: 'A time in ISO 8601, or `seq:` and the number of an entry',
+    schema: { type: 'string' },
+  }
+}
+const BEFORE = {
+  name: 'before',
+  description: 'Where the page before ended: its `next`',
+  schema: { type: 'integer', minimum: 1 },
 }
 
 const MOMENT =

@@ -1,23 +1,39 @@
 import { Elysia } from 'elysia'
-import { HomePage } from '../../views/home.tsx'
+import { type HomeData, HomePage, Overview as OverviewParts } from '../../views/home.tsx'
 import { severityOf } from '../incidents/causes.ts'
 import type { Database } from '../storage/storage.ts'
 import { type Overview, readOverview } from '../streams/overview.ts'
 import { html } from './html.ts'
+import type { LivePages } from './live-pages.tsx'
+import type { LiveView } from './live-views.tsx'
 import { shared } from './shared.ts'
 
+/** The page is as old as this at most when it is first shown, in milliseconds; then its live parts come. */
 const SHARED_MS = 4_000
 
 /** The first page: whether everything is as it should be. */
-export function homeRoutes({ db, now }: { db: Database; now(): number }) {
+export function homeRoutes({ db, now, pages }: { db: Database; now(): number; pages: LivePages }) {
   // Whoever registers the first stream wants to see it.
   const isFinal = ({ streams }: Overview) => streams > 0
   const overviewNow = shared(() => readOverview(db, now()), { now, forMs: SHARED_MS, isFinal })
-  return new Elysia({ detail: { hide: true } }).get('/', async () => {
-    const { incidents, ...overview } = await overviewNow()
-    const newest = incidents.newest.map(({ id, title, cause, openedAt }) => {
-      return { id, title, openedAt, severity: severityOf(cause) }
+  const view: LiveView = {
+    subjects: ['streams', 'incidents'],
+    read: async () => {
+      const html = String(<OverviewParts {...homeData(await readOverview(db, now()))} />)
+      return [{ id: 'overview', html }]
+    },
+  }
+  return new Elysia({ detail: { hide: true } })
+    .get('/', async () => html(<HomePage {...homeData(await overviewNow())} />))
+    .get('/home/live', ({ request, server }) => {
+      server?.timeout(request, 0)
+      return pages.views.subscribe(request, view)
     })
-    return html(<HomePage {...overview} incidents={{ open: incidents.open, newest }} />)
+}
+
+function homeData({ incidents, ...overview }: Overview): HomeData {
+  const newest = incidents.newest.map(({ id, title, cause, openedAt }) => {
+    return { id, title, openedAt, severity: severityOf(cause) }
   })
+  return { ...overview, incidents: { open: incidents.open, newest } }
 }

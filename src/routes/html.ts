@@ -13,7 +13,7 @@ const MIN_COMPRESSED_BYTES = 1_024
 
 export interface HtmlOptions {
   status?: number
-  /** For pages whose library styles elements inline (Mermaid, the OpenAPI viewer). */
+  /** For pages whose library styles elements inline (Mermaid). */
   inlineStyle?: boolean
 }
 

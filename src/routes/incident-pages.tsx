@@ -1,7 +1,12 @@
 import { Elysia } from 'elysia'
-import { type IncidentRow as IncidentLine, IncidentPage, IncidentsPage } from '../../views/incidents.tsx'
-import { type FormState, RulesPage, SilencesPage } from '../../views/rules.tsx'
-import { DAYS } from '../core/schedule.ts'
+import { IncidentDetails, IncidentPage, type IncidentPageData } from '../../views/incident.tsx'
+import {
+  IncidentItem,
+  type IncidentRow as IncidentLine,
+  IncidentsList,
+  IncidentsPage,
+  type IncidentsPageData,
+} from '../../views/incidents.tsx'
 import { Problem } from '../errors.ts'
 import { severityOf } from '../incidents/causes.ts'
 import {
@@ -15,48 +20,39 @@ import {
   type TimelineItem,
   timelineOf,
 } from '../incidents/read.ts'
-import { checkRule, RULE_KINDS } from '../incidents/rule-input.ts'
-import { addRule, changeRule, getRule, listRules, type Rule, removeRule } from '../incidents/rules.ts'
-import { addSilence, listSilences, removeSilence, type Silence, silentAt } from '../incidents/silences.ts'
 import { html } from './html.ts'
 import type { IncidentRoutesDeps } from './incidents.ts'
 import { query, readForm } from './input.ts'
+import type { LivePages } from './live-pages.tsx'
+import type { LivePart } from './live-views.tsx'
+import { redirect } from './redirect.ts'
 
 const OPEN_SHOWN = 100
 const PAST_SHOWN = 30
 const CHILDREN_SHOWN = 50
-const EXAMPLES: Record<Rule['kind'], string> = {
-  errorRate: '{"above": 0.2, "windowMs": 600000}',
-  changed: '{"everyMs": 300000}',
-  unchanged: '{"forMs": 3600000}',
-  changeRate: '{"min": 0.01, "max": 0.5} or {} to learn',
-  size: '{"max": 100000} or {} to learn',
-  condition: '{"pointer": "/status", "op": "notEquals", "value": "ok"}',
-}
-
 /** The pages about what is wrong, by which rules, and when nobody is told. */
-export function incidentPages({ db, now }: IncidentRoutesDeps) {
+export function incidentPages({ db, now, pages }: IncidentRoutesDeps & { pages: LivePages }) {
   const written = { parse: 'none' } as const
   return new Elysia({ detail: { hide: true } })
-    .get('/incidents', async ({ request }) => {
+    .get('/incidents', async ({ request }) =>
+      html(<IncidentsPage {...(await incidentsData(query(request, 'after').after))} />),
+    )
+    .get('/incidents/live', ({ request, server }) => {
       const { after } = query(request, 'after')
-      const [open, acknowledged, past, count] = await Promise.all([
-        listIncidents(db, { state: 'open', limit: OPEN_SHOWN }),
-        listIncidents(db, { state: 'acknowledged', limit: OPEN_SHOWN }),
-        listIncidents(db, { state: 'resolved', limit: PAST_SHOWN, after }),
-        openIncidents(db),
-      ])
-      const shown = [...open.items, ...acknowledged.items].filter(({ parentId }) => parentId === null)
-      const older = past.next && `/incidents?after=${past.next}`
-      const data = {
-        open: shown.map(incidentLine),
-        more: Math.max(0, count - shown.length),
-        past: past.items.map(incidentLine),
-        older,
-      }
-      return html(<IncidentsPage {...data} />)
+      server?.timeout(request, 0)
+      return pages.views.subscribe(request, { subjects: ['incidents'], read: () => incidentsParts(after) })
     })
-    .get('/incidents/:id', ({ params }) => incidentPage(params.id))
+    .get('/incidents/:id', async ({ params }) => html(<IncidentPage {...(await incidentData(params.id))} />))
+    .get('/incidents/:id/live', async ({ params, request, server }) => {
+      const { id } = await getIncident(db, params.id)
+      server?.timeout(request, 0)
+      return pages.views.subscribe(request, {
+        subjects: ['incidents', 'channels'],
+        read: async () => {
+          return [{ id: 'incident', html: String(<IncidentDetails {...(await incidentData(id))} />) }]
+        },
+      })
+    })
     .post(
       '/incidents/:id/acknowledge',
       async ({ params, request }) => {
@@ -67,63 +63,33 @@ export function incidentPages({ db, now }: IncidentRoutesDeps) {
       },
       written,
     )
-    .get('/rules', () => rulesPage({}))
-    .post(
-      '/rules',
-      async ({ request }) => {
-        const values = await readForm(request)
-        return answering(
-          async () => {
-            await addRule(db, checkRule(ruleOf(values)), now())
-            return redirect('/rules')
-          },
-          (error, status) => rulesPage({ values, error }, status),
-        )
-      },
-      written,
-    )
-    .post(
-      '/rules/:id/toggle',
-      async ({ params }) => {
-        const { isEnabled } = await getRule(db, params.id)
-        await changeRule(db, params.id, { isEnabled: !isEnabled }, now())
-        return redirect('/rules')
-      },
-      written,
-    )
-    .post(
-      '/rules/:id/remove',
-      async ({ params }) => {
-        await removeRule(db, params.id, now())
-        return redirect('/rules')
-      },
-      written,
-    )
-    .get('/silences', () => silencesPage({}))
-    .post(
-      '/silences',
-      async ({ request }) => {
-        const values = await readForm(request)
-        return answering(
-          async () => {
-            await addSilence(db, silenceOf(values, now()), now())
-            return redirect('/silences')
-          },
-          (error, status) => silencesPage({ values, error }, status),
-        )
-      },
-      written,
-    )
-    .post(
-      '/silences/:id/remove',
-      async ({ params }) => {
-        await removeSilence(db, params.id)
-        return redirect('/silences')
-      },
-      written,
-    )
 
-  async function incidentPage(id: string): Promise<Response> {
+  async function incidentsData(after: string | undefined): Promise<IncidentsPageData> {
+    const [open, acknowledged, past, count] = await Promise.all([
+      listIncidents(db, { state: 'open', limit: OPEN_SHOWN }),
+      listIncidents(db, { state: 'acknowledged', limit: OPEN_SHOWN }),
+      listIncidents(db, { state: 'resolved', limit: PAST_SHOWN, after }),
+      openIncidents(db),
+    ])
+    const shown = [...open.items, ...acknowledged.items].filter(({ parentId }) => parentId === null)
+    return {
+      open: shown.map(incidentLine),
+      more: Math.max(0, count - shown.length),
+      past: past.items.map(incidentLine),
+      older: past.next && `/incidents?after=${past.next}`,
+      live: `/incidents/live${after === undefined ? '' : `?${new URLSearchParams({ after })}`}`,
+    }
+  }
+
+  async function incidentsParts(after: string | undefined): Promise<LivePart[]> {
+    const data = await incidentsData(after)
+    const rows = [...data.open, ...data.past].map(
+      (incident) => [`incident-${incident.id}`, String(<IncidentItem {...incident} />)] as const,
+    )
+    return [{ id: 'incidents', html: String(<IncidentsList {...data} />), rows }]
+  }
+
+  async function incidentData(id: string): Promise<IncidentPageData> {
     const incident = await getIncident(db, id)
     const [timeline, children, names] = await Promise.all([
       timelineOf(db, incident),
@@ -134,7 +100,7 @@ export function incidentPages({ db, now }: IncidentRoutesDeps) {
       incident.parentId === null ? null : await getIncident(db, incident.parentId).catch(() => null)
     const name = incident.streamId === null ? undefined : names.get(incident.streamId)
     const { since } = (incident.evidence ?? {}) as { since?: number }
-    const data = {
+    return {
       incident: incidentLine(incident),
       stream: name === undefined || incident.streamId === null ? null : { id: incident.streamId, name },
       host: incident.host,
@@ -144,46 +110,6 @@ export function incidentPages({ db, now }: IncidentRoutesDeps) {
       since: since === undefined ? undefined : new Date(since),
       timeline: timeline.map(timelineRow),
     }
-    return html(<IncidentPage {...data} />)
-  }
-
-  async function rulesPage(form: FormState, status = 200): Promise<Response> {
-    const list = await listRules(db)
-    const names = await streamNames(
-      db,
-      list.map(({ streamId }) => streamId),
-    )
-    const rules = list.map((rule) => ({
-      id: rule.id,
-      name: rule.name,
-      kind: rule.kind,
-      scope: scopeOf(rule, names),
-      params: JSON.stringify(rule.params),
-      thresholds: `after ${rule.failureThreshold} looks, over after ${rule.successThreshold}`,
-      isEnabled: rule.isEnabled,
-    }))
-    return html(<RulesPage rules={rules} kinds={RULE_KINDS} examples={EXAMPLES} form={form} />, { status })
-  }
-
-  async function silencesPage(form: FormState, status = 200): Promise<Response> {
-    const list = await listSilences(db, now())
-    const names = await streamNames(
-      db,
-      list.map(({ streamId }) => streamId),
-    )
-    const silences = list.map((silence) => {
-      const window = silentAt(silence, now())
-      return {
-        id: silence.id,
-        reason: silence.reason,
-        scope: scopeOf(silence, names),
-        when: whenOf(silence),
-        active:
-          window &&
-          (Number.isFinite(window.to) ? `until ${readable(new Date(window.to))}` : 'until it is ended'),
-      }
-    })
-    return html(<SilencesPage silences={silences} days={DAYS} form={form} />, { status })
   }
 }
 
@@ -222,63 +148,4 @@ function timelineRow({ at, kind, note, channel, delivery }: TimelineItem) {
     channel: channel && { href: `/channels/${channel.id}`, name: channel.name ?? 'a channel that is gone' },
     delivery: delivery && (delivery.status ?? 'no longer kept'),
   }
-}
-
-function scopeOf(
-  { streamId, tag }: Pick<Silence, 'streamId' | 'tag'>,
-  names: ReadonlyMap<string, string>,
-): string {
-  if (streamId !== null) return names.get(streamId) ?? 'a stream that is gone'
-  return tag === null ? 'all streams' : `streams with the tag ${tag}`
-}
-
-function whenOf({ startsAt, endsAt, schedule }: Silence): string {
-  if (schedule === null) return `${readable(startsAt)} to ${endsAt === null ? 'its end' : readable(endsAt)}`
-  const { days, from, durationMinutes, timeZone } = schedule
-  return `${days.join(', ')} from ${from} for ${durationMinutes} min (${timeZone})`
-}
-
-function readable(at: Date): string {
-  return `${at.toISOString().slice(0, 16).replace('T', ' ')} UTC`
-}
-
-function ruleOf({ name, kind, tag, params }: Record<string, string>): unknown {
-  const text = params?.trim() || '{}'
-  try {
-    return { name, kind, params: JSON.parse(text), ...(tag && { tag }) }
-  } catch {
-    throw new Problem('invalid_field', `Parameters: "${text.slice(0, 100)}" isn't JSON.`, 'params')
-  }
-}
-
-function silenceOf(values: Record<string, string>, now: number): Record<string, unknown> {
-  const { reason, tag, from, timeZone } = values
-  const durationMinutes = Number(values.durationMinutes)
-  const scope = { reason, ...(tag && { tag }) }
-  if (!from && !timeZone) {
-    const end = new Date(now + durationMinutes * 60_000)
-    if (Number.isNaN(end.getTime()))
-      throw new Problem('invalid_field', 'For how many minutes?', 'durationMinutes')
-    return { ...scope, endsAt: end.toISOString() }
-  }
-  const chosen = DAYS.filter((day) => values[day] === 'on')
-  const days = chosen.length > 0 ? chosen : DAYS
-  return { ...scope, schedule: { timeZone: timeZone ?? '', days, from: from ?? '', durationMinutes } }
-}
-
-/** Does what a form asks for; a mistake in it is shown with the form. */
-async function answering(
-  act: () => Promise<Response>,
-  refused: (detail: string, status: number) => Promise<Response>,
-): Promise<Response> {
-  try {
-    return await act()
-  } catch (error) {
-    if (!(error instanceof Problem)) throw error
-    return refused(error.detail, error.status)
-  }
-}
-
-function redirect(to: string): Response {
-  return new Response(null, { status: 303, headers: { Location: to } })
 }

@@ -25,11 +25,27 @@ import {
   silentNext,
 } from '../incidents/silences.ts'
 import type { Database } from '../storage/storage.ts'
+import { created, json, NOTHING } from './answers/answer.ts'
+import * as answers from './answers/incidents.ts'
+import { listOf, pageOf } from './answers/types.ts'
 import { integerOf, oneOf, query, readJson } from './input.ts'
 import { operation } from './operation.ts'
+import { oneOf as words } from './parameters.ts'
 
 const MAX_LIMIT = 500
 const DEFAULT_LIMIT = 50
+
+const LIST_PARAMETERS = [
+  { name: 'state', schema: words(INCIDENT_STATES) },
+  { name: 'stream', description: 'Id of a stream' },
+  { name: 'parent', description: 'Id of the incident that explains them' },
+  'after',
+  'limit',
+]
+/** Any part of one; what is null is taken away. */
+const SilenceChange = Type.Partial(
+  Type.Mapped(Type.KeyOf(SilenceSchema), (key) => Type.Union([Type.Index(SilenceSchema, key), Type.Null()])),
+)
 
 const AcknowledgeSchema = Type.Object(
   {
@@ -63,13 +79,12 @@ function readRoutes({ db, now }: IncidentRoutesDeps) {
         return { items: items.map(incidentJson), next: next ?? null }
       },
       {
-        detail: docs(
+        detail: operation(
           'What is wrong',
           'Incidents, newest first; `after` is the `next` of the page before. `state` is open (and nobody looks after ' +
             'it), acknowledged or resolved. Those that another one explains are left out, unless `parent` names that ' +
             'one, or `stream` a stream.',
-          undefined,
-          ['state', 'stream', 'parent', 'after', 'limit'],
+          { parameters: LIST_PARAMETERS, answers: json(pageOf(answers.Incident)) },
         ),
       },
     )
@@ -80,10 +95,11 @@ function readRoutes({ db, now }: IncidentRoutesDeps) {
         return { ...incidentJson(incident), timeline: await timelineOf(db, incident) }
       },
       {
-        detail: docs(
+        detail: operation(
           'One incident',
           'With its timeline: when it opened, who was told (`told`, `reminded`, `over`) by which delivery, who ' +
             'acknowledged it, when it was resolved.',
+          { answers: json(answers.IncidentWithTimeline) },
         ),
       },
     )
@@ -96,7 +112,12 @@ function readRoutes({ db, now }: IncidentRoutesDeps) {
       },
       {
         parse: 'none',
-        detail: docs('Look after an incident', 'Nobody is reminded of it any more.', AcknowledgeSchema),
+        detail: operation('Look after an incident', 'Nobody is reminded of it any more.', {
+          body: AcknowledgeSchema,
+          example: { by: 'Ada', note: 'I look after it' },
+          answers: json(answers.Incident),
+          problems: ['conflict'],
+        }),
       },
     )
 }
@@ -104,7 +125,11 @@ function readRoutes({ db, now }: IncidentRoutesDeps) {
 function ruleRoutes({ db, now }: IncidentRoutesDeps) {
   return new Elysia()
     .get('/api/rules', async () => ({ items: await listRules(db) }), {
-      detail: docs('Rules', 'In the order in which they were made. That streams stall and die needs none.'),
+      detail: operation(
+        'Rules',
+        'In the order in which they were made. That streams stall and die needs none.',
+        { answers: json(listOf(answers.Rule)) },
+      ),
     })
     .post(
       '/api/rules',
@@ -112,17 +137,28 @@ function ruleRoutes({ db, now }: IncidentRoutesDeps) {
         const rule = await addRule(db, checkRule(await readJson(request)), now())
         return Response.json(rule, { status: 201, headers: { Location: `/api/rules/${rule.id}` } })
       },
-      { parse: 'none', detail: docs('Add a rule', RULES, RuleSchema) },
+      {
+        parse: 'none',
+        detail: operation('Add a rule', RULES, {
+          body: RuleSchema,
+          example: { name: 'Errors', kind: 'errorRate', tag: 'shop', params: { above: 0.5 } },
+          answers: created(answers.Rule),
+          problems: ['conflict'],
+        }),
+      },
     )
-    .get('/api/rules/:id', ({ params }) => getRule(db, params.id), { detail: docs('One rule') })
+    .get('/api/rules/:id', ({ params }) => getRule(db, params.id), {
+      detail: operation('One rule', undefined, { answers: json(answers.Rule) }),
+    })
     .patch(
       '/api/rules/:id',
       async ({ params, request }) => changeRule(db, params.id, checkFields(await readJson(request)), now()),
       {
         parse: 'none',
-        detail: docs(
+        detail: operation(
           'Change a rule',
           'Takes any part of a rule; `params` as a whole. What it has seen is forgotten and its incidents end.',
+          { body: Type.Partial(RuleSchema), example: { isEnabled: false }, answers: json(answers.Rule) },
         ),
       },
     )
@@ -132,7 +168,7 @@ function ruleRoutes({ db, now }: IncidentRoutesDeps) {
         await removeRule(db, params.id, now())
         return new Response(null, { status: 204 })
       },
-      { detail: docs('Remove a rule', 'Its incidents end.') },
+      { detail: operation('Remove a rule', 'Its incidents end.', { answers: NOTHING }) },
     )
 }
 
@@ -147,11 +183,13 @@ function silenceRoutes({ db, now }: IncidentRoutesDeps) {
         return { items: items.map((silence) => silenceJson(silence, now())) }
       },
       {
-        detail: docs(
+        detail: operation(
           'Silences',
           'Those that are not over, with `past=true` all; `active` is the window that now lies in.',
-          undefined,
-          ['past'],
+          {
+            parameters: [{ name: 'past', schema: words(['true', 'false']) }],
+            answers: json(listOf(answers.Silence)),
+          },
         ),
       },
     )
@@ -162,10 +200,18 @@ function silenceRoutes({ db, now }: IncidentRoutesDeps) {
         const headers = { Location: `/api/silences/${silence.id}` }
         return Response.json(silenceJson(silence, now()), { status: 201, headers })
       },
-      { parse: 'none', detail: docs('Silence', SILENCES, SilenceSchema) },
+      {
+        parse: 'none',
+        detail: operation('Silence', SILENCES, {
+          body: SilenceSchema,
+          example: { reason: 'The shop moves', tag: 'shop', endsAt: '2030-01-31T12:00:00Z' },
+          answers: created(answers.Silence),
+          problems: ['conflict'],
+        }),
+      },
     )
     .get('/api/silences/:id', async ({ params }) => silenceJson(await getSilence(db, params.id), now()), {
-      detail: docs('One silence'),
+      detail: operation('One silence', undefined, { answers: json(answers.Silence) }),
     })
     .patch(
       '/api/silences/:id',
@@ -173,7 +219,14 @@ function silenceRoutes({ db, now }: IncidentRoutesDeps) {
         const change = checkFields(await readJson(request))
         return silenceJson(await changeSilence(db, params.id, change, now()), now())
       },
-      { parse: 'none', detail: docs('Change a silence', 'Takes any part of one; `null` takes a part away.') },
+      {
+        parse: 'none',
+        detail: operation('Change a silence', 'Takes any part of one; `null` takes a part away.', {
+          body: SilenceChange,
+          example: { endsAt: '2030-01-31T18:00:00Z' },
+          answers: json(answers.Silence),
+        }),
+      },
     )
     .delete(
       '/api/silences/:id',
@@ -181,7 +234,11 @@ function silenceRoutes({ db, now }: IncidentRoutesDeps) {
         await removeSilence(db, params.id)
         return new Response(null, { status: 204 })
       },
-      { detail: docs('End a silence', 'Of what is still wrong, people are told then.') },
+      {
+        detail: operation('End a silence', 'Of what is still wrong, people are told then.', {
+          answers: NOTHING,
+        }),
+      },
     )
 }
 
@@ -223,7 +280,3 @@ const SILENCES =
   'Of everything, of a `tag` or of one stream (`streamId`). Once, from `startsAt` (now if left out) to `endsAt`; or ' +
   'again and again by a `schedule` in the time of a zone, then `startsAt` and `endsAt` bound it. Incidents still open ' +
   'and are shown; nobody is told until it ends.'
-
-function docs(summary: string, description?: string, body?: object, parameters: string[] = []) {
-  return operation(summary, description, { body, parameters })
-}

@@ -11,6 +11,7 @@ import { type LogFilter, matches } from '../streams/search-log.ts'
 import { type Status, type StatusDeps, statusesOf, statusOf } from '../streams/status.ts'
 import { filteredPageTopic, streamPageTopic } from '../topics.ts'
 import { LiveLists } from './live-lists.tsx'
+import { LiveViews } from './live-views.tsx'
 import { entryRow, measureView, savingsView, statusView, twinView } from './view-models.ts'
 
 /** Changes are gathered for this long, in milliseconds: a busy stream redraws its row twice a second, not per event. */
@@ -23,6 +24,7 @@ export type Send = (message: TopicMessage) => Promise<void>
 /** Pushes to open pages what changed on them, as the same fragments that they were made of. Nobody looks, no work. */
 export class LivePages {
   readonly lists: LiveLists
+  readonly views: LiveViews
   readonly #deps: StatusDeps & { hub: Hub; warn(message: string): void }
   #changed = new Set<string>()
   /** Streams that were registered or removed, or may have been: the list itself has changed. */
@@ -35,6 +37,7 @@ export class LivePages {
   constructor(deps: StatusDeps & { hub: Hub; warn(message: string): void }) {
     this.#deps = deps
     this.lists = new LiveLists(deps)
+    this.views = new LiveViews(deps)
   }
 
   /** Whether anybody looks at the page of a stream. */
@@ -57,12 +60,14 @@ export class LivePages {
 
   /** Something about these streams is different now. */
   changed(streamIds: Iterable<string>): void {
+    this.views.changed('streams')
     for (const id of streamIds) if (this.lists.shows(id) || this.follow(id)) this.#changed.add(id)
     if (this.#changed.size > 0) this.#schedule()
   }
 
   /** Streams came or went. */
   listed(): void {
+    this.views.changed('streams')
     if (!this.lists.listed()) return
     this.#listed = true
     this.#schedule()
@@ -95,6 +100,7 @@ export class LivePages {
 
   close(): void {
     clearTimeout(this.#timer)
+    this.views.close()
   }
 
   #schedule(): void {

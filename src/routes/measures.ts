@@ -1,3 +1,4 @@
+import type { TSchema } from '@sinclair/typebox'
 import { Elysia } from 'elysia'
 import {
   baselines,
@@ -33,6 +34,8 @@ import {
 } from '../streams/measures.ts'
 import type { Stream } from '../streams/run.ts'
 import type { Streams } from '../streams/streams.ts'
+import { json } from './answers/answer.ts'
+import * as answers from './answers/measures.ts'
 import { dateOf, integerOf, oneOf, query } from './input.ts'
 import { operation } from './operation.ts'
 import { typed } from './typed.ts'
@@ -73,7 +76,10 @@ export function measureRoutes({ db, streams }: { db: Database; streams: Streams 
         const { id } = await streams.get(params.id)
         return size(db, { streamId: id }, spanOf(query(request, ...SPAN_PARAMETERS)))
       },
-      { ...typed<{ query: SpanQuery }>(), detail: docs('Bytes of every partial response', SIZE) },
+      {
+        ...typed<{ query: SpanQuery }>(),
+        detail: docs('Bytes of every partial response', SIZE, answers.Size),
+      },
     )
     .get(
       '/api/streams/:id/change',
@@ -81,7 +87,10 @@ export function measureRoutes({ db, streams }: { db: Database; streams: Streams 
         const stream = await streams.get(params.id)
         return change(db, { streamId: stream.id }, spanOf(query(request, ...SPAN_PARAMETERS)), stream)
       },
-      { ...typed<{ query: SpanQuery }>(), detail: docs('Whether and how often it changed', CHANGE) },
+      {
+        ...typed<{ query: SpanQuery }>(),
+        detail: docs('Whether and how often it changed', CHANGE, answers.Change),
+      },
     )
     .get(
       '/api/streams/:id/savings',
@@ -93,7 +102,7 @@ export function measureRoutes({ db, streams }: { db: Database; streams: Streams 
       },
       {
         ...typed<{ query: SavingsQuery }>(),
-        detail: docs('What streaming saves over polling', SAVINGS, ['subscribers']),
+        detail: docs('What streaming saves over polling', SAVINGS, answers.Savings, ['subscribers']),
       },
     )
     .get(
@@ -104,7 +113,10 @@ export function measureRoutes({ db, streams }: { db: Database; streams: Streams 
         checkSteps(span)
         return { ...span, steps: await latencyStepsOf(db, id, span, STEPS_MS[span.step]) }
       },
-      { ...typed<{ query: SpanQuery }>(), detail: docs('How long its answers took', LATENCY) },
+      {
+        ...typed<{ query: SpanQuery }>(),
+        detail: docs('How long its answers took', LATENCY, answers.Latency),
+      },
     )
     .get(
       '/api/size',
@@ -114,7 +126,7 @@ export function measureRoutes({ db, streams }: { db: Database; streams: Streams 
       },
       {
         ...typed<{ query: SpanQuery & Grouped }>(),
-        detail: docs('Bytes of many streams', `${GROUP} ${SIZE}`, ['tag']),
+        detail: docs('Bytes of many streams', `${GROUP} ${SIZE}`, answers.Size, ['tag']),
       },
     )
     .get(
@@ -125,7 +137,7 @@ export function measureRoutes({ db, streams }: { db: Database; streams: Streams 
       },
       {
         ...typed<{ query: SpanQuery & Grouped }>(),
-        detail: docs('How often many streams changed', `${GROUP} ${CHANGE}`, ['tag']),
+        detail: docs('How often many streams changed', `${GROUP} ${CHANGE}`, answers.Change, ['tag']),
       },
     )
     .get(
@@ -136,10 +148,12 @@ export function measureRoutes({ db, streams }: { db: Database; streams: Streams 
       },
       {
         ...typed<{ query: SavingsQuery & Grouped }>(),
-        detail: docs('What streaming many streams saves over polling', `${GROUP} ${SAVINGS}`, [
-          'tag',
-          'subscribers',
-        ]),
+        detail: docs(
+          'What streaming many streams saves over polling',
+          `${GROUP} ${SAVINGS}`,
+          answers.Savings,
+          ['tag', 'subscribers'],
+        ),
       },
     )
 }
@@ -275,6 +289,6 @@ function spanOf({ from, to, step }: Partial<Record<(typeof SPAN_PARAMETERS)[numb
   return { from: start, to: end, step: oneOf('step', step, STEPS) ?? DEFAULT_STEP }
 }
 
-function docs(summary: string, description: string, more: string[] = []) {
-  return operation(summary, description, { parameters: [...SPAN_PARAMETERS, ...more] })
+function docs(summary: string, description: string, answer: TSchema, more: string[] = []) {
+  return operation(summary, description, { parameters: [...SPAN_PARAMETERS, ...more], answers: json(answer) })
 }

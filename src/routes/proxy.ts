@@ -4,6 +4,9 @@ import { Problem } from '../errors.ts'
 import { refusal } from '../proxy/errors.ts'
 import type { Proxy } from '../proxy/proxy.ts'
 import { isProxyPath, MODES } from '../proxy/target.ts'
+import { PROXIED } from './answers/proxy.ts'
+import { operation } from './operation.ts'
+import { oneOf as words } from './parameters.ts'
 
 export interface ProxyRoutesDeps {
   proxy: Proxy
@@ -53,33 +56,38 @@ export function proxyRoutes(handle: ProxyHandler) {
   )
 }
 
-const parameter = (name: string, description: string, schema: object = { type: 'string' }) => ({
-  name,
-  in: 'query' as const,
-  description,
-  schema,
-})
-
-const DOCS = {
-  summary: 'Any JSON API as server-sent events',
-  description:
-    'Follow the path with the target’s URL, its query included; `/<url>` does the same. Events: `data` (the ' +
+const NUMBER = { type: 'integer' }
+const DOCS = operation(
+  'Any JSON API as server-sent events',
+  'Follow the path with the target’s URL, its query included; `/<url>` does the same. Events: `data` (the ' +
     'document), `patch` (RFC 6902 operations), `error` (`{family, cause, message, status, timestamp}`: status 4xxxx ' +
     'for what was asked, 5xxxx for Weir, 7xxxx for the target), `monitor` (the target recovered, or was not polled ' +
     'for a while), `gap` (what was missed can’t be replayed; the document follows). All who ask for the same URL, ' +
     'headers and interval share one poll. `Last-Event-ID` resumes.',
-  parameters: [
-    parameter('intervalMs', 'Time between two polls, in milliseconds', { type: 'integer', default: 5_000 }),
-    parameter('mode', 'What is sent: the document and its patches, or the whole document with every change', {
-      type: 'string',
-      enum: [...MODES],
-      default: MODES[0],
-    }),
-    parameter('X-Sd-Header', 'Header for the target, `Name: value`; may be repeated'),
-    parameter('X-Sd-Token', 'WEIR_TOKEN, for clients that can’t send headers'),
-    parameter('X-Sd-Compress', '`true` compresses the stream whatever Accept-Encoding says'),
-    parameter('payloadPointer', 'JSON Pointer (RFC 6901) of the part to follow'),
-    parameter('ignorePaths', 'JSON Pointer of a part to leave out; may be repeated'),
-    parameter('arrayKeys', 'Key that identifies the members of arrays; may be repeated'),
-  ],
-}
+  {
+    parameters: [
+      { name: 'url', in: 'path', required: true, description: 'Of the target, as it is' },
+      {
+        name: 'intervalMs',
+        description: 'Time between two polls, in milliseconds',
+        schema: { ...NUMBER, default: 5_000 },
+      },
+      {
+        name: 'mode',
+        description: 'What is sent: the document and its patches, or the whole document with every change',
+        schema: { ...words(MODES), default: MODES[0] },
+      },
+      { name: 'X-Sd-Header', description: 'Header for the target, `Name: value`; may be repeated' },
+      { name: 'X-Sd-Token', description: 'WEIR_TOKEN, for clients that can’t send headers' },
+      {
+        name: 'X-Sd-Compress',
+        description: '`true` compresses the stream whatever Accept-Encoding says',
+        schema: words(['true']),
+      },
+      { name: 'payloadPointer', description: 'JSON Pointer (RFC 6901) of the part to follow' },
+      { name: 'ignorePaths', description: 'JSON Pointer of a part to leave out; may be repeated' },
+      { name: 'arrayKeys', description: 'Key that identifies the members of arrays; may be repeated' },
+    ],
+    answers: PROXIED,
+  },
+)

@@ -2,7 +2,10 @@ import { Elysia } from 'elysia'
 import { StoragePage } from '../../views/storage.tsx'
 import { storageReport } from '../retention/report.ts'
 import type { RetentionDeps } from '../retention/retain.ts'
+import { json } from './answers/answer.ts'
+import { Storage } from './answers/keeping.ts'
 import { html } from './html.ts'
+import { operation } from './operation.ts'
 
 /** What the database holds, and for how long. */
 export function storageRoutes({ retention }: { retention: RetentionDeps }) {
@@ -10,12 +13,12 @@ export function storageRoutes({ retention }: { retention: RetentionDeps }) {
     '/api/storage',
     () => storageReport(retention),
     {
-      detail: {
-        summary: 'What the log takes, and what bounds it',
-        description:
-          'Days in UTC, newest first, with bytes on disk and entries; what was dropped last, and why. `state` is `over` ' +
+      detail: operation(
+        'What the log takes, and what bounds it',
+        'Days in UTC, newest first, with bytes on disk and entries; what was dropped last, and why. `state` is `over` ' +
           'while the log is at its cap and nothing may be dropped, as it is not archived yet: recording goes on.',
-      },
+        { answers: json(Storage) },
+      ),
     },
   )
   const pages = new Elysia({ detail: { hide: true } }).get('/storage', async () =>

@@ -69,13 +69,26 @@ function headersOf(known: Stream['headers'], values: Values): Record<string, str
   const kept = Object.entries(known)
     .filter(([name]) => values[`remove.${name}`] === undefined)
     .map(([name, value]) => [name, values[`header.${name}`] || value])
-  const added = listOf(values.headers, '\n').map((line) => {
+  const added = headersIn(values.headers)
+  const names = new Set(added.map(([name]) => name?.toLowerCase()))
+  return Object.fromEntries([...kept.filter(([name]) => !names.has(name?.toLowerCase() ?? '')), ...added])
+}
+
+/** Headers as they are typed, a line each. @throws Problem `invalid_field` */
+export function headersIn(text: string | undefined): [name: string, value: string][] {
+  return listOf(text, '\n').map((line) => {
     const at = line.indexOf(':')
     if (at > 0) return [line.slice(0, at).trim(), line.slice(at + 1).trim()]
     throw new Problem('invalid_field', 'headers: write each as Name: value, on a line of its own.', 'headers')
   })
-  const names = new Set(added.map(([name]) => name?.toLowerCase()))
-  return Object.fromEntries([...kept.filter(([name]) => !names.has(name?.toLowerCase())), ...added])
+}
+
+/** What is typed between separators; what is empty is left out. */
+export function listOf(text: string | undefined, separator: string): string[] {
+  return (text ?? '')
+    .split(separator)
+    .map((each) => each.trim())
+    .filter(Boolean)
 }
 
 function retentionOf(values: Values): Record<string, number> | null {
@@ -122,11 +135,4 @@ function sameUrl(typed: string, known: string): string {
 
 function scaled(text: string, unit: number): number {
   return text.trim() === '' ? Number.NaN : Math.round(Number(text) * unit)
-}
-
-function listOf(text: string | undefined, separator: string): string[] {
-  return (text ?? '')
-    .split(separator)
-    .map((each) => each.trim())
-    .filter(Boolean)
 }

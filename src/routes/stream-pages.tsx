@@ -22,6 +22,7 @@ import { checkChange } from '../streams/registration.ts'
 import { type LogFilter, searchLog } from '../streams/search-log.ts'
 import { type Status, type StatusDeps, statusOf } from '../streams/status.ts'
 import type { Streams } from '../streams/streams.ts'
+import { mayHaveTwin } from '../streams/twin.ts'
 import { versionsIn } from '../streams/versions.ts'
 import { entryView } from './entry-view.ts'
 import { html } from './html.ts'
@@ -148,7 +149,11 @@ export function streamPages(deps: StreamPagesDeps) {
       hourOfWeek(db, { streamId: id }, week),
     ])
     const parts = { measures, savings, twin, log, incidents, notify, charts, timeline, week: { hours } }
-    return { status: statusView(status), ...parts }
+    return {
+      status: statusView(status),
+      ...parts,
+      mayHaveTwin: twin === undefined && mayHaveTwin(status.stream),
+    }
   }
 
   async function logData({ stream: { id }, seq }: Status, request: Request): Promise<LogData> {

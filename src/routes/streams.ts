@@ -22,6 +22,9 @@ import { fleet, type Status, type StatusDeps, statusesOf, statusOf } from '../st
 import type { Streams } from '../streams/streams.ts'
 import { twinReport } from '../streams/twin.ts'
 import { entriesTopic } from '../topics.ts'
+import { created, events, json, jsonOrLines, NOTHING } from './answers/answer.ts'
+import * as answers from './answers/streams.ts'
+import { pageOf } from './answers/types.ts'
 import { FILTERS, filterOf } from './filter.ts'
 import { dateOf, integerOf, oneOf, query, readJson } from './input.ts'
 import { operation } from './operation.ts'
@@ -62,6 +65,24 @@ interface LogsPage {
 }
 
 const LIST_PARAMETERS = [...FILTERS, 'sort', 'order', 'after', 'limit'] as const
+const SEQ = { type: 'integer', minimum: 0 }
+const LOG_PARAMETERS = [
+  {
+    name: 'kind',
+    description: `${ENTRY_KINDS.join(', ')}: several, separated by commas`,
+    schema: { type: 'string' },
+  },
+  'from',
+  'to',
+  { name: 'after', description: 'Only entries after this `seq`, the oldest first', schema: SEQ },
+  { name: 'before', description: 'Only entries before this `seq`', schema: SEQ },
+  'limit',
+]
+/** Of the routes that start or stop all streams with a tag. */
+const TAGGED = {
+  parameters: [{ name: 'tag', required: true, description: 'Of the streams' }],
+  answers: json(answers.Matched),
+}
 const DEFAULT_LIMIT = 50
 const MAX_LIMIT = 500
 /** A subscriber that missed more than this is told so, and goes on from now. */
@@ -83,7 +104,12 @@ export function streamRoutes(deps: StreamRoutesDeps) {
       {
         ...typed<{ body: Registration }>(),
         parse: 'none',
-        detail: docs('Register an API', REGISTER, RegistrationSchema),
+        detail: operation('Register an API', REGISTER, {
+          body: RegistrationSchema,
+          example: { url: 'https://api.example.com/prices', intervalMs: 5_000, tags: ['shop'] },
+          answers: created(answers.Stream),
+          problems: ['unreachable', 'not_allowed', 'host_unknown'],
+        }),
       },
     )
     .get(
@@ -104,11 +130,14 @@ export function streamRoutes(deps: StreamRoutesDeps) {
       },
       {
         ...typed<{ query: StreamsQuery }>(),
-        detail: docs('List streams', LIST, undefined, [...LIST_PARAMETERS]),
+        detail: operation('List streams', LIST, {
+          parameters: LIST_PARAMETERS,
+          answers: json(pageOf(answers.ListedStream)),
+        }),
       },
     )
     .get('/api/streams/:id', async ({ params }) => streamJson(await streams.get(params.id)), {
-      detail: docs('Read a stream'),
+      detail: operation('Read a stream', undefined, { answers: json(answers.Stream) }),
     })
     .patch(
       '/api/streams/:id',
@@ -117,7 +146,12 @@ export function streamRoutes(deps: StreamRoutesDeps) {
       {
         ...typed<{ body: Change }>(),
         parse: 'none',
-        detail: docs('Change a stream', 'Goes on by the new definition at once.', ChangeSchema),
+        detail: operation('Change a stream', 'Goes on by the new definition at once.', {
+          body: ChangeSchema,
+          example: { intervalMs: 10_000 },
+          answers: json(answers.Stream),
+          problems: ['not_allowed', 'host_unknown'],
+        }),
       },
     )
     .delete(
@@ -126,33 +160,38 @@ export function streamRoutes(deps: StreamRoutesDeps) {
         await streams.remove(params.id)
         return new Response(null, { status: 204 })
       },
-      { detail: docs('Remove a stream', 'With everything that was recorded of it.') },
+      {
+        detail: operation('Remove a stream', 'With everything that was recorded of it.', {
+          answers: NOTHING,
+        }),
+      },
     )
     .post('/api/streams/:id/start', async ({ params }) => streamJson(await streams.start(params.id)), {
       parse: 'none',
-      detail: docs('Start a stream', 'Idempotent.'),
+      detail: operation('Start a stream', 'Idempotent.', { answers: json(answers.Stream) }),
     })
     .post('/api/streams/:id/stop', async ({ params }) => streamJson(await streams.stop(params.id)), {
       parse: 'none',
-      detail: docs('Stop a stream', 'Idempotent.'),
+      detail: operation('Stop a stream', 'Idempotent.', { answers: json(answers.Stream) }),
     })
     .post('/api/streams/start', ({ request }) => streams.desireTagged(tagOf(request), 'running'), {
       ...typed<{ query: { tag: string } }>(),
       parse: 'none',
-      detail: docs('Start every stream with a tag', 'Idempotent.', undefined, ['tag']),
+      detail: operation('Start every stream with a tag', 'Idempotent.', TAGGED),
     })
     .post('/api/streams/stop', ({ request }) => streams.desireTagged(tagOf(request), 'stopped'), {
       ...typed<{ query: { tag: string } }>(),
       parse: 'none',
-      detail: docs('Stop every stream with a tag', 'Idempotent.', undefined, ['tag']),
+      detail: operation('Stop every stream with a tag', 'Idempotent.', TAGGED),
     })
     .get(
       '/api/streams/:id/status',
       async ({ params }) => statusJson(await statusOf(deps, (await streams.get(params.id)).id)),
       {
-        detail: docs(
+        detail: operation(
           'Is it doing what it should?',
           'The verdict with its evidence, who holds the stream, and counts.',
+          { answers: json(answers.Status) },
         ),
       },
     )
@@ -168,17 +207,18 @@ export function streamRoutes(deps: StreamRoutesDeps) {
         return report
       },
       {
-        detail: docs(
+        detail: operation(
           'Polling and streaming, measured side by side',
           'What a polled stream and its twin, which follows the same API through the proxy, have received: heads of ' +
             'responses, and bodies or frames as they came. Polling is done as well as it can be: with gzip and ' +
             'validators. `saving` = 1 − streaming / polling.',
-          undefined,
-          ['from', 'to'],
+          { parameters: ['from', 'to'], answers: json(answers.Twin) },
         ),
       },
     )
-    .get('/api/status', () => fleet(db), { detail: docs('The whole fleet', 'Streams by verdict.') })
+    .get('/api/status', () => fleet(db), {
+      detail: operation('The whole fleet', 'Streams by verdict.', { answers: json(answers.Fleet) }),
+    })
     .get(
       '/api/streams/:id/logs',
       async ({ params, request }) => {
@@ -192,12 +232,11 @@ export function streamRoutes(deps: StreamRoutesDeps) {
       },
       {
         ...typed<{ query: LogsQuery; response: LogsPage }>(),
-        detail: docs(
+        detail: operation(
           'Each request and response',
           'Entries in the order of `seq`; without a cursor, the latest. `kind` takes several, separated by commas. ' +
             'With `Accept: application/x-ndjson` all that match, a line each.',
-          undefined,
-          ['kind', 'from', 'to', 'after', 'before', 'limit'],
+          { parameters: LOG_PARAMETERS, answers: jsonOrLines(answers.LogPage, answers.Entry) },
         ),
       },
     )
@@ -220,12 +259,14 @@ export function streamRoutes(deps: StreamRoutesDeps) {
         return subscribed
       },
       {
-        detail: docs(
+        detail: operation(
           'Live entries as server-sent events',
           'Events `entry`, with `seq` as id. `Last-Event-ID` (or `?lastEventId=`) resumes; what can no longer be ' +
             'replayed is told in a `gap` event.',
-          undefined,
-          ['lastEventId'],
+          {
+            parameters: ['lastEventId'],
+            answers: events({ entry: answers.Entry, gap: answers.EntryGap }),
+          },
         ),
       },
     )
@@ -384,7 +425,3 @@ const LIST =
 const REGISTER =
   'A `kind` left out is found by asking the API once. The stream starts at once, unless `start` is false. With `twin`, ' +
   'a polled API is followed through the proxy as well, to measure both side by side.'
-
-function docs(summary: string, description?: string, body?: object, parameters: string[] = []) {
-  return operation(summary, description, { body, parameters })
-}

@@ -3,6 +3,8 @@ import { Problem } from '../errors.ts'
 import { acceptsGzip } from '../hub/frame.ts'
 import { fieldsOf, parseReport } from '../topology/input.ts'
 import { REPORTED_KINDS } from '../topology/rules.ts'
+import { events, json } from './answers/answer.ts'
+import * as answers from './answers/topology.ts'
 import { dateOf, integerOf, query, readJson } from './input.ts'
 import { operation } from './operation.ts'
 import type { TopologyPageOptions } from './topology-page.tsx'
@@ -27,7 +29,13 @@ export function topologyApi({
         await refreshTopology?.()
         return topology.snapshot()
       },
-      { detail: operation('The topology, now or then', SNAPSHOT, { parameters: ['at'] }) },
+      {
+        detail: operation('The topology, now or then', SNAPSHOT, {
+          parameters: [{ name: 'at', description: INSTANT }],
+          answers: json(answers.Graph),
+          problems: ['unavailable'],
+        }),
+      },
     )
     .post(
       '/api/topology',
@@ -36,7 +44,17 @@ export function topologyApi({
         topology.report(report)
         return { services: report.services?.length ?? 0, calls: report.calls?.length ?? 0 }
       },
-      { parse: 'none', detail: operation('Report services and calls', REPORT, { body: REPORT_BODY }) },
+      {
+        parse: 'none',
+        detail: operation('Report services and calls', REPORT, {
+          body: REPORT_BODY,
+          example: {
+            services: [{ id: 'UI' }, { id: 'D', url: 'http://localhost:4000' }],
+            calls: [{ from: 'UI', to: 'D', status: 200, durationMs: 12 }],
+          },
+          answers: json(answers.Reported),
+        }),
+      },
     )
     .get(
       '/api/topology/timeline',
@@ -46,7 +64,20 @@ export function topologyApi({
         const [from, to] = [instantOf('from', asked.from), instantOf('to', asked.to)]
         return topology.timeline({ from, to, most })
       },
-      { detail: operation('All calls over time', TIMELINE, { parameters: ['from', 'to', 'points'] }) },
+      {
+        detail: operation('All calls over time', TIMELINE, {
+          parameters: [
+            { name: 'from', description: INSTANT, schema: TEXT },
+            { name: 'to', description: INSTANT, schema: TEXT },
+            {
+              name: 'points',
+              schema: { type: 'integer', minimum: 1, maximum: MAX_POINTS, default: DEFAULT_POINTS },
+            },
+          ],
+          answers: json(answers.Timeline),
+          problems: ['unavailable'],
+        }),
+      },
     )
     .get(
       '/api/topology/events',
@@ -57,7 +88,7 @@ export function topologyApi({
         const lastEventId = headers.get('last-event-id')
         return topology.subscribe({ signal, lastEventId, gzip: acceptsGzip(headers) })
       },
-      { detail: operation('The topology, live', EVENTS) },
+      { detail: operation('The topology, live', EVENTS, { answers: events(answers.TOPOLOGY_EVENTS) }) },
     )
 }
 
@@ -71,6 +102,9 @@ function instantOf(name: string, text: string | undefined): number | undefined {
 
 /** The last time that a Date holds. */
 const LATEST_MS = 8_640_000_000_000_000
+
+const INSTANT = 'ISO 8601, or milliseconds since 1970'
+const TEXT = { type: 'string' }
 
 const SNAPSHOT =
   'Services and calls. `version` is the id of the last event they hold, `node` the id of a service in the Mermaid ' +

@@ -2,9 +2,15 @@ import { Elysia } from 'elysia'
 import { Problem } from '../errors.ts'
 import { type FaultMethod, type FaultOptions, faultsOf } from '../topology/faults.ts'
 import type { Topology } from '../topology/topology.ts'
+import { json } from './answers/answer.ts'
+import * as answers from './answers/topology.ts'
 import { readJson } from './input.ts'
-import { operation } from './operation.ts'
+import { type OperationOptions, operation } from './operation.ts'
 
+const ANSWERS = {
+  answers: json(answers.Faults),
+  problems: ['no_laboratory', 'upstream_failed'],
+} satisfies OperationOptions
 /** Of a description of faults. */
 const MAX_FAULTS_BYTES = 16_384
 
@@ -21,6 +27,7 @@ export function topologyFaultRoutes({ topology, fetch = globalThis.fetch }: Faul
       detail: operation(
         'The faults of a service',
         "Asks the service's own `/faults`. A service that isn't part of a laboratory is told as `no_laboratory`.",
+        ANSWERS,
       ),
     })
     .put(path, ({ params, request }) => forward('PUT', params.id, request), {
@@ -31,12 +38,12 @@ export function topologyFaultRoutes({ topology, fetch = globalThis.fetch }: Faul
           '`errorRate`, `errorCodes`, `rateLimit`, `payloadBytes`, `reset`, and `sse` with `stall`, `halfOpen`, ' +
           '`duplicate`, `reorder`, `drop`, `truncate`, `bufferMs`, `slowDripBytesPerSecond`, `status`, `json`. ' +
           'What is left out is off.',
-        { body: { type: 'object' } },
+        { ...ANSWERS, body: { type: 'object' }, example: { latencyMs: 500, errorRate: 0.1 } },
       ),
     })
     .delete(path, ({ params, request }) => forward('DELETE', params.id, request), {
       parse: 'none',
-      detail: operation('End all faults of a service', 'Idempotent.'),
+      detail: operation('End all faults of a service', 'Idempotent.', ANSWERS),
     })
 
   async function forward(method: FaultMethod, id: string, request: Request) {

@@ -1,3 +1,4 @@
+import { Type } from '@sinclair/typebox'
 import { Elysia } from 'elysia'
 import type { Child } from 'hono/jsx'
 import { TopologyPage } from '../../views/topology.tsx'
@@ -10,12 +11,19 @@ import { textField } from '../topology/input.ts'
 import { requireColour } from '../topology/rules.ts'
 import { type SendOptions, type SentAnswer, sendThrough } from '../topology/send.ts'
 import type { Topology } from '../topology/topology.ts'
+import { json } from './answers/answer.ts'
+import { SentThrough } from './answers/topology.ts'
 import { answering, audience } from './audience.tsx'
 import { readFields } from './fields.ts'
 import { html } from './html.ts'
+import { operation } from './operation.ts'
 
 /** What a request colours the services it passes, unless it says otherwise. */
 const REQUEST_COLOUR = '#00ffcc'
+const REQUEST = Type.Object({
+  service: Type.String({ description: 'Its id' }),
+  color: Type.Optional(Type.String({ default: REQUEST_COLOUR })),
+})
 /** Responses of the services behind one, as the answer's fragment shows them; the rest is left out. */
 const MAX_SHOWN_RESPONSES = 50
 const MAX_SHOWN_CHARS = 200
@@ -53,10 +61,17 @@ export function topologyPages({
       {
         parse: 'none',
         detail: {
-          summary: 'Send a request through a service',
-          description:
+          ...operation(
+            'Send a request through a service',
             'Takes `{service, color?}` as JSON or a form, activates the service at the url it reported, and ' +
-            'answers `{status, durationMs, body}`. Waits up to 30 s; redirects are not followed.',
+              'answers `{status, durationMs, body}`. Waits up to 30 s; redirects are not followed.',
+            {
+              body: REQUEST,
+              example: { service: 'D' },
+              answers: json(SentThrough),
+              problems: ['not_found', 'upstream_failed'],
+            },
+          ),
           tags: ['Topology'],
         },
       },

@@ -1,18 +1,26 @@
+import { Type } from '@sinclair/typebox'
 import { Elysia } from 'elysia'
 import { Activated } from '../../views/topology-answer.tsx'
 import { mermaidText } from '../core/graph.ts'
 import type { Hub } from '../hub/hub.ts'
 import { textField } from '../topology/input.ts'
 import { SEED_TOPIC, type Topology } from '../topology/topology.ts'
+import { events, json } from './answers/answer.ts'
+import { Coloured, Diagram } from './answers/topology.ts'
 import { answering, audience } from './audience.tsx'
 import { readFields } from './fields.ts'
 import { html } from './html.ts'
+import { operation } from './operation.ts'
 import { topologyApi } from './topology-api.ts'
 import { topologyFaultRoutes } from './topology-faults.ts'
 import { type TopologyPageOptions, topologyPages } from './topology-page.tsx'
 
 /** The seed's default. */
 const ACTIVATED_COLOUR = 'black'
+const ACTIVATION = Type.Object({
+  item: Type.String({ description: 'Id of a service' }),
+  color: Type.Optional(Type.String({ default: ACTIVATED_COLOUR })),
+})
 
 export interface TopologyRoutesOptions extends TopologyPageOptions {
   hub: Hub
@@ -31,9 +39,9 @@ function seedRoutes({ topology, hub }: TopologyRoutesOptions) {
   return new Elysia()
     .get('/diagram', () => ({ diagram: mermaidText(topology.reported()) }), {
       detail: {
-        summary: 'The diagram',
-        description:
-          'What programs reported, as the text of a Mermaid flowchart: `{"diagram": "flowchart LR…"}`.',
+        ...operation('The diagram', 'What programs reported, as the text of a Mermaid flowchart.', {
+          answers: json(Diagram),
+        }),
         tags: ['Topology'],
       },
     })
@@ -45,9 +53,11 @@ function seedRoutes({ topology, hub }: TopologyRoutesOptions) {
       },
       {
         detail: {
-          summary: 'That the diagram changed',
-          description:
+          ...operation(
+            'That the diagram changed',
             'A server-sent event stream that says `update` whenever `GET /diagram` has something new.',
+            { answers: events({ message: Type.Literal('update') }) },
+          ),
           tags: ['Topology'],
         },
       },
@@ -55,10 +65,12 @@ function seedRoutes({ topology, hub }: TopologyRoutesOptions) {
     .post('/activate', ({ request }) => answering(request, () => activate(request, topology)), {
       parse: 'none',
       detail: {
-        summary: 'Colour a service',
-        description:
+        ...operation(
+          'Colour a service',
           'Takes `{item, color}` as JSON or a form. A `color` is one of a fixed set of names or `#rrggbb`, ' +
-          `\`${ACTIVATED_COLOUR}\` when left out. An item that isn't known yet becomes a service.`,
+            `\`${ACTIVATED_COLOUR}\` when left out. An item that isn't known yet becomes a service.`,
+          { body: ACTIVATION, example: { item: 'D', color: '#00ffcc' }, answers: json(Coloured) },
+        ),
         tags: ['Topology'],
       },
     })

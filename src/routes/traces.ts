@@ -4,7 +4,9 @@ import { unpack } from '../otlp/body.ts'
 import type { SpanCalls } from '../otlp/calls.ts'
 import { type Encoding, encodingOf } from '../otlp/encodings.ts'
 import type { Gathered } from '../otlp/spans.ts'
+import { EXPORTED } from './answers/traces.ts'
 import { readBytes } from './input.ts'
+import { operation } from './operation.ts'
 
 /** Of one request as it is sent. */
 const MAX_WIRE_BYTES = 4_194_304
@@ -55,13 +57,18 @@ function answer({ contentType }: Encoding, body: Uint8Array<ArrayBuffer> | strin
 
 const DOCS = {
   tags: ['Topology'],
-  summary: 'Spans of OpenTelemetry',
-  description:
+  ...operation(
+    'Spans of OpenTelemetry',
     'OTLP/HTTP: an `ExportTraceServiceRequest` as protobuf or JSON, plain or gzip, up to 4 MiB as sent and 16 MiB ' +
-    'unpacked, answered in the encoding it came in. Services and calls are read from the spans; of more than 20,000 ' +
-    'the rest is refused as a `partial_success`. Errors are a `google.rpc.Status` with a sentence.',
+      'unpacked, answered in the encoding it came in. Services and calls are read from the spans; of more than 20,000 ' +
+      'the rest is refused as a `partial_success`. Errors are a `google.rpc.Status` with a sentence.',
+    { answers: EXPORTED, problems: ['unauthorized', 'forbidden_origin'] },
+  ),
   requestBody: {
     required: true,
-    content: { 'application/x-protobuf': { schema: {} }, 'application/json': { schema: {} } },
+    content: {
+      'application/json': { schema: {}, example: { resourceSpans: [] } },
+      'application/x-protobuf': { schema: {} },
+    },
   },
 }

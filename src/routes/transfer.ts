@@ -1,14 +1,19 @@
+import { Type } from '@sinclair/typebox'
 import { Elysia } from 'elysia'
 import { Problem } from '../errors.ts'
 import type { Database } from '../storage/storage.ts'
-import { checkRegistration } from '../streams/registration.ts'
+import { checkRegistration, RegistrationSchema } from '../streams/registration.ts'
 import type { Streams } from '../streams/streams.ts'
 import { EXPORT_FORMATS, type ExportFormat, exportStreams } from '../transfer/export.ts'
 import { type ImportOptions, importLines } from '../transfer/import.ts'
 import { FORMATS, formatOf, type Line, readLines } from '../transfer/lines.ts'
 import type { OpenApiOptions } from '../transfer/openapi/operations.ts'
+import { type Answers, jsonOrLines } from './answers/answer.ts'
+import { ExportedStream, ImportProgress, ImportReport } from './answers/transfer.ts'
 import { NDJSON, progressOf, reportOf } from './import-report.ts'
 import { integerOf, oneOf, query, readText } from './input.ts'
+import { type OperationOptions, operation } from './operation.ts'
+import { type Parameter, oneOf as words } from './parameters.ts'
 
 export interface TransferRoutesDeps {
   db: Database
@@ -21,6 +26,7 @@ export const MAX_IMPORT_BYTES = 33_554_432
 /** Imports under way in this process; each holds its file in memory. More are refused. */
 const MAX_IMPORTS = 4
 const BOOLEANS = ['true', 'false'] as const
+const SWITCH = words(BOOLEANS)
 const CONTENT_TYPES: Record<ExportFormat, string> = {
   json: 'application/json',
   ndjson: NDJSON,
@@ -70,7 +76,7 @@ export function transferRoutes({ db, importStreams }: { db: Database; importStre
   return new Elysia({ detail: { tags: ['Streams'] } })
     .post('/api/streams/import', ({ request, server }) => importStreams(request, server), {
       parse: 'none',
-      detail: { ...IMPORT, parameters: parametersOf(IMPORT_DOCS) },
+      detail: { ...operation('Import streams', IMPORT, IMPORT_OPTIONS), requestBody: IMPORT_BODY },
     })
     .get(
       '/api/streams/export',
@@ -80,7 +86,7 @@ export function transferRoutes({ db, importStreams }: { db: Database; importStre
         const options = { format, tag, secrets: oneOf('secrets', secrets, BOOLEANS) === 'true' }
         return download(exportStreams(db, options), format)
       },
-      { detail: { ...EXPORT, parameters: parametersOf(EXPORT_DOCS) } },
+      { detail: operation('Export streams', EXPORT, EXPORT_OPTIONS) },
     )
 }
 
@@ -152,52 +158,75 @@ async function download(parts: AsyncGenerator<string>, format: ExportFormat): Pr
   })
 }
 
-const IMPORT = {
-  summary: 'Import streams',
-  description:
-    'A JSON array of registrations or `{"streams": […]}`, NDJSON, CSV with field names in its first line, or an ' +
-    'OpenAPI 3 document in JSON or YAML, whose GET operations become streams. Good lines go in whatever the others ' +
-    'are; the answer says of each line, in order, whether it was `created`, `unchanged`, `updated` or `failed`, and ' +
-    `with \`Accept: ${NDJSON}\` it says so as they are done. A line with the \`id\` of a stream changes that stream ` +
-    'where it differs; one without an id that equals a stream (URL, method, body, header names, payload pointer, ' +
-    'kind and name) leaves it as it is. Importing an export, or the same file twice, changes nothing.',
-  requestBody: {
-    required: true,
-    content: Object.fromEntries(
-      ['application/json', NDJSON, 'text/csv', 'application/yaml'].map((type) => [type, { schema: {} }]),
-    ),
+const IMPORT =
+  'A JSON array of registrations or `{"streams": […]}`, NDJSON, CSV with field names in its first line, or an ' +
+  'OpenAPI 3 document in JSON or YAML, whose GET operations become streams. Good lines go in whatever the others ' +
+  'are; the answer says of each line, in order, whether it was `created`, `unchanged`, `updated` or `failed`, and ' +
+  `with \`Accept: ${NDJSON}\` it says so as they are done. A line with the \`id\` of a stream changes that stream ` +
+  'where it differs; one without an id that equals a stream (URL, method, body, header names, payload pointer, ' +
+  'kind and name) leaves it as it is. Importing an export, or the same file twice, changes nothing.'
+const IMPORT_BODY = {
+  required: true,
+  content: {
+    'application/json': {
+      schema: Type.Array(RegistrationSchema) as object,
+      example: [{ url: 'https://api.example.com/prices' }],
+    },
+    ...Object.fromEntries([NDJSON, 'text/csv', 'application/yaml'].map((type) => [type, { schema: {} }])),
   },
 }
-const IMPORT_DOCS: Record<(typeof IMPORT_PARAMETERS)[number], string> = {
-  format: `${FORMATS.join(', ')}; left out: what Content-Type says or the content looks like`,
-  dryRun: 'true: only says what would be done, and asks no API for its kind',
-  tag: 'Added to the tags of every stream that is new or named by its id',
-  start: 'true or false, for new streams that do not say it',
-  intervalMs: 'For new streams that do not say it',
-  header:
-    '`Name: value`, once for each header: sent with every operation of an OpenAPI document; elsewhere, the value of ' +
-    'headers that the file hides',
-  param: '`name=value`, once for each parameter or server variable of an OpenAPI document',
-  server:
-    'Where the API of an OpenAPI document is, instead of its servers; relative ones are resolved against it',
+const IMPORT_DOCS: Record<(typeof IMPORT_PARAMETERS)[number], Omit<Parameter, 'name'>> = {
+  format: {
+    description: 'Left out: what Content-Type says or the content looks like',
+    schema: words(FORMATS),
+  },
+  dryRun: { description: 'true: only says what would be done, and asks no API for its kind', schema: SWITCH },
+  tag: { description: 'Added to the tags of every stream that is new or named by its id' },
+  start: { description: 'For new streams that do not say it', schema: SWITCH },
+  intervalMs: {
+    description: 'For new streams that do not say it',
+    schema: { type: 'integer', minimum: 0 },
+  },
+  header: {
+    description:
+      '`Name: value`, once for each header: sent with every operation of an OpenAPI document; elsewhere, the value of ' +
+      'headers that the file hides',
+  },
+  param: {
+    description: '`name=value`, once for each parameter or server variable of an OpenAPI document',
+  },
+  server: {
+    description:
+      'Where the API of an OpenAPI document is, instead of its servers; relative ones are resolved against it',
+  },
 }
-const EXPORT = {
-  summary: 'Export streams',
-  description:
-    'Every registered stream as `POST /api/streams/import` takes it; a twin is the field `twin` of its polled stream. ' +
-    'Values of headers are hidden.',
+const IMPORT_OPTIONS: OperationOptions = {
+  parameters: parametersOf(IMPORT_DOCS),
+  answers: jsonOrLines(ImportReport, ImportProgress),
+  problems: ['bad_request', 'invalid_json', 'body_too_large', 'too_many'],
 }
-const EXPORT_DOCS: Record<(typeof EXPORT_PARAMETERS)[number], string> = {
-  format: `${EXPORT_FORMATS.join(', ')}; left out: json`,
-  tag: 'Only streams that have it',
-  secrets: 'true: with the values of headers. Keep such a file as you keep the secrets',
+const EXPORT =
+  'Every registered stream as `POST /api/streams/import` takes it; a twin is the field `twin` of its polled stream. ' +
+  'Values of headers are hidden.'
+const EXPORT_DOCS: Record<(typeof EXPORT_PARAMETERS)[number], Omit<Parameter, 'name'>> = {
+  format: { schema: { ...words(EXPORT_FORMATS), default: 'json' } },
+  tag: { description: 'Only streams that have it' },
+  secrets: {
+    description: 'true: with the values of headers. Keep such a file as you keep the secrets',
+    schema: SWITCH,
+  },
+}
+const EXPORT_OPTIONS: OperationOptions = {
+  parameters: parametersOf(EXPORT_DOCS),
+  answers: exported(),
 }
 
-function parametersOf(described: Record<string, string>) {
-  return Object.entries(described).map(([name, description]) => ({
-    name,
-    in: 'query' as const,
-    description,
-    schema: { type: 'string' as const },
-  }))
+function exported(): Answers {
+  const csv = { 'text/csv': { schema: Type.String({ description: 'Field names in its first line' }) } }
+  const list = jsonOrLines(Type.Array(ExportedStream), ExportedStream)[200]
+  return { 200: { description: 'The streams, as a file', content: { ...list?.content, ...csv } } }
+}
+
+function parametersOf(described: Record<string, Omit<Parameter, 'name'>>): Parameter[] {
+  return Object.entries(described).map(([name, parameter]) => ({ name, ...parameter }))
 }

@@ -1,5 +1,6 @@
 import { changedPaths, WHOLE_DOCUMENT } from '../core/changed-paths.ts'
-import { diff, hashDocument, isPatch, type Json, type PatchOperation, patch } from '../core/document.ts'
+import { diff } from '../core/diff.ts'
+import { hashDocument, isPatch, type Json, type PatchOperation, patch } from '../core/document.ts'
 import { parseJson, stringifyJson } from '../core/json.ts'
 import { Problem } from '../errors.ts'
 import type { Stream } from './run.ts'

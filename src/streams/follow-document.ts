@@ -1,8 +1,8 @@
 import { changedPaths, WHOLE_DOCUMENT } from '../core/changed-paths.ts'
+import { diff } from '../core/diff.ts'
 import {
   patch as applyPatch,
   canonicalJson,
-  diff,
   hashDocument,
   isPatch,
   type Json,
@@ -10,6 +10,7 @@ import {
   sha256,
 } from '../core/document.ts'
 import { parseJson, stringifyJson } from '../core/json.ts'
+import { isEqual } from '../core/member-names.ts'
 import type { Draft } from './entry.ts'
 import type { Followed } from './run.ts'
 
@@ -40,7 +41,7 @@ type Differ = (from: Json, to: Json, arrayKeys: readonly string[]) => PatchOpera
 
 /**
  * Goes from the last document to the one that a poll brought. The patch is tried on the old document, and only
- * used when that gives the new one's hash and it is smaller.
+ * used when that gives the new one and it is smaller.
  */
 export function advance(
   last: Followed | undefined,
@@ -58,7 +59,7 @@ export function advance(
   if (last === undefined) return whole
 
   const replaced = { ...whole, paths: [WHOLE_DOCUMENT] }
-  const operations = verifiedPatch(last.document, document, hash, (from, to) => differ(from, to, arrayKeys))
+  const operations = verifiedPatch(last.document, document, (from, to) => differ(from, to, arrayKeys))
   if (operations === 'refused') return replaced
   if (operations === 'mismatched') return { ...replaced, mismatched: true }
   const data = stringifyJson(operations)
@@ -149,12 +150,11 @@ function isDue({ patches, patchBytes }: Followed, snapshotBytes: number): boolea
 function verifiedPatch(
   from: Json,
   to: Json,
-  hash: string,
   differ: (from: Json, to: Json) => PatchOperation[],
 ): PatchOperation[] | 'refused' | 'mismatched' {
   try {
     const operations = differ(from, to)
-    return hashDocument(applyPatch(from, operations)) === hash ? operations : 'mismatched'
+    return isEqual(applyPatch(from, operations), to) ? operations : 'mismatched'
   } catch {
     // The pair takes too long to compare, or the differ or the patcher refuses it (`__proto__` as a key, for one).
     return 'refused'

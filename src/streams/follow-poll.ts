@@ -1,5 +1,5 @@
 import { promisify } from 'node:util'
-import { constants, deflateRaw, gzip } from 'node:zlib'
+import { constants, deflateRaw, deflateRawSync, gzip, gzipSync } from 'node:zlib'
 import { backoffMs } from '../core/backoff.ts'
 import { nextBeat } from '../core/beat.ts'
 import { type Json, sha256 } from '../core/document.ts'
@@ -25,6 +25,12 @@ import { waitUntil } from './wait.ts'
 const LOGGED_TEXT_CHARS = 65_536
 /** A run that begins more than this many intervals after the last poll says so in a `gap`. */
 const MISSED_INTERVALS = 2
+
+/**
+ * Up to this many bytes are compressed at once, in less than a millisecond: that takes less than to have another thread
+ * do it, which is for what would keep the other streams waiting.
+ */
+const COMPRESSED_AT_ONCE_BYTES = 32_768
 
 const compress = promisify(gzip)
 const deflate = promisify<string, { finishFlush: number }, Buffer>(deflateRaw)
@@ -113,7 +119,7 @@ async function sizesAskedAgain(
   if (response.status === 304) return { plainBytes: known.plainBytes, gzipBytes: known.gzipBytes }
   const plainBytes = body.byteLength
   if (isGzip(response.headers)) return { plainBytes, gzipBytes: wireBytes }
-  return { plainBytes, gzipBytes: known.gzipBytes ?? (await compress(body)).byteLength }
+  return { plainBytes, gzipBytes: known.gzipBytes ?? (await gzipBytesOf(body)) }
 }
 
 /** Of a change as subscribers who accept gzip are sent it: compressed as a frame of its own. */
@@ -121,7 +127,14 @@ async function deflatedBytes({ kind, changed, data, gzipBytes }: Draft): Promise
   if (!changed) return undefined
   if (kind === 'exchange' || data === undefined) return gzipBytes
   const frame = `event: ${kind === 'patch' ? 'patch' : 'data'}\nid: 01234567.1000\ndata: ${data}\n\n`
-  return (await deflate(frame, { finishFlush: constants.Z_FULL_FLUSH })).byteLength
+  const options = { finishFlush: constants.Z_FULL_FLUSH }
+  const isShort = frame.length <= COMPRESSED_AT_ONCE_BYTES
+  return (isShort ? deflateRawSync(frame, options) : await deflate(frame, options)).byteLength
+}
+
+async function gzipBytesOf(body: Uint8Array): Promise<number> {
+  const isShort = body.byteLength <= COMPRESSED_AT_ONCE_BYTES
+  return (isShort ? gzipSync(body) : await compress(body)).byteLength
 }
 
 function appendKeyframe(run: Run, log: RunLog, at: number, step: Step): void {

@@ -215,6 +215,7 @@ export async function topPaths(
 
 /** When anything last changed, to the minute, or to the hour where minutes are gone; `undefined` when nothing ever did. */
 export async function lastChange(db: Database, scope: Scope): Promise<Date | undefined> {
+  if (scope === 'fleet') return lastChangeOfAll(db)
   const hour = db
     .select({ hour: longRollups.at })
     .from(longRollups)
@@ -248,6 +249,17 @@ export async function lastChange(db: Database, scope: Scope): Promise<Date | und
     .leftJoinLateral(minute, sql`true`)
     .where(inScope(scope))
   return row?.last == null ? undefined : new Date(row.last)
+}
+
+/** From the newest backwards, over the indexes of time: a look per stream took 2 s of 10,000 streams. */
+async function lastChangeOfAll(db: Database): Promise<Date | undefined> {
+  const { rows } = (await db.execute(sql`
+    SELECT greatest(
+      (SELECT minute FROM weir.rollups WHERE changed > 0 ORDER BY minute DESC LIMIT 1),
+      (SELECT at FROM weir.long_rollups WHERE step = 'hour' AND changed > 0 ORDER BY at DESC LIMIT 1)
+    ) AS last`)) as { rows: { last: string | null }[] }
+  const last = rows[0]?.last
+  return last == null ? undefined : new Date(last)
 }
 
 /** Change by hour of the week in UTC, Monday first: up to 168 of them. */

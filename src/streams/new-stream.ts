@@ -66,7 +66,8 @@ export function opening(desired: Stream['desired']): { verdict: Verdict; verdict
     : { verdict: 'stopped', verdictReason: RESTING[desired] }
 }
 
-function defaultName(url: string): string {
+/** What a stream is called whose owner doesn't say. */
+export function defaultName(url: string): string {
   const { host, pathname } = new URL(url)
   return `${host}${pathname === '/' ? '' : pathname}`.slice(0, 200)
 }

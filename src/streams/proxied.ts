@@ -33,21 +33,28 @@ export class ProxiedStreams {
   }
 
   /**
+   * What all targets have in common that share a stream: they are the same, a header's value too.
+   * @throws Problem `invalid_field` for a target that can't be followed
+   */
+  keyOf({ payloadPointer = '', ...rest }: ProxiedTarget): string {
+    const { url } = checkRegistration({ ...rest, payloadPointer, kind: 'poll' })
+    return sha256(canonicalJson({ ...rest, payloadPointer, url: new URL(url).href }))
+  }
+
+  /**
    * The stream that all subscribers of the target share, made or woken for this one.
    * @throws Problem `invalid_field` for a target that can't be followed, `not_allowed` for one that must not be,
    *   `conflict` when its owner stopped it, `too_many`
    */
   async open(target: ProxiedTarget): Promise<Stream> {
-    const { payloadPointer = '', ...rest } = target
-    const asked = checkRegistration({ ...rest, payloadPointer, kind: 'poll' })
     const stream = newStream({
-      ...rest,
-      payloadPointer,
-      url: new URL(asked.url).href,
+      ...target,
+      payloadPointer: target.payloadPointer ?? '',
+      url: new URL(target.url).href,
       kind: 'poll',
       tags: [TAG],
       alwaysOn: false,
-      proxyKey: keyOf({ ...rest, payloadPointer, url: new URL(asked.url).href }),
+      proxyKey: this.keyOf(target),
     })
     const [known] = await this.#find(stream)
     return known === undefined ? this.#add(stream) : this.#join(known)
@@ -150,9 +157,4 @@ async function desire(tx: Database, ids: readonly string[], desired: Stream['des
     .update(states)
     .set({ ...opening(desired), verdictSince: new Date() })
     .where(inArray(states.streamId, [...ids]))
-}
-
-/** Two requests share a poll only when all that the API is asked is the same: a header's value too. */
-function keyOf(target: Required<ProxiedTarget>): string {
-  return sha256(canonicalJson({ ...target, payloadPointer: target.payloadPointer ?? '' }))
 }

@@ -93,6 +93,16 @@ export const RegistrationSchema = Type.Composite(
 )
 export type Registration = Static<typeof RegistrationSchema>
 
+/** What `POST /api/streams/look` takes: where to ask, and how. */
+export const LookSchema = Type.Composite(
+  [
+    Type.Object({ url }),
+    Type.Partial(Type.Object({ method: fields.method, headers: fields.headers, body: fields.body })),
+  ],
+  { additionalProperties: false },
+)
+export type Looking = Static<typeof LookSchema>
+
 const alwaysOn = Type.Boolean({
   description: 'Whether a proxied stream runs on while nobody subscribes; only of a proxied stream',
 })
@@ -106,6 +116,7 @@ export type Change = Static<typeof ChangeSchema>
 
 const registration = TypeCompiler.Compile(RegistrationSchema)
 const change = TypeCompiler.Compile(ChangeSchema)
+const looking = TypeCompiler.Compile(LookSchema)
 
 /**
  * Checks what someone wants to register.
@@ -115,6 +126,13 @@ export function checkRegistration(value: unknown): Registration {
   const registered = checked(registration, value)
   checkBody(registered.method ?? 'GET', registered.body)
   return registered
+}
+
+/** Checks what someone wants to look at, as {@link checkRegistration} does. */
+export function checkLook(value: unknown): Looking {
+  const looked = checked(looking, value)
+  checkBody(looked.method ?? 'GET', looked.body)
+  return looked
 }
 
 /** Checks a change to a stream, as {@link checkRegistration} does. */

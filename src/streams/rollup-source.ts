@@ -25,7 +25,7 @@ export interface Horizons {
 }
 
 const COLUMNS = sql.raw(
-  'stream_id, entries, events, polls, errors, compared, changed, not_modified, wire_bytes, body_bytes, head_bytes, ' +
+  'stream_id, first_seq, last_seq, entries, events, polls, errors, compared, changed, not_modified, wire_bytes, body_bytes, head_bytes, ' +
     'plain_bytes, gzip_bytes, conditional_bytes, patch_bytes, frame_bytes, deflated_bytes',
 )
 

@@ -1,15 +1,16 @@
-import { and, eq, inArray, not, or, type SQL, sql } from 'drizzle-orm'
+import { and, eq, inArray, isNull, not, or, type SQL, sql } from 'drizzle-orm'
 import { checkpoints, states, streams } from '../../drizzle/schema.ts'
 import { Problem } from '../errors.ts'
 import type { Database } from '../storage/storage.ts'
 import { fromRegistration } from './from-registration.ts'
 import { hasTag, type ListQuery, listStreams } from './listing.ts'
+import { type Looked, Looks } from './look.ts'
 import { insertStreams, opening } from './new-stream.ts'
 import { findKind } from './probe.ts'
-import { type Change, MAX_TAGS, type Registration } from './registration.ts'
+import { type Change, type Looking, MAX_TAGS, type Registration } from './registration.ts'
 import { removeStream } from './remove.ts'
 import type { Stream } from './run.ts'
-import { changeTwin } from './twin.ts'
+import { changeTwin, makeTwin } from './twin.ts'
 import type { Fetch, Limits } from './upstream.ts'
 import { isUuid, noStream } from './uuid.ts'
 
@@ -36,6 +37,8 @@ export interface StreamsDeps {
 
 /** Names the lock of {@link Streams.registerMany} among the database's advisory locks. */
 const REGISTER_LOCK = 7_743_001
+/** Streams told of that follow an API already. */
+const KNOWN_TOLD = 3
 /** What a change of these invalidates: the document and everything that proves it goes on. */
 const DEFINING: readonly (keyof Change)[] = [
   'url',
@@ -51,9 +54,11 @@ const ASKED: readonly (keyof Change)[] = [...DEFINING, 'intervalMs', 'arrayKeys'
 /** The registered APIs: everything their owners can do with them, but for reading what was recorded. */
 export class Streams {
   readonly #deps: StreamsDeps
+  readonly #looks: Looks
 
   constructor(deps: StreamsDeps) {
     this.#deps = deps
+    this.#looks = new Looks(deps)
   }
 
   /**
@@ -82,6 +87,28 @@ export class Streams {
   }
 
   /**
+   * Adds a twin to a polled stream: it streams what that one polls, and runs where that one does.
+   * @throws Problem `conflict` when there is one already, or the stream is a twin or proxied; `invalid_field` where
+   *   there is nothing to compare
+   */
+  async addTwin(id: string): Promise<Stream> {
+    const stream = await this.get(id)
+    if (stream.twinOf !== null) throw new Problem('conflict', 'This is a twin itself.')
+    if (stream.proxyKey !== null) throw new Problem('conflict', 'It is streamed already, by the proxy.')
+    const twin = makeTwin(stream)
+    await this.registerMany(async (tx) => {
+      const [known] = await tx
+        .select({ id: streams.id })
+        .from(streams)
+        .where(eq(streams.twinOf, stream.id))
+        .limit(1)
+      if (known !== undefined) throw new Problem('conflict', 'The stream has a twin already.')
+      return [twin]
+    })
+    return this.get(twin.id)
+  }
+
+  /**
    * Finds out whether Weir may ask an API at all and, where that is left out, its kind by asking it once.
    * @throws Problem `not_allowed`, `host_unknown`; `unreachable` when the API doesn't say its kind
    */
@@ -91,6 +118,24 @@ export class Streams {
     await mayReach?.(url)
     const asked = { url: new URL(url).href, method, headers, body: body ?? null }
     return { ...registration, kind: registration.kind ?? (await findKind(asked, limits, fetch)) }
+  }
+
+  /**
+   * Asks an API once and tells what is there, with the streams that follow it already. Nothing is stored.
+   * @throws Problem `too_many`; the signal's reason when it is aborted
+   */
+  async look(
+    looking: Looking,
+    signal: AbortSignal,
+  ): Promise<Looked & { known: { id: string; name: string }[] }> {
+    const { url, method = 'GET', headers = {}, body } = looking
+    const asked = { url: new URL(url).href, method, headers, body: body ?? null }
+    const known = await this.#deps.db
+      .select({ id: streams.id, name: streams.name })
+      .from(streams)
+      .where(and(eq(streams.url, asked.url), isNull(streams.proxyKey)))
+      .limit(KNOWN_TOLD)
+    return { ...(await this.#looks.look(asked, signal)), known }
   }
 
   /** A page of streams, and the cursor of the next: {@link listStreams}. */

@@ -32,6 +32,16 @@ export function makeTwin(stream: Stream): Stream {
   })
 }
 
+/** Whether a stream that has no twin could have one. */
+export function mayHaveTwin({
+  kind,
+  method,
+  twinOf,
+  proxyKey,
+}: Pick<Stream, 'kind' | 'method' | 'twinOf' | 'proxyKey'>): boolean {
+  return kind === 'poll' && method === 'GET' && twinOf === null && proxyKey === null
+}
+
 /** What one of two twins received. Bytes, counts. */
 export interface TwinSide {
   id: string
@@ -48,6 +58,7 @@ export interface TwinSide {
   totalBytes: number
 }
 
+/** `from`: as asked, or when the twin was made, where that is later. */
 export interface TwinReport extends Window {
   polling: TwinSide
   streaming: TwinSide
@@ -69,9 +80,14 @@ export async function twinReport(db: Database, id: string, window: Window): Prom
   if (streamed?.twinOf == null) return undefined
   const [polled] = await db.select().from(streams).where(eq(streams.id, streamed.twinOf))
   if (polled === undefined) return undefined
-  const [polling, streaming] = await Promise.all([sideOf(db, polled, window), sideOf(db, streamed, window)])
+  // What was polled before there was a twin has nothing beside it.
+  const from = new Date(
+    Math.min(Math.max(window.from.getTime(), streamed.createdAt.getTime()), window.to.getTime()),
+  )
+  const both = { from, to: window.to }
+  const [polling, streaming] = await Promise.all([sideOf(db, polled, both), sideOf(db, streamed, both)])
   const saving = polling.totalBytes === 0 ? null : 1 - streaming.totalBytes / polling.totalBytes
-  return { ...window, polling, streaming, saving }
+  return { ...both, polling, streaming, saving }
 }
 
 async function sideOf(db: Database, { id, name, kind }: Stream, window: Window): Promise<TwinSide> {

@@ -90,12 +90,8 @@ export async function ask(
   const timer = setTimeout(() => deadline.abort(), requestTimeoutMs)
   try {
     const response = await followRedirects(stream, own, AbortSignal.any([signal, deadline.signal]), fetch)
-    exchange.response = {
-      status: response.status,
-      headers: logHeaders(response.headers),
-      firstByteMs: round(performance.now() - begun),
-    }
-    const headBytes = headBytesOf(response)
+    const { headers, headBytes } = readHead(response)
+    exchange.response = { status: response.status, headers, firstByteMs: round(performance.now() - begun) }
     return { response, exchange: exchange as Required<Exchange>, headBytes, startedAt }
   } catch (error) {
     if (signal.aborted) throw signal.reason
@@ -255,26 +251,22 @@ function connectionError(error: Error & { code?: string }, url: string): Upstrea
   return new UpstreamError('connection_failed', `Can't connect to ${host} (${error.code ?? error.name}).`)
 }
 
-/** As `fetch` tells it, a head is the same whichever version of HTTP brought it. */
-function headBytesOf({ status, statusText, headers }: Response): number {
-  let bytes = `HTTP/1.1 ${status} ${statusText}\r\n\r\n`.length
-  for (const [name, value] of headers) bytes += `${name}: ${value}\r\n`.length
-  return bytes
-}
-
 function logRequest(stream: Asked, own: Record<string, string>) {
   const hidden = Object.fromEntries(Object.keys(stream.headers).map((name) => [name, HIDDEN]))
   return { method: stream.method, url: stream.url, headers: { ...own, ...hidden } }
 }
 
-function logHeaders(headers: Headers): Record<string, string> {
+/** What the log shows of a response's head, and its size: as `fetch` tells it, whichever version of HTTP brought it. */
+function readHead({ status, statusText, headers }: Response) {
   const logged: Record<string, string> = {}
+  let headBytes = `HTTP/1.1 ${status} ${statusText}\r\n\r\n`.length
   let count = 0
-  for (const [name, value] of headers) {
-    if (++count > MAX_LOGGED_HEADERS) break
+  headers.forEach((value, name) => {
+    headBytes += name.length + value.length + ': \r\n'.length
+    if (++count > MAX_LOGGED_HEADERS) return
     logged[name] = HIDDEN_RESPONSE_HEADERS.has(name) ? HIDDEN : value.slice(0, MAX_LOGGED_HEADER_CHARS)
-  }
-  return logged
+  })
+  return { headers: logged, headBytes }
 }
 
 function round(ms: number): number {

@@ -8,6 +8,7 @@ import type { Span } from '../../src/archive/reader.ts'
 import { canonicalJson } from '../../src/core/document.ts'
 import { documentOf, versionAt } from '../../src/streams/documents.ts'
 import type { Draft, Entry } from '../../src/streams/entry.ts'
+import { versionMarks, type Zoom } from '../../src/streams/version-marks.ts'
 import { versionsIn } from '../../src/streams/versions.ts'
 import { integer, seeded } from '../core/seeded.ts'
 import { BUCKET, objectsOf, type S3, s3Environment, startFront, startS3 } from '../support/s3.ts'
@@ -133,6 +134,31 @@ describe.each(SETUPS.filter(({ name }) => name !== 'Postgres with Redis'))('on $
         if (newestFirst) wanted.reverse()
         expect(await read({ from, to, fromAt, toAt, newestFirst })).toEqual(wanted)
       }
+    })
+
+    test('where versions are is known of days that lie in the archive, and each of them is found', async () => {
+      const id = await recorded()
+      const isVersion = ({ kind, bodyBytes }: Entry) =>
+        kind === 'patch' || (kind === 'snapshot' && bodyBytes > 0)
+      const made = (await bench.log(id)).filter(isVersion)
+      const archive = bench.archive(s3.environment)
+      await archive.run(never)
+      await bench.drop(DAYS[0])
+      const read = versionsWith(versionsIn(bench.db), archive.reader)
+      const marksOf = (zoom: Zoom) =>
+        versionMarks(bench.db, read, id, { zoom, around: new Date(`${DAYS[0]}T12:00:00Z`), now: AFTER })
+      const day = await marksOf('day')
+      expect(day?.stepMs).toBe(0)
+      expect(day?.marks.map(({ seq, at }) => [seq, at.getTime()])).toEqual(
+        made.filter((entry) => dayOf(entry) === DAYS[0]).map(({ seq, at }) => [seq, at]),
+      )
+      const all = await marksOf('all')
+      expect(all?.stepMs).toBeGreaterThan(0)
+      for (const mark of all?.marks ?? []) {
+        const last = made.findLast(({ at }) => at <= mark.at.getTime()) as Entry
+        expect((await versionAt(read, { id, kind: 'poll' }, { seq: mark.seq })).seq).toBe(last.seq)
+      }
+      expect(all?.marks[0]?.at.getTime()).toBeLessThan(Date.parse(`${DAYS[1]}T00:00:00Z`))
     })
 
     test('a run that is killed is gone on with: nothing is missing, and nothing twice', async () => {

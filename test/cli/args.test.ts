@@ -26,6 +26,8 @@ test.each([
   [['ls', '--verdict', 'alive'], '--verdict: expected live, quiet'],
   [['add', 'http://x', '--interval', '30'], '--interval: expected a duration such as 30s, got "30"'],
   [['add', 'http://x', '-H', 'secret'], "--header: expected 'NAME: VALUE'"],
+  [['add', 'http://x', '-X', 'PSOT'], '-X: expected GET, POST, PUT, got "PSOT"; did you mean POST?'],
+  [['add', 'http://x', '-X', 'GET', '-d', '{}'], '--body: GET sends none; give --method POST or PUT'],
   [['add', 'http://x', '--start', '--no-start'], '--start and --no-start: give one'],
   [['start'], 'say which: names or ids, --tag or --all'],
   [['stop', 'x', '--all'], 'give names or ids, --tag or --all, not several'],

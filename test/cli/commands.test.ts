@@ -45,6 +45,27 @@ test('add registers what its options say, and finds the kind when it is auto', a
   expect(await weir.json(`/api/streams/${stream.id}`)).toMatchObject({ id: stream.id, intervalMs: 90_000 })
 })
 
+test.each([
+  [['--body', '{"query":"{ a }"}'], { method: 'POST', body: '{"query":"{ a }"}' }],
+  [['-X', 'PUT', '-d', 'a=1'], { method: 'PUT', body: 'a=1' }],
+  [['--method', 'POST'], { method: 'POST', body: '' }],
+])('add %j asks the API just so', async (args, expected) => {
+  const asked: unknown[] = []
+  const url = upstream.on(`/asked/${expected.method}${expected.body.length}`, async (request) => {
+    asked.push({ method: request.method, body: await request.text(), type: request.headers.get('x-type') })
+    return Response.json({ asked: asked.length })
+  })
+  const { code, out, err } = await cli('add', url, '-H', 'X-Type: query', ...args, '--json')
+  expect({ code, err }).toEqual({ code: 0, err: '' })
+  const { id, kind, method, body } = JSON.parse(out)
+  expect({ kind, method, body: body ?? '' }).toEqual({ kind: 'poll', ...expected })
+  await weir.entry(id, 'it was polled', ({ kind }) => kind === 'snapshot')
+  expect(asked.length).toBeGreaterThan(1)
+  expect(new Set(asked.map((each) => JSON.stringify(each)))).toEqual(
+    new Set([JSON.stringify({ ...expected, type: 'query' })]),
+  )
+})
+
 test('add says what it did and follows at once; with --twin a second stream comes with it', async () => {
   const { code, out } = await cli('add', counting('/twin'), '--name', 'twinned', '--kind', 'poll', '--twin')
   expect(code).toBe(0)

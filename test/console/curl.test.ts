@@ -55,4 +55,71 @@ describe.skipIf(WITHOUT_BROWSER || Bun.which('curl') === null)('in a browser', (
     })
     await close()
   })
+
+  test('a stream is registered, changed, tagged with others and removed by what is copied', async () => {
+    const { weir, upstream, polled } = everything
+    const { page, close } = await openPage(browser)
+    const url = `${upstream.on('/odd', () => Response.json({}))}?q=it's $(echo) \`odd\`!`
+    await page.goto(`${weir.url}/streams`)
+    await page.getByLabel('URL of an API').fill(url)
+    await page.getByLabel('Every (seconds)').fill('7.5')
+    await page.getByRole('textbox', { name: 'Tags' }).fill('new, odd')
+    const { id, ...added } = JSON.parse(await run(page, 'register and start this API'))
+    expect(added).toMatchObject({
+      url: new URL(url).href,
+      kind: 'poll',
+      intervalMs: 7_500,
+      tags: ['new', 'odd'],
+    })
+    await page.goto(`${weir.url}/streams/${id}/edit`)
+    await page.getByLabel('Tags').fill('')
+    await page.getByLabel('Days').fill('2')
+    const changed = JSON.parse(await run(page, 'make this change'))
+    expect(changed).toMatchObject({ tags: [], retention: { maxAgeMs: 172_800_000 }, intervalMs: 7_500 })
+    expect(await page.evaluate(() => navigator.clipboard.readText())).not.toContain('"url"')
+    await page.goto(`${weir.url}/streams`)
+    await page.locator(`#choose-${polled}`).check()
+    await page.getByLabel('Tag to add or remove').fill("O'Neill")
+    await page.locator('.curls summary').click()
+    expect(JSON.parse(await run(page, 'with those chosen: tag'))).toMatchObject({ total: 1, changed: 1 })
+    expect((await weir.json<{ tags: string[] }>(`/api/streams/${polled}`)).tags).toContain("O'Neill")
+    await page.getByLabel(/that match$/).check()
+    expect(JSON.parse(await run(page, 'with those chosen: stop')).total).toBeGreaterThan(2)
+    await page.goto(`${weir.url}/streams/${id}`)
+    await run(page, `remove ${added.name}`)
+    expect((await weir.get(`/api/streams/${id}`)).status).toBe(404)
+    await close()
+  })
+
+  test('channels, silences, imports and services are made by what is copied', async () => {
+    const { weir, upstream } = everything
+    const { page, close } = await openPage(browser)
+    await page.goto(`${weir.url}/channels?kind=ntfy`)
+    await page.getByLabel('Name').fill('Phone')
+    await page.getByLabel(/URL/).first().fill(`${upstream.url}/ntfy`)
+    expect(JSON.parse(await run(page, 'create this channel'))).toMatchObject({ name: 'Phone', kind: 'ntfy' })
+    await page.goto(`${weir.url}/silences`)
+    await page.getByLabel('Reason').fill('Nights')
+    await page.getByLabel('From (HH:MM)').fill('22:00')
+    await page.getByLabel('Time zone').fill('Europe/Berlin')
+    await page.getByLabel('mon').check()
+    expect(JSON.parse(await run(page, 'add this silence'))).toMatchObject({
+      endsAt: null,
+      schedule: { timeZone: 'Europe/Berlin', days: ['mon'], from: '22:00', durationMinutes: 60 },
+    })
+    await page.getByLabel('From (HH:MM)').fill('')
+    expect(JSON.parse(await run(page, 'add this silence'))).toMatchObject({ schedule: null })
+    await page.goto(`${weir.url}/streams/import`)
+    await page.getByText('Or paste it').click()
+    await page.getByLabel('Text of the file').fill(`[{"url":"${upstream.url}/json?x='1'","kind":"poll"}]`)
+    await page.getByLabel('Tag for all').fill('from & file')
+    expect(JSON.parse(await run(page, 'do this import')).totals).toMatchObject({ created: 1 })
+    expect((await weir.json<{ items: unknown[] }>('/api/streams?tag=from%20%26%20file')).items.length).toBe(1)
+    await page.goto(`${weir.url}/topology`)
+    await page.getByLabel('Colour', { exact: true }).fill('#00ffcc')
+    expect(JSON.parse(await run(page, 'colour this service'))).toMatchObject({
+      message: 'UI updated to #00ffcc',
+    })
+    await close()
+  })
 })

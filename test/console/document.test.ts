@@ -71,6 +71,81 @@ describeInBrowser('in a browser', () => {
     await close()
   })
 
+  test('the slider goes from version to version by key, and each is a link of its own', async () => {
+    const { page, faults, close } = await openPage(browser, { timezoneId: 'Asia/Tokyo', locale: 'en-GB' })
+    await page.goto(open('/document'))
+    const slider = page.getByRole('slider', { name: 'Moment of the document' })
+    const shows = (version: number) =>
+      until(`version ${version} is shown`, async () => {
+        const text = await page.textContent('.document-text')
+        return JSON.stringify(JSON.parse(text ?? '')) === JSON.stringify(documentOf(version))
+      })
+    const isAt = (version: number) => page.waitForURL(`**/document?at=seq:${seqs[version - 1]}`)
+    const { at: made } = (await weir.logs(id)).find(({ seq }) => seq === seqs[1]) ?? { at: '' }
+    await slider.focus()
+    await page.keyboard.press('ArrowLeft')
+    await isAt(3)
+    await shows(3)
+    // Two at once are one step, and nothing is lost of them.
+    await page.keyboard.press('ArrowLeft')
+    await page.keyboard.press('ArrowDown')
+    await isAt(1)
+    await shows(1)
+    await page.keyboard.press('ArrowRight')
+    await shows(2)
+    expect(await page.locator('.operations .changed ins').innerText()).toBe('2')
+    const tokyo = new Date(Date.parse(made) + 9 * 3_600_000).toISOString()
+    expect(await slider.getAttribute('aria-valuetext')).toContain(tokyo.slice(11, 19))
+    expect(await page.locator('.versions [aria-current] time').innerText()).toBe(
+      tokyo.slice(0, 23).replace('T', ' '),
+    )
+    await page.keyboard.press('Home')
+    await isAt(1)
+    await page.keyboard.press('End')
+    await isAt(CHANGES)
+    await shows(CHANGES)
+    expect(await slider.evaluate((element) => element === document.activeElement)).toBe(true)
+    await page.goBack()
+    await page.waitForURL('**/document')
+    await page.goForward()
+    await page.reload()
+    await isAt(CHANGES)
+    await shows(CHANGES)
+    expect(faults).toEqual([])
+    await close()
+  })
+
+  test('the slider is drawn with a mark a version, dragged, and zoomed to a day and an hour', async () => {
+    const { page, faults, close } = await openPage(browser)
+    await page.goto(open('/document'))
+    const slider = page.getByRole('slider', { name: 'Moment of the document' })
+    expect(
+      await page
+        .getByRole('img', { name: `${CHANGES} versions` })
+        .locator('rect')
+        .count(),
+    ).toBe(CHANGES)
+    const box = (await slider.boundingBox()) ?? { x: 0, y: 0, width: 0, height: 0 }
+    await page.mouse.move(box.x + box.width - 11, box.y + box.height / 2)
+    await page.mouse.down()
+    await page.mouse.move(box.x + 11, box.y + box.height / 2, { steps: 5 })
+    await page.mouse.up()
+    await page.waitForURL(`**/document?at=seq:${seqs[0]}`)
+    await page.getByText('This is the first version.').waitFor()
+    for (const zoom of ['Day', 'Hour']) {
+      const zooms = page.getByRole('navigation', { name: 'Time shown' })
+      await zooms.getByRole('link', { name: zoom }).click()
+      await page.waitForURL(`**/document?at=seq:${seqs[0]}&window=${zoom.toLowerCase()}`)
+      expect(await zooms.locator('[aria-current]').innerText()).toBe(zoom)
+      expect(await page.locator('.density rect').count()).toBeGreaterThan(0)
+    }
+    await slider.focus()
+    await page.keyboard.press('ArrowRight')
+    await page.waitForURL(`**/document?at=seq:${seqs[1]}&window=hour`)
+    expect(faults).toEqual([])
+    await close()
+  })
+
   test('a moment without a document is told on the page, and the versions there are stay in reach', async () => {
     const { page, close } = await openPage(browser)
     for (const [moment, status, text] of [

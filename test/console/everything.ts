@@ -18,10 +18,10 @@ export interface Everything {
   close(): Promise<void>
 }
 
-export async function startEverything(): Promise<Everything> {
+export async function startEverything(environment: Record<string, string> = {}): Promise<Everything> {
   const directory = mkdtempSync(join(tmpdir(), 'weir-test-'))
   await addIncident(directory)
-  const weir = await startTestWeir({ DATA_DIR: directory })
+  const weir = await startTestWeir({ ...environment, DATA_DIR: directory })
   const upstream = startUpstream()
   const feed = new Feed()
   const json = upstream.on('/json', (_request, hit) =>
@@ -34,6 +34,7 @@ export async function startEverything(): Promise<Everything> {
     name: 'Prices',
     tags: ['shop'],
   })
+  await weir.send('POST', `/api/streams/${polled.id}/twin`)
   const sse = upstream.on('/sse', () => feed.response())
   const followed = await weir.register({ url: sse, kind: 'sse', name: 'Orders', tags: ['shop'] })
   const url = upstream.on('/hook', () => new Response('thanks'))
@@ -67,7 +68,7 @@ export async function startEverything(): Promise<Everything> {
 }
 
 /** One that was opened an hour ago: what takes Weir a quarter of an hour to find by itself. */
-async function addIncident(directory: string): Promise<void> {
+export async function addIncident(directory: string): Promise<void> {
   const storage = await openStorage({ databaseUrl: undefined, dataDir: directory })
   const world = worldOn(storage, () => storage.close())
   world.now = Date.now() - 3_600_000

@@ -1,56 +1,41 @@
-import { afterAll, beforeAll, expect, test } from 'bun:test'
-import type { Browser } from 'playwright-core'
-import { openBrowser, openPage, PHONE, sidewaysScroll } from '../support/browser.ts'
+import { expect, test } from 'bun:test'
+import { PHONE, sidewaysScroll } from '../support/browser.ts'
+import { useConsole } from '../support/console.ts'
 import { describeInBrowser } from '../support/in-browser.ts'
-import { Feed, startUpstream, type Upstream } from '../support/upstream.ts'
-import { startTestWeir, type TestWeir } from '../support/weir.ts'
+import { Feed } from '../support/upstream.ts'
 
 const XSS = '<img src=x onerror=alert(1)>'
 
 describeInBrowser('in a browser', () => {
-  let browser: Browser
-  let upstream: Upstream
-  let weir: TestWeir
-
-  beforeAll(async () => {
-    ;[browser, weir] = await Promise.all([openBrowser(), startTestWeir()])
-    upstream = startUpstream()
-  })
-
-  afterAll(async () => {
-    await browser.close()
-    await weir.close()
-    await upstream.stop()
-  })
+  const site = useConsole()
 
   test('an empty Weir says how to begin, and registers the first API from there', async () => {
-    const url = upstream.on('/first', () => new Feed().response())
-    const { page, faults, close } = await openPage(browser)
-    await page.goto(weir.url)
+    const url = site.upstream.on('/first', () => new Feed().response())
+    const { page, faults, close } = await site.open()
     await page.getByRole('heading', { name: 'Follow your first API' }).waitFor()
     await page.getByLabel('URL of an API').fill(url)
-    await page.getByRole('button', { name: 'Register and start' }).click()
-    await page.getByText(/^Registered /).waitFor()
-    await page.goto(weir.url)
+    await page.getByRole('button', { name: 'Look', exact: true }).click()
+    await page.locator('#start').getByRole('button', { name: 'Start', exact: true }).click()
+    await page.waitForURL(/\/streams\//)
+    await page.goto(site.weir.url)
     await page.getByRole('link', { name: '1 stream', exact: true }).waitFor()
     expect(faults).toEqual([])
     await close()
   })
 
   test('says in one look what is wrong, what changed and what comes in, and goes on by itself', async () => {
-    const { page, faults, close } = await openPage(browser)
-    await page.goto(weir.url)
+    const { page, faults, close } = await site.open()
     await page.getByRole('heading', { name: 'Everything is as it should be' }).waitFor()
     await page.evaluate(() => document.body.setAttribute('data-first-load', 'yes'))
-    await weir.register({
-      url: upstream.on('/changing', (_request, hit) => Response.json({ hit })),
+    await site.weir.register({
+      url: site.upstream.on('/changing', (_request, hit) => Response.json({ hit })),
       kind: 'poll',
       intervalMs: 500,
       name: 'Changing',
     })
-    const broken = upstream.on('/broken', () => new Response('no', { status: 500 }))
-    const { id } = await weir.register({ url: broken, kind: 'poll', intervalMs: 500, name: XSS })
-    await weir.verdict(id, 'backing-off')
+    const broken = site.upstream.on('/broken', () => new Response('no', { status: 500 }))
+    const { id } = await site.weir.register({ url: broken, kind: 'poll', intervalMs: 500, name: XSS })
+    await site.weir.verdict(id, 'backing-off')
     await page.getByRole('heading', { name: '1 stream needs a look' }).waitFor()
     const attention = page.getByRole('region', { name: 'Needs attention' })
     await attention.getByRole('link', { name: XSS }).waitFor()
@@ -66,8 +51,7 @@ describeInBrowser('in a browser', () => {
   })
 
   test.each(['dark', 'light'] as const)('does not scroll sideways on a phone, %s', async (colorScheme) => {
-    const { page, faults, close } = await openPage(browser, { viewport: PHONE, colorScheme })
-    await page.goto(weir.url)
+    const { page, faults, close } = await site.open('/', { viewport: PHONE, colorScheme })
     await page.getByRole('heading', { level: 1 }).waitFor()
     expect(await sidewaysScroll(page)).toBe(0)
     expect(faults).toEqual([])

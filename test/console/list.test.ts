@@ -1,45 +1,33 @@
-import { afterAll, beforeAll, expect, test } from 'bun:test'
-import type { Browser, Page } from 'playwright-core'
-import { openBrowser, openPage, PHONE, sidewaysScroll } from '../support/browser.ts'
+import { beforeAll, expect, test } from 'bun:test'
+import type { Page } from 'playwright-core'
+import { openPage, PHONE, sidewaysScroll } from '../support/browser.ts'
+import { useConsole } from '../support/console.ts'
 import { describeInBrowser } from '../support/in-browser.ts'
 import { until } from '../support/until.ts'
-import { startUpstream, type Upstream } from '../support/upstream.ts'
-import { startTestWeir, type TestWeir } from '../support/weir.ts'
 
 interface Listed {
   items: { id: string; name: string; desired: string; tags: string[] }[]
 }
 
 describeInBrowser('in a browser', () => {
-  let upstream: Upstream
-  let weir: TestWeir
-  let browser: Browser
+  const site = useConsole()
 
   beforeAll(async () => {
-    upstream = startUpstream()
-    weir = await startTestWeir()
-    browser = await openBrowser()
     const lines = Array.from({ length: 120 }, (_, index) => {
       const name = `Listed ${String(index).padStart(3, '0')}`
       return JSON.stringify({ url: `http://127.0.0.1:1/${index}`, kind: 'poll', name, start: false })
     })
-    await weir.send('POST', '/api/streams/import?format=ndjson&tag=list', lines.join('\n'))
-  })
-
-  afterAll(async () => {
-    await browser.close()
-    await weir.close()
-    await upstream.stop()
+    await site.weir.send('POST', '/api/streams/import?format=ndjson&tag=list', lines.join('\n'))
   })
 
   const names = (page: Page) => page.locator('table.streams tbody th a:first-of-type').allTextContents()
-  const tagged = async (tag: string) => (await weir.json<Listed>(`/api/streams?limit=500&tag=${tag}`)).items
+  const tagged = async (tag: string) =>
+    (await site.weir.json<Listed>(`/api/streams?limit=500&tag=${tag}`)).items
 
   test.each([{ javaScriptEnabled: true }, { javaScriptEnabled: false }])(
     'columns sort by links, and pages go on in that order ($javaScriptEnabled)',
     async (options) => {
-      const { page, close } = await openPage(browser, options)
-      await page.goto(`${weir.url}/streams?tag=list`)
+      const { page, close } = await site.open('/streams?tag=list', options)
       const head = () => page.getByRole('columnheader', { name: 'Stream' })
       expect(await head().getAttribute('aria-sort')).toBeNull()
       await head().getByRole('link').click()
@@ -64,8 +52,7 @@ describeInBrowser('in a browser', () => {
   )
 
   test('filters stand in the URL, and each is a chip that takes it away', async () => {
-    const { page, close } = await openPage(browser)
-    await page.goto(`${weir.url}/streams?sort=name`)
+    const { page, close } = await site.open('/streams?sort=name')
     await page.getByLabel('Search').fill('listed 00')
     await page.getByRole('search').getByLabel('Tag').fill('list')
     await page.getByRole('search').getByLabel('Kind').selectOption('poll')
@@ -83,20 +70,19 @@ describeInBrowser('in a browser', () => {
   })
 
   test('a range of rows is chosen with shift, and keeps through a redrawing of the table', async () => {
-    const { page, faults, close } = await openPage(browser)
-    await page.goto(`${weir.url}/streams?tag=list&sort=name`)
+    const { page, faults, close } = await site.open('/streams?tag=list&sort=name')
     const boxes = page.locator('input[name=id]')
     await boxes.nth(1).click()
     await boxes.nth(4).click({ modifiers: ['Shift'] })
     expect(await page.locator('input[name=id]:checked').count()).toBe(4)
-    const url = upstream.on('/new', () => Response.json({}))
-    const first = await weir.register({ url, kind: 'poll', name: 'Added', tags: ['list'], start: false })
+    const url = site.upstream.on('/new', () => Response.json({}))
+    const first = await site.weir.register({ url, kind: 'poll', name: 'Added', tags: ['list'], start: false })
     await page.getByText('Added').waitFor()
     expect(await page.locator('input[name=id]:checked').count()).toBe(4)
     await page.getByLabel('Tag to add or remove').fill('range')
     await page.getByRole('button', { name: 'Add tag' }).click()
     await page.getByText('Tagged 4 of 4.').waitFor()
-    await weir.send('DELETE', `/api/streams/${first.id}`)
+    await site.weir.send('DELETE', `/api/streams/${first.id}`)
     expect((await tagged('range')).map(({ name }) => name)).toEqual([
       'Listed 001',
       'Listed 002',
@@ -111,15 +97,15 @@ describeInBrowser('in a browser', () => {
     const lines = Array.from({ length: 55 }, (_, index) =>
       JSON.stringify({ url: `http://127.0.0.1:1/gone/${index}`, kind: 'poll', start: false, tags: ['gone'] }),
     )
-    await weir.send('POST', '/api/streams/import?format=ndjson', lines.join('\n'))
-    const { page, close } = await openPage(browser)
+    await site.weir.send('POST', '/api/streams/import?format=ndjson', lines.join('\n'))
+    const { page, close } = await openPage(site.browser)
     const asked: string[] = []
     page.removeAllListeners('dialog')
     page.on('dialog', (dialog) => {
       asked.push(dialog.message())
       void (asked.length === 1 ? dialog.dismiss() : dialog.accept())
     })
-    await page.goto(`${weir.url}/streams?tag=gone`)
+    await page.goto(`${site.weir.url}/streams?tag=gone`)
     await page.getByLabel('All 55 that match').check()
     await page.getByRole('button', { name: 'Delete…' }).click()
     expect(await tagged('gone')).toHaveLength(55)
@@ -132,14 +118,15 @@ describeInBrowser('in a browser', () => {
   })
 
   test('without script, many are changed by a form, and a page asks before it deletes', async () => {
-    const { page, close } = await openPage(browser, { javaScriptEnabled: false })
-    await page.goto(`${weir.url}/streams?tag=list&q=Listed+11&sort=name`)
+    const { page, close } = await site.open('/streams?tag=list&q=Listed+11&sort=name', {
+      javaScriptEnabled: false,
+    })
     await page.getByLabel('Choose Listed 110').check()
     await page.getByLabel('Choose Listed 112').check()
     await page.getByLabel('Tag to add or remove').fill('plain')
     await page.getByRole('button', { name: 'Add tag' }).click()
     expect(await page.textContent('h1')).toBe('Tagged 2 of 2')
-    await page.goto(`${weir.url}/streams?tag=plain`)
+    await page.goto(`${site.weir.url}/streams?tag=plain`)
     await page.getByLabel('All 2 that match').check()
     await page.getByRole('button', { name: 'Delete…' }).click()
     expect(await page.textContent('h1')).toBe('Delete 2 streams?')
@@ -151,14 +138,14 @@ describeInBrowser('in a browser', () => {
   })
 
   test('a list hears of its own rows alone', async () => {
-    const counting = upstream.on('/counting', (_request, hit) => Response.json({ hit }))
-    const shown = await weir.register({ url: counting, kind: 'poll', intervalMs: 500, name: 'Shown' })
-    const other = await weir.register({ url: counting, kind: 'poll', intervalMs: 500, name: 'Other' })
+    const counting = site.upstream.on('/counting', (_request, hit) => Response.json({ hit }))
+    const shown = await site.weir.register({ url: counting, kind: 'poll', intervalMs: 500, name: 'Shown' })
+    const other = await site.weir.register({ url: counting, kind: 'poll', intervalMs: 500, name: 'Other' })
     const leaving = new AbortController()
     const look = async (name: string) => {
-      const page = await (await weir.get(`/streams?q=${name}`)).text()
+      const page = await (await site.weir.get(`/streams?q=${name}`)).text()
       const href = /hx-sse:connect="([^"]+)"/.exec(page)?.[1]?.replaceAll('&amp;', '&') ?? ''
-      return fetch(weir.url + href, { signal: leaving.signal })
+      return fetch(site.weir.url + href, { signal: leaving.signal })
     }
     const hear = async (name: string, id: string) => {
       let text = ''
@@ -172,17 +159,18 @@ describeInBrowser('in a browser', () => {
     leaving.abort()
     expect(ofShown).not.toContain(other.id)
     expect(ofOther).not.toContain(shown.id)
-    const late = await weir.get(`/streams/live?ids=${Array(51).fill(shown.id).join()}`)
+    const late = await site.weir.get(`/streams/live?ids=${Array(51).fill(shown.id).join()}`)
     expect(late.status).toBe(422)
-    for (const { id } of [shown, other]) await weir.send('DELETE', `/api/streams/${id}`)
+    for (const { id } of [shown, other]) await site.weir.send('DELETE', `/api/streams/${id}`)
   })
 
   test('live updates move nothing', async () => {
-    const url = upstream.on('/moving', (_request, hit) => Response.json({ hit, text: 'x'.repeat(hit * 50) }))
-    const { id } = await weir.register({ url, kind: 'poll', intervalMs: 500, name: 'Moving' })
-    await weir.entry(id, 'a few polls', ({ seq }) => seq > 3)
-    const { page, faults, close } = await openPage(browser)
-    await page.goto(`${weir.url}/streams?q=Moving`)
+    const url = site.upstream.on('/moving', (_request, hit) =>
+      Response.json({ hit, text: 'x'.repeat(hit * 50) }),
+    )
+    const { id } = await site.weir.register({ url, kind: 'poll', intervalMs: 500, name: 'Moving' })
+    await site.weir.entry(id, 'a few polls', ({ seq }) => seq > 3)
+    const { page, faults, close } = await site.open('/streams?q=Moving')
     const row = page.locator(`#stream-${id}`)
     const bytes = () => row.locator('td[data-label="Bytes/min"]').textContent()
     const at = () => page.locator('table.streams').boundingBox()
@@ -193,13 +181,12 @@ describeInBrowser('in a browser', () => {
     await until('the row has changed', async () => (await bytes()) !== first)
     expect([await at(), await cells()]).toEqual(before)
     expect(faults).toEqual([])
-    await weir.send('DELETE', `/api/streams/${id}`)
+    await site.weir.send('DELETE', `/api/streams/${id}`)
     await close()
   })
 
   test('an import looks first, asks for the secrets that it lacks, and then does it', async () => {
-    const { page, faults, close } = await openPage(browser)
-    await page.goto(`${weir.url}/streams`)
+    const { page, faults, close } = await site.open('/streams')
     await page.getByRole('link', { name: 'Import many…' }).click()
     const csv =
       'url,name,kind,tags,start,header:X-Api-Key\nhttp://127.0.0.1:1/a,One,poll,imp,false,•••\nnowhere,Two,,,,\n'
@@ -221,8 +208,7 @@ describeInBrowser('in a browser', () => {
   })
 
   test('without script an import is two forms: what it would do, and doing it', async () => {
-    const { page, close } = await openPage(browser, { javaScriptEnabled: false })
-    await page.goto(`${weir.url}/streams/import`)
+    const { page, close } = await site.open('/streams/import', { javaScriptEnabled: false })
     const line = { url: 'http://127.0.0.1:1/plain', kind: 'poll', name: '<b>Plain</b>', start: false }
     await page.getByLabel('A file of registrations').setInputFiles({
       name: 'streams.json',
@@ -242,9 +228,9 @@ describeInBrowser('in a browser', () => {
 
   test('list and import fit on a phone, in both themes', async () => {
     for (const colorScheme of ['dark', 'light'] as const) {
-      const { page, faults, close } = await openPage(browser, { viewport: PHONE, colorScheme })
+      const { page, faults, close } = await openPage(site.browser, { viewport: PHONE, colorScheme })
       for (const path of ['/streams?tag=list&q=Listed&sort=verdict', '/streams/import']) {
-        await page.goto(weir.url + path)
+        await page.goto(site.weir.url + path)
         await page.locator('main').waitFor()
         expect({ path, scroll: await sidewaysScroll(page) }).toEqual({ path, scroll: 0 })
       }

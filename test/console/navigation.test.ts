@@ -28,7 +28,8 @@ describeInBrowser('in a browser', () => {
     await page.keyboard.press('Enter')
     const sections = page.locator('.menu nav a')
     const names = (await sections.allTextContents()).map((text) => text.replace(/\d+$/, ''))
-    for (const name of ['Home', 'Streams', 'Rules', 'Silences', 'Jobs', 'API']) expect(names).toContain(name)
+    for (const name of ['Home', 'Streams', 'Twins', 'Rules', 'Silences', 'Jobs', 'Settings', 'API'])
+      expect(names).toContain(name)
     for (const link of await sections.all()) {
       const box = await link.boundingBox()
       expect(box?.x).toBeGreaterThanOrEqual(0)
@@ -41,6 +42,20 @@ describeInBrowser('in a browser', () => {
     expect(faults).toEqual([])
     await close()
   })
+
+  test.each([1440, 1280, 1024, 390])(
+    'all sections are in one line, or in the menu, %p px wide',
+    async (width) => {
+      const { page, close } = await openPage(browser, { viewport: { width, height: 900 } })
+      await page.goto(`${everything.weir.url}/settings`)
+      const isWide = width > 1240
+      expect(await page.locator('.sections').isVisible()).toBe(isWide)
+      expect(await page.locator('.menu').isVisible()).toBe(!isWide)
+      expect((await page.locator('.bar').boundingBox())?.height).toBeLessThan(64)
+      expect(await sidewaysScroll(page)).toBe(0)
+      await close()
+    },
+  )
 
   test('open incidents are counted in the navigation of every page', async () => {
     const { page, close } = await openPage(browser)
@@ -55,9 +70,11 @@ describeInBrowser('in a browser', () => {
     await page.goto(everything.weir.url)
     for (const [key, path] of [
       ['s', '/streams'],
+      ['w', '/twins'],
       ['t', '/topology'],
       ['i', '/incidents'],
       ['c', '/channels'],
+      [',', '/settings'],
       ['h', '/'],
     ] as const) {
       await page.keyboard.press('g')
@@ -69,8 +86,9 @@ describeInBrowser('in a browser', () => {
     const first = await focused(page)
     await page.keyboard.press('j')
     const second = await focused(page)
-    expect(['Prices', 'Orders', 'Gone']).toContain(first)
-    expect(['Prices', 'Orders', 'Gone']).toContain(second)
+    const names = ['Prices', 'Prices (streamed)', 'Orders', 'Gone']
+    expect(names).toContain(first)
+    expect(names).toContain(second)
     expect(second).not.toBe(first)
     await page.keyboard.press('k')
     expect(await focused(page)).toBe(first)

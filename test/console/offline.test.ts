@@ -3,21 +3,29 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Browser, Page } from 'playwright-core'
-import { openBrowser, openPage } from '../support/browser.ts'
+import { channels } from '../../drizzle/schema.ts'
+import { acknowledge } from '../../src/incidents/read.ts'
+import { addSilence } from '../../src/incidents/silences.ts'
+import { openStorage } from '../../src/storage/open.ts'
+import { Streams } from '../../src/streams/streams.ts'
+import { DESKTOP, openBrowser, openPage, PHONE } from '../support/browser.ts'
 import { describeInBrowser } from '../support/in-browser.ts'
 import { until } from '../support/until.ts'
 import { startUpstream, type Upstream } from '../support/upstream.ts'
 import { startTestWeir, type TestWeir } from '../support/weir.ts'
+import { addIncident } from './everything.ts'
 
-const AWAY = /Weir is away since/
-const BACK = 'Weir is back, and this page has caught up.'
+const HOOK = {
+  kind: 'webhook',
+  config: { url: 'http://127.0.0.1:9/', secret: `whsec_${btoa('x'.repeat(32))}` },
+}
+const LIMITS = { requestTimeoutMs: 1_000, maxBodyBytes: 1_000, silenceMs: 1_000 }
 
-/** What is said of the connection, and everything that was said before. */
+/** What is said of the connection. */
 function connectionOf(page: Page) {
   const line = page.locator('#connection')
   return {
-    away: () => line.filter({ hasText: AWAY }).waitFor(),
-    back: () => line.filter({ hasText: BACK }).waitFor(),
+    says: (text: string) => line.filter({ hasText: text }).waitFor(),
     silent: () => until('nothing is said any more', async () => (await line.textContent()) === ''),
   }
 }
@@ -26,23 +34,28 @@ describeInBrowser('in a browser', () => {
   let browser: Browser
   let upstream: Upstream
   let directory: string
-  let port: string
   let weir: TestWeir
-  let id: string
+  let streamId: string
+  let incident: string
+  let channel: string
   let answered: number
 
   beforeAll(async () => {
     browser = await openBrowser()
     upstream = startUpstream()
     directory = mkdtempSync(join(tmpdir(), 'weir-test-'))
+    await addIncident(directory)
     weir = await startTestWeir({ DATA_DIR: directory })
-    port = new URL(weir.url).port
     const url = upstream.on('/json', (_request, hit) => {
       answered = hit
       return Response.json({ hit })
     })
-    ;({ id } = await weir.register({ url, kind: 'poll', intervalMs: 500, name: 'Prices' }))
-    await weir.entry(id, 'it was polled', ({ seq }) => seq > 1)
+    ;({ id: streamId } = await weir.register({ url, kind: 'poll', intervalMs: 500, name: 'Prices' }))
+    channel = await addChannel('Night shift')
+    await weir.send('POST', '/api/topology', { services: [{ id: 'Before' }] })
+    const { items } = await weir.json<{ items: { id: string }[] }>('/api/incidents')
+    incident = items[0]?.id ?? ''
+    await weir.entry(streamId, 'it was polled', ({ seq }) => seq > 1)
   })
 
   afterAll(async () => {
@@ -52,82 +65,183 @@ describeInBrowser('in a browser', () => {
     rmSync(directory, { recursive: true, force: true })
   })
 
-  /** Weir goes and comes again on the same port, under a page that is open; `meanwhile` before anybody sees it. */
-  async function restartUnder(page: Page, meanwhile: () => Promise<unknown>): Promise<void> {
-    const said = connectionOf(page)
-    await weir.close()
-    await said.away()
-    weir = await startTestWeir({ DATA_DIR: directory, PORT: port })
-    await meanwhile()
-    await said.back()
-    await said.silent()
+  async function addChannel(name: string): Promise<string> {
+    const added = await weir.send('POST', '/api/channels', { name, ...HOOK })
+    return ((await added.json()) as { id: string }).id
   }
 
-  async function open(path: string) {
-    const opened = await openPage(browser)
+  async function open(path: string, viewport = DESKTOP) {
+    const opened = await openPage(browser, { viewport })
     await opened.page.goto(weir.url + path)
     await opened.page.evaluate(() => document.body.setAttribute('data-first-load', 'yes'))
     return opened
   }
 
-  const stays = async (page: Page) => expect(await page.getAttribute('body', 'data-first-load')).toBe('yes')
-  const register = (name: string) =>
-    weir.register({
+  /** What others do that share the database, while this Weir is away. */
+  async function doMeanwhile(): Promise<void> {
+    const storage = await openStorage({ databaseUrl: undefined, dataDir: directory })
+    const { db } = storage
+    const control = { runLater: async () => {}, interrupt: () => {}, changed: () => {}, listed: () => {} }
+    const streams = new Streams({ db, control, limits: LIMITS })
+    await streams.register({
       url: upstream.on('/other', () => Response.json({})),
       kind: 'poll',
-      intervalMs: 60_000,
-      name,
+      name: 'Newcomer',
+      start: false,
     })
+    const at = new Date()
+    await db.update(channels).set({ suspendedAt: at, suspendedReason: 'It moved.' })
+    const added = { ...HOOK, id: Bun.randomUUIDv7(), name: 'Day shift', tags: [], isDefault: false }
+    await db.insert(channels).values({ ...added, createdAt: at, updatedAt: at })
+    await acknowledge(db, incident, { by: 'Ada' }, Date.now())
+    const endsAt = new Date(Date.now() + 3_600_000).toISOString()
+    await addSilence(db, { reason: 'The shop moves', endsAt }, Date.now())
+    await storage.close()
+  }
 
-  test('Home says that Weir is away, keeps what it shows, and then shows what happened', async () => {
-    const { page, close } = await open('/')
-    await page.getByRole('link', { name: '1 stream', exact: true }).waitFor()
-    const said = connectionOf(page)
-    await weir.close()
-    await said.away()
-    expect(await page.getByRole('link', { name: '1 stream', exact: true }).isVisible()).toBe(true)
-    weir = await startTestWeir({ DATA_DIR: directory, PORT: port })
-    await register('Registered before Home was back')
-    await said.back()
-    await page.getByRole('link', { name: '2 streams', exact: true }).waitFor()
-    await stays(page)
-    await close()
-  })
+  /** What each page shows before, and only after it has caught up. */
+  const pages: Record<string, { path(): string; before(page: Page): unknown; after(page: Page): unknown }> = {
+    Home: {
+      path: () => '/',
+      before: (page) => page.getByRole('link', { name: '2 streams', exact: true }).waitFor(),
+      after: (page) => page.getByRole('link', { name: '3 streams', exact: true }).waitFor(),
+    },
+    Streams: {
+      path: () => '/streams',
+      before: (page) => page.getByRole('link', { name: 'Prices' }).waitFor(),
+      after: (page) => page.getByRole('link', { name: 'Newcomer' }).waitFor(),
+    },
+    'a stream': {
+      path: () => `/streams/${streamId}`,
+      before: (page) => page.locator('#log > li[id]').first().waitFor(),
+      after: showsEachEntryOnce,
+    },
+    Incidents: {
+      path: () => '/incidents',
+      before: (page) => page.getByRole('link', { name: /^Gone/ }).first().waitFor(),
+      after: (page) => page.getByText('Ada looks after it').waitFor(),
+    },
+    'an incident': {
+      path: () => `/incidents/${incident}`,
+      before: (page) => page.getByRole('heading', { name: /^Gone/ }).waitFor(),
+      after: (page) => page.getByText('Looked after by').waitFor(),
+    },
+    Silences: {
+      path: () => '/silences',
+      before: (page) => page.getByText('No silence.').waitFor(),
+      after: (page) => page.getByText('The shop moves').waitFor(),
+    },
+    Channels: {
+      path: () => '/channels',
+      before: (page) => page.getByRole('link', { name: 'Night shift' }).waitFor(),
+      after: (page) => page.getByRole('link', { name: 'Day shift' }).waitFor(),
+    },
+    'a channel': {
+      path: () => `/channels/${channel}`,
+      before: (page) => page.getByRole('button', { name: 'Suspend', exact: true }).waitFor(),
+      after: (page) => page.getByText('Suspended: nothing is sent. It moved.').waitFor(),
+    },
+    Topology: {
+      path: () => '/topology',
+      before: (page) => page.locator('#services').getByText('Before', { exact: true }).first().waitFor(),
+      after: (page) => page.locator('#services').getByText('Meanwhile', { exact: true }).first().waitFor(),
+    },
+  }
 
-  test('Streams shows a stream that was registered meanwhile', async () => {
-    const { page, close } = await open('/streams')
-    await page.getByRole('link', { name: 'Prices' }).waitFor()
-    await restartUnder(page, () => register('Newcomer'))
-    await page.getByRole('link', { name: 'Newcomer' }).waitFor()
-    await stays(page)
-    await close()
-  })
-
-  test('a stream shows what was logged meanwhile, each entry once', async () => {
-    const { page, close } = await open(`/streams/${id}`)
-    await page.locator('#log > li[id]').first().waitFor()
+  async function showsEachEntryOnce(page: Page): Promise<void> {
     const before = answered
-    await restartUnder(page, () => until('it is polled again', () => answered > before + 2))
-    const seen = async () => {
-      const ids = await page.locator('#log > li[id]').evaluateAll((lines) => lines.map((line) => line.id))
-      expect(new Set(ids).size).toBe(ids.length)
-      return ids
+    await until('it is polled again', () => answered > before + 1)
+    for (const { seq } of (await weir.logs(streamId)).slice(-3))
+      await until(`entry ${seq} is shown`, async () => {
+        const ids = await page.locator('#log > li[id]').evaluateAll((lines) => lines.map(({ id }) => id))
+        expect(new Set(ids).size).toBe(ids.length)
+        return ids.includes(`entry-${seq}`)
+      })
+  }
+
+  test('every page says that Weir is away, comes back by itself, and shows what happened meanwhile', async () => {
+    const opened: {
+      page: Page
+      close(): Promise<void>
+      before(page: Page): unknown
+      after(page: Page): unknown
+    }[] = []
+    for (const { path, before, after } of Object.values(pages)) {
+      for (const viewport of [DESKTOP, PHONE]) {
+        const { page, close } = await open(path(), viewport)
+        await before(page)
+        opened.push({ page, close, before, after })
+      }
     }
-    const logged = (await weir.logs(id)).slice(-3)
-    for (const { seq } of logged)
-      await until(`entry ${seq} is shown`, async () => (await seen()).includes(`entry-${seq}`))
-    await stays(page)
+    const port = new URL(weir.url).port
+    await weir.close()
+    for (const { page, before } of opened) {
+      await connectionOf(page).says('Weir is away since')
+      await before(page)
+    }
+    await doMeanwhile()
+    weir = await startTestWeir({ DATA_DIR: directory, PORT: port })
+    await weir.send('POST', '/api/topology', { services: [{ id: 'Meanwhile' }] })
+    for (const { page, after, close } of opened) {
+      await after(page)
+      await connectionOf(page).silent()
+      expect(await page.getAttribute('body', 'data-first-load')).toBe('yes')
+      await close()
+    }
+  }, 180_000)
+
+  test('a page says that its browser is offline, and when it is online again', async () => {
+    const { page, close } = await open('/incidents', PHONE)
+    await connectionOf(page).silent()
+    await page.context().setOffline(true)
+    await connectionOf(page).says('You are offline since')
+    await page.context().setOffline(false)
+    await connectionOf(page).says('You are online again, and this page has caught up.')
     await close()
   })
 
-  test('Topology shows a service that reported meanwhile', async () => {
-    const report = (name: string) => weir.send('POST', '/api/topology', { services: [{ id: name }] })
-    await report('Before')
-    const { page, close } = await open('/topology')
-    await page.locator('#services').getByText('Before', { exact: true }).first().waitFor()
-    await restartUnder(page, () => report('Meanwhile'))
-    await page.locator('#services').getByText('Meanwhile', { exact: true }).first().waitFor()
-    await stays(page)
+  test('a tab that is hidden asks for nothing; shown again, it catches up without a word', async () => {
+    const { page, close } = await open('/archive')
+    const { page: live, close: closeLive } = await open('/channels')
+    // Whatever else this machine does: no pulse is lost.
+    await live.route('**/pulse', (route) => route.fulfill({ json: { openIncidents: 0 } }))
+    for (const each of [page, live]) await setHidden(each, true)
+    const asked: string[] = []
+    for (const each of [page, live]) each.on('request', (request) => asked.push(request.url()))
+    const said: string[] = []
+    await live.exposeFunction('said', (text: string) => said.push(text))
+    await live.evaluate(() => {
+      const line = document.getElementById('connection') as HTMLElement
+      const { said } = globalThis as unknown as { said(text: string): void }
+      new MutationObserver(() => said(line.textContent ?? '')).observe(line, { childList: true })
+    })
+    await addChannel('Weekend')
+    // Longer than the archive waits between two questions.
+    const before = answered
+    await until('some seconds are over', () => answered > before + 10)
+    expect(asked).toEqual([])
+    await setHidden(page, false)
+    await until('the archive was asked for', () => asked.some((url) => url.endsWith('/archive')))
+    await setHidden(live, false)
+    await live.getByRole('link', { name: 'Weekend' }).waitFor()
+    expect(said).toEqual([])
+    await close()
+    await closeLive()
+  })
+
+  test('the page of a channel that is removed says so, and does not wait for it', async () => {
+    const { page, close } = await open(`/channels/${channel}`)
+    await connectionOf(page).silent()
+    await weir.send('DELETE', `/api/channels/${channel}`)
+    await connectionOf(page).says('What this page shows was removed.')
     await close()
   })
 })
+
+/** As a browser does when another tab comes to the front, which headless ones never say. */
+function setHidden(page: Page, isHidden: boolean): Promise<void> {
+  return page.evaluate((hidden) => {
+    Object.defineProperty(document, 'hidden', { value: hidden, configurable: true })
+    document.dispatchEvent(new Event('visibilitychange'))
+  }, isHidden)
+}

@@ -5,10 +5,12 @@ import { describeInBrowser } from '../support/in-browser.ts'
 import { until } from '../support/until.ts'
 import { type Everything, startEverything } from './everything.ts'
 
-/** How long each page is watched while it is updated, in milliseconds. */
+/** How long the pages are watched while they are updated, in milliseconds. */
 const WATCH_MS = 10_000
-/** A sum of layout shifts that is reported as 0.00: a full stop that a growing number pushes. */
-const UNSEEN = 0.000_5
+/** Six pages at once take their time on a machine that has other things to do, in milliseconds. */
+const PATIENCE_MS = 120_000
+/** A sum of layout shifts that nobody sees: a number in a column of numbers that gets another digit. */
+const UNSEEN = 0.000_1
 
 interface Shift {
   value: number
@@ -29,28 +31,32 @@ describeInBrowser('live updates move nothing that is read', () => {
     await everything.close()
   })
 
-  for (const [size, viewport] of Object.entries({ desktop: DESKTOP, phone: PHONE })) {
-    test.each([
-      ['Home', (): string => '/'],
-      ['Streams', (): string => '/streams'],
-      ['a stream', (): string => `/streams/${everything.polled}`],
-    ] as const)(`on %s, ${size}`, async (_name, path) => {
-      const { page, close } = await openPage(browser, { viewport })
-      await page.goto(everything.weir.url + path())
+  test(
+    'on Home, Streams and a stream, on a desktop and on a phone',
+    async () => {
+      const paths = { Home: '/', Streams: '/streams', 'a stream': `/streams/${everything.polled}` }
+      const opened = Object.entries(paths).flatMap(([name, path]) =>
+        Object.entries({ desktop: DESKTOP, phone: PHONE }).map(async ([size, viewport]) => {
+          const { page } = await openPage(browser, { viewport })
+          await page.goto(everything.weir.url + path)
+          await watchShifts(page)
+          return { what: `${name}, ${size}`, page }
+        }),
+      )
+      const pages = await Promise.all(opened)
       const before = await polls(everything)
-      await watchShifts(page)
       await until(
-        'it was updated for a while',
+        'they were updated for a while',
         async () => (await polls(everything)) > before + WATCH_MS / 500,
       )
-      const shifts = await shiftsOn(page)
-      expect(
-        shifts.reduce((sum, { value }) => sum + value, 0),
-        JSON.stringify(shifts),
-      ).toBeLessThan(UNSEEN)
-      await close()
-    })
-  }
+      for (const { what, page } of pages) {
+        const shifts = await shiftsOn(page)
+        const sum = shifts.reduce((all, { value }) => all + value, 0)
+        expect(sum, `${what}: ${JSON.stringify(shifts)}`).toBeLessThan(UNSEEN)
+      }
+    },
+    PATIENCE_MS,
+  )
 })
 
 async function polls({ weir, polled }: Everything): Promise<number> {

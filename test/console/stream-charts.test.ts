@@ -1,37 +1,22 @@
-import { afterAll, beforeAll, expect, test } from 'bun:test'
-import type { Browser, Page } from 'playwright-core'
-import { openBrowser, openPage, PHONE, sidewaysScroll } from '../support/browser.ts'
+import { expect, test } from 'bun:test'
+import type { Page } from 'playwright-core'
+import { openPage, PHONE, sidewaysScroll } from '../support/browser.ts'
+import { useConsole } from '../support/console.ts'
 import { describeInBrowser } from '../support/in-browser.ts'
 import { until } from '../support/until.ts'
-import { startUpstream, type Upstream } from '../support/upstream.ts'
-import { startTestWeir, type TestWeir } from '../support/weir.ts'
 
 interface Drawn {
   series: { label: string; values: (number | null)[] }[]
 }
 
 describeInBrowser('the charts of a stream', () => {
-  let upstream: Upstream
-  let weir: TestWeir
-  let browser: Browser
-
-  beforeAll(async () => {
-    upstream = startUpstream()
-    weir = await startTestWeir()
-    browser = await openBrowser()
-  })
-
-  afterAll(async () => {
-    await browser.close()
-    await weir.close()
-    await upstream.stop()
-  })
+  const site = useConsole()
 
   async function polled(path: string) {
     const rows = Array.from({ length: 50 }, (_, row) => row)
-    const url = upstream.on(path, (_request, hit) => Response.json({ hit, rows }))
-    const { id } = await weir.register({ url, kind: 'poll', intervalMs: 500, name: path })
-    await weir.entry(id, 'a change is stored', ({ kind }) => kind === 'patch')
+    const url = site.upstream.on(path, (_request, hit) => Response.json({ hit, rows }))
+    const { id } = await site.weir.register({ url, kind: 'poll', intervalMs: 500, name: path })
+    await site.weir.entry(id, 'a change is stored', ({ kind }) => kind === 'patch')
     return id
   }
 
@@ -42,14 +27,14 @@ describeInBrowser('the charts of a stream', () => {
 
   test('without script they are pictures with words and a table, for each time that can be chosen', async () => {
     const id = await polled('/plain')
-    const { page, close } = await openPage(browser, { javaScriptEnabled: false })
+    const { page, close } = await openPage(site.browser, { javaScriptEnabled: false })
     for (const [range, points] of [
       ['1 h', 60],
       ['24 h', 144],
       ['7 d', 168],
       ['30 d', 120],
     ] as const) {
-      await page.goto(`${weir.url}/streams/${id}?range=${range.replace(' ', '')}`)
+      await page.goto(`${site.weir.url}/streams/${id}?range=${range.replace(' ', '')}`)
       const size = await drawn(page, 'size')
       expect({ range, points: size.series[0]?.values.length }).toEqual({ range, points })
       expect(sum(size)).toBeGreaterThan(0)
@@ -58,16 +43,16 @@ describeInBrowser('the charts of a stream', () => {
       expect(await page.getAttribute('#chart-size svg', 'aria-label')).toMatch(/^Size over time: at most \d/)
       expect(await page.locator('#charts tbody tr').count()).toBeLessThanOrEqual(31)
     }
-    expect((await weir.get(`/streams/${id}?range=1y`)).status).toBe(422)
+    expect((await site.weir.get(`/streams/${id}?range=1y`)).status).toBe(422)
     await close()
   })
 
   test('with script they are drawn, and go on by themselves without moving the page', async () => {
     const id = await polled('/drawn')
     for (const colorScheme of ['dark', 'light'] as const) {
-      const { page, faults, close } = await openPage(browser, { colorScheme })
+      const { page, faults, close } = await openPage(site.browser, { colorScheme })
       await page.clock.install()
-      await page.goto(`${weir.url}/streams/${id}?range=1h`)
+      await page.goto(`${site.weir.url}/streams/${id}?range=1h`)
       await page.locator('#chart-size canvas').waitFor()
       const heightOf = async (part: string) => (await page.locator(part).boundingBox())?.height
       const [before, height] = [sum(await drawn(page, 'change')) ?? 0, await heightOf('#charts')]
@@ -84,13 +69,13 @@ describeInBrowser('the charts of a stream', () => {
 
   test('runs and incidents are a strip with a table behind it', async () => {
     const id = await polled('/runs')
-    await weir.send('POST', `/api/streams/${id}/stop`)
-    await weir.verdict(id, 'stopped')
-    await weir.send('POST', `/api/streams/${id}/start`)
-    await weir.verdict(id, 'live')
-    const { page, close } = await openPage(browser, { javaScriptEnabled: false })
+    await site.weir.send('POST', `/api/streams/${id}/stop`)
+    await site.weir.verdict(id, 'stopped')
+    await site.weir.send('POST', `/api/streams/${id}/start`)
+    await site.weir.verdict(id, 'live')
+    const { page, close } = await openPage(site.browser, { javaScriptEnabled: false })
     await until('both runs are drawn', async () => {
-      await page.goto(`${weir.url}/streams/${id}`)
+      await page.goto(`${site.weir.url}/streams/${id}`)
       return (await page.locator('#timeline .run').count()) === 2
     })
     await page.getByText('As a table: 2 runs and 0 incidents').click()
@@ -100,8 +85,8 @@ describeInBrowser('the charts of a stream', () => {
 
   test('the week is in UTC, and says so; with script it is in the zone of the reader', async () => {
     const id = await polled('/week')
-    const plain = await openPage(browser, { javaScriptEnabled: false })
-    await plain.page.goto(`${weir.url}/streams/${id}`)
+    const plain = await openPage(site.browser, { javaScriptEnabled: false })
+    await plain.page.goto(`${site.weir.url}/streams/${id}`)
     expect(await plain.page.textContent('#week-zone')).toContain('in UTC')
     const place = async (page: Page) => {
       const cell = page.locator('#week .cell').last()
@@ -111,8 +96,7 @@ describeInBrowser('the charts of a stream', () => {
     const utc = await place(plain.page)
     expect(utc.shown).toBe(utc.hour)
     await plain.close()
-    const { page, faults, close } = await openPage(browser, { timezoneId: 'Asia/Tokyo' })
-    await page.goto(`${weir.url}/streams/${id}`)
+    const { page, faults, close } = await site.open(`/streams/${id}`, { timezoneId: 'Asia/Tokyo' })
     await page.locator('#week-zone').getByText('Asia/Tokyo').waitFor()
     const local = await place(page)
     expect(local.shown).toBe((local.hour + 9) % 168)
@@ -122,8 +106,7 @@ describeInBrowser('the charts of a stream', () => {
 
   test('on a phone nothing is wider than it', async () => {
     const id = await polled('/narrow')
-    const { page, close } = await openPage(browser, { viewport: PHONE })
-    await page.goto(`${weir.url}/streams/${id}?range=30d`)
+    const { page, close } = await site.open(`/streams/${id}?range=30d`, { viewport: PHONE })
     await page.locator('#chart-latency canvas').waitFor()
     expect(await sidewaysScroll(page)).toBe(0)
     await close()
@@ -131,13 +114,13 @@ describeInBrowser('the charts of a stream', () => {
 
   test('latency is in the API, by steps; too many of them are refused', async () => {
     const id = await polled('/slow')
-    const { steps } = await weir.json<{ steps: { answers: number; p50Ms: number; p95Ms: number }[] }>(
+    const { steps } = await site.weir.json<{ steps: { answers: number; p50Ms: number; p95Ms: number }[] }>(
       `/api/streams/${id}/latency?step=hour`,
     )
     const [step] = steps
     expect(step?.answers).toBeGreaterThan(0)
     expect(step?.p95Ms).toBeGreaterThanOrEqual(step?.p50Ms ?? Number.POSITIVE_INFINITY)
-    const { status } = await weir.get(`/api/streams/${id}/latency?step=minute&from=2020-01-01`)
+    const { status } = await site.weir.get(`/api/streams/${id}/latency?step=minute&from=2020-01-01`)
     expect(status).toBe(422)
   })
 })

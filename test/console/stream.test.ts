@@ -1,33 +1,19 @@
-import { afterAll, beforeAll, expect, test } from 'bun:test'
-import type { Browser, Page } from 'playwright-core'
-import { openBrowser, openPage, PHONE, sidewaysScroll } from '../support/browser.ts'
+import { expect, test } from 'bun:test'
+import type { Page } from 'playwright-core'
+import { openPage, PHONE, sidewaysScroll } from '../support/browser.ts'
+import { useConsole } from '../support/console.ts'
 import { describeInBrowser } from '../support/in-browser.ts'
 import { until } from '../support/until.ts'
-import { Feed, startUpstream, type Upstream } from '../support/upstream.ts'
-import { startTestWeir, type TestWeir } from '../support/weir.ts'
+import { Feed } from '../support/upstream.ts'
 
 describeInBrowser('the page of a stream', () => {
-  let upstream: Upstream
-  let weir: TestWeir
-  let browser: Browser
-
-  beforeAll(async () => {
-    upstream = startUpstream()
-    weir = await startTestWeir()
-    browser = await openBrowser()
-  })
-
-  afterAll(async () => {
-    await browser.close()
-    await weir.close()
-    await upstream.stop()
-  })
+  const site = useConsole()
 
   /** A stream of events that come when they are sent, and its page. */
   async function followed(path: string) {
     const feed = new Feed()
-    const url = upstream.on(path, () => feed.response())
-    const { id } = await weir.register({ url, kind: 'sse', name: path })
+    const url = site.upstream.on(path, () => feed.response())
+    const { id } = await site.weir.register({ url, kind: 'sse', name: path })
     await until('it is connected', () => feed.readers > 0)
     const send = (name: string, data: string) => feed.send(`event: ${name}\ndata: ${data}\n\n`)
     return { id, send }
@@ -37,16 +23,18 @@ describeInBrowser('the page of a stream', () => {
 
   test('a notice says who is told before it goes, and what became of it', async () => {
     const heard: string[] = []
-    const hook = upstream.on('/hook', async (request) => {
+    const hook = site.upstream.on('/hook', async (request) => {
       heard.push(await request.text())
       return new Response()
     })
-    const { id } = await weir.register({ url: upstream.on('/told', () => Response.json({})), kind: 'poll' })
-    const { page, faults, close } = await openPage(browser)
-    await page.goto(`${weir.url}/streams/${id}`)
+    const { id } = await site.weir.register({
+      url: site.upstream.on('/told', () => Response.json({})),
+      kind: 'poll',
+    })
+    const { page, faults, close } = await site.open(`/streams/${id}`)
     const panel = page.locator('#notify')
     await panel.getByText('Nobody is responsible').waitFor()
-    await weir.send('POST', '/api/channels', {
+    await site.weir.send('POST', '/api/channels', {
       kind: 'webhook',
       name: 'On call',
       config: { url: hook, secret: `whsec_${btoa('a secret of 24 bytes or so')}` },
@@ -64,13 +52,12 @@ describeInBrowser('the page of a stream', () => {
   })
 
   test('without script a notice is a page load, and a mistake keeps what was typed', async () => {
-    const { id } = await weir.register({
-      url: upstream.on('/untold', () => Response.json({})),
+    const { id } = await site.weir.register({
+      url: site.upstream.on('/untold', () => Response.json({})),
       kind: 'poll',
       notify: ['Nobody'],
     })
-    const { page, close } = await openPage(browser, { javaScriptEnabled: false })
-    await page.goto(`${weir.url}/streams/${id}`)
+    const { page, close } = await site.open(`/streams/${id}`, { javaScriptEnabled: false })
     await page.getByLabel('Message').fill('   ')
     await page.getByRole('button', { name: 'Notify' }).click()
     expect(await page.locator('#notify-result').textContent()).not.toBe('')
@@ -80,11 +67,11 @@ describeInBrowser('the page of a stream', () => {
 
   test('an edit changes what it says and nothing else: hidden headers stay, one goes, one comes', async () => {
     const seen: Headers[] = []
-    const url = upstream.on('/edited', (request) => {
+    const url = site.upstream.on('/edited', (request) => {
       seen.push(request.headers)
       return Response.json({})
     })
-    const { id } = await weir.register({
+    const { id } = await site.weir.register({
       url,
       kind: 'poll',
       intervalMs: 60_000,
@@ -92,8 +79,7 @@ describeInBrowser('the page of a stream', () => {
       tags: ['a'],
       headers: { 'X-Kept': 'kept-secret', 'X-Gone': 'gone' },
     })
-    const { page, close } = await openPage(browser, { javaScriptEnabled: false })
-    await page.goto(`${weir.url}/streams/${id}`)
+    const { page, close } = await site.open(`/streams/${id}`, { javaScriptEnabled: false })
     await page.getByRole('link', { name: 'Edit' }).click()
     expect(await page.content()).not.toContain('kept-secret')
     await page.getByLabel('Name').fill('After')
@@ -103,7 +89,7 @@ describeInBrowser('the page of a stream', () => {
     await page.getByLabel('More headers').fill('X-New: new')
     await page.getByRole('button', { name: 'Save' }).click()
     expect(await page.textContent('h1')).toBe('After')
-    expect(await weir.json(`/api/streams/${id}`)).toMatchObject({ intervalMs: 500, tags: ['a', 'b'] })
+    expect(await site.weir.json(`/api/streams/${id}`)).toMatchObject({ intervalMs: 500, tags: ['a', 'b'] })
     await until('it asks with them', () => seen.some((headers) => headers.get('x-new') === 'new'))
     const last = seen.at(-1)
     expect([last?.get('x-kept'), last?.get('x-gone')]).toEqual(['kept-secret', null])
@@ -111,13 +97,12 @@ describeInBrowser('the page of a stream', () => {
   })
 
   test('a mistake in an edit is told beside its field, and nothing is saved', async () => {
-    const { id } = await weir.register({
-      url: upstream.on('/wrong', () => Response.json({})),
+    const { id } = await site.weir.register({
+      url: site.upstream.on('/wrong', () => Response.json({})),
       kind: 'poll',
       name: 'As it was',
     })
-    const { page, close } = await openPage(browser, { javaScriptEnabled: false })
-    await page.goto(`${weir.url}/streams/${id}/edit`)
+    const { page, close } = await site.open(`/streams/${id}/edit`, { javaScriptEnabled: false })
     await page.getByLabel('Name').fill('Never')
     await page.getByLabel('Part of the document').fill('data')
     await page.getByRole('button', { name: 'Save' }).click()
@@ -125,14 +110,13 @@ describeInBrowser('the page of a stream', () => {
     expect(await field.getAttribute('aria-invalid')).toBe('true')
     expect(await page.locator('#error-payloadPointer').textContent()).toContain("isn't a JSON Pointer")
     expect(await page.getByLabel('Name').inputValue()).toBe('Never')
-    expect(await weir.json(`/api/streams/${id}`)).toMatchObject({ name: 'As it was' })
+    expect(await site.weir.json(`/api/streams/${id}`)).toMatchObject({ name: 'As it was' })
     await close()
   })
 
   test('while the log is paused nothing moves and what waits is counted; then all of it comes', async () => {
     const { id, send } = await followed('/paused')
-    const { page, faults, close } = await openPage(browser)
-    await page.goto(`${weir.url}/streams/${id}`)
+    const { page, faults, close } = await site.open(`/streams/${id}`)
     send('price', 'first')
     await lines(page).getByText('first').waitFor()
     await page.getByRole('button', { name: 'Pause', exact: true }).focus()
@@ -154,9 +138,8 @@ describeInBrowser('the page of a stream', () => {
     const { id, send } = await followed('/filtered')
     send('price', 'apples 1')
     send('price', 'pears 1')
-    await weir.entry(id, 'both are stored', ({ data }) => data === 'pears 1')
-    const { page, faults, close } = await openPage(browser)
-    await page.goto(`${weir.url}/streams/${id}`)
+    await site.weir.entry(id, 'both are stored', ({ data }) => data === 'pears 1')
+    const { page, faults, close } = await site.open(`/streams/${id}`)
     await page.getByLabel('Search').fill('APPLES')
     await page.locator('select[name=kind]').selectOption('Events')
     await page.getByRole('button', { name: 'Filter', exact: true }).click()
@@ -166,7 +149,7 @@ describeInBrowser('the page of a stream', () => {
     send('price', 'apples 2')
     await lines(page).getByText('apples 2').waitFor()
     expect(await lines(page).allTextContents()).toEqual(['apples 2', 'apples 1'])
-    expect((await weir.get(`/streams/${id}?kind=none`)).status).toBe(422)
+    expect((await site.weir.get(`/streams/${id}?kind=none`)).status).toBe(422)
     expect(faults).toEqual([])
     await close()
   })
@@ -174,9 +157,8 @@ describeInBrowser('the page of a stream', () => {
   test('older entries come into the page, without a hole; without script they are a page', async () => {
     const { id, send } = await followed('/older')
     for (let number = 1; number <= 120; number++) send('tick', `tick ${number}`)
-    await weir.entry(id, 'all are stored', ({ data }) => data === 'tick 120')
-    const { page, faults, close } = await openPage(browser)
-    await page.goto(`${weir.url}/streams/${id}?q=tick`)
+    await site.weir.entry(id, 'all are stored', ({ data }) => data === 'tick 120')
+    const { page, faults, close } = await site.open(`/streams/${id}?q=tick`)
     expect(await lines(page).count()).toBe(50)
     await page.getByRole('link', { name: 'Older entries' }).click()
     await until('there are more', async () => (await lines(page).count()) === 100)
@@ -186,8 +168,8 @@ describeInBrowser('the page of a stream', () => {
     expect(numbers).toEqual(Array.from({ length: 120 }, (_, index) => 120 - index))
     expect(faults).toEqual([])
     await close()
-    const plain = await openPage(browser, { javaScriptEnabled: false })
-    await plain.page.goto(`${weir.url}/streams/${id}?q=tick`)
+    const plain = await openPage(site.browser, { javaScriptEnabled: false })
+    await plain.page.goto(`${site.weir.url}/streams/${id}?q=tick`)
     await plain.page.getByRole('link', { name: 'Older entries' }).click()
     expect((await lines(plain.page).allTextContents())[0]).toBe('tick 70')
     await plain.close()
@@ -198,11 +180,10 @@ describeInBrowser('the page of a stream', () => {
       { price: 1, note: 'old', rows: Array.from({ length: 30 }, (_, row) => row) },
       { price: 2, note: '<b>new</b>', rows: Array.from({ length: 30 }, (_, row) => row) },
     ]
-    const url = upstream.on('/diff', (_request, hit) => Response.json(bodies[Math.min(hit, 2) - 1]))
-    const { id } = await weir.register({ url, kind: 'poll', intervalMs: 500 })
-    const { seq } = await weir.entry(id, 'a patch is stored', ({ kind }) => kind === 'patch')
-    const { page, close } = await openPage(browser, { javaScriptEnabled: false })
-    await page.goto(`${weir.url}/streams/${id}/entries/${seq}`)
+    const url = site.upstream.on('/diff', (_request, hit) => Response.json(bodies[Math.min(hit, 2) - 1]))
+    const { id } = await site.weir.register({ url, kind: 'poll', intervalMs: 500 })
+    const { seq } = await site.weir.entry(id, 'a patch is stored', ({ kind }) => kind === 'patch')
+    const { page, close } = await site.open(`/streams/${id}/entries/${seq}`, { javaScriptEnabled: false })
     const changed = page.locator('.operations li')
     expect(await changed.count()).toBe(2)
     const note = changed.filter({ hasText: '/note' })
@@ -213,11 +194,14 @@ describeInBrowser('the page of a stream', () => {
   })
 
   test('nothing of it scrolls sideways on a phone', async () => {
-    const { id } = await weir.register({ url: upstream.on('/small', () => Response.json({})), kind: 'poll' })
-    const { page, faults, close } = await openPage(browser, { viewport: PHONE })
+    const { id } = await site.weir.register({
+      url: site.upstream.on('/small', () => Response.json({})),
+      kind: 'poll',
+    })
+    const { page, faults, close } = await openPage(site.browser, { viewport: PHONE })
     for (const path of ['', '/edit', '/entries/1']) {
-      await weir.entry(id, 'an entry', () => true)
-      await page.goto(`${weir.url}/streams/${id}${path}`)
+      await site.weir.entry(id, 'an entry', () => true)
+      await page.goto(`${site.weir.url}/streams/${id}${path}`)
       expect({ path, scroll: await sidewaysScroll(page) }).toEqual({ path, scroll: 0 })
     }
     expect(faults).toEqual([])

@@ -25,10 +25,12 @@ describeInBrowser('in a browser', () => {
     await upstream.stop()
   })
 
-  test('an empty list says how to begin; a registered API appears in it and comes alive without a reload', async () => {
+  test('an empty list says how to begin; an API that is registered appears in it and comes alive without a reload', async () => {
     const { page, faults, close } = await openPage(browser)
     await page.goto(`${weir.url}/streams`)
     expect(await page.textContent('#streams-table')).toContain('bun run sim')
+    await weir.register({ url: upstream.on('/first', () => Response.json({})), kind: 'poll' })
+    await page.reload()
     await page.evaluate(() => document.body.setAttribute('data-first-load', 'yes'))
     const url = upstream.on('/prices', (_request, hit) => Response.json({ price: hit }))
     await page.getByLabel('URL of an API').fill(url)
@@ -163,7 +165,7 @@ describeInBrowser('in a browser', () => {
     page.removeAllListeners('dialog')
     page.on('dialog', (dialog) => void dialog.accept())
     await page.goto(`${weir.url}/streams/${id}`)
-    await page.getByRole('button', { name: 'Remove' }).click()
+    await page.getByRole('button', { name: 'Remove', exact: true }).click()
     await page.waitForURL(`${weir.url}/streams`)
     expect((await weir.get(`/api/streams/${id}`)).status).toBe(404)
     await close()

@@ -1,5 +1,6 @@
 import { expect, test } from 'bun:test'
-import { diff as diffInTime, hashDocument, type Json, patch } from '../../src/core/document.ts'
+import { diff as diffInTime } from '../../src/core/diff.ts'
+import { hashDocument, type Json, patch } from '../../src/core/document.ts'
 import { applyByTheBook } from './rfc6902.ts'
 import { integer, pick, seeded, several } from './seeded.ts'
 

@@ -23,7 +23,7 @@ export function several<T>(random: Random, most: number, make: () => T): T[] {
 }
 
 /** @see https://github.com/cprosche/mulberry32 */
-function mulberry32(seed: number): Random {
+export function mulberry32(seed: number): Random {
   let state = seed
   return () => {
     state = (state + 0x6d2b79f5) | 0

@@ -69,7 +69,7 @@ test('whatever the documents are, snapshot and patches rebuild each one with the
   }
   // A run that saw only one kind of step would have shown nothing.
   for (const kind of ['snapshot', 'patch', 'keyframe', 'unchanged']) {
-    expect(kinds.filter((seen) => seen === kind).length).toBeGreaterThan(kind === 'keyframe' ? 10 : 100)
+    expect(kinds.filter((seen) => seen === kind).length).toBeGreaterThan(kind === 'keyframe' ? 2 : 100)
   }
 })
 

@@ -17,8 +17,8 @@ const ARGUMENTS = [
   '--disable-sync',
 ]
 
-export function openBrowser(): Promise<Browser> {
-  return chromium.launch({ executablePath: CHROMIUM ?? 'chromium', args: ARGUMENTS })
+export function openBrowser(more: readonly string[] = []): Promise<Browser> {
+  return chromium.launch({ executablePath: CHROMIUM ?? 'chromium', args: [...ARGUMENTS, ...more] })
 }
 
 export const PHONE = { width: 390, height: 844 }

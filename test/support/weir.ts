@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createClient, type WeirClient } from '../../src/client/client.ts'
 import { parseConfig } from '../../src/config.ts'
-import { type Replacements, startWeir } from '../../src/weir.ts'
+import { type StartOptions, startWeir } from '../../src/weir.ts'
 import { until } from './until.ts'
 
 /** A Weir of a test's own, on a free port and in a directory that goes with it. */
@@ -45,7 +45,7 @@ export interface LoggedEntry {
 
 export async function startTestWeir(
   environment: Record<string, string> = {},
-  replacements: Replacements = {},
+  replacements: StartOptions = {},
 ): Promise<TestWeir> {
   const dataDir = environment.DATA_DIR ?? mkdtempSync(join(tmpdir(), 'weir-test-'))
   const warnings: string[] = []

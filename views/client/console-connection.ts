@@ -1,5 +1,7 @@
 // Says when Weir is away, and when it is back; counts open incidents on the way.
 
+import { timeZone } from './console-zone.ts'
+
 /** How often Weir is asked how it is while the page is seen, in milliseconds. */
 const PULSE_MS = 5_000
 /** A pulse without an answer for as long is a lost one, in milliseconds. */
@@ -14,11 +16,21 @@ const CAUGHT_UP_MS = 4_000
 /** What of htmx's event stream this needs. */
 interface LiveConnection {
   attempt: number
+  /** Set, it isn't tried again. */
+  cancelled: boolean
   /** Ends the wait before the next attempt. */
   delayCanceller: (() => void) | null
 }
 
-const clock = new Intl.DateTimeFormat(undefined, { timeStyle: 'medium' })
+/** Of an answer that says what a live part shows is no more. */
+const GONE = 404
+
+interface LiveError {
+  connection?: LiveConnection
+  status?: number
+}
+
+const clock = new Intl.DateTimeFormat(undefined, { timeStyle: 'medium', timeZone: timeZone() })
 
 /** Follows whether Weir answers; lives as long as the page. */
 export class Connection {
@@ -26,8 +38,15 @@ export class Connection {
   /** Live parts that have lost their connection. */
   readonly #lost = new Set<LiveConnection>()
   #awaySince: Date | undefined
+  /** Whether the browser itself had no network when it was away. */
+  #isOffline = false
   #attempts = 0
   #isPulseLost = false
+  /** Live parts that ended as the tab was hidden: to come back from that is no loss. */
+  readonly #paused = new WeakSet<LiveConnection>()
+  readonly #live = new Set<LiveConnection>()
+  /** Those whose subject was removed. */
+  readonly #gone = new WeakSet<LiveConnection>()
   #next: ReturnType<typeof setTimeout> | undefined
   #hiding: ReturnType<typeof setTimeout> | undefined
   #isLeaving = false
@@ -35,9 +54,10 @@ export class Connection {
   constructor(line: HTMLElement) {
     this.#line = line
     this.#followLiveParts()
-    window.addEventListener('offline', () => this.#pulseLost())
+    // Weir may be on this very machine: only a pulse tells.
+    window.addEventListener('offline', () => this.ask())
     window.addEventListener('online', () => this.ask())
-    document.addEventListener('visibilitychange', () => !document.hidden && this.ask())
+    document.addEventListener('visibilitychange', () => (document.hidden ? this.#hide() : this.#show()))
     window.addEventListener('pagehide', () => this.#leave())
     window.addEventListener('pageshow', ({ persisted }) => persisted && this.#return())
     this.ask()
@@ -83,7 +103,7 @@ export class Connection {
     this.#attempts = 0
     // Live parts needn't wait out their own backoff.
     for (const live of this.#lost) live.delayCanceller?.()
-    if (this.isAway) document.body.dispatchEvent(new CustomEvent('weir-back'))
+    if (this.isAway) refreshPolled()
     this.#showBack()
   }
 
@@ -96,23 +116,58 @@ export class Connection {
     // It has ended, however: htmx is about to try again.
     on('htmx:sse:before:connection', (live) => {
       if (live.attempt === 0 || this.#isLeaving) return
+      if (this.#gone.has(live)) {
+        live.cancelled = true
+        return
+      }
+      // The wait begins after this event.
+      if (this.#paused.delete(live)) return queueMicrotask(() => live.delayCanceller?.())
       this.#lost.add(live)
       this.#showAway()
       if (!this.#isPulseLost) this.ask()
     })
-    for (const name of ['htmx:sse:after:connection', 'htmx:sse:close']) {
-      on(name, (live) => {
-        this.#lost.delete(live)
-        this.#showBack()
-      })
-    }
+    on('htmx:sse:after:connection', (live) => {
+      this.#live.add(live)
+      this.#lost.delete(live)
+      this.#showBack()
+    })
+    on('htmx:sse:close', (live) => {
+      this.#live.delete(live)
+      this.#lost.delete(live)
+      this.#showBack()
+    })
+    document.addEventListener('htmx:sse:error', (event) => {
+      const { connection, status } = (event as CustomEvent<LiveError>).detail
+      if (status === GONE && connection !== undefined) this.#lose(connection)
+    })
+  }
+
+  /** What the live part shows is no more: there is nothing to wait for. */
+  #lose(live: LiveConnection): void {
+    this.#lost.delete(live)
+    this.#gone.add(live)
+    this.#awaySince = undefined
+    this.#say('What this page shows was removed.', 'away')
+  }
+
+  #hide(): void {
+    clearTimeout(this.#next)
+    for (const live of this.#live) this.#paused.add(live)
+  }
+
+  /** Nothing was asked for while the tab was hidden. */
+  #show(): void {
+    this.ask()
+    refreshPolled()
   }
 
   #showAway(): void {
     clearTimeout(this.#hiding)
     this.#awaySince ??= new Date()
+    this.#isOffline = !navigator.onLine
+    const who = this.#isOffline ? 'You are offline' : 'Weir is away'
     this.#say(
-      `Weir is away since ${clock.format(this.#awaySince)}: what you see is from before. Trying again…`,
+      `${who} since ${clock.format(this.#awaySince)}: what you see is from before. Trying again…`,
       'away',
     )
   }
@@ -120,7 +175,10 @@ export class Connection {
   #showBack(): void {
     if (!this.isAway || this.#isPulseLost || this.#lost.size > 0) return
     this.#awaySince = undefined
-    this.#say('Weir is back, and this page has caught up.', 'back')
+    this.#say(
+      `${this.#isOffline ? 'You are online again' : 'Weir is back'}, and this page has caught up.`,
+      'back',
+    )
     this.#hiding = setTimeout(() => this.#say('', ''), CAUGHT_UP_MS)
   }
 
@@ -140,6 +198,11 @@ export class Connection {
     this.#isLeaving = false
     this.ask()
   }
+}
+
+/** Has the parts that ask for themselves ask now. */
+function refreshPolled(): void {
+  document.body.dispatchEvent(new CustomEvent('weir-back'))
 }
 
 function showIncidents(count: number): void {

@@ -3,6 +3,8 @@ import { Connection } from './console-connection.ts'
 import { listenForCopies } from './console-curl.ts'
 import { listenForKeys } from './console-keys.ts'
 import { Palette } from './console-palette.ts'
+import { showExactTimes } from './console-times.ts'
+import { instantText, timeZone, zoneName } from './console-zone.ts'
 
 /** How often relative times are brought up to date, in milliseconds. */
 const TICK_MS = 1_000
@@ -10,7 +12,11 @@ const TICK_MS = 1_000
 /** How long a notice stays, in milliseconds. */
 const NOTICE_MS = 8_000
 
-const exact = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'long' })
+const exact = new Intl.DateTimeFormat(undefined, {
+  dateStyle: 'medium',
+  timeStyle: 'long',
+  timeZone: timeZone(),
+})
 
 /** A distance in time for people: its largest unit, rounded down. */
 function distance(ms: number): string {
@@ -26,11 +32,19 @@ function showTimes(): void {
     const at = new Date(element.dateTime)
     if (Number.isNaN(at.getTime())) continue
     element.title = exact.format(at)
+    const { exact: form } = element.dataset
+    if (form !== undefined) write(element, instantText(at, form === 'minute' ? 'minute' : 'millisecond'))
     if (!element.hasAttribute('data-relative')) continue
     const elapsed = Date.now() - at.getTime()
     const text = elapsed < 0 ? `in ${distance(elapsed)}` : `${distance(elapsed)} ago`
-    if (element.textContent !== text) element.textContent = text
+    write(element, text)
   }
+  for (const element of document.querySelectorAll<HTMLElement>('[data-zone-name]')) write(element, zoneName())
+}
+
+/** What is as it was isn't written: that would end a selection. */
+function write(element: HTMLElement, text: string): void {
+  if (element.textContent !== text) element.textContent = text
 }
 
 /**
@@ -69,6 +83,11 @@ document.addEventListener('problem', (event) =>
   tell((event as CustomEvent<{ detail: string }>).detail.detail),
 )
 const connection = new Connection(document.getElementById('connection') as HTMLElement)
+/** What asks again by itself waits while nobody sees it; the page asks as soon as it is seen. */
+document.addEventListener('htmx:before:request', (event) => {
+  const { ctx } = (event as CustomEvent<{ ctx?: { sourceEvent?: Event } }>).detail
+  if (document.hidden && ctx?.sourceEvent?.type === 'every') event.preventDefault()
+})
 document.addEventListener('htmx:error', ({ target }) => {
   connection.ask()
   const isByItself = (target as Element).getAttribute?.('hx-trigger')?.includes('every')
@@ -80,9 +99,11 @@ const showSheet = () => dialogs('shortcuts').showModal()
 const palette = new Palette(dialogs('palette'), showSheet)
 listenForKeys({ showSheet, showPalette: () => palette.open() })
 listenForCopies(tell)
+showExactTimes()
 
 showTimes()
 setInterval(showTimes, TICK_MS)
+document.addEventListener('weir-times', showTimes)
 document.addEventListener('htmx:after:swap', () => {
   showTimes()
   trimLists()

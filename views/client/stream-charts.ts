@@ -1,4 +1,5 @@
 // Runs on the page of a stream: draws its charts so that values can be read off, and keeps them current.
+import { momentText, timeZone } from './console-zone.ts'
 
 interface ChartData {
   unit: 'bytes' | 'count' | 'ms'
@@ -10,7 +11,10 @@ interface Plot {
   setSize(size: { width: number; height: number }): void
   destroy(): void
 }
-declare const uPlot: new (options: object, data: unknown[], target: HTMLElement) => Plot
+declare const uPlot: {
+  new (options: object, data: unknown[], target: HTMLElement): Plot
+  tzDate(date: Date, zone: string): Date
+}
 
 /** How often charts are asked for anew, in milliseconds. */
 const REFRESH_MS = 10_000
@@ -87,6 +91,7 @@ function optionsOf({ unit, series }: ChartData, width: number): object {
     width,
     height: HEIGHT,
     legend: { show: false },
+    tzDate: (seconds: number) => zoned(new Date(seconds * 1_000)),
     cursor: { y: false },
     scales: { y: { range: (_plot: unknown, _min: number, max: number) => [0, max > 0 ? max * 1.1 : 1] } },
     series: [
@@ -115,10 +120,16 @@ function readout(series: ChartData['series'], text: (value: number | null | unde
         if (scale == null || idx == null) return
         const at = new Date((plot.data[0]?.[idx] ?? 0) * 1_000)
         const values = series.map(({ label }, index) => `${label} ${text(plot.data[index + 1]?.[idx])}`)
-        scale.textContent = `${at.toLocaleString()}: ${values.join(', ')}`
+        scale.textContent = `${momentText(at)}: ${values.join(', ')}`
       },
     },
   }
+}
+
+/** As the axes write it. */
+function zoned(at: Date): Date {
+  const zone = timeZone()
+  return zone === undefined ? at : uPlot.tzDate(at, zone)
 }
 
 /** uPlot counts in seconds. */

@@ -14,9 +14,12 @@ export class Faults {
   constructor() {
     this.#form.addEventListener('submit', (event) => {
       event.preventDefault()
-      this.#send('PUT', () => faultsIn(this.#fields().map((field) => [field.name, valueOf(field)])))
+      this.#send('PUT', () => this.#read())
     })
     byId('faults-off').addEventListener('click', () => this.#send('DELETE'))
+    for (const id of ['faults-apply-curl', 'faults-off-curl']) {
+      byId(id).addEventListener('click', (event) => this.#prepareCopy(event))
+    }
     byId('faults-presets').addEventListener('click', ({ target }) => {
       const preset =
         PRESETS[(target as HTMLElement).closest<HTMLElement>('[data-preset]')?.dataset.preset ?? '']
@@ -66,6 +69,24 @@ export class Faults {
     } catch (error) {
       if (!signal.aborted) this.#fail(error)
     }
+  }
+
+  /** What is copied is of the service that is shown, and of the fields as they are. */
+  #prepareCopy(event: Event): void {
+    const { dataset } = event.currentTarget as HTMLElement
+    const path = `/api/topology/services/${encodeURIComponent(this.#service?.id ?? '')}/faults`
+    dataset.curl = dataset.curl?.replace(/\{origin\}[^"]*/, () => `{origin}${path.replaceAll('!', '%21')}`)
+    if (dataset.curlBody === undefined) return
+    try {
+      dataset.curlBody = JSON.stringify(this.#read())
+    } catch (error) {
+      event.stopPropagation()
+      this.#fail(error)
+    }
+  }
+
+  #read(): Json {
+    return faultsIn(this.#fields().map((field) => [field.name, valueOf(field)]))
   }
 
   #fill(faults: Json): void {

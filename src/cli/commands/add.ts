@@ -17,7 +17,14 @@ export const add: Command = {
     },
     interval: { value: 'DURATION', help: 'between two polls, such as 500ms, 30s, 1h (60s)' },
     tag: { short: 't', value: 'TAG', multiple: true, help: 'a tag' },
+    method: {
+      short: 'X',
+      value: 'METHOD',
+      choices: ['GET', 'POST', 'PUT'],
+      help: 'what it is asked with (GET)',
+    },
     header: { short: 'H', value: "'NAME: VALUE'", multiple: true, help: 'sent with every request' },
+    body: { short: 'd', value: 'TEXT', help: 'sent with every request; with POST, unless --method says PUT' },
     'json-pointer': { value: 'POINTER', help: 'the part of the document to follow, such as /data' },
     start: { help: 'follows it at once, as is done anyway' },
     'no-start': { help: 'only registers it' },
@@ -26,6 +33,7 @@ export const add: Command = {
   examples: [
     'weir add https://api.example.com/prices --interval 5s --tag shop',
     "weir add https://api.example.com/events --kind sse -H 'Authorization: Bearer secret'",
+    `weir add https://api.example.com/graphql -H 'Content-Type: application/json' --body '{"query":"{ prices }"}'`,
   ],
   async run(given, io) {
     const { client } = io
@@ -45,17 +53,29 @@ function registration(given: Given) {
   const name = given.text('name')
   const pointer = given.text('json-pointer')
   const intervalMs = interval(given.text('interval'))
+  const body = given.text('body')
+  const method = methodOf(given.text('method'), body)
   return {
     url: given.args[0] as string,
     ...((kind === 'sse' || kind === 'poll') && { kind: kind as 'sse' | 'poll' }),
     ...(name !== undefined && { name }),
     ...(intervalMs !== undefined && { intervalMs }),
+    ...(method !== undefined && { method }),
+    ...(body !== undefined && { body }),
     ...(pointer !== undefined && { payloadPointer: pointer }),
     ...(given.has('tag') && { tags: [...given.texts('tag')] }),
     ...(given.has('header') && { headers: headers(given.texts('header')) }),
     ...(given.has('no-start') && { start: false }),
     ...(given.has('twin') && { twin: true }),
   }
+}
+
+/** As curl has it: what has a body is a POST. */
+function methodOf(text: string | undefined, body: string | undefined) {
+  if (text === 'GET' && body !== undefined) {
+    throw new UsageError(['--body: GET sends none; give --method POST or PUT'])
+  }
+  return text === undefined && body !== undefined ? 'POST' : (text as 'GET' | 'POST' | 'PUT' | undefined)
 }
 
 function interval(text: string | undefined): number | undefined {

@@ -1,0 +1,67 @@
+import type { Json } from './document.ts'
+
+type Members = { [key: string]: Json }
+
+/** Most characters of a text that are looked at to tell it from others. */
+const SAMPLED_CHARS = 8
+/** What a fraction is counted in, so that two that differ a little give two numbers. */
+const FRACTIONS = 2 ** 31
+
+/** What an object is known by: the value of the first of the keys that it has. */
+export function identity(member: Json, keys: readonly string[]): string | number | undefined {
+  if (typeof member !== 'object' || member === null) return undefined
+  for (const key of keys) {
+    const value = (member as Members)[key]
+    if (typeof value === 'string' || typeof value === 'number') return value
+  }
+  return undefined
+}
+
+/**
+ * The same for members that seem to belong together: their identity, or else themselves, or a number that their
+ * content gives. Rarely, it is the same for others too.
+ */
+export function nameOf(member: Json, keys: readonly string[]): Json {
+  if (typeof member !== 'object') return member
+  return identity(member, keys) ?? -1 - (mixed(0, member) >>> 0)
+}
+
+/** Whether two values are one and the same JSON, in whatever order their members are. */
+export function isEqual(one: Json, other: Json): boolean {
+  if (one === other) return true
+  if (typeof one !== 'object' || typeof other !== 'object' || one === null || other === null) return false
+  if (Array.isArray(one)) return Array.isArray(other) && areEqual(one, other)
+  if (Array.isArray(other)) return false
+  let members = 0
+  for (const key in one) {
+    if (!Object.hasOwn(other, key) || !isEqual(one[key] as Json, other[key] as Json)) return false
+    members++
+  }
+  return members === Object.keys(other).length
+}
+
+function areEqual(one: readonly Json[], other: readonly Json[]): boolean {
+  if (one.length !== other.length) return false
+  for (let at = 0; at < one.length; at++) if (!isEqual(one[at] as Json, other[at] as Json)) return false
+  return true
+}
+
+/** Goes on with a hash (FNV-1a, by words of 32 bits): far faster than to serialise what only has to be told apart. */
+function mixed(hash: number, value: Json): number {
+  if (typeof value === 'number') return step(step(hash, value), (value % 1) * FRACTIONS)
+  if (typeof value === 'string') {
+    let next = step(hash, value.length)
+    const stride = Math.ceil(value.length / SAMPLED_CHARS)
+    for (let at = 0; at < value.length; at += stride) next = step(next, value.charCodeAt(at))
+    return next
+  }
+  if (typeof value !== 'object' || value === null) return step(hash, value === null ? 1 : value ? 2 : 3)
+  let next = step(hash, 4)
+  if (Array.isArray(value)) for (const member of value) next = mixed(next, member)
+  else for (const key in value) next = mixed(next, value[key] as Json)
+  return next
+}
+
+function step(hash: number, word: number): number {
+  return Math.imul(hash ^ word, 0x01000193)
+}

@@ -1,0 +1,69 @@
+import { Type } from '@sinclair/typebox'
+import { INCIDENT_EVENTS } from '../../../drizzle/schema.ts'
+import { CAUSES } from '../../incidents/causes.ts'
+import { INCIDENT_STATES } from '../../incidents/read.ts'
+import { RULE_KINDS } from '../../incidents/rule-input.ts'
+import { ScheduleSchema } from '../../incidents/silences.ts'
+import { Count, choice, Id, Instant, Json, named, nullable, Text } from './types.ts'
+
+const incident = {
+  id: Id,
+  state: choice(INCIDENT_STATES),
+  cause: choice(Object.keys(CAUSES)),
+  title: Text,
+  detail: Text,
+  streamId: nullable(Id, 'Null for one of a host, or of Weir’s own way out'),
+  host: nullable(Text),
+  parentId: nullable(Id, 'The incident that explains this one'),
+  affected: Type.Integer({ minimum: 0, description: 'Streams that it concerns' }),
+  evidence: Json,
+  openedAt: Instant,
+  acknowledgedAt: nullable(Instant),
+  acknowledgedBy: nullable(Text),
+  resolvedAt: nullable(Instant),
+  notifiedAt: nullable(Instant),
+  remindedAt: nullable(Instant),
+  resolvedNotifiedAt: nullable(Instant),
+}
+export const Incident = named('Incident', incident, 'One problem, from its first failure to its end')
+
+const TimelineItem = Type.Object({
+  at: Instant,
+  kind: choice(['opened', ...INCIDENT_EVENTS, 'resolved']),
+  note: nullable(Text),
+  channel: nullable(Type.Object({ id: Id, name: nullable(Text) })),
+  delivery: nullable(Type.Object({ id: Id, status: nullable(Text), attempts: nullable(Count) })),
+})
+export const IncidentWithTimeline = named('IncidentWithTimeline', {
+  ...incident,
+  timeline: Type.Array(TimelineItem),
+})
+
+export const Rule = named('Rule', {
+  id: Id,
+  name: Text,
+  kind: choice(RULE_KINDS),
+  params: Type.Object({}, { additionalProperties: true, description: 'By its kind' }),
+  streamId: nullable(Id),
+  tag: nullable(Text),
+  failureThreshold: Count,
+  successThreshold: Count,
+  isEnabled: Type.Boolean(),
+  lookedAt: nullable(Instant, 'When it last looked at its streams'),
+  createdAt: Instant,
+  updatedAt: Instant,
+})
+
+const Window = nullable(Type.Object({ from: nullable(Instant), to: nullable(Instant) }))
+export const Silence = named('Silence', {
+  id: Id,
+  reason: Text,
+  streamId: nullable(Id),
+  tag: nullable(Text),
+  startsAt: Instant,
+  endsAt: nullable(Instant),
+  schedule: nullable(ScheduleSchema),
+  active: Type.Union(Window.anyOf, { description: 'The window that now lies in' }),
+  next: Type.Union(Window.anyOf, { description: 'The next one, where now lies in none' }),
+  createdAt: Instant,
+})

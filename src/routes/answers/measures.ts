@@ -1,0 +1,84 @@
+import { Type } from '@sinclair/typebox'
+import { STEPS_MS, type Step } from '../../core/measures.ts'
+import { Bytes, Count, choice, Instant, Ms, named, nullable, Text } from './types.ts'
+
+const span = { from: Instant, to: Instant, step: choice(Object.keys(STEPS_MS) as Step[]) }
+const Rate = nullable(Type.Number({ minimum: 0, maximum: 1 }), 'Changed / compared; null where nothing was')
+/** Of what is scaled: negative for a loss. */
+const Share = nullable(Type.Number({ maximum: 1 }))
+const Signed = Type.Integer({ description: 'Bytes' })
+
+const sizes = {
+  entries: Count,
+  polls: Count,
+  notModified: Count,
+  errors: Count,
+  wireBytes: Bytes,
+  bodyBytes: Bytes,
+  headBytes: Bytes,
+  patchBytes: Bytes,
+}
+export const Size = named('Size', {
+  ...span,
+  total: Type.Object(sizes),
+  steps: Type.Array(Type.Object({ at: Instant, ...sizes })),
+})
+
+const compared = { compared: Count, changed: Count, changeRate: Rate }
+export const Change = named('Change', {
+  ...span,
+  ...compared,
+  streamRank: Type.Object({ rank: nullable(Type.Number({ minimum: 0, maximum: 100 })), samples: Count }),
+  freshness: nullable(Type.Number({ minimum: 0, maximum: 1 })),
+  suggestedIntervalMs: nullable(Count),
+  lastChangedAt: nullable(Instant),
+  paths: Type.Array(
+    Type.Object({ path: Text, changes: Count, share: Type.Number({ minimum: 0, maximum: 1 }) }),
+  ),
+  steps: Type.Array(Type.Object({ at: Instant, ...compared })),
+  hourOfWeek: Type.Array(Type.Object({ hour: Type.Integer({ minimum: 0, maximum: 167 }), ...compared })),
+})
+
+const shares = { plain: Share, gzip: Share, conditional: Share }
+const Baselines = Type.Object({ plain: Bytes, gzip: Bytes, conditional: Bytes })
+const Streaming = Type.Object({
+  bytes: Bytes,
+  frameBytes: Bytes,
+  heartbeatBytes: Bytes,
+  connectBytes: Bytes,
+  chunkBytes: Bytes,
+})
+const Mean = Type.Number({ minimum: 0, description: 'A mean, maybe a fraction' })
+const Measured = Type.Object({
+  connections: Count,
+  subscribers: nullable(Mean),
+  wireBytes: Bytes,
+  snapshots: Count,
+  slow: Count,
+})
+export const Savings = named('Savings', {
+  ...span,
+  polls: Count,
+  connections: Mean,
+  baselines: nullable(Baselines),
+  streaming: nullable(Type.Object({ plain: Streaming, gzip: Streaming })),
+  overheadBytes: nullable(Signed),
+  clientBandwidthSavings: Type.Object(shares),
+  serverBandwidthSavings: Type.Object({ subscribers: Mean, ...shares }),
+  measured: nullable(Measured, 'What real subscribers were sent; null where there were none'),
+  reason: nullable(Text, 'Why figures are missing'),
+  steps: Type.Array(
+    Type.Object({
+      at: Instant,
+      polls: Count,
+      baselines: Baselines,
+      streamingBytes: Bytes,
+      streamingGzipBytes: Bytes,
+    }),
+  ),
+})
+
+export const Latency = named('Latency', {
+  ...span,
+  steps: Type.Array(Type.Object({ at: Instant, answers: Count, p50Ms: Ms, p95Ms: Ms })),
+})

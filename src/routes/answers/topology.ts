@@ -1,0 +1,90 @@
+import { Type } from '@sinclair/typebox'
+import type { ServiceKind } from '../../core/graph.ts'
+import { VERDICTS } from '../../core/verdict.ts'
+import { Count, choice, Instant, Json, Ms, named, Text } from './types.ts'
+
+const KINDS: Record<ServiceKind, true> = {
+  service: true,
+  database: true,
+  queue: true,
+  host: true,
+  streams: true,
+  proxy: true,
+  subscribers: true,
+  channel: true,
+  archive: true,
+  rest: true,
+}
+
+const Service = named('Service', {
+  id: Text,
+  name: Text,
+  kind: choice(Object.keys(KINDS)),
+  group: Type.Optional(Text),
+  url: Type.Optional(Text),
+  colour: Text,
+  verdict: Type.Optional(choice(VERDICTS)),
+  reason: Type.Optional(Text),
+  href: Type.Optional(Type.String({ description: 'Where the console says more of it, as a path' })),
+  reportedAt: Instant,
+  node: Type.String({ description: 'Its id in the Mermaid text' }),
+})
+
+const Call = named('Call', {
+  from: Text,
+  to: Text,
+  count: Count,
+  errors: Count,
+  lastStatus: Type.Optional(Count),
+  lastDurationMs: Type.Optional(Ms),
+  calledAt: Type.Optional(Instant),
+  recent: Type.Optional(
+    Type.Object({
+      rate: Type.Number({ minimum: 0, description: 'Calls per minute' }),
+      errorShare: Type.Number({ minimum: 0, maximum: 1 }),
+      p50Ms: Type.Optional(Ms),
+      p95Ms: Type.Optional(Ms),
+    }),
+  ),
+})
+
+export const Graph = named('Graph', {
+  version: Type.Integer({ minimum: 0, description: 'The id of the last event that it holds' }),
+  at: Type.Optional(Instant),
+  services: Type.Array(Service),
+  calls: Type.Array(Call),
+})
+
+export const Timeline = named('Timeline', {
+  from: Instant,
+  to: Instant,
+  stepMs: Count,
+  points: Type.Array(Type.Object({ at: Instant, calls: Count, errors: Count })),
+})
+
+export const Reported = Type.Object({ services: Count, calls: Count })
+
+/** By the name of the event. */
+export const TOPOLOGY_EVENTS = {
+  graph: Graph,
+  change: Type.Object({
+    version: Type.Optional(Count),
+    services: Type.Optional(Type.Array(Service)),
+    calls: Type.Optional(Type.Array(Call)),
+    removedServices: Type.Optional(Type.Array(Text)),
+    removedCalls: Type.Optional(Type.Array(Type.Tuple([Text, Text]))),
+  }),
+  gap: Type.Object({ from: Type.Unknown(), to: Type.Number() }),
+}
+
+export const Diagram = Type.Object({ diagram: Type.String({ description: 'A Mermaid flowchart' }) })
+export const Coloured = Type.Object({ message: Text })
+export const SentThrough = Type.Object({
+  status: Count,
+  durationMs: Ms,
+  body: { ...Json, description: 'JSON where it was that, else text' },
+})
+export const Faults = Type.Object(
+  {},
+  { additionalProperties: true, description: 'The faults that it injects from now on, as it tells them' },
+)

@@ -1,0 +1,35 @@
+import { Type } from '@sinclair/typebox'
+import { DESIRED } from '../../../drizzle/schema.ts'
+import { Bytes, Count, choice, Id, Instant, named, nullable, Text } from './types.ts'
+
+const sums = {
+  plainBytes: Bytes,
+  gzipBytes: Bytes,
+  conditionalBytes: Bytes,
+  polledBytes: Bytes,
+  streamedBytes: Bytes,
+  polls: Count,
+  changes: Count,
+  saving: nullable(Type.Number(), '1 − streamedBytes / conditionalBytes; null before anything was polled'),
+}
+
+const TwinPair = named('TwinPair', {
+  id: Id,
+  name: Text,
+  url: Text,
+  intervalMs: Type.Integer({ minimum: 1, description: 'Time between two polls, in milliseconds' }),
+  desired: choice(DESIRED),
+  streamingId: Type.String({ format: 'uuid', description: 'The twin' }),
+  since: Type.String({ format: 'date-time', description: 'When the twin was made' }),
+  ...sums,
+})
+
+export const Twins = named('Twins', {
+  from: Instant,
+  to: Instant,
+  count: Count,
+  isCut: Type.Boolean(),
+  total: Type.Object(sums),
+  items: Type.Array(TwinPair),
+  next: nullable(Type.String(), 'The `after` of the next page; null on the last'),
+})

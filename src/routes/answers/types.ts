@@ -1,0 +1,36 @@
+import { type TObject, type TProperties, type TSchema, Type } from '@sinclair/typebox'
+
+export const Id = Type.String({ format: 'uuid' })
+export const Instant = Type.String({ format: 'date-time', description: 'ISO 8601' })
+export const Day = Type.String({ format: 'date', description: 'Of UTC' })
+export const Count = Type.Integer({ minimum: 0 })
+export const Bytes = Type.Integer({ minimum: 0, description: 'Bytes' })
+/** May be a fraction. */
+export const Ms = Type.Number({ minimum: 0, description: 'Milliseconds' })
+export const Text = Type.String()
+export const Json = Type.Unknown({ description: 'Any JSON' })
+export const Headers = Type.Record(Type.String(), Type.String())
+
+/** One of some words. */
+export function choice<T extends string>(values: readonly T[], description?: string) {
+  return Type.Unsafe<T>({ type: 'string', enum: [...values], ...(description && { description }) })
+}
+
+export function nullable(schema: TSchema, description?: string): TSchema {
+  return Type.Union([schema, Type.Null()], description === undefined ? {} : { description })
+}
+
+/** A type with a name of its own: it stands once in the document, and others refer to it. */
+export function named<P extends TProperties>($id: string, fields: P, description?: string): TObject<P> {
+  return Type.Object(fields, { $id, ...(description && { description }) })
+}
+
+export function listOf(item: TSchema) {
+  return Type.Object({ items: Type.Array(item) })
+}
+
+/** A page of a list, and the cursor of the one after it. */
+export function pageOf(item: TSchema) {
+  const next = nullable(Type.String(), 'The cursor of the next page; null on the last')
+  return Type.Object({ items: Type.Array(item), next })
+}

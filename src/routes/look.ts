@@ -1,0 +1,34 @@
+import { Elysia } from 'elysia'
+import type { Looked } from '../streams/look.ts'
+import { checkLook, type Looking, LookSchema } from '../streams/registration.ts'
+import type { Streams } from '../streams/streams.ts'
+import { json } from './answers/answer.ts'
+import { Looked as LookedSchema } from './answers/look.ts'
+import { readJson } from './input.ts'
+import { operation } from './operation.ts'
+import { typed } from './typed.ts'
+
+/** Looking at an API before it is registered. */
+export function lookRoutes({ streams }: { streams: Streams }) {
+  return new Elysia({ detail: { tags: ['Streams'] } }).post(
+    '/api/streams/look',
+    async ({ request }) =>
+      Response.json(await streams.look(checkLook(await readJson(request)), request.signal)),
+    {
+      ...typed<{ body: Looking; response: Looked & { known: { id: string; name: string }[] } }>(),
+      parse: 'none',
+      detail: operation('Look at an API before registering it', LOOK, {
+        body: LookSchema,
+        answers: json(LookedSchema),
+        problems: ['too_many'],
+      }),
+    },
+  )
+}
+
+const LOOK =
+  'Asks the API once, by the same rules as a stream, and answers what is there: nothing is stored. `answer` has the ' +
+  'status, `kind` and `shape`, bytes on the wire and decoded, validators, redirects, timing, and the first lines of the ' +
+  'body or the first events. `suggestion` is what it could be registered with, `warnings` what to know before, `known` the ' +
+  'streams that follow it already. What keeps it from being followed is no error of this call: it is told in `problem`, ' +
+  'with a code, and what to do `next`. At most 4 MiB of a body are read, for at most 10 s, or 5 events in 3 s.'
