@@ -1,7 +1,7 @@
 FROM oven/bun:1.4.5-slim
 WORKDIR /app
-COPY package.json bun.lock ./
-RUN bun install --frozen-lockfile --production
+COPY package.json bun.lock bunfig.toml ./
+RUN bun install --frozen-lockfile --production --filter weir
 COPY . .
 USER bun
 # Bun reads its limit on open requests before any program runs.

@@ -1,19 +1,29 @@
 import { parseArgs } from 'node:util'
-import type { Bench } from './lib/bench.ts'
+import type { Bench, Context } from './lib/bench.ts'
 import { sectionOf, writeSection } from './lib/results.ts'
 
 /** In the order of the results; each is loaded when it is its turn, for its packages may be missing. */
 const BENCHES = {
   hold: () => import('./benches/hold.ts'),
+  takeover: () => import('./benches/takeover.ts'),
+  soak: () => import('./benches/soak.ts'),
+  start: () => import('./benches/start.ts'),
+  pages: () => import('./benches/pages.ts'),
+  poll: () => import('./benches/poll.ts'),
+  diff: () => import('./benches/diff.ts'),
+  'fan-out': () => import('./benches/fan-out.ts'),
+  lighthouse: () => import('./benches/lighthouse.ts'),
 } satisfies Record<string, () => Promise<{ default: Bench }>>
 
-const USAGE = `bun run bench [NAME ...] [--short] [--seed N]
+const USAGE = `bun run bench [NAME ...] [--short] [--minutes N] [--seed N]
 
   NAME     one of: ${Object.keys(BENCHES).join(', ')}; all of them if none is named
   --short  a small and quick form of each, to see that it still works; prints, and writes no results
+  --minutes  how long the soak goes on (30)
   --seed   of what is random in the work (1)
 `
 
+type Asked = Pick<Context, 'short' | 'minutes' | 'seed'>
 type Name = keyof typeof BENCHES
 const names = Object.keys(BENCHES) as Name[]
 process.exitCode = await main()
@@ -21,30 +31,36 @@ process.exitCode = await main()
 async function main(): Promise<number> {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
-    options: { short: { type: 'boolean', default: false }, seed: { type: 'string', default: '1' } },
+    options: {
+      short: { type: 'boolean', default: false },
+      minutes: { type: 'string', default: '30' },
+      seed: { type: 'string', default: '1' },
+    },
   })
   const unknown = positionals.filter((name) => !names.includes(name as Name))
-  const seed = Number(values.seed)
-  if (unknown.length > 0 || !Number.isSafeInteger(seed)) {
-    console.error(`Not known: ${unknown.join(', ') || `--seed ${values.seed}`}\n\n${USAGE}`)
+  const [seed, minutes] = [Number(values.seed), Number(values.minutes)]
+  if (unknown.length > 0 || !Number.isSafeInteger(seed) || !(minutes > 0)) {
+    console.error(
+      `Not known: ${unknown.join(', ') || `--seed ${values.seed} --minutes ${values.minutes}`}\n\n${USAGE}`,
+    )
     return 2
   }
   const commit = await commitOf()
   let failed = 0
   for (const name of names) {
     if (positionals.length > 0 && !positionals.includes(name)) continue
-    failed += (await run(name, values.short, seed, commit)) ? 0 : 1
+    failed += (await run(name, { short: values.short, minutes, seed }, commit)) ? 0 : 1
   }
   return failed === 0 ? 0 : 1
 }
 
-async function run(name: Name, short: boolean, seed: number, commit: string): Promise<boolean> {
+async function run(name: Name, { short, minutes, seed }: Asked, commit: string): Promise<boolean> {
   const startedAt = new Date()
   const log = (line: string) => console.error(`${name}: ${line}`)
   const scope = new AsyncDisposableStack()
   try {
     const { default: bench } = await BENCHES[name]()
-    const report = await bench.run({ short, seed, log, scope })
+    const report = await bench.run({ short, minutes, seed, log, scope })
     const text = sectionOf(name, bench.title, report, { commit, startedAt, seed })
     console.log(`${text}\n`)
     if (!short) writeSection(names, name, text)

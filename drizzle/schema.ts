@@ -110,6 +110,9 @@ export const checkpoints = weir.table('checkpoints', {
   lastEventId: text(),
   etag: text(),
   lastModified: text(),
+  /** Number of the last entry that is counted in {@link rollups}, and the newest minute that has any of those. */
+  summedSeq: bigint({ mode: 'number' }).notNull().default(0),
+  summedMinute: at('summed_minute'),
 })
 
 /** What is known of a stream right now: who holds it, what it has seen, what Weir makes of that. */

@@ -29,6 +29,7 @@ export class WorkerShare {
   #timer: Timer
   #worker: Worker | undefined
   #jobs = 0
+  #isClosed = false
 
   static async begin(deps: ShareDeps): Promise<WorkerShare> {
     return new WorkerShare(deps, await seeWorker(deps.db, deps.worker, 0, new Date()))
@@ -67,11 +68,13 @@ export class WorkerShare {
 
   /** Streams came or went, or should: the share is looked at soon. */
   lookSoon(): void {
+    if (this.#isClosed) return
     clearTimeout(this.#timer)
     this.#timer = this.#lookIn(LOOK_SOON_MS)
   }
 
   close(): void {
+    this.#isClosed = true
     clearTimeout(this.#timer)
     this.#worker = undefined
   }

@@ -3,7 +3,7 @@ import type { Deliverer } from '../src/channels/deliverer.ts'
 import { causeOf } from '../src/errors.ts'
 import { ARCHIVE_QUEUE, DELIVERIES_QUEUE, SCHEDULES_QUEUE, STREAMS_QUEUE } from '../src/queue/names.ts'
 import type { QueueEngine } from '../src/queue/open.ts'
-import { leaveWorker } from '../src/streams/health.ts'
+import { leaveWorker, retireWorker } from '../src/streams/health.ts'
 import type { Holder } from '../src/streams/holder.ts'
 import { archiveJob } from './archive.ts'
 import { deliverJob } from './deliver.ts'
@@ -14,6 +14,8 @@ import { streamJob } from './stream.ts'
 /** A worker that is gone is found when its locks have run out and the next check comes: under 10 s together. */
 const LOCK = {
   lockDuration: 5_000,
+  /** Locks are renewed twice in this time; all of a worker's in one call, whose cost is most of what keeping them takes. */
+  lockRenewTime: 3_500,
   stalledInterval: 2_000,
   /** Wait for a job before the queue is asked again although nobody announced one, in seconds. */
   drainDelay: 1,
@@ -95,8 +97,13 @@ export async function startWorkers(deps: WorkersDeps): Promise<Workers> {
       // A fetch that is under way may still bring a job: the holder lets go of that one, too.
       holder.close()
       archiving.cancelAllJobs()
+      // The others may take its streams from now on; looking every 2 s, they would find that out only then.
+      const retired = retireWorker(db, name, new Date())
+        .then(() => control.runLater([]))
+        .catch((error) => deps.warn(`Other workers don't know yet that this one goes: ${causeOf(error)}`))
       const lastAttempts = setTimeout(() => deps.deliverer.close(), LAST_ATTEMPTS_MS)
-      await Promise.race([Promise.all(all.map((worker) => worker.close())), Bun.sleep(RELEASE_MS)])
+      const closed = all.map((worker) => worker.close())
+      await Promise.race([Promise.all([retired, ...closed]), Bun.sleep(RELEASE_MS)])
       clearTimeout(lastAttempts)
       await leaveWorker(db, name)
     },

@@ -2,6 +2,8 @@
 export interface Context {
   /** The form that CI runs: everything happens once, smaller and shorter, and nothing is concluded from its figures. */
   short: boolean
+  /** How long what has to go on for long goes on; the short form is shorter. */
+  minutes: number
   /** Of whatever is random in the work. */
   seed: number
   /** Tells a person what is being done. */

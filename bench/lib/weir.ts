@@ -25,24 +25,20 @@ const PROFILE = ['--cpu-prof']
 
 /**
  * Starts one in a directory of its own.
+ * @param preload a module that its process runs first
  * @throws PeerMissing where there is no Postgres
  */
 export async function startWeir(
   setup: Setup,
   scope: AsyncDisposableStack,
   environment: Record<string, string> = {},
+  preload?: string,
 ): Promise<MeasuredWeir> {
   const directory = mkdtempSync(join(tmpdir(), 'weir-bench-'))
   scope.defer(() => rmSync(directory, { recursive: true, force: true }))
   const database = setup === 'postgres' ? await ownPostgres(scope) : undefined
-  const profile =
-    process.env.WEIR_PROFILE === undefined ? [] : [...PROFILE, `--cpu-prof-dir=${process.env.WEIR_PROFILE}`]
-  const child = startChild(['bun', ...profile, 'src/main.ts'], scope, {
-    PORT: '0',
-    DATA_DIR: directory,
-    ...(database && { DATABASE_URL: database.url }),
-    ...environment,
-  })
+  const settings = { DATA_DIR: directory, ...(database && { DATABASE_URL: database.url }), ...environment }
+  const child = startMain(scope, settings, preload)
   const [, url = ''] = await child.said(/listening on (http:\S+)/)
   return {
     child,
@@ -53,11 +49,35 @@ export async function startWeir(
   }
 }
 
-async function ownPostgres(scope: AsyncDisposableStack): Promise<{ url: string; pid: number }> {
+/** Starts a process of Weir's, on a port that is free. */
+export function startMain(
+  scope: AsyncDisposableStack,
+  environment: Record<string, string>,
+  preload?: string,
+): Child {
+  const { WEIR_PROFILE: profiles } = process.env
+  const flags = [
+    ...(profiles === undefined ? [] : [...PROFILE, `--cpu-prof-dir=${profiles}`]),
+    ...(preload === undefined ? [] : ['--preload', preload]),
+  ]
+  return startChild(['bun', ...flags, 'src/main.ts'], scope, { PORT: '0', ...environment })
+}
+
+/** A Postgres server for one bench, and a database on it. */
+export interface OwnPostgres {
+  readonly url: string
+  readonly pid: number
+  /** @returns the URL of another database, empty as the first */
+  addDatabase(): Promise<string>
+}
+
+/** @throws PeerMissing where there is none */
+export async function ownPostgres(scope: AsyncDisposableStack): Promise<OwnPostgres> {
   if (POSTGRES_BIN === undefined) throw new PeerMissing('postgres is not on the PATH')
   const server = await startPostgres()
   scope.defer(() => server.stop())
-  return { url: await createDatabase(server), pid: server.pid }
+  const addDatabase = () => createDatabase(server)
+  return { url: await addDatabase(), pid: server.pid, addDatabase }
 }
 
 /** Registers streams, and returns when all of them are stored. @throws Error when one is refused */

@@ -66,9 +66,11 @@ class Differ {
   #compareObjects(from: Members, to: Members, path: string): void {
     let shared = 0
     for (const key in to) {
-      const [before, value] = [ownMember(from, key), to[key] as Json]
+      const value = to[key] as Json
+      const isUnchanged = from[key] === value
+      const before = isUnchanged ? value : ownMember(from, key)
       if (before !== undefined) shared++
-      if (before === value) continue
+      if (isUnchanged) continue
       if (before !== undefined) this.compare(before, value, `${path}/${escaped(key)}`)
       else this.operations.push({ op: 'add', path: `${path}/${escaped(key)}`, value })
     }

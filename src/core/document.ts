@@ -15,7 +15,7 @@ export function canonicalJson(value: Json): string {
 
 /** SHA-256 of bytes or UTF-8 text, in hex. */
 export function sha256(content: string | Uint8Array): string {
-  return new Bun.CryptoHasher('sha256').update(content).digest('hex')
+  return Bun.CryptoHasher.hash('sha256', content, 'hex')
 }
 
 /** SHA-256 of the document's canonical form, in hex: the hash that every patch entry carries. */

@@ -161,7 +161,9 @@ function fillGaps(from: List, to: List, sources: number[], stays: readonly numbe
   for (let stay = 0; stay <= stays.length; stay++) {
     const toEnd = stays[stay] ?? to.length
     const fromEnd = stay < stays.length ? (sources[toEnd] as number) : from.length
-    if (fromStart < fromEnd && toStart < toEnd) {
+    if (fromStart + 1 === fromEnd && toStart + 1 === toEnd) {
+      if (isTaken[fromStart] === 0 && sources[toStart] === NEW) sources[toStart] = fromStart
+    } else if (fromStart < fromEnd && toStart < toEnd) {
       const before = indexesBetween(fromStart, fromEnd, (at) => isTaken[at] === 0)
       const after = indexesBetween(toStart, toEnd, (at) => sources[at] === NEW)
       for (const [a, b] of gapPairs(before, after, from, to)) sources[b] = a

@@ -4,8 +4,8 @@ type Members = { [key: string]: Json }
 
 /** Most characters of a text that are looked at to tell it from others. */
 const SAMPLED_CHARS = 8
-/** What a fraction is counted in, so that two that differ a little give two numbers. */
-const FRACTIONS = 2 ** 31
+/** What a fraction is counted in, so that numbers that differ by less are told apart by nothing. */
+const FRACTIONS = 4_096
 
 /** What an object is known by: the value of the first of the keys that it has. */
 export function identity(member: Json, keys: readonly string[]): string | number | undefined {
@@ -48,7 +48,9 @@ function areEqual(one: readonly Json[], other: readonly Json[]): boolean {
 
 /** Goes on with a hash (FNV-1a, by words of 32 bits): far faster than to serialise what only has to be told apart. */
 function mixed(hash: number, value: Json): number {
-  if (typeof value === 'number') return step(step(hash, value), (value % 1) * FRACTIONS)
+  if (typeof value === 'number') {
+    return Number.isInteger(value) ? step(hash, value) : step(hash, value * FRACTIONS)
+  }
   if (typeof value === 'string') {
     let next = step(hash, value.length)
     const stride = Math.ceil(value.length / SAMPLED_CHARS)

@@ -2,6 +2,8 @@ import type { Json } from './document.ts'
 
 /** Pairs of members whose likeness is looked at to find which belong together. */
 const MAX_CELLS = 1_000
+/** What a number takes, about. */
+const NUMBER_CHARS = 4
 /** Levels of a member that are compared. */
 const LEVELS = 2
 
@@ -23,24 +25,20 @@ function areAlike(from: readonly Json[], to: readonly Json[], shift: number): bo
   const length = Math.min(from.length, to.length)
   let [alike, different] = [0, 0]
   for (let at = 0; at < length && 2 * alike <= length && 2 * different < length; at++) {
-    const common = commonChars(from[at - Math.min(shift, 0)] as Json, to[at + Math.max(shift, 0)] as Json)
-    if (common > 0) alike++
+    if (likeness(from[at - Math.min(shift, 0)], to[at + Math.max(shift, 0)] as Json) > 0) alike++
     else different++
   }
   return 2 * alike > length
 }
 
-/** The pairs that have the most characters in common, all of them together. */
+/** The pairs that are most alike, all of them together. */
 function mostInCommon(from: readonly Json[], to: readonly Json[]): [from: number, to: number][] {
   const width = to.length + 1
-  const common = new Int32Array(from.length * to.length)
   /** The best of what is after both positions. */
   const best = new Int32Array((from.length + 1) * width)
   for (let a = from.length - 1; a >= 0; a--) {
     for (let b = to.length - 1; b >= 0; b--) {
-      const chars = commonChars(from[a] as Json, to[b] as Json)
-      common[a * to.length + b] = chars
-      const paired = chars === 0 ? 0 : chars + (best[(a + 1) * width + b + 1] as number)
+      const paired = likeness(from[a], to[b] as Json) + (best[(a + 1) * width + b + 1] as number)
       best[a * width + b] = Math.max(
         paired,
         best[(a + 1) * width + b] as number,
@@ -59,22 +57,14 @@ function mostInCommon(from: readonly Json[], to: readonly Json[]): [from: number
   return pairs
 }
 
-/** Characters of what two members have in common; 0 where that is less than half. */
-function commonChars(from: Json, to: Json): number {
-  const counted = { common: 0, all: 0 }
-  count(from, to, LEVELS, counted)
-  return 2 * counted.common > counted.all ? counted.common : 0
-}
-
-function count(from: Json, to: Json, levels: number, counted: { common: number; all: number }): void {
+/** Characters of what two members have in common, less those of what they haven't: above 0, they are alike. */
+function likeness(from: Json | undefined, to: Json, levels = LEVELS): number {
   if (typeof to !== 'object' || to === null) {
-    const chars = typeof to === 'string' ? to.length + 2 : 4
-    counted.all += chars
-    if (from === to) counted.common += chars
-    return
+    const chars = typeof to === 'string' ? to.length + 2 : NUMBER_CHARS
+    return from === to ? chars : -chars
   }
-  if (levels === 0 || typeof from !== 'object' || from === null) return
-  for (const key in to) {
-    count((from as { [key: string]: Json })[key] as Json, to[key as never], levels - 1, counted)
-  }
+  if (levels === 0 || typeof from !== 'object' || from === null) return 0
+  let all = 0
+  for (const key in to) all += likeness(from[key as never], to[key as never], levels - 1)
+  return all
 }

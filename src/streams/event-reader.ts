@@ -28,7 +28,7 @@ interface Received {
   data: string
   /** The last id the upstream gave, with this event or with one before. */
   lastEventId: string
-  /** Whether the event came with an id of its own, as far as that shows: it differs from the one before. */
+  /** Whether the event came with an id that is its own: one that differs from the one before. */
   hasOwnId: boolean
   at: number
 }
@@ -104,9 +104,10 @@ export class EventReader {
     return this.#livedOn
   }
 
-  event(name: string, data: string, lastEventId: string): void {
+  /** @param hasId whether the event came with the last id itself */
+  event(name: string, data: string, lastEventId: string, hasId = lastEventId !== ''): void {
     const counts = (this.#run.evidence.consecutiveIds ?? 0) >= COUNTING_IDS
-    const hasOwnId = lastEventId !== '' && (counts || lastEventId !== this.#lastId)
+    const hasOwnId = hasId && lastEventId !== '' && (counts || lastEventId !== this.#lastId)
     this.#received.push({ name, data, lastEventId, hasOwnId, at: this.#deps.now() })
     if (hasOwnId) this.#countIds(lastEventId)
   }
@@ -114,9 +115,10 @@ export class EventReader {
   /**
    * The parser is done with a chunk: logs its events. They are charged with the bytes since the last ones, in
    * proportion to their size, so that the entries' wire bytes add up to what was received.
-   * @returns an error when one of them is a patch that doesn't fit the document: it and what follows is not logged
+   * @returns an error when one of them is a patch that doesn't fit the document: it and what follows is not logged;
+   *   a promise of it where the log has to be asked first, as it would cost more than the rest most of the time
    */
-  async endOfChunk(): Promise<UpstreamError | undefined> {
+  endOfChunk(): UpstreamError | undefined | Promise<UpstreamError | undefined> {
     const received = this.#received
     this.#received = []
     if (received.length === 0) {
@@ -125,7 +127,11 @@ export class EventReader {
       return undefined
     }
     this.#heartbeat = false
-    const fresh = this.#mayRepeat ? await this.#withoutRepeats(received) : received
+    if (!this.#mayRepeat) return this.#logAll(received)
+    return this.#withoutRepeats(received).then((fresh) => this.#logAll(fresh))
+  }
+
+  #logAll(fresh: readonly Received[]): UpstreamError | undefined {
     const told: (Told & { lastEventId: string })[] = []
     let error: UpstreamError | undefined
     for (const event of fresh) {

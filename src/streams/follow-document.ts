@@ -37,7 +37,8 @@ export interface Step {
   paths?: string[]
 }
 
-type Differ = (from: Json, to: Json, arrayKeys: readonly string[]) => PatchOperation[]
+/** Makes patches; what they lead to is checked. */
+export type Differ = (from: Json, to: Json, arrayKeys: readonly string[]) => PatchOperation[]
 
 /**
  * Goes from the last document to the one that a poll brought. The patch is tried on the old document, and only

@@ -7,7 +7,7 @@ import { parseJson } from '../core/json.ts'
 import { omit, type Pointer, parsePointer, select } from '../core/pointer.ts'
 import type { Draft } from './entry.ts'
 import { type FollowDeps, fail, recover, tellGap } from './follow.ts'
-import { advance, afterKeyframe, keyframeDraft, type Step } from './follow-document.ts'
+import { advance, afterKeyframe, type Differ, keyframeDraft, type Step } from './follow-document.ts'
 import type { Checkpoint, Run, RunLog } from './run.ts'
 import {
   type Answer,
@@ -100,7 +100,7 @@ async function pollOnce(
     log.append(draft, notModified ? {} : { ...validators, ...sizes })
     return
   }
-  const { draft, step } = compare(run, body, bodyHash, base, view, answer)
+  const { draft, step } = compare(run, body, bodyHash, base, view, answer, deps.differ)
   evidence.lastPollAt = at
   if (draft.changed) evidence.lastEventAt = at
   if (step?.mismatched) tellMismatch(log, at)
@@ -188,6 +188,7 @@ function compare(
   base: Omit<Draft, 'kind'>,
   view: (text: string) => Json | undefined,
   answer: Answer,
+  differ: Differ | undefined,
 ): { draft: Draft; step?: Step } {
   const type = mediaType(answer)
   if (type === 'text/html') {
@@ -214,7 +215,7 @@ function compare(
     throw refuse(answer, base, 'pointer_missing', `The document has nothing at ${run.stream.payloadPointer}.`)
   }
   const hadDocument = run.followed !== undefined
-  const step = stepTo(document, run)
+  const step = stepTo(document, run, differ)
   if (step === undefined)
     throw refuse(answer, base, 'bad_json', 'The document is nested too deeply to be followed.')
   run.followed = step.followed
@@ -230,9 +231,9 @@ function compare(
 }
 
 /** Goes on to the next document; `undefined` when it is nested so deeply that walking it exhausts the stack. */
-function stepTo(document: Json, { followed, stream }: Run): Step | undefined {
+function stepTo(document: Json, { followed, stream }: Run, differ: Differ | undefined): Step | undefined {
   try {
-    return advance(followed, document, stream.arrayKeys)
+    return advance(followed, document, stream.arrayKeys, differ)
   } catch (error) {
     if (error instanceof RangeError) return undefined
     throw error

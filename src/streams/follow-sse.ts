@@ -1,4 +1,4 @@
-import { EventSource, type EventSourceFetchInit, type FetchLikeResponse } from 'eventsource'
+import { createParser, type EventSourceParser } from 'eventsource-parser'
 import { BACKOFF_BASE_MS, backoffMs } from '../core/backoff.ts'
 import type { Exchange } from './entry.ts'
 import { EventReader } from './event-reader.ts'
@@ -8,34 +8,39 @@ import { allowedSilence } from './silence.ts'
 import { type Answer, type Asked, ask, expectOk, isGzip, UpstreamError, withExchange } from './upstream.ts'
 import { waitUntil } from './wait.ts'
 
+/** Wait before a connection that ended is opened anew, unless the upstream says otherwise; as browsers do. Milliseconds. */
+const RETRY_MS = 3_000
+/** Longest such wait that an upstream may ask for, in milliseconds. */
+const MAX_RETRY_MS = 3_600_000
+
 /**
- * Holds an event stream open until the signal aborts. `EventSource` speaks the protocol: it parses, keeps the last
- * event id and the reconnection time. What it lacks is in the `fetch` it is given: our own backoff, a check of the
- * answer before it sees it (anything but 200 would end it for good), and a watch for silence.
+ * Holds an event stream open until the signal aborts: connects with the last event id, reads, and connects again, with
+ * a backoff where it failed. A connection that says nothing at all for too long is given up.
+ * @see https://html.spec.whatwg.org/multipage/server-sent-events.html#sse-processing-model
  */
 export async function followSse(run: Run, log: RunLog, signal: AbortSignal, deps: FollowDeps): Promise<void> {
-  // An event beyond the size limit ends an EventSource for good: then the next one goes on after it.
-  while (!signal.aborted) await new Holding(run, log, signal, deps).ended
+  const holding = new Holding(run, log, signal, deps)
+  // What is left of the wait that the last run owed the upstream.
+  let waitMs = Math.max(0, (run.evidence.nextRetryAt ?? 0) - deps.now())
+  while (await waitUntil(deps.now() + waitMs, signal, deps.now)) waitMs = await holding.connection()
 }
 
 class Holding {
-  readonly ended: Promise<void>
   readonly #run: Run
   readonly #log: RunLog
   readonly #signal: AbortSignal
   readonly #deps: FollowDeps
   readonly #reader: EventReader
-  readonly #source: EventSource
+  readonly #parser: EventSourceParser
   readonly #asked: Asked
-  /** Set by what ends a connection, read by the next attempt. */
-  #failure: UpstreamError | undefined
+  #lastEventId: string
+  #retryMs = RETRY_MS
   #exchange: Exchange | undefined
-  #connections = 0
   #eventsOfConnection = 0
   /** The connection was given up because it was silent, for the first time in a row: no failure yet. */
   #wasSilent = false
-  /** Ends holding, for good or for the next EventSource to go on. */
-  readonly #close: () => void
+  /** The event being read is larger than it may be. */
+  #isTooLarge = false
 
   constructor(run: Run, log: RunLog, signal: AbortSignal, deps: FollowDeps) {
     this.#run = run
@@ -43,103 +48,57 @@ class Holding {
     this.#signal = signal
     this.#deps = deps
     this.#reader = new EventReader(run, log, deps, signal)
-    const { promise, resolve, reject } = Promise.withResolvers<void>()
-    this.ended = promise
-    const close = () => {
-      this.#source.close()
-      resolve()
-    }
-    this.#close = close
     this.#asked = deps.request(run.stream)
-    this.#source = new EventSource(this.#asked.url, {
+    this.#lastEventId = run.checkpoint.lastEventId ?? ''
+    this.#parser = createParser({
       maxBufferSize: deps.limits.maxBodyBytes,
-      fetch: (_url, init) =>
-        this.#connect(init).catch((error) => {
-          // EventSource takes any rejection for a broken connection; one of ours is a bug that must be seen.
-          if (!signal.aborted && !(error instanceof UpstreamError)) {
-            this.#source.close()
-            reject(error)
-          }
-          throw error
-        }),
+      onId: (id) => {
+        this.#lastEventId = id
+      },
+      onEvent: ({ id, event = 'message', data }) => {
+        this.#reader.event(event, data, this.#lastEventId, id !== undefined)
+        if (++this.#eventsOfConnection === 1) recover(run, log, deps.now())
+      },
+      onRetry: (ms) => {
+        this.#retryMs = Math.min(ms, MAX_RETRY_MS)
+      },
+      onError: ({ type }) => {
+        if (type === 'max-buffer-size-exceeded') this.#isTooLarge = true
+      },
     })
-    // Events carry any name, and `addEventListener` wants each one named: all of them come through here.
-    this.#source.dispatchEvent = (event) => {
-      if (event instanceof MessageEvent) this.#receive(event)
-      else if (event.type === 'error') this.#lost()
-      return true
-    }
-    if (signal.aborted) close()
-    else signal.addEventListener('abort', close, { once: true })
-    void promise.catch(() => {}).finally(() => signal.removeEventListener('abort', close))
   }
 
-  #receive(event: MessageEvent<string>): void {
-    this.#reader.event(event.type, event.data, event.lastEventId)
-    if (++this.#eventsOfConnection === 1) recover(this.#run, this.#log, this.#deps.now())
+  /** Opens a connection, and reads it to its end. @returns how long to wait before the next one, in milliseconds */
+  async connection(): Promise<number> {
+    try {
+      await this.#read(await this.#open())
+      return this.#lost()
+    } catch (error) {
+      if (this.#signal.aborted) return 0
+      if (!(error instanceof UpstreamError)) throw error
+      return this.#fail(error)
+    }
   }
 
-  /** A connection ended: EventSource will ask for the next one after the upstream's `retry`, or is closed for good. */
-  #lost(): void {
-    if (this.#signal.aborted) return
-    if (this.#source.readyState === this.#source.CLOSED) {
-      const { maxBodyBytes } = this.#deps.limits
-      this.#giveUp(new UpstreamError('too_large', `An event is larger than ${maxBodyBytes} bytes.`))
-      return
-    }
+  /** A connection ended, as they do. */
+  #lost(): number {
     const { evidence } = this.#run
-    const saidNothing = this.#eventsOfConnection === 0 && !this.#reader.livedOn
-    if (this.#failure === undefined && saidNothing && this.#connections > 0 && !this.#wasSilent) {
-      const message = 'The upstream closed the stream before any event.'
-      this.#failure = this.#about(new UpstreamError('ended_early', message))
+    if (this.#eventsOfConnection === 0 && !this.#reader.livedOn && !this.#wasSilent) {
+      throw this.#about(new UpstreamError('ended_early', 'The upstream closed the stream before any event.'))
     }
-    this.#wasSilent = false
     evidence.phase = 'connecting'
     evidence.phaseSince = this.#deps.now()
     this.#log.turned()
-  }
-
-  /** Only a new EventSource can go on from here. What came before the fault is logged first. */
-  #giveUp(error: UpstreamError): void {
-    void this.#reader.endOfChunk().finally(() => {
-      this.#fail(this.#about(error))
-      this.#close()
-    })
-  }
-
-  /** Only a document from the start can mend a patch that doesn't fit: forgets where the stream was, and asks anew. */
-  #resynchronise(error: UpstreamError): void {
-    this.#run.followed = undefined
-    this.#run.checkpoint = { ...this.#run.checkpoint, lastEventId: undefined }
-    this.#fail(this.#about(error))
-    this.#close()
+    return this.#retryMs + this.#deps.random() * BACKOFF_BASE_MS
   }
 
   #about(error: UpstreamError): UpstreamError {
     return this.#exchange ? withExchange(error, this.#exchange) : error
   }
 
-  /** What EventSource calls instead of `fetch`: returns only when there is an event stream to read. */
-  async #connect(init: EventSourceFetchInit): Promise<FetchLikeResponse> {
-    const closing = init.signal as AbortSignal
-    const failure = this.#failure
-    this.#failure = undefined
-    let waitMs = this.#connections++ === 0 ? this.#pendingMs() : this.#deps.random() * BACKOFF_BASE_MS
-    if (failure !== undefined) waitMs = this.#fail(failure)
-    for (;;) {
-      if (!(await waitUntil(this.#deps.now() + waitMs, closing, this.#deps.now))) throw closing.reason
-      try {
-        return await this.#open(init, closing)
-      } catch (error) {
-        if (closing.aborted || !(error instanceof UpstreamError)) throw error
-        waitMs = this.#fail(error)
-      }
-    }
-  }
-
-  async #open(init: EventSourceFetchInit, closing: AbortSignal): Promise<FetchLikeResponse> {
+  async #open(): Promise<Response> {
     const [run, deps] = [this.#run, this.#deps]
-    const answer = await this.#ask(init, closing)
+    const answer = await this.#ask()
     const at = deps.now()
     const { headBytes } = answer
     this.#exchange = answer.exchange
@@ -161,24 +120,17 @@ class Holding {
     })
     this.#log.turned()
     this.#reader.connected(gapFrom)
-    const { response } = answer
-    return {
-      status: 200,
-      url: response.url,
-      redirected: response.redirected,
-      headers: response.headers,
-      body: { getReader: () => this.#watch(response, closing) },
-    } as unknown as FetchLikeResponse
+    return answer.response
   }
 
   /** Connects, in the host's turn. */
-  async #ask(init: EventSourceFetchInit, closing: AbortSignal): Promise<Answer> {
+  async #ask(): Promise<Answer> {
     const { hosts, limits, now } = this.#deps
     // Weir's own proxy is no place that somebody named.
     const fetch = this.#run.stream.via === null ? this.#deps.fetch : undefined
-    const leave = await hosts.enter(this.#asked.url, closing)
+    const leave = await hosts.enter(this.#asked.url, this.#signal)
     try {
-      const answer = await ask(this.#asked, this.#headers(init), limits, closing, fetch)
+      const answer = await ask(this.#asked, this.#headers(), limits, this.#signal, fetch)
       await expectOk(answer, now())
       await expectEventStream(answer)
       return answer
@@ -187,77 +139,92 @@ class Holding {
     }
   }
 
-  #headers(init: EventSourceFetchInit): Record<string, string> {
-    // Uncompressed: what compresses a stream tends to hold back events until a block is full.
+  #headers(): Record<string, string> {
     const headers: Record<string, string> = {
-      ...init.headers,
+      Accept: 'text/event-stream',
+      // Uncompressed: what compresses a stream tends to hold back events until a block is full.
       'Accept-Encoding': 'identity',
       'Cache-Control': 'no-store',
     }
-    const { lastEventId } = this.#run.checkpoint
-    if (lastEventId && !('Last-Event-ID' in headers)) {
-      // Header values are bytes: the id's UTF-8 goes on the wire, as the HTML standard has it.
-      headers['Last-Event-ID'] = Buffer.from(lastEventId, 'utf8').toString('latin1')
-    }
+    // Header values are bytes: the id's UTF-8 goes on the wire, as the HTML standard has it.
+    if (this.#lastEventId)
+      headers['Last-Event-ID'] = Buffer.from(this.#lastEventId, 'utf8').toString('latin1')
     return headers
   }
 
-  /** The body's reader, between the connection and the parser: counts every chunk, and ends a silent connection. */
-  #watch(response: Response, closing: AbortSignal) {
+  /**
+   * Reads a connection's events until it ends.
+   * @throws UpstreamError for what it should not have sent, and when it falls silent again
+   */
+  async #read(response: Response): Promise<void> {
     const body = response.body as Bytes
     // Some servers compress whether they are asked to or not.
     const packed = isGzip(response.headers) ? new Counting(body) : undefined
     const reader = (packed?.body.pipeThrough(new DecompressionStream('gzip')) ?? body).getReader()
+    const stop = () => void reader.cancel().catch(() => {})
+    const silence = this.#watch(stop)
+    this.#signal.addEventListener('abort', stop)
+    this.#parser.reset()
+    const decoder = new TextDecoder()
+    try {
+      for (;;) {
+        // A connection that breaks has ended like any other: what counts is what came on it.
+        const chunk = await reader.read().catch(() => undefined)
+        if (chunk === undefined || chunk.done) break
+        this.#reader.chunk(packed?.take() ?? chunk.value.byteLength)
+        this.#parser.feed(decoder.decode(chunk.value, { stream: true }))
+        await this.#endOfChunk()
+      }
+    } finally {
+      silence.stop()
+      this.#signal.removeEventListener('abort', stop)
+      stop()
+    }
+    this.#wasSilent = silence.silences === 1
+    if (silence.silences > 1) {
+      const seconds = Math.round((this.#run.evidence.silenceMs ?? 0) / 1000)
+      throw this.#about(new UpstreamError('stalled', `No byte for ${seconds} s.`))
+    }
+  }
+
+  /** What came before a fault is logged before it. */
+  async #endOfChunk(): Promise<void> {
+    const logged = this.#reader.endOfChunk()
+    const error = logged instanceof Promise ? await logged : logged
+    if (error !== undefined) {
+      // Only a document from the start can mend a patch that doesn't fit: forgets where the stream was, and asks anew.
+      this.#run.followed = undefined
+      this.#run.checkpoint = { ...this.#run.checkpoint, lastEventId: undefined }
+      this.#lastEventId = ''
+      throw this.#about(error)
+    }
+    if (!this.#isTooLarge) return
+    this.#isTooLarge = false
+    const { maxBodyBytes } = this.#deps.limits
+    throw this.#about(new UpstreamError('too_large', `An event is larger than ${maxBodyBytes} bytes.`))
+  }
+
+  /** Ends a connection that says nothing for too long. */
+  #watch(end: () => void): Silence {
     const { evidence, stream } = this.#run
+    const { limits, now } = this.#deps
     const allowed = () => {
-      evidence.silenceMs = allowedSilence(
-        evidence,
-        stream.silenceMs,
-        this.#deps.limits.silenceMs,
-        this.#deps.now(),
-      )
+      evidence.silenceMs = allowedSilence(evidence, stream.silenceMs, limits.silenceMs, now())
       return evidence.silenceMs
     }
     const check = () => {
-      const silenceMs = allowed()
-      const leftMs = silenceMs - (this.#deps.now() - (evidence.lastByteAt ?? 0))
+      const leftMs = allowed() - (now() - (evidence.lastByteAt ?? 0))
       if (leftMs > 0) {
         timer = setTimeout(check, leftMs)
         return
       }
       evidence.silences = (evidence.silences ?? 0) + 1
-      this.#wasSilent = evidence.silences === 1
-      if (!this.#wasSilent) {
-        this.#failure = this.#about(
-          new UpstreamError('stalled', `No byte for ${Math.round(silenceMs / 1000)} s.`),
-        )
-      }
-      stop()
+      silence.silences = evidence.silences
+      end()
     }
     let timer = setTimeout(check, allowed())
-    const stop = () => {
-      clearTimeout(timer)
-      void reader.cancel().catch(() => {})
-    }
-    closing.addEventListener('abort', stop, { once: true })
-    return {
-      read: async () => {
-        const error = await this.#reader.endOfChunk()
-        if (error !== undefined) {
-          this.#resynchronise(error)
-          return { done: true, value: undefined }
-        }
-        const chunk = await reader.read().catch((fault: unknown) => {
-          stop()
-          throw fault
-        })
-        if (chunk.done) clearTimeout(timer)
-        else this.#reader.chunk(packed?.take() ?? chunk.value.byteLength)
-        return chunk
-      },
-      cancel: stop,
-      releaseLock: () => reader.releaseLock(),
-    }
+    const silence: Silence = { silences: 0, stop: () => clearTimeout(timer) }
+    return silence
   }
 
   /** Logs the failure and says how long to wait for the next attempt, in milliseconds. */
@@ -271,11 +238,12 @@ class Holding {
     fail(this.#run, this.#log, error, at + waitMs, at)
     return waitMs
   }
+}
 
-  /** What is left of the wait that the last run, or the last EventSource, owed the upstream. Milliseconds. */
-  #pendingMs(): number {
-    return Math.max(0, (this.#run.evidence.nextRetryAt ?? 0) - this.#deps.now())
-  }
+interface Silence {
+  /** How many in a row have ended a connection, this one's included; 0 while it speaks. */
+  silences: number
+  stop(): void
 }
 
 type Bytes = ReadableStream<Uint8Array<ArrayBuffer>>

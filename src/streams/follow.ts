@@ -1,3 +1,4 @@
+import type { Differ } from './follow-document.ts'
 import type { Hosts } from './hosts.ts'
 import type { StoredEvent } from './logs.ts'
 import type { Run, RunLog, Stream } from './run.ts'
@@ -15,6 +16,7 @@ export interface FollowDeps {
   /** Which of these event ids are among the stream's last entries, with what is stored of each. */
   storedEvents(streamId: string, eventIds: readonly string[]): Promise<Map<string, StoredEvent>>
   fetch?: Fetch
+  differ?: Differ
   now(): number
   random(): number
 }

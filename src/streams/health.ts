@@ -100,6 +100,12 @@ export async function seeWorker(db: Database, name: string, held: number, now: D
   return { workers: living, streams: Math.ceil((counts?.running ?? 0) / living) }
 }
 
+/** A worker lets go of everything: it has no share any more, though it still holds what nobody has taken over. */
+export async function retireWorker(db: Database, name: string, now: Date): Promise<void> {
+  const seenAt = new Date(now.getTime() - WORKER_ALIVE_MS)
+  await db.update(workers).set({ seenAt }).where(eq(workers.name, name))
+}
+
 /** A worker has let go of everything: what it held is free at once. */
 export async function leaveWorker(db: Database, name: string): Promise<void> {
   await db.delete(workers).where(eq(workers.name, name))

@@ -1,5 +1,3 @@
-import { type SQL, sql } from 'drizzle-orm'
-
 /** A byte stands for a span of times 5.4 % wide, from 1 ms to 11 minutes: what is beyond counts as the last one's. */
 const BYTES_PER_E = 19
 const LAST_BYTE = 255
@@ -11,12 +9,12 @@ export interface Quantiles {
 }
 
 /**
- * Milliseconds, of which there must be some, as the byte they are kept as, in SQL. Bytes of different answers are put one
- * behind the other: that adds their distributions up.
+ * Milliseconds as the byte they are kept as, in hex. Bytes of different answers are put one behind the other: that adds
+ * their distributions up.
  */
-export function latencyByte(ms: SQL): SQL {
-  return sql`set_byte('\\x00'::bytea, 0,
-    least(${LAST_BYTE}::int, floor(ln(greatest(${ms}, 1)) * ${BYTES_PER_E}::int))::int)`
+export function latencyByte(ms: number): string {
+  const byte = Math.min(LAST_BYTE, Math.floor(Math.log(Math.max(ms, 1)) * BYTES_PER_E))
+  return byte.toString(16).padStart(2, '0')
 }
 
 /** What bytes of {@link latencyByte}, in hex, say: right to 3 %. @returns undefined when there are none */

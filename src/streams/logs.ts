@@ -187,17 +187,26 @@ async function between(
         to && lt(longRollups.at, to),
       ),
     )
-  const { rows } = (await db.execute(
-    sql`SELECT min(first) AS first, max(last) AS last FROM (${minutes} UNION ALL ${hours}) AS part (first, last)`,
-  )) as { rows: { first: string | number | null; last: string | number | null }[] }
-  const [bounds] = rows
-  if (bounds?.first == null) return sql`false`
+  const { rows } = (await db.execute(sql`
+    SELECT min(first)::float8 AS first, max(last)::float8 AS last, max(summed_seq)::float8 AS summed
+    FROM (SELECT summed_seq FROM weir.checkpoints WHERE stream_id = ${streamId}) AS checkpoint
+    LEFT JOIN (${minutes} UNION ALL ${hours}) AS part (first, last) ON true`)) as { rows: Bounds[] }
+  const { first, last, summed } = rows[0] ?? { first: null, last: null, summed: null }
+  // What came after the last sums may be in any span that doesn't end before them.
+  const fromSeq = first ?? (summed ?? 0) + 1
+  const toSeq = first !== null && (last ?? 0) < (summed ?? 0) ? last : null
   return and(
-    gte(entries.seq, Number(bounds.first)),
-    lte(entries.seq, Number(bounds.last)),
+    gte(entries.seq, fromSeq),
+    toSeq === null ? undefined : lte(entries.seq, toSeq),
     from && gte(entries.at, from),
     to && lt(entries.at, to),
   ) as SQL
+}
+
+interface Bounds {
+  first: number | null
+  last: number | null
+  summed: number | null
 }
 
 function toEntry(row: typeof entries.$inferSelect): Entry {

@@ -47,6 +47,7 @@ export class ProxiedStreams {
    *   `conflict` when its owner stopped it, `too_many`
    */
   async open(target: ProxiedTarget): Promise<Stream> {
+    const proxyKey = this.keyOf(target)
     const stream = newStream({
       ...target,
       payloadPointer: target.payloadPointer ?? '',
@@ -54,7 +55,7 @@ export class ProxiedStreams {
       kind: 'poll',
       tags: [TAG],
       alwaysOn: false,
-      proxyKey: this.keyOf(target),
+      proxyKey,
     })
     const [known] = await this.#find(stream)
     return known === undefined ? this.#add(stream) : this.#join(known)

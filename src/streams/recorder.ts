@@ -5,9 +5,18 @@ import type { Database } from '../storage/storage.ts'
 import type { Draft, Entry } from './entry.ts'
 import type { Checkpoint, Run } from './run.ts'
 import { runKey, storeEntries, type ToStore } from './store-entries.ts'
+import { Sums } from './summing.ts'
 
-/** How long an entry waits for company before it is written, in milliseconds. */
-const GATHER_MS = 25
+/**
+ * How long an entry waits for company before it is written, in milliseconds: a transaction costs as much as some dozen
+ * entries, so that the more they take, the longer it is.
+ */
+const MIN_GATHER_MS = 25
+const MAX_GATHER_MS = 100
+/** Waits are this many times what the last write took. */
+const GATHER_PER_WRITE = 10
+/** How often sums whose turn didn't come with any entries are written, in milliseconds. */
+const SUM_EVERY_MS = 1_000
 /** Most entries in one transaction. */
 const BATCH_ENTRIES = 1_000
 /** Most bytes of data in one transaction, beyond its first entry. */
@@ -56,7 +65,12 @@ export class Recorder {
   /** Runs that have seen something since their evidence was last written. */
   readonly #touched = new Set<Run>()
   readonly #evidenceTimer: Timer
+  readonly #sums = new Sums()
+  readonly #sumTimer: Timer
+  /** Sums are to be written though no entries are. */
+  #sumsDue = false
   #gather: Timer | undefined
+  #gatherMs = MIN_GATHER_MS
   #writing: Promise<void> | undefined
   #closed = false
   /** Entries ever queued, and ever written or refused: they leave in the order they came. */
@@ -75,6 +89,12 @@ export class Recorder {
       this.#schedule()
     }, EVIDENCE_EVERY_MS)
     this.#evidenceTimer.unref()
+    this.#sumTimer = setInterval(() => {
+      if (!this.#sums.isOwing) return
+      this.#sumsDue = true
+      this.#write()
+    }, SUM_EVERY_MS)
+    this.#sumTimer.unref()
   }
 
   /** How many entries wait to be written. */
@@ -110,15 +130,21 @@ export class Recorder {
   }
 
   /**
-   * Waits until everything appended so far, and the run's evidence, is durable; no longer than `deadlineMs`.
+   * Waits until everything appended so far, its sums and the run's evidence are durable; no longer than `deadlineMs`.
    */
   async settle(run: Run, deadlineMs = SETTLE_MS): Promise<void> {
     if (run.dropped !== undefined && !run.fenced.signal.aborted) this.#tellGap(run, run.dropped.to)
     const target = this.#appended
     this.#turned.add(run)
-    await this.#until(() => this.#written >= target && !this.#turned.has(run), deadlineMs)
+    const isSettled = () => {
+      if (this.#written < target) return false
+      this.#sums.hurry(run)
+      return !this.#turned.has(run) && !this.#sums.owes(run)
+    }
+    await this.#until(isSettled, deadlineMs)
     this.#turned.delete(run)
     this.#touched.delete(run)
+    this.#sums.forget(run)
   }
 
   /** Waits until everything appended so far is written or refused. @throws the signal's reason when it aborts first */
@@ -132,6 +158,7 @@ export class Recorder {
 
   async close(): Promise<void> {
     clearInterval(this.#evidenceTimer)
+    clearInterval(this.#sumTimer)
     await this.#until(() => this.#waiting.length === 0, SETTLE_MS)
     this.#closed = true
     clearTimeout(this.#gather)
@@ -185,7 +212,7 @@ export class Recorder {
     this.#gather = setTimeout(() => {
       this.#gather = undefined
       this.#write()
-    }, GATHER_MS)
+    }, this.#gatherMs)
   }
 
   /** Starts writing, one batch after the other, until nothing waits. */
@@ -200,11 +227,14 @@ export class Recorder {
     this.#gather = undefined
     let retryMs = RETRY_MS
     let most = BATCH_ENTRIES
-    while ((this.#waiting.length > 0 || this.#turned.size > 0) && !this.#closed) {
+    while (this.#hasWork() && !this.#closed) {
       const batch = takeBatch(this.#waiting, most)
       const turned = [...this.#turned]
+      const begun = performance.now()
       try {
         await this.#writeBatch(batch, turned)
+        const tookMs = performance.now() - begun
+        this.#gatherMs = Math.min(MAX_GATHER_MS, Math.max(MIN_GATHER_MS, tookMs * GATHER_PER_WRITE))
         this.#batchDone.resolve()
         this.#batchDone = Promise.withResolvers()
         retryMs = RETRY_MS
@@ -224,24 +254,36 @@ export class Recorder {
     }
   }
 
+  #hasWork(): boolean {
+    return this.#waiting.length > 0 || this.#turned.size > 0 || this.#sumsDue || this.#sums.isUrgent
+  }
+
   async #writeBatch(batch: readonly Waiting[], turned: readonly Run[]): Promise<void> {
     this.#turned.clear()
-    if (batch.length > 0) {
-      const held = await storeEntries(this.#db, batch)
-      this.#waiting.splice(0, batch.length)
-      this.#written += batch.length
-      const stored: Entry[] = []
-      for (const { run, entry, bytes } of batch) {
-        this.#waitingBytes -= bytes
-        if (held.has(runKey(entry))) stored.push(entry)
-        else run.fenced.abort()
-      }
-      this.#events.stored(stored)
-    }
+    if (batch.length > 0 || this.#sums.isOwing) await this.#storeBatch(batch)
+    this.#sumsDue = false
     if (turned.length > 0) {
       await this.#storeEvidence(turned.filter((run) => !run.fenced.signal.aborted))
       this.#events.changed(turned.map((run) => run.stream.id))
     }
+  }
+
+  async #storeBatch(batch: readonly Waiting[]): Promise<void> {
+    const { held, summing } = await this.#db.transaction(async (tx) => {
+      const held = batch.length > 0 ? await storeEntries(tx, batch) : new Set<string>()
+      const stored = batch.filter(({ entry }) => held.has(runKey(entry)))
+      return { held, summing: await this.#sums.write(tx, byRun(stored)) }
+    })
+    this.#waiting.splice(0, batch.length)
+    this.#written += batch.length
+    const stored: Entry[] = []
+    for (const { run, entry, bytes } of batch) {
+      this.#waitingBytes -= bytes
+      if (held.has(runKey(entry))) stored.push(entry)
+      else run.fenced.abort()
+    }
+    if (stored.length > 0) this.#events.stored(stored)
+    await this.#sums.committed(this.#db, summing)
   }
 
   async #storeEvidence(turned: readonly Run[]): Promise<void> {
@@ -303,6 +345,16 @@ export class Recorder {
 function provenBy({ evidence }: Run, unwrittenAt: number | undefined): Run['evidence'] {
   if (unwrittenAt === undefined || evidence.lastByteAt === undefined) return evidence
   return { ...evidence, lastByteAt: Math.min(evidence.lastByteAt, unwrittenAt) }
+}
+
+function byRun(batch: readonly Waiting[]): Map<Run, Entry[]> {
+  const byRun = new Map<Run, Entry[]>()
+  for (const { run, entry } of batch) {
+    const entries = byRun.get(run)
+    if (entries === undefined) byRun.set(run, [entry])
+    else entries.push(entry)
+  }
+  return byRun
 }
 
 function toldApart({ paths: known }: Run, paths: readonly string[]): string[] {

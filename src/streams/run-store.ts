@@ -5,6 +5,8 @@ import type { Evidence } from '../core/verdict.ts'
 import type { Database } from '../storage/storage.ts'
 import { rebuild } from './follow-document.ts'
 import type { Followed, Run } from './run.ts'
+import { owedTallies } from './store-sums.ts'
+import { emptyTally, type Tally } from './tally.ts'
 import { readChainTexts, versionsIn } from './versions.ts'
 
 /** Runs begun or ended in one statement. */
@@ -62,6 +64,7 @@ interface Begun {
   checkpoint: typeof checkpoints.$inferSelect
   evidence: Evidence
   since: Date
+  unsummed: Tally
 }
 
 async function beginAll(
@@ -103,16 +106,22 @@ async function beginAll(
     .where(inArray(streams.id, ids))
   const byId = new Map(defined.map((row) => [row.stream.id, row]))
   const states = new Map(begun.rows.map((row) => [row.stream_id, row]))
+  // Nobody writes under an earlier epoch any more: what those runs stored is all there is.
+  const unsummed = await owedTallies(
+    db,
+    defined.map((row) => row.checkpoint),
+  )
   return items.map(({ streamId }) => {
     const [row, state] = [byId.get(streamId), states.get(streamId)]
     // Begun again elsewhere since: that one goes on, and this one's first write would only tell it so.
     if (row === undefined || state === undefined || row.checkpoint.epoch !== state.epoch) return undefined
-    return { ...row, evidence: state.evidence, since }
+    const tally = unsummed.get(streamId) ?? emptyTally(row.checkpoint.summedSeq)
+    return { ...row, evidence: state.evidence, since, unsummed: tally }
   })
 }
 
 async function openRun(db: Database, worker: string, begun: Begun): Promise<Run> {
-  const { stream, checkpoint, evidence, since } = begun
+  const { stream, checkpoint, evidence, since, unsummed } = begun
   const followed = await loadDocument(db, stream.id, checkpoint.snapshotSeq)
   // Without its document, the next poll must bring it whole, even if nothing has changed.
   const isLost = checkpoint.snapshotSeq !== null && followed === undefined
@@ -135,6 +144,7 @@ async function openRun(db: Database, worker: string, begun: Begun): Promise<Run>
     evidence: { ...evidence, writtenAt: undefined, phase: 'connecting', phaseSince: since.getTime() },
     judged: undefined,
     dropped: undefined,
+    unsummed,
     paths: new Set(),
     fenced: new AbortController(),
   }

@@ -2,6 +2,7 @@ import type { streams } from '../../drizzle/schema.ts'
 import type { Json } from '../core/document.ts'
 import type { Evidence, Judgement } from '../core/verdict.ts'
 import type { Draft } from './entry.ts'
+import type { Tally } from './tally.ts'
 
 /** A registered API as it is stored. */
 export type Stream = typeof streams.$inferSelect
@@ -44,6 +45,8 @@ export interface Run {
   judged: Judgement | undefined
   /** Entries that the recorder had no room for, not yet told in a `gap`. */
   dropped: { count: number; from: number; to: number } | undefined
+  /** What it has stored that is in no rollup yet. */
+  unsummed: Tally
   /** Paths that the run has told changes of, as many as are told apart. */
   readonly paths: Set<string>
   /** Ends the run because another one has replaced it, or its stream is gone. */

@@ -3,15 +3,7 @@ import { dayOf } from '../storage/partitions.ts'
 import type { Database } from '../storage/storage.ts'
 import { BODY_CHARS, bodyKeyOf } from './bodies.ts'
 import { type Entry, storable } from './entry.ts'
-import { latencyByte } from './latencies.ts'
 import type { Checkpoint } from './run.ts'
-
-/**
- * What a change takes as a subscriber's frame, beside its data: the event's name, and an id of eight characters and the
- * `seq`, whose digits are counted apart. Line ends in the data are not counted: only an upstream's own patch has any.
- */
-const PATCH_FRAME_BYTES = 'event: patch\nid: 01234567.\ndata: \n\n'.length
-const DATA_FRAME_BYTES = 'event: data\nid: 01234567.\ndata: \n\n'.length
 
 /** An entry that has its number. */
 export interface ToStore {
@@ -27,7 +19,7 @@ interface BodyRow {
 }
 
 /**
- * Writes entries, checkpoints and rollups in one transaction, for the runs whose epoch is still their stream's.
+ * Writes entries and checkpoints, for the runs whose epoch is still their stream's.
  * A batch may be written twice, when the first answer was lost: what is there already is not counted again.
  * @returns the keys of the runs that were written, as {@link runKey} makes them.
  */
@@ -59,21 +51,11 @@ export async function storeEntries(db: Database, batch: readonly ToStore[]): Pro
         exchange jsonb)
       JOIN held USING (stream_id, epoch)
       ON CONFLICT DO NOTHING
-      RETURNING stream_id, seq, at, kind, wire_bytes, body_bytes, head_bytes, plain_bytes, gzip_bytes, patch_bytes,
-        snapshot_bytes, deflated_bytes, changed, exchange
+      RETURNING stream_id, seq, at
     ), shared AS (
       INSERT INTO weir.bodies (day, key, data)
       SELECT row.* FROM json_to_recordset(${bodyRows}::json) AS row(day date, key text, data text)
       ON CONFLICT DO NOTHING
-    ), counted AS (
-      SELECT *, kind = 'snapshot' AND body_bytes = 0 AS is_keyframe,
-        CASE WHEN changed THEN
-          CASE kind WHEN 'patch' THEN patch_bytes WHEN 'snapshot' THEN snapshot_bytes WHEN 'exchange' THEN plain_bytes END
-        END AS change_bytes,
-        length(seq::text) + CASE kind WHEN 'patch' THEN ${PATCH_FRAME_BYTES}::int ELSE ${DATA_FRAME_BYTES}::int END
-          AS frame_bytes,
-        (exchange #>> '{response,durationMs}')::float8 AS duration_ms
-      FROM stored
     ), moved AS (
       UPDATE weir.checkpoints AS current
       SET seq = checkpoint.seq, snapshot_seq = checkpoint.snapshot_seq, body_hash = checkpoint.body_hash,
@@ -81,35 +63,6 @@ export async function storeEntries(db: Database, batch: readonly ToStore[]): Pro
         last_event_id = checkpoint.last_event_id, etag = checkpoint.etag, last_modified = checkpoint.last_modified
       FROM checkpoint JOIN held USING (stream_id, epoch)
       WHERE current.stream_id = checkpoint.stream_id
-    ), rolled AS (
-      INSERT INTO weir.rollups AS rollup (stream_id, minute, first_seq, last_seq, entries, events, polls, errors,
-        compared, changed, not_modified, wire_bytes, body_bytes, head_bytes, plain_bytes, gzip_bytes,
-        conditional_bytes, patch_bytes, frame_bytes, deflated_bytes, latencies)
-      SELECT stream_id, date_trunc('minute', at), min(seq), max(seq), count(*),
-        count(*) FILTER (WHERE kind IN ('event', 'snapshot', 'patch') AND NOT is_keyframe),
-        count(*) FILTER (WHERE kind IN ('exchange', 'snapshot', 'patch') AND exchange IS NOT NULL),
-        count(*) FILTER (WHERE kind = 'error'),
-        count(changed), count(*) FILTER (WHERE changed),
-        count(*) FILTER (WHERE kind = 'exchange' AND exchange #>> '{response,status}' = '304'),
-        sum(wire_bytes), sum(body_bytes),
-        coalesce(sum(head_bytes), 0), coalesce(sum(plain_bytes), 0), coalesce(sum(gzip_bytes), 0),
-        coalesce(sum(gzip_bytes) FILTER (WHERE changed IS DISTINCT FROM false), 0),
-        coalesce(sum(change_bytes), 0), coalesce(sum(change_bytes + frame_bytes), 0), coalesce(sum(deflated_bytes), 0),
-        coalesce(string_agg(${latencyByte(sql.raw('duration_ms'))}, ''::bytea) FILTER (WHERE duration_ms IS NOT NULL), ''::bytea)
-      FROM counted GROUP BY 1, 2
-      ON CONFLICT (stream_id, minute) DO UPDATE SET
-        first_seq = least(rollup.first_seq, excluded.first_seq), last_seq = greatest(rollup.last_seq, excluded.last_seq),
-        entries = rollup.entries + excluded.entries, events = rollup.events + excluded.events,
-        polls = rollup.polls + excluded.polls, errors = rollup.errors + excluded.errors,
-        compared = rollup.compared + excluded.compared, changed = rollup.changed + excluded.changed,
-        not_modified = rollup.not_modified + excluded.not_modified,
-        wire_bytes = rollup.wire_bytes + excluded.wire_bytes, body_bytes = rollup.body_bytes + excluded.body_bytes,
-        head_bytes = rollup.head_bytes + excluded.head_bytes, plain_bytes = rollup.plain_bytes + excluded.plain_bytes,
-        gzip_bytes = rollup.gzip_bytes + excluded.gzip_bytes,
-        conditional_bytes = rollup.conditional_bytes + excluded.conditional_bytes,
-        patch_bytes = rollup.patch_bytes + excluded.patch_bytes, frame_bytes = rollup.frame_bytes + excluded.frame_bytes,
-        deflated_bytes = rollup.deflated_bytes + excluded.deflated_bytes,
-        latencies = rollup.latencies || excluded.latencies
     ), paths AS (
       INSERT INTO weir.path_rollups AS rollup (stream_id, hour, path, changes)
       SELECT stream_id, date_trunc('hour', at, 'UTC'), path, count(DISTINCT seq)

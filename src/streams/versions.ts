@@ -1,5 +1,5 @@
 import { and, asc, desc, eq, gte, lte, type SQL, sql } from 'drizzle-orm'
-import { bases, entries, longRollups, rollups } from '../../drizzle/schema.ts'
+import { bases, checkpoints, entries, longRollups, rollups } from '../../drizzle/schema.ts'
 import type { Database } from '../storage/storage.ts'
 import { withBodies } from './bodies.ts'
 
@@ -150,7 +150,10 @@ function matching(db: Database, streamId: string, { from, to, until, only }: Ver
   )
 }
 
-/** The last `seq` that an entry made by then can have: the rollup of its minute says so, or else of its hour or day. */
+/**
+ * The last `seq` that an entry made by then can have: the rollup of its minute says so, or else of its hour or day. Where
+ * that is the last one summed up, those after it can, too.
+ */
 function lastSeqBy(db: Database, streamId: string, until: Date): SQL {
   const byMinute = db
     .select({ seq: rollups.lastSeq })
@@ -164,7 +167,12 @@ function lastSeqBy(db: Database, streamId: string, until: Date): SQL {
     .where(and(eq(longRollups.streamId, streamId), lte(longRollups.at, until)))
     .orderBy(desc(longRollups.at), asc(longRollups.lastSeq))
     .limit(1)
-  return sql`coalesce(${byMinute}, ${byLonger})`
+  const summed = db
+    .select({ seq: checkpoints.summedSeq })
+    .from(checkpoints)
+    .where(eq(checkpoints.streamId, streamId))
+  return sql`(SELECT CASE WHEN by_then < summed THEN by_then ELSE ${Number.MAX_SAFE_INTEGER}::bigint END
+    FROM (SELECT coalesce(${byMinute}, ${byLonger}, 0) AS by_then, coalesce(${summed}, 0) AS summed) AS known)`
 }
 
 function upTo(

@@ -2,11 +2,14 @@ import { afterAll, beforeAll, expect, test } from 'bun:test'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { eq } from 'drizzle-orm'
 import { workers } from '../../drizzle/schema.ts'
 import { WorkerShare } from '../../jobs/share.ts'
+import { HELD_WITHIN_MS } from '../../src/core/verdict.ts'
 import { openQueueEngine, type QueueEngine } from '../../src/queue/open.ts'
 import { openStorage } from '../../src/storage/open.ts'
 import type { Storage } from '../../src/storage/storage.ts'
+import { retireWorker, seeWorker } from '../../src/streams/health.ts'
 import type { Holder } from '../../src/streams/holder.ts'
 import { Streams } from '../../src/streams/streams.ts'
 import { until } from '../support/until.ts'
@@ -62,4 +65,17 @@ test('a worker that has all it may, of endless jobs, takes more as soon as it ma
   ending.resolve()
   await worker.close()
   await queue.close()
+})
+
+test('a worker that goes has no share from then on, and still holds what nobody has taken over', async () => {
+  const { db } = storage
+  const now = new Date()
+  await db.delete(workers)
+  await seeWorker(db, 'going', 4, now)
+  expect((await seeWorker(db, 'staying', 4, now)).workers).toBe(2)
+  await retireWorker(db, 'going', now)
+  expect((await seeWorker(db, 'staying', 4, now)).workers).toBe(1)
+  const [going] = await db.select().from(workers).where(eq(workers.name, 'going'))
+  expect(now.getTime() - Number(going?.seenAt)).toBeLessThan(HELD_WITHIN_MS)
+  await db.delete(workers)
 })

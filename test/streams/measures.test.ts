@@ -203,6 +203,7 @@ describe.each(SETUPS.filter(({ name }) => name !== 'Postgres with Redis'))('on $
       expect(await lastChange(storage.db, { streamId: one })).toEqual(minute(0))
       expect(await lastChange(storage.db, { tag: 'last' })).toEqual(minute(70))
       expect(await lastChange(storage.db, { tag: 'none' })).toBeUndefined()
+      expect(await lastChange(storage.db, 'fleet')).toEqual(minute(70))
       expect(await hourOfWeek(storage.db, { tag: 'last' }, { from: minute(-1), to: minute(120) })).toEqual([
         { hour: 0, compared: 2, changed: 1 },
         { hour: 1, compared: 8, changed: 3 },

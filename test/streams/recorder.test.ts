@@ -7,10 +7,13 @@ import { openStorage } from '../../src/storage/open.ts'
 import type { Database, Storage } from '../../src/storage/storage.ts'
 import { type Draft, type Entry, entryJson } from '../../src/streams/entry.ts'
 import { readLog } from '../../src/streams/logs.ts'
+import { insertStreams, newStream } from '../../src/streams/new-stream.ts'
 import { Recorder } from '../../src/streams/recorder.ts'
 import type { Run } from '../../src/streams/run.ts'
 import { runStore } from '../../src/streams/run-store.ts'
+import { storeEntries } from '../../src/streams/store-entries.ts'
 import { Streams } from '../../src/streams/streams.ts'
+import { until } from '../support/until.ts'
 
 const EXPECTATION = { kind: 'sse', desired: 'running', intervalMs: 1, timeoutMs: 1, silenceMs: 1 } as const
 const LIMITS = { requestTimeoutMs: 1_000, maxBodyBytes: 1_000 }
@@ -31,16 +34,22 @@ afterAll(async () => {
   rmSync(directory, { recursive: true, force: true })
 })
 
-/** A recorder, what it says it stored, and a database that can be away. */
+/** A recorder, what it says it stored, and a database that can be away, or lose an answer. */
 function recording() {
   const stored: Entry[] = []
   let away: PromiseWithResolvers<void> | undefined
+  let losesAnswer = false
   const db = new Proxy(storage.db, {
     get: (target, name) =>
-      name === 'execute'
-        ? async (statement: Parameters<Database['execute']>[0]) => {
+      name === 'transaction'
+        ? async (work: Parameters<Database['transaction']>[0]) => {
             await away?.promise
-            return target.execute(statement)
+            const result = await target.transaction(work)
+            if (losesAnswer) {
+              losesAnswer = false
+              throw new Error('the connection broke')
+            }
+            return result
           }
         : Reflect.get(target, name),
   })
@@ -54,6 +63,7 @@ function recording() {
     stored,
     leave: () => void (away = Promise.withResolvers()),
     comeBack: () => away?.resolve(),
+    loseAnswer: () => void (losesAnswer = true),
   }
 }
 
@@ -69,6 +79,55 @@ const sumsOf = async (table: 'rollups' | 'path_rollups', id: string) => {
   return rows
 }
 const event = (data: string): Draft => ({ at: Date.now(), kind: 'event', wireBytes: 9, bodyBytes: 1, data })
+const poll = (index: number): Draft => ({
+  at: Date.now(),
+  kind: 'exchange',
+  wireBytes: 20 + index,
+  bodyBytes: 40,
+  headBytes: 100,
+  plainBytes: 40,
+  gzipBytes: 30,
+  deflatedBytes: 12,
+  exchange: {
+    request: { method: 'GET', url: 'http://a.test/', headers: {} },
+    response: {
+      status: index % 2 === 0 ? 304 : 200,
+      headers: {},
+      firstByteMs: 3,
+      durationMs: 2 ** index / 7,
+    },
+  },
+})
+/** A stream's minutes, summed up in SQL from what its log holds. */
+const recounted = async (id: string) => {
+  const { rows } = (await storage.db.execute(sql`
+    WITH counted AS (
+      SELECT *, kind = 'snapshot' AND body_bytes = 0 AS is_keyframe,
+        CASE WHEN changed THEN
+          CASE kind WHEN 'patch' THEN patch_bytes WHEN 'snapshot' THEN snapshot_bytes WHEN 'exchange' THEN plain_bytes END
+        END AS change_bytes,
+        length(seq::text) + length('id: 01234567.') + length('event: data') + length('data: ') + 4
+          + CASE kind WHEN 'patch' THEN 1 ELSE 0 END AS frame_bytes,
+        (exchange #>> '{response,durationMs}')::float8 AS duration_ms
+      FROM weir.entries WHERE stream_id = ${id}
+    )
+    SELECT stream_id, date_trunc('minute', at) AS minute, min(seq) AS first_seq, max(seq) AS last_seq,
+      count(*) AS entries,
+      count(*) FILTER (WHERE kind IN ('event', 'snapshot', 'patch') AND NOT is_keyframe) AS events,
+      count(*) FILTER (WHERE kind IN ('exchange', 'snapshot', 'patch') AND exchange IS NOT NULL) AS polls,
+      count(*) FILTER (WHERE kind = 'error') AS errors,
+      count(changed) AS compared, count(*) FILTER (WHERE changed) AS changed,
+      count(*) FILTER (WHERE kind = 'exchange' AND exchange #>> '{response,status}' = '304') AS not_modified,
+      sum(wire_bytes) AS wire_bytes, sum(body_bytes) AS body_bytes, coalesce(sum(head_bytes), 0) AS head_bytes,
+      coalesce(sum(plain_bytes), 0) AS plain_bytes, coalesce(sum(gzip_bytes), 0) AS gzip_bytes,
+      coalesce(sum(gzip_bytes) FILTER (WHERE changed IS DISTINCT FROM false), 0) AS conditional_bytes,
+      coalesce(sum(change_bytes), 0) AS patch_bytes, coalesce(sum(change_bytes + frame_bytes), 0) AS frame_bytes,
+      coalesce(sum(deflated_bytes), 0) AS deflated_bytes,
+      coalesce(string_agg(set_byte('\\x00'::bytea, 0, least(255, floor(ln(greatest(duration_ms, 1)) * 19))::int), ''::bytea
+        ORDER BY seq) FILTER (WHERE duration_ms IS NOT NULL), ''::bytea) AS latencies
+    FROM counted GROUP BY 1, 2 ORDER BY 2`)) as { rows: Record<string, unknown>[] }
+  return rows
+}
 const register = () => streams.register({ url: 'http://a.test/', kind: 'sse' })
 const logOf = async (id: string) => (await readLog(storage.db, id, { limit: 100 })).items
 
@@ -114,21 +173,87 @@ test('what two runs of a stream have waiting in one batch is told apart by their
 
 test('a batch that is written again, its answer lost, is neither doubled nor counted twice', async () => {
   const { id } = await register()
-  const { recorder } = recording()
-  const written = event('a')
+  const { recorder, loseAnswer } = recording()
   const run = await begin(id)
-  recorder.append(run, written)
+  recorder.append(run, event('a'))
+  loseAnswer()
   await recorder.settle(run)
-  // As after a lost answer: the run's numbers stand where they stood before the batch.
-  run.checkpoint = { ...run.checkpoint, seq: 0 }
-  recorder.append(run, written)
   recorder.append(run, event('b'))
   await recorder.settle(run)
   expect((await logOf(id)).map(({ data }) => data)).toEqual(['a', 'b'])
-  const { rows } = (await storage.db.execute(
-    sql`SELECT sum(entries)::int AS entries FROM weir.rollups WHERE stream_id = ${id}`,
-  )) as { rows: { entries: number }[] }
-  expect(rows[0]?.entries).toBe(2)
+  expect(await sumsOf('rollups', id)).toEqual(await recounted(id))
+  await recorder.close()
+})
+
+test('what a worker that was killed stored, and did not sum up, the next run does', async () => {
+  const { id } = await register()
+  const killed = await begin(id)
+  const entries = [...Array(40).keys()].map(
+    (index): Entry => ({
+      ...(index % 7 === 3 ? poll(index) : event(`${index}`)),
+      changed: index % 3 === 0,
+      at: Date.now() - 60_000 * (index % 2),
+      streamId: id,
+      epoch: killed.epoch,
+      seq: index + 1,
+    }),
+  )
+  await storeEntries(
+    storage.db,
+    entries.map((entry) => ({ entry, checkpoint: { seq: entry.seq } })),
+  )
+  expect(await sumsOf('rollups', id)).toEqual([])
+  const { recorder } = recording()
+  const next = await begin(id)
+  recorder.append(next, event('more'))
+  await recorder.settle(next)
+  expect(await sumsOf('rollups', id)).toEqual(await recounted(id))
+  expect((await readLog(storage.db, id, { limit: 100, from: new Date(0) })).items).toHaveLength(41)
+  await recorder.close()
+})
+
+test('entries that are not summed up yet are found by their time', async () => {
+  const { id } = await register()
+  const run = await begin(id)
+  const { recorder } = recording()
+  recorder.append(run, { ...event('summed'), at: Date.UTC(2026, 0, 1) })
+  await recorder.settle(run)
+  const entry: Entry = { ...event('not'), at: Date.UTC(2026, 0, 2), streamId: id, epoch: run.epoch, seq: 2 }
+  await storeEntries(storage.db, [{ entry, checkpoint: { seq: 2 } }])
+  const found = async (from: number, to: number) => {
+    const { items } = await readLog(storage.db, id, { limit: 9, from: new Date(from), to: new Date(to) })
+    return items.map(({ data }) => data)
+  }
+  expect(await found(Date.UTC(2026, 0, 1), Date.UTC(2026, 0, 1, 1))).toEqual(['summed'])
+  expect(await found(Date.UTC(2026, 0, 2), Date.UTC(2026, 0, 3))).toEqual(['not'])
+  expect(await found(Date.UTC(2025, 0, 1), Date.UTC(2027, 0, 1))).toEqual(['summed', 'not'])
+  expect(await found(Date.UTC(2026, 0, 3), Date.UTC(2026, 0, 4))).toEqual([])
+  await recorder.close()
+})
+
+test('the sums of more streams than have their turn in a second follow', async () => {
+  const list = [...Array(1_300).keys()].map((index) =>
+    newStream({ url: `http://a.test/${index}`, kind: 'sse' }),
+  )
+  await insertStreams(storage.db, list)
+  const runs = await Promise.all(list.map(({ id }) => begin(id)))
+  const { recorder } = recording()
+  for (const run of runs) recorder.append(run, event('a'))
+  const summed = async () => {
+    const { rows } = (await storage.db.execute(sql`
+      SELECT count(*) FILTER (WHERE summed_seq = 1)::int AS summed, count(*) FILTER (WHERE seq = 1)::int AS stored
+      FROM weir.checkpoints WHERE stream_id = ANY (${`{${list.map(({ id }) => id).join()}}`}::uuid[])`)) as {
+      rows: { summed: number; stored: number }[]
+    }
+    return rows[0]
+  }
+  const first = await until('all are stored', async () => {
+    const now = await summed()
+    return now?.stored === 1_300 ? now : undefined
+  })
+  expect(first.summed).toBeGreaterThan(0)
+  await until('all are summed up', async () => ((await summed())?.summed === 1_300 ? true : undefined))
+  expect(await sumsOf('rollups', list[1_299]?.id ?? '')).toEqual(await recounted(list[1_299]?.id ?? ''))
   await recorder.close()
 })
 

@@ -24,6 +24,7 @@ import type { Draft } from '../../src/streams/entry.ts'
 import { insertStreams, newStream } from '../../src/streams/new-stream.ts'
 import type { Checkpoint, Stream } from '../../src/streams/run.ts'
 import { storeEntries } from '../../src/streams/store-entries.ts'
+import { owedTallies, storeSums } from '../../src/streams/store-sums.ts'
 import { MAX_CHANNELS_DRAWN } from '../../src/topology/own/channels.ts'
 import { domainOf, MAX_HOSTS } from '../../src/topology/own/host-parts.ts'
 import { VERDICT_COLOURS } from '../../src/topology/own/part.ts'
@@ -78,6 +79,7 @@ describe.each(SETUPS)('on $name', (setup) => {
     const seqs = new Map<string, number>()
     /** Stores what a stream received. */
     async function received({ id }: Stream, drafts: readonly Partial<Draft>[]): Promise<void> {
+      const summedSeq = seqs.get(id) ?? 0
       const batch = drafts.map((draft) => {
         const seq = (seqs.get(id) ?? 0) + 1
         seqs.set(id, seq)
@@ -88,6 +90,11 @@ describe.each(SETUPS)('on $name', (setup) => {
         }
       })
       await storeEntries(storage.db, batch)
+      const tallies = await owedTallies(storage.db, [{ streamId: id, seq: seqs.get(id) ?? 0, summedSeq }])
+      await storeSums(
+        storage.db,
+        [...tallies].map(([streamId, tally]) => ({ streamId, epoch: 0, tally })),
+      )
     }
     const answered = (durationMs: number, at = NOW - 1_000): Partial<Draft> => ({
       at,

@@ -1,0 +1,244 @@
+import { type Bench, type Context, type Goal, PeerMissing, type Report } from '../lib/bench.ts'
+import { startChild } from '../lib/child.ts'
+import { type Fan, FLOOR, PEERS, WEIRS } from '../lib/fans.ts'
+import { until, useWhile } from '../lib/measure.ts'
+import { usageOf } from '../lib/process-tree.ts'
+import { startWeir } from '../lib/weir.ts'
+import type { Ask, Counted } from '../subjects/subscribers.ts'
+
+const MESSAGE_BYTES = 400
+/** As many as the topology sends at most, of which changes are gathered for a tenth of a second. */
+const PER_SECOND = 8
+/** Of each round. Long enough that the clock of CPU time, which ticks every 10 ms, doesn't matter. */
+const WINDOW_MS = 4_000
+const ROUNDS = 1
+/** Whoever has just begun settles for so long before it is measured. */
+const SETTLE_MS = 700
+const SHORT = { settleMs: 200, windowMs: 400 }
+
+/** What it took one who fans out to serve so many subscribers. */
+interface Served {
+  name: string
+  subscribers: number
+  perSecond: number
+  deliveries: number
+  cpuSeconds: number
+  /** Of CPU, a second without any news. */
+  idleSeconds: number
+  /** Of a message, as it comes over the wire. */
+  wireBytes: number
+  /** Above what it takes with one. */
+  bytesPerSubscriber: number
+}
+
+/** Somebody who fans out, with all the subscribers that there are to be. */
+interface Crowd {
+  fan: Fan
+  ask(what: Ask): Promise<Counted>
+  /** With one subscriber. */
+  emptyBytes: number
+  /** By news a second. */
+  served: Map<number, Served>
+}
+
+export default {
+  title: 'what does a message to each of many subscribers cost?',
+  async run(context) {
+    const all: Served[] = []
+    const missing = new Set<string>()
+    for (const subscribers of context.short ? [50] : [1_000, 5_000]) {
+      all.push(...(await compare(subscribers, missing, context)))
+    }
+    return report(all, [...missing], context)
+  },
+} satisfies Bench
+
+async function compare(subscribers: number, missing: Set<string>, context: Context): Promise<Served[]> {
+  await using scope = new AsyncDisposableStack()
+  const crowds: Crowd[] = []
+  const own = () => startWeir('embedded', scope)
+  const shared = context.short ? own() : undefined
+  const starts = [...PEERS, ...WEIRS].map((start) => start(scope, () => shared ?? own()))
+  const started = await Promise.allSettled(starts)
+  for (const each of started) {
+    if (each.status === 'fulfilled') crowds.push(await gather(each.value, subscribers, scope, context))
+    else if (each.reason instanceof PeerMissing) missing.add(each.reason.message)
+    else throw each.reason
+  }
+  // Peers send at each of the rates that something of Weir's does.
+  const rates = new Set(crowds.map(rateOf))
+  const peers = crowds.slice(0, -WEIRS.length)
+  for (let round = 0; round < (context.short ? 1 : ROUNDS); round++) {
+    for (const rate of rates) {
+      const theirs = crowds.slice(peers.length).filter((crowd) => rateOf(crowd) === rate)
+      const others = context.short && rate !== PER_SECOND ? [] : peers
+      for (const crowd of [...others, ...theirs]) await measure(crowd, subscribers, rate, context)
+    }
+  }
+  const all = crowds.flatMap(({ served }) => [...served.values()])
+  for (const served of all) context.log(JSON.stringify(served))
+  return all
+}
+
+function rateOf({ fan }: Crowd): number {
+  return fan.perSecond ?? PER_SECOND
+}
+
+/** Subscribes as many as there are to be. */
+async function gather(
+  fan: Fan,
+  subscribers: number,
+  scope: AsyncDisposableStack,
+  { short }: Context,
+): Promise<Crowd> {
+  const child = startChild(['bun', 'bench/subjects/subscribers.ts'], scope)
+  const ask = (what: Ask) => child.ask<Counted>(what)
+  // What is made on first use is not the subscribers'.
+  await ask({ do: 'join', url: fan.url, count: 1 })
+  await Bun.sleep(short ? SHORT.settleMs : SETTLE_MS)
+  const emptyBytes = usageOf(fan.roots).memoryBytes
+  const { open } = await ask({ do: 'join', url: fan.url, count: subscribers - 1 })
+  if (open !== subscribers) throw new Error(`${fan.name} has ${open} of ${subscribers} subscribers`)
+  return { fan, ask, emptyBytes, served: new Map() }
+}
+
+async function measure(
+  { fan, ask, emptyBytes, served }: Crowd,
+  subscribers: number,
+  perSecond: number,
+  { short }: Context,
+): Promise<void> {
+  const { settleMs, windowMs } = short ? SHORT : { settleMs: SETTLE_MS, windowMs: WINDOW_MS }
+  const { sent: sentBefore } = await fan.ask({ do: 'hush' })
+  await Bun.sleep(settleMs)
+  const idle = await useWhile(fan.roots, windowMs / 4)
+  await ask({ do: 'reset' })
+  await fan.ask({ do: 'send', perSecond, bytes: MESSAGE_BYTES - (fan.envelopeBytes ?? 0) })
+  await Bun.sleep(settleMs)
+  const before = await ask({ do: 'tell' })
+  const used = await useWhile(fan.roots, windowMs)
+  const after = await ask({ do: 'tell' })
+  const { sent } = await fan.ask({ do: 'hush' })
+  await complete(fan, subscribers, sent - sentBefore, ask)
+  const deliveries = after.messages - before.messages
+  const last = served.get(perSecond)
+  served.set(perSecond, {
+    name: fan.name,
+    subscribers,
+    perSecond,
+    deliveries: deliveries + (last?.deliveries ?? 0),
+    cpuSeconds: used.cpuSeconds + (last?.cpuSeconds ?? 0),
+    idleSeconds: idle.cpuSeconds / idle.seconds,
+    wireBytes: (after.bytes - before.bytes) / deliveries,
+    bytesPerSubscriber: (used.memoryBytes - emptyBytes) / subscribers,
+  })
+}
+
+/** Waits until every subscriber has all that was sent, each once. @throws Error when one doesn't get it, or more */
+async function complete(
+  { name, gathers = false }: Fan,
+  subscribers: number,
+  sent: number,
+  ask: Crowd['ask'],
+): Promise<void> {
+  let counted = await ask({ do: 'tell' })
+  const isComplete = () =>
+    counted.fewest === counted.most && (gathers ? counted.most > 0 : counted.most >= sent)
+  const look = async () => {
+    counted = await ask({ do: 'tell' })
+    return isComplete()
+  }
+  await until(`${name}: all have what was sent`, look, 10_000)
+  if (counted.most <= sent && counted.open === subscribers) return
+  throw new Error(`${name}: ${sent} messages were sent: ${JSON.stringify(counted)}`)
+}
+
+function report(all: readonly Served[], missing: readonly string[], { short }: Context): Report {
+  const rows = all.map((served) => {
+    const floor = beside(all, FLOOR, served)
+    return [
+      served.name,
+      served.subscribers.toLocaleString('en'),
+      served.perSecond.toString(),
+      Math.round(perCpuSecond(served)).toLocaleString('en'),
+      floor === undefined ? '–' : (perCpuSecond(served) / perCpuSecond(floor)).toFixed(2),
+      (served.idleSeconds * 1000).toFixed(0),
+      served.wireBytes.toFixed(0),
+      (served.bytesPerSubscriber / 1024).toFixed(1),
+    ]
+  })
+  return {
+    method:
+      `Messages of about ${MESSAGE_BYTES} bytes from one source to all subscribers, which are raw sockets of a process that isn’t ` +
+      `measured, over ${short ? SHORT.windowMs / 1000 : (ROUNDS * WINDOW_MS) / 1000} s in turns. Each who fans out is a process of its own, ` +
+      'with all its subscribers connected before. Weir polls, parses, stores and measures what it then sends, on its ' +
+      'embedded database, and all of that is counted; what it uses without any news stands beside. The proxy is polled at its ' +
+      'shortest interval. Every subscriber is seen to have every message once.',
+    tables: [
+      {
+        columns: [
+          'who',
+          'subscribers',
+          'messages/s',
+          'deliveries/CPU s',
+          '× bare',
+          'idle ms/s',
+          'bytes/message',
+          'KiB/subscriber',
+        ],
+        rows,
+      },
+    ],
+    goals: short ? [] : goals(all),
+    notes: missing.map((peer) => `Missing: ${peer}.`),
+  }
+}
+
+function goals(all: readonly Served[]): Goal[] {
+  return all
+    .filter(({ name }) => name.startsWith('Weir'))
+    .flatMap((served) => {
+      const who = `${served.name}, ${served.subscribers.toLocaleString('en')}`
+      const others = ['nginx, nchan', 'better-sse, Node'].flatMap((name) => beside(all, name, served) ?? [])
+      const floor = beside(all, FLOOR, served)
+      const share = perCpuSecond(served) / perCpuSecond(floor ?? served)
+      const nchan = others.find(({ name }) => name === 'nginx, nchan')
+      return [
+        {
+          text: `${who}: deliveries per CPU second ≥ 0.9 × the bare stream`,
+          measured: `${share.toFixed(2)} ×`,
+          reached: share >= 0.9,
+        },
+        ...others.map((other) => ({
+          text: `${who}: deliveries per CPU second above ${other.name}`,
+          measured: `${(perCpuSecond(served) / perCpuSecond(other)).toFixed(2)} ×`,
+          reached: perCpuSecond(served) > perCpuSecond(other),
+        })),
+        ...(nchan === undefined
+          ? []
+          : [
+              {
+                text: `${who}: memory a subscriber below nchan`,
+                measured: `${(served.bytesPerSubscriber / nchan.bytesPerSubscriber).toFixed(2)} ×`,
+                reached: served.bytesPerSubscriber < nchan.bytesPerSubscriber,
+              },
+            ]),
+      ]
+    })
+}
+
+/** Another at the same work. */
+function beside(
+  all: readonly Served[],
+  name: string,
+  { subscribers, perSecond }: Served,
+): Served | undefined {
+  return all.find(
+    (each) => each.name === name && each.subscribers === subscribers && each.perSecond === perSecond,
+  )
+}
+
+function perCpuSecond({ deliveries, cpuSeconds }: Served): number {
+  // A clock that ticks every 10 ms has seen nothing yet in a short form.
+  return deliveries / Math.max(0.01, cpuSeconds)
+}

@@ -1,0 +1,175 @@
+import type { Bench, Context, Goal, Report } from '../lib/bench.ts'
+import { PeerMissing } from '../lib/bench.ts'
+import { startChild } from '../lib/child.ts'
+import { until, useWhile } from '../lib/measure.ts'
+import { freePort } from '../lib/sse-source.ts'
+import { ask, register, type Setup, startWeir } from '../lib/weir.ts'
+import type { Ask, Told } from '../subjects/json-source.ts'
+
+const APIS = 1_000
+const BODY_BYTES = 10_000
+const INTERVAL_MS = 1_000
+const SHORT_INTERVAL_MS = 500
+/** Share of the answers that differ from the last one. */
+const CHANGES = 0.1
+/** Addresses that the APIs lie on. */
+const HOSTS = 50
+const WARM_UP_MS = 8_000
+const WINDOW_MS = 25_000
+const MOST_CPU = 1.5
+const FLOOR = 'bare Bun fetch'
+
+/** What one poller used. */
+interface Polled {
+  poller: string
+  polls: number
+  /** Polls a second of what is due. */
+  share: number
+  cpuMicrosPerPoll: number
+  memoryBytes: number
+}
+
+interface Poller {
+  name: string
+  roots: readonly number[]
+  poll(urls: readonly string[], intervalMs: number): Promise<void>
+  /** Changes that it has stored, once it has ended. */
+  changes?(): Promise<number>
+}
+
+const POLLERS: readonly ((scope: AsyncDisposableStack) => Promise<Poller>)[] = [
+  bare,
+  (scope) => weir('embedded', scope),
+  (scope) => weir('postgres', scope),
+]
+
+export default {
+  title: 'what does a poll cost?',
+  async run(context) {
+    const all: Polled[] = []
+    const missing: string[] = []
+    for (const start of POLLERS) {
+      try {
+        all.push(await measure(start, context))
+      } catch (error) {
+        if (!(error instanceof PeerMissing)) throw error
+        missing.push(error.message)
+      }
+    }
+    return report(all, missing, context)
+  },
+} satisfies Bench
+
+async function measure(start: (typeof POLLERS)[number], { short, seed, log }: Context): Promise<Polled> {
+  await using scope = new AsyncDisposableStack()
+  const apis = short ? 20 : APIS
+  const source = await startSource(apis, seed, scope)
+  const poller = await start(scope)
+  const intervalMs = short ? SHORT_INTERVAL_MS : INTERVAL_MS
+  await poller.poll(source.urls, intervalMs)
+  await until(`${poller.name} polls ${apis} APIs`, async () => (await source.ask({})).least >= 1)
+  await source.ask({ changes: CHANGES })
+  await Bun.sleep(short ? 500 : WARM_UP_MS)
+  const before = await source.ask({})
+  const used = await useWhile(poller.roots, short ? 1_000 : WINDOW_MS)
+  const after = await source.ask({})
+  const polls = after.answers - before.answers
+  const polled = {
+    poller: poller.name,
+    polls,
+    share: (polls / used.seconds) * (intervalMs / 1000 / apis),
+    cpuMicrosPerPoll: (used.cpuSeconds * 1e6) / polls,
+    memoryBytes: used.memoryBytes,
+  }
+  log(JSON.stringify(polled))
+  await checkChanges(poller, source)
+  return polled
+}
+
+/** Every change that was answered must be in the log in the end. */
+async function checkChanges(poller: Poller, source: Source): Promise<void> {
+  if (poller.changes === undefined) return
+  const { changed, least } = await source.ask({ changes: 0 })
+  await until(
+    'each API was polled since the last change',
+    async () => (await source.ask({})).least > least + 2,
+  )
+  const stored = await poller.changes()
+  if (stored !== changed) throw new Error(`${poller.name}: ${stored} of ${changed} changes are stored`)
+}
+
+interface Source {
+  readonly urls: readonly string[]
+  ask(what: Ask): Promise<Told>
+}
+
+async function startSource(apis: number, seed: number, scope: AsyncDisposableStack): Promise<Source> {
+  const port = await freePort()
+  const sizes = [port, HOSTS, apis, BODY_BYTES, seed].map(String)
+  const child = startChild(['bun', 'bench/subjects/json-source.ts', ...sizes], scope)
+  await child.said(/listening/)
+  return {
+    urls: Array.from({ length: apis }, (_, at) => `http://127.0.1.${1 + (at % HOSTS)}:${port}/${at}`),
+    ask: (what) => child.ask<Told>(what),
+  }
+}
+
+async function bare(scope: AsyncDisposableStack): Promise<Poller> {
+  const child = startChild(['bun', 'bench/subjects/bare-poller.ts'], scope)
+  return {
+    name: FLOOR,
+    roots: [child.pid],
+    poll: async (urls, intervalMs) => void (await child.ask({ urls, intervalMs })),
+  }
+}
+
+async function weir(setup: Setup, scope: AsyncDisposableStack): Promise<Poller> {
+  const started = await startWeir(setup, scope)
+  return {
+    name: `Weir, ${setup}`,
+    roots: started.roots,
+    poll: (urls, intervalMs) =>
+      register(
+        started.url,
+        urls.map((url) => ({ url, kind: 'poll', intervalMs })),
+      ),
+    async changes() {
+      const rows = await ask<{ count: number }>(
+        started,
+        'SELECT count(*)::int AS count FROM weir.entries WHERE changed',
+      )
+      return rows[0]?.count ?? 0
+    },
+  }
+}
+
+function report(all: readonly Polled[], missing: readonly string[], { short }: Context): Report {
+  const floor = all.find(({ poller }) => poller === FLOOR) as Polled
+  const ratio = ({ cpuMicrosPerPoll }: Polled) => cpuMicrosPerPoll / floor.cpuMicrosPerPoll
+  return {
+    method: `${APIS.toLocaleString('en')} JSON APIs of ${BODY_BYTES / 1000} KB on ${HOSTS} loopback addresses, each polled once a second; ${100 * CHANGES} % of the answers, seeded, differ from the last one. They tell no validators, so that every poll brings the whole body. Measured for ${WINDOW_MS / 1000} s, once all had been polled for ${WARM_UP_MS / 1000} s. The bare loop reads the bodies; Weir compares, stores and measures them, and every change that was answered is in its database after a SIGTERM.`,
+    tables: [
+      {
+        columns: ['poller', 'polls', '% of what is due', 'CPU µs/poll', '× bare', 'MiB'],
+        rows: all.map((each) => [
+          each.poller,
+          each.polls.toLocaleString('en'),
+          (100 * each.share).toFixed(1),
+          each.cpuMicrosPerPoll.toFixed(0),
+          ratio(each).toFixed(2),
+          (each.memoryBytes / 2 ** 20).toFixed(0),
+        ]),
+      },
+    ],
+    goals: short ? [] : all.filter((each) => each !== floor).map((each) => goal(each.poller, ratio(each))),
+    notes: missing.map((peer) => `Missing: ${peer}.`),
+  }
+}
+
+function goal(poller: string, ratio: number): Goal {
+  return {
+    text: `${poller}: CPU a poll ≤ ${MOST_CPU} × bare`,
+    measured: `${ratio.toFixed(2)} ×`,
+    reached: ratio <= MOST_CPU,
+  }
+}

@@ -1,0 +1,117 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { openStorage } from '../../src/storage/open.ts'
+import type { Bench, Context, Goal, Report } from '../lib/bench.ts'
+import { type Child, startChild } from '../lib/child.ts'
+import { usageOf } from '../lib/process-tree.ts'
+import { fillRows } from '../lib/rows.ts'
+import { median, spread } from '../lib/statistics.ts'
+import { startMain } from '../lib/weir.ts'
+
+const ROUNDS = 7
+const MOST = 1.3
+const DATA = { streams: 1_000, entriesPerStream: 100, days: 10, isRunning: false }
+
+/** From the process' start until it answers. */
+interface Start {
+  wallMs: number
+  cpuMs: number
+}
+
+type Program = 'database alone' | 'Weir'
+type Occasion = 'first' | 'next'
+type Started = Record<Occasion, Record<Program, Start[]>>
+
+export default {
+  title: 'how long does it take to start?',
+  async run(context) {
+    const { short, log, scope } = context
+    const started: Started = {
+      first: { 'database alone': [], Weir: [] },
+      next: { 'database alone': [], Weir: [] },
+    }
+    const filled = directory(scope)
+    const storage = await openStorage({ databaseUrl: undefined, dataDir: filled })
+    await fillRows(storage.db, short ? { ...DATA, streams: 10 } : DATA)
+    await storage.close()
+    for (let round = 0; round < (short ? 1 : ROUNDS); round++) {
+      for (const program of ['database alone', 'Weir'] as const) {
+        started.first[program].push(await PROGRAMS[program](directory(scope), scope))
+        started.next[program].push(await PROGRAMS[program](filled, scope))
+      }
+      log(`round ${round + 1}`)
+    }
+    return report(started, context)
+  },
+} satisfies Bench
+
+const PROGRAMS: Record<Program, (directory: string, scope: AsyncDisposableStack) => Promise<Start>> = {
+  'database alone': (directory, scope) =>
+    timed(() => startChild(['bun', 'bench/subjects/open-database.ts', directory], scope), /^open$/),
+  Weir: (directory, scope) => timed(() => startMain(scope, { DATA_DIR: directory }), /listening on/),
+}
+
+async function timed(start: () => Child, isUp: RegExp): Promise<Start> {
+  const begun = performance.now()
+  const child = start()
+  await child.said(isUp)
+  const wallMs = performance.now() - begun
+  const cpuMs = usageOf([child.pid]).cpuSeconds * 1000
+  await child.end('SIGTERM')
+  return { wallMs, cpuMs }
+}
+
+function directory(scope: AsyncDisposableStack): string {
+  const made = mkdtempSync(join(tmpdir(), 'weir-bench-'))
+  scope.defer(() => rmSync(made, { recursive: true, force: true }))
+  return made
+}
+
+function report(started: Started, { short }: Context): Report {
+  const occasions = ['first', 'next'] as const
+  const ratio = (occasion: Occasion, of: keyof Start) => {
+    const [weir, alone] = (['Weir', 'database alone'] as const).map((program) =>
+      median(started[occasion][program].map((each) => each[of])),
+    ) as [number, number]
+    return weir / alone
+  }
+  return {
+    method: `Processes that are started in turn, from their start until Weir listens, or the database that it embeds has answered one query; first in an empty directory, where all tables are made, then in one that has ${DATA.streams.toLocaleString('en')} streams with ${(DATA.streams * DATA.entriesPerStream).toLocaleString('en')} entries. Medians of ${ROUNDS} (least–most).`,
+    tables: [
+      {
+        columns: ['start', 'program', 'ms', 'CPU ms', '× ms', '× CPU'],
+        rows: occasions.flatMap((occasion) =>
+          (['database alone', 'Weir'] as const).map((program) => {
+            const starts = started[occasion][program]
+            return [
+              occasion,
+              program,
+              spread(
+                starts.map(({ wallMs }) => wallMs),
+                0,
+              ),
+              spread(
+                starts.map(({ cpuMs }) => cpuMs),
+                0,
+              ),
+              program === 'Weir' ? ratio(occasion, 'wallMs').toFixed(2) : '1',
+              program === 'Weir' ? ratio(occasion, 'cpuMs').toFixed(2) : '1',
+            ]
+          }),
+        ),
+      },
+    ],
+    goals: short
+      ? []
+      : occasions.map((occasion): Goal => {
+          const times = ratio(occasion, 'wallMs')
+          return {
+            text: `${occasion} start at most ${MOST} × the database alone`,
+            measured: `${times.toFixed(2)} ×`,
+            reached: times <= MOST,
+          }
+        }),
+    notes: [],
+  }
+}

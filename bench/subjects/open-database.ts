@@ -1,0 +1,19 @@
+import { join } from 'node:path'
+import { PGlite } from '@electric-sql/pglite'
+
+/**
+ * The floor of a start: opens the embedded database as Weir does, asks it something, and says so.
+ * `open-database.ts DIRECTORY`, until SIGTERM.
+ */
+
+const [directory = '.'] = process.argv.slice(2)
+const postgresqlconf = ['shared_buffers = 16MB', 'wal_buffers = 1MB', 'max_wal_size = 256MB']
+const pglite = await PGlite.create(join(directory, 'postgres'), { postgresqlconf })
+await pglite.query('SELECT 1')
+process.on('SIGTERM', async () => {
+  await pglite.close()
+  process.exit(0)
+})
+console.log('open')
+// Neither the database nor a signal that is waited for keeps a process running.
+setInterval(() => {}, 60_000)
