@@ -5,13 +5,15 @@ import { sectionOf, writeSection } from './lib/results.ts'
 /** In the order of the results; each is loaded when it is its turn, for its packages may be missing. */
 const BENCHES = {
   hold: () => import('./benches/hold.ts'),
-  takeover: () => import('./benches/takeover.ts'),
-  soak: () => import('./benches/soak.ts'),
-  start: () => import('./benches/start.ts'),
-  pages: () => import('./benches/pages.ts'),
+  burst: () => import('./benches/burst.ts'),
   poll: () => import('./benches/poll.ts'),
   diff: () => import('./benches/diff.ts'),
   'fan-out': () => import('./benches/fan-out.ts'),
+  store: () => import('./benches/store.ts'),
+  takeover: () => import('./benches/takeover.ts'),
+  pages: () => import('./benches/pages.ts'),
+  soak: () => import('./benches/soak.ts'),
+  start: () => import('./benches/start.ts'),
   lighthouse: () => import('./benches/lighthouse.ts'),
 } satisfies Record<string, () => Promise<{ default: Bench }>>
 

@@ -154,7 +154,10 @@ describe.each(SETUPS.filter(({ name }) => name !== 'Postgres with Redis'))('on $
       )
       const all = await marksOf('all')
       expect(all?.stepMs).toBeGreaterThan(0)
-      for (const mark of all?.marks ?? []) {
+      // Polls that brought no document yet may make a mark before the first.
+      const marks = all?.marks.filter(({ seq }) => seq >= (made[0]?.seq ?? 0)) ?? []
+      expect(marks.length).toBeGreaterThanOrEqual((all?.marks.length ?? 0) - 1)
+      for (const mark of marks) {
         const last = made.findLast(({ at }) => at <= mark.at.getTime()) as Entry
         expect((await versionAt(read, { id, kind: 'poll' }, { seq: mark.seq })).seq).toBe(last.seq)
       }

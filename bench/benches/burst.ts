@@ -1,0 +1,168 @@
+import { EventSource } from 'eventsource'
+import { type Bench, type Context, PeerMissing } from '../lib/bench.ts'
+import { until } from '../lib/measure.ts'
+import { usageOf } from '../lib/process-tree.ts'
+import { type SseSource, startSseSource } from '../lib/sse-source.ts'
+import { quantile } from '../lib/statistics.ts'
+import { ask, register, type Setup, startWeir } from '../lib/weir.ts'
+
+const STREAMS = 1_000
+const EVENT_BYTES = 200
+/** Events a second and stream, from what is easy to what is asked for. */
+const RATES = [5, 10, 20, 50]
+const GOAL_RATE = 50
+const WARM_UP_MS = 5_000
+const WINDOW_MS = 15_000
+/** Streams whose live entries are read meanwhile, as people would. */
+const WATCHED = 20
+const GOAL_P99_MS = 250
+/** A backlog that is worth no more than this many seconds of events at the end is none that grows. */
+const MAX_BACKLOG_SECONDS = 1
+
+interface Burst {
+  setup: Setup
+  perSecond: number
+  /** Events that were sent, and that were stored, in the window. */
+  sent: number
+  stored: number
+  /** Sent, and not stored yet, at the window's ends. */
+  backlog: readonly [number, number]
+  cpuMicros: number
+  p50Ms: number
+  p99Ms: number
+  lost: number
+}
+
+export default {
+  title: 'how many events can it take?',
+  async run(context) {
+    const bursts: Burst[] = []
+    const missing: string[] = []
+    for (const setup of ['embedded', 'postgres'] as const) {
+      try {
+        for (const perSecond of context.short ? [5] : RATES) {
+          const one = await burst(setup, perSecond, context)
+          bursts.push(one)
+          if (!isSustained(one)) break
+        }
+      } catch (error) {
+        if (!(error instanceof PeerMissing)) throw error
+        missing.push(`Missing: ${error.message}.`)
+      }
+    }
+    const setups = [...new Set(bursts.map(({ setup }) => setup))]
+    return {
+      method: `${STREAMS.toLocaleString('en')} event streams of ${EVENT_BYTES} bytes an event; more and more a second until the backlog, which is what was sent and is not stored yet, grows by more than ${MAX_BACKLOG_SECONDS} s of events within ${WINDOW_MS / 1000} s. Visible: from sending an event until a subscriber of Weir’s live log has it, on ${WATCHED} of the streams.`,
+      tables: [
+        {
+          columns: [
+            'database',
+            'events/s asked',
+            'stored/s',
+            'CPU µs/event',
+            'backlog at the ends',
+            'visible p50 / p99',
+            'lost',
+          ],
+          rows: bursts.map((one) => [
+            one.setup,
+            (one.perSecond * STREAMS).toLocaleString('en'),
+            Math.round((one.stored * 1000) / WINDOW_MS).toLocaleString('en'),
+            one.cpuMicros.toFixed(1),
+            one.backlog.map((count) => count.toLocaleString('en')).join(' → '),
+            `${one.p50Ms} / ${one.p99Ms} ms`,
+            String(one.lost),
+          ]),
+        },
+      ],
+      goals: context.short ? [] : setups.map((setup) => goalOf(bursts.filter((one) => one.setup === setup))),
+      notes: missing,
+    }
+  },
+} satisfies Bench
+
+function goalOf(bursts: readonly Burst[]) {
+  const good = bursts.findLast((one) => isSustained(one) && one.p99Ms < GOAL_P99_MS)
+  return {
+    text: `${bursts[0]?.setup}: ${(GOAL_RATE * STREAMS).toLocaleString('en')} events/s sustained, p99 under ${GOAL_P99_MS} ms`,
+    measured: good
+      ? `${(good.perSecond * STREAMS).toLocaleString('en')}/s with p99 ${good.p99Ms} ms`
+      : 'none of the rates',
+    reached: good?.perSecond === GOAL_RATE,
+  }
+}
+
+function isSustained({ perSecond, backlog: [before, after] }: Burst): boolean {
+  return after - before <= MAX_BACKLOG_SECONDS * perSecond * STREAMS
+}
+
+async function burst(setup: Setup, perSecond: number, { short, log }: Context): Promise<Burst> {
+  await using scope = new AsyncDisposableStack()
+  const streams = short ? 50 : STREAMS
+  const source = await startSseSource(streams, scope)
+  const weir = await startWeir(setup, scope)
+  await register(
+    weir.url,
+    source.urls.map((url) => ({ url, kind: 'sse' })),
+  )
+  await until('all are read', async () => (await source.ask({ do: 'tell' })).readers === streams)
+  const watch = await watchSome(weir.url, short ? 2 : WATCHED, scope)
+  await source.ask({ do: 'send', perSecond, bytes: EVENT_BYTES })
+  await Bun.sleep(short ? 500 : WARM_UP_MS)
+  watch.latencies.length = 0
+  const before = await level(source, weir.url)
+  const cpu = usageOf(weir.roots).cpuSeconds
+  await Bun.sleep(short ? 1_000 : WINDOW_MS)
+  const used = usageOf(weir.roots).cpuSeconds - cpu
+  const after = await level(source, weir.url)
+  const latencies = [...watch.latencies]
+  const { sent } = await source.ask({ do: 'hush' })
+  await until('all is stored', async () => (await stored(weir.url)) >= sent, 120_000)
+  const rows = await ask<{ count: number }>(
+    weir,
+    "SELECT count(*)::int AS count FROM weir.entries WHERE kind = 'event'",
+  )
+  const one: Burst = {
+    setup,
+    perSecond,
+    sent: after.sent - before.sent,
+    stored: after.stored - before.stored,
+    backlog: [before.sent - before.stored, after.sent - after.stored],
+    cpuMicros: (used * 1e6) / (after.stored - before.stored),
+    p50Ms: Math.round(quantile(latencies, 0.5)),
+    p99Ms: Math.round(quantile(latencies, 0.99)),
+    lost: sent - (rows[0]?.count ?? 0),
+  }
+  log(JSON.stringify(one))
+  return one
+}
+
+async function level(source: SseSource, url: string): Promise<{ sent: number; stored: number }> {
+  return { stored: await stored(url), sent: (await source.ask({ do: 'tell' })).sent }
+}
+
+/** Events stored of all streams; the sums may lag by a second, at both ends of a window. */
+async function stored(url: string): Promise<number> {
+  const response = await fetch(`${url}/api/size`)
+  return ((await response.json()) as { total: { events: number } }).total.events
+}
+
+/** Reads the live log of some streams, and notes how long each event was on its way. Milliseconds. */
+async function watchSome(
+  url: string,
+  count: number,
+  scope: AsyncDisposableStack,
+): Promise<{ latencies: number[] }> {
+  const latencies: number[] = []
+  const response = await fetch(`${url}/api/streams?limit=${count}`)
+  const { items } = (await response.json()) as { items: { id: string }[] }
+  for (const { id } of items) {
+    const source = new EventSource(`${url}/api/streams/${id}/events`)
+    scope.defer(() => source.close())
+    source.addEventListener('event', ({ data }) => {
+      const sentAt = JSON.parse(JSON.parse(data).data).at
+      latencies.push(Date.now() - sentAt)
+    })
+  }
+  return { latencies }
+}

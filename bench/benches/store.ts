@@ -1,0 +1,101 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type Bench, type Context, type Goal, PeerMissing } from '../lib/bench.ts'
+import { type Child, startChild } from '../lib/child.ts'
+import { usageOf } from '../lib/process-tree.ts'
+import { median, spread } from '../lib/statistics.ts'
+import { ownPostgres, type Setup } from '../lib/weir.ts'
+
+const WAYS = ['recorder', 'json', 'values'] as const
+const NAMES = {
+  recorder: 'Weir’s recorder (entries, checkpoints, sums)',
+  json: 'raw, rows as JSON',
+  values: 'raw, a parameter a value',
+}
+const ENTRIES = 20_000
+const ROUNDS = 5
+
+interface Subject {
+  way: (typeof WAYS)[number]
+  child: Child
+  roots: readonly number[]
+  /** CPU microseconds an entry, a round each. */
+  micros: number[]
+}
+
+export default {
+  title: 'what does storing an entry cost, beside inserting its row?',
+  async run(context) {
+    const rows: string[][] = []
+    const goals: Goal[] = []
+    const missing: string[] = []
+    for (const setup of ['embedded', 'postgres'] as const) {
+      try {
+        const subjects = await compare(setup, context)
+        const of = (way: Subject['way']) =>
+          median(subjects.find((subject) => subject.way === way)?.micros ?? [0])
+        for (const { way, micros } of subjects) {
+          rows.push([
+            setup,
+            NAMES[way],
+            spread(micros),
+            (of('json') / median(micros)).toFixed(2),
+            (of('values') / median(micros)).toFixed(2),
+          ])
+        }
+        const rate = of('values') / of('recorder')
+        const best = of('json') / of('recorder')
+        goals.push(
+          {
+            text: `${setup}: ≥ 0.8 × raw batches of parameters`,
+            measured: `${rate.toFixed(2)} ×`,
+            reached: rate >= 0.8,
+          },
+          {
+            text: `${setup}: ≥ 0.8 × the fastest raw way found`,
+            measured: `${best.toFixed(2)} ×`,
+            reached: best >= 0.8,
+          },
+        )
+      } catch (error) {
+        if (!(error instanceof PeerMissing)) throw error
+        missing.push(`Missing: ${error.message}.`)
+      }
+    }
+    return {
+      method: `Entries of 200 bytes of data spread over 1,000 streams, ${ENTRIES.toLocaleString('en')} a round, ${ROUNDS} rounds in turns, written as fast as each can in transactions of 1,000. CPU of the writer and its database; the ratio is entries per CPU second.`,
+      tables: [{ columns: ['database', 'way', 'CPU µs/entry', '× raw JSON', '× raw parameters'], rows }],
+      goals: context.short ? [] : goals,
+      notes: missing,
+    }
+  },
+} satisfies Bench
+
+async function compare(setup: Setup, { short, log }: Context): Promise<Subject[]> {
+  await using scope = new AsyncDisposableStack()
+  const subjects: Subject[] = []
+  for (const way of WAYS) subjects.push(await start(setup, way, scope))
+  const [rounds, entries] = short ? [1, 2_000] : [ROUNDS, ENTRIES]
+  for (const { child } of subjects) await child.ask({ entries: short ? 1_000 : 10_000 })
+  for (let round = 0; round < rounds; round++) {
+    for (const { way, child, roots, micros } of subjects) {
+      const before = usageOf(roots).cpuSeconds
+      await child.ask({ entries })
+      micros.push(((usageOf(roots).cpuSeconds - before) * 1e6) / entries)
+      log(`${setup} ${way}: ${micros.at(-1)?.toFixed(1)} µs`)
+    }
+  }
+  return subjects
+}
+
+/** Each has a database of its own, so that none grows what another writes to. */
+async function start(setup: Setup, way: Subject['way'], scope: AsyncDisposableStack): Promise<Subject> {
+  const directory = mkdtempSync(join(tmpdir(), 'weir-bench-'))
+  scope.defer(() => rmSync(directory, { recursive: true, force: true }))
+  const database = setup === 'postgres' ? await ownPostgres(scope) : undefined
+  const command = ['bun', 'bench/subjects/storer.ts', way, directory, ...(database ? [database.url] : [])]
+  const child = startChild(command, scope)
+  await child.said(/ready/)
+  return { way, child, roots: [child.pid, ...(database ? [database.pid] : [])], micros: [] }
+}
