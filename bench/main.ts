@@ -23,6 +23,7 @@ const USAGE = `bun run bench [NAME ...] [--short] [--minutes N] [--seed N]
   --short  a small and quick form of each, to see that it still works; prints, and writes no results
   --minutes  how long the soak goes on (30)
   --seed   of what is random in the work (1)
+  --list   prints the names
 `
 
 type Asked = Pick<Context, 'short' | 'minutes' | 'seed'>
@@ -37,8 +38,13 @@ async function main(): Promise<number> {
       short: { type: 'boolean', default: false },
       minutes: { type: 'string', default: '30' },
       seed: { type: 'string', default: '1' },
+      list: { type: 'boolean', default: false },
     },
   })
+  if (values.list) {
+    console.log(names.join('\n'))
+    return 0
+  }
   const unknown = positionals.filter((name) => !names.includes(name as Name))
   const [seed, minutes] = [Number(values.seed), Number(values.minutes)]
   if (unknown.length > 0 || !Number.isSafeInteger(seed) || !(minutes > 0)) {

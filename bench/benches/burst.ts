@@ -110,14 +110,14 @@ async function burst(setup: Setup, perSecond: number, { short, log }: Context): 
   await source.ask({ do: 'send', perSecond, bytes: EVENT_BYTES })
   await Bun.sleep(short ? 500 : WARM_UP_MS)
   watch.latencies.length = 0
-  const before = await level(source, weir.url)
+  const before = await level(source, weir.url, streams)
   const cpu = usageOf(weir.roots).cpuSeconds
   await Bun.sleep(short ? 1_000 : WINDOW_MS)
   const used = usageOf(weir.roots).cpuSeconds - cpu
-  const after = await level(source, weir.url)
+  const after = await level(source, weir.url, streams)
   const latencies = [...watch.latencies]
   const { sent } = await source.ask({ do: 'hush' })
-  await until('all is stored', async () => (await stored(weir.url)) >= sent, 120_000)
+  await until('all is stored', async () => (await stored(weir.url, streams)) >= sent, 120_000)
   const rows = await ask<{ count: number }>(
     weir,
     "SELECT count(*)::int AS count FROM weir.entries WHERE kind = 'event'",
@@ -137,14 +137,21 @@ async function burst(setup: Setup, perSecond: number, { short, log }: Context): 
   return one
 }
 
-async function level(source: SseSource, url: string): Promise<{ sent: number; stored: number }> {
-  return { stored: await stored(url), sent: (await source.ask({ do: 'tell' })).sent }
+async function level(
+  source: SseSource,
+  url: string,
+  streams: number,
+): Promise<{ sent: number; stored: number }> {
+  return { stored: await stored(url, streams), sent: (await source.ask({ do: 'tell' })).sent }
 }
 
-/** Events stored of all streams; the sums may lag by a second, at both ends of a window. */
-async function stored(url: string): Promise<number> {
+/**
+ * Events stored of all streams: what is stored but for an entry a connection. The sums may lag by a second, at both ends
+ * of a window.
+ */
+async function stored(url: string, streams: number): Promise<number> {
   const response = await fetch(`${url}/api/size`)
-  return ((await response.json()) as { total: { events: number } }).total.events
+  return ((await response.json()) as { total: { entries: number } }).total.entries - streams
 }
 
 /** Reads the live log of some streams, and notes how long each event was on its way. Milliseconds. */
@@ -159,9 +166,9 @@ async function watchSome(
   for (const { id } of items) {
     const source = new EventSource(`${url}/api/streams/${id}/events`)
     scope.defer(() => source.close())
-    source.addEventListener('event', ({ data }) => {
-      const sentAt = JSON.parse(JSON.parse(data).data).at
-      latencies.push(Date.now() - sentAt)
+    source.addEventListener('entry', ({ data }) => {
+      const entry = JSON.parse(data)
+      if (entry.kind === 'event') latencies.push(Date.now() - JSON.parse(entry.data).at)
     })
   }
   return { latencies }
