@@ -89,5 +89,6 @@ function bucketOf(config: Settings, options: BucketOptions): Bucket | undefined 
     secretAccessKey: s3SecretAccessKey,
     prefix: s3Prefix,
   }
-  return new Bucket(settings, { timeoutMs: options.timeoutMs, fetch: options.fetch })
+  const { timeoutMs, fetch, mayReach } = options
+  return new Bucket(settings, { timeoutMs, fetch, mayReach })
 }

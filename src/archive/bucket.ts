@@ -1,3 +1,5 @@
+import { directFetch } from '../net/direct.ts'
+import { EgressError, type EgressFetch } from '../net/egress.ts'
 import { ArchiveError, archiveError, type Refusal, sentence } from './errors.ts'
 import { Patience } from './patience.ts'
 
@@ -15,7 +17,9 @@ export interface BucketSettings {
 export interface BucketOptions {
   /** Longest wait for an answer, a part to be taken, or the next byte, in milliseconds. Default: a minute. */
   timeoutMs?: number
-  fetch?: typeof globalThis.fetch
+  fetch?: EgressFetch
+  /** Says whether the endpoint may be asked, for what the S3 client sends by itself. @throws EgressError */
+  mayReach?(url: string, signal: AbortSignal): Promise<void>
 }
 
 /** A part of 8 MiB in that time is some 1.1 Mbit/s: a slower line can't carry an archive anyway. */
@@ -43,11 +47,12 @@ export class Bucket {
   readonly #client: Bun.S3Client
   readonly #settings: BucketSettings
   readonly #timeoutMs: number
-  readonly #fetch: typeof globalThis.fetch
+  readonly #fetch: EgressFetch
+  readonly #mayReach: NonNullable<BucketOptions['mayReach']>
 
   constructor(
     settings: BucketSettings,
-    { timeoutMs = TIMEOUT_MS, fetch = globalThis.fetch }: BucketOptions = {},
+    { timeoutMs = TIMEOUT_MS, fetch = directFetch, mayReach = async () => {} }: BucketOptions = {},
   ) {
     const { endpoint, bucket, region, accessKeyId, secretAccessKey } = settings
     // A token left out would be taken from the environment.
@@ -62,6 +67,7 @@ export class Bucket {
     this.#settings = settings
     this.#timeoutMs = timeoutMs
     this.#fetch = fetch
+    this.#mayReach = mayReach
   }
 
   get prefix(): string {
@@ -106,6 +112,7 @@ export class Bucket {
           held.push(chunk)
           continue
         }
+        if (upload === undefined) await this.#mayReach(this.#settings.endpoint, signal)
         upload ??= new Upload(this.#client, key, this.#timeoutMs, signal)
         for (const waiting of held.splice(0)) await upload.write(waiting)
         await upload.write(chunk)
@@ -186,6 +193,9 @@ export class Bucket {
   /** What went wrong, as an error of the archive; what isn't the archive's is passed on. */
   #failure(error: unknown, signal: AbortSignal): unknown {
     if (error instanceof ArchiveError || signal.aborted) return error
+    if (error instanceof EgressError) {
+      return sentence(error.code === 'not_allowed' ? 'not_allowed' : 'unreachable', error.message)
+    }
     const { name, code, message } = error as { name: string; code?: unknown; message: string }
     if (name === 'TimeoutError') return sentence('timeout', `Nothing came for ${this.#timeoutMs / 1_000} s.`)
     if (name !== 'S3Error' && typeof code !== 'string') return error

@@ -12,12 +12,18 @@ type Address = ipaddr.IPv4 | ipaddr.IPv6
 type Range = [Address, number]
 
 /**
- * Addresses that look public and are a cloud's own: Azure gives its machines their secrets there.
+ * Where clouds give their machines their secrets, beside link-local addresses: Azure's, which looks public, Oracle's,
+ * Alibaba's, and those of AWS and Google in IPv6.
  * @see https://learn.microsoft.com/en-us/azure/virtual-network/what-is-ip-address-168-63-129-16
+ * @see https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/configuring-instance-metadata-service.html
  */
-const METADATA = new Set(['168.63.129.16'])
+const METADATA = new Set(['168.63.129.16', '192.0.0.192', '100.100.100.200', 'fd00:ec2::254', 'fd20:ce::254'])
+/** No service that somebody wants to ask has one of these. */
+const NO_PLACE = new Set(['linkLocal', 'unspecified', 'multicast', 'broadcast'])
 /** Where IPv6 stands for IPv4 by its last four bytes. @see https://www.rfc-editor.org/rfc/rfc6052 */
 const NAT64 = ipaddr.parseCIDR('64:ff9b::/96')
+/** Begins the last 8 bytes of an IPv6 address that ends in one of IPv4. @see https://www.rfc-editor.org/rfc/rfc5214 */
+const ISATAP = [0x00, 0x00, 0x5e, 0xfe]
 /** All of IPv6 that is given out for the Internet. @see https://www.iana.org/assignments/ipv6-address-space */
 const GLOBAL_UNICAST = ipaddr.parseCIDR('2000::/3')
 
@@ -42,16 +48,22 @@ export function allowancesOf(entries: readonly string[]): Allowance[] {
   })
 }
 
-/** Whether one of the allowances names the host, or the address that it has. */
+/**
+ * Whether one of the allowances names the host, or the address that it has. A host that is named may be anywhere, but
+ * for where clouds keep secrets and for what is no place at all: whoever answers for its name is not the operator.
+ */
 export function isAllowed(
   allowances: readonly Allowance[],
   { host, port, address }: { host: string; port: number; address: string },
 ): boolean {
   const known = addressOf(address)
+  if (known === undefined) return false
+  const isByName = !METADATA.has(known.toString()) && !NO_PLACE.has(known.range())
   return allowances.some((allowance) => {
     if (allowance.port !== undefined && allowance.port !== port) return false
-    if (allowance.range !== undefined) return known !== undefined && isWithin(known, allowance.range)
-    return allowance.host === host || addressOf(allowance.host ?? '')?.toString() === known?.toString()
+    if (allowance.range !== undefined) return isWithin(known, allowance.range)
+    const named = addressOf(allowance.host ?? '')
+    return named === undefined ? isByName && allowance.host === host : named.toString() === known.toString()
   })
 }
 
@@ -76,14 +88,19 @@ export function isAddress(host: string): boolean {
   return ipaddr.isValid(host)
 }
 
-/** An address; one of IPv4 that IPv6 carries (mapped, compatible or translated) as that of IPv4. */
+/** An address; one of IPv4 that IPv6 carries (mapped, compatible, translated, ISATAP) as that of IPv4. */
 function addressOf(text: string): Address | undefined {
   if (!ipaddr.isValid(text)) return undefined
   const address = ipaddr.process(text.replace(/%.*$/, ''))
   if (address.kind() === 'ipv4') return address
   const bytes = address.toByteArray()
   const isCompatible = bytes.slice(0, 12).every((byte) => byte === 0) && (bytes[12] ?? 0) > 0
-  return isWithin(address, NAT64) || isCompatible ? ipaddr.fromByteArray(bytes.slice(12)) : address
+  const isIsatap = ISATAP.every(
+    (byte, index) => byte === ((bytes[8 + index] ?? 0) & (index === 0 ? 0xfd : 0xff)),
+  )
+  return isWithin(address, NAT64) || isCompatible || isIsatap
+    ? ipaddr.fromByteArray(bytes.slice(12))
+    : address
 }
 
 function isWithin(address: Address, [base, bits]: Range): boolean {

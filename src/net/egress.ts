@@ -8,6 +8,7 @@ import {
   isPublicAddress,
   normalHost,
 } from './addresses.ts'
+import { directFetch } from './direct.ts'
 
 /** Why Weir doesn't go to a place: it must not, or the place isn't known. */
 export type EgressErrorCode = 'not_allowed' | 'host_unknown'
@@ -45,17 +46,27 @@ const NO_CONNECTION = new Set(['ConnectionRefused', 'FailedToOpenSocket', 'ECONN
  * connection is made to an address that was: a name that changes its mind in between changes nothing.
  */
 export class Egress {
+  readonly #deps: EgressDeps
   readonly #allowances: readonly Allowance[]
   /** Whether everything may be reached. */
   readonly isOpen: boolean
   readonly #lookup: Lookup
   readonly #fetch: EgressFetch
 
-  constructor({ allowHosts, isOpen, lookup = lookupAll, fetch = globalThis.fetch }: EgressDeps) {
+  constructor(deps: EgressDeps) {
+    const { allowHosts, isOpen, lookup = lookupAll, fetch = directFetch } = deps
+    this.#deps = deps
     this.#allowances = allowancesOf(allowHosts)
     this.isOpen = isOpen
     this.#lookup = lookup
     this.#fetch = fetch
+  }
+
+  /** The way out for who may reach one more place, which the operator alone named: no other part may go there. */
+  allowing(url: string): Egress {
+    const { host, port } = placeOf(url)
+    const place = `${host.includes(':') ? `[${host}]` : host}:${port}`
+    return new Egress({ ...this.#deps, allowHosts: [...this.#deps.allowHosts, place] })
   }
 
   /**

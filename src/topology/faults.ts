@@ -1,5 +1,6 @@
 import type { Service } from '../core/graph.ts'
 import { Problem } from '../errors.ts'
+import { EgressError } from '../net/egress.ts'
 import { readStart, type SendOptions, type SentAnswer, urlBelow } from './send.ts'
 
 /** A service answers this from memory, unless it is the very fault that it was told: then it is as good as away. */
@@ -15,7 +16,7 @@ export type FaultOptions = Pick<SendOptions, 'fetch' | 'signal'>
  * Asks a service of the laboratory which faults it injects, replaces them (`PUT`) or ends them (`DELETE`).
  * @returns the faults that it injects from now on, as the service tells them
  * @throws Problem `no_laboratory` where the service knows nothing of faults, `invalid_field` where it refuses them,
- * `upstream_failed` where it doesn't answer.
+ * `not_allowed` or `host_unknown` where Weir doesn't go there, `upstream_failed` where it doesn't answer.
  */
 export async function faultsOf(
   { id, kind, url }: Pick<Service, 'id' | 'kind' | 'url'>,
@@ -52,7 +53,8 @@ async function ask(
       signal: AbortSignal.any([timeout, signal]),
     })
     return { status: response.status, body: parsed(await readStart(response.body)) }
-  } catch {
+  } catch (error) {
+    if (error instanceof EgressError) throw new Problem(error.code, error.message)
     const reason = timeout.aborted ? `did not answer within ${TIMEOUT_MS / 1000} s` : 'could not be reached'
     throw new Problem('upstream_failed', `${id} ${reason} at ${new URL(url).origin}.`)
   }

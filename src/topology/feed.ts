@@ -1,5 +1,5 @@
 import { Frame } from '../hub/frame.ts'
-import type { Hub } from '../hub/hub.ts'
+import type { Hub, SubscribeOptions } from '../hub/hub.ts'
 
 /** What is kept for subscribers that come back. At either bound the oldest goes, and who missed it gets a `gap` and the whole graph. */
 const MAX_KEPT_MESSAGES = 500
@@ -19,9 +19,7 @@ export interface FeedOptions {
   snapshot: () => unknown
 }
 
-export interface FeedSubscription {
-  /** Ends the subscription: the request's signal. */
-  signal: AbortSignal
+export interface FeedSubscription extends Pick<SubscribeOptions, 'signal' | 'client'> {
   /** Of the last message that the subscriber has. */
   lastEventId: string | null
   gzip?: boolean
@@ -61,10 +59,10 @@ export class Feed {
    * Answers a request with the feed. Without a `lastEventId` it starts with the whole `graph`; with one, with what
    * was missed since or, where that isn't kept or another process numbered it, with a `gap` and the whole `graph`.
    */
-  subscribe({ signal, lastEventId, gzip }: FeedSubscription): Response {
+  subscribe({ lastEventId, gzip, ...reader }: FeedSubscription): Response {
     const { hub, topic } = this.#options
     return hub.subscribe(topic, {
-      signal,
+      ...reader,
       gzip,
       replay: async (send) => {
         const missed = lastEventId ? this.#since(lastEventId) : undefined

@@ -1,5 +1,6 @@
 import type { Service } from '../core/graph.ts'
 import { Problem } from '../errors.ts'
+import { EgressError } from '../net/egress.ts'
 
 /** For the whole answer: a request that goes through many services waits for the slowest of them. */
 const TIMEOUT_MS = 30_000
@@ -24,7 +25,8 @@ export interface SendOptions {
 
 /**
  * Activates a service at its own address, so that it calls the services behind it. Redirects are answers.
- * @throws Problem `invalid_field` about `service` when it has no url, `upstream_failed` when it doesn't answer.
+ * @throws Problem `invalid_field` about `service` when it has no url, `not_allowed` or `host_unknown` where Weir doesn't
+ * go there, `upstream_failed` when it doesn't answer.
  */
 export async function sendThrough(
   { id, url }: Service,
@@ -46,6 +48,7 @@ export async function sendThrough(
     return { status: response.status, durationMs: Math.round(now() - startedAt), body }
   } catch (error) {
     if (error instanceof Problem) throw error
+    if (error instanceof EgressError) throw new Problem(error.code, error.message, 'service')
     const reason = timeout.aborted ? `did not answer within ${TIMEOUT_MS / 1000} s` : 'could not be reached'
     throw new Problem('upstream_failed', `${id} ${reason} at ${new URL(url).origin}.`)
   }

@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { Bucket } from '../../src/archive/bucket.ts'
+import { tryBucket } from '../../src/archive/try-bucket.ts'
 import { isPublicAddress, normalHost } from '../../src/net/addresses.ts'
 import { Egress, type EgressFetch } from '../../src/net/egress.ts'
 import { startUpstream, type Upstream } from '../support/upstream.ts'
@@ -8,6 +10,7 @@ const NAMES: Record<string, string[]> = {
   'private.test': ['10.0.0.5'],
   'mixed.test': ['192.168.1.1', '93.184.215.14'],
   'local.test': ['127.0.0.1'],
+  'metadata.test': ['169.254.169.254'],
 }
 
 function egress(allowHosts: string[] = [], options: { isOpen?: boolean; fetch?: EgressFetch } = {}) {
@@ -116,6 +119,34 @@ test.each([
       () => false,
     )
   expect(checked).toBe(isAllowed)
+})
+
+test('one more place is open to who was given it, and closed to all others', async () => {
+  const all = egress()
+  const archive = all.allowing('http://private.test:9000')
+  await archive.check('http://private.test:9000/bucket')
+  for (const [way, url] of [
+    [all, 'http://private.test:9000/bucket'],
+    [archive, 'http://private.test:9001/bucket'],
+    [all.allowing('http://metadata.test:9000'), 'http://metadata.test:9000/bucket'],
+  ] as const) {
+    await expect(way.check(url)).rejects.toMatchObject({ code: 'not_allowed' })
+  }
+})
+
+test('an S3 endpoint that leads to where no bucket is says so, before anything is sent', async () => {
+  const endpoint = 'http://metadata.test:9000'
+  const way = egress().allowing(endpoint)
+  const keys = { bucket: 'weir', region: 'any', accessKeyId: 'a', secretAccessKey: 'b', prefix: 'weir' }
+  const mayReach = (url: string, signal: AbortSignal) => way.check(url, signal)
+  const bucket = new Bucket({ endpoint, ...keys }, { fetch: way.fetch, mayReach })
+  const { signal } = new AbortController()
+  const [step] = await tryBucket(bucket, signal, Date.now)
+  expect(step).toMatchObject({ isOk: false, error: { code: 'not_allowed' } })
+  const large = async function* () {
+    for (let part = 0; part < 9; part++) yield new Uint8Array(1_048_576)
+  }
+  await expect(bucket.write('large', large(), signal)).rejects.toMatchObject({ code: 'not_allowed' })
 })
 
 test('a Weir that only its own machine reaches goes everywhere', async () => {

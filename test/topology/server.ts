@@ -36,7 +36,7 @@ export function startTopology({ port = 0, db }: TopologySetup = {}) {
       error instanceof Problem ? error.toResponse() : new Response('bug', { status: 500 }),
     )
     .use(assetRoutes())
-    .use(topologyRoutes({ topology, hub }))
+    .use(topologyRoutes({ topology, hub, fetch }))
     .listen({ port, hostname: '127.0.0.1', reusePort: false })
   const url = `http://127.0.0.1:${app.server?.port}`
   const close = async () => {
