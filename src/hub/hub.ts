@@ -1,6 +1,7 @@
 import { encodeComment, encodeRetry, SSE_HEADERS } from '../core/sse.ts'
 import { Frame, GzipStream, type TopicMessage } from './frame.ts'
 import { Outlet } from './outlet.ts'
+import { type Holder, Seats } from './seats.ts'
 
 /** Well below the idle timeouts of common proxies (nginx and most load balancers: 60 s). */
 const HEARTBEAT_MS = 15_000
@@ -9,6 +10,7 @@ const MAX_WAITING_BYTES = 1_048_576
 /** Readers reconnect after this and up to as much again, so that a restart isn't answered by all at once. */
 const RETRY_MS = 1_000
 
+const NO_BOUNDS = { perClient: Number.POSITIVE_INFINITY, inAll: Number.POSITIVE_INFINITY, countsLocal: false }
 const HEARTBEAT = new Frame(undefined, encodeComment('heartbeat'))
 
 /** Follows what one subscriber is sent. */
@@ -20,6 +22,8 @@ export interface Meter {
 export interface SubscribeOptions {
   /** Ends the subscription: the request's signal. */
   signal: AbortSignal
+  /** Whose subscriptions it is counted among; left out for one of Weir's own. */
+  client?: Holder | undefined
   /**
    * Sends what the subscriber missed before it goes live. What is published meanwhile waits, and is sent
    * afterwards unless its position was already sent. `send` waits until the reader has room, and throws when it
@@ -77,9 +81,11 @@ export class Hub {
   readonly #topics = new Map<string, Set<Subscriber>>()
   readonly #heartbeat: Timer
   readonly #random: () => number
+  readonly #seats: Seats
 
-  constructor(random: () => number = Math.random) {
+  constructor(random: () => number = Math.random, seats: Seats = new Seats(NO_BOUNDS)) {
     this.#random = random
+    this.#seats = seats
     this.#heartbeat = setInterval(() => this.#beat(), HEARTBEAT_MS)
     this.#heartbeat.unref()
   }
@@ -105,7 +111,12 @@ export class Hub {
     for (const subscriber of this.#topics.get(topic) ?? []) subscriber.close('left')
   }
 
-  /** Answers a request with the topic's event stream. */
+  /** Whether a client may subscribe, for who has work to do before. @throws Problem `too_many`, `unavailable` */
+  checkRoom(client: Holder | undefined): void {
+    this.#seats.check(client)
+  }
+
+  /** Answers a request with the topic's event stream. @throws Problem `too_many`, `unavailable` */
   subscribe(topic: string, options: SubscribeOptions): Response {
     const { outlet } = this.#add(topic, options)
     const encoding = { 'Content-Encoding': 'gzip', Vary: 'Accept-Encoding' }
@@ -118,7 +129,8 @@ export class Hub {
     for (const topic of this.#topics.keys()) this.end(topic)
   }
 
-  #add(topic: string, { signal, replay, after, gzip, meter }: SubscribeOptions): Subscriber {
+  #add(topic: string, { signal, client, replay, after, gzip, meter }: SubscribeOptions): Subscriber {
+    const leave = this.#seat(client, meter)
     const onAbort = () => subscriber.close('left')
     const drained = () => {
       subscriber.reads = true
@@ -140,6 +152,7 @@ export class Hub {
         if (subscriber.closed) return
         subscriber.closed = true
         this.#remove(subscriber)
+        leave()
         this.counts[reason]++
         signal.removeEventListener('abort', onAbort)
         subscriber.drained?.resolve()
@@ -160,6 +173,15 @@ export class Hub {
     else signal.addEventListener('abort', onAbort)
     if (replay !== undefined && !subscriber.closed) void this.#replay(subscriber, replay)
     return subscriber
+  }
+
+  #seat(client: Holder | undefined, meter: Meter | undefined): () => void {
+    try {
+      return this.#seats.take(client)
+    } catch (error) {
+      meter?.closed('failed')
+      throw error
+    }
   }
 
   async #replay(subscriber: Subscriber, replay: NonNullable<SubscribeOptions['replay']>): Promise<void> {

@@ -15,6 +15,7 @@ import {
   expectOk,
   isEventStream,
   isGzip,
+  letGo,
   readBody,
   UpstreamError,
   withExchange,
@@ -175,7 +176,7 @@ async function fetchBody({ stream, checkpoint, evidence }: Run, signal: AbortSig
 /** An event stream has no end that a poll could wait for. */
 async function expectEnd({ response, exchange }: Answer): Promise<void> {
   if (!isEventStream(response)) return
-  await response.body?.cancel()
+  await letGo(response)
   const message = 'The API answers with server-sent events; register it as kind sse.'
   throw withExchange(new UpstreamError('bad_content_type', message), exchange)
 }

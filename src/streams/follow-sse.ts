@@ -1,17 +1,33 @@
 import { createParser, type EventSourceParser } from 'eventsource-parser'
 import { BACKOFF_BASE_MS, backoffMs } from '../core/backoff.ts'
+import { directFetch } from '../net/direct.ts'
 import type { Exchange } from './entry.ts'
 import { EventReader } from './event-reader.ts'
 import { type FollowDeps, fail, recover } from './follow.ts'
 import type { Run, RunLog } from './run.ts'
 import { allowedSilence } from './silence.ts'
-import { type Answer, type Asked, ask, expectOk, isGzip, UpstreamError, withExchange } from './upstream.ts'
+import {
+  type Answer,
+  type Asked,
+  ask,
+  expectOk,
+  type Fetch,
+  isEventStream,
+  isGzip,
+  letGo,
+  UpstreamError,
+  withExchange,
+} from './upstream.ts'
 import { waitUntil } from './wait.ts'
 
 /** Wait before a connection that ended is opened anew, unless the upstream says otherwise; as browsers do. Milliseconds. */
 const RETRY_MS = 3_000
 /** Longest such wait that an upstream may ask for, in milliseconds. */
 const MAX_RETRY_MS = 3_600_000
+/** Longest id of an event, which is sent back as a header: an event with a longer one counts as having none. */
+const MAX_ID_CHARS = 2_000
+/** Of an event's name, as many characters are kept. */
+const MAX_NAME_CHARS = 200
 
 /**
  * Holds an event stream open until the signal aborts: connects with the last event id, reads, and connects again, with
@@ -53,10 +69,11 @@ class Holding {
     this.#parser = createParser({
       maxBufferSize: deps.limits.maxBodyBytes,
       onId: (id) => {
-        this.#lastEventId = id
+        if (id.length <= MAX_ID_CHARS) this.#lastEventId = id
       },
-      onEvent: ({ id, event = 'message', data }) => {
-        this.#reader.event(event, data, this.#lastEventId, id !== undefined)
+      onEvent: ({ id = '', event = 'message', data }) => {
+        const hasId = id !== '' && id.length <= MAX_ID_CHARS
+        this.#reader.event(event.slice(0, MAX_NAME_CHARS), data, this.#lastEventId, hasId)
         if (++this.#eventsOfConnection === 1) recover(run, log, deps.now())
       },
       onRetry: (ms) => {
@@ -126,8 +143,8 @@ class Holding {
   /** Connects, in the host's turn. */
   async #ask(): Promise<Answer> {
     const { hosts, limits, now } = this.#deps
-    // Weir's own proxy is no place that somebody named.
-    const fetch = this.#run.stream.via === null ? this.#deps.fetch : undefined
+    // Weir's own proxy is no place that somebody named; one that it redirects to would be.
+    const fetch = this.#run.stream.via === null ? this.#deps.fetch : ownFetch
     const leave = await hosts.enter(this.#asked.url, this.#signal)
     try {
       const answer = await ask(this.#asked, this.#headers(), limits, this.#signal, fetch)
@@ -246,6 +263,8 @@ interface Silence {
   stop(): void
 }
 
+const ownFetch: Fetch = (url, init) => directFetch(url, { ...init, redirect: 'error' })
+
 type Bytes = ReadableStream<Uint8Array<ArrayBuffer>>
 
 /** A stream whose chunks are counted on their way. */
@@ -274,8 +293,14 @@ class Counting {
 
 async function expectEventStream({ response, exchange }: Answer): Promise<void> {
   const type = response.headers.get('content-type') ?? ''
-  if (/^\s*text\/event-stream\s*(;|$)/i.test(type)) return
-  await response.body?.cancel()
+  const encoding = response.headers.get('content-encoding')?.trim().toLowerCase() ?? ''
+  const isReadable = encoding === '' || encoding === 'identity' || isGzip(response.headers)
+  if (isEventStream(response) && isReadable) return
+  await letGo(response)
+  if (!isReadable) {
+    const message = `The stream's encoding, ${encoding.slice(0, 40)}, wasn't asked for.`
+    throw withExchange(new UpstreamError('bad_encoding', message), exchange)
+  }
   const said = type === '' ? 'no content type' : type.slice(0, 100)
   throw withExchange(
     new UpstreamError('bad_content_type', `The upstream answered with ${said}, not text/event-stream.`),

@@ -8,7 +8,7 @@ import type { Control } from './streams.ts'
 /** A worker not seen for this long, in milliseconds, is taken out of the list. */
 const FORGET_WORKER_MS = 24 * 3_600_000
 /** A worker not seen for this long, in milliseconds, has no share of the streams. */
-const WORKER_ALIVE_MS = 7_000
+export const WORKER_ALIVE_MS = 7_000
 /** A stream that should run and that no worker has held for this long, in milliseconds, gets its job again. */
 const UNHELD_MS = 5_000
 /** Most jobs made by one reconciliation: the next one makes the rest. */

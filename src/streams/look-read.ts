@@ -1,5 +1,5 @@
 import { createParser } from 'eventsource-parser'
-import { type Answer, isEventStream, isGzip, UpstreamError } from './upstream.ts'
+import { type Answer, isEventStream, isGzip, letGo, UpstreamError } from './upstream.ts'
 
 /** Bounds of what is read of an answer by one look. */
 export interface LookBounds {
@@ -99,7 +99,7 @@ type Bytes = ReadableStream<Uint8Array<ArrayBuffer>>
 function decoded(response: Response, count: (bytes: number) => void): Bytes {
   const encoding = encodingOf(response)
   if (encoding !== null && !isGzip(response.headers)) {
-    void response.body?.cancel()
+    void letGo(response)
     throw new UpstreamError('bad_encoding', `The body's encoding, ${encoding}, wasn't asked for.`)
   }
   const counting = new TransformStream<Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>>({

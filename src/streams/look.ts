@@ -2,6 +2,7 @@ import { type ArrayFound, findArrays, suggestArrayKeys } from '../core/array-key
 import { indentJson } from '../core/indent.ts'
 import { parseJson } from '../core/json.ts'
 import { Problem } from '../errors.ts'
+import { directFetch } from '../net/direct.ts'
 import { type LookProblem, type LookWarning, problemOf, statusProblem, warningsOf } from './look-advice.ts'
 import { encodingOf, type LookBounds, type LookedEvent, type LookRead, readLook } from './look-read.ts'
 import { defaultName } from './new-stream.ts'
@@ -98,7 +99,7 @@ export class Looks {
   }
 
   async #look(asked: Asked, signal: AbortSignal): Promise<Looked> {
-    const { limits, fetch = globalThis.fetch, now = Date.now } = this.#deps
+    const { limits, fetch = directFetch, now = Date.now } = this.#deps
     const noted = notedFetch(fetch)
     const bounds = { ...BOUNDS, bodyBytes: Math.min(BOUNDS.bodyBytes, limits.maxBodyBytes) }
     const requestTimeoutMs = Math.min(limits.requestTimeoutMs, PROBE_TIMEOUT_MS)
@@ -139,14 +140,14 @@ function notedFetch(fetch: Fetch) {
   return { fetch: noted, redirects, failure: () => failure }
 }
 
-function headOf({ response, exchange }: Answer, redirects: LookedAnswer['redirects']): LookedAnswer {
-  const header = (name: string) => response.headers.get(name)?.slice(0, 500) ?? null
+function headOf({ response, exchange, hide }: Answer, redirects: LookedAnswer['redirects']): LookedAnswer {
+  const header = (name: string) => hide(response.headers.get(name) ?? '').slice(0, 500) || null
   return {
     kind: kindOf(response),
     shape: 'empty',
     status: response.status,
     contentType: header('content-type'),
-    redirects,
+    redirects: redirects.map(({ status, to }) => ({ status, to: hide(to) })),
     wireBytes: 0,
     bodyBytes: 0,
     isWhole: false,
@@ -159,15 +160,15 @@ function headOf({ response, exchange }: Answer, redirects: LookedAnswer['redirec
   }
 }
 
-function contentOf({ response }: Answer, { body, wireBytes, end, ...read }: LookRead) {
+function contentOf({ response, hide }: Answer, { body, wireBytes, end, ...read }: LookRead) {
   const shared = { wireBytes, bodyBytes: body.byteLength, isWhole: end === 'whole', comments: read.comments }
-  const events = read.events.map((event) => ({ ...event, data: event.data.slice(0, EVENT_CHARS) }))
+  const events = read.events.map((event) => ({ ...event, data: hide(event.data).slice(0, EVENT_CHARS) }))
   if (kindOf(response) === 'sse') return { ...shared, shape: 'events' as const, events }
   const text = new TextDecoder().decode(body)
   const shape = shapeOf(response, text)
   const isText = shape === 'json' || shape === 'text' || shape === 'html'
   const arrays = shape === 'json' && end === 'whole' ? findArrays(parsed(text) ?? null) : []
-  return { ...shared, shape, events, arrays, sample: isText ? sampleOf(text, shape === 'json') : null }
+  return { ...shared, shape, events, arrays, sample: isText ? sampleOf(hide(text), shape === 'json') : null }
 }
 
 function shapeOf({ headers }: Response, text: string): LookedAnswer['shape'] {

@@ -7,6 +7,7 @@ import {
   type Fetch,
   isEventStream,
   type Limits,
+  letGo,
   UpstreamError,
 } from './upstream.ts'
 
@@ -24,7 +25,7 @@ export async function findKind(stream: Asked, limits: Limits, fetch?: Fetch): Pr
   try {
     const answer = await ask(stream, EITHER_KIND, { requestTimeoutMs }, new AbortController().signal, fetch)
     await expectOk(answer, Date.now())
-    await answer.response.body?.cancel()
+    await letGo(answer.response)
     return kindOf(answer.response)
   } catch (error) {
     if (!(error instanceof UpstreamError)) throw error

@@ -2,8 +2,10 @@ import { gunzipSync, inflateSync } from 'node:zlib'
 import { retryAfterMs } from '../core/backoff.ts'
 import { HIDDEN } from '../core/hidden.ts'
 import { span } from '../core/verdict.ts'
+import { directFetch } from '../net/direct.ts'
 import { EgressError } from '../net/egress.ts'
 import type { Exchange } from './entry.ts'
+import { type Hide, hideValues } from './own-secrets.ts'
 import type { Stream } from './run.ts'
 
 /** What can go wrong with an upstream. */
@@ -61,6 +63,8 @@ export interface Answer {
   headBytes: number
   /** When the request was made, milliseconds since the epoch. */
   startedAt: number
+  /** Hides what was sent to prove who asks. */
+  hide: Hide
 }
 
 const REDIRECTS = new Set([301, 302, 303, 307, 308])
@@ -81,18 +85,19 @@ export async function ask(
   own: Record<string, string>,
   { requestTimeoutMs }: Pick<Limits, 'requestTimeoutMs'>,
   signal: AbortSignal,
-  fetch: Fetch = globalThis.fetch,
+  fetch: Fetch = directFetch,
 ): Promise<Answer> {
   const startedAt = Date.now()
   const begun = performance.now()
+  const hide = hideValues(stream.headers)
   const exchange: Exchange = { request: logRequest(stream, own) }
   const deadline = new AbortController()
   const timer = setTimeout(() => deadline.abort(), requestTimeoutMs)
   try {
     const response = await followRedirects(stream, own, AbortSignal.any([signal, deadline.signal]), fetch)
-    const { headers, headBytes } = readHead(response)
+    const { headers, headBytes } = readHead(response, hide)
     exchange.response = { status: response.status, headers, firstByteMs: round(performance.now() - begun) }
-    return { response, exchange: exchange as Required<Exchange>, headBytes, startedAt }
+    return { response, exchange: exchange as Required<Exchange>, headBytes, startedAt, hide }
   } catch (error) {
     if (signal.aborted) throw signal.reason
     if (error instanceof UpstreamError) throw withExchange(error, exchange)
@@ -131,7 +136,7 @@ async function followRedirects(
     })
     const location = response.headers.get('location')
     if (!REDIRECTS.has(response.status) || location === null) return response
-    await response.body?.cancel()
+    await letGo(response)
     const next = redirectTarget(location, url)
     if (next.origin !== new URL(url).origin) headers = {}
     if (response.status === 303 || (response.status < 303 && method === 'POST'))
@@ -151,19 +156,24 @@ function redirectTarget(location: string, from: string): URL {
  * Checks that a response has the status it should; releases it where it hasn't.
  * @throws UpstreamError `no_content` for 204, `bad_status` for everything else that isn't 2xx or 304.
  */
-export async function expectOk({ response, exchange }: Answer, nowMs: number): Promise<void> {
+export async function expectOk({ response, exchange, hide }: Answer, nowMs: number): Promise<void> {
   const { status } = response
   if (status === 304 || (response.ok && status !== 204)) return
-  await response.body?.cancel()
+  await letGo(response)
   const error =
     status === 204
       ? new UpstreamError('no_content', 'The upstream answered 204 No Content.')
       : new UpstreamError(
           'bad_status',
-          `The upstream answered ${status}${response.statusText ? ` ${response.statusText}` : ''}.`,
+          `The upstream answered ${`${status} ${hide(response.statusText)}`.trim()}.`,
           retryAfterMs(response.headers.get('retry-after'), nowMs),
         )
   throw withExchange(error, exchange)
+}
+
+/** Ends a response whose body nobody wants; that the body has failed by then changes nothing. */
+export async function letGo({ body }: Response): Promise<void> {
+  await body?.cancel().catch(() => {})
 }
 
 /** Reads a whole body within the limits; the compressed and the plain size are both known after. */
@@ -257,14 +267,14 @@ function logRequest(stream: Asked, own: Record<string, string>) {
 }
 
 /** What the log shows of a response's head, and its size: as `fetch` tells it, whichever version of HTTP brought it. */
-function readHead({ status, statusText, headers }: Response) {
+function readHead({ status, statusText, headers }: Response, hide: Hide) {
   const logged: Record<string, string> = {}
   let headBytes = `HTTP/1.1 ${status} ${statusText}\r\n\r\n`.length
   let count = 0
   headers.forEach((value, name) => {
     headBytes += name.length + value.length + ': \r\n'.length
     if (++count > MAX_LOGGED_HEADERS) return
-    logged[name] = HIDDEN_RESPONSE_HEADERS.has(name) ? HIDDEN : value.slice(0, MAX_LOGGED_HEADER_CHARS)
+    logged[name] = HIDDEN_RESPONSE_HEADERS.has(name) ? HIDDEN : hide(value).slice(0, MAX_LOGGED_HEADER_CHARS)
   })
   return { headers: logged, headBytes }
 }

@@ -41,6 +41,14 @@ describe.each(SETUPS)('on $name', (setup) => {
       expect(entry).toMatchObject({ event: 'price', eventId: '7', data: 'one\ntwo' })
     })
 
+    test('an id too long to be sent back counts as none, and a name is cut', async () => {
+      const { id, feed } = await followed('/long-id')
+      feed.send(`id: ${'9'.repeat(3_000)}\nevent: ${'n'.repeat(3_000)}\ndata: long\n\n`)
+      const entry = await weir.entry(id, 'the event is logged', (entry) => entry.data === 'long')
+      expect(entry.eventId).toBeUndefined()
+      expect(entry.event).toBe('n'.repeat(200))
+    })
+
     test('CR, LF and CRLF end lines, a BOM is skipped, and characters split over chunks are whole', async () => {
       const { id, feed } = await followed('/line-ends')
       const bytes = new TextEncoder().encode('data: lf\n\ndata: cr\r\rdata: crlf\r\n\r\ndata: zł€😀\n\n')
@@ -239,6 +247,12 @@ describe.each(SETUPS)('on $name', (setup) => {
       ['/status-204', () => new Response(null, { status: 204 }), 'no_content'],
       ['/json', () => Response.json({ error: 'nope' }), 'bad_content_type'],
       ['/html', () => new Response('<p>', { headers: { 'Content-Type': 'text/html' } }), 'bad_content_type'],
+      [
+        '/brotli',
+        () =>
+          new Response('x', { headers: { 'Content-Type': 'text/event-stream', 'Content-Encoding': 'br' } }),
+        'bad_encoding',
+      ],
       ['/ends', () => new Response('', { headers: { 'Content-Type': 'text/event-stream' } }), 'ended_early'],
     ])(
       '%s is an error with a code, and the stream comes back when the upstream does',

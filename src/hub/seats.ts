@@ -1,0 +1,70 @@
+import { Problem } from '../errors.ts'
+
+/** Whose subscriptions are counted together. */
+export interface Holder {
+  key: string
+  isLocal: boolean
+}
+
+export interface SeatBounds {
+  /** Most subscriptions of one client. */
+  perClient: number
+  /** Most of all clients together. */
+  inAll: number
+  /** Whether the first bound is one for whoever is on this machine, too. */
+  countsLocal: boolean
+}
+
+/** How many subscribe, and who: each holds a connection and, should it not read, up to a mebibyte. */
+export class Seats {
+  readonly #bounds: SeatBounds
+  readonly #held = new Map<string, number>()
+  #taken = 0
+
+  constructor(bounds: SeatBounds) {
+    this.#bounds = bounds
+  }
+
+  /** Clients that hold any. */
+  get clients(): number {
+    return this.#held.size
+  }
+
+  /** Whether there is room for one more. @throws Problem `too_many` for this client, `unavailable` for all */
+  check(holder: Holder | undefined): void {
+    const { perClient, inAll } = this.#bounds
+    if (this.#taken >= inAll) {
+      const detail = `${inAll} event streams are open here, which is all it takes (MAX_SUBSCRIBERS); come back later.`
+      throw new Problem('unavailable', detail)
+    }
+    const key = this.#keyOf(holder)
+    if (key === undefined || (this.#held.get(key) ?? 0) < perClient) return
+    const detail =
+      `You hold ${perClient} event streams open, which is all one client may (MAX_SUBSCRIBERS_PER_CLIENT); ` +
+      'close one first.'
+    throw new Problem('too_many', detail)
+  }
+
+  /**
+   * Counts one more.
+   * @returns what gives the seat back, to be called once
+   * @throws Problem as {@link check} does
+   */
+  take(holder: Holder | undefined): () => void {
+    this.check(holder)
+    const key = this.#keyOf(holder)
+    this.#taken++
+    if (key !== undefined) this.#held.set(key, (this.#held.get(key) ?? 0) + 1)
+    return () => {
+      this.#taken--
+      if (key === undefined) return
+      const left = (this.#held.get(key) ?? 1) - 1
+      if (left === 0) this.#held.delete(key)
+      else this.#held.set(key, left)
+    }
+  }
+
+  #keyOf(holder: Holder | undefined): string | undefined {
+    return holder?.isLocal && !this.#bounds.countsLocal ? undefined : holder?.key
+  }
+}

@@ -1,0 +1,63 @@
+import type { Config } from '../config.ts'
+import { Problem } from '../errors.ts'
+import { type Taken, TokenBuckets } from './buckets.ts'
+import { clientOf } from './client.ts'
+
+/** What a file of the console costs, in requests: it is in memory, compressed, and browsers keep it. */
+const ASSET_COST = 0.1
+/** Asked for by who watches over Weir: to be refused would look like being down. */
+const FREE_PATHS = new Set(['/healthz', '/readyz'])
+const SECOND_MS = 1_000
+
+/** What a request was told of its limit. */
+export interface Limited {
+  /** The refusal; left out when it may go on. */
+  problem?: Problem
+  headers: Record<string, string>
+}
+
+/** How many requests a client may send: RATE_LIMIT and RATE_BURST, for each key and each address. */
+export class RateLimit {
+  readonly #isLocalFree: boolean
+  readonly #buckets: TokenBuckets | undefined
+
+  constructor(config: Pick<Config, 'rateLimit' | 'rateBurst' | 'given'>, now?: () => number) {
+    const { rateLimit, rateBurst } = config
+    this.#isLocalFree = !config.given.has('RATE_LIMIT')
+    const rate = { perSecond: rateLimit, burst: rateBurst }
+    this.#buckets = rateLimit === 0 ? undefined : new TokenBuckets(rate, now)
+  }
+
+  /** Counts a request that passed the door, or was turned away there; undefined for who isn't limited. */
+  take(request: Request): Limited | undefined {
+    const buckets = this.#buckets
+    if (buckets === undefined) return undefined
+    const { pathname } = new URL(request.url)
+    if (FREE_PATHS.has(pathname)) return undefined
+    const client = clientOf(request)
+    if (client === undefined || (client.isLocal && this.#isLocalFree)) return undefined
+    const taken = buckets.take(client.key, pathname.startsWith('/assets/') ? ASSET_COST : 1)
+    const headers = headersOf(taken, buckets.rate)
+    if (taken.isAllowed) return { headers }
+    const seconds = Math.ceil(taken.waitMs / SECOND_MS)
+    const detail =
+      `More than ${buckets.rate.perSecond} requests a second; go on in ${seconds} s. ` +
+      'Whoever runs this Weir sets it with RATE_LIMIT and RATE_BURST.'
+    return {
+      problem: new Problem('too_many', detail),
+      headers: { ...headers, 'Retry-After': String(seconds) },
+    }
+  }
+}
+
+/**
+ * The quota is what a bucket holds, its window the time that an empty one takes to fill.
+ * @see https://datatracker.ietf.org/doc/html/draft-ietf-httpapi-ratelimit-headers-10
+ */
+function headersOf({ left }: Taken, { perSecond, burst }: { perSecond: number; burst: number }) {
+  const untilFull = Math.ceil((burst - left) / perSecond)
+  return {
+    'RateLimit-Policy': `"default";q=${burst};w=${Math.max(1, Math.ceil(burst / perSecond))}`,
+    RateLimit: `"default";r=${left};t=${untilFull}`,
+  }
+}

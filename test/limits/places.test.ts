@@ -1,0 +1,49 @@
+import { expect, test } from 'bun:test'
+import { Places } from '../../src/limits/places.ts'
+import { streamed } from '../../src/routes/streamed.ts'
+
+test('so many are under way, so many wait in line, and others are refused', async () => {
+  const places = new Places({ what: 'exports', atOnce: 1, waiting: 1 })
+  const order: string[] = []
+  const leave = await places.enter()
+  const second = places.run(async () => void order.push('second'))
+  await expect(places.enter()).rejects.toMatchObject({ code: 'too_many' })
+  expect(order).toEqual([])
+  leave()
+  leave()
+  await second
+  expect(order).toEqual(['second'])
+  expect(places.taken).toBe(0)
+})
+
+test('work that fails gives its place back', async () => {
+  const places = new Places({ what: 'exports', atOnce: 1 })
+  await expect(places.run(() => Promise.reject(new Error('broken')))).rejects.toThrow('broken')
+  expect(places.taken).toBe(0)
+})
+
+async function* parts(fails = false) {
+  yield 'a'
+  if (fails) throw new Error('broken')
+  yield 'b'
+}
+
+test.each(['read', 'left', 'broken'])('a body that was %s has ended', async (how) => {
+  let ended = 0
+  const body = streamed(parts(how === 'broken'), () => void ended++)
+  const reader = body.getReader()
+  await reader.read()
+  if (how === 'left') await reader.cancel()
+  else await new Response(drained(reader)).text().catch(() => {})
+  expect(ended).toBeGreaterThan(0)
+})
+
+function drained(reader: ReadableStreamDefaultReader<Uint8Array>): ReadableStream {
+  return new ReadableStream({
+    async pull(controller) {
+      const { done, value } = await reader.read()
+      if (done) controller.close()
+      else controller.enqueue(value)
+    },
+  })
+}
