@@ -1,0 +1,64 @@
+import { join, relative } from 'node:path'
+import { packageHome, ROOT } from '../src/files.ts'
+
+/** The program that the executable is. */
+const ENTRY = 'src/executable/main.ts'
+const OUT = process.argv[2] ?? 'dist/weir'
+
+/** What is read while Weir runs, by patterns below a home: pages, their scripts, the schema, and what packages bring. */
+const CARRIED: readonly (readonly [home: string, ...patterns: string[]])[] = [
+  [
+    ROOT,
+    'views/assets/*',
+    'views/client/*',
+    'drizzle/migrations/*.sql',
+    'drizzle/migrations/meta/_journal.json',
+  ],
+  [packageHome('htmx.org'), 'package.json', 'dist/htmx.min.js', 'dist/ext/hx-sse.min.js'],
+  [packageHome('uplot'), 'package.json', 'dist/uPlot.iife.min.js', 'dist/uPlot.min.css'],
+  [packageHome('elkjs', packageHome('mermaid')), 'package.json', 'lib/elk-worker.min.js'],
+  [packageHome('mermaid'), 'package.json', 'dist/*.min.mjs', 'dist/chunks/mermaid.esm.min/*.mjs'],
+  [packageHome('@electric-sql/pglite'), 'dist/pglite.data', 'dist/pglite.wasm', 'dist/initdb.wasm'],
+  [packageHome('@bull-board/ui'), 'package.json', 'dist/**/*'],
+]
+
+const files = CARRIED.flatMap(([home, ...patterns]) => patterns.flatMap((pattern) => found(home, pattern)))
+
+function found(home: string, pattern: string): string[] {
+  const paths = [...new Bun.Glob(pattern).scanSync({ cwd: home })].sort()
+  if (paths.length === 0) throw new Error(`There is no ${pattern} in ${home}.`)
+  return paths.map((path) => join(home, path))
+}
+
+/** A module that names every carried file: what is imported as a file goes in, under the path it has here. */
+const carrier: Bun.BunPlugin = {
+  name: 'carried files',
+  setup(build) {
+    build.onResolve({ filter: /^carried-files$/ }, () => ({ path: 'carried-files', namespace: 'carried' }))
+    build.onLoad({ filter: /.*/, namespace: 'carried' }, () => ({
+      contents: files
+        .map((file, index) => `import file${index} from ${JSON.stringify(file)} with { type: 'file' }`)
+        // Called, so that nothing is left out because nobody asks for it.
+        .concat(`Object.freeze([${files.map((_, index) => `file${index}`).join(', ')}])`)
+        .join('\n'),
+      loader: 'js',
+    }))
+  },
+}
+
+const built = await Bun.build({
+  entrypoints: [join(ROOT, ENTRY)],
+  root: ROOT,
+  naming: { asset: '[dir]/[name].[ext]' },
+  plugins: [carrier],
+  target: 'bun',
+  compile: {
+    outfile: OUT,
+    // What lies where it is started is not Weir's: settings come from the environment.
+    autoloadDotenv: false,
+    autoloadBunfig: false,
+  },
+})
+for (const log of built.logs) console.error(log)
+const megabytes = (Bun.file(OUT).size / 1e6).toFixed(0)
+console.log(`${relative(process.cwd(), OUT)}: ${files.length} files inside, ${megabytes} MB`)

@@ -1,0 +1,58 @@
+import type { Sample } from './metrics.ts'
+
+/** Hosts that are told apart; those that come beyond are counted together, as `other`. */
+const MAX_HOSTS = 50
+/** A host without an error for this long, in milliseconds, makes room for another. */
+const STALE_MS = 3_600_000
+const OTHER = 'other'
+
+interface Host {
+  /** By the error's code. */
+  counts: Map<string, number>
+  lastAt: number
+}
+
+/**
+ * Errors of upstreams by host, of a bounded number of them. A host that makes room takes its series with it; those
+ * that are shown only ever grow, so that rates hold.
+ */
+export class HostErrors {
+  readonly #hosts = new Map<string, Host>()
+  readonly #other: Host = { counts: new Map(), lastAt: 0 }
+  readonly #now: () => number
+
+  constructor(now: () => number) {
+    this.#now = now
+  }
+
+  add(host: string, code: string): void {
+    const at = this.#now()
+    const { counts } = this.#of(host, at)
+    counts.set(code, (counts.get(code) ?? 0) + 1)
+  }
+
+  *samples(): Iterable<Sample> {
+    for (const [host, { counts }] of [...this.#hosts, [OTHER, this.#other] as const]) {
+      for (const [code, value] of counts) yield { labels: { host, code }, value }
+    }
+  }
+
+  #of(name: string, at: number): Host {
+    const known = this.#hosts.get(name)
+    if (known !== undefined) {
+      known.lastAt = at
+      return known
+    }
+    if (this.#hosts.size >= MAX_HOSTS && !this.#makeRoom(at)) return this.#other
+    const host = { counts: new Map<string, number>(), lastAt: at }
+    this.#hosts.set(name, host)
+    return host
+  }
+
+  #makeRoom(at: number): boolean {
+    for (const [name, { lastAt }] of this.#hosts) {
+      if (at - lastAt > STALE_MS) return this.#hosts.delete(name)
+    }
+    return false
+  }
+}

@@ -1,0 +1,134 @@
+/** One value of a metric, with the labels that tell it from the others of its family. */
+export interface Sample {
+  labels?: Labels
+  value: number
+  /** What the name ends in beyond the family's: of histograms alone. */
+  suffix?: '_bucket' | '_sum' | '_count'
+}
+
+export type Labels = Readonly<Record<string, string>>
+
+/** Metrics of one name: a unit is the name's end, and counters end in `_total`. */
+export interface Family {
+  name: string
+  type: 'counter' | 'gauge' | 'histogram'
+  /** In one line; gauges that are read from the database say so. */
+  help: string
+  samples: Iterable<Sample>
+}
+
+/** @see https://prometheus.io/docs/instrumenting/exposition_formats/#text-based-format */
+export const METRICS_TYPE = 'text/plain; version=0.0.4; charset=utf-8'
+
+/** Series of one counter or histogram; beyond, what comes is counted under labels that all say `other`. */
+const MAX_SERIES = 2_000
+
+/** Families in the text format of Prometheus. */
+export function expose(families: Iterable<Family>): string {
+  let text = ''
+  for (const { name, type, help, samples } of families) {
+    text += `# HELP ${name} ${escapeHelp(help)}\n# TYPE ${name} ${type}\n`
+    for (const { labels, value, suffix = '' } of samples) {
+      text += `${name}${suffix}${labelText(labels)} ${numberText(value)}\n`
+    }
+  }
+  return text
+}
+
+export function gauge(name: string, help: string, samples: number | Iterable<Sample>): Family {
+  return { name, type: 'gauge', help, samples: typeof samples === 'number' ? [{ value: samples }] : samples }
+}
+
+export function counter(name: string, help: string, samples: number | Iterable<Sample>): Family {
+  return { ...gauge(name, help, samples), type: 'counter' }
+}
+
+export function histogram(name: string, help: string, spread: { samples(): Iterable<Sample> }): Family {
+  return { name, type: 'histogram', help, samples: spread.samples() }
+}
+
+/** Counts by labels. */
+export class Counter<Name extends string = never> {
+  readonly #series = new Map<string, { labels: Record<Name, string>; value: number }>()
+
+  add(labels: Record<Name, string>, count = 1): void {
+    seriesOf(this.#series, labels, (own) => ({ labels: own, value: 0 })).value += count
+  }
+
+  *samples(): Iterable<Sample> {
+    yield* this.#series.values()
+  }
+}
+
+/** How values are spread: by labels, over buckets with the bounds that it is made with. */
+export class Histogram<Name extends string = never> {
+  readonly #bounds: readonly number[]
+  readonly #series = new Map<string, { labels: Record<Name, string>; counts: number[]; sum: number }>()
+
+  /** @param bounds of the buckets, upper and included, rising; the last one, without a bound, is added */
+  constructor(bounds: readonly number[]) {
+    this.#bounds = bounds
+  }
+
+  observe(labels: Record<Name, string>, value: number): void {
+    const series = seriesOf(this.#series, labels, (own) => ({
+      labels: own,
+      counts: new Array<number>(this.#bounds.length + 1).fill(0),
+      sum: 0,
+    }))
+    let at = 0
+    while (at < this.#bounds.length && value > (this.#bounds[at] as number)) at++
+    series.counts[at] = (series.counts[at] as number) + 1
+    series.sum += value
+  }
+
+  *samples(): Iterable<Sample> {
+    for (const { labels, counts, sum } of this.#series.values()) {
+      let value = 0
+      for (const [at, count] of counts.entries()) {
+        value += count
+        const le = at < this.#bounds.length ? numberText(this.#bounds[at] as number) : '+Inf'
+        yield { suffix: '_bucket', labels: { ...labels, le }, value }
+      }
+      yield { suffix: '_sum', labels, value: sum }
+      yield { suffix: '_count', labels, value }
+    }
+  }
+}
+
+function seriesOf<Name extends string, Series>(
+  all: Map<string, Series>,
+  labels: Record<Name, string>,
+  make: (labels: Record<Name, string>) => Series,
+): Series {
+  const key = Object.values(labels).join('\n')
+  const known = all.get(key)
+  if (known !== undefined) return known
+  const isFull = all.size >= MAX_SERIES
+  const own = isFull
+    ? (Object.fromEntries(Object.keys(labels).map((name) => [name, 'other'])) as Record<Name, string>)
+    : labels
+  const ownKey = isFull ? Object.values(own).join('\n') : key
+  const series = all.get(ownKey) ?? make(own)
+  all.set(ownKey, series)
+  return series
+}
+
+function labelText(labels: Labels = {}): string {
+  const pairs = Object.entries(labels).map(([name, value]) => `${name}="${escapeLabel(value)}"`)
+  return pairs.length === 0 ? '' : `{${pairs.join(',')}}`
+}
+
+function escapeLabel(value: string): string {
+  return value.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n')
+}
+
+function escapeHelp(help: string): string {
+  return help.replaceAll('\\', '\\\\').replaceAll('\n', '\\n')
+}
+
+function numberText(value: number): string {
+  if (Number.isFinite(value)) return String(value)
+  if (Number.isNaN(value)) return 'NaN'
+  return value > 0 ? '+Inf' : '-Inf'
+}

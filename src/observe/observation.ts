@@ -1,0 +1,127 @@
+import type { Queue } from 'bullmq'
+import type { Config } from '../config.ts'
+import type { Hub } from '../hub/hub.ts'
+import type { EgressFetch } from '../net/egress.ts'
+import type { Database } from '../storage/storage.ts'
+import { Attempts } from './attempts.ts'
+import type { Log } from './log.ts'
+import { counter, type Family, gauge } from './metrics.ts'
+import { ProcessMetrics } from './process-metrics.ts'
+import { readDatabase, readQueues, readSize } from './readings.ts'
+import { Recording } from './recording.ts'
+import { Requests } from './requests.ts'
+import { Scrape } from './scrape.ts'
+import { tracedFetch } from './traced-fetch.ts'
+import { Tracer } from './tracer.ts'
+
+/** What the log takes on disk changes slowly and costs a look at each of its partitions, in milliseconds. */
+const SIZE_FOR_MS = 30_000
+
+export interface ObservationDeps {
+  config: Config
+  version: string
+  /** This process among all of them. */
+  process: string
+  log: Log
+  now(): number
+}
+
+/** What this process's figures are taken from. */
+export interface Observed {
+  db: Database
+  queues: readonly Queue[]
+  hub: Pick<Hub, 'counts'>
+  recorder: { readonly waiting: number }
+  holder: { readonly size: number }
+  proxy: { readonly targets: number }
+}
+
+/** What an operator sees of a process: its counts, its traces, its requests. */
+export class Observation {
+  /** Undefined where nothing is traced: nothing is done for it then. */
+  readonly tracer: Tracer | undefined
+  readonly requests: Requests
+  readonly recording: Recording
+  readonly attempts: Attempts
+  readonly #deps: ObservationDeps
+  readonly #process = new ProcessMetrics()
+
+  constructor(deps: ObservationDeps) {
+    const { log, now } = deps
+    this.#deps = deps
+    this.tracer = tracerOf(deps)
+    this.requests = new Requests({ log, tracer: this.tracer })
+    this.recording = new Recording({ now, tracer: this.tracer })
+    this.attempts = new Attempts(this.tracer)
+  }
+
+  /** The way out of those that follow streams, with its requests traced. */
+  following(fetch: EgressFetch): EgressFetch {
+    const { config } = this.#deps
+    return this.tracer === undefined
+      ? fetch
+      : tracedFetch(fetch, this.tracer, config.otelPropagates === 'yes')
+  }
+
+  scrape(observed: Observed): Scrape {
+    const { now } = this.#deps
+    const { db, queues } = observed
+    return new Scrape({
+      own: [
+        () => this.#families(observed),
+        () => this.requests.families(),
+        () => this.recording.families(),
+        () => this.attempts.families(),
+        () => this.#process.families(),
+      ],
+      sources: [
+        { name: 'database', read: () => readDatabase(db, now()) },
+        { name: 'size', read: () => readSize(db), forMs: SIZE_FOR_MS },
+        { name: 'queue', read: () => readQueues(queues) },
+      ],
+      now,
+    })
+  }
+
+  async close(): Promise<void> {
+    this.#process.close()
+    await this.tracer?.close()
+  }
+
+  *#families({ hub, recorder, holder, proxy }: Observed): Iterable<Family> {
+    const { version, config } = this.#deps
+    const labels = { version, bun: Bun.version, role: config.role }
+    yield gauge('weir_build_info', 'What runs here; always 1.', [{ labels, value: 1 }])
+    yield gauge('weir_streams_held', 'Streams that this process holds.', holder.size)
+    yield gauge('weir_recorder_waiting_entries', 'Entries that wait to be stored.', recorder.waiting)
+    const { open, ...closed } = hub.counts
+    yield gauge('weir_fanout_subscribers', 'Event streams that are open to readers.', open)
+    yield counter(
+      'weir_fanout_closed_total',
+      "Event streams to readers that ended: `slow` ones didn't read, and were dropped.",
+      Object.entries(closed).map(([reason, value]) => ({ labels: { reason }, value })),
+    )
+    yield gauge('weir_proxy_targets', 'Streams that the proxy serves to subscribers here.', proxy.targets)
+    if (this.tracer === undefined) return
+    const counts = Object.entries(this.tracer.counts)
+    yield counter(
+      'weir_spans_total',
+      'Spans of traces that were sent to the collector, and dropped.',
+      counts.map(([outcome, value]) => ({ labels: { outcome }, value })),
+    )
+  }
+}
+
+function tracerOf({ config, version, process }: ObservationDeps): Tracer | undefined {
+  if (config.otelEndpoint === undefined) return undefined
+  return new Tracer({
+    endpoint: config.otelEndpoint,
+    headers: config.otelHeaders ?? {},
+    ratio: config.otelRatio,
+    resource: {
+      'service.name': config.otelServiceName,
+      'service.version': version,
+      'service.instance.id': process,
+    },
+  })
+}

@@ -1,0 +1,71 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { counter, type Family, gauge, Histogram, histogram } from './metrics.ts'
+
+/** How often the event loop is looked at, in milliseconds. */
+const LOOK_EVERY_MS = 500
+/** In seconds: below the first nobody notices anything, beyond the last locks run out. */
+const DELAY_BUCKETS = [0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5]
+/** In a second. */
+const MICROS = 1_000_000
+
+/** What the process takes, under the names that every client of Prometheus gives them. */
+export class ProcessMetrics {
+  readonly #delay = new Histogram(DELAY_BUCKETS)
+  readonly #timer: Timer
+  readonly #startedAt: number
+
+  constructor() {
+    this.#startedAt = (performance.timeOrigin || Date.now()) / 1_000
+    let due = performance.now() + LOOK_EVERY_MS
+    this.#timer = setInterval(() => {
+      const now = performance.now()
+      this.#delay.observe({}, Math.max(0, now - due) / 1_000)
+      due = now + LOOK_EVERY_MS
+    }, LOOK_EVERY_MS)
+    this.#timer.unref()
+  }
+
+  *families(): Iterable<Family> {
+    const { user, system } = process.cpuUsage()
+    const { rss, heapUsed } = process.memoryUsage()
+    yield counter(
+      'process_cpu_seconds_total',
+      'CPU time of the process, in seconds.',
+      (user + system) / MICROS,
+    )
+    yield gauge('process_resident_memory_bytes', 'Resident memory of the process.', rss)
+    yield gauge('weir_heap_used_bytes', "Of the JavaScript engine's heap, what is in use.", heapUsed)
+    yield gauge('process_start_time_seconds', 'When the process started, by the Unix clock.', this.#startedAt)
+    const [open, most] = [openFiles(), mostFiles()]
+    if (open !== undefined)
+      yield gauge('process_open_fds', 'Open file descriptors, connections among them.', open)
+    if (most !== undefined) yield gauge('process_max_fds', 'Most file descriptors that may be open.', most)
+    yield histogram(
+      'weir_event_loop_delay_seconds',
+      'How late a timer of twice a second came: what everything else waits, too.',
+      this.#delay,
+    )
+  }
+
+  close(): void {
+    clearInterval(this.#timer)
+  }
+}
+
+/** Undefined where the system doesn't tell, as anywhere but on Linux. */
+function openFiles(): number | undefined {
+  try {
+    return readdirSync('/proc/self/fd').length
+  } catch {
+    return undefined
+  }
+}
+
+function mostFiles(): number | undefined {
+  try {
+    const line = /^Max open files\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8'))
+    return line === null ? undefined : Number(line[1])
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,101 @@
+import type { Queue } from 'bullmq'
+import { causeOf } from '../errors.ts'
+import { schemaOf } from '../storage/migrations.ts'
+import type { Database } from '../storage/storage.ts'
+import { within } from './within.ts'
+
+/** A part that takes longer to answer isn't ready, in milliseconds: below what load balancers wait for. */
+const ANSWER_MS = 2_000
+
+/** What of this process must be there for it to be sent work. */
+export const READY_CHECKS = ['process', 'database', 'schema', 'queue', 'workers'] as const
+export type ReadyCheck = (typeof READY_CHECKS)[number]
+
+export interface ReadinessReport {
+  status: 'ready' | 'not_ready'
+  /** Only what concerns this process: without workers, neither they nor their queue. */
+  checks: { name: ReadyCheck; ok: boolean; detail: string }[]
+}
+
+export interface ReadinessDeps {
+  db: Database
+  /** The last migration that the database must have had; those of a newer Weir do no harm. */
+  schema: number
+  /** Left out for a process without workers. */
+  queue: Pick<Queue, 'getJobCounts'> | undefined
+  /** Whether the workers take jobs; undefined before there are any. */
+  workersRun(): boolean | undefined
+}
+
+/** Whether this process should be sent work: a process that lives but can do nothing for anybody isn't ready. */
+export class Readiness {
+  readonly #deps: ReadinessDeps
+  #state: 'starting' | 'running' | 'closing' = 'starting'
+
+  constructor(deps: ReadinessDeps) {
+    this.#deps = deps
+  }
+
+  /** Everything has been started. */
+  started(): void {
+    if (this.#state === 'starting') this.#state = 'running'
+  }
+
+  /**
+   * From now on it isn't ready, whatever else works: said before anything is taken apart.
+   * @returns whether it had been started, so that somebody may still send it work
+   */
+  closing(): boolean {
+    const wasRunning = this.#state === 'running'
+    this.#state = 'closing'
+    return wasRunning
+  }
+
+  get isClosing(): boolean {
+    return this.#state === 'closing'
+  }
+
+  async report(): Promise<ReadinessReport> {
+    const checks = (await Promise.all([this.#process(), this.#storage(), this.#jobs()])).flat()
+    return { status: checks.every(({ ok }) => ok) ? 'ready' : 'not_ready', checks }
+  }
+
+  #process(): ReadinessReport['checks'] {
+    const details = { starting: 'It is starting.', running: 'It runs.', closing: 'It is shutting down.' }
+    return [{ name: 'process', ok: this.#state === 'running', detail: details[this.#state] }]
+  }
+
+  async #storage(): Promise<ReadinessReport['checks']> {
+    const { db, schema } = this.#deps
+    try {
+      const isUpToDate = (await within(ANSWER_MS, schemaOf(db))) >= schema
+      const detail = isUpToDate ? 'It is up to date.' : 'It is older than this Weir.'
+      return [
+        { name: 'database', ok: true, detail: 'It answers.' },
+        { name: 'schema', ok: isUpToDate, detail },
+      ]
+    } catch (error) {
+      return [failed('database', error)]
+    }
+  }
+
+  async #jobs(): Promise<ReadinessReport['checks']> {
+    const { queue, workersRun } = this.#deps
+    if (queue === undefined) return []
+    const isRunning = workersRun() ?? false
+    const detail = isRunning ? 'They take jobs.' : "They don't take jobs."
+    const workers = { name: 'workers' as const, ok: isRunning, detail }
+    try {
+      await within(ANSWER_MS, queue.getJobCounts('active'))
+      return [{ name: 'queue', ok: true, detail: 'It answers.' }, workers]
+    } catch (error) {
+      return [failed('queue', error), workers]
+    }
+  }
+}
+
+/** Without the database's own words, which may name hosts and users: anybody may ask. */
+function failed(name: ReadyCheck, error: unknown) {
+  const isLate = causeOf(error).startsWith('no answer')
+  return { name, ok: false, detail: isLate ? `It gave ${causeOf(error)}.` : "It can't be asked." }
+}

@@ -1,0 +1,75 @@
+import { expose, type Family, gauge } from './metrics.ts'
+import { within } from './within.ts'
+
+/** A reading is as good as new for this long, in milliseconds: many may ask, one second apart is as fine as any does. */
+const SHARED_MS = 1_000
+/** A source that takes longer is left out of that answer, in milliseconds: below what Prometheus waits for. */
+const ANSWER_MS = 2_000
+
+/** Something outside the process that tells figures. */
+export interface Source {
+  name: string
+  read(): Promise<Family[]>
+  /** How long a reading of it is as good as new, in milliseconds; left out: as long as all. */
+  forMs?: number
+}
+
+export interface ScrapeDeps {
+  /** What this process counts itself. */
+  own: readonly (() => Iterable<Family>)[]
+  sources: readonly Source[]
+  now(): number
+}
+
+/** Everything there is to measure, as Prometheus wants it. */
+export class Scrape {
+  readonly #deps: ScrapeDeps
+  readonly #kept = new Map<string, { at: number; families: Family[] }>()
+  #last: { at: number; text: Promise<string> } | undefined
+
+  constructor(deps: ScrapeDeps) {
+    this.#deps = deps
+  }
+
+  /** @returns never more than a second old */
+  text(): Promise<string> {
+    const now = this.#deps.now()
+    const last = this.#last
+    if (last !== undefined && now >= last.at && now - last.at < SHARED_MS) return last.text
+    const text = this.#read()
+    this.#last = { at: now, text }
+    return text
+  }
+
+  async #read(): Promise<string> {
+    const { own, sources } = this.#deps
+    const read = await Promise.all(sources.map((source) => this.#readSource(source)))
+    const up = sources.map(({ name }, at) => ({
+      labels: { source: name },
+      value: read[at] === undefined ? 0 : 1,
+    }))
+    const isUp = gauge(
+      'weir_source_up',
+      'Whether a source answered; the metrics of one that did not are left out.',
+      up,
+    )
+    return expose([
+      ...own.flatMap((families) => [...families()]),
+      isUp,
+      ...read.flatMap((each) => each ?? []),
+    ])
+  }
+
+  async #readSource({ name, read, forMs = 0 }: Source): Promise<Family[] | undefined> {
+    const now = this.#deps.now()
+    const kept = this.#kept.get(name)
+    if (kept !== undefined && now >= kept.at && now - kept.at < forMs) return kept.families
+    try {
+      const families = await within(ANSWER_MS, read())
+      if (forMs > 0) this.#kept.set(name, { at: now, families })
+      return families
+    } catch {
+      return undefined
+    }
+  }
+}

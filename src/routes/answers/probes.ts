@@ -1,0 +1,24 @@
+import { Type } from '@sinclair/typebox'
+import { READY_CHECKS } from '../../observe/readiness.ts'
+import type { Answers } from './answer.ts'
+import { choice, named, Text } from './types.ts'
+
+export const Healthy = Type.Object({ status: choice(['ok']) })
+
+const Readiness = named('Readiness', {
+  status: choice(['ready', 'not_ready']),
+  checks: Type.Array(Type.Object({ name: choice(READY_CHECKS), ok: Type.Boolean(), detail: Text })),
+})
+
+const readiness = { 'application/json': { schema: Readiness } }
+
+export const READY: Answers = {
+  200: { description: 'It can', content: readiness },
+  503: { description: 'It can’t: the checks say what is missing', content: readiness },
+}
+
+const text = Type.String({ description: 'The text format of Prometheus, version 0.0.4' })
+
+export const METRICS: Answers = {
+  200: { description: 'The metrics', content: { 'text/plain': { schema: text } } },
+}
