@@ -1,10 +1,22 @@
-FROM oven/bun:1.4.5-slim
+FROM oven/bun:1.4.5-slim AS build
 WORKDIR /app
+# Both manifests, because the lockfile is of the whole workspace.
 COPY package.json bun.lock bunfig.toml ./
+COPY bench/package.json bench/
 RUN bun install --frozen-lockfile --production --filter weir
 COPY . .
-USER bun
-# Bun reads its limit on open requests before any program runs.
-ENV BUN_CONFIG_MAX_HTTP_REQUESTS=65336 HOST=0.0.0.0
+RUN bun ops/build.ts /weir
+
+FROM debian:12-slim
+RUN useradd --system --uid 10001 --no-create-home weir && install -d -o weir /data
+COPY --from=build /weir /usr/local/bin/weir
+USER 10001
+WORKDIR /data
+# Where the embedded database lies, unless DATABASE_URL is set.
+VOLUME /data
+# On this address Weir needs WEIR_TOKEN, and refuses to start without it.
+ENV HOST=0.0.0.0 DATA_DIR=/data
 EXPOSE 3000
-CMD ["bun", "src/main.ts"]
+HEALTHCHECK --interval=30s --timeout=5s --start-period=30s CMD ["weir", "health"]
+ENTRYPOINT ["weir"]
+CMD ["serve"]

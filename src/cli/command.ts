@@ -1,4 +1,5 @@
 import type { WeirClient } from '../client/client.ts'
+import type { BackupHeader } from '../core/backup.ts'
 
 /** How the program ends. Documented in docs/cli.md: scripts rely on it. */
 export const EXIT = {
@@ -67,8 +68,30 @@ export interface Io {
   /** Ctrl-C. */
   stopped: AbortSignal
   now(): number
+  /** Fills the database that this program's own settings name: no Weir may run on it. */
+  restore?: (file: string, options: RestoreOptions) => Promise<RestoredInto>
   /** The command that starts this program, for scripts. */
   self: readonly string[]
+}
+
+export interface RestoreOptions {
+  /** Whether what is there may be lost. */
+  force: boolean
+  now(): number
+  /** Told of the rows that are in so far. */
+  progress(rows: number, header: BackupHeader): void
+}
+
+export interface RestoredInto {
+  header: BackupHeader
+  rows: number
+  /** Where the data lies, for people. */
+  into: string
+}
+
+/** What a command is about can't be used, and the message says why. */
+export class FileError extends Error {
+  override readonly name = 'FileError'
 }
 
 /** A command line that can't be understood: a sentence each. */

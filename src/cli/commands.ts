@@ -1,10 +1,12 @@
 import type { Command } from './command.ts'
 import { add } from './commands/add.ts'
+import { backup } from './commands/backup.ts'
 import { completion } from './commands/completion.ts'
 import { start, stop } from './commands/desire.ts'
 import { logs } from './commands/logs.ts'
 import { ls } from './commands/ls.ts'
 import { notify } from './commands/notify.ts'
+import { restore } from './commands/restore.ts'
 import { rm } from './commands/rm.ts'
 import { savings } from './commands/savings.ts'
 import { status } from './commands/status.ts'
@@ -20,5 +22,7 @@ export const COMMANDS: Record<string, Command> = {
   savings,
   notify,
   rm,
+  backup,
+  restore,
   completion,
 }

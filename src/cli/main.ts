@@ -1,5 +1,6 @@
 import { createInterface } from 'node:readline/promises'
-import type { Output } from './command.ts'
+import type { Io, Output } from './command.ts'
+import { FileError } from './command.ts'
 import { run } from './run.ts'
 
 /** A pipe that nobody reads any more, as of `weir ls | head`: there is nothing left to do. */
@@ -30,6 +31,19 @@ async function ask(question: string): Promise<boolean> {
   }
 }
 
+/** Opens the database itself; loaded when it is asked for only, because nothing else here needs one. */
+const restore: Io['restore'] = async (file, options) => {
+  const { ConfigError, parseConfig } = await import('../config.ts')
+  const { restoreFile } = await import('../backup/restore-file.ts')
+  const { StorageError } = await import('../storage/storage.ts')
+  try {
+    return await restoreFile(file, parseConfig(process.env), options)
+  } catch (error) {
+    if (error instanceof ConfigError || error instanceof StorageError) throw new FileError(error.message)
+    throw error
+  }
+}
+
 process.exitCode = await run(process.argv.slice(2), {
   url: process.env.WEIR_URL,
   token: process.env.WEIR_TOKEN,
@@ -38,6 +52,7 @@ process.exitCode = await run(process.argv.slice(2), {
   ...(process.stdin.isTTY && { ask }),
   stopped: stop.signal,
   now: Date.now,
+  restore,
   self: [process.execPath, import.meta.path],
 })
 process.exit()

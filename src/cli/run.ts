@@ -1,7 +1,8 @@
 import { createClient } from '../client/client.ts'
 import { UnreachableError, WeirError } from '../client/errors.ts'
+import { BackupError } from '../core/backup.ts'
 import { readArguments } from './args.ts'
-import { type Command, EXIT, type Io, UnclearError, UsageError } from './command.ts'
+import { type Command, EXIT, FileError, type Io, UnclearError, UsageError } from './command.ts'
 import { COMMANDS } from './commands.ts'
 import { complete } from './complete.ts'
 import { COMPLETE } from './completion-scripts.ts'
@@ -110,6 +111,8 @@ function explain(error: unknown): { text: string; code: number } {
     return { text: `${lines.join('')}${help} shows how it is used.\n`, code: EXIT.usage }
   }
   if (error instanceof UnclearError) return { text: sentence(error.message, error.code), code: EXIT.unclear }
+  if (error instanceof BackupError) return { text: sentence(error.message, 'backup'), code: EXIT.refused }
+  if (error instanceof FileError) return { text: sentence(error.message, 'file'), code: EXIT.refused }
   if (error instanceof UnreachableError) return { text: sentence(error.message, error.code), code: EXIT.away }
   if (error instanceof WeirError) {
     const code =

@@ -1,10 +1,10 @@
 import { Database as Sqlite } from 'bun:sqlite'
-import { mkdirSync } from 'node:fs'
+import { existsSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { PGlite } from '@electric-sql/pglite'
 import { drizzle } from 'drizzle-orm/pglite'
-import { migrate } from 'drizzle-orm/pglite/migrator'
 import * as schema from '../../drizzle/schema.ts'
+import { packageHome } from '../files.ts'
 import { pglitePool } from './pglite-pool.ts'
 import { type Database, type Storage, StorageError } from './storage.ts'
 
@@ -12,18 +12,20 @@ import { type Database, type Storage, StorageError } from './storage.ts'
 const POSTGRES_SETTINGS = ['shared_buffers = 16MB', 'wal_buffers = 1MB', 'max_wal_size = 256MB']
 
 /**
- * Opens, and on first use creates, the embedded Postgres in a directory, which stays locked until it is closed.
+ * Opens, and on first use creates, the embedded Postgres in a directory, which stays locked until it is closed. Its
+ * schema is as it was left.
  * @throws StorageError when another process has the directory.
  */
-export async function openEmbedded(directory: string, migrations: string): Promise<Storage> {
+export async function openEmbedded(directory: string): Promise<Storage> {
   mkdirSync(directory, { recursive: true })
   const unlock = lock(directory)
   try {
-    const pglite = await PGlite.create(join(directory, 'postgres'), { postgresqlconf: POSTGRES_SETTINGS })
+    const home = join(directory, 'postgres')
+    const files = await engineFiles(existsSync(join(home, 'PG_VERSION')))
+    const pglite = await PGlite.create(home, { postgresqlconf: POSTGRES_SETTINGS, ...files })
     // BullMQ's statements name its tables without a schema; ours always name theirs.
     await pglite.exec('SET search_path TO bullmq, public')
     const db = drizzle(pglite, { schema, casing: 'snake_case' })
-    await migrate(db, { migrationsFolder: migrations })
     return {
       db: db as unknown as Database,
       pool: pglitePool(pglite),
@@ -36,6 +38,18 @@ export async function openEmbedded(directory: string, migrations: string): Promi
   } catch (error) {
     unlock()
     throw error
+  }
+}
+
+/** What PGlite would look for beside its own code, which the executable has in one file with everything else. */
+async function engineFiles(isMade: boolean) {
+  const file = (name: string) => Bun.file(join(packageHome('@electric-sql/pglite'), 'dist', name))
+  const compile = async (name: string) => WebAssembly.compile(await file(name).bytes())
+  return {
+    fsBundle: file('pglite.data'),
+    pgliteWasmModule: await compile('pglite.wasm'),
+    // Only a new directory needs it.
+    ...(!isMade && { initdbWasmModule: await compile('initdb.wasm') }),
   }
 }
 

@@ -65,6 +65,13 @@ export async function makePartitions(db: Database, nowMs: number): Promise<strin
   return missing
 }
 
+/** Makes a day's partition of each of some tables, as far as they are missing. */
+export async function makeDays(db: Database, days: readonly { table: string; day: Day }[]): Promise<void> {
+  for (const { table, day } of days) {
+    if (Object.hasOwn(PARTITIONED, table)) await makePartition(db, table as Partitioned, day)
+  }
+}
+
 /** Every partition there is, by table, then by day; the rest last. */
 export async function listPartitions(
   db: Database,

@@ -1,0 +1,153 @@
+import { sql } from 'drizzle-orm'
+import { BackupError, type BackupHeader, type BackupPart, readBackup } from '../core/backup.ts'
+import { migrate, readMigrations, schemaOf } from '../storage/migrations.ts'
+import { makeDays } from '../storage/partitions.ts'
+import type { Database } from '../storage/storage.ts'
+import { WORKER_ALIVE_MS } from '../streams/health.ts'
+import { type ForeignKey, listForeignKeys, listTables, quoted, type Table } from './tables.ts'
+
+export interface RestoreOptions {
+  /** Whether what is there may be lost. */
+  force: boolean
+  now(): number
+  /** Told of the rows that are in so far. */
+  progress?(rows: number, header: BackupHeader): void
+}
+
+export interface Restored {
+  header: BackupHeader
+  rows: number
+}
+
+/** What a Weir without any stream has of its own accord: it may be overwritten without a word. */
+const OWN: ReadonlySet<string> = new Set(['workers', 'marks'])
+
+/**
+ * Fills a database from a backup, in one transaction: all of it or nothing. The schema is made as it was when the backup
+ * was taken, and then brought up to date, so that backups of every earlier Weir can be read.
+ * @throws BackupError when it isn't whole, is of a later Weir, or the database isn't empty or in use
+ */
+export async function restoreBackup(
+  db: Database,
+  file: AsyncIterable<Uint8Array>,
+  options: RestoreOptions,
+): Promise<Restored> {
+  const parts = readBackup(file)
+  try {
+    const { value: first } = await parts.next()
+    if (first?.kind !== 'header') throw new BackupError('It is not a backup of Weir.')
+    const { header } = first
+    checkSchema(header)
+    const rows = await db.transaction(async (transaction) => {
+      const tx = transaction as unknown as Database
+      await makeRoom(tx, options)
+      await migrate(tx, header.schema)
+      await makeDays(tx, header.partitions)
+      const keys = await listForeignKeys(tx)
+      await dropKeys(tx, keys)
+      const count = await fill(tx, parts, (rows) => options.progress?.(rows, header))
+      await addKeys(tx, keys)
+      await migrate(tx)
+      return count
+    })
+    // The embedded database has nobody else who would do it.
+    await db.execute(sql`ANALYZE`)
+    return { header, rows }
+  } finally {
+    await parts.return(undefined)
+  }
+}
+
+function checkSchema({ schema, weir }: BackupHeader): void {
+  if (readMigrations().some(({ madeAt }) => madeAt === schema)) return
+  throw new BackupError(
+    `It was taken by Weir ${weir}, whose schema this one doesn't know. Restore it with that one.`,
+  )
+}
+
+async function makeRoom(tx: Database, { force, now }: RestoreOptions): Promise<void> {
+  if ((await schemaOf(tx)) === 0) return
+  const tables = await listTables(tx)
+  if (tables.some(({ name }) => name === 'workers')) await checkUnused(tx, now())
+  if (!force) {
+    for (const { name } of tables) {
+      if (OWN.has(name) || !(await hasRows(tx, name))) continue
+      throw new BackupError(`The database isn't empty: ${name} has rows. --force replaces all that is in it.`)
+    }
+  }
+  await tx.execute(sql`DROP SCHEMA IF EXISTS weir CASCADE`)
+  await tx.execute(sql`DELETE FROM drizzle.__drizzle_migrations`)
+}
+
+async function checkUnused(tx: Database, nowMs: number): Promise<void> {
+  const alive = new Date(nowMs - WORKER_ALIVE_MS).toISOString()
+  const { rows } = (await tx.execute(
+    sql`SELECT name FROM weir.workers WHERE seen_at > ${alive}::timestamptz LIMIT 1`,
+  )) as unknown as { rows: { name: string }[] }
+  if (rows[0] === undefined) return
+  throw new BackupError(
+    `${rows[0].name} is working on this database. Stop every Weir on it first; one that was killed counts for ` +
+      `${WORKER_ALIVE_MS / 1_000} s.`,
+  )
+}
+
+async function hasRows(tx: Database, table: string): Promise<boolean> {
+  const { rows } = (await tx.execute(
+    sql`SELECT EXISTS (SELECT FROM weir.${sql.raw(quoted(table))}) AS "hasRows"`,
+  )) as unknown as { rows: { hasRows: boolean }[] }
+  return rows[0]?.hasRows === true
+}
+
+async function fill(
+  tx: Database,
+  parts: AsyncGenerator<BackupPart>,
+  progress: (rows: number) => void,
+): Promise<number> {
+  const tables = new Map((await listTables(tx)).map((table) => [table.name, table]))
+  let insert: ((rows: readonly string[]) => Promise<unknown>) | undefined
+  let count = 0
+  for await (const part of parts) {
+    if (part.kind === 'table') {
+      const table = tables.get(part.table)
+      if (table === undefined)
+        throw new BackupError(`It has a table that its schema doesn't have: ${part.table}.`)
+      insert = inserter(tx, table, part.columns)
+    }
+    if (part.kind !== 'rows') continue
+    if (insert === undefined) throw new BackupError('It is damaged: it has rows of no table.')
+    await insert(part.rows)
+    count += part.rows.length
+    progress(count)
+  }
+  return count
+}
+
+function inserter(tx: Database, { name, columns }: Table, given: readonly string[]) {
+  const values = given.map((column, index) => {
+    const type = columns.find((each) => each.name === column)?.type
+    if (type === undefined)
+      throw new BackupError(`${name} has no column ${column} in the backup's own schema.`)
+    return `(row->>${index})::${type}`
+  })
+  const into = sql.raw(`weir.${quoted(name)} (${given.map(quoted).join(', ')})`)
+  const selected = sql.raw(values.join(', '))
+  return (rows: readonly string[]) =>
+    tx.execute(
+      sql`INSERT INTO ${into} SELECT ${selected} FROM json_array_elements(${`[${rows.join(',')}]`}::json) AS one (row)`,
+    )
+}
+
+/** Rows may name others that come later, and all are checked at once when the constraints are back. */
+async function dropKeys(tx: Database, keys: readonly ForeignKey[]): Promise<void> {
+  for (const { table, name } of keys) {
+    await tx.execute(sql.raw(`ALTER TABLE weir.${quoted(table)} DROP CONSTRAINT ${quoted(name)}`))
+  }
+}
+
+async function addKeys(tx: Database, keys: readonly ForeignKey[]): Promise<void> {
+  for (const { table, name, definition } of keys) {
+    await tx.execute(
+      sql.raw(`ALTER TABLE weir.${quoted(table)} ADD CONSTRAINT ${quoted(name)} ${definition}`),
+    )
+  }
+}

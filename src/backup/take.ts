@@ -1,0 +1,170 @@
+import { sql } from 'drizzle-orm'
+import { BACKUP_FORMAT, BACKUP_VERSION, type BackupHeader } from '../core/backup.ts'
+import { schemaOf } from '../storage/migrations.ts'
+import { listPartitions } from '../storage/partitions.ts'
+import type { Database } from '../storage/storage.ts'
+import { Packer } from './packer.ts'
+import { rowsOf } from './rows.ts'
+import { openSpool, type Spool } from './spool.ts'
+import { listTables, type Table } from './tables.ts'
+
+export interface BackupDeps {
+  db: Database
+  /** Weir's own. */
+  version: string
+  now(): number
+  /** A directory for what is read at once, about a tenth of the database, until it is handed on. */
+  spoolDir: string
+}
+
+/** What holds for one process, and whoever is logged in: neither is to come back to life. */
+const LEFT_OUT: ReadonlySet<string> = new Set(['workers', 'sessions'])
+/** What is only ever added to: it can be read after the instant, while recording goes on. In this order. */
+const LOG_TABLES = ['bodies', 'entries']
+
+/** A stream's log as of the backup's instant: numbered without holes. */
+interface Log {
+  streamId: string
+  first: number
+  last: number
+}
+
+interface Taken {
+  tables: Table[]
+  logs: Log[]
+  rows: number
+}
+
+/**
+ * A backup of all that Weir has stored, as of one instant, as gzip'd lines; `src/core/backup.ts` has the format. All but the
+ * log is read in one transaction, aside, so that no slow reader holds it open: on the embedded database, nothing
+ * else is written as long as that takes. The log follows while recording goes on, up to the last entry of that instant.
+ * Every log is checked for holes; one that was trimmed meanwhile makes the backup fail, in its last line.
+ */
+export async function* takeBackup(deps: BackupDeps): AsyncGenerator<Uint8Array> {
+  const spool = await openSpool(deps.spoolDir)
+  try {
+    const packer = new Packer()
+    const taken = await takeStanding(deps, packer, spool)
+    yield* spool.read()
+    const rows = yield* takeLogs(deps.db, packer, taken)
+    if (typeof rows === 'string') yield* packed(packer, [JSON.stringify({ failed: rows })])
+    else await packer.add([JSON.stringify({ end: { rows, sha256: packer.digest() } })], false)
+    yield await packer.flush()
+  } finally {
+    await spool.close()
+  }
+}
+
+function takeStanding({ db, version, now }: BackupDeps, packer: Packer, spool: Spool): Promise<Taken> {
+  const put = async (lines: readonly string[]) => {
+    const member = await packer.add(lines)
+    if (member !== undefined) await spool.write(member)
+  }
+  return db.transaction(
+    async (transaction) => {
+      const tx = transaction as unknown as Database
+      const logs = await logsOf(tx)
+      const tables = (await listTables(tx)).filter(({ name }) => !LEFT_OUT.has(name))
+      await put([
+        JSON.stringify(await headerOf(tx, logs, { weir: version, at: new Date(now()).toISOString() })),
+      ])
+      let rows = 0
+      for (const table of tables) {
+        if (LOG_TABLES.includes(table.name)) continue
+        await put([titleOf(table)])
+        for await (const { lines } of rowsOf(tx, table)) {
+          rows += lines.length
+          await put(lines)
+        }
+      }
+      await spool.write(await packer.flush())
+      return { tables, logs, rows }
+    },
+    { isolationLevel: 'repeatable read', accessMode: 'read only' },
+  )
+}
+
+async function headerOf(
+  db: Database,
+  logs: readonly Log[],
+  known: { weir: string; at: string },
+): Promise<BackupHeader> {
+  const partitions = (await listPartitions(db)).filter(({ day }) => day !== 'rest')
+  const { rows } = (await db.execute(sql`SELECT count(*)::int AS count FROM weir.streams`)) as unknown as {
+    rows: { count: number }[]
+  }
+  return {
+    format: BACKUP_FORMAT,
+    version: BACKUP_VERSION,
+    ...known,
+    schema: await schemaOf(db),
+    streams: rows[0]?.count ?? 0,
+    entries: logs.reduce((sum, { first, last }) => sum + last - first + 1, 0),
+    partitions: partitions.map(({ table, day }) => ({ table, day })),
+  }
+}
+
+async function logsOf(db: Database): Promise<Log[]> {
+  const { rows } = (await db.execute(sql`
+    SELECT stream_id AS "streamId", seq::float8 AS last, first::float8
+    FROM weir.checkpoints, LATERAL (
+      SELECT entries.seq FROM weir.entries WHERE entries.stream_id = checkpoints.stream_id ORDER BY seq LIMIT 1
+    ) AS entry (first)
+    ORDER BY 1`)) as unknown as { rows: Log[] }
+  return rows
+}
+
+/** Bodies first: an entry's is there before it is. @returns how many rows, or why they are not what they were */
+async function* takeLogs(
+  db: Database,
+  packer: Packer,
+  taken: Taken,
+): AsyncGenerator<Uint8Array, number | string> {
+  let { rows } = taken
+  for (const name of LOG_TABLES) {
+    const table = taken.tables.find((each) => each.name === name)
+    if (table === undefined) continue
+    yield* packed(packer, [titleOf(table)])
+    if (name === 'bodies') {
+      for await (const { lines } of rowsOf(db, table)) {
+        rows += lines.length
+        yield* packed(packer, lines)
+      }
+      continue
+    }
+    for (const log of taken.logs) {
+      const read = yield* takeLog(db, packer, table, log)
+      const expected = log.last - log.first + 1
+      if (read !== expected) return trimmed(log, expected - read)
+      rows += read
+    }
+  }
+  return rows
+}
+
+async function* takeLog(db: Database, packer: Packer, table: Table, { streamId, first, last }: Log) {
+  let read = 0
+  const where = sql`stream_id = ${streamId} AND seq BETWEEN ${first} AND ${last}`
+  for await (const { lines } of rowsOf(db, table, where)) {
+    read += lines.length
+    yield* packed(packer, lines)
+  }
+  return read
+}
+
+function trimmed({ streamId }: Log, missing: number): string {
+  return (
+    `The log of the stream ${streamId} lost ${missing} of its oldest entries to retention, or was removed, while the ` +
+    'backup was taken. Take it again.'
+  )
+}
+
+async function* packed(packer: Packer, lines: readonly string[]): AsyncGenerator<Uint8Array, void> {
+  const member = await packer.add(lines)
+  if (member !== undefined) yield member
+}
+
+function titleOf({ name, columns }: Table): string {
+  return JSON.stringify({ table: name, columns: columns.map((column) => column.name) })
+}

@@ -1,0 +1,146 @@
+import { createHash } from 'node:crypto'
+import { Readable } from 'node:stream'
+import { createGunzip } from 'node:zlib'
+
+/** First line of a backup: what it is, as of when, and what a reader has to expect. */
+export interface BackupHeader {
+  format: typeof BACKUP_FORMAT
+  version: typeof BACKUP_VERSION
+  /** Weir's version that took it. */
+  weir: string
+  /** The instant that all of it is of, in ISO 8601. */
+  at: string
+  /** The last migration that its schema has had, by the time it was made, in milliseconds since the epoch. */
+  schema: number
+  /** Days that have partitions, by table: made before any row. */
+  partitions: readonly { table: string; day: string }[]
+  /** How many entries of logs are in it. */
+  entries: number
+  streams: number
+}
+
+/** What follows, in this order: a table's name and columns, then its rows; after the last, the end. */
+export type BackupPart =
+  | { kind: 'header'; header: BackupHeader }
+  | { kind: 'table'; table: string; columns: readonly string[] }
+  /** Rows of the last table: JSON arrays of text and null, as they stand in the file. */
+  | { kind: 'rows'; rows: readonly string[] }
+  | { kind: 'end'; rows: number; sha256: string }
+
+export const BACKUP_FORMAT = 'weir-backup'
+export const BACKUP_VERSION = 1
+/** Longest line, in bytes: a row with the largest body that settings allow, each byte of it escaped. */
+const MAX_LINE_BYTES = 805_306_368
+/** Rows are handed on in batches of about this size, in bytes. */
+const BATCH_BYTES = 1_048_576
+const NEWLINE = 10
+const ROW = 0x5b
+
+/** It isn't a whole backup, and the message says what is wrong. */
+export class BackupError extends Error {
+  override readonly name = 'BackupError'
+}
+
+/**
+ * Reads a backup part by part, and checks at its end that nothing is missing or different: what was read before is to be
+ * trusted after that only.
+ * @throws BackupError
+ */
+export async function* readBackup(
+  file: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+): AsyncGenerator<BackupPart> {
+  const sum = createHash('sha256')
+  let [count, isBegun, isEnded] = [0, false, false]
+  let [rows, size] = [[] as string[], 0]
+  for await (const bytes of linesOf(file)) {
+    if (isEnded) throw new BackupError('It goes on behind its end.')
+    if (bytes[0] === ROW && isBegun) {
+      sum.update(bytes)
+      count++
+      rows.push(bytes.toString('utf8', 0, bytes.length - 1))
+      size += bytes.length
+      if (size < BATCH_BYTES) continue
+    }
+    if (rows.length > 0) yield { kind: 'rows', rows }
+    ;[rows, size] = [[], 0]
+    if (bytes[0] === ROW && isBegun) continue
+    const part = partIn(bytes, isBegun)
+    isBegun = true
+    if (part.kind === 'end') checkEnd(part, count, sum.digest('hex'))
+    else sum.update(bytes)
+    isEnded = part.kind === 'end'
+    yield part
+  }
+  if (!isEnded) throw new BackupError(isBegun ? 'It ends too early: it was cut off.' : 'It is empty.')
+}
+
+function checkEnd(end: { rows: number; sha256: string }, rows: number, sha256: string): void {
+  if (end.rows === rows && end.sha256 === sha256) return
+  throw new BackupError('It is damaged: its contents are not what they were when it was taken.')
+}
+
+function partIn(line: Buffer, isBegun: boolean): BackupPart {
+  const value = parse(line) as Partial<BackupHeader> & {
+    table?: string
+    columns?: string[]
+    end?: { rows: number; sha256: string }
+    failed?: string
+  }
+  if (!isBegun) {
+    if (value.format !== BACKUP_FORMAT) throw new BackupError('It is not a backup of Weir.')
+    if (value.version !== BACKUP_VERSION) {
+      throw new BackupError(`It is of version ${value.version}; this Weir reads ${BACKUP_VERSION}.`)
+    }
+    return { kind: 'header', header: value as BackupHeader }
+  }
+  if (value.table !== undefined && Array.isArray(value.columns)) {
+    return { kind: 'table', table: value.table, columns: value.columns }
+  }
+  if (value.failed !== undefined) throw new BackupError(value.failed)
+  if (value.end !== undefined) return { kind: 'end', ...value.end }
+  throw new BackupError('It is damaged: a line in it is not understood.')
+}
+
+function parse(line: Buffer): object {
+  try {
+    const value: unknown = JSON.parse(line.toString())
+    if (typeof value === 'object' && value !== null) return value
+  } catch {}
+  throw new BackupError('It is not a backup of Weir, or it is damaged.')
+}
+
+/** Lines with their newline, without one that isn't ended. */
+async function* linesOf(file: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): AsyncGenerator<Buffer> {
+  let [begun, size] = [[] as Buffer[], 0]
+  for await (const chunk of unpacked(file)) {
+    let from = 0
+    for (let at = chunk.indexOf(NEWLINE); at >= 0; at = chunk.indexOf(NEWLINE, from)) {
+      const rest = chunk.subarray(from, at + 1)
+      yield begun.length === 0 ? rest : Buffer.concat([...begun, rest])
+      ;[begun, size] = [[], 0]
+      from = at + 1
+    }
+    if (from === chunk.length) continue
+    begun.push(chunk.subarray(from))
+    size += chunk.length - from
+    if (size > MAX_LINE_BYTES) throw new BackupError('It is not a backup of Weir: a line of it has no end.')
+  }
+}
+
+async function* unpacked(file: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): AsyncGenerator<Buffer> {
+  const source = Readable.from(file, { objectMode: true })
+  const gunzip = createGunzip()
+  // Where reading the file itself fails, whoever reads here must hear of it.
+  source.on('error', (error) => gunzip.destroy(error))
+  try {
+    for await (const chunk of source.pipe(gunzip)) yield chunk as Buffer
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException
+    if (code === 'Z_BUF_ERROR') throw new BackupError('It ends too early: it was cut off.')
+    if (code?.startsWith('Z_')) throw new BackupError(`It is no gzip file, or it is damaged (${message}).`)
+    throw error
+  } finally {
+    source.destroy()
+    gunzip.destroy()
+  }
+}

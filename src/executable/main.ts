@@ -1,0 +1,39 @@
+import 'carried-files'
+import { version } from '../../package.json'
+
+/** Bun reads how many requests may be open at a time before any program runs: it can only be set from outside. */
+const MOST_REQUESTS = { BUN_CONFIG_MAX_HTTP_REQUESTS: '65336' }
+/** Longest wait of `weir health` for an answer, in milliseconds. */
+const HEALTH_MS = 4_000
+
+const [command, ...rest] = process.argv.slice(2)
+if (command === 'serve' || command === 'sim') {
+  allowRequests()
+  // The programs read what stands behind their own name.
+  process.argv.splice(2, 1)
+}
+
+if (command === '--version' || command === '-v') console.log(version)
+else if (command === 'health') process.exit((await isReady()) ? 0 : 1)
+else if (command === 'serve' && rest.length > 0) {
+  console.error(`weir serve takes its settings from the environment, not "${rest.join(' ')}".`)
+  process.exit(2)
+} else if (command === 'serve') await import('../main.ts')
+else if (command === 'sim') await import('../sim/main.ts')
+else await import('../cli/main.ts')
+
+/** Goes on as the same process, with the same id, in the same program, but with the limit. */
+function allowRequests(): void {
+  if (process.env.BUN_CONFIG_MAX_HTTP_REQUESTS !== undefined) return
+  const environment = { ...(process.env as Record<string, string>), ...MOST_REQUESTS }
+  process.execve?.(process.execPath, [process.execPath, ...process.argv.slice(2)], environment)
+}
+
+/** Whether the Weir of this machine, on PORT, can do its work: for containers. */
+async function isReady(): Promise<boolean> {
+  const url = `http://127.0.0.1:${process.env.PORT ?? 3000}/readyz`
+  return fetch(url, { signal: AbortSignal.timeout(HEALTH_MS) }).then(
+    ({ ok }) => ok,
+    () => false,
+  )
+}

@@ -1,0 +1,19 @@
+import { dirname, join } from 'node:path'
+
+/**
+ * Where the program's own files lie: in the repository, or in the executable, which carries those that `ops/build.ts`
+ * names, under the same paths.
+ */
+export const ROOT = isExecutable() ? import.meta.dir : join(import.meta.dir, '..')
+
+/** A package's directory. @param of the package whose dependency it is; left out: Weir's own */
+export function packageHome(name: string, of = import.meta.dir): string {
+  return isExecutable()
+    ? join(ROOT, 'node_modules', name)
+    : dirname(Bun.resolveSync(`${name}/package.json`, of))
+}
+
+/** Whether this runs from a single executable, with nothing of Weir beside it on the disk. */
+export function isExecutable(): boolean {
+  return Bun.embeddedFiles.length > 0
+}

@@ -1,0 +1,58 @@
+import { join } from 'node:path'
+import { sql } from 'drizzle-orm'
+import { readMigrationFiles } from 'drizzle-orm/migrator'
+import { ROOT } from '../files.ts'
+import type { Database } from './storage.ts'
+
+/** Any number that is Weir's own: processes that start together migrate one after the other. */
+const MIGRATION_LOCK = 0x77656972
+
+/** A step of the schema. A database says which it has had by the time that each was made. */
+export interface Migration {
+  /** When it was made, in milliseconds since the epoch: what orders and names it. */
+  madeAt: number
+  statements: string[]
+  /** SHA-256 of its text, in hex. */
+  hash: string
+}
+
+/** Every migration there is, the oldest first. */
+export function readMigrations(): Migration[] {
+  return readMigrationFiles({ migrationsFolder: join(ROOT, 'drizzle/migrations') }).map(
+    ({ folderMillis, sql, hash }) => ({ madeAt: folderMillis, statements: sql, hash }),
+  )
+}
+
+/** The last migration that a database has had; 0 before the first. */
+export async function schemaOf(db: Database): Promise<number> {
+  const { rows: there } = (await db.execute(
+    sql`SELECT to_regclass('drizzle.__drizzle_migrations') IS NOT NULL AS "isThere"`,
+  )) as { rows: { isThere: boolean }[] }
+  if (!there[0]?.isThere) return 0
+  const { rows } = (await db.execute(
+    sql`SELECT coalesce(max(created_at), 0)::float8 AS last FROM drizzle.__drizzle_migrations`,
+  )) as { rows: { last: number }[] }
+  return rows[0]?.last ?? 0
+}
+
+/**
+ * Applies what a database has not had yet, in one transaction: all of it or nothing. What drizzle-kit's own tools know
+ * of a database stays true, as the record is kept where and how Drizzle keeps it.
+ * @param upTo the last one to apply, by its `madeAt`
+ */
+export async function migrate(db: Database, upTo = Number.POSITIVE_INFINITY): Promise<void> {
+  await db.transaction(async (tx) => {
+    await tx.execute(sql`SELECT pg_advisory_xact_lock(${MIGRATION_LOCK})`)
+    await tx.execute(sql`CREATE SCHEMA IF NOT EXISTS drizzle`)
+    await tx.execute(sql`CREATE TABLE IF NOT EXISTS drizzle.__drizzle_migrations
+      (id SERIAL PRIMARY KEY, hash text NOT NULL, created_at bigint)`)
+    const last = await schemaOf(tx as unknown as Database)
+    for (const { madeAt, statements, hash } of readMigrations()) {
+      if (madeAt <= last || madeAt > upTo) continue
+      for (const statement of statements) await tx.execute(sql.raw(statement))
+      await tx.execute(
+        sql`INSERT INTO drizzle.__drizzle_migrations (hash, created_at) VALUES (${hash}, ${madeAt})`,
+      )
+    }
+  })
+}

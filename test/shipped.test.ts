@@ -1,0 +1,57 @@
+import { expect, test } from 'bun:test'
+import { join } from 'node:path'
+import { engines } from '../package.json'
+import { parseConfig } from '../src/config.ts'
+
+const ROOT = join(import.meta.dir, '..')
+const read = (path: string) => Bun.file(join(ROOT, path)).text()
+
+test('the image is built with the Bun that Weir needs, runs as nobody special, and says how it is', async () => {
+  const steps = (await read('Dockerfile')).split('\n').filter((line) => /^[A-Z]+ /.test(line))
+  const bun = engines.bun.replace('>=', '')
+  expect(steps[0]).toBe(`FROM oven/bun:${bun}-slim AS build`)
+  const last = steps.slice(steps.findLastIndex((step) => step.startsWith('FROM ')))
+  expect(last.find((step) => step.startsWith('USER '))).toMatch(/^USER [1-9]\d+$/)
+  expect(last.find((step) => step.startsWith('HEALTHCHECK '))).toEndWith('CMD ["weir", "health"]')
+  const settings =
+    last
+      .find((step) => step.startsWith('ENV '))
+      ?.slice(4)
+      .split(' ') ?? []
+  const environment = Object.fromEntries(settings.map((each) => each.split('=') as [string, string]))
+  // It listens to others, so it must not start without a token.
+  expect(() => parseConfig(environment)).toThrow(/WEIR_TOKEN/)
+  expect(parseConfig({ ...environment, WEIR_TOKEN: 'a-secret-for-this-test' })).toMatchObject({
+    dataDir: '/data',
+  })
+})
+
+test('what is checked here is checked by the forge, with the same Bun', async () => {
+  const { jobs } = Bun.YAML.parse(await read('.github/workflows/ci.yaml')) as {
+    jobs: Record<string, { steps: { run?: string; with?: Record<string, string> }[] }>
+  }
+  const runs = Object.values(jobs).flatMap(({ steps }) => steps.map(({ run }) => run ?? ''))
+  expect(runs.some((run) => run.endsWith('./.ci/run'))).toBe(true)
+  expect(runs).toContain('bun audit')
+  const bun = engines.bun.replace('>=', '')
+  expect(await read('.ci/run')).toContain(`bun@${bun} `)
+  expect(jobs.audit?.steps.find((step) => step.with)?.with).toEqual({ 'bun-version': bun })
+})
+
+const analyze = Bun.which('systemd-analyze')
+// Not skipped elsewhere: there is nothing that it could say there.
+const onSystemd = analyze === null ? () => {} : test
+onSystemd('systemd understands the unit, and finds little that it could still be denied', async () => {
+  // Its program is put where every machine has one.
+  const unit = (await read('ops/weir.service')).replace('/usr/local/bin/weir', '/bin/true')
+  const file = join(process.env.TMPDIR ?? '/tmp', `weir-${crypto.randomUUID()}.service`)
+  await Bun.write(file, unit)
+  try {
+    const verify = Bun.spawnSync([analyze as string, 'verify', file])
+    expect([verify.exitCode, verify.stderr.toString()]).toEqual([0, ''])
+    const { stdout } = Bun.spawnSync([analyze as string, 'security', '--offline=true', file])
+    expect(Number(/exposure level for \S+: ([\d.]+)/.exec(stdout.toString())?.[1])).toBeLessThan(2)
+  } finally {
+    await Bun.file(file).delete()
+  }
+})
