@@ -27,6 +27,7 @@ const bytea = customType<{ data: Uint8Array }>({ dataType: () => 'bytea' })
 export const KINDS = ['sse', 'poll'] as const
 export const DESIRED = ['running', 'stopped', 'idle'] as const
 export const INCIDENT_EVENTS = ['worsened', 'told', 'reminded', 'acknowledged', 'over'] as const
+export const SCOPES = ['read', 'operate', 'admin'] as const
 export const ENTRY_KINDS = ['exchange', 'event', 'snapshot', 'patch', 'error', 'gap'] as const
 
 /** A part of an archived object that can be read alone: a gzip member of whole lines. */
@@ -616,4 +617,59 @@ export const topologyTotals = weir.table(
     errors: count('errors'),
   },
   (table) => [primaryKey({ columns: [table.minute, table.writer] })],
+)
+
+/** Named secrets that let programs and people in. */
+export const keys = weir.table('keys', {
+  id: uuid().primaryKey(),
+  name: text().notNull(),
+  scope: text({ enum: SCOPES }).notNull(),
+  /** SHA-256 of the secret, in hex: the secret itself is stored nowhere. */
+  digest: text().notNull().unique(),
+  /** What the secret begins with, to tell keys apart. */
+  prefix: text().notNull(),
+  createdAt: at('created_at').notNull(),
+  /** Who made it, by name. */
+  createdBy: text().notNull(),
+  expiresAt: at('expires_at'),
+  revokedAt: at('revoked_at'),
+  /** The last use, give or take a minute. */
+  usedAt: at('used_at'),
+  usedFrom: text(),
+})
+
+/** Browsers that are logged in, by the key or by WEIR_TOKEN. */
+export const sessions = weir.table(
+  'sessions',
+  {
+    /** SHA-256 of what the cookie holds, in hex. */
+    digest: text().primaryKey(),
+    /** Null: logged in by WEIR_TOKEN. */
+    keyId: uuid().references(() => keys.id, { onDelete: 'cascade' }),
+    /** HMAC of WEIR_TOKEN under what the cookie holds: another token ends the session, and nothing here tells the token. */
+    tokenProof: text(),
+    createdAt: at('created_at').notNull(),
+    expiresAt: at('expires_at').notNull(),
+  },
+  (table) => [index().on(table.expiresAt)],
+)
+
+/** Who did what: a row for each request that changed something. */
+export const audit = weir.table(
+  'audit',
+  {
+    id: uuid().primaryKey(),
+    at: at('at').notNull(),
+    /** `token`, `key:` with its id, or `local`; with the name it had then. */
+    caller: text().notNull(),
+    name: text().notNull(),
+    method: text().notNull(),
+    /** The route's pattern. */
+    route: text().notNull(),
+    /** Id of what it was done to; null where that is many, or none. */
+    subject: text(),
+    status: integer().notNull(),
+    address: text().notNull(),
+  },
+  (table) => [index().on(table.at)],
 )

@@ -1,5 +1,7 @@
 import type { Job, Queue } from 'bullmq'
 import type { Archive } from '../src/archive/archive.ts'
+import { forgetAudit } from '../src/auth/audit.ts'
+import { forgetSessions } from '../src/auth/sessions.ts'
 import { forgetDeliveries, reconcileDeliveries } from '../src/channels/deliveries.ts'
 import type { DeliveryControl } from '../src/channels/notifier.ts'
 import { forgetIncidents, type LookDeps, lookAround } from '../src/incidents/look.ts'
@@ -62,6 +64,14 @@ export const SCHEDULES: Record<string, Schedule> = {
   },
   /** Incidents that were over long ago. */
   forgetIncidents: { everyMs: 600_000, run: ({ incidents }) => forgetIncidents(incidents) },
+  /** Logins that are over, and what was done longer ago than the log is kept. */
+  forgetAccess: {
+    everyMs: 600_000,
+    run: async ({ db, now, retention }) => {
+      await forgetSessions(db, now())
+      await forgetAudit(db, now(), retention.bounds.retentionDays)
+    },
+  },
   /** Proxied streams that nobody subscribes to any more. */
   rest: {
     everyMs: 5_000,

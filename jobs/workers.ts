@@ -53,6 +53,8 @@ export function workerName(): string {
 export interface Workers {
   /** Streams came or went, or should: they look at their share soon. */
   lookSoon(): void
+  /** Whether all of them take jobs. */
+  areRunning(): boolean
   /** Lets go of every stream, for other workers to take at once. */
   close(): Promise<void>
 }
@@ -92,6 +94,7 @@ export async function startWorkers(deps: WorkersDeps): Promise<Workers> {
   })
   return {
     lookSoon: () => share.lookSoon(),
+    areRunning: () => all.every((worker) => worker.isRunning()),
     async close() {
       share.close()
       // A fetch that is under way may still bring a job: the holder lets go of that one, too.

@@ -2,39 +2,52 @@ import type { Queue } from 'bullmq'
 import { Elysia } from 'elysia'
 import type { Archive } from './archive/archive.ts'
 import { versionsWith } from './archive/read-through.ts'
+import { callerOf } from './auth/caller.ts'
+import type { Access } from './auth/open.ts'
+import { checkScope, scopeOf } from './auth/scopes.ts'
 import type { Channels } from './channels/channels.ts'
 import type { Deliverer } from './channels/deliverer.ts'
 import type { DeliveryControl, Notifier } from './channels/notifier.ts'
 import type { Config } from './config.ts'
 import { Problem } from './errors.ts'
 import type { Hub } from './hub/hub.ts'
+import { noteAddress } from './limits/address.ts'
+import { RateLimit } from './limits/rate-limit.ts'
+import type { EgressFetch } from './net/egress.ts'
+import { currentRequest } from './observe/context.ts'
+import type { Readiness } from './observe/readiness.ts'
+import type { Scrape } from './observe/scrape.ts'
 import type { SpanCalls } from './otlp/calls.ts'
 import type { Proxy } from './proxy/proxy.ts'
 import type { RetentionDeps } from './retention/retain.ts'
-import { json } from './routes/answers/answer.ts'
-import { Healthy } from './routes/answers/keeping.ts'
 import { archiveRoutes } from './routes/archive.tsx'
 import { assetRoutes } from './routes/assets.ts'
+import { auditPages } from './routes/audit-pages.tsx'
+import { backupRoutes } from './routes/backup.ts'
 import { boardRoutes } from './routes/board.ts'
 import { bulkRoutes } from './routes/bulk.ts'
 import { bulkPages } from './routes/bulk-pages.tsx'
+import { audited, nameCaller } from './routes/caller.ts'
 import { channelPages } from './routes/channel-pages.tsx'
 import { channelRoutes } from './routes/channels.ts'
 import { consoleRoutes } from './routes/console.tsx'
 import { docsRoutes } from './routes/docs.tsx'
 import { documentRoutes } from './routes/documents.tsx'
-import { guard } from './routes/guard.ts'
+import { guard, isOpenPath } from './routes/guard.ts'
+import { headOf } from './routes/head.ts'
 import { homeRoutes } from './routes/home.tsx'
 import { compressPage } from './routes/html.ts'
 import { importPages } from './routes/import-pages.tsx'
 import { incidentPages } from './routes/incident-pages.tsx'
 import { incidentRoutes } from './routes/incidents.ts'
+import { keyRoutes } from './routes/keys.ts'
 import type { LivePages } from './routes/live-pages.tsx'
+import { loginRoutes } from './routes/login.tsx'
 import { lookRoutes } from './routes/look.ts'
 import { lookPages } from './routes/look-pages.tsx'
 import { measureRoutes } from './routes/measures.ts'
-import { operation } from './routes/operation.ts'
 import { dressPage } from './routes/preferences.ts'
+import { probeRoutes } from './routes/probes.ts'
 import { problemResponse } from './routes/problems.tsx'
 import { isBareTarget, proxyHandler, proxyRoutes } from './routes/proxy.ts'
 import { pulseRoutes } from './routes/pulse.ts'
@@ -43,6 +56,7 @@ import { type Running, settingsRoutes } from './routes/settings.tsx'
 import { storageRoutes } from './routes/storage.tsx'
 import { streamPages } from './routes/stream-pages.tsx'
 import { streamRoutes } from './routes/streams.ts'
+import { tooMany } from './routes/too-many.ts'
 import { topologyRoutes } from './routes/topology.tsx'
 import { touchedBy } from './routes/touched.ts'
 import { traceRoutes } from './routes/traces.ts'
@@ -74,13 +88,17 @@ export interface AppDeps extends StatusDeps {
   touched(subject: Subject): void
   watch(streamId: string, seq: number): void
   queues: readonly Queue[]
-  token: string | undefined
+  readiness: Readiness
+  scrape: Scrape
+  /** Who gets in, and what they did. */
+  access: Access
   /** Other origins whose pages may subscribe to the proxy. */
   proxyOrigins: readonly string[]
   version: string
   config: Config
   running: Running
-  fetch?: typeof globalThis.fetch
+  /** The way out, for what people send through the services of the topology. */
+  fetch: EgressFetch
   /** Told of every error that is a bug. */
   warn(message: string, error: unknown): void
 }
@@ -88,32 +106,48 @@ export interface AppDeps extends StatusDeps {
 /** The web program: its `fetch` can be mounted by any host that speaks Request and Response. */
 export async function createApp(deps: AppDeps) {
   const handleProxy = proxyHandler(deps)
+  const rateLimit = new RateLimit(deps.config)
   const importStreams = importer(deps)
+  const { door, keys, audit } = deps.access
+  const { publicUrl } = deps.config
   return new Elysia()
     .onError(async ({ error, code, request }) => {
       const answer = await problemResponse(problemOf(error, code, request), request)
-      return (await dressPage(request, answer)) ?? answer
+      const named = (await nameCaller(request, answer)) ?? answer
+      return (await dressPage(request, named)) ?? named
     })
-    .onRequest(({ request, server }) => {
-      const refused = guard(request, deps)
+    .onRequest(async ({ request, server, set }) => {
+      noteAddress(request, server, deps.config.trustProxy ?? [])
+      const refused = await guard(request, { ...deps, door, publicUrl })
+      const limited = rateLimit.take(request)
+      if (limited?.problem !== undefined) return tooMany(request, limited.problem, limited.headers)
       if (refused !== undefined) return refused
+      if (limited !== undefined) Object.assign(set.headers, limited.headers)
       return isBareTarget(request) ? handleProxy(request, server) : undefined
+    })
+    .onBeforeHandle(({ request, route }) => {
+      const context = currentRequest()
+      if (context !== undefined) context.route = route
+      if (!isOpenPath(new URL(request.url).pathname))
+        checkScope(callerOf(request), scopeOf(request.method, route))
+    })
+    .onAfterHandle(({ request, route, params, response, set }) => {
+      const status = typeof set.status === 'number' ? set.status : 200
+      audited(audit, { request, route, params, response, status })
     })
     .onAfterHandle(({ request }) => {
       const subject = touchedBy(request)
       if (subject !== undefined) deps.touched(subject)
     })
     .onAfterHandle(async ({ request, response }) => {
-      const dressed = await dressPage(request, response)
+      const named = await nameCaller(request, response)
+      const dressed = (await dressPage(request, named ?? response)) ?? named
       return (await compressPage(request, dressed ?? response)) ?? dressed
     })
-    .get('/healthz', () => ({ status: 'ok' }), {
-      detail: {
-        tags: ['Operation'],
-        ...operation('Whether the process lives', undefined, { answers: json(Healthy) }),
-      },
-    })
+    .onAfterHandle(({ request, response }) => headOf(request, response))
+    .use(probeRoutes(deps))
     .use(assetRoutes())
+    .use(keyRoutes({ db: deps.db, keys }).use(loginRoutes({ door, publicUrl })).use(auditPages(deps)))
     .use(transferRoutes({ ...deps, importStreams }))
     .use(bulkRoutes(deps))
     .use(streamRoutes(deps))
@@ -126,8 +160,8 @@ export async function createApp(deps: AppDeps) {
     .use(incidentRoutes(deps))
     .use(incidentPages(deps))
     .use(rulePages(deps))
-    .use(storageRoutes(deps))
-    .use(settingsRoutes(deps))
+    .use(storageRoutes(deps).use(backupRoutes(deps)))
+    .use(settingsRoutes({ ...deps, keys }))
     .use(topologyRoutes(deps))
     .use(traceRoutes(deps))
     .use(homeRoutes(deps))

@@ -23,6 +23,13 @@ export interface Config {
   readonly allowHosts: readonly string[] | undefined
   /** Left out: the streams themselves tell. */
   readonly egressCheckHosts: readonly string[] | undefined
+  /** Requests a second of one client; 0: no bound. */
+  readonly rateLimit: number
+  readonly rateBurst: number
+  readonly maxSubscribersPerClient: number
+  readonly maxSubscribers: number
+  /** Addresses and ranges of them. Left out: nobody's word is taken for where a request comes from. */
+  readonly trustProxy: readonly string[] | undefined
   readonly incidentWaitMs: number
   readonly incidentRemindMs: number
   readonly retentionDays: number
@@ -37,6 +44,18 @@ export interface Config {
   readonly s3AccessKeyId: string | undefined
   readonly s3SecretAccessKey: string | undefined
   readonly s3Prefix: string
+  readonly logFormat: 'text' | 'json'
+  readonly logLevel: 'debug' | 'info' | 'warn' | 'error'
+  /** Left out: a worker listens nowhere. */
+  readonly opsPort: number | undefined
+  readonly drainMs: number
+  /** Base URL. Left out: nothing is traced. */
+  readonly otelEndpoint: string | undefined
+  readonly otelHeaders: Readonly<Record<string, string>> | undefined
+  readonly otelServiceName: string
+  /** From 0 to 1. */
+  readonly otelRatio: number
+  readonly otelPropagates: 'yes' | 'no'
   /** Keys of the environment that were given a value: all others have their default. */
   readonly given: ReadonlySet<string>
 }
@@ -121,7 +140,8 @@ const SETTINGS = {
   token: {
     key: 'WEIR_TOKEN',
     about:
-      'Shared secret every request must carry (Bearer, or as the password of Basic), at least 16 characters.',
+      'Secret of whoever runs Weir, at least 16 characters: logs in, and makes API keys for all others. With it, every ' +
+      'request must carry it or a key.',
     example: 'a-long-random-secret',
     isSecret: true,
     parse: secret,
@@ -172,7 +192,7 @@ const SETTINGS = {
     key: 'ALLOW_HOSTS',
     about:
       'What may be reached beside the public Internet: hosts, host:port, addresses or ranges of them, separated by ' +
-      'commas. Listening on loopback only, Weir reaches everything.',
+      'commas. Listening on loopback only, without a PUBLIC_URL elsewhere, Weir reaches everything.',
     example: 'hooks.internal,10.0.0.5:8080,192.168.0.0/16',
     parse: hosts,
   },
@@ -183,6 +203,42 @@ const SETTINGS = {
       'its own network. Left out: it is when streams of three hosts or more fail and none is up.',
     example: 'one.one.one.one,dns.google',
     parse: checkHosts,
+  },
+  rateLimit: {
+    key: 'RATE_LIMIT',
+    about:
+      'Requests a second that one client may go on sending: one API key, or one address. 0 is no bound. Without ' +
+      'WEIR_TOKEN there is none unless it is given.',
+    fallback: '100',
+    parse: integer(0, 1_000_000),
+  },
+  rateBurst: {
+    key: 'RATE_BURST',
+    about: 'Requests that one client may send at once after a rest.',
+    fallback: '500',
+    parse: integer(1, 1_000_000),
+  },
+  maxSubscribersPerClient: {
+    key: 'MAX_SUBSCRIBERS_PER_CLIENT',
+    about:
+      'Event streams that one client, an API key or an address, may hold open. Without WEIR_TOKEN there is no bound ' +
+      'unless it is given.',
+    fallback: '1000',
+    parse: integer(1, 1_000_000),
+  },
+  maxSubscribers: {
+    key: 'MAX_SUBSCRIBERS',
+    about: 'Event streams that all clients together may hold open at one process.',
+    fallback: '50000',
+    parse: integer(1, 1_000_000),
+  },
+  trustProxy: {
+    key: 'TRUST_PROXY',
+    about:
+      'Proxies before Weir, as addresses or ranges separated by commas: their X-Forwarded-For says where a request ' +
+      'comes from.',
+    example: '127.0.0.1,10.0.0.0/8',
+    parse: addresses,
   },
   incidentWaitMs: {
     key: 'INCIDENT_WAIT_MS',
@@ -259,6 +315,64 @@ const SETTINGS = {
     fallback: 'weir',
     parse: prefix,
   },
+  logFormat: {
+    key: 'LOG_FORMAT',
+    about: 'How Weir says what happens: text for people, or json, a line each on the standard output.',
+    fallback: 'text',
+    parse: choice('text', 'json'),
+  },
+  logLevel: {
+    key: 'LOG_LEVEL',
+    about: 'What it says: debug (every request, too), info, warn or error, and what is worse.',
+    fallback: 'info',
+    parse: choice('debug', 'info', 'warn', 'error'),
+  },
+  opsPort: {
+    key: 'OPS_PORT',
+    about: 'TCP port on which a worker, which has no pages, answers /metrics, /healthz and /readyz, on HOST.',
+    example: '9464',
+    parse: integer(0, 65_535),
+  },
+  drainMs: {
+    key: 'DRAIN_MS',
+    about:
+      'How long /readyz says that Weir is shutting down before it does, in milliseconds: as long as load balancers ' +
+      'take to notice.',
+    fallback: '0',
+    parse: integer(0, 300_000),
+  },
+  otelEndpoint: {
+    key: 'OTEL_EXPORTER_OTLP_ENDPOINT',
+    about: 'Collector that traces of Weir itself are sent to, as OTLP over HTTP.',
+    example: 'http://localhost:4318',
+    parse: endpoint,
+  },
+  otelHeaders: {
+    key: 'OTEL_EXPORTER_OTLP_HEADERS',
+    about: 'Headers for it, as name=value separated by commas, values percent-encoded.',
+    example: 'authorization=Bearer%20secret',
+    isSecret: true,
+    parse: headerList,
+  },
+  otelServiceName: {
+    key: 'OTEL_SERVICE_NAME',
+    about: 'What this Weir is called in traces.',
+    fallback: 'weir',
+    parse: asIs,
+  },
+  otelRatio: {
+    key: 'OTEL_TRACES_SAMPLER_ARG',
+    about: 'Share of traces that are kept, from 0 to 1, where no caller has decided.',
+    fallback: '1',
+    parse: share,
+  },
+  otelPropagates: {
+    key: 'TRACE_UPSTREAMS',
+    about:
+      'Whether followed APIs are sent the trace that a request to them is part of, as traceparent: yes or no.',
+    fallback: 'no',
+    parse: choice('yes', 'no'),
+  },
 } satisfies { [K in keyof Omit<Config, 'given'>]: Setting<Config[K]> }
 
 /** Given all or none. */
@@ -306,10 +420,17 @@ export function parseConfig(environment: Record<string, string | undefined>): Co
 
 /**
  * Whether only who is on this machine can tell Weir where to go. A worker listens nowhere; one that has the token
- * belongs to a web process that others may reach.
+ * belongs to a web process that others may reach. A PUBLIC_URL elsewhere says that something in front lets others in.
  */
-export function isLocalOnly({ host, role, token }: Pick<Config, 'host' | 'role' | 'token'>): boolean {
-  return LOOPBACK_HOSTS.has(host) && (role !== 'worker' || token === undefined)
+export function isLocalOnly({ host, role, token, publicUrl }: LocalOptions): boolean {
+  const isFronted = publicUrl !== undefined && !isLoopback(new URL(publicUrl).hostname)
+  return isLoopback(host) && !isFronted && (role !== 'worker' || token === undefined)
+}
+
+type LocalOptions = Pick<Config, 'host' | 'role' | 'token' | 'publicUrl'>
+
+function isLoopback(host: string): boolean {
+  return LOOPBACK_HOSTS.has(host.replace(/^\[(.*)\]$/, '$1'))
 }
 
 /** Every setting as it is in force, in the order of `.env.example`. */
@@ -319,6 +440,18 @@ export function settingsInForce(config: Config): SettingInForce[] {
     const value = config[name as keyof Config]
     const isGiven = config.given.has(key)
     return { key, about, isGiven, isSecret, fallback, example, value: isSecret ? undefined : shown(value) }
+  })
+}
+
+/** Every text in the settings that must be seen nowhere: in no log, whatever it is part of. */
+export function secretsOf(config: Config): string[] {
+  const settings = Object.entries(SETTINGS as Record<string, Setting<unknown>>)
+  const values = settings.map(([name, { isSecret }]) => ({ isSecret, value: config[name as keyof Config] }))
+  return values.flatMap(({ isSecret, value }) => {
+    if (isSecret)
+      return typeof value === 'object' ? Object.values(value as object).map(String) : [String(value ?? '')]
+    const password = URL.parse(String(value))?.password ?? ''
+    return [password, decodeURIComponent(password)]
   })
 }
 
@@ -350,6 +483,28 @@ function integer(min: number, max: number) {
     }
     return value
   }
+}
+
+function share(text: string): number {
+  const value = Number(text)
+  if (/^\d*\.?\d+$/.test(text) && value <= 1) return value
+  throw new Error(`expected a number from 0 to 1, got "${text}"`)
+}
+
+/** What is wrong is told without the text: it holds secrets. @see https://www.w3.org/TR/baggage/ */
+function headerList(text: string): Record<string, string> {
+  const pairs = text.split(',').map((pair) => /^\s*([!#$%&'*+.^_`|~\w-]+)\s*=\s*(.*?)\s*$/.exec(pair))
+  try {
+    return Object.fromEntries(pairs.map((match) => [match?.[1] as string, decoded(match?.[2])]))
+  } catch {
+    throw new Error('expected headers such as authorization=Bearer%20secret')
+  }
+}
+
+function decoded(value: string | undefined): string {
+  const text = decodeURIComponent(value as string)
+  if (value === undefined || /[\r\n\0]/.test(text)) throw new Error('no value of a header')
+  return text
 }
 
 function choice<T extends string>(...choices: T[]) {
@@ -416,6 +571,18 @@ function checkHosts(text: string): string[] {
   const bad = list.find((each) => !/^(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(:\d{1,5})?$/i.test(each))
   if (bad !== undefined) throw new Error(`expected hosts such as dns.google or 10.0.0.1:443, got "${bad}"`)
   return list
+}
+
+function addresses(text: string): string[] {
+  const list = text.split(',').map((each) => each.trim())
+  const bad = list.find((each) => !ipaddr.isValidCIDR(each) && !isAddress(each))
+  if (bad !== undefined) throw new Error(`expected addresses such as 127.0.0.1 or 10.0.0.0/8, got "${bad}"`)
+  return list
+}
+
+/** Of IPv4 in its usual form alone: `10.1` and `017.0.0.1` are other addresses than they seem. */
+function isAddress(text: string): boolean {
+  return ipaddr.IPv4.isValidFourPartDecimal(text) || ipaddr.IPv6.isValid(text)
 }
 
 function secret(text: string): string {

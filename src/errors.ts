@@ -4,6 +4,7 @@ export const PROBLEMS = {
   invalid_json: 400,
   unauthorized: 401,
   forbidden_origin: 403,
+  forbidden_scope: 403,
   not_found: 404,
   /** A service that can't be told to fail. */
   no_laboratory: 404,

@@ -1,27 +1,32 @@
 import { version } from '../package.json'
-import { ConfigError, parseConfig } from './config.ts'
+import { type Config, ConfigError, parseConfig, secretsOf } from './config.ts'
+import { isExecutable } from './files.ts'
+import { createLog } from './observe/log.ts'
 import { StorageError } from './storage/storage.ts'
 import { startWeir, type Weir } from './weir.ts'
 
 /** Longest wait for an orderly end, in milliseconds; after it the process ends as it is. */
 const CLOSE_MS = 4_500
 
-function warn(message: string, error?: unknown): void {
-  console.error(`weir: ${message}`, ...(error === undefined ? [] : [error]))
-}
+/** Until the settings are known. */
+let log = createLog({
+  format: process.env.LOG_FORMAT === 'json' ? 'json' : 'text',
+  level: 'info',
+  secrets: [],
+})
 
-function closeOnSignal(starting: Promise<Weir>): void {
+function closeOnSignal(starting: Promise<Weir>, { drainMs }: Config): void {
   let closing = false
   const stop = () => {
     if (closing) process.exit(1)
     closing = true
-    console.log('Closing…')
-    setTimeout(() => process.exit(1), CLOSE_MS).unref()
+    log.info('Closing…')
+    setTimeout(() => process.exit(1), CLOSE_MS + drainMs).unref()
     const closed = starting.then((weir) => weir.close())
     closed.then(
       () => process.exit(0),
       (error) => {
-        warn('Closing failed', error)
+        log.error('Closing failed', error)
         process.exit(1)
       },
     )
@@ -44,23 +49,27 @@ function explain(error: unknown): string {
 function checkFetchLimit(streamsPerWorker: number): void {
   const limit = Number(process.env.BUN_CONFIG_MAX_HTTP_REQUESTS ?? 256)
   if (limit >= streamsPerWorker) return
-  warn(
+  log.warn(
     `only ${limit} requests can be open at a time: set BUN_CONFIG_MAX_HTTP_REQUESTS=65336, as "bun start" does`,
   )
 }
 
 try {
   const config = parseConfig(process.env)
+  log = createLog({ format: config.logFormat, level: config.logLevel, secrets: secretsOf(config) })
   checkFetchLimit(config.streamsPerWorker)
-  const listening = (url: string) => console.log(`Weir ${version} is listening on ${url}`)
-  const starting = startWeir(config, warn, { listening })
-  closeOnSignal(starting)
+  const listening = (url: string) => log.info(`Weir ${version} is listening on ${url}`)
+  const starting = startWeir(config, log.warn, { log, listening })
+  closeOnSignal(starting, config)
   const weir = await starting
-  if (!weir.url) console.log(`Weir ${version} holds streams`)
-  console.log(weir.description)
-  if (weir.url) console.log('Start the simulated services beside it with: bun run sim')
-  console.log('Stop with Ctrl-C.')
+  if (!weir.url) log.info(`Weir ${version} holds streams`)
+  log.info(weir.description)
+  if (config.logFormat === 'text') {
+    if (weir.url)
+      log.info(`Start the simulated services beside it with: ${isExecutable() ? 'weir sim' : 'bun run sim'}`)
+    log.info('Stop with Ctrl-C.')
+  }
 } catch (error) {
-  console.error(explain(error))
+  log.error(explain(error))
   process.exit(1)
 }

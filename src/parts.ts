@@ -6,6 +6,7 @@ import type { Config } from './config.ts'
 import { causeOf, Problem } from './errors.ts'
 import type { Hub } from './hub/hub.ts'
 import { type Egress, EgressError } from './net/egress.ts'
+import type { Observation } from './observe/observation.ts'
 import { Proxy } from './proxy/proxy.ts'
 import { requestOf } from './proxy/request.ts'
 import { archiveLater } from './queue/archiving.ts'
@@ -42,6 +43,8 @@ export interface Ground {
   hub: Hub
   relay: Relay
   egress: Egress
+  /** Counts and traces what is done. */
+  observation: Observation
   /** This process among the workers. */
   worker: string
   /** Where Weir is reached. */
@@ -67,9 +70,14 @@ export function openQueues(engine: QueueEngine, { warn, closing }: Pick<Ground, 
 
 /** What holds streams, records them, and takes what was recorded to whoever watches. */
 export function followingParts(ground: Ground) {
-  const { config, warn, now, db, closing, queues, hub, relay, egress, worker, self } = ground
-  const recorder: Recorder = new Recorder(db, (run) => expectationOf(run, config, now()), {
-    stored: (entries) => fanout.stored(entries),
+  const { config, warn, now, db, closing, queues, hub, relay, egress, observation, worker, self } = ground
+  const { recording } = observation
+  const hostOf = (id: string) => URL.parse(holder.run(id)?.stream.url ?? '')?.host
+  const recorder: Recorder = new Recorder(recording.timed(db), (run) => expectationOf(run, config, now()), {
+    stored: (entries) => {
+      recording.stored(entries, hostOf)
+      fanout.stored(entries)
+    },
     changed: (ids) => control.changed(ids),
     unwanted: (id) => holder.interrupt(id),
     failing: (error, waiting) => warn(`Can't store, ${waiting} entries wait: ${causeOf(error)}`),
@@ -82,7 +90,7 @@ export function followingParts(ground: Ground) {
     now,
     random: Math.random,
     hosts: new Hosts(),
-    fetch: egress.fetch,
+    fetch: observation.following(egress.fetch),
     request: (stream) => requestOf(stream, { url: self(), token: config.token }),
     storedEvents: (id, eventIds) => storedEvents(db, id, eventIds),
   })
@@ -109,7 +117,7 @@ export function followingParts(ground: Ground) {
   const proxy = new Proxy({ db, hub, proxied, watch, now, warn })
   closing(() => proxy.close())
   relay.listen({ received: receiver({ holder, fanout, pages, wanted }), restored: () => fanout.catchUp() })
-  return { status, holder, pages, touched, control, watch, mayReach, proxied, proxy, work }
+  return { status, recorder, holder, pages, touched, control, watch, mayReach, proxied, proxy, work }
 }
 
 /** What tells people. */
@@ -118,10 +126,13 @@ export function tellingParts(
   touched: (subject: Subject) => void,
   deliveryTimes: DeliveryTimes | undefined,
 ) {
-  const { config, warn, now, db, closing, queues, egress, self } = ground
+  const { config, warn, now, db, closing, queues, egress, observation, self } = ground
   const deliveryControl = deliveryControlOf(queues.deliveries, warn, () => touched('channels'))
   const notifier = new Notifier({ db, control: deliveryControl, now })
-  const deliverer = new Deliverer({ db, egress, now, random: Math.random, times: deliveryTimes })
+  const deliverer = new Deliverer({
+    ...{ db, egress, now, random: Math.random, times: deliveryTimes },
+    attempted: (kind, sending) => observation.attempts.made(kind, sending),
+  })
   closing(() => deliverer.close())
   const settings = {
     groupWaitMs: config.incidentWaitMs,
@@ -133,9 +144,15 @@ export function tellingParts(
 }
 
 /** What archives the log, and lets go of what is old. */
-export function keepingParts({ config, warn, now, db, closing, queues }: Ground) {
+export function keepingParts({ config, warn, now, db, closing, queues, egress }: Ground) {
   const runLater = archiveLater(queues.archive)
-  const archive = new Archive({ db, config, runLater, now, random: Math.random, warn })
+  // The operator's own, for the archive alone: streams and channels may not go there for that.
+  const way = config.s3Endpoint === undefined ? egress : egress.allowing(config.s3Endpoint)
+  const mayReach = (url: string, signal: AbortSignal) => way.check(url, signal)
+  const archive = new Archive({
+    ...{ db, config, runLater, now, random: Math.random, warn },
+    ...{ fetch: way.fetch, mayReach },
+  })
   closing(() => archive.close())
   const mayDrop = (tx: Database, day: Day) => archive.mayDrop(tx, day)
   const retention = { db, now, warn, bounds: config, mayDrop: config.s3Bucket ? mayDrop : undefined }

@@ -2,15 +2,26 @@ import { planSchedules } from '../jobs/schedules.ts'
 import { startWorkers, workerName } from '../jobs/workers.ts'
 import { version } from '../package.json'
 import { createApp } from './app.ts'
+import { openAccess } from './auth/open.ts'
 import { Channels } from './channels/channels.ts'
 import type { DeliveryTimes } from './channels/deliverer.ts'
 import { type Config, isLocalOnly } from './config.ts'
+import { Problem } from './errors.ts'
 import { Hub } from './hub/hub.ts'
-import { Egress } from './net/egress.ts'
+import { Seats } from './hub/seats.ts'
+import { Egress, type Lookup } from './net/egress.ts'
+import { faultsOnly, type Log } from './observe/log.ts'
+import { Observation } from './observe/observation.ts'
+import { Readiness } from './observe/readiness.ts'
+import type { Requests } from './observe/requests.ts'
 import { SpanCalls } from './otlp/calls.ts'
 import { followingParts, type Ground, keepingParts, openQueues, tellingParts, type Warn } from './parts.ts'
 import { openQueueEngine } from './queue/open.ts'
 import { openRelay } from './relay/open.ts'
+import { harmless } from './routes/harmless.ts'
+import { createProbeApp } from './routes/probes.ts'
+import { MAX_IMPORT_BYTES } from './routes/transfer.ts'
+import { readMigrations } from './storage/migrations.ts'
 import { openStorage } from './storage/open.ts'
 import { makePartitions } from './storage/partitions.ts'
 import { reconcile } from './streams/health.ts'
@@ -28,12 +39,26 @@ export interface Weir {
   close(): Promise<void>
 }
 
-/** A connection idle for longer than this is closed, in seconds; event streams are exempt. */
+/**
+ * A connection on which a request's head or body is not all there by then, or whose reader takes nothing for so long,
+ * is closed, in seconds; event streams are exempt.
+ */
 const IDLE_SECONDS = 60
+/** No route takes more, in bytes: a form with the largest file to import. What each takes is its own bound, below. */
+const MAX_BODY_BYTES = 2 * MAX_IMPORT_BYTES
+
+/** For a request without a host, or with one that can't be. */
+const NO_URL = new Problem('bad_request', 'Host: expected the name that Weir is reached by.')
 
 export interface StartOptions {
   /** For tests of what takes hours. */
   deliveryTimes?: DeliveryTimes
+  /** In seconds; left out: {@link IDLE_SECONDS}. */
+  idleSeconds?: number
+  /** Looks hosts up, for tests of names that lead where they must not. */
+  lookup?: Lookup
+  /** Told of requests and of what else is worth a line; left out: of faults alone, by `warn`. */
+  log?: Log
   /** Told as soon as it answers requests: workers and schedules begin after that. */
   listening?(url: string): void
 }
@@ -42,11 +67,13 @@ export interface StartOptions {
 export async function startWeir(
   config: Config,
   warn: Warn,
-  { deliveryTimes, listening }: StartOptions = {},
+  { deliveryTimes, idleSeconds = IDLE_SECONDS, lookup, log = faultsOnly(warn), listening }: StartOptions = {},
 ): Promise<Weir> {
   const closers: (() => unknown)[] = []
   const closing = (end: () => unknown) => void closers.push(end)
+  let readiness: Readiness | undefined
   const close = async () => {
+    if (readiness?.closing() && config.drainMs > 0) await Bun.sleep(config.drainMs)
     for (const end of closers.splice(0).reverse()) await end()
   }
   try {
@@ -59,20 +86,48 @@ export async function startWeir(
     const engine = await openQueueEngine(config.redisUrl, storage)
     const queues = openQueues(engine, { warn, closing })
     const worker = workerName()
+    const observation = new Observation({ config, version, process: worker, log, now })
+    closing(() => observation.close())
     const where = { storage: storage.description, jobs: engine.description }
-    const hub = new Hub()
+    const seats = new Seats({
+      perClient: config.maxSubscribersPerClient,
+      inAll: config.maxSubscribers,
+      countsLocal: config.given.has('MAX_SUBSCRIBERS_PER_CLIENT'),
+    })
+    const hub = new Hub(Math.random, seats)
     closing(() => hub.close())
     const relay = await openRelay(config, storage, worker)
     closing(() => relay.close())
-    const egress = new Egress({ allowHosts: config.allowHosts ?? [], isOpen: isLocalOnly(config) })
+    const egress = new Egress({ allowHosts: config.allowHosts ?? [], isOpen: isLocalOnly(config), lookup })
     let url = ''
     const self = () => config.publicUrl?.replace(/\/$/, '') ?? (url || `http://localhost:${config.port}`)
 
-    const ground: Ground = { config, warn, now, db, closing, queues, hub, relay, egress, worker, self }
+    const ground: Ground = {
+      config,
+      warn,
+      now,
+      db,
+      closing,
+      queues,
+      hub,
+      relay,
+      egress,
+      observation,
+      worker,
+      self,
+    }
     const following = followingParts(ground)
     const { status, touched, control, work } = following
     const telling = tellingParts(ground, touched, deliveryTimes)
     const parts = { ...status, ...following, ...telling, ...keepingParts(ground) }
+    readiness = new Readiness({
+      db,
+      schema: readMigrations().at(-1)?.madeAt ?? 0,
+      queue: config.role === 'web' ? undefined : queues.schedules,
+      workersRun: () => work.workers?.areRunning(),
+    })
+    const scrape = observation.scrape({ ...parts, hub, queues: Object.values(queues) })
+    const probes = { readiness, scrape, now }
 
     if (config.role !== 'worker') {
       const { mayReach } = parts
@@ -90,18 +145,21 @@ export async function startWeir(
         hasArchive: config.s3Bucket !== undefined,
       })
       closing(() => ownParts.close())
+      const access = openAccess({ db, token: config.token, now, warn })
+      closing(() => access.close())
       const app = await createApp({
         ...parts,
-        ...{ hub, self, version, warn, topology, spanCalls, config },
+        ...{ ...probes, hub, self, version, warn, topology, spanCalls, config },
         running: { ...where, worker, startedAt: new Date(now()) },
         refreshTopology: () => ownParts.refresh(),
         streams: new Streams({ db, control, limits: config, mayReach, fetch: egress.fetch }),
         channels: new Channels({ db, egress, now }),
         queues: Object.values(queues),
-        token: config.token,
+        access,
         proxyOrigins: config.proxyOrigins ?? [],
+        fetch: egress.fetch,
       })
-      const server = listen(app, config)
+      const server = listen(app, { ...config, idleSeconds }, observation.requests)
       closing(() => server.stop(true))
       url = `http://${config.host === '127.0.0.1' ? 'localhost' : config.host}:${server.port}`
       listening?.(url)
@@ -112,8 +170,17 @@ export async function startWeir(
       work.workers = workers
       closing(() => workers.close())
     }
+    if (config.role === 'worker' && config.opsPort !== undefined) {
+      const access = openAccess({ db, token: config.token, now, warn })
+      closing(() => access.close())
+      const app = createProbeApp({ ...probes, access, config })
+      const server = listen(app, { ...config, idleSeconds, port: config.opsPort }, observation.requests)
+      closing(() => server.stop(true))
+      log.info(`Probes and metrics are on port ${server.port}`)
+    }
     await planSchedules(queues.schedules)
     await reconcile(db, control, now())
+    readiness.started()
     return { url, description: `Data: ${storage.description}. Jobs: ${engine.description}.`, close }
   } catch (error) {
     await close()
@@ -121,16 +188,30 @@ export async function startWeir(
   }
 }
 
-function listen(app: Awaited<ReturnType<typeof createApp>>, { port, host }: Config) {
+/** An app, as far as it is listened for. */
+interface Listener {
+  server: Bun.Server<unknown> | null
+  fetch(request: Request): Response | Promise<Response>
+}
+
+function listen(
+  app: Listener,
+  { port, host, idleSeconds }: Config & { idleSeconds: number },
+  requests: Requests,
+) {
   return Bun.serve({
     port,
     hostname: host,
     // By default a second server on the port would silently take half of the traffic.
     reusePort: false,
-    idleTimeout: IDLE_SECONDS,
-    fetch: (request, server) => {
+    idleTimeout: idleSeconds,
+    maxRequestBodySize: MAX_BODY_BYTES,
+    // Never Bun's own page for errors, which shows the source.
+    development: false,
+    fetch: async (request, server) => {
+      if (!URL.canParse(request.url)) return NO_URL.toResponse()
       app.server = server
-      return app.fetch(request)
+      return requests.answer(request, async () => harmless(await app.fetch(request)))
     },
   })
 }

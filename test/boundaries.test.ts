@@ -19,12 +19,14 @@ const RULES: readonly Rule[] = [
   { of: /^src\/core\//, only: /^src\/core\// },
   { of: /^src\/sim\//, only: /^src\/(sim\/|core\/sse\.ts$)/ },
   { of: /^src\/client\//, only: /^src\/client\// },
-  { of: /^src\/cli\//, only: /^(src\/(cli|client|core)\/|views\/units\.ts$)/ },
-  { of: /^(?!src\/(cli|client)\/|test\/|bench\/)/, never: /^src\/(cli|client)\// },
+  { of: /^src\/cli\/(?!main\.ts$)/, only: /^(src\/(cli|client|core)\/|views\/units\.ts$)/ },
+  // Restoring a backup is done without a running Weir.
+  { of: /^src\/cli\/main\.ts$/, only: /^src\/(cli\/|config\.ts$|backup\/|storage\/storage\.ts$)/ },
+  { of: /^(?!src\/(cli|client|executable)\/|test\/|bench\/)/, never: /^src\/(cli|client)\// },
   { of: /^src\/(config|errors|topics)\.ts$/, only: /^$/ },
   // The domain and what it stands on: all folders of src/ that no other rule names.
   {
-    of: /^src\/(?!cli\/|client\/|core\/|routes\/|sim\/)[^/]+\//,
+    of: /^src\/(?!cli\/|client\/|core\/|executable\/|routes\/|sim\/)[^/]+\//,
     never: /^(src\/(routes|sim)\/|views\/|jobs\/|src\/app\.ts$)/,
   },
   {
@@ -32,7 +34,10 @@ const RULES: readonly Rule[] = [
     never: /^(jobs\/|src\/sim\/|src\/storage\/(embedded|postgres|pglite-pool)\.ts$)/,
   },
   { of: /^jobs\//, never: /^(src\/(routes|sim)\/|views\/|src\/app\.ts$)/ },
-  { of: /^(?!src\/(weir|main)\.ts$|test\/|bench\/)/, never: /^src\/(weir|parts|main|sim\/main)\.ts$/ },
+  {
+    of: /^(?!src\/(weir|main|executable\/main)\.ts$|test\/|bench\/)/,
+    never: /^src\/(weir|parts|main|sim\/main)\.ts$/,
+  },
   { of: /^(?!test\/|bench\/)/, never: /^(test|bench)\// },
 ]
 

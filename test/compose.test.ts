@@ -5,7 +5,13 @@ import { parseConfig } from '../src/config.ts'
 interface Compose {
   services: Record<
     string,
-    { build?: string; environment?: Record<string, string>; deploy?: { replicas: number } }
+    {
+      build?: string
+      healthcheck?: { disable?: boolean }
+      read_only?: boolean
+      environment?: Record<string, string>
+      deploy?: { replicas: number }
+    }
   >
 }
 
@@ -21,5 +27,8 @@ test('every Weir of compose.yaml has settings that Weir understands', async () =
     return Array.from({ length: deploy?.replicas ?? 1 }, () => role)
   })
   expect(roles).toEqual(['web', 'worker', 'worker'])
+  // Only what listens can be asked whether it is ready.
+  expect(services.web?.healthcheck).toBeUndefined()
+  expect(services.worker?.healthcheck).toEqual({ disable: true })
   expect(Object.keys(services)).toEqual(['web', 'worker', 'postgres', 'redis', 's3'])
 })

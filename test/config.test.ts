@@ -95,14 +95,16 @@ test.each(['web', 'worker'] as const)('ROLE=%s shares a database with others, so
   ])
 })
 
-test.each<[Pick<Config, 'host' | 'role' | 'token'>, boolean]>([
+test.each<[Partial<Config> & Pick<Config, 'host' | 'role' | 'token'>, boolean]>([
   [{ host: '127.0.0.1', role: 'all', token: undefined }, true],
+  [{ host: '127.0.0.1', role: 'all', token: undefined, publicUrl: 'http://[::1]:3000/' }, true],
+  [{ host: '127.0.0.1', role: 'all', token: TOKEN, publicUrl: 'https://weir.example.com' }, false],
   [{ host: '::1', role: 'web', token: TOKEN }, true],
   [{ host: '127.0.0.1', role: 'worker', token: undefined }, true],
   [{ host: '127.0.0.1', role: 'worker', token: TOKEN }, false],
   [{ host: '0.0.0.0', role: 'all', token: TOKEN }, false],
 ])('%j is told what to do from this machine alone: %p', (config, expected) => {
-  expect(isLocalOnly(config)).toBe(expected)
+  expect(isLocalOnly({ publicUrl: undefined, ...config })).toBe(expected)
 })
 
 test('everything that is wrong is said at once', () => {
@@ -185,7 +187,9 @@ test('.env.example as it is means the defaults, and its examples are good ones',
     Object.fromEntries([...exampleEnvironment().matchAll(pattern)].map(([, key, value]) => [key, value]))
   const defaults = read(/^([A-Z_]+)=(.*)$/gm)
   const examples = read(/^# ([A-Z_]+)=(.*)$/gm)
-  expect(parseConfig(defaults)).toEqual(parseConfig({}))
+  const { given, ...asWritten } = parseConfig(defaults)
+  expect(given.size).toBe(Object.keys(defaults).length)
+  expect(asWritten).toEqual((({ given: _, ...rest }) => rest)(parseConfig({})))
   expect(Object.keys(examples).length).toBeGreaterThan(0)
   expect(Object.keys(parseConfig(examples)).length).toBe(
     Object.keys(parseConfig({})).length + Object.keys(examples).length,

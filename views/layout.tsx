@@ -79,6 +79,7 @@ export function Page({ title, section, scripts = [], wide = false, children }: P
               <Sections current={section} />
             </nav>
           </details>
+          <div class="who" />
         </header>
         <div class="connection" id="connection" role="status" />
         <p class="notice" id="notice" role="alert" hidden />

@@ -21,6 +21,8 @@ const ACTIONS = [
   { href: '/channels#add-heading', label: 'Add a channel' },
   { href: '/silences#add', label: 'Add a silence' },
   { href: '/rules#add', label: 'Add a rule' },
+  { href: '/settings#keys', label: 'Make or revoke an API key' },
+  { href: '/audit', label: 'See who did what' },
   { href: '/settings#preferences', label: 'Choose colours and time zone' },
 ] as const
 

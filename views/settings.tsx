@@ -1,6 +1,7 @@
 import type { Child } from 'hono/jsx'
 import { Fact } from './fact.tsx'
 import { Ago, bytes } from './format.tsx'
+import { Keys, type KeysData } from './keys.tsx'
 import { Page } from './layout.tsx'
 
 /** What this Weir runs with. */
@@ -35,6 +36,7 @@ export interface SettingsPageData extends SettingsView {
   preferences: { theme: string; zone: string; rows: number }
   choices: { themes: readonly string[]; zones: readonly string[]; rows: readonly number[] }
   isSaved: boolean
+  keys: KeysData
   now: Date
 }
 
@@ -42,12 +44,13 @@ export interface SettingsPageData extends SettingsView {
 const GONE_MS = 60_000
 
 /** What this Weir runs with, and what its reader prefers. */
-export function SettingsPage({ preferences, choices, isSaved, now, ...view }: SettingsPageData) {
+export function SettingsPage({ preferences, choices, isSaved, keys, now, ...view }: SettingsPageData) {
   return (
     <Page title="Settings" section="/settings" scripts={['settings.ts']}>
       <link rel="stylesheet" href="/assets/settings.css" />
       <h1>Settings</h1>
       <PreferencesPanel preferences={preferences} choices={choices} isSaved={isSaved} />
+      <Keys {...keys} now={now} />
       <RunningPanel {...view} now={now} />
       <Processes processes={view.processes} now={now} />
       <Environment settings={view.settings} />

@@ -50,6 +50,8 @@ export interface DelivererDeps {
   now(): number
   random(): number
   times?: DeliveryTimes
+  /** Told of every attempt of a delivery. @param kind of the channel */
+  attempted?(kind: string, sending: Sending): void
 }
 
 /** What an attempt found to be done. */
@@ -76,6 +78,7 @@ export class Deliverer {
     if ('later' in claim) return claim.later
     const { channel, delivery } = claim
     const sending = await this.send(channel, delivery.message as StoredMessage, delivery.id)
+    this.#deps.attempted?.(channel.kind, sending)
     return this.#record(delivery, sending)
   }
 

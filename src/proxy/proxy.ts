@@ -1,6 +1,7 @@
 import { causeOf, Problem } from '../errors.ts'
 import { acceptsGzip } from '../hub/frame.ts'
 import type { Hub, Meter } from '../hub/hub.ts'
+import { readerOf } from '../limits/client.ts'
 import type { Database } from '../storage/storage.ts'
 import type { Entry } from '../streams/entry.ts'
 import type { ProxiedStreams, ProxiedTarget } from '../streams/proxied.ts'
@@ -40,6 +41,11 @@ export class Proxy {
     this.#timer.unref()
   }
 
+  /** Streams that are served here. */
+  get targets(): number {
+    return this.#open.size
+  }
+
   /** Whether somebody follows the stream here. */
   follows(streamId: string): boolean {
     return this.#feeds.has(streamId)
@@ -56,12 +62,15 @@ export class Proxy {
    */
   async subscribe(request: Request): Promise<Response> {
     const { mode, compress, ...target } = readAsked(request)
+    const reader = readerOf(request)
+    // A target that nobody gets to follow would be polled for nobody.
+    this.#deps.hub.checkRoom(reader.client)
     const id = await this.#idOf(target)
     const meter = this.#usage.enter(id)
     const feed = await this.#feed(id, meter)
     const lastEventId = request.headers.get('last-event-id') ?? undefined
     return this.#deps.hub.subscribe(proxyTopic(id, mode === 'snapshot-patch' ? 'patches' : 'documents'), {
-      signal: request.signal,
+      ...reader,
       after: 0,
       gzip: compress || acceptsGzip(request.headers),
       meter,

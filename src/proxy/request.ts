@@ -1,3 +1,4 @@
+import { WORKER_HEADER } from '../limits/client.ts'
 import type { Stream } from '../streams/run.ts'
 import type { Asked } from '../streams/upstream.ts'
 
@@ -23,6 +24,7 @@ export function requestOf(stream: Stream, { url, token }: Self): Asked {
     method: 'GET',
     headers: {
       'Accept-Encoding': 'gzip',
+      [WORKER_HEADER]: '1',
       ...(forwarded.length > 0 && { 'X-Sd-Header': forwarded.join(', ') }),
       ...(token !== undefined && { Authorization: `Bearer ${token}` }),
     },

@@ -1,14 +1,12 @@
 import { readdirSync, readFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
+import { packageHome, ROOT } from '../files.ts'
 
-const VIEWS = join(import.meta.dir, '../../views')
-const packageDir = (name: string, from = import.meta.dir) =>
-  dirname(Bun.resolveSync(`${name}/package.json`, from))
-
-const HTMX = packageDir('htmx.org')
-const MERMAID = packageDir('mermaid')
-const ELK = packageDir('elkjs', MERMAID)
-const UPLOT = packageDir('uplot')
+const VIEWS = join(ROOT, 'views')
+const HTMX = packageHome('htmx.org')
+const MERMAID = packageHome('mermaid')
+const ELK = packageHome('elkjs', MERMAID)
+const UPLOT = packageHome('uplot')
 
 /** Files of packages that browsers load, by the path they have below `/assets/`. */
 const PACKAGE_FILES: Record<string, string> = {

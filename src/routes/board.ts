@@ -1,5 +1,8 @@
+import { join, normalize } from 'node:path'
 import type { Queue } from 'bullmq'
 import { Elysia } from 'elysia'
+import { Problem } from '../errors.ts'
+import { packageHome } from '../files.ts'
 import { pageHeaders } from './html.ts'
 
 /** The board's page asks another host for its fonts; Weir loads nothing from elsewhere. */
@@ -19,7 +22,17 @@ export function boardRoutes(queues: readonly Queue[]) {
     return new Response(page, { status: response.status, headers: pageHeaders({ inlineStyle: true }) })
   }
   const options = { parse: 'none', detail: { hide: true } } as const
-  return new Elysia().all('/jobs', answer, options).all('/jobs/*', answer, options)
+  return new Elysia()
+    .get('/jobs/static/*', ({ params }) => staticFile(params['*']), options)
+    .all('/jobs', answer, options)
+    .all('/jobs/*', answer, options)
+}
+
+/** Read here, because the board's own way doesn't reach into the executable. */
+async function staticFile(path: string): Promise<Response> {
+  const file = Bun.file(join(packageHome('@bull-board/ui'), 'dist/static', normalize(`/${path}`)))
+  if (!(await file.exists())) throw new Problem('not_found', 'The board has no such file.')
+  return new Response(await file.bytes(), { headers: { 'Content-Type': file.type } })
 }
 
 async function openBoard(queues: readonly Queue[]) {
@@ -32,7 +45,10 @@ async function openBoard(queues: readonly Queue[]) {
   createBullBoard({
     queues: queues.map((queue) => new BullMQAdapter(queue)),
     serverAdapter: adapter,
-    options: { uiConfig: { boardTitle: 'Weir', miscLinks: [{ text: 'Back to Weir', url: '/streams' }] } },
+    options: {
+      uiBasePath: packageHome('@bull-board/ui'),
+      uiConfig: { boardTitle: 'Weir', miscLinks: [{ text: 'Back to Weir', url: '/streams' }] },
+    },
   })
   // An app of its own, so that what it answers passes through the routes.
   return new Elysia().use(await adapter.registerPlugin())

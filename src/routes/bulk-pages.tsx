@@ -2,7 +2,7 @@ import { Elysia } from 'elysia'
 import { BulkConfirmPage, BulkResultPage } from '../../views/streams-bulk.tsx'
 import { type Bulk, bulk } from '../streams/bulk.ts'
 import { countStreams, type Filter } from '../streams/listing.ts'
-import { type BulkRoutesDeps, checkBulk, reportOf } from './bulk.ts'
+import { allowed, type BulkRoutesDeps, checkBulk, reportOf } from './bulk.ts'
 import { FILTERS, filterOf } from './filter.ts'
 import { html } from './html.ts'
 import { MAX_REQUEST_BYTES, query, readText } from './input.ts'
@@ -12,10 +12,10 @@ export function bulkPages(deps: BulkRoutesDeps) {
   return new Elysia({ detail: { hide: true } }).post(
     '/streams/bulk',
     async ({ request, server }) => {
-      server?.timeout(request, 0)
       const form = new URLSearchParams(await readText(request, MAX_REQUEST_BYTES))
+      server?.timeout(request, 0)
       const filter = filterIn(form.get('filter') ?? '')
-      const asked = bulkOf(form, filter)
+      const asked = allowed(request, bulkOf(form, filter))
       if (asked.action === 'delete' && form.get('confirmed') !== 'yes') return confirm(asked)
       const result = await reportOf(bulk(deps, asked), request.signal)
       return html(<BulkResultPage action={asked.action} result={result} filter={filter} />)

@@ -2,6 +2,8 @@ import { type Static, Type } from '@sinclair/typebox'
 import { TypeCompiler } from '@sinclair/typebox/compiler'
 import { Elysia } from 'elysia'
 import { KINDS } from '../../drizzle/schema.ts'
+import { callerOf } from '../auth/caller.ts'
+import { checkScope } from '../auth/scopes.ts'
 import { VERDICTS } from '../core/verdict.ts'
 import { causeOf, Problem } from '../errors.ts'
 import type { Database } from '../storage/storage.ts'
@@ -62,8 +64,8 @@ export function bulkRoutes(deps: BulkRoutesDeps) {
   return new Elysia({ detail: { tags: ['Streams'] } }).post(
     '/api/streams/bulk',
     async ({ request, server }) => {
+      const steps = bulk(deps, allowed(request, checkBulk(await readJson(request))))
       server?.timeout(request, 0)
-      const steps = bulk(deps, checkBulk(await readJson(request)))
       if (!request.headers.get('accept')?.includes(NDJSON)) return reportOf(steps, request.signal)
       return progress(steps, deps)
     },
@@ -78,6 +80,12 @@ export function bulkRoutes(deps: BulkRoutesDeps) {
       }),
     },
   )
+}
+
+/** Removing many takes more than removing one. @throws Problem `forbidden_scope` */
+export function allowed(request: Request, asked: Bulk): Bulk {
+  if (asked.action === 'delete') checkScope(callerOf(request), 'admin')
+  return asked
 }
 
 /** @throws Problem `invalid_field`, naming the field */

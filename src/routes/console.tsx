@@ -4,6 +4,7 @@ import { type ListedAs, listLink } from '../../views/streams-links.ts'
 import { StreamsTable } from '../../views/streams-table.tsx'
 import { Problem } from '../errors.ts'
 import type { Hub } from '../hub/hub.ts'
+import { readerOf } from '../limits/client.ts'
 import { countStreams, firstOrder, ORDERS, SORTS } from '../streams/listing.ts'
 import { checkRegistration } from '../streams/registration.ts'
 import { fleet, type Status, type StatusDeps, statusesOf } from '../streams/status.ts'
@@ -37,7 +38,7 @@ export function consoleRoutes(deps: ConsoleRoutesDeps) {
       const isCurrent = as === pages.lists.version && !request.headers.has('last-event-id')
       server?.timeout(request, 0)
       return hub.subscribe(pages.lists.topic(shown), {
-        signal: request.signal,
+        ...readerOf(request),
         replay: (send) => pages.lists.catchUp(shown, isCurrent, send),
       })
     })

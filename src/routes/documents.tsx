@@ -2,6 +2,7 @@ import { Elysia } from 'elysia'
 import { DocumentPage, DocumentParts } from '../../views/document.tsx'
 import { stringifyJson } from '../core/json.ts'
 import { Problem } from '../errors.ts'
+import { Places } from '../limits/places.ts'
 import type { Database } from '../storage/storage.ts'
 import {
   changeBetween,
@@ -28,6 +29,9 @@ import { operation } from './operation.ts'
 
 const DEFAULT_LIMIT = 50
 const MAX_LIMIT = 500
+/** Documents put together at a time, each with its patches in memory, and those that may wait for a turn. */
+const MAX_REBUILDS = 8
+const MAX_WAITING = 64
 /** What Postgres can hold as a time, and a database of any kind has no use beyond. */
 const LAST_INSTANT_MS = Date.UTC(9999, 11, 31)
 
@@ -46,6 +50,7 @@ export function documentRoutes({
   versions: read = versionsIn(db),
   now = Date.now,
 }: DocumentRoutesDeps) {
+  const rebuilds = new Places({ what: 'documents', atOnce: MAX_REBUILDS, waiting: MAX_WAITING })
   return new Elysia({ detail: { tags: ['Documents'] } })
     .get(
       '/api/streams/:id/document',
@@ -55,14 +60,14 @@ export function documentRoutes({
         const version = await versionAt(read, stream, await momentOf('at', at, stream))
         const headers = documentHeaders(version)
         if (isKnown(request, headers.ETag)) return new Response(null, { status: 304, headers })
-        const { text } = await documentOf(read, stream, version)
+        const { text } = await rebuilds.run(() => documentOf(read, stream, version))
         return new Response(text, { headers: { ...headers, 'Content-Type': 'application/json' } })
       },
       {
         detail: operation('The document at a moment', DOCUMENT, {
           parameters: [moment('at')],
           answers: answers.DOCUMENT,
-          problems: ['damaged'],
+          problems: ['damaged', 'too_many'],
         }),
       },
     )
@@ -79,13 +84,13 @@ export function documentRoutes({
         if (earlier === undefined) {
           throw new Problem('not_found', `Entry ${later.seq} made the first document; there is none before.`)
         }
-        return json(changeJson(await changeBetween(read, stream, earlier, later)))
+        return json(changeJson(await rebuilds.run(() => changeBetween(read, stream, earlier, later))))
       },
       {
         detail: operation('The change between two moments', DIFF, {
           parameters: [moment('from'), moment('to')],
           answers: jsonAnswer(answers.Diff),
-          problems: ['damaged'],
+          problems: ['damaged', 'too_many'],
         }),
       },
     )
@@ -115,13 +120,15 @@ export function documentRoutes({
         const stream = await streams.get(params.id)
         const { at, window } = query(request, 'at', 'window')
         const zoom = oneOf('window', window, ZOOMS) ?? 'all'
-        const { page, status } = await documentView(read, stream, {
-          asked: at,
-          moment: () => momentOf('at', at, stream),
-          zoom,
-          marks: (around = new Date(now())) =>
-            versionMarks(db, read, stream.id, { zoom, around, now: now() }),
-        })
+        const { page, status } = await rebuilds.run(() =>
+          documentView(read, stream, {
+            asked: at,
+            moment: () => momentOf('at', at, stream),
+            zoom,
+            marks: (around = new Date(now())) =>
+              versionMarks(db, read, stream.id, { zoom, around, now: now() }),
+          }),
+        )
         const isPart = request.headers.has('hx-request')
         return html(isPart ? <DocumentParts {...page} /> : <DocumentPage {...page} />, { status })
       },

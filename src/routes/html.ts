@@ -26,7 +26,8 @@ export async function html(view: Child, { status = 200, inlineStyle }: HtmlOptio
 }
 
 /**
- * A page as its reader takes it. Pages never hold secrets, so how small they get tells nothing.
+ * A page as its reader takes it. Pages never hold secrets, so how small they get tells nothing; the one that does says
+ * that it is not to be transformed.
  * @returns the compressed answer; undefined where the answer stays as it is.
  */
 export async function compressPage(request: Request, answer: unknown): Promise<Response | undefined> {
@@ -34,6 +35,7 @@ export async function compressPage(request: Request, answer: unknown): Promise<R
   const { status, headers } = answer
   if (!headers.get('content-type')?.startsWith('text/html') || headers.has('content-encoding'))
     return undefined
+  if (headers.get('cache-control')?.includes('no-transform')) return undefined
   const plain = await answer.bytes()
   const isWorth = plain.length >= MIN_COMPRESSED_BYTES
   const body = isWorth ? Bun.gzipSync(plain) : plain

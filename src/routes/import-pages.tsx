@@ -3,7 +3,7 @@ import { ImportPage, type ImportPageData, type ImportReport } from '../../views/
 import { Problem } from '../errors.ts'
 import { html } from './html.ts'
 import { readBytes } from './input.ts'
-import { type Importer, MAX_IMPORT_BYTES } from './transfer.ts'
+import { type Importer, MAX_IMPORT_BYTES, UPLOAD_SECONDS } from './transfer.ts'
 
 /** What a form adds to the file that it sends, in bytes, at most. */
 const FORM_BYTES = 1_048_576
@@ -17,8 +17,9 @@ export function importPages({ importStreams }: { importStreams: Importer }) {
     .post(
       '/streams/import',
       async ({ request, server }) => {
-        server?.timeout(request, 0)
+        server?.timeout(request, UPLOAD_SECONDS)
         const form = await readMultipart(request)
+        server?.timeout(request, 0)
         const text = await textIn(form)
         const values = valuesOf(form, text)
         try {

@@ -5,7 +5,7 @@ export const MAX_REQUEST_BYTES = 1_048_576
 
 /**
  * Reads a request's body as JSON, up to `maxBytes`.
- * @throws Problem `body_too_large`, `invalid_json`
+ * @throws Problem `body_too_large`, `bad_request`, `invalid_json`
  */
 export async function readJson(request: Request, maxBytes = MAX_REQUEST_BYTES): Promise<unknown> {
   const text = await readText(request, maxBytes)
@@ -29,19 +29,28 @@ export async function readText(request: Request, maxBytes: number): Promise<stri
   return new TextDecoder().decode(await readBytes(request, maxBytes))
 }
 
-/** Reads a body as it was sent, up to `maxBytes`. @throws Problem `body_too_large` */
+/** Reads a body as it was sent, up to `maxBytes`. @throws Problem `body_too_large`, `bad_request` where it broke off */
 export async function readBytes(request: Request, maxBytes: number): Promise<Uint8Array> {
   const tooLarge = () => new Problem('body_too_large', `The body is larger than ${maxBytes} bytes.`)
   if (Number(request.headers.get('content-length') ?? 0) > maxBytes) throw tooLarge()
   if (request.body === null) return new Uint8Array()
   const chunks: Uint8Array[] = []
   let bytes = 0
-  for await (const chunk of request.body as unknown as AsyncIterable<Uint8Array>) {
+  for await (const chunk of arriving(request.body)) {
     bytes += chunk.byteLength
     if (bytes > maxBytes) throw tooLarge()
     chunks.push(chunk)
   }
   return Buffer.concat(chunks)
+}
+
+/** A body as it comes. That it doesn't come to its end, or too slowly, is its sender's doing, and no bug. */
+async function* arriving(body: ReadableStream<Uint8Array>): AsyncGenerator<Uint8Array> {
+  try {
+    yield* body as unknown as AsyncIterable<Uint8Array>
+  } catch {
+    throw new Problem('bad_request', 'The body broke off before its end, or was sent too slowly.')
+  }
 }
 
 /** The query of a request; a parameter that isn't known is refused rather than overlooked. */
@@ -52,6 +61,8 @@ export function query<Name extends string>(
   const values: Partial<Record<string, string>> = {}
   for (const [name, value] of new URL(request.url).searchParams) {
     if (!names.includes(name as Name)) throw invalid(name, `There is no parameter ${name.slice(0, 64)}.`)
+    // No text that a database holds has one.
+    if (value.includes('\0')) throw invalid(name, `${name}: expected text without NUL.`)
     if (value !== '') values[name] = value
   }
   return values as Partial<Record<Name, string>>

@@ -78,7 +78,7 @@ const DOCS = operation(
         schema: { ...words(MODES), default: MODES[0] },
       },
       { name: 'X-Sd-Header', description: 'Header for the target, `Name: value`; may be repeated' },
-      { name: 'X-Sd-Token', description: 'WEIR_TOKEN, for clients that can’t send headers' },
+      { name: 'X-Sd-Token', description: 'An API key or WEIR_TOKEN, for clients that can’t send headers' },
       {
         name: 'X-Sd-Compress',
         description: '`true` compresses the stream whatever Accept-Encoding says',

@@ -1,26 +1,36 @@
 import { desc } from 'drizzle-orm'
 import { Elysia } from 'elysia'
-import { workers } from '../../drizzle/schema.ts'
+import { SCOPES, workers } from '../../drizzle/schema.ts'
 import { SettingsPage, type SettingsView } from '../../views/settings.tsx'
+import { callerOf, covers } from '../auth/caller.ts'
+import type { Keys } from '../auth/keys.ts'
 import { type Config, settingsInForce } from '../config.ts'
+import { Problem } from '../errors.ts'
 import type { Database } from '../storage/storage.ts'
 import { json } from './answers/answer.ts'
 import { Settings } from './answers/settings.ts'
 import { html } from './html.ts'
-import { query, readForm } from './input.ts'
+import { integerOf, query, readForm } from './input.ts'
+import { checkKey } from './keys.ts'
 import { operation } from './operation.ts'
 import { checkPreferences, preferencesCookie, preferencesOf, ROWS, THEMES, ZONES } from './preferences.ts'
+import { redirect } from './redirect.ts'
 
 /** Processes told of, those that were seen last. */
 const MAX_PROCESSES = 50
 /** A form of preferences is a few words, in bytes. */
 const MAX_FORM_BYTES = 4_096
+/** Until a key expires: ten years. */
+const MAX_MINUTES = 5_260_000
 
 export interface SettingsRoutesDeps {
   db: Database
   config: Config
   version: string
   running: Running
+  keys: Keys
+  /** Where people reach this Weir, without a slash at the end. */
+  self(): string
   now(): number
 }
 
@@ -40,12 +50,19 @@ export function settingsRoutes(deps: SettingsRoutesDeps) {
     detail: operation('What this Weir runs with', SETTINGS, { answers: json(Settings) }),
   })
   const pages = new Elysia({ detail: { hide: true } })
-    .get('/settings', async ({ request }) => {
+    .get('/settings', ({ request }) => {
       const { saved } = query(request, 'saved')
-      const choices = { themes: THEMES, zones: ZONES, rows: ROWS }
-      const page = { ...(await inForce(deps)), preferences: preferencesOf(request), choices }
-      return html(<SettingsPage {...page} isSaved={saved !== undefined} now={new Date(deps.now())} />)
+      return settingsPage(deps, request, { isSaved: saved !== undefined })
     })
+    .post('/settings/keys', ({ request }) => keyMade(deps, request), { parse: 'none' })
+    .post(
+      '/settings/keys/:id/revoke',
+      async ({ params }) => {
+        await deps.keys.revoke(params.id)
+        return redirect('/settings#keys')
+      },
+      { parse: 'none' },
+    )
     .post(
       '/settings/preferences',
       async ({ request }) => {
@@ -60,6 +77,54 @@ export function settingsRoutes(deps: SettingsRoutesDeps) {
       { parse: 'none' },
     )
   return new Elysia().use(api).use(pages)
+}
+
+const NOBODY = { name: 'nobody', scope: 'read' } as const
+
+interface Shown {
+  isSaved?: boolean
+  /** A key that was just made, with its secret. */
+  made?: { name: string; secret: string }
+  /** What was typed into the form for keys, and what is wrong with it. */
+  form?: { values: Record<string, string>; error: string }
+  status?: number
+}
+
+async function settingsPage(
+  deps: SettingsRoutesDeps,
+  request: Request,
+  { isSaved = false, made, form, status }: Shown,
+) {
+  const choices = { themes: THEMES, zones: ZONES, rows: ROWS }
+  const view = { ...(await inForce(deps)), preferences: preferencesOf(request), choices, isSaved }
+  const me = callerOf(request) ?? NOBODY
+  const rows = await deps.keys.list()
+  const isClosed = deps.config.token !== undefined
+  const keys = { rows, scopes: SCOPES, me, mayManage: covers(me.scope, 'admin'), isClosed, made, form }
+  const page = <SettingsPage {...view} keys={{ ...keys, url: deps.self() }} now={new Date(deps.now())} />
+  return html(page, { status })
+}
+
+/** Makes a key; the page that answers is the only one that ever shows it. */
+async function keyMade(deps: SettingsRoutesDeps, request: Request): Promise<Response> {
+  const values = await readForm(request, MAX_FORM_BYTES)
+  const { name, scope, expiresIn = '' } = values
+  const minutes = integerOf('expiresIn', expiresIn || undefined, 1, MAX_MINUTES)
+  const expiresAt = minutes && new Date(deps.now() + minutes * 60_000).toISOString()
+  try {
+    const { key, secret } = await deps.keys.add(
+      checkKey({ name, scope, ...(expiresAt && { expiresAt }) }),
+      callerOf(request)?.name ?? 'nobody',
+    )
+    const response = await settingsPage(deps, request, { made: { name: key.name, secret } })
+    response.headers.set('Cache-Control', 'no-store, no-transform')
+    response.headers.set('Content-Location', `/api/keys/${key.id}`)
+    return response
+  } catch (error) {
+    if (!(error instanceof Problem)) throw error
+    const form = { values, error: error.detail }
+    return settingsPage(deps, request, { form, status: error.status })
+  }
 }
 
 async function inForce({ db, config, version, running }: SettingsRoutesDeps): Promise<SettingsView> {

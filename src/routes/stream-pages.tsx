@@ -15,6 +15,7 @@ import { STEPS_MS } from '../core/measures.ts'
 import { Problem } from '../errors.ts'
 import type { Hub } from '../hub/hub.ts'
 import { listIncidents } from '../incidents/read.ts'
+import { readerOf } from '../limits/client.ts'
 import type { EntryKind } from '../streams/entry.ts'
 import { readEntry } from '../streams/logs.ts'
 import { hourOfWeek } from '../streams/measures.ts'
@@ -74,7 +75,7 @@ export function streamPages(deps: StreamPagesDeps) {
       const filter = filterOf(kind, q)
       server?.timeout(request, 0)
       const replay = (send: Send) => pages.catchUpStream(id, shown, filter, send)
-      return hub.subscribe(pages.topic(id, filter), { signal: request.signal, replay })
+      return hub.subscribe(pages.topic(id, filter), { ...readerOf(request), replay })
     })
     .get('/streams/:id/incidents', async ({ params }) => {
       const { id } = await streams.get(params.id)

@@ -6,6 +6,8 @@ import type { Evidence, Verdict } from '../core/verdict.ts'
 import { Problem } from '../errors.ts'
 import { acceptsGzip } from '../hub/frame.ts'
 import type { Hub } from '../hub/hub.ts'
+import { readerOf } from '../limits/client.ts'
+import { Places } from '../limits/places.ts'
 import { type EntryJson, type EntryKind, entryJson } from '../streams/entry.ts'
 import { ORDERS, type Order, SORTS, type Sort } from '../streams/listing.ts'
 import { type LogQuery, lastSeq, readLog, readWholeLog } from '../streams/logs.ts'
@@ -28,6 +30,7 @@ import { pageOf } from './answers/types.ts'
 import { FILTERS, filterOf } from './filter.ts'
 import { dateOf, integerOf, oneOf, query, readJson } from './input.ts'
 import { operation } from './operation.ts'
+import { streamed } from './streamed.ts'
 import { typed } from './typed.ts'
 
 export interface StreamRoutesDeps extends StatusDeps {
@@ -85,6 +88,8 @@ const TAGGED = {
 }
 const DEFAULT_LIMIT = 50
 const MAX_LIMIT = 500
+/** Logs that are read from end to end at a time, each a page of entries in memory. */
+const MAX_WHOLE_LOGS = 16
 /** A subscriber that missed more than this is told so, and goes on from now. */
 const MAX_REPLAY_ENTRIES = 10_000
 const DAY_MS = 24 * 3_600_000
@@ -93,6 +98,7 @@ const DAY_MS = 24 * 3_600_000
 export function streamRoutes(deps: StreamRoutesDeps) {
   const { streams, db, hub } = deps
   const archived = deps.archive.reader
+  const wholeLogs = new Places({ what: 'whole logs', atOnce: MAX_WHOLE_LOGS })
   return new Elysia({ detail: { tags: ['Streams'] } })
     .post(
       '/api/streams',
@@ -225,7 +231,7 @@ export function streamRoutes(deps: StreamRoutesDeps) {
         const { id } = await streams.get(params.id)
         const wanted = logQuery(request)
         if (request.headers.get('accept')?.includes('application/x-ndjson'))
-          return ndjson(readWholeLog(db, id, wanted, archived))
+          return ndjson(readWholeLog(db, id, wanted, archived), await wholeLogs.enter())
         const { items, before, after } = await readLog(db, id, wanted, archived)
         const body = `{"items":[${items.map(entryJson).join(',')}],"before":${before ?? null},"after":${after ?? null}}`
         return new Response(body, { headers: { 'Content-Type': 'application/json' } })
@@ -236,7 +242,11 @@ export function streamRoutes(deps: StreamRoutesDeps) {
           'Each request and response',
           'Entries in the order of `seq`; without a cursor, the latest. `kind` takes several, separated by commas. ' +
             'With `Accept: application/x-ndjson` all that match, a line each.',
-          { parameters: LOG_PARAMETERS, answers: jsonOrLines(answers.LogPage, answers.Entry) },
+          {
+            parameters: LOG_PARAMETERS,
+            answers: jsonOrLines(answers.LogPage, answers.Entry),
+            problems: ['too_many'],
+          },
         ),
       },
     )
@@ -250,7 +260,7 @@ export function streamRoutes(deps: StreamRoutesDeps) {
         const last = await lastSeq(db, id)
         const after = seqOf(claimed, last)
         const subscribed = hub.subscribe(entriesTopic(id), {
-          signal: request.signal,
+          ...readerOf(request),
           after: after ?? 0,
           gzip: acceptsGzip(request.headers),
           replay: claimed === undefined ? undefined : (send) => replay(id, claimed, after, send),
@@ -383,19 +393,15 @@ function logQuery(request: Request): LogQuery {
   }
 }
 
-function ndjson(pages: AsyncGenerator<Parameters<typeof entryJson>[0][]>): Response {
-  const utf8 = new TextEncoder()
-  const body = new ReadableStream<Uint8Array>({
-    async pull(controller) {
-      const { done, value } = await pages.next()
-      if (done) controller.close()
-      else controller.enqueue(utf8.encode(value.map(ndjsonLine).join('')))
-    },
-    async cancel() {
-      await pages.return(undefined)
-    },
-  })
-  return new Response(body, { headers: { 'Content-Type': 'application/x-ndjson' } })
+type Pages = AsyncGenerator<Parameters<typeof entryJson>[0][]>
+
+function ndjson(pages: Pages, ended: () => void): Response {
+  const headers = { 'Content-Type': 'application/x-ndjson' }
+  return new Response(streamed(linesOf(pages), ended), { headers })
+}
+
+async function* linesOf(pages: Pages): AsyncGenerator<string> {
+  for await (const page of pages) yield page.map(ndjsonLine).join('')
 }
 
 /** Stored JSON may have line ends, where they mean nothing. */

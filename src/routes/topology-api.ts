@@ -1,6 +1,7 @@
 import { Elysia } from 'elysia'
 import { Problem } from '../errors.ts'
 import { acceptsGzip } from '../hub/frame.ts'
+import { readerOf } from '../limits/client.ts'
 import { fieldsOf, parseReport } from '../topology/input.ts'
 import { REPORTED_KINDS } from '../topology/rules.ts'
 import { events, json } from './answers/answer.ts'
@@ -84,9 +85,9 @@ export function topologyApi({
       async ({ request, server }) => {
         server?.timeout(request, 0)
         await refreshTopology?.()
-        const { headers, signal } = request
+        const { headers } = request
         const lastEventId = headers.get('last-event-id')
-        return topology.subscribe({ signal, lastEventId, gzip: acceptsGzip(headers) })
+        return topology.subscribe({ ...readerOf(request), lastEventId, gzip: acceptsGzip(headers) })
       },
       { detail: operation('The topology, live', EVENTS, { answers: events(answers.TOPOLOGY_EVENTS) }) },
     )

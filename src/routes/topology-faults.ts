@@ -9,18 +9,18 @@ import { type OperationOptions, operation } from './operation.ts'
 
 const ANSWERS = {
   answers: json(answers.Faults),
-  problems: ['no_laboratory', 'upstream_failed'],
+  problems: ['no_laboratory', 'not_allowed', 'host_unknown', 'upstream_failed'],
 } satisfies OperationOptions
 /** Of a description of faults. */
 const MAX_FAULTS_BYTES = 16_384
 
 export interface FaultRoutesOptions {
   topology: Topology
-  fetch?: FaultOptions['fetch']
+  fetch: FaultOptions['fetch']
 }
 
 /** What a service of the laboratory is told to do wrong, passed on to the service. */
-export function topologyFaultRoutes({ topology, fetch = globalThis.fetch }: FaultRoutesOptions) {
+export function topologyFaultRoutes({ topology, fetch }: FaultRoutesOptions) {
   const path = '/api/topology/services/:id/faults'
   return new Elysia({ detail: { tags: ['Topology'] } })
     .get(path, ({ params, request }) => forward('GET', params.id, request), {

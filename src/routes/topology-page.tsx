@@ -33,7 +33,7 @@ export interface TopologyPageOptions {
   /** Brings what Weir draws of itself up to date, for who is about to see it. */
   refreshTopology?(): Promise<void>
   /** Sends the requests that go through a service. */
-  fetch?: SendOptions['fetch']
+  fetch: SendOptions['fetch']
   /** A clock in milliseconds, only used for differences. */
   now?: SendOptions['now']
 }
@@ -42,7 +42,7 @@ export interface TopologyPageOptions {
 export function topologyPages({
   topology,
   refreshTopology,
-  fetch = globalThis.fetch,
+  fetch,
   now = () => performance.now(),
 }: TopologyPageOptions) {
   return new Elysia()
@@ -69,7 +69,7 @@ export function topologyPages({
               body: REQUEST,
               example: { service: 'D' },
               answers: json(SentThrough),
-              problems: ['not_found', 'upstream_failed'],
+              problems: ['not_found', 'not_allowed', 'host_unknown', 'upstream_failed'],
             },
           ),
           tags: ['Topology'],

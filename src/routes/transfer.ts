@@ -1,6 +1,9 @@
 import { Type } from '@sinclair/typebox'
 import { Elysia } from 'elysia'
+import { callerOf } from '../auth/caller.ts'
+import { checkScope } from '../auth/scopes.ts'
 import { Problem } from '../errors.ts'
+import { Places } from '../limits/places.ts'
 import type { Database } from '../storage/storage.ts'
 import { checkRegistration, RegistrationSchema } from '../streams/registration.ts'
 import type { Streams } from '../streams/streams.ts'
@@ -14,6 +17,7 @@ import { NDJSON, progressOf, reportOf } from './import-report.ts'
 import { integerOf, oneOf, query, readText } from './input.ts'
 import { type OperationOptions, operation } from './operation.ts'
 import { type Parameter, oneOf as words } from './parameters.ts'
+import { streamed } from './streamed.ts'
 
 export interface TransferRoutesDeps {
   db: Database
@@ -23,8 +27,12 @@ export interface TransferRoutesDeps {
 
 /** Largest file that can be imported, in bytes. */
 export const MAX_IMPORT_BYTES = 33_554_432
+/** A file that takes longer to arrive is given up, in seconds: it has a place among the few. */
+export const UPLOAD_SECONDS = 240
 /** Imports under way in this process; each holds its file in memory. More are refused. */
 const MAX_IMPORTS = 4
+/** Likewise of exports, each a page of streams in memory. */
+const MAX_EXPORTS = 8
 const BOOLEANS = ['true', 'false'] as const
 const SWITCH = words(BOOLEANS)
 const CONTENT_TYPES: Record<ExportFormat, string> = {
@@ -56,10 +64,11 @@ export function importer({ db, streams, warn }: TransferRoutesDeps): Importer {
     room.left--
     let isHandedOn = false
     try {
-      // It may ask many APIs for their kind before there is anything to say.
-      server?.timeout(request, 0)
+      server?.timeout(request, UPLOAD_SECONDS)
       const options = optionsOf(request)
       const lines = await linesOf(request, options)
+      // It may ask many APIs for their kind before there is anything to say.
+      server?.timeout(request, 0)
       const outcomes = importLines({ db, streams }, lines, options)
       if (!request.headers.get('accept')?.includes(NDJSON))
         return await reportOf(outcomes, options.dryRun, request.signal)
@@ -73,6 +82,7 @@ export function importer({ db, streams, warn }: TransferRoutesDeps): Importer {
 
 /** Moving many streams in and out at once. */
 export function transferRoutes({ db, importStreams }: { db: Database; importStreams: Importer }) {
+  const exports = new Places({ what: 'exports', atOnce: MAX_EXPORTS })
   return new Elysia({ detail: { tags: ['Streams'] } })
     .post('/api/streams/import', ({ request, server }) => importStreams(request, server), {
       parse: 'none',
@@ -80,11 +90,12 @@ export function transferRoutes({ db, importStreams }: { db: Database; importStre
     })
     .get(
       '/api/streams/export',
-      ({ request }) => {
+      async ({ request }) => {
         const { format: asked, tag, secrets } = query(request, ...EXPORT_PARAMETERS)
         const format = oneOf('format', asked, EXPORT_FORMATS) ?? 'json'
         const options = { format, tag, secrets: oneOf('secrets', secrets, BOOLEANS) === 'true' }
-        return download(exportStreams(db, options), format)
+        if (options.secrets) checkScope(callerOf(request), 'admin')
+        return download(exportStreams(db, options), format, await exports.enter())
       },
       { detail: operation('Export streams', EXPORT, EXPORT_OPTIONS) },
     )
@@ -134,21 +145,19 @@ async function linesOf(request: Request, options: Options): Promise<Line[]> {
 }
 
 /** A file; its first part is made before the answer begins, so that a refusal can still be one. */
-async function download(parts: AsyncGenerator<string>, format: ExportFormat): Promise<Response> {
-  const utf8 = new TextEncoder()
-  const first = await parts.next()
-  let next: IteratorResult<string> | undefined = first
-  const body = new ReadableStream<Uint8Array>({
-    async pull(controller) {
-      const { done, value } = next ?? (await parts.next())
-      next = undefined
-      if (done) controller.close()
-      else controller.enqueue(utf8.encode(value))
-    },
-    async cancel() {
-      await parts.return(undefined)
-    },
-  })
+async function download(
+  parts: AsyncGenerator<string>,
+  format: ExportFormat,
+  ended: () => void,
+): Promise<Response> {
+  let first: IteratorResult<string>
+  try {
+    first = await parts.next()
+  } catch (error) {
+    ended()
+    throw error
+  }
+  const body = streamed(after(first, parts), ended)
   return new Response(body, {
     headers: {
       'Content-Type': CONTENT_TYPES[format],
@@ -156,6 +165,11 @@ async function download(parts: AsyncGenerator<string>, format: ExportFormat): Pr
       'Cache-Control': 'no-store',
     },
   })
+}
+
+async function* after(first: IteratorResult<string>, rest: AsyncGenerator<string>): AsyncGenerator<string> {
+  if (!first.done) yield first.value
+  yield* rest
 }
 
 const IMPORT =
@@ -212,13 +226,15 @@ const EXPORT_DOCS: Record<(typeof EXPORT_PARAMETERS)[number], Omit<Parameter, 'n
   format: { schema: { ...words(EXPORT_FORMATS), default: 'json' } },
   tag: { description: 'Only streams that have it' },
   secrets: {
-    description: 'true: with the values of headers. Keep such a file as you keep the secrets',
+    description:
+      'true: with the values of headers, for who has the scope `admin`. Keep such a file as you keep the secrets',
     schema: SWITCH,
   },
 }
 const EXPORT_OPTIONS: OperationOptions = {
   parameters: parametersOf(EXPORT_DOCS),
   answers: exported(),
+  problems: ['too_many'],
 }
 
 function exported(): Answers {

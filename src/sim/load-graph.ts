@@ -1,9 +1,8 @@
 import type { ChosenGraph } from './args.ts'
 import type { Traffic } from './graph.ts'
 import { type GraphOrProblems, graphFrom, MAX_FILE_BYTES, readGraph } from './graph-file.ts'
+import SHOP_FILE from './graphs/shop.yaml' with { type: 'file' }
 import { MAX_RANDOM_SERVICES, randomGraph } from './random-graph.ts'
-
-const SHOP_FILE = new URL('./graphs/shop.yaml', import.meta.url)
 
 /** Reads or makes a graph, or says all that is wrong with it, a sentence each. */
 export async function loadGraph(chosen: ChosenGraph, seed: number): Promise<GraphOrProblems> {

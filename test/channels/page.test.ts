@@ -42,7 +42,9 @@ describeInBrowser('in a browser', () => {
       const path = `/added-${script}`
       await page.goto(`${weir.url}/channels`)
       await page.getByLabel('Name').fill(`Added ${script}`)
-      await page.getByRole('textbox', { name: 'URL' }).fill(receiver.take(path, () => new Response('<b>thanks</b>')))
+      await page
+        .getByRole('textbox', { name: 'URL' })
+        .fill(receiver.take(path, () => new Response('<b>thanks</b>')))
       // The secret that is proposed can be read, once, to give it to the receiver.
       expect(await page.getByLabel('Secret', { exact: true }).inputValue()).toStartWith('whsec_')
       await page.getByLabel('Tags').fill('shop, eu')

@@ -28,6 +28,8 @@ const PAGES: readonly [name: string, path: (ids: Everything) => string, whole: s
   ['Storage', () => '/storage', 'h1'],
   ['Archive', () => '/archive', 'h1'],
   ['Settings', () => '/settings', 'h1'],
+  ['Audit', () => '/audit', 'h1'],
+  ['Log in', () => '/login', 'h1'],
   ['API', () => '/openapi#postApiStreams', '.operation[open]'],
   ['what is not there', () => '/nothing', 'h1'],
 ]

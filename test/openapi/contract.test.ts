@@ -5,9 +5,12 @@ import { Contract } from './contract.ts'
 
 const NDJSON = { Accept: 'application/x-ndjson' }
 const PAST = '2026-01-01T00:00:00Z'
+const FUTURE = '2999-01-01T00:00:00Z'
 
 /** What no test of an hour's length can bring about, or what another one holds. */
 const UNREACHED: Readonly<Record<string, string>> = {
+  'POST /api/backup 200 application/gzip': 'binary: test/backup reads all of it',
+  'GET /readyz 503 application/json': 'not while it runs: test/observe/readiness.test.ts',
   'POST /v1/traces 200 application/x-protobuf': 'binary: test/otlp holds it against the protocol itself',
 }
 
@@ -168,7 +171,14 @@ test('topology, archive and operation answer as the document says', async () => 
   await post('/api/archive/test')
   await get('/api/storage')
   await get('/api/settings')
+  const { id } = await post<{ id: string }>('/api/keys', { name: 'A', scope: 'read', expiresAt: FUTURE })
+  await get('/api/keys')
+  await get(`/api/keys/${id}`)
+  await contract.ask('DELETE', `/api/keys/${id}`)
+  await get('/api/audit?q=keys&limit=1')
   await get('/healthz')
+  await get('/readyz')
+  await contract.ask('GET', '/metrics')
   expect(contract.faults).toEqual([])
 })
 

@@ -59,7 +59,7 @@ export function startReceiver(port = 0) {
     .onError(({ error }) =>
       error instanceof Problem ? error.toResponse() : new Response(String(error), { status: 500 }),
     )
-    .use(topologyRoutes({ topology, hub }))
+    .use(topologyRoutes({ topology, hub, fetch }))
     .use(traceRoutes({ spanCalls }))
     .listen({ port, hostname: '127.0.0.1', reusePort: false })
   const url = `http://127.0.0.1:${app.server?.port}`

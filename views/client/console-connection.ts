@@ -25,6 +25,9 @@ interface LiveConnection {
 /** Of an answer that says what a live part shows is no more. */
 const GONE = 404
 
+/** Of an answer to who isn't logged in any more. */
+const LOGGED_OUT = 401
+
 interface LiveError {
   connection?: LiveConnection
   status?: number
@@ -50,6 +53,7 @@ export class Connection {
   #next: ReturnType<typeof setTimeout> | undefined
   #hiding: ReturnType<typeof setTimeout> | undefined
   #isLeaving = false
+  #isLoggedOut = false
 
   constructor(line: HTMLElement) {
     this.#line = line
@@ -76,12 +80,13 @@ export class Connection {
   async #pulse(): Promise<void> {
     try {
       const response = await fetch('/pulse', { signal: AbortSignal.timeout(PATIENCE_MS), cache: 'no-store' })
+      if (response.status === LOGGED_OUT) return this.#loggedOut()
       if (!response.ok) throw new Error(`It answered ${response.status}`)
       const { openIncidents } = (await response.json()) as { openIncidents: number }
       showIncidents(openIncidents)
       this.#pulseFound()
     } catch {
-      if (!this.#isLeaving) this.#pulseLost()
+      if (!this.#isLeaving && !this.#isLoggedOut) this.#pulseLost()
     }
     clearTimeout(this.#next)
     if (!this.#isLeaving && !document.hidden) this.#next = setTimeout(() => void this.#pulse(), this.#wait())
@@ -115,7 +120,8 @@ export class Connection {
       })
     // It has ended, however: htmx is about to try again.
     on('htmx:sse:before:connection', (live) => {
-      if (live.attempt === 0 || this.#isLeaving) return
+      if (this.#isLoggedOut) live.cancelled = true
+      if (live.attempt === 0 || this.#isLeaving || this.#isLoggedOut) return
       if (this.#gone.has(live)) {
         live.cancelled = true
         return
@@ -148,6 +154,16 @@ export class Connection {
     this.#gone.add(live)
     this.#awaySince = undefined
     this.#say('What this page shows was removed.', 'away')
+  }
+
+  /** Nothing is asked for any more; what is typed on the page stays. */
+  #loggedOut(): void {
+    this.#isLoggedOut = true
+    this.#say('You are logged out, and what you see is from before. ', 'away')
+    const link = document.createElement('a')
+    link.href = `/login?${new URLSearchParams({ next: location.pathname + location.search })}`
+    link.textContent = 'Log in'
+    this.#line.append(link)
   }
 
   #hide(): void {

@@ -54,5 +54,3 @@ export const Storage = named('Storage', {
   lastDrop: nullable(Type.Object({ at: Instant, day: Day, reason: Text, bytes: Bytes })),
   lastTrim: nullable(Instant),
 })
-
-export const Healthy = Type.Object({ status: choice(['ok']) })

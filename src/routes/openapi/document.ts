@@ -1,3 +1,5 @@
+import { scopeOf } from '../../auth/scopes.ts'
+import { isOpenPath } from '../guard.ts'
 import { codesOf, problemResponses } from './problems.ts'
 import type { ApiDocument, ApiOperation, ApiParameter, ApiSchema } from './types.ts'
 
@@ -6,7 +8,7 @@ type Paths = Readonly<Record<string, Readonly<Record<string, ApiOperation>>>>
 const INFO =
   'Register an API, start and stop its stream, and ask for its status, logs, size and change. Errors are problem ' +
   'details (RFC 9457) with a `code` and, where one is to blame, the `field`. Instants are ISO 8601. Where Weir has a ' +
-  'token, send it as Bearer token, or as the password of Basic.'
+  'token, send that or an API key as Bearer token, or as the password of Basic.'
 
 /** The parts of the API, in the order in which people meet them. */
 const TAGS = [
@@ -18,12 +20,13 @@ const TAGS = [
   { name: 'Channels', description: 'Where notifications go, and what was sent' },
   { name: 'Incidents', description: 'What is wrong, by which rules, and when nobody is told' },
   { name: 'Archive', description: 'What of the log lies on S3' },
+  { name: 'Access', description: 'Who gets in, and who did what' },
   { name: 'Operation', description: 'Weir itself' },
 ]
 
 const SECURITY = {
-  token: { type: 'http', scheme: 'bearer', description: 'WEIR_TOKEN' },
-  password: { type: 'http', scheme: 'basic', description: 'Any user, WEIR_TOKEN as password' },
+  token: { type: 'http', scheme: 'bearer', description: 'WEIR_TOKEN, or an API key' },
+  password: { type: 'http', scheme: 'basic', description: 'Any user; WEIR_TOKEN or an API key as password' },
 }
 
 /** The whole document from what the routes say of themselves: with all parameters, problems, and named schemas once. */
@@ -54,8 +57,15 @@ function complete(path: string, method: string, given: ApiOperation): ApiOperati
     ...operation,
     operationId: operation.operationId.replace('*', ''),
     ...(parameters.length > 0 && { parameters }),
+    security: securityOf(path, method),
     responses: { ...operation.responses, ...problemResponses(codes, hasDefault) },
   }
+}
+
+/** What a key must at least be allowed, as a role; a Weir without a token asks for nothing. */
+function securityOf(path: string, method: string): ApiOperation['security'] {
+  const scope = scopeOf(method.toUpperCase(), path.replaceAll(/\{(\w+)\}/g, ':$1'))
+  return isOpenPath(path) ? [] : [{}, { token: [scope] }, { password: [scope] }]
 }
 
 /** A parameter of a path is an id everywhere but where it says something else. */

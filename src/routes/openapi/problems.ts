@@ -1,14 +1,16 @@
 import { Type } from '@sinclair/typebox'
 import { PROBLEMS, type ProblemCode } from '../../errors.ts'
 import { choice } from '../answers/types.ts'
+import { isOpenPath } from '../guard.ts'
 import type { ApiOperation, ApiResponse } from './types.ts'
 
 /** What each code says, for people. */
 export const MEANINGS: Readonly<Record<ProblemCode, string>> = {
   bad_request: 'The request can’t be read as what it should be.',
   invalid_json: 'The body isn’t JSON.',
-  unauthorized: 'The token is missing or wrong.',
+  unauthorized: 'The token or key is missing, wrong, revoked, or expired.',
   forbidden_origin: 'A page of another site asked.',
+  forbidden_scope: 'The key may not do that: `detail` says which scope may.',
   not_found: 'There is no such thing.',
   no_laboratory: 'The service can’t be told to fail.',
   method_not_allowed: 'Not with this method.',
@@ -35,12 +37,12 @@ export const ProblemSchema = Type.Object(
     code: choice(Object.keys(PROBLEMS) as ProblemCode[]),
     detail: Type.String({ description: 'What is wrong and, where that helps, what to do' }),
     field: Type.Optional(Type.String({ description: 'The field or parameter that is to blame' })),
+    requestId: Type.Optional(
+      Type.String({ description: 'What X-Request-Id says, too: the log has more of it' }),
+    ),
   },
   { $id: 'Problem', description: 'Problem details (RFC 9457)' },
 )
-
-/** Answered without the token. */
-const OPEN_PATHS: ReadonlySet<string> = new Set(['/healthz'])
 
 /** The codes that an operation may answer with, in the order of their statuses: its own, and what its request brings. */
 export function codesOf(path: string, method: string, operation: ApiOperation): ProblemCode[] {
@@ -48,8 +50,8 @@ export function codesOf(path: string, method: string, operation: ApiOperation): 
   const own = operation['x-problems'] ?? []
   const all = new Set(own)
   if (responses.default === undefined) {
-    if (!OPEN_PATHS.has(path)) all.add('unauthorized')
-    if (method !== 'get') all.add('forbidden_origin')
+    if (!isOpenPath(path)) all.add('unauthorized')
+    if (method !== 'get') for (const code of ['forbidden_origin', 'forbidden_scope'] as const) all.add(code)
     if (parameters.some((parameter) => parameter.in === 'path')) all.add('not_found')
     if (parameters.some((parameter) => parameter.in === 'query')) all.add('invalid_field')
     if (requestBody !== undefined)

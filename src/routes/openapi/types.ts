@@ -55,6 +55,8 @@ export interface ApiOperation {
   summary: string
   description?: string
   parameters?: readonly ApiParameter[]
+  /** Which secrets let in, each with the roles that it takes. */
+  security?: readonly Readonly<Record<string, readonly string[]>>[]
   requestBody?: { required: boolean; content: Readonly<Record<string, ApiContent>> }
   responses?: Readonly<Record<string, ApiResponse>>
   'x-parameters'?: readonly ApiParameter[]

@@ -1,0 +1,157 @@
+import { and, desc, eq, isNull, sql } from 'drizzle-orm'
+import { keys } from '../../drizzle/schema.ts'
+import { Problem } from '../errors.ts'
+import type { Database } from '../storage/storage.ts'
+import { isUuid } from '../streams/uuid.ts'
+import type { Caller, Scope } from './caller.ts'
+import { Remembered } from './remembered.ts'
+import { digestOf, isKeyShaped, newKey, prefixOf, type RandomBytes } from './secrets.ts'
+
+export type Key = typeof keys.$inferSelect
+/** A key as others may see it. */
+export type KeyView = Omit<Key, 'digest'>
+
+export interface KeyInput {
+  name: string
+  scope: Scope
+  /** Left out: it doesn't expire. */
+  expiresAt?: Date
+}
+
+export interface KeysDeps {
+  db: Database
+  /** Milliseconds since the epoch. */
+  now(): number
+  random: RandomBytes
+  warn(message: string, error: unknown): void
+}
+
+/** Keys that are neither revoked nor expired; more are refused. */
+export const MAX_KEYS = 500
+/** Listed, the newest first: beyond the valid ones, some that no longer are. */
+const MAX_LISTED = 1_000
+/** How long a process goes by what it read of a key, in milliseconds: so late a revocation elsewhere takes effect. */
+const REMEMBER_MS = 3_000
+/** How often the last use is written down, in milliseconds. */
+const USE_MS = 60_000
+
+/** The named secrets that let programs and people in. */
+export class Keys {
+  readonly #deps: KeysDeps
+  readonly #known: Remembered<Key | undefined>
+  readonly #writing = new Set<Promise<unknown>>()
+
+  constructor(deps: KeysDeps) {
+    this.#deps = deps
+    this.#known = new Remembered(REMEMBER_MS, deps.now)
+  }
+
+  /** @returns the key with its secret, which is told this once. @throws Problem `too_many`, `invalid_field` */
+  async add({ name, scope, expiresAt }: KeyInput, by: string): Promise<{ key: KeyView; secret: string }> {
+    const { db, now, random } = this.#deps
+    const createdAt = new Date(now())
+    if (expiresAt !== undefined && expiresAt <= createdAt)
+      throw new Problem('invalid_field', 'expiresAt: expected a time to come.', 'expiresAt')
+    const valid = and(
+      isNull(keys.revokedAt),
+      sql`coalesce(${keys.expiresAt} > ${createdAt.toISOString()}::timestamptz, true)`,
+    )
+    if ((await db.$count(keys, valid)) >= MAX_KEYS)
+      throw new Problem('too_many', `There can be ${MAX_KEYS} keys at most: revoke some first.`)
+    const secret = newKey(random)
+    const values = {
+      id: Bun.randomUUIDv7(),
+      name,
+      scope,
+      createdAt,
+      createdBy: by,
+      expiresAt: expiresAt ?? null,
+    }
+    const row = { ...values, digest: digestOf(secret), prefix: prefixOf(secret) }
+    const [added] = await db.insert(keys).values(row).returning()
+    if (added === undefined) throw new Error('The key was not stored')
+    this.#known.forget()
+    return { key: viewOf(added), secret }
+  }
+
+  /** All of them, the newest first. */
+  async list(): Promise<KeyView[]> {
+    const rows = await this.#deps.db
+      .select()
+      .from(keys)
+      .orderBy(desc(keys.createdAt), desc(keys.id))
+      .limit(MAX_LISTED)
+    return rows.map(viewOf)
+  }
+
+  /** @throws Problem `not_found` */
+  async view(id: string): Promise<KeyView> {
+    const key = isUuid(id) ? await this.#read(eq(keys.id, id)) : undefined
+    if (key === undefined) throw noKey(id)
+    return viewOf(key)
+  }
+
+  /** From now on it lets nobody in, here at once and elsewhere within seconds; idempotent. @throws Problem `not_found` */
+  async revoke(id: string): Promise<void> {
+    const { db, now } = this.#deps
+    if (!isUuid(id)) throw noKey(id)
+    const set = { revokedAt: sql`coalesce(${keys.revokedAt}, ${new Date(now()).toISOString()}::timestamptz)` }
+    const revoked = await db.update(keys).set(set).where(eq(keys.id, id)).returning({ id: keys.id })
+    this.#known.forget()
+    if (revoked.length === 0) throw noKey(id)
+  }
+
+  /** Who a secret belongs to; undefined where it is no valid key. */
+  async find(secret: string, address: string): Promise<{ caller: Caller; id: string } | undefined> {
+    if (!isKeyShaped(secret)) return undefined
+    const digest = digestOf(secret)
+    // Found by an index over digests: how long that takes tells nothing of the secret.
+    const key = await this.#known.get(digest, () => this.#read(eq(keys.digest, digest)))
+    const caller = this.#admitted(key, address)
+    return caller && key && { caller, id: key.id }
+  }
+
+  /** Who a session by a key belongs to, while the key is valid. */
+  async callerById(id: string, address: string): Promise<Caller | undefined> {
+    return this.#admitted(await this.#known.get(id, () => this.#read(eq(keys.id, id))), address)
+  }
+
+  /** Waits for what is being written down. */
+  async close(): Promise<void> {
+    await Promise.all(this.#writing)
+  }
+
+  #admitted(key: Key | undefined, address: string): Caller | undefined {
+    const nowMs = this.#deps.now()
+    if (key === undefined || key.revokedAt !== null || (key.expiresAt?.getTime() ?? Infinity) <= nowMs)
+      return undefined
+    if (nowMs - (key.usedAt?.getTime() ?? -Infinity) >= USE_MS) this.#used(key, new Date(nowMs), address)
+    return { id: `key:${key.id}`, name: key.name, scope: key.scope }
+  }
+
+  async #read(which: ReturnType<typeof eq>): Promise<Key | undefined> {
+    const [key] = await this.#deps.db.select().from(keys).where(which)
+    return key
+  }
+
+  /** Nobody waits for it to be written down. */
+  #used(key: Key, usedAt: Date, usedFrom: string): void {
+    const { db, warn } = this.#deps
+    Object.assign(key, { usedAt, usedFrom })
+    const writing: Promise<unknown> = db
+      .update(keys)
+      .set({ usedAt, usedFrom })
+      .where(eq(keys.id, key.id))
+      .catch((error: unknown) => warn("Can't write down when a key was used", error))
+      .finally(() => this.#writing.delete(writing))
+    this.#writing.add(writing)
+  }
+}
+
+function viewOf({ digest: _hidden, ...shown }: Key): KeyView {
+  return shown
+}
+
+function noKey(id: string): Problem {
+  return new Problem('not_found', `There is no key ${id.slice(0, 64)}.`)
+}

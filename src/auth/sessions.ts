@@ -1,0 +1,76 @@
+import { eq, lte } from 'drizzle-orm'
+import { sessions } from '../../drizzle/schema.ts'
+import type { Database } from '../storage/storage.ts'
+import { type Caller, OWNER } from './caller.ts'
+import type { Keys } from './keys.ts'
+import { Remembered } from './remembered.ts'
+import { digestOf, isEqual, newSecret, proofOf, type RandomBytes } from './secrets.ts'
+
+/** How long a browser stays logged in, in milliseconds. */
+export const SESSION_MS = 7 * 86_400_000
+/** How long a process goes by what it read of a session, in milliseconds. */
+const REMEMBER_MS = 3_000
+const SHAPE = /^[\w-]{43}$/
+
+export interface SessionsDeps {
+  db: Database
+  keys: Keys
+  token: string | undefined
+  now(): number
+  random: RandomBytes
+}
+
+type Session = typeof sessions.$inferSelect
+
+/** Browsers that are logged in. They are kept in the database, so that each can be ended. */
+export class Sessions {
+  readonly #deps: SessionsDeps
+  readonly #known: Remembered<Session | undefined>
+
+  constructor(deps: SessionsDeps) {
+    this.#deps = deps
+    this.#known = new Remembered(REMEMBER_MS, deps.now)
+  }
+
+  /** @param keyId of the key that somebody has logged in by; undefined: by WEIR_TOKEN. @returns what the cookie holds */
+  async begin(keyId: string | undefined): Promise<string> {
+    const { db, token = '', now, random } = this.#deps
+    const secret = newSecret(random)
+    await db.insert(sessions).values({
+      digest: digestOf(secret),
+      keyId: keyId ?? null,
+      tokenProof: keyId === undefined ? proofOf(secret, token) : null,
+      createdAt: new Date(now()),
+      expiresAt: new Date(now() + SESSION_MS),
+    })
+    this.#known.forget()
+    return secret
+  }
+
+  /** Who is logged in, while the session and what it was begun by are valid. */
+  async find(secret: string, address: string): Promise<Caller | undefined> {
+    if (!SHAPE.test(secret)) return undefined
+    const { db, keys, token, now } = this.#deps
+    const digest = digestOf(secret)
+    const session = await this.#known.get(digest, async () => {
+      const [found] = await db.select().from(sessions).where(eq(sessions.digest, digest))
+      return found
+    })
+    if (session === undefined || session.expiresAt.getTime() <= now()) return undefined
+    if (session.keyId !== null) return keys.callerById(session.keyId, address)
+    const { tokenProof } = session
+    const isOwner = token !== undefined && tokenProof !== null && isEqual(proofOf(secret, token), tokenProof)
+    return isOwner ? OWNER : undefined
+  }
+
+  /** Logs out; idempotent. */
+  async end(secret: string): Promise<void> {
+    await this.#deps.db.delete(sessions).where(eq(sessions.digest, digestOf(secret)))
+    this.#known.forget()
+  }
+}
+
+/** Takes away what has expired. */
+export async function forgetSessions(db: Database, nowMs: number): Promise<void> {
+  await db.delete(sessions).where(lte(sessions.expiresAt, new Date(nowMs)))
+}
