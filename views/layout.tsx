@@ -51,7 +51,6 @@ export function Page({ title, section, scripts = [], wide = false, children }: P
         <link rel="icon" href="/assets/weir.svg" type="image/svg+xml" />
         <link rel="stylesheet" href="/assets/weir.css" />
         <script src="/assets/htmx.js" defer />
-        <script src="/assets/hx-sse.js" defer />
         <script src="/assets/console.ts" type="module" />
         {scripts.map((script) => (
           <script src={`/assets/${script}`} type={script.endsWith('.ts') ? 'module' : undefined} defer />

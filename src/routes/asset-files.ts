@@ -8,14 +8,15 @@ const MERMAID = packageHome('mermaid')
 const ELK = packageHome('elkjs', MERMAID)
 const UPLOT = packageHome('uplot')
 
-/** Files of packages that browsers load, by the path they have below `/assets/`. */
-const PACKAGE_FILES: Record<string, string> = {
-  'htmx.js': join(HTMX, 'dist/htmx.min.js'),
-  'hx-sse.js': join(HTMX, 'dist/ext/hx-sse.min.js'),
+/** Files of packages that browsers load, by the path they have below `/assets/`: one file, or several as one. */
+const PACKAGE_FILES: Record<string, readonly string[]> = {
+  // htmx looks over the page in a task of its own, soon after it has run: an extension that came in a file of its own,
+  // and later than that, would find no element, and the page would never hear of anything.
+  'htmx.js': [join(HTMX, 'dist/htmx.min.js'), join(HTMX, 'dist/ext/hx-sse.min.js')],
   // The layout engine that Mermaid brings with it.
-  'elk-worker.js': join(ELK, 'lib/elk-worker.min.js'),
-  'uplot.js': join(UPLOT, 'dist/uPlot.iife.min.js'),
-  'uplot.css': join(UPLOT, 'dist/uPlot.min.css'),
+  'elk-worker.js': [join(ELK, 'lib/elk-worker.min.js')],
+  'uplot.js': [join(UPLOT, 'dist/uPlot.iife.min.js')],
+  'uplot.css': [join(UPLOT, 'dist/uPlot.min.css')],
 }
 
 /**
@@ -24,16 +25,15 @@ const PACKAGE_FILES: Record<string, string> = {
  */
 export const ASSET_FOLDER = `v-${contentHash()}`
 
-/** The file behind a path below `/assets/`, which may not be there; left out for a path that can't be one. */
-export function locateAsset(path: string): string | undefined {
-  if (path.startsWith('..') || path.includes('\0')) return undefined
+/** The files behind a path below `/assets/`, which may not be there; none for a path that can't be one. */
+export function locateAsset(path: string): readonly string[] {
+  if (path.startsWith('..') || path.includes('\0')) return []
   const fromPackage = PACKAGE_FILES[path]
   if (fromPackage !== undefined) return fromPackage
   if (path.startsWith('mermaid/')) {
-    return path.endsWith('.mjs') ? join(MERMAID, 'dist', path.slice('mermaid/'.length)) : undefined
+    return path.endsWith('.mjs') ? [join(MERMAID, 'dist', path.slice('mermaid/'.length))] : []
   }
-  if (path.endsWith('.ts')) return join(VIEWS, 'client', path)
-  return join(VIEWS, 'assets', path)
+  return [join(VIEWS, path.endsWith('.ts') ? 'client' : 'assets', path)]
 }
 
 /** Over our own files as they are, and over packages by their version: those don't change within one. */

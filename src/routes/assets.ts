@@ -16,6 +16,8 @@ const GZIP_LEVEL = 9
 /** A folder that was or will be: of a page that was open across an upgrade, or of a process beside this one. */
 const ANY_FOLDER = /^v-[0-9a-f]{16}\//
 
+const NEW_LINE = new Uint8Array([10])
+
 interface Asset {
   type: string
   hash: string
@@ -84,13 +86,19 @@ async function compress(plain: Uint8Array<ArrayBuffer>, coding: Coding): Promise
 }
 
 async function load(path: string, transpiler: Bun.Transpiler): Promise<Asset | undefined> {
-  const file = locateAsset(path)
-  if (file === undefined || !(await Bun.file(file).exists())) return undefined
-  const isScript = /\.m?[jt]s$/.test(file)
-  const source = await Bun.file(file).bytes()
-  const plain = file.endsWith('.ts')
+  const files = locateAsset(path).map((file) => Bun.file(file))
+  const [first] = files
+  if (first === undefined || !(await first.exists())) return undefined
+  const source = await contents(files)
+  const plain = path.endsWith('.ts')
     ? new TextEncoder().encode(transpiler.transformSync(new TextDecoder().decode(source)))
     : source
-  const type = isScript ? 'text/javascript; charset=utf-8' : Bun.file(file).type
+  const type = /\.m?[jt]s$/.test(path) ? 'text/javascript; charset=utf-8' : first.type
   return { type, hash: Bun.hash(plain).toString(36), plain, coded: new Map() }
+}
+
+/** One after the other, each on lines of its own. */
+async function contents(files: readonly Bun.BunFile[]): Promise<Uint8Array<ArrayBuffer>> {
+  const parts = await Promise.all(files.map((file) => file.bytes()))
+  return Buffer.concat(parts.flatMap((part, index) => (index === 0 ? part : [NEW_LINE, part])))
 }

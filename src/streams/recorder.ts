@@ -37,7 +37,7 @@ const SETTLE_MS = 3_000
 /** What the recorder tells about what it wrote, after it is durable. */
 export interface RecorderEvents {
   stored(entries: readonly Entry[]): void
-  /** Verdict or evidence of these streams changed. */
+  /** Verdict or evidence of these streams changed, or sums of theirs came later than their entries. */
   changed(streamIds: readonly string[]): void
   /** The stream should not run, or not as this run does. */
   unwanted(streamId: string): void
@@ -284,6 +284,9 @@ export class Recorder {
     }
     if (stored.length > 0) this.#events.stored(stored)
     await this.#sums.committed(this.#db, summing)
+    const fresh = new Set(batch.map(({ run }) => run))
+    const later = summing.written.filter((run) => !fresh.has(run))
+    if (later.length > 0) this.#events.changed(later.map((run) => run.stream.id))
   }
 
   async #storeEvidence(turned: readonly Run[]): Promise<void> {

@@ -1,5 +1,6 @@
 import { beforeAll, expect, test } from 'bun:test'
 import type { Page } from 'playwright-core'
+import { MAX_ROWS } from '../../src/routes/preferences.ts'
 import { openPage, PHONE, sidewaysScroll } from '../support/browser.ts'
 import { useConsole } from '../support/console.ts'
 import { describeInBrowser } from '../support/in-browser.ts'
@@ -159,7 +160,11 @@ describeInBrowser('in a browser', () => {
     leaving.abort()
     expect(ofShown).not.toContain(other.id)
     expect(ofOther).not.toContain(shown.id)
-    const late = await site.weir.get(`/streams/live?ids=${Array(51).fill(shown.id).join()}`)
+    const late = await site.weir.get(
+      `/streams/live?ids=${Array(MAX_ROWS + 1)
+        .fill(shown.id)
+        .join()}`,
+    )
     expect(late.status).toBe(422)
     for (const { id } of [shown, other]) await site.weir.send('DELETE', `/api/streams/${id}`)
   })

@@ -208,13 +208,7 @@ describeInBrowser('in a browser', () => {
     for (const each of [page, live]) await setHidden(each, true)
     const asked: string[] = []
     for (const each of [page, live]) each.on('request', (request) => asked.push(request.url()))
-    const said: string[] = []
-    await live.exposeFunction('said', (text: string) => said.push(text))
-    await live.evaluate(() => {
-      const line = document.getElementById('connection') as HTMLElement
-      const { said } = globalThis as unknown as { said(text: string): void }
-      new MutationObserver(() => said(line.textContent ?? '')).observe(line, { childList: true })
-    })
+    const said = await listen(live)
     await addChannel('Weekend')
     // Longer than the archive waits between two questions.
     const before = answered
@@ -229,6 +223,30 @@ describeInBrowser('in a browser', () => {
     await closeLive()
   })
 
+  test('a page is live with the first of its scripts, whenever the others come, and hears of no loss then', async () => {
+    const { page, close } = await openPage(browser)
+    await page.route('**/pulse', (route) => route.fulfill({ json: { openIncidents: 0 } }))
+    const live = () => page.waitForResponse((response) => response.url().endsWith('/channels/live'))
+    const connected = live()
+    await page.route(/\/assets\/.*\.[jt]s$/, async (route) => {
+      if (!route.request().url().endsWith('/htmx.js')) await connected
+      await route.continue()
+    })
+    await page.goto(`${weir.url}/channels`)
+    await connected
+    const said = await listen(page)
+    await addChannel('Late shift')
+    await page.getByRole('link', { name: 'Late shift' }).waitFor()
+    await setHidden(page, true)
+    const again = live()
+    await setHidden(page, false)
+    await again
+    await addChannel('Later shift')
+    await page.getByRole('link', { name: 'Later shift' }).waitFor()
+    expect(said).toEqual([])
+    await close()
+  })
+
   test('the page of a channel that is removed says so, and does not wait for it', async () => {
     const { page, close } = await open(`/channels/${channel}`)
     await connectionOf(page).silent()
@@ -237,6 +255,18 @@ describeInBrowser('in a browser', () => {
     await close()
   })
 })
+
+/** All that is said of the connection from now on. */
+async function listen(page: Page): Promise<string[]> {
+  const said: string[] = []
+  await page.exposeFunction('said', (text: string) => said.push(text))
+  await page.evaluate(() => {
+    const line = document.getElementById('connection') as HTMLElement
+    const { said } = globalThis as unknown as { said(text: string): void }
+    new MutationObserver(() => said(line.textContent ?? '')).observe(line, { childList: true })
+  })
+  return said
+}
 
 /** As a browser does when another tab comes to the front, which headless ones never say. */
 function setHidden(page: Page, isHidden: boolean): Promise<void> {

@@ -103,7 +103,10 @@ describeInBrowser('in a browser', () => {
     const line = page.locator('#log > li', { hasText: 'price' })
     await line.waitFor()
     expect(await line.textContent()).toContain('<script>alert(2)</script>')
-    await page.locator('#status').getByText('live').waitFor()
+    await page
+      .locator('#status')
+      .getByText(/ live$/)
+      .waitFor()
     const connection = page.locator('#log > li', { hasText: 'exchange' })
     await connection.locator('summary').click()
     await connection.getByText('text/event-stream').first().waitFor()

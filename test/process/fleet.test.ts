@@ -7,6 +7,9 @@ import { Feed, startUpstream, type Upstream } from '../support/upstream.ts'
 import type { LoggedEntry } from '../support/weir.ts'
 
 const STREAMS = 12
+/** Beside other tests, processes that end or freeze are noticed late: longest wait for others to go on, in milliseconds. */
+const TAKEOVER_PATIENCE_MS = 90_000
+const TEST_MS = 150_000
 
 interface Status {
   id: string
@@ -138,29 +141,45 @@ describe.each(SHARED)('web and workers on $name', (setup) => {
       await checkLogs()
     })
 
-    test('a worker that was frozen and wakes up writes nothing more, and lets go', async () => {
-      const counts = await holdings()
-      const frozen = processes.find(({ child }) => counts.has(child.pid)) as WeirProcess
-      frozen.child.kill('SIGSTOP')
-      await until('others hold its streams', async () => {
-        const now = await holdings()
-        return !now.has(frozen.child.pid) && !now.has(0)
-      })
-      frozen.child.kill('SIGCONT')
-      await until('each stream has one connection', () => feeds.every((feed) => feed.readers === 1))
-      await checkLogs()
-    })
+    test(
+      'a worker that was frozen and wakes up writes nothing more, and lets go',
+      async () => {
+        const counts = await holdings()
+        const frozen = processes.find(({ child }) => counts.has(child.pid)) as WeirProcess
+        frozen.child.kill('SIGSTOP')
+        await until(
+          'others hold its streams',
+          async () => {
+            const now = await holdings()
+            return !now.has(frozen.child.pid) && !now.has(0)
+          },
+          TAKEOVER_PATIENCE_MS,
+        )
+        frozen.child.kill('SIGCONT')
+        await until('each stream has one connection', () => feeds.every((feed) => feed.readers === 1))
+        await checkLogs()
+      },
+      TEST_MS,
+    )
 
-    test('a worker that is killed is replaced', async () => {
-      const counts = await holdings()
-      const killed = processes.find(({ child }) => counts.has(child.pid)) as WeirProcess
-      start('worker')
-      killed.child.kill('SIGKILL')
-      await until('others hold its streams', async () => {
-        const now = await holdings()
-        return !now.has(killed.child.pid) && !now.has(0)
-      })
-      await checkLogs()
-    })
+    test(
+      'a worker that is killed is replaced',
+      async () => {
+        const counts = await holdings()
+        const killed = processes.find(({ child }) => counts.has(child.pid)) as WeirProcess
+        start('worker')
+        killed.child.kill('SIGKILL')
+        await until(
+          'others hold its streams',
+          async () => {
+            const now = await holdings()
+            return !now.has(killed.child.pid) && !now.has(0)
+          },
+          TAKEOVER_PATIENCE_MS,
+        )
+        await checkLogs()
+      },
+      TEST_MS,
+    )
   })
 })

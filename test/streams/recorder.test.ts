@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from 'bun:test'
+import { afterAll, beforeAll, expect, setSystemTime, test } from 'bun:test'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -34,9 +34,10 @@ afterAll(async () => {
   rmSync(directory, { recursive: true, force: true })
 })
 
-/** A recorder, what it says it stored, and a database that can be away, or lose an answer. */
+/** A recorder, what it says it stored and changed, and a database that can be away, or lose an answer. */
 function recording() {
   const stored: Entry[] = []
+  const changed: (readonly string[])[] = []
   let away: PromiseWithResolvers<void> | undefined
   let losesAnswer = false
   const db = new Proxy(storage.db, {
@@ -55,12 +56,13 @@ function recording() {
   })
   const recorder = new Recorder(db, () => EXPECTATION, {
     stored: (entries) => void stored.push(...entries),
-    changed: () => {},
+    changed: (ids) => void changed.push(ids),
     unwanted: () => {},
   })
   return {
     recorder,
     stored,
+    changed,
     leave: () => void (away = Promise.withResolvers()),
     comeBack: () => away?.resolve(),
     loseAnswer: () => void (losesAnswer = true),
@@ -231,13 +233,15 @@ test('entries that are not summed up yet are found by their time', async () => {
   await recorder.close()
 })
 
-test('the sums of more streams than have their turn in a second follow', async () => {
+test('the sums of more streams than have their turn in a second follow, and it is told which', async () => {
   const list = [...Array(1_300).keys()].map((index) =>
     newStream({ url: `http://a.test/${index}`, kind: 'sse' }),
   )
   await insertStreams(storage.db, list)
   const runs = await Promise.all(list.map(({ id }) => begin(id)))
-  const { recorder } = recording()
+  const { recorder, changed } = recording()
+  // No time goes by, so that there are no more turns.
+  setSystemTime(new Date())
   for (const run of runs) recorder.append(run, event('a'))
   const summed = async () => {
     const { rows } = (await storage.db.execute(sql`
@@ -251,8 +255,13 @@ test('the sums of more streams than have their turn in a second follow', async (
     const now = await summed()
     return now?.stored === 1_300 ? now : undefined
   })
-  expect(first.summed).toBeGreaterThan(0)
+  setSystemTime()
+  expect(first.summed).toBe(1_000)
   await until('all are summed up', async () => ((await summed())?.summed === 1_300 ? true : undefined))
+  const late = new Set(list.slice(1_000).map(({ id }) => id))
+  // By themselves: with their evidence, all of them are said to have changed.
+  const told = () => changed.filter((ids) => ids.every((id) => late.has(id))).flat()
+  await until('it is told of those that came later', () => new Set(told()).size === late.size)
   expect(await sumsOf('rollups', list[1_299]?.id ?? '')).toEqual(await recounted(list[1_299]?.id ?? ''))
   await recorder.close()
 })

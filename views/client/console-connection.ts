@@ -47,7 +47,6 @@ export class Connection {
   #isPulseLost = false
   /** Live parts that ended as the tab was hidden: to come back from that is no loss. */
   readonly #paused = new WeakSet<LiveConnection>()
-  readonly #live = new Set<LiveConnection>()
   /** Those whose subject was removed. */
   readonly #gone = new WeakSet<LiveConnection>()
   #next: ReturnType<typeof setTimeout> | undefined
@@ -133,12 +132,10 @@ export class Connection {
       if (!this.#isPulseLost) this.ask()
     })
     on('htmx:sse:after:connection', (live) => {
-      this.#live.add(live)
       this.#lost.delete(live)
       this.#showBack()
     })
     on('htmx:sse:close', (live) => {
-      this.#live.delete(live)
       this.#lost.delete(live)
       this.#showBack()
     })
@@ -168,7 +165,7 @@ export class Connection {
 
   #hide(): void {
     clearTimeout(this.#next)
-    for (const live of this.#live) this.#paused.add(live)
+    for (const live of openConnections()) this.#paused.add(live)
   }
 
   /** Nothing was asked for while the tab was hidden. */
@@ -214,6 +211,14 @@ export class Connection {
     this.#isLeaving = false
     this.ask()
   }
+}
+
+/** Those of the live parts, also of one that was connected before this script had come. */
+function openConnections(): LiveConnection[] {
+  const parts = document.querySelectorAll<Element & { _htmx?: { sse?: LiveConnection } }>(
+    '[hx-sse\\:connect]',
+  )
+  return [...parts].flatMap((part) => part._htmx?.sse ?? [])
 }
 
 /** Has the parts that ask for themselves ask now. */
