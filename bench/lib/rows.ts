@@ -1,6 +1,7 @@
 import { sql } from 'drizzle-orm'
 import { DAY_MS, makePartitions } from '../../src/storage/partitions.ts'
 import type { Database } from '../../src/storage/storage.ts'
+import { SUMS } from '../../src/streams/tally.ts'
 
 /** What a Weir has recorded that has followed many streams for days, made by the database itself. */
 export interface Recorded {
@@ -92,29 +93,11 @@ function statements({ streams, entriesPerStream, days, isRunning }: Recorded): s
 
 /** What Weir sums up by the hour and by the day, as far as it is done. */
 function longSums(): string[] {
-  const sums = [
-    'entries',
-    'events',
-    'polls',
-    'errors',
-    'compared',
-    'changed',
-    'not_modified',
-    'wire_bytes',
-    'body_bytes',
-    'head_bytes',
-    'plain_bytes',
-    'gzip_bytes',
-    'conditional_bytes',
-    'patch_bytes',
-    'frame_bytes',
-    'deflated_bytes',
-  ]
   const done = `date_trunc('hour', now() - interval '5 minutes', 'UTC')`
   const of = (step: string) => `INSERT INTO weir.long_rollups
-      (stream_id, step, at, first_seq, last_seq, ${sums.join(', ')}, connected_ms)
+      (stream_id, step, at, first_seq, last_seq, ${SUMS.join(', ')}, connected_ms)
     SELECT stream_id, '${step}', date_trunc('${step}', minute, 'UTC'), min(first_seq), max(last_seq),
-      ${sums.map((name) => `sum(${name})`).join(', ')}, sum(polls) * ${APART_SECONDS * 1_000}
+      ${SUMS.map((name) => `sum(${name})`).join(', ')}, sum(polls) * ${APART_SECONDS * 1_000}
     FROM weir.rollups WHERE minute < ${done} GROUP BY 1, 3`
   return [of('hour'), of('day'), `INSERT INTO weir.marks VALUES ('rolled', ${done})`]
 }

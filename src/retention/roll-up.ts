@@ -2,6 +2,7 @@ import { sql } from 'drizzle-orm'
 import { DAY_MS, dayOf, startOfDay } from '../storage/partitions.ts'
 import type { Database } from '../storage/storage.ts'
 import { CONNECTED_MS } from '../streams/rollup-source.ts'
+import { SUMS } from '../streams/tally.ts'
 import { readMarks, setMark } from './marks.ts'
 
 /** An hour is summed up this long after its end, in milliseconds, … */
@@ -11,25 +12,6 @@ const LATE_MS = DAY_MS
 /** Streams summed up in one statement. */
 const STREAMS_PER_STEP = 50
 const HOUR_MS = 3_600_000
-
-const COLUMNS = [
-  'entries',
-  'events',
-  'polls',
-  'errors',
-  'compared',
-  'changed',
-  'not_modified',
-  'wire_bytes',
-  'body_bytes',
-  'head_bytes',
-  'plain_bytes',
-  'gzip_bytes',
-  'conditional_bytes',
-  'patch_bytes',
-  'frame_bytes',
-  'deflated_bytes',
-] as const
 
 /**
  * Sums up minutes by hours, and hours by days, in UTC. Made anew each time, so that it may be done twice; does something
@@ -62,7 +44,7 @@ async function rollUpWithin(db: Database, ids: readonly string[], from: number, 
     const some = sql`(SELECT id::uuid FROM json_array_elements_text(${wanted}::json) AS wanted(id))`
     await upsert(
       db,
-      sql`SELECT rollup.stream_id, 'hour', date_trunc('hour', rollup.minute, 'UTC'), ${SUMS}, sum(${CONNECTED_MS})
+      sql`SELECT rollup.stream_id, 'hour', date_trunc('hour', rollup.minute, 'UTC'), ${SUMMED}, sum(${CONNECTED_MS})
         FROM (SELECT *, NULL::bigint AS connected_ms FROM weir.rollups) AS rollup
         JOIN weir.streams ON streams.id = rollup.stream_id
         WHERE rollup.stream_id IN ${some} AND rollup.minute >= ${instant(from)} AND rollup.minute < ${instant(to)}
@@ -70,7 +52,7 @@ async function rollUpWithin(db: Database, ids: readonly string[], from: number, 
     )
     await upsert(
       db,
-      sql`SELECT rollup.stream_id, 'day', ${instant(startOfDay(day))}, ${SUMS}, sum(rollup.connected_ms)
+      sql`SELECT rollup.stream_id, 'day', ${instant(startOfDay(day))}, ${SUMMED}, sum(rollup.connected_ms)
         FROM weir.long_rollups AS rollup
         WHERE rollup.stream_id IN ${some} AND rollup.step = 'hour'
           AND rollup.at >= ${instant(startOfDay(day))} AND rollup.at < ${instant(startOfDay(day) + DAY_MS)}
@@ -79,12 +61,10 @@ async function rollUpWithin(db: Database, ids: readonly string[], from: number, 
   }
 }
 
-const SUMS = sql.raw(
-  ['min(rollup.first_seq)', 'max(rollup.last_seq)', ...COLUMNS.map((name) => `sum(rollup.${name})`)].join(
-    ', ',
-  ),
+const SUMMED = sql.raw(
+  ['min(rollup.first_seq)', 'max(rollup.last_seq)', ...SUMS.map((name) => `sum(rollup.${name})`)].join(', '),
 )
-const TARGETS = ['first_seq', 'last_seq', ...COLUMNS, 'connected_ms']
+const TARGETS = ['first_seq', 'last_seq', ...SUMS, 'connected_ms']
 
 async function upsert(db: Database, rows: ReturnType<typeof sql>): Promise<void> {
   const columns = sql.raw(TARGETS.join(', '))

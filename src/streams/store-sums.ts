@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm'
 import type { Database } from '../storage/storage.ts'
 import type { Entry } from './entry.ts'
-import { emptyTally, type MinuteSums, type Summed, type Tally, tallied } from './tally.ts'
+import { emptyTally, SUMS, type Summed, type Tally, tallied } from './tally.ts'
 
 /** A tally, and who may write it. */
 export interface Owed {
@@ -23,25 +23,7 @@ const MAX_READ = 20_000
 /** An entry may be stamped this much before one that was summed up earlier: clocks are set back. */
 const CLOCK_SLACK = sql.raw("interval '1 day'")
 
-const COUNTS = [
-  'entries',
-  'events',
-  'polls',
-  'errors',
-  'compared',
-  'changed',
-  'not_modified',
-  'wire_bytes',
-  'body_bytes',
-  'head_bytes',
-  'plain_bytes',
-  'gzip_bytes',
-  'conditional_bytes',
-  'patch_bytes',
-  'frame_bytes',
-  'deflated_bytes',
-] as const satisfies (keyof MinuteSums)[]
-const list = (of: (name: string) => string) => sql.raw(COUNTS.map(of).join(', '))
+const list = (of: (name: string) => string) => sql.raw(SUMS.map(of).join(', '))
 
 /**
  * Adds tallies to the rollups, for the runs whose epoch is still their stream's. Each says what it goes on from, so that

@@ -11,26 +11,30 @@ const MINUTE_MS = 60_000
 const EVENT_KINDS: ReadonlySet<EntryKind> = new Set(['event', 'snapshot', 'patch'])
 const POLL_KINDS: ReadonlySet<EntryKind> = new Set(['exchange', 'snapshot', 'patch'])
 
+/** Columns of `rollups` that are sums. */
+export const SUMS = [
+  'entries',
+  'events',
+  'polls',
+  'errors',
+  'compared',
+  'changed',
+  'not_modified',
+  'wire_bytes',
+  'body_bytes',
+  'head_bytes',
+  'plain_bytes',
+  'gzip_bytes',
+  'conditional_bytes',
+  'patch_bytes',
+  'frame_bytes',
+  'deflated_bytes',
+] as const
+
 /** What a minute's entries of one stream come to, as columns of `rollups`. */
-export interface MinuteSums {
+export interface MinuteSums extends Record<(typeof SUMS)[number], number> {
   first_seq: number
   last_seq: number
-  entries: number
-  events: number
-  polls: number
-  errors: number
-  compared: number
-  changed: number
-  not_modified: number
-  wire_bytes: number
-  body_bytes: number
-  head_bytes: number
-  plain_bytes: number
-  gzip_bytes: number
-  conditional_bytes: number
-  patch_bytes: number
-  frame_bytes: number
-  deflated_bytes: number
   /** A byte an answer, in hex. */
   latencies: string
 }
@@ -107,25 +111,6 @@ function frameBytes({ kind, seq }: Summed): number {
 }
 
 function noSums(seq: number): MinuteSums {
-  return {
-    first_seq: seq,
-    last_seq: seq,
-    entries: 0,
-    events: 0,
-    polls: 0,
-    errors: 0,
-    compared: 0,
-    changed: 0,
-    not_modified: 0,
-    wire_bytes: 0,
-    body_bytes: 0,
-    head_bytes: 0,
-    plain_bytes: 0,
-    gzip_bytes: 0,
-    conditional_bytes: 0,
-    patch_bytes: 0,
-    frame_bytes: 0,
-    deflated_bytes: 0,
-    latencies: '',
-  }
+  const sums = Object.fromEntries(SUMS.map((name) => [name, 0])) as Record<(typeof SUMS)[number], number>
+  return { first_seq: seq, last_seq: seq, ...sums, latencies: '' }
 }
