@@ -22,8 +22,10 @@ export async function openPostgres(url: string): Promise<Storage> {
     // BullMQ's statements name its tables without a schema; ours always name theirs.
     options: '-c search_path=bullmq,public',
   })
-  // An idle connection that drops is replaced by the pool; without a listener it would end the process.
+  // An idle connection that drops is replaced by the pool, and who holds one learns it from the statement that fails;
+  // without listeners either would end the process.
   pool.on('error', () => {})
+  pool.on('connect', (client) => client.on('error', () => {}))
   const db = drizzle(pool, { schema, casing: 'snake_case' })
   const client = await pool.connect().catch((error: Error) => {
     throw new StorageError(`Can't reach ${description} (${error.message}). Check DATABASE_URL.`)

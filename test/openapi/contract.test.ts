@@ -10,7 +10,6 @@ const FUTURE = '2999-01-01T00:00:00Z'
 /** What no test of an hour's length can bring about, or what another one holds. */
 const UNREACHED: Readonly<Record<string, string>> = {
   'POST /api/backup 200 application/gzip': 'binary: test/backup reads all of it',
-  'GET /readyz 503 application/json': 'not while it runs: test/observe/readiness.test.ts',
   'POST /v1/traces 200 application/x-protobuf': 'binary: test/otlp holds it against the protocol itself',
 }
 

@@ -99,7 +99,7 @@ describeInBrowser('the reference of the API', () => {
     await really.waitFor()
     expect((await weir.get(`/api/streams/${id}`)).status).toBe(200)
     await really.click()
-    await form.getByText('204').waitFor()
+    await form.getByText('204 No Content').waitFor()
     expect((await weir.get(`/api/streams/${id}`)).status).toBe(404)
   })
 
