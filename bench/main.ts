@@ -29,7 +29,8 @@ const USAGE = `bun run bench [NAME ...] [--short] [--minutes N] [--seed N]
 type Asked = Pick<Context, 'short' | 'minutes' | 'seed'>
 type Name = keyof typeof BENCHES
 const names = Object.keys(BENCHES) as Name[]
-process.exitCode = await main()
+// Children are gone by now; the pipes of some outlive them.
+process.exit(await main())
 
 async function main(): Promise<number> {
   const { values, positionals } = parseArgs({
