@@ -126,5 +126,7 @@ function tellings(): string[] {
      VALUES (${n(1)}, 'Bench', 'errorRate', '{"above":0.9}', 2, 2, true, now(), now())`,
     `INSERT INTO weir.silences (id, reason, starts_at, ends_at, created_at)
      VALUES (${n(1)}, 'Bench', now(), now() + interval '1 day', now())`,
+    `INSERT INTO weir.keys (id, name, scope, digest, prefix, created_at, created_by)
+     VALUES (${n(1)}, 'Bench', 'read', repeat('0', 64), 'weir_bench', now(), 'bench')`,
   ]
 }
