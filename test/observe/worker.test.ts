@@ -33,7 +33,9 @@ test.skipIf(isSkipped(setup))('a worker answers probes on OPS_PORT, and nothing 
   const report = await until('it is not ready any more', async () => {
     // A connection that was kept alive may be closed under a request.
     const response = await ask('/readyz').catch(() => undefined)
-    return response?.status === 503 && ((await response.json()) as { checks: { name: string; ok: boolean }[] })
+    return (
+      response?.status === 503 && ((await response.json()) as { checks: { name: string; ok: boolean }[] })
+    )
   })
   expect(report.checks.find(({ name }) => name === 'database')?.ok).toBe(false)
   expect((await ask('/healthz')).status).toBe(200)
