@@ -1,6 +1,7 @@
 import type { Config } from '../config.ts'
 import type { Storage } from '../storage/storage.ts'
 import { postgresRelay } from './postgres.ts'
+import { withPresence } from './presence.ts'
 import { redisRelay } from './redis.ts'
 import { type Relay, SILENT_RELAY } from './relay.ts'
 
@@ -11,5 +12,6 @@ export async function openRelay(
   from: string,
 ): Promise<Relay> {
   if (databaseUrl === undefined) return SILENT_RELAY
-  return redisUrl === undefined ? postgresRelay(databaseUrl, pool, from) : redisRelay(redisUrl, from)
+  const line = redisUrl === undefined ? postgresRelay(databaseUrl, pool, from) : redisRelay(redisUrl, from)
+  return withPresence(await line)
 }

@@ -1,6 +1,7 @@
 import type { PgPool } from 'bullmq'
 import { Client } from 'pg'
-import type { Envelope, Relay, RelayEvents } from './relay.ts'
+import type { Line } from './presence.ts'
+import type { Envelope, RelayEvents } from './relay.ts'
 import { split } from './relay.ts'
 
 const CHANNEL = 'weir'
@@ -12,7 +13,7 @@ const RETRY_MS = 1_000
 const KEEPALIVE_MS = 5_000
 
 /** Relays over LISTEN and NOTIFY, on a connection of its own. */
-export async function postgresRelay(url: string, pool: Pick<PgPool, 'query'>, from: string): Promise<Relay> {
+export async function postgresRelay(url: string, pool: Pick<PgPool, 'query'>, from: string): Promise<Line> {
   let client: Client | undefined
   let retry: Timer | undefined
   let closed = false
@@ -54,10 +55,12 @@ export async function postgresRelay(url: string, pool: Pick<PgPool, 'query'>, fr
       events = listener
     },
     publish(message) {
-      for (const part of split(message, ITEMS)) {
-        const payload = JSON.stringify({ from, message: part } satisfies Envelope)
-        pool.query('SELECT pg_notify($1, $2)', [CHANNEL, payload]).catch(ignore)
-      }
+      const payloads = split(message, ITEMS).map((part) =>
+        JSON.stringify({ from, message: part } satisfies Envelope),
+      )
+      pool
+        .query('SELECT pg_notify($1, payload) FROM unnest($2::text[]) AS payload', [CHANNEL, payloads])
+        .catch(ignore)
     },
     async close() {
       closed = true

@@ -1,5 +1,6 @@
 import { Redis } from 'ioredis'
-import { type Envelope, type Relay, type RelayEvents, split } from './relay.ts'
+import type { Line } from './presence.ts'
+import { type Envelope, type RelayEvents, split } from './relay.ts'
 
 const CHANNEL = 'weir'
 /** Items of one message: bounded, so that no single one holds up the others. */
@@ -8,7 +9,7 @@ const ITEMS = 1_000
 const RETRY_MS = 1_000
 
 /** Relays over Redis' publish and subscribe, on two connections of its own. */
-export async function redisRelay(url: string, from: string): Promise<Relay> {
+export async function redisRelay(url: string, from: string): Promise<Line> {
   const options = { maxRetriesPerRequest: null, retryStrategy: () => RETRY_MS, lazyConnect: true } as const
   // Nothing waits for a line that is down: what can't be sent at once is lost, and that is provided for.
   const sender = new Redis(url, { ...options, enableOfflineQueue: false })

@@ -16,6 +16,10 @@ export type RelayMessage =
   | { type: 'listed' }
   /** Jobs for streams were made. */
   | { type: 'wanted' }
+  /** The sender is there; one that has just come wants to know of the others. */
+  | { type: 'here'; isNew: boolean }
+  /** The sender took itself to be alone until now, and told nobody what was stored. */
+  | { type: 'untold' }
 
 export interface RelayEvents {
   /** A message of another process. */
@@ -29,11 +33,18 @@ export interface Relay {
   /** Says who hears what others publish; what came before is lost, as any message may be. */
   listen(events: RelayEvents): void
   publish(message: RelayMessage): void
+  /** Whether any other process may hear what is published. */
+  isHeard(): boolean
   close(): Promise<void>
 }
 
 /** One process alone has nobody to tell. */
-export const SILENT_RELAY: Relay = { listen: () => {}, publish: () => {}, close: async () => {} }
+export const SILENT_RELAY: Relay = {
+  listen: () => {},
+  publish: () => {},
+  isHeard: () => false,
+  close: async () => {},
+}
 
 /** As it is sent: with the sender, so that nobody hears itself. */
 export interface Envelope {

@@ -47,6 +47,7 @@ export class Fanout {
     const { relay, pages } = this.#deps
     this.#publish(entries)
     pages.stored(entries)
+    if (!relay.isHeard()) return
     const spans = new Map<string, [id: string, first: number, last: number]>()
     for (const { streamId, seq } of entries) {
       const span = spans.get(streamId)

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { entries } from '../../drizzle/schema.ts'
 import { parseConfig } from '../../src/config.ts'
 import { Hub } from '../../src/hub/hub.ts'
+import { SILENT_RELAY } from '../../src/relay/relay.ts'
 import { openStorage } from '../../src/storage/open.ts'
 import type { Storage } from '../../src/storage/storage.ts'
 import { Fanout } from '../../src/streams/fanout.ts'
@@ -31,7 +32,7 @@ function watched(known: number) {
   const fanout = new Fanout({
     db: storage.db,
     hub,
-    relay: { publish: () => {}, listen: () => {}, close: async () => {} },
+    relay: SILENT_RELAY,
     pages: { follow: () => false, stored: () => {}, changed: () => {} },
     proxy: { follows: () => false, stored: ({ seq }) => void seen.push(seq) },
     warn: (message) => void warnings.push(message),
