@@ -73,13 +73,14 @@ export function followingParts(ground: Ground) {
   const { config, warn, now, db, closing, queues, hub, relay, egress, observation, worker, self } = ground
   const { recording } = observation
   const hostOf = (id: string) => URL.parse(holder.run(id)?.stream.url ?? '')?.host
-  const recorder: Recorder = new Recorder(recording.timed(db), (run) => expectationOf(run, config, now()), {
+  const recorder: Recorder = new Recorder(db, (run) => expectationOf(run, config, now()), {
     stored: (entries) => {
       recording.stored(entries, hostOf)
       fanout.stored(entries)
     },
     changed: (ids) => control.changed(ids),
     unwanted: (id) => holder.interrupt(id),
+    wrote: (tookMs, error) => recording.wrote(tookMs, error),
     failing: (error, waiting) => warn(`Can't store, ${waiting} entries wait: ${causeOf(error)}`),
   })
   closing(() => recorder.close())

@@ -1,4 +1,3 @@
-import type { Database } from '../storage/storage.ts'
 import type { Entry } from '../streams/entry.ts'
 import { HostErrors } from './host-errors.ts'
 import { Counter, counter, type Family, Histogram, histogram } from './metrics.ts'
@@ -33,39 +32,30 @@ export class Recording {
   /** Takes what has just become durable. @param hostOf the host of a stream that is held here */
   stored(entries: readonly Entry[], hostOf: (streamId: string) => string | undefined): void {
     let oldestAt = Number.POSITIVE_INFINITY
+    const bytes = { wire: 0, body: 0, patch: 0 }
+    const kinds = new Map<Entry['kind'], number>()
     for (const entry of entries) {
       oldestAt = Math.min(oldestAt, entry.at)
-      this.#entries.add({ kind: entry.kind })
-      this.#bytes.add({ of: 'wire' }, entry.wireBytes)
-      this.#bytes.add({ of: 'body' }, entry.bodyBytes)
-      if (entry.patchBytes) this.#bytes.add({ of: 'patch' }, entry.patchBytes)
+      kinds.set(entry.kind, (kinds.get(entry.kind) ?? 0) + 1)
+      bytes.wire += entry.wireBytes
+      bytes.body += entry.bodyBytes
+      bytes.patch += entry.patchBytes ?? 0
       if (entry.kind === 'error') this.#hosts.add(hostOf(entry.streamId) ?? 'unknown', codeOf(entry))
       if (entry.kind === 'gap') this.#gap(entry)
     }
+    for (const [kind, count] of kinds) this.#entries.add({ kind }, count)
+    for (const [of, count] of Object.entries(bytes)) this.#bytes.add({ of }, count)
     this.#delays.observe({}, Math.max(0, this.#deps.now() - oldestAt) / 1_000)
   }
 
-  /** The same database, with its transactions measured. */
-  timed(db: Database): Database {
-    const transaction: Database['transaction'] = async (run, config) => {
-      const begun = performance.now()
-      const startedAt = this.#deps.tracer?.now() ?? 0
-      let error: unknown
-      try {
-        return await db.transaction(run, config)
-      } catch (thrown) {
-        error = thrown
-        throw thrown
-      } finally {
-        const outcome = error === undefined ? 'stored' : 'failed'
-        this.#batches.observe({ outcome }, (performance.now() - begun) / 1_000)
-        this.#deps.tracer?.record(undefined, {
-          ...{ name: 'record batch', kind: 'internal', startedAt, attributes: {} },
-          error: error === undefined ? undefined : (error as Error).name,
-        })
-      }
-    }
-    return Object.create(db, { transaction: { value: transaction } })
+  /** Takes how long a write of entries took, in milliseconds, and why it failed. */
+  wrote(tookMs: number, error: Error | undefined): void {
+    this.#batches.observe({ outcome: error === undefined ? 'stored' : 'failed' }, tookMs / 1_000)
+    const { tracer } = this.#deps
+    tracer?.record(undefined, {
+      ...{ name: 'record batch', kind: 'internal', startedAt: tracer.now() - tookMs, attributes: {} },
+      error: error?.name,
+    })
   }
 
   *families(): Iterable<Family> {
@@ -92,7 +82,7 @@ export class Recording {
     )
     yield histogram(
       'weir_recorder_batch_seconds',
-      'How long transactions of the recorder took, by outcome.',
+      'How long the recorder took to write a batch of entries, by outcome.',
       this.#batches,
     )
     yield histogram(

@@ -1,25 +1,24 @@
-import { inArray, sql } from 'drizzle-orm'
-import { checkpoints } from '../../drizzle/schema.ts'
-import { EVIDENCE_EVERY_MS, type Expectation, judge } from '../core/verdict.ts'
+import { EVIDENCE_EVERY_MS, type Expectation } from '../core/verdict.ts'
 import type { Database } from '../storage/storage.ts'
 import type { Draft, Entry } from './entry.ts'
 import type { Checkpoint, Run } from './run.ts'
-import { runKey, storeEntries, type ToStore } from './store-entries.ts'
+import { storeEntries, type ToStore } from './store-entries.ts'
+import { storeEvidence } from './store-evidence.ts'
 import { Sums } from './summing.ts'
 
 /**
- * How long an entry waits for company before it is written, in milliseconds: a transaction costs as much as some dozen
+ * How long an entry waits for company before it is written, in milliseconds: a statement costs as much as some dozen
  * entries, so that the more they take, the longer it is.
  */
 const MIN_GATHER_MS = 25
-const MAX_GATHER_MS = 100
+const MAX_GATHER_MS = 150
 /** Waits are this many times what the last write took. */
-const GATHER_PER_WRITE = 10
-/** How often sums whose turn didn't come with any entries are written, in milliseconds. */
-const SUM_EVERY_MS = 1_000
-/** Most entries in one transaction. */
+const GATHER_PER_WRITE = 20
+/** How often sums are written, unless somebody waits for them, in milliseconds. */
+const SUM_EVERY_MS = 250
+/** Most entries in one statement. */
 const BATCH_ENTRIES = 1_000
-/** Most bytes of data in one transaction, beyond its first entry. */
+/** Most bytes of data in one statement, beyond its first entry. */
 const BATCH_BYTES = 4_194_304
 /** What may wait while the database doesn't answer. Beyond either, entries are dropped and told in a `gap`. */
 const MAX_WAITING_ENTRIES = 100_000
@@ -41,6 +40,8 @@ export interface RecorderEvents {
   changed(streamIds: readonly string[]): void
   /** The stream should not run, or not as this run does. */
   unwanted(streamId: string): void
+  /** Entries were written, or could not be: how long that took, in milliseconds, and why it failed. */
+  wrote?(tookMs: number, error?: Error): void
   /** A write failed and will be tried again. */
   failing?(error: Error, waiting: number): void
 }
@@ -51,7 +52,7 @@ interface Waiting extends ToStore {
 }
 
 /**
- * Writes what the runs of this process have to say, many streams in one transaction. A batch carries each run's
+ * Writes what the runs of this process have to say, many streams in one statement. A batch carries each run's
  * epoch: the runs that were replaced meanwhile write nothing and are told to stop.
  */
 export class Recorder {
@@ -67,11 +68,14 @@ export class Recorder {
   readonly #evidenceTimer: Timer
   readonly #sums = new Sums()
   readonly #sumTimer: Timer
-  /** Sums are to be written though no entries are. */
   #sumsDue = false
+  /** Most entries in the next statement: fewer while one is looked for that can't be stored. */
+  #most = BATCH_ENTRIES
   #gather: Timer | undefined
   #gatherMs = MIN_GATHER_MS
   #writing: Promise<void> | undefined
+  /** How many wait until something is durable: there is no gathering meanwhile. */
+  #awaited = 0
   #closed = false
   /** Entries ever queued, and ever written or refused: they leave in the order they came. */
   #appended = 0
@@ -92,7 +96,7 @@ export class Recorder {
     this.#sumTimer = setInterval(() => {
       if (!this.#sums.isOwing) return
       this.#sumsDue = true
-      this.#write()
+      this.#schedule()
     }, SUM_EVERY_MS)
     this.#sumTimer.unref()
   }
@@ -168,10 +172,12 @@ export class Recorder {
     const late = Promise.withResolvers<void>()
     const timer = setTimeout(late.resolve, deadlineMs)
     const deadline = Date.now() + deadlineMs
+    this.#awaited++
     while (!done() && Date.now() < deadline && !this.#closed) {
       this.#write()
       await Promise.race([this.#batchDone.promise, late.promise])
     }
+    this.#awaited--
     clearTimeout(timer)
   }
 
@@ -215,10 +221,11 @@ export class Recorder {
     }, this.#gatherMs)
   }
 
-  /** Starts writing, one batch after the other, until nothing waits. */
+  /** Starts writing. What comes meanwhile is gathered anew, unless it makes a whole batch or somebody waits. */
   #write(): void {
     this.#writing ??= this.#drain().finally(() => {
       this.#writing = undefined
+      if (this.#hasWork()) this.#schedule()
     })
   }
 
@@ -226,27 +233,20 @@ export class Recorder {
     clearTimeout(this.#gather)
     this.#gather = undefined
     let retryMs = RETRY_MS
-    let most = BATCH_ENTRIES
-    while (this.#hasWork() && !this.#closed) {
-      const batch = takeBatch(this.#waiting, most)
-      const turned = [...this.#turned]
+    let isUrgent = true
+    while (isUrgent && this.#hasWork() && !this.#closed) {
       const begun = performance.now()
       try {
-        await this.#writeBatch(batch, turned)
+        await this.#storeBatch()
+        await this.#storeSums()
+        await this.#storeEvidence()
         const tookMs = performance.now() - begun
         this.#gatherMs = Math.min(MAX_GATHER_MS, Math.max(MIN_GATHER_MS, tookMs * GATHER_PER_WRITE))
         this.#batchDone.resolve()
         this.#batchDone = Promise.withResolvers()
         retryMs = RETRY_MS
-        most = BATCH_ENTRIES
+        isUrgent = this.#awaited > 0 || this.#waiting.length >= BATCH_ENTRIES || this.#most < BATCH_ENTRIES
       } catch (error) {
-        for (const run of turned) this.#turned.add(run)
-        if (isDataError(error) && batch.length > 0) {
-          // One entry that can't be stored must not stop the others: halve until it is alone.
-          most = Math.ceil(batch.length / 2)
-          if (batch.length === 1) replaceByGap(batch[0] as Waiting)
-          continue
-        }
         this.#events.failing?.(error as Error, this.#waiting.length)
         await Bun.sleep(retryMs)
         retryMs = Math.min(retryMs * 2, MAX_RETRY_MS)
@@ -258,63 +258,54 @@ export class Recorder {
     return this.#waiting.length > 0 || this.#turned.size > 0 || this.#sumsDue || this.#sums.isUrgent
   }
 
-  async #writeBatch(batch: readonly Waiting[], turned: readonly Run[]): Promise<void> {
-    this.#turned.clear()
-    if (batch.length > 0 || this.#sums.isOwing) await this.#storeBatch(batch)
-    this.#sumsDue = false
-    if (turned.length > 0) {
-      await this.#storeEvidence(turned.filter((run) => !run.fenced.signal.aborted))
-      this.#events.changed(turned.map((run) => run.stream.id))
+  async #storeBatch(): Promise<void> {
+    const batch = takeBatch(this.#waiting, this.#most)
+    if (batch.length === 0) return
+    const begun = performance.now()
+    let held: Map<string, number>
+    try {
+      held = await storeEntries(this.#db, batch)
+      this.#events.wrote?.(performance.now() - begun)
+    } catch (error) {
+      this.#events.wrote?.(performance.now() - begun, error as Error)
+      if (!isDataError(error)) throw error
+      // One entry that can't be stored must not stop the others: halve until it is alone.
+      this.#most = Math.ceil(batch.length / 2)
+      if (batch.length === 1) replaceByGap(batch[0] as Waiting)
+      return
     }
-  }
-
-  async #storeBatch(batch: readonly Waiting[]): Promise<void> {
-    const { held, summing } = await this.#db.transaction(async (tx) => {
-      const held = batch.length > 0 ? await storeEntries(tx, batch) : new Set<string>()
-      const stored = batch.filter(({ entry }) => held.has(runKey(entry)))
-      return { held, summing: await this.#sums.write(tx, byRun(stored)) }
-    })
+    this.#most = BATCH_ENTRIES
     this.#waiting.splice(0, batch.length)
     this.#written += batch.length
     const stored: Entry[] = []
     for (const { run, entry, bytes } of batch) {
       this.#waitingBytes -= bytes
-      if (held.has(runKey(entry))) stored.push(entry)
+      if (held.get(entry.streamId) === entry.epoch) stored.push(entry)
       else run.fenced.abort()
     }
+    for (const [run, entries] of byRun(batch)) if (!run.fenced.signal.aborted) this.#sums.stored(run, entries)
     if (stored.length > 0) this.#events.stored(stored)
-    await this.#sums.committed(this.#db, summing)
-    const fresh = new Set(batch.map(({ run }) => run))
-    const later = summing.written.filter((run) => !fresh.has(run))
-    if (later.length > 0) this.#events.changed(later.map((run) => run.stream.id))
   }
 
-  async #storeEvidence(turned: readonly Run[]): Promise<void> {
-    const now = Date.now()
-    const unwritten = this.#firstUnwritten()
-    const rows = turned.map((run) => {
-      const judged = judge(run.evidence, this.#expect(run), now)
-      const since = run.judged?.verdict === judged.verdict ? undefined : new Date(now).toISOString()
-      run.judged = judged
-      return {
-        stream_id: run.stream.id,
-        epoch: run.epoch,
-        evidence: { ...provenBy(run, unwritten.get(run)), writtenAt: now },
-        verdict: judged.verdict,
-        reason: judged.reason,
-        since,
-      }
-    })
-    const written = (await this.#db.execute(sql`
-      UPDATE weir.states AS state
-      SET evidence = row.evidence, verdict = row.verdict, verdict_reason = row.reason,
-        verdict_since = coalesce(row.since, state.verdict_since)
-      FROM json_to_recordset(${JSON.stringify(rows)}::json)
-        AS row(stream_id uuid, epoch int, evidence jsonb, verdict text, reason text, since timestamptz)
-      JOIN weir.streams AS stream ON stream.id = row.stream_id AND stream.desired = 'running'
-      WHERE state.stream_id = row.stream_id AND state.epoch = row.epoch
-      RETURNING state.stream_id`)) as { rows: { stream_id: string }[] }
-    if (written.rows.length < turned.length) await this.#findLost(turned, written.rows)
+  async #storeSums(): Promise<void> {
+    if (!this.#sumsDue && !this.#sums.isUrgent) return
+    const written = await this.#sums.write(this.#db)
+    this.#sumsDue = false
+    if (written.length > 0) this.#events.changed(written.map((run) => run.stream.id))
+  }
+
+  async #storeEvidence(): Promise<void> {
+    const turned = [...this.#turned]
+    if (turned.length === 0) return
+    this.#turned.clear()
+    try {
+      const unwanted = await storeEvidence(this.#db, turned, this.#expect, this.#firstUnwritten())
+      for (const { stream } of unwanted) this.#events.unwanted(stream.id)
+    } catch (error) {
+      for (const run of turned) this.#turned.add(run)
+      throw error
+    }
+    this.#events.changed(turned.map((run) => run.stream.id))
   }
 
   /** When the first entry was made that still waits, by run. */
@@ -323,31 +314,6 @@ export class Recorder {
     for (const { run, entry } of this.#waiting) if (!first.has(run)) first.set(run, entry.at)
     return first
   }
-
-  /** What could not be written is another run's by now, or should not run: messages that said so may have been lost. */
-  async #findLost(turned: readonly Run[], written: readonly { stream_id: string }[]): Promise<void> {
-    const known = new Set(written.map((row) => row.stream_id))
-    const missing = turned.filter((run) => !known.has(run.stream.id))
-    const ids = missing.map((run) => run.stream.id)
-    const rows = await this.#db
-      .select({ id: checkpoints.streamId, epoch: checkpoints.epoch })
-      .from(checkpoints)
-      .where(inArray(checkpoints.streamId, ids))
-    const epochs = new Map(rows.map((row) => [row.id, row.epoch]))
-    for (const run of missing) {
-      if (epochs.get(run.stream.id) === run.epoch) this.#events.unwanted(run.stream.id)
-      else run.fenced.abort()
-    }
-  }
-}
-
-/**
- * The evidence as far as the log bears it out: the next run takes the last byte for the moment up to which nothing is
- * missing, and what still waits could yet be lost.
- */
-function provenBy({ evidence }: Run, unwrittenAt: number | undefined): Run['evidence'] {
-  if (unwrittenAt === undefined || evidence.lastByteAt === undefined) return evidence
-  return { ...evidence, lastByteAt: Math.min(evidence.lastByteAt, unwrittenAt) }
 }
 
 function byRun(batch: readonly Waiting[]): Map<Run, Entry[]> {
@@ -367,7 +333,7 @@ function toldApart({ paths: known }: Run, paths: readonly string[]): string[] {
   })
 }
 
-/** The first entries that fit in one transaction; they stay in the queue until they are durable. */
+/** The first entries that fit in one statement; they stay in the queue until they are durable. */
 function takeBatch(waiting: readonly Waiting[], most: number): Waiting[] {
   let bytes = 0
   let count = 0

@@ -1,4 +1,4 @@
-import { sql } from 'drizzle-orm'
+import { type SQL, sql } from 'drizzle-orm'
 import { dayOf } from '../storage/partitions.ts'
 import type { Database } from '../storage/storage.ts'
 import { BODY_CHARS, bodyKeyOf } from './bodies.ts'
@@ -21,63 +21,78 @@ interface BodyRow {
 /**
  * Writes entries and checkpoints, for the runs whose epoch is still their stream's.
  * A batch may be written twice, when the first answer was lost: what is there already is not counted again.
- * @returns the keys of the runs that were written, as {@link runKey} makes them.
+ * @returns the epoch that was written, by stream; entries of any other one are a replaced run's, and refused
  */
-export async function storeEntries(db: Database, batch: readonly ToStore[]): Promise<Set<string>> {
+export async function storeEntries(db: Database, batch: readonly ToStore[]): Promise<Map<string, number>> {
+  // A batch may hold entries of two runs of one stream, when the first ended while the database was away.
   const last = new Map<string, ToStore>()
-  for (const item of batch) last.set(runKey(item.entry), item)
+  for (const item of batch) last.set(item.entry.streamId, item)
   const bodies = new Map<string, BodyRow>()
   const entryRows = JSON.stringify(batch.map(({ entry }) => entryRow(entry, bodies)))
-  const bodyRows = JSON.stringify([...bodies.values()])
   const checkpointRows = JSON.stringify([...last.values()].map(checkpointRow))
-  const pathRows = JSON.stringify(batch.flatMap(({ entry }) => pathsOf(entry)))
-  const result = (await db.execute(sql`
-    WITH checkpoint AS (
-      SELECT * FROM json_to_recordset(${checkpointRows}::json) AS row(
-        stream_id uuid, epoch int, seq bigint, snapshot_seq bigint,
-        body_hash text, plain_bytes int, gzip_bytes int, last_event_id text, etag text, last_modified text)
-    ), held AS (
-      SELECT current.stream_id, current.epoch FROM weir.checkpoints AS current
-      JOIN checkpoint USING (stream_id, epoch)
-      ORDER BY current.stream_id FOR UPDATE OF current
-    ), stored AS (
-      INSERT INTO weir.entries (stream_id, seq, at, epoch, kind, event, event_id,
-        wire_bytes, body_bytes, head_bytes, plain_bytes, gzip_bytes, patch_bytes, snapshot_bytes, deflated_bytes,
-        changed, hash, data, body_key, exchange)
-      SELECT row.* FROM json_to_recordset(${entryRows}::json) AS row(
-        stream_id uuid, seq bigint, at timestamptz, epoch int, kind text, event text, event_id text,
-        wire_bytes int, body_bytes int, head_bytes int, plain_bytes int, gzip_bytes int, patch_bytes int,
-        snapshot_bytes int, deflated_bytes int, changed boolean, hash text, data text, body_key text,
-        exchange jsonb)
-      JOIN held USING (stream_id, epoch)
-      ON CONFLICT DO NOTHING
-      RETURNING stream_id, seq, at
-    ), shared AS (
-      INSERT INTO weir.bodies (day, key, data)
-      SELECT row.* FROM json_to_recordset(${bodyRows}::json) AS row(day date, key text, data text)
-      ON CONFLICT DO NOTHING
-    ), moved AS (
-      UPDATE weir.checkpoints AS current
-      SET seq = checkpoint.seq, snapshot_seq = checkpoint.snapshot_seq, body_hash = checkpoint.body_hash,
-        plain_bytes = checkpoint.plain_bytes, gzip_bytes = checkpoint.gzip_bytes,
-        last_event_id = checkpoint.last_event_id, etag = checkpoint.etag, last_modified = checkpoint.last_modified
-      FROM checkpoint JOIN held USING (stream_id, epoch)
-      WHERE current.stream_id = checkpoint.stream_id
-    ), paths AS (
-      INSERT INTO weir.path_rollups AS rollup (stream_id, hour, path, changes)
-      SELECT stream_id, date_trunc('hour', at, 'UTC'), path, count(DISTINCT seq)
-      FROM stored JOIN json_to_recordset(${pathRows}::json) AS row(stream_id uuid, seq bigint, path text)
-        USING (stream_id, seq)
-      GROUP BY 1, 2, 3
-      ON CONFLICT (stream_id, hour, path) DO UPDATE SET changes = rollup.changes + excluded.changes
-    )
-    SELECT stream_id, epoch FROM held`)) as { rows: { stream_id: string; epoch: number }[] }
-  return new Set(result.rows.map((row) => runKey({ streamId: row.stream_id, epoch: row.epoch })))
+  // Planning a part takes as long as storing some dozen entries, whether there is anything for it or not.
+  const parts = [
+    heldPart(checkpointRows),
+    storedPart(entryRows),
+    ...sharedPart([...bodies.values()]),
+    ...pathsPart(batch.flatMap(({ entry }) => pathsOf(entry))),
+  ]
+  const result = (await db.execute(
+    sql`WITH ${sql.join(parts, sql.raw(', '))} SELECT stream_id, epoch FROM held`,
+  )) as { rows: { stream_id: string; epoch: number }[] }
+  return new Map(result.rows.map((row) => [row.stream_id, row.epoch]))
 }
 
-/** A batch may hold entries of two runs of one stream, when the first ended while the database was away. */
-export function runKey({ streamId, epoch }: Pick<Entry, 'streamId' | 'epoch'>): string {
-  return `${streamId}:${epoch}`
+/** Moves the checkpoints, which is the fence: of a stream that has another epoch there is no row to move. */
+function heldPart(checkpointRows: string): SQL {
+  return sql`held AS (
+    UPDATE weir.checkpoints AS current
+    SET seq = row.seq, snapshot_seq = row.snapshot_seq, body_hash = row.body_hash,
+      plain_bytes = row.plain_bytes, gzip_bytes = row.gzip_bytes,
+      last_event_id = row.last_event_id, etag = row.etag, last_modified = row.last_modified
+    FROM json_to_recordset(${checkpointRows}::json) AS row(
+      stream_id uuid, epoch int, seq bigint, snapshot_seq bigint,
+      body_hash text, plain_bytes int, gzip_bytes int, last_event_id text, etag text, last_modified text)
+    WHERE current.stream_id = row.stream_id AND current.epoch = row.epoch
+    RETURNING current.stream_id, current.epoch)`
+}
+
+function storedPart(entryRows: string): SQL {
+  return sql`stored AS (
+    INSERT INTO weir.entries (stream_id, seq, at, epoch, kind, event, event_id,
+      wire_bytes, body_bytes, head_bytes, plain_bytes, gzip_bytes, patch_bytes, snapshot_bytes, deflated_bytes,
+      changed, hash, data, body_key, exchange)
+    SELECT row.* FROM json_to_recordset(${entryRows}::json) AS row(
+      stream_id uuid, seq bigint, at timestamptz, epoch int, kind text, event text, event_id text,
+      wire_bytes int, body_bytes int, head_bytes int, plain_bytes int, gzip_bytes int, patch_bytes int,
+      snapshot_bytes int, deflated_bytes int, changed boolean, hash text, data text, body_key text,
+      exchange jsonb)
+    JOIN held USING (stream_id, epoch)
+    ON CONFLICT DO NOTHING
+    RETURNING stream_id, seq, at)`
+}
+
+function sharedPart(bodies: readonly BodyRow[]): SQL[] {
+  if (bodies.length === 0) return []
+  return [
+    sql`shared AS (
+      INSERT INTO weir.bodies (day, key, data)
+      SELECT row.* FROM json_to_recordset(${JSON.stringify(bodies)}::json) AS row(day date, key text, data text)
+      ON CONFLICT DO NOTHING)`,
+  ]
+}
+
+function pathsPart(paths: readonly object[]): SQL[] {
+  if (paths.length === 0) return []
+  return [
+    sql`paths AS (
+      INSERT INTO weir.path_rollups AS rollup (stream_id, hour, path, changes)
+      SELECT stream_id, date_trunc('hour', at, 'UTC'), path, count(DISTINCT seq)
+      FROM stored JOIN json_to_recordset(${JSON.stringify(paths)}::json) AS row(stream_id uuid, seq bigint, path text)
+        USING (stream_id, seq)
+      GROUP BY 1, 2, 3
+      ON CONFLICT (stream_id, hour, path) DO UPDATE SET changes = rollup.changes + excluded.changes)`,
+  ]
 }
 
 /** Larger contents go to the bodies of the entry's day, those that are equal once. */

@@ -4,23 +4,15 @@ import type { Database } from '../storage/storage.ts'
 import type { Entry } from './entry.ts'
 import type { Run } from './run.ts'
 import { owedTallies, storeSums } from './store-sums.ts'
-import { emptyTally, type Tally, tallied } from './tally.ts'
+import { emptyTally, tallied } from './tally.ts'
 
 /**
  * Sums written in a second, most of the time. A stream's entries of a minute share one row, which costs about as much to
- * update as an entry to insert: many streams take turns, and their sums lag by a second for each thousand of them.
+ * update as an entry to insert: many streams take turns, and their sums lag by two seconds for each thousand of them.
  */
-const MAX_SUMS_PER_SECOND = 1_000
-
-/** What a transaction writes of the sums; it holds once that one is committed. */
-export interface Summing {
-  /** Runs with their tallies as the transaction leaves them. */
-  tallies: ReadonlyMap<Run, Tally>
-  /** Those that are in the rollups then. */
-  written: readonly Run[]
-  /** Runs whose sums are not where their tally begins: their entries are to be read back. */
-  astray: readonly Run[]
-}
+const MAX_SUMS_PER_SECOND = 500
+/** Turns of a fleet that was quiet until now, which has them at once. */
+const MAX_ALLOWANCE = 1_000
 
 /** The sums that the runs of this process owe the rollups. */
 export class Sums {
@@ -29,7 +21,7 @@ export class Sums {
   /** Runs that end, or are waited for: their turn is now. */
   readonly #urgent = new Set<Run>()
   readonly #now: () => number
-  #allowance = MAX_SUMS_PER_SECOND
+  #allowance = MAX_ALLOWANCE
   #allowedAt: number
 
   constructor(now: () => number = Date.now) {
@@ -62,50 +54,39 @@ export class Sums {
     this.#urgent.delete(run)
   }
 
-  /**
-   * Writes, within a transaction, the sums whose turn it is.
-   * @param stored entries that the transaction has stored, by their run
-   */
-  async write(tx: Database, stored: ReadonlyMap<Run, readonly Entry[]>): Promise<Summing> {
-    const tallies = new Map<Run, Tally>()
-    for (const [run, entries] of stored) tallies.set(run, tallied(run.unsummed, entries))
-    const due = this.#due(tallies.keys())
-    if (due.length === 0) return { tallies, written: [], astray: [] }
-    const owed = due.map((run) => ({
-      streamId: run.stream.id,
-      epoch: run.epoch,
-      tally: tallies.get(run) ?? run.unsummed,
-    }))
-    const written = await storeSums(tx, owed)
-    return { tallies, written: due, astray: due.filter((run) => !written.has(run.stream.id)) }
+  /** These entries of a run are in its log now. */
+  stored(run: Run, entries: readonly Entry[]): void {
+    run.unsummed = tallied(run.unsummed, entries)
+    this.#owing.add(run)
   }
 
-  /** What a transaction wrote is committed. */
-  async committed(db: Database, { tallies, written, astray }: Summing): Promise<void> {
-    for (const [run, tally] of tallies) {
-      run.unsummed = tally
-      this.#owing.add(run)
-    }
-    for (const run of written) {
+  /** Writes the sums whose turn it is. @returns the runs they are of */
+  async write(db: Database): Promise<readonly Run[]> {
+    const due = this.#due()
+    if (due.length === 0) return due
+    const owed = due.map((run) => ({ streamId: run.stream.id, epoch: run.epoch, tally: run.unsummed }))
+    const written = await storeSums(db, owed)
+    this.#allowance -= due.length
+    const astray: Run[] = []
+    for (const run of due) {
+      if (!written.has(run.stream.id)) astray.push(run)
       run.unsummed = emptyTally(run.unsummed.upTo)
       this.forget(run)
     }
-    this.#allowance -= written.length
     if (astray.length > 0) await this.#readBack(db, astray)
+    return due
   }
 
   /** Whose turn it is: who is in a hurry, then who waits longest, as many as may now. */
-  #due(fresh: Iterable<Run>): Run[] {
+  #due(): Run[] {
     const now = this.#now()
     const refill = ((now - this.#allowedAt) / 1000) * MAX_SUMS_PER_SECOND
-    this.#allowance = Math.min(MAX_SUMS_PER_SECOND, Math.max(0, this.#allowance + refill))
+    this.#allowance = Math.min(MAX_ALLOWANCE, Math.max(0, this.#allowance + refill))
     this.#allowedAt = now
-    const due = new Set(take(this.#urgent, MAX_SUMS_PER_SECOND))
-    for (const waiting of [this.#owing, fresh]) {
-      for (const run of waiting) {
-        if (due.size >= this.#allowance) return [...due]
-        due.add(run)
-      }
+    const due = new Set(take(this.#urgent, MAX_ALLOWANCE))
+    for (const run of this.#owing) {
+      if (due.size >= this.#allowance) break
+      due.add(run)
     }
     return [...due]
   }

@@ -85,9 +85,12 @@ describe.each(SETUPS)('on $name', (setup) => {
     })
 
     test('size and change are the sums of the entries', async () => {
-      const size = await weir.json<{ total: Record<string, number>; steps: Record<string, number>[] }>(
-        `/api/streams/${id}/size?step=minute`,
-      )
+      const size = await until('all are summed up', async () => {
+        const now = await weir.json<{ total: Record<string, number>; steps: Record<string, number>[] }>(
+          `/api/streams/${id}/size?step=minute`,
+        )
+        return (now.total.entries ?? 0) > EVENTS && now
+      })
       const { items } = await page('limit=500')
       const bodyBytes = items.reduce(
         (sum, item) => sum + ((item as { bodyBytes?: number }).bodyBytes ?? 0),
