@@ -149,7 +149,7 @@ const SETTINGS = {
   streamsPerWorker: {
     key: 'STREAMS_PER_WORKER',
     about: 'Most streams one process holds at a time.',
-    fallback: '2000',
+    fallback: '10000',
     parse: integer(1, 100_000),
   },
   requestTimeoutMs: {
