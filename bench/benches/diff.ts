@@ -7,9 +7,9 @@ import type { Ask, Told } from '../subjects/differ.ts'
 const WEIR = 'weir'
 const PEERS = ['fast-json-patch', 'rfc6902', 'jsondiffpatch']
 const SIZES = [1_000, 10_000, 100_000]
-/** Every size has so many steps; the largest fewer, as rfc6902 takes seconds for each. */
+/** Every size has so many steps; the largest one, as rfc6902 takes seconds for it. */
 const STEPS = 8
-const STEPS_OF_LARGEST = 2
+const STEPS_OF_LARGEST = 1
 /** Whoever is so much slower than the fastest in the first round isn't asked again. */
 const FAR_SLOWER = 50
 /** Measured anew so often, each differ in turn. */
