@@ -253,11 +253,10 @@ export function streamRoutes(deps: StreamRoutesDeps) {
     .get(
       '/api/streams/:id/events',
       async ({ params, request, server }) => {
-        const { id } = await streams.get(params.id)
+        const { id, last } = await streams.watched(params.id)
         server?.timeout(request, 0)
         const { lastEventId } = query(request, 'lastEventId')
         const claimed = request.headers.get('last-event-id') ?? lastEventId
-        const last = await lastSeq(db, id)
         const after = seqOf(claimed, last)
         const subscribed = hub.subscribe(entriesTopic(id), {
           ...readerOf(request),

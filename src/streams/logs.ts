@@ -1,5 +1,5 @@
 import { and, asc, desc, eq, gt, gte, inArray, lt, lte, type SQL, sql } from 'drizzle-orm'
-import { checkpoints, entries, longRollups, rollups } from '../../drizzle/schema.ts'
+import { checkpoints, entries, longRollups, rollups, streams } from '../../drizzle/schema.ts'
 import { withArchived } from '../archive/read-through.ts'
 import type { Archived } from '../archive/reader.ts'
 import type { Database } from '../storage/storage.ts'
@@ -144,6 +144,19 @@ export async function lastSeq(db: Database, streamId: string): Promise<number> {
     .from(checkpoints)
     .where(eq(checkpoints.streamId, streamId))
   return row?.seq ?? 0
+}
+
+/**
+ * The same of many streams.
+ * @returns by stream, without those that don't exist
+ */
+export async function lastSeqs(db: Database, streamIds: readonly string[]): Promise<Map<string, number>> {
+  const rows = await db
+    .select({ id: streams.id, seq: checkpoints.seq })
+    .from(streams)
+    .leftJoin(checkpoints, eq(checkpoints.streamId, streams.id))
+    .where(inArray(streams.id, [...new Set(streamIds)]))
+  return new Map(rows.map(({ id, seq }) => [id, seq ?? 0]))
 }
 
 async function matching(

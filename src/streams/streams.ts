@@ -1,9 +1,11 @@
 import { and, eq, inArray, isNull, not, or, type SQL, sql } from 'drizzle-orm'
 import { checkpoints, states, streams } from '../../drizzle/schema.ts'
+import { batched } from '../core/batch.ts'
 import { Problem } from '../errors.ts'
 import type { Database } from '../storage/storage.ts'
 import { fromRegistration } from './from-registration.ts'
 import { hasTag, type ListQuery, listStreams } from './listing.ts'
+import { lastSeqs } from './logs.ts'
 import { type Looked, Looks } from './look.ts'
 import { insertStreams, opening } from './new-stream.ts'
 import { findKind } from './probe.ts'
@@ -37,6 +39,8 @@ export interface StreamsDeps {
 
 /** Names the lock of {@link Streams.registerMany} among the database's advisory locks. */
 const REGISTER_LOCK = 7_743_001
+/** Watchers told from one statement; further ones wait for the next. */
+const MAX_JOINS = 1_000
 /** Streams told of that follow an API already. */
 const KNOWN_TOLD = 3
 /** What a change of these invalidates: the document and everything that proves it goes on. */
@@ -55,10 +59,15 @@ const ASKED: readonly (keyof Change)[] = [...DEFINING, 'intervalMs', 'arrayKeys'
 export class Streams {
   readonly #deps: StreamsDeps
   readonly #looks: Looks
+  readonly #lastSeq: (id: string) => Promise<number | undefined>
 
   constructor(deps: StreamsDeps) {
     this.#deps = deps
     this.#looks = new Looks(deps)
+    this.#lastSeq = batched(async (ids) => {
+      const known = await lastSeqs(deps.db, ids)
+      return ids.map((id) => known.get(id))
+    }, MAX_JOINS)
   }
 
   /**
@@ -151,6 +160,18 @@ export class Streams {
       .where(eq(streams.id, uuid(id)))
     if (stream === undefined) throw noStream(id)
     return stream
+  }
+
+  /**
+   * What somebody who begins to watch a stream has to know: its id as it is written, and its last entry's number.
+   * Those who come together are told from one statement: a crowd that comes back is not a query each.
+   * @throws Problem `not_found`
+   */
+  async watched(id: string): Promise<{ id: string; last: number }> {
+    const written = uuid(id).toLowerCase()
+    const last = await this.#lastSeq(written)
+    if (last === undefined) throw noStream(id)
+    return { id: written, last }
   }
 
   /**
