@@ -9,12 +9,16 @@ import type { Ask, Counted } from '../subjects/subscribers.ts'
 const MESSAGE_BYTES = 400
 /** As many as the topology sends at most, of which changes are gathered for a tenth of a second. */
 const PER_SECOND = 8
-/** Of each round. Long enough that the clock of CPU time, which ticks every 10 ms, doesn't matter. */
-const WINDOW_MS = 4_000
+/** What Weir does by the clock it does every 5 s: a window that is no multiple of that holds more or less of it by chance. */
+const WINDOW_MS = 5_000
+/** Of deliveries in a window: below, the clock of CPU time, which ticks every 10 ms, is too coarse for one. */
+const FEW = 20_000
 const ROUNDS = 1
 /** Whoever has just begun settles for so long before it is measured. */
 const SETTLE_MS = 700
-const SHORT = { settleMs: 200, windowMs: 400 }
+/** Everybody serves one subscriber for so long before any memory is measured. */
+const WARM_MS = 5_000
+const SHORT = { settleMs: 200, windowMs: 400, warmMs: 400 }
 
 /** What it took one who fans out to serve so many subscribers. */
 interface Served {
@@ -35,8 +39,10 @@ interface Served {
 interface Crowd {
   fan: Fan
   ask(what: Ask): Promise<Counted>
-  /** With one subscriber. */
+  /** With one subscriber, which it has served for a while. */
   emptyBytes: number
+  /** Of CPU, a second without any news. */
+  idleSeconds: number
   /** By news a second. */
   served: Map<number, Served>
 }
@@ -61,10 +67,13 @@ async function compare(subscribers: number, missing: Set<string>, context: Conte
   const starts = [...PEERS, ...WEIRS].map((start) => start(scope, () => shared ?? own()))
   const started = await Promise.allSettled(starts)
   for (const each of started) {
-    if (each.status === 'fulfilled') crowds.push(await gather(each.value, subscribers, scope, context))
+    if (each.status === 'fulfilled') crowds.push(await begin(each.value, scope))
     else if (each.reason instanceof PeerMissing) missing.add(each.reason.message)
     else throw each.reason
   }
+  await Promise.all(crowds.map((crowd) => warm(crowd, context)))
+  for (const crowd of crowds) await gather(crowd, subscribers)
+  await Promise.all(crowds.map((crowd) => idle(crowd, context)))
   // Peers send at each of the rates that something of Weir's does.
   const rates = new Set(crowds.map(rateOf))
   const peers = crowds.slice(0, -WEIRS.length)
@@ -84,39 +93,51 @@ function rateOf({ fan }: Crowd): number {
   return fan.perSecond ?? PER_SECOND
 }
 
-/** Subscribes as many as there are to be. */
-async function gather(
-  fan: Fan,
-  subscribers: number,
-  scope: AsyncDisposableStack,
-  { short }: Context,
-): Promise<Crowd> {
+/** Gives it its first subscriber. */
+async function begin(fan: Fan, scope: AsyncDisposableStack): Promise<Crowd> {
   const child = startChild(['bun', 'bench/subjects/subscribers.ts'], scope)
   const ask = (what: Ask) => child.ask<Counted>(what)
-  // What is made on first use is not the subscribers'.
   await ask({ do: 'join', url: fan.url, count: 1 })
+  return { fan, ask, emptyBytes: 0, idleSeconds: 0, served: new Map() }
+}
+
+/** What is made on first use, and while code is compiled that runs often, is not the subscribers'. */
+async function warm(crowd: Crowd, { short }: Context): Promise<void> {
+  const { fan } = crowd
+  await fan.ask({ do: 'send', perSecond: PER_SECOND, bytes: bytesOf(fan) })
+  await Bun.sleep(short ? SHORT.warmMs : WARM_MS)
+  await fan.ask({ do: 'hush' })
   await Bun.sleep(short ? SHORT.settleMs : SETTLE_MS)
-  const emptyBytes = usageOf(fan.roots).memoryBytes
+  crowd.emptyBytes = usageOf(fan.roots).memoryBytes
+}
+
+/** Subscribes as many as there are to be. */
+async function gather({ fan, ask }: Crowd, subscribers: number): Promise<void> {
   const { open } = await ask({ do: 'join', url: fan.url, count: subscribers - 1 })
   if (open !== subscribers) throw new Error(`${fan.name} has ${open} of ${subscribers} subscribers`)
-  return { fan, ask, emptyBytes, served: new Map() }
+}
+
+/** Measures all at once, which do nothing for each other. */
+async function idle(crowd: Crowd, { short }: Context): Promise<void> {
+  await Bun.sleep(short ? SHORT.settleMs : SETTLE_MS)
+  const used = await useWhile(crowd.fan.roots, short ? SHORT.windowMs : WINDOW_MS)
+  crowd.idleSeconds = used.cpuSeconds / used.seconds
 }
 
 async function measure(
-  { fan, ask, emptyBytes, served }: Crowd,
+  { fan, ask, emptyBytes, idleSeconds, served }: Crowd,
   subscribers: number,
   perSecond: number,
   { short }: Context,
 ): Promise<void> {
-  const { settleMs, windowMs } = short ? SHORT : { settleMs: SETTLE_MS, windowMs: WINDOW_MS }
+  const settleMs = short ? SHORT.settleMs : SETTLE_MS
   const { sent: sentBefore } = await fan.ask({ do: 'hush' })
   await Bun.sleep(settleMs)
-  const idle = await useWhile(fan.roots, windowMs / 4)
   await ask({ do: 'reset' })
-  await fan.ask({ do: 'send', perSecond, bytes: MESSAGE_BYTES - (fan.envelopeBytes ?? 0) })
+  await fan.ask({ do: 'send', perSecond, bytes: bytesOf(fan) })
   await Bun.sleep(settleMs)
   const before = await ask({ do: 'tell' })
-  const used = await useWhile(fan.roots, windowMs)
+  const used = await useWhile(fan.roots, short ? SHORT.windowMs : windowOf(subscribers, perSecond))
   const after = await ask({ do: 'tell' })
   const { sent } = await fan.ask({ do: 'hush' })
   await complete(fan, subscribers, sent - sentBefore, ask)
@@ -128,10 +149,20 @@ async function measure(
     perSecond,
     deliveries: deliveries + (last?.deliveries ?? 0),
     cpuSeconds: used.cpuSeconds + (last?.cpuSeconds ?? 0),
-    idleSeconds: idle.cpuSeconds / idle.seconds,
+    idleSeconds,
     wireBytes: (after.bytes - before.bytes) / deliveries,
     bytesPerSubscriber: (used.memoryBytes - emptyBytes) / subscribers,
   })
+}
+
+/** How long a window has to be, in milliseconds. */
+function windowOf(subscribers: number, perSecond: number): number {
+  const deliveries = (subscribers * perSecond * WINDOW_MS) / 1000
+  return deliveries < FEW ? 2 * WINDOW_MS : WINDOW_MS
+}
+
+function bytesOf({ envelopeBytes = 0 }: Fan): number {
+  return MESSAGE_BYTES - envelopeBytes
 }
 
 /** Waits until every subscriber has all that was sent, each once. @throws Error when one doesn't get it, or more */
@@ -170,8 +201,8 @@ function report(all: readonly Served[], missing: readonly string[], { short }: C
   return {
     method:
       `Messages of about ${MESSAGE_BYTES} bytes from one source to all subscribers, which are raw sockets of a process that isn’t ` +
-      `measured, over ${short ? SHORT.windowMs / 1000 : (ROUNDS * WINDOW_MS) / 1000} s in turns. Each who fans out is a process of its own, ` +
-      'with all its subscribers connected before. Weir polls, parses, stores and measures what it then sends, on its ' +
+      `measured, over ${short ? SHORT.windowMs / 1000 : `${(ROUNDS * WINDOW_MS) / 1000}, of fewer than ${FEW.toLocaleString('en')} ${(2 * ROUNDS * WINDOW_MS) / 1000},`} s in turns. Each who fans out is a process of its own, ` +
+      'with all its subscribers connected before, and has served one for a while when its memory is first looked at. Weir polls, parses, stores and measures what it then sends, on its ' +
       'embedded database, and all of that is counted; what it uses without any news stands beside. The proxy is polled at its ' +
       'shortest interval. Every subscriber is seen to have every message once.',
     tables: [
