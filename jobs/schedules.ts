@@ -10,11 +10,11 @@ import { rollUp } from '../src/retention/roll-up.ts'
 import { judgeAll, reconcile } from '../src/streams/health.ts'
 import type { ProxiedStreams } from '../src/streams/proxied.ts'
 import type { StatusDeps } from '../src/streams/status.ts'
-import type { Control } from '../src/streams/streams.ts'
+import type { JobControl } from '../src/streams/streams.ts'
 import type { Subject } from '../src/topics.ts'
 
 export type ScheduleDeps = StatusDeps & {
-  control: Control
+  control: JobControl
   deliveryControl: DeliveryControl
   archive: Archive
   incidents: LookDeps

@@ -1,18 +1,28 @@
 import type { Worker } from 'bullmq'
 import { causeOf } from '../src/errors.ts'
 import type { Database } from '../src/storage/storage.ts'
-import { type Share, seeWorker } from '../src/streams/health.ts'
+import { type Sight, seeWorkers, WORKER_ALIVE_MS } from '../src/streams/health.ts'
 import type { Holder } from '../src/streams/holder.ts'
+import { LostWorkers } from '../src/streams/lost-workers.ts'
+import type { JobControl } from '../src/streams/streams.ts'
 
-/** How often a worker says that it lives and looks at its share, in milliseconds. */
-const LOOK_EVERY_MS = 2_000
+/** How often a worker says that it lives and looks at the others and its share, in milliseconds. */
+const LOOK_EVERY_MS = 1_000
 /** How soon it looks when there is something new, in milliseconds: what comes together is looked at together. */
 const LOOK_SOON_MS = 50
 /** A worker takes this much more than its share before streams move: shares differ a little all the time. */
 const SLACK = 0.1
 
+/** How the streams that should run are spread over the workers that live. */
+interface Share {
+  workers: number
+  /** What each would hold if all were spread evenly, rounded up. */
+  streams: number
+}
+
 export interface ShareDeps {
   db: Database
+  control: Pick<JobControl, 'claims' | 'free'>
   holder: Holder
   worker: string
   streamsPerWorker: number
@@ -25,6 +35,7 @@ export interface ShareDeps {
  */
 export class WorkerShare {
   readonly #deps: ShareDeps
+  readonly #lost: LostWorkers
   #share: Share
   #timer: Timer
   #worker: Worker | undefined
@@ -32,12 +43,14 @@ export class WorkerShare {
   #isClosed = false
 
   static async begin(deps: ShareDeps): Promise<WorkerShare> {
-    return new WorkerShare(deps, await seeWorker(deps.db, deps.worker, 0, new Date()))
+    const now = new Date()
+    return new WorkerShare(deps, await seeWorkers(deps.db, deps.worker, 0, now), now)
   }
 
-  private constructor(deps: ShareDeps, share: Share) {
+  private constructor(deps: ShareDeps, sight: Sight, now: Date) {
     this.#deps = deps
-    this.#share = share
+    this.#lost = new LostWorkers(deps)
+    this.#share = shareOf(sight, this.#lost.look(sight.signs), now)
     this.#timer = this.#lookIn(LOOK_EVERY_MS)
   }
 
@@ -88,14 +101,26 @@ export class WorkerShare {
 
   async #look(): Promise<void> {
     const { db, holder, worker } = this.#deps
-    this.#share = await seeWorker(db, worker, holder.size, new Date())
+    const now = new Date()
+    const sight = await seeWorkers(db, worker, holder.size, now)
+    const lost = this.#lost.look(sight.signs)
+    this.#share = shareOf(sight, lost, now)
     if (this.#worker === undefined) return
     const { most } = this
     const isMore = most > this.#worker.concurrency
     this.#worker.concurrency = most
     if (isMore && this.#jobs > 0) await wake(this.#worker)
     if (holder.size > most) holder.release(holder.size - this.#share.streams)
+    await this.#lost.free(lost)
   }
+}
+
+function shareOf({ signs, running }: Sight, lost: ReadonlySet<string>, now: Date): Share {
+  const living = signs.filter(
+    ({ name, seenAt }) => now.getTime() - seenAt.getTime() < WORKER_ALIVE_MS && !lost.has(name),
+  ).length
+  const workers = Math.max(1, living)
+  return { workers, streams: Math.ceil(running / workers) }
 }
 
 /**

@@ -24,6 +24,15 @@ const LOCK = {
   /** Wait before a worker asks again a queue that is away, in milliseconds. */
   runRetryDelay: 1_000,
 }
+/**
+ * Thousands of endless jobs are kept by one sign of life of their worker: each has a lock for good, until it ends, or
+ * another worker finds this one gone and frees it.
+ */
+const FOR_GOOD = {
+  lockDuration: 100 * 365 * 24 * 3_600_000,
+  skipLockRenewal: true,
+  skipStalledCheck: true,
+}
 /** Longest wait for runs to let go, in milliseconds. */
 const RELEASE_MS = 3_000
 /** Attempts under way in one process, to all channels together; each waits for the network most of its time. */
@@ -32,7 +41,7 @@ const DELIVERIES_AT_ONCE = 32
 const LAST_ATTEMPTS_MS = 1_500
 /** What BullMQ says when a job that was let go of is another worker's already: known, and provided for. */
 const EXPECTED_FAULTS =
-  /lock mismatch|missing lock|could not renew lock|is not in the active state|not active/i
+  /lock mismatch|missing lock|missing key|could not renew lock|is not in the active state|not active/i
 
 export interface WorkersDeps extends ScheduleDeps {
   engine: QueueEngine
@@ -65,6 +74,7 @@ export async function startWorkers(deps: WorkersDeps): Promise<Workers> {
   const share = await WorkerShare.begin(deps)
   const streams = engine.worker(STREAMS_QUEUE, streamJob(holder, share), {
     ...LOCK,
+    ...FOR_GOOD,
     name,
     concurrency: share.most,
   })
@@ -87,11 +97,6 @@ export async function startWorkers(deps: WorkersDeps): Promise<Workers> {
   // Another worker goes on with it.
   archiving.on('lockRenewalFailed', () => archiving.cancelAllJobs())
   streams.on('failed', (job, error) => deps.warn(`The job of stream ${job?.id} failed: ${causeOf(error)}`))
-  // A lock that ran out while the queue was away leaves the stream connected: its job is made sure of, and whoever
-  // gets it goes on. Here that is this very run; elsewhere the next epoch ends this one.
-  streams.on('lockRenewalFailed', (ids: string[]) => {
-    control.runLater(ids).catch((error) => deps.warn(`Jobs can't be made sure of: ${causeOf(error)}`))
-  })
   return {
     lookSoon: () => share.lookSoon(),
     areRunning: () => all.every((worker) => worker.isRunning()),

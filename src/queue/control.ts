@@ -1,9 +1,11 @@
-import type { JobsOptions, Queue } from 'bullmq'
+import { Job, type JobsOptions, type Queue } from 'bullmq'
 import type { Relay } from '../relay/relay.ts'
-import type { Control } from '../streams/streams.ts'
+import type { JobControl } from '../streams/streams.ts'
 
 /** Jobs added in one statement. */
 const BULK = 1_000
+/** Instead of a job's own token: puts it back whoever has claimed it. */
+const ANY_TOKEN = '0'
 
 /**
  * A stream's job: known by the stream's id, so that there is never a second one; gone when it ends, so that the next
@@ -30,7 +32,7 @@ export interface ControlDeps {
 }
 
 /** Carries what owners want to the workers: through the queue and, for runs that are under way, through the relay. */
-export function streamControl({ queue, relay, wanted, interrupt, pages }: ControlDeps): Control {
+export function streamControl({ queue, relay, wanted, interrupt, pages }: ControlDeps): JobControl {
   return {
     async runLater(streamIds) {
       for (let from = 0; from < streamIds.length; from += BULK) {
@@ -39,6 +41,20 @@ export function streamControl({ queue, relay, wanted, interrupt, pages }: Contro
           part.map((id) => ({ name: 'hold', data: {}, opts: { ...STREAM_JOB, jobId: id } })),
         )
       }
+      wanted()
+      relay.publish({ type: 'wanted' })
+    },
+    async claims(isAskedFor) {
+      const active = await queue.getRanges(['active'], 0, -1)
+      const jobs = await Promise.all(active.filter(isAskedFor).map((id) => Job.fromId(queue, id)))
+      return jobs.flatMap((job) =>
+        job?.id === undefined ? [] : [{ id: job.id, worker: job.processedBy, at: job.processedOn ?? 0 }],
+      )
+    },
+    async free(streamIds) {
+      if (streamIds.length === 0) return
+      // One whose job is gone is refused, and gets a new one.
+      await Promise.allSettled(streamIds.map((id) => queue.backend.moveJobFromActiveToWait(id, ANY_TOKEN)))
       wanted()
       relay.publish({ type: 'wanted' })
     },

@@ -1,16 +1,17 @@
 import {
   type BackendFactory,
   type ConnectionOptions,
-  createPostgresBackend,
   type JobsOptions,
   type Processor,
   Queue,
   type RedisQueueBackend,
   runMigrations,
-  Worker,
+  type Worker,
   type WorkerOptions,
 } from 'bullmq'
 import type { Storage } from '../storage/storage.ts'
+import { EagerWorker } from './eager-worker.ts'
+import { createBulkBackend } from './postgres-backend.ts'
 
 /** BullMQ, bound to its backend: the rest of Weir makes queues and workers without knowing which. */
 export interface QueueEngine {
@@ -40,7 +41,7 @@ export async function openQueueEngine(redisUrl: string | undefined, storage: Sto
   // BullMQ types a Queue by its default, Redis; what Weir calls is the same on both.
   const [pool, factory] = [
     storage.pool as unknown as ConnectionOptions,
-    createPostgresBackend as unknown as Factory,
+    createBulkBackend as unknown as Factory,
   ]
   return engine('the database', pool, factory)
 }
@@ -63,8 +64,8 @@ function engine(
     worker(name, processor, options) {
       const all = { ...options, connection }
       return factory === undefined
-        ? new Worker(name, processor, all)
-        : new Worker(name, processor, all, factory)
+        ? new EagerWorker(name, processor, all)
+        : new EagerWorker(name, processor, all, factory)
     },
   }
 }

@@ -1,9 +1,9 @@
 import { and, eq, isNull, lt, or, sql } from 'drizzle-orm'
-import { states, streams, workers } from '../../drizzle/schema.ts'
+import { runs, states, streams, workers } from '../../drizzle/schema.ts'
 import { type Evidence, judge } from '../core/verdict.ts'
 import type { Database } from '../storage/storage.ts'
 import { expectation, type StatusDeps } from './status.ts'
-import type { Control } from './streams.ts'
+import type { Control, JobControl } from './streams.ts'
 
 /** A worker not seen for this long, in milliseconds, is taken out of the list. */
 const FORGET_WORKER_MS = 24 * 3_600_000
@@ -51,53 +51,61 @@ export async function judgeAll(deps: StatusDeps & { control: Pick<Control, 'chan
 
 /**
  * Makes the queue agree with what should run: every stream that should and that no living worker holds gets a job.
- * For those that have one already, that does nothing.
+ * For those that have one already, that does nothing, unless it was claimed and nobody holds the stream by now.
  * @returns how many jobs were asked for
  */
 export async function reconcile(
   db: Database,
-  control: Pick<Control, 'runLater'>,
+  control: Pick<JobControl, 'runLater' | 'claims' | 'free'>,
   now: number,
 ): Promise<number> {
   const before = new Date(now - UNHELD_MS)
+  // Nobody's, and not only for the moment between two runs.
+  const isUnheld = sql<boolean>`${workers.name} IS NULL AND coalesce(${runs.endedAt} < ${before.toISOString()}::timestamptz, true)`
   const rows = await db
-    .select({ id: streams.id })
+    .select({ id: streams.id, isUnheld })
     .from(streams)
     .innerJoin(states, eq(states.streamId, streams.id))
     .leftJoin(workers, eq(workers.name, states.worker))
+    .leftJoin(runs, and(eq(runs.streamId, states.streamId), eq(runs.epoch, states.epoch)))
     .where(and(eq(streams.desired, 'running'), or(isNull(workers.seenAt), lt(workers.seenAt, before))))
     .limit(RECONCILE_LIMIT)
   const ids = rows.map((row) => row.id)
   if (ids.length > 0) await control.runLater(ids)
+  const unheld = new Set(rows.filter((row) => row.isUnheld).map((row) => row.id))
+  if (unheld.size > 0) {
+    const claims = await control.claims((id) => unheld.has(id))
+    await control.free(claims.filter(({ at }) => at < before.getTime()).map(({ id }) => id))
+  }
   return ids.length
 }
 
-/** How the streams that should run are spread over the workers that live. */
-export interface Share {
-  workers: number
-  /** What each would hold if all were spread evenly, rounded up. */
-  streams: number
+/** A worker's last sign of life. */
+export interface Sign {
+  name: string
+  seenAt: Date
 }
 
-/** Says that a worker lives and how many streams it holds, and looks at its share of all. */
-export async function seeWorker(db: Database, name: string, held: number, now: Date): Promise<Share> {
+/** The workers and what they share, as one of them sees it. */
+export interface Sight {
+  /** All that were ever seen and didn't take their leave, in the order of their names. */
+  signs: Sign[]
+  /** Streams that should run. */
+  running: number
+}
+
+/** Says that a worker lives and how many streams it holds, and looks at the others. */
+export async function seeWorkers(db: Database, name: string, held: number, now: Date): Promise<Sight> {
   await db
     .insert(workers)
     .values({ name, startedAt: now, seenAt: now, streams: held })
     .onConflictDoUpdate({ target: workers.name, set: { seenAt: now, streams: held } })
   await db.delete(workers).where(lt(workers.seenAt, new Date(now.getTime() - FORGET_WORKER_MS)))
-  const alive = new Date(now.getTime() - WORKER_ALIVE_MS).toISOString()
-  const [counts] = await db
-    .select({
-      workers: sql`(SELECT count(*) FROM ${workers} WHERE ${workers.seenAt} > ${alive}::timestamptz)`.mapWith(
-        Number,
-      ),
-      running: sql`count(*)`.mapWith(Number),
-    })
-    .from(streams)
-    .where(eq(streams.desired, 'running'))
-  const living = Math.max(1, counts?.workers ?? 1)
-  return { workers: living, streams: Math.ceil((counts?.running ?? 0) / living) }
+  const [signs, running] = await Promise.all([
+    db.select({ name: workers.name, seenAt: workers.seenAt }).from(workers).orderBy(workers.name),
+    db.$count(streams, eq(streams.desired, 'running')),
+  ])
+  return { signs, running }
 }
 
 /** A worker lets go of everything: it has no share any more, though it still holds what nobody has taken over. */

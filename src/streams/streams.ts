@@ -28,6 +28,23 @@ export interface Control {
   listed(): void
 }
 
+/** A stream's job that a worker has. */
+export interface Claim {
+  /** The stream's. */
+  id: string
+  worker: string | undefined
+  /** Milliseconds since the epoch. */
+  at: number
+}
+
+/** What workers do beside with the jobs of streams. */
+export interface JobControl extends Control {
+  /** The claims of jobs, as far as they are asked for. */
+  claims(isAskedFor: (streamId: string) => boolean): Promise<Claim[]>
+  /** Takes jobs from whoever has claimed them, for another one to do so; those that nobody has stay as they are. */
+  free(streamIds: readonly string[]): Promise<void>
+}
+
 export interface StreamsDeps {
   db: Database
   control: Control

@@ -3,18 +3,26 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { eq } from 'drizzle-orm'
-import { workers } from '../../drizzle/schema.ts'
+import { streams, workers } from '../../drizzle/schema.ts'
 import { WorkerShare } from '../../jobs/share.ts'
 import { HELD_WITHIN_MS } from '../../src/core/verdict.ts'
 import { openQueueEngine, type QueueEngine } from '../../src/queue/open.ts'
 import { openStorage } from '../../src/storage/open.ts'
 import type { Storage } from '../../src/storage/storage.ts'
-import { retireWorker, seeWorker } from '../../src/streams/health.ts'
+import { retireWorker, seeWorkers } from '../../src/streams/health.ts'
 import type { Holder } from '../../src/streams/holder.ts'
-import { Streams } from '../../src/streams/streams.ts'
+import { type JobControl, Streams } from '../../src/streams/streams.ts'
 import { until } from '../support/until.ts'
 
 const JOBS = 8
+const CONTROL: JobControl = {
+  runLater: async () => {},
+  interrupt: () => {},
+  changed: () => {},
+  listed: () => {},
+  claims: async () => [],
+  free: async () => {},
+}
 
 let directory: string
 let storage: Storage
@@ -33,12 +41,7 @@ afterAll(async () => {
 
 test('a worker that has all it may, of endless jobs, takes more as soon as it may have more', async () => {
   const { db } = storage
-  const control = { runLater: async () => {}, interrupt: () => {}, changed: () => {}, listed: () => {} }
-  const limits = { requestTimeoutMs: 1_000, maxBodyBytes: 1_000 }
-  const streams = new Streams({ db, control, limits })
-  for (let index = 0; index < JOBS; index++) {
-    await streams.register({ url: `http://localhost:1/${index}`, kind: 'sse', intervalMs: 1_000 })
-  }
+  for (let index = 0; index < JOBS; index++) await registry().register(API(index))
   // With another worker, this one's share is half of the streams, and a little more.
   const seenAt = new Date(Date.now() + 60_000)
   await db.insert(workers).values({ name: 'other', startedAt: seenAt, seenAt, streams: 0 })
@@ -47,7 +50,14 @@ test('a worker that has all it may, of endless jobs, takes more as soon as it ma
   const holder = { release: () => {} } as unknown as Holder
   Object.defineProperty(holder, 'size', { get: () => running })
   const warn = (message: string) => expect(message).toBe('')
-  const share = await WorkerShare.begin({ db, holder, worker: 'this', streamsPerWorker: 100, warn })
+  const share = await WorkerShare.begin({
+    db,
+    control: CONTROL,
+    holder,
+    worker: 'this',
+    streamsPerWorker: 100,
+    warn,
+  })
   const queue = engine.queue('shared')
   const work = async () => {
     running++
@@ -71,11 +81,37 @@ test('a worker that goes has no share from then on, and still holds what nobody 
   const { db } = storage
   const now = new Date()
   await db.delete(workers)
-  await seeWorker(db, 'going', 4, now)
-  expect((await seeWorker(db, 'staying', 4, now)).workers).toBe(2)
+  await db.delete(streams)
+  for (let index = 0; index < JOBS; index++) await registry().register(API(index))
+  await seeWorkers(db, 'going', 4, now)
+  expect(await shareOfStaying()).toBe(JOBS / 2 + 1)
   await retireWorker(db, 'going', now)
-  expect((await seeWorker(db, 'staying', 4, now)).workers).toBe(1)
+  expect(await shareOfStaying()).toBe(100)
   const [going] = await db.select().from(workers).where(eq(workers.name, 'going'))
   expect(now.getTime() - Number(going?.seenAt)).toBeLessThan(HELD_WITHIN_MS)
   await db.delete(workers)
 })
+
+const API = (index: number) => ({
+  url: `http://localhost:1/${index}`,
+  kind: 'sse' as const,
+  intervalMs: 1_000,
+})
+
+function registry(): Streams {
+  return new Streams({
+    db: storage.db,
+    control: CONTROL,
+    limits: { requestTimeoutMs: 1_000, maxBodyBytes: 1_000 },
+  })
+}
+
+async function shareOfStaying(): Promise<number> {
+  const holder = { size: 4 } as unknown as Holder
+  const warn = (message: string) => expect(message).toBe('')
+  const share = await WorkerShare.begin({
+    ...{ db: storage.db, control: CONTROL, holder, worker: 'staying', streamsPerWorker: 100, warn },
+  })
+  share.close()
+  return share.most
+}
