@@ -59,6 +59,8 @@ export class EagerWorker extends Worker {
       ...others.map((other) => (other.status === 'fulfilled' ? other.value : undefined)),
     ]
     for (const job of fetched) if (job !== undefined) this.#ahead.push(job)
+    // The last of them may have found the queue empty, and BullMQ waits for the next announcement then.
+    this['drained'] = false
     if (this.closing !== undefined) this.#giveBack(this.#ahead.splice(1))
   }
 
