@@ -1,0 +1,71 @@
+import { expect, test } from 'bun:test'
+import type { Database } from '../../src/storage/storage.ts'
+import { LOST_AFTER_MS, LostWorkers } from '../../src/streams/lost-workers.ts'
+
+/** How often they look, in milliseconds. */
+const STEP_MS = 1_000
+
+/** Some workers, seen by the eyes of one of them. */
+function watch(worker: string) {
+  let clock = 0
+  const freed: string[][] = []
+  const held = [
+    { id: 'stream-of-a', worker: 'a' },
+    { id: 'stream-of-b', worker: 'b' },
+    { id: 'stream-of-c', worker: 'c' },
+  ]
+  const db = { select: () => ({ from: () => ({ where: async () => held }) }) } as unknown as Database
+  const claims = [
+    { id: 'begun-by-c', worker: 'c', at: 0 },
+    { id: 'begun-by-b', worker: 'b', at: 0 },
+  ]
+  const control = {
+    claims: async (isAskedFor: (id: string) => boolean) => claims.filter(({ id }) => isAskedFor(id)),
+    free: async (ids: readonly string[]) => void freed.push([...ids]),
+  }
+  const lost = new LostWorkers({ db, control, worker, clock: () => clock })
+  const signs = new Map(['a', 'b', 'c'].map((name) => [name, 0]))
+  /** The clock goes on, and those who live give a sign. @returns who is lost then */
+  const step = async (living: readonly string[], ms = STEP_MS) => {
+    clock += ms
+    for (const name of living) signs.set(name, clock)
+    const gone = lost.look([...signs].map(([name, at]) => ({ name, seenAt: new Date(at) })))
+    await lost.free(gone)
+    return [...gone]
+  }
+  return { step, freed }
+}
+
+test('a worker is lost that has given no sign for long enough, and its jobs are freed once', async () => {
+  const { step, freed } = watch('a')
+  await step(['a', 'b', 'c'])
+  for (let ms = STEP_MS; ms < LOST_AFTER_MS; ms += STEP_MS) expect(await step(['a', 'b'])).toEqual([])
+  expect(await step(['a', 'b'])).toEqual(['c'])
+  expect(await step(['a', 'b'])).toEqual(['c'])
+  expect(freed).toEqual([['stream-of-c'], ['begun-by-c']])
+})
+
+test('only the first of those who live frees them', async () => {
+  const { step, freed } = watch('b')
+  await step(['a', 'b', 'c'])
+  for (let ms = 0; ms < LOST_AFTER_MS; ms += STEP_MS) await step(['a', 'b'])
+  expect(await step(['a', 'b'])).toEqual(['c'])
+  expect(freed).toEqual([])
+})
+
+test('who could not look for a while takes nobody for lost by what it finds', async () => {
+  const { step, freed } = watch('a')
+  await step(['a', 'b', 'c'])
+  expect(await step(['a'], 10 * LOST_AFTER_MS)).toEqual([])
+  expect(await step(['a', 'b', 'c'])).toEqual([])
+  expect(freed).toEqual([])
+})
+
+test('a worker that was lost and comes back can be lost again', async () => {
+  const { step, freed } = watch('a')
+  await step(['a', 'b', 'c'])
+  for (let ms = 0; ms < LOST_AFTER_MS; ms += STEP_MS) await step(['a', 'b'])
+  expect(await step(['a', 'b', 'c'])).toEqual([])
+  for (let ms = 0; ms < LOST_AFTER_MS; ms += STEP_MS) await step(['a', 'b'])
+  expect(freed.filter((ids) => ids.includes('stream-of-c'))).toHaveLength(2)
+})
