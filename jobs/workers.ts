@@ -11,10 +11,10 @@ import { type ScheduleDeps, scheduleJob } from './schedules.ts'
 import { WorkerShare } from './share.ts'
 import { streamJob } from './stream.ts'
 
-/** A worker that is gone is found when its locks have run out and the next check comes: under 10 s together. */
+/** A job whose worker is gone is found when its lock has run out and the next check comes: under 10 s together. */
 const LOCK = {
   lockDuration: 5_000,
-  /** Locks are renewed twice in this time; all of a worker's in one call, whose cost is most of what keeping them takes. */
+  /** Locks are renewed twice in this time. */
   lockRenewTime: 3_500,
   stalledInterval: 2_000,
   /** Wait for a job before the queue is asked again although nobody announced one, in seconds. */

@@ -87,7 +87,8 @@ export class Holder {
 
   /**
    * Holds a stream, run after run, until it should no longer run or the grant ends. A stream that is held already
-   * (its job's lock ran out while the queue was away, and the job came back) just goes on under the new grant.
+   * (others took its worker for lost, or the queue forgot its last moments, and the job came back) just goes on under
+   * the new grant.
    * @param attempt which attempt of its job this is, from 1
    */
   async hold(streamId: string, attempt: number, grant: AbortSignal): Promise<HoldEnd> {

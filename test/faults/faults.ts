@@ -41,7 +41,7 @@ export interface FaultKind {
 
 const ALL: readonly SetupName[] = ['embedded', 'postgres', 'postgres-redis']
 const GROWN: readonly SetupName[] = ['postgres', 'postgres-redis']
-/** A worker's lock is 5 s, and looked after every 2 s: stopped for longer than both, it has lost its streams. */
+/** A worker without a sign of life for 5 s, looked for every second, has lost its streams: stopped for longer than both. */
 const BEYOND_LOCK_MS = [8_000, 10_000] as const
 const WITHIN_LOCK_MS = [500, 3_500] as const
 const SOON_MS = [0, 3_000] as const
