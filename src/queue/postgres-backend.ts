@@ -77,10 +77,13 @@ class BulkBackend extends PostgresQueueBackend {
     await this['query'](
       `WITH given AS (
         SELECT * FROM unnest($2::text[], $3::text[]) AS given(id, token)
+      ), claimed AS (
+        SELECT job.id FROM job JOIN given USING (id)
+        WHERE queue = $1 AND state = 'active' AND given.token IN ('0', lock_token)
+        ORDER BY job.id FOR UPDATE OF job
       ), returned AS (
         UPDATE job SET state = 'waiting', seq = nextval('job_seq'), lock_token = NULL, locked_until_ms = NULL
-        FROM given
-        WHERE queue = $1 AND job.id = given.id AND state = 'active' AND given.token IN ('0', lock_token)
+        FROM claimed WHERE queue = $1 AND job.id = claimed.id
         RETURNING job.id
       )
       SELECT pg_notify('bullmq_jobs', $1) FROM returned LIMIT 1`,
