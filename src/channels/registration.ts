@@ -1,9 +1,9 @@
 import { type Static, type TSchema, Type } from '@sinclair/typebox'
-import { TypeCompiler, type ValueError, ValueErrorType } from '@sinclair/typebox/compiler'
+import { Errors, type ValueError, ValueErrorType } from '@sinclair/typebox/errors'
 import { parsePointer } from '../core/pointer.ts'
 import { Problem } from '../errors.ts'
 import { HIDDEN } from './kind.ts'
-import { type AnyKind, KIND_NAMES, KINDS, kindOf } from './kinds.ts'
+import { type AnyKind, KIND_NAMES, kindOf } from './kinds.ts'
 
 const Name = Type.String({
   minLength: 1,
@@ -52,24 +52,19 @@ export const NotifySchema = Type.Object(
   { additionalProperties: false },
 )
 
-const channel = TypeCompiler.Compile(ChannelSchema)
-const change = TypeCompiler.Compile(ChannelChangeSchema)
-const notify = TypeCompiler.Compile(NotifySchema)
-const configs = new Map(KINDS.map((kind) => [kind.name, TypeCompiler.Compile(kind.schema)]))
-
 /** @throws Problem `invalid_field`, naming the field */
 export function checkChannel(value: unknown): ChannelInput {
-  return checked(channel, value)
+  return checked(ChannelSchema, value)
 }
 
 /** @throws Problem `invalid_field`, naming the field */
 export function checkChannelChange(value: unknown): ChannelChange {
-  return checked(change, value)
+  return checked(ChannelChangeSchema, value)
 }
 
 /** The message that somebody wants to send. @throws Problem `invalid_field` */
 export function checkNotify(value: unknown): string {
-  return checked(notify, value).message
+  return checked(NotifySchema, value).message
 }
 
 /**
@@ -90,7 +85,7 @@ export function configOf(
   if (unknown !== undefined)
     throw wrong(`config.${unknown}`, `${kind.label} has no field ${unknown.slice(0, 64)}.`)
   const after = before === undefined ? merged : (kind.succeed?.({ ...before }, merged) ?? merged)
-  const valid = checked(configs.get(kind.name) as Compiled, after, 'config') as Record<string, unknown>
+  const valid = checked(kind.schema, after, 'config') as Record<string, unknown>
   const fault = kind.check?.(valid)
   if (fault !== undefined) throw wrong(`config.${fault.field}`, fault.detail)
   return valid
@@ -103,10 +98,8 @@ export function knownKind(name: string): AnyKind {
   return kind
 }
 
-type Compiled<S extends TSchema = TSchema> = ReturnType<typeof TypeCompiler.Compile<S>>
-
-function checked<S extends TSchema>(validator: Compiled<S>, value: unknown, within = ''): Static<S> {
-  const error = validator.Errors(value).First()
+function checked<S extends TSchema>(expected: S, value: unknown, within = ''): Static<S> {
+  const error = Errors(expected, value).First()
   if (error === undefined) return value as Static<S>
   const path = [within, ...(parsePointer(error.path) ?? [])].filter(Boolean)
   const field = path.slice(0, within ? 2 : 1).join('.')

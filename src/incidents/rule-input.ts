@@ -1,5 +1,5 @@
 import { type Static, type TSchema, Type } from '@sinclair/typebox'
-import { TypeCompiler } from '@sinclair/typebox/compiler'
+import { Errors } from '@sinclair/typebox/errors'
 import { type Condition, compileCondition, OPERATORS } from '../core/condition.ts'
 import { MAX_PATTERN_CHARS, PatternError } from '../core/pattern.ts'
 import { parsePointer } from '../core/pointer.ts'
@@ -94,16 +94,11 @@ export type RuleInput = Given & RuleParams
 /** What `PATCH /api/rules/:id` takes: any part of it. */
 export type RuleChange = Record<string, unknown>
 
-const rule = TypeCompiler.Compile(RuleSchema)
-const params = Object.fromEntries(
-  Object.entries(PARAMS).map(([kind, schema]) => [kind, TypeCompiler.Compile<TSchema>(schema)]),
-)
-
 /** Checks a whole rule. @throws Problem `invalid_field`, naming the field */
 export function checkRule(value: unknown): RuleInput {
-  refuseFirst(rule, value, '')
+  refuseFirst(RuleSchema, value, '')
   const input = value as RuleInput
-  refuseFirst(params[input.kind] as Checker, input.params, 'params')
+  refuseFirst(PARAMS[input.kind], input.params, 'params')
   if (input.streamId && input.tag) throw invalid('Name a stream or a tag, not both.', 'tag')
   if (input.kind === 'condition') checkCondition(input.params)
   if (input.kind === 'changeRate' || input.kind === 'size') {
@@ -120,11 +115,9 @@ export function checkFields(value: unknown): Record<string, unknown> {
   throw new Problem('invalid_field', 'Expected a JSON object.')
 }
 
-export type Checker = ReturnType<typeof TypeCompiler.Compile<TSchema>>
-
 /** @throws Problem `invalid_field` of the first thing that is wrong */
-export function refuseFirst(checker: Checker, value: unknown, within: string): void {
-  const error = checker.Errors(value).First()
+export function refuseFirst(schema: TSchema, value: unknown, within: string): void {
+  const error = Errors(schema, value).First()
   if (error === undefined) return
   const path = [...(within === '' ? [] : [within]), ...(parsePointer(error.path) ?? [])]
   const field = path.join('.')

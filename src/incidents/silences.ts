@@ -1,5 +1,4 @@
 import { type Static, Type } from '@sinclair/typebox'
-import { TypeCompiler } from '@sinclair/typebox/compiler'
 import { asc, eq, gte, isNull, or } from 'drizzle-orm'
 import { silences } from '../../drizzle/schema.ts'
 import {
@@ -13,7 +12,7 @@ import {
 } from '../core/schedule.ts'
 import { Problem } from '../errors.ts'
 import type { Database } from '../storage/storage.ts'
-import { type Checker, refuseFirst } from './rule-input.ts'
+import { refuseFirst } from './rule-input.ts'
 import { isUuid, requireStream } from './rules.ts'
 
 /** A time in which nobody is told. */
@@ -54,11 +53,10 @@ export const SilenceSchema = Type.Object(
   },
   strict,
 )
-const schema = TypeCompiler.Compile(SilenceSchema) as unknown as Checker
 
 /** Checks a silence. @throws Problem `invalid_field`, naming the field */
 export function checkSilence(value: unknown, now: number): Omit<Silence, 'id' | 'createdAt'> {
-  refuseFirst(schema, value, '')
+  refuseFirst(SilenceSchema, value, '')
   const { reason, streamId, tag, startsAt, endsAt, schedule } = value as Static<typeof SilenceSchema>
   if (streamId !== undefined && tag !== undefined) throw invalid('Name a stream or a tag, not both.', 'tag')
   if (schedule !== undefined && !isTimeZone(schedule.timeZone)) {

@@ -1,5 +1,5 @@
 import { type Static, Type } from '@sinclair/typebox'
-import { TypeCompiler } from '@sinclair/typebox/compiler'
+import { Errors } from '@sinclair/typebox/errors'
 import { Elysia } from 'elysia'
 import { KINDS } from '../../drizzle/schema.ts'
 import { callerOf } from '../auth/caller.ts'
@@ -57,7 +57,6 @@ const BulkSchema = Type.Object(
   },
   { additionalProperties: false },
 )
-const schema = TypeCompiler.Compile(BulkSchema)
 
 /** Starting, stopping, tagging and removing many streams at once. */
 export function bulkRoutes(deps: BulkRoutesDeps) {
@@ -90,7 +89,7 @@ export function allowed(request: Request, asked: Bulk): Bulk {
 
 /** @throws Problem `invalid_field`, naming the field */
 export function checkBulk(value: unknown): Bulk {
-  const error = schema.Errors(value).First()
+  const error = Errors(BulkSchema, value).First()
   if (error !== undefined) {
     const field = error.path.split('/').slice(1, 3).join('.')
     const what = field === '' ? '' : `${field}: `

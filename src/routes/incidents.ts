@@ -1,5 +1,4 @@
 import { Type } from '@sinclair/typebox'
-import { TypeCompiler } from '@sinclair/typebox/compiler'
 import { Elysia } from 'elysia'
 import {
   acknowledge,
@@ -11,7 +10,7 @@ import {
   stateOf,
   timelineOf,
 } from '../incidents/read.ts'
-import { type Checker, checkFields, checkRule, RuleSchema, refuseFirst } from '../incidents/rule-input.ts'
+import { checkFields, checkRule, RuleSchema, refuseFirst } from '../incidents/rule-input.ts'
 import { addRule, changeRule, getRule, listRules, removeRule } from '../incidents/rules.ts'
 import {
   addSilence,
@@ -54,7 +53,6 @@ const AcknowledgeSchema = Type.Object(
   },
   { additionalProperties: false },
 )
-const acknowledgement = TypeCompiler.Compile(AcknowledgeSchema) as unknown as Checker
 
 export interface IncidentRoutesDeps {
   db: Database
@@ -107,7 +105,7 @@ function readRoutes({ db, now }: IncidentRoutesDeps) {
       '/api/incidents/:id/acknowledge',
       async ({ params, request }) => {
         const input = checkFields(await readJson(request))
-        refuseFirst(acknowledgement, input, '')
+        refuseFirst(AcknowledgeSchema, input, '')
         return incidentJson(await acknowledge(db, params.id, input as { by: string; note?: string }, now()))
       },
       {

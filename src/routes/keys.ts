@@ -1,5 +1,5 @@
 import { type Static, Type } from '@sinclair/typebox'
-import { TypeCompiler } from '@sinclair/typebox/compiler'
+import { Errors } from '@sinclair/typebox/errors'
 import { Elysia } from 'elysia'
 import { SCOPES } from '../../drizzle/schema.ts'
 import { readAudit } from '../auth/audit.ts'
@@ -37,11 +37,9 @@ const KeySchema = Type.Object(
   },
   { additionalProperties: false },
 )
-const schema = TypeCompiler.Compile(
-  Type.Object(
-    { ...KeySchema.properties, expiresAt: Type.Optional(Type.String()) },
-    { additionalProperties: false },
-  ),
+const schema = Type.Object(
+  { ...KeySchema.properties, expiresAt: Type.Optional(Type.String()) },
+  { additionalProperties: false },
 )
 
 /** The keys that let programs and people in, and who did what by them. */
@@ -119,7 +117,7 @@ export function keyRoutes({ db, keys }: KeyRoutesDeps) {
 
 /** @throws Problem `invalid_field`, naming the field */
 export function checkKey(value: unknown): KeyInput {
-  const error = schema.Errors(value).First()
+  const error = Errors(schema, value).First()
   if (error !== undefined) {
     const field = error.path.split('/')[1]
     const message = field === 'scope' ? `expected ${SCOPES.join(' or ')}` : error.message

@@ -1,5 +1,5 @@
 import { type Static, Type } from '@sinclair/typebox'
-import { TypeCompiler, type ValueError } from '@sinclair/typebox/compiler'
+import { Errors, type ValueError } from '@sinclair/typebox/errors'
 
 /** Longest time that anything is held up, in milliseconds: ten minutes. */
 const MAX_WAIT_MS = 600_000
@@ -81,12 +81,10 @@ export interface FaultProblem {
   detail: string
 }
 
-const checker = TypeCompiler.Compile(FaultsSchema)
-
 /** Reads faults, or says all that is wrong with them, up to a bound. */
 export function readFaults(value: unknown): { faults: Faults } | { problems: FaultProblem[] } {
   const byField = new Map<string, FaultProblem>()
-  for (const error of checker.Errors(value)) {
+  for (const error of Errors(FaultsSchema, value)) {
     if (byField.size === MAX_PROBLEMS) break
     const problem = describe(error)
     // A wrong field is told once, by the first thing that is wrong with it.

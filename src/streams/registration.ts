@@ -1,5 +1,5 @@
 import { type Static, type TObject, Type } from '@sinclair/typebox'
-import { TypeCompiler, type ValueError, ValueErrorType } from '@sinclair/typebox/compiler'
+import { Errors, type ValueError, ValueErrorType } from '@sinclair/typebox/errors'
 import { parsePointer } from '../core/pointer.ts'
 import { Problem } from '../errors.ts'
 
@@ -114,39 +114,32 @@ export const ChangeSchema = Type.Partial(Type.Object({ ...fields, alwaysOn }), {
 })
 export type Change = Static<typeof ChangeSchema>
 
-const registration = TypeCompiler.Compile(RegistrationSchema)
-const change = TypeCompiler.Compile(ChangeSchema)
-const looking = TypeCompiler.Compile(LookSchema)
-
 /**
  * Checks what someone wants to register.
  * @throws Problem `invalid_field`, naming the field.
  */
 export function checkRegistration(value: unknown): Registration {
-  const registered = checked(registration, value)
+  const registered = checked(RegistrationSchema, value)
   checkBody(registered.method ?? 'GET', registered.body)
   return registered
 }
 
 /** Checks what someone wants to look at, as {@link checkRegistration} does. */
 export function checkLook(value: unknown): Looking {
-  const looked = checked(looking, value)
+  const looked = checked(LookSchema, value)
   checkBody(looked.method ?? 'GET', looked.body)
   return looked
 }
 
 /** Checks a change to a stream, as {@link checkRegistration} does. */
 export function checkChange(value: unknown): Change {
-  const changed = checked(change, value)
+  const changed = checked(ChangeSchema, value)
   checkBody(changed.method, changed.body)
   return changed
 }
 
-function checked<S extends TObject>(
-  validator: ReturnType<typeof TypeCompiler.Compile<S>>,
-  value: unknown,
-): Static<S> {
-  const error = validator.Errors(value).First()
+function checked<S extends TObject>(schema: S, value: unknown): Static<S> {
+  const error = Errors(schema, value).First()
   if (error !== undefined) {
     const field = parsePointer(error.path)?.[0]
     const unknown = error.message === 'Unexpected property'
