@@ -1,4 +1,3 @@
-import { hostname } from 'node:os'
 import type { Deliverer } from '../src/channels/deliverer.ts'
 import { causeOf } from '../src/errors.ts'
 import { ARCHIVE_QUEUE, DELIVERIES_QUEUE, SCHEDULES_QUEUE, STREAMS_QUEUE } from '../src/queue/names.ts'
@@ -51,11 +50,6 @@ export interface WorkersDeps extends ScheduleDeps {
   deliverer: Deliverer
   /** Told of faults that nobody else hears about. */
   warn(message: string): void
-}
-
-/** A name no other worker has, that tells people where it runs. */
-export function workerName(): string {
-  return `${hostname()}:${process.pid}:${Math.random().toString(36).slice(2, 8)}`
 }
 
 /** The workers of this process. */

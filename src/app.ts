@@ -87,7 +87,7 @@ export interface AppDeps extends StatusDeps {
   /** Tells the open pages of every process what may be different now. */
   touched(subject: Subject): void
   watch(streamId: string, seq: number): void
-  queues: readonly Queue[]
+  queues: readonly Promise<Queue>[]
   readiness: Readiness
   scrape: Scrape
   /** Who gets in, and what they did. */

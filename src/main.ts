@@ -2,14 +2,15 @@ import { version } from '../package.json'
 import { type Config, ConfigError, parseConfig, secretsOf } from './config.ts'
 import { isExecutable } from './files.ts'
 import { createLog } from './observe/log.ts'
+import { compileEngine } from './storage/engine.ts'
 import { StorageError } from './storage/storage.ts'
-import { startWeir, type Weir } from './weir.ts'
+import type { Weir } from './weir.ts'
 
 /** Longest wait for an orderly end, in milliseconds; after it the process ends as it is. */
 const CLOSE_MS = 4_500
 
 /** Until the settings are known. */
-let log = createLog({
+let log = await createLog({
   format: process.env.LOG_FORMAT === 'json' ? 'json' : 'text',
   level: 'info',
   secrets: [],
@@ -56,10 +57,13 @@ function checkFetchLimit(streamsPerWorker: number): void {
 
 try {
   const config = parseConfig(process.env)
-  log = createLog({ format: config.logFormat, level: config.logLevel, secrets: secretsOf(config) })
+  log = await createLog({ format: config.logFormat, level: config.logLevel, secrets: secretsOf(config) })
   checkFetchLimit(config.streamsPerWorker)
+  // Beside this thread, which reads the rest of Weir meanwhile.
+  const databaseEngine = config.databaseUrl === undefined ? compileEngine() : undefined
   const listening = (url: string) => log.info(`Weir ${version} is listening on ${url}`)
-  const starting = startWeir(config, log.warn, { log, listening })
+  const { startWeir } = await import('./weir.ts')
+  const starting = startWeir(config, log.warn, { log, databaseEngine, listening })
   closeOnSignal(starting, config)
   const weir = await starting
   if (!weir.url) log.info(`Weir ${version} holds streams`)

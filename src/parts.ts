@@ -53,19 +53,29 @@ export interface Ground {
 
 export type Queues = ReturnType<typeof openQueues>
 
-/** The queues, each of which says what goes wrong with it. */
-export function openQueues(engine: QueueEngine, { warn, closing }: Pick<Ground, 'warn' | 'closing'>) {
-  const queues = {
-    streams: engine.queue(STREAMS_QUEUE),
-    schedules: engine.queue(SCHEDULES_QUEUE),
-    deliveries: engine.queue(DELIVERIES_QUEUE),
-    archive: engine.queue(ARCHIVE_QUEUE),
+/** The queues, as soon as their engine is there; each says what goes wrong with it. */
+export function openQueues(
+  engine: Promise<QueueEngine>,
+  { warn, closing }: Pick<Ground, 'warn' | 'closing'>,
+) {
+  const open = (name: string) => {
+    const queue = engine.then((opened) => opened.queue(name).on('error', (error) => warn(error.message)))
+    // Without an engine nothing is there to close; whoever asks for a queue is told why.
+    const close = () =>
+      queue.then(
+        (opened) => opened.close(),
+        () => {},
+      )
+    queue.catch(() => {})
+    closing(close)
+    return queue
   }
-  for (const queue of Object.values(queues)) {
-    queue.on('error', (error) => warn(error.message))
-    closing(() => queue.close())
+  return {
+    streams: open(STREAMS_QUEUE),
+    schedules: open(SCHEDULES_QUEUE),
+    deliveries: open(DELIVERIES_QUEUE),
+    archive: open(ARCHIVE_QUEUE),
   }
-  return queues
 }
 
 /** What holds streams, records them, and takes what was recorded to whoever watches. */

@@ -1,5 +1,5 @@
 import { planSchedules } from '../jobs/schedules.ts'
-import { startWorkers, workerName } from '../jobs/workers.ts'
+import { workerName } from '../jobs/worker-name.ts'
 import { version } from '../package.json'
 import { createApp } from './app.ts'
 import { openAccess } from './auth/open.ts'
@@ -16,11 +16,12 @@ import { Readiness } from './observe/readiness.ts'
 import type { Requests } from './observe/requests.ts'
 import { SpanCalls } from './otlp/calls.ts'
 import { followingParts, type Ground, keepingParts, openQueues, tellingParts, type Warn } from './parts.ts'
-import { openQueueEngine } from './queue/open.ts'
+import { describeQueues, openQueueEngine } from './queue/open.ts'
 import { openRelay } from './relay/open.ts'
 import { harmless } from './routes/harmless.ts'
 import { createProbeApp } from './routes/probes.ts'
 import { MAX_IMPORT_BYTES } from './routes/transfer.ts'
+import type { Engine } from './storage/engine.ts'
 import { readMigrations } from './storage/migrations.ts'
 import { openStorage } from './storage/open.ts'
 import { makePartitions } from './storage/partitions.ts'
@@ -59,36 +60,36 @@ export interface StartOptions {
   lookup?: Lookup
   /** Told of requests and of what else is worth a line; left out: of faults alone, by `warn`. */
   log?: Log
-  /** Told as soon as it answers requests: workers and schedules begin after that. */
+  /** Of the embedded database, where it is being compiled already. */
+  databaseEngine?: Promise<Engine>
+  /** Told as soon as it answers requests: queues, workers and schedules begin after that. */
   listening?(url: string): void
 }
 
 /** Puts the parts together; `close` takes them apart in reverse. */
-export async function startWeir(
-  config: Config,
-  warn: Warn,
-  { deliveryTimes, idleSeconds = IDLE_SECONDS, lookup, log = faultsOnly(warn), listening }: StartOptions = {},
-): Promise<Weir> {
+export async function startWeir(config: Config, warn: Warn, options: StartOptions = {}): Promise<Weir> {
+  const { deliveryTimes, idleSeconds = IDLE_SECONDS, lookup, log = faultsOnly(warn) } = options
+  const { databaseEngine, listening } = options
   const closers: (() => unknown)[] = []
   const closing = (end: () => unknown) => void closers.push(end)
   let readiness: Readiness | undefined
+  // No page needs the queues, and reading BullMQ takes a fifth of a start: both wait until pages are answered.
+  const answering = Promise.withResolvers<void>()
   const close = async () => {
     if (readiness?.closing() && config.drainMs > 0) await Bun.sleep(config.drainMs)
     for (const end of closers.splice(0).reverse()) await end()
   }
   try {
-    const storage = await openStorage(config)
+    const storage = await openStorage(config, databaseEngine)
     closing(() => storage.close())
     const { db } = storage
     const now = Date.now
-    const missing = await makePartitions(db, now())
-    if (missing.length > 0) warn(`Not made yet, their rows lie among the rest: ${missing.join(', ')}`)
-    const engine = await openQueueEngine(config.redisUrl, storage)
+    const engine = answering.promise.then(() => openQueueEngine(config.redisUrl, storage))
     const queues = openQueues(engine, { warn, closing })
     const worker = workerName()
     const observation = new Observation({ config, version, process: worker, log, now })
     closing(() => observation.close())
-    const where = { storage: storage.description, jobs: engine.description }
+    const where = { storage: storage.description, jobs: describeQueues(config.redisUrl) }
     const seats = new Seats({
       perClient: config.maxSubscribersPerClient,
       inAll: config.maxSubscribers,
@@ -164,9 +165,16 @@ export async function startWeir(
       url = `http://${config.host === '127.0.0.1' ? 'localhost' : config.host}:${server.port}`
       listening?.(url)
     }
+    answering.resolve()
+    const missing = await makePartitions(db, now())
+    if (missing.length > 0) warn(`Not made yet, their rows lie among the rest: ${missing.join(', ')}`)
     if (config.role !== 'web') {
       const { streamsPerWorker, proxyLingerMs } = config
-      const workers = await startWorkers({ ...parts, engine, worker, warn, streamsPerWorker, proxyLingerMs })
+      const { startWorkers } = await import('../jobs/workers.ts')
+      const workers = await startWorkers({
+        ...{ ...parts, engine: await engine, worker, warn },
+        ...{ streamsPerWorker, proxyLingerMs },
+      })
       work.workers = workers
       closing(() => workers.close())
     }
@@ -178,11 +186,12 @@ export async function startWeir(
       closing(() => server.stop(true))
       log.info(`Probes and metrics are on port ${server.port}`)
     }
-    await planSchedules(queues.schedules)
+    await planSchedules(await queues.schedules)
     await reconcile(db, control, now())
     readiness.started()
-    return { url, description: `Data: ${storage.description}. Jobs: ${engine.description}.`, close }
+    return { url, description: `Data: ${where.storage}. Jobs: ${where.jobs}.`, close }
   } catch (error) {
+    answering.reject(error)
     await close()
     throw error
   }

@@ -1,5 +1,4 @@
 import { inspect } from 'node:util'
-import pino from 'pino'
 import { currentRequest } from './context.ts'
 
 export const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const
@@ -38,7 +37,7 @@ const MIN_SECRET_CHARS = 8
 const HIDDEN = '…'
 
 /** JSON lines on the standard output, for programs; or text for people, where faults go to the error output. */
-export function createLog(options: LogOptions): Log {
+export async function createLog(options: LogOptions): Promise<Log> {
   return options.format === 'json' ? jsonLog(options) : textLog(options)
 }
 
@@ -48,7 +47,8 @@ export function faultsOnly(warn: (message: string, error?: unknown) => void): Lo
   return { debug: nothing, info: nothing, warn, error: warn, writes: () => false }
 }
 
-function jsonLog({ level, secrets, out = standardOut }: LogOptions): Log {
+async function jsonLog({ level, secrets, out = standardOut }: LogOptions): Promise<Log> {
+  const { default: pino } = await import('pino')
   const hide = hiderOf(secrets)
   const logger = pino(
     {

@@ -29,7 +29,7 @@ export interface ObservationDeps {
 /** What this process's figures are taken from. */
 export interface Observed {
   db: Database
-  queues: readonly Queue[]
+  queues: readonly Promise<Queue>[]
   hub: Pick<Hub, 'counts'>
   recorder: { readonly waiting: number }
   holder: { readonly size: number }

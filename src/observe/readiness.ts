@@ -22,7 +22,7 @@ export interface ReadinessDeps {
   /** The last migration that the database must have had; those of a newer Weir do no harm. */
   schema: number
   /** Left out for a process without workers. */
-  queue: Pick<Queue, 'getJobCounts'> | undefined
+  queue: Promise<Pick<Queue, 'getJobCounts'>> | undefined
   /** Whether the workers take jobs; undefined before there are any. */
   workersRun(): boolean | undefined
 }
@@ -86,7 +86,10 @@ export class Readiness {
     const detail = isRunning ? 'They take jobs.' : "They don't take jobs."
     const workers = { name: 'workers' as const, ok: isRunning, detail }
     try {
-      await within(ANSWER_MS, queue.getJobCounts('active'))
+      await within(
+        ANSWER_MS,
+        queue.then((opened) => opened.getJobCounts('active')),
+      )
       return [{ name: 'queue', ok: true, detail: 'It answers.' }, workers]
     } catch (error) {
       return [failed('queue', error), workers]

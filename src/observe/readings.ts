@@ -43,9 +43,10 @@ export async function readSize(db: Database): Promise<Family[]> {
 }
 
 /** Jobs by queue and state. */
-export async function readQueues(queues: readonly Queue[]): Promise<Family[]> {
+export async function readQueues(queues: readonly Promise<Queue>[]): Promise<Family[]> {
   const counted = await Promise.all(
-    queues.map(async (queue): Promise<Sample[]> => {
+    queues.map(async (opening): Promise<Sample[]> => {
+      const queue = await opening
       const counts = await queue.getJobCounts(...JOB_STATES)
       return JOB_STATES.map((state) => ({ labels: { queue: queue.name, state }, value: counts[state] ?? 0 }))
     }),

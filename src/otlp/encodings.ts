@@ -1,8 +1,9 @@
 import { setImmediate as othersTurn } from 'node:timers/promises'
 import { Problem } from '../errors.ts'
 import { readJson } from './json.ts'
-import { encodeResponse, encodeStatus, readProtobuf } from './protobuf.ts'
 import { type Gathered, Gathering } from './spans.ts'
+
+type Encoded = Uint8Array<ArrayBuffer> | string
 
 /** One of the two forms of OTLP's messages: a request is answered in its own. */
 export interface Encoding {
@@ -10,14 +11,18 @@ export interface Encoding {
   /** Lets others have their turn in between. @throws Problem `bad_request`, `invalid_json`, `body_too_large` */
   decode(body: Uint8Array): Promise<Gathered>
   /** An ExportTraceServiceResponse. */
-  success(refused: number, reason: string): Uint8Array<ArrayBuffer> | string
+  success(refused: number, reason: string): Promise<Encoded>
   /** A google.rpc.Status. */
-  failure(problem: Problem): Uint8Array<ArrayBuffer> | string
+  failure(problem: Problem): Promise<Encoded>
 }
+
+/** Reading its package takes a tenth of a start: it waits for the first request in it. */
+const protobuf = () => import('./protobuf.ts')
 
 const PROTOBUF: Encoding = {
   contentType: 'application/x-protobuf',
   decode: async (body) => {
+    const { readProtobuf } = await protobuf()
     try {
       return await gather((gathering) => readProtobuf(body, gathering))
     } catch (error) {
@@ -26,9 +31,12 @@ const PROTOBUF: Encoding = {
       throw new Problem('bad_request', 'The body is not an ExportTraceServiceRequest, or only part of one.')
     }
   },
-  success: (refused, errorMessage) =>
-    encodeResponse(refused === 0 ? {} : { partialSuccess: { rejectedSpans: BigInt(refused), errorMessage } }),
-  failure: (problem) => encodeStatus({ code: grpcCode(problem), message: problem.detail }),
+  success: async (refused, errorMessage) =>
+    (await protobuf()).encodeResponse(
+      refused === 0 ? {} : { partialSuccess: { rejectedSpans: BigInt(refused), errorMessage } },
+    ),
+  failure: async (problem) =>
+    (await protobuf()).encodeStatus({ code: grpcCode(problem), message: problem.detail }),
 }
 
 const JSON_ENCODING: Encoding = {
@@ -42,12 +50,12 @@ const JSON_ENCODING: Encoding = {
       throw new Problem('invalid_json', `The body is not an ExportTraceServiceRequest: ${reason}.`)
     }
   },
-  success: (refused, errorMessage) =>
+  success: async (refused, errorMessage) =>
     JSON.stringify(
       // An int64 is a string in the JSON of protobuf.
       refused === 0 ? {} : { partialSuccess: { rejectedSpans: String(refused), errorMessage } },
     ),
-  failure: (problem) => JSON.stringify({ code: grpcCode(problem), message: problem.detail }),
+  failure: async (problem) => JSON.stringify({ code: grpcCode(problem), message: problem.detail }),
 }
 
 /** What decoding may keep everybody else waiting for at once. Reading JSON's text is one step, whatever it takes. */

@@ -4,8 +4,8 @@ import type { JobsOptions, Queue } from 'bullmq'
 const ARCHIVE_JOB: JobsOptions = { jobId: 'archive', removeOnComplete: true, removeOnFail: true }
 
 /** Has a worker archive what is closed; while one does so already, nothing happens. */
-export function archiveLater(queue: Queue): () => Promise<void> {
+export function archiveLater(queue: Promise<Queue>): () => Promise<void> {
   return async () => {
-    await queue.add('archive', {}, ARCHIVE_JOB)
+    await (await queue).add('archive', {}, ARCHIVE_JOB)
   }
 }

@@ -1,4 +1,4 @@
-import { Job, type JobsOptions, type Queue } from 'bullmq'
+import type { JobsOptions, Queue } from 'bullmq'
 import type { Relay } from '../relay/relay.ts'
 import type { JobControl } from '../streams/streams.ts'
 
@@ -21,7 +21,7 @@ const STREAM_JOB: JobsOptions = {
 
 export interface ControlDeps {
   /** The queue of jobs that hold streams. */
-  queue: Queue
+  queue: Promise<Queue>
   relay: Relay
   /** Makes this process's workers look at their share. */
   wanted(): void
@@ -35,9 +35,10 @@ export interface ControlDeps {
 export function streamControl({ queue, relay, wanted, interrupt, pages }: ControlDeps): JobControl {
   return {
     async runLater(streamIds) {
+      const jobsQueue = await queue
       for (let from = 0; from < streamIds.length; from += BULK) {
         const part = streamIds.slice(from, from + BULK)
-        await queue.addBulk(
+        await jobsQueue.addBulk(
           part.map((id) => ({ name: 'hold', data: {}, opts: { ...STREAM_JOB, jobId: id } })),
         )
       }
@@ -45,16 +46,18 @@ export function streamControl({ queue, relay, wanted, interrupt, pages }: Contro
       relay.publish({ type: 'wanted' })
     },
     async claims(isAskedFor) {
-      const active = await queue.getRanges(['active'], 0, -1)
-      const jobs = await Promise.all(active.filter(isAskedFor).map((id) => Job.fromId(queue, id)))
+      const jobsQueue = await queue
+      const active = await jobsQueue.getRanges(['active'], 0, -1)
+      const jobs = await Promise.all(active.filter(isAskedFor).map((id) => jobsQueue.getJob(id)))
       return jobs.flatMap((job) =>
         job?.id === undefined ? [] : [{ id: job.id, worker: job.processedBy, at: job.processedOn ?? 0 }],
       )
     },
     async free(streamIds) {
       if (streamIds.length === 0) return
+      const { backend } = await queue
       // One whose job is gone is refused, and gets a new one.
-      await Promise.allSettled(streamIds.map((id) => queue.backend.moveJobFromActiveToWait(id, ANY_TOKEN)))
+      await Promise.allSettled(streamIds.map((id) => backend.moveJobFromActiveToWait(id, ANY_TOKEN)))
       wanted()
       relay.publish({ type: 'wanted' })
     },

@@ -14,7 +14,7 @@ const DELIVERY_JOB: JobsOptions = { removeOnComplete: true, removeOnFail: true }
  * @param touched told that deliveries were stored
  */
 export function deliveryControl(
-  queue: Queue,
+  queue: Promise<Queue>,
   warn: (message: string) => void,
   touched: () => void,
 ): DeliveryControl {
@@ -22,13 +22,16 @@ export function deliveryControl(
   return {
     deliverLater(list) {
       touched()
-      queue.addBulk(jobsOf(list)).catch(failed)
+      queue.then((opened) => opened.addBulk(jobsOf(list))).catch(failed)
     },
     deliverAgain(list) {
       touched()
       // One that is active stays: it looks at the table itself.
-      Promise.all(list.map(({ id }) => queue.remove(id)))
-        .then(() => queue.addBulk(jobsOf(list)))
+      queue
+        .then(async (opened) => {
+          await Promise.all(list.map(({ id }) => opened.remove(id)))
+          await opened.addBulk(jobsOf(list))
+        })
         .catch(failed)
     },
   }

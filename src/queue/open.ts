@@ -1,22 +1,17 @@
-import {
-  type BackendFactory,
-  type ConnectionOptions,
-  type JobsOptions,
-  type Processor,
+import type {
+  BackendFactory,
+  ConnectionOptions,
+  JobsOptions,
+  Processor,
   Queue,
-  type RedisQueueBackend,
-  runMigrations,
-  type Worker,
-  type WorkerOptions,
+  RedisQueueBackend,
+  Worker,
+  WorkerOptions,
 } from 'bullmq'
 import type { Storage } from '../storage/storage.ts'
-import { EagerWorker } from './eager-worker.ts'
-import { createBulkBackend } from './postgres-backend.ts'
 
 /** BullMQ, bound to its backend: the rest of Weir makes queues and workers without knowing which. */
 export interface QueueEngine {
-  /** Where jobs lie, for people. */
-  readonly description: string
   queue(name: string, defaults?: JobsOptions): Queue
   worker(name: string, processor: Processor, options: Partial<WorkerOptions>): Worker
 }
@@ -25,34 +20,42 @@ export interface QueueEngine {
 const EVENTS_KEPT = 1_000
 type Factory = BackendFactory<RedisQueueBackend, ConnectionOptions>
 
+/** Where jobs lie, for people. */
+export function describeQueues(redisUrl: string | undefined): string {
+  if (redisUrl === undefined) return 'the database'
+  const { protocol, host } = new URL(redisUrl)
+  return `${protocol}//${host}`
+}
+
 /** Redis where there is one, else the tables that BullMQ keeps in the database Weir stores in. */
 export async function openQueueEngine(redisUrl: string | undefined, storage: Storage): Promise<QueueEngine> {
+  const [bullmq, { EagerWorker }] = await Promise.all([import('bullmq'), import('./eager-worker.ts')])
+  const made = { Queue: bullmq.Queue, Worker: EagerWorker }
   if (redisUrl !== undefined) {
-    const { protocol, host } = new URL(redisUrl)
     // BullMQ asks for null: a worker that waits for Redis must go on waiting, not fail.
-    return engine(`${protocol}//${host}`, { url: redisUrl, maxRetriesPerRequest: null }, undefined)
+    return engine(made, { url: redisUrl, maxRetriesPerRequest: null }, undefined)
   }
   const client = await storage.pool.connect()
   try {
-    await runMigrations(client)
+    await bullmq.runMigrations(client)
   } finally {
     client.release()
   }
+  const { createBulkBackend } = await import('./postgres-backend.ts')
   // BullMQ types a Queue by its default, Redis; what Weir calls is the same on both.
   const [pool, factory] = [
     storage.pool as unknown as ConnectionOptions,
     createBulkBackend as unknown as Factory,
   ]
-  return engine('the database', pool, factory)
+  return engine(made, pool, factory)
 }
 
 function engine(
-  description: string,
+  { Queue, Worker }: Pick<typeof import('bullmq'), 'Queue' | 'Worker'>,
   connection: ConnectionOptions,
   factory: Factory | undefined,
 ): QueueEngine {
   return {
-    description,
     queue(name, defaults) {
       const options = {
         connection,
@@ -64,8 +67,8 @@ function engine(
     worker(name, processor, options) {
       const all = { ...options, connection }
       return factory === undefined
-        ? new EagerWorker(name, processor, all)
-        : new EagerWorker(name, processor, all, factory)
+        ? new Worker(name, processor, all)
+        : new Worker(name, processor, all, factory)
     },
   }
 }

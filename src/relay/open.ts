@@ -1,8 +1,6 @@
 import type { Config } from '../config.ts'
 import type { Storage } from '../storage/storage.ts'
-import { postgresRelay } from './postgres.ts'
 import { withPresence } from './presence.ts'
-import { redisRelay } from './redis.ts'
 import { type Relay, SILENT_RELAY } from './relay.ts'
 
 /** Redis where there is one, else the Postgres server; an embedded Weir is one process and needs none. */
@@ -12,6 +10,7 @@ export async function openRelay(
   from: string,
 ): Promise<Relay> {
   if (databaseUrl === undefined) return SILENT_RELAY
-  const line = redisUrl === undefined ? postgresRelay(databaseUrl, pool, from) : redisRelay(redisUrl, from)
-  return withPresence(await line)
+  if (redisUrl !== undefined)
+    return withPresence(await (await import('./redis.ts')).redisRelay(redisUrl, from))
+  return withPresence(await (await import('./postgres.ts')).postgresRelay(databaseUrl, pool, from))
 }

@@ -9,7 +9,7 @@ import { pageHeaders } from './html.ts'
 const FOREIGN_LINK = /<link[^>]+href="https?:[^>]*>/g
 
 /** The BullMQ board: every queue, its jobs and their states. Its packages take a tenth of a start: they wait for a look. */
-export function boardRoutes(queues: readonly Queue[]) {
+export function boardRoutes(queues: readonly Promise<Queue>[]) {
   let opening: ReturnType<typeof openBoard> | undefined
   const open = () => {
     opening ??= openBoard(queues)
@@ -35,7 +35,7 @@ async function staticFile(path: string): Promise<Response> {
   return new Response(await file.bytes(), { headers: { 'Content-Type': file.type } })
 }
 
-async function openBoard(queues: readonly Queue[]) {
+async function openBoard(queues: readonly Promise<Queue>[]) {
   const [{ createBullBoard }, { BullMQAdapter }, { ElysiaAdapter }] = await Promise.all([
     import('@bull-board/api'),
     import('@bull-board/api/bullMQAdapter'),
@@ -43,7 +43,7 @@ async function openBoard(queues: readonly Queue[]) {
   ])
   const adapter = new ElysiaAdapter('/jobs')
   createBullBoard({
-    queues: queues.map((queue) => new BullMQAdapter(queue)),
+    queues: (await Promise.all(queues)).map((queue) => new BullMQAdapter(queue)),
     serverAdapter: adapter,
     options: {
       uiBasePath: packageHome('@bull-board/ui'),

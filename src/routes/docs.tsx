@@ -1,4 +1,3 @@
-import { toOpenAPISchema } from '@elysiajs/openapi'
 import { Elysia } from 'elysia'
 import { OpenApiPage } from '../../views/openapi.tsx'
 import { html, pageHeaders } from './html.ts'
@@ -10,13 +9,14 @@ import type { ApiDocument } from './openapi/types.ts'
 export function docsRoutes(version: string) {
   const app = new Elysia({ detail: { hide: true } })
   // All routes are there by the time of the first request, and stay as they are.
-  const document = once(() =>
-    completeDocument(toOpenAPISchema(app).paths as unknown as ApiDocument['paths'], version),
-  )
+  const document = once(async () => {
+    const { toOpenAPISchema } = await import('@elysiajs/openapi')
+    return completeDocument(toOpenAPISchema(app).paths as unknown as ApiDocument['paths'], version)
+  })
   // The same for everybody, and large: written once.
-  const page = once(async () => (await html(<OpenApiPage {...referenceOf(document())} />)).bytes())
+  const page = once(async () => (await html(<OpenApiPage {...referenceOf(await document())} />)).bytes())
   return app
-    .get('/openapi/json', () => Response.json(document()))
+    .get('/openapi/json', async () => Response.json(await document()))
     .get('/openapi', async () => new Response(await page(), { headers: pageHeaders({}) }))
 }
 

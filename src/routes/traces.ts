@@ -28,10 +28,10 @@ export function traceRoutes({ spanCalls }: TraceRoutesDeps) {
       try {
         const { spans, refused, reason = '' } = await decode(request, encoding, room)
         spanCalls.take(spans)
-        return answer(encoding, encoding.success(refused, reason))
+        return answer(encoding, await encoding.success(refused, reason))
       } catch (error) {
         if (!(error instanceof Problem)) throw error
-        return answer(encoding, encoding.failure(error), error.status)
+        return answer(encoding, await encoding.failure(error), error.status)
       }
     },
     { parse: 'none', detail: DOCS },

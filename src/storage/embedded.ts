@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { PGlite } from '@electric-sql/pglite'
 import { drizzle } from 'drizzle-orm/pglite'
 import * as schema from '../../drizzle/schema.ts'
-import { packageHome } from '../files.ts'
+import { compileEngine, type Engine, engineFiles } from './engine.ts'
 import { pglitePool } from './pglite-pool.ts'
 import { type Database, type Storage, StorageError } from './storage.ts'
 
@@ -14,14 +14,18 @@ const POSTGRES_SETTINGS = ['shared_buffers = 16MB', 'wal_buffers = 1MB', 'max_wa
 /**
  * Opens, and on first use creates, the embedded Postgres in a directory, which stays locked until it is closed. Its
  * schema is as it was left.
+ * @param engine left out: compiled here
  * @throws StorageError when another process has the directory.
  */
-export async function openEmbedded(directory: string): Promise<Storage> {
+export async function openEmbedded(
+  directory: string,
+  engine: Promise<Engine> = compileEngine(),
+): Promise<Storage> {
   mkdirSync(directory, { recursive: true })
   const unlock = lock(directory)
   try {
     const home = join(directory, 'postgres')
-    const files = await engineFiles(existsSync(join(home, 'PG_VERSION')))
+    const files = await engineFiles(engine, existsSync(join(home, 'PG_VERSION')))
     const pglite = await PGlite.create(home, { postgresqlconf: POSTGRES_SETTINGS, ...files })
     // BullMQ's statements name its tables without a schema; ours always name theirs.
     await pglite.exec('SET search_path TO bullmq, public')
@@ -38,18 +42,6 @@ export async function openEmbedded(directory: string): Promise<Storage> {
   } catch (error) {
     unlock()
     throw error
-  }
-}
-
-/** What PGlite would look for beside its own code, which the executable has in one file with everything else. */
-async function engineFiles(isMade: boolean) {
-  const file = (name: string) => Bun.file(join(packageHome('@electric-sql/pglite'), 'dist', name))
-  const compile = async (name: string) => WebAssembly.compile(await file(name).bytes())
-  return {
-    fsBundle: file('pglite.data'),
-    pgliteWasmModule: await compile('pglite.wasm'),
-    // Only a new directory needs it.
-    ...(!isMade && { initdbWasmModule: await compile('initdb.wasm') }),
   }
 }
 

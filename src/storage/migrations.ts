@@ -41,14 +41,17 @@ export async function schemaOf(db: Database): Promise<number> {
  * @param upTo the last one to apply, by its `madeAt`
  */
 export async function migrate(db: Database, upTo = Number.POSITIVE_INFINITY): Promise<void> {
+  const migrations = readMigrations().filter(({ madeAt }) => madeAt <= upTo)
+  // Nearly always there is nothing to do, nor to wait for.
+  if ((await schemaOf(db)) >= (migrations.at(-1)?.madeAt ?? 0)) return
   await db.transaction(async (tx) => {
     await tx.execute(sql`SELECT pg_advisory_xact_lock(${MIGRATION_LOCK})`)
     await tx.execute(sql`CREATE SCHEMA IF NOT EXISTS drizzle`)
     await tx.execute(sql`CREATE TABLE IF NOT EXISTS drizzle.__drizzle_migrations
       (id SERIAL PRIMARY KEY, hash text NOT NULL, created_at bigint)`)
     const last = await schemaOf(tx as unknown as Database)
-    for (const { madeAt, statements, hash } of readMigrations()) {
-      if (madeAt <= last || madeAt > upTo) continue
+    for (const { madeAt, statements, hash } of migrations) {
+      if (madeAt <= last) continue
       for (const statement of statements) await tx.execute(sql.raw(statement))
       await tx.execute(
         sql`INSERT INTO drizzle.__drizzle_migrations (hash, created_at) VALUES (${hash}, ${madeAt})`,

@@ -1,14 +1,16 @@
 import type { Config } from '../config.ts'
-import { openEmbedded } from './embedded.ts'
+import type { Engine } from './engine.ts'
 import { migrate } from './migrations.ts'
-import { openPostgres } from './postgres.ts'
 import type { Storage } from './storage.ts'
 
 type Where = Pick<Config, 'databaseUrl' | 'dataDir'>
 
-/** Opens what the configuration names, a Postgres server or else the embedded one, and brings its schema up to date. */
-export async function openStorage(config: Where): Promise<Storage> {
-  const storage = await openAsItIs(config)
+/**
+ * Opens what the configuration names, a Postgres server or else the embedded one, and brings its schema up to date.
+ * @param engine of the embedded one, where it is being compiled already
+ */
+export async function openStorage(config: Where, engine?: Promise<Engine>): Promise<Storage> {
+  const storage = await openAsItIs(config, engine)
   try {
     await migrate(storage.db)
     return storage
@@ -19,6 +21,10 @@ export async function openStorage(config: Where): Promise<Storage> {
 }
 
 /** The same without touching its schema, which may be none, or that of an older Weir. */
-export function openAsItIs({ databaseUrl, dataDir }: Where): Promise<Storage> {
-  return databaseUrl === undefined ? openEmbedded(dataDir) : openPostgres(databaseUrl)
+export async function openAsItIs(
+  { databaseUrl, dataDir }: Where,
+  engine?: Promise<Engine>,
+): Promise<Storage> {
+  if (databaseUrl === undefined) return (await import('./embedded.ts')).openEmbedded(dataDir, engine)
+  return (await import('./postgres.ts')).openPostgres(databaseUrl)
 }

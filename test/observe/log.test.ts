@@ -5,10 +5,10 @@ import { createLog, type LogFormat, type LogLevel } from '../../src/observe/log.
 
 const SECRET = 'a "quoted" secret'
 
-function logOf(format: LogFormat, level: LogLevel = 'info') {
+async function logOf(format: LogFormat, level: LogLevel = 'info') {
   const lines: string[] = []
   const add = (line: string) => void lines.push(line)
-  const log = createLog({ format, level, secrets: [SECRET], out: add, err: (line) => add(`! ${line}`) })
+  const log = await createLog({ format, level, secrets: [SECRET], out: add, err: (line) => add(`! ${line}`) })
   return { log, lines, json: () => lines.map((line) => JSON.parse(line) as Record<string, unknown>) }
 }
 
@@ -18,8 +18,8 @@ function statementError(): Error {
   return new Error('Failed query: insert into keys values ($1)\nparams: hunter2', { cause })
 }
 
-test('JSON lines have time, level, message and fields, and below the level there are none', () => {
-  const { log, json } = logOf('json')
+test('JSON lines have time, level, message and fields, and below the level there are none', async () => {
+  const { log, json } = await logOf('json')
   log.debug('not told')
   log.info('told', { status: 200, path: undefined })
   expect(json()).toEqual([
@@ -29,7 +29,7 @@ test('JSON lines have time, level, message and fields, and below the level there
 })
 
 test('whatever happens on behalf of a request tells its id, later too', async () => {
-  const { log, json } = logOf('json')
+  const { log, json } = await logOf('json')
   await inRequest({ requestId: 'r-1', route: undefined, span: undefined }, async () => {
     await Promise.resolve()
     log.warn('within')
@@ -40,8 +40,8 @@ test('whatever happens on behalf of a request tells its id, later too', async ()
 
 test.each(['json', 'text'] as const)(
   'an error is told with its stack and cause as %s, without values and secrets',
-  (format) => {
-    const { log, lines } = logOf(format)
+  async (format) => {
+    const { log, lines } = await logOf(format)
     log.warn(`can't sign in with ${SECRET}`, statementError())
     const all = lines.join('')
     expect(all).toContain('a statement failed')
@@ -53,8 +53,8 @@ test.each(['json', 'text'] as const)(
   },
 )
 
-test('text is for people: faults go to the error output, with a prefix', () => {
-  const { log, lines } = logOf('text', 'debug')
+test('text is for people: faults go to the error output, with a prefix', async () => {
+  const { log, lines } = await logOf('text', 'debug')
   log.info('Weir is listening on http://localhost:1')
   log.debug('GET /', { status: 200, caller: undefined })
   log.warn('odd')

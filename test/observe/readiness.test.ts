@@ -30,9 +30,9 @@ test('what is missing is named: the start, the schema, the database, the queue, 
   const readiness = new Readiness({
     db: storage.db,
     schema: readMigrations().at(-1)?.madeAt as number,
-    queue: {
+    queue: Promise.resolve({
       getJobCounts: () => (queue.isAway ? Promise.reject(new Error('away')) : Promise.resolve({ active: 0 })),
-    },
+    }),
     workersRun: () => running,
   })
   expect(wrong(await readiness.report())).toEqual(['process', 'workers'])

@@ -45,7 +45,13 @@ describe.each(SETUPS)('jobs of streams on $name', (setup) => {
       const queue = engine.queue(name)
       closing = [...closing, () => queue.close()]
       const pages = { changed: () => {}, listed: () => {} }
-      return streamControl({ queue, relay: SILENT_RELAY, wanted: () => {}, interrupt: () => {}, pages })
+      return streamControl({
+        queue: Promise.resolve(queue),
+        relay: SILENT_RELAY,
+        wanted: () => {},
+        interrupt: () => {},
+        pages,
+      })
     }
     /** A worker whose jobs end when it does. */
     const workerOf = (name: string, worker: string, concurrency = 2 * JOBS) => {

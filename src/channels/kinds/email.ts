@@ -1,5 +1,5 @@
 import { type Static, Type } from '@sinclair/typebox'
-import { createTransport, type NodemailerError } from 'nodemailer'
+import type { NodemailerError } from 'nodemailer'
 import { EgressError } from '../../net/egress.ts'
 import { MAX_LOGGED_BODY_CHARS } from '../http.ts'
 import type { ChannelKind, Outcome, SendError, SentRequest } from '../kind.ts'
@@ -75,6 +75,8 @@ export const email: ChannelKind<Config> = {
     const startedAt = performance.now()
     const durationMs = () => Math.round(performance.now() - startedAt)
     try {
+      // A tenth of a start, for what few channels are.
+      const { createTransport } = await import('nodemailer')
       const [address = host] = await tools.resolve(host, port, tools.signal)
       const transport = createTransport({
         host: address,
