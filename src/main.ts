@@ -2,7 +2,7 @@ import { version } from '../package.json'
 import { type Config, ConfigError, parseConfig, secretsOf } from './config.ts'
 import { isExecutable } from './files.ts'
 import { createLog } from './observe/log.ts'
-import { compileEngine } from './storage/engine.ts'
+import { openStorage } from './storage/open.ts'
 import { StorageError } from './storage/storage.ts'
 import type { Weir } from './weir.ts'
 
@@ -59,11 +59,12 @@ try {
   const config = parseConfig(process.env)
   log = await createLog({ format: config.logFormat, level: config.logLevel, secrets: secretsOf(config) })
   checkFetchLimit(config.streamsPerWorker)
-  // Beside this thread, which reads the rest of Weir meanwhile.
-  const databaseEngine = config.databaseUrl === undefined ? compileEngine() : undefined
+  // While another thread compiles the database's engine, this one reads the rest of Weir, which hears of a failure.
+  const storage = openStorage(config)
+  storage.catch(() => {})
   const listening = (url: string) => log.info(`Weir ${version} is listening on ${url}`)
   const { startWeir } = await import('./weir.ts')
-  const starting = startWeir(config, log.warn, { log, databaseEngine, listening })
+  const starting = startWeir(config, log.warn, { log, storage, listening })
   closeOnSignal(starting, config)
   const weir = await starting
   if (!weir.url) log.info(`Weir ${version} holds streams`)

@@ -21,10 +21,10 @@ import { openRelay } from './relay/open.ts'
 import { harmless } from './routes/harmless.ts'
 import { createProbeApp } from './routes/probes.ts'
 import { MAX_IMPORT_BYTES } from './routes/transfer.ts'
-import type { Engine } from './storage/engine.ts'
-import { readMigrations } from './storage/migrations.ts'
+import { LAST_MIGRATION } from './storage/migrations.ts'
 import { openStorage } from './storage/open.ts'
 import { makePartitions } from './storage/partitions.ts'
+import type { Storage } from './storage/storage.ts'
 import { reconcile } from './streams/health.ts'
 import { Streams } from './streams/streams.ts'
 import { OwnOverlay } from './topology/own-overlay.ts'
@@ -60,8 +60,8 @@ export interface StartOptions {
   lookup?: Lookup
   /** Told of requests and of what else is worth a line; left out: of faults alone, by `warn`. */
   log?: Log
-  /** Of the embedded database, where it is being compiled already. */
-  databaseEngine?: Promise<Engine>
+  /** What the configuration names, where it is being opened already; it is closed here. */
+  storage?: Promise<Storage>
   /** Told as soon as it answers requests: queues, workers and schedules begin after that. */
   listening?(url: string): void
 }
@@ -69,7 +69,7 @@ export interface StartOptions {
 /** Puts the parts together; `close` takes them apart in reverse. */
 export async function startWeir(config: Config, warn: Warn, options: StartOptions = {}): Promise<Weir> {
   const { deliveryTimes, idleSeconds = IDLE_SECONDS, lookup, log = faultsOnly(warn) } = options
-  const { databaseEngine, listening } = options
+  const { storage: opening = openStorage(config), listening } = options
   const closers: (() => unknown)[] = []
   const closing = (end: () => unknown) => void closers.push(end)
   let readiness: Readiness | undefined
@@ -80,7 +80,7 @@ export async function startWeir(config: Config, warn: Warn, options: StartOption
     for (const end of closers.splice(0).reverse()) await end()
   }
   try {
-    const storage = await openStorage(config, databaseEngine)
+    const storage = await opening
     closing(() => storage.close())
     const { db } = storage
     const now = Date.now
@@ -123,7 +123,7 @@ export async function startWeir(config: Config, warn: Warn, options: StartOption
     const parts = { ...status, ...following, ...telling, ...keepingParts(ground) }
     readiness = new Readiness({
       db,
-      schema: readMigrations().at(-1)?.madeAt ?? 0,
+      schema: LAST_MIGRATION,
       queue: config.role === 'web' ? undefined : queues.schedules,
       workersRun: () => work.workers?.areRunning(),
     })

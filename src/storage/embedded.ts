@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { PGlite } from '@electric-sql/pglite'
 import { drizzle } from 'drizzle-orm/pglite'
 import * as schema from '../../drizzle/schema.ts'
-import { compileEngine, type Engine, engineFiles } from './engine.ts'
+import { type Engine, engineFiles } from './engine.ts'
 import { pglitePool } from './pglite-pool.ts'
 import { type Database, type Storage, StorageError } from './storage.ts'
 
@@ -14,13 +14,9 @@ const POSTGRES_SETTINGS = ['shared_buffers = 16MB', 'wal_buffers = 1MB', 'max_wa
 /**
  * Opens, and on first use creates, the embedded Postgres in a directory, which stays locked until it is closed. Its
  * schema is as it was left.
- * @param engine left out: compiled here
  * @throws StorageError when another process has the directory.
  */
-export async function openEmbedded(
-  directory: string,
-  engine: Promise<Engine> = compileEngine(),
-): Promise<Storage> {
+export async function openEmbedded(directory: string, engine: Promise<Engine>): Promise<Storage> {
   mkdirSync(directory, { recursive: true })
   const unlock = lock(directory)
   try {

@@ -1,11 +1,15 @@
 import { join } from 'node:path'
 import { sql } from 'drizzle-orm'
 import { readMigrationFiles } from 'drizzle-orm/migrator'
+import journal from '../../drizzle/migrations/meta/_journal.json'
 import { ROOT } from '../files.ts'
 import type { Database } from './storage.ts'
 
 /** Any number that is Weir's own: processes that start together migrate one after the other. */
 const MIGRATION_LOCK = 0x77656972
+
+/** The last migration that there is, by its `madeAt`. */
+export const LAST_MIGRATION = journal.entries.at(-1)?.when ?? 0
 
 /** A step of the schema. A database says which it has had by the time that each was made. */
 export interface Migration {
@@ -41,17 +45,16 @@ export async function schemaOf(db: Database): Promise<number> {
  * @param upTo the last one to apply, by its `madeAt`
  */
 export async function migrate(db: Database, upTo = Number.POSITIVE_INFINITY): Promise<void> {
-  const migrations = readMigrations().filter(({ madeAt }) => madeAt <= upTo)
   // Nearly always there is nothing to do, nor to wait for.
-  if ((await schemaOf(db)) >= (migrations.at(-1)?.madeAt ?? 0)) return
+  if ((await schemaOf(db)) >= Math.min(upTo, LAST_MIGRATION)) return
   await db.transaction(async (tx) => {
     await tx.execute(sql`SELECT pg_advisory_xact_lock(${MIGRATION_LOCK})`)
     await tx.execute(sql`CREATE SCHEMA IF NOT EXISTS drizzle`)
     await tx.execute(sql`CREATE TABLE IF NOT EXISTS drizzle.__drizzle_migrations
       (id SERIAL PRIMARY KEY, hash text NOT NULL, created_at bigint)`)
     const last = await schemaOf(tx as unknown as Database)
-    for (const { madeAt, statements, hash } of migrations) {
-      if (madeAt <= last) continue
+    for (const { madeAt, statements, hash } of readMigrations()) {
+      if (madeAt <= last || madeAt > upTo) continue
       for (const statement of statements) await tx.execute(sql.raw(statement))
       await tx.execute(
         sql`INSERT INTO drizzle.__drizzle_migrations (hash, created_at) VALUES (${hash}, ${madeAt})`,

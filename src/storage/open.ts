@@ -1,16 +1,13 @@
 import type { Config } from '../config.ts'
-import type { Engine } from './engine.ts'
+import { compileEngine } from './engine.ts'
 import { migrate } from './migrations.ts'
 import type { Storage } from './storage.ts'
 
 type Where = Pick<Config, 'databaseUrl' | 'dataDir'>
 
-/**
- * Opens what the configuration names, a Postgres server or else the embedded one, and brings its schema up to date.
- * @param engine of the embedded one, where it is being compiled already
- */
-export async function openStorage(config: Where, engine?: Promise<Engine>): Promise<Storage> {
-  const storage = await openAsItIs(config, engine)
+/** Opens what the configuration names, a Postgres server or else the embedded one, and brings its schema up to date. */
+export async function openStorage(config: Where): Promise<Storage> {
+  const storage = await openAsItIs(config)
   try {
     await migrate(storage.db)
     return storage
@@ -21,10 +18,9 @@ export async function openStorage(config: Where, engine?: Promise<Engine>): Prom
 }
 
 /** The same without touching its schema, which may be none, or that of an older Weir. */
-export async function openAsItIs(
-  { databaseUrl, dataDir }: Where,
-  engine?: Promise<Engine>,
-): Promise<Storage> {
-  if (databaseUrl === undefined) return (await import('./embedded.ts')).openEmbedded(dataDir, engine)
-  return (await import('./postgres.ts')).openPostgres(databaseUrl)
+export async function openAsItIs({ databaseUrl, dataDir }: Where): Promise<Storage> {
+  if (databaseUrl !== undefined) return (await import('./postgres.ts')).openPostgres(databaseUrl)
+  // Before anything is read that it can be compiled beside.
+  const engine = compileEngine()
+  return (await import('./embedded.ts')).openEmbedded(dataDir, engine)
 }
