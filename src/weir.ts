@@ -21,7 +21,7 @@ import { openRelay } from './relay/open.ts'
 import { harmless } from './routes/harmless.ts'
 import { createProbeApp } from './routes/probes.ts'
 import { MAX_IMPORT_BYTES } from './routes/transfer.ts'
-import { LAST_MIGRATION } from './storage/migrations.ts'
+import { lastMigration } from './storage/migrations.ts'
 import { openStorage } from './storage/open.ts'
 import { makePartitions } from './storage/partitions.ts'
 import type { Storage } from './storage/storage.ts'
@@ -123,7 +123,7 @@ export async function startWeir(config: Config, warn: Warn, options: StartOption
     const parts = { ...status, ...following, ...telling, ...keepingParts(ground) }
     readiness = new Readiness({
       db,
-      schema: LAST_MIGRATION,
+      schema: lastMigration(),
       queue: config.role === 'web' ? undefined : queues.schedules,
       workersRun: () => work.workers?.areRunning(),
     })

@@ -1,15 +1,19 @@
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { sql } from 'drizzle-orm'
 import { readMigrationFiles } from 'drizzle-orm/migrator'
-import journal from '../../drizzle/migrations/meta/_journal.json'
 import { ROOT } from '../files.ts'
 import type { Database } from './storage.ts'
 
 /** Any number that is Weir's own: processes that start together migrate one after the other. */
 const MIGRATION_LOCK = 0x77656972
+const FOLDER = join(ROOT, 'drizzle/migrations')
 
 /** The last migration that there is, by its `madeAt`. */
-export const LAST_MIGRATION = journal.entries.at(-1)?.when ?? 0
+export function lastMigration(): number {
+  const journal = readFileSync(join(FOLDER, 'meta/_journal.json'), 'utf8')
+  return (JSON.parse(journal) as { entries: { when: number }[] }).entries.at(-1)?.when ?? 0
+}
 
 /** A step of the schema. A database says which it has had by the time that each was made. */
 export interface Migration {
@@ -22,9 +26,11 @@ export interface Migration {
 
 /** Every migration there is, the oldest first. */
 export function readMigrations(): Migration[] {
-  return readMigrationFiles({ migrationsFolder: join(ROOT, 'drizzle/migrations') }).map(
-    ({ folderMillis, sql, hash }) => ({ madeAt: folderMillis, statements: sql, hash }),
-  )
+  return readMigrationFiles({ migrationsFolder: FOLDER }).map(({ folderMillis, sql, hash }) => ({
+    madeAt: folderMillis,
+    statements: sql,
+    hash,
+  }))
 }
 
 /** The last migration that a database has had; 0 before the first. */
@@ -46,7 +52,7 @@ export async function schemaOf(db: Database): Promise<number> {
  */
 export async function migrate(db: Database, upTo = Number.POSITIVE_INFINITY): Promise<void> {
   // Nearly always there is nothing to do, nor to wait for.
-  if ((await schemaOf(db)) >= Math.min(upTo, LAST_MIGRATION)) return
+  if ((await schemaOf(db)) >= Math.min(upTo, lastMigration())) return
   await db.transaction(async (tx) => {
     await tx.execute(sql`SELECT pg_advisory_xact_lock(${MIGRATION_LOCK})`)
     await tx.execute(sql`CREATE SCHEMA IF NOT EXISTS drizzle`)
