@@ -11,6 +11,7 @@ import {
   jsonb,
   pgSchema,
   primaryKey,
+  smallint,
   text,
   timestamp,
   uniqueIndex,
@@ -241,9 +242,7 @@ export const marks = weir.table('marks', {
   detail: jsonb(),
 })
 
-const SUMS = {
-  firstSeq: bigint('first_seq', { mode: 'number' }).notNull(),
-  lastSeq: bigint('last_seq', { mode: 'number' }).notNull(),
+const COUNTS = {
   entries: count('entries'),
   events: count('events'),
   polls: count('polls'),
@@ -264,6 +263,12 @@ const SUMS = {
   /** The same as SSE frames, plain and compressed. */
   frameBytes: count('frame_bytes'),
   deflatedBytes: count('deflated_bytes'),
+}
+
+const SUMS = {
+  firstSeq: bigint('first_seq', { mode: 'number' }).notNull(),
+  lastSeq: bigint('last_seq', { mode: 'number' }).notNull(),
+  ...COUNTS,
 }
 
 /**
@@ -301,6 +306,25 @@ export const longRollups = weir.table(
     primaryKey({ columns: [table.streamId, table.step, table.at] }),
     index().on(table.step, table.at),
   ],
+)
+
+/**
+ * {@link rollups} and {@link longRollups} of all streams together. Triggers on those keep them, in the transaction that
+ * writes there: whoever asks for all streams reads as many rows of ten as of ten thousand.
+ */
+export const fleetRollups = weir.table(
+  'fleet_rollups',
+  {
+    step: text({ enum: ['minute', 'hour', 'day'] }).notNull(),
+    at: at('at').notNull(),
+    /** Whether the sums say what polling moves: those of polled streams, where heads were counted. */
+    isPolled: boolean().notNull(),
+    /** Which of a few rows that together are one: writers don't wait for each other. */
+    part: smallint().notNull(),
+    ...COUNTS,
+    connectedMs: count('connected_ms'),
+  },
+  (table) => [primaryKey({ columns: [table.step, table.at, table.isPolled, table.part] })],
 )
 
 /** How often each path of a document changed, per hour; array indices stand as `*`. Partitioned by day. */

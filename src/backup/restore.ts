@@ -45,7 +45,9 @@ export async function restoreBackup(
       await makeDays(tx, header.partitions)
       const keys = await listForeignKeys(tx)
       await dropKeys(tx, keys)
+      await switchTriggers(tx, 'DISABLE')
       const count = await fill(tx, parts, (rows) => options.progress?.(rows, header))
+      await switchTriggers(tx, 'ENABLE')
       await addKeys(tx, keys)
       await migrate(tx)
       return count
@@ -135,6 +137,13 @@ function inserter(tx: Database, { name, columns }: Table, given: readonly string
     tx.execute(
       sql`INSERT INTO ${into} SELECT ${selected} FROM json_array_elements(${`[${rows.join(',')}]`}::json) AS one (row)`,
     )
+}
+
+/** What they would add up is in the backup, too. */
+async function switchTriggers(tx: Database, to: 'DISABLE' | 'ENABLE'): Promise<void> {
+  for (const { name } of await listTables(tx)) {
+    await tx.execute(sql.raw(`ALTER TABLE weir.${quoted(name)} ${to} TRIGGER USER`))
+  }
 }
 
 /** Rows may name others that come later, and all are checked at once when the constraints are back. */

@@ -90,12 +90,12 @@ export async function entriesByDay(db: Database, nowMs: number): Promise<Map<Day
   const [since, until] = [rolled.toISOString(), new Date(nowMs + DAY_MS).toISOString()]
   const { rows } = (await db.execute(sql`
     SELECT (at AT TIME ZONE 'UTC')::date::text AS day, sum(entries)::float8 AS entries FROM (
-      SELECT at, entries FROM weir.long_rollups
+      SELECT at, entries FROM weir.fleet_rollups
       WHERE step = 'day' AND at < date_trunc('day', ${since}::timestamptz, 'UTC')
-      UNION ALL SELECT at, entries FROM weir.long_rollups
+      UNION ALL SELECT at, entries FROM weir.fleet_rollups
       WHERE step = 'hour' AND at >= date_trunc('day', ${since}::timestamptz, 'UTC') AND at < ${since}::timestamptz
-      UNION ALL SELECT minute, entries FROM weir.rollups
-      WHERE minute >= ${since}::timestamptz AND minute < ${until}::timestamptz
+      UNION ALL SELECT at, entries FROM weir.fleet_rollups
+      WHERE step = 'minute' AND at >= ${since}::timestamptz AND at < ${until}::timestamptz
     ) AS part GROUP BY 1`)) as { rows: { day: Day; entries: number }[] }
   return new Map(rows.map(({ day, entries }) => [day, entries]))
 }
@@ -116,11 +116,20 @@ async function dropSums({ db, bounds, now, mayDrop }: RetentionDeps): Promise<vo
     await dropDay(db, [table], day)
   }
   await deleteStraySums(db, minutes)
+  const hours = new Date(now() - HOURS_DAYS * DAY_MS).toISOString()
   await db.execute(sql`
     DELETE FROM weir.long_rollups WHERE (stream_id, step, at) IN (
       SELECT stream_id, step, at FROM weir.long_rollups
-      WHERE step = 'hour' AND at < ${new Date(now() - HOURS_DAYS * DAY_MS).toISOString()}::timestamptz
+      WHERE step = 'hour' AND at < ${hours}::timestamptz
       LIMIT ${DELETE_STEP}::int)`)
+  await deleteFleetSums(db, hours)
+}
+
+/** What goes of the streams goes of all together: minutes that were dropped with their day, and hours. */
+async function deleteFleetSums(db: Database, hours: string): Promise<void> {
+  await db.execute(sql`
+    DELETE FROM weir.fleet_rollups WHERE step = 'hour' AND at < ${hours}::timestamptz
+      OR step = 'minute' AND at < (SELECT at FROM weir.marks WHERE name = 'minutes')`)
 }
 
 /** Whoever reads takes hours from now on; the mark never goes back. */

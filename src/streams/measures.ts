@@ -3,7 +3,7 @@ import { fanouts, longRollups, pathRollups, rollups, streams } from '../../drizz
 import { type Connected, type PollSums, STEPS_MS, type Step } from '../core/measures.ts'
 import { Problem } from '../errors.ts'
 import type { Database } from '../storage/storage.ts'
-import { CONNECTED_MS, rollupsWithin } from './rollup-source.ts'
+import { CONNECTED_MS, fleetWithin, rollupsWithin } from './rollup-source.ts'
 
 /** Most steps one answer holds: a day in minutes. */
 const MAX_STEPS = 1_440
@@ -80,9 +80,23 @@ const SUMS = {
   deflatedBytes: total('deflated_bytes'),
 }
 
-const POLLED_SUMS = { ...SUMS, connectedMs: total(CONNECTED_MS) }
+/** Of streams that were removed, the fleet's rows stay with nothing in them. */
+const HAS_ENTRIES = sql`sum(rollup.entries) > 0`
 /** A poll has a head: minutes in which none was counted know nothing of what polling moves. */
 const IS_POLLED = and(eq(streams.kind, 'poll'), sql`(rollup.polls = 0 OR rollup.head_bytes > 0)`)
+
+function polledSums(scope: Scope) {
+  return { ...SUMS, connectedMs: total(scope === 'fleet' ? 'connected_ms' : CONNECTED_MS) }
+}
+
+function isPolled(scope: Scope): SQL | undefined {
+  return scope === 'fleet' ? sql`rollup.is_polled` : and(inScope(scope), IS_POLLED)
+}
+
+/** The sums of a window as `rollup`: one that says which ones they are of is still to be asked for. */
+function within(db: Database, scope: Scope, { from, to }: Window, step?: Step): Promise<SQL> {
+  return scope === 'fleet' ? fleetWithin(db, from, to, step) : rollupsWithin(db, from, to, step)
+}
 
 /** @throws Problem `invalid_field` when the span has more than 1,440 steps. */
 export function checkSteps({ from, to, step }: Span): void {
@@ -96,7 +110,7 @@ export function checkSteps({ from, to, step }: Span): void {
 export async function sumsOf(db: Database, scope: Scope, window: Window): Promise<PollSums> {
   const [sums] = await db
     .select(SUMS)
-    .from(await rollupsWithin(db, window.from, window.to))
+    .from(await within(db, scope, window))
     .where(inScope(scope))
   return sums as PollSums
 }
@@ -104,9 +118,9 @@ export async function sumsOf(db: Database, scope: Scope, window: Window): Promis
 /** What was recorded of streams that are polled. */
 export async function polledSumsOf(db: Database, scope: Scope, window: Window): Promise<PolledSums> {
   const [sums] = await db
-    .select(POLLED_SUMS)
-    .from(await rollupsWithin(db, window.from, window.to))
-    .where(and(inScope(scope), IS_POLLED))
+    .select(polledSums(scope))
+    .from(await within(db, scope, window))
+    .where(isPolled(scope))
   return sums as PolledSums
 }
 
@@ -118,9 +132,10 @@ export async function stepsOf(db: Database, scope: Scope, span: Span): Promise<S
   const at = stepIn(span)
   const rows = await db
     .select({ at, ...SUMS })
-    .from(await rollupsWithin(db, span.from, span.to, span.step))
+    .from(await within(db, scope, span, span.step))
     .where(inScope(scope))
     .groupBy(at)
+    .having(HAS_ENTRIES)
     .orderBy(at)
   return rows.map(dated)
 }
@@ -132,10 +147,11 @@ export async function stepsOf(db: Database, scope: Scope, span: Span): Promise<S
 export async function polledStepsOf(db: Database, scope: Scope, span: Span): Promise<StepOf<PolledSums>[]> {
   const at = stepIn(span)
   const rows = await db
-    .select({ at, ...POLLED_SUMS })
-    .from(await rollupsWithin(db, span.from, span.to, span.step))
-    .where(and(inScope(scope), IS_POLLED))
+    .select({ at, ...polledSums(scope) })
+    .from(await within(db, scope, span, span.step))
+    .where(isPolled(scope))
     .groupBy(at)
+    .having(HAS_ENTRIES)
     .orderBy(at)
   return rows.map(dated)
 }
@@ -272,9 +288,10 @@ export async function hourOfWeek(
     + extract(hour FROM rollup.at AT TIME ZONE 'UTC'))::int`
   return db
     .select({ hour: sql<number>`${hour}`.mapWith(Number), compared: SUMS.compared, changed: SUMS.changed })
-    .from(await rollupsWithin(db, window.from, window.to, 'hour'))
+    .from(await within(db, scope, window, 'hour'))
     .where(inScope(scope))
     .groupBy(hour)
+    .having(HAS_ENTRIES)
     .orderBy(hour)
 }
 

@@ -1,6 +1,7 @@
 import { type SQL, sql } from 'drizzle-orm'
 import { STEPS_MS, type Step } from '../core/measures.ts'
 import type { Database } from '../storage/storage.ts'
+import { SUMS } from './tally.ts'
 
 const MINUTE_MS = 60_000
 const HOUR_MS = STEPS_MS.hour
@@ -24,9 +25,22 @@ export interface Horizons {
   minutes: number
 }
 
-const COLUMNS = sql.raw(
-  'stream_id, first_seq, last_seq, entries, events, polls, errors, compared, changed, not_modified, wire_bytes, body_bytes, head_bytes, ' +
-    'plain_bytes, gzip_bytes, conditional_bytes, patch_bytes, frame_bytes, deflated_bytes',
+type Steps = Record<Step, (range: Range) => SQL>
+
+const STREAM_COLUMNS = sql.raw(['stream_id', 'first_seq', 'last_seq', ...SUMS].join(', '))
+const FLEET_COLUMNS = sql.raw(['is_polled', ...SUMS].join(', '))
+
+/** The sums of streams, by step. */
+const OF_STREAMS = steps(
+  (step, range) => sql`SELECT at, connected_ms, ${STREAM_COLUMNS} FROM weir.long_rollups
+    WHERE step = ${step} AND ${within('at', range)}`,
+  (range) => sql`SELECT minute AS at, NULL::bigint AS connected_ms, ${STREAM_COLUMNS} FROM weir.rollups
+    WHERE ${within('minute', range)}`,
+)
+/** Those of all streams together. */
+const OF_FLEET = steps(
+  (step, range) => sql`SELECT at, connected_ms, ${FLEET_COLUMNS} FROM weir.fleet_rollups
+    WHERE step = ${step} AND ${within('at', range)}`,
 )
 
 /**
@@ -44,22 +58,14 @@ export const CONNECTED_MS = sql.raw(`coalesce(rollup.connected_ms,
  * @param step the shortest time that must be told apart; left out for one sum of all
  */
 export async function rollupsWithin(db: Database, from: Date, to: Date, step?: Step): Promise<SQL> {
-  const { minutes, hours, days } = partsOf(from.getTime(), to.getTime(), await readHorizons(db), step)
-  const ofStep = (name: string, ranges: readonly Range[]) =>
-    ranges.map(
-      (range) => sql`SELECT at, connected_ms, ${COLUMNS} FROM weir.long_rollups
-        WHERE step = ${sql.raw(`'${name}'`)} AND ${within('at', range)}`,
-    )
-  const parts = [
-    ...minutes.map(
-      (range) => sql`SELECT minute AS at, NULL::bigint AS connected_ms, ${COLUMNS} FROM weir.rollups
-        WHERE ${within('minute', range)}`,
-    ),
-    ...ofStep('hour', hours),
-    ...ofStep('day', days),
-  ]
-  const rows = sql.join(parts, sql` UNION ALL `)
+  const rows = rowsOf(OF_STREAMS, partsOf(from.getTime(), to.getTime(), await readHorizons(db), step))
   return sql`(${rows}) AS rollup JOIN weir.streams ON streams.id = rollup.stream_id`
+}
+
+/** The same of all streams together, with `connected_ms`, and with `is_polled` in place of `streams`. */
+export async function fleetWithin(db: Database, from: Date, to: Date, step?: Step): Promise<SQL> {
+  const rows = rowsOf(OF_FLEET, partsOf(from.getTime(), to.getTime(), await readHorizons(db), step))
+  return sql`(${rows}) AS rollup`
 }
 
 /** Where minutes are gone, the hours that the window begins and ends in count whole. */
@@ -88,6 +94,15 @@ export function partsOf(from: number, to: number, { rolled, minutes: gone }: Hor
     ),
     days: hasDays ? [[daysFrom, daysTo]] : [],
   }
+}
+
+function steps(of: (step: SQL, range: Range) => SQL, ofMinutes?: (range: Range) => SQL): Steps {
+  const named = (step: Step) => (range: Range) => of(sql.raw(`'${step}'`), range)
+  return { minute: ofMinutes ?? named('minute'), hour: named('hour'), day: named('day') }
+}
+
+function rowsOf({ minute, hour, day }: Steps, { minutes, hours, days }: Parts): SQL {
+  return sql.join([...minutes.map(minute), ...hours.map(hour), ...days.map(day)], sql` UNION ALL `)
 }
 
 async function readHorizons(db: Database): Promise<Horizons> {

@@ -90,7 +90,7 @@ export async function keep(services: OpenSetup, bounds: Partial<RetentionBounds>
     },
   }
   // Its tests share a server: each begins with empty tables.
-  for (const table of ['streams', 'entries', 'bodies', 'marks', 'archive_days']) {
+  for (const table of ['streams', 'entries', 'bodies', 'marks', 'archive_days', 'fleet_rollups']) {
     await db.execute(sql.raw(`TRUNCATE weir.${table} CASCADE`))
   }
   await makePartitions(db, kept.now)
