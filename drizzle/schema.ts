@@ -90,6 +90,9 @@ export const streams = weir.table(
     index().on(table.createdAt, table.id),
     index().using('gin', table.tags),
     index().on(table.twinOf),
+    // As lists are sorted and narrowed: a page of them reads its own rows.
+    index('streams_name_index').on(sql`lower(${table.name}) COLLATE "C"`, table.id),
+    index('streams_host_index').on(sql`split_part(${table.url}, '/', 3)`, table.id),
   ],
 )
 
@@ -138,7 +141,14 @@ export const states = weir.table(
     /** When it last had a subscriber; kept for streams that don't run without one. */
     subscribedAt: at('subscribed_at'),
   },
-  (table) => [index().on(table.verdict)],
+  (table) => [
+    index().on(table.verdict),
+    // By severity, as lists are sorted.
+    index('states_severity_index').on(
+      sql`(array_position('{stopped,live,quiet,backing-off,stalled,dead}'::text[], ${table.verdict})::float8)`,
+      table.streamId,
+    ),
+  ],
 )
 
 /** The processes that hold streams. A sign of life is one row per worker, not one per stream. */

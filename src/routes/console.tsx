@@ -5,9 +5,9 @@ import { StreamsTable } from '../../views/streams-table.tsx'
 import { Problem } from '../errors.ts'
 import type { Hub } from '../hub/hub.ts'
 import { readerOf } from '../limits/client.ts'
-import { countStreams, firstOrder, ORDERS, SORTS } from '../streams/listing.ts'
+import { countStreams, type Filter, firstOrder, ORDERS, SORTS } from '../streams/listing.ts'
 import { checkRegistration } from '../streams/registration.ts'
-import { fleet, type Status, type StatusDeps, statusesOf } from '../streams/status.ts'
+import { type Fleet, fleet, type Status, type StatusDeps, statusesOf } from '../streams/status.ts'
 import type { Streams } from '../streams/streams.ts'
 import { isUuid } from '../streams/uuid.ts'
 import { FILTERS, filterOf } from './filter.ts'
@@ -57,22 +57,27 @@ export function consoleRoutes(deps: ConsoleRoutesDeps) {
     )
     const ids = page.items.map(({ id }) => id)
     const isWhole = after === undefined && page.next === undefined
-    const [statuses, { verdicts }, total] = await Promise.all([
-      statusesOf(deps, ids),
-      fleet(db),
-      isWhole ? ids.length : countStreams(db, filter),
-    ])
+    const [statuses, all] = await Promise.all([statusesOf(deps, ids), fleet(db)])
+    const { verdicts } = all
     return {
       rows: await pages.lists.rows(inOrder(ids, statuses)),
       verdicts,
       listed,
-      total,
+      total: isWhole ? ids.length : await countOf(filter, all),
       next: page.next,
       isFirst: after === undefined,
       form: {},
       self: listLink(listed, after),
       live: liveOf(ids, version),
     }
+  }
+
+  /** What is known of all streams isn't counted again: that reads every one of them. */
+  function countOf({ state, ...narrower }: Filter, { streams, verdicts }: Fleet): number | Promise<number> {
+    if (Object.values(narrower).some((each) => each !== undefined)) {
+      return countStreams(db, { state, ...narrower })
+    }
+    return state === undefined ? streams : verdicts[state]
   }
 
   async function register(request: Request): Promise<Response> {

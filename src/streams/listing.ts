@@ -45,6 +45,8 @@ const SEVERITY = ['stopped', 'live', 'quiet', 'backing-off', 'stalled', 'dead'] 
 /** Rates are sorted by the sums of this many whole minutes: those that are over don't change from page to page. */
 const RATE_MINUTES = 5
 const MINUTE_MS = 60_000
+/** The last millisecond of the year 9999, which all who read times understand. */
+const LAST_MS = 253_402_300_799_999
 /** Stands for "nothing yet" at the end of either order: no value lies beyond it. */
 const NOTHING = { asc: 1e300, desc: -1 } as const
 
@@ -132,9 +134,16 @@ async function listSorted(db: Database, query: ListQuery & { sort: Sort }, now: 
   return { items: rows.slice(0, limit).map((row) => row.stream), next }
 }
 
-function beyond({ key: value, id, order }: Cursor, key: SQL): SQL {
+function beyond({ sort, key: value, id, order }: Cursor, key: SQL): SQL {
   const type = sql.raw(typeof value === 'number' ? 'float8' : 'text')
-  return sql`(${key}, ${streams.id}) ${sql.raw(order === 'asc' ? '>' : '<')} (${value}::${type}, ${id}::uuid)`
+  const place = sort === 'created' ? instant(value) : sql`${value}::${type}`
+  return sql`(${key}, ${streams.id}) ${sql.raw(order === 'asc' ? '>' : '<')} (${place}, ${id}::uuid)`
+}
+
+/** A number from outside may be none that a `Date` or Postgres knows: it is as far away as those go. */
+function instant(ms: string | number): SQL {
+  const known = Math.min(Math.max(Number(ms), 0), LAST_MS)
+  return sql`${new Date(known).toISOString()}::timestamptz`
 }
 
 type Key = (order: Order, at: number) => SQL<string | number>
@@ -142,7 +151,8 @@ type Key = (order: Order, at: number) => SQL<string | number>
 const SORT_KEYS: Record<Sort, Key> = {
   // By the byte, whatever the database's own order is: an order of languages may change with an upgrade.
   name: () => sql<string>`lower(${streams.name}) COLLATE "C"`,
-  verdict: () => number(sql`array_position(${`{${SEVERITY.join(',')}}`}::text[], ${states.verdict})`),
+  // As its index has it: no parameter.
+  verdict: () => number(sql`array_position(${sql.raw(`'{${SEVERITY.join(',')}}'`)}::text[], ${states.verdict})`),
   lastEvent: (order) => number(sql`(${states.evidence} ->> 'lastEventAt')::float8`, order),
   perMinute: (_order, at) =>
     number(
@@ -150,7 +160,7 @@ const SORT_KEYS: Record<Sort, Key> = {
     ),
   bytes: (_order, at) => number(sql`coalesce(rate.wire_bytes, 0) / ${age(at)}`),
   change: (order) => number(sql`rate.changed / nullif(rate.compared, 0)`, order),
-  created: () => number(sql`extract(epoch FROM ${streams.createdAt}) * 1000`),
+  created: () => sql<number>`${streams.createdAt}`.mapWith((at) => new Date(at).getTime()),
 }
 /** Sorts by what is in {@link states}. */
 const STATED: ReadonlySet<Sort> = new Set(['verdict', 'lastEvent'])

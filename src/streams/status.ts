@@ -85,8 +85,13 @@ export function expectation(
   return { kind, desired, intervalMs, timeoutMs, silenceMs, heldAt: seenAt?.getTime() }
 }
 
+export interface Fleet {
+  streams: number
+  verdicts: Record<Verdict, number>
+}
+
 /** How many streams there are by verdict, as the health job last wrote it. */
-export async function fleet(db: Database): Promise<{ streams: number; verdicts: Record<Verdict, number> }> {
+export async function fleet(db: Database): Promise<Fleet> {
   const rows = await db
     .select({ verdict: states.verdict, count: sql<number>`count(*)`.mapWith(Number) })
     .from(states)

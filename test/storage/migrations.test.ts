@@ -16,6 +16,7 @@ const ID = '01900000-0000-7000-8000-000000000001'
 const SAMPLES: Record<string, string> = {
   uuid: ID,
   text: 'a "text" with \u{1f600}',
+  smallint: '7',
   integer: '7',
   bigint: '9007199254740991',
   'double precision': '0.1',

@@ -1,0 +1,3 @@
+CREATE INDEX "states_severity_index" ON "weir"."states" USING btree ((array_position('{stopped,live,quiet,backing-off,stalled,dead}'::text[], "verdict")::float8),"stream_id");--> statement-breakpoint
+CREATE INDEX "streams_name_index" ON "weir"."streams" USING btree (lower("name") COLLATE "C","id");--> statement-breakpoint
+CREATE INDEX "streams_host_index" ON "weir"."streams" USING btree (split_part("url", '/', 3),"id");
