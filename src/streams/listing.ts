@@ -152,7 +152,8 @@ const SORT_KEYS: Record<Sort, Key> = {
   // By the byte, whatever the database's own order is: an order of languages may change with an upgrade.
   name: () => sql<string>`lower(${streams.name}) COLLATE "C"`,
   // As its index has it: no parameter.
-  verdict: () => number(sql`array_position(${sql.raw(`'{${SEVERITY.join(',')}}'`)}::text[], ${states.verdict})`),
+  verdict: () =>
+    number(sql`array_position(${sql.raw(`'{${SEVERITY.join(',')}}'`)}::text[], ${states.verdict})`),
   lastEvent: (order) => number(sql`(${states.evidence} ->> 'lastEventAt')::float8`, order),
   perMinute: (_order, at) =>
     number(

@@ -106,19 +106,21 @@ async function troubledStreams(db: Database): Promise<Overview['troubled']> {
 }
 
 async function changedStreams(db: Database, now: number): Promise<Overview['changed']> {
-  const changes = sql`sum(${rollups.changed})`
-  const rows = await db
+  const changed = db
     .select({
-      id: streams.id,
-      name: streams.name,
-      changes: sql<number>`${changes}::float8`.mapWith(Number),
-      lastAt: sql<string>`max(${rollups.minute}) FILTER (WHERE ${rollups.changed} > 0)`,
+      id: rollups.streamId,
+      changes: sql<number>`sum(${rollups.changed}::float8)`.mapWith(Number).as('changes'),
+      lastAt: sql<string>`max(${rollups.minute})`.as('last_at'),
     })
     .from(rollups)
-    .innerJoin(streams, eq(streams.id, rollups.streamId))
     .where(and(gte(rollups.minute, new Date(now - HOUR_MS)), sql`${rollups.changed} > 0`))
-    .groupBy(streams.id, streams.name)
-    .orderBy(desc(changes), streams.name)
+    .groupBy(rollups.streamId)
+    .as('changed')
+  const rows = await db
+    .select({ id: changed.id, name: streams.name, changes: changed.changes, lastAt: changed.lastAt })
+    .from(changed)
+    .innerJoin(streams, eq(streams.id, changed.id))
+    .orderBy(desc(changed.changes), streams.name)
     .limit(SHOWN)
   return rows.map((row) => ({ ...row, lastAt: new Date(row.lastAt) }))
 }

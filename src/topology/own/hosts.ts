@@ -88,17 +88,16 @@ interface Row {
 
 async function hosts(db: Database, window: Window, followed: SQL): Promise<Host[]> {
   const { rows } = (await db.execute(sql`
-    WITH followed AS (${followed}), counted AS (
+    WITH followed AS (${followed}), sums AS (
+      SELECT stream_id AS id, sum(polls) AS polls, sum(events) AS events, sum(errors) AS errors,
+        string_agg(latencies, ''::bytea) AS latencies
+      FROM weir.rollups WHERE minute >= ${instant(window.from)} AND minute <= ${instant(window.to)}
+      GROUP BY stream_id
+    ), counted AS (
       SELECT followed.*, polls, events, errors, latencies,
         coalesce(known, CASE WHEN errors > polls + events THEN 'backing-off' WHEN polls + events > 0 THEN 'live'
           ELSE 'quiet' END) AS verdict
-      FROM followed LEFT JOIN LATERAL (
-        SELECT sum(polls) AS polls, sum(events) AS events, sum(errors) AS errors,
-          string_agg(latencies, ''::bytea) AS latencies
-        FROM weir.rollups AS rollup
-        WHERE rollup.stream_id = followed.id
-          AND minute >= ${instant(window.from)} AND minute <= ${instant(window.to)}
-      ) AS sums ON true
+      FROM followed LEFT JOIN sums USING (id)
     )
     SELECT host, verdict, count(*)::int AS streams,
       coalesce(sum(polls + errors + CASE kind WHEN 'sse' THEN events ELSE 0 END), 0)::float8 AS calls,
