@@ -1,9 +1,10 @@
-import { and, desc, eq, gte, lt, type SQL, sql } from 'drizzle-orm'
-import { fanouts, longRollups, pathRollups, rollups, streams } from '../../drizzle/schema.ts'
+import { and, eq, gte, lt, type SQL, sql } from 'drizzle-orm'
+import { fanouts, pathRollups, streams } from '../../drizzle/schema.ts'
 import { type Connected, type PollSums, STEPS_MS, type Step } from '../core/measures.ts'
 import { Problem } from '../errors.ts'
 import type { Database } from '../storage/storage.ts'
 import { CONNECTED_MS, fleetWithin, rollupsWithin } from './rollup-source.ts'
+import { SUMS as SUM_COLUMNS } from './tally.ts'
 
 /** Most steps one answer holds: a day in minutes. */
 const MAX_STEPS = 1_440
@@ -81,7 +82,7 @@ const SUMS = {
 }
 
 /** Of streams that were removed, the fleet's rows stay with nothing in them. */
-const HAS_ENTRIES = sql`sum(rollup.entries) > 0`
+const HAS_ANY = sql.raw(`sum(${SUM_COLUMNS.map((name) => `rollup.${name}`).join(' + ')}) > 0`)
 /** A poll has a head: minutes in which none was counted know nothing of what polling moves. */
 const IS_POLLED = and(eq(streams.kind, 'poll'), sql`(rollup.polls = 0 OR rollup.head_bytes > 0)`)
 
@@ -95,7 +96,12 @@ function isPolled(scope: Scope): SQL | undefined {
 
 /** The sums of a window as `rollup`: one that says which ones they are of is still to be asked for. */
 function within(db: Database, scope: Scope, { from, to }: Window, step?: Step): Promise<SQL> {
-  return scope === 'fleet' ? fleetWithin(db, from, to, step) : rollupsWithin(db, from, to, step)
+  if (scope === 'fleet') return fleetWithin(db, from, to, step)
+  return rollupsWithin(db, from, to, step, tagOf(scope))
+}
+
+function tagOf(scope: Scope): string | undefined {
+  return scope !== 'fleet' && 'tag' in scope ? scope.tag : undefined
 }
 
 /** @throws Problem `invalid_field` when the span has more than 1,440 steps. */
@@ -135,7 +141,7 @@ export async function stepsOf(db: Database, scope: Scope, span: Span): Promise<S
     .from(await within(db, scope, span, span.step))
     .where(inScope(scope))
     .groupBy(at)
-    .having(HAS_ENTRIES)
+    .having(HAS_ANY)
     .orderBy(at)
   return rows.map(dated)
 }
@@ -151,7 +157,7 @@ export async function polledStepsOf(db: Database, scope: Scope, span: Span): Pro
     .from(await within(db, scope, span, span.step))
     .where(isPolled(scope))
     .groupBy(at)
-    .having(HAS_ENTRIES)
+    .having(HAS_ANY)
     .orderBy(at)
   return rows.map(dated)
 }
@@ -167,7 +173,7 @@ export async function connectionsOf(db: Database, scope: Scope, window: Window):
       SELECT rollup.stream_id AS id, sum(rollup.plain_bytes) / sum(rollup.polls) AS snapshot_bytes,
         sum(rollup.gzip_bytes) / sum(rollup.polls) AS snapshot_gzip_bytes,
         least(sum(${CONNECTED_MS}), ${windowMs}::float8) AS followed_ms
-      FROM ${await rollupsWithin(db, window.from, window.to)}
+      FROM ${await rollupsWithin(db, window.from, window.to, undefined, tagOf(scope))}
       WHERE ${and(inScope(scope), IS_POLLED)}
       GROUP BY 1 HAVING sum(rollup.polls) > 0
     ), sent AS (
@@ -232,39 +238,24 @@ export async function topPaths(
 /** When anything last changed, to the minute, or to the hour where minutes are gone; `undefined` when nothing ever did. */
 export async function lastChange(db: Database, scope: Scope): Promise<Date | undefined> {
   if (scope === 'fleet') return lastChangeOfAll(db)
-  const hour = db
-    .select({ hour: longRollups.at })
-    .from(longRollups)
-    .where(
-      and(
-        eq(longRollups.streamId, streams.id),
-        eq(longRollups.step, 'hour'),
-        sql`${longRollups.changed} > 0`,
-      ),
+  const ids = sql`(SELECT ${streams.id} FROM ${streams} WHERE ${inScope(scope)})`
+  // Minutes before the last of all hours, or that hours tell of already, can't be the last.
+  const { rows } = (await db.execute(sql`
+    WITH hours AS (
+      SELECT max(last.at) AS last FROM ${ids} AS of_scope(id) CROSS JOIN LATERAL (
+        SELECT at FROM weir.long_rollups WHERE stream_id = of_scope.id AND step = 'hour' AND changed > 0
+        ORDER BY at DESC LIMIT 1
+      ) AS last
     )
-    .orderBy(desc(longRollups.at))
-    .limit(1)
-    .as('last_hour')
-  const minute = db
-    .select({ minute: rollups.minute })
-    .from(rollups)
-    .where(
-      and(
-        eq(rollups.streamId, streams.id),
-        sql`${rollups.changed} > 0`,
-        gte(rollups.minute, sql`coalesce(${hour.hour}, '-infinity')`),
-      ),
-    )
-    .orderBy(desc(rollups.minute))
-    .limit(1)
-    .as('last_minute')
-  const [row] = await db
-    .select({ last: sql<string | null>`max(coalesce(${minute.minute}, ${hour.hour}))` })
-    .from(streams)
-    .leftJoinLateral(hour, sql`true`)
-    .leftJoinLateral(minute, sql`true`)
-    .where(inScope(scope))
-  return row?.last == null ? undefined : new Date(row.last)
+    SELECT greatest((SELECT last FROM hours), (
+      SELECT max(minute) FROM (
+        SELECT minute FROM weir.rollups WHERE stream_id = ANY (ARRAY${ids}) AND changed > 0
+          AND minute >= coalesce((SELECT last FROM hours), (SELECT at FROM weir.marks WHERE name = 'rolled'), '-infinity')
+        -- Kept apart, as by the time alone it would look through all streams.
+        OFFSET 0
+      ) AS changed
+    )) AS last`)) as { rows: { last: string | null }[] }
+  return instantOf(rows[0]?.last)
 }
 
 /** From the newest backwards, over the indexes of time: a look per stream took 2 s of 10,000 streams. */
@@ -274,8 +265,11 @@ async function lastChangeOfAll(db: Database): Promise<Date | undefined> {
       (SELECT minute FROM weir.rollups WHERE changed > 0 ORDER BY minute DESC LIMIT 1),
       (SELECT at FROM weir.long_rollups WHERE step = 'hour' AND changed > 0 ORDER BY at DESC LIMIT 1)
     ) AS last`)) as { rows: { last: string | null }[] }
-  const last = rows[0]?.last
-  return last == null ? undefined : new Date(last)
+  return instantOf(rows[0]?.last)
+}
+
+function instantOf(text: string | null | undefined): Date | undefined {
+  return text == null ? undefined : new Date(text)
 }
 
 /** Change by hour of the week in UTC, Monday first: up to 168 of them. */
@@ -291,7 +285,7 @@ export async function hourOfWeek(
     .from(await within(db, scope, window, 'hour'))
     .where(inScope(scope))
     .groupBy(hour)
-    .having(HAS_ENTRIES)
+    .having(HAS_ANY)
     .orderBy(hour)
 }
 

@@ -25,17 +25,18 @@ export interface Horizons {
   minutes: number
 }
 
-type Steps = Record<Step, (range: Range) => SQL>
+/** By step, the rows of a range; `of` narrows them. */
+type Steps = Record<Step, (range: Range, of: SQL) => SQL>
 
 const STREAM_COLUMNS = sql.raw(['stream_id', 'first_seq', 'last_seq', ...SUMS].join(', '))
 const FLEET_COLUMNS = sql.raw(['is_polled', ...SUMS].join(', '))
 
 /** The sums of streams, by step. */
 const OF_STREAMS = steps(
-  (step, range) => sql`SELECT at, connected_ms, ${STREAM_COLUMNS} FROM weir.long_rollups
-    WHERE step = ${step} AND ${within('at', range)}`,
-  (range) => sql`SELECT minute AS at, NULL::bigint AS connected_ms, ${STREAM_COLUMNS} FROM weir.rollups
-    WHERE ${within('minute', range)}`,
+  (step, range, of) => sql`SELECT at, connected_ms, ${STREAM_COLUMNS} FROM weir.long_rollups
+    WHERE step = ${step} AND ${within('at', range)}${of}`,
+  (range, of) => sql`SELECT minute AS at, NULL::bigint AS connected_ms, ${STREAM_COLUMNS} FROM weir.rollups
+    WHERE ${within('minute', range)}${of}`,
 )
 /** Those of all streams together. */
 const OF_FLEET = steps(
@@ -56,9 +57,17 @@ export const CONNECTED_MS = sql.raw(`coalesce(rollup.connected_ms,
  * The sums of a window as `rollup`, joined with `streams`: days and hours where they tell the same as the minutes would,
  * minutes at the edges and where no hour is summed up yet.
  * @param step the shortest time that must be told apart; left out for one sum of all
+ * @param tag of the streams: their rows are read by the index of streams, not all that are of the time
  */
-export async function rollupsWithin(db: Database, from: Date, to: Date, step?: Step): Promise<SQL> {
-  const rows = rowsOf(OF_STREAMS, partsOf(from.getTime(), to.getTime(), await readHorizons(db), step))
+export async function rollupsWithin(
+  db: Database,
+  from: Date,
+  to: Date,
+  step?: Step,
+  tag?: string,
+): Promise<SQL> {
+  const parts = partsOf(from.getTime(), to.getTime(), await readHorizons(db), step)
+  const rows = rowsOf(OF_STREAMS, parts, tag === undefined ? sql`` : sql` AND ${isTagged(tag)}`)
   return sql`(${rows}) AS rollup JOIN weir.streams ON streams.id = rollup.stream_id`
 }
 
@@ -96,13 +105,21 @@ export function partsOf(from: number, to: number, { rolled, minutes: gone }: Hor
   }
 }
 
-function steps(of: (step: SQL, range: Range) => SQL, ofMinutes?: (range: Range) => SQL): Steps {
-  const named = (step: Step) => (range: Range) => of(sql.raw(`'${step}'`), range)
+function steps(rows: (step: SQL, range: Range, of: SQL) => SQL, ofMinutes?: Steps['minute']): Steps {
+  const named = (step: Step) => (range: Range, of: SQL) => rows(sql.raw(`'${step}'`), range, of)
   return { minute: ofMinutes ?? named('minute'), hour: named('hour'), day: named('day') }
 }
 
-function rowsOf({ minute, hour, day }: Steps, { minutes, hours, days }: Parts): SQL {
-  return sql.join([...minutes.map(minute), ...hours.map(hour), ...days.map(day)], sql` UNION ALL `)
+function rowsOf(steps: Steps, { minutes, hours, days }: Parts, of: SQL = sql``): SQL {
+  const rows = (step: Step, ranges: readonly Range[]) => ranges.map((range) => steps[step](range, of))
+  return sql.join(
+    [...rows('minute', minutes), ...rows('hour', hours), ...rows('day', days)],
+    sql` UNION ALL `,
+  )
+}
+
+function isTagged(tag: string): SQL {
+  return sql`stream_id = ANY (ARRAY(SELECT id FROM weir.streams WHERE tags @> ARRAY[${tag}]::text[]))`
 }
 
 async function readHorizons(db: Database): Promise<Horizons> {
