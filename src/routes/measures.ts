@@ -18,6 +18,7 @@ import { Problem } from '../errors.ts'
 import type { Database } from '../storage/storage.ts'
 import { latencyStepsOf } from '../streams/latency-steps.ts'
 import {
+  type Connections,
   checkSteps,
   connectionsOf,
   type FanoutSums,
@@ -31,6 +32,7 @@ import {
   stepsOf,
   sumsOf,
   topPaths,
+  type Window,
 } from '../streams/measures.ts'
 import type { Stream } from '../streams/run.ts'
 import type { Streams } from '../streams/streams.ts'
@@ -38,6 +40,7 @@ import { json } from './answers/answer.ts'
 import * as answers from './answers/measures.ts'
 import { dateOf, integerOf, oneOf, query } from './input.ts'
 import { operation } from './operation.ts'
+import { sharedBy } from './shared.ts'
 import { typed } from './typed.ts'
 
 const DAY_MS = STEPS_MS.day
@@ -51,6 +54,9 @@ const PROFILE_MS = 56 * DAY_MS
 const MAX_PATHS = 20
 /** Most subscribers that a saving can be asked for. */
 const MAX_SUBSCRIBERS = 1_000_000_000
+
+/** How old a subscriber's connections to all streams may be, in milliseconds: they are read stream by stream. */
+const SHARED_MS = 4_000
 
 /** What can be asked, as a client writes it: instants in ISO 8601. */
 interface SpanQuery {
@@ -68,7 +74,11 @@ interface Grouped {
 const SPAN_PARAMETERS = ['from', 'to', 'step'] as const
 
 /** How large responses are, how often they change, and what streaming them saves: of a stream, a tag, or the fleet. */
-export function measureRoutes({ db, streams }: { db: Database; streams: Streams }) {
+export function measureRoutes({ db, streams, now }: { db: Database; streams: Streams; now(): number }) {
+  const ofFleet = sharedBy((window: Window) => connectionsOf(db, 'fleet', window), minutesOf, {
+    now,
+    forMs: SHARED_MS,
+  })
   return new Elysia({ detail: { tags: ['Measures'] } })
     .get(
       '/api/streams/:id/size',
@@ -97,7 +107,11 @@ export function measureRoutes({ db, streams }: { db: Database; streams: Streams 
       async ({ params, request }) => {
         const { id, kind } = await streams.get(params.id)
         const asked = query(request, ...SPAN_PARAMETERS, 'subscribers')
-        const saved = await saving(db, { streamId: id }, spanOf(asked), subscribersOf(asked.subscribers))
+        const span = spanOf(asked)
+        const saved = await saving(db, { streamId: id }, span, {
+          connections: connectionsOf(db, { streamId: id }, span),
+          asked: subscribersOf(asked.subscribers),
+        })
         return kind === 'sse' ? { ...saved, reason: NOT_POLLED } : saved
       },
       {
@@ -144,7 +158,9 @@ export function measureRoutes({ db, streams }: { db: Database; streams: Streams 
       '/api/savings',
       ({ request }) => {
         const asked = query(request, ...SPAN_PARAMETERS, 'tag', 'subscribers')
-        return saving(db, scopeOf(asked.tag), spanOf(asked), subscribersOf(asked.subscribers))
+        const [scope, span] = [scopeOf(asked.tag), spanOf(asked)]
+        const connections = scope === 'fleet' ? ofFleet(span) : connectionsOf(db, scope, span)
+        return saving(db, scope, span, { connections, asked: subscribersOf(asked.subscribers) })
       },
       {
         ...typed<{ query: SavingsQuery & Grouped }>(),
@@ -236,10 +252,15 @@ async function change(db: Database, scope: Scope, span: Span, stream?: Stream) {
   }
 }
 
-async function saving(db: Database, scope: Scope, span: Span, asked: number | undefined) {
+async function saving(
+  db: Database,
+  scope: Scope,
+  span: Span,
+  { connections: reading, asked }: { connections: Promise<Connections>; asked: number | undefined },
+) {
   const [sums, connections, sent, steps] = await Promise.all([
     polledSumsOf(db, scope, span),
-    connectionsOf(db, scope, span),
+    reading,
     fanoutSums(db, scope, span),
     polledStepsOf(db, scope, span),
   ])
@@ -276,6 +297,11 @@ function measured(
 
 function scopeOf(tag: string | undefined): Scope {
   return tag === undefined ? 'fleet' : { tag }
+}
+
+/** Windows that begin and end in the same minutes have the same sums, but for what comes meanwhile. */
+function minutesOf({ from, to }: Window): string {
+  return `${Math.floor(from.getTime() / STEPS_MS.minute)},${Math.ceil(to.getTime() / STEPS_MS.minute)}`
 }
 
 function subscribersOf(text: string | undefined): number | undefined {

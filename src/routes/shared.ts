@@ -20,3 +20,27 @@ export function shared<T>(
     return reading.value
   }
 }
+
+/** Readings remembered of one question, by what was asked; the oldest is forgotten first. */
+const MAX_READINGS = 100
+
+/**
+ * The same for a question that is asked in several ways: each is read once for all who ask it alike.
+ * @param keyOf the same text for what has the same answer
+ */
+export function sharedBy<Asked, T>(
+  read: (asked: Asked) => Promise<T>,
+  keyOf: (asked: Asked) => string,
+  options: { now(): number; forMs: number },
+): (asked: Asked) => Promise<T> {
+  const readings = new Map<string, () => Promise<T>>()
+  return (asked) => {
+    const key = keyOf(asked)
+    const reading = readings.get(key) ?? shared(() => read(asked), options)
+    readings.delete(key)
+    readings.set(key, reading)
+    const [oldest] = readings.keys()
+    if (readings.size > MAX_READINGS && oldest !== undefined) readings.delete(oldest)
+    return reading()
+  }
+}

@@ -62,7 +62,9 @@ describe.each(SETUPS.filter(({ name }) => name !== 'Postgres with Redis'))('on $
     const get = async (path: string, id?: string) => {
       const span = `from=${minute(0).toISOString()}&to=${minute(60).toISOString()}`
       const url = `http://weir.test/api${id === undefined ? '' : `/streams/${id}`}${path}${path.includes('?') ? '&' : '?'}${span}`
-      const response = await measureRoutes({ db: storage.db, streams }).handle(new Request(url))
+      const response = await measureRoutes({ db: storage.db, streams, now: Date.now }).handle(
+        new Request(url),
+      )
       return (await response.json()) as Record<string, unknown>
     }
 
