@@ -17,7 +17,7 @@ const MANY: Record<Setup, Recorded> = {
 }
 const SHORT: Recorded = { streams: 100, entriesPerStream: 50, days: 2, isRunning: true }
 const SETUPS: readonly Setup[] = ['postgres', 'embedded']
-const ROUNDS = 9
+const ROUNDS = 5
 const MOST = 2
 /** An event stream that says nothing at first is let go of after this long, in milliseconds. */
 const SILENT_MS = 250
