@@ -44,7 +44,8 @@ export class LivePages {
   follow(streamId: string): boolean {
     const { hub } = this.#deps
     if (hub.has(streamPageTopic(streamId))) return true
-    return [...(this.#filtered.get(streamId)?.keys() ?? [])].some((topic) => hub.has(topic))
+    const filtered = this.#filtered.get(streamId)
+    return filtered !== undefined && [...filtered.keys()].some((topic) => hub.has(topic))
   }
 
   /** The topic of a stream's page that shows these entries; to be subscribed to at once. */

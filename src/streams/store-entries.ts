@@ -62,8 +62,11 @@ function storedPart(entryRows: string): SQL {
     INSERT INTO weir.entries (stream_id, seq, at, epoch, kind, event, event_id,
       wire_bytes, body_bytes, head_bytes, plain_bytes, gzip_bytes, patch_bytes, snapshot_bytes, deflated_bytes,
       changed, hash, data, body_key, exchange)
-    SELECT row.* FROM json_to_recordset(${entryRows}::json) AS row(
-      stream_id uuid, seq bigint, at timestamptz, epoch int, kind text, event text, event_id text,
+    SELECT stream_id, seq, to_timestamp(at / 1000), epoch, kind, event, event_id,
+      wire_bytes, body_bytes, head_bytes, plain_bytes, gzip_bytes, patch_bytes, snapshot_bytes, deflated_bytes,
+      changed, hash, data, body_key, exchange
+    FROM json_to_recordset(${entryRows}::json) AS row(
+      stream_id uuid, seq bigint, at float8, epoch int, kind text, event text, event_id text,
       wire_bytes int, body_bytes int, head_bytes int, plain_bytes int, gzip_bytes int, patch_bytes int,
       snapshot_bytes int, deflated_bytes int, changed boolean, hash text, data text, body_key text,
       exchange jsonb)
@@ -107,7 +110,7 @@ function entryRow(entry: Entry, bodies: Map<string, BodyRow>): Record<string, un
   return {
     stream_id: entry.streamId,
     seq: entry.seq,
-    at: new Date(entry.at).toISOString(),
+    at: entry.at,
     epoch: entry.epoch,
     kind: entry.kind,
     event: entry.event && storable(entry.event),
