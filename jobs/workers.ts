@@ -32,6 +32,8 @@ const FOR_GOOD = {
   skipLockRenewal: true,
   skipStalledCheck: true,
 }
+/** Deliveries and archives are announced, and found again by schedules should that be lost: seldom asked for else. */
+const ANNOUNCED = { drainDelay: 5 }
 /** Longest wait for runs to let go, in milliseconds. */
 const RELEASE_MS = 3_000
 /** Attempts under way in one process, to all channels together; each waits for the network most of its time. */
@@ -76,10 +78,16 @@ export async function startWorkers(deps: WorkersDeps): Promise<Workers> {
   const schedules = engine.worker(SCHEDULES_QUEUE, scheduleJob(deps), { ...LOCK, name, concurrency: 2 })
   const deliveries = engine.worker(DELIVERIES_QUEUE, deliverJob(deps), {
     ...LOCK,
+    ...ANNOUNCED,
     name,
     concurrency: DELIVERIES_AT_ONCE,
   })
-  const archiving = engine.worker(ARCHIVE_QUEUE, archiveJob(deps.archive), { ...LOCK, name, concurrency: 1 })
+  const archiving = engine.worker(ARCHIVE_QUEUE, archiveJob(deps.archive), {
+    ...LOCK,
+    ...ANNOUNCED,
+    name,
+    concurrency: 1,
+  })
   const all = [streams, schedules, deliveries, archiving]
   for (const worker of all) {
     worker.on('error', (error) => {

@@ -13,10 +13,12 @@ const ROUNDS = 7
 const MOST = 1.3
 const DATA = { streams: 1_000, entriesPerStream: 100, days: 10, isRunning: false }
 
-/** From the process' start until it answers. */
+/** From the process' start until it is up. */
 interface Start {
   wallMs: number
   cpuMs: number
+  /** Until a Weir has answered with its first page. */
+  pageMs?: number
 }
 
 type Program = 'database alone' | 'Weir'
@@ -49,17 +51,26 @@ export default {
 const PROGRAMS: Record<Program, (directory: string, scope: AsyncDisposableStack) => Promise<Start>> = {
   'database alone': (directory, scope) =>
     timed(() => startChild(['bun', 'bench/subjects/open-database.ts', directory], scope), /^open$/),
-  Weir: (directory, scope) => timed(() => startMain(scope, { DATA_DIR: directory }), /listening on/),
+  Weir: (directory, scope) =>
+    timed(() => startMain(scope, { DATA_DIR: directory }), /listening on (http:\S+)/),
 }
 
 async function timed(start: () => Child, isUp: RegExp): Promise<Start> {
   const begun = performance.now()
   const child = start()
-  await child.said(isUp)
+  const [, url] = await child.said(isUp)
   const wallMs = performance.now() - begun
   const cpuMs = usageOf([child.pid]).cpuSeconds * 1000
+  if (url === undefined) {
+    await child.end('SIGTERM')
+    return { wallMs, cpuMs }
+  }
+  const page = await fetch(url.replace('localhost', '127.0.0.1'))
+  if (!page.ok) throw new Error(`Home: ${page.status}`)
+  await page.text()
+  const pageMs = performance.now() - begun
   await child.end('SIGTERM')
-  return { wallMs, cpuMs }
+  return { wallMs, cpuMs, pageMs }
 }
 
 function directory(scope: AsyncDisposableStack): string {
@@ -70,17 +81,17 @@ function directory(scope: AsyncDisposableStack): string {
 
 function report(started: Started, { short }: Context): Report {
   const occasions = ['first', 'next'] as const
-  const ratio = (occasion: Occasion, of: keyof Start) => {
+  const ratio = (occasion: Occasion, of: 'wallMs' | 'cpuMs') => {
     const [weir, alone] = (['Weir', 'database alone'] as const).map((program) =>
       median(started[occasion][program].map((each) => each[of])),
     ) as [number, number]
     return weir / alone
   }
   return {
-    method: `Processes that are started in turn, from their start until Weir listens, or the database that it embeds has answered one query; first in an empty directory, where all tables are made, then in one that has ${DATA.streams.toLocaleString('en')} streams with ${(DATA.streams * DATA.entriesPerStream).toLocaleString('en')} entries. Medians of ${ROUNDS} (least–most).`,
+    method: `Processes that are started in turn, from their start until Weir listens (and, beside it, until it has answered with Home), or the database that it embeds has answered one query; first in an empty directory, where all tables are made, then in one that has ${DATA.streams.toLocaleString('en')} streams with ${(DATA.streams * DATA.entriesPerStream).toLocaleString('en')} entries. Medians of ${ROUNDS} (least–most).`,
     tables: [
       {
-        columns: ['start', 'program', 'ms', 'CPU ms', '× ms', '× CPU'],
+        columns: ['start', 'program', 'ms', 'CPU ms', '× ms', '× CPU', 'first page, ms'],
         rows: occasions.flatMap((occasion) =>
           (['database alone', 'Weir'] as const).map((program) => {
             const starts = started[occasion][program]
@@ -97,6 +108,12 @@ function report(started: Started, { short }: Context): Report {
               ),
               program === 'Weir' ? ratio(occasion, 'wallMs').toFixed(2) : '1',
               program === 'Weir' ? ratio(occasion, 'cpuMs').toFixed(2) : '1',
+              program === 'Weir'
+                ? spread(
+                    starts.map(({ pageMs = 0 }) => pageMs),
+                    0,
+                  )
+                : '–',
             ]
           }),
         ),
