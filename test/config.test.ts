@@ -9,7 +9,7 @@ const DEFAULTS: Partial<Config> = {
   port: 3000,
   host: '127.0.0.1',
   dataDir: resolve('./data'),
-  streamsPerWorker: 2_000,
+  streamsPerWorker: 10_000,
   requestTimeoutMs: 30_000,
   maxBodyBytes: 10_485_760,
   silenceMs: 45_000,

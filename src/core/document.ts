@@ -1,4 +1,4 @@
-import { applyPatch, type Operation, validator } from 'fast-json-patch'
+import { applyOperation, type Operation, validator } from 'fast-json-patch'
 import { stringifyJson } from './json.ts'
 import { parsePointer, select } from './pointer.ts'
 
@@ -24,13 +24,20 @@ export function hashDocument(document: Json): string {
 }
 
 /**
- * Applies RFC 6902 operations to a copy of the document.
- * @throws Error when an operation is malformed, its target is missing or a `test` fails; the document is unchanged.
+ * Applies RFC 6902 operations. What they don't touch, the result shares with the document, and their values with them:
+ * neither is changed, and neither may be changed as long as the result is used.
+ * @throws Error when an operation is malformed, its target is missing or a `test` fails.
  */
 export function patch(document: Json, operations: readonly PatchOperation[]): Json {
-  // The patcher puts the operations' own values into the document, where later operations would change them.
-  const own = JSON.parse(JSON.stringify(operations)) as Operation[]
-  return applyPatch(document, own, checkOperation, false).newDocument as Json
+  const copies = new Set<unknown>()
+  let patched = document
+  for (const [index, operation] of operations.entries()) {
+    validator(operation, index)
+    patched = ownWay(patched, operation.path, copies)
+    if (operation.op === 'move') patched = ownWay(patched, operation.from, copies)
+    patched = applyOperation(patched, operation, checkOperation, true, true, index).newDocument
+  }
+  return patched
 }
 
 /** Whether a value has the shape of an RFC 6902 patch: an array of operations, each with a known `op` and a `path`. */
@@ -45,12 +52,33 @@ function isOperation(value: unknown): boolean {
   return /^(add|remove|replace|move|copy|test)$/.test(op)
 }
 
+/** Copies what lies on the way to where a pointer leads, as far as that isn't a copy: the patcher changes it in place. */
+function ownWay(document: Json, pointer: string, copies: Set<unknown>): Json {
+  const way = parsePointer(pointer)?.slice(0, -1)
+  if (way === undefined) return document
+  const own = ownCopy(document, copies)
+  let holder = own
+  for (const token of way) {
+    if (typeof holder !== 'object' || holder === null || !Object.hasOwn(holder, token)) break
+    const members = holder as { [key: string]: Json }
+    members[token] = ownCopy(members[token] as Json, copies)
+    holder = members[token]
+  }
+  return own
+}
+
+function ownCopy(value: Json, copies: Set<unknown>): Json {
+  if (typeof value !== 'object' || value === null || copies.has(value)) return value
+  const copy = Array.isArray(value) ? [...value] : { ...value }
+  copies.add(copy)
+  return copy
+}
+
 /**
  * Whether an operation fits the document, as RFC 6902 has it. Stricter than the patcher's own check, which takes
  * inherited members for the document's and `01` for an index, and cheaper: that one copies the document for every move.
  */
-function checkOperation(operation: Operation, index: number, document: unknown): void {
-  validator(operation, index)
+function checkOperation(operation: Operation, _index: number, document: unknown): void {
   const refuse = (why: string) => new Error(`${operation.op} ${operation.path}: ${why}`)
   const path = parsePointer(operation.path)
   if (path === undefined) throw refuse('not a JSON Pointer')

@@ -8,11 +8,11 @@ export type Pointer = readonly string[]
  */
 export function parsePointer(text: string): Pointer | undefined {
   if (text === '') return []
-  if (!text.startsWith('/') || /~(?![01])/.test(text)) return undefined
-  return text
-    .slice(1)
-    .split('/')
-    .map((token) => token.replaceAll('~1', '/').replaceAll('~0', '~'))
+  if (!text.startsWith('/')) return undefined
+  const tokens = text.slice(1).split('/')
+  if (!text.includes('~')) return tokens
+  if (/~(?![01])/.test(text)) return undefined
+  return tokens.map((token) => token.replaceAll('~1', '/').replaceAll('~0', '~'))
 }
 
 /**

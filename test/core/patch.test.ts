@@ -48,6 +48,26 @@ test('the whole document can be replaced, and be anything', () => {
   expect(patch([1], [])).toEqual([1])
 })
 
+test('neither the document nor the operations change, and what is not touched is shared', () => {
+  const document = JSON.parse('{"a":{"b":[{"c":1},{"d":2}]},"e":{"f":[3]},"g":{}}')
+  const operations: PatchOperation[] = [
+    { op: 'add', path: '/g/h', value: { i: [4] } },
+    { op: 'add', path: '/g/h/i/0', value: 5 },
+    { op: 'move', from: '/a/b/1', path: '/g/moved' },
+    { op: 'replace', path: '/g/moved/d', value: 6 },
+    { op: 'copy', from: '/e/f', path: '/copied' },
+    { op: 'add', path: '/copied/-', value: 7 },
+    { op: 'remove', path: '/a/b/0/c' },
+  ]
+  const before = JSON.stringify([document, operations])
+  const patched = patch(document, operations) as { e: Json }
+  expect(JSON.stringify(patched)).toBe(
+    '{"a":{"b":[{}]},"e":{"f":[3]},"g":{"h":{"i":[5,4]},"moved":{"d":6}},"copied":[3,7]}',
+  )
+  expect(JSON.stringify([document, operations])).toBe(before)
+  expect(patched.e).toBe(document.e)
+})
+
 /** Patches in shape that no document like the one above takes.  */
 const BAD_PATCHES: [what: string, operation: string][] = [
   ['a removal of nothing', '{"op":"remove","path":"/missing"}'],
