@@ -33,7 +33,7 @@ const FOR_GOOD = {
   skipStalledCheck: true,
 }
 /** Deliveries and archives are announced, and found again by schedules should that be lost: seldom asked for else. */
-const ANNOUNCED = { drainDelay: 5 }
+const ANNOUNCED = { drainDelay: 5, stalledInterval: 10_000 }
 /** Longest wait for runs to let go, in milliseconds. */
 const RELEASE_MS = 3_000
 /** Attempts under way in one process, to all channels together; each waits for the network most of its time. */
