@@ -96,16 +96,25 @@ export interface Sight {
 
 /** Says that a worker lives and how many streams it holds, and looks at the others. */
 export async function seeWorkers(db: Database, name: string, held: number, now: Date): Promise<Sight> {
-  await db
-    .insert(workers)
-    .values({ name, startedAt: now, seenAt: now, streams: held })
-    .onConflictDoUpdate({ target: workers.name, set: { seenAt: now, streams: held } })
-  await db.delete(workers).where(lt(workers.seenAt, new Date(now.getTime() - FORGET_WORKER_MS)))
-  const [signs, running] = await Promise.all([
-    db.select({ name: workers.name, seenAt: workers.seenAt }).from(workers).orderBy(workers.name),
-    db.$count(streams, eq(streams.desired, 'running')),
-  ])
-  return { signs, running }
+  const [at, longAgo] = [now, new Date(now.getTime() - FORGET_WORKER_MS)].map((date) => date.toISOString())
+  // One statement, as it is asked every second for as long as Weir runs.
+  const { rows } = (await db.execute(sql`
+    WITH own AS (
+      INSERT INTO weir.workers (name, started_at, seen_at, streams)
+      VALUES (${name}, ${at}::timestamptz, ${at}::timestamptz, ${held})
+      ON CONFLICT (name) DO UPDATE SET seen_at = excluded.seen_at, streams = excluded.streams
+      RETURNING name, seen_at
+    ), forgotten AS (
+      DELETE FROM weir.workers WHERE seen_at < ${longAgo}::timestamptz AND name <> ${name}
+    ), sign AS (
+      SELECT * FROM own
+      UNION ALL SELECT name, seen_at FROM weir.workers WHERE seen_at >= ${longAgo}::timestamptz AND name <> ${name}
+    )
+    SELECT name, extract(epoch FROM seen_at)::float8 * 1000 AS seen_at,
+      (SELECT count(*)::int FROM weir.streams WHERE desired = 'running') AS running
+    FROM sign ORDER BY name`)) as { rows: { name: string; seen_at: number; running: number }[] }
+  const signs = rows.map((row) => ({ name: row.name, seenAt: new Date(Math.round(row.seen_at)) }))
+  return { signs, running: rows[0]?.running ?? 0 }
 }
 
 /** A worker lets go of everything: it has no share any more, though it still holds what nobody has taken over. */
