@@ -70,7 +70,7 @@ async function run(name: Name, { short, minutes, seed }: Asked, commit: string):
   try {
     const { default: bench } = await BENCHES[name]()
     const report = await bench.run({ short, minutes, seed, log, scope })
-    const text = sectionOf(name, bench.title, report, { commit, startedAt, seed })
+    const text = sectionOf(name, bench, report, { commit, startedAt, seed })
     console.log(`${text}\n`)
     if (!short) writeSection(names, name, text)
     log(`took ${Math.round((Date.now() - startedAt.getTime()) / 1000)} s`)

@@ -35,6 +35,9 @@ interface Burst {
 
 export default {
   title: 'how many events can it take?',
+  limits: [
+    "Parsing, hashing and the JSON of entries are one thread's work, the embedded database's as well; on two cores the source that sends and the database share the other. Beyond what that thread does, entries wait, and then are told of in a gap.",
+  ],
   async run(context) {
     const bursts: Burst[] = []
     const missing: string[] = []
@@ -146,8 +149,8 @@ async function level(
 }
 
 /**
- * Events stored of all streams: what is stored but for an entry a connection. The sums may lag by a second, at both ends
- * of a window.
+ * Events stored of all streams: what is stored but for an entry a connection. The sums may lag by two seconds, at both
+ * ends of a window.
  */
 async function stored(url: string, streams: number): Promise<number> {
   const response = await fetch(`${url}/api/size`)

@@ -31,6 +31,9 @@ interface Taken {
 
 export default {
   title: 'how soon does another worker hold the streams of one that is gone?',
+  limits: [
+    'Of a kill -9, 5 s are the wait until a worker counts as gone, and up to 1 s until that is looked at; the rest is claiming the jobs and beginning the runs, 500 in a statement.',
+  ],
   async run(context) {
     const all: Taken[] = []
     const missing: string[] = []

@@ -30,11 +30,13 @@ export interface Report {
   method: string
   tables: readonly Table[]
   goals: readonly Goal[]
-  /** What limits the figures, which peers are missing, what was tried. */
+  /** Which peers are missing, what was left out. */
   notes: readonly string[]
 }
 
 export interface Bench {
+  /** What keeps it from what it is to reach, and what was tried. */
+  limits?: readonly string[]
   /** In one line: the question that it answers. */
   title: string
   run(context: Context): Promise<Report>

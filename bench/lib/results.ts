@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { cpus, loadavg, release, totalmem } from 'node:os'
 import { join } from 'node:path'
-import type { Goal, Report, Table } from './bench.ts'
+import type { Bench, Goal, Report, Table } from './bench.ts'
 
 const FILE = join(import.meta.dir, '../RESULTS.md')
 const HEAD = `# What Weir costs, beside others
@@ -26,7 +26,12 @@ export function writeSection(names: readonly string[], name: string, text: strin
   writeFileSync(FILE, `${[HEAD.trimEnd(), ...known.map((each) => sections.get(each))].join('\n\n')}\n`)
 }
 
-export function sectionOf(name: string, title: string, report: Report, setting: Setting): string {
+export function sectionOf(
+  name: string,
+  { title, limits = [] }: Pick<Bench, 'title' | 'limits'>,
+  report: Report,
+  setting: Setting,
+): string {
   return [
     `## ${name}: ${title}`,
     `${setting.startedAt.toISOString().slice(0, 16).replace('T', ' ')} UTC, commit ${setting.commit}, ${machine()}, seed ${setting.seed}.`,
@@ -34,6 +39,8 @@ export function sectionOf(name: string, title: string, report: Report, setting: 
     ...report.tables.map(tableText),
     goalsText(report.goals),
     report.notes.map((note) => `- ${note}`).join('\n'),
+    limits.length > 0 &&
+      ['What limits it, and what was tried:\n', ...limits.map((limit) => `- ${limit}`)].join('\n'),
   ]
     .filter(Boolean)
     .join('\n\n')
