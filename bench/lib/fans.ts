@@ -107,6 +107,8 @@ async function nchan(scope: AsyncDisposableStack): Promise<Fan> {
   const port = await freePort()
   writeFileSync(join(directory, 'nginx.conf'), configuration(directory, port))
   const child = startChild([nginx, '-p', directory, '-c', join(directory, 'nginx.conf')], scope)
+  // A master that is killed leaves its worker behind.
+  scope.defer(() => child.end('SIGTERM'))
   const origin = `http://127.0.0.1:${port}`
   await until('nginx listens', async () => (await fetch(origin).catch(() => undefined)) !== undefined)
   const { source } = await newsSource(scope, 'post', `${origin}/publish`)
