@@ -124,7 +124,8 @@ describeInBrowser('in a browser', () => {
         url: `${url}?${row}`,
       })),
     )
-    const { at } = await weir.entry(id, 'it was polled', ({ kind }) => kind === 'snapshot')
+    const { at, seq } = await weir.entry(id, 'it was polled', ({ kind }) => kind === 'snapshot')
+    await weir.summed(id, seq)
     const { page, faults, close } = await openPage(browser, { timezoneId: 'Asia/Kolkata', locale: 'en-GB' })
     const shown = async () => {
       await page.goto(`${weir.url}/streams/${id}/document`)

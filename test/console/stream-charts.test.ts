@@ -16,7 +16,8 @@ describeInBrowser('the charts of a stream', () => {
     const rows = Array.from({ length: 50 }, (_, row) => row)
     const url = site.upstream.on(path, (_request, hit) => Response.json({ hit, rows }))
     const { id } = await site.weir.register({ url, kind: 'poll', intervalMs: 500, name: path })
-    await site.weir.entry(id, 'a change is stored', ({ kind }) => kind === 'patch')
+    const { seq } = await site.weir.entry(id, 'a change is stored', ({ kind }) => kind === 'patch')
+    await site.weir.summed(id, seq)
     return id
   }
 

@@ -21,6 +21,8 @@ export interface TestWeir {
   register(registration: Record<string, unknown>): Promise<{ id: string; kind: string; name: string }>
   /** Waits until the stream's log holds an entry that fits, and returns it. */
   entry(id: string, what: string, fits: (entry: LoggedEntry) => boolean): Promise<LoggedEntry>
+  /** Waits until so many of the stream's entries are in its sums, which follow. */
+  summed(id: string, entries: number): Promise<unknown>
   logs(id: string, query?: string): Promise<LoggedEntry[]>
   verdict(id: string, verdict: string): Promise<unknown>
   close(): Promise<void>
@@ -78,6 +80,11 @@ export async function startTestWeir(
       return response.json() as Promise<{ id: string; kind: string; name: string }>
     },
     entry: (id, what, fits) => until(what, async () => (await logs(id)).find(fits)),
+    summed: (id, entries) =>
+      until('the entries are summed up', async () => {
+        const { total } = await json<{ total: { entries: number } }>(`/api/streams/${id}/size`)
+        return total.entries >= entries
+      }),
     verdict: (id, verdict) =>
       until(`stream is ${verdict}`, async () => {
         const status = await json<{ verdict: string }>(`/api/streams/${id}/status`)
