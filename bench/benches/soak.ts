@@ -41,6 +41,9 @@ interface Soaked {
 
 export default {
   title: 'does anything grow while streams flow and subscribers come and go?',
+  limits: [
+    "On the embedded database two hundred visitors take all of one core, with the streams: what waits for the database, and the garbage of it, is collected late. The objects that live don't grow; with a tenth of the visitors, the resident memory after each collection doesn't either.",
+  ],
   async run(context) {
     const missing: string[] = []
     const setups: readonly Setup[] = ['embedded', 'postgres']
