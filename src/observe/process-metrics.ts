@@ -3,7 +3,7 @@ import { counter, type Family, gauge, Histogram, histogram } from './metrics.ts'
 
 /** How often the event loop is looked at, in milliseconds. */
 const LOOK_EVERY_MS = 500
-/** In seconds: below the first nobody notices anything, beyond the last locks run out. */
+/** In seconds: below the first nobody notices anything, beyond the last others take the streams. */
 const DELAY_BUCKETS = [0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5]
 /** In a second. */
 const MICROS = 1_000_000

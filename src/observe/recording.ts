@@ -3,7 +3,7 @@ import { HostErrors } from './host-errors.ts'
 import { Counter, counter, type Family, Histogram, histogram } from './metrics.ts'
 import type { Tracer } from './tracer.ts'
 
-/** In seconds: a batch is a few milliseconds embedded; locks of streams run out after five seconds. */
+/** In seconds: a batch is a few milliseconds embedded; a worker that is silent for five loses its streams. */
 const SECONDS_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
 
 interface RecordingDeps {
