@@ -1,4 +1,5 @@
 import { sql } from 'drizzle-orm'
+import { sqlStateOf } from './sql-state.ts'
 import type { Database } from './storage.ts'
 
 /** What is partitioned by day in UTC, and the column that says which. */
@@ -168,8 +169,7 @@ async function unlessBusy<T>(busy: T, step: () => Promise<T>): Promise<T> {
 
 /** Whether a statement failed for what others were doing at that moment: trying again later helps. */
 export function isBusy(error: unknown): boolean {
-  const code = (error as { code?: unknown }).code ?? (error as { cause?: { code?: unknown } }).cause?.code
-  return BUSY_CODES.has(code as string)
+  return BUSY_CODES.has(sqlStateOf(error) ?? '')
 }
 
 function dayIn(name: string): Day | 'rest' {

@@ -2,6 +2,7 @@ import { and, asc, count, eq, inArray, isNotNull, lt } from 'drizzle-orm'
 import { states, streams } from '../../drizzle/schema.ts'
 import { canonicalJson, sha256 } from '../core/document.ts'
 import { Problem } from '../errors.ts'
+import { transact } from '../storage/sql-state.ts'
 import type { Database } from '../storage/storage.ts'
 import { insertStreams, newStream, opening } from './new-stream.ts'
 import { checkRegistration } from './registration.ts'
@@ -63,7 +64,7 @@ export class ProxiedStreams {
 
   /** Lets streams rest that nobody has subscribed to since an instant. */
   async rest(since: Date): Promise<number> {
-    const rested = await this.#db.transaction(async (tx) => {
+    const rested = await transact(this.#db, async (tx) => {
       const rows = await tx
         .update(streams)
         .set({ desired: 'idle' })
@@ -89,7 +90,7 @@ export class ProxiedStreams {
 
   /** Says that somebody subscribes to a stream, and starts it if it rests. */
   async wake(id: string): Promise<void> {
-    const woken = await this.#db.transaction(async (tx) => {
+    const woken = await transact(this.#db, async (tx) => {
       await tx.update(states).set({ subscribedAt: new Date() }).where(eq(states.streamId, id))
       const rows = await tx
         .update(streams)

@@ -1,4 +1,5 @@
 import { EVIDENCE_EVERY_MS, type Expectation } from '../core/verdict.ts'
+import { sqlStateOf } from '../storage/sql-state.ts'
 import type { Database } from '../storage/storage.ts'
 import type { Draft, Entry } from './entry.ts'
 import type { Checkpoint, Run } from './run.ts'
@@ -347,8 +348,7 @@ function takeBatch(waiting: readonly Waiting[], most: number): Waiting[] {
 
 /** Whether the database refuses the data itself (SQLSTATE classes 22, 23 and 54), so that trying again won't help. */
 function isDataError(error: unknown): boolean {
-  const code = (error as { code?: unknown }).code ?? (error as { cause?: { code?: unknown } }).cause?.code
-  return typeof code === 'string' && /^(22|23|54)/.test(code)
+  return /^(22|23|54)/.test(sqlStateOf(error) ?? '')
 }
 
 function replaceByGap(item: Waiting): void {

@@ -1,5 +1,6 @@
 import { and, eq, inArray } from 'drizzle-orm'
 import { entries, streams } from '../../drizzle/schema.ts'
+import { againAfterDeadlock } from '../storage/sql-state.ts'
 import type { Database } from '../storage/storage.ts'
 import { deleteBodies } from './bodies.ts'
 
@@ -11,7 +12,7 @@ const DELETE_STEP = 10_000
  * @param gone is called as soon as the stream is no longer one, while its log is still being removed
  */
 export async function removeStream(db: Database, id: string, gone: () => void = () => {}): Promise<void> {
-  await db.delete(streams).where(eq(streams.id, id))
+  await againAfterDeadlock(() => db.delete(streams).where(eq(streams.id, id)))
   gone()
   for (;;) {
     const step = db

@@ -2,6 +2,7 @@ import { and, eq, inArray, isNull, not, or, type SQL, sql } from 'drizzle-orm'
 import { checkpoints, states, streams } from '../../drizzle/schema.ts'
 import { batched } from '../core/batch.ts'
 import { Problem } from '../errors.ts'
+import { againAfterDeadlock, transact } from '../storage/sql-state.ts'
 import type { Database } from '../storage/storage.ts'
 import { fromRegistration } from './from-registration.ts'
 import { hasTag, type ListQuery, listStreams } from './listing.ts'
@@ -200,7 +201,7 @@ export class Streams {
     checkChangeable(await this.get(id), change)
     if (change.url !== undefined) await this.#deps.mayReach?.(change.url)
     const set = { ...change, ...(change.url && { url: new URL(change.url).href }), updatedAt: new Date() }
-    const { stream, twins } = await db.transaction(async (tx) => {
+    const { stream, twins } = await transact(db, async (tx) => {
       const [stream] = await tx
         .update(streams)
         .set(set)
@@ -277,7 +278,7 @@ export class Streams {
   async removeMany(ids: readonly string[]): Promise<void> {
     const { db, control } = this.#deps
     const which = or(inArray(streams.id, [...ids]), inArray(streams.twinOf, [...ids]))
-    const gone = await db.delete(streams).where(which).returning({ id: streams.id })
+    const gone = await againAfterDeadlock(() => db.delete(streams).where(which).returning({ id: streams.id }))
     control.interrupt(gone.map(({ id }) => id))
     control.listed()
     for (const { id } of gone) await removeStream(db, id)
@@ -298,7 +299,7 @@ export class Streams {
   async #desire(which: SQL, desired: Stream['desired']): Promise<string[]> {
     const { db, control } = this.#deps
     const now = new Date()
-    const ids = await db.transaction(async (tx) => {
+    const ids = await transact(db, async (tx) => {
       const rows = await tx
         .update(streams)
         .set({ desired, updatedAt: now })

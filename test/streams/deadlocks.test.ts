@@ -1,0 +1,76 @@
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { Client } from 'pg'
+import { isSkipped, type OpenSetup, SETUPS } from '../support/setups.ts'
+import { until } from '../support/until.ts'
+import { startTestWeir, type TestWeir } from '../support/weir.ts'
+
+const setup = SETUPS[1] as (typeof SETUPS)[number]
+
+describe.skipIf(isSkipped(setup))('while the database is busy with a stream', () => {
+  let services: OpenSetup
+  let weir: TestWeir
+  /** What else writes there, as recording does. */
+  let other: Client
+
+  beforeAll(async () => {
+    services = await setup.open()
+    other = new Client({ connectionString: services.environment.DATABASE_URL })
+    await other.connect()
+    // It is Weir that finds out about a deadlock, and has to give way.
+    await other.query("ALTER ROLE CURRENT_USER SET deadlock_timeout = '3s'")
+    await other.query("SET deadlock_timeout = '60s'")
+    weir = await startTestWeir(services.environment)
+  })
+
+  afterAll(async () => {
+    expect(weir.warnings).toEqual([])
+    await other.end()
+    await weir.close()
+    await services.close()
+  })
+
+  const register = () => weir.register({ url: 'http://127.0.0.1:1/', kind: 'sse', start: false })
+
+  /** Has Weir wait for a row of the stream that is locked here, and then waits for what Weir has locked. */
+  async function crossing(id: string, lock: string, ask: () => Promise<Response>, cross: string) {
+    await other.query('BEGIN')
+    await other.query(lock, [id])
+    const asked = ask()
+    const { rows } = await other.query<{ pid: number }>('SELECT pg_backend_pid() AS pid')
+    await until('Weir waits', async () => {
+      const waiting = 'SELECT 1 FROM pg_locks WHERE NOT granted AND $1 = ANY (pg_blocking_pids(pid))'
+      return (await other.query(waiting, [rows[0]?.pid])).rowCount !== 0
+    })
+    await other.query(cross, [id])
+    await other.query('COMMIT')
+    return asked
+  }
+
+  // The order in which sums are written: the checkpoint, then a row that refers to the stream.
+  test.each([
+    ['one', (id: string) => weir.send('DELETE', `/api/streams/${id}`), 204],
+    ['many', (id: string) => weir.send('POST', '/api/streams/bulk', { action: 'delete', ids: [id] }), 200],
+  ])('a deadlock fails no removal of %s', async (_, ask, status) => {
+    const { id } = await register()
+    const response = await crossing(
+      id,
+      'SELECT 1 FROM weir.checkpoints WHERE stream_id = $1 FOR UPDATE',
+      () => ask(id),
+      'SELECT 1 FROM weir.streams WHERE id = $1 FOR KEY SHARE',
+    )
+    expect(response.status).toBe(status)
+    expect((await weir.get(`/api/streams/${id}`)).status).toBe(404)
+  })
+
+  test('a deadlock fails no start', async () => {
+    const { id } = await register()
+    const response = await crossing(
+      id,
+      'SELECT 1 FROM weir.states WHERE stream_id = $1 FOR UPDATE',
+      () => weir.send('POST', `/api/streams/${id}/start`),
+      'SELECT 1 FROM weir.streams WHERE id = $1 FOR UPDATE',
+    )
+    expect(response.status).toBe(200)
+    expect(await response.json()).toMatchObject({ desired: 'running' })
+  })
+})
