@@ -77,6 +77,8 @@ export class Recorder {
   #writing: Promise<void> | undefined
   /** How many wait until something is durable: there is no gathering meanwhile. */
   #awaited = 0
+  /** How many of the first that wait may be in the log already: whether their write failed isn't known. */
+  #unsure = 0
   #closed = false
   /** Entries ever queued, and ever written or refused: they leave in the order they came. */
   #appended = 0
@@ -265,11 +267,14 @@ export class Recorder {
     const begun = performance.now()
     let held: Map<string, number>
     try {
-      held = await storeEntries(this.#db, batch)
+      held = await storeEntries(this.#db, batch, this.#unsure > 0)
       this.#events.wrote?.(performance.now() - begun)
     } catch (error) {
       this.#events.wrote?.(performance.now() - begun, error as Error)
-      if (!isDataError(error)) throw error
+      if (!isDataError(error)) {
+        this.#unsure = Math.max(this.#unsure, batch.length)
+        throw error
+      }
       // One entry that can't be stored must not stop the others: halve until it is alone.
       this.#most = Math.ceil(batch.length / 2)
       if (batch.length === 1) replaceByGap(batch[0] as Waiting)
@@ -277,6 +282,7 @@ export class Recorder {
     }
     this.#most = BATCH_ENTRIES
     this.#waiting.splice(0, batch.length)
+    this.#unsure = Math.max(0, this.#unsure - batch.length)
     this.#written += batch.length
     const stored: Entry[] = []
     for (const { run, entry, bytes } of batch) {
@@ -346,9 +352,13 @@ function takeBatch(waiting: readonly Waiting[], most: number): Waiting[] {
   return waiting.slice(0, count)
 }
 
-/** Whether the database refuses the data itself (SQLSTATE classes 22, 23 and 54), so that trying again won't help. */
+/**
+ * Whether the database refuses the data itself (SQLSTATE classes 22, 23 and 54), so that trying again won't help; not
+ * that it has them already (23505).
+ */
 function isDataError(error: unknown): boolean {
-  return /^(22|23|54)/.test(sqlStateOf(error) ?? '')
+  const state = sqlStateOf(error) ?? ''
+  return state !== '23505' && /^(22|23|54)/.test(state)
 }
 
 function replaceByGap(item: Waiting): void {

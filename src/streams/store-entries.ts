@@ -20,22 +20,28 @@ interface BodyRow {
 
 /**
  * Writes entries and checkpoints, for the runs whose epoch is still their stream's.
- * A batch may be written twice, when the first answer was lost: what is there already is not counted again.
+ * @param isAgain whether some may be there already, as the answer to an earlier write was lost: those are passed over,
+ * and not counted again. Looking out for them costs a tenth of the whole.
  * @returns the epoch that was written, by stream; entries of any other one are a replaced run's, and refused
  */
-export async function storeEntries(db: Database, batch: readonly ToStore[]): Promise<Map<string, number>> {
+export async function storeEntries(
+  db: Database,
+  batch: readonly ToStore[],
+  isAgain = false,
+): Promise<Map<string, number>> {
   // A batch may hold entries of two runs of one stream, when the first ended while the database was away.
   const last = new Map<string, ToStore>()
   for (const item of batch) last.set(item.entry.streamId, item)
   const bodies = new Map<string, BodyRow>()
   const entryRows = JSON.stringify(batch.map(({ entry }) => entryRow(entry, bodies)))
   const checkpointRows = JSON.stringify([...last.values()].map(checkpointRow))
+  const paths = batch.flatMap(({ entry }) => pathsOf(entry))
   // Planning a part takes as long as storing some dozen entries, whether there is anything for it or not.
   const parts = [
     heldPart(checkpointRows),
-    storedPart(entryRows),
+    storedPart(entryRows, isAgain, paths.length > 0),
     ...sharedPart([...bodies.values()]),
-    ...pathsPart(batch.flatMap(({ entry }) => pathsOf(entry))),
+    ...pathsPart(paths),
   ]
   const result = (await db.execute(
     sql`WITH ${sql.join(parts, sql.raw(', '))} SELECT stream_id, epoch FROM held`,
@@ -57,7 +63,9 @@ function heldPart(checkpointRows: string): SQL {
     RETURNING current.stream_id, current.epoch)`
 }
 
-function storedPart(entryRows: string): SQL {
+function storedPart(entryRows: string, isAgain: boolean, isReturned: boolean): SQL {
+  const onConflict = isAgain ? sql`ON CONFLICT DO NOTHING` : sql``
+  const returning = isReturned ? sql`RETURNING stream_id, seq, at` : sql``
   return sql`stored AS (
     INSERT INTO weir.entries (stream_id, seq, at, epoch, kind, event, event_id,
       wire_bytes, body_bytes, head_bytes, plain_bytes, gzip_bytes, patch_bytes, snapshot_bytes, deflated_bytes,
@@ -71,8 +79,7 @@ function storedPart(entryRows: string): SQL {
       snapshot_bytes int, deflated_bytes int, changed boolean, hash text, data text, body_key text,
       exchange jsonb)
     JOIN held USING (stream_id, epoch)
-    ON CONFLICT DO NOTHING
-    RETURNING stream_id, seq, at)`
+    ${onConflict} ${returning})`
 }
 
 function sharedPart(bodies: readonly BodyRow[]): SQL[] {
