@@ -1,6 +1,7 @@
 import { version } from '../package.json'
 import { type Config, ConfigError, parseConfig, secretsOf } from './config.ts'
 import { isExecutable } from './files.ts'
+import { keepSmall } from './memory.ts'
 import { createLog } from './observe/log.ts'
 import { openStorage } from './storage/open.ts'
 import { StorageError } from './storage/storage.ts'
@@ -67,6 +68,7 @@ try {
   const starting = startWeir(config, log.warn, { log, storage, listening })
   closeOnSignal(starting, config)
   const weir = await starting
+  keepSmall()
   if (!weir.url) log.info(`Weir ${version} holds streams`)
   log.info(weir.description)
   if (config.logFormat === 'text') {

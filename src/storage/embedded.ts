@@ -12,12 +12,6 @@ import { type Database, type Storage, StorageError } from './storage.ts'
 const POSTGRES_SETTINGS = ['shared_buffers = 16MB', 'wal_buffers = 1MB', 'max_wal_size = 256MB']
 
 /**
- * Making a database takes most of a gigabyte, in few and large pieces that the collector sees no need to hurry for. So
- * long after, in milliseconds, it is told to: before streams take up what is free instead of giving it back.
- */
-const COLLECT_AFTER_MS = 1_000
-
-/**
  * Opens, and on first use creates, the embedded Postgres in a directory, which stays locked until it is closed. Its
  * schema is as it was left.
  * @throws StorageError when another process has the directory.
@@ -33,14 +27,11 @@ export async function openEmbedded(directory: string, engine: Promise<Engine>): 
     // BullMQ's statements name its tables without a schema; ours always name theirs.
     await pglite.exec('SET search_path TO bullmq, public')
     const db = drizzle(pglite, { schema, casing: 'snake_case' })
-    const collect = isMade ? undefined : setTimeout(() => Bun.gc(true), COLLECT_AFTER_MS)
-    collect?.unref()
     return {
       db: db as unknown as Database,
       pool: pglitePool(pglite),
       description: directory,
       async close() {
-        clearTimeout(collect)
         await pglite.close()
         unlock()
       },

@@ -1,0 +1,26 @@
+import { expect, test } from 'bun:test'
+import { Growth } from '../src/memory.ts'
+
+const MIB = 2 ** 20
+
+test('garbage is collected at first, then when the process has grown by a quarter and 128 MiB', () => {
+  const growth = new Growth()
+  expect(growth.isDue(100 * MIB, 0)).toBe(false)
+  expect(growth.isDue(900 * MIB, 0)).toBe(true)
+  growth.collected(200 * MIB, 0)
+  const later = 60_000
+  expect(growth.isDue(328 * MIB, later)).toBe(false)
+  expect(growth.isDue(329 * MIB, later)).toBe(true)
+  growth.collected(1_000 * MIB, later)
+  expect(growth.isDue(1_250 * MIB, 2 * later)).toBe(false)
+  expect(growth.isDue(1_251 * MIB, 2 * later)).toBe(true)
+})
+
+test('a process that needs all that it has is left alone, and one that goes on growing has a rest between', () => {
+  const growth = new Growth()
+  growth.collected(500 * MIB, 0)
+  growth.collected(900 * MIB, 1_000)
+  expect(growth.isDue(900 * MIB, 3_600_000)).toBe(false)
+  expect(growth.isDue(2_000 * MIB, 10_999)).toBe(false)
+  expect(growth.isDue(2_000 * MIB, 11_000)).toBe(true)
+})
