@@ -5,12 +5,10 @@ import { atServices } from './own/at-services.ts'
 import { ownParts, ownPartsThen } from './own-parts.ts'
 import { TOPOLOGY_TOPIC, type Topology } from './topology.ts'
 
-/** How often it is looked, while somebody watches, in milliseconds. */
+/** How often it is looked, while somebody watches or asks, in milliseconds. */
 const LOOK_EVERY_MS = 5_000
 /** A look that took long is followed by a wait of as many times that: all looks together take 5 % of one's time. */
 const WAIT_FACTOR = 20
-/** What is no older than this, in milliseconds, is as good as new to whoever asks. */
-const FRESH_MS = 1_000
 const SOURCE = 'weir'
 
 export interface OwnOverlayDeps {
@@ -45,7 +43,7 @@ export class OwnOverlay {
   /** Sees to it that the topology shows Weir as it is now: for whoever asks without watching. Never throws. */
   async refresh(): Promise<void> {
     const ageMs = this.#deps.now() - this.#lookedAt
-    if (this.#closed || (ageMs >= 0 && ageMs < FRESH_MS)) return
+    if (this.#closed || (ageMs >= 0 && ageMs < LOOK_EVERY_MS)) return
     this.#looking ??= this.#look().finally(() => {
       this.#looking = undefined
     })
