@@ -21,7 +21,7 @@ interface BodyRow {
 /**
  * Writes entries and checkpoints, for the runs whose epoch is still their stream's.
  * @param isAgain whether some may be there already, as the answer to an earlier write was lost: those are passed over,
- * and not counted again. Looking out for them costs a tenth of the whole.
+ * and not counted again. Looking out for them has its price, so that others are written without.
  * @returns the epoch that was written, by stream; entries of any other one are a replaced run's, and refused
  */
 export async function storeEntries(
