@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'bun:test'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { Browser, Page } from 'playwright-core'
+import type { Browser, Page, Route } from 'playwright-core'
 import { channels } from '../../drizzle/schema.ts'
 import { acknowledge } from '../../src/incidents/read.ts'
 import { addSilence } from '../../src/incidents/silences.ts'
@@ -244,6 +244,30 @@ describeInBrowser('in a browser', () => {
     await addChannel('Later shift')
     await page.getByRole('link', { name: 'Later shift' }).waitFor()
     expect(said).toEqual([])
+    await close()
+  })
+
+  test('a page whose first connection failed tries again, and then shows what happened meanwhile', async () => {
+    const { page, close } = await openPage(browser)
+    const refusals = [
+      (route: Route) => route.abort('connectionrefused'),
+      (route: Route) => route.fulfill({ status: 503, body: 'Soon.' }),
+    ]
+    let isAway = true
+    await page.route('**/channels/live', (route) => {
+      const refuse = refusals.shift()
+      if (refuse !== undefined) return refuse(route)
+      return isAway ? route.abort('connectionrefused') : route.continue()
+    })
+    await page.goto(`${weir.url}/channels`)
+    await connectionOf(page).says('Weir is away since')
+    await until('it has tried thrice', () => refusals.length === 0)
+    await addChannel('Early shift')
+    isAway = false
+    await page.getByRole('link', { name: 'Early shift' }).waitFor()
+    await connectionOf(page).silent()
+    await addChannel('Earlier shift')
+    await page.getByRole('link', { name: 'Earlier shift' }).waitFor()
     await close()
   })
 

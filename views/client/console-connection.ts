@@ -1,5 +1,6 @@
 // Says when Weir is away, and when it is back; counts open incidents on the way.
 
+import { Unbegun } from './console-unbegun.ts'
 import { timeZone } from './console-zone.ts'
 
 /** How often Weir is asked how it is while the page is seen, in milliseconds. */
@@ -40,6 +41,7 @@ export class Connection {
   readonly #line: HTMLElement
   /** Live parts that have lost their connection. */
   readonly #lost = new Set<LiveConnection>()
+  readonly #unbegun = new Unbegun({ failed: () => this.#showAway(), settled: () => this.#showBack() })
   #awaySince: Date | undefined
   /** Whether the browser itself had no network when it was away. */
   #isOffline = false
@@ -171,6 +173,7 @@ export class Connection {
   /** Nothing was asked for while the tab was hidden. */
   #show(): void {
     this.ask()
+    this.#unbegun.begin()
     refreshPolled()
   }
 
@@ -186,7 +189,7 @@ export class Connection {
   }
 
   #showBack(): void {
-    if (!this.isAway || this.#isPulseLost || this.#lost.size > 0) return
+    if (!this.isAway || this.#isPulseLost || this.#lost.size > 0 || this.#unbegun.isAny) return
     this.#awaySince = undefined
     this.#say(
       `${this.#isOffline ? 'You are online again' : 'Weir is back'}, and this page has caught up.`,

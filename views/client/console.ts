@@ -90,7 +90,9 @@ document.addEventListener('htmx:before:request', (event) => {
 })
 document.addEventListener('htmx:error', ({ target }) => {
   connection.ask()
-  const isByItself = (target as Element).getAttribute?.('hx-trigger')?.includes('every')
+  const part = target as Element
+  const isByItself =
+    part.getAttribute?.('hx-trigger')?.includes('every') || part.matches?.('[hx-sse\\:connect]')
   if (!isByItself) tell('Weir did not answer. Is it running?')
 })
 
