@@ -2,24 +2,28 @@ import { Elysia } from 'elysia'
 import { type HomeData, HomePage, Overview as OverviewParts } from '../../views/home.tsx'
 import { severityOf } from '../incidents/causes.ts'
 import type { Database } from '../storage/storage.ts'
-import { type Overview, readOverview } from '../streams/overview.ts'
+import { type Overview, readOverview, readPast } from '../streams/overview.ts'
 import { html } from './html.ts'
 import type { LivePages } from './live-pages.tsx'
 import type { LiveView } from './live-views.tsx'
 import { shared } from './shared.ts'
 
-/** The page is as old as this at most when it is first shown, in milliseconds; then its live parts come. */
+/**
+ * The page is as old as this at most when it is first shown, in milliseconds; then its live parts come, which are looked
+ * at again every 10 s at the latest. What is told by the minute may be as much older, there and then.
+ */
 const SHARED_MS = 4_000
 
 /** The first page: whether everything is as it should be. */
 export function homeRoutes({ db, now, pages }: { db: Database; now(): number; pages: LivePages }) {
   // Whoever registers the first stream wants to see it.
   const isFinal = ({ streams }: Overview) => streams > 0
-  const overviewNow = shared(() => readOverview(db, now()), { now, forMs: SHARED_MS, isFinal })
+  const pastNow = shared(() => readPast(db, now()), { now, forMs: SHARED_MS })
+  const overviewNow = shared(() => readOverview(db, pastNow()), { now, forMs: SHARED_MS, isFinal })
   const view: LiveView = {
     subjects: ['streams', 'incidents'],
     read: async () => {
-      const html = String(<OverviewParts {...homeData(await readOverview(db, now()))} />)
+      const html = String(<OverviewParts {...homeData(await readOverview(db, pastNow()))} />)
       return [{ id: 'overview', html }]
     },
   }

@@ -14,20 +14,24 @@ const SHOWN = 8
 /** Verdicts that somebody should look at, the worst first. */
 const TROUBLED = ['dead', 'stalled', 'backing-off'] as const satisfies Verdict[]
 
-/** All of a Weir in one look. */
-export interface Overview {
-  streams: number
-  verdicts: Record<Verdict, number>
-  /** How many problems are open, and the newest of them. */
-  incidents: { open: number; newest: readonly IncidentRow[] }
+/** What was, by the minute. */
+export interface Past {
   /** Every minute of the last hour, the oldest first; the one under way is left out. */
   minutes: readonly { messages: number; errors: number; wireBytes: number }[]
   /** What streaming saves over plain polling, by the last 24 hours; `undefined` while nothing was polled. */
   saved: { baselines: Baselines; streamingBytes: number; shares: Shares } | undefined
-  /** Streams that most need somebody to look, and how many there are. */
-  troubled: { count: number; first: readonly Troubled[] }
   /** Streams that changed most often in the last hour. */
   changed: readonly { id: string; name: string; changes: number; lastAt: Date }[]
+}
+
+/** All of a Weir in one look. */
+export interface Overview extends Past {
+  streams: number
+  verdicts: Record<Verdict, number>
+  /** How many problems are open, and the newest of them. */
+  incidents: { open: number; newest: readonly IncidentRow[] }
+  /** Streams that most need somebody to look, and how many there are. */
+  troubled: { count: number; first: readonly Troubled[] }
 }
 
 export interface Troubled {
@@ -38,18 +42,26 @@ export interface Troubled {
   since: Date
 }
 
-/** Reads the overview: a few sums over everything, so whoever shows it to many reads it once for all. */
-export async function readOverview(db: Database, now: number): Promise<Overview> {
-  const [{ streams, verdicts }, open, newest, minutes, saved, troubled, changed] = await Promise.all([
+/** Reads what was: sums over every stream's minutes, so whoever shows it to many reads it once for all. */
+export async function readPast(db: Database, now: number): Promise<Past> {
+  const [minutes, saved, changed] = await Promise.all([
+    lastHour(db, now),
+    lastDaySaved(db, now),
+    changedStreams(db, now),
+  ])
+  return { minutes, saved, changed }
+}
+
+/** Reads the rest of the overview, which is as of now. */
+export async function readOverview(db: Database, reading: Promise<Past>): Promise<Overview> {
+  const [past, { streams, verdicts }, open, newest, troubled] = await Promise.all([
+    reading,
     fleet(db),
     openIncidents(db),
     listIncidents(db, { state: 'open', limit: SHOWN }),
-    lastHour(db, now),
-    lastDaySaved(db, now),
     troubledStreams(db),
-    changedStreams(db, now),
   ])
-  return { streams, verdicts, incidents: { open, newest: newest.items }, minutes, saved, troubled, changed }
+  return { ...past, streams, verdicts, incidents: { open, newest: newest.items }, troubled }
 }
 
 async function lastHour(db: Database, now: number): Promise<Overview['minutes']> {
