@@ -6,6 +6,7 @@ import { startTestWeir, type TestWeir } from '../support/weir.ts'
 
 const setup = SETUPS[1] as (typeof SETUPS)[number]
 
+// Only on a server, where it is installed: to the embedded database nobody else writes.
 describe.skipIf(isSkipped(setup))('while the database is busy with a stream', () => {
   let services: OpenSetup
   let weir: TestWeir

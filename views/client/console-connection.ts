@@ -1,5 +1,6 @@
 // Says when Weir is away, and when it is back; counts open incidents on the way.
 
+import { FIRST_RETRY_MS, retryWait } from './console-retry.ts'
 import { Unbegun } from './console-unbegun.ts'
 import { timeZone } from './console-zone.ts'
 
@@ -7,10 +8,6 @@ import { timeZone } from './console-zone.ts'
 const PULSE_MS = 5_000
 /** A pulse without an answer for as long is a lost one, in milliseconds. */
 const PATIENCE_MS = 4_000
-/** Away: the first wait, doubled each time up to the longest, less up to a third so that pages don't come at once. */
-const FIRST_RETRY_MS = 500
-const LONGEST_RETRY_MS = 8_000
-const JITTER = 1 / 3
 /** How long it is said that the page has caught up, in milliseconds. */
 const CAUGHT_UP_MS = 4_000
 
@@ -41,7 +38,12 @@ export class Connection {
   readonly #line: HTMLElement
   /** Live parts that have lost their connection. */
   readonly #lost = new Set<LiveConnection>()
-  readonly #unbegun = new Unbegun({ failed: () => this.#showAway(), settled: () => this.#showBack() })
+  readonly #unbegun = new Unbegun({
+    failed: () => {
+      if (!this.#isLeaving && !this.#isLoggedOut) this.#showAway()
+    },
+    settled: () => this.#showBack(),
+  })
   #awaySince: Date | undefined
   /** Whether the browser itself had no network when it was away. */
   #isOffline = false
@@ -95,8 +97,7 @@ export class Connection {
 
   #wait(): number {
     if (!this.#isPulseLost) return this.#lost.size > 0 ? FIRST_RETRY_MS : PULSE_MS
-    const wait = Math.min(FIRST_RETRY_MS * 2 ** this.#attempts++, LONGEST_RETRY_MS)
-    return wait * (1 - Math.random() * JITTER)
+    return retryWait(this.#attempts++)
   }
 
   #pulseLost(): void {

@@ -1,9 +1,7 @@
 // Begins the live parts anew whose first request failed: htmx itself tries only those again that were connected once.
 
-/** The first wait, doubled each time up to the longest, less up to a third so that pages don't come at once. */
-const FIRST_RETRY_MS = 500
-const LONGEST_RETRY_MS = 8_000
-const JITTER = 1 / 3
+import { FIRST_RETRY_MS, retryWait } from './console-retry.ts'
+
 /** Answers that trying again doesn't change: who asks isn't logged in, or what the part shows is no more. */
 const FINAL = new Set([401, 404])
 const CONNECT = 'hx-sse:connect'
@@ -64,10 +62,9 @@ export class Unbegun {
   #failed(part: Element): void {
     const tries = this.#parts.get(part) ?? 0
     this.#parts.set(part, tries + 1)
-    const wait = Math.min(FIRST_RETRY_MS * 2 ** tries, LONGEST_RETRY_MS) * (1 - Math.random() * JITTER)
     setTimeout(() => {
       if (!document.hidden && this.#parts.has(part)) begin(part)
-    }, wait)
+    }, retryWait(tries))
     this.#events.failed()
   }
 }
