@@ -2,9 +2,8 @@ import type { Queue } from 'bullmq'
 import { Elysia } from 'elysia'
 import type { Archive } from './archive/archive.ts'
 import { versionsWith } from './archive/read-through.ts'
-import { callerOf } from './auth/caller.ts'
+import { checkDecided } from './auth/access.ts'
 import type { Access } from './auth/open.ts'
-import { checkScope, scopeOf } from './auth/scopes.ts'
 import type { Channels } from './channels/channels.ts'
 import type { Deliverer } from './channels/deliverer.ts'
 import type { DeliveryControl, Notifier } from './channels/notifier.ts'
@@ -27,13 +26,13 @@ import { backupRoutes } from './routes/backup.ts'
 import { boardRoutes } from './routes/board.ts'
 import { bulkRoutes } from './routes/bulk.ts'
 import { bulkPages } from './routes/bulk-pages.tsx'
-import { audited, nameCaller } from './routes/caller.ts'
+import { nameCaller, subjectOf } from './routes/caller.ts'
 import { channelPages } from './routes/channel-pages.tsx'
 import { channelRoutes } from './routes/channels.ts'
 import { consoleRoutes } from './routes/console.tsx'
 import { docsRoutes } from './routes/docs.tsx'
 import { documentRoutes } from './routes/documents.tsx'
-import { guard, isOpenPath } from './routes/guard.ts'
+import { Gate, PROXY_ROUTE, Refused } from './routes/gate.ts'
 import { headOf } from './routes/head.ts'
 import { homeRoutes } from './routes/home.tsx'
 import { compressPage } from './routes/html.ts'
@@ -56,7 +55,6 @@ import { type Running, settingsRoutes } from './routes/settings.tsx'
 import { storageRoutes } from './routes/storage.tsx'
 import { streamPages } from './routes/stream-pages.tsx'
 import { streamRoutes } from './routes/streams.ts'
-import { tooMany } from './routes/too-many.ts'
 import { topologyRoutes } from './routes/topology.tsx'
 import { touchedBy } from './routes/touched.ts'
 import { traceRoutes } from './routes/traces.ts'
@@ -103,37 +101,42 @@ export interface AppDeps extends StatusDeps {
   warn(message: string, error: unknown): void
 }
 
-/** The web program: its `fetch` can be mounted by any host that speaks Request and Response. */
+/**
+ * The web program: its `fetch` can be mounted by any host that speaks Request and Response.
+ * @throws Error where a route was added without a decision on who may use it
+ */
 export async function createApp(deps: AppDeps) {
   const handleProxy = proxyHandler(deps)
-  const rateLimit = new RateLimit(deps.config)
   const importStreams = importer(deps)
-  const { door, keys, audit } = deps.access
-  const { publicUrl } = deps.config
-  return new Elysia()
-    .onError(async ({ error, code, request }) => {
-      const answer = await problemResponse(problemOf(error, code, request), request)
-      const named = (await nameCaller(request, answer)) ?? answer
-      return (await dressPage(request, named)) ?? named
+  const { door, keys, cookie, audit } = deps.access
+  const { config, proxyOrigins } = deps
+  const { publicUrl } = config
+  const gate = new Gate({ door, audit, rateLimit: new RateLimit(config), proxyOrigins, publicUrl })
+  // By default its router takes the path from the eleventh character on, which of a short host is in the query.
+  const app = new Elysia({ handler: { standardHostname: false } })
+    .onError(async ({ error, code, request, set }) => {
+      const answer = await answerTo(error, code, request)
+      // Without it, an answer of 200 becomes one of 500: of the proxy, a refusal is an event stream that says so.
+      set.status = answer.status
+      gate.leave(request, { status: answer.status, subject: undefined })
+      return answer
     })
-    .onRequest(async ({ request, server, set }) => {
-      noteAddress(request, server, deps.config.trustProxy ?? [])
-      const refused = await guard(request, { ...deps, door, publicUrl })
-      const limited = rateLimit.take(request)
-      if (limited?.problem !== undefined) return tooMany(request, limited.problem, limited.headers)
-      if (refused !== undefined) return refused
-      if (limited !== undefined) Object.assign(set.headers, limited.headers)
-      return isBareTarget(request) ? handleProxy(request, server) : undefined
+    .onRequest(async ({ request, server }) => {
+      noteAddress(request, server, config.trustProxy ?? [])
+      gate.arrive(request)
+      if (!isBareTarget(request)) return undefined
+      await gate.enter(request, PROXY_ROUTE)
+      return handleProxy(request, server)
     })
-    .onBeforeHandle(({ request, route }) => {
+    .onBeforeHandle(async ({ request, route, params, set }) => {
       const context = currentRequest()
       if (context !== undefined) context.route = route
-      if (!isOpenPath(new URL(request.url).pathname))
-        checkScope(callerOf(request), scopeOf(request.method, route))
+      Object.assign(set.headers, await gate.enter(request, route, subjectOf(params, undefined)))
     })
-    .onAfterHandle(({ request, route, params, response, set }) => {
+    .onAfterHandle(({ request, params, response, set }) => {
       const status = typeof set.status === 'number' ? set.status : 200
-      audited(audit, { request, route, params, response, status })
+      const answered = response instanceof Response ? response.status : status
+      gate.leave(request, { status: answered, subject: subjectOf(params, response) })
     })
     .onAfterHandle(({ request }) => {
       const subject = touchedBy(request)
@@ -147,7 +150,7 @@ export async function createApp(deps: AppDeps) {
     .onAfterHandle(({ request, response }) => headOf(request, response))
     .use(probeRoutes(deps))
     .use(assetRoutes())
-    .use(keyRoutes({ db: deps.db, keys }).use(loginRoutes({ door, publicUrl })).use(auditPages(deps)))
+    .use(keyRoutes({ db: deps.db, keys }).use(loginRoutes({ door, cookie, gate })).use(auditPages(deps)))
     .use(transferRoutes({ ...deps, importStreams }))
     .use(bulkRoutes(deps))
     .use(streamRoutes(deps))
@@ -175,6 +178,20 @@ export async function createApp(deps: AppDeps) {
     .use(boardRoutes(deps.queues))
     .use(docsRoutes(deps.version))
     .use(proxyRoutes(handleProxy))
+  checkDecided(app.routes)
+  return app
+
+  async function answerTo(error: unknown, code: unknown, request: Request): Promise<Response> {
+    if (error instanceof Refused) return error.response
+    try {
+      if (code === 'NOT_FOUND') await gate.miss(request)
+    } catch (refused) {
+      return answerTo(refused, undefined, request)
+    }
+    const answer = await problemResponse(problemOf(error, code, request), request)
+    const named = (await nameCaller(request, answer)) ?? answer
+    return (await dressPage(request, named)) ?? named
+  }
 
   function problemOf(error: unknown, code: unknown, request: Request): Problem {
     if (error instanceof Problem) return error

@@ -6,7 +6,6 @@ import { openAccess } from './auth/open.ts'
 import { Channels } from './channels/channels.ts'
 import type { DeliveryTimes } from './channels/deliverer.ts'
 import { type Config, isLocalOnly } from './config.ts'
-import { Problem } from './errors.ts'
 import { Hub } from './hub/hub.ts'
 import { Seats } from './hub/seats.ts'
 import { Egress, type Lookup } from './net/egress.ts'
@@ -20,6 +19,7 @@ import { describeQueues, openQueueEngine } from './queue/open.ts'
 import { openRelay } from './relay/open.ts'
 import { harmless } from './routes/harmless.ts'
 import { createProbeApp } from './routes/probes.ts'
+import { doubtfulTarget } from './routes/request-target.ts'
 import { MAX_IMPORT_BYTES } from './routes/transfer.ts'
 import { lastMigration } from './storage/migrations.ts'
 import { openStorage } from './storage/open.ts'
@@ -47,9 +47,6 @@ export interface Weir {
 const IDLE_SECONDS = 60
 /** No route takes more, in bytes: a form with the largest file to import. What each takes is its own bound, below. */
 const MAX_BODY_BYTES = 2 * MAX_IMPORT_BYTES
-
-/** For a request without a host, or with one that can't be. */
-const NO_URL = new Problem('bad_request', 'Host: expected the name that Weir is reached by.')
 
 export interface StartOptions {
   /** For tests of what takes hours. */
@@ -146,7 +143,8 @@ export async function startWeir(config: Config, warn: Warn, options: StartOption
         hasArchive: config.s3Bucket !== undefined,
       })
       closing(() => ownParts.close())
-      const access = openAccess({ db, token: config.token, now, warn })
+      const { token, publicUrl } = config
+      const access = openAccess({ db, token, publicUrl, subscribers: hub, now, warn })
       closing(() => access.close())
       const app = await createApp({
         ...parts,
@@ -205,9 +203,10 @@ interface Listener {
 
 function listen(
   app: Listener,
-  { port, host, idleSeconds }: Config & { idleSeconds: number },
+  { port, host, idleSeconds, publicUrl }: Config & { idleSeconds: number },
   requests: Requests,
 ) {
+  const isEncrypted = publicUrl?.startsWith('https:') ?? false
   return Bun.serve({
     port,
     hostname: host,
@@ -218,9 +217,10 @@ function listen(
     // Never Bun's own page for errors, which shows the source.
     development: false,
     fetch: async (request, server) => {
-      if (!URL.canParse(request.url)) return NO_URL.toResponse()
+      const refused = doubtfulTarget(request)
+      if (refused !== undefined) return refused
       app.server = server
-      return requests.answer(request, async () => harmless(await app.fetch(request)))
+      return requests.answer(request, async () => harmless(await app.fetch(request), isEncrypted))
     },
   })
 }

@@ -1,19 +1,20 @@
-import { and, desc, eq, gte, ilike, lt, lte, or, type SQL, sql } from 'drizzle-orm'
+import { and, count, desc, eq, gt, gte, ilike, inArray, lt, lte, or, type SQL, sql } from 'drizzle-orm'
 import { audit } from '../../drizzle/schema.ts'
-import { causeOf } from '../errors.ts'
+import { causeOf, Problem } from '../errors.ts'
 import type { Database } from '../storage/storage.ts'
 import type { Caller } from './caller.ts'
 
 /** One thing that was done: who did what to which, when and from where. Never what was sent. */
 export type Deed = typeof audit.$inferSelect
 
-export interface Done {
+/** What somebody is about to do. */
+export interface Doing {
   caller: Caller
   method: string
   /** The route's pattern. */
   route: string
+  /** Id of what it is done to; undefined where that isn't known before, is many, or none. */
   subject: string | undefined
-  status: number
   address: string
 }
 
@@ -24,71 +25,141 @@ export interface AuditDeps {
   warn(message: string, error?: unknown): void
 }
 
-/** Waiting to be stored; beyond it the newest are lost, and Weir warns. */
+/** The status of what was begun and has no answer yet. It stays where the process ended before there was one. */
+export const UNANSWERED = 0
+/** Waiting to be stored; beyond it, whoever would change something is refused. */
 const MAX_WAITING = 10_000
 /** Stored in one statement. */
 const BATCH = 500
 /** Reports of services about themselves come by the second: … */
 const TELEMETRY: ReadonlySet<string> = new Set(['/v1/traces', '/api/topology', '/activate'])
-/** … of the same caller and address one in this time is told, in milliseconds. */
+/** … of the same caller and address one in this time is recorded, in milliseconds. */
 const TELEMETRY_MS = 60_000
-const MAX_TOLD = 1_000
-/** Rows kept whatever their age; beyond it the oldest go. */
-const MAX_ROWS = 1_000_000
+const MAX_RECENT = 1_000
+/** Rows kept of one caller, whatever their age, so that nobody pushes out what others did; and of all together. */
+const MAX_ROWS = { ofCaller: 100_000, inAll: 1_000_000 }
 /** Longest subject, in characters. */
 const MAX_SUBJECT = 200
+/** Lowest status of an answer that says that nothing was done. */
+const REFUSED = 400
 
-/** Writes down who did what, soon after it was done; nobody waits for that. */
+interface Waiting {
+  deed: Deed
+  stored: PromiseWithResolvers<void>
+}
+
+/** Records who did what: the row is there before anything is changed, and is completed with the answer. */
 export class Audit {
   readonly #deps: AuditDeps
-  readonly #waiting: Deed[] = []
-  readonly #told = new Map<string, number>()
+  readonly #recent = new Map<string, number>()
+  #waiting: Waiting[] = []
+  #answered: Deed[] = []
   #storing: Promise<void> | undefined
+  #completing: Promise<void> | undefined
 
   constructor(deps: AuditDeps) {
     this.#deps = deps
   }
 
-  note({ caller, method, route, subject, status, address }: Done): void {
-    const { now, warn } = this.#deps
-    if (TELEMETRY.has(route) && this.#isTold(`${caller.id} ${route} ${address}`)) return
-    if (this.#waiting.length >= MAX_WAITING) {
-      warn(`Not in the audit, too much waits: ${method} ${route} by ${caller.name}`)
-      return
+  /**
+   * Records what a caller is about to do, to be completed by {@link end}.
+   * @returns undefined for telemetry of which a row is there already
+   * @throws Problem `unavailable` where it can't be recorded: then it must not be done
+   */
+  async begin({ caller, subject, ...what }: Doing): Promise<Deed | undefined> {
+    const report = `${caller.id} ${what.route} ${what.address}`
+    const isTelemetry = TELEMETRY.has(what.route)
+    if (isTelemetry && this.#isRecent(report)) return undefined
+    if (this.#waiting.length >= MAX_WAITING) throw unrecorded()
+    const deed: Deed = {
+      ...{ id: Bun.randomUUIDv7(), at: new Date(this.#deps.now()), caller: caller.id, name: caller.name },
+      ...{ ...what, subject: subjectOf(subject), status: UNANSWERED },
     }
-    const at = new Date(now())
-    const what = { method, route, subject: subject?.slice(0, MAX_SUBJECT) ?? null, status, address }
-    this.#waiting.push({ id: Bun.randomUUIDv7(), at, caller: caller.id, name: caller.name, ...what })
+    const stored = Promise.withResolvers<void>()
+    this.#waiting.push({ deed, stored })
     this.#storing ??= this.#store()
+    try {
+      await stored.promise
+    } catch (error) {
+      if (isTelemetry) this.#recent.delete(report)
+      throw error
+    }
+    return deed
   }
 
-  /** Resolves once all that was noted is stored, or can't be. */
+  /** Completes a row soon after the answer; that of a refusal, by which nothing was changed, is taken away. */
+  end(deed: Deed, { status, subject }: { status: number; subject: string | undefined }): void {
+    this.#answered.push({ ...deed, status, subject: subjectOf(subject) ?? deed.subject })
+    this.#completing ??= this.#complete()
+  }
+
+  /** Resolves once all rows are complete, or can't be. */
   async settled(): Promise<void> {
     await this.#storing
+    await this.#completing
   }
 
   async #store(): Promise<void> {
     const { db, warn } = this.#deps
-    // What is noted in the same breath goes together.
+    // What begins in the same breath goes together.
     await Promise.resolve()
     while (this.#waiting.length > 0) {
       const batch = this.#waiting.splice(0, BATCH)
       try {
-        await db.insert(audit).values(batch)
+        await db.insert(audit).values(batch.map(({ deed }) => deed))
+        for (const { stored } of batch) stored.resolve()
       } catch (error) {
-        warn(`${batch.length} rows of the audit are lost: ${causeOf(error)}`)
+        warn(`Refused to change anything, as the audit can't be written: ${causeOf(error)}`)
+        for (const { stored } of batch) stored.reject(unrecorded())
       }
     }
     this.#storing = undefined
   }
 
-  #isTold(name: string): boolean {
+  async #complete(): Promise<void> {
+    const { db, warn } = this.#deps
+    await Promise.resolve()
+    while (this.#answered.length > 0) {
+      const batch = this.#answered.splice(0, BATCH)
+      try {
+        await complete(db, batch)
+      } catch (error) {
+        warn(`${batch.length} rows of the audit stay without their outcome: ${causeOf(error)}`)
+      }
+    }
+    this.#completing = undefined
+  }
+
+  #isRecent(report: string): boolean {
     const nowMs = this.#deps.now()
-    if (nowMs - (this.#told.get(name) ?? -Infinity) < TELEMETRY_MS) return true
-    if (this.#told.size >= MAX_TOLD) this.#told.clear()
-    this.#told.set(name, nowMs)
+    if (nowMs - (this.#recent.get(report) ?? -Infinity) < TELEMETRY_MS) return true
+    if (this.#recent.size >= MAX_RECENT) this.#recent.clear()
+    this.#recent.set(report, nowMs)
     return false
   }
+}
+
+async function complete(db: Database, deeds: readonly Deed[]): Promise<void> {
+  const refused = deeds.filter(({ status }) => status >= REFUSED)
+  const done = deeds.filter(({ status }) => status < REFUSED)
+  if (refused.length > 0) {
+    const ids = refused.map(({ id }) => id)
+    await db.delete(audit).where(inArray(audit.id, ids))
+  }
+  if (done.length === 0) return
+  const rows = done.map(({ id, status, subject }) => sql`(${id}::uuid, ${status}::integer, ${subject}::text)`)
+  await db.execute(sql`
+    update ${audit} set status = ended.status, subject = ended.subject
+    from (values ${sql.join(rows, sql`, `)}) as ended (id, status, subject)
+    where ${audit.id} = ended.id`)
+}
+
+function subjectOf(subject: string | undefined): string | null {
+  return subject?.slice(0, MAX_SUBJECT) ?? null
+}
+
+function unrecorded(): Problem {
+  return new Problem('unavailable', 'Nothing was changed, because the audit log can’t be written; try again.')
 }
 
 export interface AuditAsked {
@@ -124,11 +195,32 @@ export async function readAudit(db: Database, asked: AuditAsked): Promise<{ item
   return { items, next: rows.length > limit ? items.at(-1)?.id : undefined }
 }
 
-/** Takes away what is older than so many days, and the oldest of too many. */
-export async function forgetAudit(db: Database, nowMs: number, days: number): Promise<void> {
+/** Takes away what is older than so many days, the oldest of a caller with too many rows, and of too many in all. */
+export async function forgetAudit(
+  db: Database,
+  nowMs: number,
+  days: number,
+  bounds: typeof MAX_ROWS = MAX_ROWS,
+): Promise<void> {
   await db.delete(audit).where(lt(audit.at, new Date(nowMs - days * 86_400_000)))
-  const last = db.select({ id: audit.id }).from(audit).orderBy(desc(audit.id)).offset(MAX_ROWS).limit(1)
-  await db.delete(audit).where(sql`${audit.id} <= (${last})`)
+  const busy = await db
+    .select({ caller: audit.caller })
+    .from(audit)
+    .groupBy(audit.caller)
+    .having(gt(count(), bounds.ofCaller))
+  for (const { caller } of busy) await keepNewest(db, eq(audit.caller, caller), bounds.ofCaller)
+  await keepNewest(db, undefined, bounds.inAll)
+}
+
+async function keepNewest(db: Database, which: SQL | undefined, rows: number): Promise<void> {
+  const last = db
+    .select({ id: audit.id })
+    .from(audit)
+    .where(which)
+    .orderBy(desc(audit.id))
+    .offset(rows)
+    .limit(1)
+  await db.delete(audit).where(and(which, sql`${audit.id} <= (${last})`))
 }
 
 function containing(text: string): SQL | undefined {

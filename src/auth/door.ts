@@ -1,16 +1,15 @@
 import { Problem } from '../errors.ts'
 import { tokenOf } from '../proxy/target.ts'
-import { type Caller, LOCAL, OWNER } from './caller.ts'
+import { type Admission, type Caller, LOCAL, OWNER } from './caller.ts'
+import type { SessionCookie } from './cookie.ts'
 import type { Guesses } from './guesses.ts'
 import type { Keys } from './keys.ts'
-import { isEqual, isKeyShaped } from './secrets.ts'
+import { digestOf, isEqual, isKeyShaped } from './secrets.ts'
 import type { Sessions } from './sessions.ts'
-
-export const SESSION_COOKIE = 'weir-session'
 
 /** Who a request comes from, as far as it says; `how` tells what a page of another site could have made a browser send. */
 export type Seen =
-  | { by: 'caller'; caller: Caller; how: 'cookie' | 'secret' | 'open' }
+  | ({ by: 'caller' } & Admission)
   | { by: 'nobody'; wasWrong: boolean }
   | { by: 'guesser'; waitMs: number }
 
@@ -18,6 +17,7 @@ export interface DoorDeps {
   token: string | undefined
   keys: Keys
   sessions: Sessions
+  cookie: SessionCookie
   guesses: Guesses
 }
 
@@ -34,18 +34,32 @@ export class Door {
     return this.#deps.token === undefined
   }
 
+  /** Whether to see who asks may take a statement of the database for a secret that nobody has shown to be valid. */
+  mustLookUp(request: Request): boolean {
+    const { keys, sessions, cookie } = this.#deps
+    const session = cookie.read(request)
+    const isMadeUp = (secret: string) =>
+      isKeyShaped(secret) && !this.#isToken(secret) && !keys.isProven(secret)
+    return secretsOf(request).some(isMadeUp) || (session !== undefined && !sessions.isProven(session))
+  }
+
   async see(request: Request, address: string): Promise<Seen> {
     const secrets = secretsOf(request)
     let wasWrong = false
     for (const secret of secrets) {
       const known = await this.#know(secret, address)
       if (typeof known === 'number') return { by: 'guesser', waitMs: known }
-      if (known !== undefined) return { by: 'caller', caller: known.caller, how: 'secret' }
+      if (known !== undefined) {
+        const { caller, keyId } = known
+        return { by: 'caller', caller, how: 'secret', credential: keyId && `key:${keyId}` }
+      }
       wasWrong = true
     }
-    const session = sessionIn(request)
-    const caller = session && (await this.#deps.sessions.find(session, address))
-    if (caller) return { by: 'caller', caller, how: 'cookie' }
+    const { sessions, cookie } = this.#deps
+    const session = cookie.read(request)
+    const caller = session === undefined ? undefined : await sessions.find(session, address)
+    if (session !== undefined && caller !== undefined)
+      return { by: 'caller', caller, how: 'cookie', credential: `session:${digestOf(session)}` }
     // Who comes as somebody isn't taken for more than that: a revoked key doesn't make its holder the owner.
     const isClaimed = secrets.some(isKeyShaped)
     return this.isOpen && !isClaimed
@@ -72,7 +86,7 @@ export class Door {
   }
 
   async logOut(request: Request): Promise<void> {
-    const session = sessionIn(request)
+    const session = this.#deps.cookie.read(request)
     if (session !== undefined) await this.#deps.sessions.end(session)
   }
 
@@ -81,17 +95,21 @@ export class Door {
     const { token, keys, guesses } = this.#deps
     // Nobody guesses a key: who has an old one in a program keeps nobody else out.
     if (isKeyShaped(secret)) {
+      if (this.#isToken(secret)) return { caller: OWNER, keyId: undefined }
       const found = await keys.find(secret, address)
-      if (found !== undefined) return { caller: found.caller, keyId: found.id }
-      if (token === undefined || !isEqual(secret, token)) return undefined
-      return { caller: OWNER, keyId: undefined }
+      return found && { caller: found.caller, keyId: found.id }
     }
     if (token === undefined) return undefined
     const waitMs = guesses.waitMs(address)
     if (waitMs > 0) return waitMs
-    if (isEqual(secret, token)) return { caller: OWNER, keyId: undefined }
+    if (this.#isToken(secret)) return { caller: OWNER, keyId: undefined }
     guesses.wrong(address, secret)
     return undefined
+  }
+
+  #isToken(secret: string): boolean {
+    const { token } = this.#deps
+    return token !== undefined && isEqual(secret, token)
   }
 }
 
@@ -125,10 +143,4 @@ function secretsOf(request: Request): string[] {
     secrets.push(decoded.slice(decoded.indexOf(':') + 1))
   }
   return secrets.filter((secret) => secret !== '')
-}
-
-/** What the cookie of a session holds. */
-export function sessionIn(request: Request): string | undefined {
-  const cookies = (request.headers.get('cookie') ?? '').split(';').map((each) => each.trim())
-  return cookies.find((each) => each.startsWith(`${SESSION_COOKIE}=`))?.slice(SESSION_COOKIE.length + 1)
 }

@@ -1,4 +1,4 @@
-import { and, desc, eq, isNull, sql } from 'drizzle-orm'
+import { and, desc, eq, inArray, isNull, sql } from 'drizzle-orm'
 import { keys } from '../../drizzle/schema.ts'
 import { Problem } from '../errors.ts'
 import type { Database } from '../storage/storage.ts'
@@ -24,6 +24,8 @@ export interface KeysDeps {
   now(): number
   random: RandomBytes
   warn(message: string, error: unknown): void
+  /** Told when a key was revoked here. */
+  ended(): void
 }
 
 /** Keys that are neither revoked nor expired; more are refused. */
@@ -38,7 +40,7 @@ const USE_MS = 60_000
 /** The named secrets that let programs and people in. */
 export class Keys {
   readonly #deps: KeysDeps
-  readonly #known: Remembered<Key | undefined>
+  readonly #known: Remembered<Key>
   readonly #writing = new Set<Promise<unknown>>()
 
   constructor(deps: KeysDeps) {
@@ -52,11 +54,7 @@ export class Keys {
     const createdAt = new Date(now())
     if (expiresAt !== undefined && expiresAt <= createdAt)
       throw new Problem('invalid_field', 'expiresAt: expected a time to come.', 'expiresAt')
-    const valid = and(
-      isNull(keys.revokedAt),
-      sql`coalesce(${keys.expiresAt} > ${createdAt.toISOString()}::timestamptz, true)`,
-    )
-    if ((await db.$count(keys, valid)) >= MAX_KEYS)
+    if ((await db.$count(keys, isValidAt(createdAt))) >= MAX_KEYS)
       throw new Problem('too_many', `There can be ${MAX_KEYS} keys at most: revoke some first.`)
     const secret = newKey(random)
     const values = {
@@ -91,14 +89,30 @@ export class Keys {
     return viewOf(key)
   }
 
+  /** Those of some keys that are still valid. */
+  async stillValid(ids: readonly string[]): Promise<Set<string>> {
+    const { db, now } = this.#deps
+    const found = await db
+      .select({ id: keys.id })
+      .from(keys)
+      .where(and(inArray(keys.id, [...ids]), isValidAt(new Date(now()))))
+    return new Set(found.map(({ id }) => id))
+  }
+
   /** From now on it lets nobody in, here at once and elsewhere within seconds; idempotent. @throws Problem `not_found` */
   async revoke(id: string): Promise<void> {
-    const { db, now } = this.#deps
+    const { db, now, ended } = this.#deps
     if (!isUuid(id)) throw noKey(id)
     const set = { revokedAt: sql`coalesce(${keys.revokedAt}, ${new Date(now()).toISOString()}::timestamptz)` }
     const revoked = await db.update(keys).set(set).where(eq(keys.id, id)).returning({ id: keys.id })
     this.#known.forget()
     if (revoked.length === 0) throw noKey(id)
+    ended()
+  }
+
+  /** Whether a secret was a key when it was last looked up here: to look it up again is no guess of a stranger. */
+  isProven(secret: string): boolean {
+    return this.#known.has(digestOf(secret))
   }
 
   /** Who a secret belongs to; undefined where it is no valid key. */
@@ -146,6 +160,13 @@ export class Keys {
       .finally(() => this.#writing.delete(writing))
     this.#writing.add(writing)
   }
+}
+
+function isValidAt(instant: Date) {
+  return and(
+    isNull(keys.revokedAt),
+    sql`coalesce(${keys.expiresAt} > ${instant.toISOString()}::timestamptz, true)`,
+  )
 }
 
 function viewOf({ digest: _hidden, ...shown }: Key): KeyView {

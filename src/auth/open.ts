@@ -1,5 +1,7 @@
 import type { Database } from '../storage/storage.ts'
 import { Audit } from './audit.ts'
+import { SessionCookie } from './cookie.ts'
+import { CredentialWatch, type Subscribers } from './credential-watch.ts'
 import { Door } from './door.ts'
 import { Guesses } from './guesses.ts'
 import { Keys } from './keys.ts'
@@ -12,6 +14,10 @@ export interface AccessOptions {
   token: string | undefined
   now(): number
   warn(message: string, error?: unknown): void
+  /** Where people reach this Weir; undefined: where it listens. */
+  publicUrl?: string | undefined
+  /** Who holds event streams open; left out: nobody does. */
+  subscribers?: Subscribers
   random?: RandomBytes
 }
 
@@ -19,20 +25,24 @@ export interface AccessOptions {
 export interface Access {
   door: Door
   keys: Keys
+  cookie: SessionCookie
   audit: Audit
   /** Waits for what is being written down. */
   close(): Promise<void>
 }
 
-export function openAccess({ random = fill, ...deps }: AccessOptions): Access {
-  const keys = new Keys({ ...deps, random })
-  const sessions = new Sessions({ ...deps, keys, random })
-  const door = new Door({ token: deps.token, keys, sessions, guesses: new Guesses(deps.now) })
+export function openAccess({ random = fill, publicUrl, subscribers, ...deps }: AccessOptions): Access {
+  const ended = () => void watch?.check()
+  const keys = new Keys({ ...deps, random, ended })
+  const sessions = new Sessions({ ...deps, keys, random, ended })
+  const watch = subscribers && new CredentialWatch({ keys, sessions, subscribers, warn: deps.warn })
+  const cookie = new SessionCookie({ publicUrl })
+  const door = new Door({ token: deps.token, keys, sessions, cookie, guesses: new Guesses(deps.now) })
   const audit = new Audit(deps)
   return {
-    ...{ door, keys, audit },
+    ...{ door, keys, cookie, audit },
     async close() {
-      await Promise.all([keys.close(), audit.settled()])
+      await Promise.all([watch?.close(), keys.close(), audit.settled()])
     },
   }
 }

@@ -1,4 +1,4 @@
-import { eq, lte } from 'drizzle-orm'
+import { and, eq, gt, inArray, lte } from 'drizzle-orm'
 import { sessions } from '../../drizzle/schema.ts'
 import type { Database } from '../storage/storage.ts'
 import { type Caller, OWNER } from './caller.ts'
@@ -18,6 +18,8 @@ export interface SessionsDeps {
   token: string | undefined
   now(): number
   random: RandomBytes
+  /** Told when somebody logged out here. */
+  ended(): void
 }
 
 type Session = typeof sessions.$inferSelect
@@ -25,7 +27,7 @@ type Session = typeof sessions.$inferSelect
 /** Browsers that are logged in. They are kept in the database, so that each can be ended. */
 export class Sessions {
   readonly #deps: SessionsDeps
-  readonly #known: Remembered<Session | undefined>
+  readonly #known: Remembered<Session>
 
   constructor(deps: SessionsDeps) {
     this.#deps = deps
@@ -47,6 +49,23 @@ export class Sessions {
     return secret
   }
 
+  /** Whether it was a session when it was last looked up here, or can't be one: neither costs a stranger's lookup. */
+  isProven(secret: string): boolean {
+    return !SHAPE.test(secret) || this.#known.has(digestOf(secret))
+  }
+
+  /** Those of some sessions, by digest, that are still valid, and what they were begun by. */
+  async stillValid(digests: readonly string[]): Promise<Set<string>> {
+    const { db, keys, now } = this.#deps
+    const found = await db
+      .select({ digest: sessions.digest, keyId: sessions.keyId })
+      .from(sessions)
+      .where(and(inArray(sessions.digest, [...digests]), gt(sessions.expiresAt, new Date(now()))))
+    const valid = await keys.stillValid(found.flatMap(({ keyId }) => keyId ?? []))
+    const lasting = found.filter(({ keyId }) => keyId === null || valid.has(keyId))
+    return new Set(lasting.map(({ digest }) => digest))
+  }
+
   /** Who is logged in, while the session and what it was begun by are valid. */
   async find(secret: string, address: string): Promise<Caller | undefined> {
     if (!SHAPE.test(secret)) return undefined
@@ -65,8 +84,10 @@ export class Sessions {
 
   /** Logs out; idempotent. */
   async end(secret: string): Promise<void> {
-    await this.#deps.db.delete(sessions).where(eq(sessions.digest, digestOf(secret)))
+    const { db, ended } = this.#deps
+    await db.delete(sessions).where(eq(sessions.digest, digestOf(secret)))
     this.#known.forget()
+    ended()
   }
 }
 

@@ -24,6 +24,8 @@ export interface SubscribeOptions {
   signal: AbortSignal
   /** Whose subscriptions it is counted among; left out for one of Weir's own. */
   client?: Holder | undefined
+  /** What lets the subscriber in, if it can end before the subscription does: see {@link Hub.endCredential}. */
+  credential?: string | undefined
   /**
    * Sends what the subscriber missed before it goes live. What is published meanwhile waits, and is sent
    * afterwards unless its position was already sent. `send` waits until the reader has room, and throws when it
@@ -41,7 +43,7 @@ export interface SubscribeOptions {
 }
 
 export type Send = (message: TopicMessage | Frame) => Promise<void>
-export type CloseReason = 'left' | 'slow' | 'failed'
+export type CloseReason = 'left' | 'slow' | 'failed' | 'revoked'
 
 /** Why subscriptions ended, and how many are left. */
 export interface HubCounts {
@@ -52,6 +54,8 @@ export interface HubCounts {
   slow: number
   /** Closed because what they asked for could not be read back. */
   failed: number
+  /** Closed because their key or session ended. */
+  revoked: number
 }
 
 interface Subscriber {
@@ -77,8 +81,10 @@ interface Subscriber {
 
 /** Named fan-outs: a frame is encoded once, in publish, and the same bytes go to every subscriber. */
 export class Hub {
-  readonly counts: HubCounts = { open: 0, left: 0, slow: 0, failed: 0 }
+  readonly counts: HubCounts = { open: 0, left: 0, slow: 0, failed: 0, revoked: 0 }
   readonly #topics = new Map<string, Set<Subscriber>>()
+  /** Subscribers by what lets them in, of those for whom that can end. */
+  readonly #byCredential = new Map<string, Set<Subscriber>>()
   readonly #heartbeat: Timer
   readonly #random: () => number
   readonly #seats: Seats
@@ -111,6 +117,16 @@ export class Hub {
     for (const subscriber of this.#topics.get(topic) ?? []) subscriber.close('left')
   }
 
+  /** What lets the present subscribers in, where that can end. */
+  get credentials(): string[] {
+    return [...this.#byCredential.keys()]
+  }
+
+  /** Ends every subscription that a credential let in. */
+  endCredential(credential: string): void {
+    for (const subscriber of this.#byCredential.get(credential) ?? []) subscriber.close('revoked')
+  }
+
   /** Whether a client may subscribe, for who has work to do before. @throws Problem `too_many`, `unavailable` */
   checkRoom(client: Holder | undefined): void {
     this.#seats.check(client)
@@ -129,7 +145,10 @@ export class Hub {
     for (const topic of this.#topics.keys()) this.end(topic)
   }
 
-  #add(topic: string, { signal, client, replay, after, gzip, meter }: SubscribeOptions): Subscriber {
+  #add(
+    topic: string,
+    { signal, client, credential, replay, after, gzip, meter }: SubscribeOptions,
+  ): Subscriber {
     const leave = this.#seat(client, meter)
     const onAbort = () => subscriber.close('left')
     const drained = () => {
@@ -151,21 +170,21 @@ export class Hub {
       close: (reason) => {
         if (subscriber.closed) return
         subscriber.closed = true
-        this.#remove(subscriber)
+        this.#remove(subscriber, credential)
         leave()
         this.counts[reason]++
         signal.removeEventListener('abort', onAbort)
         subscriber.drained?.resolve()
         meter?.closed(reason)
-        // What a slow reader left unread goes with it.
-        if (reason === 'slow') return subscriber.outlet.abort()
+        // What a slow reader left unread goes with it, and what somebody may no longer read.
+        if (reason === 'slow' || (reason === 'revoked' && subscriber.outlet.isBehind))
+          return subscriber.outlet.abort()
         if (subscriber.gzip !== undefined) subscriber.outlet.write(subscriber.gzip.trailer())
         subscriber.outlet.end()
       },
     }
-    const subscribers = this.#topics.get(topic)
-    if (subscribers === undefined) this.#topics.set(topic, new Set([subscriber]))
-    else subscribers.add(subscriber)
+    addTo(this.#topics, topic, subscriber)
+    if (credential !== undefined) addTo(this.#byCredential, credential, subscriber)
     this.counts.open++
     if (subscriber.gzip !== undefined) send(subscriber, subscriber.gzip.header())
     enqueue(subscriber, new Frame(undefined, encodeRetry(RETRY_MS + this.#random() * RETRY_MS)))
@@ -208,10 +227,9 @@ export class Hub {
     subscriber.waiting = undefined
   }
 
-  #remove(subscriber: Subscriber): void {
-    const subscribers = this.#topics.get(subscriber.topic)
-    subscribers?.delete(subscriber)
-    if (subscribers?.size === 0) this.#topics.delete(subscriber.topic)
+  #remove(subscriber: Subscriber, credential: string | undefined): void {
+    removeFrom(this.#topics, subscriber.topic, subscriber)
+    if (credential !== undefined) removeFrom(this.#byCredential, credential, subscriber)
     this.counts.open--
   }
 
@@ -220,6 +238,18 @@ export class Hub {
       for (const subscriber of subscribers) beat(subscriber)
     }
   }
+}
+
+function addTo(groups: Map<string, Set<Subscriber>>, name: string, subscriber: Subscriber): void {
+  const group = groups.get(name)
+  if (group === undefined) groups.set(name, new Set([subscriber]))
+  else group.add(subscriber)
+}
+
+function removeFrom(groups: Map<string, Set<Subscriber>>, name: string, subscriber: Subscriber): void {
+  const group = groups.get(name)
+  group?.delete(subscriber)
+  if (group?.size === 0) groups.delete(name)
 }
 
 function beat(subscriber: Subscriber): void {

@@ -55,6 +55,11 @@ export class Outlet {
     return this.#queuedBytes < MAX_QUEUED_BYTES
   }
 
+  /** Whether anything is unread, beside what the connection's own buffers have taken. */
+  get isBehind(): boolean {
+    return this.#queuedBytes > 0
+  }
+
   /** Writes, or queues whatever its size: to ask for room first is the writer's part. */
   write(bytes: Bytes): void {
     if (this.#isWaiting) {

@@ -1,4 +1,4 @@
-import { callerOf } from '../auth/caller.ts'
+import { admissionOf, callerOf } from '../auth/caller.ts'
 import { addressOf, siteOf } from './address.ts'
 
 /** Sent by Weir's own workers, which follow many streams through the proxy of its web process. */
@@ -24,7 +24,15 @@ export function clientOf(request: Request): Client | undefined {
   return address === undefined ? undefined : { key: siteOf(address), isLocal }
 }
 
-/** Who subscribes, and until when. */
-export function readerOf(request: Request): { signal: AbortSignal; client: Client | undefined } {
-  return { signal: request.signal, client: clientOf(request) }
+/** Who subscribes, and until when: until they leave, or what lets them in ends. */
+export function readerOf(request: Request): {
+  signal: AbortSignal
+  client: Client | undefined
+  credential: string | undefined
+} {
+  return {
+    signal: request.signal,
+    client: clientOf(request),
+    credential: admissionOf(request)?.credential,
+  }
 }

@@ -1,12 +1,13 @@
 import type { Config } from '../config.ts'
 import { Problem } from '../errors.ts'
+import { addressOf, siteOf } from './address.ts'
 import { type Taken, TokenBuckets } from './buckets.ts'
 import { clientOf } from './client.ts'
 
 /** What a file of the console costs, in requests: it is in memory, compressed, and browsers keep it. */
 const ASSET_COST = 0.1
 /** Asked for by who watches over Weir: to be refused would look like being down. */
-const FREE_PATHS = new Set(['/healthz', '/readyz'])
+const FREE_ROUTES = new Set(['/healthz', '/readyz'])
 const SECOND_MS = 1_000
 
 /** What a request was told of its limit. */
@@ -28,15 +29,28 @@ export class RateLimit {
     this.#buckets = rateLimit === 0 ? undefined : new TokenBuckets(rate, now)
   }
 
-  /** Counts a request that passed the door, or was turned away there; undefined for who isn't limited. */
-  take(request: Request): Limited | undefined {
-    const buckets = this.#buckets
-    if (buckets === undefined) return undefined
-    const { pathname } = new URL(request.url)
-    if (FREE_PATHS.has(pathname)) return undefined
+  /**
+   * Counts a request by its caller: to be called once the door has said who that is, if anybody.
+   * @param route that was matched; undefined: none
+   * @returns undefined for who isn't limited
+   */
+  take(request: Request, route: string | undefined): Limited | undefined {
     const client = clientOf(request)
     if (client === undefined || (client.isLocal && this.#isLocalFree)) return undefined
-    const taken = buckets.take(client.key, pathname.startsWith('/assets/') ? ASSET_COST : 1)
+    return this.#take(client.key, route)
+  }
+
+  /** Counts a request by its address alone; `isLocal`: it can only come from this machine. */
+  takeAddress(request: Request, route: string | undefined, isLocal: boolean): Limited | undefined {
+    const address = addressOf(request)
+    if (address === undefined || (isLocal && this.#isLocalFree)) return undefined
+    return this.#take(siteOf(address), route)
+  }
+
+  #take(client: string, route: string | undefined): Limited | undefined {
+    const buckets = this.#buckets
+    if (buckets === undefined || (route !== undefined && FREE_ROUTES.has(route))) return undefined
+    const taken = buckets.take(client, route?.startsWith('/assets/') ? ASSET_COST : 1)
     const headers = headersOf(taken, buckets.rate)
     if (taken.isAllowed) return { headers }
     const seconds = Math.ceil(taken.waitMs / SECOND_MS)

@@ -98,7 +98,7 @@ export class Observation {
     yield gauge('weir_fanout_subscribers', 'Event streams that are open to readers.', open)
     yield counter(
       'weir_fanout_closed_total',
-      "Event streams to readers that ended: `slow` ones didn't read, and were dropped.",
+      "Event streams to readers that ended: `slow` ones didn't read; the key or session of `revoked` ones ended.",
       Object.entries(closed).map(([reason, value]) => ({ labels: { reason }, value })),
     )
     yield gauge('weir_proxy_targets', 'Streams that the proxy serves to subscribers here.', proxy.targets)

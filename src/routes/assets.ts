@@ -16,6 +16,9 @@ const GZIP_LEVEL = 9
 /** A folder that was or will be: of a page that was open across an upgrade, or of a process beside this one. */
 const ANY_FOLDER = /^v-[0-9a-f]{16}\//
 
+/** What the page for logging in loads, and pages that tell of a problem. */
+const BEFORE_LOGIN = ['weir.css', 'weir.svg', 'login.css'] as const
+
 const NEW_LINE = new Uint8Array([10])
 
 interface Asset {
@@ -30,17 +33,26 @@ export function assetRoutes() {
   const transpiler = new Bun.Transpiler({ loader: 'ts', target: 'browser', minifyWhitespace: true })
   const loaded = new Map<string, Promise<Asset | undefined>>()
 
-  return new Elysia().get(
-    '/assets/*',
-    async ({ params, request }) => {
-      const isCurrent = params['*'].startsWith(`${ASSET_FOLDER}/`)
-      const path = normalize(params['*'].replace(ANY_FOLDER, ''))
-      const asset = await remember(path, () => load(path, transpiler))
-      if (asset === undefined) throw new Problem('not_found', `No asset ${path}.`)
-      return answer(asset, request.headers, isCurrent)
-    },
-    { detail: { hide: true } },
-  )
+  const serve = async (asked: string, request: Request) => {
+    const isCurrent = asked.startsWith(`${ASSET_FOLDER}/`)
+    const path = normalize(asked.replace(ANY_FOLDER, ''))
+    const asset = await remember(path, () => load(path, transpiler))
+    if (asset === undefined) throw new Problem('not_found', `No asset ${path}.`)
+    return answer(asset, request.headers, isCurrent)
+  }
+
+  const options = { detail: { hide: true } } as const
+  const app = new Elysia().get('/assets/*', ({ params, request }) => serve(params['*'], request), options)
+  // Routes of their own, for who may have them is decided by route.
+  for (const file of BEFORE_LOGIN) {
+    app.get(`/assets/${file}`, ({ request }) => serve(file, request), options)
+    app.get(
+      `/assets/:folder/${file}`,
+      ({ params, request }) => serve(`${params.folder}/${file}`, request),
+      options,
+    )
+  }
+  return app
 
   /** Bounded by the number of files there are: what isn't found isn't kept. */
   function remember(path: string, read: () => Promise<Asset | undefined>) {

@@ -17,6 +17,11 @@ export function boardRoutes(queues: readonly Promise<Queue>[]) {
   }
   const answer = async ({ request }: { request: Request }) => {
     const response = await (await open()).handle(request)
+    if (response.status === 404 && response.body === null)
+      throw new Problem(
+        'not_found',
+        `The board has nothing at ${new URL(request.url).pathname.slice(0, 200)}.`,
+      )
     if (!response.headers.get('content-type')?.startsWith('text/html')) return response
     const page = (await response.text()).replace(FOREIGN_LINK, '')
     return new Response(page, { status: response.status, headers: pageHeaders({ inlineStyle: true }) })
@@ -51,5 +56,10 @@ async function openBoard(queues: readonly Promise<Queue>[]) {
     },
   })
   // An app of its own, so that what it answers passes through the routes.
-  return new Elysia().use(await adapter.registerPlugin())
+  return new Elysia().onError(noRoute).use(await adapter.registerPlugin())
+}
+
+/** The board's own handler of errors takes a path that it doesn't have for a fault inside. */
+function noRoute({ code }: { code: unknown }): Response | undefined {
+  return code === 'NOT_FOUND' ? new Response(null, { status: 404 }) : undefined
 }

@@ -10,10 +10,17 @@ const ALWAYS: readonly (readonly [string, string])[] = [
   ['X-Frame-Options', 'DENY'],
 ]
 
-/** An answer with the headers that keep what it holds from running in a browser; a page's own policy stays. */
-export function harmless(answer: Response): Response {
+/** A year: as long as browsers go on asking by https alone. @see https://www.rfc-editor.org/rfc/rfc6797#section-6.1 */
+const HTTPS_ALONE = 'max-age=31536000'
+
+/**
+ * An answer with the headers that keep what it holds from running in a browser; a page's own policy stays.
+ * @param isEncrypted whether Weir is reached by https
+ */
+export function harmless(answer: Response, isEncrypted: boolean): Response {
   const { headers } = answer
   for (const [name, value] of ALWAYS) headers.set(name, value)
+  if (isEncrypted) headers.set('Strict-Transport-Security', HTTPS_ALONE)
   if (!headers.has('Content-Security-Policy')) headers.set('Content-Security-Policy', DATA_POLICY)
   if (!headers.has('Referrer-Policy')) headers.set('Referrer-Policy', 'same-origin')
   return answer

@@ -1,3 +1,4 @@
+import { nulIn } from '../core/nul.ts'
 import { Problem } from '../errors.ts'
 
 /** Largest body the API takes, in bytes. */
@@ -9,6 +10,14 @@ export const MAX_REQUEST_BYTES = 1_048_576
  */
 export async function readJson(request: Request, maxBytes = MAX_REQUEST_BYTES): Promise<unknown> {
   const text = await readText(request, maxBytes)
+  const value = parsed(text)
+  // JSON can write it in no other way.
+  const nul = text.includes('\\u0000') ? nulIn(value) : undefined
+  if (nul !== undefined) throw holdsNul(nul)
+  return value
+}
+
+function parsed(text: string): unknown {
   try {
     return JSON.parse(text)
   } catch (error) {
@@ -21,7 +30,10 @@ export async function readForm(
   request: Request,
   maxBytes = MAX_REQUEST_BYTES,
 ): Promise<Record<string, string>> {
-  return Object.fromEntries(new URLSearchParams(await readText(request, maxBytes)))
+  const form = Object.fromEntries(new URLSearchParams(await readText(request, maxBytes)))
+  const nul = nulIn(form)
+  if (nul !== undefined) throw holdsNul(nul)
+  return form
 }
 
 /** Reads a body as text, up to `maxBytes`; a byte order mark is left out. @throws Problem `body_too_large` */
@@ -61,8 +73,7 @@ export function query<Name extends string>(
   const values: Partial<Record<string, string>> = {}
   for (const [name, value] of new URL(request.url).searchParams) {
     if (!names.includes(name as Name)) throw invalid(name, `There is no parameter ${name.slice(0, 64)}.`)
-    // No text that a database holds has one.
-    if (value.includes('\0')) throw invalid(name, `${name}: expected text without NUL.`)
+    if (nulIn(value) !== undefined) throw holdsNul(name)
     if (value !== '') values[name] = value
   }
   return values as Partial<Record<Name, string>>
@@ -100,6 +111,10 @@ export function oneOf<T extends string>(
   if (text === undefined) return undefined
   if (choices.includes(text as T)) return text as T
   throw invalid(name, `${name}: expected ${choices.join(' or ')}.`)
+}
+
+function holdsNul(at: string): Problem {
+  return invalid(at.split('.')[0] ?? '', `${at.slice(0, 200) || 'The body'}: expected text without NUL.`)
 }
 
 function invalid(field: string, detail: string): Problem {

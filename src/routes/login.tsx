@@ -1,18 +1,19 @@
 import { Elysia } from 'elysia'
 import { LoginPage } from '../../views/login.tsx'
-import { admit } from '../auth/caller.ts'
-import { type Door, SESSION_COOKIE, TooManyGuesses } from '../auth/door.ts'
+import type { SessionCookie } from '../auth/cookie.ts'
+import { type Door, TooManyGuesses } from '../auth/door.ts'
 import { SESSION_MS } from '../auth/sessions.ts'
 import { Problem } from '../errors.ts'
 import { addressOf } from '../limits/address.ts'
+import type { Gate } from './gate.ts'
 import { html } from './html.ts'
 import { readForm } from './input.ts'
 import { redirect } from './redirect.ts'
 
 export interface LoginRoutesDeps {
   door: Door
-  /** Where people reach this Weir; undefined: where it listens. */
-  publicUrl: string | undefined
+  cookie: SessionCookie
+  gate: Gate
 }
 
 /** A form of two fields, in bytes. */
@@ -21,7 +22,7 @@ const MAX_FORM_BYTES = 8_192
 const MAX_NEXT = 2_000
 
 /** Where people log in, and out. */
-export function loginRoutes({ door, publicUrl }: LoginRoutesDeps) {
+export function loginRoutes({ door, cookie, gate }: LoginRoutesDeps) {
   const form = { parse: 'none' } as const
   return new Elysia({ detail: { hide: true } })
     .get('/login', async ({ request }) => {
@@ -32,14 +33,14 @@ export function loginRoutes({ door, publicUrl }: LoginRoutesDeps) {
     })
     .post(
       '/login',
-      async ({ request }) => {
+      async ({ request, route }) => {
         const { secret = '', next: asked } = await readForm(request, MAX_FORM_BYTES)
         const next = nextOf(asked)
         try {
           const { session, caller } = await door.logIn(secret.trim(), addressOf(request) ?? '')
-          admit(request, caller)
-          const cookie = cookieOf(session, SESSION_MS, isEncrypted(request, publicUrl))
-          return new Response(null, { status: 303, headers: { Location: next, 'Set-Cookie': cookie } })
+          await gate.admitLate(request, { caller, how: 'cookie' }, route)
+          const set = cookie.setting(request, session, SESSION_MS)
+          return new Response(null, { status: 303, headers: { Location: next, 'Set-Cookie': set } })
         } catch (error) {
           if (error instanceof Problem) return refused(error, next)
           throw error
@@ -51,9 +52,9 @@ export function loginRoutes({ door, publicUrl }: LoginRoutesDeps) {
       '/logout',
       async ({ request }) => {
         await door.logOut(request)
-        const cookie = cookieOf('', 0, isEncrypted(request, publicUrl))
+        const set = cookie.setting(request, '', 0)
         // What the browser keeps of pages may not be gone back to.
-        const headers = { Location: '/login', 'Set-Cookie': cookie, 'Clear-Site-Data': '"cache"' }
+        const headers = { Location: '/login', 'Set-Cookie': set, 'Clear-Site-Data': '"cache"' }
         return new Response(null, { status: 303, headers })
       },
       form,
@@ -79,24 +80,4 @@ export function nextOf(text: string | null | undefined): string {
   // Dots may leave two slashes in front, which a browser takes for another host.
   const isHere = origin === base && !pathname.startsWith('//')
   return isHere && pathname !== '/login' && pathname !== '/logout' ? pathname + search + hash : '/'
-}
-
-function cookieOf(value: string, maxAgeMs: number, isSecure: boolean): string {
-  const parts = [
-    `${SESSION_COOKIE}=${value}`,
-    'Path=/',
-    `Max-Age=${maxAgeMs / 1_000}`,
-    'HttpOnly',
-    'SameSite=Lax',
-  ]
-  return [...parts, ...(isSecure ? ['Secure'] : [])].join('; ')
-}
-
-/** As the browser sees it: who lies about it gets a cookie of less use to themselves, no more. */
-function isEncrypted({ url, headers }: Request, publicUrl: string | undefined): boolean {
-  const { protocol, host } = new URL(url)
-  const isPublic = publicUrl?.startsWith('https:') === true && new URL(publicUrl).host === host
-  const forwarded = headers.get('x-forwarded-proto')?.split(',')[0]?.trim()
-  const isPage = headers.get('origin')?.startsWith('https:') === true
-  return protocol === 'https:' || isPublic || forwarded === 'https' || isPage
 }

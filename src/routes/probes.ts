@@ -1,7 +1,6 @@
 import { Elysia } from 'elysia'
-import { callerOf } from '../auth/caller.ts'
+import { checkDecided } from '../auth/access.ts'
 import type { Access } from '../auth/open.ts'
-import { checkScope, scopeOf } from '../auth/scopes.ts'
 import type { Config } from '../config.ts'
 import { Problem } from '../errors.ts'
 import { noteAddress } from '../limits/address.ts'
@@ -11,12 +10,13 @@ import type { Readiness } from '../observe/readiness.ts'
 import type { Scrape } from '../observe/scrape.ts'
 import { json } from './answers/answer.ts'
 import { Healthy, METRICS, READY } from './answers/probes.ts'
-import { guard, isOpenPath } from './guard.ts'
+import { Gate, Refused } from './gate.ts'
 import { operation } from './operation.ts'
 import { shared } from './shared.ts'
 
 /** A look at what must be there is as good as new for this long, in milliseconds, however many ask. */
 const READY_FOR_MS = 1_000
+const NOT_HERE = new Problem('not_found', 'Only probes are here.')
 const FRESH = { 'Cache-Control': 'no-store' }
 
 export interface ProbeDeps {
@@ -76,23 +76,31 @@ export interface ProbeAppDeps extends ProbeDeps {
   config: Config
 }
 
-/** Nothing but the probes, behind the same door: for a process that has no pages. */
+/** Nothing but the probes, behind the same gate: for a process that has no pages. */
 export function createProbeApp({ access, config, ...deps }: ProbeAppDeps) {
-  const { door } = access
-  return new Elysia()
-    .onError(({ error, code }) => {
-      if (error instanceof Problem) return error.toResponse()
-      if (code === 'NOT_FOUND') return new Problem('not_found', 'Only probes are here.').toResponse()
-      return new Problem('internal', 'Something went wrong inside Weir.').toResponse()
+  const { publicUrl } = config
+  const gate = new Gate({ ...access, rateLimit: undefined, proxyOrigins: [], publicUrl })
+  const app = new Elysia({ handler: { standardHostname: false } })
+    .onError(async ({ error, code, request }) => {
+      if (code !== 'NOT_FOUND') return answerTo(error)
+      return gate.miss(request).then(() => NOT_HERE.toResponse(), answerTo)
     })
     .onRequest(({ request, server }) => {
       noteAddress(request, server, config.trustProxy ?? [])
-      return guard(request, { door, proxyOrigins: [], publicUrl: config.publicUrl })
+      gate.arrive(request)
     })
-    .onBeforeHandle(({ request, route }) => {
+    .onBeforeHandle(async ({ request, route }) => {
       const context = currentRequest()
       if (context !== undefined) context.route = route
-      if (!isOpenPath(route)) checkScope(callerOf(request), scopeOf(request.method, route))
+      await gate.enter(request, route)
     })
     .use(probeRoutes(deps))
+  checkDecided(app.routes)
+  return app
+}
+
+function answerTo(error: unknown): Response {
+  if (error instanceof Refused) return error.response
+  if (error instanceof Problem) return error.toResponse()
+  return new Problem('internal', 'Something went wrong inside Weir.').toResponse()
 }

@@ -1,5 +1,6 @@
 import { type Static, type TObject, Type } from '@sinclair/typebox'
 import { Errors, type ValueError, ValueErrorType } from '@sinclair/typebox/errors'
+import { nulIn } from '../core/nul.ts'
 import { parsePointer } from '../core/pointer.ts'
 import { Problem } from '../errors.ts'
 
@@ -145,6 +146,9 @@ function checked<S extends TObject>(schema: S, value: unknown): Static<S> {
     const unknown = error.message === 'Unexpected property'
     throw new Problem('invalid_field', unknown ? `There is no field ${field}.` : describe(error), field)
   }
+  const nul = nulIn(value)
+  if (nul !== undefined)
+    throw new Problem('invalid_field', `${nul}: expected text without NUL.`, nul.split('.')[0])
   checkMeaning(value as Change)
   return value as Static<S>
 }

@@ -3,8 +3,8 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { keys, sessions } from '../../drizzle/schema.ts'
-import { forgetAudit, readAudit } from '../../src/auth/audit.ts'
-import { LOCAL } from '../../src/auth/caller.ts'
+import { type Deed, forgetAudit, readAudit, UNANSWERED } from '../../src/auth/audit.ts'
+import { type Caller, LOCAL } from '../../src/auth/caller.ts'
 import { type Access, openAccess } from '../../src/auth/open.ts'
 import { forgetSessions, SESSION_MS } from '../../src/auth/sessions.ts'
 import { openStorage } from '../../src/storage/open.ts'
@@ -106,36 +106,64 @@ test('nothing that is stored lets anybody in', async () => {
   for (const hidden of [secret, session, TOKEN]) expect(text).not.toContain(hidden)
 })
 
+const doing = (route: string, caller: Caller = LOCAL) => ({
+  ...{ caller, method: 'POST', route, subject: undefined, address: ADDRESS },
+})
+
+async function record(access: Access, routes: readonly string[], caller?: Caller): Promise<void> {
+  const deeds = await Promise.all(routes.map((route) => access.audit.begin(doing(route, caller))))
+  for (const deed of deeds)
+    if (deed !== undefined) access.audit.end(deed, { status: 200, subject: undefined })
+  await access.audit.settled()
+}
+
 test('the audit goes with the days that are kept', async () => {
   const access = processWith()
-  const note = (route: string) =>
-    access.audit.note({
-      caller: LOCAL,
-      method: 'POST',
-      route,
-      subject: undefined,
-      status: 200,
-      address: ADDRESS,
-    })
-  note('/old')
-  await access.close()
+  await record(access, ['/old'])
   nowMs += 2 * DAY_MS
-  for (let at = 0; at < 1_200; at++) note(`/new/${at}`)
+  const routes = Array.from({ length: 1_200 }, (_, at) => `/new/${at}`)
+  await record(access, routes)
   await access.close()
   await forgetAudit(storage.db, nowMs, 1)
   const { items } = await readAudit(storage.db, { limit: 2_000 })
   expect([items.length, items.at(0)?.route, items.at(-1)?.route]).toEqual([1_200, '/new/1199', '/new/0'])
+  expect(new Set(items.map(({ status }) => status))).toEqual(new Set([200]))
 })
 
-test('beyond what may wait, the audit loses the newest and says so', async () => {
+test('who does much pushes out their own rows of the audit, and nobody else’s', async () => {
+  const access = processWith()
+  const [busy, quiet] = ['key:busy', 'key:quiet'].map((id): Caller => ({ id, name: id, scope: 'operate' }))
+  await record(access, ['/quiet'], quiet)
+  const routes = Array.from({ length: 30 }, (_, at) => `/busy/${at}`)
+  await record(access, routes, busy)
+  await forgetAudit(storage.db, nowMs, 1, { ofCaller: 10, inAll: 100_000 })
+  const kept = async (caller: string) =>
+    (await readAudit(storage.db, { caller, limit: 100 })).items.map(({ route }) => route)
+  expect(await kept('key:quiet')).toEqual(['/quiet'])
+  expect(await kept('key:busy')).toEqual(routes.slice(-10).reverse())
+})
+
+test('what can’t be recorded is refused before it is done, and beyond what may wait, too', async () => {
   const warnings: string[] = []
-  const { db } = storage
   const warn = (message: string) => void warnings.push(message)
-  const access = openAccess({ db, token: TOKEN, now: () => nowMs, warn })
-  const what = { caller: LOCAL, method: 'POST', subject: undefined, status: 200, address: ADDRESS }
-  for (let at = 0; at <= 10_000; at++) access.audit.note({ ...what, route: `/much/${at}` })
-  expect(warnings).toEqual([expect.stringContaining('/much/10000')])
+  const closed = await openStorage({ databaseUrl: undefined, dataDir: join(directory, 'closed') })
+  const { audit } = openAccess({ db: closed.db, token: TOKEN, now: () => nowMs, warn })
+  await closed.close()
+  expect(await audit.begin(doing('/a')).catch((error) => error.code)).toBe('unavailable')
+  expect(warnings).toEqual([expect.stringContaining('Refused to change anything')])
+  const flood = Array.from({ length: 10_001 }, () => audit.begin(doing('/b')).catch((error) => error.code))
+  expect(await flood[10_000]).toBe('unavailable')
+  await Promise.all(flood)
+})
+
+test('a row is there from before the change, and goes where the change was refused', async () => {
+  const access = processWith()
+  const begun = (await access.audit.begin(doing('/before'))) as Deed
+  const rows = async () => (await readAudit(storage.db, { q: '/before', limit: 10 })).items
+  expect(await rows()).toEqual([expect.objectContaining({ status: UNANSWERED, subject: null })])
+  access.audit.end(begun, { status: 201, subject: 'made' })
+  const refused = (await access.audit.begin(doing('/before'))) as Deed
+  access.audit.end(refused, { status: 422, subject: undefined })
   await access.close()
-  const { items } = await readAudit(db, { q: '/much/', limit: 20_000 })
-  expect(items).toHaveLength(10_000)
+  expect(await rows()).toEqual([expect.objectContaining({ id: begun.id, status: 201, subject: 'made' })])
 })

@@ -97,3 +97,26 @@ test('the page of settings makes a key, shows it once, and revokes it, without s
   const use = await fetch(`${weir.url}/api/keys`, { method: 'POST', headers: bearer, body: '{}' })
   expect(use.status).toBe(401)
 })
+
+test('reached by https, the cookie is of this host alone, and browsers come by https from then on', async () => {
+  const token = 'a-secret-of-sixteen'
+  const safe = await startTestWeir({ PUBLIC_URL: 'https://weir.test/', WEIR_TOKEN: token })
+  const body = new URLSearchParams({ secret: token })
+  const login = await fetch(`${safe.url}/login`, {
+    ...{ method: 'POST', body, redirect: 'manual' as const },
+    headers: { Origin: 'https://weir.test' },
+  })
+  const set = login.headers.get('set-cookie') ?? ''
+  expect(set).toMatch(
+    /^__Host-weir-session=[\w-]{43}; Path=\/; Max-Age=604800; HttpOnly; SameSite=Lax; Secure$/,
+  )
+  expect(login.headers.get('strict-transport-security')).toBe('max-age=31536000')
+  const [cookie = ''] = set.split(';')
+  const statusOf = async (Cookie: string) =>
+    (await fetch(`${safe.url}/api/streams`, { headers: { Cookie } })).status
+  expect(await statusOf(cookie)).toBe(200)
+  // A site beside this one can set a cookie for the domain, but none of that name.
+  expect(await statusOf(cookie.replace('__Host-', ''))).toBe(401)
+  expect((await weir.get('/login')).headers.get('strict-transport-security')).toBe('max-age=31536000')
+  await safe.close()
+})

@@ -101,7 +101,7 @@ test('what nobody listens to goes nowhere', async () => {
 
 test('readers that leave are forgotten, and the others stay', async () => {
   const readers = await Promise.all([open('a'), open('a'), open('b')])
-  expect(hub.counts).toEqual({ open: 3, left: 0, slow: 0, failed: 0 })
+  expect(hub.counts).toEqual({ open: 3, left: 0, slow: 0, failed: 0, revoked: 0 })
   readers[0].leave()
   await until('one has left', () => hub.counts.left === 1)
   expect(hub.has('a')).toBe(true)
@@ -110,7 +110,7 @@ test('readers that leave are forgotten, and the others stay', async () => {
   readers[1].leave()
   readers[2].leave()
   await until('all have left', () => hub.counts.left === 3)
-  expect(hub.counts).toEqual({ open: 0, left: 3, slow: 0, failed: 0 })
+  expect(hub.counts).toEqual({ open: 0, left: 3, slow: 0, failed: 0, revoked: 0 })
   expect([hub.has('a'), hub.has('b')]).toEqual([false, false])
 })
 
@@ -118,14 +118,14 @@ test('a reader that cancels and aborts leaves once', async () => {
   const abort = new AbortController()
   const { body } = hub.subscribe('a', { signal: abort.signal })
   await body?.cancel()
-  expect(hub.counts).toEqual({ open: 0, left: 1, slow: 0, failed: 0 })
+  expect(hub.counts).toEqual({ open: 0, left: 1, slow: 0, failed: 0, revoked: 0 })
   abort.abort()
-  expect(hub.counts).toEqual({ open: 0, left: 1, slow: 0, failed: 0 })
+  expect(hub.counts).toEqual({ open: 0, left: 1, slow: 0, failed: 0, revoked: 0 })
 })
 
 test('a request that was aborted before it is answered is not kept', async () => {
   const { body } = hub.subscribe('a', { signal: AbortSignal.abort() })
-  expect(hub.counts).toEqual({ open: 0, left: 1, slow: 0, failed: 0 })
+  expect(hub.counts).toEqual({ open: 0, left: 1, slow: 0, failed: 0, revoked: 0 })
   expect(hub.has('a')).toBe(false)
   expect(await new Response(body).text()).toBe('retry: 1000\n\n')
 })

@@ -85,7 +85,7 @@ test('a replay that fails ends the stream as failed, after what it sent', async 
   const reader = await open()
   await until('the stream has ended', () => reader.ended)
   expect(reader.text).toBe('retry: 1000\n\nid: 1\ndata: m1\n\n')
-  expect(hub.counts).toEqual({ open: 0, left: 0, slow: 0, failed: 1 })
+  expect(hub.counts).toEqual({ open: 0, left: 0, slow: 0, failed: 1, revoked: 0 })
   expect(hub.has('a')).toBe(false)
 })
 
@@ -148,7 +148,7 @@ test('a replay ends when its reader has left', async () => {
   await reader.has('id: 1\n')
   reader.leave()
   expect(await ended.promise).toBeLessThan(100_000)
-  expect(hub.counts).toEqual({ open: 0, left: 1, slow: 0, failed: 0 })
+  expect(hub.counts).toEqual({ open: 0, left: 1, slow: 0, failed: 0, revoked: 0 })
 })
 
 test('a request that was aborted before it is answered is not replayed to', () => {
@@ -156,7 +156,7 @@ test('a request that was aborted before it is answered is not replayed to', () =
   const replay = async () => void (began = true)
   hub.subscribe('a', { signal: AbortSignal.abort(), replay })
   expect(began).toBe(false)
-  expect(hub.counts).toEqual({ open: 0, left: 1, slow: 0, failed: 0 })
+  expect(hub.counts).toEqual({ open: 0, left: 1, slow: 0, failed: 0, revoked: 0 })
 })
 
 test('a reader that says what it has gets nothing of that again, and nothing twice', async () => {

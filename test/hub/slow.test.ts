@@ -35,7 +35,7 @@ test('a browser that stops reading is dropped and the others keep receiving', as
     await other.has('afterwards')
     expect(other.ids).toEqual(Array.from({ length: position }, (_, index) => index + 1))
   }
-  expect(hub.counts).toEqual({ open: 2, left: 0, slow: 1, failed: 0 })
+  expect(hub.counts).toEqual({ open: 2, left: 0, slow: 1, failed: 0, revoked: 0 })
   stuck.destroy()
 })
 

@@ -45,6 +45,19 @@ describe.each(SETUPS)('on $name', (setup) => {
         expect(streamed.kind).toBe('sse')
       })
 
+      test('text that no database holds is refused, wherever it stands', async () => {
+        const { id } = await weir.register({ url: jsonUrl, kind: 'poll', start: false })
+        for (const [path, body] of [
+          [`/api/streams/${id}/notify`, { message: 'a\0b' }],
+          ['/api/silences', { tag: '\0', reason: 'a', endsAt: '2099-01-01T00:00:00Z' }],
+          ['/api/streams/bulk', { action: 'tag', ids: [id], tag: 'a\0' }],
+        ] as const) {
+          const refused = await weir.send('POST', path, body)
+          const { detail } = (await refused.json()) as Problem
+          expect([path, refused.status, detail]).toEqual([path, 422, expect.stringContaining('without NUL')])
+        }
+      })
+
       test('answers 201 with the place of the new stream', async () => {
         const response = await weir.send('POST', '/api/streams', { url: jsonUrl, kind: 'poll', start: false })
         const { id } = (await response.json()) as { id: string }

@@ -1,6 +1,5 @@
-import { scopeOf } from '../../auth/scopes.ts'
-import { isOpenPath } from '../guard.ts'
-import { codesOf, problemResponses } from './problems.ts'
+import { accessOf } from '../../auth/access.ts'
+import { codesOf, patternOf, problemResponses } from './problems.ts'
 import type { ApiDocument, ApiOperation, ApiParameter, ApiSchema } from './types.ts'
 
 type Paths = Readonly<Record<string, Readonly<Record<string, ApiOperation>>>>
@@ -64,8 +63,8 @@ function complete(path: string, method: string, given: ApiOperation): ApiOperati
 
 /** What a key must at least be allowed, as a role; a Weir without a token asks for nothing. */
 function securityOf(path: string, method: string): ApiOperation['security'] {
-  const scope = scopeOf(method.toUpperCase(), path.replaceAll(/\{(\w+)\}/g, ':$1'))
-  return isOpenPath(path) ? [] : [{}, { token: [scope] }, { password: [scope] }]
+  const access = accessOf(method.toUpperCase(), patternOf(path))
+  return access === 'open' ? [] : [{}, { token: [access ?? 'admin'] }, { password: [access ?? 'admin'] }]
 }
 
 /** A parameter of a path is an id everywhere but where it says something else. */

@@ -1,7 +1,7 @@
 import { Type } from '@sinclair/typebox'
+import { accessOf } from '../../auth/access.ts'
 import { PROBLEMS, type ProblemCode } from '../../errors.ts'
 import { choice } from '../answers/types.ts'
-import { isOpenPath } from '../guard.ts'
 import type { ApiOperation, ApiResponse } from './types.ts'
 
 /** What each code says, for people. */
@@ -44,13 +44,18 @@ export const ProblemSchema = Type.Object(
   { $id: 'Problem', description: 'Problem details (RFC 9457)' },
 )
 
+/** A path of the document as the routes have it. */
+export function patternOf(path: string): string {
+  return path.replaceAll(/\{(\w+)\}/g, ':$1')
+}
+
 /** The codes that an operation may answer with, in the order of their statuses: its own, and what its request brings. */
 export function codesOf(path: string, method: string, operation: ApiOperation): ProblemCode[] {
   const { parameters = [], requestBody, responses = {} } = operation
   const own = operation['x-problems'] ?? []
   const all = new Set(own)
   if (responses.default === undefined) {
-    if (!isOpenPath(path)) all.add('unauthorized')
+    if (accessOf(method.toUpperCase(), patternOf(path)) !== 'open') all.add('unauthorized')
     if (method !== 'get') for (const code of ['forbidden_origin', 'forbidden_scope'] as const) all.add(code)
     if (parameters.some((parameter) => parameter.in === 'path')) all.add('not_found')
     if (parameters.some((parameter) => parameter.in === 'query')) all.add('invalid_field')

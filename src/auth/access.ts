@@ -1,0 +1,212 @@
+import type { Scope } from './caller.ts'
+
+/** What it takes to be answered by a route: nothing, or a caller with a scope. */
+export type Access = 'open' | Scope
+
+/** A route as it was registered: its method, `ALL` for any, and its pattern. */
+export interface Route {
+  method: string
+  path: string
+}
+
+/**
+ * The decision for every route. A route without one keeps Weir from starting, so nothing is ever served by default.
+ *
+ * `open`: whoever restarts Weir asks whether it lives, and whoever logs in has to see where. `admin`: who gets in, where
+ * secrets are kept, and the queues themselves. Some routes check for more by what a request asks for: deleting many
+ * streams, and exporting their secrets.
+ */
+const ROUTES: Readonly<Record<Access, readonly string[]>> = {
+  open: [
+    'GET /assets/:folder/login.css',
+    'GET /assets/:folder/weir.css',
+    'GET /assets/:folder/weir.svg',
+    'GET /assets/login.css',
+    'GET /assets/weir.css',
+    'GET /assets/weir.svg',
+    'GET /healthz',
+    'GET /login',
+    'POST /login',
+    'GET /readyz',
+  ],
+  read: [
+    'GET /',
+    'GET /api/archive',
+    'GET /api/audit',
+    'GET /api/change',
+    'GET /api/channels',
+    'GET /api/channels/:id',
+    'GET /api/channels/:id/deliveries',
+    'GET /api/incidents',
+    'GET /api/incidents/:id',
+    'GET /api/keys',
+    'GET /api/keys/:id',
+    'GET /api/rules',
+    'GET /api/rules/:id',
+    'GET /api/savings',
+    'GET /api/settings',
+    'GET /api/silences',
+    'GET /api/silences/:id',
+    'GET /api/size',
+    'GET /api/status',
+    'GET /api/storage',
+    'GET /api/streams',
+    'GET /api/streams/:id',
+    'GET /api/streams/:id/change',
+    'GET /api/streams/:id/diff',
+    'GET /api/streams/:id/document',
+    'GET /api/streams/:id/events',
+    'GET /api/streams/:id/latency',
+    'GET /api/streams/:id/logs',
+    'GET /api/streams/:id/savings',
+    'GET /api/streams/:id/size',
+    'GET /api/streams/:id/status',
+    'GET /api/streams/:id/twin',
+    'GET /api/streams/:id/versions',
+    'GET /api/streams/export',
+    'GET /api/topology',
+    'GET /api/topology/events',
+    'GET /api/topology/services/:id/faults',
+    'GET /api/topology/timeline',
+    'GET /api/twins',
+    'GET /archive',
+    'GET /assets/*',
+    'GET /audit',
+    'GET /channels',
+    'GET /channels/:id',
+    'GET /channels/:id/live',
+    'GET /channels/live',
+    'GET /diagram',
+    'GET /events',
+    'GET /home/live',
+    'GET /incidents',
+    'GET /incidents/:id',
+    'GET /incidents/:id/live',
+    'GET /incidents/live',
+    'GET /jobs',
+    'GET /jobs/*',
+    'GET /jobs/static/*',
+    'POST /logout',
+    'GET /metrics',
+    'GET /openapi',
+    'GET /openapi/json',
+    'GET /proxy/*',
+    'GET /pulse',
+    'GET /rules',
+    'GET /settings',
+    'POST /settings/preferences',
+    'GET /silences',
+    'GET /silences/live',
+    'GET /storage',
+    'GET /streams',
+    'GET /streams/:id',
+    'GET /streams/:id/charts',
+    'GET /streams/:id/document',
+    'GET /streams/:id/edit',
+    'GET /streams/:id/entries/:seq',
+    'GET /streams/:id/incidents',
+    'GET /streams/:id/live',
+    'GET /streams/:id/notified',
+    'GET /streams/import',
+    'GET /streams/live',
+    'GET /streams/new',
+    'GET /topology',
+    'GET /twins',
+  ],
+  operate: [
+    'POST /activate',
+    'POST /api/archive/run',
+    'POST /api/archive/test',
+    'POST /api/channels/:id/resume',
+    'POST /api/channels/:id/suspend',
+    'POST /api/channels/:id/test',
+    'POST /api/deliveries/:id/replay',
+    'POST /api/incidents/:id/acknowledge',
+    'POST /api/rules',
+    'DELETE /api/rules/:id',
+    'PATCH /api/rules/:id',
+    'POST /api/silences',
+    'DELETE /api/silences/:id',
+    'PATCH /api/silences/:id',
+    'POST /api/streams',
+    'DELETE /api/streams/:id',
+    'PATCH /api/streams/:id',
+    'POST /api/streams/:id/notify',
+    'POST /api/streams/:id/start',
+    'POST /api/streams/:id/stop',
+    'POST /api/streams/:id/twin',
+    'POST /api/streams/bulk',
+    'POST /api/streams/import',
+    'POST /api/streams/look',
+    'POST /api/streams/start',
+    'POST /api/streams/stop',
+    'POST /api/topology',
+    'DELETE /api/topology/services/:id/faults',
+    'PUT /api/topology/services/:id/faults',
+    'POST /archive/run',
+    'POST /archive/test',
+    'POST /channels/:id/resume',
+    'POST /channels/:id/suspend',
+    'POST /channels/:id/test',
+    'POST /deliveries/:id/replay',
+    'POST /incidents/:id/acknowledge',
+    'POST /rules',
+    'POST /rules/:id/remove',
+    'POST /rules/:id/toggle',
+    'POST /silences',
+    'POST /silences/:id/remove',
+    'POST /streams',
+    'POST /streams/:id/edit',
+    'POST /streams/:id/notify',
+    'POST /streams/:id/remove',
+    'POST /streams/:id/start',
+    'POST /streams/:id/stop',
+    'POST /streams/bulk',
+    'POST /streams/import',
+    'POST /streams/look',
+    'POST /streams/new',
+    'POST /topology/requests',
+    'POST /twins',
+    'POST /v1/traces',
+  ],
+  admin: [
+    'POST /api/backup',
+    'POST /api/channels',
+    'DELETE /api/channels/:id',
+    'PATCH /api/channels/:id',
+    'POST /api/keys',
+    'DELETE /api/keys/:id',
+    'POST /channels',
+    'POST /channels/:id',
+    'POST /channels/:id/remove',
+    'ALL /jobs',
+    'ALL /jobs/*',
+    'POST /settings/keys',
+    'POST /settings/keys/:id/revoke',
+  ],
+}
+
+const DECISIONS: ReadonlyMap<string, Access> = new Map(
+  Object.entries(ROUTES).flatMap(([access, names]) => names.map((name) => [name, access as Access])),
+)
+
+/** Every route with its decision. */
+export const ACCESS: Iterable<readonly [name: string, access: Access]> = DECISIONS
+
+/** Routes that only an admin may use, as method and pattern. */
+export const ADMIN_ROUTES: readonly string[] = ROUTES.admin
+
+/** @returns undefined for a route that nobody decided on: it must be refused */
+export function accessOf(method: string, path: string): Access | undefined {
+  // HEAD is answered by the handlers of GET.
+  const known = method === 'HEAD' ? 'GET' : method
+  return DECISIONS.get(`${known} ${path}`) ?? DECISIONS.get(`ALL ${path}`)
+}
+
+/** @throws Error naming each route that has no decision */
+export function checkDecided(routes: Iterable<Route>): void {
+  const undecided = [...routes].filter(({ method, path }) => !DECISIONS.has(`${method} ${path}`))
+  if (undecided.length === 0) return
+  const names = undecided.map(({ method, path }) => `${method} ${path}`).join(', ')
+  throw new Error(`No access is decided for ${names}; add it to src/auth/access.ts`)
+}

@@ -1,0 +1,44 @@
+const NAME = 'weir-session'
+
+export interface SessionCookieOptions {
+  /** Where people reach this Weir; undefined: where it listens. */
+  publicUrl: string | undefined
+}
+
+/** The cookie of a session: what it is called, how it is set and read. */
+export class SessionCookie {
+  /** Reached by https, it has a name that browsers take from this very host and over https alone (RFC 6265bis, 4.1.3.2). */
+  readonly name: string
+  readonly #isAlwaysSecure: boolean
+
+  constructor({ publicUrl }: SessionCookieOptions) {
+    this.#isAlwaysSecure = publicUrl?.startsWith('https:') ?? false
+    this.name = this.#isAlwaysSecure ? `__Host-${NAME}` : NAME
+  }
+
+  /** What the cookie holds; undefined where there is none. */
+  read({ headers }: Request): string | undefined {
+    const cookies = (headers.get('cookie') ?? '').split(';').map((each) => each.trim())
+    return cookies.find((each) => each.startsWith(`${this.name}=`))?.slice(this.name.length + 1)
+  }
+
+  /** The value of `Set-Cookie` for whoever sent a request. */
+  setting(request: Request, value: string, maxAgeMs: number): string {
+    const isSecure = this.#isAlwaysSecure || isEncrypted(request)
+    const parts = [
+      `${this.name}=${value}`,
+      'Path=/',
+      `Max-Age=${maxAgeMs / 1_000}`,
+      'HttpOnly',
+      'SameSite=Lax',
+    ]
+    return [...parts, ...(isSecure ? ['Secure'] : [])].join('; ')
+  }
+}
+
+/** As the browser sees it: who lies about it gets a cookie of less use to themselves, no more. */
+function isEncrypted({ url, headers }: Request): boolean {
+  const forwarded = headers.get('x-forwarded-proto')?.split(',')[0]?.trim()
+  const isPage = headers.get('origin')?.startsWith('https:') === true
+  return url.startsWith('https:') || forwarded === 'https' || isPage
+}

@@ -1,0 +1,66 @@
+import { causeOf } from '../errors.ts'
+import type { Keys } from './keys.ts'
+import type { Sessions } from './sessions.ts'
+
+/** How often what subscribers came in by is looked up again, in milliseconds: another process may have revoked it. */
+const EVERY_MS = 2_000
+const KEY = 'key:'
+const SESSION = 'session:'
+
+/** Those who hold connections open by keys and sessions. */
+export interface Subscribers {
+  /** As {@link Admission.credential} has them. */
+  readonly credentials: readonly string[]
+  endCredential(credential: string): void
+}
+
+export interface CredentialWatchDeps {
+  keys: Pick<Keys, 'stillValid'>
+  sessions: Pick<Sessions, 'stillValid'>
+  subscribers: Subscribers
+  warn(message: string, error?: unknown): void
+  everyMs?: number
+}
+
+/** Ends the event streams of whoever's key or session was revoked or has expired, wherever that was done. */
+export class CredentialWatch {
+  readonly #deps: CredentialWatchDeps
+  readonly #timer: Timer
+  #checking: Promise<void> | undefined
+
+  constructor(deps: CredentialWatchDeps) {
+    this.#deps = deps
+    this.#timer = setInterval(() => void this.check(), deps.everyMs ?? EVERY_MS)
+    this.#timer.unref()
+  }
+
+  /** Looks at once; while one look is under way, there is no other. */
+  check(): Promise<void> {
+    this.#checking ??= this.#check().finally(() => {
+      this.#checking = undefined
+    })
+    return this.#checking
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.#timer)
+    await this.#checking
+  }
+
+  async #check(): Promise<void> {
+    const { keys, sessions, subscribers, warn } = this.#deps
+    const held = subscribers.credentials
+    const named = (prefix: string) =>
+      held.filter((each) => each.startsWith(prefix)).map((each) => each.slice(prefix.length))
+    const [ids, digests] = [named(KEY), named(SESSION)]
+    if (ids.length === 0 && digests.length === 0) return
+    try {
+      const [validIds, validDigests] = await Promise.all([keys.stillValid(ids), sessions.stillValid(digests)])
+      for (const id of ids) if (!validIds.has(id)) subscribers.endCredential(KEY + id)
+      for (const digest of digests) if (!validDigests.has(digest)) subscribers.endCredential(SESSION + digest)
+    } catch (error) {
+      // Nobody is thrown out because the database is away; nothing new is read from it meanwhile either.
+      warn(`Can't look up whether keys are still valid: ${causeOf(error)}`)
+    }
+  }
+}
