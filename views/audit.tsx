@@ -76,7 +76,7 @@ export function AuditPage({ rows, q, next, isFirst, days }: AuditPageData) {
   )
 }
 
-function Row({ row: { at, caller, name, method, route, subject, address } }: { row: AuditRow }) {
+function Row({ row: { at, caller, name, method, route, subject, status, address } }: { row: AuditRow }) {
   return (
     <tr>
       <td>
@@ -89,6 +89,7 @@ function Row({ row: { at, caller, name, method, route, subject, address } }: { r
         <code>
           {method} {route}
         </code>
+        {status === 0 && <span class="muted"> unfinished</span>}
       </td>
       <td>{subject === null ? <span class="muted">–</span> : <code>{subject}</code>}</td>
       <td>{address}</td>

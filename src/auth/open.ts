@@ -18,6 +18,8 @@ export interface AccessOptions {
   publicUrl?: string | undefined
   /** Who holds event streams open; left out: nobody does. */
   subscribers?: Subscribers
+  /** How often it is looked whether what they came in by is still valid, in milliseconds. */
+  checkEveryMs?: number
   random?: RandomBytes
 }
 
@@ -31,11 +33,13 @@ export interface Access {
   close(): Promise<void>
 }
 
-export function openAccess({ random = fill, publicUrl, subscribers, ...deps }: AccessOptions): Access {
+export function openAccess(options: AccessOptions): Access {
+  const { random = fill, publicUrl, subscribers, checkEveryMs: everyMs, ...deps } = options
+  const { warn } = deps
   const ended = () => void watch?.check()
   const keys = new Keys({ ...deps, random, ended })
   const sessions = new Sessions({ ...deps, keys, random, ended })
-  const watch = subscribers && new CredentialWatch({ keys, sessions, subscribers, warn: deps.warn })
+  const watch = subscribers && new CredentialWatch({ keys, sessions, subscribers, warn, everyMs })
   const cookie = new SessionCookie({ publicUrl })
   const door = new Door({ token: deps.token, keys, sessions, cookie, guesses: new Guesses(deps.now) })
   const audit = new Audit(deps)

@@ -32,8 +32,8 @@ afterAll(async () => {
 const warn = (message: string, error?: unknown) => {
   throw new Error(`${message} ${error}`)
 }
-const accessTo = (db: Database, subscribers?: Hub) =>
-  openAccess({ db, token: TOKEN, now: Date.now, warn, subscribers })
+const accessTo = (db: Database, subscribers?: Hub, checkEveryMs?: number) =>
+  openAccess({ db, token: TOKEN, now: Date.now, warn, subscribers, checkEveryMs })
 const random = (bytes: Uint8Array) => crypto.getRandomValues(bytes as Uint8Array<ArrayBuffer>)
 
 /** The database, and how often something was read from it. */
@@ -138,6 +138,23 @@ test('a key that one process revokes ends its event streams at another, and only
   expect(hub.counts).toEqual({ open: 1, left: 0, slow: 0, failed: 0, revoked: 1 })
   expect(hub.credentials).toEqual([`key:${other.key.id}`])
   await there.close()
+  hub.close()
+})
+
+test('at the process that revokes it, a key ends its event streams without waiting for the next look', async () => {
+  const hub = new Hub()
+  const here = accessTo(storage.db, hub, 2 ** 31 - 1)
+  const { key } = await here.keys.add({ name: 'D', scope: 'read' }, 'owner')
+  const revoked = await subscription(hub, `key:${key.id}`)
+  await here.keys.revoke(key.id)
+  await revoked.ended
+  const { session } = await here.door.logIn(TOKEN, '192.0.2.1')
+  const request = new Request('http://localhost/', { headers: { Cookie: `weir-session=${session}` } })
+  const known = await here.door.see(request, '192.0.2.1')
+  const loggedOut = await subscription(hub, (known.by === 'caller' && known.credential) || '')
+  await here.door.logOut(request)
+  await loggedOut.ended
+  await here.close()
   hub.close()
 })
 

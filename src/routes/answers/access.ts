@@ -29,6 +29,6 @@ export const Deed = named('Deed', {
   method: Text,
   route: Type.String({ description: 'Its pattern' }),
   subject: nullable(Text, 'Id of what it was done to; null: many, or none'),
-  status: Type.Integer(),
+  status: Type.Integer({ description: 'Of the answer; 0: the process ended before there was one' }),
   address: Text,
 })
