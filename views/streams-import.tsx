@@ -5,6 +5,7 @@ import { Page } from './layout.tsx'
 export interface ImportReport {
   dryRun: boolean
   totals: { lines: number; created: number; unchanged: number; updated: number; failed: number }
+  /** Those that are shown. */
   lines: readonly {
     line: number
     outcome: string
@@ -25,7 +26,7 @@ export interface ImportPageData {
 const IMPORT_PATH =
   '/api/streams/import?dryRun=false{&tag=tag}{&start=start}{&server=server}{&header=headers}{&param=params}'
 /** Lines shown of a report, those that failed in front. */
-const SHOWN = 200
+export const SHOWN = 200
 
 /** Many streams from a file: first what would be done, then doing it. */
 export function ImportPage({ values = {}, report, error }: ImportPageData) {
@@ -123,11 +124,11 @@ export function ImportPage({ values = {}, report, error }: ImportPageData) {
                 <th scope="col">Stream</th>
               </tr>
             </thead>
-            <tbody id="import-lines">{report && shownLines(report).map(ReportLine)}</tbody>
+            <tbody id="import-lines">{report?.lines.map(ReportLine)}</tbody>
           </table>
         </div>
         <p class="muted" id="import-more">
-          {report && report.lines.length > SHOWN && `And ${report.lines.length - SHOWN} more lines.`}
+          {report && more(report) > 0 && `And ${more(report)} more lines.`}
         </p>
       </section>
     </Page>
@@ -147,9 +148,8 @@ function ReportLine({ line, outcome, url, name, problem }: ImportReport['lines']
   )
 }
 
-function shownLines({ lines }: ImportReport): ImportReport['lines'] {
-  const failed = lines.filter(({ outcome }) => outcome === 'failed')
-  return [...failed, ...lines.filter(({ outcome }) => outcome !== 'failed')].slice(0, SHOWN)
+function more({ totals, lines }: ImportReport): number {
+  return totals.lines - lines.length
 }
 
 function wordsOf({ dryRun, totals }: ImportReport): string {

@@ -9,7 +9,7 @@ const MIN_INTERVAL_MS = 500
 const MAX_INTERVAL_MS = 604_800_000
 /** Headers a stream may send; more is a mistake. */
 const MAX_HEADERS = 50
-const MAX_URL_CHARS = 8_192
+export const MAX_URL_CHARS = 8_192
 /** Longest bound of a stream's own on the age of its log, in milliseconds: a hundred years. */
 const MAX_AGE_MS = 3_155_760_000_000
 

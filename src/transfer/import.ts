@@ -8,11 +8,15 @@ import { type Changes, changesTo } from './changes.ts'
 import { createNew, planNew } from './create.ts'
 import { type Fields, isFields } from './fields.ts'
 import { comparable, Equals, type Known, knownById } from './identity.ts'
-import { attempt, attemptLater, type Item, idsOf, type Outcome, pending, report } from './item.ts'
-import type { Line } from './lines.ts'
+import { attempt, attemptLater, type Item, type Outcome, pending, report } from './item.ts'
+import { charsOf, type Line, type Lines } from './lines.ts'
+import { pacer } from './pace.ts'
+import { portions } from './portions.ts'
 
 /** Lines stored in one transaction. */
 const BATCH = 500
+/** Text of their URLs, headers and bodies: a batch with more has fewer lines. */
+const BATCH_CHARS = 4_194_304
 /** Of them, those that leave the kind to be found by asking: a report of them is never long in coming. */
 const BATCH_ASKED = 64
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
@@ -39,12 +43,12 @@ export interface ImportOptions {
  */
 export async function* importLines(
   deps: ImportDeps,
-  lines: readonly Line[],
+  lines: Lines,
   options: ImportOptions,
 ): AsyncGenerator<Outcome[]> {
   const context: Context = { ...deps, options, ids: new Set() }
   const planned = new Equals()
-  for (const batch of batchesOf(lines)) {
+  for await (const batch of batchesOf(lines)) {
     const items = batch.map((line) => read(context, line))
     await changeKnown(context, items)
     await (options.dryRun ? planNew(deps.db, planned, items) : createNew(deps.db, deps.streams, items))
@@ -58,16 +62,17 @@ interface Context extends ImportDeps {
   ids: Set<string>
 }
 
-function* batchesOf(lines: readonly Line[]): Generator<Line[]> {
+async function* batchesOf(lines: Lines): AsyncGenerator<Line[]> {
   let batch: Line[] = []
-  let asked = 0
-  for (const line of lines) {
+  let [asked, chars] = [0, 0]
+  for await (const line of lines) {
     batch.push(line)
+    chars += charsOf(line)
     if (isFields(line.value) && line.value.kind === undefined) asked++
-    if (batch.length < BATCH && asked < BATCH_ASKED) continue
+    if (batch.length < BATCH && asked < BATCH_ASKED && chars < BATCH_CHARS) continue
     yield batch
     batch = []
-    asked = 0
+    asked = chars = 0
   }
   if (batch.length > 0) yield batch
 }
@@ -95,12 +100,27 @@ function checkId(id: unknown): string {
 }
 
 /** Changes the streams that lines name; the lines of new ones become registrations. */
-async function changeKnown({ db, streams, options }: Context, items: readonly Item[]): Promise<void> {
-  const known = await knownById(db, idsOf(pending(items)))
+async function changeKnown(context: Context, items: readonly Item[]): Promise<void> {
+  const { db, options } = context
+  const named = new Map(pending(items).flatMap((item) => (item.id === undefined ? [] : [[item.id, item]])))
+  for (const ids of await portions(db, [...named.keys()])) await changePortion(context, named, ids)
+  const rest = pacer()
   for (const item of pending(items)) {
-    const stream = known.get(item.id ?? '')
-    if (stream === undefined) attempt(item, () => register(item, options))
-    else await attemptLater(item, () => change(streams, options, item, stream))
+    attempt(item, () => register(item, options))
+    await rest()
+  }
+}
+
+async function changePortion(
+  { db, streams, options }: Context,
+  named: ReadonlyMap<string, Item>,
+  ids: readonly string[],
+): Promise<void> {
+  const rest = pacer()
+  for (const [id, stream] of await knownById(db, ids)) {
+    const item = named.get(id)
+    if (item !== undefined) await attemptLater(item, () => change(streams, options, item, stream))
+    await rest()
   }
 }
 

@@ -1,5 +1,5 @@
 import { Problem, type ProblemCode } from '../errors.ts'
-import type { Registration } from '../streams/registration.ts'
+import { MAX_URL_CHARS, type Registration } from '../streams/registration.ts'
 import type { Fields } from './fields.ts'
 
 export const OUTCOMES = ['created', 'unchanged', 'updated', 'failed'] as const
@@ -31,14 +31,17 @@ export interface Item {
 }
 export type NewItem = Item & { registration: Registration }
 
+/** What is told of a URL or name, in characters: a line that fails may have any. */
+const MAX_TOLD_CHARS = MAX_URL_CHARS
+
 export function report({ line, outcome = 'failed', id, url, name, problem }: Item): Outcome {
   const { code, detail, field } = problem ?? {}
   return {
     line,
     outcome,
     ...(id !== undefined && { id }),
-    url,
-    ...(name !== undefined && { name }),
+    url: url?.slice(0, MAX_TOLD_CHARS) ?? null,
+    ...(name !== undefined && { name: name.slice(0, MAX_TOLD_CHARS) }),
     ...(code !== undefined && detail !== undefined && { problem: { code, detail, field } }),
   }
 }
