@@ -36,11 +36,11 @@ export async function* csvLines(text: string): AsyncGenerator<Line> {
       // Within a cell, the parser counts each half of a line's end.
       countedTwice += countOf(/\r\n/g, cells)
       if (columns === undefined) columns = columnsOf(record)
+      else if (cells.length > MAX_LINE_CHARS) yield { line, problem: lineTooLong() }
       else yield lineOf(columns, record, line)
     }
   } catch (error) {
     if (!(error instanceof CsvError)) throw error
-    if (error.code === 'CSV_MAX_RECORD_SIZE') throw lineTooLong()
     throw new Problem('bad_request', `This isn't CSV: ${error.message}.`)
   }
 }
@@ -71,8 +71,7 @@ function recordsOf(text: string): AsyncIterable<CsvRecord> {
   const delimiter = [',', ';', '\t'].find((each) => head.includes(each)) ?? ','
   const options = { delimiter, info: true, relax_column_count: true, skip_empty_lines: true }
   const endings = { record_delimiter: ['\r\n', '\n', '\r'] }
-  const bounds = { max_record_size: MAX_LINE_CHARS }
-  return Readable.from(stepsOf(text)).pipe(parse({ ...options, ...endings, ...bounds }))
+  return Readable.from(stepsOf(text)).pipe(parse({ ...options, ...endings }))
 }
 
 async function* stepsOf(text: string): AsyncGenerator<Buffer> {
