@@ -11,6 +11,7 @@ export interface ImportReport {
     outcome: string
     url: string | null
     name?: string
+    droppedHeaders?: readonly string[]
     problem?: { detail: string }
   }[]
 }
@@ -135,13 +136,16 @@ export function ImportPage({ values = {}, report, error }: ImportPageData) {
   )
 }
 
-function ReportLine({ line, outcome, url, name, problem }: ImportReport['lines'][number]) {
+function ReportLine({ line, outcome, url, name, droppedHeaders, problem }: ImportReport['lines'][number]) {
   return (
     <tr>
       <td class="number">{line}</td>
       <td class={outcome}>{outcome}</td>
       <td>
         {name ?? url}
+        {droppedHeaders && (
+          <div class="error">Another origin: drops {droppedHeaders.join(', ')} unless entered again.</div>
+        )}
         {problem && <div class="error">{problem.detail}</div>}
       </td>
     </tr>

@@ -6,7 +6,7 @@ import type { Streams } from '../streams/streams.ts'
 import { makeTwin } from '../streams/twin.ts'
 import { type Changes, changesTo } from './changes.ts'
 import { createNew, planNew } from './create.ts'
-import { type Fields, isFields } from './fields.ts'
+import { type Fields, isFields, revealed } from './fields.ts'
 import { comparable, Equals, type Known, knownById } from './identity.ts'
 import { attempt, attemptLater, type Item, type Outcome, pending, report } from './item.ts'
 import { charsOf, type Line, type Lines } from './lines.ts'
@@ -33,7 +33,7 @@ export interface ImportOptions {
   tag: string | undefined
   /** For new streams that don't say it themselves. */
   defaults: Pick<Registration, 'start' | 'intervalMs'>
-  /** For the headers of new streams whose values are hidden in the file. */
+  /** For headers whose values are hidden in the file: of new streams, and of those whose URL leads to another origin. */
   headers: Readonly<Record<string, string>>
 }
 
@@ -135,13 +135,9 @@ function register(item: Item, { tag, defaults, headers }: ImportOptions): void {
 
 /** The headers of a new stream, with the caller's values for those that the file hides. */
 function reveal(headers: Fields, values: ImportOptions['headers']): Fields {
-  const given = new Map(Object.entries(values).map(([name, value]) => [name.toLowerCase(), value]))
-  const revealed = Object.entries(headers).map(([name, value]): [string, unknown] => [
-    name,
-    value === HIDDEN ? given.get(name.toLowerCase()) : value,
-  ])
-  const hidden = revealed.filter(([, value]) => value === undefined).map(([name]) => name)
-  if (hidden.length === 0) return Object.fromEntries(revealed)
+  const shown = revealed(headers, values)
+  const hidden = Object.keys(shown).filter((name) => shown[name] === HIDDEN)
+  if (hidden.length === 0) return shown
   const asked = hidden.map((name) => `?header=${name}: …`).join(', ')
   throw new Problem(
     'invalid_field',
@@ -150,24 +146,25 @@ function reveal(headers: Fields, values: ImportOptions['headers']): Fields {
   )
 }
 
-async function change(
-  streams: Streams,
-  { tag, dryRun }: ImportOptions,
-  item: Item,
-  known: Known,
-): Promise<void> {
+async function change(streams: Streams, options: ImportOptions, item: Item, known: Known): Promise<void> {
   item.url ??= known.url
   item.name ??= known.name
-  const changes = changesTo(known, item.given, tag)
-  if (changes !== undefined && !dryRun) await carryOut(streams, known.id, changes)
+  const changes = changesTo(known, item.given, options)
+  item.droppedHeaders = changes?.droppedHeaders ?? []
+  if (changes !== undefined && !options.dryRun) {
+    item.droppedHeaders = await carryOut(streams, known.id, changes)
+  }
   item.outcome = changes === undefined ? 'unchanged' : 'updated'
 }
 
-async function carryOut(streams: Streams, id: string, { fields, start, twin }: Changes): Promise<void> {
-  if (Object.keys(fields).length > 0) await streams.change(id, fields)
+/** @returns the names of the headers that the stream has lost */
+async function carryOut(streams: Streams, id: string, { fields, start, twin }: Changes): Promise<string[]> {
+  const isChanged = Object.keys(fields).length > 0
+  const droppedHeaders = isChanged ? (await streams.change(id, fields)).droppedHeaders : []
   if (twin) {
     const stream = await streams.get(id)
     await streams.registerMany(async () => [makeTwin(stream)])
   }
   if (start !== undefined) await (start ? streams.start(id) : streams.stop(id))
+  return droppedHeaders
 }

@@ -13,6 +13,8 @@ export interface Outcome {
   /** Null where the line has none. */
   url: string | null
   name?: string
+  /** Names of the headers that a stream loses with a URL of another origin; left out where it loses none. */
+  droppedHeaders?: string[]
   problem?: { code: ProblemCode; detail: string; field: string | undefined }
 }
 
@@ -25,6 +27,7 @@ export interface Item {
   id?: string
   /** Set once the line turns out to be of a new stream. */
   registration?: Registration
+  droppedHeaders?: string[]
   /** Set at the end of its way. */
   outcome?: Outcome['outcome']
   problem?: Problem
@@ -34,7 +37,8 @@ export type NewItem = Item & { registration: Registration }
 /** What is told of a URL or name, in characters: a line that fails may have any. */
 const MAX_TOLD_CHARS = MAX_URL_CHARS
 
-export function report({ line, outcome = 'failed', id, url, name, problem }: Item): Outcome {
+export function report(item: Item): Outcome {
+  const { line, outcome = 'failed', id, url, name, droppedHeaders = [], problem } = item
   const { code, detail, field } = problem ?? {}
   return {
     line,
@@ -42,6 +46,7 @@ export function report({ line, outcome = 'failed', id, url, name, problem }: Ite
     ...(id !== undefined && { id }),
     url: url?.slice(0, MAX_TOLD_CHARS) ?? null,
     ...(name !== undefined && { name: name.slice(0, MAX_TOLD_CHARS) }),
+    ...(droppedHeaders.length > 0 && { droppedHeaders }),
     ...(code !== undefined && detail !== undefined && { problem: { code, detail, field } }),
   }
 }

@@ -28,6 +28,9 @@ const ImportedLine = named('ImportedLine', {
   id: Type.Optional(Id),
   url: nullable(Text),
   name: Type.Optional(Text),
+  droppedHeaders: Type.Optional(
+    Type.Array(Text, { description: 'Headers that the stream loses, as its URL leads to another origin' }),
+  ),
   problem: Type.Optional(Type.Object({ code: Code, detail: Text, field: Type.Optional(Text) })),
 })
 const totals = Type.Object({
