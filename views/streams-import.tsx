@@ -143,9 +143,7 @@ function ReportLine({ line, outcome, url, name, droppedHeaders, problem }: Impor
       <td class={outcome}>{outcome}</td>
       <td>
         {name ?? url}
-        {droppedHeaders && (
-          <div class="error">Another origin: drops {droppedHeaders.join(', ')} unless entered again.</div>
-        )}
+        {droppedHeaders && <div class="error">Another origin: drops {droppedHeaders.join(', ')}.</div>}
         {problem && <div class="error">{problem.detail}</div>}
       </td>
     </tr>

@@ -126,4 +126,17 @@ describe('an import', () => {
     const back = await importInto(weir, [{ id, url: `${here.url}/import-again` }])
     expect(back.lines).toMatchObject([{ outcome: 'updated', droppedHeaders: ['Authorization'] }])
   })
+
+  test('of the page says before it is done what a stream loses', async () => {
+    const { id, moved } = await secretive('/import-page', { start: false })
+    const form = new FormData()
+    form.set('text', JSON.stringify([{ id, url: moved }]))
+    form.set('dryRun', 'true')
+    const page = await fetch(`${weir.url}/streams/import`, {
+      ...{ method: 'POST', body: form, headers: { Origin: weir.url } },
+    })
+    expect(await page.text()).toMatch(/Another origin: drops Authorization, X-Key/)
+    const [stored] = (await exportedList(weir, 'secrets=true')).filter((each) => each.id === id)
+    expect(stored?.headers).toEqual(SECRETS)
+  })
 })

@@ -180,7 +180,7 @@ function rowOf({ line, outcome, url, name, droppedHeaders, problem }: Outcome): 
     why.className = 'error'
     why.textContent = text
   }
-  if (droppedHeaders) warn(`Another origin: drops ${droppedHeaders.join(', ')} unless entered again.`)
+  if (droppedHeaders) warn(`Another origin: drops ${droppedHeaders.join(', ')}.`)
   if (problem) warn(problem.detail)
   return row
 }
