@@ -107,7 +107,7 @@ export interface AppDeps extends StatusDeps {
  */
 export async function createApp(deps: AppDeps) {
   const handleProxy = proxyHandler(deps)
-  const importStreams = importer(deps)
+  const imports = importer(deps)
   const { door, keys, cookie, audit } = deps.access
   const { config, proxyOrigins } = deps
   const { publicUrl } = config
@@ -151,7 +151,7 @@ export async function createApp(deps: AppDeps) {
     .use(probeRoutes(deps))
     .use(assetRoutes())
     .use(keyRoutes({ db: deps.db, keys }).use(loginRoutes({ door, cookie, gate })).use(auditPages(deps)))
-    .use(transferRoutes({ ...deps, importStreams }))
+    .use(transferRoutes({ ...deps, imports }))
     .use(bulkRoutes(deps))
     .use(streamRoutes(deps))
     .use(lookRoutes(deps))
@@ -172,7 +172,7 @@ export async function createApp(deps: AppDeps) {
     .use(consoleRoutes(deps))
     .use(bulkPages(deps))
     .use(lookPages(deps))
-    .use(importPages({ importStreams }))
+    .use(importPages({ imports }))
     .use(streamPages(deps))
     .use(twinRoutes(deps))
     .use(boardRoutes(deps.queues))

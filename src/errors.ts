@@ -11,6 +11,8 @@ export const PROBLEMS = {
   method_not_allowed: 405,
   conflict: 409,
   body_too_large: 413,
+  /** What would come of a request is more than may be. */
+  too_large: 413,
   unsupported_media_type: 415,
   invalid_field: 422,
   unreachable: 422,

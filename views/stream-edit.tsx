@@ -14,6 +14,8 @@ export interface StreamFormData {
   fixed: 'proxied' | 'twin' | undefined
   alwaysOn: boolean
   error?: { field: string | undefined; detail: string }
+  /** Headers that saving would drop, as the URL leads to another origin: to be confirmed. */
+  dropping?: { from: string; to: string; headers: readonly string[] }
 }
 
 const FIXED = {
@@ -41,6 +43,7 @@ export function StreamEditPage(data: StreamFormData) {
             {error.field === undefined ? error.detail : `Not saved. ${error.detail}`}
           </p>
         )}
+        {data.dropping && <Dropping {...data.dropping} />}
         <Text form={data} name="name" title="Name" maxlength={200} isRequired />
         <Text form={data} name="tags" title="Tags" hint="Separated by commas." placeholder="shop, eu" />
         {fixed === undefined ? <Asked {...data} /> : <p class="muted wide">{FIXED[fixed]}</p>}
@@ -72,7 +75,7 @@ export function StreamEditPage(data: StreamFormData) {
         )}
         <p class="actions wide">
           <button type="submit" class="primary">
-            Save
+            {data.dropping ? 'Save without them' : 'Save'}
           </button>
           <Curl
             method="PATCH"
@@ -87,6 +90,19 @@ export function StreamEditPage(data: StreamFormData) {
         </p>
       </form>
     </Page>
+  )
+}
+
+/** Said before it is done: the same form sent again does it. */
+function Dropping({ from, to, headers }: NonNullable<StreamFormData['dropping']>) {
+  return (
+    <div class="wide" role="alert">
+      <p>
+        Not saved yet. The new URL leads to {to}. {headers.length === 1 ? 'A header' : 'Headers'} entered for{' '}
+        {from} will be dropped: <strong>{headers.join(', ')}</strong>. To keep one, enter its value again.
+      </p>
+      <input type="hidden" name="dropping" value={[to, ...headers].join(' ')} />
+    </div>
   )
 }
 
@@ -213,6 +229,11 @@ function Asked(form: StreamFormData) {
 function Headers({ headers, values, error }: StreamFormData) {
   return (
     <div class="wide headers">
+      {headers.length > 0 && (
+        <small>
+          A URL with another scheme, host or port drops these headers unless you enter their values again.
+        </small>
+      )}
       {headers.map((name) => (
         <div class="header">
           <label>

@@ -5,11 +5,13 @@ import { Page } from './layout.tsx'
 export interface ImportReport {
   dryRun: boolean
   totals: { lines: number; created: number; unchanged: number; updated: number; failed: number }
+  /** Those that are shown. */
   lines: readonly {
     line: number
     outcome: string
     url: string | null
     name?: string
+    droppedHeaders?: readonly string[]
     problem?: { detail: string }
   }[]
 }
@@ -25,7 +27,7 @@ export interface ImportPageData {
 const IMPORT_PATH =
   '/api/streams/import?dryRun=false{&tag=tag}{&start=start}{&server=server}{&header=headers}{&param=params}'
 /** Lines shown of a report, those that failed in front. */
-const SHOWN = 200
+export const SHOWN = 200
 
 /** Many streams from a file: first what would be done, then doing it. */
 export function ImportPage({ values = {}, report, error }: ImportPageData) {
@@ -123,33 +125,33 @@ export function ImportPage({ values = {}, report, error }: ImportPageData) {
                 <th scope="col">Stream</th>
               </tr>
             </thead>
-            <tbody id="import-lines">{report && shownLines(report).map(ReportLine)}</tbody>
+            <tbody id="import-lines">{report?.lines.map(ReportLine)}</tbody>
           </table>
         </div>
         <p class="muted" id="import-more">
-          {report && report.lines.length > SHOWN && `And ${report.lines.length - SHOWN} more lines.`}
+          {report && more(report) > 0 && `And ${more(report)} more lines.`}
         </p>
       </section>
     </Page>
   )
 }
 
-function ReportLine({ line, outcome, url, name, problem }: ImportReport['lines'][number]) {
+function ReportLine({ line, outcome, url, name, droppedHeaders, problem }: ImportReport['lines'][number]) {
   return (
     <tr>
       <td class="number">{line}</td>
       <td class={outcome}>{outcome}</td>
       <td>
         {name ?? url}
+        {droppedHeaders && <div class="error">Another origin: drops {droppedHeaders.join(', ')}.</div>}
         {problem && <div class="error">{problem.detail}</div>}
       </td>
     </tr>
   )
 }
 
-function shownLines({ lines }: ImportReport): ImportReport['lines'] {
-  const failed = lines.filter(({ outcome }) => outcome === 'failed')
-  return [...failed, ...lines.filter(({ outcome }) => outcome !== 'failed')].slice(0, SHOWN)
+function more({ totals, lines }: ImportReport): number {
+  return totals.lines - lines.length
 }
 
 function wordsOf({ dryRun, totals }: ImportReport): string {

@@ -11,6 +11,8 @@ export interface ChannelKind<C extends object = Record<string, unknown>> {
   readonly schema: TObject
   /** Fields of the config that are never shown again. */
   readonly secrets: readonly (keyof C & string)[]
+  /** Those of them that the target is sent as they are: they were given for it, and are no other one's. */
+  readonly credentials?: readonly (keyof C & string)[]
   /** A config to begin with, where one helps. */
   example?(): Partial<C>
   /**

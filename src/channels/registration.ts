@@ -88,7 +88,28 @@ export function configOf(
   const valid = checked(kind.schema, after, 'config') as Record<string, unknown>
   const fault = kind.check?.(valid)
   if (fault !== undefined) throw wrong(`config.${fault.field}`, fault.detail)
+  if (before !== undefined) checkCredentials(kind, { before, given, after: valid })
   return valid
+}
+
+/** What was given for one server is no other's: with a change of the target, it has to be said again. */
+function checkCredentials(
+  kind: AnyKind,
+  { before, given, after }: Record<'before' | 'given' | 'after', Readonly<Record<string, unknown>>>,
+): void {
+  const isKept = (field: string) => given[field] === undefined || given[field] === HIDDEN
+  const field = kind.credentials?.find((each) => after[each] !== undefined && isKept(each))
+  if (field === undefined || placeOf(kind, before) === placeOf(kind, after)) return
+  const { title = field } = kind.schema.properties[field] as { title?: string }
+  const [from, to] = [before, after].map((config) => kind.target(config).host)
+  const where = from === to ? `another port or protocol of ${from}` : `${from}, not for ${to}`
+  throw wrong(`config.${field}`, `${title}: the stored one is for ${where}. Enter it again, or send null.`)
+}
+
+/** Where a channel sends to, with its protocol where that is part of a URL. */
+function placeOf(kind: AnyKind, config: Readonly<Record<string, unknown>>): string {
+  const { host, port } = kind.target(config)
+  return [typeof config.url === 'string' ? new URL(config.url).protocol : '', host, port].join(' ')
 }
 
 /** @throws Problem `invalid_field` for a kind that there isn't */

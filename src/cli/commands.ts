@@ -3,6 +3,7 @@ import { add } from './commands/add.ts'
 import { backup } from './commands/backup.ts'
 import { completion } from './commands/completion.ts'
 import { start, stop } from './commands/desire.ts'
+import { edit } from './commands/edit.ts'
 import { logs } from './commands/logs.ts'
 import { ls } from './commands/ls.ts'
 import { notify } from './commands/notify.ts'
@@ -15,6 +16,7 @@ import { status } from './commands/status.ts'
 export const COMMANDS: Record<string, Command> = {
   add,
   ls,
+  edit,
   start,
   stop,
   status,

@@ -5,6 +5,8 @@ export interface PlacesOptions {
   what: string
   /** How many may be under way. */
   atOnce: number
+  /** How many of them may be of one holder. Default: all. */
+  atOnceEach?: number
   /** How many more may wait; who comes on top is refused. Default: none. */
   waiting?: number
 }
@@ -13,10 +15,12 @@ export interface PlacesOptions {
 export class Places {
   readonly #options: Required<PlacesOptions>
   readonly #line: (() => void)[] = []
+  /** Places of each holder who has one. */
+  readonly #held = new Map<string, number>()
   #taken = 0
 
   constructor(options: PlacesOptions) {
-    this.#options = { waiting: 0, ...options }
+    this.#options = { waiting: 0, atOnceEach: options.atOnce, ...options }
   }
 
   get taken(): number {
@@ -25,13 +29,16 @@ export class Places {
 
   /**
    * Takes a place, if need be after those that wait.
+   * @param holder who takes it; left out, the place is nobody's in particular
    * @returns what gives it back; calling it again does nothing
    * @throws Problem `too_many`
    */
-  async enter(): Promise<() => void> {
+  async enter(holder?: string): Promise<() => void> {
     const { what, atOnce, waiting } = this.#options
+    const release = holder === undefined ? undefined : this.#hold(holder)
     if (this.#taken >= atOnce) {
       if (this.#line.length >= waiting) {
+        release?.()
         throw new Problem(
           'too_many',
           `${atOnce} ${what} are under way, all that there may be; come back later.`,
@@ -44,6 +51,7 @@ export class Places {
     return () => {
       if (isOver) return
       isOver = true
+      release?.()
       const next = this.#line.shift()
       if (next === undefined) this.#taken--
       else next()
@@ -57,6 +65,24 @@ export class Places {
       return await work()
     } finally {
       leave()
+    }
+  }
+
+  /** Counts a place as its holder's. @throws Problem `too_many` */
+  #hold(holder: string): () => void {
+    const { what, atOnceEach } = this.#options
+    const held = this.#held.get(holder) ?? 0
+    if (held >= atOnceEach) {
+      throw new Problem(
+        'too_many',
+        `${held} ${what} of yours are under way, all that you may have at once; wait for one to end.`,
+      )
+    }
+    this.#held.set(holder, held + 1)
+    return () => {
+      const left = (this.#held.get(holder) ?? 1) - 1
+      if (left === 0) this.#held.delete(holder)
+      else this.#held.set(holder, left)
     }
   }
 }

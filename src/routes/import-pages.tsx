@@ -1,9 +1,10 @@
 import { Elysia } from 'elysia'
-import { ImportPage, type ImportPageData, type ImportReport } from '../../views/streams-import.tsx'
+import { ImportPage, type ImportPageData, SHOWN } from '../../views/streams-import.tsx'
 import { Problem } from '../errors.ts'
 import { html } from './html.ts'
+import { shownOf } from './import-report.ts'
 import { readBytes } from './input.ts'
-import { type Importer, MAX_IMPORT_BYTES, UPLOAD_SECONDS } from './transfer.ts'
+import { type Importer, MAX_IMPORT_BYTES, optionsOf, UPLOAD_SECONDS } from './transfer.ts'
 
 /** What a form adds to the file that it sends, in bytes, at most. */
 const FORM_BYTES = 1_048_576
@@ -11,27 +12,36 @@ const FORM_BYTES = 1_048_576
 const MAX_KEPT_CHARS = 262_144
 
 /** The page for importing, and what its form does without script. */
-export function importPages({ importStreams }: { importStreams: Importer }) {
+export function importPages({ imports }: { imports: Importer }) {
   return new Elysia({ detail: { hide: true } })
     .get('/streams/import', () => html(<ImportPage />))
     .post(
       '/streams/import',
       async ({ request, server }) => {
-        server?.timeout(request, UPLOAD_SECONDS)
-        const form = await readMultipart(request)
-        server?.timeout(request, 0)
-        const text = await textIn(form)
-        const values = valuesOf(form, text)
+        const leave = await imports.enter(request)
         try {
-          const report = (await (await importStreams(asked(form, text), null)).json()) as ImportReport
-          return html(<ImportPage values={values} report={report} />)
-        } catch (error) {
-          if (!(error instanceof Problem)) throw error
-          return html(<ImportPage values={values} error={error.detail} />, { status: error.status })
+          server?.timeout(request, UPLOAD_SECONDS)
+          const form = await readMultipart(request)
+          server?.timeout(request, 0)
+          return await answer(form, await textIn(form), request.signal)
+        } finally {
+          leave()
         }
       },
       { parse: 'none' },
     )
+
+  async function answer(form: FormData, text: string, signal: AbortSignal): Promise<Response> {
+    const values = valuesOf(form, text)
+    try {
+      const options = optionsOf(asked(form))
+      const report = await shownOf(await imports.run({ options, text, contentType: null }), signal, SHOWN)
+      return html(<ImportPage values={values} report={report} />)
+    } catch (error) {
+      if (!(error instanceof Problem)) throw error
+      return html(<ImportPage values={values} error={error.detail} />, { status: error.status })
+    }
+  }
 }
 
 /** @throws Problem `bad_request`, `body_too_large` */
@@ -52,18 +62,14 @@ async function textIn(form: FormData): Promise<string> {
   return isChosen ? file.text() : field(form, 'text')
 }
 
-/** The request that a program would have made. */
-function asked(form: FormData, text: string): Request {
+/** The request that a program would have made, without the file. */
+function asked(form: FormData): Request {
   const query = new URLSearchParams({ dryRun: field(form, 'dryRun') === 'false' ? 'false' : 'true' })
   for (const name of ['tag', 'start', 'server'])
     if (field(form, name) !== '') query.set(name, field(form, name))
   for (const header of linesOf(field(form, 'headers'))) query.append('header', header)
   for (const param of linesOf(field(form, 'params'))) query.append('param', param)
-  return new Request(`http://localhost/?${query}`, {
-    method: 'POST',
-    body: text,
-    headers: { 'Content-Type': '' },
-  })
+  return new Request(`http://localhost/?${query}`)
 }
 
 /** What was given, to be shown again: all but secrets. */

@@ -1,60 +1,76 @@
 import { causeOf, Problem } from '../errors.ts'
 import { OUTCOMES, type Outcome } from '../transfer/item.ts'
+import type { Running } from './transfer.ts'
 
 export const NDJSON = 'application/x-ndjson'
+/** Lines of a report, in characters of JSON; what became of further ones is only counted. */
+const MAX_REPORT_CHARS = 67_108_864
 
 export interface ProgressOptions {
-  dryRun: boolean
   warn(message: string, error: unknown): void
   /** Called once nothing is imported any more. */
   done(): void
 }
 
-interface Totals extends Record<(typeof OUTCOMES)[number], number> {
+export interface Totals extends Record<(typeof OUTCOMES)[number], number> {
   lines: number
 }
 
-function noTotals(): Totals {
-  return { lines: 0, created: 0, unchanged: 0, updated: 0, failed: 0 }
-}
+/** What is told of an import while it goes on, within a bound. */
+export class Report {
+  readonly totals: Totals = { lines: 0, created: 0, unchanged: 0, updated: 0, failed: 0 }
+  #left = MAX_REPORT_CHARS
+  /** Whether there are lines that are counted, and not told. */
+  isCut = false
 
-function count(totals: Totals, outcomes: readonly Outcome[]): void {
-  totals.lines += outcomes.length
-  for (const { outcome } of outcomes) totals[outcome]++
+  /** Counts outcomes. @returns those that there is room to tell, each as JSON */
+  add(outcomes: readonly Outcome[]): string[] {
+    this.totals.lines += outcomes.length
+    for (const { outcome } of outcomes) this.totals[outcome]++
+    return outcomes.flatMap((outcome) => {
+      const json = this.isCut ? '' : JSON.stringify(outcome)
+      this.#left -= json.length
+      this.isCut ||= this.#left < 0
+      return this.isCut ? [] : [json]
+    })
+  }
+
+  /** What is said at the end. */
+  end(dryRun: boolean) {
+    return { dryRun, totals: this.totals, ...(this.isCut && { isCut: true }) }
+  }
 }
 
 /** The whole report; an import whose caller has gone stops after the batch it is at. */
-export async function reportOf(
-  batches: AsyncGenerator<Outcome[]>,
-  dryRun: boolean,
-  signal: AbortSignal,
-): Promise<Response> {
-  const totals = noTotals()
-  const lines: Outcome[] = []
-  for await (const outcomes of batches) {
-    count(totals, outcomes)
-    for (const outcome of outcomes) lines.push(outcome)
+export async function reportOf({ dryRun, outcomes }: Running, signal: AbortSignal): Promise<Response> {
+  const report = new Report()
+  const parts: Uint8Array<ArrayBuffer>[] = []
+  const utf8 = new TextEncoder()
+  let isFirst = true
+  for await (const batch of outcomes) {
+    const lines = report.add(batch)
+    if (lines.length > 0) parts.push(utf8.encode((isFirst ? '' : ',') + lines.join(',')))
+    isFirst &&= lines.length === 0
     if (signal.aborted) break
   }
-  return Response.json({ dryRun, totals, lines })
+  const begin = utf8.encode(`${JSON.stringify(report.end(dryRun)).slice(0, -1)},"lines":[`)
+  const body = new Blob([begin, ...parts, utf8.encode(']}')])
+  return new Response(body, { headers: { 'Content-Type': 'application/json' } })
 }
 
 /**
  * The report as it comes about, a line each, with the totals as the last. The import doesn't wait for its reader: what
- * isn't read yet is at most the report of `MAX_LINES`.
+ * isn't read yet is at most a whole report.
  */
-export function progressOf(
-  batches: AsyncGenerator<Outcome[]>,
-  { dryRun, warn, done }: ProgressOptions,
-): Response {
+export function progressOf({ dryRun, outcomes }: Running, { warn, done }: ProgressOptions): Response {
   const utf8 = new TextEncoder()
-  const totals = noTotals()
+  const report = new Report()
   let isRead = true
   const body = new ReadableStream<Uint8Array>({
     start(controller) {
-      const say = (values: readonly unknown[]) => {
-        if (isRead)
-          controller.enqueue(utf8.encode(values.map((value) => `${JSON.stringify(value)}\n`).join('')))
+      const say = (lines: readonly string[]) => {
+        if (isRead && lines.length > 0)
+          controller.enqueue(utf8.encode(lines.map((line) => `${line}\n`).join('')))
       }
       void run(say).finally(() => {
         done()
@@ -67,18 +83,32 @@ export function progressOf(
   })
   return new Response(body, { headers: { 'Content-Type': NDJSON, 'X-Accel-Buffering': 'no' } })
 
-  async function run(say: (values: readonly unknown[]) => void): Promise<void> {
+  async function run(say: (lines: readonly string[]) => void): Promise<void> {
     try {
-      for await (const outcomes of batches) {
-        count(totals, outcomes)
-        say(outcomes)
+      for await (const batch of outcomes) {
+        say(report.add(batch))
         if (!isRead) return
       }
-      say([{ dryRun, totals }])
+      say([JSON.stringify(report.end(dryRun))])
     } catch (error) {
       warn(`The import broke off: ${causeOf(error)}`, error)
       const { code, detail } = new Problem('internal', 'Something went wrong inside Weir; its log says what.')
-      say([{ dryRun, totals, problem: { code, detail } }])
+      say([JSON.stringify({ ...report.end(dryRun), problem: { code, detail } })])
     }
   }
+}
+
+/** What a page shows of a report: the first lines, those that failed in front. */
+export async function shownOf({ dryRun, outcomes }: Running, signal: AbortSignal, most: number) {
+  const report = new Report()
+  const [failed, others]: [Outcome[], Outcome[]] = [[], []]
+  for await (const batch of outcomes) {
+    report.add(batch)
+    for (const outcome of batch) {
+      const list = outcome.outcome === 'failed' ? failed : others
+      if (list.length < most) list.push(outcome)
+    }
+    if (signal.aborted) break
+  }
+  return { ...report.end(dryRun), lines: [...failed, ...others].slice(0, most) }
 }

@@ -1,5 +1,8 @@
 import type { StreamFormData } from '../../views/stream-edit.tsx'
+import { HIDDEN } from '../core/hidden.ts'
 import { Problem } from '../errors.ts'
+import { changedHeaders } from '../streams/changed-headers.ts'
+import type { Change } from '../streams/registration.ts'
 import type { Stream } from '../streams/run.ts'
 
 const DAY_MS = 86_400_000
@@ -11,7 +14,7 @@ type Values = Readonly<Record<string, string>>
 export function streamForm(
   stream: Stream,
   channels: readonly string[],
-  typed?: { values: Values; error: StreamFormData['error'] },
+  typed?: { values: Values; error?: StreamFormData['error']; dropping?: StreamFormData['dropping'] },
 ): StreamFormData {
   return {
     stream,
@@ -21,7 +24,22 @@ export function streamForm(
     fixed: fixedBy(stream),
     alwaysOn: typed === undefined ? stream.alwaysOn : typed.values.alwaysOn !== undefined,
     error: typed?.error,
+    dropping: typed?.dropping,
   }
+}
+
+/**
+ * The headers that a change would drop, as its URL leads to another origin, where whoever filled the form in hasn't been
+ * told of all of these.
+ * @throws Problem `invalid_field`
+ */
+export function untoldDrops(stream: Stream, values: Values, change: Change): StreamFormData['dropping'] {
+  const { droppedHeaders } = changedHeaders(stream, change)
+  if (change.url === undefined || droppedHeaders.length === 0) return undefined
+  const { origin } = new URL(change.url)
+  const [toldOf, ...told] = values.dropping?.split(' ') ?? []
+  if (toldOf === origin && droppedHeaders.every((name) => told.includes(name))) return undefined
+  return { from: new URL(stream.url).origin, to: origin, headers: droppedHeaders }
 }
 
 /**
@@ -38,7 +56,8 @@ export function changeOf(stream: Stream, values: Values): Record<string, unknown
     ...(fixedBy(stream) === undefined && askedOf(stream, values)),
     ...(stream.proxyKey !== null && { alwaysOn: values.alwaysOn !== undefined }),
   }
-  const now = { ...stream, body: stream.body ?? '' } as unknown as Record<string, unknown>
+  const headers = Object.fromEntries(Object.keys(stream.headers).map((name) => [name, HIDDEN]))
+  const now = { ...stream, headers, body: stream.body ?? '' } as unknown as Record<string, unknown>
   const changed = Object.entries(wanted).filter(([field, value]) => !Bun.deepEquals(value, now[field]))
   const change = Object.fromEntries(changed)
   // Whether a body may be sent depends on the method.
@@ -64,11 +83,11 @@ function askedOf(stream: Stream, values: Values): Record<string, unknown> {
   }
 }
 
-/** Those that are there, unless they are taken away or given a new value, and more. */
+/** Those that are there, their values hidden, unless they are taken away or given a new value, and more. */
 function headersOf(known: Stream['headers'], values: Values): Record<string, string> {
-  const kept = Object.entries(known)
-    .filter(([name]) => values[`remove.${name}`] === undefined)
-    .map(([name, value]) => [name, values[`header.${name}`] || value])
+  const kept = Object.keys(known)
+    .filter((name) => values[`remove.${name}`] === undefined)
+    .map((name) => [name, values[`header.${name}`] || HIDDEN])
   const added = headersIn(values.headers)
   const names = new Set(added.map(([name]) => name?.toLowerCase()))
   return Object.fromEntries([...kept.filter(([name]) => !names.has(name?.toLowerCase() ?? '')), ...added])

@@ -32,7 +32,7 @@ import { integerOf, oneOf, query, readForm } from './input.ts'
 import type { LivePages, Send } from './live-pages.tsx'
 import { leave, redirect } from './redirect.ts'
 import { chartsData } from './stream-charts.ts'
-import { changeOf, streamForm } from './stream-form.ts'
+import { changeOf, streamForm, untoldDrops } from './stream-form.ts'
 import { type NotifyDeps, notifyData, sendNotice, sentRows } from './stream-notify.ts'
 import { timelineData } from './stream-timeline.ts'
 import { entryRow, measureView, savingsView, statusView, twinView } from './view-models.ts'
@@ -194,8 +194,16 @@ export function streamPages(deps: StreamPagesDeps) {
     const values = await readForm(request)
     const stream = await streams.get(id)
     try {
-      const change = changeOf(stream, values)
-      if (Object.keys(change).length > 0) await streams.change(id, checkChange(change))
+      const typed = changeOf(stream, values)
+      if (Object.keys(typed).length > 0) {
+        const change = checkChange(typed)
+        const dropping = untoldDrops(stream, values, change)
+        if (dropping !== undefined) {
+          const form = streamForm(stream, await channelNames(), { values, dropping })
+          return html(<StreamEditPage {...form} />)
+        }
+        await streams.change(id, change)
+      }
       return redirect(`/streams/${id}`)
     } catch (error) {
       if (!(error instanceof Problem)) throw error

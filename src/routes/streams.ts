@@ -147,15 +147,18 @@ export function streamRoutes(deps: StreamRoutesDeps) {
     })
     .patch(
       '/api/streams/:id',
-      async ({ params, request }) =>
-        streamJson(await streams.change(params.id, checkChange(await readJson(request)))),
+      async ({ params, request }) => {
+        const change = checkChange(await readJson(request))
+        const { stream, droppedHeaders } = await streams.change(params.id, change)
+        return { ...streamJson(stream), droppedHeaders }
+      },
       {
         ...typed<{ body: Change }>(),
         parse: 'none',
-        detail: operation('Change a stream', 'Goes on by the new definition at once.', {
+        detail: operation('Change a stream', CHANGE, {
           body: ChangeSchema,
           example: { intervalMs: 10_000 },
-          answers: json(answers.Stream),
+          answers: json(answers.ChangedStream),
           problems: ['not_allowed', 'host_unknown'],
         }),
       },
@@ -420,6 +423,10 @@ function tagOf(request: Request): string {
   return tag
 }
 
+const CHANGE =
+  'Goes on by the new definition at once. `headers` replaces all of them; the value `•••` keeps the one that is stored. A ' +
+  '`url` of another origin (scheme, host or port) drops the stored headers, as their values were given for the old one: ' +
+  'send those that the new one should get with the same change. `droppedHeaders` names what was dropped.'
 const LIST =
   'Pages of streams, each with its verdict, in the order of registration; `next` is the `after` of the next page. `q` ' +
   'searches name and URL; `host` is the one of the URL, with its port; `state` is a verdict. `sort` is one of ' +

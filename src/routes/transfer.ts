@@ -9,7 +9,8 @@ import { checkRegistration, RegistrationSchema } from '../streams/registration.t
 import type { Streams } from '../streams/streams.ts'
 import { EXPORT_FORMATS, type ExportFormat, exportStreams } from '../transfer/export.ts'
 import { type ImportOptions, importLines } from '../transfer/import.ts'
-import { FORMATS, formatOf, type Line, readLines } from '../transfer/lines.ts'
+import type { Outcome } from '../transfer/item.ts'
+import { FORMATS, formatOf, readLines } from '../transfer/lines.ts'
 import type { OpenApiOptions } from '../transfer/openapi/operations.ts'
 import { type Answers, jsonOrLines } from './answers/answer.ts'
 import { ExportedStream, ImportProgress, ImportReport } from './answers/transfer.ts'
@@ -31,6 +32,8 @@ export const MAX_IMPORT_BYTES = 33_554_432
 export const UPLOAD_SECONDS = 240
 /** Imports under way in this process; each holds its file in memory. More are refused. */
 const MAX_IMPORTS = 4
+/** Of them, those of one key: the others have room, whatever it does. */
+const MAX_IMPORTS_EACH = 2
 /** Likewise of exports, each a page of streams in memory. */
 const MAX_EXPORTS = 8
 const BOOLEANS = ['true', 'false'] as const
@@ -52,42 +55,78 @@ const IMPORT_PARAMETERS = [
 ] as const
 const EXPORT_PARAMETERS = ['format', 'tag', 'secrets'] as const
 
-/** Answers a request to import; there is one for the API and the page, so that its bound holds for both together. */
-export type Importer = (request: Request, server: Server | null) => Promise<Response>
-type Server = Pick<Bun.Server<unknown>, 'timeout'>
+/** Imports files; there is one for the API and the page, so that its bounds hold for both together. */
+export interface Importer {
+  /**
+   * Takes a place among the few imports that may be under way, before a file is read.
+   * @returns what gives it back
+   * @throws Problem `too_many`
+   */
+  enter(request: Request): Promise<() => void>
+  /** @throws Problem `invalid_field`, and what reading a file throws: nothing is imported then */
+  run(asked: Asked): Promise<Running>
+}
 
-/** @returns an {@link Importer}; it throws Problem `too_many`, `invalid_field` and what reading a file throws */
-export function importer({ db, streams, warn }: TransferRoutesDeps): Importer {
-  const room = { left: MAX_IMPORTS }
-  return async (request, server) => {
-    if (room.left === 0) throw new Problem('too_many', `${MAX_IMPORTS} imports are under way; wait for one.`)
-    room.left--
-    let isHandedOn = false
-    try {
-      server?.timeout(request, UPLOAD_SECONDS)
-      const options = optionsOf(request)
-      const lines = await linesOf(request, options)
-      // It may ask many APIs for their kind before there is anything to say.
-      server?.timeout(request, 0)
-      const outcomes = importLines({ db, streams }, lines, options)
-      if (!request.headers.get('accept')?.includes(NDJSON))
-        return await reportOf(outcomes, options.dryRun, request.signal)
-      isHandedOn = true
-      return progressOf(outcomes, { dryRun: options.dryRun, warn, done: () => void room.left++ })
-    } finally {
-      if (!isHandedOn) room.left++
-    }
+export interface Asked {
+  /** What the caller says beside the file. */
+  options: Options
+  text: string
+  contentType: string | null
+}
+
+/** An import under way: it goes on as its outcomes are taken. */
+export interface Running {
+  dryRun: boolean
+  outcomes: AsyncGenerator<Outcome[]>
+}
+
+export function importer({ db, streams }: Pick<TransferRoutesDeps, 'db' | 'streams'>): Importer {
+  const places = new Places({ what: 'imports', atOnce: MAX_IMPORTS, atOnceEach: MAX_IMPORTS_EACH })
+  return {
+    enter: (request) => places.enter(keyOf(request)),
+    async run({ options, text, contentType }) {
+      const lines = await readLines(text, options.format ?? formatOf(text, contentType), options)
+      return { dryRun: options.dryRun, outcomes: importLines({ db, streams }, lines, options) }
+    },
   }
 }
 
+/** The key that a request comes with; the owner's requests are no one's in particular. */
+function keyOf(request: Request): string | undefined {
+  const { id } = callerOf(request) ?? {}
+  return id?.startsWith('key:') ? id : undefined
+}
+
 /** Moving many streams in and out at once. */
-export function transferRoutes({ db, importStreams }: { db: Database; importStreams: Importer }) {
+export function transferRoutes(deps: TransferRoutesDeps & { imports: Importer }) {
+  const { db, imports } = deps
   const exports = new Places({ what: 'exports', atOnce: MAX_EXPORTS })
   return new Elysia({ detail: { tags: ['Streams'] } })
-    .post('/api/streams/import', ({ request, server }) => importStreams(request, server), {
-      parse: 'none',
-      detail: { ...operation('Import streams', IMPORT, IMPORT_OPTIONS), requestBody: IMPORT_BODY },
-    })
+    .post(
+      '/api/streams/import',
+      async ({ request, server }) => {
+        const leave = await imports.enter(request)
+        let isHandedOn = false
+        try {
+          const options = optionsOf(request)
+          server?.timeout(request, UPLOAD_SECONDS)
+          const text = await readText(request, MAX_IMPORT_BYTES)
+          // It may ask many APIs for their kind before there is anything to say.
+          server?.timeout(request, 0)
+          const contentType = request.headers.get('content-type')
+          const running = await imports.run({ options, text, contentType })
+          if (!request.headers.get('accept')?.includes(NDJSON)) return await reportOf(running, request.signal)
+          isHandedOn = true
+          return progressOf(running, { warn: deps.warn, done: leave })
+        } finally {
+          if (!isHandedOn) leave()
+        }
+      },
+      {
+        parse: 'none',
+        detail: { ...operation('Import streams', IMPORT, IMPORT_OPTIONS), requestBody: IMPORT_BODY },
+      },
+    )
     .get(
       '/api/streams/export',
       async ({ request }) => {
@@ -103,8 +142,8 @@ export function transferRoutes({ db, importStreams }: { db: Database; importStre
 
 type Options = ImportOptions & OpenApiOptions & { format: (typeof FORMATS)[number] | undefined }
 
-/** @throws Problem `invalid_field` for what no line could say either */
-function optionsOf(request: Request): Options {
+/** What a request says in its query. @throws Problem `invalid_field` for what no line could say either */
+export function optionsOf(request: Request): Options {
   const { format, dryRun, tag, start, intervalMs, server } = query(request, ...IMPORT_PARAMETERS)
   const { searchParams } = new URL(request.url)
   const defaults: Options['defaults'] = {}
@@ -136,12 +175,6 @@ function pairOf(field: string, text: string, separator: string): [string, string
   if (at > 0) return [text.slice(0, at).trim(), text.slice(at + 1).trim()]
   const example = separator === ':' ? 'Name: value' : 'name=value'
   throw new Problem('invalid_field', `${field}: expected "${example}".`, field)
-}
-
-async function linesOf(request: Request, options: Options): Promise<Line[]> {
-  const text = await readText(request, MAX_IMPORT_BYTES)
-  const format = options.format ?? formatOf(text, request.headers.get('content-type'))
-  return readLines(text, format, options)
 }
 
 /** A file; its first part is made before the answer begins, so that a refusal can still be one. */
@@ -217,7 +250,7 @@ const IMPORT_DOCS: Record<(typeof IMPORT_PARAMETERS)[number], Omit<Parameter, 'n
 const IMPORT_OPTIONS: OperationOptions = {
   parameters: parametersOf(IMPORT_DOCS),
   answers: jsonOrLines(ImportReport, ImportProgress),
-  problems: ['bad_request', 'invalid_json', 'body_too_large', 'too_many'],
+  problems: ['bad_request', 'invalid_json', 'body_too_large', 'too_large', 'too_many'],
 }
 const EXPORT =
   'Every registered stream as `POST /api/streams/import` takes it; a twin is the field `twin` of its polled stream. ' +

@@ -1,5 +1,6 @@
 import { type Static, type TObject, Type } from '@sinclair/typebox'
 import { Errors, type ValueError, ValueErrorType } from '@sinclair/typebox/errors'
+import { HIDDEN } from '../core/hidden.ts'
 import { nulIn } from '../core/nul.ts'
 import { parsePointer } from '../core/pointer.ts'
 import { Problem } from '../errors.ts'
@@ -10,7 +11,7 @@ const MIN_INTERVAL_MS = 500
 const MAX_INTERVAL_MS = 604_800_000
 /** Headers a stream may send; more is a mistake. */
 const MAX_HEADERS = 50
-const MAX_URL_CHARS = 8_192
+export const MAX_URL_CHARS = 8_192
 /** Longest bound of a stream's own on the age of its log, in milliseconds: a hundred years. */
 const MAX_AGE_MS = 3_155_760_000_000
 
@@ -117,10 +118,11 @@ export type Change = Static<typeof ChangeSchema>
 
 /**
  * Checks what someone wants to register.
+ * @param mayHide whether headers may have the value that stands for a hidden one: where there is one to keep
  * @throws Problem `invalid_field`, naming the field.
  */
-export function checkRegistration(value: unknown): Registration {
-  const registered = checked(RegistrationSchema, value)
+export function checkRegistration(value: unknown, mayHide = false): Registration {
+  const registered = checked(RegistrationSchema, value, mayHide)
   checkBody(registered.method ?? 'GET', registered.body)
   return registered
 }
@@ -132,14 +134,14 @@ export function checkLook(value: unknown): Looking {
   return looked
 }
 
-/** Checks a change to a stream, as {@link checkRegistration} does. */
+/** Checks a change to a stream, as {@link checkRegistration} does; a hidden value of a header keeps the stored one. */
 export function checkChange(value: unknown): Change {
-  const changed = checked(ChangeSchema, value)
+  const changed = checked(ChangeSchema, value, true)
   checkBody(changed.method, changed.body)
   return changed
 }
 
-function checked<S extends TObject>(schema: S, value: unknown): Static<S> {
+function checked<S extends TObject>(schema: S, value: unknown, mayHide = false): Static<S> {
   const error = Errors(schema, value).First()
   if (error !== undefined) {
     const field = parsePointer(error.path)?.[0]
@@ -149,14 +151,14 @@ function checked<S extends TObject>(schema: S, value: unknown): Static<S> {
   const nul = nulIn(value)
   if (nul !== undefined)
     throw new Problem('invalid_field', `${nul}: expected text without NUL.`, nul.split('.')[0])
-  checkMeaning(value as Change)
+  checkMeaning(value as Change, mayHide)
   return value as Static<S>
 }
 
 /** What a schema can't say. */
-function checkMeaning({ url, headers, payloadPointer, ignorePaths }: Change): void {
+function checkMeaning({ url, headers, payloadPointer, ignorePaths }: Change, mayHide: boolean): void {
   if (url !== undefined) checkUrl(url)
-  if (headers !== undefined) checkHeaders(headers)
+  if (headers !== undefined) checkHeaders(headers, mayHide)
   if (payloadPointer !== undefined && parsePointer(payloadPointer) === undefined) {
     throw new Problem('invalid_field', notPointer(payloadPointer), 'payloadPointer')
   }
@@ -181,12 +183,13 @@ function checkBody(method: Change['method'], body: string | undefined): void {
   throw new Problem('invalid_field', 'GET sends no body; name POST or PUT as the method.', 'body')
 }
 
-function checkHeaders(headers: Record<string, string>): void {
+function checkHeaders(headers: Record<string, string>, mayHide: boolean): void {
   const refuse = (detail: string) => new Problem('invalid_field', detail, 'headers')
   const names = Object.keys(headers)
   if (names.length > MAX_HEADERS) throw refuse(`At most ${MAX_HEADERS} headers can be sent.`)
   try {
-    new Headers(headers)
+    const isKept = (value: string) => mayHide && value === HIDDEN
+    new Headers(Object.entries(headers).map(([name, value]) => [name, isKept(value) ? '' : value]))
   } catch {
     throw refuse('A header has a name or value that HTTP does not allow.')
   }

@@ -4,6 +4,7 @@ import { batched } from '../core/batch.ts'
 import { Problem } from '../errors.ts'
 import { againAfterDeadlock, transact } from '../storage/sql-state.ts'
 import type { Database } from '../storage/storage.ts'
+import { type ChangedHeaders, changedHeaders } from './changed-headers.ts'
 import { fromRegistration } from './from-registration.ts'
 import { hasTag, type ListQuery, listStreams } from './listing.ts'
 import { lastSeqs } from './logs.ts'
@@ -53,6 +54,11 @@ export interface StreamsDeps {
   /** Throws a Problem for an API that Weir must not ask. */
   mayReach?(url: string): Promise<void>
   fetch?: Fetch
+}
+
+/** A stream as it is after a change. */
+export interface Changed extends Pick<ChangedHeaders, 'droppedHeaders'> {
+  stream: Stream
 }
 
 /** Names the lock of {@link Streams.registerMany} among the database's advisory locks. */
@@ -193,30 +199,20 @@ export class Streams {
   }
 
   /**
-   * Changes a stream; one that runs goes on by the new definition at once.
+   * Changes a stream; one that runs goes on by the new definition at once. A URL of another origin drops its headers, as
+   * {@link changedHeaders} says.
    * @throws Problem `conflict` for what defines a proxied stream: its subscribers asked for exactly that
    */
-  async change(id: string, change: Change): Promise<Stream> {
+  async change(id: string, change: Change): Promise<Changed> {
     const { db, control } = this.#deps
     checkChangeable(await this.get(id), change)
     if (change.url !== undefined) await this.#deps.mayReach?.(change.url)
-    const set = { ...change, ...(change.url && { url: new URL(change.url).href }), updatedAt: new Date() }
-    const { stream, twins } = await transact(db, async (tx) => {
-      const [stream] = await tx
-        .update(streams)
-        .set(set)
-        .where(eq(streams.id, uuid(id)))
-        .returning()
-      if (stream === undefined) throw noStream(id)
-      const twins = await changeTwin(tx, id, set)
-      if (DEFINING.some((field) => change[field] !== undefined)) await startOver(tx, [id, ...twins])
-      return { stream, twins }
-    })
+    const { stream, twins, droppedHeaders } = await transact(db, (tx) => carryOut(tx, id, change))
     const ids = [id, ...twins]
     control.interrupt(ids)
     control.changed(ids)
     if (change.alwaysOn) await this.#desire(idle(id), 'running')
-    return change.alwaysOn ? this.get(id) : stream
+    return { stream: change.alwaysOn ? await this.get(id) : stream, droppedHeaders }
   }
 
   /** Removes a stream with everything recorded of it, and its twin. */
@@ -322,6 +318,28 @@ export class Streams {
     control.changed(ids)
     return ids
   }
+}
+
+/** Stores a change. The row is locked: where its headers belong can't change in between. */
+async function carryOut(tx: Database, id: string, change: Change) {
+  const [before] = await tx
+    .select({ url: streams.url, headers: streams.headers })
+    .from(streams)
+    .where(eq(streams.id, uuid(id)))
+    .for('update')
+  if (before === undefined) throw noStream(id)
+  const { droppedHeaders, ...headers } = changedHeaders(before, change)
+  const url = change.url && { url: new URL(change.url).href }
+  const set = { ...change, ...url, ...headers, updatedAt: new Date() }
+  const [stream] = await tx
+    .update(streams)
+    .set(set)
+    .where(eq(streams.id, uuid(id)))
+    .returning()
+  if (stream === undefined) throw noStream(id)
+  const twins = await changeTwin(tx, id, set)
+  if (DEFINING.some((field) => change[field] !== undefined)) await startOver(tx, [id, ...twins])
+  return { stream, twins, droppedHeaders }
 }
 
 function idle(id: string): SQL {

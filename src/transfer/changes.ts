@@ -1,8 +1,8 @@
-import { HIDDEN } from '../core/hidden.ts'
 import { Problem } from '../errors.ts'
+import { changedHeaders, hasSameOrigin } from '../streams/changed-headers.ts'
 import { unique } from '../streams/from-registration.ts'
 import { type Change, checkRegistration } from '../streams/registration.ts'
-import { type Fields, isFields } from './fields.ts'
+import { type Fields, isFields, revealed } from './fields.ts'
 import type { Known } from './identity.ts'
 
 /** What a line wants to be different of a stream there is. */
@@ -13,49 +13,54 @@ export interface Changes {
   start?: boolean
   /** Whether it gets a twin. */
   twin: boolean
+  /** Names of the headers that it loses, as its URL leads to another origin. */
+  droppedHeaders: string[]
+}
+
+type Headers = Readonly<Record<string, string>>
+
+/** What the caller of an import says of every line. */
+interface Options {
+  /** Added to the tags. */
+  tag: string | undefined
+  /** Values of headers that the file hides. */
+  headers: Headers
 }
 
 /**
  * What a line changes of the stream that it names. Fields that it leaves out, and values that it hides, stay as they
  * are.
- * @param tag added to the tags
  * @returns undefined when the stream is as the line says
  * @throws Problem `invalid_field`, or `conflict` for what an import can't change
  */
-export function changesTo(known: Known, given: Fields, tag: string | undefined): Changes | undefined {
+export function changesTo(
+  known: Known,
+  given: Fields,
+  { tag, headers: values }: Options,
+): Changes | undefined {
   const { proxyKey, twinOf, desired, hasTwin } = known
   if (proxyKey !== null) throw new Problem('conflict', 'This is a stream of the proxy.', 'id')
   if (twinOf !== null)
     throw new Problem('conflict', 'This is a twin; its polled stream brings it along.', 'id')
   const { url, method } = known
-  const said = checkRegistration({
-    url,
-    method,
-    ...given,
-    ...(isFields(given.headers) && kept(known, given.headers)),
-  })
-  const { start, twin, ...fields } = said
+  const { start, twin, ...fields } = checkRegistration({ url, method, ...said(known, given, values) }, true)
   if (twin === false && hasTwin) throw new Problem('conflict', 'It has a twin; remove that first.', 'twin')
   if (tag !== undefined) fields.tags = [...(fields.tags ?? known.tags), tag]
-  const changes: Changes = { fields: differing(known, fields), twin: twin === true && !hasTwin }
+  const { headers = known.headers, droppedHeaders } = changedHeaders(known, fields)
+  const different = differing(known, { ...fields, headers })
+  // Values that are kept are looked up once more, where nobody can change them meanwhile.
+  if (different.headers !== undefined) different.headers = fields.headers
+  const changes: Changes = { fields: different, twin: twin === true && !hasTwin, droppedHeaders }
   if (start !== undefined && start !== (desired === 'running')) changes.start = start
   const isSame = Object.keys(changes.fields).length === 0 && !changes.twin && changes.start === undefined
   return isSame ? undefined : changes
 }
 
-/** The headers of a line, with the stored values of those that it hides. */
-function kept({ headers: stored }: Known, headers: Fields): { headers: Fields } {
-  const revealed = Object.entries(headers).map(([name, value]) => {
-    if (value !== HIDDEN) return [name, value]
-    const same = Object.keys(stored).find((each) => each.toLowerCase() === name.toLowerCase())
-    if (same !== undefined) return [name, stored[same]]
-    throw new Problem(
-      'invalid_field',
-      `The stream has no header ${name} to keep; say its value.`,
-      `headers.${name}`,
-    )
-  })
-  return { headers: Object.fromEntries(revealed) }
+/** The headers of a line, with the caller's values for those that it hides and that another origin is not sent. */
+function said(known: Known, given: Fields, values: Headers): Fields {
+  const { url, headers } = given
+  const isElsewhere = typeof url === 'string' && URL.canParse(url) && !hasSameOrigin(known.url, url)
+  return isElsewhere && isFields(headers) ? { ...given, headers: revealed(headers, values) } : given
 }
 
 function differing(known: Known, given: Change): Change {

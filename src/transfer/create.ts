@@ -5,6 +5,7 @@ import type { Stream } from '../streams/run.ts'
 import type { Streams } from '../streams/streams.ts'
 import { comparable, Equals, knownById, withEntries } from './identity.ts'
 import { attempt, attemptLater, type Item, idsOf, type NewItem, unregistered } from './item.ts'
+import { pacer } from './pace.ts'
 
 /** APIs looked up, and asked for their kind where it is left out, at a time. */
 const EXPLORED_AT_ONCE = 16
@@ -15,8 +16,12 @@ const EXPLORED_AT_ONCE = 16
  */
 export async function planNew(db: Database, planned: Equals, items: readonly Item[]): Promise<void> {
   const fresh = unregistered(items)
-  await planned.load(db, urlsOf(fresh))
-  for (const item of fresh) attempt(item, () => create(item, planned, true))
+  await planned.load(db, comparables(fresh))
+  const rest = pacer()
+  for (const item of fresh) {
+    attempt(item, () => create(item, planned, true))
+    await rest()
+  }
 }
 
 /** Creates the new streams; those that equal one there is stay as they are. */
@@ -24,7 +29,7 @@ export async function createNew(db: Database, streams: Streams, items: readonly 
   const fresh = unregistered(items)
   if (fresh.length === 0) return
   const equals = new Equals()
-  await equals.load(db, urlsOf(fresh))
+  await equals.load(db, comparables(fresh))
   const missing = fresh.filter((item) => !equalOf(item, equals))
   await eachOf(missing, EXPLORED_AT_ONCE, (item) =>
     attemptLater(item, async () => {
@@ -39,7 +44,7 @@ async function chosen(tx: Database, fresh: readonly NewItem[]): Promise<Stream[]
   const taken = await knownById(tx, idsOf(fresh))
   const occupied = await withEntries(tx, idsOf(fresh))
   const equals = new Equals()
-  await equals.load(tx, urlsOf(fresh))
+  await equals.load(tx, comparables(fresh))
   return fresh.flatMap((item) => {
     const added = attempt(item, () => {
       const refuse = (detail: string) => new Problem('conflict', detail, 'id')
@@ -75,8 +80,8 @@ function equalOf({ id, registration }: NewItem, equals: Equals) {
   return id === undefined ? equals.find(comparable(registration)) : undefined
 }
 
-function urlsOf(items: readonly NewItem[]): string[] {
-  return items.map(({ registration }) => new URL(registration.url).href)
+function comparables(items: readonly NewItem[]) {
+  return items.map(({ registration }) => comparable(registration))
 }
 
 /** Does something with each of a list, at most so many at a time. */

@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream'
 import { CsvError, parse } from 'csv-parse'
 import { Problem } from '../errors.ts'
+import { lineTooLong, MAX_LINE_CHARS, many } from './bounds.ts'
 import { FIELDS, type Field, type Fields, LISTS } from './fields.ts'
 import type { Line } from './lines.ts'
 
@@ -10,6 +11,7 @@ const LIST_SEPARATOR = ';'
 const HEADER_PREFIX = 'header:'
 /** Columns of headers that an export may have; beyond it NDJSON is the better format. */
 export const MAX_HEADER_COLUMNS = 200
+const MAX_COLUMNS = FIELDS.length + MAX_HEADER_COLUMNS
 /** A spreadsheet runs a cell that begins like this; an apostrophe in front keeps it a text. */
 const FORMULA = /^[=+\-@\t\r']/
 const GUARDED = /^'(?=[=+\-@\t\r'])/
@@ -24,8 +26,7 @@ interface CsvRecord {
  * Reads CSV (RFC 4180, or separated by semicolons or tabs) whose first line names the fields.
  * @throws Problem `bad_request` for quotes that don't match, `invalid_field` for a column that isn't known
  */
-export async function readCsv(text: string): Promise<Line[]> {
-  const lines: Line[] = []
+export async function* csvLines(text: string): AsyncGenerator<Line> {
   let columns: readonly string[] | undefined
   let countedTwice = 0
   try {
@@ -35,13 +36,13 @@ export async function readCsv(text: string): Promise<Line[]> {
       // Within a cell, the parser counts each half of a line's end.
       countedTwice += countOf(/\r\n/g, cells)
       if (columns === undefined) columns = columnsOf(record)
-      else lines.push(lineOf(columns, record, line))
+      else if (cells.length > MAX_LINE_CHARS) yield { line, problem: lineTooLong() }
+      else yield lineOf(columns, record, line)
     }
   } catch (error) {
     if (!(error instanceof CsvError)) throw error
     throw new Problem('bad_request', `This isn't CSV: ${error.message}.`)
   }
-  return lines
 }
 
 /** The first line of a CSV file: a column for each field, and for each header. */
@@ -87,6 +88,10 @@ function countOf(pattern: RegExp, text: string): number {
 
 /** @throws Problem `invalid_field` */
 function columnsOf(record: readonly string[]): string[] {
+  if (record.length > MAX_COLUMNS) {
+    const detail = `The first line names ${many(record.length)} columns; there may be ${MAX_COLUMNS}. Take out those that are no field, or send NDJSON.`
+    throw new Problem('too_large', detail)
+  }
   const columns = record.map((cell) => cell.trim())
   for (const [index, column] of columns.entries()) {
     const refuse = (detail: string) => new Problem('invalid_field', detail, column.slice(0, 64))

@@ -1,4 +1,4 @@
-import { and, asc, gt, inArray, isNull, type SQL, sql } from 'drizzle-orm'
+import { and, asc, gt, isNull, type SQL, sql } from 'drizzle-orm'
 import { streams } from '../../drizzle/schema.ts'
 import { HIDDEN } from '../core/hidden.ts'
 import { Problem } from '../errors.ts'
@@ -6,6 +6,8 @@ import type { Database } from '../storage/storage.ts'
 import type { Stream } from '../streams/run.ts'
 import { csvHead, csvRow, MAX_HEADER_COLUMNS } from './csv.ts'
 import { type Fields } from './fields.ts'
+import { knownById } from './identity.ts'
+import { portions } from './portions.ts'
 
 /** Streams read at a time. */
 const PAGE = 500
@@ -56,17 +58,18 @@ async function writerOf(db: Database, options: ExportOptions): Promise<Writer> {
 async function* pagesOf(db: Database, { tag, secrets }: ExportOptions): AsyncGenerator<Fields[]> {
   let after: string | undefined
   for (;;) {
-    const rows = await db
-      .select()
+    const page = await db
+      .select({ id: streams.id })
       .from(streams)
       .where(and(registered(tag), after === undefined ? undefined : gt(streams.id, after)))
       .orderBy(asc(streams.id))
       .limit(PAGE)
-    const ids = rows.map((row) => row.id)
-    const twins = await db.select({ of: streams.twinOf }).from(streams).where(inArray(streams.twinOf, ids))
-    const doubled = new Set(twins.map((twin) => twin.of))
-    if (rows.length > 0) yield rows.map((stream) => fieldsOf(stream, doubled.has(stream.id), secrets))
-    if (rows.length < PAGE) return
+    const ids = page.map((row) => row.id)
+    for (const portion of await portions(db, ids)) {
+      const known = [...(await knownById(db, portion)).values()].sort((a, b) => (a.id < b.id ? -1 : 1))
+      if (known.length > 0) yield known.map(({ hasTwin, ...stream }) => fieldsOf(stream, hasTwin, secrets))
+    }
+    if (page.length < PAGE) return
     after = ids.at(-1)
   }
 }

@@ -1,3 +1,5 @@
+import { HIDDEN } from '../core/hidden.ts'
+
 /** The fields of a registration in a file, in the order they are written. */
 export const FIELDS = [
   'id',
@@ -43,4 +45,14 @@ export function textOf(value: unknown): string {
 /** Whether a value has fields at all. */
 export function isFields(value: unknown): value is Fields {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+/** Headers with the given values for those that are hidden; without one, they stay hidden. */
+export function revealed(headers: Fields, values: Readonly<Record<string, string>>): Fields {
+  const given = new Map(Object.entries(values).map(([name, value]) => [name.toLowerCase(), value]))
+  const shown = Object.entries(headers).map(([name, value]) => [
+    name,
+    value === HIDDEN ? (given.get(name.toLowerCase()) ?? HIDDEN) : value,
+  ])
+  return Object.fromEntries(shown)
 }

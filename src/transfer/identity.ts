@@ -1,6 +1,7 @@
 import { and, inArray, isNull, sql } from 'drizzle-orm'
 import { entries, streams } from '../../drizzle/schema.ts'
 import type { Database } from '../storage/storage.ts'
+import { unique } from '../streams/from-registration.ts'
 import { newStream } from '../streams/new-stream.ts'
 import type { Registration } from '../streams/registration.ts'
 import type { Stream } from '../streams/run.ts'
@@ -42,29 +43,46 @@ interface Rows {
 /** Finds the stream that a registration without an id is: the one that asks the same API for the same. */
 export class Equals {
   readonly #known = new Map<string, { id: string | undefined; kind: Stream['kind'] | undefined }[]>()
+  /** URLs with names that are loaded. */
+  readonly #loaded = new Set<string>()
 
-  /** Gets to know the streams that there are at these URLs. */
-  async load(db: Database, urls: readonly string[]): Promise<void> {
-    if (urls.length === 0) return
+  /** Gets to know the streams that there are at these URLs by these names. */
+  async load(db: Database, registrations: readonly Pick<Stream, 'url' | 'name'>[]): Promise<void> {
+    const fresh = registrations.filter(({ url, name }) => !this.#loaded.has(placeOf(url, name)))
+    if (fresh.length === 0) return
     const rows = await db
-      .select()
+      .select(LOADED)
       .from(streams)
-      .where(and(inArray(streams.url, [...new Set(urls)]), isNull(streams.proxyKey), isNull(streams.twinOf)))
-    for (const stream of rows) this.add(stream, stream.id)
+      .where(
+        and(
+          inArray(streams.url, unique(fresh.map(({ url }) => url))),
+          inArray(streams.name, unique(fresh.map(({ name }) => name))),
+          isNull(streams.proxyKey),
+          isNull(streams.twinOf),
+        ),
+      )
+    for (const { id, kind, ...stream } of rows) {
+      if (!this.#loaded.has(placeOf(stream.url, stream.name))) this.#add(keyOf(stream), id, kind)
+    }
+    for (const { url, name } of fresh) this.#loaded.add(placeOf(url, name))
   }
 
   add(stream: Comparable, id: string | undefined): void {
-    const key = keyOf(stream)
-    const same = this.#known.get(key) ?? []
-    this.#known.set(key, [...same, { id, kind: stream.kind }])
+    this.#add(keyOf(identifying(stream)), id, stream.kind)
   }
 
   /** @returns the equal stream; without an id when it is only planned */
   find(stream: Comparable): { id: string | undefined } | undefined {
     const { kind } = stream
     return this.#known
-      .get(keyOf(stream))
+      .get(keyOf(identifying(stream)))
       ?.find((each) => kind === undefined || each.kind === undefined || each.kind === kind)
+  }
+
+  #add(key: string, id: string | undefined, kind: Stream['kind'] | undefined): void {
+    const same = this.#known.get(key)
+    if (same === undefined) this.#known.set(key, [{ id, kind }])
+    else same.push({ id, kind })
   }
 }
 
@@ -79,8 +97,30 @@ export function comparable({ start: _start, twin: _twin, ...said }: Registration
   return { ...newStream({ ...said, url: new URL(said.url).href, kind: kind ?? 'poll' }), kind }
 }
 
-/** Of headers the names alone: their values may be hidden. */
-function keyOf({ url, name, method, headers, body, payloadPointer }: Comparable): string {
-  const names = Object.keys(headers).map((each) => each.toLowerCase())
-  return JSON.stringify([url, name, method, body || null, payloadPointer, names.sort()])
+/** What tells streams apart: of headers the names alone, as their values may be hidden, and of a body its hash. */
+type Identifying = Pick<Stream, 'url' | 'name' | 'method' | 'payloadPointer'> & {
+  bodyHash: string | null
+  headerNames: string[]
+}
+
+/** Without bodies and headers, which a page of streams would fill the memory with. */
+const LOADED = {
+  ...{ id: streams.id, kind: streams.kind, url: streams.url, name: streams.name },
+  ...{ method: streams.method, payloadPointer: streams.payloadPointer },
+  bodyHash: sql<string | null>`md5(nullif(${streams.body}, ''))`,
+  headerNames: sql<string[]>`ARRAY(SELECT jsonb_object_keys(${streams.headers}))`,
+}
+
+function identifying({ url, name, method, headers, body, payloadPointer }: Comparable): Identifying {
+  const bodyHash = body ? new Bun.CryptoHasher('md5').update(body).digest('hex') : null
+  return { url, name, method, payloadPointer, bodyHash, headerNames: Object.keys(headers) }
+}
+
+function keyOf({ url, name, method, bodyHash, payloadPointer, headerNames }: Identifying): string {
+  const names = headerNames.map((each) => each.toLowerCase())
+  return JSON.stringify([url, name, method, bodyHash, payloadPointer, names.sort()])
+}
+
+function placeOf(url: string, name: string): string {
+  return `${url} ${name}`
 }

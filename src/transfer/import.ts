@@ -6,13 +6,17 @@ import type { Streams } from '../streams/streams.ts'
 import { makeTwin } from '../streams/twin.ts'
 import { type Changes, changesTo } from './changes.ts'
 import { createNew, planNew } from './create.ts'
-import { type Fields, isFields } from './fields.ts'
+import { type Fields, isFields, revealed } from './fields.ts'
 import { comparable, Equals, type Known, knownById } from './identity.ts'
-import { attempt, attemptLater, type Item, idsOf, type Outcome, pending, report } from './item.ts'
-import type { Line } from './lines.ts'
+import { attempt, attemptLater, type Item, type Outcome, pending, report } from './item.ts'
+import { charsOf, type Line, type Lines } from './lines.ts'
+import { pacer } from './pace.ts'
+import { portions } from './portions.ts'
 
 /** Lines stored in one transaction. */
 const BATCH = 500
+/** Text of their URLs, headers and bodies: a batch with more has fewer lines. */
+const BATCH_CHARS = 4_194_304
 /** Of them, those that leave the kind to be found by asking: a report of them is never long in coming. */
 const BATCH_ASKED = 64
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
@@ -29,7 +33,7 @@ export interface ImportOptions {
   tag: string | undefined
   /** For new streams that don't say it themselves. */
   defaults: Pick<Registration, 'start' | 'intervalMs'>
-  /** For the headers of new streams whose values are hidden in the file. */
+  /** For headers whose values are hidden in the file: of new streams, and of those whose URL leads to another origin. */
   headers: Readonly<Record<string, string>>
 }
 
@@ -39,12 +43,12 @@ export interface ImportOptions {
  */
 export async function* importLines(
   deps: ImportDeps,
-  lines: readonly Line[],
+  lines: Lines,
   options: ImportOptions,
 ): AsyncGenerator<Outcome[]> {
   const context: Context = { ...deps, options, ids: new Set() }
   const planned = new Equals()
-  for (const batch of batchesOf(lines)) {
+  for await (const batch of batchesOf(lines)) {
     const items = batch.map((line) => read(context, line))
     await changeKnown(context, items)
     await (options.dryRun ? planNew(deps.db, planned, items) : createNew(deps.db, deps.streams, items))
@@ -58,16 +62,17 @@ interface Context extends ImportDeps {
   ids: Set<string>
 }
 
-function* batchesOf(lines: readonly Line[]): Generator<Line[]> {
+async function* batchesOf(lines: Lines): AsyncGenerator<Line[]> {
   let batch: Line[] = []
-  let asked = 0
-  for (const line of lines) {
+  let [asked, chars] = [0, 0]
+  for await (const line of lines) {
     batch.push(line)
+    chars += charsOf(line)
     if (isFields(line.value) && line.value.kind === undefined) asked++
-    if (batch.length < BATCH && asked < BATCH_ASKED) continue
+    if (batch.length < BATCH && asked < BATCH_ASKED && chars < BATCH_CHARS) continue
     yield batch
     batch = []
-    asked = 0
+    asked = chars = 0
   }
   if (batch.length > 0) yield batch
 }
@@ -95,12 +100,27 @@ function checkId(id: unknown): string {
 }
 
 /** Changes the streams that lines name; the lines of new ones become registrations. */
-async function changeKnown({ db, streams, options }: Context, items: readonly Item[]): Promise<void> {
-  const known = await knownById(db, idsOf(pending(items)))
+async function changeKnown(context: Context, items: readonly Item[]): Promise<void> {
+  const { db, options } = context
+  const named = new Map(pending(items).flatMap((item) => (item.id === undefined ? [] : [[item.id, item]])))
+  for (const ids of await portions(db, [...named.keys()])) await changePortion(context, named, ids)
+  const rest = pacer()
   for (const item of pending(items)) {
-    const stream = known.get(item.id ?? '')
-    if (stream === undefined) attempt(item, () => register(item, options))
-    else await attemptLater(item, () => change(streams, options, item, stream))
+    attempt(item, () => register(item, options))
+    await rest()
+  }
+}
+
+async function changePortion(
+  { db, streams, options }: Context,
+  named: ReadonlyMap<string, Item>,
+  ids: readonly string[],
+): Promise<void> {
+  const rest = pacer()
+  for (const [id, stream] of await knownById(db, ids)) {
+    const item = named.get(id)
+    if (item !== undefined) await attemptLater(item, () => change(streams, options, item, stream))
+    await rest()
   }
 }
 
@@ -115,13 +135,9 @@ function register(item: Item, { tag, defaults, headers }: ImportOptions): void {
 
 /** The headers of a new stream, with the caller's values for those that the file hides. */
 function reveal(headers: Fields, values: ImportOptions['headers']): Fields {
-  const given = new Map(Object.entries(values).map(([name, value]) => [name.toLowerCase(), value]))
-  const revealed = Object.entries(headers).map(([name, value]): [string, unknown] => [
-    name,
-    value === HIDDEN ? given.get(name.toLowerCase()) : value,
-  ])
-  const hidden = revealed.filter(([, value]) => value === undefined).map(([name]) => name)
-  if (hidden.length === 0) return Object.fromEntries(revealed)
+  const shown = revealed(headers, values)
+  const hidden = Object.keys(shown).filter((name) => shown[name] === HIDDEN)
+  if (hidden.length === 0) return shown
   const asked = hidden.map((name) => `?header=${name}: …`).join(', ')
   throw new Problem(
     'invalid_field',
@@ -130,24 +146,25 @@ function reveal(headers: Fields, values: ImportOptions['headers']): Fields {
   )
 }
 
-async function change(
-  streams: Streams,
-  { tag, dryRun }: ImportOptions,
-  item: Item,
-  known: Known,
-): Promise<void> {
+async function change(streams: Streams, options: ImportOptions, item: Item, known: Known): Promise<void> {
   item.url ??= known.url
   item.name ??= known.name
-  const changes = changesTo(known, item.given, tag)
-  if (changes !== undefined && !dryRun) await carryOut(streams, known.id, changes)
+  const changes = changesTo(known, item.given, options)
+  item.droppedHeaders = changes?.droppedHeaders ?? []
+  if (changes !== undefined && !options.dryRun) {
+    item.droppedHeaders = await carryOut(streams, known.id, changes)
+  }
   item.outcome = changes === undefined ? 'unchanged' : 'updated'
 }
 
-async function carryOut(streams: Streams, id: string, { fields, start, twin }: Changes): Promise<void> {
-  if (Object.keys(fields).length > 0) await streams.change(id, fields)
+/** @returns the names of the headers that the stream has lost */
+async function carryOut(streams: Streams, id: string, { fields, start, twin }: Changes): Promise<string[]> {
+  const isChanged = Object.keys(fields).length > 0
+  const droppedHeaders = isChanged ? (await streams.change(id, fields)).droppedHeaders : []
   if (twin) {
     const stream = await streams.get(id)
     await streams.registerMany(async () => [makeTwin(stream)])
   }
   if (start !== undefined) await (start ? streams.start(id) : streams.stop(id))
+  return droppedHeaders
 }

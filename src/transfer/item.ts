@@ -1,5 +1,5 @@
 import { Problem, type ProblemCode } from '../errors.ts'
-import type { Registration } from '../streams/registration.ts'
+import { MAX_URL_CHARS, type Registration } from '../streams/registration.ts'
 import type { Fields } from './fields.ts'
 
 export const OUTCOMES = ['created', 'unchanged', 'updated', 'failed'] as const
@@ -13,6 +13,8 @@ export interface Outcome {
   /** Null where the line has none. */
   url: string | null
   name?: string
+  /** Names of the headers that a stream loses with a URL of another origin; left out where it loses none. */
+  droppedHeaders?: string[]
   problem?: { code: ProblemCode; detail: string; field: string | undefined }
 }
 
@@ -25,20 +27,26 @@ export interface Item {
   id?: string
   /** Set once the line turns out to be of a new stream. */
   registration?: Registration
+  droppedHeaders?: string[]
   /** Set at the end of its way. */
   outcome?: Outcome['outcome']
   problem?: Problem
 }
 export type NewItem = Item & { registration: Registration }
 
-export function report({ line, outcome = 'failed', id, url, name, problem }: Item): Outcome {
+/** What is told of a URL or name, in characters: a line that fails may have any. */
+const MAX_TOLD_CHARS = MAX_URL_CHARS
+
+export function report(item: Item): Outcome {
+  const { line, outcome = 'failed', id, url, name, droppedHeaders = [], problem } = item
   const { code, detail, field } = problem ?? {}
   return {
     line,
     outcome,
     ...(id !== undefined && { id }),
-    url,
-    ...(name !== undefined && { name }),
+    url: url?.slice(0, MAX_TOLD_CHARS) ?? null,
+    ...(name !== undefined && { name: name.slice(0, MAX_TOLD_CHARS) }),
+    ...(droppedHeaders.length > 0 && { droppedHeaders }),
     ...(code !== undefined && detail !== undefined && { problem: { code, detail, field } }),
   }
 }

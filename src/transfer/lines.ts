@@ -1,13 +1,22 @@
+import { HIDDEN } from '../core/hidden.ts'
 import { Problem } from '../errors.ts'
-import { readCsv } from './csv.ts'
+import {
+  MAX_LINE_CHARS,
+  MAX_LINES,
+  MAX_TEXT_CHARS,
+  MAX_VALUES,
+  tooManyLines,
+  tooManyValues,
+  tooMuchText,
+} from './bounds.ts'
+import { csvLines } from './csv.ts'
 import { isFields } from './fields.ts'
+import { hasTooManyValues, membersOf, ndjsonLines, parseWhole } from './json-lines.ts'
 import { isOpenApi, type OpenApiOptions, operationsOf } from './openapi/operations.ts'
+import { pacer } from './pace.ts'
 
 export const FORMATS = ['json', 'ndjson', 'csv', 'openapi'] as const
 export type Format = (typeof FORMATS)[number]
-
-/** Registrations in one import; a file with more is refused, to be sent in parts. */
-export const MAX_LINES = 100_000
 
 /** One registration of a file, not checked yet. */
 export interface Line {
@@ -34,27 +43,62 @@ export function formatOf(text: string, contentType: string | null): Format {
   return TYPES.find(([pattern]) => pattern.test(type))?.[1] ?? looksLike(text)
 }
 
+/** The registrations of a file, made as they are taken: never all at once. Each time it is gone through, from the start. */
+export type Lines = Iterable<Line> | AsyncIterable<Line>
+
 /**
- * The registrations of a file.
- * @throws Problem `invalid_json`, `bad_request` when the file as a whole can't be read, `body_too_large`
+ * The registrations of a file, once all of it is found to be readable and within its bounds.
+ * @throws Problem `invalid_json`, `bad_request` when the file as a whole can't be read, `too_large`
  */
-export async function readLines(text: string, format: Format, options: OpenApiOptions): Promise<Line[]> {
-  const lines = await READERS[format](text, options)
-  if (lines.length <= MAX_LINES) return lines
-  throw new Problem('body_too_large', `More than ${MAX_LINES} streams; import them in parts.`)
+export async function readLines(text: string, format: Format, options: OpenApiOptions): Promise<Lines> {
+  const begin = await READERS[format](text, options)
+  const lines = { [Symbol.asyncIterator]: begin }
+  await check(lines, options.headers)
+  return lines
 }
 
-const READERS: Record<Format, (text: string, options: OpenApiOptions) => Line[] | Promise<Line[]>> = {
+/** The length of a line's long texts; a header that it hides has that of the longest that the caller says. */
+export function charsOf({ value }: Line, hiddenChars = 0): number {
+  if (!isFields(value)) return 0
+  const { url, body, headers } = value
+  const own = isFields(headers) ? Object.entries(headers) : []
+  const ofHeaders = own.map(([name, text]) => name.length + (text === HIDDEN ? hiddenChars : lengthOf(text)))
+  return ofHeaders.reduce((sum, chars) => sum + chars, lengthOf(url) + lengthOf(body))
+}
+
+function lengthOf(text: unknown): number {
+  return typeof text === 'string' ? text.length : 0
+}
+
+/** Begins to read a file, as often as it is called. */
+type Begin = () => AsyncGenerator<Line>
+type Headers = OpenApiOptions['headers']
+
+const READERS: Record<Format, (text: string, options: OpenApiOptions) => Begin | Promise<Begin>> = {
   json: readJson,
-  ndjson: readNdjson,
-  csv: readCsv,
-  openapi: (text, options) => operationsOf(parseDocument(text), options),
+  ndjson: (text) => () => ndjsonLines(text),
+  csv: (text) => () => csvLines(text),
+  openapi: async (text, options) => operations(await parseDocument(text), options),
+}
+
+/** An array, or an object that has nothing but one. */
+const LIST = /^\s*(\[|\{\s*"streams"\s*:\s*\[)/
+
+/** @throws Problem `too_large` for more lines, or more text of all lines together, than an import may have */
+async function check(lines: AsyncIterable<Line>, headers: Headers): Promise<void> {
+  const hiddenChars = Math.max(0, ...Object.values(headers).map(lengthOf))
+  let [count, chars] = [0, 0]
+  for await (const line of lines) {
+    if (++count > MAX_LINES) throw tooManyLines()
+    chars += charsOf(line, hiddenChars)
+    if (chars > MAX_TEXT_CHARS) throw tooMuchText()
+  }
 }
 
 function looksLike(text: string): Format {
   const [first = ''] = text.trimStart().split(/\r?\n/, 1)
   if (first.startsWith('[')) return 'json'
-  if (first.startsWith('{')) return isJson(first) && !isJson(text) ? 'ndjson' : 'json'
+  if (first.startsWith('{')) return isFirstOfMany(first, text) ? 'ndjson' : 'json'
   if (/^(openapi|swagger|info|paths|---|#|%)/.test(first)) return 'openapi'
   if (/(^|[,;\t"])\s*(url|id)\s*($|[,;\t"])/.test(first)) return 'csv'
   const detail =
@@ -62,48 +106,71 @@ function looksLike(text: string): Format {
   throw new Problem('bad_request', detail, 'format')
 }
 
-function isJson(text: string): boolean {
+/** Whether a line is JSON by itself and there are more. */
+function isFirstOfMany(first: string, text: string): boolean {
+  if (first.length > MAX_LINE_CHARS || text.trim().length === first.trimEnd().length) return false
   try {
-    JSON.parse(text)
+    JSON.parse(first)
     return true
   } catch {
     return false
   }
 }
 
-function readJson(text: string, options: OpenApiOptions): Line[] {
-  const value = parseJson(text)
-  if (isOpenApi(value)) return operationsOf(value, options)
+async function readJson(text: string, options: OpenApiOptions): Promise<Begin> {
+  const [head = '', begin = ''] = LIST.exec(text) ?? []
+  if (begin === '[') return () => membersOf(text, head.length, /^\s*$/)
+  if (begin !== '' && (await hasTooManyValues(text))) return () => membersOf(text, head.length, /^\s*\}\s*$/)
+  const value = await parseWhole(text)
+  if (isOpenApi(value)) return operations(value, options)
   const list = isFields(value) ? (value.streams ?? [value]) : value
-  if (Array.isArray(list)) return list.map((each, index) => ({ line: index + 1, value: each }))
+  if (Array.isArray(list)) return () => numbered(list)
   throw new Problem('invalid_json', 'Expected an array of registrations, or {"streams": […]}.')
 }
 
-function readNdjson(text: string): Line[] {
-  return text.split('\n').flatMap((each, index) => (each.trim() === '' ? [] : [ndjsonLine(each, index + 1)]))
+async function* numbered(list: readonly unknown[]): AsyncGenerator<Line> {
+  for (const [index, value] of list.entries()) yield { line: index + 1, value }
 }
 
-function ndjsonLine(text: string, line: number): Line {
-  try {
-    return { line, value: parseJson(text) }
-  } catch (problem) {
-    return { line, problem: problem as Problem }
+function operations(document: unknown, options: OpenApiOptions): Begin {
+  return async function* () {
+    const rest = pacer()
+    for (const line of operationsOf(document, options)) {
+      if (line !== undefined) yield line
+      await rest()
+    }
   }
 }
 
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch (error) {
-    throw new Problem('invalid_json', `This isn't JSON: ${(error as Error).message}.`)
-  }
-}
-
-function parseDocument(text: string): unknown {
-  if (text.trimStart().startsWith('{')) return parseJson(text)
+async function parseDocument(text: string): Promise<unknown> {
+  if (text.trimStart().startsWith('{')) return parseWhole(text)
+  if (await isLargeYaml(text)) throw tooManyValues()
   try {
     return Bun.YAML.parse(text)
   } catch (error) {
     throw new Problem('bad_request', `This isn't YAML: ${(error as Error).message}.`)
   }
+}
+
+/** What YAML has one of, at least, for each value but the first. */
+const YAML_VALUES = /[\n,[{]|- /g
+/** Where it puts what an alias stands for into something else. */
+const YAML_MERGES = /<<|[[,:-]\s*\*[^\s*]/g
+/** Keys that are copied by merging, at most. */
+const MAX_MERGED = 2_000_000
+/** Characters of YAML searched in one go. */
+const YAML_STEP_CHARS = 65_536
+
+/** Whether YAML has more values than may be parsed in one go, or merges the same ones too often. */
+async function isLargeYaml(text: string): Promise<boolean> {
+  const rest = pacer()
+  let [values, merges] = [0, 0]
+  for (let from = 0; from < text.length; from += YAML_STEP_CHARS) {
+    const part = text.slice(from, from + YAML_STEP_CHARS)
+    values += part.match(YAML_VALUES)?.length ?? 0
+    merges += part.match(YAML_MERGES)?.length ?? 0
+    if (values > MAX_VALUES) return true
+    await rest()
+  }
+  return text.includes('<<') && merges * values > MAX_MERGED
 }

@@ -4,7 +4,7 @@ import type { Sending, SendTools } from '../../src/channels/kind.ts'
 import { masked } from '../../src/channels/kind.ts'
 import { KINDS, kindOf } from '../../src/channels/kinds.ts'
 import { MAX_TEXT_CHARS, MAX_TITLE_CHARS, type Message, storedMessage } from '../../src/channels/message.ts'
-import { configOf } from '../../src/channels/registration.ts'
+import { configOf, knownKind } from '../../src/channels/registration.ts'
 import { Problem } from '../../src/errors.ts'
 import { Egress } from '../../src/net/egress.ts'
 import { type Receiver, SECRET, startReceiver } from './receiver.ts'
@@ -241,4 +241,34 @@ test('every field of every kind has a title, and every secret is a field', () =>
     for (const field of Object.values(schema.properties)) expect(field.title).toBeString()
     expect(Object.keys(schema.properties)).toEqual(expect.arrayContaining([...secrets]))
   }
+})
+
+const MAIL = { host: 'mail.test', user: 'u', password: 'x', from: 'a@b.test', to: ['c@d.test'] }
+test.each<[string, string, Record<string, unknown>, Record<string, unknown>, string]>([
+  ['a mail server’s password for another server', 'email', MAIL, { host: 'other.test' }, 'password'],
+  ['a mail server’s password for another port', 'email', MAIL, { port: 2_525 }, 'password'],
+  [
+    'a token for another host',
+    'ntfy',
+    { url: 'https://a.test/t', token: 'x' },
+    { url: 'https://b.test/t' },
+    'token',
+  ],
+  [
+    'a token in clear',
+    'ntfy',
+    { url: 'https://a.test/t', token: 'x' },
+    { url: 'http://a.test:443/t' },
+    'token',
+  ],
+])('%s has to be said again', (_what, name, before, elsewhere, secret) => {
+  const kind = knownKind(name)
+  for (const given of [elsewhere, { ...elsewhere, [secret]: '•••' }]) {
+    expect(() => configOf(kind, given, before)).toThrow(
+      expect.objectContaining({ code: 'invalid_field', field: `config.${secret}` }),
+    )
+  }
+  expect(configOf(kind, { ...elsewhere, [secret]: 'new' }, before)).toMatchObject({ [secret]: 'new' })
+  expect(configOf(kind, { ...elsewhere, [secret]: null }, before)[secret]).toBeUndefined()
+  expect(configOf(kind, {}, before)).toEqual(before)
 })

@@ -4,7 +4,7 @@ import { openPage, PHONE, sidewaysScroll } from '../support/browser.ts'
 import { useConsole } from '../support/console.ts'
 import { describeInBrowser } from '../support/in-browser.ts'
 import { until } from '../support/until.ts'
-import { Feed } from '../support/upstream.ts'
+import { Feed, startUpstream } from '../support/upstream.ts'
 
 describeInBrowser('the page of a stream', () => {
   const site = useConsole()
@@ -94,6 +94,40 @@ describeInBrowser('the page of a stream', () => {
     const last = seen.at(-1)
     expect([last?.get('x-kept'), last?.get('x-gone')]).toEqual(['kept-secret', null])
     await close()
+  })
+
+  test('an edit that moves a stream to another origin says which headers are dropped before it is saved', async () => {
+    const other = startUpstream()
+    const seen: Headers[] = []
+    const url = other.on('/edited-away', (request) => {
+      seen.push(request.headers)
+      return Response.json({})
+    })
+    const { id } = await site.weir.register({
+      url: site.upstream.on('/edited-away', () => Response.json({})),
+      kind: 'poll',
+      intervalMs: 500,
+      headers: { 'X-Again': 'for-here', 'X-Lost': 'for-here' },
+    })
+    const { page, close } = await site.open(`/streams/${id}/edit`, { javaScriptEnabled: false })
+    const again = page.locator('.header', { hasText: 'X-Again' }).getByLabel('Header X-Again')
+    await page.getByLabel('URL', { exact: true }).fill(url)
+    await again.fill('for-there')
+    await page.getByRole('button', { name: 'Save', exact: true }).click()
+    expect(await page.getByRole('alert').locator('strong').textContent()).toBe('X-Lost')
+    expect(await page.content()).not.toContain('for-there')
+    expect(await site.weir.json(`/api/streams/${id}`)).not.toMatchObject({ url })
+    // What isn't entered once more would be dropped, too, and that wasn't said.
+    await page.getByRole('button', { name: 'Save without them' }).click()
+    expect(await page.getByRole('alert').locator('strong').textContent()).toBe('X-Again, X-Lost')
+    await again.fill('for-there')
+    await page.getByRole('button', { name: 'Save without them' }).click()
+    await until('the other origin is asked', () => seen.length > 0)
+    for (const headers of seen)
+      expect([headers.get('x-again'), headers.get('x-lost')]).toEqual(['for-there', null])
+    expect(await site.weir.json(`/api/streams/${id}`)).toMatchObject({ url, headers: { 'X-Again': '•••' } })
+    await close()
+    await other.stop()
   })
 
   test('a mistake in an edit is told beside its field, and nothing is saved', async () => {

@@ -22,6 +22,21 @@ test('work that fails gives its place back', async () => {
   expect(places.taken).toBe(0)
 })
 
+test('one holder has so many places at once, and the others have room', async () => {
+  const places = new Places({ what: 'imports', atOnce: 3, atOnceEach: 1 })
+  const leave = await places.enter('a')
+  await expect(places.enter('a')).rejects.toMatchObject({
+    ...{ code: 'too_many', detail: expect.stringContaining('of yours') },
+  })
+  expect(places.taken).toBe(1)
+  const others = [await places.enter('b'), await places.enter()]
+  // Who finds no place at all holds none either.
+  await expect(places.enter('c')).rejects.toMatchObject({ code: 'too_many' })
+  for (const each of [leave, leave, ...others]) each()
+  expect(places.taken).toBe(0)
+  for (const holder of ['a', 'b', 'c']) (await places.enter(holder))()
+})
+
 async function* parts(fails = false) {
   yield 'a'
   if (fails) throw new Error('broken')

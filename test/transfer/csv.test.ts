@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'bun:test'
-import { csvHead, csvRow, readCsv } from '../../src/transfer/csv.ts'
+import { csvHead, csvLines, csvRow } from '../../src/transfer/csv.ts'
 import { refusalOf } from './refusal.ts'
 
-const values = async (text: string) => (await readCsv(text)).map((line) => line.value ?? line.problem?.detail)
+const values = async (text: string) =>
+  (await Array.fromAsync(csvLines(text))).map((line) => line.value ?? line.problem?.detail)
 
 describe('reading', () => {
   test('cells become the fields that the first line names, each of its type', async () => {
@@ -46,7 +47,9 @@ describe('reading', () => {
   })
 
   test('lines are numbered as an editor numbers them, empty and broken ones counted', async () => {
-    const lines = await readCsv('url,body\r\n\r\nhttp://a,"one\r\ntwo\r\nthree"\r\nhttp://b,\r\n')
+    const lines = await Array.fromAsync(
+      csvLines('url,body\r\n\r\nhttp://a,"one\r\ntwo\r\nthree"\r\nhttp://b,\r\n'),
+    )
     expect(lines).toEqual([
       { line: 3, value: { url: 'http://a', body: 'one\r\ntwo\r\nthree' } },
       { line: 6, value: { url: 'http://b' } },
@@ -75,7 +78,9 @@ describe('reading', () => {
 
   test('characters of several bytes survive wherever the text is cut', async () => {
     const names = Array.from({ length: 30_000 }, (_, index) => `${'x'.repeat(index % 4)}🐢ż`)
-    const lines = await readCsv(`url,name\n${names.map((name) => `http://a,${name}`).join('\n')}`)
+    const lines = await Array.fromAsync(
+      csvLines(`url,name\n${names.map((name) => `http://a,${name}`).join('\n')}`),
+    )
     expect(lines.map(({ value }) => (value as { name: string }).name)).toEqual(names)
   })
 
@@ -88,7 +93,7 @@ describe('reading', () => {
     ['a quote that never ends', 'url,name\nhttp://a,"x\nhttp://b,y', 'bad_request', undefined, /line 3/],
     ['a quote within a cell', 'url,name\nhttp://a,"x"y', 'bad_request', undefined, /line 2/],
   ])('%s is refused', async (_what, text, code, field, detail) => {
-    const refusal = await refusalOf(() => readCsv(text))
+    const refusal = await refusalOf(() => Array.fromAsync(csvLines(text)))
     expect(refusal).toMatchObject({ code, detail: expect.stringMatching(detail) })
     expect(refusal.field).toBe(field as string)
   })

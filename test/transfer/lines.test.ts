@@ -1,11 +1,12 @@
 import { expect, test } from 'bun:test'
 import { RegistrationSchema } from '../../src/streams/registration.ts'
+import { MAX_LINES } from '../../src/transfer/bounds.ts'
 import { FIELDS } from '../../src/transfer/fields.ts'
-import { type Format, formatOf, MAX_LINES, readLines } from '../../src/transfer/lines.ts'
+import { type Format, formatOf, readLines } from '../../src/transfer/lines.ts'
 import { refusalOf } from './refusal.ts'
 
 const NOTHING = { headers: {}, params: new Map() }
-const read = (text: string, format: Format) => readLines(text, format, NOTHING)
+const read = async (text: string, format: Format) => Array.fromAsync(await readLines(text, format, NOTHING))
 const OPENAPI = { openapi: '3.0.0', paths: {} }
 
 test('a file can hold every field of a registration, and the id', () => {
@@ -84,7 +85,7 @@ test.each<[what: string, text: string, format: Format, code: string, detail: Reg
 test('as many lines as there may be are read, and one more is refused', async () => {
   const most = `[${'1,'.repeat(MAX_LINES - 1)}1]`
   expect((await read(most, 'json')).length).toBe(MAX_LINES)
-  expect((await refusalOf(() => read(`[1,${most.slice(1)}`, 'json'))).code).toBe('body_too_large')
+  expect((await refusalOf(() => read(`[1,${most.slice(1)}`, 'json'))).code).toBe('too_large')
 })
 
 /** Nine to the eighth texts, in aliases of aliases. */

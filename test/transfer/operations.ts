@@ -15,7 +15,8 @@ export interface Read {
 
 /** The operations of a document. */
 export function read(document: unknown, options: Partial<OpenApiOptions> = {}): Read[] {
-  const lines = operationsOf(document, { headers: {}, params: new Map(), ...options })
+  const given = { headers: {}, params: new Map(), ...options }
+  const lines = [...operationsOf(document, given)].filter((line) => line !== undefined)
   return lines.map(({ line, value, problem }) => {
     const { detail, field } = problem ?? {}
     return { line, ...(value as { url: string }), ...(detail && { detail }), ...(field && { field }) }

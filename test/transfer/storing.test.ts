@@ -9,6 +9,7 @@ import type { Storage } from '../../src/storage/storage.ts'
 import { Streams } from '../../src/streams/streams.ts'
 import { importLines } from '../../src/transfer/import.ts'
 import type { Outcome } from '../../src/transfer/item.ts'
+import { portions } from '../../src/transfer/portions.ts'
 
 const REMOVED = '01a20200-1921-70a6-bb27-dd1b93130b54'
 const NEVER_THERE = '01a20200-1921-70a6-bb27-dd1b93130b55'
@@ -60,4 +61,23 @@ test('an API that must not be asked is not imported either, even if its kind is 
   const [changed] = await imported([{ id: allowed?.id, url: 'http://private.test' }])
   expect(changed).toMatchObject({ outcome: 'failed', problem: { code: 'not_allowed' } })
   expect((await streams.list({ q: 'private', limit: 10 })).items).toEqual([])
+})
+
+test('streams with large bodies are taken from the database a few at a time', async () => {
+  const body = 'b'.repeat(262_144)
+  const lines = Array.from({ length: 40 }, (_, n) => ({
+    url: `http://large.test/${n}`,
+    kind: 'poll',
+    method: 'POST',
+    body,
+  }))
+  const ids = (await imported(lines)).map(({ id }) => id as string)
+  const parts = await portions(storage.db, [NEVER_THERE, ...ids])
+  expect(parts.length).toBe(2)
+  expect(parts.flat()).toEqual([NEVER_THERE, ...ids])
+  const changed = await imported(ids.map((id) => ({ id, name: 'changed' })))
+  expect(changed.map(({ outcome }) => outcome)).toEqual(ids.map(() => 'updated'))
+  expect((await imported(lines.map((line) => ({ ...line, name: 'changed' })))).map(({ id }) => id)).toEqual(
+    ids,
+  )
 })

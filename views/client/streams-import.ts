@@ -15,6 +15,7 @@ interface Outcome {
   outcome: keyof Totals
   url: string | null
   name?: string
+  droppedHeaders?: string[]
   problem?: { detail: string; field?: string }
 }
 interface End {
@@ -138,10 +139,11 @@ function finish(dryRun: boolean, { end, outcomes }: { end: End; outcomes: Outcom
   showLines(outcomes)
 }
 
-/** A field for every header whose value the file hides or an API asks for; what was typed stays. */
+/** A field for every header whose value the file hides, an API asks for or a stream would lose; what was typed stays. */
 function askFor(outcomes: readonly Outcome[]): void {
-  for (const { problem } of outcomes) {
-    for (const [, name = ''] of problem?.detail.matchAll(/\?header=([^:\s]+):/g) ?? []) {
+  for (const { problem, droppedHeaders = [] } of outcomes) {
+    const asked = [...(problem?.detail.matchAll(/\?header=([^:\s]+):/g) ?? [])].map(([, name = '']) => name)
+    for (const name of [...asked, ...droppedHeaders]) {
       if (secrets.querySelector(`[name="${CSS.escape(name)}"]`)) continue
       const label = document.createElement('label')
       const input = document.createElement('input')
@@ -162,7 +164,7 @@ function showLines(outcomes: readonly Outcome[]): void {
   by('import-report').hidden = outcomes.length === 0
 }
 
-function rowOf({ line, outcome, url, name, problem }: Outcome): HTMLElement {
+function rowOf({ line, outcome, url, name, droppedHeaders, problem }: Outcome): HTMLElement {
   const row = document.createElement('tr')
   const cell = (text: string, className: string) => {
     const made = row.appendChild(document.createElement('td'))
@@ -173,10 +175,13 @@ function rowOf({ line, outcome, url, name, problem }: Outcome): HTMLElement {
   cell(String(line), 'number')
   cell(outcome, outcome)
   const stream = cell(name ?? url ?? '', '')
-  if (problem === undefined) return row
-  const why = stream.appendChild(document.createElement('div'))
-  why.className = 'error'
-  why.textContent = problem.detail
+  const warn = (text: string) => {
+    const why = stream.appendChild(document.createElement('div'))
+    why.className = 'error'
+    why.textContent = text
+  }
+  if (droppedHeaders) warn(`Another origin: drops ${droppedHeaders.join(', ')}.`)
+  if (problem) warn(problem.detail)
   return row
 }
 

@@ -47,6 +47,7 @@ export const email: ChannelKind<Config> = {
   label: 'E-mail',
   schema,
   secrets: ['password'],
+  credentials: ['password'],
   check({ user, password, security }) {
     if (password !== undefined && user === undefined) {
       return { field: 'user', detail: 'A password needs the user whose it is.' }

@@ -38,6 +38,7 @@ export const ntfy: ChannelKind<Config> = {
   label: 'ntfy',
   schema,
   secrets: ['url', 'token'],
+  credentials: ['token'],
   check({ url, token }) {
     const detail = urlFault(url)
     if (detail !== undefined) return { field: 'url', detail }

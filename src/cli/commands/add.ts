@@ -78,7 +78,7 @@ function methodOf(text: string | undefined, body: string | undefined) {
   return text === undefined && body !== undefined ? 'POST' : (text as 'GET' | 'POST' | 'PUT' | undefined)
 }
 
-function interval(text: string | undefined): number | undefined {
+export function interval(text: string | undefined): number | undefined {
   if (text === undefined) return undefined
   const ms = durationMs(text)
   if (ms === undefined) throw new UsageError([`--interval: expected a duration such as 30s, got "${text}"`])
@@ -86,7 +86,7 @@ function interval(text: string | undefined): number | undefined {
 }
 
 /** What stands behind the first colon is a secret, maybe: it isn't repeated. */
-function headers(texts: readonly string[]): Record<string, string> {
+export function headers(texts: readonly string[]): Record<string, string> {
   const pairs = texts.map((text) => {
     const match = /^([^:\s]+):\s*(.*)$/s.exec(text)
     if (match === null) throw new UsageError(["--header: expected 'NAME: VALUE'"])

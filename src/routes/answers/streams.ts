@@ -33,6 +33,17 @@ const stream = {
 
 export const Stream = named('Stream', stream, 'A registered API')
 
+export const ChangedStream = named(
+  'ChangedStream',
+  {
+    ...stream,
+    droppedHeaders: Type.Array(Text, {
+      description: 'Names of the headers that are no longer sent because the URL leads to another origin',
+    }),
+  },
+  'A stream after a change',
+)
+
 export const ListedStream = named(
   'ListedStream',
   { ...stream, verdict: Verdict, reason: Text, since: Instant },

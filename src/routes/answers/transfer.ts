@@ -28,6 +28,9 @@ const ImportedLine = named('ImportedLine', {
   id: Type.Optional(Id),
   url: nullable(Text),
   name: Type.Optional(Text),
+  droppedHeaders: Type.Optional(
+    Type.Array(Text, { description: 'Headers that the stream loses, as its URL leads to another origin' }),
+  ),
   problem: Type.Optional(Type.Object({ code: Code, detail: Text, field: Type.Optional(Text) })),
 })
 const totals = Type.Object({
@@ -38,9 +41,17 @@ const totals = Type.Object({
   failed: Count,
 })
 const dryRun = Type.Boolean({ description: 'Whether it only says what would be done' })
-export const ImportReport = named('ImportReport', { dryRun, totals, lines: Type.Array(ImportedLine) })
+const isCut = Type.Optional(
+  Type.Boolean({
+    description: 'True where the report has no room for more lines: they are done, and only counted',
+  }),
+)
+export const ImportReport = named('ImportReport', { dryRun, totals, isCut, lines: Type.Array(ImportedLine) })
 /** The last line has the totals. */
-export const ImportProgress = Type.Union([ImportedLine, Type.Object({ dryRun, totals, problem: brokenOff })])
+export const ImportProgress = Type.Union([
+  ImportedLine,
+  Type.Object({ dryRun, totals, isCut, problem: brokenOff }),
+])
 
 export const ExportedStream = named(
   'ExportedStream',

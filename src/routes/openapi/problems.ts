@@ -16,6 +16,7 @@ export const MEANINGS: Readonly<Record<ProblemCode, string>> = {
   method_not_allowed: 'Not with this method.',
   conflict: 'It is in a state in which that can’t be done.',
   body_too_large: 'The body is larger than it may be.',
+  too_large: 'What would come of the request is more than may be: `detail` says which bound it exceeds.',
   unsupported_media_type: 'The body is of a type that isn’t known here.',
   invalid_field: 'A field or parameter isn’t as it should be: `field` names it.',
   unreachable: 'The API did not answer when it was asked.',

@@ -1,7 +1,9 @@
 import { Problem } from '../../errors.ts'
+import { MAX_URL_CHARS } from '../../streams/registration.ts'
+import { Budget, MAX_HEADER_CHARS, many, TooLarge } from '../bounds.ts'
 import { type Fields, hasHeader, isFields, textOf } from '../fields.ts'
 import type { Line } from '../lines.ts'
-import { encode, type Parameter, parameterOf, type Sent, writeParameter } from './parameters.ts'
+import { encode, type Parameter, parameterOf, type Sent, suggested, writeParameter } from './parameters.ts'
 import { Refs } from './refs.ts'
 import { keysInQuery, lacking } from './security.ts'
 import { serverUrls } from './servers.ts'
@@ -28,6 +30,14 @@ export interface Lack {
 const MAX_NAME_CHARS = 200
 const MAX_TAG_CHARS = 64
 const MAX_TAGS = 20
+/** What is looked at of a long name, or list of tags, for those that a registration allows. */
+const MAX_NAME_LOOKED_AT_CHARS = 1_000
+const MAX_TAGS_LOOKED_AT = 100
+/** Parameters of one operation, with those of its path. */
+const MAX_PARAMETERS = 200
+/** Things told that one operation lacks; of more, one at a time is said soon enough. */
+const MAX_LACKS = 20
+const MAX_FIELD_CHARS = 200
 /** Of a name, where its server is added to it. */
 const MAX_SHORT_NAME_CHARS = 120
 /** Of all that an operation lacks, in words. */
@@ -39,28 +49,24 @@ export function isOpenApi(value: unknown): value is Fields {
 }
 
 /**
- * The GET operations of an OpenAPI document as registrations: one for each address of a server.
+ * The GET operations of an OpenAPI document as registrations, made as they are taken: one for each address of a server;
+ * undefined for a path without any.
  * @see https://spec.openapis.org/oas/v3.1.1.html
- * @throws Problem `bad_request` for what is no OpenAPI 3 document
+ * @throws Problem `bad_request` for what is no OpenAPI 3 document; `too_large` for one that its parts multiply
  */
-export function operationsOf(document: unknown, options: OpenApiOptions): Line[] {
+export function* operationsOf(document: unknown, options: OpenApiOptions): Generator<Line | undefined> {
   if (!isFields(document) || !/^3\./.test(textOf(document.openapi))) {
     const detail = 'Expected an OpenAPI document of version 3.'
     const hint = isOpenApi(document) ? ' Convert older ones first, for example with swagger2openapi.' : ''
     throw new Problem('bad_request', detail + hint)
   }
-  const refs = new Refs(document)
-  const paths = isFields(document.paths) ? Object.entries(document.paths) : []
-  const found = paths.flatMap(([path, item]) => {
-    if (!path.startsWith('/')) return []
-    try {
-      return streamsAt({ document, refs, options }, path, refs.resolve(item))
-    } catch (problem) {
-      if (!(problem instanceof Problem)) throw problem
-      return [{ value: { url: path }, problem }]
-    }
-  })
-  return found.map((each, index) => ({ line: index + 1, ...each }))
+  const context = { document, refs: new Refs(document, new Budget()), options }
+  let line = 0
+  for (const [path, item] of isFields(document.paths) ? Object.entries(document.paths) : []) {
+    const found = path.startsWith('/') ? streamsAtPath(context, path, item) : []
+    for (const each of found) yield { line: ++line, ...each }
+    if (found.length === 0) yield undefined
+  }
 }
 
 interface Context {
@@ -69,13 +75,23 @@ interface Context {
   options: OpenApiOptions
 }
 
+/** What is wrong with one path is no matter of the others. */
+function streamsAtPath(context: Context, path: string, item: unknown): Omit<Line, 'line'>[] {
+  try {
+    return streamsAt(context, path, context.refs.resolve(item))
+  } catch (problem) {
+    if (!(problem instanceof Problem) || problem instanceof TooLarge) throw problem
+    return [{ value: { url: path.slice(0, MAX_URL_CHARS) }, problem }]
+  }
+}
+
 function streamsAt(context: Context, path: string, item: Fields | undefined): Omit<Line, 'line'>[] {
   const operation = context.refs.resolve(item?.get)
   if (item === undefined || operation === undefined) return []
   const { document, refs, options } = context
   const parameters = [...parametersOf(refs, item, operation), ...keysInQuery(context, operation)]
   const filled = fill(context, path, parameters)
-  const servers = serverUrls(operation.servers ?? item.servers ?? document.servers, options)
+  const servers = serverUrls(refs, operation.servers ?? item.servers ?? document.servers, options)
   const secrets = lacking(context, operation)
   const lacks = [...filled.lacks, ...servers.lacks, ...secrets]
   const name = nameOf(operation, path)
@@ -92,16 +108,23 @@ function streamsAt(context: Context, path: string, item: Fields | undefined): Om
   return servers.urls.map((server) => {
     const isOne = servers.urls.length === 1
     const own = isOne ? name : `${name.slice(0, MAX_SHORT_NAME_CHARS)} (${new URL(server).host})`
+    refs.budget.text(server.length + filled.path.length + filled.headerChars)
     return { value: { url: url(server), name: own.slice(0, MAX_NAME_CHARS), ...said } }
   })
 }
 
 /** The parameters of an operation; its own come before those of its path. */
 function parametersOf(refs: Refs, item: Fields, operation: Fields): Fields[] {
+  const lists = [item.parameters, operation.parameters].filter(Array.isArray)
+  if (lists.reduce((sum, list) => sum + list.length, 0) > MAX_PARAMETERS) {
+    throw new Problem('too_large', `The operation has more than ${MAX_PARAMETERS} parameters.`, 'parameters')
+  }
   const parameters = new Map<string, Fields>()
-  for (const each of [item.parameters, operation.parameters].filter(Array.isArray).flat()) {
+  for (const each of lists.flat()) {
     const parameter = refs.resolve(each)
-    if (parameter !== undefined) parameters.set(textOf([parameter.in, parameter.name]), parameter)
+    if (parameter === undefined) continue
+    const key = [parameter.in, parameter.name].map((part) => refs.text(part, 'The name of a parameter'))
+    parameters.set(textOf(key), parameter)
   }
   return [...parameters.values()]
 }
@@ -110,27 +133,68 @@ function parametersOf(refs: Refs, item: Fields, operation: Fields): Fields[] {
 function fill({ refs, options }: Context, template: string, declared: readonly Fields[]) {
   const lacks: Lack[] = []
   const sent: Sent = { path: new Map(), query: [], headers: {}, cookies: [] }
+  const room = new Room(refs.budget, template)
   for (const fields of declared) {
     const parameter = parameterOf(refs, fields)
     const given = options.params.get(parameter.name)
     if (!parameter.required && given === undefined) continue
     // A header that the caller sends anyway needs no other value.
     if (hasHeader(options.headers, headerOf(parameter))) continue
-    const value = given ?? parameter.value
-    if (value === undefined || textOf(value) === '') lacks.push(parameterLack(parameter.in, parameter.name))
-    else writeParameter(sent, parameter, value)
+    const value = given ?? suggested(refs, fields)
+    if (!refs.fits(value)) throw tooLong('value', parameter.name)
+    if (value !== undefined && textOf(value) !== '') {
+      room.take(parameter, writeParameter(sent, parameter, value))
+    } else if (lacks.length < MAX_LACKS) lacks.push(parameterLack(parameter.in, parameter.name))
   }
   const path = template.replace(/\{([^{}]+)\}/g, (whole, name: string) => {
     const given = options.params.get(name)
     const value = sent.path.get(name) ?? (given && encode(given))
-    if (value === undefined && !lacks.some(({ field }) => field === name)) {
+    if (value !== undefined) room.take({ in: 'path', name }, value.length)
+    else if (lacks.length < MAX_LACKS && !lacks.some(({ field }) => field === name)) {
       lacks.push(parameterLack('path', name))
     }
     return value ?? whole
   })
   const cookies = sent.cookies.length > 0 ? { Cookie: sent.cookies.join('; ') } : {}
   const headers = { ...sent.headers, ...cookies, ...options.headers }
-  return { path: path + (sent.query.length > 0 ? `?${sent.query.join('&')}` : ''), headers, lacks }
+  const query = sent.query.length > 0 ? `?${sent.query.join('&')}` : ''
+  return { path: path + query, headers, headerChars: room.headerChars + charsOf(options.headers), lacks }
+}
+
+/** What an operation's URL and headers have taken so far of what they may. */
+class Room {
+  readonly #budget: Budget
+  #urlChars: number
+  headerChars = 0
+
+  /** @throws Problem `too_large` for a path that is too long as it is */
+  constructor(budget: Budget, template: string) {
+    this.#budget = budget
+    this.#urlChars = template.length
+    if (template.length > MAX_URL_CHARS) throw tooLong('path', template)
+  }
+
+  /** @throws Problem `too_large` */
+  take({ in: place, name }: Pick<Parameter, 'in' | 'name'>, chars: number): void {
+    this.#budget.text(chars)
+    if (place === 'path' || place === 'query') this.#urlChars += chars
+    else this.headerChars += chars
+    if (this.#urlChars > MAX_URL_CHARS) throw tooLong('URL', name)
+    if (this.headerChars > MAX_HEADER_CHARS) throw tooLong('headers', name)
+  }
+}
+
+function tooLong(what: 'path' | 'URL' | 'headers' | 'value', name: string): Problem {
+  const field = name.slice(0, MAX_FIELD_CHARS)
+  const most = `more than ${many(what === 'headers' ? MAX_HEADER_CHARS : MAX_URL_CHARS)} characters`
+  const say = `Say a shorter value with ?param=${field}=…`
+  if (what === 'path') return new Problem('too_large', `The path has ${most}.`, 'url')
+  if (what === 'value') return new Problem('too_large', `The value of ${field} has ${most}. ${say}`, field)
+  return new Problem('too_large', `With ${field}, the ${what} would have ${most}. ${say}`, field)
+}
+
+function charsOf(headers: Readonly<Record<string, string>>): number {
+  return Object.entries(headers).reduce((sum, [name, value]) => sum + name.length + value.length, 0)
 }
 
 /** The header that carries a parameter; empty for those of the path and query. */
@@ -145,20 +209,23 @@ function parameterLack(place: string, name: string): Lack {
 
 function problemOf(lacks: readonly Lack[]): Problem {
   const detail = `The document doesn't say: ${lacks.map((lack) => lack.detail).join('; ')}.`
-  return new Problem('invalid_field', detail.slice(0, MAX_DETAIL_CHARS), lacks[0]?.field)
+  const field = lacks[0]?.field.slice(0, MAX_FIELD_CHARS)
+  return new Problem('invalid_field', detail.slice(0, MAX_DETAIL_CHARS), field)
 }
 
 function nameOf(operation: Fields, path: string): string {
-  const said = [operation.summary, operation.operationId].find(
-    (each): each is string => typeof each === 'string' && each.trim() !== '',
-  )
-  return (said?.trim() ?? path).slice(0, MAX_NAME_CHARS)
+  const said = [operation.summary, operation.operationId]
+    .map((each) => (typeof each === 'string' ? each.slice(0, MAX_NAME_LOOKED_AT_CHARS).trim() : ''))
+    .find((each) => each !== '')
+  return (said ?? path).slice(0, MAX_NAME_CHARS)
 }
 
 function tagsOf({ tags }: Fields): string[] {
-  const texts = Array.isArray(tags) ? tags.filter((tag): tag is string => typeof tag === 'string') : []
+  const some = Array.isArray(tags) ? tags.slice(0, MAX_TAGS_LOOKED_AT) : []
+  const texts = some.filter((tag): tag is string => typeof tag === 'string')
   const clean = texts.map((tag) =>
     tag
+      .slice(0, MAX_NAME_LOOKED_AT_CHARS)
       .replace(/[,\s\x00-\x1f]+/g, ' ')
       .trim()
       .slice(0, MAX_TAG_CHARS),
@@ -169,11 +236,19 @@ function tagsOf({ tags }: Fields): string[] {
 /** What the responses say of the kind; left open where they say both or neither. */
 function kindOf(refs: Refs, operation: Fields): { kind?: 'sse' | 'poll' } {
   const responses = refs.resolve(operation.responses) ?? {}
-  const types = Object.entries(responses)
-    .filter(([status]) => /^(2|default)/i.test(status))
-    .flatMap(([, response]) => Object.keys(refs.resolve(refs.resolve(response)?.content) ?? {}))
-  const streams = types.some((type) => /^text\/event-stream\b/i.test(type))
-  const polls = types.some((type) => /^application\/(.+\+)?json\b/i.test(type))
-  if (streams === polls) return {}
-  return { kind: streams ? 'sse' : 'poll' }
+  return refs.once(responses, 'kind', () => {
+    const types = Object.entries(responses)
+      .filter(([status]) => /^(2|default)/i.test(status))
+      .flatMap(([, response]) => typesOf(refs, response))
+    const streams = types.some((type) => /^text\/event-stream\b/i.test(type))
+    const polls = types.some((type) => /^application\/(.+\+)?json\b/i.test(type))
+    if (streams === polls) return {}
+    return { kind: streams ? 'sse' : 'poll' }
+  })
+}
+
+function typesOf(refs: Refs, response: unknown): string[] {
+  const types = Object.keys(refs.resolve(refs.resolve(response)?.content) ?? {})
+  refs.budget.step(types.length)
+  return types
 }

@@ -13,8 +13,6 @@ export interface Parameter {
   required: boolean
   style: string
   explode: boolean
-  /** Left out where the document suggests none. */
-  value?: unknown
 }
 
 /** What the parameters of a request make of it. */
@@ -26,9 +24,10 @@ export interface Sent {
 }
 
 export function parameterOf(refs: Refs, fields: Fields): Parameter {
-  const place = textOf(fields.in)
-  const style = textOf(fields.style ?? (place === 'query' || place === 'cookie' ? 'form' : 'simple'))
-  const name = textOf(fields.name)
+  const place = refs.text(fields.in, 'The place of a parameter')
+  const usual = place === 'query' || place === 'cookie' ? 'form' : 'simple'
+  const style = refs.text(fields.style ?? usual, 'The style of a parameter')
+  const name = refs.text(fields.name, 'The name of a parameter')
   const isNone = place === 'header' && NOT_PARAMETERS.has(name.toLowerCase())
   return {
     name,
@@ -36,17 +35,31 @@ export function parameterOf(refs: Refs, fields: Fields): Parameter {
     required: !isNone && (place === 'path' || fields.required === true),
     style,
     explode: typeof fields.explode === 'boolean' ? fields.explode : style === 'form',
-    value: suggested(refs, fields),
   }
 }
 
-/** Adds a parameter to a request, in its style. @see https://spec.openapis.org/oas/v3.1.1.html#style-values */
-export function writeParameter(sent: Sent, parameter: Parameter, value: unknown): void {
+/**
+ * Adds a parameter to a request, in its style.
+ * @returns the characters that it takes there; of a path none, as that may name it more than once
+ * @see https://spec.openapis.org/oas/v3.1.1.html#style-values
+ */
+export function writeParameter(sent: Sent, parameter: Parameter, value: unknown): number {
   const { name } = parameter
-  if (parameter.in === 'path') sent.path.set(name, pathText(parameter, value))
-  else if (parameter.in === 'query') sent.query.push(...queryTexts(parameter, value))
-  else if (parameter.in === 'header') sent.headers[name] = joined(value, ',', parameter.explode, textOf)
-  else if (parameter.in === 'cookie') sent.cookies.push(`${name}=${joined(value, ',', false, encode)}`)
+  if (parameter.in === 'path') {
+    sent.path.set(name, pathText(parameter, value))
+    return 0
+  }
+  const texts = parameter.in === 'query' ? queryTexts(parameter, value) : [valueText(parameter, value)]
+  if (parameter.in === 'query') sent.query.push(...texts)
+  else if (parameter.in === 'header') sent.headers[name] = texts.join('')
+  else if (parameter.in === 'cookie') sent.cookies.push(`${name}=${texts.join('')}`)
+  return texts.reduce((sum, text) => sum + text.length + 1, name.length)
+}
+
+/** In a header or cookie. */
+function valueText(parameter: Parameter, value: unknown): string {
+  if (parameter.in === 'header') return joined(value, ',', parameter.explode, textOf)
+  return joined(value, ',', false, encode)
 }
 
 /** Percent-encodes a value of a path or query. Half a surrogate pair has no encoding and becomes U+FFFD. */
@@ -55,13 +68,13 @@ export function encode(value: unknown): string {
 }
 
 /** The value that a parameter gives as its example, or its schema as default, example or first choice. */
-function suggested(refs: Refs, fields: Fields): unknown {
-  const [media] = Object.values(refs.resolve(fields.content) ?? {})
+export function suggested(refs: Refs, fields: Fields): unknown {
+  const media = refs.first(refs.resolve(fields.content) ?? {})
   if (media !== undefined) {
     const value = suggested(refs, refs.resolve(media) ?? {})
-    return value === undefined ? undefined : textOf(value)
+    return value === undefined ? undefined : refs.text(value, 'The example of a parameter')
   }
-  const [example] = Object.values(refs.resolve(fields.examples) ?? {})
+  const example = refs.first(refs.resolve(fields.examples) ?? {})
   return fields.example ?? refs.resolve(example)?.value ?? schemaValue(refs, fields.schema, new Set())
 }
 
@@ -77,9 +90,11 @@ function schemaValue(refs: Refs, value: unknown, seen: Set<Fields>): unknown {
     schema.const ??
     (Array.isArray(choices) ? choices[0] : undefined)
   if (own !== undefined) return own
-  for (const part of [schema.allOf, schema.oneOf, schema.anyOf].filter(Array.isArray).flat()) {
-    const found = schemaValue(refs, part, seen)
-    if (found !== undefined) return found
+  for (const parts of [schema.allOf, schema.oneOf, schema.anyOf].filter(Array.isArray)) {
+    for (const part of parts) {
+      const found = schemaValue(refs, part, seen)
+      if (found !== undefined) return found
+    }
   }
   const item = schema.type === 'array' ? schemaValue(refs, schema.items, seen) : undefined
   return item === undefined ? undefined : [item]

@@ -1,26 +1,37 @@
 import { parsePointer, select } from '../../core/pointer.ts'
 import { Problem } from '../../errors.ts'
-import { type Fields, isFields } from '../fields.ts'
+import { MAX_URL_CHARS } from '../../streams/registration.ts'
+import { type Budget, many } from '../bounds.ts'
+import { type Fields, isFields, textOf } from '../fields.ts'
 
 /** References followed from one to the next; a longer chain goes in a circle. */
 const MAX_HOPS = 32
+const MAX_REF_CHARS = 2_048
 
-/** The references within a document. Nothing outside of it is ever fetched. */
+/**
+ * The references within a document. Nothing outside of it is ever fetched. What many operations refer to is looked at
+ * once, where that takes long.
+ */
 export class Refs {
+  readonly budget: Budget
   readonly #document: Fields
+  readonly #targets = new Map<string, unknown>()
+  readonly #known = new WeakMap<object, Map<string, unknown>>()
 
-  constructor(document: Fields) {
+  constructor(document: Fields, budget: Budget) {
     this.#document = document
+    this.budget = budget
   }
 
   /**
    * The object that a value is or refers to.
    * @returns undefined for what is no object
-   * @throws Problem `invalid_field` for a reference that leads outside, nowhere or in a circle
+   * @throws Problem `invalid_field` for a reference that leads outside, nowhere or in a circle; `too_large`
    */
   resolve(value: unknown): Fields | undefined {
     let found = value
     for (let hops = 0; hops <= MAX_HOPS; hops++) {
+      this.budget.step()
       if (!isFields(found)) return undefined
       if (typeof found.$ref !== 'string') return found
       found = this.#target(found.$ref)
@@ -28,11 +39,61 @@ export class Refs {
     throw refuse((value as { $ref: string }).$ref, 'leads in a circle')
   }
 
+  /** The value of an object's first field. */
+  first(fields: Fields): unknown {
+    return this.once(fields, 'first', () => {
+      const [value] = Object.values(fields)
+      return value
+    })
+  }
+
+  /** A value as text. @throws Problem `too_large` where no URL has room for it */
+  text(value: unknown, what: string): string {
+    if (this.fits(value)) return textOf(value)
+    throw new Problem('too_large', `${what} has more than ${many(MAX_URL_CHARS)} characters. Shorten it.`)
+  }
+
+  /** Whether a value, written as text, is about as short as a URL has to be. */
+  fits(value: unknown): boolean {
+    if (typeof value === 'string') return value.length <= MAX_URL_CHARS
+    if (typeof value !== 'object' || value === null) return true
+    return this.once(value, 'fits', () => this.#isShort(value))
+  }
+
+  /** What is made of a part of the document, made when it is first asked for. */
+  once<T>(part: object, what: string, make: () => T): T {
+    const known = this.#known.get(part) ?? new Map<string, unknown>()
+    if (known.has(what)) return known.get(what) as T
+    const made = make()
+    this.#known.set(part, known.set(what, made))
+    return made
+  }
+
+  #isShort(value: object): boolean {
+    let left = MAX_URL_CHARS
+    const waiting: unknown[] = [value]
+    while (waiting.length > 0) {
+      const each = waiting.pop()
+      if (typeof each === 'string') left -= each.length
+      else if (typeof each === 'object' && each !== null) {
+        const members = Array.isArray(each) ? each : Object.entries(each).flat()
+        this.budget.step(members.length)
+        left -= members.length
+        if (left >= 0) waiting.push(...members)
+      }
+      if (--left < 0) return false
+    }
+    return true
+  }
+
   #target(ref: string): unknown {
+    if (this.#targets.has(ref)) return this.#targets.get(ref)
+    if (ref.length > MAX_REF_CHARS) throw refuse(ref, `has more than ${many(MAX_REF_CHARS)} characters`)
     if (!ref.startsWith('#')) throw refuse(ref, 'leads outside of the document; bundle it into one first')
     const pointer = parsePointer(decoded(ref.slice(1)))
     const found = pointer && select(this.#document, pointer)
     if (found === undefined) throw refuse(ref, 'leads nowhere')
+    this.#targets.set(ref, found)
     return found
   }
 }

@@ -1,6 +1,10 @@
-import { type Fields, hasHeader, isFields, textOf } from '../fields.ts'
+import { type Fields, hasHeader, isFields } from '../fields.ts'
 import type { Lack, OpenApiOptions } from './operations.ts'
 import type { Refs } from './refs.ts'
+
+/** Alternatives of an operation that are looked at, and schemes of each. */
+const MAX_ALTERNATIVES = 50
+const MAX_SCHEMES = 20
 
 interface Context {
   document: Fields
@@ -11,11 +15,15 @@ interface Context {
 /** The secrets that an operation needs and the caller hasn't given; empty when one of its alternatives is met. */
 export function lacking(context: Context, operation: Fields): Lack[] {
   const required = operation.security ?? context.document.security
-  const alternatives = Array.isArray(required) ? required.filter(isFields) : []
+  return Array.isArray(required)
+    ? context.refs.once(required, 'lacking', () => lackingOf(context, required))
+    : []
+}
+
+function lackingOf(context: Context, required: readonly unknown[]): Lack[] {
+  const alternatives = alternativesOf(context, required)
   if (alternatives.length === 0) return []
-  const lacks = alternatives.map((schemes) =>
-    Object.keys(schemes).flatMap((scheme) => lackOf(context, scheme) ?? []),
-  )
+  const lacks = alternatives.map((names) => names.flatMap((name) => lackOf(context, name) ?? []))
   if (lacks.some((each) => each.length === 0)) return []
   const [first] = lacks.flat()
   const detail = lacks.map((each) => each.map((lack) => lack.detail).join(' and ')).join(', or ')
@@ -25,11 +33,24 @@ export function lacking(context: Context, operation: Fields): Lack[] {
 /** The query parameters by which an operation takes its keys, of those that the caller gave. */
 export function keysInQuery(context: Context, operation: Fields): Fields[] {
   const required = operation.security ?? context.document.security
-  const names = Array.isArray(required) ? required.filter(isFields).flatMap(Object.keys) : []
-  return [...new Set(names)]
+  return Array.isArray(required) ? context.refs.once(required, 'keys', () => keysOf(context, required)) : []
+}
+
+/** The names of the schemes of each alternative. */
+function alternativesOf({ refs }: Context, required: readonly unknown[]): string[][] {
+  const alternatives = required.slice(0, MAX_ALTERNATIVES).filter(isFields)
+  return alternatives.map((schemes) => {
+    const names = Object.keys(schemes)
+    refs.budget.step(names.length)
+    return names.slice(0, MAX_SCHEMES)
+  })
+}
+
+function keysOf(context: Context, required: readonly unknown[]): Fields[] {
+  return [...new Set(alternativesOf(context, required).flat())]
     .map((name) => schemeOf(context, name))
     .filter(({ type, in: place }) => type === 'apiKey' && place === 'query')
-    .filter(({ name }) => context.options.params.has(textOf(name)))
+    .filter(({ name }) => context.options.params.has(nameIn(context, name)))
     .map(({ name }) => ({ name, in: 'query', required: true }))
 }
 
@@ -40,13 +61,18 @@ function lackOf(context: Context, name: string): Lack | undefined {
   if (type === 'mutualTLS')
     return { field: name, detail: `a client certificate (${name}), which can't be sent` }
   if (type === 'apiKey' && place === 'query') {
-    const parameter = textOf(scheme.name)
+    const parameter = nameIn(context, scheme.name)
     if (params.has(parameter)) return undefined
     return { field: parameter, detail: `query parameter ${parameter} (${name}; ?param=${parameter}=…)` }
   }
-  const header = type === 'apiKey' ? (place === 'cookie' ? 'Cookie' : textOf(scheme.name)) : 'Authorization'
+  const header =
+    type === 'apiKey' ? (place === 'cookie' ? 'Cookie' : nameIn(context, scheme.name)) : 'Authorization'
   if (hasHeader(headers, header)) return undefined
   return { field: `headers.${header}`, detail: `header ${header} (${name}; ?header=${header}: …)` }
+}
+
+function nameIn({ refs }: Context, name: unknown): string {
+  return refs.text(name, 'The name of a security scheme')
 }
 
 function schemeOf({ document, refs }: Context, name: string): Fields {

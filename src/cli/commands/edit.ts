@@ -1,0 +1,94 @@
+import { answerOf } from '../../client/client.ts'
+import { HIDDEN } from '../../core/hidden.ts'
+import { type Command, EXIT, type Given, type Io, UsageError } from '../command.ts'
+import { remark, say, sayJson } from '../print.ts'
+import { resolveStream } from '../resolve.ts'
+import { safe } from '../text.ts'
+import { headers, interval } from './add.ts'
+
+export const edit: Command = {
+  summary: 'Changes a stream',
+  takes: '<id|name>',
+  min: 1,
+  max: 1,
+  completes: 'streams',
+  options: {
+    'new-url': {
+      value: 'URL',
+      help: 'what is followed from now on; another origin drops the headers that are stored',
+    },
+    name: { value: 'NAME', help: 'what it is called' },
+    interval: { value: 'DURATION', help: 'between two polls, such as 500ms, 30s, 1h' },
+    header: {
+      short: 'H',
+      value: "'NAME: VALUE'",
+      multiple: true,
+      help: 'sent with every request, beside those that are stored',
+    },
+    yes: { short: 'y', help: "doesn't ask before headers are dropped" },
+  },
+  examples: [
+    'weir edit prices --interval 10s',
+    "weir edit prices --new-url https://new.example.com/prices -H 'Authorization: Bearer secret'",
+  ],
+  async run(given, io) {
+    const { client } = io
+    const id = await resolveStream(io, given.args[0] as string)
+    const stream = await answerOf(client.url, client.api.streams({ id }).get())
+    const dropped = droppedBy(stream, given)
+    if (dropped.length > 0 && !given.has('yes') && !(await agrees(io, stream.name, dropped))) {
+      await remark(io, 'Nothing was changed.')
+      return EXIT.interrupted
+    }
+    const changed = await answerOf(client.url, client.api.streams({ id }).patch(changeOf(stream, given)))
+    const { name, droppedHeaders } = changed
+    if (given.has('json')) await sayJson(io, changed)
+    else {
+      const without = droppedHeaders.length > 0 ? ` Dropped: ${droppedHeaders.join(', ')}.` : ''
+      await say(io, `Changed "${name}".${without}`)
+    }
+    return EXIT.ok
+  },
+}
+
+interface Known {
+  url: string
+  headers: Record<string, string>
+}
+
+/** Asked before anything is done. @throws UsageError where nobody is there to ask */
+async function agrees(io: Io, name: string, dropped: readonly string[]): Promise<boolean> {
+  const what = `headers that were given for the old origin are dropped (${dropped.join(', ')})`
+  if (io.ask === undefined)
+    throw new UsageError([safe(`${what}: send them with --header, or give --yes`)], 'edit')
+  return io.ask(safe(`Change "${name}"? Its ${what} unless you give them with --header.`))
+}
+
+/** Names of the stored headers that a URL of another origin isn't sent; Weir itself sees to it, this only tells. */
+function droppedBy(stream: Known, given: Given): string[] {
+  const url = given.text('new-url')
+  if (url === undefined || !URL.canParse(url) || new URL(url).origin === new URL(stream.url).origin) return []
+  const again = new Set(Object.keys(headers(given.texts('header'))).map((name) => name.toLowerCase()))
+  const gone = Object.keys(stream.headers).filter((name) => !again.has(name.toLowerCase()))
+  return gone.sort()
+}
+
+function changeOf(stream: Known, given: Given) {
+  const [url, name] = [given.text('new-url'), given.text('name')]
+  const intervalMs = interval(given.text('interval'))
+  const change = {
+    ...(url !== undefined && { url }),
+    ...(name !== undefined && { name }),
+    ...(intervalMs !== undefined && { intervalMs }),
+    ...(given.has('header') && { headers: besideStored(stream, headers(given.texts('header'))) }),
+  }
+  if (Object.keys(change).length > 0) return change
+  throw new UsageError(['nothing to change: give --new-url, --name, --interval or --header'], 'edit')
+}
+
+/** A change names all headers: those that are stored keep their hidden values. */
+function besideStored({ headers: stored }: Known, added: Record<string, string>): Record<string, string> {
+  const names = new Set(Object.keys(added).map((name) => name.toLowerCase()))
+  const kept = Object.keys(stored).filter((name) => !names.has(name.toLowerCase()))
+  return { ...Object.fromEntries(kept.map((name) => [name, HIDDEN])), ...added }
+}

@@ -1,0 +1,67 @@
+import { Problem } from '../errors.ts'
+
+/** Registrations in one import. */
+export const MAX_LINES = 100_000
+/** Text of one registration as it stands in a file, in characters: more than the largest that is valid. */
+export const MAX_LINE_CHARS = 1_048_576
+/** Text of all registrations together, in characters: what a document makes is no longer than a file may be. */
+export const MAX_TEXT_CHARS = 33_554_432
+/** Values of a document that has to be parsed in one go: takes a tenth of a second or two. */
+export const MAX_VALUES = 400_000
+/** References, parameters, schemas, servers and secrets that are looked at for one document, each time anew. */
+export const MAX_STEPS = 2_000_000
+/** Headers of one operation, in characters. */
+export const MAX_HEADER_CHARS = 65_536
+
+/** What the operations of one document may take in all. */
+export class Budget {
+  #steps = 0
+  #chars = 0
+
+  /** To be called for everything that is looked at. @throws Problem `too_large` */
+  step(count = 1): void {
+    this.#steps += count
+    if (this.#steps > MAX_STEPS) {
+      const detail = `The document takes more than ${many(MAX_STEPS)} steps to resolve: its paths share too many parameters, schemas, servers or security requirements. Split it by paths.`
+      throw new TooLarge(detail)
+    }
+  }
+
+  /** To be called with the length of each text that is made. @throws Problem `too_large` */
+  text(chars: number): void {
+    this.#chars += chars
+    if (this.#chars > MAX_TEXT_CHARS) throw tooMuchText()
+  }
+}
+
+/** A bound of the whole import is exceeded, not only of one line. */
+export class TooLarge extends Problem {
+  constructor(detail: string) {
+    super('too_large', detail)
+  }
+}
+
+export function tooManyLines(): TooLarge {
+  return new TooLarge(`More than ${many(MAX_LINES)} streams. Import them in parts.`)
+}
+
+export function tooMuchText(): TooLarge {
+  return new TooLarge(
+    `The URLs, headers and bodies come to more than ${many(MAX_TEXT_CHARS)} characters in all. Import in parts, or give long parameters and headers shorter values.`,
+  )
+}
+
+export function tooManyValues(): TooLarge {
+  return new TooLarge(
+    `The document has more than ${many(MAX_VALUES)} values. Split it, or send registrations as a JSON array or NDJSON.`,
+  )
+}
+
+/** Of one line, which fails alone. */
+export function lineTooLong(): Problem {
+  return new Problem('too_large', `A registration has at most ${many(MAX_LINE_CHARS)} characters.`)
+}
+
+export function many(count: number): string {
+  return count.toLocaleString('en')
+}

@@ -1,0 +1,123 @@
+import { Problem } from '../errors.ts'
+import { lineTooLong, MAX_LINE_CHARS, MAX_VALUES, tooManyValues } from './bounds.ts'
+import type { Line } from './lines.ts'
+import { pacer } from './pace.ts'
+
+/** Characters between two looks at the clock. */
+const STRIDE_CHARS = 16_384
+const [QUOTE, COMMA, BACKSLASH] = [0x22, 0x2c, 0x5c]
+const [OPEN_LIST, CLOSE_LIST, OPEN_OBJECT, CLOSE_OBJECT] = [0x5b, 0x5d, 0x7b, 0x7d]
+
+/** Each line of NDJSON that isn't blank. */
+export async function* ndjsonLines(text: string): AsyncGenerator<Line> {
+  const rest = pacer()
+  let line = 0
+  for (let from = 0; from < text.length; ) {
+    const found = text.indexOf('\n', from)
+    const to = found === -1 ? text.length : found
+    line++
+    if (line % 1_024 === 0) await rest()
+    if (to - from > MAX_LINE_CHARS) yield { line, problem: lineTooLong() }
+    else if (to > from) {
+      const each = text.slice(from, to)
+      if (each.trim() !== '') yield parsedLine(each, line)
+    }
+    from = to + 1
+  }
+}
+
+/**
+ * The members of a JSON array, each parsed on its own: never all at once.
+ * @param from where its first member begins
+ * @param end what the text has behind the array
+ * @throws Problem `invalid_json` where the text is no JSON
+ */
+export async function* membersOf(text: string, from: number, end: RegExp): AsyncGenerator<Line> {
+  let [begin, line] = [from, 0]
+  for await (const at of separatorsOf(text, from)) {
+    const isLast = text.charCodeAt(at) === CLOSE_LIST
+    const isEmpty = isLast && line === 0 && text.slice(begin, at).trim() === ''
+    if (!isEmpty) yield memberOf(text, begin, at, ++line)
+    begin = at + 1
+    if (!isLast) continue
+    if (end.test(text.slice(begin))) return
+    throw new Problem(
+      'invalid_json',
+      `This isn't JSON: there is more after the array's end, at character ${begin}.`,
+    )
+  }
+  throw new Problem('invalid_json', "This isn't JSON: the array has no end.")
+}
+
+/** A JSON text as a whole. @throws Problem `invalid_json`, `too_large` */
+export async function parseWhole(text: string): Promise<unknown> {
+  if (await hasTooManyValues(text)) throw tooManyValues()
+  return parseJson(text)
+}
+
+/** Whether a JSON text has more values than may be parsed in one go. */
+export async function hasTooManyValues(text: string): Promise<boolean> {
+  const rest = pacer()
+  let values = 0
+  for (let [at, next] = [0, STRIDE_CHARS]; at < text.length; at++) {
+    const code = text.charCodeAt(at)
+    if (code === QUOTE) at = endOfText(text, at)
+    else if (code === COMMA || code === OPEN_LIST || code === OPEN_OBJECT) values++
+    if (at < next) continue
+    next = at + STRIDE_CHARS
+    if (values > MAX_VALUES) return true
+    await rest()
+  }
+  return values > MAX_VALUES
+}
+
+/** @throws Problem `invalid_json` */
+export function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch (error) {
+    throw new Problem('invalid_json', `This isn't JSON: ${(error as Error).message}.`)
+  }
+}
+
+function parsedLine(text: string, line: number): Line {
+  try {
+    return { line, value: parseJson(text) }
+  } catch (problem) {
+    return { line, problem: problem as Problem }
+  }
+}
+
+function memberOf(text: string, from: number, to: number, line: number): Line {
+  if (to - from > MAX_LINE_CHARS) return { line, problem: lineTooLong() }
+  return { line, value: parseJson(text.slice(from, to)) }
+}
+
+/** Where the members of an array end: at each of its commas, and at the bracket that closes it. */
+async function* separatorsOf(text: string, from: number): AsyncGenerator<number> {
+  const rest = pacer()
+  let depth = 0
+  for (let [at, next] = [from, from + STRIDE_CHARS]; at < text.length; at++) {
+    const code = text.charCodeAt(at)
+    if (code === QUOTE) at = endOfText(text, at)
+    else if (code === OPEN_LIST || code === OPEN_OBJECT) depth++
+    else if (depth > 0 && (code === CLOSE_LIST || code === CLOSE_OBJECT)) depth--
+    else if (depth === 0 && (code === COMMA || code === CLOSE_LIST)) {
+      yield at
+      if (code === CLOSE_LIST) return
+    }
+    if (at < next) continue
+    next = at + STRIDE_CHARS
+    await rest()
+  }
+}
+
+/** Where the quote is that ends a text; the end of all where there is none. */
+function endOfText(text: string, begin: number): number {
+  for (let at = text.indexOf('"', begin + 1); at !== -1; at = text.indexOf('"', at + 1)) {
+    let escapes = 0
+    while (text.charCodeAt(at - 1 - escapes) === BACKSLASH) escapes++
+    if (escapes % 2 === 0) return at
+  }
+  return text.length
+}

@@ -1,0 +1,75 @@
+import { afterAll, beforeAll, expect, test } from 'bun:test'
+import { startTestWeir, type TestWeir } from '../support/weir.ts'
+import { exportedList } from '../transfer/client.ts'
+import { cliOf, onTerminal } from './support.ts'
+
+let weir: TestWeir
+let cli: ReturnType<typeof cliOf>
+
+beforeAll(async () => {
+  weir = await startTestWeir()
+  cli = cliOf(weir.url)
+})
+
+afterAll(() => weir.close())
+
+async function registered(name: string) {
+  const url = `http://127.0.0.1:9/${name}`
+  const headers = { Authorization: 'Bearer old', 'X-Key': 'old' }
+  const { id } = await weir.register({ url, kind: 'poll', start: false, name, headers })
+  return async () => (await exportedList(weir, 'secrets=true')).find((each) => each.id === id)
+}
+
+test('edit changes what its options say, beside the headers that are stored', async () => {
+  const stored = await registered('edited')
+  const args = [
+    '--name',
+    'renamed',
+    '--interval',
+    '5s',
+    '-H',
+    'x-key: new',
+    '--new-url',
+    'http://127.0.0.1:9/x',
+  ]
+  expect(await cli('edit', 'edited', ...args)).toEqual({ code: 0, out: 'Changed "renamed".\n', err: '' })
+  expect(await stored()).toMatchObject({
+    ...{ name: 'renamed', url: 'http://127.0.0.1:9/x', intervalMs: 5_000 },
+    headers: { Authorization: 'Bearer old', 'x-key': 'new' },
+  })
+})
+
+test('edit says which headers another origin drops before it does so, and asks', async () => {
+  const stored = await registered('moved')
+  const before = await stored()
+  const args = ['edit', 'moved', '--new-url', 'http://127.0.0.1:10/x', '-H', 'X-Key: new']
+  const unasked = await cli(...args)
+  expect(unasked).toMatchObject({ code: 2, out: '' })
+  expect(unasked.err).toMatch(/dropped \(Authorization\).*--yes/)
+  const asked: string[] = []
+  const answer = (yes: boolean) => ({
+    url: weir.url,
+    ask: async (question: string) => (asked.push(question), yes),
+  })
+  expect((await onTerminal(args, answer(false))).code).toBe(130)
+  expect(await stored()).toEqual(before as Record<string, unknown>)
+  expect(await onTerminal(args, answer(true))).toMatchObject({
+    ...{ code: 0, out: 'Changed "moved". Dropped: Authorization.\n' },
+  })
+  expect(asked[1]).toMatch(/^Change "moved"\? .*\(Authorization\)/)
+  expect((await stored())?.headers).toEqual({ 'X-Key': 'new' })
+})
+
+test('edit tells a script what was dropped', async () => {
+  await registered('scripted')
+  const { out } = await cli('edit', 'scripted', '--new-url', 'https://127.0.0.1:9/', '--yes', '--json')
+  expect(JSON.parse(out)).toMatchObject({ headers: {}, droppedHeaders: ['Authorization', 'X-Key'] })
+})
+
+test('edit of nothing is refused', async () => {
+  await registered('untouched')
+  expect(await cli('edit', 'untouched')).toMatchObject({
+    code: 2,
+    err: expect.stringMatching(/nothing to change/),
+  })
+})
