@@ -62,9 +62,11 @@ import { touchedBy } from './routes/touched.ts'
 import { traceRoutes } from './routes/traces.ts'
 import { importer, transferRoutes } from './routes/transfer.ts'
 import { twinRoutes } from './routes/twins.tsx'
+import { checkVisible } from './routes/visible.ts'
 import type { StatusDeps } from './streams/status.ts'
 import type { Streams } from './streams/streams.ts'
 import { versionsIn } from './streams/versions.ts'
+import { Visibility } from './streams/visibility.ts'
 import type { Subject } from './topics.ts'
 import type { Topology } from './topology/topology.ts'
 
@@ -110,6 +112,7 @@ export async function createApp(deps: AppDeps) {
   const importStreams = importer(deps)
   const { door, keys, audit } = deps.access
   const { publicUrl } = deps.config
+  const visibility = new Visibility(deps.db)
   return new Elysia()
     .onError(async ({ error, code, request }) => {
       const answer = await problemResponse(problemOf(error, code, request), request)
@@ -131,6 +134,7 @@ export async function createApp(deps: AppDeps) {
       if (!isOpenPath(new URL(request.url).pathname))
         checkScope(callerOf(request), scopeOf(request.method, route))
     })
+    .onBeforeHandle(({ request, route, params }) => checkVisible(visibility, { request, route, params }))
     .onAfterHandle(({ request, route, params, response, set }) => {
       const status = typeof set.status === 'number' ? set.status : 200
       audited(audit, { request, route, params, response, status })
@@ -171,7 +175,7 @@ export async function createApp(deps: AppDeps) {
     .use(lookPages(deps))
     .use(importPages({ importStreams }))
     .use(streamPages(deps))
-    .use(twinRoutes(deps))
+    .use(twinRoutes({ ...deps, visibility }))
     .use(boardRoutes(deps.queues))
     .use(docsRoutes(deps.version))
     .use(proxyRoutes(handleProxy))

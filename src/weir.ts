@@ -36,6 +36,8 @@ export interface Weir {
   readonly url: string
   /** Where data and jobs lie, for people. */
   readonly description: string
+  /** Everything that it answers, as patterns of paths; none for a worker. */
+  readonly routes: readonly Route[]
   /** Lets go of every stream, then closes everything. */
   close(): Promise<void>
 }
@@ -50,6 +52,12 @@ const MAX_BODY_BYTES = 2 * MAX_IMPORT_BYTES
 
 /** For a request without a host, or with one that can't be. */
 const NO_URL = new Problem('bad_request', 'Host: expected the name that Weir is reached by.')
+
+/** A route that the web program answers; `path` is its pattern. */
+export interface Route {
+  method: string
+  path: string
+}
 
 export interface StartOptions {
   /** For tests of what takes hours. */
@@ -101,6 +109,7 @@ export async function startWeir(config: Config, warn: Warn, options: StartOption
     closing(() => relay.close())
     const egress = new Egress({ allowHosts: config.allowHosts ?? [], isOpen: isLocalOnly(config), lookup })
     let url = ''
+    let routes: readonly Route[] = []
     const self = () => config.publicUrl?.replace(/\/$/, '') ?? (url || `http://localhost:${config.port}`)
 
     const ground: Ground = {
@@ -162,6 +171,7 @@ export async function startWeir(config: Config, warn: Warn, options: StartOption
       })
       const server = listen(app, { ...config, idleSeconds }, observation.requests)
       closing(() => server.stop(true))
+      routes = app.routes.map(({ method, path }) => ({ method, path }))
       url = `http://${config.host === '127.0.0.1' ? 'localhost' : config.host}:${server.port}`
       listening?.(url)
     }
@@ -189,7 +199,7 @@ export async function startWeir(config: Config, warn: Warn, options: StartOption
     await planSchedules(await queues.schedules)
     await reconcile(db, control, now())
     readiness.started()
-    return { url, description: `Data: ${where.storage}. Jobs: ${where.jobs}.`, close }
+    return { url, routes, description: `Data: ${where.storage}. Jobs: ${where.jobs}.`, close }
   } catch (error) {
     answering.reject(error)
     await close()

@@ -2,6 +2,7 @@ import { and, asc, count, desc, eq, inArray, isNotNull, isNull, lt, or, type SQL
 import { channels, deliveries, incidentEvents, incidents, streams } from '../../drizzle/schema.ts'
 import { Problem } from '../errors.ts'
 import type { Database } from '../storage/storage.ts'
+import { IS_SHARED } from '../streams/visibility.ts'
 import { isUuid } from './rules.ts'
 
 export type IncidentRow = typeof incidents.$inferSelect
@@ -130,7 +131,7 @@ export async function acknowledge(
   })
 }
 
-/** The names of streams, where they are still there. */
+/** The names of streams that all see, where they are still there. */
 export async function streamNames(
   db: Database,
   ids: readonly (string | null)[],
@@ -140,7 +141,7 @@ export async function streamNames(
   const rows = await db
     .select({ id: streams.id, name: streams.name })
     .from(streams)
-    .where(inArray(streams.id, known))
+    .where(and(inArray(streams.id, known), IS_SHARED))
   return new Map(rows.map(({ id, name }) => [id, name]))
 }
 

@@ -1,3 +1,4 @@
+import { callerOf } from '../auth/caller.ts'
 import { causeOf, Problem } from '../errors.ts'
 import { acceptsGzip } from '../hub/frame.ts'
 import type { Hub, Meter } from '../hub/hub.ts'
@@ -65,7 +66,7 @@ export class Proxy {
     const reader = readerOf(request)
     // A target that nobody gets to follow would be polled for nobody.
     this.#deps.hub.checkRoom(reader.client)
-    const id = await this.#idOf(target)
+    const id = await this.#idOf(target, callerOf(request)?.id)
     const meter = this.#usage.enter(id)
     const feed = await this.#feed(id, meter)
     const lastEventId = request.headers.get('last-event-id') ?? undefined
@@ -85,12 +86,12 @@ export class Proxy {
     await this.#write()
   }
 
-  async #idOf(target: ProxiedTarget): Promise<string> {
+  async #idOf(target: ProxiedTarget, owner: string | undefined): Promise<string> {
     const { proxied } = this.#deps
     const key = proxied.keyOf(target)
     const followed = this.#followed.get(key)
     if (followed !== undefined && this.#hasSubscribers(followed)) return followed
-    const { id } = await proxied.open(target)
+    const { id } = await proxied.open(target, owner)
     this.#followed.set(key, id)
     return id
   }

@@ -44,10 +44,11 @@ export class ProxiedStreams {
 
   /**
    * The stream that all subscribers of the target share, made or woken for this one.
+   * @param owner id of the caller: with headers of its own, a new stream is visible to that caller and admins only
    * @throws Problem `invalid_field` for a target that can't be followed, `not_allowed` for one that must not be,
    *   `conflict` when its owner stopped it, `too_many`
    */
-  async open(target: ProxiedTarget): Promise<Stream> {
+  async open(target: ProxiedTarget, owner: string | undefined): Promise<Stream> {
     const proxyKey = this.keyOf(target)
     const stream = newStream({
       ...target,
@@ -57,6 +58,7 @@ export class ProxiedStreams {
       tags: [TAG],
       alwaysOn: false,
       proxyKey,
+      owner: owner ?? null,
     })
     const [known] = await this.#find(stream)
     return known === undefined ? this.#add(stream) : this.#join(known)

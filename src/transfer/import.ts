@@ -4,6 +4,7 @@ import type { Database } from '../storage/storage.ts'
 import { checkRegistration, type Registration } from '../streams/registration.ts'
 import type { Streams } from '../streams/streams.ts'
 import { makeTwin } from '../streams/twin.ts'
+import { isShared } from '../streams/visibility.ts'
 import { type Changes, changesTo } from './changes.ts'
 import { createNew, planNew } from './create.ts'
 import { type Fields, isFields } from './fields.ts'
@@ -100,8 +101,14 @@ async function changeKnown({ db, streams, options }: Context, items: readonly It
   for (const item of pending(items)) {
     const stream = known.get(item.id ?? '')
     if (stream === undefined) attempt(item, () => register(item, options))
+    else if (!isShared(stream)) attempt(item, refuseId)
     else await attemptLater(item, () => change(streams, options, item, stream))
   }
+}
+
+/** Exports leave these streams out: nobody finds out by an import what is behind an id. */
+function refuseId(): never {
+  throw new Problem('conflict', 'This id is taken; leave it out to get a new one.', 'id')
 }
 
 function register(item: Item, { tag, defaults, headers }: ImportOptions): void {
