@@ -13,6 +13,7 @@ import { Problem } from './errors.ts'
 import type { Hub } from './hub/hub.ts'
 import { noteAddress } from './limits/address.ts'
 import { RateLimit } from './limits/rate-limit.ts'
+import type { UpstreamRate } from './limits/upstream-rate.ts'
 import type { EgressFetch } from './net/egress.ts'
 import { currentRequest } from './observe/context.ts'
 import type { Readiness } from './observe/readiness.ts'
@@ -84,6 +85,8 @@ export interface AppDeps extends StatusDeps {
   refreshTopology(): Promise<void>
   spanCalls: SpanCalls
   proxy: Proxy
+  /** How often somebody may make Weir ask others. */
+  upstreamRate: UpstreamRate
   hub: Hub
   pages: LivePages
   /** Tells the open pages of every process what may be different now. */

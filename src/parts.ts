@@ -5,6 +5,7 @@ import { Notifier } from './channels/notifier.ts'
 import type { Config } from './config.ts'
 import { causeOf, Problem } from './errors.ts'
 import type { Hub } from './hub/hub.ts'
+import { UpstreamRate } from './limits/upstream-rate.ts'
 import { type Egress, EgressError } from './net/egress.ts'
 import type { Observation } from './observe/observation.ts'
 import { Proxy } from './proxy/proxy.ts'
@@ -129,7 +130,8 @@ export function followingParts(ground: Ground) {
   const control = streamControl({ queue: queues.streams, relay, wanted, interrupt, pages })
   const mayReach = reachOf(ground)
   const proxied = new ProxiedStreams(db, control, mayReach)
-  const proxy = new Proxy({ db, hub, proxied, watch, now, warn })
+  const upstreamRate = new UpstreamRate(config)
+  const proxy = new Proxy({ db, hub, proxied, upstreamRate, watch, now, warn })
   closing(() => proxy.close())
   relay.listen({ received: receiver({ holder, fanout, pages, wanted }), restored: () => fanout.catchUp() })
   return {
@@ -143,6 +145,7 @@ export function followingParts(ground: Ground) {
     mayReach,
     proxied,
     proxy,
+    upstreamRate,
     work,
   }
 }
