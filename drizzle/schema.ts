@@ -79,6 +79,8 @@ export const streams = weir.table(
     alwaysOn: boolean().notNull().default(true),
     /** Identifies what a proxied stream asks for, with whose headers; null for one that was registered. */
     proxyKey: text().unique(),
+    /** Id of the caller that the proxy made it for; null for one that was registered, and where nobody knows any more. */
+    owner: text(),
     /** `proxy`: the URL is followed through Weir's own proxy. */
     via: text({ enum: ['proxy'] }),
     /** The polled stream that this one follows by streaming, to compare the two. */

@@ -12,6 +12,7 @@ import { Problem } from './errors.ts'
 import type { Hub } from './hub/hub.ts'
 import { noteAddress } from './limits/address.ts'
 import { RateLimit } from './limits/rate-limit.ts'
+import type { UpstreamRate } from './limits/upstream-rate.ts'
 import type { EgressFetch } from './net/egress.ts'
 import { currentRequest } from './observe/context.ts'
 import type { Readiness } from './observe/readiness.ts'
@@ -60,9 +61,11 @@ import { touchedBy } from './routes/touched.ts'
 import { traceRoutes } from './routes/traces.ts'
 import { importer, transferRoutes } from './routes/transfer.ts'
 import { twinRoutes } from './routes/twins.tsx'
+import { checkVisible } from './routes/visible.ts'
 import type { StatusDeps } from './streams/status.ts'
 import type { Streams } from './streams/streams.ts'
 import { versionsIn } from './streams/versions.ts'
+import { Visibility } from './streams/visibility.ts'
 import type { Subject } from './topics.ts'
 import type { Topology } from './topology/topology.ts'
 
@@ -80,6 +83,8 @@ export interface AppDeps extends StatusDeps {
   refreshTopology(): Promise<void>
   spanCalls: SpanCalls
   proxy: Proxy
+  /** How often somebody may make Weir ask others. */
+  upstreamRate: UpstreamRate
   hub: Hub
   pages: LivePages
   /** Tells the open pages of every process what may be different now. */
@@ -111,6 +116,7 @@ export async function createApp(deps: AppDeps) {
   const { door, keys, cookie, audit } = deps.access
   const { config, proxyOrigins } = deps
   const { publicUrl } = config
+  const visibility = new Visibility(deps.db)
   const gate = new Gate({ door, audit, rateLimit: new RateLimit(config), proxyOrigins, publicUrl })
   // By default its router takes the path from the eleventh character on, which of a short host is in the query.
   const app = new Elysia({ handler: { standardHostname: false } })
@@ -133,6 +139,7 @@ export async function createApp(deps: AppDeps) {
       if (context !== undefined) context.route = route
       Object.assign(set.headers, await gate.enter(request, route, subjectOf(params, undefined)))
     })
+    .onBeforeHandle(({ request, route, params }) => checkVisible(visibility, { request, route, params }))
     .onAfterHandle(({ request, params, response, set }) => {
       const status = typeof set.status === 'number' ? set.status : 200
       const answered = response instanceof Response ? response.status : status
@@ -174,7 +181,7 @@ export async function createApp(deps: AppDeps) {
     .use(lookPages(deps))
     .use(importPages({ imports }))
     .use(streamPages(deps))
-    .use(twinRoutes(deps))
+    .use(twinRoutes({ ...deps, visibility }))
     .use(boardRoutes(deps.queues))
     .use(docsRoutes(deps.version))
     .use(proxyRoutes(handleProxy))

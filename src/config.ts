@@ -26,6 +26,9 @@ export interface Config {
   /** Requests a second of one client; 0: no bound. */
   readonly rateLimit: number
   readonly rateBurst: number
+  /** Requests a second that one client makes Weir send to one host, and in all; 0: no bound. */
+  readonly proxyRatePerHost: number
+  readonly proxyRate: number
   readonly maxSubscribersPerClient: number
   readonly maxSubscribers: number
   /** Addresses and ranges of them. Left out: nobody's word is taken for where a request comes from. */
@@ -217,6 +220,20 @@ const SETTINGS = {
     about: 'Requests that one client may send at once after a rest.',
     fallback: '500',
     parse: integer(1, 1_000_000),
+  },
+  proxyRatePerHost: {
+    key: 'PROXY_RATE_PER_HOST',
+    about:
+      'Requests a second that the subscriptions and previews of one client make Weir send to one host. 0 is no bound. ' +
+      'Without WEIR_TOKEN there is none unless it is given.',
+    fallback: '10',
+    parse: integer(0, 100_000),
+  },
+  proxyRate: {
+    key: 'PROXY_RATE',
+    about: 'The same to all hosts together.',
+    fallback: '100',
+    parse: integer(0, 100_000),
   },
   maxSubscribersPerClient: {
     key: 'MAX_SUBSCRIBERS_PER_CLIENT',

@@ -5,6 +5,7 @@ import { Notifier } from './channels/notifier.ts'
 import type { Config } from './config.ts'
 import { causeOf, Problem } from './errors.ts'
 import type { Hub } from './hub/hub.ts'
+import { UpstreamRate } from './limits/upstream-rate.ts'
 import { type Egress, EgressError } from './net/egress.ts'
 import type { Observation } from './observe/observation.ts'
 import { Proxy } from './proxy/proxy.ts'
@@ -26,6 +27,7 @@ import { storedEvents } from './streams/logs.ts'
 import { ProxiedStreams } from './streams/proxied.ts'
 import { Recorder } from './streams/recorder.ts'
 import { runStore } from './streams/run-store.ts'
+import { isShared } from './streams/visibility.ts'
 import type { Subject } from './topics.ts'
 
 /** Told of faults that no caller hears about. */
@@ -82,7 +84,10 @@ export function openQueues(
 export function followingParts(ground: Ground) {
   const { config, warn, now, db, closing, queues, hub, relay, egress, observation, worker, self } = ground
   const { recording } = observation
-  const hostOf = (id: string) => URL.parse(holder.run(id)?.stream.url ?? '')?.host
+  const hostOf = (id: string) => {
+    const stream = holder.run(id)?.stream
+    return stream && isShared(stream) ? URL.parse(stream.url)?.host : undefined
+  }
   const recorder: Recorder = new Recorder(db, (run) => expectationOf(run, config, now()), {
     stored: (entries) => {
       recording.stored(entries, hostOf)
@@ -125,10 +130,24 @@ export function followingParts(ground: Ground) {
   const control = streamControl({ queue: queues.streams, relay, wanted, interrupt, pages })
   const mayReach = reachOf(ground)
   const proxied = new ProxiedStreams(db, control, mayReach)
-  const proxy = new Proxy({ db, hub, proxied, watch, now, warn })
+  const upstreamRate = new UpstreamRate(config)
+  const proxy = new Proxy({ db, hub, proxied, upstreamRate, watch, now, warn })
   closing(() => proxy.close())
   relay.listen({ received: receiver({ holder, fanout, pages, wanted }), restored: () => fanout.catchUp() })
-  return { status, recorder, holder, pages, touched, control, watch, mayReach, proxied, proxy, work }
+  return {
+    status,
+    recorder,
+    holder,
+    pages,
+    touched,
+    control,
+    watch,
+    mayReach,
+    proxied,
+    proxy,
+    upstreamRate,
+    work,
+  }
 }
 
 /** What tells people. */

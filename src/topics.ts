@@ -8,8 +8,8 @@ export const listPageTopic = (rows: string) => `page:streams:${rows}`
 export const streamPageTopic = (streamId: string) => `page:stream:${streamId}`
 /** The same for those who look at a part of its log: as the address of their page has it. */
 export const filteredPageTopic = (streamId: string, filter: string) => `page:stream:${streamId}?${filter}`
-/** Fragments for whoever looks at any other page: as its address has it. */
-export const viewTopic = (address: string) => `page:view:${address}`
+/** Fragments for whoever looks at any other page: as its address has it, and whom it is for where that differs. */
+export const viewTopic = (address: string, name = '') => `page:view:${name}:${address}`
 /** What pages show; streams are told of one by one beside that. */
 export type Subject = 'streams' | 'channels' | 'incidents' | 'silences'
 

@@ -2,6 +2,7 @@ import { planSchedules } from '../jobs/schedules.ts'
 import { workerName } from '../jobs/worker-name.ts'
 import { version } from '../package.json'
 import { createApp } from './app.ts'
+import type { Route } from './auth/access.ts'
 import { openAccess } from './auth/open.ts'
 import { Channels } from './channels/channels.ts'
 import type { DeliveryTimes } from './channels/deliverer.ts'
@@ -36,6 +37,8 @@ export interface Weir {
   readonly url: string
   /** Where data and jobs lie, for people. */
   readonly description: string
+  /** Everything that it answers, as patterns of paths; none for a worker. */
+  readonly routes: readonly Route[]
   /** Lets go of every stream, then closes everything. */
   close(): Promise<void>
 }
@@ -98,6 +101,7 @@ export async function startWeir(config: Config, warn: Warn, options: StartOption
     closing(() => relay.close())
     const egress = new Egress({ allowHosts: config.allowHosts ?? [], isOpen: isLocalOnly(config), lookup })
     let url = ''
+    let routes: readonly Route[] = []
     const self = () => config.publicUrl?.replace(/\/$/, '') ?? (url || `http://localhost:${config.port}`)
 
     const ground: Ground = {
@@ -160,6 +164,7 @@ export async function startWeir(config: Config, warn: Warn, options: StartOption
       })
       const server = listen(app, { ...config, idleSeconds }, observation.requests)
       closing(() => server.stop(true))
+      routes = app.routes.map(({ method, path }) => ({ method, path }))
       url = `http://${config.host === '127.0.0.1' ? 'localhost' : config.host}:${server.port}`
       listening?.(url)
     }
@@ -187,7 +192,7 @@ export async function startWeir(config: Config, warn: Warn, options: StartOption
     await planSchedules(await queues.schedules)
     await reconcile(db, control, now())
     readiness.started()
-    return { url, description: `Data: ${where.storage}. Jobs: ${where.jobs}.`, close }
+    return { url, routes, description: `Data: ${where.storage}. Jobs: ${where.jobs}.`, close }
   } catch (error) {
     answering.reject(error)
     await close()

@@ -2,6 +2,7 @@ import { and, asc, count, desc, eq, inArray, isNotNull, isNull, lt, or, type SQL
 import { channels, deliveries, incidentEvents, incidents, streams } from '../../drizzle/schema.ts'
 import { Problem } from '../errors.ts'
 import type { Database } from '../storage/storage.ts'
+import { IS_SHARED, isSharedAs } from '../streams/visibility.ts'
 import { isUuid } from './rules.ts'
 
 export type IncidentRow = typeof incidents.$inferSelect
@@ -31,6 +32,9 @@ export interface TimelineItem {
 
 /** Of one incident; the first ones. */
 const MAX_TIMELINE = 500
+/** Incidents that an earlier version opened for what are private streams now are hidden, as those streams are. */
+const IS_SHOWN = sql`NOT EXISTS (
+  SELECT FROM ${streams} AS stream WHERE stream.id = ${incidents.streamId} AND NOT ${isSharedAs('stream')})`
 
 export function stateOf({ resolvedAt, acknowledgedAt }: IncidentRow): IncidentState {
   if (resolvedAt !== null) return 'resolved'
@@ -54,7 +58,12 @@ export async function listIncidents(
 
 /** @throws Problem `not_found` */
 export async function getIncident(db: Database, id: string): Promise<IncidentRow> {
-  const [incident] = isUuid(id) ? await db.select().from(incidents).where(eq(incidents.id, id)) : []
+  const [incident] = isUuid(id)
+    ? await db
+        .select()
+        .from(incidents)
+        .where(and(eq(incidents.id, id), IS_SHOWN))
+    : []
   if (incident === undefined) throw new Problem('not_found', `There is no incident ${id.slice(0, 64)}.`)
   return incident
 }
@@ -64,7 +73,7 @@ export async function openIncidents(db: Database): Promise<number> {
   const [row] = await db
     .select({ count: count() })
     .from(incidents)
-    .where(and(isNull(incidents.resolvedAt), isNull(incidents.parentId)))
+    .where(and(isNull(incidents.resolvedAt), isNull(incidents.parentId), IS_SHOWN))
   return row?.count ?? 0
 }
 
@@ -130,7 +139,7 @@ export async function acknowledge(
   })
 }
 
-/** The names of streams, where they are still there. */
+/** The names of streams that all see, where they are still there. */
 export async function streamNames(
   db: Database,
   ids: readonly (string | null)[],
@@ -140,7 +149,7 @@ export async function streamNames(
   const rows = await db
     .select({ id: streams.id, name: streams.name })
     .from(streams)
-    .where(inArray(streams.id, known))
+    .where(and(inArray(streams.id, known), IS_SHARED))
   return new Map(rows.map(({ id, name }) => [id, name]))
 }
 
@@ -153,6 +162,7 @@ function matching({ state, stream, parent, after }: IncidentQuery): SQL | undefi
     resolved: isNotNull(incidents.resolvedAt),
   }
   return and(
+    IS_SHOWN,
     state && states[state],
     stream === undefined ? undefined : eq(incidents.streamId, stream),
     parent !== undefined

@@ -2,6 +2,7 @@ import { and, asc, eq, isNull, sql } from 'drizzle-orm'
 import { alarms, incidents, rules, streams } from '../../drizzle/schema.ts'
 import { Problem } from '../errors.ts'
 import type { Database } from '../storage/storage.ts'
+import { IS_SHARED } from '../streams/visibility.ts'
 import { checkRule, type RuleChange, type RuleInput, type RuleParams } from './rule-input.ts'
 
 /** When to open an incident beyond what verdicts say, and of which streams. */
@@ -87,10 +88,10 @@ export function isUuid(text: string): boolean {
   return /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text)
 }
 
-/** @throws Problem `invalid_field` for a stream that isn't there */
+/** @throws Problem `invalid_field` for a stream that isn't there, or that not all may know of: it has no incidents */
 export async function requireStream(db: Database, streamId: string | null | undefined): Promise<void> {
   if (streamId === undefined || streamId === null) return
-  const known = isUuid(streamId) && (await db.$count(streams, eq(streams.id, streamId))) > 0
+  const known = isUuid(streamId) && (await db.$count(streams, and(eq(streams.id, streamId), IS_SHARED))) > 0
   if (!known) throw new Problem('invalid_field', `There is no stream ${streamId.slice(0, 64)}.`, 'streamId')
 }
 

@@ -3,11 +3,15 @@ import type { HostTally, Tally } from '../core/blame.ts'
 import { HELD_WITHIN_MS } from '../core/verdict.ts'
 import type { Database } from '../storage/storage.ts'
 import { hostOf } from '../streams/host.ts'
+import { isSharedAs } from '../streams/visibility.ts'
 
 /** The host of a stream's URL, with its port. */
 export const HOST = hostOf(sql.raw('s.url'))
-/** Streams that incidents are about: twins show their streams' faults again, the others rest when nobody looks. */
-export const WATCHED = sql.raw(`s.twin_of IS NULL AND s.always_on`)
+/**
+ * Streams that incidents are about: twins show their streams' faults again, others rest when nobody looks, and what the
+ * proxy follows with somebody's own headers is nobody else's to know.
+ */
+export const WATCHED = sql`s.twin_of IS NULL AND s.always_on AND ${isSharedAs('s')}`
 
 /**
  * How every stream stands, as the rows of a subquery: `resting`, `unheld` (no worker has it), `down`, `failing` (though

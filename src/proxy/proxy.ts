@@ -1,14 +1,16 @@
+import { callerOf } from '../auth/caller.ts'
 import { causeOf, Problem } from '../errors.ts'
 import { acceptsGzip } from '../hub/frame.ts'
 import type { Hub, Meter } from '../hub/hub.ts'
 import { readerOf } from '../limits/client.ts'
+import type { UpstreamRate } from '../limits/upstream-rate.ts'
 import type { Database } from '../storage/storage.ts'
 import type { Entry } from '../streams/entry.ts'
 import type { ProxiedStreams, ProxiedTarget } from '../streams/proxied.ts'
 import { proxyTopic } from '../topics.ts'
 import { errorOfProblem } from './errors.ts'
 import { Feed } from './feed.ts'
-import { readAsked } from './target.ts'
+import { type Asked, readAsked } from './target.ts'
 import { type Seen, UsageMeter } from './usage.ts'
 
 /** How often it is written down who subscribes to what, in milliseconds: far below the linger of a stream. */
@@ -18,10 +20,18 @@ export interface ProxyDeps {
   db: Database
   hub: Hub
   proxied: ProxiedStreams
+  /** How often a subscriber may make Weir ask. */
+  upstreamRate: UpstreamRate
   /** Says that somebody watches a stream, and knows its entries up to a number. */
   watch(streamId: string, seq: number): void
   now(): number
   warn(message: string): void
+}
+
+/** Who follows a stream, and what is counted of that. */
+interface Following {
+  reader: ReturnType<typeof readerOf>
+  meter: Meter
 }
 
 /** Serves any API as a stream of its document and the changes to it: one poll for all who ask for the same. */
@@ -65,8 +75,29 @@ export class Proxy {
     const reader = readerOf(request)
     // A target that nobody gets to follow would be polled for nobody.
     this.#deps.hub.checkRoom(reader.client)
-    const id = await this.#idOf(target)
-    const meter = this.#usage.enter(id)
+    const { proxied, upstreamRate } = this.#deps
+    const key = proxied.keyOf(target)
+    const leave = upstreamRate.follow(reader.client, { key, ...target })
+    try {
+      const id = await this.#idOf(key, target, callerOf(request)?.id)
+      const meter = withEnd(this.#usage.enter(id), leave)
+      return await this.#follow(id, request, { mode, compress, reader, meter })
+    } catch (error) {
+      leave()
+      throw error
+    }
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.#timer)
+    await this.#write()
+  }
+
+  async #follow(
+    id: string,
+    request: Request,
+    { mode, compress, reader, meter }: Pick<Asked, 'mode' | 'compress'> & Following,
+  ): Promise<Response> {
     const feed = await this.#feed(id, meter)
     const lastEventId = request.headers.get('last-event-id') ?? undefined
     return this.#deps.hub.subscribe(proxyTopic(id, mode === 'snapshot-patch' ? 'patches' : 'documents'), {
@@ -80,17 +111,11 @@ export class Proxy {
     })
   }
 
-  async close(): Promise<void> {
-    clearInterval(this.#timer)
-    await this.#write()
-  }
-
-  async #idOf(target: ProxiedTarget): Promise<string> {
+  async #idOf(key: string, target: ProxiedTarget, owner: string | undefined): Promise<string> {
     const { proxied } = this.#deps
-    const key = proxied.keyOf(target)
     const followed = this.#followed.get(key)
     if (followed !== undefined && this.#hasSubscribers(followed)) return followed
-    const { id } = await proxied.open(target)
+    const { id } = await proxied.open(target, owner)
     this.#followed.set(key, id)
     return id
   }
@@ -147,5 +172,16 @@ export class Proxy {
   #end(streamId: string, problem: Problem): void {
     const data = JSON.stringify(errorOfProblem(problem, this.#deps.now()))
     this.#open.get(streamId)?.end({ event: 'error', data })
+  }
+}
+
+/** A meter that also tells somebody else of the end. */
+function withEnd(meter: Meter, ended: () => void): Meter {
+  return {
+    sent: (bytes) => meter.sent(bytes),
+    closed(reason) {
+      meter.closed(reason)
+      ended()
+    },
   }
 }

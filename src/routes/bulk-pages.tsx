@@ -1,5 +1,6 @@
 import { Elysia } from 'elysia'
 import { BulkConfirmPage, BulkResultPage } from '../../views/streams-bulk.tsx'
+import { callerOf } from '../auth/caller.ts'
 import { type Bulk, bulk } from '../streams/bulk.ts'
 import { countStreams, type Filter } from '../streams/listing.ts'
 import { allowed, type BulkRoutesDeps, checkBulk, reportOf } from './bulk.ts'
@@ -16,17 +17,17 @@ export function bulkPages(deps: BulkRoutesDeps) {
       server?.timeout(request, 0)
       const filter = filterIn(form.get('filter') ?? '')
       const asked = allowed(request, bulkOf(form, filter))
-      if (asked.action === 'delete' && form.get('confirmed') !== 'yes') return confirm(asked)
-      const result = await reportOf(bulk(deps, asked), request.signal)
+      if (asked.action === 'delete' && form.get('confirmed') !== 'yes') return confirm(request, asked)
+      const result = await reportOf(bulk({ ...deps, caller: callerOf(request) }, asked), request.signal)
       return html(<BulkResultPage action={asked.action} result={result} filter={filter} />)
     },
     { parse: 'none' },
   )
 
-  async function confirm({ streams }: Bulk): Promise<Response> {
+  async function confirm(request: Request, { streams }: Bulk): Promise<Response> {
     if ('ids' in streams)
       return html(<BulkConfirmPage count={streams.ids.length} ids={streams.ids} filter={undefined} />)
-    const count = await countStreams(deps.db, streams.filter)
+    const count = await countStreams(deps.db, streams.filter, callerOf(request))
     return html(<BulkConfirmPage count={count} ids={[]} filter={streams.filter} />)
   }
 }

@@ -63,7 +63,10 @@ export function bulkRoutes(deps: BulkRoutesDeps) {
   return new Elysia({ detail: { tags: ['Streams'] } }).post(
     '/api/streams/bulk',
     async ({ request, server }) => {
-      const steps = bulk(deps, allowed(request, checkBulk(await readJson(request))))
+      const steps = bulk(
+        { ...deps, caller: callerOf(request) },
+        allowed(request, checkBulk(await readJson(request))),
+      )
       server?.timeout(request, 0)
       if (!request.headers.get('accept')?.includes(NDJSON)) return reportOf(steps, request.signal)
       return progress(steps, deps)

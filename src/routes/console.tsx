@@ -2,6 +2,7 @@ import { Elysia } from 'elysia'
 import { RegisterForm, StreamsPage, type StreamsPageData } from '../../views/streams.tsx'
 import { type ListedAs, listLink } from '../../views/streams-links.ts'
 import { StreamsTable } from '../../views/streams-table.tsx'
+import { type Caller, callerOf } from '../auth/caller.ts'
 import { Problem } from '../errors.ts'
 import type { Hub } from '../hub/hub.ts'
 import { readerOf } from '../limits/client.ts'
@@ -10,6 +11,7 @@ import { checkRegistration } from '../streams/registration.ts'
 import { type Fleet, fleet, type Status, type StatusDeps, statusesOf } from '../streams/status.ts'
 import type { Streams } from '../streams/streams.ts'
 import { isUuid } from '../streams/uuid.ts'
+import { visibleAmong } from '../streams/visibility.ts'
 import { FILTERS, filterOf } from './filter.ts'
 import { html } from './html.ts'
 import { oneOf, query, readForm } from './input.ts'
@@ -32,9 +34,9 @@ export function consoleRoutes(deps: ConsoleRoutesDeps) {
       return html(request.headers.has('hx-request') ? <StreamsTable {...data} /> : <StreamsPage {...data} />)
     })
     .post('/streams', ({ request }) => register(request), { parse: 'none' })
-    .get('/streams/live', ({ request, server }) => {
+    .get('/streams/live', async ({ request, server }) => {
       const { ids = '', as } = query(request, 'ids', 'as')
-      const shown = shownIds(ids)
+      const shown = await visibleAmong(db, shownIds(ids), callerOf(request))
       const isCurrent = as === pages.lists.version && !request.headers.has('last-event-id')
       server?.timeout(request, 0)
       return hub.subscribe(pages.lists.topic(shown), {
@@ -43,7 +45,7 @@ export function consoleRoutes(deps: ConsoleRoutesDeps) {
       })
     })
 
-  async function listData(request: Request): Promise<StreamsPageData> {
+  async function listData(request: Request, caller = callerOf(request)): Promise<StreamsPageData> {
     const { after, ...asked } = query(request, ...FILTERS, 'sort', 'order', 'after')
     const filter = filterOf(asked)
     const sort = oneOf('sort', asked.sort, SORTS)
@@ -52,18 +54,18 @@ export function consoleRoutes(deps: ConsoleRoutesDeps) {
     // Read first: a stream that is registered meanwhile makes it another.
     const { version } = pages.lists
     const page = await streams.list(
-      { ...filter, sort, order, after, limit: preferencesOf(request).rows },
+      { ...filter, sort, order, after, caller, limit: preferencesOf(request).rows },
       deps.now(),
     )
     const ids = page.items.map(({ id }) => id)
     const isWhole = after === undefined && page.next === undefined
-    const [statuses, all] = await Promise.all([statusesOf(deps, ids), fleet(db)])
+    const [statuses, all] = await Promise.all([statusesOf(deps, ids), fleet(db, caller)])
     const { verdicts } = all
     return {
       rows: await pages.lists.rows(inOrder(ids, statuses)),
       verdicts,
       listed,
-      total: isWhole ? ids.length : await countOf(filter, all),
+      total: isWhole ? ids.length : await countOf(filter, all, caller),
       next: page.next,
       isFirst: after === undefined,
       form: {},
@@ -73,9 +75,13 @@ export function consoleRoutes(deps: ConsoleRoutesDeps) {
   }
 
   /** What is known of all streams isn't counted again: that reads every one of them. */
-  function countOf({ state, ...narrower }: Filter, { streams, verdicts }: Fleet): number | Promise<number> {
+  function countOf(
+    { state, ...narrower }: Filter,
+    { streams, verdicts }: Fleet,
+    caller: Caller | undefined,
+  ): number | Promise<number> {
     if (Object.values(narrower).some((each) => each !== undefined)) {
-      return countStreams(db, { state, ...narrower })
+      return countStreams(db, { state, ...narrower }, caller)
     }
     return state === undefined ? streams : verdicts[state]
   }
@@ -91,7 +97,7 @@ export function consoleRoutes(deps: ConsoleRoutesDeps) {
       if (!(error instanceof Problem)) throw error
       const form = { values, error: { field: error.field, detail: error.detail } }
       if (wantsFragment) return html(<RegisterForm {...form} />, { status: error.status })
-      const data = await listData(new Request(new URL('/streams', request.url)))
+      const data = await listData(new Request(new URL('/streams', request.url)), callerOf(request))
       return html(<StreamsPage {...data} form={form} />, { status: error.status })
     }
   }

@@ -1,8 +1,10 @@
 import { Elysia } from 'elysia'
 import { type HomeData, HomePage, Overview as OverviewParts } from '../../views/home.tsx'
+import { callerOf } from '../auth/caller.ts'
 import { severityOf } from '../incidents/causes.ts'
 import type { Database } from '../storage/storage.ts'
-import { type Overview, readOverview, readPast } from '../streams/overview.ts'
+import { type Overview, readOverview, readPast, type Whose } from '../streams/overview.ts'
+import { seesAll } from '../streams/visibility.ts'
 import { html } from './html.ts'
 import type { LivePages } from './live-pages.tsx'
 import type { LiveView } from './live-views.tsx'
@@ -18,21 +20,26 @@ const SHARED_MS = 4_000
 export function homeRoutes({ db, now, pages }: { db: Database; now(): number; pages: LivePages }) {
   // Whoever registers the first stream wants to see it.
   const isFinal = ({ streams }: Overview) => streams > 0
-  const pastNow = shared(() => readPast(db, now()), { now, forMs: SHARED_MS })
-  const overviewNow = shared(() => readOverview(db, pastNow()), { now, forMs: SHARED_MS, isFinal })
-  const view: LiveView = {
-    subjects: ['streams', 'incidents'],
-    read: async () => {
-      const html = String(<OverviewParts {...homeData(await readOverview(db, pastNow()))} />)
-      return [{ id: 'overview', html }]
-    },
-  }
+  const seen = { all: seenBy('all'), shared: seenBy('shared') }
+  // What is read once for many shows nobody's own streams but to those who see all.
+  const of = (request: Request) => seen[seesAll(callerOf(request)) ? 'all' : 'shared']
   return new Elysia({ detail: { hide: true } })
-    .get('/', async () => html(<HomePage {...homeData(await overviewNow())} />))
+    .get('/', async ({ request }) => html(<HomePage {...homeData(await of(request).overviewNow())} />))
     .get('/home/live', ({ request, server }) => {
       server?.timeout(request, 0)
-      return pages.views.subscribe(request, view)
+      return pages.views.subscribe(request, of(request).view)
     })
+
+  function seenBy(whose: Whose) {
+    const pastNow = shared(() => readPast(db, now(), whose), { now, forMs: SHARED_MS })
+    const read = () => readOverview(db, pastNow(), whose)
+    const view: LiveView = {
+      name: whose,
+      subjects: ['streams', 'incidents'],
+      read: async () => [{ id: 'overview', html: String(<OverviewParts {...homeData(await read())} />) }],
+    }
+    return { overviewNow: shared(read, { now, forMs: SHARED_MS, isFinal }), view }
+  }
 }
 
 function homeData({ incidents, ...overview }: Overview): HomeData {

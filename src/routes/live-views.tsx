@@ -27,6 +27,8 @@ type Row = readonly [id: string, html: string]
 
 /** What a page shows, and what that depends on. */
 export interface LiveView {
+  /** Tells views apart that have one address, and show other things to others. */
+  name?: string
   subjects: readonly Subject[]
   /** @throws Problem `not_found` where it is no more */
   read(): Promise<readonly LivePart[]>
@@ -52,7 +54,7 @@ export class LiveViews {
   /** Answers a page that wants to stay current: with the view as it is now, then with what changes of it. */
   subscribe(request: Request, view: LiveView): Response {
     const { pathname, search } = new URL(request.url)
-    const topic = viewTopic(pathname + search)
+    const topic = viewTopic(pathname + search, view.name)
     const open = this.#open.get(topic) ?? this.#add(topic, view)
     const replay = (send: Send) => open.catchUp(send)
     return this.#deps.hub.subscribe(topic, { ...readerOf(request), replay })

@@ -2,10 +2,11 @@ import { Elysia } from 'elysia'
 import { type LookFormData, LookPage, Outcome } from '../../views/look.tsx'
 import { StartFields } from '../../views/look-start.tsx'
 import { Problem } from '../errors.ts'
+import { clientOf } from '../limits/client.ts'
 import { checkLook, checkRegistration } from '../streams/registration.ts'
-import type { Streams } from '../streams/streams.ts'
 import { html } from './html.ts'
 import { query, readForm } from './input.ts'
+import type { LookRoutesDeps } from './look.ts'
 import { leave } from './redirect.ts'
 import { headersIn, listOf } from './stream-form.ts'
 
@@ -17,7 +18,7 @@ const SUGGESTED = new Set(['name', 'kind', 'intervalSeconds', 'arrayKeys', 'twin
 type Values = Record<string, string>
 
 /** The guided first stream: looking at an API, and starting it by what was found. */
-export function lookPages({ streams }: { streams: Streams }) {
+export function lookPages({ streams, upstreamRate }: LookRoutesDeps) {
   const written = { parse: 'none' } as const
   return new Elysia({ detail: { hide: true } })
     .get('/streams/new', ({ request }) => {
@@ -30,7 +31,9 @@ export function lookPages({ streams }: { streams: Streams }) {
   async function look(request: Request, typed: Values): Promise<Response> {
     const values = fresh(typed)
     try {
-      const found = await streams.look(checkLook(lookingOf(values)), request.signal)
+      const asked = checkLook(lookingOf(values))
+      upstreamRate.take(clientOf(request), asked.url)
+      const found = await streams.look(asked, request.signal)
       return await looked(request, { values, found })
     } catch (error) {
       const { looked: _, ...rest } = values

@@ -1,12 +1,14 @@
 import type { Server } from 'bun'
 import { Elysia } from 'elysia'
 import { Problem } from '../errors.ts'
+import { TooOften } from '../limits/upstream-rate.ts'
 import { refusal } from '../proxy/errors.ts'
 import type { Proxy } from '../proxy/proxy.ts'
 import { isProxyPath, MODES } from '../proxy/target.ts'
 import { PROXIED } from './answers/proxy.ts'
 import { operation } from './operation.ts'
 import { oneOf as words } from './parameters.ts'
+import { tooMany } from './too-many.ts'
 
 export interface ProxyRoutesDeps {
   proxy: Proxy
@@ -22,6 +24,10 @@ export function proxyHandler({ proxy, proxyOrigins, warn }: ProxyRoutesDeps): Pr
     try {
       return await proxy.subscribe(request)
     } catch (error) {
+      if (error instanceof TooOften) {
+        const headers = { 'Retry-After': String(error.retryAfterSeconds) }
+        return tooMany(request, error, { headers, isProxy: true })
+      }
       if (error instanceof Problem) return refusal(error, Date.now())
       warn(`GET ${new URL(request.url).pathname.slice(0, 200)}`, error)
       const detail = 'Something went wrong inside Weir; its log says what.'
@@ -63,7 +69,8 @@ const DOCS = operation(
     'document), `patch` (RFC 6902 operations), `error` (`{family, cause, message, status, timestamp}`: status 4xxxx ' +
     'for what was asked, 5xxxx for Weir, 7xxxx for the target), `monitor` (the target recovered, or was not polled ' +
     'for a while), `gap` (what was missed can’t be replayed; the document follows). All who ask for the same URL, ' +
-    'headers and interval share one poll. `Last-Event-ID` resumes.',
+    'headers and interval share one poll. A stream with headers is visible to the key that created it and to admins only. ' +
+    'How many requests a client causes is limited, per host and in all. `Last-Event-ID` resumes.',
   {
     parameters: [
       { name: 'url', in: 'path', required: true, description: 'Of the target, as it is' },
@@ -77,7 +84,10 @@ const DOCS = operation(
         description: 'What is sent: the document and its patches, or the whole document with every change',
         schema: { ...words(MODES), default: MODES[0] },
       },
-      { name: 'X-Sd-Header', description: 'Header for the target, `Name: value`; may be repeated' },
+      {
+        name: 'X-Sd-Header',
+        description: 'Header for the target, `Name: value`; may be repeated. Makes it private',
+      },
       { name: 'X-Sd-Token', description: 'An API key or WEIR_TOKEN, for clients that can’t send headers' },
       {
         name: 'X-Sd-Compress',

@@ -1,6 +1,7 @@
 import { Elysia, status } from 'elysia'
 import { ENTRY_KINDS } from '../../drizzle/schema.ts'
 import type { Archive } from '../archive/archive.ts'
+import { callerOf } from '../auth/caller.ts'
 import { HIDDEN } from '../core/hidden.ts'
 import type { Evidence, Verdict } from '../core/verdict.ts'
 import { Problem } from '../errors.ts'
@@ -129,6 +130,7 @@ export function streamRoutes(deps: StreamRoutesDeps) {
             order: oneOf('order', order, ORDERS),
             after,
             limit: integerOf('limit', limit, 1, MAX_LIMIT) ?? DEFAULT_LIMIT,
+            caller: callerOf(request),
           },
           deps.now(),
         )
@@ -183,12 +185,12 @@ export function streamRoutes(deps: StreamRoutesDeps) {
       parse: 'none',
       detail: operation('Stop a stream', 'Idempotent.', { answers: json(answers.Stream) }),
     })
-    .post('/api/streams/start', ({ request }) => streams.desireTagged(tagOf(request), 'running'), {
+    .post('/api/streams/start', ({ request }) => desireTagged(request, 'running'), {
       ...typed<{ query: { tag: string } }>(),
       parse: 'none',
       detail: operation('Start every stream with a tag', 'Idempotent.', TAGGED),
     })
-    .post('/api/streams/stop', ({ request }) => streams.desireTagged(tagOf(request), 'stopped'), {
+    .post('/api/streams/stop', ({ request }) => desireTagged(request, 'stopped'), {
       ...typed<{ query: { tag: string } }>(),
       parse: 'none',
       detail: operation('Stop every stream with a tag', 'Idempotent.', TAGGED),
@@ -225,7 +227,7 @@ export function streamRoutes(deps: StreamRoutesDeps) {
         ),
       },
     )
-    .get('/api/status', () => fleet(db), {
+    .get('/api/status', ({ request }) => fleet(db, callerOf(request)), {
       detail: operation('The whole fleet', 'Streams by verdict.', { answers: json(answers.Fleet) }),
     })
     .get(
@@ -283,6 +285,10 @@ export function streamRoutes(deps: StreamRoutesDeps) {
       },
     )
 
+  function desireTagged(request: Request, desired: 'running' | 'stopped') {
+    return streams.desireTagged(tagOf(request), desired, callerOf(request))
+  }
+
   /** A page's streams with what is concluded of each; one that was removed meanwhile is left out. */
   async function listed(page: readonly Stream[]) {
     const found = await statusesOf(
@@ -329,8 +335,8 @@ function notKept(from: number, to: number) {
   return { event: 'gap', data: JSON.stringify({ from, to, reason: 'not_kept' }), position: to }
 }
 
-/** A stream as the API shows it: without the values of its headers. */
-export function streamJson({ headers, proxyKey, via, ...stream }: Stream) {
+/** A stream as the API shows it: without the values of its headers, and who the proxy made it for. */
+export function streamJson({ headers, proxyKey, owner, via, ...stream }: Stream) {
   return {
     ...stream,
     proxied: proxyKey !== null,

@@ -1,5 +1,6 @@
 import { Elysia } from 'elysia'
 import { type TwinRow, TwinsPage, type TwinsPageData } from '../../views/twins.tsx'
+import { callerOf } from '../auth/caller.ts'
 import { STEPS_MS, type Step } from '../core/measures.ts'
 import { Problem } from '../errors.ts'
 import type { Database } from '../storage/storage.ts'
@@ -18,6 +19,7 @@ import {
   twinSaving,
   twinSteps,
 } from '../streams/twins.ts'
+import type { Visibility } from '../streams/visibility.ts'
 import { created, json } from './answers/answer.ts'
 import { Stream } from './answers/streams.ts'
 import { Twins } from './answers/twins.ts'
@@ -57,11 +59,12 @@ interface TwinsQuery {
 export interface TwinRoutesDeps {
   db: Database
   streams: Streams
+  visibility: Visibility
   now(): number
 }
 
 /** What streaming saves over polling, measured side by side: every pair, and how there come to be more. */
-export function twinRoutes({ db, streams, now }: TwinRoutesDeps) {
+export function twinRoutes({ db, streams, visibility, now }: TwinRoutesDeps) {
   const candidatesNow = shared(() => twinCandidates(db, now(), MAX_CANDIDATES + 1), {
     ...{ now, forMs: CANDIDATES_MS },
     // Whoever registers the first stream wants to see it.
@@ -122,6 +125,7 @@ export function twinRoutes({ db, streams, now }: TwinRoutesDeps) {
       '/twins',
       async ({ request }) => {
         const { stream = '', from } = await readForm(request, MAX_FORM_BYTES)
+        await visibility.check(callerOf(request), stream)
         const twin = await streams.addTwin(stream)
         return redirect(from === 'stream' ? `/streams/${twin.twinOf}#twin` : '/twins?range=1h')
       },

@@ -1,10 +1,12 @@
-import { inArray } from 'drizzle-orm'
+import { and, inArray } from 'drizzle-orm'
 import { streams as table } from '../../drizzle/schema.ts'
+import type { Caller } from '../auth/caller.ts'
 import { Problem, type ProblemCode } from '../errors.ts'
 import type { Database } from '../storage/storage.ts'
 import { countStreams, type Filter, matchingIds } from './listing.ts'
 import { MAX_TAGS } from './registration.ts'
 import type { Streams } from './streams.ts'
+import { visibleTo } from './visibility.ts'
 
 export const BULK_ACTIONS = ['start', 'stop', 'tag', 'untag', 'delete'] as const
 export type BulkAction = (typeof BULK_ACTIONS)[number]
@@ -41,34 +43,44 @@ export interface BulkFailure {
   problem: { code: ProblemCode; detail: string }
 }
 
+export interface BulkDeps {
+  db: Database
+  streams: Streams
+  /** Who does it: for whom some streams may not be there. */
+  caller: Caller | undefined
+}
+
 /**
  * Does the same with many streams, a batch at a time; each batch is done wholly or not at all.
  * @throws Problem `conflict` when more match than the caller reckons with, `too_many` when more than {@link MAX_MATCHED}
  */
-export async function* bulk(deps: { db: Database; streams: Streams }, asked: Bulk): AsyncGenerator<BulkStep> {
-  const ids = await idsOf(deps.db, asked)
+export async function* bulk(deps: BulkDeps, asked: Bulk): AsyncGenerator<BulkStep> {
+  const ids = await idsOf(deps, asked)
   const size = asked.action === 'delete' ? BATCH_DELETED : BATCH
   for (let first = 0; first < ids.length; first += size) {
     yield { total: ids.length, ...(await carryOut(deps, asked, ids.slice(first, first + size))) }
   }
 }
 
-async function idsOf(db: Database, { streams, atMost = MAX_MATCHED }: Bulk): Promise<string[]> {
+async function idsOf({ db, caller }: BulkDeps, { streams, atMost = MAX_MATCHED }: Bulk): Promise<string[]> {
   if ('ids' in streams) return [...new Set(streams.ids)]
   const limit = Math.min(atMost, MAX_MATCHED)
-  const ids = await matchingIds(db, streams.filter, limit + 1)
+  const ids = await matchingIds(db, streams.filter, limit + 1, caller)
   if (ids.length <= limit) return ids
-  const matched = await countStreams(db, streams.filter)
+  const matched = await countStreams(db, streams.filter, caller)
   if (limit < MAX_MATCHED) throw new Problem('conflict', `By now ${matched} streams match, not ${atMost}.`)
   throw new Problem('too_many', `${matched} streams match; at most ${MAX_MATCHED} can be changed at once.`)
 }
 
 async function carryOut(
-  { db, streams }: { db: Database; streams: Streams },
+  { db, streams, caller }: BulkDeps,
   { action, tag = '' }: Bulk,
   ids: string[],
 ): Promise<Omit<BulkStep, 'total'>> {
-  const rows = await db.select({ id: table.id, tags: table.tags }).from(table).where(inArray(table.id, ids))
+  const rows = await db
+    .select({ id: table.id, tags: table.tags })
+    .from(table)
+    .where(and(inArray(table.id, ids), visibleTo(caller)))
   const known = new Map(rows.map((row) => [row.id, row.tags]))
   const missing = ids.filter((id) => !known.has(id)).map(notFound)
   const changed = new Set(await ACTIONS[action](streams, [...known.keys()], tag))

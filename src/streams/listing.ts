@@ -1,5 +1,6 @@
 import { and, asc, eq, gt, ilike, or, type SQL, sql } from 'drizzle-orm'
 import { rollups, states, streams } from '../../drizzle/schema.ts'
+import type { Caller } from '../auth/caller.ts'
 import type { Verdict } from '../core/verdict.ts'
 import { Problem } from '../errors.ts'
 import type { Database } from '../storage/storage.ts'
@@ -7,6 +8,7 @@ import { type Cursor, readCursor, writeCursor } from './cursor.ts'
 import { hostOf } from './host.ts'
 import type { Stream } from './run.ts'
 import { isUuid, noStream } from './uuid.ts'
+import { visibleTo } from './visibility.ts'
 
 /** What lists can be sorted by; left out, they have the order of registration. */
 export const SORTS = ['name', 'verdict', 'lastEvent', 'perMinute', 'bytes', 'change', 'created'] as const
@@ -38,6 +40,8 @@ export interface ListQuery extends Filter {
   /** `next` of the page before. */
   after?: string
   limit: number
+  /** Who lists them. Left out: the streams that all see. */
+  caller?: Caller | undefined
 }
 
 /** The verdicts, the better in front: from stopped to dead. */
@@ -65,23 +69,28 @@ export async function listStreams(
   return sort === undefined ? listRegistered(db, query) : listSorted(db, { ...query, sort, limit }, now)
 }
 
-/** How many streams match. */
-export async function countStreams(db: Database, filter: Filter): Promise<number> {
+/** How many streams match that a caller sees; left out: that all see. */
+export async function countStreams(db: Database, filter: Filter, caller?: Caller): Promise<number> {
   const [row] = await db
     .select({ count: sql`count(*)`.mapWith(Number) })
     .from(streams)
     .innerJoin(states, eq(states.streamId, streams.id))
-    .where(matching(filter))
+    .where(and(matching(filter), visibleTo(caller)))
   return row?.count ?? 0
 }
 
-/** The ids of all streams that match, in the order of registration, at most `limit`. */
-export async function matchingIds(db: Database, filter: Filter, limit: number): Promise<string[]> {
+/** The ids of all streams that match and that a caller sees, in the order of registration, at most `limit`. */
+export async function matchingIds(
+  db: Database,
+  filter: Filter,
+  limit: number,
+  caller: Caller | undefined,
+): Promise<string[]> {
   const rows = await db
     .select({ id: streams.id })
     .from(streams)
     .innerJoin(states, eq(states.streamId, streams.id))
-    .where(matching(filter))
+    .where(and(matching(filter), visibleTo(caller)))
     .orderBy(asc(streams.id))
     .limit(limit)
   return rows.map(({ id }) => id)
@@ -91,14 +100,14 @@ export function hasTag(tag: string): SQL {
   return sql`${streams.tags} @> ARRAY[${tag}]::text[]`
 }
 
-async function listRegistered(db: Database, { limit, after, order, ...filter }: ListQuery) {
+async function listRegistered(db: Database, { limit, after, order, caller, ...filter }: ListQuery) {
   if (order !== undefined) throw new Problem('invalid_field', 'order: say what to sort by.', 'order')
   if (after !== undefined && !isUuid(after)) throw noStream(after)
   const rows = await db
     .select({ stream: streams })
     .from(streams)
     .innerJoin(states, eq(states.streamId, streams.id))
-    .where(and(matching(filter), after === undefined ? undefined : gt(streams.id, after)))
+    .where(and(matching(filter), visibleTo(caller), after === undefined ? undefined : gt(streams.id, after)))
     .orderBy(asc(streams.id))
     .limit(limit + 1)
   const items = rows.slice(0, limit).map((row) => row.stream)
@@ -106,7 +115,7 @@ async function listRegistered(db: Database, { limit, after, order, ...filter }: 
 }
 
 async function listSorted(db: Database, query: ListQuery & { sort: Sort }, now: number) {
-  const { sort, order = firstOrder(sort), after, limit, ...filter } = query
+  const { sort, order = firstOrder(sort), after, limit, caller, ...filter } = query
   const cursor = after === undefined ? undefined : readCursor(after, { sort, order })
   const at = cursor?.at ?? Math.floor(now / MINUTE_MS) * MINUTE_MS
   const key = SORT_KEYS[sort](order, at)
@@ -120,7 +129,7 @@ async function listSorted(db: Database, query: ListQuery & { sort: Sort }, now: 
   if (filter.state !== undefined || STATED.has(sort)) keys.innerJoin(states, eq(states.streamId, streams.id))
   if (rated !== undefined) keys.leftJoin(rates(at, rated), sql`rate.stream_id = ${streams.id}`)
   const page = keys
-    .where(and(matching(filter), cursor && beyond(cursor, key)))
+    .where(and(matching(filter), visibleTo(caller), cursor && beyond(cursor, key)))
     .orderBy(sql`sort_key ${direction}, ${streams.id} ${direction}`)
     .limit(limit + 1)
     .as('page')

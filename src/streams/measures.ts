@@ -5,6 +5,7 @@ import { Problem } from '../errors.ts'
 import type { Database } from '../storage/storage.ts'
 import { CONNECTED_MS, fleetWithin, rollupsWithin } from './rollup-source.ts'
 import { SUMS as SUM_COLUMNS } from './tally.ts'
+import { IS_SHARED } from './visibility.ts'
 
 /** Most steps one answer holds: a day in minutes. */
 const MAX_STEPS = 1_440
@@ -229,7 +230,13 @@ export async function topPaths(
     })
     .from(pathRollups)
     .innerJoin(streams, eq(streams.id, pathRollups.streamId))
-    .where(and(inScope(scope), gte(pathRollups.hour, firstHour), lt(pathRollups.hour, to)))
+    .where(
+      and(
+        scope === 'fleet' ? IS_SHARED : inScope(scope),
+        gte(pathRollups.hour, firstHour),
+        lt(pathRollups.hour, to),
+      ),
+    )
     .groupBy(pathRollups.path)
     .orderBy(sql`${changes} DESC`, pathRollups.path)
     .limit(limit)
@@ -300,7 +307,7 @@ function dated<Row extends { at: string }>(row: Row): Omit<Row, 'at'> & { at: Da
 
 function inScope(scope: Scope): SQL | undefined {
   if (scope === 'fleet') return undefined
-  if ('tag' in scope) return sql`${streams.tags} @> ARRAY[${scope.tag}]::text[]`
+  if ('tag' in scope) return and(sql`${streams.tags} @> ARRAY[${scope.tag}]::text[]`, IS_SHARED)
   return eq(streams.id, scope.streamId)
 }
 

@@ -23,6 +23,7 @@ export function newStream(said: Pick<Stream, 'url' | 'kind'> & Partial<Stream>):
     desired: 'running',
     alwaysOn: true,
     proxyKey: null,
+    owner: null,
     via: null,
     twinOf: null,
     createdAt: now,

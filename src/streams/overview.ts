@@ -1,11 +1,13 @@
-import { and, count, desc, eq, gte, inArray, isNull, sql } from 'drizzle-orm'
+import { and, count, desc, eq, gte, inArray, isNull, type SQL, sql } from 'drizzle-orm'
 import { rollups, states, streams } from '../../drizzle/schema.ts'
+import { OWNER } from '../auth/caller.ts'
 import { type Baselines, type Shares, STEPS_MS, savings } from '../core/measures.ts'
 import type { Verdict } from '../core/verdict.ts'
 import { type IncidentRow, listIncidents, openIncidents } from '../incidents/read.ts'
 import type { Database } from '../storage/storage.ts'
 import { connectionsOf, polledSumsOf, stepsOf } from './measures.ts'
 import { fleet } from './status.ts'
+import { IS_SHARED } from './visibility.ts'
 
 /** Looked back for rates and changes, in milliseconds. */
 const HOUR_MS = STEPS_MS.hour
@@ -13,6 +15,9 @@ const HOUR_MS = STEPS_MS.hour
 const SHOWN = 8
 /** Verdicts that somebody should look at, the worst first. */
 const TROUBLED = ['dead', 'stalled', 'backing-off'] as const satisfies Verdict[]
+
+/** What an overview names and counts: all streams, or those that every caller sees. Its sums are of all. */
+export type Whose = 'all' | 'shared'
 
 /** What was, by the minute. */
 export interface Past {
@@ -43,23 +48,23 @@ export interface Troubled {
 }
 
 /** Reads what was: sums over every stream's minutes, so whoever shows it to many reads it once for all. */
-export async function readPast(db: Database, now: number): Promise<Past> {
+export async function readPast(db: Database, now: number, whose: Whose): Promise<Past> {
   const [minutes, saved, changed] = await Promise.all([
     lastHour(db, now),
     lastDaySaved(db, now),
-    changedStreams(db, now),
+    changedStreams(db, now, whose),
   ])
   return { minutes, saved, changed }
 }
 
 /** Reads the rest of the overview, which is as of now. */
-export async function readOverview(db: Database, reading: Promise<Past>): Promise<Overview> {
+export async function readOverview(db: Database, reading: Promise<Past>, whose: Whose): Promise<Overview> {
   const [past, { streams, verdicts }, open, newest, troubled] = await Promise.all([
     reading,
-    fleet(db),
+    fleet(db, whose === 'all' ? OWNER : undefined),
     openIncidents(db),
     listIncidents(db, { state: 'open', limit: SHOWN }),
-    troubledStreams(db),
+    troubledStreams(db, whose),
   ])
   return { ...past, streams, verdicts, incidents: { open, newest: newest.items }, troubled }
 }
@@ -88,8 +93,8 @@ async function lastDaySaved(db: Database, now: number): Promise<Overview['saved'
   return { baselines, streamingBytes: streaming.plain.bytes, shares }
 }
 
-async function troubledStreams(db: Database): Promise<Overview['troubled']> {
-  const isTroubled = and(inArray(states.verdict, [...TROUBLED]), isNull(streams.twinOf))
+async function troubledStreams(db: Database, whose: Whose): Promise<Overview['troubled']> {
+  const isTroubled = and(inArray(states.verdict, [...TROUBLED]), isNull(streams.twinOf), named(whose))
   const [all, rows] = await Promise.all([
     db
       .select({ count: count() })
@@ -117,7 +122,7 @@ async function troubledStreams(db: Database): Promise<Overview['troubled']> {
   return { count: all[0]?.count ?? 0, first }
 }
 
-async function changedStreams(db: Database, now: number): Promise<Overview['changed']> {
+async function changedStreams(db: Database, now: number, whose: Whose): Promise<Overview['changed']> {
   const changed = db
     .select({
       id: rollups.streamId,
@@ -132,7 +137,12 @@ async function changedStreams(db: Database, now: number): Promise<Overview['chan
     .select({ id: changed.id, name: streams.name, changes: changed.changes, lastAt: changed.lastAt })
     .from(changed)
     .innerJoin(streams, eq(streams.id, changed.id))
+    .where(named(whose))
     .orderBy(desc(changed.changes), streams.name)
     .limit(SHOWN)
   return rows.map((row) => ({ ...row, lastAt: new Date(row.lastAt) }))
+}
+
+function named(whose: Whose): SQL | undefined {
+  return whose === 'all' ? undefined : IS_SHARED
 }

@@ -1,4 +1,4 @@
-import { and, asc, count, eq, inArray, isNotNull, lt } from 'drizzle-orm'
+import { and, asc, count, eq, inArray, isNotNull, lt, type SQL } from 'drizzle-orm'
 import { states, streams } from '../../drizzle/schema.ts'
 import { canonicalJson, sha256 } from '../core/document.ts'
 import { Problem } from '../errors.ts'
@@ -12,6 +12,8 @@ import type { Control } from './streams.ts'
 
 /** Proxied streams kept while nobody subscribes. At the bound, the one that was left longest ago makes room. */
 const MAX_PROXIED = 5_000
+/** Most of them for one key. At the bound, the key's own least recently used one is evicted, never another's. */
+const MAX_PROXIED_PER_KEY = 500
 /** What the streams that the proxy made are tagged with. */
 const TAG = 'proxy'
 
@@ -44,10 +46,11 @@ export class ProxiedStreams {
 
   /**
    * The stream that all subscribers of the target share, made or woken for this one.
+   * @param owner id of the caller: with headers of its own, a new stream is visible to that caller and admins only
    * @throws Problem `invalid_field` for a target that can't be followed, `not_allowed` for one that must not be,
    *   `conflict` when its owner stopped it, `too_many`
    */
-  async open(target: ProxiedTarget): Promise<Stream> {
+  async open(target: ProxiedTarget, owner: string | undefined): Promise<Stream> {
     const proxyKey = this.keyOf(target)
     const stream = newStream({
       ...target,
@@ -57,6 +60,7 @@ export class ProxiedStreams {
       tags: [TAG],
       alwaysOn: false,
       proxyKey,
+      owner: owner ?? null,
     })
     const [known] = await this.#find(stream)
     return known === undefined ? this.#add(stream) : this.#join(known)
@@ -114,7 +118,7 @@ export class ProxiedStreams {
 
   async #add(stream: Stream): Promise<Stream> {
     await this.#mayReach(stream.url)
-    await this.#makeRoom()
+    await this.#makeRoom(stream)
     const [added] = await this.#db.transaction((tx) => insertStreams(tx, [stream]))
     if (added === undefined) {
       // Another subscriber of the same was faster.
@@ -134,18 +138,25 @@ export class ProxiedStreams {
     return stream
   }
 
-  async #makeRoom(): Promise<void> {
-    const [all] = await this.#db.select({ count: count() }).from(streams).where(isNotNull(streams.proxyKey))
-    if ((all?.count ?? 0) < MAX_PROXIED) return
+  async #makeRoom({ owner }: Stream): Promise<void> {
+    if (owner?.startsWith('key:')) {
+      await this.#makeRoomAmong(eq(streams.owner, owner), MAX_PROXIED_PER_KEY, 'for your key')
+    }
+    await this.#makeRoomAmong(isNotNull(streams.proxyKey), MAX_PROXIED, 'here')
+  }
+
+  async #makeRoomAmong(which: SQL, max: number, where: string): Promise<void> {
+    const [all] = await this.#db.select({ count: count() }).from(streams).where(which)
+    if ((all?.count ?? 0) < max) return
     const [oldest] = await this.#db
       .select({ id: streams.id })
       .from(streams)
       .innerJoin(states, eq(states.streamId, streams.id))
-      .where(and(eq(streams.desired, 'idle'), eq(streams.alwaysOn, false)))
+      .where(and(which, eq(streams.desired, 'idle'), eq(streams.alwaysOn, false)))
       .orderBy(asc(states.subscribedAt))
       .limit(1)
     if (oldest === undefined) {
-      throw new Problem('too_many', `${MAX_PROXIED} APIs are proxied already, and all have subscribers.`)
+      throw new Problem('too_many', `${max} APIs are already proxied ${where}, and all have subscribers.`)
     }
     await removeStream(this.#db, oldest.id)
     this.#control.listed()

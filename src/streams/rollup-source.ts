@@ -2,6 +2,7 @@ import { type SQL, sql } from 'drizzle-orm'
 import { STEPS_MS, type Step } from '../core/measures.ts'
 import type { Database } from '../storage/storage.ts'
 import { SUMS } from './tally.ts'
+import { isSharedAs } from './visibility.ts'
 
 const MINUTE_MS = 60_000
 const HOUR_MS = STEPS_MS.hour
@@ -119,7 +120,7 @@ function rowsOf(steps: Steps, { minutes, hours, days }: Parts, of: SQL = sql``):
 }
 
 function isTagged(tag: string): SQL {
-  return sql`stream_id = ANY (ARRAY(SELECT id FROM weir.streams WHERE tags @> ARRAY[${tag}]::text[]))`
+  return sql`stream_id = ANY (ARRAY(SELECT id FROM weir.streams WHERE tags @> ARRAY[${tag}]::text[] AND ${isSharedAs('streams')}))`
 }
 
 async function readHorizons(db: Database): Promise<Horizons> {

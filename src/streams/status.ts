@@ -1,10 +1,12 @@
 import { eq, inArray, sql } from 'drizzle-orm'
 import { checkpoints, rollups, states, streams, workers } from '../../drizzle/schema.ts'
+import type { Caller } from '../auth/caller.ts'
 import type { Sums } from '../core/measures.ts'
 import { type Evidence, type Expectation, judge, VERDICTS, type Verdict } from '../core/verdict.ts'
 import { Problem } from '../errors.ts'
 import type { Database } from '../storage/storage.ts'
 import type { Run, Stream } from './run.ts'
+import { visibleTo } from './visibility.ts'
 
 /** Rates in lists are taken over this many minutes. */
 const RECENT_MINUTES = 5
@@ -90,12 +92,15 @@ export interface Fleet {
   verdicts: Record<Verdict, number>
 }
 
-/** How many streams there are by verdict, as the health job last wrote it. */
-export async function fleet(db: Database): Promise<Fleet> {
-  const rows = await db
+/** How many streams a caller sees, by verdict, as the health job last wrote it; left out: those that all see. */
+export async function fleet(db: Database, caller?: Caller): Promise<Fleet> {
+  const visible = visibleTo(caller)
+  const counted = db
     .select({ verdict: states.verdict, count: sql<number>`count(*)`.mapWith(Number) })
     .from(states)
-    .groupBy(states.verdict)
+    .$dynamic()
+  if (visible !== undefined) counted.innerJoin(streams, eq(streams.id, states.streamId)).where(visible)
+  const rows = await counted.groupBy(states.verdict)
   const verdicts = Object.fromEntries(VERDICTS.map((verdict) => [verdict, 0])) as Record<Verdict, number>
   for (const row of rows) verdicts[row.verdict as Verdict] = row.count
   return { streams: rows.reduce((sum, row) => sum + row.count, 0), verdicts }

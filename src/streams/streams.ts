@@ -1,5 +1,6 @@
 import { and, eq, inArray, isNull, not, or, type SQL, sql } from 'drizzle-orm'
 import { checkpoints, states, streams } from '../../drizzle/schema.ts'
+import type { Caller } from '../auth/caller.ts'
 import { batched } from '../core/batch.ts'
 import { Problem } from '../errors.ts'
 import { againAfterDeadlock, transact } from '../storage/sql-state.ts'
@@ -17,6 +18,7 @@ import type { Stream } from './run.ts'
 import { changeTwin, makeTwin } from './twin.ts'
 import type { Fetch, Limits } from './upstream.ts'
 import { isUuid, noStream } from './uuid.ts'
+import { visibleTo } from './visibility.ts'
 
 /** What makes workers act on a change of what should run. Lost messages cost seconds: reconcile repairs them. */
 export interface Control {
@@ -239,12 +241,17 @@ export class Streams {
   }
 
   /**
-   * Starts or stops every stream that has the tag.
+   * Starts or stops every stream that has the tag and that a caller sees.
    * @returns how many have it, and how many of them changed.
    */
-  async desireTagged(tag: string, desired: Stream['desired']): Promise<{ matched: number; changed: number }> {
-    const tagged = await this.#deps.db.select({ id: streams.id }).from(streams).where(hasTag(tag))
-    const changed = await this.#desire(and(hasTag(tag)) as SQL, desired)
+  async desireTagged(
+    tag: string,
+    desired: Stream['desired'],
+    caller: Caller | undefined,
+  ): Promise<{ matched: number; changed: number }> {
+    const which = and(hasTag(tag), visibleTo(caller)) as SQL
+    const tagged = await this.#deps.db.select({ id: streams.id }).from(streams).where(which)
+    const changed = await this.#desire(which, desired)
     return { matched: tagged.length, changed: changed.length }
   }
 

@@ -4,6 +4,7 @@ import type { Database } from '../storage/storage.ts'
 import { checkRegistration, type Registration } from '../streams/registration.ts'
 import type { Streams } from '../streams/streams.ts'
 import { makeTwin } from '../streams/twin.ts'
+import { isShared } from '../streams/visibility.ts'
 import { type Changes, changesTo } from './changes.ts'
 import { createNew, planNew } from './create.ts'
 import { type Fields, isFields, revealed } from './fields.ts'
@@ -119,9 +120,15 @@ async function changePortion(
   const rest = pacer()
   for (const [id, stream] of await knownById(db, ids)) {
     const item = named.get(id)
-    if (item !== undefined) await attemptLater(item, () => change(streams, options, item, stream))
+    if (item !== undefined && !isShared(stream)) attempt(item, refuseId)
+    else if (item !== undefined) await attemptLater(item, () => change(streams, options, item, stream))
     await rest()
   }
+}
+
+/** Exports leave these streams out: nobody finds out by an import what is behind an id. */
+function refuseId(): never {
+  throw new Problem('conflict', 'This id is taken; leave it out to get a new one.', 'id')
 }
 
 function register(item: Item, { tag, defaults, headers }: ImportOptions): void {

@@ -3,13 +3,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createClient, type WeirClient } from '../../src/client/client.ts'
 import { parseConfig } from '../../src/config.ts'
-import { type StartOptions, startWeir } from '../../src/weir.ts'
+import { type Route, type StartOptions, startWeir } from '../../src/weir.ts'
 import { until } from './until.ts'
 
 /** A Weir of a test's own, on a free port and in a directory that goes with it. */
 export interface TestWeir {
   readonly url: string
   readonly dataDir: string
+  readonly routes: readonly Route[]
   /** Its API, typed. */
   readonly client: WeirClient
   /** What it warned of: a test that expects nothing checks that it is empty. */
@@ -68,6 +69,7 @@ export async function startTestWeir(
   return {
     url,
     dataDir,
+    routes: weir.routes,
     client: createClient({ url, token: config.token }),
     warnings,
     get,

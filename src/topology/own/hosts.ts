@@ -3,12 +3,16 @@ import { HELD_WITHIN_MS, type Verdict } from '../../core/verdict.ts'
 import type { Database } from '../../storage/storage.ts'
 import { hostOf } from '../../streams/host.ts'
 import { quantilesOf } from '../../streams/latencies.ts'
+import { isSharedAs } from '../../streams/visibility.ts'
 import { type Counted, instant, type Window, WORST_FIRST } from './part.ts'
 
 /** Latencies that a host's quantiles are taken of; more would say the same. */
 const MAX_LATENCIES = 4_096
 /** A run that ended no longer ago than this, in milliseconds, counts as one that goes on: the next takes over. */
 const HANDOVER_MS = 60_000
+
+/** Streams that count: those through Weir's own proxy are no calls of a host, and all who come see the picture. */
+const SHOWN = sql`s.via IS NULL AND ${isSharedAs('s')}`
 
 /** A host with the streams of it that run. Times in milliseconds since the epoch. */
 export interface Host extends Counted {
@@ -28,7 +32,7 @@ export interface Host extends Counted {
   unheld: number
 }
 
-/** The hosts that are followed now. Streams that go through Weir's own proxy are no calls of the host. */
+/** The hosts that are followed now. */
 export function hostsNow(db: Database, window: Window): Promise<Host[]> {
   const held = instant(window.to - HELD_WITHIN_MS)
   return hosts(
@@ -40,7 +44,7 @@ export function hostsNow(db: Database, window: Window): Promise<Host[]> {
         st.verdict = 'stalled' AND (w.seen_at IS NULL OR w.seen_at < ${held}) AS is_unheld,
         greatest((st.evidence->>'lastByteAt')::float8, (st.evidence->>'lastPollAt')::float8) AS life_at
       FROM weir.streams s JOIN weir.states st ON st.stream_id = s.id LEFT JOIN weir.workers w ON w.name = st.worker
-      WHERE s.desired = 'running' AND s.via IS NULL`,
+      WHERE s.desired = 'running' AND ${SHOWN}`,
   )
 }
 
@@ -67,7 +71,7 @@ export function hostsThen(db: Database, window: Window): Promise<Host[]> {
           AND (resolved_at IS NULL OR resolved_at > ${at})
         ORDER BY cause LIMIT 1
       ) AS trouble ON true
-      WHERE s.created_at <= ${at} AND s.via IS NULL
+      WHERE s.created_at <= ${at} AND ${SHOWN}
         AND (run.ended_at IS NULL OR run.ended_at > ${instant(window.to - HANDOVER_MS)})`,
   )
 }
@@ -149,7 +153,7 @@ interface SharedTag {
 async function sharedTags(db: Database): Promise<Map<string, SharedTag>> {
   const { rows } = (await db.execute(sql`
     SELECT ${hostOf(sql.raw('s.url'))} AS host, array_to_json(tags) AS tags, count(*)::int AS streams
-    FROM weir.streams s WHERE s.desired = 'running' AND s.via IS NULL AND tags <> '{}'
+    FROM weir.streams s WHERE s.desired = 'running' AND ${SHOWN} AND tags <> '{}'
     GROUP BY host, s.tags`)) as unknown as { rows: { host: string; tags: string[]; streams: number }[] }
   const most = new Map<string, SharedTag>()
   for (const [host, parts] of Map.groupBy(rows, (row) => row.host)) {
