@@ -7,8 +7,8 @@ RUN bun install --frozen-lockfile --production --filter weir
 COPY . .
 RUN bun ops/build.ts /weir
 
-FROM debian:12-slim
-RUN useradd --system --uid 10001 --no-create-home weir && install -d -o weir /data
+FROM debian:12-slim@sha256:88200866dfff7ea7f5cbcb6ec7c8a701889efe6fe859fe64d6990e4b07ea4171
+RUN useradd --system --uid 10001 --no-create-home weir && install -d -o weir -m 0700 /data
 COPY --from=build /weir /usr/local/bin/weir
 USER 10001
 WORKDIR /data

@@ -1,5 +1,6 @@
 import { resolve } from 'node:path'
 import ipaddr from 'ipaddr.js'
+import { type Environment, firstGiven, PROXY_VARIABLES } from './environment.ts'
 
 /** Everything Weir can be told from outside, parsed once. Durations in milliseconds, sizes in bytes. */
 export interface Config {
@@ -21,6 +22,10 @@ export interface Config {
   readonly proxyOrigins: readonly string[] | undefined
   /** Hosts, `host:port`, addresses and ranges of addresses. Left out: none. */
   readonly allowHosts: readonly string[] | undefined
+  /** What requests leave through, by the scheme of their URL. Left out: they go directly. */
+  readonly upstreamProxy: UpstreamProxy | undefined
+  /** As in `NO_PROXY`. Left out: nothing but loopback. */
+  readonly upstreamNoProxy: readonly string[] | undefined
   /** Left out: the streams themselves tell. */
   readonly egressCheckHosts: readonly string[] | undefined
   /** Requests a second of one client; 0: no bound. */
@@ -61,6 +66,12 @@ export interface Config {
   readonly otelPropagates: 'yes' | 'no'
   /** Keys of the environment that were given a value: all others have their default. */
   readonly given: ReadonlySet<string>
+}
+
+/** Absolute `http:` or `https:` URLs, which may hold credentials. */
+export interface UpstreamProxy {
+  readonly http?: string
+  readonly https?: string
 }
 
 /** A setting as it is in force, for people. */
@@ -195,9 +206,26 @@ const SETTINGS = {
     key: 'ALLOW_HOSTS',
     about:
       'What may be reached beside the public Internet: hosts, host:port, addresses or ranges of them, separated by ' +
-      'commas. Listening on loopback only, without a PUBLIC_URL elsewhere, Weir reaches everything.',
+      'commas. Listening on loopback, with nothing that lets others in (a PUBLIC_URL or PROXY_ORIGINS elsewhere, ' +
+      'TRUST_PROXY), Weir reaches everything.',
     example: 'hooks.internal,10.0.0.5:8080,192.168.0.0/16',
     parse: hosts,
+  },
+  upstreamProxy: {
+    key: 'UPSTREAM_PROXY',
+    about:
+      'HTTP proxy that requests to followed APIs, previews, webhooks and topology services leave through; none for no ' +
+      'proxy. Left out: HTTP_PROXY, HTTPS_PROXY and ALL_PROXY.',
+    example: 'http://user:password@proxy.internal:3128',
+    parse: (text: string) => (text === 'none' ? {} : { http: proxyUrl(text), https: proxyUrl(text) }),
+  },
+  upstreamNoProxy: {
+    key: 'UPSTREAM_NO_PROXY',
+    about:
+      'Hosts with their subdomains, host:port, addresses or ranges that are connected to directly, separated by commas; * ' +
+      'for all. Left out: NO_PROXY. Loopback always is.',
+    example: '.internal,10.0.0.0/8',
+    parse: noProxy,
   },
   egressCheckHosts: {
     key: 'EGRESS_CHECK_HOSTS',
@@ -399,7 +427,7 @@ const S3_NEEDED = [SETTINGS.s3Endpoint, SETTINGS.s3Bucket, SETTINGS.s3AccessKeyI
  * Reads the settings from an environment; empty values count as left out.
  * @throws ConfigError naming every bad key.
  */
-export function parseConfig(environment: Record<string, string | undefined>): Config {
+export function parseConfig(environment: Environment): Config {
   const problems: string[] = []
   const values: Record<string, unknown> = {}
   for (const [name, setting] of Object.entries(SETTINGS as Record<string, Setting<unknown>>)) {
@@ -412,11 +440,17 @@ export function parseConfig(environment: Record<string, string | undefined>): Co
     }
   }
   const isGiven = ({ key }: { key: string }) => Boolean(environment[key]?.trim())
-  values.given = new Set(
+  const given = new Set(
     Object.values(SETTINGS)
       .filter(isGiven)
       .map(({ key }) => key),
   )
+  values.given = given
+  for (const [name, value] of commonProxies(environment, given, problems)) {
+    values[name] = value
+    given.add(SETTINGS[name].key)
+  }
+  problems.push(...refusals(environment))
   const config = values as unknown as Config
   if (!LOOPBACK_HOSTS.has(config.host) && !isGiven(SETTINGS.token)) {
     problems.push(
@@ -431,20 +465,73 @@ export function parseConfig(environment: Record<string, string | undefined>): Co
     for (const { key } of missing)
       problems.push(`${key}: the archive needs it, as another S3 setting is given`)
   }
-  if (problems.length > 0) throw new ConfigError(problems)
+  if (problems.length > 0) throw new ConfigError([...new Set(problems)])
   return Object.freeze(config)
 }
 
 /**
- * Whether only who is on this machine can tell Weir where to go. A worker listens nowhere; one that has the token
- * belongs to a web process that others may reach. A PUBLIC_URL elsewhere says that something in front lets others in.
+ * The proxies that the environment names for all programs, for the settings that aren't given: read here, once, and by
+ * nothing else.
  */
-export function isLocalOnly({ host, role, token, publicUrl }: LocalOptions): boolean {
-  const isFronted = publicUrl !== undefined && !isLoopback(new URL(publicUrl).hostname)
-  return isLoopback(host) && !isFronted && (role !== 'worker' || token === undefined)
+function* commonProxies(
+  environment: Environment,
+  given: ReadonlySet<string>,
+  problems: string[],
+): Generator<['upstreamProxy', UpstreamProxy] | ['upstreamNoProxy', readonly string[]]> {
+  function read<T>(names: readonly string[], parse: (text: string) => T): T | undefined {
+    const found = firstGiven(environment, names)
+    try {
+      return found && parse(found.text)
+    } catch (error) {
+      problems.push(
+        `${found?.name}: ${(error as Error).message}; or set UPSTREAM_PROXY, to none for no proxy`,
+      )
+      return undefined
+    }
+  }
+  if (!given.has(SETTINGS.upstreamProxy.key)) {
+    const [http, https] = [read(PROXY_VARIABLES.http, proxyUrl), read(PROXY_VARIABLES.https, proxyUrl)]
+    if (http ?? https) yield ['upstreamProxy', { ...(http && { http }), ...(https && { https }) }]
+  }
+  if (given.has(SETTINGS.upstreamNoProxy.key)) return
+  const bypass = read(PROXY_VARIABLES.none, noProxy)
+  if (bypass !== undefined) yield ['upstreamNoProxy', bypass]
 }
 
-type LocalOptions = Pick<Config, 'host' | 'role' | 'token' | 'publicUrl'>
+/** What would have Bun or `pg` do otherwise than the settings say, and can't be left unread, or must not be silently. */
+function refusals(environment: Environment): string[] {
+  const value = (name: string) => environment[name]?.trim() ?? ''
+  const problems: string[] = []
+  if (value('NODE_TLS_REJECT_UNAUTHORIZED') === '0') {
+    problems.push(
+      'NODE_TLS_REJECT_UNAUTHORIZED: 0 would trust any certificate; remove it, and name your own CA in NODE_EXTRA_CA_CERTS',
+    )
+  }
+  if (!['', '0', 'false'].includes(value('BUN_CONFIG_VERBOSE_FETCH'))) {
+    problems.push('BUN_CONFIG_VERBOSE_FETCH: prints the headers of every request, secrets too; remove it')
+  }
+  const isPlain = ['', 'disable', 'allow', 'prefer'].includes(value('PGSSLMODE'))
+  if (!isPlain && value('DATABASE_URL') !== '' && !/[?&]ssl(mode)?=/.test(value('DATABASE_URL'))) {
+    problems.push(`PGSSLMODE: isn't read; add sslmode=${value('PGSSLMODE')} to DATABASE_URL`)
+  }
+  return problems
+}
+
+/**
+ * Whether only who is on this machine can tell Weir where to go. A worker listens nowhere; one that has the token
+ * belongs to a web process that others may reach. A PUBLIC_URL elsewhere, and a proxy that is trusted to name clients,
+ * say that something in front lets others in; pages of other origins ask through browsers on this machine.
+ */
+export function isLocalOnly({ host, role, token, ...config }: LocalOptions): boolean {
+  const { publicUrl, trustProxy = [], proxyOrigins = [] } = config
+  const isFronted = publicUrl !== undefined && !isLoopback(new URL(publicUrl).hostname)
+  const hasOtherPages = proxyOrigins.some((origin) => !isLoopback(new URL(origin).hostname))
+  const isReached = isFronted || hasOtherPages || trustProxy.length > 0
+  return isLoopback(host) && !isReached && (role !== 'worker' || token === undefined)
+}
+
+type LocalOptions = Pick<Config, 'host' | 'role' | 'token' | 'publicUrl'> &
+  Partial<Pick<Config, 'trustProxy' | 'proxyOrigins'>>
 
 function isLoopback(host: string): boolean {
   return LOOPBACK_HOSTS.has(host.replace(/^\[(.*)\]$/, '$1'))
@@ -465,16 +552,19 @@ export function secretsOf(config: Config): string[] {
   const settings = Object.entries(SETTINGS as Record<string, Setting<unknown>>)
   const values = settings.map(([name, { isSecret }]) => ({ isSecret, value: config[name as keyof Config] }))
   return values.flatMap(({ isSecret, value }) => {
-    if (isSecret)
-      return typeof value === 'object' ? Object.values(value as object).map(String) : [String(value ?? '')]
-    const password = URL.parse(String(value))?.password ?? ''
-    return [password, decodeURIComponent(password)]
+    const texts = (typeof value === 'object' ? Object.values(value as object) : [value ?? '']).map(String)
+    if (isSecret) return texts
+    const passwords = texts.map((text) => URL.parse(text)?.password ?? '')
+    return passwords.flatMap((password) => [password, decodeURIComponent(password)])
   })
 }
 
 /** A value as text; of a URL, without who signs in. */
 function shown(value: unknown): string | undefined {
   if (value === undefined) return undefined
+  if (typeof value === 'object' && !Array.isArray(value)) {
+    return [...new Set(Object.values(value as object).map(shown))].join(', ') || 'none'
+  }
   const text = Array.isArray(value) ? value.join(',') : String(value)
   if (!URL.canParse(text) || !text.includes('://')) return text
   const url = new URL(text)
@@ -542,6 +632,19 @@ function url(...protocols: string[]) {
     }
     return text
   }
+}
+
+/** Without a scheme it's http, as for other tools. What is wrong is told without the text: it may hold a password. */
+function proxyUrl(text: string): string {
+  const full = text.includes('://') ? text : `http://${text}`
+  const { protocol, hostname, pathname } = URL.parse(full) ?? { protocol: '', hostname: '', pathname: '' }
+  if ((protocol === 'http:' || protocol === 'https:') && hostname !== '' && pathname === '/') return full
+  throw new Error('expected an HTTP proxy such as http://proxy.internal:3128')
+}
+
+/** Some programs separate by spaces; what isn't a host names none, and is no reason not to start. */
+function noProxy(text: string): string[] {
+  return text.split(/[\s,]+/).filter((entry) => entry !== '')
 }
 
 function origins(text: string): string[] {

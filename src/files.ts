@@ -17,3 +17,8 @@ export function packageHome(name: string, of = import.meta.dir): string {
 export function isExecutable(): boolean {
   return Bun.embeddedFiles.length > 0
 }
+
+/** From now on, nobody but this user reads or writes what this process makes, whatever it was started with. */
+export function keepPrivate(): void {
+  process.umask(0o077)
+}

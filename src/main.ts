@@ -1,6 +1,7 @@
 import { version } from '../package.json'
 import { type Config, ConfigError, parseConfig, secretsOf } from './config.ts'
-import { isExecutable } from './files.ts'
+import { takeEnvironment } from './environment.ts'
+import { isExecutable, keepPrivate } from './files.ts'
 import { keepSmall } from './memory.ts'
 import { createLog } from './observe/log.ts'
 import { openStorage } from './storage/open.ts'
@@ -10,9 +11,11 @@ import type { Weir } from './weir.ts'
 /** Longest wait for an orderly end, in milliseconds; after it the process ends as it is. */
 const CLOSE_MS = 4_500
 
+keepPrivate()
+const environment = takeEnvironment()
 /** Until the settings are known. */
 let log = await createLog({
-  format: process.env.LOG_FORMAT === 'json' ? 'json' : 'text',
+  format: environment.LOG_FORMAT === 'json' ? 'json' : 'text',
   level: 'info',
   secrets: [],
 })
@@ -49,7 +52,7 @@ function explain(error: unknown): string {
 
 /** Bun reads its limit on open requests, 256 unless told, from the environment before any program runs. */
 function checkFetchLimit(streamsPerWorker: number): void {
-  const limit = Number(process.env.BUN_CONFIG_MAX_HTTP_REQUESTS ?? 256)
+  const limit = Number(environment.BUN_CONFIG_MAX_HTTP_REQUESTS ?? 256)
   if (limit >= streamsPerWorker) return
   log.warn(
     `only ${limit} requests can be open at a time: set BUN_CONFIG_MAX_HTTP_REQUESTS=65336, as "bun start" does`,
@@ -57,7 +60,7 @@ function checkFetchLimit(streamsPerWorker: number): void {
 }
 
 try {
-  const config = parseConfig(process.env)
+  const config = parseConfig(environment)
   log = await createLog({ format: config.logFormat, level: config.logLevel, secrets: secretsOf(config) })
   checkFetchLimit(config.streamsPerWorker)
   // While another thread compiles the database's engine, this one reads the rest of Weir, which hears of a failure.

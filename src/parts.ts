@@ -178,10 +178,9 @@ export function keepingParts({ config, warn, now, db, closing, queues, egress }:
   const runLater = archiveLater(queues.archive)
   // The operator's own, for the archive alone: streams and channels may not go there for that.
   const way = config.s3Endpoint === undefined ? egress : egress.allowing(config.s3Endpoint)
-  const mayReach = (url: string, signal: AbortSignal) => way.check(url, signal)
   const archive = new Archive({
     ...{ db, config, runLater, now, random: Math.random, warn },
-    ...{ fetch: way.fetch, mayReach },
+    fetch: way.fetch,
   })
   closing(() => archive.close())
   const mayDrop = (tx: Database, day: Day) => archive.mayDrop(tx, day)

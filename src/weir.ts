@@ -9,7 +9,7 @@ import type { DeliveryTimes } from './channels/deliverer.ts'
 import { type Config, isLocalOnly } from './config.ts'
 import { Hub } from './hub/hub.ts'
 import { Seats } from './hub/seats.ts'
-import { Egress, type Lookup } from './net/egress.ts'
+import { Egress, type EgressDeps, type Lookup } from './net/egress.ts'
 import { faultsOnly, type Log } from './observe/log.ts'
 import { Observation } from './observe/observation.ts'
 import { Readiness } from './observe/readiness.ts'
@@ -58,6 +58,8 @@ export interface StartOptions {
   idleSeconds?: number
   /** Looks hosts up, for tests of names that lead where they must not. */
   lookup?: Lookup
+  /** Left out: what this machine's interfaces have. */
+  own?: EgressDeps['own']
   /** Told of requests and of what else is worth a line; left out: of faults alone, by `warn`. */
   log?: Log
   /** What the configuration names, where it is being opened already; it is closed here. */
@@ -68,7 +70,7 @@ export interface StartOptions {
 
 /** Puts the parts together; `close` takes them apart in reverse. */
 export async function startWeir(config: Config, warn: Warn, options: StartOptions = {}): Promise<Weir> {
-  const { deliveryTimes, idleSeconds = IDLE_SECONDS, lookup, log = faultsOnly(warn) } = options
+  const { deliveryTimes, idleSeconds = IDLE_SECONDS, lookup, own, log = faultsOnly(warn) } = options
   const { storage: opening = openStorage(config), listening } = options
   const closers: (() => unknown)[] = []
   const closing = (end: () => unknown) => void closers.push(end)
@@ -99,7 +101,12 @@ export async function startWeir(config: Config, warn: Warn, options: StartOption
     closing(() => hub.close())
     const relay = await openRelay(config, storage, worker)
     closing(() => relay.close())
-    const egress = new Egress({ allowHosts: config.allowHosts ?? [], isOpen: isLocalOnly(config), lookup })
+    const egress = new Egress({
+      allowHosts: config.allowHosts ?? [],
+      isOpen: isLocalOnly(config),
+      proxies: config.upstreamProxy && { ...config.upstreamProxy, bypass: config.upstreamNoProxy ?? [] },
+      ...{ own, lookup },
+    })
     let url = ''
     let routes: readonly Route[] = []
     const self = () => config.publicUrl?.replace(/\/$/, '') ?? (url || `http://localhost:${config.port}`)

@@ -17,13 +17,18 @@ const RULES: readonly Rule[] = [
   { of: /^views\//, only: /^views\// },
   { of: /^views\/client\//, only: /^views\/client\// },
   { of: /^src\/core\//, only: /^src\/core\// },
-  { of: /^src\/sim\//, only: /^src\/(sim\/|core\/sse\.ts$)/ },
+  { of: /^src\/sim\/(?!main\.ts$)/, only: /^src\/(sim\/|core\/sse\.ts$)/ },
+  { of: /^src\/sim\/main\.ts$/, only: /^src\/(sim\/|environment\.ts$)/ },
   { of: /^src\/client\//, only: /^src\/client\// },
   { of: /^src\/cli\/(?!main\.ts$)/, only: /^(src\/(cli|client|core)\/|views\/units\.ts$)/ },
   // Restoring a backup is done without a running Weir.
-  { of: /^src\/cli\/main\.ts$/, only: /^src\/(cli\/|config\.ts$|backup\/|storage\/storage\.ts$)/ },
+  {
+    of: /^src\/cli\/main\.ts$/,
+    only: /^src\/(cli\/|(config|environment|files)\.ts$|net\/(direct|proxies)\.ts$|backup\/|storage\/storage\.ts$)/,
+  },
   { of: /^(?!src\/(cli|client|executable)\/|test\/|bench\/)/, never: /^src\/(cli|client)\// },
-  { of: /^src\/(config|errors|topics)\.ts$/, only: /^$/ },
+  { of: /^src\/config\.ts$/, only: /^src\/environment\.ts$/ },
+  { of: /^src\/(environment|errors|topics)\.ts$/, only: /^$/ },
   // The domain and what it stands on: all folders of src/ that no other rule names.
   {
     of: /^src\/(?!cli\/|client\/|core\/|executable\/|routes\/|sim\/)[^/]+\//,
@@ -45,7 +50,9 @@ const ROOT = join(import.meta.dir, '..')
 const FOLDERS = ['src', 'views', 'jobs', 'drizzle', 'test', 'bench']
 /** Files of the program: what tests and benches do is their own affair. */
 const PROGRAM = /^(src|views|jobs|drizzle)\//
-const READS_ENVIRONMENT = /\b(process|Bun|import\.meta)\.env\b|\benv\b.* from '(node:)?process'/
+const ENVIRONMENT = 'src/environment.ts'
+const READS_ENVIRONMENT =
+  /\b(process|Bun|import\s*\.\s*meta)\s*(\.\s*env\b|\[\s*['"`]env['"`])|\benv\b.* from '(node:)?process'|\benv\b[^{}]*\}\s*=\s*(process|Bun)\b/
 const MODULE_VARIABLE = /^(export )?(let|var)\b/
 const MAIN = /(^|\/)main\.ts$/
 
@@ -112,6 +119,8 @@ test.each([
   ['views/client/topology.ts', 'views/format.tsx'],
   ['src/core/graph.ts', 'src/errors.ts'],
   ['src/sim/world.ts', 'src/core/verdict.ts'],
+  ['src/sim/world.ts', 'src/environment.ts'],
+  ['src/environment.ts', 'src/config.ts'],
   ['src/config.ts', 'src/core/verdict.ts'],
   ['src/client/client.ts', 'src/app.ts'],
   ['src/cli/run.ts', 'src/streams/entry.ts'],
@@ -167,9 +176,35 @@ test('an import is seen in whatever form it is written, and types are not', () =
   expect(importsOf('src/x/file.tsx', `${code}\nexport const page = <p>text</p>`).sort()).toEqual(seen)
 })
 
-test('only the main.ts files read the environment', async () => {
-  expect(await linesThat(READS_ENVIRONMENT)).toEqual([])
-  expect((await sources()).get('src/main.ts')).toMatch(READS_ENVIRONMENT)
+test('only one file reads the environment', async () => {
+  const readers = [...(await sources())]
+    .filter(([, code]) => READS_ENVIRONMENT.test(code))
+    .map(([file]) => file)
+  expect(readers.filter((file) => PROGRAM.test(file))).toEqual([ENVIRONMENT])
+})
+
+test.each([
+  ['const { HTTP_PROXY } = process.env', true],
+  ['const port = process . env . PORT', true],
+  ["const all = process['env']", true],
+  ['const { env } = process', true],
+  ['const { argv, env: all } = process', true],
+  ['Bun.env.PORT', true],
+  ['import.meta.env', true],
+  ["import { env } from 'node:process'", true],
+  ["import { argv, env as all } from 'process'", true],
+  ['const { argv } = process', false],
+  ['takeEnvironment().PORT', false],
+  ['const env = config', false],
+])('%s reads the environment: %p', (code, isRead) => {
+  expect(READS_ENVIRONMENT.test(code)).toBe(isRead)
+})
+
+test('a program that talks to others takes the environment before it does anything else', async () => {
+  const all = await sources()
+  for (const file of ['src/main.ts', 'src/cli/main.ts', 'src/sim/main.ts', 'src/executable/main.ts']) {
+    expect([file, all.get(file)]).toEqual([file, expect.stringContaining('takeEnvironment()')])
+  }
 })
 
 test('nothing outside the main.ts files is a variable of a whole module', async () => {

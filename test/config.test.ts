@@ -1,6 +1,14 @@
 import { expect, test } from 'bun:test'
 import { resolve } from 'node:path'
-import { type Config, ConfigError, exampleEnvironment, isLocalOnly, parseConfig } from '../src/config.ts'
+import {
+  type Config,
+  ConfigError,
+  exampleEnvironment,
+  isLocalOnly,
+  parseConfig,
+  secretsOf,
+  settingsInForce,
+} from '../src/config.ts'
 
 const TOKEN = 'sixteen-letters!'
 
@@ -103,6 +111,12 @@ test.each<[Partial<Config> & Pick<Config, 'host' | 'role' | 'token'>, boolean]>(
   [{ host: '127.0.0.1', role: 'worker', token: undefined }, true],
   [{ host: '127.0.0.1', role: 'worker', token: TOKEN }, false],
   [{ host: '0.0.0.0', role: 'all', token: TOKEN }, false],
+  // Something in front of it names clients, so there are some.
+  [{ host: '127.0.0.1', role: 'all', token: undefined, trustProxy: ['127.0.0.1'] }, false],
+  [{ host: '127.0.0.1', role: 'all', token: undefined, trustProxy: [] }, true],
+  // A page of another site, in a browser on this machine, says where to go and reads what is there.
+  [{ host: '127.0.0.1', role: 'all', token: undefined, proxyOrigins: ['https://app.example.com'] }, false],
+  [{ host: '127.0.0.1', role: 'all', token: undefined, proxyOrigins: ['http://localhost:5173'] }, true],
 ])('%j is told what to do from this machine alone: %p', (config, expected) => {
   expect(isLocalOnly({ publicUrl: undefined, ...config })).toBe(expected)
 })
@@ -194,4 +208,62 @@ test('.env.example as it is means the defaults, and its examples are good ones',
   expect(Object.keys(parseConfig(examples)).length).toBe(
     Object.keys(parseConfig({})).length + Object.keys(examples).length,
   )
+})
+
+const PROXY = 'http://user:hush-hush@proxy.test:3128'
+
+test.each<
+  [environment: Record<string, string>, proxy: Config['upstreamProxy'], bypass: Config['upstreamNoProxy']]
+>([
+  [{}, undefined, undefined],
+  [{ UPSTREAM_PROXY: PROXY }, { http: PROXY, https: PROXY }, undefined],
+  [{ UPSTREAM_PROXY: 'proxy:3128' }, { http: 'http://proxy:3128', https: 'http://proxy:3128' }, undefined],
+  [{ UPSTREAM_PROXY: 'none', HTTP_PROXY: PROXY }, {}, undefined],
+  [{ HTTP_PROXY: PROXY }, { http: PROXY }, undefined],
+  [{ HTTP_PROXY: 'http://a.test', http_proxy: PROXY, HTTPS_PROXY: ' ' }, { http: PROXY }, undefined],
+  [{ https_proxy: PROXY, NO_PROXY: 'a.test, .b.test' }, { https: PROXY }, ['a.test', '.b.test']],
+  [{ HTTPS_PROXY: 'http://b.test', ALL_PROXY: PROXY }, { http: PROXY, https: 'http://b.test' }, undefined],
+  [{ UPSTREAM_PROXY: PROXY, HTTP_PROXY: 'http://a.test' }, { http: PROXY, https: PROXY }, undefined],
+  [{ UPSTREAM_NO_PROXY: 'c.test', NO_PROXY: 'a.test' }, undefined, ['c.test']],
+])('%j has upstreams asked through %j, but for %j', (environment, proxy, bypass) => {
+  const { upstreamProxy, upstreamNoProxy } = parseConfig(environment)
+  expect(upstreamProxy).toEqual(proxy)
+  expect(upstreamNoProxy).toEqual(bypass)
+})
+
+test.each<[key: string, text: string]>([
+  ['UPSTREAM_PROXY', 'socks5://user:hush-hush@proxy.test:1080'],
+  ['UPSTREAM_PROXY', 'http://proxy.test:3128/path'],
+  ['HTTP_PROXY', 'socks5://user:hush-hush@proxy.test:1080'],
+  ['all_proxy', 'http://[user:hush-hush'],
+])('%s=%s is refused in words, without its password', (key, text) => {
+  const said = [...new Set(problems({ [key]: text }))]
+  expect(said).toEqual([expect.stringMatching(new RegExp(`^${key}: expected an HTTP proxy`))])
+  expect(said.join()).not.toContain('hush-hush')
+})
+
+test("a proxy's password is shown nowhere, and kept out of the log", () => {
+  const config = parseConfig({ HTTP_PROXY: PROXY, HTTPS_PROXY: 'http://u:p%40ss-word@b.test' })
+  const shown = settingsInForce(config).find(({ key }) => key === 'UPSTREAM_PROXY')
+  expect(shown).toMatchObject({ isGiven: true, value: 'http://…@proxy.test:3128/, http://…@b.test/' })
+  expect(secretsOf(config)).toEqual(expect.arrayContaining(['hush-hush', 'p%40ss-word', 'p@ss-word']))
+  expect(settingsInForce(parseConfig({ UPSTREAM_PROXY: 'none' })).map(({ value }) => value)).toContain('none')
+})
+
+test.each<[key: string, text: string, says: RegExp]>([
+  ['NODE_TLS_REJECT_UNAUTHORIZED', '0', /trust any certificate.*NODE_EXTRA_CA_CERTS/],
+  ['BUN_CONFIG_VERBOSE_FETCH', 'curl', /prints the headers/],
+  ['PGSSLMODE', 'verify-full', /add sslmode=verify-full to DATABASE_URL/],
+])('%s=%s would undo what settings say, and is refused', (key, text, says) => {
+  const environment = { DATABASE_URL: 'postgres://h/d', [key]: text }
+  expect(problems(environment)).toEqual([expect.stringMatching(new RegExp(`^${key}: .*${says.source}`))])
+})
+
+test.each<Record<string, string>>([
+  { NODE_TLS_REJECT_UNAUTHORIZED: '1', BUN_CONFIG_VERBOSE_FETCH: 'false' },
+  { PGSSLMODE: 'require' },
+  { PGSSLMODE: 'disable', DATABASE_URL: 'postgres://h/d' },
+  { PGSSLMODE: 'require', DATABASE_URL: 'postgres://h/d?sslmode=verify-full' },
+])('%j changes nothing, and is let be', (environment) => {
+  expect(problems(environment)).toEqual([])
 })

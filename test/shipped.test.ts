@@ -38,6 +38,50 @@ test('what is checked here is checked by the forge, with the same Bun', async ()
   expect(jobs.audit?.steps.find((step) => step.with)?.with).toEqual({ 'bun-version': bun })
 })
 
+/** Images whose digest isn't known yet, each with its exact version. */
+const WITHOUT_DIGEST: ReadonlySet<string> = new Set([`oven/bun:${engines.bun.replace('>=', '')}-slim`])
+const DIGEST = /^[\w./-]+:[\w.-]+@sha256:[0-9a-f]{64}$/
+/** What a tag of a version looks like, as opposed to one that moves. */
+const VERSION = /:v?\d+(\.\d+)+(-[\w.]+)?$/
+
+function isPinnedImage(image: string): boolean {
+  return DIGEST.test(image) || (WITHOUT_DIGEST.has(image) && VERSION.test(image))
+}
+
+test('every image is the same tomorrow', async () => {
+  const { services } = Bun.YAML.parse(await read('compose.yaml')) as {
+    services: Record<string, { image?: string; build?: string }>
+  }
+  // What is built here is named by what it's built of.
+  const composed = Object.values(services).flatMap(({ image, build }) => (build ? [] : [image ?? '']))
+  const built = [...(await read('Dockerfile')).matchAll(/^(?:FROM|COPY --from=)\s*(\S+)/gm)]
+    .map(([, image]) => image as string)
+    .filter((image) => image !== 'build')
+  expect(composed.length + built.length).toBe(5)
+  expect([...composed, ...built].filter((image) => !isPinnedImage(image))).toEqual([])
+})
+
+test.each([
+  [`postgres:18-alpine@sha256:${'a'.repeat(64)}`, true],
+  ['postgres:18.4-alpine', false],
+  ['postgres', false],
+  ['postgres:latest', false],
+  [`postgres@sha256:${'a'.repeat(64)}`, false],
+  [`postgres:18@sha256:${'a'.repeat(63)}`, false],
+  ['oven/bun:slim', false],
+])('%s is an image that stays the same: %p', (image, isPinned) => {
+  expect(isPinnedImage(image)).toBe(isPinned)
+})
+
+test('every action is a commit, with its version beside it, and runs on a named system', async () => {
+  const files = [...new Bun.Glob('.github/workflows/*.{yml,yaml}').scanSync({ cwd: ROOT, dot: true })]
+  const lines = (await Promise.all(files.map(read))).flatMap((text) => text.split('\n'))
+  const used = lines.filter((line) => /\buses:/.test(line))
+  expect(used.length).toBeGreaterThan(3)
+  expect(used.filter((line) => !/uses: [\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$/.test(line))).toEqual([])
+  expect(lines.filter((line) => /runs-on:.*latest/.test(line))).toEqual([])
+})
+
 const analyze = Bun.which('systemd-analyze')
 // Not skipped elsewhere: there is nothing that it could say there.
 const onSystemd = analyze === null ? () => {} : test

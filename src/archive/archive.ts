@@ -89,6 +89,6 @@ function bucketOf(config: Settings, options: BucketOptions): Bucket | undefined 
     secretAccessKey: s3SecretAccessKey,
     prefix: s3Prefix,
   }
-  const { timeoutMs, fetch, mayReach } = options
-  return new Bucket(settings, { timeoutMs, fetch, mayReach })
+  const { timeoutMs, fetch } = options
+  return new Bucket(settings, { timeoutMs, fetch })
 }

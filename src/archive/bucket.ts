@@ -2,6 +2,8 @@ import { directFetch } from '../net/direct.ts'
 import { EgressError, type EgressFetch } from '../net/egress.ts'
 import { ArchiveError, archiveError, type Refusal, sentence } from './errors.ts'
 import { Patience } from './patience.ts'
+import { encoded, signedUrl } from './signing.ts'
+import { tagOf, Upload } from './upload.ts'
 
 /** Where the archive lies. */
 export interface BucketSettings {
@@ -18,25 +20,26 @@ export interface BucketOptions {
   /** Longest wait for an answer, a part to be taken, or the next byte, in milliseconds. Default: a minute. */
   timeoutMs?: number
   fetch?: EgressFetch
-  /** Says whether the endpoint may be asked, for what the S3 client sends by itself. @throws EgressError */
-  mayReach?(url: string, signal: AbortSignal): Promise<void>
+  now?: () => number
 }
 
 /** A part of 8 MiB in that time is some 1.1 Mbit/s: a slower line can't carry an archive anyway. */
 const TIMEOUT_MS = 60_000
-/** What is larger goes up in parts of this size, in bytes: one at a time is what an upload holds in memory. */
+/** What is as large goes up in parts of this size, in bytes: one at a time is what an upload holds in memory. */
 const PART_BYTES = 8_388_608
-/** How often a part is sent again before the upload is given up. */
-const PART_RETRIES = 2
 /** How long a signed URL may be used, in seconds. */
 const SIGNED_SECONDS = 900
 /** What is kept of an error's text, in characters. */
 const MESSAGE_CHARS = 200
 
 export interface ObjectRequest {
-  method: 'PUT' | 'GET' | 'DELETE'
+  method: 'PUT' | 'GET' | 'DELETE' | 'POST'
   key: string
+  /** Parameters beside the signature: which part of an upload it is. */
+  query?: Readonly<Record<string, string>>
   body?: Uint8Array<ArrayBuffer>
+  /** Of the body; left out: gzip. */
+  type?: string
   /** The first byte, and the one after the last. */
   range?: [from: number, to: number]
   signal: AbortSignal
@@ -44,30 +47,19 @@ export interface ObjectRequest {
 
 /** An S3 bucket. Every wait in it is bounded, and every failure is an {@link ArchiveError}. */
 export class Bucket {
-  readonly #client: Bun.S3Client
   readonly #settings: BucketSettings
   readonly #timeoutMs: number
   readonly #fetch: EgressFetch
-  readonly #mayReach: NonNullable<BucketOptions['mayReach']>
+  readonly #now: () => number
 
   constructor(
     settings: BucketSettings,
-    { timeoutMs = TIMEOUT_MS, fetch = directFetch, mayReach = async () => {} }: BucketOptions = {},
+    { timeoutMs = TIMEOUT_MS, fetch = directFetch, now = Date.now }: BucketOptions = {},
   ) {
-    const { endpoint, bucket, region, accessKeyId, secretAccessKey } = settings
-    // A token left out would be taken from the environment.
-    this.#client = new Bun.S3Client({
-      endpoint,
-      bucket,
-      region,
-      accessKeyId,
-      secretAccessKey,
-      sessionToken: '',
-    })
     this.#settings = settings
     this.#timeoutMs = timeoutMs
     this.#fetch = fetch
-    this.#mayReach = mayReach
+    this.#now = now
   }
 
   get prefix(): string {
@@ -83,12 +75,12 @@ export class Bucket {
    * Sends one signed request. The body must be read with {@link drain}, or cancelled.
    * @returns the answer, whatever its status
    */
-  async send({ method, key, body, range, signal }: ObjectRequest): Promise<Response> {
+  async send({ method, key, query, body, type, range, signal }: ObjectRequest): Promise<Response> {
     const patience = new Patience(this.#timeoutMs, signal)
-    const headers: Record<string, string> = body ? { 'Content-Type': 'application/gzip' } : {}
+    const headers: Record<string, string> = body ? { 'Content-Type': type ?? 'application/gzip' } : {}
     if (range !== undefined) headers.Range = `bytes=${range[0]}-${range[1] - 1}`
     try {
-      const url = this.#client.presign(key, { method, expiresIn: SIGNED_SECONDS })
+      const url = this.#signed(method, key, query)
       const request = { method, headers, body, redirect: 'manual', signal: patience.signal } as const
       const response = await this.#fetch(url, request)
       if (response.body === null) patience.end()
@@ -102,30 +94,26 @@ export class Bucket {
   /** Stores an object whole: one that can't be stored whole isn't there. */
   async write(key: string, chunks: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<void> {
     const held: Uint8Array[] = []
-    let bytes = 0
+    let heldBytes = 0
     let upload: Upload | undefined
     try {
       for await (const chunk of chunks) {
         signal.throwIfAborted()
-        bytes += chunk.byteLength
-        if (upload === undefined && bytes <= PART_BYTES) {
-          held.push(chunk)
-          continue
-        }
-        if (upload === undefined) await this.#mayReach(this.#settings.endpoint, signal)
-        upload ??= new Upload(this.#client, key, this.#timeoutMs, signal)
-        for (const waiting of held.splice(0)) await upload.write(waiting)
-        await upload.write(chunk)
+        held.push(chunk)
+        heldBytes += chunk.byteLength
+        if (heldBytes < PART_BYTES) continue
+        upload ??= await Upload.begin(key, (request) => this.#ask(request), signal)
+        await upload.write(Buffer.concat(held.splice(0)))
+        heldBytes = 0
       }
-      if (upload !== undefined) return await upload.end()
+      const rest = Buffer.concat(held)
+      if (upload === undefined) return void (await this.#ask({ method: 'PUT', key, body: rest, signal }))
+      if (heldBytes > 0) await upload.write(rest)
+      await upload.end()
     } catch (error) {
-      upload?.abandon(error as Error)
-      const failure = this.#failure(error, signal)
-      throw upload === undefined ? failure : await this.#reason(failure, key, signal)
+      void upload?.abandon()
+      throw this.#failure(error, signal)
     }
-    const response = await this.send({ method: 'PUT', key, body: Buffer.concat(held), signal })
-    if (!response.ok) throw archiveError(await this.refusalOf(response, 'NoSuchBucket'))
-    await drain(response)
   }
 
   /** Reads an object, or a part of it, as it comes. */
@@ -161,7 +149,7 @@ export class Bucket {
    */
   async refusalOf(response: Response, code?: string): Promise<Refusal> {
     const text = await response.text().catch(() => '')
-    const tag = (name: string) => new RegExp(`<${name}>([^<]*)</${name}>`).exec(text)?.[1]
+    const tag = (name: string) => tagOf(text, name)
     const message = tag('Message') ?? (text.startsWith('<') ? '' : text)
     return {
       status: response.status,
@@ -170,19 +158,18 @@ export class Bucket {
     }
   }
 
-  /** The client doesn't tell the status that ended an upload: a small object, refused for the same reason, does. */
-  async #reason(failure: unknown, key: string, signal: AbortSignal): Promise<unknown> {
-    if (!(failure instanceof ArchiveError) || failure.code !== 'failed') return failure
-    const small = `${key}.try`
-    try {
-      const response = await this.send({ method: 'PUT', key: small, body: new Uint8Array(1), signal })
-      if (!response.ok) return archiveError(await this.refusalOf(response, 'NoSuchBucket'))
-      await drain(response)
-      await this.remove(small, signal)
-      return failure
-    } catch (error) {
-      return error
-    }
+  /** Sends a request whose answer is short. @throws ArchiveError for an answer that is no success */
+  async #ask(request: ObjectRequest): Promise<{ text: string; headers: Headers }> {
+    const response = await this.send(request)
+    if (!response.ok) throw archiveError(await this.refusalOf(response, 'NoSuchBucket'))
+    return { text: await response.text(), headers: response.headers }
+  }
+
+  #signed(method: string, key: string, query: ObjectRequest['query']): string {
+    const { endpoint, bucket } = this.#settings
+    const url = new URL(`${endpoint}/${[bucket, ...key.split('/')].map(encoded).join('/')}`)
+    const at = new Date(this.#now())
+    return signedUrl({ method, url, query, expiresSeconds: SIGNED_SECONDS, at }, this.#settings)
   }
 
   #withoutSecrets(text: string): string {
@@ -198,7 +185,7 @@ export class Bucket {
     }
     const { name, code, message } = error as { name: string; code?: unknown; message: string }
     if (name === 'TimeoutError') return sentence('timeout', `Nothing came for ${this.#timeoutMs / 1_000} s.`)
-    if (name !== 'S3Error' && typeof code !== 'string') return error
+    if (typeof code !== 'string') return error
     return archiveError({ code: String(code), message: this.#withoutSecrets(message) })
   }
 }
@@ -206,41 +193,4 @@ export class Bucket {
 /** Reads what is left of an answer, so that its connection is free again. */
 export async function drain(response: Response): Promise<void> {
   await response.arrayBuffer()
-}
-
-/** A multipart upload. S3 keeps nothing of one that isn't ended. */
-class Upload {
-  readonly #writer: Bun.NetworkSink
-  readonly #timeoutMs: number
-  readonly #signal: AbortSignal
-
-  constructor(client: Bun.S3Client, key: string, timeoutMs: number, signal: AbortSignal) {
-    const options = { partSize: PART_BYTES, queueSize: 1, retry: PART_RETRIES, type: 'application/gzip' }
-    this.#writer = client.file(key).writer(options)
-    this.#timeoutMs = timeoutMs
-    this.#signal = signal
-  }
-
-  async write(chunk: Uint8Array): Promise<void> {
-    this.#writer.write(chunk)
-    await this.#within(this.#writer.flush())
-  }
-
-  async end(): Promise<void> {
-    await this.#within(this.#writer.end())
-  }
-
-  abandon(error: Error): void {
-    Promise.resolve(this.#writer.end(error)).catch(() => {})
-  }
-
-  /** The client knows no timeout and no signal; what it goes on with after `abandon` ends by itself. */
-  async #within(step: number | Promise<number>): Promise<void> {
-    const patience = new Patience(this.#timeoutMs, this.#signal)
-    try {
-      await Promise.race([step, patience.over])
-    } finally {
-      patience.end()
-    }
-  }
 }

@@ -156,9 +156,11 @@ export class Channels {
   }
 
   async #checkTarget(kind: AnyKind, config: Record<string, unknown>): Promise<void> {
+    const { egress } = this.#deps
     const { host, port } = kind.target(config)
     try {
-      await this.#deps.egress.resolve(host, port)
+      // Mail goes by no proxy.
+      await (typeof config.url === 'string' ? egress.check(config.url) : egress.resolve(host, port))
     } catch (error) {
       if (!(error instanceof EgressError)) throw error
       throw new Problem(error.code, error.message, 'url' in config ? 'config.url' : 'config.host')

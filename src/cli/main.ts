@@ -1,4 +1,7 @@
 import { createInterface } from 'node:readline/promises'
+import type { Fetch } from '../client/client.ts'
+import { firstGiven, PROXY_VARIABLES, takeEnvironment } from '../environment.ts'
+import { directFetch } from '../net/direct.ts'
 import type { Io, Output } from './command.ts'
 import { FileError } from './command.ts'
 import { run } from './run.ts'
@@ -6,12 +9,13 @@ import { run } from './run.ts'
 /** A pipe that nobody reads any more, as of `weir ls | head`: there is nothing left to do. */
 const BROKEN_PIPE = 'EPIPE'
 
+const environment = takeEnvironment()
 const stop = new AbortController()
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort())
 
 function output(stream: NodeJS.WriteStream): Output {
   stream.on('error', ({ code }: NodeJS.ErrnoException) => process.exit(code === BROKEN_PIPE ? 0 : 1))
-  const isPlain = Boolean(process.env.NO_COLOR) || process.env.TERM === 'dumb'
+  const isPlain = Boolean(environment.NO_COLOR) || environment.TERM === 'dumb'
   return {
     write: (text) => new Promise((resolve) => void stream.write(text, () => resolve())),
     // Asked anew each time: a terminal's width changes.
@@ -36,21 +40,39 @@ const restore: Io['restore'] = async (file, options) => {
   const { ConfigError, parseConfig } = await import('../config.ts')
   const { restoreFile } = await import('../backup/restore-file.ts')
   const { StorageError } = await import('../storage/storage.ts')
+  const { keepPrivate } = await import('../files.ts')
+  keepPrivate()
   try {
-    return await restoreFile(file, parseConfig(process.env), options)
+    return await restoreFile(file, parseConfig(environment), options)
   } catch (error) {
     if (error instanceof ConfigError || error instanceof StorageError) throw new FileError(error.message)
     throw error
   }
 }
 
+/**
+ * Requests to Weir carry its token: they go through a proxy only by a tunnel that it can't look into, for https, and never
+ * to this machine itself.
+ */
+const fetchWeir: Fetch = async (input, init = {}) => {
+  const url = input instanceof Request ? input.url : String(input)
+  const https = firstGiven(environment, PROXY_VARIABLES.https)?.text
+  if (https === undefined) return directFetch(url, init)
+  // Few have one, and it takes a while to load.
+  const { proxyFor } = await import('../net/proxies.ts')
+  const bypass = firstGiven(environment, PROXY_VARIABLES.none)?.text.split(/[\s,]+/) ?? []
+  const proxy = proxyFor(new URL(url), { https, bypass })
+  return directFetch(url, proxy === undefined ? init : { ...init, proxy })
+}
+
 process.exitCode = await run(process.argv.slice(2), {
-  url: process.env.WEIR_URL,
-  token: process.env.WEIR_TOKEN,
+  url: environment.WEIR_URL,
+  token: environment.WEIR_TOKEN,
   out: output(process.stdout),
   err: output(process.stderr),
   ...(process.stdin.isTTY && { ask }),
   stopped: stop.signal,
+  fetch: fetchWeir,
   now: Date.now,
   restore,
   self: [process.execPath, import.meta.path],

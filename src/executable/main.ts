@@ -1,5 +1,6 @@
 import 'carried-files'
 import { version } from '../../package.json'
+import { restartWith, takeEnvironment } from '../environment.ts'
 
 /** Bun reads how many requests may be open at a time before any program runs: it can only be set from outside. */
 const MOST_REQUESTS = { BUN_CONFIG_MAX_HTTP_REQUESTS: '65336' }
@@ -8,7 +9,7 @@ const HEALTH_MS = 4_000
 
 const [command, ...rest] = process.argv.slice(2)
 if (command === 'serve' || command === 'sim') {
-  allowRequests()
+  restartWith(MOST_REQUESTS, process.argv.slice(2))
   // The programs read what stands behind their own name.
   process.argv.splice(2, 1)
 }
@@ -22,16 +23,9 @@ else if (command === 'serve' && rest.length > 0) {
 else if (command === 'sim') await import('../sim/main.ts')
 else await import('../cli/main.ts')
 
-/** Goes on as the same process, with the same id, in the same program, but with the limit. */
-function allowRequests(): void {
-  if (process.env.BUN_CONFIG_MAX_HTTP_REQUESTS !== undefined) return
-  const environment = { ...(process.env as Record<string, string>), ...MOST_REQUESTS }
-  process.execve?.(process.execPath, [process.execPath, ...process.argv.slice(2)], environment)
-}
-
 /** Whether the Weir of this machine, on PORT, can do its work: for containers. */
 async function isReady(): Promise<boolean> {
-  const url = `http://127.0.0.1:${process.env.PORT ?? 3000}/readyz`
+  const url = `http://127.0.0.1:${takeEnvironment().PORT ?? 3000}/readyz`
   return fetch(url, { signal: AbortSignal.timeout(HEALTH_MS) }).then(
     ({ ok }) => ok,
     () => false,

@@ -9,7 +9,8 @@ export interface Allowance {
 }
 
 type Address = ipaddr.IPv4 | ipaddr.IPv6
-type Range = [Address, number]
+/** An address, and how many of its first bits all in the range share. */
+export type Range = readonly [Address, number]
 
 /**
  * Where clouds give their machines their secrets, beside link-local addresses: Azure's, which looks public, Oracle's,
@@ -67,6 +68,35 @@ export function isAllowed(
   })
 }
 
+/** Whether one of the allowances names the host itself, whatever its address. */
+export function isNamed(
+  allowances: readonly Allowance[],
+  { host, port }: { host: string; port: number },
+): boolean {
+  return allowances.some((each) => each.host === host && (each.port === undefined || each.port === port))
+}
+
+/** A range as CIDR, or the one address; undefined for anything else, such as a name. */
+export function rangeOf(text: string): Range | undefined {
+  if (ipaddr.isValidCIDR(text)) return unmapped(ipaddr.parseCIDR(text))
+  const address =
+    ipaddr.IPv4.isValidFourPartDecimal(text) || ipaddr.IPv6.isValid(text) ? addressOf(text) : undefined
+  return address === undefined ? undefined : [address, address.kind() === 'ipv4' ? 32 : 128]
+}
+
+/** Whether an address, in whatever form, is in a range; no name is. */
+export function isWithinRange(text: string, range: Range): boolean {
+  const address = addressOf(text)
+  return address !== undefined && isWithin(address, range)
+}
+
+/** Whether a host is this machine itself: its loopback, or no place, which leads there too. */
+export function isLoopbackHost(host: string): boolean {
+  if (host === 'localhost' || host.endsWith('.localhost')) return true
+  const range = addressOf(host)?.range()
+  return range === 'loopback' || range === 'unspecified'
+}
+
 /**
  * The host as URLs write it, which is one way for each: `0x7f.1`, `017700000001` and `2130706433` are 127.0.0.1.
  * @returns undefined for what can't be a host
@@ -101,6 +131,12 @@ function addressOf(text: string): Address | undefined {
   return isWithin(address, NAT64) || isCompatible || isIsatap
     ? ipaddr.fromByteArray(bytes.slice(12))
     : address
+}
+
+/** A range of IPv4 that IPv6 carries, as that of IPv4. */
+function unmapped([base, bits]: Range): Range {
+  const isMapped = base.kind() === 'ipv6' && (base as ipaddr.IPv6).isIPv4MappedAddress() && bits >= 96
+  return isMapped ? [(base as ipaddr.IPv6).toIPv4Address(), bits - 96] : [base, bits]
 }
 
 function isWithin(address: Address, [base, bits]: Range): boolean {

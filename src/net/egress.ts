@@ -5,10 +5,13 @@ import {
   bareHost,
   isAddress,
   isAllowed,
+  isNamed,
   isPublicAddress,
   normalHost,
 } from './addresses.ts'
 import { directFetch } from './direct.ts'
+import { OwnAddresses } from './own-addresses.ts'
+import { type Proxies, proxyFor } from './proxies.ts'
 
 /** Why Weir doesn't go to a place: it must not, or the place isn't known. */
 export type EgressErrorCode = 'not_allowed' | 'host_unknown'
@@ -26,13 +29,20 @@ export class EgressError extends Error {
 
 /** The addresses of a host, in any order. @throws what it wants for a host that has none */
 export type Lookup = (host: string) => Promise<string[]>
-export type EgressFetch = (url: string, init: RequestInit & { decompress?: boolean }) => Promise<Response>
+export type EgressFetch = (
+  url: string,
+  init: RequestInit & { decompress?: boolean; proxy?: string },
+) => Promise<Response>
 
 export interface EgressDeps {
   /** ALLOW_HOSTS: what may be reached beside the public Internet. */
   allowHosts: readonly string[]
   /** Whether everything may be reached: only who is on this machine can ask for it. */
   isOpen: boolean
+  /** What requests leave through. Left out: they go directly. */
+  proxies?: Proxies | undefined
+  /** What this machine has; read where not everything may be reached. */
+  own?: Pick<OwnAddresses, 'has'>
   lookup?: Lookup
   fetch?: EgressFetch
 }
@@ -50,23 +60,27 @@ export class Egress {
   readonly #allowances: readonly Allowance[]
   /** Whether everything may be reached. */
   readonly isOpen: boolean
+  readonly #own: Pick<OwnAddresses, 'has'> | undefined
   readonly #lookup: Lookup
   readonly #fetch: EgressFetch
 
   constructor(deps: EgressDeps) {
     const { allowHosts, isOpen, lookup = lookupAll, fetch = directFetch } = deps
-    this.#deps = deps
+    this.#own = isOpen ? undefined : (deps.own ?? new OwnAddresses())
+    this.#deps = { ...deps, ...(this.#own && { own: this.#own }) }
     this.#allowances = allowancesOf(allowHosts)
     this.isOpen = isOpen
     this.#lookup = lookup
     this.#fetch = fetch
   }
 
-  /** The way out for who may reach one more place, which the operator alone named: no other part may go there. */
+  /**
+   * The way out for who may reach one more place, which the operator alone named, and directly: no other part may go there.
+   */
   allowing(url: string): Egress {
     const { host, port } = placeOf(url)
     const place = `${host.includes(':') ? `[${host}]` : host}:${port}`
-    return new Egress({ ...this.#deps, allowHosts: [...this.#deps.allowHosts, place] })
+    return new Egress({ ...this.#deps, proxies: undefined, allowHosts: [...this.#deps.allowHosts, place] })
   }
 
   /**
@@ -74,8 +88,9 @@ export class Egress {
    * @throws EgressError
    */
   async check(url: string, signal?: AbortSignal): Promise<void> {
-    const { host, port } = placeOf(url)
-    await this.resolve(host, port, signal)
+    const place = placeOf(url)
+    if (this.#proxyFor(place) === undefined) await this.resolve(place.host, place.port, signal)
+    else await this.#checkBeyond(place, signal)
   }
 
   /**
@@ -90,7 +105,7 @@ export class Egress {
     if (allowed.length > 0) return allowed
     throw new EgressError(
       'not_allowed',
-      `${host} is not on the public Internet, and this Weir can be reached by others: its operator has to name ${host} in ALLOW_HOSTS first.`,
+      `${host} is not on the public Internet, or is this machine itself, and this Weir can be reached by others: its operator has to name ${host} in ALLOW_HOSTS first.`,
     )
   }
 
@@ -100,8 +115,11 @@ export class Egress {
    * @throws EgressError
    */
   readonly fetch: EgressFetch = async (text, init) => {
-    const { url, host, port } = placeOf(text)
+    const place = placeOf(text)
+    const { url, host, port } = place
     const manual = { ...init, redirect: 'manual' as const }
+    const proxy = this.#proxyFor(place)
+    if (proxy !== undefined) return this.#through(proxy, place, manual)
     if (this.isOpen) return this.#fetch(url.href, manual)
     const addresses = (await this.resolve(host, port, init.signal ?? undefined)).slice(0, MAX_ADDRESSES)
     for (const [index, address] of addresses.entries()) {
@@ -115,8 +133,32 @@ export class Egress {
     throw new EgressError('host_unknown', `The host ${host} has no address.`)
   }
 
+  #proxyFor({ url }: Place): string | undefined {
+    return this.#deps.proxies && proxyFor(url, this.#deps.proxies)
+  }
+
+  async #through(proxy: string, place: Place, init: Parameters<EgressFetch>[1]): Promise<Response> {
+    await this.#checkBeyond(place, init.signal ?? undefined)
+    try {
+      return await this.#fetch(place.url.href, { ...init, proxy })
+    } catch (error) {
+      throw atProxy(error, proxy)
+    }
+  }
+
+  /**
+   * Says whether a proxy may be asked for a place. It looks the host up once more, which can't be checked: so the host must
+   * be one that may be reached as it is known here, and one that isn't known here has to be named by the operator.
+   */
+  async #checkBeyond({ host, port }: Place, signal: AbortSignal | undefined): Promise<void> {
+    if (this.isOpen || isNamed(this.#allowances, { host, port })) return
+    await this.resolve(host, port, signal).catch((error: unknown) => {
+      throw error instanceof EgressError && error.code === 'host_unknown' ? unknownHere(host) : error
+    })
+  }
+
   #mayReach(host: string, port: number, address: string): boolean {
-    if (this.isOpen || isPublicAddress(address)) return true
+    if (this.isOpen || (isPublicAddress(address) && !this.#own?.has(address))) return true
     return isAllowed(this.#allowances, { host, port, address })
   }
 
@@ -153,6 +195,23 @@ function placeOf(text: string): Place {
     throw new EgressError('not_allowed', 'A URL must not hold credentials.')
   }
   return { url, host: bareHost(url.hostname), port: Number(url.port) || (protocol === 'https:' ? 443 : 80) }
+}
+
+function unknownHere(host: string): EgressError {
+  return new EgressError(
+    'host_unknown',
+    `The host ${host} isn't known here, only the proxy may know it: name ${host} in ALLOW_HOSTS to have it asked for.`,
+  )
+}
+
+/** Whoever reads that nothing could be connected to should look at the proxy first. */
+function atProxy(error: unknown, proxy: string): unknown {
+  const { code } = error as { code?: unknown }
+  if (typeof code !== 'string' || !(error instanceof Error)) return error
+  return Object.assign(new Error(error.message, { cause: error }), {
+    name: error.name,
+    code: `${code}, through the proxy ${new URL(proxy).host}`,
+  })
 }
 
 /** A request to one address of the host, which is asked for, and has to prove itself, by its name. */

@@ -1,3 +1,4 @@
+import { directFetch } from '../net/direct.ts'
 import { SPAN_KINDS, type Span, type SpanContext, type SpanKind } from './span.ts'
 
 /** Spans that wait to be sent; what comes beyond is dropped and counted. */
@@ -52,7 +53,7 @@ export class Tracer {
 
   constructor(options: TracerOptions) {
     this.#options = options
-    this.#fetch = options.fetch ?? globalThis.fetch
+    this.#fetch = options.fetch ?? directFetch
     this.#timer = setInterval(() => void this.flush(), SEND_EVERY_MS)
     this.#timer.unref()
   }

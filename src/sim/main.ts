@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
+import { takeEnvironment } from '../environment.ts'
 import { parseArguments, USAGE } from './args.ts'
 import type { Graph } from './graph.ts'
 import { loadGraph } from './load-graph.ts'
@@ -9,7 +10,7 @@ import { startSimulation } from './start.ts'
 /** What is still open after this is left to the end of the process. */
 const CLOSE_DEADLINE_MS = 1_500
 
-const parsed = parseArguments(process.argv.slice(2), process.env.WEIR_TOKEN)
+const parsed = parseArguments(process.argv.slice(2), takeEnvironment().WEIR_TOKEN)
 if (parsed.kind === 'help') {
   console.log(USAGE)
   process.exit(0)

@@ -1,11 +1,13 @@
 import { Database as Sqlite } from 'bun:sqlite'
-import { existsSync, mkdirSync } from 'node:fs'
+import { closeSync, existsSync, openSync } from 'node:fs'
 import { join } from 'node:path'
 import { PGlite } from '@electric-sql/pglite'
 import { drizzle } from 'drizzle-orm/pglite'
 import * as schema from '../../drizzle/schema.ts'
 import { type Engine, engineFiles } from './engine.ts'
 import { pglitePool } from './pglite-pool.ts'
+import { claimDirectory, LOCK_FILE } from './private-directory.ts'
+import { PrivateFs } from './private-fs.ts'
 import { type Database, type Storage, StorageError } from './storage.ts'
 
 /**
@@ -15,18 +17,22 @@ import { type Database, type Storage, StorageError } from './storage.ts'
 const POSTGRES_SETTINGS = ['shared_buffers = 64MB', 'wal_buffers = 1MB', 'max_wal_size = 256MB']
 
 /**
- * Opens, and on first use creates, the embedded Postgres in a directory, which stays locked until it is closed. Its
- * schema is as it was left.
- * @throws StorageError when another process has the directory.
+ * Opens, and on first use creates, the embedded Postgres in a directory, which stays locked until it is closed. Nobody but
+ * this user can read it. Its schema is as it was left.
+ * @throws StorageError when another process has the directory, or it's somebody else's.
  */
 export async function openEmbedded(directory: string, engine: Promise<Engine>): Promise<Storage> {
-  mkdirSync(directory, { recursive: true })
+  claimDirectory(directory)
   const unlock = lock(directory)
   try {
     const home = join(directory, 'postgres')
     const isMade = existsSync(join(home, 'PG_VERSION'))
     const files = await engineFiles(engine, isMade)
-    const pglite = await PGlite.create(home, { postgresqlconf: POSTGRES_SETTINGS, ...files })
+    const pglite = await PGlite.create({
+      fs: new PrivateFs(home),
+      postgresqlconf: POSTGRES_SETTINGS,
+      ...files,
+    })
     // BullMQ's statements name its tables without a schema; ours always name theirs.
     await pglite.exec('SET search_path TO bullmq, public')
     const db = drizzle(pglite, { schema, casing: 'snake_case' })
@@ -50,7 +56,10 @@ export async function openEmbedded(directory: string, engine: Promise<Engine>): 
  * system's: it can't be taken twice and goes with the process, however that ends.
  */
 function lock(directory: string): () => void {
-  const file = new Sqlite(join(directory, 'lock.sqlite'), { create: true })
+  const path = join(directory, LOCK_FILE)
+  // SQLite would let everybody read it.
+  closeSync(openSync(path, 'a', 0o600))
+  const file = new Sqlite(path)
   try {
     file.run('BEGIN EXCLUSIVE')
   } catch {

@@ -217,3 +217,24 @@ test('a host that ALLOW_HOSTS names leads to no metadata', async () => {
     expect(await codeOf(response)).toBe('not_allowed')
   }
 })
+
+test.each(['http://8.8.8.8/', 'http://own.test/'])(
+  '%s is this very machine by a public address: behind a proxy, others do not reach it through Weir',
+  async (url) => {
+    const own = { has: (address: string) => address === '8.8.8.8' }
+    const lookup = async () => ['8.8.8.8']
+    const fronted = await startTestWeir({ TRUST_PROXY: '127.0.0.1' }, { own, lookup })
+    try {
+      const refused = await fronted.send('POST', '/api/streams', { url, kind: 'poll' })
+      expect([refused.status, await refused.json()]).toMatchObject([
+        422,
+        { code: 'not_allowed', field: 'url' },
+      ])
+      expect(
+        (await fronted.send('POST', '/api/streams', { url: 'http://127.0.0.1/', kind: 'poll' })).status,
+      ).toBe(422)
+    } finally {
+      await fronted.close()
+    }
+  },
+)

@@ -1,8 +1,9 @@
-import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'bun:test'
 import { Bucket } from '../../src/archive/bucket.ts'
 import { tryBucket } from '../../src/archive/try-bucket.ts'
 import { isPublicAddress, normalHost } from '../../src/net/addresses.ts'
-import { Egress, type EgressFetch } from '../../src/net/egress.ts'
+import { Egress, type EgressDeps, type EgressFetch } from '../../src/net/egress.ts'
+import { OwnAddresses } from '../../src/net/own-addresses.ts'
 import { startUpstream, type Upstream } from '../support/upstream.ts'
 
 const NAMES: Record<string, string[]> = {
@@ -13,7 +14,7 @@ const NAMES: Record<string, string[]> = {
   'metadata.test': ['169.254.169.254'],
 }
 
-function egress(allowHosts: string[] = [], options: { isOpen?: boolean; fetch?: EgressFetch } = {}) {
+function egress(allowHosts: string[] = [], options: Partial<EgressDeps> = {}) {
   const lookup = async (host: string) => {
     const found = NAMES[host]
     if (found === undefined) throw new Error('ENOTFOUND')
@@ -138,8 +139,7 @@ test('an S3 endpoint that leads to where no bucket is says so, before anything i
   const endpoint = 'http://metadata.test:9000'
   const way = egress().allowing(endpoint)
   const keys = { bucket: 'weir', region: 'any', accessKeyId: 'a', secretAccessKey: 'b', prefix: 'weir' }
-  const mayReach = (url: string, signal: AbortSignal) => way.check(url, signal)
-  const bucket = new Bucket({ endpoint, ...keys }, { fetch: way.fetch, mayReach })
+  const bucket = new Bucket({ endpoint, ...keys }, { fetch: way.fetch })
   const { signal } = new AbortController()
   const [step] = await tryBucket(bucket, signal, Date.now)
   expect(step).toMatchObject({ isOk: false, error: { code: 'not_allowed' } })
@@ -147,6 +147,83 @@ test('an S3 endpoint that leads to where no bucket is says so, before anything i
     for (let part = 0; part < 9; part++) yield new Uint8Array(1_048_576)
   }
   await expect(bucket.write('large', large(), signal)).rejects.toMatchObject({ code: 'not_allowed' })
+})
+
+describe('through a proxy', () => {
+  const proxies = {
+    http: 'http://proxy.test:3128',
+    https: 'http://proxy.test:3128',
+    bypass: ['.direct.test'],
+  }
+  const asked: [url: string, proxy: string | undefined][] = []
+  const fetch: EgressFetch = async (url, { proxy }) => {
+    asked.push([url, proxy])
+    return new Response('')
+  }
+  beforeEach(() => void asked.splice(0))
+
+  test('a host is asked for by its name, which the proxy looks up', async () => {
+    await egress([], { proxies, fetch }).fetch('https://public.test/a', {})
+    expect(asked).toEqual([['https://public.test/a', 'http://proxy.test:3128']])
+  })
+
+  test.each(['http://private.test/', 'http://metadata.test/', 'http://10.0.0.5/', 'http://169.254.169.254/'])(
+    '%s is refused as it is without one',
+    async (url) => {
+      const way = egress([], { proxies, fetch })
+      await expect(way.fetch(url, {})).rejects.toMatchObject({ code: 'not_allowed' })
+      await expect(way.check(url)).rejects.toMatchObject({ code: 'not_allowed' })
+      expect(asked).toEqual([])
+    },
+  )
+
+  test('a host that only the proxy knows has to be named by the operator', async () => {
+    const url = 'http://only-there.test:8080/'
+    const unnamed = egress(['only-there.test:80'], { proxies, fetch }).fetch(url, {})
+    await expect(unnamed).rejects.toMatchObject({
+      code: 'host_unknown',
+      message: expect.stringMatching(/ALLOW_HOSTS/),
+    })
+    await egress(['only-there.test'], { proxies, fetch }).fetch(url, {})
+    await egress([], { isOpen: true, proxies, fetch }).fetch(url, {})
+    expect(asked.map(([, proxy]) => proxy)).toEqual([proxies.http, proxies.http])
+  })
+
+  test('what the operator alone named, and loopback, is connected to directly', async () => {
+    const way = egress([], { isOpen: true, proxies, fetch })
+    await way.allowing('http://s3.test:9000').fetch('http://s3.test:9000/bucket', {})
+    await way.fetch('http://localhost:3000/proxy/x', {})
+    await way.fetch('http://a.direct.test/', {})
+    expect(asked.map(([, proxy]) => proxy)).toEqual([undefined, undefined, undefined])
+  })
+
+  test('a proxy that is away is what the error names', async () => {
+    const away = { http: 'http://user:hush-hush@127.0.0.1:1', bypass: [] }
+    const asking = egress([], { isOpen: true, proxies: away }).fetch('http://only-there.test/', {})
+    const error = (await asking.catch((reason: unknown) => reason)) as { code: string }
+    expect(error.code).toMatch(/^\w+, through the proxy 127\.0\.0\.1:1$/)
+  })
+})
+
+describe('this machine itself', () => {
+  const own = new OwnAddresses({ read: () => [{ address: '93.184.215.14', cidr: '93.184.215.14/24' }] })
+
+  test.each([
+    'http://93.184.215.14/',
+    'http://93.184.215.200:9200/',
+    'http://[::ffff:93.184.215.14]/',
+    'http://public.test/',
+  ])('%s is refused, though its address is public', async (url) => {
+    await egress().check('http://8.8.8.8/')
+    await expect(egress([], { own }).check(url)).rejects.toMatchObject({ code: 'not_allowed' })
+  })
+
+  test('is reached where the operator named it, or where only this machine asks', async () => {
+    await egress(['93.184.215.14:443'], { own }).check('https://93.184.215.14/')
+    await egress(['public.test'], { own }).check('http://public.test/')
+    await egress([], { own, isOpen: true }).check('http://93.184.215.14/')
+    await egress([], { own }).allowing('http://public.test:9000').check('http://public.test:9000/bucket')
+  })
 })
 
 test('a Weir that only its own machine reaches goes everywhere', async () => {

@@ -5,13 +5,11 @@ import { join } from 'node:path'
 const WAYS_OUT: Readonly<Record<string, string>> = {
   'src/net/direct.ts': 'the fetch that all others are made of',
   'src/net/egress.ts': 'looks up hosts, to connect to what was checked',
-  'src/archive/bucket.ts': 'S3: to the endpoint alone, which is checked before the client sends by itself',
   'src/channels/kinds/email.ts': 'SMTP: to an address that the Egress resolved',
   'src/executable/main.ts': 'the health check: asks its own Weir whether it is ready',
   'src/incidents/way-out.ts': 'EGRESS_CHECK_HOSTS, which the operator alone names; sends nothing',
   'src/client/client.ts': 'the client of the CLI: to the Weir that its user names',
   'src/client/follow.ts': 'the client of the CLI: to the Weir that its user names',
-  'src/observe/tracer.ts': 'the endpoint for traces, which the operator alone names',
   'src/relay/postgres.ts': 'DATABASE_URL, which the operator alone names',
   'src/relay/redis.ts': 'REDIS_URL, which the operator alone names',
   'src/storage/postgres.ts': 'DATABASE_URL, which the operator alone names',

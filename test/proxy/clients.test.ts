@@ -19,7 +19,7 @@ let who: string | undefined
 
 beforeAll(async () => {
   upstream = startUpstream()
-  weir = await startTestWeir({ PROXY_ORIGINS: ORIGIN, PROXY_LINGER_MS: '10000' })
+  weir = await startTestWeir({ PROXY_ORIGINS: ORIGIN, PROXY_LINGER_MS: '10000', ALLOW_HOSTS: '127.0.0.0/8' })
   upstream.on('/prices', ({ headers }) => {
     who = headers.get('x-who') ?? who
     return Response.json(prices())

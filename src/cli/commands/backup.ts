@@ -18,6 +18,8 @@ export const backup: Command = {
     const path = await target(given.args[0] as string, io.now(), given.has('force'))
     const response = await io.client.open('/api/backup', { method: 'POST' })
     const part = `${path}.part`
+    // What was left by another time would keep its mode, and others might hold it open.
+    await rm(part, { force: true })
     try {
       const taken = await save(response, part, io)
       await rename(part, path)
@@ -54,7 +56,7 @@ async function save(response: Response, path: string, io: Io) {
   if (response.body === null) throw new BackupError('It is empty.')
   const show = progressLine(io.err, io.now)
   let [bytes, header, rows] = [0, undefined as BackupHeader | undefined, 0]
-  const file = createWriteStream(path, { mode: 0o600, flush: true })
+  const file = createWriteStream(path, { flags: 'wx', mode: 0o600, flush: true })
   const failed = new Promise<never>((_, reject) => file.once('error', reject))
   failed.catch(() => {})
   async function* kept(body: AsyncIterable<Uint8Array>) {

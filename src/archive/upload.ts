@@ -1,0 +1,101 @@
+import type { ObjectRequest } from './bucket.ts'
+import { ArchiveError, sentence } from './errors.ts'
+
+/** How often a part is sent again before the upload is given up. */
+const PART_RETRIES = 2
+/** Longest wait for the service to forget an upload, in milliseconds; nobody waits for it. */
+const ABANDON_MS = 10_000
+
+/**
+ * Sends one request of an upload, and reads its answer.
+ * @throws ArchiveError for an answer that is no success
+ */
+export type SendPart = (request: ObjectRequest) => Promise<{ text: string; headers: Headers }>
+
+/**
+ * A multipart upload: each part is there before the next is sent. S3 keeps nothing of one that isn't ended.
+ * @see https://docs.aws.amazon.com/AmazonS3/latest/userguide/mpuoverview.html
+ */
+export class Upload {
+  readonly #key: string
+  readonly #id: string
+  readonly #send: SendPart
+  readonly #signal: AbortSignal
+  readonly #etags: string[] = []
+
+  private constructor(key: string, id: string, send: SendPart, signal: AbortSignal) {
+    this.#key = key
+    this.#id = id
+    this.#send = send
+    this.#signal = signal
+  }
+
+  static async begin(key: string, send: SendPart, signal: AbortSignal): Promise<Upload> {
+    const { text } = await send({ method: 'POST', key, query: { uploads: '' }, signal })
+    const id = tagOf(text, 'UploadId')
+    if (id === undefined) throw sentence('failed', "It doesn't take objects in parts.")
+    return new Upload(key, id, send, signal)
+  }
+
+  /** Sends the next part: of 5 MiB and more, but for the last. */
+  async write(body: Uint8Array<ArrayBuffer>): Promise<void> {
+    const query = { partNumber: String(this.#etags.length + 1), uploadId: this.#id }
+    const request = { method: 'PUT', key: this.#key, query, body, signal: this.#signal } as const
+    const { headers } = await this.#retried(() => this.#send(request))
+    const etag = headers.get('etag')
+    if (etag === null) throw sentence('failed', "It doesn't say what it stored (ETag).")
+    this.#etags.push(etag)
+  }
+
+  async end(): Promise<void> {
+    const parts = this.#etags.map(
+      (etag, index) => `<Part><PartNumber>${index + 1}</PartNumber><ETag>${escaped(etag)}</ETag></Part>`,
+    )
+    const body = new TextEncoder().encode(
+      `<CompleteMultipartUpload>${parts.join('')}</CompleteMultipartUpload>`,
+    )
+    const { text } = await this.#send({
+      method: 'POST',
+      key: this.#key,
+      query: { uploadId: this.#id },
+      body,
+      type: 'application/xml',
+      signal: this.#signal,
+    })
+    // Putting parts together may fail after the answer has begun, with the status of a success.
+    if (text.includes('<Error>')) throw sentence('failed', `It said: ${tagOf(text, 'Code') ?? 'Error'}.`)
+  }
+
+  /** Has the service forget the parts, as far as it can be told. */
+  async abandon(): Promise<void> {
+    const signal = AbortSignal.timeout(ABANDON_MS)
+    await this.#send({ method: 'DELETE', key: this.#key, query: { uploadId: this.#id }, signal }).catch(
+      () => {},
+    )
+  }
+
+  async #retried<T>(attempt: () => Promise<T>): Promise<T> {
+    for (let retries = 0; ; retries++) {
+      try {
+        return await attempt()
+      } catch (error) {
+        if (!(error instanceof ArchiveError) || !error.isTransient || retries >= PART_RETRIES) throw error
+      }
+    }
+  }
+}
+
+/** The text of an element that occurs once, in XML as S3 writes it. */
+export function tagOf(xml: string, name: string): string | undefined {
+  const text = new RegExp(`<${name}>([^<]*)</${name}>`).exec(xml)?.[1]
+  return text?.replace(/&(amp|lt|gt|quot|apos|#34|#39);/g, (_, sign: string) => ENTITIES[sign] as string)
+}
+
+const ENTITIES: Readonly<Record<string, string>> = {
+  ...{ amp: '&', lt: '<', gt: '>', quot: '"', apos: "'" },
+  ...{ '#34': '"', '#39': "'" },
+}
+
+function escaped(text: string): string {
+  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;')
+}
