@@ -1,9 +1,10 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { Route } from '../../src/auth/access.ts'
 import { createClient, type WeirClient } from '../../src/client/client.ts'
 import { parseConfig } from '../../src/config.ts'
-import { type Route, type StartOptions, startWeir } from '../../src/weir.ts'
+import { type StartOptions, startWeir } from '../../src/weir.ts'
 import { until } from './until.ts'
 
 /** A Weir of a test's own, on a free port and in a directory that goes with it. */
