@@ -1,7 +1,6 @@
 import { changedPaths, WHOLE_DOCUMENT } from '../core/changed-paths.ts'
 import { diff } from '../core/diff.ts'
 import {
-  patch as applyPatch,
   canonicalJson,
   hashDocument,
   isPatch,
@@ -11,6 +10,7 @@ import {
 } from '../core/document.ts'
 import { parseJson, stringifyJson } from '../core/json.ts'
 import { isEqual } from '../core/member-names.ts'
+import { patch as applyPatch } from '../core/patch.ts'
 import type { Draft } from './entry.ts'
 import type { Followed } from './run.ts'
 
