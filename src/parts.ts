@@ -22,6 +22,7 @@ import type { Database } from './storage/storage.ts'
 import { Fanout } from './streams/fanout.ts'
 import { expectationOf, Holder } from './streams/holder.ts'
 import { Hosts } from './streams/hosts.ts'
+import { LargeDocuments } from './streams/large/documents.ts'
 import { storedEvents } from './streams/logs.ts'
 import { ProxiedStreams } from './streams/proxied.ts'
 import { Recorder } from './streams/recorder.ts'
@@ -94,8 +95,11 @@ export function followingParts(ground: Ground) {
     failing: (error, waiting) => warn(`Can't store, ${waiting} entries wait: ${causeOf(error)}`),
   })
   closing(() => recorder.close())
+  const large = new LargeDocuments()
+  closing(() => large.close())
   const holder = new Holder({
-    runs: runStore(db, worker, (runs) => relay.publish({ type: 'begun', runs })),
+    runs: runStore(db, worker, (runs) => relay.publish({ type: 'begun', runs }), large),
+    large,
     recorder,
     limits: config,
     now,
