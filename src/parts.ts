@@ -129,7 +129,7 @@ export function followingParts(ground: Ground) {
   const control = streamControl({ queue: queues.streams, relay, wanted, interrupt, pages })
   const mayReach = reachOf(ground)
   const proxied = new ProxiedStreams(db, control, mayReach)
-  const proxy = new Proxy({ db, hub, proxied, watch, now, warn })
+  const proxy = new Proxy({ db, hub, large, proxied, watch, now, warn })
   closing(() => proxy.close())
   relay.listen({ received: receiver({ holder, fanout, pages, wanted }), restored: () => fanout.catchUp() })
   return { status, recorder, holder, pages, touched, control, watch, mayReach, proxied, proxy, work }

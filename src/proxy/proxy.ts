@@ -7,7 +7,7 @@ import type { Entry } from '../streams/entry.ts'
 import type { ProxiedStreams, ProxiedTarget } from '../streams/proxied.ts'
 import { proxyTopic } from '../topics.ts'
 import { errorOfProblem } from './errors.ts'
-import { Feed } from './feed.ts'
+import { Feed, type FeedDeps } from './feed.ts'
 import { readAsked } from './target.ts'
 import { type Seen, UsageMeter } from './usage.ts'
 
@@ -17,6 +17,8 @@ const WRITE_EVERY_MS = 5_000
 export interface ProxyDeps {
   db: Database
   hub: Hub
+  /** Puts documents together that are large. */
+  large: FeedDeps['large']
   proxied: ProxiedStreams
   /** Says that somebody watches a stream, and knows its entries up to a number. */
   watch(streamId: string, seq: number): void
