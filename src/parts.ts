@@ -132,7 +132,7 @@ export function followingParts(ground: Ground) {
   const proxy = new Proxy({ db, hub, large, proxied, watch, now, warn })
   closing(() => proxy.close())
   relay.listen({ received: receiver({ holder, fanout, pages, wanted }), restored: () => fanout.catchUp() })
-  return { status, recorder, holder, pages, touched, control, watch, mayReach, proxied, proxy, work }
+  return { status, recorder, holder, large, pages, touched, control, watch, mayReach, proxied, proxy, work }
 }
 
 /** What tells people. */

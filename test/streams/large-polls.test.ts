@@ -60,6 +60,23 @@ describe.each(SETUPS)('on $name', (setup) => {
       expect(rebuild(snapshot as string, patches).hash).toBe(hashDocument(document(3)))
     })
 
+    test('large documents are shown as they were, and how they changed', async () => {
+      let version = 1
+      const url = upstream.on('/shown', () => Response.json(document(version)))
+      const { id } = await poll(url)
+      const first = await weir.entry(id, 'the document is logged', ({ kind }) => kind === 'snapshot')
+      version = 2
+      const second = await weir.entry(id, 'a patch is logged', ({ kind }) => kind === 'patch')
+      for (const [entry, of] of [[first, 1] as const, [second, 2] as const]) {
+        const at = await weir.get(`/api/streams/${id}/document?at=seq:${entry.seq}`)
+        expect([at.headers.get('etag'), await at.json()]).toEqual([`W/"${entry.hash}"`, document(of)])
+      }
+      const change = await weir.json<{ patch: unknown }>(`/api/streams/${id}/diff`)
+      expect(change.patch).toEqual(second.data)
+      const page = await (await weir.get(`/streams/${id}/document`)).text()
+      expect(page).toContain('/rows/0/at')
+    })
+
     test('what is too hard to compare is stored whole, and an equal one as the body that is there', async () => {
       let version = 1
       const url = upstream.on('/numbers', () => Response.json(numbers(version)))

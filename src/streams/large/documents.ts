@@ -46,7 +46,7 @@ export class LargeDocuments {
     last: Followed | FollowedText | undefined,
     body: Uint8Array,
     { payload, arrayKeys }: { payload: Payload; arrayKeys: readonly string[] },
-    signal: AbortSignal,
+    signal?: AbortSignal,
   ): Promise<Step<FollowedText> | Refusal> {
     const known = last && asText(last)
     const compared = { payload, arrayKeys, last: known && { text: known.text, hash: known.hash } }
@@ -88,6 +88,18 @@ export class LargeDocuments {
   async hash(text: string, signal: AbortSignal): Promise<string | undefined> {
     const { answers } = await this.#pool.run({ kind: 'hash', text }, sizeOf(text.length), signal)
     return answers[0]?.hash
+  }
+
+  /** How a document that is stored turned into another; `undefined` where no patch tells that in less than the document. */
+  async change(
+    from: Pick<FollowedText, 'text' | 'hash'>,
+    to: string,
+    arrayKeys: readonly string[],
+  ): Promise<string | undefined> {
+    const last = { ...from, patches: 0, patchBytes: 0 }
+    const whole = { payload: { pointer: [], ignored: [] }, arrayKeys }
+    const step = await this.advance(last, new TextEncoder().encode(to), whole)
+    return 'kind' in step && step.kind === 'patch' ? (step.data ?? '[]') : undefined
   }
 
   /** A stored document; `undefined` where it is damaged. */
