@@ -148,7 +148,7 @@ test.each<[string, (levels: number) => string]>([
   expect(patch(deep, diff(deep, other))).toEqual(other)
   for (const levels of [MAX_LEVELS + 1, 5_000, 1_000_000]) {
     const error = thrownBy(() => canonicalJson(JSON.parse(text(levels))))
-    expect(error).toMatchObject({ what: 'levels', message: 'it is nested more than 1000 levels deep' })
+    expect(error).toMatchObject({ what: 'levels', message: 'it is nested more than 2000 levels deep' })
   }
 })
 
