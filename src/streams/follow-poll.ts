@@ -1,5 +1,3 @@
-import { promisify } from 'node:util'
-import { constants, deflateRaw, deflateRawSync, gzip, gzipSync, type ZlibOptions } from 'node:zlib'
 import { backoffMs } from '../core/backoff.ts'
 import { nextBeat } from '../core/beat.ts'
 import { sha256 } from '../core/document.ts'
@@ -7,6 +5,7 @@ import type { Draft } from './entry.ts'
 import { type FollowDeps, fail, recover, tellGap } from './follow.ts'
 import { afterKeyframe, keyframeDraft, type Step } from './follow-document.ts'
 import { DocumentFollower } from './large/follower.ts'
+import { compressedBytes as compressedSize } from './large/jobs.ts'
 import type { Checkpoint, Followed, FollowedText, Run, RunLog } from './run.ts'
 import {
   type Answer,
@@ -32,12 +31,6 @@ const MISSED_INTERVALS = 2
  * do it, which is for what would keep the other streams waiting.
  */
 const COMPRESSED_AT_ONCE_BYTES = 32_768
-
-/** What comes back at a time: with 16 KiB, which is the default, this thread is called back for every one of 10 MB. */
-const CHUNK_BYTES = 1_048_576
-
-const compress = promisify<Uint8Array, ZlibOptions, Buffer>(gzip)
-const deflate = promisify<string, ZlibOptions, Buffer>(deflateRaw)
 
 /**
  * Polls an API at its interval until the signal aborts. Polls start on a fixed beat, whatever the answers take; a
@@ -92,7 +85,9 @@ async function pollOnce(
   const notModified = response.status === 304
   const bodyHash = notModified ? checkpoint.bodyHash : sha256(body)
   const isSame = bodyHash === checkpoint.bodyHash
-  const sizes = await sizesAskedAgain(answer, body, wireBytes, isSame ? checkpoint : {})
+  const sizes = await sizesAskedAgain(answer, body, wireBytes, isSame ? checkpoint : {}, (content) =>
+    compressedBytes(content, 'gzip', signal, deps),
+  )
   const base = { at, wireBytes, bodyBytes: body.byteLength, headBytes, ...sizes, exchange }
   const validators: Partial<Checkpoint> = {
     etag: response.headers.get('etag') ?? undefined,
@@ -108,7 +103,7 @@ async function pollOnce(
   evidence.lastPollAt = at
   if (draft.changed) evidence.lastEventAt = at
   if (step?.mismatched) tellMismatch(log, at)
-  draft.deflatedBytes = await deflatedBytes(draft)
+  draft.deflatedBytes = await deflatedBytes(draft, (frame) => compressedBytes(frame, 'frame', signal, deps))
   if (!log.append(draft, { ...validators, ...sizes, bodyHash })) forgetBody(run)
   else if (step !== undefined) appendKeyframe(run, log, at, step)
 }
@@ -119,6 +114,7 @@ async function sizesAskedAgain(
   body: Uint8Array,
   wireBytes: number,
   known: Pick<Checkpoint, 'plainBytes' | 'gzipBytes'>,
+  gzipBytesOf: (body: Uint8Array) => Promise<number | undefined>,
 ): Promise<Pick<Checkpoint, 'plainBytes' | 'gzipBytes'>> {
   if (response.status === 304) return { plainBytes: known.plainBytes, gzipBytes: known.gzipBytes }
   const plainBytes = body.byteLength
@@ -127,20 +123,23 @@ async function sizesAskedAgain(
 }
 
 /** Of a change as subscribers who accept gzip are sent it: compressed as a frame of its own. */
-async function deflatedBytes({ kind, changed, data, gzipBytes }: Draft): Promise<number | undefined> {
+async function deflatedBytes(
+  { kind, changed, data, gzipBytes }: Draft,
+  frameBytesOf: (frame: string) => Promise<number | undefined>,
+): Promise<number | undefined> {
   if (!changed) return undefined
   if (kind === 'exchange' || data === undefined) return gzipBytes
-  const frame = `event: ${kind === 'patch' ? 'patch' : 'data'}\nid: 01234567.1000\ndata: ${data}\n\n`
-  const options = { finishFlush: constants.Z_FULL_FLUSH }
-  const isShort = frame.length <= COMPRESSED_AT_ONCE_BYTES
-  return (
-    isShort ? deflateRawSync(frame, options) : await deflate(frame, { ...options, chunkSize: CHUNK_BYTES })
-  ).byteLength
+  return frameBytesOf(`event: ${kind === 'patch' ? 'patch' : 'data'}\nid: 01234567.1000\ndata: ${data}\n\n`)
 }
 
-async function gzipBytesOf(body: Uint8Array): Promise<number> {
-  const isShort = body.byteLength <= COMPRESSED_AT_ONCE_BYTES
-  return (isShort ? gzipSync(body) : await compress(body, { chunkSize: CHUNK_BYTES })).byteLength
+async function compressedBytes(
+  content: Uint8Array | string,
+  as: 'gzip' | 'frame',
+  signal: AbortSignal,
+  { large }: Pick<FollowDeps, 'large'>,
+): Promise<number | undefined> {
+  const isShort = content.length <= COMPRESSED_AT_ONCE_BYTES
+  return isShort ? compressedSize(content, as) : large.compressedBytes(content, as, signal)
 }
 
 function appendKeyframe(run: Run, log: RunLog, at: number, step: AnyStep): void {

@@ -4,7 +4,7 @@ import { programFile } from '../../files.ts'
 import { type Step, stepByPatch, stepTo, type Whole } from '../follow-document.ts'
 import type { Payload, Unreadable } from '../payload.ts'
 import type { Followed, FollowedText } from '../run.ts'
-import { asText, type CompareAnswer } from './jobs.ts'
+import { asText, type CompareAnswer, type SizeJob } from './jobs.ts'
 import { type PoolOptions, WorkerPool } from './pool.ts'
 
 /**
@@ -82,6 +82,20 @@ export class LargeDocuments {
     if ('misfit' in answer) return misfit(answer.misfit, answer.tooMuch)
     const { patched } = answer
     return stepByPatch(known, patched, patch, { text: patched.text }, isStored)
+  }
+
+  /**
+   * How small a body or text becomes when it is compressed; `undefined` where that takes too long.
+   * @throws the signal's reason when it aborts first
+   */
+  async compressedBytes(
+    content: Uint8Array | string,
+    as: SizeJob['as'],
+    signal: AbortSignal,
+  ): Promise<number | undefined> {
+    const own = typeof content === 'string' ? content : new Uint8Array(content)
+    const { answers } = await this.#pool.run({ kind: 'size', content: own, as }, content.length, signal)
+    return answers[0]?.bytes
   }
 
   /** The hash of the document that a text is; `undefined` where it is none. @throws the signal's reason */

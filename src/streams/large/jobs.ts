@@ -1,3 +1,4 @@
+import { constants, deflateRawSync, gzipSync } from 'node:zlib'
 import { hashDocument, isPatch, type Json } from '../../core/document.ts'
 import { parseJson, stringifyJson } from '../../core/json.ts'
 import { TooMuch } from '../../core/work.ts'
@@ -9,7 +10,7 @@ import type { Followed, FollowedText } from '../run.ts'
  * What is done with large documents away from the thread that everything else runs on. Texts and bytes go in and come
  * out, never documents: to clone one takes as long as to parse it.
  */
-export type Job = CompareJob | PatchJob | HashJob | RebuildJob
+export type Job = CompareJob | PatchJob | HashJob | RebuildJob | SizeJob
 
 /** Reads a polled body, and tells how its document differs from the last one. */
 export interface CompareJob {
@@ -60,12 +61,22 @@ export interface RebuildJob {
 /** `undefined` for what is damaged. */
 export type RebuildAnswer = { rebuilt: FollowedText | undefined }
 
+/** Tells how small a body or text becomes when it is compressed. */
+export interface SizeJob {
+  kind: 'size'
+  content: Uint8Array<ArrayBuffer> | string
+  /** As a body by itself, or as a frame of a stream. */
+  as: 'gzip' | 'frame'
+}
+export type SizeAnswer = { bytes: number }
+
 /** What a job answers: one or more, the last of which ends it. */
 export interface Answers {
   compare: CompareAnswer
   patch: PatchAnswer
   hash: HashAnswer
   rebuild: RebuildAnswer
+  size: SizeAnswer
 }
 export type Answer = Answers[Job['kind']]
 
@@ -80,6 +91,8 @@ export function doJob(job: Job): Iterable<Answer> {
       return [{ hash: documentHash(job.text) }]
     case 'rebuild':
       return [{ rebuilt: rebuilt(job) }]
+    case 'size':
+      return [{ bytes: compressedBytes(job.content, job.as) }]
   }
 }
 
@@ -143,6 +156,12 @@ export function containerIn(text: string): Json | undefined {
   } catch {
     return undefined
   }
+}
+
+/** Bytes of a body compressed with gzip, or of a compressed SSE frame. */
+export function compressedBytes(content: Uint8Array | string, as: SizeJob['as']): number {
+  if (as === 'gzip') return gzipSync(content).byteLength
+  return deflateRawSync(content, { finishFlush: constants.Z_FULL_FLUSH }).byteLength
 }
 
 function rebuilt({ snapshot, patches }: RebuildJob): FollowedText | undefined {

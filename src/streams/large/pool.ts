@@ -113,7 +113,7 @@ export class WorkerPool {
     const worker = this.#hire()
     this.#busy.set(worker, { order, timer: this.#deadline(worker) })
     const { job } = order
-    worker.postMessage(job, 'body' in job ? [job.body.buffer] : [])
+    worker.postMessage(job, buffersOf(job))
   }
 
   #hire(): WorkerLike {
@@ -178,4 +178,10 @@ export class WorkerPool {
       if (!order.signal?.aborted) this.#give(order)
     }
   }
+}
+
+/** What is handed over with a job, and not copied. */
+function buffersOf(job: Job): ArrayBuffer[] {
+  if ('body' in job) return [job.body.buffer]
+  return 'content' in job && typeof job.content !== 'string' ? [job.content.buffer] : []
 }
