@@ -1,8 +1,8 @@
 import { join, relative } from 'node:path'
 import { packageHome, ROOT } from '../src/files.ts'
 
-/** The program that the executable is. */
-const ENTRY = 'src/executable/main.ts'
+/** The program that the executable is, and those that it runs in threads of their own. */
+const ENTRIES = ['src/executable/main.ts', 'src/streams/large/worker.ts']
 const OUT = process.argv[2] ?? 'dist/weir'
 
 /** What is read while Weir runs, by patterns below a home: pages, their scripts, the schema, and what packages bring. */
@@ -47,7 +47,7 @@ const carrier: Bun.BunPlugin = {
 }
 
 const built = await Bun.build({
-  entrypoints: [join(ROOT, ENTRY)],
+  entrypoints: ENTRIES.map((entry) => join(ROOT, entry)),
   root: ROOT,
   naming: { asset: '[dir]/[name].[ext]' },
   plugins: [carrier],

@@ -62,6 +62,7 @@ import { traceRoutes } from './routes/traces.ts'
 import { importer, transferRoutes } from './routes/transfer.ts'
 import { twinRoutes } from './routes/twins.tsx'
 import { checkVisible } from './routes/visible.ts'
+import type { LargeDocuments } from './streams/large/documents.ts'
 import type { StatusDeps } from './streams/status.ts'
 import type { Streams } from './streams/streams.ts'
 import { versionsIn } from './streams/versions.ts'
@@ -76,6 +77,8 @@ export interface AppDeps extends StatusDeps {
   deliverer: Deliverer
   deliveryControl: DeliveryControl
   archive: Archive
+  /** Builds and compares documents that are large. */
+  large: LargeDocuments
   retention: RetentionDeps
   /** Where people reach this Weir, without a slash at the end: for links in messages. */
   self(): string

@@ -6,6 +6,11 @@ import { dirname, join } from 'node:path'
  */
 export const ROOT = isExecutable() ? import.meta.dir : join(import.meta.dir, '..')
 
+/** A program of its own, for a thread of its own; the executable carries those that `ops/build.ts` names, built. */
+export function programFile(path: string): string {
+  return join(ROOT, isExecutable() ? path.replace(/\.ts$/, '.js') : path)
+}
+
 /** A package's directory. @param of the package whose dependency it is; left out: Weir's own */
 export function packageHome(name: string, of = import.meta.dir): string {
   return isExecutable()

@@ -23,6 +23,7 @@ import type { Database } from './storage/storage.ts'
 import { Fanout } from './streams/fanout.ts'
 import { expectationOf, Holder } from './streams/holder.ts'
 import { Hosts } from './streams/hosts.ts'
+import { LargeDocuments } from './streams/large/documents.ts'
 import { storedEvents } from './streams/logs.ts'
 import { ProxiedStreams } from './streams/proxied.ts'
 import { Recorder } from './streams/recorder.ts'
@@ -99,8 +100,11 @@ export function followingParts(ground: Ground) {
     failing: (error, waiting) => warn(`Can't store, ${waiting} entries wait: ${causeOf(error)}`),
   })
   closing(() => recorder.close())
+  const large = new LargeDocuments()
+  closing(() => large.close())
   const holder = new Holder({
-    runs: runStore(db, worker, (runs) => relay.publish({ type: 'begun', runs })),
+    runs: runStore(db, worker, (runs) => relay.publish({ type: 'begun', runs }), large),
+    large,
     recorder,
     limits: config,
     now,
@@ -131,13 +135,14 @@ export function followingParts(ground: Ground) {
   const mayReach = reachOf(ground)
   const proxied = new ProxiedStreams(db, control, mayReach)
   const upstreamRate = new UpstreamRate(config)
-  const proxy = new Proxy({ db, hub, proxied, upstreamRate, watch, now, warn })
+  const proxy = new Proxy({ db, hub, large, proxied, upstreamRate, watch, now, warn })
   closing(() => proxy.close())
   relay.listen({ received: receiver({ holder, fanout, pages, wanted }), restored: () => fanout.catchUp() })
   return {
     status,
     recorder,
     holder,
+    large,
     pages,
     touched,
     control,

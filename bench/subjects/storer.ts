@@ -3,6 +3,7 @@ import { sha256 } from '../../src/core/document.ts'
 import { openStorage } from '../../src/storage/open.ts'
 import { makePartitions } from '../../src/storage/partitions.ts'
 import type { Draft } from '../../src/streams/entry.ts'
+import { LargeDocuments } from '../../src/streams/large/documents.ts'
 import { insertStreams, newStream } from '../../src/streams/new-stream.ts'
 import { Recorder } from '../../src/streams/recorder.ts'
 import type { Run } from '../../src/streams/run.ts'
@@ -52,7 +53,7 @@ function ways() {
   return {
     /** As runs do: through the recorder, with checkpoints and sums. */
     recorder: async () => {
-      const runs = runStore(storage.db, 'bench', () => {})
+      const runs = runStore(storage.db, 'bench', () => {}, new LargeDocuments())
       const expect = () =>
         ({ kind: 'sse', desired: 'running', intervalMs: 1, timeoutMs: 1, silenceMs: 1 }) as const
       const recorder = new Recorder(storage.db, expect, {

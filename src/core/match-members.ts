@@ -2,12 +2,15 @@ import type { Json } from './document.ts'
 import { identity, isEqual, nameOf } from './member-names.ts'
 import { pairAlike } from './pair-alike.ts'
 import { align, longestRise } from './subsequences.ts'
+import type { Work } from './work.ts'
 
 /**
  * Members of an array times those of them that change places: past this, as each move looks for its member, what
  * changed places is taken for removed and added.
  */
 const MAX_MOVE_STEPS = 40_000_000
+/** Steps that naming a member takes, looking its name up, and finding where it stays. */
+const MEMBER_STEPS = 16
 /** What a member of `to` has for a source when it is new. */
 const NEW = -1
 
@@ -18,17 +21,20 @@ type List = readonly Json[]
  * for a new one. Those of one identity belong together, or else of one content; what is left between them goes by
  * likeness and position.
  */
-export function matchMembers(from: List, to: List, keys: readonly string[]): number[] {
+export function matchMembers(from: List, to: List, keys: readonly string[], work: Work): number[] {
   const sources: number[] = new Array(to.length).fill(NEW)
   const least = Math.min(from.length, to.length)
   let head = 0
-  while (head < least && isSame(from[head] as Json, to[head] as Json, keys)) sources[head] = head++
+  while (head < least && isSame(from[head] as Json, to[head] as Json, keys, work)) sources[head] = head++
   let [fromEnd, toEnd] = [from.length, to.length]
-  while (Math.min(fromEnd, toEnd) > head && isSame(from[fromEnd - 1] as Json, to[toEnd - 1] as Json, keys)) {
+  while (
+    Math.min(fromEnd, toEnd) > head &&
+    isSame(from[fromEnd - 1] as Json, to[toEnd - 1] as Json, keys, work)
+  ) {
     sources[--toEnd] = --fromEnd
   }
   if (fromEnd === head || toEnd === head) return sources
-  const middle = matchMiddle(from.slice(head, fromEnd), to.slice(head, toEnd), keys)
+  const middle = matchMiddle(from.slice(head, fromEnd), to.slice(head, toEnd), keys, work)
   for (let at = 0; at < middle.length; at++) {
     const source = middle[at] as number
     if (source !== NEW) sources[head + at] = head + source
@@ -48,21 +54,22 @@ export function isRising(sources: readonly number[]): boolean {
 }
 
 /** Whether two members belong together: by identity or, without one, as all they hold is equal. */
-function isSame(one: Json, other: Json, keys: readonly string[]): boolean {
+function isSame(one: Json, other: Json, keys: readonly string[], work: Work): boolean {
   if (one === other) return true
   if (typeof one !== 'object' || typeof other !== 'object') return false
   const known = identity(one, keys)
   return known === undefined
-    ? identity(other, keys) === undefined && isEqual(one, other)
+    ? identity(other, keys) === undefined && isEqual(one, other, work)
     : known === identity(other, keys)
 }
 
-function matchMiddle(from: List, to: List, keys: readonly string[]): number[] {
+function matchMiddle(from: List, to: List, keys: readonly string[], work: Work): number[] {
   if (from.length === 1 && to.length === 1) return [0]
-  const fromNames = from.map((member) => nameOf(member, keys))
-  const toNames = to.map((member) => nameOf(member, keys))
-  const sources = placesOf(fromNames, toNames) ?? alignedPlaces(fromNames, toNames)
-  const stays = staysOf(sources)
+  work.spend((from.length + to.length) * MEMBER_STEPS)
+  const fromNames = from.map((member) => nameOf(member, keys, work))
+  const toNames = to.map((member) => nameOf(member, keys, work))
+  const sources = placesOf(fromNames, toNames) ?? alignedPlaces(fromNames, toNames, work)
+  const stays = staysOf(sources, work)
   // A number or word is as short to send anew: it only moves where nothing else takes its places.
   const isManyMoves = (to.length - stays.length) * from.length > MAX_MOVE_STEPS
   if (stays.length < to.length) {
@@ -72,7 +79,7 @@ function matchMiddle(from: List, to: List, keys: readonly string[]): number[] {
       if (isStay[at] === 0 && (isManyMoves || typeof to[at] !== 'object')) sources[at] = NEW
     }
     if (!isManyMoves) moveTwins(fromNames, toNames, sources, (at) => typeof to[at] === 'object')
-    fillGaps(from, to, sources, stays)
+    fillGaps(from, to, sources, stays, work)
     if (!isManyMoves) moveTwins(fromNames, toNames, sources, () => true)
   }
   return sources
@@ -99,7 +106,8 @@ function placesOf(from: List, to: List): number[] | undefined {
 const SEVERAL = -2
 
 /** The same by a longest common subsequence; where that takes too long, of the names that stand in one place. */
-function alignedPlaces(from: List, to: List): number[] {
+function alignedPlaces(from: List, to: List, work: Work): number[] {
+  work.spend((from.length + to.length) * MEMBER_STEPS)
   const numbers = new Map<Json, number>()
   const numbered = (names: List) =>
     names.map((name) => numbers.get(name) ?? numbers.set(name, numbers.size).size - 1)
@@ -111,6 +119,7 @@ function alignedPlaces(from: List, to: List): number[] {
   const aligned = align(
     Int32Array.from(common[0], (at) => fromNumbers[at] as number),
     Int32Array.from(common[1], (at) => toNumbers[at] as number),
+    work,
   )
   if (aligned !== undefined) {
     for (const [a, b] of aligned) sources[common[1][b] as number] = common[0][a] as number
@@ -135,10 +144,13 @@ function indexesWhere(numbers: readonly number[], holds: (number: number) => boo
 }
 
 /** Indexes of the members that keep their order; the others that have a source change places. */
-function staysOf(sources: readonly number[]): number[] {
+function staysOf(sources: readonly number[], work: Work): number[] {
   const known = indexesWhere(sources, (source) => source !== NEW)
   if (isRising(sources)) return known
-  return longestRise(known.map((at) => sources[at] as number)).map((at) => known[at] as number)
+  return longestRise(
+    known.map((at) => sources[at] as number),
+    work,
+  ).map((at) => known[at] as number)
 }
 
 /** Pairs what is left on both sides under one name. */
@@ -155,7 +167,7 @@ function moveTwins(from: List, to: List, sources: number[], mayMove: (at: number
 }
 
 /** Pairs what is left between two members that stay. */
-function fillGaps(from: List, to: List, sources: number[], stays: readonly number[]): void {
+function fillGaps(from: List, to: List, sources: number[], stays: readonly number[], work: Work): void {
   const isTaken = takenOf(from.length, sources)
   let [fromStart, toStart] = [0, 0]
   for (let stay = 0; stay <= stays.length; stay++) {
@@ -166,7 +178,7 @@ function fillGaps(from: List, to: List, sources: number[], stays: readonly numbe
     } else if (fromStart < fromEnd && toStart < toEnd) {
       const before = indexesBetween(fromStart, fromEnd, (at) => isTaken[at] === 0)
       const after = indexesBetween(toStart, toEnd, (at) => sources[at] === NEW)
-      for (const [a, b] of gapPairs(before, after, from, to)) sources[b] = a
+      for (const [a, b] of gapPairs(before, after, from, to, work)) sources[b] = a
     }
     ;[fromStart, toStart] = [fromEnd + 1, toEnd + 1]
   }
@@ -178,11 +190,13 @@ function gapPairs(
   after: readonly number[],
   from: List,
   to: List,
+  work: Work,
 ): [number, number][] {
   const pairs: [number, number][] = []
   const alike = pairAlike(
     before.map((at) => from[at] as Json),
     after.map((at) => to[at] as Json),
+    work,
   )
   let [a, b] = [0, 0]
   for (const [nextA, nextB] of [...alike, [before.length, after.length] as const]) {

@@ -1,4 +1,5 @@
 import type { Json } from './document.ts'
+import type { Work } from './work.ts'
 
 type Members = { [key: string]: Json }
 
@@ -21,33 +22,38 @@ export function identity(member: Json, keys: readonly string[]): string | number
  * The same for members that seem to belong together: their identity, or else themselves, or a number that their
  * content gives. Rarely, it is the same for others too.
  */
-export function nameOf(member: Json, keys: readonly string[]): Json {
+export function nameOf(member: Json, keys: readonly string[], work: Work): Json {
   if (typeof member !== 'object') return member
-  return identity(member, keys) ?? -1 - (mixed(0, member) >>> 0)
+  return identity(member, keys) ?? -1 - (mixed(0, member, work) >>> 0)
 }
 
 /** Whether two values are one and the same JSON, in whatever order their members are. */
-export function isEqual(one: Json, other: Json): boolean {
+export function isEqual(one: Json, other: Json, work?: Work): boolean {
   if (one === other) return true
   if (typeof one !== 'object' || typeof other !== 'object' || one === null || other === null) return false
-  if (Array.isArray(one)) return Array.isArray(other) && areEqual(one, other)
+  if (Array.isArray(one)) return Array.isArray(other) && areEqual(one, other, work)
   if (Array.isArray(other)) return false
   let members = 0
+  let isSame = true
   for (const key in one) {
-    if (!Object.hasOwn(other, key) || !isEqual(one[key] as Json, other[key] as Json)) return false
     members++
+    isSame = Object.hasOwn(other, key) && isEqual(one[key] as Json, other[key] as Json, work)
+    if (!isSame) break
   }
-  return members === Object.keys(other).length
+  work?.spend(1 + members)
+  return isSame && members === Object.keys(other).length
 }
 
-function areEqual(one: readonly Json[], other: readonly Json[]): boolean {
+function areEqual(one: readonly Json[], other: readonly Json[], work: Work | undefined): boolean {
   if (one.length !== other.length) return false
-  for (let at = 0; at < one.length; at++) if (!isEqual(one[at] as Json, other[at] as Json)) return false
-  return true
+  let at = 0
+  while (at < one.length && isEqual(one[at] as Json, other[at] as Json, work)) at++
+  work?.spend(1 + at)
+  return at === one.length
 }
 
 /** Goes on with a hash (FNV-1a, by words of 32 bits): far faster than to serialise what only has to be told apart. */
-function mixed(hash: number, value: Json): number {
+function mixed(hash: number, value: Json, work: Work): number {
   if (typeof value === 'number') {
     return Number.isInteger(value) ? step(hash, value) : step(hash, value * FRACTIONS)
   }
@@ -59,8 +65,17 @@ function mixed(hash: number, value: Json): number {
   }
   if (typeof value !== 'object' || value === null) return step(hash, value === null ? 1 : value ? 2 : 3)
   let next = step(hash, 4)
-  if (Array.isArray(value)) for (const member of value) next = mixed(next, member)
-  else for (const key in value) next = mixed(next, value[key] as Json)
+  let members = 0
+  if (Array.isArray(value)) {
+    members = value.length
+    for (const member of value) next = mixed(next, member, work)
+  } else {
+    for (const key in value) {
+      members++
+      next = mixed(next, value[key] as Json, work)
+    }
+  }
+  work.spend(1 + members)
   return next
 }
 

@@ -1,9 +1,12 @@
 import type { Json } from './document.ts'
+import type { Work } from './work.ts'
 
 /** Pairs of members whose likeness is looked at to find which belong together. */
 const MAX_CELLS = 1_000
 /** What a number takes, about. */
 const NUMBER_CHARS = 4
+/** Characters of two texts that are compared in the time of one step. */
+const CHARS_A_STEP = 64
 /** Levels of a member that are compared. */
 const LEVELS = 2
 
@@ -11,34 +14,38 @@ const LEVELS = 2
  * Which members of two lists are one that changed, in order on both sides: without an identity, those that have most
  * in common. Those that aren't told of are paired by position.
  */
-export function pairAlike(from: readonly Json[], to: readonly Json[]): [from: number, to: number][] {
+export function pairAlike(
+  from: readonly Json[],
+  to: readonly Json[],
+  work: Work,
+): [from: number, to: number][] {
   if (from.length === 1 && to.length === 1) return []
-  if (areAlike(from, to, 0)) return []
+  if (areAlike(from, to, 0, work)) return []
   const shift = to.length - from.length
-  if (shift > 0 && areAlike(from, to, shift)) return from.map((_, at) => [at, at + shift])
-  if (shift < 0 && areAlike(from, to, shift)) return to.map((_, at) => [at - shift, at])
-  return from.length * to.length <= MAX_CELLS ? mostInCommon(from, to) : []
+  if (shift > 0 && areAlike(from, to, shift, work)) return from.map((_, at) => [at, at + shift])
+  if (shift < 0 && areAlike(from, to, shift, work)) return to.map((_, at) => [at - shift, at])
+  return from.length * to.length <= MAX_CELLS ? mostInCommon(from, to, work) : []
 }
 
 /** Whether most members that are so far apart are alike. */
-function areAlike(from: readonly Json[], to: readonly Json[], shift: number): boolean {
+function areAlike(from: readonly Json[], to: readonly Json[], shift: number, work: Work): boolean {
   const length = Math.min(from.length, to.length)
   let [alike, different] = [0, 0]
   for (let at = 0; at < length && 2 * alike <= length && 2 * different < length; at++) {
-    if (likeness(from[at - Math.min(shift, 0)], to[at + Math.max(shift, 0)] as Json) > 0) alike++
+    if (likeness(from[at - Math.min(shift, 0)], to[at + Math.max(shift, 0)] as Json, work) > 0) alike++
     else different++
   }
   return 2 * alike > length
 }
 
 /** The pairs that are most alike, all of them together. */
-function mostInCommon(from: readonly Json[], to: readonly Json[]): [from: number, to: number][] {
+function mostInCommon(from: readonly Json[], to: readonly Json[], work: Work): [from: number, to: number][] {
   const width = to.length + 1
   /** The best of what is after both positions. */
   const best = new Int32Array((from.length + 1) * width)
   for (let a = from.length - 1; a >= 0; a--) {
     for (let b = to.length - 1; b >= 0; b--) {
-      const paired = likeness(from[a], to[b] as Json) + (best[(a + 1) * width + b + 1] as number)
+      const paired = likeness(from[a], to[b] as Json, work) + (best[(a + 1) * width + b + 1] as number)
       best[a * width + b] = Math.max(
         paired,
         best[(a + 1) * width + b] as number,
@@ -58,13 +65,15 @@ function mostInCommon(from: readonly Json[], to: readonly Json[]): [from: number
 }
 
 /** Characters of what two members have in common, less those of what they haven't: above 0, they are alike. */
-function likeness(from: Json | undefined, to: Json, levels = LEVELS): number {
+function likeness(from: Json | undefined, to: Json, work: Work, levels = LEVELS): number {
+  work.spend(1)
   if (typeof to !== 'object' || to === null) {
     const chars = typeof to === 'string' ? to.length + 2 : NUMBER_CHARS
+    work.spend(chars / CHARS_A_STEP)
     return from === to ? chars : -chars
   }
   if (levels === 0 || typeof from !== 'object' || from === null) return 0
   let all = 0
-  for (const key in to) all += likeness(from[key as never], to[key as never], levels - 1)
+  for (const key in to) all += likeness(from[key as never], to[key as never], work, levels - 1)
   return all
 }

@@ -1,10 +1,17 @@
+import type { Work } from './work.ts'
+
 /** Members added and removed that a comparison of two sequences looks for. */
 const MAX_EDITS = 1_000
-/** Members that such a comparison steps over before it gives up likewise: about 50 ms. */
-const MAX_STEPS = 10_000_000
+/** Members that such a comparison steps over before it gives up likewise. */
+const MAX_ALIGN_STEPS = 10_000_000
+/** Members stepped over in the time of one step. */
+const MEMBERS_A_STEP = 4
+/** Steps that a number of a sequence takes where a longest rise is looked for. */
+const RISE_STEPS = 16
 
 /** The positions, in order, of a longest run of rising numbers, which need not be neighbours. */
-export function longestRise(numbers: readonly number[]): number[] {
+export function longestRise(numbers: readonly number[], work: Work): number[] {
+  work.spend(numbers.length * RISE_STEPS)
   /** Position of the least number that ends a run of each length, less one. */
   const ends: number[] = []
   const before = new Int32Array(numbers.length)
@@ -29,19 +36,24 @@ export function longestRise(numbers: readonly number[]): number[] {
  * The positions of a longest common subsequence, in order; `undefined` where a bound is reached.
  * @see http://www.xmailserver.org/diff2.pdf Myers, An O(ND) Difference Algorithm
  */
-export function align(from: Int32Array, to: Int32Array): [from: number, to: number][] | undefined {
+export function align(
+  from: Int32Array,
+  to: Int32Array,
+  work: Work,
+): [from: number, to: number][] | undefined {
   /** How far `from` is read on each diagonal (position in `from` less that in `to`); the middle one is 0. */
   const reach = new Int32Array(2 * MAX_EDITS + 3)
   const middle = MAX_EDITS + 1
   const trace: Int32Array[] = []
   let steps = 0
-  for (let edits = 0; edits <= MAX_EDITS && steps <= MAX_STEPS; edits++) {
+  for (let edits = 0; edits <= MAX_EDITS && steps <= MAX_ALIGN_STEPS; edits++) {
     trace.push(reach.slice(middle - edits - 1, middle + edits + 2))
     for (let diagonal = -edits; diagonal <= edits; diagonal += 2) {
       const start = enter(reach, middle, diagonal, edits).at
       let at = start
       while (at < from.length && at - diagonal < to.length && from[at] === to[at - diagonal]) at++
       steps += at - start
+      work.spend(1 + (at - start) / MEMBERS_A_STEP)
       reach[middle + diagonal] = at
       if (at >= from.length && at - diagonal >= to.length) return walkBack(trace, from.length, to.length)
     }

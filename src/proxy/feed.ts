@@ -6,6 +6,7 @@ import type { Hub, Send } from '../hub/hub.ts'
 import type { Database } from '../storage/storage.ts'
 import { type Entry, isKeyframe } from '../streams/entry.ts'
 import { rebuild } from '../streams/follow-document.ts'
+import { LARGE_CHARS, type LargeDocuments } from '../streams/large/documents.ts'
 import { readEntry, readLog, readWholeLog } from '../streams/logs.ts'
 import { readChainTexts, versionsIn } from '../streams/versions.ts'
 import { proxyTopic } from '../topics.ts'
@@ -16,9 +17,13 @@ import type { Mode } from './target.ts'
 const MAX_REPLAY_CHANGES = 1_000
 const MAX_REPLAY_BYTES = 1_048_576
 
+/** Times that a document is put together anew because more has come meanwhile; the rest is done at once. */
+const CATCH_UP_ROUNDS = 3
+
 export interface FeedDeps {
   db: Database
   hub: Hub
+  large: Pick<LargeDocuments, 'rebuild'>
   warn(message: string): void
 }
 
@@ -38,6 +43,8 @@ export class Feed {
   #patches: string[] = []
   /** The error that the stream has not recovered from. */
   #failure: Entry | undefined
+  /** Documents that a worker has to put together first are published after one another, and so is what follows them. */
+  #publishing: Promise<void> | undefined
   #reading: Promise<void> | undefined
   /** Whether something was stored since the log was last asked for what follows. */
   #isBehind = false
@@ -154,7 +161,40 @@ export class Feed {
     const changes = kind === 'patch' || (kind === 'snapshot' && !isKeyframe(entry))
     this.#publish('patches', changes ? [...messages, this.#change(entry)] : messages)
     if (!this.#deps.hub.has(proxyTopic(this.streamId, 'documents'))) return
-    this.#publish('documents', changes ? [...messages, ...this.#document()] : messages)
+    if (this.#publishing === undefined && !(changes && this.#isLong())) {
+      this.#publish('documents', changes ? [...messages, ...this.#document()] : messages)
+      return
+    }
+    const later = (this.#publishing ?? Promise.resolve())
+      .then(async () => {
+        if (changes) await this.#catchUp()
+        this.#publish('documents', changes ? [...messages, ...this.#document(seq)] : messages)
+      })
+      .catch((error: Error) => this.#deps.warn(`A proxied document can't be put together: ${error.message}`))
+      .then(() => {
+        if (this.#publishing === later) this.#publishing = undefined
+      })
+    this.#publishing = later
+  }
+
+  /** Whether putting the document together would keep this thread from everything else. */
+  #isLong(): boolean {
+    if (this.#text === undefined || this.#patches.length === 0) return false
+    return this.#patches.reduce((sum, { length }) => sum + length, this.#text.length) > LARGE_CHARS
+  }
+
+  /** Has a worker put the document together, where it is long. */
+  async #catchUp(): Promise<void> {
+    for (let round = 0; round < CATCH_UP_ROUNDS && this.#isLong(); round++) {
+      const patches = this.#patches
+      const { length } = patches
+      const rebuilt = await this.#deps.large.rebuild(this.#text ?? '', patches.slice())
+      if (rebuilt === undefined) return
+      // Nobody else has done it, and no snapshot has come meanwhile.
+      if (this.#patches !== patches) continue
+      this.#text = rebuilt.text
+      this.#patches = patches.slice(length)
+    }
   }
 
   #recover({ at, seq }: Entry, messages: TopicMessage[]): void {
@@ -171,6 +211,7 @@ export class Feed {
   }
 
   async #greet(mode: Mode, send: Send): Promise<boolean> {
+    if (mode !== 'event' && this.#greeting === undefined) await this.#catchUp()
     const failure = this.#failure === undefined ? [] : [this.#error(this.#failure)]
     if (mode === 'event') {
       await sendAll(failure, send)
@@ -184,18 +225,19 @@ export class Feed {
 
   /** What a subscriber has missed can't be sent: says so, and sends the document as it is. */
   async #startOver(lastEventId: string, reason: string, send: Send): Promise<boolean> {
+    await this.#catchUp()
     const data = JSON.stringify({ from: lastEventId.slice(0, 64), to: this.#id(this.#seq), reason })
     await sendAll([this.#message('gap', data, this.#seq), ...this.#document()], send)
     return this.#text !== undefined
   }
 
-  /** The document as it is; nothing while there is none. */
-  #document(): TopicMessage[] {
+  /** The document as it is; nothing while there is none. @param seq what it is published for */
+  #document(seq = this.#seq): TopicMessage[] {
     if (this.#text !== undefined && this.#patches.length > 0) {
       this.#text = stringifyJson(rebuild(this.#text, this.#patches).document)
       this.#patches = []
     }
-    return this.#text === undefined ? [] : [this.#message('data', this.#text, this.#seq)]
+    return this.#text === undefined ? [] : [this.#message('data', this.#text, seq)]
   }
 
   #change({ kind, data, seq }: Entry): TopicMessage {

@@ -9,7 +9,7 @@ import type { Entry } from '../streams/entry.ts'
 import type { ProxiedStreams, ProxiedTarget } from '../streams/proxied.ts'
 import { proxyTopic } from '../topics.ts'
 import { errorOfProblem } from './errors.ts'
-import { Feed } from './feed.ts'
+import { Feed, type FeedDeps } from './feed.ts'
 import { type Asked, readAsked } from './target.ts'
 import { type Seen, UsageMeter } from './usage.ts'
 
@@ -19,6 +19,8 @@ const WRITE_EVERY_MS = 5_000
 export interface ProxyDeps {
   db: Database
   hub: Hub
+  /** Puts documents together that are large. */
+  large: FeedDeps['large']
   proxied: ProxiedStreams
   /** How often a subscriber may make Weir ask. */
   upstreamRate: UpstreamRate

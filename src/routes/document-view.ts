@@ -10,6 +10,7 @@ import {
   changeBetween,
   type DocumentChange,
   documentOf,
+  type Large,
   type Moment,
   type VersionLine,
   versionAt,
@@ -25,6 +26,8 @@ const DOCUMENT_CHARS = 65_536
 const VALUE_CHARS = 400
 /** Operations shown of a difference. */
 const OPERATIONS_SHOWN = 100
+/** Of a larger document what was there before a change isn't shown. */
+const MAX_BEFORE_CHARS = 2_097_152
 /** Versions listed on either side of the one that is shown. */
 const VERSIONS_AROUND = 12
 
@@ -42,14 +45,14 @@ export interface DocumentAsked {
 
 /** What the page of a document shows for a moment; where there is no document to show, why, and the newest versions. */
 export async function documentView(
-  read: ReadVersions,
+  { read, large }: { read: ReadVersions; large?: Large },
   stream: Shown,
   { asked, moment, zoom, marks }: DocumentAsked,
 ): Promise<{ page: DocumentPageData; status: number }> {
   const { id, name } = stream
   try {
     const version = await versionAt(read, stream, await moment())
-    const shown = await shownVersion(read, stream, version)
+    const shown = await shownVersion(read, stream, version, large)
     const [versions, found] = await Promise.all([rows(read, stream, version.seq), marks(version.at)])
     const slider = found && sliderView(found, zoom, versions, version)
     return { page: { id, name, asked, shown, versions, slider }, status: 200 }
@@ -86,10 +89,11 @@ async function shownVersion(
   read: ReadVersions,
   stream: Shown,
   version: Awaited<ReturnType<typeof versionAt>>,
+  large: Large | undefined,
 ): Promise<DocumentPageData['shown']> {
   const before = await versionBefore(read, stream, version)
-  const change = before && (await changeBetween(read, stream, before, version))
-  const document = change?.to ?? (await documentOf(read, stream, version))
+  const change = before && (await changeBetween(read, stream, before, version, large))
+  const document = change?.to ?? (await documentOf(read, stream, version, large))
   const { seq, at, hash, text } = document
   const { text: indented, cut } = indentJson(text, DOCUMENT_CHARS)
   return {
@@ -113,7 +117,9 @@ function versionRow({ seq, at, kind, patchBytes, snapshotBytes, paths }: Version
 }
 
 function changeView({ from, operations, patchBytes }: DocumentChange) {
-  return { since: { seq: from.seq, at: from.at }, patchBytes, ...operationViews(operations, from.document) }
+  // What is only shown of a few of its values isn't worth parsing all of a large one.
+  const before = from.text.length <= MAX_BEFORE_CHARS ? from.document : undefined
+  return { since: { seq: from.seq, at: from.at }, patchBytes, ...operationViews(operations, before) }
 }
 
 /**
@@ -121,8 +127,8 @@ function changeView({ from, operations, patchBytes }: DocumentChange) {
  * @param before the document that they change; left out where what was there isn't known
  */
 export function operationViews(operations: PatchOperation[], before?: Json) {
-  const removed = before === undefined ? [] : removedValues(before, operations)
   const shown = operations.slice(0, OPERATIONS_SHOWN)
+  const removed = before === undefined ? [] : removedValues(before, shown)
   return {
     operations: shown.map((operation, index) => operationView(operation, removed[index])),
     more: operations.length - shown.length,

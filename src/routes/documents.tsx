@@ -8,6 +8,7 @@ import {
   changeBetween,
   type DocumentChange,
   documentOf,
+  type Large,
   listVersions,
   type Moment,
   type StoredDocument,
@@ -40,6 +41,8 @@ export interface DocumentRoutesDeps {
   streams: Streams
   /** Where versions are read from. Default: the log in the database. */
   versions?: ReadVersions
+  /** Builds and compares those that are large. Default: that is done here. */
+  large?: Large
   now?(): number
 }
 
@@ -48,6 +51,7 @@ export function documentRoutes({
   db,
   streams,
   versions: read = versionsIn(db),
+  large,
   now = Date.now,
 }: DocumentRoutesDeps) {
   const rebuilds = new Places({ what: 'documents', atOnce: MAX_REBUILDS, waiting: MAX_WAITING })
@@ -60,7 +64,7 @@ export function documentRoutes({
         const version = await versionAt(read, stream, await momentOf('at', at, stream))
         const headers = documentHeaders(version)
         if (isKnown(request, headers.ETag)) return new Response(null, { status: 304, headers })
-        const { text } = await rebuilds.run(() => documentOf(read, stream, version))
+        const { text } = await rebuilds.run(() => documentOf(read, stream, version, large))
         return new Response(text, { headers: { ...headers, 'Content-Type': 'application/json' } })
       },
       {
@@ -84,7 +88,7 @@ export function documentRoutes({
         if (earlier === undefined) {
           throw new Problem('not_found', `Entry ${later.seq} made the first document; there is none before.`)
         }
-        return json(changeJson(await rebuilds.run(() => changeBetween(read, stream, earlier, later))))
+        return json(changeJson(await rebuilds.run(() => changeBetween(read, stream, earlier, later, large))))
       },
       {
         detail: operation('The change between two moments', DIFF, {
@@ -121,7 +125,7 @@ export function documentRoutes({
         const { at, window } = query(request, 'at', 'window')
         const zoom = oneOf('window', window, ZOOMS) ?? 'all'
         const { page, status } = await rebuilds.run(() =>
-          documentView(read, stream, {
+          documentView({ read, large }, stream, {
             asked: at,
             moment: () => momentOf('at', at, stream),
             zoom,

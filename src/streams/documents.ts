@@ -1,10 +1,12 @@
 import { changedPaths, WHOLE_DOCUMENT } from '../core/changed-paths.ts'
 import { diff } from '../core/diff.ts'
-import { hashDocument, isPatch, type Json, type PatchOperation, patch } from '../core/document.ts'
+import { hashDocument, isPatch, type Json, type PatchOperation } from '../core/document.ts'
 import { parseJson, stringifyJson } from '../core/json.ts'
+import { patch } from '../core/patch.ts'
 import { Problem } from '../errors.ts'
+import { LARGE_CHARS, type LargeDocuments } from './large/documents.ts'
 import type { Stream } from './run.ts'
-import { type ReadVersions, readChain, type Version } from './versions.ts'
+import { type ReadVersions, readChain, readChainTexts, type Version } from './versions.ts'
 
 /** A moment in a stream's life: an instant, an entry, or how it is now. */
 export type Moment = { at: Date } | { seq: number } | 'now'
@@ -67,11 +69,19 @@ export function versionBefore(read: ReadVersions, { id }: Of, { seq }: Pick<Vers
   return newest(read, id, { to: seq - 1 })
 }
 
+/** What builds and compares large documents elsewhere than on this thread. */
+export type Large = Pick<LargeDocuments, 'rebuild' | 'change'>
+
 /**
  * Builds a version's document: from the last snapshot up to it, and the patches after that.
  * @throws Problem `damaged` when what is stored doesn't give the hash that the version has
  */
-export async function documentOf(read: ReadVersions, stream: Of, version: Version): Promise<StoredDocument> {
+export async function documentOf(
+  read: ReadVersions,
+  stream: Of,
+  version: Version,
+  large?: Large,
+): Promise<StoredDocument> {
   const { seq, at, hash } = version
   const [base] = await read(stream.id, {
     only: 'snapshots',
@@ -81,6 +91,12 @@ export async function documentOf(read: ReadVersions, stream: Of, version: Versio
     ...NO_DATA,
   })
   if (base === undefined) return noDocument(read, stream)
+  if (large !== undefined && isLarge(version)) {
+    const [snapshot = '', ...patches] = await readChainTexts(read, stream.id, base.seq, seq)
+    const rebuilt = await large.rebuild(snapshot, patches)
+    if (rebuilt?.hash === hash) return new LargeDocument(version, base.seq === seq ? snapshot : rebuilt.text)
+    // Which of them is damaged is found below.
+  }
   let document: Json | undefined
   let stored: string | undefined
   for await (const page of readChain(read, stream.id, base.seq, seq)) {
@@ -101,12 +117,52 @@ export async function changeBetween(
   stream: Of & Pick<Stream, 'arrayKeys'>,
   earlier: Version,
   later: Version,
+  large?: Large,
 ): Promise<DocumentChange> {
-  const from = await documentOf(read, stream, earlier)
-  const to = await documentOf(read, stream, later)
-  const operations = operationsBetween(from, to, stream.arrayKeys)
+  const from = await documentOf(read, stream, earlier, large)
+  const to = await documentOf(read, stream, later, large)
+  const operations =
+    large !== undefined && (isLarge(earlier) || isLarge(later))
+      ? await largeOperations(from, to, stream.arrayKeys, large)
+      : operationsBetween(from, to, stream.arrayKeys)
   const patchBytes = operations.length === 0 ? 0 : Buffer.byteLength(stringifyJson(operations))
   return { from, to, operations, patchBytes, snapshotBytes: Buffer.byteLength(to.text) }
+}
+
+function isLarge({ snapshotBytes = 0 }: Version): boolean {
+  return snapshotBytes > LARGE_CHARS
+}
+
+/** A document that is parsed for whoever looks into it, and not for who only sends it on. */
+class LargeDocument implements StoredDocument {
+  readonly seq: number
+  readonly at: Date
+  readonly hash: string
+  readonly text: string
+  #document: Json | undefined
+
+  constructor({ seq, at, hash }: Version, text: string) {
+    this.seq = seq
+    this.at = at
+    this.hash = hash
+    this.text = text
+  }
+
+  get document(): Json {
+    this.#document ??= parseJson(this.text)
+    return this.#document
+  }
+}
+
+async function largeOperations(
+  from: StoredDocument,
+  to: StoredDocument,
+  arrayKeys: readonly string[],
+  large: Large,
+): Promise<PatchOperation[]> {
+  if (from.hash === to.hash) return []
+  const data = await large.change({ text: from.text, hash: from.hash }, to.text, arrayKeys)
+  return data === undefined ? [{ op: 'replace', path: '', value: to.document }] : operationsOf({ data })
 }
 
 /** A page of a stream's versions, newest first; `next` is the `before` of the page after it. */

@@ -1,11 +1,14 @@
 import { WHOLE_DOCUMENT } from '../core/changed-paths.ts'
 import { hashDocument, isPatch, type Json, sha256 } from '../core/document.ts'
-import { parseJson } from '../core/json.ts'
+import { TooMuch } from '../core/work.ts'
 import { type Draft, storable } from './entry.ts'
 import { type FollowDeps, recover, tellGap } from './follow.ts'
-import { advanceByPatch, afterKeyframe, keyframeDraft } from './follow-document.ts'
+import { advanceByPatch, afterKeyframe, keyframeDraft, type Step } from './follow-document.ts'
+import { LARGE_CHARS, misfit, type Refusal, STEPS_HERE } from './large/documents.ts'
+import { asDocument, isLargeText } from './large/follower.ts'
+import { containerIn } from './large/jobs.ts'
 import type { StoredEvent } from './logs.ts'
-import type { Followed, Run, RunLog } from './run.ts'
+import type { Followed, FollowedText, Run, RunLog } from './run.ts'
 import { learnRhythm } from './silence.ts'
 import { UpstreamError } from './upstream.ts'
 import { waitUntil } from './wait.ts'
@@ -33,12 +36,20 @@ interface Received {
   at: number
 }
 
+type Deps = Pick<FollowDeps, 'now' | 'storedEvents' | 'large'> & {
+  limits: Pick<FollowDeps['limits'], 'maxBodyBytes'>
+}
+type AnyFollowed = Followed | FollowedText
+type Later<T> = T | Promise<T>
+
 /** What an event has to say. */
 interface Told {
   draft: Draft
   /** Follows the entry, with the counts that begin again with it. */
   keyframe?: { draft: Draft; counts: Pick<Followed, 'patches' | 'patchBytes'> }
 }
+
+type LoggedEvent = Told & { lastEventId: string }
 
 /**
  * Turns the events of one connection into entries. A patch-style upstream (a document, then RFC 6902 patches of it)
@@ -47,7 +58,7 @@ interface Told {
 export class EventReader {
   readonly #run: Run
   readonly #log: RunLog
-  readonly #deps: Pick<FollowDeps, 'now' | 'storedEvents'>
+  readonly #deps: Deps
   readonly #signal: AbortSignal
   /** Bytes that no entry has been charged with yet: framing, comments, the beginning of an event. */
   #unchargedBytes = 0
@@ -64,7 +75,7 @@ export class EventReader {
   #gapFrom: number | undefined
   #lastId: string | undefined
 
-  constructor(run: Run, log: RunLog, deps: Pick<FollowDeps, 'now' | 'storedEvents'>, signal: AbortSignal) {
+  constructor(run: Run, log: RunLog, deps: Deps, signal: AbortSignal) {
     this.#run = run
     this.#log = log
     this.#deps = deps
@@ -116,9 +127,10 @@ export class EventReader {
    * The parser is done with a chunk: logs its events. They are charged with the bytes since the last ones, in
    * proportion to their size, so that the entries' wire bytes add up to what was received.
    * @returns an error when one of them is a patch that doesn't fit the document: it and what follows is not logged;
-   *   a promise of it where the log has to be asked first, as it would cost more than the rest most of the time
+   *   a promise of it where the log has to be asked first, or a worker, as it would cost more than the rest most of the
+   *   time
    */
-  endOfChunk(): UpstreamError | undefined | Promise<UpstreamError | undefined> {
+  endOfChunk(): Later<UpstreamError | undefined> {
     const received = this.#received
     this.#received = []
     if (received.length === 0) {
@@ -131,17 +143,32 @@ export class EventReader {
     return this.#withoutRepeats(received).then((fresh) => this.#logAll(fresh))
   }
 
-  #logAll(fresh: readonly Received[]): UpstreamError | undefined {
-    const told: (Told & { lastEventId: string })[] = []
-    let error: UpstreamError | undefined
-    for (const event of fresh) {
+  #logAll(fresh: readonly Received[]): Later<UpstreamError | undefined> {
+    const told: LoggedEvent[] = []
+    for (const [at, event] of fresh.entries()) {
       const one = this.#tell(event)
-      if (one instanceof UpstreamError) {
-        error = one
-        break
-      }
+      if (one instanceof Promise) return this.#logOn(fresh.slice(at), told, one)
+      if (one instanceof UpstreamError) return this.#append(told, one)
       told.push({ ...one, lastEventId: event.lastEventId })
     }
+    return this.#append(told, undefined)
+  }
+
+  /** The same from an event on that a worker has to read. */
+  async #logOn(
+    fresh: readonly Received[],
+    told: LoggedEvent[],
+    first: Promise<Told | UpstreamError>,
+  ): Promise<UpstreamError | undefined> {
+    for (const [at, event] of fresh.entries()) {
+      const one = await (at === 0 ? first : this.#tell(event))
+      if (one instanceof UpstreamError) return this.#append(told, one)
+      told.push({ ...one, lastEventId: event.lastEventId })
+    }
+    return this.#append(told, undefined)
+  }
+
+  #append(told: readonly LoggedEvent[], error: UpstreamError | undefined): UpstreamError | undefined {
     this.#charge(told.map(({ draft }) => draft))
     if (told[0] !== undefined) this.#closeGap(told[0].draft.at)
     for (const { draft, keyframe, lastEventId } of told) {
@@ -191,8 +218,12 @@ export class EventReader {
     this.#unchargedBytes = 0
   }
 
-  #tell({ name, data, lastEventId, hasOwnId, at }: Received): Told | UpstreamError {
-    const told = this.#read(name, data, at)
+  #tell(event: Received): Later<Told | UpstreamError> {
+    const told = this.#read(event)
+    return told instanceof Promise ? told.then((late) => this.#named(late, event)) : this.#named(told, event)
+  }
+
+  #named(told: Told | UpstreamError, { name, lastEventId, hasOwnId, at }: Received): Told | UpstreamError {
     if (told instanceof UpstreamError) return told
     const { draft } = told
     this.#run.evidence.lastEventAt = at
@@ -253,23 +284,47 @@ export class EventReader {
     this.#lastId = id
   }
 
-  #read(name: string, data: string, at: number): Told | UpstreamError {
+  #read(event: Received): Later<Told | UpstreamError> {
+    const { name, data, at } = event
     const base = { at, wireBytes: 0, bodyBytes: Buffer.byteLength(data) }
-    if (SNAPSHOT_EVENTS.has(name)) {
+    const isSnapshot = SNAPSHOT_EVENTS.has(name)
+    const isPatch = looksLikePatch(data)
+    if ((isSnapshot || isPatch) && (data.length > LARGE_CHARS || isLargeText(this.#run.followed))) {
+      return this.#readLarge(event, base, isSnapshot, isPatch)
+    }
+    if (isSnapshot) {
       const read = readDocument(data)
       if (read !== undefined) return { draft: this.#snapshot(read, data, base) }
     }
-    if (looksLikePatch(data)) {
-      const told = this.#patch(data, base)
-      if (told !== undefined) return told
+    const told = isPatch ? this.#patch(data, base) : undefined
+    if (told instanceof Promise) return told.then((late) => late ?? this.#event(name, data, base))
+    return told ?? this.#event(name, data, base)
+  }
+
+  /** The same by a worker. */
+  async #readLarge(
+    { name, data }: Received,
+    base: Sizes,
+    isSnapshot: boolean,
+    isPatch: boolean,
+  ): Promise<Told | UpstreamError> {
+    if (isSnapshot) {
+      const hash = await this.#deps.large.hash(data, this.#signal)
+      if (hash !== undefined) return { draft: this.#snapshot({ text: data, hash }, data, base) }
     }
+    const told = isPatch ? await this.#patchLarge(data, base, await this.#lastDocument()) : undefined
+    return told ?? this.#event(name, data, base)
+  }
+
+  #event(name: string, data: string, base: Sizes): Told {
     if (this.#isFirst) this.#candidate = data
     return { draft: { ...base, kind: 'event', data, ...this.#compare(name, data) } }
   }
 
-  #snapshot({ document, hash }: ReadDocument, data: string, base: Sizes): Draft {
+  #snapshot(read: ReadDocument, data: string, base: Sizes): Draft {
+    const { hash } = read
     const changed = this.#run.followed === undefined ? undefined : this.#run.followed.hash !== hash
-    this.#run.followed = { document, hash, patches: 0, patchBytes: 0 }
+    this.#run.followed = { ...read, patches: 0, patchBytes: 0 }
     this.#candidate = undefined
     const patchBytes = changed === false ? 0 : undefined
     const paths = changed ? [WHOLE_DOCUMENT] : undefined
@@ -286,26 +341,67 @@ export class EventReader {
   }
 
   /** The entry of an upstream's patch; `undefined` when there is no document that it could be a patch of. */
-  #patch(data: string, base: Sizes): Told | UpstreamError | undefined {
-    const operations = parseContainer(data)
+  #patch(data: string, base: Sizes): Later<Told | UpstreamError | undefined> {
+    if ((this.#candidate?.length ?? 0) > LARGE_CHARS) {
+      return this.#lastDocument().then((last) => this.#patchLarge(data, base, last))
+    }
+    const operations = containerIn(data)
     if (!isPatch(operations)) return undefined
     const candidate = this.#run.followed === undefined ? readDocument(this.#candidate ?? '') : undefined
     const last = candidate ? { ...candidate, patches: 0, patchBytes: 0 } : this.#run.followed
     if (last === undefined) return undefined
+    const isStored = candidate === undefined
     try {
-      const step = advanceByPatch(last, operations, data, candidate === undefined)
-      this.#candidate = undefined
-      const { kind, changed, patchBytes, snapshotBytes, paths, followed } = step
-      const { hash, ...counts } = followed
-      const keyframe = keyframeDraft(base.at, step)
-      this.#run.followed = keyframe === undefined ? followed : afterKeyframe(followed)
-      return {
-        draft: { ...base, kind, changed, patchBytes, snapshotBytes, hash, data: step.data, paths },
-        keyframe: keyframe && { draft: keyframe, counts },
-      }
+      const bounds = { maxBytes: LARGE_CHARS, maxSteps: STEPS_HERE }
+      return this.#patched(advanceByPatch(asDocument(last), operations, data, isStored, bounds), base)
     } catch (error) {
-      return new UpstreamError('bad_patch', `A patch doesn't fit: ${(error as Error).message.split('\n')[0]}`)
+      // What is too much for here may do elsewhere.
+      const tooMuch = error instanceof TooMuch ? error.what : undefined
+      if (tooMuch === 'steps' || tooMuch === 'bytes') return this.#patchLarge(data, base, { last, isStored })
+      return refused(misfit((error as Error).message, tooMuch))
     }
+  }
+
+  async #patchLarge(
+    data: string,
+    base: Sizes,
+    from: LastDocument | undefined,
+  ): Promise<Told | UpstreamError | undefined> {
+    if (from === undefined) return undefined
+    const { large, limits } = this.#deps
+    const { last, isStored } = from
+    const step = await large.advanceByPatch(
+      last,
+      data,
+      { maxBytes: limits.maxBodyBytes, isStored },
+      this.#signal,
+    )
+    if (step === undefined) return undefined
+    return 'code' in step ? refused(step) : this.#patched(step, base)
+  }
+
+  #patched(step: Step<AnyFollowed>, base: Sizes): Told {
+    this.#candidate = undefined
+    const { kind, changed, patchBytes, snapshotBytes, paths, followed } = step
+    const { hash, patches, patchBytes: allPatchBytes } = followed
+    const keyframe = keyframeDraft(base.at, step)
+    this.#run.followed = keyframe === undefined ? followed : afterKeyframe(followed)
+    return {
+      draft: { ...base, kind, changed, patchBytes, snapshotBytes, hash, data: step.data, paths },
+      keyframe: keyframe && { draft: keyframe, counts: { patches, patchBytes: allPatchBytes } },
+    }
+  }
+
+  /** What a patch could be of: the document that is followed, or else the one that the connection began with. */
+  async #lastDocument(): Promise<LastDocument | undefined> {
+    const { followed } = this.#run
+    if (followed !== undefined) return { last: followed, isStored: true }
+    if (this.#candidate === undefined) return undefined
+    const text = this.#candidate
+    const hash = await this.#deps.large.hash(text, this.#signal)
+    return hash === undefined
+      ? undefined
+      : { last: { text, hash, patches: 0, patchBytes: 0 }, isStored: false }
   }
 
   #compare(name: string, data: string): Pick<Draft, 'hash' | 'changed'> {
@@ -330,14 +426,17 @@ function md5(text: string): string {
   return new Bun.CryptoHasher('md5').update(text).digest('hex')
 }
 
-interface ReadDocument {
-  document: Json
-  hash: string
+/** A document that a patch could be of, and whether the log holds it. */
+interface LastDocument {
+  last: AnyFollowed
+  isStored: boolean
 }
 
+type ReadDocument = { hash: string } & ({ document: Json } | { text: string })
+
 /** The document that the text is; `undefined` when it is none, or nested too deeply to be followed. */
-function readDocument(text: string): ReadDocument | undefined {
-  const document = parseContainer(text)
+function readDocument(text: string): { document: Json; hash: string } | undefined {
+  const document = containerIn(text)
   if (document === undefined) return undefined
   try {
     return { document, hash: hashDocument(document) }
@@ -346,12 +445,6 @@ function readDocument(text: string): ReadDocument | undefined {
   }
 }
 
-/** The object or array that the text is; `undefined` for anything else. */
-function parseContainer(text: string): Json | undefined {
-  if (!/^\s*[[{]/.test(text)) return undefined
-  try {
-    return parseJson(text)
-  } catch {
-    return undefined
-  }
+function refused({ code, message }: Refusal): UpstreamError {
+  return new UpstreamError(code, message)
 }

@@ -1,14 +1,12 @@
-import { promisify } from 'node:util'
-import { constants, deflateRaw, deflateRawSync, gzip, gzipSync } from 'node:zlib'
 import { backoffMs } from '../core/backoff.ts'
 import { nextBeat } from '../core/beat.ts'
-import { type Json, sha256 } from '../core/document.ts'
-import { parseJson } from '../core/json.ts'
-import { omit, type Pointer, parsePointer, select } from '../core/pointer.ts'
+import { sha256 } from '../core/document.ts'
 import type { Draft } from './entry.ts'
 import { type FollowDeps, fail, recover, tellGap } from './follow.ts'
-import { advance, afterKeyframe, type Differ, keyframeDraft, type Step } from './follow-document.ts'
-import type { Checkpoint, Run, RunLog } from './run.ts'
+import { afterKeyframe, keyframeDraft, type Step } from './follow-document.ts'
+import { DocumentFollower } from './large/follower.ts'
+import { compressedBytes as compressedSize } from './large/jobs.ts'
+import type { Checkpoint, Followed, FollowedText, Run, RunLog } from './run.ts'
 import {
   type Answer,
   ask,
@@ -18,6 +16,7 @@ import {
   letGo,
   readBody,
   UpstreamError,
+  type UpstreamErrorCode,
   withExchange,
 } from './upstream.ts'
 import { waitUntil } from './wait.ts'
@@ -33,9 +32,6 @@ const MISSED_INTERVALS = 2
  */
 const COMPRESSED_AT_ONCE_BYTES = 32_768
 
-const compress = promisify(gzip)
-const deflate = promisify<string, { finishFlush: number }, Buffer>(deflateRaw)
-
 /**
  * Polls an API at its interval until the signal aborts. Polls start on a fixed beat, whatever the answers take; a
  * poll that outlasts its interval skips beats, so that two never overlap.
@@ -47,7 +43,7 @@ export async function followPoll(
   deps: FollowDeps,
 ): Promise<void> {
   const { stream, evidence } = run
-  const view = documentView(run)
+  const follower = new DocumentFollower(stream, deps)
   const anchor = Math.max((evidence.lastPollAt ?? 0) + stream.intervalMs, deps.now())
   let dueAt = anchor
   evidence.phase = 'open'
@@ -61,7 +57,7 @@ export async function followPoll(
   log.turned()
   while (await waitUntil(dueAt, signal, deps.now)) {
     try {
-      await pollOnce(run, log, view, signal, deps)
+      await pollOnce(run, log, follower, signal, deps)
       recover(run, log, deps.now())
       dueAt = nextBeat(anchor, stream.intervalMs, deps.now())
     } catch (error) {
@@ -77,7 +73,7 @@ export async function followPoll(
 async function pollOnce(
   run: Run,
   log: RunLog,
-  view: (text: string) => Json | undefined,
+  follower: DocumentFollower,
   signal: AbortSignal,
   deps: FollowDeps,
 ): Promise<void> {
@@ -89,7 +85,9 @@ async function pollOnce(
   const notModified = response.status === 304
   const bodyHash = notModified ? checkpoint.bodyHash : sha256(body)
   const isSame = bodyHash === checkpoint.bodyHash
-  const sizes = await sizesAskedAgain(answer, body, wireBytes, isSame ? checkpoint : {})
+  const sizes = await sizesAskedAgain(answer, body, wireBytes, isSame ? checkpoint : {}, (content) =>
+    compressedBytes(content, 'gzip', signal, deps),
+  )
   const base = { at, wireBytes, bodyBytes: body.byteLength, headBytes, ...sizes, exchange }
   const validators: Partial<Checkpoint> = {
     etag: response.headers.get('etag') ?? undefined,
@@ -101,11 +99,11 @@ async function pollOnce(
     log.append(draft, notModified ? {} : { ...validators, ...sizes })
     return
   }
-  const { draft, step } = compare(run, body, bodyHash, base, view, answer, deps.differ)
+  const { draft, step } = await compare(run, body, bodyHash, base, follower, answer, signal)
   evidence.lastPollAt = at
   if (draft.changed) evidence.lastEventAt = at
   if (step?.mismatched) tellMismatch(log, at)
-  draft.deflatedBytes = await deflatedBytes(draft)
+  draft.deflatedBytes = await deflatedBytes(draft, (frame) => compressedBytes(frame, 'frame', signal, deps))
   if (!log.append(draft, { ...validators, ...sizes, bodyHash })) forgetBody(run)
   else if (step !== undefined) appendKeyframe(run, log, at, step)
 }
@@ -116,6 +114,7 @@ async function sizesAskedAgain(
   body: Uint8Array,
   wireBytes: number,
   known: Pick<Checkpoint, 'plainBytes' | 'gzipBytes'>,
+  gzipBytesOf: (body: Uint8Array) => Promise<number | undefined>,
 ): Promise<Pick<Checkpoint, 'plainBytes' | 'gzipBytes'>> {
   if (response.status === 304) return { plainBytes: known.plainBytes, gzipBytes: known.gzipBytes }
   const plainBytes = body.byteLength
@@ -124,21 +123,26 @@ async function sizesAskedAgain(
 }
 
 /** Of a change as subscribers who accept gzip are sent it: compressed as a frame of its own. */
-async function deflatedBytes({ kind, changed, data, gzipBytes }: Draft): Promise<number | undefined> {
+async function deflatedBytes(
+  { kind, changed, data, gzipBytes }: Draft,
+  frameBytesOf: (frame: string) => Promise<number | undefined>,
+): Promise<number | undefined> {
   if (!changed) return undefined
   if (kind === 'exchange' || data === undefined) return gzipBytes
-  const frame = `event: ${kind === 'patch' ? 'patch' : 'data'}\nid: 01234567.1000\ndata: ${data}\n\n`
-  const options = { finishFlush: constants.Z_FULL_FLUSH }
-  const isShort = frame.length <= COMPRESSED_AT_ONCE_BYTES
-  return (isShort ? deflateRawSync(frame, options) : await deflate(frame, options)).byteLength
+  return frameBytesOf(`event: ${kind === 'patch' ? 'patch' : 'data'}\nid: 01234567.1000\ndata: ${data}\n\n`)
 }
 
-async function gzipBytesOf(body: Uint8Array): Promise<number> {
-  const isShort = body.byteLength <= COMPRESSED_AT_ONCE_BYTES
-  return (isShort ? gzipSync(body) : await compress(body)).byteLength
+async function compressedBytes(
+  content: Uint8Array | string,
+  as: 'gzip' | 'frame',
+  signal: AbortSignal,
+  { large }: Pick<FollowDeps, 'large'>,
+): Promise<number | undefined> {
+  const isShort = content.length <= COMPRESSED_AT_ONCE_BYTES
+  return isShort ? compressedSize(content, as) : large.compressedBytes(content, as, signal)
 }
 
-function appendKeyframe(run: Run, log: RunLog, at: number, step: Step): void {
+function appendKeyframe(run: Run, log: RunLog, at: number, step: AnyStep): void {
   const keyframe = keyframeDraft(at, step)
   if (keyframe !== undefined && log.append(keyframe)) run.followed = afterKeyframe(step.followed)
 }
@@ -181,16 +185,18 @@ async function expectEnd({ response, exchange }: Answer): Promise<void> {
   throw withExchange(new UpstreamError('bad_content_type', message), exchange)
 }
 
+type AnyStep = Step<Followed | FollowedText>
+
 /** What the log says about a body that isn't the last one, byte for byte. */
-function compare(
+async function compare(
   run: Run,
   body: Uint8Array,
   bodyHash: string,
   base: Omit<Draft, 'kind'>,
-  view: (text: string) => Json | undefined,
+  follower: DocumentFollower,
   answer: Answer,
-  differ: Differ | undefined,
-): { draft: Draft; step?: Step } {
+  signal: AbortSignal,
+): Promise<{ draft: Draft; step?: AnyStep }> {
   const type = mediaType(answer)
   if (type === 'text/html') {
     throw refuse(answer, base, 'bad_content_type', 'The upstream answered with an HTML page.')
@@ -206,19 +212,9 @@ function compare(
     const changed = hadBody ? true : undefined
     return { draft: { ...base, kind: 'exchange', changed, hash: bodyHash, data } }
   }
-  let document: Json | undefined
-  try {
-    document = view(text ?? new TextDecoder().decode(body))
-  } catch {
-    throw refuse(answer, base, 'bad_json', "The body isn't complete JSON.")
-  }
-  if (document === undefined) {
-    throw refuse(answer, base, 'pointer_missing', `The document has nothing at ${run.stream.payloadPointer}.`)
-  }
   const hadDocument = run.followed !== undefined
-  const step = stepTo(document, run, differ)
-  if (step === undefined)
-    throw refuse(answer, base, 'bad_json', 'The document is nested too deeply to be followed.')
+  const step = await follower.advance(run.followed, { bytes: body, text }, signal)
+  if ('code' in step) throw refuse(answer, base, step.code, step.message)
   run.followed = step.followed
   if (!step.changed) {
     return { draft: { ...base, kind: 'exchange', changed: false, patchBytes: 0, hash: bodyHash } }
@@ -228,27 +224,6 @@ function compare(
   return {
     draft: { ...base, kind, changed, patchBytes, snapshotBytes, hash: followed.hash, data, paths },
     step,
-  }
-}
-
-/** Goes on to the next document; `undefined` when it is nested so deeply that walking it exhausts the stack. */
-function stepTo(document: Json, { followed, stream }: Run, differ: Differ | undefined): Step | undefined {
-  try {
-    return advance(followed, document, stream.arrayKeys, differ)
-  } catch (error) {
-    if (error instanceof RangeError) return undefined
-    throw error
-  }
-}
-
-/** Reads the part of a body that the stream follows: its sub-document, without the paths to ignore. */
-function documentView({ stream }: Run): (text: string) => Json | undefined {
-  const pointer = parsePointer(stream.payloadPointer) ?? []
-  const ignored = stream.ignorePaths.map(parsePointer).filter((path): path is Pointer => path !== undefined)
-  return (text) => {
-    const document = select(parseJson(text), pointer) as Json | undefined
-    if (document !== undefined) omit(document, ignored)
-    return document
   }
 }
 
@@ -273,7 +248,7 @@ function isText(type: string): boolean {
 function refuse(
   answer: Answer,
   { wireBytes }: { wireBytes: number },
-  code: 'bad_content_type' | 'bad_json' | 'pointer_missing',
+  code: UpstreamErrorCode,
   message: string,
 ): UpstreamError {
   const error = withExchange(new UpstreamError(code, message), answer.exchange)

@@ -26,6 +26,8 @@ const RETRY_MS = 3_000
 const MAX_RETRY_MS = 3_600_000
 /** Longest id of an event, which is sent back as a header: an event with a longer one counts as having none. */
 const MAX_ID_CHARS = 2_000
+/** Faults in what was sent that are further apart than this, in milliseconds, are taken for one each, not for a row. */
+const FAULTS_APART_MS = 600_000
 /** Of an event's name, as many characters are kept. */
 const MAX_NAME_CHARS = 200
 
@@ -55,6 +57,11 @@ class Holding {
   #eventsOfConnection = 0
   /** The connection was given up because it was silent, for the first time in a row: no failure yet. */
   #wasSilent = false
+  /**
+   * Faults in what was sent, in a row, and when the last one was. Each ends a connection that had begun well, which is no
+   * failure in a row: without a count of its own, an upstream would be asked for the same again and again.
+   */
+  #faults = { count: 0, at: 0 }
   /** The event being read is larger than it may be. */
   #isTooLarge = false
 
@@ -100,6 +107,7 @@ class Holding {
   /** A connection ended, as they do. */
   #lost(): number {
     const { evidence } = this.#run
+    this.#faults.count = 0
     if (this.#eventsOfConnection === 0 && !this.#reader.livedOn && !this.#wasSilent) {
       throw this.#about(new UpstreamError('ended_early', 'The upstream closed the stream before any event.'))
     }
@@ -209,6 +217,7 @@ class Holding {
     const logged = this.#reader.endOfChunk()
     const error = logged instanceof Promise ? await logged : logged
     if (error !== undefined) {
+      this.#countFault()
       // Only a document from the start can mend a patch that doesn't fit: forgets where the stream was, and asks anew.
       this.#run.followed = undefined
       this.#run.checkpoint = { ...this.#run.checkpoint, lastEventId: undefined }
@@ -217,8 +226,15 @@ class Holding {
     }
     if (!this.#isTooLarge) return
     this.#isTooLarge = false
+    this.#countFault()
     const { maxBodyBytes } = this.#deps.limits
     throw this.#about(new UpstreamError('too_large', `An event is larger than ${maxBodyBytes} bytes.`))
+  }
+
+  #countFault(): void {
+    const at = this.#deps.now()
+    const isFirst = at - this.#faults.at > FAULTS_APART_MS
+    this.#faults = { count: isFirst ? 1 : this.#faults.count + 1, at }
   }
 
   /** Ends a connection that says nothing for too long. */
@@ -248,7 +264,7 @@ class Holding {
   #fail(error: UpstreamError): number {
     const at = this.#deps.now()
     const waitMs = Math.max(
-      backoffMs(this.#run.evidence.failures + 1, this.#deps.random),
+      backoffMs(Math.max(this.#run.evidence.failures + 1, this.#faults.count), this.#deps.random),
       error.retryAfterMs ?? 0,
     )
     if (error.retryAfterMs !== undefined) this.#deps.hosts.pause(this.#asked.url, error.retryAfterMs)

@@ -1,5 +1,6 @@
 import type { Differ } from './follow-document.ts'
 import type { Hosts } from './hosts.ts'
+import type { LargeDocuments } from './large/documents.ts'
 import type { StoredEvent } from './logs.ts'
 import type { Run, RunLog, Stream } from './run.ts'
 import type { Asked, Fetch, Limits, UpstreamError } from './upstream.ts'
@@ -11,6 +12,7 @@ export interface FollowDeps {
     silenceMs: number
   }
   hosts: Hosts
+  large: LargeDocuments
   /** What is sent to follow a stream: not always its own URL. */
   request(stream: Stream): Asked
   /** Which of these event ids are among the stream's last entries, with what is stored of each. */

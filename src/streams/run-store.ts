@@ -4,7 +4,8 @@ import { batched } from '../core/batch.ts'
 import type { Evidence } from '../core/verdict.ts'
 import type { Database } from '../storage/storage.ts'
 import { rebuild } from './follow-document.ts'
-import type { Followed, Run } from './run.ts'
+import { LARGE_CHARS, type LargeDocuments } from './large/documents.ts'
+import type { Run } from './run.ts'
 import { owedTallies } from './store-sums.ts'
 import { emptyTally, type Tally } from './tally.ts'
 import { readChainTexts, versionsIn } from './versions.ts'
@@ -36,11 +37,15 @@ export interface RunStore {
   end(ending: Ending): Promise<void>
 }
 
-/** @param announce tells other processes that runs begin here, so that they let go of theirs at once */
+/**
+ * @param announce tells other processes that runs begin here, so that they let go of theirs at once
+ * @param large rebuilds the documents that are large
+ */
 export function runStore(
   db: Database,
   worker: string,
   announce: (runs: [streamId: string, epoch: number][]) => void,
+  large: Pick<LargeDocuments, 'rebuild'>,
 ): RunStore {
   const beginOne = batched(async (items: readonly Beginning[]) => {
     const begun = await beginAll(db, worker, items)
@@ -53,7 +58,7 @@ export function runStore(
   return {
     async begin(beginning) {
       const begun = await beginOne(beginning)
-      return begun && openRun(db, worker, begun)
+      return begun && openRun(db, worker, begun, large)
     },
     end: batched((items: readonly Ending[]) => endAll(db, items), BATCH),
   }
@@ -120,9 +125,14 @@ async function beginAll(
   })
 }
 
-async function openRun(db: Database, worker: string, begun: Begun): Promise<Run> {
+async function openRun(
+  db: Database,
+  worker: string,
+  begun: Begun,
+  large: Pick<LargeDocuments, 'rebuild'>,
+): Promise<Run> {
   const { stream, checkpoint, evidence, since, unsummed } = begun
-  const followed = await loadDocument(db, stream.id, checkpoint.snapshotSeq)
+  const followed = await loadDocument(db, stream.id, checkpoint.snapshotSeq, large)
   // Without its document, the next poll must bring it whole, even if nothing has changed.
   const isLost = checkpoint.snapshotSeq !== null && followed === undefined
   return {
@@ -171,10 +181,13 @@ async function loadDocument(
   db: Database,
   streamId: string,
   snapshotSeq: number | null,
-): Promise<Followed | undefined> {
+  large: Pick<LargeDocuments, 'rebuild'>,
+): Promise<Run['followed']> {
   if (snapshotSeq === null) return undefined
   const [snapshot, ...patches] = await readChainTexts(versionsIn(db), streamId, snapshotSeq)
   if (snapshot === undefined) return undefined
+  const chars = patches.reduce((sum, { length }) => sum + length, snapshot.length)
+  if (chars > LARGE_CHARS) return large.rebuild(snapshot, patches)
   try {
     return rebuild(snapshot, patches)
   } catch {

@@ -23,13 +23,22 @@ export interface Checkpoint {
   lastModified?: string
 }
 
-/** A document that is followed, and what a rebuild of it would cost. */
-export interface Followed {
-  document: Json
+/** What is known of a followed document, and what a rebuild of it would cost. */
+interface Standing {
   hash: string
   /** Patches since the last snapshot, and their bytes. */
   patches: number
   patchBytes: number
+}
+
+/** A document that is followed. */
+export interface Followed extends Standing {
+  document: Json
+}
+
+/** A large one, as JSON text: only workers read it, so that the thread that everything else runs on never does. */
+export interface FollowedText extends Standing {
+  text: string
 }
 
 /** One execution of a stream by one worker. Only the run itself changes it; the recorder reads it. */
@@ -39,7 +48,7 @@ export interface Run {
   readonly worker: string
   readonly since: number
   checkpoint: Checkpoint
-  followed: Followed | undefined
+  followed: Followed | FollowedText | undefined
   readonly evidence: Evidence
   /** What was last written about it, so that only changes are. */
   judged: Judgement | undefined

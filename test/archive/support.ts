@@ -11,6 +11,7 @@ import { openStorage } from '../../src/storage/open.ts'
 import type { Database, Storage } from '../../src/storage/storage.ts'
 import type { Draft, Entry } from '../../src/streams/entry.ts'
 import { advance } from '../../src/streams/follow-document.ts'
+import { LargeDocuments } from '../../src/streams/large/documents.ts'
 import { readWholeLog } from '../../src/streams/logs.ts'
 import { Recorder } from '../../src/streams/recorder.ts'
 import type { Followed, Run } from '../../src/streams/run.ts'
@@ -49,7 +50,7 @@ export async function openBench(environment: Record<string, string> = {}): Promi
   const storage = await openStorage({ databaseUrl: environment.DATABASE_URL, dataDir })
   const { db } = storage
   const streams = new Streams({ db, control: CONTROL, limits: LIMITS })
-  const runs = runStore(db, 'tester', () => {})
+  const runs = runStore(db, 'tester', () => {}, new LargeDocuments())
   const recorder = new Recorder(db, () => EXPECTATION, { stored() {}, changed() {}, unwanted() {} })
   const opened: Archive[] = []
   return {

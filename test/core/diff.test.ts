@@ -1,15 +1,13 @@
 import { expect, test } from 'bun:test'
 import { diff } from '../../src/core/diff.ts'
-import { canonicalJson, type Json, patch } from '../../src/core/document.ts'
+import { canonicalJson, type Json } from '../../src/core/document.ts'
+import { patch } from '../../src/core/patch.ts'
 import { SHAPES, versionsOf } from './changing-documents.ts'
 import { INHERITED_KEYS, ODD_KEYS, RandomDocuments } from './random-documents.ts'
 import { applyByTheBook } from './rfc6902.ts'
 import { seeded } from './seeded.ts'
 
 const random = seeded('core/diff')
-
-/** However slow the machine is. */
-const diffAtLeisure = (from: Json, to: Json, keys: readonly string[] = []) => diff(from, to, keys, () => 0)
 
 const story = (title: string, votes: number) => ({ title: `${title} `.repeat(5), link: `/${title}`, votes })
 
@@ -80,7 +78,7 @@ test.each<[string, Json, Json, readonly string[], Json]>([
     ],
   ],
 ])('%s is told in few words', (_what, from, to, keys, operations) => {
-  expect(diffAtLeisure(from, to, keys)).toEqual(operations as never)
+  expect(diff(from, to, keys)).toEqual(operations as never)
 })
 
 test.each(SHAPES)('a %s that changes step by step is followed by the book, for less than it is', (shape) => {
@@ -88,10 +86,10 @@ test.each(SHAPES)('a %s that changes step by step is followed by the book, for l
     const versions = versionsOf(shape, 3_000, 20, random, key)
     for (const [at, to] of versions.slice(1).entries()) {
       const from = versions[at] as Json
-      const text = JSON.stringify(diffAtLeisure(from, to, ['slug', 'id']))
+      const text = JSON.stringify(diff(from, to, ['slug', 'id']))
       expect(canonicalJson(applyByTheBook(from, text))).toBe(canonicalJson(to))
       // An id that isn't known makes no more of it than the likeness of rows does.
-      expect(JSON.stringify(diffAtLeisure(from, to)).length).toBeLessThan(1.5 * text.length + 100)
+      expect(JSON.stringify(diff(from, to)).length).toBeLessThan(1.5 * text.length + 100)
       expect(text.length).toBeLessThan(0.7 * JSON.stringify(to).length)
     }
   }
@@ -105,6 +103,6 @@ test('members that are called like what objects inherit are compared like any ot
   for (let round = 0; round < 500; round++) {
     const from = documents.document()
     const to = documents.change(documents.change(from))
-    expect(canonicalJson(patch(from, diffAtLeisure(from, to)))).toBe(canonicalJson(to))
+    expect(canonicalJson(patch(from, diff(from, to)))).toBe(canonicalJson(to))
   }
 })

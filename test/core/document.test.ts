@@ -1,7 +1,9 @@
 import { expect, test } from 'bun:test'
-import { DIFF_BUDGET_MS, diff } from '../../src/core/diff.ts'
-import { canonicalJson, hashDocument, isPatch, type Json, patch } from '../../src/core/document.ts'
+import { diff } from '../../src/core/diff.ts'
+import { canonicalJson, hashDocument, isPatch, type Json } from '../../src/core/document.ts'
 import { parseJson, stringifyJson } from '../../src/core/json.ts'
+import { patch } from '../../src/core/patch.ts'
+import { Work } from '../../src/core/work.ts'
 import { INHERITED_KEYS, ODD_KEYS, RandomDocuments } from './random-documents.ts'
 import { applyByTheBook } from './rfc6902.ts'
 import { seeded } from './seeded.ts'
@@ -171,25 +173,14 @@ test('patches of random changes lead from one document to the other, by the book
   }
 })
 
-test('a comparison ends when its time is over, and not before', () => {
+test('a comparison ends when its steps are used up, and not before', () => {
   const from = Array.from({ length: 100 }, (_, id) => ({ id, more: { v: 0 } }))
   const to = from.map(({ id }) => ({ id, more: { v: 1 } }))
-  let now = 0
-  let looks = 0
-  const clock = (ms: number) => () => (looks++, (now += ms))
-  expect(diff(from, to, [], clock(1)).length).toBe(100)
-  // It has a look before every 32nd pair of objects or arrays: the lists, the rows, and what is in them.
-  expect(looks).toBe(1 + Math.floor((1 + 100 + 100) / 32))
-  looks = 0
-  expect(() => diff(from, to, [], clock(100))).toThrow('takes longer')
-  expect(looks).toBe(1 + DIFF_BUDGET_MS / 100 + 0.5)
-})
-
-test('a comparison of long arrays ends likewise', () => {
-  const from = Array.from({ length: 2_000 }, (_, id) => ({ id, v: 0 }))
-  const to = from.map(({ id }) => ({ id, v: 1 }))
-  let now = 0
-  expect(() => diff(from, to, [], () => (now += 10))).toThrow('takes longer')
+  const work = new Work()
+  expect(diff(from, to, [], work).length).toBe(100)
+  const steps = Math.ceil(work.spent)
+  expect(diff(from, to, [], new Work(steps)).length).toBe(100)
+  expect(() => diff(from, to, [], new Work(steps - 1))).toThrow(`it takes more than ${steps - 1} steps`)
 })
 
 function reordered(value: Json): Json {

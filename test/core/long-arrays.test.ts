@@ -1,13 +1,12 @@
 import { expect, test } from 'bun:test'
-import { diff as diffInTime } from '../../src/core/diff.ts'
-import { hashDocument, type Json, patch } from '../../src/core/document.ts'
+import { diff } from '../../src/core/diff.ts'
+import { hashDocument, type Json } from '../../src/core/document.ts'
+import { patch } from '../../src/core/patch.ts'
 import { applyByTheBook } from './rfc6902.ts'
 import { integer, pick, seeded, several } from './seeded.ts'
 
 const random = seeded('core/long-arrays')
 
-/** However slow the machine is. */
-const diff = (from: Json, to: Json, keys: readonly string[] = []) => diffInTime(from, to, keys, () => 0)
 const row = (id: number, v = 0) => ({ id, v })
 const numbers = (length: number, first = 0) => Array.from({ length }, (_, index) => first + index)
 

@@ -55,6 +55,10 @@ test('the executable is all of Weir: pages, streams, data across restarts, the c
 
     expect(await weir(url, 'add', target, '--kind', 'sse', '--name', 'followed')).toMatchObject({ code: 0 })
     await until('its event is in', async () => (await weir(url, 'logs', 'followed')).out.includes('first'))
+    // A worker of its own reads what is large.
+    const large = upstream.on('/large', () => Response.json({ large: 'x'.repeat(100_000) }))
+    expect(await weir(url, 'add', large, '--kind', 'poll', '--name', 'large')).toMatchObject({ code: 0 })
+    await until('it is in', async () => (await weir(url, 'logs', 'large')).out.includes('snapshot'))
   } finally {
     await first.stop()
   }

@@ -144,7 +144,7 @@ describe.each(SETUPS)('on $name', (setup) => {
       const bodies = await kept.rows<{ n: number }>(sql`SELECT count(*)::int AS n FROM weir.bodies`)
       expect(bodies[0]?.n).toBe(1 + 7)
       const [next] = await Promise.all([kept.begin(ids[0] as string)])
-      expect(next?.followed?.document).toEqual(document(3))
+      expect(next?.followed).toMatchObject({ document: document(3) })
     })
   })
 })

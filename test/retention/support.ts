@@ -8,6 +8,7 @@ import { openStorage } from '../../src/storage/open.ts'
 import { DAY_MS, makePartitions } from '../../src/storage/partitions.ts'
 import type { Storage } from '../../src/storage/storage.ts'
 import type { Draft, Entry } from '../../src/streams/entry.ts'
+import { LargeDocuments } from '../../src/streams/large/documents.ts'
 import { Recorder } from '../../src/streams/recorder.ts'
 import type { Run } from '../../src/streams/run.ts'
 import { runStore } from '../../src/streams/run-store.ts'
@@ -51,7 +52,7 @@ export async function keep(services: OpenSetup, bounds: Partial<RetentionBounds>
     unwanted: () => {},
     failing: (error) => void warnings.push(String(error)),
   })
-  const runs = runStore(db, 'test', () => {})
+  const runs = runStore(db, 'test', () => {}, new LargeDocuments())
   const deps: RetentionDeps = {
     db,
     now: () => kept.now,

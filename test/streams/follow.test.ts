@@ -11,7 +11,9 @@ import { EventReader } from '../../src/streams/event-reader.ts'
 import type { FollowDeps } from '../../src/streams/follow.ts'
 import type { Differ } from '../../src/streams/follow-document.ts'
 import { followPoll } from '../../src/streams/follow-poll.ts'
+import { followSse } from '../../src/streams/follow-sse.ts'
 import { Hosts } from '../../src/streams/hosts.ts'
+import { LargeDocuments } from '../../src/streams/large/documents.ts'
 import { readLog } from '../../src/streams/logs.ts'
 import { Recorder } from '../../src/streams/recorder.ts'
 import type { Run, RunLog } from '../../src/streams/run.ts'
@@ -38,13 +40,16 @@ beforeAll(async () => {
 })
 
 afterAll(async () => {
+  large.close()
   await recorder.close()
   await storage.close()
   rmSync(directory, { recursive: true, force: true })
 })
 
+const large = new LargeDocuments()
+
 const begin = async (streamId: string) => {
-  const runs = runStore(storage.db, 'tester', () => {})
+  const runs = runStore(storage.db, 'tester', () => {}, large)
   return (await runs.begin({ streamId, attempt: 1, takeOver: true })) as Run
 }
 const register = (kind: 'sse' | 'poll') => streams.register({ url: 'http://a.test/', kind, intervalMs: 1 })
@@ -69,6 +74,7 @@ async function pollAll(run: Run, log: RunLog, documents: Json[], differ?: Differ
   const deps: FollowDeps = {
     limits: LIMITS,
     hosts: new Hosts(),
+    large,
     request: (stream) => stream,
     storedEvents: async () => new Map(),
     fetch: async () => {
@@ -84,11 +90,34 @@ async function pollAll(run: Run, log: RunLog, documents: Json[], differ?: Differ
   await recorder.settle(run)
 }
 
+/** Follows an event stream that sends the same on every connection, until it has failed so often. */
+async function followUntilFailed(run: Run, sent: string, failures: number): Promise<void> {
+  const stop = new AbortController()
+  const deps: FollowDeps = {
+    limits: LIMITS,
+    hosts: new Hosts(),
+    large,
+    request: (stream) => stream,
+    storedEvents: async () => new Map(),
+    fetch: async () => new Response(sent, { headers: { 'Content-Type': 'text/event-stream' } }),
+    now: Date.now,
+    // The longest of waits, so that each can be told from the one before.
+    random: () => 1,
+  }
+  let failed = 0
+  const log = logFor(run, ({ kind }) => {
+    if (kind === 'error' && ++failed === failures) stop.abort()
+    return false
+  })
+  await followSse(run, log, stop.signal, deps)
+  await recorder.settle(run)
+}
+
 function readerOf(run: Run, log: RunLog): EventReader {
   const reader = new EventReader(
     run,
     log,
-    { now: Date.now, storedEvents: async () => new Map() },
+    { now: Date.now, storedEvents: async () => new Map(), large, limits: LIMITS },
     new AbortController().signal,
   )
   reader.connected(undefined)
@@ -230,4 +259,14 @@ test("numbers in an upstream's documents and patches that a double cannot hold s
   const text = `{"big":1e400,"id":12345678901234567890,"n":200,"text":"${TEXT}"}`
   expect(keyframe).toMatchObject({ data: text, hash: sha256(text) })
   expect((await begin(id)).followed?.hash).toBe(sha256(text))
+})
+
+test('an upstream that sends the same fault on every connection is asked less and less often', async () => {
+  const bad = 'event: patch\ndata: [{"op":"remove","path":"/missing"}]\n\n'
+  const stream = await register('sse')
+  const run = await begin(stream.id)
+  await followUntilFailed(run, `event: data\ndata: {"a":1}\n\n${bad}`, 3)
+  const errors = (await logOf(stream.id)).filter(({ kind }) => kind === 'error')
+  const waits = errors.map(({ at, data = '' }) => Date.parse(JSON.parse(data).nextRetryAt) - at)
+  expect(waits).toEqual([1_000, 2_000, 4_000])
 })

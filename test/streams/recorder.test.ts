@@ -6,6 +6,7 @@ import { sql } from 'drizzle-orm'
 import { openStorage } from '../../src/storage/open.ts'
 import type { Database, Storage } from '../../src/storage/storage.ts'
 import { type Draft, type Entry, entryJson } from '../../src/streams/entry.ts'
+import { LargeDocuments } from '../../src/streams/large/documents.ts'
 import { readLog } from '../../src/streams/logs.ts'
 import { insertStreams, newStream } from '../../src/streams/new-stream.ts'
 import { Recorder } from '../../src/streams/recorder.ts'
@@ -70,7 +71,7 @@ function recording() {
 }
 
 const begin = async (streamId: string) => {
-  const runs = runStore(storage.db, 'tester', () => {})
+  const runs = runStore(storage.db, 'tester', () => {}, new LargeDocuments())
   return (await runs.begin({ streamId, attempt: 1, takeOver: true })) as Run
 }
 const sumsOf = async (table: 'rollups' | 'path_rollups', id: string) => {

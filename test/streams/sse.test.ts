@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { hashDocument } from '../../src/core/document.ts'
 import { isSkipped, type OpenSetup, SETUPS } from '../support/setups.ts'
 import { until } from '../support/until.ts'
 import { Feed, startUpstream, type Upstream } from '../support/upstream.ts'
@@ -160,6 +161,29 @@ describe.each(SETUPS)('on $name', (setup) => {
       expect(error.data).toMatchObject({ code: 'bad_patch' })
       const again = await until('it connects again', () => upstream.requests.get('/bad-patch')?.[1])
       expect(again.headers.get('last-event-id')).toBeNull()
+    })
+
+    test('a patch that makes too much of a document is an error, and the stream goes on', async () => {
+      const copies = Array.from({ length: 21 }, (_, at) => ({ op: 'copy', from: '', path: `/${at}` }))
+      const snapshot = 'retry: 10\nevent: data\nid: 1\ndata: {"a":"xxxxxxxxxx"}\n\n'
+      const bomb = `event: patch\nid: 2\ndata: ${JSON.stringify(copies)}\n\n`
+      const patch = 'event: patch\nid: 2\ndata: [{"op":"replace","path":"/a","value":1}]\n\n'
+      const feed = new Feed()
+      const url = upstream.on('/copies', (_request, hit) =>
+        feed.response({}, snapshot + (hit === 1 ? bomb : patch)),
+      )
+      const { id } = await weir.register({ url, kind: 'sse' })
+      await weir.entry(id, 'the stream goes on', ({ hash }) => hash === hashDocument({ a: 1 }))
+      const log = await weir.logs(id)
+      expect(log.filter(({ kind }) => kind === 'error').map(({ data }) => data)).toMatchObject([
+        {
+          code: 'too_large',
+          message: "A patch isn't applied: its copies add more than 4096 bytes to the document.",
+        },
+      ])
+      const [first, , , again] = log.filter(({ kind }) => kind !== 'gap')
+      expect([first?.kind, again?.kind]).toEqual(['exchange', 'exchange'])
+      expect(again?.request?.headers).not.toHaveProperty('Last-Event-ID')
     })
 
     test('a silent connection is opened anew, once quietly and then as stalled; heartbeats keep one alive', async () => {

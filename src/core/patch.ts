@@ -1,0 +1,216 @@
+import type { Json, PatchOperation } from './document.ts'
+import { isEqual } from './member-names.ts'
+import { parsePointer, select } from './pointer.ts'
+import { checkLevel, TooMuch, Work } from './work.ts'
+
+/** Array items that are moved up or down in the time of one step: they are copied as a block. */
+const ITEMS_A_STEP = 32
+/** What a number, a word or a member takes, about; keys and strings aside. */
+const SCALAR_BYTES = 5
+const MEMBER_BYTES = 4
+
+/** What applying a patch may take. */
+export interface PatchBounds {
+  /** Bytes that `copy` operations may add to the document, all together. Default: no bound. */
+  maxCopiedBytes?: number
+  /** Default: as many steps as a comparison may take. */
+  work?: Work
+}
+
+/**
+ * Applies RFC 6902 operations. What they don't touch, the result shares with the document, and their values with them:
+ * neither is changed, and neither may be changed as long as the result is used.
+ * @throws Error when an operation is malformed, its target is missing or a `test` fails; `TooMuch` at a bound, which is
+ *   looked at before each operation and never passed by one.
+ */
+export function patch(document: Json, operations: readonly PatchOperation[], bounds: PatchBounds = {}): Json {
+  const patcher = new Patcher(document, bounds)
+  for (const operation of operations) patcher.apply(operation)
+  return patcher.document
+}
+
+type Members = { [key: string]: Json }
+
+class Patcher {
+  document: Json
+  readonly #work: Work
+  #bytesLeft: number
+  readonly #maxBytes: number
+  /** What is the result's own already, and may be changed in place. */
+  readonly #copies = new Set<unknown>()
+
+  constructor(document: Json, { maxCopiedBytes = Number.POSITIVE_INFINITY, work = new Work() }: PatchBounds) {
+    this.document = document
+    this.#work = work
+    this.#maxBytes = maxCopiedBytes
+    this.#bytesLeft = maxCopiedBytes
+  }
+
+  apply(operation: PatchOperation): void {
+    this.#work.spend(1 + operation.path.length)
+    const path = checkOperation(operation, this.document)
+    switch (operation.op) {
+      case 'add':
+        this.#put(path, operation.value)
+        return
+      case 'replace':
+        this.#replace(path, operation.value)
+        return
+      case 'remove':
+        this.#take(path)
+        return
+      case 'move':
+        this.#put(path, this.#take(pointerOf(operation.from)))
+        return
+      case 'copy':
+        this.#put(path, this.#copyOf(select(this.document, pointerOf(operation.from)) as Json, 0))
+        return
+      case 'test':
+        if (!isEqual(select(this.document, path) as Json, operation.value, this.#work)) {
+          throw refusal(operation, 'the value differs')
+        }
+    }
+  }
+
+  #put(path: readonly string[], value: Json): void {
+    const key = path.at(-1)
+    if (key === undefined) {
+      this.document = value
+      return
+    }
+    const holder = this.#own(path)
+    if (!Array.isArray(holder)) holder[key] = value
+    else {
+      const at = key === '-' ? holder.length : Number(key)
+      this.#work.spend((holder.length - at) / ITEMS_A_STEP)
+      if (at === holder.length) holder.push(value)
+      else holder.splice(at, 0, value)
+    }
+  }
+
+  #replace(path: readonly string[], value: Json): void {
+    const key = path.at(-1)
+    if (key === undefined) this.document = value
+    else (this.#own(path) as Members)[key] = value
+  }
+
+  #take(path: readonly string[]): Json {
+    const key = path.at(-1)
+    if (key === undefined) {
+      const whole = this.document
+      this.document = null
+      return whole
+    }
+    const holder = this.#own(path)
+    const taken = (holder as Members)[key] as Json
+    if (!Array.isArray(holder)) delete holder[key]
+    else {
+      const at = Number(key)
+      this.#work.spend((holder.length - at) / ITEMS_A_STEP)
+      if (at === holder.length - 1) holder.pop()
+      else holder.splice(at, 1)
+    }
+    return taken
+  }
+
+  /** What holds the value that a pointer leads to, copied as all on the way to it, as far as that isn't a copy. */
+  #own(path: readonly string[]): Json[] | Members {
+    this.document = this.#ownCopy(this.document)
+    let holder = this.document as Members
+    for (let at = 0; at < path.length - 1; at++) {
+      const token = path[at] as string
+      const own = this.#ownCopy(holder[token] as Json)
+      holder[token] = own
+      holder = own as Members
+    }
+    return holder
+  }
+
+  #ownCopy(value: Json): Json {
+    if (typeof value !== 'object' || value === null || this.#copies.has(value)) return value
+    if (Array.isArray(value)) this.#work.spend(value.length / ITEMS_A_STEP)
+    const copy = Array.isArray(value) ? [...value] : { ...value }
+    if (!Array.isArray(copy)) this.#work.spend(Object.keys(copy).length)
+    this.#copies.add(copy)
+    return copy
+  }
+
+  /** A value once more, down to its last member: there must not be two ways to what may be changed in place. */
+  #copyOf(value: Json, level: number): Json {
+    this.#work.spend(1)
+    checkLevel(level)
+    if (typeof value === 'string') this.#grow(value.length + 2)
+    else this.#grow(SCALAR_BYTES)
+    if (typeof value !== 'object' || value === null) return value
+    if (Array.isArray(value)) return value.map((member) => this.#copyOf(member, level + 1))
+    const copy: Members = {}
+    for (const key of Object.keys(value)) {
+      this.#grow(key.length + MEMBER_BYTES)
+      const member = this.#copyOf(value[key] as Json, level + 1)
+      if (key === '__proto__') Object.defineProperty(copy, key, { value: member, ...PLAIN })
+      else copy[key] = member
+    }
+    return copy
+  }
+
+  #grow(bytes: number): void {
+    this.#bytesLeft -= bytes
+    if (this.#bytesLeft < 0) {
+      throw new TooMuch('bytes', `its copies add more than ${this.#maxBytes} bytes to the document`)
+    }
+  }
+}
+
+const PLAIN = { writable: true, enumerable: true, configurable: true }
+
+/**
+ * Checks that an operation fits the document, as RFC 6902 has it: inherited members aren't the document's, and `01` is no
+ * index. Nothing reaches what objects inherit.
+ * @returns the pointer of its path
+ */
+function checkOperation(operation: PatchOperation, document: unknown): readonly string[] {
+  const refuse = (why: string) => refusal(operation, why)
+  const path = parsePointer(operation.path)
+  if (path === undefined) throw refuse('not a JSON Pointer')
+  if (leadsToPrototype(path)) throw refuse('a key that objects inherit')
+  if ('value' in operation ? operation.value === undefined : hasValue(operation.op)) throw refuse('no value')
+  if (operation.op === 'remove' || operation.op === 'replace' || operation.op === 'test') {
+    if (select(document, path) === undefined) throw refuse('nothing is there')
+    return path
+  }
+  let taken: unknown
+  if (operation.op === 'move' || operation.op === 'copy') {
+    const from = typeof operation.from === 'string' ? parsePointer(operation.from) : undefined
+    if (from === undefined || select(document, from) === undefined) throw refuse('nothing to take')
+    if (leadsToPrototype(from)) throw refuse('a key that objects inherit')
+    if (operation.op === 'copy') taken = undefined
+    else if (operation.path.startsWith(`${operation.from}/`)) throw refuse('a move into itself')
+    else taken = select(document, from.slice(0, -1))
+  }
+  const last = path.at(-1)
+  if (last === undefined) return path
+  const holder = select(document, path.slice(0, -1))
+  if (typeof holder !== 'object' || holder === null) throw refuse('nothing to put it into')
+  if (!Array.isArray(holder) || last === '-') return path
+  const most = holder === taken ? holder.length - 1 : holder.length
+  if (!/^(0|[1-9]\d*)$/.test(last) || Number(last) > most) throw refuse('no such index')
+  return path
+}
+
+function hasValue(op: PatchOperation['op']): boolean {
+  return op === 'add' || op === 'replace' || op === 'test'
+}
+
+function leadsToPrototype(path: readonly string[]): boolean {
+  return path.some(
+    (token, at) => token === '__proto__' || (token === 'prototype' && path[at - 1] === 'constructor'),
+  )
+}
+
+function pointerOf(text: string): readonly string[] {
+  return parsePointer(text) ?? []
+}
+
+function refusal({ op, path }: PatchOperation, why: string): Error {
+  return new Error(`${op} ${path}: ${why}`)
+}

@@ -1,0 +1,187 @@
+import type { Answers, Job } from './jobs.ts'
+
+/** A worker that says nothing for so long is ended, and another one stands in for it. Milliseconds. */
+const DEADLINE_MS = 10_000
+/** A worker that has had nothing to do for so long is ended, for its memory. Milliseconds. */
+const IDLE_MS = 30_000
+/** Bytes and characters of jobs that wait for a worker, beyond the first; at the bound, jobs are refused. */
+const MAX_WAITING_BYTES = 268_435_456
+
+/** What a worker says. */
+export interface Said {
+  answer?: Answers[Job['kind']]
+  isDone?: boolean
+  failure?: string
+}
+
+/** What the pool needs of a `Worker`. */
+export interface WorkerLike {
+  onmessage: ((event: MessageEvent<Said>) => unknown) | null
+  onerror: ((event: ErrorEvent) => unknown) | null
+  postMessage(job: Job, transfer: ArrayBuffer[]): void
+  terminate(): void
+}
+
+export interface PoolOptions {
+  start(): WorkerLike
+  /** Most workers at a time; they are started when there is something to do. */
+  workers: number
+  deadlineMs?: number
+  idleMs?: number
+  maxWaitingBytes?: number
+}
+
+/** What came of a job: its answers, and whether that is all of them. */
+export interface Outcome<A> {
+  answers: A[]
+  /** Why something is missing; left out where nothing is. */
+  failure?: string
+}
+
+interface Order {
+  job: Job
+  bytes: number
+  signal: AbortSignal | undefined
+  answers: Answers[Job['kind']][]
+  end(failure?: string): void
+}
+
+/** A few workers, and the jobs that wait for one. */
+export class WorkerPool {
+  readonly #options: Required<PoolOptions>
+  #idle: { worker: WorkerLike; timer: Timer }[] = []
+  readonly #busy = new Map<WorkerLike, { order: Order; timer: Timer }>()
+  #waiting: Order[] = []
+  #waitingBytes = 0
+  #isClosed = false
+
+  constructor(options: PoolOptions) {
+    this.#options = {
+      deadlineMs: DEADLINE_MS,
+      idleMs: IDLE_MS,
+      maxWaitingBytes: MAX_WAITING_BYTES,
+      ...options,
+    }
+  }
+
+  /** Workers that are there. */
+  get size(): number {
+    return this.#idle.length + this.#busy.size
+  }
+
+  /**
+   * Has a job done. The bytes in it are the worker's from then on.
+   * @param bytes about what it takes in memory
+   * @throws the signal's reason when it aborts first
+   */
+  run<J extends Job>(job: J, bytes: number, signal?: AbortSignal): Promise<Outcome<Answers[J['kind']]>> {
+    const { promise, resolve, reject } = Promise.withResolvers<Outcome<Answers[J['kind']]>>()
+    const onAbort = () => reject(signal?.reason)
+    const answers: Answers[J['kind']][] = []
+    const end = (failure?: string) => {
+      signal?.removeEventListener('abort', onAbort)
+      resolve({ answers, failure })
+    }
+    signal?.throwIfAborted()
+    signal?.addEventListener('abort', onAbort, { once: true })
+    this.#take({ job, bytes, signal, answers, end })
+    return promise
+  }
+
+  /** Ends all workers, whatever they do. */
+  close(): void {
+    this.#isClosed = true
+    for (const { worker, timer } of this.#idle.splice(0)) {
+      clearTimeout(timer)
+      worker.terminate()
+    }
+    for (const worker of [...this.#busy.keys()]) this.#dismiss(worker, 'the process ends')
+    for (const order of this.#waiting.splice(0)) order.end('the process ends')
+  }
+
+  #take(order: Order): void {
+    if (this.#isClosed) return order.end('the process ends')
+    if (this.#busy.size < this.#options.workers) return this.#give(order)
+    if (this.#waiting.length > 0 && this.#waitingBytes + order.bytes > this.#options.maxWaitingBytes) {
+      return order.end('too much waits already')
+    }
+    this.#waiting.push(order)
+    this.#waitingBytes += order.bytes
+  }
+
+  #give(order: Order): void {
+    const worker = this.#hire()
+    this.#busy.set(worker, { order, timer: this.#deadline(worker) })
+    const { job } = order
+    worker.postMessage(job, buffersOf(job))
+  }
+
+  #hire(): WorkerLike {
+    const idle = this.#idle.pop()
+    if (idle !== undefined) {
+      clearTimeout(idle.timer)
+      return idle.worker
+    }
+    const worker = this.#options.start()
+    worker.onmessage = ({ data }) => this.#heard(worker, data)
+    worker.onerror = ({ message }) => this.#dismiss(worker, message)
+    return worker
+  }
+
+  #deadline(worker: WorkerLike): Timer {
+    const { deadlineMs } = this.#options
+    return setTimeout(() => this.#dismiss(worker, `it takes longer than ${deadlineMs} ms`), deadlineMs)
+  }
+
+  #heard(worker: WorkerLike, { answer, isDone, failure }: Said): void {
+    const busy = this.#busy.get(worker)
+    if (busy === undefined) return
+    if (answer !== undefined) busy.order.answers.push(answer)
+    clearTimeout(busy.timer)
+    if (!isDone) {
+      busy.timer = this.#deadline(worker)
+      return
+    }
+    this.#busy.delete(worker)
+    this.#rest(worker)
+    busy.order.end(failure)
+    this.#next()
+  }
+
+  #rest(worker: WorkerLike): void {
+    const timer = setTimeout(() => {
+      this.#idle = this.#idle.filter((idle) => idle.worker !== worker)
+      worker.terminate()
+    }, this.#options.idleMs)
+    timer.unref()
+    this.#idle.push({ worker, timer })
+  }
+
+  /** Ends a worker; another one is started for what waits. */
+  #dismiss(worker: WorkerLike, failure: string): void {
+    const busy = this.#busy.get(worker)
+    this.#busy.delete(worker)
+    this.#idle = this.#idle.filter((idle) => idle.worker !== worker)
+    worker.terminate()
+    if (busy === undefined) return
+    clearTimeout(busy.timer)
+    busy.order.end(failure)
+    this.#next()
+  }
+
+  #next(): void {
+    while (!this.#isClosed && this.#busy.size < this.#options.workers) {
+      const order = this.#waiting.shift()
+      if (order === undefined) return
+      this.#waitingBytes -= order.bytes
+      // Whoever asked for it has gone.
+      if (!order.signal?.aborted) this.#give(order)
+    }
+  }
+}
+
+/** What is handed over with a job, and not copied. */
+function buffersOf(job: Job): ArrayBuffer[] {
+  if ('body' in job) return [job.body.buffer]
+  return 'content' in job && typeof job.content !== 'string' ? [job.content.buffer] : []
+}

@@ -1,0 +1,16 @@
+import { doJob, type Job } from './jobs.ts'
+
+/**
+ * Runs in a thread of its own. Each job is answered by messages, the last of which says so; a job that fails unforeseen
+ * ends likewise, without an answer.
+ */
+declare const self: Worker
+
+self.onmessage = ({ data: job }: MessageEvent<Job>) => {
+  try {
+    for (const answer of doJob(job)) self.postMessage({ answer })
+    self.postMessage({ isDone: true })
+  } catch (error) {
+    self.postMessage({ isDone: true, failure: String(error) })
+  }
+}
