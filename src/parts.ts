@@ -7,6 +7,7 @@ import { causeOf, Problem } from './errors.ts'
 import type { Hub } from './hub/hub.ts'
 import { type Egress, EgressError } from './net/egress.ts'
 import type { Observation } from './observe/observation.ts'
+// biome-ignore lint/suspicious/noShadowRestrictedNames: the proxy that is served, as README and API call it; JavaScript's is used nowhere
 import { Proxy } from './proxy/proxy.ts'
 import { requestOf } from './proxy/request.ts'
 import { archiveLater } from './queue/archiving.ts'
@@ -214,6 +215,10 @@ function receiver({ holder, fanout, pages, wanted }: ReceiverDeps) {
         break
       case 'wanted':
         wanted()
+        break
+      case 'here':
+      case 'untold':
+        // Of the line itself: presence answers them.
         break
     }
   }

@@ -222,8 +222,8 @@ class Upload {
   }
 
   async write(chunk: Uint8Array): Promise<void> {
-    this.#writer.write(chunk)
-    await this.#within(this.#writer.flush())
+    const written = this.#writer.write(chunk)
+    await this.#within(Promise.all([written, this.#writer.flush()]).then(([, flushed]) => flushed))
   }
 
   async end(): Promise<void> {
