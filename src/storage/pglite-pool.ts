@@ -50,7 +50,7 @@ function pgliteClient(database: PGlite): PgPoolClient {
       }
       return run(transaction?.session ?? database, text, parameters)
     },
-    // `on` is overloaded per event in the interface; only a listener of any type implements all of them.
+    // biome-ignore lint/suspicious/noExplicitAny: `on` is overloaded per event; only a listener of any type fits all
     on(event: string, listener: any) {
       if (event === 'notification') notify.add(listener)
       return client

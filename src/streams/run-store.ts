@@ -150,7 +150,7 @@ async function openRun(db: Database, worker: string, begun: Begun): Promise<Run>
   }
 }
 
-async function endAll(db: Database, items: readonly Ending[]): Promise<void[]> {
+async function endAll(db: Database, items: readonly Ending[]): Promise<undefined[]> {
   const rows = JSON.stringify(
     items.map(({ run, reason }) => ({ stream_id: run.stream.id, epoch: run.epoch, reason })),
   )
