@@ -64,7 +64,8 @@ function pgliteClient(database: PGlite): PgPoolClient {
       return client
     },
     release() {
-      for (const stop of channels.values()) void stop()
+      // A database that is closed already listens to nothing.
+      for (const stop of channels.values()) stop().catch(() => {})
       channels.clear()
       notify.clear()
     },
