@@ -7,7 +7,7 @@ import { causeOf, Problem } from './errors.ts'
 import type { Hub } from './hub/hub.ts'
 import { type Egress, EgressError } from './net/egress.ts'
 import type { Observation } from './observe/observation.ts'
-// biome-ignore lint/suspicious/noShadowRestrictedNames: the proxy that is served, as README and API call it; JavaScript's is used nowhere
+// biome-ignore lint/suspicious/noShadowRestrictedNames: the proxy that is served, as README and API call it; JavaScript's isn't used here
 import { Proxy } from './proxy/proxy.ts'
 import { requestOf } from './proxy/request.ts'
 import { archiveLater } from './queue/archiving.ts'

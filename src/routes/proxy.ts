@@ -2,7 +2,7 @@ import type { Server } from 'bun'
 import { Elysia } from 'elysia'
 import { Problem } from '../errors.ts'
 import { refusal } from '../proxy/errors.ts'
-// biome-ignore lint/suspicious/noShadowRestrictedNames: the proxy that is served, as README and API call it; JavaScript's is used nowhere
+// biome-ignore lint/suspicious/noShadowRestrictedNames: the proxy that is served, as README and API call it; JavaScript's isn't used here
 import type { Proxy } from '../proxy/proxy.ts'
 import { isProxyPath, MODES } from '../proxy/target.ts'
 import { PROXIED } from './answers/proxy.ts'
