@@ -18,6 +18,7 @@ import { currentRequest } from './observe/context.ts'
 import type { Readiness } from './observe/readiness.ts'
 import type { Scrape } from './observe/scrape.ts'
 import type { SpanCalls } from './otlp/calls.ts'
+// biome-ignore lint/suspicious/noShadowRestrictedNames: the proxy that is served, as README and API call it; JavaScript's isn't used here
 import type { Proxy } from './proxy/proxy.ts'
 import type { RetentionDeps } from './retention/retain.ts'
 import { archiveRoutes } from './routes/archive.tsx'

@@ -8,6 +8,7 @@ import type { Hub } from './hub/hub.ts'
 import { UpstreamRate } from './limits/upstream-rate.ts'
 import { type Egress, EgressError } from './net/egress.ts'
 import type { Observation } from './observe/observation.ts'
+// biome-ignore lint/suspicious/noShadowRestrictedNames: the proxy that is served, as README and API call it; JavaScript's isn't used here
 import { Proxy } from './proxy/proxy.ts'
 import { requestOf } from './proxy/request.ts'
 import { archiveLater } from './queue/archiving.ts'
@@ -237,6 +238,10 @@ function receiver({ holder, fanout, pages, wanted }: ReceiverDeps) {
         break
       case 'wanted':
         wanted()
+        break
+      case 'here':
+      case 'untold':
+        // Of the line itself: presence answers them.
         break
     }
   }

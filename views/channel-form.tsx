@@ -108,6 +108,7 @@ function Field({ invalid, ...field }: FieldView & { invalid: string | undefined 
   const about = field.description && `about-${field.name}`
   return (
     <div class="field">
+      {/* biome-ignore lint/a11y/noLabelWithoutControl: its control is one of the two below */}
       <label>
         {field.title}
         {field.choices === undefined ? (

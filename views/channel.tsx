@@ -229,12 +229,14 @@ function Attempt({ durationMs, request, response, error }: AttemptRow) {
         <span class="muted">after {durationMs} ms</span>
       </p>
       {request && (
-        <pre aria-label="Request" tabindex={0}>
+        // biome-ignore lint/a11y/useSemanticElements: it scrolls, and holds no fields
+        <pre role="group" aria-label="Request" tabindex={0}>
           {`${request.method} ${request.url}\n${headerLines(request.headers)}\n\n${request.body}`}
         </pre>
       )}
       {response && (
-        <pre aria-label="Response" tabindex={0}>
+        // biome-ignore lint/a11y/useSemanticElements: it scrolls, and holds no fields
+        <pre role="group" aria-label="Response" tabindex={0}>
           {`${response.status}\n${headerLines(response.headers)}\n\n${response.body}`}
         </pre>
       )}

@@ -161,7 +161,8 @@ function Content({ url, shape, sample, events, arrays }: FoundAnswer & { url: st
             {sample.isCut ? 'Its first lines' : 'All of it'}, as <span class="mono">{new URL(url).host}</span>{' '}
             sent it{shape === 'json' && ', indented'}
           </figcaption>
-          <pre tabindex={0} aria-label="What it sent">
+          {/* biome-ignore lint/a11y/useSemanticElements: it scrolls, and holds no fields */}
+          <pre role="group" tabindex={0} aria-label="What it sent">
             {shape === 'json' ? <JsonText text={sample.text} /> : sample.text}
           </pre>
         </figure>
@@ -173,7 +174,8 @@ function Content({ url, shape, sample, events, arrays }: FoundAnswer & { url: st
             {events.map(({ event, id, data }) => (
               <li>
                 <span class="tag">{event}</span> {id !== null && <span class="muted mono">id {id}</span>}
-                <pre tabindex={0} aria-label={`Data of ${event}`}>
+                {/* biome-ignore lint/a11y/useSemanticElements: it scrolls, and holds no fields */}
+                <pre role="group" tabindex={0} aria-label={`Data of ${event}`}>
                   <JsonText text={data} />
                 </pre>
               </li>

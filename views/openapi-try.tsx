@@ -55,7 +55,7 @@ export function TryIt({ id, method, path, parameters, body, types }: OperationVi
           {method === 'GET' ? 'Reads only.' : 'It is really done, on this Weir.'}
         </span>
       </p>
-      <div class="came" role="region" aria-label={`What ${method} ${path} answered`} hidden />
+      <section class="came" aria-label={`What ${method} ${path} answered`} hidden />
     </form>
   )
 }
@@ -63,6 +63,7 @@ export function TryIt({ id, method, path, parameters, body, types }: OperationVi
 function Input({ name, place, isRequired, description, choices, bounds }: ParameterView) {
   const given = { name: `${place}:${name}`, required: isRequired }
   return (
+    // biome-ignore lint/a11y/noLabelWithoutControl: its control is one of those below
     <label>
       {name}
       {choices.length > 0 ? (

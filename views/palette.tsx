@@ -43,6 +43,7 @@ export function Palette({ sections }: { sections: readonly { href: string; label
         spellcheck={false}
         maxlength={200}
       />
+      {/* biome-ignore lint/a11y/noNoninteractiveElementToInteractiveRole: the pattern of a combobox asks for these roles, and a list's rows are what it shows */}
       <ul id="palette-list" role="listbox" aria-label="Found">
         {sections.map((section) => (
           <Choice {...section} kind="page" />
@@ -59,6 +60,8 @@ export function Palette({ sections }: { sections: readonly { href: string; label
 
 function Choice({ href, label, kind }: { href: string; label: string; kind: string }) {
   return (
+    // biome-ignore lint/a11y/noNoninteractiveElementToInteractiveRole: as the list's: an option of a combobox
+    // biome-ignore lint/a11y/useFocusableInteractive: the focus stays in the field, which names the option by aria-activedescendant
     <li role="option" aria-selected="false" data-href={href}>
       <span>{label}</span> <span class="muted">{kind}</span>
     </li>

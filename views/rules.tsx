@@ -181,6 +181,7 @@ export function SilencesPage({ silences, days, form: { values = {}, error } }: S
               Time zone
               <input name="timeZone" placeholder="Europe/Berlin" value={values.timeZone} spellcheck={false} />
             </label>
+            {/* biome-ignore lint/a11y/useSemanticElements: a fieldset brings its own border, margins and least width */}
             <div class="days" role="group" aria-label="Days">
               {days.map((day) => (
                 <label>

@@ -340,6 +340,7 @@ function Field({
 }: Omit<FieldProps, 'name' | 'field'> & { field: string; children: Child }) {
   return (
     <div class="field">
+      {/* biome-ignore lint/a11y/noLabelWithoutControl: its control is what it is given */}
       <label>
         {title}
         {children}

@@ -52,6 +52,7 @@ export function LogPanel(log: LogData) {
     <section class="panel" id="log-panel" aria-labelledby="log-heading">
       <div class="heading log-heading">
         <h2 id="log-heading">Log</h2>
+        {/* biome-ignore lint/a11y/useSemanticElements: search would be one more element between the form and what lays it out */}
         <form class="filter log-filter" method="get" action={`/streams/${streamId}`} role="search">
           <label>
             Show

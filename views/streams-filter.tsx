@@ -17,6 +17,7 @@ const ORDER_WORDS = { asc: 'Ascending', desc: 'Descending' } as const
 export function FilterForm({ listed }: { listed: ListedAs }) {
   return (
     <>
+      {/* biome-ignore lint/a11y/useSemanticElements: search would be one more element between the form and what lays it out */}
       <form class="filter" method="get" action="/streams" role="search">
         <label class="search">
           Search

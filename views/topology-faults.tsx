@@ -9,6 +9,7 @@ export function FaultForm() {
       </h3>
       <ul class="faults-active" id="faults-active" aria-label="Active faults" />
       <form id="faults" novalidate hidden>
+        {/* biome-ignore lint/a11y/useSemanticElements: a fieldset brings its own border, margins and least width */}
         <div class="faults-presets" id="faults-presets" role="group" aria-label="Ready faults" />
         <p class="muted">A ready fault replaces what is active. Off is whatever is left empty.</p>
         <details>

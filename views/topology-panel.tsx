@@ -5,6 +5,7 @@ export function Detail() {
   return (
     <section class="panel chosen" id="detail" aria-labelledby="detail-title" hidden>
       <header>
+        {/* biome-ignore lint/a11y/useHeadingContent: a script fills and shows it */}
         <h2 id="detail-title" tabindex={-1} />
         <button type="button" id="detail-close" aria-label="Close" aria-keyshortcuts="Escape">
           ✕
@@ -16,6 +17,7 @@ export function Detail() {
           Only its neighbourhood
         </button>
         <button type="button" id="detail-group" hidden />
+        {/* biome-ignore lint/a11y/useValidAnchor: a script gives it its address and shows it */}
         <a class="button" id="detail-link" hidden>
           Open in console
         </a>
@@ -26,6 +28,8 @@ export function Detail() {
       <section id="streams-section" hidden>
         <h3>Streams</h3>
         <ul class="detail-list" id="streams" />
+        {/* biome-ignore lint/a11y/useAnchorContent: a script fills and shows it */}
+        {/* biome-ignore lint/a11y/useValidAnchor: a script fills and shows it */}
         <a id="streams-more" hidden />
       </section>
       <section id="log-section" hidden>

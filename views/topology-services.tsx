@@ -20,6 +20,7 @@ export function Services({ services, calls }: Pick<TopologyPageProps, 'services'
   return (
     <section class="panel services" aria-labelledby="services-title">
       <h2 id="services-title">Services</h2>
+      {/* biome-ignore lint/a11y/useSemanticElements: it scrolls, and holds no fields */}
       <div class="services-scroll" tabindex={0} role="group" aria-labelledby="services-title">
         <table>
           <thead>

@@ -17,6 +17,7 @@ export function Tools() {
           maxlength={100}
           placeholder="Find a service  ( / )"
         />
+        {/* biome-ignore lint/a11y/noNoninteractiveElementToInteractiveRole: the pattern of a combobox asks for these roles, and a list's rows are what it shows */}
         <ul class="search-list" id="search-list" role="listbox" aria-label="Services found" hidden />
       </div>
       <label class="inline">
@@ -31,6 +32,7 @@ export function Tools() {
       <label class="inline">
         <input type="checkbox" id="hide-idle" /> Hide idle
       </label>
+      {/* biome-ignore lint/a11y/useSemanticElements: a fieldset brings its own border, margins and least width */}
       <div class="focus-bar" id="focus-bar" role="group" aria-label="Neighbourhood" hidden>
         <label class="inline">
           Only

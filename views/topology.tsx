@@ -91,6 +91,7 @@ function Picture({ diagram }: { diagram: string }) {
   return (
     <section class="picture" aria-label="Picture">
       <p class="replay-banner" id="replay-banner" role="status" hidden />
+      {/* biome-ignore lint/a11y/useSemanticElements: it is a picture, and holds no fields */}
       <div class="picture-panel" id="picture" tabindex={0} role="group" aria-label="Diagram">
         <noscript>
           <p>The picture is drawn by a script. Its text and the list of services are below.</p>

@@ -64,8 +64,7 @@ export function startChild(
       if (hasEnded) throw failure()
       const asked = Promise.withResolvers<unknown>()
       answer = asked
-      child.stdin.write(`${JSON.stringify(question)}\n`)
-      await child.stdin.flush()
+      await Promise.all([child.stdin.write(`${JSON.stringify(question)}\n`), child.stdin.flush()])
       return (await asked.promise) as T
     },
     async said(pattern) {

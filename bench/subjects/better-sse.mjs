@@ -8,9 +8,7 @@ const channel = createChannel()
 let sent = 0
 let timer
 
-const server = createServer(async (request, response) => {
-  channel.register(await createSession(request, response))
-})
+const server = createServer((request, response) => void subscribe(request, response))
 server.keepAliveTimeout = 0
 server.listen({ port: 0, host: '127.0.0.1', backlog: 1_000 }, () => {
   console.log(`listening on ${server.address().port}`)
@@ -30,3 +28,7 @@ createInterface({ input: process.stdin }).on('line', (line) => {
   }
   console.log(JSON.stringify({ sent }))
 })
+
+async function subscribe(request, response) {
+  channel.register(await createSession(request, response))
+}

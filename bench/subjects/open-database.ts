@@ -10,10 +10,12 @@ const [directory = '.'] = process.argv.slice(2)
 const postgresqlconf = ['shared_buffers = 16MB', 'wal_buffers = 1MB', 'max_wal_size = 256MB']
 const pglite = await PGlite.create(join(directory, 'postgres'), { postgresqlconf })
 await pglite.query('SELECT 1')
-process.on('SIGTERM', async () => {
-  await pglite.close()
-  process.exit(0)
-})
+process.on('SIGTERM', () => void close())
 console.log('open')
 // Neither the database nor a signal that is waited for keeps a process running.
 setInterval(() => {}, 60_000)
+
+async function close(): Promise<void> {
+  await pglite.close()
+  process.exit(0)
+}

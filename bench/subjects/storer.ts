@@ -44,10 +44,12 @@ const streams = Array.from({ length: STREAMS }, (_, index) =>
 await insertStreams(storage.db, streams)
 const store = await ways()[way as keyof ReturnType<typeof ways>]()
 console.log('ready')
-await readLines(Bun.stdin.stream(), async (line) => {
+await readLines(Bun.stdin.stream(), (line) => void run(line))
+
+async function run(line: string): Promise<void> {
   await store(JSON.parse(line).entries ?? 0)
   console.log(JSON.stringify({ done: true }))
-})
+}
 
 function ways() {
   return {

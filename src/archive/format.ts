@@ -28,7 +28,7 @@ export function entryLine(entry: Entry): string {
   if (data === undefined || !JSON_KINDS.has(kind) || !UNREADABLE.test(data)) return entryJson(entry)
   const readable = data
     .replaceAll(/[\r\n]/g, ' ')
-    .replaceAll(ESCAPE, (escape) => (LONE_SURROGATE.test(escape) ? '\\ufffd' : escape))
+    .replaceAll(ESCAPE, (code) => (LONE_SURROGATE.test(code) ? '\\ufffd' : code))
   if (readable === data) return entryJson(entry)
   const line = { ...entry, dataText: data, data: readable }
   return entryJson(line)

@@ -23,6 +23,6 @@ export async function* mergeBySeq<T extends { seq: number }>(
       }
     }
   } finally {
-    await Promise.all(sides.map((side) => side.return?.()))
+    await Promise.all(sides.map(async (side) => await side.return?.()))
   }
 }

@@ -4,11 +4,11 @@
  * @param escape what a character is written as
  * @param maxChars of the result, in UTF-16 units; where something is left out, an ellipsis stands for it
  */
-export function escaped(text: string, escape: (char: string) => string, maxChars: number): string {
+export function escaped(text: string, escapeChar: (char: string) => string, maxChars: number): string {
   let result = ''
   let room = ''
   for (const char of text) {
-    const written = escape(char)
+    const written = escapeChar(char)
     if (result.length + written.length > maxChars) return `${room}…`
     result += written
     if (result.length < maxChars) room = result

@@ -21,7 +21,7 @@ export function batched<Item, Answer>(
     if (!running) {
       running = true
       // After the current turn of the event loop, so that everything it brings goes together.
-      setTimeout(drain, 0)
+      setTimeout(() => void drain(), 0)
     }
     return answered.promise
   }

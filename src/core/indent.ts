@@ -1,5 +1,5 @@
 /** A string, closed or cut off by the text's end; a bracket or separator; a number or name. */
-const TOKEN = /"[^"\\]*(?:\\[^][^"\\]*)*(?:"|\\?$)|[[\]{},:]|[^\s"[\]{},:]+/g
+const TOKEN = /"[^"\\]*(?:\\[\s\S][^"\\]*)*(?:"|\\?$)|[[\]{},:]|[^\s"[\]{},:]+/g
 
 /**
  * JSON text with a line for each member, for reading: numbers stay digit for digit, as nothing is parsed.

@@ -1,7 +1,7 @@
 const NUL = '\0'
 
 /**
- * Where a value from JSON holds U+0000, which no text of Postgres can: a path such as `headers.a`, or `''` for the value
+ * Where a value from JSON holds U+0000, which no text of Postgres can: a path such as `tags[1]`, or `''` for the value
  * itself; undefined where it doesn't.
  * @see https://www.postgresql.org/docs/current/datatype-character.html
  */
@@ -9,7 +9,7 @@ export function nulIn(value: unknown, path = ''): string | undefined {
   if (typeof value === 'string') return value.includes(NUL) ? path : undefined
   if (typeof value !== 'object' || value === null) return undefined
   for (const [key, member] of Object.entries(value)) {
-    const at = path === '' ? key : `${path}.${key}`
+    const at = Array.isArray(value) ? `${path}[${key}]` : path === '' ? key : `${path}.${key}`
     const found = key.includes(NUL) ? path : nulIn(member, at)
     if (found !== undefined) return found
   }

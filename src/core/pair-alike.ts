@@ -74,6 +74,6 @@ function likeness(from: Json | undefined, to: Json, work: Work, levels = LEVELS)
   }
   if (levels === 0 || typeof from !== 'object' || from === null) return 0
   let all = 0
-  for (const key in to) all += likeness(from[key as never], to[key as never], work, levels - 1)
+  for (const key of Object.keys(to)) all += likeness(from[key as never], to[key as never], work, levels - 1)
   return all
 }

@@ -69,6 +69,9 @@ class Patcher {
         if (!isEqual(select(this.document, path) as Json, operation.value, this.#work)) {
           throw refusal(operation, 'the value differs')
         }
+        return
+      default:
+        throw refusal(operation, 'there is no such operation')
     }
   }
 

@@ -190,7 +190,7 @@ function emit(node: Node, program: Instruction[]): void {
 
 function emitAny([head, ...rest]: readonly Node[], program: Instruction[]): void {
   if (head === undefined) return
-  if (rest.length === 0) return emit(head, program)
+  if (rest.length === 0) return void emit(head, program)
   const split = { op: 'split' as const, first: program.length + 1, second: 0 }
   program.push(split)
   emit(head, program)

@@ -85,7 +85,7 @@ export class Outlet {
   #put(bytes: Bytes): void {
     const sink = this.#sink as ReadableStreamDirectController
     const written = sink.write(bytes)
-    sink.flush()
+    letGo(sink.flush())
     if (typeof written === 'number') return
     this.#isWaiting = true
     this.#queuedBytes += bytes.byteLength
@@ -111,7 +111,12 @@ export class Outlet {
     this.#events.drained()
     if (!this.#isEnding || this.#queue.length > 0) return
     this.#isWaiting = true
-    this.#sink?.end()
+    letGo(this.#sink?.end())
     this.#over.resolve()
   }
+}
+
+/** That a connection broke is told by its stream's `cancel`: what its sink says of that is let go. */
+function letGo(said: number | Promise<number> | undefined): void {
+  if (said instanceof Promise) said.catch(() => {})
 }

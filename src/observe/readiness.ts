@@ -56,7 +56,9 @@ export class Readiness {
   }
 
   async report(): Promise<ReadinessReport> {
-    const checks = (await Promise.all([this.#process(), this.#storage(), this.#jobs()])).flat()
+    const own = this.#process()
+    const asked = await Promise.all([this.#storage(), this.#jobs()])
+    const checks = [...own, ...asked.flat()]
     return { status: checks.every(({ ok }) => ok) ? 'ready' : 'not_ready', checks }
   }
 

@@ -89,13 +89,13 @@ export class SpanCalls {
 
   #look(span: Span, findings: Findings): void {
     const { kind } = span
-    if (kind === 'server') return this.#server(span, findings)
+    if (kind === 'server') return void this.#server(span, findings)
     if (kind === 'internal') return
     const queue = queueOf(span)
-    if (queue !== undefined) return exchange(span, queue, findings)
+    if (queue !== undefined) return void exchange(span, queue, findings)
     if (kind !== 'client') return
     const database = databaseOf(span)
-    if (database === undefined) return this.#client(span, findings)
+    if (database === undefined) return void this.#client(span, findings)
     findings.know(database)
     findings.call(span.service.id, database.id, outcomeOf(span))
   }
@@ -104,7 +104,7 @@ export class SpanCalls {
     const key = span.traceId + span.spanId
     const client = clientEnd(span)
     const server = this.#waiting.get(key)?.server
-    if (server === undefined) return this.#wait(key, { client })
+    if (server === undefined) return void this.#wait(key, { client })
     this.#waiting.delete(key)
     this.#join(client, server, findings)
   }
@@ -113,7 +113,7 @@ export class SpanCalls {
     if (parentSpanId === undefined) return
     const key = traceId + parentSpanId
     const client = this.#waiting.get(key)?.client
-    if (client === undefined) return this.#wait(key, { server: service.id })
+    if (client === undefined) return void this.#wait(key, { server: service.id })
     this.#waiting.delete(key)
     this.#join(client, service.id, findings)
   }
@@ -176,10 +176,10 @@ function exchange(span: Span, queue: Peer, findings: Findings): void {
   switch (transferOf(span)) {
     case 'sent':
       findings.know(queue)
-      return findings.call(service, queue.id, outcomeOf(span))
+      return void findings.call(service, queue.id, outcomeOf(span))
     case 'received':
       findings.know(queue)
-      return findings.call(queue.id, service, outcomeOf(span))
+      return void findings.call(queue.id, service, outcomeOf(span))
     case 'looked':
       findings.know(queue)
       return void findings.calls.push({ from: queue.id, to: service })

@@ -1,4 +1,4 @@
-import { type Attributes, attributesOf, Gathering, type RawSpan, serviceOf } from './spans.ts'
+import { type Attributes, attributesOf, type Gathering, type RawSpan, serviceOf } from './spans.ts'
 
 /** Of one span or resource; more are not looked at. SDKs stop at 128 themselves. */
 const MAX_ATTRIBUTES = 1024
@@ -52,12 +52,12 @@ function attributesFrom(holder: Fields): Attributes {
       .slice(0, MAX_ATTRIBUTES)
       .map((item) => {
         const pair = fieldsOf(item, 'an item of attributes')
-        return [textOf(pair, 'key'), valueOf(pair)] as const
+        return [textOf(pair, 'key'), readValue(pair)] as const
       }),
   )
 }
 
-function valueOf(pair: Fields): unknown {
+function readValue(pair: Fields): unknown {
   const { stringValue, boolValue, intValue, doubleValue } = fieldsOf(pair.value ?? {}, 'value')
   if (intValue !== undefined && intValue !== null) return Number(integerOf(intValue))
   return stringValue ?? boolValue ?? doubleValue

@@ -1,7 +1,7 @@
 import { create, fromBinary, type MessageInitShape, toBinary } from '@bufbuild/protobuf'
 import { BinaryReader, WireType } from '@bufbuild/protobuf/wire'
 import { FIELDS, type KeyValueMessage, RESOURCE, RESPONSE, SPAN, STATUS } from './messages.ts'
-import { type Attributes, attributesOf, Gathering, type RawSpan, serviceOf } from './spans.ts'
+import { type Attributes, attributesOf, type Gathering, type RawSpan, serviceOf } from './spans.ts'
 
 /**
  * Largest span or resource, in bytes. Decoding takes some hundred times the bytes of the smallest attribute; a larger

@@ -123,7 +123,9 @@ export class Gathering implements Gathered {
   add(service: SpanService, raw: RawSpan): void {
     const { traceId, spanId, parentSpanId, kind, statusCode, attributes } = raw
     if (!TRACE_ID.test(traceId) || !SPAN_ID.test(spanId)) {
-      return this.refuse('A span must have a trace id of 16 bytes and a span id of 8, not all of them zero.')
+      return void this.refuse(
+        'A span must have a trace id of 16 bytes and a span id of 8, not all of them zero.',
+      )
     }
     const span: Span = {
       ...{ service, kind: KINDS[kind] ?? 'internal', traceId, spanId },

@@ -1,5 +1,5 @@
 import { encodeMessage, encodeRetry, SSE_HEADERS } from '../core/sse.ts'
-import { Problem, type ProblemCode } from '../errors.ts'
+import type { Problem, ProblemCode } from '../errors.ts'
 import type { Entry } from '../streams/entry.ts'
 import type { UpstreamErrorCode } from '../streams/upstream.ts'
 

@@ -37,6 +37,7 @@ interface Following {
 }
 
 /** Serves any API as a stream of its document and the changes to it: one poll for all who ask for the same. */
+// biome-ignore lint/suspicious/noShadowRestrictedNames: the proxy that is served, as README and API call it; JavaScript's isn't used here
 export class Proxy {
   readonly #deps: ProxyDeps
   readonly #feeds = new Map<string, Promise<Feed>>()

@@ -60,6 +60,7 @@ export class EagerWorker extends Worker {
     ]
     for (const job of fetched) if (job !== undefined) this.#ahead.push(job)
     // The last of them may have found the queue empty, and BullMQ waits for the next announcement then.
+    // biome-ignore lint/complexity/useLiteralKeys: a private member of BullMQ's class, which only brackets reach
     this['drained'] = false
     if (this.closing !== undefined) this.#giveBack(this.#ahead.splice(1))
   }

@@ -43,6 +43,7 @@ class BulkBackend extends PostgresQueueBackend {
     if (others.length === 0 || !claimed[0]) return [claimed, ...others.map(() => claimed)]
     const now = Date.now()
     const { lockDuration } = this.opts as { lockDuration?: number }
+    // biome-ignore lint/complexity/useLiteralKeys: a private member of BullMQ's class, which only brackets reach
     const { rows } = await this['query'](
       `WITH next AS (
         SELECT id FROM job WHERE queue = $1 AND state = 'waiting'
@@ -68,12 +69,14 @@ class BulkBackend extends PostgresQueueBackend {
     const none = [null, '', 0, 0]
     const rest = others.map(async ({ token }) => {
       const row = byToken.get(token)
+      // biome-ignore lint/complexity/useLiteralKeys: a private member of BullMQ's class, which only brackets reach
       return row === undefined ? none : this['buildNextJobResult']([row], null, now)
     })
     return [claimed, ...(await Promise.all(rest))]
   }
 
   async #returnAll(returns: readonly Return[]): Promise<number[]> {
+    // biome-ignore lint/complexity/useLiteralKeys: a private member of BullMQ's class, which only brackets reach
     await this['query'](
       `WITH given AS (
         SELECT * FROM unnest($2::text[], $3::text[]) AS given(id, token)

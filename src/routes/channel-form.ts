@@ -33,7 +33,7 @@ export function channelInput(kind: AnyKind, values: Readonly<Record<string, stri
   for (const [name, schema] of Object.entries(kind.schema.properties)) {
     const text = values[CONFIG + name]?.trim() ?? ''
     if (values[`remove.${CONFIG}${name}`] !== undefined) config[name] = null
-    else if (text !== '') config[name] = valueOf(text, schema)
+    else if (text !== '') config[name] = readValue(text, schema)
     else if (!isNew && !kind.secrets.includes(name)) config[name] = null
   }
   return {
@@ -75,7 +75,7 @@ function fieldsOf(
   })
 }
 
-function valueOf(text: string, schema: TSchema): unknown {
+function readValue(text: string, schema: TSchema): unknown {
   if (schema.type === 'integer') return Number(text)
   if (schema.type !== 'array') return text
   return text

@@ -92,7 +92,7 @@ export function consoleRoutes(deps: ConsoleRoutesDeps) {
     try {
       const stream = await streams.register(checkRegistration(fromForm(values)))
       if (!wantsFragment) return redirect('/streams')
-      return html(<RegisterForm registered={stream.name} />)
+      return await html(<RegisterForm registered={stream.name} />)
     } catch (error) {
       if (!(error instanceof Problem)) throw error
       const form = { values, error: { field: error.field, detail: error.detail } }

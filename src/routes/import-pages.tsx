@@ -36,7 +36,7 @@ export function importPages({ imports }: { imports: Importer }) {
     try {
       const options = optionsOf(asked(form))
       const report = await shownOf(await imports.run({ options, text, contentType: null }), signal, SHOWN)
-      return html(<ImportPage values={values} report={report} />)
+      return await html(<ImportPage values={values} report={report} />)
     } catch (error) {
       if (!(error instanceof Problem)) throw error
       return html(<ImportPage values={values} error={error.detail} />, { status: error.status })

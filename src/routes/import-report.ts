@@ -1,5 +1,5 @@
 import { causeOf, Problem } from '../errors.ts'
-import { OUTCOMES, type Outcome } from '../transfer/item.ts'
+import type { OUTCOMES, Outcome } from '../transfer/item.ts'
 import type { Running } from './transfer.ts'
 
 export const NDJSON = 'application/x-ndjson'

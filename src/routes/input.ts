@@ -114,7 +114,7 @@ export function oneOf<T extends string>(
 }
 
 function holdsNul(at: string): Problem {
-  return invalid(at.split('.')[0] ?? '', `${at.slice(0, 200) || 'The body'}: expected text without NUL.`)
+  return invalid(at, `${at.slice(0, 200) || 'The body'}: expected text without NUL.`)
 }
 
 function invalid(field: string, detail: string): Problem {

@@ -110,7 +110,7 @@ class OpenView {
 
   changed(): void {
     const { hub, now, warn } = this.#deps
-    if (!hub.has(this.#topic)) return this.#deps.end()
+    if (!hub.has(this.#topic)) return void this.#deps.end()
     this.#soon ??= setTimeout(
       () => {
         this.#soon = undefined

@@ -3,6 +3,7 @@ import { Elysia } from 'elysia'
 import { Problem } from '../errors.ts'
 import { TooOften } from '../limits/upstream-rate.ts'
 import { refusal } from '../proxy/errors.ts'
+// biome-ignore lint/suspicious/noShadowRestrictedNames: the proxy that is served, as README and API call it; JavaScript's isn't used here
 import type { Proxy } from '../proxy/proxy.ts'
 import { isProxyPath, MODES } from '../proxy/target.ts'
 import { PROXIED } from './answers/proxy.ts'

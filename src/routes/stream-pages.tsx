@@ -200,7 +200,7 @@ export function streamPages(deps: StreamPagesDeps) {
         const dropping = untoldDrops(stream, values, change)
         if (dropping !== undefined) {
           const form = streamForm(stream, await channelNames(), { values, dropping })
-          return html(<StreamEditPage {...form} />)
+          return await html(<StreamEditPage {...form} />)
         }
         await streams.change(id, change)
       }

@@ -91,7 +91,7 @@ function readCalls(tree: CallTree, from: Record<string, unknown>, place: Place &
   const { room, depth, shiftMs } = place
   if (isNumber(from.leftOut) && from.leftOut > 0) leaveOut(tree, from.leftOut)
   if (!Array.isArray(from.calls)) return
-  if (depth >= MAX_TREE_DEPTH) return leaveOut(tree, from.calls.length)
+  if (depth >= MAX_TREE_DEPTH) return void leaveOut(tree, from.calls.length)
   for (const value of from.calls) {
     graft(tree, room, () => readCall(value, { room, depth: depth + 1, shiftMs }))
   }
@@ -117,7 +117,7 @@ function readCall(value: unknown, place: Place & { shiftMs: number }): CallTree 
 
 /** Adds a call while there is room for one; what is no call is left out too. */
 function graft(tree: CallTree, room: { calls: number }, read: () => CallTree | undefined): void {
-  if (room.calls <= 0) return leaveOut(tree, 1)
+  if (room.calls <= 0) return void leaveOut(tree, 1)
   room.calls--
   const call = read()
   if (call === undefined) leaveOut(tree, 1)

@@ -42,9 +42,14 @@ const width = Math.max(...simulation.services.map(({ name }) => name.length))
 for (const { name, url } of simulation.services) console.log(`${name.padEnd(width)} ${url}`)
 console.log(`its traffic: ${simulation.controlUrl}/traffic`)
 
-const close = async () => {
-  await Promise.race([simulation.close(), delay(CLOSE_DEADLINE_MS)])
-  process.exit(0)
+const close = () => {
+  Promise.race([simulation.close(), delay(CLOSE_DEADLINE_MS)]).then(
+    () => process.exit(0),
+    (error) => {
+      console.error(error)
+      process.exit(1)
+    },
+  )
 }
 process.once('SIGINT', close)
 process.once('SIGTERM', close)

@@ -1,5 +1,5 @@
 import { Colours } from './colours.ts'
-import { KINDS } from './graph.ts'
+import type { KINDS } from './graph.ts'
 import type { WeirClient } from './weir-client.ts'
 import { untilClosed, type World } from './world.ts'
 

@@ -50,7 +50,7 @@ function pgliteClient(database: PGlite): PgPoolClient {
       }
       return run(transaction?.session ?? database, text, parameters)
     },
-    // `on` is overloaded per event in the interface; only a listener of any type implements all of them.
+    // biome-ignore lint/suspicious/noExplicitAny: `on` is overloaded per event; only a listener of any type fits all
     on(event: string, listener: any) {
       if (event === 'notification') notify.add(listener)
       return client
@@ -64,7 +64,8 @@ function pgliteClient(database: PGlite): PgPoolClient {
       return client
     },
     release() {
-      for (const stop of channels.values()) void stop()
+      // A database that is closed already listens to nothing.
+      for (const stop of channels.values()) stop().catch(() => {})
       channels.clear()
       notify.clear()
     },

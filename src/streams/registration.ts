@@ -150,7 +150,7 @@ function checked<S extends TObject>(schema: S, value: unknown, mayHide = false):
   }
   const nul = nulIn(value)
   if (nul !== undefined)
-    throw new Problem('invalid_field', `${nul}: expected text without NUL.`, nul.split('.')[0])
+    throw new Problem('invalid_field', `${nul}: expected text without NUL.`, nul.split(/[.[]/)[0])
   checkMeaning(value as Change, mayHide)
   return value as Static<S>
 }

@@ -160,7 +160,7 @@ async function openRun(
   }
 }
 
-async function endAll(db: Database, items: readonly Ending[]): Promise<void[]> {
+async function endAll(db: Database, items: readonly Ending[]): Promise<undefined[]> {
   const rows = JSON.stringify(
     items.map(({ run, reason }) => ({ stream_id: run.stream.id, epoch: run.epoch, reason })),
   )

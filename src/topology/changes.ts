@@ -80,10 +80,14 @@ export class Changes {
     for (const id of this.#turnedServices) {
       const [before, after] = [this.#services.get(id), this.#options.service(id)]
       if (after === undefined) {
-        if (this.#services.delete(id)) (change.removedServices ??= []).push(id)
+        if (this.#services.delete(id)) {
+          change.removedServices ??= []
+          change.removedServices.push(id)
+        }
       } else if (before === undefined || !isDeepStrictEqual(said(before), said(after))) {
         this.#services.set(id, after)
-        ;(change.services ??= []).push(after)
+        change.services ??= []
+        change.services.push(after)
       } else continue
       isDiagram ||=
         before?.name !== after?.name || before?.colour !== after?.colour || before?.url !== after?.url
@@ -99,11 +103,13 @@ export class Changes {
       const [before, after] = [this.#calls.get(key), this.#options.call(key)]
       if (after !== undefined && !isDeepStrictEqual(before, after)) {
         this.#calls.set(key, after)
-        ;(change.calls ??= []).push(after)
+        change.calls ??= []
+        change.calls.push(after)
         isDiagram ||= before === undefined
       } else if (after === undefined && before !== undefined) {
         this.#calls.delete(key)
-        ;(change.removedCalls ??= []).push([before.from, before.to])
+        change.removedCalls ??= []
+        change.removedCalls.push([before.from, before.to])
         isDiagram = true
       }
     }

@@ -246,7 +246,7 @@ export class Model {
   #tellRest(now: number): void {
     this.#restTurned = false
     if (this.#folded.isEmpty && this.#edgesOf((id) => id === REST_ID).length === 0) {
-      return this.#removeService(REST_ID)
+      return void this.#removeService(REST_ID)
     }
     const service = this.#folded.service(isoOf(now))
     const isNews = service.name !== this.service(REST_ID)?.name

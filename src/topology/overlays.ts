@@ -106,5 +106,5 @@ function merged(reported: Graph, sources: readonly Overlay[]): Graph {
 }
 
 function judgedBy(service: Service, sources: readonly Pick<Overlay, 'judged'>[]): Service {
-  return sources.reduce((known, { judged }) => ({ ...known, ...judged?.get(service.id) }), service)
+  return Object.assign({}, service, ...sources.map(({ judged }) => judged?.get(service.id)))
 }

@@ -216,7 +216,7 @@ export class Topology {
     const edge = this.#model.connect(report, now)
     const ledger = this.#history?.ledger
     for (const id of [report.from, report.to]) ledger?.service(id, now)
-    if (status === undefined) return ledger?.call(report, now)
+    if (status === undefined) return void ledger?.call(report, now)
     const outcome: Outcome = { status, hasFailed: status >= FIRST_ERROR_STATUS, durationMs }
     const minute = minuteOf(now)
     const tally = edge.tallies.of(minute, this.#writer)

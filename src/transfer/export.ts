@@ -5,7 +5,7 @@ import { Problem } from '../errors.ts'
 import type { Database } from '../storage/storage.ts'
 import type { Stream } from '../streams/run.ts'
 import { csvHead, csvRow, MAX_HEADER_COLUMNS } from './csv.ts'
-import { type Fields } from './fields.ts'
+import type { Fields } from './fields.ts'
 import { knownById } from './identity.ts'
 import { portions } from './portions.ts'
 

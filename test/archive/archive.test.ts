@@ -32,13 +32,13 @@ describe.each(SETUPS.filter(({ name }) => name !== 'Postgres with Redis'))('on $
     afterAll(async () => {
       await bench.close()
       await services.close()
+      await s3?.stop()
     })
     beforeEach(async () => {
       await s3?.stop()
       await forgetArchive(bench)
       s3 = await startS3()
     })
-    afterAll(() => s3.stop())
 
     const stored = (key: string) =>
       new Bun.S3Client({ endpoint: s3.url, bucket: BUCKET, accessKeyId: 'S3RVER', secretAccessKey: 'S3RVER' })

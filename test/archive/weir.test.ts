@@ -64,7 +64,11 @@ describe.each(SETUPS)('on $name', (setup) => {
 
     async function withBench(step: (bench: Awaited<ReturnType<typeof openBench>>) => Promise<void>) {
       const bench = await openBench(environment())
-      await step(bench).finally(() => bench.close())
+      try {
+        await step(bench)
+      } finally {
+        await bench.close()
+      }
     }
 
     const answer = async (path: string) => {

@@ -29,7 +29,7 @@ async function startMail(options: SMTPServerOptions = {}): Promise<Mailbox> {
     onData(stream, session, done) {
       let text = ''
       stream.on('data', (chunk: Buffer) => {
-        text += chunk
+        text += chunk.toString()
       })
       stream.on('end', () => {
         const { mailFrom, rcptTo } = session.envelope

@@ -37,7 +37,10 @@ test.each([
   [['ls', '--url', 'http://me:pw@x'], '--url: expected an http or https URL without credentials'],
 ])('%j is refused with 2 and a sentence, before anything is asked', async (args, sentence) => {
   const asked: unknown[] = []
-  const fetch = async (input: unknown) => (asked.push(input), new Response())
+  const fetch = async (input: unknown) => {
+    asked.push(input)
+    return new Response()
+  }
   const { code, out, err } = await onTerminal(args, { url: 'http://127.0.0.1:1', fetch })
   expect({ code, out, asked }).toEqual({ code: 2, out: '', asked: [] })
   expect(err).toContain(sentence)

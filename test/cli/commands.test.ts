@@ -216,7 +216,10 @@ test('rm asks, unless told not to, and removes', async () => {
   expect(unasked).toMatchObject({ code: 2, out: '' })
   expect(unasked.err).toContain('--yes')
   const asked: string[] = []
-  const ask = async (question: string) => (asked.push(question), false)
+  const ask = async (question: string) => {
+    asked.push(question)
+    return false
+  }
   expect((await onTerminal(['rm', 'doomed'], { url: weir.url, ask })).code).toBe(130)
   expect(asked).toEqual(['Remove "doomed" with everything recorded?'])
   expect(await there()).toBe(true)

@@ -49,7 +49,10 @@ test('edit says which headers another origin drops before it does so, and asks',
   const asked: string[] = []
   const answer = (yes: boolean) => ({
     url: weir.url,
-    ask: async (question: string) => (asked.push(question), yes),
+    ask: async (question: string) => {
+      asked.push(question)
+      return yes
+    },
   })
   expect((await onTerminal(args, answer(false))).code).toBe(130)
   expect(await stored()).toEqual(before as Record<string, unknown>)

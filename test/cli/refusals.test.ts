@@ -7,6 +7,7 @@ import { cliOf, jsonLines, onTerminal, spawnCli } from './support.ts'
 const TOKEN = 'a-token-of-a-test'
 /** What would clear a screen, ring, colour, hide and turn around what comes after it, were it written raw. */
 const HOSTILE = 'evil \u001b[2J\u001b]0;title\u0007\u009b31m\u202eabc\u2028 <script>alert(1)</script>\r\nx'
+// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it looks for
 const RAW = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2028\u2029]/
 
 let upstream: Upstream

@@ -53,7 +53,9 @@ export async function onTerminal(
   const output = (name: 'out' | 'err') => ({
     columns,
     colours,
-    write: async (text: string) => void (said[name] += text),
+    write: async (text: string) => {
+      said[name] += text
+    },
   })
   const code = await run(args, {
     url: undefined,

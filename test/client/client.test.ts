@@ -67,6 +67,7 @@ test('a token is sent to the address that it is for, and follows no redirect', a
 })
 
 /** Never called: what the compiler says of it is the test. */
+// biome-ignore lint/suspicious/noExportsInTest: not exported, it would be unused
 export async function mistakes({ api, url }: WeirClient, id: string): Promise<unknown[]> {
   const stream = await answerOf(url, api.streams({ id }).get())
   const created: string = stream.createdAt

@@ -32,7 +32,11 @@ function follow(options: { after?: number; silenceMs?: number } = {}) {
     for await (const message of messages) got.push(message)
   })().catch((error: unknown) => error)
   const seqs = () => got.flatMap((message) => (message.kind === 'entry' ? [message.seq] : []))
-  return { got, seqs, ended, stop: () => (stop.abort(), ended) }
+  const end = () => {
+    stop.abort()
+    return ended
+  }
+  return { got, seqs, ended, stop: end }
 }
 
 test('what is sent twice over a reconnect comes once, and Last-Event-ID says where to go on', async () => {

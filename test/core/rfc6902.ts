@@ -16,10 +16,13 @@ export function applyByTheBook(document: Json, patchText: string): Json {
 }
 
 function apply(root: Container, { op, path, from, value }: Operation): void {
-  if (op === 'add') return add(root, path, value)
+  if (op === 'add') return void add(root, path, value)
   if (op === 'remove') return void take(root, path)
-  if (op === 'replace') return (take(root, path), add(root, path, value))
-  if (op === 'move') return add(root, path, take(root, from))
+  if (op === 'replace') {
+    take(root, path)
+    return void add(root, path, value)
+  }
+  if (op === 'move') return void add(root, path, take(root, from))
   throw new Error(`No such operation: ${op}`)
 }
 

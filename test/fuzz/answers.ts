@@ -125,7 +125,7 @@ function redirect(random: Random, origin: string): string {
 
 function lengths(random: Random): string {
   const length = pick(random, ['5', '0', '-1', '99999999999999999999', '5, 6', 'x', '5\r\nContent-Length: 7'])
-  return head('200 OK', ['Content-Type: application/json', `Content-Length: ${length}`]) + '{"a":[1,2,3]}'
+  return `${head('200 OK', ['Content-Type: application/json', `Content-Length: ${length}`])}{"a":[1,2,3]}`
 }
 
 function chunks(random: Random): string {

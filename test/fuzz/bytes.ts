@@ -32,6 +32,7 @@ export const ODD_TEXTS: readonly string[] = [
   "'; drop table streams; --",
   '<script>alert(1)</script>',
   '{{7*7}}',
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: a placeholder, as an attacker sends it
   '${x}',
   '__proto__',
   'constructor',

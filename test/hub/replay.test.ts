@@ -153,7 +153,9 @@ test('a replay ends when its reader has left', async () => {
 
 test('a request that was aborted before it is answered is not replayed to', () => {
   let began = false
-  const replay = async () => void (began = true)
+  const replay = async () => {
+    began = true
+  }
   hub.subscribe('a', { signal: AbortSignal.abort(), replay })
   expect(began).toBe(false)
   expect(hub.counts).toEqual({ open: 0, left: 1, slow: 0, failed: 0, revoked: 0 })

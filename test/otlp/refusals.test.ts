@@ -147,7 +147,9 @@ test('a span larger than any is, is refused by itself', async () => {
 
 async function partial(response: Response): Promise<[refused: number, reason: string]> {
   if (response.headers.get('content-type') === JSON_TYPE) {
-    const { partialSuccess } = (await response.json()) as any
+    const { partialSuccess } = (await response.json()) as {
+      partialSuccess: { rejectedSpans: string; errorMessage: string }
+    }
     return [Number(partialSuccess.rejectedSpans), partialSuccess.errorMessage]
   }
   const { partialSuccess } = fromBinary(RESPONSE, await response.bytes())

@@ -61,7 +61,7 @@ async function subscribe(headers: Record<string, string>, target: string) {
   })
   const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader()
   let text = ''
-  while (!/^event: (data|error)\n[^]*\n\n/m.test(text)) {
+  while (!/^event: (data|error)\n[\s\S]*\n\n/m.test(text)) {
     const { value, done } = (await reader?.read()) ?? { done: true }
     if (done) break
     text += value

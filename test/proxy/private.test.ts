@@ -90,7 +90,7 @@ function subscribe(who: Who, key: string | undefined, target = upstream.url + PA
 async function textOf(response: Response): Promise<string> {
   if (!response.headers.get('content-type')?.startsWith('text/event-stream')) return response.text()
   const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader()
-  const timer = setTimeout(() => reader?.cancel(), READ_MS)
+  const timer = setTimeout(() => void reader?.cancel().catch(() => {}), READ_MS)
   let text = ''
   for (let chunk = await reader?.read(); chunk?.value !== undefined; chunk = await reader?.read()) {
     text += chunk.value

@@ -18,7 +18,9 @@ function process() {
   let events: RelayEvents | undefined
   let at = 0
   const line: Line = {
-    listen: (listener) => void (events = listener),
+    listen: (listener) => {
+      events = listener
+    },
     publish: (message) => void sent.push(message),
     close: async () => {},
   }
@@ -30,7 +32,9 @@ function process() {
     restored: () => restored,
     sent: () => sent.splice(0),
     hears: (message: RelayMessage) => events?.received(message),
-    pass: (ms: number) => void (at += ms),
+    pass: (ms: number) => {
+      at += ms
+    },
   }
 }
 

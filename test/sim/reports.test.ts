@@ -179,7 +179,9 @@ test('more colours than a picture needs are held to a rate', async () => {
   const world: World = {
     ...hurriedWorld(),
     now: () => now,
-    sleep: async (ms) => void (now += ms),
+    sleep: async (ms) => {
+      now += ms
+    },
   }
   const send = async (name: string) => void sent.push(name)
   const colours = new Colours({ send, world, closing: new AbortController().signal })

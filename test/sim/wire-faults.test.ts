@@ -65,7 +65,7 @@ function request(url: string, path: string, headers = '') {
     [Symbol.dispose]: () => socket.destroy(),
   }
   socket.on('data', (data) => {
-    wire.text += data
+    wire.text += String(data)
     wire.chunks.push(String(data))
   })
   socket.on('end', () => (wire.end ??= 'end'))
@@ -80,7 +80,7 @@ function chunksOf(text: string): string {
     const line = rest.indexOf('\r\n')
     const length = line < 0 ? Number.NaN : Number.parseInt(rest.subarray(0, line).toString(), 16)
     if (!(length > 0)) return body
-    body += rest.subarray(line + 2, line + 2 + length)
+    body += rest.subarray(line + 2, line + 2 + length).toString()
     rest = rest.subarray(line + 2 + length + 2)
   }
 }

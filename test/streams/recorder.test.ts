@@ -62,10 +62,14 @@ function recording() {
     recorder,
     stored,
     changed,
-    leave: () => void (away = Promise.withResolvers()),
+    leave: () => {
+      away = Promise.withResolvers()
+    },
     comeBack: () => away?.resolve(),
     /** Loses the answer to a statement, of those to come: 0 is the next one's. */
-    loseAnswer: (statement: number) => void (losesAnswer = statements + statement),
+    loseAnswer: (statement: number) => {
+      losesAnswer = statements + statement
+    },
     isAnswerLost: () => losesAnswer !== undefined && statements > losesAnswer,
   }
 }

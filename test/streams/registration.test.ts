@@ -46,7 +46,7 @@ test.each<[string, Record<string, unknown>]>([
 test.each<[field: string | undefined, value: unknown, detail: RegExp]>([
   ['url', undefined, /^url: expected string/],
   ['name', 'a\0b', /^name: expected text without NUL/],
-  ['notify', ['a', '\0'], /^notify\.1: expected text without NUL/],
+  ['notify', ['a', '\0'], /^notify\[1\]: expected text without NUL/],
   ['headers', { 'X-A': '\0' }, /^headers/],
   ['url', 1, /^url: expected string/],
   ['url', '', /isn't a URL/],

@@ -36,7 +36,7 @@ export function sendRaw(
     socket.on('data', (text: string) => {
       got += text
       // Of an event stream the first frame is enough: the proxy tells its refusals there.
-      const isStream = /^content-type: text\/event-stream/im.test(got) && /\r\n\r\n[^]*\n\n/.test(got)
+      const isStream = /^content-type: text\/event-stream/im.test(got) && /\r\n\r\n[\s\S]*\n\n/.test(got)
       if (isStream || got.length > MAX_CHARS) socket.destroy()
     })
     socket.on('error', () => socket.destroy())

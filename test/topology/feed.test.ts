@@ -51,13 +51,15 @@ test('changes that come together are one frame, with the last of each', async ()
   for (const colour of ['red', 'lime', 'blue']) weir.topology.colour('A', colour)
   const change = await events.nextJson()
   expect(change.id).toBe(id + 1)
-  expect(change.data.services.map((service: any) => [service.id, service.colour])).toEqual([
+  expect(
+    change.data.services.map((service: { id: string; colour: string }) => [service.id, service.colour]),
+  ).toEqual([
     ['A', 'blue'],
     ['S0', 'white'],
     ['S1', 'white'],
     ['S2', 'white'],
   ])
-  expect(change.data.calls.map((call: any) => [call.to, call.count])).toEqual([
+  expect(change.data.calls.map((call: { to: string; count: number }) => [call.to, call.count])).toEqual([
     ['S0', 10],
     ['S1', 10],
     ['S2', 10],
@@ -71,7 +73,7 @@ test('a new service sends itself and not the graph again', async () => {
   await events.nextJson()
   weir.topology.report({ services: [{ id: 'new' }] })
   const { data } = await events.nextJson()
-  expect([data.services.map(({ id }: any) => id), data.calls]).toEqual([['new'], undefined])
+  expect([data.services.map(({ id }: { id: string }) => id), data.calls]).toEqual([['new'], undefined])
 })
 
 test('all viewers are sent the same frame, and one who comes late the same graph as the others hold', async () => {

@@ -51,10 +51,13 @@ export async function openPicture(options: BrowserContextOptions = {}) {
     /** What the picture told to be chosen. */
     chosen: () => page.evaluate(() => (globalThis as unknown as { kept: Kept }).kept.chosen),
     call: (method: 'select' | 'reveal' | 'fit' | 'pulse', argument?: unknown) =>
-      page.evaluate(([name, value]) => (globalThis as any).kept.picture[name as 'fit'](value), [
-        method,
-        argument,
-      ] as const),
+      page.evaluate(
+        ([name, value]) =>
+          (
+            globalThis as unknown as { kept: { picture: Record<string, (value: unknown) => void> } }
+          ).kept.picture[name]?.(value),
+        [method, argument] as const,
+      ),
     [Symbol.asyncDispose]: async () => {
       await browser.close()
       await app.server?.stop(true)

@@ -196,7 +196,9 @@ browserTest('300 services and 1,000 calls are drawn, and the page answers meanwh
   expect(await picture.chosen()).toEqual(['c'])
   expect(await page.locator('#picture svg').count()).toBe(1)
   await drawn
-  expect(await page.evaluate(() => (globalThis as any).answered())).toBeGreaterThan(10)
+  expect(
+    await page.evaluate(() => (globalThis as unknown as { answered(): number }).answered()),
+  ).toBeGreaterThan(10)
   expect(await page.locator('#picture g.node').count()).toBe(300)
   expect(await page.locator('#picture path[data-id]').count()).toBe(1000)
   expect(await page.locator('.picture-note').isVisible()).toBe(false)

@@ -48,7 +48,10 @@ test('a redirect is an answer, and a long body is cut', async () => {
     () => new Response('x'.repeat(200_000), { status: 302, headers: { Location: '/elsewhere' } }),
   )
   weir.topology.report({ services: [{ id: 'UI', url: service.url }] })
-  const answer = (await (await weir.post('/topology/requests', { service: 'UI' })).json()) as any
+  const answer = (await (await weir.post('/topology/requests', { service: 'UI' })).json()) as {
+    status: number
+    body: string
+  }
   expect([answer.status, answer.body.length, service.seen.length]).toEqual([302, 65_536, 1])
 })
 

@@ -102,6 +102,7 @@ export class EventReader {
   }
 
   /** The next message as its event, its id as a number, and its data parsed. */
+  // biome-ignore lint/suspicious/noExplicitAny: each test knows the message that it waits for
   async nextJson(): Promise<{ event: string | undefined; id: number; data: any }> {
     const { event, id, data } = await this.next()
     return { event, id: Number(id), data: JSON.parse(data) }

@@ -74,12 +74,16 @@ describe('a document whose parts are shared by many paths', () => {
 
   test('servers and secrets are looked at once, however many paths have them', () => {
     const looks = { servers: 0, security: 0 }
-    const counting = (name: keyof typeof looks, list: object[]) =>
-      list.map((each) => new Proxy(each, { get: (of, key) => (looks[name]++, Reflect.get(of, key)) }))
-    const servers = counting('servers', Array(10_000).fill({ url: 'https://a.test' }))
-    const security = new Proxy(Array(10_000).fill({ key: [] }), {
-      get: (of, key) => (looks.security++, Reflect.get(of, key)),
+    const counted = (name: keyof typeof looks) => ({
+      get: (of: object, key: PropertyKey) => {
+        looks[name]++
+        return Reflect.get(of, key)
+      },
     })
+    const counting = (name: keyof typeof looks, list: object[]) =>
+      list.map((each) => new Proxy(each, counted(name)))
+    const servers = counting('servers', Array(10_000).fill({ url: 'https://a.test' }))
+    const security = new Proxy(Array(10_000).fill({ key: [] }), counted('security'))
     const lines = [...operationsOf({ ...shared(1_000, {}), servers, security }, NOTHING)]
     expect(lines[0]?.problem?.detail).toMatch(/which of more than 20 servers.*the secret/)
     expect(looks.servers).toBeLessThan(1_000)

@@ -72,7 +72,7 @@ function search(otherwise: () => void): void {
   const field = [...document.querySelectorAll<HTMLInputElement>('main input[type="search"]')].find((each) =>
     each.checkVisibility(),
   )
-  if (field === undefined) return otherwise()
+  if (field === undefined) return void otherwise()
   field.focus()
   field.select()
 }

@@ -142,7 +142,9 @@ export class Palette {
   #mark(to: number): void {
     const count = this.#shown.length
     this.#at = count === 0 ? 0 : (to + count) % count
-    this.#shown.forEach(({ element }, at) => element.setAttribute('aria-selected', String(at === this.#at)))
+    for (const [at, { element }] of this.#shown.entries()) {
+      element.setAttribute('aria-selected', String(at === this.#at))
+    }
     const chosen = this.#shown[this.#at]?.element
     chosen?.scrollIntoView({ block: 'nearest' })
     if (chosen === undefined) this.#input.removeAttribute('aria-activedescendant')

@@ -9,7 +9,9 @@ function keepChoices(form: HTMLFormElement): void {
   // It stays where script doesn't run.
   if (button !== null) button.hidden = true
 
-  form.addEventListener('change', async () => {
+  form.addEventListener('change', () => void save())
+
+  async function save(): Promise<void> {
     const chosen = new FormData(form)
     show('theme', String(chosen.get('theme')), 'system')
     show('zone', String(chosen.get('zone')), 'reader')
@@ -17,7 +19,7 @@ function keepChoices(form: HTMLFormElement): void {
     const isKept = await keep(form.action, body)
     if (saved !== null)
       saved.textContent = isKept ? 'Saved.' : 'Not saved: Weir did not answer. Choose again.'
-  })
+  }
 }
 
 function show(name: 'theme' | 'zone', value: string, unset: string): void {

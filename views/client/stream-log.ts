@@ -42,7 +42,7 @@ function pauses(log: HTMLElement, pause: HTMLButtonElement, told: HTMLElement): 
     button.setAttribute('aria-pressed', String(isPaused))
     button.textContent = isPaused ? 'Go on' : 'Pause'
     told.textContent = isPaused ? 'Paused' : ''
-    if (isPaused) return observer.observe(log, { childList: true })
+    if (isPaused) return void observer.observe(log, { childList: true })
     observer.disconnect()
     log.querySelector(':scope > .empty')?.remove()
     log.prepend(...waiting.splice(0))

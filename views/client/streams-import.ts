@@ -45,7 +45,7 @@ const status = by('import-result')
 const bar = by<HTMLProgressElement>('import-progress')
 const now = by<HTMLButtonElement>('import-now')
 
-const valueOf = (name: string) =>
+const readValue = (name: string) =>
   (importForm.elements.namedItem(name) as HTMLInputElement | HTMLTextAreaElement).value.trim()
 
 for (const name of ['dragenter', 'dragover']) {
@@ -74,7 +74,7 @@ const state = { looked: 0, isRunning: false }
 
 async function run(dryRun: boolean): Promise<void> {
   const file = fileInput.files?.[0]
-  const body = file ?? new Blob([valueOf('text')])
+  const body = file ?? new Blob([readValue('text')])
   if (body.size === 0) return tell('Choose a file first, or paste its text.', true)
   if (body.size > MAX_BYTES) return tell('A file can have 32 MiB; split this one.', true)
   if (state.isRunning) return
@@ -113,7 +113,7 @@ async function send(dryRun: boolean, body: Blob, type: string): Promise<{ end: E
 
 function optionsOf(dryRun: boolean): URLSearchParams {
   const query = new URLSearchParams({ dryRun: String(dryRun) })
-  for (const name of ['tag', 'start', 'server']) if (valueOf(name) !== '') query.set(name, valueOf(name))
+  for (const name of ['tag', 'start', 'server']) if (readValue(name) !== '') query.set(name, readValue(name))
   const given = [...secrets.querySelectorAll('input')].filter(({ value }) => value !== '')
   for (const { name, value } of given) query.append('header', `${name}: ${value}`)
   for (const line of linesOf('headers')) query.append('header', line)
@@ -122,7 +122,7 @@ function optionsOf(dryRun: boolean): URLSearchParams {
 }
 
 function linesOf(name: string): string[] {
-  return valueOf(name)
+  return readValue(name)
     .split('\n')
     .flatMap((line) => line.trim() || [])
 }

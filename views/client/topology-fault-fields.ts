@@ -45,7 +45,7 @@ export function faultsIn(fields: readonly (readonly [path: string, value: string
   const faults: Json = {}
   for (const [path, value] of fields) {
     if (value === '' || value === false) continue
-    put(faults, path, valueOf(path, value))
+    put(faults, path, readValue(path, value))
   }
   return faults
 }
@@ -105,7 +105,7 @@ function leaves(faults: Json, above = ''): [path: string, value: Json[string]][]
   })
 }
 
-function valueOf(path: string, value: string | boolean): Json[string] {
+function readValue(path: string, value: string | boolean): Json[string] {
   if (typeof value === 'boolean') return value
   if (path === CODES) return codesIn(value)
   const number = Number(value)

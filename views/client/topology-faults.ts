@@ -14,16 +14,16 @@ export class Faults {
   constructor() {
     this.#form.addEventListener('submit', (event) => {
       event.preventDefault()
-      this.#send('PUT', () => this.#read())
+      void this.#send('PUT', () => this.#read())
     })
-    byId('faults-off').addEventListener('click', () => this.#send('DELETE'))
+    byId('faults-off').addEventListener('click', () => void this.#send('DELETE'))
     for (const id of ['faults-apply-curl', 'faults-off-curl']) {
       byId(id).addEventListener('click', (event) => this.#prepareCopy(event))
     }
     byId('faults-presets').addEventListener('click', ({ target }) => {
       const preset =
         PRESETS[(target as HTMLElement).closest<HTMLElement>('[data-preset]')?.dataset.preset ?? '']
-      if (preset !== undefined) this.#send('PUT', () => preset)
+      if (preset !== undefined) void this.#send('PUT', () => preset)
     })
     byId('faults-presets').replaceChildren(
       ...Object.keys(PRESETS).map((name) => {
@@ -44,7 +44,7 @@ export class Faults {
     this.#form.hidden = true
     this.#tell('')
     this.#showActive({})
-    if (reachable !== undefined) this.#send('GET')
+    if (reachable !== undefined) void this.#send('GET')
   }
 
   async #send(method: 'GET' | 'PUT' | 'DELETE', read?: () => Json): Promise<void> {
@@ -86,7 +86,7 @@ export class Faults {
   }
 
   #read(): Json {
-    return faultsIn(this.#fields().map((field) => [field.name, valueOf(field)]))
+    return faultsIn(this.#fields().map((field) => [field.name, readValue(field)]))
   }
 
   #fill(faults: Json): void {
@@ -132,6 +132,6 @@ export class Faults {
   }
 }
 
-function valueOf(field: HTMLInputElement): string | boolean {
+function readValue(field: HTMLInputElement): string | boolean {
   return field.type === 'checkbox' ? field.checked : field.value.trim()
 }

@@ -72,7 +72,7 @@ export class Viewport {
   show(content: SVGGElement, size: Size, kept?: { from: Point; to: Point }): void {
     this.#content = content
     this.#size = size
-    if (this.#isFitted || kept === undefined) return this.fit()
+    if (this.#isFitted || kept === undefined) return void this.fit()
     const { from, to } = kept
     this.#offset = {
       x: this.#offset.x + (from.x - to.x) * this.#scale,
@@ -156,7 +156,7 @@ export class Viewport {
     const from = this.#pointers.get(event.pointerId)
     if (from === undefined) return
     // It was let go outside the frame.
-    if (event.buttons === 0) return this.#release(event.pointerId)
+    if (event.buttons === 0) return void this.#release(event.pointerId)
     const to = this.#pointIn(event)
     const other = [...this.#pointers].find(([id]) => id !== event.pointerId)?.[1]
     this.#travelled += Math.hypot(to.x - from.x, to.y - from.y)

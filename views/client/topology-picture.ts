@@ -67,7 +67,7 @@ export class Picture {
       this.#redrawMs = REDRAW_MS
     } catch (error) {
       this.#tell(`The picture can't be drawn: ${error instanceof Error ? error.message : error}`)
-      this.#redraw = setTimeout(() => this.show(this.#view), this.#redrawMs)
+      this.#redraw = setTimeout(() => void this.show(this.#view), this.#redrawMs)
       this.#redrawMs = Math.min(this.#redrawMs * 2, MAX_REDRAW_MS)
     } finally {
       this.#isDrawing = false

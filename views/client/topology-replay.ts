@@ -46,7 +46,7 @@ export class Replay {
     this.#range.addEventListener('change', () => this.#drop())
     this.#play.addEventListener('click', () => (this.#playing === undefined ? this.#start() : this.pause()))
     byId('replay-live').addEventListener('click', () => this.#go(undefined, 'jump'))
-    byId('replay-copy').addEventListener('click', () => this.#copy())
+    byId('replay-copy').addEventListener('click', () => void this.#copy())
     this.#moveOn()
     setInterval(() => this.#moveOn(), MOVE_ON_MS)
     document.addEventListener('visibilitychange', () => this.#moveOn())
@@ -206,7 +206,7 @@ export class Replay {
     if (document.hidden) return
     this.#place()
     const to = Date.now()
-    this.#timeline.load(to - DAY_MS, to)
+    void this.#timeline.load(to - DAY_MS, to)
   }
 
   #sayPlaying(isPlaying: boolean): void {

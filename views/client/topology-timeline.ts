@@ -50,7 +50,7 @@ function bars(shares: readonly number[]): string {
   return shares
     .map((share, index) => {
       const height = share === 0 ? 0 : Math.max(share * HEIGHT, LEAST_HEIGHT)
-      return height === 0 ? '' : `M${index} ${HEIGHT}v${-height.toFixed(2)}h0.8v${height.toFixed(2)}z`
+      return height === 0 ? '' : `M${index} ${HEIGHT}v-${height.toFixed(2)}h0.8v${height.toFixed(2)}z`
     })
     .join('')
 }

@@ -187,6 +187,7 @@ function groupOf(key: string, list: readonly Service[]): ViewService {
     name: `${key} (${list.length})`,
     kind: same(({ kind }) => kind) ? first.kind : 'rest',
     colour: same(({ colour }) => colour) ? first.colour : MIXED_COLOUR,
+    // biome-ignore lint/complexity/useMathMinMax: dates as text, which Math.max can't compare
     reportedAt: list.reduce((newest, { reportedAt }) => (reportedAt > newest ? reportedAt : newest), ''),
     node: `g_${[...key].map((char) => char.codePointAt(0)?.toString(16)).join('_')}`,
     members: list.map(({ id }) => id),

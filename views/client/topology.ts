@@ -74,7 +74,7 @@ class Page {
       void this.#replay.seek(state.at, badAt)
     }
     if (state.at === undefined && wasReplaying) this.#graph = this.#feed.graph
-    this.#show()
+    void this.#show()
   }
 
   #go(change: Partial<State>, how: 'push' | 'replace' = 'push'): void {
@@ -87,14 +87,14 @@ class Page {
       else history.replaceState(null, '', address)
     }
     if (wasReplaying && this.#state.at === undefined) this.#graph = this.#feed.graph
-    this.#show()
+    void this.#show()
   }
 
   /** While a moment is replayed, now is kept up to date unseen. */
   #live(called: readonly Call[]): void {
     if (this.#state.at !== undefined) return
     this.#graph = this.#feed.graph
-    this.#show()
+    void this.#show()
     const at = (id: string) => this.#view.drawnIn.get(id) ?? id
     const shown = called.map((call) => ({ ...call, from: at(call.from), to: at(call.to) }))
     if (shown.length > 0) this.#picture.pulse(shown)
@@ -188,12 +188,14 @@ class Page {
 /** The text is long and seldom read: it is asked for when it is. */
 function followText(): void {
   const source = byId('mermaid-source')
-  source.closest('details')?.addEventListener('toggle', async () => {
+  source.closest('details')?.addEventListener('toggle', () => void load())
+
+  async function load(): Promise<void> {
     const { diagram } = await ask<{ diagram: string }>('/diagram').catch(({ message }) => ({
       diagram: message,
     }))
     say(source, diagram)
-  })
+  }
 }
 
 followText()

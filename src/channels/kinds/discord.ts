@@ -41,9 +41,9 @@ export const discord: ChannelKind<Config> = {
   masks: ({ url }) => urlMasks(url),
   send({ url }, message, tools) {
     const link = message.url === undefined ? '' : `\n\n${message.url}`
-    const text = escaped(withStreams(message, MAX_STREAMS), escape, MAX_DESCRIPTION_CHARS - link.length)
+    const text = escaped(withStreams(message, MAX_STREAMS), escapeChar, MAX_DESCRIPTION_CHARS - link.length)
     const embed = {
-      title: escaped(message.title, escape, MAX_TITLE_CHARS),
+      title: escaped(message.title, escapeChar, MAX_TITLE_CHARS),
       // The link is part of the text: as the embed's own, Discord refuses those of hosts it doesn't know how to reach.
       description: text + link,
       color: COLOURS[message.severity],
@@ -56,7 +56,7 @@ export const discord: ChannelKind<Config> = {
 }
 
 /** Everything that Discord reads as markup, a mention or a masked link. */
-function escape(char: string): string {
+function escapeChar(char: string): string {
   if (char === '@') return `@${ZERO_WIDTH_SPACE}`
   return /[\\*_~`|<>#[\]()-]/.test(char) ? `\\${char}` : char
 }

@@ -44,13 +44,13 @@ export const slack: ChannelKind<Config> = {
   target: ({ url }) => placeOf(url),
   masks: ({ url }) => urlMasks(url),
   send({ url }, message, tools) {
-    const title = escaped(message.title, escape, MAX_TITLE_CHARS)
+    const title = escaped(message.title, escapeChar, MAX_TITLE_CHARS)
     const attachment = {
       color: COLOURS[message.severity],
       fallback: title,
       title,
       ...(message.url && { title_link: message.url }),
-      text: escaped(withStreams(message, MAX_STREAMS), escape, MAX_TEXT_CHARS),
+      text: escaped(withStreams(message, MAX_STREAMS), escapeChar, MAX_TEXT_CHARS),
       // No field is read as markup.
       mrkdwn_in: [],
       ts: Math.floor(Date.parse(message.at) / 1_000),
@@ -69,6 +69,6 @@ const ESCAPED: Record<string, string> = {
   ']': `]${ZERO_WIDTH_SPACE}`,
 }
 
-function escape(char: string): string {
+function escapeChar(char: string): string {
   return ESCAPED[char] ?? char
 }

@@ -19,10 +19,10 @@ export const restore: Command = {
     const show = progressLine(io.err, io.now)
     const progress = (rows: number, { entries }: { entries: number }) =>
       void show(`${rows} rows; ${entries} of them are entries`)
-    const restored = await io
-      .restore(file, { force: given.has('force'), now: io.now, progress })
-      .finally(() => show.end())
-    const { header, rows, into } = restored
+    const restoring = io.restore(file, { force: given.has('force'), now: io.now, progress })
+    await Promise.allSettled([restoring])
+    await show.end()
+    const { header, rows, into } = await restoring
     const { streams, entries, at } = header
     if (given.has('json')) await sayJson(io, { into, streams, entries, at, rows })
     else await say(io, `${into}: ${streams} streams with ${entries} entries as of ${at}, ${rows} rows.`)

@@ -100,13 +100,15 @@ export class WorkerPool {
   }
 
   #take(order: Order): void {
-    if (this.#isClosed) return order.end('the process ends')
-    if (this.#busy.size < this.#options.workers) return this.#give(order)
-    if (this.#waiting.length > 0 && this.#waitingBytes + order.bytes > this.#options.maxWaitingBytes) {
-      return order.end('too much waits already')
+    const isFull =
+      this.#waiting.length > 0 && this.#waitingBytes + order.bytes > this.#options.maxWaitingBytes
+    if (this.#isClosed) order.end('the process ends')
+    else if (this.#busy.size < this.#options.workers) this.#give(order)
+    else if (isFull) order.end('too much waits already')
+    else {
+      this.#waiting.push(order)
+      this.#waitingBytes += order.bytes
     }
-    this.#waiting.push(order)
-    this.#waitingBytes += order.bytes
   }
 
   #give(order: Order): void {

@@ -226,6 +226,7 @@ function tagsOf({ tags }: Fields): string[] {
   const clean = texts.map((tag) =>
     tag
       .slice(0, MAX_NAME_LOOKED_AT_CHARS)
+      // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it takes out
       .replace(/[,\s\x00-\x1f]+/g, ' ')
       .trim()
       .slice(0, MAX_TAG_CHARS),
