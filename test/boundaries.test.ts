@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test'
-import { dirname, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 
 /**
  * Who may import whom. A file is under every rule whose `of` it matches; only the composition roots, `src/weir.ts`
@@ -213,4 +213,27 @@ test('nothing outside the main.ts files is a variable of a whole module', async 
   expect(
     ['let a = 1', 'export let a', 'var a', '  let a', 'letter()'].map((line) => MODULE_VARIABLE.test(line)),
   ).toEqual([true, true, true, false, false])
+})
+
+/** Beyond it, whoever looks for something reads names for longer than they should. */
+const MAX_FILES = 20
+
+test('every folder says what it is for, and is small enough to look through', async () => {
+  const files = [...(await sources()).keys()].filter((file) => PROGRAM.test(file))
+  const folders = Map.groupBy(files, dirname)
+  const large = [...folders].filter(([, inside]) => inside.length > MAX_FILES).map(([folder]) => folder)
+  expect(large).toEqual([])
+  // The scripts of a page belong to the folder of its views.
+  const rooms = [...folders.keys()].filter((folder) => folder !== 'src' && !folder.includes('/client'))
+  const silent: string[] = []
+  for (const room of rooms) {
+    const [title, , text] = (
+      await Bun.file(join(ROOT, room, 'README.md'))
+        .text()
+        .catch(() => '')
+    ).split('\n')
+    if (title !== `# ${basename(room)}` || !text) silent.push(room)
+  }
+  expect(silent).toEqual([])
+  expect(rooms.length).toBeGreaterThan(50)
 })
