@@ -2,14 +2,13 @@ import { and, eq, inArray, isNotNull, isNull, or, type SQL, sql } from 'drizzle-
 import { incidentEvents, incidents } from '../../drizzle/schema.ts'
 import type { Queued } from '../channels/notifier.ts'
 import type { HostTally } from '../core/judging/blame.ts'
+import { LOCKS } from '../storage/locks.ts'
 import type { Database } from '../storage/storage.ts'
 import { type Due, dueReminders, dueToEnd, dueToOpen, reanchor } from './evaluation/due.ts'
 import type { LookDeps } from './evaluation/evaluate.ts'
 import { messageOf, type Telling } from './messages.ts'
 import { silencing } from './silences.ts'
 
-/** Names the lock among the database's advisory locks: two that tell the same would wait for each other. */
-const TELL_LOCK = 7_743_003
 /** Rows in a statement: Postgres takes 65,535 parameters. */
 const ROWS_A_STATEMENT = 5_000
 
@@ -52,7 +51,7 @@ export async function tell(
   if (due.opened.length + due.reminded.length + due.resolved.length === 0) return
   try {
     const stored = await db.transaction(async (tx) => {
-      await tx.execute(sql`SELECT pg_advisory_xact_lock(${TELL_LOCK})`)
+      await tx.execute(sql`SELECT pg_advisory_xact_lock(${LOCKS.notification})`)
       for (const telling of ['opened', 'reminded', 'resolved'] as const)
         await claim(tx, telling, due[telling], now)
       await noteUntold(tx, due.opened, plans, now)

@@ -1,6 +1,7 @@
 import { eq, inArray, lt, sql } from 'drizzle-orm'
 import { incidents, rules } from '../../../drizzle/schema.ts'
 import type { Notifier } from '../../channels/notifier.ts'
+import { LOCKS } from '../../storage/locks.ts'
 import type { Database } from '../../storage/storage.ts'
 import { tell } from '../notify.ts'
 import { listRules, type Rule } from '../rules.ts'
@@ -33,8 +34,6 @@ export interface IncidentSettings {
   egressCheckHosts: readonly string[]
 }
 
-/** Names the lock among the database's advisory locks: looks follow each other, whichever process they are of. */
-const LOOK_LOCK = 7_743_002
 /** How long a problem that is over is kept, in milliseconds, and how many are removed at a time. */
 const KEEP_MS = 400 * 86_400_000
 const FORGET_LIMIT = 5_000
@@ -54,7 +53,9 @@ export async function lookAround(deps: LookDeps): Promise<'looked' | 'busy'> {
   for (const rule of await listRules(db))
     if (rule.isEnabled && rule.kind === 'condition') await tryCondition(db, rule)
   const fleet = await db.transaction(async (tx) => {
-    const { rows } = (await tx.execute(sql`SELECT pg_try_advisory_xact_lock(${LOOK_LOCK}) AS got`)) as {
+    const { rows } = (await tx.execute(
+      sql`SELECT pg_try_advisory_xact_lock(${LOCKS.evaluation}) AS got`,
+    )) as {
       rows: { got: boolean }[]
     }
     return rows[0]?.got ? look(tx, isReachable, now) : undefined

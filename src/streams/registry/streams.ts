@@ -3,6 +3,7 @@ import { checkpoints, states, streams } from '../../../drizzle/schema.ts'
 import type { Caller } from '../../auth/caller.ts'
 import { batched } from '../../core/batch.ts'
 import { Problem } from '../../errors.ts'
+import { LOCKS } from '../../storage/locks.ts'
 import { againAfterDeadlock, transact } from '../../storage/sql-state.ts'
 import type { Database } from '../../storage/storage.ts'
 import type { Stream } from '../ingest/run.ts'
@@ -63,8 +64,6 @@ export interface Changed extends Pick<ChangedHeaders, 'droppedHeaders'> {
   stream: Stream
 }
 
-/** Names the lock of {@link Streams.registerMany} among the database's advisory locks. */
-const REGISTER_LOCK = 7_743_001
 /** Watchers told from one statement; further ones wait for the next. */
 const MAX_JOINS = 1_000
 /** Streams told of that follow an API already. */
@@ -114,7 +113,7 @@ export class Streams {
    */
   async registerMany(choose: (tx: Database) => Promise<readonly Stream[]>): Promise<void> {
     const added = await this.#deps.db.transaction(async (tx) => {
-      await tx.execute(sql`SELECT pg_advisory_xact_lock(${REGISTER_LOCK})`)
+      await tx.execute(sql`SELECT pg_advisory_xact_lock(${LOCKS.registration})`)
       const chosen = await choose(tx)
       return chosen.length === 0 ? [] : insertStreams(tx, chosen)
     })
