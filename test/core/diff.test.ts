@@ -95,6 +95,12 @@ test.each(SHAPES)('a %s that changes step by step is followed by the book, for l
   }
 })
 
+test('a member of a member that is called constructor is removed like any other', () => {
+  const from = { constructor: { prototype: 1, a: 1 } } as unknown as Json
+  const to = { constructor: { a: 1 } } as unknown as Json
+  expect(patch(from, diff(from, to))).toEqual(to)
+})
+
 test('members that are called like what objects inherit are compared like any other', () => {
   const documents = new RandomDocuments(random, [
     ...ODD_KEYS,

@@ -204,10 +204,9 @@ function hasValue(op: PatchOperation['op']): boolean {
   return op === 'add' || op === 'replace' || op === 'test'
 }
 
+/** The one name that an assignment takes for something else than a member; all others lead to a document's own. */
 function leadsToPrototype(path: readonly string[]): boolean {
-  return path.some(
-    (token, at) => token === '__proto__' || (token === 'prototype' && path[at - 1] === 'constructor'),
-  )
+  return path.includes('__proto__')
 }
 
 function pointerOf(text: string): readonly string[] {
