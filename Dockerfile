@@ -1,6 +1,6 @@
 FROM oven/bun:1.4.5-slim AS build
 WORKDIR /app
-# Both manifests, because the lockfile is of the whole workspace.
+# Both manifests, because the lockfile covers the whole workspace.
 COPY package.json bun.lock bunfig.toml ./
 COPY bench/package.json bench/
 RUN bun install --frozen-lockfile --production --filter weir
@@ -12,9 +12,9 @@ RUN useradd --system --uid 10001 --no-create-home weir && install -d -o weir -m 
 COPY --from=build /weir /usr/local/bin/weir
 USER 10001
 WORKDIR /data
-# Where the embedded database lies, unless DATABASE_URL is set.
+# The directory of the embedded database, unless DATABASE_URL is set.
 VOLUME /data
-# On this address Weir needs WEIR_TOKEN, and refuses to start without it.
+# On this address Weir refuses to start without WEIR_TOKEN.
 ENV HOST=0.0.0.0 DATA_DIR=/data
 EXPOSE 3000
 HEALTHCHECK --interval=30s --timeout=5s --start-period=30s CMD ["weir", "health"]

@@ -18,7 +18,7 @@ import {
   uuid,
 } from 'drizzle-orm/pg-core'
 
-/** A namespace of our own: BullMQ's Postgres backend keeps its tables in `bullmq`, in the same database. */
+/** Weir's own schema; BullMQ's Postgres backend keeps its tables in `bullmq`, in the same database. */
 export const weir = pgSchema('weir')
 
 const at = (name: string) => timestamp(name, { withTimezone: true, mode: 'date', precision: 3 })
@@ -31,21 +31,21 @@ export const INCIDENT_EVENTS = ['worsened', 'told', 'reminded', 'acknowledged', 
 export const SCOPES = ['read', 'operate', 'admin'] as const
 export const ENTRY_KINDS = ['exchange', 'event', 'snapshot', 'patch', 'error', 'gap'] as const
 
-/** A part of an archived object that can be read alone: a gzip member of whole lines. */
+/** A part of an archived object that can be read on its own: a gzip member of whole lines. */
 export interface ArchiveBlock {
-  /** Where it begins in the object, in bytes. */
+  /** Its offset in the object, in bytes. */
   offset: number
   firstSeq: number
   lastSeq: number
-  /** Of its entries, in milliseconds since the epoch. */
+  /** Times of its entries, in milliseconds since the epoch. */
   firstAt: number
   lastAt: number
-  /** The last version of the document in it, and the last snapshot; left out where there is none. */
+  /** The last version of the document in it, and the last snapshot; left out if there is none. */
   versionSeq?: number
   snapshotSeq?: number
 }
 
-/** Bounds of what is kept; one that is left out doesn't bound. */
+/** Retention limits; a missing one doesn't apply. */
 export interface Retention {
   maxAgeMs?: number
   maxEntries?: number
@@ -64,22 +64,22 @@ export const streams = weir.table(
     headers: jsonb().$type<Record<string, string>>().notNull(),
     body: text(),
     intervalMs: integer().notNull(),
-    /** Null: learnt from the stream's own rhythm. */
+    /** Null: learned from the stream's own rhythm. */
     silenceMs: integer(),
     payloadPointer: text().notNull(),
     ignorePaths: text().array().notNull(),
     arrayKeys: text().array().notNull(),
     tags: text().array().notNull(),
     notify: text().array().notNull(),
-    /** How long its entries are kept, where that differs from all others. */
+    /** Its own retention limits, tighter than the global ones. */
     retention: jsonb().$type<Retention>(),
     /** `idle`: nobody subscribes; the next subscriber starts it. */
     desired: text({ enum: DESIRED }).notNull(),
     /** Whether it runs without subscribers. */
     alwaysOn: boolean().notNull().default(true),
-    /** Identifies what a proxied stream asks for, with whose headers; null for one that was registered. */
+    /** Identifies the request of a proxied stream, including its headers; null for a registered stream. */
     proxyKey: text().unique(),
-    /** Id of the caller that the proxy made it for; null for one that was registered, and where nobody knows any more. */
+    /** ID of the caller that the proxy created it for; null for a registered stream, or if unknown. */
     owner: text(),
     /** `proxy`: the URL is followed through Weir's own proxy. */
     via: text({ enum: ['proxy'] }),
@@ -92,18 +92,18 @@ export const streams = weir.table(
     index().on(table.createdAt, table.id),
     index().using('gin', table.tags),
     index().on(table.twinOf),
-    // As lists are sorted and narrowed: a page of them reads its own rows.
+    // The orders and filters of lists: a page reads only its own rows.
     index('streams_name_index').on(sql`lower(${table.name}) COLLATE "C"`, table.id),
     index('streams_host_index').on(sql`split_part(${table.url}, '/', 3)`, table.id),
   ],
 )
 
-/** What a run needs to go on where the last one stopped, and the fence that keeps a replaced run from writing. */
+/** What a run needs to resume where the last one stopped, and the fence that keeps a replaced run from writing. */
 export const checkpoints = weir.table('checkpoints', {
   streamId: uuid()
     .primaryKey()
     .references(() => streams.id, { onDelete: 'cascade' }),
-  /** Grows by one with every run; a write that carries an older one is refused. */
+  /** Grows by one with every run; a write with an older epoch is refused. */
   epoch: integer().notNull(),
   /** Number of the last entry. */
   seq: bigint({ mode: 'number' }).notNull(),
@@ -111,7 +111,7 @@ export const checkpoints = weir.table('checkpoints', {
   snapshotSeq: bigint({ mode: 'number' }),
   /** Hash of the last body as it came, to tell an unchanged one without parsing it. */
   bodyHash: text(),
-  /** Size of that body, plain and compressed with gzip: what polling it again without validators would move. */
+  /** Size of that body, plain and gzipped: what polling it again without validators would transfer. */
   plainBytes: integer(),
   gzipBytes: integer(),
   lastEventId: text(),
@@ -122,7 +122,7 @@ export const checkpoints = weir.table('checkpoints', {
   summedMinute: at('summed_minute'),
 })
 
-/** What is known of a stream right now: who holds it, what it has seen, what Weir makes of that. */
+/** The current state of a stream: its worker, its evidence, and its status. */
 export const states = weir.table(
   'states',
   {
@@ -130,7 +130,7 @@ export const states = weir.table(
       .primaryKey()
       .references(() => streams.id, { onDelete: 'cascade' }),
     epoch: integer().notNull(),
-    /** The worker that holds the stream; null while none does. */
+    /** The worker that runs the stream; null while none does. */
     worker: text(),
     /** The run's attempt of its BullMQ job, from 1. */
     attempt: integer(),
@@ -140,12 +140,12 @@ export const states = weir.table(
     verdict: text().notNull(),
     verdictReason: text().notNull(),
     verdictSince: at('verdict_since').notNull(),
-    /** When it last had a subscriber; kept for streams that don't run without one. */
+    /** When it last had a subscriber, for streams that don't run without one. */
     subscribedAt: at('subscribed_at'),
   },
   (table) => [
     index().on(table.verdict),
-    // By severity, as lists are sorted.
+    // By severity, the order of lists.
     index('states_severity_index').on(
       sql`(array_position('{stopped,live,quiet,backing-off,stalled,dead}'::text[], ${table.verdict})::float8)`,
       table.streamId,
@@ -153,16 +153,16 @@ export const states = weir.table(
   ],
 )
 
-/** The processes that hold streams. A sign of life is one row per worker, not one per stream. */
+/** The processes that run streams. A heartbeat is one row per worker, not one per stream. */
 export const workers = weir.table('workers', {
   name: text().primaryKey(),
   startedAt: at('started_at').notNull(),
   seenAt: at('seen_at').notNull(),
-  /** Streams it holds. */
+  /** Number of streams it runs. */
   streams: integer().notNull(),
 })
 
-/** Every run a stream ever had. */
+/** All runs of each stream. */
 export const runs = weir.table(
   'runs',
   {
@@ -178,7 +178,7 @@ export const runs = weir.table(
   (table) => [primaryKey({ columns: [table.streamId, table.epoch] })],
 )
 
-/** The log: numbered per stream, without holes. Partitioned by day, so that old ones are dropped, not deleted. */
+/** The log: numbered per stream, without holes. Partitioned by day, so that old days are dropped, not deleted. */
 export const entries = weir.table(
   'entries',
   {
@@ -189,29 +189,29 @@ export const entries = weir.table(
     kind: text({ enum: ENTRY_KINDS }).notNull(),
     /** Name of an upstream event. */
     event: text(),
-    /** The upstream's own id of the event. */
+    /** The upstream's ID of the event. */
     eventId: text(),
     wireBytes: integer().notNull(),
     bodyBytes: integer().notNull(),
-    /** Of the response's status line and headers. */
+    /** Bytes of the response's status line and headers. */
     headBytes: integer(),
-    /** What asking again would have moved, plainly and with gzip: of a 304, the body it stands for. */
+    /** What polling without validators would have transferred, plain and gzipped; for a 304, the body it stands for. */
     plainBytes: integer(),
     gzipBytes: integer(),
-    /** Of the change as a patch; null where nothing was compared, or no patch could be made. */
+    /** Bytes of the change as a patch; null if nothing was compared, or no patch could be made. */
     patchBytes: integer(),
-    /** Of the document, as a snapshot has it. */
+    /** Bytes of the document as a snapshot. */
     snapshotBytes: integer(),
-    /** Of the change as a compressed SSE frame; null where nothing changed. */
+    /** Bytes of the change as a compressed SSE frame; null if nothing changed. */
     deflatedBytes: integer(),
     changed: boolean(),
-    /** SHA-256 in hex: of the canonical document for snapshots and patches, else of the body. */
+    /** SHA-256 in hex, of the canonical document for snapshots and patches, else of the body. */
     hash: text(),
-    /** The event's data, the document, the patch, the error or gap as JSON; NUL stands as U+FFFD, which Postgres can store. */
+    /** The event's data, the document, the patch, the error or gap as JSON. NUL is stored as U+FFFD: Postgres can't store it. */
     data: text(),
-    /** Where `data` is among the {@link bodies} of the entry's day instead; those are stored once. */
+    /** The key of `data` in the {@link bodies} of the entry's day, if it is stored there instead, once. */
     bodyKey: text(),
-    /** The request and its response, where the entry stands for one. */
+    /** The request and its response, if the entry represents one. */
     exchange: jsonb(),
   },
   (table) => [
@@ -221,7 +221,7 @@ export const entries = weir.table(
   ],
 )
 
-/** Larger contents of entries, each once a day, by the SHA-256 of the text. Partitioned by day, as the entries are. */
+/** Larger contents of entries, each stored once per day, by the SHA-256 of the text. Partitioned by day, like the entries. */
 export const bodies = weir.table(
   'bodies',
   {
@@ -233,21 +233,21 @@ export const bodies = weir.table(
 )
 
 /**
- * A stream's document as of the last version that is no longer in the log: what the versions after it are rebuilt from.
- * Of use until there is a snapshot among those.
+ * A stream's document as of the last version that is no longer in the log: later versions are rebuilt from it. Needed until
+ * one of those is a snapshot.
  */
 export const bases = weir.table('bases', {
   streamId: uuid()
     .primaryKey()
     .references(() => streams.id, { onDelete: 'cascade' }),
-  /** The version, when it was made, and the hash that it had. */
+  /** The version, its time, and its hash. */
   seq: bigint({ mode: 'number' }).notNull(),
   at: at('at').notNull(),
   hash: text().notNull(),
   data: text().notNull(),
 })
 
-/** How far what Weir does by the clock has come, and what it found: a row per name. */
+/** Progress and results of scheduled work, one row per name. */
 export const marks = weir.table('marks', {
   name: text().primaryKey(),
   at: at('at').notNull(),
@@ -266,11 +266,11 @@ const COUNTS = {
   wireBytes: count('wire_bytes'),
   bodyBytes: count('body_bytes'),
   headBytes: count('head_bytes'),
-  /** What polling plainly, polling with gzip, and polling with gzip and validators would have moved. */
+  /** What plain polling, polling with gzip, and polling with gzip and validators would have transferred. */
   plainBytes: count('plain_bytes'),
   gzipBytes: count('gzip_bytes'),
   conditionalBytes: count('conditional_bytes'),
-  /** Of the changes as they are streamed: the patch, or the snapshot where that is smaller. */
+  /** Bytes of the changes as streamed: the patch, or the snapshot if that is smaller. */
   patchBytes: count('patch_bytes'),
   /** The same as SSE frames, plain and compressed. */
   frameBytes: count('frame_bytes'),
@@ -284,8 +284,8 @@ const SUMS = {
 }
 
 /**
- * Sums per stream and minute: what the measures are answered from, and the way from a time to a `seq`. Partitioned by
- * day, as the entries are.
+ * Rollups per stream and minute: the source of the measures, and the index from a time to a `seq`. Partitioned by day, like
+ * the entries.
  */
 export const rollups = weir.table(
   'rollups',
@@ -295,13 +295,13 @@ export const rollups = weir.table(
       .references(() => streams.id, { onDelete: 'cascade' }),
     minute: at('minute').notNull(),
     ...SUMS,
-    /** How long its answers took: a byte each, as `src/streams/measures/latencies.ts` has them. */
+    /** Response times, one byte each, as encoded by `src/streams/measures/latencies.ts`. */
     latencies: bytea().notNull().default(sql`''`),
   },
   (table) => [primaryKey({ columns: [table.streamId, table.minute] }), index().on(table.minute)],
 )
 
-/** The same per hour and per day, in UTC: they outlive the minutes. */
+/** The same per UTC hour and day; these outlive the minutes. */
 export const longRollups = weir.table(
   'long_rollups',
   {
@@ -311,7 +311,7 @@ export const longRollups = weir.table(
     step: text({ enum: ['hour', 'day'] }).notNull(),
     at: at('at').notNull(),
     ...SUMS,
-    /** How long its polls kept a subscriber connected, in milliseconds: added up minute by minute. */
+    /** How long its polls would have kept a subscriber connected, in milliseconds, added up by minute. */
     connectedMs: count('connected_ms'),
   },
   (table) => [
@@ -321,17 +321,17 @@ export const longRollups = weir.table(
 )
 
 /**
- * {@link rollups} and {@link longRollups} of all streams together. Triggers on those keep them, in the transaction that
- * writes there: whoever asks for all streams reads as many rows of ten as of ten thousand.
+ * {@link rollups} and {@link longRollups} of all streams together. Triggers update them in the transaction that writes those:
+ * a query over all streams reads as few rows for ten thousand streams as for ten.
  */
 export const fleetRollups = weir.table(
   'fleet_rollups',
   {
     step: text({ enum: ['minute', 'hour', 'day'] }).notNull(),
     at: at('at').notNull(),
-    /** Whether the sums say what polling moves: those of polled streams, where heads were counted. */
+    /** Whether the rollups allow measuring savings: those of polled streams with counted heads. */
     isPolled: boolean().notNull(),
-    /** Which of a few rows that together are one: writers don't wait for each other. */
+    /** One of several rows that add up to one, so that writers don't wait for each other. */
     part: smallint().notNull(),
     ...COUNTS,
     connectedMs: count('connected_ms'),
@@ -339,7 +339,7 @@ export const fleetRollups = weir.table(
   (table) => [primaryKey({ columns: [table.step, table.at, table.isPolled, table.part] })],
 )
 
-/** How often each path of a document changed, per hour; array indices stand as `*`. Partitioned by day. */
+/** How often each path of a document changed, per hour; array indices appear as `*`. Partitioned by day. */
 export const pathRollups = weir.table(
   'path_rollups',
   {
@@ -353,7 +353,7 @@ export const pathRollups = weir.table(
   (table) => [primaryKey({ columns: [table.streamId, table.hour, table.path] })],
 )
 
-/** What subscribers of a proxied stream were sent, per minute. */
+/** What subscribers of a proxied stream received, per minute. */
 export const fanouts = weir.table(
   'fanouts',
   {
@@ -361,15 +361,15 @@ export const fanouts = weir.table(
       .notNull()
       .references(() => streams.id, { onDelete: 'cascade' }),
     minute: at('minute').notNull(),
-    /** Subscribers that were connected when it was last written down, or at the minute's end. */
+    /** Subscribers connected at the last write, or at the end of the minute. */
     open: integer().notNull().default(0),
-    /** Subscriptions begun. */
+    /** Subscriptions started. */
     connections: count('connections'),
-    /** Time that subscribers were connected, added up, in milliseconds. */
+    /** Total time that subscribers were connected, in milliseconds. */
     subscriberMs: count('subscriber_ms'),
-    /** Bytes of all frames, as sent: compressed where a subscriber asked for that. */
+    /** Bytes of all frames as sent, compressed if the subscriber asked for that. */
     wireBytes: count('wire_bytes'),
-    /** Snapshots that a new or returning subscriber was sent. */
+    /** Snapshots sent to new or returning subscribers. */
     snapshots: count('snapshots'),
     /** Subscribers closed because they didn't read. */
     slow: count('slow'),
@@ -377,7 +377,7 @@ export const fanouts = weir.table(
   (table) => [primaryKey({ columns: [table.streamId, table.minute] })],
 )
 
-/** What of the log lies on S3: one object per stream and day. */
+/** The archived log on S3: one object per stream and day. */
 export const archives = weir.table(
   'archives',
   {
@@ -390,16 +390,16 @@ export const archives = weir.table(
     entries: bigint({ mode: 'number' }).notNull(),
     firstSeq: bigint({ mode: 'number' }).notNull(),
     lastSeq: bigint({ mode: 'number' }).notNull(),
-    /** The last snapshot in it: where a rebuild of a later document may begin. */
+    /** The last snapshot in it: where the rebuild of a later document can start. */
     snapshotSeq: bigint({ mode: 'number' }),
-    /** In the order of the object: how to read a part of it. */
+    /** In the order of the object; used to read parts of it. */
     blocks: jsonb().$type<ArchiveBlock[]>().notNull(),
     archivedAt: at('archived_at').notNull(),
   },
   (table) => [primaryKey({ columns: [table.streamId, table.day] }), index().on(table.day)],
 )
 
-/** How far the archiving of each day is. */
+/** Archiving progress per day. */
 export const archiveDays = weir.table('archive_days', {
   day: date().primaryKey(),
   state: text({ enum: ['running', 'done', 'failed'] }).notNull(),
@@ -420,7 +420,7 @@ export const channels = weir.table('channels', {
   name: text().notNull().unique(),
   /** One of the kinds in `src/channels/kinds/`. */
   kind: text().notNull(),
-  /** What the kind needs: addresses and secrets, never shown again. */
+  /** The kind's configuration: addresses and secrets, never shown again. */
   config: jsonb().$type<Record<string, unknown>>().notNull(),
   /** Responsible for streams with one of these tags. */
   tags: text().array().notNull(),
@@ -446,10 +446,10 @@ export const deliveries = weir.table(
     type: text().notNull(),
     message: jsonb().notNull(),
     status: text({ enum: ['pending', 'delivered', 'failed', 'cancelled'] }).notNull(),
-    /** Since it was stored, or last replayed. */
+    /** Attempts since it was stored, or last replayed. */
     attempts: integer().notNull().default(0),
     nextAttemptAt: at('next_attempt_at'),
-    /** Whose attempt is under way keeps all others away until then, even if it never comes back. */
+    /** An attempt in progress locks it until then, even if its process dies. */
     sendingUntil: at('sending_until'),
     createdAt: at('created_at').notNull(),
     endedAt: at('ended_at'),
@@ -478,7 +478,7 @@ export const attempts = weir.table(
   (table) => [index().on(table.deliveryId, table.at)],
 )
 
-/** When to open incidents beyond what verdicts say, and how sure to be: of one stream, of a tag, or of all. */
+/** Rules that open incidents in addition to statuses, with their thresholds: for one stream, a tag, or all. */
 export const rules = weir.table('rules', {
   id: uuid().primaryKey(),
   name: text().notNull(),
@@ -486,17 +486,17 @@ export const rules = weir.table('rules', {
   streamId: uuid().references(() => streams.id, { onDelete: 'cascade' }),
   tag: text(),
   params: jsonb().$type<Record<string, unknown>>().notNull(),
-  /** Looks in a row that must be bad before an incident opens, and good before it is resolved. */
+  /** Bad evaluations in a row that open an incident, and good ones that resolve it. */
   failureThreshold: integer().notNull(),
   successThreshold: integer().notNull(),
   isEnabled: boolean().notNull(),
-  /** When it last looked at its streams. */
+  /** When it was last evaluated. */
   lookedAt: at('looked_at'),
   createdAt: at('created_at').notNull(),
   updatedAt: at('updated_at').notNull(),
 })
 
-/** What each rule has seen of each stream: survives a restart, so that nobody is told twice. */
+/** The state of each rule for each stream. Survives restarts, so that nobody is notified twice. */
 export const alarms = weir.table(
   'alarms',
   {
@@ -506,18 +506,18 @@ export const alarms = weir.table(
     /** Id of a rule, or the name of a built-in one. */
     rule: text().notNull(),
     isFiring: boolean().notNull(),
-    /** Looks in a row that said the opposite of `isFiring`. */
+    /** Evaluations in a row that contradict `isFiring`. */
     streak: integer().notNull(),
-    /** When it last went on or off, the newest last: too many of them is flapping. */
+    /** When it last went on or off, newest last; too many of these are flapping. */
     flips: jsonb().$type<string[]>().notNull(),
     seenAt: at('seen_at').notNull(),
-    /** What the rule remembers from look to look. */
+    /** The rule's memory between evaluations. */
     memory: jsonb(),
   },
   (table) => [primaryKey({ columns: [table.streamId, table.rule] })],
 )
 
-/** The same of what streams have in common: a host, the worker they wait for, Weir's own way out. */
+/** The same for causes that streams share: a host, missing workers, Weir's own network. */
 export const sharedAlarms = weir.table('shared_alarms', {
   key: text().primaryKey(),
   isFiring: boolean().notNull(),
@@ -526,29 +526,29 @@ export const sharedAlarms = weir.table('shared_alarms', {
   memory: jsonb(),
 })
 
-/** One problem, from its first failure to its end. */
+/** One problem, from its first failure to its recovery. */
 export const incidents = weir.table(
   'incidents',
   {
     id: uuid().primaryKey(),
-    /** What it is the problem of: at most one with the same is open. */
+    /** What the problem is about: at most one incident per subject is open. */
     key: text().notNull(),
     cause: text().notNull(),
     title: text().notNull(),
     detail: text().notNull(),
-    /** Null for one of a host, or of Weir's own way out. */
+    /** Null for a host, or for Weir's own network. */
     streamId: uuid().references(() => streams.id, { onDelete: 'cascade' }),
     host: text(),
-    /** The incident that explains this one: nobody is told of both. */
+    /** The incident that explains this one: nobody is notified of both. */
     parentId: uuid(),
-    /** Streams that it concerns. */
+    /** Number of affected streams. */
     affected: integer().notNull().default(1),
     evidence: jsonb(),
     openedAt: at('opened_at').notNull(),
     acknowledgedAt: at('acknowledged_at'),
     acknowledgedBy: text(),
     resolvedAt: at('resolved_at'),
-    /** When people were told that it opened, were last reminded, and were told that it is over. */
+    /** When the start was notified, when the last reminder was sent, and when the recovery was notified. */
     notifiedAt: at('notified_at'),
     remindedAt: at('reminded_at'),
     resolvedNotifiedAt: at('resolved_notified_at'),
@@ -560,7 +560,7 @@ export const incidents = weir.table(
   ],
 )
 
-/** What happened to an incident after it opened: who was told what, and who said they look after it. */
+/** The timeline of an incident after it opened: notifications, reminders, acknowledgements. */
 export const incidentEvents = weir.table(
   'incident_events',
   {
@@ -570,7 +570,7 @@ export const incidentEvents = weir.table(
       .references(() => incidents.id, { onDelete: 'cascade' }),
     at: at('at').notNull(),
     kind: text({ enum: INCIDENT_EVENTS }).notNull(),
-    /** Null where it isn't about one channel; kept when the channel is gone. */
+    /** Null if it isn't about one channel; kept when the channel is removed. */
     channelId: uuid(),
     deliveryId: uuid(),
     note: text(),
@@ -578,21 +578,21 @@ export const incidentEvents = weir.table(
   (table) => [index().on(table.incidentId, table.at)],
 )
 
-/** Times in which nobody is told: once, or again and again as a maintenance window. */
+/** Times without notifications: once, or recurring as a maintenance window. */
 export const silences = weir.table('silences', {
   id: uuid().primaryKey(),
   reason: text().notNull(),
-  /** Of one stream, of a tag; both null: of everything. */
+  /** For one stream or a tag; both null: for everything. */
   streamId: uuid().references(() => streams.id, { onDelete: 'cascade' }),
   tag: text(),
   startsAt: at('starts_at').notNull(),
   endsAt: at('ends_at'),
-  /** A repeating window: `{timeZone, days, from, durationMinutes}`, in the zone's wall-clock time. */
+  /** A recurring window: `{timeZone, days, from, durationMinutes}`, in the zone's wall-clock time. */
   schedule: jsonb(),
   createdAt: at('created_at').notNull(),
 })
 
-/** What programs said of the services of the topology; what they left out is null. */
+/** Services of the topology as reported by programs; fields they left out are null. */
 export const topologyServices = weir.table('topology_services', {
   id: text().primaryKey(),
   name: text(),
@@ -601,14 +601,14 @@ export const topologyServices = weir.table('topology_services', {
   url: text(),
   colour: text(),
   firstAt: at('first_at').notNull(),
-  /** When it was last heard of, by itself or by a call. */
+  /** When it was last seen, by its own report or in a call. */
   activeAt: at('active_at').notNull(),
   reportedAt: at('reported_at').notNull(),
-  /** By the clock of the database: what other processes look for. */
+  /** By the clock of the database: other processes find changes by it. */
   updatedAt: at('updated_at').notNull(),
 })
 
-/** The calls between them, as far as they are known for longer than a minute. */
+/** The calls between them: what is kept longer than a minute. */
 export const topologyCalls = weir.table(
   'topology_calls',
   {
@@ -626,7 +626,7 @@ export const topologyCalls = weir.table(
   (table) => [primaryKey({ columns: [table.fromId, table.toId] })],
 )
 
-/** How the calls went in one minute, as one process saw it. */
+/** The calls of one minute and edge, as seen by one process. */
 export const topologyMinutes = weir.table(
   'topology_minutes',
   {
@@ -636,14 +636,14 @@ export const topologyMinutes = weir.table(
     writer: text().notNull(),
     count: integer().notNull(),
     errors: integer().notNull(),
-    /** {@link Latency} of `src/core/latency.ts`: buckets and their counts in turn. */
+    /** {@link Latency} of `src/core/latency.ts`: alternating buckets and counts. */
     latency: integer().array().notNull(),
     updatedAt: at('updated_at').notNull(),
   },
   (table) => [primaryKey({ columns: [table.minute, table.fromId, table.toId, table.writer] })],
 )
 
-/** All calls of a minute, as one process saw them. */
+/** All calls of one minute, as seen by one process. */
 export const topologyTotals = weir.table(
   'topology_totals',
   {
@@ -655,34 +655,34 @@ export const topologyTotals = weir.table(
   (table) => [primaryKey({ columns: [table.minute, table.writer] })],
 )
 
-/** Named secrets that let programs and people in. */
+/** API keys: named secrets for programs and people. */
 export const keys = weir.table('keys', {
   id: uuid().primaryKey(),
   name: text().notNull(),
   scope: text({ enum: SCOPES }).notNull(),
-  /** SHA-256 of the secret, in hex: the secret itself is stored nowhere. */
+  /** SHA-256 of the secret, in hex; the secret itself isn't stored. */
   digest: text().notNull().unique(),
-  /** What the secret begins with, to tell keys apart. */
+  /** The beginning of the secret, to tell keys apart. */
   prefix: text().notNull(),
   createdAt: at('created_at').notNull(),
-  /** Who made it, by name. */
+  /** Who created it, by name. */
   createdBy: text().notNull(),
   expiresAt: at('expires_at'),
   revokedAt: at('revoked_at'),
-  /** The last use, give or take a minute. */
+  /** The last use, accurate to a minute. */
   usedAt: at('used_at'),
   usedFrom: text(),
 })
 
-/** Browsers that are logged in, by the key or by WEIR_TOKEN. */
+/** Signed-in browsers, with a key or WEIR_TOKEN. */
 export const sessions = weir.table(
   'sessions',
   {
-    /** SHA-256 of what the cookie holds, in hex. */
+    /** SHA-256 of the cookie's value, in hex. */
     digest: text().primaryKey(),
-    /** Null: logged in by WEIR_TOKEN. */
+    /** Null: signed in with WEIR_TOKEN. */
     keyId: uuid().references(() => keys.id, { onDelete: 'cascade' }),
-    /** HMAC of WEIR_TOKEN under what the cookie holds: another token ends the session, and nothing here tells the token. */
+    /** HMAC of WEIR_TOKEN keyed by the cookie: a new token ends the session, and nothing here reveals the token. */
     tokenProof: text(),
     createdAt: at('created_at').notNull(),
     expiresAt: at('expires_at').notNull(),
@@ -690,19 +690,19 @@ export const sessions = weir.table(
   (table) => [index().on(table.expiresAt)],
 )
 
-/** Who did what: a row for each request that changed something. */
+/** The audit log: a row for each request that changes something. */
 export const audit = weir.table(
   'audit',
   {
     id: uuid().primaryKey(),
     at: at('at').notNull(),
-    /** `token`, `key:` with its id, or `local`; with the name it had then. */
+    /** `token`, `key:` with its ID, or `local`; with the name at that time. */
     caller: text().notNull(),
     name: text().notNull(),
     method: text().notNull(),
     /** The route's pattern. */
     route: text().notNull(),
-    /** Id of what it was done to; null where that is many, or none. */
+    /** ID of its subject; null if there are several, or none. */
     subject: text(),
     status: integer().notNull(),
     address: text().notNull(),

@@ -1,11 +1,11 @@
 import { join, relative } from 'node:path'
 import { packageHome, ROOT } from '../src/files.ts'
 
-/** The program that the executable is, and those that it runs in threads of their own. */
+/** The entry point of the executable, and of the worker threads that it starts. */
 const ENTRIES = ['src/executable/main.ts', 'src/streams/large/worker.ts']
 const OUT = process.argv[2] ?? 'dist/weir'
 
-/** What is read while Weir runs, by patterns below a home: pages, their scripts, the schema, and what packages bring. */
+/** Files that Weir reads at run time, as patterns below a directory: pages, scripts, the schema, and files of packages. */
 const CARRIED: readonly (readonly [home: string, ...patterns: string[]])[] = [
   [
     ROOT,
@@ -30,7 +30,7 @@ function found(home: string, pattern: string): string[] {
   return paths.map((path) => join(home, path))
 }
 
-/** A module that names every carried file: what is imported as a file goes in, under the path it has here. */
+/** A module that imports every carried file, which puts it into the executable under its path here. */
 const carrier: Bun.BunPlugin = {
   name: 'carried files',
   setup(build) {
@@ -38,7 +38,7 @@ const carrier: Bun.BunPlugin = {
     build.onLoad({ filter: /.*/, namespace: 'carried' }, () => ({
       contents: files
         .map((file, index) => `import file${index} from ${JSON.stringify(file)} with { type: 'file' }`)
-        // Called, so that nothing is left out because nobody asks for it.
+        // Used, so that tree shaking keeps all of them.
         .concat(`Object.freeze([${files.map((_, index) => `file${index}`).join(', ')}])`)
         .join('\n'),
       loader: 'js',
@@ -54,7 +54,7 @@ const built = await Bun.build({
   target: 'bun',
   compile: {
     outfile: OUT,
-    // What lies where it is started is not Weir's: settings come from the environment.
+    // Files in the working directory aren't Weir's: settings come from the environment.
     autoloadDotenv: false,
     autoloadBunfig: false,
   },

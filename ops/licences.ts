@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { ROOT } from '../src/files.ts'
 
-/** What a package's licence asks for is to be named with it, and no more. */
+/** Permissive licences: they require attribution only. */
 export const PERMISSIVE: ReadonlySet<string> = new Set([
   '0BSD',
   'Apache-2.0',
@@ -18,14 +18,14 @@ export const PERMISSIVE: ReadonlySet<string> = new Set([
 ])
 
 /**
- * Licences that are no permissive ones by their name, and why Weir may bring the package: unchanged, it keeps its own
- * licence, and asks nothing of what stands beside it.
+ * Licences that aren't permissive by name, and why Weir may ship the package: unmodified, it keeps its own licence and
+ * imposes nothing on the rest.
  */
 export const EXPLAINED: Readonly<Record<string, string>> = {
   elkjs:
-    'EPL-2.0 asks for the source of elkjs itself, which its package names: it is brought along unchanged, apart.',
-  'htmx.org': '"BSD-0-Clause" is another name of 0BSD.',
-  khroma: 'Its licence file is that of MIT; its manifest does not say.',
+    'EPL-2.0 requires the source of elkjs itself, which its package links to: it is shipped unmodified and separate.',
+  'htmx.org': '"BSD-0-Clause" is another name for 0BSD.',
+  khroma: 'Its licence file is the MIT licence; its manifest omits it.',
 }
 
 export interface Licensed {
@@ -44,7 +44,7 @@ interface Manifest {
   optionalDependencies?: Record<string, string>
 }
 
-/** Every package that Weir brings with it, its dependencies' own among them, by name. */
+/** Every package that Weir ships, including transitive dependencies, by name. */
 export function licences(): Licensed[] {
   const found = new Map<string, Licensed>()
   const { dependencies = {} } = manifestIn(ROOT)
@@ -61,7 +61,7 @@ export function licences(): Licensed[] {
   return [...found.values()].sort((a, b) => (`${a.name} ${a.version}` < `${b.name} ${b.version}` ? -1 : 1))
 }
 
-/** Whether one of what an expression offers is permissive. */
+/** Whether an SPDX expression offers a permissive licence. */
 export function isPermissive(licence: string): boolean {
   const choices = licence.replace(/[()]/g, '').split(/ OR /i)
   return choices.some((choice) => choice.split(/ AND /i).every((each) => PERMISSIVE.has(each.trim())))
@@ -76,8 +76,8 @@ export function licencesPage(all: readonly Licensed[]): string {
   return [
     '# Licences',
     '',
-    'Weir is under the MIT licence. These packages come with it; `bun run licences` writes this list anew, and a test',
-    'checks that it is current and that all of them are permissive.',
+    'Weir is under the MIT licence. It ships these packages. `bun run licences` updates this list, and a test checks that it is',
+    'current and that all licences are permissive.',
     '',
     ...(explained.length > 0 ? [...explained, ''] : []),
     '| package | version | licence |',
@@ -91,7 +91,7 @@ function manifestIn(home: string): Manifest {
   return JSON.parse(readFileSync(join(home, 'package.json'), 'utf8')) as Manifest
 }
 
-/** Beside the package that asks for it, else among all. */
+/** Next to the package that depends on it, else the hoisted one. */
 function homeOf(name: string, of: string): string | undefined {
   const beside = join(of, 'node_modules', name)
   const hoisted = join(ROOT, 'node_modules', name)

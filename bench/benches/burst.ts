@@ -39,7 +39,7 @@ interface Burst {
 export default {
   title: 'how many events can it take?',
   limits: [
-    "Parsing, hashing and the JSON of entries are one thread's work, the embedded database's as well; on two cores the source that sends and the database share the other. Beyond what that thread does, entries wait, and then are told of in a gap.",
+    "Parsing, hashing and the JSON of entries are one thread's work, the embedded database's as well; on two cores the source that sends and the database share the other. Beyond what that thread can do, entries are queued, and then recorded as a gap.",
   ],
   async run(context) {
     const bursts: Burst[] = []

@@ -37,7 +37,7 @@ interface Compared {
 export default {
   title: 'how small and how fast is a patch?',
   limits: [
-    'Where nothing names the rows of a small table or feed, telling them apart takes some 10 µs. The fastest saves them by replacing one cell after the other: its patch is larger than the document.',
+    'If nothing identifies the rows of a small table or feed, telling them apart takes some 10 µs. The fastest differ saves that by replacing one cell after the other: its patch is larger than the document.',
   ],
   async run(context) {
     const differs = new Map<string, Child>()

@@ -51,7 +51,7 @@ export default {
   title: 'what does a message to each of many subscribers cost?',
   limits: [
     "Sending costs what the bare stream's does: one encoded frame for all, written by Bun's direct streams. The rest is Weir's own work, the poll or report, its parsing, storing and measuring, and most of it statements on the embedded database; at 1,000 subscribers that is more than all sending, so that no way to send would reach it.",
-    "Kept: what a crowd asks when it comes is one statement, queues are asked less often, a worker's sign of life is one statement. Tried, and not kept: asking all queues only every 5 s (a frozen worker's streams were once not found in time).",
+    "Kept: the queries of many simultaneous subscribers are one statement, queues are polled less often, a worker's heartbeat is one statement. Tried, but not kept: polling all queues only every 5 s (a frozen worker's streams were once not found in time).",
   ],
   async run(context) {
     const all: Served[] = []

@@ -44,11 +44,11 @@ const READERS: readonly ((scope: AsyncDisposableStack) => Promise<Reader>)[] = [
 export default {
   title: 'what does a held event stream cost?',
   limits: [
-    "A row costs Postgres about what a bare reader takes for a whole event, however it is written (see store), and the stream's checkpoint half of that again; reading the bytes is the bare reader's share. The rest is the parser, the comparison and the hash, the entry as JSON, the stream's sums and evidence.",
-    "At 1,000 streams most of it is what Weir does by the clock, and a statement's own cost: a batch there is some hundred entries.",
-    'Kept: one statement that moves the checkpoints, which is the fence, and stores the entries; batches gathered for up to 150 ms, and anew after each; sums in turns; an event-stream parser without an EventSource object for each stream; one sign of life for a worker and not a lock for each job; nothing told to other processes while there are none.',
-    'Tried, and not kept: rows as arrays of columns (the same on Postgres, a little less on the embedded database), prepared statements (within noise at a thousand rows).',
-    "Memory: for every response that is being read Bun's fetch has a buffer of 64 KiB ready, the bare reader's too; its heap counts them all and is collected the later for it. Reading by node:http instead takes 0.8 × the memory of a bare reader, none of those buffers and as much CPU; not done, as every way out is guarded around fetch.",
+    "However it is written, a row costs Postgres about as much as a bare reader takes for a whole event (see store), and the stream's checkpoint half as much again; reading the bytes is the bare reader's share. The rest is the parser, the comparison and the hash, the entry as JSON, the stream's rollups and evidence.",
+    'At 1,000 streams most of the cost is scheduled work and the fixed cost of a statement: a batch there is about a hundred entries.',
+    'Kept: one statement that moves the checkpoints, which is the fence, and stores the entries; batches collected for up to 150 ms; rollups in turns; an event-stream parser without an EventSource object per stream; one heartbeat per worker instead of a lock per job; no messages to other processes while there are none.',
+    'Tried, but not kept: rows as arrays of columns (the same on Postgres, a little less on the embedded database), prepared statements (within noise at a thousand rows).',
+    "Memory: for every response that is being read, Bun's fetch keeps a buffer of 64 KiB, also in the bare reader; the heap counts them all and is collected later because of it. Reading with node:http instead takes 0.8 × the memory of a bare reader, none of those buffers, and as much CPU; not done, because every egress check wraps fetch.",
   ],
   async run(context) {
     const sizes = context.short ? [50] : [1_000, 5_000, 10_000]

@@ -145,9 +145,7 @@ function report(all: readonly Looked[], streams: number, { short }: Context): Re
       },
     ],
     goals: short ? [] : all.map(goal),
-    notes: [
-      'A page that is open is live: it keeps a connection, and can be no page of the back/forward cache.',
-    ],
+    notes: ['An open page is live: it keeps a connection, so the back/forward cache never holds it.'],
   }
 }
 

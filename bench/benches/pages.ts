@@ -45,8 +45,8 @@ interface Timed {
 export default {
   title: 'are pages and answers as fast when much is stored?',
   limits: [
-    "A list of 10 streams shows 10 rows and one of 10,000 shows 50: the rendering and the statuses of 40 more rows are most of those ratios. Sorting by rate or by the last event, the hosts, and a subscriber's connections still read every stream: an index would make every entry dearer. A tag has 500 streams where it had one.",
-    "Kept: sums of all streams, kept with each stream's own by triggers in the same transaction; indexes for the lists' orders; one pass in place of a look per stream; what is read stream by stream is shared by all who ask for 4 s. Tried, and not kept: sums as floating point (no gain).",
+    "A list of 10 streams shows 10 rows and one of 10,000 shows 50: the rendering and the statuses of 40 more rows are most of those ratios. Sorting by rate or by the last event, the hosts, and a subscriber's connections still read every stream: an index would make every entry more expensive. A tag has 500 streams instead of one.",
+    "Kept: rollups of all streams, updated with each stream's own by triggers in the same transaction; indexes for the lists' orders; one pass instead of a query per stream; per-stream results are shared by all requests for 4 s. Tried, but not kept: floating-point sums (no gain).",
   ],
   async run(context) {
     const all: Timed[] = []

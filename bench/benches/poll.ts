@@ -47,7 +47,7 @@ export default {
   title: 'what does a poll cost?',
   limits: [
     "What a bare loop leaves out is most of it: the body's hash and its size with gzip, a request and a response in the log, and for one poll in ten the document parsed, put into canonical form, compared, and the patch tried on the old document.",
-    'Kept: a patch is tried on a copy of only what it touches. Tried, and not kept: compressing on another thread (dearer than to do it at once, up to 32 KiB).',
+    'Kept: a patch is tried on a copy of only what it touches. Tried, but not kept: compressing on another thread (more expensive than doing it directly, up to 32 KiB).',
   ],
   async run(context) {
     const all: Polled[] = []

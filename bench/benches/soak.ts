@@ -42,7 +42,7 @@ interface Soaked {
 export default {
   title: 'does anything grow while streams flow and subscribers come and go?',
   limits: [
-    "On the embedded database the process grows while as many objects live after half an hour as before, also once garbage is collected: what grows isn't the heap's. On Postgres, with the same visitors, it is flat.",
+    "On the embedded database the process grows although the number of live objects stays the same for half an hour, even after garbage collection: the growth isn't in the heap. On Postgres, with the same visitors, it is flat.",
     'Kept: garbage is collected once the process has grown by a quarter, and 128 MiB; the engine itself puts that off, as it counts 64 KiB of buffers for each open response. A page cache of 64 MB in place of 16: with those, 2,000 streams and these visitors read 360 MB/s from files after five minutes, and now next to nothing.',
   ],
   async run(context) {

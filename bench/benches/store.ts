@@ -27,9 +27,9 @@ interface Subject {
 export default {
   title: 'what does storing an entry cost, beside inserting its row?',
   limits: [
-    "Beside the row the recorder moves each stream's checkpoint, which with one entry of each stream in a batch is one update for every insert, and is the fence that keeps a replaced run from writing. Its rows are wider, too: twenty columns, where the raw ways name eleven.",
-    'Kept: only a write whose first answer was lost looks for entries that are there already, nothing is returned that nobody needs, and the pages of checkpoints have room for their next versions (a fifth of the whole, together).',
-    "Tried, and not kept: arrays of columns in place of JSON, one JSON for both (1 µs less, and far harder to read), no checkpoint at all but what the log's end says (3 to 4 µs less; every reader of a checkpoint would have to look there).",
+    "Besides writing the row, the recorder moves each stream's checkpoint, which with one entry of each stream in a batch is one update for every insert, and is the fence that keeps a replaced run from writing. Its rows are also wider: twenty columns, where the raw ways name eleven.",
+    'Kept: only a write whose first response was lost looks for existing entries, nothing unneeded is returned, and the pages of checkpoints have room for their next versions (a fifth of the whole, together).',
+    "Tried, but not kept: arrays of columns instead of JSON, one JSON for both (1 µs less, and far harder to read), no checkpoint at all but what the log's end says (3 to 4 µs less; every reader of a checkpoint would have to look there).",
   ],
   async run(context) {
     const rows: string[][] = []

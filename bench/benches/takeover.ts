@@ -32,7 +32,7 @@ interface Taken {
 export default {
   title: 'how soon does another worker hold the streams of one that is gone?',
   limits: [
-    'Of a kill -9, 5 s are the wait until a worker counts as gone, and up to 1 s until that is looked at; the rest is claiming the jobs and beginning the runs, 500 in a statement.',
+    'Of a kill -9, 5 s are the wait until a worker counts as gone, plus up to 1 s until the next check; the rest is claiming the jobs and starting the runs, 500 per statement.',
   ],
   async run(context) {
     const all: Taken[] = []

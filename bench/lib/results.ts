@@ -4,10 +4,10 @@ import { join } from 'node:path'
 import type { Bench, Goal, Report, Table } from './bench.ts'
 
 const FILE = join(import.meta.dir, '../RESULTS.md')
-const HEAD = `# What Weir costs, beside others
+const HEAD = `# What Weir costs, compared with others
 
-Made by \`bun run bench\`; \`bun run bench NAME\` replaces one section. Each tells the machine, commit and moment it was
-measured on: compare the ratios of one run, not figures of two. CPU is that of the whole process tree.
+Made by \`bun run bench\`; \`bun run bench NAME\` replaces one section. Each names the machine, commit and time of the
+measurement: compare ratios within one run, not figures of two. CPU is that of the whole process tree.
 `
 
 /** What a section was measured on. */
@@ -39,8 +39,7 @@ export function sectionOf(
     ...report.tables.map(tableText),
     goalsText(report.goals),
     report.notes.map((note) => `- ${note}`).join('\n'),
-    limits.length > 0 &&
-      ['What limits it, and what was tried:\n', ...limits.map((limit) => `- ${limit}`)].join('\n'),
+    limits.length > 0 && ['Limits, and what was tried:\n', ...limits.map((limit) => `- ${limit}`)].join('\n'),
   ]
     .filter(Boolean)
     .join('\n\n')

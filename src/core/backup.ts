@@ -2,19 +2,19 @@ import { createHash } from 'node:crypto'
 import { Readable } from 'node:stream'
 import { createGunzip } from 'node:zlib'
 
-/** First line of a backup: what it is, as of when, and what a reader has to expect. */
+/** The first line of a backup: what it is, its time, and what follows. */
 export interface BackupHeader {
   format: typeof BACKUP_FORMAT
   version: typeof BACKUP_VERSION
-  /** Weir's version that took it. */
+  /** The version of Weir that took it. */
   weir: string
-  /** The instant that all of it is of, in ISO 8601. */
+  /** The instant of the snapshot, in ISO 8601. */
   at: string
-  /** The last migration that its schema has had, by the time it was made, in milliseconds since the epoch. */
+  /** The last migration of its schema, by creation time, in milliseconds since the epoch. */
   schema: number
-  /** Days that have partitions, by table: made before any row. */
+  /** Days with partitions, by table: created before any row. */
   partitions: readonly { table: string; day: string }[]
-  /** How many entries of logs are in it. */
+  /** Number of log entries in it. */
   entries: number
   streams: number
 }
@@ -23,27 +23,27 @@ export interface BackupHeader {
 export type BackupPart =
   | { kind: 'header'; header: BackupHeader }
   | { kind: 'table'; table: string; columns: readonly string[] }
-  /** Rows of the last table: JSON arrays of text and null, as they stand in the file. */
+  /** Rows of the last table: JSON arrays of text and null, as in the file. */
   | { kind: 'rows'; rows: readonly string[] }
   | { kind: 'end'; rows: number; sha256: string }
 
 export const BACKUP_FORMAT = 'weir-backup'
 export const BACKUP_VERSION = 1
-/** Longest line, in bytes: a row with the largest body that settings allow, each byte of it escaped. */
+/** Longest line, in bytes: a row with the largest body that settings allow, with every byte escaped. */
 const MAX_LINE_BYTES = 805_306_368
-/** Rows are handed on in batches of about this size, in bytes. */
+/** Rows are passed on in batches of about this size, in bytes. */
 const BATCH_BYTES = 1_048_576
 const NEWLINE = 10
 const ROW = 0x5b
 
-/** It isn't a whole backup, and the message says what is wrong. */
+/** The backup is incomplete or damaged; the message says how. */
 export class BackupError extends Error {
   override readonly name = 'BackupError'
 }
 
 /**
- * Reads a backup part by part, and checks at its end that nothing is missing or different: what was read before is to be
- * trusted after that only.
+ * Reads a backup part by part, and verifies at the end that nothing is missing or different: don't trust what was read before
+ * then.
  * @throws BackupError
  */
 export async function* readBackup(
@@ -109,7 +109,7 @@ function parse(line: Buffer): object {
   throw new BackupError('It is not a backup of Weir, or it is damaged.')
 }
 
-/** Lines with their newline, without one that isn't ended. */
+/** Lines with their newline; an unterminated last line is left out. */
 async function* linesOf(file: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): AsyncGenerator<Buffer> {
   let [begun, size] = [[] as Buffer[], 0]
   for await (const chunk of unpacked(file)) {
@@ -130,7 +130,7 @@ async function* linesOf(file: AsyncIterable<Uint8Array> | Iterable<Uint8Array>):
 async function* unpacked(file: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): AsyncGenerator<Buffer> {
   const source = Readable.from(file, { objectMode: true })
   const gunzip = createGunzip()
-  // Where reading the file itself fails, whoever reads here must hear of it.
+  // A failure to read the file itself must reach the reader here.
   source.on('error', (error) => gunzip.destroy(error))
   try {
     for await (const chunk of source.pipe(gunzip)) yield chunk as Buffer

@@ -1,8 +1,7 @@
 /**
- * Gathers calls that come together into one: what a thousand streams ask of the database at the same moment becomes
- * one statement.
- * @param run does the work for all items of a batch; answers in their order
- * @param maxItems most items of one batch; further ones make the next, which waits for this one
+ * Combines concurrent calls into one: a thousand streams' simultaneous queries become one statement.
+ * @param run does the work for all items of a batch; returns results in their order
+ * @param maxItems most items of one batch; further ones form the next, which waits for this one
  */
 export function batched<Item, Answer>(
   run: (items: readonly Item[]) => Promise<readonly Answer[]>,
@@ -20,7 +19,7 @@ export function batched<Item, Answer>(
     waiting.push({ item, answered })
     if (!running) {
       running = true
-      // After the current turn of the event loop, so that everything it brings goes together.
+      // After the current turn of the event loop, so that all its calls go together.
       setTimeout(() => void drain(), 0)
     }
     return answered.promise

@@ -1,4 +1,4 @@
-/** The colour names that are taken, with what they stand for. Closed: whatever else is a name can't reach a style sheet. */
+/** The accepted colour names with their values. A closed list: no other name can reach a style sheet. */
 const NAMED: Readonly<Record<string, string>> = {
   aqua: '#00ffff',
   black: '#000000',

@@ -1,39 +1,39 @@
 import { textColourOn } from './colour.ts'
 import type { Verdict } from './judging/verdict.ts'
 
-/** What a node is: a program that takes calls, something that it keeps data in, or a part of Weir itself. */
+/** What a node is: a program that takes calls, a data store, or a part of Weir itself. */
 export type ServiceKind =
   | 'service'
   | 'database'
   | 'queue'
   /** A host whose APIs Weir follows. */
   | 'host'
-  /** What Weir is made of. */
+  /** Parts of Weir. */
   | 'streams'
   | 'proxy'
   | 'subscribers'
   | 'channel'
   | 'archive'
-  /** All that there was no room for. */
+  /** Everything that isn't drawn on its own. */
   | 'rest'
 
 /** A node of the topology. */
 export interface Service {
-  /** What calls and reports name it by. */
+  /** Its name in calls and reports. */
   id: string
-  /** What people read. Default: its id. */
+  /** Its label. Default: its ID. */
   name: string
   kind: ServiceKind
-  /** What it is drawn with: a tag, a host, a namespace. */
+  /** Drawn together: a tag, a host, a namespace. */
   group?: string
   /** Where it takes requests: http or https, without credentials. */
   url?: string
   /** Its state as a colour that `parseColour` gave. */
   colour: string
-  /** What is known of its state, where something judges it, and the sentence that says why. */
+  /** Its status, if it has one, and the reason in a sentence. */
   verdict?: Verdict
   reason?: string
-  /** Where the console says more of it, as a path. */
+  /** Path of its page in the console. */
   href?: string
   /** When it last reported itself or a colour, ISO 8601. */
   reportedAt: string
@@ -51,17 +51,17 @@ export interface Call {
   lastDurationMs?: number
   /** When the last of them was reported, ISO 8601. */
   calledAt?: string
-  /** Of the last minutes; left out for an edge that has been idle for as long. */
+  /** The last minutes; left out if the edge was idle. */
   recent?: RecentCalls
 }
 
-/** How calls along one edge went of late. */
+/** Recent calls along one edge. */
 export interface RecentCalls {
   /** Calls per minute. */
   rate: number
-  /** Part of them that failed, 0 to 1. */
+  /** Share of them that failed, 0 to 1. */
   errorShare: number
-  /** Median and 95th percentile of what they took, in milliseconds; left out where nobody measured. */
+  /** Median and 95th percentile of their duration, in milliseconds; left out if nobody measured. */
   p50Ms?: number
   p95Ms?: number
 }
@@ -71,7 +71,7 @@ export interface Graph {
   calls: readonly Call[]
 }
 
-/** Ids that Mermaid takes as they are. */
+/** IDs that Mermaid accepts unchanged. */
 const PLAIN_ID = /^[A-Za-z]\w*$/
 /** Words that Mermaid's flowchart lexer doesn't read as an id, in just this case: `V` is an id, `v` is an arrow. */
 const KEYWORDS: ReadonlySet<string> = new Set(

@@ -1,2 +1,2 @@
-/** Stands in the place of a secret wherever one is shown. */
+/** Replaces a secret wherever it would be shown. */
 export const HIDDEN = '•••'

@@ -1,30 +1,29 @@
 /**
- * How far a quantile may be from the true value, as a part of it, from {@link MIN_MS} to {@link MAX_MS}. Buckets grow by
- * the factor that this leaves room for.
+ * Relative error of quantiles, from {@link MIN_MS} to {@link MAX_MS}. Buckets grow by the factor that this allows.
  * @see https://arxiv.org/abs/1908.10693 (DDSketch, section 2.1)
  */
 export const RELATIVE_ERROR = 0.05
-/** Whatever is shorter counts as this long. */
+/** Shorter durations count as this long. */
 export const MIN_MS = 0.1
-/** Ten minutes: whatever is longer counts as this long. */
+/** Ten minutes: longer durations count as this long. */
 export const MAX_MS = 600_000
 
 const GROWTH = (1 + RELATIVE_ERROR) / (1 - RELATIVE_ERROR)
 const LOG_GROWTH = Math.log(GROWTH)
-/** The buckets are numbered from 0 to this: what bounds a histogram. */
+/** Buckets are numbered from 0 to this, which bounds the histogram. */
 export const LAST_BUCKET = Math.ceil(Math.log(MAX_MS / MIN_MS) / LOG_GROWTH)
 
-/** Durations, counted in buckets whose bounds grow by a constant factor. Two are merged by adding up. */
+/** Durations, counted in buckets whose bounds grow by a constant factor. Merging two adds their counts. */
 export class Latency {
   readonly #counts = new Map<number, number>()
   #size = 0
 
-  /** How many durations it holds. */
+  /** Number of durations in it. */
   get size(): number {
     return this.#size
   }
 
-  /** Takes a duration in milliseconds, 0 or more. */
+  /** Adds a duration in milliseconds, 0 or more. */
   add(durationMs: number): void {
     this.#count(bucketOf(durationMs), 1)
   }
@@ -34,8 +33,7 @@ export class Latency {
   }
 
   /**
-   * The duration that the part `share` (0 to 1) of all is not longer than, in milliseconds, within
-   * {@link RELATIVE_ERROR}; undefined when it holds none.
+   * The quantile `share` (0 to 1) in milliseconds, within {@link RELATIVE_ERROR}; undefined if it is empty.
    */
   quantile(share: number): number | undefined {
     let rank = Math.max(1, Math.ceil(share * this.#size))
@@ -46,12 +44,12 @@ export class Latency {
     return undefined
   }
 
-  /** Buckets and their counts in turn, for {@link Latency.from}. */
+  /** Alternating buckets and counts, for {@link Latency.from}. */
   toArray(): number[] {
     return [...this.#counts].flat()
   }
 
-  /** What `toArray` gave; buckets that there aren't are left out. */
+  /** Reads the result of `toArray`; invalid buckets are ignored. */
   static from(array: readonly number[]): Latency {
     const latency = new Latency()
     for (let at = 0; at + 1 < array.length; at += 2) {
@@ -67,13 +65,13 @@ export class Latency {
   }
 }
 
-/** Bucket n holds what is longer than `MIN_MS × GROWTH^(n-1)`, and up to `MIN_MS × GROWTH^n`. */
+/** Bucket n holds durations over `MIN_MS × GROWTH^(n-1)`, up to `MIN_MS × GROWTH^n`. */
 function bucketOf(durationMs: number): number {
   const within = Math.min(Math.max(durationMs, MIN_MS), MAX_MS)
   return Math.max(0, Math.ceil(Math.log(within / MIN_MS) / LOG_GROWTH))
 }
 
-/** As far, relatively, from one bound of the bucket as from the other. */
+/** The value at the same relative distance from both bounds of the bucket. */
 function middleOf(bucket: number): number {
   return (MIN_MS * 2 * GROWTH ** bucket) / (GROWTH + 1)
 }

@@ -1,16 +1,16 @@
 import { encodeComment, encodeMessage, encodeRetry, SSE_HEADERS } from './sse.ts'
 
-/** Sums over a stretch of a stream's entries. Bytes, counts; `changed` ≤ `compared`. */
+/** Totals over a range of a stream's entries. Bytes, counts; `changed` ≤ `compared`. */
 export interface Sums {
   /** Entries of every kind. */
   entries: number
   /** Events received (`sse`), patches and snapshots included. */
   events: number
-  /** Requests answered as they should be (`poll`). */
+  /** Successful requests (`poll`). */
   polls: number
   /** Entries of kind `error`. */
   errors: number
-  /** Bodies or events that had a predecessor to be compared with. */
+  /** Bodies or events that had a predecessor to compare with. */
   compared: number
   /** Those that differed from it. */
   changed: number
@@ -18,21 +18,21 @@ export interface Sums {
   wireBytes: number
   /** Body bytes after decompression. */
   bodyBytes: number
-  /** Bytes of the changes as RFC 6902 patches; a snapshot where that was smaller. No change, no bytes. */
+  /** Bytes of the changes as RFC 6902 patches, or snapshots if smaller. No change is 0 bytes. */
   patchBytes: number
 }
 
-/** With what polling moved, and what streaming moves instead; 0 where nothing was polled. */
+/** With what polling transferred, and what streaming would transfer instead; 0 if nothing was polled. */
 export interface PollSums extends Sums {
   /** Polls answered 304 Not Modified; ≤ `polls`. */
   notModified: number
   /** Status lines and headers of the answered polls. */
   headBytes: number
-  /** Decoded bodies, one a poll; of a 304, the body that it stands for. */
+  /** Decoded bodies, one per poll; for a 304, the body it stands for. */
   plainBytes: number
   /** The same bodies compressed with gzip. */
   gzipBytes: number
-  /** Those of them, compressed, that were the first or had changed: every other would be a 304 without a body. */
+  /** The first and the changed ones of these, compressed: every other would be a 304 without a body. */
   conditionalBytes: number
   /** The changes as SSE frames; ≥ `patchBytes`. */
   frameBytes: number
@@ -40,31 +40,31 @@ export interface PollSums extends Sums {
   deflatedBytes: number
 }
 
-/** How subscribers would have been connected, one to each of the streams that the sums are of. */
+/** Connections of hypothetical subscribers, one per stream in the totals. */
 export interface Connected {
-  /** Time connected, added up over the streams, in milliseconds. */
+  /** Connected time, summed over the streams, in milliseconds. */
   connectedMs: number
-  /** Connections begun: one a stream, and reconnects that needed a snapshot; as those are a mean, maybe a fraction. */
+  /** Connections started: one per stream, plus reconnects that needed a snapshot; those are a mean, so it may be a fraction. */
   connections: number
-  /** Of the snapshots that these connections began with, framing aside, plain and compressed. */
+  /** Bytes of the snapshots at the start of these connections, without framing, plain and compressed. */
   snapshotBytes: number
   snapshotGzipBytes: number
 }
 
-/** What polling moves, bodies and heads, three ways; in bytes. */
+/** What polling transfers, bodies and heads, in three ways; in bytes. */
 export interface Baselines {
-  /** Every poll brings the body as it is. */
+  /** Every poll transfers the plain body. */
   plain: number
-  /** Every poll brings the body compressed. */
+  /** Every poll transfers the compressed body. */
   gzip: number
-  /** Compressed, and with validators: a body that has not changed is a head. */
+  /** Compressed, and with validators: an unchanged body costs only a head. */
   conditional: number
 }
 
-/** A part of each baseline that is saved: at most 1, negative for a loss, `null` where there is nothing to save of. */
+/** The saved share of each baseline: at most 1, negative for a loss, `null` if the baseline is 0. */
 export type Shares = { [Name in keyof Baselines]: number | null }
 
-/** What streaming moves to one subscriber a stream that is connected all the time; in bytes. */
+/** What streaming transfers to one permanently connected subscriber per stream; in bytes. */
 export interface Streaming {
   /** The sum of the four below. */
   bytes: number
@@ -73,17 +73,17 @@ export interface Streaming {
   heartbeatBytes: number
   /** Response heads, `retry` and the first snapshots. */
   connectBytes: number
-  /** HTTP chunk framing, each frame in a chunk of its own. */
+  /** HTTP chunk framing, with each frame in its own chunk. */
   chunkBytes: number
 }
 
 export interface Savings {
   baselines: Baselines
-  /** As it is, and for a subscriber that accepts gzip. */
+  /** Plain, and for a subscriber that accepts gzip. */
   streaming: { plain: Streaming; gzip: Streaming }
-  /** What is streamed uncompressed beyond the changes themselves: `streaming.plain.bytes` − `patchBytes`. */
+  /** Uncompressed bytes beyond the changes themselves: `streaming.plain.bytes` − `patchBytes`. */
   overheadBytes: number
-  /** Plain against plain; of `gzip` and `conditional`, against streaming with gzip. */
+  /** Plain against plain; `gzip` and `conditional` against streaming with gzip. */
   clientBandwidthSavings: Shares
 }
 
@@ -91,14 +91,14 @@ export interface Savings {
 const HEARTBEAT_MS = 15_000
 const HEARTBEAT_BYTES = encodeComment('heartbeat').byteLength
 const RETRY_BYTES = encodeRetry(1_000).byteLength
-/** The same two as compressed frames: too short to become any shorter. */
+/** The same two as compressed frames: too short to shrink. */
 const HEARTBEAT_DEFLATED_BYTES = 19
 const RETRY_DEFLATED_BYTES = 19
-/** What a compressed stream's response has more: two headers, and the head of gzip. */
+/** Additional bytes of a compressed stream's response: two headers, and the gzip header. */
 const GZIP_HEAD_BYTES = 'Content-Encoding: gzip\r\nVary: Accept-Encoding\r\n'.length + 10
-/** Of a frame around its document; the id is the mark of a stream and a `seq`, here of seven digits. */
+/** Framing around a document; the ID is a stream's mark and a `seq`, here of seven digits. */
 const SNAPSHOT_FRAME_BYTES = encodeMessage({ event: 'data', id: '01234567.1000000', data: '' }).byteLength
-/** Status line and headers of an event stream's response, as an HTTP/1.1 server sends them. */
+/** Status line and headers of an event stream's response over HTTP/1.1. */
 export const STREAM_HEAD_BYTES = [
   'HTTP/1.1 200 OK',
   ...Object.entries({
@@ -111,9 +111,9 @@ export const STREAM_HEAD_BYTES = [
 /** Line ends around a chunk's size and after its content. */
 const CHUNK_LINE_ENDS_BYTES = 4
 
-/** Fewer comparisons than this suggest no interval. */
+/** With fewer comparisons, no interval is suggested. */
 const MIN_SAMPLES = 10
-/** Intervals that people set, in milliseconds: from the shortest that a stream may have to a week. */
+/** Intervals that people set, in milliseconds: from the shortest allowed to a week. */
 const HUMAN_INTERVALS_MS = [
   ...[0.5, 1, 2, 5, 10, 15, 30].map((seconds) => seconds * 1_000),
   ...[1, 2, 5, 10, 15, 30].map((minutes) => minutes * 60_000),
@@ -139,8 +139,8 @@ export function streamRank(lastDay: Pick<Sums, 'changed' | 'compared'>): {
 }
 
 /**
- * How much of what polling brings is new: patch bytes / plain body bytes, 0 (seen before) to 1 (all new).
- * @returns `null` while polls have brought nothing.
+ * The share of the polled bytes that is new: patch bytes / plain body bytes, 0 (nothing new) to 1 (all new).
+ * @returns `null` while polls have returned nothing.
  */
 export function freshness({
   patchBytes,
@@ -150,7 +150,8 @@ export function freshness({
 }
 
 /**
- * The interval at which every other poll would find a change: ln 2 / λ, from 500 ms to a week, as people set intervals.
+ * The interval at which every other poll would find a change: ln 2 / λ, from 500 ms to a week, rounded to an interval that
+ * people set.
  * λ is estimated from `changed` of `compared` polls that were `intervalMs` apart, as if changes were a Poisson process:
  * λ = −ln((compared − changed + 0.5) / (compared + 0.5)) / intervalMs.
  * @returns `null` below 10 comparisons or without a change, with the number of comparisons.
@@ -165,7 +166,7 @@ export function suggestInterval(
   return { intervalMs: humanInterval((Math.LN2 / perInterval) * intervalMs), samples: compared }
 }
 
-/** What polling moves, bodies and heads: one head a poll. */
+/** What polling transfers, bodies and heads: one head per poll. */
 export function baselines({
   headBytes,
   plainBytes,
@@ -179,7 +180,7 @@ export function baselines({
   }
 }
 
-/** What streaming moves; without `connections`, to subscribers that were connected before and stay so. */
+/** What streaming transfers; without `connections`, to subscribers that were connected before and stay connected. */
 export function streaming(sums: Pick<PollSums, 'changed' | 'frameBytes'> & Connected): Streaming {
   const { frameBytes, connections, snapshotBytes } = sums
   return streamed(sums, frameBytes, HEARTBEAT_BYTES, {
@@ -189,7 +190,7 @@ export function streaming(sums: Pick<PollSums, 'changed' | 'frameBytes'> & Conne
   })
 }
 
-/** The same to subscribers that accept gzip: each frame is compressed on its own, so that none waits. */
+/** The same for subscribers that accept gzip: each frame is compressed on its own, so that none is held back. */
 export function compressedStreaming(
   sums: Pick<PollSums, 'changed' | 'deflatedBytes'> & Connected,
 ): Streaming {
@@ -222,9 +223,9 @@ function streamed(
 }
 
 /**
- * What one subscriber a stream saves by streaming, against each way of polling: 1 − streaming / baseline, both sides
- * plain, or both compressed. As no change is larger than its body, what is lost against plain polling is never more
- * than `overheadBytes` / baseline.
+ * What one subscriber per stream saves by streaming, compared with each way of polling: 1 − streaming / baseline, both sides
+ * plain, or both compressed. No change is larger than its body, so the loss against plain polling never exceeds
+ * `overheadBytes` / baseline.
  * @returns `null` while no poll was answered.
  */
 export function savings(sums: PollSums & Connected): Savings | null {
@@ -240,8 +241,8 @@ export function savings(sums: PollSums & Connected): Savings | null {
 }
 
 /**
- * What an upstream saves when `subscribers` share Weir's polls instead of each polling by itself: 1 − what Weir's polls
- * moved, as it really polled, / (subscribers × baseline).
+ * What an upstream saves when `subscribers` share Weir's polls instead of polling on their own: 1 − bytes of Weir's actual
+ * polls / (subscribers × baseline).
  */
 export function serverSavings(sums: PollSums, subscribers: number): Shares {
   const { plain, gzip, conditional } = baselines(sums)
@@ -254,7 +255,7 @@ export function serverSavings(sums: PollSums, subscribers: number): Shares {
   return savedOf(byAll, movedBytes, movedBytes)
 }
 
-/** Steps that size and change can be asked in, in milliseconds: from rollups of one minute. */
+/** Steps of size and change, in milliseconds: from rollups of one minute. */
 export const STEPS_MS = {
   minute: 60_000,
   hour: 3_600_000,
@@ -275,13 +276,13 @@ function savedOf(
   }
 }
 
-/** What HTTP/1.1 adds to frames of that many bytes together: for each the size of a mean one in hex, and line ends. */
+/** What HTTP/1.1 adds to frames of that total size: per frame, the mean size in hex, and line ends. */
 function chunkFraming(frames: number, bytes: number): number {
   if (frames === 0) return 0
   return frames * (Math.round(bytes / frames).toString(16).length + CHUNK_LINE_ENDS_BYTES)
 }
 
-/** The nearest interval that people would set, by ratio. */
+/** The nearest interval that people set, by ratio. */
 function humanInterval(ms: number): number {
   const distance = (humanMs: number) => Math.abs(Math.log(ms / humanMs))
   return HUMAN_INTERVALS_MS.reduce((best, humanMs) => (distance(humanMs) < distance(best) ? humanMs : best))

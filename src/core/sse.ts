@@ -1,4 +1,4 @@
-/** One server-sent event, as the HTML standard's event stream format has it. */
+/** One server-sent event, in the HTML standard's event stream format. */
 export interface SseMessage {
   /** The payload; may span lines. */
   data: string
@@ -15,7 +15,7 @@ const utf8 = new TextEncoder()
 /**
  * Encodes one message as the bytes of an event stream, blank line included.
  * Every line end in `data` (CR, LF, CRLF) becomes a `data:` line of its own.
- * @throws TypeError when `event` or `id` holds a line end or NUL: a reader would take the rest as a field.
+ * @throws TypeError when `event` or `id` contains a line end or NUL: a reader would take the rest for a field.
  * @see https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation
  */
 export function encodeMessage(message: SseMessage): Uint8Array<ArrayBuffer> {
@@ -37,7 +37,7 @@ export function encodeRetry(retryMs: number): Uint8Array<ArrayBuffer> {
   return utf8.encode(`retry: ${Math.round(retryMs)}\n\n`)
 }
 
-/** Headers of every event stream: never cached, never buffered by nginx and its kin. */
+/** Headers of every event stream: never cached, never buffered by nginx and similar proxies. */
 export const SSE_HEADERS = {
   'Content-Type': 'text/event-stream; charset=utf-8',
   'Cache-Control': 'no-store',

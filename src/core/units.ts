@@ -11,12 +11,12 @@ export function bytes(count: number): string {
   return `${unit === 0 || value >= 100 ? Math.round(value) : value.toPrecision(value < 10 ? 2 : 3)} ${UNITS[unit]}`
 }
 
-/** A rate for people: whole from ten on, one digit below. */
+/** A rate for people: a whole number from ten, else one decimal. */
 export function rate(value: number): string {
   return value >= 10 || value === 0 ? String(Math.round(value)) : value.toFixed(1)
 }
 
-/** A share as percents; a dash where there is nothing to take it of. */
+/** A share as a percentage; a dash if undefined. */
 export function percent(share: number | null): string {
   if (share === null) return '–'
   const value = share * 100

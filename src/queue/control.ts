@@ -4,12 +4,12 @@ import type { JobControl } from '../streams/registry/streams.ts'
 
 /** Jobs added in one statement. */
 const BULK = 1_000
-/** Instead of a job's own token: puts it back whoever has claimed it. */
+/** Used instead of a job's own token: returns the job to the queue whoever has claimed it. */
 const ANY_TOKEN = '0'
 
 /**
- * A stream's job: known by the stream's id, so that there is never a second one; gone when it ends, so that the next
- * one can have the id. It fails only by a fault of Weir's own, and then is tried again.
+ * A stream's job: identified by the stream's ID, so that there is never a second one; removed when it ends, so that the
+ * next one can have the ID. It fails only because of a bug in Weir, and is then retried.
  */
 const STREAM_JOB: JobsOptions = {
   removeOnComplete: true,
@@ -20,18 +20,18 @@ const STREAM_JOB: JobsOptions = {
 }
 
 export interface ControlDeps {
-  /** The queue of jobs that hold streams. */
+  /** The queue of jobs that run streams. */
   queue: Promise<Queue>
   relay: Relay
-  /** Makes this process's workers look at their share. */
+  /** Makes this process's workers check their share. */
   wanted(): void
-  /** Makes this process's run of a stream look again. */
+  /** Interrupts this process's run of a stream. */
   interrupt(streamId: string): void
   /** This process's open pages. */
   pages: { changed(streamIds: Iterable<string>): void; listed(): void }
 }
 
-/** Carries what owners want to the workers: through the queue and, for runs that are under way, through the relay. */
+/** Passes desired states to the workers: through the queue and, for active runs, through the relay. */
 export function streamControl({ queue, relay, wanted, interrupt, pages }: ControlDeps): JobControl {
   return {
     async runLater(streamIds) {
@@ -56,7 +56,7 @@ export function streamControl({ queue, relay, wanted, interrupt, pages }: Contro
     async free(streamIds) {
       if (streamIds.length === 0) return
       const { backend } = await queue
-      // One whose job is gone is refused, and gets a new one.
+      // Refused if the job is gone; then a new one is added.
       await Promise.allSettled(streamIds.map((id) => backend.moveJobFromActiveToWait(id, ANY_TOKEN)))
       wanted()
       relay.publish({ type: 'wanted' })

@@ -3,15 +3,14 @@ import type { DeliveryControl, Queued } from '../channels/notifier.ts'
 import { causeOf } from '../errors.ts'
 
 /**
- * A delivery's job: known by the delivery's id, so that there is never a second one; gone when it ends. It holds no
- * more than ids: the board shows what is in it. One that fails is not tried again by the queue: the table knows that
- * it is due.
+ * A delivery's job: identified by the delivery's ID, so that there is never a second one; removed when it ends. It contains
+ * only IDs, because the board shows its data. The queue doesn't retry a failed one: the table knows when it is due.
  */
 const DELIVERY_JOB: JobsOptions = { removeOnComplete: true, removeOnFail: true }
 
 /**
- * Hands deliveries to the workers. Nobody waits for the queue: it may be away.
- * @param touched told that deliveries were stored
+ * Hands deliveries to the workers. No caller waits for the queue, which may be unreachable.
+ * @param touched called when deliveries were stored
  */
 export function deliveryControl(
   queue: Promise<Queue>,
@@ -26,7 +25,7 @@ export function deliveryControl(
     },
     deliverAgain(list) {
       touched()
-      // One that is active stays: it looks at the table itself.
+      // An active one stays: it reads the table itself.
       queue
         .then(async (opened) => {
           await Promise.all(list.map(({ id }) => opened.remove(id)))

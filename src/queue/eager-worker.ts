@@ -1,14 +1,14 @@
 import { type Job, Worker } from 'bullmq'
 
-/** Jobs asked for together. */
+/** Jobs requested together. */
 const FETCH_AT_ONCE = 500
 
 /**
- * A worker that asks for as many jobs at once as it has room for. BullMQ's own asks for each when it has the last, and
- * begins with none before it has all that it may have: with thousands of endless jobs, that is most of a takeover.
+ * A worker that requests as many jobs at once as it has room for. BullMQ's own requests them one after the other, and starts
+ * none before it has all that it may have: with thousands of endless jobs, that is most of a takeover.
  */
 export class EagerWorker extends Worker {
-  /** Fetched and not asked for yet. */
+  /** Fetched, but not handed out yet. */
   readonly #ahead: Job[] = []
   /** Handed out, until they end. */
   readonly #running = new Set<Job>()
@@ -24,7 +24,7 @@ export class EagerWorker extends Worker {
     }
   }
 
-  /** What was fetched and not begun goes back to the others. */
+  /** Returns jobs that were fetched and not started. */
   override close(force?: boolean): Promise<void> {
     const closed = super.close(force)
     this.#giveBack(this.#ahead.splice(0))
@@ -40,7 +40,7 @@ export class EagerWorker extends Worker {
     }
     const job = this.#ahead.shift()
     if (job !== undefined) this.#running.add(job)
-    // BullMQ's type leaves out that there may be none.
+    // BullMQ's type omits that there may be none.
     return job as Job
   }
 
@@ -59,7 +59,7 @@ export class EagerWorker extends Worker {
       ...others.map((other) => (other.status === 'fulfilled' ? other.value : undefined)),
     ]
     for (const job of fetched) if (job !== undefined) this.#ahead.push(job)
-    // The last of them may have found the queue empty, and BullMQ waits for the next announcement then.
+    // The last of them may have found the queue empty; BullMQ then waits for the next notification.
     // biome-ignore lint/complexity/useLiteralKeys: a private member of BullMQ's class, which only brackets reach
     this['drained'] = false
     if (this.closing !== undefined) this.#giveBack(this.#ahead.splice(1))

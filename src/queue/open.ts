@@ -10,7 +10,7 @@ import type {
 } from 'bullmq'
 import type { Storage } from '../storage/storage.ts'
 
-/** BullMQ, bound to its backend: the rest of Weir makes queues and workers without knowing which. */
+/** BullMQ with its backend: the rest of Weir creates queues and workers without knowing which one. */
 export interface QueueEngine {
   queue(name: string, defaults?: JobsOptions): Queue
   worker(name: string, processor: Processor, options: Partial<WorkerOptions>): Worker
@@ -20,19 +20,19 @@ export interface QueueEngine {
 const EVENTS_KEPT = 1_000
 type Factory = BackendFactory<RedisQueueBackend, ConnectionOptions>
 
-/** Where jobs lie, for people. */
+/** Where jobs are stored, for people. */
 export function describeQueues(redisUrl: string | undefined): string {
   if (redisUrl === undefined) return 'the database'
   const { protocol, host } = new URL(redisUrl)
   return `${protocol}//${host}`
 }
 
-/** Redis where there is one, else the tables that BullMQ keeps in the database Weir stores in. */
+/** Redis if configured, else BullMQ's tables in Weir's own database. */
 export async function openQueueEngine(redisUrl: string | undefined, storage: Storage): Promise<QueueEngine> {
   const [bullmq, { EagerWorker }] = await Promise.all([import('bullmq'), import('./eager-worker.ts')])
   const made = { Queue: bullmq.Queue, Worker: EagerWorker }
   if (redisUrl !== undefined) {
-    // BullMQ asks for null: a worker that waits for Redis must go on waiting, not fail.
+    // BullMQ requires null: a worker that waits for Redis must keep waiting, not fail.
     return engine(made, { url: redisUrl, maxRetriesPerRequest: null }, undefined)
   }
   const client = await storage.pool.connect()
@@ -42,7 +42,7 @@ export async function openQueueEngine(redisUrl: string | undefined, storage: Sto
     client.release()
   }
   const { createBulkBackend } = await import('./postgres-backend.ts')
-  // BullMQ types a Queue by its default, Redis; what Weir calls is the same on both.
+  // BullMQ types a Queue by its default, Redis; the methods that Weir calls are the same on both.
   const [pool, factory] = [
     storage.pool as unknown as ConnectionOptions,
     createBulkBackend as unknown as Factory,

@@ -6,7 +6,7 @@ import {
 } from 'bullmq'
 import { batched } from '../core/batch.ts'
 
-/** Jobs claimed or put back in one statement. */
+/** Jobs claimed or returned in one statement. */
 const BATCH = 1_000
 
 interface Claim {
@@ -20,9 +20,9 @@ interface Return {
 }
 
 /**
- * BullMQ's Postgres backend, with one statement for all jobs that are claimed, or put back, at the same moment: one
- * transaction for each would take milliseconds a job, and more the more of its dead rows lie in the way. What is done
- * in bulk tells BullMQ's event stream nothing, which nobody reads.
+ * BullMQ's Postgres backend, with one statement for all jobs that are claimed, or returned, at the same moment. One
+ * transaction per job would take milliseconds each, and more as dead rows accumulate. Bulk statements skip BullMQ's event
+ * stream, which nobody reads.
  */
 class BulkBackend extends PostgresQueueBackend {
   readonly #claim = batched((claims: readonly Claim[]) => this.#claimAll(claims), BATCH)
@@ -36,7 +36,7 @@ class BulkBackend extends PostgresQueueBackend {
     return this.#return({ id, token })
   }
 
-  /** The first goes BullMQ's way, which looks after jobs that are due, a pause and limits as well. */
+  /** The first goes through BullMQ, which also handles delayed jobs, pauses and limits. */
   async #claimAll([first, ...others]: readonly Claim[]): Promise<unknown[][]> {
     if (first === undefined) return []
     const claimed = await super.moveToActive(first.token, first.name)
@@ -96,7 +96,7 @@ class BulkBackend extends PostgresQueueBackend {
   }
 }
 
-/** As `createPostgresBackend` of BullMQ, in bulk. */
+/** Like BullMQ's `createPostgresBackend`, but in bulk. */
 export const createBulkBackend: BackendFactory<PostgresQueueBackend, PostgresConnectionOptions> = (
   name,
   opts,

@@ -11,14 +11,14 @@ import { PrivateFs } from './private-fs.ts'
 import { type Database, type Storage, StorageError } from './storage.ts'
 
 /**
- * Postgres' own page cache, the first of these, holds an hour of the minute sums of some thousands of streams, which the
- * first page reads: where it doesn't, pages are read from files hundreds of megabytes a second. The default is twice that.
+ * Postgres' page cache, the first of these, holds an hour of minute rollups for some thousands of streams, which the home page
+ * reads. If it is too small, hundreds of megabytes a second are read from files. The default is twice this value.
  */
 const POSTGRES_SETTINGS = ['shared_buffers = 64MB', 'wal_buffers = 1MB', 'max_wal_size = 256MB']
 
 /**
- * Opens, and on first use creates, the embedded Postgres in a directory, which stays locked until it is closed. Nobody but
- * this user can read it. Its schema is as it was left.
+ * Opens, and on first use creates, the embedded Postgres in a directory, which stays locked until it is closed and is readable
+ * by this user only. Doesn't touch the schema.
  * @throws StorageError when another process has the directory, or it's somebody else's.
  */
 export async function openEmbedded(directory: string, engine: Promise<Engine>): Promise<Storage> {
@@ -33,7 +33,7 @@ export async function openEmbedded(directory: string, engine: Promise<Engine>): 
       postgresqlconf: POSTGRES_SETTINGS,
       ...files,
     })
-    // BullMQ's statements name its tables without a schema; ours always name theirs.
+    // BullMQ's statements name its tables without a schema; Weir's always name theirs.
     await pglite.exec('SET search_path TO bullmq, public')
     const db = drizzle(pglite, { schema, casing: 'snake_case' })
     return {
@@ -52,12 +52,12 @@ export async function openEmbedded(directory: string, engine: Promise<Engine>): 
 }
 
 /**
- * PGlite doesn't lock its directory, and two processes in it destroy it. SQLite's exclusive lock is the operating
- * system's: it can't be taken twice and goes with the process, however that ends.
+ * PGlite doesn't lock its directory, and two processes in it corrupt it. SQLite's exclusive lock is the operating system's:
+ * it can't be taken twice and is released when the process ends, however that happens.
  */
 function lock(directory: string): () => void {
   const path = join(directory, LOCK_FILE)
-  // SQLite would let everybody read it.
+  // SQLite would make it readable by everybody.
   closeSync(openSync(path, 'a', 0o600))
   const file = new Sqlite(path)
   try {

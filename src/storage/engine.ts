@@ -5,12 +5,12 @@ import { packageHome } from '../files.ts'
 /** The embedded database's program. */
 export type Engine = WebAssembly.Module
 
-/** Compiles it, beside the calling thread: what that does meanwhile takes no time. */
+/** Compiles it on another thread, in parallel with the calling one. */
 export function compileEngine(): Promise<Engine> {
   return compile('pglite.wasm')
 }
 
-/** What PGlite would look for beside its own code, which the executable has in one file with everything else. */
+/** Files that PGlite expects next to its own code; the executable has everything in one file. */
 export async function engineFiles(engine: Promise<Engine>, isMade: boolean) {
   return {
     fsBundle: Bun.file(engineFile('pglite.data')),
@@ -20,7 +20,7 @@ export async function engineFiles(engine: Promise<Engine>, isMade: boolean) {
   }
 }
 
-/** Read at once: a thread that has much to do would come to what was read only later. */
+/** Read synchronously: a busy thread would get to an asynchronous result only later. */
 function compile(name: string): Promise<WebAssembly.Module> {
   return WebAssembly.compile(readFileSync(engineFile(name)))
 }

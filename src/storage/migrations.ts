@@ -8,22 +8,22 @@ import type { Database } from './storage.ts'
 
 const FOLDER = join(ROOT, 'drizzle/migrations')
 
-/** The last migration that there is, by its `madeAt`. */
+/** The latest migration, by its `madeAt`. */
 export function lastMigration(): number {
   const journal = readFileSync(join(FOLDER, 'meta/_journal.json'), 'utf8')
   return (JSON.parse(journal) as { entries: { when: number }[] }).entries.at(-1)?.when ?? 0
 }
 
-/** A step of the schema. A database says which it has had by the time that each was made. */
+/** A step of the schema. A database records applied ones by their creation time. */
 export interface Migration {
-  /** When it was made, in milliseconds since the epoch: what orders and names it. */
+  /** When it was created, in milliseconds since the epoch: its order and identity. */
   madeAt: number
   statements: string[]
   /** SHA-256 of its text, in hex. */
   hash: string
 }
 
-/** Every migration there is, the oldest first. */
+/** Every migration, oldest first. */
 export function readMigrations(): Migration[] {
   return readMigrationFiles({ migrationsFolder: FOLDER }).map(({ folderMillis, sql, hash }) => ({
     madeAt: folderMillis,
@@ -32,7 +32,7 @@ export function readMigrations(): Migration[] {
   }))
 }
 
-/** The last migration that a database has had; 0 before the first. */
+/** The last migration applied to a database; 0 before the first. */
 export async function schemaOf(db: Database): Promise<number> {
   const { rows: there } = (await db.execute(
     sql`SELECT to_regclass('drizzle.__drizzle_migrations') IS NOT NULL AS "isThere"`,
@@ -45,12 +45,12 @@ export async function schemaOf(db: Database): Promise<number> {
 }
 
 /**
- * Applies what a database has not had yet, in one transaction: all of it or nothing. What drizzle-kit's own tools know
- * of a database stays true, as the record is kept where and how Drizzle keeps it.
+ * Applies missing migrations in one transaction, all or nothing. The record is kept where and how Drizzle keeps it, so
+ * drizzle-kit's own tools still work.
  * @param upTo the last one to apply, by its `madeAt`
  */
 export async function migrate(db: Database, upTo = Number.POSITIVE_INFINITY): Promise<void> {
-  // Nearly always there is nothing to do, nor to wait for.
+  // Nearly always there is nothing to do.
   if ((await schemaOf(db)) >= Math.min(upTo, lastMigration())) return
   await db.transaction(async (tx) => {
     await tx.execute(sql`SELECT pg_advisory_xact_lock(${LOCKS.migration})`)

@@ -5,7 +5,7 @@ import type { Storage } from './storage.ts'
 
 type Where = Pick<Config, 'databaseUrl' | 'dataDir'>
 
-/** Opens what the configuration names, a Postgres server or else the embedded one, and brings its schema up to date. */
+/** Opens the configured Postgres server, or else the embedded one, and migrates its schema. */
 export async function openStorage(config: Where): Promise<Storage> {
   const storage = await openAsItIs(config)
   try {
@@ -17,10 +17,10 @@ export async function openStorage(config: Where): Promise<Storage> {
   }
 }
 
-/** The same without touching its schema, which may be none, or that of an older Weir. */
+/** The same without touching its schema, which may be missing, or that of an older Weir. */
 export async function openAsItIs({ databaseUrl, dataDir }: Where): Promise<Storage> {
   if (databaseUrl !== undefined) return (await import('./postgres.ts')).openPostgres(databaseUrl)
-  // Before anything is read that it can be compiled beside.
+  // First, so that it compiles while other files are read.
   const engine = compileEngine()
   return (await import('./embedded.ts')).openEmbedded(dataDir, engine)
 }

@@ -3,31 +3,31 @@ import { LOCKS } from './locks.ts'
 import { sqlStateOf } from './sql-state.ts'
 import type { Database } from './storage.ts'
 
-/** What is partitioned by day in UTC, and the column that says which. */
+/** Tables partitioned by UTC day, with the column that decides. */
 const PARTITIONED = { entries: 'at', bodies: 'day', rollups: 'minute', path_rollups: 'hour' } as const
 export type Partitioned = keyof typeof PARTITIONED
 
 /** A day in UTC, as `2026-11-05`. */
 export type Day = string
 
-/** One table's rows of a day. */
+/** One table's rows for one day. */
 export interface Partition {
   table: Partitioned
-  /** `rest`: rows of days that have no partition, as a clock that was wrong makes them. */
+  /** `rest`: rows of days without a partition, caused by a wrong clock. */
   day: Day | 'rest'
-  /** With indexes, and what is stored out of line. */
+  /** Including indexes and out-of-line storage. */
   bytes: number
 }
 
 export const DAY_MS = 86_400_000
-/** Days made ahead, today not counted: recording goes on in them should no worker run by then. */
+/** Days created ahead, not counting today: recording continues in them even if no worker runs by then. */
 const DAYS_AHEAD = 2
-/** Longest wait for a lock when a partition is made, and when some are dropped, in milliseconds: recording waits behind. */
+/** Longest wait for a lock when partitions are created or dropped, in milliseconds: recording waits behind it. */
 const MAKE_LOCK_MS = 1_000
 const DROP_LOCK_MS = 250
-/** A day gets no partition while more than this many of its rows lie among the rest; they are reached there, too. */
+/** A day gets no partition while the default partition has more of its rows than this; they can be read there too. */
 const MAX_MOVED_ROWS = 10_000
-/** A lock that was not given in time, a deadlock, or a row that came to the rest meanwhile (SQLSTATE). */
+/** A lock timeout, a deadlock, or a row added to the default partition in the meantime (SQLSTATE). */
 const BUSY_CODES = new Set(['55P03', '40P01', '23514'])
 
 export function dayOf(ms: number): Day {
@@ -45,9 +45,8 @@ export function partitionName(table: Partitioned, day: Day): string {
 }
 
 /**
- * Makes the partitions of today and the days ahead, as far as they are missing. Processes that do so at the same time
- * wait for each other.
- * @returns those that could not be made now: their rows go to the rest meanwhile, and are moved when they can be
+ * Creates missing partitions for today and the days ahead. Processes that do so at the same time wait for each other.
+ * @returns those that couldn't be created now: their rows go to the default partition, and are moved later
  */
 export async function makePartitions(db: Database, nowMs: number): Promise<string[]> {
   const known = new Set((await listPartitions(db)).map(({ table, day }) => `${table} ${day}`))
@@ -58,21 +57,21 @@ export async function makePartitions(db: Database, nowMs: number): Promise<strin
       if (known.has(`${table} ${day}`)) continue
       if (await makePartition(db, table, day)) continue
       missing.push(partitionName(table, day))
-      // Bodies go with their entries: without those they would be dropped too soon.
+      // Bodies move with their entries; otherwise they would be dropped too soon.
       if (table === 'entries') break
     }
   }
   return missing
 }
 
-/** Makes a day's partition of each of some tables, as far as they are missing. */
+/** Creates a day's missing partitions for some tables. */
 export async function makeDays(db: Database, days: readonly { table: string; day: Day }[]): Promise<void> {
   for (const { table, day } of days) {
     if (Object.hasOwn(PARTITIONED, table)) await makePartition(db, table as Partitioned, day)
   }
 }
 
-/** Every partition there is, by table, then by day; the rest last. */
+/** Every partition, by table, then by day; the default ones last. */
 export async function listPartitions(
   db: Database,
   tables: readonly Partitioned[] = Object.keys(PARTITIONED) as Partitioned[],
@@ -92,10 +91,10 @@ export async function listPartitions(
 }
 
 /**
- * Drops a day of some tables at once: no row is touched, and what is read and written meanwhile waits no longer than
- * the lock may take.
- * @param isReady has the last word, with everything locked
- * @returns `busy` when the lock was not given in time, to be tried again; `refused` when it isn't ready
+ * Drops a day of some tables at once: no row is touched, and concurrent reads and writes wait no longer than the lock
+ * timeout.
+ * @param isReady decides, with everything locked
+ * @returns `busy` when the lock timed out, to be retried; `refused` when it isn't ready
  */
 export async function dropDay(
   db: Database,
@@ -117,7 +116,7 @@ export async function dropDay(
 }
 
 /**
- * Made apart and then attached: only so is writing to other partitions not held up.
+ * Created separately and then attached: this is the only way not to block writes to other partitions.
  * @see https://www.postgresql.org/docs/18/sql-altertable.html#SQL-ALTERTABLE-ATTACH-PARTITION
  */
 function makePartition(db: Database, table: Partitioned, day: Day): Promise<boolean> {
@@ -166,7 +165,7 @@ async function unlessBusy<T>(busy: T, step: () => Promise<T>): Promise<T> {
   }
 }
 
-/** Whether a statement failed for what others were doing at that moment: trying again later helps. */
+/** Whether a statement failed because of concurrent activity, so that a retry helps. */
 export function isBusy(error: unknown): boolean {
   return BUSY_CODES.has(sqlStateOf(error) ?? '')
 }

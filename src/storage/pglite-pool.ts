@@ -4,16 +4,16 @@ import type { PgPool, PgPoolClient } from 'bullmq'
 
 type NotificationListener = (message: { channel: string; payload?: string }) => void
 
-/** As `pg` does it: 64-bit and arbitrary numbers come as text, so that no digit is lost. */
+/** Like `pg`: 64-bit and arbitrary-precision numbers are returned as text, so that no digit is lost. */
 const PG_PARSERS = {
   [types.INT8]: (text: string) => text,
   [types.NUMERIC]: (text: string) => text,
 }
 
 /**
- * Dresses a PGlite in the part of `pg.Pool` that BullMQ's Postgres backend uses. There is one session behind it,
- * so a client is a name only; a transaction that one opens with BEGIN holds the session until its COMMIT or
- * ROLLBACK, and everybody else's queries wait.
+ * Presents a PGlite as the part of `pg.Pool` that BullMQ's Postgres backend uses. There is only one session behind it, so
+ * clients are nominal; a transaction that one opens with BEGIN holds the session until its COMMIT or ROLLBACK, and all other
+ * queries wait.
  */
 export function pglitePool(database: PGlite): PgPool {
   const pool: PgPool = {
@@ -64,7 +64,7 @@ function pgliteClient(database: PGlite): PgPoolClient {
       return client
     },
     release() {
-      // A database that is closed already listens to nothing.
+      // A closed database no longer listens.
       for (const stop of channels.values()) stop().catch(() => {})
       channels.clear()
       notify.clear()
@@ -84,7 +84,7 @@ interface OpenTransaction {
   end(command: 'COMMIT' | 'ROLLBACK'): Promise<void>
 }
 
-/** PGlite gives a transaction to a callback; this holds the callback open until the client ends it. */
+/** PGlite passes a transaction to a callback; this keeps the callback open until the client ends it. */
 function openTransaction(database: PGlite): Promise<OpenTransaction> {
   return new Promise((opened, failed) => {
     const done = Promise.withResolvers<void>()

@@ -8,7 +8,7 @@ const MAX_CONNECTIONS = 10
 const CONNECT_TIMEOUT_MS = 10_000
 
 /**
- * Opens a Postgres server; its schema is as it is.
+ * Opens a Postgres server without touching its schema.
  * @throws StorageError when it can't be reached.
  */
 export async function openPostgres(url: string): Promise<Storage> {
@@ -19,11 +19,11 @@ export async function openPostgres(url: string): Promise<Storage> {
     max: MAX_CONNECTIONS,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     keepAlive: true,
-    // BullMQ's statements name its tables without a schema; ours always name theirs.
+    // BullMQ's statements name its tables without a schema; Weir's always name theirs.
     options: '-c search_path=bullmq,public',
   })
-  // An idle connection that drops is replaced by the pool, and who holds one learns it from the statement that fails;
-  // without listeners either would end the process.
+  // The pool replaces idle connections that drop, and a client in use sees its statement fail; without listeners, either
+  // would end the process.
   pool.on('error', () => {})
   pool.on('connect', (client) => client.on('error', () => {}))
   const db = drizzle(pool, { schema, casing: 'snake_case' })

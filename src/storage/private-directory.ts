@@ -2,23 +2,22 @@ import { chmodSync, existsSync, lstatSync, mkdirSync, readdirSync, type Stats } 
 import { join } from 'node:path'
 import { StorageError } from './storage.ts'
 
-/** What every directory of Weir's has. */
+/** The mode of every directory of Weir's. */
 export const LOCK_FILE = 'lock.sqlite'
 
-/** What others may do with a file, of its mode. */
+/** The permission bits of everybody but the owner. */
 const OF_OTHERS = 0o077
 /**
- * Entries that are looked at in one start, about a second's worth. Beyond it they are left as they are: the directory
- * itself lets nobody in.
+ * Entries that are checked in one start, about a second's worth. Further ones are left as they are: the directory itself is
+ * closed to others.
  */
 const MAX_ENTRIES = 100_000
-/** What is in a new volume, or keeps an empty directory in a repository. */
+/** Files in a new volume, or that keep an empty directory in a repository. */
 const NOBODYS = /^(lost\+found|\.git(keep|ignore))$/
 
 /**
- * Makes a directory that nobody but this user can look into, or takes such access away from one that is there, and from
- * everything in it.
- * @throws StorageError for one that others can look into and that has never been Weir's: they may need what is in it
+ * Creates a directory that only this user can read, or removes others' access from an existing one and everything in it.
+ * @throws StorageError for a directory that others can read and that was never Weir's: they may need its content
  */
 export function claimDirectory(directory: string): void {
   mkdirSync(directory, { recursive: true })
@@ -32,7 +31,7 @@ export function claimDirectory(directory: string): void {
   tighten(directory)
 }
 
-/** Takes from everybody else what they may do with a directory and all below; whatever links lead to is left alone. */
+/** Removes others' permissions from a directory and everything below it; targets of links are left alone. */
 export function tighten(directory: string, maxEntries = MAX_ENTRIES): void {
   const waiting = [directory]
   let left = maxEntries
@@ -45,7 +44,7 @@ export function tighten(directory: string, maxEntries = MAX_ENTRIES): void {
   }
 }
 
-/** A volume's own directory may belong to root; what Weir makes in it is closed by itself. */
+/** A volume's root may belong to root; what Weir creates in it is private anyway. */
 function close(path: string, { mode, uid }: Stats): void {
   const isOurs = uid === process.getuid?.()
   if ((mode & OF_OTHERS) !== 0 && isOurs) chmodSync(path, mode & 0o700)

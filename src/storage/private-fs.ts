@@ -1,20 +1,20 @@
 import { existsSync, mkdirSync } from 'node:fs'
 import { NodeFS } from '@electric-sql/pglite/nodefs'
 
-/** What others may do with a file, of its mode. */
+/** The permission bits of everybody but the owner. */
 const OF_OTHERS = 0o077
 
 type Init = NodeFS['init']
 
-/** The part of Emscripten's file system that gives files their modes. */
+/** The part of Emscripten's file system that sets file modes. */
 interface NodeOps {
   mknod(parent: unknown, name: string, mode: number, device: number): unknown
   setattr(node: unknown, attributes: { mode?: number }): unknown
 }
 
 /**
- * Files on the disk that only their owner reads. Postgres makes them so; its port asks for files that everybody may
- * write, and sets that after they are made, which no umask is in the way of.
+ * Files on disk that only their owner can read. Postgres creates them so; its port requests files that everybody may write,
+ * and sets that mode after creating them, which no umask prevents.
  */
 export class PrivateFs extends NodeFS {
   constructor(directory: string) {

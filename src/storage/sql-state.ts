@@ -1,11 +1,11 @@
 import type { Database } from './storage.ts'
 
-/** Tries of a write until a deadlock is a failure. Each was undone for another write, which is through by then. */
+/** Attempts of a write before a deadlock counts as a failure. Each was rolled back for another write, which is done by then. */
 const MAX_TRIES = 10
 /** @see https://www.postgresql.org/docs/18/errcodes-appendix.html */
 const DEADLOCK = '40P01'
 
-/** The SQLSTATE of what a statement threw, as either driver, or Drizzle around it, has it. */
+/** The SQLSTATE of an error thrown by a statement, from either driver or wrapped by Drizzle. */
 export function sqlStateOf(error: unknown): string | undefined {
   const { code, cause } = error as { code?: unknown; cause?: { code?: unknown } }
   const state = code ?? cause?.code
@@ -13,9 +13,9 @@ export function sqlStateOf(error: unknown): string | undefined {
 }
 
 /**
- * Does a write again that the database has undone to end a deadlock. Writes of many rows meet recording in any order;
- * that one has to give way is no failure to whoever asked for it.
- * @param write one statement; of several, {@link transact} is the way
+ * Retries a write that the database rolled back to end a deadlock. Writes of many rows meet recording in any order; that one
+ * has to give way isn't a failure to the caller.
+ * @param write one statement; for several, use {@link transact}
  */
 export async function againAfterDeadlock<T>(write: () => Promise<T>): Promise<T> {
   for (let tries = 1; ; tries++) {
@@ -27,7 +27,7 @@ export async function againAfterDeadlock<T>(write: () => Promise<T>): Promise<T>
   }
 }
 
-/** A transaction that is done again after a deadlock: its body has no effect but that of its statements. */
+/** A transaction that is retried after a deadlock: its body has no effect except its statements. */
 export function transact<T>(db: Database, body: (tx: Database) => Promise<T>): Promise<T> {
   return againAfterDeadlock(() => db.transaction(body))
 }

@@ -2,15 +2,15 @@ import type { PgPool } from 'bullmq'
 import type { PgDatabase, PgQueryResultHKT } from 'drizzle-orm/pg-core'
 import type * as schema from '../../drizzle/schema.ts'
 
-/** Drizzle over either engine. Raw `execute` answers `{ rows }` on both, with times as text. */
+/** Drizzle on either engine. Raw `execute` returns `{ rows }` on both, with times as text. */
 export type Database = PgDatabase<PgQueryResultHKT, typeof schema>
 
 /** An open database: embedded or a server; the rest of Weir can't tell which. */
 export interface Storage {
   readonly db: Database
-  /** The same database as BullMQ's Postgres backend wants it. */
+  /** The same database in the form that BullMQ's Postgres backend needs. */
   readonly pool: PgPool
-  /** Where the data lies, for people. */
+  /** Where the data is stored, for people. */
   readonly description: string
   close(): Promise<void>
 }

@@ -1,26 +1,26 @@
 import { IDENTITY_KEYS } from './diff.ts'
 import type { Json } from './document.ts'
 
-/** What tells the members of one array of objects apart. */
+/** The keys that identify the members of one array of objects. */
 export interface ArrayFound {
   /** JSON Pointer of the array, with `*` for any index on the way. */
   path: string
   members: number
-  /** Left out where nothing does: then members are compared by their position. */
+  /** Left out if nothing does: then members are compared by position. */
   key: string | undefined
 }
 
-/** Values looked at in a document; arrays beyond them aren't found. */
+/** Values examined in a document; arrays beyond that aren't found. */
 const MAX_VALUES = 20_000
-/** Arrays told of; further ones are left out. */
+/** Arrays reported; further ones are left out. */
 const MAX_ARRAYS = 5
-/** Fewer members than this show nothing about what tells them apart. */
+/** With fewer members, nothing can be concluded about their keys. */
 const MIN_MEMBERS = 2
-/** Names that keys of identity tend to have. */
+/** Names that identifying keys tend to have. */
 const WORD = /(^|[_-])(id|guid|key|code|slug|symbol|sku|ticker|isin|iban|name|number|no)$/i
 const WORD_IN_CAMEL_CASE = /[a-z](Id|ID|Key|Code|Name|Number)$/
 
-/** A document's arrays of objects, the nearest to its root first. */
+/** A document's arrays of objects, those nearest to the root first. */
 export function findArrays(document: Json): ArrayFound[] {
   const found = new Map<string, ArrayFound>()
   const queue: { value: Json; path: string }[] = [{ value: document, path: '' }]
@@ -39,8 +39,8 @@ export function findArrays(document: Json): ArrayFound[] {
 }
 
 /**
- * What a stream of this document should name as its `arrayKeys`: empty where the usual keys, or none, will do. It
- * stands in their place, so the usual ones that are needed as well are among them.
+ * The `arrayKeys` to suggest for a stream of this document: empty if the usual keys, or none, are enough. It replaces the
+ * usual ones, so it includes those that are needed as well.
  */
 export function suggestArrayKeys(arrays: readonly ArrayFound[]): string[] {
   const keys = [...new Set(arrays.flatMap(({ key }) => key ?? []))]
@@ -57,7 +57,7 @@ function describe(array: readonly Json[], path: string): ArrayFound | undefined 
   return { path, members: members.length, key: candidates.find((key) => tellsApart(members, key)) }
 }
 
-/** Whether every member has the key, each with another value. */
+/** Whether every member has the key, each with a different value. */
 function tellsApart(members: readonly { [key: string]: Json }[], key: string): boolean {
   const values = new Set<Json>()
   for (const member of members) {
@@ -68,7 +68,7 @@ function tellsApart(members: readonly { [key: string]: Json }[], key: string): b
   return values.size === members.length
 }
 
-/** What an object or array holds that may hold arrays itself. */
+/** The members of an object or array that may contain arrays. */
 function within(value: Json, path: string): { value: Json; path: string }[] {
   if (typeof value !== 'object' || value === null) return []
   const held: [string, Json][] = Array.isArray(value)

@@ -1,16 +1,16 @@
 import type { Json, PatchOperation } from './document.ts'
 import { parsePointer, select } from './pointer.ts'
 
-/** The path of a document that was replaced as a whole. */
+/** The path for a document that was replaced as a whole. */
 export const WHOLE_DOCUMENT = ''
-/** Distinct paths told of one patch; the others are left out. */
+/** Distinct paths reported per patch; further ones are left out. */
 const MAX_PATHS = 20
-/** Of a longer path, what is above stands for it. */
+/** A longer path is represented by one of its ancestors. */
 const MAX_PATH_CHARS = 200
 
 /**
- * Where a patch changes a document: distinct JSON Pointers in which every array index stands as `*`. What a pointer
- * passes through shows in the documents, as nearly as a patch lets one tell: its indexes count in between the two.
+ * Where a patch changes a document: distinct JSON Pointers with `*` for every array index. The documents show what a pointer
+ * passes through, but only approximately: its indexes refer to states between the two.
  */
 export function changedPaths(operations: readonly PatchOperation[], from: Json, to: Json): string[] {
   const paths = new Set<string>()

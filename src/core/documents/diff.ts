@@ -4,20 +4,20 @@ import { identity } from './member-names.ts'
 import { longestRise } from './subsequences.ts'
 import { Work } from './work.ts'
 
-/** Steps that an operation takes: to make it, and later to write it down and to try it. */
+/** Steps per operation: to create it, and later to serialise and verify it. */
 const OPERATION_STEPS = 32
-/** Array items that are stepped over in the time of one step, where one of them is looked for or makes room. */
+/** Array items that are skipped in the time of one step, when searching or shifting. */
 const ITEMS_A_STEP = 4
-/** Object keys that identify an array's members where the stream names none, in order of preference. */
+/** Object keys that identify an array's members if the stream sets none, in order of preference. */
 export const IDENTITY_KEYS = ['id', '_id', 'key', 'uuid']
-/** What an operation takes beside its path and value, and what a number takes, about. */
+/** Approximate characters of an operation without its path and value, and of a number. */
 const OPERATION_CHARS = '{"op":"replace","path":"","value":},'.length
 const SCALAR_CHARS = 5
 
 /**
  * The RFC 6902 operations that turn `from` into `to`; their values are `to`'s own. Array members are matched by
  * `arrayKeys`, or else by the first of `id`, `_id`, `key`, `uuid` they have, or else by their content.
- * @throws TooMuch when it takes more steps than there are left of `work`.
+ * @throws TooMuch when it takes more steps than `work` has left.
  */
 export function diff(
   from: Json,
@@ -78,7 +78,7 @@ class Differ {
     }
   }
 
-  /** Members go from the end on, then change places, then come in order, so that each index is what it seems. */
+  /** Members are removed from the end, then moved, then added in order, so that every index is the current one. */
   #compareArrays(from: readonly Json[], to: readonly Json[], path: string): void {
     this.#work.spend(1 + from.length + to.length)
     const sources = matchMembers(from, to, this.#keys, this.#work)
@@ -100,7 +100,7 @@ class Differ {
     }
   }
 
-  /** @returns the indexes of those that stay, in order */
+  /** @returns the indexes of the members that stay, in order */
   #removeMembers(length: number, sources: readonly number[], path: string): number[] {
     const isKept = new Uint8Array(length)
     for (const source of sources) if (source >= 0) isKept[source] = 1
@@ -113,7 +113,7 @@ class Differ {
     return kept
   }
 
-  /** A member in the place of another one is sent whole where that is shorter than what tells them apart. */
+  /** A replaced member is sent whole if that is shorter than the operations between the two. */
   #compareMembers(from: Json, to: Json, path: string): void {
     const { operations } = this
     const start = operations.length
@@ -136,7 +136,7 @@ class Differ {
 
 type Members = { [key: string]: Json }
 
-/** All that an object of JSON inherits is functions and its prototype: this is faster than to ask what is its own. */
+/** A JSON object inherits only functions and its prototype: this is faster than checking for own members. */
 function ownMember(holder: Members, key: string): Json | undefined {
   const value: unknown = holder[key]
   return typeof value === 'function' || value === Object.prototype ? undefined : (value as Json)
@@ -151,7 +151,7 @@ function escaped(key: string): string {
   return key.includes('~') || key.includes('/') ? key.replaceAll('~', '~0').replaceAll('/', '~1') : key
 }
 
-/** The moves, one after the other, that bring those members that are kept into their new order. */
+/** The sequence of moves that brings the kept members into their new order. */
 function movesOf(kept: number[], sources: readonly number[], work: Work): { from: number; to: number }[] {
   const moves: { from: number; to: number }[] = []
   const order = sources.filter((source) => source >= 0)
@@ -168,7 +168,7 @@ function movesOf(kept: number[], sources: readonly number[], work: Work): { from
   return moves
 }
 
-/** About the characters of a value's JSON. */
+/** Approximate length of a value's JSON, in characters. */
 function charsOf(value: Json, work: Work): number {
   if (typeof value === 'string') return value.length + 2
   if (typeof value !== 'object' || value === null) return SCALAR_CHARS

@@ -7,7 +7,7 @@ export type PatchOperation = Operation
 
 /**
  * Serialises a document so that equal documents give equal text: object members sorted by key, no white space.
- * Follows RFC 8785 (JCS) for what `JSON.parse` can return; numbers that a double can't hold stay as they came.
+ * Follows RFC 8785 (JCS) for everything that `JSON.parse` can return; numbers that a double can't hold are kept unchanged.
  * @throws TooMuch for a document that is nested too deeply.
  */
 export function canonicalJson(value: Json): string {
@@ -39,13 +39,13 @@ function isOperation(value: unknown): boolean {
   return /^(add|remove|replace|move|copy|test)$/.test(op)
 }
 
-/** The keys of the last object, as they came and in order: the next one mostly has the same. */
+/** The keys of the last object, as received and sorted: the next object usually has the same. */
 interface LastKeys {
   keys: readonly string[]
   sorted: readonly { key: string; text: string }[]
 }
 
-/** Far faster than to sort and serialise each object by itself: a row's keys are those of the row before. */
+/** Much faster than sorting and serialising each object separately: a row usually has the keys of the row before. */
 function canonicalText(value: Json, last: LastKeys, level: number): string {
   if (typeof value === 'string') return stringifyJson(value)
   if (typeof value === 'number' && Number.isFinite(value)) return String(value)

@@ -1,9 +1,9 @@
-/** A string, closed or cut off by the text's end; a bracket or separator; a number or name. */
+/** A string, closed or cut off by the end of the text; a bracket or separator; a number or name. */
 const TOKEN = /"[^"\\]*(?:\\[\s\S][^"\\]*)*(?:"|\\?$)|[[\]{},:]|[^\s"[\]{},:]+/g
 
 /**
- * JSON text with a line for each member, for reading: numbers stay digit for digit, as nothing is parsed.
- * @param maxChars most characters taken of the text, and given back
+ * JSON text with one line per member, for people: numbers keep every digit, since nothing is parsed.
+ * @param maxChars most characters read from the text, and returned
  */
 export function indentJson(text: string, maxChars: number): { text: string; cut: boolean } {
   const parts: string[] = []

@@ -1,22 +1,22 @@
 import type { Json, PatchOperation } from './document.ts'
 
 /**
- * Begins a string that stands for something else: the digits of a number that a double can't hold, or a string that
- * itself begins like this. Keys are never marked.
+ * Marks a string that represents something else: the digits of a number that a double can't hold, or a string that itself
+ * begins with the mark. Keys are never marked.
  */
 const MARK = '\0'
 const NUMBER = `${MARK}n`
 const STRING = `${MARK}s`
-/** How a marked string begins in JSON text; NUL can't be written in another way. */
+/** How a marked string begins in JSON text; NUL has no other notation. */
 const QUOTED_MARK = '"\\u0000'
 /**
- * Numbers of fifteen digits survive `JSON.parse`, and exponents of two. Two expressions, as one that holds both takes
- * six times as long.
+ * Numbers of up to fifteen digits, and exponents of up to two, survive `JSON.parse`. Two expressions, because a combined one
+ * takes six times as long.
  */
 const LONG_NUMBER = /(?<!["\d.])[\d.]{16}/
 const LONG_EXPONENT = /\d[eE][+-]?\d{3,}(?:[\s,\]}]|$)/
 
-/** What `lib` doesn't know yet. @see https://tc39.es/proposal-json-parse-with-source/ */
+/** Missing in `lib`. @see https://tc39.es/proposal-json-parse-with-source/ */
 interface JsonWithSource {
   parse(text: string, reviver: (key: string, value: Json, context: { source: string }) => Json): Json
   rawJSON(text: string): unknown
@@ -24,7 +24,7 @@ interface JsonWithSource {
 const { parse, rawJSON } = JSON as unknown as JsonWithSource
 
 /**
- * Parses JSON, and keeps numbers that a double can't hold (`12345678901234567890`, `1e400`) digit for digit: as
+ * Parses JSON, keeping numbers that a double can't hold (`12345678901234567890`, `1e400`) digit for digit: as
  * strings of a form that only {@link stringifyJson} and {@link canonicalJson} know.
  * @throws SyntaxError when the text isn't JSON.
  */
@@ -52,7 +52,7 @@ function unmark(_key: string, value: unknown): unknown {
   return value.startsWith(STRING) ? value.slice(STRING.length) : value
 }
 
-/** A number's significant digits and their power of ten: the same for equal numbers, whatever their sign. */
+/** A number's significant digits and their power of ten: equal for equal numbers, regardless of sign. */
 function digits(text: string): string | undefined {
   const [, whole = '', fraction = '', exponent = 0] = /^-?(\d+)\.?(\d*)(?:[eE](.*))?$/.exec(text) ?? []
   const all = (whole + fraction).replace(/^0+/, '')

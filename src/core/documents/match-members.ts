@@ -5,21 +5,20 @@ import { align, longestRise } from './subsequences.ts'
 import type { Work } from './work.ts'
 
 /**
- * Members of an array times those of them that change places: past this, as each move looks for its member, what
- * changed places is taken for removed and added.
+ * Limit on array members × moved members, since each move searches for its member: beyond it, moved members are treated as
+ * removed and added.
  */
 const MAX_MOVE_STEPS = 40_000_000
-/** Steps that naming a member takes, looking its name up, and finding where it stays. */
+/** Steps for naming a member, looking up its name, and finding where it stays. */
 const MEMBER_STEPS = 16
-/** What a member of `to` has for a source when it is new. */
+/** The source of a member of `to` that is new. */
 const NEW = -1
 
 type List = readonly Json[]
 
 /**
- * Finds what becomes of an array's members: for each one of `to`, the index in `from` of the member that it was, or −1
- * for a new one. Those of one identity belong together, or else of one content; what is left between them goes by
- * likeness and position.
+ * Matches an array's members: for each member of `to`, the index of its source in `from`, or −1 for a new one. Members match by
+ * identity, else by content; the rest, between matches, by likeness and position.
  */
 export function matchMembers(from: List, to: List, keys: readonly string[], work: Work): number[] {
   const sources: number[] = new Array(to.length).fill(NEW)
@@ -42,7 +41,7 @@ export function matchMembers(from: List, to: List, keys: readonly string[], work
   return sources
 }
 
-/** Whether numbers rise from each to the next, those left out that are of new members. */
+/** Whether the numbers are increasing, ignoring those of new members. */
 export function isRising(sources: readonly number[]): boolean {
   let last = NEW
   for (const source of sources) {
@@ -53,7 +52,7 @@ export function isRising(sources: readonly number[]): boolean {
   return true
 }
 
-/** Whether two members belong together: by identity or, without one, as all they hold is equal. */
+/** Whether two members match: by identity or, without one, by equal content. */
 function isSame(one: Json, other: Json, keys: readonly string[], work: Work): boolean {
   if (one === other) return true
   if (typeof one !== 'object' || typeof other !== 'object') return false
@@ -70,7 +69,7 @@ function matchMiddle(from: List, to: List, keys: readonly string[], work: Work):
   const toNames = to.map((member) => nameOf(member, keys, work))
   const sources = placesOf(fromNames, toNames) ?? alignedPlaces(fromNames, toNames, work)
   const stays = staysOf(sources, work)
-  // A number or word is as short to send anew: it only moves where nothing else takes its places.
+  // A number or word is as short to send again: it only moves if nothing else takes its place.
   const isManyMoves = (to.length - stays.length) * from.length > MAX_MOVE_STEPS
   if (stays.length < to.length) {
     const isStay = new Uint8Array(to.length)
@@ -85,7 +84,7 @@ function matchMiddle(from: List, to: List, keys: readonly string[], work: Work):
   return sources
 }
 
-/** Where each member's name stands in `from`; `undefined` where one that is on both sides stands in several places. */
+/** The index of each member's name in `from`; `undefined` if a name on both sides occurs several times. */
 function placesOf(from: List, to: List): number[] | undefined {
   const places = new Map<Json, number>()
   for (let at = 0; at < from.length; at++) {
@@ -105,7 +104,7 @@ function placesOf(from: List, to: List): number[] | undefined {
 
 const SEVERAL = -2
 
-/** The same by a longest common subsequence; where that takes too long, of the names that stand in one place. */
+/** The same by a longest common subsequence; if that takes too long, of the names that occur once. */
 function alignedPlaces(from: List, to: List, work: Work): number[] {
   work.spend((from.length + to.length) * MEMBER_STEPS)
   const numbers = new Map<Json, number>()
@@ -143,7 +142,7 @@ function indexesWhere(numbers: readonly number[], holds: (number: number) => boo
   return found
 }
 
-/** Indexes of the members that keep their order; the others that have a source change places. */
+/** Indexes of the members that keep their order; the others with a source move. */
 function staysOf(sources: readonly number[], work: Work): number[] {
   const known = indexesWhere(sources, (source) => source !== NEW)
   if (isRising(sources)) return known
@@ -153,7 +152,7 @@ function staysOf(sources: readonly number[], work: Work): number[] {
   ).map((at) => known[at] as number)
 }
 
-/** Pairs what is left on both sides under one name. */
+/** Pairs the remaining members of one name on both sides. */
 function moveTwins(from: List, to: List, sources: number[], mayMove: (at: number) => boolean): void {
   const places = new Map<Json, number[]>()
   for (const at of indexesWhere(sources, (source) => source === NEW))
@@ -166,7 +165,7 @@ function moveTwins(from: List, to: List, sources: number[], mayMove: (at: number
   }
 }
 
-/** Pairs what is left between two members that stay. */
+/** Pairs the remaining members between two that stay. */
 function fillGaps(from: List, to: List, sources: number[], stays: readonly number[], work: Work): void {
   const isTaken = takenOf(from.length, sources)
   let [fromStart, toStart] = [0, 0]
@@ -184,7 +183,7 @@ function fillGaps(from: List, to: List, sources: number[], stays: readonly numbe
   }
 }
 
-/** Pairs of a gap: what is alike, and between that what stands in one place. */
+/** Pairs within a gap: similar members, and between those, members at the same position. */
 function gapPairs(
   before: readonly number[],
   after: readonly number[],

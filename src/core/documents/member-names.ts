@@ -3,12 +3,12 @@ import type { Work } from './work.ts'
 
 type Members = { [key: string]: Json }
 
-/** Most characters of a text that are looked at to tell it from others. */
+/** Most characters of a text that are compared to tell it from others. */
 const SAMPLED_CHARS = 8
-/** What a fraction is counted in, so that numbers that differ by less are told apart by nothing. */
+/** The precision of fractions: numbers that differ by less hash alike. */
 const FRACTIONS = 4_096
 
-/** What an object is known by: the value of the first of the keys that it has. */
+/** An object's identity: the value of the first of the keys that it has. */
 export function identity(member: Json, keys: readonly string[]): string | number | undefined {
   if (typeof member !== 'object' || member === null) return undefined
   for (const key of keys) {
@@ -19,15 +19,15 @@ export function identity(member: Json, keys: readonly string[]): string | number
 }
 
 /**
- * The same for members that seem to belong together: their identity, or else themselves, or a number that their
- * content gives. Rarely, it is the same for others too.
+ * Equal for members that seem to match: their identity, else the value itself, or a hash of the content. Rarely, it is equal
+ * for others too.
  */
 export function nameOf(member: Json, keys: readonly string[], work: Work): Json {
   if (typeof member !== 'object') return member
   return identity(member, keys) ?? -1 - (mixed(0, member, work) >>> 0)
 }
 
-/** Whether two values are one and the same JSON, in whatever order their members are. */
+/** Whether two values are the same JSON, regardless of member order. */
 export function isEqual(one: Json, other: Json, work?: Work): boolean {
   if (one === other) return true
   if (typeof one !== 'object' || typeof other !== 'object' || one === null || other === null) return false
@@ -52,7 +52,7 @@ function areEqual(one: readonly Json[], other: readonly Json[], work: Work | und
   return at === one.length
 }
 
-/** Goes on with a hash (FNV-1a, by words of 32 bits): far faster than to serialise what only has to be told apart. */
+/** Continues a hash (FNV-1a, by words of 32 bits): much faster than serialising values that only have to be told apart. */
 function mixed(hash: number, value: Json, work: Work): number {
   if (typeof value === 'number') {
     return Number.isInteger(value) ? step(hash, value) : step(hash, value * FRACTIONS)

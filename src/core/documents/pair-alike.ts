@@ -1,18 +1,18 @@
 import type { Json } from './document.ts'
 import type { Work } from './work.ts'
 
-/** Pairs of members whose likeness is looked at to find which belong together. */
+/** Most pairs of members that are compared for likeness. */
 const MAX_CELLS = 1_000
-/** What a number takes, about. */
+/** Approximate characters of a number. */
 const NUMBER_CHARS = 4
-/** Characters of two texts that are compared in the time of one step. */
+/** Characters of two texts compared in the time of one step. */
 const CHARS_A_STEP = 64
 /** Levels of a member that are compared. */
 const LEVELS = 2
 
 /**
- * Which members of two lists are one that changed, in order on both sides: without an identity, those that have most
- * in common. Those that aren't told of are paired by position.
+ * Which members of two lists are changed versions of each other, in order on both sides: without an identity, those with most in
+ * common. The others are paired by position.
  */
 export function pairAlike(
   from: readonly Json[],
@@ -27,7 +27,7 @@ export function pairAlike(
   return from.length * to.length <= MAX_CELLS ? mostInCommon(from, to, work) : []
 }
 
-/** Whether most members that are so far apart are alike. */
+/** Whether most members at this distance are alike. */
 function areAlike(from: readonly Json[], to: readonly Json[], shift: number, work: Work): boolean {
   const length = Math.min(from.length, to.length)
   let [alike, different] = [0, 0]
@@ -38,10 +38,10 @@ function areAlike(from: readonly Json[], to: readonly Json[], shift: number, wor
   return 2 * alike > length
 }
 
-/** The pairs that are most alike, all of them together. */
+/** The pairs with the greatest total likeness. */
 function mostInCommon(from: readonly Json[], to: readonly Json[], work: Work): [from: number, to: number][] {
   const width = to.length + 1
-  /** The best of what is after both positions. */
+  /** The best total after both positions. */
   const best = new Int32Array((from.length + 1) * width)
   for (let a = from.length - 1; a >= 0; a--) {
     for (let b = to.length - 1; b >= 0; b--) {
@@ -64,7 +64,7 @@ function mostInCommon(from: readonly Json[], to: readonly Json[], work: Work): [
   return pairs
 }
 
-/** Characters of what two members have in common, less those of what they haven't: above 0, they are alike. */
+/** Characters that two members have in common, minus those that differ: above 0, they are alike. */
 function likeness(from: Json | undefined, to: Json, work: Work, levels = LEVELS): number {
   work.spend(1)
   if (typeof to !== 'object' || to === null) {

@@ -3,25 +3,25 @@ import { isEqual } from './member-names.ts'
 import { parsePointer, select } from './pointer.ts'
 import { checkLevel, TooMuch, Work } from './work.ts'
 
-/** Array items that are moved up or down in the time of one step: they are copied as a block. */
+/** Array items shifted in the time of one step: they are copied as a block. */
 const ITEMS_A_STEP = 32
-/** What a number, a word or a member takes, about; keys and strings aside. */
+/** Approximate bytes of a number, a word, or a member, without keys and strings. */
 const SCALAR_BYTES = 5
 const MEMBER_BYTES = 4
 
-/** What applying a patch may take. */
+/** Bounds for applying a patch. */
 export interface PatchBounds {
-  /** Bytes that `copy` operations may add to the document, all together. Default: no bound. */
+  /** Total bytes that `copy` operations may add to the document. Default: no bound. */
   maxCopiedBytes?: number
   /** Default: as many steps as a comparison may take. */
   work?: Work
 }
 
 /**
- * Applies RFC 6902 operations. What they don't touch, the result shares with the document, and their values with them:
- * neither is changed, and neither may be changed as long as the result is used.
+ * Applies RFC 6902 operations. The result shares untouched parts with the document, and values with the operations: neither is
+ * modified, and neither may be modified while the result is in use.
  * @throws Error when an operation is malformed, its target is missing or a `test` fails; `TooMuch` at a bound, which is
- *   looked at before each operation and never passed by one.
+ *   checked before each operation and never exceeded by one.
  */
 export function patch(document: Json, operations: readonly PatchOperation[], bounds: PatchBounds = {}): Json {
   const patcher = new Patcher(document, bounds)
@@ -36,7 +36,7 @@ class Patcher {
   readonly #work: Work
   #bytesLeft: number
   readonly #maxBytes: number
-  /** What is the result's own already, and may be changed in place. */
+  /** Parts that already belong to the result, and may be changed in place. */
   readonly #copies = new Set<unknown>()
 
   constructor(document: Json, { maxCopiedBytes = Number.POSITIVE_INFINITY, work = new Work() }: PatchBounds) {
@@ -116,7 +116,7 @@ class Patcher {
     return taken
   }
 
-  /** What holds the value that a pointer leads to, copied as all on the way to it, as far as that isn't a copy. */
+  /** The container of the value that a pointer selects, copied with everything on the way, unless already a copy. */
   #own(path: readonly string[]): Json[] | Members {
     this.document = this.#ownCopy(this.document)
     let holder = this.document as Members
@@ -138,7 +138,7 @@ class Patcher {
     return copy
   }
 
-  /** A value once more, down to its last member: there must not be two ways to what may be changed in place. */
+  /** A deep copy of a value: nothing that may be changed in place may be reachable twice. */
   #copyOf(value: Json, level: number): Json {
     this.#work.spend(1)
     checkLevel(level)
@@ -167,7 +167,7 @@ class Patcher {
 const PLAIN = { writable: true, enumerable: true, configurable: true }
 
 /**
- * Checks that an operation fits the document, as RFC 6902 has it: inherited members aren't the document's, and `01` is no
+ * Checks that an operation fits the document, as RFC 6902 requires: inherited members aren't the document's, and `01` isn't an
  * index. Nothing reaches what objects inherit.
  * @returns the pointer of its path
  */

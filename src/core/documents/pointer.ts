@@ -16,7 +16,7 @@ export function parsePointer(text: string): Pointer | undefined {
 }
 
 /**
- * The value a pointer selects, or `undefined` where it selects nothing.
+ * The value a pointer selects, or `undefined` if it selects nothing.
  * @see https://www.rfc-editor.org/rfc/rfc6901#section-4
  */
 export function select(document: unknown, pointer: Pointer): unknown {
@@ -35,8 +35,8 @@ export function select(document: unknown, pointer: Pointer): unknown {
 }
 
 /**
- * Takes the values that the pointers select out of the document, in place. Beyond RFC 6901, a token `*`
- * matches every key and every index. Indexes count as the document came, whatever else is taken out.
+ * Removes the values that the pointers select from the document, in place. Beyond RFC 6901, a token `*` matches every key and
+ * every index. Indexes refer to the original document, whatever else is removed.
  */
 export function omit(document: unknown, pointers: readonly Pointer[]): void {
   const items: Items = new Map()
@@ -44,7 +44,7 @@ export function omit(document: unknown, pointers: readonly Pointer[]): void {
   for (const [array, indexes] of items) removeItems(array, indexes)
 }
 
-/** Items to take out, once every pointer has found its own. */
+/** Items to remove, once every pointer is resolved. */
 type Items = Map<unknown[], Set<string>>
 
 function omitOne(value: unknown, pointer: Pointer, depth: number, items: Items): void {

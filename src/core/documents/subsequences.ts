@@ -1,18 +1,18 @@
 import type { Work } from './work.ts'
 
-/** Members added and removed that a comparison of two sequences looks for. */
+/** Most added and removed members that a comparison of two sequences looks for. */
 const MAX_EDITS = 1_000
-/** Members that such a comparison steps over before it gives up likewise. */
+/** Most members that such a comparison steps over before it gives up too. */
 const MAX_ALIGN_STEPS = 10_000_000
 /** Members stepped over in the time of one step. */
 const MEMBERS_A_STEP = 4
-/** Steps that a number of a sequence takes where a longest rise is looked for. */
+/** Steps per number when looking for a longest increasing run. */
 const RISE_STEPS = 16
 
-/** The positions, in order, of a longest run of rising numbers, which need not be neighbours. */
+/** The positions, in order, of a longest increasing subsequence. */
 export function longestRise(numbers: readonly number[], work: Work): number[] {
   work.spend(numbers.length * RISE_STEPS)
-  /** Position of the least number that ends a run of each length, less one. */
+  /** Position of the smallest number that ends a run of each length (index: length − 1). */
   const ends: number[] = []
   const before = new Int32Array(numbers.length)
   for (let at = 0; at < numbers.length; at++) {
@@ -33,7 +33,7 @@ export function longestRise(numbers: readonly number[], work: Work): number[] {
 }
 
 /**
- * The positions of a longest common subsequence, in order; `undefined` where a bound is reached.
+ * The positions of a longest common subsequence, in order; `undefined` if a bound is reached.
  * @see http://www.xmailserver.org/diff2.pdf Myers, An O(ND) Difference Algorithm
  */
 export function align(
@@ -41,7 +41,7 @@ export function align(
   to: Int32Array,
   work: Work,
 ): [from: number, to: number][] | undefined {
-  /** How far `from` is read on each diagonal (position in `from` less that in `to`); the middle one is 0. */
+  /** How far `from` is read on each diagonal (position in `from` minus position in `to`); the middle one is 0. */
   const reach = new Int32Array(2 * MAX_EDITS + 3)
   const middle = MAX_EDITS + 1
   const trace: Int32Array[] = []

@@ -1,15 +1,15 @@
 /**
- * Steps that comparing two documents may take, and applying a patch: about a quarter of a second, some 10 ns each. A
- * count and not a time, so that the same documents give the same patch on every machine, however busy it is.
+ * Steps for comparing two documents, and for applying a patch: about a quarter of a second, at some 10 ns each. A count rather
+ * than a time, so that the same documents give the same patch on every machine, however busy it is.
  */
 export const MAX_STEPS = 25_000_000
 /**
- * Levels that a document may be nested: whoever walks it calls itself once a level, and `JSON.parse` with a reviver runs
- * out of stack between 4,000 and 5,000.
+ * Most levels of nesting in a document: walking it recurses once per level, and `JSON.parse` with a reviver runs out of stack
+ * between 4,000 and 5,000.
  */
 export const MAX_LEVELS = 2_000
 
-/** A computation that would go beyond what it may take: how much of what. */
+/** A computation that would exceed a bound. */
 export class TooMuch extends Error {
   override readonly name = 'TooMuch'
   constructor(
@@ -20,7 +20,7 @@ export class TooMuch extends Error {
   }
 }
 
-/** Counts the steps of a computation, and ends it when it has taken as many as it may. */
+/** Counts the steps of a computation, and ends it at the bound. */
 export class Work {
   readonly #max: number
   #left: number
@@ -30,7 +30,7 @@ export class Work {
     this.#left = maxSteps
   }
 
-  /** @throws TooMuch when there are fewer steps left than these. */
+  /** @throws TooMuch when fewer steps are left. */
   spend(steps: number): void {
     this.#left -= steps
     if (this.#left < 0) throw new TooMuch('steps', `it takes more than ${this.#max} steps`)
@@ -41,7 +41,7 @@ export class Work {
   }
 }
 
-/** @throws TooMuch for a document that has a value so many levels deep. */
+/** @throws TooMuch for a document with a value at that level. */
 export function checkLevel(level: number): void {
   if (level > MAX_LEVELS) throw new TooMuch('levels', `it is nested more than ${MAX_LEVELS} levels deep`)
 }

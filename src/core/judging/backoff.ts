@@ -2,7 +2,7 @@
 export const BACKOFF_BASE_MS = 1_000
 /** No retry waits longer than this, in milliseconds, unless the upstream asks for it. */
 export const BACKOFF_CAP_MS = 60_000
-/** A `Retry-After` beyond this is cut, in milliseconds: a typo upstream must not stop a stream for a year. */
+/** A longer `Retry-After` is capped to this, in milliseconds: an upstream's typo must not stop a stream for a year. */
 export const RETRY_AFTER_CAP_MS = 3_600_000
 
 /**
@@ -30,7 +30,7 @@ export function retryAfterMs(header: string | null, nowMs: number): number | und
   return Math.min(Math.max(waitMs, 0), RETRY_AFTER_CAP_MS)
 }
 
-/** Every form of an HTTP date begins with a day; `Date.parse` would take "1.5" for one, and asctime for local time. */
+/** Every form of an HTTP date begins with a weekday; `Date.parse` would accept "1.5", and read asctime as local time. */
 function httpDateMs(text: string): number {
   if (!/^(Mon|Tue|Wed|Thu|Fri|Sat|Sun)/.test(text)) return Number.NaN
   return Date.parse(text.endsWith(' GMT') ? text : `${text} GMT`)

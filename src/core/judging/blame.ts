@@ -1,37 +1,37 @@
 import type { Look } from './alarm.ts'
 
-/** How the streams of one host stand, or of all: those that should run. */
+/** The state of the streams of one host, or of all: those that should run. */
 export interface Tally {
-  /** Those that connect, or that no worker holds, among them: nothing is known of these. */
+  /** Of these, those that are connecting or have no worker: their state is unknown. */
   total: number
-  /** Not getting what they ask for. */
+  /** Failing. */
   failing: number
-  /** Connected, or answered as they should be. */
+  /** Connected, or answered successfully. */
   up: number
 }
 
-/** Of a host; times in milliseconds since the epoch. */
+/** A host's state; times in milliseconds since the epoch. */
 export interface HostTally extends Tally {
   host: string
-  /** When anything of it was last heard. */
+  /** When anything was last received from it. */
   lifeAt: number | undefined
   /** When the last of its failing streams began to fail. */
   failingAt?: number
 }
 
-/** As many streams of a host fail together, and at least half of all it has: then it is the host. */
+/** If this many streams of a host, and at least half of them, fail together, the host is the cause. */
 export const HOST_STREAMS = 3
 const HOST_SHARE = 0.5
-/** Streams of as many hosts fail, and none anywhere is up: then it is Weir's own way out. */
+/** If streams of this many hosts fail and none anywhere is up, Weir's own network is the cause. */
 export const EGRESS_HOSTS = 3
-/** Back: this share is up, seen to be so; after a restart of Weir nothing fails, and nothing is known either … */
+/** Recovered: this share is seen to be up; after a restart of Weir nothing fails, but nothing is known either … */
 const BACK_SHARE = 0.9
-/** … or it was better for this many looks, and those that are not have reasons of their own. */
+/** … or it has been better for this many evaluations, and the rest fail for reasons of their own. */
 export const SETTLE_LOOKS = 60
-/** What was heard of other hosts this long after a failure proves that the way out works, in milliseconds. */
+/** Data received from other hosts this long after a failure proves that Weir's network works, in milliseconds. */
 const PROOF_MS = 10_000
 
-/** What was bad together is over. `better`: looks in a row that were no longer bad, though not yet good. */
+/** Whether a shared problem is over. `better`: evaluations in a row that were no longer bad, but not yet good. */
 export interface SharedLook {
   look: Look
   better: number
@@ -45,8 +45,8 @@ export function lookAtHost(tally: Tally, wasOpen: boolean, better: number): Shar
 }
 
 /**
- * Whether Weir's own way out is to blame.
- * @param isReachable what Weir's own test of other hosts says; `undefined`: there is none, and the streams are judged by
+ * Whether Weir's own network is to blame.
+ * @param isReachable the result of Weir's own check of other hosts; `undefined`: there is none, and the streams decide
  */
 export function lookAtEgress(
   hosts: readonly HostTally[],
@@ -70,13 +70,13 @@ export function sumOf(hosts: readonly Tally[]): Tally {
   return sum
 }
 
-/** Whether another host was heard well after this one began to fail: then it isn't the way out. */
+/** Whether another host sent data well after this one began to fail: then Weir's network works. */
 export function isProvenElsewhere(hosts: readonly HostTally[], host: string, sinceMs: number): boolean {
   const others = hosts.filter((each) => each.host !== host)
   return others.length === 0 || others.some(({ lifeAt = 0 }) => lifeAt > sinceMs + PROOF_MS)
 }
 
-/** What fails together comes back one by one: it is one problem until nearly all are back, or for a while. */
+/** Streams that fail together recover one by one: it is one problem until nearly all are back, or for a while. */
 function settle(isBad: boolean, { total, up }: Tally, wasOpen: boolean, better: number): SharedLook {
   if (isBad) return { look: 'bad', better: 0 }
   if (!wasOpen || up >= total * BACK_SHARE) return { look: 'good', better: 0 }

@@ -6,7 +6,7 @@ import { compilePattern, type Pattern } from './pattern.ts'
 export const OPERATORS = ['exists', 'absent', 'equals', 'notEquals', 'above', 'below', 'matches'] as const
 export type Operator = (typeof OPERATORS)[number]
 
-/** What is asked of a document. */
+/** A condition on a document. */
 export interface Condition {
   /** A JSON pointer. */
   pointer: string
@@ -23,8 +23,8 @@ export function compileCondition(condition: Condition): (document: Json) => bool
 }
 
 /**
- * Whether it holds of a value. What isn't there equals nothing and is neither above nor below anything; numbers in
- * strings count as numbers.
+ * Whether it is true for a value. A missing value equals nothing and is neither above nor below anything; numbers in strings
+ * count as numbers.
  */
 function holds({ op, value }: Condition, found: Json | undefined, pattern: Pattern | undefined): boolean {
   switch (op) {
@@ -58,7 +58,7 @@ function isPlain(found: Json | undefined): found is string | number {
   return typeof found === 'string' || typeof found === 'number'
 }
 
-/** As people would write it: a number that a double can't hold has all its digits. */
+/** As text: a number that a double can't hold keeps all its digits. */
 function textOf(found: string | number): string {
   const text = stringifyJson(found)
   return text.startsWith('"') ? JSON.parse(text) : text

@@ -1,9 +1,9 @@
 /**
- * Regular expressions that take time in proportion to pattern × text, whatever they are: all the ways a text could
- * match are followed at once, and none is ever tried again. What would need that is left out of the language.
+ * Regular expressions that take time proportional to pattern × text, whatever the pattern: all possible matches are followed
+ * at once, without backtracking. Features that need backtracking aren't supported.
  *
- * Known: literals, `.`, `[a-z]`, `[^a-z]`, `\d \w \s` and their opposites, `^`, `$`, `( )`, `(?: )`, `|`, `* + ?`.
- * Not known: `{n,m}`, back-references, look-around, lazy quantifiers, flags. It finds a match anywhere in the text.
+ * Supported: literals, `.`, `[a-z]`, `[^a-z]`, `\d \w \s` and their opposites, `^`, `$`, `( )`, `(?: )`, `|`, `* + ?`.
+ * Not supported: `{n,m}`, back-references, look-around, lazy quantifiers, flags. It finds a match anywhere in the text.
  *
  * @see https://swtch.com/~rsc/regexp/regexp1.html
  */
@@ -16,13 +16,13 @@ export interface Pattern {
 export const MAX_PATTERN_CHARS = 200
 export const MAX_TEXT_CHARS = 10_000
 
-/** What is wrong with a pattern, for people. */
+/** An invalid pattern; the message says why. */
 export class PatternError extends Error {
   override readonly name = 'PatternError'
 }
 
 type Accepts = (char: string) => boolean
-/** A step of the machine: takes a character, goes two ways, or stands at an edge of the text. */
+/** A machine instruction: consumes a character, forks, or asserts an edge of the text. */
 type Instruction =
   | { op: 'char'; accepts: Accepts }
   | { op: 'split'; first: number; second: number }
@@ -211,7 +211,7 @@ function emitRepeat({ node, min, isEndless }: Node & { kind: 'repeat' }, program
   split.second = program.length
 }
 
-/** Follows every way at once: at most one thread an instruction and character. */
+/** Follows all paths at once: at most one thread per instruction and character. */
 function run(program: readonly Instruction[], chars: readonly string[]): boolean {
   let threads = new Set<number>()
   for (let at = 0; at <= chars.length; at++) {
@@ -229,7 +229,7 @@ function run(program: readonly Instruction[], chars: readonly string[]): boolean
   return false
 }
 
-/** Adds where a thread gets without a character. @returns whether that is a match */
+/** Adds the states that a thread reaches without consuming a character. @returns whether that is a match */
 function follow(
   program: readonly Instruction[],
   from: number,

@@ -2,29 +2,29 @@
 export const DAYS = ['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'] as const
 export type Day = (typeof DAYS)[number]
 
-/** A time that comes again and again, by the clock on the wall of a place. */
+/** A recurring time window, by the wall clock of a time zone. */
 export interface Schedule {
   /** A name of the IANA time zone database. */
   timeZone: string
-  /** On which days it begins. */
+  /** The days on which it starts. */
   days: readonly Day[]
-  /** When it begins, `HH:MM`. */
+  /** When it starts, `HH:MM`. */
   from: string
-  /** How long it lasts, in minutes that pass, whatever the clock does meanwhile. Up to {@link MAX_WINDOW_MINUTES}. */
+  /** Its duration in elapsed minutes, whatever the clock does. Up to {@link MAX_WINDOW_MINUTES}. */
   durationMinutes: number
 }
 
-/** From one instant up to another, that one left out; milliseconds since the epoch. */
+/** From one instant to another, excluding the end; milliseconds since the epoch. */
 export interface WindowAt {
   from: number
   to: number
 }
 
-/** A week: longer ones would be in themselves. */
+/** A week: a longer window would overlap itself. */
 export const MAX_WINDOW_MINUTES = 10_080
 const MINUTES_A_DAY = 1_440
 
-/** Whether there is such a time zone. An offset such as `+02:00` is none: it knows no daylight saving. */
+/** Whether the time zone exists. An offset such as `+02:00` isn't one: it has no daylight saving. */
 export function isTimeZone(name: string): boolean {
   if (!/^[A-Za-z]/.test(name)) return false
   try {
@@ -36,10 +36,9 @@ export function isTimeZone(name: string): boolean {
 }
 
 /**
- * The window that an instant lies in; where two overlap, the one that ends last.
+ * The window that contains an instant; if two overlap, the one that ends last.
  *
- * A beginning that the clock skips is later by as much as it skips (02:30 becomes 03:30); one that it shows twice is
- * the first of the two.
+ * A start that the clock skips moves by the same amount (02:30 becomes 03:30); one that occurs twice is the first of the two.
  */
 export function windowAt(schedule: Schedule, atMs: number): WindowAt | undefined {
   const today = dateAt(schedule, atMs)
@@ -52,7 +51,7 @@ export function windowAt(schedule: Schedule, atMs: number): WindowAt | undefined
     .reduce((last, window) => ((window?.to ?? 0) > (last?.to ?? 0) ? window : last), undefined)
 }
 
-/** The first window that begins after an instant. */
+/** The first window that starts after an instant. */
 export function windowAfter(schedule: Schedule, atMs: number): WindowAt | undefined {
   const today = dateAt(schedule, atMs)
   for (let days = -1; days <= DAYS.length + 1; days++) {
@@ -66,7 +65,7 @@ function dateAt({ timeZone }: Schedule, atMs: number): Temporal.PlainDate {
   return Temporal.Instant.fromEpochMilliseconds(atMs).toZonedDateTimeISO(timeZone).toPlainDate()
 }
 
-/** The window that begins on a day; `undefined` where none does. */
+/** The window that starts on a day; `undefined` if there is none. */
 function windowOn(schedule: Schedule, date: Temporal.PlainDate): WindowAt | undefined {
   const { timeZone, days, from, durationMinutes } = schedule
   if (!days.includes(DAYS[date.dayOfWeek - 1] as Day)) return undefined

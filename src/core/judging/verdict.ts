@@ -2,26 +2,26 @@
 export const VERDICTS = ['live', 'quiet', 'stalled', 'backing-off', 'dead', 'stopped'] as const
 export type Verdict = (typeof VERDICTS)[number]
 
-/** Failing for this long, in milliseconds, turns `backing-off` into `dead`. Weir goes on trying. */
+/** Failing for this long, in milliseconds, turns `backing-off` into `dead`. Weir keeps retrying. */
 export const DEAD_AFTER_MS = 10 * 60_000
-/** A worker's sign of life older than this, in milliseconds, no longer counts as holding the stream. */
+/** A worker with a heartbeat older than this, in milliseconds, no longer counts as running the stream. */
 export const HELD_WITHIN_MS = 20_000
 /** An event stream without an event for longer than this, in milliseconds, is `quiet`. */
 export const QUIET_AFTER_MS = 5 * 60_000
-/** Evidence of a stream that only goes on as it did is written this often, in milliseconds. */
+/** Evidence of a stream whose state doesn't change is written this often, in milliseconds. */
 export const EVIDENCE_EVERY_MS = 15_000
-/** Until it is stored and read elsewhere, this much may pass beyond that, in milliseconds. */
+/** Additional delay until it is stored and read elsewhere, in milliseconds. */
 const EVIDENCE_DELAY_MS = 5_000
-/** Polls count as late when the last good one is older than this many intervals (and the request's own timeout). */
+/** Polls are late when the last good one is older than this many intervals plus the request timeout. */
 const LATE_INTERVALS = 2
 
 /** Where a run stands with its upstream. */
 export type Phase = 'idle' | 'connecting' | 'open' | 'waiting'
 
-/** What a run has seen: the facts a verdict is drawn from. Times are milliseconds since the epoch. */
+/** What a run has observed: the facts that a status is based on. Times are milliseconds since the epoch. */
 export interface Evidence {
   phase: Phase
-  /** When the phase began. */
+  /** When the phase started. */
   phaseSince: number
   /** Last byte from upstream, heartbeats and comments included. */
   lastByteAt?: number
@@ -29,7 +29,7 @@ export interface Evidence {
   lastHeartbeatAt?: number
   /** Last event (`sse`) or changed document (`poll`). */
   lastEventAt?: number
-  /** Last poll that was answered as it should be. */
+  /** Last successful poll. */
   lastPollAt?: number
   /** Failed attempts since the last success. */
   failures: number
@@ -37,33 +37,33 @@ export interface Evidence {
   failingSince?: number
   /** When the next attempt is due, while `waiting`. */
   nextRetryAt?: number
-  /** Silence that this connection is allowed, in milliseconds (`sse`): set, learnt or by default. */
+  /** Allowed silence of this connection, in milliseconds (`sse`): set, learned or default. */
   silenceMs?: number
   /** Connections in a row that fell silent (`sse`). */
   silences?: number
-  /** Longest wait between two chunks of late, in milliseconds, and since when waits are watched (`sse`). */
+  /** Longest recent wait between two chunks, in milliseconds, and since when waits are measured (`sse`). */
   rhythm?: { longestMs: number; since: number }
-  /** How many upstream ids in a row each were one more than the last (`sse`). */
+  /** Number of consecutive upstream IDs that each were one more than the last (`sse`). */
   consecutiveIds?: number
-  /** Since when events may be missing that no gap tells of yet: it is told before the next event (`sse`). */
+  /** Since when events may be missing without a gap entry yet: it is recorded before the next event (`sse`). */
   missedSince?: number
-  /** When this evidence was stored; left out where it is the run's own, which is always current. */
+  /** When this evidence was stored; left out for the run's own, which is always current. */
   writtenAt?: number
-  /** Events that the upstream sent again and that were not stored twice (`sse`). */
+  /** Events that the upstream replayed, and that weren't stored twice (`sse`). */
   replayed?: number
   /** Last failure, kept after recovery. */
   lastError?: { code: string; message: string; at: number }
 }
 
-/** What a verdict needs to know beside the evidence. */
+/** What judging needs in addition to the evidence. */
 export interface Expectation {
   kind: 'sse' | 'poll'
   desired: 'running' | 'stopped' | 'idle'
-  /** Last sign of life of the worker that holds the stream; left out when none does. */
+  /** Last heartbeat of the worker that runs the stream; left out when none does. */
   heldAt?: number
   /** Poll interval, in milliseconds. */
   intervalMs: number
-  /** Longest wait for an answer, in milliseconds. */
+  /** Request timeout, in milliseconds. */
   timeoutMs: number
   /** An event stream without a byte for longer than this, in milliseconds, is `stalled`. */
   silenceMs: number
@@ -76,21 +76,21 @@ export interface Judgement {
 }
 
 /**
- * The instant at which evidence can be judged. Stored evidence is silent about what came since it was written; only
- * when it should have been written again, and wasn't, is that a fact about the stream.
+ * The time at which evidence can be judged. Stored evidence doesn't cover the time since it was written; only when it should
+ * have been written again, and wasn't, does that say something about the stream.
  */
 function judgedAt({ writtenAt }: Evidence, nowMs: number): number {
   if (writtenAt === undefined) return nowMs
   return Math.max(writtenAt, nowMs - EVIDENCE_EVERY_MS - EVIDENCE_DELAY_MS)
 }
 
-/** Why a stream that should not run doesn't. */
+/** Reasons for streams that shouldn't run. */
 export const RESTING = {
   stopped: 'Stopped on request.',
   idle: 'Nobody subscribes; the next subscriber starts it.',
 } as const
 
-/** Draws the verdict from evidence. Pure: the same facts at the same instant give the same verdict. */
+/** Derives the status from evidence. Pure: the same facts at the same time give the same status. */
 export function judge(evidence: Evidence, expected: Expectation, nowMs: number): Judgement {
   if (expected.desired !== 'running') return { verdict: 'stopped', reason: RESTING[expected.desired] }
   if (expected.heldAt === undefined) return { verdict: 'stalled', reason: 'Waiting for a worker.' }
