@@ -138,7 +138,7 @@ describeInBrowser('the reference of the API', () => {
     const { form } = await open('getApiStreamsByIdDocument')
     await form.locator('[name="path:id"]').fill(id)
     await form.getByRole('button', { name: 'Send GET' }).click()
-    await form.getByText('262,144 bytes shown, the rest is left out').waitFor()
+    await form.getByText('262,144 bytes shown, the rest is omitted').waitFor()
     expect((await form.locator('.came > pre').textContent())?.length).toBe(262_144)
   })
 

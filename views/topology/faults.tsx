@@ -54,7 +54,7 @@ export function FaultForm() {
           <button type="button" id="faults-off">
             Clear all faults
           </button>
-          <Curl id="faults-off-curl" method="DELETE" path="" does="clear all faults" />
+          <Curl id="faults-off-curl" method="DELETE" path="" does="clear every fault" />
         </div>
       </form>
       <p class="faults-note" id="faults-note" role="status" />
