@@ -94,7 +94,7 @@ async function upload(
     bytes += chunk.byteLength
   }
   if (bytes === packed.bytes && hash.digest('hex') === packed.sha256) return packed
-  throw sentence('mismatch', `Of ${key}, ${packed.bytes} bytes were sent and ${bytes} came back.`)
+  throw sentence('mismatch', `Wrote ${packed.bytes} bytes to ${key}, but read back ${bytes}.`)
 }
 
 async function* startingWith<T>(first: T, others: AsyncGenerator<T>): AsyncGenerator<T> {

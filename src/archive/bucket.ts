@@ -127,7 +127,7 @@ export class Bucket {
     const isPart = response.status === 206
     if (range !== undefined && !isPart) {
       await response.body?.cancel()
-      throw sentence('failed', "It doesn't give parts of objects (Range).")
+      throw sentence('failed', "It doesn't support range requests.")
     }
     try {
       yield* (response.body ?? []) as AsyncIterable<Uint8Array>
@@ -184,7 +184,7 @@ export class Bucket {
       return sentence(error.code === 'not_allowed' ? 'not_allowed' : 'unreachable', error.message)
     }
     const { name, code, message } = error as { name: string; code?: unknown; message: string }
-    if (name === 'TimeoutError') return sentence('timeout', `Nothing came for ${this.#timeoutMs / 1_000} s.`)
+    if (name === 'TimeoutError') return sentence('timeout', `No data for ${this.#timeoutMs / 1_000} s.`)
     if (typeof code !== 'string') return error
     return archiveError({ code: String(code), message: this.#withoutSecrets(message) })
   }

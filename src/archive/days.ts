@@ -74,7 +74,7 @@ export async function endDay(db: Database, day: Day, now: Date): Promise<void> {
 export async function failDay(db: Database, day: Day, error: unknown, now: Date): Promise<void> {
   const known = error instanceof ArchiveError
   const errorCode: ArchiveErrorCode = known ? error.code : 'failed'
-  const text = known ? error.message : 'Something went wrong inside Weir; its log says what.'
+  const text = known ? error.message : 'Internal error; see the log of Weir for details.'
   await db
     .update(archiveDays)
     .set({ state: 'failed', errorCode, error: text, endedAt: now })

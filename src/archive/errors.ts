@@ -84,17 +84,17 @@ const STATUSES: Readonly<Record<number, ArchiveErrorCode>> = {
 }
 
 const SENTENCES: Readonly<Record<ArchiveErrorCode, string>> = {
-  no_bucket: "The bucket doesn't exist, or is not in S3_REGION. Create it, or correct S3_BUCKET.",
-  forbidden: 'The keys may not do this in the bucket. Allow them to put, get and delete objects there.',
-  bad_keys: 'The service refuses the keys. Correct S3_ACCESS_KEY_ID, S3_SECRET_ACCESS_KEY or S3_REGION.',
-  clock: "This machine's clock and the service's differ too much to sign requests. Correct it.",
-  full: 'There is no room left in the bucket. Make room, or raise its quota.',
-  timeout: 'The service took too long to answer.',
-  unreachable: "The service can't be reached. Check S3_ENDPOINT and the network.",
-  not_allowed: 'S3_ENDPOINT leads to where no bucket can be.',
-  missing: 'An archived object is gone from the bucket.',
-  mismatch: 'What was read back is not what was written.',
-  damaged: 'An archived object is not what was archived.',
+  no_bucket: "The bucket doesn't exist or isn't in S3_REGION. Create it, or fix S3_BUCKET.",
+  forbidden: 'Access denied. Allow the access key to put, get and delete objects in the bucket.',
+  bad_keys: 'The service rejected the credentials. Fix S3_ACCESS_KEY_ID, S3_SECRET_ACCESS_KEY or S3_REGION.',
+  clock: "This machine's clock is too far off to sign requests. Correct it.",
+  full: 'The bucket is full. Free some space or raise its quota.',
+  timeout: 'The service took too long to respond.',
+  unreachable: "Can't reach the service. Check S3_ENDPOINT and the network.",
+  not_allowed: "S3_ENDPOINT isn't an allowed address.",
+  missing: 'An archived object is missing from the bucket.',
+  mismatch: "The data read back doesn't match the data written.",
+  damaged: 'An archived object is corrupt.',
   failed: 'The service failed.',
 }
 
@@ -111,5 +111,5 @@ export function sentence(code: ArchiveErrorCode, detail = ''): ArchiveError {
 
 function said({ status, code, message }: Refusal): string {
   const words = [status, code, message && `"${message.replace(/\.$/, '')}"`].filter(Boolean)
-  return words.length === 0 ? '' : `It said: ${words.join(' ')}.`
+  return words.length === 0 ? '' : `Response: ${words.join(' ')}.`
 }

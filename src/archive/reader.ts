@@ -135,13 +135,13 @@ export class ArchiveReader implements Archived {
     } catch (error) {
       if (!(error instanceof ArchiveError)) throw error
       const code = error.code === 'damaged' || error.code === 'missing' ? 'damaged' : 'unavailable'
-      const what = `Entries ${object.firstSeq} to ${object.lastSeq} lie in the archive, which can't be read.`
+      const what = `Entries ${object.firstSeq} to ${object.lastSeq} are in the archive, which can't be read.`
       throw new Problem(code, `${what} ${error.message}`)
     }
   }
 
   async #readBlock(object: ArchivedObject, index: number) {
-    if (this.#bucket === undefined) throw sentence('failed', 'The S3 settings are not set any more.')
+    if (this.#bucket === undefined) throw sentence('failed', 'The S3 settings are no longer set.')
     const { blocks, key, bytes } = object
     const { offset, firstSeq, lastSeq } = blocks[index] as ArchiveBlock
     const chunks: Uint8Array[] = []
@@ -153,7 +153,7 @@ export class ArchiveReader implements Archived {
       return { entries: lines.map(lineEntry), bytes: text.length }
     })
     if (entries?.entries[0]?.seq !== firstSeq || entries.entries.at(-1)?.seq !== lastSeq) {
-      throw sentence('damaged', `It is ${key}.`)
+      throw sentence('damaged', `Object: ${key}.`)
     }
     return entries
   }

@@ -104,6 +104,6 @@ async function sweep({ db, bucket, warn }: ArchiveDeps, signal: AbortSignal): Pr
   } catch (error) {
     if (signal.aborted) return
     if (!(error instanceof ArchiveError)) throw error
-    warn(`What was archived of removed streams is still there: ${error.message}`)
+    warn(`Can't delete the archived objects of removed streams: ${error.message}`)
   }
 }

@@ -32,7 +32,7 @@ export async function tryBucket(
 ): Promise<TriedStep[]> {
   const name = `weir-test-${crypto.randomUUID()}.txt`
   const key = `${bucket.prefix}/${name}`
-  const body = new TextEncoder().encode(`Weir tries whether it can archive here. ${name}\n`)
+  const body = new TextEncoder().encode(`Weir is testing write access. ${name}\n`)
   const steps: TriedStep[] = []
   for (const step of ['write', 'read', 'delete'] as const) {
     if (step !== 'write' && !steps[0]?.isOk) break

@@ -33,7 +33,7 @@ export class Upload {
   static async begin(key: string, send: SendPart, signal: AbortSignal): Promise<Upload> {
     const { text } = await send({ method: 'POST', key, query: { uploads: '' }, signal })
     const id = tagOf(text, 'UploadId')
-    if (id === undefined) throw sentence('failed', "It doesn't take objects in parts.")
+    if (id === undefined) throw sentence('failed', "It doesn't support multipart uploads.")
     return new Upload(key, id, send, signal)
   }
 
@@ -43,7 +43,7 @@ export class Upload {
     const request = { method: 'PUT', key: this.#key, query, body, signal: this.#signal } as const
     const { headers } = await this.#retried(() => this.#send(request))
     const etag = headers.get('etag')
-    if (etag === null) throw sentence('failed', "It doesn't say what it stored (ETag).")
+    if (etag === null) throw sentence('failed', 'It returned no ETag.')
     this.#etags.push(etag)
   }
 
@@ -63,7 +63,7 @@ export class Upload {
       signal: this.#signal,
     })
     // Putting parts together may fail after the answer has begun, with the status of a success.
-    if (text.includes('<Error>')) throw sentence('failed', `It said: ${tagOf(text, 'Code') ?? 'Error'}.`)
+    if (text.includes('<Error>')) throw sentence('failed', `Response: ${tagOf(text, 'Code') ?? 'Error'}.`)
   }
 
   /** Has the service forget the parts, as far as it can be told. */

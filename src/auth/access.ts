@@ -1,9 +1,9 @@
 import type { Scope } from './caller.ts'
 
-/** What it takes to be answered by a route: nothing, or a caller with a scope. */
+/** What a route requires: nothing, or a caller with a scope. */
 export type Access = 'open' | Scope
 
-/** A route as it was registered: its method, `ALL` for any, and its pattern. */
+/** A registered route: its method, `ALL` for any, and its pattern. */
 export interface Route {
   method: string
   path: string
@@ -12,9 +12,8 @@ export interface Route {
 /**
  * The decision for every route. A route without one keeps Weir from starting, so nothing is ever served by default.
  *
- * `open`: whoever restarts Weir asks whether it lives, and whoever logs in has to see where. `admin`: who gets in, where
- * secrets are kept, and the queues themselves. Some routes check for more by what a request asks for: deleting many
- * streams, and exporting their secrets.
+ * `open`: health checks, and the sign-in page with its assets. `admin`: API keys, secrets and the queues. Some routes
+ * check further, by what a request asks for: deleting many streams, and exporting their secrets.
  */
 const ROUTES: Readonly<Record<Access, readonly string[]>> = {
   open: [
@@ -196,7 +195,7 @@ export const ACCESS: Iterable<readonly [name: string, access: Access]> = DECISIO
 /** Routes that only an admin may use, as method and pattern. */
 export const ADMIN_ROUTES: readonly string[] = ROUTES.admin
 
-/** @returns undefined for a route that nobody decided on: it must be refused */
+/** @returns undefined for a route without a decision: it must be refused */
 export function accessOf(method: string, path: string): Access | undefined {
   // HEAD is answered by the handlers of GET.
   const known = method === 'HEAD' ? 'GET' : method
@@ -208,5 +207,5 @@ export function checkDecided(routes: Iterable<Route>): void {
   const undecided = [...routes].filter(({ method, path }) => !DECISIONS.has(`${method} ${path}`))
   if (undecided.length === 0) return
   const names = undecided.map(({ method, path }) => `${method} ${path}`).join(', ')
-  throw new Error(`No access is decided for ${names}; add it to src/auth/access.ts`)
+  throw new Error(`No access decision for ${names}; add one to src/auth/access.ts`)
 }

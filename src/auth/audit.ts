@@ -4,16 +4,16 @@ import { causeOf, Problem } from '../errors.ts'
 import type { Database } from '../storage/storage.ts'
 import type { Caller } from './caller.ts'
 
-/** One thing that was done: who did what to which, when and from where. Never what was sent. */
+/** One change: who did what to which target, when and from where. Never what was sent. */
 export type Deed = typeof audit.$inferSelect
 
-/** What somebody is about to do. */
+/** A request about to be carried out. */
 export interface Doing {
   caller: Caller
   method: string
   /** The route's pattern. */
   route: string
-  /** Id of what it is done to; undefined where that isn't known before, is many, or none. */
+  /** ID of the target; undefined if it isn't known yet, or if there are several or none. */
   subject: string | undefined
   address: string
 }
@@ -25,9 +25,9 @@ export interface AuditDeps {
   warn(message: string, error?: unknown): void
 }
 
-/** The status of what was begun and has no answer yet. It stays where the process ended before there was one. */
+/** Status of a request without an answer yet. It stays if the process ends first. */
 export const UNANSWERED = 0
-/** Waiting to be stored; beyond it, whoever would change something is refused. */
+/** Most rows waiting to be stored; beyond it, requests that change something are refused. */
 const MAX_WAITING = 10_000
 /** Stored in one statement. */
 const BATCH = 500
@@ -36,11 +36,11 @@ const TELEMETRY: ReadonlySet<string> = new Set(['/v1/traces', '/api/topology', '
 /** … of the same caller and address one in this time is recorded, in milliseconds. */
 const TELEMETRY_MS = 60_000
 const MAX_RECENT = 1_000
-/** Rows kept of one caller, whatever their age, so that nobody pushes out what others did; and of all together. */
+/** Most rows kept per caller, whatever their age, so that nobody pushes out others' rows; and in total. */
 const MAX_ROWS = { ofCaller: 100_000, inAll: 1_000_000 }
 /** Longest subject, in characters. */
 const MAX_SUBJECT = 200
-/** Lowest status of an answer that says that nothing was done. */
+/** Lowest status that means that nothing was done. */
 const REFUSED = 400
 
 interface Waiting {
@@ -48,7 +48,7 @@ interface Waiting {
   stored: PromiseWithResolvers<void>
 }
 
-/** Records who did what: the row is there before anything is changed, and is completed with the answer. */
+/** Records changes: the row is stored before anything is changed, and completed with the answer. */
 export class Audit {
   readonly #deps: AuditDeps
   readonly #recent = new Map<string, number>()
@@ -62,9 +62,9 @@ export class Audit {
   }
 
   /**
-   * Records what a caller is about to do, to be completed by {@link end}.
-   * @returns undefined for telemetry of which a row is there already
-   * @throws Problem `unavailable` where it can't be recorded: then it must not be done
+   * Records a request about to be carried out, to be completed by {@link end}.
+   * @returns undefined for telemetry that already has a row
+   * @throws Problem `unavailable` if it can't be recorded: then it must not be carried out
    */
   async begin({ caller, subject, ...what }: Doing): Promise<Deed | undefined> {
     const report = `${caller.id} ${what.route} ${what.address}`
@@ -87,7 +87,7 @@ export class Audit {
     return deed
   }
 
-  /** Completes a row soon after the answer; that of a refusal, by which nothing was changed, is taken away. */
+  /** Completes a row soon after the answer; the row of a refusal, which changed nothing, is removed. */
   end(deed: Deed, { status, subject }: { status: number; subject: string | undefined }): void {
     this.#answered.push({ ...deed, status, subject: subjectOf(subject) ?? deed.subject })
     this.#completing ??= this.#complete()
@@ -101,7 +101,7 @@ export class Audit {
 
   async #store(): Promise<void> {
     const { db, warn } = this.#deps
-    // What begins in the same breath goes together.
+    // Rows that arrive together are stored together.
     await Promise.resolve()
     while (this.#waiting.length > 0) {
       const batch = this.#waiting.splice(0, BATCH)
@@ -109,7 +109,7 @@ export class Audit {
         await db.insert(audit).values(batch.map(({ deed }) => deed))
         for (const { stored } of batch) stored.resolve()
       } catch (error) {
-        warn(`Refused to change anything, as the audit can't be written: ${causeOf(error)}`)
+        warn(`Refused a change because the audit log can't be written: ${causeOf(error)}`)
         for (const { stored } of batch) stored.reject(unrecorded())
       }
     }
@@ -159,17 +159,17 @@ function subjectOf(subject: string | undefined): string | null {
 }
 
 function unrecorded(): Problem {
-  return new Problem('unavailable', 'Nothing was changed, because the audit log can’t be written; try again.')
+  return new Problem('unavailable', "Nothing was changed: the audit log can't be written. Try again.")
 }
 
 export interface AuditAsked {
   /** Part of the caller's name, the route, the subject, or the address. */
   q?: string
-  /** Id of the caller. */
+  /** ID of the caller. */
   caller?: string
   from?: Date
   to?: Date
-  /** Id of the row before the page. */
+  /** ID of the row before the page. */
   after?: string
   limit: number
 }
@@ -182,7 +182,7 @@ export async function readAudit(db: Database, asked: AuditAsked): Promise<{ item
     caller === undefined ? undefined : eq(audit.caller, caller),
     from && gte(audit.at, from),
     to && lte(audit.at, to),
-    // Ids grow with time.
+    // IDs grow with time.
     after === undefined ? undefined : lt(audit.id, after),
   ]
   const rows = await db
@@ -195,7 +195,7 @@ export async function readAudit(db: Database, asked: AuditAsked): Promise<{ item
   return { items, next: rows.length > limit ? items.at(-1)?.id : undefined }
 }
 
-/** Takes away what is older than so many days, the oldest of a caller with too many rows, and of too many in all. */
+/** Removes rows older than `days`, the oldest of a caller with too many, and the oldest beyond the total. */
 export async function forgetAudit(
   db: Database,
   nowMs: number,

@@ -1,51 +1,51 @@
 import { SCOPES } from '../../drizzle/schema.ts'
 
-/** From what it may do the least to all: each may do what those before it may. */
+/** Scopes in ascending order: each includes the ones before it. */
 export type Scope = (typeof SCOPES)[number]
 
-/** Whoever a request comes from, as the door found out. */
+/** Who a request comes from. */
 export interface Caller {
-  /** `token` with WEIR_TOKEN, `key:<uuid>` with a key, `local` where no token is asked for. */
+  /** `token` with WEIR_TOKEN, `key:<uuid>` with a key, `local` if no token is required. */
   id: string
   /** For people. */
   name: string
   scope: Scope
 }
 
-/** How a caller was known: by a browser's cookie, by a secret that a program sends, or because everybody is let in. */
+/** How a caller was identified: by a browser's cookie, by a secret that a program sends, or because sign-in is off. */
 export type Carried = 'cookie' | 'secret' | 'open'
 
-/** What lets a caller in, and what may end while it is used. */
+/** A caller's access, and the credential that may end while it is used. */
 export interface Admission {
   caller: Caller
   how: Carried
-  /** The key or session that may be revoked or expire: `key:<uuid>`, `session:<digest>`; undefined for what can't. */
+  /** The key or session, which may be revoked or expire: `key:<uuid>`, `session:<digest>`; undefined for others. */
   credential?: string
 }
 
-/** The one that loopback without a token belongs to. */
+/** The caller on loopback without a token. */
 export const LOCAL: Caller = { id: 'local', name: 'local', scope: 'admin' }
-/** Whoever holds WEIR_TOKEN. */
+/** The holder of WEIR_TOKEN. */
 export const OWNER: Caller = { id: 'token', name: 'owner', scope: 'admin' }
 
 const admissions = new WeakMap<Request, Admission>()
 
-/** How a request was let in: undefined for what is open to everybody, and before the door has looked. */
+/** How a request was admitted: undefined for open routes, and before the gate has run. */
 export function admissionOf(request: Request): Admission | undefined {
   return admissions.get(request)
 }
 
-/** Who sends a request; undefined as for {@link admissionOf}. */
+/** The caller of a request; undefined as for {@link admissionOf}. */
 export function callerOf(request: Request): Caller | undefined {
   return admissions.get(request)?.caller
 }
 
-/** To be called by the gate and the login alone. */
+/** Called by the gate and sign-in only. */
 export function admit(request: Request, admission: Admission): void {
   admissions.set(request, admission)
 }
 
-/** Whether someone with a scope may do what needs another. */
+/** Whether a scope includes another. */
 export function covers(scope: Scope, needed: Scope): boolean {
   return SCOPES.indexOf(scope) >= SCOPES.indexOf(needed)
 }

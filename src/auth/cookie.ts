@@ -1,11 +1,11 @@
 const NAME = 'weir-session'
 
 export interface SessionCookieOptions {
-  /** Where people reach this Weir; undefined: where it listens. */
+  /** Public URL of Weir; undefined: where it listens. */
   publicUrl: string | undefined
 }
 
-/** The cookie of a session: what it is called, how it is set and read. */
+/** The session cookie: its name, how it is set and read. */
 export class SessionCookie {
   /** Reached by https, it has a name that browsers take from this very host and over https alone (RFC 6265bis, 4.1.3.2). */
   readonly name: string
@@ -16,7 +16,7 @@ export class SessionCookie {
     this.name = this.#isAlwaysSecure ? `__Host-${NAME}` : NAME
   }
 
-  /** What the cookie holds; undefined where there is none. */
+  /** The cookie's value; undefined without one. */
   read({ headers }: Request): string | undefined {
     const cookies = (headers.get('cookie') ?? '').split(';').map((each) => each.trim())
     return cookies.find((each) => each.startsWith(`${this.name}=`))?.slice(this.name.length + 1)
@@ -36,7 +36,7 @@ export class SessionCookie {
   }
 }
 
-/** As the browser sees it: who lies about it gets a cookie of less use to themselves, no more. */
+/** As the browser sees it: a caller who lies about it only gets a less useful cookie. */
 function isEncrypted({ url, headers }: Request): boolean {
   const forwarded = headers.get('x-forwarded-proto')?.split(',')[0]?.trim()
   const isPage = headers.get('origin')?.startsWith('https:') === true

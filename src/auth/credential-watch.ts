@@ -2,12 +2,12 @@ import { causeOf } from '../errors.ts'
 import type { Keys } from './keys.ts'
 import type { Sessions } from './sessions.ts'
 
-/** How often what subscribers came in by is looked up again, in milliseconds: another process may have revoked it. */
+/** How often subscribers' credentials are checked again, in milliseconds: another process may have revoked them. */
 const EVERY_MS = 2_000
 const KEY = 'key:'
 const SESSION = 'session:'
 
-/** Those who hold connections open by keys and sessions. */
+/** Connections that are open by keys and sessions. */
 export interface Subscribers {
   /** As {@link Admission.credential} has them. */
   readonly credentials: readonly string[]
@@ -22,7 +22,7 @@ export interface CredentialWatchDeps {
   everyMs?: number
 }
 
-/** Ends the event streams of whoever's key or session was revoked or has expired, wherever that was done. */
+/** Ends the event streams of revoked or expired keys and sessions, whichever process revoked them. */
 export class CredentialWatch {
   readonly #deps: CredentialWatchDeps
   readonly #timer: Timer
@@ -34,7 +34,7 @@ export class CredentialWatch {
     this.#timer.unref()
   }
 
-  /** Looks at once; while one look is under way, there is no other. */
+  /** Checks now, unless a check is already running. */
   check(): Promise<void> {
     this.#checking ??= this.#check().finally(() => {
       this.#checking = undefined
@@ -59,8 +59,8 @@ export class CredentialWatch {
       for (const id of ids) if (!validIds.has(id)) subscribers.endCredential(KEY + id)
       for (const digest of digests) if (!validDigests.has(digest)) subscribers.endCredential(SESSION + digest)
     } catch (error) {
-      // Nobody is thrown out because the database is away; nothing new is read from it meanwhile either.
-      warn(`Can't look up whether keys are still valid: ${causeOf(error)}`)
+      // Nobody loses access because the database is down; nothing new is read from it meanwhile either.
+      warn(`Can't check whether keys are still valid: ${causeOf(error)}`)
     }
   }
 }

@@ -7,7 +7,7 @@ import type { Keys } from './keys.ts'
 import { digestOf, isEqual, isKeyShaped } from './secrets.ts'
 import type { Sessions } from './sessions.ts'
 
-/** Who a request comes from, as far as it says; `how` tells what a page of another site could have made a browser send. */
+/** Who a request comes from; `how` shows whether a page of another site could have made a browser send it. */
 export type Seen =
   | ({ by: 'caller' } & Admission)
   | { by: 'nobody'; wasWrong: boolean }
@@ -21,7 +21,7 @@ export interface DoorDeps {
   guesses: Guesses
 }
 
-/** Finds out who asks. */
+/** Identifies callers. */
 export class Door {
   readonly #deps: DoorDeps
 
@@ -29,12 +29,12 @@ export class Door {
     this.#deps = deps
   }
 
-  /** Whether anybody is let in: who is on this machine, that is. */
+  /** Whether sign-in is off, so that anyone on this machine has access. */
   get isOpen(): boolean {
     return this.#deps.token === undefined
   }
 
-  /** Whether to see who asks may take a statement of the database for a secret that nobody has shown to be valid. */
+  /** Whether identifying the caller may query the database for a secret that isn't known to be valid. */
   mustLookUp(request: Request): boolean {
     const { keys, sessions, cookie } = this.#deps
     const session = cookie.read(request)
@@ -60,7 +60,7 @@ export class Door {
     const caller = session === undefined ? undefined : await sessions.find(session, address)
     if (session !== undefined && caller !== undefined)
       return { by: 'caller', caller, how: 'cookie', credential: `session:${digestOf(session)}` }
-    // Who comes as somebody isn't taken for more than that: a revoked key doesn't make its holder the owner.
+    // A caller with a credential is never taken for more than that: a revoked key doesn't make its holder the owner.
     const isClaimed = secrets.some(isKeyShaped)
     return this.isOpen && !isClaimed
       ? { by: 'caller', caller: LOCAL, how: 'open' }
@@ -68,9 +68,9 @@ export class Door {
   }
 
   /**
-   * Lets a person in by the token or a key.
-   * @returns what the cookie is to hold
-   * @throws Problem `unauthorized`; TooManyGuesses after too many wrong ones
+   * Signs a person in with the token or a key.
+   * @returns the value of the session cookie
+   * @throws Problem `unauthorized`; TooManyGuesses after too many wrong secrets
    */
   async logIn(secret: string, address: string): Promise<{ session: string; caller: Caller }> {
     const { sessions, guesses } = this.#deps
@@ -80,7 +80,7 @@ export class Door {
     if (typeof known === 'number') throw new TooManyGuesses(known)
     if (known === undefined) {
       if (isKeyShaped(secret)) guesses.wrong(address, secret)
-      throw new Problem('unauthorized', 'That is neither the token nor a key that is valid.')
+      throw new Problem('unauthorized', 'Wrong token, or the API key is invalid, revoked or expired.')
     }
     return { session: await sessions.begin(known.keyId), caller: known.caller }
   }
@@ -90,10 +90,10 @@ export class Door {
     if (session !== undefined) await this.#deps.sessions.end(session)
   }
 
-  /** @returns whose secret it is; undefined: nobody's; a number: for so many milliseconds it isn't looked at */
+  /** @returns the caller with this secret; undefined: none; a number: milliseconds until the next try */
   async #know(secret: string, address: string) {
     const { token, keys, guesses } = this.#deps
-    // Nobody guesses a key: who has an old one in a program keeps nobody else out.
+    // Keys can't be guessed, so a program with an old key doesn't lock anyone out.
     if (isKeyShaped(secret)) {
       if (this.#isToken(secret)) return { caller: OWNER, keyId: undefined }
       const found = await keys.find(secret, address)
@@ -113,12 +113,12 @@ export class Door {
   }
 }
 
-/** What an address is told that sent too many wrong secrets. */
+/** The answer to an address that sent too many wrong secrets. */
 export class TooManyGuesses extends Problem {
   constructor(readonly waitMs: number) {
     const minutes = Math.ceil(waitMs / 60_000)
     const wait = minutes === 1 ? 'a minute' : `${minutes} minutes`
-    super('too_many', `Too many wrong secrets came from your address. Try again in ${wait}.`)
+    super('too_many', `Too many failed attempts from your address. Try again in ${wait}.`)
   }
 
   override toResponse(): Response {
@@ -132,7 +132,7 @@ export class TooManyGuesses extends Problem {
   }
 }
 
-/** What a request brings along, but for cookies: in its URL, as Bearer, or as the password of Basic. */
+/** A request's secret other than a cookie: in its URL, as Bearer, or as the password of Basic. */
 function secretsOf(request: Request): string[] {
   const inUrl = tokenOf(new URL(request.url))
   const [scheme = '', credentials = ''] = (request.headers.get('authorization') ?? '').split(' ')

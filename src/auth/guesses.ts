@@ -3,13 +3,13 @@ import { digestOf } from './secrets.ts'
 
 /** Different wrong secrets that an address may send within … */
 const MAX_GUESSES = 10
-/** … this time, counted from the first; then it waits for the rest of it, in milliseconds. */
+/** … this time, counted from the first; then it waits for the rest, in milliseconds. */
 const WINDOW_MS = 15 * 60_000
-/** Addresses remembered; beyond it, the one that began first is forgotten. */
+/** Most addresses remembered; beyond it, the oldest is forgotten. */
 const MAX_ADDRESSES = 10_000
 
 interface Guessing {
-  /** Of the secrets: one that is sent again is no new guess, so a program with an old token locks nobody out. */
+  /** Digests of the secrets: sending one again isn't a new guess, so a program with an old token locks nobody out. */
   digests: Set<string>
   untilMs: number
 }
@@ -23,14 +23,14 @@ export class Guesses {
     this.#now = now
   }
 
-  /** @returns how long an address must wait before another secret of it is looked at, in milliseconds; 0: not at all */
+  /** @returns how long an address must wait before it may try another secret, in milliseconds; 0: not at all */
   waitMs(address: string): number {
     const guessing = this.#current(siteOf(address))
     if (guessing === undefined || guessing.digests.size < MAX_GUESSES) return 0
     return guessing.untilMs - this.#now()
   }
 
-  /** To be told of each wrong secret. */
+  /** Called with each wrong secret. */
   wrong(address: string, secret: string): void {
     const site = siteOf(address)
     const guessing = this.#current(site) ?? { digests: new Set(), untilMs: this.#now() + WINDOW_MS }

@@ -14,7 +14,7 @@ export type KeyView = Omit<Key, 'digest'>
 export interface KeyInput {
   name: string
   scope: Scope
-  /** Left out: it doesn't expire. */
+  /** Left out: the key doesn't expire. */
   expiresAt?: Date
 }
 
@@ -24,20 +24,20 @@ export interface KeysDeps {
   now(): number
   random: RandomBytes
   warn(message: string, error: unknown): void
-  /** Told when a key was revoked here. */
+  /** Called when a key was revoked here. */
   ended(): void
 }
 
-/** Keys that are neither revoked nor expired; more are refused. */
+/** Most valid keys; more are refused. */
 export const MAX_KEYS = 500
-/** Listed, the newest first: beyond the valid ones, some that no longer are. */
+/** Most keys listed, newest first: the valid ones and some past ones. */
 const MAX_LISTED = 1_000
-/** How long a process goes by what it read of a key, in milliseconds: so late a revocation elsewhere takes effect. */
+/** How long a process caches a key, in milliseconds: the delay of a revocation elsewhere. */
 const REMEMBER_MS = 3_000
-/** How often the last use is written down, in milliseconds. */
+/** How often the last use is stored, in milliseconds. */
 const USE_MS = 60_000
 
-/** The named secrets that let programs and people in. */
+/** The API keys of programs and people. */
 export class Keys {
   readonly #deps: KeysDeps
   readonly #known: Remembered<Key>
@@ -48,14 +48,14 @@ export class Keys {
     this.#known = new Remembered(REMEMBER_MS, deps.now)
   }
 
-  /** @returns the key with its secret, which is told this once. @throws Problem `too_many`, `invalid_field` */
+  /** @returns the key with its secret, which is shown only once. @throws Problem `too_many`, `invalid_field` */
   async add({ name, scope, expiresAt }: KeyInput, by: string): Promise<{ key: KeyView; secret: string }> {
     const { db, now, random } = this.#deps
     const createdAt = new Date(now())
     if (expiresAt !== undefined && expiresAt <= createdAt)
-      throw new Problem('invalid_field', 'expiresAt: expected a time to come.', 'expiresAt')
+      throw new Problem('invalid_field', 'expiresAt: must be in the future.', 'expiresAt')
     if ((await db.$count(keys, isValidAt(createdAt))) >= MAX_KEYS)
-      throw new Problem('too_many', `There can be ${MAX_KEYS} keys at most: revoke some first.`)
+      throw new Problem('too_many', `The limit of ${MAX_KEYS} keys is reached. Revoke one first.`)
     const secret = newKey(random)
     const values = {
       id: Bun.randomUUIDv7(),
@@ -89,7 +89,7 @@ export class Keys {
     return viewOf(key)
   }
 
-  /** Those of some keys that are still valid. */
+  /** Which of the keys are still valid. */
   async stillValid(ids: readonly string[]): Promise<Set<string>> {
     const { db, now } = this.#deps
     const found = await db
@@ -99,7 +99,7 @@ export class Keys {
     return new Set(found.map(({ id }) => id))
   }
 
-  /** From now on it lets nobody in, here at once and elsewhere within seconds; idempotent. @throws Problem `not_found` */
+  /** Revokes a key, here at once and elsewhere within seconds; idempotent. @throws Problem `not_found` */
   async revoke(id: string): Promise<void> {
     const { db, now, ended } = this.#deps
     if (!isUuid(id)) throw noKey(id)
@@ -110,27 +110,27 @@ export class Keys {
     ended()
   }
 
-  /** Whether a secret was a key when it was last looked up here: to look it up again is no guess of a stranger. */
+  /** Whether a secret was a key when last looked up here: looking it up again isn't a stranger's guess. */
   isProven(secret: string): boolean {
     return this.#known.has(digestOf(secret))
   }
 
-  /** Who a secret belongs to; undefined where it is no valid key. */
+  /** The caller with a secret; undefined if it isn't a valid key. */
   async find(secret: string, address: string): Promise<{ caller: Caller; id: string } | undefined> {
     if (!isKeyShaped(secret)) return undefined
     const digest = digestOf(secret)
-    // Found by an index over digests: how long that takes tells nothing of the secret.
+    // Found by an index over digests, so the time it takes reveals nothing about the secret.
     const key = await this.#known.get(digest, () => this.#read(eq(keys.digest, digest)))
     const caller = this.#admitted(key, address)
     return caller && key && { caller, id: key.id }
   }
 
-  /** Who a session by a key belongs to, while the key is valid. */
+  /** The caller of a session that was started with a key, while the key is valid. */
   async callerById(id: string, address: string): Promise<Caller | undefined> {
     return this.#admitted(await this.#known.get(id, () => this.#read(eq(keys.id, id))), address)
   }
 
-  /** Waits for what is being written down. */
+  /** Waits for pending writes. */
   async close(): Promise<void> {
     await Promise.all(this.#writing)
   }
@@ -148,7 +148,7 @@ export class Keys {
     return key
   }
 
-  /** Nobody waits for it to be written down. */
+  /** Stored in the background. */
   #used(key: Key, usedAt: Date, usedFrom: string): void {
     const { db, warn } = this.#deps
     Object.assign(key, { usedAt, usedFrom })
@@ -174,5 +174,5 @@ function viewOf({ digest: _hidden, ...shown }: Key): KeyView {
 }
 
 function noKey(id: string): Problem {
-  return new Problem('not_found', `There is no key ${id.slice(0, 64)}.`)
+  return new Problem('not_found', `No key has the ID ${id.slice(0, 64)}.`)
 }

@@ -10,26 +10,26 @@ import { Sessions } from './sessions.ts'
 
 export interface AccessOptions {
   db: Database
-  /** WEIR_TOKEN; undefined: whoever is on this machine is let in. */
+  /** WEIR_TOKEN; undefined: anyone on this machine has access. */
   token: string | undefined
   now(): number
   warn(message: string, error?: unknown): void
-  /** Where people reach this Weir; undefined: where it listens. */
+  /** Public URL of Weir; undefined: where it listens. */
   publicUrl?: string | undefined
-  /** Who holds event streams open; left out: nobody does. */
+  /** The open event streams; left out: none. */
   subscribers?: Subscribers
-  /** How often it is looked whether what they came in by is still valid, in milliseconds. */
+  /** How often their credentials are checked, in milliseconds. */
   checkEveryMs?: number
   random?: RandomBytes
 }
 
-/** Who gets in, and what they did. */
+/** Sign-in, keys and the audit log. */
 export interface Access {
   door: Door
   keys: Keys
   cookie: SessionCookie
   audit: Audit
-  /** Waits for what is being written down. */
+  /** Waits for pending writes. */
   close(): Promise<void>
 }
 

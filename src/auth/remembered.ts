@@ -1,9 +1,9 @@
-/** Values kept at a time; beyond it, the one that was read first goes. */
+/** Most values cached; beyond it, the oldest goes. */
 const MAX_VALUES = 2_000
 
 /**
- * What was read a moment ago, so that not each request reads it; who asks meanwhile waits for the same reading. What
- * isn't there is not remembered: names that somebody makes up push out nothing that is.
+ * A short-lived cache, so that not every request reads the database; concurrent requests share one read. Misses aren't
+ * cached: made-up names can't evict real values.
  */
 export class Remembered<T> {
   readonly #values = new Map<string, { value: T; untilMs: number }>()
@@ -16,7 +16,7 @@ export class Remembered<T> {
     this.#now = now
   }
 
-  /** Whether it was there when it was last read, however long ago. */
+  /** Whether the value existed when last read, however long ago. */
   has(name: string): boolean {
     return this.#values.has(name)
   }
@@ -33,11 +33,11 @@ export class Remembered<T> {
   }
 
   async #read(name: string, read: () => Promise<T | undefined>): Promise<T | undefined> {
-    // From before it is read: what changes meanwhile isn't taken for longer.
+    // Counted from before the read: a change meanwhile isn't hidden for longer.
     const untilMs = this.#now() + this.#forMs
     const reading = read()
     this.#reading.set(name, reading)
-    // Forgotten meanwhile, it may be older than what it was forgotten for.
+    // Evicted meanwhile: this value may be older than the change that evicted it.
     const isCurrent = () => this.#reading.get(name) === reading
     try {
       const value = await reading

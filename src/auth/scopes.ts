@@ -8,10 +8,9 @@ export function isSafe(method: string): boolean {
   return SAFE_METHODS.has(method)
 }
 
-/** @throws Problem `forbidden_scope` where a caller may not do what needs that scope */
+/** @throws Problem `forbidden_scope` if a caller lacks that scope */
 export function checkScope(caller: Caller | undefined, needed: Scope): void {
   if (caller !== undefined && covers(caller.scope, needed)) return
-  const whose =
-    caller === undefined ? 'Nobody' : `The key "${caller.name}", which has the scope ${caller.scope},`
-  throw new Problem('forbidden_scope', `${whose} may not do that: it needs the scope ${needed}.`)
+  const whose = caller === undefined ? 'you have none' : `the key "${caller.name}" has scope ${caller.scope}`
+  throw new Problem('forbidden_scope', `This requires scope ${needed}, but ${whose}.`)
 }

@@ -1,16 +1,16 @@
 import { createHmac, timingSafeEqual } from 'node:crypto'
 import { sha256 } from '../core/documents/document.ts'
 
-/** Fills an array with bytes that nobody can foresee. */
+/** Fills an array with unpredictable bytes. */
 export type RandomBytes = (bytes: Uint8Array) => Uint8Array
 
-/** What every key begins with, so that scanners of repositories and people know one when they see it. */
+/** Prefix of every key, so that secret scanners and people recognize one. */
 const MARK = 'weir_'
-/** 256 bits: nobody guesses one, so one round of SHA-256 keeps it; slow hashes are for what people think up. */
+/** 256 bits can't be guessed, so one round of SHA-256 is enough; slow hashes are for passwords that people choose. */
 const SECRET_BYTES = 32
 /** Of 32 bytes in base64url, without padding. */
 const KEY_SHAPE = /^weir_[\w-]{43}$/
-/** Shown of a key, to tell it from others: 24 of its 256 bits. */
+/** Characters shown to tell keys apart: 24 of the 256 bits. */
 const PREFIX_CHARS = MARK.length + 4
 
 /** A new key. */
@@ -22,27 +22,27 @@ export function newSecret(random: RandomBytes): string {
   return Buffer.from(random(new Uint8Array(SECRET_BYTES))).toString('base64url')
 }
 
-/** Whether something can be a key at all. */
+/** Whether a text has the form of a key. */
 export function isKeyShaped(secret: string): boolean {
   return KEY_SHAPE.test(secret)
 }
 
-/** What of a key may be shown. */
+/** The part of a key that may be shown. */
 export function prefixOf(key: string): string {
   return `${key.slice(0, PREFIX_CHARS)}…`
 }
 
-/** How a secret of 256 random bits is stored, and found again. */
+/** The digest by which a secret of 256 random bits is stored and found. */
 export function digestOf(secret: string): string {
   return sha256(secret)
 }
 
-/** Says that who holds a session knew the token, to none but who holds the session. */
+/** Proves that a session's holder knew the token, and only to that holder. */
 export function proofOf(session: string, token: string): string {
   return createHmac('sha256', session).update(token).digest('hex')
 }
 
-/** In a time that tells nothing; compares digests, which have one length, so how long the token is doesn't show either. */
+/** In constant time; compares digests, which have one length, so the token's length doesn't show either. */
 export function isEqual(given: string, known: string): boolean {
   return timingSafeEqual(Buffer.from(sha256(given)), Buffer.from(sha256(known)))
 }

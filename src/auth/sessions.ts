@@ -6,9 +6,9 @@ import type { Keys } from './keys.ts'
 import { Remembered } from './remembered.ts'
 import { digestOf, isEqual, newSecret, proofOf, type RandomBytes } from './secrets.ts'
 
-/** How long a browser stays logged in, in milliseconds. */
+/** How long a browser stays signed in, in milliseconds. */
 export const SESSION_MS = 7 * 86_400_000
-/** How long a process goes by what it read of a session, in milliseconds. */
+/** How long a process caches a session, in milliseconds. */
 const REMEMBER_MS = 3_000
 const SHAPE = /^[\w-]{43}$/
 
@@ -18,13 +18,13 @@ export interface SessionsDeps {
   token: string | undefined
   now(): number
   random: RandomBytes
-  /** Told when somebody logged out here. */
+  /** Called when somebody signed out here. */
   ended(): void
 }
 
 type Session = typeof sessions.$inferSelect
 
-/** Browsers that are logged in. They are kept in the database, so that each can be ended. */
+/** Signed-in browsers. They are stored in the database, so that each can be ended. */
 export class Sessions {
   readonly #deps: SessionsDeps
   readonly #known: Remembered<Session>
@@ -34,7 +34,7 @@ export class Sessions {
     this.#known = new Remembered(REMEMBER_MS, deps.now)
   }
 
-  /** @param keyId of the key that somebody has logged in by; undefined: by WEIR_TOKEN. @returns what the cookie holds */
+  /** @param keyId the key used to sign in; undefined: WEIR_TOKEN. @returns the value of the cookie */
   async begin(keyId: string | undefined): Promise<string> {
     const { db, token = '', now, random } = this.#deps
     const secret = newSecret(random)
@@ -49,12 +49,12 @@ export class Sessions {
     return secret
   }
 
-  /** Whether it was a session when it was last looked up here, or can't be one: neither costs a stranger's lookup. */
+  /** Whether it was a session when last looked up here, or can't be one: neither needs a stranger's lookup. */
   isProven(secret: string): boolean {
     return !SHAPE.test(secret) || this.#known.has(digestOf(secret))
   }
 
-  /** Those of some sessions, by digest, that are still valid, and what they were begun by. */
+  /** Which of the sessions, by digest, are still valid, and what they were started with. */
   async stillValid(digests: readonly string[]): Promise<Set<string>> {
     const { db, keys, now } = this.#deps
     const found = await db
@@ -66,7 +66,7 @@ export class Sessions {
     return new Set(lasting.map(({ digest }) => digest))
   }
 
-  /** Who is logged in, while the session and what it was begun by are valid. */
+  /** The caller, while the session and what it was started with are valid. */
   async find(secret: string, address: string): Promise<Caller | undefined> {
     if (!SHAPE.test(secret)) return undefined
     const { db, keys, token, now } = this.#deps
@@ -82,7 +82,7 @@ export class Sessions {
     return isOwner ? OWNER : undefined
   }
 
-  /** Logs out; idempotent. */
+  /** Signs out; idempotent. */
   async end(secret: string): Promise<void> {
     const { db, ended } = this.#deps
     await db.delete(sessions).where(eq(sessions.digest, digestOf(secret)))
@@ -91,7 +91,7 @@ export class Sessions {
   }
 }
 
-/** Takes away what has expired. */
+/** Removes expired sessions. */
 export async function forgetSessions(db: Database, nowMs: number): Promise<void> {
   await db.delete(sessions).where(lte(sessions.expiresAt, new Date(nowMs)))
 }

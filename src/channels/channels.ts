@@ -11,10 +11,10 @@ export type Channel = typeof channels.$inferSelect
 
 /** A channel as others may see it. */
 export interface ChannelView extends Omit<Channel, 'config'> {
-  /** The host that it sends to, with its port where that isn't the usual one. */
+  /** The host that the channel sends to, with its port if that isn't the default. */
   target: string
   config: Record<string, unknown>
-  /** What became of the newest delivery. */
+  /** The outcome of the newest delivery. */
   lastDelivery: LastDelivery | null
 }
 
@@ -28,9 +28,9 @@ export interface LastDelivery {
   error: SendError | null
 }
 
-/** More are refused: each is looked at with every message. */
+/** Most channels: each message checks every one. */
 export const MAX_CHANNELS = 500
-/** Ports that go without saying. */
+/** Default ports, which aren't shown. */
 const USUAL_PORTS = new Set([80, 443, 465, 587])
 
 export interface ChannelsDeps {
@@ -40,7 +40,7 @@ export interface ChannelsDeps {
   now(): number
 }
 
-/** Where notifications go: everything that their owners can do with the places. */
+/** Manages the channels that notifications go to. */
 export class Channels {
   readonly #deps: ChannelsDeps
 
@@ -49,8 +49,8 @@ export class Channels {
   }
 
   /**
-   * @throws Problem `conflict` for a name that is taken; `host_unknown` or `not_allowed` for a place that can't or mustn't
-   *   be reached
+   * @throws Problem `conflict` for a name that is taken; `host_unknown` or `not_allowed` for a target that can't or
+   *   mustn't be reached
    */
   async add({
     name,
@@ -65,7 +65,7 @@ export class Channels {
     await this.#checkTarget(kind, config)
     const [counted] = await db.select({ count: sql`count(*)`.mapWith(Number) }).from(channels)
     if ((counted?.count ?? 0) >= MAX_CHANNELS) {
-      throw new Problem('too_many', `There can be ${MAX_CHANNELS} channels at most.`)
+      throw new Problem('too_many', `The limit of ${MAX_CHANNELS} channels is reached. Remove one first.`)
     }
     const at = new Date(this.#deps.now())
     const values = {
@@ -118,7 +118,7 @@ export class Channels {
     return changed
   }
 
-  /** With everything that was or was to be sent to it. */
+  /** Removes a channel with all its deliveries. */
   async remove(id: string): Promise<void> {
     const removed = await this.#deps.db
       .delete(channels)
@@ -127,7 +127,7 @@ export class Channels {
     if (removed.length === 0) throw noChannel(id)
   }
 
-  /** Sends nothing more to it; what waits is cancelled. One that is suspended already is left as it is. */
+  /** Suspends a channel and cancels its pending deliveries. Has no effect on a suspended one. */
   async suspend(id: string, reason: string): Promise<Channel> {
     const { db, now } = this.#deps
     await this.get(id)
@@ -135,7 +135,7 @@ export class Channels {
     return this.get(id)
   }
 
-  /** Sends to it again what comes from now on. */
+  /** Resumes a channel: new messages are sent to it again. */
   async resume(id: string): Promise<Channel> {
     const set = { suspendedAt: null, suspendedReason: null, updatedAt: new Date(this.#deps.now()) }
     const [resumed] = await this.#deps.db
@@ -159,7 +159,7 @@ export class Channels {
     const { egress } = this.#deps
     const { host, port } = kind.target(config)
     try {
-      // Mail goes by no proxy.
+      // Mail doesn't use the proxy.
       await (typeof config.url === 'string' ? egress.check(config.url) : egress.resolve(host, port))
     } catch (error) {
       if (!(error instanceof EgressError)) throw error
@@ -212,7 +212,7 @@ export function viewOf({ config, ...channel }: Channel, lastDelivery: LastDelive
   return { ...channel, target, config: Object.fromEntries(shown), lastDelivery }
 }
 
-/** Suspends a channel and cancels what waits for it. Its row is locked first, as by whoever sends to it. */
+/** Suspends a channel and cancels its pending deliveries. Its row is locked first, as when sending. */
 export async function suspendChannel(tx: Database, id: string, reason: string, at: Date): Promise<void> {
   const [channel] = await tx.select().from(channels).where(eq(channels.id, id)).for('no key update')
   if (channel === undefined || channel.suspendedAt !== null) return
@@ -231,16 +231,16 @@ export function errorOf(text: string | null): SendError | null {
   return text === null ? null : (JSON.parse(text) as SendError)
 }
 
-/** @throws Problem `not_found` for what can't be an id at all; Postgres would refuse the query. */
+/** @throws Problem `not_found` for a text that isn't an ID; Postgres would refuse the query. */
 export function uuid(text: string, what = 'channel'): string {
   if (/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text)) return text
-  throw new Problem('not_found', `There is no ${what} ${text.slice(0, 64)}.`)
+  throw new Problem('not_found', `No ${what} has the ID ${text.slice(0, 64)}.`)
 }
 
 function noChannel(id: string): Problem {
-  return new Problem('not_found', `There is no channel ${id.slice(0, 64)}.`)
+  return new Problem('not_found', `No channel has the ID ${id.slice(0, 64)}.`)
 }
 
 function taken(name: string): Problem {
-  return new Problem('conflict', `There is a channel ${name} already; names are unique.`, 'name')
+  return new Problem('conflict', `A channel named ${name} already exists. Choose another name.`, 'name')
 }

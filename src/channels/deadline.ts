@@ -1,9 +1,9 @@
 import type { SendError, Sending } from './kind.ts'
 
-/** Time a kind has to end an attempt that was aborted, in milliseconds; after it nothing is known of the attempt. */
+/** Time that a kind has to end an aborted attempt, in milliseconds; after it the outcome is unknown. */
 const ABORT_GRACE_MS = 500
 
-/** The end of an attempt's time, by the clock or because Weir closes. */
+/** The deadline of an attempt, by the clock or because Weir shuts down. */
 export class Deadline {
   readonly #controller = new AbortController()
   readonly #overrun = Promise.withResolvers<Sending>()
@@ -13,7 +13,7 @@ export class Deadline {
 
   constructor(ms: number, closing: AbortSignal) {
     this.#closing = closing
-    const message = `No complete answer within ${ms / 1_000} s.`
+    const message = `No complete response within ${ms / 1_000} s.`
     this.#timer = setTimeout(() => this.#end({ code: 'timeout', message }, ms), ms)
     if (closing.aborted) this.#onClose()
     else closing.addEventListener('abort', this.#onClose)
@@ -23,7 +23,7 @@ export class Deadline {
     return this.#controller.signal
   }
 
-  /** What is known of an attempt that doesn't end although it was told to: nothing but that. */
+  /** The outcome of an attempt that doesn't end when aborted. */
   get overrun(): Promise<Sending> {
     return this.#overrun.promise
   }

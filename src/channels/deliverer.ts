@@ -10,7 +10,7 @@ import type { StoredMessage } from './message.ts'
 
 const [SECOND_MS, MINUTE_MS, HOUR_MS] = [1_000, 60_000, 3_600_000]
 /**
- * Longest wait before each further attempt, in milliseconds; each is jittered down to anything from 0. They sum up to
+ * Longest wait before each further attempt, in milliseconds; each is jittered down to anything from 0. They add up to
  * 47 h 51 min, so that on average the last attempt is made a day after the first.
  */
 export const RETRY_DELAYS_MS: readonly number[] = [
@@ -28,11 +28,11 @@ export const RETRY_DELAYS_MS: readonly number[] = [
 ]
 /** An attempt that takes longer has failed, in milliseconds. */
 export const ATTEMPT_MS = 15_000
-/** Attempts under way to one channel, in all processes together; what is beyond waits for a while. */
+/** Most concurrent attempts for one channel, in all processes together; others wait. */
 export const MAX_IN_FLIGHT = 4
-/** How much longer an attempt keeps others away than it may take, in milliseconds: to be told of, too. */
+/** Time beyond the timeout for which an attempt keeps others away, in milliseconds: its outcome is stored in it. */
 const CLAIM_SLACK_MS = 5_000
-/** Wait for a channel that has enough under way, in milliseconds, for each {@link MAX_IN_FLIGHT} that wait for it. */
+/** Wait for a busy channel, in milliseconds, for each {@link MAX_IN_FLIGHT} deliveries that wait for it. */
 const BUSY_MS = 200
 const MAX_BUSY_MS = 30_000
 
@@ -50,14 +50,14 @@ export interface DelivererDeps {
   now(): number
   random(): number
   times?: DeliveryTimes
-  /** Told of every attempt of a delivery. @param kind of the channel */
+  /** Called with every attempt of a delivery. @param kind of the channel */
   attempted?(kind: string, sending: Sending): void
 }
 
-/** What an attempt found to be done. */
+/** What an attempt has to do. */
 type Claim = { channel: Channel; delivery: Delivery } | { later: Date } | undefined
 
-/** Makes the attempts. At most one of a delivery is under way at a time, whoever makes it. */
+/** Makes the attempts: one at a time for each delivery, across all processes. */
 export class Deliverer {
   readonly #deps: DelivererDeps
   readonly #times: DeliveryTimes
@@ -70,7 +70,7 @@ export class Deliverer {
 
   /**
    * Makes an attempt, if one is due.
-   * @returns when to look at the delivery again; undefined when it has ended
+   * @returns when to check the delivery again; undefined when it has ended
    */
   async attempt(deliveryId: string): Promise<Date | undefined> {
     const claim = await this.#claim(deliveryId)
@@ -82,11 +82,11 @@ export class Deliverer {
     return this.#record(delivery, sending)
   }
 
-  /** Sends a message now, and keeps nothing of it. Nothing that comes back holds a secret. */
+  /** Sends a message now and stores nothing. The result holds no secrets. */
   async send({ kind: name, config }: Channel, message: StoredMessage, id: string): Promise<Sending> {
     const kind = kindOf(name)
     if (kind === undefined) {
-      const error: SendError = { code: 'not_allowed', message: `This Weir knows no kind ${name}.` }
+      const error: SendError = { code: 'not_allowed', message: `Unknown channel kind ${name}.` }
       return { durationMs: 0, outcome: { result: 'failed', error } }
     }
     const { egress, now } = this.#deps
@@ -108,9 +108,12 @@ export class Deliverer {
     }
   }
 
-  /** Ends what is under way: it counts as failed, and is tried again by whoever comes next. */
+  /** Ends running attempts: they count as failed and are retried by another process. */
   close(): void {
-    this.#closing.abort({ code: 'interrupted', message: 'Weir was closed meanwhile.' } satisfies SendError)
+    this.#closing.abort({
+      code: 'interrupted',
+      message: 'Weir shut down during the attempt.',
+    } satisfies SendError)
   }
 
   #claim(id: string): Promise<Claim> {
@@ -146,7 +149,7 @@ export class Deliverer {
     })
   }
 
-  /** How long to wait where the channel has enough under way: the longer, the more wait with it. */
+  /** How long to wait for a busy channel: longer the more deliveries wait. */
   async #busyMs(tx: Database, channelId: string, now: Date): Promise<number | undefined> {
     const ofChannel = and(eq(deliveries.channelId, channelId), eq(deliveries.status, 'pending'))
     const [counts] = await tx
@@ -170,7 +173,7 @@ export class Deliverer {
       await tx.insert(attempts).values(attemptOf(id, sending, now))
       const { delivery, channel } = found
       const { outcome } = sending
-      // Cancelled or taken over meanwhile: what others have said stands, unless it did get there.
+      // Cancelled or taken over meanwhile: the stored status stands, unless the message was delivered.
       const isOurs = delivery.status === 'pending' && delivery.attempts === attempt
       if (!isOurs && outcome.result !== 'delivered') return undefined
       const next =
@@ -191,7 +194,7 @@ export class Deliverer {
     })
   }
 
-  /** Full jitter, but never sooner than the receiver asks for; undefined when it has been tried often enough. */
+  /** Full jitter, but never sooner than the receiver asks for; undefined after the last attempt. */
   #nextAttempt(attempt: number, retryAfterMs = 0, now: Date): Date | undefined {
     const ceilingMs = this.#times.retryDelaysMs[attempt - 1]
     if (ceilingMs === undefined) return undefined
@@ -213,7 +216,7 @@ export function attemptOf(deliveryId: string, { request, response, durationMs, o
   }
 }
 
-/** A delivery and its channel; the channel stays locked, so that what is counted of it holds. */
+/** A delivery and its channel; the channel stays locked, so that its count of attempts holds. */
 async function locked(
   tx: Database,
   id: string,

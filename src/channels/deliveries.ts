@@ -10,17 +10,17 @@ import type { DeliveryControl, Queued } from './notifier.ts'
 export const DELIVERY_STATUSES = deliveries.status.enumValues
 export type DeliveryStatus = (typeof DELIVERY_STATUSES)[number]
 
-/** Attempts shown of one delivery: of one that was replayed often, the newest. */
+/** Most attempts shown per delivery: the newest. */
 const MAX_ATTEMPTS_SHOWN = 50
 /** A delivery that is overdue for this long, in milliseconds, has lost its job. */
 const LOST_MS = 10_000
-/** Most jobs made by one look: the next one makes the rest. */
+/** Most jobs created by one check: the next one creates the rest. */
 const RECONCILE_LIMIT = 1_000
-/** How long a delivery that has ended is kept, in milliseconds: 30 days. */
+/** How long a finished delivery is kept, in milliseconds: 30 days. */
 export const KEEP_MS = 30 * 24 * 3_600_000
-/** How many are kept of each channel. */
+/** How many are kept per channel. */
 export const KEEP_PER_CHANNEL = 1_000
-/** Most that one look forgets: the next one goes on. */
+/** Most deliveries that one check removes: the next one continues. */
 const FORGET_LIMIT = 5_000
 
 /** A delivery with its attempts, the oldest first. */
@@ -47,12 +47,12 @@ export interface AttemptView {
 
 export interface DeliveriesQuery {
   status?: DeliveryStatus
-  /** Id of the last delivery of the page before. */
+  /** ID of the last delivery on the page before. */
   after?: string
   limit: number
 }
 
-/** A page of what was sent to a channel, the newest first, and the cursor of the next. */
+/** A page of a channel's deliveries, newest first, and the cursor of the next. */
 export async function readDeliveries(
   db: Database,
   channelId: string,
@@ -85,8 +85,8 @@ export async function readDeliveries(
 }
 
 /**
- * Sends a delivery that has ended once more, under the same id and with all its attempts anew.
- * @throws Problem `not_found`; `conflict` for one that hasn't ended, and while its channel is suspended
+ * Sends a finished delivery once more, under the same ID and with all attempts again.
+ * @throws Problem `not_found`; `conflict` for an unfinished one, and while its channel is suspended
  */
 export async function replay(
   { db, control, now }: { db: Database; control: DeliveryControl; now(): number },
@@ -97,25 +97,25 @@ export async function replay(
     .from(deliveries)
     .innerJoin(channels, eq(channels.id, deliveries.channelId))
     .where(eq(deliveries.id, uuid(id, 'delivery')))
-  if (found === undefined) throw new Problem('not_found', `There is no delivery ${id.slice(0, 64)}.`)
+  if (found === undefined) throw new Problem('not_found', `No delivery has the ID ${id.slice(0, 64)}.`)
   if (found.suspendedAt !== null) {
-    throw new Problem('conflict', 'Its channel is suspended: resume it first.')
+    throw new Problem('conflict', 'The channel is suspended. Resume it first.')
   }
   const replayed = await db
     .update(deliveries)
     .set({ status: 'pending', attempts: 0, nextAttemptAt: new Date(now()), endedAt: null })
     .where(and(eq(deliveries.id, id), sql`${deliveries.status} <> 'pending'`))
     .returning({ id: deliveries.id })
-  if (replayed.length === 0) throw new Problem('conflict', 'It is still being delivered.')
+  if (replayed.length === 0) throw new Problem('conflict', 'The delivery is still pending.')
   const queued = { id, channelId: found.channelId }
   control.deliverAgain([queued])
   return queued
 }
 
 /**
- * Makes the queue agree with the table: what is overdue has lost its job, or has one that comes too late, and gets
- * another. For a delivery that is being tried, that does nothing.
- * @returns how many jobs were asked for
+ * Makes the queue agree with the table: an overdue delivery has lost its job, or has one that is too late, and gets
+ * another. A delivery with a running attempt isn't affected.
+ * @returns how many jobs were created
  */
 export async function reconcileDeliveries(
   db: Database,
@@ -139,8 +139,8 @@ export async function reconcileDeliveries(
 }
 
 /**
- * Forgets deliveries that ended long ago, and those beyond what is kept of each channel, in bounded steps.
- * @returns how many it forgot
+ * Removes deliveries that finished long ago, and those beyond the limit of each channel, in bounded steps.
+ * @returns how many it removed
  */
 export async function forgetDeliveries(db: Database, now: number): Promise<number> {
   const ranked = db

@@ -1,8 +1,7 @@
 /**
- * Text as a service has to be sent it, up to a bound: a character either comes with all that it is written as, or not
- * at all.
- * @param escape what a character is written as
- * @param maxChars of the result, in UTF-16 units; where something is left out, an ellipsis stands for it
+ * Escapes a text up to a bound: a character's escape sequence is never cut in half.
+ * @param escape the escape sequence of a character
+ * @param maxChars of the result, in UTF-16 units; an ellipsis stands for what is left out
  */
 export function escaped(text: string, escapeChar: (char: string) => string, maxChars: number): string {
   let result = ''
@@ -16,12 +15,12 @@ export function escaped(text: string, escapeChar: (char: string) => string, maxC
   return result
 }
 
-/** Up to that many bytes of UTF-8. */
+/** Cuts a text to that many bytes of UTF-8. */
 export function cutBytes(text: string, maxBytes: number): string {
   if (Buffer.byteLength(text) <= maxBytes) return text
   const whole = Buffer.from(text).subarray(0, maxBytes - Buffer.byteLength('…'))
   return `${new TextDecoder().decode(whole, { stream: true })}…`
 }
 
-/** Keeps what is before from being read together with what follows, and isn't seen. */
+/** An invisible separator: keeps the text before it from being parsed together with the text after it. */
 export const ZERO_WIDTH_SPACE = '\u200b'

@@ -3,15 +3,15 @@ import { EgressError } from '../net/egress.ts'
 import { HIDDEN, type ReceivedResponse, type SendError, type Sending, type SendTools } from './kind.ts'
 import { cut } from './message.ts'
 
-/** Of a response's body, in bytes: enough to tell what a service dislikes. */
+/** How much of a response's body is kept, in bytes: enough for an error message. */
 export const MAX_RESPONSE_BYTES = 4_096
-/** Of what was sent, as it is logged. */
+/** How much of the sent body is logged. */
 export const MAX_LOGGED_BODY_CHARS = 16_384
 const MAX_LOGGED_HEADERS = 30
 const MAX_LOGGED_HEADER_CHARS = 500
 const HIDDEN_HEADERS = new Set(['set-cookie', 'authorization', 'proxy-authorization', 'cookie'])
 
-/** 4xx that may pass: too slow, too early, too many. */
+/** 4xx statuses that may be temporary: too slow, too early, too many. */
 const PASSING = new Set([408, 425, 429])
 const GONE = 410
 const USER_AGENT = 'Weir'
@@ -20,11 +20,11 @@ export interface Post {
   url: string
   headers?: Record<string, string>
   body: string
-  /** Statuses, beside 410 Gone, by which the service says that the address no longer exists. */
+  /** Statuses other than 410 Gone that mean that the address no longer exists. */
   goneStatuses?: readonly number[]
 }
 
-/** Posts JSON, and says what became of it. */
+/** Posts JSON and returns the outcome. */
 export async function post(
   { url, headers, body, goneStatuses = [] }: Post,
   tools: SendTools,
@@ -49,36 +49,36 @@ export async function post(
   }
 }
 
-/** What a URL that is a secret shows of itself: its host. */
+/** A secret URL as it may be shown: only its host. */
 export function shownUrl(url: string): string {
   const { origin, pathname, search } = new URL(url)
   return pathname === '/' && search === '' ? `${origin}/` : `${origin}/${HIDDEN}`
 }
 
-/** Where a URL leads. */
+/** The host and port of a URL. */
 export function placeOf(url: string): { host: string; port: number } {
   const { hostname, port, protocol } = new URL(url)
   return { host: hostname, port: Number(port) || (protocol === 'https:' ? 443 : 80) }
 }
 
-/** All of a URL that must not be seen: the whole of it, what follows the host, and the longer parts of that. */
+/** The parts of a URL that must be hidden: the whole, everything after the host, and longer parts of that. */
 export function urlMasks(url: string): string[] {
   const { href, pathname, search } = new URL(url)
   const parts = [...pathname.split('/'), ...search.slice(1).split(/[&=]/)].filter((part) => part.length >= 8)
   return [url, href, ...(pathname === '/' ? [] : [pathname + search, pathname]), search.slice(1), ...parts]
 }
 
-/** What is wrong with a URL to send to. */
+/** Why a URL can't be a target. */
 export function urlFault(url: string): string | undefined {
-  if (!URL.canParse(url)) return "This isn't a URL."
+  if (!URL.canParse(url)) return 'Not a valid URL.'
   const { protocol, username, password } = new URL(url)
   if (protocol !== 'https:' && protocol !== 'http:') {
-    return `Only http and https can be sent to, not ${protocol.slice(0, -1)}.`
+    return `Unsupported protocol ${protocol.slice(0, -1)}. Use http or https.`
   }
-  return username === '' && password === '' ? undefined : 'A URL must not hold credentials.'
+  return username === '' && password === '' ? undefined : "The URL can't contain credentials."
 }
 
-/** Why nothing came back. */
+/** Why there was no response. */
 export function failureOf(error: unknown, signal: AbortSignal, url: string): SendError {
   if (signal.aborted) return signal.reason as SendError
   if (error instanceof EgressError) return { code: error.code, message: error.message }
@@ -93,18 +93,18 @@ function judge(
 ): Sending['outcome'] {
   if (ok) return { result: 'delivered' }
   const said = `${status}${statusText ? ` ${statusText}` : ''}`
-  const error = { code: 'bad_status' as const, message: `The receiver answered ${said}.` }
+  const error = { code: 'bad_status' as const, message: `The receiver returned ${said}.` }
   if (status === GONE || gone.includes(status)) {
     return {
       result: 'gone',
-      error: { ...error, message: `The receiver answered ${said}: it takes nothing any more.` },
+      error: { ...error, message: `The receiver returned ${said}: the address no longer exists.` },
     }
   }
   if (status >= 400 && status < 500 && !PASSING.has(status)) return { result: 'failed', error }
   return { result: 'retry', error, retryAfterMs: retryAfterMs(headers.get('retry-after'), at.getTime()) }
 }
 
-/** The status is known: a body that breaks off or never ends is cut where it is. */
+/** The status is known, so a body that breaks off or never ends is cut. */
 async function received(response: Response): Promise<ReceivedResponse> {
   const chunks: Uint8Array[] = []
   let bytes = 0
@@ -117,7 +117,7 @@ async function received(response: Response): Promise<ReceivedResponse> {
       bytes += value.byteLength
     }
   } catch {
-    // What came until then is kept.
+    // Keep what arrived until then.
   }
   await reader?.cancel().catch(() => {})
   const text = new TextDecoder().decode(Buffer.concat(chunks).subarray(0, MAX_RESPONSE_BYTES))

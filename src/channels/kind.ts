@@ -2,48 +2,48 @@ import type { TObject } from '@sinclair/typebox'
 import type { EgressFetch } from '../net/egress.ts'
 import type { StoredMessage } from './message.ts'
 
-/** One way to reach people, with what it needs to be told for that. */
+/** One way to reach people, with its configuration. */
 export interface ChannelKind<C extends object = Record<string, unknown>> {
   readonly name: string
-  /** What it is, for people. */
+  /** Name for people. */
   readonly label: string
-  /** Its config: strings, numbers, choices and lists of strings, each with a title; forms are made of it. */
+  /** Schema of the config: strings, numbers, choices and lists of strings, each with a title. Forms are built from it. */
   readonly schema: TObject
   /** Fields of the config that are never shown again. */
   readonly secrets: readonly (keyof C & string)[]
-  /** Those of them that the target is sent as they are: they were given for it, and are no other one's. */
+  /** Secrets that are sent to the target as they are, and must never be sent to another. */
   readonly credentials?: readonly (keyof C & string)[]
-  /** A config to begin with, where one helps. */
+  /** An initial config, where one helps. */
   example?(): Partial<C>
   /**
-   * What the schema can't say.
-   * @returns the field that is wrong, and why
+   * Checks what the schema can't express.
+   * @returns the invalid field, and why
    */
   check?(config: C): { field: keyof C & string; detail: string } | undefined
-  /** What a changed config takes over from the one before. */
+  /** Carries values over from the previous config. */
   succeed?(before: C, after: C): C
-  /** Where it sends to. The host is all that people see of it. */
+  /** The target. People see only the host. */
   target(config: C): { host: string; port: number }
-  /** Every text that must not be seen wherever it comes from: answers like to repeat what they were sent. */
+  /** Texts to hide everywhere: responses often repeat what they were sent. */
   masks(config: C): readonly string[]
-  /** One attempt. Whatever comes of it is a value; what it throws is a bug. Ends when the signal says so. */
+  /** Makes one attempt. Every outcome is a value; a throw is a bug. Ends when the signal is aborted. */
   send(config: C, message: StoredMessage, tools: SendTools): Promise<Sending>
 }
 
 export interface SendTools {
-  /** The delivery's: the same with every attempt, so that receivers can tell a repetition. */
+  /** ID of the delivery: the same in every attempt, so that receivers can detect duplicates. */
   id: string
   /** When this attempt is made. */
   at: Date
-  /** Aborted when the attempt has taken too long, or Weir closes. */
+  /** Aborted when the attempt times out, or Weir shuts down. */
   signal: AbortSignal
-  /** Reaches only what Weir may reach. */
+  /** Fetch with egress checks. */
   fetch: EgressFetch
-  /** The addresses of a host that may be connected to. @throws EgressError */
+  /** Resolves a host to its allowed addresses. @throws EgressError */
   resolve(host: string, port: number, signal: AbortSignal): Promise<string[]>
 }
 
-/** What is sent; without secrets, once {@link masked}. */
+/** The request; without secrets once {@link masked}. */
 export interface SentRequest {
   method: string
   url: string
@@ -51,26 +51,26 @@ export interface SentRequest {
   body: string
 }
 
-/** What came back, its body cut. */
+/** The response, with its body cut. */
 export interface ReceivedResponse {
   status: number
   headers: Record<string, string>
   body: string
 }
 
-/** Why an attempt didn't deliver. */
+/** Why an attempt failed. */
 export type SendErrorCode =
   | 'not_allowed'
   | 'host_unknown'
   | 'connection_failed'
   | 'timeout'
-  /** Weir was closed while it waited. */
+  /** Weir shut down during the attempt. */
   | 'interrupted'
   /** An HTTP status that isn't 2xx. */
   | 'bad_status'
-  /** What a mail server says to refuse a message, a sender, all recipients or a password. */
+  /** A mail server refused the message, the sender, all recipients or the password. */
   | 'refused'
-  /** A mail server whose encryption can't be trusted, or that has none. */
+  /** A mail server without trusted encryption. */
   | 'bad_tls'
 
 export interface SendError {
@@ -88,19 +88,19 @@ export interface Sending {
 
 export type Outcome =
   | { result: 'delivered' }
-  /** Later it may work. */
+  /** It may work later. */
   | { result: 'retry'; error: SendError; retryAfterMs?: number }
-  /** This message will never be taken. */
+  /** The receiver will never accept this message. */
   | { result: 'failed'; error: SendError }
-  /** Nothing will ever be taken there again. */
+  /** The receiver no longer exists. */
   | { result: 'gone'; error: SendError }
 
-/** Stands for what is never shown. */
+/** Placeholder for secrets. */
 export const HIDDEN = '•••'
-/** Anything shorter isn't taken for a secret: it would hide half of the text. */
+/** Shorter texts aren't hidden: that would mask half of the output. */
 const MIN_MASK_CHARS = 4
 
-/** An attempt without the texts that must not be seen. */
+/** An attempt with its secrets hidden. */
 export function masked(sending: Sending, masks: readonly string[]): Sending {
   const known = masks.filter((mask) => mask.length >= MIN_MASK_CHARS).sort((a, b) => b.length - a.length)
   const all = [

@@ -5,10 +5,10 @@ import { ntfy } from './kinds/ntfy.ts'
 import { slack } from './kinds/slack.ts'
 import { webhook } from './kinds/webhook.ts'
 
-/** Every kind of channel there is, in the order in which they are offered. */
+/** Every kind of channel, in the order of the form. */
 const ALL = [webhook, email, slack, discord, ntfy]
 
-/** A kind, whatever its config is: that is checked against its schema before it is stored. */
+/** A kind with any config: it is checked against its schema before it is stored. */
 export type AnyKind = ChannelKind<Record<string, unknown>>
 
 export const KINDS = ALL as unknown as readonly AnyKind[]

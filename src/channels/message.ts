@@ -3,25 +3,25 @@ import type { Json } from '../core/documents/document.ts'
 export const SEVERITIES = ['info', 'warning', 'critical', 'resolved'] as const
 export type Severity = (typeof SEVERITIES)[number]
 
-/** What people are told: the same for every kind of channel, which each write it in their own way. */
+/** A notification: the same for every kind of channel, which each format it in their own way. */
 export interface Message {
   /** What happened, for programs: `notify`, `test`, `stream.stalled`, `incident.resolved` … */
   type: string
-  /** One line. Cut at {@link MAX_TITLE_CHARS}. */
+  /** One line, cut at {@link MAX_TITLE_CHARS}. */
   title: string
-  /** As many lines as it takes, as plain text: no channel reads markup in it. Cut at {@link MAX_TEXT_CHARS}. */
+  /** Plain text of any number of lines; no channel parses markup in it. Cut at {@link MAX_TEXT_CHARS}. */
   text: string
   /** When it happened, which may be long before it is sent. */
   at: Date
   severity: Severity
-  /** The page of the console that tells more. */
+  /** The console page with details. */
   url?: string
   incidentId?: string
-  /** The streams that it is about; those beyond {@link MAX_STREAMS} are counted and left out. */
+  /** The affected streams; those beyond {@link MAX_STREAMS} are only counted. */
   streams: readonly StreamLink[]
-  /** How many it is about; left out: as many as `streams` holds. */
+  /** How many streams are affected; left out: as many as in `streams`. */
   streamCount?: number
-  /** More for programs: only webhooks carry it. Left out of them where it is larger than {@link MAX_DATA_CHARS}. */
+  /** Data for programs, sent by webhooks only, and left out if larger than {@link MAX_DATA_CHARS}. */
   data?: Json
 }
 
@@ -41,9 +41,9 @@ export const MAX_STREAMS = 50
 /** As JSON. */
 export const MAX_DATA_CHARS = 16_384
 
-/** Control characters but tab and newline: no channel shows them, and some break on them. */
+/** Control characters except tab and newline: no channel shows them, and some break on them. */
 const CONTROL = /[\p{Cc}--[\t\n]]/gv
-/** What reorders the text around it: a stream's name could make a message read as another. */
+/** Characters that reorder text: a stream's name could make a message read differently. */
 const BIDI = /[\u202a-\u202e\u2066-\u2069]/g
 
 /** A message within its bounds. */
@@ -61,13 +61,13 @@ export function storedMessage(message: Message): StoredMessage {
   }
 }
 
-/** Text of at most that many UTF-16 units; where some is left out, an ellipsis stands for it. */
+/** Cuts a text to that many UTF-16 units; an ellipsis stands for what is left out. */
 export function cut(text: string, maxChars: number): string {
   if (text.length <= maxChars) return text
   return `${text.slice(0, Math.max(0, maxChars - 1)).replace(/[\ud800-\udbff]$/, '')}…`
 }
 
-/** The text with the streams it is about, a line each, for channels that show nothing but text. */
+/** The text with the affected streams, a line each, for channels that show only text. */
 export function withStreams({ text, streams, streamCount }: StoredMessage, maxStreams: number): string {
   const named = streams.slice(0, maxStreams).map(({ name }) => `· ${name}`)
   const more = streamCount - named.length

@@ -3,10 +3,10 @@ import { channels, deliveries, streams } from '../../drizzle/schema.ts'
 import type { Database } from '../storage/storage.ts'
 import { type Message, storedMessage } from './message.ts'
 
-/** Sees to it that deliveries are made soon. Lost calls cost seconds: the schedule finds what is due in the table. */
+/** Starts deliveries soon. A lost call costs seconds: the schedule finds due deliveries in the table. */
 export interface DeliveryControl {
   deliverLater(deliveries: readonly Queued[]): void
-  /** The same for deliveries that may still have a job, which waits for a time that is no longer theirs. */
+  /** The same for deliveries that may still have a job with an outdated time. */
   deliverAgain(deliveries: readonly Queued[]): void
 }
 
@@ -20,10 +20,10 @@ export interface NotifierDeps {
 /** A delivery that was stored. */
 export type Queued = { id: string; channelId: string }
 
-/** Streams looked at in one statement. */
+/** Streams per statement. */
 const BULK = 1_000
 
-/** Finds out who is to be told, and tells them. */
+/** Finds the responsible channels and stores deliveries for them. */
 export class Notifier {
   readonly #deps: NotifierDeps
 
@@ -32,23 +32,23 @@ export class Notifier {
   }
 
   /**
-   * Who is responsible for the streams: the channels that a stream names in `notify` (by id or name), else those with
-   * one of its tags, else the default ones. One that is suspended is passed over, and whoever comes next is told.
-   * @returns the streams of each channel; streams that nobody is responsible for are in none
+   * The channels responsible for the streams: those that a stream names in `notify` (by ID or name), else those with one
+   * of its tags, else the default ones. Suspended channels are skipped, and the next ones are used.
+   * @returns the streams of each channel; streams without a responsible channel are left out
    */
   async responsible(streamIds: readonly string[]): Promise<Map<string, string[]>> {
     return this.#responsible(streamIds, isNull(channels.suspendedAt))
   }
 
-  /** The same with channels that are suspended: to say why nobody is told. */
+  /** The same including suspended channels: to explain why no one is notified. */
   async responsibleOrSuspended(streamIds: readonly string[]): Promise<Map<string, string[]>> {
     return this.#responsible(streamIds, undefined)
   }
 
   /**
-   * Tells the channels, soon: stores one delivery for each, and waits for none of them. A channel that is gone is left
-   * out; for one that is suspended a cancelled delivery is kept, which can be replayed once it is resumed.
-   * @returns the ids of the deliveries
+   * Notifies channels in the background: stores one delivery for each, and waits for none. A removed channel is left
+   * out; a suspended one gets a cancelled delivery, which can be replayed once it is resumed.
+   * @returns the IDs of the deliveries
    */
   async send(message: Message, channelIds: readonly string[], incidentId?: string): Promise<string[]> {
     const stored = await this.store(this.#deps.db, message, channelIds, incidentId)
@@ -57,8 +57,8 @@ export class Notifier {
   }
 
   /**
-   * Stores the deliveries in a transaction of the caller's, so that a message is sent exactly if what it tells of is
-   * stored. Call {@link deliver} after the commit: without it they go out too, some seconds later.
+   * Stores the deliveries in the caller's transaction, so that a message is sent exactly if its occasion is stored. Call
+   * {@link deliver} after the commit; without it they go out some seconds later.
    */
   async store(
     tx: Database,
@@ -89,7 +89,7 @@ export class Notifier {
     return values.map(({ id, channelId }) => ({ id, channelId }))
   }
 
-  /** Makes workers look at deliveries that were stored. */
+  /** Makes workers attempt the stored deliveries now. */
   deliver(stored: readonly Queued[]): void {
     if (stored.length > 0) this.#deps.control.deliverLater(stored)
   }
@@ -130,7 +130,7 @@ interface Candidate {
   isDefault: boolean
 }
 
-/** The first of named, tagged and default channels that there are any of. */
+/** The first non-empty of named, tagged and default channels. */
 export function responsibleFor<C extends Candidate>(
   { notify, tags }: { notify: readonly string[]; tags: readonly string[] },
   candidates: readonly C[],

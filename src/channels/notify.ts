@@ -9,13 +9,13 @@ import { type Message, type StreamLink, storedMessage } from './message.ts'
 import type { Notifier } from './notifier.ts'
 
 export interface Notified {
-  /** Who is told. */
+  /** The channels to notify. */
   channels: { id: string; name: string; kind: string; deliveryId: string }[]
-  /** Who would have been, too. */
+  /** Suspended channels that would have been notified. */
   suspended: { id: string; name: string; reason: string | null }[]
 }
 
-/** Who is told of a stream, and who would be if they were not suspended. */
+/** The channels responsible for a stream, active and suspended. */
 export async function responsibleChannels(
   { db, notifier }: { db: Database; notifier: Notifier },
   streamId: string,
@@ -32,8 +32,8 @@ export async function responsibleChannels(
 }
 
 /**
- * Tells the people responsible for a stream something now.
- * @throws Problem `conflict` where nobody can be told, with what to do about it
+ * Notifies the channels responsible for a stream now.
+ * @throws Problem `conflict` if there are none, with what to do about it
  */
 export async function notifyResponsible(
   { db, notifier, now }: { db: Database; notifier: Notifier; now(): number },
@@ -67,12 +67,12 @@ export async function notifyResponsible(
   }
 }
 
-/** One attempt, made while somebody waits for it, and never made again. */
+/** One attempt, made while the caller waits, and never retried. */
 export interface Tried extends Sending {
   deliveryId: string
 }
 
-/** Sends a message to a channel now, suspended or not, and keeps it among its deliveries. */
+/** Sends a message to a channel now, suspended or not, and stores it among its deliveries. */
 export async function tryChannel(
   { db, deliverer, now }: { db: Database; deliverer: Deliverer; now(): number },
   channel: Channel,
@@ -82,7 +82,7 @@ export async function tryChannel(
   const createdAt = new Date(now())
   const message = storedMessage({
     type: 'test',
-    title: `Test of ${channel.name}`,
+    title: `Test message to ${channel.name}`,
     text,
     at: createdAt,
     severity: 'info',
@@ -95,7 +95,7 @@ export async function tryChannel(
   const endedAt = new Date(now())
   await db.transaction(async (tx) => {
     const [known] = await channelsOf(tx, [channel.id])
-    // Removed while it was tried.
+    // Removed during the attempt.
     if (known === undefined) return
     await tx.insert(deliveries).values({
       id: deliveryId,
@@ -124,9 +124,9 @@ function channelsOf(db: Database, ids: readonly string[]): Promise<Channel[]> {
 function nobody({ name }: StreamLink, suspended: readonly Channel[]): Problem {
   if (suspended.length > 0) {
     const names = suspended.map((channel) => channel.name).join(', ')
-    const detail = `Nobody can be told: ${names}, responsible for ${name}, ${suspended.length === 1 ? 'is' : 'are'} suspended. Resume one, or name another in the stream's notify.`
+    const detail = `No one was notified about ${name}: ${suspended.length === 1 ? 'its channel' : 'its channels'} ${names} ${suspended.length === 1 ? 'is' : 'are'} suspended. Resume one, or name another in the stream's \`notify\`.`
     return new Problem('conflict', detail)
   }
-  const detail = `Nobody is responsible for ${name}: name channels in its notify, give a channel one of its tags, or make a channel the default.`
+  const detail = `No channel is responsible for ${name}. Name channels in its \`notify\`, give a channel one of its tags, or make a channel the default.`
   return new Problem('conflict', detail)
 }

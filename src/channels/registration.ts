@@ -29,7 +29,7 @@ const fields = {
 }
 const { name, config, ...optional } = fields
 
-/** What `POST /api/channels` takes. */
+/** The body of `POST /api/channels`. */
 export const ChannelSchema = Type.Composite(
   [
     Type.Object({ name, kind: Type.Union(KIND_NAMES.map((each) => Type.Literal(each))), config }),
@@ -39,14 +39,14 @@ export const ChannelSchema = Type.Composite(
 )
 export type ChannelInput = Static<typeof ChannelSchema>
 
-/** What `PATCH /api/channels/:id` takes. Of the config, fields that are left out stay, and null takes one away. */
+/** The body of `PATCH /api/channels/:id`. Config fields that are left out stay, and null removes one. */
 export const ChannelChangeSchema = Type.Partial(Type.Object(fields), {
   additionalProperties: false,
   minProperties: 1,
 })
 export type ChannelChange = Static<typeof ChannelChangeSchema>
 
-/** What can be said with a message of one's own. */
+/** The body of a custom notification. */
 export const NotifySchema = Type.Object(
   { message: Type.String({ minLength: 1, maxLength: 2_000, pattern: '\\S', description: 'Plain text' }) },
   { additionalProperties: false },
@@ -62,14 +62,13 @@ export function checkChannelChange(value: unknown): ChannelChange {
   return checked(ChannelChangeSchema, value)
 }
 
-/** The message that somebody wants to send. @throws Problem `invalid_field` */
+/** The message to send. @throws Problem `invalid_field` */
 export function checkNotify(value: unknown): string {
   return checked(NotifySchema, value).message
 }
 
 /**
- * A config as it is after a change: a value that is left out, or that stands for one that is hidden, stays; null takes
- * one away.
+ * A config after a change: values that are left out, or that are the placeholder of a secret, stay; null removes one.
  * @throws Problem `invalid_field`, naming the field as `config.…`
  */
 export function configOf(
@@ -92,7 +91,7 @@ export function configOf(
   return valid
 }
 
-/** What was given for one server is no other's: with a change of the target, it has to be said again. */
+/** A credential for one server is never sent to another: it must be entered again when the target changes. */
 function checkCredentials(
   kind: AnyKind,
   { before, given, after }: Record<'before' | 'given' | 'after', Readonly<Record<string, unknown>>>,
@@ -102,17 +101,20 @@ function checkCredentials(
   if (field === undefined || placeOf(kind, before) === placeOf(kind, after)) return
   const { title = field } = kind.schema.properties[field] as { title?: string }
   const [from, to] = [before, after].map((config) => kind.target(config).host)
-  const where = from === to ? `another port or protocol of ${from}` : `${from}, not for ${to}`
-  throw wrong(`config.${field}`, `${title}: the stored one is for ${where}. Enter it again, or send null.`)
+  const where = from === to ? `another port or protocol on ${from}` : `${from}, not ${to}`
+  throw wrong(
+    `config.${field}`,
+    `${title}: the stored value is for ${where}. Enter it again, or send null to remove it.`,
+  )
 }
 
-/** Where a channel sends to, with its protocol where that is part of a URL. */
+/** A channel's target, with its protocol if it is a URL. */
 function placeOf(kind: AnyKind, config: Readonly<Record<string, unknown>>): string {
   const { host, port } = kind.target(config)
   return [typeof config.url === 'string' ? new URL(config.url).protocol : '', host, port].join(' ')
 }
 
-/** @throws Problem `invalid_field` for a kind that there isn't */
+/** @throws Problem `invalid_field` for an unknown kind */
 export function knownKind(name: string): AnyKind {
   const kind = kindOf(name)
   if (kind === undefined) throw wrong('kind', `kind: expected ${KIND_NAMES.join(' or ')}.`)
@@ -124,17 +126,17 @@ function checked<S extends TSchema>(expected: S, value: unknown, within = ''): S
   if (error === undefined) return value as Static<S>
   const path = [within, ...(parsePointer(error.path) ?? [])].filter(Boolean)
   const field = path.slice(0, within ? 2 : 1).join('.')
-  if (error.message === 'Unexpected property') throw wrong(field, `There is no field ${field}.`)
+  if (error.message === 'Unexpected property') throw wrong(field, `Unknown field ${field}.`)
   throw wrong(field, describe(error, path.join('.')))
 }
 
-/** In words, and without the value: it may be a secret. */
+/** A message without the value: it may be a secret. */
 function describe({ message, schema, type }: ValueError, field: string): string {
   const choices = (schema.anyOf as { const?: string }[] | undefined)?.map((choice) => choice.const)
   if (choices !== undefined) return `${field}: expected ${choices.join(' or ')}.`
-  if (type === ValueErrorType.ObjectRequiredProperty) return `${field}: is required.`
+  if (type === ValueErrorType.ObjectRequiredProperty) return `${field} is required.`
   if (type === ValueErrorType.StringPattern) {
-    return `${field}: isn't as it should be. ${schema.description ?? ''}`.trim()
+    return `${field}: invalid format. ${schema.description ?? ''}`.trim()
   }
   return field === '' ? `${message}.` : `${field}: ${message.charAt(0).toLowerCase()}${message.slice(1)}.`
 }

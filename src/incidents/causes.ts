@@ -1,25 +1,25 @@
 import type { Severity } from '../channels/message.ts'
 
-/** What an incident can be of: how bad that is, and what it is called. */
+/** What an incident can be about: its severity and label. */
 export const CAUSES = {
   stalled: { severity: 'warning', label: 'is stalled' },
   dead: { severity: 'critical', label: 'is dead' },
-  flapping: { severity: 'warning', label: 'comes and goes' },
+  flapping: { severity: 'warning', label: 'is flapping' },
   host: { severity: 'critical', label: 'Host' },
-  egress: { severity: 'critical', label: "Weir's way out" },
+  egress: { severity: 'critical', label: 'Outbound network' },
   workers: { severity: 'critical', label: 'Workers' },
-  errorRate: { severity: 'warning', label: 'fails too often' },
-  changed: { severity: 'info', label: 'has changed' },
-  unchanged: { severity: 'warning', label: 'has not changed for too long' },
-  changeRate: { severity: 'warning', label: 'changes unusually' },
+  errorRate: { severity: 'warning', label: 'has a high error rate' },
+  changed: { severity: 'info', label: 'changed' },
+  unchanged: { severity: 'warning', label: 'stopped changing' },
+  changeRate: { severity: 'warning', label: 'has an unusual change rate' },
   size: { severity: 'warning', label: 'has an unusual size' },
-  condition: { severity: 'warning', label: 'meets a condition' },
+  condition: { severity: 'warning', label: 'matches a condition' },
 } as const satisfies Record<string, { severity: Severity; label: string }>
 export type Cause = keyof typeof CAUSES
 
-/** The built-in rule: what the verdict says. */
+/** The built-in rule: the status of a stream. */
 export const VERDICT_RULE = 'verdict'
-/** Causes that a host or a way out that is down explains; the others would be there without. */
+/** Causes that an unreachable host or a broken outbound network explains; the others would occur anyway. */
 export const EXPLAINED: readonly Cause[] = [
   'stalled',
   'dead',
@@ -28,9 +28,9 @@ export const EXPLAINED: readonly Cause[] = [
   'unchanged',
   'changeRate',
 ]
-/** Causes that are what many streams have in common. */
+/** Causes that many streams share. */
 export const SHARED: readonly Cause[] = ['host', 'egress', 'workers']
-/** Causes that evidence is needed for that it isn't Weir's own way out. */
+/** Causes that need evidence that Weir's own outbound network works. */
 export const BLAMES: readonly Cause[] = ['stalled', 'dead', 'flapping', 'host', 'errorRate']
 
 export function severityOf(cause: string): Severity {

@@ -2,10 +2,10 @@ import type { Message, Severity, StreamLink } from '../channels/message.ts'
 import { span } from '../core/judging/verdict.ts'
 import { severityOf } from './causes.ts'
 
-/** What people are told of incidents. */
+/** Occasions for a message about incidents. */
 export type Telling = 'opened' | 'reminded' | 'resolved'
 
-/** An incident as messages speak of it. */
+/** An incident as messages describe it. */
 export interface ToldIncident {
   id: string
   cause: string
@@ -14,16 +14,22 @@ export interface ToldIncident {
   affected: number
   openedAt: Date
   resolvedAt: Date | null
+  streamId: string | null
+  host: string | null
+  /** Holds when the failure began, milliseconds since the epoch, as `since`. */
+  evidence: unknown
   streams: readonly StreamLink[]
 }
 
 /** Incidents named in a message; the others are counted. */
 const NAMED = 10
-/** What a webhook is told of each, for as many. */
+/** Incidents that a webhook gets as data. */
 const LISTED = 50
+/** Causes without which the stream or host would be up. */
+const DOWN: readonly string[] = ['stalled', 'dead', 'host', 'egress']
 const WORST_FIRST: readonly Severity[] = ['critical', 'warning', 'info']
 
-/** One message for everything that one channel is to be told at once. */
+/** One message for everything that is due for a channel at once. */
 export function messageOf(
   telling: Telling,
   list: readonly ToldIncident[],
@@ -69,19 +75,47 @@ export function messageOf(
 
 function titleOf(telling: Telling, incidents: readonly ToldIncident[], isChange: boolean): string {
   const count = incidents.length
-  const title = incidents[0]?.title ?? ''
-  if (telling === 'resolved') return count === 1 ? `Over: ${title}` : `${count} incidents are over`
-  if (telling === 'reminded') return count === 1 ? `Still: ${title}` : `${count} incidents are still open`
-  if (isChange) return count === 1 ? title : `${count} streams have changed`
-  return count === 1 ? title : `${count} incidents: ${title}, and more`
+  const [first] = incidents as [ToldIncident]
+  if (telling === 'resolved') return count === 1 ? recoveryTitle(first) : `${count} incidents resolved`
+  if (telling === 'reminded')
+    return count === 1 ? `Still open: ${first.title}` : `${count} incidents are still open`
+  if (count === 1) return first.title
+  return isChange ? `${count} streams changed` : `${count} incidents: ${first.title}, and ${count - 1} more`
 }
 
 function lineOf(telling: Telling, incident: ToldIncident, now: number, isOne: boolean): string {
-  const { title, detail, openedAt, resolvedAt } = incident
-  const lasted = span(Math.max(0, (resolvedAt?.getTime() ?? now) - openedAt.getTime()))
-  if (telling === 'resolved') return isOne ? `It lasted ${lasted}.` : `${title}: over after ${lasted}.`
-  const since = telling === 'reminded' ? ` Open for ${lasted}.` : ''
+  const { title, detail, openedAt } = incident
+  if (telling === 'resolved') {
+    const lasted = recoveryText(incident, now)
+    return isOne ? lasted : `${recoveryTitle(incident)}. ${lasted}`
+  }
+  const since = telling === 'reminded' ? ` Open for ${span(Math.max(0, now - openedAt.getTime()))}.` : ''
   return isOne ? `${detail}${since}` : `${title}. ${detail}${since}`
+}
+
+/** A stream or host that is up again is named alone; other incidents keep their title. */
+function recoveryTitle({ cause, title, streamId, host, streams }: ToldIncident): string {
+  if (cause !== 'flapping' && !DOWN.includes(cause)) return `Resolved: ${title}`
+  const name = streamId === null ? (host ?? 'outbound network') : streams[0]?.name
+  return `Recovered: ${name ?? title}`
+}
+
+/** A downtime counts from the first failure, anything else from the opening. */
+function recoveryText({ cause, openedAt, resolvedAt, evidence }: ToldIncident, now: number): string {
+  const isDown = DOWN.includes(cause)
+  const { since } = (evidence ?? {}) as { since?: number }
+  const to = resolvedAt?.getTime() ?? now
+  const from = Math.min(to, openedAt.getTime(), (isDown && since) || to)
+  return `${isDown ? 'Down' : 'Lasted'} ${span(to - from)} (${period(from, to)} UTC).`
+}
+
+function period(from: number, to: number): string {
+  const [start, end] = [from, to].map((at) => new Date(at).toISOString().slice(0, 16).replace('T', ' ')) as [
+    string,
+    string,
+  ]
+  const isOneDay = start.slice(0, 10) === end.slice(0, 10)
+  return isOneDay ? `${start.slice(11)}–${end.slice(11)}` : `${start}–${end}`
 }
 
 function rank({ cause }: ToldIncident): number {

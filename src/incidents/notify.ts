@@ -14,20 +14,20 @@ const ROWS_A_STATEMENT = 5_000
 
 type Row = typeof incidents.$inferSelect
 
-/** What one channel, or several alike, are told at once. */
+/** One message, for one channel or several. */
 interface Plan {
   telling: Telling
   channelIds: string[]
   list: Due[]
 }
 
-/** Somebody else told of it, or it changed: what was planned no longer holds. */
+/** Another process sent it, or the incident changed: the plan no longer holds. */
 class Overtaken extends Error {}
 
 /**
- * Tells people of incidents that opened, that are still open after a while, and that are over: what is due at one time
- * in one message a channel. An incident is marked as told in the transaction that stores the deliveries; whoever finds
- * it marked already gives up all of the message, and the next look plans anew.
+ * Sends notifications of incidents that opened, that are still open after a while, and that are resolved: one message
+ * per channel for everything due at a time. The transaction that stores the deliveries also marks the incidents; a
+ * process that finds one marked already gives up the whole message, and the next evaluation plans again.
  */
 export async function tell(
   deps: LookDeps,
@@ -65,7 +65,7 @@ export async function tell(
   }
 }
 
-/** To those who are responsible for its streams by now; a reminder also finds those who were not when it opened. */
+/** To the channels responsible now; a reminder also goes to channels that became responsible after it opened. */
 async function byResponsible(
   { notifier, db }: LookDeps,
   telling: Telling,
@@ -91,7 +91,7 @@ async function byResponsible(
   return grouped(telling, channels)
 }
 
-/** To exactly those who were told that it opened, whoever is responsible by now. */
+/** To exactly the channels that were notified of the opening, even if others are responsible now. */
 async function byTold(db: Database, telling: Telling, due: readonly Due[]): Promise<Plan[]> {
   if (due.length === 0) return []
   const told = await toldChannels(db, due)
@@ -125,7 +125,7 @@ async function toldChannels(db: Database, due: readonly Due[]): Promise<Map<stri
   return new Map([...told].map(([id, list]) => [id, list.map(({ channelId }) => channelId as string)]))
 }
 
-/** Channels that are told the same share a message. */
+/** Channels with the same incidents share a message. */
 function grouped(telling: Telling, channels: ReadonlyMap<string, readonly Due[]>): Plan[] {
   const plans = new Map<string, Plan>()
   for (const [channelId, list] of channels) {
@@ -138,7 +138,7 @@ function grouped(telling: Telling, channels: ReadonlyMap<string, readonly Due[]>
   return [...plans.values()]
 }
 
-/** Marks incidents as told. @throws Overtaken when one is marked already or has changed */
+/** Marks incidents as notified. @throws Overtaken when one is marked already or has changed */
 async function claim(tx: Database, telling: Telling, due: readonly Due[], now: number): Promise<void> {
   if (due.length === 0) return
   const at = new Date(now)
@@ -166,7 +166,7 @@ async function claim(tx: Database, telling: Telling, due: readonly Due[], now: n
   await tx.update(incidents).set({ resolvedNotifiedAt: at }).where(inArray(incidents.id, changes))
 }
 
-/** Nobody has reminded of them since. */
+/** No reminder went out since. */
 function asPlanned(due: readonly Due[]): SQL {
   const last = due.map(({ id, row }) => ({ id, at: (row.remindedAt ?? row.notifiedAt)?.toISOString() }))
   return sql`(${incidents.id}, coalesce(${incidents.remindedAt}, ${incidents.notifiedAt})) IN (
@@ -194,7 +194,7 @@ async function carryOut(deps: LookDeps, tx: Database, plan: Plan, now: number): 
   return queued
 }
 
-/** That nobody was told is said, too; a reminder asks again who is responsible. */
+/** Records that no one was notified; a reminder checks again who is responsible. */
 async function noteUntold(
   tx: Database,
   opened: readonly Due[],
@@ -209,7 +209,7 @@ async function noteUntold(
       incidentId,
       at: new Date(now),
       kind: 'told' as const,
-      note: 'No channel is responsible for it.',
+      note: 'No channel is responsible.',
     }))
   if (values.length > 0) await tx.insert(incidentEvents).values(values)
 }

@@ -12,11 +12,11 @@ export type IncidentState = (typeof INCIDENT_STATES)[number]
 
 export interface IncidentQuery {
   state?: IncidentState
-  /** Id of a stream. */
+  /** ID of a stream. */
   stream?: string
-  /** Only those that another one explains; left out: only those that none does. */
+  /** Only incidents that this one explains; left out: only those that no other explains. */
   parent?: string
-  /** Id of the last incident of the page before. */
+  /** ID of the last incident on the page before. */
   after?: string
   limit: number
 }
@@ -30,9 +30,9 @@ export interface TimelineItem {
   delivery: { id: string; status: string | null; attempts: number | null } | null
 }
 
-/** Of one incident; the first ones. */
+/** Most timeline items read for an incident; the first ones. */
 const MAX_TIMELINE = 500
-/** Incidents that an earlier version opened for what are private streams now are hidden, as those streams are. */
+/** Hides incidents of private streams that an earlier version opened, as it hides those streams. */
 const IS_SHOWN = sql`NOT EXISTS (
   SELECT FROM ${streams} AS stream WHERE stream.id = ${incidents.streamId} AND NOT ${isSharedAs('stream')})`
 
@@ -64,11 +64,11 @@ export async function getIncident(db: Database, id: string): Promise<IncidentRow
         .from(incidents)
         .where(and(eq(incidents.id, id), IS_SHOWN))
     : []
-  if (incident === undefined) throw new Problem('not_found', `There is no incident ${id.slice(0, 64)}.`)
+  if (incident === undefined) throw new Problem('not_found', `No incident has the ID ${id.slice(0, 64)}.`)
   return incident
 }
 
-/** How many problems are open that no other explains: the number to show people. */
+/** How many open incidents no other explains: the number to show people. */
 export async function openIncidents(db: Database): Promise<number> {
   const [row] = await db
     .select({ count: count() })
@@ -113,8 +113,8 @@ export interface Acknowledgement {
 }
 
 /**
- * Says that somebody looks after an incident: no more reminders. Acknowledged again, the last one counts.
- * @throws Problem `not_found`, `conflict` when it is over
+ * Records who handles an incident and ends its reminders. When acknowledged again, the last one counts.
+ * @throws Problem `not_found`, `conflict` when it is resolved
  */
 export async function acknowledge(
   db: Database,
@@ -130,7 +130,7 @@ export async function acknowledge(
       .set({ acknowledgedAt: at, acknowledgedBy: by })
       .where(and(eq(incidents.id, id), isNull(incidents.resolvedAt)))
       .returning()
-    if (incident === undefined) throw new Problem('conflict', 'It is over already.')
+    if (incident === undefined) throw new Problem('conflict', 'The incident is already resolved.')
     const said = note ? `${by}: ${note}` : by
     await tx
       .insert(incidentEvents)
@@ -139,7 +139,7 @@ export async function acknowledge(
   })
 }
 
-/** The names of streams that all see, where they are still there. */
+/** The names of the shared streams that still exist. */
 export async function streamNames(
   db: Database,
   ids: readonly (string | null)[],

@@ -5,7 +5,7 @@ import { type Condition, compileCondition, OPERATORS } from '../core/judging/con
 import { MAX_PATTERN_CHARS, PatternError } from '../core/judging/pattern.ts'
 import { Problem } from '../errors.ts'
 
-/** Longest window that a rate is taken over, in milliseconds: minutes are kept at least that long. */
+/** Longest window for a rate, in milliseconds: minute rollups are kept at least that long. */
 const MAX_WINDOW_MS = 86_400_000
 const MAX_VALUE_CHARS = 10_000
 
@@ -23,7 +23,7 @@ const minSamples = Type.Integer({
 })
 const strict = { additionalProperties: false }
 
-/** What each kind of rule takes. */
+/** The parameters of each kind of rule. */
 const PARAMS = {
   errorRate: Type.Object(
     { above: share, windowMs: Type.Optional(windowMs), minSamples: Type.Optional(minSamples) },
@@ -87,11 +87,11 @@ const common = {
   isEnabled: Type.Optional(Type.Boolean()),
 }
 
-/** What `POST /api/rules` takes. */
+/** The body of `POST /api/rules`. */
 export const RuleSchema = Type.Object({ ...common, params: Type.Object({}) }, strict)
 type Given = Omit<Static<typeof RuleSchema>, 'kind' | 'params'>
 export type RuleInput = Given & RuleParams
-/** What `PATCH /api/rules/:id` takes: any part of it. */
+/** The body of `PATCH /api/rules/:id`: any part of a rule. */
 export type RuleChange = Record<string, unknown>
 
 /** Checks a whole rule. @throws Problem `invalid_field`, naming the field */
@@ -99,11 +99,11 @@ export function checkRule(value: unknown): RuleInput {
   refuseFirst(RuleSchema, value, '')
   const input = value as RuleInput
   refuseFirst(PARAMS[input.kind], input.params, 'params')
-  if (input.streamId && input.tag) throw invalid('Name a stream or a tag, not both.', 'tag')
+  if (input.streamId && input.tag) throw invalid('Give either `streamId` or `tag`, not both.', 'tag')
   if (input.kind === 'condition') checkCondition(input.params)
   if (input.kind === 'changeRate' || input.kind === 'size') {
     const { min = 0, max = Number.POSITIVE_INFINITY } = input.params
-    if (min > max) throw invalid('params.min is above params.max.', 'params')
+    if (min > max) throw invalid('`params.min` must not be greater than `params.max`.', 'params')
   }
   return input
 }
@@ -115,7 +115,7 @@ export function checkFields(value: unknown): Record<string, unknown> {
   throw new Problem('invalid_field', 'Expected a JSON object.')
 }
 
-/** @throws Problem `invalid_field` of the first thing that is wrong */
+/** @throws Problem `invalid_field` naming the first invalid field */
 export function refuseFirst(schema: TSchema, value: unknown, within: string): void {
   const error = Errors(schema, value).First()
   if (error === undefined) return
@@ -125,8 +125,7 @@ export function refuseFirst(schema: TSchema, value: unknown, within: string): vo
     (choice) => choice.const ?? choice.type,
   )
   const message = error.message.charAt(0).toLowerCase() + error.message.slice(1)
-  if (error.message === 'Unexpected property')
-    throw invalid(`There is no field ${field.slice(0, 200)}.`, path[0])
+  if (error.message === 'Unexpected property') throw invalid(`Unknown field ${field.slice(0, 200)}.`, path[0])
   if (choices !== undefined) throw invalid(`${field}: expected ${choices.join(' or ')}.`, path[0])
   throw invalid(field === '' ? `${error.message}.` : `${field}: ${message}.`, path[0])
 }
@@ -140,26 +139,32 @@ function checkCondition({ pointer, op, value }: Condition): void {
   }
   const needsNone = op === 'exists' || op === 'absent'
   if (needsNone !== (value === undefined)) {
-    throw invalid(`params.value: ${op} ${needsNone ? 'takes none' : 'needs one'}.`, 'params')
+    throw invalid(
+      `params.value: "${op}" ${needsNone ? "doesn't take a value" : 'requires a value'}.`,
+      'params',
+    )
   }
   if ((op === 'above' || op === 'below') && !Number.isFinite(value)) {
-    throw invalid(`params.value: ${op} needs a number.`, 'params')
+    throw invalid(`params.value: "${op}" requires a number.`, 'params')
   }
   if (op === 'matches') checkPattern(value)
   if (JSON.stringify(value ?? null).length > MAX_VALUE_CHARS) {
-    throw invalid(`params.value: longer than ${MAX_VALUE_CHARS} characters of JSON.`, 'params')
+    throw invalid(`params.value: must be at most ${MAX_VALUE_CHARS} characters of JSON.`, 'params')
   }
 }
 
 function checkPattern(value: unknown): void {
   if (typeof value !== 'string' || value.length > MAX_PATTERN_CHARS) {
-    throw invalid(`params.value: matches needs a pattern of up to ${MAX_PATTERN_CHARS} characters.`, 'params')
+    throw invalid(
+      `params.value: "matches" requires a pattern of at most ${MAX_PATTERN_CHARS} characters.`,
+      'params',
+    )
   }
   try {
     compileCondition({ pointer: '', op: 'matches', value })
   } catch (error) {
     if (!(error instanceof PatternError)) throw error
-    throw invalid(`params.value isn't a pattern that is known here. ${error.message}`, 'params')
+    throw invalid(`params.value: unsupported pattern. ${error.message}`, 'params')
   }
 }
 

@@ -5,14 +5,14 @@ import type { Database } from '../storage/storage.ts'
 import { IS_SHARED } from '../streams/registry/visibility.ts'
 import { checkRule, type RuleChange, type RuleInput, type RuleParams } from './rule-input.ts'
 
-/** When to open an incident beyond what verdicts say, and of which streams. */
+/** When to open an incident beyond a stalled or dead status, and for which streams. */
 export type Rule = Omit<typeof rules.$inferSelect, 'params' | 'kind'> & RuleParams
 
-/** More would make every look long. */
+/** More would make every evaluation slow. */
 const MAX_RULES = 100
 const DEFAULT_THRESHOLD = 2
 
-/** All rules, in the order in which they were made; up to 100. */
+/** All rules, in the order they were created; up to 100. */
 export async function listRules(db: Database): Promise<Rule[]> {
   return (await db.select().from(rules).orderBy(asc(rules.id))) as Rule[]
 }
@@ -20,7 +20,7 @@ export async function listRules(db: Database): Promise<Rule[]> {
 /** @throws Problem `not_found` */
 export async function getRule(db: Database, id: string): Promise<Rule> {
   const [rule] = isUuid(id) ? await db.select().from(rules).where(eq(rules.id, id)) : []
-  if (rule === undefined) throw new Problem('not_found', `There is no rule ${id.slice(0, 64)}.`)
+  if (rule === undefined) throw new Problem('not_found', `No rule has the ID ${id.slice(0, 64)}.`)
   return rule as Rule
 }
 
@@ -29,7 +29,7 @@ export async function addRule(db: Database, input: RuleInput, now: number): Prom
   await requireStream(db, input.streamId)
   const count = await db.$count(rules)
   if (count >= MAX_RULES)
-    throw new Problem('conflict', `There are ${MAX_RULES} rules already; that is the most.`)
+    throw new Problem('conflict', `The limit of ${MAX_RULES} rules is reached. Remove one first.`)
   const at = new Date(now)
   const { failureThreshold = DEFAULT_THRESHOLD, successThreshold = DEFAULT_THRESHOLD } = input
   const values = {
@@ -49,7 +49,7 @@ export async function addRule(db: Database, input: RuleInput, now: number): Prom
   return rule as Rule
 }
 
-/** Changes a rule. What it has seen so far is forgotten, and its incidents end: it may mean something else now. */
+/** Changes a rule. Its alarms are reset and its incidents end: it may mean something else now. */
 export async function changeRule(db: Database, id: string, change: RuleChange, now: number): Promise<Rule> {
   const { kind, params, name, streamId, tag, failureThreshold, successThreshold, isEnabled } = await getRule(
     db,
@@ -88,11 +88,11 @@ export function isUuid(text: string): boolean {
   return /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text)
 }
 
-/** @throws Problem `invalid_field` for a stream that isn't there, or that not all may know of: it has no incidents */
+/** @throws Problem `invalid_field` for a stream that doesn't exist or is private: it has no incidents */
 export async function requireStream(db: Database, streamId: string | null | undefined): Promise<void> {
   if (streamId === undefined || streamId === null) return
   const known = isUuid(streamId) && (await db.$count(streams, and(eq(streams.id, streamId), IS_SHARED))) > 0
-  if (!known) throw new Problem('invalid_field', `There is no stream ${streamId.slice(0, 64)}.`, 'streamId')
+  if (!known) throw new Problem('invalid_field', `No stream has the ID ${streamId.slice(0, 64)}.`, 'streamId')
 }
 
 async function endRule(tx: Database, id: string, now: number): Promise<void> {

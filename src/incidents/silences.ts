@@ -15,12 +15,12 @@ import type { Database } from '../storage/storage.ts'
 import { refuseFirst } from './rule-input.ts'
 import { isUuid, requireStream } from './rules.ts'
 
-/** A time in which nobody is told. */
+/** A time without notifications. */
 export type Silence = Omit<typeof silences.$inferSelect, 'schedule'> & { schedule: Schedule | null }
 
-/** That are not over; more would make every look long. */
+/** Active and upcoming ones; more would make every evaluation slow. */
 const MAX_SILENCES = 500
-/** Longest one-off silence, in milliseconds: what is to be silent for ever has no channel. */
+/** Longest one-off silence, in milliseconds: a stream that should never notify needs no channel. */
 const MAX_ONCE_MS = 366 * 86_400_000
 
 const time = Type.String({ maxLength: 40, description: 'ISO 8601' })
@@ -42,7 +42,7 @@ const optional = {
   tag: Type.Optional(Type.String({ minLength: 1, maxLength: 64 })),
 }
 
-/** What `POST /api/silences` takes. */
+/** The body of `POST /api/silences`. */
 export const SilenceSchema = Type.Object(
   {
     reason: Type.String({ minLength: 1, maxLength: 500 }),
@@ -58,22 +58,26 @@ export const SilenceSchema = Type.Object(
 export function checkSilence(value: unknown, now: number): Omit<Silence, 'id' | 'createdAt'> {
   refuseFirst(SilenceSchema, value, '')
   const { reason, streamId, tag, startsAt, endsAt, schedule } = value as Static<typeof SilenceSchema>
-  if (streamId !== undefined && tag !== undefined) throw invalid('Name a stream or a tag, not both.', 'tag')
+  if (streamId !== undefined && tag !== undefined)
+    throw invalid('Give either `streamId` or `tag`, not both.', 'tag')
   if (schedule !== undefined && !isTimeZone(schedule.timeZone)) {
-    throw invalid(`"${schedule.timeZone}" isn't a time zone such as Europe/Berlin.`, 'schedule')
+    throw invalid(
+      `Unknown time zone "${schedule.timeZone}". Use an IANA name such as Europe/Berlin.`,
+      'schedule',
+    )
   }
   const from = dateIn('startsAt', startsAt) ?? new Date(now)
   const to = dateIn('endsAt', endsAt) ?? null
-  if (to === null && schedule === undefined) throw invalid('Say when it ends, or give a schedule.', 'endsAt')
-  if (to !== null && to <= from) throw invalid('It would end before it starts.', 'endsAt')
+  if (to === null && schedule === undefined) throw invalid('Set an end time or a schedule.', 'endsAt')
+  if (to !== null && to <= from) throw invalid('The end must be after the start.', 'endsAt')
   if (to !== null && schedule === undefined && to.getTime() - from.getTime() > MAX_ONCE_MS) {
-    throw invalid('It would last longer than a year.', 'endsAt')
+    throw invalid("A silence can't last longer than a year.", 'endsAt')
   }
   const scope = { streamId: streamId ?? null, tag: tag ?? null }
   return { reason, ...scope, startsAt: from, endsAt: to, schedule: schedule ?? null }
 }
 
-/** Those that are not over, and with `past` the others too; the newest last, up to 500. */
+/** Active and upcoming silences, and past ones too with `past`; newest last, up to 500. */
 export async function listSilences(db: Database, now: number, past = false): Promise<Silence[]> {
   const current = or(isNull(silences.endsAt), gte(silences.endsAt, new Date(now)))
   const rows = await db
@@ -88,16 +92,16 @@ export async function listSilences(db: Database, now: number, past = false): Pro
 /** @throws Problem `not_found` */
 export async function getSilence(db: Database, id: string): Promise<Silence> {
   const [silence] = isUuid(id) ? await db.select().from(silences).where(eq(silences.id, id)) : []
-  if (silence === undefined) throw new Problem('not_found', `There is no silence ${id.slice(0, 64)}.`)
+  if (silence === undefined) throw new Problem('not_found', `No silence has the ID ${id.slice(0, 64)}.`)
   return silence as Silence
 }
 
-/** @throws Problem `invalid_field`, `conflict` beyond 500 that are not over */
+/** @throws Problem `invalid_field`, `conflict` beyond 500 active and upcoming ones */
 export async function addSilence(db: Database, input: unknown, now: number): Promise<Silence> {
   const checked = checkSilence(input, now)
   await requireStream(db, checked.streamId)
   if ((await listSilences(db, now)).length >= MAX_SILENCES) {
-    throw new Problem('conflict', `There are ${MAX_SILENCES} silences already; that is the most.`)
+    throw new Problem('conflict', `The limit of ${MAX_SILENCES} silences is reached. End one first.`)
   }
   const values = { id: Bun.randomUUIDv7(), ...checked, createdAt: new Date(now) }
   await db.insert(silences).values(values)
@@ -135,7 +139,7 @@ export async function removeSilence(db: Database, id: string): Promise<void> {
   await db.delete(silences).where(eq(silences.id, id))
 }
 
-/** The time of silence that an instant lies in; `undefined` where people are told. */
+/** The window that an instant falls in; `undefined` when the silence isn't active. */
 export function silentAt({ startsAt, endsAt, schedule }: Silence, at: number): WindowAt | undefined {
   const [from, to] = [startsAt.getTime(), endsAt?.getTime() ?? Number.POSITIVE_INFINITY]
   if (at < from || at >= to) return undefined
@@ -144,17 +148,17 @@ export function silentAt({ startsAt, endsAt, schedule }: Silence, at: number): W
   return window && { from: Math.max(window.from, from), to: Math.min(window.to, to) }
 }
 
-/** When it is silent next, if it isn't now. */
+/** The next window, if the silence isn't active now. */
 export function silentNext({ startsAt, endsAt, schedule }: Silence, at: number): WindowAt | undefined {
   const [from, to] = [startsAt.getTime(), endsAt?.getTime() ?? Number.POSITIVE_INFINITY]
   const window = schedule === null ? { from, to } : windowAfter(schedule, Math.max(at, from))
   return window !== undefined && window.from > at && window.from < to ? window : undefined
 }
 
-/** Whether people are not told of a stream now; one without an id stands for what concerns many. */
+/** Whether a stream's notifications are silenced now; `undefined` stands for an incident shared by many streams. */
 export type IsSilent = (stream: { id: string; tags: readonly string[] } | undefined) => boolean
 
-/** Says of streams whether they are silent at an instant. */
+/** Returns a check for whether a stream is silenced at an instant. */
 export async function silencing(db: Database, now: number): Promise<IsSilent> {
   const active = (await listSilences(db, now)).filter((silence) => silentAt(silence, now) !== undefined)
   const ofAll = active.some(({ streamId, tag }) => streamId === null && tag === null)

@@ -107,6 +107,6 @@ async function keepBase({ db, warn }: BaseDeps, { id, kind, ...version }: NeedsB
   } catch (error) {
     // What can't be rebuilt today can't be tomorrow: it doesn't hold up what must go.
     if (!(error instanceof Problem)) throw error
-    warn(`The document of stream ${id} as of entry ${version.seq} can't be kept: ${error.detail}`)
+    warn(`Can't keep the document of stream ${id} as of entry ${version.seq}: ${error.detail}`)
   }
 }

@@ -35,7 +35,9 @@ export async function holdBytes(deps: TrimDeps, maxBytes: number): Promise<void>
 async function block({ db, now, warn }: TrimDeps, day: string, { totalBytes }: LogSize): Promise<void> {
   const known = (await readMarks(db, ['blocked'])).get('blocked')
   if (known === undefined) {
-    warn(`The log is at its cap, and nothing may be dropped: ${day} is not archived. Recording goes on.`)
+    warn(
+      `The log is over its size limit, but ${day} isn't archived yet, so nothing can be deleted. Recording continues.`,
+    )
   }
   const detail = { reason: 'not_archived', day, bytes: totalBytes }
   await setMark(db, 'blocked', known?.at ?? new Date(now()), detail)

@@ -1,25 +1,25 @@
-/** Calls of one tree that are kept, and how deep they may lie; what is beyond either is only counted. */
+/** Most calls kept of one tree, and their greatest depth; calls beyond either are only counted. */
 const MAX_CALLS = 200
 const MAX_DEPTH = 16
 const MAX_NAME_CHARS = 64
 const MAX_ERROR_CHARS = 200
 
-/** One call that a service says was made for its answer, with the calls that were made for that one. */
+/** One call that a service reports in its answer, with the calls below it. */
 export interface CallTree {
   service: string
   status: number
   durationMs: number
-  /** From the start of the whole; left out where the service doesn't tell it. */
+  /** Time since the start of the request; left out if the service doesn't report it. */
   startedMs?: number
-  /** Of a call that was made again, 2 and more. */
+  /** 2 and more for a repeated call. */
   attempt?: number
   error?: string
   calls: CallTree[]
-  /** Calls that were left out below this one. */
+  /** How many calls below this one were left out. */
   leftOut: number
 }
 
-/** The call tree in an answer: its `tree`, or the answer itself; undefined where it carries none. */
+/** The call tree in an answer: its `tree`, or the answer itself; undefined if it has none. */
 export function callTreeIn(body: unknown): CallTree | undefined {
   const room = { calls: MAX_CALLS }
   return read(body, room, 0) ?? (isObject(body) ? read(body.tree, room, 0) : undefined)

@@ -1,14 +1,14 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { Call, Service } from '../core/graph.ts'
 
-/** How long changes wait for others, in milliseconds: a picture that is as late looks live. */
+/** How long changes wait for others, in milliseconds: a picture with this delay still looks live. */
 const GATHER_MS = 100
-/** The longest that they wait where there are many. */
+/** The longest wait, when there are many. */
 const MAX_GATHER_MS = 1_000
-/** After a frame the next one waits its size divided by this, so that no viewer is sent more for long: 64 KB a second. */
+/** After a frame the next one waits its size divided by this, which limits each viewer to 64 KB a second. */
 const BYTES_PER_MS = 64
 
-/** What changed: services and calls whole, or what went. */
+/** A change: whole services and calls, or the removed ones. */
 export interface Change {
   services?: Service[]
   calls?: Call[]
@@ -17,17 +17,17 @@ export interface Change {
 }
 
 export interface ChangesOptions {
-  /** What is there now. */
+  /** The current services and calls. */
   service(id: string): Service | undefined
   call(key: string): Call | undefined
-  /** Takes what changed, and whether the diagram did. @returns how many bytes that was */
+  /** Publishes a change, and whether the diagram changed. @returns its size in bytes */
   publish(change: Change, isDiagram: boolean): number
 }
 
-/** Gathers what may have changed, and publishes together what has. */
+/** Collects possible changes, and publishes the actual ones together. */
 export class Changes {
   readonly #options: ChangesOptions
-  /** As last published. */
+  /** The state last published. */
   readonly #services = new Map<string, Service>()
   readonly #calls = new Map<string, Call>()
   readonly #turnedServices = new Set<string>()
@@ -40,7 +40,7 @@ export class Changes {
     this.#options = options
   }
 
-  /** Has a service looked at again: it came, went, or may have changed. */
+  /** Marks a service that appeared, was removed, or may have changed. */
   service(id: string): void {
     this.#turnedServices.add(id)
     this.#schedule()
@@ -51,7 +51,7 @@ export class Changes {
     this.#schedule()
   }
 
-  /** Publishes what has changed until now. */
+  /** Publishes the changes so far. */
   flush(): void {
     clearTimeout(this.#timer)
     this.#timer = undefined
@@ -118,7 +118,7 @@ export class Changes {
   }
 }
 
-/** When a service last reported itself is no news. */
+/** The time of a service's last report isn't a change. */
 function said({ reportedAt: _, ...service }: Service): object {
   return service
 }

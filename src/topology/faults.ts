@@ -3,9 +3,9 @@ import { Problem } from '../errors.ts'
 import { EgressError } from '../net/egress.ts'
 import { readStart, type SendOptions, type SentAnswer, urlBelow } from './send.ts'
 
-/** A service answers this from memory, unless it is the very fault that it was told: then it is as good as away. */
+/** A service answers from memory, unless its own fault delays that: then it counts as unreachable. */
 const TIMEOUT_MS = 5_000
-/** Answers that mean that a service knows nothing of faults. */
+/** Statuses of a service that doesn't support faults. */
 const UNKNOWN_STATUSES: ReadonlySet<number> = new Set([404, 405, 501])
 const MAX_DETAIL_CHARS = 500
 
@@ -13,10 +13,10 @@ export type FaultMethod = 'GET' | 'PUT' | 'DELETE'
 export type FaultOptions = Pick<SendOptions, 'fetch' | 'signal'>
 
 /**
- * Asks a service of the laboratory which faults it injects, replaces them (`PUT`) or ends them (`DELETE`).
- * @returns the faults that it injects from now on, as the service tells them
- * @throws Problem `no_laboratory` where the service knows nothing of faults, `invalid_field` where it refuses them,
- * `not_allowed` or `host_unknown` where Weir doesn't go there, `upstream_failed` where it doesn't answer.
+ * Reads the faults of a simulated service, replaces them (`PUT`) or clears them (`DELETE`).
+ * @returns the faults active from now on, as the service reports them
+ * @throws Problem `no_laboratory` if the service doesn't support faults, `invalid_field` if it rejects them,
+ * `not_allowed` or `host_unknown` if egress is blocked, `upstream_failed` if it doesn't respond.
  */
 export async function faultsOf(
   { id, kind, url }: Pick<Service, 'id' | 'kind' | 'url'>,
@@ -24,7 +24,7 @@ export async function faultsOf(
   faults: unknown,
   options: FaultOptions,
 ): Promise<Record<string, unknown>> {
-  // Other people's hosts and databases aren't asked: they didn't ask for a laboratory.
+  // Followed hosts and databases aren't asked: they never offered faults.
   if (url === undefined || kind !== 'service') throw noLaboratory()
   const { status, body } = await ask(id, urlBelow(url, 'faults'), method, faults, options)
   if (UNKNOWN_STATUSES.has(status)) throw noLaboratory()
@@ -32,7 +32,7 @@ export async function faultsOf(
   if (status === 204) return {}
   if (status >= 200 && status < 300 && isObject(body)) return body
   if (status >= 200 && status < 300) throw noLaboratory()
-  throw new Problem('upstream_failed', `${id} answered ${status} when asked about its faults.`)
+  throw new Problem('upstream_failed', `${id} returned ${status} to a request about its faults.`)
 }
 
 async function ask(
@@ -55,19 +55,19 @@ async function ask(
     return { status: response.status, body: parsed(await readStart(response.body)) }
   } catch (error) {
     if (error instanceof EgressError) throw new Problem(error.code, error.message)
-    const reason = timeout.aborted ? `did not answer within ${TIMEOUT_MS / 1000} s` : 'could not be reached'
+    const reason = timeout.aborted ? `didn't respond within ${TIMEOUT_MS / 1000} s` : "can't be reached"
     throw new Problem('upstream_failed', `${id} ${reason} at ${new URL(url).origin}.`)
   }
 }
 
 function noLaboratory(): Problem {
-  return new Problem('no_laboratory', 'This service has no laboratory.')
+  return new Problem('no_laboratory', "This service doesn't support fault injection.")
 }
 
-/** The service's own words; they are text of a stranger, so only as much as a sentence needs. */
+/** The service's own message; it is untrusted text, so only a sentence's length. */
 function refused({ detail, field }: Record<string, unknown>): Problem {
   const said =
-    typeof detail === 'string' ? detail.slice(0, MAX_DETAIL_CHARS) : 'The service refused these faults.'
+    typeof detail === 'string' ? detail.slice(0, MAX_DETAIL_CHARS) : 'The service rejected these faults.'
   return new Problem('invalid_field', said, typeof field === 'string' ? field.slice(0, 64) : undefined)
 }
 

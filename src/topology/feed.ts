@@ -5,34 +5,34 @@ import type { Hub, SubscribeOptions } from '../hub/hub.ts'
 const MAX_KEPT_MESSAGES = 500
 const MAX_KEPT_BYTES = 4_194_304
 /**
- * Versions start at the time in milliseconds times this. An earlier life of the process would have had to publish
- * more than this many messages a millisecond to have given out one of ours.
+ * Versions start at the time in milliseconds times this. A version could repeat only if an earlier run of the process had
+ * published more than this many messages a millisecond.
  */
 const VERSIONS_PER_MS = 1000
 
 export interface FeedOptions {
   hub: Hub
   topic: string
-  /** When this life of the process began, in milliseconds since 1970. */
+  /** When the process started, in milliseconds since 1970. */
   startedAt: number
-  /** The data of the `graph` event that brings a subscriber up to the version. */
+  /** The data of the `graph` event that brings a subscriber to this version. */
   snapshot: () => unknown
 }
 
 export interface FeedSubscription extends Pick<SubscribeOptions, 'signal' | 'client'> {
-  /** Of the last message that the subscriber has. */
+  /** ID of the last message that the subscriber received. */
   lastEventId: string | null
   gzip?: boolean
 }
 
-/** A topic whose messages are numbered, and kept a while for subscribers that come back. */
+/** A topic with numbered messages, kept for a while for subscribers that reconnect. */
 export class Feed {
   readonly #options: FeedOptions
-  /** Without holes, oldest first. */
+  /** Without gaps, oldest first. */
   readonly #kept: { position: number; frame: Frame }[] = []
   #keptBytes = 0
   #version: number
-  /** The whole as of the version, for all who begin with it. */
+  /** The whole graph as of the version, for all subscribers that start with it. */
   #whole: Frame | undefined
 
   constructor(options: FeedOptions) {
@@ -45,7 +45,7 @@ export class Feed {
     return this.#version
   }
 
-  /** Gives what `make` makes of its version to all subscribers. @returns its size in bytes */
+  /** Publishes the message that `make` returns for the version. @returns its size in bytes */
   publish(event: string, make: (version: number) => unknown): number {
     const position = ++this.#version
     const frame = Frame.of({ event, data: JSON.stringify(make(position)), position })
@@ -56,8 +56,8 @@ export class Feed {
   }
 
   /**
-   * Answers a request with the feed. Without a `lastEventId` it starts with the whole `graph`; with one, with what
-   * was missed since or, where that isn't kept or another process numbered it, with a `gap` and the whole `graph`.
+   * Answers a request with the feed. Without a `lastEventId` it starts with the whole `graph`. With one, it starts with
+   * the missed messages or, if they aren't kept or another process numbered them, with a `gap` and the whole `graph`.
    */
   subscribe({ lastEventId, gzip, ...reader }: FeedSubscription): Response {
     const { hub, topic } = this.#options
@@ -80,7 +80,7 @@ export class Feed {
     return this.#whole
   }
 
-  /** What was published after the message with that id; undefined when it can't be told. */
+  /** The messages after the one with that ID; undefined if they aren't known. */
   #since(lastEventId: string): Frame[] | undefined {
     const last = position(lastEventId)
     const before = (this.#kept[0]?.position ?? this.#version + 1) - 1
@@ -88,7 +88,7 @@ export class Feed {
     return this.#kept.slice(last - before).map(({ frame }) => frame)
   }
 
-  /** Position 0 is never kept: a reader that is cut off between the gap and the graph is told of the gap again. */
+  /** Position 0 is never kept: a reader that is cut off between the gap and the graph gets the gap again. */
   #gap(lastEventId: string): Frame {
     const gap = { from: position(lastEventId), to: this.#kept[0]?.position ?? this.#version }
     return Frame.of({ event: 'gap', data: JSON.stringify(gap), position: 0 })

@@ -2,17 +2,17 @@ import { Problem } from '../errors.ts'
 import { requireKind } from './rules.ts'
 import type { CallReport, Report, ServiceReport } from './topology.ts'
 
-/** Items of one list in one report; more are refused. */
+/** Most items in a list of a report. */
 const MAX_REPORTED = 500
-/** Of a field name that isn't known. */
+/** How much of an unknown field's name is shown. */
 const MAX_SHOWN_CHARS = 64
 
 export type Fields = Readonly<Record<string, unknown>>
 
 /**
- * The fields of a body that was read as JSON or as a form.
+ * The fields of a body that was parsed as JSON or as a form.
  * @param path Where the object is in the body, for objects in lists.
- * @throws Problem `invalid_json` when it is no object, `invalid_field` about a field that isn't `allowed`.
+ * @throws Problem `invalid_json` if it isn't an object, `invalid_field` for a field that isn't `allowed`.
  */
 export function fieldsOf(value: unknown, allowed: readonly string[], path?: string): Fields {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
@@ -22,20 +22,20 @@ export function fieldsOf(value: unknown, allowed: readonly string[], path?: stri
   for (const field of Object.keys(value)) {
     if (allowed.includes(field)) continue
     const name = field.slice(0, MAX_SHOWN_CHARS)
-    const detail = `No such field; there is ${allowed.join(', ')}.`
+    const detail = `Unknown field. Allowed: ${allowed.join(', ')}.`
     throw new Problem('invalid_field', detail, path === undefined ? name : `${path}.${name}`)
   }
   return value as Fields
 }
 
-/** The text of a field; `otherwise` when it is left out. @throws Problem `invalid_field`. */
+/** The text of a field; `otherwise` if it is left out. @throws Problem `invalid_field`. */
 export function textField(fields: Fields, field: string, otherwise?: string): string {
   const value = fields[field] ?? otherwise
   if (typeof value !== 'string') throw new Problem('invalid_field', 'Expected a string.', field)
   return value
 }
 
-/** What `POST /api/topology` was sent, with the right fields of the right types. @throws Problem `invalid_field`. */
+/** The checked body of `POST /api/topology`. @throws Problem `invalid_field`. */
 export function parseReport(fields: Fields): Report {
   return {
     services: listOf(fields, 'services', serviceReport),
@@ -65,7 +65,11 @@ function callReport(value: unknown, path: string): CallReport {
   }
   if (durationMs !== undefined) {
     if (typeof durationMs !== 'number' || !(durationMs >= 0 && Number.isFinite(durationMs))) {
-      throw new Problem('invalid_field', 'Expected milliseconds, 0 or more.', `${path}.durationMs`)
+      throw new Problem(
+        'invalid_field',
+        'Expected a duration in milliseconds, 0 or more.',
+        `${path}.durationMs`,
+      )
     }
     call.durationMs = durationMs
   }
@@ -75,7 +79,7 @@ function callReport(value: unknown, path: string): CallReport {
 function listOf<Item>(fields: Fields, field: string, parse: (value: unknown, path: string) => Item): Item[] {
   const list = fields[field] ?? []
   if (!Array.isArray(list) || list.length > MAX_REPORTED) {
-    throw new Problem('invalid_field', `Expected a list of at most ${MAX_REPORTED}.`, field)
+    throw new Problem('invalid_field', `Expected a list of at most ${MAX_REPORTED} items.`, field)
   }
   return list.map((value, at) => parse(value, `${field}[${at}]`))
 }

@@ -3,14 +3,14 @@ import type { Call, Graph, Service } from '../core/graph.ts'
 import { type Foldable, Folded, REST_ID, toFold } from './stored/folding.ts'
 import { Tallies } from './stored/tallies.ts'
 
-/** More than a picture can show; one node stands for all the services beyond it, and isn't counted. */
+/** More than a picture can show; one node stands for all services beyond it, and isn't counted. */
 export const MAX_SERVICES = 500
 export const MAX_CALLS = 2000
-/** What wasn't heard of for this long is removed. */
+/** Services and calls without a report for this long are removed. */
 export const FORGOTTEN_AFTER_MS = 86_400_000
-/** What a service is drawn in until it reports a colour. */
+/** The colour of a service until it reports one. */
 export const FIRST_COLOUR = 'white'
-/** What is heard of again within this time counts as heard of once. */
+/** Reports within this time count as one. */
 const AGAIN_AFTER_MS = 1_000
 
 export interface Ends {
@@ -24,41 +24,41 @@ interface Node extends Foldable {
 
 export interface Edge extends Foldable {
   call: Call
-  /** When it was first heard of, in milliseconds since 1970. */
+  /** Time of the first report, in milliseconds since 1970. */
   firstAt: number
   tallies: Tallies
 }
 
-/** How a call went. */
+/** The outcome of a call. */
 export interface Outcome {
   status: number
   hasFailed: boolean
   durationMs?: number
 }
 
-/** Told of what came, changed or went. */
+/** Called with services and calls that appeared, changed or were removed. */
 export interface ModelEvents {
   service(id: string): void
   call(key: string): void
 }
 
-/** What there was no room for, without the edges of the node that stands for it. */
+/** The folded services and calls, without the edges of the node that stands for them. */
 export interface Dropped {
   services: string[]
   calls: Ends[]
 }
 
-/** A line end is in no name. */
+/** Names never contain a line end. */
 export function edgeKey({ from, to }: Ends): string {
   return `${from}\n${to}`
 }
 
-/** The services and calls that programs reported, in memory. It may grow beyond its bounds until it is folded. */
+/** The reported services and calls, in memory. The model may exceed its bounds until it is folded. */
 export class Model {
   readonly #services = new Map<string, Node>()
   readonly #calls = new Map<string, Edge>()
   readonly #folded = new Folded()
-  /** Whether the node that stands for the rest may have to say something else. */
+  /** Whether the node for the folded services may be out of date. */
   #restTurned = false
   readonly #events: ModelEvents
 
@@ -66,7 +66,7 @@ export class Model {
     this.#events = events
   }
 
-  /** In the order it was reported in. */
+  /** In the order of the reports. */
   graph(): Graph {
     return {
       services: [...this.#services.values()].map(({ service }) => service),
@@ -92,7 +92,7 @@ export class Model {
     return service
   }
 
-  /** The edge, created with its ends where it isn't known yet. */
+  /** The edge, created with its ends if it isn't known yet. */
   connect(ends: Ends, now: number): Edge {
     for (const id of [ends.from, ends.to]) this.#touch(id, now)
     const key = edgeKey(ends)
@@ -109,7 +109,7 @@ export class Model {
     return edge
   }
 
-  /** Counts a call, for what it shows and for what makes room: what is called stays. */
+  /** Counts a call, both for display and for folding: services with calls stay. */
   count(edge: Edge, { status, hasFailed, durationMs }: Outcome, now: number): void {
     const { from, to, count, errors, recent } = edge.call
     const call: Call = {
@@ -126,7 +126,7 @@ export class Model {
     for (const item of [edge, this.#services.get(from), this.#services.get(to)]) if (item) item.seen++
   }
 
-  /** Puts what there is no room for into one node. */
+  /** Folds the services beyond the bounds into one node. */
   fold(now: number): Dropped {
     const ids = new Set(this.#servicesToFold(now).map(({ service }) => service.id))
     const lost = ids.size === 0 ? [] : this.#edgesOf((id) => ids.has(id))
@@ -144,7 +144,7 @@ export class Model {
     return { services: [...ids], calls }
   }
 
-  /** Removes what wasn't heard of for long. */
+  /** Removes services and calls without recent reports. */
   expire(now: number): void {
     const before = now - FORGOTTEN_AFTER_MS
     for (const [key, { activeAt }] of this.#calls) if (activeAt < before) this.#removeCall(key)
@@ -155,7 +155,7 @@ export class Model {
     if (this.#services.has(REST_ID)) this.#tellRest(now)
   }
 
-  /** Brings what edges say of their last minutes up to date. */
+  /** Updates the recent numbers of edges. */
   refresh(now: number): void {
     for (const [key, edge] of this.#calls) {
       const { recent: before, ...call } = edge.call
@@ -166,7 +166,7 @@ export class Model {
     }
   }
 
-  /** A service that another process, or an earlier life, was told of. */
+  /** Adds a service that another process, or an earlier run, recorded. */
   adoptService(service: Service, activeAt: number): void {
     const node = this.#touch(service.id, activeAt)
     if (isDeepStrictEqual(node.service, service)) return
@@ -174,7 +174,7 @@ export class Model {
     this.#events.service(service.id)
   }
 
-  /** A call with its sums; how the last one went is taken from whoever saw it later. */
+  /** Adds a call with its sums; the later of the two last calls wins. */
   adoptCall(call: Call, firstAt: number, activeAt: number): void {
     const edge = this.connect(call, activeAt)
     edge.firstAt = Math.min(edge.firstAt, firstAt)
@@ -200,7 +200,7 @@ export class Model {
     return node
   }
 
-  /** One call may come to lie on top of a call from or to the same rest; what the rest calls in itself is gone. */
+  /** Calls that become the same edge of the folded node are merged; calls within that node are dropped. */
   #move(edge: Edge, ends: Ends): void {
     this.#removeCall(edgeKey(edge.call))
     if (ends.from === ends.to) return
@@ -228,7 +228,7 @@ export class Model {
     )
   }
 
-  /** A call that there is no room for, though there is for its ends, becomes one to the rest. */
+  /** A call beyond the bounds, between services that stay, becomes a call to the folded node. */
   #foldCalls(now: number): Edge[] {
     const folded: Edge[] = []
     while (this.#calls.size > MAX_CALLS) {
@@ -242,7 +242,7 @@ export class Model {
     return folded
   }
 
-  /** The node comes with the first that it stands for, and goes with the last. */
+  /** Adds the folded node with its first service, and removes it with the last. */
   #tellRest(now: number): void {
     this.#restTurned = false
     if (this.#folded.isEmpty && this.#edgesOf((id) => id === REST_ID).length === 0) {

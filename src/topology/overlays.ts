@@ -1,19 +1,19 @@
 import type { Call, Graph, Service } from '../core/graph.ts'
 import { edgeKey } from './model.ts'
 
-/** Of one source; what is beyond them isn't drawn. */
+/** Most services and calls of one source; the rest isn't drawn. */
 const MAX_SERVICES = 500
 const MAX_CALLS = 2000
 
-/** What a source has to say of a service that reported itself. */
+/** A source's additions to a reported service. */
 export type Judged = Pick<Service, 'verdict' | 'reason' | 'href'>
 
-/** What a source contributes, and what it has to say of services that aren't its own, by their ids. */
+/** A source's own services and calls, and its additions to other services, by ID. */
 export interface Overlay extends Graph {
   judged?: ReadonlyMap<string, Judged>
 }
 
-/** What a source would have contributed at an instant, in milliseconds since 1970, to what was reported then. */
+/** A source's contribution as of an instant, in milliseconds since 1970, to the graph reported then. */
 export type OverlayHistory = (instant: number, reported: Graph) => Promise<Overlay>
 
 interface Source {
@@ -22,12 +22,12 @@ interface Source {
   calls: ReadonlyMap<string, Call>
 }
 
-/** What sources contribute beside what programs report. It is drawn over what is reported under the same id. */
+/** Contributions of sources in addition to reports. They are drawn over reports with the same ID. */
 export class Overlays {
   readonly #sources = new Map<string, Source>()
   readonly #histories = new Map<string, OverlayHistory>()
 
-  /** Replaces what a source contributed. @returns all that may have changed by it */
+  /** Replaces a source's contribution. @returns everything that may have changed */
   put(
     name: string,
     { services, calls, judged = new Map() }: Overlay,
@@ -59,7 +59,7 @@ export class Overlays {
     return undefined
   }
 
-  /** A service that reported itself, with what sources have to say of it. */
+  /** A reported service with the additions of sources. */
   judge(service: Service): Service {
     return judgedBy(service, [...this.#sources.values()])
   }

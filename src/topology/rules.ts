@@ -1,31 +1,31 @@
 import { parseColour } from '../core/colour.ts'
 import { Problem } from '../errors.ts'
 
-/** Of an id or a name, in UTF-16 units. */
+/** Longest ID or name, in UTF-16 units. */
 export const MAX_NAME_LENGTH = 64
 const MAX_URL_LENGTH = 2048
 /** Control characters, line and paragraph separators, halves of surrogate pairs. */
 export const UNREADABLE = /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}]/u
 
-/** Kinds of node that a program may say it is, or calls; the others are Weir's own parts. */
+/** Kinds of node that programs may report; the others are Weir's own parts. */
 export const REPORTED_KINDS = ['service', 'database', 'queue'] as const
 export type ReportedKind = (typeof REPORTED_KINDS)[number]
 
-/** What the ids of Weir's own parts begin with: nobody else may give such a one. */
+/** Prefix of the IDs of Weir's own parts, reserved for them. */
 export const OWN_PREFIX = 'weir:'
 
-/** @throws Problem `invalid_field` unless it is a name, and none of a part of Weir's own. */
+/** @throws Problem `invalid_field` unless it is a name without the reserved prefix. */
 export function requireId(id: string, field: string): void {
   requireName(id, field)
   if (id.startsWith(OWN_PREFIX)) {
-    throw new Problem('invalid_field', `What begins with ${OWN_PREFIX} is a part of Weir's own.`, field)
+    throw new Problem('invalid_field', `Names that begin with ${OWN_PREFIX} are reserved for Weir.`, field)
   }
 }
 
-/** @throws Problem `invalid_field` unless it is a name people can read, of up to `MAX_NAME_LENGTH`. */
+/** @throws Problem `invalid_field` unless it is a readable name of at most `MAX_NAME_LENGTH`. */
 export function requireName(name: string, field: string): void {
   if (name.trim() === '' || name.length > MAX_NAME_LENGTH || UNREADABLE.test(name)) {
-    const detail = `Expected 1 to ${MAX_NAME_LENGTH} characters, not all blank, without control characters.`
+    const detail = `Expected 1 to ${MAX_NAME_LENGTH} characters, not only whitespace, without control characters.`
     throw new Problem('invalid_field', detail, field)
   }
 }
@@ -35,21 +35,21 @@ export function requireUrl(text: string, field: string): void {
   const url = text.length > MAX_URL_LENGTH ? null : URL.parse(text)
   const isHttp = url !== null && /^https?:$/.test(url.protocol)
   if (!isHttp || url.username !== '' || url.password !== '' || UNREADABLE.test(text)) {
-    const detail = `Expected an http or https URL without credentials, of up to ${MAX_URL_LENGTH} characters.`
+    const detail = `Expected an http or https URL without credentials, of at most ${MAX_URL_LENGTH} characters.`
     throw new Problem('invalid_field', detail, field)
   }
 }
 
-/** @throws Problem `invalid_field` unless it is a kind that a program may be of. */
+/** @throws Problem `invalid_field` unless it is a kind that programs may report. */
 export function requireKind(text: string, field: string): ReportedKind {
   const kind = REPORTED_KINDS.find((kind) => kind === text)
   if (kind !== undefined) return kind
-  throw new Problem('invalid_field', `Expected ${REPORTED_KINDS.join(', ')}.`, field)
+  throw new Problem('invalid_field', `Expected one of ${REPORTED_KINDS.join(', ')}.`, field)
 }
 
 /**
- * The colour as `parseColour` gives it.
- * @throws Problem `invalid_field` when it is neither a known name nor `#rrggbb`.
+ * The colour as `parseColour` returns it.
+ * @throws Problem `invalid_field` if it is neither a known name nor `#rrggbb`.
  */
 export function requireColour(text: string, field: string): string {
   const colour = parseColour(text)

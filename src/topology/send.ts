@@ -2,12 +2,12 @@ import type { Service } from '../core/graph.ts'
 import { Problem } from '../errors.ts'
 import { EgressError } from '../net/egress.ts'
 
-/** For the whole answer: a request that goes through many services waits for the slowest of them. */
+/** Timeout of the whole answer: a request through many services waits for the slowest. */
 const TIMEOUT_MS = 30_000
-/** Of an answer's body; the rest is left unread, and the body is shown as text. */
+/** How much of the body is read; a longer one is shown as text. */
 const MAX_ANSWER_BYTES = 65_536
 
-/** What a service answered to a request sent through it. */
+/** A service's response to a request sent through it. */
 export interface SentAnswer {
   status: number
   durationMs: number
@@ -19,21 +19,21 @@ export interface SendOptions {
   fetch: (url: string, init: RequestInit) => Promise<Response>
   /** A clock in milliseconds, only used for differences. */
   now: () => number
-  /** Gives up early: the request of whoever waits for the answer. */
+  /** Aborts early: the request of the caller who waits for the answer. */
   signal: AbortSignal
 }
 
 /**
- * Activates a service at its own address, so that it calls the services behind it. Redirects are answers.
- * @throws Problem `invalid_field` about `service` when it has no url, `not_allowed` or `host_unknown` where Weir doesn't
- * go there, `upstream_failed` when it doesn't answer.
+ * Activates a service at its own address, so that it calls the services behind it. Redirects aren't followed.
+ * @throws Problem `invalid_field` about `service` if it has no URL, `not_allowed` or `host_unknown` if egress is blocked,
+ * `upstream_failed` if it doesn't respond.
  */
 export async function sendThrough(
   { id, url }: Service,
   color: string,
   { fetch, now, signal }: SendOptions,
 ): Promise<SentAnswer> {
-  if (url === undefined) throw new Problem('invalid_field', `${id} has not reported a url.`, 'service')
+  if (url === undefined) throw new Problem('invalid_field', `${id} hasn't reported a \`url\`.`, 'service')
   const timeout = AbortSignal.timeout(TIMEOUT_MS)
   const startedAt = now()
   try {
@@ -49,12 +49,12 @@ export async function sendThrough(
   } catch (error) {
     if (error instanceof Problem) throw error
     if (error instanceof EgressError) throw new Problem(error.code, error.message, 'service')
-    const reason = timeout.aborted ? `did not answer within ${TIMEOUT_MS / 1000} s` : 'could not be reached'
+    const reason = timeout.aborted ? `didn't respond within ${TIMEOUT_MS / 1000} s` : "can't be reached"
     throw new Problem('upstream_failed', `${id} ${reason} at ${new URL(url).origin}.`)
   }
 }
 
-/** The address of what a service offers below its own. */
+/** The URL of a service's endpoint below its own URL. */
 export function urlBelow(base: string, name: string): string {
   const url = new URL(base)
   url.pathname = `${url.pathname.replace(/\/$/, '')}/${name}`
@@ -69,7 +69,7 @@ function parsed(text: string): unknown {
   }
 }
 
-/** The first of a body, as text; the rest is left unread. */
+/** The start of a body, as text; the rest is left unread. */
 export async function readStart(body: ReadableStream<Uint8Array> | null): Promise<string> {
   const decoder = new TextDecoder()
   let text = ''

@@ -20,16 +20,16 @@ import { minuteOf } from './stored/tallies.ts'
 
 export { MAX_CALLS, MAX_SERVICES } from './model.ts'
 
-/** Carries `graph` (the whole, first or after a `gap`) and `change` (what changed since the last). */
+/** Carries `graph` (the whole graph, first or after a `gap`) and `change` (the changes since the last message). */
 export const TOPOLOGY_TOPIC = 'topology'
 /** Says `update`, unnamed, when shape or colours changed: the protocol of the program this topology grew from. */
 export const SEED_TOPIC = 'seed-events'
 
 const FIRST_ERROR_STATUS = 400
-/** How often recent numbers are brought up to date, and what changed is stored, in milliseconds. */
+/** How often recent numbers are updated and changes are stored, in milliseconds. */
 const TICK_MS = 5_000
 
-/** What a program says about a service. Whatever is left out stays as it is. */
+/** A program's report about a service. Fields that are left out stay as they are. */
 export interface ServiceReport {
   id: string
   name?: string
@@ -38,7 +38,7 @@ export interface ServiceReport {
   group?: string
 }
 
-/** What a program says about a call. Without a status it only declares the edge; with one it is counted. */
+/** A program's report about a call. Without a status it only declares the edge; with one it is counted. */
 export interface CallReport {
   from: string
   to: string
@@ -51,30 +51,30 @@ export interface Report {
   calls?: readonly CallReport[]
 }
 
-/** The whole graph as clients get it. */
+/** The whole graph, as sent to clients. */
 export interface Snapshot {
-  /** The SSE id of the last change it holds; 0 for one of the past. */
+  /** The SSE ID of the last change in it; 0 for a past graph. */
   version: number
-  /** When it was like this, ISO 8601; left out for one of now. */
+  /** Its time, ISO 8601; left out for the current graph. */
   at?: string
-  /** `node` is the service's id in the Mermaid text. */
+  /** `node` is the service's ID in the Mermaid source. */
   services: readonly (Service & { node: string })[]
   calls: readonly Call[]
 }
 
 export interface TopologyOptions {
   hub: Hub
-  /** Where it is stored. Without one it lasts as long as the process, and can't be looked at as it was. */
+  /** Where it is stored. Without one it lasts as long as the process, and has no past. */
   db?: Database
-  /** This process in this life, among all that store calls. */
+  /** ID of this run of the process, among all that store calls. */
   writer?: string
   /** The time in milliseconds since 1970. */
   now?: () => number
-  /** Told when it can't be stored. */
+  /** Called when it can't be stored. */
   warn?(message: string): void
 }
 
-/** The live graph of services and calls, in memory, with what subscribers need to follow it. */
+/** The live graph of services and calls, in memory, with the feed for subscribers. */
 export class Topology {
   readonly #hub: Hub
   readonly #now: () => number
@@ -110,25 +110,25 @@ export class Topology {
     this.#model.refresh(this.#now())
   }
 
-  /** The graph as it is now, in the order it was reported in; what overlays add comes last. */
+  /** The current graph, in the order of the reports; additions of overlays come last. */
   graph(): Graph {
     return this.#overlays.over(this.#model.graph())
   }
 
-  /** Only what programs reported. */
+  /** The reported graph only. */
   reported(): Graph {
     return this.#model.graph()
   }
 
   snapshot(): Snapshot {
-    // Its version stands for all that it holds: nothing may come under a later one, and go unseen.
+    // Publishes pending changes first: the version must cover everything in the graph.
     this.#changes.flush()
     return { version: this.#feed.version, ...withNodes(this.graph()) }
   }
 
   /**
-   * The graph as it was at an instant of the last 24 hours, in milliseconds since 1970, to the minute.
-   * @throws Problem `invalid_field` about `at` for any other, `unavailable` where nothing is stored.
+   * The graph as of an instant of the last 24 hours, in milliseconds since 1970, to the minute.
+   * @throws Problem `invalid_field` about `at` for any other, `unavailable` if nothing is stored.
    */
   async at(instant: number): Promise<Snapshot> {
     const now = this.#now()
@@ -138,7 +138,7 @@ export class Topology {
     return { version: 0, at: new Date(instant).toISOString(), ...withNodes(graph) }
   }
 
-  /** How many calls there were in a span of the last 24 hours. @throws as `at` does, about `from` or `to` */
+  /** The number of calls in a span of the last 24 hours. @throws as `at` does, about `from` or `to` */
   async timeline(span: TimelineSpan): Promise<Timeline> {
     return timelineOf(await this.#stored(), span, this.#now())
   }
@@ -149,7 +149,7 @@ export class Topology {
   }
 
   /**
-   * Gives a service a colour; one that isn't known yet is created.
+   * Sets a service's colour; an unknown service is created.
    * @throws Problem `invalid_field` about `item` or `color`.
    */
   colour(item: string, colour: string): Service {
@@ -162,9 +162,9 @@ export class Topology {
   }
 
   /**
-   * Takes what a program says about services and calls; services that only calls name are created. It takes all of it
-   * or, when it throws, nothing. What there is no room for becomes part of one node that stands for all the rest.
-   * @throws Problem `invalid_field` about an id, a name, a group or a url.
+   * Applies a program's report, all of it or nothing. Services that are only named by calls are created. Services beyond
+   * the bounds are folded into one node.
+   * @throws Problem `invalid_field` about an ID, a name, a group or a URL.
    */
   report({ services = [], calls = [] }: Report): void {
     check(services, calls)

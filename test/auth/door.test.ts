@@ -229,7 +229,7 @@ test('each scope does what it may, and is told what it may not', async () => {
         !may,
         !may,
       ])
-      if (!may) expect(told).toMatch(/needs the scope (operate|admin)/)
+      if (!may) expect(told).toMatch(/requires scope (operate|admin)/)
     }
   }
 })
@@ -447,19 +447,19 @@ describeInBrowser('in a browser', () => {
     await page.goto(`${weir.url}/streams?tag=a`)
     expect(new URL(page.url()).pathname).toBe('/login')
     expect(await sidewaysScroll(page)).toBe(0)
-    const field = page.getByLabel('API key, or the token')
+    const field = page.getByLabel('API key or WEIR_TOKEN')
     await field.fill('not-the-token-of-it')
-    await page.getByRole('button', { name: 'Log in' }).click()
-    await page.getByRole('alert').getByText('neither the token nor a key').waitFor()
+    await page.getByRole('button', { name: 'Sign in' }).click()
+    await page.getByRole('alert').getByText('Wrong token, or the API key is invalid').waitFor()
     await field.fill(TOKEN)
-    await page.getByRole('button', { name: 'Log in' }).click()
+    await page.getByRole('button', { name: 'Sign in' }).click()
     await page.getByRole('heading', { name: 'Streams', level: 1 }).waitFor()
     expect(page.url()).toBe(`${weir.url}/streams?tag=a`)
     expect(await sidewaysScroll(page)).toBe(0)
     expect(await page.evaluate(() => document.cookie)).not.toContain('weir-session')
     if (script) await loggedOutElsewhere(page)
     else await page.getByRole('button', { name: 'Log out' }).click()
-    await page.getByRole('heading', { name: 'Log in to Weir' }).waitFor()
+    await page.getByRole('heading', { name: 'Sign in to Weir' }).waitFor()
     await page.goto(`${weir.url}/settings`)
     expect(new URL(page.url()).pathname).toBe('/login')
     expect(faults.filter((fault) => !fault.includes('401'))).toEqual([])

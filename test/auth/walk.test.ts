@@ -64,7 +64,7 @@ test('a route that nobody decided on keeps Weir from starting, and is refused', 
     { method: 'GET', path: '/healthz' },
     { method: 'GET', path: '/added' },
   ]
-  expect(() => checkDecided(added)).toThrow('No access is decided for GET /added')
+  expect(() => checkDecided(added)).toThrow('No access decision for GET /added')
   expect(accessOf('GET', '/added')).toBeUndefined()
   expect(accessOf('BREW', '/api/streams')).toBeUndefined()
   expect(accessOf('HEAD', '/api/streams')).toBe('read')

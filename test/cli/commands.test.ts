@@ -192,7 +192,7 @@ test('notify tells the channels that are responsible, and says when nobody is', 
   const { id } = await weir.register({ url: counting('/tell'), name: 'told', kind: 'poll', tags: ['ops'] })
   const nobody = await cli('notify', id, 'hello')
   expect(nobody.code).toBe(4)
-  expect(nobody.err).toMatch(/^weir: Nobody is responsible for told: .* \(conflict\)\n$/)
+  expect(nobody.err).toMatch(/^weir: No channel is responsible for told\. .* \(conflict\)\n$/)
   const hook = upstream.on('/hook', () => new Response(null, { status: 204 }))
   const config = { url: hook, secret: `whsec_${Buffer.alloc(32, 7).toString('base64')}` }
   const channel = await weir.send('POST', '/api/channels', {

@@ -31,7 +31,7 @@ const PAGES: readonly [name: string, path: (ids: Everything) => string, whole: s
   ['Archive', () => '/archive', 'h1'],
   ['Settings', () => '/settings', 'h1'],
   ['Audit', () => '/audit', 'h1'],
-  ['Log in', () => '/login', 'h1'],
+  ['Sign in', () => '/login', 'h1'],
   ['API', () => '/openapi#postApiStreams', '.operation[open]'],
   ['what is not there', () => '/nothing', 'h1'],
 ]

@@ -35,11 +35,11 @@ describe.skipIf(WITHOUT_BROWSER || Bun.which('curl') === null)('in a browser', (
   test('a form is copied as a command that does the same, whatever is typed', async () => {
     const { page, close } = await openPage(browser)
     await page.goto(`${everything.weir.url}/rules`)
-    const form = page.getByRole('form', { name: 'Add a rule' })
+    const form = page.getByRole('form', { name: 'Add rule' })
     const name = `It's "odd" $(echo no) \`no\` {name}`
     await form.getByLabel('Name').fill(name)
     await form.getByLabel('Kind').selectOption('errorRate')
-    await form.getByLabel('Parameters, as JSON').fill('{"above": 0.25}')
+    await form.getByLabel('Parameters (JSON)').fill('{"above": 0.25}')
     const answer = await run(page, 'add the rule')
     expect(JSON.parse(answer)).toMatchObject({ name, kind: 'errorRate', params: { above: 0.25 } })
     await close()
@@ -100,14 +100,14 @@ describe.skipIf(WITHOUT_BROWSER || Bun.which('curl') === null)('in a browser', (
     expect(JSON.parse(await run(page, 'create this channel'))).toMatchObject({ name: 'Phone', kind: 'ntfy' })
     await page.goto(`${weir.url}/silences`)
     await page.getByLabel('Reason').fill('Nights')
-    await page.getByLabel('From (HH:MM)').fill('22:00')
+    await page.getByLabel('Start (HH:MM)').fill('22:00')
     await page.getByLabel('Time zone').fill('Europe/Berlin')
     await page.getByLabel('mon').check()
     expect(JSON.parse(await run(page, 'add this silence'))).toMatchObject({
       endsAt: null,
       schedule: { timeZone: 'Europe/Berlin', days: ['mon'], from: '22:00', durationMinutes: 60 },
     })
-    await page.getByLabel('From (HH:MM)').fill('')
+    await page.getByLabel('Start (HH:MM)').fill('')
     expect(JSON.parse(await run(page, 'add this silence'))).toMatchObject({ schedule: null })
     await page.goto(`${weir.url}/streams/import`)
     await page.getByText('Or paste it').click()
@@ -117,7 +117,7 @@ describe.skipIf(WITHOUT_BROWSER || Bun.which('curl') === null)('in a browser', (
     expect((await weir.json<{ items: unknown[] }>('/api/streams?tag=from%20%26%20file')).items.length).toBe(1)
     await page.goto(`${weir.url}/topology`)
     await page.getByLabel('Colour', { exact: true }).fill('#00ffcc')
-    expect(JSON.parse(await run(page, 'colour this service'))).toMatchObject({
+    expect(JSON.parse(await run(page, 'set this colour'))).toMatchObject({
       message: 'UI updated to #00ffcc',
     })
     await close()

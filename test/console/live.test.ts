@@ -97,7 +97,7 @@ describeInBrowser('in a browser', () => {
       await page.locator('#deliveries .entry').first().locator('.verdict.live').waitFor()
       expect(await page.locator('#deliveries details').evaluateAll(openOnes)).toEqual([false, true])
       await doing.send('POST', `/api/channels/${id}/suspend`)
-      await page.getByText('Suspended: nothing is sent.').waitFor()
+      await page.getByText('Suspended: no notifications are sent.').waitFor()
       expect(await page.getByLabel('Message').inputValue()).toBe('Half a sentence')
       expect(faults).toEqual([])
       await close()
@@ -111,7 +111,7 @@ describeInBrowser('in a browser', () => {
       const { id } = (await added.json()) as { id: string }
       await page.getByText('The shop moves').waitFor()
       await doing.send('DELETE', `/api/silences/${id}`)
-      await page.getByText('No silence.').waitFor()
+      await page.getByText('No silences.').waitFor()
       expect(await page.getByLabel('Reason').inputValue()).toBe('Half a reason')
       await until('the other process told of it', () => told.includes('silences'))
       expect(faults).toEqual([])

@@ -119,16 +119,16 @@ describeInBrowser('in a browser', () => {
     Incidents: {
       path: () => '/incidents',
       before: (page) => page.getByRole('link', { name: /^Gone/ }).first().waitFor(),
-      after: (page) => page.getByText('Ada looks after it').waitFor(),
+      after: (page) => page.getByText('acknowledged by Ada').waitFor(),
     },
     'an incident': {
       path: () => `/incidents/${incident}`,
       before: (page) => page.getByRole('heading', { name: /^Gone/ }).waitFor(),
-      after: (page) => page.getByText('Looked after by').waitFor(),
+      after: (page) => page.getByText('Acknowledged by').waitFor(),
     },
     Silences: {
       path: () => '/silences',
-      before: (page) => page.getByText('No silence.').waitFor(),
+      before: (page) => page.getByText('No silences.').waitFor(),
       after: (page) => page.getByText('The shop moves').waitFor(),
     },
     Channels: {
@@ -139,7 +139,7 @@ describeInBrowser('in a browser', () => {
     'a channel': {
       path: () => `/channels/${channel}`,
       before: (page) => page.getByRole('button', { name: 'Suspend', exact: true }).waitFor(),
-      after: (page) => page.getByText('Suspended: nothing is sent. It moved.').waitFor(),
+      after: (page) => page.getByText('Suspended: no notifications are sent. It moved.').waitFor(),
     },
     Topology: {
       path: () => '/topology',

@@ -102,7 +102,7 @@ describeInBrowser('in a browser', () => {
         expect(await colour()).toBe(BACKGROUND.light)
       }
       expect(await page.getByRole('radio', { name: 'Light' }).isChecked()).toBe(true)
-      await page.getByRole('radio', { name: 'As the system' }).check()
+      await page.getByRole('radio', { name: 'System' }).check()
       if (!script) await page.getByRole('button', { name: 'Save' }).click()
       await until('the system decides again', async () => (await colour()) === BACKGROUND.dark)
       expect(faults.filter((fault) => !fault.includes('404'))).toEqual([])

@@ -64,7 +64,7 @@ test('an incident tells what happened to it, and who looks after it', async () =
   const path = `/api/incidents/${incident?.id}`
   for (const [body, detail] of [
     [{}, 'by: expected required property.'],
-    [{ by: 'a', x: 1 }, 'There is no field x.'],
+    [{ by: 'a', x: 1 }, 'Unknown field x.'],
     ['[]', 'Expected a JSON object.'],
   ] as const) {
     const refused = await weir.send('POST', `${path}/acknowledge`, body)
@@ -76,7 +76,7 @@ test('an incident tells what happened to it, and who looks after it', async () =
   const { timeline } = await weir.json<Incident>(path)
   expect(timeline.map(({ kind, note }) => [kind, note])).toEqual([
     ['opened', 'It is dead.'],
-    ['told', 'No channel is responsible for it.'],
+    ['told', 'No channel is responsible.'],
     ['acknowledged', 'Ada: on it'],
   ])
   const [over] = await list('?state=resolved')
@@ -106,7 +106,7 @@ test('rules and silences are added, read, changed and removed', async () => {
   expect(await unknown.json()).toMatchObject({
     status: 422,
     field: 'streamId',
-    detail: 'There is no stream x.',
+    detail: 'No stream has the ID x.',
   })
 })
 
@@ -114,17 +114,17 @@ test('the pages do all of it without a script, and show names as they are', asyn
   const form = (path: string, values: Record<string, string>) =>
     fetch(weir.url + path, { method: 'POST', body: new URLSearchParams(values), redirect: 'manual' })
   const page = await (await weir.get('/incidents')).text()
-  expect(page).toContain('api.test: 4 of 4 streams fail')
+  expect(page).toContain('api.test: 4 of 4 streams failing')
   const host = (await list()).find(({ cause }) => cause === 'host')
   const shown = await (await weir.get(`/incidents/${host?.id}`)).text()
   expect(shown).toContain('&lt;b&gt;Prices&lt;/b&gt; is dead')
   expect(shown).not.toContain('<b>Prices')
   expect((await form(`/incidents/${host?.id}/acknowledge`, { by: 'Bob' })).status).toBe(303)
-  expect(await (await weir.get('/incidents')).text()).toContain('Bob looks after it')
+  expect(await (await weir.get('/incidents')).text()).toContain('acknowledged by Bob')
 
   const bad = await form('/rules', { name: 'Mine', kind: 'size', params: '{"min": 2, "max": 1}' })
   expect(bad.status).toBe(422)
-  expect(await bad.text()).toContain('params.min is above params.max.')
+  expect(await bad.text()).toContain('`params.min` must not be greater than `params.max`.')
   expect((await form('/rules', { name: 'Mine', kind: 'size', params: '' })).status).toBe(303)
   const [mine] = (await weir.json<{ items: { id: string }[] }>('/api/rules')).items
   await form(`/rules/${mine?.id}/toggle`, {})

@@ -46,9 +46,9 @@ describe.each(SETUPS)('on $name', (setup) => {
       const down = ['chat', 'mail', 'shop'].map((channel) => [
         channel,
         'incident.opened',
-        'Weir reaches nothing',
+        'Outbound network is down',
       ])
-      const seen = (await world.told()).map(({ channel, type, title }) => [channel, type, title.slice(0, 20)])
+      const seen = (await world.told()).map(({ channel, type, title }) => [channel, type, title.slice(0, 24)])
       expect(seen.sort((a, b) => `${a}`.localeCompare(`${b}`))).toEqual(down)
       expect((await world.told())[0]?.message.streamCount).toBeGreaterThanOrEqual(200)
       expect(await openIncidents(world.db)).toBe(1)
@@ -85,7 +85,7 @@ describe.each(SETUPS)('on $name', (setup) => {
       await world.look(2)
       await world.set(host.slice(0, 6), 'stalled')
       await world.look(20)
-      expect(await told()).toEqual(['ops incident.opened api.test:8080: 6 of 8 streams fail'])
+      expect(await told()).toEqual(['ops incident.opened api.test:8080: 6 of 8 streams failing'])
       const parent = (await open()).find(({ cause }) => cause === 'host')
       expect(parent).toMatchObject({ host: 'api.test:8080', streamId: null, affected: 6 })
       const children = (await open()).filter(({ cause }) => cause === 'stalled')
@@ -95,9 +95,7 @@ describe.each(SETUPS)('on $name', (setup) => {
       expect((await open()).find(({ cause }) => cause === 'host')).toMatchObject({ affected: 8 })
       await world.set([...host, ...others], 'live')
       await world.look(10)
-      expect((await told()).slice(1)).toEqual([
-        'ops incident.resolved Over: api.test:8080: 8 of 8 streams fail',
-      ])
+      expect((await told()).slice(1)).toEqual(['ops incident.resolved Recovered: api.test:8080'])
       expect(await open()).toEqual([])
     })
 
@@ -138,7 +136,7 @@ describe.each(SETUPS)('on $name', (setup) => {
       const later = (await told()).slice(1)
       expect(later.sort()).toEqual([
         'ops incident.opened api.test/0 is stalled',
-        'ops incident.resolved Over: api.test: 10 of 10 streams fail',
+        'ops incident.resolved Recovered: api.test',
       ])
     })
 
@@ -177,8 +175,8 @@ describe.each(SETUPS)('on $name', (setup) => {
       expect(await told()).toEqual([])
       await world.set([...second, ...third], 'stalled')
       await world.look(20)
-      expect((await told()).map((line) => line.slice(0, 40))).toEqual([
-        'ops incident.opened Weir reaches nothing',
+      expect((await told()).map((line) => line.slice(0, 44))).toEqual([
+        'ops incident.opened Outbound network is down',
       ])
     })
 
@@ -209,8 +207,8 @@ describe.each(SETUPS)('on $name', (setup) => {
       await world.set(only, 'dead')
       await world.look(10)
       expect([...tried].sort()).toEqual(['one.test:443', 'two.test:80'])
-      expect((await told()).map((line) => line.slice(0, 40))).toEqual([
-        'ops incident.opened Weir reaches nothing',
+      expect((await told()).map((line) => line.slice(0, 44))).toEqual([
+        'ops incident.opened Outbound network is down',
       ])
       reachable = ['two.test']
       await world.look(80)
@@ -219,7 +217,7 @@ describe.each(SETUPS)('on $name', (setup) => {
           .slice(1)
           .map((line) => line.replace(/:.*/, ''))
           .sort(),
-      ).toEqual(['ops incident.opened 2 incidents', 'ops incident.resolved Over'])
+      ).toEqual(['ops incident.opened 2 incidents', 'ops incident.resolved Recovered'])
     })
 
     test('streams that no worker holds are one incident, and nobody else is blamed', async () => {
@@ -228,11 +226,13 @@ describe.each(SETUPS)('on $name', (setup) => {
       await world.set(ids, 'stalled')
       await world.db.execute(sql`UPDATE weir.states SET worker = NULL`)
       await world.look(12)
-      expect(await told()).toEqual(['ops incident.opened 10 streams wait for a worker'])
+      expect(await told()).toEqual(['ops incident.opened 10 streams are waiting for a worker'])
       expect((await open()).map(({ cause }) => cause)).toEqual(['workers'])
       await world.set(ids, 'live')
       await world.look(8)
-      expect((await told()).slice(1)).toEqual(['ops incident.resolved Over: 10 streams wait for a worker'])
+      expect((await told()).slice(1)).toEqual([
+        'ops incident.resolved Resolved: 10 streams are waiting for a worker',
+      ])
     })
   })
 })

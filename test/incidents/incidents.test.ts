@@ -178,7 +178,7 @@ describe.each(SETUPS)('on $name', (setup) => {
       await world.look(6)
       const [incident] = await world.incidents()
       const timeline = await timelineOf(world.db, incident as never)
-      expect(timeline[1]).toMatchObject({ kind: 'told', note: 'No channel is responsible for it.' })
+      expect(timeline[1]).toMatchObject({ kind: 'told', note: 'No channel is responsible.' })
       await world.channel('late')
       world.now += REMIND_MS
       await world.look()

@@ -111,8 +111,8 @@ describe.each(SETUPS.filter(({ name }) => name !== 'Postgres with Redis'))('on $
       await record(id, { polls: 20, compared: 20, changed: 15, plainBytes: 20_020 })
       await world.look(LOOKS_A_MINUTE - 1)
       expect((await open()).sort()).toEqual([
-        'changeRate: Mine: 75.0 %, outside of what is set.',
-        'size: Mine: 1001 bytes, outside of what is set.',
+        'changeRate: Mine: 75.0%, outside the configured range.',
+        'size: Mine: 1001 bytes, outside the configured range.',
       ])
     })
 
@@ -208,11 +208,11 @@ describe.each(SETUPS.filter(({ name }) => name !== 'Postgres with Redis'))('on $
 test.each<[what: string, rule: unknown, detail: string]>([
   ['no kind', { name: 'a', params: {} }, 'kind: expected errorRate or changed or'],
   ['an unknown kind', { name: 'a', kind: 'x', params: {} }, 'kind: expected errorRate or'],
-  ['an unknown field', { name: 'a', kind: 'changed', params: {}, x: 1 }, 'There is no field x.'],
+  ['an unknown field', { name: 'a', kind: 'changed', params: {}, x: 1 }, 'Unknown field x.'],
   [
     'parameters of another kind',
     { name: 'a', kind: 'changed', params: { above: 1 } },
-    'There is no field params.above.',
+    'Unknown field params.above.',
   ],
   [
     'a missing parameter',
@@ -227,12 +227,12 @@ test.each<[what: string, rule: unknown, detail: string]>([
   [
     'a stream and a tag',
     { name: 'a', kind: 'changed', params: {}, tag: 't', streamId: 's' },
-    'Name a stream or a tag',
+    'Give either `streamId` or `tag`, not both.',
   ],
   [
     'bounds the wrong way round',
     { name: 'a', kind: 'size', params: { min: 2, max: 1 } },
-    'params.min is above',
+    '`params.min` must not be greater',
   ],
   [
     'no pointer',
@@ -242,22 +242,22 @@ test.each<[what: string, rule: unknown, detail: string]>([
   [
     'a value too many',
     { name: 'a', kind: 'condition', params: { pointer: '', op: 'exists', value: 1 } },
-    'takes none',
+    "doesn't take a value",
   ],
   [
     'a value too few',
     { name: 'a', kind: 'condition', params: { pointer: '', op: 'equals' } },
-    'equals needs one',
+    '"equals" requires a value',
   ],
   [
     'no number',
     { name: 'a', kind: 'condition', params: { pointer: '', op: 'above', value: '1' } },
-    'needs a number',
+    'requires a number',
   ],
   [
     'a bad pattern',
     { name: 'a', kind: 'condition', params: { pointer: '', op: 'matches', value: '(' } },
-    'a pattern',
+    'unsupported pattern',
   ],
   [
     'a threshold of none',

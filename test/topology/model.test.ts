@@ -112,7 +112,7 @@ test('calls that there is no room for lead to the rest', () => {
   const { services, calls } = topology.graph()
   expect([services.length, calls.length]).toEqual([101, MAX_CALLS])
   expect(edge('S0', 'S1')?.count).toBe(4)
-  expect(topology.service(REST)).toMatchObject({ kind: 'rest', name: 'the rest' })
+  expect(topology.service(REST)).toMatchObject({ kind: 'rest', name: 'all others' })
   expect(calls.reduce((sum, { count }) => sum + count, 0)).toBe(3_003)
 })
 

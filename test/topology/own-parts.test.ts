@@ -140,7 +140,7 @@ describe.each(SETUPS)('on $name', (setup) => {
       })
       expect(service('host:fine.test')).toMatchObject({ verdict: 'live', reason: 'Its stream is live.' })
       expect(service('streams')?.reason).toBe(
-        '2 streams wait for a worker. 6 streams run on 2 hosts: 4 live, 2 stalled.',
+        '2 streams are waiting for a worker. 6 streams on 2 hosts: 4 live, 2 stalled.',
       )
       expect(services.every(({ colour }) => parseColour(colour) === colour)).toBe(true)
     })
@@ -296,10 +296,10 @@ describe.each(SETUPS)('on $name', (setup) => {
       expect(of('fine')).toMatchObject({ kind: 'channel', verdict: 'live', href: `/channels/${ids.fine}` })
       expect(of('broken')).toMatchObject({
         verdict: 'dead',
-        reason: 'What was sent last did not arrive: Answered 503.',
+        reason: 'Last delivery failed: Answered 503.',
       })
       expect(of('trying')).toMatchObject({ verdict: 'backing-off' })
-      expect(of('unused')).toMatchObject({ verdict: 'quiet', reason: 'Nothing was sent yet.' })
+      expect(of('unused')).toMatchObject({ verdict: 'quiet', reason: 'No deliveries yet.' })
       expect(of('off')).toMatchObject({ verdict: 'stopped', reason: 'Suspended: It is gone.' })
       expect(call(`channel:${ids.fine}`)).toMatchObject({
         from: 'weir:streams',
@@ -337,7 +337,7 @@ describe.each(SETUPS)('on $name', (setup) => {
       const broken = await drawn({ hasArchive: true })
       expect(broken.service('archive')).toMatchObject({
         verdict: 'dead',
-        reason: '2020-01-02 is not archived: No such bucket.',
+        reason: 'Archiving 2020-01-02 failed: No such bucket.',
       })
       expect(broken.call('archive')).toMatchObject({ count: 2, errors: 1 })
     })
@@ -358,7 +358,7 @@ describe.each(SETUPS)('on $name', (setup) => {
       expect(hosts).toHaveLength(MAX_HOSTS)
       expect(calls).toHaveLength(MAX_HOSTS + 1)
       expect(service('rest')).toMatchObject({
-        name: 'and 800 more hosts',
+        name: '800 more hosts',
         kind: 'rest',
         verdict: 'live',
         reason: '800 streams; 800 hosts with one that is live.',

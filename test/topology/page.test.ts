@@ -14,26 +14,26 @@ browserTest('both forms work by keyboard', async () => {
   const { page, problems } = browser
   await page.locator('#picture svg').waitFor()
 
-  expect(await page.getByRole('button', { name: 'Send a request' }).isEnabled()).toBe(false)
+  expect(await page.getByRole('button', { name: 'Send request' }).isEnabled()).toBe(false)
   weir.topology.report({
     services: [
       { id: 'P', url: service.url.href },
       { id: 'UI', url: service.url.href },
     ],
   })
-  await page.getByRole('button', { name: 'Send a request through UI' }).waitFor()
+  await page.getByRole('button', { name: 'Send request through UI' }).waitFor()
   await tabTo(page, 'request-button')
   await page.keyboard.press('Enter')
-  await page.locator('#request-answer', { hasText: /^UI answered 200 in \d+ ms\.$/ }).waitFor()
+  await page.locator('#request-answer', { hasText: /^UI returned 200 in \d+ ms\.$/ }).waitFor()
   await page.locator('#request-service').selectOption('P')
-  await page.getByRole('button', { name: 'Send a request through P' }).waitFor()
+  await page.getByRole('button', { name: 'Send request through P' }).waitFor()
 
   await tabTo(page, 'activate-item')
   await page.keyboard.type('TM')
   await page.keyboard.press('Tab')
   await page.keyboard.type('orange')
   await page.keyboard.press('Enter')
-  await page.locator('#activate-answer', { hasText: 'TM is orange now.' }).waitFor()
+  await page.locator('#activate-answer', { hasText: 'TM is now orange.' }).waitFor()
   await page.locator('[data-service=TM]', { hasText: 'orange' }).waitFor()
   expect(problems).toEqual([])
 })
@@ -44,7 +44,7 @@ browserTest('a form that is refused says why', async () => {
   await using browser = await openPage(`${weir.url}/topology`)
   const { page } = browser
   await page.getByLabel('Colour', { exact: true }).fill('reddish')
-  await page.getByRole('button', { name: 'Activate' }).click()
+  await page.getByRole('button', { name: 'Set colour' }).click()
   await page.locator('#activate-answer .error', { hasText: 'Expected a colour name or #rrggbb.' }).waitFor()
 })
 
@@ -55,7 +55,7 @@ browserTest('without a script the forms and the list work', async () => {
   const { page, problems } = browser
   await page.locator('#activate-item').selectOption('H')
   await page.getByLabel('Colour', { exact: true }).fill('teal')
-  await page.getByRole('button', { name: 'Activate' }).click()
+  await page.getByRole('button', { name: 'Set colour' }).click()
   await page.locator('[data-service=H]', { hasText: 'teal' }).waitFor()
   expect(page.url()).toBe(`${weir.url}/topology`)
   expect(await page.locator('#mermaid-source').textContent()).toContain('classDef custom_H fill:teal')

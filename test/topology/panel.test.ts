@@ -22,7 +22,7 @@ browserTest('the panel says what is known, leads on, and keeps up without losing
   await page.locator('#detail-title', { hasText: '<i>Shop' }).waitFor()
   expect(await page.locator('#detail-facts').innerText()).toContain('shop')
   expect(await page.locator('#callers [data-part=name]').allTextContents()).toEqual(['UI'])
-  expect(await page.locator('#callees [data-part=numbers]').textContent()).toContain('100 % errors')
+  expect(await page.locator('#callees [data-part=numbers]').textContent()).toContain('100% errors')
 
   await page.locator('#callees [data-part=name]', { hasText: 'db' }).focus()
   weir.topology.colour('shop', 'navy')
@@ -47,10 +47,10 @@ browserTest('faults are set, shown and ended from the panel', async () => {
   await page.getByRole('button', { name: 'truncated' }).click()
   await page.locator('#faults-badge', { hasText: '1 active' }).waitFor()
   expect(lab.faults).toEqual({ sse: { truncate: 0.05 } })
-  expect(await page.locator('#faults-active li').allTextContents()).toEqual(['truncates 5 %'])
+  expect(await page.locator('#faults-active li').allTextContents()).toEqual(['truncates 5%'])
 
-  await page.locator('#faults summary', { hasText: 'Answers' }).click()
-  await page.getByLabel('Errors, %').fill('29')
+  await page.locator('#faults summary', { hasText: 'Responses' }).click()
+  await page.getByLabel('Error rate, %').fill('29')
   await page.getByLabel('Error codes').fill('500:3, 503')
   await page.getByLabel('Latency p50').fill('20')
   await page.getByRole('button', { name: 'Apply' }).click()
@@ -65,17 +65,17 @@ browserTest('faults are set, shown and ended from the panel', async () => {
 
   await page.reload()
   await page.locator('#faults-badge', { hasText: '4 active' }).waitFor()
-  await page.locator('#faults summary', { hasText: 'Answers' }).click()
+  await page.locator('#faults summary', { hasText: 'Responses' }).click()
   expect(await page.getByLabel('Error codes').inputValue()).toBe('500:3, 503:1')
-  expect(await page.getByLabel('Errors, %').inputValue()).toBe('29')
+  expect(await page.getByLabel('Error rate, %').inputValue()).toBe('29')
 
-  await page.getByLabel('Errors, %').fill('200')
+  await page.getByLabel('Error rate, %').fill('200')
   await page.getByRole('button', { name: 'Apply' }).click()
   await page.locator('#faults-note.error', { hasText: 'errorRate: expected 0 to 1.' }).waitFor()
-  expect(await page.getByLabel('Errors, %').getAttribute('aria-invalid')).toBe('true')
+  expect(await page.getByLabel('Error rate, %').getAttribute('aria-invalid')).toBe('true')
   expect(lab.faults).toEqual(faults)
 
-  await page.getByRole('button', { name: 'All faults off' }).click()
+  await page.getByRole('button', { name: 'Clear all faults' }).click()
   await page.locator('#faults-badge').waitFor({ state: 'hidden' })
   expect(lab.faults).toEqual({})
 })
@@ -93,10 +93,10 @@ browserTest('a service without a laboratory says so, and the page stays up when 
   })
   await using browser = await openPage(`${weir.url}/topology?node=plain`)
   const { page } = browser
-  await page.locator('#faults-note', { hasText: 'This service has no laboratory.' }).waitFor()
+  await page.locator('#faults-note', { hasText: "This service doesn't support fault injection." }).waitFor()
   expect(await page.locator('#faults').isVisible()).toBe(false)
   await page.locator('#services button', { hasText: 'gone' }).click()
-  await page.locator('#faults-note.error', { hasText: 'gone could not be reached' }).waitFor()
+  await page.locator('#faults-note.error', { hasText: "gone can't be reached" }).waitFor()
 })
 
 browserTest('a request through the chosen service shows the calls behind it as a tree', async () => {
@@ -110,14 +110,14 @@ browserTest('a request through the chosen service shows the calls behind it as a
   })
   await using browser = await openPage(`${weir.url}/topology?node=shop`)
   const { page, problems } = browser
-  await page.getByRole('button', { name: 'Send a request through shop' }).click()
-  await page.locator('#request-answer', { hasText: 'shop answered 500' }).waitFor()
+  await page.getByRole('button', { name: 'Send request through shop' }).click()
+  await page.locator('#request-answer', { hasText: 'shop returned 500' }).waitFor()
   expect(await page.locator('.call-tree .call-name').allTextContents()).toEqual([
     'orders',
     '<b>payments',
     'stock (attempt 2)',
   ])
-  expect(await page.locator('.call-tree').innerText()).toContain('and 3 more')
+  expect(await page.locator('.call-tree').innerText()).toContain('3 more')
   // The second call began halfway.
   const bar = page.locator('.call-tree .time-bar rect:last-child').nth(2)
   expect([await bar.getAttribute('x'), await bar.getAttribute('width')]).toEqual(['50.0%', '45.8%'])

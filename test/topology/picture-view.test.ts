@@ -15,7 +15,7 @@ browserTest('numbers, colours and verdicts change in the drawing that is there',
   const { page } = picture
   await picture.show(CHAIN)
   const svg = await page.locator('#picture svg').elementHandle()
-  expect(await page.locator('#picture .numbers').allTextContents()).toEqual(['12/min · 3 %40/180 ms', ''])
+  expect(await page.locator('#picture .numbers').allTextContents()).toEqual(['12/min · 3%40/180 ms', ''])
   const [busy, idle] = await page.locator('#picture path[data-id]').all()
   expect([await busy?.getAttribute('data-health'), await idle?.getAttribute('data-health')]).toEqual([
     'flawed',
@@ -37,7 +37,7 @@ browserTest('numbers, colours and verdicts change in the drawing that is there',
       call('b', 'c'),
     ],
   })
-  expect(await page.locator('#picture .numbers').first().textContent()).toBe('1.2k/min · 40 %0.8/2.3 s')
+  expect(await page.locator('#picture .numbers').first().textContent()).toBe('1.2k/min · 40%0.8/2.3 s')
   expect(await busy?.getAttribute('data-health')).toBe('failing')
   expect(await busy?.evaluate((path) => getComputedStyle(path).strokeDasharray)).toBe('7px, 5px')
   expect(await width()).toBeGreaterThan(thin)
@@ -135,7 +135,7 @@ browserTest(
     for (const key of ['ArrowLeft', 'ArrowDown', '+', '-', '0']) {
       expect([key, await moved(() => page.keyboard.press(key))]).toEqual([key, true])
     }
-    for (const name of ['Zoom in', 'Zoom out', 'Zoom in', 'Fit: show all of the diagram']) {
+    for (const name of ['Zoom in', 'Zoom out', 'Zoom in', 'Fit diagram']) {
       expect([name, await moved(() => page.getByRole('button', { name }).click())]).toEqual([name, true])
     }
     expect(picture.faults).toEqual([])
@@ -221,7 +221,7 @@ browserTest('a layout that breaks off says so, leaves the old picture, and is ma
   })
   await picture.show({ services: [...CHAIN.services, service('d')], calls: CHAIN.calls })
   expect(await page.locator('.picture-problem').textContent()).toBe(
-    "The picture can't be drawn: its layout broke off.",
+    "Can't draw the picture: the layout worker failed.",
   )
   expect(await page.locator('#picture g.node').count()).toBe(3)
   // What doesn't need a layout isn't shown on a picture of another shape; the next try draws it all.
@@ -234,7 +234,7 @@ browserTest('more than can be drawn is said in words', async () => {
   await picture.show(CHAIN)
   await picture.show({ services: Array.from({ length: 701 }, (_, at) => service(`s${at}`)), calls: [] })
   expect(await picture.page.locator('.picture-problem').textContent()).toBe(
-    "The picture can't be drawn: 701 services and 0 calls are too many.",
+    "Can't draw the picture: 701 services and 0 calls are too many.",
   )
 })
 

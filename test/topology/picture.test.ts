@@ -8,7 +8,7 @@ browserTest('services appear as they are reported', async () => {
   await using weir = startTopology()
   await using browser = await openPage(`${weir.url}/topology`)
   const { page, problems } = browser
-  await page.getByText('No service has reported yet').waitFor()
+  await page.getByText('No services yet').waitFor()
 
   weir.topology.report(SEED_GRAPH)
   await page.locator('#picture svg').waitFor()

@@ -42,7 +42,7 @@ browserTest('a moment is chosen by key, its link shows the same moment, and live
 
   await page.locator('#replay-at').focus()
   await page.keyboard.press('Home')
-  await page.locator('#replay-banner', { hasText: 'Replay: this is how it was on' }).waitFor()
+  await page.locator('#replay-banner', { hasText: 'Replay of' }).waitFor()
   await page.goBack()
   await page.locator('#replay-banner').waitFor({ state: 'hidden' })
 
@@ -51,7 +51,7 @@ browserTest('a moment is chosen by key, its link shows the same moment, and live
   expect(new URL(page.url()).search).toBe(`?at=${iso(first + 60_000)}`)
   await page
     .locator('#services tr', { hasText: 'old' })
-    .locator('[data-part=recent]', { hasText: '100 % errors' })
+    .locator('[data-part=recent]', { hasText: '100% errors' })
     .waitFor()
   expect(await page.locator('#request-button').isVisible()).toBe(false)
 
@@ -107,9 +107,13 @@ browserTest('a moment is played from, asked for ahead, and paused', async () => 
 })
 
 for (const [what, at, sentence] of [
-  ['longer ago than a day', () => iso(Date.now() - 25 * HOUR_MS), 'longer ago than the 24 hours'],
-  ['still to come', () => iso(Date.now() + HOUR_MS), 'is still to come'],
-  ['no time', () => 'soon', '“soon” is no time'],
+  [
+    'longer ago than a day',
+    () => iso(Date.now() - 25 * HOUR_MS),
+    'is too old: replay covers the last 24 hours',
+  ],
+  ['still to come', () => iso(Date.now() + HOUR_MS), 'is in the future'],
+  ['no time', () => 'soon', "“soon” isn't a valid time"],
 ] as const) {
   browserTest(`a moment that is ${what} is told in a sentence, and now is shown`, async () => {
     await using weir = await start()

@@ -109,7 +109,7 @@ describe('as a form, an activation', () => {
     const fields = { item: '<b>A', color: 'teal' }
     const response = await weir.submit('/activate', fields, { Accept: 'text/html', 'HX-Request': 'true' })
     expect(response.status).toBe(200)
-    expect(await response.text()).toBe('<p>&lt;b&gt;A is <strong>teal</strong> now.</p>')
+    expect(await response.text()).toBe('<p>&lt;b&gt;A is now <strong>teal</strong>.</p>')
   })
 
   test('of htmx that is refused says why in a sentence', async () => {

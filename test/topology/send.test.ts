@@ -19,7 +19,7 @@ test('htmx gets the answer as a fragment, with what the services behind it said'
   weir.topology.report({ services: [{ id: 'UI', url: service.url }] })
   const response = await weir.submit('/topology/requests', { service: 'UI' }, { 'HX-Request': 'true' })
   expect(await response.text()).toMatch(
-    /^<p class="error">UI answered <strong>500<\/strong> in <strong>\d+ ms<\/strong>: the request failed\.<\/p>.*<dt>&lt;b&gt;<\/dt><dd>502<\/dd>/,
+    /^<p class="error">UI returned <strong>500<\/strong> in <strong>\d+ ms<\/strong>: the request failed\.<\/p>.*<dt>&lt;b&gt;<\/dt><dd>502<\/dd>/,
   )
   expect(service.seen[0]?.body).toEqual({ item: 'UI', color: '#00ffcc' })
 })
@@ -39,7 +39,7 @@ test('a browser without script gets the whole page with the answer in it', async
   await using service = startService(() => new Response('ok'))
   weir.topology.report({ services: [{ id: 'UI', url: service.url }] })
   const response = await weir.submit('/topology/requests', { service: 'UI' }, { Accept: 'text/html,*/*' })
-  expect(await response.text()).toMatch(/^<!doctype html>.*UI answered <strong>200<\/strong>/s)
+  expect(await response.text()).toMatch(/^<!doctype html>.*UI returned <strong>200<\/strong>/s)
 })
 
 test('a redirect is an answer, and a long body is cut', async () => {

@@ -39,7 +39,7 @@ browserTest('idle services are hidden on wish, and it is said how many', async (
   await using browser = await openPage(`${weir.url}/topology`)
   const { page, problems } = browser
   await page.getByLabel('Hide idle').check()
-  await page.locator('#view-note', { hasText: 'Not shown: 6 of 8 services.' }).waitFor()
+  await page.locator('#view-note', { hasText: '6 of 8 services hidden.' }).waitFor()
   await shows(page, ['D', 'UI'])
   expect(await page.locator('#services tr:visible').count()).toBe(8)
 
@@ -74,11 +74,11 @@ browserTest('a group is one node, is opened by a click, and closed again', async
   const callee = page.locator('#callees li')
   expect(await callee.locator('[data-part=name]').textContent()).toBe('<b>shop (2)')
   expect(await callee.locator('[data-part=numbers]').textContent()).toMatch(
-    /^[\d.]+\/min, 50 % errors · p50 (9|10|11) ms to [89]\d ms, p95 /,
+    /^[\d.]+\/min, 50% errors · p50 (9|10|11) ms to [89]\d ms, p95 /,
   )
   await callee.locator('[data-part=numbers]').click()
   await page
-    .locator('#detail-facts', { hasText: "2 calls: rates add up; a common latency can't be told" })
+    .locator('#detail-facts', { hasText: '2 calls: rates are added; latencies are shown as ranges' })
     .waitFor()
   await page.keyboard.press('Escape')
 
@@ -96,7 +96,7 @@ browserTest('a neighbourhood is all that is shown, as far and in the direction t
   weir.topology.report(SEED_GRAPH)
   await using browser = await openPage(`${weir.url}/topology?node=P`)
   const { page, problems } = browser
-  await page.getByRole('button', { name: 'Only its neighbourhood' }).click()
+  await page.getByRole('button', { name: 'Show neighbours only' }).click()
   await shows(page, ['D', 'H', 'P', 'V'])
   await page.getByLabel('Distance').selectOption('2')
   await shows(page, ['D', 'DS', 'H', 'P', 'T', 'TM', 'UI', 'V'])

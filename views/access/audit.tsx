@@ -5,7 +5,7 @@ export interface AuditPageData {
   /** The newest first. */
   rows: readonly AuditRow[]
   q: string
-  /** Where the next page begins; undefined on the last. */
+  /** Cursor of the next page; undefined on the last. */
   next: string | undefined
   /** Whether this is the newest page. */
   isFirst: boolean
@@ -24,35 +24,35 @@ export interface AuditRow {
   address: string
 }
 
-/** Who did what. */
+/** Every request that changed something. */
 export function AuditPage({ rows, q, next, isFirst, days }: AuditPageData) {
   const page = (after: string | undefined) =>
     `/audit?${new URLSearchParams({ ...(q !== '' && { q }), ...(after !== undefined && { after }) })}`
   return (
-    <Page title="Audit" section="/settings">
+    <Page title="Audit log" section="/settings">
       <link rel="stylesheet" href="/assets/views/settings/settings.css" />
-      <h1>Who did what</h1>
-      <section class="panel" aria-label="Audit">
+      <h1>Audit log</h1>
+      <section class="panel" aria-label="Audit log">
         {/* biome-ignore lint/a11y/useSemanticElements: search would be one more element between the form and what lays it out */}
         <form class="audit-search" method="get" action="/audit" role="search">
           <label>
-            Part of a name, a route, an id, or an address
+            Search by name, route, ID or address
             <input type="search" name="q" value={q} maxlength={200} autocomplete="off" />
           </label>
           <button type="submit">Search</button>
         </form>
         {rows.length === 0 ? (
-          <p class="muted">{q === '' ? 'Nothing was changed yet.' : 'Nothing that fits.'}</p>
+          <p class="muted">{q === '' ? 'No entries yet.' : 'No matching entries.'}</p>
         ) : (
           <div class="table-scroll who-rows">
             <table>
               <thead>
                 <tr>
-                  <th scope="col">When</th>
-                  <th scope="col">Who</th>
-                  <th scope="col">Did</th>
-                  <th scope="col">To</th>
-                  <th scope="col">From</th>
+                  <th scope="col">Time</th>
+                  <th scope="col">Caller</th>
+                  <th scope="col">Request</th>
+                  <th scope="col">Target</th>
+                  <th scope="col">Address</th>
                 </tr>
               </thead>
               <tbody>
@@ -68,9 +68,8 @@ export function AuditPage({ rows, q, next, isFirst, days }: AuditPageData) {
           {next !== undefined && <a href={page(next)}>Older</a>}
         </p>
         <p class="muted">
-          Every request that changed something, without what it sent, for {days} days. Also as{' '}
-          <a href="/openapi#getApiAudit">JSON</a>. Keys are made on the page of{' '}
-          <a href="/settings#keys">settings</a>.
+          Every request that changed something, without its body, kept for {days} days. Also available as{' '}
+          <a href="/openapi#getApiAudit">JSON</a>. Manage keys in <a href="/settings#keys">Settings</a>.
         </p>
       </section>
     </Page>

@@ -18,34 +18,34 @@ export interface KeysData {
   /** The newest first. */
   rows: readonly KeyRow[]
   scopes: readonly string[]
-  /** Whether the reader may make and revoke them. */
+  /** Whether the reader may create and revoke keys. */
   mayManage: boolean
-  /** Whether anybody has to log in. */
+  /** Whether Weir requires sign-in. */
   isClosed: boolean
-  /** Who reads this. */
+  /** The reader. */
   me: { name: string; scope: string }
-  /** Where people reach this Weir. */
+  /** Public URL of Weir. */
   url: string
   made?: { name: string; secret: string }
   form?: { values: Record<string, string>; error: string }
 }
 
 const SCOPES: Readonly<Record<string, string>> = {
-  read: 'read: sees everything, changes nothing',
-  operate: 'operate: follows, starts, stops, notifies, silences',
-  admin: 'admin: keys, channels, the queues, removing many',
+  read: 'read: view everything',
+  operate: 'operate: read, plus change streams, incidents, rules and silences',
+  admin: 'admin: operate, plus manage keys, channels, queues and bulk removal',
 }
 
 /** In minutes. */
 const EXPIRIES = [
   ['', 'Never'],
-  ['10080', 'In 7 days'],
-  ['43200', 'In 30 days'],
-  ['129600', 'In 90 days'],
-  ['525600', 'In a year'],
+  ['10080', '7 days'],
+  ['43200', '30 days'],
+  ['129600', '90 days'],
+  ['525600', '1 year'],
 ] as const
 
-/** The keys that let programs and people in. */
+/** The API keys of programs and people. */
 export function Keys({ rows, now, ...data }: KeysData & { now: Date }) {
   const isValid = ({ revokedAt, expiresAt }: KeyRow) =>
     revokedAt === null && (expiresAt === null || expiresAt > now)
@@ -56,30 +56,30 @@ export function Keys({ rows, now, ...data }: KeysData & { now: Date }) {
       <h2 id="keys">
         API keys{' '}
         <span class="muted aside">
-          <a href="/audit">who did what</a>
+          <a href="/audit">Audit log</a>
         </span>
       </h2>
       {data.isClosed && (
         <p class="muted">
-          You are {data.me.name}, with the scope {data.me.scope}.
+          Signed in as {data.me.name} with scope {data.me.scope}.
         </p>
       )}
       {!data.isClosed && (
         <p class="muted">
-          This Weir has no <code>WEIR_TOKEN</code>: it lets in whoever is on its machine, and keys only say
-          who that is.
+          <code>WEIR_TOKEN</code> isn't set, so anyone on this machine has full access. Keys only identify the
+          caller.
         </p>
       )}
       {data.made && <Made {...data.made} url={data.url} />}
       {valid.length === 0 ? (
-        <p class="muted">There is none yet. Each program and each person gets one, with what it may do.</p>
+        <p class="muted">No keys. Create one for each program and person.</p>
       ) : (
         <Table rows={valid} mayManage={data.mayManage} />
       )}
       {data.mayManage && <Form {...data} />}
       {past.length > 0 && (
         <details>
-          <summary>Revoked or expired: {past.length}</summary>
+          <summary>Revoked or expired ({past.length})</summary>
           <Table rows={past} mayManage={false} />
         </details>
       )}
@@ -92,21 +92,20 @@ function Made({ name, secret, url }: { name: string; secret: string; url: string
   return (
     <div class="made" role="status">
       <p>
-        The key <strong>{name}</strong>. Keep it now: it is shown this once, and Weir stores no more than a
-        hash of it.
+        Key <strong>{name}</strong> created. Copy it now: Weir stores only its hash and won't show it again.
       </p>
       <p class="made-secret">
         <code class="wrap" id="made-secret">
           {secret}
         </code>
         <button type="button" class="curl needs-script" data-copy={secret} aria-label="Copy the key">
-          copy
+          Copy
         </button>
         <button
           type="button"
           class="curl needs-script"
           data-copy={command}
-          aria-label="curl: ask with the key"
+          aria-label="curl: call the API with this key"
         >
           curl
         </button>
@@ -126,7 +125,7 @@ function Table({ rows, mayManage }: { rows: readonly KeyRow[]; mayManage: boolea
             <th scope="col">Key</th>
             <th scope="col">Last used</th>
             <th scope="col">Expires</th>
-            <th scope="col">Made</th>
+            <th scope="col">Created</th>
             {mayManage && <th scope="col">Actions</th>}
           </tr>
         </thead>
@@ -178,11 +177,11 @@ function Form({ scopes, form }: Pick<KeysData, 'scopes' | 'form'>) {
   return (
     <form class="new-key" method="post" action="/settings/keys#keys">
       <label>
-        Whose it is, or what for
+        Name
         <input name="name" required maxlength={100} value={name} autocomplete="off" />
       </label>
       <label>
-        What it may do
+        Scope
         <select name="scope">
           {scopes.map((each) => (
             <option value={each} selected={each === scope}>
@@ -202,11 +201,11 @@ function Form({ scopes, form }: Pick<KeysData, 'scopes' | 'form'>) {
         </select>
       </label>
       <p class="new-key-end">
-        <button type="submit">Make a key</button>
+        <button type="submit">Create key</button>
         <Curl
           path="/api/keys"
           body={{ name: '{name}', scope: '{scope}', expiresAt: '{later:expiresIn}' }}
-          does="make a key"
+          does="create a key"
         />
         {form !== undefined && (
           <span class="error" role="alert">

@@ -1,13 +1,13 @@
 export interface LoginPageData {
-  /** Where to go then: a path. */
+  /** Path to open after signing in. */
   next: string
-  /** Nobody has to log in here. */
+  /** Sign-in isn't required. */
   isOpen: boolean
   /** Why the last attempt failed. */
   error?: string
 }
 
-/** Where people log in. It needs no script, and nothing that is behind it. */
+/** The sign-in page. It needs no script, and nothing that requires signing in. */
 export function LoginPage({ next, isOpen, error }: LoginPageData) {
   return (
     <html lang="en">
@@ -15,7 +15,7 @@ export function LoginPage({ next, isOpen, error }: LoginPageData) {
         <meta charset="utf-8" />
         <meta name="viewport" content="width=device-width, initial-scale=1" />
         <meta name="color-scheme" content="dark light" />
-        <title>Log in · Weir</title>
+        <title>Sign in · Weir</title>
         <link rel="icon" href="/assets/views/layout/weir.svg" type="image/svg+xml" />
         <link rel="stylesheet" href="/assets/views/layout/weir.css" />
         <link rel="stylesheet" href="/assets/views/access/login.css" />
@@ -23,10 +23,10 @@ export function LoginPage({ next, isOpen, error }: LoginPageData) {
       <body class="login">
         <main>
           <img src="/assets/views/layout/weir.svg" alt="" width="48" height="48" />
-          <h1>Log in to Weir</h1>
+          <h1>Sign in to Weir</h1>
           <form class="panel" method="post" action="/login">
             {next !== '/' && <input type="hidden" name="next" value={next} />}
-            <label for="secret">API key, or the token of this Weir</label>
+            <label for="secret">API key or WEIR_TOKEN</label>
             <input
               id="secret"
               name="secret"
@@ -45,15 +45,15 @@ export function LoginPage({ next, isOpen, error }: LoginPageData) {
                 {error}
               </p>
             )}
-            <button type="submit">Log in</button>
+            <button type="submit">Sign in</button>
             <p class="muted" id="login-help">
               {isOpen
-                ? 'Nobody has to: this Weir has no token, and lets in whoever is on its machine.'
-                : 'Whoever runs this Weir makes keys on its page of settings. You stay logged in for a week.'}
+                ? "Sign-in is optional: WEIR_TOKEN isn't set, so anyone on this machine has access."
+                : 'An admin can create a key for you in Settings. You stay signed in for a week.'}
             </p>
             {isOpen && (
               <p>
-                <a href={next}>Go on without</a>
+                <a href={next}>Continue without signing in</a>
               </p>
             )}
           </form>

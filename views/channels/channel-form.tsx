@@ -8,12 +8,12 @@ export interface FieldView {
   description: string | undefined
   isRequired: boolean
   type: 'text' | 'number' | 'password'
-  /** To choose from, where there is a choice. */
+  /** The options, for a choice. */
   choices?: readonly string[]
   value: string | undefined
-  /** Says what an input that is left empty means. */
+  /** Says what an empty input means. */
   placeholder: string | undefined
-  /** A secret that can be taken away: left empty, it stays. */
+  /** A secret that can be removed; left empty, it stays. */
   isRemovable: boolean
   /** Whether it takes several, with commas between them. */
   isList: boolean
@@ -28,7 +28,7 @@ export interface ChannelFormData {
   error?: { field: string | undefined; detail: string }
 }
 
-/** Adds or changes a channel; after a mistake, with what was typed but secrets, and what is wrong with it. */
+/** Adds or changes a channel; after an error, with what was typed except secrets, and the error. */
 export function ChannelForm({
   kind,
   name,
@@ -68,11 +68,11 @@ export function ChannelForm({
             aria-describedby="about-tags"
           />
         </label>
-        <small id="about-tags">Responsible for streams with one of them.</small>
+        <small id="about-tags">Notify about streams with any of these tags.</small>
       </div>
       <label class="check">
         <input type="checkbox" name="isDefault" value="yes" checked={isDefault} />
-        Responsible for all streams that no other channel is responsible for
+        Default: notify about streams without a channel of their own
       </label>
       {error && (
         <p class="error" role="alert">
@@ -98,7 +98,7 @@ export function ChannelForm({
   )
 }
 
-/** What stands for a field in a command, by its name in the config. */
+/** The placeholder of a field in a command, by its name in the config. */
 function configValue({ name, type, isList }: FieldView): [string, string] {
   const read = type === 'number' ? 'number:' : isList ? 'list:' : ''
   return [name.replace(/^config\./, ''), `{${read}${name}}`]
@@ -124,7 +124,7 @@ function Field({ invalid, ...field }: FieldView & { invalid: string | undefined 
           />
         ) : (
           <select name={field.name} aria-invalid={invalid} aria-describedby={about}>
-            {!field.isRequired && <option value="">{field.placeholder ?? 'As usual'}</option>}
+            {!field.isRequired && <option value="">{field.placeholder ?? 'Default'}</option>}
             {field.choices.map((choice) => (
               <option value={choice} selected={field.value === choice}>
                 {choice}
@@ -137,7 +137,7 @@ function Field({ invalid, ...field }: FieldView & { invalid: string | undefined 
       {field.isRemovable && (
         <label class="check">
           <input type="checkbox" name={`remove.${field.name}`} value="yes" />
-          Take it away
+          Remove
         </label>
       )}
     </div>

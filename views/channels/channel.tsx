@@ -28,7 +28,7 @@ export interface DeliveryRow {
 export interface ChannelPageData extends DeliveriesData {
   form: ChannelFormData
   test: { text: string; result: AttemptRow | undefined; error: string | undefined }
-  /** Where its changes come from. */
+  /** URL of its live updates. */
   live: string
 }
 
@@ -50,7 +50,7 @@ export function ChannelPage({ form, test, live, ...data }: ChannelPageData) {
       <section class="panel" aria-label="Channel">
         <ChannelState {...channel} />
         <details open={form.error !== undefined}>
-          <summary>Change</summary>
+          <summary>Edit</summary>
           <ChannelForm {...form} action={`/channels/${channel.id}`} button="Save" />
         </details>
       </section>
@@ -63,7 +63,7 @@ export function ChannelPage({ form, test, live, ...data }: ChannelPageData) {
   )
 }
 
-/** How a channel is: on the first page and in every live update. */
+/** The channel's state: on the first page and in every live update. */
 export function ChannelState(channel: ChannelRow) {
   const path = `/channels/${channel.id}`
   const isSuspended = channel.suspendedReason !== undefined
@@ -88,7 +88,7 @@ export function ChannelState(channel: ChannelRow) {
             method="post"
             action={`${path}/remove`}
             hx-post={`${path}/remove`}
-            hx-confirm={`Remove ${channel.name} and the log of its deliveries?`}
+            hx-confirm={`Remove ${channel.name} and its delivery log?`}
           >
             <button type="submit">Remove</button>{' '}
             <Curl method="DELETE" path={`/api${path}`} does={`remove ${channel.name}`} />
@@ -97,24 +97,24 @@ export function ChannelState(channel: ChannelRow) {
       </div>
       {isSuspended && (
         <p class="error" role="status">
-          Suspended: nothing is sent. {channel.suspendedReason}
+          Suspended: no notifications are sent. {channel.suspendedReason}
         </p>
       )}
       <p>
-        Responsible for <Responsible {...channel} />
+        Notifies about <Responsible {...channel} />
       </p>
     </div>
   )
 }
 
-/** What was sent to it: on the first page and in every live update. */
+/** The channel's deliveries: on the first page and in every live update. */
 export function DeliveriesPanel({ channel, deliveries, status, statuses, older }: DeliveriesData) {
   const path = `/channels/${channel.id}`
   return (
     <section class="panel" id="deliveries" aria-labelledby="deliveries-heading">
       <div class="heading">
         <h2 id="deliveries-heading">Deliveries</h2>
-        <nav class="verdicts" aria-label="Deliveries by outcome">
+        <nav class="verdicts" aria-label="Deliveries by status">
           {statuses.map((each) => (
             <a
               href={each === status ? path : `${path}?status=${each}`}
@@ -126,7 +126,7 @@ export function DeliveriesPanel({ channel, deliveries, status, statuses, older }
         </nav>
       </div>
       {deliveries.length === 0 ? (
-        <p class="empty">{status === undefined ? 'Nothing was sent yet.' : `None is ${status}.`}</p>
+        <p class="empty">{status === undefined ? 'No deliveries.' : `No ${status} deliveries.`}</p>
       ) : (
         <ol class="log" aria-label="Deliveries, newest first">
           {deliveries.map((delivery) => (
@@ -143,7 +143,7 @@ export function DeliveriesPanel({ channel, deliveries, status, statuses, older }
   )
 }
 
-/** Sends one now and shows what went over the wire, with script beside the button, without it on a new page. */
+/** Sends a test and shows what went over the wire: next to the button with script, on a new page without. */
 export function TestForm({ id, text, result, error }: ChannelPageData['test'] & { id: string }) {
   const path = `/channels/${id}/test`
   return (
@@ -154,7 +154,7 @@ export function TestForm({ id, text, result, error }: ChannelPageData['test'] & 
           <input name="message" required maxlength={2000} value={text} />
         </label>
         <button type="submit" class="primary">
-          Send now
+          Send test
         </button>
         <Curl path={`/api${path}`} body={{ message: '{message}' }} does="send a test" />
       </form>
@@ -196,11 +196,11 @@ export function Delivery({ canReplay, ...delivery }: DeliveryRow & { canReplay: 
           <p class="muted mono wrap">{id}</p>
           {status !== 'pending' && canReplay && (
             <form method="post" action={`/deliveries/${id}/replay`}>
-              <button type="submit">Send again</button>{' '}
-              <Curl path={`/api/deliveries/${id}/replay`} does="send it again" />
+              <button type="submit">Resend</button>{' '}
+              <Curl path={`/api/deliveries/${id}/replay`} does="resend this delivery" />
             </form>
           )}
-          {attempts.length === 0 && <p class="muted">It was not tried.</p>}
+          {attempts.length === 0 && <p class="muted">No attempts.</p>}
           {attempts.map((attempt, index) => (
             <section>
               <h3>

@@ -12,7 +12,7 @@ export interface ChannelRow {
   target: string
   tags: readonly string[]
   isDefault: boolean
-  /** How many streams name it themselves. */
+  /** How many streams name the channel in `notify`. */
   namedBy: number
   suspendedReason: string | undefined
   last: { status: DeliveryStatus; at: Date; error: string | undefined } | undefined
@@ -32,8 +32,8 @@ export function ChannelsPage({ rows, kinds, form }: ChannelsPageData) {
       <Live href="/channels/live" />
       <ChannelsPanel rows={rows} />
       <section class="panel" aria-labelledby="add-heading">
-        <h2 id="add-heading">Add a channel</h2>
-        <nav class="verdicts kinds" aria-label="Kinds of channels">
+        <h2 id="add-heading">Add channel</h2>
+        <nav class="verdicts kinds" aria-label="Channel kinds">
           {kinds.map(({ name, label }) => (
             <a
               href={`/channels?kind=${name}#add-heading`}
@@ -52,7 +52,7 @@ export function ChannelsPage({ rows, kinds, form }: ChannelsPageData) {
 /** All channels: on the first page and in every live update. */
 export function ChannelsPanel({ rows }: { rows: readonly ChannelRow[] }) {
   return (
-    <section class="panel" id="channels" aria-label="Where notifications go">
+    <section class="panel" id="channels" aria-label="Channels">
       {rows.length === 0 ? <NoChannels /> : <ChannelsTable rows={rows} />}
     </section>
   )
@@ -64,8 +64,8 @@ function ChannelsTable({ rows }: { rows: readonly ChannelRow[] }) {
       <thead>
         <tr>
           <th scope="col">Channel</th>
-          <th scope="col">Sends to</th>
-          <th scope="col">Responsible for</th>
+          <th scope="col">Target</th>
+          <th scope="col">Notifies about</th>
           <th scope="col">Last delivery</th>
         </tr>
       </thead>
@@ -85,10 +85,10 @@ export function ChannelTableRow(row: ChannelRow) {
         <a href={`/channels/${row.id}`}>{row.name}</a>
         <span class="kind">{row.label}</span>
       </th>
-      <td data-label="Sends to" class="mono wrap">
+      <td data-label="Target" class="mono wrap">
         {row.target}
       </td>
-      <td data-label="Responsible for">
+      <td data-label="Notifies about">
         <Responsible {...row} />
       </td>
       <td data-label="Last delivery">
@@ -98,13 +98,13 @@ export function ChannelTableRow(row: ChannelRow) {
   )
 }
 
-/** Whom a channel tells about. */
+/** The streams that a channel notifies about. */
 export function Responsible({
   tags,
   isDefault,
   namedBy,
 }: Pick<ChannelRow, 'tags' | 'isDefault' | 'namedBy'>) {
-  if (tags.length === 0 && !isDefault && namedBy === 0) return <span class="muted">nothing yet</span>
+  if (tags.length === 0 && !isDefault && namedBy === 0) return <span class="muted">no streams</span>
   return (
     <>
       {tags.map((tag) => (
@@ -113,9 +113,9 @@ export function Responsible({
         </a>
       ))}
       {namedBy > 0 && (
-        <span class="kind">{namedBy === 1 ? '1 stream names it' : `${namedBy} streams name it`}</span>
+        <span class="kind">{namedBy === 1 ? '1 stream by name' : `${namedBy} streams by name`}</span>
       )}
-      {isDefault && <span class="kind">all that nobody else is responsible for</span>}
+      {isDefault && <span class="kind">streams without another channel</span>}
     </>
   )
 }
@@ -147,7 +147,7 @@ const BADGES: Record<DeliveryStatus, { mark: string; colour: string }> = {
   cancelled: { mark: '■', colour: 'stopped' },
 }
 
-/** What became of a delivery as text, mark and colour: never colour alone. */
+/** The status of a delivery as text, mark and colour: never colour alone. */
 export function DeliveryBadge({ status }: { status: DeliveryStatus }) {
   const { mark, colour } = BADGES[status]
   return (
@@ -160,7 +160,7 @@ export function DeliveryBadge({ status }: { status: DeliveryStatus }) {
 function NoChannels() {
   return (
     <p class="empty">
-      Nobody is told of anything yet: add a channel below, and make it the default or give it tags.
+      No channels, so no one is notified. Add one below and make it the default or give it tags.
     </p>
   )
 }

@@ -9,7 +9,7 @@ export interface TimelineRow {
   at: Date
   text: string
   note: string | null
-  /** Where the message went, and what became of it. */
+  /** Where the message went, and the result. */
   channel: { href: string; name: string } | null
   delivery: string | null
 }
@@ -36,7 +36,7 @@ export function IncidentPage(data: IncidentPageData) {
   )
 }
 
-/** All that is known of it: on the first page and in every live update. */
+/** The incident's details: on the first page and in every live update. */
 export function IncidentDetails(data: IncidentPageData) {
   const { incident, stream, host, parent, children, moreChildren, since, timeline } = data
   return (
@@ -53,10 +53,10 @@ export function IncidentDetails(data: IncidentPageData) {
           <Fact name="Opened">
             <Ago at={incident.openedAt} />
           </Fact>
-          <Fact name="Over">
+          <Fact name="Resolved">
             <Ago at={incident.resolvedAt ?? undefined} none="not yet" />
           </Fact>
-          <Fact name="Fails since">
+          <Fact name="Failing since">
             <Ago at={since} none="unknown" />
           </Fact>
           <Fact name="Streams">{incident.affected.toLocaleString('en')}</Fact>
@@ -67,11 +67,11 @@ export function IncidentDetails(data: IncidentPageData) {
           )}
           {host && <Fact name="Host">{host}</Fact>}
           {parent && (
-            <Fact name="Explained by">
+            <Fact name="Caused by">
               <a href={`/incidents/${parent.id}`}>{parent.title}</a>
             </Fact>
           )}
-          {incident.acknowledgedBy && <Fact name="Looked after by">{incident.acknowledgedBy}</Fact>}
+          {incident.acknowledgedBy && <Fact name="Acknowledged by">{incident.acknowledgedBy}</Fact>}
         </dl>
         {incident.state !== 'resolved' && <AcknowledgeForm id={incident.id} />}
       </section>
@@ -100,7 +100,7 @@ export function IncidentDetails(data: IncidentPageData) {
       </section>
       {children.length > 0 && (
         <section class="panel" aria-labelledby="children-heading">
-          <h2 id="children-heading">What it explains</h2>
+          <h2 id="children-heading">Caused by this incident</h2>
           <ul class="incidents">
             {children.map((child) => (
               <IncidentItem {...child} isExplained />
@@ -108,7 +108,7 @@ export function IncidentDetails(data: IncidentPageData) {
           </ul>
           {moreChildren && (
             <p class="muted">
-              And more: <a href={`/api/incidents?parent=${incident.id}`}>all of them</a>.
+              <a href={`/api/incidents?parent=${incident.id}`}>Show all</a>
             </p>
           )}
         </section>
@@ -121,7 +121,7 @@ function AcknowledgeForm({ id }: { id: string }) {
   return (
     <form class="register" id="acknowledge" method="post" action={`/incidents/${id}/acknowledge`}>
       <label>
-        Who looks after it
+        Your name
         <input name="by" required maxlength={100} autocomplete="name" />
       </label>
       <label class="grow">

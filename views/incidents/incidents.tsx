@@ -21,11 +21,11 @@ export interface IncidentsPageData {
   past: readonly IncidentRow[]
   /** Link to older ones; left out where there are none. */
   older: string | undefined
-  /** Where its changes come from. */
+  /** URL of its live updates. */
   live: string
 }
 
-/** What is wrong, then what was. */
+/** Open incidents, then past ones. */
 export function IncidentsPage(data: IncidentsPageData) {
   return (
     <Page title="Incidents" section="/incidents">
@@ -37,14 +37,14 @@ export function IncidentsPage(data: IncidentsPageData) {
   )
 }
 
-/** All of them: on the first page and in every live update. */
+/** Every incident: on the first page and in every live update. */
 export function IncidentsList({ open, more, past, older }: Omit<IncidentsPageData, 'live'>) {
   return (
     <div class="stack" id="incidents">
       <section class="panel" aria-labelledby="open-heading">
         <h2 id="open-heading">Open</h2>
         {open.length === 0 ? (
-          <p class="empty muted">Nothing is wrong.</p>
+          <p class="empty muted">No open incidents.</p>
         ) : (
           <ul class="incidents">
             {open.map((incident) => (
@@ -54,14 +54,14 @@ export function IncidentsList({ open, more, past, older }: Omit<IncidentsPageDat
         )}
         {more > 0 && (
           <p class="muted">
-            And <a href="/api/incidents?state=open">{more} more</a>.
+            <a href="/api/incidents?state=open">{more} more</a>
           </p>
         )}
       </section>
       <section class="panel" aria-labelledby="past-heading">
         <h2 id="past-heading">History</h2>
         {past.length === 0 ? (
-          <p class="empty muted">Nothing was wrong so far.</p>
+          <p class="empty muted">No incidents.</p>
         ) : (
           <ul class="incidents">
             {past.map((incident) => (
@@ -79,7 +79,7 @@ export function IncidentsList({ open, more, past, older }: Omit<IncidentsPageDat
   )
 }
 
-/** The heading of the three pages about what is wrong. */
+/** The heading of the incident, rule and silence pages. */
 export function IncidentsHead({ title, current }: { title: string; current: string }) {
   return (
     <div class="heading">
@@ -101,7 +101,7 @@ const PAGES = [
   ['/silences', 'Silences'],
 ] as const
 
-/** A line of a list: what, how bad, since when, and a button to look after it. */
+/** A row of a list: title, severity, start, and a button to acknowledge it. */
 export function IncidentItem({ isExplained = false, ...incident }: IncidentRow & { isExplained?: boolean }) {
   const { id, title, detail, state, affected, openedAt, resolvedAt, acknowledgedBy } = incident
   return (
@@ -122,7 +122,7 @@ export function IncidentItem({ isExplained = false, ...incident }: IncidentRow &
             <Ago at={openedAt} />, lasted {lasted(openedAt, resolvedAt)}
           </>
         )}
-        {acknowledgedBy && <> · {acknowledgedBy} looks after it</>}
+        {acknowledgedBy && <> · acknowledged by {acknowledgedBy}</>}
       </p>
       {state === 'open' && !isExplained && (
         <a class="button" href={`/incidents/${id}#acknowledge`} aria-label={`Acknowledge: ${title}`}>

@@ -30,9 +30,9 @@ export function RulesPage({ rules, kinds, examples, form: { values = {}, error }
       <link rel="stylesheet" href="/assets/views/incidents/incidents.css" />
       <IncidentsHead title="Rules" current="/rules" />
       <section class="panel" aria-label="Rules">
-        <p class="muted">That a stream stalls or dies needs no rule. Others:</p>
+        <p class="muted">A stalled or dead stream always opens an incident. Add rules for anything else.</p>
         {rules.length === 0 ? (
-          <p class="empty muted">No rule yet.</p>
+          <p class="empty muted">No rules.</p>
         ) : (
           <ul class="incidents">
             {rules.map((rule) => (
@@ -43,7 +43,7 @@ export function RulesPage({ rules, kinds, examples, form: { values = {}, error }
                 <div class="what">
                   {rule.name}
                   <p class="muted">
-                    {rule.kind} of {rule.scope}, {rule.thresholds} <code>{rule.params}</code>
+                    {rule.kind} on {rule.scope}, {rule.thresholds} <code>{rule.params}</code>
                   </p>
                 </div>
                 <form method="post" action={`/rules/${rule.id}/toggle`}>
@@ -66,7 +66,7 @@ export function RulesPage({ rules, kinds, examples, form: { values = {}, error }
           </ul>
         )}
       </section>
-      <form class="panel register" id="add" method="post" action="/rules" aria-label="Add a rule">
+      <form class="panel register" id="add" method="post" action="/rules" aria-label="Add rule">
         <label class="grow">
           Name
           <input name="name" required maxlength={200} value={values.name} />
@@ -86,7 +86,7 @@ export function RulesPage({ rules, kinds, examples, form: { values = {}, error }
           <input name="tag" maxlength={64} placeholder="All streams" value={values.tag} />
         </label>
         <label class="grow">
-          Parameters, as JSON
+          Parameters (JSON)
           <input
             name="params"
             class="mono"
@@ -96,7 +96,7 @@ export function RulesPage({ rules, kinds, examples, form: { values = {}, error }
           />
         </label>
         <button type="submit" class="primary">
-          Add the rule
+          Add rule
         </button>
         <Curl
           path="/api/rules"
@@ -129,7 +129,7 @@ export interface SilenceRow {
   reason: string
   scope: string
   when: string
-  /** Until when it lasts, if it is silent now. */
+  /** When it ends, if it is active now. */
   active: string | undefined
 }
 
@@ -146,17 +146,17 @@ export function SilencesPage({ silences, days, form: { values = {}, error } }: S
       <IncidentsHead title="Silences" current="/silences" />
       <Live href="/silences/live" />
       <SilencesPanel silences={silences} />
-      <form class="panel register" id="add" method="post" action="/silences" aria-label="Silence">
+      <form class="panel register" id="add" method="post" action="/silences" aria-label="Add silence">
         <label class="grow">
           Reason
           <input name="reason" required maxlength={500} value={values.reason} />
         </label>
         <label>
           Tag
-          <input name="tag" maxlength={64} placeholder="Everything" value={values.tag} />
+          <input name="tag" maxlength={64} placeholder="All streams" value={values.tag} />
         </label>
         <label>
-          For (minutes)
+          Duration (minutes)
           <input
             name="durationMinutes"
             type="number"
@@ -166,14 +166,14 @@ export function SilencesPage({ silences, days, form: { values = {}, error } }: S
           />
         </label>
         <fieldset>
-          <legend>Again and again, as a maintenance window</legend>
+          <legend>Recurring maintenance window</legend>
           <div class="register">
             <label>
-              From (HH:MM)
+              Start (HH:MM)
               <input
                 name="from"
                 pattern="([01][0-9]|2[0-3]):[0-5][0-9]"
-                placeholder="Now, once"
+                placeholder="Now"
                 value={values.from}
               />
             </label>
@@ -192,7 +192,7 @@ export function SilencesPage({ silences, days, form: { values = {}, error } }: S
           </div>
         </fieldset>
         <button type="submit" class="primary">
-          Silence
+          Add silence
         </button>
         <Curl path="/api/silences" body={silenceBody(days)} does="add this silence" />
         <p class={error ? 'error result' : 'result'} role="status">
@@ -203,7 +203,7 @@ export function SilencesPage({ silences, days, form: { values = {}, error } }: S
   )
 }
 
-/** A silence as it is typed: once, or with a time of day again and again. */
+/** A silence as it is typed: once, or recurring at a time of day. */
 function silenceBody(days: readonly string[]) {
   return {
     reason: '{reason}',
@@ -218,13 +218,15 @@ function silenceBody(days: readonly string[]) {
   }
 }
 
-/** Those that are not over: on the first page and in every live update. */
+/** Active and upcoming silences: on the first page and in every live update. */
 export function SilencesPanel({ silences }: { silences: readonly SilenceRow[] }) {
   return (
     <section class="panel" id="silences" aria-label="Silences">
-      <p class="muted">Incidents still open and are shown; nobody is told before the silence ends.</p>
+      <p class="muted">
+        Incidents still open and appear here during a silence. Notifications wait until it ends.
+      </p>
       {silences.length === 0 ? (
-        <p class="empty muted">No silence.</p>
+        <p class="empty muted">No silences.</p>
       ) : (
         <ul class="incidents">
           {silences.map((silence) => (
@@ -240,13 +242,13 @@ export function SilenceItem(silence: SilenceRow) {
   return (
     <li class="incident" id={`silence-${silence.id}`}>
       <span class={`verdict ${silence.active ? 'stalled' : 'stopped'}`}>
-        {silence.active ? 'silent' : 'waiting'}
+        {silence.active ? 'active' : 'scheduled'}
       </span>
       <div class="what">
         {silence.reason}
         <p class="muted">
           {silence.scope}, {silence.when}
-          {silence.active && <>; now, {silence.active}</>}
+          {silence.active && <>; active {silence.active}</>}
         </p>
       </div>
       <form method="post" action={`/silences/${silence.id}/remove`}>

@@ -16,7 +16,7 @@ export interface GroupView {
   operations: readonly OperationView[]
 }
 
-/** The reference of the API, made from the document at `/openapi/json`. */
+/** The API reference, generated from the document at `/openapi/json`. */
 export function OpenApiPage({ version, description, groups, schemas, problems }: OpenApiPageProps) {
   return (
     <Page title="API" section="/openapi" scripts={['views/openapi/client/openapi.ts']} wide>
@@ -47,7 +47,7 @@ export function OpenApiPage({ version, description, groups, schemas, problems }:
           </section>
           <section class="panel" id="errors">
             <h2>Errors</h2>
-            <p class="muted">Every code that a problem can have.</p>
+            <p class="muted">All error codes.</p>
             <dl class="fields">
               {problems.map(({ code, status, meaning }) => (
                 <div>
@@ -71,7 +71,7 @@ function Index({ groups }: Pick<OpenApiPageProps, 'groups'>) {
   return (
     <nav class="index" aria-label="Operations">
       <label class="needs-script">
-        Find an operation
+        Find operation
         <input type="search" id="find-operation" placeholder="savings, POST channels …" />
       </label>
       <p class="muted" id="found-operations" role="status" />

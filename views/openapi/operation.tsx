@@ -6,24 +6,24 @@ export interface OperationView {
   method: string
   path: string
   summary: string
-  /** Paragraphs have an empty line between them. */
+  /** Paragraphs are separated by empty lines. */
   description: string
   parameters: readonly ParameterView[]
   body: BodyView | undefined
   answers: readonly AnswerView[]
   problems: readonly { status: string; code: string; meaning: string }[]
-  /** How errors are told where they are no problem details. */
+  /** The error format, where it isn't problem details. */
   ownErrors: string
-  /** What it can answer in. */
+  /** Media types of the response. */
   types: readonly string[]
-  /** A command for a terminal, `{origin}` standing for where Weir is. */
+  /** A curl command, with `{origin}` in place of Weir's URL. */
   curl: string
 }
 
 export interface BodyView {
   isRequired: boolean
   types: readonly string[]
-  /** Of the example. */
+  /** Media type of the example. */
   type: string
   words: readonly WordView[]
   fields: readonly FieldView[]
@@ -41,12 +41,12 @@ export interface ContentView {
   type: string
   words: readonly WordView[]
   fields: readonly FieldView[]
-  /** The data of its events, by their names. */
+  /** The data of its events, by event name. */
   events: readonly { name: string; words: readonly WordView[]; fields: readonly FieldView[] }[]
   example: string | undefined
 }
 
-/** One operation, closed until somebody wants it; a link to its id opens it. */
+/** One operation, collapsed at first; a link to its ID opens it. */
 export function Operation(operation: OperationView) {
   const { id, method, path, summary, description, parameters, body, answers } = operation
   const words = `${method} ${path} ${summary} ${id}`.toLowerCase()
@@ -68,7 +68,7 @@ export function Operation(operation: OperationView) {
         {parameters.length > 0 && <Parameters parameters={parameters} />}
         {body !== undefined && <Body {...body} />}
         <section>
-          <h4>Answers</h4>
+          <h4>Responses</h4>
           {answers.map((answer) => (
             <Answer {...answer} />
           ))}
@@ -76,7 +76,7 @@ export function Operation(operation: OperationView) {
         <Problems {...operation} />
         <section>
           <h4>
-            In a terminal <CopyCurl {...operation} />
+            curl <CopyCurl {...operation} />
           </h4>
           <pre class="command">{operation.curl.replace('{origin}', '')}</pre>
         </section>
@@ -193,7 +193,7 @@ function CopyCurl({ curl, summary }: Pick<OperationView, 'curl' | 'summary'>) {
     <button
       type="button"
       class="curl needs-script"
-      title="Copy as a command for a terminal"
+      title="Copy as curl"
       aria-label={`curl: ${summary}`}
       data-curl={curl}
     >

@@ -1,8 +1,8 @@
-/** A word of a type, or the name of a schema that is told elsewhere. */
+/** A word of a type, or the name of a schema that is described elsewhere. */
 export type WordView = string | { schema: string }
 
 export interface FieldView {
-  /** From the outermost object, with `[]` for what is in a list. */
+  /** From the outermost object, with `[]` for list items. */
   path: string
   words: readonly WordView[]
   isRequired: boolean
@@ -69,7 +69,7 @@ export function Words({ words }: { words: readonly WordView[] }) {
   )
 }
 
-/** A sentence in which what stands between backticks is code. */
+/** A sentence with code between backticks. */
 export function Prose({ text }: { text: string }) {
   return <>{text.split('`').map((part, index) => (index % 2 === 1 ? <code>{part}</code> : part))}</>
 }

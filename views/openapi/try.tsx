@@ -1,7 +1,7 @@
 import type { OperationView } from './operation.tsx'
 import type { ParameterView } from './schema.tsx'
 
-/** Sends the operation from the page, and shows what really comes back. The page's script does it. */
+/** Sends the request from the page and shows the response, by the page's script. */
 export function TryIt({ id, method, path, parameters, body, types }: OperationView) {
   const isDangerous = method === 'DELETE'
   return (
@@ -52,10 +52,10 @@ export function TryIt({ id, method, path, parameters, body, types }: OperationVi
           Stop
         </button>
         <span class="muted" id={`try-${id}`}>
-          {method === 'GET' ? 'Reads only.' : 'It is really done, on this Weir.'}
+          {method === 'GET' ? 'Read-only.' : 'Sends a real request to this instance.'}
         </span>
       </p>
-      <section class="came" aria-label={`What ${method} ${path} answered`} hidden />
+      <section class="came" aria-label={`Response of ${method} ${path}`} hidden />
     </form>
   )
 }

@@ -4,19 +4,19 @@ import { Fact } from '../layout/fact.tsx'
 import { Ago, bytes } from '../layout/format.tsx'
 import { Page } from '../layout/layout.tsx'
 
-/** What this Weir runs with. */
+/** The configuration in force. */
 export interface SettingsView {
   version: string
-  /** What runs it, with its version. */
+  /** Name and version of the runtime. */
   runtime: string
   role: 'all' | 'web' | 'worker'
   startedAt: Date
   storage: { kind: 'embedded' | 'postgres'; at: string }
   jobs: { kind: 'database' | 'redis'; at: string }
-  /** Where closed days are archived; null: nowhere. */
+  /** Where closed days are archived; null when the archive is off. */
   archive: string | null
   retention: { days: number; maxBytes: number | null; maxEntries: number | null; minutesDays: number }
-  /** Those that hold streams, the one that was seen last in front. */
+  /** The workers, last seen first. */
   processes: readonly { name: string; startedAt: Date; seenAt: Date; streams: number; isThis: boolean }[]
   settings: readonly SettingView[]
 }
@@ -24,7 +24,7 @@ export interface SettingsView {
 export interface SettingView {
   key: string
   about: string
-  /** Null when it is off, and for secrets. */
+  /** Null when off, and for secrets. */
   value: string | null
   isGiven: boolean
   isSecret: boolean
@@ -40,10 +40,10 @@ export interface SettingsPageData extends SettingsView {
   now: Date
 }
 
-/** A process that wasn't seen for longer than this is said to be gone, in milliseconds. */
+/** Time without a heartbeat after which a process is shown as gone, in milliseconds. */
 const GONE_MS = 60_000
 
-/** What this Weir runs with, and what its reader prefers. */
+/** The configuration in force, and the reader's preferences. */
 export function SettingsPage({ preferences, choices, isSaved, keys, now, ...view }: SettingsPageData) {
   return (
     <Page title="Settings" section="/settings" scripts={['views/settings/client/settings.ts']}>
@@ -59,10 +59,10 @@ export function SettingsPage({ preferences, choices, isSaved, keys, now, ...view
 }
 
 const LABELS: Readonly<Record<string, string>> = {
-  system: 'As the system',
+  system: 'System',
   dark: 'Dark',
   light: 'Light',
-  reader: 'My own',
+  reader: 'Local',
   utc: 'UTC',
 }
 
@@ -73,13 +73,13 @@ function PreferencesPanel({
 }: Pick<SettingsPageData, 'preferences' | 'choices' | 'isSaved'>) {
   return (
     <section class="panel" aria-labelledby="preferences">
-      <h2 id="preferences">On this device</h2>
+      <h2 id="preferences">Preferences</h2>
       <form class="preferences" method="post" action="/settings/preferences" id="preferences-form">
-        <Choice name="theme" legend="Colours" choices={choices.themes} chosen={preferences.theme} />
+        <Choice name="theme" legend="Theme" choices={choices.themes} chosen={preferences.theme} />
         <Choice name="zone" legend="Time zone" choices={choices.zones} chosen={preferences.zone} />
         <Choice
           name="rows"
-          legend="Rows a page"
+          legend="Rows per page"
           choices={choices.rows.map(String)}
           chosen={String(preferences.rows)}
         />
@@ -91,8 +91,8 @@ function PreferencesPanel({
         </p>
       </form>
       <p class="muted">
-        Kept in this browser alone. Motion is reduced where the system asks for that. Single-key shortcuts are
-        switched in their own sheet: press <kbd>?</kbd>.
+        Stored in this browser only. Animations follow your system's reduced-motion setting. To turn
+        single-key shortcuts on or off, press <kbd>?</kbd>.
       </p>
     </section>
   )
@@ -120,9 +120,9 @@ function Choice({ name, legend, choices, chosen }: ChoiceProps) {
 }
 
 const ROLES = {
-  all: 'pages, API and streams',
-  web: 'pages and API; others hold the streams',
-  worker: 'holds streams',
+  all: 'console, API and streams',
+  web: 'console and API; workers run the streams',
+  worker: 'runs streams',
 } as const
 
 function RunningPanel({
@@ -139,12 +139,12 @@ function RunningPanel({
   const { days, maxBytes, maxEntries, minutesDays } = retention
   const bounds = [
     `${days} days`,
-    maxBytes !== null && `at most ${bytes(maxBytes)}`,
-    maxEntries !== null && `at most ${maxEntries.toLocaleString('en')} entries`,
+    maxBytes !== null && `up to ${bytes(maxBytes)}`,
+    maxEntries !== null && `up to ${maxEntries.toLocaleString('en')} entries`,
   ].filter(Boolean)
   return (
     <section class="panel" aria-labelledby="running">
-      <h2 id="running">This Weir</h2>
+      <h2 id="running">Instance</h2>
       <dl class="facts wide-facts">
         <Fact name="Version">
           {version} <span class="muted">on {runtime}</span>
@@ -155,7 +155,7 @@ function RunningPanel({
         <Fact name="Role">
           {role} <span class="muted">{ROLES[role]}</span>
         </Fact>
-        <Fact name="Data">
+        <Fact name="Database">
           {storage.kind === 'embedded' ? 'Embedded' : 'Postgres'} <Where at={storage.at} />
         </Fact>
         <Fact name="Job queue">
@@ -165,7 +165,7 @@ function RunningPanel({
         <Fact name="Archive">
           {archive === null ? (
             <>
-              Off <a href="/archive">how to set it up</a>
+              Off <a href="/archive">Set up</a>
             </>
           ) : (
             <>
@@ -173,10 +173,10 @@ function RunningPanel({
             </>
           )}
         </Fact>
-        <Fact name="Log kept">
-          {bounds.join(', ')} <a href="/storage">what it takes</a>
+        <Fact name="Log retention">
+          {bounds.join(', ')} <a href="/storage">Storage</a>
         </Fact>
-        <Fact name="Sums kept">Minutes {minutesDays} days, hours 400 days, days for good</Fact>
+        <Fact name="Rollup retention">Minutes {minutesDays} days, hours 400 days, days forever</Fact>
       </dl>
     </section>
   )
@@ -189,10 +189,11 @@ function Where({ at }: { at: string }) {
 function Processes({ processes, now }: Pick<SettingsView, 'processes'> & { now: Date }) {
   return (
     <section class="panel" aria-labelledby="processes">
-      <h2 id="processes">Processes that hold streams</h2>
+      <h2 id="processes">Workers</h2>
       {processes.length === 0 ? (
         <p class="muted">
-          None was seen yet. Start one with <code>ROLE=worker</code>, or this one with <code>ROLE=all</code>.
+          No workers yet. Start one with <code>ROLE=worker</code>, or restart this process with{' '}
+          <code>ROLE=all</code>.
         </p>
       ) : (
         <Scroll>
@@ -202,7 +203,7 @@ function Processes({ processes, now }: Pick<SettingsView, 'processes'> & { now: 
               <th scope="col" class="number">
                 Streams
               </th>
-              <th scope="col">Seen</th>
+              <th scope="col">Last seen</th>
               <th scope="col">Started</th>
             </tr>
           </thead>
@@ -210,7 +211,7 @@ function Processes({ processes, now }: Pick<SettingsView, 'processes'> & { now: 
             {processes.map(({ name, streams, seenAt, startedAt, isThis }) => (
               <tr>
                 <th scope="row">
-                  <span class="mono">{name}</span> {isThis && <span class="tag">this one</span>}
+                  <span class="mono">{name}</span> {isThis && <span class="tag">this process</span>}
                   {now.getTime() - seenAt.getTime() > GONE_MS && <span class="tag">gone</span>}
                 </th>
                 <td class="number">{streams.toLocaleString('en')}</td>
@@ -236,11 +237,11 @@ function Environment({ settings }: Pick<SettingsView, 'settings'>) {
       <h2 id="environment">
         Environment{' '}
         <span class="muted aside">
-          {given} of {settings.length} set, the others have their default
+          {given} of {settings.length} set, the rest use defaults
         </span>
       </h2>
       <p class="muted">
-        Read once, when Weir starts: from its environment, or from <code>.env</code> where it was started.
+        Read once at startup, from the environment or from <code>.env</code> in the working directory.
       </p>
       <ul class="settings">
         {settings.map((setting) => (
@@ -259,7 +260,7 @@ function Setting({ setting }: { setting: SettingView }) {
       <p class="setting-name">
         <code>{key}</code> <span class={isGiven ? 'tag set' : 'tag'}>{isGiven ? 'set' : 'default'}</span>
         <button type="button" class="curl needs-script" data-copy={line} aria-label={`Copy ${key}`}>
-          copy
+          Copy
         </button>
       </p>
       <p class="setting-value wrap">
@@ -282,7 +283,7 @@ const MS_UNITS = [
   [1_000, 's'],
 ] as const
 
-/** What a number of milliseconds or bytes amounts to. */
+/** A number of milliseconds or bytes in a readable unit. */
 function inWords(key: string, value: string): string | undefined {
   const number = Number(value)
   if (!Number.isFinite(number)) return undefined
@@ -300,7 +301,7 @@ function Scroll({ children }: { children: Child }) {
   )
 }
 
-/** How long something has been, in its two largest units. */
+/** A duration in its two largest units. */
 function uptime(ms: number): string {
   const minutes = Math.max(0, Math.floor(ms / 60_000))
   const [days, hours] = [Math.floor(minutes / 1_440), Math.floor((minutes % 1_440) / 60)]

@@ -18,7 +18,7 @@ export interface ArchiveDayView {
   state: 'running' | 'done' | 'failed'
   /** From 0 to 1. */
   progress: number
-  /** With an object each. */
+  /** Streams with an object on that day. */
   streams: number
   bytes: number
   error: string | null
@@ -34,13 +34,13 @@ export interface TriedView {
   error: { message: string } | null
 }
 
-/** What of the log lies on S3, and what is wrong with it. */
+/** The part of the log that is on S3, and any failures. */
 export function ArchivePage({
   asked = false,
   tried,
   ...view
 }: ArchiveView & {
-  /** Whether a run was asked for just now. */
+  /** Whether a run was just requested. */
   asked?: boolean
   tried?: readonly TriedView[]
 }) {
@@ -50,7 +50,7 @@ export function ArchivePage({
       <div class="heading">
         <div class="title">
           <h1>Archive</h1>
-          <p class="muted wrap">{view.target ?? 'Not set up'}</p>
+          <p class="muted wrap">{view.target ?? 'Not configured'}</p>
         </div>
         {view.isConfigured && (
           <div class="actions">
@@ -74,15 +74,15 @@ function NotSetUp() {
   return (
     <section class="panel">
       <p>
-        Closed days can be archived to any S3-compatible service, and read from there when they have left the
+        Archive closed days to any S3-compatible service. Weir reads them from there once they have left the
         database. Set <code>S3_ENDPOINT</code>, <code>S3_BUCKET</code>, <code>S3_ACCESS_KEY_ID</code> and{' '}
-        <code>S3_SECRET_ACCESS_KEY</code>, and start Weir again.
+        <code>S3_SECRET_ACCESS_KEY</code>, then restart Weir.
       </p>
     </section>
   )
 }
 
-/** Asks for itself again while the page is open: with script, what is archived right now is seen to move. */
+/** Refreshes itself while the page is open, so that progress is visible with script. */
 function ArchiveState({ days, totals, next, isConfigured, asked }: ArchiveView & { asked: boolean }) {
   const failed = days.find(({ state }) => state === 'failed')
   const running = days.find(({ state }) => state === 'running')
@@ -99,10 +99,10 @@ function ArchiveState({ days, totals, next, isConfigured, asked }: ArchiveView &
     >
       {failed && (
         <section class="panel archive-failed" role="alert">
-          <h2>{failed.day} is not archived</h2>
+          <h2>Archiving {failed.day} failed</h2>
           <p class="wrap">{failed.error}</p>
           <p class="muted">
-            It is tried again by itself. Until then, nothing of it leaves the database. Failed{' '}
+            Weir retries automatically. Until it succeeds, the day stays in the database. Last failure{' '}
             <Ago at={failed.endedAt ?? undefined} />.
           </p>
         </section>
@@ -116,7 +116,7 @@ function ArchiveState({ days, totals, next, isConfigured, asked }: ArchiveView &
           </p>
         </section>
       )}
-      {asked && !running && !failed && <p role="status">A worker looks for closed days now.</p>}
+      {asked && !running && !failed && <p role="status">Archiving starts shortly.</p>}
       {(isConfigured || days.length > 0) && (
         <section class="panel" aria-label="Archived">
           <dl class="facts">
@@ -132,8 +132,8 @@ function ArchiveState({ days, totals, next, isConfigured, asked }: ArchiveView &
           <table class="archive-days">
             <thead>
               <tr>
-                <th scope="col">Day, UTC</th>
-                <th scope="col">State</th>
+                <th scope="col">Day (UTC)</th>
+                <th scope="col">Status</th>
                 <th scope="col" class="number">
                   Streams
                 </th>
@@ -174,7 +174,7 @@ const MARKS = { running: '↻', done: '●', failed: '✕' } as const
 const COLOURS = { running: 'var(--quiet)', done: 'var(--neon)', failed: 'var(--dead)' } as const
 
 function Next({ next }: Pick<ArchiveView, 'next'>) {
-  if (next === null) return 'nothing is recorded'
+  if (next === null) return 'No entries yet'
   return (
     <>
       {next.day}, {next.isClosed ? 'closed' : 'closes'} <Ago at={next.closesAt} />
@@ -191,11 +191,11 @@ function Fact({ name, children }: { name: string; children: Child }) {
   )
 }
 
-/** What writing, reading and deleting a small object brought. */
+/** The result of writing, reading and deleting a small object. */
 function Tried({ steps }: { steps: readonly TriedView[] }) {
   return (
     <section class="panel" aria-label="Test">
-      <h2>{steps.every(({ isOk }) => isOk) ? 'The bucket works' : "The bucket can't be used"}</h2>
+      <h2>{steps.every(({ isOk }) => isOk) ? 'Bucket test passed' : 'Bucket test failed'}</h2>
       <ul class="archive-steps">
         {steps.map(({ step, isOk, request, response, durationMs, error }) => (
           <li>
@@ -205,7 +205,7 @@ function Tried({ steps }: { steps: readonly TriedView[] }) {
             </p>
             {error && <p class="wrap">{error.message}</p>}
             <pre>
-              {`${request.method} ${request.url}\n\n${response === null ? 'No answer.' : answerText(response)}`}
+              {`${request.method} ${request.url}\n\n${response === null ? 'No response.' : answerText(response)}`}
             </pre>
           </li>
         ))}

@@ -13,12 +13,12 @@ export interface StorageView {
 }
 
 const REASONS = {
-  age: 'for its age',
-  entries: 'as there were too many entries',
-  bytes: 'to make room',
+  age: 'age limit',
+  entries: 'entry limit',
+  bytes: 'size limit',
 } as const
 
-/** What the log takes on disk, day by day, and what bounds it. */
+/** The log's size on disk by day, and its limits. */
 export function StoragePage({ days, log, sums, bounds, blocked, lastDrop, lastTrim }: StorageView) {
   const most = Math.max(...days.map((day) => day.bytes), 1)
   return (
@@ -26,30 +26,30 @@ export function StoragePage({ days, log, sums, bounds, blocked, lastDrop, lastTr
       <h1>Storage</h1>
       {blocked && (
         <section class="panel" role="alert">
-          <h2>The log is at its cap</h2>
+          <h2>Log is over its limit</h2>
           <p>
-            Nothing may be dropped before {blocked.day} is archived. Recording goes on, beyond the cap, since{' '}
-            <Ago at={blocked.since} />. <a href="/archive">What the archive says</a>
+            Old entries can't be deleted until {blocked.day} is archived. Weir keeps recording; the log went
+            over its limit <Ago at={blocked.since} />. <a href="/archive">Check the archive</a>
           </p>
         </section>
       )}
-      <section class="panel" aria-label="Bounds">
+      <section class="panel" aria-label="Limits">
         <dl class="facts">
           <Fact name="Log">
             {bytes(log.bytes)}
             {bounds.maxBytes !== null && ` of ${bytes(bounds.maxBytes)}`}
           </Fact>
-          <Fact name="Entries recorded">
+          <Fact name="Entries">
             {log.entries.toLocaleString('en')}
             {bounds.maxEntries !== null && ` of ${bounds.maxEntries.toLocaleString('en')}`}
           </Fact>
-          <Fact name="Kept">{bounds.days} days</Fact>
-          <Fact name="Sums">
-            {bytes(sums.bytes)}, minutes for {bounds.minutesDays} days
+          <Fact name="Retention">{bounds.days} days</Fact>
+          <Fact name="Rollups">
+            {bytes(sums.bytes)}, minutes kept {bounds.minutesDays} days
           </Fact>
-          <Fact name="Last dropped">
+          <Fact name="Last deleted">
             {lastDrop === null ? (
-              'nothing yet'
+              'Never'
             ) : (
               <>
                 {lastDrop.day}, {bytes(lastDrop.bytes)}, {REASONS[lastDrop.reason]}, <Ago at={lastDrop.at} />
@@ -57,7 +57,7 @@ export function StoragePage({ days, log, sums, bounds, blocked, lastDrop, lastTr
             )}
           </Fact>
           {lastTrim !== null && (
-            <Fact name="Today shortened">
+            <Fact name="Today trimmed">
               <Ago at={lastTrim} />
             </Fact>
           )}
@@ -67,9 +67,9 @@ export function StoragePage({ days, log, sums, bounds, blocked, lastDrop, lastTr
         <table>
           <thead>
             <tr>
-              <th scope="col">Day, UTC</th>
+              <th scope="col">Day (UTC)</th>
               <th scope="col" class="number">
-                Recorded
+                Entries
               </th>
               <th scope="col" class="number">
                 Size

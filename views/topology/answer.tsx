@@ -1,10 +1,10 @@
 const FIRST_ERROR_STATUS = 400
 
-/** What `POST /activate` did. */
+/** The result of `POST /activate`. */
 export function Activated({ item, color }: { item: string; color: string }) {
   return (
     <p>
-      {item} is <strong>{color}</strong> now.
+      {item} is now <strong>{color}</strong>.
     </p>
   )
 }
@@ -19,9 +19,9 @@ export interface SentProps {
   through: string
   status: number
   durationMs: number
-  /** What each service behind it answered, where the answer tells. */
+  /** The response of each service behind it, if the answer holds them. */
   responses: readonly (readonly [service: string, response: string])[]
-  /** The calls behind it, where the answer carries them. */
+  /** The calls behind it, if the answer holds them. */
   tree?: TreeView
 }
 
@@ -30,23 +30,23 @@ export interface TreeView {
   service: string
   status: number
   durationMs: number
-  /** From the start of the whole, where that is known. */
+  /** Time since the start of the request, if known. */
   startedMs?: number
-  /** Of a call that was made again, 2 and more. */
+  /** 2 and more for a repeated call. */
   attempt?: number
   error?: string
   calls: readonly TreeView[]
-  /** Calls that were left out below this one. */
+  /** How many calls below this one were left out. */
   leftOut: number
 }
 
-/** What a request that was sent through a service came back with. */
+/** The result of a request that was sent through a service. */
 export function Sent({ through, status, durationMs, responses, tree }: SentProps) {
   const hasFailed = status >= FIRST_ERROR_STATUS
   return (
     <>
       <p class={hasFailed ? 'error' : undefined}>
-        {through} answered <strong>{status}</strong> in <strong>{durationMs} ms</strong>
+        {through} returned <strong>{status}</strong> in <strong>{durationMs} ms</strong>
         {hasFailed ? ': the request failed.' : '.'}
       </p>
       {responses.length > 0 && (
@@ -60,7 +60,7 @@ export function Sent({ through, status, durationMs, responses, tree }: SentProps
         </dl>
       )}
       {tree !== undefined && (
-        <ul class="call-tree" aria-label="Calls behind it">
+        <ul class="call-tree" aria-label="Downstream calls">
           <TreeNode call={tree} totalMs={Math.max(tree.durationMs, 1)} />
         </ul>
       )}
@@ -91,14 +91,14 @@ function TreeNode({ call, totalMs }: { call: TreeView; totalMs: number }) {
           {calls.map((below) => (
             <TreeNode call={below} totalMs={totalMs} />
           ))}
-          {leftOut > 0 && <li class="muted">and {leftOut} more</li>}
+          {leftOut > 0 && <li class="muted">{leftOut} more</li>}
         </ul>
       )}
     </li>
   )
 }
 
-/** When a call ran, as part of the whole; its numbers stand above it. */
+/** When a call ran within the whole request; its numbers are above it. */
 function TimeBar({ from, share, hasFailed }: { from: number; share: number; hasFailed: boolean }) {
   const x = Math.min(Math.max(from, 0), 0.99)
   const width = Math.min(Math.max(share, 0.01), 1 - x)

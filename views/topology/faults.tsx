@@ -1,6 +1,6 @@
 import { Curl } from '../layout/curl.tsx'
 
-/** What a service of the laboratory can be told to do wrong; names are paths in the JSON that it takes. */
+/** The faults that a simulated service can inject; input names are paths in its JSON. */
 export function FaultForm() {
   return (
     <section id="faults-section" hidden>
@@ -10,39 +10,39 @@ export function FaultForm() {
       <ul class="faults-active" id="faults-active" aria-label="Active faults" />
       <form id="faults" novalidate hidden>
         {/* biome-ignore lint/a11y/useSemanticElements: a fieldset brings its own border, margins and least width */}
-        <div class="faults-presets" id="faults-presets" role="group" aria-label="Ready faults" />
-        <p class="muted">A ready fault replaces what is active. Off is whatever is left empty.</p>
+        <div class="faults-presets" id="faults-presets" role="group" aria-label="Presets" />
+        <p class="muted">A preset replaces all active faults. Empty fields are off.</p>
         <details>
-          <summary>Answers</summary>
+          <summary>Responses</summary>
           <div class="faults-fields">
             <Amount name="latencyMs.p50" label="Latency p50, ms" />
             <Amount name="latencyMs.p90" label="p90, ms" />
             <Amount name="latencyMs.p99" label="p99, ms" />
-            <Amount name="errorRate" label="Errors, %" />
+            <Amount name="errorRate" label="Error rate, %" />
             <label class="wide">
-              Error codes with weights
+              Error codes and weights
               <input name="errorCodes" autocomplete="off" placeholder="500:3, 503:1" />
             </label>
-            <Amount name="rateLimit.perSecond" label="Limit, per second" />
+            <Amount name="rateLimit.perSecond" label="Rate limit, per second" />
             <Amount name="rateLimit.burst" label="Burst" />
             <Amount name="rateLimit.retryAfterSeconds" label="Retry-After, s" />
             <Amount name="payloadBytes" label="Payload, bytes" />
-            <Switch name="reset" label="Close connections without an answer" />
+            <Switch name="reset" label="Close connections without a response" />
           </div>
         </details>
         <details>
           <summary>Event stream</summary>
           <div class="faults-fields">
-            <Switch name="sse.stall" label="Stall: stay open, send nothing more" />
-            <Switch name="sse.halfOpen" label="Half-open: never send the headers" />
-            <Switch name="sse.json" label="Answer with JSON instead" />
+            <Switch name="sse.stall" label="Stall: stay open but send nothing" />
+            <Switch name="sse.halfOpen" label="Half-open: never send headers" />
+            <Switch name="sse.json" label="Respond with JSON instead" />
             <Amount name="sse.duplicate" label="Duplicated frames, %" />
-            <Amount name="sse.reorder" label="Reordered, %" />
-            <Amount name="sse.drop" label="Dropped, %" />
-            <Amount name="sse.truncate" label="Cut, %" />
-            <Amount name="sse.bufferMs" label="Hold back for, ms" />
-            <Amount name="sse.slowDripBytesPerSecond" label="Drip, bytes/s" />
-            <Amount name="sse.status" label="Answer with status" />
+            <Amount name="sse.reorder" label="Reordered frames, %" />
+            <Amount name="sse.drop" label="Dropped frames, %" />
+            <Amount name="sse.truncate" label="Truncated frames, %" />
+            <Amount name="sse.bufferMs" label="Buffer, ms" />
+            <Amount name="sse.slowDripBytesPerSecond" label="Slow drip, bytes/s" />
+            <Amount name="sse.status" label="Response status" />
             <Amount name="sse.retryAfterSeconds" label="Retry-After, s" />
           </div>
         </details>
@@ -52,9 +52,9 @@ export function FaultForm() {
           </button>
           <Curl id="faults-apply-curl" method="PUT" path="" body={{}} does="inject these faults" />
           <button type="button" id="faults-off">
-            All faults off
+            Clear all faults
           </button>
-          <Curl id="faults-off-curl" method="DELETE" path="" does="lift every fault" />
+          <Curl id="faults-off-curl" method="DELETE" path="" does="clear every fault" />
         </div>
       </form>
       <p class="faults-note" id="faults-note" role="status" />

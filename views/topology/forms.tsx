@@ -1,7 +1,7 @@
 import { Curl } from '../layout/curl.tsx'
 import type { TopologyPageProps } from './topology.tsx'
 
-/** Sends a request through a service; the script chooses the one in the panel. */
+/** Sends a request through a service; the script selects the one in the panel. */
 export function RequestForm({
   services,
   entryId,
@@ -29,13 +29,13 @@ export function RequestForm({
         </select>
       </label>
       <button class="primary" type="submit" id="request-button" disabled={entry === undefined}>
-        Send a request through <span id="request-through">{entry?.name ?? 'a service'}</span>
+        Send request through <span id="request-through">{entry?.name ?? 'a service'}</span>
       </button>{' '}
       <Curl path="/topology/requests" body={{ service: '{service}' }} does="send this request" />
       <p class="muted" id="request-hint" hidden={entry !== undefined}>
-        No service has reported a <code>url</code> to call yet.
+        No service has reported a <code>url</code> yet.
       </p>
-      <p class="muted sending">Waiting for the answer…</p>
+      <p class="muted sending">Waiting for a response…</p>
       <div class="answer" id="request-answer" role="status">
         {answer}
       </div>
@@ -47,7 +47,7 @@ export function RequestForm({
 export function ActivateForm({ services, colours }: Pick<TopologyPageProps, 'services' | 'colours'>) {
   return (
     <form class="panel" method="post" action="/activate" hx-post="/activate" hx-target="#activate-answer">
-      <h2>Colour a service</h2>
+      <h2>Set a service’s colour</h2>
       <label class="service-choice">
         Service
         <select name="item" id="activate-item" required>
@@ -74,8 +74,8 @@ export function ActivateForm({ services, colours }: Pick<TopologyPageProps, 'ser
           <option value={name} />
         ))}
       </datalist>
-      <button type="submit">Activate</button>{' '}
-      <Curl path="/activate" body={{ item: '{item}', color: '{color}' }} does="colour this service" />
+      <button type="submit">Set colour</button>{' '}
+      <Curl path="/activate" body={{ item: '{item}', color: '{color}' }} does="set this colour" />
       <div class="answer" id="activate-answer" role="status" />
     </form>
   )

@@ -1,6 +1,6 @@
 import { FaultForm } from './faults.tsx'
 
-/** What is known of the service or call that was chosen; the script fills it in. */
+/** Details of the selected service or call; the script fills them in. */
 export function Detail() {
   return (
     <section class="panel chosen" id="detail" aria-labelledby="detail-title" hidden>
@@ -14,7 +14,7 @@ export function Detail() {
       <dl class="detail-facts" id="detail-facts" />
       <div class="detail-actions">
         <button type="button" id="detail-focus">
-          Only its neighbourhood
+          Show neighbours only
         </button>
         <button type="button" id="detail-group" hidden />
         {/* biome-ignore lint/a11y/useValidAnchor: a script gives it its address and shows it */}
@@ -22,7 +22,7 @@ export function Detail() {
           Open in console
         </a>
       </div>
-      <Part id="members" title="Services in it" />
+      <Part id="members" title="Services" />
       <Part id="callers" title="Called by" />
       <Part id="callees" title="Calls" />
       <section id="streams-section" hidden>
@@ -33,7 +33,7 @@ export function Detail() {
         <a id="streams-more" hidden />
       </section>
       <section id="log-section" hidden>
-        <h3>Last log lines</h3>
+        <h3>Latest entries</h3>
         <ul class="detail-log" id="log-lines" />
       </section>
       <FaultForm />

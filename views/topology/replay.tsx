@@ -1,4 +1,4 @@
-/** The last 24 hours to go back to; hidden without script. */
+/** Replays the last 24 hours; hidden without script. */
 export function Replay() {
   return (
     <section class="replay" id="replay" aria-label="Replay" hidden>
@@ -13,7 +13,7 @@ export function Replay() {
           <path class="all" />
           <path class="failed" />
         </svg>
-        <input type="range" id="replay-at" step="1" aria-label="Moment of the last 24 hours" />
+        <input type="range" id="replay-at" step="1" aria-label="Time in the last 24 hours" />
       </div>
       <div class="replay-bar">
         <button type="button" id="replay-play" aria-pressed="false">
@@ -38,7 +38,7 @@ export function Replay() {
         <button type="button" id="replay-copy">
           Copy link
         </button>
-        <input id="replay-link" class="replay-link" readonly aria-label="Link to this moment" hidden />
+        <input id="replay-link" class="replay-link" readonly aria-label="Link to this time" hidden />
         <span class="muted" id="replay-summary" />
       </div>
       <p class="replay-note" id="replay-note" role="status" hidden />

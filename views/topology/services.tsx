@@ -12,7 +12,7 @@ export interface ServiceView {
   reason?: string
 }
 
-/** The services as a table; the script filters it by the search, and its names choose a service. */
+/** The services as a table; the script filters it by the search, and a name selects its service. */
 export function Services({ services, calls }: Pick<TopologyPageProps, 'services' | 'calls'>) {
   const last = lastCalls(calls)
   const recent = recentCalls(calls)
@@ -26,8 +26,8 @@ export function Services({ services, calls }: Pick<TopologyPageProps, 'services'
           <thead>
             <tr>
               <th scope="col">Service</th>
-              <th scope="col">State</th>
-              <th scope="col">Of late</th>
+              <th scope="col">Status</th>
+              <th scope="col">Last 5 min</th>
               <th scope="col">Last call</th>
             </tr>
           </thead>
@@ -42,7 +42,7 @@ export function Services({ services, calls }: Pick<TopologyPageProps, 'services'
           </tbody>
         </table>
       </div>
-      {/* What the script copies for a service that appears. */}
+      {/* The script copies this for a new service. */}
       <template id="service-row">
         <ServiceRow id="" name="" colour="white" recent="idle" lastCall={NO_CALL} />
       </template>
@@ -56,7 +56,7 @@ interface LastCall {
   calledAt?: string
 }
 
-const NO_CALL: LastCall = { text: 'none yet', hasFailed: false }
+const NO_CALL: LastCall = { text: 'no calls', hasFailed: false }
 
 interface RowProps extends ServiceView {
   recent: string
@@ -93,7 +93,7 @@ function ServiceRow({ id, name, colour, verdict, reason, recent, lastCall }: Row
   )
 }
 
-/** The script on the page says it in the same words. */
+/** The script on the page uses the same words. */
 function toldCall(id: string, last: CallView | undefined, names: ReadonlyMap<string, string>): LastCall {
   if (last === undefined) return NO_CALL
   const nameOf = (other: string) => names.get(other) ?? other
@@ -104,7 +104,7 @@ function toldCall(id: string, last: CallView | undefined, names: ReadonlyMap<str
   return { text, hasFailed, calledAt: last.calledAt }
 }
 
-/** How calls to each service went of late; calls of it where nobody calls it. The script says it in the same words. */
+/** Recent calls to each service, or from it if nothing calls it. The script uses the same words. */
 function recentCalls(calls: readonly CallView[]): Map<string, Sum> {
   const [to, from] = [new Map<string, Sum>(), new Map<string, Sum>()]
   for (const call of calls) {

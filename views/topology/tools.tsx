@@ -1,4 +1,4 @@
-/** What the script needs to choose what the picture shows; hidden without one. */
+/** Controls for what the picture shows; hidden without script. */
 export function Tools() {
   return (
     <div class="tools" id="tools" hidden>
@@ -18,15 +18,15 @@ export function Tools() {
           placeholder="Find a service  ( / )"
         />
         {/* biome-ignore lint/a11y/noNoninteractiveElementToInteractiveRole: the pattern of a combobox asks for these roles, and a list's rows are what it shows */}
-        <ul class="search-list" id="search-list" role="listbox" aria-label="Services found" hidden />
+        <ul class="search-list" id="search-list" role="listbox" aria-label="Matching services" hidden />
       </div>
       <label class="inline">
         Group by
         <select id="grouping">
-          <option value="none">nothing</option>
-          <option value="group">group</option>
-          <option value="kind">kind</option>
-          <option value="host">host</option>
+          <option value="none">No grouping</option>
+          <option value="group">Group</option>
+          <option value="kind">Kind</option>
+          <option value="host">Host</option>
         </select>
       </label>
       <label class="inline">
@@ -35,11 +35,11 @@ export function Tools() {
       {/* biome-ignore lint/a11y/useSemanticElements: a fieldset brings its own border, margins and least width */}
       <div class="focus-bar" id="focus-bar" role="group" aria-label="Neighbourhood" hidden>
         <label class="inline">
-          Only
+          Show
           <select id="focus-direction" aria-label="Direction">
-            <option value="both">around</option>
-            <option value="up">who calls</option>
-            <option value="down">called by</option>
+            <option value="both">neighbours of</option>
+            <option value="up">callers of</option>
+            <option value="down">callees of</option>
           </select>
         </label>
         <strong id="focus-name" />
@@ -55,42 +55,42 @@ export function Tools() {
           Show all
         </button>
       </div>
-      <ul class="open-groups" id="open-groups" aria-label="Open groups" />
+      <ul class="open-groups" id="open-groups" aria-label="Expanded groups" />
     </div>
   )
 }
 
-/** What thickness, colour, dash, fading and shapes of the picture mean. */
+/** Explains the widths, colours, dashes and shapes in the picture. */
 export function Legend() {
   return (
     <details class="legend">
       <summary>Legend</summary>
       <ul aria-label="Edges">
         <li>
-          <i class="line" /> calls, none failed of late
+          <i class="line" /> solid: no errors in the last 5 min
         </li>
         <li>
-          <i class="line flawed" /> long dashes: some failed, under 5 %
+          <i class="line flawed" /> long dashes: under 5% errors
         </li>
         <li>
-          <i class="line failed" /> short dashes: 5 % or more failed, or the last one did
+          <i class="line failed" /> short dashes: 5% errors or more, or the last call failed
         </li>
         <li>
-          <i class="line thick" /> thicker: more calls a minute (each step ten times as many)
+          <i class="line thick" /> thicker: more calls per minute (10× per step)
         </li>
         <li>
           <i class="line idle" /> faded: idle
         </li>
-        <li>numbers: calls a minute · failed, then p50/p95; between groups the worst of them</li>
+        <li>numbers: calls per minute · errors, then p50/p95 latency; between groups, the worst</li>
       </ul>
       <ul aria-label="Nodes">
         <li>▭ service</li>
         <li>⌭ database</li>
         <li>◫ queue</li>
-        <li>⬡ host that Weir follows</li>
-        <li>other shapes: parts of Weir, or a group of several</li>
-        <li>fill: the colour that the service reported</li>
-        <li>● live ○ quiet ◐ stalled ↻ backing-off ✕ dead ■ stopped: what Weir concludes</li>
+        <li>⬡ followed host</li>
+        <li>other shapes: parts of Weir, or groups</li>
+        <li>fill: the colour reported by the service</li>
+        <li>● live ○ quiet ◐ stalled ↻ backing-off ✕ dead ■ stopped: status</li>
       </ul>
     </details>
   )

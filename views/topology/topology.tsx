@@ -9,7 +9,7 @@ import { Legend, Tools } from './tools.tsx'
 export interface CallView {
   from: string
   to: string
-  /** Of the last minutes: calls per minute, and the part of them that failed, 0 to 1. */
+  /** The last minutes: calls per minute, and the share of errors, 0 to 1. */
   recent?: { rate: number; errorShare: number }
   lastStatus?: number
   lastDurationMs?: number
@@ -20,19 +20,19 @@ export interface CallView {
 export interface TopologyPageProps {
   services: readonly ServiceView[]
   calls: readonly CallView[]
-  /** Id of the service that requests go through unless another is chosen. */
+  /** ID of the service that requests go through by default. */
   entryId: string | undefined
   /** The graph as Mermaid text. */
   diagram: string
-  /** Names offered as colours. */
+  /** Suggested colour names. */
   colours: readonly string[]
-  /** Where this Weir is reached, for the example that reports a service. */
+  /** Public URL of Weir, for the example that reports a service. */
   origin: string
-  /** What a form that was sent without script was answered. */
+  /** The result of a form that was sent without script. */
   answer?: Child
 }
 
-/** The live picture of services and calls, the same as a list, and the forms that act on it. */
+/** The live picture of services and calls, the same as a table, and the forms that act on it. */
 export function TopologyPage(props: TopologyPageProps) {
   const { services, calls, entryId, diagram, colours, origin, answer } = props
   return (
@@ -59,7 +59,7 @@ export function TopologyPage(props: TopologyPageProps) {
         <aside class="topology-panel" id="panel" aria-label="Service">
           <Detail />
           <p class="panel muted replay-only">
-            Requests, colours and faults act on now: go back to Live for them.
+            Requests, colours and faults only work live. Go back to Live to use them.
           </p>
           <div class="topology-forms">
             <RequestForm services={services} entryId={entryId} answer={answer} />
@@ -76,10 +76,10 @@ function Empty({ origin, hidden }: { origin: string; hidden: boolean }) {
   const report = '{"services":[{"id":"UI"}],"calls":[{"from":"UI","to":"D","status":200}]}'
   return (
     <section class="panel empty" id="empty" hidden={hidden}>
-      <h2>No service has reported yet</h2>
-      <p>Start the simulation of eight services:</p>
+      <h2>No services yet</h2>
+      <p>Start the simulation with eight services:</p>
       <pre tabindex={0}>bun run sim</pre>
-      <p>Or report a service and a call of your own; it is drawn at once:</p>
+      <p>Or report a service and a call yourself:</p>
       <pre tabindex={0}>
         {`curl ${origin}/api/topology -H 'Content-Type: application/json' \\\n  -d '${report}'`}
       </pre>
@@ -94,13 +94,13 @@ function Picture({ diagram }: { diagram: string }) {
       {/* biome-ignore lint/a11y/useSemanticElements: it is a picture, and holds no fields */}
       <div class="picture-panel" id="picture" tabindex={0} role="group" aria-label="Diagram">
         <noscript>
-          <p>The picture is drawn by a script. Its text and the list of services are below.</p>
+          <p>The picture requires JavaScript. Its source and the list of services are below.</p>
         </noscript>
       </div>
       <p class="view-note" id="view-note" role="status" hidden />
       <Legend />
       <details>
-        <summary>Mermaid text</summary>
+        <summary>Mermaid source</summary>
         <pre class="mermaid-source" id="mermaid-source" tabindex={0}>
           {diagram}
         </pre>

@@ -4,11 +4,11 @@ import { placeOf, post, urlFault, urlMasks } from '../http.ts'
 import type { ChannelKind } from '../kind.ts'
 import { type Severity, withStreams } from '../message.ts'
 
-/** Of an embed. @see https://discord.com/developers/docs/resources/message#embed-object-embed-limits */
+/** Limits of an embed. @see https://discord.com/developers/docs/resources/message#embed-object-embed-limits */
 const MAX_TITLE_CHARS = 256
 const MAX_DESCRIPTION_CHARS = 4_096
 const MAX_STREAMS = 10
-/** How Discord says that a webhook was deleted. */
+/** Discord's status for a deleted webhook. */
 const GONE_STATUSES = [404]
 
 const COLOURS: Record<Severity, number> = {
@@ -22,7 +22,7 @@ const schema = Type.Object({
   url: Type.String({
     title: 'Webhook URL',
     maxLength: 2_048,
-    description: 'Of a webhook of a Discord channel.',
+    description: 'The webhook URL of a Discord channel.',
   }),
 })
 type Config = Static<typeof schema>
@@ -49,13 +49,13 @@ export const discord: ChannelKind<Config> = {
       color: COLOURS[message.severity],
       timestamp: message.at,
     }
-    // Nobody is pinged, whatever the text says.
+    // Pings no one, whatever the text says.
     const body = JSON.stringify({ allowed_mentions: { parse: [] }, embeds: [embed] })
     return post({ url, body, goneStatuses: GONE_STATUSES }, tools)
   },
 }
 
-/** Everything that Discord reads as markup, a mention or a masked link. */
+/** Escapes everything that Discord parses as markup, a mention or a masked link. */
 function escapeChar(char: string): string {
   if (char === '@') return `@${ZERO_WIDTH_SPACE}`
   return /[\\*_~`|<>#[\]()-]/.test(char) ? `\\${char}` : char

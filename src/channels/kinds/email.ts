@@ -5,7 +5,7 @@ import { MAX_LOGGED_BODY_CHARS } from '../http.ts'
 import type { ChannelKind, Outcome, SendError, SentRequest } from '../kind.ts'
 import { cut, MAX_STREAMS, type StoredMessage, withStreams } from '../message.ts'
 
-/** Longest wait for a connection, and for a server that says nothing, in milliseconds; the attempt's own is longer. */
+/** Longest wait for a connection, and for a silent server, in milliseconds; the attempt's own timeout is longer. */
 const CONNECT_MS = 8_000
 const SILENCE_MS = 10_000
 const MAX_RECIPIENTS = 20
@@ -14,19 +14,24 @@ const ADDRESS = '^[^\\s@<>,;:"\\\\]+@[^\\s@<>,;:"\\\\]+$'
 const Address = (title: string) => Type.String({ title, pattern: ADDRESS, maxLength: 254 })
 
 const schema = Type.Object({
-  host: Type.String({ title: 'SMTP server', minLength: 1, maxLength: 253, description: 'Its host name.' }),
+  host: Type.String({
+    title: 'SMTP server',
+    minLength: 1,
+    maxLength: 253,
+    description: 'Host name of the mail server.',
+  }),
   port: Type.Optional(
     Type.Integer({
       title: 'Port',
       minimum: 1,
       maximum: 65_535,
-      description: 'Left out: 587, or 465 with tls.',
+      description: 'Default: 587, or 465 with tls.',
     }),
   ),
   security: Type.Optional(
     Type.Union([Type.Literal('starttls'), Type.Literal('tls'), Type.Literal('none')], {
       title: 'Encryption',
-      description: 'Left out: starttls. none sends as it is, and no password.',
+      description: 'Default: starttls. With none, mail is sent unencrypted and without a password.',
     }),
   ),
   user: Type.Optional(Type.String({ title: 'User', maxLength: 254 })),
@@ -36,7 +41,7 @@ const schema = Type.Object({
     title: 'To',
     minItems: 1,
     maxItems: MAX_RECIPIENTS,
-    description: 'Addresses, separated by commas.',
+    description: 'One or more addresses, separated by commas.',
   }),
 })
 type Config = Static<typeof schema>
@@ -44,16 +49,16 @@ type Config = Static<typeof schema>
 /** Mail over SMTP, as plain text. */
 export const email: ChannelKind<Config> = {
   name: 'email',
-  label: 'E-mail',
+  label: 'Email',
   schema,
   secrets: ['password'],
   credentials: ['password'],
   check({ user, password, security }) {
     if (password !== undefined && user === undefined) {
-      return { field: 'user', detail: 'A password needs the user whose it is.' }
+      return { field: 'user', detail: 'A password requires a user.' }
     }
     if (password !== undefined && security === 'none') {
-      return { field: 'security', detail: 'A password is only sent encrypted: choose starttls or tls.' }
+      return { field: 'security', detail: 'A password requires encryption. Choose starttls or tls.' }
     }
     return undefined
   },
@@ -76,7 +81,7 @@ export const email: ChannelKind<Config> = {
     const startedAt = performance.now()
     const durationMs = () => Math.round(performance.now() - startedAt)
     try {
-      // A tenth of a start, for what few channels are.
+      // Loading it takes a tenth of Weir's start time, and few channels need it.
       const { createTransport } = await import('nodemailer')
       const [address = host] = await tools.resolve(host, port, tools.signal)
       const transport = createTransport({
@@ -85,7 +90,7 @@ export const email: ChannelKind<Config> = {
         secure: security === 'tls',
         requireTLS: security === 'starttls',
         ignoreTLS: security === 'none',
-        // The server is connected to by the address that was checked, and proves the name that was given.
+        // Connects to the checked address; the certificate must match the configured name.
         tls: { servername: host },
         ...(user !== undefined && { auth: { user, pass: password ?? '' } }),
         connectionTimeout: CONNECT_MS,
@@ -95,7 +100,7 @@ export const email: ChannelKind<Config> = {
         disableUrlAccess: true,
       })
       const sent = await transport.sendMail({ ...mail, signal: tools.signal })
-      const body = [sent.response, ...sent.rejected.map((each) => `Refused: ${each}`)].join('\n')
+      const body = [sent.response, ...sent.rejected.map((each) => `Rejected: ${each}`)].join('\n')
       const response = { status: statusOf(sent.response), headers: {}, body }
       return { request, response, durationMs: durationMs(), outcome: { result: 'delivered' } }
     } catch (error) {
@@ -134,7 +139,7 @@ function shown({ from, to, subject, text, messageId }: Mail, url: string): SentR
   return { method: 'SMTP', url, headers, body: cut(text, MAX_LOGGED_BODY_CHARS) }
 }
 
-/** The number that an SMTP reply begins with. */
+/** The status code at the start of an SMTP reply. */
 function statusOf(response: string): number {
   return Number(response.slice(0, 3)) || 0
 }
@@ -147,21 +152,21 @@ function failure(error: unknown, place: string, signal: AbortSignal): Outcome {
   }
   const { code = 'ECONNECTION', response, responseCode = 0 } = error as NodemailerError
   if (code === 'ETLS' || isCertificate(error)) {
-    const message = `${place} offers no encryption that can be trusted (${reason(error)}).`
+    const message = `${place} doesn't offer trusted encryption (${reason(error)}).`
     return { result: 'retry', error: { code: 'bad_tls', message } }
   }
   if (responseCode > 0) {
-    const message = `${place} refused: ${(response ?? String(responseCode)).slice(0, 500)}`
-    // 5xx is for good; 503 is about the session, and 421 and the other 4xx pass.
+    const message = `${place} rejected the message: ${(response ?? String(responseCode)).slice(0, 500)}`
+    // 5xx is permanent; 503 is about the session, and 421 and the other 4xx are temporary.
     const isForGood = responseCode >= 500 && responseCode !== 503
     return { result: isForGood ? 'failed' : 'retry', error: { code: 'refused', message } }
   }
   if (code === 'ETIMEDOUT') {
-    return { result: 'retry', error: { code: 'timeout', message: `${place} didn't answer in time.` } }
+    return { result: 'retry', error: { code: 'timeout', message: `${place} didn't respond in time.` } }
   }
   return {
     result: 'retry',
-    error: { code: 'connection_failed', message: `Can't talk to ${place} (${code}).` },
+    error: { code: 'connection_failed', message: `Can't connect to ${place} (${code}).` },
   }
 }
 

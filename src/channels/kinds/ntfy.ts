@@ -10,7 +10,7 @@ const MAX_TITLE_CHARS = 200
 const MAX_STREAMS = 10
 const TOPIC = /^[-_A-Za-z0-9]{1,64}$/
 
-/** 3 is the usual one, 5 rings through silence. */
+/** 3 is the default, 5 overrides Do Not Disturb. */
 const PRIORITIES: Record<Severity, number> = { info: 3, warning: 4, critical: 5, resolved: 3 }
 /** Shown as emoji. @see https://docs.ntfy.sh/emojis */
 const TAGS: Record<Severity, string> = {
@@ -24,15 +24,15 @@ const schema = Type.Object({
   url: Type.String({
     title: 'Topic URL',
     maxLength: 2_048,
-    description: 'Such as https://ntfy.sh/your-topic. Whoever knows a topic can read it.',
+    description: 'For example https://ntfy.sh/your-topic. Anyone who knows the topic can read it.',
   }),
   token: Type.Optional(
-    Type.String({ title: 'Access token', maxLength: 256, description: 'For topics that are protected.' }),
+    Type.String({ title: 'Access token', maxLength: 256, description: 'For protected topics.' }),
   ),
 })
 type Config = Static<typeof schema>
 
-/** A topic of ntfy.sh, or of a server of one's own. @see https://docs.ntfy.sh/publish/#publish-as-json */
+/** A topic on ntfy.sh or a self-hosted server. @see https://docs.ntfy.sh/publish/#publish-as-json */
 export const ntfy: ChannelKind<Config> = {
   name: 'ntfy',
   label: 'ntfy',
@@ -43,18 +43,21 @@ export const ntfy: ChannelKind<Config> = {
     const detail = urlFault(url)
     if (detail !== undefined) return { field: 'url', detail }
     if (!TOPIC.test(partsOf(url).topic)) {
-      return { field: 'url', detail: 'The URL ends with the topic, such as https://ntfy.sh/your-topic.' }
+      return {
+        field: 'url',
+        detail: 'The URL must end with a topic, for example https://ntfy.sh/your-topic.',
+      }
     }
     const isSendable = token === undefined || /^[\x21-\x7e]+$/.test(token)
     return isSendable
       ? undefined
-      : { field: 'token', detail: 'A token holds no spaces or special characters.' }
+      : { field: 'token', detail: "The token can't contain spaces or special characters." }
   },
   target: ({ url }) => placeOf(url),
   masks: ({ url, token = '' }) => [...urlMasks(url), partsOf(url).topic, token],
   send({ url, token }, message, tools) {
     const { base, topic } = partsOf(url)
-    // Headers, the other way to publish, hold no more than ASCII for certain.
+    // Headers, the other way to publish, only support ASCII reliably.
     const body = JSON.stringify({
       topic,
       title: cut(message.title, MAX_TITLE_CHARS),

@@ -4,11 +4,11 @@ import { placeOf, post, urlFault, urlMasks } from '../http.ts'
 import type { ChannelKind } from '../kind.ts'
 import { type Severity, withStreams } from '../message.ts'
 
-/** Longer ones are cut by some of the services that take Slack's format. */
+/** Some services that accept Slack's format cut longer texts. */
 const MAX_TITLE_CHARS = 250
 const MAX_TEXT_CHARS = 3_000
 const MAX_STREAMS = 10
-/** How Slack says that a webhook, its app or its workspace is no more. */
+/** Slack's statuses for a deleted webhook, app or workspace. */
 const GONE_STATUSES = [404]
 
 const COLOURS: Record<Severity, string> = {
@@ -22,14 +22,13 @@ const schema = Type.Object({
   url: Type.String({
     title: 'Webhook URL',
     maxLength: 2_048,
-    description:
-      'Of an incoming webhook of Slack, or of a service that takes the same (Mattermost, Rocket.Chat).',
+    description: 'An incoming webhook of Slack or a compatible service (Mattermost, Rocket.Chat).',
   }),
 })
 type Config = Static<typeof schema>
 
 /**
- * Slack's incoming webhooks, in the part of their format that others understand too.
+ * Slack's incoming webhooks, in the part of their format that compatible services understand.
  * @see https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks
  */
 export const slack: ChannelKind<Config> = {
@@ -51,7 +50,7 @@ export const slack: ChannelKind<Config> = {
       title,
       ...(message.url && { title_link: message.url }),
       text: escaped(withStreams(message, MAX_STREAMS), escapeChar, MAX_TEXT_CHARS),
-      // No field is read as markup.
+      // No field is parsed as markup.
       mrkdwn_in: [],
       ts: Math.floor(Date.parse(message.at) / 1_000),
     }
@@ -64,7 +63,7 @@ const ESCAPED: Record<string, string> = {
   '&': '&amp;',
   '<': '&lt;',
   '>': '&gt;',
-  // Mattermost reads markup and mentions whatever it is told.
+  // Mattermost parses markup and mentions anyway.
   '@': `@${ZERO_WIDTH_SPACE}`,
   ']': `]${ZERO_WIDTH_SPACE}`,
 }

@@ -13,22 +13,22 @@ const Secret = (title: string, description: string) =>
   Type.String({ title, description, pattern: `^${PREFIX}[A-Za-z0-9+/]+={0,2}$`, maxLength: 128 })
 
 const schema = Type.Object({
-  url: Type.String({ title: 'URL', maxLength: 2_048, description: 'Each message is posted there as JSON.' }),
+  url: Type.String({ title: 'URL', maxLength: 2_048, description: 'Receives each message as a JSON POST.' }),
   secret: Secret(
     'Secret',
-    `${PREFIX} and ${MIN_SECRET_BYTES} to ${MAX_SECRET_BYTES} random bytes in base64. Signs what is sent; give it to the receiver.`,
+    `${PREFIX} and ${MIN_SECRET_BYTES} to ${MAX_SECRET_BYTES} random bytes in base64. Signs each message; give it to the receiver.`,
   ),
   previousSecret: Type.Optional(
     Secret(
       'Previous secret',
-      'Signs beside the other one, until it is taken away. A secret that is changed goes here by itself.',
+      'Signs in addition to the current secret until removed. When you change the secret, the old one moves here.',
     ),
   ),
 })
 type Config = Static<typeof schema>
 
 /**
- * Any HTTP endpoint, signed after Standard Webhooks.
+ * Any HTTP endpoint, signed as defined by Standard Webhooks.
  * @see https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
  */
 export const webhook: ChannelKind<Config> = {
@@ -45,7 +45,7 @@ export const webhook: ChannelKind<Config> = {
       if (bytes === undefined || (bytes >= MIN_SECRET_BYTES && bytes <= MAX_SECRET_BYTES)) continue
       return {
         field,
-        detail: `A secret holds ${MIN_SECRET_BYTES} to ${MAX_SECRET_BYTES} bytes, not ${bytes}.`,
+        detail: `A secret must be ${MIN_SECRET_BYTES} to ${MAX_SECRET_BYTES} bytes, not ${bytes}.`,
       }
     }
     return undefined

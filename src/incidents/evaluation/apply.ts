@@ -14,16 +14,16 @@ export interface Incident {
   streamId: string | null
   host: string | null
   affected: number
-  /** Since when, milliseconds since the epoch: what it is judged by whether others did better. */
+  /** Start of the failure, milliseconds since the epoch: later signs of life elsewhere are evidence. */
   since: number
 }
 
-/** What the looks of one rule come to. */
+/** The outcome of one rule's evaluation. */
 export interface Steps {
   opened: Incident[]
-  /** Keys of incidents that are over. */
+  /** Keys of incidents to resolve. */
   resolved: string[]
-  /** Those that go on, as something else. */
+  /** Incidents that continue with another cause. */
   renamed: Pick<Incident, 'key' | 'cause' | 'title'>[]
   alarms: { finding: Finding; alarm: Alarm; memory: Memory }[]
 }
@@ -69,7 +69,7 @@ export async function saveSteps(tx: Database, steps: Steps, now: number): Promis
   }
 }
 
-/** Opens incidents; of what one is open already there won't be another. */
+/** Opens incidents; a key that already has an open one doesn't get another. */
 export async function open(
   tx: Database,
   opened: readonly Incident[],
@@ -99,7 +99,7 @@ export async function resolve(tx: Database, keys: readonly string[], now: number
     WHERE resolved_at IS NULL AND key IN (SELECT json_array_elements_text(${JSON.stringify(keys)}::json))`)
 }
 
-/** A stream that was stalled is dead now: the same problem, only worse. */
+/** A stalled stream is dead now: the same problem, only worse. */
 export async function worsen(tx: Database, now: number): Promise<void> {
   const stalled = await tx
     .select({ id: incidents.id, streamId: incidents.streamId })

@@ -2,7 +2,7 @@ import { sql } from 'drizzle-orm'
 import type { Database } from '../../storage/storage.ts'
 import { type Cause, EXPLAINED } from '../causes.ts'
 
-/** What of an open incident decides which other one explains it. */
+/** The fields of an open incident that decide which other one explains it. */
 interface Node {
   id: string
   cause: Cause
@@ -11,9 +11,9 @@ interface Node {
 }
 
 /**
- * Attaches what a host that is down, or the way out, explains; what is no longer explained stands for itself again, and
- * it is noted since when. Of an outage these are thousands, and the database knows nothing of them yet to plan a join
- * by: what belongs to what is found here.
+ * Attaches incidents to the host or outbound network that explains them, and detaches those no longer explained, noting
+ * when. An outage has thousands, and the database has no statistics on them yet to plan a join with, so they are matched
+ * here.
  */
 export async function attach(tx: Database, now: number): Promise<void> {
   const { rows } = (await tx.execute(sql`
@@ -32,7 +32,7 @@ export async function attach(tx: Database, now: number): Promise<void> {
     WHERE incident.id = row.id`)
 }
 
-/** Those whose parent is another one now, or none. */
+/** Incidents whose parent changed. */
 function parentsOf(open: readonly Node[]): Pick<Node, 'id' | 'parentId'>[] {
   const ids = new Set(open.map(({ id }) => id))
   const egress = open.find(({ cause }) => cause === 'egress')?.id

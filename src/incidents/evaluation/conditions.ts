@@ -12,11 +12,11 @@ import type { Rule } from '../rules.ts'
 import type { Memory } from './findings.ts'
 import { inScope } from './rule-evaluation.ts'
 
-/** Documents that one look builds for one rule; those that changed longest ago first, the others come next. */
+/** Documents that one evaluation builds for one rule, those that changed longest ago first; the others follow later. */
 const DOCUMENTS_A_LOOK = 50
-/** And of so many bytes together, beyond the first. */
+/** Total bytes of those documents, beyond the first. */
 const BYTES_A_LOOK = 8_388_608
-/** What is shown of the value that was found. */
+/** How much of the found value is shown. */
 const FOUND_CHARS = 100
 
 type ConditionRule = Extract<Rule, { kind: 'condition' }>
@@ -27,8 +27,8 @@ interface Changed {
 }
 
 /**
- * Tries a condition on the documents that changed since it was last tried, and remembers what it said: looks then read
- * that. Idempotent, so that it needs no lock: whoever tries the same document finds the same.
+ * Tests a condition on the documents that changed since the last test, and stores the results, which evaluations read.
+ * Idempotent, so it needs no lock: two processes that test the same document get the same result.
  */
 export async function tryCondition(db: Database, rule: ConditionRule): Promise<number> {
   const holds = compileCondition(rule.params)
@@ -63,7 +63,7 @@ async function currentDocument(
     const { document, text } = await documentOf(read, stream, await versionAt(read, stream, 'now'))
     return { value: document, bytes: text.length }
   } catch (error) {
-    // It has none yet, or what is stored of it is damaged, which its own page says.
+    // There is no document yet, or the stored one is damaged, which the stream's page says.
     if (error instanceof Problem) return undefined
     throw error
   }
@@ -72,11 +72,11 @@ async function currentDocument(
 function said(pointer: string, document: Json): string {
   const found = select(document, parsePointer(pointer) ?? []) as Json | undefined
   const what = pointer === '' ? 'The document' : pointer
-  if (found === undefined) return `${what} isn't there.`
+  if (found === undefined) return `${what} is missing.`
   return `${what} is ${stringifyJson(found).slice(0, FOUND_CHARS)}.`
 }
 
-/** Of a rule that was changed or removed meanwhile nothing is remembered: it would be about what it said before. */
+/** Stores nothing if the rule was changed or removed meanwhile: the result would be about the old rule. */
 async function remember(db: Database, rule: ConditionRule, streamId: string, memory: Memory): Promise<void> {
   const { isFiring, streak } = AT_REST
   const asNow = sql`EXISTS (SELECT FROM weir.rules WHERE id = ${rule.id} AND updated_at = ${rule.updatedAt.toISOString()}::timestamptz)`

@@ -10,26 +10,26 @@ import type { LookDeps } from './evaluate.ts'
 import { EGRESS, HOST_KEY } from './shared-causes.ts'
 import { streamsBehind, troubled } from './standing.ts'
 
-/** Incidents looked at for telling at a time, of each sort, silent ones among them: the oldest. */
+/** Most incidents considered for notification at a time, of each sort, including silenced ones; the oldest first. */
 const MAX_TOLD = 10_000
-/** Longest wait for a sign of life elsewhere before an incident is told of all the same, in milliseconds. */
+/** Longest wait for a sign of life elsewhere before an incident is sent anyway, in milliseconds. */
 const HOLD_MS = 120_000
-/** What another incident explained until just now comes back by itself, or not: every stream is tried within this. */
+/** An incident that another one no longer explains may recover by itself: every stream is tried within this time. */
 const RELEASED_MS = BACKOFF_CAP_MS
-/** A time that lies further ahead than clocks of several machines differ was set before the clock went back. */
+/** A time further ahead than the clocks of several machines differ was set before the clock went back. */
 const AHEAD_MS = 60_000
 /** Rows in a statement: Postgres takes 65,535 parameters. */
 const ROWS_A_STATEMENT = 5_000
 
 type Row = typeof incidents.$inferSelect
 
-/** An incident that people are to be told of, with the streams it is about that aren't silent. */
+/** An incident that is due for a notification, with its streams that aren't silenced. */
 export interface Due extends ToldIncident {
   row: Row
   streamIds: readonly string[]
 }
 
-/** What decides whether people are told now. */
+/** What decides whether notifications go out now. */
 export interface Circumstances {
   hosts: readonly HostTally[]
   isReachable: boolean | undefined
@@ -37,7 +37,7 @@ export interface Circumstances {
   now: number
 }
 
-/** Those that nobody was told of: once the first has waited for others, all of them. */
+/** Incidents without a notification: all of them, once the first has waited for others. */
 export async function dueToOpen(
   deps: LookDeps,
   { hosts, isReachable, isSilent, now }: Circumstances,
@@ -64,7 +64,7 @@ export async function dueToOpen(
   return heard
 }
 
-/** A change that came in a silence is not told when that ends: it is over. */
+/** A change during a silence isn't sent when the silence ends: it is over. */
 async function dropSilentChanges(db: Database, ready: readonly Row[], heard: readonly Due[], now: number) {
   const told = new Set(heard.map(({ id }) => id))
   const dropped = ready.filter(({ id, cause }) => cause === 'changed' && !told.has(id)).map(({ id }) => id)
@@ -77,8 +77,8 @@ async function dropSilentChanges(db: Database, ready: readonly Row[], heard: rea
 }
 
 /**
- * Incidents that may turn out to be another's: of a host, or the way out, that may be down (the next looks tell), and
- * those that began when nothing has been heard from elsewhere since, which the way out would explain too.
+ * Incidents that another one may explain: their host or the outbound network may be down (the next evaluations decide),
+ * or they began after the last sign of life from elsewhere, which the outbound network would explain too.
  */
 async function holding(
   db: Database,
@@ -105,7 +105,7 @@ async function holding(
   }
 }
 
-/** Those that are open for long, and that nobody looks after. */
+/** Incidents that are open for long and that nobody acknowledged. */
 export async function dueReminders(deps: LookDeps, isSilent: IsSilent, now: number): Promise<Due[]> {
   const { db, settings } = deps
   const before = new Date(now - settings.remindMs).toISOString()
@@ -125,7 +125,7 @@ export async function dueReminders(deps: LookDeps, isSilent: IsSilent, now: numb
   return audible(deps, rows, isSilent, now)
 }
 
-/** Those that people were told of and that are over; in a silence they wait for its end. */
+/** Resolved incidents whose opening was sent; during a silence they wait until it ends. */
 export async function dueToEnd(deps: LookDeps, isSilent: IsSilent, now: number): Promise<Due[]> {
   const { db, settings } = deps
   const rows = await db
@@ -144,7 +144,7 @@ export async function dueToEnd(deps: LookDeps, isSilent: IsSilent, now: number):
   return audible(deps, rows, isSilent, now)
 }
 
-/** The incidents with their streams, those left out that are silent with all their streams. */
+/** The incidents with their streams, without incidents whose streams are all silenced. */
 async function audible(
   deps: LookDeps,
   rows: readonly Row[],
@@ -182,7 +182,7 @@ async function streamsOf(db: Database, ids: readonly string[]) {
   return found
 }
 
-/** Where the clock went back, waits begin again from now: they would last until it has caught up. */
+/** Where the clock went back, waits start again from now: they would last until it has caught up. */
 export async function reanchor(db: Database, now: number): Promise<void> {
   const ahead = new Date(now + AHEAD_MS).toISOString()
   await db
@@ -196,7 +196,7 @@ export async function reanchor(db: Database, now: number): Promise<void> {
     )
 }
 
-/** Whether a wait is over; one that would begin in the future was set before the clock went back, and is over. */
+/** Whether a wait is over; one that starts in the future was set before the clock went back, and is over. */
 function hasPassed(since: Date, waitMs: number, now: number): boolean {
   const elapsed = now - since.getTime()
   return elapsed >= waitMs || elapsed < -AHEAD_MS

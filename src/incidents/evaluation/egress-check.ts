@@ -8,9 +8,9 @@ const DEFAULT_PORT = 443
 export type CanConnect = (host: string, port: number) => Promise<boolean>
 
 /**
- * Whether Weir gets out at all.
+ * Whether Weir has any outbound connectivity.
  * @param hosts `host` or `host:port`; one that answers is enough
- * @returns `undefined` where there is nothing to try
+ * @returns `undefined` without hosts to try
  */
 export async function isOutside(
   hosts: readonly string[],
@@ -19,7 +19,7 @@ export async function isOutside(
   if (hosts.length === 0) return undefined
   const tries = hosts.map(async (host) => {
     const [, name = host, port] = /^\[?([^\]]+?)\]?(?::(\d+))?$/.exec(host) ?? []
-    if (!(await canConnect(name, Number(port ?? DEFAULT_PORT)))) throw new Error(`${host} can't be reached`)
+    if (!(await canConnect(name, Number(port ?? DEFAULT_PORT)))) throw new Error(`Can't reach ${host}`)
     return true
   })
   return Promise.any(tries).catch(() => false)

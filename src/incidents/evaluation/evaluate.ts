@@ -19,32 +19,32 @@ export interface LookDeps {
   /** Milliseconds since the epoch. */
   now(): number
   notifier: Pick<Notifier, 'responsible' | 'store' | 'deliver'>
-  /** Where the console is, for links. */
+  /** URL of the console, for links. */
   url(): string
   settings: IncidentSettings
   canConnect?: CanConnect
 }
 
 export interface IncidentSettings {
-  /** How long an incident waits for others to be told of together, in milliseconds. */
+  /** How long an incident waits for others to share a message, in milliseconds. */
   groupWaitMs: number
-  /** How long after people were told, or reminded, they are reminded, in milliseconds. */
+  /** Time from a notification or reminder to the next reminder, in milliseconds. */
   remindMs: number
-  /** `host` or `host:port` that Weir's own way out is tried with; none: the streams themselves are judged by. */
+  /** `host` or `host:port` that test Weir's outbound network; with none, the streams themselves are the evidence. */
   egressCheckHosts: readonly string[]
 }
 
-/** How long a problem that is over is kept, in milliseconds, and how many are removed at a time. */
+/** How long a resolved incident is kept, in milliseconds, and how many are removed at a time. */
 const KEEP_MS = 400 * 86_400_000
 const FORGET_LIMIT = 5_000
 const DEFAULT_CHANGED_EVERY_MS = 5 * 60_000
 
 /**
- * Looks at all streams by all rules: opens and ends incidents, then tells whom they concern.
+ * Evaluates all streams by all rules: opens and resolves incidents, then sends notifications.
  *
- * What was seen is stored in one transaction, what was told in another with the deliveries themselves. Whatever ends
- * the process in between, the next look goes on from what is stored: an incident that nobody was told of still says so.
- * @returns `busy` when another process was at it
+ * Findings are stored in one transaction, notifications in another, together with their deliveries. If the process ends
+ * in between, the next evaluation continues from what is stored: an incident without a notification is still marked so.
+ * @returns `busy` when another process is evaluating
  */
 export async function lookAround(deps: LookDeps): Promise<'looked' | 'busy'> {
   const { db, settings } = deps
@@ -65,7 +65,7 @@ export async function lookAround(deps: LookDeps): Promise<'looked' | 'busy'> {
   return 'looked'
 }
 
-/** Removes incidents that were over long ago, some at a time. */
+/** Removes incidents that were resolved long ago, some at a time. */
 export async function forgetIncidents({ db, now }: Pick<LookDeps, 'db' | 'now'>): Promise<number> {
   const old = db
     .select({ id: incidents.id })
@@ -106,8 +106,8 @@ async function lookBy(tx: Database, rule: Rule, now: number): Promise<void> {
 }
 
 /**
- * A change is over as soon as it is there: an incident that opens and ends at once. The first that is seen of a stream
- * is where it stands; what changes again too soon is told with the next change after the wait.
+ * A change is an incident that opens and resolves at once. The first evaluation of a stream only records where it
+ * stands; changes that follow too soon are sent with the next change after the wait.
  */
 async function tellChanges(
   tx: Database,
@@ -133,10 +133,10 @@ async function tellChanges(
 }
 
 function changedAt(at: number): string {
-  return `Its last change came at ${new Date(at).toISOString()}.`
+  return `Last change at ${new Date(at).toISOString()}.`
 }
 
-/** A host that is down takes more streams with it: says how many it are by now. */
+/** A host that is down takes more streams with it: updates how many. */
 async function grow(tx: Database, { hosts }: Fleet): Promise<void> {
   const failing = hosts.filter((host) => host.failing > 0)
   if (failing.length === 0) return
@@ -146,9 +146,9 @@ async function grow(tx: Database, { hosts }: Fleet): Promise<void> {
     ...failing.map((host) => ({
       key: HOST_KEY + host.host,
       affected: host.failing,
-      title: `${host.host}: ${host.failing} of ${host.total} streams fail`,
+      title: `${host.host}: ${host.failing} of ${host.total} streams failing`,
     })),
-    { key: EGRESS, affected: all, title: `Weir reaches nothing: ${all} of ${total} streams fail` },
+    { key: EGRESS, affected: all, title: `Outbound network is down: ${all} of ${total} streams failing` },
   ]
   await tx.execute(sql`
     UPDATE weir.incidents incident SET affected = row.affected, title = row.title

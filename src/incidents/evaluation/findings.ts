@@ -4,12 +4,12 @@ import type { Database } from '../../storage/storage.ts'
 import { type Cause, VERDICT_RULE } from '../causes.ts'
 import { standings } from './standing.ts'
 
-/** What one look of one rule says of one stream, with what was made of the looks before. */
+/** What one evaluation of one rule finds about one stream, with the result of earlier evaluations. */
 export interface Finding {
   streamId: string
   name: string
   host: string | null
-  /** Id of the rule, or the name of the built-in one. */
+  /** ID of the rule, or the name of the built-in one. */
   rule: string
   look: Look
   cause: Cause
@@ -21,23 +21,23 @@ export interface Finding {
   memory: Memory
 }
 
-/** What a rule remembers of a stream beyond its alarm. */
+/** What a rule remembers about a stream beyond its alarm. */
 export interface Memory {
   isFlapping?: boolean
-  /** The last change that was looked at, and when people were last told of one; milliseconds since the epoch. */
+  /** The last change that was evaluated, and the last notification of one; milliseconds since the epoch. */
   seenAt?: number
   toldAt?: number
-  /** What a condition last said of the document. */
+  /** Last result of a condition on the document. */
   isBad?: boolean
   found?: string
 }
 
-/** Streams that one look takes on: those of an outage that are more come with the next one. */
+/** Most streams in one evaluation: the rest of an outage comes with the next one. */
 export const MAX_FINDINGS = 20_000
-/** A verdict can pass with the next byte: 15 s of it are a problem, and 10 s without are its end. */
+/** A status can change with the next byte: 15 s of it open an incident, and 10 s without it resolve that. */
 export const VERDICT_THRESHOLDS: Thresholds = { failure: 3, success: 2 }
 
-/** A row as the queries of rules give it. */
+/** A row of a rule's query. */
 export interface FindingRow {
   id: string
   name: string | null
@@ -52,7 +52,7 @@ export interface FindingRow {
   memory: Memory | null
 }
 
-/** What the verdicts say; streams of which there is nothing new aren't among them. */
+/** The findings of the built-in rule, without streams that have nothing new. */
 export async function verdictFindings(tx: Database, now: number): Promise<Finding[]> {
   const looks = sql`
     SELECT id, name, host, verdict_reason AS detail, CASE verdict WHEN 'dead' THEN 'dead' ELSE 'stalled' END AS cause,
@@ -62,7 +62,7 @@ export async function verdictFindings(tx: Database, now: number): Promise<Findin
   return findingsOf(tx, VERDICT_RULE, 'stalled', looks)
 }
 
-/** Joins looks with the alarms of their rule, where one changes the other. A stream without a look has left the rule. */
+/** Joins findings with their rule's alarms, where one changes the other. A stream without a finding has left the rule. */
 export async function findingsOf(
   tx: Database,
   rule: string,

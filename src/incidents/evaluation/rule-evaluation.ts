@@ -5,25 +5,25 @@ import type { Rule } from '../rules.ts'
 import { type Finding, findingsOf } from './findings.ts'
 import { HOST, WATCHED } from './standing.ts'
 
-/** Rules over minutes look once a minute; this much earlier is not too early, in milliseconds. */
+/** Rules over minutes run once a minute; this much earlier is not too early, in milliseconds. */
 const MINUTE_MS = 60_000
 const EARLY_MS = 1_000
 const HOUR_MS = 3_600_000
 const DEFAULT_WINDOW_MS = HOUR_MS
 const DEFAULT_ERROR_WINDOW_MS = DEAD_AFTER_MS
-/** Attempts, or comparisons, that a rate needs. */
+/** Fewest attempts or comparisons for a rate. */
 const DEFAULT_SAMPLES = 10
-/** A band is learnt from the same hour of the week in as many weeks … */
+/** A band is learned from the same hour of the week in this many weeks … */
 const WEEKS = 8
-/** … of which so many must have been recorded … */
+/** … of which this many must have been recorded … */
 const MIN_WEEKS = 3
-/** … and reaches as many standard deviations to both sides, */
+/** … and extends this many standard deviations to both sides, */
 const BAND_DEVIATIONS = 3
 /** but at least this share of 1 (change rate) or of the mean (size). */
 const BAND_RATE = 0.1
 const BAND_SIZE = 0.25
 
-/** Whether a rule looks now. What a clock that jumped back left in the future doesn't hold it up. */
+/** Whether a rule is due. A time that lies in the future after a clock jumped back doesn't delay it. */
 export function isDue({ kind, isEnabled, lookedAt }: Rule, now: number): boolean {
   if (!isEnabled) return false
   if (kind === 'changed' || kind === 'condition' || lookedAt === null) return true
@@ -31,7 +31,7 @@ export function isDue({ kind, isEnabled, lookedAt }: Rule, now: number): boolean
   return elapsed < 0 || elapsed >= MINUTE_MS - EARLY_MS
 }
 
-/** What a rule says of its streams, where that is news. */
+/** A rule's findings about its streams, where they are new. */
 export function ruleFindings(tx: Database, rule: Rule, now: number): Promise<Finding[]> {
   switch (rule.kind) {
     case 'errorRate':
@@ -55,7 +55,7 @@ export function ruleFindings(tx: Database, rule: Rule, now: number): Promise<Fin
   }
 }
 
-/** The streams that a rule is about, as the rows of a subquery. */
+/** The streams of a rule, as the rows of a subquery. */
 export function inScope({ streamId, tag }: Pick<Rule, 'streamId' | 'tag'>): SQL {
   const which =
     streamId !== null
@@ -108,7 +108,7 @@ function changed(rule: Rule): SQL {
     FROM ${inScope(rule)} AS scope`
 }
 
-/** What a band is of: its value over rows of sums, what counts as a sample, and how it is said. */
+/** What a band measures: its value over rollup rows, its samples, and its text. */
 interface Measure {
   value: SQL
   samples: SQL
@@ -120,7 +120,7 @@ const CHANGE_RATE: Measure = {
   value: sql`sum(changed)::float8 / nullif(sum(compared), 0)`,
   samples: sql`sum(compared)`,
   leastWidth: () => sql`${BAND_RATE}::float8`,
-  said: (value) => sql`round((${value} * 100)::numeric, 1) || ' %'`,
+  said: (value) => sql`round((${value} * 100)::numeric, 1) || '%'`,
 }
 const SIZE: Measure = {
   value: sql`CASE WHEN sum(polls) > 0 THEN sum(plain_bytes) / sum(polls)::float8
@@ -130,7 +130,7 @@ const SIZE: Measure = {
   said: (value) => sql`round((${value})::numeric) || ' bytes'`,
 }
 
-/** Outside what was set, or else of what is usual at this hour of the week. */
+/** Outside the configured range, or else outside the learned one for this hour of the week. */
 function outsideBand(
   rule: Rule,
   { min, max, windowMs = DEFAULT_WINDOW_MS, minSamples = DEFAULT_SAMPLES }: Params<'changeRate'>,
@@ -157,7 +157,7 @@ function outsideBand(
     SELECT id, name, host, NULL AS cause, NULL::float8 AS since,
       CASE WHEN samples < ${minSamples}::int OR value IS NULL OR low IS NULL THEN 'unknown'
         WHEN value < low OR value > high THEN 'bad' ELSE 'good' END AS look,
-      ${said(sql`value`)} || ${isSet ? ', outside of what is set.' : ', unusual at this hour of the week.'} AS detail
+      ${said(sql`value`)} || ${isSet ? ', outside the configured range.' : ', unusual for this hour of the week.'} AS detail
     FROM (SELECT id, name, host, ${value} AS value, coalesce(${samples}, 0) AS samples
       FROM ${inScope(rule)} AS scope LEFT JOIN weir.rollups r ON r.stream_id = scope.id AND ${during(windowMs, now)}
       GROUP BY id, name, host) AS measured

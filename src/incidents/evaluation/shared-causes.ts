@@ -8,10 +8,10 @@ import type { Fleet } from './standing.ts'
 
 export const EGRESS = 'egress'
 export const WORKERS = 'workers'
-/** What begins the key of a host's alarm and of its incident. */
+/** Prefix of the key of a host's alarm and incident. */
 export const HOST_KEY = 'host:'
 
-/** Looks in a row, of 5 s each: what is common to many streams is told of sooner than a stream that fails alone. */
+/** Evaluations in a row, one every 5 s: a shared cause is notified sooner than a stream that fails alone. */
 const THRESHOLDS = { failure: 6, success: 3 }
 
 interface SharedMemory {
@@ -20,14 +20,14 @@ interface SharedMemory {
   better?: number
 }
 
-/** What is bad, or no longer, of what streams have in common. */
+/** Shared causes that became a problem, or no longer are one. */
 export interface SharedSteps {
   opened: Incident[]
-  /** Keys of incidents that are over. */
+  /** Keys of incidents to resolve. */
   resolved: string[]
 }
 
-/** Looks at the way out first: while that may be down, no host is to blame. */
+/** Evaluates the outbound network first: while it may be down, no host is to blame. */
 export async function stepShared(
   tx: Database,
   fleet: Fleet,
@@ -40,7 +40,7 @@ export async function stepShared(
   const all = sumOf(fleet.hosts)
   const isOut = steps.take(EGRESS, egress, () => ({
     cause: 'egress',
-    title: `Weir reaches nothing: ${all.failing} of ${all.total} streams fail`,
+    title: `Outbound network is down: ${all.failing} of ${all.total} streams failing`,
     detail: reached(isReachable, fleet.hosts.length),
     host: null,
     affected: all.failing,
@@ -52,8 +52,8 @@ export async function stepShared(
     const isDoubtful = looked.look === 'bad' && (isOut || steps.isSuspect(EGRESS))
     steps.take(key, isDoubtful ? { look: 'unknown', better } : looked, () => ({
       cause: 'host',
-      title: `${host.host}: ${host.failing} of ${host.total} streams fail`,
-      detail: `Streams of ${host.host} fail together; others don't.`,
+      title: `${host.host}: ${host.failing} of ${host.total} streams failing`,
+      detail: `Streams on ${host.host} are failing together; streams on other hosts aren't.`,
       host: host.host,
       affected: host.failing,
       since: host.failingAt,
@@ -62,8 +62,8 @@ export async function stepShared(
   const look: Look = fleet.unheld > 0 ? 'bad' : 'good'
   steps.take(WORKERS, { look, better: 0 }, () => ({
     cause: 'workers',
-    title: `${fleet.unheld} ${fleet.unheld === 1 ? 'stream waits' : 'streams wait'} for a worker`,
-    detail: 'No living worker holds them: start one more, or raise STREAMS_PER_WORKER.',
+    title: `${fleet.unheld} ${fleet.unheld === 1 ? 'stream is' : 'streams are'} waiting for a worker`,
+    detail: 'No active worker runs them. Start another worker, or raise STREAMS_PER_WORKER.',
     host: null,
     affected: fleet.unheld,
   }))
@@ -117,7 +117,7 @@ class Steps implements SharedSteps {
     return isOpen(alarm)
   }
 
-  /** Hosts that no stream runs on any more. */
+  /** Resolves hosts that no stream runs on any more. */
   endRest(): void {
     for (const key of [...this.#left]) {
       if (isOpen(this.of(key).alarm)) this.resolved.push(key)
@@ -165,7 +165,6 @@ async function load(tx: Database): Promise<Map<string, { alarm: Alarm; better: n
 }
 
 function reached(isReachable: boolean | undefined, hosts: number): string {
-  if (isReachable === false)
-    return "None of the hosts in EGRESS_CHECK_HOSTS can be reached from Weir's own machine."
-  return `All ${hosts} hosts that Weir follows stopped answering together: more likely Weir's own network than theirs.`
+  if (isReachable === false) return "No host in EGRESS_CHECK_HOSTS is reachable from Weir's machine."
+  return `All ${hosts} hosts that Weir follows stopped answering at once. Weir's own network is the likely cause.`
 }

@@ -8,13 +8,13 @@ import { isSharedAs } from '../../streams/registry/visibility.ts'
 /** The host of a stream's URL, with its port. */
 export const HOST = hostOf(sql.raw('s.url'))
 /**
- * Streams that incidents are about: twins show their streams' faults again, others rest when nobody looks, and what the
- * proxy follows with somebody's own headers is nobody else's to know.
+ * Streams that open incidents. Twins would repeat their streams' faults, idle proxied streams stop when nobody
+ * subscribes, and a stream that the proxy follows with somebody's own headers is private.
  */
 export const WATCHED = sql`s.twin_of IS NULL AND s.always_on AND ${isSharedAs('s')}`
 
 /**
- * How every stream stands, as the rows of a subquery: `resting`, `unheld` (no worker has it), `down`, `failing` (though
+ * The standing of every stream, as the rows of a subquery: `resting`, `unheld` (no worker runs it), `down`, `failing` (though
  * not for long), `up`, or `unknown`, while it connects.
  */
 export function standings(now: number): SQL {
@@ -35,10 +35,10 @@ export function standings(now: number): SQL {
     WHERE ${WATCHED})`
 }
 
-/** Streams that fail, by what they share. */
+/** Failing streams, by what they share. */
 export interface Fleet {
   hosts: HostTally[]
-  /** Streams that should run and that no worker has. */
+  /** Streams that should run but that no worker runs. */
   unheld: number
 }
 
@@ -62,14 +62,14 @@ export async function fleetOf(tx: Database, now: number): Promise<Fleet> {
   }
 }
 
-/** A stream that fails, or that no worker has. */
+/** A failing stream, or one that no worker runs. */
 export interface Troubled {
   id: string
   host: string
   isHeld: boolean
 }
 
-/** Every stream that fails, or that no worker has, in the order of their registration. */
+/** Every failing stream, and every stream that no worker runs, in the order of registration. */
 export async function troubled(db: Database, now: number): Promise<Troubled[]> {
   const { rows } = (await db.execute(sql`
     SELECT id, host, standing <> 'unheld' AS "isHeld" FROM ${standings(now)} AS standing
@@ -77,7 +77,7 @@ export async function troubled(db: Database, now: number): Promise<Troubled[]> {
   return rows as Troubled[]
 }
 
-/** Those of them that an incident of a host, the way out or the workers is about. */
+/** The streams that an incident of a host, the outbound network or the workers is about. */
 export function streamsBehind(
   list: readonly Troubled[],
   { cause, host }: { cause: string; host: string | null },

@@ -13,7 +13,7 @@ export interface AuditPagesDeps {
   config: Pick<Config, 'retentionDays'>
 }
 
-/** Who did what, for people. */
+/** The audit log page. */
 export function auditPages({ db, config }: AuditPagesDeps) {
   return new Elysia({ detail: { hide: true } }).get('/audit', async ({ request }) => {
     const { q, after } = query(request, 'q', 'after')

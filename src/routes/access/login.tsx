@@ -16,12 +16,12 @@ export interface LoginRoutesDeps {
   gate: Gate
 }
 
-/** A form of two fields, in bytes. */
+/** Largest form of two fields, in bytes. */
 const MAX_FORM_BYTES = 8_192
-/** Longest way back, in characters. */
+/** Longest path to return to, in characters. */
 const MAX_NEXT = 2_000
 
-/** Where people log in, and out. */
+/** Signs people in and out. */
 export function loginRoutes({ door, cookie, gate }: LoginRoutesDeps) {
   const form = { parse: 'none' } as const
   return new Elysia({ detail: { hide: true } })
@@ -53,7 +53,7 @@ export function loginRoutes({ door, cookie, gate }: LoginRoutesDeps) {
       async ({ request }) => {
         await door.logOut(request)
         const set = cookie.setting(request, '', 0)
-        // What the browser keeps of pages may not be gone back to.
+        // Cached pages must not be reachable with the Back button.
         const headers = { Location: '/login', 'Set-Cookie': set, 'Clear-Site-Data': '"cache"' }
         return new Response(null, { status: 303, headers })
       },
@@ -65,19 +65,19 @@ export function loginRoutes({ door, cookie, gate }: LoginRoutesDeps) {
     const response = await html(page, { status: problem.status })
     if (problem instanceof TooManyGuesses)
       response.headers.set('Retry-After', String(problem.retryAfterSeconds))
-    // One that browsers don't ask for by themselves.
+    // A scheme that browsers don't prompt for.
     if (problem.code === 'unauthorized') response.headers.set('WWW-Authenticate', 'Bearer realm="Weir"')
     return response
   }
 }
 
-/** Where to go after logging in: a path of this Weir, whatever somebody put into a link. */
+/** Where to go after signing in: always a path of this Weir, whatever a link says. */
 export function nextOf(text: string | null | undefined): string {
   if (!text?.startsWith('/') || text.length > MAX_NEXT) return '/'
   const base = 'http://weir.invalid'
   if (!URL.canParse(text, base)) return '/'
   const { origin, pathname, search, hash } = new URL(text, base)
-  // Dots may leave two slashes in front, which a browser takes for another host.
+  // Dots may leave two leading slashes, which a browser takes for another host.
   const isHere = origin === base && !pathname.startsWith('//')
   return isHere && pathname !== '/login' && pathname !== '/logout' ? pathname + search + hash : '/'
 }

@@ -4,7 +4,7 @@ import type { ChannelView } from '../../channels/channels.ts'
 import type { AnyKind } from '../../channels/kinds.ts'
 
 export interface FormState {
-  /** What was typed; secrets aren't shown again. */
+  /** What was typed; secrets are never shown again. */
   values?: Readonly<Record<string, string>>
   error?: { field: string | undefined; detail: string }
 }
@@ -27,7 +27,7 @@ export function channelForm(
   }
 }
 
-/** What a form's fields mean. Of a channel that exists, a secret that is left empty stays. */
+/** The values of a form's fields. An empty secret of an existing channel stays as it is. */
 export function channelInput(kind: AnyKind, values: Readonly<Record<string, string>>, isNew: boolean) {
   const config: Record<string, unknown> = {}
   for (const [name, schema] of Object.entries(kind.schema.properties)) {
@@ -63,7 +63,7 @@ function fieldsOf(
       title: (schema.title as string | undefined) ?? name,
       description: schema.description,
       isRequired: !isKept && (kind.schema.required?.includes(name) ?? false),
-      // A secret that Weir proposes has to be read, to be given to the receiver.
+      // A generated secret is shown, so that it can be copied to the receiver.
       type:
         schema.type === 'integer' ? 'number' : isSecret && example[name] === undefined ? 'password' : 'text',
       ...(choices && { choices }),

@@ -40,7 +40,7 @@ import { type ChannelRoutesDeps, TEST_TEXT } from './channels.ts'
 const PAGE_ROWS = 30
 const [FIRST_KIND] = KINDS
 
-/** The pages of channels, and what their forms ask for. */
+/** The channel pages, and the requests of their forms. */
 export function channelPages(deps: ChannelRoutesDeps & { pages: LivePages }) {
   const { channels, db, pages } = deps
   const written = { parse: 'none' } as const
@@ -97,7 +97,7 @@ export function channelPages(deps: ChannelRoutesDeps & { pages: LivePages }) {
     .post(
       '/channels/:id/suspend',
       async ({ params }) => {
-        await channels.suspend(params.id, 'Suspended on request.')
+        await channels.suspend(params.id, 'Suspended manually.')
         return redirect(`/channels/${params.id}`)
       },
       written,
@@ -252,7 +252,7 @@ function deliveriesLink(path: string, { status, after }: DeliveriesAsked): strin
   return asked === '' ? path : `${path}?${asked}`
 }
 
-/** What is wrong with a form; bugs are thrown on. */
+/** The error in a form; bugs are thrown on. */
 function told(error: unknown): { field: string | undefined; detail: string } {
   if (!(error instanceof Problem)) throw error
   return { field: error.field, detail: error.detail }

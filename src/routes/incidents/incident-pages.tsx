@@ -30,7 +30,7 @@ import type { IncidentRoutesDeps } from './incidents.ts'
 const OPEN_SHOWN = 100
 const PAST_SHOWN = 30
 const CHILDREN_SHOWN = 50
-/** The pages about what is wrong, by which rules, and when nobody is told. */
+/** The incident pages. */
 export function incidentPages({ db, now, pages }: IncidentRoutesDeps & { pages: LivePages }) {
   const written = { parse: 'none' } as const
   return new Elysia({ detail: { hide: true } })
@@ -57,7 +57,8 @@ export function incidentPages({ db, now, pages }: IncidentRoutesDeps & { pages: 
       '/incidents/:id/acknowledge',
       async ({ params, request }) => {
         const { by = '', note = '' } = await readForm(request)
-        if (by.trim() === '') throw new Problem('invalid_field', 'Say who looks after it.', 'by')
+        if (by.trim() === '')
+          throw new Problem('invalid_field', 'Enter your name: it shows who handles the incident.', 'by')
         await acknowledge(db, params.id, { by: by.trim().slice(0, 100), note: note.slice(0, 1_000) }, now())
         return redirect(`/incidents/${params.id}`)
       },
@@ -113,7 +114,7 @@ export function incidentPages({ db, now, pages }: IncidentRoutesDeps & { pages: 
   }
 }
 
-/** An incident as a line of a list. */
+/** An incident as a row of a list. */
 export function incidentLine(incident: IncidentRow): IncidentLine {
   const { id, title, detail, cause, affected, openedAt, acknowledgedBy, resolvedAt } = incident
   const state = stateOf(incident)
@@ -132,20 +133,20 @@ export function incidentLine(incident: IncidentRow): IncidentLine {
 
 const EVENTS: Record<TimelineItem['kind'], string> = {
   opened: 'Opened',
-  worsened: 'Got worse',
-  told: 'Told',
-  reminded: 'Reminded',
+  worsened: 'Worsened',
+  told: 'Notified',
+  reminded: 'Sent reminder to',
   acknowledged: 'Acknowledged',
-  resolved: 'Over',
-  over: 'Told that it is over:',
+  resolved: 'Resolved',
+  over: 'Sent recovery to',
 }
 
 function timelineRow({ at, kind, note, channel, delivery }: TimelineItem) {
   return {
     at,
-    text: kind === 'told' && channel === null ? 'Told nobody' : EVENTS[kind],
+    text: kind === 'told' && channel === null ? 'No one was notified' : EVENTS[kind],
     note,
-    channel: channel && { href: `/channels/${channel.id}`, name: channel.name ?? 'a channel that is gone' },
+    channel: channel && { href: `/channels/${channel.id}`, name: channel.name ?? 'a deleted channel' },
     delivery: delivery && (delivery.status ?? 'no longer kept'),
   }
 }

@@ -29,7 +29,7 @@ const EXAMPLES: Record<Rule['kind'], string> = {
   condition: '{"pointer": "/status", "op": "notEquals", "value": "ok"}',
 }
 
-/** The pages about by which rules something is wrong, and when nobody is told. */
+/** The rule and silence pages. */
 export function rulePages({ db, now, pages }: IncidentRoutesDeps & { pages: LivePages }) {
   const written = { parse: 'none' } as const
   return new Elysia({ detail: { hide: true } })
@@ -105,7 +105,7 @@ export function rulePages({ db, now, pages }: IncidentRoutesDeps & { pages: Live
       kind: rule.kind,
       scope: scopeOf(rule, names),
       params: JSON.stringify(rule.params),
-      thresholds: `after ${rule.failureThreshold} looks, over after ${rule.successThreshold}`,
+      thresholds: `opens after ${evaluations(rule.failureThreshold)}, resolves after ${evaluations(rule.successThreshold)}`,
       isEnabled: rule.isEnabled,
     }))
     return html(<RulesPage rules={rules} kinds={RULE_KINDS} examples={EXAMPLES} form={form} />, { status })
@@ -138,7 +138,7 @@ export function rulePages({ db, now, pages }: IncidentRoutesDeps & { pages: Live
         when: whenOf(silence),
         active:
           window &&
-          (Number.isFinite(window.to) ? `until ${readable(new Date(window.to))}` : 'until it is ended'),
+          (Number.isFinite(window.to) ? `until ${readable(new Date(window.to))}` : 'until you end it'),
       }
     })
   }
@@ -148,14 +148,19 @@ function scopeOf(
   { streamId, tag }: Pick<Silence, 'streamId' | 'tag'>,
   names: ReadonlyMap<string, string>,
 ): string {
-  if (streamId !== null) return names.get(streamId) ?? 'a stream that is gone'
-  return tag === null ? 'all streams' : `streams with the tag ${tag}`
+  if (streamId !== null) return names.get(streamId) ?? 'a deleted stream'
+  return tag === null ? 'all streams' : `streams tagged ${tag}`
 }
 
 function whenOf({ startsAt, endsAt, schedule }: Silence): string {
-  if (schedule === null) return `${readable(startsAt)} to ${endsAt === null ? 'its end' : readable(endsAt)}`
+  if (schedule === null)
+    return endsAt === null ? `from ${readable(startsAt)}` : `${readable(startsAt)} to ${readable(endsAt)}`
   const { days, from, durationMinutes, timeZone } = schedule
   return `${days.join(', ')} from ${from} for ${durationMinutes} min (${timeZone})`
+}
+
+function evaluations(count: number): string {
+  return count === 1 ? '1 evaluation' : `${count} evaluations`
 }
 
 function readable(at: Date): string {
@@ -167,7 +172,7 @@ function ruleOf({ name, kind, tag, params }: Record<string, string>): unknown {
   try {
     return { name, kind, params: JSON.parse(text), ...(tag && { tag }) }
   } catch {
-    throw new Problem('invalid_field', `Parameters: "${text.slice(0, 100)}" isn't JSON.`, 'params')
+    throw new Problem('invalid_field', `Parameters aren't valid JSON: "${text.slice(0, 100)}".`, 'params')
   }
 }
 
@@ -178,7 +183,7 @@ function silenceOf(values: Record<string, string>, now: number): Record<string, 
   if (!from && !timeZone) {
     const end = new Date(now + durationMinutes * 60_000)
     if (Number.isNaN(end.getTime()))
-      throw new Problem('invalid_field', 'For how many minutes?', 'durationMinutes')
+      throw new Problem('invalid_field', 'Enter a duration in minutes.', 'durationMinutes')
     return { ...scope, endsAt: end.toISOString() }
   }
   const chosen = DAYS.filter((day) => values[day] === 'on')
@@ -186,7 +191,7 @@ function silenceOf(values: Record<string, string>, now: number): Record<string, 
   return { ...scope, schedule: { timeZone: timeZone ?? '', days, from: from ?? '', durationMinutes } }
 }
 
-/** Does what a form asks for; a mistake in it is shown with the form. */
+/** Carries out a form; a mistake in it is shown with the form. */
 async function answering(
   act: () => Promise<Response>,
   refused: (detail: string, status: number) => Promise<Response>,

@@ -1,9 +1,9 @@
-/** What a reader prefers, kept in the reader's browser. */
+/** A reader's preferences, stored in the browser. */
 export interface Preferences {
   theme: (typeof THEMES)[number]
-  /** The zone that times are written in. */
+  /** Time zone of displayed times. */
   zone: (typeof ZONES)[number]
-  /** Rows on a page of a list. */
+  /** Rows per page of a list. */
   rows: (typeof ROWS)[number]
 }
 
@@ -15,18 +15,18 @@ export const MAX_ROWS = 100
 const DEFAULTS: Preferences = { theme: 'system', zone: 'reader', rows: 50 }
 const COOKIE = 'weir-preferences'
 const YEAR_SECONDS = 31_536_000
-/** How every page begins, and where it says which colours it can have before its style sheet is there. */
+/** The start of every page, and the tag that sets its colour scheme before its style sheet has loaded. */
 const PAGE_START = '<!doctype html><html lang="en">'
 const COLOURS = '<meta name="color-scheme" content="dark light"/>'
 
-/** What the reader of a page prefers; what isn't known or isn't possible is as it is by default. */
+/** The preferences of a request's reader; unknown or invalid values get their default. */
 export function preferencesOf(request: Request): Preferences {
   const cookies = (request.headers.get('cookie') ?? '').split(';').map((each) => each.trim())
   const kept = cookies.find((each) => each.startsWith(`${COOKIE}=`))?.slice(COOKIE.length + 1) ?? ''
   return checkPreferences(Object.fromEntries(new URLSearchParams(kept)))
 }
 
-/** Preferences as a form or a cookie has them. */
+/** Preferences from a form or a cookie. */
 export function checkPreferences({ theme, zone, rows }: Record<string, string>): Preferences {
   return {
     theme: THEMES.find((each) => each === theme) ?? DEFAULTS.theme,
@@ -35,15 +35,15 @@ export function checkPreferences({ theme, zone, rows }: Record<string, string>):
   }
 }
 
-/** The value of `Set-Cookie` that keeps preferences for a year. */
+/** The `Set-Cookie` value that stores preferences for a year. */
 export function preferencesCookie({ theme, zone, rows }: Preferences): string {
   const kept = new URLSearchParams({ theme, zone, rows: String(rows) })
   return `${COOKIE}=${kept}; Path=/; Max-Age=${YEAR_SECONDS}; SameSite=Lax; HttpOnly`
 }
 
 /**
- * A page in its reader's colours and zone, so that the first paint has them.
- * @returns undefined where the answer stays as it is: it is no page, or all is as the reader's system has it
+ * A page in its reader's theme and zone, so that the first paint has them.
+ * @returns undefined if the answer stays as it is: it isn't a page, or the reader uses the defaults
  */
 export async function dressPage(request: Request, answer: unknown): Promise<Response | undefined> {
   const { theme, zone } = preferencesOf(request)

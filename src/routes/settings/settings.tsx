@@ -16,11 +16,11 @@ import { operation } from '../http/operation.ts'
 import { redirect } from '../http/redirect.ts'
 import { checkPreferences, preferencesCookie, preferencesOf, ROWS, THEMES, ZONES } from './preferences.ts'
 
-/** Processes told of, those that were seen last. */
+/** Most workers shown, last seen first. */
 const MAX_PROCESSES = 50
-/** A form of preferences is a few words, in bytes. */
+/** Largest preferences form, in bytes. */
 const MAX_FORM_BYTES = 4_096
-/** Until a key expires: ten years. */
+/** Longest lifetime of a key: ten years. */
 const MAX_MINUTES = 5_260_000
 
 export interface SettingsRoutesDeps {
@@ -29,14 +29,14 @@ export interface SettingsRoutesDeps {
   version: string
   running: Running
   keys: Keys
-  /** Where people reach this Weir, without a slash at the end. */
+  /** Public URL of Weir, without a trailing slash. */
   self(): string
   now(): number
 }
 
-/** This process, as it was put together. */
+/** This process, as it was configured. */
 export interface Running {
-  /** Where data and jobs lie, for people: without credentials. */
+  /** Where data and jobs are stored, for people: without credentials. */
   storage: string
   jobs: string
   /** Its name among the workers. */
@@ -44,7 +44,7 @@ export interface Running {
   startedAt: Date
 }
 
-/** What this Weir runs with, and what its reader prefers. */
+/** The configuration in force, and the reader's preferences. */
 export function settingsRoutes(deps: SettingsRoutesDeps) {
   const api = new Elysia({ detail: { tags: ['Operation'] } }).get('/api/settings', () => inForce(deps), {
     detail: operation('What this Weir runs with', SETTINGS, { answers: json(Settings) }),
@@ -83,9 +83,9 @@ const NOBODY = { name: 'nobody', scope: 'read' } as const
 
 interface Shown {
   isSaved?: boolean
-  /** A key that was just made, with its secret. */
+  /** A key that was just created, with its secret. */
   made?: { name: string; secret: string }
-  /** What was typed into the form for keys, and what is wrong with it. */
+  /** What was typed into the key form, and the error. */
   form?: { values: Record<string, string>; error: string }
   status?: number
 }
@@ -105,7 +105,7 @@ async function settingsPage(
   return html(page, { status })
 }
 
-/** Makes a key; the page that answers is the only one that ever shows it. */
+/** Creates a key; the page that answers is the only one that ever shows its secret. */
 async function keyMade(deps: SettingsRoutesDeps, request: Request): Promise<Response> {
   const values = await readForm(request, MAX_FORM_BYTES)
   const { name, scope, expiresIn = '' } = values

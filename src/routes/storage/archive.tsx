@@ -9,14 +9,14 @@ import { html } from '../http/html.ts'
 import { query } from '../http/input.ts'
 import { operation } from '../http/operation.ts'
 
-/** Days that the page shows. */
+/** Days shown on the page. */
 const PAGE_DAYS = 60
 
 export interface ArchiveRoutesDeps {
   archive: Archive
 }
 
-/** What of the log lies on S3, and how it gets there. */
+/** The part of the log that is on S3, and how it gets there. */
 export function archiveRoutes({ archive }: ArchiveRoutesDeps) {
   const api = new Elysia({ detail: { tags: ['Archive'] } })
     .get('/api/archive', async () => reportJson(await archive.report()), {

@@ -7,7 +7,7 @@ import { Storage } from '../answers/keeping.ts'
 import { html } from '../http/html.ts'
 import { operation } from '../http/operation.ts'
 
-/** What the database holds, and for how long. */
+/** The size of the log, and how long it is kept. */
 export function storageRoutes({ retention }: { retention: RetentionDeps }) {
   const api = new Elysia({ detail: { tags: ['Operation'] } }).get(
     '/api/storage',

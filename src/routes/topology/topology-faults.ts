@@ -48,7 +48,7 @@ export function topologyFaultRoutes({ topology, fetch }: FaultRoutesOptions) {
 
   async function forward(method: FaultMethod, id: string, request: Request) {
     const service = topology.service(id)
-    if (service === undefined) throw new Problem('not_found', 'There is no such service.')
+    if (service === undefined) throw new Problem('not_found', 'No service has this ID.')
     const faults = method === 'PUT' ? await readJson(request, MAX_FAULTS_BYTES) : undefined
     return faultsOf(service, method, faults, { fetch, signal: request.signal })
   }

@@ -82,7 +82,7 @@ async function send(request: Request, topology: Topology, options: SendOptions):
   const fields = await readFields(request, ['service', 'color'])
   const id = textField(fields, 'service')
   const service = topology.service(id)
-  if (service === undefined) throw new Problem('not_found', `There is no service ${JSON.stringify(id)}.`)
+  if (service === undefined) throw new Problem('not_found', `No service has the ID ${JSON.stringify(id)}.`)
   const color = requireColour(textField(fields, 'color', REQUEST_COLOUR), 'color')
   const sent = await sendThrough(service, color, options)
   const tree = callTreeIn(sent.body)

@@ -14,7 +14,7 @@ interface LastDay {
   since: number
 }
 
-/** The archive, and the objects that were put there. */
+/** The archive and its stored objects. */
 export async function archiveParts(db: Database, window: Window): Promise<Graph> {
   const last = await lastDay(db, window)
   const [verdict, reason] = stateOf(last)
@@ -28,13 +28,13 @@ export async function archiveParts(db: Database, window: Window): Promise<Graph>
 function stateOf(last: LastDay | undefined): [Verdict, string] {
   switch (last?.state) {
     case undefined:
-      return ['quiet', 'Nothing was archived yet.']
+      return ['quiet', 'No day archived yet.']
     case 'running':
-      return ['live', `${last?.day} is being archived.`]
+      return ['live', `Archiving ${last?.day}.`]
     case 'done':
       return ['live', `Archived up to ${last?.day}.`]
     case 'failed':
-      return ['dead', `${last?.day} is not archived: ${last?.error ?? 'it failed.'}`]
+      return ['dead', `Archiving ${last?.day} failed: ${last?.error ?? 'unknown error.'}`]
   }
 }
 
@@ -49,7 +49,7 @@ async function lastDay(db: Database, { to }: Window): Promise<LastDay | undefine
   return rows[0]
 }
 
-/** Of the days that were being archived meanwhile; a day that failed is one failure. */
+/** The days archived in the window; a failed day counts as one failure. */
 async function uploads(db: Database, { from, to }: Window) {
   const { rows } = (await db.execute(sql`
     SELECT count(*) FILTER (WHERE NOT is_failure)::int AS uploaded, count(*) FILTER (WHERE is_failure)::int AS errors,

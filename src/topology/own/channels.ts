@@ -75,22 +75,22 @@ function partOf(row: Row): Part {
   }
 }
 
-/** What its newest delivery says of a channel. */
+/** A channel's status, from its newest delivery. */
 function stateOf({ isSuspended, suspendedReason, status, error, lastAt }: Row): [Verdict, string] {
-  if (isSuspended) return ['stopped', `Suspended: ${suspendedReason ?? 'nothing is sent.'}`]
+  if (isSuspended) return ['stopped', `Suspended: ${suspendedReason ?? 'no notifications are sent.'}`]
   const why = errorOf(error)?.message
   switch (status) {
     case null:
-      return ['quiet', 'Nothing was sent yet.']
+      return ['quiet', 'No deliveries yet.']
     case 'delivered':
-      return ['live', 'What was sent last arrived.']
+      return ['live', 'Last delivery succeeded.']
     case 'failed':
-      return ['dead', `What was sent last did not arrive${why === undefined ? '.' : `: ${why}`}`]
+      return ['dead', `Last delivery failed${why === undefined ? '.' : `: ${why}`}`]
     case 'cancelled':
-      return ['quiet', 'What was to be sent last was cancelled.']
+      return ['quiet', 'Last delivery was cancelled.']
     case 'pending':
-      if (lastAt === null) return ['live', 'A message is on its way.']
-      return ['backing-off', `A message is tried again${why === undefined ? '.' : `: ${why}`}`]
+      if (lastAt === null) return ['live', 'Sending a message.']
+      return ['backing-off', `Retrying a delivery${why === undefined ? '.' : `: ${why}`}`]
   }
 }
 

@@ -4,21 +4,21 @@ import { OWN_PREFIX } from '../rules.ts'
 import type { Host } from './hosts.ts'
 import { type Counted, edge, node, type Part, plural, STREAMS_ID, type Window, WORST_FIRST } from './part.ts'
 
-/** Hosts drawn by themselves: those in trouble, then the busiest; all others are one node. */
+/** Hosts drawn individually: those in trouble, then the busiest; all others are one node. */
 export const MAX_HOSTS = 200
-/** A host that is drawn gives way to one that is as many times as busy: the picture would change with every look. */
+/** A drawn host gives way only to one this many times as busy; otherwise the picture would change constantly. */
 const STAYS_FACTOR = 2
-/** Verdicts that a host is drawn for, however little it does. */
+/** Statuses with which even an idle host is drawn. */
 const IN_TROUBLE: ReadonlySet<Verdict> = new Set(['dead', 'stalled', 'backing-off'])
 const REST = 'rest'
 const WORDS: Partial<Record<Verdict, string>> = { 'backing-off': 'backing off' }
-/** Second levels that countries give names below, as in `co.uk`. */
+/** Second-level domains under which names are registered, as in `co.uk`. */
 const SECOND_LEVEL = /^(ac|co|com|edu|go|gob|gov|gv|ltd|ne|net|nom|or|org)$/
 
-/** Ids of the nodes that were drawn the last time. */
+/** IDs of the nodes drawn last time. */
 export type Drawn = ReadonlySet<string>
 
-/** The hosts as nodes, and what goes from Weir's streams to each. */
+/** The hosts as nodes, with the calls from Weir's streams to each. */
 export function hostParts(hosts: readonly Host[], window: Window, drawn: Drawn): Graph {
   const sorted = hosts.toSorted((a, b) => rank(a, drawn) - rank(b, drawn) || (a.host < b.host ? -1 : 1))
   const parts = sorted.slice(0, MAX_HOSTS).map((host) => [host, partOf(host)] as const)
@@ -32,7 +32,7 @@ export function hostParts(hosts: readonly Host[], window: Window, drawn: Drawn):
   }
 }
 
-/** Below 0 for one in trouble; the smaller, the sooner it is drawn. */
+/** Sort key: below 0 for a host in trouble; smaller ones are drawn first. */
 function rank({ host, worst, calls }: Host, drawn: Drawn): number {
   const busy = calls * (drawn.has(OWN_PREFIX + idOf(host)) ? STAYS_FACTOR : 1)
   return (IN_TROUBLE.has(worst) ? -1 : 0) + 1 / (2 + busy)
@@ -55,7 +55,7 @@ function idOf(host: string): string {
   return `host:${host}`
 }
 
-/** The rest as one: it is as bad as the worst of them. */
+/** All other hosts as one node, with their worst status. */
 function restOf(hosts: readonly Host[]): readonly [Counted & { bornAt: number }, Part] {
   const sum = (of: (host: Host) => number) => hosts.reduce((total, host) => total + of(host), 0)
   const worst = WORST_FIRST.find((verdict) => hosts.some((host) => host.worst === verdict)) ?? 'live'
@@ -67,7 +67,7 @@ function restOf(hosts: readonly Host[]): readonly [Counted & { bornAt: number },
   }
   const part: Part = {
     id: REST,
-    name: `and ${plural(hosts.length, 'more host')}`,
+    name: plural(hosts.length, 'more host'),
     kind: 'rest',
     verdict: worst,
     reason: `${plural(
@@ -95,8 +95,8 @@ function word(verdict: Verdict): string {
 }
 
 /**
- * What a host is registered under, roughly: its last two labels, or three below a second level such as `co.uk`; an address
- * is its own. Only groups are made of it: a list of all suffixes would be long, and old soon.
+ * The registered domain of a host, roughly: its last two labels, or three below a second-level domain such as `co.uk`; an
+ * address stands for itself. Only used for groups: a full list of public suffixes would be long and soon outdated.
  */
 export function domainOf(host: string): string {
   const name = host.replace(/:\d+$/, '')

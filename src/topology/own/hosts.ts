@@ -6,15 +6,15 @@ import { quantilesOf } from '../../streams/measures/latencies.ts'
 import { isSharedAs } from '../../streams/registry/visibility.ts'
 import { type Counted, instant, type Window, WORST_FIRST } from './part.ts'
 
-/** Latencies that a host's quantiles are taken of; more would say the same. */
+/** Most latencies used for a host's quantiles; more wouldn't change them. */
 const MAX_LATENCIES = 4_096
-/** A run that ended no longer ago than this, in milliseconds, counts as one that goes on: the next takes over. */
+/** A run that ended within this time, in milliseconds, counts as running: the next one takes over. */
 const HANDOVER_MS = 60_000
 
-/** Streams that count: those through Weir's own proxy are no calls of a host, and all who come see the picture. */
+/** Streams in the picture, which everyone sees: without private ones, and without those through Weir's own proxy. */
 const SHOWN = sql`s.via IS NULL AND ${isSharedAs('s')}`
 
-/** A host with the streams of it that run. Times in milliseconds since the epoch. */
+/** A host with its running streams. Times in milliseconds since the epoch. */
 export interface Host extends Counted {
   host: string
   /** A tag that most of its streams have. */
@@ -22,17 +22,17 @@ export interface Host extends Counted {
   streams: number
   byVerdict: Partial<Record<Verdict, number>>
   worst: Verdict
-  /** Why a stream of the worst verdict has it; left out of what was. */
+  /** The reason of one stream with the worst status; left out for the past. */
   reason: string | undefined
-  /** When a verdict of it last changed. */
+  /** Time of the last status change. */
   since: number
   /** When the first of the streams was registered. */
   bornAt: number
-  /** Streams that no worker has. */
+  /** Streams that no worker runs. */
   unheld: number
 }
 
-/** The hosts that are followed now. */
+/** The hosts followed now. */
 export function hostsNow(db: Database, window: Window): Promise<Host[]> {
   const held = instant(window.to - HELD_WITHIN_MS)
   return hosts(
@@ -49,8 +49,8 @@ export function hostsNow(db: Database, window: Window): Promise<Host[]> {
 }
 
 /**
- * The hosts that were followed: those of streams that are still there, by their runs. A verdict that was not kept is told
- * by the incidents that were open, or else by what the stream received.
+ * The hosts followed in the past: those of existing streams, by their runs. A status that wasn't stored is derived from
+ * the incidents open then, or else from what the stream received.
  */
 export function hostsThen(db: Database, window: Window): Promise<Host[]> {
   const at = instant(window.to)
@@ -119,7 +119,7 @@ async function hosts(db: Database, window: Window, followed: SQL): Promise<Host[
   return [...byHost].map(([host, parts]) => merged(parts, tags.get(host)))
 }
 
-/** What a host is, from its streams of each verdict. */
+/** A host, from its number of streams by status. */
 function merged(rows: readonly Row[], shared: SharedTag | undefined): Host {
   const parts = rows.toSorted((a, b) => WORST_FIRST.indexOf(a.verdict) - WORST_FIRST.indexOf(b.verdict))
   const sum = (of: (row: Row) => number) => parts.reduce((total, row) => total + of(row), 0)
@@ -145,11 +145,11 @@ function merged(rows: readonly Row[], shared: SharedTag | undefined): Host {
 
 interface SharedTag {
   tag: string
-  /** How many running streams of the host have it. */
+  /** How many running streams of the host have the tag. */
   streams: number
 }
 
-/** The most frequent tag of each host; of two, the first in the alphabet. */
+/** The most frequent tag of each host; in a tie, the first alphabetically. */
 async function sharedTags(db: Database): Promise<Map<string, SharedTag>> {
   const { rows } = (await db.execute(sql`
     SELECT ${hostOf(sql.raw('s.url'))} AS host, array_to_json(tags) AS tags, count(*)::int AS streams

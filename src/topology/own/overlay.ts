@@ -5,9 +5,9 @@ import { TOPOLOGY_TOPIC, type Topology } from '../topology.ts'
 import { atServices } from './at-services.ts'
 import { ownParts, ownPartsThen } from './parts.ts'
 
-/** How often it is looked, while somebody watches or asks, in milliseconds. */
+/** How often the overlay refreshes while somebody watches or asks, in milliseconds. */
 const LOOK_EVERY_MS = 5_000
-/** A look that took long is followed by a wait of as many times that: all looks together take 5 % of one's time. */
+/** A slow refresh is followed by a wait of this many times its duration, so that refreshes take at most 5% of the time. */
 const WAIT_FACTOR = 20
 const SOURCE = 'weir'
 
@@ -21,7 +21,7 @@ export interface OwnOverlayDeps {
   warn(message: string): void
 }
 
-/** Draws Weir's own parts into the topology, again and again while somebody watches, until it is closed. */
+/** Draws Weir's own parts into the topology, and refreshes them while somebody watches, until it is closed. */
 export class OwnOverlay {
   readonly #deps: OwnOverlayDeps
   #drawn: ReadonlySet<string> = new Set()
@@ -40,7 +40,7 @@ export class OwnOverlay {
     this.#lookLater(LOOK_EVERY_MS)
   }
 
-  /** Sees to it that the topology shows Weir as it is now: for whoever asks without watching. Never throws. */
+  /** Refreshes Weir's parts in the topology, for requests without a subscription. Never throws. */
   async refresh(): Promise<void> {
     const ageMs = this.#deps.now() - this.#lookedAt
     if (this.#closed || (ageMs >= 0 && ageMs < LOOK_EVERY_MS)) return
@@ -66,7 +66,7 @@ export class OwnOverlay {
       this.#lookedAt = now()
       this.#isFailing = false
     } catch (error) {
-      // The last picture stands; that a database is away is told once, not every few seconds.
+      // The last picture stays; a database outage is logged once, not every few seconds.
       if (!this.#isFailing) warn(`Can't draw Weir's own parts: ${causeOf(error)}`)
       this.#isFailing = true
     }

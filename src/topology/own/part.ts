@@ -4,15 +4,15 @@ import type { Verdict } from '../../core/judging/verdict.ts'
 import type { Quantiles } from '../../streams/measures/latencies.ts'
 import { OWN_PREFIX } from '../rules.ts'
 
-/** Calls are counted over as many minutes: the one that is under way, and those before it. */
+/** Calls are counted over this many minutes: the current one and those before it. */
 export const RECENT_MINUTES = 5
 export const MINUTE_MS = 60_000
 /** A rate over less than this, in minutes, would only be noise. */
 const SHORTEST_MINUTES = 0.25
 
-/** The worst first: what a node of many says is the worst of them. */
+/** Worst first: a combined node has the worst status of its members. */
 export const WORST_FIRST: readonly Verdict[] = ['dead', 'stalled', 'backing-off', 'quiet', 'live', 'stopped']
-/** The colours that the console's dark pages have for verdicts. */
+/** The status colours of the console's dark theme. */
 export const VERDICT_COLOURS: Readonly<Record<Verdict, string>> = {
   live: '#2ee6a6',
   quiet: '#6fb8ff',
@@ -24,19 +24,19 @@ export const VERDICT_COLOURS: Readonly<Record<Verdict, string>> = {
 
 export const STREAMS_ID = `${OWN_PREFIX}streams`
 
-/** What the window of an instant is: from the start of a minute to the instant, in milliseconds since the epoch. */
+/** The window of an instant: from the start of a minute to the instant, in milliseconds since the epoch. */
 export interface Window {
   from: number
   to: number
 }
 
-/** What is said of a part of Weir. */
+/** A part of Weir. */
 export interface Part extends Pick<Service, 'name' | 'kind' | 'group' | 'href'> {
-  /** Told apart from all that programs report by {@link OWN_PREFIX}, which it is given. */
+  /** ID without {@link OWN_PREFIX}, which is added to tell it from reported services. */
   id: string
   verdict: Verdict
   reason: string
-  /** When that last changed, in milliseconds since the epoch. */
+  /** Time of the last status change, in milliseconds since the epoch. */
   since: number
 }
 
@@ -44,7 +44,7 @@ export interface Part extends Pick<Service, 'name' | 'kind' | 'group' | 'href'> 
 export interface Counted extends Partial<Quantiles> {
   calls: number
   errors: number
-  /** When the last was, in milliseconds since the epoch, how it ended and how long it took. */
+  /** Time of the last call in milliseconds since the epoch, its status and duration. */
   lastAt?: number
   lastStatus?: number
   lastMs?: number
@@ -55,7 +55,7 @@ export function windowOf(at: number): Window {
   return { from: minute - (RECENT_MINUTES - 1) * MINUTE_MS, to: at }
 }
 
-/** Of an instant that is over: up to the end of its minute, as sums tell no more. */
+/** The window of a past instant: up to the end of its minute, the resolution of rollups. */
 export function windowThen(at: number, now: number): Window {
   return windowOf(Math.max(at, Math.min(now, at - (at % MINUTE_MS) + MINUTE_MS - 1)))
 }
@@ -71,8 +71,8 @@ export function node({ id, since, verdict, ...rest }: Part): Service {
 }
 
 /**
- * An edge, with what went along it in a window.
- * @param bornAt since when there could be calls at all, in milliseconds since the epoch
+ * An edge with its calls in a window.
+ * @param bornAt earliest time of a call, in milliseconds since the epoch
  */
 export function edge(from: string, to: string, counted: Counted, { window, bornAt }: Span): Call {
   const { calls, errors, lastAt, lastStatus, lastMs } = counted
@@ -93,7 +93,7 @@ export function minutesOf({ window, bornAt = 0 }: Span): number {
   return Math.max((window.to - Math.max(window.from, bornAt)) / MINUTE_MS, SHORTEST_MINUTES)
 }
 
-/** Rounded: a picture is not sent anew for what nobody could see. */
+/** Rounded, so that invisible differences don't update the picture. */
 function recent({ calls, errors, p50Ms, p95Ms }: Counted, minutes: number): RecentCalls {
   const rate = Number((calls / minutes).toPrecision(2))
   const errorShare = Math.round(Math.min(1, errors / calls) * 1_000) / 1_000
@@ -101,7 +101,7 @@ function recent({ calls, errors, p50Ms, p95Ms }: Counted, minutes: number): Rece
   return { rate, errorShare, ...times }
 }
 
-/** One of the two, as a count needs it. */
+/** A count with the singular or plural. */
 export function plural(count: number, one: string, many = `${one}s`): string {
   return `${count.toLocaleString('en')} ${count === 1 ? one : many}`
 }

@@ -11,22 +11,22 @@ import { proxyParts } from './proxy.ts'
 export interface OwnPartsOptions {
   /** Whether there is a bucket to archive to. */
   hasArchive: boolean
-  /** Ids of the nodes that are drawn: hosts among them stay unless others are far busier. */
+  /** IDs of the drawn nodes: hosts among them stay unless others are far busier. */
   drawn?: Drawn
 }
 
 /**
- * What Weir is made of and how that is doing now: its streams, the hosts that they follow, the proxy with its subscribers,
- * the channels and the archive. `count` and `errors` of its calls are of the last minutes, as their rates are.
+ * Weir's own parts and their status now: its streams, the followed hosts, the proxy with its subscribers, the channels
+ * and the archive. `count` and `errors` of calls cover the last minutes, as their rates do.
  * @param at now, in milliseconds since the epoch
- * @returns nothing where no stream runs
+ * @returns nothing if no stream runs
  */
 export async function ownParts(db: Database, at: number, options: OwnPartsOptions): Promise<Graph> {
   const window = windowOf(at)
   return whole(db, window, await hostsNow(db, window), options)
 }
 
-/** The same of an instant that is over, as far as it is known of what is still there. */
+/** The same for a past instant, as far as the data still exists. */
 export async function ownPartsThen(
   db: Database,
   at: number,
@@ -57,11 +57,11 @@ async function whole(
   }
 }
 
-/** Weir itself is well while it holds its streams: what is wrong with one stands on its host. */
+/** Weir itself is live while workers run its streams: a failing stream is shown at its host. */
 function streamsPart(hosts: readonly Host[]): Part {
   const unheld = hosts.reduce((sum, host) => sum + host.unheld, 0)
   const verdict: Verdict = unheld > 0 ? 'stalled' : 'live'
-  const waiting = `${plural(unheld, 'stream waits', 'streams wait')} for a worker. `
+  const waiting = `${plural(unheld, 'stream is', 'streams are')} waiting for a worker. `
   return {
     id: 'streams',
     name: 'Weir streams',
@@ -74,7 +74,7 @@ function streamsPart(hosts: readonly Host[]): Part {
   }
 }
 
-/** Such as `14 streams run on 3 hosts: 12 live, 2 stalled.` */
+/** Such as `14 streams on 3 hosts: 12 live, 2 stalled.` */
 function tally(hosts: readonly Host[]): string {
   const sum = (of: (host: Host) => number) => hosts.reduce((total, host) => total + of(host), 0)
   const counts = WORST_FIRST.toReversed().flatMap((verdict) => {
@@ -82,5 +82,5 @@ function tally(hosts: readonly Host[]): string {
     return count === 0 ? [] : [`${count.toLocaleString('en')} ${verdict}`]
   })
   const streams = sum((host) => host.streams)
-  return `${plural(streams, 'stream runs', 'streams run')} on ${plural(hosts.length, 'host')}: ${counts.join(', ')}.`
+  return `${plural(streams, 'stream')} on ${plural(hosts.length, 'host')}: ${counts.join(', ')}.`
 }

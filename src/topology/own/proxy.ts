@@ -4,33 +4,33 @@ import type { Database } from '../../storage/storage.ts'
 import { OWN_PREFIX } from '../rules.ts'
 import { edge, instant, MINUTE_MS, node, plural, STREAMS_ID, type Window } from './part.ts'
 
-/** Every process has written down who subscribes by then, after a minute began, in milliseconds. */
+/** Time after the start of a minute by which every process has stored its subscribers, in milliseconds. */
 const WRITTEN_MS = 10_000
 const NAME = 'proxy'
 const PROXY_ID = OWN_PREFIX + NAME
 
 interface Usage {
-  /** Streams that the proxy ever made and that are still there. */
+  /** Existing streams that the proxy created. */
   streams: number
-  /** Subscribers connected, and to how many of the streams. */
+  /** Connected subscribers, and the number of their streams. */
   open: number
   followed: number
-  /** Versions that the streams made. */
+  /** Versions of the streams. */
   events: number
-  /** Versions times the subscribers that were connected on average, and the snapshots sent. */
+  /** Versions times the average number of subscribers, plus the snapshots sent. */
   deliveries: number
-  /** Subscribers that were closed because they didn't read. */
+  /** Subscribers that were closed because they were too slow. */
   slow: number
 }
 
-/** The proxy and its subscribers; nothing where the proxy was never used. */
+/** The proxy and its subscribers; nothing if the proxy was never used. */
 export async function proxyParts(db: Database, window: Window): Promise<Graph> {
   const { streams, open, followed, events, deliveries, slow } = await usage(db, window)
   if (streams === 0) return { services: [], calls: [] }
   const verdict = open > 0 ? 'live' : 'quiet'
   const of = plural(followed, 'API')
   const reason =
-    open > 0 ? `${plural(open, 'subscriber follows', 'subscribers follow')} ${of}.` : 'Nobody subscribes.'
+    open > 0 ? `${plural(open, 'subscriber follows', 'subscribers follow')} ${of}.` : 'No subscribers.'
   const subscribers = `${open === 0 ? 'No subscribers' : plural(open, 'subscriber')} connected`
   const said = { group: 'Weir', verdict, reason, since: 0 } as const
   return {

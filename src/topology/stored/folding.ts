@@ -1,23 +1,23 @@
 import type { Service } from '../../core/graph.ts'
 
-/** Stands for all services that there was no room for. No program can report it. */
+/** The node for all folded services. No program can report it. */
 export const REST_ID = 'weir:folded'
-/** What wasn't heard of for this long is idle, in milliseconds: it makes room before all that isn't. */
+/** Time without a report after which a service is idle, in milliseconds: idle ones are folded first. */
 const IDLE_MS = 300_000
-/** Names that are remembered of those folded, to tell how many they are. At the bound the first ones are only counted on. */
+/** Most names of folded services remembered, to count them. At the bound the oldest are dropped and stay counted. */
 const MAX_REMEMBERED = 20_000
 
-/** What there may be too much of. */
+/** An item that may be folded. */
 export interface Foldable {
-  /** When it was last heard of, in milliseconds since 1970. */
+  /** Time of the last report, in milliseconds since 1970. */
   activeAt: number
-  /** How often it was called, or heard of again. */
+  /** How often it was called or reported again. */
   seen: number
 }
 
 /**
- * Which ones make room, so that `most` are left: the oldest idle ones first; then what was heard of once only, as the
- * names of a program that makes them up are, before what is called again and again.
+ * Selects items to fold, so that `most` are left: the oldest idle ones first, then those reported only once, such as names
+ * that a program makes up, before frequently called ones.
  */
 export function toFold<Item extends Foldable>(items: readonly Item[], most: number, now: number): Item[] {
   if (items.length <= most) return []
@@ -29,7 +29,7 @@ export function toFold<Item extends Foldable>(items: readonly Item[], most: numb
 
 /** Remembers which services were folded. */
 export class Folded {
-  /** When each was last heard of; in the order they were folded in. */
+  /** Time of each one's last report, in the order of folding. */
   readonly #names = new Map<string, number>()
   #isMore = false
 
@@ -45,12 +45,12 @@ export class Folded {
     for (const first of this.#names.keys()) return void this.#names.delete(first)
   }
 
-  /** It has a node of its own again. @returns whether it was folded */
+  /** Removes a service that has its own node again. @returns whether it was folded */
   remove(id: string): boolean {
     return this.#names.delete(id)
   }
 
-  /** Forgets those last heard of before that time. */
+  /** Forgets services without a report since that time. */
   forget(before: number): void {
     for (const [id, activeAt] of this.#names) if (activeAt < before) this.#names.delete(id)
     if (this.isEmpty) this.#isMore = false
@@ -59,7 +59,7 @@ export class Folded {
   /** The node that stands for them. */
   service(reportedAt: string): Service {
     const count = this.#names.size.toLocaleString('en-US')
-    const name = this.isEmpty ? 'the rest' : `and ${this.#isMore ? 'more than ' : ''}${count} more`
+    const name = this.isEmpty ? 'all others' : `${this.#isMore ? 'more than ' : ''}${count} more`
     return { id: REST_ID, name, kind: 'rest', colour: 'white', reportedAt }
   }
 }

@@ -7,14 +7,14 @@ import { databaseTime, readCalls, readMinutes, readServices } from './stored.ts'
 import { callOf, serviceOf, tallyOf } from './stored-graph.ts'
 import { MINUTE_MS, recentSpan } from './tallies.ts'
 
-/** Rows dated this much earlier are read again, in milliseconds: their transactions may have ended late. */
+/** Rows dated up to this much earlier are read again, in milliseconds: their transactions may have ended late. */
 const OVERLAP_MS = 10_000
-/** Minutes are kept this long: a day, and an hour to spare for who looks at its beginning. */
+/** Minutes are kept this long: a day, plus an hour for readers of its start. */
 export const KEPT_MS = 90_000_000
-/** A service or call that wasn't heard of for a day was there until then, a day ago. */
+/** A service or call without a report for a day existed until a day ago. */
 const HEARD_KEPT_MS = KEPT_MS + FORGOTTEN_AFTER_MS
 const TIDY_EVERY_MS = 60_000
-/** Statements of one tidying: with those of the next minute, more than can be written in one. */
+/** Most statements per cleanup: with those of the next minute, more than can be written in one. */
 const TIDY_STEPS = 5
 /** Longest wait for the last write, in milliseconds. */
 const SETTLE_MS = 3_000
@@ -22,18 +22,18 @@ const SETTLE_MS = 3_000
 export interface HistoryOptions {
   db: Database
   model: Model
-  /** This process, in this life. */
+  /** ID of this run of the process. */
   writer: string
   now: () => number
   warn(message: string): void
 }
 
-/** Keeps the model in step with what is stored: writes what this process saw, reads what others did. */
+/** Keeps the model in sync with the database: writes this process's observations, reads those of others. */
 export class History {
   readonly ledger: Ledger
   readonly #options: HistoryOptions
   #syncing: Promise<void> | undefined
-  /** Up to when rows of others were read, by the database's clock. */
+  /** Time up to which others' rows were read, by the database's clock. */
   #readUntil: number | undefined
   #tidiedAt = 0
   #isFailing = false
@@ -43,12 +43,12 @@ export class History {
     this.ledger = new Ledger(options.db, options.writer)
   }
 
-  /** Has the model know what was stored. */
+  /** Loads the stored data into the model. */
   async load(): Promise<void> {
     await this.#read()
   }
 
-  /** Writes and reads, once at a time. Never throws: what fails is tried again the next time. */
+  /** Writes and reads, one run at a time. Never throws: a failure is retried the next time. */
   sync(): Promise<void> {
     this.#syncing ??= this.#sync().finally(() => {
       this.#syncing = undefined
@@ -84,8 +84,8 @@ export class History {
       await work()
       this.#isFailing = false
     } catch (error) {
-      // Told once, not every few seconds.
-      if (!this.#isFailing) this.#options.warn(`The topology can't be stored for now: ${causeOf(error)}`)
+      // Logged once, not every few seconds.
+      if (!this.#isFailing) this.#options.warn(`Can't store the topology: ${causeOf(error)}`)
       this.#isFailing = true
     }
   }
@@ -104,7 +104,7 @@ export class History {
     model.fold(now())
   }
 
-  /** What this process was told, and hasn't written yet, is newer. */
+  /** This process's unwritten reports are newer. */
   #adoptService(row: ServiceRow): void {
     const service = serviceOf({ ...row, ...this.ledger.unwrittenOf(row.id) })
     this.#options.model.adoptService(service, row.activeAt)

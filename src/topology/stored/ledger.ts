@@ -14,14 +14,14 @@ import {
 import { minuteOf, type Tally } from './tallies.ts'
 import { Waiting } from './waiting.ts'
 
-/** Minutes of edges that wait while the database doesn't answer. At the bound the oldest are never written. */
+/** Most minutes of edges that wait while the database is unavailable. At the bound the oldest are dropped. */
 const MAX_WAITING_MINUTES = 20_000
-/** Minutes whose totals are kept to be written: an hour. At the bound the oldest are never written. */
+/** Most minutes whose totals wait to be written: an hour. At the bound the oldest are dropped. */
 const MAX_WAITING_TOTALS = 60
-/** Rows to be deleted. At the bound the row of what was folded stays until it is old. */
+/** Most rows to delete. At the bound a folded item's row stays until it expires. */
 const MAX_WAITING_DROPS = 5_000
 
-/** What a program said of a service; nothing of what is left out. */
+/** The reported fields of a service. */
 export type Said = Partial<Pick<ServiceRow, 'name' | 'kind' | 'group' | 'url' | 'colour'>>
 
 interface WaitingMinute extends Ends {
@@ -30,7 +30,7 @@ interface WaitingMinute extends Ends {
 }
 
 /**
- * Gathers what is to be stored of the topology, and writes it in batches. Taking something in never waits. Times are
+ * Collects changes of the topology and writes them in batches. Adding to it never waits. Times are
  * in milliseconds since 1970.
  */
 export class Ledger {
@@ -38,36 +38,36 @@ export class Ledger {
   readonly #writer: string
   readonly #services = new Waiting<ServiceRow>(joinServices)
   readonly #calls = new Waiting<CallRow>(joinCalls)
-  /** In the order in which they were first added to since they were last written. */
+  /** In the order of their first addition since the last write. */
   readonly #minutes = new Map<string, WaitingMinute>()
   readonly #totals = new Map<number, TotalRow>()
   #dropped: Dropped = { services: [], calls: [] }
 
-  /** @param writer This process in this life: whose minutes it writes. */
+  /** @param writer ID of this run of the process, whose minutes it writes. */
   constructor(db: Database, writer: string) {
     this.#db = db
     this.#writer = writer
   }
 
-  /** What was said of a service and isn't written yet. */
+  /** The unwritten report of a service. */
   unwrittenOf(id: string): Said {
     const { name, kind, group, url, colour } = this.#services.get(id) ?? UNSAID
     const said = Object.entries({ name, kind, group, url, colour })
     return Object.fromEntries(said.filter(([, value]) => value !== null))
   }
 
-  /** What of an edge's sums isn't written yet. */
+  /** The unwritten sums of an edge. */
   uncountedOf(ends: Ends): { count: number; errors: number } {
     return this.#calls.get(edgeKey(ends)) ?? { count: 0, errors: 0 }
   }
 
-  /** A service was heard of. */
+  /** Adds a report of a service. */
   service(id: string, now: number, said: Said = {}): void {
     const isNews = Object.keys(said).length > 0
     this.#services.add(id, { ...UNSAID, ...said, id, firstAt: now, activeAt: now, reportedAt: now }, isNews)
   }
 
-  /** A call was heard of and, where it has an outcome, counted. */
+  /** Adds a call, and counts it if it has an outcome. */
   call({ from, to }: Ends, now: number, outcome?: Outcome): void {
     const row: CallRow = { ...UNCALLED, from, to, firstAt: now, activeAt: now }
     if (outcome !== undefined) {
@@ -80,7 +80,7 @@ export class Ledger {
     this.#calls.add(edgeKey({ from, to }), row, false)
   }
 
-  /** A call was added to the edge's tally of a minute. */
+  /** Adds a call to the edge's tally of a minute. */
   count({ from, to }: Ends, minute: number, tally: Tally, hasFailed: boolean): void {
     this.#minutes.set(`${minute}\n${edgeKey({ from, to })}`, { from, to, minute, tally })
     if (this.#minutes.size > MAX_WAITING_MINUTES) deleteFirst(this.#minutes)
@@ -91,7 +91,7 @@ export class Ledger {
     if (this.#totals.size > MAX_WAITING_TOTALS) deleteFirst(this.#totals)
   }
 
-  /** What was folded isn't stored, nor is it any longer. */
+  /** Drops a folded item, and deletes its row. */
   drop({ services, calls }: Dropped): void {
     const keys = new Set(calls.map(edgeKey))
     for (const id of services) this.#services.drop(id)
@@ -105,8 +105,8 @@ export class Ledger {
   }
 
   /**
-   * Writes what is due. @throws when the database doesn't take it: what wasn't written waits for the next time.
-   * @param all Also what only says that something was heard of again.
+   * Writes what is due. @throws if the database fails: unwritten changes wait for the next time.
+   * @param all Also write rows that only update the time of the last report.
    */
   async write(now: number, all = false): Promise<void> {
     const { services, calls } = this.#dropped
@@ -125,13 +125,13 @@ export class Ledger {
       return { ...minute, count, errors, latency: latency.toArray() }
     })
     await writeMinutes(this.#db, this.#writer, rows)
-    // What was added to meanwhile is written again, as a whole.
+    // Items that changed meanwhile are written again as a whole.
     for (const [at, [key, { tally }]] of waiting.entries()) {
       if (tally.count === rows[at]?.count) this.#minutes.delete(key)
     }
   }
 
-  /** The minute under way stays, to be added to. */
+  /** The current minute stays, as calls are still added to it. */
   async #writeTotals(now: number): Promise<void> {
     const rows = [...this.#totals.values()].map((total) => ({ ...total }))
     await writeTotals(this.#db, this.#writer, rows)

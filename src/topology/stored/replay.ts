@@ -9,15 +9,15 @@ import { MINUTE_MS, minuteOf, recentOf, recentSpan, Tally } from './tallies.ts'
 
 /** How far back a replay goes. */
 export const REPLAY_MS = 86_400_000
-/** What a request for the bound itself may take to come in. */
+/** Grace time for a request at the bound. */
 const GRACE_MS = MINUTE_MS
 
-/** All calls in the steps of a span, for who looks for a moment in it. Times are ISO 8601. */
+/** All calls by steps of a span, to find a moment in it. Times are ISO 8601. */
 export interface Timeline {
   from: string
   to: string
   stepMs: number
-  /** Each step by when it begins, those without calls too. */
+  /** Each step by its start, including those without calls. */
   points: { at: string; calls: number; errors: number }[]
 }
 
@@ -32,19 +32,16 @@ export interface TimelineSpan {
 
 /** @throws Problem `invalid_field` unless the instant is one of the last 24 hours. */
 export function requireReplayable(instant: number, now: number, field: string): void {
-  if (instant > now + GRACE_MS) throw new Problem('invalid_field', `${field}: that is yet to come.`, field)
+  if (instant > now + GRACE_MS)
+    throw new Problem('invalid_field', `${field}: must not be in the future.`, field)
   if (instant < now - REPLAY_MS - GRACE_MS) {
-    throw new Problem(
-      'invalid_field',
-      `${field}: the topology can be looked at for the last 24 hours.`,
-      field,
-    )
+    throw new Problem('invalid_field', `${field}: must be within the last 24 hours.`, field)
   }
 }
 
 /**
- * The graph as it was, to the minute: the one that the instant is in is over, unless it is under way. Counts and errors
- * are of the minutes that its recent numbers are of; colours aren't stored by time, so that all have the first one.
+ * The graph as it was at the end of the instant's minute, or now for the current one. Counts and errors cover the minutes
+ * of the recent numbers; colours aren't stored by time, so all services have the default.
  */
 export async function graphAt(db: Database, instant: number, now: number): Promise<Graph> {
   const span = recentSpan(instant)
@@ -66,8 +63,8 @@ export async function graphAt(db: Database, instant: number, now: number): Promi
 }
 
 /**
- * How many calls there were, in at most `most` steps of whole minutes.
- * @throws Problem `invalid_field` about a span that isn't one of the last 24 hours.
+ * The number of calls, in at most `most` steps of whole minutes.
+ * @throws Problem `invalid_field` for a span outside the last 24 hours.
  */
 export async function timelineOf(
   db: Database,
@@ -78,7 +75,7 @@ export async function timelineOf(
   const from = since ?? to - REPLAY_MS
   requireReplayable(from, now, 'from')
   requireReplayable(to, now, 'to')
-  if (from >= to) throw new Problem('invalid_field', 'from: expected a time before to.', 'from')
+  if (from >= to) throw new Problem('invalid_field', 'from: must be before to.', 'from')
   const first = minuteOf(from)
   const stepMs = Math.ceil((to - first) / MINUTE_MS / most) * MINUTE_MS
   const rows = new Map((await readTotals(db, { from: first, to }, stepMs)).map((row) => [row.minute, row]))
@@ -90,7 +87,7 @@ export async function timelineOf(
   return { from: new Date(first).toISOString(), to: new Date(to).toISOString(), stepMs, points }
 }
 
-/** @param rows The edge's minutes from the one time to the other. */
+/** @param rows The edge's minutes between the two times. */
 function callAt({ from, to }: Ends, rows: readonly MinuteRow[], since: number, until: number): Call {
   const tallies = rows.map(tallyOf)
   const sum = new Tally()
@@ -100,7 +97,7 @@ function callAt({ from, to }: Ends, rows: readonly MinuteRow[], since: number, u
   return recent === undefined ? call : { ...call, recent }
 }
 
-/** Services as clients get them: with their ids in the Mermaid text. */
+/** Services as sent to clients: with their IDs in the Mermaid source. */
 export function withNodes({ services, calls }: Graph) {
   return { services: services.map((service) => ({ ...service, node: nodeId(service.id) })), calls }
 }

@@ -3,13 +3,13 @@ import { type SQL, sql } from 'drizzle-orm'
 import type { Database } from '../../storage/storage.ts'
 import type { Ends } from '../model.ts'
 
-/** Rows of one statement: what an embedded database takes without holding up the process. */
+/** Rows per statement: few enough that an embedded database doesn't block the process. */
 const ROWS_PER_STATEMENT = 200
 const ROWS_PER_DELETE = 2_000
 
 export interface ServiceRow {
   id: string
-  /** What nobody said is null, here and below. */
+  /** Fields without a report are null, here and below. */
   name: string | null
   kind: string | null
   group: string | null
@@ -22,7 +22,7 @@ export interface ServiceRow {
 }
 
 export interface CallRow extends Ends {
-  /** What is added to the stored sums; what is read are the sums. */
+  /** Added to the stored sums when written; the sums when read. */
   count: number
   errors: number
   lastStatus: number | null
@@ -45,7 +45,7 @@ export interface TotalRow {
   errors: number
 }
 
-/** Sorted, so that two processes that write the same rows never wait for each other in a circle. */
+/** Sorted, so that two processes that write the same rows never deadlock. */
 export async function writeServices(db: Database, rows: readonly ServiceRow[]): Promise<void> {
   for (const part of parts(rows, ({ id }) => id)) {
     await run(
@@ -88,7 +88,7 @@ export async function writeCalls(db: Database, rows: readonly CallRow[]): Promis
   }
 }
 
-/** A process's minute replaces what it said of it before: what is written twice counts once. */
+/** A process's minute replaces its earlier one, so a repeated write counts once. */
 export async function writeMinutes(db: Database, writer: string, rows: readonly MinuteRow[]): Promise<void> {
   for (const part of parts(rows, ({ minute, from, to }) => `${minute}\n${from}\n${to}`)) {
     await run(
@@ -117,7 +117,7 @@ export async function writeTotals(db: Database, writer: string, rows: readonly T
   }
 }
 
-/** Of services and calls that there is no room for. */
+/** Deletes folded services and calls. */
 export async function deleteRows(
   db: Database,
   services: readonly string[],
@@ -134,7 +134,7 @@ export async function deleteRows(
 }
 
 /**
- * Deletes some of the minutes before one time, and of what wasn't heard of since another.
+ * Deletes some of the minutes before one time, and of the services and calls without a report since another.
  * @returns whether there may be more
  */
 export async function deleteOld(db: Database, minutesBefore: number, heardBefore: number): Promise<boolean> {
@@ -156,12 +156,12 @@ export function iso(time: number): SQL {
   return sql`${new Date(time).toISOString()}::timestamptz`
 }
 
-/** What is heard of again after this long is new. */
+/** A report after this long counts as new. */
 const FIRST = sql`CASE WHEN known.active_at < excluded.first_at - interval '24 hours' THEN excluded.first_at
   ELSE least(known.first_at, excluded.first_at) END`
 const IS_LATER = sql`excluded.called_at >= coalesce(known.called_at, '-infinity'::timestamptz)`
 
-/** An embedded database runs on the calling thread: others take their turn after each statement. */
+/** An embedded database runs on the calling thread, so this yields after each statement. */
 async function run(db: Database, statement: SQL): Promise<void> {
   await db.execute(statement)
   await setImmediate()

@@ -4,7 +4,7 @@ import { FIRST_COLOUR } from '../model.ts'
 import type { CallRow, MinuteRow, ServiceRow } from './rows.ts'
 import { Tally } from './tallies.ts'
 
-/** A service as it was stored; what nobody said is as of one that was only called. */
+/** A stored service; unreported fields have the values of a service that was only called. */
 export function serviceOf({ id, name, kind, group, url, colour, reportedAt }: ServiceRow): Service {
   const service: Service = {
     id,

@@ -2,15 +2,15 @@ import { type SQL, sql } from 'drizzle-orm'
 import type { Database } from '../../storage/storage.ts'
 import { type CallRow, iso, type MinuteRow, type ServiceRow, select, type TotalRow } from './rows.ts'
 
-/** Of a read: by when it happened, and by when it was written. */
+/** Bounds of a read: by the time of the event, and by the time of the write. */
 export interface Span {
   from: number
   to: number
-  /** By the database's clock; everything, when left out. */
+  /** By the database's clock; left out: everything. */
   updatedSince?: number
 }
 
-/** Services there were at some time: known by `to`, and heard of since `from`; the last ones heard of, if more. */
+/** Services that existed: known by `to`, and reported since `from`; the most recent ones if there are too many. */
 export function readServices(db: Database, span: Span, most: number): Promise<ServiceRow[]> {
   return select<ServiceRow>(
     db,
@@ -34,7 +34,7 @@ export function readCalls(db: Database, span: Span, most: number): Promise<CallR
   )
 }
 
-/** Minutes from `from` up to `to`, which is left out; of other processes than `except`. */
+/** Minutes from `from` to before `to`, of processes other than `except`. */
 export function readMinutes(
   db: Database,
   { from, to, updatedSince }: Span,
@@ -50,7 +50,7 @@ export function readMinutes(
   )
 }
 
-/** All calls, in steps of `stepMs` counted from `from`; steps without any are left out. */
+/** All calls, in steps of `stepMs` counted from `from`; empty steps are left out. */
 export function readTotals(db: Database, { from, to }: Span, stepMs: number): Promise<TotalRow[]> {
   const step = sql`floor((extract(epoch FROM minute) * 1000 - ${from}::float8) / ${stepMs}::float8)`
   return select(
@@ -61,7 +61,7 @@ export function readTotals(db: Database, { from, to }: Span, stepMs: number): Pr
   )
 }
 
-/** The database's own time: what rows are dated with. */
+/** The database's clock, which dates the rows. */
 export async function databaseTime(db: Database): Promise<number> {
   const [row] = await select<{ now: number }>(db, sql`SELECT ${ms('clock_timestamp()')} AS now`)
   return row?.now ?? 0

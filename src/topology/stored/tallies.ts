@@ -2,9 +2,9 @@ import type { RecentCalls } from '../../core/graph.ts'
 import { Latency } from '../../core/latency.ts'
 
 export const MINUTE_MS = 60_000
-/** Recent numbers are of so many minutes, the one under way included. */
+/** Minutes covered by recent numbers, including the current one. */
 const RECENT_MINUTES = 5
-/** Of a rate or a share, as they are told: what changes beyond them is no news. */
+/** Significant digits of a rate or a share: smaller changes aren't published. */
 const RATE_DIGITS = 2
 const LATENCY_DIGITS = 3
 

@@ -1,19 +1,19 @@
-// Shows what a request brought: as text that nothing in it can turn into markup, and only so much of it.
+// Shows the start of a response, always as text and never as markup.
 import { tokensOf } from '../../documents/client/json-tokens.ts'
 
 export interface Came {
   place: HTMLElement
   /** By `performance.now()`. */
   startedAt: number
-  /** Ends the request. */
+  /** Aborts the request. */
   stopped: AbortController
 }
 
-/** Bytes of a body that are read and shown; the rest is left unread. */
+/** Bytes of a body that are read and shown. */
 const MAX_BYTES = 262_144
-/** Characters that are coloured; what is beyond them is shown as it is. */
+/** Characters with syntax colours; the rest is shown plain. */
 const MAX_COLOURED = 50_000
-/** Events of a stream that are shown, and characters of each: then it is stopped. */
+/** Events of a stream that are shown before it is stopped, and characters of each. */
 const MAX_EVENTS = 20
 const MAX_EVENT_CHARS = 4_000
 
@@ -29,7 +29,7 @@ export async function showAnswer(response: Response, { place, startedAt, stopped
   const type = response.headers.get('content-type') ?? ''
   if (type.startsWith('text/event-stream')) return showEvents(response, place, time, stopped)
   const { text, bytes, isCut } = await readStart(response)
-  time.textContent += `, ${bytes.toLocaleString('en')} bytes${isCut ? ' shown, the rest is left out' : ''}`
+  time.textContent += `, ${bytes.toLocaleString('en')} bytes${isCut ? ' shown, the rest is omitted' : ''}`
   if (bytes > 0) place.append(bodyOf(type, text))
 }
 
@@ -64,13 +64,13 @@ async function readStart(response: Response): Promise<{ text: string; bytes: num
 function bodyOf(type: string, text: string): HTMLElement {
   if (!/^(text\/|application\/(.*\+)?(json|x-ndjson|yaml))/.test(type)) {
     const note = element('p', 'muted')
-    note.textContent = 'It is no text.'
+    note.textContent = 'Binary data.'
     return note
   }
   return coloured(type.includes('json') && !type.includes('ndjson') ? indented(text) : text)
 }
 
-/** Only to be read: numbers that a double can't hold are left as they came. */
+/** Indents JSON, unless that would change a number that a double can't hold. */
 function indented(text: string): string {
   try {
     const numbers = tokensOf(text).filter(({ kind }) => kind === 'number')
@@ -87,7 +87,7 @@ function coloured(text: string): HTMLElement {
   return colour(block, text)
 }
 
-/** Fills an element with a text, whose parts have a colour each where it is JSON. */
+/** Fills an element with a text, with syntax colours for JSON. */
 export function colour(block: HTMLElement, text: string): HTMLElement {
   block.textContent = ''
   for (const token of tokensOf(text.slice(0, MAX_COLOURED))) {
@@ -102,7 +102,7 @@ export function colour(block: HTMLElement, text: string): HTMLElement {
   return block
 }
 
-/** The first events, as they come. */
+/** Shows the first events as they arrive. */
 async function showEvents(
   response: Response,
   place: HTMLElement,
@@ -121,7 +121,7 @@ async function showEvents(
     while (reader !== undefined && events < MAX_EVENTS) {
       tell(', listening …')
       const { done, value } = await reader.read()
-      if (done) return tell(', it has ended')
+      if (done) return tell(', ended')
       const blocks = (rest + value).split(/\r?\n\r?\n/)
       rest = (blocks.pop() ?? '').slice(-MAX_BYTES)
       for (const block of blocks.map(eventOf)) {
@@ -130,14 +130,14 @@ async function showEvents(
         list.append(block)
       }
     }
-    tell(', stopped: that is enough to see')
+    tell(', limit reached')
     stopped.abort()
   } catch (error) {
-    tell(stopped.signal.aborted ? ', stopped' : `, broken off: ${(error as Error).message}`)
+    tell(stopped.signal.aborted ? ', stopped' : `, connection lost: ${(error as Error).message}`)
   }
 }
 
-/** One message; nothing for a comment or a `retry`. */
+/** One message; undefined for a comment or a `retry`. */
 function eventOf(block: string): HTMLElement | undefined {
   const fields = block.split(/\r?\n/).map((line) => line.split(/: ?(.*)/s) as [string, string?])
   const of = (name: string) => fields.filter(([field]) => field === name).map(([, value]) => value ?? '')

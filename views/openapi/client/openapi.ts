@@ -1,4 +1,4 @@
-// The reference of the API: finds operations, opens the one that the address names, and sends them.
+// The API reference: finds operations, opens the one in the URL, and sends requests.
 import { colour } from './answer.ts'
 import { Trial } from './try.ts'
 
@@ -6,7 +6,7 @@ const search = document.querySelector<HTMLInputElement>('#find-operation')
 const found = document.querySelector<HTMLElement>('#found-operations')
 const operations = [...document.querySelectorAll<HTMLDetailsElement>('details.operation')]
 
-/** Shows only operations that hold every word, in the index too. */
+/** Shows only operations that contain every word, in the index too. */
 function find(text: string): void {
   const words = text.toLowerCase().split(/\s+/).filter(Boolean)
   const shown = new Set<string>()
@@ -22,7 +22,7 @@ function find(text: string): void {
   if (found !== null) found.textContent = words.length === 0 ? '' : `${shown.size} of ${operations.length}`
 }
 
-/** Opens what the address names: a browser does it by itself only where it was followed as a link. */
+/** Opens the operation in the URL: browsers do that by themselves only for followed links. */
 function openNamed(): void {
   const named = document.getElementById(decodeURIComponent(location.hash.slice(1)))
   const details = named?.closest('details')
@@ -42,12 +42,12 @@ search?.addEventListener('keydown', (event) => {
   first.scrollIntoView()
 })
 addEventListener('hashchange', openNamed)
-// An example gets its colours once somebody looks at it.
+// An example gets its syntax colours when it is first opened.
 for (const example of document.querySelectorAll<HTMLElement>('details.example > pre.json')) {
   const fill = () => colour(example, example.textContent ?? '')
   example.parentElement?.addEventListener('toggle', fill, { once: true })
 }
-// What is open is what a copied address should name.
+// A copied URL should name the open operation.
 for (const operation of operations) {
   operation.querySelector('summary')?.addEventListener('click', () => {
     const id = operation.querySelector('.what')?.id

@@ -1,16 +1,16 @@
-// Sends one operation, with what its form holds.
+// Sends one operation with the values of its form.
 import { type Came, showAnswer } from './answer.ts'
 
-/** How long the button of what can't be undone asks once more, in milliseconds. */
+/** How long the button of a destructive request asks for confirmation, in milliseconds. */
 const ASK_MS = 5_000
 
-/** The form of one operation: what it would send, as a command too, and what came of it. */
+/** The form of one operation: its request, also as a command, and the response. */
 export class Trial {
   readonly #form: HTMLFormElement
   readonly #send: HTMLButtonElement
   readonly #stop: HTMLButtonElement
   readonly #came: HTMLElement
-  /** Ends the request that is under way. */
+  /** Aborts the running request. */
   #under: AbortController | undefined
   #asking: ReturnType<typeof setTimeout> | undefined
 
@@ -27,11 +27,11 @@ export class Trial {
     this.#stop.addEventListener('click', () => this.#under?.abort())
   }
 
-  /** What can't be undone is asked for twice. */
+  /** Destructive requests need a second click. */
   #isSure(): boolean {
     if (this.#form.dataset.method !== 'DELETE' || this.#asking !== undefined) return this.#calm()
     const label = this.#send.textContent
-    this.#send.textContent = 'Really? Send DELETE'
+    this.#send.textContent = 'Confirm DELETE'
     this.#asking = setTimeout(() => this.#calm(label), ASK_MS)
     return false
   }
@@ -56,13 +56,13 @@ export class Trial {
       const response = await fetch(target, { method, headers, body, signal: under.signal, cache: 'no-store' })
       await showAnswer(response, came)
     } catch (error) {
-      if (!under.signal.aborted) this.#came.replaceChildren(said(`Nothing came: ${(error as Error).message}`))
+      if (!under.signal.aborted) this.#came.replaceChildren(said(`No response: ${(error as Error).message}`))
     } finally {
       if (this.#under === under) this.#stop.hidden = true
     }
   }
 
-  /** The command, as it is shown and copied, says what is filled in. */
+  /** Updates the shown and copied command with the form's values. */
   #tellCommand(): void {
     const what = this.#form.closest('.what')
     const command = what?.querySelector('pre.command')
@@ -85,7 +85,7 @@ export class Trial {
   }
 }
 
-/** What a form says, as a request. */
+/** The request of a form. */
 function requestOf(form: HTMLFormElement): {
   target: string
   headers: Record<string, string>
@@ -105,7 +105,7 @@ function requestOf(form: HTMLFormElement): {
     if (name === 'accept') headers.Accept = value
     if (place === 'query') query.append(key ?? '', value)
     if (place === 'header') headers[key ?? ''] = value
-    // The proxy takes the target's URL as it is.
+    // The proxy takes the target's URL unencoded.
     if (place === 'path') path = path.replace(`{${key}}`, key === 'url' ? value : encodeURIComponent(value))
   }
   if (body !== undefined) headers['Content-Type'] = type

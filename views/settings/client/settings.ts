@@ -1,4 +1,4 @@
-// Runs on the page of settings: what is chosen is seen and kept at once.
+// Runs on the settings page: applies and saves a choice at once.
 
 const form = document.querySelector<HTMLFormElement>('#preferences-form')
 if (form !== null) keepChoices(form)
@@ -6,7 +6,7 @@ if (form !== null) keepChoices(form)
 function keepChoices(form: HTMLFormElement): void {
   const saved = document.getElementById('preferences-saved')
   const button = form.querySelector('button')
-  // It stays where script doesn't run.
+  // The button stays where script doesn't run.
   if (button !== null) button.hidden = true
 
   form.addEventListener('change', () => void save())
@@ -17,8 +17,7 @@ function keepChoices(form: HTMLFormElement): void {
     show('zone', String(chosen.get('zone')), 'reader')
     const body = new URLSearchParams([...chosen].map(([name, value]) => [name, String(value)]))
     const isKept = await keep(form.action, body)
-    if (saved !== null)
-      saved.textContent = isKept ? 'Saved.' : 'Not saved: Weir did not answer. Choose again.'
+    if (saved !== null) saved.textContent = isKept ? 'Saved.' : "Not saved: Weir didn't respond. Try again."
   }
 }
 

@@ -1,8 +1,8 @@
-// Small helpers to build what the topology page shows. Text from outside only ever becomes text.
+// Small helpers to build the topology page. Text from outside never becomes markup.
 
 type Child = Node | string | undefined
 
-/** An element with properties and children; what is undefined is left out. */
+/** An element with properties and children; undefined ones are left out. */
 export function make<Tag extends keyof HTMLElementTagNameMap>(
   tag: Tag,
   properties: Partial<HTMLElementTagNameMap[Tag]> = {},
@@ -14,8 +14,8 @@ export function make<Tag extends keyof HTMLElementTagNameMap>(
 }
 
 /**
- * Makes a list's children those of the items, in their order. An element that is there already is kept, so that it
- * keeps the focus and what is selected in it.
+ * Makes a list's children match the items, in their order. Existing elements stay, so that they keep their focus and
+ * selection.
  */
 export function keyed<Item>(
   list: Element,
@@ -39,23 +39,23 @@ export function keyed<Item>(
 }
 
 export interface KeyedOptions<Item> {
-  /** Different for every item of the list. */
+  /** Unique within the list. */
   key(item: Item): string
   create(item: Item): HTMLElement
   update(element: HTMLElement, item: Item): void
 }
 
-/** Sets a text that may be read aloud only when it is another one. */
+/** Sets a text only if it differs, as screen readers may announce it. */
 export function say(element: Element, text: string): void {
   if (element.textContent !== text) element.textContent = text
 }
 
-/** The part of a row or a panel that has a name. */
+/** The named part of a row or a panel. */
 export function part(of: Element, name: string): HTMLElement {
   return of.querySelector<HTMLElement>(`[data-part="${name}"]`) ?? (of as HTMLElement)
 }
 
-/** A refusal of the server, in its own words. */
+/** An error response of the server, with its message. */
 export class Refusal extends Error {
   constructor(
     readonly status: number,
@@ -67,22 +67,22 @@ export class Refusal extends Error {
   }
 }
 
-/** Asks the server, and reads its answer as JSON. @throws Refusal with a sentence for people. */
+/** Sends a request and reads the response as JSON. @throws Refusal with a message for people. */
 export async function ask<Answer>(path: string, init: RequestInit = {}): Promise<Answer> {
   let response: Response
   try {
     response = await fetch(path, { ...init, headers: { Accept: 'application/json', ...init.headers } })
   } catch (error) {
     if (init.signal?.aborted) throw error
-    throw new Refusal(0, 'Weir did not answer. Is it running?')
+    throw new Refusal(0, "Weir didn't respond. Check that it is running.")
   }
   const body = await response.json().catch(() => undefined)
   if (response.ok && body !== undefined) return body as Answer
   const { detail, code, field } = (body ?? {}) as { detail?: string; code?: string; field?: string }
-  throw new Refusal(response.status, detail ?? `Weir answered ${response.status}.`, code, field)
+  throw new Refusal(response.status, detail ?? `Weir returned ${response.status}.`, code, field)
 }
 
-/** Shows an instant by its time of day, the whole of it on hover. */
+/** Shows an instant as a time of day, with the full date on hover. */
 export function date(element: HTMLElement, time: Date): void {
   element.setAttribute('datetime', time.toISOString())
   element.title = time.toLocaleString()

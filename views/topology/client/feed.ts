@@ -4,12 +4,12 @@ import type { Call, Graph, Service } from './graph.ts'
 const EVENTS = '/api/topology/events'
 /** After the server refused the stream for good; before that, EventSource reconnects by itself. */
 const RECREATE_MS = 3_000
-/** Not reached for as long, the page stops saying that it is about to be connected. */
+/** Without a connection for this long, the page shows that it is offline. */
 const OFFLINE_AFTER_MS = 20_000
 
 export type Connection = 'live' | 'reconnecting' | 'offline'
 
-/** What is different since the last one: whole services and calls. */
+/** Changes since the last one: whole services and calls. */
 export interface Change {
   services?: Service[]
   calls?: Call[]
@@ -18,9 +18,9 @@ export interface Change {
 }
 
 export interface FeedListener {
-  /** The graph is another one altogether. */
+  /** The whole graph was replaced. */
   graph(): void
-  /** It changed; `called` are the calls that were just made. */
+  /** The graph changed; `called` are the calls that were just made. */
   change(change: Change, called: Call[]): void
   connection(state: Connection): void
 }
@@ -38,7 +38,7 @@ export class Feed {
     this.#listener = listener
     window.addEventListener('online', () => this.follow())
     window.addEventListener('offline', () => listener.connection('offline'))
-    // A page that comes back from the browser's store shows what was: it asks for what is.
+    // A page restored from the back/forward cache is out of date, so it reconnects.
     window.addEventListener('pageshow', ({ persisted }) => persisted && this.follow())
   }
 
@@ -46,7 +46,7 @@ export class Feed {
     return { services: [...this.#services.values()], calls: [...this.#calls.values()] }
   }
 
-  /** Connects, anew if it was: then with the whole graph. */
+  /** Connects or reconnects, starting with the whole graph. */
   follow(): void {
     this.#source?.close()
     clearTimeout(this.#retry)

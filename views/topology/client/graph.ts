@@ -1,4 +1,4 @@
-// What the topology page's parts share: the graph as the server sends it, and the page's own elements.
+// Shared by the topology page's parts: the graph as the server sends it, and the page's elements.
 
 /** What a node is; `src/core/graph.ts` says what each means. */
 export type ServiceKind =
@@ -19,18 +19,18 @@ export interface Service {
   id: string
   name: string
   kind: ServiceKind
-  /** What it is drawn with: a tag, a host, a namespace. */
+  /** The group that it is drawn in: a tag, a host, a namespace. */
   group?: string
   url?: string
   colour: string
   verdict?: Verdict
-  /** The sentence that says why. */
+  /** The reason, as a sentence. */
   reason?: string
-  /** Where the console says more of it, as a path. */
+  /** Path of its page in the console. */
   href?: string
   /** ISO 8601. */
   reportedAt: string
-  /** Its id in the Mermaid text: letters, digits and `_`. */
+  /** Its ID in the Mermaid source: letters, digits and `_`. */
   node: string
 }
 
@@ -43,7 +43,7 @@ export interface Call {
   lastDurationMs?: number
   /** ISO 8601. */
   calledAt?: string
-  /** Of the last minutes; left out for an edge that has been idle for as long. */
+  /** The last minutes; left out for an idle edge. */
   recent?: RecentCalls
 }
 
@@ -61,12 +61,12 @@ export interface Graph {
   calls: Call[]
 }
 
-/** A call that ended with this status or above has failed. */
+/** A call with this status or above failed. */
 export const FIRST_ERROR_STATUS = 400
 
 /** An element that the page has from the start. */
 export function byId<Kind extends HTMLElement = HTMLElement>(id: string): Kind {
   const element = document.getElementById(id)
-  if (element === null) throw new Error(`There is no #${id} on this page.`)
+  if (element === null) throw new Error(`No #${id} on this page.`)
   return element as Kind
 }

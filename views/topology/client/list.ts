@@ -1,4 +1,4 @@
-// The services as a table, one row each: for those who can't see the picture, and to choose one by name.
+// The services as a table, one row each: for readers who can't see the picture, and to select one by name.
 import { date, part, say } from './dom.ts'
 import { byId, type Call, FIRST_ERROR_STATUS, type Graph, type Service } from './graph.ts'
 import { recentWords } from './panel/words.ts'
@@ -22,7 +22,7 @@ export class List {
     })
   }
 
-  /** Shows the services that fit. Of the past no last calls are kept. */
+  /** Shows the matching services. Last calls aren't stored for the past. */
   show(graph: Graph, isPast: boolean, fits: (service: Service) => boolean): void {
     const last = lastCalls(graph.calls)
     const recent = recentCalls(graph.calls)
@@ -35,7 +35,7 @@ export class List {
       const call = last.get(service.id)
       if (row.call !== call || row.isPast !== isPast) {
         tell(row.element, service.id, call, nameOf)
-        if (isPast && call === undefined) say(part(row.element, 'call'), 'not kept')
+        if (isPast && call === undefined) say(part(row.element, 'call'), 'not stored')
       }
       say(part(row.element, 'recent'), recent.get(service.id) ?? 'idle')
       Object.assign(row, { service, call, isPast })
@@ -79,13 +79,13 @@ function paint(row: HTMLElement, { name, colour, verdict, reason }: Service): vo
 
 function tell(row: HTMLElement, id: string, call: Call | undefined, nameOf: (id: string) => string): void {
   const text = part(row, 'call')
-  say(text, call === undefined ? 'none yet' : outcomeWords(call, id, nameOf))
+  say(text, call === undefined ? 'no calls' : outcomeWords(call, id, nameOf))
   text.classList.toggle('error', (call?.lastStatus ?? 0) >= FIRST_ERROR_STATUS)
   if (call?.calledAt !== undefined) date(part(row, 'time'), new Date(call.calledAt))
   else part(row, 'time').replaceChildren()
 }
 
-/** How calls to each service went of late; calls of it where nobody calls it. */
+/** Recent calls to each service, or from it if nothing calls it. */
 function recentCalls(calls: readonly Call[]): Map<string, string> {
   const busy = calls.filter(({ recent }) => recent !== undefined)
   const words = (bundle: readonly Call[]) =>

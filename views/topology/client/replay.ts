@@ -1,4 +1,4 @@
-// Replay: which moment of the last 24 hours the page shows, and the scrubber that chooses it.
+// Replay: the moment of the last 24 hours that the page shows, and the scrubber that selects it.
 import { ask, Refusal, say } from './dom.ts'
 import { byId, type Graph } from './graph.ts'
 import { isoSeconds } from './state.ts'
@@ -7,21 +7,21 @@ import { Timeline } from './timeline.ts'
 const MINUTE_MS = 60_000
 /** How far back graphs can be rebuilt. */
 const DAY_MS = 24 * 3_600_000
-/** Between two frames while playing. */
+/** Time between two frames while playing. */
 const FRAME_MS = 500
-/** Frames that are asked for before they are due: what the slowest of them may take is this many frames. */
+/** Frames that are requested ahead: the slowest one may take the time of this many frames. */
 const AHEAD = 4
-/** Moments that are kept; of more the oldest is asked for again. */
+/** Most moments cached; the oldest goes first. */
 const MAX_KEPT = 120
-/** How often the last 24 hours move on. */
+/** How often the 24-hour window moves. */
 const MOVE_ON_MS = 30_000
-/** A drag is followed once it rests for as long: a graph for every pixel would be hundreds. */
+/** A drag loads a graph after a pause of this length: one per pixel would be hundreds. */
 const DRAG_MS = 120
 
 export interface ReplayOn {
-  /** The moment is another one: `step` while dragging and playing, `jump` where the back button should lead back. */
+  /** The moment changed: `step` while dragging or playing, `jump` if the back button should undo it. */
   moment(at: number | undefined, how: 'step' | 'jump'): void
-  /** The graph of the moment is here. Settles when it is drawn: what is played doesn't outrun that. */
+  /** The graph of the moment has loaded. Settles when it is drawn, so that playback doesn't outrun it. */
   graph(graph: Graph): Promise<void>
 }
 
@@ -37,7 +37,7 @@ export class Replay {
   #playing: ReturnType<typeof setTimeout> | undefined
   #resting: ReturnType<typeof setTimeout> | undefined
   #isDragging = false
-  /** Grows with each moment that is shown: an answer to an earlier one is late. */
+  /** Grows with each moment shown: answers for earlier ones are outdated. */
   #turn = 0
 
   constructor(on: ReplayOn) {
@@ -52,12 +52,12 @@ export class Replay {
     document.addEventListener('visibilitychange', () => this.#moveOn())
   }
 
-  /** The moment that is shown; undefined for now. */
+  /** The moment shown; undefined for live. */
   get at(): number | undefined {
     return this.#at
   }
 
-  /** Shows a moment, or now. One that can't be shown is told in a sentence, and now is shown. */
+  /** Shows a moment or live. If a moment can't be shown, says why and shows live. */
   async seek(at: number | undefined, badAt?: string): Promise<void> {
     const turn = ++this.#turn
     this.#at = at
@@ -74,7 +74,7 @@ export class Replay {
       await this.#on.graph(graph)
     } catch (error) {
       if (turn !== this.#turn) return
-      // Better nothing than another moment under this one's name.
+      // Nothing is better than another moment under this time.
       void this.#on.graph({ services: [], calls: [] })
       this.#fail(error)
     }
@@ -101,7 +101,7 @@ export class Replay {
     try {
       const waited = this.#load(next)
       for (let frame = 1; frame <= AHEAD; frame++) {
-        // What fails ahead is asked for again when it is due, and told then.
+        // A failed request ahead is repeated when it is due, and reported then.
         if (next + frame * stepMs < Date.now()) this.#load(next + frame * stepMs).catch(() => {})
       }
       const graph = await waited
@@ -118,7 +118,7 @@ export class Replay {
     }
   }
 
-  /** The graph of a moment's minute: calls are summed by the minute, so no two moments in one differ. */
+  /** The graph of a moment's minute: calls are summed by the minute, so moments within one don't differ. */
   #load(at: number): Promise<Graph> {
     const minute = Math.floor(at / MINUTE_MS) * MINUTE_MS
     const known = this.#graphs.get(minute)
@@ -131,7 +131,7 @@ export class Replay {
     return graph
   }
 
-  /** The first movement is a step that the back button undoes, the others are part of it. */
+  /** The first movement is a step that the back button undoes; the others are part of it. */
   #drag(): void {
     clearTimeout(this.#resting)
     this.pause()
@@ -164,13 +164,13 @@ export class Replay {
     this.pause()
     if (error instanceof Refusal && (error.status === 422 || error.status === 404))
       this.#refuse(error.message)
-    else this.#note(error instanceof Error ? error.message : 'This moment could not be loaded.')
+    else this.#note(error instanceof Error ? error.message : "Couldn't load this time.")
   }
 
-  /** Says why a moment isn't shown, and shows now. */
+  /** Says why a moment isn't shown, and shows live. */
   #refuse(reason: string): void {
     this.#go(undefined, 'step')
-    this.#note(`${reason} This is now.`)
+    this.#note(`${reason} Showing live.`)
   }
 
   #note(text: string): void {
@@ -185,9 +185,7 @@ export class Replay {
     const text = isReplaying ? momentWords(at) : 'Now'
     document.documentElement.toggleAttribute('data-replaying', isReplaying)
     byId('replay-banner').hidden = !isReplaying
-    const words = isLoading
-      ? `Loading how it was on ${text}…`
-      : `Replay: this is how it was on ${text}. Live changes wait.`
+    const words = isLoading ? `Loading ${text}…` : `Replay of ${text}. Live updates are paused.`
     say(byId('replay-banner'), isReplaying ? words : '')
     say(byId('replay-time'), text)
     byId<HTMLButtonElement>('replay-live').disabled = !isReplaying
@@ -225,7 +223,7 @@ export class Replay {
       field.hidden = true
       this.#note(`Link to ${momentWords(this.#at ?? Date.now())} copied.`)
     } catch {
-      // Without https a page may not write to the clipboard: then it is copied by hand.
+      // Without HTTPS a page can't write to the clipboard: the link is copied by hand.
       field.value = link
       field.hidden = false
       field.select()
@@ -234,17 +232,16 @@ export class Replay {
   }
 }
 
-/** A moment's sentence where it can't be shown. */
+/** Why a moment can't be shown. */
 function refusalOf(at: number | undefined, badAt: string | undefined): string | undefined {
-  if (badAt !== undefined) return `“${badAt}” is no time such as 2026-01-31T12:00:00Z.`
+  if (badAt !== undefined) return `“${badAt}” isn't a valid time. Use a format such as 2026-01-31T12:00:00Z.`
   if (at === undefined) return undefined
-  if (at > Date.now()) return `${momentWords(at)} is still to come.`
-  if (at < Date.now() - DAY_MS)
-    return `${momentWords(at)} is longer ago than the 24 hours that can be replayed.`
+  if (at > Date.now()) return `${momentWords(at)} is in the future.`
+  if (at < Date.now() - DAY_MS) return `${momentWords(at)} is too old: replay covers the last 24 hours.`
   return undefined
 }
 
-/** The first moment that the server surely still takes: its clock and ours aren't the same. */
+/** The earliest moment that the server surely accepts: its clock and ours may differ. */
 function earliest(): number {
   return Date.now() - DAY_MS + MINUTE_MS
 }

@@ -1,19 +1,19 @@
-// The search above the picture: a text field with the services that fit below it.
+// The search above the picture: a text field with the matching services below it.
 import { keyed, make } from './dom.ts'
 import { byId, type Service } from './graph.ts'
 import { kindWords } from './words.ts'
 
-/** Services that are offered; of more the number is said. */
+/** Most services listed; the rest are counted. */
 const MAX_OFFERED = 10
 
-/** Whether a service's name, id or group holds what was typed. */
+/** Whether a service's name, ID or group contains the typed text. */
 export function fits({ id, name, group }: Service, search: string): boolean {
   const wanted = search.trim().toLowerCase()
   return [name, id, group].some((text) => text?.toLowerCase().includes(wanted))
 }
 
 export interface SearchOn {
-  /** What is typed, at every key. */
+  /** The typed text, at every key. */
   type(text: string): void
   select(id: string): void
 }
@@ -37,7 +37,7 @@ export class Search {
     this.#input.addEventListener('focus', () => this.#offer(true))
     this.#input.addEventListener('blur', () => this.#offer(false))
     this.#input.addEventListener('keydown', (event) => this.#key(event))
-    // A click must not take the focus from the field before it has chosen.
+    // A click must not take the focus from the field before it has selected.
     this.#list.addEventListener('mousedown', (event) => event.preventDefault())
     this.#list.addEventListener('click', ({ target }) => {
       const option = (target as Element).closest<HTMLElement>('[role=option]')
@@ -108,8 +108,8 @@ export class Search {
       },
     })
     const more = this.#found.length - offered.length
-    if (isSearching && more > 0) this.#list.append(note(`and ${more} more: type on`))
-    if (isSearching && offered.length === 0) this.#list.append(note('No service is called that.'))
+    if (isSearching && more > 0) this.#list.append(note(`${more} more: keep typing`))
+    if (isSearching && offered.length === 0) this.#list.append(note('No matching services.'))
     this.#list.hidden = !isSearching
     this.#input.setAttribute('aria-expanded', String(isSearching))
     if (offered.length > 0) this.#input.setAttribute('aria-activedescendant', `found-${this.#active}`)
@@ -117,7 +117,7 @@ export class Search {
   }
 }
 
-/** Names that begin with what was typed come first. */
+/** Names that start with the typed text come first. */
 function best(found: Service[], text: string): Service[] {
   const wanted = text.trim().toLowerCase()
   const rank = ({ name }: Service) => (name.toLowerCase().startsWith(wanted) ? 0 : 1)

@@ -1,36 +1,36 @@
-// What the topology page shows and how, as its address has it: shareable, and the back button goes back.
+// The topology page's state as stored in its URL: shareable, and the back button works.
 
 export const GROUPINGS = ['none', 'group', 'kind', 'host'] as const
 export type Grouping = (typeof GROUPINGS)[number]
 export const DIRECTIONS = ['both', 'up', 'down'] as const
-/** `up` is who calls it, `down` whom it calls. */
+/** `up`: its callers, `down`: its callees. */
 export type Direction = (typeof DIRECTIONS)[number]
 
 export const MAX_STEPS = 3
-/** Of what is typed into the search. */
+/** Longest search text. */
 export const MAX_SEARCH_CHARS = 100
-/** Groups that an address may name as open. */
+/** Most expanded groups in a URL. */
 const MAX_OPEN = 100
 
 export interface State {
-  /** What the search looks for. */
+  /** The search text. */
   search: string
   hideIdle: boolean
   grouping: Grouping
-  /** Groups that are shown as their members. */
+  /** Expanded groups. */
   open: readonly string[]
   /** The service in the panel. */
   node?: string
   /** The call in the panel, as `[from, to]`. */
   edge?: readonly [from: string, to: string]
-  /** The service whose neighbourhood is all that is shown. */
+  /** The service whose neighbourhood is shown alone. */
   focus?: string
   /** How far the neighbourhood reaches, 1 to `MAX_STEPS`. */
   steps: number
   direction: Direction
-  /** The moment that is replayed, in milliseconds since 1970; left out for now. */
+  /** The replayed moment, in milliseconds since 1970; left out for live. */
   at?: number
-  /** A moment in the address that can't be read, as it stands there. */
+  /** An invalid moment in the URL, as it is written there. */
   badAt?: string
 }
 
@@ -53,7 +53,7 @@ export function parseState(query: string): State {
   return state
 }
 
-/** The address's query, with a leading `?`; empty for the page as it opens. */
+/** The URL's query, with a leading `?`; empty for the default state. */
 export function queryOf(state: State): string {
   const params = new URLSearchParams()
   if (state.search !== '') params.set('q', state.search)

@@ -1,18 +1,18 @@
-// The streams of the service in the panel, and the last lines of their logs.
+// The streams of the service in the panel, and the latest entries of their logs.
 import { ask, date, keyed, make, part, say } from './dom.ts'
 import { byId, type Service, type Verdict } from './graph.ts'
 import { isoSeconds } from './state.ts'
 import { verdictWords } from './words.ts'
 
-/** Streams that are listed; of more the number is said. */
+/** Most streams listed; the rest are counted. */
 const MAX_STREAMS = 6
-/** Of the API's page of streams: those of one origin are looked for among as many. */
+/** Page size of the streams request: streams of one origin are searched within it. */
 const MAX_READ = 100
-/** Log lines that are shown, and how many streams they come from. */
+/** Most entries shown, and how many streams they come from. */
 const MAX_LINES = 8
 const MAX_LOGS = 3
 const MAX_LINE_CHARS = 120
-/** How often a panel that stays open asks again. */
+/** How often an open panel refreshes. */
 const REFRESH_MS = 5_000
 
 interface Stream {
@@ -33,14 +33,14 @@ interface Line {
   response?: { status: number }
 }
 
-/** Asks while a service is shown and the page is looked at, and no longer. */
+/** Refreshes only while a service is shown and the page is visible. */
 export class Streams {
   #service: Service | undefined
   #at: number | undefined
   #asking: AbortController | undefined
   #timer: ReturnType<typeof setTimeout> | undefined
 
-  /** Shows those of a service, as they were at a moment. */
+  /** Shows a service's streams, as of a moment. */
   show(service: Service | undefined, at: number | undefined): void {
     const isSame = service?.id === this.#service?.id && service?.url === this.#service?.url && at === this.#at
     this.#service = service
@@ -59,7 +59,7 @@ export class Streams {
     try {
       if (!document.hidden) await this.#load(service, asking.signal)
     } catch {
-      // The page says by itself when Weir is away; what was there stays.
+      // The page itself shows when Weir is unreachable; the old content stays.
     }
     if (asking.signal.aborted || this.#at !== undefined) return
     this.#timer = setTimeout(() => void this.#refresh(service), REFRESH_MS)
@@ -93,7 +93,7 @@ export class Streams {
   }
 }
 
-/** Which streams may be a service's; undefined where it has none. */
+/** The query for a service's streams; undefined if it can't have any. */
 function queryOf({ kind, url, name }: Service): string | undefined {
   if (kind === 'host') return `host=${encodeURIComponent((url && URL.parse(url)?.host) || name)}`
   const origin = originOf(url)
@@ -134,7 +134,7 @@ function showStreams(streams: readonly Stream[], found: number, hasMore: boolean
   })
   const more = byId<HTMLAnchorElement>('streams-more')
   more.hidden = found <= streams.length && !hasMore
-  say(more, hasMore ? 'All streams…' : `All ${found} streams…`)
+  say(more, hasMore ? 'Show all streams' : `Show all ${found} streams`)
   more.href = `/streams?q=${query.slice(query.indexOf('=') + 1)}`
 }
 

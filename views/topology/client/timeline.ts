@@ -5,7 +5,7 @@ import { byId } from './graph.ts'
 /** Steps of five minutes at most: a minute that has begun counts too. */
 const POINTS = 300
 const HEIGHT = 32
-/** A step with any call is to be seen. */
+/** Least height of a step with any calls. */
 const LEAST_HEIGHT = 1
 
 export interface Point {
@@ -19,7 +19,7 @@ export class Timeline {
   readonly #chart = byId('replay-chart')
   #isLoading = false
 
-  /** Draws a span, in milliseconds since 1970; where the server has none, what was drawn stays. */
+  /** Draws a span, in milliseconds since 1970; if the request fails, the old chart stays. */
   async load(from: number, to: number): Promise<void> {
     if (this.#isLoading) return
     this.#isLoading = true
@@ -45,7 +45,7 @@ export class Timeline {
   }
 }
 
-/** A bar a step, each one wide, on the bottom. */
+/** One bar per step, each 1 wide, standing on the bottom. */
 function bars(shares: readonly number[]): string {
   return shares
     .map((share, index) => {

@@ -1,4 +1,4 @@
-// The choices above the picture: what is grouped, left out, and in focus.
+// The controls above the picture: grouping, hiding idle services, and focus.
 import { keyed, make, say } from './dom.ts'
 import { byId, type Graph } from './graph.ts'
 import { DIRECTIONS, GROUPINGS, type State } from './state.ts'
@@ -53,13 +53,13 @@ export class Tools {
     return make('li', {}, close)
   }
 
-  /** What isn't in the picture is said: nobody should miss a service without knowing why. */
+  /** Says what isn't shown, so that nobody misses a service without knowing why. */
   #note({ focus }: State, { services }: Graph, { hidden }: View, isCentreThere: boolean): void {
     const note = byId('view-note')
     const isLost = focus !== undefined && !isCentreThere && services.length > 0
     note.hidden = hidden === 0 && !isLost
-    if (isLost) say(note, 'The service in focus is not there: everything is shown.')
-    else if (hidden === services.length) say(note, 'All services are idle, and idle ones are hidden.')
-    else say(note, `Not shown: ${hidden} of ${services.length} services.`)
+    if (isLost) say(note, "The focused service doesn't exist, so all services are shown.")
+    else if (hidden === services.length) say(note, 'All services are idle and hidden.')
+    else say(note, `${hidden} of ${services.length} services hidden.`)
   }
 }

@@ -1,4 +1,4 @@
-// The topology page: follows the graph, and keeps address, picture, panel and list in step with it.
+// The topology page: follows the graph, and keeps the URL, picture, panel and list in sync with it.
 import { ask, say } from './dom.ts'
 import { type Connection, Feed } from './feed.ts'
 import { byId, type Call, type Graph } from './graph.ts'
@@ -15,10 +15,10 @@ import { groupKeyOf, type View, viewOf } from './view.ts'
 const CONNECTION_WORDS: Record<Connection, string> = {
   live: 'Live',
   reconnecting: 'Reconnecting…',
-  offline: 'Offline: this is the last that was known',
+  offline: 'Offline: showing the last known state',
 }
 
-/** Everything on the page that shows the graph; lives as long as the page does. */
+/** The parts of the page that show the graph; lives as long as the page. */
 class Page {
   readonly #feed = new Feed({
     graph: () => this.#live([]),
@@ -53,7 +53,7 @@ class Page {
   #state: State = parseState(location.search)
   #graph: Graph = { services: [], calls: [] }
   #view: View = viewOf(this.#graph, this.#state)
-  /** Drawings under way; the service to bring into sight is there when they are done. */
+  /** Pending drawings; the service to reveal is there when they are done. */
   #drawings = 0
   #reveal: string | undefined = this.#state.node
 
@@ -64,7 +64,7 @@ class Page {
     this.#feed.follow()
   }
 
-  /** What the address says is shown, also after the back button. */
+  /** Shows what the URL says, also after the back button. */
   #load(): void {
     const { at } = this.#state
     const { badAt, ...state } = parseState(location.search)
@@ -90,7 +90,7 @@ class Page {
     void this.#show()
   }
 
-  /** While a moment is replayed, now is kept up to date unseen. */
+  /** During a replay, the live graph is kept up to date in the background. */
   #live(called: readonly Call[]): void {
     if (this.#state.at !== undefined) return
     this.#graph = this.#feed.graph
@@ -100,14 +100,14 @@ class Page {
     if (shown.length > 0) this.#picture.pulse(shown)
   }
 
-  /** In the picture: a group is opened. */
+  /** A selection in the picture: expands a group. */
   #pick(id: string | undefined): void {
     const key = this.#view.services.find((service) => service.id === id)?.groupKey
     if (key === undefined) this.#choose(id)
     else this.#toggleGroup(key)
   }
 
-  /** A service, also one that isn't drawn: its group is opened, and a focus that leaves it out is given up. */
+  /** Selects a service, even one that isn't drawn: expands its group, and ends a focus that leaves it out. */
   #choose(id: string | undefined): void {
     const change: Partial<State> = { node: id, edge: undefined }
     const service = this.#graph.services.find((one) => one.id === id)
@@ -185,7 +185,7 @@ class Page {
   }
 }
 
-/** The text is long and seldom read: it is asked for when it is. */
+/** The source is long and seldom read, so it is loaded on demand. */
 function followText(): void {
   const source = byId('mermaid-source')
   source.closest('details')?.addEventListener('toggle', () => void load())

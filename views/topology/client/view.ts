@@ -1,34 +1,34 @@
-// Which services and calls the picture shows of the whole graph: pure functions from the graph and the page's state.
+// Selects the services and calls that the picture shows: pure functions of the graph and the page's state.
 import type { Call, Graph, RecentCalls, Service, Verdict } from './graph.ts'
 import type { Direction, Grouping, State } from './state.ts'
 
 /** Worst first. */
 const VERDICTS: readonly Verdict[] = ['dead', 'stalled', 'backing-off', 'quiet', 'stopped', 'live']
-/** A service with one of these is shown however idle it is. */
+/** A service with one of these is shown even if it is idle. */
 const TROUBLE: ReadonlySet<Verdict> = new Set(['dead', 'stalled', 'backing-off'])
-/** What a group is drawn in whose services differ. */
+/** Colour of a group whose services differ. */
 const MIXED_COLOUR = 'silver'
-/** Begins the id of a group: a line end is in no service's id. */
+/** Prefix of a group's ID: no service's ID contains a line end. */
 const GROUP_PREFIX = 'group\n'
 
 /** A service, or a group of them drawn as one. */
 export interface ViewService extends Service {
-  /** Ids of the services that a group stands for. */
+  /** IDs of the services in a group. */
   members?: readonly string[]
-  /** What the group is called in the address. */
+  /** Name of the group in the URL. */
   groupKey?: string
 }
 
 /** A call, or the calls between two groups drawn as one. */
 export interface ViewCall extends Call {
-  /** The calls that it sums up. Its `recent` latencies are the worst of theirs: no sum can be told from parts. */
+  /** The calls that it sums up. Its `recent` latencies are the worst of theirs: quantiles can't be added. */
   parts?: readonly Call[]
 }
 
 export interface View {
   services: ViewService[]
   calls: ViewCall[]
-  /** Id of the group that a service is drawn in, where it isn't drawn itself. */
+  /** ID of the group that a service is drawn in, if it isn't drawn itself. */
   drawnIn: ReadonlyMap<string, string>
   /** Services that are idle, or out of focus. */
   hidden: number
@@ -36,7 +36,7 @@ export interface View {
 
 type Shown = Pick<State, 'hideIdle' | 'grouping' | 'open' | 'focus' | 'steps' | 'direction' | 'node' | 'edge'>
 
-/** What is shown of a graph. */
+/** The visible part of a graph. */
 export function viewOf(graph: Graph, state: Shown): View {
   const kept = state.hideIdle ? withoutIdle(graph, state) : graph
   const { services, calls, drawnIn } = grouped(kept, state.grouping, state.open)
@@ -56,7 +56,7 @@ export function isIdle({ recent }: Call): boolean {
   return recent === undefined || recent.rate === 0
 }
 
-/** What a service is grouped by; undefined for one that stays alone. */
+/** The group of a service; undefined for one that stays alone. */
 export function groupKeyOf({ group, kind, url }: Service, grouping: Grouping): string | undefined {
   switch (grouping) {
     case 'none':
@@ -70,7 +70,7 @@ export function groupKeyOf({ group, kind, url }: Service, grouping: Grouping): s
   }
 }
 
-/** Everything within some steps of a service, itself too. */
+/** Everything within some steps of a service, including itself. */
 export function neighbourhood(
   calls: readonly Call[],
   centre: string,
@@ -79,14 +79,14 @@ export function neighbourhood(
 ): Set<string> {
   const down = direction === 'up' ? new Map() : Map.groupBy(calls, ({ from }) => from)
   const up = direction === 'down' ? new Map() : Map.groupBy(calls, ({ to }) => to)
-  // Each way on its own: what else a caller calls isn't on the way to the service.
+  // Each direction separately: a caller's other callees aren't on the way to the service.
   const near = new Set([centre])
   for (const id of reach(down, 'to', centre, steps)) near.add(id)
   for (const id of reach(up, 'from', centre, steps)) near.add(id)
   return near
 }
 
-/** Several edges as one: rates add up, and of latencies only the worst part is known. */
+/** Several edges as one: rates add up, latencies are those of the worst part. */
 export function summed(from: string, to: string, parts: readonly Call[]): ViewCall {
   const newest = parts.reduce((a, b) => ((b.calledAt ?? '') >= (a.calledAt ?? '') ? b : a))
   const total = (of: (call: Call) => number) => parts.reduce((sum, call) => sum + of(call), 0)
@@ -104,7 +104,7 @@ export function summed(from: string, to: string, parts: readonly Call[]): ViewCa
   return call
 }
 
-/** Numbers of several edges as one's. */
+/** The combined numbers of several edges. */
 export function summedRecent(parts: readonly RecentCalls[]): RecentCalls {
   const rate = parts.reduce((sum, part) => sum + part.rate, 0)
   const errors = parts.reduce((sum, part) => sum + part.rate * part.errorShare, 0)
@@ -116,7 +116,7 @@ export function summedRecent(parts: readonly RecentCalls[]): RecentCalls {
   return recent
 }
 
-/** Leaves out idle calls and whom only they reach; what is in trouble or chosen stays. */
+/** Leaves out idle calls and services that only they reach; services in trouble or selected stay. */
 function withoutIdle({ services, calls }: Graph, { node, edge, focus }: Shown): Graph {
   const busy = calls.filter(
     (call) => !isIdle(call) || (edge !== undefined && edge[0] === call.from && edge[1] === call.to),
@@ -144,7 +144,7 @@ function grouped(
   }
   const groups = new Map<string, ViewService>()
   for (const [key, list] of members) {
-    // One alone is clearer as itself.
+    // A group of one is clearer as the service itself.
     if (list.length < 2) continue
     const group = groupOf(key, list)
     for (const { id } of list) drawnIn.set(id, group.id)
@@ -153,7 +153,7 @@ function grouped(
   return { services: drawnServices(services, drawnIn, groups), calls: drawnCalls(calls, drawnIn), drawnIn }
 }
 
-/** Each group stands where its first service stood. */
+/** Each group takes the place of its first service. */
 function drawnServices(
   services: readonly Service[],
   drawnIn: ReadonlyMap<string, string>,
@@ -174,7 +174,7 @@ function drawnCalls(calls: readonly Call[], drawnIn: ReadonlyMap<string, string>
     const [first] = bundle as [Call, ...Call[]]
     const [from, to] = [at(first.from), at(first.to)]
     if (from === first.from && to === first.to) return bundle
-    // What goes on within a group is not drawn.
+    // Calls within a group aren't drawn.
     return from === to ? [] : [summed(from, to, bundle)]
   })
 }

@@ -1,4 +1,4 @@
-// How the topology page says things, in the words that the server uses for the first page.
+// The topology page's texts, in the words that the server uses for the first page.
 import { type Call, FIRST_ERROR_STATUS, type ServiceKind, type Verdict } from './graph.ts'
 
 const KINDS: Record<ServiceKind, string> = {
@@ -11,7 +11,7 @@ const KINDS: Record<ServiceKind, string> = {
   subscribers: 'subscribers',
   channel: 'channel',
   archive: 'archive',
-  rest: 'all the rest',
+  rest: 'all other services',
 }
 const MARKS: Record<Verdict, string> = {
   live: '●',
@@ -22,17 +22,17 @@ const MARKS: Record<Verdict, string> = {
   stopped: '■',
 }
 
-/** What a node is. */
+/** The kind of a node. */
 export function kindWords(kind: ServiceKind): string {
   return KINDS[kind]
 }
 
-/** A verdict by its mark and its word. */
+/** A status as a mark and a word. */
 export function verdictWords(verdict: Verdict): string {
   return `${MARKS[verdict]} ${verdict}`
 }
 
-/** How a call ended, as one of its two services sees it. */
+/** The outcome of a call, as one of its two services sees it. */
 export function outcomeWords(
   { from, to, lastStatus = 0, lastDurationMs }: Call,
   id: string,

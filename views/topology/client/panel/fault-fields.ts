@@ -1,8 +1,8 @@
-// What the fault form holds as the JSON that a service of the laboratory takes, and back.
+// Converts the fault form to the JSON of a simulated service, and back.
 
 export type Json = { [name: string]: Json | number | string | boolean }
 
-/** Ready faults; each replaces what is active. Frames are those of the service's event stream. */
+/** Presets; each replaces the active faults. Frames are those of the service's event stream. */
 export const PRESETS: Readonly<Record<string, Json>> = {
   slow: { latencyMs: { p50: 800, p90: 2_000, p99: 5_000 } },
   failing: { errorRate: 0.5, errorCodes: { '500': 3, '503': 1 } },
@@ -20,7 +20,7 @@ export const PRESETS: Readonly<Record<string, Json>> = {
   'empty (204)': { sse: { status: 204 } },
 }
 
-/** A share in the JSON is percents in the form. */
+/** Shares in the JSON, percentages in the form. */
 const PERCENTS: ReadonlySet<string> = new Set([
   'errorRate',
   'sse.duplicate',
@@ -30,7 +30,7 @@ const PERCENTS: ReadonlySet<string> = new Set([
 ])
 const CODES = 'errorCodes'
 
-/** A field of the form whose text can't be read. */
+/** A field of the form with an invalid value. */
 export class BadField extends Error {
   constructor(
     readonly field: string,
@@ -40,7 +40,7 @@ export class BadField extends Error {
   }
 }
 
-/** The faults in a form's fields, by path; what is empty or unchecked is left out. @throws BadField */
+/** The faults in a form's fields, by path, without empty and unchecked ones. @throws BadField */
 export function faultsIn(fields: readonly (readonly [path: string, value: string | boolean])[]): Json {
   const faults: Json = {}
   for (const [path, value] of fields) {
@@ -50,7 +50,7 @@ export function faultsIn(fields: readonly (readonly [path: string, value: string
   return faults
 }
 
-/** What a field of the form shows for faults; empty where they don't have it. */
+/** The value of a form field for some faults; empty if they don't have it. */
 export function shownIn(faults: Json, path: string): string | boolean {
   const value = path
     .split('.')
@@ -61,12 +61,12 @@ export function shownIn(faults: Json, path: string): string | boolean {
   return PERCENTS.has(path) ? String(Number((Number(value) * 100).toFixed(4))) : String(value)
 }
 
-/** What is active, each in a few words. */
+/** The active faults, each in a few words. */
 export function activeWords(faults: Json): string[] {
   return leaves(faults).map(([path, value]) => {
     const name = LABELS[path] ?? path
     if (value === true) return name
-    return `${name} ${shownIn(faults, path) || String(value)}${PERCENTS.has(path) ? ' %' : ''}`
+    return `${name} ${shownIn(faults, path) || String(value)}${PERCENTS.has(path) ? '%' : ''}`
   })
 }
 
@@ -109,8 +109,8 @@ function readValue(path: string, value: string | boolean): Json[string] {
   if (typeof value === 'boolean') return value
   if (path === CODES) return codesIn(value)
   const number = Number(value)
-  if (!Number.isFinite(number)) throw new BadField(path, `“${value.slice(0, 40)}” is no number.`)
-  // Without the rounding 29 % would be 0.29000000000000004.
+  if (!Number.isFinite(number)) throw new BadField(path, `“${value.slice(0, 40)}” isn't a number.`)
+  // Without rounding, 29% would be 0.29000000000000004.
   return PERCENTS.has(path) ? Number((number / 100).toFixed(6)) : number
 }
 
@@ -118,7 +118,7 @@ function codesIn(text: string): Json {
   const codes: Json = {}
   for (const one of text.split(',')) {
     const [, code, weight = '1'] = /^\s*(\d{3})\s*(?::\s*(\d+(?:\.\d+)?)\s*)?$/.exec(one) ?? []
-    if (code === undefined) throw new BadField(CODES, 'Write codes with their weights: 500:3, 503:1.')
+    if (code === undefined) throw new BadField(CODES, 'Enter codes with weights, such as 500:3, 503:1.')
     codes[code] = Number(weight)
   }
   return codes

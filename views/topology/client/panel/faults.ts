@@ -1,14 +1,14 @@
-// The form of the panel that makes a service of the laboratory misbehave.
+// The panel's form that injects faults into a simulated service.
 import { ask, keyed, make, Refusal, say } from '../dom.ts'
 import { byId, type Service } from '../graph.ts'
 import { activeWords, BadField, faultsIn, type Json, PRESETS, shownIn } from './fault-fields.ts'
 
-/** The faults of the service that is shown: asked for when it is chosen, then told by each answer. */
+/** The faults of the selected service: loaded when it is selected, then updated from each answer. */
 export class Faults {
   readonly #form = byId<HTMLFormElement>('faults')
   readonly #note = byId('faults-note')
   #service: Service | undefined
-  /** Of the service that is shown: an answer about another one is late. */
+  /** The selected service: an answer about another one is outdated. */
   #asking: AbortController | undefined
 
   constructor() {
@@ -64,14 +64,14 @@ export class Faults {
       this.#fill(faults)
       this.#showActive(faults)
       this.#tell(
-        method === 'GET' ? '' : method === 'PUT' ? 'Active from the next answer on.' : 'All faults are off.',
+        method === 'GET' ? '' : method === 'PUT' ? 'Active from the next response.' : 'All faults cleared.',
       )
     } catch (error) {
       if (!signal.aborted) this.#fail(error)
     }
   }
 
-  /** What is copied is of the service that is shown, and of the fields as they are. */
+  /** The copied command is for the selected service, with the current fields. */
   #prepareCopy(event: Event): void {
     const { dataset } = event.currentTarget as HTMLElement
     const path = `/api/topology/services/${encodeURIComponent(this.#service?.id ?? '')}/faults`

@@ -1,8 +1,8 @@
-// The forms that act on a service: on the one in the panel, or on one that is chosen in them.
+// The forms that act on a service: the one in the panel, or one selected in the form.
 import { say } from '../dom.ts'
 import { byId, type Graph, type Service } from '../graph.ts'
 
-/** What the ids of Weir's own parts begin with: that Weir follows a service makes it no less of an entry. */
+/** Prefix of the IDs of Weir's own parts: a service that only Weir calls is still an entry. */
 const OWN_PREFIX = 'weir:'
 
 export class Forms {
@@ -18,7 +18,7 @@ export class Forms {
     })
   }
 
-  /** @param chosen Id of the service in the panel. */
+  /** @param chosen ID of the service in the panel. */
   show({ services, calls }: Graph, chosen: string | undefined): void {
     const reachable = services.filter(({ url }) => url !== undefined)
     offer(this.#item, services)
@@ -47,7 +47,7 @@ export class Forms {
   }
 }
 
-/** Makes the services the options of a select, keeps what is selected, and leaves a list that is open alone. */
+/** Makes the services the options of a select, keeps the selection, and doesn't touch an open list. */
 function offer(select: HTMLSelectElement, services: readonly Service[]): void {
   const { options } = select
   const isSame =

@@ -1,4 +1,4 @@
-// The panel beside the picture: what is known of the service or call that was chosen.
+// The panel next to the picture: details of the selected service or call.
 import { keyed, make, part, say } from '../dom.ts'
 import { byId } from '../graph.ts'
 import { Streams } from '../streams.ts'
@@ -12,19 +12,19 @@ export interface PanelOn {
   selectCall(from: string, to: string): void
   close(): void
   focus(id: string): void
-  /** Opens a group, or collapses the one that a service is of. */
+  /** Expands a group, or collapses the group of a service. */
   toggleGroup(key: string): void
 }
 
-/** What the panel is to show. */
+/** The content of the panel. */
 export interface Chosen {
   view: View
   service?: ViewService
   call?: ViewCall
-  /** The group that a service is drawn alone of, though it could be collapsed into it. */
+  /** The expanded group of a service, into which it could be collapsed. */
   openGroup?: string
   nameOf(id: string): string
-  /** The moment that is replayed; undefined for now. */
+  /** The replayed moment; undefined for live. */
   at?: number
 }
 
@@ -38,9 +38,9 @@ export class Panel {
   readonly #on: PanelOn
   #chosen: Chosen | undefined
   #key: string | undefined
-  /** What had the focus when the panel opened. */
+  /** The element that had the focus when the panel opened. */
   #opener: Element | null = null
-  /** Whoever opened the page at a service hasn't chosen it just now. */
+  /** A service in the URL of a page that was just opened isn't a new selection. */
   #isFirst = true
 
   constructor(on: PanelOn) {
@@ -84,11 +84,11 @@ export class Panel {
     say(this.#title, name)
     this.#facts([
       ['Kind', members === undefined ? kindWords(kind) : `Group of ${members.length}`],
-      ['Id', id === name || members !== undefined ? undefined : id],
+      ['ID', id === name || members !== undefined ? undefined : id],
       ['Group', group],
-      // Of the past no colours are known.
-      ['State', members === undefined && at === undefined ? colour : undefined, colour],
-      ['Verdict', verdict && `${verdictWords(verdict)}${reason === undefined ? '' : `: ${reason}`}`],
+      // Colours aren't stored for the past.
+      ['Colour', members === undefined && at === undefined ? colour : undefined, colour],
+      ['Status', verdict && `${verdictWords(verdict)}${reason === undefined ? '' : `: ${reason}`}`],
       ['URL', url],
     ])
     const link = byId<HTMLAnchorElement>('detail-link')
@@ -98,7 +98,7 @@ export class Panel {
     const toggle = byId('detail-group')
     toggle.hidden = groupKey === undefined && openGroup === undefined
     toggle.dataset.group = groupKey ?? openGroup ?? ''
-    say(toggle, groupKey === undefined ? `Collapse ${openGroup}` : 'Open the group')
+    say(toggle, groupKey === undefined ? `Collapse ${openGroup}` : 'Expand group')
     this.#calls(
       'callers',
       view.calls.filter(({ to }) => to === id),
@@ -120,15 +120,11 @@ export class Panel {
     const last = calledAt === undefined ? undefined : new Date(calledAt).toLocaleTimeString()
     const took = lastDurationMs === undefined ? '' : ` in ${Math.round(lastDurationMs)} ms`
     this.#facts([
-      ['Of late', recentWords(recent)],
+      ['Last 5 min', recentWords(recent)],
       ['Latency', latencyWords(call)],
       ['Calls', `${count}, ${errors} failed`],
-      ['Last call', lastStatus === undefined ? 'none yet' : `${lastStatus}${took}${last ? `, ${last}` : ''}`],
-      [
-        'Sums up',
-        parts &&
-          `${parts.length} calls: rates add up; a common latency can't be told, so each range is shown`,
-      ],
+      ['Last call', lastStatus === undefined ? 'no calls' : `${lastStatus}${took}${last ? `, ${last}` : ''}`],
+      ['Combines', parts && `${parts.length} calls: rates are added; latencies are shown as ranges`],
     ])
     for (const id of ['detail-link', 'detail-focus', 'detail-group']) byId(id).hidden = true
     this.#calls('callers', [call], ({ from: caller }) => caller, nameOf)
@@ -198,12 +194,12 @@ export class Panel {
     })
   }
 
-  /** Into the panel when it opens, back to where it was when it closes; never away from somebody who types. */
+  /** Moves the focus into the panel when it opens and back when it closes; never while somebody types. */
   #moveFocus(): void {
     if (this.#key !== undefined) {
       this.#panel.scrollTop = 0
       this.#title.focus({ preventScroll: true })
-      // A sheet covers what is below: the picture goes above it.
+      // The sheet covers the lower part of the page, so the picture is scrolled above it.
       if (getComputedStyle(this.#panel).position === 'fixed')
         byId('picture').scrollIntoView({ block: 'start' })
       return

@@ -11,7 +11,7 @@ export function durationWords(ms: number): string {
 
 export function shareWords(share: number): string {
   const percents = share * 100
-  return `${percents > 0 && percents < 10 ? percents.toFixed(1) : Math.round(percents)} %`
+  return `${percents > 0 && percents < 10 ? percents.toFixed(1) : Math.round(percents)}%`
 }
 
 /** Calls per minute. */
@@ -19,14 +19,14 @@ export function rateWords(rate: number): string {
   return `${rate >= 10 || rate === 0 ? Math.round(rate) : rate.toFixed(1)}/min`
 }
 
-/** Rate and error share in one line, or that there were none. */
+/** Rate and error share in one line, or that there were no calls. */
 export function recentWords(recent: RecentCalls | undefined): string {
   if (recent === undefined || recent.rate === 0) return 'idle'
   const errors = recent.errorShare === 0 ? 'no errors' : `${shareWords(recent.errorShare)} errors`
   return `${rateWords(recent.rate)}, ${errors}`
 }
 
-/** p50 and p95; of several calls in one the range of each, for their common one can't be told from them. */
+/** p50 and p95; for several calls the range of each, as quantiles can't be combined. */
 export function latencyWords(call: ViewCall): string {
   const parts = call.parts ?? [call]
   const [p50, p95] = (['p50Ms', 'p95Ms'] as const).map((name) =>

@@ -1,4 +1,4 @@
-// A picture that is on the page: what it shows is brought up to date in it, without a new layout.
+// A picture on the page, updated in place without a new layout.
 import type { Call, Service } from '../graph.ts'
 import type { Point, Size } from './layout.ts'
 import { describe, SVG, textColourOn, writeBadge, writeNumbers } from './marks.ts'
@@ -7,13 +7,13 @@ import { callWords, hasFailed, healthOf, isIdle, numbersOf, serviceWords, widthO
 
 /** Edges that flash at once; more would be a flicker, and slow. */
 const MAX_FLASHES = 100
-/** Calls that the picture's label names; the rest is only counted. */
+/** Most calls named in the picture's label; the rest are counted. */
 const MAX_SPOKEN_CALLS = 50
 
 export interface Node extends Point, Size {
   id: string
   element: SVGGElement
-  /** What was last shown of it. */
+  /** What was shown last. */
   shown: string
 }
 
@@ -66,7 +66,7 @@ export class Drawing implements Size {
     return 'call' in owner ? { call: owner.call } : { node: owner }
   }
 
-  /** Brings colours, verdicts, numbers and lines up to date; only what differs is touched. */
+  /** Updates colours, statuses, numbers and lines; changes only what differs. */
   update({ services, calls }: View): void {
     const names = new Map(services.map(({ id, name }) => [id, name]))
     const nameOf = (id: string) => names.get(id) ?? id
@@ -77,19 +77,19 @@ export class Drawing implements Size {
     if (this.svg.ariaLabel !== label) this.svg.ariaLabel = label
   }
 
-  /** Lets the edges of these calls flash once. */
+  /** Flashes the edges of these calls once. */
   pulse(calls: readonly Call[]): void {
     const paths = calls
       .map((call) => this.#edges.get(edgeKey(call))?.path)
       .filter((path) => path !== undefined)
       .slice(-MAX_FLASHES)
     for (const path of paths) path.classList.remove('called')
-    // Asking for the layout lets the animations start again.
+    // Reading the layout restarts the animations.
     paths[0]?.getBoundingClientRect()
     for (const path of paths) path.classList.add('called')
   }
 
-  /** Makes a node and what it has to do with stand out. */
+  /** Highlights a node, its calls and its neighbours. */
   select(id: string | undefined): void {
     const chosen = this.node(id)
     const beside = new Set<string>()
@@ -132,7 +132,7 @@ export class Drawing implements Size {
     }
   }
 
-  /** The node next to a point that another drawing has too. */
+  /** The node nearest to a point that another drawing has too. */
   nearest({ x, y }: Point, other: Drawing): Node | undefined {
     const far = (node: Node) => Math.hypot(node.x - x, node.y - y)
     return this.nodes
@@ -156,7 +156,7 @@ export class Drawing implements Size {
       const { x, y } = placement.numbers[at] ?? { x: 0, y: 0 }
       numbers.setAttribute('class', 'numbers')
       numbers.setAttribute('transform', `translate(${x}, ${y})`)
-      // The points that were drawn are of no more use, and many.
+      // The drawn points are no longer needed, and there are many.
       path.removeAttribute('data-points')
       layer.append(numbers)
       const edge: Edge = { call, path, numbers, shown: '' }
@@ -183,7 +183,7 @@ export class Drawing implements Size {
     writeNumbers(numbers, numbersOf(call))
   }
 
-  /** Whether the node shows another state than it should. */
+  /** Whether the node is out of date. */
   #describe(service: Service): boolean {
     const node = this.#nodes.get(service.id)
     const words = serviceWords(service)
@@ -195,7 +195,7 @@ export class Drawing implements Size {
     return true
   }
 
-  /** Sets all before it reads any: reading in between would cost a layout each. */
+  /** Writes all styles before reading any: each read in between would cost a layout. */
   #paint(services: readonly Service[]): void {
     const painted = services.map(({ id, colour }) => {
       const element = this.#nodes.get(id)?.element

@@ -2,8 +2,8 @@
 import type { Line } from './layout.ts'
 
 /**
- * The column of each of so many nodes: one behind the last of those that call it, where a call that closes a circle
- * doesn't count. Nodes of one column don't call each other but in circles.
+ * The column of each node: one after the last of its callers, not counting calls that close a cycle. Nodes in one column
+ * only call each other in cycles.
  */
 export function layersOf(count: number, lines: readonly Line[]): number[] {
   const callees = Array.from({ length: count }, (): number[] => [])
@@ -20,7 +20,7 @@ export function layersOf(count: number, lines: readonly Line[]): number[] {
   return layers
 }
 
-/** Callers before whom they call, and the calls that close a circle; without recursion, which a long chain breaks. */
+/** Callers before callees, and the calls that close a cycle; without recursion, as a long chain overflows the stack. */
 function walk(starts: readonly number[], callees: readonly (readonly number[])[]) {
   const states = new Map<number, 'open' | 'done'>()
   const finished: number[] = []

@@ -1,16 +1,16 @@
-// Where nodes and edges go: ELK's layered layout in a worker, so that the page answers meanwhile.
+// Places nodes and edges: ELK's layered layout in a worker, so that the page stays responsive.
 import { layersOf } from './layers.ts'
 
 const WORKER = new URL('../../../../elk-worker.js', import.meta.url).href
-/** A layout that takes longer is ended, in milliseconds. */
+/** Timeout of a layout, in milliseconds. */
 const LAYOUT_MS = 20_000
-/** Up to this many edges get room for their numbers, of this size in pixels; more would only blow the picture up. */
+/** Up to this many edges get room for their numbers, of this size in pixels; more would make the picture too large. */
 const MAX_ROOMY_LINES = 80
 const NUMBERS_WIDTH = 96
 const NUMBERS_HEIGHT = 32
 /**
- * Above this many, edges get no way of their own around the nodes but pass behind them as curves: with ways, 300
- * nodes and 1,000 edges are a picture of 5,700 × 9,400 pixels, in which nothing can be read.
+ * Above this many, edges aren't routed around the nodes but pass behind them as curves: routed, 300 nodes and 1,000 edges
+ * make a picture of 5,700 × 9,400 pixels, in which nothing can be read.
  */
 const MAX_ROUTED_LINES = 200
 const ROUTED = {
@@ -40,13 +40,13 @@ export interface Size {
   height: number
 }
 
-/** A directed edge between two boxes, by their places in the list. */
+/** A directed edge between two boxes, by their positions in the list. */
 export interface Line {
   from: number
   to: number
 }
 
-/** Where calls go: to the right, or downwards where the picture is higher than wide. */
+/** Direction of calls: to the right, or down if the picture is taller than wide. */
 export type Direction = 'RIGHT' | 'DOWN'
 
 /** The layout, in pixels from its upper left corner; boxes and lines in the order they were given. */
@@ -55,7 +55,7 @@ export interface Placement extends Size {
   boxes: Point[]
   sizes: Size[]
   lines: Point[][]
-  /** Whether lines are to be drawn as curves; otherwise they have corners. */
+  /** Whether lines are drawn as curves; otherwise they have corners. */
   isCurved: boolean
   /** Centres of the lines' numbers. */
   numbers: Point[]
@@ -79,7 +79,7 @@ export class Layout {
     this.#worker ??= startWorker()
   }
 
-  /** Throws when the worker can't be loaded or takes too long; the next layout then starts another. */
+  /** Throws if the worker can't be loaded or takes too long; the next layout then starts another. */
   async place(boxes: readonly Size[], lines: readonly Line[], direction: Direction): Promise<Placement> {
     try {
       if (lines.length <= MAX_ROUTED_LINES)
@@ -99,7 +99,7 @@ export class Layout {
     const listening = new AbortController()
     const asked = Promise.withResolvers<ElkAnswer>()
     const timer = setTimeout(
-      () => asked.reject(new Error(`its layout takes longer than ${LAYOUT_MS / 1000} s.`)),
+      () => asked.reject(new Error(`the layout took longer than ${LAYOUT_MS / 1000} s.`)),
       LAYOUT_MS,
     )
     worker.addEventListener(
@@ -111,7 +111,7 @@ export class Layout {
       },
       listening,
     )
-    const fail = () => asked.reject(new Error('its layout broke off.'))
+    const fail = () => asked.reject(new Error('the layout worker failed.'))
     worker.addEventListener('error', fail, listening)
     worker.postMessage({ id, cmd: 'layout', graph, layoutOptions: {}, options: {} })
     return asked.promise.finally(() => {
@@ -121,7 +121,7 @@ export class Layout {
   }
 }
 
-/** ELK's own worker script, spoken to as its `elk-api.js` does. */
+/** ELK's own worker script, with the protocol of its `elk-api.js`. */
 function startWorker(): Worker {
   const worker = new Worker(WORKER)
   worker.postMessage({ id: 'register', cmd: 'register', algorithms: ['layered'] })
@@ -144,7 +144,7 @@ function routedGraph(boxes: readonly Size[], lines: readonly Line[], direction: 
   }
 }
 
-/** ELK puts columns in order by the edges between neighbours; longer ones would make it keep ways free. */
+/** ELK orders columns by the edges between neighbours; longer edges would make it reserve routes. */
 function curvedGraph(boxes: readonly Size[], lines: readonly Line[], direction: Direction): object {
   const layers = layersOf(boxes.length, lines)
   const layerOf = (at: number) => layers[at] ?? 0
@@ -225,7 +225,7 @@ function sizeOf({ width, height }: Size): Size {
   return { width, height }
 }
 
-/** The middle of the longest of a line's level pieces, else of its longest piece: there is room for text. */
+/** The middle of a line's longest horizontal piece, or of its longest piece: there is room for text. */
 function middleOf(points: readonly Point[]): Point {
   const pieces = points.slice(1).map((end, at) => ({ start: points[at] ?? end, end }))
   const roomOf = ({ start, end }: { start: Point; end: Point }) =>

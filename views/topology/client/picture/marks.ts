@@ -1,4 +1,4 @@
-// What is written on a drawing's nodes and edges.
+// The texts on a drawing's nodes and edges.
 import type { Service } from '../graph.ts'
 import { verdictWords } from '../words.ts'
 
@@ -6,7 +6,7 @@ export const SVG = 'http://www.w3.org/2000/svg'
 /** How far the first line of an edge's numbers stands above it, and the next one below that. */
 const NUMBERS_ABOVE_EM = 0.4
 const NUMBERS_APART_EM = 1.6
-/** The verdict's badge, in pixels: its letters are of one width. */
+/** The status badge, in pixels: its font is monospaced. */
 const BADGE_HEIGHT = 15
 const BADGE_LETTER = 6.1
 /** Relative luminance on which #111 and white contrast equally. */
@@ -26,7 +26,7 @@ export function writeNumbers(text: SVGTextElement, lines: readonly string[]): vo
   )
 }
 
-/** The verdict, on the lower edge of its node. */
+/** The status, on the lower edge of its node. */
 export function writeBadge(
   { element, height }: { element: SVGGElement; height: number },
   { verdict }: Service,
@@ -51,14 +51,14 @@ export function writeBadge(
   element.append(badge)
 }
 
-/** Text that is shown while the pointer is on the element, and that names it to screen readers. */
+/** Text that is shown on hover, and names the element for screen readers. */
 export function describe(element: SVGElement, text: string): void {
   const title = element.querySelector(':scope > title') ?? document.createElementNS(SVG, 'title')
   title.textContent = text
   element.prepend(title)
 }
 
-/** What reads well on a fill, as the browser computed it. */
+/** A readable text colour on a fill, as the browser computed it. */
 export function textColourOn(fill: string): string {
   const [red = 0, green = 0, blue = 0] = (fill.match(/[\d.]+/g) ?? []).map((channel) => {
     const part = Number(channel) / 255

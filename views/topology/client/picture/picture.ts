@@ -5,22 +5,22 @@ import type { Direction } from './layout.ts'
 import { Renderer, type View } from './renderer.ts'
 import { Viewport } from './viewport.ts'
 
-/** More are only listed: drawing them would take minutes, and nobody could read it. */
+/** Larger graphs are only listed: drawing would take minutes, and nobody could read it. */
 const MAX_DRAWN_SERVICES = 700
 const MAX_DRAWN_CALLS = 3_000
-/** A drawing that failed is tried again after this long, in milliseconds, then after twice as long each time. */
+/** A failed drawing is retried after this long, in milliseconds, then after twice as long each time. */
 const REDRAW_MS = 2_000
 const MAX_REDRAW_MS = 60_000
 const ZOOM = 1.25
 
 export interface PictureOn {
-  /** A node was chosen by click or key; undefined for none any more. */
+  /** A node was selected by click or key; undefined when deselected. */
   select(id: string | undefined): void
   /** An edge was clicked. Without it, that is a click on the background. */
   selectCall?(call: Call): void
 }
 
-/** The diagram. Its shape is drawn anew off screen; all else is changed in the drawing that is there. */
+/** The diagram. A new shape is drawn off screen; everything else is updated in place. */
 export class Picture {
   readonly #on: PictureOn
   readonly #renderer = new Renderer()
@@ -46,14 +46,14 @@ export class Picture {
     panel.className = 'picture-panel'
     panel.tabIndex = 0
     panel.setAttribute('role', 'group')
-    panel.ariaLabel = 'Diagram: arrow keys pan, plus and minus zoom, 0 shows all, Tab goes to its services'
+    panel.ariaLabel = 'Diagram: arrow keys pan, plus and minus zoom, 0 shows all, Tab moves to services'
     this.#viewport = new Viewport(this.#frame)
     this.#frame.addEventListener('click', ({ target }) => this.#click(target))
     this.#frame.addEventListener('focusin', ({ target }) => this.#focus(target))
     panel.addEventListener('keydown', (event) => this.#key(event))
   }
 
-  /** Draws the view if its shape is new, otherwise brings the drawing up to date. The last view wins. */
+  /** Draws the view if its shape is new, otherwise updates the drawing. The last view wins. */
   async show(view: View): Promise<void> {
     this.#view = view
     if (this.#shape === shapeOf(view)) this.#update()
@@ -61,12 +61,12 @@ export class Picture {
     clearTimeout(this.#redraw)
     this.#isDrawing = true
     try {
-      // However many shapes arrive during one drawing, the next one draws the last of them.
+      // If several shapes arrive during a drawing, only the last one is drawn next.
       while (shapeOf(this.#view) !== this.#shape) await this.#draw(this.#view)
       this.#tell()
       this.#redrawMs = REDRAW_MS
     } catch (error) {
-      this.#tell(`The picture can't be drawn: ${error instanceof Error ? error.message : error}`)
+      this.#tell(`Can't draw the picture: ${error instanceof Error ? error.message : error}`)
       this.#redraw = setTimeout(() => void this.show(this.#view), this.#redrawMs)
       this.#redrawMs = Math.min(this.#redrawMs * 2, MAX_REDRAW_MS)
     } finally {
@@ -75,18 +75,18 @@ export class Picture {
     }
   }
 
-  /** Lets the edges of calls that were just made flash. */
+  /** Flashes the edges of calls that were just made. */
   pulse(calls: readonly Call[]): void {
     if (!document.hidden) this.#drawing?.pulse(calls)
   }
 
-  /** Makes a node stand out, without telling. */
+  /** Highlights a node without notifying the listener. */
   select(id: string | undefined): void {
     this.#selected = id
     this.#drawing?.select(id)
   }
 
-  /** Brings a node into sight, large enough to read. */
+  /** Reveals a node, large enough to read. */
   reveal(id: string): void {
     const node = this.#drawing?.node(id)
     if (node !== undefined) this.#viewport.reveal(node, node, { large: true })
@@ -107,18 +107,18 @@ export class Picture {
     this.#shape = shapeOf(view)
   }
 
-  /** What fills the frame best: on a phone, calls go downwards. */
+  /** The direction that fills the frame best: on a phone, calls go down. */
   #direction(): Direction {
     return this.#frame.clientWidth < this.#frame.clientHeight ? 'DOWN' : 'RIGHT'
   }
 
-  /** What stays in the picture stays where it is seen, and keeps the focus. */
+  /** Nodes that stay in the picture keep their position and focus. */
   #swap(drawing: Drawing, view: View): void {
     const old = this.#drawing
     const focused = old?.at(document.activeElement).node
     this.#drawing = drawing
     this.#frame.replaceChildren(drawing.svg)
-    // What came while it was drawn, where it has the same shape.
+    // Applies a view that arrived during the drawing, if it has the same shape.
     drawing.update(shapeOf(this.#view) === shapeOf(view) ? this.#view : view)
     drawing.select(this.#selected)
     const from = old && this.#anchor(old, drawing, focused)
@@ -127,7 +127,7 @@ export class Picture {
     drawing.node(focused?.id)?.element.focus({ preventScroll: true })
   }
 
-  /** What the viewer looks at: the node with the focus, else the chosen one, else the one in the middle. */
+  /** What the viewer looks at: the focused node, else the selected one, else the one in the middle. */
   #anchor(old: Drawing, drawing: Drawing, focused: Node | undefined): Node | undefined {
     const wanted = [focused, old.node(this.#selected)].find((node) => drawing.node(node?.id) !== undefined)
     return wanted ?? old.nearest(this.#viewport.centre, drawing)
@@ -195,12 +195,12 @@ export class Picture {
     }
     add('+', 'Zoom in', () => this.#viewport.zoom(ZOOM))
     add('−', 'Zoom out', () => this.#viewport.zoom(1 / ZOOM))
-    add('Fit', 'Fit: show all of the diagram', () => this.#viewport.fit())
+    add('Fit', 'Fit diagram', () => this.#viewport.fit())
     return controls
   }
 }
 
-/** What changes when the picture must be drawn anew. */
+/** Changes when the picture must be redrawn. */
 function shapeOf({ services, calls }: View): string {
   return JSON.stringify([
     services.map(({ id, name, kind, node }) => [id, name, kind, node]),

@@ -1,11 +1,11 @@
-// Mermaid draws the picture; where things go comes from the layout worker.
+// Mermaid draws the picture; positions come from the layout worker.
 import type { InternalHelpers, LayoutData, Mermaid, MermaidConfig, SVG } from 'mermaid'
 import type { Call, Service, ServiceKind } from '../graph.ts'
 import { type Direction, Layout, type Placement } from './layout.ts'
 
 const MERMAID = new URL('../../../../mermaid/mermaid.esm.min.mjs', import.meta.url).href
 const LAYOUT = 'weir'
-/** How long drawing keeps the page from answering at a time, in milliseconds. */
+/** How long drawing may block the page at a time, in milliseconds. */
 const SLICE_MS = 12
 const CONFIG: MermaidConfig = {
   startOnLoad: false,
@@ -16,11 +16,11 @@ const CONFIG: MermaidConfig = {
   theme: 'base',
   themeVariables: { fontFamily: 'monospace' },
   flowchart: { minNodeWidth: 64, wrappingWidth: 200, padding: 10 },
-  // Enough for all that is drawn, with the longest names.
+  // Enough for the largest picture with the longest names.
   maxEdges: 10_000,
   maxTextSize: 10_000_000,
 }
-/** What Mermaid draws a kind as: what stands around the label. */
+/** The shape of each kind in Mermaid: the brackets around the label. */
 const SHAPES: Record<ServiceKind, readonly [string, string]> = {
   service: ['[', ']'],
   database: ['[(', ')]'],
@@ -42,7 +42,7 @@ export interface View {
 /** A drawing that isn't on the page yet. */
 export interface Sketch {
   svg: SVGSVGElement
-  /** Of services and calls, in their order. */
+  /** Elements of services and calls, in their order. */
   nodes: SVGGElement[]
   edges: SVGPathElement[]
   placement: Placement
@@ -61,11 +61,11 @@ export class Renderer {
     this.#workshop.ariaHidden = 'true'
   }
 
-  /** Throws when Mermaid can't be loaded, or the layout fails. */
+  /** Throws if Mermaid can't be loaded or the layout fails. */
   async draw(view: View, direction: Direction): Promise<Sketch> {
     this.#layout.prepare()
     const mermaid = await this.#load()
-    // A fresh id: drawing under one that is shown deletes what is shown.
+    // A new ID: drawing under one in use deletes the shown picture.
     const id = `topology-${++this.#drawings}`
     try {
       const { svg: text } = await mermaid.render(id, textOf(view, direction), this.#workshop)
@@ -74,7 +74,7 @@ export class Renderer {
       const nodes = [...svg.querySelectorAll<SVGGElement>('g.node')]
       const edges = [...svg.querySelectorAll<SVGPathElement>('path[data-id]')]
       if (nodes.length !== view.services.length || edges.length !== view.calls.length) {
-        throw new Error('not everything in it was drawn.')
+        throw new Error('some elements are missing.')
       }
       return { svg, nodes, edges, placement: this.#placement as Placement }
     } finally {
@@ -101,7 +101,7 @@ export class Renderer {
     }
   }
 
-  /** What Mermaid calls a layout algorithm: measures nodes, places all, draws edges. */
+  /** A layout algorithm for Mermaid: measures nodes, places everything, draws edges. */
   async #layOut(data: LayoutData, svg: SVG, helpers: InternalHelpers): Promise<void> {
     const element = svg.select<SVGGElement>('g')
     helpers.insertMarkers(element, data.markers, data.type, data.diagramId)
@@ -138,7 +138,7 @@ export class Renderer {
   }
 }
 
-/** A view as a Mermaid flowchart; whatever the names hold, it has a line a service and a line a call. */
+/** A view as a Mermaid flowchart: one line per service and per call, whatever the names contain. */
 export function textOf({ services, calls }: View, direction: Direction): string {
   const nodeOf = new Map(services.map(({ id, node }) => [id, node]))
   return [
@@ -148,7 +148,7 @@ export function textOf({ services, calls }: View, direction: Direction): string 
   ].join('\n')
 }
 
-/** As `src/core/graph.ts` writes a label, which says why. */
+/** Escapes a label as `src/core/graph.ts` does, which says why. */
 function label(name: string): string {
   return name
     .replace(/\uFB02(?=\u00B0)|\u00B6(?=\u00DF)/g, '$&\u2060')
@@ -180,7 +180,7 @@ async function inSlices<Item, Result>(
   return results
 }
 
-/** Lets the page answer what waits. */
+/** Yields to pending events of the page. */
 function nextTask(): Promise<void> {
   return new Promise((resolve) => {
     const { port1, port2 } = new MessageChannel()

@@ -1,36 +1,36 @@
-// What part of the picture is seen, and how large: panned and zoomed by mouse, touch and keyboard.
+// The visible part of the picture and its scale: panned and zoomed by mouse, touch and keyboard.
 import type { Point, Size } from './layout.ts'
 
-/** How far a picture is enlarged to fill its frame, and how far anyone may enlarge it. */
+/** Largest scale to fill the frame, and largest scale by zooming. */
 const MAX_FIT_SCALE = 1.5
 const MAX_SCALE = 4
-/** How much smaller than its frame a picture may get. */
+/** Smallest size of a picture relative to its frame. */
 const MIN_FITS = 0.5
 const MARGIN = 16
-/** Height of the buttons above the picture, which it keeps clear of when all is shown. */
+/** Height of the buttons above the picture, which stays below them when all is shown. */
 const TOP = 56
-/** Steps of keys and buttons: pixels, and factors. */
+/** Steps of keys and buttons, in pixels and as factors. */
 const PAN_STEP = 60
 const ZOOM_STEP = 1.25
-/** What a notch of the wheel, or a pixel of a trackpad's pinch, zooms: e to the power of this times it. */
+/** Zoom per pixel of wheel movement or pinch, as an exponent of e. */
 const ZOOM_PER_WHEEL = 0.0025
 const MAX_WHEEL = 200
 /** Pixels that a line or page of wheel movement counts as. */
 const WHEEL_UNITS = [1, 16, 400]
-/** A pointer that moves less than this, in pixels, clicks. */
+/** A pointer that moves less than this, in pixels, is a click. */
 const CLICK_SLACK = 5
-/** Below these scales, numbers of edges and names of nodes are too small to read, and are left out. */
+/** Below these scales, edge numbers and node names are too small to read, and are hidden. */
 const NUMBERS_SCALE = 0.42
 const NAMES_SCALE = 0.22
-/** Numbers are written in this size, in pixels, and larger below this scale, so that they shrink no further. */
+/** Font size of numbers, in pixels; below this scale they grow, so that they don't shrink further. */
 const NUMBERS_PX = 11
 const FULL_NUMBERS_SCALE = 0.75
 /** The picture counts as moving until this long after its last step, in milliseconds. */
 const REST_MS = 200
-/** Revealing shows a node at least this large. */
+/** Least scale of a revealed node. */
 const REVEAL_SCALE = 0.7
 
-/** The frame's part of the picture. The page scrolls on by the plain wheel; with Ctrl it zooms. */
+/** The visible part of the picture. The plain wheel scrolls the page; with Ctrl it zooms. */
 export class Viewport {
   readonly #frame: HTMLElement
   readonly #pointers = new Map<number, Point>()
@@ -54,20 +54,20 @@ export class Viewport {
     new ResizeObserver(() => this.#isFitted && this.fit()).observe(frame)
   }
 
-  /** Whether the pointer's last press moved the picture: its click means nothing then. */
+  /** Whether the pointer's last press moved the picture: its click is ignored then. */
   get wasDragged(): boolean {
     return this.#travelled > CLICK_SLACK
   }
 
-  /** Where the middle of the frame is in the picture. */
+  /** The point of the picture in the middle of the frame. */
   get centre(): Point {
     const { clientWidth, clientHeight } = this.#frame
     return this.#toPicture({ x: clientWidth / 2, y: clientHeight / 2 })
   }
 
   /**
-   * Shows another picture. What was at `from` in the old one and is at `to` in this one stays where it was seen,
-   * unless all was seen before: then all is.
+   * Shows another picture. The point at `from` in the old one and `to` in the new one keeps its position on screen,
+   * unless the whole old picture was visible: then the new one is, too.
    */
   show(content: SVGGElement, size: Size, kept?: { from: Point; to: Point }): void {
     this.#content = content
@@ -81,7 +81,7 @@ export class Viewport {
     this.#paint()
   }
 
-  /** Shows all of it. */
+  /** Shows the whole picture. */
   fit(): void {
     const { clientWidth, clientHeight } = this.#frame
     this.#scale = Math.min(this.#fitScale(), MAX_FIT_SCALE)
@@ -108,7 +108,7 @@ export class Viewport {
     this.#moveTo({ x: this.#offset.x + x, y: this.#offset.y + y })
   }
 
-  /** Brings a part of the picture into the frame; `large` also makes it large enough to read. */
+  /** Moves a part of the picture into the frame; `large` also makes it large enough to read. */
   reveal(centre: Point, size: Size, { large = false } = {}): void {
     if (large && this.#scale < REVEAL_SCALE) this.zoom(REVEAL_SCALE / this.#scale)
     const { clientWidth, clientHeight } = this.#frame
@@ -155,14 +155,14 @@ export class Viewport {
   #move(event: PointerEvent): void {
     const from = this.#pointers.get(event.pointerId)
     if (from === undefined) return
-    // It was let go outside the frame.
+    // The pointer was released outside the frame.
     if (event.buttons === 0) return void this.#release(event.pointerId)
     const to = this.#pointIn(event)
     const other = [...this.#pointers].find(([id]) => id !== event.pointerId)?.[1]
     this.#travelled += Math.hypot(to.x - from.x, to.y - from.y)
     this.#pointers.set(event.pointerId, to)
     if (!this.wasDragged) return
-    // From here on the press is no click, wherever it ends.
+    // From here on the press isn't a click.
     this.#frame.setPointerCapture(event.pointerId)
     if (other === undefined) this.pan(to.x - from.x, to.y - from.y)
     else this.#pinch(from, to, other)
@@ -181,7 +181,7 @@ export class Viewport {
 
   #moveTo(offset: Point): void {
     const { clientWidth, clientHeight } = this.#frame
-    // Some of the picture always stays in the frame.
+    // Part of the picture always stays in the frame.
     const [width, height] = [this.#size.width * this.#scale, this.#size.height * this.#scale]
     const keep = 4 * MARGIN
     this.#offset = {
@@ -195,7 +195,7 @@ export class Viewport {
     this.#paint()
   }
 
-  /** Once a frame, however many pointers moved. */
+  /** Once per animation frame, however many pointers moved. */
   #paint(): void {
     if (this.#frameWanted) return
     this.#frameWanted = true
@@ -228,7 +228,7 @@ export class Viewport {
   }
 }
 
-/** The nearest value that is neither below nor above; the lower bound where they cross. */
+/** Clamps a value; the lower bound wins if the bounds cross. */
 function within(value: number, least: number, most: number): number {
   return Math.max(Math.min(value, most), least)
 }

@@ -1,15 +1,15 @@
-// What the picture says of services and calls: pure functions from the graph to words, numbers and strokes.
+// Texts, numbers and strokes of services and calls in the picture: pure functions of the graph.
 import { type Call, FIRST_ERROR_STATUS, type Service } from '../graph.ts'
 import { kindWords } from '../words.ts'
 
-/** From this share of failed calls on, an edge is drawn as failing rather than as flawed. */
+/** From this share of errors, an edge is drawn as failing rather than flawed. */
 const FAILING_SHARE = 0.05
-/** Widths of edges in pixels: what 1, 10, 100 … calls a minute add to the least. */
+/** Widths of edges in pixels: added to the minimum for 1, 10, 100 … calls per minute. */
 const LEAST_WIDTH = 1.5
 const WIDTH_PER_DECADE = 1.6
 const MOST_WIDTH = 8
 
-/** `fine` without failures, `flawed` with some, `failing` with many, or when the last one failed. */
+/** `fine` without errors, `flawed` with some, `failing` with many or if the last call failed. */
 export type Health = 'fine' | 'flawed' | 'failing'
 
 export function healthOf(call: Call): Health {
@@ -27,13 +27,13 @@ export function isIdle({ recent }: Call): boolean {
   return recent === undefined || recent.rate === 0
 }
 
-/** Of an edge's line, in pixels. */
+/** Width of an edge, in pixels. */
 export function widthOf({ recent }: Call): number {
   const width = LEAST_WIDTH + WIDTH_PER_DECADE * Math.log10(1 + (recent?.rate ?? 0))
   return Math.round(Math.min(width, MOST_WIDTH) * 10) / 10
 }
 
-/** How often and how well, and how fast, each short enough for an edge; none for an idle one. */
+/** Rate and errors, then latency, each short enough for an edge; none for an idle one. */
 export function numbersOf(call: Call): string[] {
   const { recent } = call
   if (recent === undefined || isIdle(call)) return []
@@ -48,7 +48,7 @@ export function numbersOf(call: Call): string[] {
 export function callWords(call: Call, nameOf: (id: string) => string): string {
   const words = [`${nameOf(call.from)} calls ${nameOf(call.to)}: ${call.count} calls, ${call.errors} failed`]
   if (isIdle(call) || call.recent === undefined) return words.join('')
-  words.push(`${rate(call.recent.rate)} of late, ${percent(call.recent.errorShare)} failed`)
+  words.push(`last 5 min: ${rate(call.recent.rate)}, ${percent(call.recent.errorShare)} errors`)
   const { p50Ms, p95Ms } = call.recent
   if (p50Ms !== undefined && p95Ms !== undefined) words.push(`p50/p95 ${durations(p50Ms, p95Ms)}`)
   return words.join('; ')
@@ -69,10 +69,10 @@ function rate(perMinute: number): string {
 
 function percent(share: number): string {
   const value = share * 100
-  return `${value < 9.5 ? shorten(value) : Math.round(value)} %`
+  return `${value < 9.5 ? shorten(value) : Math.round(value)}%`
 }
 
-/** A value that isn't zero never reads as zero. */
+/** A non-zero value is never shown as zero. */
 function shorten(value: number): string {
   return value > 0 && value < 0.1 ? '<0.1' : String(Number(value.toFixed(1)))
 }
