@@ -105,7 +105,7 @@ test('a patch that makes too much of a document is told from one that does not f
   const grown = `[{"op":"add","path":"/b","value":"${'x'.repeat(999_990)}"}]`
   expect(await large.advanceByPatch(last, grown, bounds, NEVER)).toEqual({
     code: 'too_large',
-    message: "A patch isn't applied: it makes a document of more than 1000000 bytes.",
+    message: "A patch isn't applied: it makes a document larger than 1000000 bytes.",
   })
   expect(await large.advanceByPatch(last, '[{"op":"remove","path":"/b"}]', bounds, NEVER)).toEqual({
     code: 'bad_patch',

@@ -1,35 +1,35 @@
-/** What Weir concludes about a stream. */
+/** The statuses that Weir gives a stream. */
 export const VERDICTS = ['live', 'quiet', 'stalled', 'backing-off', 'dead', 'stopped'] as const
 export type Verdict = (typeof VERDICTS)[number]
 
-/** Failing for this long, in milliseconds, turns `backing-off` into `dead`. Weir goes on trying. */
+/** Failing for this long, in milliseconds, turns `backing-off` into `dead`. Weir keeps retrying. */
 export const DEAD_AFTER_MS = 10 * 60_000
-/** A worker's sign of life older than this, in milliseconds, no longer counts as holding the stream. */
+/** A worker with a heartbeat older than this, in milliseconds, no longer counts as holding the stream. */
 export const HELD_WITHIN_MS = 20_000
 /** An event stream without an event for longer than this, in milliseconds, is `quiet`. */
 export const QUIET_AFTER_MS = 5 * 60_000
-/** Evidence of a stream that only goes on as it did is written this often, in milliseconds. */
+/** Evidence of a stream whose status stays the same is written this often, in milliseconds. */
 export const EVIDENCE_EVERY_MS = 15_000
-/** Until it is stored and read elsewhere, this much may pass beyond that, in milliseconds. */
+/** Allowed delay until written evidence can be read elsewhere, in milliseconds. */
 const EVIDENCE_DELAY_MS = 5_000
 /** Polls count as late when the last good one is older than this many intervals (and the request's own timeout). */
 const LATE_INTERVALS = 2
 
-/** Where a run stands with its upstream. */
+/** Phase of a run's connection to its upstream. */
 export type Phase = 'idle' | 'connecting' | 'open' | 'waiting'
 
-/** What a run has seen: the facts a verdict is drawn from. Times are milliseconds since the epoch. */
+/** The facts of a run that its status is judged by. Times are milliseconds since the epoch. */
 export interface Evidence {
   phase: Phase
-  /** When the phase began. */
+  /** Start of the phase. */
   phaseSince: number
   /** Last byte from upstream, heartbeats and comments included. */
   lastByteAt?: number
-  /** Last comment of an event stream, which upstreams use as heartbeat. */
+  /** Last comment of an event stream: upstreams use comments as heartbeats. */
   lastHeartbeatAt?: number
   /** Last event (`sse`) or changed document (`poll`). */
   lastEventAt?: number
-  /** Last poll that was answered as it should be. */
+  /** Last successful poll. */
   lastPollAt?: number
   /** Failed attempts since the last success. */
   failures: number
@@ -37,33 +37,33 @@ export interface Evidence {
   failingSince?: number
   /** When the next attempt is due, while `waiting`. */
   nextRetryAt?: number
-  /** Silence that this connection is allowed, in milliseconds (`sse`): set, learnt or by default. */
+  /** Allowed silence of this connection, in milliseconds (`sse`): set, learned or the default. */
   silenceMs?: number
-  /** Connections in a row that fell silent (`sse`). */
+  /** Consecutive connections that fell silent (`sse`). */
   silences?: number
-  /** Longest wait between two chunks of late, in milliseconds, and since when waits are watched (`sse`). */
+  /** Longest recent wait between two chunks, in milliseconds, and since when waits are measured (`sse`). */
   rhythm?: { longestMs: number; since: number }
-  /** How many upstream ids in a row each were one more than the last (`sse`). */
+  /** Number of consecutive upstream IDs that were each one more than the last (`sse`). */
   consecutiveIds?: number
-  /** Since when events may be missing that no gap tells of yet: it is told before the next event (`sse`). */
+  /** Since when events may be missing that no gap covers yet: the gap is recorded before the next event (`sse`). */
   missedSince?: number
-  /** When this evidence was stored; left out where it is the run's own, which is always current. */
+  /** When this evidence was stored; left out for a run's own evidence, which is always current. */
   writtenAt?: number
-  /** Events that the upstream sent again and that were not stored twice (`sse`). */
+  /** Events that the upstream sent again, which aren't stored twice (`sse`). */
   replayed?: number
   /** Last failure, kept after recovery. */
   lastError?: { code: string; message: string; at: number }
 }
 
-/** What a verdict needs to know beside the evidence. */
+/** What is needed to judge a status, besides the evidence. */
 export interface Expectation {
   kind: 'sse' | 'poll'
   desired: 'running' | 'stopped' | 'idle'
-  /** Last sign of life of the worker that holds the stream; left out when none does. */
+  /** Last heartbeat of the worker that holds the stream; left out if none does. */
   heldAt?: number
   /** Poll interval, in milliseconds. */
   intervalMs: number
-  /** Longest wait for an answer, in milliseconds. */
+  /** Longest wait for a response, in milliseconds. */
   timeoutMs: number
   /** An event stream without a byte for longer than this, in milliseconds, is `stalled`. */
   silenceMs: number
@@ -76,26 +76,29 @@ export interface Judgement {
 }
 
 /**
- * The instant at which evidence can be judged. Stored evidence is silent about what came since it was written; only
- * when it should have been written again, and wasn't, is that a fact about the stream.
+ * The time at which evidence can be judged. Stored evidence says nothing about the time since it was written; that
+ * counts against the stream only if it should have been written again and wasn't.
  */
 function judgedAt({ writtenAt }: Evidence, nowMs: number): number {
   if (writtenAt === undefined) return nowMs
   return Math.max(writtenAt, nowMs - EVIDENCE_EVERY_MS - EVIDENCE_DELAY_MS)
 }
 
-/** Why a stream that should not run doesn't. */
+/** Reasons of streams that shouldn't run. */
 export const RESTING = {
   stopped: 'Stopped on request.',
-  idle: 'Nobody subscribes; the next subscriber starts it.',
+  idle: 'No subscribers. The next one starts it.',
 } as const
 
-/** Draws the verdict from evidence. Pure: the same facts at the same instant give the same verdict. */
+/** Judges the status by the evidence. Pure: the same facts at the same time give the same status. */
 export function judge(evidence: Evidence, expected: Expectation, nowMs: number): Judgement {
   if (expected.desired !== 'running') return { verdict: 'stopped', reason: RESTING[expected.desired] }
   if (expected.heldAt === undefined) return { verdict: 'stalled', reason: 'Waiting for a worker.' }
   if (nowMs - expected.heldAt > HELD_WITHIN_MS) {
-    return { verdict: 'stalled', reason: `Its worker was last heard ${span(nowMs - expected.heldAt)} ago.` }
+    return {
+      verdict: 'stalled',
+      reason: `Its worker sent its last heartbeat ${span(nowMs - expected.heldAt)} ago.`,
+    }
   }
   if (evidence.failures > 0) return judgeFailing(evidence, nowMs)
   const at = judgedAt(evidence, nowMs)
@@ -115,14 +118,14 @@ function judgeSse(evidence: Evidence, expected: Expectation, nowMs: number): Jud
   if (evidence.phase !== 'open') return { verdict: 'quiet', reason: 'Connecting.' }
   const byteAgeMs = nowMs - Math.max(evidence.lastByteAt ?? 0, evidence.phaseSince)
   if (byteAgeMs > (evidence.silenceMs ?? expected.silenceMs)) {
-    return { verdict: 'stalled', reason: `Connected, but no byte for ${span(byteAgeMs)}.` }
+    return { verdict: 'stalled', reason: `Connected, but no data for ${span(byteAgeMs)}.` }
   }
   if (evidence.lastEventAt === undefined) {
-    return { verdict: 'quiet', reason: 'Connected; no event yet.' }
+    return { verdict: 'quiet', reason: 'Connected; no events yet.' }
   }
   const eventAgeMs = nowMs - evidence.lastEventAt
   if (eventAgeMs > QUIET_AFTER_MS) {
-    return { verdict: 'quiet', reason: `Connected and alive; last event ${span(eventAgeMs)} ago.` }
+    return { verdict: 'quiet', reason: `Connected; last event ${span(eventAgeMs)} ago.` }
   }
   return { verdict: 'live', reason: `Last event ${span(eventAgeMs)} ago.` }
 }
@@ -130,8 +133,8 @@ function judgeSse(evidence: Evidence, expected: Expectation, nowMs: number): Jud
 function judgePoll(evidence: Evidence, expected: Expectation, nowMs: number): Judgement {
   const dueMs = LATE_INTERVALS * expected.intervalMs + expected.timeoutMs
   const ageMs = nowMs - Math.max(evidence.lastPollAt ?? 0, evidence.phaseSince)
-  if (ageMs > dueMs) return { verdict: 'stalled', reason: `No answer for ${span(ageMs)}.` }
-  if (evidence.lastPollAt === undefined) return { verdict: 'quiet', reason: 'First poll under way.' }
+  if (ageMs > dueMs) return { verdict: 'stalled', reason: `No successful poll for ${span(ageMs)}.` }
+  if (evidence.lastPollAt === undefined) return { verdict: 'quiet', reason: 'First poll in progress.' }
   return { verdict: 'live', reason: `Last poll ${span(nowMs - evidence.lastPollAt)} ago.` }
 }
 
