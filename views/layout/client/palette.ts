@@ -114,19 +114,20 @@ export class Palette {
       this.#streams = items.map(({ id, name }) =>
         this.#choice(option(name, 'stream'), () => location.assign(`/streams/${id}`)),
       )
-      this.#show()
+      // Streams are listed last: the choice made meanwhile keeps its place.
+      this.#show(this.#at)
     } catch {
       if (!asking.signal.aborted) this.#note.textContent = "Can't search streams: Weir isn't responding."
     }
   }
 
-  #show(): void {
+  #show(at = 0): void {
     const words = this.#input.value.toLowerCase().split(/\s+/).filter(Boolean)
     const fits = (choice: Choice) => words.every((word) => choice.words.includes(word))
     this.#shown = [...this.#fixed.filter(fits), ...this.#own.filter(fits), ...this.#streams]
     this.#list.replaceChildren(...this.#shown.map(({ element }) => element))
     this.#note.textContent = this.#shown.length === 0 ? 'No results.' : ''
-    this.#mark(0)
+    this.#mark(at)
   }
 
   #key(event: KeyboardEvent): void {
