@@ -74,7 +74,7 @@ browserTest('a group is one node, is opened by a click, and closed again', async
   const callee = page.locator('#callees li')
   expect(await callee.locator('[data-part=name]').textContent()).toBe('<b>shop (2)')
   expect(await callee.locator('[data-part=numbers]').textContent()).toMatch(
-    /^[\d.]+\/min, 50% errors · p50 (9|10|11) ms to [89]\d ms, p95 /,
+    /^[\d.]+\/min, 50 % errors · p50 (9|10|11) ms to [89]\d ms, p95 /,
   )
   await callee.locator('[data-part=numbers]').click()
   await page
