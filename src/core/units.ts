@@ -16,9 +16,9 @@ export function rate(value: number): string {
   return value >= 10 || value === 0 ? String(Math.round(value)) : value.toFixed(1)
 }
 
-/** A share as a percentage; a dash if undefined. */
+/** A share as a percentage; a dash for null. */
 export function percent(share: number | null): string {
   if (share === null) return '–'
   const value = share * 100
-  return `${value > 0 && value < 10 ? value.toFixed(1) : Math.round(value)} %`
+  return `${value > 0 && value < 10 ? value.toFixed(1) : Math.round(value)}%`
 }

@@ -105,7 +105,7 @@ export class Egress {
     if (allowed.length > 0) return allowed
     throw new EgressError(
       'not_allowed',
-      `${host} is not on the public Internet, or is this machine itself, and this Weir can be reached by others: its operator has to name ${host} in ALLOW_HOSTS first.`,
+      `${host} leads to a private or local address, and this Weir can be reached from the network. To allow it, add ${host} to ALLOW_HOSTS.`,
     )
   }
 
@@ -173,7 +173,7 @@ export class Egress {
     } finally {
       signal?.removeEventListener('abort', onAbort)
     }
-    throw new EgressError('host_unknown', `The host ${host} isn't known.`)
+    throw new EgressError('host_unknown', `Can't resolve the host ${host}.`)
   }
 }
 
@@ -186,13 +186,13 @@ interface Place {
 /** Where a URL leads. @throws EgressError for what no request is ever sent to */
 function placeOf(text: string): Place {
   const url = URL.parse(text)
-  if (url === null) throw new EgressError('host_unknown', 'This is no URL.')
+  if (url === null) throw new EgressError('host_unknown', "This isn't a URL.")
   const { protocol, username, password } = url
   if (protocol !== 'http:' && protocol !== 'https:') {
     throw new EgressError('not_allowed', `Only http and https can be reached, not ${protocol.slice(0, -1)}.`)
   }
   if (username !== '' || password !== '') {
-    throw new EgressError('not_allowed', 'A URL must not hold credentials.')
+    throw new EgressError('not_allowed', 'A URL must not contain credentials.')
   }
   return { url, host: bareHost(url.hostname), port: Number(url.port) || (protocol === 'https:' ? 443 : 80) }
 }
@@ -200,11 +200,11 @@ function placeOf(text: string): Place {
 function unknownHere(host: string): EgressError {
   return new EgressError(
     'host_unknown',
-    `The host ${host} isn't known here, only the proxy may know it: name ${host} in ALLOW_HOSTS to have it asked for.`,
+    `Can't resolve the host ${host} here, but the proxy may. To request it through the proxy, add ${host} to ALLOW_HOSTS.`,
   )
 }
 
-/** Whoever reads that nothing could be connected to should look at the proxy first. */
+/** Names the proxy in a connection error: that is the first thing to check. */
 function atProxy(error: unknown, proxy: string): unknown {
   const { code } = error as { code?: unknown }
   if (typeof code !== 'string' || !(error instanceof Error)) return error

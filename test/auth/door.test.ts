@@ -473,7 +473,7 @@ describeInBrowser('in a browser', () => {
       method: 'POST',
       headers: { Cookie: `weir-session=${cookie?.value}`, Origin: weir.url },
     })
-    const link = page.locator('#connection').getByRole('link', { name: 'Log in' })
+    const link = page.locator('#connection').getByRole('link', { name: 'Sign in' })
     await link.waitFor()
     expect(await link.getAttribute('href')).toBe('/login?next=%2Fstreams%3Ftag%3Da')
     await link.click()

@@ -41,7 +41,7 @@ describeInBrowser('in a browser', () => {
     const { page, faults, close } = await openPage(browser)
     await page.goto(open(''))
     await page.getByRole('link', { name: 'Document' }).click()
-    await page.getByRole('heading', { name: 'What changed' }).waitFor()
+    await page.getByRole('heading', { name: 'Changes', exact: true }).waitFor()
     expect(JSON.parse((await page.textContent('.document-text')) ?? '')).toEqual(documentOf(CHANGES))
     const changes = await page.locator('.operations li').allInnerTexts()
     expect(changes.map((text) => text.split(/\s+/).join(' '))).toEqual(['− removed /list/0 {"id":0,"n":0}'])
@@ -74,7 +74,7 @@ describeInBrowser('in a browser', () => {
   test('the slider goes from version to version by key, and each is a link of its own', async () => {
     const { page, faults, close } = await openPage(browser, { timezoneId: 'Asia/Tokyo', locale: 'en-GB' })
     await page.goto(open('/document'))
-    const slider = page.getByRole('slider', { name: 'Moment of the document' })
+    const slider = page.getByRole('slider', { name: 'Document version' })
     const shows = (version: number) =>
       until(`version ${version} is shown`, async () => {
         const text = await page.textContent('.document-text')
@@ -118,7 +118,7 @@ describeInBrowser('in a browser', () => {
   test('the slider is drawn with a mark a version, dragged, and zoomed to a day and an hour', async () => {
     const { page, faults, close } = await openPage(browser)
     await page.goto(open('/document'))
-    const slider = page.getByRole('slider', { name: 'Moment of the document' })
+    const slider = page.getByRole('slider', { name: 'Document version' })
     expect(
       await page
         .getByRole('img', { name: `${CHANGES} versions` })
@@ -133,7 +133,7 @@ describeInBrowser('in a browser', () => {
     await page.waitForURL(`**/document?at=seq:${seqs[0]}`)
     await page.getByText('This is the first version.').waitFor()
     for (const zoom of ['Day', 'Hour']) {
-      const zooms = page.getByRole('navigation', { name: 'Time shown' })
+      const zooms = page.getByRole('navigation', { name: 'Time range' })
       await zooms.getByRole('link', { name: zoom }).click()
       await page.waitForURL(`**/document?at=seq:${seqs[0]}&window=${zoom.toLowerCase()}`)
       expect(await zooms.locator('[aria-current]').innerText()).toBe(zoom)
@@ -149,7 +149,7 @@ describeInBrowser('in a browser', () => {
   test('a moment without a document is told on the page, and the versions there are stay in reach', async () => {
     const { page, close } = await openPage(browser)
     for (const [moment, status, text] of [
-      ['2001-01-01', 404, 'had no document then'],
+      ['2001-01-01', 404, 'had no document at that time'],
       ['tomorrow', 422, 'expected a time'],
       ['seq:900000', 404, 'no entry 900000 yet'],
     ] as const) {
@@ -179,7 +179,7 @@ describeInBrowser('in a browser', () => {
     const { page, faults, close } = await openPage(browser, { viewport: PHONE })
     await page.goto(`${weir.url}/streams/${large.id}/document`)
     expect((await page.textContent('.document-text'))?.length).toBe(65_536)
-    const whole = await page.getByRole('link', { name: 'the whole document' }).getAttribute('href')
+    const whole = await page.getByRole('link', { name: 'Full document' }).getAttribute('href')
     expect(await weir.json<unknown>(whole as string)).toEqual(rows)
     expect(await sidewaysScroll(page)).toBe(0)
     expect(faults).toEqual([])

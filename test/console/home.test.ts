@@ -13,8 +13,8 @@ describeInBrowser('in a browser', () => {
     const url = site.upstream.on('/first', () => new Feed().response())
     const { page, faults, close } = await site.open()
     await page.getByRole('heading', { name: 'Follow your first API' }).waitFor()
-    await page.getByLabel('URL of an API').fill(url)
-    await page.getByRole('button', { name: 'Look', exact: true }).click()
+    await page.getByLabel('API URL').fill(url)
+    await page.getByRole('button', { name: 'Preview', exact: true }).click()
     await page.locator('#start').getByRole('button', { name: 'Start', exact: true }).click()
     await page.waitForURL(/\/streams\//)
     await page.goto(site.weir.url)
@@ -25,7 +25,7 @@ describeInBrowser('in a browser', () => {
 
   test('says in one look what is wrong, what changed and what comes in, and goes on by itself', async () => {
     const { page, faults, close } = await site.open()
-    await page.getByRole('heading', { name: 'Everything is as it should be' }).waitFor()
+    await page.getByRole('heading', { name: 'Everything is healthy' }).waitFor()
     await page.evaluate(() => document.body.setAttribute('data-first-load', 'yes'))
     await site.weir.register({
       url: site.upstream.on('/changing', (_request, hit) => Response.json({ hit })),
@@ -36,7 +36,7 @@ describeInBrowser('in a browser', () => {
     const broken = site.upstream.on('/broken', () => new Response('no', { status: 500 }))
     const { id } = await site.weir.register({ url: broken, kind: 'poll', intervalMs: 500, name: XSS })
     await site.weir.verdict(id, 'backing-off')
-    await page.getByRole('heading', { name: '1 stream needs a look' }).waitFor()
+    await page.getByRole('heading', { name: '1 stream needs attention' }).waitFor()
     const attention = page.getByRole('region', { name: 'Needs attention' })
     await attention.getByRole('link', { name: XSS }).waitFor()
     await attention.getByText('500').waitFor()

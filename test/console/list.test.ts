@@ -107,13 +107,13 @@ describeInBrowser('in a browser', () => {
       void (asked.length === 1 ? dialog.dismiss() : dialog.accept())
     })
     await page.goto(`${site.weir.url}/streams?tag=gone`)
-    await page.getByLabel('All 55 that match').check()
+    await page.getByLabel('All 55 matching').check()
     await page.getByRole('button', { name: 'Delete…' }).click()
     expect(await tagged('gone')).toHaveLength(55)
     await page.getByRole('button', { name: 'Delete…' }).click()
     await page.getByText('Deleted 55 of 55.').waitFor()
-    await page.getByText('No stream matches.').waitFor()
-    expect(asked).toEqual(Array(2).fill('Delete 55 streams and everything recorded of them?'))
+    await page.getByText('No matching streams.').waitFor()
+    expect(asked).toEqual(Array(2).fill("Delete 55 streams and their logs? This can't be undone."))
     expect(await tagged('gone')).toEqual([])
     await close()
   })
@@ -122,13 +122,13 @@ describeInBrowser('in a browser', () => {
     const { page, close } = await site.open('/streams?tag=list&q=Listed+11&sort=name', {
       javaScriptEnabled: false,
     })
-    await page.getByLabel('Choose Listed 110').check()
-    await page.getByLabel('Choose Listed 112').check()
+    await page.getByLabel('Select Listed 110').check()
+    await page.getByLabel('Select Listed 112').check()
     await page.getByLabel('Tag to add or remove').fill('plain')
     await page.getByRole('button', { name: 'Add tag' }).click()
     expect(await page.textContent('h1')).toBe('Tagged 2 of 2')
     await page.goto(`${site.weir.url}/streams?tag=plain`)
-    await page.getByLabel('All 2 that match').check()
+    await page.getByLabel('All 2 matching').check()
     await page.getByRole('button', { name: 'Delete…' }).click()
     expect(await page.textContent('h1')).toBe('Delete 2 streams?')
     expect(await tagged('plain')).toHaveLength(2)
@@ -192,18 +192,18 @@ describeInBrowser('in a browser', () => {
 
   test('an import looks first, asks for the secrets that it lacks, and then does it', async () => {
     const { page, faults, close } = await site.open('/streams')
-    await page.getByRole('link', { name: 'Import many…' }).click()
+    await page.getByRole('link', { name: 'Import', exact: true }).click()
     const csv =
       'url,name,kind,tags,start,header:X-Api-Key\nhttp://127.0.0.1:1/a,One,poll,imp,false,•••\nnowhere,Two,,,,\n'
-    await page.getByLabel('A file of registrations').setInputFiles({
+    await page.getByLabel('Registrations file').setInputFiles({
       name: 'streams.csv',
       mimeType: 'text/csv',
       buffer: Buffer.from(csv),
     })
-    await page.getByText('0 created, 0 updated, 0 unchanged, 2 failed').waitFor()
+    await page.getByText('0 streams will be created, 0 updated. 0 unchanged, 2 failed.').waitFor()
     await page.getByLabel('X-Api-Key').fill('k-1')
-    await page.getByRole('button', { name: 'Look what it would do' }).click()
-    await page.getByText('It would be: 1 created').waitFor()
+    await page.getByRole('button', { name: 'Preview', exact: true }).click()
+    await page.getByText('1 stream will be created, 0 updated. 0 unchanged, 1 failed.').waitFor()
     expect(await tagged('imp')).toEqual([])
     await page.getByRole('button', { name: 'Import 1', exact: true }).click()
     await page.getByText('Imported: 1 created, 0 updated, 0 unchanged, 1 failed.').waitFor()
@@ -215,14 +215,16 @@ describeInBrowser('in a browser', () => {
   test('without script an import is two forms: what it would do, and doing it', async () => {
     const { page, close } = await site.open('/streams/import', { javaScriptEnabled: false })
     const line = { url: 'http://127.0.0.1:1/plain', kind: 'poll', name: '<b>Plain</b>', start: false }
-    await page.getByLabel('A file of registrations').setInputFiles({
+    await page.getByLabel('Registrations file').setInputFiles({
       name: 'streams.json',
       mimeType: 'application/json',
       buffer: Buffer.from(JSON.stringify([line])),
     })
-    await page.getByLabel('Tag for all').fill('noscript')
-    await page.getByRole('button', { name: 'Look what it would do' }).click()
-    expect(await page.textContent('#import-result')).toContain('It would be: 1 created')
+    await page.getByLabel('Tag', { exact: true }).fill('noscript')
+    await page.getByRole('button', { name: 'Preview', exact: true }).click()
+    expect(await page.textContent('#import-result')).toContain(
+      '1 stream will be created, 0 updated. 0 unchanged, 0 failed.',
+    )
     expect(await page.textContent('#import-lines')).toContain('<b>Plain</b>')
     expect(await tagged('noscript')).toEqual([])
     await page.getByRole('button', { name: 'Import', exact: true }).click()

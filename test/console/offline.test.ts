@@ -176,7 +176,7 @@ describeInBrowser('in a browser', () => {
     const port = new URL(weir.url).port
     await weir.close()
     for (const { page, before } of opened) {
-      await connectionOf(page).says('Weir is away since')
+      await connectionOf(page).says('Weir has been unreachable since')
       await before(page)
     }
     await doMeanwhile()
@@ -194,9 +194,9 @@ describeInBrowser('in a browser', () => {
     const { page, close } = await open('/incidents', PHONE)
     await connectionOf(page).silent()
     await page.context().setOffline(true)
-    await connectionOf(page).says('You are offline since')
+    await connectionOf(page).says("You've been offline since")
     await page.context().setOffline(false)
-    await connectionOf(page).says('You are online again, and this page has caught up.')
+    await connectionOf(page).says("You're back online. This page is up to date.")
     await close()
   })
 
@@ -260,7 +260,7 @@ describeInBrowser('in a browser', () => {
       return isAway ? route.abort('connectionrefused') : route.continue()
     })
     await page.goto(`${weir.url}/channels`)
-    await connectionOf(page).says('Weir is away since')
+    await connectionOf(page).says('Weir has been unreachable since')
     await until('it has failed twice', () => refusals.length === 0)
     await addChannel('Early shift')
     isAway = false
@@ -275,7 +275,7 @@ describeInBrowser('in a browser', () => {
     const { page, close } = await open(`/channels/${channel}`)
     await connectionOf(page).silent()
     await weir.send('DELETE', `/api/channels/${channel}`)
-    await connectionOf(page).says('What this page shows was removed.')
+    await connectionOf(page).says('The item on this page was removed.')
     await close()
   })
 })

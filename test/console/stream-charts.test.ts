@@ -41,7 +41,7 @@ describeInBrowser('the charts of a stream', () => {
       expect(sum(size)).toBeGreaterThan(0)
       expect(sum(await drawn(page, 'change'))).toBeGreaterThan(0)
       expect((await drawn(page, 'latency')).series[0]?.values.at(-1)).toBeGreaterThan(0)
-      expect(await page.getAttribute('#chart-size svg', 'aria-label')).toMatch(/^Size over time: at most \d/)
+      expect(await page.getAttribute('#chart-size svg', 'aria-label')).toMatch(/^Size over time: max \d/)
       expect(await page.locator('#charts tbody tr').count()).toBeLessThanOrEqual(31)
     }
     expect((await site.weir.get(`/streams/${id}?range=1y`)).status).toBe(422)
@@ -80,7 +80,7 @@ describeInBrowser('the charts of a stream', () => {
       return (await page.locator('#timeline .run').count()) === 2
     })
     await page.getByText('As a table: 2 runs and 0 incidents').click()
-    expect(await page.locator('#timeline tbody tr').first().textContent()).toContain('goes on')
+    expect(await page.locator('#timeline tbody tr').first().textContent()).toContain('running')
     await close()
   })
 

@@ -41,14 +41,14 @@ describeInBrowser('in a browser', () => {
   test('without a twin the page says how there comes to be one, and makes it with one press', async () => {
     const { page, faults, close } = await openPage(browser, { javaScriptEnabled: false, viewport: PHONE })
     await page.goto(`${weir.url}/twins`)
-    await page.getByRole('heading', { name: 'No stream has a twin yet' }).waitFor()
-    expect(await page.textContent('main')).toContain('No other stream is polled by GET right now.')
+    await page.getByRole('heading', { name: 'No twins yet' }).waitFor()
+    expect(await page.textContent('main')).toContain('No other streams are polled with GET.')
     const { id } = await poll(ODD)
     await page.reload()
-    await page.getByRole('button', { name: `Make a twin of ${ODD}` }).click()
+    await page.getByRole('button', { name: `Create twin of ${ODD}` }).click()
     await page.waitForURL('**/twins?range=1h')
     await page.getByRole('row', { name: ODD }).getByRole('link', { name: ODD, exact: true }).waitFor()
-    expect(await page.getByRole('button', { name: 'Make a twin of' }).count()).toBe(0)
+    expect(await page.getByRole('button', { name: 'Create twin of' }).count()).toBe(0)
     const again = await weir.send('POST', `/api/streams/${id}/twin`)
     expect(again.status).toBe(409)
     expect(await sidewaysScroll(page)).toBe(0)
@@ -59,7 +59,7 @@ describeInBrowser('in a browser', () => {
   test('what both move comes onto the page by itself, and is what the API says', async () => {
     const { page, faults, close } = await openPage(browser)
     await page.goto(`${weir.url}/twins?range=1h`)
-    await page.getByRole('heading', { name: /Streaming moved \d.* less than polling/ }).waitFor()
+    await page.getByRole('heading', { name: /Streaming transferred \d.* less than polling/ }).waitFor()
     const told = await until('streaming is counted', async () => {
       const answer = await weir.json<Twins>('/api/twins')
       return (answer.total.streamedBytes > 0 && answer.total.saving !== null && answer) || undefined
@@ -81,9 +81,9 @@ describeInBrowser('in a browser', () => {
     await weir.send('POST', `/api/streams/${other.id}/twin`)
     const { page, faults, close } = await openPage(browser)
     await page.goto(`${weir.url}/streams/${id}`)
-    await page.getByRole('button', { name: 'Make a twin', exact: true }).click()
+    await page.getByRole('button', { name: 'Create twin', exact: true }).click()
     await page.waitForURL(`**/streams/${id}#twin`)
-    await page.getByRole('heading', { name: 'Side by side' }).waitFor()
+    await page.getByRole('heading', { name: 'Twin', exact: true }).waitFor()
     await page.goto(`${weir.url}/twins`)
     const names = async () =>
       (await page.locator('.twins tbody th > a').allInnerTexts()).filter((each) => each !== ODD)

@@ -170,7 +170,7 @@ describe.each(SETUPS)('on $name', (setup) => {
 
     test('before the first document, the time of the first is told', async () => {
       const { at, seq } = made[0] as LoggedEntry
-      const detail = `The stream had no document then; its first one is of ${at}, entry ${seq}.`
+      const detail = `The stream had no document at that time. Its first one is from ${at}, entry ${seq}.`
       for (const moment of [new Date(Date.parse(at) - 1).toISOString(), '1969-01-01', '-271821-04-20']) {
         expect(await problem(`/api/streams/${id}/document?at=${moment}`)).toMatchObject({
           status: 404,
@@ -179,7 +179,7 @@ describe.each(SETUPS)('on $name', (setup) => {
         })
       }
       const first = await problem(`/api/streams/${id}/diff?to=seq:${seq}`)
-      expect(first).toMatchObject({ status: 404, detail: expect.stringContaining('there is none before') })
+      expect(first).toMatchObject({ status: 404, detail: expect.stringContaining('There is none before it') })
     })
 
     test('an entry that is not there yet has no document yet', async () => {

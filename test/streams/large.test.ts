@@ -100,16 +100,16 @@ test('a patch that makes too much of a document is told from one that does not f
   const bounds = { maxBytes: 1_000_000, isStored: true }
   expect(await large.advanceByPatch(last, bomb, bounds, NEVER)).toEqual({
     code: 'too_large',
-    message: "A patch isn't applied: its copies add more than 1000000 bytes to the document.",
+    message: "A patch wasn't applied: its copies add more than 1000000 bytes to the document.",
   })
   const grown = `[{"op":"add","path":"/b","value":"${'x'.repeat(999_990)}"}]`
   expect(await large.advanceByPatch(last, grown, bounds, NEVER)).toEqual({
     code: 'too_large',
-    message: "A patch isn't applied: it makes a document of more than 1000000 bytes.",
+    message: "A patch wasn't applied: it makes a document larger than 1000000 bytes.",
   })
   expect(await large.advanceByPatch(last, '[{"op":"remove","path":"/b"}]', bounds, NEVER)).toEqual({
     code: 'bad_patch',
-    message: "A patch doesn't fit: remove /b: nothing is there",
+    message: "A patch doesn't apply: remove /b: nothing is there",
   })
   expect(await large.advanceByPatch(last, '[{"op":"b"}]', bounds, NEVER)).toBeUndefined()
 })
@@ -162,7 +162,7 @@ test('a worker that misses its deadline with the comparison leaves a snapshot, a
 test('a worker that misses its deadline with the document itself leaves an error', async () => {
   const workers = new FakeWorkers([[]])
   const documents = new LargeDocuments({ start: workers.start, workers: 1, deadlineMs: 1 })
-  const message = 'The document is too much to be followed: it takes longer than 1 ms.'
+  const message = 'The document is too complex to follow: it takes longer than 1 ms.'
   expect(await documents.advance(undefined, bytesOf([2]), WHOLE, NEVER)).toEqual({
     code: 'too_large',
     message,

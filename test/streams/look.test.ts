@@ -111,19 +111,19 @@ const text = (body: string, type: string, init: ResponseInit = {}) =>
   new Response(body, { ...init, headers: { 'Content-Type': type, ...init.headers } })
 
 test.each<[what: string, answer: () => Response, code: string, next: RegExp]>([
-  ['401', () => new Response('who?', { status: 401 }), 'bad_status', /add a header/],
-  ['404', () => new Response('no', { status: 404 }), 'bad_status', /Check path and query/],
+  ['401', () => new Response('who?', { status: 401 }), 'bad_status', /Add a header/],
+  ['404', () => new Response('no', { status: 404 }), 'bad_status', /Check the path and query/],
   ['405', () => new Response('no', { status: 405 }), 'bad_status', /another method/],
   [
     '429',
     () => new Response('slow', { status: 429, headers: { 'Retry-After': '120' } }),
     'bad_status',
-    /wait for 2 min/,
+    /Wait for 2 min/,
   ],
-  ['503', () => new Response('down', { status: 503 }), 'bad_status', /tells when it recovers/],
-  ['204', () => new Response(null, { status: 204 }), 'no_content', /has a body/],
-  ['a web page', () => text('<p>Hi</p>', 'text/html'), 'bad_content_type', /takes its data from/],
-  ['half a document', () => text('{"a":', 'application/json'), 'bad_json', /Mend what the API sends/],
+  ['503', () => new Response('down', { status: 503 }), 'bad_status', /shows when it recovers/],
+  ['204', () => new Response(null, { status: 204 }), 'no_content', /response with a body/],
+  ['a web page', () => text('<p>Hi</p>', 'text/html'), 'bad_content_type', /loads its data from/],
+  ['half a document', () => text('{"a":', 'application/json'), 'bad_json', /Fix the JSON that the API sends/],
   [
     'what is no gzip',
     () => text('{}', 'application/json', { headers: { 'Content-Encoding': 'gzip' } }),
@@ -175,7 +175,7 @@ test('what keeps Weir from asking is told likewise', async () => {
   }
   expect((await lookBy(failing, 'https://old.test/')).problem).toMatchObject({
     code: 'tls_failed',
-    message: 'Its certificate has expired.',
+    message: 'The certificate has expired.',
   })
 })
 
@@ -193,7 +193,7 @@ test('redirects are told, and headers go to the first address only', async () =>
   const found = await look({ url, headers: { 'X-Key': 'secret' } })
   expect(found.answer?.redirects).toEqual([{ status: 301, to: target }])
   expect(codes(found)).toEqual(['redirected', 'not_json', 'no_validators'])
-  expect(found.warnings[0]?.message).toContain('first address only')
+  expect(found.warnings[0]?.message).toContain('first URL only')
   expect(keys).toEqual(['secret', null])
   await other.stop()
   const loop = upstream.on('/loop', () => Response.redirect(`${upstream.url}/loop`, 302))

@@ -159,7 +159,7 @@ describe.each(SETUPS)('on $name', (setup) => {
       const url = upstream.on('/events', () => feed.response())
       const { id } = await poll(url)
       const error = await weir.entry(id, 'the error is logged', (entry) => entry.kind === 'error')
-      const message = 'The API answers with server-sent events; register it as kind sse.'
+      const message = 'The API sends server-sent events. Change the kind of this stream to `sse`.'
       expect(error.data).toMatchObject({ code: 'bad_content_type', message })
       await until('nobody reads it', () => feed.readers === 0)
     })

@@ -178,7 +178,7 @@ describe.each(SETUPS)('on $name', (setup) => {
       expect(log.filter(({ kind }) => kind === 'error').map(({ data }) => data)).toMatchObject([
         {
           code: 'too_large',
-          message: "A patch isn't applied: its copies add more than 4096 bytes to the document.",
+          message: "A patch wasn't applied: its copies add more than 4096 bytes to the document.",
         },
       ])
       const [first, , , again] = log.filter(({ kind }) => kind !== 'gap')

@@ -8,14 +8,14 @@ export interface DocumentPageData {
   /** The stream's. */
   id: string
   name: string
-  /** The moment as it was asked for; left out for now. */
+  /** The requested time or entry; left out for the latest. */
   asked: string | undefined
-  /** Left out where there is no document to show; `problem` says why. */
+  /** Left out if there is no document to show; `problem` says why. */
   shown?: ShownVersion
   problem?: string
   /** Newest first, the shown one among them. */
   versions: readonly VersionRow[]
-  /** Left out where the stream has no version. */
+  /** Left out if the stream has no version. */
   slider?: SliderView
 }
 
@@ -33,7 +33,7 @@ export interface ShownVersion {
     | {
         since: { seq: number; at: Date }
         operations: readonly OperationView[]
-        /** Operations beyond the ones that are shown. */
+        /** Number of operations that aren't shown. */
         more: number
         patchBytes: number
       }
@@ -45,11 +45,11 @@ export interface VersionRow {
   at: Date
   kind: 'snapshot' | 'patch'
   bytes: number | undefined
-  /** Where it changed; left out where that isn't known, and empty for the whole document. */
+  /** Paths that changed; left out if unknown, and empty for the whole document. */
   paths: readonly string[] | undefined
 }
 
-/** A stream's document at a moment, what changed with it, and the moments around it. */
+/** A stream's document at one point in time, its changes, and the versions around it. */
 export function DocumentPage(data: DocumentPageData) {
   const { id, name } = data
   return (
@@ -64,12 +64,12 @@ export function DocumentPage(data: DocumentPageData) {
   )
 }
 
-/** All of it that another moment changes: on the first page, and wherever the slider leads. */
+/** The part that depends on the point in time: on the first page, and when the slider moves. */
 export function DocumentParts({ id, asked, shown, problem, versions, slider }: DocumentPageData) {
   const zoom = slider?.zoom ?? 'all'
   return (
     <div id="document" class="stack" data-shown={shown?.seq}>
-      <section class="panel" aria-label="Moment">
+      <section class="panel" aria-label="Point in time">
         <div class="moment">
           <form class="filter" method="get" action={`/streams/${id}/document`}>
             <label>
@@ -118,7 +118,7 @@ function Steps({
       <Step id={id} zoom={zoom} to={older} rel="prev" label="← Older" />
       <Step id={id} zoom={zoom} to={newer} rel="next" label="Newer →" />
       <a class="button" href={documentLink(id, undefined, zoom)}>
-        Now
+        Latest
       </a>
     </nav>
   )
@@ -146,7 +146,7 @@ function Step({
 function Difference({ id, zoom, seq, change }: ShownVersion & At) {
   return (
     <section class="panel" aria-labelledby="difference-heading">
-      <h2 id="difference-heading">What changed</h2>
+      <h2 id="difference-heading">Changes</h2>
       {change === undefined ? (
         <p class="muted">This is the first version.</p>
       ) : (
@@ -160,9 +160,7 @@ function Difference({ id, zoom, seq, change }: ShownVersion & At) {
           {change.more > 0 && (
             <p>
               {change.more.toLocaleString('en')} more in{' '}
-              <a href={`/api/streams/${id}/diff?from=seq:${change.since.seq}&to=seq:${seq}`}>
-                the whole difference
-              </a>
+              <a href={`/api/streams/${id}/diff?from=seq:${change.since.seq}&to=seq:${seq}`}>the full diff</a>
             </p>
           )}
         </>
@@ -176,7 +174,7 @@ function Document({ id, seq, at, hash, kind, bytes: size, text, cut }: ShownVers
   return (
     <section class="panel stack" aria-labelledby="document-heading">
       <div class="heading">
-        <h2 id="document-heading">The document</h2>
+        <h2 id="document-heading">Document</h2>
         <span class="actions">
           <a href={whole} download={`${id}-${seq}.json`}>
             Download
@@ -188,7 +186,7 @@ function Document({ id, seq, at, hash, kind, bytes: size, text, cut }: ShownVers
         <div>
           <dt>Entry</dt>
           <dd>
-            <a href={`/streams/${id}/entries/${seq}`}>{seq}</a>, a {kind}
+            <a href={`/streams/${id}/entries/${seq}`}>{seq}</a> ({kind})
           </dd>
         </div>
         <div>
@@ -202,7 +200,7 @@ function Document({ id, seq, at, hash, kind, bytes: size, text, cut }: ShownVers
           <dd>{bytes(size)}</dd>
         </div>
         <div>
-          <dt>SHA-256, canonical</dt>
+          <dt>SHA-256 (canonical)</dt>
           <dd>
             <code title={hash}>{hash.slice(0, 12)}…</code>
           </dd>
@@ -211,7 +209,7 @@ function Document({ id, seq, at, hash, kind, bytes: size, text, cut }: ShownVers
       <pre class="document-text">{text}</pre>
       {cut && (
         <p class="muted">
-          Cut here; <a href={whole}>the whole document</a>
+          Truncated. <a href={whole}>Full document</a>
         </p>
       )}
     </section>
@@ -227,7 +225,7 @@ function Versions({
   return (
     <section class="panel" aria-labelledby="versions-heading">
       <h2 id="versions-heading">Versions, newest first</h2>
-      {versions.length === 0 && <p class="muted">None yet.</p>}
+      {versions.length === 0 && <p class="muted">No versions yet.</p>}
       <ol class="versions">
         {versions.map(({ seq, at, kind, bytes: size, paths }) => (
           <li>
@@ -246,7 +244,7 @@ function Versions({
 
 function places(paths: readonly string[] | undefined): string {
   const [first, ...others] = paths ?? []
-  if (first === undefined) return 'a large patch'
+  if (first === undefined) return 'large patch'
   return others.length === 0 ? first : `${first} and ${others.length} more`
 }
 

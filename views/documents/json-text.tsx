@@ -1,7 +1,7 @@
-/** A string, with the colon that makes it a key; a number; a word. Strings that were cut off end with their line. */
+/** A string, with a colon if it is a key; a number; a word. Truncated strings end at the end of their line. */
 const TOKEN = /("(?:[^"\\\n]|\\.)*(?:"|$))(\s*:)?|(-?\d[\w.+-]*)|\b(true|false|null)\b/gm
 
-/** JSON text in colours, as it is laid out already; what isn't JSON keeps the colour of text. */
+/** Coloured JSON text, with its layout unchanged; anything that isn't JSON keeps the text colour. */
 export function JsonText({ text }: { text: string }) {
   const parts = []
   let end = 0

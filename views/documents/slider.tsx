@@ -2,7 +2,7 @@ import { Instant } from '../layout/format.tsx'
 
 export type Zoom = 'all' | 'day' | 'hour'
 
-/** A version that the slider can be moved to: by this entry the document is that version's. */
+/** A version that the slider can be moved to, with the entry that made it. */
 export interface Stop {
   seq: number
   at: Date
@@ -12,20 +12,20 @@ export interface SliderView {
   zoom: Zoom
   from: Date
   to: Date
-  /** How long the stretches are that versions are counted by, in milliseconds; 0 where each is marked by itself. */
+  /** Length of the periods that versions are counted by, in milliseconds; 0 if each has its own mark. */
   stepMs: number
   /** Oldest first; a bounded number. */
   marks: readonly (Stop & { versions: number })[]
   /** Oldest first. */
   stops: readonly Stop[]
-  /** Left out where there is no document at the moment that was asked for. */
+  /** Left out if there is no document at the requested time. */
   shown: Stop | undefined
 }
 
-/** The picture's own coordinates; it is drawn to the width there is. */
+/** Coordinates of the picture; it is drawn to the available width. */
 const WIDTH = 1_000
 const HEIGHT = 40
-/** A mark is this wide at least: it must be seen. */
+/** Minimum width of a mark, so that it stays visible. */
 const MIN_WIDTH = 2
 const ZOOMS: readonly (readonly [zoom: Zoom, label: string, title: string])[] = [
   ['all', 'All', 'From the first version to the last'],
@@ -33,7 +33,7 @@ const ZOOMS: readonly (readonly [zoom: Zoom, label: string, title: string])[] = 
   ['hour', 'Hour', 'The hour of this version'],
 ]
 
-/** Where the versions are in time, and a handle to move among them; the page's script loads what it is moved to. */
+/** The versions over time, with a handle to move between them; the page's script loads the selected one. */
 export function Slider({ id, ...view }: SliderView & { id: string }) {
   const { zoom, from, to, stops, shown } = view
   const spanMs = Math.max(1, to.getTime() - from.getTime())
@@ -42,9 +42,9 @@ export function Slider({ id, ...view }: SliderView & { id: string }) {
     <div class="slider" id="document-slider" data-zoom={zoom}>
       <div class="heading">
         <p class="slider-now" id="slider-now">
-          {shown ? <Instant at={shown.at} /> : 'No document then'}
+          {shown ? <Instant at={shown.at} /> : 'No document at this time'}
         </p>
-        <nav class="verdicts" aria-label="Time shown">
+        <nav class="verdicts" aria-label="Time range">
           {ZOOMS.map(([name, label, title]) => (
             <a
               href={documentLink(id, shown?.seq, name)}
@@ -65,8 +65,8 @@ export function Slider({ id, ...view }: SliderView & { id: string }) {
         max={spanMs}
         step={1}
         value={shown ? place(shown.at) : spanMs}
-        aria-label="Moment of the document"
-        aria-valuetext={shown ? said(shown) : 'No document then'}
+        aria-label="Document version"
+        aria-valuetext={shown ? said(shown) : 'No document at this time'}
         data-link={`/streams/${id}/document`}
         data-from={from.getTime()}
         data-shown={shown?.seq}
@@ -84,7 +84,7 @@ export function Slider({ id, ...view }: SliderView & { id: string }) {
   )
 }
 
-/** Where a version is shown; left out: the newest one. */
+/** Link to a version; without `seq`, to the newest one. */
 export function documentLink(id: string, seq: number | undefined, zoom: Zoom): string {
   const asked = [seq !== undefined && `at=seq:${seq}`, zoom !== 'all' && `window=${zoom}`].filter(Boolean)
   return `/streams/${id}/document${asked.length > 0 ? `?${asked.join('&')}` : ''}`
@@ -111,13 +111,11 @@ function Density({ from, stepMs, marks, spanMs }: SliderView & { spanMs: number 
       viewBox={`0 0 ${WIDTH} ${HEIGHT}`}
       preserveAspectRatio="none"
       role="img"
-      aria-label={
-        stepMs === 0 ? label : `${label}, at most ${most.toLocaleString('en')} in ${stretch(stepMs)}`
-      }
+      aria-label={stepMs === 0 ? label : `${label}, up to ${most.toLocaleString('en')} in ${stretch(stepMs)}`}
     >
       {marks.map((mark) => {
         const end = (mark.at.getTime() - from.getTime()) * scale
-        // The root, so that few beside many are seen.
+        // The square root, so that few versions stay visible next to many.
         const height = stepMs === 0 ? HEIGHT * 0.6 : Math.max(3, Math.sqrt(mark.versions / most) * HEIGHT)
         const x = Math.min(Math.max(0, stepMs === 0 ? end - width / 2 : end - width), WIDTH - width)
         return (

@@ -28,7 +28,7 @@ export interface TroubledRow {
   since: Date
 }
 
-/** Whether everything is as it should be, in one look. */
+/** Shows at a glance whether everything is healthy. */
 export function HomePage(data: HomeData) {
   return (
     <Page title="Home" section="/">
@@ -61,26 +61,26 @@ export function Overview({ streams, verdicts, incidents, minutes, saved, trouble
         >
           {incidents.newest[0] && (
             <>
-              since <Ago at={incidents.newest[0].openedAt} />
+              latest <Ago at={incidents.newest[0].openedAt} />
             </>
           )}
         </Tile>
-        <Tile name="Events and polls a minute" value={rate(last.messages)}>
+        <Tile name="Events and polls per minute" value={rate(last.messages)}>
           <Sparkline
             values={minutes.map(({ messages }) => messages)}
-            label={`Events and polls by minute over the last hour, ${last.messages} in the last`}
+            label={`Events and polls per minute over the last hour, ${last.messages} in the last minute`}
           />
         </Tile>
-        <Tile name="Received a minute" value={bytes(last.wireBytes)}>
+        <Tile name="Received per minute" value={bytes(last.wireBytes)}>
           <Sparkline
             values={minutes.map(({ wireBytes }) => wireBytes)}
-            label={`Bytes by minute over the last hour, ${bytes(last.wireBytes)} in the last`}
+            label={`Bytes per minute over the last hour, ${bytes(last.wireBytes)} in the last minute`}
           />
         </Tile>
-        <Tile name="Streaming saves" value={percent(saved?.shares.plain ?? null)}>
+        <Tile name="Saved by streaming" value={percent(saved?.shares.plain ?? null)}>
           {saved === undefined
-            ? 'nothing was polled in the last 24 h'
-            : `${bytes(saved.streamingBytes)} in place of ${bytes(saved.baselines.plain)} polled in 24 h`}
+            ? 'no polls in the last 24 h'
+            : `${bytes(saved.streamingBytes)} instead of ${bytes(saved.baselines.plain)} polled in 24 h`}
         </Tile>
       </div>
       <div class="columns">
@@ -91,7 +91,7 @@ export function Overview({ streams, verdicts, incidents, minutes, saved, trouble
         <section class="panel" aria-labelledby="incidents">
           <h2 id="incidents">Incidents</h2>
           {incidents.newest.length === 0 ? (
-            <p class="muted">Nothing is wrong.</p>
+            <p class="muted">No open incidents.</p>
           ) : (
             <ul class="lines">
               {incidents.newest.map(({ id, title, severity, openedAt }) => (
@@ -108,7 +108,7 @@ export function Overview({ streams, verdicts, incidents, minutes, saved, trouble
         <section class="panel" aria-labelledby="changed">
           <h2 id="changed">Changed in the last hour</h2>
           {changed.length === 0 ? (
-            <p class="muted">Nothing changed.</p>
+            <p class="muted">No changes.</p>
           ) : (
             <ul class="lines">
               {changed.map(({ id, name, changes, lastAt }) => (
@@ -130,22 +130,22 @@ export function Overview({ streams, verdicts, incidents, minutes, saved, trouble
 function Headline({ troubled, incidents }: { troubled: number; incidents: number }) {
   const isGood = troubled === 0 && incidents === 0
   const problems = [
-    troubled > 0 && `${troubled} ${troubled === 1 ? 'stream needs' : 'streams need'} a look`,
-    incidents > 0 && `${incidents} ${incidents === 1 ? 'incident is' : 'incidents are'} open`,
+    troubled > 0 && `${troubled} ${troubled === 1 ? 'stream needs' : 'streams need'} attention`,
+    incidents > 0 && `${incidents} ${incidents === 1 ? 'incident' : 'incidents'} open`,
   ].filter(Boolean)
   return (
     <h1 class={isGood ? 'headline good' : 'headline bad'}>
       <span aria-hidden="true">{isGood ? '✓' : '!'}</span>{' '}
-      {isGood ? 'Everything is as it should be' : problems.join(', ')}
+      {isGood ? 'Everything is healthy' : problems.join(', ')}
     </h1>
   )
 }
 
-/** All streams as one bar, a part for each verdict; each part leads to its streams. */
+/** All streams as one bar, with a part for each status; each count links to its streams. */
 function VerdictBar({ streams, verdicts }: Pick<HomeData, 'streams' | 'verdicts'>) {
   const parts = Object.entries(verdicts).filter(([, count]) => count > 0)
   return (
-    <section class="panel" aria-label="Streams by verdict">
+    <section class="panel" aria-label="Streams by status">
       <svg class="verdict-bar" width="100%" height="14" aria-hidden="true">
         {parts.map(([verdict, count], index) => {
           const before = parts.slice(0, index).reduce((sum, [, each]) => sum + each, 0)
@@ -186,7 +186,7 @@ function Tile({ name, value, href, isBad, children }: TileProps) {
 }
 
 function Attention({ count, first }: HomeData['troubled']) {
-  if (count === 0) return <p class="muted">No stream is stalled, backing off or dead.</p>
+  if (count === 0) return <p class="muted">No streams are stalled, backing off or dead.</p>
   return (
     <>
       <ul class="lines">
@@ -196,7 +196,7 @@ function Attention({ count, first }: HomeData['troubled']) {
               <VerdictBadge verdict={verdict} /> <a href={`/streams/${id}`}>{name}</a>
             </span>
             <span class="muted">
-              {reason} Since <Ago at={since} />
+              {reason} Began <Ago at={since} />.
             </span>
           </li>
         ))}
@@ -206,23 +206,21 @@ function Attention({ count, first }: HomeData['troubled']) {
   )
 }
 
-/** What somebody sees who has just started Weir. */
+/** Shown until the first stream is registered. */
 function FirstStream() {
   return (
     <>
       <h1>Follow your first API</h1>
       <ol class="steps">
-        <li>Paste the URL of an API: a JSON document, or a stream of server-sent events.</li>
-        <li>Look what is there: Weir asks once, shows it, and suggests how to follow it.</li>
-        <li>
-          Press Start. From then on every response is logged, measured and judged, for as long as you like.
-        </li>
+        <li>Paste the URL of a JSON API or of a stream of server-sent events.</li>
+        <li>Preview it: Weir sends one request, shows the response and suggests settings.</li>
+        <li>Start it: Weir records every response and tracks size, changes and health.</li>
       </ol>
       <LookForm />
       <p class="muted">
-        Nothing at hand? <code>bun run sim</code> starts eight simulated services with sixteen streams; the{' '}
-        <a href="/topology">topology</a> shows them as they call one another. Many APIs at once:{' '}
-        <a href="/streams/import">import</a> takes JSON, CSV and OpenAPI documents.
+        No API to try? <code>bun run sim</code> starts eight simulated services with sixteen streams; the{' '}
+        <a href="/topology">topology</a> shows their calls. To add many APIs at once,{' '}
+        <a href="/streams/import">import</a> JSON, CSV or an OpenAPI document.
       </p>
     </>
   )

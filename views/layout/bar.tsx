@@ -1,4 +1,4 @@
-/** A share as a length; the number stands beside it. */
+/** A share drawn as a bar; the number is shown next to it. */
 export function Bar({ share, colour }: { share: number; colour: string }) {
   const width = share > 0 ? Math.max(share * 100, 0.5).toFixed(1) : 0
   return (

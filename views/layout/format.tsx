@@ -3,7 +3,7 @@ export { bytes, percent, rate } from '../../src/core/units.ts'
 interface AgoProps {
   at: Date | undefined
   none?: string
-  /** Whether the keyboard comes by. Not in the rows of long lists, where each would be one more step. */
+  /** Whether it is a tab stop. Not in rows of long lists, where each would add a stop. */
   isStop?: boolean
 }
 
@@ -38,12 +38,12 @@ const MARKS: Record<string, string> = {
   stopped: '■',
 }
 
-/** A verdict as mark and word. */
+/** A status as mark and word. */
 export function verdictText(verdict: string): string {
   return `${MARKS[verdict]} ${verdict}`
 }
 
-/** A verdict as text, mark and colour: never colour alone. */
+/** A status as text, mark and colour: never colour alone. */
 export function VerdictBadge({ verdict, reason }: { verdict: string; reason?: string }) {
   return (
     <span class={`verdict ${verdict}`} title={reason}>
@@ -52,7 +52,7 @@ export function VerdictBadge({ verdict, reason }: { verdict: string; reason?: st
   )
 }
 
-/** A line of values over time, drawn to the width it is given. The last value is said in the label. */
+/** A line of values over time, drawn to the available width. The label includes the last value. */
 export function Sparkline({ values, label }: { values: readonly number[]; label: string }) {
   const top = Math.max(...values, 1)
   const step = values.length > 1 ? 100 / (values.length - 1) : 0

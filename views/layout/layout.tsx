@@ -18,9 +18,9 @@ const SECTIONS = [
   { href: '/openapi', label: 'API' },
 ] as const
 
-/** How long, at most, a live part waits between two attempts to reach Weir again, in milliseconds. */
+/** Longest wait of a live part between two attempts to reconnect, in milliseconds. */
 const RECONNECT_MAX_MS = 8_000
-/** What somebody has opened stays open when it is shown anew. */
+/** What the reader has opened stays open after an update. */
 const READERS_ATTRIBUTES = ['open']
 const HTMX_CONFIG = JSON.stringify({
   sse: { reconnectMaxDelay: RECONNECT_MAX_MS },
@@ -31,7 +31,7 @@ export interface PageProps {
   title: string
   /** Path of the section to mark as current. */
   section?: (typeof SECTIONS)[number]['href']
-  /** Scripts of this page, as paths below `/assets/`, run in this order: ours as modules, packages' as they are. */
+  /** Scripts of this page, as paths below `/assets/`, in the order they run: ours as modules, those of packages as they are. */
   scripts?: readonly string[]
   /** Use the whole width, for pictures and wide tables. */
   wide?: boolean
@@ -101,7 +101,7 @@ function Sections({ current }: { current: string | undefined }) {
   ))
 }
 
-/** How many there are: the page's script fills it in, and keeps it current. */
+/** The number of open incidents: the page's script fills it in and keeps it current. */
 function OpenIncidents() {
   return <span class="badge" data-open-incidents hidden />
 }

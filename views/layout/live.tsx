@@ -1,4 +1,4 @@
-/** Where a page hears of what changes on it; in a tab that is hidden it needn't. */
+/** Connects a page to its live updates, except in a hidden tab. */
 export function Live({ href }: { href: string }) {
   return <div hx-sse:connect={href} hx-swap="none" hidden />
 }

@@ -7,7 +7,7 @@ export interface OperationView {
   after: string | undefined
 }
 
-/** What a change does to a document, path by path: what was there, and what is there now. */
+/** A change to a document, path by path, with the values before and after. */
 export function Operations({ operations }: { operations: readonly OperationView[] }) {
   return (
     <ol class="operations">
@@ -18,7 +18,7 @@ export function Operations({ operations }: { operations: readonly OperationView[
   )
 }
 
-/** What an operation is called, and the sign that says it without colour. */
+/** Label of each operation, and a sign that works without colour. */
 const OPERATIONS: Readonly<Record<string, { label: string; sign: string }>> = {
   add: { label: 'added', sign: '+' },
   remove: { label: 'removed', sign: '−' },

@@ -1,4 +1,4 @@
-/** Single keys, or one after the other, and what they do; with a path, where they go. */
+/** Keys, or sequences of two keys, and what they do; those with a path open a page. */
 const KEYS: readonly (readonly [keys: string, does: string, path?: string])[] = [
   ['g h', 'Go to Home', '/'],
   ['g s', 'Go to Streams', '/streams'],
@@ -7,23 +7,23 @@ const KEYS: readonly (readonly [keys: string, does: string, path?: string])[] = 
   ['g i', 'Go to Incidents', '/incidents'],
   ['g c', 'Go to Channels', '/channels'],
   ['g ,', 'Go to Settings', '/settings'],
-  ['j', 'Next row of a list'],
-  ['k', 'Previous row of a list'],
-  ['/', 'Search on this page, or everywhere'],
+  ['j', 'Next row'],
+  ['k', 'Previous row'],
+  ['/', 'Search this page, or all of Weir'],
   ['?', 'Show these shortcuts'],
 ]
 
-/** Actions that have a place of their own. */
+/** Actions with a page or section of their own. */
 const ACTIONS = [
-  { href: '/streams/new', label: 'Look at an API and follow it' },
+  { href: '/streams/new', label: 'New stream' },
   { href: '/streams#register', label: 'Register an API' },
-  { href: '/twins#make', label: 'Make a twin of a stream' },
+  { href: '/twins#make', label: 'Create a twin' },
   { href: '/channels#add-heading', label: 'Add a channel' },
   { href: '/silences#add', label: 'Add a silence' },
   { href: '/rules#add', label: 'Add a rule' },
-  { href: '/settings#keys', label: 'Make or revoke an API key' },
-  { href: '/audit', label: 'See who did what' },
-  { href: '/settings#preferences', label: 'Choose colours and time zone' },
+  { href: '/settings#keys', label: 'Create or revoke an API key' },
+  { href: '/audit', label: 'View the audit log' },
+  { href: '/settings#preferences', label: 'Change preferences' },
 ] as const
 
 /** Finds pages, actions and streams by name; the page's script opens it and fills in streams and this page's buttons. */
@@ -38,13 +38,13 @@ export function Palette({ sections }: { sections: readonly { href: string; label
         aria-autocomplete="list"
         aria-controls="palette-list"
         aria-label="Find pages, streams and actions"
-        placeholder="A page, a stream, an action"
+        placeholder="Page, stream or action"
         autocomplete="off"
         spellcheck={false}
         maxlength={200}
       />
-      {/* biome-ignore lint/a11y/noNoninteractiveElementToInteractiveRole: the pattern of a combobox asks for these roles, and a list's rows are what it shows */}
-      <ul id="palette-list" role="listbox" aria-label="Found">
+      {/* biome-ignore lint/a11y/noNoninteractiveElementToInteractiveRole: the combobox pattern requires these roles, and it shows the rows of a list */}
+      <ul id="palette-list" role="listbox" aria-label="Results">
         {sections.map((section) => (
           <Choice {...section} kind="page" />
         ))}
@@ -60,7 +60,7 @@ export function Palette({ sections }: { sections: readonly { href: string; label
 
 function Choice({ href, label, kind }: { href: string; label: string; kind: string }) {
   return (
-    // biome-ignore lint/a11y/noNoninteractiveElementToInteractiveRole: as the list's: an option of a combobox
+    // biome-ignore lint/a11y/noNoninteractiveElementToInteractiveRole: as for the list: an option of a combobox
     // biome-ignore lint/a11y/useFocusableInteractive: the focus stays in the field, which names the option by aria-activedescendant
     <li role="option" aria-selected="false" data-href={href}>
       <span>{label}</span> <span class="muted">{kind}</span>
@@ -88,11 +88,11 @@ export function Shortcuts() {
           <dt>
             <kbd>Ctrl K</kbd>
           </dt>
-          <dd>Find pages, streams and actions; always on</dd>
+          <dd>Find pages, streams and actions (always on)</dd>
         </div>
       </dl>
       <label class="check">
-        <input type="checkbox" id="single-keys" checked /> Shortcuts of single keys
+        <input type="checkbox" id="single-keys" checked /> Single-key shortcuts
       </label>
       <form method="dialog">
         <button type="submit">Close</button>

@@ -1,6 +1,6 @@
 import { Page } from './layout.tsx'
 
-/** What a person sees instead of the page they asked for. */
+/** Shown instead of a page that can't be. */
 export function ProblemPage({ title, detail }: { title: string; detail: string }) {
   return (
     <Page title={title}>
@@ -8,7 +8,7 @@ export function ProblemPage({ title, detail }: { title: string; detail: string }
         <h1>{title.charAt(0).toUpperCase() + title.slice(1)}</h1>
         <p>{detail}</p>
         <p>
-          <a href="/streams">Go to the streams</a>
+          <a href="/streams">Go to streams</a>
         </p>
       </section>
     </Page>

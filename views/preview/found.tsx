@@ -2,7 +2,7 @@ import { JsonText } from '../documents/json-text.tsx'
 import { Fact } from '../layout/fact.tsx'
 import { bytes } from '../layout/format.tsx'
 
-/** What there is at a URL that was looked at. */
+/** The preview of a URL. */
 export interface Found {
   url: string
   problem: { code: string; message: string; next: string } | null
@@ -15,7 +15,7 @@ export interface Found {
     arrayKeys: readonly string[]
   } | null
   warnings: readonly { code: string; message: string }[]
-  /** Streams that follow it already. */
+  /** Streams that already follow it. */
   known: readonly { id: string; name: string }[]
 }
 
@@ -40,23 +40,23 @@ export interface FoundAnswer {
 }
 
 const SHAPES: Record<FoundAnswer['shape'], string> = {
-  events: 'An event stream: Weir holds it open',
-  json: 'A JSON document: Weir polls it, and makes it a stream',
-  text: 'A text: Weir polls it',
-  html: 'A web page',
-  binary: 'No text: Weir polls it',
-  empty: 'An answer without a body',
+  events: 'Event stream: Weir keeps it open',
+  json: 'JSON document: Weir polls it and streams the changes',
+  text: 'Text: Weir polls it',
+  html: 'Web page',
+  binary: 'Binary data: Weir polls it',
+  empty: 'Empty response',
 }
 
-/** What was found, the most telling first: whether it can be followed, then figures, then the content itself. */
+/** The preview, the most important part first: whether Weir can follow it, then figures, then the content. */
 export function FoundPanel({ url, problem, answer, warnings, known }: Found) {
   const isGood = problem === null && answer !== null
   return (
     <section class="found stack" aria-labelledby="found-heading">
-      {/* Whoever pressed the button is led to what came of it. */}
+      {/* The focus moves here from the button. */}
       <h2 id="found-heading" tabindex={-1} autofocus class={isGood ? 'good' : 'bad'}>
         <span aria-hidden="true">{isGood ? '✓' : '!'}</span>{' '}
-        {isGood ? SHAPES[answer.shape] : "It can't be followed as it is"}
+        {isGood ? SHAPES[answer.shape] : "Weir can't follow this"}
       </h2>
       {problem && (
         <p class="trouble" role="alert">
@@ -65,7 +65,7 @@ export function FoundPanel({ url, problem, answer, warnings, known }: Found) {
       )}
       {known.length > 0 && (
         <p>
-          It is followed already:{' '}
+          Already registered:{' '}
           {known.map(({ id, name }, index) => (
             <>
               {index > 0 && ', '}
@@ -75,7 +75,7 @@ export function FoundPanel({ url, problem, answer, warnings, known }: Found) {
         </p>
       )}
       {warnings.length > 0 && (
-        <ul class="warnings" aria-label="Worth knowing">
+        <ul class="warnings" aria-label="Warnings">
           {warnings.map(({ code, message }) => (
             <li>
               {message} {code === 'openapi' && <a href="/streams/import">Import it</a>}
@@ -94,7 +94,7 @@ function Facts(answer: FoundAnswer) {
   return (
     <dl class="facts">
       <Fact name="Status">{status}</Fact>
-      <Fact name="Content type">{contentType ?? <span class="muted">none said</span>}</Fact>
+      <Fact name="Content type">{contentType ?? <span class="muted">none</span>}</Fact>
       {kind === 'poll' && (
         <>
           <Fact name="On the wire">
@@ -107,14 +107,14 @@ function Facts(answer: FoundAnswer) {
         </>
       )}
       {kind === 'sse' && (
-        <Fact name="While Weir looked">
+        <Fact name="Received">
           {count(events.length, 'event')}, {count(comments, 'heartbeat')}
         </Fact>
       )}
-      <Fact name="First byte after">{duration(answer.firstByteMs)}</Fact>
-      {kind === 'poll' && <Fact name="Complete after">{duration(answer.tookMs)}</Fact>}
+      <Fact name="First byte">{duration(answer.firstByteMs)}</Fact>
+      {kind === 'poll' && <Fact name="Total time">{duration(answer.tookMs)}</Fact>}
       {redirects.length > 0 && (
-        <Fact name="Redirected">
+        <Fact name="Redirects">
           {redirects.map(({ status, to }) => (
             <span class="hop mono">
               {status} → {to.slice(0, 300)}
@@ -143,12 +143,12 @@ function Content({ url, shape, sample, events, arrays }: FoundAnswer & { url: st
         <p class="muted">
           {arrays.map(({ path, members, key }) => (
             <span class="hop">
-              {count(members, 'member')} in <code>{path || 'the array'}</code>,{' '}
+              {count(members, 'item')} in <code>{path || 'the array'}</code>,{' '}
               {key === undefined ? (
-                'compared by position'
+                'matched by position'
               ) : (
                 <>
-                  told apart by <code>{key}</code>
+                  matched by <code>{key}</code>
                 </>
               )}
             </span>
@@ -158,18 +158,19 @@ function Content({ url, shape, sample, events, arrays }: FoundAnswer & { url: st
       {sample && (
         <figure class="sample">
           <figcaption class="muted">
-            {sample.isCut ? 'Its first lines' : 'All of it'}, as <span class="mono">{new URL(url).host}</span>{' '}
-            sent it{shape === 'json' && ', indented'}
+            {sample.isCut ? 'Start of the response' : 'Response'} from{' '}
+            <span class="mono">{new URL(url).host}</span>
+            {shape === 'json' && ', indented'}
           </figcaption>
           {/* biome-ignore lint/a11y/useSemanticElements: it scrolls, and holds no fields */}
-          <pre role="group" tabindex={0} aria-label="What it sent">
+          <pre role="group" tabindex={0} aria-label="Response body">
             {shape === 'json' ? <JsonText text={sample.text} /> : sample.text}
           </pre>
         </figure>
       )}
       {events.length > 0 && (
         <figure class="sample">
-          <figcaption class="muted">Its first events</figcaption>
+          <figcaption class="muted">First events</figcaption>
           <ol class="first-events">
             {events.map(({ event, id, data }) => (
               <li>

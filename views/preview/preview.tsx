@@ -5,32 +5,32 @@ import { type Found, FoundPanel } from './found.tsx'
 import { StartFields } from './start.tsx'
 
 export interface LookFormData {
-  /** What is typed in; values of headers aren't shown again. */
+  /** What was typed, without the values of headers: those aren't shown again. */
   values?: Readonly<Record<string, string>>
-  /** What there is at the URL. */
+  /** What the preview found at the URL. */
   found?: Found
-  /** What is wrong with what was typed, before or instead of a look. */
+  /** What is wrong with the input, if there was no preview. */
   error?: { field: string | undefined; detail: string }
-  /** Whether the page's script looks by itself: the URL came with the link. */
+  /** Whether the page's script previews at once: the URL came with the link. */
   isAsked?: boolean
 }
 
 const METHODS = ['GET', 'POST', 'PUT'] as const
 
-/** The guided first stream: paste a URL, see what is there, start. */
+/** Guides through a new stream: paste a URL, preview it, start. */
 export function LookPage(data: LookFormData) {
   return (
-    <Page title="Follow an API" section="/streams">
-      <h1>Follow an API</h1>
+    <Page title="New stream" section="/streams">
+      <h1>New stream</h1>
       <LookForm {...data} />
       <p class="muted">
-        Many at once: <a href="/streams/import">import</a> takes JSON, CSV and OpenAPI documents.
+        To add many at once, <a href="/streams/import">import</a> JSON, CSV or an OpenAPI document.
       </p>
     </Page>
   )
 }
 
-/** One form for all steps, so that headers are typed once: looking fills in what is below, and starting sends it all. */
+/** One form for all steps, so that headers are typed once: the preview fills in the lower part, Start sends all of it. */
 export function LookForm({ values = {}, found, error, isAsked = false }: LookFormData) {
   const isOpen = Boolean(values.body || (values.method && values.method !== 'GET'))
   return (
@@ -47,11 +47,11 @@ export function LookForm({ values = {}, found, error, isAsked = false }: LookFor
         hx-swap="innerHTML"
         hx-indicator="#looking"
         hx-disable="find button"
-        aria-label="Look at an API"
+        aria-label="Preview an API"
       >
         <div class="register">
           <label class="grow">
-            URL of an API
+            API URL
             <input
               name="url"
               type="url"
@@ -64,12 +64,12 @@ export function LookForm({ values = {}, found, error, isAsked = false }: LookFor
             />
           </label>
           <button type="submit" class="primary">
-            Look
+            Preview
           </button>
           <Curl
             path="/api/streams/look"
             body={{ url: '{url}', method: '{method}', headers: '{headers:headers}', body: '{body}' }}
-            does="look at this API"
+            does="preview this API"
           />
         </div>
         <details open={isOpen || needsHeader(found)}>
@@ -87,7 +87,7 @@ export function LookForm({ values = {}, found, error, isAsked = false }: LookFor
               />
             </label>
             <small id="about-headers" class="wide muted">
-              Name: value, one a line. Values are never shown again.
+              Name: value, one per line. Values are never shown again.
             </small>
             <label>
               Method
@@ -101,14 +101,14 @@ export function LookForm({ values = {}, found, error, isAsked = false }: LookFor
             </label>
             <label class="wide">
               Body
-              <textarea name="body" rows={2} spellcheck={false} placeholder="Not with GET.">
+              <textarea name="body" rows={2} spellcheck={false} placeholder="Not sent with GET">
                 {values.body}
               </textarea>
             </label>
           </div>
         </details>
         <p id="looking" class="looking" role="status">
-          <progress aria-label="Looking" /> Weir asks the API once; that takes up to 10 s…
+          <progress aria-label="Loading preview" /> Sending one request. This can take up to 10 s…
         </p>
         <div id="found">
           <Outcome values={values} found={found} error={error} />
@@ -118,7 +118,7 @@ export function LookForm({ values = {}, found, error, isAsked = false }: LookFor
   )
 }
 
-/** What a look found, with what to start it by: what the answer to the form replaces. */
+/** The preview, and the settings to start with: the part that a response to the form replaces. */
 export function Outcome({ values = {}, found, error }: LookFormData): Child {
   if (found === undefined && error === undefined) return null
   return (
@@ -136,7 +136,7 @@ export function Outcome({ values = {}, found, error }: LookFormData): Child {
   )
 }
 
-/** What must not be asked at all can't be registered either. */
+/** A URL that Weir may not request can't be registered either. */
 function mayStart(found: Found | undefined): boolean {
   return found?.problem?.code !== 'not_allowed'
 }

@@ -3,12 +3,12 @@ import type { Found } from './found.tsx'
 
 export interface StartFieldsProps {
   values: Readonly<Record<string, string>>
-  /** Left out after a mistake in these fields: then they hold what was typed. */
+  /** Left out after an error in these fields: then they keep what was typed. */
   found: Found | undefined
   error?: { field: string | undefined; detail: string }
 }
 
-/** What a registration sends of the form. */
+/** The form as a registration. */
 const REGISTRATION = {
   url: '{url}',
   kind: '{kind}',
@@ -22,7 +22,7 @@ const REGISTRATION = {
   body: '{body}',
 }
 
-/** How it is to be followed, filled in by what was found; part of the form that looks. */
+/** Settings of the new stream, filled in from the preview; part of its form. */
 export function StartFields({ values, found, error }: StartFieldsProps) {
   const invalid = (field: string) => (error?.field === field ? 'true' : undefined)
   const suggestion = found?.suggestion
@@ -30,7 +30,7 @@ export function StartFields({ values, found, error }: StartFieldsProps) {
   const seconds = suggestion && String(suggestion.intervalMs / 1_000)
   return (
     <fieldset id="start" class="start">
-      <legend>{found?.problem ? 'Follow it all the same' : 'Follow it'}</legend>
+      <legend>{found?.problem ? 'Start anyway' : 'Stream settings'}</legend>
       <input type="hidden" name="looked" value={found?.url ?? values.looked} />
       <label class="wide">
         Name
@@ -55,7 +55,7 @@ export function StartFields({ values, found, error }: StartFieldsProps) {
         </select>
       </label>
       <label>
-        Every (seconds)
+        Interval (seconds)
         <input
           name="intervalSeconds"
           type="number"
@@ -71,7 +71,7 @@ export function StartFields({ values, found, error }: StartFieldsProps) {
         <input name="tags" placeholder="shop, eu" value={values.tags} aria-invalid={invalid('tags')} />
       </label>
       <label>
-        Keys of array members
+        Array keys
         <input
           name="arrayKeys"
           placeholder="id, _id, key, uuid"
@@ -80,12 +80,12 @@ export function StartFields({ values, found, error }: StartFieldsProps) {
         />
       </label>
       <small id="about-interval" class="wide muted">
-        {kind === 'sse' ? 'The interval is for what is polled.' : suggestion?.because}
+        {kind === 'sse' ? 'The interval applies only to polling.' : suggestion?.because}
       </small>
       {kind !== 'sse' && (
         <label class="check wide">
           <input type="checkbox" name="twin" value="yes" checked={values.twin !== undefined} />
-          Follow it through the proxy as well, to measure polling and streaming side by side
+          Create a twin that streams it through the proxy, to compare polling with streaming
         </label>
       )}
       <p class="actions wide">

@@ -7,16 +7,16 @@ export interface ChartView {
   id: string
   title: string
   unit: 'bytes' | 'count' | 'ms'
-  /** A value for each point; null where there is none. */
+  /** A value for each point, or null. */
   series: readonly { label: string; values: readonly (number | null)[] }[]
 }
 
 export interface ChartsData {
   streamId: string
   range: RangeName
-  /** How long a point is, in milliseconds. */
+  /** Length of a point, in milliseconds. */
   pointMs: number
-  /** When points begin, in milliseconds since the epoch. */
+  /** Start of each point, in milliseconds since the epoch. */
   at: readonly number[]
   charts: readonly ChartView[]
   rows: readonly {
@@ -30,7 +30,7 @@ export interface ChartsData {
 
 const WIDTH = 600
 const HEIGHT = 160
-/** Half the width of a point that stands alone. */
+/** Half the width of an isolated point. */
 const DASH = 4
 const LABELS: Record<RangeName, string> = {
   '1h': 'Last hour',
@@ -41,7 +41,7 @@ const LABELS: Record<RangeName, string> = {
 const MINUTE_MS = 60_000
 const HOUR_MS = 3_600_000
 
-/** Size, change and latency over time: drawn here, and by the page's script so that they can be read off. */
+/** Size, change and latency over time: drawn here, then again by the page's script with readable values. */
 export function ChartsPanel(data: ChartsData) {
   const { streamId, range, pointMs, at, charts, rows } = data
   return (
@@ -53,9 +53,9 @@ export function ChartsPanel(data: ChartsData) {
     >
       <div class="heading">
         <h2 id="charts-heading">
-          Over time <span class="muted aside">a point is {duration(pointMs)}</span>
+          Over time <span class="muted aside">{duration(pointMs)} per point</span>
         </h2>
-        <nav class="verdicts" aria-label="Time shown">
+        <nav class="verdicts" aria-label="Time range">
           {RANGE_NAMES.map((name) => (
             <a
               href={`/streams/${streamId}?range=${name}`}
@@ -89,7 +89,7 @@ export function ChartsPanel(data: ChartsData) {
                   Changes
                 </th>
                 <th scope="col" class="number">
-                  Slowest 95th percentile
+                  Highest 95th percentile
                 </th>
               </tr>
             </thead>
@@ -114,11 +114,11 @@ export function ChartsPanel(data: ChartsData) {
   )
 }
 
-/** One chart; what the script needs to draw it stands with it. */
+/** One chart, with the data that the script needs to draw it. */
 function Chart({ id, title, unit, series, at }: ChartView & Pick<ChartsData, 'at'>) {
   const values = series.flatMap((line) => line.values.filter((value) => value !== null))
   const top = Math.max(...values, 0)
-  const said = values.length === 0 ? 'nothing measured' : `at most ${valueText(top, unit)}`
+  const said = values.length === 0 ? 'no data' : `max ${valueText(top, unit)}`
   const data = { unit, at, series }
   return (
     <figure class="chart" id={`chart-${id}`} data-chart={JSON.stringify(data)}>
@@ -154,7 +154,7 @@ function Chart({ id, title, unit, series, at }: ChartView & Pick<ChartsData, 'at
   )
 }
 
-/** A line through the values; where there is none, it is broken, and one alone is a dash. */
+/** A line through the values, broken at missing ones; an isolated value is a dash. */
 function pathOf(values: readonly (number | null)[], top: number): string {
   const step = WIDTH / Math.max(1, values.length - 1)
   let path = ''
@@ -179,8 +179,8 @@ function valueText(value: number, unit: ChartView['unit']): string {
 }
 
 function duration(ms: number): string {
-  if (ms < HOUR_MS) return ms === MINUTE_MS ? 'a minute' : `${ms / MINUTE_MS} minutes`
-  return ms === HOUR_MS ? 'an hour' : `${ms / HOUR_MS} hours`
+  if (ms < HOUR_MS) return ms === MINUTE_MS ? '1 minute' : `${ms / MINUTE_MS} minutes`
+  return ms === HOUR_MS ? '1 hour' : `${ms / HOUR_MS} hours`
 }
 
 function minuteOf(at: Date): string {

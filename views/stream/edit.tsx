@@ -4,23 +4,23 @@ import { Page } from '../layout/layout.tsx'
 
 export interface StreamFormData {
   stream: { id: string; name: string; kind: 'sse' | 'poll' }
-  /** What is typed in, by the name of the field; headers' values aren't among them. */
+  /** Values by field name, without the values of headers. */
   values: Readonly<Record<string, string>>
-  /** Names of the headers that are sent; their values are never shown. */
+  /** Names of the headers that are set; their values are never shown. */
   headers: readonly string[]
-  /** Names of the channels there are. */
+  /** Names of the existing channels. */
   channels: readonly string[]
-  /** Why what is asked for can't be changed here; then those fields are left out. */
+  /** Why the request can't be edited here; its fields are left out then. */
   fixed: 'proxied' | 'twin' | undefined
   alwaysOn: boolean
   error?: { field: string | undefined; detail: string }
-  /** Headers that saving would drop, as the URL leads to another origin: to be confirmed. */
+  /** Headers that saving would drop, because the URL has a different origin; to be confirmed. */
   dropping?: { from: string; to: string; headers: readonly string[] }
 }
 
 const FIXED = {
-  proxied: 'What is asked for is what its subscribers asked the proxy for: that can’t be changed here.',
-  twin: 'It follows what its twin polls: what is asked for is changed there.',
+  proxied: 'The request of a proxied stream is set by its subscribers and can’t be edited.',
+  twin: 'The request of a twin is set on the polled stream. Edit it there.',
 }
 
 /** Changes a stream. */
@@ -48,20 +48,20 @@ export function StreamEditPage(data: StreamFormData) {
         <Text form={data} name="tags" title="Tags" hint="Separated by commas." placeholder="shop, eu" />
         {fixed === undefined ? <Asked {...data} /> : <p class="muted wide">{FIXED[fixed]}</p>}
         <fieldset>
-          <legend>Who is told</legend>
+          <legend>Notifications</legend>
           <Text
             form={data}
             name="notify"
             title="Channels"
             hint={
               data.channels.length === 0
-                ? 'There is no channel yet.'
-                : `Names, separated by commas: ${data.channels.join(', ')}. None: by tag, or the default ones.`
+                ? 'No channels yet.'
+                : `Names, separated by commas: ${data.channels.join(', ')}. Leave empty to use tags or the default channels.`
             }
           />
         </fieldset>
         <fieldset>
-          <legend>What is kept, where closer than for all</legend>
+          <legend>Retention, if stricter than the global limits</legend>
           <Text form={data} name="retentionDays" title="Days" type="number" min="0" step="any" />
           <Text form={data} name="retentionEntries" title="Entries" type="number" min="1" step="1" />
           <Text form={data} name="retentionMegabytes" title="Megabytes" type="number" min="0" step="any" />
@@ -70,19 +70,19 @@ export function StreamEditPage(data: StreamFormData) {
         {fixed === 'proxied' && (
           <label class="check">
             <input type="checkbox" name="alwaysOn" value="yes" checked={data.alwaysOn} />
-            Runs on while nobody subscribes
+            Keep running without subscribers
           </label>
         )}
         <p class="actions wide">
           <button type="submit" class="primary">
-            {data.dropping ? 'Save without them' : 'Save'}
+            {data.dropping ? 'Save and drop headers' : 'Save'}
           </button>
           <Curl
             method="PATCH"
             path={`/api/streams/${stream.id}`}
             body={changeOf(data)}
             emptied={EMPTIED}
-            does="make this change"
+            does="save these changes"
           />
           <a class="button" href={`/streams/${stream.id}`}>
             Cancel
@@ -93,20 +93,21 @@ export function StreamEditPage(data: StreamFormData) {
   )
 }
 
-/** Said before it is done: the same form sent again does it. */
+/** Warns before headers are dropped: sending the same form again confirms it. */
 function Dropping({ from, to, headers }: NonNullable<StreamFormData['dropping']>) {
   return (
     <div class="wide" role="alert">
       <p>
-        Not saved yet. The new URL leads to {to}. {headers.length === 1 ? 'A header' : 'Headers'} entered for{' '}
-        {from} will be dropped: <strong>{headers.join(', ')}</strong>. To keep one, enter its value again.
+        Not saved yet. The new URL has a different origin, {to}. Saving drops{' '}
+        {headers.length === 1 ? 'this header' : 'these headers'} entered for {from}:{' '}
+        <strong>{headers.join(', ')}</strong>. To keep a header, enter its value again.
       </p>
       <input type="hidden" name="dropping" value={[to, ...headers].join(' ')} />
     </div>
   )
 }
 
-/** What a field that is emptied means. */
+/** The value of a field that is cleared. */
 const EMPTIED = {
   name: '',
   tags: [],
@@ -120,8 +121,8 @@ const EMPTIED = {
 }
 
 /**
- * The form as a change. Headers that are sent already aren't known to the page, and a change names all of them: then
- * they are left out.
+ * The form as a change. A change replaces all headers, and the page doesn't know the values of those that are set: if
+ * there are any, headers are left out.
  */
 function changeOf({ fixed, headers }: StreamFormData) {
   return {
@@ -149,12 +150,12 @@ function changeOf({ fixed, headers }: StreamFormData) {
   }
 }
 
-/** What is asked for, and what of the answer is followed. */
+/** The request, and the part of the response to follow. */
 function Asked(form: StreamFormData) {
   return (
     <>
       <fieldset>
-        <legend>What is asked for; with a change of it, the document begins anew</legend>
+        <legend>Request (changing it starts a new document)</legend>
         <div class="wide">
           <Text form={form} name="url" title="URL" type="url" maxlength={8_192} isRequired />
         </div>
@@ -172,7 +173,7 @@ function Asked(form: StreamFormData) {
             form={form}
             name="intervalSeconds"
             field="intervalMs"
-            title="Every (seconds)"
+            title="Interval (seconds)"
             type="number"
             min="0.5"
             step="any"
@@ -183,8 +184,8 @@ function Asked(form: StreamFormData) {
             form={form}
             name="silenceSeconds"
             field="silenceMs"
-            title="Connect anew after silence of (seconds)"
-            hint="Empty: learnt from the stream's own rhythm."
+            title="Reconnect after silence (seconds)"
+            hint="Leave empty to learn it from the stream."
             type="number"
             min="1"
             step="any"
@@ -198,28 +199,28 @@ function Asked(form: StreamFormData) {
         />
         <Headers {...form} />
         <div class="wide">
-          <Area form={form} name="body" title="Body" hint="Not with GET." />
+          <Area form={form} name="body" title="Body" hint="Not sent with GET." />
         </div>
       </fieldset>
       <fieldset>
-        <legend>What of the answer is followed</legend>
+        <legend>Response</legend>
         <Text
           form={form}
           name="payloadPointer"
-          title="Part of the document"
-          hint="JSON Pointer, such as /data; empty is all of it."
+          title="Payload pointer"
+          hint="JSON Pointer to the part to follow, such as /data. Leave empty for the whole document."
         />
         <Area
           form={form}
           name="ignorePaths"
-          title="Left out"
-          hint="JSON Pointers, one a line; * is any key or index."
+          title="Ignored paths"
+          hint="JSON Pointers, one per line. * matches any key or index."
         />
         <Text
           form={form}
           name="arrayKeys"
-          title="Keys of array members"
-          hint="Separated by commas; empty: id, _id, key, uuid."
+          title="Array keys"
+          hint="Separated by commas. Default: id, _id, key, uuid."
         />
       </fieldset>
     </>
@@ -231,7 +232,8 @@ function Headers({ headers, values, error }: StreamFormData) {
     <div class="wide headers">
       {headers.length > 0 && (
         <small>
-          A URL with another scheme, host or port drops these headers unless you enter their values again.
+          Changing the scheme, host or port of the URL drops these headers, unless you enter their values
+          again.
         </small>
       )}
       {headers.map((name) => (
@@ -247,15 +249,15 @@ function Headers({ headers, values, error }: StreamFormData) {
           </label>
           <label class="check">
             <input type="checkbox" name={`remove.${name}`} value="yes" />
-            Take it away
+            Remove
           </label>
         </div>
       ))}
       <Area
         form={{ values, error }}
         name="headers"
-        title="More headers"
-        hint="Name: value, one a line. Values are never shown again."
+        title="Add headers"
+        hint="Name: value, one per line. Values are never shown again."
       />
     </div>
   )
@@ -264,7 +266,7 @@ function Headers({ headers, values, error }: StreamFormData) {
 interface FieldProps {
   form: Pick<StreamFormData, 'values' | 'error'>
   name: string
-  /** What errors call it. Default: its name. */
+  /** Its name in errors. Default: `name`. */
   field?: string
   title: string
   hint?: string
@@ -340,7 +342,7 @@ function Field({
 }: Omit<FieldProps, 'name' | 'field'> & { field: string; children: Child }) {
   return (
     <div class="field">
-      {/* biome-ignore lint/a11y/noLabelWithoutControl: its control is what it is given */}
+      {/* biome-ignore lint/a11y/noLabelWithoutControl: its control is passed as children */}
       <label>
         {title}
         {children}

@@ -2,7 +2,7 @@ import { Fact } from '../layout/fact.tsx'
 import { bytes } from '../layout/format.tsx'
 import { Page } from '../layout/layout.tsx'
 import { Operations, type OperationView } from '../layout/operations.tsx'
-import type { EntryRow } from './log.tsx'
+import { type EntryRow, kindText } from './log.tsx'
 
 export interface EntryDetail extends EntryRow {
   request: { method: string; url: string; headers: Readonly<Record<string, string>> } | undefined
@@ -11,10 +11,10 @@ export interface EntryDetail extends EntryRow {
     | undefined
   hash: string | undefined
   eventId: string | undefined
-  /** What it holds, as text; cut at a bound. */
+  /** Its data as text, truncated. */
   data: string | undefined
   cut: boolean
-  /** What a patch changes; left out of other entries, and of what is too large. */
+  /** The changes of a patch; left out for other entries and for large ones. */
   change?: { operations: readonly OperationView[]; more: number }
 }
 
@@ -33,7 +33,7 @@ export function EntryPage({ entry, name }: { entry: EntryDetail; name: string })
   )
 }
 
-/** Everything about an entry: its request and response, its sizes, what it holds. */
+/** Everything about an entry: request, response, sizes and data. */
 export function EntryDetails(entry: EntryDetail) {
   return (
     <>
@@ -44,7 +44,7 @@ export function EntryDetails(entry: EntryDetail) {
         <Fact name="On the wire">{bytes(entry.wireBytes)}</Fact>
         <Fact name="Decoded">{bytes(entry.bodyBytes)}</Fact>
         {entry.patchBytes !== undefined && <Fact name="As patch">{bytes(entry.patchBytes)}</Fact>}
-        {entry.eventId && <Fact name="Upstream id">{entry.eventId}</Fact>}
+        {entry.eventId && <Fact name="Event ID">{entry.eventId}</Fact>}
         {entry.hash && (
           <Fact name="SHA-256">
             <code class="wrap">{entry.hash}</code>
@@ -62,10 +62,10 @@ export function EntryDetails(entry: EntryDetail) {
           <h3>
             Response{' '}
             <span class="muted">
-              {`headers after ${entry.response.firstByteMs} ms`}
+              {`headers in ${entry.response.firstByteMs} ms`}
               {entry.response.durationMs === undefined
                 ? ''
-                : `, complete after ${Math.max(entry.response.firstByteMs, entry.response.durationMs)} ms`}
+                : `, complete in ${Math.max(entry.response.firstByteMs, entry.response.durationMs)} ms`}
             </span>
           </h3>
           <pre>{`${entry.status}\n${headerLines(entry.response.headers)}`}</pre>
@@ -80,7 +80,7 @@ export function EntryDetails(entry: EntryDetail) {
       )}
       {entry.data !== undefined && entry.change === undefined && (
         <>
-          <h3>{entry.kind}</h3>
+          <h3>{kindText(entry)}</h3>
           <Data {...entry} />
         </>
       )}
@@ -92,16 +92,16 @@ function Change({ streamId, seq, change }: EntryDetail & { change: NonNullable<E
   return (
     <>
       <h3>
-        What changed{' '}
+        Changes{' '}
         <a class="aside" href={`/streams/${streamId}/document?at=seq:${seq}`}>
-          the document then
+          document at this entry
         </a>
       </h3>
       <Operations operations={change.operations} />
       {change.more > 0 && (
         <p class="muted">
           {change.more.toLocaleString('en')} more in{' '}
-          <a href={`/api/streams/${streamId}/logs?after=${seq - 1}&limit=1`}>the whole entry</a>
+          <a href={`/api/streams/${streamId}/logs?after=${seq - 1}&limit=1`}>the full entry</a>
         </p>
       )}
     </>
@@ -114,7 +114,7 @@ function Data({ streamId, seq, data, cut }: EntryDetail) {
       <pre class="data">{data}</pre>
       {cut && (
         <p class="muted">
-          Cut here; <a href={`/api/streams/${streamId}/logs?after=${seq - 1}&limit=1`}>the whole entry</a>
+          Truncated. See <a href={`/api/streams/${streamId}/logs?after=${seq - 1}&limit=1`}>the full entry</a>
         </p>
       )}
     </>

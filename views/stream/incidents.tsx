@@ -2,13 +2,13 @@ import { IncidentItem, type IncidentRow } from '../incidents/incidents.tsx'
 
 export interface StreamIncidentsData {
   streamId: string
-  /** Open ones first, then those that are over; the newest of each first. */
+  /** Open ones first, then resolved ones; the newest of each first. */
   items: readonly IncidentRow[]
   /** Whether there are more. */
   more: boolean
 }
 
-/** What is wrong with a stream, and what was; looks again by itself. */
+/** Open and past incidents of a stream; refreshes itself. */
 export function StreamIncidents({ streamId, items, more }: StreamIncidentsData) {
   return (
     <section
@@ -21,7 +21,7 @@ export function StreamIncidents({ streamId, items, more }: StreamIncidentsData) 
     >
       <h2 id="incidents-heading">Incidents</h2>
       {items.length === 0 ? (
-        <p class="muted">Nothing is wrong, and nothing was.</p>
+        <p class="muted">No incidents.</p>
       ) : (
         <ul class="incidents">
           {items.map((incident) => (
@@ -31,7 +31,7 @@ export function StreamIncidents({ streamId, items, more }: StreamIncidentsData) 
       )}
       {more && (
         <p class="paging">
-          <a href={`/api/incidents?stream=${streamId}`}>All of them, as JSON</a>
+          <a href={`/api/incidents?stream=${streamId}`}>All incidents (JSON)</a>
         </p>
       )}
     </section>

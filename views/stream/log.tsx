@@ -11,11 +11,11 @@ export interface EntryRow {
   wireBytes: number
   bodyBytes: number
   patchBytes: number | undefined
-  /** The first characters of what it holds. */
+  /** Start of its data. */
   preview: string
 }
 
-/** Which lines are shown, as the address of the page has it. */
+/** Which entries are shown, as in the address of the page. */
 export interface LogFilterView {
   kind: string | undefined
   q: string | undefined
@@ -25,26 +25,26 @@ export interface LogData {
   streamId: string
   lines: readonly EntryRow[]
   filter: LogFilterView
-  /** Link to a page of older entries; left out where there are none. */
+  /** Link to a page of older entries; left out if there are none. */
   older: string | undefined
-  /** The last entry that was looked at, where a search ended before it had enough lines. */
+  /** The oldest entry searched, if the search ended before it filled the page. */
   searchedTo: number | undefined
 }
 
-/** Kinds of entries to choose from: alone, and as people think of them. */
+/** Kinds of entries to choose from, also in useful groups. */
 const KINDS = [
-  ['', 'Everything'],
+  ['', 'All entries'],
   ['snapshot,patch', 'Changes'],
   ['error,gap', 'Errors and gaps'],
   ['event', 'Events'],
   ['snapshot', 'Snapshots'],
   ['patch', 'Patches'],
-  ['exchange', 'Exchanges'],
+  ['exchange', 'Unchanged and other responses'],
   ['error', 'Errors'],
   ['gap', 'Gaps'],
 ] as const
 
-/** The log with its filter; new lines come in front by themselves. */
+/** The log with its filter; new entries appear at the top. */
 export function LogPanel(log: LogData) {
   const { streamId, filter, lines } = log
   const isFiltered = filter.kind !== undefined || filter.q !== undefined
@@ -71,7 +71,7 @@ export function LogPanel(log: LogData) {
           </label>
           <label>
             Search
-            <input type="search" name="q" value={filter.q} maxlength={200} placeholder="Text in an entry" />
+            <input type="search" name="q" value={filter.q} maxlength={200} placeholder="Text in entries" />
           </label>
           <button type="submit">Filter</button>
           {isFiltered && (
@@ -89,8 +89,8 @@ export function LogPanel(log: LogData) {
         {lines.length === 0 && (
           <li class="empty muted">
             {isFiltered
-              ? 'No entry matches so far: the next one that does appears here by itself.'
-              : 'Nothing yet: the first entry appears here by itself.'}
+              ? 'No matching entries yet. New matches appear here.'
+              : 'No entries yet. New entries appear here.'}
           </li>
         )}
         {lines.map((entry) => (
@@ -102,7 +102,7 @@ export function LogPanel(log: LogData) {
   )
 }
 
-/** Lines to put behind those that are there, and the link to the ones after them. */
+/** Older entries to append to the log, and the link to the next ones. */
 export function OlderLines(log: LogData) {
   return (
     <>
@@ -116,21 +116,21 @@ export function OlderLines(log: LogData) {
   )
 }
 
-/** Leads to a page of older entries; with script they come into this one. */
+/** Leads to a page of older entries; with script, they are appended to this one. */
 function OlderLink({ older, searchedTo }: Pick<LogData, 'older' | 'searchedTo'>) {
   return (
     <p id="older" class="paging">
-      {searchedTo !== undefined && <span class="muted">Searched back to entry {searchedTo}. </span>}
+      {searchedTo !== undefined && <span class="muted">Searched entries {searchedTo} and newer. </span>}
       {older && (
         <a href={older} hx-get={older} hx-target="#log" hx-swap="beforeend">
-          {searchedTo === undefined ? 'Older entries' : 'Search on'}
+          {searchedTo === undefined ? 'Older entries' : 'Search older entries'}
         </a>
       )}
     </p>
   )
 }
 
-/** One line of the log; opened, it fetches its request and response. */
+/** One entry of the log; opening it fetches its request and response. */
 export function LogRow(entry: EntryRow) {
   const href = `/streams/${entry.streamId}/entries/${entry.seq}`
   return (
@@ -141,10 +141,10 @@ export function LogRow(entry: EntryRow) {
           <time class="mono" datetime={entry.at.toISOString()}>
             {entry.at.toISOString().slice(11, 23)}
           </time>
-          <span class="entry-kind">{entry.kind}</span>
+          <span class="entry-kind">{kindText(entry)}</span>
           {entry.event && <span class="tag">{entry.event}</span>}
           {entry.status !== undefined && <span class="mono">{entry.status}</span>}
-          <Change changed={entry.changed} />
+          <Change {...entry} />
           <span class="number mono">{bytes(entry.wireBytes)}</span>
           <span class="preview mono">{entry.preview}</span>
         </summary>
@@ -156,17 +156,24 @@ export function LogRow(entry: EntryRow) {
   )
 }
 
-/** Stands for entries that a page missed and that are too many to be sent after it. */
+/** Stands for entries that a page missed, if there are too many to send. */
 export function LogHole({ streamId, from, to }: { streamId: string; from: number; to: number }) {
   return (
     <li id={`hole-${from}`} class="entry gap">
-      While this page was away, entries {from} to {to} came:{' '}
-      <a href={`/streams/${streamId}?before=${to + 1}`}>read them</a>
+      Entries {from} to {to} arrived while this page was disconnected.{' '}
+      <a href={`/streams/${streamId}?before=${to + 1}`}>Show them</a>
     </li>
   )
 }
 
-function Change({ changed }: { changed: boolean | undefined }) {
-  if (changed === undefined) return <span class="change" />
-  return <span class="change">{changed ? 'changed' : 'same'}</span>
+/** What the page calls an entry: an exchange is a poll without a change, or another response. */
+export function kindText({ kind, changed }: Pick<EntryRow, 'kind' | 'changed'>): string {
+  if (kind !== 'exchange') return kind
+  return changed === false ? 'unchanged' : 'response'
+}
+
+/** Nothing where the kind already says it. */
+function Change({ kind, changed }: Pick<EntryRow, 'kind' | 'changed'>) {
+  if (changed === undefined || (kind === 'exchange' && !changed)) return <span class="change" />
+  return <span class="change">{changed ? 'changed' : 'unchanged'}</span>
 }

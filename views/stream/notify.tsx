@@ -2,14 +2,14 @@ import { Curl } from '../layout/curl.tsx'
 
 export interface NotifyData {
   streamId: string
-  /** Who would be told, or was. */
+  /** Channels that a message goes to, or went to. */
   responsible: readonly { id: string; name: string; kind: string }[]
   /** Responsible too, but suspended. */
   suspended: readonly { id: string; name: string }[]
-  /** What was typed, after a mistake. */
+  /** What was typed, after an error. */
   message?: string
   error?: string
-  /** What became of the message. */
+  /** The deliveries of the message. */
   sent?: readonly SentRow[]
 }
 
@@ -20,7 +20,7 @@ export interface SentRow {
   status: 'pending' | 'delivered' | 'failed' | 'cancelled'
 }
 
-/** Tells the people responsible for a stream something now: a message, who gets it, what became of it. */
+/** Sends a message to the channels responsible for a stream, and shows its deliveries. */
 export function NotifyPanel(data: NotifyData) {
   const { streamId, responsible, suspended, message, error, sent } = data
   return (
@@ -29,18 +29,18 @@ export function NotifyPanel(data: NotifyData) {
       <p class="muted">
         {responsible.length === 0 ? (
           <>
-            Nobody is responsible for this stream: <a href="/channels">add a channel</a>, or name one in the{' '}
+            This stream has no channel. <a href="/channels">Add a channel</a>, or choose one in the{' '}
             <a href={`/streams/${streamId}/edit#field-notify`}>stream's settings</a>.
           </>
         ) : (
           <>
-            Goes to <ChannelLinks channels={responsible} />.
+            Sends to <ChannelLinks channels={responsible} />.
           </>
         )}
         {suspended.length > 0 && (
           <>
             {' '}
-            Suspended, not told: <ChannelLinks channels={suspended} />.
+            Suspended: <ChannelLinks channels={suspended} />.
           </>
         )}
       </p>
@@ -82,13 +82,13 @@ export function NotifyPanel(data: NotifyData) {
 }
 
 const STATUSES: Record<SentRow['status'], [mark: string, verdict: string, text: string]> = {
-  pending: ['◐', 'stalled', 'on its way'],
+  pending: ['◐', 'stalled', 'sending'],
   delivered: ['✓', 'live', 'delivered'],
   failed: ['✕', 'dead', 'failed'],
   cancelled: ['■', 'stopped', 'cancelled'],
 }
 
-/** How each delivery went; asks again while one is on its way. */
+/** The status of each delivery; refreshes while one is pending. */
 export function SentList({ streamId, sent }: { streamId: string; sent: readonly SentRow[] }) {
   const isPending = sent.some(({ status }) => status === 'pending')
   const again = `/streams/${streamId}/notified?deliveries=${sent.map(({ deliveryId }) => deliveryId).join()}`

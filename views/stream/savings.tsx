@@ -1,21 +1,21 @@
 import { Bar } from '../layout/bar.tsx'
 import { bytes, percent } from '../layout/format.tsx'
 
-/** The last 24 hours of a polled stream: what polling moved, and what streaming would have. */
+/** The last 24 hours of a polled stream: bytes that polling transferred, and that streaming would have. */
 export interface SavingsView {
-  /** Bytes, by each way to follow the stream; `null` while no poll was answered. */
+  /** Bytes for each way to follow the stream; `null` if no poll succeeded. */
   moved: Readonly<Record<Way, number>> | null
-  /** What streaming saves of each way of polling, with gzip where that has it: at most 1, negative for a loss. */
+  /** Share that streaming saves over each way of polling, with gzip if that uses it: at most 1, negative for a loss. */
   saved: Readonly<Record<Polling, number | null>> | undefined
-  /** Part of what polling brings that is new, 0 to 1. */
+  /** Share of what polling brings that is new, 0 to 1. */
   freshness: number | null
-  /** What real subscribers were sent; left out when there were none. */
+  /** What real subscribers were sent; left out if there were none. */
   sent: { subscribers: number; connections: number; wireBytes: number; slow: number } | undefined
   intervalMs: number
   suggestedIntervalMs: number | null
   /** Comparisons that the suggestion rests on. */
   samples: number
-  /** Those that change most, the most changed first. */
+  /** Paths that change most, most changes first. */
   paths: readonly { path: string; changes: number; share: number }[]
 }
 
@@ -23,16 +23,16 @@ type Polling = 'plain' | 'gzip' | 'conditional'
 type Way = Polling | 'streaming' | 'streamingGzip'
 
 const WAYS: readonly { way: Way; label: string }[] = [
-  { way: 'plain', label: 'Polling plainly' },
+  { way: 'plain', label: 'Polling, uncompressed' },
   { way: 'gzip', label: 'Polling with gzip' },
   { way: 'conditional', label: 'Polling with validators' },
-  { way: 'streaming', label: 'Streaming plainly' },
+  { way: 'streaming', label: 'Streaming, uncompressed' },
   { way: 'streamingGzip', label: 'Streaming with gzip' },
 ]
-/** A suggestion that differs by less than this factor isn't worth a change. */
+/** A suggested interval that differs by less than this factor isn't worth a change. */
 const MUCH = 3
 
-/** What streaming saves, how often to ask, and where the changes are: on the first page and in every live update. */
+/** Savings of streaming, the suggested interval, and changes by path: on the first page and in every live update. */
 export function SavingsPanel(view: SavingsView) {
   return (
     <section id="savings" class="panel measures" aria-label="Savings">
@@ -42,10 +42,10 @@ export function SavingsPanel(view: SavingsView) {
         {view.sent && <Sent {...view.sent} />}
       </div>
       <div>
-        <h2>Where it changes</h2>
+        <h2>Changes by path</h2>
         <dl class="facts">
           <div>
-            <dt>New of what polls bring</dt>
+            <dt>Freshness</dt>
             <dd>{percent(view.freshness)}</dd>
           </div>
           <div>
@@ -64,7 +64,7 @@ export function SavingsPanel(view: SavingsView) {
 }
 
 function Ways({ moved, saved }: Pick<SavingsView, 'moved' | 'saved'>) {
-  if (moved === null) return <p class="muted">No poll was answered in the last 24 hours.</p>
+  if (moved === null) return <p class="muted">No successful polls in the last 24 hours.</p>
   const most = Math.max(...Object.values(moved), 1)
   return (
     <table>
@@ -102,28 +102,28 @@ function isPolling(way: Way): way is Polling {
 function Sent({ subscribers, connections, wireBytes, slow }: NonNullable<SavingsView['sent']>) {
   return (
     <p>
-      Measured: {connections.toLocaleString('en')} {connections === 1 ? 'subscription' : 'subscriptions'} took{' '}
-      {bytes(wireBytes)}; {subscribers < 0.1 ? 'fewer than 0.1' : subscribers.toFixed(1)} subscribers on
-      average
-      {slow > 0 && `; ${slow.toLocaleString('en')} closed as too slow`}.
+      Sent {bytes(wireBytes)} to {connections.toLocaleString('en')}{' '}
+      {connections === 1 ? 'subscription' : 'subscriptions'};{' '}
+      {subscribers < 0.1 ? 'fewer than 0.1' : subscribers.toFixed(1)} subscribers on average
+      {slow > 0 && `; ${slow.toLocaleString('en')} closed for being too slow`}.
     </p>
   )
 }
 
-/** Said only where the set interval is far from the suggested one. */
+/** Shown only if the interval is far from the suggested one. */
 function IntervalHint({ intervalMs, suggestedIntervalMs }: SavingsView) {
   if (suggestedIntervalMs === null) return undefined
   if (suggestedIntervalMs >= intervalMs * MUCH) {
-    return <p>Asked every {interval(intervalMs)}: most polls find nothing new.</p>
+    return <p>Polled every {interval(intervalMs)}: most polls find nothing new.</p>
   }
   if (suggestedIntervalMs * MUCH <= intervalMs) {
-    return <p>Asked every {interval(intervalMs)}: changes between two polls are missed.</p>
+    return <p>Polled every {interval(intervalMs)}: changes between polls are missed.</p>
   }
   return undefined
 }
 
-/** Paths that are no pointer to a member. */
-const NAMED_PATHS: Readonly<Record<string, string>> = { '': 'The whole document', '*': 'All other paths' }
+/** Paths that aren't pointers to a member. */
+const NAMED_PATHS: Readonly<Record<string, string>> = { '': 'Whole document', '*': 'Other paths' }
 
 function Paths({ paths }: Pick<SavingsView, 'paths'>) {
   if (paths.length === 0) return undefined
@@ -154,10 +154,10 @@ function Paths({ paths }: Pick<SavingsView, 'paths'>) {
   )
 }
 
-/** A saving as percents, never rounded up to all of it. */
+/** A saving as a percentage, never rounded up to 100%. */
 function saving(share: number | null): string {
   if (share === null || share < 0.99) return percent(share)
-  return `${(Math.floor(share * 1_000) / 10).toFixed(1)} %`
+  return `${(Math.floor(share * 1_000) / 10).toFixed(1)}%`
 }
 
 const UNITS_MS = [

@@ -4,9 +4,9 @@ export interface StartStopProps {
   id: string
   name: string
   desired: 'running' | 'stopped' | 'idle'
-  /** What the answer replaces. */
+  /** What the response replaces. */
   target: string
-  /** Where the button stands: the answer is that place's fragment. */
+  /** Where the button is: the response is the fragment of that place. */
   from: 'table' | 'page'
 }
 

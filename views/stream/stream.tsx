@@ -66,7 +66,7 @@ export interface StreamPageData {
   savings: SavingsView | undefined
   /** Left out for a stream without a twin. */
   twin: TwinView | undefined
-  /** Whether it could have one. */
+  /** Whether the stream can have a twin. */
   mayHaveTwin: boolean
   charts: ChartsData
   timeline: TimelineData
@@ -118,7 +118,7 @@ function liveLink({ streamId, lines, filter }: LogData): string {
   return `/streams/${streamId}/live?${asked}`
 }
 
-/** The verdict with its evidence: on the first page and in every live update. */
+/** The status with its evidence: on the first page and in every live update. */
 export function StatusPanel(status: StatusView) {
   const { stream, evidence, run } = status
   return (
@@ -146,10 +146,10 @@ export function StatusPanel(status: StatusView) {
             method="post"
             action={`/streams/${stream.id}/remove`}
             hx-post={`/streams/${stream.id}/remove`}
-            hx-confirm={`Remove ${stream.name} and everything recorded of it?`}
+            hx-confirm={`Delete ${stream.name} and its log? This can't be undone.`}
           >
-            <button type="submit">Remove</button>{' '}
-            <Curl method="DELETE" path={`/api/streams/${stream.id}`} does={`remove ${stream.name}`} />
+            <button type="submit">Delete</button>{' '}
+            <Curl method="DELETE" path={`/api/streams/${stream.id}`} does={`delete ${stream.name}`} />
           </form>
         </div>
       </div>
@@ -163,7 +163,7 @@ export function StatusPanel(status: StatusView) {
         <Fact name="Kind">
           {stream.kind === 'sse' ? 'Event stream' : `Polled every ${stream.intervalMs / 1000} s`}
         </Fact>
-        <Fact name={stream.kind === 'sse' ? 'Events a minute' : 'Polls a minute'}>
+        <Fact name={stream.kind === 'sse' ? 'Events per minute' : 'Polls per minute'}>
           {rate(status.perMinute)}
         </Fact>
         <Fact name="Entries">{status.entries.toLocaleString('en')}</Fact>
@@ -182,22 +182,22 @@ export function StatusPanel(status: StatusView) {
             <Ago at={evidence.lastPollAt} />
           </Fact>
         )}
-        <Fact name="Failures in a row">{evidence.failures}</Fact>
+        <Fact name="Consecutive failures">{evidence.failures}</Fact>
         {evidence.nextRetryAt && (
-          <Fact name="Next attempt">
+          <Fact name="Next retry">
             <Ago at={evidence.nextRetryAt} />
           </Fact>
         )}
-        <Fact name="Held by">
+        <Fact name="Runner">
           {run ? (
             <>
               <span class="mono">{run.worker}</span>
               <span class="below">
-                run {run.epoch}, since <Ago at={run.since} />
+                run {run.epoch}, started <Ago at={run.since} />
               </span>
             </>
           ) : (
-            <span class="muted">nobody</span>
+            <span class="muted">none</span>
           )}
         </Fact>
         {evidence.lastError && (
@@ -211,7 +211,7 @@ export function StatusPanel(status: StatusView) {
   )
 }
 
-/** Size and change of the last day, with the last hour drawn. */
+/** Size and change of the last day, with charts of the last hour. */
 export function MeasuresPanel({ total, rank, samples, changeRate, lastChangedAt, minutes }: MeasureView) {
   return (
     <section id="measures" class="panel measures" aria-label="Size and change">
@@ -222,7 +222,7 @@ export function MeasuresPanel({ total, rank, samples, changeRate, lastChangedAt,
           label="Bytes received per minute, last hour"
         />
         <dl class="facts">
-          <Fact name="Received, 24 h">{bytes(total.wireBytes)}</Fact>
+          <Fact name="Received (24 h)">{bytes(total.wireBytes)}</Fact>
           <Fact name="Decoded">{bytes(total.bodyBytes)}</Fact>
           <Fact name="As patches">{bytes(total.patchBytes)}</Fact>
           <Fact name="Entries">{total.entries.toLocaleString('en')}</Fact>
@@ -232,7 +232,7 @@ export function MeasuresPanel({ total, rank, samples, changeRate, lastChangedAt,
         <h2>Change</h2>
         <Sparkline values={minutes.map((minute) => minute.changed)} label="Changes per minute, last hour" />
         <dl class="facts">
-          <Fact name="Change rate, 24 h">{percent(changeRate)}</Fact>
+          <Fact name="Change rate (24 h)">{percent(changeRate)}</Fact>
           <Fact name="Stream rank">
             {rank === null ? '–' : rank}{' '}
             <span class="muted">of 100, {samples.toLocaleString('en')} samples</span>

@@ -6,19 +6,19 @@ export interface TimelineData {
   /** Oldest first. */
   runs: readonly { epoch: number; worker: string; from: Date; to: Date | undefined; why: string | null }[]
   incidents: readonly { id: string; title: string; severity: string; from: Date; to: Date | undefined }[]
-  /** Whether there were more than are shown. */
+  /** Whether there are more than are shown. */
   isCut: boolean
 }
 
-/** The strip's own coordinates; it is drawn to the width there is. */
+/** Coordinates of the strip; it is drawn to the available width. */
 const WIDTH = 1_000
 const ROW = 20
 const GAP = 6
-/** What lasted shorter is drawn this wide: it must be seen. */
+/** Minimum width of a bar, so that it stays visible. */
 const MIN_WIDTH = 3
 const HOUR_MS = 3_600_000
 
-/** When a stream was held by whom, and when something was wrong with it. */
+/** Runs of a stream and its incidents, over time. */
 export function TimelinePanel({ from, to, runs, incidents, isCut }: TimelineData) {
   const hours = Math.round((to.getTime() - from.getTime()) / HOUR_MS)
   const span = hours <= 48 ? `${hours} hours` : `${Math.round(hours / 24)} days`
@@ -57,25 +57,25 @@ export function TimelinePanel({ from, to, runs, incidents, isCut }: TimelineData
       </svg>
       <p class="ends muted" data-live="strip-ends">
         <Minute at={from} />
-        <span>above: runs, below: incidents</span>
+        <span>runs above, incidents below</span>
         <span>now</span>
       </p>
       <details>
         <summary>{`As a table: ${said}`}</summary>
-        <Table head={['What', 'From', 'To', 'Ended by']}>
+        <Table head={['Item', 'From', 'To', 'Outcome']}>
           {runs.toReversed().map((run) => (
-            <Row from={run.from} to={run.to} end={run.why ?? (run.to === undefined ? 'goes on' : 'unknown')}>
+            <Row from={run.from} to={run.to} end={run.why ?? (run.to === undefined ? 'running' : 'unknown')}>
               Run {run.epoch} <span class="muted mono">{run.worker}</span>
             </Row>
           ))}
           {incidents.map((incident) => (
-            <Row from={incident.from} to={incident.to} end={incident.to === undefined ? 'goes on' : 'over'}>
+            <Row from={incident.from} to={incident.to} end={incident.to === undefined ? 'open' : 'resolved'}>
               <a href={`/incidents/${incident.id}`}>{incident.title}</a>{' '}
               <span class="muted">{incident.severity}</span>
             </Row>
           ))}
         </Table>
-        <p class="muted">Times are in UTC.{isCut && ' There were more; the newest are shown.'}</p>
+        <p class="muted">Times are in UTC.{isCut && ' Only the newest are shown.'}</p>
       </details>
     </section>
   )

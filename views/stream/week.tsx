@@ -1,7 +1,7 @@
 import { percent } from '../layout/format.tsx'
 
 export interface WeekData {
-  /** By hour of the week from Monday 00:00 UTC; hours in which nothing was compared are left out. */
+  /** By hour of the week from Monday 00:00 UTC; hours without comparisons are left out. */
   hours: readonly { hour: number; compared: number; changed: number }[]
 }
 
@@ -9,7 +9,7 @@ const DAYS = ['Monday', 'Tuesday', 'Wednesday', 'Thursday', 'Friday', 'Saturday'
 const CELL = 10
 const HOURS = 24
 
-/** When in the week a stream changes, over the last eight weeks. The page's script moves it to the reader's zone. */
+/** Changes of a stream by hour of the week, over the last eight weeks. The page's script shifts it to the reader's zone. */
 export function WeekPanel({ hours }: WeekData) {
   const cells = hours.filter(({ compared }) => compared > 0)
   const rates = cells.map(({ changed, compared }) => changed / compared)
@@ -17,12 +17,12 @@ export function WeekPanel({ hours }: WeekData) {
   const most = cells[rates.indexOf(top)]
   const said =
     most === undefined || top === 0
-      ? 'no change so far'
-      : `most on ${hourText(most.hour)} UTC, ${percent(top)} of what was compared`
+      ? 'no changes so far'
+      : `most on ${hourText(most.hour)} UTC, ${percent(top)} of comparisons`
   return (
     <section class="panel" id="week" aria-labelledby="week-heading">
       <h2 id="week-heading">
-        Change by hour of the week{' '}
+        Changes by hour of the week{' '}
         <span class="muted aside" id="week-zone">
           in UTC
         </span>
@@ -38,7 +38,7 @@ export function WeekPanel({ hours }: WeekData) {
           viewBox={`0 0 ${HOURS * CELL} ${DAYS.length * CELL}`}
           preserveAspectRatio="none"
           role="img"
-          aria-label={`Change by hour of the week: ${said}`}
+          aria-label={`Changes by hour of the week: ${said}`}
         >
           <rect class="ground" width={HOURS * CELL} height={DAYS.length * CELL} />
           {cells.map(({ hour, compared, changed }) => (
@@ -51,7 +51,7 @@ export function WeekPanel({ hours }: WeekData) {
               height={CELL - 1}
               fill-opacity={opacity(changed / compared, top)}
             >
-              <title>{`${hourText(hour)} UTC: changed ${changed} of ${compared}, ${percent(changed / compared)}`}</title>
+              <title>{`${hourText(hour)} UTC: ${changed} of ${compared} changed, ${percent(changed / compared)}`}</title>
             </rect>
           ))}
         </svg>
@@ -62,13 +62,13 @@ export function WeekPanel({ hours }: WeekData) {
         </p>
       </div>
       <p class="muted">
-        {capital(said)}. {cells.length} of 168 hours have been seen.
+        {capital(said)}. {cells.length} of 168 hours have data.
       </p>
     </section>
   )
 }
 
-/** Darker is less; what was compared and never changed can still be told from what wasn't. */
+/** Less change is darker; an hour without changes still differs from one without data. */
 function opacity(rate: number, top: number): string {
   return top === 0 ? '0.08' : (0.08 + 0.92 * (rate / top)).toFixed(2)
 }

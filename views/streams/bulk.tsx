@@ -2,7 +2,7 @@ import { Curl } from '../layout/curl.tsx'
 import { Page } from '../layout/layout.tsx'
 import { filterOf, type ListedAs, listLink } from './links.ts'
 
-/** What can be done with many: the word on the button, and in the report. */
+/** Bulk actions, with the label of the button and the word in the report. */
 const ACTIONS = {
   start: { label: 'Start', done: 'Started' },
   stop: { label: 'Stop', done: 'Stopped' },
@@ -20,16 +20,16 @@ export interface BulkResult {
   failures: readonly { id: string; problem: { detail: string } }[]
 }
 
-/** Does the same with all rows that are chosen: their checkboxes belong to this form. */
+/** Applies one action to all selected rows: their checkboxes belong to this form. */
 export function BulkBar({ total, filter }: { total: number; filter: ListedAs }) {
   return (
-    <form id="bulk" class="bulk" method="post" action="/streams/bulk" aria-label="With those chosen">
+    <form id="bulk" class="bulk" method="post" action="/streams/bulk" aria-label="Bulk actions">
       <input type="hidden" name="filter" value={queryOf(filter)} />
       <input type="hidden" name="total" value={String(total)} />
       <label class="check">
         <input type="checkbox" name="all" value="yes" />
         <span>
-          All <span id="bulk-total">{total.toLocaleString('en')}</span> that match
+          All <span id="bulk-total">{total.toLocaleString('en')}</span> matching
         </span>
       </label>
       <Action name="start" />
@@ -47,7 +47,7 @@ export function BulkBar({ total, filter }: { total: number; filter: ListedAs }) 
         ))}
       </details>
       <p id="bulk-result" role="status" />
-      <progress id="bulk-progress" aria-label="Streams done" max="1" value="0" hidden />
+      <progress id="bulk-progress" aria-label="Progress" max="1" value="0" hidden />
     </form>
   )
 }
@@ -60,7 +60,7 @@ function Action({ name }: { name: BulkName }) {
   )
 }
 
-/** What is done with those chosen now, or with all that match the filter. */
+/** The action for the selected streams, or for all that match the filter. */
 function BulkCurl({ name }: { name: BulkName }) {
   const which = { ids: '{all:id?!all}', filter: '{query:filter?all}' }
   const tag = name === 'tag' || name === 'untag' ? { tag: '{tag}' } : {}
@@ -70,16 +70,16 @@ function BulkCurl({ name }: { name: BulkName }) {
     <Curl
       path="/api/streams/bulk"
       body={{ action: name, ...which, ...tag, ...atMost }}
-      does={`with those chosen: ${name}`}
+      does={`selected streams: ${name}`}
       label={label}
     />
   )
 }
 
 export interface ConfirmProps {
-  /** How many are to be deleted. */
+  /** How many will be deleted. */
   count: number
-  /** Either these, or all that match. */
+  /** Either these IDs, or all that match. */
   ids: readonly string[]
   filter: ListedAs | undefined
 }
@@ -92,7 +92,7 @@ export function BulkConfirmPage({ count, ids, filter }: ConfirmProps) {
         Delete {count.toLocaleString('en')} {count === 1 ? 'stream' : 'streams'}?
       </h1>
       <form class="panel stack" method="post" action="/streams/bulk">
-        <p>Everything that was recorded of them goes, too, and doesn't come back.</p>
+        <p>Their logs and measures are deleted too. This can't be undone.</p>
         {ids.map((id) => (
           <input type="hidden" name="id" value={id} />
         ))}
@@ -105,7 +105,7 @@ export function BulkConfirmPage({ count, ids, filter }: ConfirmProps) {
             Delete {count.toLocaleString('en')}
           </button>
           <a class="button" href={listLink(filter ?? {})}>
-            Keep them
+            Cancel
           </a>
         </p>
       </form>
@@ -113,7 +113,7 @@ export function BulkConfirmPage({ count, ids, filter }: ConfirmProps) {
   )
 }
 
-/** What was done, for whom there is no script to say it beside the list. */
+/** The result, for browsers without script. */
 export function BulkResultPage({
   action,
   result,
@@ -129,8 +129,8 @@ export function BulkResultPage({
         {ACTIONS[action].done} {result.changed.toLocaleString('en')} of {result.total.toLocaleString('en')}
       </h1>
       <section class="panel stack">
-        {result.unchanged > 0 && <p>{result.unchanged.toLocaleString('en')} were so already.</p>}
-        {result.failed > 0 && <p class="error">{result.failed.toLocaleString('en')} could not be changed:</p>}
+        {result.unchanged > 0 && <p>{result.unchanged.toLocaleString('en')} unchanged.</p>}
+        {result.failed > 0 && <p class="error">{result.failed.toLocaleString('en')} failed:</p>}
         <ul>
           {result.failures.map(({ id, problem }) => (
             <li>

@@ -2,18 +2,18 @@ import { FILTER_NAMES, isFiltered, type ListedAs, listLink } from './links.ts'
 
 const SORT_WORDS: Readonly<Record<string, string>> = {
   name: 'Name',
-  verdict: 'Verdict',
+  verdict: 'Status',
   lastEvent: 'Last event',
   perMinute: 'Events/min',
   bytes: 'Bytes/min',
   change: 'Change',
   created: 'Registered',
 }
-const FILTER_WORDS = { q: 'Search', tag: 'Tag', host: 'Host', state: 'Verdict', kind: 'Kind' } as const
+const FILTER_WORDS = { q: 'Search', tag: 'Tag', host: 'Host', state: 'Status', kind: 'Kind' } as const
 const KIND_WORDS: Readonly<Record<string, string>> = { sse: 'Event stream', poll: 'Poll' }
 const ORDER_WORDS = { asc: 'Ascending', desc: 'Descending' } as const
 
-/** Narrows the list, by page loads: what it is narrowed by is a link that somebody else can be given. */
+/** Filters the list by page loads, so that a filtered list has a link that can be shared. */
 export function FilterForm({ listed }: { listed: ListedAs }) {
   return (
     <>
@@ -33,8 +33,8 @@ export function FilterForm({ listed }: { listed: ListedAs }) {
         </label>
         <Choice label="Kind" name="kind" none="Any" words={KIND_WORDS} chosen={listed.kind} />
         <div class="order">
-          <Choice label="Sort by" name="sort" none="Registration" words={SORT_WORDS} chosen={listed.sort} />
-          <Choice label="Order" name="order" none="Usual" words={ORDER_WORDS} chosen={listed.order} />
+          <Choice label="Sort by" name="sort" none="Default" words={SORT_WORDS} chosen={listed.sort} />
+          <Choice label="Order" name="order" none="Default" words={ORDER_WORDS} chosen={listed.order} />
         </div>
         {listed.state && <input type="hidden" name="state" value={listed.state} />}
         <button type="submit">Filter</button>
@@ -54,7 +54,7 @@ function Chips({ listed }: { listed: ListedAs }) {
           <li>
             <a
               href={listLink({ ...listed, [name]: undefined })}
-              aria-label={`Remove the filter ${FILTER_WORDS[name]}: ${value}`}
+              aria-label={`Remove filter ${FILTER_WORDS[name]}: ${value}`}
             >
               {FILTER_WORDS[name]}: <strong>{value}</strong> <span aria-hidden="true">✕</span>
             </a>
@@ -73,7 +73,7 @@ function Chips({ listed }: { listed: ListedAs }) {
 interface ChoiceProps {
   label: string
   name: string
-  /** What leaving it open is called. */
+  /** Label of the empty choice. */
   none: string
   words: Readonly<Record<string, string>>
   chosen: string | undefined

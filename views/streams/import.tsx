@@ -1,11 +1,11 @@
 import { Curl } from '../layout/curl.tsx'
 import { Page } from '../layout/layout.tsx'
 
-/** What was, or would be, done with each line of a file. */
+/** The outcome of each line of a file, or its preview. */
 export interface ImportReport {
   dryRun: boolean
   totals: { lines: number; created: number; unchanged: number; updated: number; failed: number }
-  /** Those that are shown. */
+  /** The lines that are shown. */
   lines: readonly {
     line: number
     outcome: string
@@ -17,19 +17,19 @@ export interface ImportReport {
 }
 
 export interface ImportPageData {
-  /** What was given, where a form was sent without script. */
+  /** What was entered, if the form was sent without script. */
   values?: { text?: string; tag?: string; start?: string; headers?: string; params?: string; server?: string }
   report?: ImportReport
   error?: string
 }
 
-/** With the options that are typed in; a file is named as it is where the command is run. */
+/** With the options of the form; the path of the file is relative to where the command is run. */
 const IMPORT_PATH =
   '/api/streams/import?dryRun=false{&tag=tag}{&start=start}{&server=server}{&header=headers}{&param=params}'
-/** Lines shown of a report, those that failed in front. */
+/** Lines of a report that are shown, failed ones first. */
 export const SHOWN = 200
 
-/** Many streams from a file: first what would be done, then doing it. */
+/** Imports many streams from a file, after a preview. */
 export function ImportPage({ values = {}, report, error }: ImportPageData) {
   return (
     <Page title="Import streams" section="/streams" scripts={['views/streams/client/import.ts']}>
@@ -43,7 +43,7 @@ export function ImportPage({ values = {}, report, error }: ImportPageData) {
         enctype="multipart/form-data"
       >
         <div class="drop" id="drop">
-          <label for="import-file">A file of registrations, or an OpenAPI document</label>
+          <label for="import-file">Registrations file or OpenAPI document</label>
           <p>
             <input
               type="file"
@@ -54,14 +54,13 @@ export function ImportPage({ values = {}, report, error }: ImportPageData) {
             />
           </p>
           <p class="muted" id="import-formats">
-            JSON, NDJSON, CSV with field names in its first line, or OpenAPI 3 in JSON or YAML; at most 32
-            MiB.
+            JSON, NDJSON, CSV with a header row, or OpenAPI 3 in JSON or YAML. Up to 32 MiB.
           </p>
         </div>
         <details open={values.text !== undefined}>
-          <summary>Or paste it</summary>
+          <summary>Or paste text</summary>
           <label>
-            Text of the file
+            File contents
             <textarea name="text" rows={8} spellcheck={false}>
               {values.text ?? ''}
             </textarea>
@@ -69,51 +68,51 @@ export function ImportPage({ values = {}, report, error }: ImportPageData) {
         </details>
         <div class="import-options">
           <label>
-            Tag for all
+            Tag
             <input name="tag" value={values.tag} maxlength={64} />
           </label>
           <label>
             New streams
             <select name="start">
-              <option value="">start, unless the file says otherwise</option>
+              <option value="">Start, unless the file says otherwise</option>
               <option value="false" selected={values.start === 'false'}>
-                wait, unless the file says otherwise
+                Don't start, unless the file says otherwise
               </option>
             </select>
           </label>
           <label>
-            Server of an OpenAPI document
+            OpenAPI server
             <input name="server" type="url" value={values.server} placeholder="https://api.example.com/v1" />
           </label>
           <label>
-            Secret headers, a line each
+            Secret headers, one per line
             <textarea name="headers" rows={2} placeholder="Authorization: Bearer …" autocomplete="off" />
           </label>
           <label>
-            Parameters of an OpenAPI document
+            OpenAPI parameters, one per line
             <textarea name="params" rows={2} placeholder="shopId=7">
               {values.params ?? ''}
             </textarea>
           </label>
         </div>
         <fieldset id="import-secrets" class="import-options" hidden>
-          <legend>The file needs these secrets</legend>
+          <legend>Required secrets</legend>
         </fieldset>
         <p class="actions">
           <button type="submit" class="primary" name="dryRun" value="true">
-            Look what it would do
+            Preview
           </button>
           <button type="submit" name="dryRun" value="false" id="import-now">
             Import
           </button>
-          <Curl path={IMPORT_PATH} file={['file', 'text']} does="do this import" />
+          <Curl path={IMPORT_PATH} file={['file', 'text']} does="import this file" />
         </p>
         <p id="import-result" role="status" class={error ? 'error' : undefined}>
           {error ?? (report && wordsOf(report))}
         </p>
-        <progress id="import-progress" aria-label="Lines done" hidden />
+        <progress id="import-progress" aria-label="Progress" hidden />
       </form>
-      <section class="panel" id="import-report" aria-label="What becomes of each line" hidden={!report}>
+      <section class="panel" id="import-report" aria-label="Import results" hidden={!report}>
         <div class="table-scroll">
           <table class="import-lines">
             <thead>
@@ -143,7 +142,7 @@ function ReportLine({ line, outcome, url, name, droppedHeaders, problem }: Impor
       <td class={outcome}>{outcome}</td>
       <td>
         {name ?? url}
-        {droppedHeaders && <div class="error">Another origin: drops {droppedHeaders.join(', ')}.</div>}
+        {droppedHeaders && <div class="error">Different origin: drops {droppedHeaders.join(', ')}.</div>}
         {problem && <div class="error">{problem.detail}</div>}
       </td>
     </tr>
@@ -156,6 +155,8 @@ function more({ totals, lines }: ImportReport): number {
 
 function wordsOf({ dryRun, totals }: ImportReport): string {
   const { created, updated, unchanged, failed } = totals
-  const start = dryRun ? 'Nothing is done yet. It would be: ' : 'Imported: '
-  return `${start}${created} created, ${updated} updated, ${unchanged} unchanged, ${failed} failed.`
+  if (!dryRun)
+    return `Imported: ${created} created, ${updated} updated, ${unchanged} unchanged, ${failed} failed.`
+  const streams = created === 1 ? 'stream' : 'streams'
+  return `${created} ${streams} will be created, ${updated} updated. ${unchanged} unchanged, ${failed} failed.`
 }

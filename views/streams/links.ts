@@ -1,4 +1,4 @@
-/** How a list is narrowed and ordered; all of it stands in its URL. */
+/** Filter and order of the list, as its URL has them. */
 export interface ListedAs {
   q?: string
   tag?: string
@@ -18,7 +18,7 @@ export function listLink(listed: ListedAs, after?: string): string {
   return given.length === 0 ? '/streams' : `/streams?${new URLSearchParams(given)}`
 }
 
-/** What of it narrows. */
+/** Only the filter, without the order. */
 export function filterOf(listed: ListedAs): ListedAs {
   return Object.fromEntries(FILTER_NAMES.map((name) => [name, listed[name]]))
 }

@@ -10,7 +10,7 @@ import { type StreamsData, StreamsTable } from './table.tsx'
 export interface StreamsPageData extends StreamsData {
   verdicts: Readonly<Record<string, number>>
   form: RegisterFormData
-  /** Path and query that gives the table anew. */
+  /** Path and query of the table, to refresh it. */
   self: string
 }
 
@@ -55,12 +55,12 @@ const REGISTRATION = {
   twin: '{flag:twin}',
 }
 
-/** Nothing is registered yet, and nothing was typed: then the first one is guided. */
+/** Nothing is registered yet and nothing was typed: the page shows the guided form. */
 function isEmpty({ verdicts, form }: StreamsPageData): boolean {
   return form.error === undefined && Object.values(verdicts).every((count) => count === 0)
 }
 
-/** Registers an API; after a mistake, with what was typed and what is wrong with it. */
+/** Registers an API; after an error, shows what was typed and what is wrong with it. */
 export function RegisterForm({ values = {}, error, registered }: RegisterFormData) {
   const invalid = (field: string) => (error?.field === field ? 'true' : undefined)
   return (
@@ -75,7 +75,7 @@ export function RegisterForm({ values = {}, error, registered }: RegisterFormDat
       aria-label="Register an API"
     >
       <label class="grow">
-        URL of an API
+        API URL
         <input
           name="url"
           type="url"
@@ -91,7 +91,7 @@ export function RegisterForm({ values = {}, error, registered }: RegisterFormDat
         Kind
         <select name="kind">
           {[
-            ['', 'Find out'],
+            ['', 'Auto-detect'],
             ['sse', 'Event stream'],
             ['poll', 'Poll'],
           ].map(([value, label]) => (
@@ -102,7 +102,7 @@ export function RegisterForm({ values = {}, error, registered }: RegisterFormDat
         </select>
       </label>
       <label>
-        Every (seconds)
+        Interval (seconds)
         <input
           name="intervalSeconds"
           type="number"
@@ -126,10 +126,10 @@ export function RegisterForm({ values = {}, error, registered }: RegisterFormDat
       </button>
       <Curl path="/api/streams" body={REGISTRATION} does="register and start this API" />
       <a class="button" href="/streams/new">
-        Look first…
+        New stream
       </a>
       <a class="button" href="/streams/import">
-        Import many…
+        Import
       </a>
       <p id="register-result" class={error ? 'error result' : 'result'} role="status">
         {error?.detail ?? (registered === undefined ? '' : `Registered ${registered}.`)}
@@ -138,10 +138,10 @@ export function RegisterForm({ values = {}, error, registered }: RegisterFormDat
   )
 }
 
-/** How many streams there are by verdict; each a filter. */
+/** The number of streams by status; each is a filter. */
 function Verdicts({ verdicts, listed }: { verdicts: Readonly<Record<string, number>>; listed: ListedAs }) {
   return (
-    <nav id="verdicts" class="verdicts" aria-label="Streams by verdict">
+    <nav id="verdicts" class="verdicts" aria-label="Streams by status">
       {Object.entries(verdicts).map(([verdict, count]) => {
         const chosen = listed.state === verdict
         return (

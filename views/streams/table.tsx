@@ -15,7 +15,7 @@ export interface StreamRow {
   lastEventAt: Date | undefined
   /** Events (`sse`) or answered polls (`poll`), per minute. */
   perMinute: number
-  /** Those of each minute of the last hour, the oldest first, without the minute under way. */
+  /** The same for each minute of the last hour, oldest first, without the current minute. */
   lastHour: readonly number[]
   /** Received on the wire, per minute. */
   bytesPerMinute: number
@@ -31,21 +31,21 @@ export interface StreamsData {
   /** Cursor of the next page; left out on the last. */
   next: string | undefined
   isFirst: boolean
-  /** Where changes of these rows come from; the id is of these rows alone. */
+  /** Where updates of these rows come from; the ID belongs to these rows alone. */
   live: { id: string; href: string }
 }
 
 interface Column {
   label: string
   sort: string
-  /** The order that the first click asks for. */
+  /** The order of the first click. */
   first: 'asc' | 'desc'
   class?: string
 }
 
 const COLUMNS: readonly Column[] = [
   { label: 'Stream', sort: 'name', first: 'asc', class: 'name' },
-  { label: 'Verdict', sort: 'verdict', first: 'desc', class: 'verdict-column' },
+  { label: 'Status', sort: 'verdict', first: 'desc', class: 'verdict-column' },
   { label: 'Last event', sort: 'lastEvent', first: 'desc' },
   { label: 'Events/min', sort: 'perMinute', first: 'desc', class: 'number wide' },
   { label: 'Bytes/min', sort: 'bytes', first: 'desc', class: 'number' },
@@ -53,7 +53,7 @@ const COLUMNS: readonly Column[] = [
   { label: 'Registered', sort: 'created', first: 'desc' },
 ]
 
-/** The table with its paging: what is fetched again when streams come or go. */
+/** The table with its paging: the part that is refreshed when streams come or go. */
 export function StreamsTable(data: StreamsData) {
   const { rows, listed, total, next, isFirst, live } = data
   return (
@@ -102,7 +102,7 @@ export function StreamTableRow(row: StreamRow) {
           value={row.id}
           form="bulk"
           id={`choose-${row.id}`}
-          aria-label={`Choose ${row.name}`}
+          aria-label={`Select ${row.name}`}
         />
         <a href={`/streams/${row.id}`}>{row.name}</a>
         <span class="kind">{row.kind}</span>
@@ -115,7 +115,7 @@ export function StreamTableRow(row: StreamRow) {
           {row.url}
         </span>
       </th>
-      <td data-label="Verdict">
+      <td data-label="Status">
         <VerdictBadge verdict={row.verdict} reason={row.reason} />
       </td>
       <td data-label="Last event">
@@ -155,7 +155,7 @@ function ColumnHead({ label, sort, first, class: className, listed }: Column & {
   const words = order && (order === 'asc' ? 'ascending' : 'descending')
   return (
     <th scope="col" class={className} aria-sort={words}>
-      {sort === 'name' && <input type="checkbox" id="choose-page" aria-label="Choose this page" hidden />}
+      {sort === 'name' && <input type="checkbox" id="choose-page" aria-label="Select this page" hidden />}
       <a href={href}>
         {label}
         {order && <span aria-hidden="true">{order === 'asc' ? ' ▲' : ' ▼'}</span>}
@@ -164,11 +164,11 @@ function ColumnHead({ label, sort, first, class: className, listed }: Column & {
   )
 }
 
-/** Drawn for the eye alone: the rate stands beside it. */
+/** Hidden from screen readers: the rate is next to it. */
 function LastHour({ values }: { values: readonly number[] }) {
   const top = Math.max(...values, 1)
   const heights = values.map((value) => Math.round(14 - (value / top) * 12))
-  // What is level is two points, however long it is.
+  // A level stretch is two points, however long it is.
   const isTurn = (y: number, x: number) => y !== heights[x - 1] || y !== heights[x + 1]
   const points = heights.flatMap((y, x) => (isTurn(y, x) ? `${x},${y}` : []))
   return (
@@ -182,15 +182,15 @@ function NoStreams({ isFiltered, isFirst }: { isFiltered: boolean; isFirst: bool
   if (isFiltered || !isFirst) {
     return (
       <p class="empty">
-        {isFiltered ? 'No stream matches.' : 'No stream comes after those.'} <a href="/streams">Show all</a>
+        {isFiltered ? 'No matching streams.' : 'No more streams.'} <a href="/streams">Show all</a>
       </p>
     )
   }
   return (
     <div class="empty">
       <p>
-        Nothing is followed yet. Paste the URL of an API above, look, and start it;{' '}
-        <a href="/streams/import">import many</a>, or start the simulated services:
+        No streams yet. Paste an API URL above, preview it and start it;{' '}
+        <a href="/streams/import">import many</a>; or start the simulated services:
       </p>
       <pre>
         <code>bun run sim</code>

@@ -1,12 +1,12 @@
 import { bytes } from '../../src/core/units.ts'
 import type { TwinsSums } from './twins.tsx'
 
-/** The pictures' own coordinates; they are drawn to the width there is. */
+/** Coordinates of the pictures; they are drawn to the available width. */
 const WIDTH = 600
 const HEIGHT = 180
 const TREND_WIDTH = 120
 const TREND_HEIGHT = 28
-/** What is left free above the highest point. */
+/** Free space above the highest point. */
 const HEADROOM = 6
 
 const LINES = [
@@ -16,7 +16,7 @@ const LINES = [
   ['streamedBytes', 'streamed'],
 ] as const
 
-/** What each way moved, point by point: what lies between two lines is what one saves over the other. */
+/** Bytes of each way, point by point: the area between two lines is what one saves over the other. */
 export function TwinsOverTime({
   points,
   pointMs,
@@ -33,7 +33,7 @@ export function TwinsOverTime({
         return `${index === 0 ? 'M' : 'L'}${(index * step).toFixed(1)} ${y.toFixed(1)}`
       })
       .join('')
-  const label = `What each way moved over time, by ${duration(pointMs)}: at most ${bytes(top)} by polling plainly`
+  const label = `Bytes transferred per ${duration(pointMs)}, over time: up to ${bytes(top)} by uncompressed polling`
   const [first, last] = [points[0], points.at(-1)]
   return (
     <figure class="twins-time">
@@ -45,7 +45,7 @@ export function TwinsOverTime({
       <figcaption class="muted">
         {first && <time datetime={first.at.toISOString()} data-relative />}
         <span>
-          up to {bytes(top)} in {duration(pointMs)}
+          up to {bytes(top)} per {duration(pointMs)}
         </span>
         {last && <span>now</span>}
       </figcaption>
@@ -53,7 +53,7 @@ export function TwinsOverTime({
   )
 }
 
-/** Behind: what polling with gzip and ETag moved; in front: what streaming did. */
+/** In the back, bytes of polling with gzip and ETag; in front, bytes of streaming. */
 export function TwinTrend({
   trend,
   name,
@@ -69,7 +69,7 @@ export function TwinTrend({
       viewBox={`0 0 ${TREND_WIDTH} ${TREND_HEIGHT}`}
       preserveAspectRatio="none"
       role="img"
-      aria-label={`${name}: polling with ETag at most ${bytes(Math.max(0, ...trend.map(({ polled }) => polled)))} a point, streaming at most ${bytes(Math.max(0, ...trend.map(({ streamed }) => streamed)))}`}
+      aria-label={`${name}: polling with ETag up to ${bytes(Math.max(0, ...trend.map(({ polled }) => polled)))} per point, streaming up to ${bytes(Math.max(0, ...trend.map(({ streamed }) => streamed)))}`}
     >
       {trend.map(({ polled, streamed }, index) => (
         <>
@@ -96,7 +96,7 @@ function Column({ index, width, share, way }: { index: number; width: number; sh
 }
 
 function duration(ms: number): string {
-  if (ms >= 86_400_000) return 'a day'
-  if (ms >= 3_600_000) return ms === 3_600_000 ? 'an hour' : `${ms / 3_600_000} hours`
+  if (ms >= 86_400_000) return 'day'
+  if (ms >= 3_600_000) return ms === 3_600_000 ? 'hour' : `${ms / 3_600_000} hours`
   return `${ms / 60_000} minutes`
 }

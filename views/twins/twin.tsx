@@ -2,11 +2,11 @@ import { Bar } from '../layout/bar.tsx'
 import { Curl } from '../layout/curl.tsx'
 import { bytes } from '../layout/format.tsx'
 
-/** A polled stream and its twin, which follows the same API through the proxy: what both received in the last 24 hours. */
+/** A polled stream and its twin, which follows the same API through the proxy: bytes received by both in the last 24 hours. */
 export interface TwinView {
   polling: TwinSideView
   streaming: TwinSideView
-  /** Part of the polled bytes that streaming doesn't move; `null` before anything was received. */
+  /** Share of the polled bytes that streaming saves; `null` before anything was received. */
   saving: number | null
 }
 
@@ -25,11 +25,11 @@ export function TwinPanel({ polling, streaming, saving }: TwinView) {
   const most = Math.max(polling.totalBytes, streaming.totalBytes, 1)
   return (
     <section id="twin" class="panel" aria-label="Twin">
-      <h2>Side by side</h2>
+      <h2>Twin</h2>
       <p>
         {saving === null
-          ? 'Nothing was received in the last 24 hours.'
-          : `Measured over the last 24 hours: streaming moved ${comparison(saving)}.`}
+          ? 'No data in the last 24 hours.'
+          : `Over the last 24 hours, streaming transferred ${comparison(saving)}.`}
       </p>
       <div class="table-scroll">
         <table>
@@ -43,7 +43,7 @@ export function TwinPanel({ polling, streaming, saving }: TwinView) {
                 Bodies
               </th>
               <th scope="col" class="number">
-                Heads
+                Headers
               </th>
               <th scope="col" class="number">
                 Requests
@@ -66,20 +66,20 @@ export function TwinPanel({ polling, streaming, saving }: TwinView) {
   )
 }
 
-/** Where a polled stream has no twin yet: it is one press away. */
+/** Offers to create a twin of a polled stream. */
 export function TwinOffer({ id, name }: { id: string; name: string }) {
   return (
     <section id="twin" class="panel" aria-labelledby="twin-offer">
-      <h2 id="twin-offer">Measure it</h2>
+      <h2 id="twin-offer">Measure the savings</h2>
       <p>
-        The figures above are what streaming would save. A twin follows the same API as a stream, beside this
-        one: then both are measured. <a href="/twins">All twins</a>
+        The savings above are estimates. A twin streams the same API through the proxy, so that both are
+        measured. <a href="/twins">All twins</a>
       </p>
       <form class="actions" method="post" action="/twins">
         <input type="hidden" name="stream" value={id} />
         <input type="hidden" name="from" value="stream" />
-        <button type="submit">Make a twin</button>
-        <Curl path={`/api/streams/${id}/twin`} does={`make a twin of ${name}`} />
+        <button type="submit">Create twin</button>
+        <Curl path={`/api/streams/${id}/twin`} does={`create a twin of ${name}`} />
       </form>
     </section>
   )
@@ -114,7 +114,7 @@ function Side({
 }
 
 function comparison(saving: number): string {
-  const share = `${Math.abs(saving * 100).toFixed(1)} %`
+  const share = `${Math.abs(saving * 100).toFixed(1)}%`
   return saving >= 0
     ? `${share} fewer bytes than polling with gzip and validators`
     : `${share} more bytes than polling`

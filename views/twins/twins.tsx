@@ -4,7 +4,7 @@ import { bytes, percent } from '../layout/format.tsx'
 import { Page } from '../layout/layout.tsx'
 import { TwinsOverTime, TwinTrend } from './picture.tsx'
 
-/** Bytes, counts: what polling moves three ways, and what Weir moved by polling and by streaming. */
+/** Bytes and counts: three ways of polling, and what Weir itself transferred by polling and by streaming. */
 export interface TwinsSums {
   plainBytes: number
   gzipBytes: number
@@ -23,7 +23,7 @@ export interface TwinRow extends TwinsSums {
   streamingId: string
   since: Date
   saving: number | null
-  /** Point by point, the oldest first. */
+  /** Oldest point first. */
   trend: readonly { polled: number; streamed: number }[]
 }
 
@@ -33,7 +33,7 @@ export interface TwinsPageData {
   sort: string
   order: 'asc' | 'desc'
   pointMs: number
-  /** Of all pairs, of which a page is shown. */
+  /** Number of all pairs; one page of them is shown. */
   count: number
   isCut: boolean
   total: TwinsSums & { saving: number | null }
@@ -90,7 +90,7 @@ export function TwinsPage(data: TwinsPageData) {
 
 function Ranges(data: TwinsPageData) {
   return (
-    <nav class="verdicts" aria-label="Time shown">
+    <nav class="verdicts" aria-label="Time range">
       {data.ranges.map((name) => (
         <a
           href={link(data, { range: name as TwinsPageData['range'], after: undefined })}
@@ -104,7 +104,7 @@ function Ranges(data: TwinsPageData) {
 }
 
 const WAYS = [
-  ['plainBytes', 'Polling plainly', 'plain'],
+  ['plainBytes', 'Polling, uncompressed', 'plain'],
   ['gzipBytes', 'Polling with gzip', 'gzip'],
   ['conditionalBytes', 'Polling with gzip and ETag', 'conditional'],
   ['streamedBytes', 'Streaming JSON Patch', 'streamed'],
@@ -123,7 +123,7 @@ function Total({ total, points, pointMs, range, count, isCut }: TwinsPageData) {
                 {count} {count === 1 ? 'pair' : 'pairs'}, last {WORDS[range]}
               </th>
               <th scope="col" class="number">
-                Moved
+                Transferred
               </th>
               <th scope="col" class="number">
                 Saved
@@ -149,25 +149,25 @@ function Total({ total, points, pointMs, range, count, isCut }: TwinsPageData) {
         <TwinsOverTime points={points} pointMs={pointMs} />
       </div>
       <p class="muted">
-        {total.polls.toLocaleString('en')} polls found {total.changes.toLocaleString('en')} changes. Weir
-        itself moved {bytes(total.polledBytes)} by polling, as well as the APIs let it. Streaming is counted
-        with heartbeats, snapshots and heads, compressed as it came.
-        {isCut && ' There are more pairs; the last ones made are counted.'}
+        {total.polls.toLocaleString('en')} polls found {total.changes.toLocaleString('en')} changes. Weir's
+        own polling transferred {bytes(total.polledBytes)}, with the compression and validators that each API
+        supports. Streaming includes heartbeats, snapshots and headers, compressed as received.
+        {isCut && ' Only the newest pairs are counted.'}
       </p>
     </section>
   )
 }
 
 function headline(saving: number | null): string {
-  if (saving === null) return 'Nothing was polled yet'
+  if (saving === null) return 'No polls yet'
   return saving >= 0
-    ? `Streaming moved ${share(saving)} less than polling with gzip and ETag`
-    : `Streaming moved ${share(-saving)} more than polling with gzip and ETag`
+    ? `Streaming transferred ${share(saving)} less than polling with gzip and ETag`
+    : `Streaming transferred ${share(-saving)} more than polling with gzip and ETag`
 }
 
 const COLUMNS = [
   ['name', 'Stream'],
-  ['plain', 'Plainly'],
+  ['plain', 'Uncompressed'],
   ['gzip', 'With gzip'],
   ['conditional', 'With ETag'],
   ['streamed', 'Streamed'],
@@ -179,7 +179,7 @@ function Pairs(data: TwinsPageData) {
   return (
     <section class="panel" aria-labelledby="pairs">
       <h2 id="pairs">
-        Pairs <span class="muted aside">saved against polling with gzip and ETag</span>
+        Pairs <span class="muted aside">savings over polling with gzip and ETag</span>
       </h2>
       <div class="table-scroll">
         <table class="twins">
@@ -188,7 +188,7 @@ function Pairs(data: TwinsPageData) {
               {COLUMNS.map(([name, label]) => (
                 <Column {...data} name={name} label={label} />
               ))}
-              <th scope="col">Over time</th>
+              <th scope="col">Trend</th>
             </tr>
           </thead>
           <tbody>
@@ -242,8 +242,8 @@ function Pair({ row }: { row: TwinRow }) {
         <a href={`/streams/${row.id}#twin`}>{row.name}</a>
         <span class="twin-about muted">
           every {row.intervalMs / 1_000} s ·{' '}
-          <a href={`/streams/${row.streamingId}`} aria-label={`its stream: ${row.name}`}>
-            its stream
+          <a href={`/streams/${row.streamingId}`} aria-label={`Twin of ${row.name}`}>
+            twin
           </a>
           {row.desired === 'stopped' && ' · stopped'}
         </span>
@@ -264,16 +264,16 @@ function Pair({ row }: { row: TwinRow }) {
 function None() {
   return (
     <section class="panel empty twins-none">
-      <h2>No stream has a twin yet</h2>
+      <h2>No twins yet</h2>
       <p>
-        A twin follows the same API as a polled stream, but as a stream: Weir’s proxy sends it a snapshot,
-        then every change as JSON Patch. Both count what they move, so what streaming saves is measured, not
+        A twin follows the same API as a polled stream, but through Weir’s proxy, which sends a snapshot and
+        then every change as JSON Patch. Weir counts the bytes of both, so the savings are measured, not
         estimated.
       </p>
       <ol>
-        <li>Take a stream from below, or register an API with “Poll and stream, side by side”.</li>
+        <li>Create a twin of a stream below, or register an API with “Twin” checked.</li>
         <li>Let both run for a few minutes.</li>
-        <li>Come back: every pair is here with what each way moved.</li>
+        <li>Come back to compare what each side transferred.</li>
       </ol>
       <p>
         <a class="button" href="/streams#register">
@@ -285,7 +285,7 @@ function None() {
   )
 }
 
-/** Streams that could have a twin, with a button each. */
+/** Streams that could have a twin, each with a button. */
 function Candidates({
   candidates,
   hasPairs,
@@ -295,15 +295,16 @@ function Candidates({
 }) {
   return (
     <section class="panel" aria-labelledby="make">
-      <h2 id="make">{hasPairs ? 'Make another' : 'Make one'}</h2>
+      <h2 id="make">{hasPairs ? 'Create another twin' : 'Create a twin'}</h2>
       {candidates.length === 0 ? (
         <p class="muted">
-          No other stream is polled by GET right now. <a href="/streams#register">Register an API</a>
+          No other streams are polled with GET. <a href="/streams#register">Register an API</a>
         </p>
       ) : (
         <>
           <p class="muted">
-            These poll most of what they had already. Any other polled stream has a button on its page.
+            These streams transfer the most unchanged data. For other polled streams, use the button on their
+            page.
           </p>
           <ul class="lines">
             {candidates.map(({ id, name, intervalMs, bytesAnHour, newBytesAnHour }) => (
@@ -311,16 +312,16 @@ function Candidates({
                 <span>
                   <a href={`/streams/${id}`}>{name}</a>{' '}
                   <span class="muted">
-                    every {intervalMs / 1_000} s, {bytes(bytesAnHour)} an hour,{' '}
+                    every {intervalMs / 1_000} s, {bytes(bytesAnHour)} per hour,{' '}
                     {percent(bytesAnHour === 0 ? null : Math.min(1, newBytesAnHour / bytesAnHour))} of it new
                   </span>
                 </span>
                 <form class="actions" method="post" action="/twins">
                   <input type="hidden" name="stream" value={id} />
-                  <button type="submit" aria-label={`Make a twin of ${name}`}>
-                    Make a twin
+                  <button type="submit" aria-label={`Create twin of ${name}`}>
+                    Create twin
                   </button>
-                  <Curl path={`/api/streams/${id}/twin`} does={`make a twin of ${name}`} />
+                  <Curl path={`/api/streams/${id}/twin`} does={`create a twin of ${name}`} />
                 </form>
               </li>
             ))}
@@ -331,7 +332,7 @@ function Candidates({
   )
 }
 
-/** The page as it is, but for this. */
+/** Link to this page, with some parameters changed. */
 function link(data: TwinsPageData, other: Partial<TwinsPageData>): string {
   const { range, sort, order, after } = { ...data, ...other }
   const asked = new URLSearchParams({ range, sort, order })
@@ -343,10 +344,10 @@ function saved(polled: number, streamed: number): string {
   return polled === 0 ? '–' : share(1 - streamed / polled)
 }
 
-/** A part as percents, never rounded up to all of it. */
+/** A share as a percentage, never rounded up to 100%. */
 function share(part: number): string {
   const value = Math.abs(part) * 100
   const text =
     value >= 99 && value < 100 ? (Math.floor(value * 10) / 10).toFixed(1) : value.toFixed(value < 10 ? 1 : 0)
-  return `${part < 0 ? '−' : ''}${text} %`
+  return `${part < 0 ? '−' : ''}${text}%`
 }

@@ -1,4 +1,4 @@
-/** What Weir concludes about a stream. */
+/** The statuses that Weir gives a stream. */
 export const VERDICTS = ['live', 'quiet', 'stalled', 'backing-off', 'dead', 'stopped'] as const
 export type Verdict = (typeof VERDICTS)[number]
 
@@ -15,7 +15,7 @@ const EVIDENCE_DELAY_MS = 5_000
 /** Polls are late when the last good one is older than this many intervals plus the request timeout. */
 const LATE_INTERVALS = 2
 
-/** Where a run stands with its upstream. */
+/** Phase of a run's connection to its upstream. */
 export type Phase = 'idle' | 'connecting' | 'open' | 'waiting'
 
 /** What a run has observed: the facts that a status is based on. Times are milliseconds since the epoch. */
@@ -25,7 +25,7 @@ export interface Evidence {
   phaseSince: number
   /** Last byte from upstream, heartbeats and comments included. */
   lastByteAt?: number
-  /** Last comment of an event stream, which upstreams use as heartbeat. */
+  /** Last comment of an event stream: upstreams use comments as heartbeats. */
   lastHeartbeatAt?: number
   /** Last event (`sse`) or changed document (`poll`). */
   lastEventAt?: number
@@ -39,7 +39,7 @@ export interface Evidence {
   nextRetryAt?: number
   /** Allowed silence of this connection, in milliseconds (`sse`): set, learned or default. */
   silenceMs?: number
-  /** Connections in a row that fell silent (`sse`). */
+  /** Consecutive connections that fell silent (`sse`). */
   silences?: number
   /** Longest recent wait between two chunks, in milliseconds, and since when waits are measured (`sse`). */
   rhythm?: { longestMs: number; since: number }
@@ -87,7 +87,7 @@ function judgedAt({ writtenAt }: Evidence, nowMs: number): number {
 /** Reasons for streams that shouldn't run. */
 export const RESTING = {
   stopped: 'Stopped on request.',
-  idle: 'Nobody subscribes; the next subscriber starts it.',
+  idle: 'No subscribers. The next one starts it.',
 } as const
 
 /** Derives the status from evidence. Pure: the same facts at the same time give the same status. */
@@ -95,7 +95,10 @@ export function judge(evidence: Evidence, expected: Expectation, nowMs: number):
   if (expected.desired !== 'running') return { verdict: 'stopped', reason: RESTING[expected.desired] }
   if (expected.heldAt === undefined) return { verdict: 'stalled', reason: 'Waiting for a worker.' }
   if (nowMs - expected.heldAt > HELD_WITHIN_MS) {
-    return { verdict: 'stalled', reason: `Its worker was last heard ${span(nowMs - expected.heldAt)} ago.` }
+    return {
+      verdict: 'stalled',
+      reason: `Its worker sent its last heartbeat ${span(nowMs - expected.heldAt)} ago.`,
+    }
   }
   if (evidence.failures > 0) return judgeFailing(evidence, nowMs)
   const at = judgedAt(evidence, nowMs)
@@ -115,14 +118,14 @@ function judgeSse(evidence: Evidence, expected: Expectation, nowMs: number): Jud
   if (evidence.phase !== 'open') return { verdict: 'quiet', reason: 'Connecting.' }
   const byteAgeMs = nowMs - Math.max(evidence.lastByteAt ?? 0, evidence.phaseSince)
   if (byteAgeMs > (evidence.silenceMs ?? expected.silenceMs)) {
-    return { verdict: 'stalled', reason: `Connected, but no byte for ${span(byteAgeMs)}.` }
+    return { verdict: 'stalled', reason: `Connected, but no data for ${span(byteAgeMs)}.` }
   }
   if (evidence.lastEventAt === undefined) {
-    return { verdict: 'quiet', reason: 'Connected; no event yet.' }
+    return { verdict: 'quiet', reason: 'Connected; no events yet.' }
   }
   const eventAgeMs = nowMs - evidence.lastEventAt
   if (eventAgeMs > QUIET_AFTER_MS) {
-    return { verdict: 'quiet', reason: `Connected and alive; last event ${span(eventAgeMs)} ago.` }
+    return { verdict: 'quiet', reason: `Connected; last event ${span(eventAgeMs)} ago.` }
   }
   return { verdict: 'live', reason: `Last event ${span(eventAgeMs)} ago.` }
 }
@@ -130,8 +133,8 @@ function judgeSse(evidence: Evidence, expected: Expectation, nowMs: number): Jud
 function judgePoll(evidence: Evidence, expected: Expectation, nowMs: number): Judgement {
   const dueMs = LATE_INTERVALS * expected.intervalMs + expected.timeoutMs
   const ageMs = nowMs - Math.max(evidence.lastPollAt ?? 0, evidence.phaseSince)
-  if (ageMs > dueMs) return { verdict: 'stalled', reason: `No answer for ${span(ageMs)}.` }
-  if (evidence.lastPollAt === undefined) return { verdict: 'quiet', reason: 'First poll under way.' }
+  if (ageMs > dueMs) return { verdict: 'stalled', reason: `No successful poll for ${span(ageMs)}.` }
+  if (evidence.lastPollAt === undefined) return { verdict: 'quiet', reason: 'First poll in progress.' }
   return { verdict: 'live', reason: `Last poll ${span(nowMs - evidence.lastPollAt)} ago.` }
 }
 

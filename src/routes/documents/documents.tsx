@@ -86,7 +86,10 @@ export function documentRoutes({
             ? await versionBefore(read, stream, later)
             : await versionAt(read, stream, await momentOf('from', from, stream))
         if (earlier === undefined) {
-          throw new Problem('not_found', `Entry ${later.seq} made the first document; there is none before.`)
+          throw new Problem(
+            'not_found',
+            `Entry ${later.seq} made the first document. There is none before it.`,
+          )
         }
         return json(changeJson(await rebuilds.run(() => changeBetween(read, stream, earlier, later, large))))
       },

@@ -7,13 +7,13 @@ import { listPageTopic } from '../../topics.ts'
 import { streamRow } from '../streams/view-models.ts'
 import type { Send } from './live-pages.tsx'
 
-/** The lists of streams that are open: each is told of the rows it shows, and that others came or went. */
+/** Open lists of streams: each is sent its changed rows, and a note when streams were added or removed. */
 export class LiveLists {
   readonly #deps: StatusDeps & { hub: Hub }
   readonly #activity: Activity
-  /** The streams that each topic's pages show; a topic that nobody looks at any more goes by and by. */
+  /** The streams shown by each topic's pages; topics without subscribers are dropped over time. */
   readonly #shown = new Map<string, ReadonlySet<string>>()
-  /** Of this process alone: a page that another one made looks again. */
+  /** Unique to this process: a page made by another process refreshes. */
   readonly #name: string
   #listings = 0
   #position = 0
@@ -24,7 +24,7 @@ export class LiveLists {
     this.#activity = new Activity(deps.db)
   }
 
-  /** Which streams there are: another one as soon as any come or go. */
+  /** Version of the list: changes whenever streams are added or removed. */
   get version(): string {
     return `${this.#name}.${this.#listings}`
   }
@@ -36,14 +36,14 @@ export class LiveLists {
     return false
   }
 
-  /** Streams came or went. @returns whether anybody is to be told */
+  /** Streams were added or removed. @returns whether any page needs to know */
   listed(): boolean {
     this.#listings++
     this.#forget()
     return this.#shown.size > 0
   }
 
-  /** The topic of the pages that show just these streams; to be subscribed to at once. */
+  /** The topic of pages that show exactly these streams; subscribe to it at once. */
   topic(ids: readonly string[]): string {
     this.#forget()
     const topic = listPageTopic(Bun.hash(ids.join()).toString(36))
@@ -70,8 +70,8 @@ export class LiveLists {
   }
 
   /**
-   * What a page needs when it connects: its rows as they are now and, where streams came or went since it was made, or
-   * may have, to look at the list anew.
+   * What a page needs when it connects: its current rows and, if streams were or may have been added or removed since, a
+   * note to refresh the list.
    */
   async catchUp(ids: readonly string[], isCurrent: boolean, send: Send): Promise<void> {
     // What is published while they are read is newer than they are, and comes after them.

@@ -14,23 +14,23 @@ import { entryRow, measureView, savingsView, statusView, twinView } from '../str
 import { LiveLists } from './live-lists.tsx'
 import { LiveViews } from './live-views.tsx'
 
-/** Changes are gathered for this long, in milliseconds: a busy stream redraws its row twice a second, not per event. */
+/** Changes are collected for this long, in milliseconds: a busy stream redraws its row twice a second, not per event. */
 const GATHER_MS = 500
-/** Lines of one stream's log in one update; of more, the last ones are shown, and the log itself has the rest. */
+/** Most entries of one stream in one update: the last ones are shown, and the log has the rest. */
 const MAX_LINES = 50
 
 export type Send = (message: TopicMessage) => Promise<void>
 
-/** Pushes to open pages what changed on them, as the same fragments that they were made of. Nobody looks, no work. */
+/** Pushes changes to open pages, as the same fragments that made the page. No open pages, no work. */
 export class LivePages {
   readonly lists: LiveLists
   readonly views: LiveViews
   readonly #deps: StatusDeps & { hub: Hub; warn(message: string): void }
   #changed = new Set<string>()
-  /** Streams that were registered or removed, or may have been: the list itself has changed. */
+  /** Streams were or may have been registered or removed: the list itself has changed. */
   #listed = false
   #lines = new Map<string, Entry[]>()
-  /** Topics of pages that show a part of a stream's log, by stream; those that nobody looks at any more go by and by. */
+  /** Topics of pages with a filtered log, by stream; topics without subscribers are dropped over time. */
   readonly #filtered = new Map<string, Map<string, LogFilter>>()
   #timer: Timer | undefined
 
@@ -40,7 +40,7 @@ export class LivePages {
     this.views = new LiveViews(deps)
   }
 
-  /** Whether anybody looks at the page of a stream. */
+  /** Whether the page of a stream is open. */
   follow(streamId: string): boolean {
     const { hub } = this.#deps
     if (hub.has(streamPageTopic(streamId))) return true
@@ -48,7 +48,7 @@ export class LivePages {
     return filtered !== undefined && [...filtered.keys()].some((topic) => hub.has(topic))
   }
 
-  /** The topic of a stream's page that shows these entries; to be subscribed to at once. */
+  /** The topic of a stream's page with this filter; subscribe to it at once. */
   topic(streamId: string, filter: LogFilter): string {
     const { kinds, text } = filter
     if (kinds === undefined && text === undefined) return streamPageTopic(streamId)
@@ -59,14 +59,14 @@ export class LivePages {
     return topic
   }
 
-  /** Something about these streams is different now. */
+  /** These streams have changed. */
   changed(streamIds: Iterable<string>): void {
     this.views.changed('streams')
     for (const id of streamIds) if (this.lists.shows(id) || this.follow(id)) this.#changed.add(id)
     if (this.#changed.size > 0) this.#schedule()
   }
 
-  /** Streams came or went. */
+  /** Streams were added or removed. */
   listed(): void {
     this.views.changed('streams')
     if (!this.lists.listed()) return
@@ -87,7 +87,7 @@ export class LivePages {
     this.changed(streamIds)
   }
 
-  /** What the page of a stream needs when it connects: how it is now, and the entries after the last one shown. */
+  /** What the page of a stream needs when it connects: its current state, and the entries after the last one shown. */
   async catchUpStream(streamId: string, after: number, filter: LogFilter, send: Send): Promise<void> {
     const { items } = await readLog(this.#deps.db, streamId, { limit: MAX_LINES })
     const status = await statusOf(this.#deps, streamId)
@@ -107,7 +107,7 @@ export class LivePages {
   #schedule(): void {
     this.#timer ??= setTimeout(() => {
       this.#push()
-        .catch((error) => this.#deps.warn(`A page could not be updated: ${causeOf(error)}`))
+        .catch((error) => this.#deps.warn(`Can't update a page: ${causeOf(error)}`))
         .finally(() => {
           this.#timer = undefined
           if (this.#changed.size > 0 || this.#listed) this.#schedule()
@@ -137,7 +137,7 @@ export class LivePages {
     }
   }
 
-  /** The parts of a stream's page that change, as they are now; all but its log. */
+  /** The current live parts of a stream's page, except its log. */
   async #panels(status: Status): Promise<string> {
     const { db, now } = this.#deps
     const [measures, savings, twin] = await Promise.all([
@@ -174,7 +174,7 @@ export class LivePages {
   }
 }
 
-/** New lines of a log that match, the newest first, and what is missing before them. */
+/** New entries that match, newest first, and the hole before them. */
 function lineUpdate(
   streamId: string,
   entries: readonly Entry[],

@@ -5,32 +5,32 @@ import { readerOf } from '../../limits/client.ts'
 import { type Subject, viewTopic } from '../../topics.ts'
 import type { Send } from './live-pages.tsx'
 
-/** What comes together is looked at together, in milliseconds. */
+/** Changes are collected for this long, in milliseconds. */
 const GATHER_MS = 50
-/** An open page is looked at this often at most, in milliseconds, however much changes. */
+/** Shortest time between two refreshes of a page, in milliseconds, however much changes. */
 const REST_MS = 1_000
-/** And so seldom that looking takes no more than a tenth of the time: the rest is as many times longer than a look. */
+/** The pause after a refresh is this many times its duration, so that refreshes take at most a tenth of the time. */
 const REST_FACTOR = 9
-/** It is looked at this often at least, in milliseconds: for what time alone changes, and for messages that were lost. */
+/** Longest time between two refreshes, in milliseconds: for changes by time alone, and for lost messages. */
 const LOOK_EVERY_MS = 10_000
 
-/** A part of a page that changes by itself, as on the first page. */
+/** A live part of a page. */
 export interface LivePart {
-  /** Of its element. */
+  /** ID of its element. */
   id: string
   html: string
-  /** The rows in it, in their order, by the ids of their elements: where only rows differ, only those are sent. */
+  /** Its rows in order, by element ID: if only rows differ, only those are sent. */
   rows?: readonly Row[]
 }
 
 type Row = readonly [id: string, html: string]
 
-/** What a page shows, and what that depends on. */
+/** The content of a page, and what it depends on. */
 export interface LiveView {
-  /** Tells views apart that have one address, and show other things to others. */
+  /** Distinguishes views of one address that show different content to different callers. */
   name?: string
   subjects: readonly Subject[]
-  /** @throws Problem `not_found` where it is no more */
+  /** @throws Problem `not_found` if it is gone */
   read(): Promise<readonly LivePart[]>
 }
 
@@ -41,17 +41,17 @@ export interface LiveViewsDeps {
   warn(message: string): void
 }
 
-/** Pages that are open, other than those of streams: each is sent the parts that differ. Nobody looks, no work. */
+/** Open pages other than those of streams: each is sent the parts that changed. No open pages, no work. */
 export class LiveViews {
   readonly #deps: LiveViewsDeps
-  /** By topic; those that nobody looks at any more end by themselves. */
+  /** By topic; views without subscribers end by themselves. */
   readonly #open = new Map<string, OpenView>()
 
   constructor(deps: LiveViewsDeps) {
     this.#deps = deps
   }
 
-  /** Answers a page that wants to stay current: with the view as it is now, then with what changes of it. */
+  /** Subscribes a page to a view: sends its current state, then its changes. */
   subscribe(request: Request, view: LiveView): Response {
     const { pathname, search } = new URL(request.url)
     const topic = viewTopic(pathname + search, view.name)
@@ -60,7 +60,7 @@ export class LiveViews {
     return this.#deps.hub.subscribe(topic, { ...readerOf(request), replay })
   }
 
-  /** Something about the subject may be different now. */
+  /** The subject may have changed. */
   changed(subject: Subject): void {
     for (const open of this.#open.values()) if (open.subjects.includes(subject)) open.changed()
   }
@@ -86,14 +86,14 @@ interface Shown {
   position: number
 }
 
-/** One view, for all who have it open. */
+/** One view, shared by all who have it open. */
 class OpenView {
   readonly subjects: readonly Subject[]
   readonly #topic: string
   readonly #view: LiveView
   readonly #deps: LiveViewsDeps & { end(): void }
   #shown: Shown = { parts: [], position: 0 }
-  /** The look under way or the last one, and the one that comes after it. */
+  /** The refresh in progress or the last one, and the one after it. */
   #look: Promise<unknown> = Promise.resolve()
   #next: Promise<Shown> | undefined
   #restsUntil = 0
@@ -116,14 +116,14 @@ class OpenView {
         this.#soon = undefined
         this.#lookAgain().catch((error) => {
           if (error instanceof Problem) hub.end(this.#topic)
-          else warn(`A page could not be updated: ${causeOf(error)}`)
+          else warn(`Can't update a page: ${causeOf(error)}`)
         })
       },
       Math.max(GATHER_MS, this.#restsUntil - now()),
     )
   }
 
-  /** All of it as it is now: who has just come may have been away for long. */
+  /** Sends the whole current view: a new subscriber may have missed anything. */
   async catchUp(send: Send): Promise<void> {
     const { parts, position } = await this.#lookAgain()
     await send({ data: parts.map(({ id, html }) => update(id, html)).join(''), position })
@@ -134,7 +134,7 @@ class OpenView {
     clearTimeout(this.#soon)
   }
 
-  /** One look at a time; all who ask while one is under way share the next. */
+  /** One refresh at a time; all requests during one share the next. */
   #lookAgain(): Promise<Shown> {
     this.#next ??= this.#look
       .catch(() => {})
@@ -163,7 +163,7 @@ class OpenView {
   }
 }
 
-/** What makes a page that shows a part as it was show it as it is: nothing, some rows of it, or all. */
+/** The update of a part from its last state: nothing, some of its rows, or all of it. */
 function difference(before: LivePart | undefined, { id, html, rows = [] }: LivePart): string {
   if (before?.html === html) return ''
   const known = new Map(before?.rows)
@@ -172,7 +172,7 @@ function difference(before: LivePart | undefined, { id, html, rows = [] }: LiveP
   return rows.flatMap(([row, text]) => (known.get(row) === text ? [] : update(row, text))).join('')
 }
 
-/** What holds the rows, with their ids in their places. */
+/** The markup around the rows, with their IDs in their places. */
 function frameOf(html: string, rows: readonly Row[] = []): string {
   let frame = ''
   let from = 0

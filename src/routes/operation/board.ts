@@ -5,10 +5,11 @@ import { Problem } from '../../errors.ts'
 import { packageHome } from '../../files.ts'
 import { pageHeaders } from '../http/html.ts'
 
-/** The board's page asks another host for its fonts; Weir loads nothing from elsewhere. */
+/** The board's page loads fonts from another host; Weir loads nothing from other hosts. */
 const FOREIGN_LINK = /<link[^>]+href="https?:[^>]*>/g
 
-/** The BullMQ board: every queue, its jobs and their states. Its packages take a tenth of a start: they wait for a look. */
+/** The BullMQ board: every queue, its jobs and their states. Its packages take a tenth of the start time, so they are
+ * loaded on first use. */
 export function boardRoutes(queues: readonly Promise<Queue>[]) {
   let opening: ReturnType<typeof openBoard> | undefined
   const open = () => {
@@ -20,7 +21,7 @@ export function boardRoutes(queues: readonly Promise<Queue>[]) {
     if (response.status === 404 && response.body === null)
       throw new Problem(
         'not_found',
-        `The board has nothing at ${new URL(request.url).pathname.slice(0, 200)}.`,
+        `The job board has no page at ${new URL(request.url).pathname.slice(0, 200)}.`,
       )
     if (!response.headers.get('content-type')?.startsWith('text/html')) return response
     const page = (await response.text()).replace(FOREIGN_LINK, '')
@@ -33,10 +34,10 @@ export function boardRoutes(queues: readonly Promise<Queue>[]) {
     .all('/jobs/*', answer, options)
 }
 
-/** Read here, because the board's own way doesn't reach into the executable. */
+/** Read here, because the board's own handler can't read from the executable. */
 async function staticFile(path: string): Promise<Response> {
   const file = Bun.file(join(packageHome('@bull-board/ui'), 'dist/static', normalize(`/${path}`)))
-  if (!(await file.exists())) throw new Problem('not_found', 'The board has no such file.')
+  if (!(await file.exists())) throw new Problem('not_found', 'The job board has no such file.')
   return new Response(await file.bytes(), { headers: { 'Content-Type': file.type } })
 }
 
@@ -55,11 +56,11 @@ async function openBoard(queues: readonly Promise<Queue>[]) {
       uiConfig: { boardTitle: 'Weir', miscLinks: [{ text: 'Back to Weir', url: '/streams' }] },
     },
   })
-  // An app of its own, so that what it answers passes through the routes.
+  // An app of its own, so that its responses pass through the routes.
   return new Elysia().onError(noRoute).use(await adapter.registerPlugin())
 }
 
-/** The board's own handler of errors takes a path that it doesn't have for a fault inside. */
+/** The board's own error handler treats an unknown path as an internal error. */
 function noRoute({ code }: { code: unknown }): Response | undefined {
   return code === 'NOT_FOUND' ? new Response(null, { status: 404 }) : undefined
 }

@@ -11,17 +11,17 @@ import type { LivePages } from '../live/live-pages.tsx'
 import type { LiveView } from '../live/live-views.tsx'
 
 /**
- * The page is as old as this at most when it is first shown, in milliseconds; then its live parts come, which are looked
- * at again every 10 s at the latest. What is told by the minute may be as much older, there and then.
+ * Oldest state that the first page shows, in milliseconds; its live parts then refresh at least every 10 s. Figures by the
+ * minute may be older by the same amount.
  */
 const SHARED_MS = 4_000
 
-/** The first page: whether everything is as it should be. */
+/** The home page: whether everything is healthy. */
 export function homeRoutes({ db, now, pages }: { db: Database; now(): number; pages: LivePages }) {
-  // Whoever registers the first stream wants to see it.
+  // The first stream should appear at once.
   const isFinal = ({ streams }: Overview) => streams > 0
   const seen = { all: seenBy('all'), shared: seenBy('shared') }
-  // What is read once for many shows nobody's own streams but to those who see all.
+  // Shared reads include private streams only for callers who see all.
   const of = (request: Request) => seen[seesAll(callerOf(request)) ? 'all' : 'shared']
   return new Elysia({ detail: { hide: true } })
     .get('/', async ({ request }) => html(<HomePage {...homeData(await of(request).overviewNow())} />))

@@ -12,12 +12,12 @@ import type { LookRoutesDeps } from './preview.ts'
 
 /** What a link to the page may fill in. */
 const LINKED = ['url', 'name', 'tags', 'kind', 'intervalSeconds'] as const
-/** What a look suggests anew when the URL is another. */
+/** Fields that a preview suggests again when the URL has changed. */
 const SUGGESTED = new Set(['name', 'kind', 'intervalSeconds', 'arrayKeys', 'twin'])
 
 type Values = Record<string, string>
 
-/** The guided first stream: looking at an API, and starting it by what was found. */
+/** The guided form for a new stream: preview an API, then start it. */
 export function lookPages({ streams, upstreamRate }: LookRoutesDeps) {
   const written = { parse: 'none' } as const
   return new Elysia({ detail: { hide: true } })
@@ -42,7 +42,7 @@ export function lookPages({ streams, upstreamRate }: LookRoutesDeps) {
   }
 
   async function start(request: Request, values: Values): Promise<Response> {
-    // What was typed since the look hasn't been looked at.
+    // The URL was changed after the preview.
     if (values.looked !== undefined && !isSame(values.url, values.looked)) return look(request, values)
     try {
       const { id } = await streams.register(checkRegistration(registrationOf(values)))
@@ -56,7 +56,7 @@ export function lookPages({ streams, upstreamRate }: LookRoutesDeps) {
   }
 }
 
-/** What came of a look: the part below the form, or without script the whole page. */
+/** The result of a preview: the lower part of the form, or without script the whole page. */
 async function looked(
   request: Request,
   { values = {}, ...data }: LookFormData,
@@ -64,7 +64,7 @@ async function looked(
 ): Promise<Response> {
   if (!isFragment(request)) return html(<LookPage values={shown(values)} {...data} />, { status })
   const response = await html(<Outcome values={shown(values)} {...data} />, { status })
-  // Wherever the button was: starting what hasn't been looked at looks first.
+  // Whichever button was pressed: starting a changed URL previews it first.
   response.headers.set('HX-Retarget', '#found')
   response.headers.set('HX-Reswap', 'innerHTML')
   return response
@@ -74,21 +74,21 @@ function isFragment({ headers }: Request): boolean {
   return headers.has('hx-request')
 }
 
-/** Headers stay where they were typed, if anywhere: they aren't shown again. */
+/** Drops the headers: their values are never shown again. */
 function shown({ headers: _secret, ...values }: Readonly<Values>): Values {
   return values
 }
 
 /**
- * Whether the reader came by themselves, or from a page of Weir's: a page of somebody else's must not make Weir ask
- * anything.
+ * Whether the request came from a page of Weir or from the reader directly: other sites must not make Weir send
+ * requests.
  * @see https://www.w3.org/TR/fetch-metadata/#sec-fetch-site-header
  */
 function isOwn({ headers }: Request): boolean {
   return ['none', 'same-origin'].includes(headers.get('sec-fetch-site') ?? '')
 }
 
-/** What was typed below stays for the same URL; for another, it is suggested anew. */
+/** Keeps the settings for the same URL; for another, the preview suggests them again. */
 function fresh(values: Values): Values {
   if (values.looked === undefined || isSame(values.url, values.looked)) return values
   return Object.fromEntries(Object.entries(values).filter(([name]) => !SUGGESTED.has(name)))
@@ -108,7 +108,7 @@ function lookingOf({ url, method, headers, body }: Values): Record<string, unkno
   }
 }
 
-/** What the form means as a registration; what is empty is left out. */
+/** The form as a registration, without empty fields. */
 function registrationOf(values: Values): Record<string, unknown> {
   const { name, kind, intervalSeconds, tags, arrayKeys, twin } = values
   return {
@@ -122,7 +122,7 @@ function registrationOf(values: Values): Record<string, unknown> {
   }
 }
 
-/** What is wrong with a form; bugs are thrown on. */
+/** The error of a form; bugs are rethrown. */
 function told(error: unknown): NonNullable<LookFormData['error']> {
   if (!(error instanceof Problem)) throw error
   return { field: error.field, detail: error.detail }

@@ -8,7 +8,7 @@ import { html } from '../http/html.ts'
 import { MAX_REQUEST_BYTES, query, readText } from '../http/input.ts'
 import { allowed, type BulkRoutesDeps, checkBulk, reportOf } from './bulk.ts'
 
-/** What the list's form for many streams does where there is no script: a page asks, and a page says what was done. */
+/** Bulk actions for browsers without script: one page asks for confirmation, one shows the result. */
 export function bulkPages(deps: BulkRoutesDeps) {
   return new Elysia({ detail: { hide: true } }).post(
     '/streams/bulk',

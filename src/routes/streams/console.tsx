@@ -25,7 +25,7 @@ export interface ConsoleRoutesDeps extends StatusDeps {
   pages: LivePages
 }
 
-/** The console's list of streams, and what its forms and live parts ask for. */
+/** The console's list of streams, its forms and live parts. */
 export function consoleRoutes(deps: ConsoleRoutesDeps) {
   const { streams, db, hub, pages } = deps
   return new Elysia({ detail: { hide: true } })
@@ -51,7 +51,7 @@ export function consoleRoutes(deps: ConsoleRoutesDeps) {
     const sort = oneOf('sort', asked.sort, SORTS)
     const order = sort && (oneOf('order', asked.order, ORDERS) ?? firstOrder(sort))
     const listed: ListedAs = { ...filter, sort, order }
-    // Read first: a stream that is registered meanwhile makes it another.
+    // Read first: a stream registered meanwhile changes it.
     const { version } = pages.lists
     const page = await streams.list(
       { ...filter, sort, order, after, caller, limit: preferencesOf(request).rows },
@@ -74,7 +74,7 @@ export function consoleRoutes(deps: ConsoleRoutesDeps) {
     }
   }
 
-  /** What is known of all streams isn't counted again: that reads every one of them. */
+  /** Reuses the counts of all streams: counting again would read every one of them. */
   function countOf(
     { state, ...narrower }: Filter,
     { streams, verdicts }: Fleet,
@@ -103,13 +103,13 @@ export function consoleRoutes(deps: ConsoleRoutesDeps) {
   }
 }
 
-/** Statuses in the order of a page; a stream that was removed meanwhile is left out. */
+/** Statuses in the order of a page, without streams removed meanwhile. */
 function inOrder(ids: readonly string[], statuses: readonly Status[]): Status[] {
   const byId = new Map(statuses.map((status) => [status.stream.id, status]))
   return ids.flatMap((id) => byId.get(id) ?? [])
 }
 
-/** Where a page hears of its rows. Another page has another id, so that it connects anew. */
+/** Live updates of a page's rows. Every page has its own ID, so that a new page reconnects. */
 function liveOf(ids: readonly string[], version: string): StreamsPageData['live'] {
   const shown = ids.join()
   return {
@@ -125,7 +125,7 @@ function shownIds(text: string): string[] {
   throw new Problem('invalid_field', `ids: expected at most ${MAX_ROWS} ids of streams.`, 'ids')
 }
 
-/** What a form's fields mean as a registration; empty ones are left out. */
+/** The form as a registration, without empty fields. */
 function fromForm({
   url,
   kind,

@@ -11,10 +11,10 @@ import { entryDetail } from './view-models.ts'
 
 /** A larger patch is shown as text only. */
 const MAX_PATCH_CHARS = 1_048_576
-/** Of a larger document what was there before isn't looked up: it would have to be rebuilt to show a few values. */
+/** Previous values of a larger document aren't looked up: it would have to be rebuilt to show a few of them. */
 const MAX_DOCUMENT_BYTES = 2_097_152
 
-/** Everything about an entry; of a patch, what it changes. */
+/** Everything about an entry; for a patch, also its changes. */
 export async function entryView(read: ReadVersions, stream: Stream, entry: Entry): Promise<EntryDetail> {
   const detail = entryDetail(entry)
   const { kind, data } = entry
@@ -25,7 +25,7 @@ export async function entryView(read: ReadVersions, stream: Stream, entry: Entry
   try {
     return { ...detail, change: operationViews(operations, before) }
   } catch {
-    // What is stored of the document before is damaged: the patch can't be tried on it.
+    // The stored document before is damaged: the patch can't be applied to it.
     return { ...detail, change: operationViews(operations) }
   }
 }
@@ -36,7 +36,7 @@ async function documentBefore(read: ReadVersions, stream: Stream, entry: Entry):
     const version = await versionBefore(read, stream, entry)
     return version && (await documentOf(read, stream, version)).document
   } catch (error) {
-    // What is damaged, or no longer kept, leaves the entry to be seen as it is.
+    // A damaged or expired document leaves the entry without previous values.
     if (error instanceof Problem) return undefined
     throw error
   }

@@ -4,7 +4,7 @@ import type { Database } from '../../storage/storage.ts'
 import { latencyStepsOf } from '../../streams/measures/latency-steps.ts'
 import { stepsOf } from '../../streams/measures/measures.ts'
 
-/** How far back charts go, what they are drawn from, and how long one of their points is; in milliseconds. */
+/** Time range of charts, the rollups they use, and the length of a point; in milliseconds. */
 export const RANGES: Record<RangeName, { spanMs: number; step: Step; pointMs: number; rowMs: number }> = {
   '1h': { spanMs: STEPS_MS.hour, step: 'minute', pointMs: STEPS_MS.minute, rowMs: 5 * STEPS_MS.minute },
   '24h': { spanMs: STEPS_MS.day, step: 'minute', pointMs: 10 * STEPS_MS.minute, rowMs: STEPS_MS.hour },
@@ -12,7 +12,7 @@ export const RANGES: Record<RangeName, { spanMs: number; step: Step; pointMs: nu
   '30d': { spanMs: 30 * STEPS_MS.day, step: 'hour', pointMs: 6 * STEPS_MS.hour, rowMs: STEPS_MS.day },
 }
 
-/** Size, change and latency of a stream over a range, up to now; points are of the same length, empty ones among them. */
+/** Size, change and latency of a stream over a range, up to now; all points have the same length, including empty ones. */
 export async function chartsData(
   db: Database,
   streamId: string,
@@ -20,7 +20,7 @@ export async function chartsData(
   now: number,
 ): Promise<ChartsData> {
   const { spanMs, step, pointMs, rowMs } = RANGES[range]
-  // One step less than a day of minutes and the one under way: as many as may be asked for.
+  // One step less than the range plus the current one: as many as may be requested.
   const first = Math.floor((now - spanMs) / pointMs) * pointMs + pointMs
   const window = { from: new Date(first), to: new Date(now) }
   const [steps, latencies] = await Promise.all([
@@ -71,7 +71,7 @@ interface Summed {
   p95: readonly (number | null)[]
 }
 
-/** The same figures in fewer steps, for a table; the newest first. */
+/** The same figures in fewer steps, for a table, newest first. */
 function rowsOf(at: readonly number[], summed: Summed, rowMs: number): ChartsData['rows'] {
   const rows = Map.groupBy(at.keys(), (index) => Math.floor((at[index] as number) / rowMs) * rowMs)
   const sum = (values: readonly number[], indexes: readonly number[]) =>

@@ -10,7 +10,7 @@ const MEGABYTE = 1_000_000
 
 type Values = Readonly<Record<string, string>>
 
-/** The form that changes a stream: with what it is, or what was typed and what is wrong with that. */
+/** The form that edits a stream: with its current values, or with what was typed and the error. */
 export function streamForm(
   stream: Stream,
   channels: readonly string[],
@@ -29,8 +29,8 @@ export function streamForm(
 }
 
 /**
- * The headers that a change would drop, as its URL leads to another origin, where whoever filled the form in hasn't been
- * told of all of these.
+ * The headers that a change would drop because its URL has a different origin, unless the form has warned of all of
+ * them.
  * @throws Problem `invalid_field`
  */
 export function untoldDrops(stream: Stream, values: Values, change: Change): StreamFormData['dropping'] {
@@ -43,8 +43,8 @@ export function untoldDrops(stream: Stream, values: Values, change: Change): Str
 }
 
 /**
- * What a form changes about a stream; what is the same is left out, as some changes make its document begin anew. Empty
- * when nothing is different. Values are as typed: they are checked as any change is.
+ * The changes that a form makes to a stream, without unchanged values: some changes start a new document. Empty if
+ * nothing differs. Values are as typed: they are checked like any change.
  * @throws Problem `invalid_field` for a header that is none
  */
 export function changeOf(stream: Stream, values: Values): Record<string, unknown> {
@@ -83,7 +83,7 @@ function askedOf(stream: Stream, values: Values): Record<string, unknown> {
   }
 }
 
-/** Those that are there, their values hidden, unless they are taken away or given a new value, and more. */
+/** The stream's headers, with hidden values, unless they are removed or given a new value, and the added ones. */
 function headersOf(known: Stream['headers'], values: Values): Record<string, string> {
   const kept = Object.keys(known)
     .filter((name) => values[`remove.${name}`] === undefined)
@@ -93,16 +93,16 @@ function headersOf(known: Stream['headers'], values: Values): Record<string, str
   return Object.fromEntries([...kept.filter(([name]) => !names.has(name?.toLowerCase() ?? '')), ...added])
 }
 
-/** Headers as they are typed, a line each. @throws Problem `invalid_field` */
+/** Headers as typed, one per line. @throws Problem `invalid_field` */
 export function headersIn(text: string | undefined): [name: string, value: string][] {
   return listOf(text, '\n').map((line) => {
     const at = line.indexOf(':')
     if (at > 0) return [line.slice(0, at).trim(), line.slice(at + 1).trim()]
-    throw new Problem('invalid_field', 'headers: write each as Name: value, on a line of its own.', 'headers')
+    throw new Problem('invalid_field', 'headers: expected Name: value, one per line.', 'headers')
   })
 }
 
-/** What is typed between separators; what is empty is left out. */
+/** Splits text at a separator and drops empty parts. */
 export function listOf(text: string | undefined, separator: string): string[] {
   return (text ?? '')
     .split(separator)
@@ -147,7 +147,7 @@ function fixedBy({ proxyKey, twinOf }: Stream): StreamFormData['fixed'] {
   return twinOf === null ? undefined : 'twin'
 }
 
-/** A URL is stored as URLs are written: one that means the same is no change. */
+/** URLs are stored normalized: one that normalizes to the same is no change. */
 function sameUrl(typed: string, known: string): string {
   return URL.canParse(typed) && new URL(typed).href === known ? known : typed
 }

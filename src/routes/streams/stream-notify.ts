@@ -9,7 +9,7 @@ import { isUuid } from '../../incidents/rules.ts'
 import type { Database } from '../../storage/storage.ts'
 import type { Stream } from '../../streams/ingest/run.ts'
 
-/** Deliveries asked after at once; a message has one a channel. */
+/** Deliveries read at once; a message has one per channel. */
 const MAX_DELIVERIES = 100
 
 export interface NotifyDeps {
@@ -19,7 +19,7 @@ export interface NotifyDeps {
   self(): string
 }
 
-/** The form that notifies: who would be told. */
+/** The form that notifies, with the channels it sends to. */
 export async function notifyData(
   deps: Pick<NotifyDeps, 'db' | 'notifier'>,
   streamId: string,
@@ -28,7 +28,7 @@ export async function notifyData(
   return { streamId, responsible: told, suspended }
 }
 
-/** Sends what the form says, and says what became of it; after a mistake, what is wrong. */
+/** Sends the message of the form. @returns its deliveries, or the error */
 export async function sendNotice(
   deps: NotifyDeps,
   { id, name }: Pick<Stream, 'id' | 'name'>,
@@ -46,7 +46,7 @@ export async function sendNotice(
   }
 }
 
-/** How deliveries of notices about a stream go; those that are of something else are left out. */
+/** The deliveries of messages about a stream, without any others. */
 export async function sentRows(db: Database, streamId: string, ids: readonly string[]): Promise<SentRow[]> {
   const asked = ids.filter(isUuid).slice(0, MAX_DELIVERIES)
   if (asked.length === 0) return []

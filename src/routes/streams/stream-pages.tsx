@@ -39,9 +39,9 @@ import { entryRow, measureView, savingsView, statusView, twinView } from './view
 
 const LOG_LINES = 50
 const INCIDENTS_SHOWN = 8
-/** What the address of a stream's page may say: which lines of the log, and how far back charts go. */
+/** Query parameters of a stream's page: which entries of the log, and the time range of charts. */
 const PAGE_QUERY = ['before', 'kind', 'q', 'range'] as const
-/** The profile of the week is taken over this long, in milliseconds: eight weeks. */
+/** Time covered by the week's profile, in milliseconds: eight weeks. */
 const PROFILE_MS = 56 * STEPS_MS.day
 /** Names of channels to choose from. */
 const CHANNELS_TOLD = 100
@@ -55,7 +55,7 @@ export interface StreamPagesDeps extends StatusDeps, NotifyDeps {
   pages: LivePages
 }
 
-/** The page of one stream, what its forms and live parts ask for, and the pages of its entries. */
+/** The page of one stream, its forms and live parts, and the pages of its entries. */
 export function streamPages(deps: StreamPagesDeps) {
   const { streams, db, hub, pages } = deps
   const archived = deps.archive.reader
@@ -165,7 +165,7 @@ export function streamPages(deps: StreamPagesDeps) {
       db,
       id,
       { filter, before: from, limit: LOG_LINES },
-      // How the stream is must be seen even while the archive can't be.
+      // The page must work even while the archive can't be reached.
       from === undefined ? undefined : archived,
     )
     const next = from === undefined && searchedTo === 1 ? (items[0]?.seq ?? seq + 1) : searchedTo
@@ -235,7 +235,7 @@ export function streamPages(deps: StreamPagesDeps) {
   }
 }
 
-/** What of a log the address of a page asks for. @throws Problem `invalid_field` */
+/** The filter of the log, from the address of a page. @throws Problem `invalid_field` */
 function filterOf(kind: string | undefined, q: string | undefined): LogFilter {
   const kinds = kind?.split(',').map((one) => oneOf('kind', one.trim(), ENTRY_KINDS) as EntryKind)
   if ((q?.length ?? 0) > MAX_SEARCH_CHARS)
@@ -252,7 +252,7 @@ function search(parameters: Record<string, string | undefined>): string {
   return new URLSearchParams(given).toString()
 }
 
-/** The page as it is first seen: a form's own query is not the page's. */
+/** The page without a query: a form's own query isn't the page's. */
 function bare(request: Request): Request {
   return new Request(new URL(new URL(request.url).pathname, request.url))
 }

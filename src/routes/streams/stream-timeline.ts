@@ -6,11 +6,11 @@ import { STEPS_MS } from '../../core/measures.ts'
 import { severityOf } from '../../incidents/causes.ts'
 import type { Database } from '../../storage/storage.ts'
 
-/** Runs and incidents shown; of more, the newest. */
+/** Most runs and incidents shown: the newest ones. */
 const MAX_RUNS = 200
 const MAX_INCIDENTS = 100
 
-/** Runs and incidents of a stream: of a day where the charts show that much or less, else of a week. */
+/** Runs and incidents of a stream: of the last day if the charts show a day or less, else of the last week. */
 export async function timelineData(
   db: Database,
   streamId: string,
@@ -45,7 +45,7 @@ export async function timelineData(
       .orderBy(desc(incidents.openedAt))
       .limit(MAX_INCIDENTS),
   ])
-  // A run whose worker died has no end of its own: the next one's start is.
+  // A run whose worker died has no end: it ends where the next one starts.
   const ends = held.map((run, index) => run.endedAt ?? held[index - 1]?.startedAt)
   return {
     from,

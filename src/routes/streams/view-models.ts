@@ -21,10 +21,10 @@ import { type Entry, JSON_KINDS } from '../../streams/recording/entry.ts'
 import type { Status } from '../../streams/status/status.ts'
 import { twinReport } from '../../streams/twins/twin.ts'
 
-/** Of what an entry holds, this many characters stand in its line, and this many in its details. */
+/** Characters of an entry's data shown in the log, and in its details. */
 const PREVIEW_CHARS = 160
 const DETAIL_CHARS = 20_000
-/** Paths shown of those that changed. */
+/** Most changed paths shown. */
 const PATHS_SHOWN = 8
 
 /** What the table of streams shows of a status. */
@@ -99,7 +99,7 @@ export async function measureView(db: Database, streamId: string, now: number): 
   return { total, ...streamRank(total), changeRate: changeRate(total), lastChangedAt, minutes }
 }
 
-/** What streaming would have saved in the last day; `undefined` for a stream that isn't polled. */
+/** What streaming would have saved over the last day; `undefined` for a stream that isn't polled. */
 export async function savingsView(
   db: Database,
   { id: streamId, kind, intervalMs }: Pick<Stream, 'id' | 'kind' | 'intervalMs'>,
@@ -131,7 +131,7 @@ export async function savingsView(
   }
 }
 
-/** What a stream and its twin received in the last day; `undefined` for one without. */
+/** What a stream and its twin received over the last day; `undefined` without a twin. */
 export function twinView(db: Database, streamId: string, now: number): Promise<TwinView | undefined> {
   return twinReport(db, streamId, { from: new Date(now - STEPS_MS.day), to: new Date(now) })
 }

@@ -6,12 +6,12 @@ import { readBytes } from '../http/input.ts'
 import { shownOf } from './import-report.ts'
 import { type Importer, MAX_IMPORT_BYTES, optionsOf, UPLOAD_SECONDS } from './transfer.ts'
 
-/** What a form adds to the file that it sends, in bytes, at most. */
+/** Most bytes that a form adds to its file. */
 const FORM_BYTES = 1_048_576
-/** A file up to this long, in characters, stands in the page that says what it would do, so that it needn't be chosen again. */
+/** A file up to this many characters is kept in the preview page, so that it needn't be chosen again. */
 const MAX_KEPT_CHARS = 262_144
 
-/** The page for importing, and what its form does without script. */
+/** The import page, and its form for browsers without script. */
 export function importPages({ imports }: { imports: Importer }) {
   return new Elysia({ detail: { hide: true } })
     .get('/streams/import', () => html(<ImportPage />))
@@ -51,18 +51,18 @@ async function readMultipart(request: Request): Promise<FormData> {
   try {
     return (await new Response(bytes as Uint8Array<ArrayBuffer>, { headers }).formData()) as FormData
   } catch {
-    throw new Problem('bad_request', 'This is not what the form of the page sends.')
+    throw new Problem('bad_request', "The body isn't valid multipart/form-data.")
   }
 }
 
-/** A file goes before text that was pasted. */
+/** A file takes precedence over pasted text. */
 async function textIn(form: FormData): Promise<string> {
   const file = form.get('file')
   const isChosen = file instanceof Blob && file.size > 0
   return isChosen ? file.text() : field(form, 'text')
 }
 
-/** The request that a program would have made, without the file. */
+/** The equivalent API request, without the file. */
 function asked(form: FormData): Request {
   const query = new URLSearchParams({ dryRun: field(form, 'dryRun') === 'false' ? 'false' : 'true' })
   for (const name of ['tag', 'start', 'server'])
@@ -72,7 +72,7 @@ function asked(form: FormData): Request {
   return new Request(`http://localhost/?${query}`)
 }
 
-/** What was given, to be shown again: all but secrets. */
+/** The entered values to show again, without secrets. */
 function valuesOf(form: FormData, text: string): ImportPageData['values'] {
   const [tag, start, server, params] = ['tag', 'start', 'server', 'params'].map((name) => field(form, name))
   return { text: text.length > MAX_KEPT_CHARS ? undefined : text, tag, start, server, params }

@@ -32,7 +32,7 @@ import { typed } from '../http/typed.ts'
 import { preferencesOf } from '../settings/preferences.ts'
 import { streamJson } from '../streams/streams.ts'
 
-/** How far back the page shows, from what sums, and how long one of its points is; in milliseconds. */
+/** Time ranges of the page, the rollups they use, and the length of a point; in milliseconds. */
 const RANGES: Record<TwinsPageData['range'], { spanMs: number; step: Step; pointMs: number }> = {
   '1h': { spanMs: STEPS_MS.hour, step: 'minute', pointMs: 2 * STEPS_MS.minute },
   '24h': { spanMs: STEPS_MS.day, step: 'hour', pointMs: STEPS_MS.hour },
@@ -42,7 +42,7 @@ const RANGES: Record<TwinsPageData['range'], { spanMs: number; step: Step; point
 const RANGE_NAMES = Object.keys(RANGES) as TwinsPageData['range'][]
 const DEFAULT_LIMIT = 50
 const MAX_LIMIT = 500
-/** Streams told of that could have a twin, and how long they are as good as new, in milliseconds. */
+/** Most streams offered for a twin, and how long the list is cached, in milliseconds. */
 const MAX_CANDIDATES = 5
 const CANDIDATES_MS = 30_000
 const MAX_FORM_BYTES = 4_096
@@ -63,11 +63,11 @@ export interface TwinRoutesDeps {
   now(): number
 }
 
-/** What streaming saves over polling, measured side by side: every pair, and how there come to be more. */
+/** What streaming saves over polling, measured side by side: the pairs, and creating more. */
 export function twinRoutes({ db, streams, visibility, now }: TwinRoutesDeps) {
   const candidatesNow = shared(() => twinCandidates(db, now(), MAX_CANDIDATES + 1), {
     ...{ now, forMs: CANDIDATES_MS },
-    // Whoever registers the first stream wants to see it.
+    // The first stream should appear at once.
     isFinal: (found) => found.length > 0,
   })
   const api = new Elysia({ detail: { tags: ['Measures'] } })
@@ -198,7 +198,7 @@ function sortOf(sort: string | undefined, order: string | undefined): [TwinSort,
 function pageOf(sorted: readonly TwinPair[], after: string | undefined, limit: number) {
   const start = after === undefined ? 0 : sorted.findIndex(({ id }) => id === after) + 1
   if (after !== undefined && start === 0) {
-    throw new Problem('invalid_field', 'after: that pair is gone; begin with the first page.', 'after')
+    throw new Problem('invalid_field', 'after: that pair is gone. Start with the first page.', 'after')
   }
   const items = sorted.slice(start, start + limit)
   return { items, next: sorted.length > start + limit ? items.at(-1)?.id : undefined }

@@ -219,11 +219,11 @@ async function noDocument(read: ReadVersions, { id, kind }: Of): Promise<never> 
   const [first] = await read(id, { only: 'snapshots', limit: 1, ...NO_DATA })
   if (first !== undefined) {
     const when = `${first.at.toISOString()}, entry ${first.seq}`
-    throw new Problem('not_found', `The stream had no document then; its first one is of ${when}.`)
+    throw new Problem('not_found', `The stream had no document at that time. Its first one is from ${when}.`)
   }
-  const why = kind === 'sse' ? 'None of its events is' : 'None of its answers is'
-  const instead = `everything that came is at /api/streams/${id}/logs`
-  throw new Problem('not_found', `The stream has no document. ${why} one so far; ${instead}.`)
+  const received = kind === 'sse' ? 'events' : 'responses'
+  const detail = `The stream has no document: none of its ${received} is one so far. For everything received, see /api/streams/${id}/logs.`
+  throw new Problem('not_found', detail)
 }
 
 /** Goes on by versions in their order: by one patch of all their operations, as each patch copies the document. */
@@ -264,10 +264,10 @@ async function firstDamaged(read: ReadVersions, streamId: string, from: number, 
 }
 
 function damaged(seq: number): Problem {
-  const detail = `Entry ${seq} doesn't give the document whose hash it carries: what is stored of it is damaged.`
+  const detail = `Entry ${seq} doesn't produce the document that its hash belongs to: its stored data is damaged.`
   return new Problem(
     'damaged',
-    `${detail} Versions before it, and from the next snapshot on, don't depend on it.`,
+    `${detail} Versions before it, and from the next snapshot on, are unaffected.`,
   )
 }
 

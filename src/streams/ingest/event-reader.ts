@@ -15,13 +15,13 @@ import { waitUntil } from './wait.ts'
 
 /** Event names under which patch-style upstreams send the whole document. */
 const SNAPSHOT_EVENTS = new Set(['snapshot', 'data'])
-/** Of this many event names the last data is remembered, to tell whether the next one differs. */
+/** The last data is remembered for this many event names, to detect whether the next one differs. */
 const MAX_REMEMBERED_NAMES = 64
-/** An upstream is taken to count its events after so many ids that were each one more than the last. */
+/** After this many IDs that were each one more than the last, the upstream is assumed to count its events. */
 const COUNTING_IDS = 10
-/** What comes within this long of a connection, in milliseconds, is its greeting. */
+/** Data within this long of connecting, in milliseconds, is the connection's greeting. */
 const GREETING_MS = 1_000
-/** Wait before the database is asked again, in milliseconds. */
+/** Wait before the database is queried again, in milliseconds. */
 const ASK_AGAIN_MS = 500
 
 type Sizes = Pick<Draft, 'at' | 'wireBytes' | 'bodyBytes'>
@@ -29,9 +29,9 @@ type Sizes = Pick<Draft, 'at' | 'wireBytes' | 'bodyBytes'>
 interface Received {
   name: string
   data: string
-  /** The last id the upstream gave, with this event or with one before. */
+  /** The last ID from the upstream, with this event or an earlier one. */
   lastEventId: string
-  /** Whether the event came with an id that is its own: one that differs from the one before. */
+  /** Whether the event has an ID of its own: one that differs from the one before. */
   hasOwnId: boolean
   at: number
 }
@@ -42,10 +42,10 @@ type Deps = Pick<FollowDeps, 'now' | 'storedEvents' | 'large'> & {
 type AnyFollowed = Followed | FollowedText
 type Later<T> = T | Promise<T>
 
-/** What an event has to say. */
+/** What an event adds to the log. */
 interface Told {
   draft: Draft
-  /** Follows the entry, with the counts that begin again with it. */
+  /** Stored after the entry, with the counts that restart with it. */
   keyframe?: { draft: Draft; counts: Pick<Followed, 'patches' | 'patchBytes'> }
 }
 
@@ -53,14 +53,14 @@ type LoggedEvent = Told & { lastEventId: string }
 
 /**
  * Turns the events of one connection into entries. A patch-style upstream (a document, then RFC 6902 patches of it)
- * is followed as a document; what an upstream sends again after a break is not stored again.
+ * is followed as a document; events that the upstream sends again after a break aren't stored twice.
  */
 export class EventReader {
   readonly #run: Run
   readonly #log: RunLog
   readonly #deps: Deps
   readonly #signal: AbortSignal
-  /** Bytes that no entry has been charged with yet: framing, comments, the beginning of an event. */
+  /** Bytes not attributed to an entry yet: framing, comments, the start of an event. */
   #unchargedBytes = 0
   /** Events of the chunk being read. */
   #received: Received[] = []
@@ -68,7 +68,7 @@ export class EventReader {
   /** The first event of a connection, which may be the document that patches follow. */
   #candidate: string | undefined
   #isFirst = true
-  /** Whether what comes may have come before: after a break, until the first event that is new. */
+  /** Whether events may be repeats: after a break, until the first new event. */
   #mayRepeat = false
   #heartbeat = false
   #livedOn = false
@@ -83,9 +83,9 @@ export class EventReader {
   }
 
   /**
-   * A connection stands.
-   * @param gapFrom when the stream was last heard, if what came since can't be asked for, in milliseconds since the
-   *   epoch. What the upstream has to say to this connection begins with what comes on it, not with its opening.
+   * The connection is open.
+   * @param gapFrom when data last arrived, if later events can't be requested, in milliseconds since the epoch. The gap is
+   *   recorded with the first data of the connection, not when it opens.
    */
   connected(gapFrom: number | undefined): void {
     this.#gapFrom ??= gapFrom
@@ -97,7 +97,7 @@ export class EventReader {
     this.#mayRepeat = this.#lastId !== undefined
   }
 
-  /** A chunk has come, and its events will. */
+  /** A chunk has arrived; its events follow. */
   chunk(bytes: number): void {
     const { evidence } = this.#run
     const now = this.#deps.now()
@@ -105,17 +105,17 @@ export class EventReader {
     learnRhythm(evidence, now)
     evidence.lastByteAt = now
     this.#log.seen()
-    // What comes with the connection itself doesn't show that it lives on; any later byte does, heartbeats too.
+    // The greeting doesn't show that the connection works; any later byte does, including heartbeats.
     if (now - evidence.phaseSince > GREETING_MS) this.#livesOn(now)
     this.#heartbeat = true
   }
 
-  /** Whether the connection has shown that it is more than a greeting. */
+  /** Whether data has arrived after the greeting. */
   get livedOn(): boolean {
     return this.#livedOn
   }
 
-  /** @param hasId whether the event came with the last id itself */
+  /** @param hasId whether the event itself has the last ID */
   event(name: string, data: string, lastEventId: string, hasId = lastEventId !== ''): void {
     const counts = (this.#run.evidence.consecutiveIds ?? 0) >= COUNTING_IDS
     const hasOwnId = hasId && lastEventId !== '' && (counts || lastEventId !== this.#lastId)
@@ -124,11 +124,10 @@ export class EventReader {
   }
 
   /**
-   * The parser is done with a chunk: logs its events. They are charged with the bytes since the last ones, in
+   * The parser is done with a chunk: records its events. The bytes since the last ones are split between them in
    * proportion to their size, so that the entries' wire bytes add up to what was received.
-   * @returns an error when one of them is a patch that doesn't fit the document: it and what follows is not logged;
-   *   a promise of it where the log has to be asked first, or a worker, as it would cost more than the rest most of the
-   *   time
+   * @returns an error if one of them is a patch that doesn't apply: it and later ones aren't recorded. A promise only if
+   *   the log or a worker thread is needed, because most of the time a promise would cost more than everything else
    */
   endOfChunk(): Later<UpstreamError | undefined> {
     const received = this.#received
@@ -154,7 +153,7 @@ export class EventReader {
     return this.#append(told, undefined)
   }
 
-  /** The same from an event on that a worker has to read. */
+  /** The same, from the first event that needs a worker thread. */
   async #logOn(
     fresh: readonly Received[],
     told: LoggedEvent[],
@@ -179,7 +178,7 @@ export class EventReader {
     return error
   }
 
-  /** Without the keyframe, a rebuild still applies the patches before it. */
+  /** The keyframe was dropped, so a rebuild still applies the patches before it. */
   #countOn({ patches, patchBytes }: Pick<Followed, 'patches' | 'patchBytes'>): void {
     const { followed } = this.#run
     if (followed === undefined) return
@@ -233,12 +232,12 @@ export class EventReader {
     return told
   }
 
-  /** Leaves out what is stored already; the first event that isn't ends the search, and shows whether ids are missing. */
+  /** Drops events that are already stored; the first new one ends the search and shows whether IDs are missing. */
   async #withoutRepeats(received: readonly Received[]): Promise<Received[]> {
     const { evidence } = this.#run
     const ids = received.filter((event) => event.hasOwnId).map((event) => event.lastEventId)
     const stored = ids.length === 0 ? new Map<string, StoredEvent>() : await this.#stored(ids)
-    // The run ends before it could be known: whoever goes on from the checkpoint will be sent these events again.
+    // The run ended first: the next run resumes from the checkpoint and gets these events again.
     if (stored === undefined) return []
     const first = received.findIndex((event) => !isRepeat(event, stored.get(event.lastEventId)))
     evidence.replayed = (evidence.replayed ?? 0) + (first < 0 ? received.length : first)
@@ -248,7 +247,7 @@ export class EventReader {
     return received.slice(first)
   }
 
-  /** Asks the log, once all that was received is in it; while the database is away, the stream waits. */
+  /** Reads the log, once everything received is in it; the stream waits while the database is unreachable. */
   async #stored(ids: readonly string[]): Promise<Map<string, StoredEvent> | undefined> {
     const { now, storedEvents } = this.#deps
     while (!this.#signal.aborted) {
@@ -262,7 +261,7 @@ export class EventReader {
     return undefined
   }
 
-  /** Says so when an upstream that counts its events by one goes on further than it should. */
+  /** Records a gap if an upstream that counts its events skips some. */
   #tellMissing({ lastEventId, hasOwnId, at }: Received): void {
     const { evidence, checkpoint } = this.#run
     if (!hasOwnId) return
@@ -275,7 +274,7 @@ export class EventReader {
   #countIds(id: string): void {
     const { evidence } = this.#run
     const follows = /^\d{1,15}$/.test(id) && Number(id) === Number(this.#lastId ?? Number.NaN) + 1
-    // After a break anything may come; only what follows without one shows how the upstream counts.
+    // After a break any ID may follow; only IDs without a break show how the upstream counts.
     if (this.#mayRepeat) {
       this.#lastId = id
       return
@@ -301,7 +300,7 @@ export class EventReader {
     return told ?? this.#event(name, data, base)
   }
 
-  /** The same by a worker. */
+  /** The same in a worker thread. */
   async #readLarge(
     { name, data }: Received,
     base: Sizes,
@@ -340,7 +339,7 @@ export class EventReader {
     }
   }
 
-  /** The entry of an upstream's patch; `undefined` when there is no document that it could be a patch of. */
+  /** The entry of an upstream's patch; `undefined` if there is no document to apply it to. */
   #patch(data: string, base: Sizes): Later<Told | UpstreamError | undefined> {
     if ((this.#candidate?.length ?? 0) > LARGE_CHARS) {
       return this.#lastDocument().then((last) => this.#patchLarge(data, base, last))
@@ -355,7 +354,7 @@ export class EventReader {
       const bounds = { maxBytes: LARGE_CHARS, maxSteps: STEPS_HERE }
       return this.#patched(advanceByPatch(asDocument(last), operations, data, isStored, bounds), base)
     } catch (error) {
-      // What is too much for here may do elsewhere.
+      // Too much for this thread: a worker thread may manage.
       const tooMuch = error instanceof TooMuch ? error.what : undefined
       if (tooMuch === 'steps' || tooMuch === 'bytes') return this.#patchLarge(data, base, { last, isStored })
       return refused(misfit((error as Error).message, tooMuch))
@@ -392,7 +391,7 @@ export class EventReader {
     }
   }
 
-  /** What a patch could be of: the document that is followed, or else the one that the connection began with. */
+  /** The document to apply a patch to: the followed one, or else the first event of the connection. */
   async #lastDocument(): Promise<LastDocument | undefined> {
     const { followed } = this.#run
     if (followed !== undefined) return { last: followed, isStored: true }
@@ -416,7 +415,7 @@ function looksLikePatch(data: string): boolean {
   return data.startsWith('[') && data.includes('"op"')
 }
 
-/** A document's entry may hold the document where the upstream sent a patch: there the id has to do. */
+/** The entry may hold a document although the upstream sent a patch: then only the ID is compared. */
 function isRepeat({ data, hasOwnId }: Received, stored: StoredEvent | undefined): boolean {
   if (stored === undefined || !hasOwnId) return false
   return stored.kind !== 'event' || stored.md5 === md5(storable(data))
@@ -426,7 +425,7 @@ function md5(text: string): string {
   return new Bun.CryptoHasher('md5').update(text).digest('hex')
 }
 
-/** A document that a patch could be of, and whether the log holds it. */
+/** A document to apply a patch to, and whether the log has it. */
 interface LastDocument {
   last: AnyFollowed
   isStored: boolean
@@ -434,7 +433,7 @@ interface LastDocument {
 
 type ReadDocument = { hash: string } & ({ document: Json } | { text: string })
 
-/** The document that the text is; `undefined` when it is none, or nested too deeply to be followed. */
+/** The text as a document; `undefined` if it isn't one, or is nested too deeply. */
 function readDocument(text: string): { document: Json; hash: string } | undefined {
   const document = containerIn(text)
   if (document === undefined) return undefined

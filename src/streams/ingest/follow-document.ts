@@ -15,55 +15,55 @@ import { TooMuch, Work } from '../../core/documents/work.ts'
 import type { Draft } from '../recording/entry.ts'
 import type { Followed, FollowedText } from './run.ts'
 
-/** After this many patches a keyframe is due, so that a rebuild applies no more … */
+/** A keyframe is due after this many patches, which bounds a rebuild … */
 const SNAPSHOT_EVERY_PATCHES = 200
 /** … and after patches of more than this many times the document's size. */
 const SNAPSHOT_EVERY_SIZES = 4
 
-/** How a document moved from one version to the next. */
+/** The step of a document from one version to the next. */
 export interface Step<F extends Followed | FollowedText = Followed> {
   followed: F
   kind: 'snapshot' | 'patch'
   changed: boolean
-  /** Text to store: the document, or the patch. Left out when nothing changed. */
+  /** Text to store: the document or the patch. Left out if nothing changed. */
   data?: string
   /** Sizes of the change and of the document, as the entry has them. */
   patchBytes?: number
   snapshotBytes?: number
-  /** The document's text, where it is due to be stored beside the patch. */
+  /** The document's text, if it is due to be stored next to the patch. */
   keyframe?: string
-  /** Whether there was a patch that didn't give the document. */
+  /** Whether a patch failed to produce the document. */
   mismatched?: boolean
   /** Left out for a first document. */
   paths?: string[]
 }
 
-/** Makes patches; what they lead to is checked. */
+/** Makes patches; their result is verified. */
 export type Differ = (from: Json, to: Json, arrayKeys: readonly string[], work: Work) => PatchOperation[]
 
-/** A whole document, as it is stored. */
+/** A whole document as stored. */
 export interface Whole {
   hash: string
   text: string
   bytes: number
 }
 
-/** What became of an attempt to tell a change by a patch: it is stored, or the document in its place. */
+/** The form of a change: a patch, or the whole document if there is no good patch. */
 export type Change =
   | { kind: 'patch'; data: string; patchBytes: number; paths: string[]; mismatched?: undefined }
   | { kind: 'snapshot'; patchBytes?: number; mismatched?: true }
 
 export interface Bounds {
-  /** Steps that making a patch may take, and trying it as many again. Default: {@link MAX_STEPS}. */
+  /** Most steps to make a patch, and as many again to verify it. Default: {@link MAX_STEPS}. */
   maxSteps?: number
-  /** Whether what takes more is thrown, for somebody else to do; a snapshot stands in for it otherwise. */
+  /** Whether exceeding that throws, so that the caller can try elsewhere; otherwise a snapshot is used. */
   isTried?: boolean
 }
 
 /**
- * Goes from the last document to the one that a poll brought. The patch is tried on the old document, and only
- * used when that gives the new one and it is smaller.
- * @throws TooMuch for a document that is nested too deeply, and as the bounds have it
+ * Steps from the last document to the one from a poll. The patch is verified on the old document, and only used if it
+ * produces the new one and is smaller.
+ * @throws TooMuch for a document that is nested too deeply, or if the bounds say so
  */
 export function advance(
   last: Followed | undefined,
@@ -85,7 +85,7 @@ export function wholeOf(document: Json, hash: string): Whole {
   return { hash, text, bytes: Buffer.byteLength(text) }
 }
 
-/** How a change is told best. @throws TooMuch as the bounds have it */
+/** The best form of a change. @throws TooMuch if the bounds say so */
 export function changeBetween(
   from: Json,
   to: Json,
@@ -105,7 +105,7 @@ export function changeBetween(
 
 /**
  * The step to a whole document.
- * @param change left out where there was no document before
+ * @param change left out if there was no document before
  * @param content the document, as it is held from here on
  */
 export function stepTo<C extends { document: Json } | { text: string }>(
@@ -130,22 +130,22 @@ export function stepTo<C extends { document: Json } | { text: string }>(
   return { followed, kind: 'patch' as const, changed: true, data, patchBytes, snapshotBytes, keyframe, paths }
 }
 
-/** What an upstream's own patch made of a document: its canonical text. */
+/** The result of an upstream's own patch, with its canonical text. */
 export interface Patched extends Whole {
   document: Json
-  /** Left out where it is the same document. */
+  /** Left out if the document is the same. */
   paths?: string[]
 }
 
 export interface PatchedBounds {
-  /** The document may become so large, and a patch may copy as much. */
+  /** Largest document, and most bytes that a patch may copy. */
   maxBytes: number
   maxSteps?: number
 }
 
 /**
  * Applies a patch that the upstream itself sent.
- * @throws Error when the patch doesn't fit the document; `TooMuch` where it, or what it makes, goes beyond a bound.
+ * @throws Error if the patch doesn't apply; `TooMuch` if the patch or its result exceeds a bound.
  */
 export function patchedBy(
   { document: from, hash: lastHash }: Pick<Followed, 'document' | 'hash'>,
@@ -155,14 +155,14 @@ export function patchedBy(
   const document = applyPatch(from, operations, { maxCopiedBytes: maxBytes, work: new Work(maxSteps) })
   const text = canonicalJson(document)
   const [hash, bytes] = [sha256(text), Buffer.byteLength(text)]
-  if (bytes > maxBytes) throw new TooMuch('bytes', `it makes a document of more than ${maxBytes} bytes`)
+  if (bytes > maxBytes) throw new TooMuch('bytes', `it makes a document larger than ${maxBytes} bytes`)
   const paths = hash === lastHash ? undefined : changedPaths(operations, from, document)
   return { document, text, hash, bytes, paths }
 }
 
 /**
- * Goes on by a patch that the upstream itself sent.
- * @param isStored whether the log holds the last document; where it doesn't, the new one is stored
+ * Steps on by a patch that the upstream itself sent.
+ * @param isStored whether the log has the last document; if not, the new one is stored
  * @param content the document, as it is held from here on
  */
 export function stepByPatch<C extends { document: Json } | { text: string }>(
@@ -203,7 +203,7 @@ export function afterKeyframe<F extends Followed | FollowedText>(followed: F): F
   return { ...followed, patches: 0, patchBytes: 0 }
 }
 
-/** The entry that stores a keyframe: it stands for nothing that was received or changed. */
+/** The entry that stores a keyframe: nothing was received or changed with it. */
 export function keyframeDraft(
   at: number,
   { keyframe, followed, snapshotBytes }: Step<Followed | FollowedText>,
@@ -247,7 +247,7 @@ function verifiedPatch(
     return isEqual(patched, to) ? operations : 'mismatched'
   } catch (error) {
     if (isTried && error instanceof TooMuch) throw error
-    // The pair takes too much to compare, or the differ or the patcher refuses it (`__proto__` as a key, for one).
+    // Comparing the documents takes too long, or the differ or patcher refuses them (a key `__proto__`, for example).
     return 'refused'
   }
 }

@@ -21,20 +21,20 @@ import {
 } from './upstream.ts'
 import { waitUntil } from './wait.ts'
 
-/** Text bodies up to this many characters are kept in the log; of longer ones, hash and size. */
+/** Text bodies up to this many characters are kept in the log; for longer ones, only hash and size. */
 const LOGGED_TEXT_CHARS = 65_536
-/** A run that begins more than this many intervals after the last poll says so in a `gap`. */
+/** A run that starts more than this many intervals after the last poll records a `gap`. */
 const MISSED_INTERVALS = 2
 
 /**
- * Up to this many bytes are compressed at once, in less than a millisecond: that takes less than to have another thread
- * do it, which is for what would keep the other streams waiting.
+ * Up to this many bytes are compressed right here, in less than a millisecond: handing them to another thread takes
+ * longer. Larger bodies would block the other streams.
  */
 const COMPRESSED_AT_ONCE_BYTES = 32_768
 
 /**
- * Polls an API at its interval until the signal aborts. Polls start on a fixed beat, whatever the answers take; a
- * poll that outlasts its interval skips beats, so that two never overlap.
+ * Polls an API at its interval until the signal aborts. Polls start on a fixed beat, however long responses take; a
+ * poll longer than its interval skips beats, so that polls never overlap.
  */
 export async function followPoll(
   run: Run,
@@ -108,7 +108,8 @@ async function pollOnce(
   else if (step !== undefined) appendKeyframe(run, log, at, step)
 }
 
-/** What polling the body again would move without validators, plainly and with gzip; a 304 stands for the last one. */
+/** What polling the body again would transfer without validators, uncompressed and with gzip; a 304 stands for the last
+ * body. */
 async function sizesAskedAgain(
   { response }: Answer,
   body: Uint8Array,
@@ -122,7 +123,7 @@ async function sizesAskedAgain(
   return { plainBytes, gzipBytes: known.gzipBytes ?? (await gzipBytesOf(body)) }
 }
 
-/** Of a change as subscribers who accept gzip are sent it: compressed as a frame of its own. */
+/** Size of a change as sent to subscribers that accept gzip: compressed as a frame of its own. */
 async function deflatedBytes(
   { kind, changed, data, gzipBytes }: Draft,
   frameBytesOf: (frame: string) => Promise<number | undefined>,
@@ -147,20 +148,20 @@ function appendKeyframe(run: Run, log: RunLog, at: number, step: AnyStep): void 
   if (keyframe !== undefined && log.append(keyframe)) run.followed = afterKeyframe(step.followed)
 }
 
-/** A patch that leads elsewhere is a fault of ours, not of the upstream: no failure, but one to be seen. */
+/** A patch that produces another document is a bug of Weir's, not a failure of the upstream; the log shows it. */
 function tellMismatch(log: RunLog, at: number): void {
-  const message = "The patch didn't give the new document; a snapshot is recorded in its place."
+  const message = "The patch didn't produce the new document. A snapshot was recorded instead."
   const data = JSON.stringify({ code: 'patch_mismatch', message })
   log.append({ at, kind: 'error', wireBytes: 0, bodyBytes: 0, data })
 }
 
-/** After an entry that found no room, the next poll must bring the whole document again. */
+/** After an entry that was dropped, the next poll must fetch the whole document again. */
 function forgetBody(run: Run): void {
   run.followed = undefined
   run.checkpoint = { ...run.checkpoint, bodyHash: undefined, etag: undefined, lastModified: undefined }
 }
 
-/** Asks the API and reads its answer, in the host's turn. */
+/** Sends the request and reads the response, in the host's turn. */
 async function fetchBody({ stream, checkpoint, evidence }: Run, signal: AbortSignal, deps: FollowDeps) {
   const leave = await deps.hosts.enter(stream.url, signal)
   try {
@@ -181,13 +182,13 @@ async function fetchBody({ stream, checkpoint, evidence }: Run, signal: AbortSig
 async function expectEnd({ response, exchange }: Answer): Promise<void> {
   if (!isEventStream(response)) return
   await letGo(response)
-  const message = 'The API answers with server-sent events; register it as kind sse.'
+  const message = 'The API sends server-sent events. Change the kind of this stream to `sse`.'
   throw withExchange(new UpstreamError('bad_content_type', message), exchange)
 }
 
 type AnyStep = Step<Followed | FollowedText>
 
-/** What the log says about a body that isn't the last one, byte for byte. */
+/** The entry for a body that differs from the last one. */
 async function compare(
   run: Run,
   body: Uint8Array,
@@ -199,13 +200,13 @@ async function compare(
 ): Promise<{ draft: Draft; step?: AnyStep }> {
   const type = mediaType(answer)
   if (type === 'text/html') {
-    throw refuse(answer, base, 'bad_content_type', 'The upstream answered with an HTML page.')
+    throw refuse(answer, base, 'bad_content_type', 'The upstream returned an HTML page.')
   }
   const text = isText(type) ? new TextDecoder().decode(body) : undefined
   const isJson = type.includes('json') || (text !== undefined && /^\s*[[{]/.test(text))
   if (!isJson) {
     if (run.followed !== undefined) {
-      throw refuse(answer, base, 'bad_content_type', `The upstream answered with ${type}, not JSON.`)
+      throw refuse(answer, base, 'bad_content_type', `The upstream returned ${type}, not JSON.`)
     }
     const hadBody = run.checkpoint.bodyHash !== undefined
     const data = text !== undefined && text.length <= LOGGED_TEXT_CHARS ? text : undefined

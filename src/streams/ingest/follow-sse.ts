@@ -20,25 +20,25 @@ import {
 } from './upstream.ts'
 import { waitUntil } from './wait.ts'
 
-/** Wait before a connection that ended is opened anew, unless the upstream says otherwise; as browsers do. Milliseconds. */
+/** Wait before a closed connection is reopened, unless the upstream sets another; the same as in browsers. Milliseconds. */
 const RETRY_MS = 3_000
 /** Longest such wait that an upstream may ask for, in milliseconds. */
 const MAX_RETRY_MS = 3_600_000
-/** Longest id of an event, which is sent back as a header: an event with a longer one counts as having none. */
+/** Longest event ID, which is sent back as a header: longer IDs are ignored. */
 const MAX_ID_CHARS = 2_000
-/** Faults in what was sent that are further apart than this, in milliseconds, are taken for one each, not for a row. */
+/** Faulty data further apart than this, in milliseconds, doesn't count as consecutive. */
 const FAULTS_APART_MS = 600_000
-/** Of an event's name, as many characters are kept. */
+/** Characters kept of an event's name. */
 const MAX_NAME_CHARS = 200
 
 /**
- * Holds an event stream open until the signal aborts: connects with the last event id, reads, and connects again, with
- * a backoff where it failed. A connection that says nothing at all for too long is given up.
+ * Holds an event stream open until the signal aborts: connects with the last event ID, reads, and reconnects, with
+ * backoff after a failure. A connection without any data for too long is given up.
  * @see https://html.spec.whatwg.org/multipage/server-sent-events.html#sse-processing-model
  */
 export async function followSse(run: Run, log: RunLog, signal: AbortSignal, deps: FollowDeps): Promise<void> {
   const holding = new Holding(run, log, signal, deps)
-  // What is left of the wait that the last run owed the upstream.
+  // The rest of the last run's wait.
   let waitMs = Math.max(0, (run.evidence.nextRetryAt ?? 0) - deps.now())
   while (await waitUntil(deps.now() + waitMs, signal, deps.now)) waitMs = await holding.connection()
 }
@@ -55,14 +55,14 @@ class Holding {
   #retryMs = RETRY_MS
   #exchange: Exchange | undefined
   #eventsOfConnection = 0
-  /** The connection was given up because it was silent, for the first time in a row: no failure yet. */
+  /** The connection was given up because it was silent, for the first time: no failure yet. */
   #wasSilent = false
   /**
-   * Faults in what was sent, in a row, and when the last one was. Each ends a connection that had begun well, which is no
-   * failure in a row: without a count of its own, an upstream would be asked for the same again and again.
+   * Consecutive faults in the data, and when the last one was. Each ends a connection that started well, which resets the
+   * count of failures: without its own count, Weir would request the same data again and again.
    */
   #faults = { count: 0, at: 0 }
-  /** The event being read is larger than it may be. */
+  /** The event being read is too large. */
   #isTooLarge = false
 
   constructor(run: Run, log: RunLog, signal: AbortSignal, deps: FollowDeps) {
@@ -92,7 +92,7 @@ class Holding {
     })
   }
 
-  /** Opens a connection, and reads it to its end. @returns how long to wait before the next one, in milliseconds */
+  /** Opens a connection and reads it to its end. @returns how long to wait before the next one, in milliseconds */
   async connection(): Promise<number> {
     try {
       await this.#read(await this.#open())
@@ -104,12 +104,14 @@ class Holding {
     }
   }
 
-  /** A connection ended, as they do. */
+  /** A connection ended normally. */
   #lost(): number {
     const { evidence } = this.#run
     this.#faults.count = 0
     if (this.#eventsOfConnection === 0 && !this.#reader.livedOn && !this.#wasSilent) {
-      throw this.#about(new UpstreamError('ended_early', 'The upstream closed the stream before any event.'))
+      throw this.#about(
+        new UpstreamError('ended_early', 'The upstream closed the stream before it sent an event.'),
+      )
     }
     evidence.phase = 'connecting'
     evidence.phaseSince = this.#deps.now()
@@ -208,17 +210,17 @@ class Holding {
     this.#wasSilent = silence.silences === 1
     if (silence.silences > 1) {
       const seconds = Math.round((this.#run.evidence.silenceMs ?? 0) / 1000)
-      throw this.#about(new UpstreamError('stalled', `No byte for ${seconds} s.`))
+      throw this.#about(new UpstreamError('stalled', `No data for ${seconds} s.`))
     }
   }
 
-  /** What came before a fault is logged before it. */
+  /** Events before a fault are recorded before it. */
   async #endOfChunk(): Promise<void> {
     const logged = this.#reader.endOfChunk()
     const error = logged instanceof Promise ? await logged : logged
     if (error !== undefined) {
       this.#countFault()
-      // Only a document from the start can mend a patch that doesn't fit: forgets where the stream was, and asks anew.
+      // Only a whole document can fix a patch that doesn't apply: forget the position, and start over.
       this.#run.followed = undefined
       this.#run.checkpoint = { ...this.#run.checkpoint, lastEventId: undefined }
       this.#lastEventId = ''
@@ -237,7 +239,7 @@ class Holding {
     this.#faults = { count: isFirst ? 1 : this.#faults.count + 1, at }
   }
 
-  /** Ends a connection that says nothing for too long. */
+  /** Ends a connection without data for too long. */
   #watch(end: () => void): Silence {
     const { evidence, stream } = this.#run
     const { limits, now } = this.#deps
@@ -260,7 +262,7 @@ class Holding {
     return silence
   }
 
-  /** Logs the failure and says how long to wait for the next attempt, in milliseconds. */
+  /** Records the failure. @returns how long to wait before the next attempt, in milliseconds */
   #fail(error: UpstreamError): number {
     const at = this.#deps.now()
     const waitMs = Math.max(
@@ -283,7 +285,7 @@ const ownFetch: Fetch = (url, init) => directFetch(url, { ...init, redirect: 'er
 
 type Bytes = ReadableStream<Uint8Array<ArrayBuffer>>
 
-/** A stream whose chunks are counted on their way. */
+/** A stream that counts the bytes passing through. */
 class Counting {
   readonly body: Bytes
   #bytes = 0
@@ -314,12 +316,12 @@ async function expectEventStream({ response, exchange }: Answer): Promise<void> 
   if (isEventStream(response) && isReadable) return
   await letGo(response)
   if (!isReadable) {
-    const message = `The stream's encoding, ${encoding.slice(0, 40)}, wasn't asked for.`
+    const message = `Unsupported content encoding: ${encoding.slice(0, 40)}.`
     throw withExchange(new UpstreamError('bad_encoding', message), exchange)
   }
   const said = type === '' ? 'no content type' : type.slice(0, 100)
   throw withExchange(
-    new UpstreamError('bad_content_type', `The upstream answered with ${said}, not text/event-stream.`),
+    new UpstreamError('bad_content_type', `The upstream returned ${said}, not text/event-stream.`),
     exchange,
   )
 }

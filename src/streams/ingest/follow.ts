@@ -5,17 +5,17 @@ import type { Hosts } from './hosts.ts'
 import type { Run, RunLog, Stream } from './run.ts'
 import type { Asked, Fetch, Limits, UpstreamError } from './upstream.ts'
 
-/** What followers are given from outside. */
+/** Dependencies of the followers. */
 export interface FollowDeps {
   limits: Limits & {
-    /** An event stream without a byte for longer than this is connected anew, in milliseconds. */
+    /** An event stream without data for longer than this is reconnected, in milliseconds. */
     silenceMs: number
   }
   hosts: Hosts
   large: LargeDocuments
-  /** What is sent to follow a stream: not always its own URL. */
+  /** The request that follows a stream: not always to its own URL. */
   request(stream: Stream): Asked
-  /** Which of these event ids are among the stream's last entries, with what is stored of each. */
+  /** Which of these event IDs are among the stream's last entries, with their stored data. */
   storedEvents(streamId: string, eventIds: readonly string[]): Promise<Map<string, StoredEvent>>
   fetch?: Fetch
   differ?: Differ
@@ -42,7 +42,7 @@ export function fail(run: Run, log: RunLog, error: UpstreamError, nextRetryAt: n
   log.turned()
 }
 
-/** Records that the upstream answers as it should. */
+/** Records a success. */
 export function recover(run: Run, log: RunLog, at: number): void {
   const { evidence } = run
   const turned = evidence.failures > 0 || evidence.phase !== 'open' || run.judged?.verdict !== 'live'
@@ -56,7 +56,7 @@ export function recover(run: Run, log: RunLog, at: number): void {
   if (turned) log.turned()
 }
 
-/** Why something may be missing: what the log says of it. */
+/** Why something may be missing, as recorded in the log. */
 export type GapReason = 'no_last_event_id' | 'not_polled' | 'missing_ids'
 
 /** Records that something may have been missed, from one instant to another. */

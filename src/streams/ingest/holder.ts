@@ -11,7 +11,7 @@ export interface HolderDeps extends FollowDeps {
   recorder: Recorder
 }
 
-/** What verdicts expect of a stream that is held right now. */
+/** What is expected of a stream that is held right now. */
 export function expectationOf(run: Run, limits: FollowDeps['limits'], nowMs: number): Expectation {
   const { kind, intervalMs } = run.stream
   const { requestTimeoutMs: timeoutMs, silenceMs } = limits
@@ -20,17 +20,17 @@ export function expectationOf(run: Run, limits: FollowDeps['limits'], nowMs: num
 
 /**
  * How holding a stream ended: its job is done (it should no longer run, or another worker has it), or this process
- * lets go of it and another one should go on.
+ * released it for another one to continue.
  */
 export type HoldEnd = 'finished' | 'released'
 
 interface Held {
   run: Run | undefined
-  /** Ends the run at hand, to look again at what the stream should do. */
+  /** Ends the current run, to read the stream's desired state again. */
   interrupt: AbortController
-  /** Of the job that is in charge; ends holding. */
+  /** Signal of the current job; aborting it ends holding. */
   grant: AbortSignal
-  /** Ends holding, for another worker to go on. */
+  /** Ends holding, so that another worker continues. */
   release: AbortController
   ended: Promise<HoldEnd>
 }
@@ -59,7 +59,7 @@ export class Holder {
     return this.#held.get(streamId)?.run
   }
 
-  /** Makes a held stream look again at what it should do: it was stopped, changed or removed. */
+  /** Makes a held stream read its desired state again: it was stopped, changed or removed. */
   interrupt(streamId: string): void {
     this.#held.get(streamId)?.interrupt.abort()
   }
@@ -70,7 +70,7 @@ export class Holder {
     if (run !== undefined && run.epoch < epoch) run.fenced.abort()
   }
 
-  /** Lets go of some streams, for other workers to go on with. */
+  /** Releases some streams, for other workers to continue. */
   release(count: number): void {
     let left = count
     for (const held of this.#held.values()) {
@@ -79,7 +79,7 @@ export class Holder {
     }
   }
 
-  /** Lets go of every stream, and of every one that comes yet. */
+  /** Releases every stream, including any that arrive later. */
   close(): void {
     this.#closed = true
     this.release(this.size)

@@ -1,18 +1,18 @@
 import { waitUntil } from './wait.ts'
 
-/** Requests to one host that are on their way at a time, from this process; further ones wait their turn. */
+/** Concurrent requests to one host from this process; further ones wait. */
 const REQUESTS_PER_HOST = 100
-/** After a pause that a host asked for, its streams come back over this long, in milliseconds, not all at once. */
+/** After a pause that a host asked for, its streams resume spread over this long, in milliseconds. */
 const SPREAD_MS = 2_000
 
 interface Host {
   active: number
   waiting: (() => void)[]
-  /** Not before this instant, milliseconds since the epoch: a `Retry-After` that holds for all its streams. */
+  /** No requests before this time, in milliseconds since the epoch: a `Retry-After` applies to all its streams. */
   notBefore: number
 }
 
-/** How gently this process treats each host: a bound on what is under way, and pauses that one stream was told. */
+/** Protects hosts: bounds the concurrent requests to each, and pauses all streams of a host that asked one of them to wait. */
 export class Hosts {
   readonly #hosts = new Map<string, Host>()
   readonly #now: () => number
@@ -25,7 +25,7 @@ export class Hosts {
 
   /**
    * Waits for the host's pause to end and for a place.
-   * @returns gives the place back; call it once, when the request is done
+   * @returns releases the place; call it once, when the request is done
    * @throws the signal's reason when it aborts first
    */
   async enter(url: string, signal: AbortSignal): Promise<() => void> {
@@ -40,7 +40,7 @@ export class Hosts {
     return () => this.#leave(name, host)
   }
 
-  /** Keeps every stream of the host away for a while: it told one of them so. */
+  /** Pauses every stream of the host: it asked one of them to wait. */
   pause(url: string, forMs: number): void {
     const host = this.#host(new URL(url).host)
     host.notBefore = Math.max(host.notBefore, this.#now() + forMs)
@@ -70,7 +70,7 @@ export class Hosts {
   }
 
   #leave(name: string, host: Host): void {
-    // A place goes straight to the next in line: the number of places taken stays as it is.
+    // The place goes straight to the next in line, so the count stays the same.
     const next = host.waiting.shift()
     if (next !== undefined) {
       next()

@@ -11,14 +11,14 @@ import { owedTallies } from '../recording/store-sums.ts'
 import { rebuild } from './follow-document.ts'
 import type { Run } from './run.ts'
 
-/** Runs begun or ended in one statement. */
+/** Most runs started or ended in one statement. */
 const BATCH = 500
 
 export interface Beginning {
   streamId: string
   /** Which attempt of its job this is, from 1. */
   attempt: number
-  /** Takes the stream from whoever holds it; else only when nobody else does. */
+  /** Takes the stream over from its holder; otherwise only if nobody holds it. */
   takeOver: boolean
 }
 
@@ -27,19 +27,19 @@ export interface Ending {
   reason: string
 }
 
-/** Begins and ends runs: who may write to a stream is decided here, by its epoch. */
+/** Starts and ends runs: the epoch decides here who may write to a stream. */
 export interface RunStore {
   /**
-   * Begins a run: takes the next epoch, which fences off every earlier run, and reads where that one stopped.
-   * @returns undefined when the stream is gone, shouldn't run, or is another worker's.
+   * Starts a run: takes the next epoch, which fences every earlier run, and reads its checkpoint.
+   * @returns undefined if the stream is gone, shouldn't run, or is held by another worker.
    */
   begin(beginning: Beginning): Promise<Run | undefined>
-  /** Ends a run: says when and why, and that nobody holds the stream, unless another run does already. */
+  /** Ends a run: records when and why, and that nobody holds the stream, unless another run does already. */
   end(ending: Ending): Promise<void>
 }
 
 /**
- * @param announce tells other processes that runs begin here, so that they let go of theirs at once
+ * @param announce tells other processes that runs start here, so that they end theirs at once
  * @param large rebuilds the documents that are large
  */
 export function runStore(
@@ -114,14 +114,14 @@ async function beginAll(
     .where(inArray(streams.id, ids))
   const byId = new Map(defined.map((row) => [row.stream.id, row]))
   const states = new Map(begun.rows.map((row) => [row.stream_id, row]))
-  // Nobody writes under an earlier epoch any more: what those runs stored is all there is.
+  // Nobody writes under an earlier epoch any more, so the log is complete up to here.
   const unsummed = await owedTallies(
     db,
     defined.map((row) => row.checkpoint),
   )
   return items.map(({ streamId }) => {
     const [row, state] = [byId.get(streamId), states.get(streamId)]
-    // Begun again elsewhere since: that one goes on, and this one's first write would only tell it so.
+    // Another run has started elsewhere since: that one continues. The first write would have revealed it anyway.
     if (row === undefined || state === undefined || row.checkpoint.epoch !== state.epoch) return undefined
     const tally = unsummed.get(streamId) ?? emptyTally(row.checkpoint.summedSeq)
     return { ...row, evidence: state.evidence, since, unsummed: tally }
@@ -136,7 +136,7 @@ async function openRun(
 ): Promise<Run> {
   const { stream, checkpoint, evidence, since, unsummed } = begun
   const followed = await loadDocument(db, stream.id, checkpoint.snapshotSeq, large)
-  // Without its document, the next poll must bring it whole, even if nothing has changed.
+  // Without its document, the next poll must fetch all of it, even if nothing has changed.
   const isLost = checkpoint.snapshotSeq !== null && followed === undefined
   return {
     stream,
@@ -181,7 +181,7 @@ async function endAll(db: Database, items: readonly Ending[]): Promise<undefined
   return items.map(() => undefined)
 }
 
-/** The document as of the last entry, rebuilt from its snapshot; where that fails, the run begins with a new one. */
+/** The document as of the last entry, rebuilt from its snapshot; if that fails, the run starts with a new one. */
 async function loadDocument(
   db: Database,
   streamId: string,

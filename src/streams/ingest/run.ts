@@ -4,26 +4,26 @@ import type { Evidence, Judgement } from '../../core/judging/verdict.ts'
 import type { Tally } from '../measures/tally.ts'
 import type { Draft } from '../recording/entry.ts'
 
-/** A registered API as it is stored. */
+/** A registered API as stored. */
 export type Stream = typeof streams.$inferSelect
 
-/** Where a run goes on: what the last one left, and what this one leaves with every write. */
+/** Where a run resumes: left by the last run, and updated by this one with every write. */
 export interface Checkpoint {
   seq: number
-  /** The snapshot entry that the document is rebuilt from; left out while there is no document. */
+  /** The snapshot entry that the document is rebuilt from; left out if there is no document. */
   snapshotSeq?: number
-  /** Hash of the last body as it came (`poll`). */
+  /** Hash of the last body as received (`poll`). */
   bodyHash?: string
   /** Bytes of that body, plain and compressed with gzip. */
   plainBytes?: number
   gzipBytes?: number
-  /** Last `id` the upstream gave an event (`sse`). */
+  /** Last event ID from the upstream (`sse`). */
   lastEventId?: string
   etag?: string
   lastModified?: string
 }
 
-/** What is known of a followed document, and what a rebuild of it would cost. */
+/** A followed document without its content, and the cost of rebuilding it. */
 interface Standing {
   hash: string
   /** Patches since the last snapshot, and their bytes. */
@@ -36,7 +36,7 @@ export interface Followed extends Standing {
   document: Json
 }
 
-/** A large one, as JSON text: only workers read it, so that the thread that everything else runs on never does. */
+/** A large document, as JSON text: only worker threads parse it, so that the main thread is never blocked. */
 export interface FollowedText extends Standing {
   text: string
 }
@@ -50,15 +50,15 @@ export interface Run {
   checkpoint: Checkpoint
   followed: Followed | FollowedText | undefined
   readonly evidence: Evidence
-  /** What was last written about it, so that only changes are. */
+  /** What was last written, so that only changes are written. */
   judged: Judgement | undefined
-  /** Entries that the recorder had no room for, not yet told in a `gap`. */
+  /** Entries that the recorder dropped, not yet recorded in a `gap`. */
   dropped: { count: number; from: number; to: number } | undefined
-  /** What it has stored that is in no rollup yet. */
+  /** Stored entries that aren't in a rollup yet. */
   unsummed: Tally
-  /** Paths that the run has told changes of, as many as are told apart. */
+  /** Changed paths that the run has counted, up to a bound. */
   readonly paths: Set<string>
-  /** Ends the run because another one has replaced it, or its stream is gone. */
+  /** Ends the run: another one has replaced it, or its stream is gone. */
   readonly fenced: AbortController
 }
 
@@ -66,13 +66,13 @@ export interface Run {
 export interface RunLog {
   /**
    * Appends an entry, and moves the checkpoint with it.
-   * @returns false when there was no room and the entry was dropped; a `gap` will say so.
+   * @returns false if there was no room and the entry was dropped; a `gap` will record it.
    */
   append(draft: Draft, checkpoint?: Partial<Checkpoint>): boolean
   /** Resolves when everything appended so far is durable; rejects when the signal aborts first. */
   durable(signal: AbortSignal): Promise<void>
-  /** Says that there was a sign of life: the evidence is written with the others' before long. */
+  /** Notes that data arrived: the evidence is written with that of other streams soon. */
   seen(): void
-  /** Says that the evidence changed in a way people should see soon: connected, failed, recovered. */
+  /** Notes that the evidence changed in a way people should see soon: connected, failed, recovered. */
   turned(): void
 }

@@ -1,17 +1,17 @@
 import type { Evidence } from '../../core/judging/verdict.ts'
 
-/** A rhythm is believed once it was watched for this long, in milliseconds: bursts say nothing about the pauses. */
+/** A rhythm counts once it was measured for this long, in milliseconds: bursts say nothing about the pauses. */
 const LEARN_MS = 300_000
 /** Silence is allowed for this many times the longest wait … */
 const RHYTHM_FACTOR = 4
 /** … but never less than this, in milliseconds: networks hiccup. */
 const LEAST_MS = 5_000
-/** No wait for a byte is longer, in milliseconds, whatever was learnt or how often it was silent before. */
+/** Longest wait for a byte, in milliseconds, whatever was learned and however often it was silent before. */
 const MOST_MS = 600_000
-/** The longest wait fades over about this time, in milliseconds: nights are as long ago as yesterday. */
+/** The longest wait fades over about this time, in milliseconds: long enough to remember last night. */
 const FADE_MS = 86_400_000
 
-/** Takes note of one more chunk of an event stream. */
+/** Records one more chunk of an event stream. */
 export function learnRhythm(evidence: Evidence, nowMs: number): void {
   const waitMs = nowMs - (evidence.lastByteAt ?? nowMs)
   const { longestMs, since } = evidence.rhythm ?? { longestMs: 0, since: nowMs }
@@ -19,9 +19,9 @@ export function learnRhythm(evidence: Evidence, nowMs: number): void {
 }
 
 /**
- * How long a connection may be silent, in milliseconds: what the owner set, or a multiple of the stream's own rhythm,
- * or the default while there is none to go by. It doubles with every connection that fell silent before: a stream
- * that says nothing for minutes is asked less and less often whether it still lives.
+ * How long a connection may be silent, in milliseconds: the configured value, or a multiple of the stream's own rhythm,
+ * or the default while there is no rhythm. It doubles with every connection that fell silent before: a stream without
+ * data for minutes is reconnected less and less often.
  */
 export function allowedSilence(
   evidence: Evidence,

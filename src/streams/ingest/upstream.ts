@@ -8,7 +8,7 @@ import type { Exchange } from '../recording/entry.ts'
 import { type Hide, hideValues } from '../registry/own-secrets.ts'
 import type { Stream } from './run.ts'
 
-/** What can go wrong with an upstream. */
+/** Kinds of upstream failures. */
 export type UpstreamErrorCode =
   | 'host_unknown'
   | 'not_allowed'
@@ -27,16 +27,16 @@ export type UpstreamErrorCode =
   | 'pointer_missing'
   | 'too_large'
 
-/** An upstream that didn't answer as it should: an expected outcome, logged as an `error` entry. */
+/** A failure of an upstream: an expected outcome, recorded as an `error` entry. */
 export class UpstreamError extends Error {
   override readonly name = 'UpstreamError'
-  /** What was received before it went wrong, in bytes. */
+  /** Bytes received before the failure. */
   wireBytes = 0
   exchange: Exchange | undefined
   constructor(
     readonly code: UpstreamErrorCode,
     message: string,
-    /** How long the upstream asks to be left alone, in milliseconds. */
+    /** How long the upstream asks to wait before a retry, in milliseconds. */
     readonly retryAfterMs?: number,
   ) {
     super(message)
@@ -45,7 +45,7 @@ export class UpstreamError extends Error {
 
 /** Bounds of one request. */
 export interface Limits {
-  /** Longest wait for the headers; for a poll, for the whole answer. Milliseconds. */
+  /** Longest wait for the headers; for a poll, for the whole response. Milliseconds. */
   requestTimeoutMs: number
   /** Largest body or single event, after decompression. Bytes. */
   maxBodyBytes: number
@@ -53,23 +53,23 @@ export interface Limits {
 
 export type Fetch = (url: string, init: RequestInit & { decompress?: boolean }) => Promise<Response>
 
-/** What is sent of a stream's definition. */
+/** The part of a stream's definition that makes its request. */
 export type Asked = Pick<Stream, 'url' | 'method' | 'headers' | 'body'>
 
 export interface Answer {
   response: Response
   exchange: Required<Exchange>
-  /** Of its status line and headers, as HTTP/1.1 has them. */
+  /** Bytes of the status line and headers, as in HTTP/1.1. */
   headBytes: number
   /** When the request was made, milliseconds since the epoch. */
   startedAt: number
-  /** Hides what was sent to prove who asks. */
+  /** Hides the credentials that were sent. */
   hide: Hide
 }
 
 const REDIRECTS = new Set([301, 302, 303, 307, 308])
 const USER_AGENT = 'Weir/0.1'
-/** Response headers that the log keeps: enough to tell what was answered, bounded whatever the upstream sends. */
+/** Response headers kept in the log: enough to understand the response, and bounded. */
 const MAX_LOGGED_HEADERS = 40
 const MAX_LOGGED_HEADER_CHARS = 500
 /** Redirects followed for one request. Browsers follow 20; no API needs more than a few. */
@@ -114,8 +114,8 @@ export async function ask(
 }
 
 /**
- * Sends a request to where it is redirected to. What the owner set as headers goes to the origin that it was set for
- * alone: an API key is no business of the next one.
+ * Sends a request and follows its redirects. The stream's own headers are sent only to the origin they were set for: an
+ * API key must not reach another one.
  * @see https://fetch.spec.whatwg.org/#http-redirect-fetch
  */
 async function followRedirects(
@@ -143,17 +143,17 @@ async function followRedirects(
       [method, body] = ['GET', null]
     url = next.href
   }
-  throw new UpstreamError('too_many_redirects', `The upstream redirects more than ${MAX_REDIRECTS} times.`)
+  throw new UpstreamError('too_many_redirects', `The upstream redirected more than ${MAX_REDIRECTS} times.`)
 }
 
 function redirectTarget(location: string, from: string): URL {
   const target = URL.canParse(location, from) ? new URL(location, from) : undefined
   if (target?.protocol === 'http:' || target?.protocol === 'https:') return target
-  throw new UpstreamError('bad_redirect', 'The upstream redirects to what is no http or https URL.')
+  throw new UpstreamError('bad_redirect', "The upstream redirected to a URL that isn't http or https.")
 }
 
 /**
- * Checks that a response has the status it should; releases it where it hasn't.
+ * Checks the status code of a response; releases a response that fails.
  * @throws UpstreamError `no_content` for 204, `bad_status` for everything else that isn't 2xx or 304.
  */
 export async function expectOk({ response, exchange, hide }: Answer, nowMs: number): Promise<void> {
@@ -162,21 +162,21 @@ export async function expectOk({ response, exchange, hide }: Answer, nowMs: numb
   await letGo(response)
   const error =
     status === 204
-      ? new UpstreamError('no_content', 'The upstream answered 204 No Content.')
+      ? new UpstreamError('no_content', 'The upstream returned 204 No Content.')
       : new UpstreamError(
           'bad_status',
-          `The upstream answered ${`${status} ${hide(response.statusText)}`.trim()}.`,
+          `The upstream returned ${`${status} ${hide(response.statusText)}`.trim()}.`,
           retryAfterMs(response.headers.get('retry-after'), nowMs),
         )
   throw withExchange(error, exchange)
 }
 
-/** Ends a response whose body nobody wants; that the body has failed by then changes nothing. */
+/** Cancels a body that isn't needed, even if it has failed. */
 export async function letGo({ body }: Response): Promise<void> {
   await body?.cancel().catch(() => {})
 }
 
-/** Reads a whole body within the limits; the compressed and the plain size are both known after. */
+/** Reads a whole body within the limits, with its compressed and its plain size. */
 export async function readBody(
   answer: Answer,
   { requestTimeoutMs, maxBodyBytes }: Limits,
@@ -208,7 +208,7 @@ export async function readBody(
     const failure =
       error instanceof UpstreamError
         ? error
-        : new UpstreamError('ended_early', 'The connection broke before the body was complete.')
+        : new UpstreamError('ended_early', 'The connection closed before the body was complete.')
     failure.wireBytes = wireBytes
     throw withExchange(failure, answer.exchange)
   } finally {
@@ -217,7 +217,7 @@ export async function readBody(
   }
 }
 
-/** Whether a response is an event stream, which has no end to be waited for. */
+/** Whether a response is an event stream, which has no end to wait for. */
 export function isEventStream({ headers }: Response): boolean {
   return /^\s*text\/event-stream\s*(;|$)/i.test(headers.get('content-type') ?? '')
 }
@@ -240,9 +240,9 @@ function decompress(raw: Buffer, headers: Headers, maxOutputLength: number): Uin
     if (encoding === 'deflate') return inflateSync(raw, { maxOutputLength })
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') throw tooLarge(maxOutputLength)
-    throw new UpstreamError('bad_encoding', `The body isn't the ${encoding} it is said to be.`)
+    throw new UpstreamError('bad_encoding', `The body isn't valid ${encoding}.`)
   }
-  throw new UpstreamError('bad_encoding', `The body's encoding, ${encoding.slice(0, 40)}, wasn't asked for.`)
+  throw new UpstreamError('bad_encoding', `Unsupported content encoding: ${encoding.slice(0, 40)}.`)
 }
 
 function tooLarge(limitBytes: number): UpstreamError {
@@ -250,13 +250,13 @@ function tooLarge(limitBytes: number): UpstreamError {
 }
 
 function timedOut(timeoutMs: number): UpstreamError {
-  return new UpstreamError('timeout', `No complete answer within ${span(timeoutMs)}.`)
+  return new UpstreamError('timeout', `No complete response within ${span(timeoutMs)}.`)
 }
 
 function connectionError(error: Error & { code?: string }, url: string): UpstreamError {
   const { host } = new URL(url)
   if (error.code === 'ENOTFOUND' || error.code === 'DNSLookupFailed' || error.code === 'EAI_AGAIN') {
-    return new UpstreamError('host_unknown', `The host ${host} isn't known.`)
+    return new UpstreamError('host_unknown', `Can't resolve the host ${host}.`)
   }
   return new UpstreamError('connection_failed', `Can't connect to ${host} (${error.code ?? error.name}).`)
 }
@@ -266,7 +266,8 @@ function logRequest(stream: Asked, own: Record<string, string>) {
   return { method: stream.method, url: stream.url, headers: { ...own, ...hidden } }
 }
 
-/** What the log shows of a response's head, and its size: as `fetch` tells it, whichever version of HTTP brought it. */
+/** Status line and headers of a response as the log shows them, and their size: as `fetch` reports them, whatever the HTTP
+ * version. */
 function readHead({ status, statusText, headers }: Response, hide: Hide) {
   const logged: Record<string, string> = {}
   let headBytes = `HTTP/1.1 ${status} ${statusText}\r\n\r\n`.length

@@ -1,8 +1,8 @@
-/** Longest timer that runs as asked: beyond 2^31 − 1 ms it would fire at once. */
+/** Longest timer that works: beyond 2^31 − 1 ms it would fire at once. */
 const MAX_TIMER_MS = 2_147_483_647
 
 /**
- * Waits until an instant.
+ * Waits until a time.
  * @param instant milliseconds since the epoch
  * @returns false when the signal aborted first.
  */

@@ -132,12 +132,12 @@ type CompareTold = Partial<
 export function misfit(message: string, tooMuch: TooMuch['what'] | undefined): Refusal {
   const [why = ''] = message.split('\n')
   return tooMuch === undefined
-    ? { code: 'bad_patch', message: `A patch doesn't fit: ${why}` }
-    : { code: 'too_large', message: `A patch isn't applied: ${why}.` }
+    ? { code: 'bad_patch', message: `A patch doesn't apply: ${why}` }
+    : { code: 'too_large', message: `A patch wasn't applied: ${why}.` }
 }
 
 function tooMuch(what: string, failure = 'it fails'): Refusal {
-  return { code: 'too_large', message: `${what} is too much to be followed: ${failure}.` }
+  return { code: 'too_large', message: `${what} is too complex to follow: ${failure}.` }
 }
 
 function sizeOf(chars: number, last?: FollowedText): number {

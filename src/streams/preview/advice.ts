@@ -3,7 +3,7 @@ import { span } from '../../core/judging/verdict.ts'
 import type { Asked, Limits, UpstreamError, UpstreamErrorCode } from '../ingest/upstream.ts'
 import type { LookedAnswer } from './preview.ts'
 
-/** Why an API can't be followed as it is, and what to do about it: a sentence or two each. */
+/** Why Weir can't follow an API, and what to do about it, in a sentence or two each. */
 export interface LookProblem {
   code: UpstreamErrorCode | 'tls_failed'
   message: string
@@ -23,63 +23,66 @@ export type LookWarningCode =
   | 'slow'
   | 'no_event'
 
-/** What its owner should know before they register it. */
+/** What to know before registering the API. */
 export interface LookWarning {
   code: LookWarningCode
   message: string
 }
 
-/** Bodies above this are worth a word, in bytes. */
+/** Larger bodies cause a warning, in bytes. */
 const LARGE_BYTES = 1_000_000
-/** Answers that take longer than this are, in milliseconds. */
+/** Slower responses cause a warning, in milliseconds. */
 const SLOW_MS = 3_000
 const SECRET_NAME =
   /^(api[-_]?key|apikey|key|token|access[-_]?token|auth|secret|password|passwd|pwd|sig|signature)$/i
-/** Codes by which Bun says what is wrong with a certificate. */
+/** Bun's codes for certificate errors. */
 const TLS_FAILURES: Readonly<Record<string, string>> = {
-  CERT_HAS_EXPIRED: 'Its certificate has expired.',
-  CERT_NOT_YET_VALID: 'Its certificate is not valid yet.',
-  ERR_TLS_CERT_ALTNAME_INVALID: 'Its certificate is for another host.',
-  DEPTH_ZERO_SELF_SIGNED_CERT: 'It signed its certificate itself.',
-  SELF_SIGNED_CERT_IN_CHAIN: "Its certificate comes from an authority that isn't known here.",
-  UNABLE_TO_VERIFY_LEAF_SIGNATURE: "Its certificate comes from an authority that isn't known here.",
-  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: "Its certificate comes from an authority that isn't known here.",
-  UNABLE_TO_GET_ISSUER_CERT: "Its certificate comes from an authority that isn't known here.",
+  CERT_HAS_EXPIRED: 'The certificate has expired.',
+  CERT_NOT_YET_VALID: "The certificate isn't valid yet.",
+  ERR_TLS_CERT_ALTNAME_INVALID: 'The certificate is for a different host.',
+  DEPTH_ZERO_SELF_SIGNED_CERT: 'The certificate is self-signed.',
+  SELF_SIGNED_CERT_IN_CHAIN: "The certificate's authority isn't trusted.",
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: "The certificate's authority isn't trusted.",
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: "The certificate's authority isn't trusted.",
+  UNABLE_TO_GET_ISSUER_CERT: "The certificate's authority isn't trusted.",
 }
 const NEXT: Readonly<Partial<Record<UpstreamErrorCode, string>>> = {
-  host_unknown:
-    'Check how the host is spelled. A name that is only known inside a network needs a Weir in that network.',
-  not_allowed: 'Once it is named there and Weir is started again, look again.',
+  host_unknown: 'Check the spelling. An internal name can only be resolved by a Weir on the same network.',
+  not_allowed: 'Use another URL, or add the host to ALLOW_HOSTS and restart Weir.',
   connection_failed:
-    "Is the service running, and is the port right? It has to be reached from Weir's machine, not only from yours.",
-  timeout: 'It may only be slow just now: look again. Else register it, and Weir tries again and again.',
-  too_many_redirects: 'Open it in a browser and take the address where it ends.',
-  bad_redirect: 'Open it in a browser and take the address where it ends.',
-  no_content: 'Has it anything to say yet? Weir follows what has a body.',
-  bad_content_type:
-    'Look for the address that the page itself takes its data from: an API, often below /api.',
-  bad_encoding: "Weir takes gzip or nothing: mend the server's compression.",
-  bad_json: 'Mend what the API sends. Until then each poll would be logged as an error.',
-  too_large: 'Ask for less of it, with a filter or a page, or raise MAX_BODY_BYTES and start Weir again.',
-  ended_early: 'Look again; if it stays so, see the log of the service.',
+    "Check that the service is running and the port is right. It must be reachable from Weir's machine, not only from yours.",
+  timeout:
+    'Preview again: it may only be slow right now. You can also register it anyway; Weir keeps retrying.',
+  too_many_redirects: 'Open it in a browser and use the final URL.',
+  bad_redirect: 'Open it in a browser and use the final URL.',
+  no_content: 'Weir needs a response with a body. Check that the API has data.',
+  bad_content_type: 'Find the API that the page loads its data from, often under /api.',
+  bad_encoding: "Weir accepts gzip or no compression. Fix the server's compression.",
+  bad_json: 'Fix the JSON that the API sends. Until then, every poll is recorded as an error.',
+  too_large: 'Request less with a filter or pagination, or raise MAX_BODY_BYTES and restart Weir.',
+  ended_early: 'Preview again. If it keeps failing, check the logs of the service.',
 }
 
-/** @param failure the code of what the connection failed of, as Bun has it */
+/** @param failure Bun's code of the connection error */
 export function problemOf({ code, message }: UpstreamError, failure: string | undefined): LookProblem {
   const tls = code === 'connection_failed' ? tlsProblem(failure) : undefined
-  return tls ?? { code, message, next: NEXT[code] ?? 'Look again.' }
+  return tls ?? { code, message, next: NEXT[code] ?? 'Preview again.' }
 }
 
-/** What is wrong with a status; null for a good one. */
+/** The problem with a status code; null for a good one. */
 export function statusProblem(
   { status, ok, statusText, headers }: Response,
   nowMs: number,
 ): LookProblem | null {
   if (status === 204) {
-    return { code: 'no_content', message: 'It answered 204 No Content.', next: NEXT.no_content as string }
+    return {
+      code: 'no_content',
+      message: 'The API returned 204 No Content.',
+      next: NEXT.no_content as string,
+    }
   }
   if (ok) return null
-  const message = `It answered ${status}${statusText ? ` ${statusText}` : ''}.`
+  const message = `The API returned ${status}${statusText ? ` ${statusText}` : ''}.`
   return {
     code: 'bad_status',
     message,
@@ -94,7 +97,7 @@ interface Found {
   limits: Limits
 }
 
-/** Everything worth knowing of an answer that isn't a problem. */
+/** Warnings about a response: anything worth knowing that isn't a problem. */
 export function warningsOf(found: Found): LookWarning[] {
   const ofAll = [redirected, keyInUrl]
   const isGood = found.answer.status < 300
@@ -108,23 +111,23 @@ function tlsProblem(failure: string | undefined): LookProblem | undefined {
   if (!isTls) return undefined
   return {
     code: 'tls_failed',
-    message: message ?? `Can't agree on encryption with it (${failure?.slice(0, 60)}).`,
-    next: "Mend its certificate. An authority of your own is made known by NODE_EXTRA_CA_CERTS in Weir's environment.",
+    message: message ?? `The TLS handshake failed (${failure?.slice(0, 60)}).`,
+    next: "Fix the certificate. To trust your own authority, set NODE_EXTRA_CA_CERTS in Weir's environment.",
   }
 }
 
 function nextOf(status: number, waitMs: number | undefined): string {
   if (status === 401 || status === 403) {
-    return 'It wants to know who asks: add a header under “Headers, method and body”, such as Authorization, and look again.'
+    return 'It requires authentication. Add a header such as Authorization under “Headers, method and body”, and preview again.'
   }
-  if (status === 404 || status === 410) return 'Check path and query; a slash at the end can matter.'
-  if (status === 405) return 'It wants another method: choose one under “Headers, method and body”.'
+  if (status === 404 || status === 410) return 'Check the path and query. A trailing slash can matter.'
+  if (status === 405) return 'It requires another method. Choose one under “Headers, method and body”.'
   if (status === 429) {
     const wait = waitMs === undefined ? '' : ` for ${span(waitMs)}`
-    return `It limits how often it is asked: wait${wait}, and choose a longer interval.`
+    return `The API limits the request rate. Wait${wait}, and choose a longer interval.`
   }
   if (status >= 500) {
-    return 'The service itself fails now. Registered all the same, Weir tells when it recovers.'
+    return 'The service is failing right now. If you register it anyway, Weir keeps retrying and shows when it recovers.'
   }
   return 'Check the query, the method, the headers and the body.'
 }
@@ -135,15 +138,15 @@ function redirected({ asked, answer: { redirects } }: Found): LookWarning | unde
   const isElsewhere = new URL(last.to).origin !== new URL(asked.url).origin
   const headers = isElsewhere && Object.keys(asked.headers).length > 0
   const message =
-    `It redirects to ${last.to.slice(0, 300)} (${last.status}): register that, to spare each request the detour.` +
-    (headers ? ' Your headers were sent to the first address only.' : '')
+    `It redirects to ${last.to.slice(0, 300)} (${last.status}). Register that URL to save a redirect on every request.` +
+    (headers ? ' Your headers were sent to the first URL only.' : '')
   return { code: 'redirected', message }
 }
 
 function keyInUrl({ asked }: Found): LookWarning | undefined {
   const name = [...new URL(asked.url).searchParams.keys()].find((each) => SECRET_NAME.test(each))
   if (name === undefined) return undefined
-  const message = `The URL seems to hold a secret, ${name}: URLs are shown in pages and logs. Headers never are.`
+  const message = `The URL seems to contain a secret, ${name}. URLs are shown on pages and in logs; send it as a header, whose value is never shown.`
   return { code: 'key_in_url', message }
 }
 
@@ -151,27 +154,27 @@ function described({ answer: { shape, sample } }: Found): LookWarning | undefine
   if (shape !== 'json' || !/^\{\s*"(openapi|swagger)":/.test(sample?.text ?? '')) return undefined
   return {
     code: 'openapi',
-    message: 'This describes an API: Import makes a stream of each of its operations.',
+    message: 'This is an OpenAPI document. Import it to create a stream for each operation.',
   }
 }
 
 function content({ answer: { shape, contentType, arrays } }: Found): LookWarning | undefined {
   if (shape === 'text' || shape === 'binary') {
-    const message = `${contentType ?? 'What it sends'} isn't JSON: only hashes are compared, so Weir tells that it changed, not where.`
+    const message = `${contentType ?? 'The response'} isn't JSON. Weir compares hashes only, so it shows that it changed, but not where.`
     return { code: 'not_json', message }
   }
   const loose = arrays.find(({ key }) => key === undefined)
   if (loose === undefined) return undefined
-  const message = `Nothing tells the ${loose.members} members of ${loose.path || 'the array'} apart: they are compared by their position.`
+  const message = `No key identifies the ${loose.members} items of ${loose.path || 'the array'}, so they are matched by position.`
   return { code: 'by_position', message }
 }
 
 function unfinished({ answer: { kind, isWhole, bodyBytes }, limits }: Found): LookWarning | undefined {
   if (kind === 'sse' || isWhole) return undefined
   if (bodyBytes >= LARGE_BYTES) {
-    return { code: 'cut', message: 'Only its beginning was read: what follows was not looked at.' }
+    return { code: 'cut', message: 'Only the start of the response was read.' }
   }
-  const message = `It was still sending when the look ended; a poll may take ${span(limits.requestTimeoutMs)}.`
+  const message = `The response wasn't complete when the preview ended. A poll may take up to ${span(limits.requestTimeoutMs)}.`
   return { code: 'endless', message }
 }
 
@@ -180,13 +183,13 @@ function weight({ answer }: Found): LookWarning[] {
   if (kind === 'sse' || bodyBytes === 0) return []
   const warnings: LookWarning[] = []
   if (bodyBytes >= LARGE_BYTES) {
-    const packed = encoding === null ? ', and uncompressed though gzip was asked for' : ''
-    const message = `It is large${packed}: ${(wireBytes / 1e6).toFixed(1)} MB for each poll that finds a change.`
+    const packed = encoding === null ? ' and uncompressed, although Weir accepts gzip' : ''
+    const message = `The response is large${packed}: ${(wireBytes / 1e6).toFixed(1)} MB for every poll that finds a change.`
     warnings.push({ code: 'large', message })
   }
   if (etag === null && lastModified === null) {
     const message =
-      'It gives neither ETag nor Last-Modified: every poll moves the whole body, changed or not.'
+      'The API sends neither ETag nor Last-Modified, so every poll transfers the whole body, changed or not.'
     warnings.push({ code: 'no_validators', message })
   }
   return warnings
@@ -194,11 +197,11 @@ function weight({ answer }: Found): LookWarning[] {
 
 function slow({ answer: { kind, firstByteMs } }: Found): LookWarning | undefined {
   if (kind === 'sse' || firstByteMs < SLOW_MS) return undefined
-  return { code: 'slow', message: `It took ${(firstByteMs / 1_000).toFixed(1)} s to answer.` }
+  return { code: 'slow', message: `The API took ${(firstByteMs / 1_000).toFixed(1)} s to respond.` }
 }
 
 function silent({ answer: { kind, status, events, comments } }: Found): LookWarning | undefined {
   if (kind !== 'sse' || status !== 200 || events.length > 0) return undefined
-  const heard = comments > 0 ? 'Heartbeats came, but no event' : 'No event came'
-  return { code: 'no_event', message: `${heard} while Weir looked: that alone is no fault.` }
+  const heard = comments > 0 ? 'Heartbeats arrived, but no events' : 'No events arrived'
+  return { code: 'no_event', message: `${heard} during the preview. That can be normal for a quiet stream.` }
 }

@@ -10,15 +10,15 @@ import { EITHER_KIND, kindOf, PROBE_TIMEOUT_MS } from '../registry/probe.ts'
 import { type LookProblem, type LookWarning, problemOf, statusProblem, warningsOf } from './advice.ts'
 import { encodingOf, type LookBounds, type LookedEvent, type LookRead, readLook } from './read.ts'
 
-/** What an API answered to one request, and how it could be followed. */
+/** The response of an API to one request, and how Weir could follow it. */
 export interface Looked {
   /** As it would be registered. */
   url: string
-  /** Why it can't be followed as it is; null where it can. */
+  /** Why Weir can't follow it; null if it can. */
   problem: LookProblem | null
-  /** Null where nothing came. */
+  /** Null if there was no response. */
   answer: LookedAnswer | null
-  /** What to register it with; null where that doesn't show. */
+  /** Suggested settings; null if there are none. */
   suggestion: Suggestion | null
   warnings: LookWarning[]
 }
@@ -29,7 +29,7 @@ export interface LookedAnswer {
   status: number
   contentType: string | null
   redirects: { status: number; to: string }[]
-  /** Of the body, as far as it was read. */
+  /** Bytes of the body, as far as it was read. */
   wireBytes: number
   bodyBytes: number
   /** Whether the body was read to its end. */
@@ -39,7 +39,7 @@ export interface LookedAnswer {
   lastModified: string | null
   firstByteMs: number
   tookMs: number
-  /** The first lines of the body, JSON indented; null for what is no text, and for events. */
+  /** The first lines of the body, JSON indented; null for binary data and for events. */
   sample: { text: string; isCut: boolean } | null
   events: LookedEvent[]
   /** Comments of an event stream: heartbeats, mostly. */
@@ -62,18 +62,18 @@ export interface LooksDeps {
   now?(): number
 }
 
-/** Looks under way at a time; further ones are refused. */
+/** Previews in progress at a time; further ones are refused. */
 const MAX_LOOKS = 8
 const BOUNDS: LookBounds = { bodyBytes: 4_194_304, bodyMs: 10_000, events: 5, eventsMs: 3_000 }
 const SAMPLE_LINES = 40
 const SAMPLE_CHARS = 8_192
 const EVENT_CHARS = 2_048
 const DEFAULT_INTERVAL_MS = 60_000
-/** Between these a `Cache-Control: max-age` is taken for an interval, in milliseconds. */
+/** Bounds of an interval suggested by `Cache-Control: max-age`, in milliseconds. */
 const MIN_SUGGESTED_MS = 5_000
 const MAX_SUGGESTED_MS = 3_600_000
 
-/** Asks APIs once, to show what is there before anything is registered. Stores nothing. */
+/** Sends one request to an API, to preview it before it is registered. Stores nothing. */
 export class Looks {
   readonly #deps: LooksDeps
   #underWay = 0
@@ -83,12 +83,12 @@ export class Looks {
   }
 
   /**
-   * Everything that the API does, or doesn't, is part of what is returned.
-   * @throws Problem `too_many` while too many others look; the signal's reason when it is aborted
+   * Failures of the API are part of the result.
+   * @throws Problem `too_many` while too many previews are in progress; the signal's reason when it is aborted
    */
   async look(asked: Asked, signal: AbortSignal): Promise<Looked> {
     if (this.#underWay >= MAX_LOOKS) {
-      throw new Problem('too_many', `${MAX_LOOKS} APIs are being looked at already; try again in a moment.`)
+      throw new Problem('too_many', `${MAX_LOOKS} previews are in progress. Try again in a moment.`)
     }
     this.#underWay++
     try {
@@ -121,7 +121,7 @@ export class Looks {
   }
 }
 
-/** A fetch that remembers the way that a request took, and what it failed of. */
+/** A fetch that remembers the redirects of a request, and why it failed. */
 function notedFetch(fetch: Fetch) {
   const redirects: LookedAnswer['redirects'] = []
   let failure: string | undefined
@@ -176,7 +176,7 @@ function shapeOf({ headers }: Response, text: string): LookedAnswer['shape'] {
   if (text.trim() === '') return 'empty'
   if (type === 'text/html') return 'html'
   if (type.includes('json') || /^\s*[[{]/.test(text)) return 'json'
-  // Bytes that no text has, or that aren't UTF-8.
+  // Bytes that don't occur in text, or aren't UTF-8.
   return /[\0\uFFFD]/.test(text.slice(0, SAMPLE_CHARS)) ? 'binary' : 'text'
 }
 
@@ -195,7 +195,7 @@ function parsed(text: string) {
   }
 }
 
-/** Why each poll of this would be an error, though the status is good. */
+/** Why every poll would be an error, although the status code is good. */
 function contentProblem(answer: Answer, came: LookedAnswer, { body }: LookRead, limits: Limits) {
   const length = Number(answer.response.headers.get('content-length') ?? 0)
   if (length > limits.maxBodyBytes || (!came.isWhole && body.byteLength >= limits.maxBodyBytes)) {
@@ -203,11 +203,11 @@ function contentProblem(answer: Answer, came: LookedAnswer, { body }: LookRead, 
     return problemOf(new UpstreamError('too_large', message), undefined)
   }
   if (came.shape === 'html') {
-    const message = 'This is a web page, not what programs read.'
+    const message = 'This is a web page, not an API.'
     return problemOf(new UpstreamError('bad_content_type', message), undefined)
   }
   if (came.shape === 'json' && came.isWhole && parsed(new TextDecoder().decode(body)) === undefined) {
-    return problemOf(new UpstreamError('bad_json', "The body isn't complete JSON."), undefined)
+    return problemOf(new UpstreamError('bad_json', "The body isn't valid JSON."), undefined)
   }
   return null
 }
@@ -220,8 +220,8 @@ function suggest({ url }: Asked, came: LookedAnswer, { response }: Answer): Sugg
     goodForMs > 0 ? Math.min(Math.max(goodForMs, MIN_SUGGESTED_MS), MAX_SUGGESTED_MS) : DEFAULT_INTERVAL_MS
   const because =
     goodForMs > 0
-      ? `An answer is good for ${maxAge} s, says its Cache-Control.`
-      : 'A start: Weir suggests a better one once it has seen how often it changes.'
+      ? `Its Cache-Control says that a response is valid for ${maxAge} s.`
+      : 'A default. Weir suggests a better interval once it knows how often the API changes.'
   return {
     kind: came.kind,
     name: defaultName(url),

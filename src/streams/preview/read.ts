@@ -1,37 +1,37 @@
 import { createParser } from 'eventsource-parser'
 import { type Answer, isEventStream, isGzip, letGo, UpstreamError } from '../ingest/upstream.ts'
 
-/** Bounds of what is read of an answer by one look. */
+/** Bounds of one preview. */
 export interface LookBounds {
-  /** Most of a body that is read, after decompression, and most that is taken from the wire. Bytes. */
+  /** Most bytes read of a body, after decompression and on the wire. */
   bodyBytes: number
-  /** Longest that a body is read, in milliseconds. */
+  /** Longest time to read a body, in milliseconds. */
   bodyMs: number
   events: number
-  /** Longest wait for so many events, in milliseconds. */
+  /** Longest wait for that many events, in milliseconds. */
   eventsMs: number
 }
 
 export interface LookedEvent {
-  /** `message` where the upstream names none. */
+  /** `message` if the upstream names none. */
   event: string
   id: string | null
   data: string
 }
 
-/** What was read of an answer. */
+/** The part of a response that was read. */
 export interface LookRead {
   body: Uint8Array
   wireBytes: number
   events: LookedEvent[]
   /** Comments of an event stream: heartbeats, mostly. */
   comments: number
-  /** What ended it: the upstream, a bound in bytes or events, or the clock. */
+  /** Why reading ended: the body was complete, a bound in bytes or events was reached, or time ran out. */
   end: 'whole' | 'enough' | 'time'
 }
 
 /**
- * Reads of an answer what shows what it is, and lets go of the rest.
+ * Reads enough of a response to show what it is, and cancels the rest.
  * @throws UpstreamError `bad_encoding`, `ended_early`; the signal's reason when it is aborted
  */
 export async function readLook(
@@ -78,7 +78,7 @@ export async function readLook(
   return read
 }
 
-/** Takes chunks of an event stream apart into events, as many as are wanted. */
+/** Parses chunks of an event stream into events, up to the bound. */
 function eventSink(read: LookRead, { events, bodyBytes }: LookBounds): (chunk: Uint8Array) => void {
   const text = new TextDecoder()
   const parser = createParser({
@@ -95,12 +95,12 @@ function eventSink(read: LookRead, { events, bodyBytes }: LookBounds): (chunk: U
 
 type Bytes = ReadableStream<Uint8Array<ArrayBuffer>>
 
-/** The body as it is meant, with every chunk counted as it comes over the wire. */
+/** The decompressed body, with every chunk counted as it arrives on the wire. */
 function decoded(response: Response, count: (bytes: number) => void): Bytes {
   const encoding = encodingOf(response)
   if (encoding !== null && !isGzip(response.headers)) {
     void letGo(response)
-    throw new UpstreamError('bad_encoding', `The body's encoding, ${encoding}, wasn't asked for.`)
+    throw new UpstreamError('bad_encoding', `Unsupported content encoding: ${encoding}.`)
   }
   const counting = new TransformStream<Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>>({
     transform(chunk, controller) {
@@ -112,13 +112,13 @@ function decoded(response: Response, count: (bytes: number) => void): Bytes {
   return encoding === null ? counted : counted.pipeThrough(new DecompressionStream('gzip'))
 }
 
-/** How a body is compressed; null where it isn't. */
+/** Compression of a body; null if there is none. */
 export function encodingOf({ headers }: Response): string | null {
   const encoding = headers.get('content-encoding')?.trim().toLowerCase() ?? ''
   return encoding === '' || encoding === 'identity' ? null : encoding.slice(0, 40)
 }
 
-/** A clock that a reader races against; `end` it in any case. */
+/** A timer that a reader races against; always call `end`. */
 function stopAfter(ms: number, signal: AbortSignal) {
   const { promise: stopped, resolve, reject } = Promise.withResolvers<'time'>()
   stopped.catch(() => {})
@@ -137,6 +137,6 @@ function broken(error: Error & { code?: string }, response: Response): UpstreamE
   const isPacking =
     encodingOf(response) !== null && (error.name === 'TypeError' || /^Z_/.test(error.code ?? ''))
   return isPacking
-    ? new UpstreamError('bad_encoding', "The body isn't the gzip it is said to be.")
-    : new UpstreamError('ended_early', 'The connection broke before the body was complete.')
+    ? new UpstreamError('bad_encoding', "The body isn't valid gzip.")
+    : new UpstreamError('ended_early', 'The connection closed before the body was complete.')
 }

@@ -2,13 +2,13 @@ import { sql } from 'drizzle-orm'
 import { rollups, streams } from '../../../drizzle/schema.ts'
 import type { Database } from '../../storage/storage.ts'
 
-/** Minutes that are looked back. */
+/** Minutes of activity. */
 export const ACTIVITY_MINUTES = 60
-/** Streams that are remembered until the minute is over; those beyond are read anew. */
+/** Streams cached until the minute is over; beyond that, they are read again. */
 const MAX_REMEMBERED = 10_000
 const MINUTE_MS = 60_000
 
-/** Events or answered polls of each minute of a stream's last hour: whole minutes, so that each is read once a minute. */
+/** Events or successful polls of each minute of a stream's last hour: whole minutes, so that each is read once a minute. */
 export class Activity {
   readonly #db: Database
   #minute = 0
@@ -18,7 +18,7 @@ export class Activity {
     this.#db = db
   }
 
-  /** The last hour of each stream, the oldest minute first; one query for those that aren't known yet. */
+  /** The last hour of each stream, oldest minute first; one query for those that aren't cached. */
   async of(ids: readonly string[], now: number): Promise<Map<string, readonly number[]>> {
     const minute = Math.floor(now / MINUTE_MS)
     if (minute !== this.#minute) this.#known.clear()
@@ -26,7 +26,7 @@ export class Activity {
     const missing = ids.filter((id) => !this.#known.has(id))
     const read = missing.length === 0 ? new Map<string, number[]>() : await this.#read(missing, minute)
     if (this.#known.size + read.size > MAX_REMEMBERED) this.#known.clear()
-    // Another minute may have begun while they were read.
+    // Another minute may have started meanwhile.
     if (minute === this.#minute) for (const [id, values] of read) this.#known.set(id, values)
     return new Map(ids.map((id) => [id, read.get(id) ?? this.#known.get(id) ?? NONE]))
   }

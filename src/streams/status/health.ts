@@ -5,17 +5,17 @@ import type { Database } from '../../storage/storage.ts'
 import type { Control, JobControl } from '../registry/streams.ts'
 import { expectation, type StatusDeps } from './status.ts'
 
-/** A worker not seen for this long, in milliseconds, is taken out of the list. */
+/** A worker not seen for this long, in milliseconds, is removed from the list. */
 const FORGET_WORKER_MS = 24 * 3_600_000
 /** A worker not seen for this long, in milliseconds, has no share of the streams. */
 export const WORKER_ALIVE_MS = 7_000
 /** A stream that should run and that no worker has held for this long, in milliseconds, gets its job again. */
 const UNHELD_MS = 5_000
-/** Most jobs made by one reconciliation: the next one makes the rest. */
+/** Most jobs created by one reconciliation: the next one creates the rest. */
 const RECONCILE_LIMIT = 20_000
 
 /**
- * Writes the verdicts that time alone has changed: silence, lateness, a worker that is gone.
+ * Updates statuses that changed only because time passed: silence, late polls, a lost worker.
  * @returns how many changed
  */
 export async function judgeAll(deps: StatusDeps & { control: Pick<Control, 'changed'> }): Promise<number> {
@@ -50,9 +50,9 @@ export async function judgeAll(deps: StatusDeps & { control: Pick<Control, 'chan
 }
 
 /**
- * Makes the queue agree with what should run: every stream that should and that no living worker holds gets a job.
- * For those that have one already, that does nothing, unless it was claimed and nobody holds the stream by now.
- * @returns how many jobs were asked for
+ * Makes the queue agree with the desired states: every stream that should run and isn't held by a live worker gets a
+ * job. Nothing changes for streams that have one, unless it was claimed and nobody holds the stream by now.
+ * @returns how many jobs were requested
  */
 export async function reconcile(
   db: Database,
@@ -60,7 +60,7 @@ export async function reconcile(
   now: number,
 ): Promise<number> {
   const before = new Date(now - UNHELD_MS)
-  // Nobody's, and not only for the moment between two runs.
+  // Not held, and not only for the moment between two runs.
   const isUnheld = sql<boolean>`${workers.name} IS NULL AND coalesce(${runs.endedAt} < ${before.toISOString()}::timestamptz, true)`
   const rows = await db
     .select({ id: streams.id, isUnheld })
@@ -80,7 +80,7 @@ export async function reconcile(
   return ids.length
 }
 
-/** A worker's last sign of life. */
+/** A worker's last heartbeat. */
 export interface Sign {
   name: string
   seenAt: Date
@@ -88,16 +88,16 @@ export interface Sign {
 
 /** The workers and what they share, as one of them sees it. */
 export interface Sight {
-  /** All that were ever seen and didn't take their leave, in the order of their names. */
+  /** All workers that were seen and haven't left, ordered by name. */
   signs: Sign[]
   /** Streams that should run. */
   running: number
 }
 
-/** Says that a worker lives and how many streams it holds, and looks at the others. */
+/** Writes a worker's heartbeat with the number of streams it holds, and reads those of the others. */
 export async function seeWorkers(db: Database, name: string, held: number, now: Date): Promise<Sight> {
   const [at, longAgo] = [now, new Date(now.getTime() - FORGET_WORKER_MS)].map((date) => date.toISOString())
-  // One statement, as it is asked every second for as long as Weir runs.
+  // One statement, because it runs every second.
   const { rows } = (await db.execute(sql`
     WITH own AS (
       INSERT INTO weir.workers (name, started_at, seen_at, streams)
@@ -117,13 +117,13 @@ export async function seeWorkers(db: Database, name: string, held: number, now: 
   return { signs, running: rows[0]?.running ?? 0 }
 }
 
-/** A worker lets go of everything: it has no share any more, though it still holds what nobody has taken over. */
+/** A worker is shutting down: it has no share any more, but still holds the streams that nobody has taken over. */
 export async function retireWorker(db: Database, name: string, now: Date): Promise<void> {
   const seenAt = new Date(now.getTime() - WORKER_ALIVE_MS)
   await db.update(workers).set({ seenAt }).where(eq(workers.name, name))
 }
 
-/** A worker has let go of everything: what it held is free at once. */
+/** A worker has released everything: its streams are free at once. */
 export async function leaveWorker(db: Database, name: string): Promise<void> {
   await db.delete(workers).where(eq(workers.name, name))
 }

@@ -4,28 +4,29 @@ import type { Database } from '../../storage/storage.ts'
 import type { JobControl } from '../registry/streams.ts'
 import type { Sign } from './health.ts'
 
-/** A worker that gives no sign of life for this long, in milliseconds, is gone: others take its streams. */
+/** A worker without a heartbeat for this long, in milliseconds, is lost: others take over its streams. */
 export const LOST_AFTER_MS = 5_000
-/** Who has not looked for this long, in milliseconds, can't tell whether the others are gone or itself was away. */
+/** A worker that hasn't checked for this long, in milliseconds, can't tell whether the others are lost or it was paused
+ * itself. */
 const BLIND_AFTER_MS = 3_000
 
 export interface LostWorkersDeps {
   db: Database
   control: Pick<JobControl, 'claims' | 'free'>
   worker: string
-  /** A clock that nobody sets, in milliseconds. */
+  /** A monotonic clock, in milliseconds. */
   clock?: () => number
 }
 
 /**
- * Finds the workers that are gone, by their signs of life: one row for a worker and not one lock for each stream,
- * whose keeping would cost more than all that streams say. What counts is how long a sign has stayed the same before
- * one's own eyes: clocks of other machines don't matter, nor that a database which was away had everybody wait.
+ * Finds lost workers by their heartbeats: one row for each worker instead of one lock for each stream, which would cost
+ * more than the streams' own data. What counts is how long this worker has seen the same heartbeat: the clocks of other
+ * machines don't matter, nor does an unreachable database that made all workers wait.
  */
 export class LostWorkers {
   readonly #deps: LostWorkersDeps
   readonly #clock: () => number
-  /** Since when each worker's sign is as it is. */
+  /** Since when each worker's heartbeat is the same. */
   readonly #signs = new Map<string, { seenAt: number; since: number }>()
   readonly #freed = new Set<string>()
   #lookedAt = Number.NEGATIVE_INFINITY
@@ -35,7 +36,7 @@ export class LostWorkers {
     this.#clock = deps.clock ?? (() => performance.now())
   }
 
-  /** @returns the names of those that are gone */
+  /** @returns the names of lost workers */
   look(signs: readonly Sign[]): Set<string> {
     const now = this.#clock()
     const wasBlind = now - this.#lookedAt > BLIND_AFTER_MS
@@ -54,7 +55,7 @@ export class LostWorkers {
     return lost
   }
 
-  /** Has the others take what the lost ones held, once. Of those that live, the first by name does it, for all. */
+  /** Frees the streams of lost workers, once, so that others take them over. The first live worker by name does it for all. */
   async free(lost: ReadonlySet<string>): Promise<void> {
     const first = [...this.#signs.keys()].find((name) => !lost.has(name))
     const names = new Set([...lost].filter((name) => !this.#freed.has(name)))
@@ -76,7 +77,7 @@ export class LostWorkers {
       .where(isNotNull(states.worker))
     const isLost = (name: string | null | undefined) => typeof name === 'string' && names.has(name)
     await control.free(rows.filter((row) => isLost(row.worker)).map((row) => row.id))
-    // Theirs are as well the jobs whose runs they hadn't begun, and those whose streams are gone.
+    // They also claimed jobs whose runs hadn't started, and jobs whose streams are gone.
     const held = new Set(rows.map((row) => row.id))
     const others = await control.claims((id) => !held.has(id))
     await control.free(others.filter((claim) => isLost(claim.worker)).map((claim) => claim.id))

@@ -9,33 +9,33 @@ import { connectionsOf, polledSumsOf, stepsOf } from '../measures/measures.ts'
 import { IS_SHARED } from '../registry/visibility.ts'
 import { fleet } from './status.ts'
 
-/** Looked back for rates and changes, in milliseconds. */
+/** Window for rates and changes, in milliseconds. */
 const HOUR_MS = STEPS_MS.hour
-/** Lines of each list. */
+/** Rows of each list. */
 const SHOWN = 8
-/** Verdicts that somebody should look at, the worst first. */
+/** Statuses that need attention, the worst first. */
 const TROUBLED = ['dead', 'stalled', 'backing-off'] as const satisfies Verdict[]
 
-/** What an overview names and counts: all streams, or those that every caller sees. Its sums are of all. */
+/** Which streams an overview names and counts: all, or those that every caller sees. Its sums include all streams. */
 export type Whose = 'all' | 'shared'
 
-/** What was, by the minute. */
+/** The past, minute by minute. */
 export interface Past {
-  /** Every minute of the last hour, the oldest first; the one under way is left out. */
+  /** Every minute of the last hour, oldest first, without the current one. */
   minutes: readonly { messages: number; errors: number; wireBytes: number }[]
-  /** What streaming saves over plain polling, by the last 24 hours; `undefined` while nothing was polled. */
+  /** What streaming saves over uncompressed polling, in the last 24 hours; `undefined` without polls. */
   saved: { baselines: Baselines; streamingBytes: number; shares: Shares } | undefined
   /** Streams that changed most often in the last hour. */
   changed: readonly { id: string; name: string; changes: number; lastAt: Date }[]
 }
 
-/** All of a Weir in one look. */
+/** The whole Weir at a glance. */
 export interface Overview extends Past {
   streams: number
   verdicts: Record<Verdict, number>
-  /** How many problems are open, and the newest of them. */
+  /** Number of open incidents, and the newest of them. */
   incidents: { open: number; newest: readonly IncidentRow[] }
-  /** Streams that most need somebody to look, and how many there are. */
+  /** Streams that most need attention, and how many there are. */
   troubled: { count: number; first: readonly Troubled[] }
 }
 
@@ -47,7 +47,7 @@ export interface Troubled {
   since: Date
 }
 
-/** Reads what was: sums over every stream's minutes, so whoever shows it to many reads it once for all. */
+/** Reads the past: sums over every stream's minutes. Read it once for many viewers. */
 export async function readPast(db: Database, now: number, whose: Whose): Promise<Past> {
   const [minutes, saved, changed] = await Promise.all([
     lastHour(db, now),
@@ -57,7 +57,7 @@ export async function readPast(db: Database, now: number, whose: Whose): Promise
   return { minutes, saved, changed }
 }
 
-/** Reads the rest of the overview, which is as of now. */
+/** Reads the rest of the overview, which is current. */
 export async function readOverview(db: Database, reading: Promise<Past>, whose: Whose): Promise<Overview> {
   const [past, { streams, verdicts }, open, newest, troubled] = await Promise.all([
     reading,

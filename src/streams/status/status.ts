@@ -14,7 +14,7 @@ const RECENT_MS = RECENT_MINUTES * 60_000
 /** A rate over less than this, in minutes, would only be noise. */
 const SHORTEST_MINUTES = 0.25
 
-/** Everything known of a stream at this moment. */
+/** Everything known about a stream right now. */
 export interface Status {
   stream: Stream
   verdict: Verdict
@@ -27,13 +27,13 @@ export interface Status {
   recent: Recent
 }
 
-/** Sums of the last minutes, for rates: over `minutes`, fewer for a stream that is younger. */
+/** Sums of the last minutes, for rates: over `minutes`, which is less for a new stream. */
 export type Recent = Omit<Sums, 'bodyBytes' | 'patchBytes'> & { minutes: number }
 
 export interface StatusDeps {
   db: Database
   limits: { requestTimeoutMs: number; silenceMs: number }
-  /** The run of a stream that this process itself holds: its evidence is newer than the stored one. */
+  /** The run of a stream that this process holds: its evidence is newer than the stored one. */
   heldRun(streamId: string): Run | undefined
   now(): number
 }
@@ -78,7 +78,7 @@ export async function statusesOf(deps: StatusDeps, streamIds: readonly string[])
   })
 }
 
-/** What a verdict expects of a stream, as it is stored. */
+/** What is expected of a stream, from its stored definition. */
 export function expectation(
   { kind, desired, intervalMs }: Pick<Stream, 'kind' | 'desired' | 'intervalMs'>,
   { requestTimeoutMs: timeoutMs, silenceMs }: StatusDeps['limits'],
@@ -92,7 +92,7 @@ export interface Fleet {
   verdicts: Record<Verdict, number>
 }
 
-/** How many streams a caller sees, by verdict, as the health job last wrote it; left out: those that all see. */
+/** How many streams a caller sees, by status, as last written by the health job; without a caller, those that all see. */
 export async function fleet(db: Database, caller?: Caller): Promise<Fleet> {
   const visible = visibleTo(caller)
   const counted = db
@@ -106,7 +106,7 @@ export async function fleet(db: Database, caller?: Caller): Promise<Fleet> {
   return { streams: rows.reduce((sum, row) => sum + row.count, 0), verdicts }
 }
 
-/** A stream that waits for its first worker is given this long before that counts as a fault, in milliseconds. */
+/** How long a stream may wait for its first worker before that counts as a fault, in milliseconds. */
 const START_GRACE_MS = 10_000
 
 function isFresh(since: Date, now: number): boolean {

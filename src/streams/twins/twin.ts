@@ -19,8 +19,10 @@ const POLLED = ['kind', 'method', 'body'] as const
  */
 export function makeTwin(stream: Stream): Stream {
   const refuse = (detail: string) => new Problem('invalid_field', detail, 'twin')
-  if (stream.kind !== 'poll') throw refuse('The API streams already; only one that is polled has a twin.')
-  if (stream.method !== 'GET') throw refuse('The proxy asks by GET alone; only such a stream has a twin.')
+  if (stream.kind !== 'poll')
+    throw refuse('Only a polled stream can have a twin. This API already sends events.')
+  if (stream.method !== 'GET')
+    throw refuse('Only a stream polled with GET can have a twin: the proxy sends GET requests only.')
   const { url, headers, intervalMs, payloadPointer, ignorePaths, arrayKeys, name, tags, notify, desired } =
     stream
   return newStream({
@@ -120,7 +122,11 @@ export async function changeTwin(tx: Database, id: string, change: Partial<Strea
   const set = { ...shared, updatedAt: change.updatedAt }
   const twins = await tx.update(streams).set(set).where(eq(streams.twinOf, id)).returning({ id: streams.id })
   if (polled !== undefined && twins.length > 0) {
-    throw new Problem('conflict', `The twin of this stream can't follow a change of ${polled}.`, polled)
+    throw new Problem(
+      'conflict',
+      `Can't change ${polled}: the twin of this stream doesn't support it.`,
+      polled,
+    )
   }
   return twins.map((twin) => twin.id)
 }

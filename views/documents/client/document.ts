@@ -1,15 +1,15 @@
-// Runs on the page of a document: loads the version that the slider is moved to, and makes each a link of its own.
+// Runs on the page of a document: loads the version that the slider is moved to, and gives each its own address.
 import { momentText } from '../../layout/client/zone.ts'
 
 type Stop = readonly [seq: number, at: number]
 
-/** The handle rests for this long before its version is loaded, in milliseconds. */
+/** How long the handle rests before its version is loaded, in milliseconds. */
 const SETTLE_MS = 120
-/** Moves that follow each other within this time are one step of the browser's history, in milliseconds. */
+/** Moves within this time of each other share one history entry, in milliseconds. */
 const BURST_MS = 2_000
-/** Versions that Page Up and Page Down go by. */
+/** Versions that Page Up and Page Down skip. */
 const LEAP = 10
-/** What of the page another moment replaces; the slider itself stays, so that the hand on it isn't lost. */
+/** Parts of the page that another version replaces; the slider itself stays, so that dragging isn't interrupted. */
 const PARTS = ['document-body', 'document-steps', 'slider-now', 'slider-density', 'slider-ends']
 const SLIDER_FIELDS = ['min', 'max', 'data-from', 'data-stops', 'data-shown', 'aria-valuetext']
 
@@ -26,7 +26,7 @@ function followSlider(slider: HTMLInputElement): void {
     return JSON.parse(slider.dataset.stops ?? '[]') as Stop[]
   }
 
-  /** Of the version that is shown; after the last one where none is. */
+  /** Index of the version shown; past the last one if there is none. */
   function placeOfShown(): number {
     const all = stops()
     const at = all.findIndex(([seq]) => seq === Number(slider.dataset.shown))
@@ -45,7 +45,7 @@ function followSlider(slider: HTMLInputElement): void {
     settling = setTimeout(() => void load(linkOf(seq), 'move'), SETTLE_MS)
   }
 
-  /** Beyond the last stop a zoomed slider goes on with the version after it, and shows that one's time. */
+  /** Past the last stop, a zoomed slider continues with the next version and shows the time around it. */
   function step(by: number): void {
     const beyond = index + by < 0 ? 'prev' : index + by >= stops().length ? 'next' : undefined
     const isAtEnd = index === (by < 0 ? 0 : stops().length - 1)
@@ -67,7 +67,7 @@ function followSlider(slider: HTMLInputElement): void {
     return `${slider.dataset.link}?at=seq:${seq}${zoom === undefined || zoom === 'all' ? '' : `&window=${zoom}`}`
   }
 
-  /** @param how `move`: a new address; `back`: the address is what was asked for. */
+  /** @param how `move`: sets a new address; `back`: the address is already set. */
   async function load(link: string, how: 'move' | 'back'): Promise<void> {
     asking?.abort()
     const asked = new AbortController()
@@ -78,12 +78,12 @@ function followSlider(slider: HTMLInputElement): void {
       const answer = await fetch(link, { headers: { 'HX-Request': 'true' }, signal: asked.signal })
       const fresh = new DOMParser().parseFromString(await answer.text(), 'text/html')
       if (asked.signal.aborted) return
-      if (fresh.getElementById('document-body') === null) throw new Error('Nothing to show came')
+      if (fresh.getElementById('document-body') === null) throw new Error('No document in the response')
       show(fresh)
       if (how === 'move') remember(link)
     } catch {
       if (asked.signal.aborted) return
-      const detail = 'Weir could not show that moment.'
+      const detail = "Can't load this version. Try again."
       document.dispatchEvent(new CustomEvent('problem', { detail: { detail } }))
     } finally {
       if (asking === asked) document.getElementById('document-body')?.removeAttribute('aria-busy')
@@ -150,7 +150,7 @@ const KEYS: Readonly<Record<string, number | 'first' | 'last'>> = {
   End: 'last',
 }
 
-/** The stop that is nearest in time; they are in its order. */
+/** The stop that is nearest in time; stops are in order of time. */
 function nearest(stops: readonly Stop[], at: number): number {
   let best = 0
   for (const [index, [, time]] of stops.entries()) {

@@ -1,29 +1,29 @@
-// Says when Weir is away, and when it is back; counts open incidents on the way.
+// Shows when Weir can't be reached and when it is back; also updates the count of open incidents.
 
 import { FIRST_RETRY_MS, retryWait } from './retry.ts'
 import { Unbegun } from './unbegun.ts'
 import { timeZone } from './zone.ts'
 
-/** How often Weir is asked how it is while the page is seen, in milliseconds. */
+/** How often Weir is asked whether it is there while the page is visible, in milliseconds. */
 const PULSE_MS = 5_000
-/** A pulse without an answer for as long is a lost one, in milliseconds. */
+/** A pulse without an answer for this long has failed, in milliseconds. */
 const PATIENCE_MS = 4_000
-/** How long it is said that the page has caught up, in milliseconds. */
+/** How long the page shows that it is up to date again, in milliseconds. */
 const CAUGHT_UP_MS = 4_000
 
-/** What of htmx's event stream this needs. */
+/** The parts of htmx's event stream that are used here. */
 interface LiveConnection {
   attempt: number
-  /** Set, it isn't tried again. */
+  /** True ends its retries. */
   cancelled: boolean
   /** Ends the wait before the next attempt. */
   delayCanceller: (() => void) | null
 }
 
-/** Of an answer that says what a live part shows is no more. */
+/** Status code of a live part whose item is gone. */
 const GONE = 404
 
-/** Of an answer to who isn't logged in any more. */
+/** Status code once the session has ended. */
 const LOGGED_OUT = 401
 
 interface LiveError {
@@ -33,7 +33,7 @@ interface LiveError {
 
 const clock = new Intl.DateTimeFormat(undefined, { timeStyle: 'medium', timeZone: timeZone() })
 
-/** Follows whether Weir answers; lives as long as the page. */
+/** Tracks whether Weir can be reached; lives as long as the page. */
 export class Connection {
   readonly #line: HTMLElement
   /** Live parts that have lost their connection. */
@@ -45,13 +45,13 @@ export class Connection {
     settled: () => this.#showBack(),
   })
   #awaySince: Date | undefined
-  /** Whether the browser itself had no network when it was away. */
+  /** Whether the browser itself was offline. */
   #isOffline = false
   #attempts = 0
   #isPulseLost = false
-  /** Live parts that ended as the tab was hidden: to come back from that is no loss. */
+  /** Live parts that ended because the tab was hidden: reconnecting those is no failure. */
   readonly #paused = new WeakSet<LiveConnection>()
-  /** Those whose subject was removed. */
+  /** Live parts whose item was removed. */
   readonly #gone = new WeakSet<LiveConnection>()
   #next: ReturnType<typeof setTimeout> | undefined
   #hiding: ReturnType<typeof setTimeout> | undefined
@@ -61,7 +61,7 @@ export class Connection {
   constructor(line: HTMLElement) {
     this.#line = line
     this.#followLiveParts()
-    // Weir may be on this very machine: only a pulse tells.
+    // Weir may run on this very machine: only a pulse shows whether it is there.
     window.addEventListener('offline', () => this.ask())
     window.addEventListener('online', () => this.ask())
     document.addEventListener('visibilitychange', () => (document.hidden ? this.#hide() : this.#show()))
@@ -74,7 +74,7 @@ export class Connection {
     return this.#awaySince !== undefined
   }
 
-  /** Asks at once whether Weir is there. */
+  /** Checks at once whether Weir can be reached. */
   ask(): void {
     clearTimeout(this.#next)
     void this.#pulse()
@@ -84,7 +84,7 @@ export class Connection {
     try {
       const response = await fetch('/pulse', { signal: AbortSignal.timeout(PATIENCE_MS), cache: 'no-store' })
       if (response.status === LOGGED_OUT) return this.#loggedOut()
-      if (!response.ok) throw new Error(`It answered ${response.status}`)
+      if (!response.ok) throw new Error(`Status ${response.status}`)
       const { openIncidents } = (await response.json()) as { openIncidents: number }
       showIncidents(openIncidents)
       this.#pulseFound()
@@ -120,7 +120,7 @@ export class Connection {
         const { connection } = (event as CustomEvent<{ connection?: LiveConnection }>).detail
         if (connection !== undefined) act(connection)
       })
-    // It has ended, however: htmx is about to try again.
+    // The connection has ended, for whatever reason: htmx is about to reconnect.
     on('htmx:sse:before:connection', (live) => {
       if (this.#isLoggedOut) live.cancelled = true
       if (live.attempt === 0 || this.#isLeaving || this.#isLoggedOut) return
@@ -128,7 +128,7 @@ export class Connection {
         live.cancelled = true
         return
       }
-      // The wait begins after this event.
+      // The wait starts after this event.
       if (this.#paused.delete(live)) return queueMicrotask(() => live.delayCanceller?.())
       this.#lost.add(live)
       this.#showAway()
@@ -148,21 +148,21 @@ export class Connection {
     })
   }
 
-  /** What the live part shows is no more: there is nothing to wait for. */
+  /** The item of the live part is gone: there is nothing to wait for. */
   #lose(live: LiveConnection): void {
     this.#lost.delete(live)
     this.#gone.add(live)
     this.#awaySince = undefined
-    this.#say('What this page shows was removed.', 'away')
+    this.#say('The item on this page was removed.', 'away')
   }
 
-  /** Nothing is asked for any more; what is typed on the page stays. */
+  /** Stops all requests; text typed on the page stays. */
   #loggedOut(): void {
     this.#isLoggedOut = true
-    this.#say('You are logged out, and what you see is from before. ', 'away')
+    this.#say("You're signed out, and this page no longer updates. ", 'away')
     const link = document.createElement('a')
     link.href = `/login?${new URLSearchParams({ next: location.pathname + location.search })}`
-    link.textContent = 'Log in'
+    link.textContent = 'Sign in'
     this.#line.append(link)
   }
 
@@ -171,7 +171,7 @@ export class Connection {
     for (const live of openConnections()) this.#paused.add(live)
   }
 
-  /** Nothing was asked for while the tab was hidden. */
+  /** Refreshes the page: nothing was requested while the tab was hidden. */
   #show(): void {
     this.ask()
     this.#unbegun.begin()
@@ -182,9 +182,9 @@ export class Connection {
     clearTimeout(this.#hiding)
     this.#awaySince ??= new Date()
     this.#isOffline = !navigator.onLine
-    const who = this.#isOffline ? 'You are offline' : 'Weir is away'
+    const who = this.#isOffline ? "You've been offline" : 'Weir has been unreachable'
     this.#say(
-      `${who} since ${clock.format(this.#awaySince)}: what you see is from before. Trying again…`,
+      `${who} since ${clock.format(this.#awaySince)}. This page may be out of date. Reconnecting…`,
       'away',
     )
   }
@@ -192,20 +192,17 @@ export class Connection {
   #showBack(): void {
     if (!this.isAway || this.#isPulseLost || this.#lost.size > 0 || this.#unbegun.isAny) return
     this.#awaySince = undefined
-    this.#say(
-      `${this.#isOffline ? 'You are online again' : 'Weir is back'}, and this page has caught up.`,
-      'back',
-    )
+    this.#say(`${this.#isOffline ? "You're back online" : 'Weir is back'}. This page is up to date.`, 'back')
     this.#hiding = setTimeout(() => this.#say('', ''), CAUGHT_UP_MS)
   }
 
-  /** Only what is new is said: this is read out. */
+  /** Writes only new text: screen readers announce it. */
   #say(text: string, state: string): void {
     this.#line.dataset.state = state
     if (this.#line.textContent !== text) this.#line.textContent = text
   }
 
-  /** Leaving the page closes everything too; that is no loss. */
+  /** Leaving the page closes everything too; that is no failure. */
   #leave(): void {
     this.#isLeaving = true
     clearTimeout(this.#next)
@@ -217,7 +214,7 @@ export class Connection {
   }
 }
 
-/** Those of the live parts, also of one that was connected before this script had come. */
+/** Connections of the live parts, including those made before this script was loaded. */
 function openConnections(): LiveConnection[] {
   const parts = document.querySelectorAll<Element & { _htmx?: { sse?: LiveConnection } }>(
     '[hx-sse\\:connect]',
@@ -225,7 +222,7 @@ function openConnections(): LiveConnection[] {
   return [...parts].flatMap((part) => part._htmx?.sse ?? [])
 }
 
-/** Has the parts that ask for themselves ask now. */
+/** Refreshes the polling parts now. */
 function refreshPolled(): void {
   document.body.dispatchEvent(new CustomEvent('weir-back'))
 }

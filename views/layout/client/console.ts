@@ -1,4 +1,4 @@
-// Runs on every page: keeps relative times current, bounds live lists, and starts what every page has.
+// Runs on every page: keeps relative times current, bounds live lists, and starts the parts that all pages share.
 import { Connection } from './connection.ts'
 import { listenForCopies } from './curl.ts'
 import { listenForKeys } from './keys.ts'
@@ -6,7 +6,7 @@ import { Palette } from './palette.ts'
 import { showExactTimes } from './times.ts'
 import { instantText, timeZone, zoneName } from './zone.ts'
 
-/** How often relative times are brought up to date, in milliseconds. */
+/** How often relative times are updated, in milliseconds. */
 const TICK_MS = 1_000
 
 /** How long a notice stays, in milliseconds. */
@@ -18,7 +18,7 @@ const exact = new Intl.DateTimeFormat(undefined, {
   timeZone: timeZone(),
 })
 
-/** A distance in time for people: its largest unit, rounded down. */
+/** A duration for people: its largest unit, rounded down. */
 function distance(ms: number): string {
   const seconds = Math.floor(Math.abs(ms) / 1_000)
   if (seconds < 60) return `${seconds} s`
@@ -42,14 +42,14 @@ function showTimes(): void {
   for (const element of document.querySelectorAll<HTMLElement>('[data-zone-name]')) write(element, zoneName())
 }
 
-/** What is as it was isn't written: that would end a selection. */
+/** Writes only what changed: any write ends a selection. */
 function write(element: HTMLElement, text: string): void {
   if (element.textContent !== text) element.textContent = text
 }
 
 /**
- * Live lists grow at the front; what is beyond their bound goes, unless somebody has it open. A line may come again
- * where a page reconnects: then the first one stays.
+ * Live lists grow at the front; items beyond their bound are removed, unless the reader has them open. An entry may
+ * arrive twice when a page reconnects: the first one stays.
  */
 function trimLists(): void {
   for (const list of document.querySelectorAll<HTMLElement>('[data-keep]')) {
@@ -64,7 +64,7 @@ function trimLists(): void {
   }
 }
 
-/** Says for a while what went wrong with the last thing asked for. */
+/** Shows for a while why the last request failed. */
 function noticeBoard(notice: HTMLElement | null): (text: string) => void {
   let hiding: ReturnType<typeof setTimeout> | undefined
   return (text) => {
@@ -83,7 +83,7 @@ document.addEventListener('problem', (event) =>
   tell((event as CustomEvent<{ detail: string }>).detail.detail),
 )
 const connection = new Connection(document.getElementById('connection') as HTMLElement)
-/** What asks again by itself waits while nobody sees it; the page asks as soon as it is seen. */
+/** Polling parts wait while the tab is hidden; the page refreshes them when it is shown. */
 document.addEventListener('htmx:before:request', (event) => {
   const { ctx } = (event as CustomEvent<{ ctx?: { sourceEvent?: Event } }>).detail
   if (document.hidden && ctx?.sourceEvent?.type === 'every') event.preventDefault()
@@ -93,7 +93,7 @@ document.addEventListener('htmx:error', ({ target }) => {
   const part = target as Element
   const isByItself =
     part.getAttribute?.('hx-trigger')?.includes('every') || part.matches?.('[hx-sse\\:connect]')
-  if (!isByItself) tell('Weir did not answer. Is it running?')
+  if (!isByItself) tell("Weir isn't responding. Check that it is running.")
 })
 
 const dialogs = (id: string) => document.getElementById(id) as HTMLDialogElement

@@ -1,7 +1,7 @@
-// Copies what an action does as a command for a terminal, and other texts that stand with a button. The server made
-// the command; this fills in what is typed.
+// Copies an action as a curl command, and the text of other copy buttons. The server makes the command; this script
+// fills in the form's values.
 
-/** How long a button says that it has copied, in milliseconds. */
+/** How long a button shows that it has copied, in milliseconds. */
 const SAID_MS = 2_000
 
 export function listenForCopies(tell: (text: string) => void): void {
@@ -18,7 +18,7 @@ async function copy(button: HTMLButtonElement, tell: (text: string) => void): Pr
   try {
     await navigator.clipboard.writeText(command)
   } catch {
-    // Without a secure context there is no clipboard: then it is shown, to be copied by hand.
+    // There is no clipboard outside a secure context: show the text, to be copied by hand.
     tell(command)
     return
   }
@@ -29,7 +29,7 @@ async function copy(button: HTMLButtonElement, tell: (text: string) => void): Pr
   }, SAID_MS)
 }
 
-/** The server's command with where the page came from and, where it sends something, what the form's fields hold. */
+/** The server's command, with this page's origin and the values of the form. */
 function commandOf({ dataset, form }: HTMLButtonElement): string {
   const fields = form === null ? new FormData() : new FormData(form)
   const command = (dataset.curl ?? '')
@@ -50,17 +50,17 @@ function commandOf({ dataset, form }: HTMLButtonElement): string {
   return `${command} -d ${quoted(JSON.stringify(body ?? {}))}`
 }
 
-/** As a shell takes it word by word, whatever is in it. */
+/** Quotes any text as one word for the shell. */
 function quoted(text: string): string {
   return `'${text.replaceAll("'", "'\\''")}'`
 }
 
-/** Within a URL in double quotes: bash sees its history even there. */
+/** For a URL in double quotes: bash expands its history even there. */
 function escaped(text: string): string {
   return encodeURIComponent(text).replaceAll('!', '%21')
 }
 
-/** What names of files say they hold; of others, Weir looks at the content. */
+/** Content types by file extension; for others, Weir inspects the content. */
 const TYPES: Readonly<Record<string, string>> = {
   csv: 'text/csv',
   tsv: 'text/tab-separated-values',
@@ -70,7 +70,7 @@ const TYPES: Readonly<Record<string, string>> = {
   yml: 'application/yaml',
 }
 
-/** The file that is chosen, by its name, or else the text; the two fields are named one after the other. */
+/** The chosen file, by its name, or else the text; `names` is the two field names with a space between them. */
 function fileIn(fields: FormData, names: string): string {
   const [fileField = '', textField = ''] = names.split(' ')
   const file = fields.get(fileField)
@@ -80,7 +80,7 @@ function fileIn(fields: FormData, names: string): string {
   return `-H 'Content-Type: ${type}' ${name === '' ? '--data-raw' : '--data-binary'} ${quoted(data)}`
 }
 
-/** Of what a form sends, the parts that differ from the page as it came; `emptied` says what a part is without a value. */
+/** The parts of a form that were changed since the page was loaded; `emptied` has the value of each part when it is cleared. */
 function changesIn(
   form: HTMLFormElement,
   template: Record<string, unknown>,
@@ -99,7 +99,7 @@ function changesIn(
 
 const PLACEHOLDER = /^\{(?:(\w+):)?([\w.,-]+)(?:\?(!?)([\w.-]+))?\}$/
 
-/** A body with what is in the fields in the place of what stands for them; what is empty is left out. */
+/** A body with its placeholders replaced by the values of the fields; empty ones are left out. */
 function filledIn(value: unknown, fields: FormData): unknown {
   if (typeof value === 'object' && value !== null) {
     const filled = Object.entries(value).map(([key, each]) => [key, filledIn(each, fields)])
@@ -112,7 +112,7 @@ function filledIn(value: unknown, fields: FormData): unknown {
   return (READERS[type] ?? textOrNothing)(fields, name)
 }
 
-/** What a field means, by the type that stands before its name. */
+/** How to read a field, by the type in its placeholder. */
 const READERS: Readonly<Record<string, (fields: FormData, name: string) => unknown>> = {
   number: (fields, name) => numberIn(fields, name, 1),
   seconds: (fields, name) => numberIn(fields, name, 1_000),
@@ -131,7 +131,7 @@ const READERS: Readonly<Record<string, (fields: FormData, name: string) => unkno
   ticked: (fields, names) => tickedIn(fields, names.split(',')),
 }
 
-/** Those of some boxes that are ticked; none is as all. */
+/** The names of the boxes that are ticked; none ticked means all. */
 function tickedIn(fields: FormData, names: readonly string[]): readonly string[] {
   const ticked = names.filter((name) => fields.has(name))
   return ticked.length === 0 ? names : ticked
@@ -158,7 +158,7 @@ function orNothing<T>(list: T[]): T[] | undefined {
   return list.length === 0 ? undefined : list
 }
 
-/** Lines such as `Name: value`; those that aren't are left out. */
+/** Reads lines such as `Name: value`; others are left out. */
 function headersIn(text: string): Record<string, string> | undefined {
   const pairs = partsOf(text, '\n').flatMap((line) => {
     const at = line.indexOf(':')
@@ -167,12 +167,12 @@ function headersIn(text: string): Record<string, string> | undefined {
   return pairs.length === 0 ? undefined : Object.fromEntries(pairs)
 }
 
-/** So long from now, as a time. */
+/** The time that long from now. */
 function laterBy(ms: number | undefined): string | undefined {
   return ms === undefined ? undefined : new Date(Date.now() + ms).toISOString()
 }
 
-/** What isn't JSON is sent as it is: the API says what is wrong with it. */
+/** Invalid JSON is sent as it is: the API says what is wrong with it. */
 function parsed(text: string | undefined): unknown {
   if (text === undefined) return undefined
   try {

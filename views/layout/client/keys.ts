@@ -1,9 +1,9 @@
-// Shortcuts of single keys. They are off while somebody types, and for good on wish (WCAG 2.1.4).
+// Single-key shortcuts. They are off while somebody types, and can be turned off for good (WCAG 2.1.4).
 
-/** How long the second key may take, in milliseconds. */
+/** Longest time between the two keys of a sequence, in milliseconds. */
 const SEQUENCE_MS = 1_500
 const OFF = 'weir-single-keys-off'
-/** What `j` and `k` go through. */
+/** The rows that `j` and `k` move through. */
 const ROWS = 'main tbody tr, main ol.log > li, main ul.lines > li'
 const FOCUSABLE = 'a[href], summary, button, input:not([type="checkbox"])'
 
@@ -67,7 +67,7 @@ function isTyping(target: EventTarget | null): boolean {
   )
 }
 
-/** The page's own search, where it has one. */
+/** Focuses the page's own search field, if it has one. */
 function search(otherwise: () => void): void {
   const field = [...document.querySelectorAll<HTMLInputElement>('main input[type="search"]')].find((each) =>
     each.checkVisibility(),
@@ -77,7 +77,7 @@ function search(otherwise: () => void): void {
   field.select()
 }
 
-/** Focuses the next row's link, or what else there is to press in it. */
+/** Focuses the link of the next row, or else its first control. */
 function moveRow(step: 1 | -1): void {
   const rows = [...document.querySelectorAll<HTMLElement>(ROWS)].filter((row) => row.checkVisibility())
   const at = rows.findIndex((row) => row.contains(document.activeElement))

@@ -2,7 +2,7 @@
 
 /** Streams shown for a search. */
 const MAX_STREAMS = 8
-/** Keys pressed in a row are searched for once, after this many milliseconds. */
+/** Typing pauses for this long before a search is sent, in milliseconds. */
 const SETTLE_MS = 150
 
 interface Choice {
@@ -11,7 +11,7 @@ interface Choice {
   choose(): void
 }
 
-/** Opens with Ctrl-K or Cmd-K, from everywhere; lives as long as the page. */
+/** Opens with Ctrl-K or Cmd-K on every page; lives as long as the page. */
 export class Palette {
   readonly #dialog: HTMLDialogElement
   readonly #input: HTMLInputElement
@@ -39,7 +39,7 @@ export class Palette {
     this.#input.addEventListener('input', () => this.#typed())
     this.#input.addEventListener('keydown', (event) => this.#key(event))
     dialog.addEventListener('close', () => this.#asking?.abort())
-    // Beside the dialog, on its backdrop.
+    // A click on the backdrop.
     dialog.addEventListener('click', ({ target }) => target === dialog && dialog.close())
     document.getElementById('open-palette')?.addEventListener('click', () => this.open())
     document.addEventListener('keydown', (event) => {
@@ -59,7 +59,7 @@ export class Palette {
     this.#show()
   }
 
-  /** What can be pressed on this page, by the names it has for screen readers. */
+  /** The buttons of this page, by their accessible names. */
   #buttonsOfPage(): Choice[] {
     const buttons = [
       ...document.querySelectorAll<HTMLButtonElement>('main form[method="post"] button[type="submit"]'),
@@ -71,7 +71,7 @@ export class Palette {
       seen.add(name)
       const choose = () => {
         button.focus()
-        // A form that isn't filled in yet is shown, others are done.
+        // An incomplete form gets the focus, any other is submitted.
         if (button.form?.checkValidity()) button.click()
         else button.form?.querySelector<HTMLElement>(':invalid')?.focus()
       }
@@ -109,24 +109,25 @@ export class Palette {
     try {
       const query = new URLSearchParams({ q: text, limit: String(MAX_STREAMS) })
       const response = await fetch(`/api/streams?${query}`, { signal: asking.signal })
-      if (!response.ok) throw new Error(`It answered ${response.status}`)
+      if (!response.ok) throw new Error(`Status ${response.status}`)
       const { items } = (await response.json()) as { items: { id: string; name: string }[] }
       this.#streams = items.map(({ id, name }) =>
         this.#choice(option(name, 'stream'), () => location.assign(`/streams/${id}`)),
       )
-      this.#show()
+      // Streams are listed last: the choice made meanwhile keeps its place.
+      this.#show(this.#at)
     } catch {
-      if (!asking.signal.aborted) this.#note.textContent = "Streams can't be searched: Weir did not answer."
+      if (!asking.signal.aborted) this.#note.textContent = "Can't search streams: Weir isn't responding."
     }
   }
 
-  #show(): void {
+  #show(at = 0): void {
     const words = this.#input.value.toLowerCase().split(/\s+/).filter(Boolean)
     const fits = (choice: Choice) => words.every((word) => choice.words.includes(word))
     this.#shown = [...this.#fixed.filter(fits), ...this.#own.filter(fits), ...this.#streams]
     this.#list.replaceChildren(...this.#shown.map(({ element }) => element))
-    this.#note.textContent = this.#shown.length === 0 ? 'Nothing found.' : ''
-    this.#mark(0)
+    this.#note.textContent = this.#shown.length === 0 ? 'No results.' : ''
+    this.#mark(at)
   }
 
   #key(event: KeyboardEvent): void {
@@ -138,7 +139,7 @@ export class Palette {
     event.preventDefault()
   }
 
-  /** After the last comes the first. */
+  /** Wraps around at both ends. */
   #mark(to: number): void {
     const count = this.#shown.length
     this.#at = count === 0 ? 0 : (to + count) % count

@@ -1,6 +1,6 @@
-// Says an exact time where no pointer hovers: on keyboard focus, and on tap. What it says is the element's title.
+// Shows exact times without a mouse: on keyboard focus and on tap. The text is the element's title.
 
-/** Distance from the time, and least from the window's edge, in CSS pixels. */
+/** Distance from the time, and minimum distance from the window's edge, in CSS pixels. */
 const GAP_PX = 6
 
 export function showExactTimes(): void {
@@ -38,7 +38,7 @@ export function showExactTimes(): void {
   document.addEventListener('focusout', hide)
   document.addEventListener('click', ({ target }) => {
     const time = timeAt(target)
-    // Within a link or a button, a tap means that.
+    // A tap within a link or a button is meant for that.
     const isFree = time !== undefined && time.closest('a, button, summary') === null
     if (isFree && time !== shown.of) show(time)
     else hide()

@@ -1,8 +1,8 @@
-// Begins the live parts anew whose first request failed: htmx itself tries only those again that were connected once.
+// Retries live parts whose first request failed: htmx itself retries only those that were connected once.
 
 import { FIRST_RETRY_MS, retryWait } from './retry.ts'
 
-/** Answers that trying again doesn't change: who asks isn't logged in, or what the part shows is no more. */
+/** Status codes that a retry doesn't change: not signed in, or the item is gone. */
 const FINAL = new Set([401, 404])
 const CONNECT = 'hx-sse:connect'
 
@@ -15,16 +15,16 @@ interface Failure {
 }
 
 export interface UnbegunEvents {
-  /** A part has failed to begin, perhaps not for the first time. */
+  /** A part failed to connect, perhaps not for the first time. */
   failed(): void
-  /** A part that had failed is connected, or isn't tried any more. */
+  /** A part that had failed is connected, or is no longer retried. */
   settled(): void
 }
 
 /** Live parts that were never connected; follows them as long as the page lives. */
 export class Unbegun {
   readonly #events: UnbegunEvents
-  /** With the number of tries that failed. */
+  /** With the number of failed attempts. */
   readonly #parts = new Map<Element, number>()
 
   constructor(events: UnbegunEvents) {
@@ -36,7 +36,7 @@ export class Unbegun {
         else this.#failed(target)
       })
     }
-    // It may have failed before this script had come.
+    // It may have failed before this script was loaded.
     setTimeout(() => {
       for (const part of document.querySelectorAll(`[${CSS.escape(CONNECT)}]`)) {
         if (isIdle(part) && !this.#parts.has(part)) this.#failed(part)
@@ -50,7 +50,7 @@ export class Unbegun {
     return this.#parts.size > 0
   }
 
-  /** Tries all of them now, which nothing does while the tab is hidden. */
+  /** Retries all of them now: nothing does while the tab is hidden. */
   begin(): void {
     for (const part of this.#parts.keys()) begin(part)
   }
@@ -69,7 +69,7 @@ export class Unbegun {
   }
 }
 
-/** Whether htmx knows it, and has neither a connection nor a request under way for it. */
+/** Whether htmx knows it, and has no connection or request in progress for it. */
 function isIdle(part: Element & { _htmx?: { sse?: unknown } }): boolean {
   return part._htmx !== undefined && part._htmx.sse === undefined && !part.classList.contains('htmx-request')
 }

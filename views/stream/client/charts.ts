@@ -1,4 +1,4 @@
-// Runs on the page of a stream: draws its charts so that values can be read off, and keeps them current.
+// Runs on the page of a stream: draws its charts with readable values, and keeps them current.
 import { momentText, timeZone } from '../../layout/client/zone.ts'
 
 interface ChartData {
@@ -16,7 +16,7 @@ declare const uPlot: {
   tzDate(date: Date, zone: string): Date
 }
 
-/** How often charts are asked for anew, in milliseconds. */
+/** How often charts are refreshed, in milliseconds. */
 const REFRESH_MS = 10_000
 const HEIGHT = 160
 const bytes = new Intl.NumberFormat('en', { notation: 'compact', maximumSignificantDigits: 3 })
@@ -37,7 +37,7 @@ function keepsCharts(panel: HTMLElement): void {
       const data = JSON.parse(figure.dataset.chart ?? '') as ChartData
       const plot = new uPlot(optionsOf(data, target.clientWidth), aligned(data), target)
       plots.set(figure, plot)
-      // The picture that was there stays for those who are read its label.
+      // The server's picture stays for screen readers.
       drawn?.classList.add('hidden')
     }
   }
@@ -72,7 +72,7 @@ function keepsCharts(panel: HTMLElement): void {
   resize.observe(panel)
   matchMedia('(prefers-color-scheme: light)').addEventListener('change', draw)
   new MutationObserver(draw).observe(document.documentElement, { attributeFilter: ['data-theme'] })
-  // Weir being away is said by the page already; the next time asks again.
+  // The page already shows that Weir is unreachable; the next refresh retries.
   setInterval(() => void refresh().catch(() => {}), REFRESH_MS)
 }
 
@@ -110,7 +110,7 @@ function optionsOf({ unit, series }: ChartData, width: number): object {
   }
 }
 
-/** Says beside the chart's name what is under the pointer. */
+/** Shows the values under the pointer, below the chart. */
 function readout(series: ChartData['series'], text: (value: number | null | undefined) => string): object {
   return {
     hooks: {
@@ -126,7 +126,7 @@ function readout(series: ChartData['series'], text: (value: number | null | unde
   }
 }
 
-/** As the axes write it. */
+/** In the zone of the axes. */
 function zoned(at: Date): Date {
   const zone = timeZone()
   return zone === undefined ? at : uPlot.tzDate(at, zone)

@@ -1,10 +1,10 @@
-// Runs on the page of a stream: pauses its log, and reads older entries into it.
+// Runs on the page of a stream: pauses its log and loads older entries into it.
 
-/** Lines that wait while the log is paused; of more, the newest are kept, and all are counted. */
+/** Entries kept while the log is paused: beyond that only the newest stay, but all are counted. */
 const MAX_WAITING = 200
-/** Lines that a log can be made to hold by reading older ones; from there on older ones are a page of their own. */
+/** Most entries of a log with older ones loaded; beyond that, older entries are on a page of their own. */
 const MAX_LINES = 2_000
-/** Room for new lines, beside those that were read. */
+/** Room for new entries, on top of those that were loaded. */
 const NEW_LINES = 200
 
 const log = document.getElementById('log')
@@ -18,14 +18,14 @@ if (log !== null && pause !== null && told !== null) {
 function pauses(log: HTMLElement, pause: HTMLButtonElement, told: HTMLElement): void {
   const waiting: Element[] = []
   let count = 0
-  // Lines come in front; they are taken out again before anything is drawn.
+  // Entries are added at the top; they are taken out again before anything is drawn.
   const observer = new MutationObserver((changes) => {
     for (const { addedNodes, nextSibling } of changes) {
-      // What is put behind the others was asked for.
+      // Entries appended at the end were requested.
       if (nextSibling === null && log.children.length > addedNodes.length) continue
       const lines = [...addedNodes].filter((node) => node instanceof Element)
       for (const line of lines) line.remove()
-      // A line may come again where a page reconnects.
+      // An entry may arrive twice when the page reconnects.
       const fresh = lines.filter(
         ({ id }) => !document.getElementById(id) && waiting.every((each) => each.id !== id),
       )
@@ -34,13 +34,13 @@ function pauses(log: HTMLElement, pause: HTMLButtonElement, told: HTMLElement): 
       count += fresh.length
     }
     told.textContent =
-      count === 0 ? '' : `${count.toLocaleString()} ${count === 1 ? 'entry waits' : 'entries wait'}`
+      count === 0 ? '' : `${count.toLocaleString()} ${count === 1 ? 'new entry' : 'new entries'}`
   })
 
   function toggle(button: HTMLButtonElement): void {
     const isPaused = button.getAttribute('aria-pressed') !== 'true'
     button.setAttribute('aria-pressed', String(isPaused))
-    button.textContent = isPaused ? 'Go on' : 'Pause'
+    button.textContent = isPaused ? 'Resume' : 'Pause'
     told.textContent = isPaused ? 'Paused' : ''
     if (isPaused) return void observer.observe(log, { childList: true })
     observer.disconnect()
@@ -54,7 +54,7 @@ function pauses(log: HTMLElement, pause: HTMLButtonElement, told: HTMLElement): 
   pause.addEventListener('click', () => toggle(pause))
 }
 
-/** Older lines go on from the last one that is there: lines that were dropped meanwhile are read again. */
+/** Loads from the last entry shown: entries that were dropped since are loaded again. */
 function readsOlder(log: HTMLElement): void {
   document.addEventListener('htmx:before:request', (event) => {
     const { ctx } = (event as CustomEvent<{ ctx: { sourceElement: Element; request: { action: string } } }>)

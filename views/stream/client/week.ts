@@ -6,7 +6,7 @@ const HOURS = 24
 const WEEK_HOURS = 7 * HOURS
 const CELL = 10
 
-/** What a week in the reader's zone is ahead of one in UTC, in whole hours: half hours are rounded down. */
+/** Offset of the reader's zone from UTC, in whole hours: half hours are rounded down. */
 const ahead = timeZone() === 'UTC' ? 0 : Math.floor(-new Date().getTimezoneOffset() / 60)
 const hourOf = new Intl.DateTimeFormat(undefined, { weekday: 'long', hour: '2-digit', minute: '2-digit' })
 /** A Monday, 00:00 in the reader's zone. */
@@ -23,5 +23,5 @@ for (const cell of document.querySelectorAll<SVGRectElement>('#week [data-hour]'
 }
 const zone = document.getElementById('week-zone')
 if (zone !== null) {
-  zone.textContent = timeZone() === 'UTC' ? 'in UTC' : `in your zone, ${zoneName()}`
+  zone.textContent = timeZone() === 'UTC' ? 'in UTC' : `in your time zone, ${zoneName()}`
 }

@@ -1,5 +1,5 @@
-// Runs on the import page: takes a file that is dropped, looks first what it would do, asks for the secrets that it
-// lacks, and imports it while a bar says how far it is.
+// Runs on the import page: accepts a dropped file, previews it, asks for missing secrets, and imports it with a progress
+// bar.
 
 import { readLines } from './ndjson.ts'
 
@@ -24,9 +24,9 @@ interface End {
 }
 
 const MAX_BYTES = 33_554_432
-/** Lines shown, those that failed in front. */
+/** Lines that are shown, failed ones first. */
 const SHOWN = 200
-/** What the names of files say; JSON may be a list or an OpenAPI document, and is looked into. */
+/** Content types by file extension. JSON is left out: it may be a list or an OpenAPI document, so Weir inspects it. */
 const TYPES: Readonly<Record<string, string>> = {
   csv: 'text/csv',
   tsv: 'text/tab-separated-values',
@@ -69,14 +69,15 @@ importForm.addEventListener('submit', (event) => {
   void run(((event as SubmitEvent).submitter as HTMLButtonElement | null)?.value !== 'false')
 })
 
-/** Lines of the last look, and whether one, or an import, is under way. */
+/** Lines of the last preview, and whether a preview or an import is in progress. */
 const state = { looked: 0, isRunning: false }
 
 async function run(dryRun: boolean): Promise<void> {
   const file = fileInput.files?.[0]
   const body = file ?? new Blob([readValue('text')])
-  if (body.size === 0) return tell('Choose a file first, or paste its text.', true)
-  if (body.size > MAX_BYTES) return tell('A file can have 32 MiB; split this one.', true)
+  if (body.size === 0) return tell('Choose a file or paste its contents.', true)
+  if (body.size > MAX_BYTES)
+    return tell('The file is larger than 32 MiB. Split it and import the parts.', true)
   if (state.isRunning) return
   setRunning(true, dryRun)
   try {
@@ -105,8 +106,8 @@ async function send(dryRun: boolean, body: Blob, type: string): Promise<{ end: E
     tell(`${outcomes.length.toLocaleString('en')} lines…`)
   })
   if (end === undefined || end.problem) {
-    const so = `${outcomes.length} lines were done; the same file again does the others.`
-    throw new Error(`${end?.problem?.detail ?? 'The connection broke off.'} ${so}`)
+    const so = `${outcomes.length} lines were processed. Import the same file again to continue.`
+    throw new Error(`${end?.problem?.detail ?? 'The connection was lost.'} ${so}`)
   }
   return { end, outcomes }
 }
@@ -129,9 +130,13 @@ function linesOf(name: string): string[] {
 
 function finish(dryRun: boolean, { end, outcomes }: { end: End; outcomes: Outcome[] }): void {
   const { lines, created, updated, unchanged, failed } = end.totals
-  const start = dryRun ? 'Nothing is done yet. It would be: ' : 'Imported: '
   const [a, b, c, d] = [created, updated, unchanged, failed].map((count) => count.toLocaleString('en'))
-  tell(`${start}${a} created, ${b} updated, ${c} unchanged, ${d} failed.`)
+  const streams = created === 1 ? 'stream' : 'streams'
+  tell(
+    dryRun
+      ? `${a} ${streams} will be created, ${b} updated. ${c} unchanged, ${d} failed.`
+      : `Imported: ${a} created, ${b} updated, ${c} unchanged, ${d} failed.`,
+  )
   state.looked = dryRun ? lines : 0
   now.classList.toggle('primary', dryRun && created + updated > 0)
   now.textContent = dryRun ? `Import ${(created + updated).toLocaleString('en')}` : 'Import'
@@ -139,7 +144,7 @@ function finish(dryRun: boolean, { end, outcomes }: { end: End; outcomes: Outcom
   showLines(outcomes)
 }
 
-/** A field for every header whose value the file hides, an API asks for or a stream would lose; what was typed stays. */
+/** Adds a field for every header that the file hides, an API requires or a stream would lose; typed values stay. */
 function askFor(outcomes: readonly Outcome[]): void {
   for (const { problem, droppedHeaders = [] } of outcomes) {
     const asked = [...(problem?.detail.matchAll(/\?header=([^:\s]+):/g) ?? [])].map(([, name = '']) => name)
@@ -180,7 +185,7 @@ function rowOf({ line, outcome, url, name, droppedHeaders, problem }: Outcome): 
     why.className = 'error'
     why.textContent = text
   }
-  if (droppedHeaders) warn(`Another origin: drops ${droppedHeaders.join(', ')}.`)
+  if (droppedHeaders) warn(`Different origin: drops ${droppedHeaders.join(', ')}.`)
   if (problem) warn(problem.detail)
   return row
 }
@@ -194,7 +199,7 @@ function setRunning(is: boolean, dryRun: boolean): void {
   state.isRunning = is
   for (const button of importForm.querySelectorAll('button')) button.disabled = is
   bar.hidden = !is
-  // How many lines there are isn't known before the first look.
+  // The number of lines isn't known before the first preview.
   bar.removeAttribute('value')
   if (!dryRun && state.looked > 0) bar.max = state.looked
 }

@@ -1,4 +1,4 @@
-// Runs on the list of streams: choosing rows, also by range, and doing the same with all of them, without a page load.
+// Runs on the list of streams: selects rows, also by range, and runs bulk actions without a page load.
 
 import { readLines } from './ndjson.ts'
 
@@ -19,7 +19,7 @@ const DONE: Readonly<Record<string, string>> = {
   untag: 'Untagged',
   delete: 'Deleted',
 }
-/** Failures told one by one; the others are counted. */
+/** Failures shown one by one; the others are counted. */
 const TOLD = 5
 
 const form = document.getElementById('bulk') as HTMLFormElement
@@ -27,9 +27,9 @@ const result = document.getElementById('bulk-result') as HTMLElement
 const progress = document.getElementById('bulk-progress') as HTMLProgressElement
 const all = form.elements.namedItem('all') as HTMLInputElement
 const table = document.getElementById('streams-table') as HTMLElement
-/** Kept over every redrawing of the table, and dropped for rows that are no longer shown. */
+/** Kept across updates of the table; rows that are no longer shown are dropped. */
 const chosen = new Set<string>()
-/** The row that was chosen last: where a range begins. */
+/** The row that was selected last: where a range begins. */
 const range: { from?: string } = {}
 
 function boxes(): HTMLInputElement[] {
@@ -87,12 +87,12 @@ form.addEventListener('submit', (event) => {
   event.preventDefault()
   const action = ((event as SubmitEvent).submitter as HTMLButtonElement | null)?.value ?? ''
   const count = Number(form.dataset.chosen)
-  if (count === 0) return say('Choose streams first: tick their boxes, or all that match.')
+  if (count === 0) return say('Select at least one stream.')
   const tag = (form.elements.namedItem('tag') as HTMLInputElement).value.trim()
   const isTagging = action === 'tag' || action === 'untag'
-  if (isTagging && tag === '') return say('Say which tag.')
+  if (isTagging && tag === '') return say('Enter a tag.')
   const streams = `${count.toLocaleString('en')} ${count === 1 ? 'stream' : 'streams'}`
-  if (action === 'delete' && !confirm(`Delete ${streams} and everything recorded of them?`)) return
+  if (action === 'delete' && !confirm(`Delete ${streams} and their logs? This can't be undone.`)) return
   const filter = Object.fromEntries(
     new URLSearchParams((form.elements.namedItem('filter') as HTMLInputElement).value),
   )
@@ -119,7 +119,7 @@ async function carryOut(action: string, body: object): Promise<void> {
   }
 }
 
-/** Sends what is to be done, and tells how far it is. @returns the last report */
+/** Sends the action and reports its progress. @returns the last report */
 async function send(body: object, tell: (report: Report) => void): Promise<Report> {
   const response = await fetch('/api/streams/bulk', {
     method: 'POST',
@@ -136,19 +136,19 @@ async function send(body: object, tell: (report: Report) => void): Promise<Repor
   return checked(report)
 }
 
-/** @throws Error where it broke off, with how far it came */
+/** @throws Error if it was cut off, with how far it got */
 function checked(report: Report | undefined): Report {
   if (report !== undefined && report.problem === undefined && report.done === report.total) return report
-  const so = report && report.done > 0 ? ` ${report.done} of ${report.total} were done.` : ''
-  throw new Error(`${report?.problem?.detail ?? 'The connection broke off.'}${so}`)
+  const so = report && report.done > 0 ? ` ${report.done} of ${report.total} were processed.` : ''
+  throw new Error(`${report?.problem?.detail ?? 'The connection was lost.'}${so}`)
 }
 
 function wordsOf(action: string, { total, changed, unchanged, failed, failures }: Report): string {
   const parts = [`${DONE[action]} ${changed.toLocaleString('en')} of ${total.toLocaleString('en')}.`]
-  if (unchanged > 0) parts.push(`${unchanged.toLocaleString('en')} were so already.`)
+  if (unchanged > 0) parts.push(`${unchanged.toLocaleString('en')} unchanged.`)
   if (failed > 0) {
     const told = failures.slice(0, TOLD).map(({ id, problem }) => `${nameOf(id)}: ${problem.detail}`)
-    parts.push(`${failed.toLocaleString('en')} could not be changed. ${told.join(' ')}`)
+    parts.push(`${failed.toLocaleString('en')} failed. ${told.join(' ')}`)
   }
   return parts.join(' ')
 }

@@ -1,8 +1,8 @@
-/** Reads an answer of lines of JSON as they come. @throws Error with what Weir says where it refused */
+/** Reads NDJSON as it arrives. @throws Error with Weir's message if the request was refused */
 export async function readLines<Line>(response: Response, tell: (lines: Line[]) => void): Promise<void> {
   if (!response.ok || response.body === null) {
     const problem = (await response.json().catch(() => undefined)) as { detail?: string } | undefined
-    throw new Error(problem?.detail ?? 'Weir did not do that.')
+    throw new Error(problem?.detail ?? `The request failed with status ${response.status}.`)
   }
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader()
   let rest = ''
