@@ -185,7 +185,7 @@ test('savings of a stream, of a tag and of all, in words and as JSON', async () 
   expect((await saved('--tag', 'nothing')).reason).toContain('No poll')
   const { out } = await cli('savings', id)
   expect(out).toMatch(/polling plainly +[\d.]+ k?B +[\d.]+ k?B +-?[\d.]+ %/)
-  expect((await cli('savings', '--tag', 'nothing')).out).toBe('No poll was answered in this time.\n')
+  expect((await cli('savings', '--tag', 'nothing')).out).toBe('No poll was answered in this period.\n')
 })
 
 test('notify tells the channels that are responsible, and says when nobody is', async () => {

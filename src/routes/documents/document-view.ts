@@ -21,29 +21,29 @@ import type { Marks, Zoom } from '../../streams/documents/version-marks.ts'
 import type { ReadVersions } from '../../streams/documents/versions.ts'
 import type { Stream } from '../../streams/ingest/run.ts'
 
-/** Of a document this many characters are shown, and of a value that changed. */
+/** Maximum number of characters shown of a document and of a changed value. */
 const DOCUMENT_CHARS = 65_536
 const VALUE_CHARS = 400
-/** Operations shown of a difference. */
+/** Maximum number of operations shown. */
 const OPERATIONS_SHOWN = 100
-/** Of a larger document what was there before a change isn't shown. */
+/** Documents larger than this are shown without the previous values of changes. */
 const MAX_BEFORE_CHARS = 2_097_152
-/** Versions listed on either side of the one that is shown. */
+/** Number of versions listed before and after the one shown. */
 const VERSIONS_AROUND = 12
 
 type Shown = Pick<Stream, 'id' | 'name' | 'kind' | 'arrayKeys'>
 
-/** What the page of a document is asked for. */
+/** Input of the document page. */
 export interface DocumentAsked {
-  /** The moment as it was asked for, and what that means. */
+  /** The requested time as text, and parsed. */
   asked: string | undefined
   moment(): Promise<Moment>
   zoom: Zoom
-  /** Where versions are, about a time; left out: about the newest. */
+  /** Version marks around a time. Default: around the newest. */
   marks(around: Date | undefined): Promise<Marks | undefined>
 }
 
-/** What the page of a document shows for a moment; where there is no document to show, why, and the newest versions. */
+/** The document page at a time; without a document, the reason and the newest versions. */
 export async function documentView(
   { read, large }: { read: ReadVersions; large?: Large },
   stream: Shown,
@@ -65,7 +65,7 @@ export async function documentView(
   }
 }
 
-/** Around the version that is shown every version is a stop, elsewhere every mark is. */
+/** Near the shown version, every version is a stop; elsewhere, every mark. */
 function sliderView(
   { from, to, stepMs, marks }: Marks,
   zoom: Zoom,
@@ -74,7 +74,7 @@ function sliderView(
 ): SliderView {
   const place = rows.findIndex(({ seq }) => seq === shown?.seq)
   const near = place < 0 ? [] : rows
-  // A side with fewer than were asked for has no others.
+  // A side with fewer than requested has no more.
   const isOldest = rows.length - 1 - place < VERSIONS_AROUND
   const lowest = near.length === 0 ? 0 : isOldest ? 0 : (near.at(-1)?.seq ?? 0)
   const highest =
@@ -117,14 +117,14 @@ function versionRow({ seq, at, kind, patchBytes, snapshotBytes, paths }: Version
 }
 
 function changeView({ from, operations, patchBytes }: DocumentChange) {
-  // What is only shown of a few of its values isn't worth parsing all of a large one.
+  // Not worth parsing a large document to show a few values.
   const before = from.text.length <= MAX_BEFORE_CHARS ? from.document : undefined
   return { since: { seq: from.seq, at: from.at }, patchBytes, ...operationViews(operations, before) }
 }
 
 /**
- * Operations as they are shown, the first ones, and how many more there are.
- * @param before the document that they change; left out where what was there isn't known
+ * The first operations as shown, and how many more there are.
+ * @param before the document before the change; undefined if the previous values are unknown
  */
 export function operationViews(operations: PatchOperation[], before?: Json) {
   const shown = operations.slice(0, OPERATIONS_SHOWN)
@@ -135,7 +135,7 @@ export function operationViews(operations: PatchOperation[], before?: Json) {
   }
 }
 
-/** What each operation takes out of the document: later ones count on what earlier ones have left. */
+/** The value that each operation removes; later operations apply to the result of earlier ones. */
 function removedValues(document: Json, operations: PatchOperation[]): unknown[] {
   const results = applyPatch(structuredClone(document), structuredClone(operations), false, true)
   return results.map(({ removed }) => removed)

@@ -16,11 +16,11 @@ import { operation } from '../http/operation.ts'
 import { redirect } from '../http/redirect.ts'
 import { checkPreferences, preferencesCookie, preferencesOf, ROWS, THEMES, ZONES } from './preferences.ts'
 
-/** Processes told of, those that were seen last. */
+/** Maximum number of processes listed, most recently seen first. */
 const MAX_PROCESSES = 50
-/** A form of preferences is a few words, in bytes. */
+/** Maximum size of a preferences form, in bytes. */
 const MAX_FORM_BYTES = 4_096
-/** Until a key expires: ten years. */
+/** Maximum lifetime of a key: ten years. */
 const MAX_MINUTES = 5_260_000
 
 export interface SettingsRoutesDeps {
@@ -29,25 +29,25 @@ export interface SettingsRoutesDeps {
   version: string
   running: Running
   keys: Keys
-  /** Where people reach this Weir, without a slash at the end. */
+  /** Public URL of this Weir, without a trailing slash. */
   self(): string
   now(): number
 }
 
-/** This process, as it was put together. */
+/** This process. */
 export interface Running {
-  /** Where data and jobs lie, for people: without credentials. */
+  /** Locations of data and jobs, without credentials. */
   storage: string
   jobs: string
-  /** Its name among the workers. */
+  /** Name of this worker. */
   worker: string
   startedAt: Date
 }
 
-/** What this Weir runs with, and what its reader prefers. */
+/** Settings in effect and user preferences. */
 export function settingsRoutes(deps: SettingsRoutesDeps) {
   const api = new Elysia({ detail: { tags: ['Operation'] } }).get('/api/settings', () => inForce(deps), {
-    detail: operation('What this Weir runs with', SETTINGS, { answers: json(Settings) }),
+    detail: operation('Get settings', SETTINGS, { answers: json(Settings) }),
   })
   const pages = new Elysia({ detail: { hide: true } })
     .get('/settings', ({ request }) => {
@@ -83,9 +83,9 @@ const NOBODY = { name: 'nobody', scope: 'read' } as const
 
 interface Shown {
   isSaved?: boolean
-  /** A key that was just made, with its secret. */
+  /** The key just created, with its secret. */
   made?: { name: string; secret: string }
-  /** What was typed into the form for keys, and what is wrong with it. */
+  /** Input of the key form, with its error. */
   form?: { values: Record<string, string>; error: string }
   status?: number
 }
@@ -105,7 +105,7 @@ async function settingsPage(
   return html(page, { status })
 }
 
-/** Makes a key; the page that answers is the only one that ever shows it. */
+/** Creates a key; only the page in this response shows its secret. */
 async function keyMade(deps: SettingsRoutesDeps, request: Request): Promise<Response> {
   const values = await readForm(request, MAX_FORM_BYTES)
   const { name, scope, expiresIn = '' } = values
@@ -152,6 +152,6 @@ async function inForce({ db, config, version, running }: SettingsRoutesDeps): Pr
 }
 
 const SETTINGS =
-  'Every setting of the environment with its meaning and the `value` in force: null when it is off, and for secrets, of ' +
-  'which only `isGiven` tells that they are set. Of addresses, who signs in is left out. `processes` are those that ' +
-  'hold streams, the one seen last in front; `isThis` where the one that answers holds streams, too.'
+  'Every setting with its description and the `value` in effect: null when off and for secrets, where `isGiven` tells ' +
+  'whether they are set. URLs are shown without credentials. `processes` lists the workers, most recently seen first; ' +
+  '`isThis` marks the one that responds.'

@@ -32,7 +32,7 @@ import { typed } from '../http/typed.ts'
 import { preferencesOf } from '../settings/preferences.ts'
 import { streamJson } from '../streams/streams.ts'
 
-/** How far back the page shows, from what sums, and how long one of its points is; in milliseconds. */
+/** Time ranges of the page with their rollup step and length of a point, in milliseconds. */
 const RANGES: Record<TwinsPageData['range'], { spanMs: number; step: Step; pointMs: number }> = {
   '1h': { spanMs: STEPS_MS.hour, step: 'minute', pointMs: 2 * STEPS_MS.minute },
   '24h': { spanMs: STEPS_MS.day, step: 'hour', pointMs: STEPS_MS.hour },
@@ -42,7 +42,7 @@ const RANGES: Record<TwinsPageData['range'], { spanMs: number; step: Step; point
 const RANGE_NAMES = Object.keys(RANGES) as TwinsPageData['range'][]
 const DEFAULT_LIMIT = 50
 const MAX_LIMIT = 500
-/** Streams told of that could have a twin, and how long they are as good as new, in milliseconds. */
+/** Maximum number of suggested streams, and how long the list is reused, in milliseconds. */
 const MAX_CANDIDATES = 5
 const CANDIDATES_MS = 30_000
 const MAX_FORM_BYTES = 4_096
@@ -63,11 +63,11 @@ export interface TwinRoutesDeps {
   now(): number
 }
 
-/** What streaming saves over polling, measured side by side: every pair, and how there come to be more. */
+/** Pairs of polled and streamed twins with their savings. */
 export function twinRoutes({ db, streams, visibility, now }: TwinRoutesDeps) {
   const candidatesNow = shared(() => twinCandidates(db, now(), MAX_CANDIDATES + 1), {
     ...{ now, forMs: CANDIDATES_MS },
-    // Whoever registers the first stream wants to see it.
+    // The first registered stream must show at once.
     isFinal: (found) => found.length > 0,
   })
   const api = new Elysia({ detail: { tags: ['Measures'] } })
@@ -92,7 +92,7 @@ export function twinRoutes({ db, streams, visibility, now }: TwinRoutesDeps) {
       },
       {
         ...typed<{ query: TwinsQuery }>(),
-        detail: operation('Every stream with a twin', TWINS, {
+        detail: operation('List twins', TWINS, {
           parameters: [
             ...['from', 'to'],
             { name: 'sort', schema: { type: 'string', enum: [...TWIN_SORTS], default: 'saved' } },
@@ -113,7 +113,7 @@ export function twinRoutes({ db, streams, visibility, now }: TwinRoutesDeps) {
       },
       {
         parse: 'none',
-        detail: operation('Make a twin', MAKE, {
+        detail: operation('Create a twin', MAKE, {
           answers: created(Stream),
           problems: ['conflict', 'invalid_field'],
         }),
@@ -185,7 +185,7 @@ export function twinRoutes({ db, streams, visibility, now }: TwinRoutesDeps) {
     const end = dateOf('to', to) ?? new Date(now())
     const start = dateOf('from', from) ?? new Date(end.getTime() - STEPS_MS.day)
     if (start < end) return { from: start, to: end }
-    throw new Problem('invalid_field', 'from: expected a time before `to`.', 'from')
+    throw new Problem('invalid_field', '`from` must be before `to`.', 'from')
   }
 }
 
@@ -194,25 +194,29 @@ function sortOf(sort: string | undefined, order: string | undefined): [TwinSort,
   return [by, oneOf('order', order, ORDERS) ?? (by === 'name' ? firstOrder('name') : 'desc')]
 }
 
-/** @throws Problem `invalid_field` when the pair that the page before ended with is gone */
+/** @throws Problem `invalid_field` when the last pair of the previous page is gone */
 function pageOf(sorted: readonly TwinPair[], after: string | undefined, limit: number) {
   const start = after === undefined ? 0 : sorted.findIndex(({ id }) => id === after) + 1
   if (after !== undefined && start === 0) {
-    throw new Problem('invalid_field', 'after: that pair is gone; begin with the first page.', 'after')
+    throw new Problem(
+      'invalid_field',
+      'after: this pair no longer exists. Start from the first page.',
+      'after',
+    )
   }
   const items = sorted.slice(start, start + limit)
   return { items, next: sorted.length > start + limit ? items.at(-1)?.id : undefined }
 }
 
 const TWINS =
-  'The same API polled and streamed by Weir at the same time. `plainBytes`, `gzipBytes` and `conditionalBytes` are what a ' +
-  'client moves that polls plainly, with gzip, and with gzip and ETag, where an unchanged body is a 304; ' +
-  '`polledBytes` is what Weir itself moved by polling, as well as the upstream lets it, and `streamedBytes` what the twin ' +
-  'received as JSON Patch, heartbeats and snapshots among it; all with the heads of responses. `saving` = 1 − ' +
-  'streamedBytes / conditionalBytes, null before anything was polled. What was polled before the twin was made doesn’t ' +
-  'count. The last 24 hours unless asked otherwise, by whole minutes; of times whose minutes are gone, by whole hours. ' +
-  `\`total\` is of all pairs, at most ${MAX_PAIRS}: \`isCut\` where there are more, and the last ones made are told.`
+  'The same API, polled and streamed by Weir at the same time. `plainBytes`, `gzipBytes` and `conditionalBytes`: bytes ' +
+  'that a client transfers when it polls plainly, with gzip, and with gzip and ETag (304 if unchanged); `polledBytes`: ' +
+  'bytes that Weir actually polled, as efficiently as the upstream allows; `streamedBytes`: bytes that the twin received ' +
+  'as JSON Patch, including heartbeats and snapshots. All include response headers. `saving` = 1 − streamedBytes / ' +
+  'conditionalBytes; null before the first poll. Polls before the twin was created don’t count. Default: the last 24 ' +
+  'hours, by whole minutes, or by whole hours where per-minute rollups are gone. ' +
+  `\`total\` covers all pairs, at most ${MAX_PAIRS}; if there are more, \`isCut\` is true and the newest pairs are listed.`
 const MAKE =
-  'Of a stream that is polled by GET: the same API, streamed through the proxy beside it. It runs where the stream runs, ' +
-  'changes with it, and goes with it. Problem `conflict` when there is one, `invalid_field` where there is nothing to ' +
-  'compare.'
+  'Adds a twin to a stream that is polled with GET: the same API, streamed through the proxy. It starts, stops, changes ' +
+  'and is deleted with the stream. Fails with `conflict` if the stream has a twin, and with `invalid_field` if there is ' +
+  'nothing to compare.'
