@@ -73,7 +73,10 @@ export class Archive {
 
   #configured(): Bucket {
     if (this.#bucket !== undefined) return this.#bucket
-    throw new Problem('conflict', 'There is no archive. Set S3_ENDPOINT, S3_BUCKET and both S3 keys for one.')
+    throw new Problem(
+      'conflict',
+      'The archive is not configured. Set S3_ENDPOINT, S3_BUCKET, S3_ACCESS_KEY_ID and S3_SECRET_ACCESS_KEY.',
+    )
   }
 }
 

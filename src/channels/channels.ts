@@ -65,7 +65,7 @@ export class Channels {
     await this.#checkTarget(kind, config)
     const [counted] = await db.select({ count: sql`count(*)`.mapWith(Number) }).from(channels)
     if ((counted?.count ?? 0) >= MAX_CHANNELS) {
-      throw new Problem('too_many', `There can be ${MAX_CHANNELS} channels at most.`)
+      throw new Problem('too_many', `The limit of ${MAX_CHANNELS} channels is reached.`)
     }
     const at = new Date(this.#deps.now())
     const values = {
@@ -234,13 +234,13 @@ export function errorOf(text: string | null): SendError | null {
 /** @throws Problem `not_found` for what can't be an id at all; Postgres would refuse the query. */
 export function uuid(text: string, what = 'channel'): string {
   if (/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text)) return text
-  throw new Problem('not_found', `There is no ${what} ${text.slice(0, 64)}.`)
+  throw new Problem('not_found', `No such ${what}: ${text.slice(0, 64)}.`)
 }
 
 function noChannel(id: string): Problem {
-  return new Problem('not_found', `There is no channel ${id.slice(0, 64)}.`)
+  return new Problem('not_found', `Channel ${id.slice(0, 64)} not found.`)
 }
 
 function taken(name: string): Problem {
-  return new Problem('conflict', `There is a channel ${name} already; names are unique.`, 'name')
+  return new Problem('conflict', `A channel named ${name} already exists.`, 'name')
 }

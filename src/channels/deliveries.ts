@@ -97,16 +97,16 @@ export async function replay(
     .from(deliveries)
     .innerJoin(channels, eq(channels.id, deliveries.channelId))
     .where(eq(deliveries.id, uuid(id, 'delivery')))
-  if (found === undefined) throw new Problem('not_found', `There is no delivery ${id.slice(0, 64)}.`)
+  if (found === undefined) throw new Problem('not_found', `Delivery ${id.slice(0, 64)} not found.`)
   if (found.suspendedAt !== null) {
-    throw new Problem('conflict', 'Its channel is suspended: resume it first.')
+    throw new Problem('conflict', 'The channel is suspended. Resume it first.')
   }
   const replayed = await db
     .update(deliveries)
     .set({ status: 'pending', attempts: 0, nextAttemptAt: new Date(now()), endedAt: null })
     .where(and(eq(deliveries.id, id), sql`${deliveries.status} <> 'pending'`))
     .returning({ id: deliveries.id })
-  if (replayed.length === 0) throw new Problem('conflict', 'It is still being delivered.')
+  if (replayed.length === 0) throw new Problem('conflict', 'The delivery is still pending.')
   const queued = { id, channelId: found.channelId }
   control.deliverAgain([queued])
   return queued

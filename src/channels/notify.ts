@@ -127,6 +127,6 @@ function nobody({ name }: StreamLink, suspended: readonly Channel[]): Problem {
     const detail = `Nobody can be told: ${names}, responsible for ${name}, ${suspended.length === 1 ? 'is' : 'are'} suspended. Resume one, or name another in the stream's notify.`
     return new Problem('conflict', detail)
   }
-  const detail = `Nobody is responsible for ${name}: name channels in its notify, give a channel one of its tags, or make a channel the default.`
+  const detail = `No channel is responsible for ${name}. Set \`notify\` on the stream, give a channel one of its tags, or make a channel the default.`
   return new Problem('conflict', detail)
 }

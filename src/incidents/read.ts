@@ -64,7 +64,7 @@ export async function getIncident(db: Database, id: string): Promise<IncidentRow
         .from(incidents)
         .where(and(eq(incidents.id, id), IS_SHOWN))
     : []
-  if (incident === undefined) throw new Problem('not_found', `There is no incident ${id.slice(0, 64)}.`)
+  if (incident === undefined) throw new Problem('not_found', `Incident ${id.slice(0, 64)} not found.`)
   return incident
 }
 
@@ -130,7 +130,7 @@ export async function acknowledge(
       .set({ acknowledgedAt: at, acknowledgedBy: by })
       .where(and(eq(incidents.id, id), isNull(incidents.resolvedAt)))
       .returning()
-    if (incident === undefined) throw new Problem('conflict', 'It is over already.')
+    if (incident === undefined) throw new Problem('conflict', 'The incident is already resolved.')
     const said = note ? `${by}: ${note}` : by
     await tx
       .insert(incidentEvents)

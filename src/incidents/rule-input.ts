@@ -99,11 +99,11 @@ export function checkRule(value: unknown): RuleInput {
   refuseFirst(RuleSchema, value, '')
   const input = value as RuleInput
   refuseFirst(PARAMS[input.kind], input.params, 'params')
-  if (input.streamId && input.tag) throw invalid('Name a stream or a tag, not both.', 'tag')
+  if (input.streamId && input.tag) throw invalid('Set either a stream or a tag, not both.', 'tag')
   if (input.kind === 'condition') checkCondition(input.params)
   if (input.kind === 'changeRate' || input.kind === 'size') {
     const { min = 0, max = Number.POSITIVE_INFINITY } = input.params
-    if (min > max) throw invalid('params.min is above params.max.', 'params')
+    if (min > max) throw invalid('params.min must not exceed params.max.', 'params')
   }
   return input
 }
@@ -126,7 +126,7 @@ export function refuseFirst(schema: TSchema, value: unknown, within: string): vo
   )
   const message = error.message.charAt(0).toLowerCase() + error.message.slice(1)
   if (error.message === 'Unexpected property')
-    throw invalid(`There is no field ${field.slice(0, 200)}.`, path[0])
+    throw invalid(`Unknown field: ${field.slice(0, 200)}.`, path[0])
   if (choices !== undefined) throw invalid(`${field}: expected ${choices.join(' or ')}.`, path[0])
   throw invalid(field === '' ? `${error.message}.` : `${field}: ${message}.`, path[0])
 }
@@ -140,26 +140,29 @@ function checkCondition({ pointer, op, value }: Condition): void {
   }
   const needsNone = op === 'exists' || op === 'absent'
   if (needsNone !== (value === undefined)) {
-    throw invalid(`params.value: ${op} ${needsNone ? 'takes none' : 'needs one'}.`, 'params')
+    throw invalid(`params.value: ${op} ${needsNone ? "doesn't take a value" : 'requires a value'}.`, 'params')
   }
   if ((op === 'above' || op === 'below') && !Number.isFinite(value)) {
-    throw invalid(`params.value: ${op} needs a number.`, 'params')
+    throw invalid(`params.value: ${op} requires a number.`, 'params')
   }
   if (op === 'matches') checkPattern(value)
   if (JSON.stringify(value ?? null).length > MAX_VALUE_CHARS) {
-    throw invalid(`params.value: longer than ${MAX_VALUE_CHARS} characters of JSON.`, 'params')
+    throw invalid(`params.value: exceeds ${MAX_VALUE_CHARS} characters of JSON.`, 'params')
   }
 }
 
 function checkPattern(value: unknown): void {
   if (typeof value !== 'string' || value.length > MAX_PATTERN_CHARS) {
-    throw invalid(`params.value: matches needs a pattern of up to ${MAX_PATTERN_CHARS} characters.`, 'params')
+    throw invalid(
+      `params.value: matches requires a pattern of up to ${MAX_PATTERN_CHARS} characters.`,
+      'params',
+    )
   }
   try {
     compileCondition({ pointer: '', op: 'matches', value })
   } catch (error) {
     if (!(error instanceof PatternError)) throw error
-    throw invalid(`params.value isn't a pattern that is known here. ${error.message}`, 'params')
+    throw invalid(`params.value isn't a supported pattern. ${error.message}`, 'params')
   }
 }
 

@@ -20,7 +20,7 @@ export async function listRules(db: Database): Promise<Rule[]> {
 /** @throws Problem `not_found` */
 export async function getRule(db: Database, id: string): Promise<Rule> {
   const [rule] = isUuid(id) ? await db.select().from(rules).where(eq(rules.id, id)) : []
-  if (rule === undefined) throw new Problem('not_found', `There is no rule ${id.slice(0, 64)}.`)
+  if (rule === undefined) throw new Problem('not_found', `Rule ${id.slice(0, 64)} not found.`)
   return rule as Rule
 }
 
@@ -28,8 +28,7 @@ export async function getRule(db: Database, id: string): Promise<Rule> {
 export async function addRule(db: Database, input: RuleInput, now: number): Promise<Rule> {
   await requireStream(db, input.streamId)
   const count = await db.$count(rules)
-  if (count >= MAX_RULES)
-    throw new Problem('conflict', `There are ${MAX_RULES} rules already; that is the most.`)
+  if (count >= MAX_RULES) throw new Problem('conflict', `The limit of ${MAX_RULES} rules is reached.`)
   const at = new Date(now)
   const { failureThreshold = DEFAULT_THRESHOLD, successThreshold = DEFAULT_THRESHOLD } = input
   const values = {
@@ -92,7 +91,7 @@ export function isUuid(text: string): boolean {
 export async function requireStream(db: Database, streamId: string | null | undefined): Promise<void> {
   if (streamId === undefined || streamId === null) return
   const known = isUuid(streamId) && (await db.$count(streams, and(eq(streams.id, streamId), IS_SHARED))) > 0
-  if (!known) throw new Problem('invalid_field', `There is no stream ${streamId.slice(0, 64)}.`, 'streamId')
+  if (!known) throw new Problem('invalid_field', `Stream ${streamId.slice(0, 64)} not found.`, 'streamId')
 }
 
 async function endRule(tx: Database, id: string, now: number): Promise<void> {

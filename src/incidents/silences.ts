@@ -58,16 +58,17 @@ export const SilenceSchema = Type.Object(
 export function checkSilence(value: unknown, now: number): Omit<Silence, 'id' | 'createdAt'> {
   refuseFirst(SilenceSchema, value, '')
   const { reason, streamId, tag, startsAt, endsAt, schedule } = value as Static<typeof SilenceSchema>
-  if (streamId !== undefined && tag !== undefined) throw invalid('Name a stream or a tag, not both.', 'tag')
+  if (streamId !== undefined && tag !== undefined)
+    throw invalid('Set either a stream or a tag, not both.', 'tag')
   if (schedule !== undefined && !isTimeZone(schedule.timeZone)) {
     throw invalid(`"${schedule.timeZone}" isn't a time zone such as Europe/Berlin.`, 'schedule')
   }
   const from = dateIn('startsAt', startsAt) ?? new Date(now)
   const to = dateIn('endsAt', endsAt) ?? null
-  if (to === null && schedule === undefined) throw invalid('Say when it ends, or give a schedule.', 'endsAt')
-  if (to !== null && to <= from) throw invalid('It would end before it starts.', 'endsAt')
+  if (to === null && schedule === undefined) throw invalid('Set an end time or a schedule.', 'endsAt')
+  if (to !== null && to <= from) throw invalid('The end must be after the start.', 'endsAt')
   if (to !== null && schedule === undefined && to.getTime() - from.getTime() > MAX_ONCE_MS) {
-    throw invalid('It would last longer than a year.', 'endsAt')
+    throw invalid("A silence can't last longer than a year.", 'endsAt')
   }
   const scope = { streamId: streamId ?? null, tag: tag ?? null }
   return { reason, ...scope, startsAt: from, endsAt: to, schedule: schedule ?? null }
@@ -88,7 +89,7 @@ export async function listSilences(db: Database, now: number, past = false): Pro
 /** @throws Problem `not_found` */
 export async function getSilence(db: Database, id: string): Promise<Silence> {
   const [silence] = isUuid(id) ? await db.select().from(silences).where(eq(silences.id, id)) : []
-  if (silence === undefined) throw new Problem('not_found', `There is no silence ${id.slice(0, 64)}.`)
+  if (silence === undefined) throw new Problem('not_found', `Silence ${id.slice(0, 64)} not found.`)
   return silence as Silence
 }
 
@@ -97,7 +98,7 @@ export async function addSilence(db: Database, input: unknown, now: number): Pro
   const checked = checkSilence(input, now)
   await requireStream(db, checked.streamId)
   if ((await listSilences(db, now)).length >= MAX_SILENCES) {
-    throw new Problem('conflict', `There are ${MAX_SILENCES} silences already; that is the most.`)
+    throw new Problem('conflict', `The limit of ${MAX_SILENCES} silences is reached.`)
   }
   const values = { id: Bun.randomUUIDv7(), ...checked, createdAt: new Date(now) }
   await db.insert(silences).values(values)

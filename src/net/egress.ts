@@ -99,13 +99,14 @@ export class Egress {
    */
   async resolve(name: string, port: number, signal?: AbortSignal): Promise<string[]> {
     const host = normalHost(name)
-    if (host === undefined) throw new EgressError('host_unknown', `"${name.slice(0, 200)}" isn't a host.`)
+    if (host === undefined)
+      throw new EgressError('host_unknown', `"${name.slice(0, 200)}" isn't a valid host.`)
     const addresses = isAddress(host) ? [host] : await this.#addressesOf(host, signal)
     const allowed = addresses.filter((address) => this.#mayReach(host, port, address))
     if (allowed.length > 0) return allowed
     throw new EgressError(
       'not_allowed',
-      `${host} is not on the public Internet, or is this machine itself, and this Weir can be reached by others: its operator has to name ${host} in ALLOW_HOSTS first.`,
+      `${host} is a private address. To allow it, the operator of Weir must add ${host} to ALLOW_HOSTS.`,
     )
   }
 
@@ -130,7 +131,7 @@ export class Egress {
         if (isLast || !NO_CONNECTION.has((error as { code?: string }).code ?? '')) throw error
       }
     }
-    throw new EgressError('host_unknown', `The host ${host} has no address.`)
+    throw new EgressError('host_unknown', `The host ${host} doesn't resolve to an address.`)
   }
 
   #proxyFor({ url }: Place): string | undefined {
@@ -173,7 +174,7 @@ export class Egress {
     } finally {
       signal?.removeEventListener('abort', onAbort)
     }
-    throw new EgressError('host_unknown', `The host ${host} isn't known.`)
+    throw new EgressError('host_unknown', `The host ${host} doesn't resolve.`)
   }
 }
 
@@ -186,13 +187,16 @@ interface Place {
 /** Where a URL leads. @throws EgressError for what no request is ever sent to */
 function placeOf(text: string): Place {
   const url = URL.parse(text)
-  if (url === null) throw new EgressError('host_unknown', 'This is no URL.')
+  if (url === null) throw new EgressError('host_unknown', 'Not a valid URL.')
   const { protocol, username, password } = url
   if (protocol !== 'http:' && protocol !== 'https:') {
-    throw new EgressError('not_allowed', `Only http and https can be reached, not ${protocol.slice(0, -1)}.`)
+    throw new EgressError(
+      'not_allowed',
+      `Unsupported URL scheme: ${protocol.slice(0, -1)}. Use http or https.`,
+    )
   }
   if (username !== '' || password !== '') {
-    throw new EgressError('not_allowed', 'A URL must not hold credentials.')
+    throw new EgressError('not_allowed', 'The URL must not contain credentials.')
   }
   return { url, host: bareHost(url.hostname), port: Number(url.port) || (protocol === 'https:' ? 443 : 80) }
 }
@@ -200,7 +204,7 @@ function placeOf(text: string): Place {
 function unknownHere(host: string): EgressError {
   return new EgressError(
     'host_unknown',
-    `The host ${host} isn't known here, only the proxy may know it: name ${host} in ALLOW_HOSTS to have it asked for.`,
+    `The host ${host} doesn't resolve here. If the proxy can resolve it, add ${host} to ALLOW_HOSTS.`,
   )
 }
 

@@ -32,7 +32,7 @@ export async function faultsOf(
   if (status === 204) return {}
   if (status >= 200 && status < 300 && isObject(body)) return body
   if (status >= 200 && status < 300) throw noLaboratory()
-  throw new Problem('upstream_failed', `${id} answered ${status} when asked about its faults.`)
+  throw new Problem('upstream_failed', `${id} responded with ${status} to the faults request.`)
 }
 
 async function ask(
@@ -55,13 +55,13 @@ async function ask(
     return { status: response.status, body: parsed(await readStart(response.body)) }
   } catch (error) {
     if (error instanceof EgressError) throw new Problem(error.code, error.message)
-    const reason = timeout.aborted ? `did not answer within ${TIMEOUT_MS / 1000} s` : 'could not be reached'
+    const reason = timeout.aborted ? `did not respond within ${TIMEOUT_MS / 1000} s` : 'is unreachable'
     throw new Problem('upstream_failed', `${id} ${reason} at ${new URL(url).origin}.`)
   }
 }
 
 function noLaboratory(): Problem {
-  return new Problem('no_laboratory', 'This service has no laboratory.')
+  return new Problem('no_laboratory', "This service doesn't support fault injection.")
 }
 
 /** The service's own words; they are text of a stranger, so only as much as a sentence needs. */

@@ -18,7 +18,7 @@ export const OWN_PREFIX = 'weir:'
 export function requireId(id: string, field: string): void {
   requireName(id, field)
   if (id.startsWith(OWN_PREFIX)) {
-    throw new Problem('invalid_field', `What begins with ${OWN_PREFIX} is a part of Weir's own.`, field)
+    throw new Problem('invalid_field', `IDs that start with ${OWN_PREFIX} are reserved.`, field)
   }
 }
 
@@ -53,6 +53,6 @@ export function requireKind(text: string, field: string): ReportedKind {
  */
 export function requireColour(text: string, field: string): string {
   const colour = parseColour(text)
-  if (colour === undefined) throw new Problem('invalid_field', 'Expected a colour name or #rrggbb.', field)
+  if (colour === undefined) throw new Problem('invalid_field', 'Expected a color name or #rrggbb.', field)
   return colour
 }

@@ -33,7 +33,7 @@ export async function sendThrough(
   color: string,
   { fetch, now, signal }: SendOptions,
 ): Promise<SentAnswer> {
-  if (url === undefined) throw new Problem('invalid_field', `${id} has not reported a url.`, 'service')
+  if (url === undefined) throw new Problem('invalid_field', `${id} has not reported a URL.`, 'service')
   const timeout = AbortSignal.timeout(TIMEOUT_MS)
   const startedAt = now()
   try {
@@ -49,7 +49,7 @@ export async function sendThrough(
   } catch (error) {
     if (error instanceof Problem) throw error
     if (error instanceof EgressError) throw new Problem(error.code, error.message, 'service')
-    const reason = timeout.aborted ? `did not answer within ${TIMEOUT_MS / 1000} s` : 'could not be reached'
+    const reason = timeout.aborted ? `did not respond within ${TIMEOUT_MS / 1000} s` : 'is unreachable'
     throw new Problem('upstream_failed', `${id} ${reason} at ${new URL(url).origin}.`)
   }
 }

@@ -153,7 +153,7 @@ test('its own channels are responsible for a stream, else those of its tags, els
   expect(await notified(byLost.id)).toEqual(['tagged'])
   const nobody = await problem('POST', `/api/streams/${orphan.id}/notify`, { message: 'Hello' })
   expect(nobody).toMatchObject({ status: 409, code: 'conflict' })
-  expect(nobody.detail).toMatch(/Nobody is responsible for Orphan.*default/)
+  expect(nobody.detail).toMatch(/No channel is responsible for Orphan.*default/)
   await weir.send('PATCH', `/api/channels/${fallbackId}`, { isDefault: true })
   expect(await notified(orphan.id)).toEqual(['fallback'])
   await weir.send('POST', `/api/channels/${ownId}/suspend`)

@@ -64,7 +64,7 @@ test('an incident tells what happened to it, and who looks after it', async () =
   const path = `/api/incidents/${incident?.id}`
   for (const [body, detail] of [
     [{}, 'by: expected required property.'],
-    [{ by: 'a', x: 1 }, 'There is no field x.'],
+    [{ by: 'a', x: 1 }, 'Unknown field: x.'],
     ['[]', 'Expected a JSON object.'],
   ] as const) {
     const refused = await weir.send('POST', `${path}/acknowledge`, body)
@@ -106,7 +106,7 @@ test('rules and silences are added, read, changed and removed', async () => {
   expect(await unknown.json()).toMatchObject({
     status: 422,
     field: 'streamId',
-    detail: 'There is no stream x.',
+    detail: 'Stream x not found.',
   })
 })
 
@@ -124,7 +124,7 @@ test('the pages do all of it without a script, and show names as they are', asyn
 
   const bad = await form('/rules', { name: 'Mine', kind: 'size', params: '{"min": 2, "max": 1}' })
   expect(bad.status).toBe(422)
-  expect(await bad.text()).toContain('params.min is above params.max.')
+  expect(await bad.text()).toContain('params.min must not exceed params.max.')
   expect((await form('/rules', { name: 'Mine', kind: 'size', params: '' })).status).toBe(303)
   const [mine] = (await weir.json<{ items: { id: string }[] }>('/api/rules')).items
   await form(`/rules/${mine?.id}/toggle`, {})

@@ -208,11 +208,11 @@ describe.each(SETUPS.filter(({ name }) => name !== 'Postgres with Redis'))('on $
 test.each<[what: string, rule: unknown, detail: string]>([
   ['no kind', { name: 'a', params: {} }, 'kind: expected errorRate or changed or'],
   ['an unknown kind', { name: 'a', kind: 'x', params: {} }, 'kind: expected errorRate or'],
-  ['an unknown field', { name: 'a', kind: 'changed', params: {}, x: 1 }, 'There is no field x.'],
+  ['an unknown field', { name: 'a', kind: 'changed', params: {}, x: 1 }, 'Unknown field: x.'],
   [
     'parameters of another kind',
     { name: 'a', kind: 'changed', params: { above: 1 } },
-    'There is no field params.above.',
+    'Unknown field: params.above.',
   ],
   [
     'a missing parameter',
@@ -227,12 +227,12 @@ test.each<[what: string, rule: unknown, detail: string]>([
   [
     'a stream and a tag',
     { name: 'a', kind: 'changed', params: {}, tag: 't', streamId: 's' },
-    'Name a stream or a tag',
+    'Set either a stream or a tag',
   ],
   [
     'bounds the wrong way round',
     { name: 'a', kind: 'size', params: { min: 2, max: 1 } },
-    'params.min is above',
+    'params.min must not exceed',
   ],
   [
     'no pointer',
@@ -242,22 +242,22 @@ test.each<[what: string, rule: unknown, detail: string]>([
   [
     'a value too many',
     { name: 'a', kind: 'condition', params: { pointer: '', op: 'exists', value: 1 } },
-    'takes none',
+    "doesn't take a value",
   ],
   [
     'a value too few',
     { name: 'a', kind: 'condition', params: { pointer: '', op: 'equals' } },
-    'equals needs one',
+    'equals requires a value',
   ],
   [
     'no number',
     { name: 'a', kind: 'condition', params: { pointer: '', op: 'above', value: '1' } },
-    'needs a number',
+    'requires a number',
   ],
   [
     'a bad pattern',
     { name: 'a', kind: 'condition', params: { pointer: '', op: 'matches', value: '(' } },
-    'a pattern',
+    'a supported pattern',
   ],
   [
     'a threshold of none',

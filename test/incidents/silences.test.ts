@@ -128,15 +128,20 @@ const WINDOW = { timeZone: 'Europe/Berlin', days: ['mon'], from: '02:00', durati
 
 test.each<[what: string, silence: unknown, field: string, detail: string]>([
   ['no reason', { endsAt: '2027-01-01T00:00:00Z' }, 'reason', 'reason: expected required property.'],
-  ['no end', { reason: 'a' }, 'endsAt', 'Say when it ends, or give a schedule.'],
+  ['no end', { reason: 'a' }, 'endsAt', 'Set an end time or a schedule.'],
   ['an end that is no time', { reason: 'a', endsAt: 'soon' }, 'endsAt', 'endsAt: expected a time such as'],
   [
     'an end before its start',
     { reason: 'a', endsAt: '2025-01-01T00:00:00Z' },
     'endsAt',
-    'It would end before it starts.',
+    'The end must be after the start.',
   ],
-  ['years', { reason: 'a', endsAt: '2029-01-01T00:00:00Z' }, 'endsAt', 'It would last longer than a year.'],
+  [
+    'years',
+    { reason: 'a', endsAt: '2029-01-01T00:00:00Z' },
+    'endsAt',
+    "A silence can't last longer than a year.",
+  ],
   [
     'a stream and a tag',
     { reason: 'a', tag: 'a', streamId: 'b', schedule: WINDOW },

@@ -97,7 +97,7 @@ describe('is told', () => {
 
 const noLaboratory = expect.objectContaining({
   code: 'no_laboratory',
-  detail: 'This service has no laboratory.',
+  detail: "This service doesn't support fault injection.",
 })
 
 async function ask(url: string, method: string, body?: unknown): Promise<[status: number, body: unknown]> {

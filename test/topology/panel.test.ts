@@ -93,10 +93,10 @@ browserTest('a service without a laboratory says so, and the page stays up when 
   })
   await using browser = await openPage(`${weir.url}/topology?node=plain`)
   const { page } = browser
-  await page.locator('#faults-note', { hasText: 'This service has no laboratory.' }).waitFor()
+  await page.locator('#faults-note', { hasText: "This service doesn't support fault injection." }).waitFor()
   expect(await page.locator('#faults').isVisible()).toBe(false)
   await page.locator('#services button', { hasText: 'gone' }).click()
-  await page.locator('#faults-note.error', { hasText: 'gone could not be reached' }).waitFor()
+  await page.locator('#faults-note.error', { hasText: 'gone is unreachable' }).waitFor()
 })
 
 browserTest('a request through the chosen service shows the calls behind it as a tree', async () => {

@@ -108,8 +108,8 @@ for (const setup of SETUPS) {
     })
 
     test.each([
-      ['of tomorrow', 2 * MINUTE_MS, 'that is yet to come.'],
-      ['of two days ago', -48 * HOUR_MS, 'the topology can be looked at for the last 24 hours.'],
+      ['of tomorrow', 2 * MINUTE_MS, 'must not be in the future.'],
+      ['of two days ago', -48 * HOUR_MS, 'topology history covers only the last 24 hours.'],
     ])('an instant %s is refused', async (_, beyondMs, sentence) => {
       await using stored = await openStored(services)
       const topology = await stored.open()

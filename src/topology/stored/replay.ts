@@ -32,13 +32,10 @@ export interface TimelineSpan {
 
 /** @throws Problem `invalid_field` unless the instant is one of the last 24 hours. */
 export function requireReplayable(instant: number, now: number, field: string): void {
-  if (instant > now + GRACE_MS) throw new Problem('invalid_field', `${field}: that is yet to come.`, field)
+  if (instant > now + GRACE_MS)
+    throw new Problem('invalid_field', `${field}: must not be in the future.`, field)
   if (instant < now - REPLAY_MS - GRACE_MS) {
-    throw new Problem(
-      'invalid_field',
-      `${field}: the topology can be looked at for the last 24 hours.`,
-      field,
-    )
+    throw new Problem('invalid_field', `${field}: topology history covers only the last 24 hours.`, field)
   }
 }
 
@@ -78,7 +75,7 @@ export async function timelineOf(
   const from = since ?? to - REPLAY_MS
   requireReplayable(from, now, 'from')
   requireReplayable(to, now, 'to')
-  if (from >= to) throw new Problem('invalid_field', 'from: expected a time before to.', 'from')
+  if (from >= to) throw new Problem('invalid_field', '`from` must be before `to`.', 'from')
   const first = minuteOf(from)
   const stepMs = Math.ceil((to - first) / MINUTE_MS / most) * MINUTE_MS
   const rows = new Map((await readTotals(db, { from: first, to }, stepMs)).map((row) => [row.minute, row]))
