@@ -146,7 +146,7 @@ test.each<[what: string, silence: unknown, field: string, detail: string]>([
     'a stream and a tag',
     { reason: 'a', tag: 'a', streamId: 'b', schedule: WINDOW },
     'tag',
-    'Name a stream or a tag',
+    'Set either a stream or a tag',
   ],
   [
     'no such zone',
