@@ -89,7 +89,10 @@ describe.skipIf(isSkipped(postgresSetup))('a backup of a Weir that records', () 
       [Bun.gzipSync(changed), /damaged/],
       [Bun.gzipSync('{"name": "something else"}\n'), /not a Weir backup/],
       ['plain text', /gzip/],
-      [Bun.gzipSync(`${lines[0]?.replace(/"schema":\d+/, '"schema":1')}\n`), /schema this version doesn't support/],
+      [
+        Bun.gzipSync(`${lines[0]?.replace(/"schema":\d+/, '"schema":1')}\n`),
+        /schema this version doesn't support/,
+      ],
     ]
     const databaseUrl = await createDatabase(server)
     for (const [index, [contents, says]] of cases.entries()) {
