@@ -207,8 +207,8 @@ export async function createApp(deps: AppDeps) {
   function problemOf(error: unknown, code: unknown, request: Request): Problem {
     if (error instanceof Problem) return error
     const path = new URL(request.url).pathname
-    if (code === 'NOT_FOUND') return new Problem('not_found', `There is nothing at ${path.slice(0, 200)}.`)
+    if (code === 'NOT_FOUND') return new Problem('not_found', `No such path: ${path.slice(0, 200)}.`)
     deps.warn(`${request.method} ${path}`, error)
-    return new Problem('internal', 'Something went wrong inside Weir; its log says what.')
+    return new Problem('internal', 'Internal error. See the log of Weir.')
   }
 }

@@ -2,7 +2,7 @@ import { resolve } from 'node:path'
 import ipaddr from 'ipaddr.js'
 import { type Environment, firstGiven, PROXY_VARIABLES } from './environment.ts'
 
-/** Everything Weir can be told from outside, parsed once. Durations in milliseconds, sizes in bytes. */
+/** The settings, parsed once from the environment. Durations in milliseconds, sizes in bytes. */
 export interface Config {
   readonly port: number
   readonly host: string
@@ -15,37 +15,37 @@ export interface Config {
   readonly requestTimeoutMs: number
   readonly maxBodyBytes: number
   readonly silenceMs: number
-  /** Left out: where it listens. */
+  /** Unset: the address it listens on. */
   readonly publicUrl: string | undefined
   readonly proxyLingerMs: number
-  /** Left out: none. */
+  /** Unset: none. */
   readonly proxyOrigins: readonly string[] | undefined
-  /** Hosts, `host:port`, addresses and ranges of addresses. Left out: none. */
+  /** Hosts, `host:port`, IP addresses and CIDR ranges. Unset: none. */
   readonly allowHosts: readonly string[] | undefined
-  /** What requests leave through, by the scheme of their URL. Left out: they go directly. */
+  /** HTTP proxies for outgoing requests, by the scheme of the URL. Unset: no proxy. */
   readonly upstreamProxy: UpstreamProxy | undefined
-  /** As in `NO_PROXY`. Left out: nothing but loopback. */
+  /** As in `NO_PROXY`. Unset: loopback only. */
   readonly upstreamNoProxy: readonly string[] | undefined
-  /** Left out: the streams themselves tell. */
+  /** Unset: inferred from the streams themselves. */
   readonly egressCheckHosts: readonly string[] | undefined
-  /** Requests a second of one client; 0: no bound. */
+  /** Requests per second from one client; 0: unlimited. */
   readonly rateLimit: number
   readonly rateBurst: number
-  /** Requests a second that one client makes Weir send to one host, and in all; 0: no bound. */
+  /** Requests per second that Weir sends on behalf of one client, per host and in total; 0: unlimited. */
   readonly proxyRatePerHost: number
   readonly proxyRate: number
   readonly maxSubscribersPerClient: number
   readonly maxSubscribers: number
-  /** Addresses and ranges of them. Left out: nobody's word is taken for where a request comes from. */
+  /** IP addresses and CIDR ranges. Unset: `X-Forwarded-For` is ignored. */
   readonly trustProxy: readonly string[] | undefined
   readonly incidentWaitMs: number
   readonly incidentRemindMs: number
   readonly retentionDays: number
-  /** Left out: no bound. */
+  /** Unset: unlimited. */
   readonly retentionMaxBytes: number | undefined
   readonly retentionMaxEntries: number | undefined
   readonly minutesDays: number
-  /** Left out with all others of S3: nothing is archived. */
+  /** Unset, like every other S3 setting without a default: nothing is archived. */
   readonly s3Endpoint: string | undefined
   readonly s3Bucket: string | undefined
   readonly s3Region: string
@@ -54,17 +54,17 @@ export interface Config {
   readonly s3Prefix: string
   readonly logFormat: 'text' | 'json'
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error'
-  /** Left out: a worker listens nowhere. */
+  /** Unset: a worker doesn't listen. */
   readonly opsPort: number | undefined
   readonly drainMs: number
-  /** Base URL. Left out: nothing is traced. */
+  /** Base URL. Unset: tracing is off. */
   readonly otelEndpoint: string | undefined
   readonly otelHeaders: Readonly<Record<string, string>> | undefined
   readonly otelServiceName: string
   /** From 0 to 1. */
   readonly otelRatio: number
   readonly otelPropagates: 'yes' | 'no'
-  /** Keys of the environment that were given a value: all others have their default. */
+  /** Environment variables that were set; all others have their default. */
   readonly given: ReadonlySet<string>
 }
 
@@ -74,23 +74,23 @@ export interface UpstreamProxy {
   readonly https?: string
 }
 
-/** A setting as it is in force, for people. */
+/** A setting in effect, as text for people. */
 export interface SettingInForce {
-  /** In the environment. */
+  /** Environment variable. */
   key: string
-  /** What it means, with its unit, in one line. */
+  /** One-line description, with the unit. */
   about: string
-  /** As the environment would have it, without credentials; left out when it is off, and for secrets. */
+  /** As it would be set in the environment, without credentials; undefined when off, and for secrets. */
   value: string | undefined
   isGiven: boolean
   isSecret: boolean
-  /** What it is when nothing is given; left out when it is off by default. */
+  /** The default; undefined when off by default. */
   fallback: string | undefined
   /** For settings that are off by default. */
   example: string | undefined
 }
 
-/** All that is wrong with the environment, at once, a line per key. */
+/** Every problem with the environment at once, one line per key. */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError'
   constructor(readonly problems: readonly string[]) {
@@ -100,9 +100,9 @@ export class ConfigError extends Error {
 
 interface Setting<T> {
   key: string
-  /** What it means, with its unit, in one line: printed into `.env.example`. */
+  /** One-line description, with the unit; printed into `.env.example`. */
   about: string
-  /** The default as text; left out when the setting is off by default. */
+  /** The default as text; undefined when the setting is off by default. */
   fallback?: string
   /** An example, for settings that are off by default. */
   example?: string
@@ -116,315 +116,317 @@ const LOOPBACK_HOSTS = new Set(['127.0.0.1', '::1', 'localhost'])
 const SETTINGS = {
   port: {
     key: 'PORT',
-    about: 'TCP port of the console and the API; 0 takes a free one.',
+    about: 'TCP port for the console and the API; 0 picks a free port.',
     fallback: '3000',
     parse: integer(0, 65_535),
   },
   host: {
     key: 'HOST',
-    about: 'Address to listen on. Any other than loopback needs WEIR_TOKEN.',
+    about: 'Address to listen on. Anything but loopback requires WEIR_TOKEN.',
     fallback: '127.0.0.1',
     parse: asIs,
   },
   dataDir: {
     key: 'DATA_DIR',
-    about: 'Directory of the embedded database; unused with DATABASE_URL.',
+    about: 'Directory for the embedded database; ignored when DATABASE_URL is set.',
     fallback: './data',
     parse: (text: string) => resolve(text),
   },
   databaseUrl: {
     key: 'DATABASE_URL',
-    about: 'Postgres to store in, instead of the embedded database.',
+    about: 'Postgres connection URL. Default: the embedded database.',
     example: 'postgres://user:password@localhost:5432/weir',
     parse: url('postgres:', 'postgresql:'),
   },
   redisUrl: {
     key: 'REDIS_URL',
-    about: "Redis for the job queue, instead of the database's own tables.",
+    about: 'Redis connection URL for the job queue. Default: tables in the database.',
     example: 'redis://localhost:6379',
     parse: url('redis:', 'rediss:'),
   },
   role: {
     key: 'ROLE',
     about:
-      'What this process does: web (pages and API), worker (holds streams), or all. One alone needs DATABASE_URL.',
+      'Process role: web (console and API), worker (runs streams), or all. web and worker require DATABASE_URL.',
     fallback: 'all',
     parse: choice('all', 'web', 'worker'),
   },
   token: {
     key: 'WEIR_TOKEN',
     about:
-      'Secret of whoever runs Weir, at least 16 characters: logs in, and makes API keys for all others. With it, every ' +
-      'request must carry it or a key.',
+      'Admin token, at least 16 characters: signs in to the console and creates API keys. When set, every request ' +
+      'requires it or an API key.',
     example: 'a-long-random-secret',
     isSecret: true,
     parse: secret,
   },
   streamsPerWorker: {
     key: 'STREAMS_PER_WORKER',
-    about: 'Most streams one process holds at a time.',
+    about: 'Maximum number of streams that one process runs.',
     fallback: '10000',
     parse: integer(1, 100_000),
   },
   requestTimeoutMs: {
     key: 'REQUEST_TIMEOUT_MS',
-    about: 'Longest wait for the headers of a response, and for the whole answer to a poll, in milliseconds.',
+    about: 'Timeout for response headers, and for the whole response to a poll, in milliseconds.',
     fallback: '30000',
     parse: integer(100, 600_000),
   },
   maxBodyBytes: {
     key: 'MAX_BODY_BYTES',
-    about: 'Largest body of an upstream response and largest single event, after decompression, in bytes.',
+    about: 'Maximum size of an upstream response body or a single event after decompression, in bytes.',
     fallback: '10485760',
     parse: integer(1_024, 268_435_456),
   },
   silenceMs: {
     key: 'SILENCE_MS',
-    about: 'An event stream without a byte for longer than this is stalled, in milliseconds.',
+    about: 'Time without a byte after which an event stream is stalled, in milliseconds.',
     fallback: '45000',
     parse: integer(1_000, 86_400_000),
   },
   publicUrl: {
     key: 'PUBLIC_URL',
-    about: 'Where Weir is reached, by its own workers too. Left out: the address and port it listens on.',
+    about: 'URL at which users and workers reach Weir. Default: the address and port it listens on.',
     example: 'https://weir.example.com',
     parse: url('http:', 'https:'),
   },
   proxyLingerMs: {
     key: 'PROXY_LINGER_MS',
-    about: 'How long a proxied API is polled on after its last subscriber has left, in milliseconds.',
+    about: 'How long a proxied API is still polled after its last subscriber disconnects, in milliseconds.',
     fallback: '60000',
     parse: integer(10_000, 86_400_000),
   },
   proxyOrigins: {
     key: 'PROXY_ORIGINS',
-    about: 'Other origins whose pages may subscribe to the proxy, separated by commas.',
+    about: 'Other origins whose pages may subscribe to the proxy (CORS), comma-separated.',
     example: 'https://app.example.com',
     parse: origins,
   },
   allowHosts: {
     key: 'ALLOW_HOSTS',
     about:
-      'What may be reached beside the public Internet: hosts, host:port, addresses or ranges of them, separated by ' +
-      'commas. Listening on loopback, with nothing that lets others in (a PUBLIC_URL or PROXY_ORIGINS elsewhere, ' +
-      'TRUST_PROXY), Weir reaches everything.',
+      'Private destinations that Weir may connect to: hosts, host:port, IP addresses or CIDR ranges, comma-separated. ' +
+      'Everything is allowed when Weir listens on loopback and nothing exposes it to other machines: PUBLIC_URL or ' +
+      'PROXY_ORIGINS with another host, or TRUST_PROXY.',
     example: 'hooks.internal,10.0.0.5:8080,192.168.0.0/16',
     parse: hosts,
   },
   upstreamProxy: {
     key: 'UPSTREAM_PROXY',
     about:
-      'HTTP proxy that requests to followed APIs, previews, webhooks and topology services leave through; none for no ' +
-      'proxy. Left out: HTTP_PROXY, HTTPS_PROXY and ALL_PROXY.',
+      'HTTP proxy for outgoing requests: streams, previews, webhooks and topology services; none for a direct ' +
+      'connection. Default: HTTP_PROXY, HTTPS_PROXY and ALL_PROXY.',
     example: 'http://user:password@proxy.internal:3128',
     parse: (text: string) => (text === 'none' ? {} : { http: proxyUrl(text), https: proxyUrl(text) }),
   },
   upstreamNoProxy: {
     key: 'UPSTREAM_NO_PROXY',
     about:
-      'Hosts with their subdomains, host:port, addresses or ranges that are connected to directly, separated by commas; * ' +
-      'for all. Left out: NO_PROXY. Loopback always is.',
+      'Destinations that bypass the proxy: hosts with their subdomains, host:port, IP addresses or CIDR ranges, ' +
+      'comma-separated; * for all. Loopback always bypasses it. Default: NO_PROXY.',
     example: '.internal,10.0.0.0/8',
     parse: noProxy,
   },
   egressCheckHosts: {
     key: 'EGRESS_CHECK_HOSTS',
     about:
-      "Hosts, host or host:port (443), that Weir tries to connect to before it blames others: when none answers, it's " +
-      'its own network. Left out: it is when streams of three hosts or more fail and none is up.',
+      "Hosts for the egress check, as host or host:port (default 443), comma-separated: when none answers, Weir's own " +
+      'network is down. Default: inferred when streams on at least three hosts fail and none is up.',
     example: 'one.one.one.one,dns.google',
     parse: checkHosts,
   },
   rateLimit: {
     key: 'RATE_LIMIT',
     about:
-      'Requests a second that one client may go on sending: one API key, or one address. 0 is no bound. Without ' +
-      'WEIR_TOKEN there is none unless it is given.',
+      'Sustained requests per second for each client (API key or IP address); 0 for unlimited. Without WEIR_TOKEN, ' +
+      'applies only when set.',
     fallback: '100',
     parse: integer(0, 1_000_000),
   },
   rateBurst: {
     key: 'RATE_BURST',
-    about: 'Requests that one client may send at once after a rest.',
+    about: 'Burst size for RATE_LIMIT, in requests.',
     fallback: '500',
     parse: integer(1, 1_000_000),
   },
   proxyRatePerHost: {
     key: 'PROXY_RATE_PER_HOST',
     about:
-      'Requests a second that the subscriptions and previews of one client make Weir send to one host. 0 is no bound. ' +
-      'Without WEIR_TOKEN there is none unless it is given.',
+      'Upstream requests per second to one host on behalf of one client (subscriptions and previews); 0 for unlimited. ' +
+      'Without WEIR_TOKEN, applies only when set.',
     fallback: '10',
     parse: integer(0, 100_000),
   },
   proxyRate: {
     key: 'PROXY_RATE',
-    about: 'The same to all hosts together.',
+    about:
+      'Upstream requests per second to all hosts on behalf of one client; otherwise as PROXY_RATE_PER_HOST.',
     fallback: '100',
     parse: integer(0, 100_000),
   },
   maxSubscribersPerClient: {
     key: 'MAX_SUBSCRIBERS_PER_CLIENT',
     about:
-      'Event streams that one client, an API key or an address, may hold open. Without WEIR_TOKEN there is no bound ' +
-      'unless it is given.',
+      'Maximum number of open event streams for each client (API key or IP address). Without WEIR_TOKEN, applies only ' +
+      'when set.',
     fallback: '1000',
     parse: integer(1, 1_000_000),
   },
   maxSubscribers: {
     key: 'MAX_SUBSCRIBERS',
-    about: 'Event streams that all clients together may hold open at one process.',
+    about: 'Maximum number of open event streams in one process, for all clients together.',
     fallback: '50000',
     parse: integer(1, 1_000_000),
   },
   trustProxy: {
     key: 'TRUST_PROXY',
     about:
-      'Proxies before Weir, as addresses or ranges separated by commas: their X-Forwarded-For says where a request ' +
-      'comes from.',
+      'Reverse proxies whose X-Forwarded-For is trusted for the client address, as IP addresses or CIDR ranges, ' +
+      'comma-separated.',
     example: '127.0.0.1,10.0.0.0/8',
     parse: addresses,
   },
   incidentWaitMs: {
     key: 'INCIDENT_WAIT_MS',
-    about: 'How long an incident waits for others, to be told in one message, in milliseconds.',
+    about:
+      'How long notifications of new incidents are held back to group them in one message, in milliseconds.',
     fallback: '10000',
     parse: integer(0, 600_000),
   },
   incidentRemindMs: {
     key: 'INCIDENT_REMIND_MS',
-    about: 'How often people are reminded of an open incident that nobody acknowledged, in milliseconds.',
+    about: 'Reminder interval for open incidents that nobody has acknowledged, in milliseconds.',
     fallback: '14400000',
     parse: integer(60_000, 604_800_000),
   },
   retentionDays: {
     key: 'RETENTION_DAYS',
-    about: 'How long the log is kept, in whole days before today.',
+    about: 'Log retention, in whole days before today.',
     fallback: '90',
     parse: integer(1, 36_500),
   },
   retentionMaxBytes: {
     key: 'RETENTION_MAX_BYTES',
-    about: 'Most the log may take on disk, in bytes: beyond it the oldest day goes. Sums are not counted.',
+    about: "Maximum log size on disk, in bytes; the oldest day is dropped first. Rollups aren't counted.",
     example: '107374182400',
     parse: integer(67_108_864, Number.MAX_SAFE_INTEGER),
   },
   retentionMaxEntries: {
     key: 'RETENTION_MAX_ENTRIES',
-    about: 'Most entries the log may hold, but for those of today: beyond it the oldest day goes.',
+    about: "Maximum number of log entries, not counting today's; the oldest day is dropped first.",
     example: '100000000',
     parse: integer(1_000, Number.MAX_SAFE_INTEGER),
   },
   minutesDays: {
     key: 'MINUTES_DAYS',
     about:
-      'How long sums per minute are kept, in days; those per hour are for 400 days, those per day for good.',
+      'Retention of per-minute rollups, in days. Hourly rollups are kept for 400 days, daily rollups forever.',
     fallback: '30',
     parse: integer(3, 400),
   },
   s3Endpoint: {
     key: 'S3_ENDPOINT',
-    about: 'S3-compatible service that closed days are archived to. Needs the bucket and both keys, too.',
+    about:
+      'S3-compatible endpoint for the archive of closed days. Requires S3_BUCKET, S3_ACCESS_KEY_ID and S3_SECRET_ACCESS_KEY.',
     example: 'https://s3.eu-central-1.amazonaws.com',
     parse: endpoint,
   },
   s3Bucket: {
     key: 'S3_BUCKET',
-    about: 'The bucket; it must exist.',
+    about: 'Bucket name. The bucket must exist.',
     example: 'weir',
     parse: bucket,
   },
   s3Region: {
     key: 'S3_REGION',
-    about: 'Region to sign for; most services other than AWS take any.',
+    about: 'Region for request signing; most services other than AWS accept any.',
     fallback: 'us-east-1',
     parse: asIs,
   },
   s3AccessKeyId: {
     key: 'S3_ACCESS_KEY_ID',
-    about: 'Whose key it is that may write, read and delete objects there.',
+    about: 'Access key ID. The key needs permission to write, read and delete objects.',
     example: 'weir',
     isSecret: true,
     parse: asIs,
   },
   s3SecretAccessKey: {
     key: 'S3_SECRET_ACCESS_KEY',
-    about: 'The secret of that key.',
+    about: 'Secret access key.',
     example: 'a-long-random-secret',
     isSecret: true,
     parse: asIs,
   },
   s3Prefix: {
     key: 'S3_PREFIX',
-    about: 'What the names of all objects begin with.',
+    about: 'Prefix of object keys.',
     fallback: 'weir',
     parse: prefix,
   },
   logFormat: {
     key: 'LOG_FORMAT',
-    about: 'How Weir says what happens: text for people, or json, a line each on the standard output.',
+    about: 'Log format: text, or json (one object per line on stdout).',
     fallback: 'text',
     parse: choice('text', 'json'),
   },
   logLevel: {
     key: 'LOG_LEVEL',
-    about: 'What it says: debug (every request, too), info, warn or error, and what is worse.',
+    about: 'Log level: debug (includes every request), info, warn or error.',
     fallback: 'info',
     parse: choice('debug', 'info', 'warn', 'error'),
   },
   opsPort: {
     key: 'OPS_PORT',
-    about: 'TCP port on which a worker, which has no pages, answers /metrics, /healthz and /readyz, on HOST.',
+    about: 'TCP port for /metrics, /healthz and /readyz on a worker, on HOST.',
     example: '9464',
     parse: integer(0, 65_535),
   },
   drainMs: {
     key: 'DRAIN_MS',
     about:
-      'How long /readyz says that Weir is shutting down before it does, in milliseconds: as long as load balancers ' +
-      'take to notice.',
+      'How long /readyz reports unready before shutdown begins, in milliseconds, so that load balancers stop sending ' +
+      'requests.',
     fallback: '0',
     parse: integer(0, 300_000),
   },
   otelEndpoint: {
     key: 'OTEL_EXPORTER_OTLP_ENDPOINT',
-    about: 'Collector that traces of Weir itself are sent to, as OTLP over HTTP.',
+    about: "OpenTelemetry collector for Weir's own traces (OTLP over HTTP).",
     example: 'http://localhost:4318',
     parse: endpoint,
   },
   otelHeaders: {
     key: 'OTEL_EXPORTER_OTLP_HEADERS',
-    about: 'Headers for it, as name=value separated by commas, values percent-encoded.',
+    about: 'Headers for the collector, as comma-separated name=value pairs with percent-encoded values.',
     example: 'authorization=Bearer%20secret',
     isSecret: true,
     parse: headerList,
   },
   otelServiceName: {
     key: 'OTEL_SERVICE_NAME',
-    about: 'What this Weir is called in traces.',
+    about: 'Service name in traces.',
     fallback: 'weir',
     parse: asIs,
   },
   otelRatio: {
     key: 'OTEL_TRACES_SAMPLER_ARG',
-    about: 'Share of traces that are kept, from 0 to 1, where no caller has decided.',
+    about: 'Sampling ratio for traces without a parent, from 0 to 1.',
     fallback: '1',
     parse: share,
   },
   otelPropagates: {
     key: 'TRACE_UPSTREAMS',
-    about:
-      'Whether followed APIs are sent the trace that a request to them is part of, as traceparent: yes or no.',
+    about: 'Whether requests to upstream APIs carry a traceparent header: yes or no.',
     fallback: 'no',
     parse: choice('yes', 'no'),
   },
 } satisfies { [K in keyof Omit<Config, 'given'>]: Setting<Config[K]> }
 
-/** Given all or none. */
+/** All set, or none. */
 const S3_NEEDED = [SETTINGS.s3Endpoint, SETTINGS.s3Bucket, SETTINGS.s3AccessKeyId, SETTINGS.s3SecretAccessKey]
 
 /**
- * Reads the settings from an environment; empty values count as left out.
+ * Reads the settings from an environment; empty values count as unset.
  * @throws ConfigError naming every bad key.
  */
 export function parseConfig(environment: Environment): Config {
@@ -454,23 +456,23 @@ export function parseConfig(environment: Environment): Config {
   const config = values as unknown as Config
   if (!LOOPBACK_HOSTS.has(config.host) && !isGiven(SETTINGS.token)) {
     problems.push(
-      `HOST: ${config.host} can be reached from other machines; set WEIR_TOKEN too, or listen on 127.0.0.1`,
+      `HOST: ${config.host} is reachable from other machines; set WEIR_TOKEN, or listen on 127.0.0.1`,
     )
   }
   if ((config.role === 'web' || config.role === 'worker') && !isGiven(SETTINGS.databaseUrl)) {
-    problems.push(`ROLE: ${config.role} shares its storage with other processes; set DATABASE_URL too`)
+    problems.push(`ROLE: ${config.role} shares its database with other processes; set DATABASE_URL`)
   }
   const missing = S3_NEEDED.filter((setting) => !isGiven(setting))
   if (missing.length < S3_NEEDED.length) {
     for (const { key } of missing)
-      problems.push(`${key}: the archive needs it, as another S3 setting is given`)
+      problems.push(`${key}: required for the archive, because another S3 setting is set`)
   }
   if (problems.length > 0) throw new ConfigError([...new Set(problems)])
   return Object.freeze(config)
 }
 
 /**
- * The proxies that the environment names for all programs, for the settings that aren't given: read here, once, and by
+ * The proxies that the environment names for all programs, for the settings that aren't set: read here, once, and by
  * nothing else.
  */
 function* commonProxies(
@@ -483,9 +485,7 @@ function* commonProxies(
     try {
       return found && parse(found.text)
     } catch (error) {
-      problems.push(
-        `${found?.name}: ${(error as Error).message}; or set UPSTREAM_PROXY, to none for no proxy`,
-      )
+      problems.push(`${found?.name}: ${(error as Error).message}; or set UPSTREAM_PROXY (none for no proxy)`)
       return undefined
     }
   }
@@ -498,29 +498,31 @@ function* commonProxies(
   if (bypass !== undefined) yield ['upstreamNoProxy', bypass]
 }
 
-/** What would have Bun or `pg` do otherwise than the settings say, and can't be left unread, or must not be silently. */
+/** Variables that would make Bun or `pg` contradict the settings, and that must not be ignored silently. */
 function refusals(environment: Environment): string[] {
   const value = (name: string) => environment[name]?.trim() ?? ''
   const problems: string[] = []
   if (value('NODE_TLS_REJECT_UNAUTHORIZED') === '0') {
     problems.push(
-      'NODE_TLS_REJECT_UNAUTHORIZED: 0 would trust any certificate; remove it, and name your own CA in NODE_EXTRA_CA_CERTS',
+      'NODE_TLS_REJECT_UNAUTHORIZED: 0 disables certificate checks; unset it, and set NODE_EXTRA_CA_CERTS to your own CA',
     )
   }
   if (!['', '0', 'false'].includes(value('BUN_CONFIG_VERBOSE_FETCH'))) {
-    problems.push('BUN_CONFIG_VERBOSE_FETCH: prints the headers of every request, secrets too; remove it')
+    problems.push(
+      'BUN_CONFIG_VERBOSE_FETCH: prints the headers of every request, including secrets; unset it',
+    )
   }
   const isPlain = ['', 'disable', 'allow', 'prefer'].includes(value('PGSSLMODE'))
   if (!isPlain && value('DATABASE_URL') !== '' && !/[?&]ssl(mode)?=/.test(value('DATABASE_URL'))) {
-    problems.push(`PGSSLMODE: isn't read; add sslmode=${value('PGSSLMODE')} to DATABASE_URL`)
+    problems.push(`PGSSLMODE: not supported; add sslmode=${value('PGSSLMODE')} to DATABASE_URL`)
   }
   return problems
 }
 
 /**
- * Whether only who is on this machine can tell Weir where to go. A worker listens nowhere; one that has the token
- * belongs to a web process that others may reach. A PUBLIC_URL elsewhere, and a proxy that is trusted to name clients,
- * say that something in front lets others in; pages of other origins ask through browsers on this machine.
+ * Whether Weir is reachable only from this machine. A worker doesn't listen, but one with a token belongs to a web
+ * process that other machines may reach. A PUBLIC_URL with another host or a trusted proxy means that something in
+ * front of Weir exposes it; with PROXY_ORIGINS, pages of other origins reach it through browsers on this machine.
  */
 export function isLocalOnly({ host, role, token, ...config }: LocalOptions): boolean {
   const { publicUrl, trustProxy = [], proxyOrigins = [] } = config
@@ -537,7 +539,7 @@ function isLoopback(host: string): boolean {
   return LOOPBACK_HOSTS.has(host.replace(/^\[(.*)\]$/, '$1'))
 }
 
-/** Every setting as it is in force, in the order of `.env.example`. */
+/** Every setting in effect, in the order of `.env.example`. */
 export function settingsInForce(config: Config): SettingInForce[] {
   const settings = SETTINGS as Record<string, Setting<unknown>>
   return Object.entries(settings).map(([name, { key, about, fallback, example, isSecret = false }]) => {
@@ -547,7 +549,7 @@ export function settingsInForce(config: Config): SettingInForce[] {
   })
 }
 
-/** Every text in the settings that must be seen nowhere: in no log, whatever it is part of. */
+/** Every secret in the settings, to be redacted wherever it appears. */
 export function secretsOf(config: Config): string[] {
   const settings = Object.entries(SETTINGS as Record<string, Setting<unknown>>)
   const values = settings.map(([name, { isSecret }]) => ({ isSecret, value: config[name as keyof Config] }))
@@ -559,7 +561,7 @@ export function secretsOf(config: Config): string[] {
   })
 }
 
-/** A value as text; of a URL, without who signs in. */
+/** A value as text; URLs without their credentials. */
 function shown(value: unknown): string | undefined {
   if (value === undefined) return undefined
   if (typeof value === 'object' && !Array.isArray(value)) {
@@ -573,7 +575,7 @@ function shown(value: unknown): string | undefined {
   return `${url.protocol}//${isSigned ? '…@' : ''}${url.host}${url.pathname}${url.search && '?…'}`
 }
 
-/** The text of `.env.example`: every key with its meaning, unit and default. */
+/** The text of `.env.example`: every key with its description, unit and default. */
 export function exampleEnvironment(): string {
   return Object.values(SETTINGS as Record<string, Setting<unknown>>)
     .map(({ key, about, fallback, example }) => {
@@ -598,7 +600,7 @@ function share(text: string): number {
   throw new Error(`expected a number from 0 to 1, got "${text}"`)
 }
 
-/** What is wrong is told without the text: it holds secrets. @see https://www.w3.org/TR/baggage/ */
+/** The error leaves out the text, which holds secrets. @see https://www.w3.org/TR/baggage/ */
 function headerList(text: string): Record<string, string> {
   const pairs = text.split(',').map((pair) => /^\s*([!#$%&'*+.^_`|~\w-]+)\s*=\s*(.*?)\s*$/.exec(pair))
   try {
@@ -610,7 +612,7 @@ function headerList(text: string): Record<string, string> {
 
 function decoded(value: string | undefined): string {
   const text = decodeURIComponent(value as string)
-  if (value === undefined || /[\r\n\0]/.test(text)) throw new Error('no value of a header')
+  if (value === undefined || /[\r\n\0]/.test(text)) throw new Error('not a header value')
   return text
 }
 
@@ -628,13 +630,13 @@ function asIs(text: string): string {
 function url(...protocols: string[]) {
   return (text: string): string => {
     if (!URL.canParse(text) || !protocols.includes(new URL(text).protocol)) {
-      throw new Error(`expected a URL that starts with ${protocols.join('// or ')}//`)
+      throw new Error(`expected a URL starting with ${protocols.join('// or ')}//`)
     }
     return text
   }
 }
 
-/** Without a scheme it's http, as for other tools. What is wrong is told without the text: it may hold a password. */
+/** The scheme defaults to http, as in other tools. The error leaves out the text, which may hold a password. */
 function proxyUrl(text: string): string {
   const full = text.includes('://') ? text : `http://${text}`
   const { protocol, hostname, pathname } = URL.parse(full) ?? { protocol: '', hostname: '', pathname: '' }
@@ -642,7 +644,7 @@ function proxyUrl(text: string): string {
   throw new Error('expected an HTTP proxy such as http://proxy.internal:3128')
 }
 
-/** Some programs separate by spaces; what isn't a host names none, and is no reason not to start. */
+/** Some programs separate entries by spaces. An entry that isn't a host matches nothing, and doesn't prevent a start. */
 function noProxy(text: string): string[] {
   return text.split(/[\s,]+/).filter((entry) => entry !== '')
 }
@@ -658,22 +660,24 @@ function origins(text: string): string[] {
 function endpoint(text: string): string {
   const { username, password, search, hash } = new URL(url('http:', 'https:')(text))
   if (username || password || search || hash) {
-    throw new Error('expected a URL without credentials, query and fragment; keys are settings of their own')
+    throw new Error(
+      'expected a URL without credentials, query or fragment; credentials have their own settings',
+    )
   }
   return text.replace(/\/+$/, '')
 }
 
-/** As S3 names them, capitals and underscores of older buckets included. */
+/** S3's naming rules, including the capitals and underscores of older buckets. */
 function bucket(text: string): string {
   if (/^[a-z\d][\w.-]{1,254}$/i.test(text)) return text
-  throw new Error(`expected the name of a bucket, got "${text}"`)
+  throw new Error(`expected a bucket name, got "${text}"`)
 }
 
 function prefix(text: string): string {
   const path = text.replace(/^\/+|\/+$/g, '')
   const isPath = /^[\w.=-]+(\/[\w.=-]+)*$/.test(path)
   if (isPath && !path.split('/').some((part) => /^\.+$/.test(part))) return path
-  throw new Error(`expected letters, digits, and . _ = - between slashes, got "${text}"`)
+  throw new Error(`expected letters, digits, . _ = - and single slashes, got "${text}"`)
 }
 
 function hosts(text: string): string[] {
@@ -700,7 +704,7 @@ function addresses(text: string): string[] {
   return list
 }
 
-/** Of IPv4 in its usual form alone: `10.1` and `017.0.0.1` are other addresses than they seem. */
+/** IPv4 only in its usual form: `10.1` and `017.0.0.1` aren't the addresses they appear to be. */
 function isAddress(text: string): boolean {
   return ipaddr.IPv4.isValidFourPartDecimal(text) || ipaddr.IPv6.isValid(text)
 }

@@ -6,22 +6,22 @@ export const PROBLEMS = {
   forbidden_origin: 403,
   forbidden_scope: 403,
   not_found: 404,
-  /** A service that can't be told to fail. */
+  /** A service without fault injection. */
   no_laboratory: 404,
   method_not_allowed: 405,
   conflict: 409,
   body_too_large: 413,
-  /** What would come of a request is more than may be. */
+  /** The result of a request would exceed a limit. */
   too_large: 413,
   unsupported_media_type: 415,
   invalid_field: 422,
   unreachable: 422,
-  /** Weir must not go there. */
+  /** The destination isn't allowed. */
   not_allowed: 422,
   host_unknown: 422,
   too_many: 429,
   internal: 500,
-  /** What is stored doesn't give what its hash says. */
+  /** Stored data doesn't match its hash. */
   damaged: 500,
   upstream_failed: 502,
   unavailable: 503,
@@ -33,9 +33,9 @@ export class Problem extends Error {
   override readonly name = 'Problem'
   constructor(
     readonly code: ProblemCode,
-    /** What is wrong and, where that helps, what to do. Shown to the caller as it is. */
+    /** What went wrong and how to fix it. Shown to the caller. */
     readonly detail: string,
-    /** The field of the request that it is about. */
+    /** The invalid field of the request. */
     readonly field?: string,
   ) {
     super(detail)
@@ -51,7 +51,7 @@ export class Problem extends Error {
   }
 
   /**
-   * The answer, as problem details with a `code` and, where there is one, the `field`.
+   * The response: problem details with a `code` and, if any, the `field`.
    * @see https://www.rfc-editor.org/rfc/rfc9457
    */
   toResponse(): Response {
@@ -64,8 +64,8 @@ export class Problem extends Error {
 }
 
 /**
- * The cause of a failed statement, in one line: Drizzle's own message holds the statement with its values, which are
- * long and may be secret.
+ * The cause of a failed statement, in one line: Drizzle's message includes the statement and its values, which are long
+ * and may be secret.
  */
 export function causeOf(error: unknown): string {
   const { cause, message } = error as Error

@@ -8,12 +8,12 @@ import { openStorage } from './storage/open.ts'
 import { StorageError } from './storage/storage.ts'
 import type { Weir } from './weir.ts'
 
-/** Longest wait for an orderly end, in milliseconds; after it the process ends as it is. */
+/** Timeout for a clean shutdown, in milliseconds; then the process exits. */
 const CLOSE_MS = 4_500
 
 keepPrivate()
 const environment = takeEnvironment()
-/** Until the settings are known. */
+/** Used until the settings are parsed. */
 let log = await createLog({
   format: environment.LOG_FORMAT === 'json' ? 'json' : 'text',
   level: 'info',
@@ -25,13 +25,13 @@ function closeOnSignal(starting: Promise<Weir>, { drainMs }: Config): void {
   const stop = () => {
     if (closing) process.exit(1)
     closing = true
-    log.info('Closing…')
+    log.info('Shutting down…')
     setTimeout(() => process.exit(1), CLOSE_MS + drainMs).unref()
     const closed = starting.then((weir) => weir.close())
     closed.then(
       () => process.exit(0),
       (error) => {
-        log.error('Closing failed', error)
+        log.error('Shutdown failed', error)
         process.exit(1)
       },
     )
@@ -40,22 +40,22 @@ function closeOnSignal(starting: Promise<Weir>, { drainMs }: Config): void {
   process.on('SIGTERM', stop)
 }
 
-/** What went wrong, in a sentence that says what to do. */
+/** What went wrong and what to do. */
 function explain(error: unknown): string {
   if (error instanceof ConfigError) return `Weir can't start with these settings:\n${error.message}`
   if (error instanceof StorageError) return error.message
   if ((error as { code?: string }).code === 'EADDRINUSE') {
-    return 'The port is taken by another program. Stop that one, or give Weir another port with PORT.'
+    return 'The port is already in use. Stop the other program, or set PORT to another port.'
   }
   return `Weir can't start: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`
 }
 
-/** Bun reads its limit on open requests, 256 unless told, from the environment before any program runs. */
+/** Bun reads its limit on open requests (default 256) from the environment before any program runs. */
 function checkFetchLimit(streamsPerWorker: number): void {
   const limit = Number(environment.BUN_CONFIG_MAX_HTTP_REQUESTS ?? 256)
   if (limit >= streamsPerWorker) return
   log.warn(
-    `only ${limit} requests can be open at a time: set BUN_CONFIG_MAX_HTTP_REQUESTS=65336, as "bun start" does`,
+    `Only ${limit} requests can be open at a time. Set BUN_CONFIG_MAX_HTTP_REQUESTS=65336, as "bun start" does.`,
   )
 }
 
@@ -63,7 +63,7 @@ try {
   const config = parseConfig(environment)
   log = await createLog({ format: config.logFormat, level: config.logLevel, secrets: secretsOf(config) })
   checkFetchLimit(config.streamsPerWorker)
-  // While another thread compiles the database's engine, this one reads the rest of Weir, which hears of a failure.
+  // While another thread compiles the database engine, this one loads the rest of Weir, which handles a failure.
   const storage = openStorage(config)
   storage.catch(() => {})
   const listening = (url: string) => log.info(`Weir ${version} is listening on ${url}`)
@@ -72,12 +72,12 @@ try {
   closeOnSignal(starting, config)
   const weir = await starting
   keepSmall()
-  if (!weir.url) log.info(`Weir ${version} holds streams`)
+  if (!weir.url) log.info(`Weir ${version} is running as a worker`)
   log.info(weir.description)
   if (config.logFormat === 'text') {
     if (weir.url)
-      log.info(`Start the simulated services beside it with: ${isExecutable() ? 'weir sim' : 'bun run sim'}`)
-    log.info('Stop with Ctrl-C.')
+      log.info(`To start the simulated services, run: ${isExecutable() ? 'weir sim' : 'bun run sim'}`)
+    log.info('Press Ctrl-C to stop.')
   }
 } catch (error) {
   log.error(explain(error))

@@ -98,7 +98,7 @@ export function followingParts(ground: Ground) {
     changed: (ids) => control.changed(ids),
     unwanted: (id) => holder.interrupt(id),
     wrote: (tookMs, error) => recording.wrote(tookMs, error),
-    failing: (error, waiting) => warn(`Can't store, ${waiting} entries wait: ${causeOf(error)}`),
+    failing: (error, waiting) => warn(`Can't store entries, ${waiting} are waiting: ${causeOf(error)}`),
   })
   closing(() => recorder.close())
   const large = new LargeDocuments()

@@ -177,7 +177,8 @@ export async function startWeir(config: Config, warn: Warn, options: StartOption
     }
     answering.resolve()
     const missing = await makePartitions(db, now())
-    if (missing.length > 0) warn(`Not made yet, their rows lie among the rest: ${missing.join(', ')}`)
+    if (missing.length > 0)
+      warn(`Partitions not created yet, their rows go to the default partition: ${missing.join(', ')}`)
     if (config.role !== 'web') {
       const { streamsPerWorker, proxyLingerMs } = config
       const { startWorkers } = await import('../jobs/workers.ts')
@@ -194,7 +195,7 @@ export async function startWeir(config: Config, warn: Warn, options: StartOption
       const app = createProbeApp({ ...probes, access, config })
       const server = listen(app, { ...config, idleSeconds, port: config.opsPort }, observation.requests)
       closing(() => server.stop(true))
-      log.info(`Probes and metrics are on port ${server.port}`)
+      log.info(`Probes and metrics are served on port ${server.port}`)
     }
     await planSchedules(await queues.schedules)
     await reconcile(db, control, now())

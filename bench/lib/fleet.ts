@@ -48,7 +48,7 @@ export async function startFleet(
     ],
     async addWorker() {
       const worker = startMain(scope, { ...settings, ROLE: 'worker' })
-      await worker.said(/holds streams/)
+      await worker.said(/running as a worker/)
       fleet.workers.add(worker)
       return worker
     },

@@ -35,7 +35,7 @@ export async function restoreBackup(
   const parts = readBackup(file)
   try {
     const { value: first } = await parts.next()
-    if (first?.kind !== 'header') throw new BackupError('It is not a backup of Weir.')
+    if (first?.kind !== 'header') throw new BackupError('The file is not a Weir backup.')
     const { header } = first
     checkSchema(header)
     const rows = await db.transaction(async (transaction) => {
@@ -63,7 +63,7 @@ export async function restoreBackup(
 function checkSchema({ schema, weir }: BackupHeader): void {
   if (readMigrations().some(({ madeAt }) => madeAt === schema)) return
   throw new BackupError(
-    `It was taken by Weir ${weir}, whose schema this one doesn't know. Restore it with that one.`,
+    `The backup was created by Weir ${weir}, whose schema this version doesn't support. Restore it with that version.`,
   )
 }
 
@@ -74,7 +74,7 @@ async function makeRoom(tx: Database, { force, now }: RestoreOptions): Promise<v
   if (!force) {
     for (const { name } of tables) {
       if (OWN.has(name) || !(await hasRows(tx, name))) continue
-      throw new BackupError(`The database isn't empty: ${name} has rows. --force replaces all that is in it.`)
+      throw new BackupError(`The database isn't empty: ${name} has rows. Use --force to replace all data.`)
     }
   }
   await tx.execute(sql`DROP SCHEMA IF EXISTS weir CASCADE`)
@@ -112,11 +112,11 @@ async function fill(
     if (part.kind === 'table') {
       const table = tables.get(part.table)
       if (table === undefined)
-        throw new BackupError(`It has a table that its schema doesn't have: ${part.table}.`)
+        throw new BackupError(`The backup has a table that isn't in its schema: ${part.table}.`)
       insert = inserter(tx, table, part.columns)
     }
     if (part.kind !== 'rows') continue
-    if (insert === undefined) throw new BackupError('It is damaged: it has rows of no table.')
+    if (insert === undefined) throw new BackupError('The backup is damaged: it has rows without a table.')
     await insert(part.rows)
     count += part.rows.length
     progress(count)

@@ -4,14 +4,14 @@ import { nearest } from './nearest.ts'
 
 /** Options of every command. */
 export const COMMON: Record<string, Option> = {
-  url: { value: 'URL', help: 'where Weir is; else WEIR_URL, else http://localhost:3000' },
-  json: { help: 'answers in JSON, for scripts' },
-  help: { short: 'h', help: 'shows this' },
+  url: { value: 'URL', help: 'URL of Weir (default: WEIR_URL, or http://localhost:3000)' },
+  json: { help: 'print JSON, for scripts' },
+  help: { short: 'h', help: 'show this help' },
 }
 
 /**
- * Reads what stands behind a command's name.
- * @throws UsageError with all that is wrong
+ * Parses the arguments of a command.
+ * @throws UsageError listing every problem
  */
 export function readArguments(name: string, command: Command, argv: readonly string[]): Given {
   const options = { ...COMMON, ...command.options }
@@ -62,7 +62,7 @@ function readTokens(options: Record<string, Option>, argv: readonly string[], pr
 
 function unknown(rawName: string, options: Record<string, Option>): string {
   const meant = nearest(rawName.replace(/^-+/, ''), Object.keys(options))
-  return `${rawName}: there is no such option${meant ? `; did you mean --${meant}?` : ''}`
+  return `${rawName}: unknown option${meant ? `; did you mean --${meant}?` : ''}`
 }
 
 function wrong(
@@ -75,7 +75,7 @@ function wrong(
     return value === undefined ? undefined : `${rawName}: takes no value, got "${value}"`
   // "--tag --json" forgets a value more likely than it names the tag "--json".
   if (value === undefined || (!isInline && value.startsWith('-'))) {
-    return `${rawName}: expected ${wanted}${value ? `, got "${value}"; write ${rawName}=${value} if it is meant` : ''}`
+    return `${rawName}: expected ${wanted}${value ? `, got "${value}"; write ${rawName}=${value} if you mean that value` : ''}`
   }
   if (choices === undefined || choices.includes(value)) return undefined
   const meant = nearest(value, choices)

@@ -1,26 +1,26 @@
 import type { WeirClient } from '../client/client.ts'
 import type { BackupHeader } from '../core/backup.ts'
 
-/** How the program ends. Documented in docs/cli.md: scripts rely on it. */
+/** Exit codes. Documented in docs/cli.md: scripts rely on them. */
 export const EXIT = {
   ok: 0,
   /** A stream is stalled or dead (`status`). */
   unwell: 1,
-  /** The command line can't be understood. */
+  /** The command line is invalid. */
   usage: 2,
-  /** No Weir answers. */
+  /** Weir doesn't respond. */
   away: 3,
-  /** Weir refused, or failed. */
+  /** Weir rejected the request, or failed. */
   refused: 4,
-  /** There is no such stream, or several of that name. */
+  /** The stream doesn't exist, or several have that name. */
   unclear: 5,
-  /** Ended by Ctrl-C before it was done. */
+  /** Interrupted by Ctrl-C. */
   interrupted: 130,
 } as const
 
 export interface Option {
   short?: string
-  /** What its value is, for the help; without one it is a switch. */
+  /** Placeholder of the value in the help; without one, it's a flag. */
   value?: string
   multiple?: boolean
   choices?: readonly string[]
@@ -29,9 +29,9 @@ export interface Option {
 
 export interface Command {
   summary: string
-  /** Its arguments, as the help shows them. */
+  /** Arguments, as shown in the help. */
   takes: string
-  /** How many there may be. */
+  /** Number of arguments. */
   min: number
   max: number
   /** What completes its arguments. */
@@ -41,7 +41,7 @@ export interface Command {
   run(given: Given, io: Io): Promise<number>
 }
 
-/** What stands on the command line behind the command's name, checked against its options. */
+/** The parsed arguments of a command. */
 export interface Given {
   args: readonly string[]
   /** The last value of an option. */
@@ -51,50 +51,50 @@ export interface Given {
 }
 
 export interface Output {
-  /** Waits until the text has left. */
+  /** Waits until the text is flushed. */
   write(text: string): Promise<void>
-  /** Width of the terminal; `undefined` for a file or a pipe, which lines may be longer for. */
+  /** Width of the terminal; `undefined` for files and pipes, where lines may be longer. */
   columns: number | undefined
   colours: boolean
 }
 
-/** What a command does its work with. */
+/** The environment of a command. */
 export interface Io {
   client: WeirClient
   out: Output
   err: Output
-  /** Asks whoever sits at the terminal; `undefined` where nobody does. */
+  /** Asks the user; `undefined` without a terminal. */
   ask?: (question: string) => Promise<boolean>
   /** Ctrl-C. */
   stopped: AbortSignal
   now(): number
-  /** Fills the database that this program's own settings name: no Weir may run on it. */
+  /** Restores into the database in this program's settings, which no Weir may be using. */
   restore?: (file: string, options: RestoreOptions) => Promise<RestoredInto>
   /** The command that starts this program, for scripts. */
   self: readonly string[]
 }
 
 export interface RestoreOptions {
-  /** Whether what is there may be lost. */
+  /** Whether existing data may be overwritten. */
   force: boolean
   now(): number
-  /** Told of the rows that are in so far. */
+  /** Called with the number of rows restored so far. */
   progress(rows: number, header: BackupHeader): void
 }
 
 export interface RestoredInto {
   header: BackupHeader
   rows: number
-  /** Where the data lies, for people. */
+  /** Location of the data, for people. */
   into: string
 }
 
-/** What a command is about can't be used, and the message says why. */
+/** A file or database can't be used; the message says why. */
 export class FileError extends Error {
   override readonly name = 'FileError'
 }
 
-/** A command line that can't be understood: a sentence each. */
+/** An invalid command line; one sentence per problem. */
 export class UsageError extends Error {
   override readonly name = 'UsageError'
   constructor(

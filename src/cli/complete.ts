@@ -3,7 +3,7 @@ import { COMMON } from './args.ts'
 import type { Command, Io, Option } from './command.ts'
 import { safe } from './text.ts'
 
-/** Names offered at a time: more are of no use to anybody who types. */
+/** Maximum number of names offered. */
 const MAX_NAMES = 100
 
 /**

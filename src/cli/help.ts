@@ -17,14 +17,14 @@ export function programHelp(commands: Record<string, Command>): string {
       [`${name} ${takes}`.trimEnd(), `${summary.charAt(0).toLowerCase()}${summary.slice(1)}`] as const,
   )
   return [
-    'weir <command> [arguments] [options]: what Weir does, from a terminal or a script.',
+    'weir <command> [arguments] [options]: control Weir from a terminal or a script.',
     '',
     ...columns(lines),
     '',
-    'weir <command> --help says the rest. A stream is named by its id or by its whole name.',
-    'WEIR_URL says where Weir is (http://localhost:3000), WEIR_TOKEN holds its token, if it needs one.',
-    'Exit codes: 0 well, 1 a stream is stalled or dead (status), 2 usage, 3 no Weir answers, 4 refused,',
-    '5 no such stream, or several of that name, 130 interrupted.',
+    'Run weir <command> --help for details. Identify a stream by its ID or its full name.',
+    'WEIR_URL is the URL of Weir (default http://localhost:3000), WEIR_TOKEN a token or API key, if required.',
+    'Exit codes: 0 success, 1 a stream is stalled or dead (status), 2 usage error, 3 Weir is unreachable,',
+    '4 rejected by Weir, 5 stream not found or ambiguous, 130 interrupted.',
     '',
   ].join('\n')
 }
@@ -34,7 +34,7 @@ function optionHead(name: string, { short, value }: Option): string {
 }
 
 function optionHelp({ help, multiple }: Option): string {
-  return multiple ? `${help}; may be given many times` : help
+  return multiple ? `${help}; repeatable` : help
 }
 
 function columns(lines: readonly (readonly [string, string])[]): string[] {

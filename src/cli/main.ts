@@ -6,7 +6,7 @@ import type { Io, Output } from './command.ts'
 import { FileError } from './command.ts'
 import { run } from './run.ts'
 
-/** A pipe that nobody reads any more, as of `weir ls | head`: there is nothing left to do. */
+/** A closed pipe, as with `weir ls | head`: nothing left to do. */
 const BROKEN_PIPE = 'EPIPE'
 
 const environment = takeEnvironment()

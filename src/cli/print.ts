@@ -14,7 +14,7 @@ const VERDICT_STYLES: Record<string, Style> = {
   stopped: 'dim',
 }
 
-/** Paints a verdict's word, where colours are wanted: the word says it all without. */
+/** Colors a status, if colors are enabled. */
 export function verdictPaint({ colours }: Output, verdict: string): (text: string) => string {
   return painter(colours, VERDICT_STYLES[verdict])
 }
@@ -38,12 +38,12 @@ export async function say({ out }: Io, text: string): Promise<void> {
   await out.write(`${safe(text)}\n`)
 }
 
-/** One value for scripts, in a line of its own. */
+/** One JSON value per line, for scripts. */
 export async function sayJson({ out }: Io, value: unknown): Promise<void> {
   await out.write(jsonLine(value))
 }
 
-/** What is said beside the answer: on the other output, which a pipe doesn't take. */
+/** A note on stderr, which a pipe doesn't receive. */
 export async function remark({ err }: Io, text: string): Promise<void> {
   await err.write(`${safe(text)}\n`)
 }

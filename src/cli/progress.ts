@@ -1,16 +1,16 @@
 import type { Output } from './command.ts'
 
-/** Between two pictures of a progress, in milliseconds. */
+/** Minimum time between updates, in milliseconds. */
 const STEP_MS = 200
 
-/** Shows how far something is. */
+/** Shows progress. */
 export interface ProgressLine {
   (text: string): Promise<void>
-  /** Takes the line away. */
+  /** Clears the line. */
   end(): Promise<void>
 }
 
-/** One line that is written over again and again, at a terminal; nothing elsewhere. */
+/** A line that is overwritten in place on a terminal; nothing elsewhere. */
 export function progressLine(err: Output, now: () => number): ProgressLine {
   let shownAt = Number.NEGATIVE_INFINITY
   const show = async (text: string) => {

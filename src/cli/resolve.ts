@@ -1,9 +1,9 @@
 import { answerOf, type WeirClient, type Wire } from '../client/client.ts'
 import { type Io, UnclearError } from './command.ts'
 
-/** Rows asked for at a time: the most that the API gives. */
+/** Page size: the maximum of the API. */
 const PAGE = 500
-/** Ids told of streams that have one name. */
+/** Maximum number of IDs listed for an ambiguous name. */
 const MAX_TOLD = 5
 const ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
 
@@ -29,7 +29,7 @@ export async function* listStreams({ client }: Io, query: StreamsQuery): AsyncGe
 }
 
 /**
- * The id of the stream that an argument means: an id is taken as it is, all else is a whole name.
+ * The ID of the stream that an argument identifies: an ID, or a full name.
  * @throws UnclearError
  */
 export async function resolveStream(io: Io, text: string): Promise<string> {
@@ -41,16 +41,16 @@ export async function resolveStream(io: Io, text: string): Promise<string> {
     }
   }
   const [id, ...others] = found
-  if (id === undefined) throw new UnclearError('not_found', `There is no stream "${text}".`)
+  if (id === undefined) throw new UnclearError('not_found', `Stream "${text}" not found.`)
   if (others.length === 0) return id
   const told = found.slice(0, MAX_TOLD).join(', ') + (found.length > MAX_TOLD ? ', …' : '')
   throw new UnclearError(
     'ambiguous',
-    `${found.length} streams are called "${text}"; say which by its id: ${told}.`,
+    `${found.length} streams are named "${text}". Use an ID instead: ${told}.`,
   )
 }
 
-/** The ids that arguments mean, each once: all are found before anything is done with the first. */
+/** The IDs that arguments identify, without duplicates. All are resolved before the first one is used. */
 export async function resolveStreams(io: Io, texts: readonly string[]): Promise<string[]> {
   const ids: string[] = []
   for (const text of texts) ids.push(await resolveStream(io, text))

@@ -11,11 +11,11 @@ import { nearest } from './nearest.ts'
 import { safe } from './text.ts'
 
 const DEFAULT_URL = 'http://localhost:3000'
-/** Whoever waits for a completion doesn't wait longer than this, in milliseconds. */
+/** Timeout for a shell completion, in milliseconds. */
 const COMPLETE_MS = 2_000
 const HELP = new Set(['help', '--help', '-h'])
 
-/** What the program is started with. */
+/** Everything the program needs from outside. */
 export interface World extends Omit<Io, 'client'> {
   /** WEIR_URL and WEIR_TOKEN. */
   url: string | undefined
@@ -54,7 +54,7 @@ async function dispatch(line: readonly string[], world: World): Promise<number> 
   })
 }
 
-/** The line with the options that stand before the command behind it. */
+/** The line with leading options moved behind the command. */
 function commandFirst(line: readonly string[]): readonly string[] {
   let at = 0
   while (line[at]?.startsWith('-') && !HELP.has(line[at] as string)) at += line[at] === '--url' ? 2 : 1
@@ -66,7 +66,7 @@ function commandNamed(name: string): Command {
   const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined
   if (command !== undefined) return command
   const meant = nearest(name, Object.keys(COMMANDS))
-  throw new UsageError([`there is no command "${name}"${meant ? `; did you mean ${meant}?` : ''}`])
+  throw new UsageError([`unknown command "${name}"${meant ? `; did you mean ${meant}?` : ''}`])
 }
 
 async function completed([shell = '', ...words]: readonly string[], world: World): Promise<number> {
@@ -87,7 +87,7 @@ function clientOf({ url, token, fetch, stopped }: World, given: string | undefin
     parsed.username + parsed.password + parsed.search + parsed.hash === ''
   if (!isUsable) {
     throw new UsageError([
-      `${name}: expected an http or https URL without credentials and query, got "${text}"`,
+      `${name}: expected an http or https URL without credentials or query, got "${text}"`,
     ])
   }
   // Not shown: a token is a secret even if it is mistyped.
@@ -108,7 +108,7 @@ function explain(error: unknown): { text: string; code: number } {
   if (error instanceof UsageError) {
     const lines = error.problems.map((problem) => sentence(problem, 'usage'))
     const help = error.command === undefined ? 'weir --help' : `weir ${error.command} --help`
-    return { text: `${lines.join('')}${help} shows how it is used.\n`, code: EXIT.usage }
+    return { text: `${lines.join('')}Run ${help} for usage.\n`, code: EXIT.usage }
   }
   if (error instanceof UnclearError) return { text: sentence(error.message, error.code), code: EXIT.unclear }
   if (error instanceof BackupError) return { text: sentence(error.message, 'backup'), code: EXIT.refused }

@@ -96,7 +96,11 @@ export async function answerOf<Answered extends { data: unknown; error: unknown;
   if (fault !== null) throw explainFailure(url, response, fault.value)
   const isJson = response.headers.get('content-type')?.startsWith('application/json')
   if (!isJson && response.status !== 204) {
-    throw new WeirError('not_weir', `What answers at ${url} is no Weir, or an older one.`, response.status)
+    throw new WeirError(
+      'not_weir',
+      `The server at ${url} isn't Weir, or is an older version.`,
+      response.status,
+    )
   }
   return data as Wire<NonNullable<Answered['data']>>
 }

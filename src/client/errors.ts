@@ -20,7 +20,7 @@ export class UnreachableError extends Error {
   override readonly name = 'UnreachableError'
   readonly code = 'unreachable_weir'
   constructor(url: string, cause: unknown) {
-    super(`Weir can't be reached at ${url}: ${reasonOf(cause)}.`, { cause })
+    super(`Can't reach Weir at ${url}: ${reasonOf(cause)}.`, { cause })
   }
 }
 
@@ -30,25 +30,26 @@ export function explainFailure(url: string, response: Response, body: unknown): 
   if (typeof code === 'string' && typeof detail === 'string') {
     return new WeirError(code, detail, response.status, typeof field === 'string' ? field : undefined)
   }
-  const words = `What answers at ${url} is no Weir: it says ${response.status}.`
+  const words = `The server at ${url} isn't Weir: it responded with ${response.status}.`
   return new WeirError('not_weir', words, response.status)
 }
 
 const REASONS: Record<string, string> = {
-  ECONNREFUSED: 'nothing listens there',
-  ConnectionRefused: 'nothing listens there',
-  ECONNRESET: 'the connection broke off',
-  ENOTFOUND: 'the host is unknown',
-  FailedToOpenSocket: 'the host is unknown or unreachable',
-  TimeoutError: 'no answer in time',
+  ECONNREFUSED: 'connection refused',
+  ConnectionRefused: 'connection refused',
+  ECONNRESET: 'connection reset',
+  ENOTFOUND: 'unknown host',
+  FailedToOpenSocket: 'unknown or unreachable host',
+  TimeoutError: 'timed out',
 }
 
 function reasonOf(cause: unknown): string {
-  if (!(cause instanceof Error)) return 'no answer'
+  if (!(cause instanceof Error)) return 'no response'
   const { code } = cause as { code?: unknown }
   const known = REASONS[String(code)] ?? REASONS[cause.name]
   return (
-    known ?? (cause instanceof SyntaxError ? 'its answer is cut off or no JSON' : firstLine(cause.message))
+    known ??
+    (cause instanceof SyntaxError ? "the response is incomplete or isn't JSON" : firstLine(cause.message))
   )
 }
 

@@ -53,7 +53,7 @@ export async function* readBackup(
   let [count, isBegun, isEnded] = [0, false, false]
   let [rows, size] = [[] as string[], 0]
   for await (const bytes of linesOf(file)) {
-    if (isEnded) throw new BackupError('It goes on behind its end.')
+    if (isEnded) throw new BackupError('The backup has data after its end.')
     if (bytes[0] === ROW && isBegun) {
       sum.update(bytes)
       count++
@@ -71,12 +71,12 @@ export async function* readBackup(
     isEnded = part.kind === 'end'
     yield part
   }
-  if (!isEnded) throw new BackupError(isBegun ? 'It ends too early: it was cut off.' : 'It is empty.')
+  if (!isEnded) throw new BackupError(isBegun ? 'The backup is incomplete.' : 'The backup is empty.')
 }
 
 function checkEnd(end: { rows: number; sha256: string }, rows: number, sha256: string): void {
   if (end.rows === rows && end.sha256 === sha256) return
-  throw new BackupError('It is damaged: its contents are not what they were when it was taken.')
+  throw new BackupError("The backup is damaged: its checksum doesn't match.")
 }
 
 function partIn(line: Buffer, isBegun: boolean): BackupPart {
@@ -87,9 +87,11 @@ function partIn(line: Buffer, isBegun: boolean): BackupPart {
     failed?: string
   }
   if (!isBegun) {
-    if (value.format !== BACKUP_FORMAT) throw new BackupError('It is not a backup of Weir.')
+    if (value.format !== BACKUP_FORMAT) throw new BackupError('The file is not a Weir backup.')
     if (value.version !== BACKUP_VERSION) {
-      throw new BackupError(`It is of version ${value.version}; this Weir reads ${BACKUP_VERSION}.`)
+      throw new BackupError(
+        `The backup has format version ${value.version}; this Weir reads version ${BACKUP_VERSION}.`,
+      )
     }
     return { kind: 'header', header: value as BackupHeader }
   }
@@ -98,7 +100,7 @@ function partIn(line: Buffer, isBegun: boolean): BackupPart {
   }
   if (value.failed !== undefined) throw new BackupError(value.failed)
   if (value.end !== undefined) return { kind: 'end', ...value.end }
-  throw new BackupError('It is damaged: a line in it is not understood.')
+  throw new BackupError('The backup is damaged: a line is invalid.')
 }
 
 function parse(line: Buffer): object {
@@ -106,7 +108,7 @@ function parse(line: Buffer): object {
     const value: unknown = JSON.parse(line.toString())
     if (typeof value === 'object' && value !== null) return value
   } catch {}
-  throw new BackupError('It is not a backup of Weir, or it is damaged.')
+  throw new BackupError('The file is not a Weir backup, or is damaged.')
 }
 
 /** Lines with their newline; an unterminated last line is left out. */
@@ -123,7 +125,7 @@ async function* linesOf(file: AsyncIterable<Uint8Array> | Iterable<Uint8Array>):
     if (from === chunk.length) continue
     begun.push(chunk.subarray(from))
     size += chunk.length - from
-    if (size > MAX_LINE_BYTES) throw new BackupError('It is not a backup of Weir: a line of it has no end.')
+    if (size > MAX_LINE_BYTES) throw new BackupError('The file is not a Weir backup: a line is too long.')
   }
 }
 
@@ -136,8 +138,8 @@ async function* unpacked(file: AsyncIterable<Uint8Array> | Iterable<Uint8Array>)
     for await (const chunk of source.pipe(gunzip)) yield chunk as Buffer
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException
-    if (code === 'Z_BUF_ERROR') throw new BackupError('It ends too early: it was cut off.')
-    if (code?.startsWith('Z_')) throw new BackupError(`It is no gzip file, or it is damaged (${message}).`)
+    if (code === 'Z_BUF_ERROR') throw new BackupError('The backup is incomplete.')
+    if (code?.startsWith('Z_')) throw new BackupError(`The file is not gzip, or is damaged (${message}).`)
     throw error
   } finally {
     source.destroy()

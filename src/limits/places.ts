@@ -41,7 +41,7 @@ export class Places {
         release?.()
         throw new Problem(
           'too_many',
-          `${atOnce} ${what} are under way, all that there may be; come back later.`,
+          `The limit of ${atOnce} concurrent ${what} is reached. Try again later.`,
         )
       }
       // Who leaves hands the place on.
@@ -75,7 +75,7 @@ export class Places {
     if (held >= atOnceEach) {
       throw new Problem(
         'too_many',
-        `${held} ${what} of yours are under way, all that you may have at once; wait for one to end.`,
+        `Your limit of ${held} concurrent ${what} is reached. Wait for one to finish.`,
       )
     }
     this.#held.set(holder, held + 1)

@@ -99,7 +99,8 @@ export class Egress {
    */
   async resolve(name: string, port: number, signal?: AbortSignal): Promise<string[]> {
     const host = normalHost(name)
-    if (host === undefined) throw new EgressError('host_unknown', `"${name.slice(0, 200)}" isn't a host.`)
+    if (host === undefined)
+      throw new EgressError('host_unknown', `"${name.slice(0, 200)}" isn't a valid host.`)
     const addresses = isAddress(host) ? [host] : await this.#addressesOf(host, signal)
     const allowed = addresses.filter((address) => this.#mayReach(host, port, address))
     if (allowed.length > 0) return allowed
@@ -130,7 +131,7 @@ export class Egress {
         if (isLast || !NO_CONNECTION.has((error as { code?: string }).code ?? '')) throw error
       }
     }
-    throw new EgressError('host_unknown', `The host ${host} has no address.`)
+    throw new EgressError('host_unknown', `The host ${host} doesn't resolve to an address.`)
   }
 
   #proxyFor({ url }: Place): string | undefined {
@@ -189,7 +190,10 @@ function placeOf(text: string): Place {
   if (url === null) throw new EgressError('host_unknown', "This isn't a URL.")
   const { protocol, username, password } = url
   if (protocol !== 'http:' && protocol !== 'https:') {
-    throw new EgressError('not_allowed', `Only http and https can be reached, not ${protocol.slice(0, -1)}.`)
+    throw new EgressError(
+      'not_allowed',
+      `Unsupported URL scheme: ${protocol.slice(0, -1)}. Use http or https.`,
+    )
   }
   if (username !== '' || password !== '') {
     throw new EgressError('not_allowed', 'A URL must not contain credentials.')

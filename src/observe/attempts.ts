@@ -32,9 +32,9 @@ export class Attempts {
   *families(): Iterable<Family> {
     yield counter(
       'weir_delivery_attempts_total',
-      'Attempts to deliver a message, by kind of channel and outcome; `retry` is tried again.',
+      'Delivery attempts by channel kind and outcome; `retry` means another attempt follows.',
       this.#counts.samples(),
     )
-    yield histogram('weir_delivery_attempt_seconds', 'How long attempts took.', this.#seconds)
+    yield histogram('weir_delivery_attempt_seconds', 'Duration of delivery attempts.', this.#seconds)
   }
 }

@@ -91,22 +91,26 @@ export class Observation {
   *#families({ hub, recorder, holder, proxy }: Observed): Iterable<Family> {
     const { version, config } = this.#deps
     const labels = { version, bun: Bun.version, role: config.role }
-    yield gauge('weir_build_info', 'What runs here; always 1.', [{ labels, value: 1 }])
-    yield gauge('weir_streams_held', 'Streams that this process holds.', holder.size)
-    yield gauge('weir_recorder_waiting_entries', 'Entries that wait to be stored.', recorder.waiting)
+    yield gauge('weir_build_info', 'Build information; always 1.', [{ labels, value: 1 }])
+    yield gauge('weir_streams_held', 'Streams that this process runs.', holder.size)
+    yield gauge('weir_recorder_waiting_entries', 'Entries waiting to be stored.', recorder.waiting)
     const { open, ...closed } = hub.counts
-    yield gauge('weir_fanout_subscribers', 'Event streams that are open to readers.', open)
+    yield gauge('weir_fanout_subscribers', 'Open event streams to subscribers.', open)
     yield counter(
       'weir_fanout_closed_total',
-      "Event streams to readers that ended: `slow` ones didn't read; the key or session of `revoked` ones ended.",
+      'Closed event streams to subscribers, by reason: `slow` subscribers fell behind, `revoked` ones lost their key or session.',
       Object.entries(closed).map(([reason, value]) => ({ labels: { reason }, value })),
     )
-    yield gauge('weir_proxy_targets', 'Streams that the proxy serves to subscribers here.', proxy.targets)
+    yield gauge(
+      'weir_proxy_targets',
+      'Streams that the proxy of this process serves to subscribers.',
+      proxy.targets,
+    )
     if (this.tracer === undefined) return
     const counts = Object.entries(this.tracer.counts)
     yield counter(
       'weir_spans_total',
-      'Spans of traces that were sent to the collector, and dropped.',
+      'Trace spans sent to the collector or dropped.',
       counts.map(([outcome, value]) => ({ labels: { outcome }, value })),
     )
   }

@@ -30,19 +30,19 @@ export class ProcessMetrics {
     const { rss, heapUsed } = process.memoryUsage()
     yield counter(
       'process_cpu_seconds_total',
-      'CPU time of the process, in seconds.',
+      'Total CPU time of the process, in seconds.',
       (user + system) / MICROS,
     )
     yield gauge('process_resident_memory_bytes', 'Resident memory of the process.', rss)
-    yield gauge('weir_heap_used_bytes', "Of the JavaScript engine's heap, what is in use.", heapUsed)
-    yield gauge('process_start_time_seconds', 'When the process started, by the Unix clock.', this.#startedAt)
+    yield gauge('weir_heap_used_bytes', 'JavaScript heap in use.', heapUsed)
+    yield gauge('process_start_time_seconds', 'Start time of the process, as Unix time.', this.#startedAt)
     const [open, most] = [openFiles(), mostFiles()]
     if (open !== undefined)
-      yield gauge('process_open_fds', 'Open file descriptors, connections among them.', open)
-    if (most !== undefined) yield gauge('process_max_fds', 'Most file descriptors that may be open.', most)
+      yield gauge('process_open_fds', 'Open file descriptors, including connections.', open)
+    if (most !== undefined) yield gauge('process_max_fds', 'Maximum number of open file descriptors.', most)
     yield histogram(
       'weir_event_loop_delay_seconds',
-      'How late a timer of twice a second came: what everything else waits, too.',
+      'Event loop delay, measured with a timer that fires twice a second.',
       this.#delay,
     )
   }

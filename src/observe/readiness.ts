@@ -63,7 +63,7 @@ export class Readiness {
   }
 
   #process(): ReadinessReport['checks'] {
-    const details = { starting: 'It is starting.', running: 'It runs.', closing: 'It is shutting down.' }
+    const details = { starting: 'Starting.', running: 'Running.', closing: 'Shutting down.' }
     return [{ name: 'process', ok: this.#state === 'running', detail: details[this.#state] }]
   }
 
@@ -71,9 +71,9 @@ export class Readiness {
     const { db, schema } = this.#deps
     try {
       const isUpToDate = (await within(ANSWER_MS, schemaOf(db))) >= schema
-      const detail = isUpToDate ? 'It is up to date.' : 'It is older than this Weir.'
+      const detail = isUpToDate ? 'Up to date.' : 'Older than this version of Weir.'
       return [
-        { name: 'database', ok: true, detail: 'It answers.' },
+        { name: 'database', ok: true, detail: 'Reachable.' },
         { name: 'schema', ok: isUpToDate, detail },
       ]
     } catch (error) {
@@ -85,22 +85,22 @@ export class Readiness {
     const { queue, workersRun } = this.#deps
     if (queue === undefined) return []
     const isRunning = workersRun() ?? false
-    const detail = isRunning ? 'They take jobs.' : "They don't take jobs."
+    const detail = isRunning ? 'Taking jobs.' : 'Not taking jobs.'
     const workers = { name: 'workers' as const, ok: isRunning, detail }
     try {
       await within(
         ANSWER_MS,
         queue.then((opened) => opened.getJobCounts('active')),
       )
-      return [{ name: 'queue', ok: true, detail: 'It answers.' }, workers]
+      return [{ name: 'queue', ok: true, detail: 'Reachable.' }, workers]
     } catch (error) {
       return [failed('queue', error), workers]
     }
   }
 }
 
-/** Without the database's own words, which may name hosts and users: anybody may ask. */
+/** Leaves out the database's message, which may name hosts and users: the endpoint needs no authentication. */
 function failed(name: ReadyCheck, error: unknown) {
-  const isLate = causeOf(error).startsWith('no answer')
-  return { name, ok: false, detail: isLate ? `It gave ${causeOf(error)}.` : "It can't be asked." }
+  const isLate = causeOf(error).startsWith('no response')
+  return { name, ok: false, detail: isLate ? `Unreachable: ${causeOf(error)}.` : 'Unreachable.' }
 }

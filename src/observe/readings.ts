@@ -21,10 +21,10 @@ import { type Family, gauge, type Sample } from './metrics.ts'
 const WORKER_ALIVE_MS = 7_000
 const JOB_STATES = ['waiting', 'active', 'delayed', 'failed'] as const
 const ARCHIVE_STATES = ['running', 'done', 'failed'] as const
-/** Ends the help of what every process says the same of: to be taken from one, never added up. */
-const SHARED = 'Of the database: the same from every process.'
+/** Suffix of the help of metrics that every process reports alike: take one, never sum them. */
+const SHARED = 'From the database: the same on every process.'
 
-/** What the database knows, of all processes together. */
+/** Metrics of the database, for all processes together. */
 export async function readDatabase(db: Database, now: number): Promise<Family[]> {
   const [fleet, log, told, kept, living] = await Promise.all([
     readFleet(db),
@@ -52,7 +52,7 @@ export async function readQueues(queues: readonly Promise<Queue>[]): Promise<Fam
     }),
   )
   const help =
-    'Jobs by queue and state; of streams, each active one holds one. Of the queue: the same from every process.'
+    'Jobs by queue and state; each running stream is one active job. From the queue: the same on every process.'
   return [gauge('weir_queue_jobs', help, counted.flat())]
 }
 
@@ -66,7 +66,7 @@ async function readFleet(db: Database): Promise<Family[]> {
   const samples = KINDS.flatMap((kind) =>
     VERDICTS.map((verdict) => ({ labels: { kind, verdict }, value: known.get(`${kind} ${verdict}`) ?? 0 })),
   )
-  return [gauge('weir_streams', `Streams by kind and verdict. ${SHARED}`, samples)]
+  return [gauge('weir_streams', `Streams by kind and status. ${SHARED}`, samples)]
 }
 
 async function readLog(db: Database): Promise<Family[]> {
@@ -76,8 +76,8 @@ async function readLog(db: Database): Promise<Family[]> {
       owing: sql`coalesce(sum(${checkpoints.seq} - ${checkpoints.summedSeq}), 0)`.mapWith(Number),
     })
     .from(checkpoints)
-  const written = `Entries ever numbered, of the streams there are. ${SHARED}`
-  const owing = `Entries that no sum counts yet: measures are that much behind. ${SHARED}`
+  const written = `Entries ever recorded for the existing streams. ${SHARED}`
+  const owing = `Entries not yet included in the rollups. ${SHARED}`
   return [
     gauge('weir_log_entries', written, sums?.entries ?? 0),
     gauge('weir_sums_owing_entries', owing, sums?.owing ?? 0),
@@ -104,15 +104,15 @@ async function readTold(db: Database): Promise<Family[]> {
   const since = pending[0]?.since
   const oldest = since ? new Date(since).getTime() / 1_000 : Number.NaN
   return [
-    gauge('weir_incidents_open', `Open incidents that no other explains, by cause. ${SHARED}`, samples),
     gauge(
-      'weir_deliveries_pending',
-      `Messages that are still to be delivered. ${SHARED}`,
-      pending[0]?.count ?? 0,
+      'weir_incidents_open',
+      `Open incidents by cause, without those caused by another incident. ${SHARED}`,
+      samples,
     ),
+    gauge('weir_deliveries_pending', `Pending deliveries. ${SHARED}`, pending[0]?.count ?? 0),
     gauge(
       'weir_deliveries_oldest_timestamp_seconds',
-      `When the oldest of those was stored, by the Unix clock; NaN without any. ${SHARED}`,
+      `Creation time of the oldest pending delivery, as Unix time; NaN without any. ${SHARED}`,
       oldest,
     ),
   ]
@@ -133,20 +133,20 @@ async function readKept(db: Database): Promise<Family[]> {
   const of = (state: string) => days.find((row) => row.state === state)
   const samples = ARCHIVE_STATES.map((state) => ({ labels: { state }, value: of(state)?.count ?? 0 }))
   return [
-    gauge('weir_archive_progress', `Days of the archive, by state. ${SHARED}`, samples),
+    gauge('weir_archive_progress', `Archived days by state. ${SHARED}`, samples),
     gauge(
       'weir_archive_last_success_timestamp_seconds',
-      `When a day was last archived, by the Unix clock; 0 for never. ${SHARED}`,
+      `When a day was last archived, as Unix time; 0 if never. ${SHARED}`,
       seconds(of('done')?.endedAt),
     ),
     gauge(
       'weir_retention_last_success_timestamp_seconds',
-      `When retention last ran, by the Unix clock; 0 for never. ${SHARED}`,
+      `When retention last ran, as Unix time; 0 if never. ${SHARED}`,
       seconds(marks.get('seen')?.at),
     ),
     gauge(
       'weir_retention_blocked',
-      `1 while the log is beyond its bounds and nothing of it may be dropped. ${SHARED}`,
+      `1 while the log exceeds its limits but nothing can be dropped. ${SHARED}`,
       marks.has('blocked') ? 1 : 0,
     ),
   ]
@@ -158,7 +158,7 @@ async function readWorkers(db: Database, now: number): Promise<Family[]> {
     .select({ count: count() })
     .from(workers)
     .where(sql`${workers.seenAt} > ${alive}::timestamptz`)
-  return [gauge('weir_workers', `Processes that hold streams, and live. ${SHARED}`, row?.count ?? 0)]
+  return [gauge('weir_workers', `Live workers. ${SHARED}`, row?.count ?? 0)]
 }
 
 function seconds(at: Date | string | null | undefined): number {

@@ -59,35 +59,31 @@ export class Recording {
   }
 
   *families(): Iterable<Family> {
-    yield counter(
-      'weir_entries_stored_total',
-      'Entries that became durable, by kind.',
-      this.#entries.samples(),
-    )
+    yield counter('weir_entries_stored_total', 'Stored entries by kind.', this.#entries.samples())
     yield counter(
       'weir_received_bytes_total',
-      'Bytes of stored entries: on the wire, decoded, and of changes as patches.',
+      'Bytes of stored entries: on the wire, decoded, and as patches.',
       this.#bytes.samples(),
     )
-    yield counter('weir_gaps_total', 'Gaps written into logs, by reason.', this.#gaps.samples())
+    yield counter('weir_gaps_total', 'Recorded gaps by reason.', this.#gaps.samples())
     yield counter(
       'weir_entries_dropped_total',
-      "Entries that the recorder had no room for, as far as a gap has told them: the database doesn't keep up.",
+      "Entries dropped and recorded as gaps because the database can't keep up.",
       this.#dropped,
     )
     yield counter(
       'weir_upstream_errors_total',
-      'Errors of upstreams, by code and by host: of 50 hosts, and of all others together.',
+      'Upstream errors by code and host: up to 50 hosts, the others together.',
       this.#hosts.samples(),
     )
     yield histogram(
       'weir_recorder_batch_seconds',
-      'How long the recorder took to write a batch of entries, by outcome.',
+      'Duration of writing a batch of entries, by outcome.',
       this.#batches,
     )
     yield histogram(
       'weir_recorder_delay_seconds',
-      'From making the oldest entry of a batch until it was durable.',
+      'Delay from creation of the oldest entry of a batch until it is stored.',
       this.#delays,
     )
   }

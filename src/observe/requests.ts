@@ -64,15 +64,15 @@ export class Requests {
   *families(): Iterable<Family> {
     yield counter(
       'weir_http_requests_total',
-      'Requests answered, by route; `none`: no route, a refusal at the door, or a target of the proxy.',
+      'HTTP requests by route; `none`: no route, rejected by authentication, or a proxy target.',
       this.#counts.samples(),
     )
     yield histogram(
       'weir_http_request_duration_seconds',
-      'From a request until its answer began.',
+      'Time from request to start of response.',
       this.#seconds,
     )
-    yield gauge('weir_http_requests_open', "Requests whose answer hasn't begun.", this.#open)
+    yield gauge('weir_http_requests_open', 'Requests without a response so far.', this.#open)
   }
 
   #see(request: Request): Seen {

@@ -50,7 +50,7 @@ export class Scrape {
     }))
     const isUp = gauge(
       'weir_source_up',
-      'Whether a source answered; the metrics of one that did not are left out.',
+      'Whether a source responded; metrics of a source that did not are missing.',
       up,
     )
     return expose([

@@ -16,7 +16,7 @@ export function unpack(body: Uint8Array, contentEncoding: string | null): Uint8A
     case 'gzip':
       return gunzip(body)
   }
-  throw new Problem('unsupported_media_type', 'Content-Encoding: expected gzip, or none.')
+  throw new Problem('unsupported_media_type', 'Content-Encoding: expected gzip or none.')
 }
 
 function gunzip(body: Uint8Array): Uint8Array {
@@ -24,8 +24,8 @@ function gunzip(body: Uint8Array): Uint8Array {
     return gunzipSync(body, { maxOutputLength: MAX_PLAIN_BYTES })
   } catch (error) {
     if ((error as { code?: string }).code === 'ERR_BUFFER_TOO_LARGE') {
-      throw new Problem('body_too_large', `The body is larger than ${MAX_PLAIN_BYTES} bytes once unpacked.`)
+      throw new Problem('body_too_large', `The decompressed body exceeds ${MAX_PLAIN_BYTES} bytes.`)
     }
-    throw new Problem('bad_request', 'The body is not gzip, or only part of it.')
+    throw new Problem('bad_request', "The body isn't valid gzip, or is incomplete.")
   }
 }

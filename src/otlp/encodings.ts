@@ -28,7 +28,7 @@ const PROTOBUF: Encoding = {
     } catch (error) {
       if (error instanceof Problem) throw error
       // The decoder's own words are of bytes and tags.
-      throw new Problem('bad_request', 'The body is not an ExportTraceServiceRequest, or only part of one.')
+      throw new Problem('bad_request', "The body isn't a complete ExportTraceServiceRequest.")
     }
   },
   success: async (refused, errorMessage) =>
@@ -47,7 +47,7 @@ const JSON_ENCODING: Encoding = {
     } catch (error) {
       if (error instanceof Problem) throw error
       const reason = (error as Error).message.slice(0, MAX_REASON_CHARS)
-      throw new Problem('invalid_json', `The body is not an ExportTraceServiceRequest: ${reason}.`)
+      throw new Problem('invalid_json', `The body isn't an ExportTraceServiceRequest: ${reason}.`)
     }
   },
   success: async (refused, errorMessage) =>

@@ -123,9 +123,7 @@ export class Gathering implements Gathered {
   add(service: SpanService, raw: RawSpan): void {
     const { traceId, spanId, parentSpanId, kind, statusCode, attributes } = raw
     if (!TRACE_ID.test(traceId) || !SPAN_ID.test(spanId)) {
-      return void this.refuse(
-        'A span must have a trace id of 16 bytes and a span id of 8, not all of them zero.',
-      )
+      return void this.refuse('A span requires a nonzero trace ID of 16 bytes and span ID of 8 bytes.')
     }
     const span: Span = {
       ...{ service, kind: KINDS[kind] ?? 'internal', traceId, spanId },
@@ -143,7 +141,7 @@ export class Gathering implements Gathered {
   }
 
   refuseBeyond(): void {
-    this.refuse(`A request may hold ${MAX_SPANS} spans.`)
+    this.refuse(`A request may contain at most ${MAX_SPANS} spans.`)
   }
 }
 

@@ -132,7 +132,7 @@ export class ProxiedStreams {
 
   async #join(stream: Stream): Promise<Stream> {
     if (stream.desired === 'stopped') {
-      throw new Problem('conflict', 'The stream of this API was stopped; start it to subscribe to it.')
+      throw new Problem('conflict', 'The stream for this API is stopped. Start it to subscribe.')
     }
     await this.wake(stream.id)
     return stream
@@ -156,7 +156,10 @@ export class ProxiedStreams {
       .orderBy(asc(states.subscribedAt))
       .limit(1)
     if (oldest === undefined) {
-      throw new Problem('too_many', `${max} APIs are already proxied ${where}, and all have subscribers.`)
+      throw new Problem(
+        'too_many',
+        `The limit of ${max} proxied APIs ${where} is reached, and all have subscribers.`,
+      )
     }
     await removeStream(this.#db, oldest.id)
     this.#control.listed()

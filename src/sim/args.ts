@@ -17,35 +17,35 @@ const DEFAULT_TIMEOUT_MS = 200
 const MAX_TIMEOUT_MS = 600_000
 /** Background activations per minute. */
 const DEFAULT_TRAFFIC = 12
-/** The sample graph makes seven calls for each, of two seconds, and Bun has 256 requests open at a time. */
+/** In the sample graph, each makes seven calls of two seconds, and Bun opens at most 256 requests at a time. */
 const MAX_TRAFFIC = 600
 const MAX_NAME_CHARS = 100
 const MAX_PORT = 65_535
 
-export const USAGE = `Starts simulated services and registers them with a running Weir.
+export const USAGE = `Start simulated services and register them with a running Weir.
 
-  bun run sim [options]                          the sample graph of eight services
-  bun run sim --graph WHICH [options]            another graph
-  bun run sim -l 5010 -n T [-t 1000] [options]   one service alone
+  bun run sim [options]                          the sample graph with eight services
+  bun run sim --graph WHICH [options]            a different graph
+  bun run sim -l 5010 -n T [-t 1000] [options]   a single service
 
-One service alone:
-  -l, --listen PORT      its port, or host:port; 0 takes a free one
-  -n, --node NAME        its name
-  -t, --timeout MS       a leaf answers after this, a node waits this long for its services (${DEFAULT_TIMEOUT_MS})
-  -s, --services ADDR    host:port of a service it calls; may be given many times
+Single service:
+  -l, --listen PORT      port, or host:port; 0 picks a free port
+  -n, --node NAME        service name
+  -t, --timeout MS       response time of a leaf, or timeout for called services (default: ${DEFAULT_TIMEOUT_MS})
+  -s, --services ADDR    host:port of a service to call; repeatable
 
-A graph:
+Graph:
   --graph WHICH          seed (the sample graph), shop (25 services), random:N (N services, up to ${MAX_RANDOM_SERVICES}),
-                         or a YAML file, which docs/simulation.md describes (seed)
-  --port-base N          its first port; 0 gives every service a free one (${DEFAULT_PORT_BASE}, or the graph's own)
-  --traffic N            background activations per minute; 0 turns them off (${DEFAULT_TRAFFIC}, or the graph's own)
+                         or a YAML file as in docs/simulation.md (default: seed)
+  --port-base N          first port; 0 picks free ports (default: ${DEFAULT_PORT_BASE}, or as in the graph)
+  --traffic N            background activations per minute; 0 for none (default: ${DEFAULT_TRAFFIC}, or as in the graph)
 
 Both:
-  --web URL              where Weir is (${DEFAULT_WEB}); WEIR_TOKEN holds its token, if it needs one
-  --control PORT         on 127.0.0.1, where GET and PUT /traffic change the traffic; 0 takes a free one (0)
-  --seed N               repeats the random choices of an earlier start (random)
-  --no-register          doesn't register the services' feeds as streams
-  --help                 shows this`
+  --web URL              URL of Weir (default: ${DEFAULT_WEB}); set WEIR_TOKEN if it requires a token
+  --control PORT         control port on 127.0.0.1 for GET and PUT /traffic; 0 picks a free port (default: 0)
+  --seed N               seed for random choices, to repeat a run (default: random)
+  --no-register          don't register the services' feeds as streams
+  --help                 show this help`
 
 const OPTIONS = {
   listen: { type: 'string', short: 'l' },
@@ -65,25 +65,25 @@ const OPTIONS = {
 const SINGLE_ONLY = ['listen', 'node', 'timeout', 'services'] as const
 const GRAPH_ONLY = ['graph', 'port-base', 'traffic'] as const
 
-/** A graph that has to be read or made before its services are known. */
+/** A graph that must be read or generated before its services are known. */
 export interface ChosenGraph {
   /** `shop`, `random:N`, or a file's path. */
   which: string
-  /** What was given in place of the graph's own. */
+  /** Overrides the graph's own value. */
   portBase?: number
   perMinute?: number
 }
 
-/** The seed is left out when it wasn't given. With a `graph`, there are no services yet. */
+/** The seed is omitted if not given. With a `graph`, there are no services yet. */
 export type ParsedOptions = Omit<SimulationOptions, 'seed'> & { seed?: number; graph?: ChosenGraph }
 
 export type ParsedArguments =
   | { kind: 'help' }
-  /** All that is wrong, one sentence each. */
+  /** Every problem, one sentence each. */
   | { kind: 'invalid'; problems: string[] }
   | { kind: 'run'; options: ParsedOptions }
 
-/** What was given, by name: the last value, but all of `services`. */
+/** The given options by name: the last value, except for `services`. */
 interface Given {
   texts: Map<string, string>
   services: string[]
@@ -92,8 +92,8 @@ interface Given {
 
 /**
  * Reads the command line.
- * @param argv what stands behind the program's name.
- * @param token the web program's token, from the environment.
+ * @param argv arguments after the program's name
+ * @param token Weir's token, from the environment
  */
 export function parseArguments(argv: string[], token: string | undefined): ParsedArguments {
   const problems: string[] = []
@@ -123,7 +123,7 @@ function readTokens(argv: string[], problems: string[]): Given {
     if (token.kind !== 'option') continue
     const { name, rawName, value } = token
     if (!Object.hasOwn(OPTIONS, name)) {
-      problems.push(`${rawName}: there is no such option`)
+      problems.push(`${rawName}: unknown option`)
     } else if (OPTIONS[name as keyof typeof OPTIONS].type === 'boolean') {
       given.flags.add(name)
       if (value !== undefined) problems.push(`${rawName}: expected no value, got "${value}"`)
@@ -151,8 +151,7 @@ function graph(given: Given, problems: string[]): Pick<ParsedOptions, 'services'
 
 function singleService(given: Given, problems: string[]): { services: ServiceSpec[] } {
   for (const name of GRAPH_ONLY) {
-    if (given.texts.has(name))
-      problems.push(`--${name}: only goes with the sample graph, not with one service`)
+    if (given.texts.has(name)) problems.push(`--${name}: not allowed for a single service`)
   }
   const name = given.texts.get('node') ?? ''
   if (name === '' || name.length > MAX_NAME_CHARS) {
@@ -202,7 +201,7 @@ function wholeNumber(
   return undefined
 }
 
-/** The URL without a slash at its end, so that paths can follow. */
+/** The URL without a trailing slash, so that paths can be appended. */
 function webUrl(text: string, problems: string[]): string {
   const url = URL.parse(text)
   const usable =
@@ -210,7 +209,7 @@ function webUrl(text: string, problems: string[]): string {
     ['http:', 'https:'].includes(url.protocol) &&
     url.username + url.password + url.search + url.hash === ''
   if (usable) return url.href.replace(/\/+$/, '')
-  problems.push(`--web: expected an http or https URL without credentials, query and fragment, got "${text}"`)
+  problems.push(`--web: expected an http or https URL without credentials, query or fragment, got "${text}"`)
   return text
 }
 

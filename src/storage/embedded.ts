@@ -65,7 +65,7 @@ function lock(directory: string): () => void {
   } catch {
     file.close()
     throw new StorageError(
-      `Another Weir is using ${directory}. Stop it first, or give this one a directory of its own with DATA_DIR.`,
+      `Another Weir is using ${directory}. Stop it first, or set DATA_DIR to another directory.`,
     )
   }
   return () => file.close()

@@ -24,8 +24,8 @@ export function claimDirectory(directory: string): void {
   const isOpen = (lstatSync(directory).mode & OF_OTHERS) !== 0
   if (isOpen && isSomebodyElses(directory)) {
     throw new StorageError(
-      `${directory} holds files that aren't Weir's, and others can read it. Give Weir a directory of its own with ` +
-        `DATA_DIR, or run chmod 700 ${directory}.`,
+      `${directory} contains other files and is readable by other users. Set DATA_DIR to a separate directory, ` +
+        `or run chmod 700 ${directory}.`,
     )
   }
   tighten(directory)

@@ -53,6 +53,6 @@ export function requireKind(text: string, field: string): ReportedKind {
  */
 export function requireColour(text: string, field: string): string {
   const colour = parseColour(text)
-  if (colour === undefined) throw new Problem('invalid_field', 'Expected a colour name or #rrggbb.', field)
+  if (colour === undefined) throw new Problem('invalid_field', 'Expected a color name or #rrggbb.', field)
   return colour
 }

@@ -233,7 +233,7 @@ export class Topology {
 
   async #stored(): Promise<Database> {
     if (this.#db === undefined)
-      throw new Problem('unavailable', 'The topology of the past is not stored here.')
+      throw new Problem('unavailable', 'Topology history is not available in this process.')
     await this.#history?.sync()
     return this.#db
   }

@@ -39,12 +39,13 @@ export function changesTo(
   { tag, headers: values }: Options,
 ): Changes | undefined {
   const { proxyKey, twinOf, desired, hasTwin } = known
-  if (proxyKey !== null) throw new Problem('conflict', 'This is a stream of the proxy.', 'id')
+  if (proxyKey !== null) throw new Problem('conflict', 'This stream was created by the proxy.', 'id')
   if (twinOf !== null)
-    throw new Problem('conflict', 'This is a twin; its polled stream brings it along.', 'id')
+    throw new Problem('conflict', 'This stream is a twin. Import its polled stream instead.', 'id')
   const { url, method } = known
   const { start, twin, ...fields } = checkRegistration({ url, method, ...said(known, given, values) }, true)
-  if (twin === false && hasTwin) throw new Problem('conflict', 'It has a twin; remove that first.', 'twin')
+  if (twin === false && hasTwin)
+    throw new Problem('conflict', 'The stream has a twin. Remove the twin first.', 'twin')
   if (tag !== undefined) fields.tags = [...(fields.tags ?? known.tags), tag]
   const { headers = known.headers, droppedHeaders } = changedHeaders(known, fields)
   const different = differing(known, { ...fields, headers })

@@ -49,9 +49,9 @@ async function chosen(tx: Database, fresh: readonly NewItem[]): Promise<Stream[]
     const added = attempt(item, () => {
       const refuse = (detail: string) => new Problem('conflict', detail, 'id')
       if (taken.has(item.id ?? ''))
-        throw refuse('Somebody else has just registered this id; import it again.')
+        throw refuse('This ID was registered in the meantime. Import the line again.')
       if (occupied.has(item.id ?? '')) {
-        throw refuse('The log of a removed stream still has this id; leave it out to get a new one.')
+        throw refuse('The log of a deleted stream still uses this ID. Omit it to get a new one.')
       }
       return create(item, equals, false)
     })

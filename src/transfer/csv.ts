@@ -41,7 +41,7 @@ export async function* csvLines(text: string): AsyncGenerator<Line> {
     }
   } catch (error) {
     if (!(error instanceof CsvError)) throw error
-    throw new Problem('bad_request', `This isn't CSV: ${error.message}.`)
+    throw new Problem('bad_request', `Invalid CSV: ${error.message}.`)
   }
 }
 
@@ -97,9 +97,9 @@ function columnsOf(record: readonly string[]): string[] {
     const refuse = (detail: string) => new Problem('invalid_field', detail, column.slice(0, 64))
     const isHeader = column.startsWith(HEADER_PREFIX) && column.length > HEADER_PREFIX.length
     if (!isHeader && (column === 'headers' || !FIELDS.includes(column as Field))) {
-      throw refuse(`There is no column ${column.slice(0, 64)}; a header is header:Name.`)
+      throw refuse(`Unknown column: ${column.slice(0, 64)}. Name header columns header:Name.`)
     }
-    if (columns.indexOf(column) !== index) throw refuse(`The column ${column.slice(0, 64)} is there twice.`)
+    if (columns.indexOf(column) !== index) throw refuse(`Duplicate column: ${column.slice(0, 64)}.`)
   }
   return columns
 }

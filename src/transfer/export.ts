@@ -97,7 +97,11 @@ async function headerNames(db: Database, { tag }: ExportOptions): Promise<string
     .where(registered(tag))
     .limit(MAX_HEADER_COLUMNS + 1)
   if (rows.length <= MAX_HEADER_COLUMNS) return rows.map((row) => row.name).sort()
-  throw new Problem('invalid_field', `More than ${MAX_HEADER_COLUMNS} headers; ask for ndjson.`, 'format')
+  throw new Problem(
+    'invalid_field',
+    `More than ${MAX_HEADER_COLUMNS} different headers. Use the format ndjson instead.`,
+    'format',
+  )
 }
 
 function registered(tag: string | undefined): SQL | undefined {

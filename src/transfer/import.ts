@@ -88,7 +88,7 @@ function read({ ids }: Context, { line, value, problem }: Line): Item {
       throw new Problem('invalid_field', 'Expected an object with the fields of a stream.')
     if (id === undefined) return
     item.id = checkId(id)
-    if (ids.has(item.id)) throw new Problem('conflict', 'A line before this one has the same id.', 'id')
+    if (ids.has(item.id)) throw new Problem('conflict', 'An earlier line has the same ID.', 'id')
     ids.add(item.id)
   })
   return item
@@ -97,7 +97,7 @@ function read({ ids }: Context, { line, value, problem }: Line): Item {
 function checkId(id: unknown): string {
   const text = typeof id === 'string' ? id.toLowerCase() : ''
   if (UUID.test(text)) return text
-  throw new Problem('invalid_field', 'id: expected a UUID; leave it out to get a new one.', 'id')
+  throw new Problem('invalid_field', 'id: expected a UUID. Omit it to get a new one.', 'id')
 }
 
 /** Changes the streams that lines name; the lines of new ones become registrations. */
@@ -128,7 +128,7 @@ async function changePortion(
 
 /** Exports leave these streams out: nobody finds out by an import what is behind an id. */
 function refuseId(): never {
-  throw new Problem('conflict', 'This id is taken; leave it out to get a new one.', 'id')
+  throw new Problem('conflict', 'This ID is already in use. Omit it to get a new one.', 'id')
 }
 
 function register(item: Item, { tag, defaults, headers }: ImportOptions): void {
@@ -148,7 +148,7 @@ function reveal(headers: Fields, values: ImportOptions['headers']): Fields {
   const asked = hidden.map((name) => `?header=${name}: …`).join(', ')
   throw new Problem(
     'invalid_field',
-    `The file hides values of headers; say them: ${asked}`,
+    `Header values are hidden in the file. Set them with ${asked}`,
     `headers.${hidden[0]}`,
   )
 }

@@ -148,7 +148,7 @@ async function parseDocument(text: string): Promise<unknown> {
   try {
     return Bun.YAML.parse(text)
   } catch (error) {
-    throw new Problem('bad_request', `This isn't YAML: ${(error as Error).message}.`)
+    throw new Problem('bad_request', `Invalid YAML: ${(error as Error).message}.`)
   }
 }
 

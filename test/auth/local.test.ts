@@ -18,7 +18,9 @@ test.each(['0.0.0.0', '::', '192.0.2.1', 'weir.test'])(
   'without a token, Weir does not listen on %s',
   (host) => {
     const start = async () => startWeir(parseConfig({ PORT: '0', HOST: host }), () => {})
-    expect(start()).rejects.toThrow(`HOST: ${host} can be reached from other machines; set WEIR_TOKEN too`)
+    expect(start()).rejects.toThrow(
+      `HOST: ${host} is reachable from other machines; set WEIR_TOKEN, or listen on 127.0.0.1`,
+    )
   },
 )
 

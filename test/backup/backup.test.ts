@@ -84,12 +84,15 @@ describe.skipIf(isSkipped(postgresSetup))('a backup of a Weir that records', () 
     const changed = new TextDecoder().decode(text).replace('"On call"', '"Off call"')
     const lines = new TextDecoder().decode(text).split('\n')
     const cases: [string | Uint8Array, RegExp][] = [
-      [whole.subarray(0, whole.length - 200), /cut off/],
-      [Bun.gzipSync(lines.slice(0, -2).join('\n').concat('\n')), /cut off/],
+      [whole.subarray(0, whole.length - 200), /is incomplete/],
+      [Bun.gzipSync(lines.slice(0, -2).join('\n').concat('\n')), /is incomplete/],
       [Bun.gzipSync(changed), /damaged/],
-      [Bun.gzipSync('{"name": "something else"}\n'), /not a backup/],
+      [Bun.gzipSync('{"name": "something else"}\n'), /not a Weir backup/],
       ['plain text', /gzip/],
-      [Bun.gzipSync(`${lines[0]?.replace(/"schema":\d+/, '"schema":1')}\n`), /schema this one doesn't know/],
+      [
+        Bun.gzipSync(`${lines[0]?.replace(/"schema":\d+/, '"schema":1')}\n`),
+        /schema this version doesn't support/,
+      ],
     ]
     const databaseUrl = await createDatabase(server)
     for (const [index, [contents, says]] of cases.entries()) {

@@ -8,30 +8,30 @@ import { cut, jsonLine, safe, safeJson, widthOf } from '../../src/cli/text.ts'
 import { onTerminal } from './support.ts'
 
 test.each([
-  [['strat'], 'there is no command "strat"; did you mean start?'],
-  [['zzz'], 'there is no command "zzz"'],
-  [['constructor'], 'there is no command "constructor"'],
-  [['logs', 'x', '--folow'], '--folow: there is no such option; did you mean --follow?'],
-  [['logs', 'x', '--constructor'], '--constructor: there is no such option'],
-  [['logs', 'x', '-z'], '-z: there is no such option'],
+  [['strat'], 'unknown command "strat"; did you mean start?'],
+  [['zzz'], 'unknown command "zzz"'],
+  [['constructor'], 'unknown command "constructor"'],
+  [['logs', 'x', '--folow'], '--folow: unknown option; did you mean --follow?'],
+  [['logs', 'x', '--constructor'], '--constructor: unknown option'],
+  [['logs', 'x', '-z'], '-z: unknown option'],
   [['logs', 'x', '--kind', 'evnet'], 'got "evnet"; did you mean event?'],
   [['logs', 'x', '--follow=yes'], '--follow: takes no value, got "yes"'],
   [['logs', 'x', '--since', 'yesterday'], '--since: expected a duration'],
   [['logs', 'x', '-n', '501'], '--limit: expected a whole number from 0 to 500, got "501"'],
-  [['logs', 'x', '-n', '0'], '--limit: 0 goes only with --follow'],
+  [['logs', 'x', '-n', '0'], '--limit: 0 requires --follow'],
   [['logs'], 'expected <id|name>'],
   [['logs', 'x', 'y'], 'unexpected argument "y"'],
-  [['ls', '--tag', '--json'], '--tag: expected TAG, got "--json"; write --tag=--json if it is meant'],
+  [['ls', '--tag', '--json'], '--tag: expected TAG, got "--json"; write --tag=--json if you mean that value'],
   [['ls', '--tag'], '--tag: expected TAG'],
   [['ls', '--verdict', 'alive'], '--verdict: expected live, quiet'],
   [['add', 'http://x', '--interval', '30'], '--interval: expected a duration such as 30s, got "30"'],
   [['add', 'http://x', '-H', 'secret'], "--header: expected 'NAME: VALUE'"],
   [['add', 'http://x', '-X', 'PSOT'], '-X: expected GET, POST, PUT, got "PSOT"; did you mean POST?'],
-  [['add', 'http://x', '-X', 'GET', '-d', '{}'], '--body: GET sends none; give --method POST or PUT'],
-  [['add', 'http://x', '--start', '--no-start'], '--start and --no-start: give one'],
-  [['start'], 'say which: names or ids, --tag or --all'],
-  [['stop', 'x', '--all'], 'give names or ids, --tag or --all, not several'],
-  [['savings', 'x', '--tag', 'y'], 'give one stream or --tag, not both'],
+  [['add', 'http://x', '-X', 'GET', '-d', '{}'], '--body: not allowed with GET; use --method POST or PUT'],
+  [['add', 'http://x', '--start', '--no-start'], 'use either --start or --no-start'],
+  [['start'], 'specify names or IDs, --tag or --all'],
+  [['stop', 'x', '--all'], 'use only one of: names or IDs, --tag, --all'],
+  [['savings', 'x', '--tag', 'y'], 'use either a stream or --tag'],
   [['completion', 'tcsh'], 'expected bash, zsh, fish, got "tcsh"'],
   [['ls', '--url', 'localhost:3000'], '--url: expected an http or https URL'],
   [['ls', '--url', 'http://me:pw@x'], '--url: expected an http or https URL without credentials'],
@@ -44,7 +44,7 @@ test.each([
   const { code, out, err } = await onTerminal(args, { url: 'http://127.0.0.1:1', fetch })
   expect({ code, out, asked }).toEqual({ code: 2, out: '', asked: [] })
   expect(err).toContain(sentence)
-  expect(err).toMatch(/\(usage\)\nweir .*--help shows how it is used\.\n$/)
+  expect(err).toMatch(/\(usage\)\nRun weir .*--help for usage\.\n$/)
 })
 
 test('all that is wrong is said at once', async () => {

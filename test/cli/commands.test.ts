@@ -69,7 +69,7 @@ test.each([
 test('add says what it did and follows at once; with --twin a second stream comes with it', async () => {
   const { code, out } = await cli('add', counting('/twin'), '--name', 'twinned', '--kind', 'poll', '--twin')
   expect(code).toBe(0)
-  expect(out).toMatch(/^Added "twinned" \(poll\), id [0-9a-f-]{36}; Weir follows it\.\n$/)
+  expect(out).toMatch(/^Added "twinned" \(poll\), ID [0-9a-f-]{36}, started\.\n$/)
   const { items } = await weir.json<{ items: { twinOf: string | null }[] }>('/api/streams?q=twin')
   expect(items.filter(({ twinOf }) => twinOf !== null)).toHaveLength(1)
 })
@@ -84,14 +84,14 @@ test('start and stop take names and ids, each once, and nothing is done when one
   expect(jsonLines(started.out)).toMatchObject([{ id, desired: 'running' }])
   expect(await desired()).toBe('running')
   const refused = await cli('stop', id, 'no such name')
-  expect(refused).toEqual({ code: 5, out: '', err: 'weir: There is no stream "no such name". (not_found)\n' })
+  expect(refused).toEqual({ code: 5, out: '', err: 'weir: Stream "no such name" not found. (not_found)\n' })
   expect(await desired()).toBe('running')
 })
 
 test('start and stop by tag, and of all, say how many changed', async () => {
   const tagged = { kind: 'poll', tags: ['herd'], start: false }
   for (const path of ['/h1', '/h2']) await weir.register({ url: counting(path), ...tagged })
-  expect((await cli('start', '--tag', 'herd')).out).toBe('Started 2 of 2; the others were already.\n')
+  expect((await cli('start', '--tag', 'herd')).out).toBe('Started 2 of 2 streams; the others already were.\n')
   expect(JSON.parse((await cli('start', '--tag', 'herd', '--json')).out)).toEqual({ matched: 2, changed: 0 })
   const all = JSON.parse((await cli('stop', '--all', '--json')).out)
   expect(all.matched).toBeGreaterThanOrEqual(all.changed)
@@ -184,8 +184,8 @@ test('savings of a stream, of a tag and of all, in words and as JSON', async () 
   expect((await saved()).polls).toBeGreaterThan(0)
   expect((await saved('--tag', 'nothing')).reason).toContain('No poll')
   const { out } = await cli('savings', id)
-  expect(out).toMatch(/polling plainly +[\d.]+ k?B +[\d.]+ k?B +-?[\d.]+ %/)
-  expect((await cli('savings', '--tag', 'nothing')).out).toBe('No poll was answered in this time.\n')
+  expect(out).toMatch(/plain polling +[\d.]+ k?B +[\d.]+ k?B +-?[\d.]+ %/)
+  expect((await cli('savings', '--tag', 'nothing')).out).toBe('No poll was answered in this period.\n')
 })
 
 test('notify tells the channels that are responsible, and says when nobody is', async () => {
@@ -202,7 +202,7 @@ test('notify tells the channels that are responsible, and says when nobody is', 
     config,
   })
   expect(channel.status).toBe(201)
-  expect(await cli('notify', 'told', 'hello')).toEqual({ code: 0, out: 'Told hook (webhook).\n', err: '' })
+  expect(await cli('notify', 'told', 'hello')).toEqual({ code: 0, out: 'Sent to hook (webhook).\n', err: '' })
   expect(JSON.parse((await cli('notify', id, 'again', '--json')).out).channels).toMatchObject([
     { name: 'hook' },
   ])
@@ -221,7 +221,7 @@ test('rm asks, unless told not to, and removes', async () => {
     return false
   }
   expect((await onTerminal(['rm', 'doomed'], { url: weir.url, ask })).code).toBe(130)
-  expect(asked).toEqual(['Remove "doomed" with everything recorded?'])
+  expect(asked).toEqual(['Remove "doomed" and all recorded data?'])
   expect(await there()).toBe(true)
   expect(await cli('rm', 'doomed', '--yes')).toEqual({ code: 0, out: 'Removed "doomed".\n', err: '' })
   expect(await there()).toBe(false)

@@ -45,7 +45,7 @@ test('edit says which headers another origin drops before it does so, and asks',
   const args = ['edit', 'moved', '--new-url', 'http://127.0.0.1:10/x', '-H', 'X-Key: new']
   const unasked = await cli(...args)
   expect(unasked).toMatchObject({ code: 2, out: '' })
-  expect(unasked.err).toMatch(/dropped \(Authorization\).*--yes/)
+  expect(unasked.err).toMatch(/removed \(Authorization\).*--yes/)
   const asked: string[] = []
   const answer = (yes: boolean) => ({
     url: weir.url,
@@ -57,7 +57,7 @@ test('edit says which headers another origin drops before it does so, and asks',
   expect((await onTerminal(args, answer(false))).code).toBe(130)
   expect(await stored()).toEqual(before as Record<string, unknown>)
   expect(await onTerminal(args, answer(true))).toMatchObject({
-    ...{ code: 0, out: 'Changed "moved". Dropped: Authorization.\n' },
+    ...{ code: 0, out: 'Changed "moved". Removed headers: Authorization.\n' },
   })
   expect(asked[1]).toMatch(/^Change "moved"\? .*\(Authorization\)/)
   expect((await stored())?.headers).toEqual({ 'X-Key': 'new' })

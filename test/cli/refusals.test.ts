@@ -81,7 +81,7 @@ test('a name that several streams have is no name: their ids are told, and nothi
   await cli('add', `${upstream.url}/c`, '--name', 'same same', '--kind', 'poll', '--no-start')
   const { code, err } = await cli('start', 'same')
   expect(code).toBe(5)
-  expect(err).toContain(`2 streams are called "same"; say which by its id: ${ids.join(', ')}.`)
+  expect(err).toContain(`2 streams are named "same". Use an ID instead: ${ids.join(', ')}.`)
   expect(err).toEndWith(' (ambiguous)\n')
   expect((await cli('start', 'same same')).code).toBe(0)
   expect((await cli('start', 'SAME')).err).toContain('(not_found)')
@@ -93,7 +93,7 @@ test('what Weir refuses is said in its own sentence, with its code', async () =>
   expect(scheme).toEqual({
     code: 4,
     out: '',
-    err: 'weir: Only http and https can be followed, not ftp. (invalid_field)\n',
+    err: 'weir: Unsupported URL scheme: ftp. Use http or https. (invalid_field)\n',
   })
   expect((await cli('add', upstream.url, '--interval', '1ms')).err).toContain('intervalMs')
   const dead = await cli('add', 'http://127.0.0.1:1/nothing')
@@ -105,7 +105,7 @@ test('no Weir, something else in its place, and a server that breaks off: each w
   const away = await cliOf('http://127.0.0.1:1')('status')
   expect(away).toEqual({
     ...{ code: 3, out: '' },
-    err: "weir: Weir can't be reached at http://127.0.0.1:1: nothing listens there. (unreachable_weir)\n",
+    err: "weir: Can't reach Weir at http://127.0.0.1:1: connection refused. (unreachable_weir)\n",
   })
   const page = () => new Response('<p>hello \u001b[31m', { headers: { 'Content-Type': 'text/html' } })
   upstream.on('/api/streams', page)
@@ -116,11 +116,11 @@ test('no Weir, something else in its place, and a server that breaks off: each w
   upstream.on('/api/savings', () => Response.redirect(`${weir.url}/api/savings`))
   const other = await cliOf(upstream.url)('ls')
   expect(other).toMatchObject({ code: 3, out: '' })
-  expect(other.err).toContain('is no Weir')
-  expect((await cliOf(upstream.url)('status')).err).toContain('its answer is cut off or no JSON')
+  expect(other.err).toContain("isn't Weir")
+  expect((await cliOf(upstream.url)('status')).err).toContain("the response is incomplete or isn't JSON")
   const redirected = await cliOf(upstream.url, authorized)('savings')
   expect(redirected).toMatchObject({ code: 3, out: '' })
-  expect(redirected.err).toContain('it says 302')
+  expect(redirected.err).toContain('it responded with 302')
 })
 
 test('status ends with 1 when a stream is stalled or dead, and with 0 when all is well', async () => {

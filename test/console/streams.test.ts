@@ -151,7 +151,7 @@ describeInBrowser('in a browser', () => {
     await page.getByRole('button', { name: 'Stop Late' }).click()
     await page
       .getByRole('alert')
-      .getByText(/There is no stream/)
+      .getByText(/Stream .* not found/)
       .waitFor()
     expect(await page.textContent('h1')).toBe('Late')
     await page.goto(`${weir.url}/streams/${id}`)

@@ -40,7 +40,9 @@ export class Fleet {
     this.web = program(isEmbedded ? 'weir' : 'web', isEmbedded ? 'all' : 'web', /listening on (http:\S+)/)
     this.workers = isEmbedded
       ? []
-      : Array.from({ length: WORKERS }, (_, index) => program(`worker-${index}`, 'worker', /holds streams/))
+      : Array.from({ length: WORKERS }, (_, index) =>
+          program(`worker-${index}`, 'worker', /running as a worker/),
+        )
   }
 
   get programs(): readonly Program[] {

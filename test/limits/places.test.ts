@@ -26,7 +26,7 @@ test('one holder has so many places at once, and the others have room', async ()
   const places = new Places({ what: 'imports', atOnce: 3, atOnceEach: 1 })
   const leave = await places.enter('a')
   await expect(places.enter('a')).rejects.toMatchObject({
-    ...{ code: 'too_many', detail: expect.stringContaining('of yours') },
+    ...{ code: 'too_many', detail: expect.stringContaining('Your limit of') },
   })
   expect(places.taken).toBe(1)
   const others = [await places.enter('b'), await places.enter()]

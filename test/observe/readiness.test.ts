@@ -68,5 +68,5 @@ test('told to end, it says first that it is not ready, and answers until the tim
   const { code, output } = await weir.ended()
   expect(code).toBe(0)
   const lines = output.trim().split('\n')
-  expect(lines.map((line) => (JSON.parse(line) as { msg: string }).msg).at(-1)).toBe('Closing…')
+  expect(lines.map((line) => (JSON.parse(line) as { msg: string }).msg).at(-1)).toBe('Shutting down…')
 })

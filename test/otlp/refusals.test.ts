@@ -45,20 +45,20 @@ test('of a request that is refused nothing is taken', async () => {
   await using receiver = startReceiver()
   const response = await receiver.post(requestOf(CALL).slice(0, -1))
   const { code, message } = fromBinary(STATUS, await response.bytes())
-  expect([code, message]).toEqual([3, 'The body is not an ExportTraceServiceRequest, or only part of one.'])
+  expect([code, message]).toEqual([3, "The body isn't a complete ExportTraceServiceRequest."])
   expect(receiver.nodes()).toEqual([])
 })
 
 test.each([
-  ['', 'is not an ExportTraceServiceRequest'],
-  ['{"resourceSpans": [', 'is not an ExportTraceServiceRequest'],
+  ['', "isn't an ExportTraceServiceRequest"],
+  ['{"resourceSpans": [', "isn't an ExportTraceServiceRequest"],
   ['[]', 'the body must be an object'],
   ['{"resourceSpans": {}}', 'resourceSpans must be a list'],
   ['{"resourceSpans": [1]}', 'an item of resourceSpans must be an object'],
   ['{"resourceSpans": [{"scopeSpans": [{"spans": [{"traceId": 7}]}]}]}', 'traceId must be a string'],
   ['{"resourceSpans": [{"scopeSpans": [{"spans": [{"kind": "SERVER"}]}]}]}', 'a number must be whole'],
-  ['['.repeat(1_000_000), 'is not an ExportTraceServiceRequest'],
-  [new Uint8Array([0x22, 0xff, 0xfe, 0x22]), 'is not an ExportTraceServiceRequest'],
+  ['['.repeat(1_000_000), "isn't an ExportTraceServiceRequest"],
+  [new Uint8Array([0x22, 0xff, 0xfe, 0x22]), "isn't an ExportTraceServiceRequest"],
 ])('JSON %.60p is refused with a sentence', async (body, sentence) => {
   await using receiver = startReceiver()
   const response = await receiver.post(body, { 'Content-Type': 'application/json; charset=utf-8' })
@@ -80,11 +80,11 @@ test.each(['text/plain', 'application/grpc', 'application/x-protobuffer', ''])(
 test.each([
   ['gzip', Bun.gzipSync(requestOf(CALL)), 200, undefined],
   ['identity', requestOf(CALL), 200, undefined],
-  ['gzip', requestOf(CALL), 400, 'not gzip'],
-  ['gzip', Bun.gzipSync(requestOf(CALL)).slice(0, -9), 400, 'only part of it'],
+  ['gzip', requestOf(CALL), 400, "isn't valid gzip"],
+  ['gzip', Bun.gzipSync(requestOf(CALL)).slice(0, -9), 400, 'is incomplete'],
   ['br', requestOf(CALL), 415, 'expected gzip'],
-  ['gzip', Bun.gzipSync(new Uint8Array(16_777_217)), 413, '16777216 bytes once unpacked'],
-  ['gzip', Bun.gzipSync(new Uint8Array(400_000_000)), 413, '16777216 bytes once unpacked'],
+  ['gzip', Bun.gzipSync(new Uint8Array(16_777_217)), 413, 'decompressed body exceeds 16777216 bytes'],
+  ['gzip', Bun.gzipSync(new Uint8Array(400_000_000)), 413, 'decompressed body exceeds 16777216 bytes'],
   ['identity', new Uint8Array(4_194_305), 413, '4194304 bytes'],
 ])('a body that says %p: %#', async (encoding, body, status, sentence) => {
   await using receiver = startReceiver()
@@ -104,8 +104,8 @@ test('spans beyond the bound, or without ids, are refused and counted; the other
       'Content-Encoding': 'gzip',
     })
     expect([await partial(some), await partial(many)]).toEqual([
-      [1, 'A span must have a trace id of 16 bytes and a span id of 8, not all of them zero.'],
-      [5, `A request may hold ${MAX_SPANS} spans.`],
+      [1, 'A span requires a nonzero trace ID of 16 bytes and span ID of 8 bytes.'],
+      [5, `A request may contain at most ${MAX_SPANS} spans.`],
     ])
   }
   expect(receiver.nodes().sort()).toEqual(['cart', 'redis', 'shop', 'stock'])

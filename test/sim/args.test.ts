@@ -98,18 +98,18 @@ test('all that is wrong is reported at once', () => {
     ' ',
   )
   expect(problems(...argv, '--no-register=1')).toEqual([
-    '--bogus: there is no such option',
-    '-x: there is no such option',
+    '--bogus: unknown option',
+    '-x: unknown option',
     'unexpected argument "pos"',
     '--no-register: expected no value, got "1"',
     '--seed: expected a whole number from 0 to 4294967295, got "-1"',
-    '--traffic: only goes with the sample graph, not with one service',
+    '--traffic: not allowed for a single service',
     '--node: expected a name of 1 to 100 characters, got none',
     '--listen: expected a port or host:port, got "70000"',
     '--timeout: expected a whole number from 1 to 600000, got "1.5"',
     '--services: expected host:port, got "a"',
     '--services: b:1 is given more than once',
-    '--web: expected an http or https URL without credentials, query and fragment, got "ftp://x"',
+    '--web: expected an http or https URL without credentials, query or fragment, got "ftp://x"',
   ])
 })
 

@@ -284,7 +284,7 @@ describe.each(SETUPS.filter(({ name }) => name !== 'Postgres with Redis'))('on $
       })
       expect(await get('/savings', await register('poll'))).toMatchObject({
         ...none,
-        reason: 'No poll was answered in this time.',
+        reason: 'No poll was answered in this period.',
       })
       expect(await get('/savings?tag=unpolled')).toMatchObject(none)
     })

@@ -116,6 +116,6 @@ describe('as a form, an activation', () => {
     await using weir = startTopology()
     const response = await weir.submit('/activate', { item: 'A', color: 'x' }, { 'HX-Request': 'true' })
     expect(response.status).toBe(422)
-    expect(await response.text()).toBe('<p class="error">Expected a colour name or #rrggbb.</p>')
+    expect(await response.text()).toBe('<p class="error">Expected a color name or #rrggbb.</p>')
   })
 })

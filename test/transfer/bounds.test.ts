@@ -241,7 +241,7 @@ describe('imports of one key', () => {
     await until('both ask', () => upstream.requests.get('/held')?.length === 2)
     const refused = await importAs(greedy, '/api/streams/import', 'no file at all')
     expect(refused.status).toBe(429)
-    expect(((await refused.json()) as Problem).detail).toMatch(/of yours/)
+    expect(((await refused.json()) as Problem).detail).toMatch(/^Your limit of/)
     const form = new FormData()
     form.set('text', '[]')
     expect((await importAs(greedy, '/streams/import', form, { Origin: weir.url })).status).toBe(429)

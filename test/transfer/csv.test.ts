@@ -85,11 +85,11 @@ describe('reading', () => {
   })
 
   test.each<[what: string, text: string, code: string, field: string | undefined, detail: RegExp]>([
-    ['an unknown column', 'url,colour\nhttp://a,red', 'invalid_field', 'colour', /no column colour/],
-    ['a special column', 'url,__proto__\nhttp://a,x', 'invalid_field', '__proto__', /no column/],
+    ['an unknown column', 'url,colour\nhttp://a,red', 'invalid_field', 'colour', /^Unknown column: colour/],
+    ['a special column', 'url,__proto__\nhttp://a,x', 'invalid_field', '__proto__', /^Unknown column/],
     ['headers in one column', 'url,headers\nhttp://a,x', 'invalid_field', 'headers', /header:Name/],
     ['a header without a name', 'url,header:\nhttp://a,x', 'invalid_field', 'header:', /header:Name/],
-    ['a column twice', 'url,url\nhttp://a,x', 'invalid_field', 'url', /twice/],
+    ['a column twice', 'url,url\nhttp://a,x', 'invalid_field', 'url', /^Duplicate column/],
     ['a quote that never ends', 'url,name\nhttp://a,"x\nhttp://b,y', 'bad_request', undefined, /line 3/],
     ['a quote within a cell', 'url,name\nhttp://a,"x"y', 'bad_request', undefined, /line 2/],
   ])('%s is refused', async (_what, text, code, field, detail) => {

@@ -4,31 +4,31 @@ import { durationMs } from '../durations.ts'
 import { say, sayJson } from '../print.ts'
 
 export const add: Command = {
-  summary: 'Registers an API and follows it',
+  summary: 'Add a stream for an API',
   takes: '<url>',
   min: 1,
   max: 1,
   options: {
-    name: { value: 'NAME', help: 'what it is called; else host and path of the URL' },
+    name: { value: 'NAME', help: 'name (default: host and path of the URL)' },
     kind: {
       value: 'KIND',
       choices: ['sse', 'poll', 'auto'],
-      help: 'sse, poll, or auto: asks the API once (auto)',
+      help: 'sse, poll, or auto to detect it with one request (default: auto)',
     },
-    interval: { value: 'DURATION', help: 'between two polls, such as 500ms, 30s, 1h (60s)' },
-    tag: { short: 't', value: 'TAG', multiple: true, help: 'a tag' },
+    interval: { value: 'DURATION', help: 'polling interval, such as 500ms, 30s or 1h (default: 60s)' },
+    tag: { short: 't', value: 'TAG', multiple: true, help: 'tag' },
     method: {
       short: 'X',
       value: 'METHOD',
       choices: ['GET', 'POST', 'PUT'],
-      help: 'what it is asked with (GET)',
+      help: 'HTTP method (default: GET)',
     },
-    header: { short: 'H', value: "'NAME: VALUE'", multiple: true, help: 'sent with every request' },
-    body: { short: 'd', value: 'TEXT', help: 'sent with every request; with POST, unless --method says PUT' },
-    'json-pointer': { value: 'POINTER', help: 'the part of the document to follow, such as /data' },
-    start: { help: 'follows it at once, as is done anyway' },
-    'no-start': { help: 'only registers it' },
-    twin: { help: 'polls and streams it, to measure both side by side' },
+    header: { short: 'H', value: "'NAME: VALUE'", multiple: true, help: 'request header' },
+    body: { short: 'd', value: 'TEXT', help: 'request body; implies POST unless --method is PUT' },
+    'json-pointer': { value: 'POINTER', help: 'part of the document to follow, such as /data' },
+    start: { help: 'start immediately (default)' },
+    'no-start': { help: "don't start" },
+    twin: { help: 'also add a streaming twin, to compare polling with streaming' },
   },
   examples: [
     'weir add https://api.example.com/prices --interval 5s --tag shop',
@@ -40,15 +40,15 @@ export const add: Command = {
     const stream = await answerOf(client.url, client.api.streams.post(registration(given)))
     if (given.has('json')) await sayJson(io, stream)
     else {
-      const what = stream.desired === 'running' ? 'Weir follows it' : 'it is not started'
-      await say(io, `Added "${stream.name}" (${stream.kind}), id ${stream.id}; ${what}.`)
+      const what = stream.desired === 'running' ? 'started' : 'not started'
+      await say(io, `Added "${stream.name}" (${stream.kind}), ID ${stream.id}, ${what}.`)
     }
     return EXIT.ok
   },
 }
 
 function registration(given: Given) {
-  if (given.has('start') && given.has('no-start')) throw new UsageError(['--start and --no-start: give one'])
+  if (given.has('start') && given.has('no-start')) throw new UsageError(['use either --start or --no-start'])
   const kind = given.text('kind')
   const name = given.text('name')
   const pointer = given.text('json-pointer')
@@ -70,10 +70,10 @@ function registration(given: Given) {
   }
 }
 
-/** As curl has it: what has a body is a POST. */
+/** As in curl, a body implies POST. */
 function methodOf(text: string | undefined, body: string | undefined) {
   if (text === 'GET' && body !== undefined) {
-    throw new UsageError(['--body: GET sends none; give --method POST or PUT'])
+    throw new UsageError(['--body: not allowed with GET; use --method POST or PUT'])
   }
   return text === undefined && body !== undefined ? 'POST' : (text as 'GET' | 'POST' | 'PUT' | undefined)
 }
@@ -85,7 +85,7 @@ export function interval(text: string | undefined): number | undefined {
   return ms
 }
 
-/** What stands behind the first colon is a secret, maybe: it isn't repeated. */
+/** The error leaves out the text: the value may be a secret. */
 export function headers(texts: readonly string[]): Record<string, string> {
   const pairs = texts.map((text) => {
     const match = /^([^:\s]+):\s*(.*)$/s.exec(text)

@@ -8,17 +8,17 @@ import { say, sayJson } from '../print.ts'
 import { progressLine } from '../progress.ts'
 
 export const backup: Command = {
-  summary: 'Takes a backup of a running Weir: all that is stored, secrets too, as of one instant',
+  summary: 'Back up a running Weir: all data, including secrets, at one point in time',
   takes: '<file|directory>',
   min: 1,
   max: 1,
-  options: { force: { help: 'replaces a file that is there' } },
+  options: { force: { help: 'overwrite an existing file' } },
   examples: ['weir backup /var/backups/weir', 'weir backup weir.ndjson.gz --force'],
   async run(given, io) {
     const path = await target(given.args[0] as string, io.now(), given.has('force'))
     const response = await io.client.open('/api/backup', { method: 'POST' })
     const part = `${path}.part`
-    // What was left by another time would keep its mode, and others might hold it open.
+    // A leftover file would keep its mode, and others might have it open.
     await rm(part, { force: true })
     try {
       const taken = await save(response, part, io)
@@ -40,20 +40,20 @@ export const backup: Command = {
   },
 }
 
-/** A name of its own in a directory, else the file. */
+/** A generated name in a directory, or the file itself. */
 async function target(given: string, nowMs: number, force: boolean): Promise<string> {
   const found = await stat(given).catch(() => undefined)
   if (found === undefined) return given
   if (found.isDirectory()) {
     return join(given, `weir-${new Date(nowMs).toISOString().replace(/[:.]/g, '-')}.ndjson.gz`)
   }
-  if (!force) throw new FileError(`${given} is there already; --force replaces it.`)
+  if (!force) throw new FileError(`${given} already exists. Use --force to overwrite it.`)
   return given
 }
 
-/** Writes what comes, and reads it at the same time: a backup that isn't whole is none. */
+/** Writes the backup and verifies it at the same time: an incomplete backup is useless. */
 async function save(response: Response, path: string, io: Io) {
-  if (response.body === null) throw new BackupError('It is empty.')
+  if (response.body === null) throw new BackupError('The backup is empty.')
   const show = progressLine(io.err, io.now)
   let [bytes, header, rows] = [0, undefined as BackupHeader | undefined, 0]
   const file = createWriteStream(path, { flags: 'wx', mode: 0o600, flush: true })

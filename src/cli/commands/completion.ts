@@ -3,7 +3,7 @@ import { completionScript, SHELLS, type Shell } from '../completion-scripts.ts'
 import { nearest } from '../nearest.ts'
 
 export const completion: Command = {
-  summary: 'Prints a script that completes commands, options and names of streams',
+  summary: 'Print a shell completion script for commands, options and stream names',
   takes: SHELLS.join('|'),
   min: 1,
   max: 1,

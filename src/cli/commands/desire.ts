@@ -3,15 +3,15 @@ import { type Command, EXIT, type Given, type Io, UsageError } from '../command.
 import { say, sayJson } from '../print.ts'
 import { listStreams, resolveStreams } from '../resolve.ts'
 
-/** Requests under way at once when every stream is meant. */
+/** Concurrent requests with --all. */
 const AT_ONCE = 8
 
 type Verb = 'start' | 'stop'
 const DESIRED = { start: 'running', stop: 'stopped' } as const
 const DONE = { start: 'Started', stop: 'Stopped' } as const
 
-export const start = command('start', 'Starts streams; those that run are left as they are')
-export const stop = command('stop', 'Stops streams; those that are stopped are left as they are')
+export const start = command('start', 'Start streams; running streams are unaffected')
+export const stop = command('stop', 'Stop streams; stopped streams are unaffected')
 
 function command(verb: Verb, summary: string): Command {
   return {
@@ -21,8 +21,8 @@ function command(verb: Verb, summary: string): Command {
     max: Number.POSITIVE_INFINITY,
     completes: 'streams',
     options: {
-      tag: { short: 't', value: 'TAG', help: 'every stream with the tag' },
-      all: { help: 'every stream' },
+      tag: { short: 't', value: 'TAG', help: 'all streams with this tag' },
+      all: { help: 'all streams' },
     },
     examples: [`weir ${verb} prices "api.example.com/news feed"`, `weir ${verb} --tag shop`],
     async run(given, io) {
@@ -39,7 +39,7 @@ function checkOneWay(given: Given): void {
   const ways = [given.args.length > 0, given.has('tag'), given.has('all')].filter(Boolean).length
   if (ways === 1) return
   throw new UsageError([
-    ways === 0 ? 'say which: names or ids, --tag or --all' : 'give names or ids, --tag or --all, not several',
+    ways === 0 ? 'specify names or IDs, --tag or --all' : 'use only one of: names or IDs, --tag, --all',
   ])
 }
 
@@ -80,5 +80,5 @@ async function tell(
   counts: { matched: number; changed: number },
 ): Promise<void> {
   if (given.has('json')) await sayJson(io, counts)
-  else await say(io, `${DONE[verb]} ${counts.changed} of ${counts.matched}; the others were already.`)
+  else await say(io, `${DONE[verb]} ${counts.changed} of ${counts.matched} streams; the others already were.`)
 }

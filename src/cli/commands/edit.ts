@@ -7,7 +7,7 @@ import { safe } from '../text.ts'
 import { headers, interval } from './add.ts'
 
 export const edit: Command = {
-  summary: 'Changes a stream',
+  summary: 'Change a stream',
   takes: '<id|name>',
   min: 1,
   max: 1,
@@ -15,17 +15,17 @@ export const edit: Command = {
   options: {
     'new-url': {
       value: 'URL',
-      help: 'what is followed from now on; another origin drops the headers that are stored',
+      help: 'new URL; a different origin removes the stored headers',
     },
-    name: { value: 'NAME', help: 'what it is called' },
-    interval: { value: 'DURATION', help: 'between two polls, such as 500ms, 30s, 1h' },
+    name: { value: 'NAME', help: 'new name' },
+    interval: { value: 'DURATION', help: 'polling interval, such as 500ms, 30s or 1h' },
     header: {
       short: 'H',
       value: "'NAME: VALUE'",
       multiple: true,
-      help: 'sent with every request, beside those that are stored',
+      help: 'request header, in addition to stored headers',
     },
-    yes: { short: 'y', help: "doesn't ask before headers are dropped" },
+    yes: { short: 'y', help: "don't ask before removing headers" },
   },
   examples: [
     'weir edit prices --interval 10s',
@@ -37,14 +37,14 @@ export const edit: Command = {
     const stream = await answerOf(client.url, client.api.streams({ id }).get())
     const dropped = droppedBy(stream, given)
     if (dropped.length > 0 && !given.has('yes') && !(await agrees(io, stream.name, dropped))) {
-      await remark(io, 'Nothing was changed.')
+      await remark(io, 'No changes made.')
       return EXIT.interrupted
     }
     const changed = await answerOf(client.url, client.api.streams({ id }).patch(changeOf(stream, given)))
     const { name, droppedHeaders } = changed
     if (given.has('json')) await sayJson(io, changed)
     else {
-      const without = droppedHeaders.length > 0 ? ` Dropped: ${droppedHeaders.join(', ')}.` : ''
+      const without = droppedHeaders.length > 0 ? ` Removed headers: ${droppedHeaders.join(', ')}.` : ''
       await say(io, `Changed "${name}".${without}`)
     }
     return EXIT.ok
@@ -58,10 +58,10 @@ interface Known {
 
 /** Asked before anything is done. @throws UsageError where nobody is there to ask */
 async function agrees(io: Io, name: string, dropped: readonly string[]): Promise<boolean> {
-  const what = `headers that were given for the old origin are dropped (${dropped.join(', ')})`
+  const what = `headers for the old origin are removed (${dropped.join(', ')})`
   if (io.ask === undefined)
-    throw new UsageError([safe(`${what}: send them with --header, or give --yes`)], 'edit')
-  return io.ask(safe(`Change "${name}"? Its ${what} unless you give them with --header.`))
+    throw new UsageError([safe(`${what}: set them again with --header, or confirm with --yes`)], 'edit')
+  return io.ask(safe(`Change "${name}"? Its ${what} unless you set them with --header.`))
 }
 
 /** Names of the stored headers that a URL of another origin isn't sent; Weir itself sees to it, this only tells. */

@@ -16,22 +16,29 @@ const DEFAULT_LIMIT = 20
 const MAX_LIMIT = 500
 
 export const logs: Command = {
-  summary: 'Shows what a stream recorded, and with -f what it records from now on',
+  summary: "Show a stream's log entries; -f follows new ones",
   takes: '<id|name>',
   min: 1,
   max: 1,
   completes: 'streams',
   options: {
-    follow: { short: 'f', help: 'goes on with new entries until Ctrl-C, across restarts of Weir' },
+    follow: { short: 'f', help: 'follow new entries until Ctrl-C, even across restarts of Weir' },
     kind: {
       short: 'k',
       value: 'KIND',
       multiple: true,
       choices: KINDS,
-      help: `only entries of the kind: ${KINDS.join(', ')}`,
+      help: `only this kind: ${KINDS.join(', ')}`,
     },
-    since: { value: 'WHEN', help: 'from a time or a duration ago on: all of them, unless --limit is given' },
-    limit: { short: 'n', value: 'N', help: `the last N, at most ${MAX_LIMIT} (${DEFAULT_LIMIT})` },
+    since: {
+      value: 'WHEN',
+      help: 'entries since a time, or a duration ago; all of them unless --limit is set',
+    },
+    limit: {
+      short: 'n',
+      value: 'N',
+      help: `last N entries, at most ${MAX_LIMIT} (default: ${DEFAULT_LIMIT})`,
+    },
   },
   examples: ['weir logs prices -f', 'weir logs prices --kind error --since 1d --json'],
   async run(given, io) {
@@ -63,7 +70,7 @@ async function question(given: Given, io: Io): Promise<Asked> {
   const { client } = io
   const asked = { kinds: given.texts('kind'), ...since(given, io), json: given.has('json') }
   const limit = integer(given, 'limit', 0, MAX_LIMIT)
-  if (limit === 0 && !given.has('follow')) throw new UsageError(['--limit: 0 goes only with --follow'])
+  if (limit === 0 && !given.has('follow')) throw new UsageError(['--limit: 0 requires --follow'])
   const id = await resolveStream(io, given.args[0] as string)
   const { after } = await answerOf(client.url, client.api.streams({ id }).logs.get({ query: { limit: 1 } }))
   return {
@@ -105,9 +112,9 @@ async function live(asked: Asked, after: number, io: Io): Promise<void> {
   for await (const message of followEntries(io.client, asked.id, { after, signal: io.stopped })) {
     if (message.kind === 'entry') await print(message.json, asked, io)
     if (message.kind === 'gap')
-      await remark(io, `Entries are missing that Weir can't send any more: ${message.json}`)
-    if (message.kind === 'away') await remark(io, `${io.client.url} is away; it is tried again.`)
-    if (message.kind === 'back') await remark(io, `${io.client.url} is back.`)
+      await remark(io, `Missed entries that are no longer available: ${message.json}`)
+    if (message.kind === 'away') await remark(io, `${io.client.url} is unreachable. Retrying.`)
+    if (message.kind === 'back') await remark(io, `Reconnected to ${io.client.url}.`)
   }
 }
 

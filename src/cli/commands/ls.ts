@@ -11,7 +11,7 @@ const MAX_LIMIT = 1_000_000
 const WIDE = 140
 
 const COLUMNS: readonly Column[] = [
-  { title: 'VERDICT' },
+  { title: 'STATUS' },
   { title: 'SINCE', alignRight: true },
   { title: 'KIND' },
   { title: 'NAME', shrinks: true },
@@ -21,16 +21,16 @@ const COLUMNS: readonly Column[] = [
 ]
 
 export const ls: Command = {
-  summary: 'Lists streams with their verdicts',
+  summary: 'List streams with their status',
   takes: '',
   min: 0,
   max: 0,
   options: {
-    tag: { short: 't', value: 'TAG', help: 'only those with the tag' },
-    verdict: { value: 'VERDICT', choices: VERDICTS, help: `only those: ${VERDICTS.join(', ')}` },
-    host: { value: 'HOST', help: 'only those of the host, with its port if the URL names one' },
-    q: { value: 'TEXT', help: 'only those with it in name or URL' },
-    limit: { short: 'n', value: 'N', help: 'at most so many (all)' },
+    tag: { short: 't', value: 'TAG', help: 'only streams with this tag' },
+    verdict: { value: 'STATUS', choices: VERDICTS, help: `only this status: ${VERDICTS.join(', ')}` },
+    host: { value: 'HOST', help: 'only streams of this host, with the port if the URL has one' },
+    q: { value: 'TEXT', help: 'search in name and URL' },
+    limit: { short: 'n', value: 'N', help: 'maximum number (default: all)' },
   },
   examples: ['weir ls --verdict dead', "weir ls --tag shop --json | jq -r '.name'"],
   async run(given, io) {

@@ -4,7 +4,7 @@ import { remark, say, sayJson } from '../print.ts'
 import { resolveStream } from '../resolve.ts'
 
 export const notify: Command = {
-  summary: 'Tells those responsible for a stream something now',
+  summary: 'Send a notification about a stream',
   takes: '<id|name> <message>',
   min: 2,
   max: 2,
@@ -18,8 +18,8 @@ export const notify: Command = {
     const told = await answerOf(client.url, client.api.streams({ id }).notify.post({ message }))
     if (given.has('json')) await sayJson(io, told)
     else {
-      await say(io, `Told ${told.channels.map(({ name, kind }) => `${name} (${kind})`).join(', ')}.`)
-      for (const { name } of told.suspended) await remark(io, `${name} is suspended and was not told.`)
+      await say(io, `Sent to ${told.channels.map(({ name, kind }) => `${name} (${kind})`).join(', ')}.`)
+      for (const { name } of told.suspended) await remark(io, `Skipped ${name}, which is suspended.`)
     }
     return EXIT.ok
   },

@@ -3,22 +3,22 @@ import { say, sayJson } from '../print.ts'
 import { progressLine } from '../progress.ts'
 
 export const restore: Command = {
-  summary: 'Fills the database that DATA_DIR or DATABASE_URL names from a backup; no Weir may run on it',
+  summary: 'Restore a backup into the database set by DATA_DIR or DATABASE_URL; stop Weir first',
   takes: '<file>',
   min: 1,
   max: 1,
-  options: { force: { help: 'replaces all that is in the database' } },
+  options: { force: { help: 'replace all data in the database' } },
   examples: [
     'DATA_DIR=./restored weir restore weir.ndjson.gz',
     'DATABASE_URL=postgres://weir@db/weir weir restore weir.ndjson.gz',
   ],
   async run(given, io) {
     const file = given.args[0] as string
-    if (io.restore === undefined) throw new FileError('This program has no database of its own.')
-    if (!(await Bun.file(file).exists())) throw new FileError(`${file} isn't there, or can't be read.`)
+    if (io.restore === undefined) throw new FileError("Restore isn't available here.")
+    if (!(await Bun.file(file).exists())) throw new FileError(`${file} doesn't exist or isn't readable.`)
     const show = progressLine(io.err, io.now)
     const progress = (rows: number, { entries }: { entries: number }) =>
-      void show(`${rows} rows; ${entries} of them are entries`)
+      void show(`${rows} rows, including ${entries} entries`)
     const restoring = io.restore(file, { force: given.has('force'), now: io.now, progress })
     await Promise.allSettled([restoring])
     await show.end()

@@ -5,12 +5,12 @@ import { resolveStreams } from '../resolve.ts'
 import { safe } from '../text.ts'
 
 export const rm: Command = {
-  summary: 'Removes streams with everything that was recorded of them',
+  summary: 'Remove streams and all their recorded data',
   takes: '<id|name>…',
   min: 1,
   max: Number.POSITIVE_INFINITY,
   completes: 'streams',
-  options: { yes: { short: 'y', help: "doesn't ask" } },
+  options: { yes: { short: 'y', help: "don't ask" } },
   examples: ['weir rm prices --yes'],
   async run(given, io) {
     const { client } = io
@@ -20,10 +20,10 @@ export const rm: Command = {
       doomed.push({ id, name })
     }
     if (!given.has('yes')) {
-      if (io.ask === undefined) throw new UsageError(['nobody is there to ask; give --yes'], 'rm')
+      if (io.ask === undefined) throw new UsageError(['no terminal to ask for confirmation; use --yes'], 'rm')
       const named = doomed.map(({ name }) => `"${name}"`).join(', ')
-      if (!(await io.ask(safe(`Remove ${named} with everything recorded?`)))) {
-        await remark(io, 'Nothing was removed.')
+      if (!(await io.ask(safe(`Remove ${named} and all recorded data?`)))) {
+        await remark(io, 'Nothing removed.')
         return EXIT.interrupted
       }
     }

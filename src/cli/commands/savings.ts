@@ -9,21 +9,21 @@ import { table } from '../table.ts'
 
 const MAX_SUBSCRIBERS = 1_000_000_000
 const WAYS = [
-  ['plain', 'polling plainly'],
+  ['plain', 'plain polling'],
   ['gzip', 'polling with gzip'],
   ['conditional', 'polling with gzip and validators'],
 ] as const
 
 export const savings: Command = {
-  summary: 'Says what streaming saves over polling: of one stream, of a tag, or of all',
+  summary: 'Show what streaming saves over polling, for one stream, a tag, or all',
   takes: '[id|name]',
   min: 0,
   max: 1,
   completes: 'streams',
   options: {
-    tag: { short: 't', value: 'TAG', help: 'of the streams with the tag' },
-    since: { value: 'WHEN', help: 'from a time or a duration ago on (24h)' },
-    subscribers: { value: 'N', help: 'how many share each stream (those there were)' },
+    tag: { short: 't', value: 'TAG', help: 'only streams with this tag' },
+    since: { value: 'WHEN', help: 'since a time, or a duration ago (default: 24h)' },
+    subscribers: { value: 'N', help: 'subscribers per stream (default: the actual number)' },
   },
   examples: ['weir savings prices', 'weir savings --tag shop --since 7d --json'],
   async run(given, io) {
@@ -38,7 +38,7 @@ async function ask(given: Given, io: Io) {
   const { client } = io
   const [wanted] = given.args
   const tag = given.text('tag')
-  if (wanted !== undefined && tag !== undefined) throw new UsageError(['give one stream or --tag, not both'])
+  if (wanted !== undefined && tag !== undefined) throw new UsageError(['use either a stream or --tag'])
   const subscribers = integer(given, 'subscribers', 1, MAX_SUBSCRIBERS)
   const query = { ...since(given, io), ...(subscribers !== undefined && { subscribers }) }
   if (wanted === undefined) {
@@ -53,7 +53,7 @@ async function ask(given: Given, io: Io) {
 
 async function tell(io: Io, saved: Awaited<ReturnType<typeof ask>>): Promise<void> {
   const { baselines, streaming, clientBandwidthSavings: client, serverBandwidthSavings: server } = saved
-  if (baselines === null || streaming === null) return say(io, saved.reason ?? 'There is nothing to compare.')
+  if (baselines === null || streaming === null) return say(io, saved.reason ?? 'Nothing to compare.')
   await say(io, `From ${saved.from} to ${saved.to}: ${saved.polls} polls, ${saved.connections} connections.`)
   const columns = [
     { title: 'AGAINST', shrinks: true },
@@ -66,7 +66,10 @@ async function tell(io: Io, saved: Awaited<ReturnType<typeof ask>>): Promise<voi
   })
   await io.out.write(table(columns, rows, io.out.columns))
   const shared = Math.round(server.subscribers * 10) / 10
-  await say(io, `Upstream with ${shared === 1 ? '1 subscriber' : `${shared} subscribers`} a stream.`)
+  await say(
+    io,
+    `Upstream savings assume ${shared === 1 ? '1 subscriber' : `${shared} subscribers`} per stream.`,
+  )
 }
 
 /** The option `since` as a query's `from`. @throws UsageError */

@@ -7,10 +7,10 @@ import { type ListedStream, listStreams, resolveStream } from '../resolve.ts'
 import { table } from '../table.ts'
 import { safe } from '../text.ts'
 
-/** Verdicts that something must be done about, the worst first; `backing-off` may pass by itself. */
+/** Statuses that need action, worst first; `backing-off` may recover by itself. */
 const UNWELL: readonly Verdict[] = ['dead', 'stalled']
 const ATTENTION: readonly Verdict[] = [...UNWELL, 'backing-off']
-/** Streams named of each of them. */
+/** Maximum number of streams listed per status. */
 const MAX_NAMED = 20
 
 type Status = Wire<
@@ -18,13 +18,16 @@ type Status = Wire<
 >
 
 export const status: Command = {
-  summary: 'Says whether all is well: of one stream with its evidence, or of all',
+  summary: 'Show the status of one stream with its evidence, or of all streams',
   takes: '[id|name]',
   min: 0,
   max: 1,
   completes: 'streams',
   options: {},
-  examples: ['weir status', 'weir status prices || mail -s "prices: look" ops@example.com < /dev/null'],
+  examples: [
+    'weir status',
+    'weir status prices || mail -s "prices needs attention" ops@example.com < /dev/null',
+  ],
   run: (given, io) => {
     const [wanted] = given.args
     return wanted === undefined ? fleet(io, given.has('json')) : one(io, wanted, given.has('json'))
@@ -49,7 +52,7 @@ async function tellOne(io: Io, { evidence, run, counts, ...stream }: Status): Pr
   const facts: [string, string | undefined][] = [
     ['reason', stream.reason],
     ['since', `${stream.since} (${age(stream.since, at)})`],
-    ['kind', `${stream.kind}, should be ${stream.desired}`],
+    ['kind', `${stream.kind}, desired: ${stream.desired}`],
     ['run', run ? `${run.worker}, epoch ${run.epoch}, for ${age(run.since, at)}` : 'none'],
     ['phase', `${evidence.phase}, for ${age(evidence.phaseSince, at)}`],
     ['last byte', ago(evidence.lastByteAt)],
@@ -63,7 +66,7 @@ async function tellOne(io: Io, { evidence, run, counts, ...stream }: Status): Pr
     ['next retry', nextRetryAt ?? undefined],
     ['last error', lastError ? `${lastError.code}, ${ago(lastError.at)}: ${lastError.message}` : undefined],
     ['entries', String(counts.entries)],
-    ['lately', `${entries} entries, ${errors} errors, ${bytes(wireBytes)} in ${Math.ceil(minutes)} min`],
+    ['recent', `${entries} entries, ${errors} errors, ${bytes(wireBytes)} in ${Math.ceil(minutes)} min`],
     ['id', stream.id],
   ]
   for (const [name, text] of facts) if (text !== undefined) await say(io, `  ${name.padEnd(15)} ${text}`)
@@ -102,7 +105,7 @@ async function tellFleet(
   await io.out.write(`${what}${parts.length > 0 ? `: ${parts.join(', ')}` : ''}\n`)
   if (attention.length === 0) return
   const columns = [
-    { title: 'VERDICT' },
+    { title: 'STATUS' },
     { title: 'SINCE', alignRight: true },
     { title: 'NAME', shrinks: true },
     { title: 'REASON', shrinks: true },

@@ -43,8 +43,7 @@ const SPECIAL = '^$\\.*+?()[]{}|/-'
 
 /** @throws PatternError */
 export function compilePattern(source: string): Pattern {
-  if (source.length > MAX_PATTERN_CHARS)
-    throw new PatternError(`It has more than ${MAX_PATTERN_CHARS} characters.`)
+  if (source.length > MAX_PATTERN_CHARS) throw new PatternError(`It exceeds ${MAX_PATTERN_CHARS} characters.`)
   const program: Instruction[] = []
   emit(new Parser(source).parse(), program)
   program.push({ op: 'match' })
@@ -61,7 +60,7 @@ class Parser {
 
   parse(): Node {
     const node = this.#alternatives()
-    if (this.#at < this.#chars.length) throw new PatternError('It has a ")" too many.')
+    if (this.#at < this.#chars.length) throw new PatternError('It has an unmatched ")".')
     return node
   }
 
@@ -83,7 +82,7 @@ class Parser {
     const sign = this.#peek()
     if (sign !== '*' && sign !== '+' && sign !== '?') return node
     this.#at++
-    if ('*+?'.includes(this.#peek() ?? ' ')) throw new PatternError('It repeats a repetition.')
+    if ('*+?'.includes(this.#peek() ?? ' ')) throw new PatternError('It has nested quantifiers.')
     return { kind: 'repeat', node, min: sign === '+' ? 1 : 0, isEndless: sign !== '?' }
   }
 
@@ -97,15 +96,15 @@ class Parser {
     if (char === '\\') return { kind: 'char', accepts: this.#escape() }
     if ('*+?'.includes(char)) throw new PatternError(`It has a "${char}" with nothing before it to repeat.`)
     if ('{}]'.includes(char))
-      throw new PatternError(`Write "\\${char}" for a "${char}"; {n,m} isn't known here.`)
+      throw new PatternError(`Escape "${char}" as "\\${char}"; {n,m} isn't supported.`)
     return { kind: 'char', accepts: (other) => other === char }
   }
 
   #group(): Node {
     if (this.#takes('?') && !this.#takes(':'))
-      throw new PatternError("Look-around and named groups aren't known here.")
+      throw new PatternError("Lookaround and named groups aren't supported.")
     const node = this.#alternatives()
-    if (!this.#takes(')')) throw new PatternError('It has a "(" that is never closed.')
+    if (!this.#takes(')')) throw new PatternError('It has an unclosed "(".')
     return node
   }
 
@@ -142,7 +141,7 @@ class Parser {
     if (opposite !== undefined) return (other) => !opposite(other)
     if (CONTROLS[char] !== undefined) return CONTROLS[char]
     if (SPECIAL.includes(char)) return char
-    throw new PatternError(`"\\${char}" isn't known here.`)
+    throw new PatternError(`"\\${char}" isn't supported.`)
   }
 
   #peek(): string | undefined {
@@ -163,7 +162,7 @@ class Parser {
 }
 
 function range(from: string, to: string | Accepts): Accepts {
-  if (typeof to !== 'string' || to < from) throw new PatternError('It has a range that runs backwards.')
+  if (typeof to !== 'string' || to < from) throw new PatternError('It has a range in reverse order.')
   const [low, high] = [from.codePointAt(0) ?? 0, to.codePointAt(0) ?? 0]
   return (char) => (char.codePointAt(0) ?? 0) >= low && (char.codePointAt(0) ?? 0) <= high
 }

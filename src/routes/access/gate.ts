@@ -60,7 +60,7 @@ export class Gate {
     const isProxy = route === PROXY_ROUTE
     try {
       const needed = accessOf(method, route)
-      if (needed === undefined) throw new Problem('forbidden_scope', 'Nobody may do that.')
+      if (needed === undefined) throw new Problem('forbidden_scope', 'This operation is not allowed.')
       const headers = await this.#admit(request, needed, isProxy, route)
       if (needed !== 'open') checkScope(callerOf(request), needed)
       if (!isSafe(method) && !UNAUDITED.has(`${method} ${route}`)) await this.#begin(request, route, subject)

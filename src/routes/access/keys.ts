@@ -30,10 +30,10 @@ const KeySchema = Type.Object(
       minLength: 1,
       maxLength: 100,
       pattern: '\\S',
-      description: 'Whose it is, or what for',
+      description: 'Purpose or owner of the key',
     }),
     scope: Type.Union(SCOPES.map((scope) => Type.Literal(scope))),
-    expiresAt: Type.Optional(Type.String({ format: 'date-time', description: 'Left out: never' })),
+    expiresAt: Type.Optional(Type.String({ format: 'date-time', description: 'Default: never expires' })),
   },
   { additionalProperties: false },
 )
@@ -42,7 +42,7 @@ const schema = Type.Object(
   { additionalProperties: false },
 )
 
-/** The keys that let programs and people in, and who did what by them. */
+/** API keys and the audit log. */
 export function keyRoutes({ db, keys }: KeyRoutesDeps) {
   return new Elysia({ detail: { tags: ['Access'] } })
     .post(
@@ -56,21 +56,21 @@ export function keyRoutes({ db, keys }: KeyRoutesDeps) {
       {
         ...typed<{ body: Static<typeof KeySchema> }>(),
         parse: 'none',
-        detail: operation('Make a key', MAKE, {
+        detail: operation('Create an API key', MAKE, {
           body: KeySchema,
-          example: { name: 'Dashboard in the hall', scope: 'read' },
+          example: { name: 'Office dashboard', scope: 'read' },
           answers: created(answers.NewKey),
           problems: ['too_many'],
         }),
       },
     )
     .get('/api/keys', async () => ({ items: await keys.list() }), {
-      detail: operation('List keys', 'The newest first, those that were revoked or have expired too.', {
+      detail: operation('List API keys', 'Newest first, including revoked and expired keys.', {
         answers: json(listOf(answers.Key)),
       }),
     })
     .get('/api/keys/:id', ({ params }) => keys.view(params.id), {
-      detail: operation('Read a key', undefined, { answers: json(answers.Key) }),
+      detail: operation('Get an API key', undefined, { answers: json(answers.Key) }),
     })
     .delete(
       '/api/keys/:id',
@@ -80,8 +80,8 @@ export function keyRoutes({ db, keys }: KeyRoutesDeps) {
       },
       {
         detail: operation(
-          'Revoke a key',
-          'Within seconds it lets nobody in, and ends its sessions. Idempotent.',
+          'Revoke an API key',
+          'Takes effect within seconds and ends the sessions of the key. Idempotent.',
           {
             answers: NOTHING,
           },
@@ -103,10 +103,10 @@ export function keyRoutes({ db, keys }: KeyRoutesDeps) {
         return { items: page.items, next: page.next ?? null }
       },
       {
-        detail: operation('Who did what', AUDIT, {
+        detail: operation('List audit log records', AUDIT, {
           parameters: [
-            { name: 'q', description: 'Part of the caller’s name, the route, the subject, or the address' },
-            { name: 'caller', description: '`token`, `local`, or `key:` with its id' },
+            { name: 'q', description: 'Search in caller name, route, subject and address' },
+            { name: 'caller', description: '`token`, `local`, or `key:` with the key ID' },
             ...['from', 'to', 'after', 'limit'],
           ],
           answers: json(pageOf(answers.Deed)),
@@ -127,17 +127,17 @@ export function checkKey(value: unknown): KeyInput {
   return { name: name.trim(), scope, expiresAt: dateOf('expiresAt', expiresAt) }
 }
 
-/** @throws Problem `invalid_field` for what is no row's id */
+/** @throws Problem `invalid_field` unless it's a row ID */
 export function rowOf(after: string | undefined): string | undefined {
   if (after === undefined || isUuid(after)) return after
-  throw new Problem('invalid_field', 'after: expected the next of the page before.', 'after')
+  throw new Problem('invalid_field', 'after: expected `next` of the previous page.', 'after')
 }
 
 const MAKE =
-  'Scopes: `read` may read everything, and subscribe to the proxy; `operate` may also register, change, start, stop and ' +
-  'remove streams, notify, acknowledge, and silence; `admin` may do everything. The `secret` is told this once.'
+  'Scopes: `read` can read everything and subscribe to the proxy; `operate` can also create, change, start, stop and ' +
+  'remove streams, send notifications, acknowledge incidents and create silences; `admin` can do everything. The ' +
+  '`secret` is returned only once.'
 
 const AUDIT =
-  'A row for each request that changed something, the newest first: who sent it, its route, what it was done to, and ' +
-  'where it came from; never what was sent. `next` is the `after` of the next page. Reports of services about ' +
-  'themselves are told once a minute for each caller.'
+  'One record for each request that changed something, newest first: caller, route, affected object and client ' +
+  'address, but never the request body. Topology reports and traces are recorded once a minute per caller.'

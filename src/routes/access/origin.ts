@@ -24,7 +24,7 @@ export function checkOrigin(request: Request, { how, isProxy }: Sent, options: O
   const origin = request.headers.get('origin')
   if (origin === null) {
     if (!isForeignSite(request, how)) return
-    throw new Problem('forbidden_origin', 'A page of another site may not do that here.')
+    throw new Problem('forbidden_origin', 'Requests from other origins are not allowed.')
   }
   if (isProxy && options.proxyOrigins.includes(origin)) return
   if (isOwnOrigin(origin, request, options)) return

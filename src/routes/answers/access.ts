@@ -6,29 +6,33 @@ const KEY = {
   id: Id,
   name: Text,
   scope: choice(SCOPES),
-  prefix: Type.String({ description: 'What the secret begins with' }),
+  prefix: Type.String({ description: 'First characters of the secret' }),
   createdAt: Instant,
   createdBy: Text,
-  expiresAt: nullable(Instant, 'Null: never'),
+  expiresAt: nullable(Instant, 'Null: never expires'),
   revokedAt: nullable(Instant),
-  usedAt: nullable(Instant, 'The last use, give or take a minute'),
-  usedFrom: nullable(Text, 'The address of that use'),
+  usedAt: nullable(Instant, 'Last use, accurate to a minute'),
+  usedFrom: nullable(Text, 'Client address of the last use'),
 }
 
 export const Key = named('Key', KEY)
 export const NewKey = named('NewKey', {
   ...KEY,
-  secret: Type.String({ description: 'Told this once: Weir keeps no more than a hash of it' }),
+  secret: Type.String({ description: 'Shown only once: Weir stores only its hash' }),
 })
 
-export const Deed = named('Deed', {
-  id: Id,
-  at: Instant,
-  caller: Type.String({ description: '`token`, `key:` with its id, or `local`' }),
-  name: Type.String({ description: 'Of the caller, as it was then' }),
-  method: Text,
-  route: Type.String({ description: 'Its pattern' }),
-  subject: nullable(Text, 'Id of what it was done to; null: many, or none'),
-  status: Type.Integer({ description: 'Of the answer; 0: the process ended before there was one' }),
-  address: Text,
-})
+export const Deed = named(
+  'Deed',
+  {
+    id: Id,
+    at: Instant,
+    caller: Type.String({ description: '`token`, `key:` with its id, or `local`' }),
+    name: Type.String({ description: 'Name of the caller at the time' }),
+    method: Text,
+    route: Type.String({ description: 'Route pattern' }),
+    subject: nullable(Text, 'ID of the affected object; null if there are none or several'),
+    status: Type.Integer({ description: 'Response status; 0: the process ended before responding' }),
+    address: Text,
+  },
+  'Audit log record',
+)

@@ -1,8 +1,7 @@
 import { type TSchema, Type } from '@sinclair/typebox'
 
 /**
- * What a route may answer where all goes well, by status: as OpenAPI has it. With a `default`, problems too are told in
- * a way of its own.
+ * A route's successful responses by status, as in OpenAPI. With a `default`, the route has its own error format too.
  */
 export interface Answers {
   readonly [status: number]: Answer
@@ -17,46 +16,47 @@ interface Answer {
 
 interface Content {
   schema: TSchema
-  /** Of a body that goes on: what each of its lines is, or the data of its events by their names. */
+  /** For a streamed body: the schema of each line, or of the data of each event by name. */
   'x-line'?: TSchema
   'x-events'?: Readonly<Record<string, TSchema>>
 }
 
 const STREAM = 'text/event-stream'
 
-/** A JSON answer. */
+/** A JSON response. */
 export function json(schema: TSchema, status = 200): Answers {
   return { [status]: { description: descriptionOf(schema), ...contentOf(schema) } }
 }
 
-/** What was made, and where it is. */
+/** A created resource and its location. */
 export function created(schema: TSchema): Answers {
-  const headers = { Location: { description: 'The path of what was made', schema: Type.String() } }
-  return { 201: { ...contentOf(schema), description: 'It was made', headers } }
+  const headers = { Location: { description: 'Path of the created resource', schema: Type.String() } }
+  return { 201: { ...contentOf(schema), description: 'Created', headers } }
 }
 
-/** JSON, or for who asks for that a line for each of many. */
+/** JSON, or NDJSON if the client accepts it. */
 export function jsonOrLines(schema: TSchema, line: TSchema): Answers {
-  const lines = { schema: Type.String({ description: 'NDJSON: a line each' }), 'x-line': line }
+  const lines = { schema: Type.String({ description: 'NDJSON, one object per line' }), 'x-line': line }
   const content = { ...contentOf(schema).content, 'application/x-ndjson': lines }
   return { 200: { description: descriptionOf(schema), content } }
 }
 
-/** A server-sent event stream: the data of its events, by their names; text where it isn't JSON. */
+/** A server-sent event stream: the schemas of the data by event name; text unless JSON. */
 export function events(byName: Readonly<Record<string, TSchema>>): Answers {
-  const schema = Type.String({ description: 'Server-sent events, and a comment as heartbeat every 15 s' })
+  const schema = Type.String({ description: 'Server-sent events, with a heartbeat comment every 15 s' })
   return {
-    200: { description: 'Events, as they come', content: { [STREAM]: { schema, 'x-events': byName } } },
+    200: { description: 'Live events', content: { [STREAM]: { schema, 'x-events': byName } } },
   }
 }
 
-/** Nothing to say. */
-export const NOTHING: Answers = { 204: { description: 'Done' } }
+/** No content. */
+export const NOTHING: Answers = { 204: { description: 'No content' } }
 
 function contentOf(schema: TSchema) {
   return { content: { 'application/json': { schema } } }
 }
 
-function descriptionOf({ $id }: TSchema): string {
-  return $id === undefined ? 'As asked for' : `The ${$id.replace(/(?<=[a-z])[A-Z]/g, ' $&').toLowerCase()}`
+function descriptionOf({ $id, description }: TSchema): string {
+  if (description !== undefined) return description
+  return $id === undefined ? 'OK' : `The ${$id.replace(/(?<=[a-z])[A-Z]/g, ' $&').toLowerCase()}`
 }

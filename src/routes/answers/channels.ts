@@ -17,7 +17,7 @@ const SEND_ERRORS: Record<SendErrorCode, true> = {
 }
 const SendError = nullable(
   Type.Object({ code: choice(Object.keys(SEND_ERRORS)), message: Text }),
-  'Why it was not delivered',
+  'Why delivery failed',
 )
 const DeliveryStatus = choice(deliveries.status.enumValues)
 
@@ -35,8 +35,8 @@ const channel = {
   id: Id,
   name: Text,
   kind: choice(KIND_NAMES),
-  target: Type.String({ description: 'The host that it sends to' }),
-  config: Type.Record(Type.String(), Type.Unknown(), { description: 'Secrets are hidden' }),
+  target: Type.String({ description: 'Destination host' }),
+  config: Type.Record(Type.String(), Type.Unknown(), { description: 'Configuration, with secrets hidden' }),
   tags: Type.Array(Text),
   isDefault: Type.Boolean(),
   suspendedAt: nullable(Instant),
@@ -44,31 +44,37 @@ const channel = {
   createdAt: Instant,
   updatedAt: Instant,
 }
-/** As it was just written. */
+/** A channel right after it was created or changed. */
 export const WrittenChannel = named('WrittenChannel', channel)
 export const Channel = named('Channel', {
   ...channel,
-  lastDelivery: nullable(LastDelivery, 'What became of the newest'),
+  lastDelivery: nullable(LastDelivery, 'Latest delivery'),
 })
 
 const Response = nullable(
   Type.Object({ status: Count, headers: Headers, body: Text }),
-  'Null where none came; its body is cut',
+  'Null if no response arrived; the body is truncated',
 )
 const request = { method: Text, url: Text, headers: Headers, body: Text }
 
-export const Tried = named('Tried', {
-  deliveryId: Id,
-  result: choice(['delivered', 'failed']),
-  error: SendError,
-  durationMs: Ms,
-  request: nullable(Type.Object(request), 'Without secrets; null where nothing was sent'),
-  response: Response,
-})
+export const Tried = named(
+  'Tried',
+  {
+    deliveryId: Id,
+    result: choice(['delivered', 'failed']),
+    error: SendError,
+    durationMs: Ms,
+    request: nullable(Type.Object(request), 'Without secrets; null if nothing was sent'),
+    response: Response,
+  },
+  'Result of the test message',
+)
 
 const StreamLink = Type.Object({ id: Id, name: Text, url: Text })
 const Message = named('Message', {
-  type: Type.String({ description: 'Such as notify, test, stream.stalled, incident.resolved' }),
+  type: Type.String({
+    description: 'Message type, such as notify, test, stream.stalled or incident.resolved',
+  }),
   title: Text,
   text: Text,
   at: Instant,
@@ -101,9 +107,13 @@ export const Delivery = named('Delivery', {
 
 export const Replayed = Type.Object({ id: Id, channelId: Id, status: choice(['pending']) })
 
-export const Notified = named('Notified', {
-  channels: Type.Array(Type.Object({ id: Id, name: Text, kind: Text, deliveryId: Id })),
-  suspended: Type.Array(Type.Object({ id: Id, name: Text, reason: nullable(Text) }), {
-    description: 'Who would have been told, too',
-  }),
-})
+export const Notified = named(
+  'Notified',
+  {
+    channels: Type.Array(Type.Object({ id: Id, name: Text, kind: Text, deliveryId: Id })),
+    suspended: Type.Array(Type.Object({ id: Id, name: Text, reason: nullable(Text) }), {
+      description: 'Suspended channels that were skipped',
+    }),
+  },
+  'Channels that were notified',
+)

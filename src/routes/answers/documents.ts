@@ -2,8 +2,8 @@ import { type TSchema, Type } from '@sinclair/typebox'
 import type { Answers } from './answer.ts'
 import { Bytes, choice, Instant, Json, named, nullable, pageOf, Text } from './types.ts'
 
-const Seq = Type.Integer({ minimum: 1, description: 'The entry that made it' })
-const Hash = Type.String({ description: 'SHA-256 of the canonical document, in hex' })
+const Seq = Type.Integer({ minimum: 1, description: '`seq` of the entry that produced this version' })
+const Hash = Type.String({ description: 'SHA-256 of the canonical document, as hex' })
 const end = Type.Object({ seq: Seq, at: Instant, hash: Hash })
 
 export const PatchOperation = named(
@@ -14,7 +14,7 @@ export const PatchOperation = named(
     from: Type.Optional(Text),
     value: Type.Optional(Json),
   },
-  'Of a JSON Patch (RFC 6902)',
+  'JSON Patch operation (RFC 6902)',
 )
 
 export const Diff = named('Diff', {
@@ -33,12 +33,12 @@ const Version = named('Version', {
   changed: nullable(Type.Boolean()),
   patchBytes: nullable(Bytes),
   snapshotBytes: nullable(Bytes),
-  paths: nullable(Type.Array(Text), 'JSON Pointers that its patch names'),
+  paths: nullable(Type.Array(Text), 'JSON Pointers in the patch'),
 })
 const VersionPage = pageOf(Version)
 export const Versions = Type.Object({
   ...VersionPage.properties,
-  next: nullable(Type.Integer({ minimum: 1 }), 'The `before` of the next page; null on the last'),
+  next: nullable(Type.Integer({ minimum: 1 }), '`before` parameter for the next page; null on the last page'),
 })
 
 const header = (description: string): { description: string; schema: TSchema } => ({
@@ -46,12 +46,12 @@ const header = (description: string): { description: string; schema: TSchema } =
   schema: Text,
 })
 const headers = {
-  ETag: header('Of the canonical document; weak'),
-  'Last-Modified': header('When it was made'),
-  'X-Weir-Seq': header('The entry that made it'),
+  ETag: header('Hash of the canonical document, as a weak ETag'),
+  'Last-Modified': header('Time of this version'),
+  'X-Weir-Seq': header('`seq` of the entry that produced this version'),
 }
-/** The document itself, or that the caller has it already. */
+/** The document, or 304 if the client already has it. */
 export const DOCUMENT: Answers = {
   200: { description: 'The document', headers, content: { 'application/json': { schema: Json } } },
-  304: { description: 'What `If-None-Match` names', headers },
+  304: { description: 'Not modified: `If-None-Match` matches', headers },
 }

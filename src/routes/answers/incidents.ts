@@ -12,10 +12,10 @@ const incident = {
   cause: choice(Object.keys(CAUSES)),
   title: Text,
   detail: Text,
-  streamId: nullable(Id, 'Null for one of a host, or of Weir’s own way out'),
+  streamId: nullable(Id, "Null for incidents of a host or of Weir's own network"),
   host: nullable(Text),
-  parentId: nullable(Id, 'The incident that explains this one'),
-  affected: Type.Integer({ minimum: 0, description: 'Streams that it concerns' }),
+  parentId: nullable(Id, 'ID of the incident that caused this one'),
+  affected: Type.Integer({ minimum: 0, description: 'Number of affected streams' }),
   evidence: Json,
   openedAt: Instant,
   acknowledgedAt: nullable(Instant),
@@ -25,7 +25,7 @@ const incident = {
   remindedAt: nullable(Instant),
   resolvedNotifiedAt: nullable(Instant),
 }
-export const Incident = named('Incident', incident, 'One problem, from its first failure to its end')
+export const Incident = named('Incident', incident, 'One problem, from the first failure to recovery')
 
 const TimelineItem = Type.Object({
   at: Instant,
@@ -43,13 +43,13 @@ export const Rule = named('Rule', {
   id: Id,
   name: Text,
   kind: choice(RULE_KINDS),
-  params: Type.Object({}, { additionalProperties: true, description: 'By its kind' }),
+  params: Type.Object({}, { additionalProperties: true, description: 'Parameters, depending on the kind' }),
   streamId: nullable(Id),
   tag: nullable(Text),
   failureThreshold: Count,
   successThreshold: Count,
   isEnabled: Type.Boolean(),
-  lookedAt: nullable(Instant, 'When it last looked at its streams'),
+  lookedAt: nullable(Instant, 'Last evaluation'),
   createdAt: Instant,
   updatedAt: Instant,
 })
@@ -63,7 +63,7 @@ export const Silence = named('Silence', {
   startsAt: Instant,
   endsAt: nullable(Instant),
   schedule: nullable(ScheduleSchema),
-  active: Type.Union(Window.anyOf, { description: 'The window that now lies in' }),
-  next: Type.Union(Window.anyOf, { description: 'The next one, where now lies in none' }),
+  active: Type.Union(Window.anyOf, { description: 'Current window; null if not active' }),
+  next: Type.Union(Window.anyOf, { description: 'Next window; null while one is active' }),
   createdAt: Instant,
 })

@@ -6,7 +6,7 @@ const DAY_STATES = ['running', 'done', 'failed'] as const
 
 export const Archive = named('Archive', {
   configured: Type.Boolean(),
-  target: nullable(Text, 'Where it lies, as a URL'),
+  target: nullable(Text, 'Archive location, as a URL'),
   days: Type.Array(
     Type.Object({
       day: Day,

@@ -13,20 +13,23 @@ const Answer = Type.Object(
     redirects: Type.Array(Type.Object({ status: Count, to: Text })),
     wireBytes: Bytes,
     bodyBytes: Bytes,
-    isWhole: Type.Boolean({ description: 'Whether the body was read to its end' }),
+    isWhole: Type.Boolean({ description: 'Whether the whole body was read' }),
     encoding: nullable(Text),
     etag: nullable(Text),
     lastModified: nullable(Text),
     firstByteMs: Ms,
     tookMs: Ms,
-    sample: nullable(Type.Object({ text: Text, isCut: Type.Boolean() }), 'The first lines'),
+    sample: nullable(Type.Object({ text: Text, isCut: Type.Boolean() }), 'First lines of the body'),
     events: Type.Array(Type.Object({ event: Text, id: nullable(Text), data: Text })),
-    comments: Type.Integer({ minimum: 0, description: 'Of an event stream: heartbeats, mostly' }),
+    comments: Type.Integer({
+      minimum: 0,
+      description: 'Comments received, usually heartbeats; event streams only',
+    }),
     arrays: Type.Array(Type.Object({ path: Text, members: Count, key: Type.Optional(Text) }), {
-      description: 'With the key that identifies the members, where one does',
+      description: 'Arrays in the document, each with the key that identifies its members, if any',
     }),
   },
-  { description: 'What came' },
+  { description: 'Response of the API' },
 )
 
 const Suggestion = Type.Object({
@@ -37,14 +40,20 @@ const Suggestion = Type.Object({
   arrayKeys: Type.Array(Text),
 })
 
-export const Looked = named('Looked', {
-  url: Type.String({ description: 'As it would be registered' }),
-  problem: nullable(
-    Type.Object({ code: Text, message: Text, next: Text }),
-    'Why it can’t be followed as it is; null where it can',
-  ),
-  answer: nullable(Answer, 'Null where nothing came'),
-  suggestion: nullable(Suggestion, 'What to register it with'),
-  warnings: Type.Array(Type.Object({ code: Text, message: Text })),
-  known: Type.Array(Type.Object({ id: Id, name: Text }), { description: 'Streams that follow it already' }),
-})
+export const Looked = named(
+  'Looked',
+  {
+    url: Type.String({ description: 'Normalized URL, as it would be registered' }),
+    problem: nullable(
+      Type.Object({ code: Text, message: Text, next: Text }),
+      "Why the API can't be followed; null if it can",
+    ),
+    answer: nullable(Answer, 'Null if no response arrived'),
+    suggestion: nullable(Suggestion, 'Suggested registration'),
+    warnings: Type.Array(Type.Object({ code: Text, message: Text })),
+    known: Type.Array(Type.Object({ id: Id, name: Text }), {
+      description: 'Streams that already follow this API',
+    }),
+  },
+  'Preview of the API',
+)

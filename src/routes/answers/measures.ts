@@ -3,8 +3,8 @@ import { STEPS_MS, type Step } from '../../core/measures.ts'
 import { Bytes, Count, choice, Instant, Ms, named, nullable, Text } from './types.ts'
 
 const span = { from: Instant, to: Instant, step: choice(Object.keys(STEPS_MS) as Step[]) }
-const Rate = nullable(Type.Number({ minimum: 0, maximum: 1 }), 'Changed / compared; null where nothing was')
-/** Of what is scaled: negative for a loss. */
+const Rate = nullable(Type.Number({ minimum: 0, maximum: 1 }), 'changed / compared; null without comparisons')
+/** A fraction of the baseline; negative for a loss. */
 const Share = nullable(Type.Number({ maximum: 1 }))
 const Signed = Type.Integer({ description: 'Bytes' })
 
@@ -48,7 +48,7 @@ const Streaming = Type.Object({
   connectBytes: Bytes,
   chunkBytes: Bytes,
 })
-const Mean = Type.Number({ minimum: 0, description: 'A mean, maybe a fraction' })
+const Mean = Type.Number({ minimum: 0, description: 'Mean; may be fractional' })
 const Measured = Type.Object({
   connections: Count,
   subscribers: nullable(Mean),
@@ -65,8 +65,8 @@ export const Savings = named('Savings', {
   overheadBytes: nullable(Signed),
   clientBandwidthSavings: Type.Object(shares),
   serverBandwidthSavings: Type.Object({ subscribers: Mean, ...shares }),
-  measured: nullable(Measured, 'What real subscribers were sent; null where there were none'),
-  reason: nullable(Text, 'Why figures are missing'),
+  measured: nullable(Measured, 'Traffic to actual subscribers; null without subscribers'),
+  reason: nullable(Text, 'Why values are missing'),
   steps: Type.Array(
     Type.Object({
       at: Instant,

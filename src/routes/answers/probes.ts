@@ -13,12 +13,12 @@ const Readiness = named('Readiness', {
 const readiness = { 'application/json': { schema: Readiness } }
 
 export const READY: Answers = {
-  200: { description: 'It can', content: readiness },
-  503: { description: 'It can’t: the checks say what is missing', content: readiness },
+  200: { description: 'Ready', content: readiness },
+  503: { description: 'Not ready: `checks` shows which check failed', content: readiness },
 }
 
-const text = Type.String({ description: 'The text format of Prometheus, version 0.0.4' })
+const text = Type.String({ description: 'Prometheus text format, version 0.0.4' })
 
 export const METRICS: Answers = {
-  200: { description: 'The metrics', content: { 'text/plain': { schema: text } } },
+  200: { description: 'Metrics', content: { 'text/plain': { schema: text } } },
 }

@@ -9,10 +9,12 @@ const ProxyError = named(
     family: choice(['subscription', 'server', 'source']),
     cause: Text,
     message: Text,
-    status: Type.Integer({ description: '4xxxx for what was asked, 5xxxx for Weir, 7xxxx for the target' }),
+    status: Type.Integer({
+      description: '4xxxx: invalid request, 5xxxx: error in Weir, 7xxxx: error of the target API',
+    }),
     timestamp: Instant,
   },
-  'Why there is nothing, or nothing new',
+  'Why no data, or no new data, is available',
 )
 
 const streamed = events({
@@ -23,8 +25,8 @@ const streamed = events({
   gap: Json,
 })
 
-/** Refusals too are a stream, of one `error`: clients show nobody what any other answer says. */
+/** Errors are sent as an event stream with one `error`, because EventSource hides other responses from its users. */
 export const PROXIED: Answers = {
   ...streamed,
-  default: { description: 'There is none: a refusal is the event `error`' },
+  default: { description: 'Errors are sent as the event `error`' },
 }

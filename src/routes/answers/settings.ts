@@ -8,7 +8,7 @@ export const Settings = named('Settings', {
   startedAt: Instant,
   storage: Type.Object({ kind: choice(['embedded', 'postgres']), at: Text }),
   jobs: Type.Object({ kind: choice(['database', 'redis']), at: Text }),
-  archive: nullable(Text, 'Where closed days go; null: nowhere'),
+  archive: nullable(Text, 'Archive location; null if not configured'),
   retention: Type.Object({
     days: Count,
     maxBytes: nullable(Bytes),

@@ -13,20 +13,20 @@ const stream = {
   kind: Kind,
   url: Text,
   method: Text,
-  headers: Type.Record(Type.String(), Type.String(), { description: 'Names; the values are hidden' }),
+  headers: Type.Record(Type.String(), Type.String(), { description: 'Request headers; values are hidden' }),
   body: nullable(Text),
   intervalMs: Type.Integer({ minimum: 1, description: 'Time between two polls, in milliseconds' }),
-  silenceMs: nullable(Count, 'Silence that is allowed, in milliseconds; null: learnt'),
+  silenceMs: nullable(Count, 'Allowed silence, in milliseconds; null: learned automatically'),
   payloadPointer: Text,
   ignorePaths: Type.Array(Text),
   arrayKeys: Type.Array(Text),
   tags: Type.Array(Text),
-  notify: Type.Array(Text, { description: 'Channels that are responsible for it' }),
-  retention: nullable(retention, 'Closer bounds of its own'),
-  desired: choice(DESIRED, 'What its owner wants; `idle`: the next subscriber starts it'),
-  alwaysOn: Type.Boolean({ description: 'Whether it runs on while nobody subscribes' }),
-  proxied: Type.Boolean({ description: 'Whether the proxy made it' }),
-  twinOf: nullable(Id, 'The polled stream that this one is compared with'),
+  notify: Type.Array(Text, { description: 'Channels to notify' }),
+  retention: nullable(retention, 'Retention limits for this stream, stricter than the global ones'),
+  desired: choice(DESIRED, 'Desired state; `idle`: starts with the next subscriber'),
+  alwaysOn: Type.Boolean({ description: 'Whether it keeps running without subscribers' }),
+  proxied: Type.Boolean({ description: 'Whether the proxy created it' }),
+  twinOf: nullable(Id, 'ID of the polled stream that this twin is compared with'),
   createdAt: Instant,
   updatedAt: Instant,
 }
@@ -38,7 +38,7 @@ export const ChangedStream = named(
   {
     ...stream,
     droppedHeaders: Type.Array(Text, {
-      description: 'Names of the headers that are no longer sent because the URL leads to another origin',
+      description: 'Names of headers that were removed because the new URL has a different origin',
     }),
   },
   'A stream after a change',
@@ -47,7 +47,7 @@ export const ChangedStream = named(
 export const ListedStream = named(
   'ListedStream',
   { ...stream, verdict: Verdict, reason: Text, since: Instant },
-  'A stream with what Weir concludes of it',
+  'A stream with its status',
 )
 
 const Evidence = named(
@@ -55,16 +55,16 @@ const Evidence = named(
   {
     phase: choice(['idle', 'connecting', 'open', 'waiting']),
     phaseSince: nullable(Instant),
-    lastByteAt: nullable(Instant, 'Heartbeats and comments included'),
+    lastByteAt: nullable(Instant, 'Including heartbeats and comments'),
     lastHeartbeatAt: nullable(Instant),
-    lastEventAt: nullable(Instant, 'Last event, or changed document'),
-    lastPollAt: nullable(Instant, 'Last poll that was answered as it should be'),
-    failures: Type.Integer({ minimum: 0, description: 'Since the last success' }),
+    lastEventAt: nullable(Instant, 'Last event, or last change of the document'),
+    lastPollAt: nullable(Instant, 'Last successful poll'),
+    failures: Type.Integer({ minimum: 0, description: 'Consecutive failures' }),
     failingSince: nullable(Instant),
     nextRetryAt: nullable(Instant),
     lastError: nullable(Type.Object({ code: Text, message: Text, at: Instant }), 'Kept after recovery'),
   },
-  'What the verdict is drawn from; null is what has not happened',
+  'The facts behind the status; null means it has not happened',
 )
 
 const Run = Type.Object({ worker: Text, epoch: Count, attempt: Count, since: Instant })
@@ -77,9 +77,9 @@ const Recent = Type.Object(
     compared: Count,
     changed: Count,
     wireBytes: Bytes,
-    minutes: Type.Number({ description: 'That it was taken over' }),
+    minutes: Type.Number({ description: 'Length of the period in minutes' }),
   },
-  { description: 'Sums of the last minutes' },
+  { description: 'Totals of the last minutes' },
 )
 
 export const Status = named('Status', {
@@ -91,7 +91,7 @@ export const Status = named('Status', {
   reason: Text,
   since: Instant,
   evidence: Evidence,
-  run: nullable(Run, 'Who holds the stream'),
+  run: nullable(Run, 'Current run and its worker; null if no worker runs the stream'),
   counts: Type.Object({ entries: Count, recent: Recent }),
 })
 
@@ -105,7 +105,7 @@ export const Matched = Type.Object({ matched: Count, changed: Count })
 const TwinSide = named('TwinSide', {
   id: Id,
   name: Text,
-  requests: Type.Integer({ minimum: 0, description: 'Polls that were answered, or connections' }),
+  requests: Type.Integer({ minimum: 0, description: 'Answered polls, or connections' }),
   versions: Type.Integer({ minimum: 0, description: 'Documents and changes received' }),
   errors: Count,
   headBytes: Bytes,
@@ -118,7 +118,7 @@ export const Twin = named('Twin', {
   to: Instant,
   polling: TwinSide,
   streaming: TwinSide,
-  saving: nullable(Type.Number(), '1 − streaming / polling; null before anything was received'),
+  saving: nullable(Type.Number(), '1 − streaming / polling; null until data was received'),
 })
 
 const request = Type.Object({ method: Text, url: Text, headers: Headers })
@@ -133,9 +133,9 @@ export const Entry = named(
   'Entry',
   {
     streamId: Id,
-    seq: Type.Integer({ minimum: 1, description: 'Position in the log, without holes' }),
+    seq: Type.Integer({ minimum: 1, description: 'Position in the log, without gaps' }),
     at: Instant,
-    epoch: Type.Integer({ minimum: 0, description: 'Of the run that wrote it' }),
+    epoch: Type.Integer({ minimum: 0, description: 'Epoch of the run that wrote the entry' }),
     kind: choice(ENTRY_KINDS),
     event: Type.Optional(Text),
     eventId: Type.Optional(Text),
@@ -148,22 +148,22 @@ export const Entry = named(
     snapshotBytes: Type.Optional(Bytes),
     deflatedBytes: Type.Optional(Bytes),
     changed: Type.Optional(Type.Boolean()),
-    hash: Type.Optional(Type.String({ description: 'SHA-256, in hex' })),
+    hash: Type.Optional(Type.String({ description: 'SHA-256, as hex' })),
     request: Type.Optional(request),
     response: Type.Optional(response),
-    data: Type.Optional({ ...Json, description: 'JSON of snapshot, patch, error and gap; else text' }),
+    data: Type.Optional({ ...Json, description: 'JSON for snapshot, patch, error and gap; otherwise text' }),
   },
-  'One line of a stream’s log',
+  'Log entry of a stream',
 )
 
 const cursor = (description: string) => nullable(Type.Integer({ minimum: 0 }), description)
 export const LogPage = named('LogPage', {
   items: Type.Array(Entry),
-  before: cursor('The `before` of the page of older entries; null where there are none'),
-  after: cursor('The `after` of the page of newer entries; null where there are none'),
+  before: cursor('`before` parameter for older entries; null if there are none'),
+  after: cursor('`after` parameter for newer entries; null if there are none'),
 })
 
-/** What subscribers to a stream's entries are told they won't get. */
+/** Entries that a subscriber has missed and won't receive. */
 export const EntryGap = Type.Object({
   from: Type.Union([Type.Integer(), Type.String()]),
   to: Type.Integer(),

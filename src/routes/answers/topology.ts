@@ -25,9 +25,9 @@ const Service = named('Service', {
   colour: Text,
   verdict: Type.Optional(choice(VERDICTS)),
   reason: Type.Optional(Text),
-  href: Type.Optional(Type.String({ description: 'Where the console says more of it, as a path' })),
+  href: Type.Optional(Type.String({ description: 'Path of its page in the console' })),
   reportedAt: Instant,
-  node: Type.String({ description: 'Its id in the Mermaid text' }),
+  node: Type.String({ description: 'Node ID in the Mermaid diagram' }),
 })
 
 const Call = named('Call', {
@@ -49,7 +49,7 @@ const Call = named('Call', {
 })
 
 export const Graph = named('Graph', {
-  version: Type.Integer({ minimum: 0, description: 'The id of the last event that it holds' }),
+  version: Type.Integer({ minimum: 0, description: 'ID of the last event included' }),
   at: Type.Optional(Instant),
   services: Type.Array(Service),
   calls: Type.Array(Call),
@@ -64,7 +64,7 @@ export const Timeline = named('Timeline', {
 
 export const Reported = Type.Object({ services: Count, calls: Count })
 
-/** By the name of the event. */
+/** By event name. */
 export const TOPOLOGY_EVENTS = {
   graph: Graph,
   change: Type.Object({
@@ -82,9 +82,9 @@ export const Coloured = Type.Object({ message: Text })
 export const SentThrough = Type.Object({
   status: Count,
   durationMs: Ms,
-  body: { ...Json, description: 'JSON where it was that, else text' },
+  body: { ...Json, description: 'JSON if the response was JSON, otherwise text' },
 })
 export const Faults = Type.Object(
   {},
-  { additionalProperties: true, description: 'The faults that it injects from now on, as it tells them' },
+  { additionalProperties: true, description: 'Faults that the service now injects' },
 )

@@ -6,17 +6,17 @@ import { Count, choice, Id, named, nullable, Text } from './types.ts'
 
 const Code = choice(Object.keys(PROBLEMS) as ProblemCode[])
 const brokenOff = Type.Optional(
-  Type.Object({ code: Code, detail: Text }, { description: 'Why it broke off, in the last line' }),
+  Type.Object({ code: Code, detail: Text }, { description: 'Why processing stopped; only in the last line' }),
 )
 
 const report = {
-  total: Type.Integer({ minimum: 0, description: 'Streams that were asked for' }),
+  total: Type.Integer({ minimum: 0, description: 'Number of streams requested' }),
   done: Count,
   changed: Count,
-  unchanged: Type.Integer({ minimum: 0, description: 'Those that were as asked for already' }),
+  unchanged: Type.Integer({ minimum: 0, description: 'Streams that needed no change' }),
   failed: Count,
   failures: Type.Array(Type.Object({ id: Id, problem: Type.Object({ code: Code, detail: Text }) }), {
-    description: 'The first 100',
+    description: 'First 100 failures',
   }),
 }
 export const BulkReport = named('BulkReport', report)
@@ -29,7 +29,9 @@ const ImportedLine = named('ImportedLine', {
   url: nullable(Text),
   name: Type.Optional(Text),
   droppedHeaders: Type.Optional(
-    Type.Array(Text, { description: 'Headers that the stream loses, as its URL leads to another origin' }),
+    Type.Array(Text, {
+      description: 'Names of headers that were removed because the new URL has a different origin',
+    }),
   ),
   problem: Type.Optional(Type.Object({ code: Code, detail: Text, field: Type.Optional(Text) })),
 })
@@ -40,14 +42,15 @@ const totals = Type.Object({
   updated: Count,
   failed: Count,
 })
-const dryRun = Type.Boolean({ description: 'Whether it only says what would be done' })
+const dryRun = Type.Boolean({ description: 'Whether this is a dry run, which changes nothing' })
 const isCut = Type.Optional(
   Type.Boolean({
-    description: 'True where the report has no room for more lines: they are done, and only counted',
+    description:
+      'Whether the report is truncated: all lines are processed, but the remaining ones are only counted',
   }),
 )
 export const ImportReport = named('ImportReport', { dryRun, totals, isCut, lines: Type.Array(ImportedLine) })
-/** The last line has the totals. */
+/** The last line holds the totals. */
 export const ImportProgress = Type.Union([
   ImportedLine,
   Type.Object({ dryRun, totals, isCut, problem: brokenOff }),
@@ -56,5 +59,5 @@ export const ImportProgress = Type.Union([
 export const ExportedStream = named(
   'ExportedStream',
   { ...RegistrationSchema.properties, id: Id },
-  'A registration with the id of its stream',
+  'A registration with its stream ID',
 )

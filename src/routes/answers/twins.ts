@@ -10,7 +10,7 @@ const sums = {
   streamedBytes: Bytes,
   polls: Count,
   changes: Count,
-  saving: nullable(Type.Number(), '1 − streamedBytes / conditionalBytes; null before anything was polled'),
+  saving: nullable(Type.Number(), '1 − streamedBytes / conditionalBytes; null before the first poll'),
 }
 
 const TwinPair = named('TwinPair', {
@@ -19,8 +19,8 @@ const TwinPair = named('TwinPair', {
   url: Text,
   intervalMs: Type.Integer({ minimum: 1, description: 'Time between two polls, in milliseconds' }),
   desired: choice(DESIRED),
-  streamingId: Type.String({ format: 'uuid', description: 'The twin' }),
-  since: Type.String({ format: 'date-time', description: 'When the twin was made' }),
+  streamingId: Type.String({ format: 'uuid', description: 'ID of the streaming twin' }),
+  since: Type.String({ format: 'date-time', description: 'When the twin was created' }),
   ...sums,
 })
 
@@ -31,5 +31,5 @@ export const Twins = named('Twins', {
   isCut: Type.Boolean(),
   total: Type.Object(sums),
   items: Type.Array(TwinPair),
-  next: nullable(Type.String(), 'The `after` of the next page; null on the last'),
+  next: nullable(Type.String(), '`after` parameter for the next page; null on the last page'),
 })

@@ -2,7 +2,7 @@ import { type TObject, type TProperties, type TSchema, Type } from '@sinclair/ty
 
 export const Id = Type.String({ format: 'uuid' })
 export const Instant = Type.String({ format: 'date-time', description: 'ISO 8601' })
-export const Day = Type.String({ format: 'date', description: 'Of UTC' })
+export const Day = Type.String({ format: 'date', description: 'UTC day' })
 export const Count = Type.Integer({ minimum: 0 })
 export const Bytes = Type.Integer({ minimum: 0, description: 'Bytes' })
 /** May be a fraction. */
@@ -11,7 +11,7 @@ export const Text = Type.String()
 export const Json = Type.Unknown({ description: 'Any JSON' })
 export const Headers = Type.Record(Type.String(), Type.String())
 
-/** One of some words. */
+/** One of a set of strings. */
 export function choice<T extends string>(values: readonly T[], description?: string) {
   return Type.Unsafe<T>({ type: 'string', enum: [...values], ...(description && { description }) })
 }
@@ -20,7 +20,7 @@ export function nullable(schema: TSchema, description?: string): TSchema {
   return Type.Union([schema, Type.Null()], description === undefined ? {} : { description })
 }
 
-/** A type with a name of its own: it stands once in the document, and others refer to it. */
+/** A named schema: listed once in the document and referenced elsewhere. */
 export function named<P extends TProperties>($id: string, fields: P, description?: string): TObject<P> {
   return Type.Object(fields, { $id, ...(description && { description }) })
 }
@@ -29,8 +29,8 @@ export function listOf(item: TSchema) {
   return Type.Object({ items: Type.Array(item) })
 }
 
-/** A page of a list, and the cursor of the one after it. */
+/** A page of a list with the cursor of the next one. */
 export function pageOf(item: TSchema) {
-  const next = nullable(Type.String(), 'The cursor of the next page; null on the last')
+  const next = nullable(Type.String(), 'Cursor of the next page; null on the last page')
   return Type.Object({ items: Type.Array(item), next })
 }

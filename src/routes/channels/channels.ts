@@ -29,20 +29,20 @@ export interface ChannelRoutesDeps {
   notifier: Notifier
   deliverer: Deliverer
   deliveryControl: DeliveryControl
-  /** Where people reach this Weir, without a slash at the end: for links in messages. */
+  /** Public URL of this Weir without a trailing slash, for links in messages. */
   self(): string
   now(): number
 }
 
 const WRITTEN = { answers: json(answers.WrittenChannel) }
-/** Of a place that can't or mustn't be reached. */
+/** Problems of a destination that can't be reached or isn't allowed. */
 const TARGET = ['host_unknown', 'not_allowed'] as const
 const DEFAULT_LIMIT = 50
 const MAX_LIMIT = 200
 const MAX_TEST_BYTES = 16_384
-export const TEST_TEXT = 'This is a test: what Weir has to tell arrives here.'
+export const TEST_TEXT = 'Test message from Weir: notifications will arrive here.'
 
-/** Where notifications go, what was sent there, and telling people something now. */
+/** Channels, deliveries, and sending a notification by hand. */
 export function channelRoutes(deps: ChannelRoutesDeps) {
   const { channels, db } = deps
   return new Elysia({ detail: { tags: ['Channels'] } })
@@ -56,9 +56,9 @@ export function channelRoutes(deps: ChannelRoutesDeps) {
       {
         parse: 'none',
         detail: operation(
-          'Add a channel',
+          'Create a channel',
           'Kinds: webhook {url, secret}, email {host, from, to, port?, security?, user?, password?}, slack {url}, ' +
-            'discord {url}, ntfy {url, token?}. Secrets are never shown again.',
+            'discord {url}, ntfy {url, token?}. Secrets are never returned.',
           {
             body: ChannelSchema,
             example: {
@@ -77,7 +77,7 @@ export function channelRoutes(deps: ChannelRoutesDeps) {
       detail: operation('List channels', undefined, { answers: json(listOf(answers.Channel)) }),
     })
     .get('/api/channels/:id', ({ params }) => channels.view(params.id), {
-      detail: operation('Read a channel', undefined, { answers: json(answers.Channel) }),
+      detail: operation('Get a channel', undefined, { answers: json(answers.Channel) }),
     })
     .patch(
       '/api/channels/:id',
@@ -86,9 +86,9 @@ export function channelRoutes(deps: ChannelRoutesDeps) {
       {
         parse: 'none',
         detail: operation(
-          'Change a channel',
-          'Of `config`, what is left out stays. A new secret of a webhook makes the old one its `previousSecret`: ' +
-            'both sign until that is set to null.',
+          'Update a channel',
+          'Omitted fields of `config` are kept. A new webhook secret turns the old one into `previousSecret`: ' +
+            'messages are signed with both until you set it to null.',
           {
             body: ChannelChangeSchema,
             example: { tags: ['shop'] },
@@ -105,31 +105,35 @@ export function channelRoutes(deps: ChannelRoutesDeps) {
         return new Response(null, { status: 204 })
       },
       {
-        detail: operation('Remove a channel', 'With its deliveries; what waits is never sent.', {
+        detail: operation('Delete a channel', 'Also deletes its deliveries, including pending ones.', {
           answers: NOTHING,
         }),
       },
     )
     .post('/api/channels/:id/test', ({ params, request }) => tested(params.id, request), {
       parse: 'none',
-      detail: operation('Send one now', 'Waits for the answer, and shows request, response and timing.', {
-        body: NotifySchema,
-        example: { message: 'A test' },
-        isOptional: true,
-        answers: json(answers.Tried),
-      }),
+      detail: operation(
+        'Send a test message',
+        'Waits for the result and returns request, response and timing.',
+        {
+          body: NotifySchema,
+          example: { message: 'Test' },
+          isOptional: true,
+          answers: json(answers.Tried),
+        },
+      ),
     })
     .post(
       '/api/channels/:id/suspend',
-      async ({ params }) => channelJson(await channels.suspend(params.id, 'Suspended on request.')),
+      async ({ params }) => channelJson(await channels.suspend(params.id, 'Suspended manually.')),
       {
         parse: 'none',
-        detail: operation('Suspend a channel', 'What waits is cancelled. Idempotent.', WRITTEN),
+        detail: operation('Suspend a channel', 'Cancels pending deliveries. Idempotent.', WRITTEN),
       },
     )
     .post('/api/channels/:id/resume', async ({ params }) => channelJson(await channels.resume(params.id)), {
       parse: 'none',
-      detail: operation('Resume a channel', 'What was cancelled can be replayed. Idempotent.', WRITTEN),
+      detail: operation('Resume a channel', 'Cancelled deliveries can be replayed. Idempotent.', WRITTEN),
     })
     .get(
       '/api/channels/:id/deliveries',
@@ -144,14 +148,10 @@ export function channelRoutes(deps: ChannelRoutesDeps) {
         return { items: page.items, next: page.next ?? null }
       },
       {
-        detail: operation(
-          'What was sent',
-          'The newest first, each with its attempts; `next` is the `after` of the next page.',
-          {
-            parameters: [{ name: 'status', schema: words(DELIVERY_STATUSES) }, 'after', 'limit'],
-            answers: json(pageOf(answers.Delivery)),
-          },
-        ),
+        detail: operation('List deliveries', 'Newest first, each with its attempts.', {
+          parameters: [{ name: 'status', schema: words(DELIVERY_STATUSES) }, 'after', 'limit'],
+          answers: json(pageOf(answers.Delivery)),
+        }),
       },
     )
     .post(
@@ -166,8 +166,8 @@ export function channelRoutes(deps: ChannelRoutesDeps) {
       {
         parse: 'none',
         detail: operation(
-          'Send a delivery again',
-          'One that has ended, under the same id: receivers can tell.',
+          'Replay a delivery',
+          'Only for finished deliveries. The ID stays the same, so receivers can detect duplicates.',
           { answers: json(answers.Replayed, 202), problems: ['conflict'] },
         ),
       },
@@ -184,12 +184,12 @@ export function channelRoutes(deps: ChannelRoutesDeps) {
         ...typed<{ body: { message: string } }>(),
         parse: 'none',
         detail: operation(
-          'Notify the people responsible for a stream',
-          'Its own channels, else those with one of its tags, else the default ones. Answers which, with the ids of ' +
-            'the deliveries.',
+          'Send a notification about a stream',
+          "Goes to the stream's own channels, otherwise to channels with one of its tags, otherwise to the default " +
+            'channels. Returns the channels with their delivery IDs.',
           {
             body: NotifySchema,
-            example: { message: 'Please look at it' },
+            example: { message: 'Please check' },
             answers: json(answers.Notified, 202),
             problems: ['conflict'],
           },
@@ -221,7 +221,7 @@ export function channelRoutes(deps: ChannelRoutesDeps) {
   }
 }
 
-/** A channel that was just written, as the API shows it. */
+/** A channel that was just created or changed, for the API. */
 function channelJson(channel: Channel) {
   const { lastDelivery: _unknown, ...shown } = viewOf(channel, null)
   return shown

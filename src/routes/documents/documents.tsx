@@ -30,23 +30,23 @@ import { documentView } from './document-view.ts'
 
 const DEFAULT_LIMIT = 50
 const MAX_LIMIT = 500
-/** Documents put together at a time, each with its patches in memory, and those that may wait for a turn. */
+/** Maximum number of documents rebuilt at once, each with its patches in memory, and of waiting requests. */
 const MAX_REBUILDS = 8
 const MAX_WAITING = 64
-/** What Postgres can hold as a time, and a database of any kind has no use beyond. */
+/** Range of times that Postgres supports. */
 const LAST_INSTANT_MS = Date.UTC(9999, 11, 31)
 
 export interface DocumentRoutesDeps {
   db: Database
   streams: Streams
-  /** Where versions are read from. Default: the log in the database. */
+  /** Source of versions. Default: the log in the database. */
   versions?: ReadVersions
-  /** Builds and compares those that are large. Default: that is done here. */
+  /** Builds and compares large documents. Default: in this thread. */
   large?: Large
   now?(): number
 }
 
-/** Documents as they were at any moment, and what changed between two. */
+/** Documents at any point in time, and the changes between them. */
 export function documentRoutes({
   db,
   streams,
@@ -68,7 +68,7 @@ export function documentRoutes({
         return new Response(text, { headers: { ...headers, 'Content-Type': 'application/json' } })
       },
       {
-        detail: operation('The document at a moment', DOCUMENT, {
+        detail: operation('Get a document', DOCUMENT, {
           parameters: [moment('at')],
           answers: answers.DOCUMENT,
           problems: ['damaged', 'too_many'],
@@ -94,7 +94,7 @@ export function documentRoutes({
         return json(changeJson(await rebuilds.run(() => changeBetween(read, stream, earlier, later, large))))
       },
       {
-        detail: operation('The change between two moments', DIFF, {
+        detail: operation('Compare two versions', DIFF, {
           parameters: [moment('from'), moment('to')],
           answers: jsonAnswer(answers.Diff),
           problems: ['damaged', 'too_many'],
@@ -115,7 +115,7 @@ export function documentRoutes({
         return { items: items.map(versionJson), next: next ?? null }
       },
       {
-        detail: operation('The versions of a document', VERSIONS, {
+        detail: operation('List versions', VERSIONS, {
           parameters: [moment('from'), moment('to'), BEFORE, 'limit'],
           answers: jsonAnswer(answers.Versions),
         }),
@@ -143,8 +143,8 @@ export function documentRoutes({
     )
 
   /**
-   * A moment as a query names it: a time, `seq:N`, or nothing for now.
-   * @throws Problem `not_found` for an entry that isn't there yet: what it will know can't be told
+   * A point in time from a query: a time, `seq:N`, or nothing for now.
+   * @throws Problem `not_found` for an entry that doesn't exist yet
    */
   async function momentOf(
     name: string,
@@ -156,18 +156,18 @@ export function documentRoutes({
     const seq = integerOf(name, text.slice('seq:'.length), 1, Number.MAX_SAFE_INTEGER) as number
     const last = await lastSeq(db, id)
     if (seq <= last) return { seq }
-    throw new Problem('not_found', `The stream has no entry ${seq} yet; its last is ${last}.`, name)
+    throw new Problem('not_found', `Entry ${seq} doesn't exist yet. The last entry is ${last}.`, name)
   }
 }
 
-/** A time, in UTC where it names no zone, as near as a database can have it. */
+/** A time, in UTC unless it has a zone, clamped to the range of the database. */
 function instantOf(name: string, text: string): Date {
   const hasNoZone = /^\d{4}-\d\d-\d\d[T ][\d:.]+$/.test(text)
   const at = dateOf(name, hasNoZone ? `${text.replace(' ', 'T')}Z` : text) as Date
   return new Date(Math.min(Math.max(at.getTime(), 0), LAST_INSTANT_MS))
 }
 
-/** The tag is weak: two versions of one hash are the same document, but may have their members in another order. */
+/** Weak, because two versions with the same hash are the same document but may order members differently. */
 function documentHeaders({ seq, at, hash }: Version) {
   return {
     ETag: `W/"${hash}"`,
@@ -183,7 +183,7 @@ function isKnown(request: Request, etag: string): boolean {
   return tags.some((tag) => tag.trim() === '*' || tag.trim().replace(/^(W\/)?/, 'W/') === etag)
 }
 
-/** As text: numbers that a double can't hold stay as they came. */
+/** As text, to preserve numbers that a double can't represent. */
 function changeJson({ from, to, operations, patchBytes, snapshotBytes }: DocumentChange): string {
   const ends = JSON.stringify({ from: endJson(from), to: endJson(to) }).slice(0, -1)
   return `${ends},"patch":${stringifyJson(operations)},"patchBytes":${patchBytes},"snapshotBytes":${snapshotBytes}}`
@@ -210,29 +210,29 @@ function json(text: string): Response {
 function moment(name: string) {
   return {
     name,
-    description: 'A time in ISO 8601, or `seq:` and the number of an entry',
+    description: 'A time in ISO 8601, or `seq:` with an entry number',
     schema: { type: 'string' },
   }
 }
 const BEFORE = {
   name: 'before',
-  description: 'Where the page before ended: its `next`',
+  description: 'Cursor: `next` of the previous page',
   schema: { type: 'integer', minimum: 1 },
 }
 
 const MOMENT =
-  'A moment is a time such as `2026-01-31T12:00:00Z` (without a zone: UTC), or `seq:120` for the entry of that number; ' +
-  'left out, it is now. Times later than now are now. '
+  'Versions are selected by a time such as `2026-01-31T12:00:00Z` (UTC without a zone) or an entry such as `seq:120`. ' +
+  'Default: now; times in the future mean now. '
 const DOCUMENT =
-  `${MOMENT}The document as the stream knew it then, with numbers digit for digit: rebuilt from the last snapshot ` +
-  'before and the patches after it, and checked against its hash (problem `damaged` where that fails). `ETag` is the ' +
-  'SHA-256 of the canonical document (RFC 8785), `X-Weir-Seq` the entry that made it, `Last-Modified` when. Problem ' +
-  '`not_found` before the first document, and for streams that have none.'
+  `${MOMENT}The document is rebuilt from the preceding snapshot and later patches, with numbers preserved digit for digit, ` +
+  'and verified against its hash (`damaged` on mismatch). `ETag` is the SHA-256 of the canonical document (RFC 8785), ' +
+  '`X-Weir-Seq` the entry that produced it, `Last-Modified` its time. Fails with `not_found` before the first document, ' +
+  'and for streams without documents.'
 const DIFF =
-  `${MOMENT}Without \`from\`, the version before \`to\`. \`patch\` (RFC 6902) turns the document at \`from\` into the one at ` +
-  '`to`, which it was tried for; it replaces the whole document where no better one can be made. Backwards works ' +
-  'too. `patchBytes` of that patch, 0 when nothing changed; `snapshotBytes` of the document at `to`.'
+  `${MOMENT}\`from\` defaults to the version before \`to\`. \`patch\` (RFC 6902, verified) turns the document at \`from\` into ` +
+  'the one at `to`, if necessary by replacing the whole document. `from` may be later than `to`. `patchBytes`: size of ' +
+  'the patch, 0 if nothing changed; `snapshotBytes`: size of the document at `to`.'
 const VERSIONS =
-  `${MOMENT}Newest first; \`next\` is the \`before\` of the next page. \`paths\` are the JSON Pointers that a version's ` +
-  'patch names, at most 20 and each cut at 200 characters, `""` for the whole document, null where the patch is larger ' +
-  'than 64 kB. `patchBytes` of the change as a patch, `snapshotBytes` of the document.'
+  `${MOMENT}Newest first; pass \`next\` as \`before\` to get the next page. \`paths\`: JSON Pointers in the patch, at most 20, ` +
+  'each truncated at 200 characters; `""` for the whole document, null if the patch exceeds 64 kB. `patchBytes`: size of ' +
+  'the change as a patch; `snapshotBytes`: size of the document.'

@@ -3,7 +3,7 @@ import { VERDICTS } from '../../core/judging/verdict.ts'
 import type { Filter } from '../../streams/registry/listing.ts'
 import { oneOf } from './input.ts'
 
-/** What narrows a list of streams, as queries and forms name it. */
+/** Filters of a list of streams, as named in queries and forms. */
 export const FILTERS = ['q', 'tag', 'host', 'state', 'kind'] as const satisfies (keyof Filter)[]
 
 /** @throws Problem `invalid_field` */

@@ -1,10 +1,10 @@
-/** Answers without an end, or made as they are read. */
+/** Endless or streamed responses. */
 const STREAMED = /^(text\/event-stream|application\/x-ndjson)/
 
 /**
- * The answer to HEAD where the one to GET is a stream: its head, with the stream ended. The router would read it to its
- * end for its length.
- * @returns undefined for what stays as it is
+ * The response to HEAD where GET returns a stream: only the headers. The router would read the whole stream to find its
+ * length.
+ * @returns undefined if the response needs no change
  */
 export async function headOf(request: Request, answer: unknown): Promise<Response | undefined> {
   if (request.method !== 'HEAD' || !(answer instanceof Response)) return undefined

@@ -1,7 +1,7 @@
 import { nulIn } from '../../core/documents/nul.ts'
 import { Problem } from '../../errors.ts'
 
-/** Largest body the API takes, in bytes. */
+/** Maximum size of a request body, in bytes. */
 export const MAX_REQUEST_BYTES = 1_048_576
 
 /**
@@ -11,7 +11,7 @@ export const MAX_REQUEST_BYTES = 1_048_576
 export async function readJson(request: Request, maxBytes = MAX_REQUEST_BYTES): Promise<unknown> {
   const text = await readText(request, maxBytes)
   const value = parsed(text)
-  // JSON can write it in no other way.
+  // JSON has no other way to write NUL.
   const nul = text.includes('\\u0000') ? nulIn(value) : undefined
   if (nul !== undefined) throw holdsNul(nul)
   return value
@@ -21,11 +21,11 @@ function parsed(text: string): unknown {
   try {
     return JSON.parse(text)
   } catch (error) {
-    throw new Problem('invalid_json', `The body isn't JSON: ${(error as Error).message}.`)
+    throw new Problem('invalid_json', `The body isn't valid JSON: ${(error as Error).message}.`)
   }
 }
 
-/** Reads a body that a form sent: its fields, the last value of each. */
+/** Reads a form body: the last value of each field. */
 export async function readForm(
   request: Request,
   maxBytes = MAX_REQUEST_BYTES,
@@ -36,14 +36,14 @@ export async function readForm(
   return form
 }
 
-/** Reads a body as text, up to `maxBytes`; a byte order mark is left out. @throws Problem `body_too_large` */
+/** Reads a body as text, up to `maxBytes`, without a byte order mark. @throws Problem `body_too_large` */
 export async function readText(request: Request, maxBytes: number): Promise<string> {
   return new TextDecoder().decode(await readBytes(request, maxBytes))
 }
 
-/** Reads a body as it was sent, up to `maxBytes`. @throws Problem `body_too_large`, `bad_request` where it broke off */
+/** Reads a body as bytes, up to `maxBytes`. @throws Problem `body_too_large`, `bad_request` if it's incomplete */
 export async function readBytes(request: Request, maxBytes: number): Promise<Uint8Array> {
-  const tooLarge = () => new Problem('body_too_large', `The body is larger than ${maxBytes} bytes.`)
+  const tooLarge = () => new Problem('body_too_large', `The body exceeds ${maxBytes} bytes.`)
   if (Number(request.headers.get('content-length') ?? 0) > maxBytes) throw tooLarge()
   if (request.body === null) return new Uint8Array()
   const chunks: Uint8Array[] = []
@@ -56,23 +56,23 @@ export async function readBytes(request: Request, maxBytes: number): Promise<Uin
   return Buffer.concat(chunks)
 }
 
-/** A body as it comes. That it doesn't come to its end, or too slowly, is its sender's doing, and no bug. */
+/** A body as it arrives. An incomplete or slow body is the client's fault, not a bug. */
 async function* arriving(body: ReadableStream<Uint8Array>): AsyncGenerator<Uint8Array> {
   try {
     yield* body as unknown as AsyncIterable<Uint8Array>
   } catch {
-    throw new Problem('bad_request', 'The body broke off before its end, or was sent too slowly.')
+    throw new Problem('bad_request', 'The body was incomplete or arrived too slowly.')
   }
 }
 
-/** The query of a request; a parameter that isn't known is refused rather than overlooked. */
+/** The query parameters of a request; unknown ones are rejected rather than ignored. */
 export function query<Name extends string>(
   request: Request,
   ...names: Name[]
 ): Partial<Record<Name, string>> {
   const values: Partial<Record<string, string>> = {}
   for (const [name, value] of new URL(request.url).searchParams) {
-    if (!names.includes(name as Name)) throw invalid(name, `There is no parameter ${name.slice(0, 64)}.`)
+    if (!names.includes(name as Name)) throw invalid(name, `Unknown parameter: ${name.slice(0, 64)}.`)
     if (nulIn(value) !== undefined) throw holdsNul(name)
     if (value !== '') values[name] = value
   }
@@ -91,7 +91,7 @@ export function integerOf(
   throw invalid(name, `${name}: expected a whole number from ${min} to ${max}.`)
 }
 
-/** The first and the last time that Postgres and people both read without trouble; others are taken for these. */
+/** The range of times that Postgres and people both read without trouble; others are clamped. */
 const EARLIEST = Date.parse('0001-01-01T00:00:00Z')
 const LATEST = Date.parse('9999-01-01T00:00:00Z')
 
@@ -114,7 +114,7 @@ export function oneOf<T extends string>(
 }
 
 function holdsNul(at: string): Problem {
-  return invalid(at, `${at.slice(0, 200) || 'The body'}: expected text without NUL.`)
+  return invalid(at, `${at.slice(0, 200) || 'The body'}: NUL characters aren't allowed.`)
 }
 
 function invalid(field: string, detail: string): Problem {

@@ -4,8 +4,8 @@ import type { Answers } from '../answers/answer.ts'
 import { inQuery, type Parameter } from './parameters.ts'
 
 /**
- * What the API's documentation says of a route: its body's schema, its query's parameters, what it answers and which
- * problems. It is never validated against: the route checks its own input, and answers from types.
+ * Documents a route in OpenAPI: body schema, query parameters, responses and problems. Nothing is validated against it:
+ * the route checks its own input.
  */
 export function operation(
   summary: string,
@@ -26,21 +26,21 @@ export function operation(
 type Responses = NonNullable<DocumentDecoration['responses']>
 
 /**
- * Where these stand until the document is made: `@elysiajs/openapi` puts the parameters of a path in the place of all
- * others, and problems become responses.
+ * Keys that hold these until the document is built: `@elysiajs/openapi` replaces all parameters with those of the path,
+ * and problems become responses.
  */
 export const PARAMETERS_FIELD = 'x-parameters'
 export const PROBLEMS_FIELD = 'x-problems'
 
 export interface OperationOptions {
   body?: object
-  /** Whether the body may be left out. */
+  /** Whether the body is optional. */
   isOptional?: boolean
-  /** A body to begin with. */
+  /** An example body. */
   example?: unknown
-  /** Of the query: by name, or more exactly. */
+  /** Query parameters, by name or in full. */
   parameters?: readonly (string | Parameter)[]
   answers?: Answers
-  /** Beyond those that every route has with such a path, query, or body. */
+  /** In addition to those that any route with such a path, query, or body has. */
   problems?: readonly ProblemCode[]
 }

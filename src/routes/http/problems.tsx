@@ -3,8 +3,8 @@ import type { Problem } from '../../errors.ts'
 import { html } from './html.ts'
 
 /**
- * The answer to whoever asked: problem details for programs, a page for people, and for a part of a page that htmx
- * asked for, a notice that leaves the page as it is.
+ * An error response: problem details for programs, a page for people, and for htmx requests a notice that leaves the
+ * page as it is.
  */
 export function problemResponse(problem: Problem, request: Request): Response | Promise<Response> {
   const { title, detail, status } = problem
@@ -17,7 +17,7 @@ export function problemResponse(problem: Problem, request: Request): Response | 
   return isPage ? html(<ProblemPage title={title} detail={detail} />, { status }) : problem.toResponse()
 }
 
-/** JSON in the characters that a header may hold. */
+/** JSON restricted to ASCII, for a header. */
 function asciiJson(value: unknown): string {
   return JSON.stringify(value).replace(
     /[^\x20-\x7e]/g,

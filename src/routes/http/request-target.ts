@@ -1,14 +1,13 @@
 import { Problem } from '../../errors.ts'
 
 /**
- * Refuses a request whose target can be read in more than one way, before anything reads it: without a host, with a
- * host that can't be one, or with two.
+ * Rejects a request with an ambiguous target before anything reads it: no host, an invalid host, or several.
  * @see https://www.rfc-editor.org/rfc/rfc9112#section-3.2
  */
 export function doubtfulTarget({ url, headers }: Request): Response | undefined {
-  if (!URL.canParse(url)) return badHost('expected the name that Weir is reached by.')
-  // Lines of the same name are joined by commas, and no host has one.
-  if (headers.get('host')?.includes(',')) return badHost('expected one, got several.')
+  if (!URL.canParse(url)) return badHost('expected a valid host name.')
+  // Repeated headers are joined by commas, which no host contains.
+  if (headers.get('host')?.includes(',')) return badHost('expected one value, got several.')
   return undefined
 }
 

@@ -1,7 +1,7 @@
 /**
- * What many open pages ask for every few seconds, read once for all of them.
- * @param forMs how long a reading is as good as new, in milliseconds
- * @param isFinal whether a reading is kept at all; one that failed never is
+ * Caches a value that many open pages request every few seconds.
+ * @param forMs how long a value is reused, in milliseconds
+ * @param isFinal whether a value is cached at all; failures never are
  */
 export function shared<T>(
   read: () => Promise<T>,
@@ -21,12 +21,12 @@ export function shared<T>(
   }
 }
 
-/** Readings remembered of one question, by what was asked; the oldest is forgotten first. */
+/** Maximum number of cached values; the oldest is evicted first. */
 const MAX_READINGS = 100
 
 /**
- * The same for a question that is asked in several ways: each is read once for all who ask it alike.
- * @param keyOf the same text for what has the same answer
+ * The same with one cached value per key.
+ * @param keyOf maps equivalent requests to the same key
  */
 export function sharedBy<Asked, T>(
   read: (asked: Asked) => Promise<T>,

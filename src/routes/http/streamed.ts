@@ -1,6 +1,6 @@
 /**
- * A body that is made as its reader takes it.
- * @param ended told once, however it ends: all is read, its reader has left, or it couldn't be made
+ * A body that is produced as the client reads it.
+ * @param ended called once when it ends: fully read, client gone, or failed
  */
 export function streamed(parts: AsyncGenerator<string>, ended: () => void): ReadableStream<Uint8Array> {
   const utf8 = new TextEncoder()

@@ -2,7 +2,7 @@ import type { Problem } from '../../errors.ts'
 import { refusal } from '../../proxy/errors.ts'
 import { problemResponse } from './problems.tsx'
 
-/** Refuses a request that is one too many, and says when to come back; a subscriber as its client understands it. */
+/** Rejects a request over the limit with Retry-After; subscribers to the proxy get an event stream. */
 export async function tooMany(
   request: Request,
   problem: Problem,

@@ -7,7 +7,7 @@ const SUBJECTS: Readonly<Record<string, Subject>> = {
   silences: 'silences',
 }
 
-/** What a request that was carried out may have changed of what pages show; streams say so themselves. */
+/** What pages show that a completed request may have changed; streams report their changes themselves. */
 export function touchedBy({ method, url }: Request): Subject | undefined {
   if (method === 'GET' || method === 'HEAD') return undefined
   const [, first = '', second = ''] = new URL(url).pathname.split('/')

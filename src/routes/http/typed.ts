@@ -1,6 +1,6 @@
 import type { TUnsafe } from '@sinclair/typebox'
 
-/** What a route takes and answers: its query's parameters, its body, and the JSON of a `Response` it makes itself. */
+/** A route's query parameters, body, and the JSON of a `Response` that it builds itself. */
 interface Declared {
   query?: object
   body?: unknown
@@ -8,8 +8,8 @@ interface Declared {
 }
 
 /**
- * Tells the types of the client what a route takes that reads its request itself, and what it answers where that is a
- * `Response`. Nothing at run time: the route checks its input, by its own rules and with its own errors.
+ * Types for the client of a route that reads its request itself or returns a `Response`. Does nothing at run time: the
+ * route validates its input itself.
  */
 export function typed<D extends Declared>(): { [K in keyof D]: TUnsafe<D[K]> } {
   return {} as { [K in keyof D]: TUnsafe<D[K]> }

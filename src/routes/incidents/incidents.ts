@@ -36,12 +36,12 @@ const DEFAULT_LIMIT = 50
 
 const LIST_PARAMETERS = [
   { name: 'state', schema: words(INCIDENT_STATES) },
-  { name: 'stream', description: 'Id of a stream' },
-  { name: 'parent', description: 'Id of the incident that explains them' },
+  { name: 'stream', description: 'Stream ID' },
+  { name: 'parent', description: 'ID of the incident that caused them' },
   'after',
   'limit',
 ]
-/** Any part of one; what is null is taken away. */
+/** A partial silence; null removes a field. */
 const SilenceChange = Type.Partial(
   Type.Mapped(Type.KeyOf(SilenceSchema), (key) => Type.Union([Type.Index(SilenceSchema, key), Type.Null()])),
 )
@@ -60,7 +60,7 @@ export interface IncidentRoutesDeps {
   now(): number
 }
 
-/** What is wrong, by which rules, and when nobody is told: the API. */
+/** The API of incidents, rules and silences. */
 export function incidentRoutes(deps: IncidentRoutesDeps) {
   return new Elysia({ detail: { tags: ['Incidents'] } })
     .use(readRoutes(deps))
@@ -78,10 +78,9 @@ function readRoutes({ db, now }: IncidentRoutesDeps) {
       },
       {
         detail: operation(
-          'What is wrong',
-          'Incidents, newest first; `after` is the `next` of the page before. `state` is open (and nobody looks after ' +
-            'it), acknowledged or resolved. Those that another one explains are left out, unless `parent` names that ' +
-            'one, or `stream` a stream.',
+          'List incidents',
+          'Newest first. `state` is open (not acknowledged), acknowledged or resolved. Incidents caused by another one are ' +
+            'left out unless `parent` or `stream` is set.',
           { parameters: LIST_PARAMETERS, answers: json(pageOf(answers.Incident)) },
         ),
       },
@@ -94,9 +93,9 @@ function readRoutes({ db, now }: IncidentRoutesDeps) {
       },
       {
         detail: operation(
-          'One incident',
-          'With its timeline: when it opened, who was told (`told`, `reminded`, `over`) by which delivery, who ' +
-            'acknowledged it, when it was resolved.',
+          'Get an incident',
+          'Includes the timeline: when it opened, the notifications sent (`told`, `reminded`, `over`) with their ' +
+            'deliveries, who acknowledged it, and when it was resolved.',
           { answers: json(answers.IncidentWithTimeline) },
         ),
       },
@@ -110,9 +109,9 @@ function readRoutes({ db, now }: IncidentRoutesDeps) {
       },
       {
         parse: 'none',
-        detail: operation('Look after an incident', 'Nobody is reminded of it any more.', {
+        detail: operation('Acknowledge an incident', 'Stops its reminders.', {
           body: AcknowledgeSchema,
-          example: { by: 'Ada', note: 'I look after it' },
+          example: { by: 'Ada', note: 'On it' },
           answers: json(answers.Incident),
           problems: ['conflict'],
         }),
@@ -124,8 +123,8 @@ function ruleRoutes({ db, now }: IncidentRoutesDeps) {
   return new Elysia()
     .get('/api/rules', async () => ({ items: await listRules(db) }), {
       detail: operation(
-        'Rules',
-        'In the order in which they were made. That streams stall and die needs none.',
+        'List alert rules',
+        'In order of creation. Stalled and dead streams open incidents without a rule.',
         { answers: json(listOf(answers.Rule)) },
       ),
     })
@@ -137,7 +136,7 @@ function ruleRoutes({ db, now }: IncidentRoutesDeps) {
       },
       {
         parse: 'none',
-        detail: operation('Add a rule', RULES, {
+        detail: operation('Create an alert rule', RULES, {
           body: RuleSchema,
           example: { name: 'Errors', kind: 'errorRate', tag: 'shop', params: { above: 0.5 } },
           answers: created(answers.Rule),
@@ -146,7 +145,7 @@ function ruleRoutes({ db, now }: IncidentRoutesDeps) {
       },
     )
     .get('/api/rules/:id', ({ params }) => getRule(db, params.id), {
-      detail: operation('One rule', undefined, { answers: json(answers.Rule) }),
+      detail: operation('Get an alert rule', undefined, { answers: json(answers.Rule) }),
     })
     .patch(
       '/api/rules/:id',
@@ -154,8 +153,8 @@ function ruleRoutes({ db, now }: IncidentRoutesDeps) {
       {
         parse: 'none',
         detail: operation(
-          'Change a rule',
-          'Takes any part of a rule; `params` as a whole. What it has seen is forgotten and its incidents end.',
+          'Update an alert rule',
+          'Accepts a partial rule; `params` is replaced as a whole. Resets the rule and resolves its incidents.',
           { body: Type.Partial(RuleSchema), example: { isEnabled: false }, answers: json(answers.Rule) },
         ),
       },
@@ -166,7 +165,7 @@ function ruleRoutes({ db, now }: IncidentRoutesDeps) {
         await removeRule(db, params.id, now())
         return new Response(null, { status: 204 })
       },
-      { detail: operation('Remove a rule', 'Its incidents end.', { answers: NOTHING }) },
+      { detail: operation('Delete an alert rule', 'Resolves its incidents.', { answers: NOTHING }) },
     )
 }
 
@@ -182,8 +181,8 @@ function silenceRoutes({ db, now }: IncidentRoutesDeps) {
       },
       {
         detail: operation(
-          'Silences',
-          'Those that are not over, with `past=true` all; `active` is the window that now lies in.',
+          'List silences',
+          'Current and future silences; with `past=true`, all of them. `active` is the current window.',
           {
             parameters: [{ name: 'past', schema: words(['true', 'false']) }],
             answers: json(listOf(answers.Silence)),
@@ -200,16 +199,16 @@ function silenceRoutes({ db, now }: IncidentRoutesDeps) {
       },
       {
         parse: 'none',
-        detail: operation('Silence', SILENCES, {
+        detail: operation('Create a silence', SILENCES, {
           body: SilenceSchema,
-          example: { reason: 'The shop moves', tag: 'shop', endsAt: '2030-01-31T12:00:00Z' },
+          example: { reason: 'Shop migration', tag: 'shop', endsAt: '2030-01-31T12:00:00Z' },
           answers: created(answers.Silence),
           problems: ['conflict'],
         }),
       },
     )
     .get('/api/silences/:id', async ({ params }) => silenceJson(await getSilence(db, params.id), now()), {
-      detail: operation('One silence', undefined, { answers: json(answers.Silence) }),
+      detail: operation('Get a silence', undefined, { answers: json(answers.Silence) }),
     })
     .patch(
       '/api/silences/:id',
@@ -219,7 +218,7 @@ function silenceRoutes({ db, now }: IncidentRoutesDeps) {
       },
       {
         parse: 'none',
-        detail: operation('Change a silence', 'Takes any part of one; `null` takes a part away.', {
+        detail: operation('Update a silence', 'Accepts a partial silence; `null` removes a field.', {
           body: SilenceChange,
           example: { endsAt: '2030-01-31T18:00:00Z' },
           answers: json(answers.Silence),
@@ -233,14 +232,14 @@ function silenceRoutes({ db, now }: IncidentRoutesDeps) {
         return new Response(null, { status: 204 })
       },
       {
-        detail: operation('End a silence', 'Of what is still wrong, people are told then.', {
+        detail: operation('Delete a silence', 'Incidents that are still open are notified then.', {
           answers: NOTHING,
         }),
       },
     )
 }
 
-/** What a request asks for of incidents. */
+/** The incident query of a request. */
 export function incidentQuery(request: Request, limit: number): IncidentQuery {
   const given = query(request, 'state', 'stream', 'parent', 'after', 'limit')
   return {
@@ -268,13 +267,13 @@ function instant(at: number): string | null {
 }
 
 const RULES =
-  'Of all streams, or those with a `tag`, or one (`streamId`). `params` by `kind`: errorRate `{above, windowMs?, ' +
+  'Applies to all streams, those with a `tag`, or one (`streamId`). `params` by `kind`: errorRate `{above, windowMs?, ' +
   'minSamples?}`; changed `{everyMs?}`; unchanged `{forMs}`; changeRate and size `{min?, max?, windowMs?, ' +
-  'minSamples?}`, without bounds learnt from the same hour of the week; condition `{pointer, op, value?}` of the ' +
-  'current document, op: exists, absent, equals, notEquals, above, below, matches (a pattern of up to 200 characters ' +
-  'without look-around, back-references and {n,m}). Windows and bounds in milliseconds and bytes. The thresholds are ' +
-  'looks in a row: every 5 s for changed and condition, every minute for the others.'
+  'minSamples?}`, with bounds learned from the same hour of the week if omitted; condition `{pointer, op, value?}` on the ' +
+  'current document, with op exists, absent, equals, notEquals, above, below, or matches (a pattern of up to 200 ' +
+  'characters without lookaround, backreferences and {n,m}). Windows in milliseconds, sizes in bytes. The thresholds ' +
+  'count consecutive evaluations: every 5 s for changed and condition, every minute for the others.'
 const SILENCES =
-  'Of everything, of a `tag` or of one stream (`streamId`). Once, from `startsAt` (now if left out) to `endsAt`; or ' +
-  'again and again by a `schedule` in the time of a zone, then `startsAt` and `endsAt` bound it. Incidents still open ' +
-  'and are shown; nobody is told until it ends.'
+  'Applies to all streams, to a `tag`, or to one stream (`streamId`). One-time, from `startsAt` (default: now) to ' +
+  '`endsAt`; or recurring, with a `schedule` in a time zone, optionally limited by `startsAt` and `endsAt`. Incidents ' +
+  'still open and are shown, but notifications wait until the silence ends.'

@@ -5,30 +5,34 @@ import type { ApiDocument, ApiOperation, ApiParameter, ApiSchema } from './types
 type Paths = Readonly<Record<string, Readonly<Record<string, ApiOperation>>>>
 
 const INFO =
-  'Register an API, start and stop its stream, and ask for its status, logs, size and change. Errors are problem ' +
-  'details (RFC 9457) with a `code` and, where one is to blame, the `field`. Instants are ISO 8601. Where Weir has a ' +
-  'token, send that or an API key as Bearer token, or as the password of Basic.'
+  'Register APIs, start and stop their streams, and query status, logs, size and change. Errors are problem details ' +
+  '(RFC 9457) with a `code` and, for invalid input, a `field`. Timestamps are ISO 8601. If Weir has a token, send it or ' +
+  'an API key as a Bearer token or as the Basic password.'
 
-/** The parts of the API, in the order in which people meet them. */
+/** The sections of the API, in reading order. */
 const TAGS = [
-  { name: 'Streams', description: 'Registering APIs, following them, and reading what they said' },
-  { name: 'Measures', description: 'How large responses are, how often they change, what streaming saves' },
-  { name: 'Documents', description: 'What an API said at any moment, and what changed between two' },
-  { name: 'Proxy', description: 'Any JSON API as a stream' },
-  { name: 'Topology', description: 'Services and their calls: reported, drawn, and told to fail' },
-  { name: 'Channels', description: 'Where notifications go, and what was sent' },
-  { name: 'Incidents', description: 'What is wrong, by which rules, and when nobody is told' },
-  { name: 'Archive', description: 'What of the log lies on S3' },
-  { name: 'Access', description: 'Who gets in, and who did what' },
-  { name: 'Operation', description: 'Weir itself' },
+  { name: 'Streams', description: 'Register APIs, follow them, and read their logs' },
+  { name: 'Measures', description: 'Response sizes, change rates, and savings from streaming' },
+  { name: 'Documents', description: 'Documents at any point in time, and the changes between them' },
+  { name: 'Proxy', description: 'Any JSON API as an event stream' },
+  { name: 'Topology', description: 'Services and the calls between them, and fault injection' },
+  { name: 'Channels', description: 'Notification channels and deliveries' },
+  { name: 'Incidents', description: 'Incidents, alert rules, and silences' },
+  { name: 'Archive', description: 'Log archive on S3' },
+  { name: 'Access', description: 'API keys and the audit log' },
+  { name: 'Operation', description: 'Health, metrics, settings, and backups' },
 ]
 
 const SECURITY = {
-  token: { type: 'http', scheme: 'bearer', description: 'WEIR_TOKEN, or an API key' },
-  password: { type: 'http', scheme: 'basic', description: 'Any user; WEIR_TOKEN or an API key as password' },
+  token: { type: 'http', scheme: 'bearer', description: 'WEIR_TOKEN or an API key' },
+  password: {
+    type: 'http',
+    scheme: 'basic',
+    description: 'Any user name, with WEIR_TOKEN or an API key as the password',
+  },
 }
 
-/** The whole document from what the routes say of themselves: with all parameters, problems, and named schemas once. */
+/** The complete document from the routes' own descriptions, with all parameters and problems; named schemas once. */
 export function completeDocument(paths: Paths, version: string): ApiDocument {
   const schemas: Record<string, ApiSchema> = {}
   const completed = Object.entries(paths).map(([path, methods]) => [
@@ -61,19 +65,19 @@ function complete(path: string, method: string, given: ApiOperation): ApiOperati
   }
 }
 
-/** What a key must at least be allowed, as a role; a Weir without a token asks for nothing. */
+/** The least scope that a key needs, as a role; a Weir without a token needs no authentication. */
 function securityOf(path: string, method: string): ApiOperation['security'] {
   const access = accessOf(method.toUpperCase(), patternOf(path))
   return access === 'open' ? [] : [{}, { token: [access ?? 'admin'] }, { password: [access ?? 'admin'] }]
 }
 
-/** A parameter of a path is an id everywhere but where it says something else. */
+/** A path parameter is an ID unless described otherwise. */
 function named(parameter: ApiParameter): ApiParameter {
   const isId = parameter.in === 'path' && parameter.name === 'id' && parameter.description === undefined
-  return isId ? { ...parameter, description: 'Its id' } : parameter
+  return isId ? { ...parameter, description: 'ID' } : parameter
 }
 
-/** Puts schemas with a name where all can refer to them. */
+/** Moves named schemas to `components`. */
 function gather(value: unknown, schemas: Record<string, ApiSchema>): unknown {
   if (Array.isArray(value)) return value.map((each) => gather(each, schemas))
   if (typeof value !== 'object' || value === null) return value

@@ -10,12 +10,12 @@ const FORMATS: Readonly<Record<string, string>> = {
   'date-time': '2026-01-31T12:00:00.000Z',
   date: '2026-01-31',
 }
-/** What fields of these names hold, so that an example reads like an answer. */
+/** Values for fields of these names, so that an example looks like a real response. */
 const TEXTS: Readonly<Record<string, string>> = {
   url: 'https://api.example.com/prices',
   name: 'Prices',
   method: 'GET',
-  reason: 'Polled as it should be.',
+  reason: 'The last poll succeeded.',
   path: '/items/0/price',
   hash: '9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08',
   worker: 'host-1234',
@@ -30,7 +30,7 @@ const TEXTS: Readonly<Record<string, string>> = {
   to: 'D',
 }
 
-/** A value that the schema describes. */
+/** An example value for a schema. */
 export function exampleOf(schema: ApiSchema, schemas: Schemas, name = '', depth = 0): unknown {
   const { $ref, anyOf, prefixItems, type, properties } = schema
   const of = (each: ApiSchema, named = name) => exampleOf(each, schemas, named, depth + 1)

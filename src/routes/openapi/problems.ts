@@ -4,53 +4,51 @@ import { PROBLEMS, type ProblemCode } from '../../errors.ts'
 import { choice } from '../answers/types.ts'
 import type { ApiOperation, ApiResponse } from './types.ts'
 
-/** What each code says, for people. */
+/** What each code means, for people. */
 export const MEANINGS: Readonly<Record<ProblemCode, string>> = {
-  bad_request: 'The request can’t be read as what it should be.',
-  invalid_json: 'The body isn’t JSON.',
-  unauthorized: 'The token or key is missing, wrong, revoked, or expired.',
-  forbidden_origin: 'A page of another site asked.',
-  forbidden_scope: 'The key may not do that: `detail` says which scope may.',
-  not_found: 'There is no such thing.',
-  no_laboratory: 'The service can’t be told to fail.',
-  method_not_allowed: 'Not with this method.',
-  conflict: 'It is in a state in which that can’t be done.',
-  body_too_large: 'The body is larger than it may be.',
-  too_large: 'What would come of the request is more than may be: `detail` says which bound it exceeds.',
-  unsupported_media_type: 'The body is of a type that isn’t known here.',
-  invalid_field: 'A field or parameter isn’t as it should be: `field` names it.',
-  unreachable: 'The API did not answer when it was asked.',
-  not_allowed: 'Weir must not go there.',
-  host_unknown: 'The host’s name leads nowhere.',
-  too_many: 'There are as many as there may be, or too many at once.',
-  internal: 'A fault inside Weir; its log says what.',
-  damaged: 'What is stored doesn’t give what its hash says.',
-  upstream_failed: 'Who had to be asked didn’t answer as it should.',
-  unavailable: 'Not here, or not now.',
+  bad_request: 'The request is malformed.',
+  invalid_json: "The body isn't valid JSON.",
+  unauthorized: 'The token or API key is missing, invalid, revoked, or expired.',
+  forbidden_origin: 'The request came from a page on another origin.',
+  forbidden_scope: 'The scope of the API key is insufficient; `detail` names the required scope.',
+  not_found: "The resource doesn't exist.",
+  no_laboratory: "The service doesn't support fault injection.",
+  method_not_allowed: "The method isn't supported here.",
+  conflict: "The request conflicts with the resource's current state.",
+  body_too_large: 'The body exceeds the size limit.',
+  too_large: 'The result would exceed a limit; `detail` says which one.',
+  unsupported_media_type: "The content type isn't supported.",
+  invalid_field: 'A field or parameter is invalid; `field` names it.',
+  unreachable: "The API didn't respond.",
+  not_allowed: "The destination isn't allowed; see ALLOW_HOSTS.",
+  host_unknown: "The host name doesn't resolve.",
+  too_many: 'A limit on the number of objects or concurrent requests is reached.',
+  internal: 'Internal error; see the log of Weir.',
+  damaged: "The stored data is damaged: it doesn't match its hash.",
+  upstream_failed: 'An upstream service failed or sent an unexpected response.',
+  unavailable: 'Temporarily unavailable, or not available in this process.',
 }
 
-/** Every error that a caller is told. @see https://www.rfc-editor.org/rfc/rfc9457 */
+/** The body of every error response. @see https://www.rfc-editor.org/rfc/rfc9457 */
 export const ProblemSchema = Type.Object(
   {
     type: Type.Literal('about:blank'),
-    title: Type.String({ description: 'The code in words' }),
+    title: Type.String({ description: 'Short title for the code' }),
     status: Type.Integer({ minimum: 400, maximum: 599 }),
     code: choice(Object.keys(PROBLEMS) as ProblemCode[]),
-    detail: Type.String({ description: 'What is wrong and, where that helps, what to do' }),
-    field: Type.Optional(Type.String({ description: 'The field or parameter that is to blame' })),
-    requestId: Type.Optional(
-      Type.String({ description: 'What X-Request-Id says, too: the log has more of it' }),
-    ),
+    detail: Type.String({ description: 'What went wrong and how to fix it' }),
+    field: Type.Optional(Type.String({ description: 'The invalid field or parameter' })),
+    requestId: Type.Optional(Type.String({ description: 'Same as X-Request-Id; search the log for it' })),
   },
   { $id: 'Problem', description: 'Problem details (RFC 9457)' },
 )
 
-/** A path of the document as the routes have it. */
+/** A path of the document as a route pattern. */
 export function patternOf(path: string): string {
   return path.replaceAll(/\{(\w+)\}/g, ':$1')
 }
 
-/** The codes that an operation may answer with, in the order of their statuses: its own, and what its request brings. */
+/** An operation's possible codes, by status: its own, and those that any such request can cause. */
 export function codesOf(path: string, method: string, operation: ApiOperation): ProblemCode[] {
   const { parameters = [], requestBody, responses = {} } = operation
   const own = operation['x-problems'] ?? []
@@ -66,7 +64,7 @@ export function codesOf(path: string, method: string, operation: ApiOperation): 
   return [...all].sort((a, b) => PROBLEMS[a] - PROBLEMS[b])
 }
 
-/** Those codes as responses, by status, and what stands for any other. */
+/** Those codes as responses by status, with a default for all others. */
 export function problemResponses(
   codes: readonly ProblemCode[],
   hasDefault: boolean,

@@ -11,7 +11,7 @@ const PROBLEM_TYPE = 'application/problem+json'
 const EVENTS = 'text/event-stream'
 const METHODS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE']
 
-/** The document as people read it. */
+/** The document prepared for the API reference page. */
 export function referenceOf(document: ApiDocument): OpenApiPageProps {
   const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
     Object.entries(methods).map(([method, operation]) => ({
@@ -40,7 +40,7 @@ export function referenceOf(document: ApiDocument): OpenApiPageProps {
   }
 }
 
-/** What is done with many comes before what is done with one; of one path, as people meet it. */
+/** Collections before single resources; methods in their usual order. */
 function byPath(a: OperationView, b: OperationView): number {
   if (a.path !== b.path) return a.path < b.path ? -1 : 1
   return METHODS.indexOf(a.method) - METHODS.indexOf(b.method)
@@ -93,7 +93,7 @@ function bodyView(document: ApiDocument, { requestBody }: ApiOperation): BodyVie
   }
 }
 
-/** What a body needs: that what may be left out stays out of an example. */
+/** Only the required fields, to keep the example short. */
 function requiredOnly(schema: ApiSchema): ApiSchema {
   const { properties, required = [] } = schema
   if (properties === undefined || required.length === 0) return schema
@@ -141,7 +141,7 @@ function problemsOf(responses: NonNullable<ApiOperation['responses']>): Operatio
   )
 }
 
-/** How errors are told that are no problem details. */
+/** The error format of routes that don't use problem details. */
 function ownErrors(answer: NonNullable<ApiOperation['responses']>[string] | undefined): string {
   if (answer === undefined || answer.content?.[PROBLEM_TYPE] !== undefined) return ''
   return answer.description
@@ -151,7 +151,7 @@ function schemaView(name: string, schema: ApiSchema): SchemaView {
   return { name, description: schema.description ?? '', words: wordsOf(schema), fields: fieldsOf(schema) }
 }
 
-/** A command for a terminal. `{origin}` stands for where Weir is, the token is a variable of the shell. */
+/** A curl command. `{origin}` is replaced on the page; the token comes from a shell variable. */
 function curlOf(path: string, method: string, body: BodyView | undefined, isStream: boolean): string {
   const parts = [
     isStream ? 'curl -N' : 'curl',

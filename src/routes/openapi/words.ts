@@ -1,11 +1,11 @@
 import type { FieldView, WordView } from '../../../views/openapi/schema.tsx'
 import type { ApiSchema } from './types.ts'
 
-/** Fields of fields are told in the same list, so deep. */
+/** Depth to which nested fields are listed. */
 const MAX_DEPTH = 4
 const FORMATS: Readonly<Record<string, string>> = { uuid: 'id', 'date-time': 'time', date: 'day' }
 
-/** What a schema is, in words and names of schemas. */
+/** A schema's type, as text and links to named schemas. */
 export function wordsOf(schema: ApiSchema): WordView[] {
   const { $ref, anyOf, prefixItems, type } = schema
   if ($ref !== undefined) return [{ schema: nameIn($ref) }]
@@ -20,7 +20,7 @@ export function wordsOf(schema: ApiSchema): WordView[] {
   return [FORMATS[schema.format ?? ''] ?? type]
 }
 
-/** The fields of a schema that is no reference, those within them too, each by its path. */
+/** The fields of an inline schema, including nested ones, each with its path. */
 export function fieldsOf(schema: ApiSchema, within = '', depth = 0): FieldView[] {
   const { properties = {}, required = [] } = objectIn(schema)
   return Object.entries(properties).flatMap(([name, field]) => {
@@ -37,13 +37,13 @@ export function fieldsOf(schema: ApiSchema, within = '', depth = 0): FieldView[]
   })
 }
 
-/** What a value may be beyond its type, and what it is when left out. */
+/** A value's limits and its default. */
 export function boundsOf(schema: ApiSchema): string {
   const { minimum, maximum, minLength, maxLength, minItems, maxItems } = schema
   const told = [
     between(minimum, maximum, ''),
     between(minLength, maxLength, ' characters'),
-    between(minItems, maxItems, ' of them'),
+    between(minItems, maxItems, ' items'),
     schema.default === undefined || schema.default === '' ? '' : `default ${JSON.stringify(schema.default)}`,
   ]
   return told.filter(Boolean).join(', ')
@@ -53,13 +53,13 @@ export function nameIn(ref: string): string {
   return ref.slice(ref.lastIndexOf('/') + 1)
 }
 
-/** The schema of the values of a map. */
+/** Value schema of a map. */
 export function valuesOf({ patternProperties, additionalProperties }: ApiSchema): ApiSchema | undefined {
   if (patternProperties !== undefined) return Object.values(patternProperties)[0]
   return typeof additionalProperties === 'object' ? additionalProperties : undefined
 }
 
-/** Below each of a list, and beside the null that may stand for it, is the same object. */
+/** The object inside a list or a nullable. */
 function objectIn(schema: ApiSchema): ApiSchema {
   const others = schema.anyOf?.filter(({ type }) => type !== 'null')
   if (others?.length === 1) return objectIn(others[0] as ApiSchema)
@@ -67,7 +67,7 @@ function objectIn(schema: ApiSchema): ApiSchema {
   return item === undefined ? schema : objectIn(item)
 }
 
-/** The schema of the members of a list. */
+/** Item schema of a list. */
 export function itemsOf({ type, items }: ApiSchema): ApiSchema | undefined {
   return type === 'array' && items !== undefined && !Array.isArray(items) ? (items as ApiSchema) : undefined
 }
@@ -76,7 +76,7 @@ function joined(each: readonly WordView[][], between: string): WordView[] {
   return each.flatMap((words, index) => (index === 0 ? words : [between, ...words]))
 }
 
-/** Only what says something: that a count isn't negative goes without saying. */
+/** Only informative limits: a count is never negative anyway. */
 function between(min: number | undefined, max: number | undefined, unit: string): string {
   if (max !== undefined) return `${(min ?? 0).toLocaleString('en')} to ${max.toLocaleString('en')}${unit}`
   return min === undefined || min <= 1 ? '' : `at least ${min.toLocaleString('en')}${unit}`

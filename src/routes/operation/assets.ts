@@ -37,7 +37,7 @@ export function assetRoutes() {
     const isCurrent = asked.startsWith(`${ASSET_FOLDER}/`)
     const path = normalize(asked.replace(ANY_FOLDER, ''))
     const asset = await remember(path, () => load(path, transpiler))
-    if (asset === undefined) throw new Problem('not_found', `No asset ${path}.`)
+    if (asset === undefined) throw new Problem('not_found', `Asset ${path} not found.`)
     return answer(asset, request.headers, isCurrent)
   }
 

@@ -14,9 +14,9 @@ import { Healthy, METRICS, READY } from '../answers/probes.ts'
 import { operation } from '../http/operation.ts'
 import { shared } from '../http/shared.ts'
 
-/** A look at what must be there is as good as new for this long, in milliseconds, however many ask. */
+/** How long a readiness report is reused, in milliseconds. */
 const READY_FOR_MS = 1_000
-const NOT_HERE = new Problem('not_found', 'Only probes are here.')
+const NOT_HERE = new Problem('not_found', 'This process serves only /healthz, /readyz and /metrics.')
 const FRESH = { 'Cache-Control': 'no-store' }
 
 export interface ProbeDeps {
@@ -25,9 +25,9 @@ export interface ProbeDeps {
   now(): number
 }
 
-/** What is asked by machines that look after Weir: whether it lives, whether it is ready, and its figures. */
+/** Endpoints for orchestrators and monitoring: liveness, readiness, metrics. */
 export function probeRoutes({ readiness, scrape, now }: ProbeDeps): Elysia {
-  // That it isn't ready is looked at anew: it may be any moment, and shutting down is told at once.
+  // Only "ready" is cached: it may become ready at any moment, and shutdown must show at once.
   const report = shared(() => readiness.report(), {
     now,
     forMs: READY_FOR_MS,
@@ -36,7 +36,7 @@ export function probeRoutes({ readiness, scrape, now }: ProbeDeps): Elysia {
   const app = new Elysia({ detail: { tags: ['Operation'] } })
   app
     .get('/healthz', () => Response.json({ status: 'ok' }, { headers: FRESH }), {
-      detail: operation('Whether the process lives', 'Its event loop answers: no more, and to everybody.', {
+      detail: operation('Liveness probe', 'The process responds. No authentication required.', {
         answers: json(Healthy),
       }),
     })
@@ -48,9 +48,9 @@ export function probeRoutes({ readiness, scrape, now }: ProbeDeps): Elysia {
       },
       {
         detail: operation(
-          'Whether it can do its work',
-          'The database answers and has its tables; where there are workers, they take jobs and the queue answers; ' +
-            'and it is neither starting nor shutting down. Told to everybody, for load balancers.',
+          'Readiness probe',
+          'Ready when the database responds and is migrated, the queue responds and workers take jobs (on processes ' +
+            'with workers), and the process is neither starting nor shutting down. No authentication required.',
           { answers: READY },
         ),
       },
@@ -60,14 +60,14 @@ export function probeRoutes({ readiness, scrape, now }: ProbeDeps): Elysia {
       async () => new Response(await scrape.text(), { headers: { ...FRESH, 'Content-Type': METRICS_TYPE } }),
       {
         detail: operation(
-          'Its figures, for Prometheus',
-          "Counters are this process's own; gauges of the database are the same from every process, and say so. " +
-            'At most a second old.',
+          'Prometheus metrics',
+          'Counters are per process; gauges read from the database are the same on every process, as their help text ' +
+            'says. Values are at most one second old.',
           { answers: METRICS },
         ),
       },
     )
-  // Without the types of its routes: the client has no use for them, and TypeScript takes only so many.
+  // Without route types: the client doesn't need them, and TypeScript handles only so many.
   return app as Elysia
 }
 
@@ -76,7 +76,7 @@ export interface ProbeAppDeps extends ProbeDeps {
   config: Config
 }
 
-/** Nothing but the probes, behind the same gate: for a process that has no pages. */
+/** Only the probes, behind the same gate: for a process without pages. */
 export function createProbeApp({ access, config, ...deps }: ProbeAppDeps) {
   const { publicUrl } = config
   const gate = new Gate({ ...access, rateLimit: undefined, proxyOrigins: [], publicUrl })
@@ -102,5 +102,5 @@ export function createProbeApp({ access, config, ...deps }: ProbeAppDeps) {
 function answerTo(error: unknown): Response {
   if (error instanceof Refused) return error.response
   if (error instanceof Problem) return error.toResponse()
-  return new Problem('internal', 'Something went wrong inside Weir.').toResponse()
+  return new Problem('internal', 'Internal error. See the log of Weir.').toResponse()
 }

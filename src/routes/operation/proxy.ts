@@ -19,7 +19,7 @@ export interface ProxyRoutesDeps {
 
 export type ProxyHandler = (request: Request, server: Server<unknown> | null) => Promise<Response>
 
-/** Answers requests to the proxy, whichever form their path has. */
+/** Handles requests to the proxy, in either path form. */
 export function proxyHandler({ proxy, proxyOrigins, warn }: ProxyRoutesDeps): ProxyHandler {
   async function serve(request: Request): Promise<Response> {
     try {
@@ -31,7 +31,7 @@ export function proxyHandler({ proxy, proxyOrigins, warn }: ProxyRoutesDeps): Pr
       }
       if (error instanceof Problem) return refusal(error, Date.now())
       warn(`GET ${new URL(request.url).pathname.slice(0, 200)}`, error)
-      const detail = 'Something went wrong inside Weir; its log says what.'
+      const detail = 'Internal error. See the log of Weir.'
       return refusal(new Problem('internal', detail), Date.now())
     }
   }
@@ -48,13 +48,13 @@ export function proxyHandler({ proxy, proxyOrigins, warn }: ProxyRoutesDeps): Pr
   }
 }
 
-/** Whether a request has the target's URL straight after the host: a path that no route's pattern can describe. */
+/** Whether the target URL follows the host directly: a path that no route pattern matches. */
 export function isBareTarget({ method, url }: Request): boolean {
   const { pathname } = new URL(url)
   return method === 'GET' && isProxyPath(pathname) && !pathname.startsWith('/proxy/')
 }
 
-/** Any API as a stream. */
+/** Any JSON API as an event stream. */
 export function proxyRoutes(handle: ProxyHandler) {
   return new Elysia({ detail: { tags: ['Proxy'] } }).get(
     '/proxy/*',
@@ -65,16 +65,16 @@ export function proxyRoutes(handle: ProxyHandler) {
 
 const NUMBER = { type: 'integer' }
 const DOCS = operation(
-  'Any JSON API as server-sent events',
-  'Follow the path with the target’s URL, its query included; `/<url>` does the same. Events: `data` (the ' +
-    'document), `patch` (RFC 6902 operations), `error` (`{family, cause, message, status, timestamp}`: status 4xxxx ' +
-    'for what was asked, 5xxxx for Weir, 7xxxx for the target), `monitor` (the target recovered, or was not polled ' +
-    'for a while), `gap` (what was missed can’t be replayed; the document follows). All who ask for the same URL, ' +
-    'headers and interval share one poll. A stream with headers is visible to the key that created it and to admins only. ' +
-    'How many requests a client causes is limited, per host and in all. `Last-Event-ID` resumes.',
+  'Stream any JSON API as server-sent events',
+  'Append the target URL, including its query, to the path; `/<url>` works too. Events: `data` (the document), `patch` ' +
+    '(RFC 6902 operations), `error` (`{family, cause, message, status, timestamp}`; status 4xxxx: invalid request, ' +
+    '5xxxx: error in Weir, 7xxxx: error of the target), `monitor` (the target recovered, or was not polled for a while), ' +
+    "`gap` (missed events can't be replayed; the document follows). Requests with the same URL, headers and interval " +
+    'share one poll. A stream with headers is visible only to the key that created it and to admins. The request rate ' +
+    'per client is limited, per host and in total. Resume with `Last-Event-ID`.',
   {
     parameters: [
-      { name: 'url', in: 'path', required: true, description: 'Of the target, as it is' },
+      { name: 'url', in: 'path', required: true, description: 'Target URL, not encoded' },
       {
         name: 'intervalMs',
         description: 'Time between two polls, in milliseconds',
@@ -82,22 +82,22 @@ const DOCS = operation(
       },
       {
         name: 'mode',
-        description: 'What is sent: the document and its patches, or the whole document with every change',
+        description: 'The document followed by patches, or the whole document on every change',
         schema: { ...words(MODES), default: MODES[0] },
       },
       {
         name: 'X-Sd-Header',
-        description: 'Header for the target, `Name: value`; may be repeated. Makes it private',
+        description: 'Header for the target, as `Name: value`; repeatable. Makes the stream private',
       },
-      { name: 'X-Sd-Token', description: 'An API key or WEIR_TOKEN, for clients that can’t send headers' },
+      { name: 'X-Sd-Token', description: "API key or WEIR_TOKEN, for clients that can't set headers" },
       {
         name: 'X-Sd-Compress',
-        description: '`true` compresses the stream whatever Accept-Encoding says',
+        description: '`true` compresses the stream regardless of Accept-Encoding',
         schema: words(['true']),
       },
       { name: 'payloadPointer', description: 'JSON Pointer (RFC 6901) of the part to follow' },
-      { name: 'ignorePaths', description: 'JSON Pointer of a part to leave out; may be repeated' },
-      { name: 'arrayKeys', description: 'Key that identifies the members of arrays; may be repeated' },
+      { name: 'ignorePaths', description: 'JSON Pointer of a part to ignore; repeatable' },
+      { name: 'arrayKeys', description: 'Key that identifies array members; repeatable' },
     ],
     answers: PROXIED,
   },

@@ -12,11 +12,11 @@ import { typed } from '../http/typed.ts'
 
 export interface LookRoutesDeps {
   streams: Streams
-  /** How often somebody may make Weir ask. */
+  /** Limits the upstream requests of each client. */
   upstreamRate: UpstreamRate
 }
 
-/** Looking at an API before it is registered. */
+/** Previewing an API before registering it. */
 export function lookRoutes({ streams, upstreamRate }: LookRoutesDeps) {
   return new Elysia({ detail: { tags: ['Streams'] } }).post(
     '/api/streams/look',
@@ -28,7 +28,7 @@ export function lookRoutes({ streams, upstreamRate }: LookRoutesDeps) {
     {
       ...typed<{ body: Looking; response: Looked & { known: { id: string; name: string }[] } }>(),
       parse: 'none',
-      detail: operation('Look at an API before registering it', LOOK, {
+      detail: operation('Preview an API', LOOK, {
         body: LookSchema,
         answers: json(LookedSchema),
         problems: ['too_many'],
@@ -38,9 +38,9 @@ export function lookRoutes({ streams, upstreamRate }: LookRoutesDeps) {
 }
 
 const LOOK =
-  'Asks the API once, by the same rules as a stream, and answers what is there: nothing is stored. `answer` has the ' +
-  'status, `kind` and `shape`, bytes on the wire and decoded, validators, redirects, timing, and the first lines of the ' +
-  'body or the first events. `suggestion` is what it could be registered with, `warnings` what to know before, `known` the ' +
-  'streams that follow it already. What keeps it from being followed is no error of this call: it is told in `problem`, ' +
-  'with a code, and what to do `next`. At most 4 MiB of a body are read, for at most 10 s, or 5 events in 3 s. How often one client may ask is bounded ' +
+  'Requests the API once, under the same rules as a stream, and stores nothing. `answer` has the status, `kind` and ' +
+  '`shape`, bytes on the wire and decoded, validators, redirects, timing, and the first lines of the body or the first ' +
+  'events. `suggestion` is a suggested registration, `warnings` are things to know first, and `known` lists streams that ' +
+  "already follow the API. If the API can't be followed, the call still succeeds: `problem` has a code, the reason, and " +
+  'what to do `next`. Reads at most 4 MiB of a body within 10 s, or 5 events within 3 s. Rate-limited per client ' +
   '(`too_many` with `Retry-After`).'

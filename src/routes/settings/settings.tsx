@@ -39,7 +39,7 @@ export interface Running {
   /** Where data and jobs are stored, for people: without credentials. */
   storage: string
   jobs: string
-  /** Its name among the workers. */
+  /** Name of this worker. */
   worker: string
   startedAt: Date
 }
@@ -47,7 +47,7 @@ export interface Running {
 /** The configuration in force, and the reader's preferences. */
 export function settingsRoutes(deps: SettingsRoutesDeps) {
   const api = new Elysia({ detail: { tags: ['Operation'] } }).get('/api/settings', () => inForce(deps), {
-    detail: operation('What this Weir runs with', SETTINGS, { answers: json(Settings) }),
+    detail: operation('Get settings', SETTINGS, { answers: json(Settings) }),
   })
   const pages = new Elysia({ detail: { hide: true } })
     .get('/settings', ({ request }) => {
@@ -152,6 +152,6 @@ async function inForce({ db, config, version, running }: SettingsRoutesDeps): Pr
 }
 
 const SETTINGS =
-  'Every setting of the environment with its meaning and the `value` in force: null when it is off, and for secrets, of ' +
-  'which only `isGiven` tells that they are set. Of addresses, who signs in is left out. `processes` are those that ' +
-  'hold streams, the one seen last in front; `isThis` where the one that answers holds streams, too.'
+  'Every setting with its description and the `value` in effect: null when off and for secrets, where `isGiven` tells ' +
+  'whether they are set. URLs are shown without credentials. `processes` lists the workers, most recently seen first; ' +
+  '`isThis` marks the one that responds.'

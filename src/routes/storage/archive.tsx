@@ -20,7 +20,7 @@ export interface ArchiveRoutesDeps {
 export function archiveRoutes({ archive }: ArchiveRoutesDeps) {
   const api = new Elysia({ detail: { tags: ['Archive'] } })
     .get('/api/archive', async () => reportJson(await archive.report()), {
-      detail: operation('What is archived', REPORT, { answers: json(answers.Archive) }),
+      detail: operation('Get archive status', REPORT, { answers: json(answers.Archive) }),
     })
     .post(
       '/api/archive/run',
@@ -30,7 +30,7 @@ export function archiveRoutes({ archive }: ArchiveRoutesDeps) {
       },
       {
         parse: 'none',
-        detail: operation('Archive closed days now', RUN, {
+        detail: operation('Start archiving', RUN, {
           answers: json(answers.Archive, 202),
           problems: ['conflict'],
         }),
@@ -44,7 +44,7 @@ export function archiveRoutes({ archive }: ArchiveRoutesDeps) {
       },
       {
         parse: 'none',
-        detail: operation('Try the archive', TEST, {
+        detail: operation('Test the archive', TEST, {
           answers: json(answers.ArchiveTest),
           problems: ['conflict'],
         }),
@@ -102,12 +102,12 @@ function viewOf({ days, ...report }: ArchiveReport): ArchiveView {
 }
 
 const REPORT =
-  'Days newest first: `running` (or waiting to go on, with `progress` from 0 to 1), `done` (every object was read back ' +
-  'and has the SHA-256 it was sent with), `failed` with an `error` that says what to do; it is tried again after 15 ' +
-  'minutes. `next` is the earliest day that is not archived, and when it is closed: 10 minutes after its end in UTC.'
+  'Days, newest first: `running` (or waiting to continue, with `progress` from 0 to 1), `done` (every object was read ' +
+  'back and its SHA-256 matches), or `failed` with an `error` that says what to do; retried after 15 minutes. `next` is ' +
+  'the earliest day that is not archived, and when it closes: 10 minutes after its end in UTC.'
 const RUN =
-  'Has a worker archive every closed day that is not archived, failed ones too; `GET /api/archive` tells how far it is. ' +
-  'Idempotent. Problem `conflict` where S3 is not set up.'
+  'Tells a worker to archive all closed days that are not archived, including failed ones; poll `GET /api/archive` for ' +
+  'progress. Idempotent. Fails with `conflict` if S3 is not configured.'
 const TEST =
-  'Writes a small object to the bucket, reads it back, and deletes it: each request and its response, without what ' +
-  'signs it. Problem `conflict` where S3 is not set up.'
+  'Writes a small object to the bucket, reads it back, and deletes it. Returns each request and its response, without ' +
+  'signatures. Fails with `conflict` if S3 is not configured.'

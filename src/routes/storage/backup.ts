@@ -15,29 +15,30 @@ export interface BackupRoutesDeps {
   warn(message: string, error: unknown): void
 }
 
-/** Everything that is stored, secrets among it: for those who may see all. */
+/** All stored data, including secrets: for admins only. */
 export function backupRoutes({ config, warn, ...deps }: BackupRoutesDeps) {
   const spoolDir = config.databaseUrl === undefined ? config.dataDir : tmpdir()
   const state = { isBusy: false }
   return new Elysia({ detail: { tags: ['Operation'] } }).post(
     '/api/backup',
     async ({ request, server }) => {
-      if (state.isBusy) throw new Problem('too_many', 'A backup is being taken already; wait for its end.')
+      if (state.isBusy)
+        throw new Problem('too_many', 'A backup is already in progress. Try again when it has finished.')
       state.isBusy = true
-      // The database may take its time before there is a first byte.
+      // The database may need a while before the first byte.
       server?.timeout(request, 0)
       const done = () => {
         state.isBusy = false
       }
       const parts = takeBackup({ ...deps, spoolDir })
-      // Before the answer begins, so that a refusal can still be one.
+      // Before the response starts, so that an error status is still possible.
       const first = await parts.next().catch((error) => {
         done()
         throw error
       })
       return download(first, parts, { nowMs: deps.now(), warn, done })
     },
-    { parse: 'none', detail: operation('Take a backup', ABOUT, { answers: ANSWERS }) },
+    { parse: 'none', detail: operation('Create a backup', ABOUT, { answers: ANSWERS }) },
   )
 }
 
@@ -57,7 +58,7 @@ function download(
         controller.close()
       } catch (error) {
         done()
-        warn('A backup failed', error)
+        warn('Backup failed', error)
         controller.error(error)
       }
     },
@@ -76,12 +77,12 @@ function download(
 }
 
 const ABOUT =
-  "All that is stored, as of one instant, while recording goes on: gzip'd lines that `weir restore` reads into an " +
-  'embedded database or a Postgres server. It holds secrets: headers of streams, addresses of channels. Its last line ' +
-  'holds the sum over all others; a file without it was cut off. One at a time.'
+  'All stored data at one point in time, without pausing recording: gzipped lines that `weir restore` loads into an ' +
+  'embedded database or a Postgres server. Contains secrets: stream headers and channel URLs. The last line has a ' +
+  'checksum of all others; a file without it is incomplete. One backup at a time.'
 const ANSWERS = {
   200: {
-    description: 'The backup',
+    description: 'Backup',
     content: { 'application/gzip': { schema: Type.String({ format: 'binary' }) } },
   },
 }

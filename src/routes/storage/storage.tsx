@@ -14,9 +14,9 @@ export function storageRoutes({ retention }: { retention: RetentionDeps }) {
     () => storageReport(retention),
     {
       detail: operation(
-        'What the log takes, and what bounds it',
-        'Days in UTC, newest first, with bytes on disk and entries; what was dropped last, and why. `state` is `over` ' +
-          'while the log is at its cap and nothing may be dropped, as it is not archived yet: recording goes on.',
+        'Get storage and retention',
+        'Days in UTC, newest first, with bytes on disk and entries; the last drop and its reason. `state` is `over` ' +
+          'while the log exceeds its limit but nothing can be dropped because it is not archived yet; recording continues.',
         { answers: json(Storage) },
       ),
     },

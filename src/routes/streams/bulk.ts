@@ -31,18 +31,18 @@ export interface BulkRoutesDeps {
   warn(message: string, error: unknown): void
 }
 
-/** What was done so far, or in all. */
+/** Progress so far, or the final result. */
 export interface BulkReport {
   total: number
   done: number
   changed: number
   unchanged: number
   failed: number
-  /** The first of those that failed. */
+  /** The first failures. */
   failures: BulkFailure[]
 }
 
-/** Failures told in a report; the others are counted. */
+/** Maximum number of failures listed in a report; the others are only counted. */
 const MAX_TOLD = 100
 
 const Text = Type.String({ minLength: 1, maxLength: 8_192 })
@@ -50,7 +50,7 @@ const choice = <T extends string>(values: readonly T[]) =>
   Type.Union(values.map((value) => Type.Literal(value)))
 const FilterSchema = Type.Partial(
   Type.Object({ q: Text, tag: Text, host: Text, state: choice(VERDICTS), kind: choice(KINDS) }),
-  { additionalProperties: false, description: 'As in the list of streams; empty: all' },
+  { additionalProperties: false, description: 'As in the list of streams; empty matches all' },
 )
 const BulkSchema = Type.Object(
   {
@@ -59,7 +59,7 @@ const BulkSchema = Type.Object(
     filter: Type.Optional(FilterSchema),
     tag: Type.Optional(Tag),
     atMost: Type.Optional(
-      Type.Integer({ minimum: 0, description: 'Where the filter matches more by now, nothing is done' }),
+      Type.Integer({ minimum: 0, description: 'Refuse if the filter matches more streams than this' }),
     ),
   },
   { additionalProperties: false },
@@ -81,7 +81,7 @@ export function bulkRoutes(deps: BulkRoutesDeps) {
     {
       ...typed<{ body: Static<typeof BulkSchema> }>(),
       parse: 'none',
-      detail: operation('Start, stop, tag or remove many streams', DESCRIPTION, {
+      detail: operation('Start, stop, tag or delete many streams', DESCRIPTION, {
         body: BulkSchema,
         example: { action: 'stop', filter: { tag: 'shop' } },
         answers: jsonOrLines(answers.BulkReport, answers.BulkLine),
@@ -91,7 +91,7 @@ export function bulkRoutes(deps: BulkRoutesDeps) {
   )
 }
 
-/** Removing many takes more than removing one. @throws Problem `forbidden_scope` */
+/** Bulk deletion requires the scope `admin`. @throws Problem `forbidden_scope` */
 export function allowed(request: Request, asked: Bulk): Bulk {
   if (asked.action === 'delete') checkScope(callerOf(request), 'admin')
   return asked
@@ -107,17 +107,22 @@ export function checkBulk(value: unknown): Bulk {
   }
   const { action, ids, filter, tag, atMost } = value as Static<typeof BulkSchema>
   if ((ids === undefined) === (filter === undefined))
-    throw new Problem('invalid_field', 'Say which streams: ids or filter, one of them.', 'ids')
+    throw new Problem('invalid_field', 'Specify either `ids` or `filter`.', 'ids')
   const bad = ids?.find((id) => !isUuid(id))
-  if (bad !== undefined) throw new Problem('invalid_field', `ids: "${bad.slice(0, 64)}" isn't an id.`, 'ids')
+  if (bad !== undefined)
+    throw new Problem('invalid_field', `ids: "${bad.slice(0, 64)}" isn't a stream ID.`, 'ids')
   const isTagging = action === 'tag' || action === 'untag'
   if (isTagging !== (tag !== undefined))
-    throw new Problem('invalid_field', isTagging ? 'Say which tag.' : `${action} takes no tag.`, 'tag')
+    throw new Problem(
+      'invalid_field',
+      isTagging ? `${action} requires a tag.` : `${action} doesn't take a tag.`,
+      'tag',
+    )
   const streams = ids === undefined ? { filter: filter ?? {} } : { ids: ids.map((id) => id.toLowerCase()) }
   return { action, streams, tag, atMost }
 }
 
-/** The whole report; what a caller who has gone asked for stops after the batch it is at. */
+/** The final report. Stops after the current batch if the client disconnects. */
 export async function reportOf(steps: AsyncGenerator<BulkStep>, signal: AbortSignal): Promise<BulkReport> {
   const report = noReport()
   for await (const step of steps) {
@@ -127,11 +132,11 @@ export async function reportOf(steps: AsyncGenerator<BulkStep>, signal: AbortSig
   return report
 }
 
-/** The report as it stands after each batch, a line each. It stops, too, once nobody reads it. */
+/** One line after each batch with the report so far. Stops when the client disconnects. */
 async function progress(steps: AsyncGenerator<BulkStep>, { warn }: BulkRoutesDeps): Promise<Response> {
   const utf8 = new TextEncoder()
   const report = noReport()
-  // A refusal can be one only before the answer begins.
+  // An error status is possible only before the response starts.
   let next: IteratorResult<BulkStep> | undefined = await steps.next()
   const body = new ReadableStream<Uint8Array>({
     async pull(controller) {
@@ -146,11 +151,8 @@ async function progress(steps: AsyncGenerator<BulkStep>, { warn }: BulkRoutesDep
         add(report, value)
         line(report)
       } catch (error) {
-        warn(`A change of many streams broke off: ${causeOf(error)}`, error)
-        const { code, detail } = new Problem(
-          'internal',
-          'Something went wrong inside Weir; its log says what.',
-        )
+        warn(`A bulk operation failed: ${causeOf(error)}`, error)
+        const { code, detail } = new Problem('internal', 'Internal error. See the log of Weir.')
         line({ ...report, problem: { code, detail } })
         controller.close()
       }
@@ -176,7 +178,7 @@ function add(report: BulkReport, { total, changed, unchanged, failed }: BulkStep
 }
 
 const DESCRIPTION =
-  'Of `ids` (at most 10,000) or of all that match a `filter`. Done a batch at a time; good ones are done, whatever the ' +
-  `others are. Says how many were changed, were so already, and failed, with the first failures; with \`Accept: ${NDJSON}\` ` +
-  'so after each batch. `atMost` refuses with 409 where more match than you saw. `tag` and `untag` take a `tag`; `delete` ' +
-  'removes everything that was recorded, too. A caller that leaves stops it after the batch it is at.'
+  'Applies to `ids` (at most 10,000) or to all streams that match a `filter`, in batches; failures don’t affect other ' +
+  `streams. Returns the number of changed, unchanged and failed streams, with the first failures; with \`Accept: ${NDJSON}\` ` +
+  'after each batch. With `atMost`, fails with 409 if more streams match. `tag` and `untag` require a `tag`; `delete` ' +
+  'also deletes all recorded data. If the client disconnects, it stops after the current batch.'

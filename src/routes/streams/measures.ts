@@ -44,21 +44,21 @@ import { sharedBy } from '../http/shared.ts'
 import { typed } from '../http/typed.ts'
 
 const DAY_MS = STEPS_MS.day
-/** What is measured when nothing is said: the last 24 hours, by the hour. */
+/** Default: the last 24 hours in hourly steps. */
 const DEFAULT_SPAN_MS = DAY_MS
 const DEFAULT_STEP: Step = 'hour'
 const STEPS = Object.keys(STEPS_MS) as Step[]
-/** The profile of the week is taken over this long, in milliseconds: eight weeks. */
+/** Period of the weekly profile, in milliseconds: eight weeks. */
 const PROFILE_MS = 56 * DAY_MS
-/** Paths told of those that changed. */
+/** Maximum number of changed paths in a response. */
 const MAX_PATHS = 20
-/** Most subscribers that a saving can be asked for. */
+/** Maximum value of the `subscribers` parameter. */
 const MAX_SUBSCRIBERS = 1_000_000_000
 
-/** How old a subscriber's connections to all streams may be, in milliseconds: they are read stream by stream. */
+/** How long connection counts of all streams are cached, in milliseconds: they are read stream by stream. */
 const SHARED_MS = 4_000
 
-/** What can be asked, as a client writes it: instants in ISO 8601. */
+/** Query parameters as a client writes them: timestamps in ISO 8601. */
 interface SpanQuery {
   from?: string
   to?: string
@@ -73,7 +73,7 @@ interface Grouped {
 
 const SPAN_PARAMETERS = ['from', 'to', 'step'] as const
 
-/** How large responses are, how often they change, and what streaming them saves: of a stream, a tag, or the fleet. */
+/** Size, change rate, savings and latency of a stream, a tag, or all streams. */
 export function measureRoutes({ db, streams, now }: { db: Database; streams: Streams; now(): number }) {
   const ofFleet = sharedBy((window: Window) => connectionsOf(db, 'fleet', window), minutesOf, {
     now,
@@ -88,7 +88,7 @@ export function measureRoutes({ db, streams, now }: { db: Database; streams: Str
       },
       {
         ...typed<{ query: SpanQuery }>(),
-        detail: docs('Bytes of every partial response', SIZE, answers.Size),
+        detail: docs('Sizes of a stream', SIZE, answers.Size),
       },
     )
     .get(
@@ -99,7 +99,7 @@ export function measureRoutes({ db, streams, now }: { db: Database; streams: Str
       },
       {
         ...typed<{ query: SpanQuery }>(),
-        detail: docs('Whether and how often it changed', CHANGE, answers.Change),
+        detail: docs('Change rate of a stream', CHANGE, answers.Change),
       },
     )
     .get(
@@ -116,7 +116,7 @@ export function measureRoutes({ db, streams, now }: { db: Database; streams: Str
       },
       {
         ...typed<{ query: SavingsQuery }>(),
-        detail: docs('What streaming saves over polling', SAVINGS, answers.Savings, ['subscribers']),
+        detail: docs('Savings of a stream', SAVINGS, answers.Savings, ['subscribers']),
       },
     )
     .get(
@@ -129,7 +129,7 @@ export function measureRoutes({ db, streams, now }: { db: Database; streams: Str
       },
       {
         ...typed<{ query: SpanQuery }>(),
-        detail: docs('How long its answers took', LATENCY, answers.Latency),
+        detail: docs('Latency of a stream', LATENCY, answers.Latency),
       },
     )
     .get(
@@ -140,7 +140,7 @@ export function measureRoutes({ db, streams, now }: { db: Database; streams: Str
       },
       {
         ...typed<{ query: SpanQuery & Grouped }>(),
-        detail: docs('Bytes of many streams', `${GROUP} ${SIZE}`, answers.Size, ['tag']),
+        detail: docs('Sizes of many streams', `${GROUP} ${SIZE}`, answers.Size, ['tag']),
       },
     )
     .get(
@@ -151,7 +151,7 @@ export function measureRoutes({ db, streams, now }: { db: Database; streams: Str
       },
       {
         ...typed<{ query: SpanQuery & Grouped }>(),
-        detail: docs('How often many streams changed', `${GROUP} ${CHANGE}`, answers.Change, ['tag']),
+        detail: docs('Change rate of many streams', `${GROUP} ${CHANGE}`, answers.Change, ['tag']),
       },
     )
     .get(
@@ -164,49 +164,48 @@ export function measureRoutes({ db, streams, now }: { db: Database; streams: Str
       },
       {
         ...typed<{ query: SavingsQuery & Grouped }>(),
-        detail: docs(
-          'What streaming many streams saves over polling',
-          `${GROUP} ${SAVINGS}`,
-          answers.Savings,
-          ['tag', 'subscribers'],
-        ),
+        detail: docs('Savings of many streams', `${GROUP} ${SAVINGS}`, answers.Savings, [
+          'tag',
+          'subscribers',
+        ]),
       },
     )
 }
 
 const MINUTES =
-  'Whole minutes are counted, the ones that `from` and `to` lie in included; the last 24 hours by the hour unless ' +
-  'asked otherwise, and at most 1,440 steps.'
-const GROUP = 'Of the streams that have the `tag`; without one, of all.'
+  'Counts whole minutes, including those of `from` and `to`. Default: the last 24 hours in hourly steps; at most 1,440 ' +
+  'steps.'
+const GROUP = 'For all streams, or only those with the `tag`.'
 const SIZE =
-  '`wireBytes` as received, before decompression; `bodyBytes` after; `headBytes` of the status lines and headers of ' +
-  'answered polls; `patchBytes` of the changes as RFC 6902 patches, or of the snapshot where that was smaller. No ' +
-  `change, no patch, 0 bytes. \`notModified\` of the \`polls\` were answered 304. ${MINUTES}`
+  '`wireBytes`: as received, before decompression; `bodyBytes`: after decompression; `headBytes`: status lines and ' +
+  'headers of answered polls; `patchBytes`: changes as RFC 6902 patches, or as a snapshot if smaller (0 for an unchanged ' +
+  `poll). \`notModified\`: the number of \`polls\` answered with 304. ${MINUTES}`
 const CHANGE =
   '`changeRate` = changed / compared. `streamRank` = 100 × changeRate over the last 24 h, with the number of ' +
-  'samples behind it. `freshness` = patchBytes / bytes of the bodies that polling plainly brings, 0 to 1. ' +
-  '`suggestedIntervalMs` is the interval at which every other poll would find a change, ln 2 / λ with ' +
+  'samples. `freshness` = patchBytes / bytes of the bodies received by plain polling, 0 to 1. ' +
+  '`suggestedIntervalMs` is the interval at which half of the polls find a change, ln 2 / λ with ' +
   'λ = −ln((compared − changed + 0.5) / (compared + 0.5)) / intervalMs (Cho and Garcia-Molina, 2003), from 500 ms to ' +
-  'a week, rounded; null below 10 comparisons or without a change, and for many streams. `paths` are the 20 that ' +
-  'changed most, by whole hours, with their share of all such changes. `hourOfWeek` counts from Monday 00:00 UTC (0) ' +
+  'a week, rounded; null with fewer than 10 comparisons, without a change, and for many streams. `paths` lists the 20 ' +
+  'paths that changed most, by whole hours, with their share of all changes. `hourOfWeek` runs from Monday 00:00 UTC (0) ' +
   `to Sunday 23:00 (167), over the last eight weeks. ${MINUTES}`
 const SAVINGS =
-  'What polling moves against what streaming moves to one subscriber that is connected all the time. `baselines`: ' +
-  'bodies and response heads, polled plainly, with gzip, and with gzip and validators (`conditional`). `streaming`: ' +
-  'changes as SSE frames, a heartbeat of 13 bytes every 15 s, connections with head and snapshot, and HTTP chunk ' +
-  'framing; `plain`, and as `gzip` has it. `clientBandwidthSavings` = 1 − streaming / baseline: plain against plain, ' +
-  '`gzip` and `conditional` against streaming with gzip; never below −overheadBytes / baseline for `plain`. `serverBandwidthSavings` = 1 − what Weir received by polling / ' +
-  '(subscribers × baseline); `subscribers` is the mean number of real ones, at least 1, or as asked. `measured` is ' +
-  'what real subscribers were sent; null when there were none. Connections are in the total, not in the `steps`. ' +
-  `Without polls the figures are null, and \`reason\` says why. ${MINUTES}`
+  'Bytes transferred by polling compared with streaming to one permanently connected subscriber. `baselines`: response ' +
+  'bodies and headers when polled plainly, with gzip, and with gzip and validators (`conditional`). `streaming`: changes ' +
+  'as SSE frames, a 13-byte heartbeat every 15 s, connections with headers and snapshot, and HTTP chunk framing; ' +
+  '`plain` and with `gzip`. `clientBandwidthSavings` = 1 − streaming / baseline: plain against plain, `gzip` and ' +
+  '`conditional` against streaming with gzip; for `plain`, never below −overheadBytes / baseline. ' +
+  '`serverBandwidthSavings` = 1 − bytes that Weir polled / (subscribers × baseline); `subscribers` is the parameter, or ' +
+  'the mean number of actual subscribers, at least 1. `measured` is the traffic to actual subscribers; null without ' +
+  'subscribers. Connections count in the total, not in the `steps`. Without polls, the values are null and `reason` ' +
+  `says why. ${MINUTES}`
 const LATENCY =
-  'Median and 95th percentile of the time from the request to the end of the answer of each poll, ' +
-  'in milliseconds, right to 3 %, from 1 ms to 11 minutes. Steps without an answer are left out. As far back as minutes ' +
-  `are kept. ${MINUTES}`
-/** Steps are of subscribers who came before and stay. */
+  'Median and 95th percentile of the time from request to end of response of each poll, in milliseconds, accurate to ' +
+  '3%, from 1 ms to 11 minutes. Steps without a response are left out. Available for as long as per-minute rollups are ' +
+  `kept. ${MINUTES}`
+/** Steps assume subscribers that stay connected. */
 const STAYING = { connections: 0, snapshotBytes: 0, snapshotGzipBytes: 0 }
-const NOT_POLLED = 'The stream is an event stream already: nothing is polled that streaming could save.'
-const NO_POLLS = 'No poll was answered in this time.'
+const NOT_POLLED = 'The API already sends an event stream, so there is no polling to save.'
+const NO_POLLS = 'No poll was answered in this period.'
 const NO_SHARES = { plain: null, gzip: null, conditional: null }
 
 async function size(db: Database, scope: Scope, span: Span) {
@@ -299,7 +298,7 @@ function scopeOf(tag: string | undefined): Scope {
   return tag === undefined ? 'fleet' : { tag }
 }
 
-/** Windows that begin and end in the same minutes have the same sums, but for what comes meanwhile. */
+/** Cache key: windows with the same start and end minute have the same totals. */
 function minutesOf({ from, to }: Window): string {
   return `${Math.floor(from.getTime() / STEPS_MS.minute)},${Math.ceil(to.getTime() / STEPS_MS.minute)}`
 }
@@ -311,7 +310,7 @@ function subscribersOf(text: string | undefined): number | undefined {
 function spanOf({ from, to, step }: Partial<Record<(typeof SPAN_PARAMETERS)[number], string>>): Span {
   const end = dateOf('to', to) ?? new Date()
   const start = dateOf('from', from) ?? new Date(end.getTime() - DEFAULT_SPAN_MS)
-  if (start >= end) throw new Problem('invalid_field', 'from must be before to.', 'from')
+  if (start >= end) throw new Problem('invalid_field', '`from` must be before `to`.', 'from')
   return { from: start, to: end, step: oneOf('step', step, STEPS) ?? DEFAULT_STEP }
 }
 

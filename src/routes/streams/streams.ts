@@ -38,11 +38,11 @@ export interface StreamRoutesDeps extends StatusDeps {
   streams: Streams
   archive: Pick<Archive, 'reader'>
   hub: Hub
-  /** Says that somebody watches a stream, and knows its entries up to a number. */
+  /** Reports that a client watches a stream and has its entries up to a number. */
   watch(streamId: string, seq: number): void
 }
 
-/** The queries of lists, as a client writes them: instants in ISO 8601, kinds separated by commas. */
+/** List queries as a client writes them: timestamps in ISO 8601, comma-separated kinds. */
 interface StreamsQuery {
   q?: string
   tag?: string
@@ -73,29 +73,29 @@ const SEQ = { type: 'integer', minimum: 0 }
 const LOG_PARAMETERS = [
   {
     name: 'kind',
-    description: `${ENTRY_KINDS.join(', ')}: several, separated by commas`,
+    description: `Comma-separated: ${ENTRY_KINDS.join(', ')}`,
     schema: { type: 'string' },
   },
   'from',
   'to',
-  { name: 'after', description: 'Only entries after this `seq`, the oldest first', schema: SEQ },
+  { name: 'after', description: 'Only entries after this `seq`, oldest first', schema: SEQ },
   { name: 'before', description: 'Only entries before this `seq`', schema: SEQ },
   'limit',
 ]
-/** Of the routes that start or stop all streams with a tag. */
+/** For routes that start or stop all streams with a tag. */
 const TAGGED = {
-  parameters: [{ name: 'tag', required: true, description: 'Of the streams' }],
+  parameters: [{ name: 'tag', required: true, description: 'Tag of the streams' }],
   answers: json(answers.Matched),
 }
 const DEFAULT_LIMIT = 50
 const MAX_LIMIT = 500
-/** Logs that are read from end to end at a time, each a page of entries in memory. */
+/** Maximum number of whole logs read at once; each holds a page of entries in memory. */
 const MAX_WHOLE_LOGS = 16
-/** A subscriber that missed more than this is told so, and goes on from now. */
+/** A subscriber that missed more entries than this gets a gap and continues from now. */
 const MAX_REPLAY_ENTRIES = 10_000
 const DAY_MS = 24 * 3_600_000
 
-/** Registering, changing, starting and stopping streams, and reading what they did. */
+/** Registering, changing, starting and stopping streams, and reading their status and logs. */
 export function streamRoutes(deps: StreamRoutesDeps) {
   const { streams, db, hub } = deps
   const archived = deps.archive.reader
@@ -145,7 +145,7 @@ export function streamRoutes(deps: StreamRoutesDeps) {
       },
     )
     .get('/api/streams/:id', async ({ params }) => streamJson(await streams.get(params.id)), {
-      detail: operation('Read a stream', undefined, { answers: json(answers.Stream) }),
+      detail: operation('Get a stream', undefined, { answers: json(answers.Stream) }),
     })
     .patch(
       '/api/streams/:id',
@@ -157,7 +157,7 @@ export function streamRoutes(deps: StreamRoutesDeps) {
       {
         ...typed<{ body: Change }>(),
         parse: 'none',
-        detail: operation('Change a stream', CHANGE, {
+        detail: operation('Update a stream', CHANGE, {
           body: ChangeSchema,
           example: { intervalMs: 10_000 },
           answers: json(answers.ChangedStream),
@@ -172,7 +172,7 @@ export function streamRoutes(deps: StreamRoutesDeps) {
         return new Response(null, { status: 204 })
       },
       {
-        detail: operation('Remove a stream', 'With everything that was recorded of it.', {
+        detail: operation('Delete a stream', 'Also deletes all recorded data.', {
           answers: NOTHING,
         }),
       },
@@ -188,20 +188,20 @@ export function streamRoutes(deps: StreamRoutesDeps) {
     .post('/api/streams/start', ({ request }) => desireTagged(request, 'running'), {
       ...typed<{ query: { tag: string } }>(),
       parse: 'none',
-      detail: operation('Start every stream with a tag', 'Idempotent.', TAGGED),
+      detail: operation('Start all streams with a tag', 'Idempotent.', TAGGED),
     })
     .post('/api/streams/stop', ({ request }) => desireTagged(request, 'stopped'), {
       ...typed<{ query: { tag: string } }>(),
       parse: 'none',
-      detail: operation('Stop every stream with a tag', 'Idempotent.', TAGGED),
+      detail: operation('Stop all streams with a tag', 'Idempotent.', TAGGED),
     })
     .get(
       '/api/streams/:id/status',
       async ({ params }) => statusJson(await statusOf(deps, (await streams.get(params.id)).id)),
       {
         detail: operation(
-          'Is it doing what it should?',
-          'The verdict with its evidence, who holds the stream, and counts.',
+          'Get the status of a stream',
+          'The status (`verdict`) with its evidence, the worker that runs the stream, and counts.',
           { answers: json(answers.Status) },
         ),
       },
@@ -219,16 +219,18 @@ export function streamRoutes(deps: StreamRoutesDeps) {
       },
       {
         detail: operation(
-          'Polling and streaming, measured side by side',
-          'What a polled stream and its twin, which follows the same API through the proxy, have received: heads of ' +
-            'responses, and bodies or frames as they came. Polling is done as well as it can be: with gzip and ' +
-            'validators. `saving` = 1 − streaming / polling.',
+          'Compare a stream with its twin',
+          'Bytes received by a polled stream and by its twin, which follows the same API through the proxy: response ' +
+            'headers, and bodies or frames as received. Polling uses gzip and validators. ' +
+            '`saving` = 1 − streaming / polling.',
           { parameters: ['from', 'to'], answers: json(answers.Twin) },
         ),
       },
     )
     .get('/api/status', ({ request }) => fleet(db, callerOf(request)), {
-      detail: operation('The whole fleet', 'Streams by verdict.', { answers: json(answers.Fleet) }),
+      detail: operation('Get the overall status', 'Number of streams by status.', {
+        answers: json(answers.Fleet),
+      }),
     })
     .get(
       '/api/streams/:id/logs',
@@ -244,9 +246,9 @@ export function streamRoutes(deps: StreamRoutesDeps) {
       {
         ...typed<{ query: LogsQuery; response: LogsPage }>(),
         detail: operation(
-          'Each request and response',
-          'Entries in the order of `seq`; without a cursor, the latest. `kind` takes several, separated by commas. ' +
-            'With `Accept: application/x-ndjson` all that match, a line each.',
+          'List log entries',
+          'Ordered by `seq`; without a cursor, the latest ones. With `Accept: application/x-ndjson`, all matching entries, ' +
+            'one per line.',
           {
             parameters: LOG_PARAMETERS,
             answers: jsonOrLines(answers.LogPage, answers.Entry),
@@ -274,9 +276,9 @@ export function streamRoutes(deps: StreamRoutesDeps) {
       },
       {
         detail: operation(
-          'Live entries as server-sent events',
-          'Events `entry`, with `seq` as id. `Last-Event-ID` (or `?lastEventId=`) resumes; what can no longer be ' +
-            'replayed is told in a `gap` event.',
+          'Stream log entries',
+          'Server-sent events `entry`, with `seq` as the ID. Resume with `Last-Event-ID` (or `?lastEventId=`); a `gap` ' +
+            'event reports entries that can no longer be replayed.',
           {
             parameters: ['lastEventId'],
             answers: events({ entry: answers.Entry, gap: answers.EntryGap }),
@@ -289,7 +291,7 @@ export function streamRoutes(deps: StreamRoutesDeps) {
     return streams.desireTagged(tagOf(request), desired, callerOf(request))
   }
 
-  /** A page's streams with what is concluded of each; one that was removed meanwhile is left out. */
+  /** A page of streams with their status; streams removed in the meantime are left out. */
   async function listed(page: readonly Stream[]) {
     const found = await statusesOf(
       deps,
@@ -330,12 +332,12 @@ export function streamRoutes(deps: StreamRoutesDeps) {
   }
 }
 
-/** What a subscriber is told where entries that it missed have been dropped. */
+/** Reports missed entries that have been dropped. */
 function notKept(from: number, to: number) {
   return { event: 'gap', data: JSON.stringify({ from, to, reason: 'not_kept' }), position: to }
 }
 
-/** A stream as the API shows it: without the values of its headers, and who the proxy made it for. */
+/** A stream for the API: without header values and the owner of a proxied stream. */
 export function streamJson({ headers, proxyKey, owner, via, ...stream }: Stream) {
   return {
     ...stream,
@@ -389,7 +391,7 @@ function logQuery(request: Request): LogQuery {
   )
   const kinds = kind?.split(',').map((one) => oneOf('kind', one.trim(), ENTRY_KINDS) as EntryKind)
   if (after !== undefined && before !== undefined) {
-    throw new Problem('invalid_field', 'Give after or before, not both.', 'before')
+    throw new Problem('invalid_field', 'Use either `after` or `before`, not both.', 'before')
   }
   return {
     kinds,
@@ -412,12 +414,12 @@ async function* linesOf(pages: Pages): AsyncGenerator<string> {
   for await (const page of pages) yield page.map(ndjsonLine).join('')
 }
 
-/** Stored JSON may have line ends, where they mean nothing. */
+/** Stored JSON may contain insignificant line breaks. */
 function ndjsonLine(entry: Parameters<typeof entryJson>[0]): string {
   return `${entryJson(entry).replaceAll(/[\r\n]/g, ' ')}\n`
 }
 
-/** The number that a subscriber says it has last; `undefined` when the log hasn't given it yet. */
+/** The last `seq` that a subscriber claims to have; `undefined` if the log hasn't reached it yet. */
 function seqOf(lastEventId: string | undefined, last: number): number | undefined {
   if (lastEventId === undefined || !/^\d{1,15}$/.test(lastEventId)) return undefined
   return Number(lastEventId) <= last ? Number(lastEventId) : undefined
@@ -425,21 +427,20 @@ function seqOf(lastEventId: string | undefined, last: number): number | undefine
 
 function tagOf(request: Request): string {
   const { tag } = query(request, 'tag')
-  if (tag === undefined) throw new Problem('invalid_field', 'Say which streams: ?tag=…', 'tag')
+  if (tag === undefined) throw new Problem('invalid_field', 'Specify the streams with ?tag=…', 'tag')
   return tag
 }
 
 const CHANGE =
-  'Goes on by the new definition at once. `headers` replaces all of them; the value `•••` keeps the one that is stored. A ' +
-  '`url` of another origin (scheme, host or port) drops the stored headers, as their values were given for the old one: ' +
-  'send those that the new one should get with the same change. `droppedHeaders` names what was dropped.'
+  'Takes effect immediately. `headers` replaces all headers; the value `•••` keeps the stored value. A `url` with a ' +
+  'different origin (scheme, host or port) removes the stored headers, because they were meant for the old origin: send ' +
+  'the headers for the new origin in the same request. `droppedHeaders` lists the removed headers.'
 const LIST =
-  'Pages of streams, each with its verdict, in the order of registration; `next` is the `after` of the next page. `q` ' +
-  'searches name and URL; `host` is the one of the URL, with its port; `state` is a verdict. `sort` is one of ' +
-  `${SORTS.join(', ')}, with \`order\` ${ORDERS.join(' or ')}: by default names from A, and all else with what is worst, ` +
-  'most or latest in front. Verdicts go by severity; `perMinute` (events, or answered polls), `bytes` and `change` are ' +
-  'those of the five whole minutes before the first page was asked for. Streams with the same value go by their id, and ' +
-  'those without one come last.'
+  'Streams with their status (`verdict`), in order of registration by default. `sort` is one of ' +
+  `${SORTS.join(', ')}, with \`order\` ${ORDERS.join(' or ')}; by default, names ascending and everything else with the ` +
+  'worst, highest or latest first. Status sorts by severity; `perMinute` (events or answered polls), `bytes` and ' +
+  '`change` cover the five whole minutes before the first page was requested. Ties are ordered by ID; streams without ' +
+  'a value come last.'
 const REGISTER =
-  'A `kind` left out is found by asking the API once. The stream starts at once, unless `start` is false. With `twin`, ' +
-  'a polled API is followed through the proxy as well, to measure both side by side.'
+  'If `kind` is omitted, it is detected with one request to the API. The stream starts immediately unless `start` is ' +
+  'false. With `twin`, a polled API is also followed through the proxy, to compare both.'

@@ -10,13 +10,13 @@ import { dateOf, integerOf, query, readJson } from '../http/input.ts'
 import { operation } from '../http/operation.ts'
 import type { TopologyPageOptions } from './topology-page.tsx'
 
-/** Of one report of services and calls. */
+/** Maximum size of a report of services and calls. */
 const MAX_REPORT_BYTES = 1_048_576
-/** Steps of a timeline: at most one a minute, and as many as a phone has room for unless asked. */
+/** Steps of a timeline: at most one per minute; by default, as many as fit on a phone. */
 const MAX_POINTS = 1_440
 const DEFAULT_POINTS = 288
 
-/** The topology as JSON and as events: now, and as it was in the last 24 hours. */
+/** The topology as JSON and as events: now, and for the last 24 hours. */
 export function topologyApi({
   topology,
   refreshTopology,
@@ -31,7 +31,7 @@ export function topologyApi({
         return topology.snapshot()
       },
       {
-        detail: operation('The topology, now or then', SNAPSHOT, {
+        detail: operation('Get the topology', SNAPSHOT, {
           parameters: [{ name: 'at', description: INSTANT }],
           answers: json(answers.Graph),
           problems: ['unavailable'],
@@ -66,7 +66,7 @@ export function topologyApi({
         return topology.timeline({ from, to, most })
       },
       {
-        detail: operation('All calls over time', TIMELINE, {
+        detail: operation('Get calls over time', TIMELINE, {
           parameters: [
             { name: 'from', description: INSTANT, schema: TEXT },
             { name: 'to', description: INSTANT, schema: TEXT },
@@ -89,48 +89,47 @@ export function topologyApi({
         const lastEventId = headers.get('last-event-id')
         return topology.subscribe({ ...readerOf(request), lastEventId, gzip: acceptsGzip(headers) })
       },
-      { detail: operation('The topology, live', EVENTS, { answers: events(answers.TOPOLOGY_EVENTS) }) },
+      { detail: operation('Stream the topology', EVENTS, { answers: events(answers.TOPOLOGY_EVENTS) }) },
     )
 }
 
-/** A time as ISO 8601, or in milliseconds since 1970. */
+/** A time in ISO 8601 or as Unix milliseconds. */
 function instantOf(name: string, text: string | undefined): number | undefined {
   if (text === undefined || !/^\d{5,}$/.test(text)) return dateOf(name, text)?.getTime()
   const ms = Number(text)
   if (ms <= LATEST_MS) return ms
-  throw new Problem('invalid_field', `${name}: expected milliseconds since 1970.`, name)
+  throw new Problem('invalid_field', `${name}: expected Unix time in milliseconds.`, name)
 }
 
-/** The last time that a Date holds. */
+/** Maximum time value of a Date. */
 const LATEST_MS = 8_640_000_000_000_000
 
-const INSTANT = 'ISO 8601, or milliseconds since 1970'
+const INSTANT = 'ISO 8601, or Unix time in milliseconds'
 const TEXT = { type: 'string' }
 
 const SNAPSHOT =
-  'Services and calls. `version` is the id of the last event they hold, `node` the id of a service in the Mermaid ' +
-  'text. A call has a `count` and `errors`, a `lastStatus` once it was counted, and `recent` when it was called in ' +
-  'the last five minutes: `rate` per minute, `errorShare` from 0 to 1, `p50Ms` and `p95Ms` within 5 %. What there is ' +
-  'no room for, beyond 500 services or 2,000 calls, is one service of the kind `rest`; what was idle for 24 hours ' +
-  'is gone.\n\n' +
-  'With `at`, ISO 8601 or milliseconds since 1970, the graph as it was at the end of that minute, from the last 24 ' +
-  'hours: `count`, `errors` and `recent` are of the five minutes up to then, and no colour is known.'
+  'Services and calls. `version` is the ID of the last event included, `node` the node ID of a service in the Mermaid ' +
+  'diagram. A call has a `count` and `errors`, a `lastStatus` once counted, and `recent` if called in the last five ' +
+  'minutes: `rate` per minute, `errorShare` from 0 to 1, `p50Ms` and `p95Ms` accurate to 5%. Anything beyond 500 ' +
+  'services or 2,000 calls is merged into one service of kind `rest`; services and calls idle for 24 hours are ' +
+  'removed.\n\n' +
+  'With `at`, returns the graph at the end of that minute, within the last 24 hours: `count`, `errors` and `recent` ' +
+  'cover the five minutes before it, and colors are not available.'
 
 const REPORT =
-  'Takes up to 500 services and 500 calls, all or nothing, and answers how many of each it took. Services that calls ' +
-  'name are created, and what a report leaves out stays as it is. A call without a `status` only declares the edge; ' +
-  'one with a status is counted, from 400 on as an error. Ids that begin with `weir:` are refused.'
+  'Accepts up to 500 services and 500 calls, all or nothing, and returns how many of each were accepted. Services named ' +
+  'by calls are created; anything omitted is unchanged. A call without a `status` only declares the edge; a call with ' +
+  'a status is counted, as an error from 400. IDs that start with `weir:` are rejected.'
 
 const TIMELINE =
-  'How many calls there were from `from` to `to`, the last 24 hours unless said otherwise, in at most `points` steps ' +
-  `of whole minutes, ${DEFAULT_POINTS} when left out: ` +
-  '`{from, to, stepMs, points: [{at, calls, errors}]}`, each step by its beginning.'
+  'Number of calls between `from` and `to` (default: the last 24 hours) in at most `points` steps ' +
+  `of whole minutes (default: ${DEFAULT_POINTS}): ` +
+  '`{from, to, stepMs, points: [{at, calls, errors}]}`, where `at` is the start of the step.'
 
 const EVENTS =
-  'A server-sent event stream: `graph` (the whole, first), then `change`: `services` and `calls` that came or changed, ' +
-  'whole, `removedServices` by id, and `removedCalls` as pairs of from and to. Changes are gathered for 100 ms, for up ' +
-  'to a second where there are many. `Last-Event-ID` resumes; what is no longer kept is told as a `gap` before a ' +
-  'fresh `graph`.'
+  'Server-sent events: first `graph` with the whole topology, then `change` with new and changed `services` and ' +
+  '`calls`, `removedServices` by ID, and `removedCalls` as pairs of from and to. Changes are batched for 100 ms, or up ' +
+  'to a second under load. Resume with `Last-Event-ID`; if the missed events are gone, a `gap` and a new `graph` follow.'
 
 const text = { type: 'string', maxLength: 64 } as const
 const REPORT_BODY = {
@@ -147,7 +146,7 @@ const REPORT_BODY = {
           name: text,
           url: { type: 'string', maxLength: 2048, description: 'http or https, without credentials' },
           kind: { type: 'string', enum: REPORTED_KINDS },
-          group: { ...text, description: 'What it is drawn with, such as a namespace' },
+          group: { ...text, description: 'Group in the diagram, such as a namespace' },
         },
       },
     },

@@ -11,7 +11,7 @@ const ANSWERS = {
   answers: json(answers.Faults),
   problems: ['no_laboratory', 'not_allowed', 'host_unknown', 'upstream_failed'],
 } satisfies OperationOptions
-/** Of a description of faults. */
+/** Maximum size of a faults document. */
 const MAX_FAULTS_BYTES = 16_384
 
 export interface FaultRoutesOptions {
@@ -19,14 +19,14 @@ export interface FaultRoutesOptions {
   fetch: FaultOptions['fetch']
 }
 
-/** What a service of the laboratory is told to do wrong, passed on to the service. */
+/** Fault injection, forwarded to the simulated service. */
 export function topologyFaultRoutes({ topology, fetch }: FaultRoutesOptions) {
   const path = '/api/topology/services/:id/faults'
   return new Elysia({ detail: { tags: ['Topology'] } })
     .get(path, ({ params, request }) => forward('GET', params.id, request), {
       detail: operation(
-        'The faults of a service',
-        "Asks the service's own `/faults`. A service that isn't part of a laboratory is told as `no_laboratory`.",
+        'Get the faults of a service',
+        "Forwarded to the service's own `/faults`. Fails with `no_laboratory` if the service doesn't support it.",
         ANSWERS,
       ),
     })
@@ -34,16 +34,16 @@ export function topologyFaultRoutes({ topology, fetch }: FaultRoutesOptions) {
       parse: 'none',
       detail: operation(
         'Inject faults into a service',
-        'Replaces the faults of a simulated service, from its next answer and its next frame on: `latencyMs`, ' +
+        'Replaces the faults of a simulated service, starting with its next response and frame: `latencyMs`, ' +
           '`errorRate`, `errorCodes`, `rateLimit`, `payloadBytes`, `reset`, and `sse` with `stall`, `halfOpen`, ' +
           '`duplicate`, `reorder`, `drop`, `truncate`, `bufferMs`, `slowDripBytesPerSecond`, `status`, `json`. ' +
-          'What is left out is off.',
+          'Omitted faults are off.',
         { ...ANSWERS, body: { type: 'object' }, example: { latencyMs: 500, errorRate: 0.1 } },
       ),
     })
     .delete(path, ({ params, request }) => forward('DELETE', params.id, request), {
       parse: 'none',
-      detail: operation('End all faults of a service', 'Idempotent.', ANSWERS),
+      detail: operation('Clear the faults of a service', 'Idempotent.', ANSWERS),
     })
 
   async function forward(method: FaultMethod, id: string, request: Request) {

@@ -18,27 +18,27 @@ import { html } from '../http/html.ts'
 import { operation } from '../http/operation.ts'
 import { answering, audience } from '../live/accepts.tsx'
 
-/** What a request colours the services it passes, unless it says otherwise. */
+/** Default colour for the services that a request passes. */
 const REQUEST_COLOUR = '#00ffcc'
 const REQUEST = Type.Object({
-  service: Type.String({ description: 'Its id' }),
+  service: Type.String({ description: 'Service ID' }),
   color: Type.Optional(Type.String({ default: REQUEST_COLOUR })),
 })
-/** Responses of the services behind one, as the answer's fragment shows them; the rest is left out. */
+/** Maximum number of downstream responses shown; the rest is left out. */
 const MAX_SHOWN_RESPONSES = 50
 const MAX_SHOWN_CHARS = 200
 
 export interface TopologyPageOptions {
   topology: Topology
-  /** Brings what Weir draws of itself up to date, for who is about to see it. */
+  /** Refreshes Weir's own parts before they are shown. */
   refreshTopology?(): Promise<void>
-  /** Sends the requests that go through a service. */
+  /** Sends requests through a service. */
   fetch: SendOptions['fetch']
   /** A clock in milliseconds, only used for differences. */
   now?: SendOptions['now']
 }
 
-/** The page, and the form on it that sends a request through a service. */
+/** The page and its form that sends a request through a service. */
 export function topologyPages({
   topology,
   refreshTopology,
@@ -63,8 +63,8 @@ export function topologyPages({
         detail: {
           ...operation(
             'Send a request through a service',
-            'Takes `{service, color?}` as JSON or a form, activates the service at the url it reported, and ' +
-              'answers `{status, durationMs, body}`. Waits up to 30 s; redirects are not followed.',
+            'Accepts `{service, color?}` as JSON or a form, activates the service at its reported URL, and returns ' +
+              '`{status, durationMs, body}`. Times out after 30 s; redirects are not followed.',
             {
               body: REQUEST,
               example: { service: 'D' },
@@ -111,13 +111,13 @@ function page(request: Request, topology: Topology, answer?: Child): Promise<Res
   return html(<TopologyPage {...view} answer={answer} />, { inlineStyle: true })
 }
 
-/** A service that can be called and that no other one calls: where requests come in. */
+/** Entry points: services that can be called and that no other service calls. */
 function entryOf({ services, calls }: Graph): string | undefined {
   const called = new Set(calls.map(({ to }) => to))
   return services.find(({ id, url }) => url !== undefined && !called.has(id))?.id
 }
 
-/** What the services behind the one that was called answered: the seed's services tell it as `responses`. */
+/** Responses of the downstream services, which the seed's services return as `responses`. */
 function responsesIn({ body }: SentAnswer): [string, string][] {
   const responses =
     typeof body === 'object' && body !== null && 'responses' in body ? body.responses : undefined

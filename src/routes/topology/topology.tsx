@@ -16,10 +16,10 @@ import { topologyApi } from './topology-api.ts'
 import { topologyFaultRoutes } from './topology-faults.ts'
 import { type TopologyPageOptions, topologyPages } from './topology-page.tsx'
 
-/** The seed's default. */
+/** Default colour of the seed protocol. */
 const ACTIVATED_COLOUR = 'black'
 const ACTIVATION = Type.Object({
-  item: Type.String({ description: 'Id of a service' }),
+  item: Type.String({ description: 'Service ID' }),
   color: Type.Optional(Type.String({ default: ACTIVATED_COLOUR })),
 })
 
@@ -27,7 +27,7 @@ export interface TopologyRoutesOptions extends TopologyPageOptions {
   hub: Hub
 }
 
-/** The topology: its page, its API, and the three routes of the seed's own protocol. */
+/** The topology: its page, its API, and the three routes of the seed protocol. */
 export function topologyRoutes(options: TopologyRoutesOptions) {
   return new Elysia()
     .use(seedRoutes(options))
@@ -40,7 +40,7 @@ function seedRoutes({ topology, hub }: TopologyRoutesOptions) {
   return new Elysia()
     .get('/diagram', () => ({ diagram: mermaidText(topology.reported()) }), {
       detail: {
-        ...operation('The diagram', 'What programs reported, as the text of a Mermaid flowchart.', {
+        ...operation('Get the diagram', 'Reported services and calls as a Mermaid flowchart.', {
           answers: json(Diagram),
         }),
         tags: ['Topology'],
@@ -55,8 +55,8 @@ function seedRoutes({ topology, hub }: TopologyRoutesOptions) {
       {
         detail: {
           ...operation(
-            'That the diagram changed',
-            'A server-sent event stream that says `update` whenever `GET /diagram` has something new.',
+            'Stream diagram updates',
+            'Server-sent events: `update` whenever `GET /diagram` changes.',
             { answers: events({ message: Type.Literal('update') }) },
           ),
           tags: ['Topology'],
@@ -67,9 +67,9 @@ function seedRoutes({ topology, hub }: TopologyRoutesOptions) {
       parse: 'none',
       detail: {
         ...operation(
-          'Colour a service',
-          'Takes `{item, color}` as JSON or a form. A `color` is one of a fixed set of names or `#rrggbb`, ' +
-            `\`${ACTIVATED_COLOUR}\` when left out. An item that isn't known yet becomes a service.`,
+          'Activate a service',
+          'Sets the color of a service. Accepts `{item, color}` as JSON or a form. `color` is a known name or `#rrggbb`; ' +
+            `default: \`${ACTIVATED_COLOUR}\`. An unknown item becomes a new service.`,
           { body: ACTIVATION, example: { item: 'D', color: '#00ffcc' }, answers: json(Coloured) },
         ),
         tags: ['Topology'],

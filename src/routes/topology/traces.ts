@@ -8,9 +8,9 @@ import { EXPORTED } from '../answers/traces.ts'
 import { readBytes } from '../http/input.ts'
 import { operation } from '../http/operation.ts'
 
-/** Of one request as it is sent. */
+/** Maximum size of a request as sent. */
 const MAX_WIRE_BYTES = 4_194_304
-/** Requests that are unpacked at once, in memory; who comes on top of them is asked to come back. */
+/** Maximum number of requests decoded at once, in memory; more are told to retry. */
 const MAX_AT_ONCE = 4
 const RETRY_AFTER_S = 1
 
@@ -18,7 +18,7 @@ export interface TraceRoutesDeps {
   spanCalls: SpanCalls
 }
 
-/** Where programs that speak OpenTelemetry send their spans. @see https://opentelemetry.io/docs/specs/otlp/#otlphttp */
+/** Receives OpenTelemetry spans. @see https://opentelemetry.io/docs/specs/otlp/#otlphttp */
 export function traceRoutes({ spanCalls }: TraceRoutesDeps) {
   const room = { left: MAX_AT_ONCE }
   return new Elysia().post(
@@ -40,7 +40,7 @@ export function traceRoutes({ spanCalls }: TraceRoutesDeps) {
 
 async function decode(request: Request, encoding: Encoding, room: { left: number }): Promise<Gathered> {
   const sent = await readBytes(request, MAX_WIRE_BYTES)
-  if (room.left === 0) throw new Problem('too_many', `${MAX_AT_ONCE} requests are being read; try again.`)
+  if (room.left === 0) throw new Problem('too_many', `${MAX_AT_ONCE} requests are in progress. Try again.`)
   room.left--
   try {
     return await encoding.decode(unpack(sent, request.headers.get('content-encoding')))
@@ -58,10 +58,10 @@ function answer({ contentType }: Encoding, body: Uint8Array<ArrayBuffer> | strin
 const DOCS = {
   tags: ['Topology'],
   ...operation(
-    'Spans of OpenTelemetry',
-    'OTLP/HTTP: an `ExportTraceServiceRequest` as protobuf or JSON, plain or gzip, up to 4 MiB as sent and 16 MiB ' +
-      'unpacked, answered in the encoding it came in. Services and calls are read from the spans; of more than 20,000 ' +
-      'the rest is refused as a `partial_success`. Errors are a `google.rpc.Status` with a sentence.',
+    'Send OpenTelemetry spans',
+    'OTLP/HTTP: an `ExportTraceServiceRequest` as protobuf or JSON, plain or gzipped, up to 4 MiB as sent and 16 MiB ' +
+      'decompressed; the response uses the same encoding. Services and calls are derived from the spans; spans beyond ' +
+      '20,000 are rejected in `partial_success`. Errors are a `google.rpc.Status` with a message.',
     { answers: EXPORTED, problems: ['unauthorized', 'forbidden_origin'] },
   ),
   requestBody: {

@@ -26,15 +26,15 @@ export interface TransferRoutesDeps {
   warn(message: string, error: unknown): void
 }
 
-/** Largest file that can be imported, in bytes. */
+/** Maximum size of an import file, in bytes. */
 export const MAX_IMPORT_BYTES = 33_554_432
-/** A file that takes longer to arrive is given up, in seconds: it has a place among the few. */
+/** Timeout for an upload, in seconds: it occupies one of the few import slots. */
 export const UPLOAD_SECONDS = 240
-/** Imports under way in this process; each holds its file in memory. More are refused. */
+/** Maximum number of concurrent imports per process; each holds its file in memory. More are rejected. */
 const MAX_IMPORTS = 4
-/** Of them, those of one key: the others have room, whatever it does. */
+/** Of these, for one key, so that others always have room. */
 const MAX_IMPORTS_EACH = 2
-/** Likewise of exports, each a page of streams in memory. */
+/** The same for exports; each holds a page of streams in memory. */
 const MAX_EXPORTS = 8
 const BOOLEANS = ['true', 'false'] as const
 const SWITCH = words(BOOLEANS)
@@ -55,11 +55,11 @@ const IMPORT_PARAMETERS = [
 ] as const
 const EXPORT_PARAMETERS = ['format', 'tag', 'secrets'] as const
 
-/** Imports files; there is one for the API and the page, so that its bounds hold for both together. */
+/** Imports files; shared by the API and the page, so that the limits apply to both together. */
 export interface Importer {
   /**
-   * Takes a place among the few imports that may be under way, before a file is read.
-   * @returns what gives it back
+   * Reserves an import slot before the file is read.
+   * @returns a function that releases it
    * @throws Problem `too_many`
    */
   enter(request: Request): Promise<() => void>
@@ -68,13 +68,13 @@ export interface Importer {
 }
 
 export interface Asked {
-  /** What the caller says beside the file. */
+  /** Options given in addition to the file. */
   options: Options
   text: string
   contentType: string | null
 }
 
-/** An import under way: it goes on as its outcomes are taken. */
+/** An import in progress: it advances as its outcomes are consumed. */
 export interface Running {
   dryRun: boolean
   outcomes: AsyncGenerator<Outcome[]>
@@ -91,13 +91,13 @@ export function importer({ db, streams }: Pick<TransferRoutesDeps, 'db' | 'strea
   }
 }
 
-/** The key that a request comes with; the owner's requests are no one's in particular. */
+/** The key of a request; undefined for the admin token. */
 function keyOf(request: Request): string | undefined {
   const { id } = callerOf(request) ?? {}
   return id?.startsWith('key:') ? id : undefined
 }
 
-/** Moving many streams in and out at once. */
+/** Import and export of many streams. */
 export function transferRoutes(deps: TransferRoutesDeps & { imports: Importer }) {
   const { db, imports } = deps
   const exports = new Places({ what: 'exports', atOnce: MAX_EXPORTS })
@@ -111,7 +111,7 @@ export function transferRoutes(deps: TransferRoutesDeps & { imports: Importer })
           const options = optionsOf(request)
           server?.timeout(request, UPLOAD_SECONDS)
           const text = await readText(request, MAX_IMPORT_BYTES)
-          // It may ask many APIs for their kind before there is anything to say.
+          // It may request many APIs to detect their kind before the response starts.
           server?.timeout(request, 0)
           const contentType = request.headers.get('content-type')
           const running = await imports.run({ options, text, contentType })
@@ -142,7 +142,7 @@ export function transferRoutes(deps: TransferRoutesDeps & { imports: Importer })
 
 type Options = ImportOptions & OpenApiOptions & { format: (typeof FORMATS)[number] | undefined }
 
-/** What a request says in its query. @throws Problem `invalid_field` for what no line could say either */
+/** The options in a request's query. @throws Problem `invalid_field` for values that are invalid in lines, too */
 export function optionsOf(request: Request): Options {
   const { format, dryRun, tag, start, intervalMs, server } = query(request, ...IMPORT_PARAMETERS)
   const { searchParams } = new URL(request.url)
@@ -177,7 +177,7 @@ function pairOf(field: string, text: string, separator: string): [string, string
   throw new Problem('invalid_field', `${field}: expected "${example}".`, field)
 }
 
-/** A file; its first part is made before the answer begins, so that a refusal can still be one. */
+/** A file download; the first part is produced before the response starts, so that an error status is still possible. */
 async function download(
   parts: AsyncGenerator<string>,
   format: ExportFormat,
@@ -206,12 +206,12 @@ async function* after(first: IteratorResult<string>, rest: AsyncGenerator<string
 }
 
 const IMPORT =
-  'A JSON array of registrations or `{"streams": […]}`, NDJSON, CSV with field names in its first line, or an ' +
-  'OpenAPI 3 document in JSON or YAML, whose GET operations become streams. Good lines go in whatever the others ' +
-  'are; the answer says of each line, in order, whether it was `created`, `unchanged`, `updated` or `failed`, and ' +
-  `with \`Accept: ${NDJSON}\` it says so as they are done. A line with the \`id\` of a stream changes that stream ` +
-  'where it differs; one without an id that equals a stream (URL, method, body, header names, payload pointer, ' +
-  'kind and name) leaves it as it is. Importing an export, or the same file twice, changes nothing.'
+  'Accepts a JSON array of registrations or `{"streams": […]}`, NDJSON, CSV with a header row, or an ' +
+  'OpenAPI 3 document in JSON or YAML, whose GET operations become streams. Valid lines are imported even if others ' +
+  'fail; the response reports each line, in order, as `created`, `unchanged`, `updated` or `failed`; with ' +
+  `\`Accept: ${NDJSON}\`, as the import progresses. A line with the \`id\` of a stream updates that stream; a line without ` +
+  'an ID that matches a stream (URL, method, body, header names, payload pointer, kind and name) leaves it unchanged. ' +
+  'Importing an export, or the same file twice, changes nothing.'
 const IMPORT_BODY = {
   required: true,
   content: {
@@ -224,27 +224,31 @@ const IMPORT_BODY = {
 }
 const IMPORT_DOCS: Record<(typeof IMPORT_PARAMETERS)[number], Omit<Parameter, 'name'>> = {
   format: {
-    description: 'Left out: what Content-Type says or the content looks like',
+    description: 'Default: detected from Content-Type or the content',
     schema: words(FORMATS),
   },
-  dryRun: { description: 'true: only says what would be done, and asks no API for its kind', schema: SWITCH },
-  tag: { description: 'Added to the tags of every stream that is new or named by its id' },
-  start: { description: 'For new streams that do not say it', schema: SWITCH },
+  dryRun: {
+    description: '`true`: reports what would change without changing anything or detecting kinds',
+    schema: SWITCH,
+  },
+  tag: { description: 'Tag to add to every stream that is new or has an `id`' },
+  start: { description: 'Default `start` for new streams', schema: SWITCH },
   intervalMs: {
-    description: 'For new streams that do not say it',
+    description: 'Default `intervalMs` for new streams',
     schema: { type: 'integer', minimum: 0 },
   },
   header: {
     description:
-      '`Name: value`, once for each header: sent with every operation of an OpenAPI document; elsewhere, the value of ' +
-      'headers that the file hides',
+      'Header as `Name: value`; repeatable. OpenAPI: sent with every operation; other formats: the value of a header ' +
+      'that is hidden in the file',
   },
   param: {
-    description: '`name=value`, once for each parameter or server variable of an OpenAPI document',
+    description:
+      'Value of a parameter or server variable of an OpenAPI document, as `name=value`; repeatable',
   },
   server: {
     description:
-      'Where the API of an OpenAPI document is, instead of its servers; relative ones are resolved against it',
+      'Base URL to use instead of the `servers` of an OpenAPI document; relative servers are resolved against it',
   },
 }
 const IMPORT_OPTIONS: OperationOptions = {
@@ -253,14 +257,14 @@ const IMPORT_OPTIONS: OperationOptions = {
   problems: ['bad_request', 'invalid_json', 'body_too_large', 'too_large', 'too_many'],
 }
 const EXPORT =
-  'Every registered stream as `POST /api/streams/import` takes it; a twin is the field `twin` of its polled stream. ' +
-  'Values of headers are hidden.'
+  'All registered streams in a format that `POST /api/streams/import` accepts; a twin is the field `twin` of its polled ' +
+  'stream. Header values are hidden.'
 const EXPORT_DOCS: Record<(typeof EXPORT_PARAMETERS)[number], Omit<Parameter, 'name'>> = {
   format: { schema: { ...words(EXPORT_FORMATS), default: 'json' } },
-  tag: { description: 'Only streams that have it' },
+  tag: { description: 'Only streams with this tag' },
   secrets: {
     description:
-      'true: with the values of headers, for who has the scope `admin`. Keep such a file as you keep the secrets',
+      '`true`: include header values; requires the scope `admin`. Protect the file like the secrets in it',
     schema: SWITCH,
   },
 }
@@ -271,9 +275,9 @@ const EXPORT_OPTIONS: OperationOptions = {
 }
 
 function exported(): Answers {
-  const csv = { 'text/csv': { schema: Type.String({ description: 'Field names in its first line' }) } }
+  const csv = { 'text/csv': { schema: Type.String({ description: 'CSV with a header row' }) } }
   const list = jsonOrLines(Type.Array(ExportedStream), ExportedStream)[200]
-  return { 200: { description: 'The streams, as a file', content: { ...list?.content, ...csv } } }
+  return { 200: { description: 'Streams, as a file download', content: { ...list?.content, ...csv } } }
 }
 
 function parametersOf(described: Record<string, Omit<Parameter, 'name'>>): Parameter[] {

@@ -92,7 +92,7 @@ export function twinRoutes({ db, streams, visibility, now }: TwinRoutesDeps) {
       },
       {
         ...typed<{ query: TwinsQuery }>(),
-        detail: operation('Every stream with a twin', TWINS, {
+        detail: operation('List twins', TWINS, {
           parameters: [
             ...['from', 'to'],
             { name: 'sort', schema: { type: 'string', enum: [...TWIN_SORTS], default: 'saved' } },
@@ -113,7 +113,7 @@ export function twinRoutes({ db, streams, visibility, now }: TwinRoutesDeps) {
       },
       {
         parse: 'none',
-        detail: operation('Make a twin', MAKE, {
+        detail: operation('Create a twin', MAKE, {
           answers: created(Stream),
           problems: ['conflict', 'invalid_field'],
         }),
@@ -185,7 +185,7 @@ export function twinRoutes({ db, streams, visibility, now }: TwinRoutesDeps) {
     const end = dateOf('to', to) ?? new Date(now())
     const start = dateOf('from', from) ?? new Date(end.getTime() - STEPS_MS.day)
     if (start < end) return { from: start, to: end }
-    throw new Problem('invalid_field', 'from: expected a time before `to`.', 'from')
+    throw new Problem('invalid_field', '`from` must be before `to`.', 'from')
   }
 }
 
@@ -194,7 +194,7 @@ function sortOf(sort: string | undefined, order: string | undefined): [TwinSort,
   return [by, oneOf('order', order, ORDERS) ?? (by === 'name' ? firstOrder('name') : 'desc')]
 }
 
-/** @throws Problem `invalid_field` when the pair that the page before ended with is gone */
+/** @throws Problem `invalid_field` when the last pair of the previous page is gone */
 function pageOf(sorted: readonly TwinPair[], after: string | undefined, limit: number) {
   const start = after === undefined ? 0 : sorted.findIndex(({ id }) => id === after) + 1
   if (after !== undefined && start === 0) {
@@ -205,14 +205,14 @@ function pageOf(sorted: readonly TwinPair[], after: string | undefined, limit: n
 }
 
 const TWINS =
-  'The same API polled and streamed by Weir at the same time. `plainBytes`, `gzipBytes` and `conditionalBytes` are what a ' +
-  'client moves that polls plainly, with gzip, and with gzip and ETag, where an unchanged body is a 304; ' +
-  '`polledBytes` is what Weir itself moved by polling, as well as the upstream lets it, and `streamedBytes` what the twin ' +
-  'received as JSON Patch, heartbeats and snapshots among it; all with the heads of responses. `saving` = 1 − ' +
-  'streamedBytes / conditionalBytes, null before anything was polled. What was polled before the twin was made doesn’t ' +
-  'count. The last 24 hours unless asked otherwise, by whole minutes; of times whose minutes are gone, by whole hours. ' +
-  `\`total\` is of all pairs, at most ${MAX_PAIRS}: \`isCut\` where there are more, and the last ones made are told.`
+  'The same API, polled and streamed by Weir at the same time. `plainBytes`, `gzipBytes` and `conditionalBytes`: bytes ' +
+  'that a client transfers when it polls plainly, with gzip, and with gzip and ETag (304 if unchanged); `polledBytes`: ' +
+  'bytes that Weir actually polled, as efficiently as the upstream allows; `streamedBytes`: bytes that the twin received ' +
+  'as JSON Patch, including heartbeats and snapshots. All include response headers. `saving` = 1 − streamedBytes / ' +
+  'conditionalBytes; null before the first poll. Polls before the twin was created don’t count. Default: the last 24 ' +
+  'hours, by whole minutes, or by whole hours where per-minute rollups are gone. ' +
+  `\`total\` covers all pairs, at most ${MAX_PAIRS}; if there are more, \`isCut\` is true and the newest pairs are listed.`
 const MAKE =
-  'Of a stream that is polled by GET: the same API, streamed through the proxy beside it. It runs where the stream runs, ' +
-  'changes with it, and goes with it. Problem `conflict` when there is one, `invalid_field` where there is nothing to ' +
-  'compare.'
+  'Adds a twin to a stream that is polled with GET: the same API, streamed through the proxy. It starts, stops, changes ' +
+  'and is deleted with the stream. Fails with `conflict` if the stream has a twin, and with `invalid_field` if there is ' +
+  'nothing to compare.'

@@ -68,7 +68,7 @@ async function idsOf({ db, caller }: BulkDeps, { streams, atMost = MAX_MATCHED }
   const ids = await matchingIds(db, streams.filter, limit + 1, caller)
   if (ids.length <= limit) return ids
   const matched = await countStreams(db, streams.filter, caller)
-  if (limit < MAX_MATCHED) throw new Problem('conflict', `By now ${matched} streams match, not ${atMost}.`)
+  if (limit < MAX_MATCHED) throw new Problem('conflict', `${matched} streams match now, more than ${atMost}.`)
   throw new Problem('too_many', `${matched} streams match; at most ${MAX_MATCHED} can be changed at once.`)
 }
 
@@ -110,9 +110,9 @@ const ACTIONS: Record<BulkAction, Carry> = {
 }
 
 function notFound(id: string): BulkFailure {
-  return { id, problem: { code: 'not_found', detail: 'There is no such stream.' } }
+  return { id, problem: { code: 'not_found', detail: 'Stream not found.' } }
 }
 
 function hasNoRoom(id: string): BulkFailure {
-  return { id, problem: { code: 'conflict', detail: `It has ${MAX_TAGS} tags already.` } }
+  return { id, problem: { code: 'conflict', detail: `The stream already has ${MAX_TAGS} tags.` } }
 }

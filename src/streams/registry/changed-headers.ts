@@ -42,6 +42,6 @@ export function hasSameOrigin(a: string, b: string): boolean {
 }
 
 function nothingToKeep(name: string): Problem {
-  const detail = `The stream has no header ${name} to keep; say its value.`
+  const detail = `The stream has no stored value for header ${name}. Set its value.`
   return new Problem('invalid_field', detail, `headers.${name}`)
 }

@@ -29,7 +29,8 @@ export function readCursor(text: string, { sort, order }: Pick<Cursor, 'sort' | 
   if (ofSort === sort && ofOrder === order && fits && isAt && typeof id === 'string' && isUuid(id)) {
     return { sort, order, at: at as number, key: key as string | number, id }
   }
-  const detail = 'after: expected the cursor of a page in the same order; leave it out to begin.'
+  const detail =
+    'after: expected a cursor from a page with the same order. Omit it to start from the first page.'
   throw new Problem('invalid_field', detail, 'after')
 }
 

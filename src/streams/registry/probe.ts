@@ -29,7 +29,7 @@ export async function findKind(stream: Asked, limits: Limits, fetch?: Fetch): Pr
     return kindOf(answer.response)
   } catch (error) {
     if (!(error instanceof UpstreamError)) throw error
-    const detail = `${error.message} Say its kind, sse or poll, to register it all the same.`
+    const detail = `${error.message} To register it anyway, set its kind to sse or poll.`
     throw new Problem('unreachable', detail, 'url')
   }
 }

@@ -22,9 +22,9 @@ const Pointer = Type.String({ maxLength: 1_024, description: 'JSON Pointer (RFC 
 const fields = {
   url: Type.String({ maxLength: MAX_URL_CHARS, description: 'http or https, without credentials' }),
   kind: Type.Union([Type.Literal('sse'), Type.Literal('poll')], {
-    description: 'Left out: found by asking the API once',
+    description: 'Default: detected with one request to the API',
   }),
-  name: Type.String({ minLength: 1, maxLength: 200, description: 'Left out: host and path of the URL' }),
+  name: Type.String({ minLength: 1, maxLength: 200, description: 'Default: host and path of the URL' }),
   intervalMs: Type.Integer({
     minimum: MIN_INTERVAL_MS,
     maximum: MAX_INTERVAL_MS,
@@ -33,34 +33,34 @@ const fields = {
   }),
   silenceMs: Type.Union([Type.Integer({ minimum: 1_000, maximum: 86_400_000 }), Type.Null()], {
     description:
-      'An event stream without a byte for this long is connected anew, in milliseconds; null: learnt',
+      'Time without a byte after which an event stream reconnects, in milliseconds; null: learned automatically',
   }),
   method: Type.Union([Type.Literal('GET'), Type.Literal('POST'), Type.Literal('PUT')], { default: 'GET' }),
   headers: Type.Record(Type.String(), Type.String({ maxLength: 8_192 }), {
     default: {},
-    description: 'Sent with every request; values are never shown again',
+    description: 'Request headers; values are never returned',
   }),
-  body: Type.String({ maxLength: 262_144, description: 'Sent with every request; not with GET' }),
+  body: Type.String({ maxLength: 262_144, description: 'Request body; not allowed with GET' }),
   payloadPointer: Type.String({
     maxLength: 1_024,
     default: '',
-    description: 'JSON Pointer (RFC 6901) of the part to follow; empty is the whole document',
+    description: 'JSON Pointer (RFC 6901) to the part to follow; empty for the whole document',
   }),
   ignorePaths: Type.Array(Pointer, {
     maxItems: 50,
     default: [],
-    description: 'Parts left out of the document that is compared and stored; `*` matches any key or index',
+    description: 'Parts of the document to ignore; `*` matches any key or index',
   }),
   arrayKeys: Type.Array(Type.String({ minLength: 1, maxLength: 100 }), {
     maxItems: 20,
     default: [],
-    description: 'Keys that identify the members of arrays; left out: id, _id, key, uuid',
+    description: 'Keys that identify array members; default: id, _id, key, uuid',
   }),
   tags: Type.Array(Tag, { maxItems: MAX_TAGS, default: [] }),
   notify: Type.Array(Type.String({ minLength: 1, maxLength: 64 }), {
     maxItems: 20,
     default: [],
-    description: 'Channels that are responsible for the stream',
+    description: 'Channels to notify about the stream',
   }),
   retention: Type.Union(
     [
@@ -76,16 +76,16 @@ const fields = {
     ],
     {
       description:
-        'Closer bounds for what is kept of this stream: maxAgeMs, maxEntries, maxBytes of contents; null: none of its own',
+        'Retention limits for this stream, stricter than the global ones: maxAgeMs, maxEntries, maxBytes of contents; null: none',
     },
   ),
 }
 
 const { url, ...rest } = fields
-const start = Type.Boolean({ default: true, description: 'Whether to follow it at once' })
+const start = Type.Boolean({ default: true, description: 'Whether to start immediately' })
 const twin = Type.Boolean({
   default: false,
-  description: 'Whether to follow a polled API through the proxy as well, to measure both side by side',
+  description: 'Whether to also follow a polled API through the proxy, to compare both',
 })
 
 /** What `POST /api/streams` takes. */
@@ -106,7 +106,7 @@ export const LookSchema = Type.Composite(
 export type Looking = Static<typeof LookSchema>
 
 const alwaysOn = Type.Boolean({
-  description: 'Whether a proxied stream runs on while nobody subscribes; only of a proxied stream',
+  description: 'Whether a proxied stream keeps running without subscribers; proxied streams only',
 })
 
 /** What `PATCH /api/streams/:id` takes: any part of a registration but `start` and `twin`. */
@@ -146,11 +146,11 @@ function checked<S extends TObject>(schema: S, value: unknown, mayHide = false):
   if (error !== undefined) {
     const field = parsePointer(error.path)?.[0]
     const unknown = error.message === 'Unexpected property'
-    throw new Problem('invalid_field', unknown ? `There is no field ${field}.` : describe(error), field)
+    throw new Problem('invalid_field', unknown ? `Unknown field: ${field}.` : describe(error), field)
   }
   const nul = nulIn(value)
   if (nul !== undefined)
-    throw new Problem('invalid_field', `${nul}: expected text without NUL.`, nul.split(/[.[]/)[0])
+    throw new Problem('invalid_field', `${nul}: NUL characters aren't allowed.`, nul.split(/[.[]/)[0])
   checkMeaning(value as Change, mayHide)
   return value as Static<S>
 }
@@ -168,35 +168,35 @@ function checkMeaning({ url, headers, payloadPointer, ignorePaths }: Change, may
 
 function checkUrl(text: string): void {
   const refuse = (detail: string) => new Problem('invalid_field', detail, 'url')
-  if (!URL.canParse(text)) throw refuse(`"${text.slice(0, 200)}" isn't a URL.`)
+  if (!URL.canParse(text)) throw refuse(`"${text.slice(0, 200)}" isn't a valid URL.`)
   const { protocol, username, password } = new URL(text)
   if (protocol !== 'http:' && protocol !== 'https:') {
-    throw refuse(`Only http and https can be followed, not ${protocol.slice(0, -1)}.`)
+    throw refuse(`Unsupported URL scheme: ${protocol.slice(0, -1)}. Use http or https.`)
   }
   if (username !== '' || password !== '') {
-    throw refuse('A URL must not hold credentials; send them as a header.')
+    throw refuse('The URL must not contain credentials. Send them as a header.')
   }
 }
 
 function checkBody(method: Change['method'], body: string | undefined): void {
   if (method !== 'GET' || !body) return
-  throw new Problem('invalid_field', 'GET sends no body; name POST or PUT as the method.', 'body')
+  throw new Problem('invalid_field', "GET requests can't have a body. Set `method` to POST or PUT.", 'body')
 }
 
 function checkHeaders(headers: Record<string, string>, mayHide: boolean): void {
   const refuse = (detail: string) => new Problem('invalid_field', detail, 'headers')
   const names = Object.keys(headers)
-  if (names.length > MAX_HEADERS) throw refuse(`At most ${MAX_HEADERS} headers can be sent.`)
+  if (names.length > MAX_HEADERS) throw refuse(`At most ${MAX_HEADERS} headers are allowed.`)
   try {
     const isKept = (value: string) => mayHide && value === HIDDEN
     new Headers(Object.entries(headers).map(([name, value]) => [name, isKept(value) ? '' : value]))
   } catch {
-    throw refuse('A header has a name or value that HTTP does not allow.')
+    throw refuse('A header name or value contains invalid characters.')
   }
 }
 
 function notPointer(text: string): string {
-  return `"${text.slice(0, 200)}" isn't a JSON Pointer: it starts with "/" and writes "~" as "~0" (RFC 6901).`
+  return `"${text.slice(0, 200)}" isn't a JSON Pointer. It must start with "/" and escape "~" as "~0" (RFC 6901).`
 }
 
 function describe({ path, message, schema, type }: ValueError): string {
@@ -206,6 +206,6 @@ function describe({ path, message, schema, type }: ValueError): string {
     return `${field}: ${schema.description}.`
   }
   if (choices !== undefined) return `${field}: expected ${choices.join(' or ')}.`
-  if (type === ValueErrorType.StringPattern) return `${field}: holds a character that isn't allowed.`
+  if (type === ValueErrorType.StringPattern) return `${field}: contains an invalid character.`
   return field === '' ? `${message}.` : `${field}: ${message.charAt(0).toLowerCase()}${message.slice(1)}.`
 }

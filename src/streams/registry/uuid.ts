@@ -6,5 +6,5 @@ export function isUuid(text: string): boolean {
 }
 
 export function noStream(id: string): Problem {
-  return new Problem('not_found', `There is no stream ${id.slice(0, 64)}.`)
+  return new Problem('not_found', `Stream ${id.slice(0, 64)} not found.`)
 }

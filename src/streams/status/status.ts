@@ -41,7 +41,7 @@ export interface StatusDeps {
 /** @throws Problem `not_found` */
 export async function statusOf(deps: StatusDeps, streamId: string): Promise<Status> {
   const [status] = await statusesOf(deps, [streamId])
-  if (status === undefined) throw new Problem('not_found', `There is no stream ${streamId}.`)
+  if (status === undefined) throw new Problem('not_found', `Stream ${streamId} not found.`)
   return status
 }
 
