@@ -93,8 +93,8 @@ const FAULTS: readonly Fault[] = [
     attempts: 2,
     meddle: ({ method }) => (method === 'GET' ? refused(403, 'AccessDenied')() : 'pass'),
   },
-  { what: 'a full disk', code: 'full', says: /no room.*507/, attempts: 1, meddle: refused(507) },
-  { what: 'a full quota', code: 'full', says: /no room/, meddle: refused(400, 'QuotaExceeded') },
+  { what: 'a full disk', code: 'full', says: /full\..*507/, attempts: 1, meddle: refused(507) },
+  { what: 'a full quota', code: 'full', says: /bucket is full/, meddle: refused(400, 'QuotaExceeded') },
   {
     what: 'a clock that is wrong',
     code: 'clock',
@@ -113,7 +113,7 @@ const FAULTS: readonly Fault[] = [
   {
     what: 'an object that comes back shorter',
     code: 'mismatch',
-    says: /came back/,
+    says: /read back doesn.t match/,
     attempts: 8,
     meddle: ({ method }) => (method === 'GET' ? new Response('short') : 'pass'),
   },
@@ -173,7 +173,7 @@ test('a bucket that is full midway keeps what it has, and the next run goes on t
 })
 
 test.each([
-  ['full', 507, /no room/],
+  ['full', 507, /bucket is full/],
   ['forbidden', 403, /put, get and delete/],
 ] as const)(
   'an upload in parts that ends as %s says so, and leaves no object',
@@ -243,7 +243,7 @@ test('what can no longer be read is told as what it is, and not left out', async
   }
   const gone = await read(archiveOn())
   expect(gone).toBeInstanceOf(Problem)
-  expect(gone).toMatchObject({ code: 'damaged', detail: expect.stringContaining('gone') })
+  expect(gone).toMatchObject({ code: 'damaged', detail: expect.stringContaining('missing from the bucket') })
 })
 
 test('a try writes, reads and deletes a small object, and says what happened without secrets', async () => {

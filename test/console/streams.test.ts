@@ -53,7 +53,7 @@ describeInBrowser('in a browser', () => {
     const url = page.getByLabel('API URL')
     await url.fill('ftp://files.test/x')
     await page.keyboard.press('Enter')
-    await page.getByText('Only http and https can be followed').waitFor()
+    await page.getByText('Use http or https').waitFor()
     expect(await url.inputValue()).toBe('ftp://files.test/x')
     expect(await url.getAttribute('aria-invalid')).toBe('true')
     await close()

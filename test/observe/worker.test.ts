@@ -19,7 +19,7 @@ test.skipIf(isSkipped(setup))('a worker answers probes on OPS_PORT, and nothing 
   open = await setup.open()
   const worker = spawnWeir({ ...open.environment, ROLE: 'worker', OPS_PORT: '0', WEIR_TOKEN: TOKEN })
   child = worker.child
-  const port = await until('it listens', () => /metrics are on port (\d+)/.exec(worker.output())?.[1])
+  const port = await until('it listens', () => /metrics are served on port (\d+)/.exec(worker.output())?.[1])
   const ask = (path: string, token?: string) =>
     fetch(`http://127.0.0.1:${port}${path}`, { headers: token ? { Authorization: `Bearer ${token}` } : {} })
   await until('it is ready', async () => (await ask('/readyz')).status === 200)

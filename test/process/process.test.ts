@@ -66,7 +66,7 @@ test('a second start on the same data or the same port is refused, and says what
   const samePort = await start({ DATA_DIR: other, PORT: new URL(url).port }).ended()
   rmSync(other, { recursive: true, force: true })
   expect(samePort.code).toBe(1)
-  expect(samePort.output).toContain('The port is taken')
+  expect(samePort.output).toContain('The port is already in use')
   first.child.kill('SIGTERM')
   expect((await first.ended()).code).toBe(0)
 })

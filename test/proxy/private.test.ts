@@ -189,7 +189,7 @@ test('who has only its id finds out nothing by it', async () => {
     { id, url: `${upstream.url}/mine`, name: 'taken over' },
   ])
   const report = await imported.text()
-  expect(report).toContain('This id is taken')
+  expect(report).toContain('This ID is already in use')
   expect(report).not.toContain(PATH)
   expect(await (await ask('admin', `/api/streams/${id}`)).json()).not.toMatchObject({ name: 'taken over' })
 })

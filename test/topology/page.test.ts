@@ -45,7 +45,7 @@ browserTest('a form that is refused says why', async () => {
   const { page } = browser
   await page.getByLabel('Colour', { exact: true }).fill('reddish')
   await page.getByRole('button', { name: 'Set colour' }).click()
-  await page.locator('#activate-answer .error', { hasText: 'Expected a colour name or #rrggbb.' }).waitFor()
+  await page.locator('#activate-answer .error', { hasText: 'Expected a color name or #rrggbb.' }).waitFor()
 })
 
 browserTest('without a script the forms and the list work', async () => {

@@ -65,7 +65,7 @@ export function ActivateForm({ services, colours }: Pick<TopologyPageProps, 'ser
           autocomplete="off"
           spellcheck={false}
           pattern="[A-Za-z]+|#[0-9A-Fa-f]{6}"
-          title="A colour name or #rrggbb"
+          title="A color name or #rrggbb"
           placeholder="red or #00ffcc"
         />
       </label>
