@@ -151,7 +151,7 @@ describeInBrowser('in a browser', () => {
     for (const [moment, status, text] of [
       ['2001-01-01', 404, 'had no document at that time'],
       ['tomorrow', 422, 'expected a time'],
-      ['seq:900000', 404, 'no entry 900000 yet'],
+      ['seq:900000', 404, "Entry 900000 doesn't exist yet"],
     ] as const) {
       const response = await page.goto(open(`/document?at=${moment}`))
       expect(response?.status()).toBe(status)
