@@ -135,7 +135,7 @@ describe('an import', () => {
     const page = await fetch(`${weir.url}/streams/import`, {
       ...{ method: 'POST', body: form, headers: { Origin: weir.url } },
     })
-    expect(await page.text()).toMatch(/Another origin: drops Authorization, X-Key/)
+    expect(await page.text()).toMatch(/Different origin: drops Authorization, X-Key/)
     const [stored] = (await exportedList(weir, 'secrets=true')).filter((each) => each.id === id)
     expect(stored?.headers).toEqual(SECRETS)
   })
