@@ -184,7 +184,10 @@ describe.each(SETUPS)('on $name', (setup) => {
 
     test('an entry that is not there yet has no document yet', async () => {
       const later = await problem(`/api/streams/${id}/document?at=seq:900000`)
-      expect(later).toMatchObject({ status: 404, detail: expect.stringContaining("Entry 900000 doesn't exist yet") })
+      expect(later).toMatchObject({
+        status: 404,
+        detail: expect.stringContaining("Entry 900000 doesn't exist yet"),
+      })
     })
 
     test('numbers that a double can’t hold come digit for digit, in documents and differences', async () => {
