@@ -63,6 +63,27 @@ export class Problem extends Error {
   }
 }
 
+/** A refusal of what would be granted later. */
+export class RetryLater extends Problem {
+  /** @param waitMs how long to wait, in milliseconds */
+  constructor(
+    detail: string,
+    readonly waitMs: number,
+  ) {
+    super('too_many', detail)
+  }
+
+  get retryAfterSeconds(): number {
+    return Math.max(1, Math.ceil(this.waitMs / 1_000))
+  }
+
+  override toResponse(): Response {
+    const response = super.toResponse()
+    response.headers.set('Retry-After', String(this.retryAfterSeconds))
+    return response
+  }
+}
+
 /**
  * The cause of a failed statement, in one line: Drizzle's message includes the statement and its values, which are long
  * and may be secret.

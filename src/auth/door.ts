@@ -1,4 +1,4 @@
-import { Problem } from '../errors.ts'
+import { Problem, RetryLater } from '../errors.ts'
 import { tokenOf } from '../proxy/target.ts'
 import { type Admission, type Caller, LOCAL, OWNER } from './caller.ts'
 import type { SessionCookie } from './cookie.ts'
@@ -114,21 +114,11 @@ export class Door {
 }
 
 /** The answer to an address that sent too many wrong secrets. */
-export class TooManyGuesses extends Problem {
-  constructor(readonly waitMs: number) {
+export class TooManyGuesses extends RetryLater {
+  constructor(waitMs: number) {
     const minutes = Math.ceil(waitMs / 60_000)
     const wait = minutes === 1 ? 'a minute' : `${minutes} minutes`
-    super('too_many', `Too many failed attempts from your address. Try again in ${wait}.`)
-  }
-
-  override toResponse(): Response {
-    const response = super.toResponse()
-    response.headers.set('Retry-After', String(this.retryAfterSeconds))
-    return response
-  }
-
-  get retryAfterSeconds(): number {
-    return Math.ceil(this.waitMs / 1_000)
+    super(`Too many failed attempts from your address. Try again in ${wait}.`, waitMs)
   }
 }
 

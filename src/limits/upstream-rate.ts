@@ -1,5 +1,5 @@
 import type { Config } from '../config.ts'
-import { Problem } from '../errors.ts'
+import { RetryLater } from '../errors.ts'
 import { type Rate, TokenBuckets } from './buckets.ts'
 import type { Client } from './client.ts'
 
@@ -24,24 +24,7 @@ export interface FollowedTarget {
 }
 
 /** A refusal with the time to wait. */
-export class TooOften extends Problem {
-  constructor(
-    detail: string,
-    readonly waitMs: number,
-  ) {
-    super('too_many', detail)
-  }
-
-  get retryAfterSeconds(): number {
-    return Math.max(1, Math.ceil(this.waitMs / SECOND_MS))
-  }
-
-  override toResponse(): Response {
-    const response = super.toResponse()
-    response.headers.set('Retry-After', String(this.retryAfterSeconds))
-    return response
-  }
-}
+export class TooOften extends RetryLater {}
 
 interface Followed {
   host: string
