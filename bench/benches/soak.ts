@@ -16,7 +16,7 @@ const SENDING = { perSecond: 0.2, bytes: 200 }
 /** Parts of the whole time: until caches and heaps are as large as they get, and what is measured after. */
 const WARM_UP = 0.3
 const MEASURED = 0.7
-/** Readings, the ones that follow each other taken together: neighbours are not independent of each other. */
+/** Readings, the ones that follow each other taken together: neighbors are not independent of each other. */
 const SAMPLES = 200
 const SAMPLES_A_POINT = 10
 /** Longest wait for the last events to be recorded, in milliseconds. */

@@ -55,7 +55,7 @@ export interface Output {
   write(text: string): Promise<void>
   /** Width of the terminal; `undefined` for files and pipes, where lines may be longer. */
   columns: number | undefined
-  colours: boolean
+  colors: boolean
 }
 
 /** The environment of a command. */

@@ -22,7 +22,7 @@ function output(stream: NodeJS.WriteStream): Output {
     get columns() {
       return stream.isTTY ? stream.columns || 80 : undefined
     },
-    colours: Boolean(stream.isTTY) && !isPlain,
+    colors: Boolean(stream.isTTY) && !isPlain,
   }
 }
 

@@ -8,7 +8,7 @@ export function nearest(text: string, candidates: readonly string[]): string | u
   return best?.candidate
 }
 
-/** Insertions, deletions, replacements and swaps of neighbours between two texts. */
+/** Insertions, deletions, replacements and swaps of neighbors between two texts. */
 function distance(a: string, b: string): number {
   let beforeLast: number[] = []
   let last = Array.from({ length: b.length + 1 }, (_, index) => index)

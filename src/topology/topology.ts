@@ -6,7 +6,7 @@ import { type Change, Changes } from './changes.ts'
 import { Feed, type FeedSubscription } from './feed.ts'
 import { Model, type Outcome } from './model.ts'
 import { type Overlay, type OverlayHistory, Overlays } from './overlays.ts'
-import { type ReportedKind, requireColour, requireId, requireName, requireUrl } from './rules.ts'
+import { type ReportedKind, requireColor, requireId, requireName, requireUrl } from './rules.ts'
 import { History } from './stored/history.ts'
 import {
   graphAt,
@@ -22,7 +22,7 @@ export { MAX_CALLS, MAX_SERVICES } from './model.ts'
 
 /** Carries `graph` (the whole graph, first or after a `gap`) and `change` (the changes since the last message). */
 export const TOPOLOGY_TOPIC = 'topology'
-/** Says `update`, unnamed, when shape or colours changed: the protocol of the program this topology grew from. */
+/** Says `update`, unnamed, when shape or colors changed: the protocol of the program this topology grew from. */
 export const SEED_TOPIC = 'seed-events'
 
 const FIRST_ERROR_STATUS = 400
@@ -149,12 +149,12 @@ export class Topology {
   }
 
   /**
-   * Sets a service's colour; an unknown service is created.
+   * Sets a service's color; an unknown service is created.
    * @throws Problem `invalid_field` about `item` or `color`.
    */
-  colour(item: string, colour: string): Service {
+  color(item: string, color: string): Service {
     requireId(item, 'item')
-    const said = { colour: requireColour(colour, 'color') }
+    const said = { color: requireColor(color, 'color') }
     const service = this.#model.put(item, said, this.#now())
     this.#history?.ledger.service(item, this.#now(), said)
     this.#fold()

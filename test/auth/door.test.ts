@@ -400,7 +400,7 @@ test('an event stream ends when its key is revoked, or expires, and when its rea
   expect(metrics).toContain('weir_fanout_closed_total{reason="revoked"} 9')
 })
 
-test('colours that a reader chooses are no deed, and to log in is', async () => {
+test('colors that a reader chooses are no deed, and to log in is', async () => {
   const { secret, id } = await makeKey('read')
   const { cookie } = await logIn(secret, '192.0.2.31')
   const theme = { method: 'POST', body: new URLSearchParams({ theme: 'dark' }) }

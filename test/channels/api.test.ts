@@ -96,7 +96,7 @@ test.each([
     { name: 'a', kind: 'email', config: { host: 'nowhere.invalid', from: 'a@b.test', to: ['a@b.test'] } },
     'config.host',
   ],
-  [{ name: 'a', kind: 'slack', config: { url: 'http://localhost/' }, colour: 'red' }, 'colour'],
+  [{ name: 'a', kind: 'slack', config: { url: 'http://localhost/' }, shade: 'red' }, 'shade'],
 ])('%j is refused at %s', async (channel, field) => {
   expect(await problem('POST', '/api/channels', channel)).toMatchObject({ status: 422, field })
 })

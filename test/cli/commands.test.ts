@@ -134,7 +134,7 @@ test('a table is no wider than the terminal, and whole in a pipe', async () => {
   const name = `wide ${'漢字'.repeat(30)}`
   await weir.register({ url: counting(`/${'long/'.repeat(30)}`), name, kind: 'poll', tags: ['wide'] })
   for (const columns of [40, 80, 200]) {
-    const { out } = await onTerminal(['ls', '--tag', 'wide'], { url: weir.url, columns, colours: false })
+    const { out } = await onTerminal(['ls', '--tag', 'wide'], { url: weir.url, columns, colors: false })
     expect(
       out
         .split('\n')
@@ -149,7 +149,7 @@ test('a table is no wider than the terminal, and whole in a pipe', async () => {
   expect(piped.out).toContain('long/'.repeat(30))
 })
 
-test('verdicts are words, coloured on a terminal only', async () => {
+test('verdicts are words, colored on a terminal only', async () => {
   const { id } = await weir.register({
     url: counting('/paint'),
     name: 'painted',
@@ -158,7 +158,7 @@ test('verdicts are words, coloured on a terminal only', async () => {
   })
   await weir.verdict(id, 'live')
   const args = ['ls', '--tag', 'paint']
-  const plain = await onTerminal(args, { url: weir.url, columns: 200, colours: false })
+  const plain = await onTerminal(args, { url: weir.url, columns: 200, colors: false })
   const painted = await onTerminal(args, { url: weir.url, columns: 200 })
   expect(plain.out).toMatch(/^live /m)
   expect(painted.out).toContain('\u001b[32mlive\u001b[39m')

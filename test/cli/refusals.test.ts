@@ -5,7 +5,7 @@ import { startTestWeir, type TestWeir } from '../support/weir.ts'
 import { cliOf, jsonLines, onTerminal, spawnCli } from './support.ts'
 
 const TOKEN = 'a-token-of-a-test'
-/** What would clear a screen, ring, colour, hide and turn around what comes after it, were it written raw. */
+/** What would clear a screen, ring, color, hide and turn around what comes after it, were it written raw. */
 const HOSTILE = 'evil \u001b[2J\u001b]0;title\u0007\u009b31m\u202eabc\u2028 <script>alert(1)</script>\r\nx'
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it looks for
 const RAW = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2028\u2029]/
@@ -44,7 +44,7 @@ test('nothing of a name or of data reaches the terminal that it would obey; JSON
   expect(added).toMatchObject({ code: 0, err: '' })
   const { id, name } = JSON.parse(added.out) as { id: string; name: string }
   expect(name).toBe(HOSTILE)
-  const world = { url: weir.url, token: TOKEN, colours: false, columns: 300 }
+  const world = { url: weir.url, token: TOKEN, colors: false, columns: 300 }
   const told = ['logs', id, '--limit', '5']
   await until('something is logged', async () => (await onTerminal(told, world)).out !== '')
   for (const args of [['ls'], ['status'], ['status', HOSTILE], told, ['stop', id], ['savings', id]]) {

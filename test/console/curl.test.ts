@@ -116,8 +116,8 @@ describe.skipIf(WITHOUT_BROWSER || Bun.which('curl') === null)('in a browser', (
     expect(JSON.parse(await run(page, 'import this file')).totals).toMatchObject({ created: 1 })
     expect((await weir.json<{ items: unknown[] }>('/api/streams?tag=from%20%26%20file')).items.length).toBe(1)
     await page.goto(`${weir.url}/topology`)
-    await page.getByLabel('Colour', { exact: true }).fill('#00ffcc')
-    expect(JSON.parse(await run(page, 'set this colour'))).toMatchObject({
+    await page.getByLabel('Color', { exact: true }).fill('#00ffcc')
+    expect(JSON.parse(await run(page, 'set this color'))).toMatchObject({
       message: 'UI updated to #00ffcc',
     })
     await close()

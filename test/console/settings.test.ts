@@ -80,31 +80,31 @@ describeInBrowser('in a browser', () => {
   })
 
   test.each([true, false])(
-    'colours are kept, and each page comes in them (with script: %p)',
+    'colors are kept, and each page comes in them (with script: %p)',
     async (script) => {
       const { page, faults, close } = await openPage(browser, {
         colorScheme: 'dark',
         javaScriptEnabled: script,
       })
-      const colour = () => page.evaluate(() => getComputedStyle(document.documentElement).backgroundColor)
+      const color = () => page.evaluate(() => getComputedStyle(document.documentElement).backgroundColor)
       await page.goto(`${weir.url}/settings`)
-      expect(await colour()).toBe(BACKGROUND.dark)
+      expect(await color()).toBe(BACKGROUND.dark)
       await page.getByRole('radio', { name: 'Light' }).check()
       if (!script) await page.getByRole('button', { name: 'Save' }).click()
       await page.getByText('Saved.').waitFor()
-      expect(await colour()).toBe(BACKGROUND.light)
+      expect(await color()).toBe(BACKGROUND.light)
       for (const path of ['/', '/nothing', '/settings']) {
         const answer = await page.goto(weir.url + path)
         // Before any script and any style sheet.
         const start = (await answer?.text())?.slice(0, 400)
         expect(start).toContain('<html lang="en" data-theme="light">')
         expect(start).toContain('<meta name="color-scheme" content="light"/>')
-        expect(await colour()).toBe(BACKGROUND.light)
+        expect(await color()).toBe(BACKGROUND.light)
       }
       expect(await page.getByRole('radio', { name: 'Light' }).isChecked()).toBe(true)
       await page.getByRole('radio', { name: 'System' }).check()
       if (!script) await page.getByRole('button', { name: 'Save' }).click()
-      await until('the system decides again', async () => (await colour()) === BACKGROUND.dark)
+      await until('the system decides again', async () => (await color()) === BACKGROUND.dark)
       expect(faults.filter((fault) => !fault.includes('404'))).toEqual([])
       await close()
     },

@@ -72,7 +72,7 @@ describeInBrowser('in a browser', () => {
   })
   afterAll(() => browser.close())
 
-  test('an activation at UI becomes colours on the topology and entries in the logs', async () => {
+  test('an activation at UI becomes colors on the topology and entries in the logs', async () => {
     const { page, faults, close } = await openPage(browser)
     await page.goto(`${weir.url}/topology`)
     await page.locator('#picture g.node', { hasText: 'UI' }).waitFor()

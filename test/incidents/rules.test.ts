@@ -116,7 +116,7 @@ describe.each(SETUPS.filter(({ name }) => name !== 'Postgres with Redis'))('on $
       ])
     })
 
-    test('without bounds, what is usual at this hour of the week is learnt, from three weeks on', async () => {
+    test('without bounds, what is usual at this hour of the week is learned, from three weeks on', async () => {
       const [known = '', young = ''] = await world.add(2, hosts)
       await rule({ kind: 'size', params: {} })
       for (let week = 1; week <= 4; week++) {

@@ -202,7 +202,7 @@ describe.each(SETUPS)('on $name', (setup) => {
       expect(subscriber.events.indexOf('monitor')).toBeLessThan(subscriber.events.indexOf('data'))
     })
 
-    test.each<[what: string, status: number, path: string, behaviour: () => Response]>([
+    test.each<[what: string, status: number, path: string, behavior: () => Response]>([
       ['no JSON', 70_016, '/html', () => new Response('<p>', { headers: { 'Content-Type': 'text/html' } })],
       [
         'broken JSON',
@@ -219,8 +219,8 @@ describe.each(SETUPS)('on $name', (setup) => {
         () => new Response('data: x\n\n', { headers: { 'Content-Type': 'text/event-stream' } }),
       ],
       ['nothing there', 70_404, '/gone', () => new Response('', { status: 404 })],
-    ])('%s is one typed error, %i', async (_what, status, path, behaviour) => {
-      const subscriber = subscribe(upstream.on(path, behaviour))
+    ])('%s is one typed error, %i', async (_what, status, path, behavior) => {
+      const subscriber = subscribe(upstream.on(path, behavior))
       expect((await subscriber.got('error')).data).toMatchObject({ family: 'source', status })
       // Ten redirects, and by chance one or two attempts more: nothing that goes on without end.
       expect(hits(path)).toBeLessThanOrEqual(33)

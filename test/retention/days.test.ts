@@ -115,7 +115,7 @@ describe.each(SETUPS)('on $name', (setup) => {
       expect((await storageReport(kept.deps)).blocked?.day).toBe('2026-03-13')
     })
 
-    test('entries of a clock that was wrong are kept as long as their neighbours, and recording goes on', async () => {
+    test('entries of a clock that was wrong are kept as long as their neighbors, and recording goes on', async () => {
       kept = await keep(services)
       const run = await kept.begin(await kept.register())
       await kept.record(run, {})

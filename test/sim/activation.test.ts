@@ -34,7 +34,7 @@ test.each([500, 502])('a leaf that picks %i shows red, then white, and answers i
   expect(weir.colorsOf('T')).toEqual(['red', 'white'])
 })
 
-test('a leaf shows its colour before it waits, and white only after', async () => {
+test('a leaf shows its color before it waits, and white only after', async () => {
   await using weir = stubWeir()
   const leave = Promise.withResolvers<void>()
   const world = hurriedWorld()
@@ -64,7 +64,7 @@ test('the same seed repeats the statuses of a leaf', async () => {
   expect(await statuses()).toEqual(first)
 })
 
-test('a node whose services are all good shows the colour it was given, then its own, and answers 200', async () => {
+test('a node whose services are all good shows the color it was given, then its own, and answers 200', async () => {
   await using weir = stubWeir()
   await using a = stubService('A', good)
   await using b = stubService('B', good)

@@ -36,8 +36,8 @@ test.each([
   ['a list', '[]', 400],
   ['null', 'null', 400],
   ['text', '"gold"', 400],
-  ['a colour that is no text', '{"color":1}', 400],
-  ['a colour that is too long', JSON.stringify({ color: 'x'.repeat(101) }), 400],
+  ['a color that is no text', '{"color":1}', 400],
+  ['a color that is too long', JSON.stringify({ color: 'x'.repeat(101) }), 400],
   ['an item that is no text', '{"item":{}}', 400],
   ['a body over the bound', JSON.stringify({ pad: 'x'.repeat(MAX_BODY_BYTES) }), 413],
 ])('an activation with %s is refused in words', async (_, body, status) => {
@@ -63,7 +63,7 @@ test('a body that never says how long it is, is cut off at the bound', async () 
   expect(response.status).toBe(413)
 })
 
-test('a node asks for a colour when it is given an empty one, and calls nobody', async () => {
+test('a node asks for a color when it is given an empty one, and calls nobody', async () => {
   await using weir = stubWeir()
   await using a = stubService('A', () => Response.json({}))
   await using sim = await start({ services: [spec('N', { services: [a.address] })], web: weir.url })

@@ -62,9 +62,9 @@ test.each<[unknown, string]>([
 })
 
 test('all that is wrong is told at once, each in a sentence that names its field', () => {
-  const read = readFaults({ errorRate: 2, reset: 'yes', sse: { drop: 2, colour: 1 } })
+  const read = readFaults({ errorRate: 2, reset: 'yes', sse: { drop: 2, shade: 1 } })
   const problems = 'problems' in read ? read.problems : []
-  expect(problems.map(({ field }) => field).sort()).toEqual(['errorRate', 'reset', 'sse.colour', 'sse.drop'])
+  expect(problems.map(({ field }) => field).sort()).toEqual(['errorRate', 'reset', 'sse.drop', 'sse.shade'])
   for (const { field, detail } of problems) expect(detail).toContain(field)
 })
 

@@ -91,10 +91,10 @@ services:
 traffic:
   - {to: web, perMinute: 5, perSecond: 3}
   - {to: wbe, perMinute: 5, shape: possion}
-colour: red
+shade: red
 `
   expect(problems(yaml)).toEqual([
-    'colour (line 21): there is no such field; there is seed, portBase, services, traffic',
+    'shade (line 21): there is no such field; there is seed, portBase, services, traffic',
     'seed (line 1): expected a whole number from 0 to 4294967295, got -1',
     'services[0].latancyMs (line 4): there is no such field; did you mean "latencyMs"?',
     'services[0].calls[1].tries (line 5): there is no such field; did you mean "retries"?',

@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test'
-import { Colours, MAX_WAITING_COLOURS } from '../../src/sim/service/colours.ts'
+import { Colors, MAX_WAITING_COLORS } from '../../src/sim/service/colors.ts'
 import { WeirClient } from '../../src/sim/weir/client.ts'
 import { ANNOUNCE_EVERY_MS, MAX_WAITING_CALLS, Reports } from '../../src/sim/weir/reports.ts'
 import type { World } from '../../src/sim/world.ts'
@@ -96,7 +96,7 @@ test('a call to a service whose name is not known is not reported, and the name 
   expect(callsOf(weir).filter(({ status }) => status !== undefined)).toHaveLength(1)
 })
 
-test('the colours of a service arrive in order even when the web program answers out of it', async () => {
+test('the colors of a service arrive in order even when the web program answers out of it', async () => {
   let arrived = 0
   const colors: string[] = []
   await using weir = recordingServer(async ({ path, body }) => {
@@ -156,24 +156,24 @@ test('every request to the web program carries the token, and none to a service 
   expect(new Set(a.requests.map(({ authorization }) => authorization))).toEqual(new Set([null]))
 })
 
-test('of a service whose colours wait only the newest are kept, and services take turns', async () => {
+test('of a service whose colors wait only the newest are kept, and services take turns', async () => {
   const sent: string[] = []
   const leave = Promise.withResolvers<void>()
   const send = async (name: string, color: string) => {
     sent.push(`${name} ${color}`)
     await leave.promise
   }
-  const colours = new Colours({ send, world: hurriedWorld(), closing: new AbortController().signal })
-  for (let color = 0; color <= MAX_WAITING_COLOURS + 3; color++) colours.push('a', String(color))
-  colours.push('b', 'gold')
+  const colors = new Colors({ send, world: hurriedWorld(), closing: new AbortController().signal })
+  for (let color = 0; color <= MAX_WAITING_COLORS + 3; color++) colors.push('a', String(color))
+  colors.push('b', 'gold')
   await until(() => sent.length === 1)
   leave.resolve()
-  await until(() => sent.length === MAX_WAITING_COLOURS + 2)
+  await until(() => sent.length === MAX_WAITING_COLORS + 2)
   expect(sent.slice(0, 4)).toEqual(['a 0', 'a 4', 'b gold', 'a 5'])
-  expect(sent.at(-1)).toBe(`a ${MAX_WAITING_COLOURS + 3}`)
+  expect(sent.at(-1)).toBe(`a ${MAX_WAITING_COLORS + 3}`)
 })
 
-test('more colours than a picture needs are held to a rate', async () => {
+test('more colors than a picture needs are held to a rate', async () => {
   let now = 0
   const sent: string[] = []
   const world: World = {
@@ -184,8 +184,8 @@ test('more colours than a picture needs are held to a rate', async () => {
     },
   }
   const send = async (name: string) => void sent.push(name)
-  const colours = new Colours({ send, world, closing: new AbortController().signal })
-  for (let service = 0; service < 300; service++) colours.push(`s${service}`, 'red')
+  const colors = new Colors({ send, world, closing: new AbortController().signal })
+  for (let service = 0; service < 300; service++) colors.push(`s${service}`, 'red')
   await until(() => sent.length === 300)
   // A hundred at once, then a hundred a second.
   expect(now).toBeGreaterThanOrEqual(1_900)

@@ -76,7 +76,7 @@ describe.each(SETUPS)('on $name', (setup) => {
       })
 
       test.each<[string, unknown, number, string, string | undefined]>([
-        ['an unknown field', { url: 'http://a.test', colour: 'red' }, 422, 'invalid_field', 'colour'],
+        ['an unknown field', { url: 'http://a.test', shade: 'red' }, 422, 'invalid_field', 'shade'],
         ['no URL', {}, 422, 'invalid_field', 'url'],
         ['a text that is no URL', { url: 'prices' }, 422, 'invalid_field', 'url'],
         ['another scheme', { url: 'ftp://a.test' }, 422, 'invalid_field', 'url'],
@@ -150,7 +150,7 @@ describe.each(SETUPS)('on $name', (setup) => {
         expect((await weir.json<Page>('/api/streams?state=stopped&tag=paged')).items.length).toBe(5)
       })
 
-      test.each(['limit=0', 'limit=501', 'state=fine', 'colour=red', 'after=x'])(
+      test.each(['limit=0', 'limit=501', 'state=fine', 'shade=red', 'after=x'])(
         '%s is refused',
         async (query) => {
           expect((await weir.get(`/api/streams?${query}`)).status).toBeOneOf([404, 422])

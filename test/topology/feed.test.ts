@@ -18,14 +18,14 @@ test('a subscriber gets the whole graph and then what changes, numbered without 
     data: { version: first.id, services: [{ id: 'A', node: 'A' }], calls: [] },
   })
 
-  weir.topology.colour('A', 'Red')
+  weir.topology.color('A', 'Red')
   expect(await events.nextJson()).toEqual({
     event: 'change',
     id: first.id + 1,
     data: {
       version: first.id + 1,
       services: [
-        { id: 'A', name: 'A', kind: 'service', colour: 'red', node: 'A', reportedAt: expect.any(String) },
+        { id: 'A', name: 'A', kind: 'service', color: 'red', node: 'A', reportedAt: expect.any(String) },
       ],
     },
   })
@@ -48,11 +48,11 @@ test('changes that come together are one frame, with the last of each', async ()
   const { id } = await events.nextJson()
   for (let at = 0; at < 30; at++)
     weir.topology.report({ calls: [{ from: 'A', to: `S${at % 3}`, status: 200 }] })
-  for (const colour of ['red', 'lime', 'blue']) weir.topology.colour('A', colour)
+  for (const color of ['red', 'lime', 'blue']) weir.topology.color('A', color)
   const change = await events.nextJson()
   expect(change.id).toBe(id + 1)
   expect(
-    change.data.services.map((service: { id: string; colour: string }) => [service.id, service.colour]),
+    change.data.services.map((service: { id: string; color: string }) => [service.id, service.color]),
   ).toEqual([
     ['A', 'blue'],
     ['S0', 'white'],
@@ -88,20 +88,20 @@ test('all viewers are sent the same frame, and one who comes late the same graph
   for (const service of JSON.parse(one.data).services) held.set(service.id, service)
 
   // Not published yet when the late one comes.
-  weir.topology.colour('B', 'red')
+  weir.topology.color('B', 'red')
   using late = await weir.events('/api/topology/events')
   const graph = await late.nextJson()
   const change = await early.nextJson()
   for (const service of change.data.services) held.set(service.id, service)
   expect(graph.id).toBe(change.id)
   expect(graph.data.services).toEqual([...held.values()])
-  weir.topology.colour('A', 'lime')
+  weir.topology.color('A', 'lime')
   expect((await late.nextJson()).id).toBe(change.id + 1)
 })
 
 test('what went is told by its name', async () => {
   await using weir = startTopology()
-  const service = { name: 'own', kind: 'host', colour: 'white', reportedAt: '' } as const
+  const service = { name: 'own', kind: 'host', color: 'white', reportedAt: '' } as const
   const [a, b] = ['weir:a', 'weir:b'].map((id) => ({ ...service, id }))
   const calls = [{ from: 'weir:a', to: 'weir:b', count: 1, errors: 0 }]
   weir.topology.overlay('weir', { services: [a, b].flatMap((each) => each ?? []), calls })
@@ -130,16 +130,16 @@ test('a subscriber that comes back gets what it missed and nothing twice', async
   await using weir = startTopology()
   const before = await weir.events('/api/topology/events')
   await before.next()
-  colour(weir, 'red')
+  color(weir, 'red')
   const last = await before.nextJson()
   before.close()
 
-  for (const name of ['lime', 'blue', 'teal']) colour(weir, name)
+  for (const name of ['lime', 'blue', 'teal']) color(weir, name)
   using after = await weir.events('/api/topology/events', String(last.id))
-  colour(weir, 'gold')
+  color(weir, 'gold')
   const missed = []
   for (let at = 0; at < 4; at++) missed.push(await after.nextJson())
-  expect(missed.map(({ event, id, data }) => [event, id - last.id, data.services[0].colour])).toEqual([
+  expect(missed.map(({ event, id, data }) => [event, id - last.id, data.services[0].color])).toEqual([
     ['change', 1, 'lime'],
     ['change', 2, 'blue'],
     ['change', 3, 'teal'],
@@ -151,14 +151,14 @@ test('a subscriber that missed nothing gets only what is new', async () => {
   await using weir = startTopology()
   const { version } = weir.topology.snapshot()
   using events = await weir.events('/api/topology/events', String(version))
-  weir.topology.colour('A', 'red')
+  weir.topology.color('A', 'red')
   expect(await events.nextJson()).toMatchObject({ event: 'change', id: version + 1 })
 })
 
 test('a subscriber that missed more than is kept is told of the gap and gets the whole graph', async () => {
   await using weir = startTopology()
-  const version = colour(weir, 'red')
-  for (let change = 0; change <= KEPT; change++) colour(weir, change % 2 ? 'red' : 'lime')
+  const version = color(weir, 'red')
+  for (let change = 0; change <= KEPT; change++) color(weir, change % 2 ? 'red' : 'lime')
 
   using resumed = await weir.events('/api/topology/events', String(version + 1))
   expect((await resumed.nextJson()).id).toBe(version + 2)
@@ -167,7 +167,7 @@ test('a subscriber that missed more than is kept is told of the gap and gets the
   expect(await late.nextJson()).toMatchObject({
     event: 'graph',
     id: version + KEPT + 1,
-    data: { version: version + KEPT + 1, services: [{ id: 'A', colour: 'lime' }] },
+    data: { version: version + KEPT + 1, services: [{ id: 'A', color: 'lime' }] },
   })
 })
 
@@ -196,7 +196,7 @@ test.each([
   ['abc', null],
 ])('the id %p of another life is a gap', async (lastEventId, from) => {
   await using weir = startTopology()
-  const version = colour(weir, 'red')
+  const version = color(weir, 'red')
   using events = await weir.events('/api/topology/events', lastEventId)
   expect(await events.nextJson()).toEqual({ event: 'gap', id: 0, data: { from, to: version } })
   expect(await events.nextJson()).toMatchObject({ event: 'graph', id: version })
@@ -213,7 +213,7 @@ test('a later life numbers from above what an earlier one can have given out', (
   const before = new Topology({ hub: new Hub(), now: () => 1_000 })
   const after = new Topology({ hub: new Hub(), now: () => 1_001 })
   for (let change = 1; change < 1_000; change++) {
-    before.colour('A', change % 2 ? 'red' : 'lime')
+    before.color('A', change % 2 ? 'red' : 'lime')
     before.snapshot()
   }
   expect(before.snapshot().version).toBe(1_000_999)
@@ -221,7 +221,7 @@ test('a later life numbers from above what an earlier one can have given out', (
 })
 
 /** Has the change published at once. @returns the version with it */
-function colour(weir: Weir, name: string): number {
-  weir.topology.colour('A', name)
+function color(weir: Weir, name: string): number {
+  weir.topology.color('A', name)
   return weir.topology.snapshot().version
 }

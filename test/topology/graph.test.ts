@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test'
-import { COLOUR_NAMES } from '../../src/core/colour.ts'
+import { COLOR_NAMES } from '../../src/core/color.ts'
 import { type Call, mermaidText, nodeId, type Service } from '../../src/core/graph.ts'
 import { NASTY_NAMES, SEED_GRAPH } from './seed-graph.ts'
 
@@ -78,7 +78,7 @@ test(`no name adds a line, leaves its quotes or shares an id (WEIR_TEST_SEED=${S
   for (let round = 0; round < ROUNDS; round++) {
     const ids = [...new Set([nastyName(random), nastyName(random), nastyName(random)])]
     const services = ids.map((id) => ({
-      ...service(id, COLOUR_NAMES[Math.floor(random() * COLOUR_NAMES.length)] ?? 'white'),
+      ...service(id, COLOR_NAMES[Math.floor(random() * COLOR_NAMES.length)] ?? 'white'),
       name: nastyName(random),
     }))
     const calls = ids.map((id) => call(id, ids[0] ?? id))
@@ -119,8 +119,8 @@ function randomFrom(seed: number): () => number {
   }
 }
 
-function service(id: string, colour: string): Service {
-  return { id, name: id, kind: 'service', colour, reportedAt: '2026-01-01T00:00:00.000Z' }
+function service(id: string, color: string): Service {
+  return { id, name: id, kind: 'service', color, reportedAt: '2026-01-01T00:00:00.000Z' }
 }
 
 function call(from: string, to: string): Call {

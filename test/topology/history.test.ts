@@ -20,7 +20,7 @@ for (const setup of SETUPS) {
         calls: [{ from: 'UI', to: 'declared' }],
       })
       first.report({ services: [{ id: 'db', kind: 'database' }] })
-      first.colour('UI', 'red')
+      first.color('UI', 'red')
       for (const status of [200, 200, 500, 200]) {
         stored.now += 1_000
         first.report({ calls: [{ from: 'UI', to: 'db', status, durationMs: status / 10 }] })
@@ -41,13 +41,13 @@ for (const setup of SETUPS) {
       one.report({ services: [{ id: 'A', name: 'Named by one' }] })
       for (let call = 0; call < 3; call++)
         one.report({ calls: [{ from: 'A', to: 'B', status: 200, durationMs: 10 }] })
-      two.colour('A', 'red')
+      two.color('A', 'red')
       two.report({ calls: [{ from: 'A', to: 'B', status: 500, durationMs: 100 }] })
       for (const topology of [one, two, one, one, two]) await topology.tick()
       const shown = { count: 4, errors: 1, recent: { rate: 4, errorShare: 0.25 } }
       for (const topology of [one, two]) {
         expect(topology.graph().calls).toMatchObject([shown])
-        expect(topology.service('A')).toMatchObject({ name: 'Named by one', colour: 'red' })
+        expect(topology.service('A')).toMatchObject({ name: 'Named by one', color: 'red' })
       }
       one.report({
         calls: [
@@ -73,7 +73,7 @@ for (const setup of SETUPS) {
       const [one, two] = [await stored.open(), await stored.open()]
       const said = { name: 'Web shop', kind: 'queue', group: 'shop', url: 'http://a/' } as const
       one.report({ services: [{ id: 'A', ...said }] })
-      one.colour('A', 'red')
+      one.color('A', 'red')
       await one.tick()
       two.report({ services: [{ id: 'A' }], calls: [{ from: 'A', to: 'B' }] })
       await two.tick()
@@ -81,7 +81,7 @@ for (const setup of SETUPS) {
       await two.tick()
       const three = await stored.open()
       for (const topology of [two, three]) {
-        expect(topology.service('A')).toMatchObject({ ...said, group: 'stock', colour: 'red' })
+        expect(topology.service('A')).toMatchObject({ ...said, group: 'stock', color: 'red' })
       }
     })
 
@@ -112,7 +112,7 @@ for (const setup of SETUPS) {
       isAway = true
       topology.report({ services: [{ id: 'A', name: 'Aa' }], calls: [{ from: 'A', to: 'B', status: 200 }] })
       await topology.tick()
-      topology.colour('A', 'red')
+      topology.color('A', 'red')
       topology.report({ calls: [{ from: 'A', to: 'B', status: 500 }] })
       await topology.tick()
       expect(topology.graph().calls).toMatchObject([{ count: 2 }])
@@ -121,7 +121,7 @@ for (const setup of SETUPS) {
       isAway = false
       await topology.tick()
       const other = await stored.open()
-      expect(other.service('A')).toMatchObject({ name: 'Aa', colour: 'red' })
+      expect(other.service('A')).toMatchObject({ name: 'Aa', color: 'red' })
       expect(other.graph().calls).toMatchObject([
         { count: 2, errors: 1, recent: { rate: 2, errorShare: 0.5 } },
       ])

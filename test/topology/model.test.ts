@@ -120,7 +120,7 @@ test('what was idle for a day is removed, and told so', () => {
   const { clock, topology, call } = open()
   call('A', 'B')
   clock.now += 12 * HOUR_MS
-  topology.colour('B', 'red')
+  topology.color('B', 'red')
   clock.now += 12 * HOUR_MS
   void topology.tick()
   expect(topology.graph().services).toHaveLength(2)
@@ -179,7 +179,7 @@ describe('the last five minutes of an edge', () => {
 
 describe('an overlay', () => {
   const own = (id: string, more: Partial<Service> = {}): Service => ({
-    ...{ id, name: id, kind: 'host', colour: 'white', reportedAt: '2026-03-10T12:00:00.000Z' },
+    ...{ id, name: id, kind: 'host', color: 'white', reportedAt: '2026-03-10T12:00:00.000Z' },
     ...more,
   })
 
@@ -191,8 +191,8 @@ describe('an overlay', () => {
       calls: [{ from: 'weir:a', to: 'weir:b', count: 1, errors: 0 }],
     })
     topology.overlay('other', { services: [own('weir:c')], calls: [] })
-    topology.overlay('weir', { services: [own('weir:a', { colour: 'red' })], calls: [] })
-    expect(topology.graph().services.map(({ id, colour }) => [id, colour])).toEqual([
+    topology.overlay('weir', { services: [own('weir:a', { color: 'red' })], calls: [] })
+    expect(topology.graph().services.map(({ id, color }) => [id, color])).toEqual([
       ['UI', 'white'],
       ['D', 'white'],
       ['weir:c', 'white'],

@@ -14,7 +14,7 @@ import {
   states,
   streams,
 } from '../../drizzle/schema.ts'
-import { parseColour } from '../../src/core/colour.ts'
+import { parseColor } from '../../src/core/color.ts'
 import type { Verdict } from '../../src/core/judging/verdict.ts'
 import { UsageMeter } from '../../src/proxy/usage.ts'
 import { openStorage } from '../../src/storage/open.ts'
@@ -27,7 +27,7 @@ import { owedTallies, storeSums } from '../../src/streams/recording/store-sums.t
 import { insertStreams, newStream } from '../../src/streams/registry/new-stream.ts'
 import { MAX_CHANNELS_DRAWN } from '../../src/topology/own/channels.ts'
 import { domainOf, MAX_HOSTS } from '../../src/topology/own/host-parts.ts'
-import { VERDICT_COLOURS } from '../../src/topology/own/part.ts'
+import { VERDICT_COLORS } from '../../src/topology/own/part.ts'
 import { ownParts, ownPartsThen } from '../../src/topology/own/parts.ts'
 import { isSkipped, type OpenSetup, SETUPS } from '../support/setups.ts'
 
@@ -134,7 +134,7 @@ describe.each(SETUPS)('on $name', (setup) => {
         group: 'shop.test',
         verdict: 'stalled',
         reason: '2 of 5 streams are stalled: No answer for 3 min.',
-        colour: VERDICT_COLOURS.stalled,
+        color: VERDICT_COLORS.stalled,
         href: '/streams?host=api.shop.test%3A8080',
         reportedAt: new Date(NOW - 30_000).toISOString(),
       })
@@ -142,7 +142,7 @@ describe.each(SETUPS)('on $name', (setup) => {
       expect(service('streams')?.reason).toBe(
         '2 streams are waiting for a worker. 6 streams on 2 hosts: 4 live, 2 stalled.',
       )
-      expect(services.every(({ colour }) => parseColour(colour) === colour)).toBe(true)
+      expect(services.every(({ color }) => parseColor(color) === color)).toBe(true)
     })
 
     test('verdicts outrank each other in a fixed order', async () => {
@@ -458,11 +458,11 @@ describe.each(SETUPS)('on $name', (setup) => {
   })
 })
 
-test('the colours of verdicts are those of the console’s dark pages', async () => {
+test('the colors of verdicts are those of the console’s dark pages', async () => {
   const css = await Bun.file(join(import.meta.dir, '../../views/layout/weir.css')).text()
-  for (const [verdict, colour] of Object.entries(VERDICT_COLOURS)) {
-    expect(new RegExp(`--${verdict}: (#\\w+);`).exec(css)?.[1]).toBe(colour)
-    expect(parseColour(colour)).toBe(colour)
+  for (const [verdict, color] of Object.entries(VERDICT_COLORS)) {
+    expect(new RegExp(`--${verdict}: (#\\w+);`).exec(css)?.[1]).toBe(color)
+    expect(parseColor(color)).toBe(color)
   }
 })
 

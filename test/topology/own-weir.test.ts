@@ -116,7 +116,7 @@ describe.each(SETUPS)('on $name', (setup) => {
       expect(found.calls.map(({ to }) => to)).not.toContain(id)
       await weir.send('POST', '/activate', { item: 'shop', color: 'red' })
       const painted = (await graph()).services.find((service) => service.id === 'shop')
-      expect(painted).toMatchObject({ colour: 'red', verdict: 'backing-off' })
+      expect(painted).toMatchObject({ color: 'red', verdict: 'backing-off' })
       const past = await until('it is stored', async () => {
         const then = await graph(`?at=${Date.now()}`)
         return then.services.some((service) => service.id === 'shop') && then

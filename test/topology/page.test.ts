@@ -43,8 +43,8 @@ browserTest('a form that is refused says why', async () => {
   weir.topology.report(SEED_GRAPH)
   await using browser = await openPage(`${weir.url}/topology`)
   const { page } = browser
-  await page.getByLabel('Colour', { exact: true }).fill('reddish')
-  await page.getByRole('button', { name: 'Set colour' }).click()
+  await page.getByLabel('Color', { exact: true }).fill('reddish')
+  await page.getByRole('button', { name: 'Set color' }).click()
   await page.locator('#activate-answer .error', { hasText: 'Expected a color name or #rrggbb.' }).waitFor()
 })
 
@@ -54,8 +54,8 @@ browserTest('without a script the forms and the list work', async () => {
   await using browser = await openPage(`${weir.url}/topology`, { javaScriptEnabled: false })
   const { page, problems } = browser
   await page.locator('#activate-item').selectOption('H')
-  await page.getByLabel('Colour', { exact: true }).fill('teal')
-  await page.getByRole('button', { name: 'Set colour' }).click()
+  await page.getByLabel('Color', { exact: true }).fill('teal')
+  await page.getByRole('button', { name: 'Set color' }).click()
   await page.locator('[data-service=H]', { hasText: 'teal' }).waitFor()
   expect(page.url()).toBe(`${weir.url}/topology`)
   expect(await page.locator('#mermaid-source').textContent()).toContain('classDef custom_H fill:teal')

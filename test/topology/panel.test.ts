@@ -25,7 +25,7 @@ browserTest('the panel says what is known, leads on, and keeps up without losing
   expect(await page.locator('#callees [data-part=numbers]').textContent()).toContain('100% errors')
 
   await page.locator('#callees [data-part=name]', { hasText: 'db' }).focus()
-  weir.topology.colour('shop', 'navy')
+  weir.topology.color('shop', 'navy')
   weir.topology.report({ calls: [{ from: 'shop', to: 'cache', status: 200 }] })
   await page.locator('#detail-facts', { hasText: 'navy' }).waitFor()
   await page.locator('#callees [data-part=name]', { hasText: 'cache' }).waitFor()

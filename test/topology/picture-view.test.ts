@@ -10,7 +10,7 @@ const CHAIN = {
 }
 const NODE = (id: string) => `#picture g.node:has(> title:text-matches("^${id}"))`
 
-browserTest('numbers, colours and verdicts change in the drawing that is there', async () => {
+browserTest('numbers, colors and verdicts change in the drawing that is there', async () => {
   await using picture = await openPicture()
   const { page } = picture
   await picture.show(CHAIN)
@@ -29,7 +29,7 @@ browserTest('numbers, colours and verdicts change in the drawing that is there',
   await picture.show({
     services: [
       service('a', { verdict: 'stalled', reason: 'silent for 4 min' }),
-      service('b', { colour: 'black' }),
+      service('b', { color: 'black' }),
       service('c'),
     ],
     calls: [
@@ -253,7 +253,7 @@ browserTest('every kind has a shape of its own or its word, and calls may go in 
     'rest',
   ] as const
   await picture.show({
-    services: kinds.map((kind) => service(kind, { kind, colour: '#00ffcc' })),
+    services: kinds.map((kind) => service(kind, { kind, color: '#00ffcc' })),
     calls: kinds.flatMap((kind, at) => [
       call(kind, kinds[(at + 1) % kinds.length] ?? kind),
       call(kind, kind),

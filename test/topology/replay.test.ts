@@ -59,7 +59,7 @@ for (const setup of SETUPS) {
       await using stored = await openStored(services)
       const topology = await stored.open()
       const asked: number[] = []
-      const service = { id: 'weir:a', name: 'a', kind: 'host', colour: 'red', reportedAt: '' } as const
+      const service = { id: 'weir:a', name: 'a', kind: 'host', color: 'red', reportedAt: '' } as const
       topology.overlayHistory('weir', async (instant) => {
         asked.push(instant)
         return { services: [service], calls: [] }
@@ -147,7 +147,7 @@ function ask(topology: Topology, path: string): Promise<Response> {
   return app.handle(new Request(`http://localhost${path}`))
 }
 
-/** What a replay can tell: colours and what is counted for ever aside. */
+/** What a replay can tell: colors and what is counted for ever aside. */
 function shape({ services, calls }: Snapshot | Awaited<ReturnType<Topology['at']>>) {
   return {
     services: services.map(({ id, name, kind, group, node }) => ({ id, name, kind, group, node })).sort(byId),

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'bun:test'
 import { startTopology } from './server.ts'
 
-const CALLED = { kind: 'service', colour: 'white' }
+const CALLED = { kind: 'service', color: 'white' }
 
 test('a report is taken and read back as it is', async () => {
   await using weir = startTopology()
@@ -29,7 +29,7 @@ test('a report is taken and read back as it is', async () => {
         kind: 'service',
         group: 'shop',
         url: 'http://127.0.0.1:5016',
-        colour: 'white',
+        color: 'white',
         node: 'UI',
         reportedAt: time,
       },
@@ -46,9 +46,9 @@ test('a report is taken and read back as it is', async () => {
 test('a later report changes what it names and leaves the rest', async () => {
   await using weir = startTopology()
   weir.topology.report({ services: [{ id: 'A', name: 'First', url: 'http://a/' }] })
-  weir.topology.colour('A', 'red')
+  weir.topology.color('A', 'red')
   weir.topology.report({ services: [{ id: 'A', name: 'Second' }] })
-  expect(weir.topology.service('A')).toMatchObject({ name: 'Second', url: 'http://a/', colour: 'red' })
+  expect(weir.topology.service('A')).toMatchObject({ name: 'Second', url: 'http://a/', color: 'red' })
 })
 
 describe('a report is refused, and nothing of it taken, for', () => {
@@ -60,11 +60,7 @@ describe('a report is refused, and nothing of it taken, for', () => {
     ['501 calls', { calls: Array(501).fill({ from: 'a', to: 'b' }) }, 'calls'],
     ['a service that is no object', { services: [good, 'A'] }, 'services[1]'],
     ['a service without an id', { services: [good, {}] }, 'services[1].id'],
-    [
-      'a service with a field too many',
-      { services: [good, { id: 'A', colour: 'red' }] },
-      'services[1].colour',
-    ],
+    ['a service with a field too many', { services: [good, { id: 'A', shade: 'red' }] }, 'services[1].shade'],
     ['a name that is too long', { services: [good, { id: 'A', name: 'x'.repeat(65) }] }, 'services[1].name'],
     ['a url of another scheme', { services: [good, { id: 'A', url: 'file:///etc' }] }, 'services[1].url'],
     ['a url with a password', { services: [good, { id: 'A', url: 'http://u:p@h/' }] }, 'services[1].url'],

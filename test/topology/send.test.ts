@@ -83,7 +83,7 @@ describe('a request is refused', () => {
     ['through a service nobody reported', { service: 'X' }, 404, 'not_found', undefined],
     ['through a service without a url', { service: 'A' }, 422, 'invalid_field', 'service'],
     ['without a service', {}, 422, 'invalid_field', 'service'],
-    ['in an unknown colour', { service: 'A', color: 'x' }, 422, 'invalid_field', 'color'],
+    ['in an unknown color', { service: 'A', color: 'x' }, 422, 'invalid_field', 'color'],
     ['with an unknown field', { service: 'A', item: 'x' }, 422, 'invalid_field', 'item'],
     ['through a service that is gone', { service: 'gone' }, 502, 'upstream_failed', undefined],
   ])('%s', async (_, body, status, code, field) => {
@@ -107,13 +107,13 @@ test('the page of an empty topology says how to begin', async () => {
 test('the page says everything without a script', async () => {
   await using weir = startTopology()
   weir.topology.report({ calls: [{ from: 'UI', to: '<b>D', status: 500, durationMs: 3 }] })
-  weir.topology.colour('UI', 'red')
+  weir.topology.color('UI', 'red')
   const response = await weir.get('/topology')
   const page = await response.text()
   expect(response.headers.get('content-security-policy')).toContain("script-src 'self'")
   expect(page).toContain('UI --&gt; __3c_b_3e_D')
   expect(page).toContain('from UI: 500 failed in 3 ms')
-  expect(page).toContain('data-part="colour">red<')
+  expect(page).toContain('data-part="color">red<')
   expect(page).not.toContain('<b>D')
 })
 

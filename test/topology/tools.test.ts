@@ -91,12 +91,12 @@ browserTest('a group is one node, is opened by a click, and closed again', async
   expect(problems).toEqual([])
 })
 
-browserTest('a neighbourhood is all that is shown, as far and in the direction that is wished', async () => {
+browserTest('a neighborhood is all that is shown, as far and in the direction that is wished', async () => {
   await using weir = startTopology()
   weir.topology.report(SEED_GRAPH)
   await using browser = await openPage(`${weir.url}/topology?node=P`)
   const { page, problems } = browser
-  await page.getByRole('button', { name: 'Show neighbours only' }).click()
+  await page.getByRole('button', { name: 'Show neighbors only' }).click()
   await shows(page, ['D', 'H', 'P', 'V'])
   await page.getByLabel('Distance').selectOption('2')
   await shows(page, ['D', 'DS', 'H', 'P', 'T', 'TM', 'UI', 'V'])
@@ -121,7 +121,7 @@ browserTest('two thousand services in the list stay usable', async () => {
     id: `s${at}`,
     name: `Service ${at}`,
     kind: 'service',
-    colour: 'white',
+    color: 'white',
     reportedAt: '2026-01-01T00:00:00Z',
     node: `s${at}`,
   }))

@@ -1,15 +1,15 @@
 import { describe, expect, test } from 'bun:test'
 import type { Call, Graph, Service } from '../../views/topology/client/graph.ts'
 import { parseState, queryOf, type State } from '../../views/topology/client/state.ts'
-import { neighbourhood, summed, viewOf } from '../../views/topology/client/view.ts'
+import { neighborhood, summed, viewOf } from '../../views/topology/client/view.ts'
 
 const EVERYTHING: State = parseState('')
 
 describe('a group', () => {
   const graph = graphOf(
     [
-      service('a', { group: 'x', colour: 'red', verdict: 'live' }),
-      service('b', { group: 'x', colour: 'red', verdict: 'dead', reason: 'No answer.' }),
+      service('a', { group: 'x', color: 'red', verdict: 'live' }),
+      service('b', { group: 'x', color: 'red', verdict: 'dead', reason: 'No answer.' }),
       service('c', { group: 'y' }),
       service('d'),
     ],
@@ -25,7 +25,7 @@ describe('a group', () => {
     const view = viewOf(graph, { ...EVERYTHING, grouping: 'group' })
     expect(view.services.map(({ name }) => name)).toEqual(['x (2)', 'c', 'd'])
     const [group] = view.services
-    expect(group).toMatchObject({ members: ['a', 'b'], colour: 'red', verdict: 'dead' })
+    expect(group).toMatchObject({ members: ['a', 'b'], color: 'red', verdict: 'dead' })
     expect(group?.reason).toBe('1 of 2 is dead. b: No answer.')
     expect(view.calls.map(({ from, to }) => [from, to])).toEqual([
       [group?.id ?? '', 'c'],
@@ -109,7 +109,7 @@ describe('hiding what is idle', () => {
   })
 })
 
-describe('a neighbourhood', () => {
+describe('a neighborhood', () => {
   const calls = [
     call('a', 'b'),
     call('b', 'c'),
@@ -126,7 +126,7 @@ describe('a neighbourhood', () => {
     ['down', 1, ['b', 'c']],
     ['down', 3, ['b', 'c', 'd']],
   ] as const)('%s, %d steps', (direction, steps, near) => {
-    expect([...neighbourhood(calls, 'b', steps, direction)].sort()).toEqual([...near])
+    expect([...neighborhood(calls, 'b', steps, direction)].sort()).toEqual([...near])
   })
 })
 
@@ -174,7 +174,7 @@ function service(id: string, more: Partial<Service> = {}): Service {
     id,
     name: id,
     kind: 'service',
-    colour: 'white',
+    color: 'white',
     reportedAt: '2026-01-01T00:00:00Z',
     node: id,
     ...more,

@@ -85,7 +85,7 @@ describe('reading', () => {
   })
 
   test.each<[what: string, text: string, code: string, field: string | undefined, detail: RegExp]>([
-    ['an unknown column', 'url,colour\nhttp://a,red', 'invalid_field', 'colour', /^Unknown column: colour/],
+    ['an unknown column', 'url,shade\nhttp://a,red', 'invalid_field', 'shade', /^Unknown column: shade/],
     ['a special column', 'url,__proto__\nhttp://a,x', 'invalid_field', '__proto__', /^Unknown column/],
     ['headers in one column', 'url,headers\nhttp://a,x', 'invalid_field', 'headers', /header:Name/],
     ['a header without a name', 'url,header:\nhttp://a,x', 'invalid_field', 'header:', /header:Name/],

@@ -86,7 +86,7 @@ describe('good lines and bad ones', () => {
   >([
     ['no file', '', '', 400, 'bad_request', 'format'],
     ['half an array', '[{', '', 400, 'invalid_json', undefined],
-    ['a column that is not known', 'url,colour\nx,y', '', 422, 'invalid_field', 'colour'],
+    ['a column that is not known', 'url,shade\nx,y', '', 422, 'invalid_field', 'shade'],
     ['an unknown option', '[]', 'dry=true', 422, 'invalid_field', 'dry'],
     ['an unknown format', '[]', 'format=xml', 422, 'invalid_field', 'format'],
     ['a word that is no yes', '[]', 'dryRun=yes', 422, 'invalid_field', 'dryRun'],

@@ -63,13 +63,13 @@ describe('options', () => {
   test('a kind that is left out is found by asking, a few APIs at a time', async () => {
     let open = 0
     let most = 0
-    const behaviour = async () => {
+    const behavior = async () => {
       most = Math.max(most, ++open)
       await Bun.sleep(20)
       open--
       return Response.json({})
     }
-    const urls = Array.from({ length: 40 }, (_, index) => upstream.on(`/kind/${index}`, behaviour))
+    const urls = Array.from({ length: 40 }, (_, index) => upstream.on(`/kind/${index}`, behavior))
     const feed = upstream.on('/kind/feed', () => new Feed().response())
     const broken = upstream.on('/kind/broken', () => new Response('', { status: 503 }))
     const report = await importInto(
@@ -166,7 +166,7 @@ describe('bounds', () => {
   })
 })
 
-test.each(['format=xml', 'secrets=yes', 'colour=red'])('an export with %s is refused', async (query) => {
+test.each(['format=xml', 'secrets=yes', 'shade=red'])('an export with %s is refused', async (query) => {
   expect((await weir.get(`/api/streams/export?${query}`)).status).toBe(422)
 })
 

@@ -138,7 +138,7 @@ function Total({ total, points, pointMs, range, count, isCut }: TwinsPageData) {
                     ━
                   </span>{' '}
                   {label}
-                  <Bar share={total[name] / most} colour={`var(--way-${way})`} />
+                  <Bar share={total[name] / most} color={`var(--way-${way})`} />
                 </th>
                 <td class="number">{bytes(total[name])}</td>
                 <td class="number">{way === 'streamed' ? '' : saved(total[name], total.streamedBytes)}</td>

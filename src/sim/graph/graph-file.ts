@@ -1,4 +1,4 @@
-import { DEFAULT_ERROR_CODES } from '../service/behaviour.ts'
+import { DEFAULT_ERROR_CODES } from '../service/behavior.ts'
 import { MAX_GENERATORS } from '../traffic.ts'
 import { type Fault, list, wrong } from './fields.ts'
 import { type Graph, LOOPBACK, type Quantiles, type ServiceSpec, type Traffic } from './graph.ts'

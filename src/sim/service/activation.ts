@@ -1,5 +1,5 @@
 import type { Random } from '../random.ts'
-import type { Behaviour } from './behaviour.ts'
+import type { Behavior } from './behavior.ts'
 import { parseObject, readText } from './body.ts'
 import { Trace } from './call-tree.ts'
 
@@ -53,8 +53,8 @@ export interface Outcome {
 export type Work = (activation: Activation, trace: Trace, random: Random) => Promise<Outcome>
 
 interface WorkOptions {
-  behaviour: Behaviour
-  /** Tells the web program the service's colour; never waits, never fails. */
+  behavior: Behavior
+  /** Tells the web program the service's color; never waits, never fails. */
   show: (color: string) => void
   sleep: (ms: number) => Promise<void>
 }
@@ -67,12 +67,12 @@ export function activation(
   work: Work,
   {
     name,
-    behaviour,
+    behavior,
     now,
     random,
   }: {
     name: string
-    behaviour: Behaviour
+    behavior: Behavior
     now: () => number
     /** What the next activation draws from. */
     random: () => Random
@@ -80,13 +80,13 @@ export function activation(
 ): Activate {
   return async (activation) => {
     const trace = new Trace(name, now)
-    const retryAfterSeconds = behaviour.admit(now())
+    const retryAfterSeconds = behavior.admit(now())
     if (retryAfterSeconds !== undefined) return rateLimited(trace, retryAfterSeconds)
     const draws = random()
     const { status, body = {}, error } = await work(activation, trace, draws)
     // Asked for meanwhile: later activations don't get here.
-    if (behaviour.resets) return { status: RESET_STATUS, body: {}, reset: true }
-    const payload = behaviour.payload(draws)
+    if (behavior.resets) return { status: RESET_STATUS, body: {}, reset: true }
+    const payload = behavior.payload(draws)
     const answer = {
       status,
       ...body,
@@ -98,10 +98,10 @@ export function activation(
 }
 
 /** A service without services: it picks a status, and answers it after its latency. */
-export function leaf({ behaviour, show, sleep }: WorkOptions): Work {
+export function leaf({ behavior, show, sleep }: WorkOptions): Work {
   return async (_, __, random) => {
-    const failure = behaviour.failure(random)
-    const latencyMs = behaviour.latencyMs(random)
+    const failure = behavior.failure(random)
+    const latencyMs = behavior.latencyMs(random)
     show(failure === undefined ? 'green' : BAD)
     await sleep(latencyMs)
     show(WHITE)
@@ -113,7 +113,7 @@ export function leaf({ behaviour, show, sleep }: WorkOptions): Work {
 export function node({
   addresses,
   call,
-  behaviour,
+  behavior,
   show,
   sleep,
 }: WorkOptions & {
@@ -123,8 +123,8 @@ export function node({
 }): Work {
   return async ({ color, body }, trace, random) => {
     show(color)
-    await sleep(behaviour.latencyMs(random))
-    const failure = behaviour.failure(random)
+    await sleep(behavior.latencyMs(random))
+    const failure = behavior.failure(random)
     const statuses =
       failure === undefined ? await Promise.all(addresses.map((address) => call(address, body, trace))) : []
     const good = failure === undefined && statuses.every((status) => status === 200)

@@ -44,7 +44,7 @@ export interface FeedSource {
 export interface ServiceApiOptions {
   name: string
   activate: Activate
-  /** Whether an activation has to bring a colour to show: a node's has, a leaf shows its own. */
+  /** Whether an activation has to bring a color to show: a node's has, a leaf shows its own. */
   needsColor: boolean
   /** Activations under way at a time; at the bound one is refused with 503. */
   maxInFlight: number

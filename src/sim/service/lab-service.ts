@@ -1,7 +1,7 @@
 import type { CallSpec } from '../graph/graph.ts'
 import type { Random } from '../random.ts'
 import { BAD, FAILED_ITSELF, GOOD, type MakeCall, SERVICES_FAILED, type Work } from './activation.ts'
-import type { Behaviour } from './behaviour.ts'
+import type { Behavior } from './behavior.ts'
 import type { Trace } from './call-tree.ts'
 
 const OK_STATUS = 200
@@ -11,8 +11,8 @@ export interface LabServiceOptions {
   /** One after another; their `service` is an address. */
   steps: CallSpec[][]
   call: (spec: CallSpec) => MakeCall
-  behaviour: Behaviour
-  /** Tells the web program the service's colour; never waits, never fails. */
+  behavior: Behavior
+  /** Tells the web program the service's color; never waits, never fails. */
   show: (color: string) => void
   /** Lets the service turn white once it is idle again. */
   settle: () => void
@@ -28,11 +28,11 @@ interface Visit {
 }
 
 /** A service of a graph file: it does its own work, then its calls, and fails at the first that it can't do without. */
-export function labService({ steps, call, behaviour, show, settle, sleep }: LabServiceOptions): Work {
+export function labService({ steps, call, behavior, show, settle, sleep }: LabServiceOptions): Work {
   return async ({ color, body }, trace, random) => {
     show(color)
-    await sleep(behaviour.latencyMs(random))
-    const failure = behaviour.failure(random)
+    await sleep(behavior.latencyMs(random))
+    const failure = behavior.failure(random)
     const responses: Record<string, number> = {}
     const good = failure === undefined && (await walk({ body, trace, random, responses }))
     show(good ? GOOD : BAD)

@@ -5,7 +5,7 @@ import { drawStatus, LEAF_ERROR_CODES, type Random, randomFor } from '../random.
 import type { Reporter } from '../weir/reporter.ts'
 import { untilClosed, type World } from '../world.ts'
 import { type Activate, activation, leaf, type MakeCall, node, SETTLE_MS, WHITE } from './activation.ts'
-import { Behaviour, failing } from './behaviour.ts'
+import { Behavior, failing } from './behavior.ts'
 import { callService } from './downstream.ts'
 import { labService } from './lab-service.ts'
 import type { ServiceState } from './state.ts'
@@ -32,15 +32,15 @@ function sampleWork(parts: WorkParts): Activate {
   const { name, timeoutMs, services: addresses } = spec
   const random = randomFor(seed, name)
   const isLeaf = addresses.length === 0
-  const behaviour = new Behaviour(
+  const behavior = new Behavior(
     isLeaf
       ? { latencyMs: always(timeoutMs), failure: leafFailure, errorCodes: LEAF_ERROR_CODES }
       : { failure: () => undefined },
     faults,
   )
-  const options = { behaviour, ...surroundings(parts) }
+  const options = { behavior, ...surroundings(parts) }
   const work = isLeaf ? leaf(options) : node({ ...options, addresses, call: caller(parts, timeoutMs) })
-  return activation(work, { name, behaviour, now: () => world.now(), random: () => random })
+  return activation(work, { name, behavior, now: () => world.now(), random: () => random })
 }
 
 /** What the n-th activation draws follows from the seed, the name and n: those under way don't mix their draws. */
@@ -49,7 +49,7 @@ function labWork(parts: WorkParts): Activate {
   const { name, lab } = spec
   if (lab === undefined) throw new Error('no laboratory service')
   const { steps, latencyMs, errorRate, errorCodes, rateLimit, payloadBytes } = lab
-  const behaviour = new Behaviour(
+  const behavior = new Behavior(
     {
       latencyMs,
       failure: failing(errorRate, errorCodes),
@@ -71,10 +71,10 @@ function labWork(parts: WorkParts): Activate {
     })
   }
   const call = ({ timeoutMs }: { timeoutMs: number }) => caller(parts, timeoutMs)
-  const work = labService({ steps, call, behaviour, settle, ...surroundings(parts) })
+  const work = labService({ steps, call, behavior, settle, ...surroundings(parts) })
   let activations = 0
   const random = () => randomFor(seed, `${name} #${++activations}`)
-  return activation(work, { name, behaviour, now: () => world.now(), random })
+  return activation(work, { name, behavior, now: () => world.now(), random })
 }
 
 function leafFailure(random: Random): number | undefined {

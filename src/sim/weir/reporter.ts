@@ -28,7 +28,7 @@ export class Reporter {
     this.#names = new Map([...names].filter(([address]) => addresses.includes(address)))
   }
 
-  /** Reports the service's colour, after those reported before. */
+  /** Reports the service's color, after those reported before. */
   show(color: string): void {
     this.#options.reports.show(this.#options.name, color)
   }

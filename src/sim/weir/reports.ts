@@ -1,5 +1,5 @@
 import type { KINDS } from '../graph/graph.ts'
-import { Colours } from '../service/colours.ts'
+import { Colors } from '../service/colors.ts'
 import { untilClosed, type World } from '../world.ts'
 import type { WeirClient } from './client.ts'
 
@@ -44,7 +44,7 @@ export interface ReportsOptions {
 /** Tells the web program what all services are and do, in few requests. Never holds up a service, never fails. */
 export class Reports {
   readonly #options: ReportsOptions
-  readonly #colours: Colours
+  readonly #colors: Colors
   #calls: CallReport[] = []
   #sending = false
 
@@ -52,12 +52,12 @@ export class Reports {
     this.#options = options
     const { client, world, closing } = options
     const send = (item: string, color: string) => client.report('/activate', { item, color })
-    this.#colours = new Colours({ send, world, closing })
+    this.#colors = new Colors({ send, world, closing })
   }
 
-  /** Reports a service's colour, after those reported before. */
+  /** Reports a service's color, after those reported before. */
   show(name: string, color: string): void {
-    this.#colours.push(name, color)
+    this.#colors.push(name, color)
   }
 
   call(call: CallReport): void {

@@ -94,7 +94,7 @@ export interface StoredEvent {
   md5: string
 }
 
-/** How far back an upstream's replay is recognised, in entries. */
+/** How far back an upstream's replay is recognized, in entries. */
 const REPLAY_ENTRIES = 10_000
 
 /** Which of these upstream ids the stream's last entries have. */

@@ -18,7 +18,7 @@ export interface Normal {
 }
 
 /** How one service behaves: as its graph says, and where its faults say otherwise, as they do at that moment. */
-export class Behaviour {
+export class Behavior {
   readonly #normal: Normal
   readonly #faults: Pick<FaultHolder, 'current'>
   readonly #limiter = new RateLimiter()

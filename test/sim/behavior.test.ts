@@ -3,7 +3,7 @@ import { FaultHolder } from '../../src/sim/faults/faults.ts'
 import type { Quantiles } from '../../src/sim/graph/graph.ts'
 import { always, valueAt } from '../../src/sim/graph/quantiles.ts'
 import { randomFor, weighted } from '../../src/sim/random.ts'
-import { Behaviour, failing } from '../../src/sim/service/behaviour.ts'
+import { Behavior, failing } from '../../src/sim/service/behavior.ts'
 import { RateLimiter } from '../../src/sim/service/rate-limiter.ts'
 
 const SEED = 20_261_122
@@ -78,26 +78,26 @@ test('another limit begins full, and no limit refuses nobody', () => {
 test('faults count in place of what is normal, one by one, and only while they last', () => {
   const faults = new FaultHolder()
   const normal = { latencyMs: always(5), failure: failing(0, { 500: 1 }), payloadBytes: always(3) }
-  const behaviour = new Behaviour(normal, faults)
+  const behavior = new Behavior(normal, faults)
   const random = randomFor(SEED, 'faults')
-  const now = () => [behaviour.latencyMs(random), behaviour.failure(random), behaviour.payload(random)]
+  const now = () => [behavior.latencyMs(random), behavior.failure(random), behavior.payload(random)]
   expect(now()).toEqual([5, undefined, 'xxx'])
   faults.set({ latencyMs: always(90) })
   expect(now()).toEqual([90, undefined, 'xxx'])
   faults.set({ errorRate: 1, payloadBytes: 1 })
   expect(now()).toEqual([5, 500, 'x'])
   faults.set({ errorRate: 1, errorCodes: { 418: 1 }, reset: true, payloadBytes: 0 })
-  expect([...now(), behaviour.resets]).toEqual([5, 418, undefined, true])
+  expect([...now(), behavior.resets]).toEqual([5, 418, undefined, true])
   faults.clear()
-  expect([...now(), behaviour.resets]).toEqual([5, undefined, 'xxx', false])
+  expect([...now(), behavior.resets]).toEqual([5, undefined, 'xxx', false])
 })
 
 test('other error codes alone change how it fails, not how often', () => {
   const faults = new FaultHolder()
-  const behaviour = new Behaviour({ failure: failing(0.5, { 500: 1 }) }, faults)
+  const behavior = new Behavior({ failure: failing(0.5, { 500: 1 }) }, faults)
   faults.set({ errorCodes: { 503: 1 } })
   const random = randomFor(SEED, 'codes')
-  const drawn = Array.from({ length: 2_000 }, () => behaviour.failure(random))
+  const drawn = Array.from({ length: 2_000 }, () => behavior.failure(random))
   expect(new Set(drawn)).toEqual(new Set([undefined, 503]))
   expect(drawn.filter((status) => status === 503).length / drawn.length).toBeCloseTo(0.5, 1)
 })

@@ -1,16 +1,16 @@
 import { expect, test } from 'bun:test'
 import { join } from 'node:path'
-import { EXPLAINED, isPermissive, licences, licencesPage } from '../ops/licences.ts'
+import { EXPLAINED, isPermissive, licenses, licensesPage } from '../ops/licenses.ts'
 
 test('every package that comes with Weir is permissive, or it is said why it may come', () => {
-  const all = licences()
+  const all = licenses()
   expect(all.length).toBeGreaterThan(50)
-  const others = new Set(all.filter(({ licence }) => !isPermissive(licence)).map(({ name }) => name))
+  const others = new Set(all.filter(({ license }) => !isPermissive(license)).map(({ name }) => name))
   expect([...others].sort()).toEqual(Object.keys(EXPLAINED).sort())
 })
 
-test('docs/licences.md is what `bun run licences` writes', async () => {
-  expect(await Bun.file(join(import.meta.dir, '../docs/licences.md')).text()).toBe(licencesPage(licences()))
+test('docs/licenses.md is what `bun run licenses` writes', async () => {
+  expect(await Bun.file(join(import.meta.dir, '../docs/licenses.md')).text()).toBe(licensesPage(licenses()))
 })
 
 test.each([
@@ -20,6 +20,6 @@ test.each([
   ['MIT AND GPL-3.0-only', false],
   ['EPL-2.0 OR GPL-3.0-or-later', false],
   ['unknown', false],
-])('%s: %p', (licence, expected) => {
-  expect(isPermissive(licence)).toBe(expected)
+])('%s: %p', (license, expected) => {
+  expect(isPermissive(license)).toBe(expected)
 })
