@@ -35,7 +35,7 @@ interface Followed {
   endsAtMs: number
 }
 
-/** One of the two bounds. */
+/** One of the two limits. */
 interface Bound {
   setting: string
   rate: Rate
@@ -58,7 +58,7 @@ export class UpstreamRate {
   /** By client, then by key. */
   readonly #followed = new Map<string, Map<string, Followed>>()
 
-  /** @param now in milliseconds, of a clock that never goes back */
+  /** @param now a monotonic clock, in milliseconds */
   constructor(
     { proxyRatePerHost, proxyRate, proxyLingerMs, given }: Settings,
     now: () => number = () => performance.now(),

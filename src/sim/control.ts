@@ -27,8 +27,8 @@ export interface Control {
 }
 
 /**
- * Where the simulation as a whole takes orders, on the loopback address only.
- * @throws PortError when its port is taken or not allowed.
+ * The control API of the whole simulation, on loopback only.
+ * @throws PortError if its port is taken or not allowed.
  */
 export function startControl(options: ControlOptions): Control {
   const server = listen(options)
@@ -91,7 +91,7 @@ function shownTraffic(traffic: TrafficControl): Response {
   return Response.json(traffic.current.map(asInFile))
 }
 
-/** A generator as a graph file writes it. */
+/** A generator as it appears in a graph file. */
 function asInFile({ entry, ...rest }: Traffic) {
   return { to: entry, ...rest }
 }

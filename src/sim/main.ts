@@ -7,7 +7,7 @@ import { SEED_LIMIT } from './random.ts'
 import { PortError } from './service/service.ts'
 import { startSimulation } from './start.ts'
 
-/** What is still open after this is left to the end of the process. */
+/** Whatever is still open after this is left to the end of the process. */
 const CLOSE_DEADLINE_MS = 1_500
 
 const parsed = parseArguments(process.argv.slice(2), takeEnvironment().WEIR_TOKEN)

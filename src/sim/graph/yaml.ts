@@ -1,8 +1,10 @@
-/** How far is looked for where a file breaks; past either, a line before it is told. */
+/** How many lines to search for the position of a syntax error; past that, an earlier line is reported. */
 const LOOK_AHEAD_LINES = 20
 const MAX_ROUNDS = 10
 
-/** Bun says what a file breaks on, not where: that is behind the longest beginning that is YAML by itself. */
+/**
+ * Parses YAML. Bun reports the syntax error but not its position: it is after the longest prefix that is valid YAML.
+ */
 export function parseYaml(yaml: string): { value: unknown } | { problem: string } {
   const failure = failureOf(yaml)
   if ('value' in failure) return failure
@@ -16,7 +18,7 @@ export function parseYaml(yaml: string): { value: unknown } | { problem: string 
       if (isGood(middle)) good = middle
       else bad = middle
     }
-    // A beginning that ends between two braces is no YAML either, but a longer one is.
+    // A prefix that ends between two braces isn't valid either, but a longer one is.
     const longer = Array.from({ length: LOOK_AHEAD_LINES }, (_, at) => bad + 1 + at).find(
       (count) => count < lines.length && isGood(count),
     )

@@ -8,13 +8,13 @@ const OK_STATUS = 200
 const SERVICES_FAILED_STATUS = 500
 
 export interface LabServiceOptions {
-  /** One after another; their `service` is an address. */
+  /** Sequential steps; their `service` is an address. */
   steps: CallSpec[][]
   call: (spec: CallSpec) => MakeCall
   behavior: Behavior
-  /** Tells the web program the service's color; never waits, never fails. */
+  /** Reports the service's color to Weir; never waits, never fails. */
   show: (color: string) => void
-  /** Lets the service turn white once it is idle again. */
+  /** Turns the service white once it is idle again. */
   settle: () => void
   sleep: (ms: number) => Promise<void>
 }
@@ -23,11 +23,13 @@ interface Visit {
   body: string
   trace: Trace
   random: Random
-  /** By address: the last status that a call there came to. */
+  /** By address: the status of the last call to it. */
   responses: Record<string, number>
 }
 
-/** A service of a graph file: it does its own work, then its calls, and fails at the first that it can't do without. */
+/**
+ * A service from a graph file: it does its own work, then its calls, and fails at the first required one that fails.
+ */
 export function labService({ steps, call, behavior, show, settle, sleep }: LabServiceOptions): Work {
   return async ({ color, body }, trace, random) => {
     show(color)
@@ -42,10 +44,10 @@ export function labService({ steps, call, behavior, show, settle, sleep }: LabSe
     return { status: SERVICES_FAILED_STATUS, body: { responses }, error: SERVICES_FAILED }
   }
 
-  /** Whether all steps went well. */
+  /** Whether all steps succeeded. */
   async function walk(visit: Visit): Promise<boolean> {
     for (const step of steps) {
-      // Drawn before any call of the step is made: the order in which answers come must not change what is drawn.
+      // Drawn before any call of the step is made, so that the order of the responses doesn't matter.
       const made = step.filter(({ probability }) => visit.random() < probability)
       const outcomes = await Promise.all(made.map((spec) => tryCall(spec, visit)))
       if (outcomes.includes(false)) return false

@@ -11,7 +11,7 @@ import { labService } from './lab-service.ts'
 import type { ServiceState } from './state.ts'
 
 export interface WorkParts {
-  /** Whom it calls are addresses. */
+  /** The services it calls are addresses. */
   spec: ServiceSpec
   seed: number
   faults: FaultHolder
@@ -26,7 +26,7 @@ export function workOf(parts: WorkParts): Activate {
   return parts.spec.lab === undefined ? sampleWork(parts) : labWork(parts)
 }
 
-/** As the services of the sample graph work: all that one of them draws comes from one generator. */
+/** Services of the sample graph: all random numbers of one service come from one generator. */
 function sampleWork(parts: WorkParts): Activate {
   const { spec, seed, faults, world } = parts
   const { name, timeoutMs, services: addresses } = spec
@@ -43,7 +43,7 @@ function sampleWork(parts: WorkParts): Activate {
   return activation(work, { name, behavior, now: () => world.now(), random: () => random })
 }
 
-/** What the n-th activation draws follows from the seed, the name and n: those under way don't mix their draws. */
+/** The random numbers of the n-th activation depend on the seed, the name and n: concurrent ones don't interfere. */
 function labWork(parts: WorkParts): Activate {
   const { spec, seed, faults, state, reporter, world, closing } = parts
   const { name, lab } = spec
@@ -91,7 +91,7 @@ function surroundings({ reporter, world, closing }: WorkParts) {
   }
 }
 
-/** Calls others, and tells of each call whoever counts them. */
+/** Makes calls and reports each of them. */
 function caller({ state, reporter, world, closing }: WorkParts, timeoutMs: number): MakeCall {
   return async (address, body, trace, attempt = 1) => {
     const made = trace.begin(reporter.nameOf(address))
