@@ -95,7 +95,7 @@ export class WorkerShare {
   #lookIn(ms: number): Timer {
     return setTimeout(() => {
       this.#timer = this.#lookIn(LOOK_EVERY_MS)
-      this.#look().catch((error) => this.#deps.warn(`Can't say that this worker lives: ${causeOf(error)}`))
+      this.#look().catch((error) => this.#deps.warn(`Can't send this worker's heartbeat: ${causeOf(error)}`))
     }, ms)
   }
 

@@ -110,7 +110,7 @@ export async function startWorkers(deps: WorkersDeps): Promise<Workers> {
       // Others may take its streams from now on. They check every 2 s, and would otherwise learn of it only then.
       const retired = retireWorker(db, name, new Date())
         .then(() => control.runLater([]))
-        .catch((error) => deps.warn(`Other workers don't know yet that this one goes: ${causeOf(error)}`))
+        .catch((error) => deps.warn(`Can't announce this worker's shutdown: ${causeOf(error)}`))
       const lastAttempts = setTimeout(() => deps.deliverer.close(), LAST_ATTEMPTS_MS)
       const closed = all.map((worker) => worker.close())
       await Promise.race([Promise.all([retired, ...closed]), Bun.sleep(RELEASE_MS)])

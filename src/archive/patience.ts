@@ -49,9 +49,6 @@ export class Patience {
   }
 
   #arm(): Timer {
-    return setTimeout(
-      () => this.#own.abort(new DOMException('Nothing came for too long', 'TimeoutError')),
-      this.#timeoutMs,
-    )
+    return setTimeout(() => this.#own.abort(new DOMException('Timed out', 'TimeoutError')), this.#timeoutMs)
   }
 }

@@ -212,7 +212,7 @@ export class Hub {
     try {
       await replay(async (message) => {
         await room(subscriber)
-        if (subscriber.closed) throw new Error('The reader has left')
+        if (subscriber.closed) throw new Error('The subscriber has left')
         push(subscriber, toFrame(message))
       })
     } catch {

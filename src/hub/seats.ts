@@ -37,14 +37,12 @@ export class Seats {
   check(holder: Holder | undefined): void {
     const { perClient, inAll } = this.#bounds
     if (this.#taken >= inAll) {
-      const detail = `${inAll} event streams are open here, which is all it takes (MAX_SUBSCRIBERS); come back later.`
+      const detail = `The limit of ${inAll} open event streams is reached (MAX_SUBSCRIBERS). Try again later.`
       throw new Problem('unavailable', detail)
     }
     const key = this.#keyOf(holder)
     if (key === undefined || (this.#held.get(key) ?? 0) < perClient) return
-    const detail =
-      `You hold ${perClient} event streams open, which is all one client may (MAX_SUBSCRIBERS_PER_CLIENT); ` +
-      'close one first.'
+    const detail = `Your limit of ${perClient} open event streams is reached (MAX_SUBSCRIBERS_PER_CLIENT). Close one first.`
     throw new Problem('too_many', detail)
   }
 

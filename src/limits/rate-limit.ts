@@ -55,8 +55,8 @@ export class RateLimit {
     if (taken.isAllowed) return { headers }
     const seconds = Math.ceil(taken.waitMs / SECOND_MS)
     const detail =
-      `More than ${buckets.rate.perSecond} requests a second; go on in ${seconds} s. ` +
-      'Whoever runs this Weir sets it with RATE_LIMIT and RATE_BURST.'
+      `More than ${buckets.rate.perSecond} requests per second. Try again in ${seconds} s. ` +
+      'RATE_LIMIT and RATE_BURST set the limit.'
     return {
       problem: new Problem('too_many', detail),
       headers: { ...headers, 'Retry-After': String(seconds) },

@@ -157,7 +157,7 @@ export class UpstreamRate {
     if (isAllowed) return
     const seconds = Math.ceil(waitMs / SECOND_MS)
     const detail =
-      `You cause more than ${bound.rate.perSecond} requests per second${to(host)}; retry in ${seconds} s. ` +
+      `You cause more than ${bound.rate.perSecond} requests per second${to(host)}; try again in ${seconds} s. ` +
       `${bound.setting} sets the limit.`
     throw new TooOften(detail, waitMs)
   }

@@ -125,7 +125,7 @@ export class Feed {
   /** Reads the log to its end. */
   #readOn(): Promise<void> {
     this.#reading ??= this.#readRest()
-      .catch((error: Error) => this.#deps.warn(`A proxied stream can't be read: ${error.message}`))
+      .catch((error: Error) => this.#deps.warn(`Can't read a proxied stream: ${error.message}`))
       .finally(() => {
         this.#reading = undefined
       })
@@ -169,7 +169,7 @@ export class Feed {
         if (changes) await this.#catchUp()
         this.#publish('documents', changes ? [...messages, ...this.#document(seq)] : messages)
       })
-      .catch((error: Error) => this.#deps.warn(`A proxied document can't be put together: ${error.message}`))
+      .catch((error: Error) => this.#deps.warn(`Can't rebuild a proxied document: ${error.message}`))
       .then(() => {
         if (this.#publishing === later) this.#publishing = undefined
       })

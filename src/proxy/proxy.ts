@@ -162,7 +162,7 @@ export class Proxy {
     try {
       for (const seen of await this.#usage.write(this.#deps.db)) await this.#look(seen)
     } catch (error) {
-      this.#deps.warn(`Can't write down who subscribes: ${causeOf(error)}`)
+      this.#deps.warn(`Can't record subscribers: ${causeOf(error)}`)
     }
   }
 

@@ -49,19 +49,16 @@ function listen(options: ControlOptions): Server<undefined> {
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error)
     const remedy = 'choose another with --control, or 0 for a free one.'
-    throw new PortError(
-      `The control port ${port} of ${LOOPBACK} can't be listened on: ${why} Please ${remedy}`,
-      {
-        cause: error,
-      },
-    )
+    throw new PortError(`The control port ${port} of ${LOOPBACK} isn't available: ${why} Please ${remedy}`, {
+      cause: error,
+    })
   }
 }
 
 function route(request: Request, options: ControlOptions): Response | Promise<Response> {
   const { pathname } = new URL(request.url)
   const methods = METHODS.get(pathname)
-  if (methods === undefined) return problem(404, 'not_found', 'There is / and /traffic.')
+  if (methods === undefined) return problem(404, 'not_found', 'Not found. Use / or /traffic.')
   if (!methods.includes(request.method)) return methodNotAllowed(methods)
   const { seed, services, traffic } = options
   if (pathname === '/') return Response.json({ seed, services, traffic: traffic.current.map(asInFile) })

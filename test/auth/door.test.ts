@@ -112,7 +112,7 @@ test('a browser is led to the page for logging in, a program is told what to sen
     headers: { ...PAGE, 'HX-Request': 'true', 'HX-Current-URL': `${weir.url}/streams?tag=a` },
   })
   expect(part.headers.get('hx-reswap')).toBe('none')
-  expect([part.status, part.headers.get('hx-trigger')]).toEqual([401, expect.stringContaining('logged out')])
+  expect([part.status, part.headers.get('hx-trigger')]).toEqual([401, expect.stringContaining("You're signed out")])
   const program = await ask('/api/streams')
   expect(program.headers.get('www-authenticate')).toStartWith('Basic ')
   expect(await program.json()).toMatchObject({

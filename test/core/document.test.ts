@@ -25,7 +25,7 @@ test.each<[string, string, string]>([
     '{"\\r":5,"1":4,"ö":3,"😀":2,"\uFB33":1}',
   ],
   ['keys that look like numbers as text', '{"10":1,"9":2}', '{"10":1,"9":2}'],
-  ['a key that objects inherit', '{"b":1,"__proto__":{"y":1,"x":2}}', '{"__proto__":{"x":2,"y":1},"b":1}'],
+  ['an inherited key', '{"b":1,"__proto__":{"y":1,"x":2}}', '{"__proto__":{"x":2,"y":1},"b":1}'],
   ['unicode as it is', '"z\\u0142 \\ud83d\\ude00 \\u2028"', '"zł 😀 \u2028"'],
   [
     'control characters and half characters escaped',

@@ -137,5 +137,5 @@ test('a node works on without the web program, and says so once', async () => {
   for (let request = 0; request < 3; request++) expect((await activate(sim.first.url)).status).toBe(200)
   await until(() => world.lines.length > 0)
   expect(world.lines).toHaveLength(1)
-  expect(world.lines[0]).toContain("doesn't answer")
+  expect(world.lines[0]).toContain('is unreachable')
 })

@@ -94,26 +94,26 @@ traffic:
 shade: red
 `
   expect(problems(yaml)).toEqual([
-    'shade (line 21): there is no such field; there is seed, portBase, services, traffic',
+    'shade (line 21): unknown field; expected seed, portBase, services, traffic',
     'seed (line 1): expected a whole number from 0 to 4294967295, got -1',
-    'services[0].latancyMs (line 4): there is no such field; did you mean "latencyMs"?',
-    'services[0].calls[1].tries (line 5): there is no such field; did you mean "retries"?',
+    'services[0].latancyMs (line 4): unknown field; did you mean "latencyMs"?',
+    'services[0].calls[1].tries (line 5): unknown field; did you mean "retries"?',
     'services[1].port (line 7): expected a whole number from 0 to 65535, got 99999',
     'services[1].latencyMs (line 8): expected p50 ≤ p90 ≤ p99, got 10, 5, 20',
     'services[1].errorCodes.200 (line 9): expected a status from 400 to 599',
     'services[1].calls[1].parallel[0].service (line 12): is missing',
-    'services[1].calls[1].parallel[0].parallel (line 12): stands alone in a step, and not in another',
+    'services[1].calls[1].parallel[0].parallel (line 12): must be the only field of a step, and not nested',
     'services[2].kind (line 14): expected service, database, queue, got "databse"; did you mean "database"?',
     expect.stringMatching(/^services\[3\] \(line 15\): expected fields \(name, .*\), got 5$/),
     'services[4].errorRate (line 16): expected a number from 0 to 1, got 2',
     'services[4].rateLimit.perSecond (line 16): is missing',
     expect.stringMatching(/^services\[5\]\.name \(line 17\): expected a name .* got 7; put it in quotes/),
     expect.stringMatching(/^services\[5\]\.payloadBytes \(line 17\): expected fields .* got "lots"$/),
-    'traffic[0] (line 19): expected perMinute or perSecond, one of them',
+    'traffic[0] (line 19): expected either perMinute or perSecond',
     'traffic[1].shape (line 20): expected steady, poisson, burst, daily, got "possion"; did you mean "poisson"?',
-    'services[2].name (line 13): "web" is the name of services[1] already',
-    'services[0].calls[0] (line 5): there is no service "stok"; did you mean "stock"?',
-    'traffic[1].to (line 20): there is no service "wbe"; did you mean "web"?',
+    'services[2].name (line 13): "web" is already the name of services[1]',
+    'services[0].calls[0] (line 5): unknown service "stok"; did you mean "stock"?',
+    'traffic[1].to (line 20): unknown service "wbe"; did you mean "web"?',
   ])
 })
 
@@ -124,8 +124,8 @@ test('calls in a circle are told, whoever begins it', () => {
   - {name: c, calls: [{parallel: [d, b]}]}
   - {name: d, calls: [d]}`
   expect(problems(yaml)).toEqual([
-    'services[3] (line 5): calls go in a circle: d → d',
-    'services[1] (line 3): calls go in a circle: b → c → b',
+    'services[3] (line 5): calls form a cycle: d → d',
+    'services[1] (line 3): calls form a cycle: b → c → b',
   ])
 })
 
@@ -133,10 +133,10 @@ test('a port that two services want is told', () => {
   const yaml =
     'portBase: 6000\nservices: [{name: a}, {name: b, port: 6000}, {name: c, port: 6000, host: "::1"}]'
   expect(problems(yaml)).toEqual([
-    'services[1].port (line 2): 6000 of 127.0.0.1 is the port of services[0] ("a") already',
+    'services[1].port (line 2): 6000 of 127.0.0.1 is already the port of services[0] ("a")',
   ])
   expect(problems('portBase: 65535\nservices: [{name: a}, {name: b}]')).toEqual([
-    'portBase (line 1): from 65535 on there are no ports for 2 services',
+    'portBase (line 1): not enough ports from 65535 on for 2 services',
   ])
 })
 
@@ -161,20 +161,16 @@ test.each([
   [
     'a mistake in its fourth line',
     'services:\n  - name: a\n  - name: b\n    calls: [a, }\n  - name: c\n',
-    'line 4: from here on the file is not YAML: Unexpected token',
+    'line 4: invalid YAML: Unexpected token',
   ],
   [
     'a mistake behind what takes some lines',
     'services: [\n  {\n    name: a\n  },\n  {name: b}\n]\ntraffic:\n  - {to: a\n  - {to: b}\n',
-    'line 8: from here on the file is not YAML: Unexpected token',
+    'line 8: invalid YAML: Unexpected token',
   ],
-  ['an alias of nothing', 'services: *nobody', 'line 1: from here on the file is not YAML: Unresolved alias'],
-  [
-    'an end that is missing',
-    'services:\n  - {name: a',
-    'line 2: from here on the file is not YAML: Unexpected token',
-  ],
-  ['too many levels', '['.repeat(200_000), 'line 1: from here on the file is not YAML: nested too deep'],
+  ['an alias of nothing', 'services: *nobody', 'line 1: invalid YAML: Unresolved alias'],
+  ['an end that is missing', 'services:\n  - {name: a', 'line 2: invalid YAML: Unexpected token'],
+  ['too many levels', '['.repeat(200_000), 'line 1: invalid YAML: nested too deeply'],
   ['too many bytes', `# ${'x'.repeat(MAX_FILE_BYTES)}`, `the file is larger than ${MAX_FILE_BYTES} bytes`],
 ])('a file with %s is refused in words', (_, yaml, sentence) => {
   expect(problems(yaml)).toEqual([sentence])

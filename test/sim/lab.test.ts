@@ -58,7 +58,7 @@ test('the tree holds what was called below, on the clock of its root', async () 
         status: 500,
         calls: [
           { service: 'db', status: 200, calls: [] },
-          { service: 'bank', status: 503, error: 'Failed by itself, as its error rate has it' },
+          { service: 'bank', status: 503, error: 'Failed on its own, by its error rate' },
         ],
       },
     ],
@@ -129,7 +129,7 @@ test('a call that is late or gets no connection is a leaf with what its caller s
     - {name: broken, latencyMs: 0}`)
   await sim.setFaults('broken', { reset: true })
   expect((await sim.tree('root')).calls).toMatchObject([
-    { service: 'slow', status: 502, error: 'No answer within 50 ms', calls: [] },
+    { service: 'slow', status: 502, error: 'No response within 50 ms', calls: [] },
     { service: 'broken', status: 500, error: 'The connection failed', calls: [] },
   ])
 })

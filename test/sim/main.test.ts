@@ -72,13 +72,13 @@ test('a graph file that is wrong ends the program with 2, each mistake in a sent
   expect(program.out.stdout).toBe('')
   expect(program.out.stderr.trimEnd().split('\n')).toEqual([
     `${path}: services[1].kind (line 3): expected service, database, queue, got "shop"`,
-    `${path}: services[0] (line 2): calls go in a circle: a → b → a`,
+    `${path}: services[0] (line 2): calls form a cycle: a → b → a`,
   ])
 })
 
 test('the shop starts, and its traffic can be changed at the address that is printed', async () => {
   using program = run('--graph', 'shop', '--port-base', '0', '--no-register', '--web', await deadUrl())
-  const url = await until(() => /^its traffic: (\S+)$/m.exec(program.out.stdout)?.[1])
+  const url = await until(() => /^traffic: (\S+)$/m.exec(program.out.stdout)?.[1])
   expect(program.out.stdout.match(/^[a-z-]+ +http:\/\/127\.0\.0\.1:\d+$/gm)).toHaveLength(25)
   expect(await (await fetch(url, { method: 'PUT', body: '[]' })).json()).toEqual([])
   program.child.kill('SIGTERM')

@@ -33,7 +33,7 @@ test('a service announces itself to a Weir that comes later', async () => {
   await until(() => world.lines.length > 0)
   await using weir = stubWeir({ port: Number(new URL(web).port) })
   await until(() => weir.reports().some(({ services }) => services?.[0]?.id === 'T'))
-  expect(world.lines.at(-1)).toBe(`${web} answers again`)
+  expect(world.lines.at(-1)).toBe(`${web} is reachable again`)
 })
 
 test('a node declares whom it calls as soon as it has learned the name from the address', async () => {
@@ -130,7 +130,7 @@ test('a web program that never answers holds up neither the service nor its end'
   await sim.close()
 })
 
-test('a web program that refuses reports is named once', async () => {
+test('a web program that rejected a report is named once', async () => {
   await using weir = recordingServer(() => Response.json({ detail: 'Token missing' }, { status: 401 }))
   const world = hurriedWorld()
   await using sim = await start({ services: [spec('T')], web: weir.url }, world)
@@ -139,8 +139,8 @@ test('a web program that refuses reports is named once', async () => {
   await activate(sim.first.url)
   await until(() => colors().length === 4 && world.lines.length === 2)
   expect(world.lines.toSorted()).toEqual([
-    `${weir.url}/activate refuses reports: Token missing (status 401)`,
-    `${weir.url}/api/topology refuses reports: Token missing (status 401)`,
+    `${weir.url}/activate rejected a report: Token missing (status 401)`,
+    `${weir.url}/api/topology rejected a report: Token missing (status 401)`,
   ])
 })
 

@@ -178,7 +178,7 @@ test('the control port shows what runs, and changes the traffic while it does', 
 test.each([
   ['no JSON', '{', 'traffic', 'traffic: expected a list, got nothing'],
   ['fields', {}, 'traffic', 'traffic: expected a list, got fields'],
-  ['nobody', [{ to: 'z', perMinute: 1 }], 'traffic[0].to', 'traffic[0].to: there is no service "z"'],
+  ['nobody', [{ to: 'z', perMinute: 1 }], 'traffic[0].to', 'traffic[0].to: unknown service "z"'],
   [
     'too many',
     [{ to: 'a', perSecond: 1_001 }],

@@ -109,7 +109,7 @@ test('a patch that makes too much of a document is told from one that does not f
   })
   expect(await large.advanceByPatch(last, '[{"op":"remove","path":"/b"}]', bounds, NEVER)).toEqual({
     code: 'bad_patch',
-    message: "A patch doesn't apply: remove /b: nothing is there",
+    message: "A patch doesn't apply: remove /b: the target does not exist",
   })
   expect(await large.advanceByPatch(last, '[{"op":"b"}]', bounds, NEVER)).toBeUndefined()
 })

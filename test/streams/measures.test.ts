@@ -313,7 +313,7 @@ describe.each(SETUPS.filter(({ name }) => name !== 'Postgres with Redis'))('on $
 
     test('no answer holds more than 1,440 steps', async () => {
       const span = { from: minute(0), to: minute(1_441), step: 'minute' } as const
-      await expect(polledStepsOf(storage.db, 'fleet', span)).rejects.toThrow('1441 steps are too many')
+      await expect(polledStepsOf(storage.db, 'fleet', span)).rejects.toThrow('1441 steps exceed the limit of 1440')
     })
   })
 })

@@ -85,7 +85,7 @@ describe('a document whose parts are shared by many paths', () => {
     const servers = counting('servers', Array(10_000).fill({ url: 'https://a.test' }))
     const security = new Proxy(Array(10_000).fill({ key: [] }), counted('security'))
     const lines = [...operationsOf({ ...shared(1_000, {}), servers, security }, NOTHING)]
-    expect(lines[0]?.problem?.detail).toMatch(/which of more than 20 servers.*the secret/)
+    expect(lines[0]?.problem?.detail).toMatch(/which server to use, of more than 20.*the required secret/)
     expect(looks.servers).toBeLessThan(1_000)
     // Those that are taken out of the list each count as a few.
     expect(looks.security).toBeLessThan(10_000)

@@ -45,7 +45,7 @@ describe('a document of a shop', () => {
     expect(lacking('One review')).toMatchObject({
       url: `${EU}/books/978%2F0%201/reviews/{reviewId}`,
       field: 'reviewId',
-      detail: expect.stringMatching(/path parameter reviewId \(\?param=reviewId=…\); the secret/),
+      detail: expect.stringMatching(/path parameter reviewId \(\?param=reviewId=…\); the required secret/),
     })
     expect(lacking('Sales as they happen')?.detail).toBeUndefined()
   })
@@ -64,10 +64,10 @@ describe('a document of a shop', () => {
     expect(lines[0]?.url).toBe('https://asia.books.example.com/v2/books?page=1&genre=a%20b&sort=price')
   })
 
-  test('a reference that leads in a circle, outside or nowhere fails its operation alone', () => {
+  test('a reference that is circular, outside or nowhere fails its operation alone', () => {
     const at = (url: string) => read(bookshop).find((line) => line.url === url)
-    expect(at('/circle')).toMatchObject({ field: '$ref', detail: expect.stringMatching(/in a circle/) })
-    expect(at('/elsewhere')?.detail).toMatch(/outside of the document/)
+    expect(at('/circle')).toMatchObject({ field: '$ref', detail: expect.stringMatching(/is circular/) })
+    expect(at('/elsewhere')?.detail).toMatch(/outside the document/)
     expect(at('/nowhere')?.detail).toMatch(/nowhere/)
   })
 })
@@ -93,7 +93,9 @@ describe('servers', () => {
     ['a variable without a value', [{ url: 'https://{tenant}.h' }], 'tenant'],
     ['a special variable', [{ url: 'https://{constructor}.h', variables: {} }], 'constructor'],
   ])('%s is not enough', (_what, servers, field) => {
-    expect(at(servers)).toMatchObject([{ field, detail: expect.stringMatching(/^The document doesn't say/) }])
+    expect(at(servers)).toMatchObject([
+      { field, detail: expect.stringMatching(/^The document doesn't provide/) },
+    ])
   })
 
   test('as many as there may be become streams; with more, the caller has to choose', () => {

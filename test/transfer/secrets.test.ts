@@ -20,7 +20,7 @@ describe('secrets', () => {
     ['a certificate', [{ cert: [] }], 'cert'],
     ['what the document does not describe', [{ constructor: [] }], 'headers.Authorization'],
   ])('%s is asked for', (_what, security, field) => {
-    expect(asking(security)).toMatchObject({ field, detail: expect.stringMatching(/the secret it asks for/) })
+    expect(asking(security)).toMatchObject({ field, detail: expect.stringMatching(/the required secret/) })
   })
 
   test('a key in the query is sent as the caller gives it', () => {

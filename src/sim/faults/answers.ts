@@ -20,7 +20,7 @@ export function statusInstead(status: number, { retryAfterSeconds }: SseFaults):
   const headers = new Headers()
   if (ASKS_TO_WAIT.has(status)) headers.set('Retry-After', String(retryAfterSeconds ?? RETRY_AFTER_SECONDS))
   if (HAS_NO_BODY.has(status)) return new Response(null, { status, headers })
-  return Response.json({ error: 'The fault that was asked for', status }, { status, headers })
+  return Response.json({ error: 'Injected fault', status }, { status, headers })
 }
 
 /** Waits while a service accepts connections without answering, or until the client has left. */

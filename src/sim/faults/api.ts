@@ -28,7 +28,7 @@ export async function actionsRoute(request: Request, feed: Pick<Feed, 'act'>): P
   const { action, ...others } = value
   const unknown = Object.keys(others)[0]?.slice(0, 200)
   if (unknown !== undefined)
-    return refusal('invalid_field', { field: unknown, detail: `There is no field ${unknown}.` })
+    return refusal('invalid_field', { field: unknown, detail: `Unknown field ${unknown}.` })
   if (!ACTIONS.includes(action as Action)) {
     return refusal('invalid_field', {
       field: 'action',

@@ -139,7 +139,7 @@ function describe({ path, message }: ValueError): FaultProblem {
     const isStatus = field.startsWith('errorCodes.')
     return {
       field,
-      detail: isStatus ? `${field}: expected a status of 400 to 599.` : `There is no fault ${field}.`,
+      detail: isStatus ? `${field}: expected a status of 400 to 599.` : `Unknown fault ${field}.`,
     }
   }
   if (field === '') return { field, detail: 'Expected a JSON object.' }

@@ -89,9 +89,7 @@ export function text(what: string, maxChars: number): Read<string> {
       value.trim() === value &&
       /^[^\p{Cc}\p{Cs}\p{Zl}\p{Zp}]+$/u.test(value)
     if (fits) return value
-    const quotes = ['number', 'boolean'].includes(typeof value)
-      ? '; put it in quotes if that is what you mean'
-      : ''
+    const quotes = ['number', 'boolean'].includes(typeof value) ? '; put it in quotes to make it text' : ''
     const rule = `${what} of 1 to ${maxChars} characters on one line, without spaces around it`
     return wrong(faults, path, `expected ${rule}, got ${shown(value)}${quotes}`)
   }
@@ -120,7 +118,7 @@ export function suggestion(name: string, known: readonly string[]): string {
 
 function unknown(field: string, known: readonly string[]): string {
   const hint = suggestion(field, known)
-  return `there is no such field${hint === '' ? `; there is ${known.join(', ')}` : hint}`
+  return `unknown field${hint === '' ? `; expected ${known.join(', ')}` : hint}`
 }
 
 function join(path: string, field: string): string {

@@ -89,7 +89,7 @@ const callFields = object<CallSpec & { parallel: never }>(
     backoffMs: number(waitMs),
     probability: share,
     optional: truth,
-    parallel: (_, path, faults) => wrong(faults, path, 'stands alone in a step, and not in another'),
+    parallel: (_, path, faults) => wrong(faults, path, 'must be the only field of a step, and not nested'),
   },
   ['service'],
 )
@@ -118,7 +118,7 @@ const service = object<ServiceFields>(
 
 const trafficFields = object<TrafficFields>(
   {
-    entry: (_, path, faults) => wrong(faults, path, 'there is no such field; did you mean "to"?'),
+    entry: (_, path, faults) => wrong(faults, path, 'unknown field; did you mean "to"?'),
     to: name,
     perMinute: number({ min: 0, max: MAX_PER_MINUTE }),
     perSecond: number({ min: 0, max: MAX_PER_MINUTE / SECONDS_OF_MINUTE }),
@@ -204,7 +204,7 @@ export function generator(value: unknown, path: string, faults: Fault[]): Traffi
   if (fields === undefined) return undefined
   const { to = '', perMinute, perSecond, shape, concurrency } = fields
   if ((perMinute === undefined) === (perSecond === undefined)) {
-    return wrong(faults, path, 'expected perMinute or perSecond, one of them')
+    return wrong(faults, path, 'expected either perMinute or perSecond')
   }
   return {
     entry: to,

@@ -36,7 +36,7 @@ export function graphFrom(
   const { seed, services = [], traffic = [], ...fields } = file(value, '', faults) ?? {}
   const base = portBase ?? fields.portBase ?? 0
   if (base > 0 && base + services.length - 1 > MAX_PORT) {
-    wrong(faults, 'portBase', `from ${base} on there are no ports for ${services.length} services`)
+    wrong(faults, 'portBase', `not enough ports from ${base} on for ${services.length} services`)
   }
   const specs = services.map((service, at) => serviceSpec(service, base === 0 ? 0 : base + at))
   const ordered = checkGraph({ services: specs, traffic }, faults)
@@ -53,7 +53,7 @@ export function readTraffic(
   const traffic = list(generator, { max: MAX_GENERATORS })(value, 'traffic', faults) ?? []
   if (faults.length === 0) {
     for (const [at, { entry }] of traffic.entries()) {
-      if (!services.includes(entry)) wrong(faults, `traffic[${at}].to`, `there is no service "${entry}"`)
+      if (!services.includes(entry)) wrong(faults, `traffic[${at}].to`, `unknown service "${entry}"`)
     }
   }
   return faults.length > 0 ? { faults } : { traffic }

@@ -22,7 +22,7 @@ export function checkGraph({ services, traffic }: Graph, faults: Fault[]): Servi
   }
   const { ordered, circles } = order(services, byName)
   for (const circle of circles) {
-    wrong(faults, pathOf(services, circle[0]), `calls go in a circle: ${circle.join(' → ')}`)
+    wrong(faults, pathOf(services, circle[0]), `calls form a cycle: ${circle.join(' → ')}`)
   }
   if (circles.length === 0) checkCaused(ordered, services, faults)
   return ordered
@@ -32,7 +32,7 @@ function checkNames(services: ServiceSpec[], faults: Fault[]): void {
   for (const [at, { name }] of services.entries()) {
     const first = services.findIndex((other) => other.name === name)
     if (name !== '' && first < at) {
-      wrong(faults, `services[${at}].name`, `"${name}" is the name of services[${first}] already`)
+      wrong(faults, `services[${at}].name`, `"${name}" is already the name of services[${first}]`)
     }
   }
 }
@@ -46,7 +46,7 @@ function checkPorts(services: ServiceSpec[], faults: Fault[]): void {
       wrong(
         faults,
         `services[${at}].port`,
-        `${port} of ${host} is the port of services[${first}] ("${holder}") already`,
+        `${port} of ${host} is already the port of services[${first}] ("${holder}")`,
       )
     }
   }
@@ -63,12 +63,12 @@ function checkCalls(services: ServiceSpec[], byName: Map<string, ServiceSpec>, f
     }
   }
   if (pairs > MAX_PAIRS) {
-    wrong(faults, 'services', `${pairs} pairs of services call each other; at most ${MAX_PAIRS} may`)
+    wrong(faults, 'services', `${pairs} pairs of services call each other; at most ${MAX_PAIRS} are allowed`)
   }
 }
 
 function noSuch(name: string, byName: Map<string, ServiceSpec>): string {
-  return `there is no service "${name}"${suggestion(name, [...byName.keys()])}`
+  return `unknown service "${name}"${suggestion(name, [...byName.keys()])}`
 }
 
 /** Sorts callees before callers; every cycle is an error that names where it was entered. */
@@ -106,7 +106,7 @@ function checkCaused(ordered: ServiceSpec[], services: ServiceSpec[], faults: Fa
     const sum = (lab?.steps ?? []).flat().reduce((total, call) => total + of(call), 0)
     caused.set(name, sum)
     if (sum <= MAX_CAUSED_CALLS) continue
-    const most = `one activation may cause ${sum} calls, retries among them; at most ${MAX_CAUSED_CALLS} are allowed`
+    const most = `one activation may cause ${sum} calls, including retries; at most ${MAX_CAUSED_CALLS} are allowed`
     wrong(faults, pathOf(services, name), most)
     return
   }

@@ -25,14 +25,14 @@ export function parseYaml(yaml: string): { value: unknown } | { problem: string 
     if (longer === undefined) break
     good = longer
   }
-  return { problem: `line ${good + 1}: from here on the file is not YAML: ${failure.why}` }
+  return { problem: `line ${good + 1}: invalid YAML: ${failure.why}` }
 }
 
 function failureOf(yaml: string): { value: unknown } | { why: string } {
   try {
     return { value: Bun.YAML.parse(yaml) }
   } catch (error) {
-    if (error instanceof RangeError) return { why: 'nested too deep' }
+    if (error instanceof RangeError) return { why: 'nested too deeply' }
     return { why: (error instanceof Error ? error.message : String(error)).replace('YAML Parse error: ', '') }
   }
 }

@@ -15,7 +15,7 @@ export const GOOD = '#00ffcc'
 export const BAD = 'red'
 
 export const SERVICES_FAILED = 'One or more services failed'
-export const FAILED_ITSELF = 'Failed by itself, as its error rate has it'
+export const FAILED_ITSELF = 'Failed on its own, by its error rate'
 
 const RATE_LIMITED_STATUS = 429
 /** What a reset connection counts as; no client receives it. */
@@ -157,7 +157,7 @@ export async function readActivation(request: Request): Promise<Activation | { r
   try {
     body = await readText(request.body, MAX_BODY_BYTES)
   } catch {
-    return refusal(400, 'Body could not be read as UTF-8')
+    return refusal(400, 'Body is not valid UTF-8')
   }
   if (body === undefined) return refusal(413, `Body is larger than ${MAX_BODY_BYTES} bytes`)
   const fields = parseObject(body)

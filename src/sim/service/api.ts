@@ -17,7 +17,7 @@ const DRAIN_SECONDS = 5
 const NO_IDLE_LIMIT = 0
 
 const NO_COLOR: Answer = { status: 400, body: { error: 'Color not provided' } }
-const BUSY: Answer = { status: 503, body: { error: 'Too many activations under way' } }
+const BUSY: Answer = { status: 503, body: { error: 'Too many concurrent activations' } }
 const CLOSING: Answer = { status: 503, body: { error: 'Service is closing' } }
 const TOO_MANY_READERS: Answer = { status: 503, body: { error: 'Too many readers' } }
 const NOT_FOUND: Answer = { status: 404, body: { error: 'Not found' } }

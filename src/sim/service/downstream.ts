@@ -47,7 +47,7 @@ export async function callService(
     return { status: response.status, answered: parseObject(text ?? '')?.tree }
   } catch {
     return timeout.aborted
-      ? { status: LATE_STATUS, error: `No answer within ${timeoutMs} ms` }
+      ? { status: LATE_STATUS, error: `No response within ${timeoutMs} ms` }
       : { status: UNREACHABLE_STATUS, error: 'The connection failed' }
   }
 }

@@ -151,9 +151,9 @@ function whyNot(name: string, host: string, port: number, error: unknown): strin
   const code = error instanceof Error && 'code' in error ? error.code : undefined
   const remedy = 'choose another with --port-base or --listen.'
   if (code === 'EADDRINUSE') {
-    return `${where}: the port is taken. Stop the program that holds it, or ${remedy}`
+    return `${where}: the port is taken. Stop the program that uses it, or ${remedy}`
   }
-  if (code === 'EACCES') return `${where}: this user may not use the port. Please ${remedy}`
+  if (code === 'EACCES') return `${where}: this user is not allowed to use the port. Please ${remedy}`
   return `${where}: ${error instanceof Error ? error.message : String(error)}`
 }
 

@@ -57,7 +57,7 @@ export class WeirClient {
     const refusal = `${answer.status} ${path}`
     if (!this.#refused.has(refusal)) {
       this.#refused.add(refusal)
-      this.#options.world.log(`${this.web}${path} refuses reports: ${describeProblem(answer)}`)
+      this.#options.world.log(`${this.web}${path} rejected a report: ${describeProblem(answer)}`)
     }
     return false
   }
@@ -98,8 +98,8 @@ export class WeirClient {
     this.#away = !reached
     this.#options.world.log(
       reached
-        ? `${this.web} answers again`
-        : `${this.web} doesn't answer; the services go on without it, and it is tried again`,
+        ? `${this.web} is reachable again`
+        : `${this.web} is unreachable; the services continue without it and keep retrying`,
     )
   }
 }

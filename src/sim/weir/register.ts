@@ -58,17 +58,17 @@ export async function registerFeeds(
     closing.throwIfAborted()
     if (outcome.kind === 'registered') {
       const before = wanted.length - outcome.added
-      const already = before === 0 ? '' : ` (${before} of them were already)`
+      const already = before === 0 ? '' : ` (${before} already registered)`
       world.log(`${wanted.length} streams registered with ${client.web}${already}`)
       return
     }
     if (outcome.kind === 'refused') {
-      world.log(`${client.web} refuses to register the streams: ${outcome.why}`)
+      world.log(`${client.web} rejected the streams: ${outcome.why}`)
       return
     }
     if (outcome.why !== undefined && !said) {
       said = true
-      world.log(`${client.web} can't register the streams yet: ${outcome.why}; it is tried again`)
+      world.log(`${client.web} can't register the streams yet: ${outcome.why}. Retrying.`)
     }
     await world.sleep(retryMs, closing)
   }
@@ -109,8 +109,7 @@ async function listUrls(client: WeirClient): Promise<Set<string> | Outcome> {
     const failure = failureOf(answer)
     if (failure !== undefined) return failure
     const { items, next } = isObject(answer?.json) ? answer.json : {}
-    if (!Array.isArray(items))
-      return { kind: 'refused', why: 'its list of streams has no items; is it Weir?' }
+    if (!Array.isArray(items)) return { kind: 'refused', why: 'it returned no list of streams; is it Weir?' }
     for (const item of items) if (isObject(item) && typeof item.url === 'string') urls.add(item.url)
     if (typeof next !== 'string' || next === '') break
     after = next

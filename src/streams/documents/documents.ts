@@ -222,7 +222,7 @@ async function noDocument(read: ReadVersions, { id, kind }: Of): Promise<never> 
     throw new Problem('not_found', `The stream had no document at that time. Its first one is from ${when}.`)
   }
   const received = kind === 'sse' ? 'events' : 'responses'
-  const detail = `The stream has no document: none of its ${received} is one so far. For everything received, see /api/streams/${id}/logs.`
+  const detail = `The stream has no document: none of its ${received} so far contains one. For everything received, see /api/streams/${id}/logs.`
   throw new Problem('not_found', detail)
 }
 

@@ -95,16 +95,16 @@ export class WorkerPool {
       clearTimeout(timer)
       worker.terminate()
     }
-    for (const worker of [...this.#busy.keys()]) this.#dismiss(worker, 'the process ends')
-    for (const order of this.#waiting.splice(0)) order.end('the process ends')
+    for (const worker of [...this.#busy.keys()]) this.#dismiss(worker, 'the process is shutting down')
+    for (const order of this.#waiting.splice(0)) order.end('the process is shutting down')
   }
 
   #take(order: Order): void {
     const isFull =
       this.#waiting.length > 0 && this.#waitingBytes + order.bytes > this.#options.maxWaitingBytes
-    if (this.#isClosed) order.end('the process ends')
+    if (this.#isClosed) order.end('the process is shutting down')
     else if (this.#busy.size < this.#options.workers) this.#give(order)
-    else if (isFull) order.end('too much waits already')
+    else if (isFull) order.end('too much work is queued')
     else {
       this.#waiting.push(order)
       this.#waitingBytes += order.bytes

@@ -109,7 +109,7 @@ function tagOf(scope: Scope): string | undefined {
 export function checkSteps({ from, to, step }: Span): void {
   const count = (to.getTime() - from.getTime()) / STEPS_MS[step]
   if (count <= MAX_STEPS) return
-  const detail = `${Math.ceil(count)} steps are too many; ask for at most ${MAX_STEPS}, or a longer step.`
+  const detail = `${Math.ceil(count)} steps exceed the limit of ${MAX_STEPS}. Request a shorter range or a longer step.`
   throw new Problem('invalid_field', detail, 'step')
 }
 

@@ -91,7 +91,7 @@ export class Fanout {
       const pokes = this.#pokes
       this.#pokes = new Map()
       this.#readAll(pokes).catch((error) =>
-        this.#deps.warn(`Entries of others can't be read: ${causeOf(error)}`),
+        this.#deps.warn(`Can't read entries of other processes: ${causeOf(error)}`),
       )
     }, GATHER_MS)
   }

@@ -101,7 +101,7 @@ export function hasTag(tag: string): SQL {
 }
 
 async function listRegistered(db: Database, { limit, after, order, caller, ...filter }: ListQuery) {
-  if (order !== undefined) throw new Problem('invalid_field', 'order: say what to sort by.', 'order')
+  if (order !== undefined) throw new Problem('invalid_field', 'order: requires `sort`.', 'order')
   if (after !== undefined && !isUuid(after)) throw noStream(after)
   const rows = await db
     .select({ stream: streams })

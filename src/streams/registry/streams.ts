@@ -127,8 +127,8 @@ export class Streams {
    */
   async addTwin(id: string): Promise<Stream> {
     const stream = await this.get(id)
-    if (stream.twinOf !== null) throw new Problem('conflict', 'This is a twin itself.')
-    if (stream.proxyKey !== null) throw new Problem('conflict', 'It is streamed already, by the proxy.')
+    if (stream.twinOf !== null) throw new Problem('conflict', 'This stream is a twin itself.')
+    if (stream.proxyKey !== null) throw new Problem('conflict', 'The proxy already streams it.')
     const twin = makeTwin(stream)
     await this.registerMany(async (tx) => {
       const [known] = await tx
@@ -136,7 +136,7 @@ export class Streams {
         .from(streams)
         .where(eq(streams.twinOf, stream.id))
         .limit(1)
-      if (known !== undefined) throw new Problem('conflict', 'The stream has a twin already.')
+      if (known !== undefined) throw new Problem('conflict', 'The stream already has a twin.')
       return [twin]
     })
     return this.get(twin.id)
@@ -387,14 +387,18 @@ function checkChangeable({ proxyKey, twinOf }: Stream, change: Change): void {
   const given = (field: keyof Change) => change[field] !== undefined
   const ofTwin = twinOf === null ? undefined : ASKED.find(given)
   if (ofTwin !== undefined) {
-    throw new Problem('conflict', `${ofTwin} is what its twin polls by; change it there.`, ofTwin)
+    throw new Problem(
+      'conflict',
+      `${ofTwin} is shared with the polled stream of this twin. Change it there.`,
+      ofTwin,
+    )
   }
   if (proxyKey === null && given('alwaysOn')) {
-    throw new Problem('conflict', 'Only a proxied stream can rest while nobody subscribes.', 'alwaysOn')
+    throw new Problem('conflict', 'Only a proxied stream can be idle without subscribers.', 'alwaysOn')
   }
   const defining = proxyKey === null ? undefined : ASKED.find(given)
   if (defining === undefined) return
-  const detail = `${defining} is part of what this stream's subscribers asked the proxy for; ask for another URL.`
+  const detail = `Subscribers of this proxied stream requested its ${defining}, so it can't change. Subscribe to another URL instead.`
   throw new Problem('conflict', detail, defining)
 }
 
