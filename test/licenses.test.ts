@@ -2,7 +2,7 @@ import { expect, test } from 'bun:test'
 import { join } from 'node:path'
 import { EXPLAINED, isPermissive, licenses, licensesPage } from '../ops/licenses.ts'
 
-test('every package that comes with Weir is permissive, or it is said why it may come', () => {
+test('every shipped package has a permissive license, or an explanation', () => {
   const all = licenses()
   expect(all.length).toBeGreaterThan(50)
   const others = new Set(all.filter(({ license }) => !isPermissive(license)).map(({ name }) => name))

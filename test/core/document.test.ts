@@ -52,7 +52,7 @@ test('the hash is that of the canonical text, in UTF-8', () => {
   )
 })
 
-test('documents that differ only in the order of members have one hash', () => {
+test('documents that differ only in member order have the same hash', () => {
   const documents = new RandomDocuments(random, [...ODD_KEYS, ...INHERITED_KEYS])
   for (let round = 0; round < 500; round++) {
     const document = documents.document()
@@ -103,7 +103,7 @@ test.each<[unknown, boolean]>([
   ['[]', false],
   [null, false],
   [undefined, false],
-])('whether %j has the shape of a patch: %p', (value, expected) => {
+])('%j has the shape of a patch: %p', (value, expected) => {
   expect(isPatch(value)).toBe(expected)
 })
 
@@ -158,7 +158,7 @@ test.each<[string, Json, Json, readonly string[], unknown]>([
   expect(diff(from, to, keys)).toEqual(operations as never)
 })
 
-test('patches of random changes lead from one document to the other, by the book, and change neither', () => {
+test('patches of random changes lead from one document to the other, by the RFC, and modify neither', () => {
   // Without members that are called like inherited ones: these the differ overlooks.
   const documents = new RandomDocuments(random, ODD_KEYS)
   for (let round = 0; round < 2_000; round++) {
@@ -173,7 +173,7 @@ test('patches of random changes lead from one document to the other, by the book
   }
 })
 
-test('a comparison ends when its steps are used up, and not before', () => {
+test('a comparison stops when its steps are used up, and not before', () => {
   const from = Array.from({ length: 100 }, (_, id) => ({ id, more: { v: 0 } }))
   const to = from.map(({ id }) => ({ id, more: { v: 1 } }))
   const work = new Work()

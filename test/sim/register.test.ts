@@ -47,7 +47,7 @@ test('streams on later pages of the list count as present', async () => {
   expect(posts(weir)).toEqual([])
 })
 
-test('registering goes on until Weir appears, and says once that it is not there', async () => {
+test('registering retries until Weir is up, and logs once that it isn’t', async () => {
   const web = await deadUrl()
   const world = hurriedWorld()
   let tries = 0
@@ -90,7 +90,7 @@ test.each([
   ],
   ['title', { title: 'Forbidden' }, 'Forbidden (status 403)'],
   ['status', 'no problem document', 'status 403'],
-])('registering stops when it is refused, and tells the %s', async (_, problem, words) => {
+])('registering stops when it is rejected, and logs the %s', async (_, problem, words) => {
   await using weir = recordingServer(({ method, path }) => {
     if (path !== '/api/streams') return Response.json({})
     return method === 'GET' ? Response.json({ items: [] }) : Response.json(problem, { status: 403 })
@@ -103,7 +103,7 @@ test.each([
   expect(posts(weir)).toHaveLength(1)
 })
 
-test('nothing is registered when that is turned off', async () => {
+test('nothing is registered if that is disabled', async () => {
   await using weir = stubWeir()
   await using sim = await start({ services: [spec('T')], web: weir.url, register: false })
   await until(() => weir.reports().length > 0)

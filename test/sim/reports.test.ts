@@ -26,7 +26,7 @@ test('a service announces itself, and again later', async () => {
   }
 })
 
-test('a service announces itself to a Weir that comes later', async () => {
+test('a service announces itself to a Weir that starts later', async () => {
   const web = await deadUrl()
   const world = hurriedWorld()
   await using _ = await start({ services: [spec('T')], web }, world)
@@ -36,7 +36,7 @@ test('a service announces itself to a Weir that comes later', async () => {
   expect(world.lines.at(-1)).toBe(`${web} is reachable again`)
 })
 
-test('a node declares whom it calls as soon as it has learned the name from the address', async () => {
+test('a node declares its calls as soon as it learns a name from an address', async () => {
   await using weir = stubWeir()
   await using a = stubService('Alpha', () => Response.json({}))
   const world = hurriedWorld()
@@ -53,14 +53,14 @@ test('a node declares whom it calls as soon as it has learned the name from the 
   ])
 })
 
-test('a node announces whom it calls again later', async () => {
+test('a node announces its calls again later', async () => {
   await using weir = stubWeir()
   await using a = stubService('Alpha', () => Response.json({}))
   await using _ = await start({ services: [spec('N', { services: [a.address] })], web: weir.url })
   await until(() => weir.reports().some(({ services, calls }) => services && calls?.[0]?.to === 'Alpha'))
 })
 
-test('a node reports each call with its outcome', async () => {
+test('a node reports each call with its result', async () => {
   await using weir = stubWeir()
   await using a = stubService('Alpha', () => Response.json({}))
   await using b = stubService('Beta', () => Response.json({}, { status: 503 }))
@@ -78,7 +78,7 @@ test('a node reports each call with its outcome', async () => {
   ])
 })
 
-test('a call to a service whose name is not known is not reported, and the name is asked again', async () => {
+test('a call to a service without a known name isn’t reported, and the name is requested again', async () => {
   await using weir = stubWeir()
   let asked = 0
   let name: string | undefined
@@ -96,7 +96,7 @@ test('a call to a service whose name is not known is not reported, and the name 
   expect(callsOf(weir).filter(({ status }) => status !== undefined)).toHaveLength(1)
 })
 
-test('the colors of a service arrive in order even when the web program answers out of it', async () => {
+test('the colors of a service arrive in order even if Weir responds out of order', async () => {
   let arrived = 0
   const colors: string[] = []
   await using weir = recordingServer(async ({ path, body }) => {
@@ -114,7 +114,7 @@ test('the colors of a service arrive in order even when the web program answers 
   expect(colors).toEqual(['one', '#00ffcc', 'white', 'two', '#00ffcc', 'white'])
 })
 
-test('a web program that never answers holds up neither the service nor its end', async () => {
+test('a Weir that never responds delays neither the service nor its end', async () => {
   const hanging = new Promise<Response>(() => {})
   await using weir = recordingServer(() => hanging)
   await using a = stubService('A', () => Response.json({}))
@@ -130,7 +130,7 @@ test('a web program that never answers holds up neither the service nor its end'
   await sim.close()
 })
 
-test('a web program that rejected a report is named once', async () => {
+test('a Weir that rejects reports is logged once', async () => {
   await using weir = recordingServer(() => Response.json({ detail: 'Token missing' }, { status: 401 }))
   const world = hurriedWorld()
   await using sim = await start({ services: [spec('T')], web: weir.url }, world)
@@ -144,7 +144,7 @@ test('a web program that rejected a report is named once', async () => {
   ])
 })
 
-test('every request to the web program carries the token, and none to a service does', async () => {
+test('every request to Weir carries the token, and none to a service does', async () => {
   await using weir = stubWeir()
   await using a = stubService('A', () => Response.json({}))
   const services = [spec('N', { services: [a.address] })]
@@ -156,7 +156,7 @@ test('every request to the web program carries the token, and none to a service 
   expect(new Set(a.requests.map(({ authorization }) => authorization))).toEqual(new Set([null]))
 })
 
-test('of a service whose colors wait only the newest are kept, and services take turns', async () => {
+test('only the newest waiting colors of a service are kept, and services take turns', async () => {
   const sent: string[] = []
   const leave = Promise.withResolvers<void>()
   const send = async (name: string, color: string) => {
@@ -173,7 +173,7 @@ test('of a service whose colors wait only the newest are kept, and services take
   expect(sent.at(-1)).toBe(`a ${MAX_WAITING_COLORS + 3}`)
 })
 
-test('more colors than a picture needs are held to a rate', async () => {
+test('colors are limited to a rate', async () => {
   let now = 0
   const sent: string[] = []
   const world: World = {
@@ -192,7 +192,7 @@ test('more colors than a picture needs are held to a rate', async () => {
   expect(now).toBeLessThanOrEqual(2_100)
 })
 
-test('calls that wait for Weir are bounded, and go out in lists that it takes', async () => {
+test('waiting calls are bounded, and sent in lists that Weir accepts', async () => {
   const lists: number[] = []
   await using weir = recordingServer(({ body }) => {
     lists.push(JSON.parse(body).calls.length)

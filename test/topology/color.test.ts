@@ -28,7 +28,7 @@ test.each([
   'constructor',
   '__proto__',
   'toString',
-])('%p is no color', (text) => {
+])('%p isn’t a color', (text) => {
   expect(parseColor(text)).toBeUndefined()
 })
 

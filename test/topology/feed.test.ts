@@ -8,7 +8,7 @@ const KEPT = 500
 
 type Weir = ReturnType<typeof startTopology>
 
-test('a subscriber gets the whole graph and then what changes, numbered without holes', async () => {
+test('a subscriber gets the whole graph and then changes, numbered without holes', async () => {
   await using weir = startTopology()
   weir.topology.report({ services: [{ id: 'A' }] })
   using events = await weir.events('/api/topology/events')
@@ -42,7 +42,7 @@ test('a subscriber gets the whole graph and then what changes, numbered without 
   expect(second.data.services).toHaveLength(1)
 })
 
-test('changes that come together are one frame, with the last of each', async () => {
+test('simultaneous changes are one frame, with the last of each', async () => {
   await using weir = startTopology()
   using events = await weir.events('/api/topology/events')
   const { id } = await events.nextJson()
@@ -66,7 +66,7 @@ test('changes that come together are one frame, with the last of each', async ()
   ])
 })
 
-test('a new service sends itself and not the graph again', async () => {
+test('a new service sends only itself, not the graph', async () => {
   await using weir = startTopology()
   weir.topology.report({ services: Array.from({ length: 300 }, (_, at) => ({ id: `S${at}` })) })
   using events = await weir.events('/api/topology/events')
@@ -76,7 +76,7 @@ test('a new service sends itself and not the graph again', async () => {
   expect([data.services.map(({ id }: { id: string }) => id), data.calls]).toEqual([['new'], undefined])
 })
 
-test('all viewers are sent the same frame, and one who comes late the same graph as the others hold', async () => {
+test('all viewers get the same frame, and a late one the same graph', async () => {
   await using weir = startTopology()
   using early = await weir.events('/api/topology/events')
   using other = await weir.events('/api/topology/events')
@@ -99,7 +99,7 @@ test('all viewers are sent the same frame, and one who comes late the same graph
   expect((await late.nextJson()).id).toBe(change.id + 1)
 })
 
-test('what went is told by its name', async () => {
+test('removed items are sent by name', async () => {
   await using weir = startTopology()
   const service = { name: 'own', kind: 'host', color: 'white', reportedAt: '' } as const
   const [a, b] = ['weir:a', 'weir:b'].map((id) => ({ ...service, id }))
@@ -114,7 +114,7 @@ test('what went is told by its name', async () => {
   expect(await events.nextJson()).toEqual({ event: 'change', id: version, data: gone })
 })
 
-test('what changes nothing is not told', async () => {
+test('a report without changes isn’t sent', async () => {
   await using weir = startTopology()
   const report = { services: [{ id: 'A', url: 'http://a/' }], calls: [{ from: 'A', to: 'B' }] }
   weir.topology.report(report)
@@ -126,7 +126,7 @@ test('what changes nothing is not told', async () => {
   expect(weir.topology.snapshot().version).toBe(version + 1)
 })
 
-test('a subscriber that comes back gets what it missed and nothing twice', async () => {
+test('a subscriber that reconnects gets what it missed, and nothing twice', async () => {
   await using weir = startTopology()
   const before = await weir.events('/api/topology/events')
   await before.next()
@@ -147,7 +147,7 @@ test('a subscriber that comes back gets what it missed and nothing twice', async
   ])
 })
 
-test('a subscriber that missed nothing gets only what is new', async () => {
+test('a subscriber that missed nothing gets only new changes', async () => {
   await using weir = startTopology()
   const { version } = weir.topology.snapshot()
   using events = await weir.events('/api/topology/events', String(version))
@@ -155,7 +155,7 @@ test('a subscriber that missed nothing gets only what is new', async () => {
   expect(await events.nextJson()).toMatchObject({ event: 'change', id: version + 1 })
 })
 
-test('a subscriber that missed more than is kept is told of the gap and gets the whole graph', async () => {
+test('a subscriber that missed more than is kept gets a gap and the whole graph', async () => {
   await using weir = startTopology()
   const version = color(weir, 'red')
   for (let change = 0; change <= KEPT; change++) color(weir, change % 2 ? 'red' : 'lime')
@@ -171,7 +171,7 @@ test('a subscriber that missed more than is kept is told of the gap and gets the
   })
 })
 
-test('few messages are kept when they are large', async () => {
+test('fewer messages are kept if they are large', async () => {
   await using weir = startTopology()
   const publish = (name: string) => {
     const url = `http://h/${name}/${'x'.repeat(2_000)}`
@@ -194,7 +194,7 @@ test.each([
   ['99999999999999999999', null],
   ['-1', null],
   ['abc', null],
-])('the id %p of another life is a gap', async (lastEventId, from) => {
+])('the ID %p of another process gets a gap', async (lastEventId, from) => {
   await using weir = startTopology()
   const version = color(weir, 'red')
   using events = await weir.events('/api/topology/events', lastEventId)
@@ -202,14 +202,14 @@ test.each([
   expect(await events.nextJson()).toMatchObject({ event: 'graph', id: version })
 })
 
-test('the id before the first of this life is of another life too', async () => {
+test('the ID before the first one belongs to another process too', async () => {
   await using weir = startTopology()
   const { version } = weir.topology.snapshot()
   using events = await weir.events('/api/topology/events', String(version - 1))
   expect(await events.nextJson()).toEqual({ event: 'gap', id: 0, data: { from: version - 1, to: version } })
 })
 
-test('a later life numbers from above what an earlier one can have given out', () => {
+test('a later process numbers above anything an earlier one can have used', () => {
   const before = new Topology({ hub: new Hub(), now: () => 1_000 })
   const after = new Topology({ hub: new Hub(), now: () => 1_001 })
   for (let change = 1; change < 1_000; change++) {

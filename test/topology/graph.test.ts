@@ -13,7 +13,7 @@ const LINES = [
   /^classDef custom_\w+ color:#(?:111|fff);$/,
 ]
 
-test("the seed's graph is the seed's diagram, with text that can be read", () => {
+test('the sample’s graph gives the sample’s diagram, with readable text', () => {
   const services = SEED_GRAPH.services.map(({ id }) => service(id, id === 'V' ? 'black' : 'white'))
   expect(mermaidText({ services, calls: SEED_GRAPH.calls.map(({ from, to }) => call(from, to)) })).toBe(
     `flowchart LR
@@ -51,7 +51,7 @@ classDef custom_DS color:#111;`,
   )
 })
 
-test('a graph without anything in it is still a flowchart', () => {
+test('an empty graph is still a flowchart', () => {
   expect(mermaidText({ services: [], calls: [] })).toBe('flowchart LR')
 })
 
@@ -90,7 +90,7 @@ test(`no name adds a line, leaves its quotes or shares an id (WEIR_TEST_SEED=${S
   }
 })
 
-test('a label reads as the name', () => {
+test('a label shows the name', () => {
   for (const name of NASTY_NAMES) {
     const text = mermaidText({ services: [{ ...service('A', 'red'), name }], calls: [] })
     const shown = text.split('"')[1]?.replace(/#(\d+);/g, (_, code) => String.fromCodePoint(Number(code)))

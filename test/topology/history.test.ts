@@ -12,7 +12,7 @@ for (const setup of SETUPS) {
     })
     afterAll(() => services.close())
 
-    test('a web program that was restarted shows the topology again, with its recent numbers', async () => {
+    test('a restarted Weir shows the topology again, with its recent numbers', async () => {
       await using stored = await openStored(services)
       const first = await stored.open()
       first.report({
@@ -35,7 +35,7 @@ for (const setup of SETUPS) {
       expect(stored.warnings).toEqual([])
     })
 
-    test('two web programs add up, and each shows what the other was told', async () => {
+    test('two processes add up, and each shows what the other received', async () => {
       await using stored = await openStored(services)
       const [one, two] = [await stored.open(), await stored.open()]
       one.report({ services: [{ id: 'A', name: 'Named by one' }] })
@@ -68,7 +68,7 @@ for (const setup of SETUPS) {
       ])
     })
 
-    test('what is left out of a report stays as it was stored', async () => {
+    test('fields omitted from a report stay as stored', async () => {
       await using stored = await openStored(services)
       const [one, two] = [await stored.open(), await stored.open()]
       const said = { name: 'Web shop', kind: 'queue', group: 'shop', url: 'http://a/' } as const
@@ -85,7 +85,7 @@ for (const setup of SETUPS) {
       }
     })
 
-    test('what was written is not counted again, however often it is written', async () => {
+    test('nothing is counted twice, however often it is written', async () => {
       await using stored = await openStored(services)
       const topology = await stored.open()
       const call = () => topology.report({ calls: [{ from: 'A', to: 'B', status: 200, durationMs: 5 }] })
@@ -98,7 +98,7 @@ for (const setup of SETUPS) {
       expect(again.graph().calls).toMatchObject([{ count: 2, recent: { rate: 2 } }])
     })
 
-    test('a database that is away delays, and holds up nobody', async () => {
+    test('an unreachable database causes a delay, but blocks nobody', async () => {
       await using stored = await openStored(services)
       let isAway = false
       const away = new Proxy(stored.db, {
@@ -130,7 +130,7 @@ for (const setup of SETUPS) {
       ])
     })
 
-    test('ten thousand names do not fill the tables', async () => {
+    test('ten thousand names don’t fill the tables', async () => {
       await using stored = await openStored(services)
       const topology = await stored.open()
       for (let batch = 0; batch < 20; batch++) {
@@ -150,7 +150,7 @@ for (const setup of SETUPS) {
       expect(stored.warnings).toEqual([])
     })
 
-    test('rows go when no replay can ask for them any more', async () => {
+    test('rows are deleted once no replay can need them', async () => {
       await using stored = await openStored(services)
       const topology = await stored.open()
       topology.report({ calls: [{ from: 'A', to: 'B', status: 200 }] })

@@ -31,7 +31,7 @@ browserTest('services appear as they are reported', async () => {
   expect(problems).toEqual([])
 })
 
-browserTest('a color changes in the drawing that is there', async () => {
+browserTest('a color changes in place', async () => {
   await using weir = startTopology()
   weir.topology.report(SEED_GRAPH)
   await using browser = await openPage(`${weir.url}/topology`)
@@ -52,7 +52,7 @@ browserTest('a color changes in the drawing that is there', async () => {
   expect(problems).toEqual([])
 })
 
-browserTest('a new call draws the picture anew and keeps colors, choices and what is typed', async () => {
+browserTest('a new call redraws the picture and keeps colors, selections and input', async () => {
   await using weir = startTopology()
   weir.topology.report(SEED_GRAPH)
   await using browser = await openPage(`${weir.url}/topology`)
@@ -76,7 +76,7 @@ browserTest('a new call draws the picture anew and keeps colors, choices and wha
   expect(problems).toEqual([])
 })
 
-browserTest('a burst of new services is drawn at once, not one by one', async () => {
+browserTest('a burst of new services is drawn together', async () => {
   await using weir = startTopology()
   weir.topology.report(SEED_GRAPH)
   await using browser = await openPage(`${weir.url}/topology`)
@@ -98,7 +98,7 @@ browserTest('a burst of new services is drawn at once, not one by one', async ()
   expect(problems).toEqual([])
 })
 
-browserTest('a failed call shows as a dashed edge and in words, until one succeeds', async () => {
+browserTest('a failed call shows as a dashed edge and in text, until one succeeds', async () => {
   await using weir = startTopology()
   weir.topology.report({
     calls: [
@@ -127,7 +127,7 @@ browserTest('a failed call shows as a dashed edge and in words, until one succee
   expect(problems).toEqual([])
 })
 
-browserTest('names that mean something to Mermaid, HTML or JavaScript are shown as they are', async () => {
+browserTest('names with a meaning in Mermaid, HTML or JavaScript are shown literally', async () => {
   await using weir = startTopology()
   const first = NASTY_NAMES[0] ?? ''
   weir.topology.report({ calls: NASTY_NAMES.map((to) => ({ from: first, to, status: 500 })) })

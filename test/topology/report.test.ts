@@ -3,7 +3,7 @@ import { startTopology } from './server.ts'
 
 const CALLED = { kind: 'service', color: 'white' }
 
-test('a report is taken and read back as it is', async () => {
+test('a report is accepted and read back unchanged', async () => {
   await using weir = startTopology()
   const response = await weir.post('/api/topology', {
     services: [
@@ -43,7 +43,7 @@ test('a report is taken and read back as it is', async () => {
   })
 })
 
-test('a later report changes what it names and leaves the rest', async () => {
+test('a later report changes only what it names', async () => {
   await using weir = startTopology()
   weir.topology.report({ services: [{ id: 'A', name: 'First', url: 'http://a/' }] })
   weir.topology.color('A', 'red')
@@ -51,7 +51,7 @@ test('a later report changes what it names and leaves the rest', async () => {
   expect(weir.topology.service('A')).toMatchObject({ name: 'Second', url: 'http://a/', color: 'red' })
 })
 
-describe('a report is refused, and nothing of it taken, for', () => {
+describe('a report is rejected as a whole for', () => {
   const good = { id: 'good' }
   test.each([
     ['an unknown field', { nodes: [] }, 'nodes'],
@@ -102,7 +102,7 @@ describe('a report is refused, and nothing of it taken, for', () => {
     expect(weir.topology.graph()).toEqual({ services: [], calls: [] })
   })
 
-  test('no JSON, and a body above 1 MiB', async () => {
+  test('invalid JSON, and a body over 1 MiB', async () => {
     await using weir = startTopology()
     expect(await (await weir.post('/api/topology', 'nope')).json()).toHaveProperty('code', 'invalid_json')
     const large = await weir.post('/api/topology', ' '.repeat(1_048_577))
