@@ -106,7 +106,7 @@ export class UsageError extends Error {
   }
 }
 
-/** A name or id that isn't one stream. */
+/** A name or ID that doesn't identify one stream. */
 export class UnclearError extends Error {
   override readonly name = 'UnclearError'
   constructor(

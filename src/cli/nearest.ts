@@ -1,4 +1,4 @@
-/** The candidate most like a text that may be mistyped; `undefined` when none is near. */
+/** The candidate most similar to a mistyped text; `undefined` if none is similar. */
 export function nearest(text: string, candidates: readonly string[]): string | undefined {
   const near = Math.max(1, Math.floor(text.length / 3))
   const [best] = candidates

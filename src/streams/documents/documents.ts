@@ -133,7 +133,7 @@ function isLarge({ snapshotBytes = 0 }: Version): boolean {
   return snapshotBytes > LARGE_CHARS
 }
 
-/** A document that is parsed only if somebody reads it, not to send it on. */
+/** A document that is parsed only when its content is needed, and not to be sent. */
 class LargeDocument implements StoredDocument {
   readonly seq: number
   readonly at: Date

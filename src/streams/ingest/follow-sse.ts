@@ -173,7 +173,7 @@ class Holding {
       'Accept-Encoding': 'identity',
       'Cache-Control': 'no-store',
     }
-    // Header values are bytes: the id's UTF-8 goes on the wire, as the HTML standard has it.
+    // Header values are bytes: the ID is sent as UTF-8, as the HTML standard requires.
     if (this.#lastEventId)
       headers['Last-Event-ID'] = Buffer.from(this.#lastEventId, 'utf8').toString('latin1')
     return headers
