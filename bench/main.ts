@@ -2,7 +2,7 @@ import { parseArgs } from 'node:util'
 import type { Bench, Context } from './lib/bench.ts'
 import { sectionOf, writeSection } from './lib/results.ts'
 
-/** In the order of the results; each is loaded when it is its turn, for its packages may be missing. */
+/** In the order of the results; each is loaded on demand, because its packages may be missing. */
 const BENCHES = {
   hold: () => import('./benches/hold.ts'),
   burst: () => import('./benches/burst.ts'),
@@ -19,17 +19,17 @@ const BENCHES = {
 
 const USAGE = `bun run bench [NAME ...] [--short] [--minutes N] [--seed N]
 
-  NAME     one of: ${Object.keys(BENCHES).join(', ')}; all of them if none is named
-  --short  a small and quick form of each, to see that it still works; prints, and writes no results
-  --minutes  how long the soak goes on (30)
-  --seed   of what is random in the work (1)
-  --list   prints the names
+  NAME     one of: ${Object.keys(BENCHES).join(', ')}; default: all
+  --short  a quick run of each, to check that it works; prints the results without writing them
+  --minutes  duration of the soak (default: 30)
+  --seed   seed for random choices (default: 1)
+  --list   list the names
 `
 
 type Asked = Pick<Context, 'short' | 'minutes' | 'seed'>
 type Name = keyof typeof BENCHES
 const names = Object.keys(BENCHES) as Name[]
-// Children are gone by now; the pipes of some outlive them.
+// Children have ended by now, but some of their pipes are still open.
 process.exit(await main())
 
 async function main(): Promise<number> {
@@ -50,7 +50,7 @@ async function main(): Promise<number> {
   const [seed, minutes] = [Number(values.seed), Number(values.minutes)]
   if (unknown.length > 0 || !Number.isSafeInteger(seed) || !(minutes > 0)) {
     console.error(
-      `Not known: ${unknown.join(', ') || `--seed ${values.seed} --minutes ${values.minutes}`}\n\n${USAGE}`,
+      `Unknown: ${unknown.join(', ') || `--seed ${values.seed} --minutes ${values.minutes}`}\n\n${USAGE}`,
     )
     return 2
   }
@@ -84,7 +84,7 @@ async function run(name: Name, { short, minutes, seed }: Asked, commit: string):
   }
 }
 
-/** The commit that is measured; marked with a `+` where files differ from it. */
+/** The measured commit, with a `+` if files differ from it. */
 async function commitOf(): Promise<string> {
   const git = async (...args: string[]) =>
     (

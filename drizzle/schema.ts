@@ -599,7 +599,7 @@ export const topologyServices = weir.table('topology_services', {
   kind: text(),
   group: text(),
   url: text(),
-  colour: text(),
+  color: text('colour'),
   firstAt: at('first_at').notNull(),
   /** When it was last seen, by its own report or in a call. */
   activeAt: at('active_at').notNull(),

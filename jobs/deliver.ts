@@ -4,11 +4,11 @@ import type { Subject } from '../src/topics.ts'
 
 export interface DeliverDeps {
   deliverer: Deliverer
-  /** Told after each attempt. */
+  /** Called after each attempt. */
   touched(subject: Subject): void
 }
 
-/** Makes an attempt of the delivery whose id is the job's; one that hasn't ended waits for its next attempt. */
+/** Makes one attempt at the delivery with the job's ID. A delivery that isn't finished waits for its next attempt. */
 export function deliverJob({ deliverer, touched }: DeliverDeps) {
   return async (job: Job, token: string | undefined): Promise<void> => {
     const next = await deliverer.attempt(job.id as string)

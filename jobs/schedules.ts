@@ -18,11 +18,11 @@ export type ScheduleDeps = StatusDeps & {
   deliveryControl: DeliveryControl
   archive: Archive
   incidents: LookDeps
-  /** Told what open pages may show differently now. */
+  /** Called when open pages may be out of date. */
   touched(subject: Subject): void
   proxied: ProxiedStreams
   retention: RetentionDeps
-  /** How long a proxied stream runs on after its last subscriber has left, in milliseconds. */
+  /** How long a proxied stream keeps running after its last subscriber has left, in milliseconds. */
   proxyLingerMs: number
 }
 
@@ -32,20 +32,20 @@ interface Schedule {
   run(deps: ScheduleDeps): Promise<unknown>
 }
 
-/** Everything that Weir does by the clock. */
+/** Everything that Weir does on a timer. */
 export const SCHEDULES: Record<string, Schedule> = {
-  /** Every stream that should run has a job. */
+  /** Adds the missing jobs of streams that should run. */
   reconcile: { everyMs: 5_000, run: (deps) => reconcile(deps.db, deps.control, deps.now()) },
-  /** Every delivery that is due has a job. */
+  /** Adds the missing jobs of deliveries that are due. */
   redeliver: {
     everyMs: 5_000,
     run: ({ db, deliveryControl, now }) => reconcileDeliveries(db, deliveryControl, now()),
   },
-  /** Deliveries that ended long ago. */
+  /** Deletes old deliveries. */
   forget: { everyMs: 600_000, run: ({ db, now }) => forgetDeliveries(db, now()) },
-  /** Closed days that aren't archived have a job, unless they failed just now. */
+  /** Adds a job if closed days aren't archived, unless archiving failed recently. */
   archive: { everyMs: 60_000, run: ({ archive }) => archive.runWhenDue() },
-  /** Hours and days are summed up; what is beyond its bounds goes, and the partitions of the next days are made. */
+  /** Rolls up hours and days, drops what exceeds its limits, and creates the partitions of the next days. */
   retain: {
     everyMs: 60_000,
     run: async ({ retention }) => {
@@ -53,18 +53,18 @@ export const SCHEDULES: Record<string, Schedule> = {
       await retain(retention)
     },
   },
-  /** Verdicts that time alone changes. */
+  /** Updates statuses that change with time alone. */
   health: { everyMs: 5_000, run: judgeAll },
-  /** What is wrong, and who has to be told. */
+  /** Evaluates incidents and sends notifications. */
   incidents: {
     everyMs: 5_000,
     run: async ({ incidents, touched }) => {
       if ((await lookAround(incidents)) === 'looked') touched('incidents')
     },
   },
-  /** Incidents that were over long ago. */
+  /** Deletes old incidents. */
   forgetIncidents: { everyMs: 600_000, run: ({ incidents }) => forgetIncidents(incidents) },
-  /** Logins that are over, and what was done longer ago than the log is kept. */
+  /** Deletes expired sessions and old audit entries. */
   forgetAccess: {
     everyMs: 600_000,
     run: async ({ db, now, retention }) => {
@@ -72,17 +72,17 @@ export const SCHEDULES: Record<string, Schedule> = {
       await forgetAudit(db, now(), retention.bounds.retentionDays)
     },
   },
-  /** Proxied streams that nobody subscribes to any more. */
+  /** Makes proxied streams without subscribers idle. */
   rest: {
     everyMs: 5_000,
     run: ({ proxied, proxyLingerMs, now }) => proxied.rest(new Date(now() - proxyLingerMs)),
   },
 }
 
-/** Finished runs that the board still shows, per schedule and outcome. */
+/** Finished runs that the board shows, per schedule and outcome. */
 const KEPT = 20
 
-/** Puts the table into the queue; what was scheduled under other names is taken out. */
+/** Writes the table into the queue and removes schedules that are no longer in it. */
 export async function planSchedules(queue: Queue): Promise<void> {
   const known = await queue.getJobSchedulers()
   for (const { key } of known) if (!(key in SCHEDULES)) await queue.removeJobScheduler(key)
@@ -92,7 +92,7 @@ export async function planSchedules(queue: Queue): Promise<void> {
   }
 }
 
-/** Runs whatever is due. */
+/** Runs the schedule that is due. */
 export function scheduleJob(deps: ScheduleDeps) {
   return async (job: Job) => SCHEDULES[job.name]?.run(deps)
 }

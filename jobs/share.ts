@@ -6,17 +6,17 @@ import type { JobControl } from '../src/streams/registry/streams.ts'
 import { type Sight, seeWorkers, WORKER_ALIVE_MS } from '../src/streams/status/health.ts'
 import { LostWorkers } from '../src/streams/status/lost-workers.ts'
 
-/** How often a worker says that it lives and looks at the others and its share, in milliseconds. */
+/** How often a worker sends a heartbeat and checks the others and its share, in milliseconds. */
 const LOOK_EVERY_MS = 1_000
-/** How soon it looks when there is something new, in milliseconds: what comes together is looked at together. */
+/** Delay of an early check, in milliseconds, so that changes that arrive together are checked once. */
 const LOOK_SOON_MS = 50
-/** A worker takes this much more than its share before streams move: shares differ a little all the time. */
+/** A worker may exceed its share by this much before streams move: shares fluctuate all the time. */
 const SLACK = 0.1
 
-/** How the streams that should run are spread over the workers that live. */
+/** How the streams that should run are spread over the live workers. */
 interface Share {
   workers: number
-  /** What each would hold if all were spread evenly, rounded up. */
+  /** Streams per worker if spread evenly, rounded up. */
   streams: number
 }
 
@@ -30,8 +30,8 @@ export interface ShareDeps {
 }
 
 /**
- * A worker's share of all streams: how many jobs it takes, and how many it lets go of when others have room. Every
- * worker looks at the same table, so they agree without talking.
+ * A worker's share of all streams: how many jobs it takes, and how many it releases when others have room. All
+ * workers read the same table, so they agree without talking to each other.
  */
 export class WorkerShare {
   readonly #deps: ShareDeps
@@ -54,22 +54,22 @@ export class WorkerShare {
     this.#timer = this.#lookIn(LOOK_EVERY_MS)
   }
 
-  /** How many jobs the worker may have: its share and a little more, within its bound. */
+  /** How many jobs the worker may have: its share plus some slack, within its limit. */
   get most(): number {
     const { workers, streams } = this.#share
     const { streamsPerWorker, holder } = this.#deps
-    // Jobs whose stream goes on under a later one hold nothing, but BullMQ counts them.
+    // Jobs whose stream runs under a later job hold nothing, but BullMQ counts them.
     const standby = Math.max(0, this.#jobs - holder.size)
     const share = workers === 1 ? streamsPerWorker : streams + Math.ceil(streams * SLACK)
     return Math.max(1, Math.min(streamsPerWorker, share)) + standby
   }
 
-  /** The worker whose share it is, once there is one. */
+  /** Sets the worker that this share belongs to. */
   attach(worker: Worker): void {
     this.#worker = worker
   }
 
-  /** Counts a job for as long as it runs. */
+  /** Counts a job while it runs. */
   async during<T>(job: () => Promise<T>): Promise<T> {
     this.#jobs++
     try {
@@ -79,7 +79,7 @@ export class WorkerShare {
     }
   }
 
-  /** Streams came or went, or should: the share is looked at soon. */
+  /** Checks the share soon, because streams were added, removed, started or stopped. */
   lookSoon(): void {
     if (this.#isClosed) return
     clearTimeout(this.#timer)
@@ -95,7 +95,7 @@ export class WorkerShare {
   #lookIn(ms: number): Timer {
     return setTimeout(() => {
       this.#timer = this.#lookIn(LOOK_EVERY_MS)
-      this.#look().catch((error) => this.#deps.warn(`Can't say that this worker lives: ${causeOf(error)}`))
+      this.#look().catch((error) => this.#deps.warn(`Can't send this worker's heartbeat: ${causeOf(error)}`))
     }, ms)
   }
 
@@ -124,9 +124,9 @@ function shareOf({ signs, running }: Sight, lost: ReadonlySet<string>, now: Date
 }
 
 /**
- * Has a worker look for jobs. One that had all that it may have looks only when one of them has ended, and these are
- * endless; to resume is the one thing beside that which makes it look. Both calls act before they wait: a worker that
- * is paused for longer, and whose last job ends meanwhile, stops for good.
+ * Makes a worker fetch jobs. A worker at its limit fetches only when a job ends, and these never end; resuming is the
+ * only other thing that triggers a fetch. Both calls take effect before their first await: if a worker stayed paused
+ * and its last job ended meanwhile, it would stop for good.
  */
 async function wake(worker: Worker): Promise<void> {
   await Promise.all([worker.pause(true), worker.resume()])

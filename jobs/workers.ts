@@ -10,37 +10,37 @@ import { type ScheduleDeps, scheduleJob } from './schedules.ts'
 import { WorkerShare } from './share.ts'
 import { streamJob } from './stream.ts'
 
-/** A job whose worker is gone is found when its lock has run out and the next check comes: under 10 s together. */
+/** The job of a lost worker is found once its lock has expired and the next check runs: within 10 s. */
 const LOCK = {
   lockDuration: 5_000,
   /** Locks are renewed twice in this time. */
   lockRenewTime: 3_500,
   stalledInterval: 2_000,
-  /** Wait for a job before the queue is asked again although nobody announced one, in seconds. */
+  /** How long to wait for a job before polling the queue, in case a notification was lost, in seconds. */
   drainDelay: 1,
-  /** BullMQ never forgets a job's crashes, and the second would end it for good: months need more. */
+  /** BullMQ counts a job's crashes for as long as it lives, and ends it at this count: streams live for months. */
   maxStalledCount: 1_000_000_000,
-  /** Wait before a worker asks again a queue that is away, in milliseconds. */
+  /** How long a worker waits before it retries an unreachable queue, in milliseconds. */
   runRetryDelay: 1_000,
 }
 /**
- * Thousands of endless jobs are kept by one sign of life of their worker: each has a lock for good, until it ends, or
- * another worker finds this one gone and frees it.
+ * Thousands of endless jobs rely on their worker's one heartbeat. Each has a lock that doesn't expire: it lasts until
+ * the job ends, or until another worker finds this one gone and frees it.
  */
 const FOR_GOOD = {
   lockDuration: 100 * 365 * 24 * 3_600_000,
   skipLockRenewal: true,
   skipStalledCheck: true,
 }
-/** Deliveries and archives are announced, and found again by schedules should that be lost: seldom asked for else. */
+/** Deliveries and archive jobs are announced, and schedules find those that were missed: poll rarely. */
 const ANNOUNCED = { drainDelay: 5, stalledInterval: 10_000 }
-/** Longest wait for runs to let go, in milliseconds. */
+/** How long runs may take to release their streams, in milliseconds. */
 const RELEASE_MS = 3_000
-/** Attempts under way in one process, to all channels together; each waits for the network most of its time. */
+/** Concurrent attempts in one process, over all channels; each mostly waits for the network. */
 const DELIVERIES_AT_ONCE = 32
-/** Time that attempts under way have to end by themselves when Weir closes, in milliseconds. */
+/** How long attempts in progress may take to finish when Weir shuts down, in milliseconds. */
 const LAST_ATTEMPTS_MS = 1_500
-/** What BullMQ says when a job that was let go of is another worker's already: known, and provided for. */
+/** BullMQ's message if a released job already belongs to another worker: expected and harmless. */
 const EXPECTED_FAULTS =
   /lock mismatch|missing lock|missing key|could not renew lock|is not in the active state|not active/i
 
@@ -50,21 +50,21 @@ export interface WorkersDeps extends ScheduleDeps {
   worker: string
   streamsPerWorker: number
   deliverer: Deliverer
-  /** Told of faults that nobody else hears about. */
+  /** Called for errors that nobody else reports. */
   warn(message: string): void
 }
 
 /** The workers of this process. */
 export interface Workers {
-  /** Streams came or went, or should: they look at their share soon. */
+  /** Makes them check their share soon, because streams were added, removed, started or stopped. */
   lookSoon(): void
-  /** Whether all of them take jobs. */
+  /** Whether all of them accept jobs. */
   areRunning(): boolean
-  /** Lets go of every stream, for other workers to take at once. */
+  /** Releases every stream, so that other workers can take them at once. */
   close(): Promise<void>
 }
 
-/** Starts to take jobs. */
+/** Starts taking jobs. */
 export async function startWorkers(deps: WorkersDeps): Promise<Workers> {
   const { engine, db, holder, control, worker: name } = deps
   const share = await WorkerShare.begin(deps)
@@ -96,7 +96,7 @@ export async function startWorkers(deps: WorkersDeps): Promise<Workers> {
   }
   deliveries.on('failed', (job, error) => deps.warn(`The delivery ${job?.id} failed: ${causeOf(error)}`))
   archiving.on('failed', (_job, error) => deps.warn(`Archiving failed: ${causeOf(error)}`))
-  // Another worker goes on with it.
+  // Another worker continues it.
   archiving.on('lockRenewalFailed', () => archiving.cancelAllJobs())
   streams.on('failed', (job, error) => deps.warn(`The job of stream ${job?.id} failed: ${causeOf(error)}`))
   return {
@@ -104,13 +104,13 @@ export async function startWorkers(deps: WorkersDeps): Promise<Workers> {
     areRunning: () => all.every((worker) => worker.isRunning()),
     async close() {
       share.close()
-      // A fetch that is under way may still bring a job: the holder lets go of that one, too.
+      // A fetch in progress may still deliver a job: the holder releases it, too.
       holder.close()
       archiving.cancelAllJobs()
-      // The others may take its streams from now on; looking every 2 s, they would find that out only then.
+      // Others may take its streams from now on. They check every 2 s, and would otherwise learn of it only then.
       const retired = retireWorker(db, name, new Date())
         .then(() => control.runLater([]))
-        .catch((error) => deps.warn(`Other workers don't know yet that this one goes: ${causeOf(error)}`))
+        .catch((error) => deps.warn(`Can't announce this worker's shutdown: ${causeOf(error)}`))
       const lastAttempts = setTimeout(() => deps.deliverer.close(), LAST_ATTEMPTS_MS)
       const closed = all.map((worker) => worker.close())
       await Promise.race([Promise.all([retired, ...closed]), Bun.sleep(RELEASE_MS)])

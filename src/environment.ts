@@ -1,8 +1,8 @@
-/** What this process was started with. Read-only; empty values count as left out. */
+/** The environment at start. Read-only; empty values count as unset. */
 export type Environment = Readonly<Record<string, string | undefined>>
 
 /**
- * The proxies that all programs agree to read; the first that has a value counts.
+ * The conventional proxy variables; the first with a value wins.
  * @see https://everything.curl.dev/usingcurl/proxies/env.html
  */
 export const PROXY_VARIABLES = {
@@ -12,21 +12,21 @@ export const PROXY_VARIABLES = {
 } as const
 
 /**
- * What the runtime and packages may go on reading by themselves: where programs and temporary files are, who runs this,
- * its zone and language, its terminal, and whose certificates are trusted.
+ * What the runtime and packages may still read themselves: paths, user, time zone and language, terminal, and trusted
+ * certificates.
  */
 const KEPT = new Set([
   ...['PATH', 'HOME', 'USER', 'TMPDIR', 'TZ', 'LANG', 'LANGUAGE', 'NODE_ENV'],
   ...['TERM', 'COLUMNS', 'NO_COLOR', 'FORCE_COLOR'],
   ...['NODE_EXTRA_CA_CERTS', 'NODE_USE_SYSTEM_CA', 'SSL_CERT_FILE', 'SSL_CERT_DIR'],
 ])
-/** `BUN_*`, which Bun has read before any program runs, and the rest of the language. */
+/** `BUN_*`, which Bun reads before any program runs, and the other locale variables. */
 const KEPT_PREFIX = /^(BUN_|LC_)/
 
 /**
- * Takes everything out of an environment, and leaves in it only what others may read. Bun's `fetch` looks for
- * `HTTP_PROXY`, `pg` for `PGPASSWORD`, `debug` for `DEBUG`, each when it's used: a variable that Weir doesn't know of
- * must change nothing behind its back.
+ * Removes everything from an environment except what others may read. Bun's `fetch` reads `HTTP_PROXY`, `pg` reads
+ * `PGPASSWORD` and `debug` reads `DEBUG` when they are used: a variable that Weir doesn't know must have no effect
+ * behind its back.
  */
 export function takeEnvironment(live: Record<string, string | undefined> = process.env): Environment {
   const taken = Object.freeze({ ...live })
@@ -46,9 +46,9 @@ export function firstGiven(
 }
 
 /**
- * Restarts this process in place, same id and program, with variables that Bun reads before any program runs. Does nothing where they are
- * set already, or where the system can't.
- * @param args what follows the program's name
+ * Restarts this process in place, with the same ID and program, with variables that Bun reads before any program
+ * runs. Does nothing if they are set already, or if the system doesn't support it.
+ * @param args arguments after the program's name
  */
 export function restartWith(variables: Readonly<Record<string, string>>, args: readonly string[]): void {
   if (Object.keys(variables).every((name) => process.env[name] !== undefined)) return

@@ -89,7 +89,7 @@ async function linesThat(match: RegExp): Promise<string[]> {
     .map(({ at, line }) => `${at}: ${line.trim()}`)
 }
 
-test('every file imports only what its place allows', async () => {
+test('every file imports only what its folder may import', async () => {
   const offences: string[] = []
   let imports = 0
   for (const [file, code] of await sources()) {
@@ -102,7 +102,7 @@ test('every file imports only what its place allows', async () => {
   expect(imports).toBeGreaterThan(100)
 })
 
-test('every import from this repository is of a file that is there', async () => {
+test('every import from this repository exists', async () => {
   const missing: string[] = []
   for (const [file, code] of await sources()) {
     for (const imported of importsOf(file, code)) {
@@ -163,7 +163,7 @@ test.each([
   expect(isAllowed(file, imported)).toBe(true)
 })
 
-test('an import is seen in whatever form it is written, and types are not', () => {
+test('imports are recognized in every form, and types are ignored', () => {
   const code = `
     import { a } from './a.ts'
     import type { B } from './b.ts'
@@ -201,14 +201,14 @@ test.each([
   expect(READS_ENVIRONMENT.test(code)).toBe(isRead)
 })
 
-test('a program that talks to others takes the environment before it does anything else', async () => {
+test('a program that opens connections reads the environment first', async () => {
   const all = await sources()
   for (const file of ['src/main.ts', 'src/cli/main.ts', 'src/sim/main.ts', 'src/executable/main.ts']) {
     expect([file, all.get(file)]).toEqual([file, expect.stringContaining('takeEnvironment()')])
   }
 })
 
-test('nothing outside the main.ts files is a variable of a whole module', async () => {
+test('only main.ts files have module-level variables', async () => {
   expect(await linesThat(MODULE_VARIABLE)).toEqual([])
   expect(
     ['let a = 1', 'export let a', 'var a', '  let a', 'letter()'].map((line) => MODULE_VARIABLE.test(line)),
@@ -218,7 +218,7 @@ test('nothing outside the main.ts files is a variable of a whole module', async 
 /** Beyond it, whoever looks for something reads names for longer than they should. */
 const MAX_FILES = 20
 
-test('every folder says what it is for, and is small enough to look through', async () => {
+test('every folder has a README and a limited size', async () => {
   const files = [...(await sources()).keys()].filter((file) => PROGRAM.test(file))
   const folders = Map.groupBy(files, dirname)
   const large = [...folders].filter(([, inside]) => inside.length > MAX_FILES).map(([folder]) => folder)

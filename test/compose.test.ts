@@ -32,7 +32,7 @@ const { services } = Bun.YAML.parse(
   text.replace(VARIABLE, (_, name: string) => SECRETS[name] ?? ''),
 ) as Compose
 
-test('every secret of compose.yaml is asked for, and none has a default', () => {
+test('every secret of compose.yaml is required and has no default', () => {
   const asked = new Set([...text.matchAll(VARIABLE)].map(([, name]) => name as string))
   expect([...asked].sort()).toEqual(Object.keys(SECRETS).sort())
   // Neither a variable that may be left out, nor a password that stands there.
@@ -75,7 +75,7 @@ test.skipIf(redis === null)(
   },
 )
 
-test('every Weir of compose.yaml has settings that Weir understands', () => {
+test('every service of compose.yaml has valid settings', () => {
   const roles = Object.values(services).flatMap(({ build, environment, deploy }) => {
     if (build === undefined) return []
     const { role, databaseUrl, redisUrl, token } = parseConfig(environment ?? {})

@@ -34,11 +34,11 @@ function problems(environment: Record<string, string>): readonly string[] {
   return []
 }
 
-test('with no setting at all there is a default for everything that needs one', () => {
+test('without settings, everything required has a default', () => {
   expect(parseConfig({})).toMatchObject(DEFAULTS)
 })
 
-test('what is off by default stays off', () => {
+test('optional features are off by default', () => {
   const { databaseUrl, redisUrl, token } = parseConfig({})
   expect([databaseUrl, redisUrl, token]).toEqual([undefined, undefined, undefined])
 })
@@ -60,7 +60,7 @@ test.each<[string, string, Partial<Config>]>([
   ['S3_PREFIX', '/a/b=c/', { s3Prefix: 'a/b=c' }],
   ['SILENCE_MS', '1000', { silenceMs: 1_000 }],
   ['MAX_BODY_BYTES', '268435456', { maxBodyBytes: 268_435_456 }],
-])('%s=%s is taken', (key, text, expected) => {
+])('%s=%s is accepted', (key, text, expected) => {
   expect(parseConfig({ [key]: text })).toMatchObject(expected)
 })
 
@@ -83,12 +83,12 @@ test.each<[string, string, string]>([
   ['S3_PREFIX', 'a/../b', 'expected letters, digits, . _ = - and single slashes, got "a/../b"'],
   ['S3_PREFIX', 'a b', 'expected letters, digits, . _ = - and single slashes, got "a b"'],
   ['WEIR_TOKEN', 'fifteen-letters', 'expected at least 16 characters'],
-])('%s=%s is refused in words', (key, text, expected) => {
+])('%s=%s is rejected with a message', (key, text, expected) => {
   expect(problems({ [key]: text })).toEqual([`${key}: ${expected}`])
 })
 
 test.each(['0.0.0.0', '::', '192.168.1.2', 'weir.example.com', 'localhost.example.com'])(
-  'HOST=%s needs a token',
+  'HOST=%s requires a token',
   (host) => {
     expect(problems({ HOST: host })).toEqual([expect.stringMatching(/^HOST: .*set WEIR_TOKEN, or/)])
     expect(parseConfig({ HOST: host, WEIR_TOKEN: TOKEN })).toMatchObject({ host, token: TOKEN })
@@ -117,11 +117,11 @@ test.each<[Partial<Config> & Pick<Config, 'host' | 'role' | 'token'>, boolean]>(
   // A page of another site, in a browser on this machine, says where to go and reads what is there.
   [{ host: '127.0.0.1', role: 'all', token: undefined, proxyOrigins: ['https://app.example.com'] }, false],
   [{ host: '127.0.0.1', role: 'all', token: undefined, proxyOrigins: ['http://localhost:5173'] }, true],
-])('%j is told what to do from this machine alone: %p', (config, expected) => {
+])('%j takes requests from this machine only: %p', (config, expected) => {
   expect(isLocalOnly({ publicUrl: undefined, ...config })).toBe(expected)
 })
 
-test('everything that is wrong is said at once', () => {
+test('all errors are reported at once', () => {
   const found = problems({
     PORT: '0x',
     HOST: '0.0.0.0',
@@ -133,13 +133,13 @@ test('everything that is wrong is said at once', () => {
   expect(keys.sort()).toEqual(['HOST', 'PORT', 'REDIS_URL', 'ROLE', 'SILENCE_MS'])
 })
 
-test('a token that is too short is not said to be missing as well', () => {
+test('a token that is too short isn’t also reported as missing', () => {
   expect(problems({ HOST: '0.0.0.0', WEIR_TOKEN: 'short' })).toEqual([
     'WEIR_TOKEN: expected at least 16 characters',
   ])
 })
 
-test('the message has every problem, a line each, and no secret', () => {
+test('the message has one line per problem, and no secret', () => {
   const environment = { WEIR_TOKEN: 'hush', DATABASE_URL: 'mysql://user:hush@h/d', PORT: 'x' }
   expect(() => parseConfig(environment)).toThrow(problems(environment).join('\n'))
   expect(problems(environment).length).toBe(3)
@@ -153,7 +153,7 @@ const S3 = {
   S3_SECRET_ACCESS_KEY: 'hush',
 }
 
-test('the archive is set up by all of its settings', () => {
+test('the archive requires all of its settings', () => {
   expect(parseConfig(S3)).toMatchObject({ s3Endpoint: 'https://s3.example.com', s3Bucket: 'log' })
   expect(parseConfig({ S3_REGION: 'eu', S3_PREFIX: 'x' }).s3Bucket).toBeUndefined()
 })
@@ -169,7 +169,7 @@ test.each([
   ['S3_ENDPOINT', 'https://s3.example.com?x=hush'],
   ['S3_ENDPOINT', 's3.example.com'],
   ['S3_BUCKET', 'a/b'],
-])('the archive is not at %s=%s', (key, text) => {
+])('the archive can’t be at %s=%s', (key, text) => {
   const told = problems({ ...S3, [key]: text })
   expect(told).toEqual([expect.stringContaining(`${key}: expected`)])
   expect(told.join()).not.toContain('hush')
@@ -184,7 +184,7 @@ test('empty values count as left out', () => {
   }
 })
 
-test('what Weir does not know is left alone', () => {
+test('unknown variables are ignored', () => {
   expect(parseConfig({ PATH: '/bin', port: '1' })).toEqual(parseConfig({}))
 })
 
@@ -194,11 +194,11 @@ test('the settings cannot be changed afterwards', () => {
   expect(() => Object.assign(config, { token: 'x' })).toThrow(TypeError)
 })
 
-test('.env.example says every key with its meaning, as the program does', async () => {
+test('.env.example documents every setting, like the program', async () => {
   expect(await Bun.file(new URL('../.env.example', import.meta.url)).text()).toBe(exampleEnvironment())
 })
 
-test('.env.example as it is means the defaults, and its examples are good ones', () => {
+test('.env.example as shipped equals the defaults, and its examples are valid', () => {
   const read = (pattern: RegExp) =>
     Object.fromEntries([...exampleEnvironment().matchAll(pattern)].map(([, key, value]) => [key, value]))
   const defaults = read(/^([A-Z_]+)=(.*)$/gm)
@@ -227,7 +227,7 @@ test.each<
   [{ HTTPS_PROXY: 'http://b.test', ALL_PROXY: PROXY }, { http: PROXY, https: 'http://b.test' }, undefined],
   [{ UPSTREAM_PROXY: PROXY, HTTP_PROXY: 'http://a.test' }, { http: PROXY, https: PROXY }, undefined],
   [{ UPSTREAM_NO_PROXY: 'c.test', NO_PROXY: 'a.test' }, undefined, ['c.test']],
-])('%j has upstreams asked through %j, but for %j', (environment, proxy, bypass) => {
+])('%j sends upstream requests through %j, except for %j', (environment, proxy, bypass) => {
   const { upstreamProxy, upstreamNoProxy } = parseConfig(environment)
   expect(upstreamProxy).toEqual(proxy)
   expect(upstreamNoProxy).toEqual(bypass)
@@ -238,7 +238,7 @@ test.each<[key: string, text: string]>([
   ['UPSTREAM_PROXY', 'http://proxy.test:3128/path'],
   ['HTTP_PROXY', 'socks5://user:hush-hush@proxy.test:1080'],
   ['all_proxy', 'http://[user:hush-hush'],
-])('%s=%s is refused in words, without its password', (key, text) => {
+])('%s=%s is rejected without showing its password', (key, text) => {
   const said = [...new Set(problems({ [key]: text }))]
   expect(said).toEqual([expect.stringMatching(new RegExp(`^${key}: expected an HTTP proxy`))])
   expect(said.join()).not.toContain('hush-hush')
@@ -256,7 +256,7 @@ test.each<[key: string, text: string, says: RegExp]>([
   ['NODE_TLS_REJECT_UNAUTHORIZED', '0', /disables certificate checks.*NODE_EXTRA_CA_CERTS/],
   ['BUN_CONFIG_VERBOSE_FETCH', 'curl', /prints the headers/],
   ['PGSSLMODE', 'verify-full', /add sslmode=verify-full to DATABASE_URL/],
-])('%s=%s would undo what settings say, and is refused', (key, text, says) => {
+])('%s=%s would override settings, and is rejected', (key, text, says) => {
   const environment = { DATABASE_URL: 'postgres://h/d', [key]: text }
   expect(problems(environment)).toEqual([expect.stringMatching(new RegExp(`^${key}: .*${says.source}`))])
 })
@@ -266,6 +266,6 @@ test.each<Record<string, string>>([
   { PGSSLMODE: 'require' },
   { PGSSLMODE: 'disable', DATABASE_URL: 'postgres://h/d' },
   { PGSSLMODE: 'require', DATABASE_URL: 'postgres://h/d?sslmode=verify-full' },
-])('%j changes nothing, and is let be', (environment) => {
+])('%j changes nothing, and is accepted', (environment) => {
   expect(problems(environment)).toEqual([])
 })

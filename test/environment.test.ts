@@ -1,7 +1,7 @@
 import { expect, test } from 'bun:test'
 import { takeEnvironment } from '../src/environment.ts'
 
-test('what is taken is all there was, and nothing is left but what others may read', () => {
+test('takeEnvironment returns every variable, and leaves only what others may read', () => {
   const kept = { PATH: '/bin', HOME: '/root', TZ: 'UTC', LC_ALL: 'C', BUN_CONFIG_MAX_HTTP_REQUESTS: '9' }
   const live: Record<string, string | undefined> = {
     ...kept,

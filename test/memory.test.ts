@@ -3,7 +3,7 @@ import { Growth } from '../src/memory.ts'
 
 const MIB = 2 ** 20
 
-test('garbage is collected at first, then when the process has grown by a quarter and 128 MiB', () => {
+test('garbage is collected at the start, then after growth by a quarter and 128 MiB', () => {
   const growth = new Growth()
   expect(growth.isDue(100 * MIB, 0)).toBe(false)
   expect(growth.isDue(900 * MIB, 0)).toBe(true)
@@ -16,7 +16,7 @@ test('garbage is collected at first, then when the process has grown by a quarte
   expect(growth.isDue(1_251 * MIB, 2 * later)).toBe(true)
 })
 
-test('a process that needs all that it has is left alone, and one that goes on growing has a rest between', () => {
+test('a process that needs its memory is left alone, and one that keeps growing is collected with pauses', () => {
   const growth = new Growth()
   growth.collected(500 * MIB, 0)
   growth.collected(900 * MIB, 1_000)

@@ -6,7 +6,7 @@ import { parseConfig } from '../src/config.ts'
 const ROOT = join(import.meta.dir, '..')
 const read = (path: string) => Bun.file(join(ROOT, path)).text()
 
-test('the image is built with the Bun that Weir needs, runs as nobody special, and says how it is', async () => {
+test('the image is built with the required Bun, isn’t run as root, and has a health check', async () => {
   const steps = (await read('Dockerfile')).split('\n').filter((line) => /^[A-Z]+ /.test(line))
   const bun = engines.bun.replace('>=', '')
   expect(steps[0]).toBe(`FROM oven/bun:${bun}-slim AS build`)
@@ -26,7 +26,7 @@ test('the image is built with the Bun that Weir needs, runs as nobody special, a
   })
 })
 
-test('what is checked here is checked by the forge, with the same Bun', async () => {
+test('CI runs the same checks, with the same Bun', async () => {
   const { jobs } = Bun.YAML.parse(await read('.github/workflows/ci.yaml')) as {
     jobs: Record<string, { steps: { run?: string; with?: Record<string, string> }[] }>
   }
@@ -48,7 +48,7 @@ function isPinnedImage(image: string): boolean {
   return DIGEST.test(image) || (WITHOUT_DIGEST.has(image) && VERSION.test(image))
 }
 
-test('every image is the same tomorrow', async () => {
+test('every image is pinned', async () => {
   const { services } = Bun.YAML.parse(await read('compose.yaml')) as {
     services: Record<string, { image?: string; build?: string }>
   }
@@ -69,11 +69,11 @@ test.each([
   [`postgres@sha256:${'a'.repeat(64)}`, false],
   [`postgres:18@sha256:${'a'.repeat(63)}`, false],
   ['oven/bun:slim', false],
-])('%s is an image that stays the same: %p', (image, isPinned) => {
+])('%s is a pinned image: %p', (image, isPinned) => {
   expect(isPinnedImage(image)).toBe(isPinned)
 })
 
-test('every action is a commit, with its version beside it, and runs on a named system', async () => {
+test('every action is pinned to a commit with its version, and runs on a named system', async () => {
   const files = [...new Bun.Glob('.github/workflows/*.{yml,yaml}').scanSync({ cwd: ROOT, dot: true })]
   const lines = (await Promise.all(files.map(read))).flatMap((text) => text.split('\n'))
   const used = lines.filter((line) => /\buses:/.test(line))

@@ -8,27 +8,27 @@ import { ask, register, type Setup, startWeir } from '../lib/weir.ts'
 
 const STREAMS = 1_000
 const EVENT_BYTES = 200
-/** Events a second and stream, from what is easy to what is asked for. */
+/** Events per second and stream, from an easy rate to the goal. */
 const RATES = [5, 10, 20, 50]
 const GOAL_RATE = 50
 const WARM_UP_MS = 5_000
 const WINDOW_MS = 15_000
-/** Longest wait for what waits to be stored in the end, in milliseconds. */
+/** How long the queue may take to drain at the end, in milliseconds. */
 const PATIENCE_MS = 45_000
-/** Streams whose live entries are read meanwhile, as people would. */
+/** Streams whose live log is read meanwhile, as people would. */
 const WATCHED = 20
 const GOAL_P99_MS = 250
-/** A backlog that is worth no more than this many seconds of events at the end is none that grows. */
+/** A backlog of at most this many seconds of events at the end counts as stable. */
 const MAX_BACKLOG_SECONDS = 1
 
 interface Burst {
   setup: Setup
   perSecond: number
   seconds: number
-  /** Events that were sent, and that were stored, in the window. */
+  /** Events sent and stored in the window. */
   sent: number
   stored: number
-  /** Sent, and not stored yet, at the window's ends. */
+  /** Events sent but not stored yet, at the start and end of the window. */
   backlog: readonly [number, number]
   cpuMicros: number
   p50Ms: number
@@ -37,9 +37,9 @@ interface Burst {
 }
 
 export default {
-  title: 'how many events can it take?',
+  title: 'how many events per second can Weir store?',
   limits: [
-    "Parsing, hashing and the JSON of entries are one thread's work, the embedded database's as well; on two cores the source that sends and the database share the other. Beyond what that thread can do, entries are queued, and then recorded as a gap.",
+    'Parsing, hashing and serializing entries takes one thread, which the embedded database runs on as well; on two cores, the sender and a Postgres server share the other. Beyond what that thread can do, entries are queued, and then dropped and recorded as a gap.',
   ],
   async run(context) {
     const bursts: Burst[] = []
@@ -58,15 +58,15 @@ export default {
     }
     const setups = [...new Set(bursts.map(({ setup }) => setup))]
     return {
-      method: `${STREAMS.toLocaleString('en')} event streams of ${EVENT_BYTES} bytes an event; more and more a second until the backlog, which is what was sent and is not stored yet, grows by more than ${MAX_BACKLOG_SECONDS} s of events within ${WINDOW_MS / 1000} s. Visible: from sending an event until a subscriber of Weir’s live log has it, on ${WATCHED} of the streams.`,
+      method: `${STREAMS.toLocaleString('en')} event streams of ${EVENT_BYTES} bytes per event, at increasing rates until the backlog (events sent but not stored yet) grows by more than ${MAX_BACKLOG_SECONDS} s of events within ${WINDOW_MS / 1000} s. Visible: from sending an event until a subscriber of Weir’s live log receives it, on ${WATCHED} of the streams.`,
       tables: [
         {
           columns: [
             'database',
-            'events/s asked',
+            'target events/s',
             'stored/s',
             'CPU µs/event',
-            'backlog at the ends',
+            'backlog, start → end',
             'visible p50 / p99',
             'not stored',
           ],
@@ -119,13 +119,13 @@ async function burst(setup: Setup, perSecond: number, { short, log }: Context): 
   const before = await level(source, weir.url, streams)
   const [begun, cpu] = [performance.now(), usageOf(weir.roots).cpuSeconds]
   await Bun.sleep(short ? 1_000 : WINDOW_MS)
-  // A Weir that has too much to do takes its time to answer.
+  // An overloaded Weir takes its time to respond.
   const after = await level(source, weir.url, streams)
   const seconds = (performance.now() - begun) / 1000
   const used = usageOf(weir.roots).cpuSeconds - cpu
   const latencies = [...watch.latencies]
   const { sent } = await source.ask({ do: 'hush' })
-  // What found no room is never stored: a gap says how much that was.
+  // Dropped entries are never stored: a gap says how many there were.
   await until('all is stored', async () => (await stored(weir.url, streams)) >= sent, PATIENCE_MS).catch(
     (error: Error) => log(error.message),
   )
@@ -158,15 +158,15 @@ async function level(
 }
 
 /**
- * Events stored of all streams: what is stored but for an entry a connection. The sums may lag by two seconds, at both
- * ends of a window.
+ * Stored events of all streams, without the entry per connection. Rollups may lag by two seconds, at both ends of a
+ * window.
  */
 async function stored(url: string, streams: number): Promise<number> {
   const response = await fetch(`${url}/api/size`)
   return ((await response.json()) as { total: { entries: number } }).total.entries - streams
 }
 
-/** Reads the live log of some streams, and notes how long each event was on its way. Milliseconds. */
+/** Reads the live log of some streams and records the delay of each event. Milliseconds. */
 async function watchSome(
   url: string,
   count: number,

@@ -7,19 +7,19 @@ import type { Ask, Told } from '../subjects/differ.ts'
 const WEIR = 'weir'
 const PEERS = ['fast-json-patch', 'rfc6902', 'jsondiffpatch']
 const SIZES = [1_000, 10_000, 100_000]
-/** Every size has so many steps; the largest one, as rfc6902 takes seconds for it. */
+/** Steps per size; fewer for the largest one, for which rfc6902 takes seconds. */
 const STEPS = 8
 const STEPS_OF_LARGEST = 1
-/** Whoever is so much slower than the fastest in the first round isn't asked again. */
+/** A differ that is this much slower than the fastest in the first round is measured only once. */
 const FAR_SLOWER = 50
-/** Measured anew so often, each differ in turn. */
+/** Rounds, in which the differs take turns. */
 const ROUNDS = 5
 const WARM_UP_MS = 300
-/** CPU time that each is given a round. */
+/** CPU time of each differ per round. */
 const ROUND_MS = 40
 const MOST_BYTES = 1.1
 const MOST_TIME = 2
-/** Arrays are told apart by what every differ looks for, by what is named to it, or by nothing that it knows. */
+/** Rows are identified by a key that every differ looks for, by a configured one, or by none. */
 const KEYS = [
   { key: 'id', isNamed: false, text: 'id' },
   { key: 'slug', isNamed: true, text: 'arrayKeys' },
@@ -28,16 +28,16 @@ const KEYS = [
 
 type Case = Pick<Ask, 'shape' | 'bytes' | 'key' | 'isNamed'> & { text: string }
 
-/** What each differ made of a case, by its name. */
+/** The results of a case, by differ. */
 interface Compared {
   case: Case
   told: Map<string, Told>
 }
 
 export default {
-  title: 'how small and how fast is a patch?',
+  title: 'how small are patches, and how fast are they made?',
   limits: [
-    'If nothing identifies the rows of a small table or feed, telling them apart takes some 10 µs. The fastest differ saves that by replacing one cell after the other: its patch is larger than the document.',
+    'If nothing identifies the rows of a small table or feed, matching them takes about 10 µs. The fastest differ avoids that by replacing cell after cell: its patch is larger than the document.',
   ],
   async run(context) {
     const differs = new Map<string, Child>()
@@ -61,7 +61,7 @@ function casesOf(sizes: readonly number[]): Case[] {
   )
 }
 
-/** A small document, for what a differ is made of to be compiled. */
+/** A small document, so that the differ's code is compiled. */
 function warmUp({ short, seed }: Context): Ask {
   return {
     shape: 'table',
@@ -74,7 +74,7 @@ function warmUp({ short, seed }: Context): Ask {
   }
 }
 
-/** Deep objects hold no rows. */
+/** Deep objects have no rows. */
 function keysOf(shape: Shape) {
   return shape === 'deep' ? [{ key: 'id', isNamed: false, text: '–' }] : KEYS
 }
@@ -109,7 +109,7 @@ function overall(rounds: readonly Told[]): Told {
 
 function report(all: readonly Compared[], { short }: Context): Report {
   return {
-    method: `Documents of three shapes that change step by step, seeded: a feed whose items come at the top and go at the bottom while some are counted on, a table whose rows change, come, go and change places, and deep objects in which numbers change. Each differ is a process of its own, in turns; CPU of one patch is the median of ${ROUNDS} rounds of ${ROUND_MS} ms (of one, for who is ${FAR_SLOWER} × slower than the fastest). Bytes are those of all patches of a case, in percent of the documents they lead to; of Weir, the document where it is smaller than its patch, as that is what it stores. What identifies rows is named to Weir and to jsondiffpatch (\`arrayKeys\`, \`objectHash\`), or is an \`id\`, or is known to none. Every patch is applied, and its result compared.`,
+    method: `Three kinds of documents that change step by step (seeded): a feed whose items are added at the top and removed at the bottom while some counters change, a table whose rows are changed, added, removed and moved, and deep objects with changing numbers. Each differ is a separate process, and they take turns. CPU per patch is the median of ${ROUNDS} rounds of ${ROUND_MS} ms (of one round for a differ that is ${FAR_SLOWER} × slower than the fastest). Bytes are the total of all patches of a case, in percent of the resulting documents; for Weir, of the document if that is smaller than its patch, because that is what it stores. Rows are identified by a key that Weir and jsondiffpatch are given (\`arrayKeys\`, \`objectHash\`), by an \`id\`, or by nothing that a differ knows. Every patch is applied, and its result compared.`,
     tables: [
       {
         columns: ['document', 'rows by', 'KB', ...[WEIR, ...PEERS].flatMap((name) => [`${name} %`, 'µs'])],
@@ -136,19 +136,19 @@ function goals(all: readonly Compared[]): Goal[] {
     `${sorted[0]?.ratio.toFixed(2)} × at most (${nameOf(sorted[0]?.each)})`
   return [
     {
-      text: `bytes ≤ ${MOST_BYTES} × the least of all and the document, each of ${all.length} cases`,
+      text: `bytes ≤ ${MOST_BYTES} × the smallest patch or the document, in each of ${all.length} cases`,
       measured: worst(bytes),
       reached: bytes.every(({ ratio }) => ratio <= MOST_BYTES),
     },
     {
-      text: `time ≤ ${MOST_TIME} × the fastest that is right, each case`,
+      text: `time ≤ ${MOST_TIME} × the fastest correct differ, in each case`,
       measured: worst(time),
       reached: time.every(({ ratio }) => ratio <= MOST_TIME),
     },
   ]
 }
 
-/** Weir's bytes beside the least of its peers that are right, and of the document. */
+/** Weir's bytes compared with the smallest correct peer, and with the document. */
 function bytesRatio({ told }: Compared): number {
   const weir = told.get(WEIR) as Told
   const peers = rightOnes(told).map(({ patchBytes }) => patchBytes)

@@ -7,50 +7,50 @@ import { startWeir } from '../lib/weir.ts'
 import type { Ask, Counted } from '../subjects/subscribers.ts'
 
 const MESSAGE_BYTES = 400
-/** As many as the topology sends at most, of which changes are gathered for a tenth of a second. */
+/** The maximum of the topology, which batches changes for a tenth of a second. */
 const PER_SECOND = 8
-/** What Weir does by the clock it does every 5 s: a window that is no multiple of that holds more or less of it by chance. */
+/** Weir's schedules run every 5 s: any other window would contain more or fewer of them by chance. */
 const WINDOW_MS = 5_000
-/** Of deliveries in a window: below, the clock of CPU time, which ticks every 10 ms, is too coarse for one. */
+/** Deliveries in a window below which the CPU clock, with ticks of 10 ms, is too coarse for a single one. */
 const FEW = 20_000
 const ROUNDS = 1
-/** Whoever has just begun settles for so long before it is measured. */
+/** Settling time after the start, before the measurement. */
 const SETTLE_MS = 700
-/** Everybody serves one subscriber for so long before any memory is measured. */
+/** How long everyone serves one subscriber before memory is measured. */
 const WARM_MS = 5_000
 const SHORT = { settleMs: 200, windowMs: 400, warmMs: 400 }
 
-/** What it took one who fans out to serve so many subscribers. */
+/** The cost of serving this many subscribers. */
 interface Served {
   name: string
   subscribers: number
   perSecond: number
   deliveries: number
   cpuSeconds: number
-  /** Of CPU, a second without any news. */
+  /** CPU per second without any messages. */
   idleSeconds: number
-  /** Of a message, as it comes over the wire. */
+  /** Size of a message on the wire. */
   wireBytes: number
-  /** Above what it takes with one. */
+  /** Memory above that with one subscriber. */
   bytesPerSubscriber: number
 }
 
-/** Somebody who fans out, with all the subscribers that there are to be. */
+/** A program with all its subscribers. */
 interface Crowd {
   fan: Fan
   ask(what: Ask): Promise<Counted>
-  /** With one subscriber, which it has served for a while. */
+  /** Memory with one subscriber that it has served for a while. */
   emptyBytes: number
-  /** Of CPU, a second without any news. */
+  /** CPU per second without any messages. */
   idleSeconds: number
-  /** By news a second. */
+  /** By messages per second. */
   served: Map<number, Served>
 }
 
 export default {
-  title: 'what does a message to each of many subscribers cost?',
+  title: 'what does sending a message to many subscribers cost?',
   limits: [
-    "Sending costs what the bare stream's does: one encoded frame for all, written by Bun's direct streams. The rest is Weir's own work, the poll or report, its parsing, storing and measuring, and most of it statements on the embedded database; at 1,000 subscribers that is more than all sending, so that no way to send would reach it.",
+    "Sending costs as much as with the bare stream: one encoded frame for all, written by Bun's direct streams. The rest is Weir's own work: the poll or report, and parsing, storing and measuring it, mostly in statements on the embedded database. With 1,000 subscribers that exceeds the cost of sending, so no way to send could reach the goal.",
     "Kept: the queries of many simultaneous subscribers are one statement, queues are polled less often, a worker's heartbeat is one statement. Tried, but not kept: polling all queues only every 5 s (a frozen worker's streams were once not found in time).",
   ],
   async run(context) {
@@ -78,7 +78,7 @@ async function compare(subscribers: number, missing: Set<string>, context: Conte
   await Promise.all(crowds.map((crowd) => warm(crowd, context)))
   for (const crowd of crowds) await gather(crowd, subscribers)
   await Promise.all(crowds.map((crowd) => idle(crowd, context)))
-  // Peers send at each of the rates that something of Weir's does.
+  // Peers send at every rate that some part of Weir uses.
   const rates = new Set(crowds.map(rateOf))
   const peers = crowds.slice(0, -WEIRS.length)
   for (let round = 0; round < (context.short ? 1 : ROUNDS); round++) {
@@ -97,7 +97,7 @@ function rateOf({ fan }: Crowd): number {
   return fan.perSecond ?? PER_SECOND
 }
 
-/** Gives it its first subscriber. */
+/** Connects the first subscriber. */
 async function begin(fan: Fan, scope: AsyncDisposableStack): Promise<Crowd> {
   const child = startChild(['bun', 'bench/subjects/subscribers.ts'], scope)
   const ask = (what: Ask) => child.ask<Counted>(what)
@@ -105,7 +105,7 @@ async function begin(fan: Fan, scope: AsyncDisposableStack): Promise<Crowd> {
   return { fan, ask, emptyBytes: 0, idleSeconds: 0, served: new Map() }
 }
 
-/** What is made on first use, and while code is compiled that runs often, is not the subscribers'. */
+/** Allocations on first use, and those of compiling hot code, aren't caused by subscribers. */
 async function warm(crowd: Crowd, { short }: Context): Promise<void> {
   const { fan } = crowd
   await fan.ask({ do: 'send', perSecond: PER_SECOND, bytes: bytesOf(fan) })
@@ -115,13 +115,13 @@ async function warm(crowd: Crowd, { short }: Context): Promise<void> {
   crowd.emptyBytes = usageOf(fan.roots).memoryBytes
 }
 
-/** Subscribes as many as there are to be. */
+/** Connects all subscribers. */
 async function gather({ fan, ask }: Crowd, subscribers: number): Promise<void> {
   const { open } = await ask({ do: 'join', url: fan.url, count: subscribers - 1 })
   if (open !== subscribers) throw new Error(`${fan.name} has ${open} of ${subscribers} subscribers`)
 }
 
-/** Measures all at once, which do nothing for each other. */
+/** Measures all of them at once, since they are idle. */
 async function idle(crowd: Crowd, { short }: Context): Promise<void> {
   await Bun.sleep(short ? SHORT.settleMs : SETTLE_MS)
   const used = await useWhile(crowd.fan.roots, short ? SHORT.windowMs : WINDOW_MS)
@@ -159,7 +159,7 @@ async function measure(
   })
 }
 
-/** How long a window has to be, in milliseconds. */
+/** Length of a window, in milliseconds. */
 function windowOf(subscribers: number, perSecond: number): number {
   const deliveries = (subscribers * perSecond * WINDOW_MS) / 1000
   return deliveries < FEW ? 2 * WINDOW_MS : WINDOW_MS
@@ -169,7 +169,10 @@ function bytesOf({ envelopeBytes = 0 }: Fan): number {
   return MESSAGE_BYTES - envelopeBytes
 }
 
-/** Waits until every subscriber has all that was sent, each once. @throws Error when one doesn't get it, or more */
+/**
+ * Waits until every subscriber has received everything once.
+ * @throws Error if one doesn't, or receives more
+ */
 async function complete(
   { name, gathers = false }: Fan,
   subscribers: number,
@@ -205,14 +208,14 @@ function report(all: readonly Served[], missing: readonly string[], { short }: C
   return {
     method:
       `Messages of about ${MESSAGE_BYTES} bytes from one source to all subscribers, which are raw sockets of a process that isn’t ` +
-      `measured, over ${short ? SHORT.windowMs / 1000 : `${(ROUNDS * WINDOW_MS) / 1000}, of fewer than ${FEW.toLocaleString('en')} ${(2 * ROUNDS * WINDOW_MS) / 1000},`} s in turns. Each who fans out is a process of its own, ` +
-      'with all its subscribers connected before, and has served one for a while when its memory is first looked at. Weir polls, parses, stores and measures what it then sends, on its ' +
-      'embedded database, and all of that is counted; what it uses without any news stands beside. The proxy is polled at its ' +
-      'shortest interval. Every subscriber is seen to have every message once.',
+      `measured, for ${short ? SHORT.windowMs / 1000 : `${(ROUNDS * WINDOW_MS) / 1000}`} s in turns (${(2 * ROUNDS * WINDOW_MS) / 1000} s for fewer than ${FEW.toLocaleString('en')} deliveries). Each program is a separate process; ` +
+      'its subscribers connect before the measurement, and it serves one of them for a while before its memory is first read. Weir polls, parses, stores and measures what it sends, on its ' +
+      'embedded database, and all of that counts; its usage without any messages is listed separately. The proxy is polled at its ' +
+      'shortest interval. Every subscriber is checked to receive every message once.',
     tables: [
       {
         columns: [
-          'who',
+          'program',
           'subscribers',
           'messages/s',
           'deliveries/CPU s',
@@ -253,7 +256,7 @@ function goals(all: readonly Served[]): Goal[] {
           ? []
           : [
               {
-                text: `${who}: memory a subscriber below nchan`,
+                text: `${who}: memory per subscriber below nchan`,
                 measured: `${(served.bytesPerSubscriber / nchan.bytesPerSubscriber).toFixed(2)} ×`,
                 reached: served.bytesPerSubscriber < nchan.bytesPerSubscriber,
               },
@@ -262,7 +265,7 @@ function goals(all: readonly Served[]): Goal[] {
     })
 }
 
-/** Another at the same work. */
+/** Another program under the same load. */
 function beside(
   all: readonly Served[],
   name: string,
@@ -274,6 +277,6 @@ function beside(
 }
 
 function perCpuSecond({ deliveries, cpuSeconds }: Served): number {
-  // A clock that ticks every 10 ms has seen nothing yet in a short form.
+  // In a short run, a clock with ticks of 10 ms may not have advanced.
   return deliveries / Math.max(0.01, cpuSeconds)
 }

@@ -8,29 +8,29 @@ import { ask, register, type Setup, startWeir } from '../lib/weir.ts'
 
 const EVENT_BYTES = 200
 const PER_SECOND = 1
-/** Whoever has just connected settles for so long before it is measured. */
+/** Settling time after connecting, before the measurement. */
 const WARM_UP_MS = 5_000
-/** Whoever has just started, too. */
+/** Settling time after the start. */
 const SETTLE_MS = 5_000
 const WINDOW_MS = 12_000
 
-/** What one reader used for so many streams. */
+/** Usage of one reader for a number of streams. */
 interface Held {
   reader: string
   streams: number
   cpuMicrosPerEvent: number
-  /** Above what the reader takes without any stream. */
+  /** Memory above that without any stream. */
   bytesPerStream: number
-  /** Sent, but not there in the end; `undefined` for who stores nothing. */
+  /** Sent events that are missing at the end; `undefined` for readers that store nothing. */
   lost: number | undefined
 }
 
-/** Somebody who reads streams. */
+/** A program that reads streams. */
 interface Reader {
   name: string
   roots: readonly number[]
   read(urls: readonly string[]): Promise<void>
-  /** Events that it has stored, once it has ended. */
+  /** Number of stored events, after it has ended. */
   stored?(): Promise<number>
 }
 
@@ -42,13 +42,13 @@ const READERS: readonly ((scope: AsyncDisposableStack) => Promise<Reader>)[] = [
 ]
 
 export default {
-  title: 'what does a held event stream cost?',
+  title: 'what does an open event stream cost?',
   limits: [
-    "However it is written, a row costs Postgres about as much as a bare reader takes for a whole event (see store), and the stream's checkpoint half as much again; reading the bytes is the bare reader's share. The rest is the parser, the comparison and the hash, the entry as JSON, the stream's rollups and evidence.",
+    "However it is written, inserting a row costs Postgres about as much as a bare reader spends on a whole event (see store), and updating the stream's checkpoint costs another half. Reading the bytes costs what it costs the bare reader. The rest is parsing, comparing and hashing, the entry's JSON, and the stream's rollups and evidence.",
     'At 1,000 streams most of the cost is scheduled work and the fixed cost of a statement: a batch there is about a hundred entries.',
     'Kept: one statement that moves the checkpoints, which is the fence, and stores the entries; batches collected for up to 150 ms; rollups in turns; an event-stream parser without an EventSource object per stream; one heartbeat per worker instead of a lock per job; no messages to other processes while there are none.',
     'Tried, but not kept: rows as arrays of columns (the same on Postgres, a little less on the embedded database), prepared statements (within noise at a thousand rows).',
-    "Memory: for every response that is being read, Bun's fetch keeps a buffer of 64 KiB, also in the bare reader; the heap counts them all and is collected later because of it. Reading with node:http instead takes 0.8 × the memory of a bare reader, none of those buffers, and as much CPU; not done, because every egress check wraps fetch.",
+    "Memory: Bun's fetch keeps a buffer of 64 KiB for every open response, in the bare reader too. The heap counts them, which delays garbage collection. node:http takes 0.8 × the memory of a bare reader, has no such buffers, and uses as much CPU; Weir doesn't use it, because every egress check wraps fetch.",
   ],
   async run(context) {
     const sizes = context.short ? [50] : [1_000, 5_000, 10_000]
@@ -74,7 +74,7 @@ async function hold(
   await using scope = new AsyncDisposableStack()
   const source = await startSseSource(streams, scope)
   const reader = await start(scope)
-  // A database that was just made lets go of what that took.
+  // A new database first releases the memory used to create it.
   await Bun.sleep(short ? 0 : SETTLE_MS)
   const empty = usageOf(reader.roots).memoryBytes
   await reader.read(source.urls)
@@ -124,7 +124,7 @@ async function weir(setup: Setup, scope: AsyncDisposableStack): Promise<Reader> 
         urls.map((url) => ({ url, kind: 'sse' })),
       ),
     async stored() {
-      // What it has received by now is written before it ends.
+      // What it has received is written before it ends.
       const rows = await ask<{ count: number }>(
         started,
         "SELECT count(*)::int AS count FROM weir.entries WHERE kind = 'event'",
@@ -156,7 +156,7 @@ function report(all: readonly Held[], missing: readonly string[], { short }: Con
     ]
   })
   return {
-    method: `Event streams of ${EVENT_BYTES} bytes of data, ${PER_SECOND}/s each, from one process on loopback. Each reader is a process of its own, measured for ${short ? 1 : WINDOW_MS / 1000} s after all its streams stand and have settled; Weir parses, stores and measures each event, the others count them. Lost: events sent that are not in the database after a SIGTERM.`,
+    method: `Event streams of ${EVENT_BYTES} bytes of data, ${PER_SECOND}/s each, from one process on loopback. Each reader is a separate process, measured for ${short ? 1 : WINDOW_MS / 1000} s once all its streams are open and have settled. Weir parses, stores and measures each event; the others only count them. Lost: sent events that are not in the database after a SIGTERM.`,
     tables: [
       {
         columns: ['reader', 'streams', 'CPU µs/event', '× bare', 'KiB/stream', '× bare', 'lost'],
@@ -180,12 +180,12 @@ function goals(of: (reader: string, streams: number) => Held | undefined): Goal[
     const growth = last.cpuMicrosPerEvent / first.cpuMicrosPerEvent
     made.push(
       {
-        text: `${name}: CPU an event ≤ 2 × bare, 10,000 streams`,
+        text: `${name}: CPU per event ≤ 2 × bare, 10,000 streams`,
         measured: `${cpu.toFixed(2)} ×`,
         reached: cpu <= 2,
       },
       {
-        text: `${name}: memory a stream ≤ 2 × bare`,
+        text: `${name}: memory per stream ≤ 2 × bare`,
         measured: `${memory.toFixed(2)} ×`,
         reached: memory <= 2,
       },
@@ -195,7 +195,7 @@ function goals(of: (reader: string, streams: number) => Held | undefined): Goal[
     if (peer === undefined) continue
     const beside = last.cpuMicrosPerEvent / peer.cpuMicrosPerEvent
     made.push({
-      text: `${name}: CPU an event below Node with eventsource`,
+      text: `${name}: CPU per event below Node with eventsource`,
       measured: `${beside.toFixed(2)} ×`,
       reached: beside < 1,
     })

@@ -13,7 +13,7 @@ const TIMES = 3
 const GOAL = 95
 const INTERVAL_MS = 60_000
 const PATIENCE_MS = 180_000
-/** A page that is live is never idle on the network; Lighthouse would wait 45 s for that. */
+/** A live page is never idle on the network, for which Lighthouse would wait 45 s. */
 const LOAD_MS = 10_000
 
 const CATEGORIES = ['performance', 'accessibility', 'best-practices'] as const
@@ -21,19 +21,19 @@ type Category = (typeof CATEGORIES)[number]
 /** Mobile is Lighthouse's default: a phone whose CPU is a quarter of this one's, on slow 4G. */
 const FORMS = ['mobile', 'desktop'] as const
 
-/** What came of a page in one form, a value for each time that it was looked at. */
+/** Results of a page in one form, one value per run. */
 interface Looked {
   page: string
   form: (typeof FORMS)[number]
   scores: Record<Category, number[]>
-  /** Milliseconds; the shift has no unit. */
+  /** Milliseconds; the layout shift has no unit. */
   metrics: Record<'fcp' | 'lcp' | 'tbt' | 'cls', number[]>
-  /** Audits that count and didn't pass. */
+  /** Weighted audits that didn't pass. */
   failed: Set<string>
 }
 
 export default {
-  title: 'what does Lighthouse make of the console?',
+  title: 'how does the console score in Lighthouse?',
   async run(context) {
     if (WITHOUT_BROWSER) throw new PeerMissing('Chromium is not on the PATH')
     const { short, scope, log } = context
@@ -53,7 +53,7 @@ export default {
   },
 } satisfies Bench
 
-/** A Weir that follows so many documents. */
+/** A Weir that follows this many documents. */
 async function weirWith(count: number, scope: AsyncDisposableStack): Promise<{ url: string; id: string }> {
   const source = Bun.serve({ port: 0, hostname: '127.0.0.1', fetch: ({ url }) => Response.json({ url }) })
   scope.defer(() => source.stop(true))
@@ -72,7 +72,7 @@ async function status(url: string): Promise<{ verdicts: Record<string, number> }
   return (await fetch(`${url}/api/status`)).json() as Promise<{ verdicts: Record<string, number> }>
 }
 
-/** @returns the port of its protocol */
+/** @returns the port of its DevTools protocol */
 async function openChromium(scope: AsyncDisposableStack): Promise<number> {
   const port = freePort()
   const browser = await openBrowser([`--remote-debugging-port=${port}`])
@@ -135,12 +135,12 @@ function report(all: readonly Looked[], streams: number, { short }: Context): Re
     median(metrics.cls).toFixed(3),
     [...failed].join(', ') || '–',
   ])
-  const times = short ? 'once' : `${TIMES} times, of which the medians are shown`
+  const times = short ? 'once' : `${TIMES} times, medians shown`
   return {
-    method: `Lighthouse on Chromium, each page ${times}; a Weir on the embedded database beside it polls ${streams.toLocaleString('en')} documents once a minute. Mobile is simulated (a quarter of this CPU, slow 4G), so what else this machine does counts four times.`,
+    method: `Lighthouse on Chromium, each page ${times}; meanwhile, a Weir on the embedded database polls ${streams.toLocaleString('en')} documents once a minute. Mobile is simulated (a quarter of this CPU, slow 4G), so other work on this machine counts four times.`,
     tables: [
       {
-        columns: ['page', 'form', ...CATEGORIES, 'FCP ms', 'LCP ms', 'TBT ms', 'CLS', 'below 90 %, any time'],
+        columns: ['page', 'form', ...CATEGORIES, 'FCP ms', 'LCP ms', 'TBT ms', 'CLS', 'below 90% in any run'],
         rows,
       },
     ],

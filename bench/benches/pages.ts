@@ -10,7 +10,7 @@ import { median } from '../lib/statistics.ts'
 import { ownPostgres, type Setup, startMain } from '../lib/weir.ts'
 
 const FEW: Recorded = { streams: 10, entriesPerStream: 500, days: 10, isRunning: true }
-/** The embedded database has fewer entries: more take too long to make, not to read. */
+/** The embedded database has fewer entries, because creating more takes too long. */
 const MANY: Record<Setup, Recorded> = {
   postgres: { streams: 10_000, entriesPerStream: 500, days: 10, isRunning: true },
   embedded: { streams: 10_000, entriesPerStream: 50, days: 10, isRunning: false },
@@ -19,20 +19,20 @@ const SHORT: Recorded = { streams: 100, entriesPerStream: 50, days: 2, isRunning
 const SETUPS: readonly Setup[] = ['postgres', 'embedded']
 const ROUNDS = 5
 const MOST = 2
-/** An event stream that says nothing at first is let go of after this long, in milliseconds. */
+/** An event stream without any data is closed after this long, in milliseconds. */
 const SILENT_MS = 250
-/** Characters told of an answer that is an error. */
+/** Characters shown of an error response. */
 const MAX_SAID = 500
-/** Shown of each set-up; all that miss the goal are. */
+/** Rows shown per setup; all that miss the goal are shown. */
 const SHOWN = 12
 
-/** Routes that are asked for otherwise, or not at all, and why. */
+/** Routes that aren't requested, or not in the same way, and why. */
 const LEFT_OUT: Record<string, string> = {
-  '/api/streams/export': 'answers with every stream there is',
-  '/proxy/*': 'asks another server',
-  '/api/topology/services/{id}/faults': 'asks another program',
-  '/openapi/json': 'is made of the program alone',
-  '/diagram': 'tells only of what called within the last minutes',
+  '/api/streams/export': 'returns every stream',
+  '/proxy/*': 'requests another server',
+  '/api/topology/services/{id}/faults': 'requests another program',
+  '/openapi/json': 'depends on the program alone',
+  '/diagram': 'shows only recent calls',
 }
 
 interface Timed {
@@ -43,7 +43,7 @@ interface Timed {
 }
 
 export default {
-  title: 'are pages and answers as fast when much is stored?',
+  title: 'are pages and API responses as fast with a lot of data?',
   limits: [
     "A list of 10 streams shows 10 rows and one of 10,000 shows 50: the rendering and the statuses of 40 more rows are most of those ratios. Sorting by rate or by the last event, the hosts, and a subscriber's connections still read every stream: an index would make every entry more expensive. A tag has 500 streams instead of one.",
     "Kept: rollups of all streams, updated with each stream's own by triggers in the same transaction; indexes for the lists' orders; one pass instead of a query per stream; per-stream results are shared by all requests for 4 s. Tried, but not kept: floating-point sums (no gain).",
@@ -73,7 +73,7 @@ async function compare(setup: Setup, { short, log, scope }: Context): Promise<Ti
   log(`${setup}: filled`)
   const routes = await routesOf(few)
   const timed = routes.map(({ shape }) => ({ setup, shape, few: [] as number[], many: [] as number[] }))
-  // The first round loads what is loaded once.
+  // The first round warms up caches.
   for (let round = short ? 1 : 0; round <= (short ? 1 : ROUNDS); round++) {
     for (const [index, route] of routes.entries()) {
       const times = timed[index] as (typeof timed)[number]
@@ -101,7 +101,7 @@ async function startFilled(
   const storage = await openStorage({ databaseUrl, dataDir })
   await fillRows(storage.db, recorded)
   await storage.close()
-  // Rows of their own making are all that they have: no worker goes after them.
+  // The rows are generated, so no worker follows the streams.
   const settings = { DATA_DIR: dataDir, ...(databaseUrl && { DATABASE_URL: databaseUrl, ROLE: 'web' }) }
   const child = startMain(scope, settings)
   const [, url = ''] = await child.said(/listening on (http:\S+)/)
@@ -113,12 +113,12 @@ async function routesOf(url: string): Promise<Asked[]> {
   return routes.filter(({ shape }) => LEFT_OUT[shape.replace(/\?.*/, '')] === undefined)
 }
 
-/** @returns milliseconds until all is there; of an event stream, its first frame */
+/** @returns milliseconds until the response is complete; for an event stream, until its first frame */
 async function time(url: string, { shape, path }: Asked): Promise<number> {
   const enough = new AbortController()
   const begun = performance.now()
   const response = await fetch(url + path, { signal: enough.signal, redirect: 'manual' })
-  // A page that is linked to may have to say that there is nothing: a route of the API is asked for what is there.
+  // A linked page may have to show an error; API routes are requested only for existing data.
   if (response.status >= (path.startsWith('/api/') ? 400 : 500)) {
     throw new Error(`${shape}: ${response.status} ${(await response.text()).slice(0, MAX_SAID)}`)
   }
@@ -156,10 +156,10 @@ function report(all: readonly Timed[], missing: readonly string[], { short }: Co
   const size = ({ streams, entriesPerStream }: Recorded) =>
     `${streams.toLocaleString('en')} streams with ${(streams * entriesPerStream).toLocaleString('en')} entries`
   return {
-    method: `Two Weirs beside each other: ${size(FEW)} (over 10 days, with rollups and incidents), and ${size(MANY.postgres)}; embedded, ${size(MANY.embedded)}. Each page that the navigation leads to, each GET route of the OpenAPI document, and each word that their parameters can be, asked of one and then of the other, ${ROUNDS} times; medians. Of event streams, the time to the first frame. Shown: the ${SHOWN} whose ratio is largest, and all above ${MOST}.`,
+    method: `Two Weirs side by side: ${size(FEW)} (over 10 days, with rollups and incidents), and ${size(MANY.postgres)}; embedded, ${size(MANY.embedded)}. Each page in the navigation, each GET route in the OpenAPI document, and each choice of their parameters, requested from one and then from the other, ${ROUNDS} times; medians. For event streams, the time to the first frame. Shown: the ${SHOWN} with the largest ratios, and all above ${MOST}.`,
     tables: [
       {
-        columns: ['set-up', 'route', 'few ms', 'many ms', '×'],
+        columns: ['setup', 'route', 'few ms', 'many ms', '×'],
         rows: worst.map((each) => [
           each.setup,
           `\`${each.shape}\``,

@@ -10,20 +10,20 @@ const APIS = 1_000
 const BODY_BYTES = 10_000
 const INTERVAL_MS = 1_000
 const SHORT_INTERVAL_MS = 500
-/** Share of the answers that differ from the last one. */
+/** Share of the responses that differ from the previous one. */
 const CHANGES = 0.1
-/** Addresses that the APIs lie on. */
+/** Addresses of the APIs. */
 const HOSTS = 50
 const WARM_UP_MS = 8_000
 const WINDOW_MS = 25_000
 const MOST_CPU = 1.5
 const FLOOR = 'bare Bun fetch'
 
-/** What one poller used. */
+/** Usage of one poller. */
 interface Polled {
   poller: string
   polls: number
-  /** Polls a second of what is due. */
+  /** Polls per second, as a share of those due. */
   share: number
   cpuMicrosPerPoll: number
   memoryBytes: number
@@ -33,7 +33,7 @@ interface Poller {
   name: string
   roots: readonly number[]
   poll(urls: readonly string[], intervalMs: number): Promise<void>
-  /** Changes that it has stored, once it has ended. */
+  /** Number of stored changes, after it has ended. */
   changes?(): Promise<number>
 }
 
@@ -46,8 +46,8 @@ const POLLERS: readonly ((scope: AsyncDisposableStack) => Promise<Poller>)[] = [
 export default {
   title: 'what does a poll cost?',
   limits: [
-    "What a bare loop leaves out is most of it: the body's hash and its size with gzip, a request and a response in the log, and for one poll in ten the document parsed, put into canonical form, compared, and the patch tried on the old document.",
-    'Kept: a patch is tried on a copy of only what it touches. Tried, but not kept: compressing on another thread (more expensive than doing it directly, up to 32 KiB).',
+    "Most of the cost is work that a bare loop doesn't do: hashing the body and measuring its size with gzip, logging the request and response, and, for one poll in ten, parsing, canonicalizing and comparing the document, and verifying the patch on the old one.",
+    'Kept: verifying a patch copies only what the patch touches. Tried, but not kept: compressing on another thread (more expensive than doing it directly, up to 32 KiB).',
   ],
   async run(context) {
     const all: Polled[] = []
@@ -90,7 +90,7 @@ async function measure(start: (typeof POLLERS)[number], { short, seed, log }: Co
   return polled
 }
 
-/** Every change that was answered must be in the log in the end. */
+/** Every change must be in the log at the end. */
 async function checkChanges(poller: Poller, source: Source): Promise<void> {
   if (poller.changes === undefined) return
   const { changed, least } = await source.ask({ changes: 0 })
@@ -151,10 +151,10 @@ function report(all: readonly Polled[], missing: readonly string[], { short }: C
   const floor = all.find(({ poller }) => poller === FLOOR) as Polled
   const ratio = ({ cpuMicrosPerPoll }: Polled) => cpuMicrosPerPoll / floor.cpuMicrosPerPoll
   return {
-    method: `${APIS.toLocaleString('en')} JSON APIs of ${BODY_BYTES / 1000} KB on ${HOSTS} loopback addresses, each polled once a second; ${100 * CHANGES} % of the answers, seeded, differ from the last one. They tell no validators, so that every poll brings the whole body. Measured for ${WINDOW_MS / 1000} s, once all had been polled for ${WARM_UP_MS / 1000} s. The bare loop reads the bodies; Weir compares, stores and measures them, and every change that was answered is in its database after a SIGTERM.`,
+    method: `${APIS.toLocaleString('en')} JSON APIs of ${BODY_BYTES / 1000} KB on ${HOSTS} loopback addresses, each polled once a second; ${100 * CHANGES}% of the responses (seeded) differ from the previous one. They have no validators, so every poll transfers the whole body. Measured for ${WINDOW_MS / 1000} s, after a warm-up of ${WARM_UP_MS / 1000} s. The bare loop only reads the bodies; Weir compares, stores and measures them, and every change is in its database after a SIGTERM.`,
     tables: [
       {
-        columns: ['poller', 'polls', '% of what is due', 'CPU µs/poll', '× bare', 'MiB'],
+        columns: ['poller', 'polls', '% of due polls', 'CPU µs/poll', '× bare', 'MiB'],
         rows: all.map((each) => [
           each.poller,
           each.polls.toLocaleString('en'),
@@ -172,7 +172,7 @@ function report(all: readonly Polled[], missing: readonly string[], { short }: C
 
 function goal(poller: string, ratio: number): Goal {
   return {
-    text: `${poller}: CPU a poll ≤ ${MOST_CPU} × bare`,
+    text: `${poller}: CPU per poll ≤ ${MOST_CPU} × bare`,
     measured: `${ratio.toFixed(2)} ×`,
     reached: ratio <= MOST_CPU,
   }

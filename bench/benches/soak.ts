@@ -13,42 +13,42 @@ const SHORT_MINUTES = 0.04
 const STREAMS = 2_000
 const VISITORS = 200
 const SENDING = { perSecond: 0.2, bytes: 200 }
-/** Parts of the whole time: until caches and heaps are as large as they get, and what is measured after. */
+/** Share of the time for warm-up: until caches and heaps have reached their size. */
 const WARM_UP = 0.3
 const MEASURED = 0.7
-/** Readings, the ones that follow each other taken together: neighbours are not independent of each other. */
+/** Readings, averaged in groups because consecutive ones aren't independent. */
 const SAMPLES = 200
 const SAMPLES_A_POINT = 10
-/** Longest wait for the last events to be recorded, in milliseconds. */
+/** How long the last events may take to be recorded, in milliseconds. */
 const PATIENCE_MS = 10_000
-/** Connections of pools come and go. */
+/** Connection pools vary. */
 const DESCRIPTOR_NOISE = 12
-/** What each subscription may leave behind for good: less than one in a hundred does so. */
+/** Objects that a subscription may leave behind: fewer than one in a hundred. */
 const LEFT_BEHIND = 0.01
 
 interface Soaked {
   setup: Setup
-  /** Resident memory at the end, in bytes; its growth in bytes a minute, with the standard error. */
+  /** Resident memory at the end, in bytes, and its growth in bytes per minute with its standard error. */
   memoryBytes: number
   growth: { slope: number; error: number }
   descriptors: [before: number, after: number]
   heap: [before: Inspection, after: Inspection]
-  /** Begun between the two. */
+  /** Subscriptions started in between. */
   subscriptions: number
   events: number
   lost: number
 }
 
 export default {
-  title: 'does anything grow while streams flow and subscribers come and go?',
+  title: 'does anything leak while streams run and subscribers come and go?',
   limits: [
-    "On the embedded database the process grows although the number of live objects stays the same for half an hour, even after garbage collection: the growth isn't in the heap. On Postgres, with the same visitors, it is flat.",
-    'Kept: garbage is collected once the process has grown by a quarter, and 128 MiB; the engine itself puts that off, as it counts 64 KiB of buffers for each open response. A page cache of 64 MB in place of 16: with those, 2,000 streams and these visitors read 360 MB/s from files after five minutes, and now next to nothing.',
+    "On the embedded database the process grows, although the number of live objects after garbage collection is the same half an hour later: the growth isn't in the heap. On Postgres, with the same visitors, memory is flat.",
+    'Kept: garbage is collected once the process has grown by a quarter and by 128 MiB; the engine itself delays that, because it counts 64 KiB of buffers for each open response. A page cache of 64 MB in place of 16: with those, 2,000 streams and these visitors read 360 MB/s from files after five minutes, and now next to nothing.',
   ],
   async run(context) {
     const missing: string[] = []
     const setups: readonly Setup[] = ['embedded', 'postgres']
-    // Beside each other: what grows does so however busy the machine is.
+    // In parallel: a leak shows however busy the machine is.
     const all = await Promise.all(
       setups.map(async (setup) => {
         try {
@@ -90,7 +90,7 @@ async function soak(setup: Setup, context: Context): Promise<Soaked> {
   }
   const after = await inspect(weir, crowd, visitors)
   const { sent } = await source.ask({ do: 'hush' })
-  // What is on its way when Weir closes is the upstream's to send again; this one doesn't.
+  // Events in flight when Weir shuts down would be resent by a real upstream; this one doesn't.
   await until(`${sent} events are recorded`, async () => (await recorded(weir)) >= sent, PATIENCE_MS).catch(
     (error: Error) => log(error.message),
   )
@@ -108,7 +108,7 @@ async function soak(setup: Setup, context: Context): Promise<Soaked> {
   }
 }
 
-/** What people and programs have open: the live log of streams, and the console's pages. */
+/** What people and programs keep open: live logs and console pages. */
 async function subscribables({ url }: MeasuredWeir): Promise<string[]> {
   const { items } = (await (await fetch(`${url}/api/streams?limit=100`)).json()) as {
     items: { id: string }[]
@@ -119,7 +119,10 @@ async function subscribables({ url }: MeasuredWeir): Promise<string[]> {
   ]
 }
 
-/** Looks at what lives while nobody comes or goes. @throws Error when subscribers were turned away */
+/**
+ * Counts live objects while nobody connects or leaves.
+ * @throws Error if subscribers were rejected
+ */
 async function inspect(weir: MeasuredWeir, child: Child, visitors: number) {
   await child.ask<Crowd>({ changing: false })
   const ask = () => child.ask<Crowd>({ changing: false })
@@ -131,7 +134,10 @@ async function inspect(weir: MeasuredWeir, child: Child, visitors: number) {
   return { heap, descriptors, crowd }
 }
 
-/** The mean of a few readings. @returns minutes on the clock, and bytes */
+/**
+ * The mean of a few readings.
+ * @returns minutes on the clock, and bytes
+ */
 async function readMemory(
   { pid }: Child,
   totalMs: number,
@@ -145,7 +151,7 @@ async function readMemory(
   return { x: (begunMs + performance.now()) / 2 / 60_000, y: sum / SAMPLES_A_POINT }
 }
 
-/** Entries of the last 24 hours, which are all. */
+/** Entries of the last 24 hours, which is all of them. */
 async function recorded({ url }: MeasuredWeir): Promise<number> {
   const { total } = (await (await fetch(`${url}/api/size`)).json()) as { total: { entries: number } }
   return total.entries
@@ -168,11 +174,11 @@ function report(all: readonly Soaked[], missing: readonly string[], context: Con
   const mib = (bytes: number) => (bytes / 2 ** 20).toFixed(bytes > 2 ** 24 ? 0 : 2)
   for (const { setup, lost } of all) if (lost !== 0) throw new Error(`${setup}: ${lost} events are lost`)
   return {
-    method: `${STREAMS.toLocaleString('en')} streams, ${SENDING.perSecond} events/s each, and ${VISITORS} subscribers of live logs and pages, each of whom stays up to 10 s and is followed by another; ${minutes} minutes, of which ${Math.round(WARM_UP * 100)} % to warm up. Memory: the proportional set of Weir's own process, nothing forced; ${SAMPLES} readings in ${SAMPLES / SAMPLES_A_POINT} points, their slope and its standard error. The heap is collected and counted before and after, with as many subscribers. Every event sent is in the database in the end.`,
+    method: `${STREAMS.toLocaleString('en')} streams, ${SENDING.perSecond} events/s each, and ${VISITORS} subscribers of live logs and pages, each of which stays up to 10 s and is followed by another; ${minutes} minutes, of which ${Math.round(WARM_UP * 100)}% warm-up. Memory: the proportional set size of Weir's own process, without forced collection; ${SAMPLES} readings in ${SAMPLES / SAMPLES_A_POINT} points, their slope and its standard error. The heap is collected and counted before and after, with equally many subscribers. Every sent event is in the database at the end.`,
     tables: [
       {
         columns: [
-          'set-up',
+          'setup',
           'MiB',
           'MiB/min',
           'descriptors',

@@ -13,11 +13,11 @@ const ROUNDS = 7
 const MOST = 1.3
 const DATA = { streams: 1_000, entriesPerStream: 100, days: 10, isRunning: false }
 
-/** From the process' start until it is up. */
+/** From process start until it is up. */
 interface Start {
   wallMs: number
   cpuMs: number
-  /** Until a Weir has answered with its first page. */
+  /** Until Weir has served its first page. */
   pageMs?: number
 }
 
@@ -28,7 +28,7 @@ type Started = Record<Occasion, Record<Program, Start[]>>
 export default {
   title: 'how long does it take to start?',
   limits: [
-    "Weir reads some 850 modules, of which its own are less than half, in about 120 ms of one core while the database's engine is compiled on the other; the rest is the database's own opening, on the same thread, and the first queries. A bundle would load faster, but there is no build step.",
+    'Weir loads about 850 modules, less than half of them its own, in about 120 ms of one core while the database engine compiles on the other. The rest is opening the database, on the same thread, and the first queries. A bundle would load faster, but there is no build step.',
     "Kept: the engine compiles while modules load, the database opens while the rest of them do, what a page doesn't need (BullMQ, pg, ioredis, mail, protobuf, the OpenAPI document) loads later, input is checked without compiling schemas.",
   ],
   async run(context) {
@@ -92,7 +92,7 @@ function report(started: Started, { short }: Context): Report {
     return weir / alone
   }
   return {
-    method: `Processes that are started in turn, from their start until Weir listens (and, beside it, until it has answered with Home), or the database that it embeds has answered one query; first in an empty directory, where all tables are made, then in one that has ${DATA.streams.toLocaleString('en')} streams with ${(DATA.streams * DATA.entriesPerStream).toLocaleString('en')} entries. Medians of ${ROUNDS} (least–most).`,
+    method: `Processes started in turn, from their start until Weir listens (and until it has served Home), or until its embedded database has answered one query; first in an empty directory, where all tables are created, then in one with ${DATA.streams.toLocaleString('en')} streams with ${(DATA.streams * DATA.entriesPerStream).toLocaleString('en')} entries. Medians of ${ROUNDS} (least–most).`,
     tables: [
       {
         columns: ['start', 'program', 'ms', 'CPU ms', '× ms', '× CPU', 'first page, ms'],

@@ -11,7 +11,7 @@ const WAYS = ['recorder', 'json', 'values'] as const
 const NAMES = {
   recorder: 'Weir’s recorder (entries, checkpoints, sums)',
   json: 'raw, rows as JSON',
-  values: 'raw, a parameter a value',
+  values: 'raw, one parameter per value',
 }
 const ENTRIES = 20_000
 const ROUNDS = 5
@@ -20,16 +20,16 @@ interface Subject {
   way: (typeof WAYS)[number]
   child: Child
   roots: readonly number[]
-  /** CPU microseconds an entry, a round each. */
+  /** CPU microseconds per entry, by round. */
   micros: number[]
 }
 
 export default {
-  title: 'what does storing an entry cost, beside inserting its row?',
+  title: 'what does storing an entry cost, compared with inserting its row?',
   limits: [
-    "Besides writing the row, the recorder moves each stream's checkpoint, which with one entry of each stream in a batch is one update for every insert, and is the fence that keeps a replaced run from writing. Its rows are also wider: twenty columns, where the raw ways name eleven.",
-    'Kept: only a write whose first response was lost looks for existing entries, nothing unneeded is returned, and the pages of checkpoints have room for their next versions (a fifth of the whole, together).',
-    "Tried, but not kept: arrays of columns instead of JSON, one JSON for both (1 µs less, and far harder to read), no checkpoint at all but what the log's end says (3 to 4 µs less; every reader of a checkpoint would have to look there).",
+    "Besides inserting the row, the recorder updates each stream's checkpoint, which is the fence that keeps a replaced run from writing. With one entry per stream in a batch, that is one update per insert. Its rows are also wider: twenty columns instead of the eleven of the raw inserts.",
+    'Kept: only a write whose first response was lost looks for existing entries, nothing unneeded is returned, and the pages of checkpoints have room for their next versions (together a fifth of the total).',
+    'Tried, but not kept: arrays of columns instead of JSON, one JSON for both (1 µs less, and far harder to read), no checkpoint at all, only the end of the log (3 to 4 µs less; every reader of a checkpoint would have to read that).',
   ],
   async run(context) {
     const rows: string[][] = []
@@ -58,7 +58,7 @@ export default {
             reached: rate >= 0.8,
           },
           {
-            text: `${setup}: ≥ 0.8 × the fastest raw way found`,
+            text: `${setup}: ≥ 0.8 × the fastest raw insert found`,
             measured: `${best.toFixed(2)} ×`,
             reached: best >= 0.8,
           },
@@ -69,7 +69,7 @@ export default {
       }
     }
     return {
-      method: `Entries of 200 bytes of data spread over 1,000 streams, ${ENTRIES.toLocaleString('en')} a round, ${ROUNDS} rounds in turns, written as fast as each can in transactions of 1,000. CPU of the writer and its database; the ratio is entries per CPU second.`,
+      method: `Entries of 200 bytes of data spread over 1,000 streams, ${ENTRIES.toLocaleString('en')} per round, ${ROUNDS} rounds in turns, written as fast as possible in transactions of 1,000. CPU of the writer and its database; the ratio is of entries per CPU second.`,
       tables: [{ columns: ['database', 'way', 'CPU µs/entry', '× raw JSON', '× raw parameters'], rows }],
       goals: context.short ? [] : goals,
       notes: missing,
@@ -94,7 +94,7 @@ async function compare(setup: Setup, { short, log }: Context): Promise<Subject[]
   return subjects
 }
 
-/** Each has a database of its own, so that none grows what another writes to. */
+/** Each has its own database, so that none grows the tables of another. */
 async function start(setup: Setup, way: Subject['way'], scope: AsyncDisposableStack): Promise<Subject> {
   const directory = mkdtempSync(join(tmpdir(), 'weir-bench-'))
   scope.defer(() => rmSync(directory, { recursive: true, force: true }))

@@ -8,31 +8,31 @@ import { median, spread } from '../lib/statistics.ts'
 import { register } from '../lib/weir.ts'
 
 const QUEUES: Record<Queue, string> = { redis: 'Postgres + Redis', postgres: 'Postgres alone' }
-/** A stream that is silent for this long is not looked at any closer, in milliseconds. */
+/** Long enough that silent streams are never reconnected, in milliseconds. */
 const SILENCE_MS = '3600000'
 const SETTLE_MS = 10_000
 const WINDOW_MS = 15_000
-/** Windows that are measured of each size; the medians count. */
+/** Windows measured per size. */
 const WINDOWS = 2
-/** What streams send while workers go. */
+/** What streams send while workers are replaced. */
 const LIVELY = { perSecond: 0.2, bytes: 200 }
-/** Ends of each kind. */
+/** Rounds per kind of shutdown. */
 const ROUNDS = 2
 
 interface Taken {
   queue: Queue
   streams: number
-  /** CPU of holding the streams that say nothing, a second, in percent of a core. */
+  /** CPU of keeping silent streams, in percent of a core. */
   lockPercent: number
-  /** From the signal until the other worker holds every stream, in seconds. */
+  /** From the signal until the other worker runs every stream, in seconds. */
   termSeconds: number[]
   killSeconds: number[]
 }
 
 export default {
-  title: 'how soon does another worker hold the streams of one that is gone?',
+  title: 'how soon does another worker take over the streams of a lost one?',
   limits: [
-    'Of a kill -9, 5 s are the wait until a worker counts as gone, plus up to 1 s until the next check; the rest is claiming the jobs and starting the runs, 500 per statement.',
+    'After kill -9, it takes 5 s until a worker counts as lost, and up to 1 s until the next check. The rest is claiming the jobs and starting the runs, 500 per statement.',
   ],
   async run(context) {
     const all: Taken[] = []
@@ -73,7 +73,7 @@ async function takeovers(queue: Queue, { short, log, scope }: Context): Promise<
     const one: Taken = { queue, streams, lockPercent, termSeconds: [], killSeconds: [] }
     for (let round = 0; round < (short ? 1 : ROUNDS); round++) {
       one.termSeconds.push(await takeover(fleet, source, streams, 'SIGTERM'))
-      // Locks take their time to run out.
+      // Locks take their time to expire.
       if (short) continue
       await replace(fleet, source, streams)
       one.killSeconds.push(await takeover(fleet, source, streams, 'SIGKILL'))
@@ -87,7 +87,7 @@ async function takeovers(queue: Queue, { short, log, scope }: Context): Promise<
   return taken
 }
 
-/** CPU that all of the fleet takes while nothing happens, in percent of a core. */
+/** CPU of the whole fleet while it is idle, in percent of a core. */
 async function idlePercent(fleet: Fleet, short: boolean): Promise<number> {
   await Bun.sleep(short ? 100 : SETTLE_MS)
   const percents: number[] = []
@@ -98,7 +98,10 @@ async function idlePercent(fleet: Fleet, short: boolean): Promise<number> {
   return median(percents)
 }
 
-/** Ends a worker. @returns seconds until the other one holds its streams */
+/**
+ * Ends a worker.
+ * @returns seconds until the other one runs its streams
+ */
 async function takeover(
   fleet: Fleet,
   source: SseSource,
@@ -126,7 +129,7 @@ function untilRead(source: SseSource, streams: number): Promise<void> {
   )
 }
 
-/** @throws Error unless every log has each number once, up to its checkpoint's */
+/** @throws Error unless every log has each number exactly once, up to its checkpoint's */
 async function checkLogs(fleet: Fleet): Promise<void> {
   const wrong = () =>
     fleet.query<{ stream_id: string }>(`
@@ -144,17 +147,17 @@ function report(all: readonly Taken[], missing: readonly string[], { short }: Co
       { text: `${of}: SIGTERM under 3 s, each time`, measured: `${term.toFixed(2)} s`, reached: term < 3 },
       { text: `${of}: kill -9 under 10 s, each time`, measured: `${kill.toFixed(2)} s`, reached: kill < 10 },
       {
-        text: `${of}: at most 5 % of a core`,
-        measured: `${lockPercent.toFixed(1)} %`,
+        text: `${of}: at most 5% of a core`,
+        measured: `${lockPercent.toFixed(1)}%`,
         reached: lockPercent <= 5,
       },
     ]
   })
   return {
-    method: `One process that answers and two workers. Keeping: the CPU of all processes, database and queue included, while the streams are held and send nothing, less that of the same processes without a stream; the mean of ${WINDOWS} windows of ${WINDOW_MS / 1000} s. Takeover: the streams send an event every ${1 / LIVELY.perSecond} s; from the signal to one worker until the other is stored as the holder of every stream and each is connected; ${ROUNDS} times each. Every log is checked to have each number once.`,
+    method: `One web process and two workers. Idle: the CPU of all processes, including database and queue, while the streams are open and send nothing, minus that of the same processes without streams; the mean of ${WINDOWS} windows of ${WINDOW_MS / 1000} s. Takeover: the streams send an event every ${1 / LIVELY.perSecond} s; from the signal to one worker until the other is recorded as running every stream and all are connected; ${ROUNDS} times each. Every log is checked to have each number exactly once.`,
     tables: [
       {
-        columns: ['set-up', 'streams', 'SIGTERM s', 'kill -9 s', 'keeping, % of a core'],
+        columns: ['setup', 'streams', 'SIGTERM s', 'kill -9 s', 'idle, % of a core'],
         rows: all.map((each) => [
           QUEUES[each.queue],
           each.streams.toLocaleString('en'),

@@ -1,14 +1,14 @@
-/** What a bench is run with. */
+/** The options of a bench run. */
 export interface Context {
-  /** The form that CI runs: everything happens once, smaller and shorter, and nothing is concluded from its figures. */
+  /** The form for CI: everything runs once, smaller and shorter, and the figures mean nothing. */
   short: boolean
-  /** How long what has to go on for long goes on; the short form is shorter. */
+  /** Duration of long benches; ignored by the short form. */
   minutes: number
-  /** Of whatever is random in the work. */
+  /** Seed for random choices. */
   seed: number
-  /** Tells a person what is being done. */
+  /** Prints progress. */
   log(line: string): void
-  /** What is deferred here is ended, in reverse, when the bench is over, however it ends. */
+  /** Deferred calls run in reverse when the bench ends, however it ends. */
   scope: AsyncDisposableStack
 }
 
@@ -17,32 +17,32 @@ export interface Table {
   rows: readonly (readonly string[])[]
 }
 
-/** One thing to reach. */
+/** A goal and its result. */
 export interface Goal {
   text: string
-  /** What was measured, with its unit. */
+  /** The measured value with its unit. */
   measured: string
   reached: boolean
 }
 
 export interface Report {
-  /** How the work was done and measured, in a few sentences. */
+  /** How it was measured, in a few sentences. */
   method: string
   tables: readonly Table[]
   goals: readonly Goal[]
-  /** Which peers are missing, what was left out. */
+  /** Missing peers, and what was left out. */
   notes: readonly string[]
 }
 
 export interface Bench {
-  /** What keeps it from what it is to reach, and what was tried. */
+  /** Why it misses its goals, and what was tried. */
   limits?: readonly string[]
-  /** In one line: the question that it answers. */
+  /** The question that it answers, in one line. */
   title: string
   run(context: Context): Promise<Report>
 }
 
-/** A peer that isn't on this machine: told in the results, never left out in silence. */
+/** A peer that isn't on this machine: mentioned in the results rather than left out silently. */
 export class PeerMissing extends Error {
   override readonly name = 'PeerMissing'
 }

@@ -2,18 +2,21 @@ import { join } from 'node:path'
 
 export const ROOT = join(import.meta.dir, '../..')
 
-/** A process of a bench that is spoken to in lines: JSON goes in, each answered by a line of JSON. */
+/** A child process with a line protocol: each line of JSON is answered by a line of JSON. */
 export interface Child {
   readonly pid: number
-  /** Asks it something; one question at a time. @throws Error when it ends instead */
+  /**
+   * Sends a question; one at a time.
+   * @throws Error if it ends instead of answering
+   */
   ask<T>(question: unknown): Promise<T>
-  /** The first line of its output that matches, which may have been said already. */
+  /** The first line of its output that matches, including earlier ones. */
   said(pattern: RegExp): Promise<RegExpExecArray>
-  /** Signals it, and waits for its end. */
+  /** Sends a signal and waits for its exit. */
   end(signal?: NodeJS.Signals): Promise<void>
 }
 
-/** Lines of its output that are remembered for whoever asks what was said, and for errors. */
+/** Lines of output kept for `said` and for error messages. */
 const MAX_LINES = 200
 
 /** Starts a process; it is killed when the scope ends. */
@@ -80,7 +83,7 @@ export function startChild(
   }
 }
 
-/** Lines of a stream of bytes, without their ends. */
+/** Lines of a byte stream, without line endings. */
 export async function readLines(
   stream: ReadableStream<Uint8Array>,
   hear: (line: string) => void,

@@ -9,47 +9,50 @@ import { freePort } from './sse-source.ts'
 import { type MeasuredWeir, register } from './weir.ts'
 
 export const FLOOR = 'bare Bun stream'
-/** Shortest time between two polls that Weir takes. */
+/** Shortest polling interval of Weir. */
 const POLL_MS = 500
 
-/** Somebody who sends the same messages to many. */
+/** A program that sends the same messages to many subscribers. */
 export interface Fan {
   readonly name: string
   /** The event stream that it serves. */
   readonly url: string
-  /** Roots of the process trees that belong to it; who has the news is not among them. */
+  /** Roots of its process trees, without the source of the messages. */
   readonly roots: readonly number[]
-  /** News a second that it can take; left out where that is as many as come. */
+  /** Maximum messages per second; omitted if there is none. */
   readonly perSecond?: number
-  /** Of what is put around the news, about: they are as much smaller, so that all send messages of one size. */
+  /**
+   * Approximate size of what it wraps around a message: messages are shorter by this, so that all programs send the
+   * same size.
+   */
   readonly envelopeBytes?: number
-  /** Whether news that come close together become one message. */
+  /** Whether messages in quick succession are merged. */
   readonly gathers?: boolean
-  /** Asks whoever has the news. */
+  /** Sends a question to the source of the messages. */
   ask(what: Ask): Promise<Told>
 }
 
-/** @param weir gives whoever is one of Weir's the process to do it */
+/** @param weir starts a Weir, for programs that need one */
 type StartFan = (scope: AsyncDisposableStack, weir: () => Promise<MeasuredWeir>) => Promise<Fan>
 
-/** One that has the news itself, or whom it is posted to. */
+/** Programs that make their own messages, or have them posted. */
 export const PEERS: readonly StartFan[] = [
   (scope) => alone(FLOOR, ['bun', 'bench/subjects/bare-fanout.ts'], scope),
   nchan,
   (scope) => alone('better-sse, Node', [node(), 'bench/subjects/better-sse.mjs'], scope),
 ]
 
-/** What Weir fans out. */
+/** The parts of Weir that fan out. */
 export const WEIRS: readonly StartFan[] = [proxy, log, topology]
 
-/** One that has the news itself. */
+/** A program that makes its own messages. */
 async function alone(name: string, command: readonly string[], scope: AsyncDisposableStack): Promise<Fan> {
   const child = startChild(command, scope)
   const [, port] = await child.said(/listening on (\d+)/)
   return { name, url: `http://127.0.0.1:${port}/`, roots: [child.pid], ask: (what) => child.ask<Told>(what) }
 }
 
-/** What an API answers when it changes with each poll, at the shortest interval that Weir takes. */
+/** An API that changes with every poll, at the shortest interval of Weir. */
 async function proxy(scope: AsyncDisposableStack, start: () => Promise<MeasuredWeir>): Promise<Fan> {
   const { source, url } = await newsSource(scope, 'document')
   const weir = await start()
@@ -63,7 +66,7 @@ async function proxy(scope: AsyncDisposableStack, start: () => Promise<MeasuredW
   }
 }
 
-/** The events of a stream that Weir follows, with the request they came on. */
+/** The events of a stream that Weir follows, as live log entries. */
 async function log(scope: AsyncDisposableStack, start: () => Promise<MeasuredWeir>): Promise<Fan> {
   const { source, url } = await newsSource(scope, 'events')
   const weir = await start()
@@ -82,7 +85,7 @@ async function log(scope: AsyncDisposableStack, start: () => Promise<MeasuredWei
   }
 }
 
-/** What a program reports of itself and its calls. */
+/** Reports of a program about itself and its calls. */
 async function topology(scope: AsyncDisposableStack, start: () => Promise<MeasuredWeir>): Promise<Fan> {
   const weir = await start()
   const { source } = await newsSource(scope, 'calls', `${weir.url}/api/topology`)
@@ -95,19 +98,19 @@ async function topology(scope: AsyncDisposableStack, start: () => Promise<Measur
   }
 }
 
-/** nginx with its module for publishing: one worker, so that none has to tell another. */
+/** nginx with nchan: a single worker, so that workers needn't notify each other. */
 async function nchan(scope: AsyncDisposableStack): Promise<Fan> {
   const nginx = Bun.which('nginx') ?? (existsSync('/usr/sbin/nginx') ? '/usr/sbin/nginx' : null)
   if (nginx === null) throw new PeerMissing('nginx is not on the PATH')
   if (!existsSync(NCHAN)) throw new PeerMissing('nchan is not installed (Debian: libnginx-mod-nchan)')
   const directory = mkdtempSync(join(tmpdir(), 'weir-bench-nchan-'))
-  // nginx gives up the rights of root, and writes here.
+  // nginx drops root privileges and writes here.
   chmodSync(directory, 0o777)
   scope.defer(() => rmSync(directory, { recursive: true, force: true }))
   const port = await freePort()
   writeFileSync(join(directory, 'nginx.conf'), configuration(directory, port))
   const child = startChild([nginx, '-p', directory, '-c', join(directory, 'nginx.conf')], scope)
-  // A master that is killed leaves its worker behind.
+  // A killed master leaves its worker behind.
   scope.defer(() => child.end('SIGTERM'))
   const origin = `http://127.0.0.1:${port}`
   await until('nginx listens', async () => (await fetch(origin).catch(() => undefined)) !== undefined)

@@ -5,22 +5,22 @@ import type { Child } from './child.ts'
 import { until } from './measure.ts'
 import { ownPostgres, startMain } from './weir.ts'
 
-/** Where the jobs of several processes lie; what they store is in Postgres. */
+/** Where the jobs of several processes are; the data is in Postgres. */
 export type Queue = 'postgres' | 'redis'
 
-/** Weir as several processes: one that answers, and workers that come and go. */
+/** Weir as several processes: one web process, and workers that come and go. */
 export interface Fleet {
   readonly url: string
   readonly workers: Set<Child>
-  /** Roots of all its processes, those of its database and its queue included. */
+  /** Roots of all its processes, including database and queue. */
   roots(): number[]
   addWorker(): Promise<Child>
-  /** Signals a worker, and waits for nothing. */
+  /** Sends a signal to a worker without waiting. */
   signal(worker: Child, signal: NodeJS.Signals): void
   query<Row>(text: string, values?: unknown[]): Promise<Row[]>
 }
 
-/** @throws PeerMissing where there is no Postgres, or no Redis */
+/** @throws PeerMissing if Postgres or Redis isn't installed */
 export async function startFleet(
   queue: Queue,
   workers: number,
@@ -62,7 +62,7 @@ export async function startFleet(
   return fleet
 }
 
-/** How many streams a worker holds, by what is stored. */
+/** How many streams a worker runs, according to the database. */
 export async function heldBy(fleet: Fleet, { pid }: Child): Promise<number> {
   const [row] = await fleet.query<{ count: number }>(
     'SELECT count(*)::int AS count FROM weir.states WHERE worker LIKE $1',
@@ -71,7 +71,7 @@ export async function heldBy(fleet: Fleet, { pid }: Child): Promise<number> {
   return row?.count ?? 0
 }
 
-/** Waits until the workers have shared all streams, each no more than a tenth above its part. */
+/** Waits until the workers share all streams, each at most a tenth above its share. */
 export function untilShared(fleet: Fleet, streams: number): Promise<void> {
   return until(`${fleet.workers.size} workers share ${streams} streams`, async () => {
     const held = await Promise.all([...fleet.workers].map((worker) => heldBy(fleet, worker)))

@@ -1,6 +1,6 @@
 import { usageOf } from './process-tree.ts'
 
-/** What process trees used while something went on. */
+/** What process trees used over some time. */
 export interface Used {
   seconds: number
   cpuSeconds: number
@@ -8,7 +8,7 @@ export interface Used {
   memoryBytes: number
 }
 
-/** Measures process trees for a while. */
+/** Measures process trees for some time. */
 export async function useWhile(roots: readonly number[], ms: number): Promise<Used> {
   const [before, begun] = [usageOf(roots), performance.now()]
   await Bun.sleep(ms)
@@ -20,7 +20,10 @@ export async function useWhile(roots: readonly number[], ms: number): Promise<Us
   }
 }
 
-/** Waits until something holds, and looks again and again meanwhile. @throws Error when it takes too long */
+/**
+ * Polls until a condition is true.
+ * @throws Error if it takes too long
+ */
 export async function until(
   what: string,
   holds: () => Promise<boolean> | boolean,

@@ -1,17 +1,17 @@
-/** A character that is in each message once, and nowhere else in what a subscriber is sent. */
+/** Occurs once in each message, and nowhere else in what a subscriber is sent. */
 export const MARK = '~'
 
-/** What may be asked of whoever has news for many. */
+/** Commands for the source of messages. */
 export type Ask =
-  /** From now on so many a second, of so many bytes each. */
+  /** Send messages at this rate and size from now on. */
   { do: 'send'; perSecond: number; bytes: number } | { do: 'hush' }
 
 export interface Told {
-  /** All that were sent so far. */
+  /** Number of messages sent so far. */
   sent: number
 }
 
-/** Sends news when asked to: JSON on one line, numbered from 1. */
+/** Sends messages on command: JSON on one line, numbered from 1. */
 export function startNews(send: (text: string, number: number) => void): { answer(ask: Ask): Told } {
   let sent = 0
   let timer: Timer | undefined
@@ -26,7 +26,7 @@ export function startNews(send: (text: string, number: number) => void): { answe
   }
 }
 
-/** JSON on one line, with the mark that it is counted by. */
+/** JSON on one line, with the mark by which it is counted. */
 export function newsOf(number: number, bytes: number): string {
   return `${`{"number":${number},"text":"${MARK}`.padEnd(bytes - 2, 'x')}"}`
 }

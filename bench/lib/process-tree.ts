@@ -1,21 +1,21 @@
 import { readdirSync, readFileSync } from 'node:fs'
 
-/** What a process and all that it started have used, and hold. */
+/** Usage of a process and all its descendants. */
 export interface TreeUsage {
-  /** User and system time since their starts, ended children included. Seconds. */
+  /** User and system time since their start, including ended children. Seconds. */
   cpuSeconds: number
-  /** Proportional set size: memory that processes share is counted once in all. Bytes. */
+  /** Proportional set size: shared memory counts once. Bytes. */
   memoryBytes: number
   /** Open descriptors. */
   descriptors: number
 }
 
-/** Clock ticks a second, as /proc counts them on every Linux that Bun runs on. */
+/** Clock ticks per second in /proc, on every Linux that Bun supports. */
 const TICKS = 100
 
 /**
- * Reads what process trees use. Of a process that ended, its parent's `cutime` and `cstime` still tell.
- * @param roots process ids; a tree inside of another one counts once
+ * Reads the usage of process trees. An ended process is still included in its parent's `cutime` and `cstime`.
+ * @param roots process IDs; a tree inside another one counts once
  * @see https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html
  */
 export function usageOf(roots: readonly number[]): TreeUsage {
@@ -23,19 +23,19 @@ export function usageOf(roots: readonly number[]): TreeUsage {
   for (const pid of treeOf(roots)) {
     try {
       const fields = statOf(pid)
-      // utime, stime, cutime, cstime: the fields 14 to 17, of which the first after the name is the third.
+      // utime, stime, cutime, cstime: fields 14 to 17; the first field after the name is number 3.
       usage.cpuSeconds += fields.slice(11, 15).reduce((sum, ticks) => sum + Number(ticks), 0) / TICKS
       const pss = /^Pss:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8'))
       usage.memoryBytes += Number(pss?.[1] ?? 0) * 1024
       usage.descriptors += readdirSync(`/proc/${pid}/fd`).length
     } catch {
-      // It ended while it was looked at.
+      // It ended meanwhile.
     }
   }
   return usage
 }
 
-/** The processes and everything below them. */
+/** The processes and all their descendants. */
 function treeOf(roots: readonly number[]): Set<number> {
   const children = new Map<number, number[]>()
   for (const name of readdirSync('/proc')) {
@@ -44,7 +44,7 @@ function treeOf(roots: readonly number[]): Set<number> {
       const parent = Number(statOf(Number(name))[1])
       children.set(parent, [...(children.get(parent) ?? []), Number(name)])
     } catch {
-      // It ended while it was looked at.
+      // It ended meanwhile.
     }
   }
   const found = new Set<number>()
@@ -57,7 +57,7 @@ function treeOf(roots: readonly number[]): Set<number> {
   return found
 }
 
-/** The fields after the name, which may hold spaces and parentheses: the process' state is the first. */
+/** The fields after the name, which may contain spaces and parentheses; the first is the state. */
 function statOf(pid: number): string[] {
   const text = readFileSync(`/proc/${pid}/stat`, 'utf8')
   return text.slice(text.lastIndexOf(')') + 2).split(' ')

@@ -7,18 +7,18 @@ const FILE = join(import.meta.dir, '../RESULTS.md')
 const HEAD = `# What Weir costs, compared with others
 
 Made by \`bun run bench\`; \`bun run bench NAME\` replaces one section. Each names the machine, commit and time of the
-measurement: compare ratios within one run, not figures of two. CPU is that of the whole process tree.
+measurement: compare ratios within one run, never figures from two. CPU is that of the whole process tree.
 `
 
-/** What a section was measured on. */
+/** The conditions of a measurement. */
 export interface Setting {
   commit: string
   startedAt: Date
-  /** Of the work's seeds. */
+  /** The seed of the bench. */
   seed: number
 }
 
-/** Puts a bench's section into the results, in the place of the last one or in the order given. */
+/** Writes a bench's section: replaces the old one, or inserts it in order. */
 export function writeSection(names: readonly string[], name: string, text: string): void {
   const sections = existsSync(FILE) ? sectionsOf(readFileSync(FILE, 'utf8')) : new Map<string, string>()
   sections.set(name, text.trimEnd())
@@ -39,7 +39,7 @@ export function sectionOf(
     ...report.tables.map(tableText),
     goalsText(report.goals),
     report.notes.map((note) => `- ${note}`).join('\n'),
-    limits.length > 0 && ['Limits, and what was tried:\n', ...limits.map((limit) => `- ${limit}`)].join('\n'),
+    limits.length > 0 && ['Limits and experiments:\n', ...limits.map((limit) => `- ${limit}`)].join('\n'),
   ]
     .filter(Boolean)
     .join('\n\n')
@@ -53,7 +53,7 @@ function sectionsOf(text: string): Map<string, string> {
 function goalsText(goals: readonly Goal[]): string {
   if (goals.length === 0) return ''
   const rows = goals.map(({ text, measured, reached }) => [text, measured, reached ? 'yes' : '**no**'])
-  return tableText({ columns: ['to reach', 'measured', 'reached'], rows })
+  return tableText({ columns: ['goal', 'measured', 'met'], rows })
 }
 
 function tableText({ columns, rows }: Table): string {

@@ -1,26 +1,26 @@
 import { idOf } from './rows.ts'
 
-/** A path with its query that can be asked for. */
+/** A path with its query. */
 export interface Asked {
-  /** What is the same for all that differ in ids and moments only. */
+  /** The same for all paths that differ only in IDs and times. */
   shape: string
   path: string
 }
 
-/** Orders and filters of lists are looked at one by one: an order is two of these. */
+/** Sort orders and filters are requested one at a time; an order has two parameters. */
 const MAX_WORDS = 2
-/** More would be a console that links to every one of its rows under a shape of its own. */
+/** More would mean that the console links to every row under its own shape. */
 const MAX_PAGES = 250
 const UUID = /[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/g
-/** Parameters whose values are places or moments: they don't tell one page from another. */
+/** Parameters whose values are positions or times: they don't make another page. */
 const PLACES = new Set(['after', 'before', 'from', 'to', 'at', 'q', 'tag', 'host', 'stream', 'by'])
-/** What to put into a route's path, and its query's parameters that are not one of a few words. */
+/** Sample values for path and free-form query parameters. */
 const SAMPLES: Record<string, string> = { q: '9', tag: 'team-1', host: 'host-1.example' }
 
-/** What a parameter means nothing without. */
+/** Parameters that require another one. */
 const NEEDS: Record<string, [string, string]> = { order: ['sort', 'name'] }
 
-/** Everything that the console's pages link to, from its navigation on; of links alike in shape, the first. */
+/** Every page that the console links to, starting from its navigation; one per shape. */
 export async function findPages(url: string): Promise<Asked[]> {
   const found = new Map<string, Asked>()
   const waiting: Asked[] = []
@@ -31,7 +31,7 @@ export async function findPages(url: string): Promise<Asked[]> {
     waiting.push(asked)
   }
   add('/')
-  // Of each kind one: the first streams of a list may all be of the other.
+  // One of each kind: the first streams of a list may all have the same.
   for (const id of [idOf(1), idOf(2)]) add(`/streams/${id}`)
   for (let asked = waiting.shift(); asked !== undefined; asked = waiting.shift()) {
     const response = await fetch(url + asked.path)
@@ -46,17 +46,14 @@ export async function findPages(url: string): Promise<Asked[]> {
   return [...found.values()]
 }
 
-/**
- * Every GET route of the OpenAPI document: as it is, with each word that one of its parameters can be, and with what is
- * looked for.
- */
+/** Every GET route of the OpenAPI document: alone, with each choice of each parameter, and with sample values. */
 export async function findApi(url: string): Promise<Asked[]> {
   const document = (await (await fetch(`${url}/openapi/json`)).json()) as {
     paths: Record<string, { get?: { parameters?: Parameter[] } }>
   }
   return Object.entries(document.paths).flatMap(([path, { get }]) => {
     if (get === undefined) return []
-    // A polled stream: it has a document, changes and savings.
+    // A polled stream, because it has a document, changes and savings.
     const bare = path.replace('{seq}', '1').replace(/\{\w+\}/g, idOf(path.includes('/streams/') ? 2 : 1))
     const parameters = (get.parameters ?? []).filter((each) => each.in === 'query')
     const always = parameters
@@ -105,7 +102,7 @@ function shapeOf(path: string): string {
   return `${plain}${names.length > 0 ? `?${names.sort().join('&')}` : ''}${kind}`
 }
 
-/** Parameters that are one of a few words. */
+/** Parameters with a fixed set of choices. */
 function wordsOf(path: string): string[] {
   const { searchParams } = new URL(path, 'http://weir')
   return [...searchParams].flatMap(([name, value]) => (PLACES.has(name) ? [] : [`${name}=${value}`]))

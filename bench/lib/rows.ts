@@ -3,31 +3,31 @@ import { DAY_MS, makePartitions } from '../../src/storage/partitions.ts'
 import type { Database } from '../../src/storage/storage.ts'
 import { SUMS } from '../../src/streams/measures/tally.ts'
 
-/** What a Weir has recorded that has followed many streams for days, made by the database itself. */
+/** The data of a Weir that has followed many streams for days, generated in the database. */
 export interface Recorded {
   streams: number
   entriesPerStream: number
-  /** UTC midnight is crossed so many times; each day has as many entries as every other. */
+  /** Number of days; each has the same number of entries. */
   days: number
-  /** Whether the streams should run; else they are stopped. */
+  /** Whether the streams should run or are stopped. */
   isRunning: boolean
 }
 
-/** Entries follow each other by so much, in seconds: those of a day are all of its last minutes. */
+/** Time between two entries, in seconds: those of a day fall into its last minutes. */
 const APART_SECONDS = 12
 /** Number of the stream that is the second one's twin. */
 const TWIN = 1_000_000
 const PER_MINUTE = 60 / APART_SECONDS
 const ID = `format('01900000-0000-7000-8000-%s', lpad(to_hex(n), 12, '0'))::uuid`
 
-/** The id of a stream, from 1. */
+/** The ID of a stream, from 1. */
 export function idOf(stream: number): string {
   return `01900000-0000-7000-8000-${stream.toString(16).padStart(12, '0')}`
 }
 
 /**
- * Fills an empty database that Weir has brought up to date. Every second stream is polled: it has a snapshot a day, and
- * a patch for every fifth poll. All are held by a worker that stays, one in a hundred is dead, and has an open incident.
+ * Fills an empty, migrated database. Every second stream is polled: it has a snapshot per day, and a patch for every
+ * fifth poll. A permanent worker runs all of them; one in a hundred is dead and has an open incident.
  */
 export async function fillRows(db: Database, recorded: Recorded): Promise<void> {
   const { days } = recorded
@@ -39,7 +39,7 @@ function statements({ streams, entriesPerStream, days, isRunning }: Recorded): s
   const perDay = entriesPerStream / days
   const each = `generate_series(1, ${streams}) AS n`
   const day = `generate_series(0, ${days - 1}) AS day`
-  // The last entry of each day, and of all, is as old as the minute that is over.
+  // The last entry of each day, and of all, is as old as the last full minute.
   const begins = `date_trunc('minute', now()) - make_interval(days => ${days - 1} - day, secs => ${perDay * APART_SECONDS})`
   const document = `'{"n":' || seq || ',"pad":"' || repeat('x', 100) || '"}'`
   return [
@@ -91,7 +91,7 @@ function statements({ streams, entriesPerStream, days, isRunning }: Recorded): s
   ]
 }
 
-/** What Weir sums up by the hour and by the day, as far as it is done. */
+/** Hourly and daily rollups, as far as they would be done. */
 function longSums(): string[] {
   const done = `date_trunc('hour', now() - interval '5 minutes', 'UTC')`
   const of = (step: string) => `INSERT INTO weir.long_rollups
@@ -102,7 +102,7 @@ function longSums(): string[] {
   return [of('hour'), of('day'), `INSERT INTO weir.marks VALUES ('rolled', ${done})`]
 }
 
-/** One of each of what people make, so that each has a page. */
+/** One of each thing that people create, so that each has a page. */
 function tellings(): string[] {
   const n = (id: number) => ID.replace('(n)', `(${id})`)
   const twin = n(TWIN)

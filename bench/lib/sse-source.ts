@@ -2,10 +2,10 @@ import { createServer } from 'node:net'
 import type { Ask, Told } from '../subjects/sse-source.ts'
 import { startChild } from './child.ts'
 
-/** Addresses that the streams of one source lie on: hosts of their own for whoever reads them. */
+/** Addresses of the streams of one source: separate hosts for their readers. */
 const HOSTS = 50
 
-/** Event streams to be read, in a process of their own. */
+/** Event streams served by a separate process. */
 export interface SseSource {
   readonly urls: readonly string[]
   ask(what: Ask): Promise<Told>
@@ -25,7 +25,7 @@ export async function startSseSource(streams: number, scope: AsyncDisposableStac
   }
 }
 
-/** A port that nobody listens on now, on any address. */
+/** A port that is free on all addresses. */
 export function freePort(): Promise<number> {
   return new Promise((resolve) => {
     const server = createServer().listen(0, '127.0.0.1', () => {

@@ -7,26 +7,26 @@ import { createDatabase, POSTGRES_BIN, startPostgres } from '../../test/support/
 import { PeerMissing } from './bench.ts'
 import { type Child, startChild } from './child.ts'
 
-/** Where a Weir keeps what it stores. */
+/** The database of a Weir. */
 export type Setup = 'embedded' | 'postgres'
 
-/** A Weir as people start it, measured with the database that is its own. */
+/** A Weir as people start it, measured together with its database. */
 export interface MeasuredWeir {
   readonly child: Child
   readonly url: string
-  /** Roots of the process trees that belong to it. */
+  /** Roots of its process trees. */
   readonly roots: readonly number[]
   readonly directory: string
-  /** Where `DATABASE_URL` leads; `undefined` on the embedded database. */
+  /** Its `DATABASE_URL`; `undefined` on the embedded database. */
   readonly databaseUrl: string | undefined
 }
 
 const PROFILE = ['--cpu-prof']
 
 /**
- * Starts one in a directory of its own.
- * @param preload a module that its process runs first
- * @throws PeerMissing where there is no Postgres
+ * Starts a Weir in its own directory.
+ * @param preload a module that its process loads first
+ * @throws PeerMissing if Postgres isn't installed
  */
 export async function startWeir(
   setup: Setup,
@@ -49,7 +49,7 @@ export async function startWeir(
   }
 }
 
-/** Starts a process of Weir's, on a port that is free. */
+/** Starts a process of Weir on a free port. */
 export function startMain(
   scope: AsyncDisposableStack,
   environment: Record<string, string>,
@@ -63,15 +63,15 @@ export function startMain(
   return startChild(['bun', ...flags, 'src/main.ts'], scope, { PORT: '0', ...environment })
 }
 
-/** A Postgres server for one bench, and a database on it. */
+/** A Postgres server for one bench, with a database. */
 export interface OwnPostgres {
   readonly url: string
   readonly pid: number
-  /** @returns the URL of another database, empty as the first */
+  /** @returns the URL of another empty database */
   addDatabase(): Promise<string>
 }
 
-/** @throws PeerMissing where there is none */
+/** @throws PeerMissing if Postgres isn't installed */
 export async function ownPostgres(scope: AsyncDisposableStack): Promise<OwnPostgres> {
   if (POSTGRES_BIN === undefined) throw new PeerMissing('postgres is not on the PATH')
   const server = await startPostgres()
@@ -80,7 +80,10 @@ export async function ownPostgres(scope: AsyncDisposableStack): Promise<OwnPostg
   return { url: await addDatabase(), pid: server.pid, addDatabase }
 }
 
-/** Registers streams, and returns when all of them are stored. @throws Error when one is refused */
+/**
+ * Registers streams and waits until all are stored.
+ * @throws Error if one is rejected
+ */
 export async function register(url: string, registrations: readonly unknown[]): Promise<void> {
   const response = await fetch(`${url}/api/streams/import`, {
     method: 'POST',
@@ -92,7 +95,10 @@ export async function register(url: string, registrations: readonly unknown[]): 
   if (totals.created !== registrations.length) throw new Error(`import: ${JSON.stringify(lines[0])}`)
 }
 
-/** Ends it in order, and asks the database that it leaves behind. @returns the rows */
+/**
+ * Shuts it down and queries its database.
+ * @returns the rows
+ */
 export async function ask<Row>(
   { child, directory, databaseUrl }: MeasuredWeir,
   query: string,

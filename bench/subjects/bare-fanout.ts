@@ -1,7 +1,9 @@
 import { readLines } from '../lib/child.ts'
 import { startNews } from '../lib/news.ts'
 
-/** The floor: a stream per subscriber from `Bun.serve`, each sent the same bytes, encoded once, with nothing kept. */
+/**
+ * The baseline: a stream per subscriber from `Bun.serve`. Each gets the same bytes, encoded once; nothing is stored.
+ */
 
 const controllers = new Set<ReadableStreamDefaultController<Uint8Array>>()
 

@@ -1,8 +1,8 @@
 import { readLines } from '../lib/child.ts'
 
 /**
- * The floor: polls APIs with Bun's `fetch` once in so many milliseconds each, reads the bodies, and stores nothing.
- * `bare-poller.ts`, which is told from its input, a line of JSON.
+ * The baseline: polls APIs at an interval with Bun's `fetch`, reads the bodies, and stores nothing. It takes its
+ * options from a line of JSON on its input.
  */
 
 export interface Ask {

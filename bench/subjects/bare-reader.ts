@@ -1,8 +1,8 @@
 import { readLines } from '../lib/child.ts'
 
 /**
- * The floor: reads event streams with Bun's `fetch`, counts their events, and stores nothing.
- * `bare-reader.ts URL ...` from its input, a line of JSON.
+ * The baseline: reads event streams with Bun's `fetch`, counts their events, and stores nothing. `bare-reader.ts URL
+ * ...` answers each line of input with a line of JSON.
  */
 
 let events = 0

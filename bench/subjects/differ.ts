@@ -10,35 +10,35 @@ import { mulberry32 } from '../../test/core/seeded.ts'
 import { readLines } from '../lib/child.ts'
 
 /**
- * Makes patches as one library does: `differ.ts NAME`. Each line of its input asks for the patches from version to
- * version of a document, made again and again for a while, and is answered by what they took.
+ * Makes patches with one library: `differ.ts NAME`. Each line of input requests the patches between successive
+ * versions of a document, repeated for a while, and is answered with their cost.
  */
 
 export interface Ask {
   shape: Shape
   bytes: number
-  /** What tells members of arrays apart; it is named to the differ, or it is `id`, which all look for. */
+  /** The key that identifies array members: configured in the differ, or `id`, which all look for. */
   key: string
   isNamed: boolean
   /** Versions after the first. */
   steps: number
   seed: number
-  /** The patches are made for so long, and at least once more. Milliseconds of CPU time. */
+  /** How long to repeat the patches, at least once. Milliseconds of CPU time. */
   forMs: number
 }
 
-/** The first patches count where they took this many times what was asked for; compiling is little of that. */
+/** The first run counts if it took this many times longer than requested; little of that is compilation. */
 const SLOW = 10
 
 export interface Told {
-  /** Of the documents that the patches lead to, all together. */
+  /** Total size of the resulting documents. */
   documentBytes: number
-  /** Of the patches, and of what is sent where a document that is smaller stands in for its patch. */
+  /** Total size of the patches, and of what is sent if a smaller document replaces its patch. */
   patchBytes: number
   sentBytes: number
-  /** Patches that don't lead to their document. */
+  /** Patches that don't produce their document. */
   wrong: number
-  /** CPU time of one patch, in microseconds. */
+  /** CPU time per patch, in microseconds. */
   micros: number
 }
 
@@ -82,7 +82,7 @@ function answer(ask: Ask): Told {
     if (canonicalJson(patch(from, operations)) !== canonicalJson(to)) told.wrong++
   }
   const first = user + system
-  // Who took longer than asked for isn't asked again: that may be minutes.
+  // A differ that exceeded the time isn't run again, which could take minutes.
   told.micros = first > ask.forMs * 1000 * SLOW ? first / pairs.length : time(make, pairs, ask.forMs)
   return told
 }

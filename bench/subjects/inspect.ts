@@ -2,15 +2,15 @@ import { heapStats } from 'bun:jsc'
 import { readLines } from '../lib/child.ts'
 
 /**
- * Loaded before a program, tells what its heap holds: to each line of the program's input it collects what is garbage,
- * and answers with a line of JSON.
+ * Preloaded into a program to inspect its heap: for each line of input, it collects garbage and prints a line of
+ * JSON.
  */
 
-/** What lives, garbage aside. */
+/** Live objects, without garbage. */
 export interface Inspection {
-  /** Timeouts and intervals, also those that only a reference keeps. */
+  /** Timeouts and intervals, including those that only a reference keeps alive. */
   timers: number
-  /** Functions: a listener that nobody removes is one, with all that it sees. */
+  /** Functions: a leaked listener is one, with everything it references. */
   functions: number
   signals: number
   promises: number
@@ -20,7 +20,7 @@ export interface Inspection {
 void readLines(Bun.stdin.stream(), () => console.log(JSON.stringify(inspect())))
 
 function inspect(): Inspection {
-  // What only a collected object's finaliser lets go of is garbage at the second time.
+  // What only a finalizer of a collected object releases is garbage the second time.
   Bun.gc(true)
   Bun.gc(true)
   const { objectCount, objectTypeCounts: counts } = heapStats()

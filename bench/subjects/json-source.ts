@@ -3,25 +3,25 @@ import { mulberry32, type Random } from '../../test/core/seeded.ts'
 import { readLines } from '../lib/child.ts'
 
 /**
- * Many JSON APIs from one process, as cheap as sockets can be: `json-source.ts PORT HOSTS APIS BYTES SEED`. They lie at
- * `/0`, `/1`, ... of each of some loopback addresses, tell no validators, and don't compress. Each line of its input
- * asks for something, and is answered.
+ * Many JSON APIs from one process, built on raw sockets: `json-source.ts PORT HOSTS APIS BYTES SEED`. They are at
+ * `/0`, `/1`, ... on several loopback addresses, without validators or compression. Each line of input is a command,
+ * and is answered.
  */
 
 export interface Ask {
-  /** Share of the answers that differ from the last one; unchanged if left out. */
+  /** Share of the responses that differ from the previous one; unchanged if omitted. */
   changes?: number
 }
 
 export interface Told {
   answers: number
-  /** Of these, those that differ from the last one of their API. */
+  /** How many of these differ from the previous response of their API. */
   changed: number
-  /** Answers of the API that has been asked least. */
+  /** Responses of the API with the fewest requests. */
   least: number
 }
 
-/** Documents of which the APIs are made, each with a number of its own, and the versions of each. */
+/** Documents that the APIs are made from, each with its own number, and their versions. */
 const DOCUMENTS = 10
 const VERSIONS = 20
 
@@ -67,7 +67,7 @@ function next(index: number): string {
     api.version++
     changed++
   }
-  // Forth and back, for each version to be a small change of the last one.
+  // Back and forth, so that each version is a small change of the previous one.
   const turn = api.version % (2 * VERSIONS - 2)
   const version = turn < VERSIONS ? turn : 2 * VERSIONS - 2 - turn
   return `{"api":${index},${documents[index % DOCUMENTS]?.[version]}`
@@ -81,7 +81,7 @@ function listen(hostname: string): void {
       open(socket) {
         socket.data = { pending: new Uint8Array() }
       },
-      // Its head comes in one piece on loopback, and nobody asks again before the answer.
+      // On loopback the head arrives in one piece, and no request is pipelined.
       data(socket, data) {
         const index = Number(/^GET \/(\d+)/.exec(data.toString('latin1'))?.[1])
         if (!(index < count)) return void socket.end('HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n')

@@ -2,11 +2,11 @@ import { readLines } from '../lib/child.ts'
 import { type Ask, MARK, newsOf, startNews } from '../lib/news.ts'
 
 /**
- * Where the news come from that others fan out: `news-source.ts document` changes its document each time it is polled,
- * `events` serves them as a stream, `post URL` posts them there, and `calls URL` as services and calls.
+ * The source of messages that others fan out: `document` changes its document with each poll, `events` serves them as
+ * a stream, `post URL` posts them, and `calls URL` reports them as services and calls.
  */
 
-/** Doesn't change with the news, so that a patch is smaller than the document. */
+/** Doesn't change, so that a patch is smaller than the document. */
 const REST = Array.from({ length: 100 }, (_, id) => ({ id, name: `thing ${id}`, isThere: true }))
 
 const [form = 'document', target = ''] = process.argv.slice(2)
@@ -52,7 +52,7 @@ function stream(): Response {
   return new Response(body, { headers: { 'Content-Type': 'text/event-stream' } })
 }
 
-/** A service that has another name from now on, with the mark, and a call of it. */
+/** A service with a new name that contains the mark, and a call from it. */
 function callsOf(number: number): string {
   return JSON.stringify({
     services: [{ id: 'news', name: `News ${MARK} ${number}` }],

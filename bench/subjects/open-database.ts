@@ -2,8 +2,8 @@ import { join } from 'node:path'
 import { PGlite } from '@electric-sql/pglite'
 
 /**
- * The floor of a start: opens the embedded database as Weir does, asks it something, and says so.
- * `open-database.ts DIRECTORY`, until SIGTERM.
+ * The baseline for starting: opens the embedded database as Weir does, runs a query and reports it. `open-database.ts
+ * DIRECTORY`, until SIGTERM.
  */
 
 const [directory = '.'] = process.argv.slice(2)
@@ -12,7 +12,7 @@ const pglite = await PGlite.create(join(directory, 'postgres'), { postgresqlconf
 await pglite.query('SELECT 1')
 process.on('SIGTERM', () => void close())
 console.log('open')
-// Neither the database nor a signal that is waited for keeps a process running.
+// Neither the database nor a signal handler keeps the process alive.
 setInterval(() => {}, 60_000)
 
 async function close(): Promise<void> {

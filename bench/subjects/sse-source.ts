@@ -1,34 +1,34 @@
 import { readLines } from '../lib/child.ts'
 
 /**
- * Many event streams from one process, as cheap as sockets can be: each line of its input asks for something, and is
- * answered. Streams lie at `/0`, `/1`, ... of each of some loopback addresses, so that they are of many hosts. Their
- * events are numbered; a reader that names the last one it had goes on after it.
+ * Many event streams from one process, built on raw sockets: each line of input is a command, and is answered.
+ * Streams are at `/0`, `/1`, ... on several loopback addresses, so that they have many hosts. Events are numbered; a
+ * reader resumes after its `Last-Event-ID`.
  */
 
-/** What may be asked. */
+/** Commands. */
 export type Ask =
-  /** From now on each stream that is read sends so many events a second, of so many bytes of data each. */
+  /** Send this many events per second on each open stream, with this many bytes of data each. */
   | { do: 'send'; perSecond: number; bytes: number }
-  /** No more events, though the streams stay open. */
+  /** Stop sending; streams stay open. */
   | { do: 'hush' }
   | { do: 'tell' }
 
 export interface Told {
-  /** Streams that somebody reads. */
+  /** Streams with a reader. */
   readers: number
-  /** Events sent to any of them. */
+  /** Total events sent. */
   sent: number
   /** Number of the last event of each stream, from 0. */
   last: number[]
-  /** Events that are written, but wait for their reader to take them. Bytes. */
+  /** Events written that their readers haven't read yet. Bytes. */
   pendingBytes: number
 }
 
 interface Reader {
   index: number
   socket: Bun.Socket<Reader>
-  /** What the socket didn't take yet. */
+  /** What the socket hasn't accepted yet. */
   pending: Uint8Array[]
   pendingBytes: number
 }
@@ -54,7 +54,7 @@ function answer(ask: Ask): Told {
   return { readers: readers.size, sent, last, pendingBytes }
 }
 
-/** Spreads the events over time: in each tick those streams send whose turn it is. */
+/** Spreads the events over time: in each tick, the streams whose turn it is send. */
 function send(perSecond: number, bytes: number): void {
   clearInterval(timer)
   const startedAt = performance.now()
@@ -64,7 +64,7 @@ function send(perSecond: number, bytes: number): void {
     const order = [...readers.values()]
     if (order.length === 0) return
     const due = Math.floor(((performance.now() - startedAt) / 1000) * perSecond * order.length)
-    // A tick that comes late is made up for, but not a pause of the whole machine.
+    // Makes up for late ticks, but not for a pause of the whole machine.
     const count = Math.min(due - done, order.length)
     done = due
     for (let i = 0; i < count; i++) emit(order[next++ % order.length] as Reader, bytes)
@@ -106,7 +106,7 @@ function listen(hostname: string): void {
       open(socket) {
         socket.data = { index: -1, socket, pending: [], pendingBytes: 0 }
       },
-      // One request a connection, whose head comes in one piece on loopback.
+      // One request per connection, whose head arrives in one piece on loopback.
       data(socket, data) {
         const reader = socket.data
         const request = data.toString('latin1')

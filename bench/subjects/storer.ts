@@ -11,13 +11,13 @@ import { insertStreams, newStream } from '../../src/streams/registry/new-stream.
 import { readLines } from '../lib/child.ts'
 
 /**
- * Stores entries of many streams as fast as it can, one way or another: `storer.ts WAY DIRECTORY [DATABASE_URL]`. Each
- * line of its input is `{"entries": n}`, answered when they are durable.
+ * Stores entries of many streams as fast as possible: `storer.ts WAY DIRECTORY [DATABASE_URL]`. Each line of input is
+ * `{"entries": n}`, answered once they are durable.
  */
 
 /** Streams that the entries are spread over. */
 const STREAMS = 1_000
-/** Entries in one statement, of the ways that have no recorder to say so. */
+/** Entries per statement for the raw ways. */
 const BATCH = 1_000
 const DATA_BYTES = 200
 const COLUMNS = {
@@ -53,7 +53,7 @@ async function run(line: string): Promise<void> {
 
 function ways() {
   return {
-    /** As runs do: through the recorder, with checkpoints and sums. */
+    /** As runs do: through the recorder, with checkpoints and rollups. */
     recorder: async () => {
       const runs = runStore(storage.db, 'bench', () => {}, new LargeDocuments())
       const expect = () =>
@@ -78,7 +78,7 @@ function ways() {
         await recorder.durable(new AbortController().signal)
       }
     },
-    /** One statement a batch, its rows as JSON: the fastest that was found. */
+    /** One statement per batch, with rows as JSON: the fastest way found. */
     json: async () =>
       batches((rows) =>
         storage.pool.query(
@@ -86,7 +86,7 @@ function ways() {
           [JSON.stringify(rows)],
         ),
       ),
-    /** One statement a batch, a parameter for each value: what database libraries write. */
+    /** One statement per batch, with one parameter per value, as database libraries do. */
     values: async () =>
       batches((rows) => {
         const values = rows.flatMap((row) => Object.values(row))

@@ -2,26 +2,26 @@ import { readLines } from '../lib/child.ts'
 import { MARK } from '../lib/news.ts'
 
 /**
- * Subscribers of event streams, as cheap as sockets can be: they count the messages that come, which are told by a
- * mark. Each line of its input asks for something, and is answered.
+ * Subscribers of event streams, built on raw sockets: they count messages by their mark. Each line of input is a
+ * command, and is answered.
  */
 
-/** What may be asked. */
+/** Commands. */
 export type Ask =
-  /** So many more subscribers of a stream; answered when each has had its first bytes. */
+  /** Add this many subscribers to a stream; answered when each has received its first bytes. */
   | { do: 'join'; url: string; count: number }
-  /** All counts from 0 again. */
+  /** Reset all counts. */
   | { do: 'reset' }
   | { do: 'tell' }
 
 export interface Counted {
-  /** Connections that stand. */
+  /** Open connections. */
   open: number
-  /** To all of them. */
+  /** Messages to all of them. */
   messages: number
-  /** As they came over the wire, heads and chunks' sizes included. */
+  /** Bytes on the wire, including heads and chunk sizes. */
   bytes: number
-  /** That one subscriber has had, at the least and at the most. */
+  /** Messages of a single subscriber: minimum and maximum. */
   fewest: number
   most: number
 }
@@ -32,7 +32,7 @@ interface Subscriber {
   begun(): void
 }
 
-/** Connections that are opened at a time: fewer than any server's backlog. */
+/** Concurrent connection attempts: fewer than any server's backlog. */
 const AT_A_TIME = 100
 const MARK_BYTE = MARK.charCodeAt(0)
 

@@ -1,25 +1,25 @@
 import { readLines } from '../lib/child.ts'
 
 /**
- * Subscribers that come and go: each reads one of the event streams for a while, leaves in the middle of it, and comes
- * back to another one. `visitors.ts COUNT SEED URL ...`; each line of its input, `{"changing": boolean}`, says whether
- * they go on doing so, and is answered by what they have had.
+ * Subscribers that come and go: each reads an event stream for a while, leaves in the middle, and opens another one.
+ * `visitors.ts COUNT SEED URL ...`; each line of input, `{"changing": boolean}`, says whether they keep changing, and
+ * is answered with what they have received.
  */
 
 export interface Crowd {
-  /** Subscribers that are connected. */
+  /** Connected subscribers. */
   open: number
-  /** Subscriptions begun so far. */
+  /** Subscriptions started so far. */
   begun: number
-  /** Of all frames. */
+  /** Size of all frames. */
   bytes: number
-  /** Answers that were no stream, and connections that ended by themselves. */
+  /** Responses that weren't a stream, and connections that ended on their own. */
   failed: number
 }
 
 /** How long a subscriber stays, in milliseconds: up to twice this. */
 const STAY_MS = 5_000
-/** Wait of one that was turned away, in milliseconds. */
+/** Wait after a rejection, in milliseconds. */
 const RETRY_MS = 500
 
 const [count = '1', seed = '1', ...urls] = process.argv.slice(2)
@@ -68,7 +68,7 @@ async function subscribe(url: string): Promise<void> {
   }
 }
 
-/** Of numbers from 0 to 1, the same again for a seed: a linear congruential generator modulo 2³². */
+/** Numbers from 0 to 1, repeatable by seed: a linear congruential generator modulo 2³². */
 function seeded(from: number): () => number {
   let state = from >>> 0
   return () => {

@@ -13,9 +13,9 @@ import { Packer } from './format.ts'
 import { mergeBySeq } from './merge.ts'
 import type { ArchiveReader } from './reader.ts'
 
-/** How often an object is tried, in a row, before the day is given up for now. */
+/** Attempts in a row at one object before the day is postponed. */
 const ATTEMPTS = 4
-/** What is read from the database at a time: about this many bytes, within these many entries. */
+/** Size of a page read from the database, in bytes, with a limit on its entries. */
 const PAGE_BYTES = 4_194_304
 const MAX_PAGE = 500
 const FIRST_PAGE = 20
@@ -29,9 +29,9 @@ export interface ArchiveStreamDeps {
 }
 
 /**
- * Archives what a stream has of a day, and says so together with how far the day is. Where that was done already, nothing
- * is sent; where more entries came since, they go into a new object with the old ones.
- * @throws ArchiveError when it can't be stored and read back; then nothing is said to be archived
+ * Archives a stream's entries of a day, and records that together with the day's progress. If they are archived
+ * already, nothing is sent. If more entries arrived since, a new object gets the old and the new ones.
+ * @throws ArchiveError if the object can't be stored and read back; then nothing is recorded as archived
  */
 export async function archiveStream(
   deps: ArchiveStreamDeps,
@@ -73,7 +73,7 @@ async function archiveOnce(
   if (known !== undefined && known.key !== key) await bucket.remove(known.key, signal)
 }
 
-/** Stores an object and reads it back: it may be all that is left of these entries. */
+/** Stores an object and reads it back: it may become the only copy of these entries. */
 async function upload(
   { bucket }: ArchiveStreamDeps,
   key: string,
@@ -102,7 +102,7 @@ async function* startingWith<T>(first: T, others: AsyncGenerator<T>): AsyncGener
   yield* others
 }
 
-/** The stream is done with: its object, if there is one, and the day's progress are written together. */
+/** Records the stream's object, if there is one, together with the day's progress. */
 async function pass(
   db: Database,
   streamId: string,
@@ -122,7 +122,7 @@ async function pass(
         streams: sql`${archiveDays.streams} + ${row === undefined ? 0 : 1}`,
         bytes: sql`${archiveDays.bytes} + ${row?.bytes ?? 0}`,
       })
-      // Two that archive the same day, as after a lost lock, count a stream once.
+      // If two processes archive the same day, as after a lost lock, a stream counts once.
       .where(and(eq(archiveDays.day, day), sql`coalesce(${archiveDays.cursor} < ${streamId}, true)`))
   })
 }
@@ -135,7 +135,7 @@ async function archivedBefore(db: Database, streamId: string, day: string) {
   return row
 }
 
-/** Whether there are entries after those that are archived. */
+/** Whether there are entries after the archived ones. */
 async function hasMore(db: Database, streamId: string, day: Day, lastSeq: number): Promise<boolean> {
   const { from, to } = spanOf(day)
   const rows = await db
@@ -153,7 +153,7 @@ async function hasMore(db: Database, streamId: string, day: Day, lastSeq: number
   return rows.length > 0
 }
 
-/** What the database has of a stream's day, in pages of about one size in bytes. */
+/** A stream's entries of a day that are in the database, in pages of similar size in bytes. */
 async function* dayEntries(db: Database, streamId: string, day: string): AsyncGenerator<Entry> {
   const { from, to } = spanOf(day)
   const before = new Date(to.getTime() + 1)

@@ -17,15 +17,15 @@ type Settings = Pick<
 export interface ArchiveOptions extends BucketOptions {
   db: Database
   config: Settings
-  /** Has a worker call {@link Archive.run} soon, wherever one is; while one does, nothing happens. */
+  /** Asks for a worker to call {@link Archive.run} soon; does nothing while one is running. */
   runLater(): Promise<void>
   now(): number
   random(): number
-  /** Told of faults that are Weir's own. */
+  /** Called for errors in Weir itself. */
   warn(message: string, error?: unknown): void
 }
 
-/** What was recorded, by day, on S3: written there by {@link run}, read by {@link reader}. */
+/** The log by day on S3: {@link run} writes it, {@link reader} reads it. */
 export class Archive {
   readonly reader: ArchiveReader
   readonly #bucket: Bucket | undefined
@@ -41,13 +41,13 @@ export class Archive {
     return archiveReport({ ...this.#options, bucket: this.#bucket })
   }
 
-  /** Archives what is closed, in this process; what can't be archived is told by its day. */
+  /** Archives closed days in this process. If a day can't be archived, its row says why. */
   async run(signal: AbortSignal): Promise<void> {
     if (this.#bucket === undefined) return
     await archiveClosedDays({ ...this.#options, bucket: this.#bucket, reader: this.reader }, signal)
   }
 
-  /** @throws Problem `conflict` where there is no bucket */
+  /** @throws Problem `conflict` if no bucket is configured */
   async runLater(): Promise<void> {
     this.#configured()
     await this.#options.runLater()
@@ -57,12 +57,15 @@ export class Archive {
     if (this.#bucket !== undefined) await archiveWhenDue(this.#options, this.#options.runLater)
   }
 
-  /** Tries whether the bucket can be used. @throws Problem `conflict` where there is none */
+  /**
+   * Checks whether the bucket is usable.
+   * @throws Problem `conflict` if none is configured
+   */
   try(signal: AbortSignal): Promise<TriedStep[]> {
     return tryBucket(this.#configured(), signal, this.#options.now)
   }
 
-  /** Whether a day may go from the database: where nothing is archived, any may. See {@link mayDrop}. */
+  /** Whether a day may be dropped from the database; any day may if no archive is configured. See {@link mayDrop}. */
   async mayDrop(db: Database, day: Day): Promise<boolean> {
     return this.#bucket === undefined || mayDrop(db, day)
   }
@@ -80,7 +83,7 @@ export class Archive {
   }
 }
 
-/** Settings are given all or none. */
+/** Either all settings are given or none. */
 function bucketOf(config: Settings, options: BucketOptions): Bucket | undefined {
   const { s3Endpoint, s3Bucket, s3Region, s3AccessKeyId, s3SecretAccessKey, s3Prefix } = config
   if (!s3Endpoint || !s3Bucket || !s3AccessKeyId || !s3SecretAccessKey) return undefined

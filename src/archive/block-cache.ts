@@ -1,19 +1,19 @@
 import type { Entry } from '../streams/recording/entry.ts'
 
-/** Entries of the last blocks that were read, up to this much text, in bytes. */
+/** Maximum text of recently read blocks, in bytes. */
 const CACHE_BYTES = 16_777_216
 
 interface Block {
   entries: readonly Entry[]
-  /** Of its text. */
+  /** Size of its text. */
   bytes: number
 }
 
-/** Keeps what was read last, up to a bound; beyond it, what wasn't asked for the longest goes. */
+/** A bounded cache of recently read blocks; the least recently used one is evicted. */
 export class BlockCache {
   readonly #maxBytes: number
   readonly #blocks = new Map<string, Block>()
-  /** Reads under way: who asks for the same meanwhile waits for them. */
+  /** Reads in progress: other readers of the same block wait for them. */
   readonly #reading = new Map<string, Promise<Block>>()
   #bytes = 0
 
@@ -21,7 +21,7 @@ export class BlockCache {
     this.#maxBytes = maxBytes
   }
 
-  /** Text held, in bytes. */
+  /** Size of the cached text, in bytes. */
   get bytes(): number {
     return this.#bytes
   }
@@ -52,7 +52,7 @@ export class BlockCache {
     return reading
   }
 
-  /** A block larger than all room isn't kept. */
+  /** A block larger than the whole cache isn't kept. */
   #keep(key: string, block: Block): void {
     if (block.bytes > this.#maxBytes) return
     this.#blocks.set(key, block)

@@ -5,47 +5,49 @@ import { Patience } from './patience.ts'
 import { encoded, signedUrl } from './signing.ts'
 import { tagOf, Upload } from './upload.ts'
 
-/** Where the archive lies. */
+/** The location of the archive. */
 export interface BucketSettings {
   endpoint: string
   bucket: string
   region: string
   accessKeyId: string
   secretAccessKey: string
-  /** What every key begins with, without slashes around it. */
+  /** Prefix of every key, without leading or trailing slashes. */
   prefix: string
 }
 
 export interface BucketOptions {
-  /** Longest wait for an answer, a part to be taken, or the next byte, in milliseconds. Default: a minute. */
+  /**
+   * Longest wait for a response, for a part to be accepted, or for the next byte, in milliseconds. Default: a minute.
+   */
   timeoutMs?: number
   fetch?: EgressFetch
   now?: () => number
 }
 
-/** A part of 8 MiB in that time is some 1.1 Mbit/s: a slower line can't carry an archive anyway. */
+/** 8 MiB in this time is about 1.1 Mbit/s: a slower line can't carry an archive anyway. */
 const TIMEOUT_MS = 60_000
-/** What is as large goes up in parts of this size, in bytes: one at a time is what an upload holds in memory. */
+/** Larger objects are uploaded in parts of this size, in bytes. An upload holds one of them in memory. */
 const PART_BYTES = 8_388_608
-/** How long a signed URL may be used, in seconds. */
+/** Lifetime of a signed URL, in seconds. */
 const SIGNED_SECONDS = 900
-/** What is kept of an error's text, in characters. */
+/** Characters kept of an error's text. */
 const MESSAGE_CHARS = 200
 
 export interface ObjectRequest {
   method: 'PUT' | 'GET' | 'DELETE' | 'POST'
   key: string
-  /** Parameters beside the signature: which part of an upload it is. */
+  /** Parameters other than the signature: which part of an upload this is. */
   query?: Readonly<Record<string, string>>
   body?: Uint8Array<ArrayBuffer>
-  /** Of the body; left out: gzip. */
+  /** Content type of the body; gzip if omitted. */
   type?: string
-  /** The first byte, and the one after the last. */
+  /** The first byte, and the byte after the last. */
   range?: [from: number, to: number]
   signal: AbortSignal
 }
 
-/** An S3 bucket. Every wait in it is bounded, and every failure is an {@link ArchiveError}. */
+/** An S3 bucket. Every wait is bounded, and every failure is an {@link ArchiveError}. */
 export class Bucket {
   readonly #settings: BucketSettings
   readonly #timeoutMs: number
@@ -66,14 +68,14 @@ export class Bucket {
     return this.#settings.prefix
   }
 
-  /** Where an object lies, without what signs the request. */
+  /** The URL of an object, without the signature. */
   urlOf(key: string): string {
     return `${this.#settings.endpoint}/${this.#settings.bucket}/${key}`
   }
 
   /**
    * Sends one signed request. The body must be read with {@link drain}, or cancelled.
-   * @returns the answer, whatever its status
+   * @returns the response, whatever its status
    */
   async send({ method, key, query, body, type, range, signal }: ObjectRequest): Promise<Response> {
     const patience = new Patience(this.#timeoutMs, signal)
@@ -91,7 +93,7 @@ export class Bucket {
     }
   }
 
-  /** Stores an object whole: one that can't be stored whole isn't there. */
+  /** Stores an object: either all of it or nothing. */
   async write(key: string, chunks: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<void> {
     const held: Uint8Array[] = []
     let heldBytes = 0
@@ -116,7 +118,7 @@ export class Bucket {
     }
   }
 
-  /** Reads an object, or a part of it, as it comes. */
+  /** Streams an object, or a range of it. */
   async *read(
     key: string,
     signal: AbortSignal,
@@ -136,7 +138,7 @@ export class Bucket {
     }
   }
 
-  /** Removes an object; one that isn't there is fine. */
+  /** Removes an object; it needn't exist. */
   async remove(key: string, signal: AbortSignal): Promise<void> {
     const response = await this.send({ method: 'DELETE', key, signal })
     if (!response.ok && response.status !== 404) throw archiveError(await this.refusalOf(response))
@@ -144,8 +146,8 @@ export class Bucket {
   }
 
   /**
-   * What an answer that is no success says, without anything secret.
-   * @param code what a 404 without a code of its own means
+   * What an error response says, without secrets.
+   * @param code the meaning of a 404 without a code of its own
    */
   async refusalOf(response: Response, code?: string): Promise<Refusal> {
     const text = await response.text().catch(() => '')
@@ -158,7 +160,10 @@ export class Bucket {
     }
   }
 
-  /** Sends a request whose answer is short. @throws ArchiveError for an answer that is no success */
+  /**
+   * Sends a request that has a short response.
+   * @throws ArchiveError if the response isn't a success
+   */
   async #ask(request: ObjectRequest): Promise<{ text: string; headers: Headers }> {
     const response = await this.send(request)
     if (!response.ok) throw archiveError(await this.refusalOf(response, 'NoSuchBucket'))
@@ -177,7 +182,7 @@ export class Bucket {
     return text.replaceAll(secretAccessKey, '•••').replaceAll(accessKeyId, '•••').slice(0, MESSAGE_CHARS)
   }
 
-  /** What went wrong, as an error of the archive; what isn't the archive's is passed on. */
+  /** The error as an `ArchiveError`; errors from elsewhere are returned unchanged. */
   #failure(error: unknown, signal: AbortSignal): unknown {
     if (error instanceof ArchiveError || signal.aborted) return error
     if (error instanceof EgressError) {
@@ -190,7 +195,7 @@ export class Bucket {
   }
 }
 
-/** Reads what is left of an answer, so that its connection is free again. */
+/** Reads the rest of a response, so that its connection can be reused. */
 export async function drain(response: Response): Promise<void> {
   await response.arrayBuffer()
 }

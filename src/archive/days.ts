@@ -5,15 +5,15 @@ import type { Database } from '../storage/storage.ts'
 import { ArchiveError, type ArchiveErrorCode } from './errors.ts'
 
 /**
- * How long after its end, in UTC, a day is closed, in milliseconds. What was seen just before midnight may still wait to
- * be written: for company, and for a database that is away a moment. What comes later yet is found before a day is
- * dropped, and archived then.
+ * How long after its end, in UTC, a day is closed, in milliseconds. Entries from just before midnight may still be
+ * queued, for batching or because the database is unreachable for a moment. Entries that arrive even later are found
+ * before the day is dropped, and archived then.
  */
 export const CLOSE_AFTER_MS = 10 * 60_000
 
 export type ArchiveDay = typeof archiveDays.$inferSelect
 
-/** The first and the last instant of a day. */
+/** The first and last instant of a day. */
 export function spanOf(day: Day): { from: Date; to: Date } {
   const start = startOfDay(day)
   return { from: new Date(start), to: new Date(start + DAY_MS - 1) }
@@ -25,8 +25,8 @@ export function closesAt(day: Day): Date {
 }
 
 /**
- * The earliest day that has entries and isn't archived; it may not be closed yet.
- * @param except days to leave out, as they were tried just now
+ * The earliest day that has entries and isn't archived; it may still be open.
+ * @param except days to skip because they were tried just now
  */
 export async function nextDay(db: Database, except: readonly Day[] = []): Promise<Day | undefined> {
   const others = except.length === 0 ? undefined : notInArray(archiveDays.day, [...except])
@@ -40,8 +40,8 @@ export async function nextDay(db: Database, except: readonly Day[] = []): Promis
 }
 
 /**
- * The first day with entries after all that archiving was begun of: found in the rollups, whose minutes have an index. A
- * look per stream took 0.7 s of 10,000 streams.
+ * The first day with entries after all days whose archiving has begun. It is found in the rollups, whose minutes have
+ * an index: a query per stream took 0.7 s for 10,000 streams.
  */
 async function firstDayAfterAll(db: Database): Promise<Day | undefined> {
   const { rows } = (await db.execute(sql`
@@ -53,7 +53,7 @@ async function firstDayAfterAll(db: Database): Promise<Day | undefined> {
   return rows[0]?.day ?? undefined
 }
 
-/** Begins a day, or goes on with it. */
+/** Starts archiving a day, or resumes it. */
 export async function beginDay(db: Database, day: Day, now: Date): Promise<ArchiveDay> {
   const [begun] = await db
     .insert(archiveDays)
@@ -70,7 +70,7 @@ export async function endDay(db: Database, day: Day, now: Date): Promise<void> {
   await db.update(archiveDays).set({ state: 'done', endedAt: now }).where(eq(archiveDays.day, day))
 }
 
-/** Says why a day isn't archived; what was archived of it stays so. */
+/** Records why a day isn't archived; what was already archived stays archived. */
 export async function failDay(db: Database, day: Day, error: unknown, now: Date): Promise<void> {
   const known = error instanceof ArchiveError
   const errorCode: ArchiveErrorCode = known ? error.code : 'failed'
@@ -82,8 +82,8 @@ export async function failDay(db: Database, day: Day, error: unknown, now: Date)
 }
 
 /**
- * Whether all that the database has of a day is archived, or there is nothing, so that it may be dropped there. A day
- * whose entries came late, after it was closed, is opened again: the next run archives them.
+ * Whether a day may be dropped from the database: everything it holds is archived, or it holds nothing. A day that
+ * got entries after it was closed is reopened, and the next run archives them.
  */
 export async function mayDrop(db: Database, day: Day): Promise<boolean> {
   const { from, to } = spanOf(day)

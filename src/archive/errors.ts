@@ -1,4 +1,4 @@
-/** Why the archive can't be used, by what has to be done about it. */
+/** Why the archive can't be used, by what needs to be done about it. */
 export const ARCHIVE_ERRORS = [
   'no_bucket',
   'forbidden',
@@ -15,7 +15,7 @@ export const ARCHIVE_ERRORS = [
 ] as const
 export type ArchiveErrorCode = (typeof ARCHIVE_ERRORS)[number]
 
-/** The archive can't be used; the message is a sentence for people and holds no secret. */
+/** The archive can't be used. The message is a sentence for people and contains no secret. */
 export class ArchiveError extends Error {
   override readonly name = 'ArchiveError'
   constructor(
@@ -25,7 +25,7 @@ export class ArchiveError extends Error {
     super(message)
   }
 
-  /** Whether the same may go well a moment later. */
+  /** Whether a retry in a moment may succeed. */
   get isTransient(): boolean {
     return TRANSIENT.has(this.code)
   }
@@ -33,11 +33,11 @@ export class ArchiveError extends Error {
 
 const TRANSIENT = new Set<ArchiveErrorCode>(['timeout', 'unreachable', 'mismatch', 'failed'])
 
-/** What an S3 service, or the way to it, said of a request that failed. */
+/** What an S3 service, or something on the way to it, said about a failed request. */
 export interface Refusal {
-  /** Left out where no answer came, or the client doesn't tell. */
+  /** Omitted if there was no response, or if the client doesn't say. */
   status?: number
-  /** S3's own error code, or the client's. */
+  /** The error code from S3, or from the client. */
   code?: string
   message?: string
 }
@@ -72,7 +72,7 @@ const CODES: Readonly<Record<string, ArchiveErrorCode>> = {
   FailedToOpenSocket: 'unreachable',
   UnableToConnect: 'unreachable',
 }
-/** For answers that say no code, as those to HEAD and those of proxies in between. */
+/** For responses without a code, such as those to HEAD and from proxies in between. */
 const STATUSES: Readonly<Record<number, ArchiveErrorCode>> = {
   401: 'bad_keys',
   403: 'forbidden',
@@ -98,13 +98,13 @@ const SENTENCES: Readonly<Record<ArchiveErrorCode, string>> = {
   failed: 'The service failed.',
 }
 
-/** The error that a refusal stands for, with what the service itself said of it. */
+/** The error for a refusal, with what the service said. */
 export function archiveError(refusal: Refusal): ArchiveError {
   const code = CODES[refusal.code ?? ''] ?? STATUSES[refusal.status ?? 0] ?? 'failed'
   return sentence(code, said(refusal))
 }
 
-/** An error of Weir's own finding. */
+/** An error that Weir detected itself. */
 export function sentence(code: ArchiveErrorCode, detail = ''): ArchiveError {
   return new ArchiveError(code, detail === '' ? SENTENCES[code] : `${SENTENCES[code]} ${detail}`)
 }

@@ -9,9 +9,11 @@ import {
   type LoggedResponse,
 } from '../streams/recording/entry.ts'
 
-/** Text in one gzip member, in bytes, beyond its first line: what one read of a single entry takes apart. */
+/** Text in one gzip member, in bytes, not counting its first line: reading one entry decompresses this much. */
 const BLOCK_BYTES = 1_048_576
-/** Stored JSON with these is JSON, but no line, or none that strict readers take: a surrogate escaped alone is no text. */
+/**
+ * Stored JSON with these is valid JSON, but spans lines, or has escaped lone surrogates, which strict readers reject.
+ */
 const UNREADABLE = /[\r\n]|\\ud[89a-f]/i
 const ESCAPE = /\\(?:ud[89ab]..\\ud[c-f]..|ud[89a-f]..|.)/gis
 const LONE_SURROGATE = /^\\ud[89a-f]..$/i
@@ -20,8 +22,8 @@ const pack = promisify(gzip)
 const unpack = promisify(gunzip)
 
 /**
- * An entry as a line: the API's JSON. Stored JSON that can't stand in a line as it is is made to, and the text as it was
- * stored is in `dataText`.
+ * An entry as a line: the JSON of the API. If the stored JSON can't be part of a line, `data` holds a readable
+ * version and `dataText` the stored text.
  */
 export function entryLine(entry: Entry): string {
   const { kind, data } = entry
@@ -41,7 +43,10 @@ interface Line extends Omit<Entry, 'at' | 'data' | 'exchange'> {
   response?: LoggedResponse
 }
 
-/** The entry of a line, with stored JSON character for character. @throws SyntaxError */
+/**
+ * Parses a line into its entry, with stored JSON character for character.
+ * @throws SyntaxError
+ */
 export function lineEntry(text: string): Entry {
   const start = dataStart(text)
   const head = start === undefined ? text : `${text.slice(0, start)}}`
@@ -57,7 +62,7 @@ export function lineEntry(text: string): Entry {
 const DATA = ',"data":'
 const TOKEN = /"(?:[^"\\]|\\.)*"|[{}]/g
 
-/** Where the line's own `data` begins, which is its last member; `undefined` where it has none. */
+/** Where the line's own `data` begins, which is its last member; `undefined` if it has none. */
 function dataStart(text: string): number | undefined {
   let depth = 0
   for (const { 0: token, index } of text.matchAll(TOKEN)) {
@@ -68,7 +73,7 @@ function dataStart(text: string): number | undefined {
   return undefined
 }
 
-/** What was packed into one object. */
+/** The content of one object. */
 export interface Packed {
   bytes: number
   /** SHA-256 of the object, in hex. */
@@ -80,14 +85,14 @@ export interface Packed {
   blocks: ArchiveBlock[]
 }
 
-/** Packs entries into an object: gzip members one after the other, which together are a gzip file. */
+/** Packs entries into an object: concatenated gzip members, which together are a gzip file. */
 export class Packer {
   readonly #hash = new Bun.CryptoHasher('sha256')
   readonly #blocks: ArchiveBlock[] = []
   #bytes = 0
   #entries = 0
 
-  /** @param entries in the order of `seq` */
+  /** @param entries ordered by `seq` */
   async *pack(entries: AsyncIterable<Entry>): AsyncGenerator<Uint8Array> {
     let held: Entry[] = []
     let lines: string[] = []
@@ -108,7 +113,7 @@ export class Packer {
     if (lines.length > 0) yield await this.#block(held, lines)
   }
 
-  /** What was packed; `undefined` when there was nothing. To be asked when all is. */
+  /** What was packed; `undefined` if nothing was. Call it when `pack` is done. */
   packed(): Packed | undefined {
     const blocks = this.#blocks
     const [first, last] = [blocks[0], blocks.at(-1)]
@@ -125,7 +130,7 @@ export class Packer {
   }
 
   async #block(entries: readonly Entry[], lines: readonly string[]): Promise<Uint8Array> {
-    // Not on this thread: there, streams are followed.
+    // Off the main thread, which follows streams.
     const block = await pack(lines.join(''))
     this.#blocks.push({ offset: this.#bytes, ...outline(entries) })
     this.#hash.update(block)
@@ -147,7 +152,10 @@ function outline(entries: readonly Entry[]): Omit<ArchiveBlock, 'offset'> {
   }
 }
 
-/** The text of a block. @throws where it is damaged */
+/**
+ * The text of a block.
+ * @throws if the block is damaged
+ */
 export async function unpackBlock(block: Uint8Array): Promise<string> {
   return (await unpack(block)).toString()
 }

@@ -1,6 +1,6 @@
 /**
- * Two sequences as one, in the order of `seq`; what both have comes once, from the first.
- * @param newestFirst whether both run from the highest `seq` to the lowest
+ * Merges two sequences by `seq`; duplicates are taken from the first one.
+ * @param newestFirst whether both are in descending order
  */
 export async function* mergeBySeq<T extends { seq: number }>(
   first: AsyncIterable<T>,

@@ -1,4 +1,4 @@
-/** Aborts with a TimeoutError when nothing happens for too long, or when somebody else aborts. */
+/** Aborts with a TimeoutError after too long without activity, or when the given signal aborts. */
 export class Patience {
   readonly #own = new AbortController()
   readonly #timeoutMs: number
@@ -24,7 +24,7 @@ export class Patience {
     clearTimeout(this.#timer)
   }
 
-  /** Every chunk gives it new patience; the last one, or a reader that turns away, ends it. */
+  /** Every chunk restarts the timeout; the last chunk, or cancelling, ends it. */
   watch(body: ReadableStream<Uint8Array>): ReadableStream<Uint8Array> {
     const reader = body.getReader()
     return new ReadableStream<Uint8Array>({
@@ -49,9 +49,6 @@ export class Patience {
   }
 
   #arm(): Timer {
-    return setTimeout(
-      () => this.#own.abort(new DOMException('Nothing came for too long', 'TimeoutError')),
-      this.#timeoutMs,
-    )
+    return setTimeout(() => this.#own.abort(new DOMException('Timed out', 'TimeoutError')), this.#timeoutMs)
   }
 }

@@ -5,9 +5,10 @@ import { mergeBySeq } from './merge.ts'
 import type { Archived, Span } from './reader.ts'
 
 /**
- * Adds to a page of the log what lies in the archive.
- * @param kept what the database has of it, in the order of the query: oldest first after a number, else newest first
- * @throws Problem when something of it is in the archive, and that can't be read
+ * Adds archived entries to a page of the log.
+ * @param kept the page's entries in the database, in the order of the query: oldest first after a `seq`, else newest
+ * first
+ * @throws Problem if part of it is in the archive and can't be read
  */
 export async function withArchived(
   archived: Archived,
@@ -29,7 +30,7 @@ export async function withArchived(
   return firstOf(mergeBySeq(each(kept), others, span.newestFirst), limit)
 }
 
-/** Versions from the database and the archive. Where both have one, that of the database counts: it may be a base. */
+/** Versions from the database and the archive. If both have a version, the database wins: it may be a base. */
 export function versionsWith(read: ReadVersions, archived: Archived): ReadVersions {
   return async (streamId, query) => {
     const kept = await read(streamId, query)
@@ -48,7 +49,7 @@ export function versionsWith(read: ReadVersions, archived: Archived): ReadVersio
   }
 }
 
-/** What of a span may still be missing: a full page leaves nothing beyond its last line. */
+/** The part of a span that may still be missing: a full page leaves nothing after its last line. */
 function within(span: Span, kept: readonly { seq: number }[], limit: number): Span {
   const last = kept.at(-1)?.seq
   if (last === undefined || kept.length < limit) return span
@@ -88,7 +89,7 @@ async function* map<T, U>(items: AsyncIterable<T>, to: (item: T) => U): AsyncGen
   for await (const item of items) yield to(item)
 }
 
-/** As many as are asked for; the rest isn't read. */
+/** The first `limit` items; the rest isn't read. */
 async function firstOf<T>(items: AsyncIterable<T>, limit: number): Promise<T[]> {
   const first: T[] = []
   if (limit <= 0) return first

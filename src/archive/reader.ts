@@ -10,14 +10,14 @@ import { ArchiveError, sentence } from './errors.ts'
 import { lineEntry, unpackBlock } from './format.ts'
 import { mergeBySeq } from './merge.ts'
 
-/** Which of a stream's entries are wanted; all bounds are included, and one left out doesn't bound. */
+/** A range of a stream's entries. Bounds are inclusive; an omitted bound doesn't limit. */
 export interface Span {
   from?: number
   to?: number
   /** Milliseconds since the epoch. */
   fromAt?: number
   toAt?: number
-  /** Only parts of objects that hold such entries are read; others may come along. */
+  /** Reads only parts of objects that hold such entries; other entries may be included. */
   only?: 'versions' | 'snapshots'
   /** Default: oldest first. */
   newestFirst?: boolean
@@ -25,24 +25,27 @@ export interface Span {
 
 /** Reads entries that are no longer in the database. */
 export interface Archived {
-  /** Those of a span, in order. @throws Problem when they are in the archive, and that can't be read */
+  /**
+   * The entries of a span, in order.
+   * @throws Problem if they are in the archive and can't be read
+   */
   entries(streamId: string, span: Span): AsyncGenerator<Entry>
 }
 
 type ArchivedObject = typeof archives.$inferSelect
 
-/** Objects looked up at a time. */
+/** Objects fetched from the index at a time. */
 const PAGE = 30
 
 export interface ArchiveReaderDeps {
   db: Database
-  /** Left out: there is none, and what was archived once can't be read. */
+  /** Omitted if none is configured; then archived entries can't be read. */
   bucket: Bucket | undefined
-  /** Text of blocks kept for the next reader, in bytes. Default: 16 MiB. */
+  /** Size of the block cache, in bytes of text. Default: 16 MiB. */
   cacheBytes?: number
 }
 
-/** Reads the archive block by block; the last ones read are kept in memory, within a bound. */
+/** Reads the archive block by block, with a bounded cache of recent blocks. */
 export class ArchiveReader implements Archived {
   readonly #db: Database
   readonly #bucket: Bucket | undefined
@@ -76,15 +79,15 @@ export class ArchiveReader implements Archived {
     }
   }
 
-  /** Lets go of what is kept, and ends reads that are under way. */
+  /** Clears the cache and ends reads in progress. */
   close(): void {
     this.#closed.abort()
     this.#cache.clear()
   }
 
   /**
-   * Objects that hold something of the span which the database doesn't have any more, in order. Those whose entries are
-   * interwoven come together: a clock that was set back at midnight makes such.
+   * Objects with entries of the span that the database no longer has, in order. Objects with interleaved entries come
+   * together; a clock that was set back at midnight causes them.
    */
   async *#objects(streamId: string, span: Span): AsyncGenerator<ArchivedObject[]> {
     let group: ArchivedObject[] = []
@@ -113,7 +116,7 @@ export class ArchiveReader implements Archived {
       fromAt === undefined ? undefined : gte(archives.day, dayOf(fromAt)),
       toAt === undefined ? undefined : lte(archives.day, dayOf(toAt)),
       only === 'snapshots' ? sql`${archives.snapshotSeq} IS NOT NULL` : undefined,
-      // What is removed goes from the oldest on, or by the day: then the first entry is gone.
+      // Entries are removed oldest first, or by the day: in both cases the first one is gone.
       or(isGone(archives.firstSeq), isGone(archives.lastSeq)),
     ]
     if (beyond !== undefined) {
@@ -159,7 +162,7 @@ export class ArchiveReader implements Archived {
   }
 }
 
-/** That an entry of an object isn't in the database; asked of its day's partition alone. */
+/** A condition: an entry of an object isn't in the database. Queries only that day's partition. */
 function isGone(seq: typeof archives.firstSeq | typeof archives.lastSeq): SQL {
   return sql`NOT EXISTS (SELECT FROM weir.entries AS kept
     WHERE kept.stream_id = ${archives.streamId} AND kept.seq = ${seq}

@@ -4,16 +4,16 @@ import type { Database } from '../storage/storage.ts'
 import type { Bucket } from './bucket.ts'
 import { type ArchiveDay, closesAt, nextDay } from './days.ts'
 
-/** What the archive holds, what it does, and what is wrong with it. */
+/** What the archive holds, what it is doing, and what is wrong with it. */
 export interface ArchiveReport {
   isConfigured: boolean
-  /** Where it lies, as a URL; null where it isn't configured. */
+  /** Its location as a URL; null if it isn't configured. */
   target: string | null
   /** Newest first. */
   days: (Omit<ArchiveDay, 'cursor'> & { progress: number })[]
-  /** Of all days. `objects` are streams' days. */
+  /** Over all days. `objects` counts pairs of stream and day. */
   totals: { days: number; objects: number; bytes: number }
-  /** The earliest day with entries that isn't archived, and when it is closed. */
+  /** The earliest day with entries that isn't archived, and when it closes. */
   next: { day: string; closesAt: Date; isClosed: boolean } | null
 }
 
@@ -23,7 +23,7 @@ export interface ReportDeps {
   now(): number
 }
 
-/** Days told at once. */
+/** Days in one report. */
 const MAX_DAYS = 400
 
 export async function archiveReport({ db, bucket, now }: ReportDeps): Promise<ArchiveReport> {
@@ -52,7 +52,7 @@ export async function archiveReport({ db, bucket, now }: ReportDeps): Promise<Ar
   }
 }
 
-/** How far a day is, from 0 to 1: streams are archived in the order of their ids. */
+/** A day's progress, from 0 to 1: streams are archived in the order of their IDs. */
 async function progressOf(db: Database, state: ArchiveDay['state'], cursor: string | null): Promise<number> {
   if (state === 'done') return 1
   if (cursor === null) return 0

@@ -5,22 +5,22 @@ import { type ArchiveStreamDeps, archiveStream } from './archive-stream.ts'
 import { beginDay, closesAt, endDay, failDay, nextDay, spanOf } from './days.ts'
 import { ArchiveError } from './errors.ts'
 
-/** How long a day that failed rests before it is tried again by itself, in milliseconds. */
+/** How long a failed day waits before it is retried automatically, in milliseconds. */
 export const RETRY_AFTER_MS = 15 * 60_000
-/** Streams looked up at a time. */
+/** Streams fetched at a time. */
 const PAGE = 100
-/** Objects of removed streams that one run removes at most. */
+/** Objects of removed streams that one run deletes at most. */
 const SWEEP = 1_000
 
 export interface ArchiveDeps extends ArchiveStreamDeps {
-  /** Told of faults that are Weir's own. */
+  /** Called for errors in Weir itself. */
   warn(message: string, error?: unknown): void
 }
 
 /**
- * Archives every closed day that isn't, the earliest first, and goes on where an earlier run stopped. What the archive
- * itself refuses ends the run; the day says why.
- * @param signal ends it after what is under way
+ * Archives every closed day that isn't archived, oldest first, and resumes where an earlier run stopped. An error of
+ * the archive ends the run and is recorded on the day.
+ * @param signal ends the run after the object in progress
  */
 export async function archiveClosedDays(deps: ArchiveDeps, signal: AbortSignal): Promise<void> {
   const tried: Day[] = []
@@ -33,7 +33,7 @@ export async function archiveClosedDays(deps: ArchiveDeps, signal: AbortSignal):
   await sweep(deps, signal)
 }
 
-/** Has a run made where one would have something to do: a closed day that isn't archived, and didn't fail just now. */
+/** Starts a run if there is work: a closed day that isn't archived and didn't fail recently. */
 export async function archiveWhenDue(
   { db, now }: Pick<ArchiveDeps, 'db' | 'now'>,
   runLater: () => Promise<void>,
@@ -49,7 +49,7 @@ export async function archiveWhenDue(
   if ((failed?.endedAt?.getTime() ?? 0) + RETRY_AFTER_MS <= now()) await runLater()
 }
 
-/** @returns whether to go on with other days */
+/** @returns whether to continue with other days */
 async function archiveDay(deps: ArchiveDeps, day: Day, signal: AbortSignal): Promise<boolean> {
   const { db, now } = deps
   try {
@@ -66,7 +66,7 @@ async function archiveDay(deps: ArchiveDeps, day: Day, signal: AbortSignal): Pro
     await endDay(db, day, new Date(now()))
     return true
   } catch (error) {
-    // Whoever goes on later finds the day as it is.
+    // The next run finds the day as it is now.
     if (signal.aborted) return false
     const isArchives = error instanceof ArchiveError
     if (!isArchives) deps.warn(`Archiving ${day} failed`, error)
@@ -75,7 +75,7 @@ async function archiveDay(deps: ArchiveDeps, day: Day, signal: AbortSignal): Pro
   }
 }
 
-/** Streams that have something of the day, by their rollups. */
+/** Streams with entries on the day, according to their rollups. */
 function streamsAfter({ db }: ArchiveDeps, day: Day, cursor: string | null) {
   const { from, to } = spanOf(day)
   const isRecorded = sql`EXISTS (SELECT FROM weir.rollups AS rollup WHERE rollup.stream_id = ${streams.id}
@@ -88,7 +88,7 @@ function streamsAfter({ db }: ArchiveDeps, day: Day, cursor: string | null) {
     .limit(PAGE)
 }
 
-/** Removes what lies in the archive of streams that were removed. */
+/** Removes archived objects of streams that were removed. */
 async function sweep({ db, bucket, warn }: ArchiveDeps, signal: AbortSignal): Promise<void> {
   const rows = await db
     .select({ streamId: archives.streamId, day: archives.day, key: archives.key })

@@ -1,6 +1,6 @@
 import { createHash, createHmac } from 'node:crypto'
 
-/** Who signs, and for where. */
+/** The keys, and the region they sign for. */
 export interface Signer {
   accessKeyId: string
   secretAccessKey: string
@@ -17,8 +17,8 @@ export interface Signed {
 }
 
 /**
- * A URL with the signature of one request in its query, by AWS Signature Version 4. Made here of the settings alone:
- * the runtime's own S3 client adds the session token that it finds in the environment, for whatever service that was.
+ * A URL signed for one request by AWS Signature Version 4. Not signed with the runtime's S3 client, because that adds
+ * the session token from the environment, whichever service the request goes to.
  * @see https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html
  */
 export function signedUrl({ method, url, query, expiresSeconds, at }: Signed, signer: Signer): string {
@@ -44,7 +44,7 @@ export function signedUrl({ method, url, query, expiresSeconds, at }: Signed, si
   return `${url.origin}${path}?${parameters}&X-Amz-Signature=${hmac(key, text).toString('hex')}`
 }
 
-/** As AWS encodes: everything but unreserved characters. A path of S3 keeps its slashes, and none is resolved. */
+/** Encodes as AWS does: everything but unreserved characters. An S3 path keeps its slashes and isn't normalized. */
 export function encoded(text: string): string {
   return encodeURIComponent(text).replace(
     /[!'()*]/g,

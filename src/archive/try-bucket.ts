@@ -1,19 +1,19 @@
 import { type Bucket, drain, type ObjectRequest } from './bucket.ts'
 import { ArchiveError, type ArchiveErrorCode, archiveError, sentence } from './errors.ts'
 
-/** One request of a try, and what came of it. */
+/** One request of the test, and its result. */
 export interface TriedStep {
   step: 'write' | 'read' | 'delete'
   isOk: boolean
-  /** Without what signs it. */
+  /** Without the signature. */
   request: { method: string; url: string }
-  /** Null when no answer came. */
+  /** Null if there was no response. */
   response: { status: number; headers: Record<string, string> } | null
   durationMs: number
   error: { code: ArchiveErrorCode; message: string } | null
 }
 
-/** Headers of answers that help to find out what happened. */
+/** Response headers that help to diagnose a failure. */
 const SHOWN_HEADERS = new Set([
   'server',
   'date',
@@ -24,7 +24,7 @@ const SHOWN_HEADERS = new Set([
 ])
 const METHODS = { write: 'PUT', read: 'GET', delete: 'DELETE' } as const
 
-/** Writes a small object, reads it back and deletes it; what was not written isn't read. */
+/** Writes a small object, reads it back and deletes it. If writing fails, it isn't read. */
 export async function tryBucket(
   bucket: Bucket,
   signal: AbortSignal,

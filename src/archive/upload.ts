@@ -1,19 +1,20 @@
 import type { ObjectRequest } from './bucket.ts'
 import { ArchiveError, sentence } from './errors.ts'
 
-/** How often a part is sent again before the upload is given up. */
+/** Retries per part before the upload is abandoned. */
 const PART_RETRIES = 2
-/** Longest wait for the service to forget an upload, in milliseconds; nobody waits for it. */
+/** How long the service may take to discard an upload, in milliseconds; nobody waits for it. */
 const ABANDON_MS = 10_000
 
 /**
- * Sends one request of an upload, and reads its answer.
- * @throws ArchiveError for an answer that is no success
+ * Sends one request of an upload and reads its response.
+ * @throws ArchiveError if the response isn't a success
  */
 export type SendPart = (request: ObjectRequest) => Promise<{ text: string; headers: Headers }>
 
 /**
- * A multipart upload: each part is there before the next is sent. S3 keeps nothing of one that isn't ended.
+ * A multipart upload. Each part is confirmed before the next is sent; S3 keeps nothing of an upload that isn't
+ * completed.
  * @see https://docs.aws.amazon.com/AmazonS3/latest/userguide/mpuoverview.html
  */
 export class Upload {
@@ -37,7 +38,7 @@ export class Upload {
     return new Upload(key, id, send, signal)
   }
 
-  /** Sends the next part: of 5 MiB and more, but for the last. */
+  /** Sends the next part: at least 5 MiB, except for the last. */
   async write(body: Uint8Array<ArrayBuffer>): Promise<void> {
     const query = { partNumber: String(this.#etags.length + 1), uploadId: this.#id }
     const request = { method: 'PUT', key: this.#key, query, body, signal: this.#signal } as const
@@ -62,11 +63,11 @@ export class Upload {
       type: 'application/xml',
       signal: this.#signal,
     })
-    // Putting parts together may fail after the answer has begun, with the status of a success.
+    // Completing the upload may fail after the response has begun, with a success status.
     if (text.includes('<Error>')) throw sentence('failed', `Response: ${tagOf(text, 'Code') ?? 'Error'}.`)
   }
 
-  /** Has the service forget the parts, as far as it can be told. */
+  /** Asks the service to discard the parts; best effort. */
   async abandon(): Promise<void> {
     const signal = AbortSignal.timeout(ABANDON_MS)
     await this.#send({ method: 'DELETE', key: this.#key, query: { uploadId: this.#id }, signal }).catch(
@@ -85,7 +86,7 @@ export class Upload {
   }
 }
 
-/** The text of an element that occurs once, in XML as S3 writes it. */
+/** The text of an element that occurs once, in the XML that S3 writes. */
 export function tagOf(xml: string, name: string): string | undefined {
   const text = new RegExp(`<${name}>([^<]*)</${name}>`).exec(xml)?.[1]
   return text?.replace(/&(amp|lt|gt|quot|apos|#34|#39);/g, (_, sign: string) => ENTITIES[sign] as string)

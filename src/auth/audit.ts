@@ -124,7 +124,7 @@ export class Audit {
       try {
         await complete(db, batch)
       } catch (error) {
-        warn(`${batch.length} rows of the audit stay without their outcome: ${causeOf(error)}`)
+        warn(`${batch.length} audit log records couldn't be completed: ${causeOf(error)}`)
       }
     }
     this.#completing = undefined

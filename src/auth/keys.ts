@@ -156,7 +156,7 @@ export class Keys {
       .update(keys)
       .set({ usedAt, usedFrom })
       .where(eq(keys.id, key.id))
-      .catch((error: unknown) => warn("Can't write down when a key was used", error))
+      .catch((error: unknown) => warn("Can't record the last use of a key", error))
       .finally(() => this.#writing.delete(writing))
     this.#writing.add(writing)
   }

@@ -2,24 +2,24 @@ import { createHash } from 'node:crypto'
 import { promisify } from 'node:util'
 import { gzip } from 'node:zlib'
 
-/** Lines are gathered to about this size before they are compressed, in bytes. */
+/** Lines are collected up to about this size before they are compressed, in bytes. */
 const MEMBER_BYTES = 1_048_576
-/** As small as costs little: a backup shares the processor with recording. */
+/** A cheap compression level: a backup shares the CPU with recording. */
 const LEVEL = 3
 const pack = promisify(gzip)
 
-/** Makes gzip members of lines; all of them in a row are one gzip file. Keeps the sum over the lines. */
+/** Packs lines into gzip members, which together are one gzip file, and keeps the checksum of the lines. */
 export class Packer {
   readonly #sum = createHash('sha256')
   #lines: string[] = []
   #bytes = 0
 
-  /** Of all lines so far, in hex; once. */
+  /** The checksum of all lines so far, in hex; call it once. */
   digest(): string {
     return this.#sum.digest('hex')
   }
 
-  /** @returns a member as soon as enough is gathered */
+  /** @returns a member as soon as there is enough for one */
   async add(lines: readonly string[], isSummed = true): Promise<Uint8Array | undefined> {
     const text = lines.map((line) => `${line}\n`).join('')
     if (isSummed) this.#sum.update(text)

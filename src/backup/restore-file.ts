@@ -3,8 +3,8 @@ import { openAsItIs } from '../storage/open.ts'
 import { type Restored, type RestoreOptions, restoreBackup } from './restore.ts'
 
 /**
- * Restores a file into the database that the settings name.
- * @throws BackupError, and StorageError when the database can't be opened
+ * Restores a file into the configured database.
+ * @throws BackupError, and StorageError if the database can't be opened
  */
 export async function restoreFile(
   path: string,

@@ -7,10 +7,10 @@ import { WORKER_ALIVE_MS } from '../streams/status/health.ts'
 import { type ForeignKey, listForeignKeys, listTables, quoted, type Table } from './tables.ts'
 
 export interface RestoreOptions {
-  /** Whether what is there may be lost. */
+  /** Whether existing data may be replaced. */
   force: boolean
   now(): number
-  /** Told of the rows that are in so far. */
+  /** Called with the number of rows restored so far. */
   progress?(rows: number, header: BackupHeader): void
 }
 
@@ -19,13 +19,13 @@ export interface Restored {
   rows: number
 }
 
-/** What a Weir without any stream has of its own accord: it may be overwritten without a word. */
+/** Tables that a Weir without streams fills by itself: they may be overwritten without --force. */
 const OWN: ReadonlySet<string> = new Set(['workers', 'marks'])
 
 /**
- * Fills a database from a backup, in one transaction: all of it or nothing. The schema is made as it was when the backup
- * was taken, and then brought up to date, so that backups of every earlier Weir can be read.
- * @throws BackupError when it isn't whole, is of a later Weir, or the database isn't empty or in use
+ * Restores a backup into a database, in one transaction. The schema is created as it was when the backup was taken,
+ * and then migrated, so backups of every earlier Weir can be restored.
+ * @throws BackupError if the backup is incomplete or from a later Weir, or if the database isn't empty or is in use
  */
 export async function restoreBackup(
   db: Database,
@@ -52,7 +52,7 @@ export async function restoreBackup(
       await migrate(tx)
       return count
     })
-    // The embedded database has nobody else who would do it.
+    // On the embedded database, nothing else would.
     await db.execute(sql`ANALYZE`)
     return { header, rows }
   } finally {
@@ -88,7 +88,7 @@ async function checkUnused(tx: Database, nowMs: number): Promise<void> {
   )) as unknown as { rows: { name: string }[] }
   if (rows[0] === undefined) return
   throw new BackupError(
-    `${rows[0].name} is working on this database. Stop every Weir on it first; one that was killed counts for ` +
+    `${rows[0].name} is using this database. Stop every Weir on it first; a killed one counts as running for ` +
       `${WORKER_ALIVE_MS / 1_000} s.`,
   )
 }
@@ -139,14 +139,14 @@ function inserter(tx: Database, { name, columns }: Table, given: readonly string
     )
 }
 
-/** What they would add up is in the backup, too. */
+/** The backup already contains what they would add up. */
 async function switchTriggers(tx: Database, to: 'DISABLE' | 'ENABLE'): Promise<void> {
   for (const { name } of await listTables(tx)) {
     await tx.execute(sql.raw(`ALTER TABLE weir.${quoted(name)} ${to} TRIGGER USER`))
   }
 }
 
-/** Rows may name others that come later, and all are checked at once when the constraints are back. */
+/** Rows may refer to later ones; all are checked at once when the constraints are restored. */
 async function dropKeys(tx: Database, keys: readonly ForeignKey[]): Promise<void> {
   for (const { table, name } of keys) {
     await tx.execute(sql.raw(`ALTER TABLE weir.${quoted(table)} DROP CONSTRAINT ${quoted(name)}`))

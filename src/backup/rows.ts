@@ -2,23 +2,23 @@ import { type SQL, sql } from 'drizzle-orm'
 import type { Database } from '../storage/storage.ts'
 import { quoted, type Table } from './tables.ts'
 
-/** Rows that are looked at for one statement, and about how much of them it answers with, in bytes; one row at least. */
+/** Rows read by one statement, and about how many bytes it returns; at least one row. */
 const MAX_ROWS = 2_000
 const MAX_BYTES = 4_194_304
 
-/** Types whose text depends on settings of the server; as JSON they are ISO 8601. */
+/** Types whose text depends on server settings; as JSON they are ISO 8601. */
 const TIMES = /^(timestamp|date|time)\b/
 /** Types whose values may be large. */
 const LARGE = /^(text|bytea)$/
 
-/** Rows, each as a line: a JSON array of text and null; with the keys of the first and the last one. */
+/** Rows as lines: JSON arrays of text and null; with the keys of the first and the last row. */
 export interface Page {
   lines: string[]
   first: readonly string[]
   last: readonly string[]
 }
 
-/** The rows of a table by its key. One page is no more than a few megabytes, or one row. */
+/** The rows of a table ordered by key. A page is a few megabytes at most, or one row. */
 export async function* rowsOf(
   db: Database,
   table: Table,
@@ -73,13 +73,13 @@ async function pageOf(
   return rows
 }
 
-/** One value, the same on every server. */
+/** One value as text that is the same on every server. */
 function textOf({ name, type }: { name: string; type: string }): string {
   if (TIMES.test(type)) return quoted(name)
   return type === 'bytea' ? `'\\x' || encode(${quoted(name)}, 'hex')` : `${quoted(name)}::text`
 }
 
-/** About how much a value takes, without fetching it. */
+/** Approximate size of a value, without fetching it. */
 function sizeOf({ name, type }: { name: string; type: string }): string {
   const size = LARGE.test(type) ? 'octet_length' : 'pg_column_size'
   return `coalesce(${size}(${quoted(name)}), 0)`

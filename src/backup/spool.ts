@@ -3,7 +3,7 @@ import { join } from 'node:path'
 
 const READ_BYTES = 1_048_576
 
-/** A file that has no name any more: it goes with whoever holds it, however that ends. */
+/** An unlinked file: it disappears with the process that has it open, however that ends. */
 export interface Spool {
   write(bytes: Uint8Array): Promise<void>
   read(): AsyncGenerator<Uint8Array>

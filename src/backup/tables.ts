@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm'
 import type { Database } from '../storage/storage.ts'
 
-/** A table as it is in the database: whatever migrations made of it. */
+/** A table as the migrations left it. */
 export interface Table {
   name: string
   columns: readonly { name: string; type: string }[]
@@ -9,14 +9,14 @@ export interface Table {
   key: readonly string[]
 }
 
-/** A constraint that names another table. */
+/** A constraint that refers to another table. */
 export interface ForeignKey {
   table: string
   name: string
   definition: string
 }
 
-/** Every table of Weir's own; partitions are part of theirs. */
+/** Every table of Weir; partitions belong to their table. */
 export async function listTables(db: Database): Promise<Table[]> {
   const { rows } = (await db.execute(sql`
     SELECT class.relname AS name,
@@ -33,7 +33,7 @@ export async function listTables(db: Database): Promise<Table[]> {
   return rows
 }
 
-/** What names another table; those of partitions are part of their table's. */
+/** Foreign keys; those of partitions belong to their table. */
 export async function listForeignKeys(db: Database): Promise<ForeignKey[]> {
   const { rows } = (await db.execute(sql`
     SELECT class.relname AS "table", conname AS name, pg_get_constraintdef(foreign_key.oid) AS definition
@@ -45,7 +45,7 @@ export async function listForeignKeys(db: Database): Promise<ForeignKey[]> {
   return rows
 }
 
-/** A name as SQL has it. */
+/** An SQL identifier. */
 export function quoted(name: string): string {
   return `"${name.replaceAll('"', '""')}"`
 }

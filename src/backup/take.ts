@@ -10,16 +10,16 @@ import { listTables, type Table } from './tables.ts'
 
 export interface BackupDeps {
   db: Database
-  /** Weir's own. */
+  /** The version of Weir. */
   version: string
   now(): number
-  /** A directory for what is read at once, about a tenth of the database, until it is handed on. */
+  /** Directory for the spool: about a tenth of the database, until it is sent. */
   spoolDir: string
 }
 
-/** What holds for one process, and whoever is logged in: neither is to come back to life. */
+/** State of a single process, and signed-in browsers: neither should be restored. */
 const LEFT_OUT: ReadonlySet<string> = new Set(['workers', 'sessions'])
-/** What is only ever added to: it can be read after the instant, while recording goes on. In this order. */
+/** Append-only tables, which can be read after the instant while recording continues. In this order. */
 const LOG_TABLES = ['bodies', 'entries']
 
 /** A stream's log as of the backup's instant: numbered without holes. */
@@ -36,10 +36,10 @@ interface Taken {
 }
 
 /**
- * A backup of all that Weir has stored, as of one instant, as gzip'd lines; `src/core/backup.ts` has the format. All but the
- * log is read in one transaction, aside, so that no slow reader holds it open: on the embedded database, nothing
- * else is written as long as that takes. The log follows while recording goes on, up to the last entry of that instant.
- * Every log is checked for holes; one that was trimmed meanwhile makes the backup fail, in its last line.
+ * A backup of everything that Weir has stored, as of one instant, as gzipped lines; `src/core/backup.ts` defines the
+ * format. Everything but the log is read in one transaction and spooled, so that a slow reader doesn't hold it open:
+ * on the embedded database, it blocks all writes. The log follows while recording continues, up to the last entry of
+ * that instant. Every log is checked for holes; if one was trimmed meanwhile, the backup fails in its last line.
  */
 export async function* takeBackup(deps: BackupDeps): AsyncGenerator<Uint8Array> {
   const spool = await openSpool(deps.spoolDir)
@@ -115,7 +115,10 @@ async function logsOf(db: Database): Promise<Log[]> {
   return rows
 }
 
-/** Bodies first: an entry's is there before it is. @returns how many rows, or why they are not what they were */
+/**
+ * Bodies first, because a body exists before its entry.
+ * @returns the number of rows, or why they changed
+ */
 async function* takeLogs(
   db: Database,
   packer: Packer,

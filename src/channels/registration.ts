@@ -15,7 +15,7 @@ const Tag = Type.String({ minLength: 1, maxLength: 64, pattern: '^[^,\\x00-\\x1f
 const fields = {
   name: Name,
   config: Type.Record(Type.String(), Type.Unknown(), {
-    description: 'What the kind needs. Secrets are never shown again.',
+    description: 'Configuration of the kind. Secrets are never shown again.',
   }),
   tags: Type.Array(Tag, {
     maxItems: 20,

@@ -55,7 +55,7 @@ export interface Output {
   write(text: string): Promise<void>
   /** Width of the terminal; `undefined` for files and pipes, where lines may be longer. */
   columns: number | undefined
-  colours: boolean
+  colors: boolean
 }
 
 /** The environment of a command. */
@@ -106,7 +106,7 @@ export class UsageError extends Error {
   }
 }
 
-/** A name or id that isn't one stream. */
+/** A name or ID that doesn't identify one stream. */
 export class UnclearError extends Error {
   override readonly name = 'UnclearError'
   constructor(

@@ -7,8 +7,8 @@ import { safe } from './text.ts'
 const MAX_NAMES = 100
 
 /**
- * What can stand where the cursor is, for a shell's completion: nothing where Weir can't be asked.
- * @param words those behind the program's name, up to the one that is typed
+ * The possible words at the cursor, for shell completion; none if Weir is unreachable.
+ * @param words those after the program's name, up to the one being typed
  */
 export async function complete(
   commands: Record<string, Command>,
@@ -50,7 +50,7 @@ function optionOf(options: Record<string, Option>, word: string | undefined): Op
   return entries.find(([name, { short }]) => word === `--${name}` || (short && word === `-${short}`))?.[1]
 }
 
-/** Names that can be typed as they are: one with controls, or that looks like an option, is reached by its id. */
+/** Names that can be typed; one with control characters, or that looks like an option, is used by its ID. */
 async function streamNames(current: string, { client }: Io): Promise<string[]> {
   const query = { limit: MAX_NAMES, ...(current !== '' && { q: current }) }
   const page = await answerOf(client.url, client.api.streams.get({ query })).catch(() => undefined)
@@ -58,7 +58,7 @@ async function streamNames(current: string, { client }: Io): Promise<string[]> {
   return [...new Set(names)].filter((name) => safe(name) === name && !name.startsWith('-'))
 }
 
-/** Bash parts words at colons and equals signs; they belong together. */
+/** Bash splits words at colons and equals signs: joins them again. */
 function joined(words: readonly string[]): string[] {
   const whole: string[] = []
   let open = false
@@ -71,7 +71,7 @@ function joined(words: readonly string[]): string[] {
   return whole
 }
 
-/** The text that a half-typed word stands for. */
+/** The text of a partly typed word, without quotes and escapes. */
 function unquoted(word: string): string {
   const quote = word[0]
   if (quote === "'") return word.slice(1)
@@ -79,7 +79,7 @@ function unquoted(word: string): string {
   return word.replace(/\\(.)/g, '$1')
 }
 
-/** A word as bash takes it: behind an open quote as it is, else with backslashes, from the last colon on. */
+/** A word for bash: unchanged after an open quote, otherwise with backslashes, starting after the last colon. */
 function forBash(word: string, raw: string, current: string): string {
   const [quote] = raw
   if (quote === "'" || quote === '"') return word

@@ -1,16 +1,16 @@
 export const SHELLS = ['bash', 'zsh', 'fish'] as const
 export type Shell = (typeof SHELLS)[number]
 
-/** The hidden command that the scripts ask: the shell's name, then the words up to the cursor. */
+/** The hidden command that the scripts call: the shell's name, then the words up to the cursor. */
 export const COMPLETE = '__complete'
 
-/** A script for a shell; `self` starts this program. The program does all the thinking. */
+/** A script for a shell; `self` starts this program, which has all the logic. */
 export function completionScript(shell: Shell, self: readonly string[]): string {
   const ask = [...self.map(quoted), COMPLETE, shell].join(' ')
   return { bash, zsh, fish }[shell](ask)
 }
 
-/** The program answers words as bash has them: quoted where they need it, without what stands before a colon. */
+/** The program returns words for bash: quoted if necessary, without what precedes a colon. */
 function bash(ask: string): string {
   return `_weir() {
   local candidate
@@ -43,7 +43,7 @@ complete -c weir -f -a '(__weir_complete)'
 `
 }
 
-/** One word of a POSIX shell; fish reads it alike. */
+/** One word of a POSIX shell; fish reads it the same way. */
 function quoted(word: string): string {
   return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`
 }

@@ -7,7 +7,7 @@ const UNITS_MS: Record<string, number> = {
   w: 604_800_000,
 }
 
-/** `1h30m`, `45s`, `500ms` in milliseconds; `undefined` for what is no duration. A number needs its unit. */
+/** `1h30m`, `45s`, `500ms` in milliseconds; `undefined` for anything else. A number requires a unit. */
 export function durationMs(text: string): number | undefined {
   if (!/^(\d+(\.\d+)?(ms|[smhdw]))+$/.test(text)) return undefined
   const parts = text.matchAll(/(\d+(?:\.\d+)?)(ms|[smhdw])/g)
@@ -16,7 +16,7 @@ export function durationMs(text: string): number | undefined {
   )
 }
 
-/** An instant, written in ISO 8601 or as a duration before now. */
+/** A time in ISO 8601, or a duration before now. */
 export function instant(text: string, now: number): Date | undefined {
   const ago = durationMs(text)
   const date = ago === undefined ? new Date(/^\d{4}-/.test(text) ? text : Number.NaN) : new Date(now - ago)

@@ -4,10 +4,10 @@ import type { Output } from './command.ts'
 import { dimmed } from './print.ts'
 import { cut, safe } from './text.ts'
 
-/** Characters of an entry's contents that are shown where no terminal bounds the line. */
+/** Characters of an entry's data that are shown if there is no terminal width. */
 const MAX_SHOWN_CHARS = 200
 
-/** An entry in one line: when, which, what, how large, and the beginning of its contents. */
+/** An entry in one line: time, number, kind, size, and the beginning of its data. */
 export function entryLine(entry: EntryJson, out: Output): string {
   const { at, seq, kind, event, response, wireBytes, data } = entry
   const contents = data === undefined ? '' : typeof data === 'string' ? data : JSON.stringify(data)
@@ -17,7 +17,7 @@ export function entryLine(entry: EntryJson, out: Output): string {
     ...(response ? [String(response.status)] : []),
     ...(event ? [event] : []),
     bytes(wireBytes),
-    // Cut before it is made safe: a body may have megabytes.
+    // Cut before escaping, because a body may have megabytes.
     contents.slice(0, MAX_SHOWN_CHARS) + (contents.length > MAX_SHOWN_CHARS ? '…' : ''),
   ]
   const line = `${at} ${parts.join(' ')}`

@@ -1,7 +1,7 @@
-/** Longest line that is read, in characters: an entry holds one body, which Weir bounds. */
+/** Longest line, in characters: an entry contains one body, whose size Weir limits. */
 const MAX_LINE_CHARS = 268_435_456
 
-/** The lines of a body, without their ends, as they come. */
+/** The lines of a body as they arrive, without line endings. */
 export async function* linesOf(body: ReadableStream<Uint8Array>): AsyncGenerator<string> {
   const decoder = new TextDecoder()
   let rest = ''

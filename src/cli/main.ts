@@ -18,11 +18,11 @@ function output(stream: NodeJS.WriteStream): Output {
   const isPlain = Boolean(environment.NO_COLOR) || environment.TERM === 'dumb'
   return {
     write: (text) => new Promise((resolve) => void stream.write(text, () => resolve())),
-    // Asked anew each time: a terminal's width changes.
+    // Read each time, because a terminal's width changes.
     get columns() {
       return stream.isTTY ? stream.columns || 80 : undefined
     },
-    colours: Boolean(stream.isTTY) && !isPlain,
+    colors: Boolean(stream.isTTY) && !isPlain,
   }
 }
 
@@ -35,7 +35,7 @@ async function ask(question: string): Promise<boolean> {
   }
 }
 
-/** Opens the database itself; loaded when it is asked for only, because nothing else here needs one. */
+/** Opens the database itself; loaded on demand, because nothing else needs it. */
 const restore: Io['restore'] = async (file, options) => {
   const { ConfigError, parseConfig } = await import('../config.ts')
   const { restoreFile } = await import('../backup/restore-file.ts')
@@ -51,14 +51,14 @@ const restore: Io['restore'] = async (file, options) => {
 }
 
 /**
- * Requests to Weir carry its token: they go through a proxy only by a tunnel that it can't look into, for https, and never
- * to this machine itself.
+ * Requests to Weir carry its token, so they only use a proxy as a tunnel, for https, and never to this machine
+ * itself.
  */
 const fetchWeir: Fetch = async (input, init = {}) => {
   const url = input instanceof Request ? input.url : String(input)
   const https = firstGiven(environment, PROXY_VARIABLES.https)?.text
   if (https === undefined) return directFetch(url, init)
-  // Few have one, and it takes a while to load.
+  // Few have one, and loading it takes a while.
   const { proxyFor } = await import('../net/proxies.ts')
   const bypass = firstGiven(environment, PROXY_VARIABLES.none)?.text.split(/[\s,]+/) ?? []
   const proxy = proxyFor(new URL(url), { https, bypass })

@@ -1,4 +1,4 @@
-/** The candidate most like a text that may be mistyped; `undefined` when none is near. */
+/** The candidate most similar to a mistyped text; `undefined` if none is similar. */
 export function nearest(text: string, candidates: readonly string[]): string | undefined {
   const near = Math.max(1, Math.floor(text.length / 3))
   const [best] = candidates
@@ -8,7 +8,7 @@ export function nearest(text: string, candidates: readonly string[]): string | u
   return best?.candidate
 }
 
-/** Insertions, deletions, replacements and swaps of neighbours between two texts. */
+/** Insertions, deletions, replacements and swaps of neighbors between two texts. */
 function distance(a: string, b: string): number {
   let beforeLast: number[] = []
   let last = Array.from({ length: b.length + 1 }, (_, index) => index)

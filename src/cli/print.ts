@@ -15,16 +15,16 @@ const VERDICT_STYLES: Record<string, Style> = {
 }
 
 /** Colors a status, if colors are enabled. */
-export function verdictPaint({ colours }: Output, verdict: string): (text: string) => string {
-  return painter(colours, VERDICT_STYLES[verdict])
+export function verdictPaint({ colors }: Output, verdict: string): (text: string) => string {
+  return painter(colors, VERDICT_STYLES[verdict])
 }
 
-export function dimmed({ colours }: Output): (text: string) => string {
-  return painter(colours, 'dim')
+export function dimmed({ colors }: Output): (text: string) => string {
+  return painter(colors, 'dim')
 }
 
-function painter(colours: boolean, style: Style | undefined): (text: string) => string {
-  if (!colours || style === undefined) return (text) => text
+function painter(colors: boolean, style: Style | undefined): (text: string) => string {
+  if (!colors || style === undefined) return (text) => text
   return (text) => styleText(style, text, { validateStream: false })
 }
 

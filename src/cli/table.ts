@@ -2,19 +2,19 @@ import { cut, widthOf } from './text.ts'
 
 export interface Column {
   title: string
-  /** Gives way where the table is too wide. */
+  /** Shrinks if the table is too wide. */
   shrinks?: boolean
   alignRight?: boolean
 }
 
-/** Text that is safe already, and how it is painted once it is cut and padded. */
+/** Text that is already escaped, and its style, applied after cutting and padding. */
 export interface Cell {
   text: string
   paint?: (text: string) => string
 }
 
 const GAP = '  '
-/** A column that gives way keeps this many columns of the terminal. */
+/** Minimum width of a shrinking column, in terminal columns. */
 const LEAST = 6
 
 /** Rows under their titles; with `columns`, no line is wider than that. */
@@ -31,7 +31,7 @@ export function table(
   return [titles, ...rows].map((row) => `${line(columns, row, widths, width)}\n`).join('')
 }
 
-/** Takes from the widest of the columns that give way, until all fit or none can give any more. */
+/** Shrinks the widest of the columns that can, until all fit or none can shrink further. */
 function shrink(columns: readonly Column[], widths: number[], width: number): void {
   const gaps = GAP.length * (columns.length - 1)
   for (let over = widths.reduce((sum, each) => sum + each, gaps) - width; over > 0; over--) {

@@ -2,15 +2,15 @@ import { treaty } from '@elysiajs/eden'
 import type { createApp } from '../app.ts'
 import { explainFailure, UnreachableError, WeirError } from './errors.ts'
 
-/** Longest wait for an answer, in milliseconds: registering asks the API itself first. */
+/** Longest wait for a response, in milliseconds: registering requests the API first. */
 const DEFAULT_TIMEOUT_MS = 60_000
 
 export interface ClientOptions {
-  /** Where Weir is; a path is kept, a slash at the end is not. */
+  /** The URL of Weir; a path is kept, a trailing slash is removed. */
   url: string
   /** Sent as a bearer token to this address only: redirects are not followed. */
   token?: string | undefined
-  /** Default 60 000. */
+  /** Default 60,000. */
   timeoutMs?: number
   /** Ends every request when it aborts. */
   signal?: AbortSignal
@@ -21,14 +21,17 @@ export type Fetch = (input: string | URL | Request, init?: RequestInit) => Promi
 type App = Awaited<ReturnType<typeof createApp>>
 
 export interface WeirClient {
-  /** Without a slash at the end. */
+  /** Without a trailing slash. */
   readonly url: string
   /**
-   * The routes under `/api`, with the types of the program itself: a path, a field or a parameter that isn't there
-   * doesn't compile. Parameters of paths are put in as they are: ids, not text that somebody typed.
+   * The routes under `/api`, with the types of the program itself: an unknown path, field or parameter doesn't
+   * compile. Path parameters are inserted unescaped: they are IDs, not user input.
    */
   readonly api: ReturnType<typeof treaty<App>>['api']
-  /** One request, for what is read as a stream. @throws WeirError, UnreachableError */
+  /**
+   * One request whose response is read as a stream.
+   * @throws WeirError, UnreachableError
+   */
   open(path: string, init?: RequestInit): Promise<Response>
 }
 
@@ -51,7 +54,7 @@ export function createClient({
   }
   return {
     url,
-    // Text that looks like an instant may be a name: none is made a Date.
+    // Text that looks like a time may be a name, so nothing becomes a Date.
     api: treaty<App>(url, {
       headers,
       parseDate: false,
@@ -70,7 +73,7 @@ export function createClient({
   }
 }
 
-/** A value as its JSON has it: an instant is text. */
+/** A value in JSON: times are text. */
 export type Wire<T> = T extends Date
   ? string
   : T extends readonly (infer Item)[]
@@ -80,8 +83,8 @@ export type Wire<T> = T extends Date
       : T
 
 /**
- * What a call of {@link WeirClient.api} is answered.
- * @throws WeirError for what Weir refuses; UnreachableError where no Weir answers
+ * The result of a call of {@link WeirClient.api}.
+ * @throws WeirError if Weir rejects it; UnreachableError if it doesn't respond
  */
 export async function answerOf<Answered extends { data: unknown; error: unknown; response: Response }>(
   url: string,
@@ -91,7 +94,7 @@ export async function answerOf<Answered extends { data: unknown; error: unknown;
     throw new UnreachableError(url, error)
   })
   const fault = error as { value?: unknown } | null
-  // No answer at all; the types don't say so.
+  // No response at all, which the types don't express.
   if ((response as Response | undefined) === undefined) throw new UnreachableError(url, fault?.value)
   if (fault !== null) throw explainFailure(url, response, fault.value)
   const isJson = response.headers.get('content-type')?.startsWith('application/json')

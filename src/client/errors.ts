@@ -1,21 +1,21 @@
-/** What Weir refused, or could not do. */
+/** Weir rejected a request, or failed. */
 export class WeirError extends Error {
   override readonly name = 'WeirError'
   constructor(
-    /** One of the codes of Weir's problems; `not_weir` for an answer that isn't from one. */
+    /** One of Weir's problem codes; `not_weir` for a response from something else. */
     readonly code: string,
     /** A sentence for people. */
     readonly detail: string,
     /** HTTP status. */
     readonly status: number,
-    /** The field of the request that it is about. */
+    /** The invalid field of the request. */
     readonly field?: string,
   ) {
     super(detail)
   }
 }
 
-/** Nothing answered, or not to the end. */
+/** There was no response, or an incomplete one. */
 export class UnreachableError extends Error {
   override readonly name = 'UnreachableError'
   readonly code = 'unreachable_weir'
@@ -24,7 +24,7 @@ export class UnreachableError extends Error {
   }
 }
 
-/** The error that an answer other than 2xx stands for; `body` is its parsed JSON, or whatever came instead. */
+/** The error for a response other than 2xx; `body` is its parsed JSON, or whatever arrived instead. */
 export function explainFailure(url: string, response: Response, body: unknown): WeirError {
   const { code, detail, field } = isObject(body) ? body : {}
   if (typeof code === 'string' && typeof detail === 'string') {

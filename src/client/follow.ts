@@ -3,33 +3,33 @@ import type { Fetch, WeirClient } from './client.ts'
 import { UnreachableError, WeirError } from './errors.ts'
 
 const SILENCE_MS = 40_000
-/** Messages that wait for a slow reader. At the bound the connection is closed, and resumed once they are read. */
+/** Messages buffered for a slow reader. Beyond it the connection is closed, and resumed once they are read. */
 const MAX_WAITING = 1_000
-/** Wait after a connection that Weir refused for a while, in milliseconds. */
+/** Wait after a temporary error response, in milliseconds. */
 const REFUSED_WAIT_MS = 2_000
-/** Statuses that pass: a proxy in front of a Weir that restarts, or a Weir that is starting. */
+/** Temporary statuses: a proxy in front of a restarting Weir, or a Weir that is starting. */
 const PASSING = new Set([408, 425, 429, 500, 502, 503, 504])
 
 export type LiveMessage =
-  /** One entry, as JSON text: numbers keep their digits. */
+  /** One entry as JSON text, so that numbers keep their digits. */
   | { kind: 'entry'; seq: number; json: string }
-  /** Entries that can't be sent any more, as JSON text; it goes on after `seq`. */
+  /** Entries that are no longer available, as JSON text; it continues after `seq`. */
   | { kind: 'gap'; seq: number; json: string }
   | { kind: 'away' }
   | { kind: 'back' }
 
 export interface FollowOptions {
-  /** The last entry that is known; 0 for all there are. */
+  /** The last known entry; 0 for all entries. */
   after: number
   /** Ends the iteration. */
   signal: AbortSignal
-  /** Longest silence of a connection, in milliseconds. Default 40 000: Weir sends a heartbeat every 15 s. */
+  /** Longest silence of a connection, in milliseconds. Default 40,000: Weir sends a heartbeat every 15 s. */
   silenceMs?: number
 }
 
 /**
- * The entries of a stream as they are stored, each once and in order, over any number of connections.
- * @throws WeirError when Weir refuses for good: no such stream, no token
+ * The entries of a stream as they are stored, each once and in order, across reconnects.
+ * @throws WeirError for a permanent error: no such stream, no token
  */
 export async function* followEntries(
   client: WeirClient,
@@ -57,19 +57,19 @@ export async function* followEntries(
   }
 }
 
-/** One EventSource with the queue that its messages wait in, until it is closed. */
+/** One EventSource with its queue of messages, until it is closed. */
 class Connection implements AsyncIterable<LiveMessage> {
   readonly #source: EventSource
   readonly #waiting: LiveMessage[] = []
   readonly #signal: AbortSignal
   readonly #silenceMs: number
   #silence: Timer | undefined
-  /** Its own waits to connect again don't keep the process running; this does. */
+  /** Its reconnect timers don't keep the process alive; this does. */
   readonly #alive = setInterval(() => {}, 60_000)
   readonly #abort = () => this.close()
   #refusal: WeirError | undefined
   #isClosed = false
-  /** After the messages are read, before the next connection. */
+  /** Wait after the messages are read, before the next connection. */
   #waitMs = 0
   #wake: () => void = () => {}
 
@@ -127,7 +127,7 @@ class Connection implements AsyncIterable<LiveMessage> {
     this.close()
   }
 
-  /** Adds what the package can't: the token, where to go on from, and an end to silence. */
+  /** Adds what the package lacks: the token, the resume position, and a limit on silence. */
   #fetching(client: WeirClient, after: number): Fetch {
     return async (input, init) => {
       const given = new Headers(init?.headers)
@@ -142,13 +142,13 @@ class Connection implements AsyncIterable<LiveMessage> {
         if (error instanceof UnreachableError) throw error.cause
         if (!(error instanceof WeirError)) throw error
         if (!PASSING.has(error.status)) this.#refusal = error
-        // Any status but 200 closes the source, which reads nothing else of the answer.
+        // Any status but 200 closes the source, which reads nothing else of the response.
         return new Response(null, { status: 500 })
       }
     }
   }
 
-  /** The answer, ended with an error when no byte comes for too long. */
+  /** The response, ended with an error after too long without a byte. */
   #watched(response: Response, silence: AbortController): Response {
     const heard = () => {
       clearTimeout(this.#silence)

@@ -1,4 +1,4 @@
-import { textColourOn } from './colour.ts'
+import { textColorOn } from './color.ts'
 import type { Verdict } from './judging/verdict.ts'
 
 /** What a node is: a program that takes calls, a data store, or a part of Weir itself. */
@@ -28,14 +28,14 @@ export interface Service {
   group?: string
   /** Where it takes requests: http or https, without credentials. */
   url?: string
-  /** Its state as a colour that `parseColour` gave. */
-  colour: string
+  /** Its state as a color that `parseColor` gave. */
+  color: string
   /** Its status, if it has one, and the reason in a sentence. */
   verdict?: Verdict
   reason?: string
   /** Path of its page in the console. */
   href?: string
-  /** When it last reported itself or a colour, ISO 8601. */
+  /** When it last reported itself or a color, ISO 8601. */
   reportedAt: string
 }
 
@@ -90,7 +90,7 @@ export function mermaidText({ services, calls }: Graph): string {
     'flowchart LR',
     ...calls.map(({ from, to }) => `    ${nodeId(from)} --> ${nodeId(to)}`),
     ...services.map(({ id, name }) => `    ${nodeId(id)}["${label(name)}"]:::custom_${nodeId(id)}`),
-    ...services.map(({ id, colour }) => classDefs(`custom_${nodeId(id)}`, colour)),
+    ...services.map(({ id, color }) => classDefs(`custom_${nodeId(id)}`, color)),
   ].join('\n')
 }
 
@@ -116,5 +116,5 @@ function label(name: string): string {
 
 /** Mermaid adds up the definitions of a class. */
 function classDefs(name: string, fill: string): string {
-  return `classDef ${name} fill:${fill},stroke:#333,stroke-width:2;\nclassDef ${name} color:${textColourOn(fill)};`
+  return `classDef ${name} fill:${fill},stroke:#333,stroke-width:2;\nclassDef ${name} color:${textColorOn(fill)};`
 }

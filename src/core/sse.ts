@@ -45,6 +45,6 @@ export const SSE_HEADERS = {
 } as const
 
 function oneLine(field: string, value: string): string {
-  if (/[\r\n\0]/.test(value)) throw new TypeError(`SSE ${field} must not hold a line end or NUL`)
+  if (/[\r\n\0]/.test(value)) throw new TypeError(`SSE ${field} can't contain line breaks or NUL`)
   return value
 }

@@ -2,15 +2,15 @@ import 'carried-files'
 import { version } from '../../package.json'
 import { restartWith, takeEnvironment } from '../environment.ts'
 
-/** Bun reads how many requests may be open at a time before any program runs: it can only be set from outside. */
+/** Bun reads the limit on concurrent requests before any program runs, so it can only be set from outside. */
 const MOST_REQUESTS = { BUN_CONFIG_MAX_HTTP_REQUESTS: '65336' }
-/** Longest wait of `weir health` for an answer, in milliseconds. */
+/** Timeout of `weir health`, in milliseconds. */
 const HEALTH_MS = 4_000
 
 const [command, ...rest] = process.argv.slice(2)
 if (command === 'serve' || command === 'sim') {
   restartWith(MOST_REQUESTS, process.argv.slice(2))
-  // The programs read what stands behind their own name.
+  // The programs expect arguments after their own name.
   process.argv.splice(2, 1)
 }
 
@@ -23,7 +23,7 @@ else if (command === 'serve' && rest.length > 0) {
 else if (command === 'sim') await import('../sim/main.ts')
 else await import('../cli/main.ts')
 
-/** Whether the Weir of this machine, on PORT, can do its work: for containers. */
+/** Whether the local Weir on PORT is ready, for containers. */
 async function isReady(): Promise<boolean> {
   const url = `http://127.0.0.1:${takeEnvironment().PORT ?? 3000}/readyz`
   return fetch(url, { signal: AbortSignal.timeout(HEALTH_MS) }).then(

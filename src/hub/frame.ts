@@ -1,32 +1,32 @@
 import { constants, crc32, deflateRawSync } from 'node:zlib'
 import { encodeMessage, type SseMessage } from '../core/sse.ts'
 
-/** A message on a topic. `position` orders it, and becomes its SSE `id` unless it has one of its own. */
+/** A message on a topic. `position` orders it, and is its SSE `id` unless it has its own. */
 export interface TopicMessage {
   event?: string
   data: string
   /**
-   * Grows with every message of a topic: an entry's `seq`, a graph's version. Left out for one outside of their
-   * order, which is sent whatever the subscriber has.
+   * Increases with every message of a topic: an entry's `seq`, a graph's version. Omit it for a message outside of
+   * that order, which is always sent.
    */
   position?: number
   id?: string
 }
 
-/** Encoded messages, once for all who are sent them. */
+/** Encoded messages, shared by all subscribers. */
 export class Frame {
   readonly #bytes: Uint8Array<ArrayBuffer>
   #deflated: Uint8Array<ArrayBuffer> | undefined
 
   constructor(
-    /** Of the last of its messages that have one. */
+    /** Position of its last message that has one. */
     readonly position: number | undefined,
     bytes: Uint8Array<ArrayBuffer>,
   ) {
     this.#bytes = bytes
   }
 
-  /** One frame of one or more messages that belong together: a reader is sent all of them or none. */
+  /** One frame of one or more messages that belong together: a reader gets all of them or none. */
   static of(...messages: readonly [TopicMessage, ...TopicMessage[]]): Frame {
     const encoded = messages.map(encode)
     const positions = messages.flatMap(({ position }) => position ?? [])
@@ -39,9 +39,9 @@ export class Frame {
   }
 
   /**
-   * The frame as blocks of a DEFLATE stream that refer to nothing before them and end at a byte, so that the same
-   * ones go into every compressed stream, and out at once. Made when first asked for.
-   * @see https://www.rfc-editor.org/rfc/rfc1951 section 3.2.4 (the empty block that a full flush ends with)
+   * The frame as DEFLATE blocks that refer to nothing before them and end at a byte boundary, so that the same bytes
+   * fit into every compressed stream and are flushed at once. Made on first use.
+   * @see https://www.rfc-editor.org/rfc/rfc1951 section 3.2.4 (the empty block at the end of a full flush)
    */
   get deflated(): Uint8Array<ArrayBuffer> {
     this.#deflated ??= deflateRawSync(this.#bytes, { finishFlush: constants.Z_FULL_FLUSH })
@@ -65,7 +65,7 @@ const GZIP_HEADER = new Uint8Array([0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255])
 const LAST_BLOCK = new Uint8Array([3, 0])
 
 /**
- * One reader's gzip stream, put together from frames that are compressed already.
+ * The gzip stream of one reader, assembled from frames that are already compressed.
  * @see https://www.rfc-editor.org/rfc/rfc1952
  */
 export class GzipStream {
@@ -92,12 +92,12 @@ export class GzipStream {
   }
 }
 
-/** Whether a request's sender takes gzip. */
+/** Whether the client accepts gzip. */
 export function acceptsGzip(headers: Headers): boolean {
   return acceptsCoding(headers, 'gzip')
 }
 
-/** Whether a request's sender takes bodies in a content coding (RFC 9110, 12.5.3). */
+/** Whether the client accepts a content coding (RFC 9110, 12.5.3). */
 export function acceptsCoding(headers: Headers, wanted: string): boolean {
   const accepted = headers.get('accept-encoding') ?? ''
   return accepted.split(',').some((part) => {

@@ -5,36 +5,38 @@ import { type Holder, Seats } from './seats.ts'
 
 /** Well below the idle timeouts of common proxies (nginx and most load balancers: 60 s). */
 const HEARTBEAT_MS = 15_000
-/** Of what is published while a subscriber is replayed to. At the bound it is closed as `slow`. */
+/** Bound on what is published during a subscriber's replay. Beyond it the subscriber is closed as `slow`. */
 const MAX_WAITING_BYTES = 1_048_576
-/** Readers reconnect after this and up to as much again, so that a restart isn't answered by all at once. */
+/** Readers reconnect after this plus up to as much again, so that they don't all return at once after a restart. */
 const RETRY_MS = 1_000
 
 const NO_BOUNDS = { perClient: Number.POSITIVE_INFINITY, inAll: Number.POSITIVE_INFINITY, countsLocal: false }
 const HEARTBEAT = new Frame(undefined, encodeComment('heartbeat'))
 
-/** Follows what one subscriber is sent. */
+/** Records what one subscriber is sent. */
 export interface Meter {
   sent(bytes: number): void
   closed(reason: CloseReason): void
 }
 
 export interface SubscribeOptions {
-  /** Ends the subscription: the request's signal. */
+  /** The request's signal: ends the subscription. */
   signal: AbortSignal
-  /** Whose subscriptions it is counted among; left out for one of Weir's own. */
+  /** The client whose subscriber slots it uses; omitted for Weir's own subscriptions. */
   client?: Holder | undefined
-  /** What lets the subscriber in, if it can end before the subscription does: see {@link Hub.endCredential}. */
+  /**
+   * The credential that let the subscriber in, if it can end before the subscription: see {@link Hub.endCredential}.
+   */
   credential?: string | undefined
   /**
-   * Sends what the subscriber missed before it goes live. What is published meanwhile waits, and is sent
-   * afterwards unless its position was already sent. `send` waits until the reader has room, and throws when it
-   * has left. A reader that takes nothing from one heartbeat to the next is closed as `slow`.
+   * Sends what the subscriber missed before it goes live. Messages published meanwhile wait, and are sent afterward
+   * unless their position was already sent. `send` waits until the reader has room, and throws if it has left. A
+   * reader that reads nothing between two heartbeats is closed as `slow`.
    */
   replay?: (send: Send) => Promise<void>
   /**
-   * Position of the last message that the subscriber has; 0 for none. Given, no position up to it is sent, and none
-   * twice, for topics on which the same message may be published again. Left out, all that is published is sent.
+   * Position of the last message that the subscriber has; 0 for none. If given, nothing up to it is sent, and no
+   * position is sent twice, for topics that may publish a message again. If omitted, everything published is sent.
    */
   after?: number
   /** Compresses the stream, each frame on its own. */
@@ -45,14 +47,14 @@ export interface SubscribeOptions {
 export type Send = (message: TopicMessage | Frame) => Promise<void>
 export type CloseReason = 'left' | 'slow' | 'failed' | 'revoked'
 
-/** Why subscriptions ended, and how many are left. */
+/** Why subscriptions ended, and how many are open. */
 export interface HubCounts {
   open: number
-  /** Left by themselves. */
+  /** Readers that left. */
   left: number
   /** Closed because they didn't read. */
   slow: number
-  /** Closed because what they asked for could not be read back. */
+  /** Closed because the replay couldn't be read. */
   failed: number
   /** Closed because their key or session ended. */
   revoked: number
@@ -60,30 +62,30 @@ export interface HubCounts {
 
 interface Subscriber {
   closed: boolean
-  /** At the bound of what it holds, the subscriber is closed as `slow`: one stuck reader must not hold memory for all. */
+  /** A subscriber that exceeds its bound is closed as `slow`: one stuck reader must not use up memory for all. */
   outlet: Outlet
   /** Messages that wait for the replay to finish; undefined once live. */
   waiting: Frame[] | undefined
   waitingBytes: number
   /** Position of the last message sent. */
   sent: number
-  /** Whether only positions beyond that are sent. */
+  /** Whether to send only positions beyond that. */
   ordered: boolean
   topic: string
-  /** Resolves when the reader has read on, or is gone. */
+  /** Resolves when the reader has caught up, or has left. */
   drained: PromiseWithResolvers<void> | undefined
-  /** Whether the reader has read on since the last heartbeat; looked at while a replay waits for it. */
+  /** Whether the reader has read since the last heartbeat; checked while a replay waits for it. */
   reads: boolean
   gzip: GzipStream | undefined
   meter: Meter | undefined
   close(reason: CloseReason): void
 }
 
-/** Named fan-outs: a frame is encoded once, in publish, and the same bytes go to every subscriber. */
+/** Named fan-outs: `publish` encodes a frame once, and every subscriber gets the same bytes. */
 export class Hub {
   readonly counts: HubCounts = { open: 0, left: 0, slow: 0, failed: 0, revoked: 0 }
   readonly #topics = new Map<string, Set<Subscriber>>()
-  /** Subscribers by what lets them in, of those for whom that can end. */
+  /** Subscribers by credential, for credentials that can end. */
   readonly #byCredential = new Map<string, Set<Subscriber>>()
   readonly #heartbeat: Timer
   readonly #random: () => number
@@ -96,7 +98,7 @@ export class Hub {
     this.#heartbeat.unref()
   }
 
-  /** Whether anybody listens: lets a publisher skip work that nobody would see. */
+  /** Whether the topic has subscribers, so that a publisher can skip needless work. */
   has(topic: string): boolean {
     return this.#topics.has(topic)
   }
@@ -117,17 +119,20 @@ export class Hub {
     for (const subscriber of this.#topics.get(topic) ?? []) subscriber.close('left')
   }
 
-  /** What lets the present subscribers in, where that can end. */
+  /** The credentials of the current subscribers that can end. */
   get credentials(): string[] {
     return [...this.#byCredential.keys()]
   }
 
-  /** Ends every subscription that a credential let in. */
+  /** Ends every subscription that the credential let in. */
   endCredential(credential: string): void {
     for (const subscriber of this.#byCredential.get(credential) ?? []) subscriber.close('revoked')
   }
 
-  /** Whether a client may subscribe, for who has work to do before. @throws Problem `too_many`, `unavailable` */
+  /**
+   * Checks whether a client may subscribe, for callers that have work to do first.
+   * @throws Problem `too_many`, `unavailable`
+   */
   checkRoom(client: Holder | undefined): void {
     this.#seats.check(client)
   }
@@ -176,7 +181,7 @@ export class Hub {
         signal.removeEventListener('abort', onAbort)
         subscriber.drained?.resolve()
         meter?.closed(reason)
-        // What a slow reader left unread goes with it, and what somebody may no longer read.
+        // Discards what a slow reader left unread, and what a revoked one may no longer read.
         if (reason === 'slow' || (reason === 'revoked' && subscriber.outlet.isBehind))
           return subscriber.outlet.abort()
         if (subscriber.gzip !== undefined) subscriber.outlet.write(subscriber.gzip.trailer())
@@ -207,7 +212,7 @@ export class Hub {
     try {
       await replay(async (message) => {
         await room(subscriber)
-        if (subscriber.closed) throw new Error('The reader has left')
+        if (subscriber.closed) throw new Error('The subscriber has left')
         push(subscriber, toFrame(message))
       })
     } catch {
@@ -216,7 +221,7 @@ export class Hub {
     await this.#catchUp(subscriber)
   }
 
-  /** Sends what was published during the replay, and meanwhile; then the subscriber is live. */
+  /** Sends what was published during the replay; then the subscriber is live. */
   async #catchUp(subscriber: Subscriber): Promise<void> {
     for (let next = subscriber.waiting?.shift(); next !== undefined; next = subscriber.waiting?.shift()) {
       subscriber.waitingBytes -= next.bytes.byteLength

@@ -1,21 +1,21 @@
 import { Problem } from '../errors.ts'
 
-/** Whose subscriptions are counted together. */
+/** Who subscriptions are counted for. */
 export interface Holder {
   key: string
   isLocal: boolean
 }
 
 export interface SeatBounds {
-  /** Most subscriptions of one client. */
+  /** Maximum per client. */
   perClient: number
-  /** Most of all clients together. */
+  /** Maximum for all clients together. */
   inAll: number
-  /** Whether the first bound is one for whoever is on this machine, too. */
+  /** Whether the limit per client also applies to this machine. */
   countsLocal: boolean
 }
 
-/** How many subscribe, and who: each holds a connection and, should it not read, up to a mebibyte. */
+/** Counts subscribers per client. Each holds a connection and, if it doesn't read, up to 1 MiB. */
 export class Seats {
   readonly #bounds: SeatBounds
   readonly #held = new Map<string, number>()
@@ -25,29 +25,30 @@ export class Seats {
     this.#bounds = bounds
   }
 
-  /** Clients that hold any. */
+  /** Number of clients with a subscription. */
   get clients(): number {
     return this.#held.size
   }
 
-  /** Whether there is room for one more. @throws Problem `too_many` for this client, `unavailable` for all */
+  /**
+   * Checks whether there is room for one more.
+   * @throws Problem `too_many` for this client, `unavailable` for all
+   */
   check(holder: Holder | undefined): void {
     const { perClient, inAll } = this.#bounds
     if (this.#taken >= inAll) {
-      const detail = `${inAll} event streams are open here, which is all it takes (MAX_SUBSCRIBERS); come back later.`
+      const detail = `The limit of ${inAll} open event streams is reached (MAX_SUBSCRIBERS). Try again later.`
       throw new Problem('unavailable', detail)
     }
     const key = this.#keyOf(holder)
     if (key === undefined || (this.#held.get(key) ?? 0) < perClient) return
-    const detail =
-      `You hold ${perClient} event streams open, which is all one client may (MAX_SUBSCRIBERS_PER_CLIENT); ` +
-      'close one first.'
+    const detail = `Your limit of ${perClient} open event streams is reached (MAX_SUBSCRIBERS_PER_CLIENT). Close one first.`
     throw new Problem('too_many', detail)
   }
 
   /**
-   * Counts one more.
-   * @returns what gives the seat back, to be called once
+   * Takes a slot.
+   * @returns a function that releases it, to be called once
    * @throws Problem as {@link check} does
    */
   take(holder: Holder | undefined): () => void {

@@ -12,14 +12,14 @@ const MAX_VALUE_CHARS = 10_000
 const windowMs = Type.Integer({
   minimum: 60_000,
   maximum: MAX_WINDOW_MS,
-  description: 'Taken over this long, in milliseconds, by whole minutes',
+  description: 'Window in milliseconds, by whole minutes',
 })
 const share = Type.Number({ minimum: 0, maximum: 1 })
 const size = Type.Integer({ minimum: 0, maximum: 1_000_000_000_000 })
 const minSamples = Type.Integer({
   minimum: 1,
   maximum: 1_000_000,
-  description: 'With fewer, nothing is said',
+  description: "With fewer samples, the rule doesn't fire",
 })
 const strict = { additionalProperties: false }
 
@@ -32,7 +32,11 @@ const PARAMS = {
   changed: Type.Object(
     {
       everyMs: Type.Optional(
-        Type.Integer({ minimum: 0, maximum: 604_800_000, description: 'Told at most this often, a stream' }),
+        Type.Integer({
+          minimum: 0,
+          maximum: 604_800_000,
+          description: 'Minimum time between notifications for a stream, in milliseconds',
+        }),
       ),
     },
     strict,
@@ -76,10 +80,12 @@ const threshold = Type.Integer({ minimum: 1, maximum: 1_000 })
 const common = {
   name: Type.String({ minLength: 1, maxLength: 200 }),
   kind: Type.Union(RULE_KINDS.map((kind) => Type.Literal(kind))),
-  streamId: Type.Optional(Type.Union([Type.String(), Type.Null()], { description: 'Of one stream' })),
+  streamId: Type.Optional(
+    Type.Union([Type.String(), Type.Null()], { description: 'Applies to this stream only' }),
+  ),
   tag: Type.Optional(
     Type.Union([Type.String({ minLength: 1, maxLength: 64 }), Type.Null()], {
-      description: 'Of those with a tag',
+      description: 'Applies to streams with this tag',
     }),
   ),
   failureThreshold: Type.Optional(threshold),

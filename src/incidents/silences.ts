@@ -31,7 +31,7 @@ export const ScheduleSchema = Type.Object(
     days: Type.Array(Type.Union(DAYS.map((day) => Type.Literal(day))), { minItems: 1, maxItems: 7 }),
     from: Type.String({
       pattern: '^([01][0-9]|2[0-3]):[0-5][0-9]$',
-      description: 'HH:MM, by the clock there',
+      description: 'HH:MM in that time zone',
     }),
     durationMinutes: Type.Integer({ minimum: 1, maximum: MAX_WINDOW_MINUTES }),
   },

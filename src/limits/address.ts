@@ -5,19 +5,21 @@ import ipaddr from 'ipaddr.js'
 type Ranges = readonly string[]
 type Address = ReturnType<typeof ipaddr.parse>
 
-/** Hops of X-Forwarded-For that are looked at, from the last: more proxies than that stand before no Weir. */
+/** Hops of X-Forwarded-For that are read, from the last: no Weir is behind more proxies than that. */
 const MAX_HOPS = 16
-/** What one customer of a provider is given of IPv6, in bits (RFC 6177): whoever has one address of it has all. */
+/**
+ * IPv6 prefix that a provider assigns to one customer, in bits (RFC 6177): whoever has one of its addresses has all.
+ */
 const IPV6_SITE_BITS = 64
 
 const addresses = new WeakMap<Request, string>()
 
-/** Where a request comes from, as {@link noteAddress} found it; undefined in a program that serves no sockets. */
+/** The client address of a request, as {@link noteAddress} found it; undefined in a program that serves no sockets. */
 export function addressOf(request: Request): string | undefined {
   return addresses.get(request)
 }
 
-/** Finds out where a request comes from. To be called once, before anybody asks. */
+/** Determines the client address of a request. Call it once, before anything reads it. */
 export function noteAddress(
   request: Request,
   server: Pick<Server<unknown>, 'requestIP'> | null,
@@ -29,14 +31,14 @@ export function noteAddress(
   addresses.set(request, header === null ? plain(peer) : behind(peer, header, proxies))
 }
 
-/** An address as it is counted by: of IPv6 the site's part. */
+/** The address that limits count by: for IPv6, the site's prefix. */
 export function siteOf(address: string): string {
   const parsed = parse(address)
   if (parsed === undefined || parsed.kind() === 'ipv4') return address
   return ipaddr.IPv6.networkAddressFromCIDR(`${address}/${IPV6_SITE_BITS}`).toString()
 }
 
-/** The last hop that is no proxy of ours: all before it is what a stranger says. */
+/** The last hop that isn't a trusted proxy: everything before it can be forged. */
 function behind(peer: string, header: string, proxies: Ranges): string {
   let address = plain(peer)
   for (const hop of header.split(',').slice(-MAX_HOPS).reverse()) {
@@ -64,7 +66,7 @@ function plain(address: string): string {
   return parse(address)?.toString() ?? address
 }
 
-/** An IPv4 address that came mapped into IPv6 is taken for what it is. */
+/** An IPv4-mapped IPv6 address is treated as IPv4. */
 function parse(address: string): Address | undefined {
   const bare = address.replace(/%.*$/, '')
   return ipaddr.isValid(bare) ? ipaddr.process(bare) : undefined

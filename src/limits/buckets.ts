@@ -1,11 +1,11 @@
-/** Clients remembered. Beyond, the one that was away the longest is forgotten: it would begin with a full bucket. */
+/** Maximum clients. Beyond it, the least recently active one is forgotten: it would start with a full bucket. */
 const MAX_CLIENTS = 10_000
 const SECOND_MS = 1_000
 
 export interface Rate {
-  /** Tokens that come back, in a second. */
+  /** Tokens added per second. */
   perSecond: number
-  /** Most tokens one client can have saved up. */
+  /** Capacity of a bucket. */
   burst: number
 }
 
@@ -13,24 +13,24 @@ export interface Taken {
   isAllowed: boolean
   /** Whole tokens left. */
   left: number
-  /** Until there is enough for what was refused; 0 if it was allowed. In milliseconds. */
+  /** Time until there are enough tokens for what was refused; 0 if it was allowed. In milliseconds. */
   waitMs: number
 }
 
 interface Bucket {
   tokens: number
-  /** When `tokens` was right, in milliseconds. */
+  /** When `tokens` was computed, in milliseconds. */
   at: number
 }
 
-/** A bucket of tokens for each client, filled at one rate: what a request costs is taken out, or the request refused. */
+/** A token bucket for each client, all with the same rate. A request takes its cost in tokens, or is refused. */
 export class TokenBuckets {
   readonly rate: Rate
   readonly #now: () => number
-  /** In the order of use, the latest last. */
+  /** Ordered by use, the latest last. */
   readonly #buckets = new Map<string, Bucket>()
 
-  /** @param now in milliseconds, of a clock that never goes back */
+  /** @param now a monotonic clock, in milliseconds */
   constructor(rate: Rate, now: () => number = () => performance.now()) {
     this.rate = rate
     this.#now = now

@@ -4,16 +4,16 @@ import { addressOf, siteOf } from './address.ts'
 /** Sent by Weir's own workers, which follow many streams through the proxy of its web process. */
 export const WORKER_HEADER = 'X-Weir-Worker'
 
-/** Who a request is counted as. */
+/** The client that a request counts for. */
 export interface Client {
   key: string
-  /** Somebody on this machine, where no token is asked for: not limited unless that is asked for. */
+  /** Somebody on this machine while no token is required: not limited unless limits are set. */
   isLocal: boolean
 }
 
 /**
- * Who a request is counted as: a key wherever it is used from, anybody else by the address.
- * @returns undefined for who is never limited: Weir's own workers, who are believed because they hold the token
+ * The client that a request counts for: a key wherever it is used, otherwise the address.
+ * @returns undefined if there is no limit: for Weir's own workers, which prove it with the token
  */
 export function clientOf(request: Request): Client | undefined {
   const id = callerOf(request)?.id
@@ -24,7 +24,7 @@ export function clientOf(request: Request): Client | undefined {
   return address === undefined ? undefined : { key: siteOf(address), isLocal }
 }
 
-/** Who subscribes, and until when: until they leave, or what lets them in ends. */
+/** The reader of a subscription: its client, and the credential whose end closes it. */
 export function readerOf(request: Request): {
   signal: AbortSignal
   client: Client | undefined

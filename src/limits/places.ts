@@ -1,21 +1,21 @@
 import { Problem } from '../errors.ts'
 
 export interface PlacesOptions {
-  /** What takes a place, in the plural, for who is refused one. */
+  /** What the bound is on, in the plural, for the message of a refusal. */
   what: string
-  /** How many may be under way. */
+  /** Maximum running at a time. */
   atOnce: number
-  /** How many of them may be of one holder. Default: all. */
+  /** Maximum per holder. Default: no limit of its own. */
   atOnceEach?: number
-  /** How many more may wait; who comes on top is refused. Default: none. */
+  /** How many more may wait; further ones are refused. Default: none. */
   waiting?: number
 }
 
-/** A bound on work that takes much of memory or of the processor, for all clients of this process together. */
+/** A bound on work that takes much memory or CPU, for all clients of this process together. */
 export class Places {
   readonly #options: Required<PlacesOptions>
   readonly #line: (() => void)[] = []
-  /** Places of each holder who has one. */
+  /** Number of running holders' units. */
   readonly #held = new Map<string, number>()
   #taken = 0
 
@@ -28,9 +28,9 @@ export class Places {
   }
 
   /**
-   * Takes a place, if need be after those that wait.
-   * @param holder who takes it; left out, the place is nobody's in particular
-   * @returns what gives it back; calling it again does nothing
+   * Waits for a slot and takes it.
+   * @param holder who takes it; omitted: nobody in particular
+   * @returns releases it; calling it again does nothing
    * @throws Problem `too_many`
    */
   async enter(holder?: string): Promise<() => void> {
@@ -44,7 +44,7 @@ export class Places {
           `The limit of ${atOnce} concurrent ${what} is reached. Try again later.`,
         )
       }
-      // Who leaves hands the place on.
+      // A slot is passed on when it is released.
       await new Promise<void>((resolve) => this.#line.push(resolve))
     } else this.#taken++
     let isOver = false
@@ -58,7 +58,10 @@ export class Places {
     }
   }
 
-  /** Does something in a place of its own. @throws Problem `too_many` */
+  /**
+   * Runs some work in a slot.
+   * @throws Problem `too_many`
+   */
   async run<T>(work: () => Promise<T>): Promise<T> {
     const leave = await this.enter()
     try {
@@ -68,7 +71,10 @@ export class Places {
     }
   }
 
-  /** Counts a place as its holder's. @throws Problem `too_many` */
+  /**
+   * Counts a slot for its holder.
+   * @throws Problem `too_many`
+   */
   #hold(holder: string): () => void {
     const { what, atOnceEach } = this.#options
     const held = this.#held.get(holder) ?? 0

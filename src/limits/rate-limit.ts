@@ -4,20 +4,20 @@ import { addressOf, siteOf } from './address.ts'
 import { type Taken, TokenBuckets } from './buckets.ts'
 import { clientOf } from './client.ts'
 
-/** What a file of the console costs, in requests: it is in memory, compressed, and browsers keep it. */
+/** Cost of a console asset, in requests: it is in memory, compressed, and cached by browsers. */
 const ASSET_COST = 0.1
-/** Asked for by who watches over Weir: to be refused would look like being down. */
+/** Used for monitoring: a refusal would look like an outage. */
 const FREE_ROUTES = new Set(['/healthz', '/readyz'])
 const SECOND_MS = 1_000
 
-/** What a request was told of its limit. */
+/** The outcome of the limit for a request. */
 export interface Limited {
-  /** The refusal; left out when it may go on. */
+  /** The refusal; omitted if the request may proceed. */
   problem?: Problem
   headers: Record<string, string>
 }
 
-/** How many requests a client may send: RATE_LIMIT and RATE_BURST, for each key and each address. */
+/** Limits requests per client: RATE_LIMIT and RATE_BURST, for each key and each address. */
 export class RateLimit {
   readonly #isLocalFree: boolean
   readonly #buckets: TokenBuckets | undefined
@@ -30,9 +30,9 @@ export class RateLimit {
   }
 
   /**
-   * Counts a request by its caller: to be called once the door has said who that is, if anybody.
-   * @param route that was matched; undefined: none
-   * @returns undefined for who isn't limited
+   * Counts a request for its caller. Call it once the gate knows who that is, if anybody.
+   * @param route the matched route; undefined if none
+   * @returns undefined if there is no limit
    */
   take(request: Request, route: string | undefined): Limited | undefined {
     const client = clientOf(request)
@@ -40,7 +40,7 @@ export class RateLimit {
     return this.#take(client.key, route)
   }
 
-  /** Counts a request by its address alone; `isLocal`: it can only come from this machine. */
+  /** Counts a request for its address alone; `isLocal`: it can only come from this machine. */
   takeAddress(request: Request, route: string | undefined, isLocal: boolean): Limited | undefined {
     const address = addressOf(request)
     if (address === undefined || (isLocal && this.#isLocalFree)) return undefined
@@ -55,8 +55,8 @@ export class RateLimit {
     if (taken.isAllowed) return { headers }
     const seconds = Math.ceil(taken.waitMs / SECOND_MS)
     const detail =
-      `More than ${buckets.rate.perSecond} requests a second; go on in ${seconds} s. ` +
-      'Whoever runs this Weir sets it with RATE_LIMIT and RATE_BURST.'
+      `More than ${buckets.rate.perSecond} requests per second. Try again in ${seconds} s. ` +
+      'RATE_LIMIT and RATE_BURST set the limit.'
     return {
       problem: new Problem('too_many', detail),
       headers: { ...headers, 'Retry-After': String(seconds) },
@@ -65,7 +65,7 @@ export class RateLimit {
 }
 
 /**
- * The quota is what a bucket holds, its window the time that an empty one takes to fill.
+ * The quota is the capacity of a bucket, the window the time that an empty one takes to fill.
  * @see https://datatracker.ietf.org/doc/html/draft-ietf-httpapi-ratelimit-headers-10
  */
 function headersOf({ left }: Taken, { perSecond, burst }: { perSecond: number; burst: number }) {

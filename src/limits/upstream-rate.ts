@@ -35,7 +35,7 @@ interface Followed {
   endsAtMs: number
 }
 
-/** One of the two bounds. */
+/** One of the two limits. */
 interface Bound {
   setting: string
   rate: Rate
@@ -58,7 +58,7 @@ export class UpstreamRate {
   /** By client, then by key. */
   readonly #followed = new Map<string, Map<string, Followed>>()
 
-  /** @param now in milliseconds, of a clock that never goes back */
+  /** @param now a monotonic clock, in milliseconds */
   constructor(
     { proxyRatePerHost, proxyRate, proxyLingerMs, given }: Settings,
     now: () => number = () => performance.now(),
@@ -157,7 +157,7 @@ export class UpstreamRate {
     if (isAllowed) return
     const seconds = Math.ceil(waitMs / SECOND_MS)
     const detail =
-      `You cause more than ${bound.rate.perSecond} requests per second${to(host)}; retry in ${seconds} s. ` +
+      `You cause more than ${bound.rate.perSecond} requests per second${to(host)}; try again in ${seconds} s. ` +
       `${bound.setting} sets the limit.`
     throw new TooOften(detail, waitMs)
   }

@@ -2,35 +2,44 @@ import ipaddr from 'ipaddr.js'
 
 /** One entry of ALLOW_HOSTS: a host, a host at a port, an address, or a range of addresses. */
 export interface Allowance {
-  /** As URLs write it: in lower case, IPv6 without its brackets. */
+  /** As in URLs: lower case, IPv6 without brackets. */
   host?: string
   port?: number
   range?: Range
 }
 
 type Address = ipaddr.IPv4 | ipaddr.IPv6
-/** An address, and how many of its first bits all in the range share. */
+/** An address, and the length of the prefix that all addresses in the range share, in bits. */
 export type Range = readonly [Address, number]
 
 /**
- * Where clouds give their machines their secrets, beside link-local addresses: Azure's, which looks public, Oracle's,
- * Alibaba's, and those of AWS and Google in IPv6.
+ * Cloud metadata addresses that aren't link-local: those of Azure (which looks public), Oracle and Alibaba, and the
+ * IPv6 ones of AWS and Google.
  * @see https://learn.microsoft.com/en-us/azure/virtual-network/what-is-ip-address-168-63-129-16
  * @see https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/configuring-instance-metadata-service.html
  */
 const METADATA = new Set(['168.63.129.16', '192.0.0.192', '100.100.100.200', 'fd00:ec2::254', 'fd20:ce::254'])
-/** No service that somebody wants to ask has one of these. */
+/** No useful service has one of these. */
 const NO_PLACE = new Set(['linkLocal', 'unspecified', 'multicast', 'broadcast'])
-/** Where IPv6 stands for IPv4 by its last four bytes. @see https://www.rfc-editor.org/rfc/rfc6052 */
+/**
+ * IPv6 addresses whose last four bytes are an IPv4 address.
+ * @see https://www.rfc-editor.org/rfc/rfc6052
+ */
 const NAT64 = ipaddr.parseCIDR('64:ff9b::/96')
-/** Begins the last 8 bytes of an IPv6 address that ends in one of IPv4. @see https://www.rfc-editor.org/rfc/rfc5214 */
+/**
+ * Start of the last 8 bytes of an IPv6 address that ends in an IPv4 address.
+ * @see https://www.rfc-editor.org/rfc/rfc5214
+ */
 const ISATAP = [0x00, 0x00, 0x5e, 0xfe]
-/** All of IPv6 that is given out for the Internet. @see https://www.iana.org/assignments/ipv6-address-space */
+/**
+ * All of IPv6 that is allocated for the Internet.
+ * @see https://www.iana.org/assignments/ipv6-address-space
+ */
 const GLOBAL_UNICAST = ipaddr.parseCIDR('2000::/3')
 
 /**
- * Whether an address is one of the public Internet: not private, loopback, link-local, shared, multicast, reserved or
- * unspecified, nor one of those in the clothes of IPv6. What isn't an address at all is not.
+ * Whether an address is on the public Internet: not private, loopback, link-local, shared, multicast, reserved or
+ * unspecified, nor one of those embedded in IPv6. False for anything that isn't an address.
  */
 export function isPublicAddress(text: string): boolean {
   const address = addressOf(text)
@@ -38,20 +47,20 @@ export function isPublicAddress(text: string): boolean {
   return address.kind() === 'ipv4' || isWithin(address, GLOBAL_UNICAST)
 }
 
-/** Reads ALLOW_HOSTS, whose syntax has been checked. */
+/** Parses ALLOW_HOSTS, whose syntax has been checked. */
 export function allowancesOf(entries: readonly string[]): Allowance[] {
   return entries.map((entry) => {
     if (ipaddr.isValidCIDR(entry)) return { range: ipaddr.parseCIDR(entry) }
     const { hostname, port } = new URL(`http://${ipaddr.IPv6.isValid(entry) ? `[${entry}]` : entry}`)
-    // URLs leave out the port of their scheme.
+    // URLs omit the default port of their scheme.
     const isPort80 = port === '' && /:80$/.test(entry) && !ipaddr.IPv6.isValid(entry)
     return { host: bareHost(hostname), ...((port !== '' || isPort80) && { port: Number(port || 80) }) }
   })
 }
 
 /**
- * Whether one of the allowances names the host, or the address that it has. A host that is named may be anywhere, but
- * for where clouds keep secrets and for what is no place at all: whoever answers for its name is not the operator.
+ * Whether an allowance covers the host or its address. A named host may have any address except cloud metadata and
+ * addresses that are no destination, because the operator doesn't control what the name resolves to.
  */
 export function isAllowed(
   allowances: readonly Allowance[],
@@ -68,7 +77,7 @@ export function isAllowed(
   })
 }
 
-/** Whether one of the allowances names the host itself, whatever its address. */
+/** Whether an allowance names the host itself, whatever its address. */
 export function isNamed(
   allowances: readonly Allowance[],
   { host, port }: { host: string; port: number },
@@ -76,7 +85,7 @@ export function isNamed(
   return allowances.some((each) => each.host === host && (each.port === undefined || each.port === port))
 }
 
-/** A range as CIDR, or the one address; undefined for anything else, such as a name. */
+/** A CIDR range, or a single address; undefined for anything else, such as a name. */
 export function rangeOf(text: string): Range | undefined {
   if (ipaddr.isValidCIDR(text)) return unmapped(ipaddr.parseCIDR(text))
   const address =
@@ -84,13 +93,13 @@ export function rangeOf(text: string): Range | undefined {
   return address === undefined ? undefined : [address, address.kind() === 'ipv4' ? 32 : 128]
 }
 
-/** Whether an address, in whatever form, is in a range; no name is. */
+/** Whether an address, in any notation, is in a range; false for names. */
 export function isWithinRange(text: string, range: Range): boolean {
   const address = addressOf(text)
   return address !== undefined && isWithin(address, range)
 }
 
-/** Whether a host is this machine itself: its loopback, or no place, which leads there too. */
+/** Whether a host is this machine: loopback, or the unspecified address, which leads there too. */
 export function isLoopbackHost(host: string): boolean {
   if (host === 'localhost' || host.endsWith('.localhost')) return true
   const range = addressOf(host)?.range()
@@ -98,8 +107,8 @@ export function isLoopbackHost(host: string): boolean {
 }
 
 /**
- * The host as URLs write it, which is one way for each: `0x7f.1`, `017700000001` and `2130706433` are 127.0.0.1.
- * @returns undefined for what can't be a host
+ * The canonical form of a host, as in URLs: `0x7f.1`, `017700000001` and `2130706433` are 127.0.0.1.
+ * @returns undefined for an invalid host
  */
 export function normalHost(text: string): string | undefined {
   const inUrl = `http://${ipaddr.IPv6.isValid(text) ? `[${text}]` : text}/`
@@ -113,12 +122,12 @@ export function bareHost(hostname: string): string {
   return hostname.replace(/^\[(.*)\]$/, '$1').toLowerCase()
 }
 
-/** Whether a host is an address, which needs no looking up. */
+/** Whether a host is an address, which needs no lookup. */
 export function isAddress(host: string): boolean {
   return ipaddr.isValid(host)
 }
 
-/** An address; one of IPv4 that IPv6 carries (mapped, compatible, translated, ISATAP) as that of IPv4. */
+/** An address; IPv4 embedded in IPv6 (mapped, compatible, translated, ISATAP) is returned as IPv4. */
 function addressOf(text: string): Address | undefined {
   if (!ipaddr.isValid(text)) return undefined
   const address = ipaddr.process(text.replace(/%.*$/, ''))
@@ -133,7 +142,7 @@ function addressOf(text: string): Address | undefined {
     : address
 }
 
-/** A range of IPv4 that IPv6 carries, as that of IPv4. */
+/** An IPv4 range embedded in IPv6, as an IPv4 range. */
 function unmapped([base, bits]: Range): Range {
   const isMapped = base.kind() === 'ipv6' && (base as ipaddr.IPv6).isIPv4MappedAddress() && bits >= 96
   return isMapped ? [(base as ipaddr.IPv6).toIPv4Address(), bits - 96] : [base, bits]

@@ -13,10 +13,10 @@ import { directFetch } from './direct.ts'
 import { OwnAddresses } from './own-addresses.ts'
 import { type Proxies, proxyFor } from './proxies.ts'
 
-/** Why Weir doesn't go to a place: it must not, or the place isn't known. */
+/** Why Weir doesn't connect: the destination isn't allowed, or doesn't resolve. */
 export type EgressErrorCode = 'not_allowed' | 'host_unknown'
 
-/** A place that Weir doesn't go to: an expected outcome, with a sentence for whoever named the place. */
+/** A destination that Weir doesn't connect to: an expected outcome, with a message for whoever named it. */
 export class EgressError extends Error {
   override readonly name = 'EgressError'
   constructor(
@@ -27,7 +27,10 @@ export class EgressError extends Error {
   }
 }
 
-/** The addresses of a host, in any order. @throws what it wants for a host that has none */
+/**
+ * The addresses of a host, in any order.
+ * @throws any error for a host without addresses
+ */
 export type Lookup = (host: string) => Promise<string[]>
 export type EgressFetch = (
   url: string,
@@ -35,30 +38,30 @@ export type EgressFetch = (
 ) => Promise<Response>
 
 export interface EgressDeps {
-  /** ALLOW_HOSTS: what may be reached beside the public Internet. */
+  /** ALLOW_HOSTS: destinations that are allowed in addition to the public Internet. */
   allowHosts: readonly string[]
-  /** Whether everything may be reached: only who is on this machine can ask for it. */
+  /** Whether every destination is allowed, because only this machine can send requests. */
   isOpen: boolean
-  /** What requests leave through. Left out: they go directly. */
+  /** The proxies for requests. Omitted: connects directly. */
   proxies?: Proxies | undefined
-  /** What this machine has; read where not everything may be reached. */
+  /** This machine's own addresses; read unless every destination is allowed. */
   own?: Pick<OwnAddresses, 'has'>
   lookup?: Lookup
   fetch?: EgressFetch
 }
 
-/** Addresses of one host that are tried, one after the other, where the one before doesn't answer. */
+/** Addresses of a host that are tried in turn if one doesn't respond. */
 const MAX_ADDRESSES = 3
 const NO_CONNECTION = new Set(['ConnectionRefused', 'FailedToOpenSocket', 'ECONNREFUSED', 'ENETUNREACH'])
 
 /**
- * The way out, for every place that somebody named. A host is resolved once, its addresses are checked, and the
- * connection is made to an address that was: a name that changes its mind in between changes nothing.
+ * Every outgoing connection to a destination that somebody named. A host is resolved once, its addresses are checked,
+ * and the connection goes to a checked address: a name that changes in between has no effect.
  */
 export class Egress {
   readonly #deps: EgressDeps
   readonly #allowances: readonly Allowance[]
-  /** Whether everything may be reached. */
+  /** Whether every destination is allowed. */
   readonly isOpen: boolean
   readonly #own: Pick<OwnAddresses, 'has'> | undefined
   readonly #lookup: Lookup
@@ -75,7 +78,8 @@ export class Egress {
   }
 
   /**
-   * The way out for who may reach one more place, which the operator alone named, and directly: no other part may go there.
+   * An egress that also allows one more destination, directly: one that only the operator can set. No other part of
+   * Weir may use it.
    */
   allowing(url: string): Egress {
     const { host, port } = placeOf(url)
@@ -84,7 +88,7 @@ export class Egress {
   }
 
   /**
-   * Says whether a URL may be asked, without asking it.
+   * Checks whether a URL is allowed, without requesting it.
    * @throws EgressError
    */
   async check(url: string, signal?: AbortSignal): Promise<void> {
@@ -94,8 +98,8 @@ export class Egress {
   }
 
   /**
-   * The addresses of a host that may be connected to, at least one.
-   * @throws EgressError; the signal's reason when it is aborted
+   * The allowed addresses of a host, at least one.
+   * @throws EgressError; the signal's reason if it is aborted
    */
   async resolve(name: string, port: number, signal?: AbortSignal): Promise<string[]> {
     const host = normalHost(name)
@@ -111,8 +115,8 @@ export class Egress {
   }
 
   /**
-   * As the global `fetch`, to places that may be reached. Redirects aren't followed: whoever follows one calls again,
-   * and its target is checked like any other. The response's `url` may show an address in the place of the host.
+   * Like the global `fetch`, but only to allowed destinations. Redirects aren't followed: the caller requests their
+   * target, which is checked like any other. The response's `url` may contain an address instead of the host.
    * @throws EgressError
    */
   readonly fetch: EgressFetch = async (text, init) => {
@@ -148,8 +152,9 @@ export class Egress {
   }
 
   /**
-   * Says whether a proxy may be asked for a place. It looks the host up once more, which can't be checked: so the host must
-   * be one that may be reached as it is known here, and one that isn't known here has to be named by the operator.
+   * Checks whether a proxy may be asked for a destination. The proxy resolves the host itself, which can't be
+   * checked, so the host must be allowed by what it resolves to here; a host that doesn't resolve here must be named
+   * by the operator.
    */
   async #checkBeyond({ host, port }: Place, signal: AbortSignal | undefined): Promise<void> {
     if (this.isOpen || isNamed(this.#allowances, { host, port })) return
@@ -184,7 +189,10 @@ interface Place {
   port: number
 }
 
-/** Where a URL leads. @throws EgressError for what no request is ever sent to */
+/**
+ * The destination of a URL.
+ * @throws EgressError for one that is never allowed
+ */
 function placeOf(text: string): Place {
   const url = URL.parse(text)
   if (url === null) throw new EgressError('host_unknown', "This isn't a URL.")
@@ -208,7 +216,7 @@ function unknownHere(host: string): EgressError {
   )
 }
 
-/** Names the proxy in a connection error: that is the first thing to check. */
+/** Names the proxy in a connection error, because that is the first thing to check. */
 function atProxy(error: unknown, proxy: string): unknown {
   const { code } = error as { code?: unknown }
   if (typeof code !== 'string' || !(error instanceof Error)) return error
@@ -218,19 +226,19 @@ function atProxy(error: unknown, proxy: string): unknown {
   })
 }
 
-/** A request to one address of the host, which is asked for, and has to prove itself, by its name. */
+/** A request to one address of the host. TLS and the Host header still use the host's name. */
 function pinned(url: URL, address: string, init: Parameters<EgressFetch>[1]): Parameters<EgressFetch> {
   if (bareHost(url.hostname) === address) return [url.href, init]
   const at = new URL(url)
   at.hostname = address.includes(':') ? `[${address}]` : address
   const headers = new Headers(init.headers)
   headers.set('Host', url.host)
-  // A connection that is kept for another host at the same address has proved that one's name.
+  // A kept-alive connection to the same address may have been verified for another host.
   const options = { ...init, headers, keepalive: false, tls: { serverName: bareHost(url.hostname) } }
   return [at.href, options]
 }
 
-/** IPv4 first: a host's IPv6 addresses lead nowhere from networks without it, and say so late. */
+/** IPv4 first: without IPv6 connectivity, a host's IPv6 addresses fail, and only after a timeout. */
 async function lookupAll(host: string): Promise<string[]> {
   const found = await lookup(host, { all: true })
   return found.sort((a, b) => a.family - b.family).map(({ address }) => address)

@@ -1,7 +1,7 @@
 import { networkInterfaces } from 'node:os'
 import { isWithinRange, type Range, rangeOf } from './addresses.ts'
 
-/** An address of a network interface, and its subnet as CIDR where it has one. */
+/** Address of a network interface, with its subnet as CIDR, if any. */
 export type InterfaceAddress = Pick<ReturnType<typeof allOfThisMachine>[number], 'address' | 'cidr'>
 
 export interface OwnAddressesDeps {
@@ -10,19 +10,19 @@ export interface OwnAddressesDeps {
   now?: () => number
 }
 
-/** Interfaces come and go (VPNs, containers), but reading them for every request would cost more than the request. */
+/** Interfaces come and go (VPNs, containers), but listing them for every request would cost more than the request. */
 const FRESH_MS = 5_000
-/** A subnet that is wider says nothing about who is a neighbor; a point-to-point link may claim all there is. */
+/** A larger subnet doesn't say who is nearby; a point-to-point link may claim every address. */
 const WIDEST_BITS = { ipv4: 8, ipv6: 32 } as const
 
-/** The addresses of this machine, and the subnets that they are in. */
+/** The addresses of this machine, and their subnets. */
 export class OwnAddresses {
   readonly #read: NonNullable<OwnAddressesDeps['read']>
   readonly #now: () => number
   #ranges: readonly Range[]
   #readAt: number
 
-  /** @throws Error where the system doesn't tell them */
+  /** @throws Error if the system doesn't list them */
   constructor({ read = allOfThisMachine, now = () => performance.now() }: OwnAddressesDeps = {}) {
     this.#read = read
     this.#now = now
@@ -40,7 +40,7 @@ export class OwnAddresses {
     try {
       this.#ranges = rangesOf(this.#read())
     } catch {
-      // The last ones that are known are kept.
+      // Keeps the last known ones.
     }
   }
 }
@@ -50,7 +50,7 @@ function firstRead(read: () => readonly InterfaceAddress[]): readonly InterfaceA
     return read()
   } catch (error) {
     throw new Error(
-      `The system doesn't tell this machine's own addresses (${(error as Error).message}), which others must not reach ` +
+      `Can't list this machine's own addresses (${(error as Error).message}), which others must not reach ` +
         'through Weir. Allow the process to open AF_NETLINK sockets.',
       { cause: error },
     )

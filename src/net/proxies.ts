@@ -1,17 +1,17 @@
 import { bareHost, isLoopbackHost, isWithinRange, rangeOf } from './addresses.ts'
 
-/** The HTTP proxies that requests leave through. */
+/** The HTTP proxies for outgoing requests. */
 export interface Proxies {
-  /** For `http:` and `https:` URLs; left out: they are connected to directly. */
+  /** For `http:` and `https:` URLs; if omitted, they are connected to directly. */
   readonly http?: string | undefined
   readonly https?: string | undefined
-  /** As in `NO_PROXY`: hosts with all below them, `host:port`, addresses, ranges of addresses, or `*`. */
+  /** As in `NO_PROXY`: hosts with their subdomains, `host:port`, addresses, ranges, or `*`. */
   readonly bypass: readonly string[]
 }
 
 /**
- * The proxy for a URL. This machine's own loopback is never behind one: a proxy's `localhost` is another machine.
- * @returns undefined where it's connected to directly
+ * The proxy for a URL. Loopback never uses one, because the proxy's `localhost` is another machine.
+ * @returns undefined for a direct connection
  */
 export function proxyFor(url: URL, { http, https, bypass }: Proxies): string | undefined {
   const proxy = url.protocol === 'https:' ? https : http

@@ -2,10 +2,10 @@ import type { Sending } from '../channels/kind.ts'
 import { Counter, counter, type Family, Histogram, histogram } from './metrics.ts'
 import type { Tracer } from './tracer.ts'
 
-/** In seconds: an attempt that takes fifteen has failed. */
+/** In seconds: an attempt fails after fifteen. */
 const SECONDS_BUCKETS = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15]
 
-/** What became of the attempts of this process to deliver a message. */
+/** Counts the delivery attempts of this process by outcome. */
 export class Attempts {
   readonly #counts = new Counter<'kind' | 'outcome'>()
   readonly #seconds = new Histogram<'kind'>(SECONDS_BUCKETS)

@@ -1,24 +1,24 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import type { SpanContext } from './span.ts'
 
-/** What is known of the request on whose behalf something happens. */
+/** The request that caused something. */
 export interface RequestContext {
-  /** For people to find it by: in the answer, in problems, in the log. */
+  /** For finding it: in the response, in problems, and in the log. */
   readonly requestId: string
-  /** The pattern of its route; undefined before there is one, and for what has none. */
+  /** The pattern of its route; undefined before routing, and if there is none. */
   route: string | undefined
-  /** Its span, where it is traced. */
+  /** Its span, if it is traced. */
   readonly span: SpanContext | undefined
 }
 
 const contexts = new AsyncLocalStorage<RequestContext>()
 
-/** Does something on behalf of a request, and all that comes of it. */
+/** Runs something on behalf of a request, including everything asynchronous that it starts. */
 export function inRequest<T>(context: RequestContext, run: () => T): T {
   return contexts.run(context, run)
 }
 
-/** The request on whose behalf this happens; what outlives the request still says so. */
+/** The request that caused this; also for work that outlives the request. */
 export function currentRequest(): RequestContext | undefined {
   return contexts.getStore()
 }

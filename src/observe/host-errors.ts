@@ -1,20 +1,20 @@
 import type { Sample } from './metrics.ts'
 
-/** Hosts that are told apart; those that come beyond are counted together, as `other`. */
+/** Hosts with their own series; further ones are counted together as `other`. */
 const MAX_HOSTS = 50
-/** A host without an error for this long, in milliseconds, makes room for another. */
+/** A host without an error for this long, in milliseconds, may be replaced by another. */
 const STALE_MS = 3_600_000
 const OTHER = 'other'
 
 interface Host {
-  /** By the error's code. */
+  /** By error code. */
   counts: Map<string, number>
   lastAt: number
 }
 
 /**
- * Errors of upstreams by host, of a bounded number of them. A host that makes room takes its series with it; those
- * that are shown only ever grow, so that rates hold.
+ * Upstream errors by host, for a bounded number of hosts. A replaced host takes its series with it; the remaining
+ * ones only ever grow, so that rates are correct.
  */
 export class HostErrors {
   readonly #hosts = new Map<string, Host>()

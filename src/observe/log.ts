@@ -6,42 +6,42 @@ export type LogLevel = (typeof LOG_LEVELS)[number]
 export const LOG_FORMATS = ['text', 'json'] as const
 export type LogFormat = (typeof LOG_FORMATS)[number]
 
-/** Fields beside the message: nothing that a caller or an upstream chose freely, but for what is bounded. */
+/** Fields in addition to the message: nothing that a caller or an upstream can choose freely, unless it is bounded. */
 export type LogFields = Readonly<Record<string, string | number | boolean | undefined>>
 
-/** What Weir says of itself, for its operator. Every line of a request carries the request's id. */
+/** Weir's log for its operator. Every line caused by a request has the request's ID. */
 export interface Log {
   debug(message: string, fields?: LogFields): void
   info(message: string, fields?: LogFields): void
-  /** @param error with its stack, and without what a statement's values may give away */
+  /** @param error logged with its stack, but without the values of a statement */
   warn(message: string, error?: unknown): void
   error(message: string, error?: unknown): void
-  /** Whether lines of the level are written: for who would have work making one. */
+  /** Whether a level is logged, so that callers can skip expensive lines. */
   writes(level: LogLevel): boolean
 }
 
 export interface LogOptions {
   format: LogFormat
   level: LogLevel
-  /** Texts that must be seen nowhere. */
+  /** Texts to redact everywhere. */
   secrets: readonly string[]
-  /** Where lines go, each with its end: by default the process's own streams. */
+  /** Receives each line with its line ending; default: the process's own streams. */
   out?(line: string): void
   err?(line: string): void
 }
 
-/** Errors within errors that are told. */
+/** Nested errors that are logged. */
 const MAX_CAUSES = 4
-/** Shorter secrets are words that lines are made of: to hide them all over would tell which they are. */
+/** Redacting shorter secrets would mask ordinary words, which would reveal them. */
 const MIN_SECRET_CHARS = 8
 const HIDDEN = '…'
 
-/** JSON lines on the standard output, for programs; or text for people, where faults go to the error output. */
+/** JSON lines on stdout for programs, or text for people, with errors on stderr. */
 export async function createLog(options: LogOptions): Promise<Log> {
   return options.format === 'json' ? jsonLog(options) : textLog(options)
 }
 
-/** For who only wants to hear of faults, as a test does. */
+/** A log that only reports errors, for tests. */
 export function faultsOnly(warn: (message: string, error?: unknown) => void): Log {
   const nothing = () => {}
   return { debug: nothing, info: nothing, warn, error: warn, writes: () => false }
@@ -92,7 +92,7 @@ function textLog({ level, secrets, out = standardOut, err = standardError }: Log
   return { debug: told('debug'), info: told('info'), warn: fault('warn'), error: fault('error'), writes }
 }
 
-/** Written before it returns, as a process that ends right after needs it. */
+/** Synchronous, so that a process that exits right away loses nothing. */
 function standardOut(line: string): void {
   console.log(line.slice(0, -1))
 }
@@ -125,7 +125,7 @@ function errorJson(error: unknown): ErrorJson {
   }
 }
 
-/** The stacks of an error and of what caused it. */
+/** The stacks of an error and its causes. */
 function stackOf(error: unknown, depth = 0): string {
   if (!(error instanceof Error)) return inspect(error, { depth: 2 })
   const frames = (error.stack ?? '').split('\n').filter((line) => /^\s+at /.test(line))
@@ -134,12 +134,12 @@ function stackOf(error: unknown, depth = 0): string {
   return `${own}\ncaused by ${stackOf(error.cause, depth + 1)}`
 }
 
-/** Of a failed statement, Drizzle's message holds all values: its cause says what was wrong. */
+/** Drizzle's message for a failed statement contains all values; its cause has the reason. */
 function messageOf({ message }: Error): string {
   return message.startsWith('Failed query: ') ? 'a statement failed' : message
 }
 
-/** Longer ones first: one may be part of another. In JSON a secret stands as its quoted text does. */
+/** Longer ones first, because one may be part of another. In JSON, a secret appears as its quoted text. */
 function hiderOf(secrets: readonly string[]): (line: string) => string {
   const texts = secrets.flatMap((secret) => [secret, JSON.stringify(secret).slice(1, -1)])
   const long = texts.filter(({ length }) => length >= MIN_SECRET_CHARS)

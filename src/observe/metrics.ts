@@ -1,18 +1,18 @@
-/** One value of a metric, with the labels that tell it from the others of its family. */
+/** One value of a metric, with its labels. */
 export interface Sample {
   labels?: Labels
   value: number
-  /** What the name ends in beyond the family's: of histograms alone. */
+  /** Suffix of the name, for histograms only. */
   suffix?: '_bucket' | '_sum' | '_count'
 }
 
 export type Labels = Readonly<Record<string, string>>
 
-/** Metrics of one name: a unit is the name's end, and counters end in `_total`. */
+/** Metrics of one name, which ends in a unit, or in `_total` for counters. */
 export interface Family {
   name: string
   type: 'counter' | 'gauge' | 'histogram'
-  /** In one line; gauges that are read from the database say so. */
+  /** One line; for gauges from the database, it says so. */
   help: string
   samples: Iterable<Sample>
 }
@@ -20,10 +20,10 @@ export interface Family {
 /** @see https://prometheus.io/docs/instrumenting/exposition_formats/#text-based-format */
 export const METRICS_TYPE = 'text/plain; version=0.0.4; charset=utf-8'
 
-/** Series of one counter or histogram; beyond, what comes is counted under labels that all say `other`. */
+/** Series of one counter or histogram; beyond it, values are counted with all labels set to `other`. */
 const MAX_SERIES = 2_000
 
-/** Families in the text format of Prometheus. */
+/** Families in the Prometheus text format. */
 export function expose(families: Iterable<Family>): string {
   let text = ''
   for (const { name, type, help, samples } of families) {
@@ -60,12 +60,12 @@ export class Counter<Name extends string = never> {
   }
 }
 
-/** How values are spread: by labels, over buckets with the bounds that it is made with. */
+/** Distributions by labels, with given bucket bounds. */
 export class Histogram<Name extends string = never> {
   readonly #bounds: readonly number[]
   readonly #series = new Map<string, { labels: Record<Name, string>; counts: number[]; sum: number }>()
 
-  /** @param bounds of the buckets, upper and included, rising; the last one, without a bound, is added */
+  /** @param bounds inclusive upper bounds of the buckets, ascending; the unbounded last one is added */
   constructor(bounds: readonly number[]) {
     this.#bounds = bounds
   }

@@ -14,19 +14,19 @@ import { Scrape } from './scrape.ts'
 import { tracedFetch } from './traced-fetch.ts'
 import { Tracer } from './tracer.ts'
 
-/** What the log takes on disk changes slowly and costs a look at each of its partitions, in milliseconds. */
+/** The size of the log on disk changes slowly, and reading it queries every partition. In milliseconds. */
 const SIZE_FOR_MS = 30_000
 
 export interface ObservationDeps {
   config: Config
   version: string
-  /** This process among all of them. */
+  /** Identifies this process. */
   process: string
   log: Log
   now(): number
 }
 
-/** What this process's figures are taken from. */
+/** The sources of this process's figures. */
 export interface Observed {
   db: Database
   queues: readonly Promise<Queue>[]
@@ -36,9 +36,9 @@ export interface Observed {
   proxy: { readonly targets: number }
 }
 
-/** What an operator sees of a process: its counts, its traces, its requests. */
+/** What an operator sees of a process: counters, traces, requests. */
 export class Observation {
-  /** Undefined where nothing is traced: nothing is done for it then. */
+  /** Undefined if tracing is off; then tracing costs nothing. */
   readonly tracer: Tracer | undefined
   readonly requests: Requests
   readonly recording: Recording
@@ -55,7 +55,7 @@ export class Observation {
     this.attempts = new Attempts(this.tracer)
   }
 
-  /** The way out of those that follow streams, with its requests traced. */
+  /** The fetch of the followers, with their requests traced. */
   following(fetch: EgressFetch): EgressFetch {
     const { config } = this.#deps
     return this.tracer === undefined

@@ -1,14 +1,14 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { counter, type Family, gauge, Histogram, histogram } from './metrics.ts'
 
-/** How often the event loop is looked at, in milliseconds. */
+/** How often the event loop delay is measured, in milliseconds. */
 const LOOK_EVERY_MS = 500
-/** In seconds: below the first nobody notices anything, beyond the last others take the streams. */
+/** In seconds: below the first nobody notices, and beyond the last others take over the streams. */
 const DELAY_BUCKETS = [0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5]
-/** In a second. */
+/** Per second. */
 const MICROS = 1_000_000
 
-/** What the process takes, under the names that every client of Prometheus gives them. */
+/** Resource usage of the process, under the standard names of Prometheus clients. */
 export class ProcessMetrics {
   readonly #delay = new Histogram(DELAY_BUCKETS)
   readonly #timer: Timer
@@ -52,7 +52,7 @@ export class ProcessMetrics {
   }
 }
 
-/** Undefined where the system doesn't tell, as anywhere but on Linux. */
+/** Undefined if the system doesn't report it, as on anything but Linux. */
 function openFiles(): number | undefined {
   try {
     return readdirSync('/proc/self/fd').length

@@ -4,30 +4,30 @@ import { schemaOf } from '../storage/migrations.ts'
 import type { Database } from '../storage/storage.ts'
 import { within } from './within.ts'
 
-/** A part that takes longer to answer isn't ready, in milliseconds: below what load balancers wait for. */
+/** A part that takes longer to respond isn't ready, in milliseconds: below the timeouts of load balancers. */
 const ANSWER_MS = 2_000
 
-/** What of this process must be there for it to be sent work. */
+/** What must work in this process for it to receive traffic. */
 export const READY_CHECKS = ['process', 'database', 'schema', 'queue', 'workers'] as const
 export type ReadyCheck = (typeof READY_CHECKS)[number]
 
 export interface ReadinessReport {
   status: 'ready' | 'not_ready'
-  /** Only what concerns this process: without workers, neither they nor their queue. */
+  /** Only what concerns this process: without workers, neither workers nor queue. */
   checks: { name: ReadyCheck; ok: boolean; detail: string }[]
 }
 
 export interface ReadinessDeps {
   db: Database
-  /** The last migration that the database must have had; those of a newer Weir do no harm. */
+  /** The last migration that the database must have; those of a newer Weir do no harm. */
   schema: number
-  /** Left out for a process without workers. */
+  /** Omitted for a process without workers. */
   queue: Promise<Pick<Queue, 'getJobCounts'>> | undefined
-  /** Whether the workers take jobs; undefined before there are any. */
+  /** Whether the workers take jobs; undefined before they start. */
   workersRun(): boolean | undefined
 }
 
-/** Whether this process should be sent work: a process that lives but can do nothing for anybody isn't ready. */
+/** Whether this process should receive traffic: a live process that can't do its work isn't ready. */
 export class Readiness {
   readonly #deps: ReadinessDeps
   #state: 'starting' | 'running' | 'closing' = 'starting'
@@ -36,14 +36,14 @@ export class Readiness {
     this.#deps = deps
   }
 
-  /** Everything has been started. */
+  /** Everything has started. */
   started(): void {
     if (this.#state === 'starting') this.#state = 'running'
   }
 
   /**
-   * From now on it isn't ready, whatever else works: said before anything is taken apart.
-   * @returns whether it had been started, so that somebody may still send it work
+   * Marks the process as not ready, before anything is shut down.
+   * @returns whether it had started, so that clients may still send requests
    */
   closing(): boolean {
     const wasRunning = this.#state === 'running'

@@ -17,7 +17,7 @@ import { readMarks } from '../retention/marks.ts'
 import type { Database } from '../storage/storage.ts'
 import { type Family, gauge, type Sample } from './metrics.ts'
 
-/** A worker not seen for longer, in milliseconds, isn't counted: it says that it lives every two seconds. */
+/** A worker not seen for longer, in milliseconds, isn't counted; heartbeats are more frequent. */
 const WORKER_ALIVE_MS = 7_000
 const JOB_STATES = ['waiting', 'active', 'delayed', 'failed'] as const
 const ARCHIVE_STATES = ['running', 'done', 'failed'] as const
@@ -36,7 +36,7 @@ export async function readDatabase(db: Database, now: number): Promise<Family[]>
   return [...fleet, ...log, ...told, ...kept, ...living]
 }
 
-/** What the log takes on disk: looks at every partition. */
+/** The size of the log on disk: queries every partition. */
 export async function readSize(db: Database): Promise<Family[]> {
   const { totalBytes } = await logSize(db)
   return [gauge('weir_log_size_bytes', `What the log takes on disk, with its indexes. ${SHARED}`, totalBytes)]

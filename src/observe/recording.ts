@@ -3,7 +3,7 @@ import { HostErrors } from './host-errors.ts'
 import { Counter, counter, type Family, Histogram, histogram } from './metrics.ts'
 import type { Tracer } from './tracer.ts'
 
-/** In seconds: a batch is a few milliseconds embedded; a worker that is silent for five loses its streams. */
+/** In seconds: a batch takes a few milliseconds embedded; a worker that is silent for five loses its streams. */
 const SECONDS_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
 
 interface RecordingDeps {
@@ -11,7 +11,7 @@ interface RecordingDeps {
   tracer: Tracer | undefined
 }
 
-/** What this process records: counted where the recorder tells of it, so that it does nothing more for that. */
+/** Counts what this process records, from the recorder's own events, so that it costs little. */
 export class Recording {
   readonly #deps: RecordingDeps
   readonly #entries = new Counter<'kind'>()
@@ -25,11 +25,14 @@ export class Recording {
   constructor(deps: RecordingDeps) {
     this.#deps = deps
     this.#hosts = new HostErrors(deps.now)
-    // A counter that isn't there yet can't be seen to rise.
+    // A counter must exist before it rises, or the first increase is missed.
     for (const of of ['wire', 'body', 'patch']) this.#bytes.add({ of }, 0)
   }
 
-  /** Takes what has just become durable. @param hostOf the host of a stream that is held here */
+  /**
+   * Counts entries that have just become durable.
+   * @param hostOf the host of a stream that runs here
+   */
   stored(entries: readonly Entry[], hostOf: (streamId: string) => string | undefined): void {
     let oldestAt = Number.POSITIVE_INFINITY
     const bytes = { wire: 0, body: 0, patch: 0 }
@@ -48,7 +51,7 @@ export class Recording {
     this.#delays.observe({}, Math.max(0, this.#deps.now() - oldestAt) / 1_000)
   }
 
-  /** Takes how long a write of entries took, in milliseconds, and why it failed. */
+  /** Records how long a write took, in milliseconds, and why it failed. */
   wrote(tookMs: number, error: Error | undefined): void {
     this.#batches.observe({ outcome: error === undefined ? 'stored' : 'failed' }, tookMs / 1_000)
     const { tracer } = this.#deps

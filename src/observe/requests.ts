@@ -5,16 +5,16 @@ import { Counter, counter, type Family, gauge, Histogram, histogram } from './me
 import { readTraceparent, type SpanContext } from './span.ts'
 import type { Tracer } from './tracer.ts'
 
-/** In seconds, until the answer begins: of an event stream that is all there is to measure. */
+/** In seconds, until the response begins, which is all there is to measure of an event stream. */
 const SECONDS_BUCKETS = [0.005, 0.025, 0.1, 0.5, 1, 2.5, 10]
 const METHODS = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'])
-/** An id that somebody before Weir has given: nothing that could be anything else in a line of a log. */
+/** A safe ID from the caller: nothing that could be mistaken for something else in a log line. */
 const SANE_ID = /^[\w.:/+=-]{1,128}$/
-/** Asked every few seconds: of no interest when they say 503, which whoever asks knows. */
+/** Requested every few seconds; their 503s aren't worth a log line. */
 const PROBES = new Set(['/healthz', '/readyz', '/metrics'])
-/** Spans that Weir sends to itself would bring forth more. */
+/** Spans that Weir sends to itself must not create more spans. */
 const SPANS = '/v1/traces'
-/** What a route that takes anything is shown as: the rest of its path may be somebody's URL, with secrets in it. */
+/** Wildcard routes are logged without the rest of their path, which may be a URL with secrets. */
 const OPEN_END = /\*$/
 
 export interface RequestsDeps {
@@ -31,7 +31,7 @@ interface Seen {
   startedAt: number
 }
 
-/** Gives every request an id, counts it, and says what became of it. */
+/** Gives every request an ID, counts it, and logs its outcome. */
 export class Requests {
   readonly #deps: RequestsDeps
   readonly #counts = new Counter<'method' | 'route' | 'status'>()
@@ -42,7 +42,7 @@ export class Requests {
     this.#deps = deps
   }
 
-  /** Answers a request; the answer tells the request's id, and so does a problem in it. */
+  /** Responds to a request; the response and any problem in it carry the request's ID. */
   async answer(
     request: Request,
     answer: (request: Request) => Promise<Response> | Response,
@@ -128,7 +128,7 @@ async function withRequestId(response: Response, requestId: string): Promise<Res
   const { status, headers } = response
   const text = await response.text()
   headers.delete('content-length')
-  // HEAD has no body to tell it in.
+  // HEAD has no body for it.
   const body = text === '' ? null : JSON.stringify({ ...JSON.parse(text), requestId })
   return new Response(body, { status, headers })
 }

@@ -1,27 +1,27 @@
 import { expose, type Family, gauge } from './metrics.ts'
 import { within } from './within.ts'
 
-/** A reading is as good as new for this long, in milliseconds: many may ask, one second apart is as fine as any does. */
+/** A reading is reused for this long, in milliseconds, however many clients ask. */
 const SHARED_MS = 1_000
-/** A source that takes longer is left out of that answer, in milliseconds: below what Prometheus waits for. */
+/** A source that takes longer is left out of the response, in milliseconds: below the timeout of Prometheus. */
 const ANSWER_MS = 2_000
 
-/** Something outside the process that tells figures. */
+/** A source of figures outside the process. */
 export interface Source {
   name: string
   read(): Promise<Family[]>
-  /** How long a reading of it is as good as new, in milliseconds; left out: as long as all. */
+  /** How long its readings are reused, in milliseconds; omitted: the default. */
   forMs?: number
 }
 
 export interface ScrapeDeps {
-  /** What this process counts itself. */
+  /** Figures that this process counts itself. */
   own: readonly (() => Iterable<Family>)[]
   sources: readonly Source[]
   now(): number
 }
 
-/** Everything there is to measure, as Prometheus wants it. */
+/** All metrics, in the Prometheus format. */
 export class Scrape {
   readonly #deps: ScrapeDeps
   readonly #kept = new Map<string, { at: number; families: Family[] }>()
@@ -31,7 +31,7 @@ export class Scrape {
     this.#deps = deps
   }
 
-  /** @returns never more than a second old */
+  /** @returns a text that is never more than a second old */
   text(): Promise<string> {
     const now = this.#deps.now()
     const last = this.#last

@@ -1,4 +1,7 @@
-/** Where a span stands in a trace. @see https://www.w3.org/TR/trace-context/ */
+/**
+ * The position of a span in a trace.
+ * @see https://www.w3.org/TR/trace-context/
+ */
 export interface SpanContext {
   /** 32 hexadecimal digits. */
   readonly traceId: string
@@ -8,11 +11,11 @@ export interface SpanContext {
   readonly sampled: boolean
 }
 
-/** As OTLP numbers them. */
+/** Numbered as in OTLP. */
 export const SPAN_KINDS = { internal: 1, server: 2, client: 3, producer: 4, consumer: 5 } as const
 export type SpanKind = keyof typeof SPAN_KINDS
 
-/** Something that took time, when it is over. */
+/** An operation that has ended. */
 export interface Span {
   name: string
   kind: SpanKind
@@ -22,15 +25,15 @@ export interface Span {
   startedAt: number
   endedAt: number
   attributes: Readonly<Record<string, string | number | boolean | undefined>>
-  /** What went wrong, where something did. */
+  /** What went wrong, if anything. */
   error: string | undefined
 }
 
 const TRACEPARENT = /^[\da-f]{2}-([\da-f]{32})-([\da-f]{16})-([\da-f]{2})(-|$)/
-/** Version that no header may have, and ids that no span may have. */
+/** A version and IDs that are invalid. */
 const INVALID = /^ff|^..-0{32}|^.{36}0{16}/
 
-/** What a `traceparent` header says; undefined for none that holds. */
+/** Parses a `traceparent` header; undefined if it is invalid. */
 export function readTraceparent(header: string | null): SpanContext | undefined {
   const match = header === null || INVALID.test(header) ? null : TRACEPARENT.exec(header)
   if (match === null) return undefined

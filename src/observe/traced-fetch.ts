@@ -4,9 +4,9 @@ import { traceparent } from './span.ts'
 import type { Tracer } from './tracer.ts'
 
 /**
- * A fetch that tells of each request, until its answer begins: a poll, or the connecting of an event stream, which may
- * then go on for months. A URL is told without its query, where secrets like to be.
- * @param propagates whether upstreams are sent the trace they are part of
+ * A fetch that records a span for each request until its response begins: a poll, or connecting an event stream,
+ * which may then stay open for months. The URL is recorded without its query, which often contains secrets.
+ * @param propagates whether to send the trace context to upstreams
  */
 export function tracedFetch(fetch: EgressFetch, tracer: Tracer, propagates: boolean): EgressFetch {
   return async (url, init) => {

@@ -1,46 +1,46 @@
 import { directFetch } from '../net/direct.ts'
 import { SPAN_KINDS, type Span, type SpanContext, type SpanKind } from './span.ts'
 
-/** Spans that wait to be sent; what comes beyond is dropped and counted. */
+/** Spans that wait to be sent; further ones are dropped and counted. */
 const MAX_WAITING = 8_192
-/** Spans in one message, and how long they are gathered for, in milliseconds. */
+/** Spans in one message, and how long they are collected, in milliseconds. */
 const BATCH = 512
 const SEND_EVERY_MS = 5_000
-/** A collector that takes longer has failed: its batch is dropped, as it is for an answer other than 2xx. */
+/** A collector that takes longer has failed: its batch is dropped, like after a response other than 2xx. */
 const SEND_MS = 10_000
-/** Longest wait for the last batch when Weir closes, in milliseconds: what else has to be closed comes first. */
+/** How long the last batch may take at shutdown, in milliseconds. */
 const CLOSE_MS = 1_000
-/** Of a value of an attribute, and of an error. */
+/** Length of an attribute's value, and of an error. */
 const MAX_CHARS = 500
 
 export interface TracerOptions {
-  /** Base URL of a collector that speaks OTLP/HTTP: `/v1/traces` is added. */
+  /** Base URL of an OTLP/HTTP collector: `/v1/traces` is appended. */
   endpoint: string
   headers: Readonly<Record<string, string>>
-  /** Share of traces that are kept, from 0 to 1, of those that no caller has decided on. */
+  /** Share of traces to keep, from 0 to 1, unless the caller has decided. */
   ratio: number
-  /** Who sends the spans. */
+  /** Attributes of this process. */
   resource: Readonly<Record<string, string>>
   fetch?: (url: string, init: RequestInit) => Promise<Response>
   now?(): number
 }
 
-/** What happened to spans. */
+/** Outcomes of spans. */
 export interface TracerCounts {
   sent: number
-  /** For want of room, or because the collector didn't take them. */
+  /** Because the queue was full, or the collector rejected them. */
   dropped: number
 }
 
 export type EndedSpan = Omit<Span, 'context' | 'parentSpanId' | 'error' | 'endedAt'> & {
   error?: string | undefined
-  /** Left out: now. */
+  /** Omitted: now. */
   endedAt?: number
 }
 
 /**
- * Sends spans to a collector as OTLP in JSON. There is none where no endpoint is set: who might trace asks for one with
- * `?.`, so that nothing is done then.
+ * Sends spans to a collector as OTLP in JSON. Without an endpoint there is no tracer: callers use `?.`, so that
+ * tracing costs nothing.
  * @see https://opentelemetry.io/docs/specs/otlp/#otlphttp
  */
 export class Tracer {
@@ -63,13 +63,13 @@ export class Tracer {
     return this.#options.now?.() ?? performance.timeOrigin + performance.now()
   }
 
-  /** Begins a span, in the trace of its parent, or one of its own. */
+  /** Starts a span, in its parent's trace or a new one. */
   begin(parent: SpanContext | undefined): SpanContext {
     const traceId = parent?.traceId ?? hex(16)
     return { traceId, spanId: hex(8), sampled: parent?.sampled ?? isKept(traceId, this.#options.ratio) }
   }
 
-  /** Takes a span that is over. */
+  /** Records a span that has ended. */
   end(context: SpanContext, parent: SpanContext | undefined, span: EndedSpan): void {
     if (!context.sampled) return
     if (this.#waiting.length >= MAX_WAITING) {
@@ -81,12 +81,12 @@ export class Tracer {
     if (this.#waiting.length >= BATCH) void this.flush()
   }
 
-  /** Begins and ends a span without any within. */
+  /** Starts and ends a span without children. */
   record(parent: SpanContext | undefined, span: EndedSpan): void {
     this.end(this.begin(parent), parent, span)
   }
 
-  /** Sends what waits. */
+  /** Sends queued spans. */
   flush(): Promise<void> {
     this.#sending ??= this.#sendAll().finally(() => {
       this.#sending = undefined
@@ -126,7 +126,7 @@ export class Tracer {
   }
 }
 
-/** The same for every process that sees the trace: by its id's lower half, as OpenTelemetry's own sampler decides. */
+/** Consistent across processes: by the lower half of the trace ID, as in OpenTelemetry's own sampler. */
 function isKept(traceId: string, ratio: number): boolean {
   return Number.parseInt(traceId.slice(-13), 16) < ratio * 2 ** 52
 }

@@ -1,11 +1,13 @@
-/** At the bound the one that was heard of longest ago is forgotten. */
+/** At the bound the least recently seen one is forgotten. */
 const MAX_ADDRESSES = 2000
 
-/** Which service answers at which address, as the calls tell whose both ends are known. */
+/** Maps addresses to services, learned from calls with both ends known. */
 export class Addresses {
   readonly #services = new Map<string, string>()
 
-  /** An address behind which several services were met, such as a gateway's, is nobody's: kept as an empty name. */
+  /**
+   * An address with several services behind it, such as a gateway's, belongs to none: it is kept with an empty name.
+   */
   learn(address: string, service: string): void {
     const known = this.#services.get(address)
     this.#services.delete(address)

@@ -1,12 +1,12 @@
 import { gunzipSync } from 'node:zlib'
 import { Problem } from '../errors.ts'
 
-/** Of one request, unpacked. */
+/** Size of a decompressed request. */
 export const MAX_PLAIN_BYTES = 16_777_216
 
 /**
- * A body as it was before its content encoding.
- * @throws Problem `body_too_large`, `bad_request` where it isn't what it says, `unsupported_media_type`
+ * Decompresses a body.
+ * @throws Problem `body_too_large`, `bad_request` if it isn't encoded as it claims, `unsupported_media_type`
  */
 export function unpack(body: Uint8Array, contentEncoding: string | null): Uint8Array {
   switch ((contentEncoding ?? '').trim().toLowerCase()) {

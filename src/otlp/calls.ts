@@ -6,8 +6,8 @@ import { Seen } from './seen.ts'
 import type { Span } from './spans.ts'
 
 /**
- * How long one end of a call is kept for the other, in milliseconds. The SDKs send every 5 s, and try again for some
- * seconds more.
+ * How long one end of a call waits for the other, in milliseconds. SDKs send every 5 s, and retry for some more
+ * seconds.
  */
 export const WAIT_MS = 15_000
 /** Ends of calls that wait for the other one. At the bound the oldest is settled early, as if its time were over. */
@@ -21,17 +21,17 @@ export interface SpanCallsOptions {
   now?: () => number
 }
 
-/** What a caller says of its call. */
+/** What the caller reports about a call. */
 interface ClientEnd {
   from: string
   status: number
   durationMs: number | undefined
-  /** The service it means to call, where it names one. */
+  /** The service it names as the callee, if any. */
   named: string | undefined
   address: string | undefined
 }
 
-/** One end of a call, by itself. */
+/** One end of a call. */
 interface Waiting {
   until: number
   client?: ClientEnd
@@ -39,7 +39,7 @@ interface Waiting {
   server?: string
 }
 
-/** What is found out about services and calls before it is told. */
+/** Services and calls found so far, before they are reported. */
 class Findings {
   readonly services = new Map<string, ServiceReport>()
   readonly calls: CallReport[] = []
@@ -54,14 +54,14 @@ class Findings {
 }
 
 /**
- * Makes services and calls of spans. The clocks of their senders count for nothing but how long a call took: it is
- * counted when it is known of.
+ * Turns spans into services and calls. The senders' clocks are used only for durations: a call counts at the time
+ * when it becomes known.
  */
 export class SpanCalls {
   readonly #options: Required<SpanCallsOptions>
   readonly #seen = new Seen()
   readonly #addresses = new Addresses()
-  /** By the id of the calling span; all wait equally long, so that the first is the next whose time is over. */
+  /** By the ID of the calling span. All wait equally long, so the first one expires first. */
   readonly #waiting = new Map<string, Waiting>()
   #timer: ReturnType<typeof setTimeout> | undefined
 
@@ -69,19 +69,19 @@ export class SpanCalls {
     this.#options = { waitMs, now, ...options }
   }
 
-  /** Takes the spans of one request; one that came before, as a request does that is sent again, is passed over. */
+  /** Takes the spans of one request; spans that were seen before, as in a retried request, are skipped. */
   take(spans: readonly Span[]): void {
     const findings = new Findings()
     for (const span of spans) {
       const { service, kind, traceId, spanId } = span
       findings.know({ id: service.id, kind: 'service' }, service.group)
-      // Some tracers give both ends of a call one id.
+      // Some tracers give both ends of a call the same ID.
       if (this.#seen.add(`${traceId}${spanId}${kind}`)) this.#look(span, findings)
     }
     this.#settle(findings)
   }
 
-  /** Forgets what waits. */
+  /** Forgets everything that waits. */
   close(): void {
     clearTimeout(this.#timer)
     this.#waiting.clear()
@@ -128,7 +128,7 @@ export class SpanCalls {
     if (!this.#waiting.has(key)) this.#waiting.set(key, { ...end, until: now() + waitMs })
   }
 
-  /** Settles what has waited for long enough, tells what was found, and comes back for what still waits. */
+  /** Settles what has waited long enough, reports what was found, and schedules the next time. */
   #settle(findings: Findings): void {
     const { now, report, warn } = this.#options
     const time = now()
@@ -146,7 +146,7 @@ export class SpanCalls {
     }
   }
 
-  /** A call whose other end never told of it goes to what the caller says of it; without a word, to nowhere. */
+  /** A call whose other end never arrived goes to whatever the caller named; if it named nothing, it is dropped. */
   #alone(client: ClientEnd, findings: Findings): void {
     const { from, named, address } = client
     const to = named ?? (address && (this.#addresses.serviceAt(address) ?? address))
@@ -170,7 +170,7 @@ function outcomeOf(span: Span): Pick<ClientEnd, 'status' | 'durationMs'> {
   return { status: statusOf(span), durationMs: span.durationMs }
 }
 
-/** What happens with a queue is a call to it or from it, at once: neither end waits for the other. */
+/** Sending to a queue or receiving from it is a call of its own: neither end waits for the other. */
 function exchange(span: Span, queue: Peer, findings: Findings): void {
   const service = span.service.id
   switch (transferOf(span)) {

@@ -5,10 +5,13 @@ import { type Gathered, Gathering } from './spans.ts'
 
 type Encoded = Uint8Array<ArrayBuffer> | string
 
-/** One of the two forms of OTLP's messages: a request is answered in its own. */
+/** One of the two encodings of OTLP; the response has the request's encoding. */
 export interface Encoding {
   contentType: string
-  /** Lets others have their turn in between. @throws Problem `bad_request`, `invalid_json`, `body_too_large` */
+  /**
+   * Yields to other work in between.
+   * @throws Problem `bad_request`, `invalid_json`, `body_too_large`
+   */
   decode(body: Uint8Array): Promise<Gathered>
   /** An ExportTraceServiceResponse. */
   success(refused: number, reason: string): Promise<Encoded>
@@ -16,7 +19,7 @@ export interface Encoding {
   failure(problem: Problem): Promise<Encoded>
 }
 
-/** Reading its package takes a tenth of a start: it waits for the first request in it. */
+/** Loading the package takes a tenth of the start time, so the first request that needs it loads it. */
 const protobuf = () => import('./protobuf.ts')
 
 const PROTOBUF: Encoding = {
@@ -27,7 +30,7 @@ const PROTOBUF: Encoding = {
       return await gather((gathering) => readProtobuf(body, gathering))
     } catch (error) {
       if (error instanceof Problem) throw error
-      // The decoder's own words are of bytes and tags.
+      // The decoder's own message is about bytes and tags.
       throw new Problem('bad_request', "The body isn't a complete ExportTraceServiceRequest.")
     }
   },
@@ -52,15 +55,15 @@ const JSON_ENCODING: Encoding = {
   },
   success: async (refused, errorMessage) =>
     JSON.stringify(
-      // An int64 is a string in the JSON of protobuf.
+      // In protobuf's JSON, an int64 is a string.
       refused === 0 ? {} : { partialSuccess: { rejectedSpans: String(refused), errorMessage } },
     ),
   failure: async (problem) => JSON.stringify({ code: grpcCode(problem), message: problem.detail }),
 }
 
-/** What decoding may keep everybody else waiting for at once. Reading JSON's text is one step, whatever it takes. */
+/** How long decoding may block other work at a time. Parsing JSON is a single step, however long it takes. */
 const TURN_MS = 20
-/** Of what the parser says. */
+/** Length of the parser's message. */
 const MAX_REASON_CHARS = 200
 const INVALID_ARGUMENT = 3
 const RESOURCE_EXHAUSTED = 8

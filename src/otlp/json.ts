@@ -1,16 +1,16 @@
 import { type Attributes, attributesOf, type Gathering, type RawSpan, serviceOf } from './spans.ts'
 
-/** Of one span or resource; more are not looked at. SDKs stop at 128 themselves. */
+/** Per span or resource; more are ignored. SDKs stop at 128 themselves. */
 const MAX_ATTRIBUTES = 1024
 const WHOLE_NUMBER = /^-?\d{1,20}$/
 
 type Fields = Readonly<Record<string, unknown>>
 
 /**
- * Gathers the spans of an ExportTraceServiceRequest in OTLP's own JSON, where ids are hexadecimal and large numbers may
- * be strings, one a step.
+ * Collects the spans of an ExportTraceServiceRequest in OTLP's JSON, one per step. IDs are hexadecimal there, and
+ * large numbers may be strings.
  * @see https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding
- * @throws Error unless it is one. Problem `body_too_large`
+ * @throws Error if it isn't one. Problem `body_too_large`
  */
 export function* readJson(body: Uint8Array, gathering: Gathering): Generator<void> {
   const partsOf = (fields: Fields, name: string) => {
@@ -63,7 +63,7 @@ function readValue(pair: Fields): unknown {
   return stringValue ?? boolValue ?? doubleValue
 }
 
-/** Proto3 takes null for what is left out, everywhere. */
+/** Proto3 allows null for any omitted field. */
 function listOf(fields: Fields, name: string): readonly unknown[] {
   const list = fields[name] ?? []
   if (!Array.isArray(list)) throw new Error(`${name} must be a list`)

@@ -9,9 +9,9 @@ import {
 } from '@bufbuild/protobuf/wkt'
 
 /**
- * What is read of OTLP's messages, by the numbers of `opentelemetry/proto/{trace,common,resource}/v1` and of
- * `google/rpc/status.proto`; fields that are left out here are passed over. An attribute that is a list or a map says
- * nothing to us: without them a message can't nest.
+ * The fields of OTLP's messages that Weir reads, with their numbers from
+ * `opentelemetry/proto/{trace,common,resource}/v1` and `google/rpc/status.proto`; all others are skipped. Attributes
+ * that are lists or maps aren't used, and without them messages can't nest.
  * @see https://github.com/open-telemetry/opentelemetry-proto
  */
 const MESSAGES = {
@@ -39,7 +39,7 @@ const MESSAGES = {
   Status: [field('code', 1, Type.INT32), field('message', 2, Type.STRING)],
 }
 
-/** Where the parts of a request lie: each is read on its own, so that a request can't ask for more than it is bounded to. */
+/** Where the parts of a request are: each is decoded separately, so that a request can't exceed its bounds. */
 export const FIELDS = {
   resourceSpans: 1,
   resource: 1,
@@ -91,7 +91,7 @@ export const SPAN = schema<SpanMessage>('Span')
 export const RESPONSE = schema<ResponseMessage>('ExportTraceServiceResponse')
 export const STATUS = schema<StatusMessage>('Status')
 
-/** The type says what the description above does. */
+/** The type restates the description above. */
 function schema<Shape extends Message>(name: keyof typeof MESSAGES): GenMessage<Shape> {
   return FILE.getMessage(`weir.${name}`) as GenMessage<Shape>
 }

@@ -1,17 +1,17 @@
 import { sha256 } from '../core/documents/document.ts'
 import { MAX_NAME_LENGTH, OWN_PREFIX, UNREADABLE } from '../topology/rules.ts'
 
-/** Of the digest that tells names apart which begin alike. */
+/** Length of the digest that distinguishes names with the same beginning. */
 const DIGEST_CHARS = 6
 const EVERY_UNREADABLE = new RegExp(UNREADABLE, 'gu')
 
-/** Before a name that begins as those of Weir's own parts do, such as `weir:3000`, an address. */
+/** Prefix for names that look like those of Weir's own parts, such as the address `weir:3000`. */
 const FOREIGN = 'at '
 
 /**
- * The name as the topology takes it for an id: what nobody can read becomes a space, and of one that is too long the
- * rest becomes a digest, so that two names stay two.
- * @returns undefined where nothing is left.
+ * The name as a valid ID in the topology: unreadable characters become spaces, and a name that is too long ends in a
+ * digest, so that different names stay different.
+ * @returns undefined if nothing is left.
  */
 export function fitName(text: string): string | undefined {
   const plain = text.replace(EVERY_UNREADABLE, ' ').trim()

@@ -2,28 +2,31 @@ import type { ReportedKind } from '../topology/rules.ts'
 import { fitName } from './names.ts'
 import type { Attributes, Span } from './spans.ts'
 
-/** The other end of a call, as the span of this end tells it. */
+/** The other end of a call, as described by this end's span. */
 export interface Peer {
   id: string
   kind: ReportedKind
 }
 
-/** What a messaging span says was done: to a queue, or with what came from it. */
+/** What a messaging span did: sent to a queue, or handled what came from it. */
 export type Transfer = 'sent' | 'received' | 'looked' | 'other'
 
 const OPERATIONS: Readonly<Record<string, Transfer>> = {
   create: 'sent',
   send: 'sent',
   publish: 'sent',
-  // A consumer that asks for messages: there may have been none.
+  // A consumer that polls for messages: there may have been none.
   receive: 'looked',
   process: 'received',
   deliver: 'received',
 }
-/** HTTP's words for gRPC's codes, by number. @see https://github.com/googleapis/googleapis/blob/master/google/rpc/code.proto */
+/**
+ * HTTP statuses of gRPC's codes, by number.
+ * @see https://github.com/googleapis/googleapis/blob/master/google/rpc/code.proto
+ */
 const GRPC_AS_HTTP = [200, 499, 500, 400, 504, 404, 409, 403, 429, 400, 409, 400, 501, 500, 503, 500, 401]
 
-/** The database that a span is about, if it is about one. */
+/** The database that a span is about, if any. */
 export function databaseOf({ attributes }: Span): Peer | undefined {
   const system = textOf(attributes, 'db.system.name', 'db.system')
   if (system === undefined) return undefined
@@ -31,11 +34,11 @@ export function databaseOf({ attributes }: Span): Peer | undefined {
   return peer('database', system, [addressOf(attributes), namespace].filter(Boolean).join('/'))
 }
 
-/** The queue or topic that a span is about, if it is about one. */
+/** The queue or topic that a span is about, if any. */
 export function queueOf({ attributes }: Span): Peer | undefined {
   const system = textOf(attributes, 'messaging.system')
   if (system === undefined) return undefined
-  // Names that are made for one connection would become a node each.
+  // Names made for one connection would become a node each.
   const isPassing = ['temporary', 'anonymous'].some(
     (is) => attributes.get(`messaging.destination.${is}`) === true,
   )
@@ -55,7 +58,7 @@ export function namedPeerOf({ attributes }: Span): string | undefined {
   return fitName(textOf(attributes, 'service.peer.name', 'peer.service') ?? '')
 }
 
-/** Where a call went, as host or host:port. */
+/** The destination of a call, as host or host:port. */
 export function addressOf(attributes: Attributes): string | undefined {
   const host = textOf(attributes, 'server.address', 'net.peer.name')
   if (host !== undefined) return withPort(host, textOf(attributes, 'server.port', 'net.peer.port'))
@@ -67,7 +70,7 @@ export function addressOf(attributes: Attributes): string | undefined {
   return socket && withPort(socket, textOf(attributes, 'network.peer.port', 'net.sock.peer.port'))
 }
 
-/** How a call went, as an HTTP status: its own where it has one, else 200 or what comes nearest to its error. */
+/** The result of a call as an HTTP status: its own if it has one, else 200 or the closest match to its error. */
 export function statusOf({ attributes, isError }: Span): number {
   const http = Number(attributes.get('http.response.status_code') ?? attributes.get('http.status_code'))
   if (Number.isInteger(http) && http >= 100 && http <= 599) return http
@@ -88,7 +91,7 @@ function withPort(host: string, port: string | undefined): string {
   return host.includes(':') && !host.startsWith('[') ? `[${host}]:${port}` : `${host}:${port}`
 }
 
-/** The first of several attributes that is there and not empty. */
+/** The first attribute that is set and not empty. */
 function textOf(attributes: Attributes, ...keys: string[]): string | undefined {
   for (const key of keys) {
     const value = attributes.get(key)

@@ -4,17 +4,17 @@ import { FIELDS, type KeyValueMessage, RESOURCE, RESPONSE, SPAN, STATUS } from '
 import { type Attributes, attributesOf, type Gathering, type RawSpan, serviceOf } from './spans.ts'
 
 /**
- * Largest span or resource, in bytes. Decoding takes some hundred times the bytes of the smallest attribute; a larger
- * span is refused, and so are the spans of a larger resource.
+ * Largest span or resource, in bytes. Decoding takes about a hundred times the bytes of the smallest attribute; a
+ * larger span is rejected, and so are the spans of a larger resource.
  */
 export const MAX_PART_BYTES = 262_144
 const TOO_LARGE = `A span and a resource may have ${MAX_PART_BYTES} bytes each.`
-/** Past any field of any message here. */
+/** Deeper than any field of these messages. */
 const NESTED_GROUPS = 10
 
 /**
- * Gathers the spans of an ExportTraceServiceRequest, one a step.
- * @throws Error unless it is one, from its first byte to its last. Problem `body_too_large`
+ * Collects the spans of an ExportTraceServiceRequest, one per step.
+ * @throws Error if it isn't one, from its first byte to its last. Problem `body_too_large`
  */
 export function* readProtobuf(body: Uint8Array, gathering: Gathering): Generator<void> {
   for (const resourceSpans of parts(gathering, body, FIELDS.resourceSpans)) {
@@ -22,7 +22,7 @@ export function* readProtobuf(body: Uint8Array, gathering: Gathering): Generator
   }
 }
 
-/** The answer to a request in protobuf. */
+/** The response to a protobuf request. */
 export function encodeResponse(response: MessageInitShape<typeof RESPONSE>): Uint8Array<ArrayBuffer> {
   return toBinary(RESPONSE, create(RESPONSE, response))
 }
@@ -47,7 +47,7 @@ function* addResource(gathering: Gathering, resourceSpans: Uint8Array): Generato
   }
 }
 
-/** The messages under one field; whatever else there is, is passed over. */
+/** The messages of one field; all other fields are skipped. */
 function* parts(gathering: Gathering, message: Uint8Array, wanted: number): Generator<Uint8Array> {
   const reader = new BinaryReader(message)
   while (reader.pos < reader.len) {

@@ -1,7 +1,7 @@
-/** Ids of one generation; two are kept. */
+/** IDs per generation; two generations are kept. */
 const MAX_IDS = 100_000
 
-/** Remembers the last ids it was given: at least the last `max`, at most twice as many. */
+/** Remembers recent IDs: at least the last `max`, at most twice as many. */
 export class Seen {
   #newer = new Set<string>()
   #older = new Set<string>()

@@ -1,21 +1,21 @@
 import { Problem } from '../errors.ts'
 import { fitName } from './names.ts'
 
-/** Spans that one request may bring; the rest are refused, and the sender is told how many. */
+/** Maximum spans of one request; the rest is rejected, and the sender learns how many. */
 export const MAX_SPANS = 20_000
 /**
- * Resources, scopes, spans and what lies between them in one request, each of which may be empty; one with more is
- * refused as a whole. Of 20,000 spans that have a resource each, the exporter makes 140,000.
+ * Resources, scopes, spans and what lies between them in one request, each of which may be empty; a request with more
+ * is rejected. An exporter makes 140,000 of 20,000 spans that have a resource each.
  */
 export const MAX_PARTS = 200_000
-/** What a call may take and still be believed: a longer one has a clock that was set in between. */
+/** The longest plausible call: with longer ones, a clock was set in between. */
 const MAX_DURATION_MS = 86_400_000
 const NS_PER_MS = 1_000_000n
-/** Of a value that is text, in UTF-16 units; the rest is cut off. */
+/** Length of a text value, in UTF-16 units; the rest is cut off. */
 const MAX_VALUE_CHARS = 1024
 const TRACE_ID = /^(?!0{32})[0-9a-f]{32}$/
 const SPAN_ID = /^(?!0{16})[0-9a-f]{16}$/
-/** What a resource without a name is called by the specification. */
+/** The specification's name for a resource without one. */
 const NO_NAME = 'unknown_service'
 
 /** Values by their key; only what `WANTED` names is kept. */
@@ -23,7 +23,7 @@ export type Attributes = ReadonlyMap<string, string | number | boolean>
 
 /** The program that made a span. */
 export interface SpanService {
-  /** Its `service.name`, as a name that the topology takes. */
+  /** Its `service.name` as a valid ID in the topology. */
   id: string
   /** Its `service.namespace`, likewise. */
   group?: string
@@ -31,23 +31,23 @@ export interface SpanService {
 
 export type SpanKind = 'internal' | 'server' | 'client' | 'producer' | 'consumer'
 
-/** What a call can be read from. */
+/** The parts of a span that a call is derived from. */
 export interface Span {
   service: SpanService
   kind: SpanKind
-  /** Lower-case hexadecimal, as `spanId` and `parentSpanId`. */
+  /** Lower-case hexadecimal, like `spanId` and `parentSpanId`. */
   traceId: string
   spanId: string
-  /** Left out for the first span of a trace. */
+  /** Omitted for the root span of a trace. */
   parentSpanId?: string
-  /** By its own clock; left out where its times make no sense. */
+  /** By its own clock; omitted if its times make no sense. */
   durationMs?: number
   /** Whether its status is an error. */
   isError: boolean
   attributes: Attributes
 }
 
-/** A span as a decoder found it, with ids in hexadecimal and OTLP's own numbers. */
+/** A decoded span, with hexadecimal IDs and OTLP's own numbers. */
 export interface RawSpan {
   traceId: string
   spanId: string
@@ -59,7 +59,7 @@ export interface RawSpan {
   attributes: Attributes
 }
 
-/** Attributes that say something of a service, or of the other end of a call: old conventions and new ones. */
+/** Attributes that describe a service or the other end of a call, by old and new conventions. */
 const WANTED: ReadonlySet<string> = new Set(
   (
     'service.name service.namespace peer.service service.peer.name ' +
@@ -71,11 +71,11 @@ const WANTED: ReadonlySet<string> = new Set(
     'messaging.destination.temporary messaging.destination.anonymous messaging.operation.type messaging.operation'
   ).split(' '),
 )
-/** By OTLP's numbers; a kind that is not specified counts as internal. */
+/** By OTLP's numbers; an unspecified kind counts as internal. */
 const KINDS: readonly SpanKind[] = ['internal', 'internal', 'server', 'client', 'producer', 'consumer']
 const STATUS_ERROR = 2
 
-/** The attributes that are of use; of a key that comes twice, the first one. */
+/** The attributes that Weir uses; the first one wins if a key is repeated. */
 export function attributesOf(pairs: Iterable<readonly [key: string, value: unknown]>): Attributes {
   const attributes = new Map<string, string | number | boolean>()
   for (const [key, value] of pairs) {
@@ -93,11 +93,11 @@ export function serviceOf(resource: Attributes): SpanService {
   return service
 }
 
-/** What a decoder gathered of one request: up to `MAX_SPANS`, and the number of those that are refused. */
+/** The result of decoding a request: up to `MAX_SPANS`, and the number of rejected ones. */
 export interface Gathered {
   spans: readonly Span[]
   refused: number
-  /** Why the first of them was. */
+  /** Why the first of them was rejected. */
   reason: string | undefined
 }
 
@@ -107,7 +107,7 @@ export class Gathering implements Gathered {
   refused = 0
   reason: string | undefined
 
-  /** Whether another one is taken. */
+  /** Whether no more spans are accepted. */
   get isFull(): boolean {
     return this.spans.length >= MAX_SPANS
   }
@@ -145,14 +145,14 @@ export class Gathering implements Gathered {
   }
 }
 
-/** A copy: part of a string keeps the whole in memory. */
+/** A copy, because a part of a string keeps all of it in memory. */
 function cut(value: string): string {
   return value.length <= MAX_VALUE_CHARS ? value : Buffer.from(value.slice(0, MAX_VALUE_CHARS)).toString()
 }
 
 function durationOf({ startNs, endNs }: RawSpan): number | undefined {
   if (startNs <= 0n || endNs < startNs) return undefined
-  // To microseconds: more than clocks are good for.
+  // To microseconds: clocks aren't more precise than that.
   const durationMs = Number((endNs - startNs) / (NS_PER_MS / 1000n)) / 1000
   return durationMs <= MAX_DURATION_MS ? durationMs : undefined
 }

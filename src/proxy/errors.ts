@@ -3,12 +3,12 @@ import type { Problem, ProblemCode } from '../errors.ts'
 import type { UpstreamErrorCode } from '../streams/ingest/upstream.ts'
 import type { Entry } from '../streams/recording/entry.ts'
 
-/** Whose fault it is: of what was asked for, of Weir, or of the API that is followed. */
+/** Where the error is: in the request, in Weir, or in the followed API. */
 export type Family = 'subscription' | 'server' | 'source'
 
 /**
- * What an `error` event says. `status` is of the families of Axway Streams: 4xxxx subscription, 5xxxx server, 7xxxx
- * source; `cause` says the same by name.
+ * The data of an `error` event. `status` follows the families of Axway Streams: 4xxxx subscription, 5xxxx server,
+ * 7xxxx source; `cause` is its name.
  */
 export interface ProxyError {
   family: Family
@@ -19,9 +19,9 @@ export interface ProxyError {
   timestamp: string
 }
 
-/** A client that was refused comes back after this, in milliseconds: asking again sooner brings the same answer. */
+/** A refused client reconnects after this, in milliseconds: sooner, it would get the same answer. */
 const REFUSED_RETRY_MS = 3_600_000
-/** One for which Weir has no room now, likewise. */
+/** The same for a client that Weir has no capacity for. */
 const LATER_RETRY_MS = 60_000
 
 const SUBSCRIPTION: Partial<Record<ProblemCode, number>> = {
@@ -35,7 +35,7 @@ const SUBSCRIPTION: Partial<Record<ProblemCode, number>> = {
 const SERVER: Partial<Record<ProblemCode, number>> = { too_many: 50_301, unavailable: 50_302 }
 const INTERNAL = 50_000
 
-/** Everything but `bad_status`, which is 70000 and the status. */
+/** All except `bad_status`, which is 70000 plus the status. */
 const SOURCE: Record<Exclude<UpstreamErrorCode, 'bad_status'>, number> = {
   connection_failed: 70_013,
   host_unknown: 70_014,
@@ -55,7 +55,7 @@ const SOURCE: Record<Exclude<UpstreamErrorCode, 'bad_status'>, number> = {
 }
 const BAD_STATUS = 70_000
 
-/** What subscribers are told of an `error` entry of the stream that they share. */
+/** The error that subscribers get for an `error` entry of their stream. */
 export function errorOf({ data, at, exchange }: Pick<Entry, 'data' | 'at' | 'exchange'>): ProxyError {
   const { code, message } = JSON.parse(data ?? '{}') as { code: UpstreamErrorCode; message: string }
   const status = code === 'bad_status' ? BAD_STATUS + (exchange?.response?.status ?? 0) : SOURCE[code]
@@ -68,7 +68,7 @@ export function errorOf({ data, at, exchange }: Pick<Entry, 'data' | 'at' | 'exc
   }
 }
 
-/** The same of a request that was refused. */
+/** The error for a refused request. */
 export function errorOfProblem({ code, detail }: Problem, nowMs: number): ProxyError {
   const subscription = SUBSCRIPTION[code]
   return {
@@ -81,8 +81,8 @@ export function errorOfProblem({ code, detail }: Problem, nowMs: number): ProxyE
 }
 
 /**
- * A stream of one `error` event. It ends after it, having asked the client to stay away for a while: clients take an
- * answer that is no event stream for a broken connection, and show nobody what it says.
+ * An event stream with a single `error` event, which asks the client to stay away for a while. Clients treat any
+ * other response as a broken connection, and never show its body.
  */
 export function refusal(problem: Problem, nowMs: number): Response {
   const error = errorOfProblem(problem, nowMs)

@@ -13,11 +13,11 @@ import { proxyTopic } from '../topics.ts'
 import { errorOf } from './errors.ts'
 import type { Mode } from './target.ts'
 
-/** A subscriber that missed more than this, in changes and in bytes, is sent the document as it is instead. */
+/** A subscriber that missed more than this, in changes and in bytes, gets the current document instead. */
 const MAX_REPLAY_CHANGES = 1_000
 const MAX_REPLAY_BYTES = 1_048_576
 
-/** Times that a document is put together anew because more has come meanwhile; the rest is done at once. */
+/** How often a worker rebuilds the document because more changes arrived; the rest is applied at once. */
 const CATCH_UP_ROUNDS = 3
 
 export interface FeedDeps {
@@ -28,30 +28,30 @@ export interface FeedDeps {
 }
 
 /**
- * The document of one proxied stream as its subscribers know it, in this process. It takes the stream's entries in
- * the order of their `seq`, and makes one frame of each for all who follow it the same way.
+ * The document of one proxied stream as its subscribers in this process know it. It takes the stream's entries
+ * ordered by `seq`, and makes one frame of each for all subscribers with the same mode.
  */
 export class Feed {
   readonly streamId: string
   readonly #deps: FeedDeps
-  /** Sets the stream's ids apart from those of another that had the same URL before it. */
+  /** Distinguishes the stream's IDs from those of an earlier stream with the same URL. */
   readonly #tag: string
-  /** Last entry taken. */
+  /** Last entry processed. */
   #seq = 0
-  /** The document's text, and the patches since that it doesn't have yet: they are applied when somebody needs it whole. */
+  /** The document's text, and the patches since: they are applied when somebody needs the whole document. */
   #text: string | undefined
   #patches: string[] = []
-  /** The error that the stream has not recovered from. */
+  /** The error that the stream hasn't recovered from. */
   #failure: Entry | undefined
-  /** Documents that a worker has to put together first are published after one another, and so is what follows them. */
+  /** Documents that a worker rebuilds are published in order, and so is everything after them. */
   #publishing: Promise<void> | undefined
   #reading: Promise<void> | undefined
-  /** Whether something was stored since the log was last asked for what follows. */
+  /** Whether something was stored since the log was last read. */
   #isBehind = false
-  /** What a new subscriber is sent, made once per entry. */
+  /** What a new subscriber gets, made once per entry. */
   #greeting: Frame | undefined
 
-  /** Opens a stream's feed where its log is now. */
+  /** Opens a stream's feed at the current end of its log. */
   static async open(streamId: string, deps: FeedDeps): Promise<Feed> {
     const feed = new Feed(streamId, deps)
     await feed.#load()
@@ -68,7 +68,7 @@ export class Feed {
     return this.#seq
   }
 
-  /** Takes an entry that was stored. One that doesn't follow on the last makes the feed read what lies between. */
+  /** Processes a stored entry. If entries are missing before it, the feed reads them. */
   stored(entry: Entry): void {
     if (entry.seq <= this.#seq) return
     if (entry.seq === this.#seq + 1 && this.#reading === undefined) this.#take(entry)
@@ -79,8 +79,7 @@ export class Feed {
   }
 
   /**
-   * Sends a subscriber what it needs to follow from here: the document, or what it missed since its last id, or that
-   * this can't be told any more.
+   * Sends a subscriber what it needs first: the document, or what it missed since its last ID, or a gap.
    * @returns whether that was a snapshot
    */
   async begin(mode: Mode, lastEventId: string | undefined, send: Send): Promise<boolean> {
@@ -98,7 +97,7 @@ export class Feed {
     return this.#greet('snapshot-only', send)
   }
 
-  /** Tells all subscribers something that no entry says, and ends their streams. */
+  /** Sends all subscribers a message that isn't an entry, and ends their streams. */
   end(message: Omit<TopicMessage, 'position'>): void {
     const { hub } = this.#deps
     for (const content of ['patches', 'documents'] as const) {
@@ -123,10 +122,10 @@ export class Feed {
     this.#seq = seq
   }
 
-  /** Reads the log on to its end. */
+  /** Reads the log to its end. */
   #readOn(): Promise<void> {
     this.#reading ??= this.#readRest()
-      .catch((error: Error) => this.#deps.warn(`A proxied stream can't be read: ${error.message}`))
+      .catch((error: Error) => this.#deps.warn(`Can't read a proxied stream: ${error.message}`))
       .finally(() => {
         this.#reading = undefined
       })
@@ -170,27 +169,27 @@ export class Feed {
         if (changes) await this.#catchUp()
         this.#publish('documents', changes ? [...messages, ...this.#document(seq)] : messages)
       })
-      .catch((error: Error) => this.#deps.warn(`A proxied document can't be put together: ${error.message}`))
+      .catch((error: Error) => this.#deps.warn(`Can't rebuild a proxied document: ${error.message}`))
       .then(() => {
         if (this.#publishing === later) this.#publishing = undefined
       })
     this.#publishing = later
   }
 
-  /** Whether putting the document together would keep this thread from everything else. */
+  /** Whether rebuilding the document would block the main thread. */
   #isLong(): boolean {
     if (this.#text === undefined || this.#patches.length === 0) return false
     return this.#patches.reduce((sum, { length }) => sum + length, this.#text.length) > LARGE_CHARS
   }
 
-  /** Has a worker put the document together, where it is long. */
+  /** Rebuilds a long document in a worker. */
   async #catchUp(): Promise<void> {
     for (let round = 0; round < CATCH_UP_ROUNDS && this.#isLong(); round++) {
       const patches = this.#patches
       const { length } = patches
       const rebuilt = await this.#deps.large.rebuild(this.#text ?? '', patches.slice())
       if (rebuilt === undefined) return
-      // Nobody else has done it, and no snapshot has come meanwhile.
+      // Nobody else has rebuilt it, and no snapshot has arrived meanwhile.
       if (this.#patches !== patches) continue
       this.#text = rebuilt.text
       this.#patches = patches.slice(length)
@@ -223,7 +222,7 @@ export class Feed {
     return this.#text !== undefined
   }
 
-  /** What a subscriber has missed can't be sent: says so, and sends the document as it is. */
+  /** Sends a gap, because the missed messages can't be sent, and the current document. */
   async #startOver(lastEventId: string, reason: string, send: Send): Promise<boolean> {
     await this.#catchUp()
     const data = JSON.stringify({ from: lastEventId.slice(0, 64), to: this.#id(this.#seq), reason })
@@ -231,7 +230,10 @@ export class Feed {
     return this.#text !== undefined
   }
 
-  /** The document as it is; nothing while there is none. @param seq what it is published for */
+  /**
+   * The current document; nothing if there is none.
+   * @param seq what it is published for
+   */
   #document(seq = this.#seq): TopicMessage[] {
     if (this.#text !== undefined && this.#patches.length > 0) {
       this.#text = stringifyJson(rebuild(this.#text, this.#patches).document)
@@ -256,7 +258,7 @@ export class Feed {
     return `${this.#tag}.${seq}`
   }
 
-  /** The entry that a subscriber had last; `undefined` when the id isn't of this stream. */
+  /** The last entry that a subscriber received; `undefined` if the ID isn't from this stream. */
   #seqOf(lastEventId: string): number | undefined {
     const [tag, seq = ''] = lastEventId.split('.')
     if (tag !== this.#tag || !/^\d{1,15}$/.test(seq)) return undefined
@@ -287,7 +289,7 @@ async function sendAll(messages: readonly TopicMessage[], send: Send): Promise<v
   if (frame !== undefined) await send(frame)
 }
 
-/** Weir's own note that a patch was not used: a subscriber is sent the snapshot in its place. */
+/** Weir's own record that a patch wasn't used: subscribers get the snapshot instead. */
 function isMismatch({ data = '' }: Entry): boolean {
   return data.includes('"patch_mismatch"')
 }

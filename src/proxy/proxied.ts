@@ -10,25 +10,25 @@ import { checkRegistration } from '../streams/registry/registration.ts'
 import { removeStream } from '../streams/registry/remove.ts'
 import type { Control } from '../streams/registry/streams.ts'
 
-/** Proxied streams kept while nobody subscribes. At the bound, the one that was left longest ago makes room. */
+/** Maximum proxied streams. Beyond it, the one without subscribers for the longest time is evicted. */
 const MAX_PROXIED = 5_000
-/** Most of them for one key. At the bound, the key's own least recently used one is evicted, never another's. */
+/** Maximum per key. Beyond it, the key's own least recently used one is evicted, never another key's. */
 const MAX_PROXIED_PER_KEY = 500
-/** What the streams that the proxy made are tagged with. */
+/** The tag of streams that the proxy created. */
 const TAG = 'proxy'
 
-/** What a proxied stream is asked for by. */
+/** What identifies a proxied stream. */
 export type ProxiedTarget = Pick<Stream, 'url' | 'intervalMs' | 'headers' | 'ignorePaths' | 'arrayKeys'> & {
   payloadPointer: string | undefined
 }
 
-/** The streams that exist because somebody subscribed: they run while somebody does, and rest in between. */
+/** The streams that exist because somebody subscribed: they run while somebody does, and are idle in between. */
 export class ProxiedStreams {
   readonly #db: Database
   readonly #control: Control
   readonly #mayReach: (url: string) => Promise<void>
 
-  /** @param mayReach throws a Problem for a target that Weir must not ask */
+  /** @param mayReach throws a Problem for a target that Weir must not connect to */
   constructor(db: Database, control: Control, mayReach: (url: string) => Promise<void>) {
     this.#db = db
     this.#control = control
@@ -36,7 +36,7 @@ export class ProxiedStreams {
   }
 
   /**
-   * What all targets have in common that share a stream: they are the same, a header's value too.
+   * The key of all targets that share a stream: everything is equal, including header values.
    * @throws Problem `invalid_field` for a target that can't be followed
    */
   keyOf({ payloadPointer = '', ...rest }: ProxiedTarget): string {
@@ -45,10 +45,10 @@ export class ProxiedStreams {
   }
 
   /**
-   * The stream that all subscribers of the target share, made or woken for this one.
-   * @param owner id of the caller: with headers of its own, a new stream is visible to that caller and admins only
+   * The stream that all subscribers of the target share, created or started if necessary.
+   * @param owner ID of the caller: a new stream with its own headers is visible only to that caller and admins
    * @throws Problem `invalid_field` for a target that can't be followed, `not_allowed` for one that must not be,
-   *   `conflict` when its owner stopped it, `too_many`
+   * `conflict` if its owner stopped it, `too_many`
    */
   async open(target: ProxiedTarget, owner: string | undefined): Promise<Stream> {
     const proxyKey = this.keyOf(target)
@@ -66,7 +66,7 @@ export class ProxiedStreams {
     return known === undefined ? this.#add(stream) : this.#join(known)
   }
 
-  /** Lets streams rest that nobody has subscribed to since an instant. */
+  /** Makes streams idle that have had no subscribers since an instant. */
   async rest(since: Date): Promise<number> {
     const rested = await transact(this.#db, async (tx) => {
       const rows = await tx
@@ -92,7 +92,7 @@ export class ProxiedStreams {
     return rested.length
   }
 
-  /** Says that somebody subscribes to a stream, and starts it if it rests. */
+  /** Records that somebody subscribes to a stream, and starts it if it is idle. */
   async wake(id: string): Promise<void> {
     const woken = await transact(this.#db, async (tx) => {
       await tx.update(states).set({ subscribedAt: new Date() }).where(eq(states.streamId, id))
@@ -121,7 +121,7 @@ export class ProxiedStreams {
     await this.#makeRoom(stream)
     const [added] = await this.#db.transaction((tx) => insertStreams(tx, [stream]))
     if (added === undefined) {
-      // Another subscriber of the same was faster.
+      // Another subscriber of the same target was faster.
       const [known] = await this.#find(stream)
       return this.#join(known as Stream)
     }
@@ -166,7 +166,7 @@ export class ProxiedStreams {
   }
 }
 
-/** Says of streams that they should run, or rest, and that a worker will have more to say. */
+/** Sets whether streams should run, or be idle, with the status until a worker reports. */
 async function desire(tx: Database, ids: readonly string[], desired: Stream['desired']): Promise<void> {
   if (ids.length === 0) return
   await tx

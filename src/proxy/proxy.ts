@@ -13,36 +13,39 @@ import type { ProxiedStreams, ProxiedTarget } from './proxied.ts'
 import { type Asked, readAsked } from './target.ts'
 import { type Seen, UsageMeter } from './usage.ts'
 
-/** How often it is written down who subscribes to what, in milliseconds: far below the linger of a stream. */
+/** How often usage is written, in milliseconds: well below the linger of a stream. */
 const WRITE_EVERY_MS = 5_000
 
 export interface ProxyDeps {
   db: Database
   hub: Hub
-  /** Puts documents together that are large. */
+  /** Rebuilds large documents. */
   large: FeedDeps['large']
   proxied: ProxiedStreams
-  /** How often a subscriber may make Weir ask. */
+  /** Limits the requests that a subscriber makes Weir send. */
   upstreamRate: UpstreamRate
-  /** Says that somebody watches a stream, and knows its entries up to a number. */
+  /** Starts watching a stream for a subscriber that has its entries up to `seq`. */
   watch(streamId: string, seq: number): void
   now(): number
   warn(message: string): void
 }
 
-/** Who follows a stream, and what is counted of that. */
+/** The subscribers of a stream, and their usage. */
 interface Following {
   reader: ReturnType<typeof readerOf>
   meter: Meter
 }
 
-/** Serves any API as a stream of its document and the changes to it: one poll for all who ask for the same. */
+/**
+ * Serves any API as a stream of its document and the changes to it, with one poll for all subscribers of the same
+ * request.
+ */
 // biome-ignore lint/suspicious/noShadowRestrictedNames: the proxy that is served, as README and API call it; JavaScript's isn't used here
 export class Proxy {
   readonly #deps: ProxyDeps
   readonly #feeds = new Map<string, Promise<Feed>>()
   readonly #open = new Map<string, Feed>()
-  /** Streams that have subscribers here, by the key of their target: who joins those needs no look at the database. */
+  /** Streams with subscribers here, by target key: joining one needs no query. */
   readonly #followed = new Map<string, string>()
   readonly #usage: UsageMeter
   readonly #timer: Timer
@@ -54,29 +57,29 @@ export class Proxy {
     this.#timer.unref()
   }
 
-  /** Streams that are served here. */
+  /** Number of streams served here. */
   get targets(): number {
     return this.#open.size
   }
 
-  /** Whether somebody follows the stream here. */
+  /** Whether the stream has subscribers here. */
   follows(streamId: string): boolean {
     return this.#feeds.has(streamId)
   }
 
-  /** Takes an entry that was stored, in this process or another. */
+  /** Processes an entry that was stored by this process or another. */
   stored(entry: Entry): void {
     this.#open.get(entry.streamId)?.stored(entry)
   }
 
   /**
-   * Answers a request with the event stream it asks for.
-   * @throws Problem for what can't be followed
+   * Responds with the requested event stream.
+   * @throws Problem for a target that can't be followed
    */
   async subscribe(request: Request): Promise<Response> {
     const { mode, compress, ...target } = readAsked(request)
     const reader = readerOf(request)
-    // A target that nobody gets to follow would be polled for nobody.
+    // Checked first, so that a target isn't polled for a subscriber that is refused.
     this.#deps.hub.checkRoom(reader.client)
     const { proxied, upstreamRate } = this.#deps
     const key = proxied.keyOf(target)
@@ -128,7 +131,7 @@ export class Proxy {
     return hub.has(proxyTopic(id, 'patches')) || hub.has(proxyTopic(id, 'documents'))
   }
 
-  /** The stream's feed, opened for its first subscriber and kept while there are some. */
+  /** The stream's feed, opened for its first subscriber and kept while there are any. */
   async #feed(id: string, meter: Meter): Promise<Feed> {
     let opening = this.#feeds.get(id)
     if (opening === undefined) {
@@ -137,7 +140,7 @@ export class Proxy {
     }
     try {
       const feed = await opening
-      // It may have been let go of meanwhile: what it then missed it reads when the next entry comes.
+      // The feed may have been closed meanwhile: it reads what it missed with the next entry.
       this.#feeds.set(id, opening)
       this.#open.set(id, feed)
       this.#deps.watch(id, feed.seq)
@@ -159,11 +162,11 @@ export class Proxy {
     try {
       for (const seen of await this.#usage.write(this.#deps.db)) await this.#look(seen)
     } catch (error) {
-      this.#deps.warn(`Can't write down who subscribes: ${causeOf(error)}`)
+      this.#deps.warn(`Can't record subscribers: ${causeOf(error)}`)
     }
   }
 
-  /** Acts on what others have done to a stream that has subscribers here. */
+  /** Applies what others did to a stream with subscribers here. */
   async #look({ streamId, open, desired }: Seen): Promise<void> {
     const { proxied } = this.#deps
     if (desired === undefined) this.#end(streamId, new Problem('not_found', 'The stream was removed.'))
@@ -178,7 +181,7 @@ export class Proxy {
   }
 }
 
-/** A meter that also tells somebody else of the end. */
+/** A meter that also reports the end. */
 function withEnd(meter: Meter, ended: () => void): Meter {
   return {
     sent: (bytes) => meter.sent(bytes),

@@ -2,20 +2,20 @@ import { WORKER_HEADER } from '../limits/client.ts'
 import type { Stream } from '../streams/ingest/run.ts'
 import type { Asked } from '../streams/ingest/upstream.ts'
 
-/** Where a process reaches Weir's own pages and API, and what lets it in. */
+/** The URL and token of Weir itself. */
 export interface Self {
   url: string
   token: string | undefined
 }
 
-/** What is sent to follow a stream: its own request, or for one that goes through the proxy, what asks that for it. */
+/** The request that follows a stream: its own or, for a stream that goes through the proxy, a request to the proxy. */
 export function requestOf(stream: Stream, { url, token }: Self): Asked {
   if (stream.via === null) return stream
   const query = new URLSearchParams({ intervalMs: String(stream.intervalMs) })
   if (stream.payloadPointer !== '') query.set('payloadPointer', stream.payloadPointer)
   for (const path of stream.ignorePaths) query.append('ignorePaths', path)
   for (const key of stream.arrayKeys) query.append('arrayKeys', key)
-  // As a header, and not in the URL, which the log shows.
+  // As a header, because the log shows the URL.
   const forwarded = Object.entries(stream.headers).map(([name, value]) =>
     encodeURIComponent(`${name}: ${value}`),
   )

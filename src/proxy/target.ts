@@ -1,36 +1,36 @@
 import { Problem } from '../errors.ts'
 
-/** What a subscriber of the proxy is sent. */
+/** What a subscriber of the proxy receives. */
 export const MODES = ['snapshot-patch', 'snapshot-only', 'event'] as const
 /**
- * `snapshot-patch`: the document, then its changes as JSON Patch. `snapshot-only`: the document, then the whole of it
- * with every change. `event`: only what changes from now on, whole.
+ * `snapshot-patch`: the document, then its changes as JSON Patch. `snapshot-only`: the document, and again with every
+ * change. `event`: whole documents, from the next change on.
  */
 export type Mode = (typeof MODES)[number]
 
-/** What a request to the proxy asks for. */
+/** A parsed request to the proxy. */
 export interface Asked {
-  /** The API's URL, its query as it was written. */
+  /** The API's URL with its query as written. */
   url: string
   intervalMs: number
-  /** Sent to the API with every poll: nobody else's subscribers share what comes back. */
+  /** Sent to the API with every poll: only subscribers with the same headers share the response. */
   headers: Record<string, string>
   payloadPointer: string | undefined
   ignorePaths: string[]
   arrayKeys: string[]
   mode: Mode
-  /** Whether the stream is to be compressed whatever the request's headers say. */
+  /** Whether to compress the stream regardless of the request's headers. */
   compress: boolean
 }
 
-/** As Axway Streams polls when nothing is said, in milliseconds. */
+/** Default of Axway Streams, in milliseconds. */
 const DEFAULT_INTERVAL_MS = 5_000
 const PREFIX = '/proxy/'
-/** The token that the SDK of Streamdata.io puts into every URL: Weir takes it for WEIR_TOKEN. */
+/** The token that the SDK of Streamdata.io puts into every URL: Weir treats it as WEIR_TOKEN. */
 const TOKEN = 'x-sd-token'
 const HEADER = 'x-sd-header'
 
-/** Query parameters that are Weir's own, in lower case; all others are the target's. */
+/** Weir's own query parameters, in lower case; all others are the target's. */
 const OWN = new Set([
   'intervalms',
   'mode',
@@ -42,7 +42,7 @@ const OWN = new Set([
   'arraykeys',
 ])
 
-/** Whether a path is the proxy's: `/proxy/<url>`, or the target's URL itself. */
+/** Whether a path belongs to the proxy: `/proxy/<url>`, or the target's URL itself. */
 export function isProxyPath(pathname: string): boolean {
   return pathname.startsWith(PREFIX) || /^\/https?:\/+[^/]/i.test(pathname)
 }
@@ -53,14 +53,13 @@ export function tokenOf(url: URL): string | undefined {
 }
 
 /**
- * Reads what a request to the proxy asks for. Whether the target can be followed at all is checked by whoever
- * registers it.
- * @throws Problem `invalid_field` for a parameter of Weir's own that can't be
+ * Parses a request to the proxy. Whether the target can be followed is checked when it is registered.
+ * @throws Problem `invalid_field` for an invalid parameter of Weir's own
  */
 export function readAsked({ url: requested, headers }: Pick<Request, 'url' | 'headers'>): Asked {
   const url = new URL(requested)
   const target = targetOf(url)
-  // A target that was encoded whole has its query inside; what stands outside is Weir's, and more of the target's.
+  // A fully encoded target contains its query; what follows it is Weir's, and more of the target's.
   const own = [...ownQuery(url), ...(target.own ?? [])]
   const one = (name: string) => valuesOf(own, name).at(-1)
   return {
@@ -89,7 +88,7 @@ function targetOf({ pathname, search }: URL): { url: string; own?: Pairs } {
   return { url: base + joined('?', all), own: pairs(parts.filter(isOwn)) }
 }
 
-/** Proxies on the way like to make one slash of two. */
+/** Proxies in between tend to merge two slashes into one. */
 function schemed(path: string): string {
   return path.replace(/^(https?):\/+/i, (_, scheme: string) => `${scheme.toLowerCase()}://`)
 }
@@ -146,7 +145,7 @@ function modeOf(text: string | undefined): Mode {
   return mode
 }
 
-/** Headers for the target that came as a header: one as it is, or several, each percent-encoded. */
+/** Headers for the target that were sent as a header: one as it is, or several, each percent-encoded. */
 function sentHeaders(value: string | null): string[] {
   if (value === null) return []
   return value.includes(':') ? [value] : value.split(',').map((each) => decode(each.trim()))

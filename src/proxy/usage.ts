@@ -5,7 +5,7 @@ import type { Stream } from '../streams/ingest/run.ts'
 
 const MINUTE_MS = 60_000
 
-/** What the subscribers of one stream were sent since it was last written down. */
+/** What a stream's subscribers were sent since usage was last written. */
 interface Usage {
   open: number
   connections: number
@@ -13,21 +13,21 @@ interface Usage {
   wireBytes: number
   slow: number
   subscriberMs: number
-  /** What `open` was when it was last written down, and of which minute that was. */
+  /** The value of `open` when it was last written, and its minute. */
   told: { minute: number; open: number }
   /** Up to when `subscriberMs` is added up. */
   countedAt: number
 }
 
-/** What the database says of a stream that has, or had, subscribers. */
+/** A stream that has, or had, subscribers, as stored. */
 export interface Seen {
   streamId: string
   open: number
-  /** `undefined` when the stream is gone. */
+  /** `undefined` if the stream is gone. */
   desired: Stream['desired'] | undefined
 }
 
-/** Counts what the subscribers of proxied streams are sent by this process. */
+/** Counts what this process sends to the subscribers of proxied streams. */
 export class UsageMeter {
   readonly #byStream = new Map<string, Usage>()
   readonly #now: () => number
@@ -59,8 +59,8 @@ export class UsageMeter {
   }
 
   /**
-   * Adds to the sums of the minute, and says of streams that have subscribers that they do. What could not be written
-   * is written the next time.
+   * Adds to the rollups of the minute, and marks streams that have subscribers. A failed write is repeated with the
+   * next one.
    */
   async write(db: Database): Promise<Seen[]> {
     const written = [...this.#byStream].map(([streamId, usage]) => {
@@ -102,7 +102,7 @@ export class UsageMeter {
   }
 }
 
-/** `opened`: how many more are open than this process said in this minute. Those of all processes add up. */
+/** `opened`: how many more are open than this process recorded for this minute. The values of all processes add up. */
 function usageRow(
   stream_id: string,
   { open, told, connections, snapshots, wireBytes, slow, subscriberMs }: Usage,

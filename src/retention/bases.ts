@@ -7,7 +7,7 @@ import { documentOf } from '../streams/documents/documents.ts'
 import { versionsIn } from '../streams/documents/versions.ts'
 import type { Stream } from '../streams/ingest/run.ts'
 
-/** Streams looked at in one statement. */
+/** Streams processed in one statement. */
 const STREAMS_PER_STEP = 50
 
 export interface BaseDeps {
@@ -18,18 +18,18 @@ export interface BaseDeps {
 interface NeedsBase {
   id: string
   kind: Stream['kind']
-  /** The last version that goes. */
+  /** The last version that is dropped. */
   seq: number
   at: Date
   hash: string
 }
 
 /**
- * Documents outlive their log: before versions go, the document as of the last of them is written into a table beside
- * it, from which those that stay are rebuilt. No run takes part in this: it works for streams that are stopped, or have
- * not changed for months, and a run's own numbers and epoch stay as they are. A base that is there too early does no
- * harm: it equals the version it was made of.
- * @returns the last entry of every stream as it was before; what is stored in the day after that has no base
+ * Documents outlive their log: before versions are dropped, the document as of the last of them is written to a table
+ * of its own, and the remaining ones are rebuilt from it. Runs aren't involved: this works for streams that are
+ * stopped or haven't changed for months, and a run's `seq` and epoch stay the same. A base that is written too early
+ * does no harm: it equals the version it was made from.
+ * @returns each stream's last entry at that time; whatever is stored in the day after that has no base
  */
 export async function keepBasesOfDay(deps: BaseDeps, day: Day): Promise<Map<string, number>> {
   const { db } = deps
@@ -51,13 +51,13 @@ export async function keepBasesOfDay(deps: BaseDeps, day: Day): Promise<Map<stri
   }
 }
 
-/** The same of one stream, before its entries up to a `seq` go. */
+/** The same for one stream, before its entries up to a `seq` are deleted. */
 export async function keepBaseOfStream(deps: BaseDeps, streamId: string, upTo: number): Promise<void> {
   const table = sql`(SELECT * FROM weir.entries WHERE stream_id = ${streamId}::uuid AND seq <= ${upTo}::bigint)`
   for (const needs of await withoutBase(deps.db, [streamId], table)) await keepBase(deps, needs)
 }
 
-/** Streams whose next version is no snapshot: it can't be rebuilt without the last one of the table. */
+/** Streams whose next version isn't a snapshot: it can't be rebuilt without the last one of the table. */
 async function withoutBase(
   db: Database,
   ids: readonly string[],
@@ -105,7 +105,7 @@ async function keepBase({ db, warn }: BaseDeps, { id, kind, ...version }: NeedsB
         setWhere: sql`${bases.seq} < ${seq}`,
       })
   } catch (error) {
-    // What can't be rebuilt today can't be tomorrow: it doesn't hold up what must go.
+    // What can't be rebuilt now can't be rebuilt later either: it doesn't block the drop.
     if (!(error instanceof Problem)) throw error
     warn(`Can't keep the document of stream ${id} as of entry ${version.seq}: ${error.detail}`)
   }

@@ -5,18 +5,18 @@ import { dropLogOfDay, type LogSize, logSize } from './drop.ts'
 import { readMarks, removeMark, setMark } from './marks.ts'
 import { lastBefore, type TrimDeps, trimStream } from './trim.ts'
 
-/** Room is made from this part of the cap on, so that what comes until the next look still fits. */
+/** Dropping starts at this share of the limit, so that what arrives until the next check still fits. */
 const FILLED = 0.9
-/** The part of today's entries that goes at a time, when there is nothing older. */
+/** The share of today's entries deleted at a time, if there is nothing older. */
 const TRIMMED_PART = 0.2
-/** Growth after that which says that the room it made is used up, as a part of the cap. */
+/** Growth after a trim, as a share of the limit, that means the freed space is used up. */
 const GROWN_PART = 0.002
 const MINUTE_MS = 60_000
 
 /**
- * Holds the log below its cap: by dropping whole days, the oldest first, never today. When today alone is too much, its
- * oldest entries are deleted; the room they leave is used again, so that today's files grow no more. They don't shrink,
- * either, so that room is estimated: by how many entries filled them.
+ * Keeps the log below its limit by dropping whole days, oldest first, never today. If today alone is too large, its
+ * oldest entries are deleted. The freed space is reused, so today's files stop growing. They don't shrink, so the
+ * free space is estimated from how many entries filled them.
  */
 export async function holdBytes(deps: TrimDeps, maxBytes: number): Promise<void> {
   const { db } = deps
@@ -31,7 +31,7 @@ export async function holdBytes(deps: TrimDeps, maxBytes: number): Promise<void>
   }
 }
 
-/** At the cap, with nothing that may go: recording goes on beyond it, and whoever looks is told. */
+/** At the limit with nothing that may be dropped: recording continues beyond it, and the state says so. */
 async function block({ db, now, warn }: TrimDeps, day: string, { totalBytes }: LogSize): Promise<void> {
   const known = (await readMarks(db, ['blocked'])).get('blocked')
   if (known === undefined) {
@@ -48,10 +48,10 @@ async function unblock(db: Database): Promise<void> {
 }
 
 interface Trimmed {
-  /** The log's bytes when it was trimmed, and how many entries of today filled them. */
+  /** Size of the log when it was trimmed, and how many of today's entries filled it. */
   bytes: number
   capacity: number
-  /** Before it, today's entries are gone. */
+  /** Today's entries before this are gone. */
   from: string
 }
 
@@ -81,7 +81,10 @@ async function trimToday(deps: TrimDeps, { totalBytes, days }: LogSize, maxBytes
   await setMark(db, 'trimmed', new Date(now()), trimmed)
 }
 
-/** How many entries were recorded since an instant, and until when the first part of them was; never the last minute. */
+/**
+ * How many entries were recorded since an instant, and until when the first share of them was; never within the last
+ * minute.
+ */
 async function oldestOf(
   db: Database,
   since: string,

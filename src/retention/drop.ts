@@ -12,16 +12,16 @@ import { keepBasesOfDay } from './bases.ts'
 import { setMark } from './marks.ts'
 import type { TrimDeps } from './trim.ts'
 
-/** What the log takes on disk, with indexes: entries and the bodies they share. */
+/** Disk space of the log, with indexes: entries and the bodies they share. */
 export interface LogSize {
   totalBytes: number
-  /** By day, the oldest first. */
+  /** By day, oldest first. */
   days: { day: Day; bytes: number }[]
 }
 
-/** Which bound made a day go. */
+/** The limit that caused a day to be dropped. */
 export type DropReason = 'age' | 'entries' | 'bytes'
-/** `busy`: others were at work, to be tried again. `unsafe`: it isn't archived. */
+/** `busy`: the lock wasn't granted, try again. `unsafe`: not archived. */
 export type DropOutcome = 'dropped' | 'busy' | 'unsafe'
 
 export async function logSize(db: Database): Promise<LogSize> {
@@ -38,8 +38,9 @@ export async function logSize(db: Database): Promise<LogSize> {
 }
 
 /**
- * Drops a day of the log: entries and bodies at once. First the documents that need it are kept elsewhere; what is
- * recorded in the day after that, however late, is seen once nobody can write, and the day stays for another try.
+ * Drops a day of the log, both entries and bodies. The documents that need it are saved first. Entries that are
+ * recorded in the day after that, however late, are noticed once writers are locked out, and the day stays for
+ * another attempt.
  */
 export async function dropLogOfDay(
   deps: TrimDeps,
@@ -60,8 +61,8 @@ export async function dropLogOfDay(
 }
 
 /**
- * Whether all that a day holds came before all that is kept: a clock that was wrong puts new entries into old days. Age
- * takes them only when they are the oldest by their numbers, too.
+ * Whether everything in a day precedes everything that is kept: a wrong clock puts new entries into old days. Such
+ * days are dropped by age only if they are also oldest by `seq`.
  */
 export async function isOldest(db: Database, day: Day, nowMs: number): Promise<boolean> {
   const end = new Date(startOfDay(day) + DAY_MS).toISOString()
@@ -91,7 +92,7 @@ async function hasMore(tx: Database, day: Day, seen: ReadonlyMap<string, number>
   return rows[0]?.more !== false
 }
 
-/** Of a whole table, with indexes and what is stored out of line. */
+/** Size of a whole table, with indexes and TOAST data. */
 export async function tableBytes(db: Database, table: 'bases' | 'long_rollups'): Promise<number> {
   const { rows } = (await db.execute(
     sql`SELECT pg_total_relation_size(${`weir.${table}`}::regclass)::float8 AS bytes`,

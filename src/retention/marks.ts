@@ -2,21 +2,21 @@ import { eq, inArray } from 'drizzle-orm'
 import { marks } from '../../drizzle/schema.ts'
 import type { Database } from '../storage/storage.ts'
 
-/** Names of the marks, and what their `at` says. */
+/** Names of the marks, and what their `at` means. */
 export type MarkName =
-  /** Whole hours and days are summed up before it. */
+  /** Hours and days before it are rolled up. */
   | 'rolled'
-  /** Sums per minute are gone before it. */
+  /** Minute rollups before it are dropped. */
   | 'minutes'
   /** When retention last ran. */
   | 'seen'
   /** When the clock was last seen to jump ahead. */
   | 'jumped'
-  /** When a day was last dropped; which one, why, and what it held. */
+  /** When a day was last dropped; which one, why, and what it contained. */
   | 'dropped'
-  /** When today's oldest entries were last deleted to stay below the byte cap, and the log's bytes after that. */
+  /** When today's oldest entries were last deleted to stay below the byte limit, and the log's size after that. */
   | 'trimmed'
-  /** Since when something that should go can't be dropped, and why. */
+  /** Since when something can't be dropped that should be, and why. */
   | 'blocked'
 
 export interface Mark<Detail = unknown> {

@@ -4,27 +4,27 @@ import { type DropReason, logSize, tableBytes } from './drop.ts'
 import { type MarkName, readMarks } from './marks.ts'
 import { entriesByDay, type RetentionBounds, type RetentionDeps } from './retain.ts'
 
-/** What the database holds, and what bounds it. */
+/** What the database holds, and its limits. */
 export interface StorageReport {
   /** Newest first. */
   days: {
     day: Day
     /** On disk, with indexes. */
     bytes: number
-    /** Recorded in the day, whether or not streams' own bounds have taken some since. */
+    /** Entries recorded in the day, including those that streams' own limits have deleted since. */
     entries: number
     archive: 'running' | 'done' | 'failed' | null
   }[]
   log: { bytes: number; entries: number }
-  /** Sums per minute, and per hour and day, with the paths that changed. */
+  /** Minute, hourly and daily rollups, with the paths that changed. */
   sums: { bytes: number }
   bounds: { days: number; maxEntries: number | null; maxBytes: number | null; minutesDays: number }
-  /** `over`: nothing may be dropped, as it isn't archived; recording goes on beyond the cap. */
+  /** `over`: nothing may be dropped because it isn't archived; recording continues beyond the limit. */
   state: 'within' | 'over'
-  /** Since when it is over, and the first day that isn't archived. */
+  /** Since when the limit is exceeded, and the first day that isn't archived. */
   blocked: { since: Date; reason: string; day: Day } | null
   lastDrop: { at: Date; day: Day; reason: DropReason; bytes: number } | null
-  /** When today's oldest entries were last deleted to stay below the cap. */
+  /** When today's oldest entries were last deleted to stay below the limit. */
   lastTrim: Date | null
 }
 

@@ -3,13 +3,13 @@ import { DAY_MS, type Day, dayOf } from '../storage/partitions.ts'
 import type { Database } from '../storage/storage.ts'
 import { type TrimDeps, trimStream, unarchivedFrom } from './trim.ts'
 
-/** Streams whose stray entries are looked at in one pass. */
+/** Streams checked in one pass. */
 const STREAMS_PER_PASS = 50
 const BODIES_PER_PASS = 1_000
 
 /**
- * Deletes entries of days without a partition once they are the oldest of their stream: by their numbers, as a clock that
- * was wrong has dated them. No later entry than the first one of a day that is kept goes.
+ * Deletes entries of days without a partition once they are the oldest of their stream by `seq`: a wrong clock has
+ * dated them. No entry after the first one of a kept day is deleted.
  */
 export async function tidyRest(deps: TrimDeps, keptFromMs: number): Promise<void> {
   const { db, now } = deps
@@ -29,7 +29,7 @@ export async function tidyRest(deps: TrimDeps, keptFromMs: number): Promise<void
   await deleteLoneBodies(db, dayOf(now() - DAY_MS))
 }
 
-/** Of days that are over, so that no entry can be on its way to one. */
+/** Only for days that are over, so that no entry can be on its way to one. */
 async function deleteLoneBodies(db: Database, before: Day): Promise<void> {
   await db.execute(sql`
     DELETE FROM weir.bodies_rest WHERE (day, key) IN (

@@ -15,14 +15,14 @@ import { readMarks, setMark } from './marks.ts'
 import { tidyRest } from './rest.ts'
 import { type TrimDeps, trimStreams } from './trim.ts'
 
-/** What is kept of all streams together; streams may have closer bounds of their own. */
+/** Limits for all streams together; streams may have tighter ones. */
 export interface RetentionBounds {
-  /** Whole days, today not counted. */
+  /** Whole days, not counting today. */
   retentionDays: number
-  /** Left out: no bound. */
+  /** Omitted: no limit. */
   retentionMaxEntries?: number
   retentionMaxBytes?: number
-  /** Days that sums per minute are kept. */
+  /** How many days minute rollups are kept. */
   minutesDays: number
 }
 
@@ -30,18 +30,18 @@ export interface RetentionDeps extends TrimDeps {
   bounds: RetentionBounds
 }
 
-/** Days dropped by age in one pass; the others go in the next ones. */
+/** Days dropped by age in one pass; the rest follow in later ones. */
 const DAYS_PER_PASS = 5
-/** A clock that was ahead by more than this from one pass to the next, or a Weir that was off so long, … */
+/** A clock that jumped ahead by more than this between two passes, or a Weir that was off for as long, … */
 const JUMP_MS = DAY_MS
-/** … makes what goes by age wait for this long: a clock set right again has taken nothing. */
+/** … suspends dropping by age for this long: a clock that is set right again has lost nothing. */
 const TRUST_MS = 3_600_000
-/** How long sums per hour are kept, in days: last year's can be compared. Those per day stay. */
+/** How long hourly rollups are kept, in days, so that last year's can be compared. Daily ones stay. */
 const HOURS_DAYS = 400
-/** Rows of sums deleted in one pass. */
+/** Rollup rows deleted in one pass. */
 const DELETE_STEP = 5_000
 
-/** Makes the partitions that are due, and lets go of what is beyond the bounds, in bounded steps. */
+/** Creates the partitions that are due, and drops what exceeds the limits, in bounded steps. */
 export async function retain(deps: RetentionDeps): Promise<void> {
   const { db, bounds } = deps
   await makePartitions(db, deps.now())
@@ -66,12 +66,12 @@ async function dropAged(deps: RetentionDeps): Promise<void> {
   }
 }
 
-/** The oldest day that its age lets stay. */
+/** The oldest day that is kept by age. */
 function firstKept({ bounds, now }: RetentionDeps): Day {
   return dayOf(now() - bounds.retentionDays * DAY_MS)
 }
 
-/** Counted as they were recorded: what streams' own bounds have taken is not subtracted. */
+/** Counts entries as recorded: those deleted by streams' own limits aren't subtracted. */
 async function holdEntries(deps: RetentionDeps, most: number): Promise<void> {
   const { db, now } = deps
   const { days } = await logSize(db)
@@ -84,7 +84,7 @@ async function holdEntries(deps: RetentionDeps, most: number): Promise<void> {
   }
 }
 
-/** Entries recorded, by day: from whole hours, and the minutes since. */
+/** Entries recorded by day: from hours, and the minutes since. */
 export async function entriesByDay(db: Database, nowMs: number): Promise<Map<Day, number>> {
   const rolled = (await readMarks(db, ['rolled'])).get('rolled')?.at ?? new Date(0)
   const [since, until] = [rolled.toISOString(), new Date(nowMs + DAY_MS).toISOString()]
@@ -100,7 +100,7 @@ export async function entriesByDay(db: Database, nowMs: number): Promise<Map<Day
   return new Map(rows.map(({ day, entries }) => [day, entries]))
 }
 
-/** Sums per minute go once hours tell the same; paths with the entries they were found in; hours after a year. */
+/** Drops minute rollups once hours replace them, paths together with their entries, and hours after a year. */
 async function dropSums({ db, bounds, now, mayDrop }: RetentionDeps): Promise<void> {
   const rolled = (await readMarks(db, ['rolled'])).get('rolled')?.at.getTime() ?? 0
   const minutes = dayOf(Math.min(now() - bounds.minutesDays * DAY_MS, rolled - 2 * DAY_MS))
@@ -109,7 +109,7 @@ async function dropSums({ db, bounds, now, mayDrop }: RetentionDeps): Promise<vo
   for (const { table, day } of partitions) {
     if (day === 'rest' || day >= (table === 'rollups' ? minutes : paths)) continue
     if (table === 'rollups') {
-      // An archive finds by them what it has yet to store.
+      // The archive uses them to find what it has yet to store.
       if (mayDrop !== undefined && !(await mayDrop(db, day))) break
       await passMinutes(db, startOfDay(day) + DAY_MS)
     }
@@ -125,20 +125,20 @@ async function dropSums({ db, bounds, now, mayDrop }: RetentionDeps): Promise<vo
   await deleteFleetSums(db, hours)
 }
 
-/** What goes of the streams goes of all together: minutes that were dropped with their day, and hours. */
+/** Deletes from the rollups of all streams what was deleted from each: minutes of dropped days, and hours. */
 async function deleteFleetSums(db: Database, hours: string): Promise<void> {
   await db.execute(sql`
     DELETE FROM weir.fleet_rollups WHERE step = 'hour' AND at < ${hours}::timestamptz
       OR step = 'minute' AND at < (SELECT at FROM weir.marks WHERE name = 'minutes')`)
 }
 
-/** Whoever reads takes hours from now on; the mark never goes back. */
+/** Readers use hours from now on; the mark never moves back. */
 async function passMinutes(db: Database, until: number): Promise<void> {
   const known = (await readMarks(db, ['minutes'])).get('minutes')?.at.getTime() ?? 0
   if (until > known) await setMark(db, 'minutes', new Date(until))
 }
 
-/** Sums of minutes without a partition, and what subscribers were sent, which goes from minutes into hours. */
+/** Minutes without a partition, and fan-out rows, whose minutes become hours. */
 async function deleteStraySums(db: Database, before: Day): Promise<void> {
   const until = sql`${`${before} 00:00:00+00`}::timestamptz`
   await db.execute(sql`

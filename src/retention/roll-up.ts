@@ -5,17 +5,17 @@ import { CONNECTED_MS } from '../streams/measures/rollup-source.ts'
 import { SUMS } from '../streams/measures/tally.ts'
 import { readMarks, setMark } from './marks.ts'
 
-/** An hour is summed up this long after its end, in milliseconds, … */
+/** An hour is rolled up this long after its end, in milliseconds, … */
 const SETTLE_MS = 300_000
-/** … and again in every later hour for this long: entries that waited for a database to come back count. */
+/** … and again every hour for this long, so that entries that waited for an unreachable database count. */
 const LATE_MS = DAY_MS
-/** Streams summed up in one statement. */
+/** Streams rolled up in one statement. */
 const STREAMS_PER_STEP = 50
 const HOUR_MS = 3_600_000
 
 /**
- * Sums up minutes by hours, and hours by days, in UTC. Made anew each time, so that it may be done twice; does something
- * once an hour.
+ * Rolls up minutes into hours, and hours into days, in UTC. Rows are rebuilt each time, so it is idempotent; it does
+ * something once an hour.
  */
 export async function rollUp({ db, now }: { db: Database; now(): number }): Promise<void> {
   const goal = floorHour(now() - SETTLE_MS)
@@ -23,7 +23,7 @@ export async function rollUp({ db, now }: { db: Database; now(): number }): Prom
   const rolled = marks.get('rolled')?.at.getTime()
   if (rolled === goal) return
   const gone = marks.get('minutes')?.at.getTime() ?? 0
-  // A mark ahead of the clock was set by a clock that was wrong.
+  // A mark ahead of the clock was set by a wrong clock.
   let from = rolled === undefined ? 0 : Math.max(Math.min(rolled, goal) - LATE_MS, gone)
   const ids = await streamIds(db)
   for (;;) {
@@ -73,7 +73,7 @@ async function upsert(db: Database, rows: ReturnType<typeof sql>): Promise<void>
     ON CONFLICT (stream_id, step, at) DO UPDATE SET ${set}`)
 }
 
-/** Where anything was recorded next: months without streams, or a clock that was wrong, take no steps. */
+/** The next minute with data: months without streams, or a wrong clock, take no steps. */
 async function firstMinute(db: Database, from: number, to: number): Promise<number | undefined> {
   const { rows } = (await db.execute(sql`
     SELECT min(minute) AS minute FROM weir.rollups WHERE minute >= ${instant(from)} AND minute < ${instant(to)}`)) as {

@@ -5,24 +5,25 @@ import type { Database } from '../storage/storage.ts'
 import { type Contents, deleteBodies } from '../streams/recording/bodies.ts'
 import { type BaseDeps, keepBaseOfStream } from './bases.ts'
 
-/** Entries deleted in one statement, so that recording goes on between two. */
+/** Entries deleted in one statement, so that recording continues in between. */
 const DELETE_STEP = 1_000
-/** Entries of one stream deleted in one pass; the rest goes in the next ones. */
+/** Entries of one stream deleted in one pass; the rest follow in later ones. */
 const MOST_PER_PASS = 50_000
 /** Entries whose sizes are added up in one statement. */
 const SIZES_STEP = 5_000
-/** What an entry is taken to need beside its contents, in bytes. */
+/** Assumed size of an entry without its content, in bytes. */
 export const ENTRY_BYTES = 256
 
 export interface TrimDeps extends BaseDeps {
   now(): number
   /**
-   * Whether all that a day holds is safe in the archive; left out where nothing is archived. Only what is safe goes.
+   * Whether everything a day holds is safe in the archive; omitted if nothing is archived. Only what is safe is
+   * deleted.
    */
   mayDrop?: (db: Database, day: Day) => Promise<boolean>
 }
 
-/** Holds every stream that has bounds of its own within them. */
+/** Keeps every stream that has its own limits within them. */
 export async function trimStreams(deps: TrimDeps): Promise<number> {
   const { db } = deps
   const bounded = await db
@@ -46,9 +47,9 @@ export async function trimStreams(deps: TrimDeps): Promise<number> {
 }
 
 /**
- * Deletes the first entries of a stream's log, the oldest first, so that what is left has no hole; and the bodies that
- * no other entry needs.
- * @returns how many; fewer than there are when they are more than one pass deletes
+ * Deletes the first entries of a stream's log, oldest first, so that the rest has no holes, and the bodies that no
+ * other entry needs.
+ * @returns how many were deleted; fewer than requested if there are more than one pass deletes
  */
 export async function trimStream(deps: BaseDeps, streamId: string, upTo: number): Promise<number> {
   const { db } = deps
@@ -75,7 +76,10 @@ async function deleteFirst(db: Database, streamId: string, upTo: number): Promis
     .returning({ at: entries.at, bodyKey: entries.bodyKey })
 }
 
-/** The last entry of all before an instant; 0 when there is none. By whole minutes or, where those are gone, hours. */
+/**
+ * The last entry before an instant, of all streams; 0 if there is none. By whole minutes or, once those are dropped,
+ * hours.
+ */
 export async function lastBefore(db: Database, streamId: string, ms: number): Promise<number> {
   const until = new Date(ms).toISOString()
   const { rows } = (await db.execute(sql`
@@ -88,7 +92,7 @@ export async function lastBefore(db: Database, streamId: string, ms: number): Pr
   return rows[0]?.seq ?? 0
 }
 
-/** The start of the first day that isn't safe in the archive, in milliseconds; `undefined` where nothing is archived. */
+/** The start of the first day that isn't safe in the archive, in milliseconds; `undefined` if nothing is archived. */
 export async function unarchivedFrom({ db, now, mayDrop }: TrimDeps): Promise<number | undefined> {
   if (mayDrop === undefined) return undefined
   const { rows } = (await db.execute(sql`
@@ -110,7 +114,7 @@ async function beyondCount(db: Database, streamId: string, most: number): Promis
   return rows[0]?.seq ?? 0
 }
 
-/** The newest entry that finds no room: contents are counted where they are named, equal ones each time. */
+/** The newest entry that doesn't fit: content counts for every entry that refers to it. */
 async function beyondBytes(db: Database, streamId: string, most: number): Promise<number> {
   let left = most
   let before = Number.MAX_SAFE_INTEGER

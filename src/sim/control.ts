@@ -27,8 +27,8 @@ export interface Control {
 }
 
 /**
- * Where the simulation as a whole takes orders, on the loopback address only.
- * @throws PortError when its port is taken or not allowed.
+ * The control API of the whole simulation, on loopback only.
+ * @throws PortError if its port is taken or not allowed.
  */
 export function startControl(options: ControlOptions): Control {
   const server = listen(options)
@@ -49,19 +49,16 @@ function listen(options: ControlOptions): Server<undefined> {
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error)
     const remedy = 'choose another with --control, or 0 for a free one.'
-    throw new PortError(
-      `The control port ${port} of ${LOOPBACK} can't be listened on: ${why} Please ${remedy}`,
-      {
-        cause: error,
-      },
-    )
+    throw new PortError(`The control port ${port} of ${LOOPBACK} isn't available: ${why} Please ${remedy}`, {
+      cause: error,
+    })
   }
 }
 
 function route(request: Request, options: ControlOptions): Response | Promise<Response> {
   const { pathname } = new URL(request.url)
   const methods = METHODS.get(pathname)
-  if (methods === undefined) return problem(404, 'not_found', 'There is / and /traffic.')
+  if (methods === undefined) return problem(404, 'not_found', 'Not found. Use / or /traffic.')
   if (!methods.includes(request.method)) return methodNotAllowed(methods)
   const { seed, services, traffic } = options
   if (pathname === '/') return Response.json({ seed, services, traffic: traffic.current.map(asInFile) })
@@ -91,7 +88,7 @@ function shownTraffic(traffic: TrafficControl): Response {
   return Response.json(traffic.current.map(asInFile))
 }
 
-/** A generator as a graph file writes it. */
+/** A generator as it appears in a graph file. */
 function asInFile({ entry, ...rest }: Traffic) {
   return { to: entry, ...rest }
 }

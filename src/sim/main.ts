@@ -7,7 +7,7 @@ import { SEED_LIMIT } from './random.ts'
 import { PortError } from './service/service.ts'
 import { startSimulation } from './start.ts'
 
-/** What is still open after this is left to the end of the process. */
+/** Whatever is still open after this is left to the end of the process. */
 const CLOSE_DEADLINE_MS = 1_500
 
 const parsed = parseArguments(process.argv.slice(2), takeEnvironment().WEIR_TOKEN)
@@ -17,7 +17,7 @@ if (parsed.kind === 'help') {
 }
 if (parsed.kind === 'invalid') {
   for (const problem of parsed.problems) console.error(problem)
-  console.error('--help shows how it is used.')
+  console.error('Run with --help for usage.')
   process.exit(2)
 }
 
@@ -40,7 +40,7 @@ const simulation = await startSimulation(options).catch((error: unknown) => {
 console.log(`seed ${seed}`)
 const width = Math.max(...simulation.services.map(({ name }) => name.length))
 for (const { name, url } of simulation.services) console.log(`${name.padEnd(width)} ${url}`)
-console.log(`its traffic: ${simulation.controlUrl}/traffic`)
+console.log(`traffic: ${simulation.controlUrl}/traffic`)
 
 const close = () => {
   Promise.race([simulation.close(), delay(CLOSE_DEADLINE_MS)]).then(

@@ -1,20 +1,20 @@
-/** Draws numbers from 0 (included) to 1 (not included). */
+/** Returns random numbers from 0 (inclusive) to 1 (exclusive). */
 export type Random = () => number
 
-/** Seeds are whole numbers from 0 up to this, not included. */
+/** Seeds are whole numbers below this. */
 export const SEED_LIMIT = 2 ** 32
 
-/** Out of eight answers of a leaf, six are good. */
+/** Six of eight responses of a leaf are good. */
 const LEAF_STATUSES = [200, 200, 200, 200, 200, 200, 500, 502] as const
 
-/** Weights of its bad ones. */
+/** Weights of the others. */
 export const LEAF_ERROR_CODES: Record<string, number> = { '500': 1, '502': 1 }
 
 export type LeafStatus = (typeof LEAF_STATUSES)[number]
 
 /**
- * A generator of its own for each name: what one service draws depends on the seed and on how often it drew
- * before, never on the order in which requests reach the others.
+ * A separate generator for each name: what a service draws depends on the seed and on how often it has drawn, never
+ * on the order of requests to other services.
  */
 export function randomFor(seed: number, name: string): Random {
   return mulberry32(fnv1a(`${seed}:${name}`))
@@ -24,7 +24,7 @@ export function drawStatus(random: Random): LeafStatus {
   return LEAF_STATUSES[Math.floor(random() * LEAF_STATUSES.length)] ?? 200
 }
 
-/** A status, by weights. */
+/** A random status by weight. */
 export function weighted(codes: Readonly<Record<string, number>>, random: Random): number {
   const entries = Object.entries(codes)
   let left = random() * entries.reduce((sum, [, weight]) => sum + weight, 0)

@@ -8,35 +8,35 @@ import { Reports } from './weir/reports.ts'
 import { realWorld, untilClosed, type World } from './world.ts'
 
 export interface SimulationOptions {
-  /** In an order in which whoever is called by name stands before its callers. */
+  /** Callees before callers, for services that are called by name. */
   services: ServiceSpec[]
-  /** The web program's URL without a slash at its end. */
+  /** The URL of Weir without a trailing slash. */
   web: string
-  /** The web program's token. Default none. */
+  /** Weir's token. Default: none. */
   token?: string
-  /** What every random choice follows from: a whole number from 0 to 2^32 - 1. */
+  /** Determines every random choice: a whole number from 0 to 2^32 - 1. */
   seed: number
-  /** Whether the services' feeds are registered as streams. */
+  /** Whether to register the services' feeds as streams. */
   register: boolean
-  /** Background activations; none when left out. */
+  /** Background activations; none if omitted. */
   traffic?: Traffic | Traffic[]
-  /** Told of every number that a counting service sends, right before it goes to its newest reader. */
+  /** Called with every number that a counting service sends, right before it goes to its newest reader. */
   onSent?: (service: string, number: number) => void
-  /** The port at which the simulation as a whole takes orders, 0 for a free one; none when left out. */
+  /** Port of the control API, 0 for a free one; none if omitted. */
   controlPort?: number
 }
 
 export interface Simulation {
   services: { name: string; address: string; url: string }[]
-  /** Where the simulation as a whole takes orders; none when no port was given. */
+  /** URL of the control API; undefined without a port. */
   controlUrl?: string
-  /** Ends everything; a web program that hangs doesn't hold it up. */
+  /** Stops everything; a Weir that hangs doesn't delay it. */
   close(): Promise<void>
 }
 
 /**
- * Starts the services, and in the background what goes with them.
- * @throws PortError when a port is taken; what was started before is closed again.
+ * Starts the services and their background work.
+ * @throws PortError if a port is taken; services that were already started are closed again.
  */
 export async function startSimulation(
   options: SimulationOptions,
@@ -89,7 +89,7 @@ export async function startSimulation(
   }
 }
 
-/** The service with the addresses of whom it calls by name. */
+/** The service with the addresses of its callees instead of their names. */
 function addressed({ lab, ...spec }: ServiceSpec, services: Service[]): ServiceSpec {
   const addressOf = (called: string) => services.find(({ name }) => name === called)?.address ?? called
   const steps = lab?.steps.map((step) => step.map((call) => ({ ...call, service: addressOf(call.service) })))

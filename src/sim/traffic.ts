@@ -2,24 +2,24 @@ import type { Traffic } from './graph/graph.ts'
 import { type Random, randomFor } from './random.ts'
 import { untilClosed, type World } from './world.ts'
 
-/** Generators at a time. */
+/** Maximum generators. */
 export const MAX_GENERATORS = 50
-/** The most that one generator sends: a thousand a second. */
+/** Maximum rate of one generator: a thousand a second. */
 export const MAX_PER_MINUTE = 60_000
-/** Activations under way at a time, unless a generator says otherwise, and at most. */
+/** Concurrent activations: the default, and the maximum. */
 const DEFAULT_CONCURRENCY = 25
 export const MAX_CONCURRENCY = 1_000
-/** The wait between two steady activations is its mean plus or minus up to this part of it. */
+/** The wait between two steady activations is its mean plus or minus up to this share of it. */
 const JITTER = 0.5
 /** Activations of one burst. */
 const BURST = 10
-/** How far a day's peak, at 12:00 UTC, and its trough, at 0:00, lie from the mean, as a part of it. */
+/** How far the daily peak, at 12:00 UTC, and the trough, at 0:00, are from the mean, as a share of it. */
 const DAILY_SWING = 0.8
-/** Shorter waits are gathered: a timer is no finer, and each costs. */
+/** Shorter waits are combined: timers aren't more precise, and each has a cost. */
 const SHORTEST_SLEEP_MS = 10
-/** What a timer was late by is made up for up to this; a machine that slept doesn't catch up. */
+/** Up to this much timer lateness is made up for; a machine that slept doesn't catch up. */
 const MAX_CAUGHT_UP_MS = 1_000
-/** Longer than the slowest way through the sample graph. */
+/** Longer than the slowest path through the sample graph. */
 const TRAFFIC_TIMEOUT_MS = 30_000
 const MINUTE_MS = 60_000
 const DAY_MS = 86_400_000
@@ -38,7 +38,7 @@ export interface TrafficOptions {
   closing: AbortSignal
 }
 
-/** The traffic of a simulation, which may be another at any time. */
+/** The traffic of a simulation, which can be replaced at any time. */
 export class TrafficControl {
   readonly #options: TrafficOptions
   readonly #running = new Set<Promise<void>>()
@@ -53,7 +53,7 @@ export class TrafficControl {
     return this.#current
   }
 
-  /** Resolves once the simulation closes and no generator runs any more. */
+  /** Resolves once the simulation is closing and no generator runs any more. */
   get ended(): Promise<void> {
     const { closing } = this.#options
     const closed = closing.aborted
@@ -62,7 +62,7 @@ export class TrafficControl {
     return closed.then(async () => void (await Promise.all(this.#running)))
   }
 
-  /** Replaces all generators; each begins its random choices anew. One for a service that isn't there sends nothing. */
+  /** Replaces all generators; each starts its random choices over. A generator for an unknown service sends nothing. */
   set(traffic: readonly Traffic[]): void {
     const { services, seed, world, closing } = this.#options
     this.#stop.abort()
@@ -90,8 +90,8 @@ interface Generator {
 }
 
 /**
- * Activates a service again and again, whatever it answers.
- * @throws AbortError when `stop` aborts; what is under way goes on until it is answered, or `closing` aborts.
+ * Activates a service again and again, whatever it responds.
+ * @throws AbortError when `stop` aborts; requests in progress continue until they are answered, or `closing` aborts.
  */
 async function sendTraffic(
   { target, traffic, random, closing }: Generator,
@@ -121,13 +121,13 @@ async function sendTraffic(
   }
 }
 
-/** The wait until activations come, and how many come then. */
+/** The wait until the next activations, and how many there are then. */
 interface Wait {
   afterMs: number
   activations: number
 }
 
-/** Draws the waits of a generator whose `perMinute` is more than 0. */
+/** Draws the waits of a generator with `perMinute` above 0. */
 export function waits(
   { perMinute, shape }: Pick<Traffic, 'perMinute' | 'shape'>,
   random: Random,
@@ -140,7 +140,7 @@ export function waits(
   return () => ({ afterMs: meanMs * (1 - JITTER + 2 * JITTER * random()), activations: 1 })
 }
 
-/** How many times the mean is sent at that moment, by the clock of UTC. */
+/** The traffic at a time of day as a multiple of the mean, in UTC. */
 function dailyFactor(now: number): number {
   return 1 - DAILY_SWING * Math.cos((2 * Math.PI * (now % DAY_MS)) / DAY_MS)
 }

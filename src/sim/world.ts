@@ -1,13 +1,16 @@
 import { setTimeout as delay } from 'node:timers/promises'
 
-/** What the simulation takes from outside itself, so that a test can hold it. */
+/** The outside world of the simulation, which tests replace. */
 export interface World {
   fetch(url: string, init?: RequestInit): Promise<Response>
   /** Milliseconds since the epoch. */
   now(): number
-  /** Waits. @throws AbortError as soon as `signal` aborts. */
+  /**
+   * Waits.
+   * @throws AbortError as soon as `signal` aborts.
+   */
   sleep(ms: number, signal: AbortSignal): Promise<void>
-  /** Tells the person at the terminal, one line without its line end. */
+  /** Prints a line to the terminal. */
   log(line: string): void
 }
 
@@ -18,7 +21,7 @@ export const realWorld: World = {
   log: (line) => console.log(line),
 }
 
-/** Runs an endless procedure until `closing` aborts; what it throws before that is a bug and goes on up. */
+/** Runs an endless procedure until `closing` aborts; an error before that is a bug, and is rethrown. */
 export async function untilClosed(closing: AbortSignal, procedure: () => Promise<unknown>): Promise<void> {
   try {
     await procedure()

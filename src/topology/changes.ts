@@ -90,7 +90,7 @@ export class Changes {
         change.services.push(after)
       } else continue
       isDiagram ||=
-        before?.name !== after?.name || before?.colour !== after?.colour || before?.url !== after?.url
+        before?.name !== after?.name || before?.color !== after?.color || before?.url !== after?.url
     }
     this.#turnedServices.clear()
     return { change, isDiagram }

@@ -8,8 +8,8 @@ export const MAX_SERVICES = 500
 export const MAX_CALLS = 2000
 /** Services and calls without a report for this long are removed. */
 export const FORGOTTEN_AFTER_MS = 86_400_000
-/** The colour of a service until it reports one. */
-export const FIRST_COLOUR = 'white'
+/** The color of a service until it reports one. */
+export const FIRST_COLOR = 'white'
 /** Reports within this time count as one. */
 const AGAIN_AFTER_MS = 1_000
 
@@ -191,7 +191,7 @@ export class Model {
       hear(known, now)
       return known
     }
-    const service: Service = { id, name: id, kind: 'service', colour: FIRST_COLOUR, reportedAt: isoOf(now) }
+    const service: Service = { id, name: id, kind: 'service', color: FIRST_COLOR, reportedAt: isoOf(now) }
     const isBack = this.#folded.remove(id)
     if (isBack) this.#restTurned = true
     const node = { service, activeAt: now, seen: isBack ? 1 : 0 }

@@ -1,4 +1,4 @@
-import { parseColour } from '../core/colour.ts'
+import { parseColor } from '../core/color.ts'
 import { Problem } from '../errors.ts'
 
 /** Longest ID or name, in UTF-16 units. */
@@ -48,11 +48,11 @@ export function requireKind(text: string, field: string): ReportedKind {
 }
 
 /**
- * The colour as `parseColour` returns it.
+ * The color as `parseColor` returns it.
  * @throws Problem `invalid_field` if it is neither a known name nor `#rrggbb`.
  */
-export function requireColour(text: string, field: string): string {
-  const colour = parseColour(text)
-  if (colour === undefined) throw new Problem('invalid_field', 'Expected a color name or #rrggbb.', field)
-  return colour
+export function requireColor(text: string, field: string): string {
+  const color = parseColor(text)
+  if (color === undefined) throw new Problem('invalid_field', 'Expected a color name or #rrggbb.', field)
+  return color
 }

@@ -6,7 +6,7 @@ import { type Change, Changes } from './changes.ts'
 import { Feed, type FeedSubscription } from './feed.ts'
 import { Model, type Outcome } from './model.ts'
 import { type Overlay, type OverlayHistory, Overlays } from './overlays.ts'
-import { type ReportedKind, requireColour, requireId, requireName, requireUrl } from './rules.ts'
+import { type ReportedKind, requireColor, requireId, requireName, requireUrl } from './rules.ts'
 import { History } from './stored/history.ts'
 import {
   graphAt,
@@ -22,7 +22,10 @@ export { MAX_CALLS, MAX_SERVICES } from './model.ts'
 
 /** Carries `graph` (the whole graph, first or after a `gap`) and `change` (the changes since the last message). */
 export const TOPOLOGY_TOPIC = 'topology'
-/** Says `update`, unnamed, when shape or colours changed: the protocol of the program this topology grew from. */
+/**
+ * Sends an unnamed `update` when shape or colors changed: the protocol of the program that this topology started
+ * from.
+ */
 export const SEED_TOPIC = 'seed-events'
 
 const FIRST_ERROR_STATUS = 400
@@ -104,7 +107,7 @@ export class Topology {
     this.#timer.unref()
   }
 
-  /** Knows what was stored, from here on. */
+  /** Loads what is stored. */
   async load(): Promise<void> {
     await this.#history?.load()
     this.#model.refresh(this.#now())
@@ -149,12 +152,12 @@ export class Topology {
   }
 
   /**
-   * Sets a service's colour; an unknown service is created.
+   * Sets a service's color; an unknown service is created.
    * @throws Problem `invalid_field` about `item` or `color`.
    */
-  colour(item: string, colour: string): Service {
+  color(item: string, color: string): Service {
     requireId(item, 'item')
-    const said = { colour: requireColour(colour, 'color') }
+    const said = { color: requireColor(color, 'color') }
     const service = this.#model.put(item, said, this.#now())
     this.#history?.ledger.service(item, this.#now(), said)
     this.#fold()
@@ -178,25 +181,25 @@ export class Topology {
     this.#fold()
   }
 
-  /** Replaces what a source contributed; what differs is published. It isn't stored. */
+  /** Replaces a source's contribution and publishes the differences. It isn't stored. */
   overlay(source: string, contributed: Overlay): void {
     const { services, calls } = this.#overlays.put(source, contributed)
     for (const id of services) this.#changes.service(id)
     for (const key of calls) this.#changes.call(key)
   }
 
-  /** Has `at` ask a source what it would have contributed then. */
+  /** Makes `at` include a source's past contribution. */
   overlayHistory(source: string, at: OverlayHistory): void {
     this.#overlays.history(source, at)
   }
 
-  /** Answers a request with the live changes, after what it missed or, at first, the whole graph. */
+  /** Responds with the live changes, after the missed ones or, at first, the whole graph. */
   subscribe(subscription: FeedSubscription): Response {
     this.#changes.flush()
     return this.#feed.subscribe(subscription)
   }
 
-  /** What is done every few seconds: recent numbers go on, what is old goes, and what is new is stored. */
+  /** Runs every few seconds: updates recent numbers, removes what is old, and stores what is new. */
   async tick(): Promise<void> {
     const now = this.#now()
     this.#model.expire(now)

@@ -2,23 +2,26 @@ import { Problem } from '../errors.ts'
 
 /** Registrations in one import. */
 export const MAX_LINES = 100_000
-/** Text of one registration as it stands in a file, in characters: more than the largest that is valid. */
+/** Text of one registration in a file, in characters: more than the largest valid one. */
 export const MAX_LINE_CHARS = 1_048_576
-/** Text of all registrations together, in characters: what a document makes is no longer than a file may be. */
+/** Text of all registrations together, in characters: a document expands to no more than a file may contain. */
 export const MAX_TEXT_CHARS = 33_554_432
-/** Values of a document that has to be parsed in one go: takes a tenth of a second or two. */
+/** Values of a document that must be parsed at once, which takes one or two tenths of a second. */
 export const MAX_VALUES = 400_000
-/** References, parameters, schemas, servers and secrets that are looked at for one document, each time anew. */
+/** References, parameters, schemas, servers and secrets that are resolved for one document, counted each time. */
 export const MAX_STEPS = 2_000_000
 /** Headers of one operation, in characters. */
 export const MAX_HEADER_CHARS = 65_536
 
-/** What the operations of one document may take in all. */
+/** Bounds what the operations of one document may take in total. */
 export class Budget {
   #steps = 0
   #chars = 0
 
-  /** To be called for everything that is looked at. @throws Problem `too_large` */
+  /**
+   * Call it for everything that is resolved.
+   * @throws Problem `too_large`
+   */
   step(count = 1): void {
     this.#steps += count
     if (this.#steps > MAX_STEPS) {
@@ -27,14 +30,17 @@ export class Budget {
     }
   }
 
-  /** To be called with the length of each text that is made. @throws Problem `too_large` */
+  /**
+   * Call it with the length of each text that is created.
+   * @throws Problem `too_large`
+   */
   text(chars: number): void {
     this.#chars += chars
     if (this.#chars > MAX_TEXT_CHARS) throw tooMuchText()
   }
 }
 
-/** A bound of the whole import is exceeded, not only of one line. */
+/** A limit of the whole import is exceeded, not only of one line. */
 export class TooLarge extends Problem {
   constructor(detail: string) {
     super('too_large', detail)
@@ -47,7 +53,7 @@ export function tooManyLines(): TooLarge {
 
 export function tooMuchText(): TooLarge {
   return new TooLarge(
-    `The URLs, headers and bodies come to more than ${many(MAX_TEXT_CHARS)} characters in all. Import in parts, or give long parameters and headers shorter values.`,
+    `The URLs, headers and bodies exceed ${many(MAX_TEXT_CHARS)} characters in total. Import in parts, or shorten long parameters and headers.`,
   )
 }
 
@@ -57,7 +63,7 @@ export function tooManyValues(): TooLarge {
   )
 }
 
-/** Of one line, which fails alone. */
+/** For one line, which fails alone. */
 export function lineTooLong(): Problem {
   return new Problem('too_large', `A registration has at most ${many(MAX_LINE_CHARS)} characters.`)
 }

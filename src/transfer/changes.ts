@@ -5,21 +5,21 @@ import { type Change, checkRegistration } from '../streams/registry/registration
 import { type Fields, isFields, revealed } from './fields.ts'
 import type { Known } from './identity.ts'
 
-/** What a line wants to be different of a stream there is. */
+/** How a line differs from an existing stream. */
 export interface Changes {
-  /** Those that differ; none may. */
+  /** The fields that differ; may be empty. */
   fields: Change
-  /** Left out where it should stay as it is. */
+  /** Omitted if it stays the same. */
   start?: boolean
-  /** Whether it gets a twin. */
+  /** Whether to add a twin. */
   twin: boolean
-  /** Names of the headers that it loses, as its URL leads to another origin. */
+  /** Names of headers that are dropped, because the URL has another origin. */
   droppedHeaders: string[]
 }
 
 type Headers = Readonly<Record<string, string>>
 
-/** What the caller of an import says of every line. */
+/** Options of the import that apply to every line. */
 interface Options {
   /** Added to the tags. */
   tag: string | undefined
@@ -28,9 +28,8 @@ interface Options {
 }
 
 /**
- * What a line changes of the stream that it names. Fields that it leaves out, and values that it hides, stay as they
- * are.
- * @returns undefined when the stream is as the line says
+ * The changes that a line makes to the stream it names. Omitted fields and hidden values stay as they are.
+ * @returns undefined if nothing differs
  * @throws Problem `invalid_field`, or `conflict` for what an import can't change
  */
 export function changesTo(
@@ -49,7 +48,7 @@ export function changesTo(
   if (tag !== undefined) fields.tags = [...(fields.tags ?? known.tags), tag]
   const { headers = known.headers, droppedHeaders } = changedHeaders(known, fields)
   const different = differing(known, { ...fields, headers })
-  // Values that are kept are looked up once more, where nobody can change them meanwhile.
+  // Kept values are read again in the transaction, where nobody can change them.
   if (different.headers !== undefined) different.headers = fields.headers
   const changes: Changes = { fields: different, twin: twin === true && !hasTwin, droppedHeaders }
   if (start !== undefined && start !== (desired === 'running')) changes.start = start
@@ -57,7 +56,7 @@ export function changesTo(
   return isSame ? undefined : changes
 }
 
-/** The headers of a line, with the caller's values for those that it hides and that another origin is not sent. */
+/** The headers of a line, with the caller's values for hidden ones that another origin isn't sent. */
 function said(known: Known, given: Fields, values: Headers): Fields {
   const { url, headers } = given
   const isElsewhere = typeof url === 'string' && URL.canParse(url) && !hasSameOrigin(known.url, url)

@@ -7,12 +7,12 @@ import { comparable, Equals, knownById, withEntries } from './identity.ts'
 import { attempt, attemptLater, type Item, idsOf, type NewItem, unregistered } from './item.ts'
 import { pacer } from './pace.ts'
 
-/** APIs looked up, and asked for their kind where it is left out, at a time. */
+/** APIs resolved, and probed for their kind if it is omitted, at a time. */
 const EXPLORED_AT_ONCE = 16
 
 /**
- * Says which of the new streams would be created.
- * @param planned what the lines before would have created; these are added
+ * Determines which of the new streams would be created.
+ * @param planned what earlier lines would have created; these are added
  */
 export async function planNew(db: Database, planned: Equals, items: readonly Item[]): Promise<void> {
   const fresh = unregistered(items)
@@ -24,7 +24,7 @@ export async function planNew(db: Database, planned: Equals, items: readonly Ite
   }
 }
 
-/** Creates the new streams; those that equal one there is stay as they are. */
+/** Creates the new streams, except those that equal an existing one. */
 export async function createNew(db: Database, streams: Streams, items: readonly Item[]): Promise<void> {
   const fresh = unregistered(items)
   if (fresh.length === 0) return
@@ -39,7 +39,7 @@ export async function createNew(db: Database, streams: Streams, items: readonly 
   await streams.registerMany((tx) => chosen(tx, unregistered(items)))
 }
 
-/** What is to be stored, now that nobody else can: what was looked up before may be different by now. */
+/** The streams to store, inside the transaction: earlier lookups may be outdated. */
 async function chosen(tx: Database, fresh: readonly NewItem[]): Promise<Stream[]> {
   const taken = await knownById(tx, idsOf(fresh))
   const occupied = await withEntries(tx, idsOf(fresh))
@@ -59,7 +59,7 @@ async function chosen(tx: Database, fresh: readonly NewItem[]): Promise<Stream[]
   })
 }
 
-/** @returns the streams to store: none for a line that equals a stream there is or will be */
+/** @returns the streams to store: none for a line that equals an existing or planned stream */
 function create(item: NewItem, equals: Equals, isPlan: boolean): Stream[] {
   const equal = equalOf(item, equals)
   if (equal !== undefined) {
@@ -75,7 +75,7 @@ function create(item: NewItem, equals: Equals, isPlan: boolean): Stream[] {
   return added
 }
 
-/** The stream that a line is, without having named it by an id. */
+/** The stream that a line without an ID equals. */
 function equalOf({ id, registration }: NewItem, equals: Equals) {
   return id === undefined ? equals.find(comparable(registration)) : undefined
 }
@@ -84,7 +84,7 @@ function comparables(items: readonly NewItem[]) {
   return items.map(({ registration }) => comparable(registration))
 }
 
-/** Does something with each of a list, at most so many at a time. */
+/** Applies a function to each item of a list, with limited concurrency. */
 async function eachOf<T>(list: readonly T[], atOnce: number, act: (each: T) => Promise<void>): Promise<void> {
   const left = list.values()
   const worker = async () => {

@@ -5,26 +5,26 @@ import { lineTooLong, MAX_LINE_CHARS, many } from './bounds.ts'
 import { FIELDS, type Field, type Fields, LISTS } from './fields.ts'
 import type { Line } from './lines.ts'
 
-/** Bytes parsed at a time, so that everything else goes on meanwhile. */
+/** Bytes parsed at a time, so that other work continues in between. */
 const STEP_BYTES = 65_536
 const LIST_SEPARATOR = ';'
 const HEADER_PREFIX = 'header:'
-/** Columns of headers that an export may have; beyond it NDJSON is the better format. */
+/** Header columns of an export; beyond it, NDJSON is the better format. */
 export const MAX_HEADER_COLUMNS = 200
 const MAX_COLUMNS = FIELDS.length + MAX_HEADER_COLUMNS
-/** A spreadsheet runs a cell that begins like this; an apostrophe in front keeps it a text. */
+/** Spreadsheets execute a cell that begins like this; a leading apostrophe makes it text. */
 const FORMULA = /^[=+\-@\t\r']/
 const GUARDED = /^'(?=[=+\-@\t\r'])/
 
-/** A record, and the number of the line that it ends in. */
+/** A record, and the line number where it ends. */
 interface CsvRecord {
   record: string[]
   info: { lines: number }
 }
 
 /**
- * Reads CSV (RFC 4180, or separated by semicolons or tabs) whose first line names the fields.
- * @throws Problem `bad_request` for quotes that don't match, `invalid_field` for a column that isn't known
+ * Parses CSV (RFC 4180, or separated by semicolons or tabs) with field names in its first line.
+ * @throws Problem `bad_request` for unbalanced quotes, `invalid_field` for an unknown column
  */
 export async function* csvLines(text: string): AsyncGenerator<Line> {
   let columns: readonly string[] | undefined
@@ -33,7 +33,7 @@ export async function* csvLines(text: string): AsyncGenerator<Line> {
     for await (const { record, info } of recordsOf(text)) {
       const cells = record.join('')
       const line = info.lines - countedTwice - countOf(/[\r\n]/g, cells)
-      // Within a cell, the parser counts each half of a line's end.
+      // Within a cell, the parser counts both characters of a CRLF.
       countedTwice += countOf(/\r\n/g, cells)
       if (columns === undefined) columns = columnsOf(record)
       else if (cells.length > MAX_LINE_CHARS) yield { line, problem: lineTooLong() }
@@ -45,7 +45,7 @@ export async function* csvLines(text: string): AsyncGenerator<Line> {
   }
 }
 
-/** The first line of a CSV file: a column for each field, and for each header. */
+/** The first line of a CSV file: a column for each field and header. */
 export function csvHead(headerNames: readonly string[]): string {
   return csvLine(columnsFor(headerNames))
 }
@@ -89,7 +89,7 @@ function countOf(pattern: RegExp, text: string): number {
 /** @throws Problem `invalid_field` */
 function columnsOf(record: readonly string[]): string[] {
   if (record.length > MAX_COLUMNS) {
-    const detail = `The first line names ${many(record.length)} columns; there may be ${MAX_COLUMNS}. Take out those that are no field, or send NDJSON.`
+    const detail = `The first line has ${many(record.length)} columns; the limit is ${MAX_COLUMNS}. Remove columns that are no field, or send NDJSON.`
     throw new Problem('too_large', detail)
   }
   const columns = record.map((cell) => cell.trim())
@@ -125,7 +125,7 @@ function lineOf(columns: readonly string[], record: readonly string[], line: num
   return { line, value }
 }
 
-/** What a cell says; one that isn't of its field's type stays a text, and is refused as that. */
+/** The value of a cell. If it doesn't have the type of its field, it stays text, and is rejected later. */
 function typed(column: string, cell: string): unknown {
   const word = cell.trim()
   if (LISTS.includes(column as Field)) return listOf(word)
@@ -144,7 +144,7 @@ function text(cell: string): string {
   return cell.replace(GUARDED, '')
 }
 
-/** A list: its members between semicolons or, where one holds a semicolon itself, as JSON. */
+/** A list: members separated by semicolons or, if one contains a semicolon itself, JSON. */
 function listOf(cell: string): unknown {
   if (cell.startsWith('[')) return parsed(cell)
   const members = text(cell).split(LIST_SEPARATOR)

@@ -17,16 +17,16 @@ export type ExportFormat = (typeof EXPORT_FORMATS)[number]
 
 export interface ExportOptions {
   format: ExportFormat
-  /** Left out: all. */
+  /** Omitted: all. */
   tag: string | undefined
-  /** Whether the values of headers are written. */
+  /** Whether to include header values. */
   secrets: boolean
 }
 
 /**
- * Every registered stream as text, in the order of their registration: an import of it changes nothing. Streams that the
- * proxy made are left out; a twin is a field of the stream that it belongs to.
- * @throws Problem `invalid_field` for CSV with more columns than it may have
+ * Every registered stream as text, in order of registration: importing it changes nothing. Streams created by the
+ * proxy are left out; a twin is a field of its stream.
+ * @throws Problem `invalid_field` for CSV with too many columns
  */
 export async function* exportStreams(db: Database, options: ExportOptions): AsyncGenerator<string> {
   const { begin, row, between, end } = await writerOf(db, options)
@@ -74,7 +74,7 @@ async function* pagesOf(db: Database, { tag, secrets }: ExportOptions): AsyncGen
   }
 }
 
-/** A stream as its registration would be written. */
+/** A stream as its registration. */
 function fieldsOf(stream: Stream, hasTwin: boolean, secrets: boolean): Fields {
   const { id, name, url, kind, intervalMs, silenceMs, method, headers, body, desired } = stream
   const { payloadPointer, ignorePaths, arrayKeys, tags, notify, retention } = stream

@@ -22,17 +22,20 @@ export const FIELDS = [
 ] as const
 export type Field = (typeof FIELDS)[number]
 
-/** The fields that are lists of texts. */
+/** Fields that are lists of strings. */
 export const LISTS: readonly Field[] = ['ignorePaths', 'arrayKeys', 'tags', 'notify']
 
 export type Fields = Record<string, unknown>
 
-/** Whether one of the headers has the name, however it is written. */
+/** Whether a header of that name exists, ignoring case. */
 export function hasHeader(headers: Readonly<Record<string, string>>, name: string): boolean {
   return Object.keys(headers).some((each) => each.toLowerCase() === name.toLowerCase())
 }
 
-/** A value as text: JSON for what is no text, and nothing for what can't be written, such as a list that holds itself. */
+/**
+ * A value as text: JSON unless it is text already, and nothing if it can't be serialized, such as a list that
+ * contains itself.
+ */
 export function textOf(value: unknown): string {
   if (typeof value === 'string') return value
   try {
@@ -42,12 +45,12 @@ export function textOf(value: unknown): string {
   }
 }
 
-/** Whether a value has fields at all. */
+/** Whether a value is an object. */
 export function isFields(value: unknown): value is Fields {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
-/** Headers with the given values for those that are hidden; without one, they stay hidden. */
+/** Headers with the given values for hidden ones; those without a value stay hidden. */
 export function revealed(headers: Fields, values: Readonly<Record<string, string>>): Fields {
   const given = new Map(Object.entries(values).map(([name, value]) => [name.toLowerCase(), value]))
   const shown = Object.entries(headers).map(([name, value]) => [

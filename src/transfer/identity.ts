@@ -8,11 +8,11 @@ import type { Registration } from '../streams/registry/registration.ts'
 
 /** A stream as an import compares it. */
 export type Known = Stream & {
-  /** Whether it is followed through the proxy as well. */
+  /** Whether it has a twin. */
   hasTwin: boolean
 }
 
-/** The streams of these ids that there are. */
+/** The existing streams with these IDs. */
 export async function knownById(db: Database, ids: readonly string[]): Promise<Map<string, Known>> {
   if (ids.length === 0) return new Map()
   const rows = await db
@@ -27,7 +27,7 @@ export async function knownById(db: Database, ids: readonly string[]): Promise<M
   return new Map(rows.map((stream) => [stream.id, { ...stream, hasTwin: doubled.has(stream.id) }]))
 }
 
-/** Ids, of these, under which a removed stream has left entries: a new stream's would get into their way. */
+/** The IDs among these under which a removed stream has left entries, which a new stream would conflict with. */
 export async function withEntries(db: Database, ids: readonly string[]): Promise<Set<string>> {
   if (ids.length === 0) return new Set()
   const { rows } = (await db.execute(sql`
@@ -40,13 +40,13 @@ interface Rows {
   rows: { id: string }[]
 }
 
-/** Finds the stream that a registration without an id is: the one that asks the same API for the same. */
+/** Finds the stream that equals a registration without an ID: one with the same request and payload. */
 export class Equals {
   readonly #known = new Map<string, { id: string | undefined; kind: Stream['kind'] | undefined }[]>()
-  /** URLs with names that are loaded. */
+  /** Pairs of URL and name that are loaded. */
   readonly #loaded = new Set<string>()
 
-  /** Gets to know the streams that there are at these URLs by these names. */
+  /** Loads the existing streams with these URLs and names. */
   async load(db: Database, registrations: readonly Pick<Stream, 'url' | 'name'>[]): Promise<void> {
     const fresh = registrations.filter(({ url, name }) => !this.#loaded.has(placeOf(url, name)))
     if (fresh.length === 0) return
@@ -71,7 +71,7 @@ export class Equals {
     this.#add(keyOf(identifying(stream)), id, stream.kind)
   }
 
-  /** @returns the equal stream; without an id when it is only planned */
+  /** @returns the equal stream, without an ID if it is only planned */
   find(stream: Comparable): { id: string | undefined } | undefined {
     const { kind } = stream
     return this.#known
@@ -86,7 +86,7 @@ export class Equals {
   }
 }
 
-/** What makes a stream what it is. A `kind` that is left open equals either. */
+/** What identifies a stream. An omitted `kind` equals either. */
 type Comparable = Pick<Stream, 'url' | 'name' | 'method' | 'headers' | 'body' | 'payloadPointer'> & {
   kind: Stream['kind'] | undefined
 }
@@ -97,13 +97,13 @@ export function comparable({ start: _start, twin: _twin, ...said }: Registration
   return { ...newStream({ ...said, url: new URL(said.url).href, kind: kind ?? 'poll' }), kind }
 }
 
-/** What tells streams apart: of headers the names alone, as their values may be hidden, and of a body its hash. */
+/** What distinguishes streams: header names without values, because those may be hidden, and the hash of the body. */
 type Identifying = Pick<Stream, 'url' | 'name' | 'method' | 'payloadPointer'> & {
   bodyHash: string | null
   headerNames: string[]
 }
 
-/** Without bodies and headers, which a page of streams would fill the memory with. */
+/** Without bodies and headers, which could fill the memory. */
 const LOADED = {
   ...{ id: streams.id, kind: streams.kind, url: streams.url, name: streams.name },
   ...{ method: streams.method, payloadPointer: streams.payloadPointer },

@@ -18,7 +18,7 @@ import { portions } from './portions.ts'
 const BATCH = 500
 /** Text of their URLs, headers and bodies: a batch with more has fewer lines. */
 const BATCH_CHARS = 4_194_304
-/** Of them, those that leave the kind to be found by asking: a report of them is never long in coming. */
+/** Lines of a batch that need a probe to detect their kind, so that progress is reported often. */
 const BATCH_ASKED = 64
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 
@@ -28,18 +28,18 @@ export interface ImportDeps {
 }
 
 export interface ImportOptions {
-  /** Says what would be done. Nothing is, and no API is asked for its kind. */
+  /** Only reports what would be done; no API is probed. */
   dryRun: boolean
-  /** Added to the tags of every stream that is new or named by its id. */
+  /** Added to the tags of every stream that is new or named by its ID. */
   tag: string | undefined
-  /** For new streams that don't say it themselves. */
+  /** Defaults for new streams. */
   defaults: Pick<Registration, 'start' | 'intervalMs'>
-  /** For headers whose values are hidden in the file: of new streams, and of those whose URL leads to another origin. */
+  /** Values of headers that the file hides: for new streams, and for those whose URL has a new origin. */
   headers: Readonly<Record<string, string>>
 }
 
 /**
- * Imports registrations, a batch at a time: the good ones go in, whatever the others are.
+ * Imports registrations in batches: valid lines are imported even if others fail.
  * @returns the outcomes of each batch, in the order of its lines
  */
 export async function* importLines(
@@ -59,7 +59,7 @@ export async function* importLines(
 
 interface Context extends ImportDeps {
   options: ImportOptions
-  /** Ids that lines have named so far. */
+  /** IDs that lines have used so far. */
   ids: Set<string>
 }
 
@@ -100,7 +100,7 @@ function checkId(id: unknown): string {
   throw new Problem('invalid_field', 'id: expected a UUID. Omit it to get a new one.', 'id')
 }
 
-/** Changes the streams that lines name; the lines of new ones become registrations. */
+/** Changes the streams that lines name; the other lines become registrations. */
 async function changeKnown(context: Context, items: readonly Item[]): Promise<void> {
   const { db, options } = context
   const named = new Map(pending(items).flatMap((item) => (item.id === undefined ? [] : [[item.id, item]])))
@@ -126,7 +126,7 @@ async function changePortion(
   }
 }
 
-/** Exports leave these streams out: nobody finds out by an import what is behind an id. */
+/** Exports leave these streams out, so an import doesn't reveal what an ID stands for. */
 function refuseId(): never {
   throw new Problem('conflict', 'This ID is already in use. Omit it to get a new one.', 'id')
 }
@@ -140,7 +140,7 @@ function register(item: Item, { tag, defaults, headers }: ImportOptions): void {
   item.name ??= comparable(item.registration).name
 }
 
-/** The headers of a new stream, with the caller's values for those that the file hides. */
+/** The headers of a new stream, with the caller's values for hidden ones. */
 function reveal(headers: Fields, values: ImportOptions['headers']): Fields {
   const shown = revealed(headers, values)
   const hidden = Object.keys(shown).filter((name) => shown[name] === HIDDEN)
@@ -164,7 +164,7 @@ async function change(streams: Streams, options: ImportOptions, item: Item, know
   item.outcome = changes === undefined ? 'unchanged' : 'updated'
 }
 
-/** @returns the names of the headers that the stream has lost */
+/** @returns the names of the headers that were dropped */
 async function carryOut(streams: Streams, id: string, { fields, start, twin }: Changes): Promise<string[]> {
   const isChanged = Object.keys(fields).length > 0
   const droppedHeaders = isChanged ? (await streams.change(id, fields)).droppedHeaders : []

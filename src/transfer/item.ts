@@ -4,37 +4,37 @@ import type { Fields } from './fields.ts'
 
 export const OUTCOMES = ['created', 'unchanged', 'updated', 'failed'] as const
 
-/** What became of a line. */
+/** The outcome of a line. */
 export interface Outcome {
   line: number
   outcome: (typeof OUTCOMES)[number]
-  /** Left out where there is no stream: of a line that failed and named none, of what a dry run would create. */
+  /** Omitted if there is no stream: for a failed line without an ID, or a dry run that would create one. */
   id?: string
-  /** Null where the line has none. */
+  /** Null if the line has none. */
   url: string | null
   name?: string
-  /** Names of the headers that a stream loses with a URL of another origin; left out where it loses none. */
+  /** Names of headers that are dropped because the URL has another origin; omitted if there are none. */
   droppedHeaders?: string[]
   problem?: { code: ProblemCode; detail: string; field: string | undefined }
 }
 
-/** A line on its way. */
+/** A line in progress. */
 export interface Item {
   line: number
   given: Fields
   url: string | null
   name?: string
   id?: string
-  /** Set once the line turns out to be of a new stream. */
+  /** Set if the line is a new stream. */
   registration?: Registration
   droppedHeaders?: string[]
-  /** Set at the end of its way. */
+  /** Set at the end. */
   outcome?: Outcome['outcome']
   problem?: Problem
 }
 export type NewItem = Item & { registration: Registration }
 
-/** What is told of a URL or name, in characters: a line that fails may have any. */
+/** Characters shown of a URL or name: a failed line may have any. */
 const MAX_TOLD_CHARS = MAX_URL_CHARS
 
 export function report(item: Item): Outcome {
@@ -63,7 +63,7 @@ export function idsOf(items: readonly Item[]): string[] {
   return items.flatMap(({ id }) => id ?? [])
 }
 
-/** Takes a step with an item; a problem is the end of its way, and nobody else's. */
+/** Runs a step for an item; a problem ends this item only. */
 export function attempt<T>(item: Item, step: () => T): T | undefined {
   try {
     return step()

@@ -3,7 +3,7 @@ import { lineTooLong, MAX_LINE_CHARS, MAX_VALUES, tooManyValues } from './bounds
 import type { Line } from './lines.ts'
 import { pacer } from './pace.ts'
 
-/** Characters between two looks at the clock. */
+/** Characters between two checks of the clock. */
 const STRIDE_CHARS = 16_384
 const [QUOTE, COMMA, BACKSLASH] = [0x22, 0x2c, 0x5c]
 const [OPEN_LIST, CLOSE_LIST, OPEN_OBJECT, CLOSE_OBJECT] = [0x5b, 0x5d, 0x7b, 0x7d]
@@ -27,10 +27,10 @@ export async function* ndjsonLines(text: string): AsyncGenerator<Line> {
 }
 
 /**
- * The members of a JSON array, each parsed on its own: never all at once.
+ * The members of a JSON array, each parsed separately.
  * @param from where its first member begins
- * @param end what the text has behind the array
- * @throws Problem `invalid_json` where the text is no JSON
+ * @param end what follows the array
+ * @throws Problem `invalid_json` if the text isn't JSON
  */
 export async function* membersOf(text: string, from: number, end: RegExp): AsyncGenerator<Line> {
   let [begin, line] = [from, 0]
@@ -43,19 +43,22 @@ export async function* membersOf(text: string, from: number, end: RegExp): Async
     if (end.test(text.slice(begin))) return
     throw new Problem(
       'invalid_json',
-      `This isn't JSON: there is more after the array's end, at character ${begin}.`,
+      `This isn't JSON: unexpected text after the array, at character ${begin}.`,
     )
   }
-  throw new Problem('invalid_json', "This isn't JSON: the array has no end.")
+  throw new Problem('invalid_json', "This isn't JSON: the array isn't closed.")
 }
 
-/** A JSON text as a whole. @throws Problem `invalid_json`, `too_large` */
+/**
+ * Parses a JSON text as a whole.
+ * @throws Problem `invalid_json`, `too_large`
+ */
 export async function parseWhole(text: string): Promise<unknown> {
   if (await hasTooManyValues(text)) throw tooManyValues()
   return parseJson(text)
 }
 
-/** Whether a JSON text has more values than may be parsed in one go. */
+/** Whether a JSON text has too many values to be parsed at once. */
 export async function hasTooManyValues(text: string): Promise<boolean> {
   const rest = pacer()
   let values = 0
@@ -93,7 +96,7 @@ function memberOf(text: string, from: number, to: number, line: number): Line {
   return { line, value: parseJson(text.slice(from, to)) }
 }
 
-/** Where the members of an array end: at each of its commas, and at the bracket that closes it. */
+/** The ends of an array's members: at each comma, and at the closing bracket. */
 async function* separatorsOf(text: string, from: number): AsyncGenerator<number> {
   const rest = pacer()
   let depth = 0
@@ -112,7 +115,7 @@ async function* separatorsOf(text: string, from: number): AsyncGenerator<number>
   }
 }
 
-/** Where the quote is that ends a text; the end of all where there is none. */
+/** The position of a string's closing quote; the end of the text if there is none. */
 function endOfText(text: string, begin: number): number {
   for (let at = text.indexOf('"', begin + 1); at !== -1; at = text.indexOf('"', at + 1)) {
     let escapes = 0

@@ -18,11 +18,11 @@ import { pacer } from './pace.ts'
 export const FORMATS = ['json', 'ndjson', 'csv', 'openapi'] as const
 export type Format = (typeof FORMATS)[number]
 
-/** One registration of a file, not checked yet. */
+/** One unchecked registration of a file. */
 export interface Line {
-  /** From 1: the line of the text, the member of the array, the operation of the OpenAPI document. */
+  /** From 1: the line of the text, the member of the array, or the operation of the OpenAPI document. */
   line: number
-  /** What is to be registered, whatever it is; left out where `problem` says why there is nothing. */
+  /** The registration, of any type; omitted if `problem` says why there is none. */
   value?: unknown
   problem?: Problem
 }
@@ -35,20 +35,20 @@ const TYPES: readonly [RegExp, Format][] = [
 ]
 
 /**
- * The format of a file: what its type says or, where that says nothing, what it looks like.
- * @throws Problem `bad_request` when it looks like none
+ * The format of a file, from its content type or else its content.
+ * @throws Problem `bad_request` if it isn't recognized
  */
 export function formatOf(text: string, contentType: string | null): Format {
   const type = contentType?.split(';')[0]?.trim().toLowerCase() ?? ''
   return TYPES.find(([pattern]) => pattern.test(type))?.[1] ?? looksLike(text)
 }
 
-/** The registrations of a file, made as they are taken: never all at once. Each time it is gone through, from the start. */
+/** The registrations of a file, created on demand. Iterating again starts over. */
 export type Lines = Iterable<Line> | AsyncIterable<Line>
 
 /**
- * The registrations of a file, once all of it is found to be readable and within its bounds.
- * @throws Problem `invalid_json`, `bad_request` when the file as a whole can't be read, `too_large`
+ * The registrations of a file, once it is known to be readable and within its bounds.
+ * @throws Problem `invalid_json`, `bad_request` if the file can't be read, `too_large`
  */
 export async function readLines(text: string, format: Format, options: OpenApiOptions): Promise<Lines> {
   const begin = await READERS[format](text, options)
@@ -57,7 +57,7 @@ export async function readLines(text: string, format: Format, options: OpenApiOp
   return lines
 }
 
-/** The length of a line's long texts; a header that it hides has that of the longest that the caller says. */
+/** The length of a line's long texts; a hidden header counts as long as the longest value that the caller set. */
 export function charsOf({ value }: Line, hiddenChars = 0): number {
   if (!isFields(value)) return 0
   const { url, body, headers } = value
@@ -70,7 +70,7 @@ function lengthOf(text: unknown): number {
   return typeof text === 'string' ? text.length : 0
 }
 
-/** Begins to read a file, as often as it is called. */
+/** Starts reading a file; can be called again. */
 type Begin = () => AsyncGenerator<Line>
 type Headers = OpenApiOptions['headers']
 
@@ -81,10 +81,10 @@ const READERS: Record<Format, (text: string, options: OpenApiOptions) => Begin |
   openapi: async (text, options) => operations(await parseDocument(text), options),
 }
 
-/** An array, or an object that has nothing but one. */
+/** An array, or an object whose only field is an array. */
 const LIST = /^\s*(\[|\{\s*"streams"\s*:\s*\[)/
 
-/** @throws Problem `too_large` for more lines, or more text of all lines together, than an import may have */
+/** @throws Problem `too_large` if there are too many lines, or too much text in total */
 async function check(lines: AsyncIterable<Line>, headers: Headers): Promise<void> {
   const hiddenChars = Math.max(0, ...Object.values(headers).map(lengthOf))
   let [count, chars] = [0, 0]
@@ -101,12 +101,11 @@ function looksLike(text: string): Format {
   if (first.startsWith('{')) return isFirstOfMany(first, text) ? 'ndjson' : 'json'
   if (/^(openapi|swagger|info|paths|---|#|%)/.test(first)) return 'openapi'
   if (/(^|[,;\t"])\s*(url|id)\s*($|[,;\t"])/.test(first)) return 'csv'
-  const detail =
-    'This is neither JSON, NDJSON, CSV with field names in its first line, nor OpenAPI. Say ?format=…'
+  const detail = 'Unknown format: expected JSON, NDJSON, CSV with a header row, or OpenAPI. Set ?format=…'
   throw new Problem('bad_request', detail, 'format')
 }
 
-/** Whether a line is JSON by itself and there are more. */
+/** Whether a line is JSON by itself and more lines follow. */
 function isFirstOfMany(first: string, text: string): boolean {
   if (first.length > MAX_LINE_CHARS || text.trim().length === first.trimEnd().length) return false
   try {
@@ -152,16 +151,16 @@ async function parseDocument(text: string): Promise<unknown> {
   }
 }
 
-/** What YAML has one of, at least, for each value but the first. */
+/** Each YAML value except the first needs at least one of these. */
 const YAML_VALUES = /[\n,[{]|- /g
-/** Where it puts what an alias stands for into something else. */
+/** Where an alias is merged into something else. */
 const YAML_MERGES = /<<|[[,:-]\s*\*[^\s*]/g
-/** Keys that are copied by merging, at most. */
+/** Maximum keys copied by merging. */
 const MAX_MERGED = 2_000_000
-/** Characters of YAML searched in one go. */
+/** Characters of YAML searched at a time. */
 const YAML_STEP_CHARS = 65_536
 
-/** Whether YAML has more values than may be parsed in one go, or merges the same ones too often. */
+/** Whether YAML has too many values to be parsed at once, or merges too often. */
 async function isLargeYaml(text: string): Promise<boolean> {
   const rest = pacer()
   let [values, merges] = [0, 0]

@@ -1,9 +1,9 @@
 import { setImmediate } from 'node:timers/promises'
 
-/** Longest work in one go, in milliseconds; then everything else that the process does has its turn. */
+/** How long work may run at a time, in milliseconds, before it yields to the rest of the process. */
 const SLICE_MS = 8
 
-/** @returns to be called between the steps of long work, and awaited where it returns something to wait for */
+/** @returns a function to call between the steps of long work; await its result if there is one */
 export function pacer(): () => Promise<void> | undefined {
   let since = performance.now()
   return () => (performance.now() - since < SLICE_MS ? undefined : pause())

@@ -2,10 +2,10 @@ import { inArray, sql } from 'drizzle-orm'
 import { streams } from '../../drizzle/schema.ts'
 import type { Database } from '../storage/storage.ts'
 
-/** Headers and bodies of the streams that are in memory at a time, in bytes; one stream alone may have more. */
+/** Headers and bodies of the streams in memory at a time, in bytes; a single stream may have more. */
 const PORTION_BYTES = 8_388_608
 
-/** These ids, in their order, so that the streams of each part fit into memory; those that there are no streams of last. */
+/** Splits IDs, in order, so that the streams of each part fit into memory; IDs without a stream come last. */
 export async function portions(db: Database, ids: readonly string[]): Promise<string[][]> {
   if (ids.length === 0) return []
   const bytes = sql<number>`(octet_length(${streams.headers}::text) + coalesce(octet_length(${streams.body}), 0))`

@@ -54,7 +54,7 @@ describe.each(SETUPS.filter(({ name }) => name !== 'Postgres with Redis'))('on $
       return id
     }
 
-    test('each stream has an object a day, of all its lines, with the checksum that is kept', async () => {
+    test('each stream has one object per day with all its lines, and its checksum is stored', async () => {
       const ids = [await recorded(), await recorded(), await recorded()].sort()
       const silent = await bench.register()
       await bench.record(ids[0] as string, [
@@ -95,7 +95,7 @@ describe.each(SETUPS.filter(({ name }) => name !== 'Postgres with Redis'))('on $
       })
     })
 
-    test('a day is archived some minutes after its end, and not before', async () => {
+    test('a day is archived ten minutes after its end, and not before', async () => {
       await recorded()
       let now = Date.parse('2026-01-06T00:09:59Z')
       const archive = bench.archive(s3.environment, { now: () => now })
@@ -106,7 +106,7 @@ describe.each(SETUPS.filter(({ name }) => name !== 'Postgres with Redis'))('on $
       expect((await days()).map(({ day, state }) => [day, state])).toEqual([[DAYS[0], 'done']])
     })
 
-    test('what left the database is read back as it was, byte for byte, wherever one begins', async () => {
+    test('entries that left the database are read back byte for byte, from any starting point', async () => {
       const id = await recorded(800)
       const before = await bench.log(id)
       const reader = bench.archive(s3.environment).reader
@@ -136,7 +136,7 @@ describe.each(SETUPS.filter(({ name }) => name !== 'Postgres with Redis'))('on $
       }
     })
 
-    test('where versions are is known of days that lie in the archive, and each of them is found', async () => {
+    test('versions on archived days are located, and each can be read', async () => {
       const id = await recorded()
       const isVersion = ({ kind, bodyBytes }: Entry) =>
         kind === 'patch' || (kind === 'snapshot' && bodyBytes > 0)
@@ -164,7 +164,7 @@ describe.each(SETUPS.filter(({ name }) => name !== 'Postgres with Redis'))('on $
       expect(all?.marks[0]?.at.getTime()).toBeLessThan(Date.parse(`${DAYS[1]}T00:00:00Z`))
     })
 
-    test('a run that is killed is gone on with: nothing is missing, and nothing twice', async () => {
+    test('a killed run is resumed: nothing is missing and nothing is duplicated', async () => {
       const ids = [await recorded(), await recorded(), await recorded()].sort()
       const killed = new AbortController()
       const front = startFront(s3, ({ method, url }) => {
@@ -198,7 +198,7 @@ describe.each(SETUPS.filter(({ name }) => name !== 'Postgres with Redis'))('on $
       await front.stop()
     })
 
-    test('an object larger than a part goes up in parts, and comes back', async () => {
+    test('an object larger than a part is uploaded in parts and read back', async () => {
       const id = await bench.register()
       const noise = () => Buffer.from(crypto.getRandomValues(new Uint8Array(45_000))).toString('base64')
       const drafts = Array.from({ length: 300 }, (_, n): Draft => {
@@ -224,7 +224,7 @@ describe.each(SETUPS.filter(({ name }) => name !== 'Postgres with Redis'))('on $
       await front.stop()
     })
 
-    test('entries that come after their day was archived keep it from being dropped until they are, too', async () => {
+    test('a day with late entries isn’t dropped until those are archived too', async () => {
       const id = await recorded()
       const archive = bench.archive(s3.environment)
       expect(await mayDrop(bench.db, DAYS[0])).toBe(false)
@@ -252,7 +252,7 @@ describe.each(SETUPS.filter(({ name }) => name !== 'Postgres with Redis'))('on $
       expect((await days()).map(({ streams }) => streams)).toEqual([1, 1])
     })
 
-    test('documents are rebuilt from the archive and from what the database keeps in its place', async () => {
+    test('documents are rebuilt from the archive and from bases in the database', async () => {
       const id = await recorded(400)
       const stream = await bench.streams.get(id)
       const inDatabase = versionsIn(bench.db)
@@ -282,12 +282,12 @@ describe.each(SETUPS.filter(({ name }) => name !== 'Postgres with Redis'))('on $
       expect(small.every(({ data = '' }) => Buffer.byteLength(data) <= 100)).toBe(true)
     })
 
-    test('a day without entries may go', async () => {
+    test('a day without entries may be dropped', async () => {
       expect(await mayDrop(bench.db, '2026-01-01')).toBe(true)
       expect(await days()).toEqual([])
     })
 
-    test('what a removed stream has in the archive goes with the next run', async () => {
+    test('archived objects of a removed stream are deleted by the next run', async () => {
       const [gone, stays] = [await recorded(), await recorded()]
       const archive = bench.archive(s3.environment)
       await archive.run(never)
@@ -297,7 +297,7 @@ describe.each(SETUPS.filter(({ name }) => name !== 'Postgres with Redis'))('on $
       expect((await rows()).map(({ streamId }) => streamId)).toEqual([stays as string, stays as string])
     })
 
-    test('without a bucket any day may go, and nothing is archived', async () => {
+    test('without a bucket any day may be dropped, and nothing is archived', async () => {
       await recorded()
       const archive = bench.archive({})
       await archive.run(never)

@@ -155,7 +155,7 @@ test.each(FAULTS)(
   },
 )
 
-test('a bucket that is full midway keeps what it has, and the next run goes on there', async () => {
+test('a bucket that fills up keeps what it has, and the next run continues there', async () => {
   const ids = [await recorded(), await recorded(), await recorded()].sort()
   front.meddle = (request) =>
     request.method === 'PUT' && !request.url.includes(ids[0] as string) ? refused(507)() : 'pass'
@@ -195,7 +195,7 @@ test.each([
   },
 )
 
-test('a day that failed rests before it is tried again by itself; people may ask at once', async () => {
+test('a failed day waits before it is retried automatically; people may retry at once', async () => {
   await recorded()
   let now = Date.parse('2026-01-08T00:00:00Z')
   let asked = 0
@@ -216,7 +216,7 @@ test('a day that failed rests before it is tried again by itself; people may ask
   expect(asked).toBe(2)
 })
 
-test('what can no longer be read is told as what it is, and not left out', async () => {
+test('data that can’t be read any more is reported as an error, not left out', async () => {
   const id = await recorded()
   const archive = archiveOn({}, TIMEOUT_MS)
   await archive.run(never)
@@ -246,7 +246,7 @@ test('what can no longer be read is told as what it is, and not left out', async
   expect(gone).toMatchObject({ code: 'damaged', detail: expect.stringContaining('missing from the bucket') })
 })
 
-test('a try writes, reads and deletes a small object, and says what happened without secrets', async () => {
+test('a bucket test writes, reads and deletes a small object, and reports the result without secrets', async () => {
   const steps = await archiveOn().try(never)
   expect(
     steps.map(({ step, isOk, request, response }) => [step, isOk, request.method, response?.status]),
@@ -271,7 +271,7 @@ test('a try writes, reads and deletes a small object, and says what happened wit
   }
 })
 
-test('reads that are under way end when the archive is closed', async () => {
+test('reads in progress end when the archive is closed', async () => {
   const id = await recorded()
   await archiveOn().run(never)
   await bench.drop(DAYS[0])

@@ -21,7 +21,7 @@ async function* each<T>(items: readonly T[]): AsyncGenerator<T> {
   yield* items
 }
 
-test('an entry comes back from its line as it was, character for character', () => {
+test('an entry is read back from its line, character for character', () => {
   for (const entry of entries) {
     const line = entryLine(entry)
     expect(line).not.toMatch(/[\r\n]/)
@@ -48,7 +48,7 @@ test.each([
   ['"\\\\ud800"', undefined],
   ['"\\ud83d\\ude00"', undefined],
   ['[\r\n1]', '[  1]'],
-])('the JSON %p is made readable where it must be, and kept', (data, readable) => {
+])('the JSON %p is made readable if necessary, and kept as stored', (data, readable) => {
   const entry = { ...(entries[0] as Entry), kind: 'patch', data } as const
   const line = entryLine(entry)
   expect(line.endsWith(`,"data":${readable ?? data}}`)).toBe(true)
@@ -56,7 +56,7 @@ test.each([
   expect(lineEntry(line)).toEqual(entry)
 })
 
-test('an object is a gzip file of all lines, and each of its blocks one of some', async () => {
+test('an object is a gzip file of all lines, and each block one of some lines', async () => {
   const large = entries.map((entry) => ({ ...entry, event: 'e'.repeat(integer(random, 4_000)) }))
   const packer = new Packer()
   expect(packer.packed()).toBeUndefined()
@@ -99,24 +99,21 @@ test('a line larger than a block is a block of its own', async () => {
   ])
 })
 
-test.each([false, true])(
-  'two sequences are merged, and what both have comes once, newest first: %p',
-  async (newest) => {
-    for (let round = 0; round < 200; round++) {
-      const side = (name: string) => {
-        const seqs = Array.from({ length: 20 }, (_, seq) => seq).filter(() => random() < 0.5)
-        return (newest ? seqs.reverse() : seqs).map((seq) => ({ seq, name }))
-      }
-      const [first, second] = [side('first'), side('second')]
-      const merged = await Array.fromAsync(mergeBySeq(each(first), each(second), newest))
-      const all = new Map([...second, ...first].map((one) => [one.seq, one]))
-      const order = [...all.values()].sort((a, b) => (newest ? b.seq - a.seq : a.seq - b.seq))
-      expect(merged).toEqual(order)
+test.each([false, true])('two sequences are merged without duplicates, newest first: %p', async (newest) => {
+  for (let round = 0; round < 200; round++) {
+    const side = (name: string) => {
+      const seqs = Array.from({ length: 20 }, (_, seq) => seq).filter(() => random() < 0.5)
+      return (newest ? seqs.reverse() : seqs).map((seq) => ({ seq, name }))
     }
-  },
-)
+    const [first, second] = [side('first'), side('second')]
+    const merged = await Array.fromAsync(mergeBySeq(each(first), each(second), newest))
+    const all = new Map([...second, ...first].map((one) => [one.seq, one]))
+    const order = [...all.values()].sort((a, b) => (newest ? b.seq - a.seq : a.seq - b.seq))
+    expect(merged).toEqual(order)
+  }
+})
 
-test('blocks are kept up to a bound, the last used ones, and each is read once at a time', async () => {
+test('the block cache is bounded, keeps the most recent blocks, and reads each once at a time', async () => {
   const cache = new BlockCache(100)
   const reads: string[] = []
   const get = (key: string, bytes = 40) =>

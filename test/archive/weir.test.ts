@@ -101,7 +101,7 @@ describe.each(SETUPS)('on $name', (setup) => {
       ]
     }
 
-    test('a Weir that ends while it archives ends in order, and goes on when it is back', async () => {
+    test('a Weir that shuts down while archiving exits cleanly, and continues after a restart', async () => {
       await weir.send('POST', '/api/archive/run')
       await until('an object is on its way', () => front.seen.some((request) => request.startsWith('PUT')))
       expect(await weir.json<Report>('/api/archive')).toMatchObject({
@@ -117,7 +117,7 @@ describe.each(SETUPS)('on $name', (setup) => {
       weir = await startTestWeir({ ...environment(), ...s3Environment(front.url) })
     })
 
-    test('closed days are archived by themselves or when asked for, and the report says so', async () => {
+    test('closed days are archived automatically or on request, and the report says so', async () => {
       const asked = await weir.send('POST', '/api/archive/run')
       expect(asked.status).toBe(202)
       const report = await until('both days are archived', async () => {
@@ -136,7 +136,7 @@ describe.each(SETUPS)('on $name', (setup) => {
       expect(JSON.stringify(report)).not.toMatch(/S3RVER/)
     })
 
-    test('each line of the whole log is an entry, though stored JSON has line ends', async () => {
+    test('each line of the whole log is an entry, even if stored JSON has line breaks', async () => {
       const text = before.get('logs') as string
       const lines = text.slice(text.indexOf('{')).split('\n').slice(0, -1)
       expect(lines.map((line) => JSON.parse(line).seq)).toEqual(
@@ -160,7 +160,7 @@ describe.each(SETUPS)('on $name', (setup) => {
       expect((await weir.get(`/streams/${id}/entries/${COUNT + 1}`)).status).toBe(404)
     })
 
-    test('a difference of two archived documents leads from one to the other', async () => {
+    test('the diff of two archived documents leads from one to the other', async () => {
       const [to, from] = [versions[3], versions.at(-4)].map((version) => `seq:${version?.seq}`)
       const document = async (at: string | undefined) =>
         (await weir.get(`/api/streams/${id}/document?at=${at}`)).json()
@@ -171,7 +171,7 @@ describe.each(SETUPS)('on $name', (setup) => {
       expect(applied).toEqual(await document(to))
     })
 
-    test('the page of a stream leads back to what was archived, and shows it', async () => {
+    test('the page of a stream links to archived entries and shows them', async () => {
       const page = await (await weir.get(`/streams/${id}`)).text()
       expect(page).toContain(`/streams/${id}?before=${COUNT + 1}`)
       const older = await (await weir.get(`/streams/${id}?before=${COUNT + 1}`)).text()
@@ -181,7 +181,7 @@ describe.each(SETUPS)('on $name', (setup) => {
       expect(oldest).not.toContain('?before=')
     })
 
-    test("an archive that can't be reached is said to be that, and leaves the rest alone", async () => {
+    test('an unreachable archive is reported as such, and nothing else is affected', async () => {
       await weir.close()
       weir = await startTestWeir({ ...environment(), ...s3Environment('http://127.0.0.1:1') })
       const response = await weir.get(`/api/streams/${id}/logs`)
@@ -195,7 +195,7 @@ describe.each(SETUPS)('on $name', (setup) => {
       expect(tried).toMatchObject({ ok: false, steps: [{ step: 'write', error: { code: 'unreachable' } }] })
     })
 
-    test('without the settings there is no archive, and the page says how to have one', async () => {
+    test('without its settings there is no archive, and the page says how to set it up', async () => {
       await weir.close()
       weir = await startTestWeir(environment())
       expect(await weir.json<Report>('/api/archive')).toMatchObject({ configured: false })

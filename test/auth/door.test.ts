@@ -85,14 +85,14 @@ test.each(BEHIND)('nobody gets %s %s without a secret', async (path, method = 'G
 })
 
 test.each(['/proxy/http://127.0.0.1:1/', '/http://127.0.0.1:1/'])(
-  'nobody subscribes to %s without a secret',
+  'subscribing to %s requires a secret',
   async (path) => {
     const response = await ask(path)
     expect([response.status, await response.text()]).toEqual([200, expect.stringContaining('"status":40101')])
   },
 )
 
-test('only who looks whether it lives, and who logs in, is let in without', async () => {
+test('only health checks and sign-in are open', async () => {
   const page = await (await ask('/login')).text()
   const assets = [...page.matchAll(/(?:href|src)="(\/assets\/[^"]+)"/g)].map(([, path]) => path ?? '')
   expect(assets.length).toBeGreaterThan(2)
@@ -101,7 +101,7 @@ test('only who looks whether it lives, and who logs in, is let in without', asyn
     expect([path, (await ask(path)).status]).toEqual([path, 200])
 })
 
-test('a browser is led to the page for logging in, a program is told what to send', async () => {
+test('a browser is redirected to sign-in, and a program is told what to send', async () => {
   const page = await ask('/streams?tag=a&after=b', { headers: PAGE })
   expect([page.status, page.headers.get('location')]).toEqual([
     303,
@@ -112,7 +112,10 @@ test('a browser is led to the page for logging in, a program is told what to sen
     headers: { ...PAGE, 'HX-Request': 'true', 'HX-Current-URL': `${weir.url}/streams?tag=a` },
   })
   expect(part.headers.get('hx-reswap')).toBe('none')
-  expect([part.status, part.headers.get('hx-trigger')]).toEqual([401, expect.stringContaining('logged out')])
+  expect([part.status, part.headers.get('hx-trigger')]).toEqual([
+    401,
+    expect.stringContaining("You're signed out"),
+  ])
   const program = await ask('/api/streams')
   expect(program.headers.get('www-authenticate')).toStartWith('Basic ')
   expect(await program.json()).toMatchObject({
@@ -123,7 +126,7 @@ test('a browser is led to the page for logging in, a program is told what to sen
   expect(script.headers.get('www-authenticate')).toStartWith('Bearer ')
 })
 
-test('a key is shown once, stored as a hash, and carried in each of the ways', async () => {
+test('a key is shown once, stored as a hash, and accepted in every form', async () => {
   const { id, secret, prefix } = await makeKey('read')
   expect(secret).toMatch(/^weir_[\w-]{43}$/)
   expect(secret.startsWith(prefix.slice(0, -1))).toBe(true)
@@ -148,12 +151,12 @@ test.each([
   [{ name: 'A', scope: 'read', expiresAt: '2020-01-01T00:00:00Z' }, 'expiresAt'],
   [{ name: 'A', scope: 'read', expiresAt: 'soon' }, 'expiresAt'],
   [{ name: 'A', scope: 'read', secret: 'mine' }, 'secret'],
-])('%o makes no key', async (body, field) => {
+])('%o isn’t a valid key request', async (body, field) => {
   const response = await owner('/api/keys', 'POST', body)
   expect([response.status, await response.json()]).toEqual([422, expect.objectContaining({ field })])
 })
 
-test('a key that is revoked, or has expired, lets nobody in, by whatever it was carried', async () => {
+test('a revoked or expired key is rejected, however it is sent', async () => {
   const { id, secret } = await makeKey('operate')
   const { cookie } = await logIn(secret)
   const carried = [bearer(secret), { Cookie: cookie }]
@@ -195,7 +198,7 @@ const DEEDS: readonly [method: string, path: string, least: string, body?: unkno
 const ADMINS_BUT_BOARD = ADMIN_ROUTES.filter((name) => !name.includes('/jobs'))
 const ADMINS = ADMINS_BUT_BOARD.map((name) => name.replace(':id', NOBODY).split(' ') as [string, string])
 
-test('all that only an admin may do is refused to others, and stands in the manual', async () => {
+test('everything that only admins may do is refused to others, and documented', async () => {
   const { secret } = await makeKey('operate')
   for (const [method, path] of ADMINS) {
     const response = await ask(path, { method, headers: bearer(secret) })
@@ -205,7 +208,7 @@ test('all that only an admin may do is refused to others, and stands in the manu
   expect(ADMINS_BUT_BOARD.filter((name) => !manual.includes(`\`${name}\``))).toEqual([])
 })
 
-test('each scope does what it may, and is told what it may not', async () => {
+test('each scope is allowed its routes, and told what it lacks for others', async () => {
   const secrets = new Map<string, string>()
   for (const scope of ['read', 'operate', 'admin']) secrets.set(scope, (await makeKey(scope)).secret)
   const scopes = [...secrets.keys()]
@@ -234,7 +237,7 @@ test('each scope does what it may, and is told what it may not', async () => {
   }
 })
 
-test('who logs in stays so until they log out, under a cookie that no script reads', async () => {
+test('signing in lasts until signing out, with a cookie that scripts can’t read', async () => {
   const { response, cookie } = await logIn(TOKEN, '192.0.2.3', '/streams?tag=a#b')
   expect([response.status, response.headers.get('location')]).toEqual([303, '/streams?tag=a#b'])
   expect(response.headers.get('set-cookie')).toMatch(
@@ -250,7 +253,7 @@ test('who logs in stays so until they log out, under a cookie that no script rea
   expect((await ask('/streams', { headers })).status).toBe(401)
 })
 
-test('behind something that speaks https, the cookie is for https alone', async () => {
+test('behind an https proxy, the cookie is for https only', async () => {
   const body = new URLSearchParams({ secret: TOKEN })
   const headers = { 'X-Forwarded-Proto': 'https', 'X-Forwarded-For': '192.0.2.4' }
   const response = await ask('/login', { method: 'POST', body, headers })
@@ -266,7 +269,7 @@ test.each([
   'javascript:alert(1)',
   '/logout',
   `/${'a'.repeat(3_000)}`,
-])('nobody is led to %s by a link', async (next) => {
+])('no link redirects to %s', async (next) => {
   const { response } = await logIn(TOKEN, '192.0.2.5', next)
   expect([response.status, response.headers.get('location')]).toEqual([303, '/'])
   const page = await (await ask(`/login?${new URLSearchParams({ next })}`)).text()
@@ -282,7 +285,7 @@ const FROM: readonly [headers: Record<string, string>, isRefused: boolean][] = [
   [{ 'Sec-Fetch-Site': 'same-origin' }, false],
 ]
 
-test('a page of another site changes nothing for who is logged in', async () => {
+test('a page of another site can’t change anything for a signed-in user', async () => {
   const { cookie } = await logIn(TOKEN, '192.0.2.6')
   const send = (more: Record<string, string>) =>
     ask('/api/silences', { method: 'POST', body: '{}', headers: { Cookie: cookie, ...more } })
@@ -306,7 +309,7 @@ test('a page of another site changes nothing for who is logged in', async () => 
   expect(bare.status).toBe(422)
 })
 
-test('an address that sends ten different wrong secrets waits, and no other does', async () => {
+test('an address that sends ten different wrong secrets is locked out, and no other is', async () => {
   const attacker = '198.51.100.7'
   const guess = (secret: string, address: string) =>
     ask('/api/streams', { headers: { ...bearer(secret), 'X-Forwarded-For': address } })
@@ -334,7 +337,7 @@ test('an address that sends ten different wrong secrets waits, and no other does
   expect((await guess(TOKEN, '2001:db8:0:2::1')).status).toBe(200)
 })
 
-test('what was changed is told with who did it, and what was refused or only read is not', async () => {
+test('changes are recorded with their caller; refusals and reads aren’t', async () => {
   const { id: keyId, secret } = await makeKey('operate', { name: 'Ada <of> shift 2' })
   const body = {
     reason: 'Nobody may read this',
@@ -376,7 +379,7 @@ test('what was changed is told with who did it, and what was refused or only rea
   )
 })
 
-test('an event stream ends when its key is revoked, or expires, and when its reader logs out', async () => {
+test('an event stream ends when its key is revoked or expires, and when its reader signs out', async () => {
   const [revoked, expiring] = await Promise.all([
     makeKey('read'),
     makeKey('read', { expiresAt: new Date(Date.now() + 1_500).toISOString() }),
@@ -400,7 +403,7 @@ test('an event stream ends when its key is revoked, or expires, and when its rea
   expect(metrics).toContain('weir_fanout_closed_total{reason="revoked"} 9')
 })
 
-test('colours that a reader chooses are no deed, and to log in is', async () => {
+test('choosing a theme isn’t recorded, but signing in is', async () => {
   const { secret, id } = await makeKey('read')
   const { cookie } = await logIn(secret, '192.0.2.31')
   const theme = { method: 'POST', body: new URLSearchParams({ theme: 'dark' }) }
@@ -417,7 +420,7 @@ test('colours that a reader chooses are no deed, and to log in is', async () => 
   expect(items.map(({ route }) => route)).toEqual(['/login'])
 })
 
-test('the board has what it has: another path is not found, with whatever method', async () => {
+test('unknown paths of the board are not found, with any method', async () => {
   for (const [path, method, status] of [
     ['/jobs', 'GET', 200],
     ['/jobs/nothing', 'GET', 404],
@@ -439,7 +442,7 @@ describeInBrowser('in a browser', () => {
     await browser.close()
   })
 
-  test.each([true, false])('people log in on a phone, and out again (with script: %p)', async (script) => {
+  test.each([true, false])('signing in and out works on a phone (with script: %p)', async (script) => {
     const { page, faults, close } = await openPage(browser, {
       ...{ viewport: PHONE, javaScriptEnabled: script },
       extraHTTPHeaders: { 'X-Forwarded-For': '192.0.2.20' },
@@ -480,6 +483,6 @@ describeInBrowser('in a browser', () => {
   }
 })
 
-test('nothing was warned of', () => {
+test('no warnings were logged', () => {
   expect(weir.warnings).toEqual([])
 })

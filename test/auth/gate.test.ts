@@ -72,7 +72,7 @@ const inventedSession = () => ({ Cookie: `weir-session=${newKey(random).slice('w
 test.each([
   ['keys', () => bearer(newKey(random))],
   ['sessions', inventedSession],
-])('invented %s cost the database nothing beyond the limit of their address', async (_, invented) => {
+])('invented %s cause no database queries beyond the limit of their address', async (_, invented) => {
   const { db, reads } = counted(storage.db)
   const { access, enter } = gateOver(db)
   const { secret } = await access.keys.add({ name: 'Known', scope: 'read' }, 'owner')
@@ -90,7 +90,7 @@ test.each([
   await access.close()
 })
 
-test('names that are made up push out nothing that was remembered', async () => {
+test('made-up names evict nothing from the cache', async () => {
   const known = new Remembered<string>(1_000, () => 0)
   let reads = 0
   const read = async () => {
@@ -105,7 +105,7 @@ test('names that are made up push out nothing that was remembered', async () => 
   expect([reads, known.has('made-up-1')]).toEqual([1, false])
 })
 
-test('what was forgotten while it was read is not remembered', async () => {
+test('a value evicted while it was read isn’t cached', async () => {
   const known = new Remembered<string>(1_000, () => 0)
   const reading = Promise.withResolvers<string>()
   const first = known.get('key', () => reading.promise)
@@ -126,7 +126,7 @@ async function subscription(hub: Hub, credential: string) {
   return { ended }
 }
 
-test('a key that one process revokes ends its event streams at another, and only those', async () => {
+test('a key revoked by one process ends its event streams in another, and only those', async () => {
   const hub = new Hub()
   const [here, there] = [accessTo(storage.db), accessTo(storage.db, hub)]
   const { key } = await here.keys.add({ name: 'A', scope: 'read' }, 'owner')
@@ -141,7 +141,7 @@ test('a key that one process revokes ends its event streams at another, and only
   hub.close()
 })
 
-test('at the process that revokes it, a key ends its event streams without waiting for the next look', async () => {
+test('in the process that revokes it, a key ends its event streams at once', async () => {
   const hub = new Hub()
   const here = accessTo(storage.db, hub, 2 ** 31 - 1)
   const { key } = await here.keys.add({ name: 'D', scope: 'read' }, 'owner')
@@ -158,7 +158,7 @@ test('at the process that revokes it, a key ends its event streams without waiti
   hub.close()
 })
 
-test('a session ends its event streams when its key is revoked, and when it is logged out of', async () => {
+test('a session ends its event streams when its key is revoked, and on sign-out', async () => {
   const hub = new Hub()
   const [here, there] = [accessTo(storage.db), accessTo(storage.db, hub)]
   const { key, secret } = await here.keys.add({ name: 'C', scope: 'read' }, 'owner')

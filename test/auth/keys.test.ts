@@ -42,7 +42,7 @@ const bySecret = (secret: string) => asked({ Authorization: `Bearer ${secret}` }
 const byCookie = (session: string) => asked({ Cookie: `other=1; weir-session=${session}` })
 const isIn = async ({ door }: Access, request: Request) => (await door.see(request, ADDRESS)).by === 'caller'
 
-test('a key that was revoked by one process lets nobody in at another within five seconds', async () => {
+test('a key revoked by one process is rejected by others within five seconds', async () => {
   const [here, there] = [processWith(), processWith()]
   const { key, secret } = await here.keys.add({ name: 'A', scope: 'read' }, 'owner')
   const { session } = await there.door.logIn(secret, ADDRESS)
@@ -55,7 +55,7 @@ test('a key that was revoked by one process lets nobody in at another within fiv
   await there.close()
 })
 
-test('who has logged out at one process is out at the others, too', async () => {
+test('signing out at one process applies to all others', async () => {
   const [here, there] = [processWith(), processWith()]
   const { session } = await here.door.logIn(TOKEN, ADDRESS)
   expect(await isIn(there, byCookie(session))).toBe(true)
@@ -64,7 +64,7 @@ test('who has logged out at one process is out at the others, too', async () => 
   expect([await isIn(here, byCookie(session)), await isIn(there, byCookie(session))]).toEqual([false, false])
 })
 
-test('a session ends with its time, and with the token that it was begun by', async () => {
+test('a session ends when it expires, and when its token changes', async () => {
   const before = processWith()
   const { session } = await before.door.logIn(TOKEN, ADDRESS)
   expect(await isIn(processWith('another-secret-of-it'), byCookie(session))).toBe(false)
@@ -76,7 +76,7 @@ test('a session ends with its time, and with the token that it was begun by', as
   expect(await isIn(processWith(), byCookie(session))).toBe(false)
 })
 
-test('the last use is written down once a minute, whoever uses it how often', async () => {
+test('the last use is stored once a minute, however often a key is used', async () => {
   const access = processWith()
   const { key, secret } = await access.keys.add({ name: 'B', scope: 'read' }, 'owner')
   const firstMs = nowMs
@@ -93,7 +93,7 @@ test('the last use is written down once a minute, whoever uses it how often', as
   expect(await use('192.0.2.2')).toEqual([nowMs, '192.0.2.2'])
 })
 
-test('nothing that is stored lets anybody in', async () => {
+test('nothing in the database grants access', async () => {
   const access = processWith()
   const { secret } = await access.keys.add({ name: 'C', scope: 'admin' }, 'owner')
   const { session } = await access.door.logIn(TOKEN, ADDRESS)
@@ -117,7 +117,7 @@ async function record(access: Access, routes: readonly string[], caller?: Caller
   await access.audit.settled()
 }
 
-test('the audit goes with the days that are kept', async () => {
+test('audit records are dropped after the retention period', async () => {
   const access = processWith()
   await record(access, ['/old'])
   nowMs += 2 * DAY_MS
@@ -130,7 +130,7 @@ test('the audit goes with the days that are kept', async () => {
   expect(new Set(items.map(({ status }) => status))).toEqual(new Set([200]))
 })
 
-test('who does much pushes out their own rows of the audit, and nobody else’s', async () => {
+test('a busy caller crowds out only its own audit records', async () => {
   const access = processWith()
   const [busy, quiet] = ['key:busy', 'key:quiet'].map((id): Caller => ({ id, name: id, scope: 'operate' }))
   await record(access, ['/quiet'], quiet)
@@ -143,7 +143,7 @@ test('who does much pushes out their own rows of the audit, and nobody else’s'
   expect(await kept('key:busy')).toEqual(routes.slice(-10).reverse())
 })
 
-test('what can’t be recorded is refused before it is done, and beyond what may wait, too', async () => {
+test('changes that can’t be recorded are refused beforehand, also when too many records wait', async () => {
   const warnings: string[] = []
   const warn = (message: string) => void warnings.push(message)
   const closed = await openStorage({ databaseUrl: undefined, dataDir: join(directory, 'closed') })
@@ -156,7 +156,7 @@ test('what can’t be recorded is refused before it is done, and beyond what may
   await Promise.all(flood)
 })
 
-test('a row is there from before the change, and goes where the change was refused', async () => {
+test('the audit record exists before the change, and is removed if the change is refused', async () => {
   const access = processWith()
   const begun = (await access.audit.begin(doing('/before'))) as Deed
   const rows = async () => (await readAudit(storage.db, { q: '/before', limit: 10 })).items

@@ -34,7 +34,7 @@ test.each([
   ['weir.localhost:8080', 200],
   ['127.0.0.1:3000', 200],
   ['[::1]:3000', 200],
-])('without a token, what is asked of %s is answered with %d', async (host, status) => {
+])('without a token, a request for %s gets %d', async (host, status) => {
   const response = await fetch(`${weir.url}/api/settings`, { headers: { Host: host } })
   expect(response.status).toBe(status)
   if (status === 403)
@@ -44,7 +44,7 @@ test.each([
     })
 })
 
-test('who is on the machine may do all, and a key makes that less', async () => {
+test('without a token, anyone on the machine may do everything; a key restricts that', async () => {
   const made = await weir.send('POST', '/api/keys', { name: 'Script', scope: 'read' })
   const { secret, createdBy } = (await made.json()) as { secret: string; createdBy: string }
   expect([made.status, createdBy]).toEqual([201, 'local'])
@@ -58,7 +58,7 @@ test('who is on the machine may do all, and a key makes that less', async () => 
   expect(await page.text()).not.toContain('Log out')
 })
 
-test('the page of settings makes a key, shows it once, and revokes it, without script', async () => {
+test('the settings page creates a key, shows it once, and revokes it, without script', async () => {
   const form = { name: 'From a <form>', scope: 'operate', expiresIn: '10080' }
   const headers = { 'Accept-Encoding': 'gzip' }
   const send = (path: string, body: URLSearchParams) =>
@@ -100,7 +100,7 @@ test('the page of settings makes a key, shows it once, and revokes it, without s
   expect(use.status).toBe(401)
 })
 
-test('reached by https, the cookie is of this host alone, and browsers come by https from then on', async () => {
+test('over https, the cookie is for this host only, and browsers stay on https', async () => {
   const token = 'a-secret-of-sixteen'
   const safe = await startTestWeir({ PUBLIC_URL: 'https://weir.test/', WEIR_TOKEN: token })
   const body = new URLSearchParams({ secret: token })

@@ -59,7 +59,7 @@ async function faults(
   return found
 }
 
-test('a route that nobody decided on keeps Weir from starting, and is refused', () => {
+test('a route without an access decision keeps Weir from starting, and is refused', () => {
   const added = [
     { method: 'GET', path: '/healthz' },
     { method: 'GET', path: '/added' },
@@ -70,7 +70,7 @@ test('a route that nobody decided on keeps Weir from starting, and is refused', 
   expect(accessOf('HEAD', '/api/streams')).toBe('read')
 })
 
-test('only these are open', () => {
+test('only these routes are open', () => {
   const open = [...ACCESS].filter(([, access]) => access === 'open').map(([name]) => name)
   expect(open.filter((name) => !name.startsWith('GET /assets/')).sort()).toEqual([
     'GET /healthz',
@@ -80,7 +80,7 @@ test('only these are open', () => {
   ])
 })
 
-test('each route lets in who may use it, by whatever name Weir is called', async () => {
+test('each route admits whoever is allowed, under every name of Weir', async () => {
   // POST /login is told apart by what it answers: that the secret is wrong.
   const routes = ROUTES.filter(({ name }) => name !== 'POST /login')
   const refused = (who: Who) => routes.filter(({ access }) => expected(who, access) !== 'let in')
@@ -95,7 +95,7 @@ test('each route lets in who may use it, by whatever name Weir is called', async
     }
 }, 300_000)
 
-test('no route is reached behind the path of an open one', async () => {
+test('no route is reachable through the path of an open one', async () => {
   const hidden = ROUTES.filter(({ access, method }) => access !== 'open' && method !== 'DELETE')
   const plain = new Map<string, string>()
   const ask = async (method: string, target: string, host: string) => {
@@ -116,7 +116,7 @@ test('no route is reached behind the path of an open one', async () => {
   expect(found).toEqual([])
 }, 300_000)
 
-test('fragments and targets in absolute form reach no more than they should', async () => {
+test('fragments and absolute-form targets reach nothing more', async () => {
   const routes = ROUTES.filter(({ access }) => access !== 'open')
   const unknown = () => 'unknown'
   for (const open of OPEN_PATHS)
@@ -135,7 +135,7 @@ test('fragments and targets in absolute form reach no more than they should', as
     ).toEqual([])
 }, 300_000)
 
-test('a request with two hosts, or with one that can’t be, is refused as it stands', async () => {
+test('a request with two hosts, or an invalid one, is rejected', async () => {
   const bad = () => 'bad request'
   const whos: Who[] = ['nobody', 'admin']
   for (const host of NO_HOSTS)
@@ -144,6 +144,6 @@ test('a request with two hosts, or with one that can’t be, is refused as it st
   expect(await faults(ROUTES, whos, doubled, bad)).toEqual([])
 }, 300_000)
 
-test('nothing was warned of', () => {
+test('no warnings were logged', () => {
   expect(weir.warnings).toEqual([])
 })

@@ -42,7 +42,7 @@ describe.skipIf(isSkipped(postgresSetup))('a backup of a Weir that records', () 
     rmSync(directory, { recursive: true, force: true })
   })
 
-  test('goes from the embedded database to Postgres and back, and every stream goes on', async () => {
+  test('goes from the embedded database to Postgres and back, and every stream continues', async () => {
     const file = join(directory, 'first.ndjson.gz')
     const embedded = await startTestWeir()
     weirs.push(embedded)
@@ -78,7 +78,7 @@ describe.skipIf(isSkipped(postgresSetup))('a backup of a Weir that records', () 
     expect(readdirSync(dataDir).sort()).toEqual(['lock.sqlite', 'postgres'])
   })
 
-  test('is refused when it is cut off, changed, of no Weir, or would replace what is there', async () => {
+  test('is refused if it is truncated, altered, not from Weir, or would replace data', async () => {
     const whole = await Bun.file(join(directory, 'first.ndjson.gz')).bytes()
     const text = gunzipSync(whole)
     const changed = new TextDecoder().decode(text).replace('"On call"', '"Off call"')

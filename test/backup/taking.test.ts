@@ -41,7 +41,7 @@ async function rowsIn(backup: AsyncIterable<Uint8Array>): Promise<number> {
   return rows
 }
 
-test('entries that come after the instant are not in it', async () => {
+test('entries after the instant are not included', async () => {
   const backup = take()
   const first = await backup.next()
   const next = ENTRIES + 1
@@ -53,7 +53,7 @@ test('entries that come after the instant are not in it', async () => {
   await storage.db.execute(sql`DELETE FROM weir.entries WHERE seq = ${next}`)
 })
 
-test('who stops reading leaves nothing behind, and nothing locked', async () => {
+test('a reader that stops leaves no files and no locks behind', async () => {
   const backup = take()
   await backup.next()
   await backup.return(undefined)
@@ -61,7 +61,7 @@ test('who stops reading leaves nothing behind, and nothing locked', async () => 
   expect(await rowsIn(take())).toBe(ENTRIES + 2)
 })
 
-test('a log that loses entries while it is read makes the backup fail, and it says so', async () => {
+test('a log that loses entries while it is read makes the backup fail with a message', async () => {
   const backup = take()
   const first = await backup.next()
   await storage.db.execute(sql`DELETE FROM weir.entries WHERE seq <= 10`)

@@ -96,7 +96,7 @@ test.each([
     { name: 'a', kind: 'email', config: { host: 'nowhere.invalid', from: 'a@b.test', to: ['a@b.test'] } },
     'config.host',
   ],
-  [{ name: 'a', kind: 'slack', config: { url: 'http://localhost/' }, colour: 'red' }, 'colour'],
+  [{ name: 'a', kind: 'slack', config: { url: 'http://localhost/' }, shade: 'red' }, 'shade'],
 ])('%j is refused at %s', async (channel, field) => {
   expect(await problem('POST', '/api/channels', channel)).toMatchObject({ status: 422, field })
 })
@@ -113,7 +113,7 @@ test('names are unique', async () => {
   })
 })
 
-test('a test shows what went wrong, and is kept', async () => {
+test('a test message shows what went wrong, and is stored', async () => {
   const { id } = await add({
     name: 'refusing',
     kind: 'slack',
@@ -135,7 +135,7 @@ test('a test shows what went wrong, and is kept', async () => {
   ])
 })
 
-test('its own channels are responsible for a stream, else those of its tags, else the default ones', async () => {
+test('a stream uses its own channels, else those of its tags, else the default ones', async () => {
   const [own, tagged, fallback] = [hook('own'), hook('tagged'), hook('fallback')]
   const { id: ownId } = await add(own)
   await add({ ...tagged, tags: ['eu', 'us'] })
@@ -171,7 +171,7 @@ test.each([{}, { message: '' }, { message: '  ' }, { message: 'a'.repeat(2_001) 
   },
 )
 
-test('deliveries come in pages, the newest first, by status', async () => {
+test('deliveries are paged, newest first, by status', async () => {
   const { id } = await add(hook('paged'))
   const sent: string[] = []
   for (let index = 0; index < 5; index++) {
@@ -193,7 +193,7 @@ test('deliveries come in pages, the newest first, by status', async () => {
   ).toEqual([])
 })
 
-test('a Weir that others reach sends nothing to private places, unless it is told that it may', async () => {
+test('a Weir reachable by others sends nothing to private addresses unless allowed', async () => {
   const [target] = receiver.upstream.url.split('//').slice(-1)
   const guarded = await startTestWeir({
     HOST: '0.0.0.0',
@@ -217,7 +217,7 @@ test('a Weir that others reach sends nothing to private places, unless it is tol
   await guarded.close()
 })
 
-test('secrets appear nowhere: not in answers, pages, attempts, the board or what it warns of', async () => {
+test('secrets appear nowhere: not in responses, pages, attempts, the board or warnings', async () => {
   const secrets = [
     'very-secret-path',
     'alsosecret',

@@ -88,12 +88,12 @@ async function row(id: string) {
   return found
 }
 
-test('the delays sum up to what they are said to', () => {
+test('the delays add up to the documented time', () => {
   const sumMs = RETRY_DELAYS_MS.reduce((sum, each) => sum + each, 0)
   expect(sumMs).toBe(47 * HOUR_MS + 51 * 60_000 + 10_000)
 })
 
-test('a webhook that answers 500 for ever is asked after each of the delays, jittered, and then no more', async () => {
+test('a webhook that always returns 500 is retried after each of the jittered delays, then given up', async () => {
   const url = receiver.take('/always-500', () => new Response(null, { status: 500 }))
   const id = await send((await channel(url)).id)
   const waits: number[] = []
@@ -113,7 +113,7 @@ test.each([
   { name: 'seconds', header: '1800', waitMs: 1_800_000 },
   { name: 'a date', header: 'Sun, 01 Mar 2026 12:20:00 GMT', waitMs: 1_200_000 },
   { name: 'sooner than the backoff', header: '1', waitMs: 5_000 },
-])('Retry-After is obeyed: $name', async ({ header, waitMs }) => {
+])('Retry-After is respected: $name', async ({ header, waitMs }) => {
   const url = receiver.take(
     '/busy',
     () => new Response(null, { status: 429, headers: { 'Retry-After': header } }),
@@ -129,20 +129,20 @@ test.each([400, 401, 403, 404, 422])('%p ends a delivery', async (status) => {
   expect((await row(id)).status).toBe('failed')
 })
 
-test.each([301, 408, 425, 429, 500, 502, 503])('%p is tried again', async (status) => {
+test.each([301, 408, 425, 429, 500, 502, 503])('%p is retried', async (status) => {
   const url = receiver.take('/passes', () => new Response(null, { status }))
   const id = await send((await channel(url)).id)
   expect(await deliverer().attempt(id)).toBeInstanceOf(Date)
 })
 
-test('nobody there is tried again', async () => {
+test('a refused connection is retried', async () => {
   const id = await send((await channel('http://127.0.0.1:1/hook')).id)
   expect(await deliverer().attempt(id)).toBeInstanceOf(Date)
   const [delivery] = (await readDeliveries(storage.db, (await row(id)).channelId, { limit: 1 })).items
   expect(delivery?.attempts[0]).toMatchObject({ response: null, error: { code: 'connection_failed' } })
 })
 
-test('an attempt that is never answered ends by its deadline, and is tried again', async () => {
+test('an attempt without a response ends at its deadline, and is retried', async () => {
   const url = receiver.take('/hangs', () => new Promise<Response>(() => {}))
   const id = await send((await channel(url)).id)
   expect(await deliverer(50).attempt(id)).toBeInstanceOf(Date)
@@ -150,7 +150,7 @@ test('an attempt that is never answered ends by its deadline, and is tried again
   expect(delivery?.attempts[0]).toMatchObject({ error: { code: 'timeout' }, request: { method: 'POST' } })
 })
 
-test('one that is under way is not begun a second time, until it must have ended', async () => {
+test('a delivery in progress isn’t started a second time before it must have ended', async () => {
   const held = Promise.withResolvers<Response>()
   const url = receiver.take('/slow', () => held.promise)
   const id = await send((await channel(url)).id)
@@ -165,7 +165,7 @@ test('one that is under way is not begun a second time, until it must have ended
   expect(receiver.received('/slow')).toHaveLength(1)
 })
 
-test('one whose sender crashed is found in the table, and sent under the same id', async () => {
+test('a delivery whose sender crashed is found in the table, and resent with the same ID', async () => {
   const url = receiver.take('/after-crash')
   const id = await send((await channel(url)).id)
   await storage.db.update(deliveries).set({ sendingUntil: new Date(T0 + 20_000), attempts: 1 })
@@ -179,7 +179,7 @@ test('one whose sender crashed is found in the table, and sent under the same id
   expect(receiver.received('/after-crash')[0]?.headers['webhook-id']).toBe(id)
 })
 
-test('a slow channel has a few attempts under way; the others wait, and those of other channels do not', async () => {
+test('a slow channel has a few concurrent attempts; its other deliveries wait, those of other channels don’t', async () => {
   const held = Promise.withResolvers<Response>()
   const slow = await channel(
     receiver.take('/stuck', () => held.promise.then((response) => response.clone())),
@@ -200,7 +200,7 @@ test('a slow channel has a few attempts under way; the others wait, and those of
   expect(await deliverer().attempt(ids.at(-1) as string)).toBeUndefined()
 })
 
-test('closing ends what is under way, which is tried again', async () => {
+test('closing ends attempts in progress, which are retried', async () => {
   const url = receiver.take('/closed-on', () => new Promise<Response>(() => {}))
   const id = await send((await channel(url)).id)
   const closing = deliverer()
@@ -214,7 +214,7 @@ test('closing ends what is under way, which is tried again', async () => {
   expect(items[0]?.attempts[0]?.error?.code).toBe('interrupted')
 })
 
-test('old deliveries are forgotten, by age and by count; what waits never is', async () => {
+test('old deliveries are deleted by age and count; pending ones never are', async () => {
   const { id: channelId } = await channel(receiver.take('/history'))
   const stored = await notifier.store(storage.db, message('old'), [channelId])
   await storage.db.update(deliveries).set({ status: 'delivered', endedAt: new Date(T0) })

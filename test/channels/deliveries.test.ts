@@ -76,7 +76,7 @@ describe.each(SETUPS)('on $name', (setup) => {
       rmSync(dataDir, { recursive: true, force: true })
     })
 
-    test('a message goes out, signed so that Standard Webhooks verifies it', async () => {
+    test('a message is sent with a signature that Standard Webhooks verifies', async () => {
       const { path, channel, stream } = await pair()
       const { channels } = await notify(stream.id)
       const delivery = await ended(channel.id, 'delivered')
@@ -95,7 +95,7 @@ describe.each(SETUPS)('on $name', (setup) => {
       expect(receiver.received(path)).toHaveLength(1)
     })
 
-    test('a receiver that fails is asked again under the same id until it takes the message', async () => {
+    test('a failing receiver gets retries with the same ID until it accepts the message', async () => {
       const { path, channel, stream } = await pair(
         (hits) => new Response('not now', { status: hits < 4 ? 500 : 200 }),
       )
@@ -113,7 +113,7 @@ describe.each(SETUPS)('on $name', (setup) => {
       )
     })
 
-    test('one that fails for good ends after its last attempt, and can be sent again', async () => {
+    test('a delivery that keeps failing ends after its last attempt, and can be replayed', async () => {
       let isBroken = true
       const { path, channel, stream } = await pair(() => new Response(null, { status: isBroken ? 503 : 204 }))
       await notify(stream.id)
@@ -127,13 +127,13 @@ describe.each(SETUPS)('on $name', (setup) => {
       expect(receiver.received(path).at(-1)?.headers['webhook-id']).toBe(failed.id)
     })
 
-    test('a refusal is not repeated', async () => {
+    test('a refused delivery is not retried', async () => {
       const { channel, stream } = await pair(() => new Response(null, { status: 403 }))
       await notify(stream.id)
       expect((await ended(channel.id, 'failed')).attempts).toHaveLength(1)
     })
 
-    test('410 Gone suspends the channel, cancels what waits, and says what to do', async () => {
+    test('410 Gone suspends the channel, cancels pending deliveries, and says what to do', async () => {
       let status = 500
       const { channel, stream } = await pair(() => new Response(null, { status }))
       await weir.close()

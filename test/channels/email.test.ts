@@ -92,7 +92,7 @@ async function send(
   return masked(sending, kind.masks(checked))
 }
 
-test('a mail arrives at all recipients, whole, under the id of its delivery', async () => {
+test('a mail arrives complete at all recipients, with the ID of its delivery', async () => {
   const { port, mails } = await startMail()
   const sending = await send(
     { host: 'mail.test', port, security: 'none' },
@@ -111,7 +111,7 @@ test('a mail arrives at all recipients, whole, under the id of its delivery', as
   expect(mails[0]?.text).toContain('http://localhost:3000/streams/1')
 })
 
-test('a server that refuses a recipient or a password for good is not asked again; one that is busy is', async () => {
+test('a permanent refusal of a recipient or password isn’t retried; a busy server is', async () => {
   const refuses = (responseCode: number) =>
     startMail({
       onRcptTo: (_address, _session, done) =>
@@ -128,7 +128,7 @@ test('a server that refuses a recipient or a password for good is not asked agai
   })
 })
 
-test('no password goes to a server that offers no encryption', async () => {
+test('no password is sent without encryption', async () => {
   let isAsked = false
   const { port, mails } = await startMail({
     onAuth: (_auth, _session, done) => {
@@ -142,7 +142,7 @@ test('no password goes to a server that offers no encryption', async () => {
   expect(mails).toEqual([])
 })
 
-test('a server whose certificate nobody vouches for is sent nothing', async () => {
+test('nothing is sent to a server with an untrusted certificate', async () => {
   const { port, mails } = await startMail({ disabledCommands: [] })
   const sending = await send({ host: 'mail.test', port, user: 'u', password: 'a secret of mine' })
   expect(sending.outcome).toMatchObject({ result: 'retry', error: { code: 'bad_tls' } })
@@ -156,7 +156,7 @@ test.each([
     name: 'stops in the middle',
     greet: (socket: { write(text: string): void }) => socket.write('220 mail.test\r\n'),
   },
-])('a server that $name is left when the time is up', async ({ greet }) => {
+])('a server that $name is given up at the deadline', async ({ greet }) => {
   const { port, server } = await startRaw(greet)
   const connections: number[] = []
   server.on('connection', (socket) => {
@@ -171,7 +171,7 @@ test.each([
   await until('the connection is gone', () => connections.length === 0)
 })
 
-test('nobody there, and a name that nobody knows, are told apart', async () => {
+test('a refused connection and an unknown host have different errors', async () => {
   expect((await send({ host: 'mail.test', port: 1, security: 'none' })).outcome).toMatchObject({
     result: 'retry',
     error: { code: 'connection_failed' },

@@ -65,7 +65,7 @@ function last<T>(path: string): T {
   return JSON.parse(body) as T
 }
 
-test('a webhook is signed with both secrets while they change', async () => {
+test('a webhook is signed with both secrets during a change', async () => {
   const next = `whsec_${Buffer.alloc(24, 7).toString('base64')}`
   const url = receiver.take('/rotating')
   await send('webhook', { url, secret: next, previousSecret: SECRET }, { data: { a: 1 } })
@@ -83,7 +83,7 @@ test('a webhook is signed with both secrets while they change', async () => {
   expect(() => other.verify(received.body, received.headers)).toThrow()
 })
 
-test('a secret that is changed goes on signing beside the new one, until that is ended', () => {
+test('a changed secret keeps signing next to the new one until removed', () => {
   const kind = kindOf('webhook')
   if (kind === undefined) throw new Error('no webhook')
   const next = `whsec_${Buffer.alloc(24, 7).toString('base64')}`
@@ -102,7 +102,7 @@ interface SlackBody {
   attachments: { title: string; text: string; fallback: string; color: string; mrkdwn_in: string[] }[]
 }
 
-test('Slack is sent text in which nothing is markup, a mention or a link, within its lengths', async () => {
+test('text for Slack contains no markup, mentions or links, and fits its limits', async () => {
   const url = receiver.take('/services/T0/B0/slackslackslack')
   await send('slack', { url }, { title: HOSTILE, text: HOSTILE })
   const path = '/services/T0/B0/slackslackslack'
@@ -124,7 +124,7 @@ interface DiscordBody {
   embeds: { title: string; description: string }[]
 }
 
-test('Discord is sent text in which nothing is markup, a mention or a link, within its lengths', async () => {
+test('text for Discord contains no markup, mentions or links, and fits its limits', async () => {
   const path = '/api/webhooks/1/discorddiscord'
   const url = receiver.take(path)
   await send('discord', { url }, { title: HOSTILE, text: HOSTILE, url: undefined })
@@ -140,7 +140,7 @@ test('Discord is sent text in which nothing is markup, a mention or a link, with
   expect(long?.description.isWellFormed()).toBe(true)
 })
 
-test('ntfy is published to as JSON, with the token, within 4,096 bytes', async () => {
+test('ntfy gets JSON with the token, within 4,096 bytes', async () => {
   const url = `${receiver.upstream.url}/base/weir-topic_1`
   receiver.take('/base/')
   const sending = await send('ntfy', { url, token: 'tk_verysecret' }, LONG)
@@ -166,7 +166,7 @@ test.each([
   expect((await send(kind, config)).outcome.result).toBe(result as 'gone')
 })
 
-test('what a receiver says of secrets is hidden, and its answer is cut', async () => {
+test('secrets in a response are hidden, and the response is truncated', async () => {
   const path = '/hooks/very-secret-part'
   const url = receiver.take(path, () => {
     const said = `${receiver.upstream.url}${path}?key=alsosecret very-secret-part ${SECRET}`
@@ -182,7 +182,7 @@ test('what a receiver says of secrets is hidden, and its answer is cut', async (
   expect(sending.response?.body.length).toBeLessThan(5_000)
 })
 
-test('an answer that never ends is cut', async () => {
+test('an endless response is truncated', async () => {
   let chunks = 0
   const url = receiver.take('/endless', () => {
     const body = new ReadableStream({
@@ -261,7 +261,7 @@ test.each<[string, string, Record<string, unknown>, Record<string, unknown>, str
     { url: 'http://a.test:443/t' },
     'token',
   ],
-])('%s has to be said again', (_what, name, before, elsewhere, secret) => {
+])('%s must be entered again', (_what, name, before, elsewhere, secret) => {
   const kind = knownKind(name)
   for (const given of [elsewhere, { ...elsewhere, [secret]: '•••' }]) {
     expect(() => configOf(kind, given, before)).toThrow(

@@ -75,7 +75,7 @@ describeInBrowser('in a browser', () => {
     },
   )
 
-  test('each kind has its form; a mistake is told, what was typed stays, and a secret does not come back', async () => {
+  test('each kind has its form; errors are shown, input is kept, and secrets aren’t returned', async () => {
     const { page, close } = await openPage(browser)
     await page.goto(`${weir.url}/channels`)
     await page.getByRole('link', { name: 'ntfy', exact: true }).click()
@@ -94,7 +94,7 @@ describeInBrowser('in a browser', () => {
     await close()
   })
 
-  test('deliveries show their attempts, and can be sent again', async () => {
+  test('deliveries show their attempts, and can be replayed', async () => {
     const id = await add(XSS, '/refuses', 403)
     const stream = await weir.register({
       url: receiver.upstream.url,

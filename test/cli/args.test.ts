@@ -35,7 +35,7 @@ test.each([
   [['completion', 'tcsh'], 'expected bash, zsh, fish, got "tcsh"'],
   [['ls', '--url', 'localhost:3000'], '--url: expected an http or https URL'],
   [['ls', '--url', 'http://me:pw@x'], '--url: expected an http or https URL without credentials'],
-])('%j is refused with 2 and a sentence, before anything is asked', async (args, sentence) => {
+])('%j is rejected with exit code 2 and a message, before any request', async (args, sentence) => {
   const asked: unknown[] = []
   const fetch = async (input: unknown) => {
     asked.push(input)
@@ -47,7 +47,7 @@ test.each([
   expect(err).toMatch(/\(usage\)\nRun weir .*--help for usage\.\n$/)
 })
 
-test('all that is wrong is said at once', async () => {
+test('all errors are reported at once', async () => {
   const { err } = await onTerminal(['logs', '--folow', '--kind', 'x'], {})
   expect(err.split('\n').filter((line) => line.startsWith('weir: '))).toHaveLength(3)
 })
@@ -65,7 +65,7 @@ test('the documentation names every command and exit code', async () => {
   for (const code of Object.values(EXIT)) expect(text).toMatch(new RegExp(`^\\| ${code} +\\| `, 'm'))
 })
 
-test('without a command the help is on the error output, with 2; asked for, on the other, with 0', async () => {
+test('without a command, help goes to stderr with exit code 2; on request, to stdout with 0', async () => {
   const none = await onTerminal([], {})
   const asked = await onTerminal(['--help'], {})
   expect({ ...none, err: '' }).toEqual({ code: 2, out: '', err: '' })
@@ -73,7 +73,7 @@ test('without a command the help is on the error output, with 2; asked for, on t
   for (const name of Object.keys(COMMANDS)) expect(asked.out).toContain(`\n  ${name} `)
 })
 
-test('options may stand before the command', async () => {
+test('options may precede the command', async () => {
   const { code, err } = await onTerminal(['--url', 'http://127.0.0.1:1', '--json', 'status'], {})
   expect(code).toBe(3)
   expect(err).toContain('http://127.0.0.1:1')
@@ -94,7 +94,7 @@ test.each([
   expect(durationMs(text)).toBe(ms as number)
 })
 
-test('an instant is a time or so long ago', () => {
+test('a time is absolute, or a duration ago', () => {
   const now = Date.parse('2026-02-01T00:00:00Z')
   expect(instant('1d', now)?.toISOString()).toBe('2026-01-31T00:00:00.000Z')
   expect(instant('2026-01-31T12:00:00Z', now)?.toISOString()).toBe('2026-01-31T12:00:00.000Z')
@@ -114,7 +114,7 @@ test.each([
   expect(nearest(text, Object.keys(COMMANDS))).toBe(meant as string)
 })
 
-test('JSON in a line is the same value, whatever it holds', () => {
+test('JSON on one line has the same value', () => {
   const value = { text: 'a\u001b\u007f\u0085\u009b\u202e\u2028\ud800\n"\\', 'k\u0000': ['\ufeff'] }
   expect(JSON.parse(jsonLine(value))).toEqual(value)
   expect(jsonLine(value)).toMatch(/^[\x20-\x7e]+\n$/)
@@ -123,7 +123,7 @@ test('JSON in a line is the same value, whatever it holds', () => {
   )
 })
 
-test('letters of every script and joined emoji stay as they are', () => {
+test('letters of every script and joined emoji are kept', () => {
   const text = 'Grüße 漢字 שלום नमस्ते 👩‍👩‍👧 é'
   expect(safe(text)).toBe(text)
   expect(cut(text, 8)).toBe('Grüße …')
@@ -132,7 +132,7 @@ test('letters of every script and joined emoji stay as they are', () => {
   expect(cut('abc', 0)).toBe('')
 })
 
-test('a table gives way in its wide columns first, and is cut where even that is too wide', () => {
+test('a table shrinks its wide columns first, and is cut if that isn’t enough', () => {
   const columns = [{ title: 'A' }, { title: 'LONG', shrinks: true }, { title: 'N', alignRight: true }]
   const rows = [['x', 'y'.repeat(50), '7'].map((text) => ({ text }))]
   expect(table(columns, rows, undefined)).toContain('y'.repeat(50))

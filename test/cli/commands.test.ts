@@ -24,7 +24,7 @@ function counting(path: string): string {
   return upstream.on(path, (_, hits) => Response.json({ hits, text: 'x'.repeat(500) }))
 }
 
-test('add registers what its options say, and finds the kind when it is auto', async () => {
+test('add registers a stream with its options, and detects the kind with auto', async () => {
   const secrets: (string | null)[] = []
   const url = upstream.on('/added', ({ headers }) => {
     secrets.push(headers.get('x-secret'))
@@ -49,7 +49,7 @@ test.each([
   [['--body', '{"query":"{ a }"}'], { method: 'POST', body: '{"query":"{ a }"}' }],
   [['-X', 'PUT', '-d', 'a=1'], { method: 'PUT', body: 'a=1' }],
   [['--method', 'POST'], { method: 'POST', body: '' }],
-])('add %j asks the API just so', async (args, expected) => {
+])('add %j makes exactly this request', async (args, expected) => {
   const asked: unknown[] = []
   const url = upstream.on(`/asked/${expected.method}${expected.body.length}`, async (request) => {
     asked.push({ method: request.method, body: await request.text(), type: request.headers.get('x-type') })
@@ -66,7 +66,7 @@ test.each([
   )
 })
 
-test('add says what it did and follows at once; with --twin a second stream comes with it', async () => {
+test('add reports the result and starts the stream; --twin adds a second one', async () => {
   const { code, out } = await cli('add', counting('/twin'), '--name', 'twinned', '--kind', 'poll', '--twin')
   expect(code).toBe(0)
   expect(out).toMatch(/^Added "twinned" \(poll\), ID [0-9a-f-]{36}, started\.\n$/)
@@ -74,7 +74,7 @@ test('add says what it did and follows at once; with --twin a second stream come
   expect(items.filter(({ twinOf }) => twinOf !== null)).toHaveLength(1)
 })
 
-test('start and stop take names and ids, each once, and nothing is done when one of them is unknown', async () => {
+test('start and stop take names and IDs, each once, and do nothing if one is unknown', async () => {
   const { id } = await weir.register({ url: counting('/desire'), name: 'on and off', kind: 'poll' })
   const desired = async () => (await weir.json<{ desired: string }>(`/api/streams/${id}`)).desired
   const stopped = await cli('stop', 'on and off', id)
@@ -88,7 +88,7 @@ test('start and stop take names and ids, each once, and nothing is done when one
   expect(await desired()).toBe('running')
 })
 
-test('start and stop by tag, and of all, say how many changed', async () => {
+test('start and stop by tag, or all, report how many changed', async () => {
   const tagged = { kind: 'poll', tags: ['herd'], start: false }
   for (const path of ['/h1', '/h2']) await weir.register({ url: counting(path), ...tagged })
   expect((await cli('start', '--tag', 'herd')).out).toBe('Started 2 of 2 streams; the others already were.\n')
@@ -99,7 +99,7 @@ test('start and stop by tag, and of all, say how many changed', async () => {
   expect(await until('all are stopped', async () => verdicts.stopped === streams)).toBe(true)
 })
 
-test('ls pages through more streams than one page holds, and filters', async () => {
+test('ls lists more streams than one page holds, and filters', async () => {
   const lines = Array.from({ length: 1_203 }, (_, index) => ({
     ...{ url: `http://bulk.test/${index}`, kind: 'poll', start: false, tags: index < 5 ? ['few'] : ['many'] },
   }))
@@ -117,7 +117,7 @@ test('ls pages through more streams than one page holds, and filters', async () 
   expect(await count('--verdict', 'dead')).toBe(0)
 })
 
-test('a reader that leaves a pipe with more to come ends the program quietly', async () => {
+test('a closed pipe ends the program quietly', async () => {
   const shell = Bun.spawn(
     ['bash', '-c', 'set -o pipefail; "$0" "$1" ls --json | head -n 1', process.execPath, MAIN],
     { env: { ...process.env, WEIR_URL: weir.url }, stdout: 'pipe', stderr: 'pipe' },
@@ -130,11 +130,11 @@ test('a reader that leaves a pipe with more to come ends the program quietly', a
   })
 })
 
-test('a table is no wider than the terminal, and whole in a pipe', async () => {
+test('a table fits the terminal, and isn’t cut in a pipe', async () => {
   const name = `wide ${'漢字'.repeat(30)}`
   await weir.register({ url: counting(`/${'long/'.repeat(30)}`), name, kind: 'poll', tags: ['wide'] })
   for (const columns of [40, 80, 200]) {
-    const { out } = await onTerminal(['ls', '--tag', 'wide'], { url: weir.url, columns, colours: false })
+    const { out } = await onTerminal(['ls', '--tag', 'wide'], { url: weir.url, columns, colors: false })
     expect(
       out
         .split('\n')
@@ -149,7 +149,7 @@ test('a table is no wider than the terminal, and whole in a pipe', async () => {
   expect(piped.out).toContain('long/'.repeat(30))
 })
 
-test('verdicts are words, coloured on a terminal only', async () => {
+test('statuses are words, and colored only in a terminal', async () => {
   const { id } = await weir.register({
     url: counting('/paint'),
     name: 'painted',
@@ -158,7 +158,7 @@ test('verdicts are words, coloured on a terminal only', async () => {
   })
   await weir.verdict(id, 'live')
   const args = ['ls', '--tag', 'paint']
-  const plain = await onTerminal(args, { url: weir.url, columns: 200, colours: false })
+  const plain = await onTerminal(args, { url: weir.url, columns: 200, colors: false })
   const painted = await onTerminal(args, { url: weir.url, columns: 200 })
   expect(plain.out).toMatch(/^live /m)
   expect(painted.out).toContain('\u001b[32mlive\u001b[39m')
@@ -188,7 +188,7 @@ test('savings of a stream, of a tag and of all, in words and as JSON', async () 
   expect((await cli('savings', '--tag', 'nothing')).out).toBe('No poll was answered in this period.\n')
 })
 
-test('notify tells the channels that are responsible, and says when nobody is', async () => {
+test('notify sends to the responsible channels, and says if there are none', async () => {
   const { id } = await weir.register({ url: counting('/tell'), name: 'told', kind: 'poll', tags: ['ops'] })
   const nobody = await cli('notify', id, 'hello')
   expect(nobody.code).toBe(4)
@@ -209,7 +209,7 @@ test('notify tells the channels that are responsible, and says when nobody is', 
   await until('the channel was told', () => (upstream.requests.get('/hook')?.length ?? 0) >= 2)
 })
 
-test('rm asks, unless told not to, and removes', async () => {
+test('rm asks for confirmation unless --yes is given', async () => {
   const { id } = await weir.register({ url: counting('/gone'), name: 'doomed', kind: 'poll', start: false })
   const there = async () => (await weir.get(`/api/streams/${id}`)).status === 200
   const unasked = await cli('rm', 'doomed')

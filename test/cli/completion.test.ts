@@ -76,13 +76,13 @@ test.each([
   expect(await inBash(words)).toEqual(offered)
 })
 
-test('what bash was offered for a name means that name when it is taken', async () => {
+test('a completed name in bash refers to that stream', async () => {
   const [offered] = await inBash(['stop', 'it'])
   const echoed = Bun.spawnSync(['bash', '-c', `printf %s ${offered}`])
   expect(echoed.stdout.toString()).toBe(NAMES[1] as string)
 })
 
-test('all names are offered but those that cannot be typed; without Weir none, and nothing is said', async () => {
+test('all names that can be typed are offered; without Weir none, silently', async () => {
   expect(await inBash(['status', ''])).toHaveLength(NAMES.length - 2)
   expect(await inBash(['status', ''], 'http://127.0.0.1:1')).toEqual([])
   expect(await inBash(['sta'], 'http://127.0.0.1:1')).toEqual(['start', 'status'])
@@ -90,7 +90,7 @@ test('all names are offered but those that cannot be typed; without Weir none, a
 
 // Where the shell isn't installed there is nothing to test it with.
 if (Bun.which('zsh')) {
-  test('zsh takes its script', async () => {
+  test('zsh accepts its script', async () => {
     const { out } = await cliOf(weir.url)('completion', 'zsh')
     const child = Bun.spawnSync(['zsh', '-c', `compdef() { :; }; ${out}; whence _weir`])
     expect(child.stdout.toString()).toBe('_weir\n')

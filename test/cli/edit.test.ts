@@ -20,7 +20,7 @@ async function registered(name: string) {
   return async () => (await exportedList(weir, 'secrets=true')).find((each) => each.id === id)
 }
 
-test('edit changes what its options say, beside the headers that are stored', async () => {
+test('edit changes only the given options, and keeps the stored headers', async () => {
   const stored = await registered('edited')
   const args = [
     '--name',
@@ -39,7 +39,7 @@ test('edit changes what its options say, beside the headers that are stored', as
   })
 })
 
-test('edit says which headers another origin drops before it does so, and asks', async () => {
+test('edit lists the headers that another origin drops, and asks first', async () => {
   const stored = await registered('moved')
   const before = await stored()
   const args = ['edit', 'moved', '--new-url', 'http://127.0.0.1:10/x', '-H', 'X-Key: new']
@@ -63,13 +63,13 @@ test('edit says which headers another origin drops before it does so, and asks',
   expect((await stored())?.headers).toEqual({ 'X-Key': 'new' })
 })
 
-test('edit tells a script what was dropped', async () => {
+test('edit reports dropped headers to scripts', async () => {
   await registered('scripted')
   const { out } = await cli('edit', 'scripted', '--new-url', 'https://127.0.0.1:9/', '--yes', '--json')
   expect(JSON.parse(out)).toMatchObject({ headers: {}, droppedHeaders: ['Authorization', 'X-Key'] })
 })
 
-test('edit of nothing is refused', async () => {
+test('edit without changes is an error', async () => {
   await registered('untouched')
   expect(await cli('edit', 'untouched')).toMatchObject({
     code: 2,

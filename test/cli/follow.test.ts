@@ -86,7 +86,7 @@ test.each(['SIGTERM', 'SIGKILL'] as const)(
   },
 )
 
-test('logs shows the last entries, those of a kind, and all since a time', async () => {
+test('logs shows the last entries, those of a kind, or all since a time', async () => {
   const weir = await startTestWeir()
   try {
     let hits = 0
@@ -129,7 +129,7 @@ test('numbers that a double cannot hold keep their digits', async () => {
   }
 })
 
-test('logs -f of no stream ends at once, and Ctrl-C ends it in order while Weir is away', async () => {
+test('logs -f of an unknown stream exits at once, and Ctrl-C exits cleanly while Weir is down', async () => {
   const weir = await startTestWeir()
   const missing = await cliOf(weir.url)('logs', crypto.randomUUID(), '-f')
   expect(missing).toMatchObject({ code: 5, out: '' })

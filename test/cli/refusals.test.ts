@@ -5,7 +5,7 @@ import { startTestWeir, type TestWeir } from '../support/weir.ts'
 import { cliOf, jsonLines, onTerminal, spawnCli } from './support.ts'
 
 const TOKEN = 'a-token-of-a-test'
-/** What would clear a screen, ring, colour, hide and turn around what comes after it, were it written raw. */
+/** What would clear a screen, ring, color, hide and turn around what comes after it, were it written raw. */
 const HOSTILE = 'evil \u001b[2J\u001b]0;title\u0007\u009b31m\u202eabc\u2028 <script>alert(1)</script>\r\nx'
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it looks for
 const RAW = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2028\u2029]/
@@ -25,7 +25,7 @@ afterAll(async () => {
   await upstream.stop()
 })
 
-test('a token that is missing or wrong is refused with its code; the right one is taken', async () => {
+test('a missing or wrong token is rejected with its code; the right one is accepted', async () => {
   const missing = await cliOf(weir.url)('ls')
   expect(missing).toMatchObject({ code: 4, out: '' })
   expect(missing.err).toMatch(/^weir: Send WEIR_TOKEN .* \(unauthorized\)\n$/)
@@ -37,14 +37,14 @@ test('a token that is missing or wrong is refused with its code; the right one i
   expect((await cliOf(weir.url, authorized)('ls')).code).toBe(0)
 })
 
-test('nothing of a name or of data reaches the terminal that it would obey; JSON keeps every character', async () => {
+test('names and data can’t control the terminal; JSON keeps every character', async () => {
   const url = upstream.on('/evil', () => Response.json({ text: HOSTILE }))
   const cli = cliOf(weir.url, authorized)
   const added = await cli('add', url, '--name', HOSTILE, '--kind', 'poll', '--tag', '<b>', '--json')
   expect(added).toMatchObject({ code: 0, err: '' })
   const { id, name } = JSON.parse(added.out) as { id: string; name: string }
   expect(name).toBe(HOSTILE)
-  const world = { url: weir.url, token: TOKEN, colours: false, columns: 300 }
+  const world = { url: weir.url, token: TOKEN, colors: false, columns: 300 }
   const told = ['logs', id, '--limit', '5']
   await until('something is logged', async () => (await onTerminal(told, world)).out !== '')
   for (const args of [['ls'], ['status'], ['status', HOSTILE], told, ['stop', id], ['savings', id]]) {
@@ -62,7 +62,7 @@ test('nothing of a name or of data reaches the terminal that it would obey; JSON
   expect(missing.err).not.toMatch(RAW)
 })
 
-test('a name that several streams have is no name: their ids are told, and nothing is done', async () => {
+test('an ambiguous name lists the IDs, and does nothing', async () => {
   const cli = cliOf(weir.url, authorized)
   const ids: string[] = []
   for (const path of ['/a', '/b']) {
@@ -87,7 +87,7 @@ test('a name that several streams have is no name: their ids are told, and nothi
   expect((await cli('start', 'SAME')).err).toContain('(not_found)')
 })
 
-test('what Weir refuses is said in its own sentence, with its code', async () => {
+test('errors of Weir are shown with their message and code', async () => {
   const cli = cliOf(weir.url, authorized)
   const scheme = await cli('add', 'ftp://example.com/')
   expect(scheme).toEqual({
@@ -101,7 +101,7 @@ test('what Weir refuses is said in its own sentence, with its code', async () =>
   expect(dead.err).toContain('(unreachable)')
 })
 
-test('no Weir, something else in its place, and a server that breaks off: each with 3 and a sentence', async () => {
+test('no Weir, another server, and a broken connection each exit with 3 and a message', async () => {
   const away = await cliOf('http://127.0.0.1:1')('status')
   expect(away).toEqual({
     ...{ code: 3, out: '' },
@@ -123,7 +123,7 @@ test('no Weir, something else in its place, and a server that breaks off: each w
   expect(redirected.err).toContain('it responded with 302')
 })
 
-test('status ends with 1 when a stream is stalled or dead, and with 0 when all is well', async () => {
+test('status exits with 1 if a stream is stalled or dead, and with 0 otherwise', async () => {
   const own = await startTestWeir()
   try {
     const cli = cliOf(own.url)
@@ -152,7 +152,7 @@ test('status ends with 1 when a stream is stalled or dead, and with 0 when all i
   }
 })
 
-test('Ctrl-C ends a command that waits for its answer with 130', async () => {
+test('Ctrl-C ends a waiting command with exit code 130', async () => {
   upstream.on('/slow/api/status', () => new Promise<Response>(() => {}))
   const waiting = spawnCli(['status'], { WEIR_URL: `${upstream.url}/slow` })
   await until('it was asked', () => upstream.requests.has('/slow/api/status'))

@@ -46,13 +46,13 @@ export function cliOf(url: string, environment: Record<string, string> = {}) {
 /** Runs a command line in this process, as on a terminal of that width. */
 export async function onTerminal(
   args: readonly string[],
-  world: Partial<World> & { columns?: number; colours?: boolean },
+  world: Partial<World> & { columns?: number; colors?: boolean },
 ): Promise<Ended> {
-  const { columns = 80, colours = true, ...rest } = world
+  const { columns = 80, colors = true, ...rest } = world
   const said = { out: '', err: '' }
   const output = (name: 'out' | 'err') => ({
     columns,
-    colours,
+    colors,
     write: async (text: string) => {
       said[name] += text
     },

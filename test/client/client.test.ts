@@ -25,7 +25,7 @@ function answer<Answered extends { data: unknown; error: unknown; response: Resp
   return answerOf(client.url, call)
 }
 
-test('what is registered is read back, with instants as text even where a name looks like one', async () => {
+test('registered streams are read back, with times as text even if a name looks like one', async () => {
   const name = '2026-01-31T12:00:00.000Z'
   const url = upstream.on('/json', () => Response.json({}))
   const added = await answer(client.api.streams.post({ url, name, kind: 'poll', start: false }))
@@ -40,7 +40,7 @@ test('what is registered is read back, with instants as text even where a name l
   expect((await answer(client.api.streams.get({ query: { q: name } }))).items).toEqual([])
 })
 
-test('a refusal has its code, status and field; no answer is another error', async () => {
+test('an error response has a code, status and field; no response is a different error', async () => {
   const refused = await answer(client.api.streams.post({ url: 'ftp://x' })).catch((error) => error)
   expect(refused).toBeInstanceOf(WeirError)
   expect(refused).toMatchObject({ code: 'invalid_field', status: 422, field: 'url' })
@@ -53,7 +53,7 @@ test('a refusal has its code, status and field; no answer is another error', asy
   expect(late.message).toContain('timed out')
 })
 
-test('a token is sent to the address that it is for, and follows no redirect', async () => {
+test('a token is sent only to its address, and redirects aren’t followed', async () => {
   const seen: (string | null)[] = []
   upstream.on('/api/status', ({ headers }) => {
     seen.push(headers.get('authorization'))

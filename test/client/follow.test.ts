@@ -39,7 +39,7 @@ function follow(options: { after?: number; silenceMs?: number } = {}) {
   return { got, seqs, ended, stop: end }
 }
 
-test('what is sent twice over a reconnect comes once, and Last-Event-ID says where to go on', async () => {
+test('an entry repeated after a reconnect arrives once, and Last-Event-ID says where to resume', async () => {
   const asked: (string | null)[] = []
   server.on(PATH, ({ headers }, hits) => {
     asked.push(headers.get('last-event-id'))
@@ -60,7 +60,7 @@ test('what is sent twice over a reconnect comes once, and Last-Event-ID says whe
   ])
 })
 
-test('a connection without a byte for too long is opened anew; heartbeats keep it', async () => {
+test('a silent connection is reopened; heartbeats keep it alive', async () => {
   const [silent, beating] = [new Feed(), new Feed()]
   let beats = 0
   const timer = setInterval(() => {
@@ -75,7 +75,7 @@ test('a connection without a byte for too long is opened anew; heartbeats keep i
   expect(await follower.stop()).toBeUndefined()
 })
 
-test('a refusal ends it with the error; what a restart answers does not', async () => {
+test('an error response ends it; a restarting server doesn’t', async () => {
   const problem = (status: number, code: string) =>
     Response.json(
       { code, detail: `It is ${code}.` },
@@ -88,7 +88,7 @@ test('a refusal ends it with the error; what a restart answers does not', async 
   expect(server.requests.get(PATH)).toHaveLength(2)
 })
 
-test('a gap moves the place to go on from, even back: the log of a Weir that began anew', async () => {
+test('a gap moves the resume position, even backward for a log that started over', async () => {
   server.on(PATH, () => {
     const gap = 'event: gap\nid: 2\ndata: {"from":"900","to":2,"reason":"unknown_id"}\n\n'
     return new Response(gap + entry(3), { headers: { 'Content-Type': 'text/event-stream' } })
@@ -100,7 +100,7 @@ test('a gap moves the place to go on from, even back: the log of a Weir that beg
   expect(follower.seqs()[0]).toBe(3)
 })
 
-test('a slow reader holds a bounded number of messages, and is sent the rest when it has read them', async () => {
+test('a slow reader buffers a bounded number of messages, and gets the rest later', async () => {
   const asked: (string | null)[] = []
   const last = 5_000
   server.on(PATH, ({ headers }) => {

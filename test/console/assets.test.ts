@@ -27,7 +27,7 @@ async function assetsOf(path: string): Promise<string[]> {
 }
 
 describe('assets', () => {
-  test('are asked for under a hash of what they hold, and may be kept for good', async () => {
+  test('are requested with a content hash, and cached for good', async () => {
     const assets = await assetsOf('/streams')
     expect(assets.length).toBeGreaterThan(3)
     for (const asset of assets) {
@@ -38,7 +38,7 @@ describe('assets', () => {
     }
   })
 
-  test('of another version, or of none, are those of now and are asked for again', async () => {
+  test('of another version, or without one, are served current and revalidated', async () => {
     const [asset = ''] = (await assetsOf('/')).filter((path) => path.endsWith('weir.css'))
     const now = await (await ask(asset)).text()
     for (const path of [
@@ -51,27 +51,30 @@ describe('assets', () => {
     }
   })
 
-  test.each(['zstd', 'gzip'])('come as %s to who takes it, with an ETag of its own', async (coding) => {
-    const plain = await ask('/assets/htmx.js')
-    const text = await plain.text()
-    const coded = await ask('/assets/htmx.js', { 'Accept-Encoding': coding })
-    expect(coded.headers.get('content-encoding')).toBe(coding)
-    expect(coded.headers.get('vary')).toBe('Accept-Encoding')
-    expect(await coded.text()).toBe(text)
-    const etag = coded.headers.get('etag') ?? ''
-    expect(etag).not.toBe(plain.headers.get('etag'))
-    const again = { 'Accept-Encoding': coding, 'If-None-Match': `"other", W/${etag}` }
-    expect((await ask('/assets/htmx.js', again)).status).toBe(304)
-    expect((await ask('/assets/htmx.js', { 'If-None-Match': etag })).status).toBe(200)
-  })
+  test.each(['zstd', 'gzip'])(
+    'are sent as %s to clients that accept it, with their own ETag',
+    async (coding) => {
+      const plain = await ask('/assets/htmx.js')
+      const text = await plain.text()
+      const coded = await ask('/assets/htmx.js', { 'Accept-Encoding': coding })
+      expect(coded.headers.get('content-encoding')).toBe(coding)
+      expect(coded.headers.get('vary')).toBe('Accept-Encoding')
+      expect(await coded.text()).toBe(text)
+      const etag = coded.headers.get('etag') ?? ''
+      expect(etag).not.toBe(plain.headers.get('etag'))
+      const again = { 'Accept-Encoding': coding, 'If-None-Match': `"other", W/${etag}` }
+      expect((await ask('/assets/htmx.js', again)).status).toBe(304)
+      expect((await ask('/assets/htmx.js', { 'If-None-Match': etag })).status).toBe(200)
+    },
+  )
 
-  test('come as they are to who takes no coding', async () => {
+  test('are sent uncompressed to other clients', async () => {
     const headers = { 'Accept-Encoding': 'gzip;q=0, zstd;q=0.0' }
     expect((await ask('/assets/htmx.js', headers)).headers.has('content-encoding')).toBe(false)
   })
 
   test.each(['/assets/../layout.tsx', '/assets/v-0123456789abcdef/..%2flayout.tsx', '/assets/none.css'])(
-    '%s is none',
+    '%s isn’t an asset',
     async (path) => {
       expect((await ask(path)).status).toBe(404)
     },

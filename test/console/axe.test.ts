@@ -8,7 +8,7 @@ import { type Everything, startEverything } from './everything.ts'
 const AXE = Bun.resolveSync('axe-core/axe.min.js', import.meta.dir)
 
 const ALL_RULES: RunOptions = {}
-const COLOUR_RULES: RunOptions = { runOnly: ['color-contrast', 'link-in-text-block'] }
+const COLOR_RULES: RunOptions = { runOnly: ['color-contrast', 'link-in-text-block'] }
 /** For one page, in milliseconds: the reference of the API is ten times as long as any other. */
 const PATIENCE_MS = 180_000
 /** Each with what there is on it once it is whole. */
@@ -61,8 +61,8 @@ describeInBrowser('axe finds nothing serious', () => {
         await page.evaluate(await Bun.file(AXE).text())
         for (const [size, viewport] of Object.entries({ desktop: DESKTOP, phone: PHONE })) {
           await page.setViewportSize(viewport)
-          // A page in other colours is the same in all else.
-          const rules = colorScheme === 'light' ? COLOUR_RULES : ALL_RULES
+          // A page in other colors is the same in all else.
+          const rules = colorScheme === 'light' ? COLOR_RULES : ALL_RULES
           for (const fault of await faultsOf(page, rules)) found.push(`${colorScheme}, ${size}: ${fault}`)
         }
         await close()

@@ -32,7 +32,7 @@ describe.skipIf(WITHOUT_BROWSER || Bun.which('curl') === null)('in a browser', (
     return new Response(shell.stdout).text()
   }
 
-  test('a form is copied as a command that does the same, whatever is typed', async () => {
+  test('a form is copied as an equivalent command, whatever is entered', async () => {
     const { page, close } = await openPage(browser)
     await page.goto(`${everything.weir.url}/rules`)
     const form = page.getByRole('form', { name: 'Add rule' })
@@ -45,7 +45,7 @@ describe.skipIf(WITHOUT_BROWSER || Bun.which('curl') === null)('in a browser', (
     await close()
   })
 
-  test('a button is copied as a command that does the same', async () => {
+  test('a button is copied as an equivalent command', async () => {
     const { page, close } = await openPage(browser)
     await page.goto(`${everything.weir.url}/silences`)
     await run(page, 'end The shop moves')
@@ -56,7 +56,7 @@ describe.skipIf(WITHOUT_BROWSER || Bun.which('curl') === null)('in a browser', (
     await close()
   })
 
-  test('a stream is registered, changed, tagged with others and removed by what is copied', async () => {
+  test('copied commands register, change, tag and remove a stream', async () => {
     const { weir, upstream, polled } = everything
     const { page, close } = await openPage(browser)
     const url = `${upstream.on('/odd', () => Response.json({}))}?q=it's $(echo) \`odd\`!`
@@ -91,7 +91,7 @@ describe.skipIf(WITHOUT_BROWSER || Bun.which('curl') === null)('in a browser', (
     await close()
   })
 
-  test('channels, silences, imports and services are made by what is copied', async () => {
+  test('copied commands create channels, silences, imports and services', async () => {
     const { weir, upstream } = everything
     const { page, close } = await openPage(browser)
     await page.goto(`${weir.url}/channels?kind=ntfy`)
@@ -116,8 +116,8 @@ describe.skipIf(WITHOUT_BROWSER || Bun.which('curl') === null)('in a browser', (
     expect(JSON.parse(await run(page, 'import this file')).totals).toMatchObject({ created: 1 })
     expect((await weir.json<{ items: unknown[] }>('/api/streams?tag=from%20%26%20file')).items.length).toBe(1)
     await page.goto(`${weir.url}/topology`)
-    await page.getByLabel('Colour', { exact: true }).fill('#00ffcc')
-    expect(JSON.parse(await run(page, 'set this colour'))).toMatchObject({
+    await page.getByLabel('Color', { exact: true }).fill('#00ffcc')
+    expect(JSON.parse(await run(page, 'set this color'))).toMatchObject({
       message: 'UI updated to #00ffcc',
     })
     await close()

@@ -37,7 +37,7 @@ describeInBrowser('in a browser', () => {
 
   const open = (path: string) => `${weir.url}/streams/${id}${path}`
 
-  test('from a stream its document is found, with what changed last', async () => {
+  test('a stream links to its document, with the latest change', async () => {
     const { page, faults, close } = await openPage(browser)
     await page.goto(open(''))
     await page.getByRole('link', { name: 'Document' }).click()
@@ -49,7 +49,7 @@ describeInBrowser('in a browser', () => {
     await close()
   })
 
-  test('without script, one goes from version to version, and sees the old and the new value', async () => {
+  test('without script, links lead from version to version, with old and new values', async () => {
     const { page, close } = await openPage(browser, { javaScriptEnabled: false })
     await page.goto(open('/document'))
     const shown = async () => JSON.parse((await page.textContent('.document-text')) ?? '')
@@ -71,7 +71,7 @@ describeInBrowser('in a browser', () => {
     await close()
   })
 
-  test('the slider goes from version to version by key, and each is a link of its own', async () => {
+  test('the slider moves between versions by key, and each has its own URL', async () => {
     const { page, faults, close } = await openPage(browser, { timezoneId: 'Asia/Tokyo', locale: 'en-GB' })
     await page.goto(open('/document'))
     const slider = page.getByRole('slider', { name: 'Document version' })
@@ -115,7 +115,7 @@ describeInBrowser('in a browser', () => {
     await close()
   })
 
-  test('the slider is drawn with a mark a version, dragged, and zoomed to a day and an hour', async () => {
+  test('the slider has a mark per version, can be dragged, and zooms to a day and an hour', async () => {
     const { page, faults, close } = await openPage(browser)
     await page.goto(open('/document'))
     const slider = page.getByRole('slider', { name: 'Document version' })
@@ -146,7 +146,7 @@ describeInBrowser('in a browser', () => {
     await close()
   })
 
-  test('a moment without a document is told on the page, and the versions there are stay in reach', async () => {
+  test('a time without a document is explained on the page, which still lists the versions', async () => {
     const { page, close } = await openPage(browser)
     for (const [moment, status, text] of [
       ['2001-01-01', 404, 'had no document at that time'],
@@ -171,7 +171,7 @@ describeInBrowser('in a browser', () => {
     await close()
   })
 
-  test('a large document is cut and can be had whole, and nothing in one runs or widens the page', async () => {
+  test('a large document is truncated, with a link to all of it, and nothing in it runs or widens the page', async () => {
     const rows = Array.from({ length: 3_000 }, (_, row) => ({ [XSS]: `${XSS}${'x'.repeat(300)}`, row }))
     const url = upstream.on('/large', () => Response.json(rows))
     const large = await weir.register({ url, kind: 'poll' })

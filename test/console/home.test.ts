@@ -9,7 +9,7 @@ const XSS = '<img src=x onerror=alert(1)>'
 describeInBrowser('in a browser', () => {
   const site = useConsole()
 
-  test('an empty Weir says how to begin, and registers the first API from there', async () => {
+  test('an empty Weir explains how to start, and registers the first API from there', async () => {
     const url = site.upstream.on('/first', () => new Feed().response())
     const { page, faults, close } = await site.open()
     await page.getByRole('heading', { name: 'Follow your first API' }).waitFor()
@@ -23,7 +23,7 @@ describeInBrowser('in a browser', () => {
     await close()
   })
 
-  test('says in one look what is wrong, what changed and what comes in, and goes on by itself', async () => {
+  test('shows at a glance what is wrong, what changed and what arrives, and stays current', async () => {
     const { page, faults, close } = await site.open()
     await page.getByRole('heading', { name: 'Everything is healthy' }).waitFor()
     await page.evaluate(() => document.body.setAttribute('data-first-load', 'yes'))

@@ -91,7 +91,7 @@ afterAll(async () => {
   await upstream.stop()
 })
 
-test('every answer keeps what it holds from running, pages above all', async () => {
+test('every response keeps its content from running, pages above all', async () => {
   const html = { Accept: 'text/html' }
   const pages = [
     '/',
@@ -146,7 +146,7 @@ describeInBrowser('in a browser', () => {
   }, 60_000)
   afterAll(() => browser.close())
 
-  test('nothing that was stored runs on any page', async () => {
+  test('no stored content runs on any page', async () => {
     const { page, faults, close } = await openPage(browser)
     await page.addInitScript(() => {
       document.addEventListener('securitypolicyviolation', (event) => {

@@ -26,7 +26,7 @@ describeInBrowser('in a browser', () => {
     (await site.weir.json<Listed>(`/api/streams?limit=500&tag=${tag}`)).items
 
   test.each([{ javaScriptEnabled: true }, { javaScriptEnabled: false }])(
-    'columns sort by links, and pages go on in that order ($javaScriptEnabled)',
+    'columns sort by links, and pages keep the order ($javaScriptEnabled)',
     async (options) => {
       const { page, close } = await site.open('/streams?tag=list', options)
       const head = () => page.getByRole('columnheader', { name: 'Stream' })
@@ -52,7 +52,7 @@ describeInBrowser('in a browser', () => {
     },
   )
 
-  test('filters stand in the URL, and each is a chip that takes it away', async () => {
+  test('filters are part of the URL, and each has a chip to remove it', async () => {
     const { page, close } = await site.open('/streams?sort=name')
     await page.getByLabel('Search').fill('listed 00')
     await page.getByRole('search').getByLabel('Tag').fill('list')
@@ -70,7 +70,7 @@ describeInBrowser('in a browser', () => {
     await close()
   })
 
-  test('a range of rows is chosen with shift, and keeps through a redrawing of the table', async () => {
+  test('a range of rows is selected with Shift, and survives updates of the table', async () => {
     const { page, faults, close } = await site.open('/streams?tag=list&sort=name')
     const boxes = page.locator('input[name=id]')
     await boxes.nth(1).click()
@@ -94,7 +94,7 @@ describeInBrowser('in a browser', () => {
     await close()
   })
 
-  test('deleting all that match asks first, with their number', async () => {
+  test('deleting all matching streams asks first, with their number', async () => {
     const lines = Array.from({ length: 55 }, (_, index) =>
       JSON.stringify({ url: `http://127.0.0.1:1/gone/${index}`, kind: 'poll', start: false, tags: ['gone'] }),
     )
@@ -118,7 +118,7 @@ describeInBrowser('in a browser', () => {
     await close()
   })
 
-  test('without script, many are changed by a form, and a page asks before it deletes', async () => {
+  test('without script, a form changes many streams, and a page confirms deletion', async () => {
     const { page, close } = await site.open('/streams?tag=list&q=Listed+11&sort=name', {
       javaScriptEnabled: false,
     })
@@ -138,7 +138,7 @@ describeInBrowser('in a browser', () => {
     await close()
   })
 
-  test('a list hears of its own rows alone', async () => {
+  test('a list gets updates only for its own rows', async () => {
     const counting = site.upstream.on('/counting', (_request, hit) => Response.json({ hit }))
     const shown = await site.weir.register({ url: counting, kind: 'poll', intervalMs: 500, name: 'Shown' })
     const other = await site.weir.register({ url: counting, kind: 'poll', intervalMs: 500, name: 'Other' })
@@ -169,7 +169,7 @@ describeInBrowser('in a browser', () => {
     for (const { id } of [shown, other]) await site.weir.send('DELETE', `/api/streams/${id}`)
   })
 
-  test('live updates move nothing', async () => {
+  test('live updates don’t shift the layout', async () => {
     const url = site.upstream.on('/moving', (_request, hit) =>
       Response.json({ hit, text: 'x'.repeat(hit * 50) }),
     )
@@ -190,7 +190,7 @@ describeInBrowser('in a browser', () => {
     await close()
   })
 
-  test('an import looks first, asks for the secrets that it lacks, and then does it', async () => {
+  test('an import shows a preview, asks for missing secrets, and then imports', async () => {
     const { page, faults, close } = await site.open('/streams')
     await page.getByRole('link', { name: 'Import', exact: true }).click()
     const csv =
@@ -212,7 +212,7 @@ describeInBrowser('in a browser', () => {
     await close()
   })
 
-  test('without script an import is two forms: what it would do, and doing it', async () => {
+  test('without script an import takes two forms: preview and import', async () => {
     const { page, close } = await site.open('/streams/import', { javaScriptEnabled: false })
     const line = { url: 'http://127.0.0.1:1/plain', kind: 'poll', name: '<b>Plain</b>', start: false }
     await page.getByLabel('Registrations file').setInputFiles({

@@ -49,7 +49,7 @@ function open(path = '/things/live', subjects: Subject[] = ['channels']) {
   return page
 }
 
-test('a page is first sent all as it is, then just the row that changed', async () => {
+test('a page first gets everything, then only the changed row', async () => {
   const page = open()
   await until('it has caught up', () => page.sent.includes('second') && page.sent.includes('Both'))
   page.sent = ''
@@ -61,7 +61,7 @@ test('a page is first sent all as it is, then just the row that changed', async 
   expect(page.sent).not.toContain('Both')
 })
 
-test('where a row comes or goes, the part is sent whole, and no other part', async () => {
+test('if a row is added or removed, only that part is sent, as a whole', async () => {
   const page = open()
   await until('it has caught up', () => page.sent.includes('Both'))
   page.sent = ''
@@ -72,7 +72,7 @@ test('where a row comes or goes, the part is sent whole, and no other part', asy
   expect(page.sent).not.toContain('Both')
 })
 
-test('who comes later is sent what changed before it came, though nobody told of it', async () => {
+test('a late subscriber gets earlier changes, even without an event', async () => {
   const page = open()
   await until('it has caught up', () => page.sent.includes('second'))
   rows.a = 'changed'
@@ -81,7 +81,7 @@ test('who comes later is sent what changed before it came, though nobody told of
   await until('the other heard of it as well', () => page.sent.includes('changed'))
 })
 
-test('many changes, and many who come at once, are looked at together', async () => {
+test('many changes and many new subscribers share one refresh', async () => {
   const all = Array.from({ length: 50 }, () => open())
   await until('all have caught up', () => all.every(({ sent }) => sent.includes('second')))
   expect(reads).toBeLessThanOrEqual(2)
@@ -91,7 +91,7 @@ test('many changes, and many who come at once, are looked at together', async ()
   expect(reads).toBeLessThanOrEqual(3)
 })
 
-test('nothing is read of what nobody looks at, nor for what it does not depend on', async () => {
+test('nothing is read for pages that aren’t open, or that don’t depend on it', async () => {
   const left = open('/left')
   const unconcerned = open('/unconcerned', ['silences'])
   const concerned = open('/concerned')
@@ -106,7 +106,7 @@ test('nothing is read of what nobody looks at, nor for what it does not depend o
   expect(reads).toBe(4)
 })
 
-test('the page of what was removed is ended', async () => {
+test('the page of a removed item is ended', async () => {
   const page = open()
   await until('it has caught up', () => page.sent.includes('second'))
   isGone = true

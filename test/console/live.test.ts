@@ -63,7 +63,7 @@ describeInBrowser('in a browser', () => {
       return ((await added.json()) as { id: string }).id
     }
 
-    test('Channels: a new one, and its first delivery; the other rows stay what they are', async () => {
+    test('Channels: a new one and its first delivery appear; other rows stay the same', async () => {
       await addChannel('Before')
       const { page, faults, close } = await open('/channels')
       await mark(page, 'tr[id^=channel-]')
@@ -80,7 +80,7 @@ describeInBrowser('in a browser', () => {
       await close()
     })
 
-    test('a channel: what is sent to it, with what is open left open, and that it is suspended', async () => {
+    test('a channel: deliveries and suspension appear, and open details stay open', async () => {
       const id = await addChannel('Busy')
       await doing.send('POST', `/api/channels/${id}/test`)
       const { page, faults, close } = await open(`/channels/${id}`)
@@ -103,7 +103,7 @@ describeInBrowser('in a browser', () => {
       await close()
     })
 
-    test('Silences: one that begins, and its end', async () => {
+    test('Silences: start and end appear', async () => {
       const { page, faults, close } = await open('/silences')
       await page.getByLabel('Reason').fill('Half a reason')
       const endsAt = new Date(Date.now() + 3_600_000).toISOString()
@@ -118,7 +118,7 @@ describeInBrowser('in a browser', () => {
       await close()
     })
 
-    test('Home: a stream that was registered, and what was looked at for incidents is told of', async () => {
+    test('Home: a new stream and the incident evaluation appear', async () => {
       const { page, faults, close } = await open('/')
       await page.getByRole('link', { name: '1 stream', exact: true }).waitFor()
       await doing.register({ url: upstream.url, kind: 'poll', start: false, name: 'Second' })

@@ -25,7 +25,7 @@ describeInBrowser('in a browser', () => {
 
   const found = (page: Page) => page.locator('#found')
 
-  test('an empty list guides to the first stream: what is there is shown, harmless, before it is started', async () => {
+  test('an empty list guides to the first stream: a harmless preview before it is started', async () => {
     const url = upstream.on('/prices', () => Response.json({ name: XSS, items: [{ sku: 1 }, { sku: 2 }] }))
     const { page, faults, close } = await openPage(browser)
     await page.goto(`${weir.url}/streams`)
@@ -62,7 +62,7 @@ describeInBrowser('in a browser', () => {
     await close()
   })
 
-  test('a refusal leads to a header, which is sent and never shown again', async () => {
+  test('a 401 leads to a header, which is sent and never shown again', async () => {
     const url = upstream.on('/secret', ({ headers }) =>
       headers.get('x-key') === 'abc' ? Response.json({}) : new Response('who?', { status: 401 }),
     )
@@ -83,7 +83,7 @@ describeInBrowser('in a browser', () => {
     await close()
   })
 
-  test('a link with a URL looks by itself; one on a page of somebody else only fills it in', async () => {
+  test('a link with a URL previews at once; one from another site only fills in the form', async () => {
     const url = upstream.on('/linked', () => new Feed().response({}, 'event: tick\ndata: {"n":1}\n\n'))
     const link = `${weir.url}/streams/new?url=${encodeURIComponent(url)}`
     const { page, close } = await openPage(browser)
@@ -102,7 +102,7 @@ describeInBrowser('in a browser', () => {
     await close()
   })
 
-  test('without script the same is done by page loads, and what was typed since is looked at first', async () => {
+  test('without script, page loads do the same, and changed input is previewed first', async () => {
     const { page, close } = await openPage(browser, { javaScriptEnabled: false, viewport: PHONE })
     await page.goto(`${weir.url}/streams/new`)
     await page.getByLabel('API URL').fill(`${upstream.url}/nothing`)
@@ -117,7 +117,7 @@ describeInBrowser('in a browser', () => {
     await close()
   })
 
-  test('an exact time is said on keyboard focus and on tap, and goes with Escape', async () => {
+  test('exact times are shown on keyboard focus and tap, and closed with Escape', async () => {
     const { page, close } = await openPage(browser)
     const { items } = await weir.json<{ items: { id: string }[] }>('/api/streams')
     await page.goto(`${weir.url}/streams/${items[0]?.id}`)

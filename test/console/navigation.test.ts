@@ -21,30 +21,33 @@ describeInBrowser('in a browser', () => {
     await everything.close()
   })
 
-  test.each([true, false])('a phone reaches every section by keyboard (with script: %p)', async (script) => {
-    const { page, faults, close } = await openPage(browser, { viewport: PHONE, javaScriptEnabled: script })
-    await page.goto(everything.weir.url)
-    await page.locator('.menu summary').focus()
-    await page.keyboard.press('Enter')
-    const sections = page.locator('.menu nav a')
-    const names = (await sections.allTextContents()).map((text) => text.replace(/\d+$/, ''))
-    for (const name of ['Home', 'Streams', 'Twins', 'Rules', 'Silences', 'Jobs', 'Settings', 'API'])
-      expect(names).toContain(name)
-    for (const link of await sections.all()) {
-      const box = await link.boundingBox()
-      expect(box?.x).toBeGreaterThanOrEqual(0)
-      expect((box?.x ?? 0) + (box?.width ?? 0)).toBeLessThanOrEqual(PHONE.width)
-    }
-    await page.locator('.menu').getByRole('link', { name: 'Silences' }).focus()
-    await page.keyboard.press('Enter')
-    await page.getByRole('heading', { level: 1, name: 'Silences' }).waitFor()
-    expect(await sidewaysScroll(page)).toBe(0)
-    expect(faults).toEqual([])
-    await close()
-  })
+  test.each([true, false])(
+    'every section is reachable by keyboard on a phone (with script: %p)',
+    async (script) => {
+      const { page, faults, close } = await openPage(browser, { viewport: PHONE, javaScriptEnabled: script })
+      await page.goto(everything.weir.url)
+      await page.locator('.menu summary').focus()
+      await page.keyboard.press('Enter')
+      const sections = page.locator('.menu nav a')
+      const names = (await sections.allTextContents()).map((text) => text.replace(/\d+$/, ''))
+      for (const name of ['Home', 'Streams', 'Twins', 'Rules', 'Silences', 'Jobs', 'Settings', 'API'])
+        expect(names).toContain(name)
+      for (const link of await sections.all()) {
+        const box = await link.boundingBox()
+        expect(box?.x).toBeGreaterThanOrEqual(0)
+        expect((box?.x ?? 0) + (box?.width ?? 0)).toBeLessThanOrEqual(PHONE.width)
+      }
+      await page.locator('.menu').getByRole('link', { name: 'Silences' }).focus()
+      await page.keyboard.press('Enter')
+      await page.getByRole('heading', { level: 1, name: 'Silences' }).waitFor()
+      expect(await sidewaysScroll(page)).toBe(0)
+      expect(faults).toEqual([])
+      await close()
+    },
+  )
 
   test.each([1440, 1280, 1024, 390])(
-    'all sections are in one line, or in the menu, %p px wide',
+    'all sections fit in one line, or are in the menu, at %p px',
     async (width) => {
       const { page, close } = await openPage(browser, { viewport: { width, height: 900 } })
       await page.goto(`${everything.weir.url}/settings`)
@@ -57,7 +60,7 @@ describeInBrowser('in a browser', () => {
     },
   )
 
-  test('open incidents are counted in the navigation of every page', async () => {
+  test('the navigation of every page shows the number of open incidents', async () => {
     const { page, close } = await openPage(browser)
     await page.goto(`${everything.weir.url}/channels`)
     const link = page.locator('.sections').getByRole('link', { name: 'Incidents' })
@@ -65,7 +68,7 @@ describeInBrowser('in a browser', () => {
     await close()
   })
 
-  test('two keys lead to a section, and j and k through a list', async () => {
+  test('two keys open a section, and j and k move through a list', async () => {
     const { page, faults, close } = await openPage(browser)
     await page.goto(everything.weir.url)
     for (const [key, path] of [
@@ -96,7 +99,7 @@ describeInBrowser('in a browser', () => {
     await close()
   })
 
-  test('keys are letters while somebody types, and can be turned off', async () => {
+  test('shortcuts are off while typing, and can be turned off', async () => {
     const { page, close } = await openPage(browser)
     await page.goto(`${everything.weir.url}/streams`)
     await page.keyboard.press('/')
@@ -118,7 +121,7 @@ describeInBrowser('in a browser', () => {
     await close()
   })
 
-  test('the palette finds a stream, a section and an action of the page, by keyboard alone', async () => {
+  test('the palette finds streams, sections and actions, by keyboard alone', async () => {
     const { page, faults, close } = await openPage(browser)
     const palette = page.getByRole('dialog', { name: 'Find pages, streams and actions' })
     const input = page.getByRole('combobox', { name: 'Find pages, streams and actions' })

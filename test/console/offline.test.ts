@@ -159,7 +159,7 @@ describeInBrowser('in a browser', () => {
       })
   }
 
-  test('every page says that Weir is away, comes back by itself, and shows what happened meanwhile', async () => {
+  test('every page says that Weir is unreachable, recovers by itself, and catches up', async () => {
     const opened: {
       page: Page
       close(): Promise<void>
@@ -190,7 +190,7 @@ describeInBrowser('in a browser', () => {
     }
   }, 180_000)
 
-  test('a page says that its browser is offline, and when it is online again', async () => {
+  test('a page says when its browser is offline, and when it is back', async () => {
     const { page, close } = await open('/incidents', PHONE)
     await connectionOf(page).silent()
     await page.context().setOffline(true)
@@ -200,7 +200,7 @@ describeInBrowser('in a browser', () => {
     await close()
   })
 
-  test('a tab that is hidden asks for nothing; shown again, it catches up without a word', async () => {
+  test('a hidden tab sends no requests; when shown again, it catches up silently', async () => {
     const { page, close } = await open('/archive')
     const { page: live, close: closeLive } = await open('/channels')
     // Whatever else this machine does: no pulse is lost.
@@ -223,7 +223,7 @@ describeInBrowser('in a browser', () => {
     await closeLive()
   })
 
-  test('a page is live with the first of its scripts, whenever the others come, and hears of no loss then', async () => {
+  test('a page is live with its first script, whenever the others load, and reports no loss', async () => {
     const { page, close } = await openPage(browser)
     await page.route('**/pulse', (route) => route.fulfill({ json: { openIncidents: 0 } }))
     const live = () => page.waitForResponse((response) => response.url().endsWith('/channels/live'))
@@ -247,7 +247,7 @@ describeInBrowser('in a browser', () => {
     await close()
   })
 
-  test('a page whose first connection failed tries again, and then shows what happened meanwhile', async () => {
+  test('a page whose first connection failed retries, and then catches up', async () => {
     const { page, close } = await openPage(browser)
     const refusals = [
       (route: Route) => route.abort('connectionrefused'),
@@ -271,7 +271,7 @@ describeInBrowser('in a browser', () => {
     await close()
   })
 
-  test('the page of a channel that is removed says so, and does not wait for it', async () => {
+  test('the page of a removed channel says so, and doesn’t reconnect', async () => {
     const { page, close } = await open(`/channels/${channel}`)
     await connectionOf(page).silent()
     await weir.send('DELETE', `/api/channels/${channel}`)

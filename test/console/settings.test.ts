@@ -45,7 +45,7 @@ describeInBrowser('in a browser', () => {
     await upstream.stop()
   })
 
-  test('each setting says what it is and whether it was set; secrets are told nowhere', async () => {
+  test('each setting has a description and whether it was set; secrets aren’t shown', async () => {
     const text = await (await weir.get('/api/settings')).text()
     const { settings, role, processes } = JSON.parse(text) as {
       settings: Setting[]
@@ -65,7 +65,7 @@ describeInBrowser('in a browser', () => {
     for (const { key } of settings) expect(page).toContain(key)
   })
 
-  test('a line of the environment is copied', async () => {
+  test('a line of the environment can be copied', async () => {
     const { page, faults, close } = await openPage(browser, { viewport: PHONE })
     await page.context().grantPermissions(['clipboard-read', 'clipboard-write'])
     await page.goto(`${weir.url}/settings#MAX_BODY_BYTES`)
@@ -80,37 +80,37 @@ describeInBrowser('in a browser', () => {
   })
 
   test.each([true, false])(
-    'colours are kept, and each page comes in them (with script: %p)',
+    'the theme is stored, and applies to every page (with script: %p)',
     async (script) => {
       const { page, faults, close } = await openPage(browser, {
         colorScheme: 'dark',
         javaScriptEnabled: script,
       })
-      const colour = () => page.evaluate(() => getComputedStyle(document.documentElement).backgroundColor)
+      const color = () => page.evaluate(() => getComputedStyle(document.documentElement).backgroundColor)
       await page.goto(`${weir.url}/settings`)
-      expect(await colour()).toBe(BACKGROUND.dark)
+      expect(await color()).toBe(BACKGROUND.dark)
       await page.getByRole('radio', { name: 'Light' }).check()
       if (!script) await page.getByRole('button', { name: 'Save' }).click()
       await page.getByText('Saved.').waitFor()
-      expect(await colour()).toBe(BACKGROUND.light)
+      expect(await color()).toBe(BACKGROUND.light)
       for (const path of ['/', '/nothing', '/settings']) {
         const answer = await page.goto(weir.url + path)
         // Before any script and any style sheet.
         const start = (await answer?.text())?.slice(0, 400)
         expect(start).toContain('<html lang="en" data-theme="light">')
         expect(start).toContain('<meta name="color-scheme" content="light"/>')
-        expect(await colour()).toBe(BACKGROUND.light)
+        expect(await color()).toBe(BACKGROUND.light)
       }
       expect(await page.getByRole('radio', { name: 'Light' }).isChecked()).toBe(true)
       await page.getByRole('radio', { name: 'System' }).check()
       if (!script) await page.getByRole('button', { name: 'Save' }).click()
-      await until('the system decides again', async () => (await colour()) === BACKGROUND.dark)
+      await until('the system decides again', async () => (await color()) === BACKGROUND.dark)
       expect(faults.filter((fault) => !fault.includes('404'))).toEqual([])
       await close()
     },
   )
 
-  test('times are in UTC on wish, and a list has as many rows as asked for', async () => {
+  test('times can be in UTC, and lists have the chosen number of rows', async () => {
     const url = upstream.on('/rows', (_request, hit) => Response.json({ hit }))
     const { id } = await weir.register({ url, kind: 'poll', intervalMs: 600_000 })
     const line = { url, start: false }
@@ -155,7 +155,7 @@ describeInBrowser('in a browser', () => {
     await close()
   })
 
-  test('what was kept by somebody else is never trusted', async () => {
+  test('preferences in a forged cookie aren’t trusted', async () => {
     const kept = 'weir-preferences=theme=%22%3E%3Cscript%3E&zone=mars&rows=1000000'
     const page = await (await fetch(`${weir.url}/settings`, { headers: { Cookie: kept } })).text()
     expect(page).toStartWith('<!doctype html><html lang="en"><head>')

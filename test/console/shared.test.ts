@@ -16,7 +16,7 @@ describe('a question that many ask', () => {
     return { ask, read, clock }
   }
 
-  test('is read once for all who ask it alike, until that is too old', async () => {
+  test('is read once for all identical requests, until it is too old', async () => {
     const { ask, read, clock } = asking()
     expect(await Promise.all([ask('a'), ask(' a'), ask('b')])).toEqual(['a at 0', 'a at 0', 'b at 0'])
     clock.now = FOR_MS - 1
@@ -26,14 +26,14 @@ describe('a question that many ask', () => {
     expect(read).toEqual(['a', 'b', 'a'])
   })
 
-  test('is read anew when there was no answer', async () => {
+  test('is read again after a failure', async () => {
     const { ask, read } = asking()
     await expect(ask('wrong')).rejects.toThrow('There is none.')
     await expect(ask('wrong')).rejects.toThrow('There is none.')
     expect(read).toEqual(['wrong', 'wrong'])
   })
 
-  test('is forgotten when a hundred others were asked since', async () => {
+  test('is evicted after a hundred others', async () => {
     const { ask, read } = asking()
     await ask('first')
     for (let other = 0; other < 99; other++) await ask(`other ${other}`)

@@ -26,7 +26,7 @@ describeInBrowser('the charts of a stream', () => {
   const sum = ({ series }: Drawn) =>
     series[0]?.values.reduce((total: number, value) => total + (value ?? 0), 0)
 
-  test('without script they are pictures with words and a table, for each time that can be chosen', async () => {
+  test('without script they are pictures with labels and a table, for each time range', async () => {
     const id = await polled('/plain')
     const { page, close } = await openPage(site.browser, { javaScriptEnabled: false })
     for (const [range, points] of [
@@ -48,7 +48,7 @@ describeInBrowser('the charts of a stream', () => {
     await close()
   })
 
-  test('with script they are drawn, and go on by themselves without moving the page', async () => {
+  test('with script they are drawn, and update without moving the page', async () => {
     const id = await polled('/drawn')
     for (const colorScheme of ['dark', 'light'] as const) {
       const { page, faults, close } = await openPage(site.browser, { colorScheme })
@@ -68,7 +68,7 @@ describeInBrowser('the charts of a stream', () => {
     }
   })
 
-  test('runs and incidents are a strip with a table behind it', async () => {
+  test('runs and incidents are a strip with a table', async () => {
     const id = await polled('/runs')
     await site.weir.send('POST', `/api/streams/${id}/stop`)
     await site.weir.verdict(id, 'stopped')
@@ -84,7 +84,7 @@ describeInBrowser('the charts of a stream', () => {
     await close()
   })
 
-  test('the week is in UTC, and says so; with script it is in the zone of the reader', async () => {
+  test('the week is in UTC and says so; with script it is in the reader’s zone', async () => {
     const id = await polled('/week')
     const plain = await openPage(site.browser, { javaScriptEnabled: false })
     await plain.page.goto(`${site.weir.url}/streams/${id}`)
@@ -105,7 +105,7 @@ describeInBrowser('the charts of a stream', () => {
     await close()
   })
 
-  test('on a phone nothing is wider than it', async () => {
+  test('on a phone nothing overflows', async () => {
     const id = await polled('/narrow')
     const { page, close } = await site.open(`/streams/${id}?range=30d`, { viewport: PHONE })
     await page.locator('#chart-latency canvas').waitFor()
@@ -113,7 +113,7 @@ describeInBrowser('the charts of a stream', () => {
     await close()
   })
 
-  test('latency is in the API, by steps; too many of them are refused', async () => {
+  test('latency is available from the API by steps; too many are rejected', async () => {
     const id = await polled('/slow')
     const { steps } = await site.weir.json<{ steps: { answers: number; p50Ms: number; p95Ms: number }[] }>(
       `/api/streams/${id}/latency?step=hour`,

@@ -21,7 +21,7 @@ describeInBrowser('the page of a stream', () => {
 
   const lines = (page: Page) => page.locator('#log > li .preview')
 
-  test('a notice says who is told before it goes, and what became of it', async () => {
+  test('a notification shows its recipients first, and then the result', async () => {
     const heard: string[] = []
     const hook = site.upstream.on('/hook', async (request) => {
       heard.push(await request.text())
@@ -51,7 +51,7 @@ describeInBrowser('the page of a stream', () => {
     await close()
   })
 
-  test('without script a notice is a page load, and a mistake keeps what was typed', async () => {
+  test('without script a notification takes a page load, and errors keep the input', async () => {
     const { id } = await site.weir.register({
       url: site.upstream.on('/untold', () => Response.json({})),
       kind: 'poll',
@@ -65,7 +65,7 @@ describeInBrowser('the page of a stream', () => {
     await close()
   })
 
-  test('an edit changes what it says and nothing else: hidden headers stay, one goes, one comes', async () => {
+  test('an edit changes only its fields: hidden headers stay, one is removed, one is added', async () => {
     const seen: Headers[] = []
     const url = site.upstream.on('/edited', (request) => {
       seen.push(request.headers)
@@ -96,7 +96,7 @@ describeInBrowser('the page of a stream', () => {
     await close()
   })
 
-  test('an edit that moves a stream to another origin says which headers are dropped before it is saved', async () => {
+  test('an edit that moves a stream to another origin lists the dropped headers before saving', async () => {
     const other = startUpstream()
     const seen: Headers[] = []
     const url = other.on('/edited-away', (request) => {
@@ -130,7 +130,7 @@ describeInBrowser('the page of a stream', () => {
     await other.stop()
   })
 
-  test('a mistake in an edit is told beside its field, and nothing is saved', async () => {
+  test('an error in an edit is shown next to its field, and nothing is saved', async () => {
     const { id } = await site.weir.register({
       url: site.upstream.on('/wrong', () => Response.json({})),
       kind: 'poll',
@@ -148,7 +148,7 @@ describeInBrowser('the page of a stream', () => {
     await close()
   })
 
-  test('while the log is paused nothing moves and what waits is counted; then all of it comes', async () => {
+  test('a paused log doesn’t move, and counts new entries; resuming shows them all', async () => {
     const { id, send } = await followed('/paused')
     const { page, faults, close } = await site.open(`/streams/${id}`)
     send('price', 'first')
@@ -168,7 +168,7 @@ describeInBrowser('the page of a stream', () => {
     await close()
   })
 
-  test('a filtered log is a link, and new lines obey it', async () => {
+  test('a filtered log has its own URL, and new entries obey the filter', async () => {
     const { id, send } = await followed('/filtered')
     send('price', 'apples 1')
     send('price', 'pears 1')
@@ -188,7 +188,7 @@ describeInBrowser('the page of a stream', () => {
     await close()
   })
 
-  test('older entries come into the page, without a hole; without script they are a page', async () => {
+  test('older entries are added without a hole; without script they are a page', async () => {
     const { id, send } = await followed('/older')
     for (let number = 1; number <= 120; number++) send('tick', `tick ${number}`)
     await site.weir.entry(id, 'all are stored', ({ data }) => data === 'tick 120')
@@ -209,7 +209,7 @@ describeInBrowser('the page of a stream', () => {
     await plain.close()
   })
 
-  test('a patch is shown path by path, what was there and what is there now, and nothing in it runs', async () => {
+  test('a patch is shown path by path with old and new values, and nothing in it runs', async () => {
     const bodies = [
       { price: 1, note: 'old', rows: Array.from({ length: 30 }, (_, row) => row) },
       { price: 2, note: '<b>new</b>', rows: Array.from({ length: 30 }, (_, row) => row) },
@@ -227,7 +227,7 @@ describeInBrowser('the page of a stream', () => {
     await close()
   })
 
-  test('nothing of it scrolls sideways on a phone', async () => {
+  test('nothing scrolls sideways on a phone', async () => {
     const { id } = await site.weir.register({
       url: site.upstream.on('/small', () => Response.json({})),
       kind: 'poll',

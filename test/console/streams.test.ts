@@ -25,7 +25,7 @@ describeInBrowser('in a browser', () => {
     await upstream.stop()
   })
 
-  test('an empty list says how to begin; an API that is registered appears in it and comes alive without a reload', async () => {
+  test('an empty list explains how to start; a registered API appears and goes live without a reload', async () => {
     const { page, faults, close } = await openPage(browser)
     await page.goto(`${weir.url}/streams`)
     expect(await page.textContent('#streams-table')).toContain('bun run sim')
@@ -47,7 +47,7 @@ describeInBrowser('in a browser', () => {
     await close()
   })
 
-  test('a mistake is told beside the form, and what was typed stays', async () => {
+  test('an error is shown next to the form, and the input stays', async () => {
     const { page, close } = await openPage(browser)
     await page.goto(`${weir.url}/streams`)
     const url = page.getByLabel('API URL')
@@ -59,7 +59,7 @@ describeInBrowser('in a browser', () => {
     await close()
   })
 
-  test('stop and start work by keyboard, keep the focus and need no page load', async () => {
+  test('stop and start work by keyboard, keep the focus, and need no page load', async () => {
     const { id } = await weir.register({
       url: upstream.on('/toggle', () => Response.json({})),
       kind: 'poll',
@@ -91,7 +91,7 @@ describeInBrowser('in a browser', () => {
     await close()
   })
 
-  test("a stream's page shows its entries as they come, each with request and response, and nothing in them runs", async () => {
+  test('a stream’s page shows new entries with request and response, and nothing in them runs', async () => {
     const feed = new Feed()
     const url = upstream.on('/feed', () => feed.response())
     const { id } = await weir.register({ url, kind: 'sse', name: XSS })
@@ -115,7 +115,7 @@ describeInBrowser('in a browser', () => {
     await close()
   })
 
-  test('a polled stream shows what streaming would save, and goes on counting without a reload', async () => {
+  test('a polled stream shows its savings, and updates them without a reload', async () => {
     const rows = Array.from({ length: 50 }, (_, row) => ({ row, text: 'the same as ever' }))
     const url = upstream.on('/saver', (_request, hit) => Response.json({ hit, rows }))
     const { id } = await weir.register({ url, kind: 'poll', intervalMs: 500, name: 'Saver' })
@@ -139,7 +139,7 @@ describeInBrowser('in a browser', () => {
     await close()
   })
 
-  test('what can no longer be done is said in a notice, and the page stays', async () => {
+  test('a failed action shows a notice, and the page stays', async () => {
     const { id } = await weir.register({
       url: upstream.on('/late', () => Response.json({})),
       kind: 'poll',
@@ -159,7 +159,7 @@ describeInBrowser('in a browser', () => {
     await close()
   })
 
-  test('removing asks first, and then leads back to the list', async () => {
+  test('removing asks first, and then returns to the list', async () => {
     const { id } = await weir.register({
       url: upstream.on('/gone', () => Response.json({})),
       kind: 'poll',
@@ -175,7 +175,7 @@ describeInBrowser('in a browser', () => {
     await close()
   })
 
-  test('no page scrolls sideways on a phone, and none reports a fault', async () => {
+  test('no page scrolls sideways on a phone, or reports an error', async () => {
     const { id } = await weir.register({
       url: `${upstream.on('/long', () => Response.json({}))}?${'long='.repeat(60)}`,
       kind: 'poll',

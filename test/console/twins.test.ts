@@ -38,7 +38,7 @@ describeInBrowser('in a browser', () => {
     return weir.register({ url, kind: 'poll', intervalMs: 500, name })
   }
 
-  test('without a twin the page says how there comes to be one, and makes it with one press', async () => {
+  test('without twins the page explains how to create one, and does so with one click', async () => {
     const { page, faults, close } = await openPage(browser, { javaScriptEnabled: false, viewport: PHONE })
     await page.goto(`${weir.url}/twins`)
     await page.getByRole('heading', { name: 'No twins yet' }).waitFor()
@@ -56,7 +56,7 @@ describeInBrowser('in a browser', () => {
     await close()
   })
 
-  test('what both move comes onto the page by itself, and is what the API says', async () => {
+  test('the bytes of both appear by themselves, and match the API', async () => {
     const { page, faults, close } = await openPage(browser)
     await page.goto(`${weir.url}/twins?range=1h`)
     await page.getByRole('heading', { name: /Streaming transferred \d.* less than polling/ }).waitFor()
@@ -75,7 +75,7 @@ describeInBrowser('in a browser', () => {
     await close()
   })
 
-  test('a stream makes its own twin; pairs are sorted, and each order is a link', async () => {
+  test('a stream’s page creates its twin; pairs are sortable, and each order has its own URL', async () => {
     const { id, name } = await poll('Aardvarks, all')
     const other = await poll('Zebras')
     await weir.send('POST', `/api/streams/${other.id}/twin`)

@@ -38,7 +38,7 @@ test.each<[what: string, looks: string, failure: number, success: number, open: 
   expect(run(looks, failure, success)).toBe(open)
 })
 
-test('too many flips are one problem until it is calm again', () => {
+test('too many flips are one problem until it is calm', () => {
   let alarm = AT_REST
   let now = 0
   const take = (look: Look) => {
@@ -57,7 +57,7 @@ test('too many flips are one problem until it is calm again', () => {
   expect(alarm).toEqual(AT_REST)
 })
 
-test('a flapping one that stays bad stays open without a break', () => {
+test('a flapping alarm that stays bad stays open without interruption', () => {
   let alarm: Alarm = AT_REST
   for (let at = 0; at < 5; at++) alarm = step(alarm, at % 2 ? 'good' : 'bad', { failure: 1, success: 1 }, at)
   expect(alarm).toMatchObject({ isFlapping: true, isFiring: true })
@@ -68,7 +68,7 @@ test('a flapping one that stays bad stays open without a break', () => {
   expect(alarm.isFlapping).toBe(false)
 })
 
-test('whatever the looks and the clock, it opens and ends in turn, and never for good on either side', () => {
+test('whatever the evaluations and the clock, it opens and resolves in turn, and never gets stuck', () => {
   for (let round = 0; round < 300; round++) {
     const thresholds = { failure: 1 + integer(random, 5), success: 1 + integer(random, 5) }
     let alarm: Alarm = AT_REST

@@ -14,7 +14,7 @@ test.each<[what: string, document: Json, key: string | undefined]>([
   ['no word that ends like a name', rows({ paid: 1 }, { paid: 2 }), undefined],
   ['no key that holds an object', rows({ id: { a: 1 } }, { id: { a: 2 } }), undefined],
   ['no key that everything inherits', rows({}, {}), undefined],
-])('members are told apart by %s', (_what, document, key) => {
+])('members are identified by %s', (_what, document, key) => {
   expect(findArrays(document)).toEqual([{ path: '', members: 2, key }])
 })
 
@@ -25,11 +25,11 @@ test.each<[what: string, document: Json]>([
   ['an object and null', [{ id: 1 }, null]],
   ['nothing', []],
   ['no array', { a: 1 }],
-])('%s says nothing', (_what, document) => {
+])('%s identifies nothing', (_what, document) => {
   expect(findArrays(document)).toEqual([])
 })
 
-test('arrays are found wherever they are, the nearest to the root first, and one for all of the same path', () => {
+test('arrays are found anywhere, nearest to the root first, once per path', () => {
   const order = (sku: string) => ({ id: sku, 'lines/~': rows({ sku: `${sku}1` }, { sku: `${sku}2` }) })
   const document = { deep: { orders: [order('a'), order('b')] }, flat: rows({ id: 1 }, { id: 2 }) }
   expect(findArrays(document).map(({ path, key }) => [path, key])).toEqual([
@@ -39,14 +39,14 @@ test('arrays are found wherever they are, the nearest to the root first, and one
   ])
 })
 
-test('a suggestion holds the usual keys that are needed beside others, and is empty where they are enough', () => {
+test('a suggestion includes usual keys that are needed too, and is empty if those are enough', () => {
   const at = (key: string | undefined) => ({ path: '', members: 2, key })
   expect(suggestArrayKeys([at('id'), at('sku'), at(undefined), at('sku')])).toEqual(['id', 'sku'])
   expect(suggestArrayKeys([at('id'), at('_id')])).toEqual([])
   expect(suggestArrayKeys([at(undefined)])).toEqual([])
 })
 
-test('a document of any size takes a bounded look', () => {
+test('the search is bounded for a document of any size', () => {
   const wide = Array.from({ length: 200_000 }, (_, index) => ({ deep: [{ index }, { index }] }))
   expect(findArrays(wide as Json).length).toBeLessThanOrEqual(5)
   const deep = JSON.parse(`${'[{"a":'.repeat(5_000)}1${'}]'.repeat(5_000)}`) as Json

@@ -21,13 +21,13 @@ test.each([
   [31, 60_000],
   [5_000, 60_000],
   [Number.MAX_SAFE_INTEGER, 60_000],
-])('after %p failures the wait is anything up to %p ms', (failures, longestMs) => {
+])('after %p failures the wait is at most %p ms', (failures, longestMs) => {
   expect(backoffMs(failures, () => 0)).toBe(0)
   expect(backoffMs(failures, () => 0.5)).toBe(longestMs / 2)
   expect(backoffMs(failures, () => 0.999)).toBe(Math.round(longestMs * 0.999))
 })
 
-test('no wait is below zero, above the cap or a fraction', () => {
+test('no wait is negative, above the cap or a fraction', () => {
   for (let round = 0; round < 10_000; round++) {
     const failures = 1 + integer(random, 100)
     const waitMs = backoffMs(failures, random)
@@ -68,7 +68,7 @@ test.each<[string | null, number | undefined]>([
   expect(retryAfterMs(header, NOW)).toBe(waitMs)
 })
 
-test('dates are UTC, wherever the machine stands', () => {
+test('dates are UTC in every time zone', () => {
   const zone = process.env.TZ
   process.env.TZ = 'America/New_York'
   try {

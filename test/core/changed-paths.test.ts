@@ -26,11 +26,11 @@ test.each<[string, PatchOperation, string[]]>([
   ['the end of an array', { op: 'add', path: '/rows/0/tags/-', value: 'z' }, ['/rows/*/tags/*']],
   ['the whole', { op: 'replace', path: '', value: 1 }, ['']],
   ['nothing, by a test', { op: 'test', path: '/rows', value: 1 }, []],
-])("of an upstream's own operations: %s", (_what, operation, paths) => {
+])('with an upstream’s own operations: %s', (_what, operation, paths) => {
   expect(changedPaths([operation], FROM, FROM)).toEqual(paths)
 })
 
-test('at most 20 paths are told, and of a long one what is above it', () => {
+test('at most 20 paths are reported, and a parent for long ones', () => {
   const many = Array.from({ length: 30 }, (_, n): PatchOperation => ({ op: 'add', path: `/m${n}`, value: 1 }))
   expect(changedPaths(many, {}, {})).toEqual(many.slice(0, 20).map(({ path }) => path))
   const [long, deep] = [`/${'x'.repeat(150)}`, `/${'y'.repeat(48)}`]

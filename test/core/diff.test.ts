@@ -77,7 +77,7 @@ test.each<[string, Json, Json, readonly string[], Json]>([
       { op: 'add', path: '/5', value: 9 },
     ],
   ],
-])('%s is told in few words', (_what, from, to, keys, operations) => {
+])('%s takes a short patch', (_what, from, to, keys, operations) => {
   expect(diff(from, to, keys)).toEqual(operations as never)
 })
 
@@ -95,13 +95,13 @@ test.each(SHAPES)('a %s that changes step by step is followed by the book, for l
   }
 })
 
-test('a member of a member that is called constructor is removed like any other', () => {
+test('a nested member called constructor is removed like any other', () => {
   const from = { constructor: { prototype: 1, a: 1 } } as unknown as Json
   const to = { constructor: { a: 1 } } as unknown as Json
   expect(patch(from, diff(from, to))).toEqual(to)
 })
 
-test('members that are called like what objects inherit are compared like any other', () => {
+test('members with the names of inherited properties are compared like any other', () => {
   const documents = new RandomDocuments(random, [
     ...ODD_KEYS,
     ...INHERITED_KEYS.filter((key) => key !== '__proto__'),

@@ -25,7 +25,7 @@ test.each<[string, string, string]>([
     '{"\\r":5,"1":4,"ö":3,"😀":2,"\uFB33":1}',
   ],
   ['keys that look like numbers as text', '{"10":1,"9":2}', '{"10":1,"9":2}'],
-  ['a key that objects inherit', '{"b":1,"__proto__":{"y":1,"x":2}}', '{"__proto__":{"x":2,"y":1},"b":1}'],
+  ['an inherited key', '{"b":1,"__proto__":{"y":1,"x":2}}', '{"__proto__":{"x":2,"y":1},"b":1}'],
   ['unicode as it is', '"z\\u0142 \\ud83d\\ude00 \\u2028"', '"zł 😀 \u2028"'],
   [
     'control characters and half characters escaped',
@@ -52,7 +52,7 @@ test('the hash is that of the canonical text, in UTF-8', () => {
   )
 })
 
-test('documents that differ only in the order of members have one hash', () => {
+test('documents that differ only in member order have the same hash', () => {
   const documents = new RandomDocuments(random, [...ODD_KEYS, ...INHERITED_KEYS])
   for (let round = 0; round < 500; round++) {
     const document = documents.document()
@@ -103,7 +103,7 @@ test.each<[unknown, boolean]>([
   ['[]', false],
   [null, false],
   [undefined, false],
-])('whether %j has the shape of a patch: %p', (value, expected) => {
+])('%j has the shape of a patch: %p', (value, expected) => {
   expect(isPatch(value)).toBe(expected)
 })
 
@@ -158,7 +158,7 @@ test.each<[string, Json, Json, readonly string[], unknown]>([
   expect(diff(from, to, keys)).toEqual(operations as never)
 })
 
-test('patches of random changes lead from one document to the other, by the book, and change neither', () => {
+test('patches of random changes lead from one document to the other, by the RFC, and modify neither', () => {
   // Without members that are called like inherited ones: these the differ overlooks.
   const documents = new RandomDocuments(random, ODD_KEYS)
   for (let round = 0; round < 2_000; round++) {
@@ -173,7 +173,7 @@ test('patches of random changes lead from one document to the other, by the book
   }
 })
 
-test('a comparison ends when its steps are used up, and not before', () => {
+test('a comparison stops when its steps are used up, and not before', () => {
   const from = Array.from({ length: 100 }, (_, id) => ({ id, more: { v: 0 } }))
   const to = from.map(({ id }) => ({ id, more: { v: 1 } }))
   const work = new Work()

@@ -19,7 +19,7 @@ test.each([
   '4.9e-324',
   '{"a":[1e999,{"b":18446744073709551616}],"c":"1e999"}',
   '{"__proto__":{"id":12345678901234567890},"constructor":1e400}',
-])('%s goes through digit for digit', (text) => {
+])('%s is preserved digit for digit', (text) => {
   expect(stringifyJson(parseJson(text))).toBe(text)
   expect(canonicalJson(parseJson(text))).toBe(text)
 })
@@ -35,7 +35,7 @@ test.each<[string, unknown]>([
   ['0e999', 0],
   ['"12345678901234567890"', '12345678901234567890'],
   ['{"a":" 1e999 , ","b":"1e999"}', { a: ' 1e999 , ', b: '1e999' }],
-])('%s is what JSON.parse says it is', (text, value) => {
+])('%s parses like with JSON.parse', (text, value) => {
   expect(parseJson(text)).toEqual(value as never)
   expect(stringifyJson(parseJson(text))).toBe(JSON.stringify(JSON.parse(text)))
 })
@@ -45,7 +45,7 @@ test.each([
   '["\\u0000n1e999",1e999,"\\u0000n1e999"]',
   '{"\\u0000n1":"\\u0000s","\\u0000s":"\\u0000s\\u0000n1"}',
   '["\\u0000","\\u0000\\u0000n1","\\"\\u0000n1","\\\\","\\u0000n\\"]"]',
-])('texts that look like what stands for a number stay texts: %s', (text) => {
+])('strings that look like a preserved number stay strings: %s', (text) => {
   expect(stringifyJson(parseJson(text))).toBe(text)
   expect(stringifyJson(parseJson(stringifyJson(parseJson(text))))).toBe(text)
 })
@@ -62,7 +62,7 @@ test('random numbers keep their value, whatever their digits', () => {
   }
 })
 
-test('numbers that differ only where a double ends are different documents, and patched apart', () => {
+test('numbers that differ beyond double precision make different documents, with a patch', () => {
   const [one, other] = ['{"id":12345678901234567890}', '{"id":12345678901234567891}']
   expect(JSON.parse(one)).toEqual(JSON.parse(other))
   expect(hashDocument(parseJson(one))).not.toBe(hashDocument(parseJson(other)))
@@ -77,7 +77,7 @@ test.each(['', '{', '[1 2]', '01234567890123456789', '1.2.3456789012345678', '[1
   },
 )
 
-test('a member named __proto__ is one like any other', () => {
+test('a member named __proto__ is like any other', () => {
   const parsed = parseJson('{"__proto__":{"polluted":1e999}}') as object
   expect(Object.keys(parsed)).toEqual(['__proto__'])
   expect('polluted' in {}).toBe(false)

@@ -6,7 +6,7 @@ const random = seeded('latency')
 const ROUNDS = 300
 const SHARES = [0, 0.01, 0.5, 0.9, 0.95, 0.99, 1]
 
-test('quantiles are within the stated error of the exact ones, whatever the durations', () => {
+test('quantiles are within the stated error, whatever the durations', () => {
   for (let round = 0; round < ROUNDS; round++) {
     const durations = someDurations()
     const latency = of(durations)
@@ -14,7 +14,7 @@ test('quantiles are within the stated error of the exact ones, whatever the dura
   }
 })
 
-test('merging is adding up, in any order, and survives being written down', () => {
+test('merging adds up, in any order, and survives serialization', () => {
   for (let round = 0; round < ROUNDS; round++) {
     const parts = [someDurations(), someDurations(), someDurations()]
     const forward = new Latency()
@@ -31,7 +31,7 @@ test('merging is adding up, in any order, and survives being written down', () =
   }
 })
 
-test('one that holds nothing has no quantile', () => {
+test('an empty histogram has no quantile', () => {
   expect(new Latency().quantile(0.5)).toBeUndefined()
   expect(new Latency().toArray()).toEqual([])
 })
@@ -40,19 +40,19 @@ test.each([
   ['nothing at all', 0, MIN_MS],
   ['less than can be told apart', MIN_MS / 1_000, MIN_MS],
   ['longer than the longest', MAX_MS * 1_000, MAX_MS],
-])('%s counts as the nearest bound', (_, durationMs, bound) => {
+])('%s counts as the nearest limit', (_, durationMs, bound) => {
   const told = of([durationMs]).quantile(0.5) ?? 0
   expect(Math.abs(told - bound) / bound).toBeLessThanOrEqual(RELATIVE_ERROR + Number.EPSILON * 10)
 })
 
-test('however many durations, it holds no more buckets than there are', () => {
+test('the number of buckets is bounded for any number of durations', () => {
   const latency = new Latency()
   for (let count = 0; count < 20_000; count++) latency.add(MIN_MS / 2 + random() ** 20 * MAX_MS * 2)
   for (let bucket = 0; bucket <= LAST_BUCKET; bucket++) latency.merge(Latency.from([bucket, 1]))
   expect(latency.toArray()).toHaveLength((LAST_BUCKET + 1) * 2)
 })
 
-test('buckets that are none, and a count without its bucket, are left out', () => {
+test('invalid buckets, and a count without its bucket, are ignored', () => {
   expect(Latency.from([-1, 5, LAST_BUCKET + 1, 5, 0.5, 5, 3, 2, 4]).toArray()).toEqual([3, 2])
 })
 

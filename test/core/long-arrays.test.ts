@@ -10,7 +10,7 @@ const random = seeded('core/long-arrays')
 const row = (id: number, v = 0) => ({ id, v })
 const numbers = (length: number, first = 0) => Array.from({ length }, (_, index) => first + index)
 
-test('a long array that changes at both ends takes no table of its length squared', () => {
+test('a long array that changes at both ends takes no quadratic table', () => {
   const before = numbers(60_000)
   const after = [-1, ...before.slice(0, -1)]
   expect(diff(before, after)).toEqual([
@@ -34,7 +34,7 @@ test('a long list of rows is compared row by row', () => {
   ])
 })
 
-test('rows are told apart by the keys that the stream names', () => {
+test('rows are identified by the keys that the stream sets', () => {
   const before = numbers(2_000).map((k) => ({ k, v: 0 }))
   const after = [...before.slice(1, -1), { k: 1_999, v: 1 }]
   expect(diff(before, after, ['k'])).toEqual([
@@ -54,7 +54,7 @@ test('rows without an identity are matched by content, and changed ones by posit
   ])
 })
 
-test('numbers that change here and there are replaced where they stand', () => {
+test('scattered changes of numbers are replaced in place', () => {
   const before = numbers(30_000)
   const after = before.map((number) => (number % 9 === 0 ? -1 : number))
   const operations = diff(before, after)
@@ -97,7 +97,7 @@ test.each<[string, Json[], Json[]]>([
   expect(hashDocument(patch(before, operations))).toBe(hashDocument(after))
 })
 
-test('random edits of long arrays lead there by the book', () => {
+test('random edits of long arrays are patched by the RFC', () => {
   for (let round = 0; round < 60; round++) {
     const before = numbers(1_100).map(() => randomRow())
     const after = structuredClone(before)

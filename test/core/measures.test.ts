@@ -70,14 +70,14 @@ const DAY: PollSums & Connected = {
 }
 
 describe('savings', () => {
-  test('the head of a stream is what a server sends', () => {
+  test('the head of a stream matches what a server sends', () => {
     const head =
       'HTTP/1.1 200 OK\r\nContent-Type: text/event-stream; charset=utf-8\r\nCache-Control: no-store\r\n' +
       'X-Accel-Buffering: no\r\nDate: Sun, 22 Nov 2026 09:15:14 GMT\r\nTransfer-Encoding: chunked\r\n\r\n'
     expect(STREAM_HEAD_BYTES).toBe(head.length)
   })
 
-  test('of a day, worked by hand', () => {
+  test('match a day worked out by hand', () => {
     // 5,760 heartbeats of 13; a connection of 180 (head), 13 (retry) and 10,041 (snapshot frame); chunks of 3, 1, 1
     // and 4 hex digits and 4 bytes for 144 changes, the heartbeats, the retry and the snapshot.
     expect(savings(DAY)).toEqual({
@@ -108,7 +108,7 @@ describe('savings', () => {
     })
   })
 
-  test('every connection counts with its head, its retry and its snapshot', () => {
+  test('every connection includes its head, retry and snapshot', () => {
     const once = streaming(DAY)
     const thrice = streaming({ ...DAY, connections: 3, snapshotBytes: 30_000, snapshotGzipBytes: 6_000 })
     expect(thrice.connectBytes).toBe(3 * once.connectBytes)
@@ -116,7 +116,7 @@ describe('savings', () => {
     expect(streaming({ ...DAY, connections: 0, snapshotBytes: 0, snapshotGzipBytes: 0 }).connectBytes).toBe(0)
   })
 
-  test('a stream on which nothing changes costs its heartbeats', () => {
+  test('a stream without changes costs its heartbeats', () => {
     const still = streaming({
       ...DAY,
       changed: 0,
@@ -128,13 +128,13 @@ describe('savings', () => {
     expect(still.bytes).toBe(5_760 * (13 + 5))
   })
 
-  test('without a poll there is nothing to save; polls that moved nothing save no share', () => {
+  test('without polls there is nothing to save; polls without bytes have no share', () => {
     expect(savings({ ...DAY, polls: 0 })).toBeNull()
     const empty = { ...DAY, plainBytes: 0, gzipBytes: 0, conditionalBytes: 0, headBytes: 0 }
     expect(savings(empty)?.clientBandwidthSavings).toEqual({ plain: null, gzip: null, conditional: null })
   })
 
-  test('never lose more than their overhead, when no change is larger than its body', () => {
+  test('never lose more than their overhead, if no change is larger than its body', () => {
     for (let round = 0; round < 2_000; round++) {
       const sums = randomSums(random)
       const saved = savings(sums)
@@ -184,7 +184,7 @@ describe('a suggested interval', () => {
     })
   })
 
-  test('is found again from polls of a process that changes at random', () => {
+  test('is recovered from polls of a random process', () => {
     const meanMs = 20_000
     const intervalMs = 5_000
     let changed = 0

@@ -43,13 +43,13 @@ test.each<[string, string, string]>([
   expect(JSON.stringify(patched.list)).toBe(list)
 })
 
-test('the whole document can be replaced, and be anything', () => {
+test('the whole document can be replaced by anything', () => {
   expect(patch(JSON.parse(DOCUMENT), [{ op: 'replace', path: '', value: 1 }])).toBe(1)
   expect(patch(1, [{ op: 'add', path: '', value: null }])).toBeNull()
   expect(patch([1], [])).toEqual([1])
 })
 
-test('neither the document nor the operations change, and what is not touched is shared', () => {
+test('neither document nor operations are modified, and untouched parts are shared', () => {
   const document = JSON.parse('{"a":{"b":[{"c":1},{"d":2}]},"e":{"f":[3]},"g":{}}')
   const operations: PatchOperation[] = [
     { op: 'add', path: '/g/h', value: { i: [4] } },
@@ -111,7 +111,7 @@ test.each(BAD_PATCHES)('%s is refused, and the document stays as it was', (_what
   expect('polluted' in {}).toBe(false)
 })
 
-test('operations stay as they were, so that their text can be stored afterwards', () => {
+test('operations are unchanged, so that their text can be stored', () => {
   const operations: PatchOperation[] = [
     { op: 'add', path: '/new', value: [] },
     { op: 'add', path: '/new/0', value: 1 },

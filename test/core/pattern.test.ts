@@ -32,7 +32,7 @@ test('it finds what RegExp finds', () => {
   expect(found).toBeGreaterThan(1_000)
 })
 
-test('patterns that make others try for years take no time', () => {
+test('patterns that make backtracking engines hang take no time', () => {
   const text = 'a'.repeat(MAX_TEXT_CHARS)
   for (const source of ['(a+)+$b', '(a|a)*b', '(a*)*b', '^(([a-z])+.)+[A-Z]([a-z])+$', 'a*a*a*a*a*a*a*a*b']) {
     expect(compilePattern(source).test(text)).toBe(false)
@@ -54,7 +54,7 @@ test.each([
   '[z-a]',
   '\\k<n>',
   'a'.repeat(201),
-])('%p is refused in words', (source) => {
+])('%p is rejected with a message', (source) => {
   expect(() => compilePattern(source)).toThrow(PatternError)
 })
 

@@ -109,13 +109,13 @@ test.each<[what: string, Schedule, inside: string, from: string, to: string]>([
   expect(iso(windowAfter(schedule, Date.parse(`${from}Z`) - 1))).toEqual([from, to])
 })
 
-test('the second time that the clock shows it is not in the window', () => {
+test('the second occurrence of an hour isn’t in the window', () => {
   const schedule = daily('Europe/Berlin', '02:00', 60)
   expect(windowAt(schedule, Date.parse('2026-10-25T00:30Z'))).toBeDefined()
   expect(windowAt(schedule, Date.parse('2026-10-25T01:30Z'))).toBeUndefined()
 })
 
-test('in every zone, on every day of years, it begins once by the clock there and lasts as long as it says', () => {
+test('in every zone, on every day, it starts once by local time and lasts as long as configured', () => {
   for (let round = 0; round < 60; round++) {
     const timeZone = pick(random, ZONES)
     const from = `${String(integer(random, 24)).padStart(2, '0')}:${String(integer(random, 60)).padStart(2, '0')}`

@@ -41,11 +41,11 @@ test.each([
   [1000, 'retry: 1000\n\n'],
   [1499.5, 'retry: 1500\n\n'],
   [0, 'retry: 0\n\n'],
-])('a reconnection time of %p ms is written in whole digits', (retryMs, expected) => {
+])('a reconnection time of %p ms is written as an integer', (retryMs, expected) => {
   expect(text(encodeRetry(retryMs))).toBe(expected)
 })
 
-test('whatever is encoded, another parser reads back, however it is cut into chunks', () => {
+test('another parser reads back what was encoded, in any chunks', () => {
   for (let round = 0; round < 300; round++) {
     const sent = Array.from({ length: 1 + integer(random, 8) }, () => randomMessage(random))
     const bytes = Buffer.concat(

@@ -146,11 +146,11 @@ test.each(CASES)('%s', (_what, evidence, expected, verdict, reason) => {
   expect(judge({ ...EVIDENCE, ...evidence }, expected, NOW)).toEqual({ verdict, reason })
 })
 
-test('the table above has every verdict', () => {
+test('the table above covers every status', () => {
   expect(new Set(CASES.map(([, , , verdict]) => verdict))).toEqual(new Set(VERDICTS))
 })
 
-test('however long it is quiet, it is not dead', () => {
+test('a quiet stream never becomes dead', () => {
   for (let days = 1; days < 4_000; days *= 2) {
     const evidence = { ...EVIDENCE, lastEventAt: NOW - days * DAY_MS }
     expect(judge(evidence, SSE, NOW).verdict).toBe('quiet')
@@ -169,11 +169,11 @@ test.each([
   [172_799_999, '47 h'],
   [172_800_000, '2 days'],
   [400 * DAY_MS, '400 days'],
-])('%p ms are said as %p', (ms, text) => {
+])('%p ms are written as %p', (ms, text) => {
   expect(span(ms)).toBe(text)
 })
 
-test('stored evidence is judged as of its writing, until it should have been written again', () => {
+test('stored evidence is judged as of its writing, until it is overdue', () => {
   const verdictAfter = (sinceByteMs: number, sinceWrittenMs?: number) => {
     const lastByteAt = NOW - sinceByteMs
     const writtenAt = sinceWrittenMs === undefined ? undefined : NOW - sinceWrittenMs

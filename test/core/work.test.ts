@@ -91,7 +91,7 @@ test.each(HARD)('a comparison ends at its bound, wherever it is: %s', (_what, ma
 
 const BOMB: PatchOperation[] = list(21, (at) => ({ op: 'copy', from: '', path: `/${at}` }) as never) as never
 
-test('copies that double the document end where they would add more than they may', () => {
+test('copies that double the document stop before exceeding the limit', () => {
   const error = thrownBy(() => patch({ a: 'xxxxxxxxxx' }, BOMB, { maxCopiedBytes: 10_000 }))
   expect(error).toMatchObject({ name: 'TooMuch', what: 'bytes' })
   const eight = patch({ a: 'xxxxxxxxxx' }, BOMB.slice(0, 8), { maxCopiedBytes: 10_000 })
@@ -100,7 +100,7 @@ test('copies that double the document end where they would add more than they ma
   expect(thrownBy(() => patch({ a: 1 }, BOMB, { work: new Work(10_000) }))).toMatchObject({ what: 'steps' })
 })
 
-test('what was made before a bound was reached is gone, and the document as it was', () => {
+test('partial results are discarded at a limit, and the document is unchanged', () => {
   const document = { a: 'xxxxxxxxxx', b: [1] }
   const text = JSON.stringify(document)
   const operations = [{ op: 'add', path: '/b/-', value: 2 } as const, ...BOMB]
@@ -121,7 +121,7 @@ test.each<[string, (at: number) => PatchOperation]>([
   ],
   ['copies of it', (at) => ({ op: 'copy', from: '/list', path: `/${at}` })],
   ['tests of it', () => ({ op: 'test', path: '/list', value: list(100_000, (at) => at) })],
-])('a long array makes a patch costly, and the patch ends: %s', (_what, operation) => {
+])('a long array makes a patch expensive, and it is stopped: %s', (_what, operation) => {
   const operations = Array.from({ length: 400 }, (_, at) => operation(at))
   const document = { list: list(100_000, (at) => at) }
   const steps = 1_000_000
@@ -140,7 +140,7 @@ test('a patch of few small operations takes few steps', () => {
 test.each<[string, (levels: number) => string]>([
   ['arrays', (levels) => '['.repeat(levels) + ']'.repeat(levels)],
   ['objects', (levels) => `${'{"a":'.repeat(levels)}1${'}'.repeat(levels)}`],
-])('nested %s are followed as deep as they may be, and no deeper', (_what, text) => {
+])('nested %s are followed up to the limit, and no deeper', (_what, text) => {
   const deep = JSON.parse(text(MAX_LEVELS)) as Json
   expect(canonicalJson(deep)).toBe(text(MAX_LEVELS))
   const other = { at: deep }
@@ -152,7 +152,7 @@ test.each<[string, (levels: number) => string]>([
   }
 })
 
-test('a patch that nests a document deeper than may be is refused', () => {
+test('a patch that nests a document too deeply is refused', () => {
   const deep = JSON.parse(`${'{"b":'.repeat(MAX_LEVELS - 1)}1${'}'.repeat(MAX_LEVELS - 1)}`)
   const once: PatchOperation[] = [{ op: 'copy', from: '', path: '/a' }]
   expect(canonicalJson(patch(deep, once))).toBeString()

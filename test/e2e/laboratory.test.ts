@@ -40,7 +40,7 @@ const drawn = (what: string, fits: (topology: Topology) => boolean) =>
     return fits(topology) && topology
   })
 
-test('the shop draws itself with kinds and groups, is followed, and counts its calls', async () => {
+test('the shop appears with kinds and groups, is followed, and counts its calls', async () => {
   await using shop = await started('shop', true)
   const pairs = shop.services.flatMap(({ name, services }) => services.map((called) => `${name}-${called}`))
   const own = (topology: Topology) =>
@@ -65,7 +65,7 @@ test('the shop draws itself with kinds and groups, is followed, and counts its c
   })
 }, 60_000)
 
-test('a random graph of 60 draws itself and works', async () => {
+test('a random graph of 60 appears and works', async () => {
   await using graph = await started('random:60', false)
   const names = new Set(graph.services.map(({ name }) => name))
   const { calls } = await drawn('all is declared', (topology) => {

@@ -39,7 +39,7 @@ function activate(name: string): Promise<Response> {
   })
 }
 
-test('the simulation gives sixteen streams that are live', async () => {
+test('the simulation provides sixteen live streams', async () => {
   const { verdicts } = await until('all are live', async () => {
     const status = await weir.json<{ streams: number; verdicts: Record<string, number> }>('/api/status')
     return status.verdicts.live === 16 && status
@@ -72,7 +72,7 @@ describeInBrowser('in a browser', () => {
   })
   afterAll(() => browser.close())
 
-  test('an activation at UI becomes colours on the topology and entries in the logs', async () => {
+  test('an activation of UI appears as colors in the topology and as log entries', async () => {
     const { page, faults, close } = await openPage(browser)
     await page.goto(`${weir.url}/topology`)
     await page.locator('#picture g.node', { hasText: 'UI' }).waitFor()

@@ -37,7 +37,7 @@ afterAll(async () => {
   rmSync(directory, { recursive: true, force: true })
 })
 
-test('the executable is all of Weir: pages, streams, data across restarts, the command line', async () => {
+test('the executable contains all of Weir: pages, streams, data across restarts, the command line', async () => {
   const feed = new Feed()
   const target = upstream.on('/events', () => feed.response({}, 'id: 1\ndata: first\n\n'))
   const first = serve()

@@ -49,7 +49,7 @@ export function readArgs(args: string[]): Args {
     seconds: integer('seconds', values.seconds, 1),
     seed:
       values.seed === undefined ? Math.floor(Math.random() * SEED_LIMIT) : integer('seed', values.seed, 0),
-    // Fewer would leave out a behaviour of the upstream.
+    // Fewer would leave out a behavior of the upstream.
     streams: integer('streams', values.streams, 8),
     json,
     log,

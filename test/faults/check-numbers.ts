@@ -60,14 +60,14 @@ export class NumberCheck {
   }
 
   #number(number: number, entry: LoggedEntry): void {
-    const { name, behaviour } = this.#source
+    const { name, behavior } = this.#source
     this.figures.events++
     if (entry.kind === 'event' && entry.data !== numberData(this.#source.name, number)) {
       this.#fault('altered', `${name}: the data of ${number} (seq ${entry.seq}) is not what was sent`)
     }
     if (this.#seen.has(number)) {
       // A document that comes whole with every connection may well be the one that is known.
-      if (behaviour === 'patched' && entry.kind === 'snapshot') return
+      if (behavior === 'patched' && entry.kind === 'snapshot') return
       this.figures.duplicates++
       this.#fault('double', `${name}: ${number} is stored again as seq ${entry.seq} (epoch ${entry.epoch})`)
       return
@@ -103,7 +103,7 @@ export class NumberCheck {
 
   /** Whether the upstream is asked for what is missing: it is once an id of its is stored. */
   #isResumed(): boolean {
-    return isLossless(this.#source.behaviour) && this.#seen.size > 0
+    return isLossless(this.#source.behavior) && this.#seen.size > 0
   }
 
   #isDeclared(number: number, times: readonly number[]): boolean {

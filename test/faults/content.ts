@@ -11,13 +11,13 @@ import { type CountSpec, newestAt } from '../../src/sim/service/counting.ts'
  * - `polled`: a JSON document
  * - `silent`: heartbeats only
  */
-export type Behaviour = 'numbered' | 'replaying' | 'plain' | 'patched' | 'resumed' | 'polled' | 'silent'
+export type Behavior = 'numbered' | 'replaying' | 'plain' | 'patched' | 'resumed' | 'polled' | 'silent'
 
 /** One stream of the upstream. */
 export interface Source {
   index: number
   name: string
-  behaviour: Behaviour
+  behavior: Behavior
 }
 
 /** Time between two numbers of a source, in milliseconds. */
@@ -27,8 +27,8 @@ const HEARTBEAT_MS = 1_000
 /** Reconnection time that sources ask for, in milliseconds. */
 const RETRY_MS = 200
 
-/** What the laboratory is told of each behaviour. */
-const COUNTS: Record<Behaviour, CountSpec> = {
+/** What the laboratory is told of each behavior. */
+const COUNTS: Record<Behavior, CountSpec> = {
   numbered: { tells: 'numbers' },
   replaying: { tells: 'numbers', resume: 'last' },
   plain: { tells: 'numbers', ids: false },
@@ -38,7 +38,7 @@ const COUNTS: Record<Behaviour, CountSpec> = {
   silent: { tells: 'nothing' },
 }
 
-const MIX: readonly Behaviour[] = [
+const MIX: readonly Behavior[] = [
   'numbered',
   'plain',
   'replaying',
@@ -58,8 +58,8 @@ const MIX: readonly Behaviour[] = [
 /** The sources of a run: the last one is silent, the others are a fixed mix. */
 export function sources(count: number): Source[] {
   return Array.from({ length: count }, (_, index) => {
-    const behaviour = index === count - 1 ? 'silent' : (MIX[index % MIX.length] as Behaviour)
-    return { index, name: `${behaviour}-${index}`, behaviour }
+    const behavior = index === count - 1 ? 'silent' : (MIX[index % MIX.length] as Behavior)
+    return { index, name: `${behavior}-${index}`, behavior }
   })
 }
 
@@ -69,7 +69,7 @@ export function newestOfAll(startedAt: number, at: number): number {
 }
 
 /** A source as a service of the laboratory. Every other polled one knows validators. */
-export function serviceOf({ index, name, behaviour }: Source, since: number, firstPort: number): ServiceSpec {
+export function serviceOf({ index, name, behavior }: Source, since: number, firstPort: number): ServiceSpec {
   const timing = { everyMs: NUMBER_EVERY_MS, heartbeatMs: HEARTBEAT_MS, retryMs: RETRY_MS }
   return {
     name,
@@ -77,6 +77,6 @@ export function serviceOf({ index, name, behaviour }: Source, since: number, fir
     port: firstPort + index,
     timeoutMs: 1,
     services: [],
-    count: { ...COUNTS[behaviour], ...timing, since, validators: index % 2 === 0 },
+    count: { ...COUNTS[behavior], ...timing, since, validators: index % 2 === 0 },
   }
 }

@@ -1,7 +1,7 @@
 import type { Engine } from './engine.ts'
 import type { Fleet } from './fleet.ts'
 import type { Program } from './program.ts'
-import type { Misbehaviour, UpstreamProcess } from './upstream.ts'
+import type { Misbehavior, UpstreamProcess } from './upstream.ts'
 
 export type SetupName = 'embedded' | 'postgres' | 'postgres-redis'
 
@@ -48,7 +48,7 @@ const SOON_MS = [0, 3_000] as const
 const AWAY_MS = [1_000, 10_000] as const
 const AT_ONCE_MS = [0, 0] as const
 const LONG_MS = [2_000, 8_000] as const
-/** A misbehaviour of the upstream is done to one in so many sources, so that others go on. */
+/** A misbehavior of the upstream is done to one in so many sources, so that others go on. */
 const SPREAD = 3
 
 /** Everything that can go wrong on purpose. */
@@ -137,7 +137,7 @@ function upstream(forMs: readonly [number, number], weight: number, inject: Faul
 }
 
 function misbehaves(
-  how: Misbehaviour,
+  how: Misbehavior,
   every: number,
   forMs: readonly [number, number] = AT_ONCE_MS,
 ): FaultKind {

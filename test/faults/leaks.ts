@@ -29,7 +29,7 @@ export interface Leaks {
 
 /** An upstream has one connection for each of its event streams: more are of runs that should have ended. */
 export function judgeConnections(open: number, streams: readonly Followed[]): string[] {
-  const held = streams.filter(({ source }) => source.behaviour !== 'polled').length
+  const held = streams.filter(({ source }) => source.behavior !== 'polled').length
   return open === held ? [] : [`connections: the upstream has ${open} open for ${held} event streams`]
 }
 

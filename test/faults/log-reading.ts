@@ -1,5 +1,5 @@
 import type { LoggedEntry } from '../support/weir.ts'
-import type { Behaviour } from './content.ts'
+import type { Behavior } from './content.ts'
 
 /** What a `gap` entry says was missed. */
 export interface Gap {
@@ -21,8 +21,8 @@ interface GapData {
 }
 
 /** Whether losing a number of such a source needs no less than a full buffer: it replays all that was missed. */
-export function isLossless(behaviour: Behaviour): boolean {
-  return behaviour === 'numbered' || behaviour === 'resumed'
+export function isLossless(behavior: Behavior): boolean {
+  return behavior === 'numbered' || behavior === 'resumed'
 }
 
 /** The upstream's number that an entry stores: an event's own, or a document's version. */

@@ -42,7 +42,7 @@ export function prove(
 ): void {
   proof.stored += log.length
   proof.faults.push(...checkOrder(source.name, log))
-  if (source.behaviour === 'silent') return
+  if (source.behavior === 'silent') return
   const { faults, rebuilt, document } = checkDocuments(source, log)
   proof.faults.push(...faults)
   proof.patches += rebuilt
@@ -50,7 +50,7 @@ export function prove(
     const { version } = document as { version?: number }
     proof.faults.push(`document: ${source.name} ends at version ${version}, not at ${seen.newest}`)
   }
-  if (source.behaviour === 'polled') {
+  if (source.behavior === 'polled') {
     if (document === undefined) proof.faults.push(`document: ${source.name} has none`)
     return
   }

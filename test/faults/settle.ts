@@ -32,12 +32,12 @@ export async function settle(api: Api, streams: readonly Followed[], wanted: Set
 }
 
 async function look(api: Api, { id, source }: Followed, least: number): Promise<string | undefined> {
-  const { behaviour, name } = source
+  const { behavior, name } = source
   const status = await api.status(id)
-  const verdict = behaviour === 'silent' ? 'quiet' : 'live'
+  const verdict = behavior === 'silent' ? 'quiet' : 'live'
   if (status.run === null) return `held: ${name} has no run (${describe(status)})`
   if (status.verdict !== verdict) return `verdict: ${name} is not ${verdict} but ${describe(status)}`
-  if (behaviour === 'silent') return undefined
+  if (behavior === 'silent') return undefined
   const entry = await api.newest(id, NUMBERED_KINDS)
   const number = entry && numberOf(entry)
   if (number !== undefined && number >= least) return undefined

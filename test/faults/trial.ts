@@ -95,7 +95,7 @@ export async function runTrial(
 async function register(api: Api, { upstream }: Theatre): Promise<Followed[]> {
   return Promise.all(
     upstream.sources.map(async (source) => {
-      const kind = source.behaviour === 'polled' ? 'poll' : 'sse'
+      const kind = source.behavior === 'polled' ? 'poll' : 'sse'
       const poll = kind === 'poll' ? { intervalMs: INTERVAL_MS } : {}
       const id = await api.register({ url: upstream.urlOf(source), name: source.name, kind, ...poll })
       return { id, source }
@@ -103,10 +103,10 @@ async function register(api: Api, { upstream }: Theatre): Promise<Followed[]> {
   )
 }
 
-/** One subscriber for the first stream of a few behaviours. */
+/** One subscriber for the first stream of a few behaviors. */
 function watch({ fleet }: Theatre, streams: readonly Followed[]): Subscriber[] {
   const watched = ['numbered', 'plain', 'polled'].flatMap(
-    (wanted) => streams.find(({ source }) => source.behaviour === wanted) ?? [],
+    (wanted) => streams.find(({ source }) => source.behavior === wanted) ?? [],
   )
   return watched.map(({ id, source }) => {
     const subscriber = new Subscriber(source.name, () => `${fleet.url}/api/streams/${id}/events`)

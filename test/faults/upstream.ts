@@ -13,7 +13,7 @@ const CONTROL_MS = 15_000
 const HUSH_NOTICE_MS = 1_000
 
 /** Something done once to the connections that are open, or faults for a while. */
-export type Misbehaviour = Action | SseFaults
+export type Misbehavior = Action | SseFaults
 
 /** Every number of a source that was written to a connected socket, with the instants when it was. */
 export type Sent = Map<number, number[]>
@@ -46,11 +46,11 @@ export class UpstreamProcess {
   }
 
   urlOf(source: Source): string {
-    return this.#base(source) + (source.behaviour === 'polled' ? '/feed' : '/events')
+    return this.#base(source) + (source.behavior === 'polled' ? '/feed' : '/events')
   }
 
   /** Misbehaves on every `every`th source, from `offset`; what lasts is over when this returns. */
-  async misbehave(how: Misbehaviour, every: number, offset: number, forMs: number): Promise<void> {
+  async misbehave(how: Misbehavior, every: number, offset: number, forMs: number): Promise<void> {
     const chosen = this.sources.filter(({ index }) => (index + offset) % every === 0)
     const order = (path: string, method: string, body: object) =>
       Promise.all(chosen.map((source) => this.#ask(source, path, { method, body: JSON.stringify(body) })))

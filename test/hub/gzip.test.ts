@@ -17,7 +17,7 @@ async function all(response: Response): Promise<Uint8Array> {
   return new Uint8Array(await response.arrayBuffer())
 }
 
-test('a compressed stream unpacks to what the others are sent, its checksum included', async () => {
+test('a compressed stream decompresses to the same frames, with a valid checksum', async () => {
   const plain = hub.subscribe('a', { signal: signal() })
   const packed = hub.subscribe('a', { signal: signal(), gzip: true })
   for (let position = 0; position < 50; position++) {
@@ -30,7 +30,7 @@ test('a compressed stream unpacks to what the others are sent, its checksum incl
   expect(got.byteLength).toBeLessThan(expected.byteLength / 4)
 })
 
-test('readers that join at different times share the same compressed bytes of a frame', async () => {
+test('readers that join at different times share the compressed bytes of a frame', async () => {
   const early = hub.subscribe('a', { signal: signal(), gzip: true })
   hub.publish('a', { data: 'one', position: 1 })
   const late = hub.subscribe('a', { signal: signal(), gzip: true })
@@ -42,7 +42,7 @@ test('readers that join at different times share the same compressed bytes of a 
   expect(gunzipSync(await all(late)).toString()).toBe('retry: 1000\n\nid: 2\ndata: two\n\n')
 })
 
-test('a client that asks for gzip gets every event when it is sent, not when a buffer is full', async () => {
+test('a client with gzip gets every event when it is sent', async () => {
   const server = Bun.serve({ port: 0, fetch: ({ signal }) => hub.subscribe('a', { signal, gzip: true }) })
   const reader = (await fetch(server.url)).body?.pipeThrough(new TextDecoderStream()).getReader()
   expect((await reader?.read())?.value).toBe('retry: 1000\n\n')
@@ -54,7 +54,7 @@ test('a client that asks for gzip gets every event when it is sent, not when a b
   await server.stop(true)
 })
 
-test('a meter is told every byte, and how it ended', async () => {
+test('a meter records every byte, and how it ended', async () => {
   const told: (number | string)[] = []
   const meter = { sent: (bytes: number) => told.push(bytes), closed: (reason: string) => told.push(reason) }
   const response = hub.subscribe('a', { signal: signal(), meter })
@@ -73,6 +73,6 @@ test.each([
   ['gzip;q=0.0, br', false],
   ['deflate', false],
   ['', false],
-])('of %p, gzip is taken: %p', (accepted, takes) => {
+])('%p accepts gzip: %p', (accepted, takes) => {
   expect(acceptsGzip(new Headers({ 'Accept-Encoding': accepted }))).toBe(takes)
 })

@@ -34,7 +34,7 @@ async function subscribe(replay?: SubscribeOptions['replay']) {
   return read
 }
 
-test('an idle stream beats every fifteen seconds, for every reader', async () => {
+test('an idle stream sends a heartbeat every fifteen seconds, to every reader', async () => {
   const readers = [await subscribe(), await subscribe()]
   for (let beat = 0; beat < 3; beat++) {
     jest.advanceTimersByTime(HEARTBEAT_MS - 1)
@@ -47,7 +47,7 @@ test('an idle stream beats every fifteen seconds, for every reader', async () =>
   }
 })
 
-test('a reader that takes nothing is dropped by a heartbeat too', async () => {
+test('a heartbeat also drops a reader that doesn’t read', async () => {
   await subscribe()
   hub.publish('a', { data: MIB, position: 1 })
   expect(hub.counts).toMatchObject({ open: 1, slow: 0 })
@@ -55,7 +55,7 @@ test('a reader that takes nothing is dropped by a heartbeat too', async () => {
   expect(hub.counts).toMatchObject({ open: 0, slow: 1 })
 })
 
-test('a replay that waits for its reader is not cut off by a heartbeat', async () => {
+test('a replay that waits for its reader isn’t ended by a heartbeat', async () => {
   const read = await subscribe(async (send) => {
     for (let position = 1; position <= 4; position++) await send({ data: MIB, position })
   })
@@ -68,7 +68,7 @@ test('a replay that waits for its reader is not cut off by a heartbeat', async (
   }
 })
 
-test('a replay whose reader takes nothing from one heartbeat to the next is', async () => {
+test('a replay whose reader reads nothing between two heartbeats is', async () => {
   const ended = Promise.withResolvers<void>()
   await subscribe(async (send) => {
     try {
@@ -84,7 +84,7 @@ test('a replay whose reader takes nothing from one heartbeat to the next is', as
   await ended.promise
 })
 
-test('after close nothing beats', async () => {
+test('after close there are no heartbeats', async () => {
   hub.close()
   const read = await subscribe()
   jest.advanceTimersByTime(2 * HEARTBEAT_MS)

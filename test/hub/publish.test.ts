@@ -20,7 +20,7 @@ afterEach(async () => {
 const open = (topic: string) => Reader.open(`${server.url}/${topic}`)
 const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes)
 
-test('a stream is one that no cache keeps and no proxy holds back', async () => {
+test('a stream isn’t cached or buffered', async () => {
   const { response } = await open('a')
   expect(response.status).toBe(200)
   expect(response.headers.get('content-type')).toBe('text/event-stream; charset=utf-8')
@@ -32,7 +32,7 @@ test.each([
   [0, 1_000],
   [0.5, 1_500],
   [0.999, 1_999],
-])('it begins by saying when to come back, each reader at another time: %p', async (random, retryMs) => {
+])('it starts with a reconnection time, different for each reader: %p', async (random, retryMs) => {
   const jittered = new Hub(() => random)
   const { body } = jittered.subscribe('a', { signal: new AbortController().signal })
   const { value } = (await body?.getReader().read()) ?? {}
@@ -40,7 +40,7 @@ test.each([
   jittered.close()
 })
 
-test('every reader of a topic gets the same bytes, in order, with their ids', async () => {
+test('every reader of a topic gets the same bytes, in order, with their IDs', async () => {
   const readers = await Promise.all([open('a'), open('a'), open('a')])
   const messages = Array.from({ length: 500 }, (_, position) => ({
     data: `żółw\n${position}`,
@@ -65,7 +65,7 @@ test('a message without a name has none', async () => {
   expect(reader.text).not.toContain('event:')
 })
 
-test('a message is encoded once, whoever is sent it', async () => {
+test('a message is encoded once for all readers', async () => {
   const readers = await Promise.all([open('a'), open('a')])
   let encoded = 0
   const message = {
@@ -80,7 +80,7 @@ test('a message is encoded once, whoever is sent it', async () => {
   expect(encoded).toBe(1)
 })
 
-test('a topic hears its own messages only', async () => {
+test('a topic gets only its own messages', async () => {
   const [a, b] = await Promise.all([open('a'), open('b')])
   hub.publish('a', { data: 'for a', position: 1 })
   hub.publish('b', { data: 'for b', position: 2 })
@@ -89,7 +89,7 @@ test('a topic hears its own messages only', async () => {
   expect(b.ids).toEqual([2])
 })
 
-test('what nobody listens to goes nowhere', async () => {
+test('messages without subscribers are dropped', async () => {
   expect(hub.has('a')).toBe(false)
   hub.publish('a', { data: 'early', position: 1 })
   const reader = await open('a')
@@ -99,7 +99,7 @@ test('what nobody listens to goes nowhere', async () => {
   expect(reader.ids).toEqual([2])
 })
 
-test('readers that leave are forgotten, and the others stay', async () => {
+test('readers that leave are removed, and the others stay', async () => {
   const readers = await Promise.all([open('a'), open('a'), open('b')])
   expect(hub.counts).toEqual({ open: 3, left: 0, slow: 0, failed: 0, revoked: 0 })
   readers[0].leave()
@@ -114,7 +114,7 @@ test('readers that leave are forgotten, and the others stay', async () => {
   expect([hub.has('a'), hub.has('b')]).toEqual([false, false])
 })
 
-test('a reader that cancels and aborts leaves once', async () => {
+test('a reader that cancels and aborts is counted once', async () => {
   const abort = new AbortController()
   const { body } = hub.subscribe('a', { signal: abort.signal })
   await body?.cancel()
@@ -123,14 +123,14 @@ test('a reader that cancels and aborts leaves once', async () => {
   expect(hub.counts).toEqual({ open: 0, left: 1, slow: 0, failed: 0, revoked: 0 })
 })
 
-test('a request that was aborted before it is answered is not kept', async () => {
+test('a request aborted before the response isn’t kept', async () => {
   const { body } = hub.subscribe('a', { signal: AbortSignal.abort() })
   expect(hub.counts).toEqual({ open: 0, left: 1, slow: 0, failed: 0, revoked: 0 })
   expect(hub.has('a')).toBe(false)
   expect(await new Response(body).text()).toBe('retry: 1000\n\n')
 })
 
-test('close ends every stream, after what was sent', async () => {
+test('close ends every stream after sending what is queued', async () => {
   const readers = await Promise.all([open('a'), open('a'), open('b')])
   hub.publish('a', { data: 'last', position: 1 })
   hub.close()

@@ -22,7 +22,7 @@ const range = (from: number, to: number) => Array.from({ length: to - from + 1 }
 const open = () => Reader.open(`${server.url}/a`)
 const KIB = 'x'.repeat(1_024)
 
-test('what was missed comes first, then what is live', async () => {
+test('missed messages come first, then live ones', async () => {
   server.replay = async (send) => {
     for (const position of range(1, 100)) await send({ ...message(position), event: 'missed' })
   }
@@ -34,7 +34,7 @@ test('what was missed comes first, then what is live', async () => {
   expect(reader.text).toStartWith('retry: 1000\n\nevent: missed\nid: 1\ndata: m1\n\n')
 })
 
-test('what is published during a replay comes after it, and not twice', async () => {
+test('messages published during a replay come after it, once', async () => {
   const half = Promise.withResolvers<void>()
   server.replay = async (send) => {
     for (const position of range(1, 5)) await send(message(position))
@@ -55,7 +55,7 @@ test('what is published during a replay comes after it, and not twice', async ()
   expect(reader.text).not.toContain('live 8')
 })
 
-test('a replay of nothing lets everything through', async () => {
+test('an empty replay drops nothing', async () => {
   const gate = Promise.withResolvers<void>()
   server.replay = () => gate.promise
   const reader = await open()
@@ -64,7 +64,7 @@ test('a replay of nothing lets everything through', async () => {
   await reader.has('id: 0\n')
 })
 
-test('others do not wait for a replay', async () => {
+test('other subscribers don’t wait for a replay', async () => {
   const gate = Promise.withResolvers<void>()
   server.replay = () => gate.promise
   const waiting = await open()
@@ -77,7 +77,7 @@ test('others do not wait for a replay', async () => {
   await waiting.has('id: 1\n')
 })
 
-test('a replay that fails ends the stream as failed, after what it sent', async () => {
+test('a failed replay ends the stream as failed, after what it sent', async () => {
   server.replay = async (send) => {
     await send(message(1))
     throw new Error('the database is gone')
@@ -107,7 +107,7 @@ test('a replay waits for its reader, whatever its size', async () => {
   stuck.destroy()
 })
 
-test('what waits for a replay comes in the pace of its reader, too', async () => {
+test('messages that waited for a replay follow the reader’s pace too', async () => {
   const gate = Promise.withResolvers<void>()
   server.replay = async (send) => {
     await send(message(1))
@@ -125,7 +125,7 @@ test('what waits for a replay comes in the pace of its reader, too', async () =>
   expect(hub.counts).toMatchObject({ open: 1, slow: 0 })
 })
 
-test('more than a mebibyte does not wait for a replay: the reader is dropped as slow', async () => {
+test('a reader with more than 1 MiB waiting is dropped as slow', async () => {
   server.replay = () => Promise.withResolvers<void>().promise
   await open()
   for (const position of range(1, 15)) hub.publish('a', message(position, KIB.repeat(64)))
@@ -151,7 +151,7 @@ test('a replay ends when its reader has left', async () => {
   expect(hub.counts).toEqual({ open: 0, left: 1, slow: 0, failed: 0, revoked: 0 })
 })
 
-test('a request that was aborted before it is answered is not replayed to', () => {
+test('a request aborted before the response gets no replay', () => {
   let began = false
   const replay = async () => {
     began = true
@@ -161,7 +161,7 @@ test('a request that was aborted before it is answered is not replayed to', () =
   expect(hub.counts).toEqual({ open: 0, left: 1, slow: 0, failed: 0, revoked: 0 })
 })
 
-test('a reader that says what it has gets nothing of that again, and nothing twice', async () => {
+test('a reader with a position gets nothing twice', async () => {
   server.after = 5
   server.replay = async () => {}
   const reader = await open()

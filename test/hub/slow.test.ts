@@ -39,7 +39,7 @@ test('a browser that stops reading is dropped and the others keep receiving', as
   stuck.destroy()
 })
 
-test('a reader that takes nothing is held a mebibyte for, and that is let go when it is dropped', async () => {
+test('a reader that doesn’t read has up to 1 MiB queued, released when it is dropped', async () => {
   const { body } = hub.subscribe('a', { signal: new AbortController().signal })
   const data = KIB.repeat(64)
   for (let position = 1; position <= 16; position++) hub.publish('a', { data, position })
@@ -50,7 +50,7 @@ test('a reader that takes nothing is held a mebibyte for, and that is let go whe
   await expect((body as ReadableStream).getReader().read()).rejects.toBeUndefined()
 })
 
-test('a dropped reader that reads on learns that its stream broke off', async () => {
+test('a dropped reader notices that its stream broke off', async () => {
   const stuck = await openStuck(`${server.url}/a`)
   const gone = new Promise<void>((resolve) => stuck.once('close', () => resolve()).on('error', () => {}))
   let position = 0
@@ -62,7 +62,7 @@ test('a dropped reader that reads on learns that its stream broke off', async ()
   await gone
 })
 
-test('one message may be larger than what is held, for a reader that reads', async () => {
+test('one message may exceed the queue, for a reader that reads', async () => {
   const reader = await Reader.open(`${server.url}/a`)
   for (let position = 1; position <= 3; position++) {
     hub.publish('a', { data: KIB.repeat(3_000), position })

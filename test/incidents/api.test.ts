@@ -46,7 +46,7 @@ afterAll(async () => {
 
 const list = async (query = '') => (await weir.json<{ items: Incident[] }>(`/api/incidents${query}`)).items
 
-test('incidents are listed by state and stream, those that another explains under that one', async () => {
+test('incidents are listed by state and stream, and under the one that explains them', async () => {
   expect((await list('?state=resolved')).map(({ cause }) => cause)).toEqual(['dead'])
   const open = await list('?state=open')
   expect(open.map(({ cause }) => cause).sort()).toEqual(['dead', 'host'])
@@ -59,7 +59,7 @@ test('incidents are listed by state and stream, those that another explains unde
   expect([...first.items, ...rest].map(({ id }) => id)).toEqual((await list()).map(({ id }) => id))
 })
 
-test('an incident tells what happened to it, and who looks after it', async () => {
+test('an incident has its timeline, and who handles it', async () => {
   const [incident] = await list(`?stream=${streamId}`)
   const path = `/api/incidents/${incident?.id}`
   for (const [body, detail] of [
@@ -110,7 +110,7 @@ test('rules and silences are added, read, changed and removed', async () => {
   })
 })
 
-test('the pages do all of it without a script, and show names as they are', async () => {
+test('the pages work without script, and show names literally', async () => {
   const form = (path: string, values: Record<string, string>) =>
     fetch(weir.url + path, { method: 'POST', body: new URLSearchParams(values), redirect: 'manual' })
   const page = await (await weir.get('/incidents')).text()

@@ -23,7 +23,7 @@ describe.each(SETUPS)('on $name', (setup) => {
       (await world.told()).map(({ channel, type, title }) => `${channel} ${type} ${title}`)
     const open = async () => (await world.incidents()).filter(({ resolvedAt }) => resolvedAt === null)
 
-    test('the network vanishes under 1,000 streams: one message a channel, and one when it is back', async () => {
+    test('the network fails under 1,000 streams: one message per channel, and one on recovery', async () => {
       for (const name of ['mail', 'chat']) await world.channel(name)
       await world.channel('shop', { tags: ['shop'], isDefault: false })
       const ids = [
@@ -78,7 +78,7 @@ describe.each(SETUPS)('on $name', (setup) => {
       expect(await open()).toEqual([])
     }, 120_000)
 
-    test('a host that is down is one incident; its streams are attached and not told of', async () => {
+    test('a host that is down is one incident; its streams are attached to it and not notified', async () => {
       await world.channel('ops')
       const host = await world.add(8, () => 'api.test:8080')
       const others = await world.add(5, () => 'other.test')
@@ -100,7 +100,7 @@ describe.each(SETUPS)('on $name', (setup) => {
     })
 
     test.each([1, 4])(
-      'a restart of Weir while %i hosts are down neither ends that nor tells it again',
+      'a restart of Weir while %i hosts are down neither resolves nor repeats their incidents',
       async (hosts) => {
         await world.channel('ops')
         const down = await world.add(12, (index) => `h${index % hosts}.test`)
@@ -125,7 +125,7 @@ describe.each(SETUPS)('on $name', (setup) => {
       },
     )
 
-    test('what still fails when its host is back is told of by itself', async () => {
+    test('a stream that still fails after its host recovers gets its own incident', async () => {
       await world.channel('ops')
       const host = await world.add(10, () => 'api.test')
       await world.add(5, () => 'other.test')
@@ -140,7 +140,7 @@ describe.each(SETUPS)('on $name', (setup) => {
       ])
     })
 
-    test('two streams of a host, or a few of many, are no host that is down', async () => {
+    test('two streams of a host, or a few of many, don’t make a host incident', async () => {
       await world.channel('ops')
       const two = await world.add(2, () => 'small.test')
       const many = await world.add(20, () => 'large.test')
@@ -151,7 +151,7 @@ describe.each(SETUPS)('on $name', (setup) => {
       expect(await told()).toHaveLength(1)
     })
 
-    test('before a host is blamed, something else must have been heard since', async () => {
+    test('a host is blamed only after data from elsewhere', async () => {
       await world.channel('ops')
       const first = await world.add(4, () => 'first.test')
       const second = await world.add(4, () => 'second.test')
@@ -180,7 +180,7 @@ describe.each(SETUPS)('on $name', (setup) => {
       ])
     })
 
-    test('without a sign of life from elsewhere people are told after two minutes all the same', async () => {
+    test('without data from elsewhere, people are notified after two minutes anyway', async () => {
       await world.channel('ops')
       const [down = ''] = await world.add(1, () => 'first.test')
       const [quiet = ''] = await world.add(1, () => 'second.test')
@@ -194,7 +194,7 @@ describe.each(SETUPS)('on $name', (setup) => {
       expect(await told()).toHaveLength(1)
     })
 
-    test("Weir's own test of the way out decides where there is one", async () => {
+    test('Weir’s egress check decides if it is configured', async () => {
       await world.channel('ops')
       world.settings.egressCheckHosts = ['one.test', 'two.test:80']
       let reachable: string[] = []
@@ -220,7 +220,7 @@ describe.each(SETUPS)('on $name', (setup) => {
       ).toEqual(['ops incident.opened 2 incidents', 'ops incident.resolved Recovered'])
     })
 
-    test('streams that no worker holds are one incident, and nobody else is blamed', async () => {
+    test('streams without a worker are one incident, and nothing else is blamed', async () => {
       await world.channel('ops')
       const ids = await world.add(10, (index) => `h${index % 2}.test`)
       await world.set(ids, 'stalled')

@@ -22,7 +22,7 @@ describe.each(SETUPS)('on $name', (setup) => {
 
     const types = async () => (await world.told()).map(({ type }) => type)
 
-    test('a stream that is stalled is told of once, and once when it is back', async () => {
+    test('a stalled stream is notified once, and once on recovery', async () => {
       await world.channel('ops')
       const [id = ''] = await world.add(2, (index) => `h${index}.test`)
       await world.look(2)
@@ -46,7 +46,7 @@ describe.each(SETUPS)('on $name', (setup) => {
       expect(resolved?.message).toMatchObject({ severity: 'resolved', incidentId: incident?.id })
     })
 
-    test('after a restart between any two looks nobody is told twice and nobody is forgotten', async () => {
+    test('after a restart between any two evaluations, nothing is sent twice or missed', async () => {
       await world.channel('ops')
       const [id = ''] = await world.add(2, (index) => `h${index}.test`)
       await world.set([id], 'dead')
@@ -68,7 +68,7 @@ describe.each(SETUPS)('on $name', (setup) => {
       expect(await types()).toEqual(['incident.opened', 'incident.resolved'])
     })
 
-    test('a crash after the look or before the deliveries are made costs no message', async () => {
+    test('a crash after the evaluation or before the deliveries loses no message', async () => {
       await world.channel('ops')
       const [id = ''] = await world.add(2, (index) => `h${index}.test`)
       await world.set([id], 'dead')
@@ -84,7 +84,7 @@ describe.each(SETUPS)('on $name', (setup) => {
       expect(await types()).toEqual(['incident.opened'])
     })
 
-    test('two engines that look at once tell once', async () => {
+    test('two concurrent evaluations notify once', async () => {
       await world.channel('ops')
       await world.channel('more')
       const ids = await world.add(40, (index) => `h${index}.test`)
@@ -102,7 +102,7 @@ describe.each(SETUPS)('on $name', (setup) => {
       expect(await world.incidents()).toHaveLength(5)
     })
 
-    test('what opens together is told together, each channel of its own', async () => {
+    test('incidents that open together share a message, per channel', async () => {
       await world.channel('shop', { tags: ['shop'], isDefault: false })
       await world.channel('rest')
       const shop = await world.add(12, (index) => `s${index}.test`, { tags: ['shop'] })
@@ -118,7 +118,7 @@ describe.each(SETUPS)('on $name', (setup) => {
       expect(told.find(({ channel }) => channel === 'rest')?.message.streams).toMatchObject([{ id: rest[0] }])
     })
 
-    test('reminders come while it is open and nobody acknowledged it, to the minute after a restart too', async () => {
+    test('reminders are sent while it is open and unacknowledged, on time after a restart too', async () => {
       await world.channel('ops')
       const ids = await world.add(3, (index) => `h${index}.test`)
       await world.set(ids.slice(0, 2), 'dead')
@@ -145,7 +145,7 @@ describe.each(SETUPS)('on $name', (setup) => {
       expect((await types()).slice(4)).toEqual(['incident.resolved'])
     })
 
-    test('it is over for exactly those who were told that it began', async () => {
+    test('the recovery goes to exactly those who were notified', async () => {
       const ops = await world.channel('ops')
       const [id = ''] = await world.add(2, (index) => `h${index}.test`)
       await world.set([id], 'dead')
@@ -160,7 +160,7 @@ describe.each(SETUPS)('on $name', (setup) => {
       ])
     })
 
-    test('what is over before anybody was told is shown, and told to nobody', async () => {
+    test('an incident that ends before a notification is shown, and never sent', async () => {
       await world.channel('ops')
       world.settings.groupWaitMs = 60_000
       const [id = ''] = await world.add(2, (index) => `h${index}.test`)
@@ -172,7 +172,7 @@ describe.each(SETUPS)('on $name', (setup) => {
       expect(await types()).toEqual([])
     })
 
-    test('where nobody is responsible, that is said; a channel that comes later hears of it by the reminder', async () => {
+    test('if no channel is responsible, that is recorded; a later channel gets the reminder', async () => {
       const [id = ''] = await world.add(2, (index) => `h${index}.test`)
       await world.set([id], 'dead')
       await world.look(6)
@@ -187,7 +187,7 @@ describe.each(SETUPS)('on $name', (setup) => {
       expect(await types()).toEqual(['incident.reminded', 'incident.resolved'])
     })
 
-    test('one that comes and goes is one incident, told of a few times and not of each', async () => {
+    test('a flapping stream is one incident, with few notifications', async () => {
       await world.channel('ops')
       const [id = ''] = await world.add(2, (index) => `h${index}.test`)
       for (let turn = 0; turn < 40; turn++) {
@@ -202,7 +202,7 @@ describe.each(SETUPS)('on $name', (setup) => {
       expect((await world.incidents()).every(({ resolvedAt }) => resolvedAt !== null)).toBe(true)
     })
 
-    test('a clock that jumps back and forth neither repeats a message nor keeps one back', async () => {
+    test('a clock that jumps neither repeats nor delays a message', async () => {
       await world.channel('ops')
       const [id = ''] = await world.add(2, (index) => `h${index}.test`)
       const day = 86_400_000
@@ -228,7 +228,7 @@ describe.each(SETUPS)('on $name', (setup) => {
       expect((await types()).slice(2)).toEqual(['incident.resolved'])
     })
 
-    test('a stream that is stopped has no problem any more', async () => {
+    test('a stopped stream has no incident', async () => {
       await world.channel('ops')
       const [id = ''] = await world.add(2, (index) => `h${index}.test`)
       await world.set([id], 'dead')

@@ -56,7 +56,7 @@ test.each<[string, Partial<ToldIncident>, string, string]>([
     'Resolved: prices has an unusual size',
     'Lasted 10 min (09:26–09:36 UTC).',
   ],
-])('the recovery of %s says how long it took, and when', (_, changed, title, text) => {
+])('the recovery of %s includes its duration and time', (_, changed, title, text) => {
   expect(messageOf('resolved', [{ ...prices, ...changed }], NOW, 'http://weir.test')).toMatchObject({
     title,
     text,

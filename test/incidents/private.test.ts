@@ -32,7 +32,7 @@ afterAll(async () => {
   rmSync(directory, { recursive: true, force: true })
 })
 
-test('a private stream opens no incident, even when it is kept', async () => {
+test('a private stream opens no incident, even if always on', async () => {
   // No worker holds either of them.
   expect(await troubled(db, NOW)).toEqual([{ id: shared.id, host: 'shared.test', isHeld: false }])
 })

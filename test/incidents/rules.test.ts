@@ -49,7 +49,7 @@ describe.each(SETUPS.filter(({ name }) => name !== 'Postgres with Redis'))('on $
     }
     const hosts = (index: number) => `h${index}.test`
 
-    test('an error rate above its bound opens an incident, of those with the tag', async () => {
+    test('an error rate above its limit opens an incident for streams with the tag', async () => {
       const [tagged = ''] = await world.add(1, hosts, { tags: ['shop'] })
       const [other = ''] = await world.add(1, () => 'other.test')
       await rule({ kind: 'errorRate', tag: 'shop', params: { above: 0.2, windowMs: 300_000 } })
@@ -63,7 +63,7 @@ describe.each(SETUPS.filter(({ name }) => name !== 'Postgres with Redis'))('on $
       expect(await open()).toEqual([])
     })
 
-    test('what changes is told once a change, and at once over', async () => {
+    test('a change is notified once, and resolved at once', async () => {
       await world.channel('ops')
       const [id = '', still = ''] = await world.add(2, hosts)
       await rule({ kind: 'changed', params: { everyMs: 120_000 } })
@@ -89,7 +89,7 @@ describe.each(SETUPS.filter(({ name }) => name !== 'Postgres with Redis'))('on $
       expect((await world.incidents()).map(({ cause }) => cause)).toEqual(['changed', 'changed'])
     })
 
-    test('what has not changed for too long opens an incident, until it changes', async () => {
+    test('a document without changes for too long opens an incident, until it changes', async () => {
       const [id = ''] = await world.add(1, hosts)
       await rule({ kind: 'unchanged', params: { forMs: 300_000 } })
       await minutes(4)
@@ -101,7 +101,7 @@ describe.each(SETUPS.filter(({ name }) => name !== 'Postgres with Redis'))('on $
       expect(await open()).toEqual([])
     })
 
-    test('a change rate or size outside of what is set opens an incident', async () => {
+    test('a change rate or size out of range opens an incident', async () => {
       const [id = ''] = await world.add(1, hosts)
       await rule({ kind: 'changeRate', streamId: id, params: { min: 0.1, max: 0.5, windowMs: 60_000 } })
       await rule({ kind: 'size', streamId: id, params: { max: 1_000, windowMs: 60_000 } })
@@ -116,7 +116,7 @@ describe.each(SETUPS.filter(({ name }) => name !== 'Postgres with Redis'))('on $
       ])
     })
 
-    test('without bounds, what is usual at this hour of the week is learnt, from three weeks on', async () => {
+    test('without limits, the usual range of this hour of the week is learned, from three weeks on', async () => {
       const [known = '', young = ''] = await world.add(2, hosts)
       await rule({ kind: 'size', params: {} })
       for (let week = 1; week <= 4; week++) {
@@ -140,7 +140,7 @@ describe.each(SETUPS.filter(({ name }) => name !== 'Postgres with Redis'))('on $
       expect((await world.incidents())[0]).toMatchObject({ streamId: known })
     })
 
-    test('a condition is tried on the current document, again when that has changed', async () => {
+    test('a condition is tested on the current document, and again when it changes', async () => {
       const [id = ''] = await world.add(1, hosts)
       const [none = ''] = await world.add(1, () => 'empty.test')
       let seq = 0
@@ -182,7 +182,7 @@ describe.each(SETUPS.filter(({ name }) => name !== 'Postgres with Redis'))('on $
       expect((await world.incidents()).some(({ streamId }) => streamId === none)).toBe(false)
     })
 
-    test('a rule that is changed, removed or no longer about a stream ends its incidents', async () => {
+    test('changing, removing or rescoping a rule resolves its incidents', async () => {
       const [id = ''] = await world.add(1, hosts, { tags: ['shop'] })
       const params = { forMs: 60_000 }
       const first = await rule({ kind: 'unchanged', tag: 'shop', params })
@@ -265,7 +265,7 @@ test.each<[what: string, rule: unknown, detail: string]>([
     'failureThreshold: expected',
   ],
   ['nothing', null, 'Expected'],
-])('%s is refused in words', (_what, input, detail) => {
+])('%s is rejected with a message', (_what, input, detail) => {
   const problem = (() => {
     try {
       return checkRule(input)

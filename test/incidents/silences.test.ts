@@ -33,7 +33,7 @@ describe.each(SETUPS.filter(({ name }) => name !== 'Postgres with Redis'))('on $
     const inMs = (ms: number) => new Date(world.now + ms).toISOString()
     const hosts = (index: number) => `h${index}.test`
 
-    test('in a silence incidents open and nobody is told; what is still bad at its end is told then', async () => {
+    test('during a silence incidents open silently; those still open at its end are sent', async () => {
       await world.channel('ops')
       const [still = '', passing = ''] = await world.add(3, hosts)
       await addSilence(world.db, { reason: 'Move', endsAt: inMs(30 * MINUTE_MS) }, world.now)
@@ -54,7 +54,7 @@ describe.each(SETUPS.filter(({ name }) => name !== 'Postgres with Redis'))('on $
       expect(await types()).toEqual(['incident.opened', 'incident.resolved'])
     })
 
-    test('of a tag or a stream, the others are told of; a host is told of by those that are left', async () => {
+    test('a silence of a tag or stream leaves the others; a host is reported by the rest', async () => {
       await world.channel('ops')
       const shop = await world.add(2, hosts, { tags: ['shop'] })
       const [one = '', other = ''] = await world.add(2, (index) => `o${index}.test`)
@@ -82,7 +82,7 @@ describe.each(SETUPS.filter(({ name }) => name !== 'Postgres with Redis'))('on $
       expect((await world.told()).at(-1)?.message.streams.map(({ id }) => id)).toEqual(host.slice(0, 1))
     })
 
-    test('reminders and ends wait for the end of a silence, too', async () => {
+    test('reminders and recoveries wait for the end of a silence, too', async () => {
       await world.channel('ops')
       const [id = ''] = await world.add(2, hosts)
       await world.set([id], 'dead')
@@ -98,7 +98,7 @@ describe.each(SETUPS.filter(({ name }) => name !== 'Postgres with Redis'))('on $
       expect(await types()).toEqual(['incident.opened', 'incident.resolved'])
     })
 
-    test('a maintenance window comes again by the clock of its zone', async () => {
+    test('a maintenance window recurs by the clock of its zone', async () => {
       await world.channel('ops')
       const schedule = { timeZone: 'Europe/Berlin', days: ['tue'], from: '14:00', durationMinutes: 60 }
       await addSilence(world.db, { reason: 'Tuesdays', schedule }, world.now)
@@ -113,7 +113,7 @@ describe.each(SETUPS.filter(({ name }) => name !== 'Postgres with Redis'))('on $
       expect(await types()).toEqual(['incident.opened'])
     })
 
-    test('a silence that is over is kept, and no longer listed', async () => {
+    test('a past silence is kept, but no longer listed', async () => {
       const silence = await addSilence(world.db, { reason: 'Short', endsAt: inMs(MINUTE_MS) }, world.now)
       expect(await listSilences(world.db, world.now)).toEqual([silence])
       world.now += HOUR_MS
@@ -172,7 +172,7 @@ test.each<[what: string, silence: unknown, field: string, detail: string]>([
     'schedule',
     'durationMinutes',
   ],
-])('a silence with %s is refused in words', (_what, input, field, detail) => {
+])('a silence with %s is rejected with a message', (_what, input, field, detail) => {
   expect(() => checkSilence(input, NOW)).toThrow(Problem)
   try {
     checkSilence(input, NOW)

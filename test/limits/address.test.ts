@@ -23,11 +23,11 @@ test.each([
   ['10.0.0.1', '198.51.100.7, garbage', ['10.0.0.1'], '10.0.0.1'],
   ['10.0.0.1', '10.0.0.9, 10.0.0.8', ['10.0.0.0/8'], '10.0.0.9'],
   ['::ffff:198.51.100.7', undefined, [], '198.51.100.7'],
-])('from %p with X-Forwarded-For %p behind %p it is %p', (peer, forwarded, proxies, address) => {
+])('from %p with X-Forwarded-For %p behind %p the address is %p', (peer, forwarded, proxies, address) => {
   expect(from(peer, forwarded, proxies)).toBe(address)
 })
 
-test('addresses of one site of IPv6 are one client, those of IPv4 are not', () => {
+test('addresses of one IPv6 site are one client, those of IPv4 aren’t', () => {
   expect(siteOf('2001:db8:1:2:3:4:5:6')).toBe(siteOf('2001:db8:1:2:ffff::1'))
   expect(siteOf('2001:db8:1:2::1')).not.toBe(siteOf('2001:db8:1:3::1'))
   expect(siteOf('198.51.100.7')).toBe('198.51.100.7')

@@ -1,7 +1,7 @@
 import { expect, test } from 'bun:test'
 import { TokenBuckets } from '../../src/limits/buckets.ts'
 
-test('a bucket gives what it holds at once, and then what comes back', () => {
+test('a bucket allows its capacity at once, then its refill rate', () => {
   let now = 0
   const buckets = new TokenBuckets({ perSecond: 2, burst: 3 }, () => now)
   const take = () => buckets.take('a', 1)
@@ -19,14 +19,14 @@ test('a bucket gives what it holds at once, and then what comes back', () => {
   expect(take().left).toBe(2)
 })
 
-test('clients have a bucket each', () => {
+test('each client has its own bucket', () => {
   const buckets = new TokenBuckets({ perSecond: 1, burst: 1 }, () => 0)
   expect(buckets.take('a', 1).isAllowed).toBe(true)
   expect(buckets.take('a', 1).isAllowed).toBe(false)
   expect(buckets.take('b', 1).isAllowed).toBe(true)
 })
 
-test('of ever more clients the one that was away the longest is forgotten', () => {
+test('with too many clients, the least recently active one is forgotten', () => {
   const buckets = new TokenBuckets({ perSecond: 1, burst: 1 }, () => 0)
   buckets.take('first', 1)
   buckets.take('second', 1)

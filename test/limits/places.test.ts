@@ -2,7 +2,7 @@ import { expect, test } from 'bun:test'
 import { Places } from '../../src/limits/places.ts'
 import { streamed } from '../../src/routes/http/streamed.ts'
 
-test('so many are under way, so many wait in line, and others are refused', async () => {
+test('a number of calls run, some wait in line, and others are refused', async () => {
   const places = new Places({ what: 'exports', atOnce: 1, waiting: 1 })
   const order: string[] = []
   const leave = await places.enter()
@@ -16,13 +16,13 @@ test('so many are under way, so many wait in line, and others are refused', asyn
   expect(places.taken).toBe(0)
 })
 
-test('work that fails gives its place back', async () => {
+test('failed work releases its slot', async () => {
   const places = new Places({ what: 'exports', atOnce: 1 })
   await expect(places.run(() => Promise.reject(new Error('broken')))).rejects.toThrow('broken')
   expect(places.taken).toBe(0)
 })
 
-test('one holder has so many places at once, and the others have room', async () => {
+test('one holder has a limited number of slots, and others have room', async () => {
   const places = new Places({ what: 'imports', atOnce: 3, atOnceEach: 1 })
   const leave = await places.enter('a')
   await expect(places.enter('a')).rejects.toMatchObject({

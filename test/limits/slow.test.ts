@@ -66,7 +66,7 @@ const SLOW: Record<string, [first: string, drip?: string]> = {
   'whose chunks come in drips': [post('/api/streams', 'Transfer-Encoding: chunked'), '1\r\nx\r\n'],
 }
 
-test('slow clients are closed, and are no fault of Weir', async () => {
+test('slow clients are closed, and cause no errors in Weir', async () => {
   const opened = Object.entries(SLOW).map(([name, sent]) => ({ name, ...open(...sent) }))
   await Promise.all(opened.map(({ name, isClosed }) => until(`the one ${name} is closed`, isClosed)))
   expect(weir.warnings).toEqual([])
@@ -90,7 +90,7 @@ test('a reader that never reads is closed, and its request ends', async () => {
   await until('it is closed', () => !isHeld(weir, socket))
 })
 
-test('heads and bodies have a bound', async () => {
+test('heads and bodies have a size limit', async () => {
   const cases: [string, string, number][] = [
     ['a header', `GET / HTTP/1.1\r\n${HOST}\r\nX: ${'y'.repeat(20_000)}\r\n\r\n`, 431],
     ['all headers', `GET / HTTP/1.1\r\n${HOST}\r\n${'X-A: y\r\n'.repeat(5_000)}\r\n`, 431],
@@ -110,19 +110,19 @@ test.each([
   'GET /api/status HTTP/1.0\r\n\r\n',
   'GET /api/status HTTP/1.1\r\nHost: a b\r\n\r\n',
   'GET /api/status HTTP/1.1\r\nHost: [::\r\n\r\n',
-])('%p, which names no host that can be, is refused as that', async (sent) => {
+])('%p, which is no valid host, is rejected as that', async (sent) => {
   const { text } = open(sent)
   await until('it is answered', () => text().includes('\r\n\r\n'))
   expect(text()).toStartWith('HTTP/1.1 400')
   expect(text()).not.toContain('<html')
 })
 
-test('text that no database holds is refused in a query', async () => {
+test('text that can’t be stored is rejected in a query', async () => {
   const response = await weir.send('POST', '/api/streams/start?tag=%00')
   expect(response.status).toBe(422)
 })
 
-test('the head of a stream is told, and nobody subscribes by asking for it', async () => {
+test('HEAD of a stream returns headers without subscribing', async () => {
   for (const path of ['/events', '/api/topology/events', '/api/streams/export']) {
     const response = await fetch(weir.url + path, { method: 'HEAD' })
     expect(response.status).toBe(200)
@@ -132,7 +132,7 @@ test('the head of a stream is told, and nobody subscribes by asking for it', asy
   expect(metrics).toContain('\nweir_fanout_subscribers 0\n')
 })
 
-test('every route that takes a body has a bound of its own', async () => {
+test('every route that accepts a body has its own limit', async () => {
   const document = await weir.json<{
     paths: Record<string, Record<string, { requestBody?: object }>>
   }>('/openapi/json')

@@ -34,7 +34,7 @@ function refusalOf(work: () => unknown): TooOften | undefined {
   }
 }
 
-test('requests of one client to one host have a rate and a burst; other hosts and clients count apart', () => {
+test('requests of one client to one host have a rate and a burst; other hosts and clients count separately', () => {
   const { clock, rate } = limiter()
   for (let each = 0; each < PER_HOST * BURST_SECONDS; each++) rate.take(KEY, 'https://api.example.com/a')
   const refused = refusalOf(() => rate.take(KEY, 'https://API.example.com.:8443/b'))
@@ -74,7 +74,7 @@ test('a subscription counts until its polls have stopped', () => {
   expect(refusalOf(() => rate.follow(OTHER, target(0, 500)))).toBeUndefined()
 })
 
-test('a subscription that is resumed before its polls stop goes on counting', () => {
+test('a subscription resumed before its polls stop keeps counting', () => {
   const { clock, rate } = limiter()
   for (let each = 0; each < 4; each++) rate.follow(KEY, target(each, 500))()
   clock.nowMs += OVER_MS - 1

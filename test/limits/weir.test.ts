@@ -41,14 +41,14 @@ async function spend(from: string, headers: Record<string, string> = {}): Promis
   throw new Error('It was never refused')
 }
 
-test('an answer says how much is left', async () => {
+test('a response says how much is left', async () => {
   const from = stranger()
   const first = await ask('/api/status', from)
   expect(first.headers.get('ratelimit-policy')).toBe(`"default";q=${BURST};w=${BURST}`)
   expect(first.headers.get('ratelimit')).toBe(`"default";r=${BURST - 1};t=1`)
 })
 
-test('who asks too much is refused with a problem that says when to come back; others are not', async () => {
+test('a client over the limit is refused with Retry-After; others aren’t', async () => {
   const refused = await spend(stranger())
   expect(refused.headers.get('content-type')).toBe('application/problem+json')
   expect(refused.headers.get('retry-after')).toBe('1')
@@ -57,13 +57,13 @@ test('who asks too much is refused with a problem that says when to come back; o
   expect((await ask('/api/status', stranger())).status).toBe(200)
 })
 
-test('guessing without the token is limited as well, and health is answered all the same', async () => {
+test('requests without the token are limited too, and health checks are always answered', async () => {
   const from = stranger()
   await spend(from, { Authorization: 'Bearer wrong-and-long-enough' })
   expect((await ask('/healthz', from)).status).toBe(200)
 })
 
-test('a page for people says it to people, and files of the console are cheap', async () => {
+test('people get a page about it, and console assets are cheap', async () => {
   const from = stranger()
   for (let each = 0; each < 4 * BURST; each++) {
     const asset = await ask('/assets/views/layout/weir.css', from)
@@ -77,7 +77,7 @@ test('a page for people says it to people, and files of the console are cheap', 
   expect(page.headers.get('content-type')).toStartWith('text/html')
 })
 
-test('a stream of the proxy is refused in the way that its client understands', async () => {
+test('a proxy stream is refused in the way its client understands', async () => {
   const from = stranger()
   await spend(from)
   const refused = await ask('/proxy/http://127.0.0.1:1/', from)
@@ -85,14 +85,14 @@ test('a stream of the proxy is refused in the way that its client understands', 
   expect(await refused.text()).toContain('"status":50301')
 })
 
-test("Weir's own workers are never refused, and others that say so without the token are", async () => {
+test('Weir’s own workers are never limited; impostors without the token are', async () => {
   const from = stranger()
   const worker = { [WORKER_HEADER]: '1' }
   await spend(from, { ...worker, Authorization: 'Bearer wrong-and-long-enough' })
   expect((await ask('/api/status', from, { headers: worker })).status).toBe(200)
 })
 
-test('a client holds so many event streams and no more, all together so many, and gets them back by leaving', async () => {
+test('event streams are limited per client and in total, and slots are released on leaving', async () => {
   const left: AbortController[] = []
   const subscribe = async (from: string, path = '/events') => {
     const leaving = new AbortController()

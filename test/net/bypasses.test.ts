@@ -92,7 +92,7 @@ async function codeOf(response: Response): Promise<string> {
   return code ?? problem?.code ?? `${response.status}`
 }
 
-test('there are enough ways to try', () => {
+test('there are enough bypasses to try', () => {
   expect(new Set(targets).size).toBe(targets.length)
   expect(targets.length).toBeGreaterThan(120)
 })
@@ -103,7 +103,7 @@ test('none of them can be registered', async () => {
   expect(seen).toEqual([])
 })
 
-test('none of them is looked at', async () => {
+test('none of them can be previewed', async () => {
   const through: string[] = []
   // Few looks are made at a time.
   for (const url of targets) {
@@ -114,7 +114,7 @@ test('none of them is looked at', async () => {
   expect(seen).toEqual([])
 })
 
-test('a stream is changed to none of them', async () => {
+test('no stream can be changed to one of them', async () => {
   const { id } = await weir.register({ url: `http://${ALLOWED}:${port}/a`, kind: 'poll', start: false })
   const through = await unrefused(async (url) => {
     // One that can't be looked up may be there later: it is asked for when it is followed.
@@ -126,7 +126,7 @@ test('a stream is changed to none of them', async () => {
   expect(seen).toEqual([])
 })
 
-test('the proxy subscribes to none of them', async () => {
+test('the proxy follows none of them', async () => {
   const through: string[] = []
   for (const url of targets) {
     const response = await weir.get(`/proxy/${encodeURIComponent(url)}`)
@@ -155,7 +155,7 @@ test('no channel sends to any of them', async () => {
   expect(seen).toEqual([])
 })
 
-test('no mail server of theirs is talked to', async () => {
+test('no mail server at one of them is contacted', async () => {
   const hosts = [...new Set(targets.map((target) => URL.parse(target)?.hostname ?? ''))].filter(Boolean)
   for (const host of hosts.slice(0, 40)) {
     const config = { host, port, security: 'none', from: 'a@a.test', to: ['b@b.test'] }
@@ -166,7 +166,7 @@ test('no mail server of theirs is talked to', async () => {
   expect(seen).toEqual([])
 })
 
-test('a redirect leads to none of them', async () => {
+test('no redirect leads to one of them', async () => {
   const through: string[] = []
   for (const [index, target] of targets.entries()) {
     const status = [301, 302, 303, 307, 308][index % 5]
@@ -180,7 +180,7 @@ test('a redirect leads to none of them', async () => {
   expect(seen).toEqual([])
 })
 
-test('no service of the topology is asked, whatever url it reports', async () => {
+test('no service of the topology is requested there, whatever URL it reports', async () => {
   for (const url of targets.filter((target) => /^https?:\/\/[^\\]/.test(target)).slice(0, 60)) {
     const reported = await weir.send('POST', '/api/topology', { services: [{ id: 'spy', url }] })
     if (reported.status >= 400) continue
@@ -192,7 +192,7 @@ test('no service of the topology is asked, whatever url it reports', async () =>
   expect(seen).toEqual([])
 })
 
-test('a name that changes its mind is connected to where it was checked', async () => {
+test('a name that changes its address is connected to where it was checked', async () => {
   for (const host of ['rebinding.test', 'swinging.test']) {
     lookups.delete(host)
     const said = new Set<string>()
@@ -205,13 +205,13 @@ test('a name that changes its mind is connected to where it was checked', async 
   expect(seen).toEqual([])
 })
 
-test('of an answer with several addresses only those that are allowed are tried', async () => {
+test('of several resolved addresses only the allowed ones are tried', async () => {
   const response = await weir.send('POST', '/api/streams/look', { url: `http://mixed.test:${port}/` })
   expect(await response.text()).toContain(`mixed.test:${port}`)
   expect(seen).toEqual([])
 })
 
-test('a host that ALLOW_HOSTS names leads to no metadata', async () => {
+test('a host in ALLOW_HOSTS can’t lead to cloud metadata', async () => {
   for (let answer = 0; answer < 4; answer++) {
     const response = await weir.send('POST', '/api/streams/look', { url: `http://named.test:${port}/` })
     expect(await codeOf(response)).toBe('not_allowed')
@@ -219,7 +219,7 @@ test('a host that ALLOW_HOSTS names leads to no metadata', async () => {
 })
 
 test.each(['http://8.8.8.8/', 'http://own.test/'])(
-  '%s is this very machine by a public address: behind a proxy, others do not reach it through Weir',
+  '%s is this machine by a public address: behind a proxy, others can’t reach it through Weir',
   async (url) => {
     const own = { has: (address: string) => address === '8.8.8.8' }
     const lookup = async () => ['8.8.8.8']

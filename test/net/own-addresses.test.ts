@@ -23,7 +23,7 @@ test.each<[cidr: string, address: string, isOwn: boolean]>([
   expect(own(cidr).has(address)).toBe(isOwn)
 })
 
-test('an interface that comes up later is known soon, without being read for each question', () => {
+test('a new interface is noticed soon, without listing them for every request', () => {
   const interfaces = ['93.184.215.14/24']
   let now = 0
   let reads = 0
@@ -42,7 +42,7 @@ test('an interface that comes up later is known soon, without being read for eac
   expect(reads).toBe(2)
 })
 
-test('where the system stops telling, the last that is known stays; where it never told, Weir says what to do', () => {
+test('if listing fails, the last known addresses stay; if it never worked, Weir says what to do', () => {
   let now = 0
   let isTold = true
   const read = () => {
@@ -56,7 +56,7 @@ test('where the system stops telling, the last that is known stays; where it nev
   expect(() => new OwnAddresses({ read })).toThrow(/AF_NETLINK/)
 })
 
-test("this machine's own interfaces are read", () => {
+test('this machine’s own interfaces are listed', () => {
   const [first] = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? [])
   expect(new OwnAddresses().has((first as InterfaceAddress).address)).toBe(true)
 })

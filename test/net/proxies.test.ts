@@ -23,7 +23,7 @@ test.each([
   'http://0.0.0.0:3000/',
   'http://[::]/',
   'https://localhost./',
-])('%s is this machine, and is behind no proxy', (url) => {
+])('%s is this machine, and never uses a proxy', (url) => {
   expect(proxyOf(url)).toBeUndefined()
 })
 

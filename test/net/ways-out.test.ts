@@ -40,7 +40,7 @@ function opensConnections(code: string): boolean {
   return modules.some((path) => MODULES.test(path)) || transpiler.transformSync(code).includes(FOUND)
 }
 
-test('only the files that are listed open connections by themselves', async () => {
+test('only listed files open connections themselves', async () => {
   const found: string[] = []
   for (const file of new Bun.Glob('{src,jobs,views}/**/*.{ts,tsx}').scanSync(ROOT)) {
     if (/^views\/[^/]+\/client\//.test(file)) continue
@@ -62,6 +62,6 @@ test.each([
   ['export class Api { fetch() {} }', false],
   ['let a: typeof globalThis.fetch', false],
   ['import type { Server } from "bun"\nlet a: Server', false],
-])('%s opens a connection by itself: %p', (code, isFound) => {
+])('%s opens a connection itself: %p', (code, isFound) => {
   expect(opensConnections(code)).toBe(isFound)
 })

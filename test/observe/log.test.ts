@@ -18,7 +18,7 @@ function statementError(): Error {
   return new Error('Failed query: insert into keys values ($1)\nparams: hunter2', { cause })
 }
 
-test('JSON lines have time, level, message and fields, and below the level there are none', async () => {
+test('JSON lines have time, level, message and fields, and none are below the level', async () => {
   const { log, json } = await logOf('json')
   log.debug('not told')
   log.info('told', { status: 200, path: undefined })
@@ -28,7 +28,7 @@ test('JSON lines have time, level, message and fields, and below the level there
   expect([log.writes('debug'), log.writes('info')]).toEqual([false, true])
 })
 
-test('whatever happens on behalf of a request tells its id, later too', async () => {
+test('everything caused by a request has its ID, later too', async () => {
   const { log, json } = await logOf('json')
   await inRequest({ requestId: 'r-1', route: undefined, span: undefined }, async () => {
     await Promise.resolve()
@@ -53,7 +53,7 @@ test.each(['json', 'text'] as const)(
   },
 )
 
-test('text is for people: faults go to the error output, with a prefix', async () => {
+test('text is for people: errors go to stderr, with a prefix', async () => {
   const { log, lines } = await logOf('text', 'debug')
   log.info('Weir is listening on http://localhost:1')
   log.debug('GET /', { status: 200, caller: undefined })
@@ -61,7 +61,7 @@ test('text is for people: faults go to the error output, with a prefix', async (
   expect(lines).toEqual(['Weir is listening on http://localhost:1\n', 'GET / status=200\n', '! weir: odd\n'])
 })
 
-test('every secret of the settings is known to be one', () => {
+test('every secret setting is known as one', () => {
   const secrets = secretsOf(
     parseConfig({
       WEIR_TOKEN: 'a-long-random-token',

@@ -4,14 +4,14 @@ import { Counter, counter, expose, gauge, Histogram, histogram } from '../../src
 import { Scrape } from '../../src/observe/scrape.ts'
 import { readMetrics } from './exposition.ts'
 
-test('whatever a label says comes back as it was', () => {
+test('any label value is read back', () => {
   const labels = { odd: 'a"b\\c\nd,e="f"} 1', empty: '' }
   const text = expose([gauge('a_gauge', 'Two\nlines \\ and more', [{ labels, value: -1.5 }])])
   expect(text.split('\n')[0]).toBe('# HELP a_gauge Two\\nlines \\\\ and more')
   expect(readMetrics(text).get('a_gauge')?.samples).toEqual([{ name: 'a_gauge', labels, value: -1.5 }])
 })
 
-test('a value at a bound is within, one beyond all is in the last bucket', () => {
+test('a value at a bucket’s bound is in it, and a larger one in the last bucket', () => {
   const spread = new Histogram<'of'>([0.1, 1])
   for (const value of [0.1, 0.5, 1, 7]) spread.observe({ of: 'x' }, value)
   const told = readMetrics(expose([histogram('a_seconds', 'How long.', spread)])).get('a_seconds')
@@ -22,7 +22,7 @@ test('a value at a bound is within, one beyond all is in the last bucket', () =>
   expect(of('a_seconds_count')).toEqual([4])
 })
 
-test('series are bounded: what is beyond is counted together', () => {
+test('series are bounded: the rest is counted together', () => {
   const counts = new Counter<'name'>()
   for (let at = 0; at < 2_500; at++) counts.add({ name: `n${at}` })
   const samples = [...counts.samples()]
@@ -33,7 +33,7 @@ test('series are bounded: what is beyond is counted together', () => {
   )
 })
 
-test('fifty hosts are told apart; one that has long been well makes room', () => {
+test('fifty hosts have their own series; one without recent errors makes room', () => {
   let now = 0
   const hosts = new HostErrors(() => now)
   for (let at = 0; at < 60; at++) hosts.add(`h${at}`, 'timeout')
@@ -47,7 +47,7 @@ test('fifty hosts are told apart; one that has long been well makes room', () =>
   expect([of('h0'), of('h1'), of('new'), of('other')]).toEqual([undefined, 2, 1, 11])
 })
 
-test('a source that fails is left out and said to be; many who ask in one second are one reading', async () => {
+test('a failing source is left out and reported; scrapes within a second share one reading', async () => {
   let now = 0
   const asked = { good: 0, slow: 0 }
   const good = async () => [gauge('a_gauge', 'It.', ++asked.good)]
@@ -79,6 +79,6 @@ test.each([
   '# HELP a_gauge A\n# TYPE a_gauge gauge\na_gauge 1\na_gauge 2\n',
   '# HELP a_gauge A\n# TYPE a_gauge counter\na_gauge 1\n',
   '# HELP a_gauge A\n# TYPE a_gauge gauge\nb_gauge 1\n',
-])('the reader of these tests is strict: %j', (text) => {
+])('the parser of these tests is strict: %j', (text) => {
   expect(() => readMetrics(text)).toThrow()
 })

@@ -23,7 +23,7 @@ afterAll(() => {
 
 const wrong = ({ checks }: Report) => checks.filter(({ ok }) => !ok).map(({ name }) => name)
 
-test('what is missing is named: the start, the schema, the database, the queue, the workers', async () => {
+test('the missing part is named: start, schema, database, queue, workers', async () => {
   const storage = await openStorage({ dataDir: join(dataDir, 'alone'), databaseUrl: undefined })
   let running: boolean | undefined
   const queue = { isAway: false }
@@ -52,7 +52,7 @@ test('what is missing is named: the start, the schema, the database, the queue, 
   expect(wrong(await readiness.report())).toEqual(['database'])
 })
 
-test('told to end, it says first that it is not ready, and answers until the time for that is over', async () => {
+test('on shutdown it first becomes not ready, and keeps responding for the drain time', async () => {
   const weir = spawnWeir({ DATA_DIR: join(dataDir, 'draining'), DRAIN_MS: '1500', LOG_FORMAT: 'json' })
   children.push(weir.child)
   const url = (await weir.url()).replace(/"}$/, '')

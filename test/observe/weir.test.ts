@@ -94,7 +94,7 @@ async function figures() {
   return { text, families, of: one, type: response.headers.get('content-type') }
 }
 
-test('what Weir follows, records, sends and answers is counted', async () => {
+test('what Weir follows, records, sends and responds is counted', async () => {
   const feed = new Feed()
   const streamed = upstream.on('/feed', () => feed.response())
   const broken = upstream.on('/broken', ({ headers }) => {
@@ -155,7 +155,7 @@ test('what Weir follows, records, sends and answers is counted', async () => {
   expect(told.text).not.toContain(id)
 })
 
-test('the dashboard and the alerts ask for metrics and labels that there are', async () => {
+test('the dashboard and the alerts use existing metrics and labels', async () => {
   const { families } = await figures()
   const known = new Set([...families].flatMap(([name, { type }]) => (type === 'histogram' ? [] : [name])))
   for (const [name, { type }] of families) {
@@ -199,7 +199,7 @@ test.skipIf(Bun.which('promtool') === null)(
   },
 )
 
-test('the metrics are behind the door; whether it is ready is not', async () => {
+test('metrics require authentication; readiness doesn’t', async () => {
   expect((await weir.get('/metrics')).status).toBe(401)
   expect((await weir.get('/healthz')).status).toBe(200)
   const ready = await weir.get('/readyz')
@@ -212,7 +212,7 @@ test('the metrics are behind the door; whether it is ready is not', async () => 
   expect(checks.map(({ name }) => name)).toEqual(['process', 'database', 'schema', 'queue', 'workers'])
 })
 
-test('a request has an id, in the answer, in its problem and in the log', async () => {
+test('a request has an ID in its response, problem and log', async () => {
   const given = await ask('/api/streams/nothing', { headers: { 'X-Request-Id': 'from/before:1' } })
   expect(given.headers.get('x-request-id')).toBe('from/before:1')
   expect(await given.json()).toMatchObject({ code: 'not_found', requestId: 'from/before:1' })
@@ -228,7 +228,7 @@ test('a request has an id, in the answer, in its problem and in the log', async 
   })
 })
 
-test('no line and no span holds a token, or the URL that the proxy was asked for', async () => {
+test('no log line or span contains a token, or the URL of a proxy request', async () => {
   const before = lines.length
   await ask(`/proxy/${upstream.url}/secret-path?key=hidden-key&X-Sd-Token=${TOKEN}`).then((response) =>
     response.body?.cancel(),
@@ -242,7 +242,7 @@ test('no line and no span holds a token, or the URL that the proxy was asked for
   }
 })
 
-test('requests, polls, event streams, batches and deliveries are traced, the caller’s trace goes on', async () => {
+test('requests, polls, event streams, batches and deliveries are traced, and callers’ traces continue', async () => {
   const parent = `00-${TRACE}-00f067aa0ba902b7-01`
   await ask('/api/status', { headers: { traceparent: parent } })
   await ask('/api/status', { headers: { traceparent: parent.replace(/01$/, '00') } })

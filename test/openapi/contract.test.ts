@@ -33,7 +33,7 @@ const get = <T = Record<string, unknown>>(path: string) => contract.ask<T>('GET'
 const post = <T = Record<string, unknown>>(path: string, body?: unknown) =>
   contract.ask<T>('POST', path, { body })
 
-test('streams answer as the document says', async () => {
+test('streams respond as documented', async () => {
   const { polled, followed, upstream, feed } = everything
   const url = upstream.on('/more', () => Response.json({ more: 1 }))
   const { id } = await post<{ id: string }>('/api/streams', { url, twin: true, kind: 'poll', tags: ['more'] })
@@ -76,7 +76,7 @@ test('streams answer as the document says', async () => {
   expect(contract.faults).toEqual([])
 })
 
-test('measures and documents answer as the document says', async () => {
+test('measures and documents respond as documented', async () => {
   const { polled, followed, weir, upstream } = everything
   const { id: quiet } = await weir.register({ url: upstream.url, kind: 'poll', start: false })
   await weir.entry(polled, 'it has changed', ({ changed }) => changed === true)
@@ -100,7 +100,7 @@ test('measures and documents answer as the document says', async () => {
   expect(contract.faults).toEqual([])
 })
 
-test('channels and incidents answer as the document says', async () => {
+test('channels and incidents respond as documented', async () => {
   const { channel, incident, polled, weir, upstream } = everything
   const url = upstream.on('/ntfy', () => new Response('no', { status: 500 }))
   const { id } = await post<{ id: string }>('/api/channels', { name: 'B', kind: 'ntfy', config: { url } })
@@ -137,7 +137,7 @@ test('channels and incidents answer as the document says', async () => {
   expect(contract.faults).toEqual([])
 })
 
-test('topology, archive and operation answer as the document says', async () => {
+test('topology, archive and operation respond as documented', async () => {
   const { upstream } = everything
   const faults = upstream.on('/svc/faults', () => Response.json({ latencyMs: 5 }))
   upstream.on('/svc/activate', () => Response.json({ done: true }))
@@ -181,7 +181,7 @@ test('topology, archive and operation answer as the document says', async () => 
   expect(contract.faults).toEqual([])
 })
 
-test('refusals are problems, with codes that the document tells', async () => {
+test('errors are problems with documented codes', async () => {
   const nobody = crypto.randomUUID()
   const { channel, incident, polled } = everything
   await get(`/api/streams/${nobody}`)
@@ -205,7 +205,7 @@ test('refusals are problems, with codes that the document tells', async () => {
   expect(contract.faults).toEqual([])
 })
 
-test('every operation says what it answers, and was held against it', () => {
+test('every operation has a response schema, and was checked against it', () => {
   expect(contract.silent()).toEqual([])
   const promised = contract.promised()
   const missed = promised.filter((each) => !contract.reached.has(each) && !(each in UNREACHED))

@@ -36,7 +36,7 @@ describeInBrowser('the reference of the API', () => {
     return { part, form: part.locator('form.try') }
   }
 
-  test('without script it tells every operation, and an address opens the one it names', async () => {
+  test('without script it shows every operation, and a URL opens the one it names', async () => {
     const { page, close } = await openPage(browser, { javaScriptEnabled: false })
     const { part, form } = await open('postApiStreams', page)
     const { paths } = await weir.json<ApiDocument>('/openapi/json')
@@ -58,7 +58,7 @@ describeInBrowser('the reference of the API', () => {
     await close()
   })
 
-  test('words find operations, in the list and in the index', async () => {
+  test('search finds operations, in the list and in the index', async () => {
     await open('getApiStatus')
     const visible = (selector: string) => page.locator(selector).filter({ visible: true }).count()
     const all = await visible('details.operation')
@@ -73,7 +73,7 @@ describeInBrowser('the reference of the API', () => {
     expect(faults).toEqual([])
   })
 
-  test('what is tried is really sent; what comes back is shown as text, and copied as a command', async () => {
+  test('“Try it” sends a real request; the response is shown as text, and copied as a command', async () => {
     const { part, form } = await open('postApiStreams')
     const url = upstream.on('/tried', () => Response.json({ ok: true }))
     const body = JSON.stringify({ url, kind: 'poll', name: HOSTILE, start: false })
@@ -90,7 +90,7 @@ describeInBrowser('the reference of the API', () => {
     expect(faults).toEqual([])
   })
 
-  test('what can not be undone is sent at the second click', async () => {
+  test('destructive requests need a second click', async () => {
     const { id } = await weir.register({ url: upstream.url, kind: 'poll', start: false })
     const { form } = await open('deleteApiStreamsById')
     await form.locator('[name="path:id"]').fill(id)
@@ -103,7 +103,7 @@ describeInBrowser('the reference of the API', () => {
     expect((await weir.get(`/api/streams/${id}`)).status).toBe(404)
   })
 
-  test('an event stream shows its events as they come, until it is stopped or has shown enough', async () => {
+  test('an event stream shows its events until it is stopped or has shown enough', async () => {
     const feed = new Feed()
     const url = upstream.on('/events', () => feed.response())
     const { id } = await weir.register({ url, kind: 'sse' })
@@ -127,7 +127,7 @@ describeInBrowser('the reference of the API', () => {
     expect(faults).toEqual([])
   })
 
-  test('a body that is too large to be shown is cut, and the page says so', async () => {
+  test('a body that is too large to show is truncated, with a note', async () => {
     const text = JSON.stringify(Array.from({ length: 30_000 }, (_, at) => ({ at })))
     const url = upstream.on(
       '/large',

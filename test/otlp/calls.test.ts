@@ -33,7 +33,7 @@ test.each([
   expect(receiver.nodes().sort()).toEqual(['cart', 'stock'])
 })
 
-test('a server alone makes its service known, with its namespace as its group', async () => {
+test('a server span alone creates its service, with its namespace as the group', async () => {
   await using receiver = startReceiver()
   await receiver.send({ ...SERVER, resource: { 'service.namespace': 'warehouse' } })
   expect(receiver.topology.graph()).toMatchObject({
@@ -42,7 +42,7 @@ test('a server alone makes its service known, with its namespace as its group', 
   })
 })
 
-test('a call whose server stays silent waits, and then goes to the address', async () => {
+test('a call without a server span waits, and then goes to the address', async () => {
   await using receiver = startReceiver()
   await receiver.send(CLIENT)
   expect(receiver.edges()).toEqual([])
@@ -53,7 +53,7 @@ test('a call whose server stays silent waits, and then goes to the address', asy
   expect(receiver.edges()).toEqual(['cart -> stock.local:8080: 1/0'])
 })
 
-test('an address where a service answered before is that service', async () => {
+test('a known address stands for its service', async () => {
   await using receiver = startReceiver()
   await receiver.send(CLIENT, SERVER)
   await receiver.send({ ...CLIENT, spanId: id(3), service: 'web' })
@@ -61,7 +61,7 @@ test('an address where a service answered before is that service', async () => {
   expect(receiver.edges()).toEqual(['cart -> stock: 1/0', 'web -> stock: 1/0'])
 })
 
-test('an address where several services answered is none of them', async () => {
+test('an address of several services stands for none of them', async () => {
   await using receiver = startReceiver()
   await receiver.send(CLIENT, SERVER)
   await receiver.send(
@@ -77,7 +77,7 @@ test('an address where several services answered is none of them', async () => {
   ])
 })
 
-test('two traces that share span ids stay apart', async () => {
+test('two traces with equal span IDs stay separate', async () => {
   await using receiver = startReceiver()
   await receiver.send(CLIENT, { ...SERVER, traceId: 'b2'.repeat(16) })
   await receiver.settle()
@@ -90,7 +90,7 @@ test.each([
   ['in 2300', { start: 10_413_792_000 }, 42.5],
   ['that ends before it starts', { durationMs: -5 }, undefined],
   ['that takes a year', { durationMs: 31_536_000_000 }, undefined],
-])('a client %s is counted now, and measured only where that makes sense', async (_, change, durationMs) => {
+])('a client %s is counted now, with a duration only if it makes sense', async (_, change, durationMs) => {
   await using receiver = startReceiver()
   const before = Date.now()
   await receiver.send({ ...CLIENT, ...change }, SERVER)
@@ -100,7 +100,7 @@ test.each([
   expect(at >= before && at <= Date.now()).toBe(true)
 })
 
-test('past what may wait, the oldest call is settled early', async () => {
+test('beyond the limit, the oldest waiting call is settled early', async () => {
   await using receiver = startReceiver()
   const waiting = Array.from({ length: MAX_WAITING }, (_, at) => ({ ...CLIENT, spanId: id(at + 10) }))
   await receiver.send(CLIENT)

@@ -23,16 +23,16 @@ test.each(NASTY)('%j is made to fit', (name) => {
   expect(fitting).toContain(name.slice(0, 3))
 })
 
-test.each(['', '  ', '\n\u0000'])('of %j nothing is left', (name) => {
+test.each(['', '  ', '\n\u0000'])('nothing is left of %j', (name) => {
   expect(fitName(name)).toBeUndefined()
 })
 
-test('two long names that begin alike stay two', () => {
+test('two long names with the same beginning stay distinct', () => {
   const names = ['a', 'b'].map((end) => fitName(`${'x'.repeat(80)}${end}`))
   expect(names[0]).not.toBe(names[1])
 })
 
-test.each([PROTOBUF, JSON_TYPE])('a service may be called anything, in %s', async (type) => {
+test.each([PROTOBUF, JSON_TYPE])('a service may have any name, in %s', async (type) => {
   await using receiver = startReceiver()
   // What no UTF-8 can hold doesn't come this far, and of what is very long only the start.
   const names = NASTY.filter((name) => name.isWellFormed() && name.length < 1000)
@@ -46,7 +46,7 @@ test.each([PROTOBUF, JSON_TYPE])('a service may be called anything, in %s', asyn
   expect(receiver.warnings).toEqual([])
 })
 
-test('ten thousand services are taken, and the graph stays within its bounds', async () => {
+test('ten thousand services are accepted, and the graph stays within its limits', async () => {
   await using receiver = startReceiver()
   const spans = Array.from({ length: 10_000 }, (_, at) => ({
     service: `broken ${at}`,

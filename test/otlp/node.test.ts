@@ -47,39 +47,42 @@ test.concurrent.each([
       OTEL_EXPORTER_OTLP_COMPRESSION: 'gzip',
     },
   ],
-])('two Node services show up by their environment, over %s', async (protocol, weirSettings, settings) => {
-  const weir = await startTestWeir({ ...weirSettings })
-  const common = {
-    OTEL_EXPORTER_OTLP_ENDPOINT: weir.url,
-    OTEL_EXPORTER_OTLP_PROTOCOL: protocol,
-    OTEL_RESOURCE_ATTRIBUTES: 'service.namespace=shop',
-    ...settings,
-  }
-  try {
-    await using stock = await startNodeService({ ...common, OTEL_SERVICE_NAME: 'stock' })
-    await using cart = await startNodeService({ ...common, OTEL_SERVICE_NAME: 'cart', NEXT: stock.url })
-    for (const path of ['/', '/', '/broken']) await (await fetch(cart.url + path)).text()
+])(
+  'two Node services appear with only environment variables, over %s',
+  async (protocol, weirSettings, settings) => {
+    const weir = await startTestWeir({ ...weirSettings })
+    const common = {
+      OTEL_EXPORTER_OTLP_ENDPOINT: weir.url,
+      OTEL_EXPORTER_OTLP_PROTOCOL: protocol,
+      OTEL_RESOURCE_ATTRIBUTES: 'service.namespace=shop',
+      ...settings,
+    }
+    try {
+      await using stock = await startNodeService({ ...common, OTEL_SERVICE_NAME: 'stock' })
+      await using cart = await startNodeService({ ...common, OTEL_SERVICE_NAME: 'cart', NEXT: stock.url })
+      for (const path of ['/', '/', '/broken']) await (await fetch(cart.url + path)).text()
 
-    const headers = { Authorization: `Bearer ${TOKEN}` }
-    const { services, calls } = await until('all three calls are counted', async () => {
-      const graph = (await (await fetch(`${weir.url}/api/topology`, { headers })).json()) as Graph
-      return graph.calls?.find(({ count }) => count === 3) && graph
-    })
-    expect(
-      services
-        .filter(({ group }) => group === 'shop')
-        .map(({ id, kind }) => [id, kind])
-        .sort(),
-    ).toEqual([
-      ['cart', 'service'],
-      ['stock', 'service'],
-    ])
-    expect(calls.filter(({ from }) => from === 'cart')).toMatchObject([
-      { from: 'cart', to: 'stock', errors: 1 },
-    ])
-    expect(calls.find(({ from }) => from === 'cart')?.lastDurationMs).toBeGreaterThan(10)
-    expect(weir.warnings).toEqual([])
-  } finally {
-    await weir.close()
-  }
-})
+      const headers = { Authorization: `Bearer ${TOKEN}` }
+      const { services, calls } = await until('all three calls are counted', async () => {
+        const graph = (await (await fetch(`${weir.url}/api/topology`, { headers })).json()) as Graph
+        return graph.calls?.find(({ count }) => count === 3) && graph
+      })
+      expect(
+        services
+          .filter(({ group }) => group === 'shop')
+          .map(({ id, kind }) => [id, kind])
+          .sort(),
+      ).toEqual([
+        ['cart', 'service'],
+        ['stock', 'service'],
+      ])
+      expect(calls.filter(({ from }) => from === 'cart')).toMatchObject([
+        { from: 'cart', to: 'stock', errors: 1 },
+      ])
+      expect(calls.find(({ from }) => from === 'cart')?.lastDurationMs).toBeGreaterThan(10)
+      expect(weir.warnings).toEqual([])
+    } finally {
+      await weir.close()
+    }
+  },
+)

@@ -93,7 +93,7 @@ test.each([
   [{ 'error.type': 'ECONNREFUSED' }, false, 500],
   [{}, true, 500],
   [{}, false, 200],
-])('%o with an error %p is a status of %p', async (attributes, isError, status) => {
+])('%o with an error %p has the status %p', async (attributes, isError, status) => {
   const call = await drawn('client', { 'server.address': 'stock', ...attributes }, isError)
   expect(call[2]).toBe(status)
 })

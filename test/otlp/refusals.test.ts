@@ -15,7 +15,7 @@ const CALL: TestSpan[] = [
   { service: 'stock', kind: 'server', spanId: id(2), parent: id(1), attributes: { 'http.status_code': 200 } },
 ]
 
-test('every beginning of a request is taken or refused with 400, and never breaks anything', async () => {
+test('every prefix of a request is accepted or rejected with 400, and never crashes', async () => {
   await using receiver = startReceiver()
   const whole = requestOf(CALL)
   const statuses = new Map<number, number>()
@@ -30,7 +30,7 @@ test('every beginning of a request is taken or refused with 400, and never break
   expect(receiver.nodes().sort()).toEqual(['cart', 'redis', 'stock'])
 })
 
-test('any one byte changed is taken or refused', async () => {
+test('a request with any one byte changed is accepted or rejected', async () => {
   await using receiver = startReceiver()
   const whole = requestOf(CALL)
   for (let at = 0; at < whole.length; at++) {
@@ -41,7 +41,7 @@ test('any one byte changed is taken or refused', async () => {
   expect(receiver.warnings).toEqual([])
 })
 
-test('of a request that is refused nothing is taken', async () => {
+test('nothing of a rejected request is counted', async () => {
   await using receiver = startReceiver()
   const response = await receiver.post(requestOf(CALL).slice(0, -1))
   const { code, message } = fromBinary(STATUS, await response.bytes())
@@ -59,7 +59,7 @@ test.each([
   ['{"resourceSpans": [{"scopeSpans": [{"spans": [{"kind": "SERVER"}]}]}]}', 'a number must be whole'],
   ['['.repeat(1_000_000), "isn't an ExportTraceServiceRequest"],
   [new Uint8Array([0x22, 0xff, 0xfe, 0x22]), "isn't an ExportTraceServiceRequest"],
-])('JSON %.60p is refused with a sentence', async (body, sentence) => {
+])('JSON %.60p is rejected with a message', async (body, sentence) => {
   await using receiver = startReceiver()
   const response = await receiver.post(body, { 'Content-Type': 'application/json; charset=utf-8' })
   expect([response.status, response.headers.get('content-type')]).toEqual([400, JSON_TYPE])
@@ -69,7 +69,7 @@ test.each([
 })
 
 test.each(['text/plain', 'application/grpc', 'application/x-protobuffer', ''])(
-  '%p is no content type',
+  '%p isn’t a supported content type',
   async (type) => {
     await using receiver = startReceiver()
     const response = await receiver.post(requestOf(CALL), { 'Content-Type': type })
@@ -93,7 +93,7 @@ test.each([
   if (sentence !== undefined) expect(fromBinary(STATUS, await response.bytes()).message).toContain(sentence)
 })
 
-test('spans beyond the bound, or without ids, are refused and counted; the others are taken', async () => {
+test('spans beyond the limit, or without IDs, are rejected and counted; the others are accepted', async () => {
   await using receiver = startReceiver()
   const zero = { service: 'lost', spanId: '0'.repeat(16) }
   const spans = Array.from({ length: MAX_SPANS + 5 }, (_, at) => ({ service: 'shop', spanId: id(at) }))
@@ -111,7 +111,7 @@ test('spans beyond the bound, or without ids, are refused and counted; the other
   expect(receiver.nodes().sort()).toEqual(['cart', 'redis', 'shop', 'stock'])
 })
 
-test('a request of nothing but empty parts is refused as a whole', async () => {
+test('a request of only empty parts is rejected as a whole', async () => {
   await using receiver = startReceiver()
   const empty = new Uint8Array(16_000_000).fill(0).map((_, at) => (at % 2 === 0 ? 0x0a : 0))
   const lists = `{"resourceSpans": [${'{},'.repeat(MAX_PARTS)}{}]}`
@@ -124,7 +124,7 @@ test('a request of nothing but empty parts is refused as a whole', async () => {
   }
 })
 
-test('of many large requests at once, some are asked to come back and the rest are taken', async () => {
+test('of many large concurrent requests, some get 429 and the rest is accepted', async () => {
   await using receiver = startReceiver()
   const spans = Array.from({ length: MAX_SPANS }, (_, at) => ({ spanId: id(at) }))
   const body = Bun.gzipSync(requestOf(spans))
@@ -137,7 +137,7 @@ test('of many large requests at once, some are asked to come back and the rest a
   await receiver.send(...CALL)
 })
 
-test('a span larger than any is, is refused by itself', async () => {
+test('an oversized span is rejected alone', async () => {
   await using receiver = startReceiver()
   const large = { service: 'shop', spanId: id(9), attributes: { text: 'x'.repeat(300_000) } }
   const [refused, reason] = await partial(await receiver.post(requestOf([large, ...CALL])))

@@ -87,7 +87,7 @@ const twinOf = async (url: string, id: string) =>
     return items.find((each) => each.twinOf === id)?.id
   })
 
-test('HTTP_PROXY carries polls, event streams, previews and webhooks, and never what Weir asks itself', async () => {
+test('HTTP_PROXY is used for polls, event streams, previews and webhooks, and never for requests to Weir itself', async () => {
   const weir = start({
     ...company(),
     WEIR_TOKEN: TOKEN,
@@ -126,7 +126,7 @@ test('HTTP_PROXY carries polls, event streams, previews and webhooks, and never 
   expect(JSON.stringify(proxy.seen)).not.toContain(TOKEN)
 })
 
-test('UPSTREAM_PROXY takes the place of HTTP_PROXY, and is told who asks by its credentials', async () => {
+test('UPSTREAM_PROXY overrides HTTP_PROXY, and gets its credentials', async () => {
   const ours = await startHttpProxy()
   try {
     const named = ours.url.replace('http://', 'http://weir:pass%20word@')
@@ -170,7 +170,7 @@ test('no session token from the environment is sent to S3', async () => {
 test.each([
   ['NODE_TLS_REJECT_UNAUTHORIZED', '0'],
   ['BUN_CONFIG_VERBOSE_FETCH', 'curl'],
-])('with %s=%s Weir says why it does not start', async (name, value) => {
+])('with %s=%s Weir doesn’t start and says why', async (name, value) => {
   const { code, output } = await start({ [name]: value }).ended()
   expect(code).toBe(1)
   expect(output).toContain(`${name}: `)
@@ -204,7 +204,7 @@ test.skipIf(onPostgres === undefined || isSkipped(onPostgres))(
   },
 )
 
-test('the command line sends its token to the Weir of this machine, and not to a proxy', async () => {
+test('the command line sends its token to the local Weir, and not to a proxy', async () => {
   const weir = start({ WEIR_TOKEN: TOKEN })
   const url = await weir.url()
   const cli = spawnCli(['ls'], { ...company(), NO_PROXY: '', WEIR_URL: url, WEIR_TOKEN: TOKEN })

@@ -98,7 +98,7 @@ describe.each(SHARED)('web and workers on $name', (setup) => {
       await services.close()
     })
 
-    test('two workers share the streams, and a third gets its part of them', async () => {
+    test('two workers share the streams, and a third gets its share', async () => {
       const workers = [start('worker'), start('worker')]
       await allHeld()
       await until('both hold some', async () => {
@@ -114,14 +114,14 @@ describe.each(SHARED)('web and workers on $name', (setup) => {
       await checkLogs()
     })
 
-    test('stop pressed on the web process closes the connection that a worker holds; start opens it again', async () => {
+    test('Stop on the web process closes the connection of a worker; Start opens it again', async () => {
       await json(`/api/streams/${ids[0]}/stop`, 'POST')
       await until('the connection is closed', () => feeds[0]?.readers === 0)
       await json(`/api/streams/${ids[0]}/start`, 'POST')
       await until('it is open again', () => feeds[0]?.readers === 1)
     })
 
-    test('what a worker stores reaches a subscriber of another web process, each entry once and in order', async () => {
+    test('entries of a worker reach a subscriber of another web process, once and in order', async () => {
       const second = await start('web').url()
       const source = new EventSource(`${second}/api/streams/${ids[1]}/events`)
       const seen: number[] = []
@@ -131,7 +131,7 @@ describe.each(SHARED)('web and workers on $name', (setup) => {
       expect(seen).toEqual(seen.map((_, index) => (seen[0] as number) + index))
     })
 
-    test('a worker that is told to end hands its streams over', async () => {
+    test('a worker that shuts down hands over its streams', async () => {
       const counts = await holdings()
       const leaving = processes.find(({ child }) => counts.has(child.pid)) as WeirProcess
       leaving.child.kill('SIGTERM')
@@ -142,7 +142,7 @@ describe.each(SHARED)('web and workers on $name', (setup) => {
     })
 
     test(
-      'a worker that was frozen and wakes up writes nothing more, and lets go',
+      'a worker that was frozen writes nothing when it wakes up, and releases its streams',
       async () => {
         const counts = await holdings()
         const frozen = processes.find(({ child }) => counts.has(child.pid)) as WeirProcess

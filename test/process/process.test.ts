@@ -33,7 +33,7 @@ async function json<T>(url: string): Promise<T> {
   return (await fetch(url)).json() as Promise<T>
 }
 
-test('start says where it listens, where the data lies and how to start the simulation; SIGINT ends it in order', async () => {
+test('startup prints the address, the data location and how to start the simulation; SIGINT exits cleanly', async () => {
   const weir = start()
   const url = await weir.url()
   await until('it has said everything', () => weir.output().includes('Ctrl-C'))
@@ -55,7 +55,7 @@ test('start says where it listens, where the data lies and how to start the simu
   expect(code).toBe(0)
 })
 
-test('a second start on the same data or the same port is refused, and says what to do', async () => {
+test('a second start on the same data or port is refused, with what to do', async () => {
   const first = start()
   const url = await first.url()
   const sameData = await start().ended()
@@ -71,14 +71,14 @@ test('a second start on the same data or the same port is refused, and says what
   expect((await first.ended()).code).toBe(0)
 })
 
-test('bad settings are all named at once, and nothing is opened', async () => {
+test('all invalid settings are reported at once, and nothing is opened', async () => {
   const { code, output } = await start({ PORT: 'high', HOST: '0.0.0.0', MAX_BODY_BYTES: '1' }).ended()
   expect(code).toBe(1)
   expect(output).toContain('PORT: ')
   expect(output).toContain('MAX_BODY_BYTES: ')
 })
 
-test('after kill -9 a new start goes on with every stream by itself, and no number is missing', async () => {
+test('after kill -9 a new start resumes every stream, and no number is missing', async () => {
   const feed = new Feed()
   let version = 0
   const streamed = upstream.on('/numbers', () => feed.response({}, 'retry: 10\n\n'))

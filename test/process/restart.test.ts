@@ -23,7 +23,7 @@ function start(port = '0'): WeirProcess {
   return weir
 }
 
-test('an EventSource that is open across a restart gets every entry exactly once, in order', async () => {
+test('an EventSource across a restart gets every entry exactly once, in order', async () => {
   const feed = new Feed()
   let sent = 0
   const ticking = setInterval(() => feed.send(`id: ${++sent}\ndata: ${sent}\n\n`), 20)

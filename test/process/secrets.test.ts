@@ -214,7 +214,7 @@ async function readAll(ids: Record<string, string>): Promise<void> {
   }
 }
 
-test('a secret that was given appears nowhere', async () => {
+test('secrets appear nowhere', async () => {
   const ids = await giveAll()
   await readAll(ids)
   outputs.set('the output of the process', weir.output())
@@ -239,7 +239,7 @@ test('a secret that was given appears nowhere', async () => {
   expect(outputs.size).toBeGreaterThan(80)
 }, 120_000)
 
-test('what is asked, its URL and body, is shown with its stream and nowhere else', () => {
+test('URL and body are shown with their stream and nowhere else', () => {
   const shown = [...outputs].filter(([, text]) => text.includes(IN_URL) || text.includes(IN_BODY))
   const elsewhere = shown
     .map(([name]) => name)
@@ -248,7 +248,7 @@ test('what is asked, its URL and body, is shown with its stream and nowhere else
   expect(shown.length).toBeGreaterThan(3)
 })
 
-test('a key that may read gets no values of headers by exporting them', async () => {
+test('a key with scope read gets no header values by exporting', async () => {
   const { secret } = (await ask('POST', '/api/keys', { name: 'Reader', scope: 'read' })).json()
   outputs.delete('POST /api/keys')
   const exported = (query: string, key: string | undefined) =>

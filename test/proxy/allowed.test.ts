@@ -49,7 +49,7 @@ test.each(PRIVATE)('nor follow it: %s', async (url) => {
   expect(await response.json()).toMatchObject({ code: 'not_allowed', field: 'url' })
 })
 
-test('what its operator allows it does', async () => {
+test('what the operator allows is followed', async () => {
   const url = upstream.on('/allowed', () => Response.json({ a: 1 }))
   const { body } = await proxied(`${url}?intervalMs=500`)
   let text = ''
@@ -60,7 +60,7 @@ test('what its operator allows it does', async () => {
   expect(text).toContain('data: {"a":1}')
 })
 
-test('a redirect does not lead to where it may not go', async () => {
+test('a redirect can’t lead to a forbidden target', async () => {
   const url = upstream.on(
     '/lure',
     () => new Response('', { status: 302, headers: { location: PRIVATE[0] ?? '' } }),

@@ -144,7 +144,7 @@ test.skipIf(WITHOUT_BROWSER)('a browser’s own EventSource follows it', async (
   await browser.close()
 })
 
-test('a stream that was asked to be compressed is, whatever the headers say', async () => {
+test('a stream is compressed on request, whatever the headers say', async () => {
   const abort = new AbortController()
   const response = await fetch(`${weir.url}/proxy/${upstream.url}/prices?X-Sd-Compress=true`, {
     headers: { 'Accept-Encoding': 'identity' },
@@ -162,7 +162,7 @@ test('a stream that was asked to be compressed is, whatever the headers say', as
   expect(partial).toContain(JSON.stringify(prices()))
 })
 
-test('what its subscribers were sent is counted, and a stream that nobody follows rests until somebody does', async () => {
+test('traffic to subscribers is counted, and a stream without subscribers is idle until the next one', async () => {
   let hit = 0
   const url = upstream.on('/resting', () => Response.json({ hit: ++hit }))
   const subscribers = [1, 2].map(() => new Subscriber(`${weir.url}/${url}?intervalMs=500`))
@@ -192,7 +192,7 @@ test('what its subscribers were sent is counted, and a stream that nobody follow
   back.leave()
 })
 
-test('a subscriber that does not read is closed and counted, and the others go on', async () => {
+test('a subscriber that doesn’t read is closed and counted, and the others continue', async () => {
   const rounds = { done: 0 }
   const url = upstream.on('/heavy', () => {
     rounds.done++
@@ -215,7 +215,7 @@ test('a subscriber that does not read is closed and counted, and the others go o
   stuck.destroy()
 })
 
-test('pages of other origins may follow it only when they are allowed to', async () => {
+test('pages of other origins can subscribe only if allowed', async () => {
   const path = `/proxy/${upstream.url}/prices`
   const from = (headers: Record<string, string>) => fetch(weir.url + path, { headers })
   expect(await (await from({ Origin: 'https://evil.test' })).text()).toContain('"status":40301')
@@ -225,7 +225,7 @@ test('pages of other origins may follow it only when they are allowed to', async
   await allowed.body?.cancel()
 })
 
-test('with a token, the proxy takes it from the URL, and from nowhere else in one', async () => {
+test('the proxy accepts a token in its URL, and no other URL does', async () => {
   const guarded = await startTestWeir({ WEIR_TOKEN: TOKEN })
   const target = `${upstream.url}/prices?intervalMs=500`
   const refused = await guarded.get(`/proxy/${target}`)

@@ -18,7 +18,7 @@ afterAll(async () => {
 /** Too large to be put together on the thread that sends it. */
 const document = (version: number) => ({ version, text: 'x'.repeat(200_000), list: [version, version] })
 
-test('whole documents that are large come in order, to who is there and to who comes later', async () => {
+test('large documents arrive in order, for current and later subscribers', async () => {
   let version = 1
   const url = upstream.on('/large', () => Response.json(document(version)))
   const subscribe = (query: string) => new Subscriber(`${weir.url}/proxy/${url}?intervalMs=500${query}`)

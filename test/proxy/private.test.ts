@@ -99,7 +99,7 @@ async function textOf(response: Response): Promise<string> {
   return text
 }
 
-test('what came for a key is shown to who sent it, and to admins', async () => {
+test('a private stream is visible to its key and to admins', async () => {
   for (const who of ['alice', 'admin'] as const) {
     expect((await list(who)).items.map((item) => item.id)).toEqual([id])
     expect(await (await ask(who, `/api/streams/${id}/document`)).text()).toContain(BALANCE)
@@ -108,7 +108,7 @@ test('what came for a key is shown to who sent it, and to admins', async () => {
   }
 })
 
-test('the first page shows it to admins alone, as it is read once for many', async () => {
+test('the home page shows it to admins only, because it is read once for many', async () => {
   expect(await (await ask('admin', '/')).text()).toContain(id)
   expect(await (await ask('alice', '/')).text()).not.toContain(id)
 })
@@ -137,7 +137,7 @@ test.each(['bob', 'operator'] as const)('for %s there is no such stream', async 
   expect(await textOf(await ask(who, `/streams/live?ids=${id}`))).not.toContain('hx-partial')
 })
 
-test('nor can another key change it, one by one or with others', async () => {
+test('another key can’t change it, alone or in bulk', async () => {
   const change = (method: string, path: string, body?: unknown) =>
     ask('operator', path, { method, body: body === undefined ? undefined : JSON.stringify(body) })
   expect((await change('PATCH', `/api/streams/${id}`, { name: 'mine' })).status).toBe(404)
@@ -161,7 +161,7 @@ test('nor can another key change it, one by one or with others', async () => {
   expect((await ask('alice', `/api/streams/${id}`)).status).toBe(200)
 })
 
-test('by the same URL another key gets what comes for its own header', async () => {
+test('another key with the same URL gets the response to its own header', async () => {
   const [without, wrong, same] = [
     subscribe('bob', undefined),
     subscribe('bob', 'a-guess-of-bobs'),
@@ -180,7 +180,7 @@ test('by the same URL another key gets what comes for its own header', async () 
   expect((await list('operator')).items).toHaveLength(1)
 })
 
-test('who has only its id finds out nothing by it', async () => {
+test('knowing its ID reveals nothing', async () => {
   const send = (path: string, body: unknown) =>
     ask('operator', path, { method: 'POST', body: JSON.stringify(body) })
   const rule = { name: 'r', kind: 'unchanged', params: { forMs: 60_000 }, streamId: id }
@@ -197,7 +197,7 @@ test('who has only its id finds out nothing by it', async () => {
 /** Where an id of a stream alone is shown, which opens nothing. */
 const IDS_ALONE = /^(\/jobs|\/audit|\/api\/audit)/
 
-test('no route shows another key the secret, what it brought, or where it came from', async () => {
+test('no route shows another key the secret, the response, or the target', async () => {
   await ask('admin', `/api/streams/${id}`, { method: 'PATCH', body: JSON.stringify({ alwaysOn: true }) })
   const paths = weir.routes
     .filter(({ method }) => method === 'GET' || method === 'ALL')

@@ -62,7 +62,7 @@ describe.each(SETUPS)('on $name', (setup) => {
       })),
     })
 
-    test('a subscriber gets the document, then patches that lead to the upstream’s own', async () => {
+    test('a subscriber gets the document, then patches that produce the upstream’s document', async () => {
       let version = 0
       const url = upstream.on('/rows', () => Response.json(rows(version)))
       const subscriber = subscribe(url)
@@ -80,7 +80,7 @@ describe.each(SETUPS)('on $name', (setup) => {
       )
     })
 
-    test('it is a stream like any other: listed, logged, measured, with a verdict', async () => {
+    test('it is a stream like any other: listed, logged, measured, with a status', async () => {
       const url = upstream.on('/one', (_request, hit) => Response.json({ hit }))
       await subscribe(url).got('data')
       const [stream] = await streamOf(url)
@@ -97,7 +97,7 @@ describe.each(SETUPS)('on $name', (setup) => {
       expect((await weir.logs(id))[0]).toMatchObject({ seq: 1, kind: 'snapshot', data: { hit: 1 } })
     })
 
-    test('all who ask for the same share one poll, and each new one starts with the document of now', async () => {
+    test('identical requests share one poll, and a new subscriber starts with the current document', async () => {
       const url = upstream.on('/shared?q=1', (_request, hit) => Response.json({ list: [1, 2, 3], hit }))
       upstream.on('/shared', (_request, hit) => Response.json({ list: 'x'.repeat(200), hit }))
       const early = await Promise.all(Array.from({ length: 20 }, () => subscribe(url)))
@@ -114,7 +114,7 @@ describe.each(SETUPS)('on $name', (setup) => {
       expect(hits('/shared') - counts.entries).toBeLessThanOrEqual(1)
     })
 
-    test('who sends other headers to the API gets an answer of their own', async () => {
+    test('different headers get their own response', async () => {
       const url = upstream.on('/mine', ({ headers }) =>
         Response.json({ you: headers.get('authorization') ?? 'nobody' }),
       )
@@ -131,13 +131,13 @@ describe.each(SETUPS)('on $name', (setup) => {
       expect(secrets).not.toContain('ann')
     })
 
-    test('the target keeps its own query, and is not told Weir’s', async () => {
+    test('the target gets its own query, without Weir’s parameters', async () => {
       const url = upstream.on('/query', (request) => Response.json({ url: request.url }))
       const { data } = await subscribe(`${url}?b=2&a=%20x&X-Sd-Token=t`).got('data')
       expect(data).toEqual({ url: `${url}?b=2&a=%20x` })
     })
 
-    test('snapshot-only sends the whole document each time, event only what changes from now on', async () => {
+    test('snapshot-only sends the whole document on each change, event only from the next change on', async () => {
       let version = 1
       const url = upstream.on('/modes', () => Response.json({ ...rows(0), version }))
       const whole = subscribe(url, 'mode=snapshot-only')
@@ -151,7 +151,7 @@ describe.each(SETUPS)('on $name', (setup) => {
       expect(whole.events).toEqual(['data', 'data'])
     })
 
-    test('who comes back with its last id is sent what it missed, and no more', async () => {
+    test('a client that resumes gets exactly what it missed', async () => {
       let version = 0
       const url = upstream.on('/resume', () => Response.json(rows(version)))
       const first = subscribe(url)
@@ -172,7 +172,7 @@ describe.each(SETUPS)('on $name', (setup) => {
       await until('it is live', () => Bun.deepEquals(again.document, rows(4)))
     })
 
-    test('an id that is not of this stream is told so, and answered with the document', async () => {
+    test('an ID from another stream gets a gap and the document', async () => {
       const url = upstream.on('/unknown', () => Response.json({ a: 1 }))
       await subscribe(url).got('data')
       for (const id of ['7', 'ffffffff.1', 'nonsense']) {
@@ -185,7 +185,7 @@ describe.each(SETUPS)('on $name', (setup) => {
       }
     })
 
-    test('an API that fails is an error event on an open stream, and so is its recovery', async () => {
+    test('a failing API is an error event on an open stream, and so is its recovery', async () => {
       let broken = true
       const url = upstream.on('/broken', () =>
         broken ? new Response('no', { status: 503 }) : Response.json({ fine: true }),
@@ -202,7 +202,7 @@ describe.each(SETUPS)('on $name', (setup) => {
       expect(subscriber.events.indexOf('monitor')).toBeLessThan(subscriber.events.indexOf('data'))
     })
 
-    test.each<[what: string, status: number, path: string, behaviour: () => Response]>([
+    test.each<[what: string, status: number, path: string, behavior: () => Response]>([
       ['no JSON', 70_016, '/html', () => new Response('<p>', { headers: { 'Content-Type': 'text/html' } })],
       [
         'broken JSON',
@@ -219,14 +219,14 @@ describe.each(SETUPS)('on $name', (setup) => {
         () => new Response('data: x\n\n', { headers: { 'Content-Type': 'text/event-stream' } }),
       ],
       ['nothing there', 70_404, '/gone', () => new Response('', { status: 404 })],
-    ])('%s is one typed error, %i', async (_what, status, path, behaviour) => {
-      const subscriber = subscribe(upstream.on(path, behaviour))
+    ])('%s is one typed error, %i', async (_what, status, path, behavior) => {
+      const subscriber = subscribe(upstream.on(path, behavior))
       expect((await subscriber.got('error')).data).toMatchObject({ family: 'source', status })
       // Ten redirects, and by chance one or two attempts more: nothing that goes on without end.
       expect(hits(path)).toBeLessThanOrEqual(33)
     })
 
-    test('a host that is not there is an error of the source', async () => {
+    test('an unreachable host is a source error', async () => {
       const subscriber = subscribe('http://127.0.0.1:9/')
       expect((await subscriber.got('error')).data).toMatchObject({ status: 70_013 })
     })
@@ -237,7 +237,7 @@ describe.each(SETUPS)('on $name', (setup) => {
       ['http://example.test/?intervalMs=1', 40_001],
       ['http://example.test/?mode=all', 40_001],
       ['nonsense', 40_001],
-    ])('%s is refused by an error event that says to stay away', async (target, status) => {
+    ])('%s is refused by an error event with a long retry', async (target, status) => {
       const response = await weir.get(`/proxy/${target}`)
       expect(response.status).toBe(200)
       expect(response.headers.get('content-type')).toStartWith('text/event-stream')
@@ -246,7 +246,7 @@ describe.each(SETUPS)('on $name', (setup) => {
       expect(JSON.parse(data?.slice(6) ?? '')).toMatchObject({ family: 'subscription', status })
     })
 
-    test('what defines a proxied stream can’t be changed under its subscribers', async () => {
+    test('the request of a proxied stream can’t be changed under its subscribers', async () => {
       const url = upstream.on('/fixed', () => Response.json({ a: 1 }))
       await subscribe(url).got('data')
       const [stream] = await streamOf(url)
@@ -259,7 +259,7 @@ describe.each(SETUPS)('on $name', (setup) => {
       expect((await weir.send('PATCH', `/api/streams/${id}`, { alwaysOn: false })).status).toBe(409)
     })
 
-    test('when the stream is stopped, its subscribers are told and their streams end', async () => {
+    test('when the stream is stopped, subscribers are told and their streams end', async () => {
       const url = upstream.on('/stopped', () => Response.json({ a: 1 }))
       const subscriber = subscribe(url)
       await subscriber.got('data')
@@ -270,7 +270,7 @@ describe.each(SETUPS)('on $name', (setup) => {
       expect(await response.text()).toContain('"status":40901')
     })
 
-    test('nothing went wrong inside', () => {
+    test('no internal errors occurred', () => {
       expect(weir.warnings).toEqual([])
     })
   })

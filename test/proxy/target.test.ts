@@ -25,7 +25,7 @@ test.each([
   expect(asked(path).url).toBe(url)
 })
 
-test('without a word it polls every five seconds and sends the document, then patches', () => {
+test('by default it polls every five seconds and sends the document, then patches', () => {
   expect(asked('/http://api.test/')).toEqual({
     url: 'http://api.test/',
     intervalMs: 5_000,
@@ -38,7 +38,7 @@ test('without a word it polls every five seconds and sends the document, then pa
   })
 })
 
-test('everything can be said in the query, headers more than once', () => {
+test('everything can be set in the query, headers more than once', () => {
   const path =
     '/proxy/http://api.test/?intervalMs=750&mode=snapshot-only&X-Sd-Header=Authorization%3A%20Bearer%20a%3Ab' +
     '&X-Sd-Header=X-Other%3Atwo&X-Sd-Compress=true&payloadPointer=/data&ignorePaths=/a&ignorePaths=/b/*&arrayKeys=sku'
@@ -54,19 +54,19 @@ test('everything can be said in the query, headers more than once', () => {
   })
 })
 
-test('a header for the target may come as a header, and the subscriber’s own stay out', () => {
+test('a header for the target may be sent as a header, and the subscriber’s own stay out', () => {
   const { headers } = asked('/http://api.test/', { 'X-Sd-Header': 'X-Key: 1', Authorization: 'Bearer weir' })
   expect(headers).toEqual({ 'x-key': '1' })
 })
 
-test('several of them are percent-encoded, so that their commas are theirs', () => {
+test('several of them are percent-encoded, so that commas are unambiguous', () => {
   const { headers } = asked('/http://api.test/', {
     'X-Sd-Header': `${encodeURIComponent('Accept: a, b')}, ${encodeURIComponent('X-Key: ż')}`,
   })
   expect(headers).toEqual({ accept: 'a, b', 'x-key': 'ż' })
 })
 
-test('parameters inside a target that was encoded whole are Weir’s too', () => {
+test('parameters inside a fully encoded target are Weir’s too', () => {
   expect(asked('/proxy/http%3A%2F%2Fapi.test%2F%3FintervalMs%3D900')).toMatchObject({
     url: 'http://api.test/',
     intervalMs: 900,
@@ -89,7 +89,7 @@ test.each([
   ['/https/', false],
   ['/streams', false],
   ['/proxy', false],
-])('%s is the proxy’s: %p', (path, is) => {
+])('%s is a proxy path: %p', (path, is) => {
   expect(isProxyPath(path)).toBe(is)
 })
 

@@ -97,7 +97,7 @@ describe.each(SETUPS)('on $name', (setup) => {
       expect((await weir.get(`/api/streams/${streaming.id}`)).status).toBe(404)
     })
 
-    test('what has nothing to compare has no twin', async () => {
+    test('a stream with nothing to compare can’t have a twin', async () => {
       const url = upstream.on('/alone', () => Response.json({ a: 1 }))
       const register = (more: object) => weir.send('POST', '/api/streams', { url, twin: true, ...more })
       expect((await register({ kind: 'sse' })).status).toBe(422)
@@ -106,13 +106,13 @@ describe.each(SETUPS)('on $name', (setup) => {
       expect((await weir.get(`/api/streams/${id}/twin`)).status).toBe(404)
     })
 
-    test('nothing went wrong inside', () => {
+    test('no internal errors occurred', () => {
       expect(weir.warnings).toEqual([])
     })
   })
 })
 
-test('a twin gets in where a token is needed', async () => {
+test('a twin works with a token', async () => {
   const upstream = startUpstream()
   const weir = await startTestWeir({ WEIR_TOKEN: TOKEN })
   const url = upstream.on('/guarded', () => Response.json({ a: 1 }))

@@ -75,7 +75,7 @@ describe.each(SETUPS)('jobs of streams on $name', (setup) => {
     }
     const ids = (count = JOBS) => Array.from({ length: count }, () => crypto.randomUUID())
 
-    test('a worker with more room than there are jobs begins with all of them, each once', async () => {
+    test('a worker with more room than jobs starts all of them, each once', async () => {
       const control = controlOf('room')
       const wanted = ids()
       await control.runLater(wanted)
@@ -84,7 +84,7 @@ describe.each(SETUPS)('jobs of streams on $name', (setup) => {
       expect(attempts.toSorted()).toEqual(wanted.toSorted())
     })
 
-    test('a worker takes no more than it has room for, and others have the rest', async () => {
+    test('a worker claims no more jobs than it has room for, and others get the rest', async () => {
       const control = controlOf('rest')
       await control.runLater(ids())
       const few = workerOf('rest', 'few', 10)
@@ -94,7 +94,7 @@ describe.each(SETUPS)('jobs of streams on $name', (setup) => {
       expect(few.held.size).toBe(10)
     })
 
-    test('a claim is told with its worker; what is freed goes to another, and what nobody has stays', async () => {
+    test('a claim names its worker; freed jobs go to another, and unclaimed ones stay', async () => {
       const control = controlOf('freed')
       const all = ids(4)
       const [gone = '', kept = ''] = all
@@ -113,7 +113,7 @@ describe.each(SETUPS)('jobs of streams on $name', (setup) => {
       expect(second.held).toContain(kept)
     })
 
-    test('a job that was claimed for a stream which nobody holds is found, and held by another', async () => {
+    test('a claimed job whose stream nobody runs is found, and goes to another worker', async () => {
       const { db } = storage
       const control = controlOf('left')
       const streams = new Streams({ db, control, limits: { requestTimeoutMs: 1_000, maxBodyBytes: 1_000 } })

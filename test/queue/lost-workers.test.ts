@@ -36,7 +36,7 @@ function watch(worker: string) {
   return { step, freed }
 }
 
-test('a worker is lost that has given no sign for long enough, and its jobs are freed once', async () => {
+test('a worker without heartbeats is lost, and its jobs are freed once', async () => {
   const { step, freed } = watch('a')
   await step(['a', 'b', 'c'])
   for (let ms = STEP_MS; ms < LOST_AFTER_MS; ms += STEP_MS) expect(await step(['a', 'b'])).toEqual([])
@@ -45,7 +45,7 @@ test('a worker is lost that has given no sign for long enough, and its jobs are 
   expect(freed).toEqual([['stream-of-c'], ['begun-by-c']])
 })
 
-test('only the first of those who live frees them', async () => {
+test('only the first live worker frees them', async () => {
   const { step, freed } = watch('b')
   await step(['a', 'b', 'c'])
   for (let ms = 0; ms < LOST_AFTER_MS; ms += STEP_MS) await step(['a', 'b'])
@@ -53,7 +53,7 @@ test('only the first of those who live frees them', async () => {
   expect(freed).toEqual([])
 })
 
-test('who could not look for a while takes nobody for lost by what it finds', async () => {
+test('a worker that couldn’t check for a while considers nobody lost', async () => {
   const { step, freed } = watch('a')
   await step(['a', 'b', 'c'])
   expect(await step(['a'], 10 * LOST_AFTER_MS)).toEqual([])
@@ -61,7 +61,7 @@ test('who could not look for a while takes nobody for lost by what it finds', as
   expect(freed).toEqual([])
 })
 
-test('a worker that was lost and comes back can be lost again', async () => {
+test('a lost worker that returns can be lost again', async () => {
   const { step, freed } = watch('a')
   await step(['a', 'b', 'c'])
   for (let ms = 0; ms < LOST_AFTER_MS; ms += STEP_MS) await step(['a', 'b'])

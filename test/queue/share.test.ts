@@ -39,7 +39,7 @@ afterAll(async () => {
   rmSync(directory, { recursive: true, force: true })
 })
 
-test('a worker that has all it may, of endless jobs, takes more as soon as it may have more', async () => {
+test('a full worker with endless jobs takes more as soon as its share grows', async () => {
   const { db } = storage
   for (let index = 0; index < JOBS; index++) await registry().register(API(index))
   // With another worker, this one's share is half of the streams, and a little more.
@@ -77,7 +77,7 @@ test('a worker that has all it may, of endless jobs, takes more as soon as it ma
   await queue.close()
 })
 
-test('a worker that goes has no share from then on, and still holds what nobody has taken over', async () => {
+test('a retiring worker has no share, and keeps streams until they are taken over', async () => {
   const { db } = storage
   const now = new Date()
   await db.delete(workers)

@@ -38,7 +38,7 @@ function process() {
   }
 }
 
-test('a process that comes asks who is there, and tells everything until they have had the time to answer', async () => {
+test('a new process asks who is there, and sends everything until they had time to respond', async () => {
   const { relay, sent, pass } = process()
   expect(sent()).toEqual([{ type: 'here', isNew: true }])
   relay.publish(STORED)
@@ -52,7 +52,7 @@ test('a process that comes asks who is there, and tells everything until they ha
   await relay.close()
 })
 
-test('one that took itself to be alone answers who comes, and says that something was not told', async () => {
+test('a process that believed it was alone responds, and says that messages are missing', async () => {
   const { relay, received, sent, hears, pass } = process()
   pass(20_000)
   sent()
@@ -66,7 +66,7 @@ test('one that took itself to be alone answers who comes, and says that somethin
   await relay.close()
 })
 
-test('who was not told reads what it may have missed', async () => {
+test('a process that missed messages reads them from the database', async () => {
   const { relay, received, restored, hears } = process()
   hears({ type: 'untold' })
   expect(restored()).toBe(1)
@@ -77,7 +77,7 @@ test('who was not told reads what it may have missed', async () => {
 
 for (const setup of SETUPS.filter(({ name }) => name !== 'embedded')) {
   describe.skipIf(isSkipped(setup))(setup.name, () => {
-    test('long lists come whole, to everybody but who sent them', async () => {
+    test('long lists arrive complete, at every process but the sender', async () => {
       const services = await setup.open()
       const config = parseConfig({ ...services.environment })
       const storage = await openStorage(config)

@@ -28,7 +28,7 @@ describe.each(SETUPS)('on $name', (setup) => {
 
     const bodies = () => kept.rows<{ day: string }>(sql`SELECT day::text AS day FROM weir.bodies ORDER BY 1`)
 
-    test('equal contents of all streams are stored once a day, and every reader gets them whole', async () => {
+    test('equal content of all streams is stored once a day, and every reader gets it complete', async () => {
       const { db } = kept.storage
       const [a, b] = [await kept.begin(await kept.register()), await kept.begin(await kept.register())]
       const document = JSON.stringify({ text: LARGE })
@@ -65,7 +65,7 @@ describe.each(SETUPS)('on $name', (setup) => {
       expect([known.get('1')?.md5, known.get('3')?.md5]).toEqual([md5(LARGE), md5(SMALL)])
     })
 
-    test('removing a stream takes the bodies that no other one needs', async () => {
+    test('removing a stream deletes the bodies that no other stream needs', async () => {
       const [a, b] = [await kept.begin(await kept.register()), await kept.begin(await kept.register())]
       const own = `${LARGE}own`
       await kept.record(a, { data: own }, { data: LARGE })

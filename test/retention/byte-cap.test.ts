@@ -45,7 +45,7 @@ async function expectWhole(run: Run): Promise<void> {
   expect(seqs).toEqual(Array.from({ length: last - first + 1 }, (_, index) => first + index))
 }
 
-test('200 streams that record for days stay below the cap, the oldest days gone', async () => {
+test('200 streams that record for days stay below the limit, oldest days dropped first', async () => {
   const runs = await begin()
   const next = seeded('byte-cap.test.ts')
   for (let day = 0; day < 5; day++) {
@@ -63,7 +63,7 @@ test('200 streams that record for days stay below the cap, the oldest days gone'
   expect(kept.warnings).toEqual([])
 })
 
-test('a day that alone is too much loses its oldest entries in steps, and its files grow no more', async () => {
+test('a day that is too large alone loses its oldest entries in steps, and its files stop growing', async () => {
   const runs = await begin()
   const next = seeded('byte-cap.test.ts')
   kept.now = Date.UTC(2026, 2, 10)

@@ -28,7 +28,7 @@ describe.each(SETUPS)('on $name', (setup) => {
       return seqs
     }
 
-    test('days beyond the age go whole, with their bodies; today and what is younger stay', async () => {
+    test('days beyond the age are dropped with their bodies; today and younger ones stay', async () => {
       kept = await keep(services)
       const run = await kept.begin(await kept.register())
       for (let day = 0; day < 8; day++) {
@@ -55,7 +55,7 @@ describe.each(SETUPS)('on $name', (setup) => {
       expect(kept.warnings).toEqual([])
     })
 
-    test('while days are dropped, everything that is recorded stays, without a hole', async () => {
+    test('everything recorded while days are dropped stays, without a hole', async () => {
       kept = await keep(services)
       const ids = await Promise.all(Array.from({ length: 4 }, () => kept.register()))
       const runs = await Promise.all(ids.map((id) => kept.begin(id)))
@@ -79,7 +79,7 @@ describe.each(SETUPS)('on $name', (setup) => {
       expect(kept.warnings).toEqual([])
     })
 
-    test('a global count drops the oldest days until it holds, but not today', async () => {
+    test('a global count drops the oldest days until it fits, but not today', async () => {
       kept = await keep(services, { retentionDays: 90, retentionMaxEntries: 7 })
       const run = await kept.begin(await kept.register())
       for (let day = 0; day < 3; day++) {
@@ -93,7 +93,7 @@ describe.each(SETUPS)('on $name', (setup) => {
       expect(await whole(run.stream.id)).toEqual(range(7, 18))
     })
 
-    test('nothing goes that is not archived: at the cap recording goes on, and it is said so', async () => {
+    test('nothing is dropped before it is archived: at the limit recording continues, with a warning', async () => {
       kept = await keep(services, { retentionDays: 1, retentionMaxBytes: 1 })
       const safe = new Set<string>()
       kept.deps.mayDrop = async (_, day) => safe.has(day)
@@ -115,7 +115,7 @@ describe.each(SETUPS)('on $name', (setup) => {
       expect((await storageReport(kept.deps)).blocked?.day).toBe('2026-03-13')
     })
 
-    test('entries of a clock that was wrong are kept as long as their neighbours, and recording goes on', async () => {
+    test('entries with a wrong time are kept as long as their neighbors, and recording continues', async () => {
       kept = await keep(services)
       const run = await kept.begin(await kept.register())
       await kept.record(run, {})
@@ -136,7 +136,7 @@ describe.each(SETUPS)('on $name', (setup) => {
       expect(await firstSeq(kept.storage.db, run.stream.id)).toBe(6)
     })
 
-    test('an old day that a slow clock put new entries into stays until those before them go', async () => {
+    test('an old day with new entries of a slow clock stays until earlier entries are dropped', async () => {
       kept = await keep(services, { retentionDays: 2 })
       const run = await kept.begin(await kept.register())
       await kept.record(run, {})
@@ -151,7 +151,7 @@ describe.each(SETUPS)('on $name', (setup) => {
       expect(await whole(run.stream.id)).toEqual([4])
     })
 
-    test('a day whose partition was missing gets its rows back, however many processes make it', async () => {
+    test('a day whose partition was missing gets its rows back, whatever number of processes creates it', async () => {
       kept = await keep(services)
       const { db } = kept.storage
       const run = await kept.begin(await kept.register())

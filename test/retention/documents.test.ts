@@ -71,7 +71,7 @@ describe.each(SETUPS)('on $name', (setup) => {
       expect(kept.warnings).toEqual([])
     })
 
-    test('a base gives way to the next snapshot', async () => {
+    test('a base is replaced by the next snapshot', async () => {
       kept = await keep(services, { retentionDays: 1 })
       const run = await kept.begin(await kept.register())
       await kept.record(run, snapshot(1), patch(2))
@@ -85,7 +85,7 @@ describe.each(SETUPS)('on $name', (setup) => {
       })
     })
 
-    test('a base that is there before its day is dropped changes nothing', async () => {
+    test('a base stored before its day is dropped changes nothing', async () => {
       kept = await keep(services)
       const run = await kept.begin(await kept.register())
       await kept.record(run, snapshot(1), patch(2))
@@ -99,7 +99,7 @@ describe.each(SETUPS)('on $name', (setup) => {
       })
     })
 
-    test('a document that is lost makes the next run ask for all of it', async () => {
+    test('a lost document makes the next run fetch all of it', async () => {
       kept = await keep(services)
       const run = await kept.begin(await kept.register())
       kept.recorder.append(run, { ...patchless(kept.now), ...snapshot(1) }, { bodyHash: 'b', etag: 'e' })
@@ -110,7 +110,7 @@ describe.each(SETUPS)('on $name', (setup) => {
       expect(next.checkpoint).toMatchObject({ seq: 1, bodyHash: undefined, etag: undefined })
     })
 
-    test('bounds of one stream take its oldest entries, and its bodies with them', async () => {
+    test('limits of one stream delete its oldest entries, with their bodies', async () => {
       kept = await keep(services)
       const ids = await Promise.all([1, 2, 3, 4].map(() => kept.register()))
       const bounds = [{ maxEntries: 3 }, { maxBytes: 6_000 }, { maxAgeMs: 3_600_000 }, null]

@@ -98,7 +98,7 @@ describe.each(SETUPS)('on $name', (setup) => {
       return (await polledSumsOf(kept.storage.db, 'fleet', all)).polls
     }
 
-    test('follows what is recorded, in new minutes and in known ones', async () => {
+    test('includes what is recorded, in new and existing minutes', async () => {
       for (const id of ids) await add(id, 400)
       await expectSame()
       for (const id of ids) await add(id, 400)
@@ -106,7 +106,7 @@ describe.each(SETUPS)('on $name', (setup) => {
       expect(await polled()).toBeGreaterThan(0)
     })
 
-    test('is the same by hours and days, however often they are summed up', async () => {
+    test('is the same by hours and days, however often they are rolled up', async () => {
       await rollUp(kept.deps)
       await expectSame()
       for (const id of ids) await add(id, 50)
@@ -115,7 +115,7 @@ describe.each(SETUPS)('on $name', (setup) => {
       await expectSame()
     })
 
-    test('takes a stream for what it is now', async () => {
+    test('uses the current kind of a stream', async () => {
       const before = await polled()
       await kept.storage.db
         .update(streams)

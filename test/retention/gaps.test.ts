@@ -39,7 +39,7 @@ describe.each(SETUPS)('on $name', (setup) => {
       expect(warnings).toEqual([])
     }
 
-    test('a subscriber that asks for what is gone is told, and gets the rest; also after a restart', async () => {
+    test('a subscriber that requests dropped entries gets a gap, and the rest; after a restart too', async () => {
       const feed = new Feed()
       const { id } = await weir.register({
         url: upstream.on('/events', () => feed.response({}, 'retry: 10\n\n')),
@@ -71,7 +71,7 @@ describe.each(SETUPS)('on $name', (setup) => {
       expect(weir.warnings).toEqual([])
     })
 
-    test('what is stored and what bounds it is told, on a page, too', async () => {
+    test('storage and its limits are reported, on a page too', async () => {
       const storage = await weir.json<{ days: { bytes: number }[]; bounds: object; state: string }>(
         '/api/storage',
       )
@@ -86,7 +86,7 @@ describe.each(SETUPS)('on $name', (setup) => {
     })
 
     test.each([{ maxEntries: 0 }, {}, { maxBytes: 'much' }, { years: 1 }, 7])(
-      'a retention of %j is refused',
+      'a retention of %j is rejected',
       async (retention) => {
         const response = await weir.send('POST', '/api/streams', {
           url: upstream.url,

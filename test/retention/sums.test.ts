@@ -105,7 +105,7 @@ describe.each(SETUPS)('on $name', (setup) => {
       return told
     }
 
-    test('hours and days tell what the minutes told, and still do when those are gone', async () => {
+    test('hours and days equal the minutes, and still do once those are dropped', async () => {
       const { db } = kept.storage
       const before = new Map<string, unknown[]>()
       for (const [name, window] of Object.entries(WINDOWS)) before.set(name, await everything(window))
@@ -147,7 +147,7 @@ describe.each(SETUPS)('on $name', (setup) => {
       expect(await sumsOf(db, 'fleet', { from, to })).toEqual(await sumsOf(db, 'fleet', around))
     })
 
-    test('entries are found by their time when the minutes of it are gone', async () => {
+    test('entries are found by time once its minutes are dropped', async () => {
       const run = await kept.begin(ids[0] as string)
       await kept.storage.db.execute(sql`DELETE FROM weir.long_rollups WHERE stream_id = ${ids[0]}::uuid`)
       await kept.storage.db.execute(sql`DELETE FROM weir.rollups WHERE stream_id = ${ids[0]}::uuid`)
@@ -166,7 +166,7 @@ describe.each(SETUPS)('on $name', (setup) => {
   })
 })
 
-test('a window is answered from days, hours and minutes, and no minute is in two of them', () => {
+test('a window is covered by days, hours and minutes without overlap', () => {
   const next = seeded('sums.test.ts')
   for (let round = 0; round < 2_000; round++) {
     const from = Math.floor(next() * 10 * DAY_MS)

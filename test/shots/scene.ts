@@ -193,7 +193,7 @@ async function addPeople(weir: TestWeir, scope: AsyncDisposableStack): Promise<s
       name: 'Shop team',
       kind: 'slack',
       config: { url: `${url}/services/shop` },
-      tags: ['orders', 'catalogue'],
+      tags: ['orders', 'catalog'],
     },
     { name: 'On call', kind: 'ntfy', config: { url: `${url}/on-call` }, tags: ['supplier'] },
   ]

@@ -14,7 +14,7 @@ import {
 
 const good = () => Response.json({ status: 200 })
 
-test('a leaf that picks 200 shows green, then white, and answers it', async () => {
+test('a leaf that picks 200 shows green, then white, and returns it', async () => {
   await using weir = stubWeir()
   await using sim = await start({ services: [spec('T')], web: weir.url, seed: seedFor('T', 200) })
   const response = await activate(sim.first.url)
@@ -24,7 +24,7 @@ test('a leaf that picks 200 shows green, then white, and answers it', async () =
   expect(weir.colorsOf('T')).toEqual(['green', 'white'])
 })
 
-test.each([500, 502])('a leaf that picks %i shows red, then white, and answers it', async (status) => {
+test.each([500, 502])('a leaf that picks %i shows red, then white, and returns it', async (status) => {
   await using weir = stubWeir()
   await using sim = await start({ services: [spec('T')], web: weir.url, seed: seedFor('T', status) })
   const response = await activate(sim.first.url)
@@ -34,7 +34,7 @@ test.each([500, 502])('a leaf that picks %i shows red, then white, and answers i
   expect(weir.colorsOf('T')).toEqual(['red', 'white'])
 })
 
-test('a leaf shows its colour before it waits, and white only after', async () => {
+test('a leaf shows its color before it waits, and white only after', async () => {
   await using weir = stubWeir()
   const leave = Promise.withResolvers<void>()
   const world = hurriedWorld()
@@ -64,7 +64,7 @@ test('the same seed repeats the statuses of a leaf', async () => {
   expect(await statuses()).toEqual(first)
 })
 
-test('a node whose services are all good shows the colour it was given, then its own, and answers 200', async () => {
+test('a node with healthy services shows the given color, then its own, and returns 200', async () => {
   await using weir = stubWeir()
   await using a = stubService('A', good)
   await using b = stubService('B', good)
@@ -77,7 +77,7 @@ test('a node whose services are all good shows the colour it was given, then its
   expect(weir.colorsOf('N')).toEqual(['gold', '#00ffcc', 'white'])
 })
 
-test('a node of which one service fails shows red, answers 500 and lists every service', async () => {
+test('a node with one failing service shows red, returns 500 and lists every service', async () => {
   await using weir = stubWeir()
   await using a = stubService('A', good)
   await using b = stubService('B', () => Response.json({}, { status: 418 }))
@@ -94,7 +94,7 @@ test('a node of which one service fails shows red, answers 500 and lists every s
   expect(weir.colorsOf('N')).toEqual(['white', 'red', 'white'])
 })
 
-test('a service that is late counts as 502 and is listed beside those in time', async () => {
+test('a slow service counts as 502 and is listed with the others', async () => {
   await using weir = stubWeir()
   await using a = stubService('A', good)
   await using late = stubService('L', () => new Promise<Response>(() => {}))
@@ -105,7 +105,7 @@ test('a service that is late counts as 502 and is listed beside those in time', 
   expect((await response.json()).responses).toEqual({ [a.address]: 200, [late.address]: 502 })
 })
 
-test('a node asks all its services at once, with the body it was given', async () => {
+test('a node calls all its services at once, with the body it was given', async () => {
   await using weir = stubWeir()
   // Each answers only once both are asked: one after the other would never come to an end.
   const bothAsked = Promise.withResolvers<Response>()
@@ -129,7 +129,7 @@ test('a node asks all its services at once, with the body it was given', async (
   }
 })
 
-test('a node works on without the web program, and says so once', async () => {
+test('a node keeps working while Weir is down, and logs it once', async () => {
   await using a = stubService('A', good)
   const world = hurriedWorld()
   const services = [spec('N', { services: [a.address] })]
@@ -137,5 +137,5 @@ test('a node works on without the web program, and says so once', async () => {
   for (let request = 0; request < 3; request++) expect((await activate(sim.first.url)).status).toBe(200)
   await until(() => world.lines.length > 0)
   expect(world.lines).toHaveLength(1)
-  expect(world.lines[0]).toContain("doesn't answer")
+  expect(world.lines[0]).toContain('is unreachable')
 })

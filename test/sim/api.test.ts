@@ -12,7 +12,7 @@ async function oneLeaf() {
   return { url: sim.first.url, [Symbol.asyncDispose]: dispose }
 }
 
-test('a page of another origin may post and read the answer', async () => {
+test('a page of another origin may post and read the response', async () => {
   await using leaf = await oneLeaf()
   const asked = await fetch(`${leaf.url}/activate`, {
     method: 'OPTIONS',
@@ -36,11 +36,11 @@ test.each([
   ['a list', '[]', 400],
   ['null', 'null', 400],
   ['text', '"gold"', 400],
-  ['a colour that is no text', '{"color":1}', 400],
-  ['a colour that is too long', JSON.stringify({ color: 'x'.repeat(101) }), 400],
+  ['a color that is no text', '{"color":1}', 400],
+  ['a color that is too long', JSON.stringify({ color: 'x'.repeat(101) }), 400],
   ['an item that is no text', '{"item":{}}', 400],
   ['a body over the bound', JSON.stringify({ pad: 'x'.repeat(MAX_BODY_BYTES) }), 413],
-])('an activation with %s is refused in words', async (_, body, status) => {
+])('an activation with %s is rejected with a message', async (_, body, status) => {
   await using leaf = await oneLeaf()
   const response = await activate(leaf.url, body)
   expect(response.status).toBe(status)
@@ -48,14 +48,14 @@ test.each([
   expect(response.headers.get('Access-Control-Allow-Origin')).toBe('*')
 })
 
-test('a body of exactly the bound is taken', async () => {
+test('a body of exactly the limit is accepted', async () => {
   await using leaf = await oneLeaf()
   const frame = JSON.stringify({ pad: '' })
   const body = JSON.stringify({ pad: 'x'.repeat(MAX_BODY_BYTES - frame.length) })
   expect((await activate(leaf.url, body)).status).toBe(200)
 })
 
-test('a body that never says how long it is, is cut off at the bound', async () => {
+test('a body without a length is cut off at the limit', async () => {
   await using leaf = await oneLeaf()
   const piece = new Uint8Array(MAX_BODY_BYTES / 4).fill(32)
   const endless = new ReadableStream({ pull: (controller) => controller.enqueue(piece) })
@@ -63,7 +63,7 @@ test('a body that never says how long it is, is cut off at the bound', async () 
   expect(response.status).toBe(413)
 })
 
-test('a node asks for a colour when it is given an empty one, and calls nobody', async () => {
+test('a node requires a color, and calls nobody without one', async () => {
   await using weir = stubWeir()
   await using a = stubService('A', () => Response.json({}))
   await using sim = await start({ services: [spec('N', { services: [a.address] })], web: weir.url })
@@ -73,7 +73,7 @@ test('a node asks for a colour when it is given an empty one, and calls nobody',
   expect(a.requests.filter(({ method }) => method === 'POST')).toEqual([])
 })
 
-test('unknown routes answer 404 and wrong methods 405', async () => {
+test('unknown routes return 404 and wrong methods 405', async () => {
   await using leaf = await oneLeaf()
   expect((await fetch(`${leaf.url}/`)).status).toBe(404)
   expect((await fetch(`${leaf.url}/nowhere`, { method: 'OPTIONS' })).status).toBe(404)
@@ -88,7 +88,7 @@ test('a service is healthy', async () => {
   expect(await (await fetch(`${leaf.url}/health`)).json()).toEqual({ status: 'ok', readers: 0 })
 })
 
-test('the state counts what a leaf answered', async () => {
+test('the state counts the responses of a leaf', async () => {
   await using leaf = await oneLeaf()
   const state = async () => (await fetch(`${leaf.url}/state`)).json()
   const idle = { service: 'T', status: 'idle', requests: 0, ok: 0, failed: 0, inFlight: 0, services: [] }
@@ -107,7 +107,7 @@ test('the state counts what a leaf answered', async () => {
   })
 })
 
-test('the state of a node shows its work under way and whom it calls', async () => {
+test('the state of a node shows its work in progress and its callees', async () => {
   await using weir = stubWeir()
   const called = Promise.withResolvers<void>()
   const leave = Promise.withResolvers<Response>()
@@ -130,7 +130,7 @@ test('the state of a node shows its work under way and whom it calls', async () 
   })
 })
 
-test('a client that has the state already gets 304 until it changes', async () => {
+test('a client with the current state gets 304 until it changes', async () => {
   await using leaf = await oneLeaf()
   const etag = (await fetch(`${leaf.url}/state`)).headers.get('ETag') ?? ''
   const ask = (ifNoneMatch: string) =>

@@ -55,7 +55,7 @@ test('one service alone is described by its options, short or long', () => {
   expect(options(...long, '--services', 'host.local:80').services).toEqual(services)
 })
 
-test('one service may listen on another host, and waits 200 ms unless told otherwise', () => {
+test('one service can listen on another host, and waits 200 ms by default', () => {
   const [service] = options('-l', '0.0.0.0:5010', '-n', 'T').services
   expect(service).toEqual({ name: 'T', host: '0.0.0.0', port: 5010, timeoutMs: 200, services: [] })
   expect(options('-l', '[::1]:5010', '-n', 'T').services[0]?.host).toBe('[::1]')
@@ -75,7 +75,7 @@ test('the other options are read', () => {
   expect(parsed).toMatchObject({ traffic: { perMinute: 0 } })
 })
 
-test('another graph is chosen by name, with what counts in place of its own', () => {
+test('another graph is chosen by name, with overrides', () => {
   expect(options('--graph', 'shop')).toMatchObject({ services: [], graph: { which: 'shop' } })
   const chosen = options('--graph=a.yaml', '--port-base', '0', '--traffic', '5', '--control', '7000')
   expect(chosen).toMatchObject({
@@ -93,7 +93,7 @@ test('the token comes from the environment', () => {
   expect(JSON.stringify(bad)).not.toContain('sec')
 })
 
-test('all that is wrong is reported at once', () => {
+test('all errors are reported at once', () => {
   const argv = '-l 70000 -t 1.5 -s a -s b:1 -s b:1 --seed -1 --web ftp://x --traffic 3 --bogus -x pos'.split(
     ' ',
   )
@@ -127,7 +127,7 @@ test.each([
   [['-l', '5010', '-n', ''], '--node'],
   [['-l', '5010', '-n', 'T', '-t', '0'], '--timeout'],
   [['-l', '5010', '-n', 'T', '-s', '5011'], '--services'],
-])('%p names the option that is wrong', (argv, option) => {
+])('%p names the invalid option', (argv, option) => {
   const found = problems(...argv)
   expect(found).toHaveLength(1)
   expect(found[0]).toStartWith(`${option}:`)

@@ -32,22 +32,22 @@ async function told({ feed }: ReturnType<typeof feedAt>, lastEventId: string | n
   }))
 }
 
-test('numbers follow from the clock alone, so that a restart goes on where it would be', async () => {
+test('numbers depend on the clock alone, so a restart continues where it would be', async () => {
   expect(feedAt(7).feed.newest).toBe(7)
   const after = await told(feedAt(9), '7')
   expect(after).toEqual([8, 9].map((n) => ({ id: String(n), event: undefined, data: numberData('C', n) })))
 })
 
-test('a reader without an id, or with one that was never given, begins with what comes', async () => {
+test('a reader without an ID, or with an unknown one, starts with the next number', async () => {
   for (const id of [null, '', 'x', '-1', '99']) expect(await told(feedAt(9), id)).toEqual([])
 })
 
-test('a service that tells the last few does so whatever its reader knows', async () => {
+test('a service that repeats the last few does so for every reader', async () => {
   const ids = (await told(feedAt(50, { resume: 'last' }), '49')).map(({ id }) => Number(id))
   expect(ids).toEqual(Array.from({ length: REPLAYED }, (_, index) => 50 - REPLAYED + 1 + index))
 })
 
-test('events without ids can not be asked for', async () => {
+test('events without IDs can’t be resumed', async () => {
   expect(await told(feedAt(9, { ids: false }), '3')).toEqual([])
 })
 
@@ -63,11 +63,11 @@ test('patches lead from the document to every version after it', async () => {
   expect(JSON.parse(patchTo('C', 4))).not.toEqual([])
 })
 
-test('a reader that has the newest version is sent no document again', async () => {
+test('a reader with the newest version isn’t sent the document again', async () => {
   expect(await told(feedAt(3, { tells: 'patches' }), '3')).toEqual([])
 })
 
-test('only what goes to the newest connection is told of, and only once it goes', () => {
+test('only numbers for the newest connection are reported, right when they are sent', () => {
   const own = feedAt(5)
   own.feed.open({ lastEventId: '3', state: '{}' })
   expect(own.sent).toEqual([4, 5])
@@ -76,13 +76,13 @@ test('only what goes to the newest connection is told of, and only once it goes'
   own.feed.close()
 })
 
-test('a service that tells nothing still has its document', async () => {
+test('a service that sends nothing still has its document', async () => {
   const own = feedAt(5, { tells: 'nothing' })
   expect(own.feed.snapshot()).toEqual(documentAt('C', 5))
   expect(await told(own, '1')).toEqual([])
 })
 
-test('a reader that does not read is waited for, and gets every number in the end', async () => {
+test('a reader that doesn’t read is waited for, and gets every number in the end', async () => {
   const newest = 4_000
   const own = feedAt(newest)
   const response = own.feed.open({ lastEventId: '0', state: '{}' })

@@ -15,7 +15,7 @@ async function oneLeaf() {
 
 const names = (stream: Awaited<ReturnType<typeof readEvents>>) => stream.events().map(({ event }) => event)
 
-test('a reader first gets the state, then what happens, under growing ids', async () => {
+test('a reader first gets the state, then events with increasing IDs', async () => {
   await using leaf = await oneLeaf()
   using stream = await readEvents(leaf.url)
   expect(stream.response.headers.get('Content-Type')).toStartWith('text/event-stream')
@@ -39,7 +39,7 @@ test('a reader first gets the state, then what happens, under growing ids', asyn
   expect(ids).toEqual(ids.map((_, position) => (ids[0] ?? 0) + position))
 })
 
-test('a reader that comes back gets what it missed, once', async () => {
+test('a reader that reconnects gets what it missed, once', async () => {
   await using leaf = await oneLeaf()
   using before = await readEvents(leaf.url)
   await activate(leaf.url)
@@ -53,7 +53,7 @@ test('a reader that comes back gets what it missed, once', async () => {
   expect(after.events()[0]).toMatchObject({ event: 'state', id: activated.id, data: { requests: 2 } })
 })
 
-test('a reader without an id gets only what happens from now on', async () => {
+test('a reader without an ID gets only new events', async () => {
   await using leaf = await oneLeaf()
   await activate(leaf.url)
   using stream = await readEvents(leaf.url)
@@ -97,7 +97,7 @@ test('closing the service ends its streams', async () => {
   await until(() => stream.ended)
 })
 
-test('ids grow over a restart, so that a reader from before it gets all there is', async () => {
+test('IDs increase across a restart, so an old reader gets the whole buffer', async () => {
   const old = new EventFeed(1_000)
   for (let event = 0; event < 50; event++) old.publish('activated', {})
   const restarted = new EventFeed(2_000)
@@ -107,7 +107,7 @@ test('ids grow over a restart, so that a reader from before it gets all there is
   expect(await response?.text()).toContain('data: {"first":true}')
 })
 
-test('the ring forgets the oldest events at its bound', async () => {
+test('the buffer drops the oldest events at its limit', async () => {
   const feed = new EventFeed(0)
   for (let event = 1; event <= MAX_KEPT_EVENTS + 5; event++) feed.publish('activated', { event })
   const response = feed.open({ lastEventId: '1', state: '{}' })
@@ -119,7 +119,7 @@ test('the ring forgets the oldest events at its bound', async () => {
 })
 
 test.each(['', 'abc', '-1', '1e3', '9'.repeat(30), '500'])(
-  'a reader whose Last-Event-ID is "%s", which was never given, starts afresh',
+  'a reader with the unknown Last-Event-ID "%s" starts over',
   async (lastEventId) => {
     const feed = new EventFeed(100)
     feed.publish('activated', {})
@@ -129,7 +129,7 @@ test.each(['', 'abc', '-1', '1e3', '9'.repeat(30), '500'])(
   },
 )
 
-test('a reader that stops reading is closed at the bound, and the others keep receiving', async () => {
+test('a reader that stops reading is closed at the limit, and the others keep receiving', async () => {
   const feed = new EventFeed(0)
   let ended = 0
   feed.open({ lastEventId: null, state: '{}', onEnd: () => ended++ })
@@ -142,7 +142,7 @@ test('a reader that stops reading is closed at the bound, and the others keep re
   expect({ ended, slow: feed.slowReaders, readers: feed.readers }).toEqual({ ended: 1, slow: 1, readers: 1 })
 })
 
-test('more readers than the bound are refused', () => {
+test('readers beyond the limit are refused', () => {
   const feed = new EventFeed(0)
   const answers = Array.from({ length: 101 }, () => feed.open({ lastEventId: null, state: '{}' }))
   expect(answers.filter((answer) => answer === undefined)).toHaveLength(1)

@@ -16,7 +16,7 @@ async function oneService() {
   return { url: sim.first.url, faults, [Symbol.asyncDispose]: dispose }
 }
 
-test('faults are read, replaced as a whole, and taken away', async () => {
+test('faults are read, replaced as a whole, and cleared', async () => {
   await using service = await oneService()
   const shown = async (response: Promise<Response>) => [
     (await response).status,
@@ -39,7 +39,7 @@ test.each<[string, unknown, number, object]>([
   ['a wrong field', { sse: { drop: 2 } }, 422, { code: 'invalid_field', field: 'sse.drop' }],
   ['an unknown field', { drop: 1 }, 422, { code: 'invalid_field', field: 'drop' }],
   ['a body over the bound', { drop: 'x'.repeat(16_384) }, 413, { code: 'body_too_large' }],
-])('%s is refused as problem details, and changes nothing', async (_, body, status, problem) => {
+])('%s is rejected with problem details, and changes nothing', async (_, body, status, problem) => {
   await using service = await oneService()
   await service.faults('PUT', { errorRate: 0.5 })
   const response = await service.faults('PUT', body)
@@ -49,7 +49,7 @@ test.each<[string, unknown, number, object]>([
   expect(await (await service.faults()).json()).toEqual({ errorRate: 0.5 })
 })
 
-test('all that is wrong is in the answer', async () => {
+test('all errors are in the response', async () => {
   await using service = await oneService()
   const { errors } = await (await service.faults('PUT', { reset: 1, errorRate: 3 })).json()
   expect(errors.map(({ field }: { field: string }) => field).sort()).toEqual(['errorRate', 'reset'])
@@ -59,7 +59,7 @@ test.each<[unknown, string]>([
   [{ action: 'explode' }, 'action'],
   [{}, 'action'],
   [{ action: 'end', forMs: 3 }, 'forMs'],
-])('the action %j is refused by its field', async (body, field) => {
+])('the action %j is rejected with its field', async (body, field) => {
   await using service = await oneService()
   const response = await fetch(`${service.url}/faults/actions`, {
     method: 'POST',
@@ -75,7 +75,7 @@ test('a page of another origin may change faults', async () => {
   expect(asked.headers.get('Access-Control-Allow-Methods')).toBe('GET, PUT, DELETE, OPTIONS')
 })
 
-test('a service that resets every connection can still be mended', async () => {
+test('a service that resets every connection can still be fixed', async () => {
   await using service = await oneService()
   await service.faults('PUT', { reset: true })
   const code = await fetch(`${service.url}/health`).catch((error) => error.code)

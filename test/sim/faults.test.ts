@@ -28,7 +28,7 @@ const fieldsOf = (value: unknown) => {
   return 'problems' in read ? read.problems.map(({ field }) => field) : []
 }
 
-test('every fault of the contract is taken, and none at all', () => {
+test('every documented fault is accepted, and none at all', () => {
   expect(readFaults(EVERYTHING)).toEqual({ faults: EVERYTHING })
   expect(readFaults({})).toEqual({ faults: {} })
 })
@@ -57,22 +57,22 @@ test.each<[unknown, string]>([
   [{ sse: { status: 200 } }, 'sse.status'],
   [{ sse: { status: 600 } }, 'sse.status'],
   [{ sse: { jitter: 1 } }, 'sse.jitter'],
-])('%j is refused by the path of its field', (value, field) => {
+])('%j is rejected with the path of its field', (value, field) => {
   expect(fieldsOf(value)).toContain(field)
 })
 
-test('all that is wrong is told at once, each in a sentence that names its field', () => {
-  const read = readFaults({ errorRate: 2, reset: 'yes', sse: { drop: 2, colour: 1 } })
+test('all errors are reported at once, each in a sentence that names its field', () => {
+  const read = readFaults({ errorRate: 2, reset: 'yes', sse: { drop: 2, shade: 1 } })
   const problems = 'problems' in read ? read.problems : []
-  expect(problems.map(({ field }) => field).sort()).toEqual(['errorRate', 'reset', 'sse.colour', 'sse.drop'])
+  expect(problems.map(({ field }) => field).sort()).toEqual(['errorRate', 'reset', 'sse.drop', 'sse.shade'])
   for (const { field, detail } of problems) expect(detail).toContain(field)
 })
 
-test('what is told of one input has a bound', () => {
+test('the number of reported errors is bounded', () => {
   expect(fieldsOf(Object.fromEntries(Array.from({ length: 500 }, (_, n) => [`f${n}`, n])))).toHaveLength(20)
 })
 
-test('a holder tells its listeners of every change, until they stop listening', () => {
+test('a holder notifies its listeners of every change, until they unsubscribe', () => {
   const holder = new FaultHolder({ errorRate: 0.1 })
   const seen: unknown[] = []
   const stop = holder.onChange(() => seen.push(holder.current))

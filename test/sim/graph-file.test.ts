@@ -21,7 +21,7 @@ function graph(yaml: string) {
 
 const names = (services: ServiceSpec[]) => services.map(({ name }) => name)
 
-test('the example of the documentation starts, works and has the fields that it says', async () => {
+test('the example of the documentation starts, works and has the documented fields', async () => {
   const docs = await Bun.file(join(import.meta.dir, '../../docs/simulation.md')).text()
   const example = /```yaml\n([\s\S]*?)```/.exec(docs)?.[1] ?? ''
   const { services, traffic, seed } = graph(example)
@@ -35,7 +35,7 @@ test('the example of the documentation starts, works and has the fields that it 
   expect(tree.calls[0].service).toBe('session')
 })
 
-test('what is left out has its default', () => {
+test('omitted fields have their defaults', () => {
   const { services, traffic } = graph('services: [{name: a, calls: [b]}, {name: b}]')
   expect(traffic).toEqual([])
   expect(services.map(({ name, port }) => [name, port])).toEqual([
@@ -63,14 +63,14 @@ test('ports follow the base in the order of the file, unless a service has its o
   expect(ports(0)).toEqual({ a: 0, b: 0, c: 7000 })
 })
 
-test('an anchor may hold what services share', () => {
+test('an anchor can hold what services share', () => {
   const { services } = graph(
     'services:\n  - &slow {name: a, latencyMs: 700}\n  - {<<: *slow, name: b}\n  - {name: c, latencyMs: 1}\n',
   )
   expect(services.map(({ lab }) => lab?.latencyMs.p50)).toEqual([700, 700, 1])
 })
 
-test('all that is wrong is told at once, with its path, its line and what may be meant', () => {
+test('all errors are reported at once, with path, line and suggestion', () => {
   const yaml = `seed: -1
 services:
   - name: cart
@@ -91,56 +91,56 @@ services:
 traffic:
   - {to: web, perMinute: 5, perSecond: 3}
   - {to: wbe, perMinute: 5, shape: possion}
-colour: red
+shade: red
 `
   expect(problems(yaml)).toEqual([
-    'colour (line 21): there is no such field; there is seed, portBase, services, traffic',
+    'shade (line 21): unknown field; expected seed, portBase, services, traffic',
     'seed (line 1): expected a whole number from 0 to 4294967295, got -1',
-    'services[0].latancyMs (line 4): there is no such field; did you mean "latencyMs"?',
-    'services[0].calls[1].tries (line 5): there is no such field; did you mean "retries"?',
+    'services[0].latancyMs (line 4): unknown field; did you mean "latencyMs"?',
+    'services[0].calls[1].tries (line 5): unknown field; did you mean "retries"?',
     'services[1].port (line 7): expected a whole number from 0 to 65535, got 99999',
     'services[1].latencyMs (line 8): expected p50 ≤ p90 ≤ p99, got 10, 5, 20',
     'services[1].errorCodes.200 (line 9): expected a status from 400 to 599',
     'services[1].calls[1].parallel[0].service (line 12): is missing',
-    'services[1].calls[1].parallel[0].parallel (line 12): stands alone in a step, and not in another',
+    'services[1].calls[1].parallel[0].parallel (line 12): must be the only field of a step, and not nested',
     'services[2].kind (line 14): expected service, database, queue, got "databse"; did you mean "database"?',
     expect.stringMatching(/^services\[3\] \(line 15\): expected fields \(name, .*\), got 5$/),
     'services[4].errorRate (line 16): expected a number from 0 to 1, got 2',
     'services[4].rateLimit.perSecond (line 16): is missing',
     expect.stringMatching(/^services\[5\]\.name \(line 17\): expected a name .* got 7; put it in quotes/),
     expect.stringMatching(/^services\[5\]\.payloadBytes \(line 17\): expected fields .* got "lots"$/),
-    'traffic[0] (line 19): expected perMinute or perSecond, one of them',
+    'traffic[0] (line 19): expected either perMinute or perSecond',
     'traffic[1].shape (line 20): expected steady, poisson, burst, daily, got "possion"; did you mean "poisson"?',
-    'services[2].name (line 13): "web" is the name of services[1] already',
-    'services[0].calls[0] (line 5): there is no service "stok"; did you mean "stock"?',
-    'traffic[1].to (line 20): there is no service "wbe"; did you mean "web"?',
+    'services[2].name (line 13): "web" is already the name of services[1]',
+    'services[0].calls[0] (line 5): unknown service "stok"; did you mean "stock"?',
+    'traffic[1].to (line 20): unknown service "wbe"; did you mean "web"?',
   ])
 })
 
-test('calls in a circle are told, whoever begins it', () => {
+test('cycles are reported, wherever they start', () => {
   const yaml = `services:
   - {name: a, calls: [b]}
   - {name: b, calls: [c]}
   - {name: c, calls: [{parallel: [d, b]}]}
   - {name: d, calls: [d]}`
   expect(problems(yaml)).toEqual([
-    'services[3] (line 5): calls go in a circle: d → d',
-    'services[1] (line 3): calls go in a circle: b → c → b',
+    'services[3] (line 5): calls form a cycle: d → d',
+    'services[1] (line 3): calls form a cycle: b → c → b',
   ])
 })
 
-test('a port that two services want is told', () => {
+test('a port of two services is an error', () => {
   const yaml =
     'portBase: 6000\nservices: [{name: a}, {name: b, port: 6000}, {name: c, port: 6000, host: "::1"}]'
   expect(problems(yaml)).toEqual([
-    'services[1].port (line 2): 6000 of 127.0.0.1 is the port of services[0] ("a") already',
+    'services[1].port (line 2): 6000 of 127.0.0.1 is already the port of services[0] ("a")',
   ])
   expect(problems('portBase: 65535\nservices: [{name: a}, {name: b}]')).toEqual([
-    'portBase (line 1): from 65535 on there are no ports for 2 services',
+    'portBase (line 1): not enough ports from 65535 on for 2 services',
   ])
 })
 
-test('a few layers that call each other twice are more calls than anybody has', () => {
+test('layers that call each other twice can exceed the number of calls', () => {
   const layers = Array.from({ length: 30 }, (_, at) => `  - {name: n${at}, calls: [n${at + 1}, n${at + 1}]}`)
   expect(problems(`services:\n${layers.join('\n')}\n  - {name: n30}`)).toEqual([
     expect.stringMatching(
@@ -161,22 +161,18 @@ test.each([
   [
     'a mistake in its fourth line',
     'services:\n  - name: a\n  - name: b\n    calls: [a, }\n  - name: c\n',
-    'line 4: from here on the file is not YAML: Unexpected token',
+    'line 4: invalid YAML: Unexpected token',
   ],
   [
     'a mistake behind what takes some lines',
     'services: [\n  {\n    name: a\n  },\n  {name: b}\n]\ntraffic:\n  - {to: a\n  - {to: b}\n',
-    'line 8: from here on the file is not YAML: Unexpected token',
+    'line 8: invalid YAML: Unexpected token',
   ],
-  ['an alias of nothing', 'services: *nobody', 'line 1: from here on the file is not YAML: Unresolved alias'],
-  [
-    'an end that is missing',
-    'services:\n  - {name: a',
-    'line 2: from here on the file is not YAML: Unexpected token',
-  ],
-  ['too many levels', '['.repeat(200_000), 'line 1: from here on the file is not YAML: nested too deep'],
+  ['an alias of nothing', 'services: *nobody', 'line 1: invalid YAML: Unresolved alias'],
+  ['an end that is missing', 'services:\n  - {name: a', 'line 2: invalid YAML: Unexpected token'],
+  ['too many levels', '['.repeat(200_000), 'line 1: invalid YAML: nested too deeply'],
   ['too many bytes', `# ${'x'.repeat(MAX_FILE_BYTES)}`, `the file is larger than ${MAX_FILE_BYTES} bytes`],
-])('a file with %s is refused in words', (_, yaml, sentence) => {
+])('a file with %s is rejected with a message', (_, yaml, sentence) => {
   expect(problems(yaml)).toEqual([sentence])
 })
 
@@ -192,19 +188,19 @@ test('aliases of aliases that unfold without end are refused', () => {
   expect(problems(bomb.join('\n'))).toEqual([expect.stringContaining('Excessive aliasing')])
 })
 
-test('a list that holds itself is refused as any other thing that is no service', () => {
+test('a list that contains itself is rejected like anything else that isn’t a service', () => {
   expect(problems('services: &all [*all]')).toEqual([
     expect.stringMatching(/^services\[0\] .* got a list of 1$/),
   ])
 })
 
-test('more mistakes than anybody reads are counted', () => {
+test('errors beyond a limit are only counted', () => {
   const found = problems(`services: [${'{name: ""},'.repeat(200)}]`)
   expect(found).toHaveLength(MAX_FAULTS + 1)
   expect(found.at(-1)).toBe('and 150 more')
 })
 
-test('a file that is not there or no text is refused in words', async () => {
+test('a missing or binary file is rejected with a message', async () => {
   const directory = mkdtempSync(join(tmpdir(), 'weir-graph-'))
   const binary = join(directory, 'binary.yaml')
   await Bun.write(binary, new Uint8Array([0xff, 0xfe, 0xfd]))
@@ -215,7 +211,7 @@ test('a file that is not there or no text is refused in words', async () => {
   rmSync(directory, { recursive: true })
 })
 
-test('the shop has 25 services, of which each is reached by its traffic', async () => {
+test('the shop has 25 services, all reached by its traffic', async () => {
   const loaded = await loadGraph({ which: 'shop' }, 1)
   if ('problems' in loaded) throw new Error(loaded.problems.join('\n'))
   const { services, traffic } = loaded.graph
@@ -229,7 +225,7 @@ test('the shop has 25 services, of which each is reached by its traffic', async 
 })
 
 test.each([1, 2, 3, 10, 50, 300])(
-  'a random graph of %i is the same for its seed, and sound',
+  'a random graph of %i is the same for the same seed, and valid',
   async (size) => {
     const seeds = Array.from({ length: 20 }, (_, seed) => seed)
     const load = async (seed: number) => {
@@ -250,9 +246,12 @@ test.each([1, 2, 3, 10, 50, 300])(
   },
 )
 
-test.each(['random:0', 'random:301', 'random:many', 'random:'])('%s is refused in words', async (which) => {
-  expect(await loadGraph({ which }, 1)).toEqual({ problems: ['expected random:N with N from 1 to 300'] })
-})
+test.each(['random:0', 'random:301', 'random:many', 'random:'])(
+  '%s is rejected with a message',
+  async (which) => {
+    expect(await loadGraph({ which }, 1)).toEqual({ problems: ['expected random:N with N from 1 to 300'] })
+  },
+)
 
 test('the traffic of a graph can be replaced and turned off', async () => {
   const traffic = async (perMinute: number) => {

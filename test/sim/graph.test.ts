@@ -6,7 +6,7 @@ import { activate, hurriedWorld, recordingServer, seedFor, spec, start, stubWeir
 
 const EDGES = ['UI-D', 'D-P', 'P-V', 'P-H', 'V-T', 'V-DS', 'V-TM']
 
-test('the whole graph starts on free ports, registers, draws itself and works', async () => {
+test('the whole graph starts on free ports, registers, appears and works', async () => {
   await using weir = stubWeir()
   const world = hurriedWorld()
   await using sim = await start({ services: sampleGraph(0), web: weir.url, register: true }, world)
@@ -73,7 +73,7 @@ test('no traffic is sent when it is turned off', async () => {
   expect(calls.filter((url) => url.startsWith(sim.first.url))).toEqual([])
 })
 
-test('services that call each other in a circle come to an end', async () => {
+test('services that call each other in a cycle come to an end', async () => {
   await using weir = stubWeir()
   const [a, b] = [recordingServer(() => new Response()), recordingServer(() => new Response())]
   const [portA, portB] = [a, b].map(({ url }) => Number(new URL(url).port))
@@ -87,7 +87,7 @@ test('services that call each other in a circle come to an end', async () => {
   expect((await activate(sim.first.url)).status).toBe(500)
 })
 
-test('a port that is taken is said, with what to do, and nothing stays open', async () => {
+test('a taken port is reported with what to do, and nothing stays open', async () => {
   await using weir = stubWeir()
   await using other = await start({ services: [spec('T')], web: weir.url })
   const taken = Number(new URL(other.first.url).port)
@@ -102,7 +102,7 @@ test('a port that is taken is said, with what to do, and nothing stays open', as
   expect(again.first.url).toBe(`http://127.0.0.1:${port}`)
 })
 
-test('closing leaves no wait behind', async () => {
+test('closing leaves no timer behind', async () => {
   await using weir = stubWeir()
   const world = hurriedWorld()
   let waiting = 0

@@ -24,7 +24,7 @@ async function lab(yaml: string, { web, seed = 1 }: { web?: string; seed?: numbe
 const called = ({ calls }: CallTree) => calls.map(({ service }) => service)
 const endOf = ({ startedMs, durationMs }: CallTree) => startedMs + durationMs
 
-test('steps are made one after another, and what is parallel at once', async () => {
+test('steps run one after another, and parallel calls at once', async () => {
   await using sim = await lab(`services:
     - {name: root, latencyMs: 0, calls: [a, {parallel: [b, c]}, d]}
     - {name: a, latencyMs: 3000}
@@ -40,7 +40,7 @@ test('steps are made one after another, and what is parallel at once', async () 
   expect(tree.durationMs).toBeGreaterThanOrEqual(endOf(d))
 })
 
-test('the tree holds what was called below, on the clock of its root', async () => {
+test('the tree contains downstream calls, on the clock of its root', async () => {
   await using sim = await lab(`services:
     - {name: web, latencyMs: 2000, calls: [shop]}
     - {name: shop, latencyMs: 2000, calls: [db, bank]}
@@ -58,7 +58,7 @@ test('the tree holds what was called below, on the clock of its root', async () 
         status: 500,
         calls: [
           { service: 'db', status: 200, calls: [] },
-          { service: 'bank', status: 503, error: 'Failed by itself, as its error rate has it' },
+          { service: 'bank', status: 503, error: 'Failed on its own, by its error rate' },
         ],
       },
     ],
@@ -82,7 +82,7 @@ test('a failed step ends the activation, unless it is optional', async () => {
   expect([lenient.status, called(lenient)]).toEqual([200, ['bad', 'good']])
 })
 
-test('a call is tried again as often as it may, and each try stands in the tree', async () => {
+test('a call is retried as configured, and each attempt is in the tree', async () => {
   await using sim = await lab(`services:
     - {name: root, latencyMs: 0, calls: [{service: bad, retries: 2, backoffMs: 100}]}
     - {name: bad, latencyMs: 0, errorRate: 1}`)
@@ -96,7 +96,7 @@ test('a call is tried again as often as it may, and each try stands in the tree'
   expect((await sim.tree('root')).calls).toHaveLength(1)
 })
 
-test('a call of probability 0 is never made, one of half in about half of the activations', async () => {
+test('a call with probability 0 is never made, one with a half in about half of the activations', async () => {
   await using sim = await lab(`services:
     - {name: root, latencyMs: 0, calls: [{service: never, probability: 0}, {service: half, probability: 0.5}]}
     - {name: never, latencyMs: 0}
@@ -108,7 +108,7 @@ test('a call of probability 0 is never made, one of half in about half of the ac
   expect(made.length).toBeLessThan(45)
 })
 
-test('what is above the rate limit is answered 429, with when to come back', async () => {
+test('requests over the rate limit get 429 with Retry-After', async () => {
   await using sim = await lab(`services:
     - {name: root, latencyMs: 0, calls: [{service: limited, optional: true}]}
     - {name: limited, latencyMs: 0, rateLimit: {perSecond: 0.01, burst: 2, retryAfterSeconds: 7}}`)
@@ -122,19 +122,19 @@ test('what is above the rate limit is answered 429, with when to come back', asy
   expect((await sim.activate('limited')).status).toBe(200)
 })
 
-test('a call that is late or gets no connection is a leaf with what its caller saw', async () => {
+test('a call that times out or can’t connect is a leaf with what its caller saw', async () => {
   await using sim = await lab(`services:
     - {name: root, latencyMs: 0, calls: [{parallel: [{service: slow, timeoutMs: 50}, broken]}]}
     - {name: slow, latencyMs: 600000}
     - {name: broken, latencyMs: 0}`)
   await sim.setFaults('broken', { reset: true })
   expect((await sim.tree('root')).calls).toMatchObject([
-    { service: 'slow', status: 502, error: 'No answer within 50 ms', calls: [] },
+    { service: 'slow', status: 502, error: 'No response within 50 ms', calls: [] },
     { service: 'broken', status: 500, error: 'The connection failed', calls: [] },
   ])
 })
 
-test('faults count from the next activation on, and go away again', async () => {
+test('faults apply from the next activation on, and can be cleared', async () => {
   await using sim = await lab('services: [{name: a, latencyMs: 0, payloadBytes: 10}]')
   const answer = async () => {
     const response = await sim.activate('a')
@@ -147,7 +147,7 @@ test('faults count from the next activation on, and go away again', async () => 
   expect(await answer()).toEqual([200, 10])
 })
 
-test('the n-th activation of a service comes to the same under the same seed, whatever is under way beside it', async () => {
+test('the n-th activation of a service is the same for the same seed, whatever runs concurrently', async () => {
   const yaml = `services:
     - {name: a, latencyMs: {p50: 10, p90: 300, p99: 900}, errorRate: 0.5, errorCodes: {500: 1, 503: 2}}`
   const statuses = async (seed: number, atOnce: number) => {
@@ -190,7 +190,7 @@ test('a feed is a document with a version, and its changes are events', async ()
   expect((await fetch(`${sim.url('b')}/feed`)).status).toBe(404)
 })
 
-test('services tell Weir their kind and group, and calls in few reports', async () => {
+test('services report their kind and group, and their calls, in few requests', async () => {
   await using weir = stubWeir()
   await using sim = await lab(
     `services:
@@ -214,7 +214,7 @@ test('services tell Weir their kind and group, and calls in few reports', async 
   await until(() => weir.colorsOf('web').at(-1) === 'white')
 })
 
-test('a tree from elsewhere is taken up to its bounds, and what is no call is left out', async () => {
+test('a foreign tree is accepted up to its limits, and invalid calls are left out', async () => {
   const leaf = { service: 'x', status: 200, startedMs: 1, durationMs: 1, calls: [] }
   let deep: object = leaf
   for (let level = 0; level < 100; level++) deep = { ...leaf, calls: [deep] }

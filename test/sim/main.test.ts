@@ -34,7 +34,7 @@ test.each(['SIGINT', 'SIGTERM'] as const)(
   },
 )
 
-test('the program ends in time though a reader holds a stream and an activation is under way', async () => {
+test('the program exits in time despite open streams and activations in progress', async () => {
   await using weir = stubWeir()
   using program = run('-l', '0', '-n', 'T', '-t', '600000', '--web', weir.url)
   const url = await until(() => /http:\/\/127\.0\.0\.1:\d+$/m.exec(program.out.stdout)?.[0])
@@ -53,7 +53,7 @@ test('a random seed is printed when none is given', async () => {
   await until(() => /^seed \d+$/m.test(program.out.stdout))
 })
 
-test('wrong arguments end the program with 2, each named', async () => {
+test('invalid arguments exit with 2, each named', async () => {
   using program = run('--port-base', 'x', '--seed', 'y')
   await program.done
   expect(program.child.exitCode).toBe(2)
@@ -61,7 +61,7 @@ test('wrong arguments end the program with 2, each named', async () => {
   expect(program.out.stderr).toContain('--seed:')
 })
 
-test('a graph file that is wrong ends the program with 2, each mistake in a sentence', async () => {
+test('an invalid graph file exits with 2, with a sentence per error', async () => {
   const directory = mkdtempSync(join(tmpdir(), 'weir-graph-'))
   const path = join(directory, 'graph.yaml')
   await Bun.write(path, 'services:\n  - {name: a, calls: [b]}\n  - {name: b, calls: [a], kind: shop}\n')
@@ -72,13 +72,13 @@ test('a graph file that is wrong ends the program with 2, each mistake in a sent
   expect(program.out.stdout).toBe('')
   expect(program.out.stderr.trimEnd().split('\n')).toEqual([
     `${path}: services[1].kind (line 3): expected service, database, queue, got "shop"`,
-    `${path}: services[0] (line 2): calls go in a circle: a → b → a`,
+    `${path}: services[0] (line 2): calls form a cycle: a → b → a`,
   ])
 })
 
-test('the shop starts, and its traffic can be changed at the address that is printed', async () => {
+test('the shop starts, and its traffic can be changed at the printed address', async () => {
   using program = run('--graph', 'shop', '--port-base', '0', '--no-register', '--web', await deadUrl())
-  const url = await until(() => /^its traffic: (\S+)$/m.exec(program.out.stdout)?.[1])
+  const url = await until(() => /^traffic: (\S+)$/m.exec(program.out.stdout)?.[1])
   expect(program.out.stdout.match(/^[a-z-]+ +http:\/\/127\.0\.0\.1:\d+$/gm)).toHaveLength(25)
   expect(await (await fetch(url, { method: 'PUT', body: '[]' })).json()).toEqual([])
   program.child.kill('SIGTERM')
@@ -86,7 +86,7 @@ test('the shop starts, and its traffic can be changed at the address that is pri
   expect(program.child.exitCode).toBe(0)
 })
 
-test('a taken port ends the program with 1 and a sentence', async () => {
+test('a taken port exits with 1 and a message', async () => {
   await using other = recordingServer(() => new Response())
   using program = run('-n', 'T', '-l', other.address, '--no-register')
   await program.done
@@ -94,7 +94,7 @@ test('a taken port ends the program with 1 and a sentence', async () => {
   expect(program.out.stderr).toMatch(/^T can't listen on port \d+ .*the port is taken\. .*--listen\.\n$/)
 })
 
-test('help ends the program with 0', async () => {
+test('help exits with 0', async () => {
   using program = run('--help')
   await program.done
   expect(program.child.exitCode).toBe(0)

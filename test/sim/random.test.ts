@@ -6,7 +6,7 @@ function draws(seed: number, name: string, count: number): number[] {
   return Array.from({ length: count }, () => drawStatus(random))
 }
 
-test('a leaf is good six times in eight, and bad in two ways equally often', () => {
+test('a leaf succeeds six times in eight, and fails in two ways equally often', () => {
   const statuses = draws(42, 'T', 800)
   const share = (status: number) => statuses.filter((drawn) => drawn === status).length / statuses.length
   expect(share(200)).toBeCloseTo(6 / 8, 1)
@@ -24,7 +24,7 @@ test('another seed or another name draws differently', () => {
   expect(draws(7, 'DS', 50)).not.toEqual(draws(7, 'T', 50))
 })
 
-test('drawn numbers lie from 0 to 1 and spread evenly', () => {
+test('random numbers are from 0 to 1 and evenly spread', () => {
   const random = randomFor(3, 'T')
   const buckets = Array.from({ length: 8 }, () => 0)
   for (let draw = 0; draw < 8_000; draw++) {

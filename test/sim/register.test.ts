@@ -28,7 +28,7 @@ test('only what is missing is registered', async () => {
   await using _ = await start({ services: [spec('T', { port })], web: weir.url, register: true }, world)
   await until(() => world.lines.length === 1)
   expect(posts(weir).map((stream) => stream.url)).toEqual([`${url}/events`])
-  expect(world.lines).toEqual([`2 streams registered with ${weir.url} (1 of them were already)`])
+  expect(world.lines).toEqual([`2 streams registered with ${weir.url} (1 already registered)`])
 })
 
 test('streams on later pages of the list count as present', async () => {
@@ -47,7 +47,7 @@ test('streams on later pages of the list count as present', async () => {
   expect(posts(weir)).toEqual([])
 })
 
-test('registering goes on until Weir appears, and says once that it is not there', async () => {
+test('registering retries until Weir is up, and logs once that it isn’t', async () => {
   const web = await deadUrl()
   const world = hurriedWorld()
   let tries = 0
@@ -63,7 +63,7 @@ test('registering goes on until Weir appears, and says once that it is not there
   await using weir = stubWeir({ port: Number(new URL(web).port) })
   await until(() => world.lines.some((line) => line.startsWith('2 streams registered')))
   expect(posts(weir)).toHaveLength(2)
-  expect(world.lines.filter((line) => line.includes("doesn't answer"))).toHaveLength(1)
+  expect(world.lines.filter((line) => line.includes('is unreachable'))).toHaveLength(1)
 })
 
 test('registering waits for a Weir that is not ready', async () => {
@@ -77,7 +77,7 @@ test('registering waits for a Weir that is not ready', async () => {
   await using _ = await start({ services: [spec('T')], web: weir.url, register: true }, world)
   await until(() => world.lines.length === 2)
   expect(world.lines).toEqual([
-    `${weir.url} can't register the streams yet: Starting (status 503); it is tried again`,
+    `${weir.url} can't register the streams yet: Starting (status 503). Retrying.`,
     `2 streams registered with ${weir.url}`,
   ])
 })
@@ -90,7 +90,7 @@ test.each([
   ],
   ['title', { title: 'Forbidden' }, 'Forbidden (status 403)'],
   ['status', 'no problem document', 'status 403'],
-])('registering stops when it is refused, and tells the %s', async (_, problem, words) => {
+])('registering stops when it is rejected, and logs the %s', async (_, problem, words) => {
   await using weir = recordingServer(({ method, path }) => {
     if (path !== '/api/streams') return Response.json({})
     return method === 'GET' ? Response.json({ items: [] }) : Response.json(problem, { status: 403 })
@@ -98,12 +98,12 @@ test.each([
   const world = hurriedWorld()
   await using sim = await start({ services: [spec('T'), spec('U')], web: weir.url, register: true }, world)
   await until(() => world.lines.length === 1)
-  expect(world.lines).toEqual([`${weir.url} refuses to register the streams: ${words}`])
+  expect(world.lines).toEqual([`${weir.url} rejected the streams: ${words}`])
   await sim.close()
   expect(posts(weir)).toHaveLength(1)
 })
 
-test('nothing is registered when that is turned off', async () => {
+test('nothing is registered if that is disabled', async () => {
   await using weir = stubWeir()
   await using sim = await start({ services: [spec('T')], web: weir.url, register: false })
   await until(() => weir.reports().length > 0)

@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test'
-import { Colours, MAX_WAITING_COLOURS } from '../../src/sim/service/colours.ts'
+import { Colors, MAX_WAITING_COLORS } from '../../src/sim/service/colors.ts'
 import { WeirClient } from '../../src/sim/weir/client.ts'
 import { ANNOUNCE_EVERY_MS, MAX_WAITING_CALLS, Reports } from '../../src/sim/weir/reports.ts'
 import type { World } from '../../src/sim/world.ts'
@@ -26,17 +26,17 @@ test('a service announces itself, and again later', async () => {
   }
 })
 
-test('a service announces itself to a Weir that comes later', async () => {
+test('a service announces itself to a Weir that starts later', async () => {
   const web = await deadUrl()
   const world = hurriedWorld()
   await using _ = await start({ services: [spec('T')], web }, world)
   await until(() => world.lines.length > 0)
   await using weir = stubWeir({ port: Number(new URL(web).port) })
   await until(() => weir.reports().some(({ services }) => services?.[0]?.id === 'T'))
-  expect(world.lines.at(-1)).toBe(`${web} answers again`)
+  expect(world.lines.at(-1)).toBe(`${web} is reachable again`)
 })
 
-test('a node declares whom it calls as soon as it has learned the name from the address', async () => {
+test('a node declares its calls as soon as it learns a name from an address', async () => {
   await using weir = stubWeir()
   await using a = stubService('Alpha', () => Response.json({}))
   const world = hurriedWorld()
@@ -53,14 +53,14 @@ test('a node declares whom it calls as soon as it has learned the name from the 
   ])
 })
 
-test('a node announces whom it calls again later', async () => {
+test('a node announces its calls again later', async () => {
   await using weir = stubWeir()
   await using a = stubService('Alpha', () => Response.json({}))
   await using _ = await start({ services: [spec('N', { services: [a.address] })], web: weir.url })
   await until(() => weir.reports().some(({ services, calls }) => services && calls?.[0]?.to === 'Alpha'))
 })
 
-test('a node reports each call with its outcome', async () => {
+test('a node reports each call with its result', async () => {
   await using weir = stubWeir()
   await using a = stubService('Alpha', () => Response.json({}))
   await using b = stubService('Beta', () => Response.json({}, { status: 503 }))
@@ -78,7 +78,7 @@ test('a node reports each call with its outcome', async () => {
   ])
 })
 
-test('a call to a service whose name is not known is not reported, and the name is asked again', async () => {
+test('a call to a service without a known name isn’t reported, and the name is requested again', async () => {
   await using weir = stubWeir()
   let asked = 0
   let name: string | undefined
@@ -96,7 +96,7 @@ test('a call to a service whose name is not known is not reported, and the name 
   expect(callsOf(weir).filter(({ status }) => status !== undefined)).toHaveLength(1)
 })
 
-test('the colours of a service arrive in order even when the web program answers out of it', async () => {
+test('the colors of a service arrive in order even if Weir responds out of order', async () => {
   let arrived = 0
   const colors: string[] = []
   await using weir = recordingServer(async ({ path, body }) => {
@@ -114,7 +114,7 @@ test('the colours of a service arrive in order even when the web program answers
   expect(colors).toEqual(['one', '#00ffcc', 'white', 'two', '#00ffcc', 'white'])
 })
 
-test('a web program that never answers holds up neither the service nor its end', async () => {
+test('a Weir that never responds delays neither the service nor its end', async () => {
   const hanging = new Promise<Response>(() => {})
   await using weir = recordingServer(() => hanging)
   await using a = stubService('A', () => Response.json({}))
@@ -130,7 +130,7 @@ test('a web program that never answers holds up neither the service nor its end'
   await sim.close()
 })
 
-test('a web program that refuses reports is named once', async () => {
+test('a Weir that rejects reports is logged once', async () => {
   await using weir = recordingServer(() => Response.json({ detail: 'Token missing' }, { status: 401 }))
   const world = hurriedWorld()
   await using sim = await start({ services: [spec('T')], web: weir.url }, world)
@@ -139,12 +139,12 @@ test('a web program that refuses reports is named once', async () => {
   await activate(sim.first.url)
   await until(() => colors().length === 4 && world.lines.length === 2)
   expect(world.lines.toSorted()).toEqual([
-    `${weir.url}/activate refuses reports: Token missing (status 401)`,
-    `${weir.url}/api/topology refuses reports: Token missing (status 401)`,
+    `${weir.url}/activate rejected a report: Token missing (status 401)`,
+    `${weir.url}/api/topology rejected a report: Token missing (status 401)`,
   ])
 })
 
-test('every request to the web program carries the token, and none to a service does', async () => {
+test('every request to Weir carries the token, and none to a service does', async () => {
   await using weir = stubWeir()
   await using a = stubService('A', () => Response.json({}))
   const services = [spec('N', { services: [a.address] })]
@@ -156,24 +156,24 @@ test('every request to the web program carries the token, and none to a service 
   expect(new Set(a.requests.map(({ authorization }) => authorization))).toEqual(new Set([null]))
 })
 
-test('of a service whose colours wait only the newest are kept, and services take turns', async () => {
+test('only the newest waiting colors of a service are kept, and services take turns', async () => {
   const sent: string[] = []
   const leave = Promise.withResolvers<void>()
   const send = async (name: string, color: string) => {
     sent.push(`${name} ${color}`)
     await leave.promise
   }
-  const colours = new Colours({ send, world: hurriedWorld(), closing: new AbortController().signal })
-  for (let color = 0; color <= MAX_WAITING_COLOURS + 3; color++) colours.push('a', String(color))
-  colours.push('b', 'gold')
+  const colors = new Colors({ send, world: hurriedWorld(), closing: new AbortController().signal })
+  for (let color = 0; color <= MAX_WAITING_COLORS + 3; color++) colors.push('a', String(color))
+  colors.push('b', 'gold')
   await until(() => sent.length === 1)
   leave.resolve()
-  await until(() => sent.length === MAX_WAITING_COLOURS + 2)
+  await until(() => sent.length === MAX_WAITING_COLORS + 2)
   expect(sent.slice(0, 4)).toEqual(['a 0', 'a 4', 'b gold', 'a 5'])
-  expect(sent.at(-1)).toBe(`a ${MAX_WAITING_COLOURS + 3}`)
+  expect(sent.at(-1)).toBe(`a ${MAX_WAITING_COLORS + 3}`)
 })
 
-test('more colours than a picture needs are held to a rate', async () => {
+test('colors are limited to a rate', async () => {
   let now = 0
   const sent: string[] = []
   const world: World = {
@@ -184,15 +184,15 @@ test('more colours than a picture needs are held to a rate', async () => {
     },
   }
   const send = async (name: string) => void sent.push(name)
-  const colours = new Colours({ send, world, closing: new AbortController().signal })
-  for (let service = 0; service < 300; service++) colours.push(`s${service}`, 'red')
+  const colors = new Colors({ send, world, closing: new AbortController().signal })
+  for (let service = 0; service < 300; service++) colors.push(`s${service}`, 'red')
   await until(() => sent.length === 300)
   // A hundred at once, then a hundred a second.
   expect(now).toBeGreaterThanOrEqual(1_900)
   expect(now).toBeLessThanOrEqual(2_100)
 })
 
-test('calls that wait for Weir are bounded, and go out in lists that it takes', async () => {
+test('waiting calls are bounded, and sent in lists that Weir accepts', async () => {
   const lists: number[] = []
   await using weir = recordingServer(({ body }) => {
     lists.push(JSON.parse(body).calls.length)

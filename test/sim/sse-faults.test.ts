@@ -30,20 +30,20 @@ function printedSeed(): number {
   return seed
 }
 
-test('without faults every frame goes out once, in order, byte for byte', () => {
+test('without faults every frame is sent once, in order, byte for byte', () => {
   const faults = new FrameFaults(randomFor(printedSeed(), 'wire'))
   for (const number of numbers(100)) {
     expect(faults.pass(frame(number))).toEqual({ frames: [frame(number)], ends: false })
   }
 })
 
-test('dropped frames are gone, about as many as the share says, and the others stay in order', () => {
+test('dropped frames are missing, about as many as the probability says, and the others stay in order', () => {
   const { sent } = send({ drop: 0.3 }, printedSeed())
   expect(sent).toEqual([...new Set(sent)].sort((a, b) => a - b))
   expect(Math.abs(sent.length / FRAMES - 0.7)).toBeLessThan(STRAY)
 })
 
-test('doubled frames follow themselves, and none is missing', () => {
+test('duplicated frames follow themselves, and none is missing', () => {
   const { sent } = send({ duplicate: 0.3 }, printedSeed())
   expect([...new Set(sent)]).toEqual(numbers(FRAMES))
   expect(sent).toEqual(sent.toSorted((a, b) => a - b))
@@ -51,7 +51,7 @@ test('doubled frames follow themselves, and none is missing', () => {
   expect(sent.every((number, at) => number !== sent[at + 2])).toBe(true)
 })
 
-test('swapped frames come right behind the one that followed them, and none is missing or doubled', () => {
+test('swapped frames come right after the next one, and none is missing or duplicated', () => {
   const { sent } = send({ reorder: 0.3 }, printedSeed())
   expect(sent.toSorted((a, b) => a - b)).toEqual(numbers(FRAMES))
   const swapped = sent.filter((number, at) => number > (sent[at + 1] ?? Number.POSITIVE_INFINITY))
@@ -59,11 +59,11 @@ test('swapped frames come right behind the one that followed them, and none is m
   for (const [at, number] of sent.entries()) expect(Math.abs(number - (at + 1))).toBeLessThanOrEqual(1)
 })
 
-test('with a share of 1, every pair is swapped', () => {
+test('with a probability of 1, every pair is swapped', () => {
   expect(send({ reorder: 1 }, 1, 7).sent).toEqual([2, 1, 4, 3, 6, 5, 7])
 })
 
-test('a cut frame is the last, begins as it would, and lacks its end', () => {
+test('a cut frame is the last one, begins normally, and lacks its end', () => {
   for (const seed of numbers(50)) {
     const { sent, last } = send({ truncate: 0.2 }, seed)
     expect(sent).toEqual(numbers(sent.length))
@@ -75,7 +75,7 @@ test('a cut frame is the last, begins as it would, and lacks its end', () => {
   }
 })
 
-test('a frame that waits to be swapped goes out before the one that is cut', () => {
+test('a frame that waits to be swapped is sent before the one that is cut', () => {
   const faults = new FrameFaults(randomFor(1, 'wire'))
   expect(faults.pass(frame(1), { reorder: 1 }).frames).toEqual([])
   const { frames, ends } = faults.pass(frame(2), { truncate: 1 })
@@ -83,7 +83,7 @@ test('a frame that waits to be swapped goes out before the one that is cut', () 
   expect(ends).toBe(true)
 })
 
-test('the same seed gives the same, and what one fault hits does not depend on the others', () => {
+test('the same seed gives the same result, and faults don’t influence each other', () => {
   const seed = printedSeed()
   expect(send({ drop: 0.2, duplicate: 0.2, reorder: 0.2 }, seed)).toEqual(
     send({ drop: 0.2, duplicate: 0.2, reorder: 0.2 }, seed),

@@ -113,7 +113,7 @@ export function stubWeir({ registered = [], port = 0 }: { registered?: string[];
   }, port)
   return Object.assign(server, { streams, colorsOf, reports })
 
-  /** The colours a service reported, in the order they arrived. */
+  /** The colors a service reported, in the order they arrived. */
   function colorsOf(item: string): string[] {
     const reported = server.requests.filter(({ path }) => path === '/activate')
     return reported

@@ -73,7 +73,7 @@ test.each(['steady', 'poisson', 'burst', 'daily'] as const)(
   },
 )
 
-test('each shape spreads its activations in its own way', () => {
+test('each shape distributes its activations in its own way', () => {
   const drawn = (shape: Traffic['shape'], now = 0) => {
     const wait = waits({ perMinute: 60, ...(shape && { shape }) }, randomFor(SEED, 'shape'))
     return Array.from({ length: 5_000 }, () => wait(now))
@@ -90,7 +90,7 @@ test('each shape spreads its activations in its own way', () => {
   expect(mean(after('daily', 0)) / mean(after('daily', 12 * HOUR_MS))).toBeCloseTo(9, 5)
 })
 
-test('a thousand a second are sent, though no timer is that fine', async () => {
+test('a thousand per second are sent, although no timer is that fine', async () => {
   const held = heldWorld()
   await using _ = traffic([{ entry: 'a', perMinute: 60_000, concurrency: 1_000 }], held)
   await held.pass(2_000)
@@ -99,7 +99,7 @@ test('a thousand a second are sent, though no timer is that fine', async () => {
   expect(held.sleeps()).toBeLessThan(250)
 })
 
-test('at its bound of activations under way a generator leaves them out, until one is answered', async () => {
+test('at its concurrency limit a generator skips activations, until one is answered', async () => {
   const leave = Promise.withResolvers<Response>()
   const held = heldWorld(() => leave.promise)
   await using _ = traffic([{ entry: 'a', perMinute: 60, concurrency: 3 }], held)
@@ -128,7 +128,7 @@ test('the same seed sends at the same moments', async () => {
   expect(await moments()).toEqual(first)
 })
 
-test('other traffic takes the place of all that was', async () => {
+test('new traffic replaces the old', async () => {
   const held = heldWorld()
   await using running = traffic([{ entry: 'a', perMinute: 60 }], held)
   await held.pass(MINUTE_MS)
@@ -158,7 +158,7 @@ async function controlled() {
   return { ...sim, put }
 }
 
-test('the control port shows what runs, and changes the traffic while it does', async () => {
+test('the control port shows the traffic, and changes it at run time', async () => {
   await using sim = await controlled()
   const shown = await (await fetch(sim.controlUrl ?? '')).json()
   expect(shown).toMatchObject({ seed: 1, traffic: [{ to: 'a', perMinute: 0 }] })
@@ -178,14 +178,14 @@ test('the control port shows what runs, and changes the traffic while it does', 
 test.each([
   ['no JSON', '{', 'traffic', 'traffic: expected a list, got nothing'],
   ['fields', {}, 'traffic', 'traffic: expected a list, got fields'],
-  ['nobody', [{ to: 'z', perMinute: 1 }], 'traffic[0].to', 'traffic[0].to: there is no service "z"'],
+  ['nobody', [{ to: 'z', perMinute: 1 }], 'traffic[0].to', 'traffic[0].to: unknown service "z"'],
   [
     'too many',
     [{ to: 'a', perSecond: 1_001 }],
     'traffic[0].perSecond',
     'traffic[0].perSecond: expected a number from 0 to 1000, got 1001',
   ],
-])('traffic that is %s is refused, and what was goes on', async (_, body, field, detail) => {
+])('traffic that is %s is rejected, and the old traffic continues', async (_, body, field, detail) => {
   await using sim = await controlled()
   const refused = await sim.put(body)
   expect(refused.status).toBe(422)
@@ -198,7 +198,7 @@ test.each([
   expect(await (await fetch(`${sim.controlUrl}/traffic`)).json()).toEqual([{ to: 'a', perMinute: 0 }])
 })
 
-test('a control port that is taken is said, and nothing stays open', async () => {
+test('a taken control port is reported, and nothing stays open', async () => {
   await using other = recordingServer(() => new Response())
   const failure = await start({
     services: [spec('a')],

@@ -100,7 +100,7 @@ test('without faults a stream is retry, numbers in order, and heartbeats', async
   expect(wire.body()).toContain(`id: ${numbers[0]}\ndata: ${numberData('C', numbers[0])}\n\n`)
 })
 
-test('stalled: headers come and then not a byte, the connection stays, and it goes on without a loss', async () => {
+test('stalled: headers arrive, then nothing; the connection stays open, and continues without a loss', async () => {
   await using service = await counting()
   using before = request(service.url, '/events')
   await until('numbers come', () => before.numbers().length > 3)
@@ -117,7 +117,7 @@ test('stalled: headers come and then not a byte, the connection stays, and it go
   expect(inOrder(after.numbers())).toBe(true)
 })
 
-test('half open: streams that are open end, new ones get no byte, and are answered once it is over', async () => {
+test('half open: open streams end, new ones get nothing, and are answered once it is over', async () => {
   await using service = await counting()
   using before = request(service.url, '/events')
   await until('numbers come', () => before.numbers().length > 3)
@@ -138,7 +138,7 @@ test.each<[Faults['sse'], (numbers: number[]) => boolean]>([
     (numbers) => numbers.every((number, at) => at % 2 === 0 || number + 1 === numbers[at - 1]),
   ],
   [{ drop: 1 }, () => false],
-])('%j shows on the wire', async (sse, holds) => {
+])('%j is visible on the wire', async (sse, holds) => {
   await using service = await counting({}, { sse })
   using wire = request(service.url, '/events')
   await until('beats come', () => wire.body().split(': heartbeat\n\n').length > 10)
@@ -147,7 +147,7 @@ test.each<[Faults['sse'], (numbers: number[]) => boolean]>([
   else expect(numbers.length > 5 && holds(numbers)).toBe(true)
 })
 
-test('truncated: the first event lacks its end, and the stream ends in good order', async () => {
+test('truncated: the first event lacks its end, and the stream ends normally', async () => {
   await using service = await counting({}, { sse: { truncate: 1 } })
   using wire = request(service.url, '/events')
   await until('it ends', () => wire.text.endsWith('\r\n0\r\n\r\n'))
@@ -158,7 +158,7 @@ test('truncated: the first event lacks its end, and the stream ends in good orde
   expect(await service.readers()).toBe(0)
 })
 
-test('buffered: frames come together, in order, and none is lost', async () => {
+test('buffered: frames arrive together, in order, and none is lost', async () => {
   await using service = await counting({}, { sse: { bufferMs: 150 } })
   using wire = request(service.url, '/events')
   await until('three batches came', () => wire.chunks.length >= 4)
@@ -170,7 +170,7 @@ test('buffered: frames come together, in order, and none is lost', async () => {
   expect(inOrder(wire.numbers())).toBe(true)
 })
 
-test('dripping: bytes come a few at a time, and add up', async () => {
+test('dripping: bytes arrive a few at a time, and add up', async () => {
   await using service = await counting({}, { sse: { slowDripBytesPerSecond: 300 } })
   using wire = request(service.url, '/events')
   await until('two numbers came', () => wire.numbers().length >= 2)
@@ -179,7 +179,7 @@ test('dripping: bytes come a few at a time, and add up', async () => {
   expect(inOrder(wire.numbers())).toBe(true)
 })
 
-test('a dripping stream holds back no more than its bound, and loses nothing', async () => {
+test('a dripping stream holds back a bounded amount, and loses nothing', async () => {
   await using service = await counting({}, { sse: { slowDripBytesPerSecond: 1 } })
   using wire = request(service.url, '/events')
   await until('it drips', () => wire.chunks.length > 2)
@@ -194,7 +194,7 @@ test.each<[Faults['sse'], string, string]>([
   [{ status: 429, retryAfterSeconds: 7 }, 'HTTP/1.1 429 Too Many Requests', 'retry-after: 7\r\n'],
   [{ status: 503 }, 'HTTP/1.1 503 Service Unavailable', 'retry-after: 1\r\n'],
   [{ status: 500 }, 'HTTP/1.1 500 Internal Server Error', ''],
-])('%j answers streams and documents alike, and ends what is open', async (sse, line, header) => {
+])('%j applies to streams and documents, and ends open streams', async (sse, line, header) => {
   await using service = await counting()
   using before = request(service.url, '/events')
   await until('numbers come', () => before.numbers().length > 0)
@@ -208,7 +208,7 @@ test.each<[Faults['sse'], string, string]>([
   }
 })
 
-test('200 with JSON instead of the stream, while documents are as ever', async () => {
+test('200 with JSON instead of the stream, and normal documents', async () => {
   await using service = await counting({}, { sse: { json: true } })
   const response = await fetch(`${service.url}/events`)
   expect(response.status).toBe(200)
@@ -217,7 +217,7 @@ test('200 with JSON instead of the stream, while documents are as ever', async (
   expect((await fetch(`${service.url}/feed`)).status).toBe(200)
 })
 
-test('reset: streams that are open are broken off, and new connections get no byte', async () => {
+test('reset: open streams are broken off, and new connections get nothing', async () => {
   await using service = await counting()
   using before = request(service.url, '/events')
   await until('numbers come', () => before.numbers().length > 0)
@@ -237,7 +237,7 @@ test.each<[string, string, (text: string) => boolean]>([
     (text) => !text.endsWith('\n\n\r\n0\r\n\r\n') && text.endsWith('\r\n0\r\n\r\n'),
   ],
   ['drop', 'no end at all', (text) => !text.includes('\r\n0\r\n\r\n')],
-])('the action %s leaves %s, and says to how many', async (action, _, holds) => {
+])('the action %s leaves %s, and returns their number', async (action, _, holds) => {
   await using service = await counting({ everyMs: 1_000, since: 0 })
   using a = request(service.url, '/events')
   using b = request(service.url, '/events')
@@ -261,7 +261,7 @@ test('a document is cut where a frame would be', async () => {
   expect(JSON.stringify(documentAt('C', Number(/"version":(\d+)/.exec(text)?.[1] ?? 0)))).toStartWith(text)
 })
 
-test('a document stalls in its middle, and has its rest once that is over', async () => {
+test('a document stalls halfway, and is completed once that is over', async () => {
   await using service = await counting({}, { sse: { stall: true } })
   using wire = request(service.url, '/feed')
   await until('its half comes', () => wire.body().includes('"version"'))
@@ -274,7 +274,7 @@ test('a document stalls in its middle, and has its rest once that is over', asyn
   expect(document).toEqual(documentAt('C', document.version))
 })
 
-test('frames that are doubled, swapped or dropped leave documents alone', async () => {
+test('duplicated, swapped or dropped frames don’t affect documents', async () => {
   await using service = await counting({}, { sse: { duplicate: 1, reorder: 1, drop: 1 } })
   const document = await (await fetch(`${service.url}/feed`)).json()
   expect(document).toEqual(documentAt('C', document.version))

@@ -122,6 +122,6 @@ async function rowsOf(db: Database, before: readonly Table[], after: readonly Ta
   return found
 }
 
-test('the last migration is known without reading any', () => {
+test('the last migration is known without reading the files', () => {
   expect(lastMigration()).toBe(MIGRATIONS.at(-1)?.madeAt as number)
 })

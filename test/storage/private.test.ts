@@ -40,12 +40,12 @@ function openTo(directory: string): string[] {
 }
 
 describe('a directory for data', () => {
-  test('is made for this user alone, whatever the umask', () => {
+  test('is created for this user only, whatever the umask', () => {
     claimDirectory(join(root, 'new', 'data'))
     expect(modeOf(join(root, 'new', 'data'))).toBe(0o700)
   })
 
-  test('that Weir left open is closed, and everything in it; what a link leads to is not', () => {
+  test('that Weir left open is closed with its content, except for targets of links', () => {
     const data = join(root, 'data')
     mkdirSync(join(data, 'postgres', 'base'), { recursive: true })
     for (const name of [LOCK_FILE, 'postgres/PG_VERSION', 'postgres/base/1'])
@@ -59,7 +59,7 @@ describe('a directory for data', () => {
     expect([modeOf(join(root, 'elsewhere')), modeOf(root)]).toEqual([0o666, 0o777])
   })
 
-  test("that holds what isn't Weir's is refused while others can read it, and left as it is", () => {
+  test('with files that aren’t Weir’s is refused while others can read it, and left unchanged', () => {
     mkdirSync(join(root, 'etc'))
     writeFileSync(join(root, 'etc', 'passwd'), 'x')
     expect(() => claimDirectory(join(root, 'etc'))).toThrow(/DATA_DIR.*chmod 700/)
@@ -68,13 +68,13 @@ describe('a directory for data', () => {
     claimDirectory(join(root, 'etc'))
   })
 
-  test('that is empty, as a new volume is, is taken', () => {
+  test('that is empty, as on a new volume, is accepted', () => {
     mkdirSync(join(root, 'volume', 'lost+found'), { recursive: true })
     claimDirectory(join(root, 'volume'))
     expect(modeOf(join(root, 'volume'))).toBe(0o700)
   })
 
-  test('is closed first, should there be more in it than is looked at', () => {
+  test('is closed first if it contains too many entries to check', () => {
     mkdirSync(join(root, 'data'))
     for (let file = 0; file < 20; file++) writeFileSync(join(root, 'data', `${file}`), 'x')
     tighten(join(root, 'data'), 5)
@@ -83,7 +83,7 @@ describe('a directory for data', () => {
   })
 })
 
-test('all files of an embedded database are its user’s alone, from the first to those that are made later', async () => {
+test('all files of an embedded database belong to its user only, from the first on', async () => {
   const data = join(root, 'data')
   const storage = await openAsItIs({ dataDir: data, databaseUrl: undefined })
   try {
@@ -96,7 +96,7 @@ test('all files of an embedded database are its user’s alone, from the first t
   }
 })
 
-test('a Weir that is started with an open umask and an open directory leaves nothing of it, nor of a backup, to others', async () => {
+test('a Weir started with an open umask and directory leaves nothing, including backups, readable by others', async () => {
   const data = join(root, 'data')
   const environment = { DATA_DIR: data }
   const first = spawnWeir(environment)

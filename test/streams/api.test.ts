@@ -37,7 +37,7 @@ describe.each(SETUPS)('on $name', (setup) => {
     })
 
     describe('registering', () => {
-      test('finds the kind by asking, and names the stream after its URL', async () => {
+      test('detects the kind with a request, and names the stream after its URL', async () => {
         const feed = upstream.on('/feed', () => new Feed().response())
         const polled = await weir.register({ url: jsonUrl, start: false })
         const streamed = await weir.register({ url: feed, start: false })
@@ -45,7 +45,7 @@ describe.each(SETUPS)('on $name', (setup) => {
         expect(streamed.kind).toBe('sse')
       })
 
-      test('text that no database holds is refused, wherever it stands', async () => {
+      test('text that can’t be stored is rejected, in any field', async () => {
         const { id } = await weir.register({ url: jsonUrl, kind: 'poll', start: false })
         for (const [path, body] of [
           [`/api/streams/${id}/notify`, { message: 'a\0b' }],
@@ -62,7 +62,7 @@ describe.each(SETUPS)('on $name', (setup) => {
         }
       })
 
-      test('answers 201 with the place of the new stream', async () => {
+      test('returns 201 with the location of the new stream', async () => {
         const response = await weir.send('POST', '/api/streams', { url: jsonUrl, kind: 'poll', start: false })
         const { id } = (await response.json()) as { id: string }
         expect(response.status).toBe(201)
@@ -76,7 +76,7 @@ describe.each(SETUPS)('on $name', (setup) => {
       })
 
       test.each<[string, unknown, number, string, string | undefined]>([
-        ['an unknown field', { url: 'http://a.test', colour: 'red' }, 422, 'invalid_field', 'colour'],
+        ['an unknown field', { url: 'http://a.test', shade: 'red' }, 422, 'invalid_field', 'shade'],
         ['no URL', {}, 422, 'invalid_field', 'url'],
         ['a text that is no URL', { url: 'prices' }, 422, 'invalid_field', 'url'],
         ['another scheme', { url: 'ftp://a.test' }, 422, 'invalid_field', 'url'],
@@ -103,7 +103,7 @@ describe.each(SETUPS)('on $name', (setup) => {
           'body_too_large',
           undefined,
         ],
-      ])('%s is refused, and nothing is stored', async (_what, body, status, code, field) => {
+      ])('%s is rejected, and nothing is stored', async (_what, body, status, code, field) => {
         const before = (await weir.json<Page>('/api/streams?limit=500')).items.length
         const response = await weir.send('POST', '/api/streams', body)
         const problem = (await response.json()) as Problem
@@ -116,7 +116,7 @@ describe.each(SETUPS)('on $name', (setup) => {
         expect((await weir.json<Page>('/api/streams?limit=500')).items.length).toBe(before)
       })
 
-      test('an API that does not answer as it should has to be given a kind', async () => {
+      test('an API with an unexpected response needs an explicit kind', async () => {
         const url = upstream.on('/broken', () => new Response('', { status: 503 }))
         const response = await weir.send('POST', '/api/streams', { url })
         expect(response.status).toBe(422)
@@ -150,7 +150,7 @@ describe.each(SETUPS)('on $name', (setup) => {
         expect((await weir.json<Page>('/api/streams?state=stopped&tag=paged')).items.length).toBe(5)
       })
 
-      test.each(['limit=0', 'limit=501', 'state=fine', 'colour=red', 'after=x'])(
+      test.each(['limit=0', 'limit=501', 'state=fine', 'shade=red', 'after=x'])(
         '%s is refused',
         async (query) => {
           expect((await weir.get(`/api/streams?${query}`)).status).toBeOneOf([404, 422])
@@ -159,7 +159,7 @@ describe.each(SETUPS)('on $name', (setup) => {
     })
 
     describe('changing', () => {
-      test('a running stream goes on by its new definition, from a snapshot', async () => {
+      test('a running stream continues with its new definition, from a snapshot', async () => {
         const first = upstream.on('/first', (_request, hit) => Response.json({ from: 'first', hit }))
         const second = upstream.on('/second', () => Response.json({ from: 'second' }))
         const { id } = await weir.register({ url: first, kind: 'poll', intervalMs: 500 })
@@ -176,7 +176,7 @@ describe.each(SETUPS)('on $name', (setup) => {
         expect(entries.map((one) => one.seq)).toEqual(entries.map((_, index) => index + 1))
       })
 
-      test('bad changes are refused', async () => {
+      test('invalid changes are rejected', async () => {
         const { id } = await weir.register({ url: jsonUrl, kind: 'poll', start: false })
         for (const change of [{}, { start: true }, { url: 'gopher://x' }, { intervalMs: 1 }]) {
           expect((await weir.send('PATCH', `/api/streams/${id}`, change)).status).toBe(422)
@@ -249,7 +249,7 @@ describe.each(SETUPS)('on $name', (setup) => {
       expect(response.status).toBe(403)
     })
 
-    test('the OpenAPI document names every route of the API, and its page loads nothing from elsewhere', async () => {
+    test('the OpenAPI document contains every route of the API, and its page loads nothing from elsewhere', async () => {
       const { paths } = await weir.json<{ paths: Record<string, unknown> }>('/openapi/json')
       expect(Object.keys(paths)).toEqual(
         expect.arrayContaining([

@@ -33,10 +33,10 @@ async function asked(path: string) {
   return answer
 }
 
-test('a refusal whose body is broken is told as the refusal that it is', async () => {
+test('an error response with a broken body is reported by its status', async () => {
   await expect(expectOk(await asked('/refused'), 0)).rejects.toMatchObject({ code: 'bad_status' })
 })
 
-test('the kind of an API is told by the head of its answer, whatever comes after', async () => {
+test('the kind of an API is detected from its headers, whatever follows', async () => {
   await expect(findKind(streamAt('/moved'), LIMITS)).rejects.toMatchObject({ code: 'unreachable' })
 })

@@ -46,7 +46,7 @@ describe.each(SETUPS)('on $name', (setup) => {
     const send = (body: unknown) => weir.send('POST', '/api/streams/bulk', body)
     const done = async (body: unknown) => (await send(body)).json() as Promise<Report>
 
-    test('tags those named, says which could not be, and again changes nothing', async () => {
+    test('tags the named streams, reports failures, and does nothing the second time', async () => {
       const body = { action: 'tag', tag: 'few', ids: [ids[0], ids[1], NOBODY, ids[1]] }
       expect(await done(body)).toMatchObject({ total: 3, done: 3, changed: 2, unchanged: 0, failed: 1 })
       const again = await done(body)
@@ -59,7 +59,7 @@ describe.each(SETUPS)('on $name', (setup) => {
       expect((await weir.json<Listed>('/api/streams?tag=few')).items).toEqual([])
     })
 
-    test('a stream that has all the tags it may have keeps them, and the others get theirs', async () => {
+    test('a stream with the maximum of tags keeps them, and the others get theirs', async () => {
       const tags = Array.from({ length: 20 }, (_, index) => `t${index}`)
       await weir.send('PATCH', `/api/streams/${ids[2]}`, { tags })
       const report = await done({ action: 'tag', tag: 'more', ids: [ids[2], ids[3]] })
@@ -67,7 +67,7 @@ describe.each(SETUPS)('on $name', (setup) => {
       expect(report.failures).toMatchObject([{ id: ids[2], problem: { code: 'conflict' } }])
     })
 
-    test('starts and stops all that match, over several batches, and tells how far it is', async () => {
+    test('starts and stops all matching streams in batches, and reports progress', async () => {
       const response = await fetch(`${weir.url}/api/streams/bulk`, {
         method: 'POST',
         headers: { Accept: 'application/x-ndjson' },
@@ -87,7 +87,7 @@ describe.each(SETUPS)('on $name', (setup) => {
       expect(await done({ action: 'stop', filter: {} })).toMatchObject({ changed: 0, unchanged: 700 })
     })
 
-    test('deletes what matches, unless more match than the caller saw', async () => {
+    test('deletes matching streams, unless more match than expected', async () => {
       const filter = { q: 'Many 1' }
       const refused = await send({ action: 'delete', filter, atMost: 110 })
       expect([refused.status, ((await refused.json()) as { code: string }).code]).toEqual([409, 'conflict'])
@@ -110,7 +110,7 @@ describe.each(SETUPS)('on $name', (setup) => {
       ['a tag for nothing', { action: 'stop', ids: [NOBODY], tag: 'x' }, 'tag'],
       ['no tag', { action: 'tag', ids: [NOBODY] }, 'tag'],
       ['a tag with a comma', { action: 'tag', ids: [NOBODY], tag: 'a,b' }, 'tag'],
-      ['an unknown filter', { action: 'stop', filter: { colour: 'red' } }, 'filter.colour'],
+      ['an unknown filter', { action: 'stop', filter: { shade: 'red' } }, 'filter.shade'],
       ['an unknown verdict', { action: 'stop', filter: { state: 'great' } }, 'filter.state'],
       ['an unknown field', { action: 'stop', ids: [NOBODY], force: true }, 'force'],
     ])('%s is refused', async (_what, body, field) => {

@@ -54,7 +54,7 @@ describe.skipIf(isSkipped(setup))('while the database is busy with a stream', ()
   test.each([
     ['one', (id: string) => weir.send('DELETE', `/api/streams/${id}`), 204],
     ['many', (id: string) => weir.send('POST', '/api/streams/bulk', { action: 'delete', ids: [id] }), 200],
-  ])('a deadlock fails no removal of %s', async (_, ask, status) => {
+  ])('a deadlock doesn’t fail the removal of %s', async (_, ask, status) => {
     const { id } = await register()
     const response = await crossing(
       id,
@@ -66,7 +66,7 @@ describe.skipIf(isSkipped(setup))('while the database is busy with a stream', ()
     expect((await weir.get(`/api/streams/${id}`)).status).toBe(404)
   })
 
-  test('a deadlock fails no start', async () => {
+  test('a deadlock doesn’t fail a start', async () => {
     const { id } = await register()
     const response = await crossing(
       id,
@@ -79,7 +79,7 @@ describe.skipIf(isSkipped(setup))('while the database is busy with a stream', ()
   })
 
   // A run is begun by one statement over three tables, in the order of whatever plan the database makes.
-  test('a deadlock fails no run', async () => {
+  test('a deadlock doesn’t fail a run', async () => {
     const { id } = await register()
     const storage = await openStorage({ databaseUrl: services.environment.DATABASE_URL, dataDir: '' })
     const store = runStore(storage.db, 'worker of the test', () => {}, { rebuild: async () => undefined })

@@ -18,7 +18,7 @@ const documents = new RandomDocuments(random, [...ODD_KEYS, ...ODD_KEYS, ...INHE
 
 const bytes = (value: Json) => Buffer.byteLength(stringifyJson(value))
 
-test('a first document is a snapshot without a size of change', () => {
+test('a first document is a snapshot without a patch size', () => {
   const step = advance(undefined, { a: 1 }, [])
   expect(step).toMatchObject({ kind: 'snapshot', changed: true, data: '{"a":1}' })
   expect(step.patchBytes).toBeUndefined()
@@ -30,7 +30,7 @@ test('a first document is a snapshot without a size of change', () => {
   })
 })
 
-test('an unchanged document gives no data and costs nothing', () => {
+test('an unchanged document has no data and costs nothing', () => {
   const { followed } = advance(undefined, { a: 1, b: [2] }, [])
   const step = advance(followed, { b: [2], a: 1 }, [])
   expect(step).toMatchObject({
@@ -42,7 +42,7 @@ test('an unchanged document gives no data and costs nothing', () => {
   expect(step.data).toBeUndefined()
 })
 
-test('whatever the documents are, snapshot and patches rebuild each one with the hash it carries', () => {
+test('snapshot and patches rebuild any document with its hash', () => {
   const kinds: string[] = []
   for (let chain = 0; chain < 50; chain++) {
     const reader = new StepReader()
@@ -85,7 +85,7 @@ function checkSizes({ kind, data = '', patchBytes, snapshotBytes = 0 }: Step, do
   expect(patchBytes).toBeLessThan(snapshotBytes)
 }
 
-test('a run that begins anew goes on from the log as the last one would have', () => {
+test('a new run continues from the log like the last one would have', () => {
   const reader = new StepReader()
   let last: Followed | undefined
   let document: Json = { rows: Array.from({ length: 30 }, (_, id) => ({ id, text: 'some text' })), n: 0 }
@@ -97,7 +97,7 @@ test('a run that begins anew goes on from the log as the last one would have', (
   }
 })
 
-test('a keyframe comes with every 200th patch, which is sent all the same', () => {
+test('every 200th patch gets a keyframe, and is still sent', () => {
   const reader = new StepReader()
   let last: Followed | undefined
   for (let n = 0; n <= 1_000; n++) last = reader.read(advance(last, { n, text: 'x'.repeat(20_000) }, []))
@@ -106,14 +106,14 @@ test('a keyframe comes with every 200th patch, which is sent all the same', () =
   expect(reader.kinds.filter((kind) => kind === 'snapshot').length).toBe(1)
 })
 
-test('a keyframe that could not be stored is due again with the next patch', () => {
+test('a keyframe that couldn’t be stored is due again with the next patch', () => {
   const text = 'x'.repeat(20_000)
   let { followed } = advance(undefined, { n: 0, text }, [])
   for (let n = 1; n <= 200; n++) followed = advance(followed, { n, text }, []).followed
   expect(advance(followed, { n: 201, text }, []).keyframe).toBe(JSON.stringify({ n: 201, text }))
 })
 
-test('a keyframe comes before a rebuild reads more than four times the document in patches', () => {
+test('a keyframe comes before a rebuild reads patches of four times the document’s size', () => {
   const reader = new StepReader()
   let last: Followed | undefined
   for (let n = 0; n < 100; n++) {
@@ -126,7 +126,7 @@ test('a keyframe comes before a rebuild reads more than four times the document 
   expect(reader.kinds.filter((kind) => kind === 'snapshot').length).toBe(1)
 })
 
-test('where a patch is no smaller than the document, the snapshot is sent, and both sizes are told', () => {
+test('if a patch isn’t smaller than the document, the snapshot is sent, with both sizes', () => {
   const { followed } = advance(undefined, { a: 1, b: 2 }, [])
   const step = advance(followed, { c: [3] }, [])
   const patch =
@@ -136,7 +136,7 @@ test('where a patch is no smaller than the document, the snapshot is sent, and b
   expect(step.followed.patches).toBe(0)
 })
 
-test('a patch that leads elsewhere is told as such, and has no size', () => {
+test('a wrong patch is reported, and has no size', () => {
   const { followed } = advance(undefined, { a: 1 }, [])
   const step = advance(followed, { a: 2 }, [], () => [{ op: 'replace', path: '/a', value: 3 }])
   expect(step).toMatchObject({ kind: 'snapshot', data: '{"a":2}', mismatched: true, snapshotBytes: 7 })
@@ -151,7 +151,7 @@ test.each<[string, () => PatchOperation[]]>([
     },
   ],
   ['the patcher', () => [{ op: 'remove', path: '/missing' }]],
-])('where %s refuses, a snapshot is sent and nothing led elsewhere', (_what, differ) => {
+])('if %s refuses, a snapshot is sent, without a mismatch', (_what, differ) => {
   const { followed } = advance(undefined, { a: 1 }, [])
   const step = advance(followed, { a: 2 }, [], differ)
   expect(step).toMatchObject({ kind: 'snapshot', data: '{"a":2}' })
@@ -161,7 +161,7 @@ test.each<[string, () => PatchOperation[]]>([
 /** Makes a document larger than the patches of the tests. */
 const TEXT = 'x'.repeat(100)
 
-test("an upstream's own patches are stored as they came, and rebuild", () => {
+test('an upstream’s own patches are stored as received, and can be rebuilt', () => {
   let { followed } = advance(undefined, { list: [1], n: 0, text: TEXT }, [])
   const texts = [
     '[{"op":"add","path":"/list/-","value":2}]',
@@ -176,7 +176,7 @@ test("an upstream's own patches are stored as they came, and rebuild", () => {
   expect(rebuild(JSON.stringify({ list: [1], n: 0, text: TEXT }), texts)).toEqual(followed)
 })
 
-test("an upstream's patch that is no smaller than its document is stored as the document", () => {
+test('an upstream’s patch that isn’t smaller than its document is stored as the document', () => {
   const { followed } = advance(undefined, { n: 0 }, [])
   const text = '[{"op":"replace","path":"/n","value":1}]'
   const step = advanceByPatch(followed, JSON.parse(text), text)
@@ -189,7 +189,7 @@ test("an upstream's patch that is no smaller than its document is stored as the 
   })
 })
 
-test("an upstream's patch that changes nothing is told as such", () => {
+test('an upstream’s patch that changes nothing is recorded as unchanged', () => {
   const { followed } = advance(undefined, { n: 0, text: TEXT }, [])
   const text = '[{"op":"test","path":"/n","value":0}]'
   const step = advanceByPatch(followed, JSON.parse(text), text)
@@ -245,7 +245,7 @@ test.each<[string, unknown]>([
 })
 
 test.each(['{', '{}', '[{"op":"remove"}]', '"text"', 'null'])(
-  'what is stored as a patch but is %s is not rebuilt from',
+  'a stored patch that is %s can’t be rebuilt from',
   (text) => {
     expect(() => rebuild('{"a":1}', [text])).toThrow()
   },

@@ -61,7 +61,7 @@ describe.each(SETUPS)('on $name', (setup) => {
       return { status: response.status, ...((await response.json()) as { code: string; detail: string }) }
     }
 
-    test('each version is the body that the upstream served, by its entry and by its time', async () => {
+    test('each version is the body that the upstream served, by entry and by time', async () => {
       expect(made.map((entry) => entry.kind)).toContain('patch')
       for (const [index, { seq, at, hash }] of made.entries()) {
         const response = await document(`?at=seq:${seq}`)
@@ -76,7 +76,7 @@ describe.each(SETUPS)('on $name', (setup) => {
       expect(await (await document()).text()).toBe(served[VERSIONS - 1] as string)
     })
 
-    test('between two versions, the earlier one is known', async () => {
+    test('between two versions, the earlier one applies', async () => {
       for (const [index, { seq, at }] of made.slice(1).entries()) {
         const justBefore = new Date(Date.parse(at) - 1).toISOString()
         expect(await textAt(justBefore)).toBe(served[index] as string)
@@ -88,12 +88,12 @@ describe.each(SETUPS)('on $name', (setup) => {
       }
     })
 
-    test('a time to come is now', async () => {
+    test('a future time means now', async () => {
       expect(await textAt('9999-12-31T23:59:59Z')).toBe(served[VERSIONS - 1] as string)
       expect(await textAt('+275760-09-13')).toBe(served[VERSIONS - 1] as string)
     })
 
-    test('a document that the caller has already is not sent again', async () => {
+    test('a document that the caller has already isn’t sent again', async () => {
       const { seq, hash } = made[1] as LoggedEntry
       for (const tag of [`W/"${hash}"`, `"${hash}"`, `"other", W/"${hash}"`, '*']) {
         const response = await document(`?at=seq:${seq}`, { headers: { 'If-None-Match': tag } })
@@ -105,7 +105,7 @@ describe.each(SETUPS)('on $name', (setup) => {
       expect(others.status).toBe(200)
     })
 
-    test('a difference applied to one version gives the other, in both directions', async () => {
+    test('a diff applied to one version gives the other, in both directions', async () => {
       for (const from of made) {
         for (const to of made) {
           const { patch, ...told } = await difference(`?from=seq:${from.seq}&to=${to.at}`)
@@ -122,7 +122,7 @@ describe.each(SETUPS)('on $name', (setup) => {
       }
     })
 
-    test('without moments, a difference is the last change', async () => {
+    test('without times, a diff is the last change', async () => {
       const { from, to, patch } = await difference('')
       expect([from.seq, to.seq]).toEqual([made.at(-2)?.seq as number, made.at(-1)?.seq as number])
       expect(patch).toEqual([{ op: 'replace', path: '/version', value: VERSIONS }])
@@ -152,7 +152,7 @@ describe.each(SETUPS)('on $name', (setup) => {
     })
 
     test.each(['at=nonsense', 'at=seq:', 'at=seq:0', 'at=seq:-1', 'at=seq:1e3', 'at=seq:1.5', 'when=now'])(
-      'document?%s is refused in words',
+      'document?%s is rejected with a message',
       async (query) => {
         expect(await problem(`/api/streams/${id}/document?${query}`)).toMatchObject({
           status: 422,
@@ -162,13 +162,13 @@ describe.each(SETUPS)('on $name', (setup) => {
     )
 
     test.each(['diff?from=nonsense', 'diff?to=seq:x', 'versions?limit=0', 'versions?before=x'])(
-      '%s is refused in words',
+      '%s is rejected with a message',
       async (path) => {
         expect(await problem(`/api/streams/${id}/${path}`)).toMatchObject({ status: 422 })
       },
     )
 
-    test('before the first document, the time of the first is told', async () => {
+    test('before the first document, the response names its time', async () => {
       const { at, seq } = made[0] as LoggedEntry
       const detail = `The stream had no document at that time. Its first one is from ${at}, entry ${seq}.`
       for (const moment of [new Date(Date.parse(at) - 1).toISOString(), '1969-01-01', '-271821-04-20']) {
@@ -182,7 +182,7 @@ describe.each(SETUPS)('on $name', (setup) => {
       expect(first).toMatchObject({ status: 404, detail: expect.stringContaining('There is none before it') })
     })
 
-    test('an entry that is not there yet has no document yet', async () => {
+    test('a future entry has no document yet', async () => {
       const later = await problem(`/api/streams/${id}/document?at=seq:900000`)
       expect(later).toMatchObject({
         status: 404,
@@ -190,7 +190,7 @@ describe.each(SETUPS)('on $name', (setup) => {
       })
     })
 
-    test('numbers that a double can’t hold come digit for digit, in documents and differences', async () => {
+    test('numbers beyond double precision are kept digit for digit, in documents and diffs', async () => {
       const numbers = ['12345678901234567890', '12345678901234567891', '0.10000000000000001', '1e400']
       const text = 'x'.repeat(100)
       const body = (hit: number) => `{"n":${numbers[Math.min(hit, 4) - 1]},"text":"${text}"}`
@@ -205,7 +205,7 @@ describe.each(SETUPS)('on $name', (setup) => {
       expect(await change.text()).toContain('"patch":[{"op":"replace","path":"/n","value":1e400}]')
     })
 
-    test('a stream of events has no document, and the answer says what it has', async () => {
+    test('an event stream has no document, and the response says what it has', async () => {
       const feed = new Feed()
       const url = upstream.on('/events', () => feed.response({}, 'data: {"n":1}\n\n'))
       const events = await weir.register({ url, kind: 'sse' })
@@ -218,7 +218,7 @@ describe.each(SETUPS)('on $name', (setup) => {
       expect(await weir.json(`/api/streams/${events.id}/versions`)).toEqual({ items: [], next: null })
     })
 
-    test('the document of an upstream that sends patches is known at each of them', async () => {
+    test('the document of an upstream that sends patches is available at each of them', async () => {
       const patches = [1, 2, 3].map(
         (n) => `event: patch\ndata: [{"op":"add","path":"/list/-","value":${n}}]\n\n`,
       )
@@ -240,7 +240,7 @@ describe.each(SETUPS)('on $name', (setup) => {
 
     // Only one process can have the embedded database.
     if (setup.name === 'embedded') return
-    test('what is damaged in the database is told as such', async () => {
+    test('damaged data is reported as such', async () => {
       const url = upstream.on('/damaged', (_request, hit) => new Response(bodyOf(hit)))
       const damaged = await weir.register({ url, kind: 'poll', intervalMs: 500 })
       const patched = await weir.entry(damaged.id, 'a patch is logged', (entry) => entry.kind === 'patch')

@@ -52,7 +52,7 @@ function watched(known: number) {
   return { fanout, id, seen, warnings, entry, store, close }
 }
 
-test('what another process stored in between comes first, and everything once', async () => {
+test('entries of another process in between come first, and everything once', async () => {
   const { fanout, seen, warnings, entry, store, close } = watched(10)
   await store(11, 12, 13)
   fanout.stored([entry(13)])
@@ -63,7 +63,7 @@ test('what another process stored in between comes first, and everything once', 
   close()
 })
 
-test('what is not kept any more is not waited for', async () => {
+test('dropped entries aren’t waited for', async () => {
   const { fanout, id, seen, store, close } = watched(10)
   await store(101, 102)
   fanout.storedElsewhere({ type: 'stored', spans: [[id, 101, 102]] })

@@ -139,7 +139,7 @@ async function pathsOf(id: string): Promise<[path: string, changes: number][]> {
   return rows.map(({ path, changes }) => [path, changes])
 }
 
-test('polls store a keyframe after every 200th patch, and a new run goes on from it', async () => {
+test('polls store a keyframe after every 200th patch, and a new run continues from it', async () => {
   const { id } = await register('poll')
   const run = await begin(id)
   await pollAll(run, logFor(run), versions(0, 203))
@@ -172,7 +172,7 @@ test('polls store a keyframe after every 200th patch, and a new run goes on from
   expect((await logOf(id)).at(-1)).toMatchObject({ kind: 'patch', changed: true })
 })
 
-test('a poll whose keyframe finds no room tries again with the next patch', async () => {
+test('a poll whose keyframe is dropped retries with the next patch', async () => {
   const { id } = await register('poll')
   const run = await begin(id)
   let refused = 0
@@ -184,7 +184,7 @@ test('a poll whose keyframe finds no room tries again with the next patch', asyn
   expect(run.followed).toMatchObject({ patches: 3 })
 })
 
-test("an upstream's patches are stored with a keyframe after every 200th, however many come at once", async () => {
+test('an upstream’s patches are stored with a keyframe after every 200th, however many arrive at once', async () => {
   const { id } = await register('sse')
   const run = await begin(id)
   const reader = readerOf(run, logFor(run))
@@ -203,7 +203,7 @@ test("an upstream's patches are stored with a keyframe after every 200th, howeve
   expect(checkpoint).toMatchObject({ snapshotSeq: 403, lastEventId: '450' })
 })
 
-test("an upstream's patch whose keyframe finds no room is followed by one that does", async () => {
+test('an upstream’s patch whose keyframe is dropped is followed by one that has it', async () => {
   const { id } = await register('sse')
   const run = await begin(id)
   let refused = 0
@@ -219,7 +219,7 @@ test("an upstream's patch whose keyframe finds no room is followed by one that d
   expect((await begin(id)).followed).toMatchObject({ hash: hashDocument(document(212)), patches: 1 })
 })
 
-test('a patch that leads elsewhere is told as an error that is no failure, before the snapshot', async () => {
+test('a wrong patch is recorded as an error, but not as a failure, before the snapshot', async () => {
   const { id } = await register('poll')
   const run = await begin(id)
   await pollAll(run, logFor(run), [{ a: 1 }, { a: 2 }], () => [{ op: 'replace', path: '/a', value: 3 }])
@@ -230,7 +230,7 @@ test('a patch that leads elsewhere is told as an error that is no failure, befor
   expect(run.evidence).toMatchObject({ failures: 0, phase: 'open' })
 })
 
-test("an upstream's whole documents are compared with each other, and change as a whole", async () => {
+test('an upstream’s whole documents are compared with each other', async () => {
   const { id } = await register('sse')
   const run = await begin(id)
   const reader = readerOf(run, logFor(run))
@@ -247,7 +247,7 @@ test("an upstream's whole documents are compared with each other, and change as 
   expect(await pathsOf(id)).toEqual([['', 1]])
 })
 
-test("numbers in an upstream's documents and patches that a double cannot hold stay as they came", async () => {
+test('numbers beyond double precision in an upstream’s documents and patches stay unchanged', async () => {
   const { id } = await register('sse')
   const run = await begin(id)
   const reader = readerOf(run, logFor(run))
@@ -261,7 +261,7 @@ test("numbers in an upstream's documents and patches that a double cannot hold s
   expect((await begin(id)).followed?.hash).toBe(sha256(text))
 })
 
-test('an upstream that sends the same fault on every connection is asked less and less often', async () => {
+test('an upstream with the same fault on every connection is requested less and less often', async () => {
   const bad = 'event: patch\ndata: [{"op":"remove","path":"/missing"}]\n\n'
   const stream = await register('sse')
   const run = await begin(stream.id)

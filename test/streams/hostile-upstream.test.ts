@@ -75,7 +75,7 @@ test.each(FOLLOWED.map((each) => [each[0], each] as const))('%s ends where the b
   endsAs('sse', each),
 )
 
-test('trailers without end, and lines that mean nothing, are nothing', async () => {
+test('endless trailers and meaningless lines have no effect', async () => {
   const polled = await weir.register({ url: `${url}/endless-trailers`, kind: 'poll' })
   await weir.entry(polled.id, 'the body is in the log', ({ kind }) => kind === 'snapshot' || kind === 'error')
   for (const path of ['/endless-comment', '/endless-field-name']) {
@@ -85,7 +85,7 @@ test('trailers without end, and lines that mean nothing, are nothing', async () 
   }
 })
 
-test('a look at any of them ends', async () => {
+test('a preview of any of them ends', async () => {
   const names = [...POLLED, ...FOLLOWED, ['endless comment'] as const].map(([name]) => name)
   for (let from = 0; from < names.length; from += LOOKS) {
     const looks = names.slice(from, from + LOOKS).map(async (name) => {
@@ -97,7 +97,7 @@ test('a look at any of them ends', async () => {
   }
 }, 60_000)
 
-test('documents as deep, wide or odd as the bound lets through are followed, and shown', async () => {
+test('documents as deep, wide or odd as the limits allow are followed and shown', async () => {
   for (const path of ['/deep', '/members', '/inherited']) {
     const { id } = await weir.register({ url: url + path, kind: 'poll', intervalMs: 500 })
     const { seq } = await weir.entry(id, `${path} has changed`, (each) => each.changed === true)
@@ -115,7 +115,7 @@ test('documents as deep, wide or odd as the bound lets through are followed, and
   expect(weir.warnings).toEqual([])
 }, 60_000)
 
-test('an event with an id and a name that are far too long is no harm', async () => {
+test('an event with an oversized ID and name does no harm', async () => {
   const { id } = await weir.register({ url: `${url}/large-id`, kind: 'sse' })
   const entry = await weir.entry(id, 'it is in the log', ({ kind }) => kind === 'event' || kind === 'error')
   expect(JSON.stringify(entry).length).toBeLessThan(MAX_BODY_BYTES + 1_000)
@@ -123,7 +123,7 @@ test('an event with an id and a name that are far too long is no harm', async ()
   await weir.send('POST', `/api/streams/${id}/stop`)
 })
 
-test('none of it has stayed in memory', () => {
+test('no memory is leaked', () => {
   Bun.gc(true)
   expect(process.memoryUsage().rss - rssBefore).toBeLessThan(MOST_GROWTH_BYTES)
 })

@@ -4,7 +4,7 @@ import { Hosts } from '../../src/streams/ingest/hosts.ts'
 const URL_A = 'http://a.test/x'
 const never = new AbortController().signal
 
-test('a hundred requests to a host are let in, the next one when a place is free, in turn', async () => {
+test('a hundred requests to a host may run; the next one starts when a slot is free, in order', async () => {
   const hosts = new Hosts()
   const leaves = await Promise.all(Array.from({ length: 100 }, () => hosts.enter(URL_A, never)))
   const order: string[] = []
@@ -21,7 +21,7 @@ test('a hundred requests to a host are let in, the next one when a place is free
   expect(order).toEqual(['first', 'second'])
 })
 
-test('whoever gives up while waiting leaves the line', async () => {
+test('a request that gives up while waiting leaves the queue', async () => {
   const hosts = new Hosts()
   const leaves = await Promise.all(Array.from({ length: 100 }, () => hosts.enter(URL_A, never)))
   const impatient = new AbortController()
@@ -33,7 +33,7 @@ test('whoever gives up while waiting leaves the line', async () => {
   expect(await patient).toBeFunction()
 })
 
-test('a pause holds for every request to the host, and is over when its time has come', async () => {
+test('a pause applies to every request to the host, and then ends', async () => {
   let now = 1_000
   const hosts = new Hosts(
     () => now,

@@ -33,7 +33,7 @@ describe.each(SETUPS)('on $name', (setup) => {
 
     const poll = (url: string) => weir.register({ url, kind: 'poll', intervalMs: 500 })
 
-    test('large documents are followed as small ones are, and on after a stop', async () => {
+    test('large documents are followed like small ones, and after a stop', async () => {
       let version = 1
       const url = upstream.on('/large', () => Response.json(document(version)))
       const { id } = await poll(url)
@@ -60,7 +60,7 @@ describe.each(SETUPS)('on $name', (setup) => {
       expect(rebuild(snapshot as string, patches).hash).toBe(hashDocument(document(3)))
     })
 
-    test('large documents are shown as they were, and how they changed', async () => {
+    test('large documents are shown unchanged, with their changes', async () => {
       let version = 1
       const url = upstream.on('/shown', () => Response.json(document(version)))
       const { id } = await poll(url)
@@ -77,7 +77,7 @@ describe.each(SETUPS)('on $name', (setup) => {
       expect(page).toContain('/rows/0/at')
     })
 
-    test('what is too hard to compare is stored whole, and an equal one as the body that is there', async () => {
+    test('a document that is too hard to compare is stored whole, and an equal one reuses the body', async () => {
       let version = 1
       const url = upstream.on('/numbers', () => Response.json(numbers(version)))
       const { id } = await poll(url)

@@ -25,7 +25,7 @@ function told({ followed, ...step }: Step<Followed | FollowedText>) {
   return { ...step, standing, document: hashDocument(parseJson(text)) }
 }
 
-test('a worker tells the same of a document, byte for byte, as this thread', async () => {
+test('a worker gives the same result as the main thread, byte for byte', async () => {
   const documents = new RandomDocuments(random, [...ODD_KEYS, ...INHERITED_KEYS])
   let document = documents.document()
   let here: Followed | undefined
@@ -79,7 +79,7 @@ test.each<[string, string, string[], unknown]>([
   ['5,000 levels', deep(5_000), [], tooDeep()],
   ['a million levels', deep(1_000_000), [], tooDeep()],
   ['5,000 levels around a number that a double cannot hold', deep(5_000, '1e400'), [], tooDeep()],
-])('what can not be followed is said as clearly: %s', async (_what, body, pointer, expected) => {
+])('a document that can’t be followed has the same error: %s', async (_what, body, pointer, expected) => {
   const how = { ...WHOLE, payload: { pointer, ignored: [] } }
   expect(await large.advance(undefined, new TextEncoder().encode(body), how, NEVER)).toEqual(
     expected as never,
@@ -92,7 +92,7 @@ test.each<[string, string, string[], unknown]>([
   expect(await follower.advance(undefined, { bytes, text: undefined }, NEVER)).toEqual(expected as never)
 })
 
-test('a patch that makes too much of a document is told from one that does not fit', async () => {
+test('a patch with too large a result differs from one that doesn’t apply', async () => {
   const last = asText(advance(undefined, { a: 'xxxxxxxxxx' }, []).followed)
   const bomb = JSON.stringify(
     Array.from({ length: 21 }, (_, at) => ({ op: 'copy', from: '', path: `/${at}` })),
@@ -109,12 +109,12 @@ test('a patch that makes too much of a document is told from one that does not f
   })
   expect(await large.advanceByPatch(last, '[{"op":"remove","path":"/b"}]', bounds, NEVER)).toEqual({
     code: 'bad_patch',
-    message: "A patch doesn't apply: remove /b: nothing is there",
+    message: "A patch doesn't apply: remove /b: the target does not exist",
   })
   expect(await large.advanceByPatch(last, '[{"op":"b"}]', bounds, NEVER)).toBeUndefined()
 })
 
-test('documents that are small, or have become so, are compared without a worker', async () => {
+test('documents that are or become small are compared without a worker', async () => {
   const follower = new DocumentFollower(newStream({ url: 'http://a.test/', kind: 'poll' }), {
     large: refusing(),
   })
@@ -125,7 +125,7 @@ test('documents that are small, or have become so, are compared without a worker
   expect([first.kind, second.kind]).toEqual(['snapshot', 'patch'])
 })
 
-test('small documents that are hard to compare are compared by a worker, to the same effect', async () => {
+test('small documents that are hard to compare go to a worker, with the same result', async () => {
   const versions = [1, 2].map(() => Array.from({ length: 30_000 }, () => integer(random, 2)))
   const [from, to] = versions as [Json, Json]
   expect(stringifyJson(from).length).toBeLessThan(LARGE_CHARS)
@@ -170,7 +170,7 @@ test('a worker that misses its deadline with the document itself leaves an error
   expect(workers.states).toEqual(['ended'])
 })
 
-test('a worker that never ends its job is ended for real', async () => {
+test('a worker that hangs is terminated', async () => {
   const start = () =>
     new Worker(new URL('../support/busy-worker.ts', import.meta.url)) as unknown as WorkerLike
   const documents = new LargeDocuments({ start, workers: 1, deadlineMs: 1 })
@@ -182,7 +182,7 @@ test('a worker that never ends its job is ended for real', async () => {
   documents.close()
 })
 
-test('jobs wait for a worker in their order, as many as there is room for', async () => {
+test('jobs wait for a worker in order, up to a limit', async () => {
   const workers = new FakeWorkers([[], []])
   const documents = new LargeDocuments({
     start: workers.start,
@@ -206,7 +206,7 @@ test('jobs wait for a worker in their order, as many as there is room for', asyn
   expect(workers.states).toEqual(['ended'])
 })
 
-test('who stops waiting is let go at once, and what waits in vain is never done', async () => {
+test('a caller that gives up returns at once, and its queued job is never run', async () => {
   const workers = new FakeWorkers([[]])
   const documents = new LargeDocuments({ start: workers.start, workers: 1, deadlineMs: 60_000 })
   const stop = new AbortController()

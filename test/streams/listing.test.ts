@@ -72,7 +72,7 @@ describe.each(SETUPS.slice(0, 2))('on $name', (setup) => {
       },
     )
 
-    test('pages without a sort have the order of registration', async () => {
+    test('pages without a sort are in order of registration', async () => {
       const ids = facts.map(({ id }) => id)
       const first = await listStreams(db, { limit: 50 }, NOW)
       const rest = await listStreams(db, { limit: 50, after: first.next }, NOW)
@@ -80,7 +80,7 @@ describe.each(SETUPS.slice(0, 2))('on $name', (setup) => {
       expect(rest.next).toBeUndefined()
     })
 
-    test('a filter narrows every sort, and is counted', async () => {
+    test('a filter applies to every sort, and to the count', async () => {
       const page = await listStreams(db, { sort: 'perMinute', kind: 'sse', limit: 100 }, NOW)
       expect(page.items.length).toBeGreaterThan(0)
       expect(page.items.every(({ kind }) => kind === 'sse')).toBe(true)

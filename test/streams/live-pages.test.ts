@@ -26,7 +26,7 @@ afterAll(async () => {
   rmSync(directory, { recursive: true, force: true })
 })
 
-test('a page that is still catching up is shown a line that is stored meanwhile, and the status since', async () => {
+test('a page that is catching up gets entries stored meanwhile, and the current status', async () => {
   const { db } = storage
   const control = { runLater: async () => {}, interrupt: () => {}, changed: () => {}, listed: () => {} }
   const streams = new Streams({ db, control, limits: LIMITS })

@@ -47,7 +47,7 @@ describe.each(SETUPS)('on $name', (setup) => {
     const range = (from: number, to: number) =>
       Array.from({ length: to - from + 1 }, (_, index) => from + index)
 
-    test('without a cursor the latest entries come, in order; before and after go on from there', async () => {
+    test('without a cursor the latest entries are returned, in order; before and after continue from there', async () => {
       const latest = await page('limit=20')
       expect(seqs(latest)).toEqual(range(EVENTS - 18, EVENTS + 1))
       const older = await page(`limit=20&before=${latest.before}`)
@@ -56,7 +56,7 @@ describe.each(SETUPS)('on $name', (setup) => {
       expect(await page(`after=${EVENTS + 1}`)).toEqual({ items: [], before: null, after: EVENTS + 1 })
     })
 
-    test('kinds and times narrow the log', async () => {
+    test('kinds and times filter the log', async () => {
       expect((await page('kind=exchange')).items.map((item) => item.seq)).toEqual([1])
       expect((await page('kind=error,gap')).items).toEqual([])
       const middle = (await page('after=60&limit=1')).items[0]?.at as string
@@ -75,7 +75,7 @@ describe.each(SETUPS)('on $name', (setup) => {
       },
     )
 
-    test('the whole log comes as NDJSON, a line an entry', async () => {
+    test('the whole log is returned as NDJSON, one line per entry', async () => {
       const response = await fetch(`${weir.url}/api/streams/${id}/logs`, {
         headers: { Accept: 'application/x-ndjson' },
       })
@@ -110,7 +110,7 @@ describe.each(SETUPS)('on $name', (setup) => {
       expect((await weir.get(`/api/streams/${id}/change?step=year`)).status).toBe(422)
     })
 
-    test('a subscriber that comes back gets what it missed, then what comes, each once and in order', async () => {
+    test('a subscriber that reconnects gets what it missed, then live entries, once and in order', async () => {
       const source = new EventSource(`${weir.url}/api/streams/${id}/events?lastEventId=${EVENTS - 9}`)
       const got: number[] = []
       source.addEventListener('entry', (event) => {
@@ -124,7 +124,7 @@ describe.each(SETUPS)('on $name', (setup) => {
       expect(got).toEqual(range(EVENTS - 8, EVENTS + 2))
     })
 
-    test('an id that the log never gave is answered by a gap', async () => {
+    test('an unknown ID gets a gap', async () => {
       for (const lastEventId of ['999999999', 'what']) {
         const source = new EventSource(`${weir.url}/api/streams/${id}/events?lastEventId=${lastEventId}`)
         const gap = await new Promise<MessageEvent>((resolve) => source.addEventListener('gap', resolve))

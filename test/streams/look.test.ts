@@ -37,7 +37,7 @@ function lookBy(fetch: Fetch, url: string, signal = new AbortController().signal
   return new Looks({ limits: LIMITS, fetch }).look({ url, method: 'GET', headers: {}, body: null }, signal)
 }
 
-test('a document is asked for once and told with its sizes, validators, keys and a way to follow it; nothing is stored', async () => {
+test('a document is requested once and described with sizes, validators, keys and suggestions; nothing is stored', async () => {
   const document = {
     at: '2026-01-31',
     long: 12345678901234567890n,
@@ -78,7 +78,7 @@ test('a document is asked for once and told with its sizes, validators, keys and
   expect((await weir.json<{ items: unknown[] }>('/api/streams')).items).toEqual([])
 })
 
-test('what a look suggests can be registered as it is, and the next look says who follows it', async () => {
+test('a preview’s suggestion can be registered unchanged, and the next preview lists the stream', async () => {
   const url = upstream.on('/suggested', () => Response.json([{ symbol: 'A' }, { symbol: 'B' }]))
   const { suggestion } = await look({ url })
   const { because: _, ...registration } = suggestion ?? { because: '' }
@@ -87,7 +87,7 @@ test('what a look suggests can be registered as it is, and the next look says wh
   expect((await look({ url })).known).toEqual([{ id, name: url.replace('http://', '') }])
 })
 
-test('of an event stream the first events are told, and the connection is let go', async () => {
+test('an event stream shows its first events, and the connection is closed', async () => {
   const feed = new Feed()
   const first = [1, 2, 3, 4, 5, 6]
     .map((n) => `event: price\nid: ${n}\ndata: {"n":${n}}\n\n`)
@@ -101,7 +101,7 @@ test('of an event stream the first events are told, and the connection is let go
   await until('nobody reads it any more', () => feed.readers === 0)
 })
 
-test('an event stream that says nothing is no fault', async () => {
+test('an event stream without events isn’t an error', async () => {
   const found = await look({ url: upstream.on('/quiet', () => new Feed().response()) })
   expect(found).toMatchObject({ problem: null, answer: { comments: 1, events: [] } })
   expect(codes(found)).toEqual(['no_event'])
@@ -142,21 +142,21 @@ test.each<[what: string, answer: () => Response, code: string, next: RegExp]>([
     'too_large',
     /MAX_BODY_BYTES/,
   ],
-])('%s is told with what to do next', async (_what, answer, code, next) => {
+])('%s is reported with what to do next', async (_what, answer, code, next) => {
   const url = upstream.on('/trouble', () => answer())
   const found = await lookBy(globalThis.fetch as Fetch, url)
   expect(found.problem).toMatchObject({ code: code as never, next: expect.stringMatching(next) })
   expect(found.answer).not.toBeNull()
 })
 
-test('what a refusal says is shown, and nothing is suggested for it', async () => {
+test('the body of an error response is shown, without a suggestion', async () => {
   const url = upstream.on('/refused', () => Response.json({ error: 'token' }, { status: 403 }))
   const found = await look({ url })
   expect(found).toMatchObject({ suggestion: null, answer: { status: 403 }, warnings: [] })
   expect(found.answer?.sample?.text).toContain('"error": "token"')
 })
 
-test('what keeps Weir from asking is told likewise', async () => {
+test('a forbidden target is reported in the same way', async () => {
   const port = upstream.url.split(':').at(-1)
   const closed = new Egress({ allowHosts: [], isOpen: false, lookup: async () => ['10.0.0.7'] })
   const refused = await lookBy(closed.fetch, `http://inside.test:${port}/`)
@@ -179,7 +179,7 @@ test('what keeps Weir from asking is told likewise', async () => {
   })
 })
 
-test('redirects are told, and headers go to the first address only', async () => {
+test('redirects are listed, and headers go to the first URL only', async () => {
   const other = startUpstream()
   const keys: (string | null)[] = []
   const target = other.on('/new', ({ headers }) => {
@@ -204,12 +204,12 @@ test.each<[what: string, path: string, body: string, code: string]>([
   ['a key in the URL', '/keyed?api_key=1', '{"a":1}', 'key_in_url'],
   ['a description of an API', '/described', '{"openapi":"3.1.0"}', 'openapi'],
   ['members that nothing tells apart', '/loose', '[{"a":1},{"a":2}]', 'by_position'],
-])('%s is worth a word', async (_what, path, body, code) => {
+])('%s causes a warning', async (_what, path, body, code) => {
   upstream.on(path.split('?')[0] ?? path, () => text(body, 'application/json', { headers: { ETag: '"1"' } }))
   expect(codes(await look({ url: upstream.url + path }))).toEqual([code as never])
 })
 
-test('of a body without end a bounded part is read, and its connection is let go', async () => {
+test('of an endless body a bounded part is read, and its connection is closed', async () => {
   let ended = false
   const chunk = new Uint8Array(65_536).fill(32)
   const url = upstream.on('/endless', () => {
@@ -230,7 +230,7 @@ test('of a body without end a bounded part is read, and its connection is let go
   await until('it is let go', () => ended)
 })
 
-test('what unpacks to more than the bound is read up to it', async () => {
+test('a body that decompresses beyond the limit is read up to it', async () => {
   const packed = Bun.gzipSync(new Uint8Array(15_000_000).fill(32))
   const url = upstream.on(
     '/bomb',
@@ -247,7 +247,7 @@ test('a sample has at most forty lines', async () => {
   expect(answer?.sample?.isCut).toBe(true)
 })
 
-test('only so many look at a time, and who goes away makes room', async () => {
+test('concurrent previews are limited, and an aborted one makes room', async () => {
   const asked: AbortSignal[] = []
   const hanging: Fetch = (_url, { signal }) =>
     new Promise((_, reject) => {
@@ -274,7 +274,7 @@ test.each<[body: Record<string, unknown>, field: string]>([
   [{ url: 'http://user:secret@h/' }, 'url'],
   [{ url: 'http://h/', body: 'x' }, 'body'],
   [{ url: 'http://h/', name: 'x' }, 'name'],
-])('%j is refused, naming the field', async (body, field) => {
+])('%j is rejected, naming the field', async (body, field) => {
   const response = await weir.send('POST', '/api/streams/look', body)
   expect(response.status).toBe(422)
   expect(await response.json()).toMatchObject({ code: 'invalid_field', field })

@@ -68,7 +68,7 @@ describe.each(SETUPS.filter(({ name }) => name !== 'Postgres with Redis'))('on $
       return (await response.json()) as Record<string, unknown>
     }
 
-    test('sums are of one stream, of those with a tag, or of all', async () => {
+    test('sums cover one stream, those with a tag, or all', async () => {
       day++
       const [one, other, feed] = [
         await register('poll', 60_000, ['sums']),
@@ -91,7 +91,7 @@ describe.each(SETUPS.filter(({ name }) => name !== 'Postgres with Redis'))('on $
       expect((await polledSumsOf(storage.db, 'fleet', hour())).wireBytes).toBe(70)
     })
 
-    test('the minute that a window begins in counts, and the one on whose stroke it ends does not', async () => {
+    test('the minute in which a window begins counts, and one that starts exactly at its end doesn’t', async () => {
       day++
       const id = await register('poll')
       for (const at of [0, 1, 2, 3]) await record(id, at, { entries: 10 ** at })
@@ -125,7 +125,7 @@ describe.each(SETUPS.filter(({ name }) => name !== 'Postgres with Redis'))('on $
       },
     )
 
-    test('a minute without the heads of its polls says nothing about polling', async () => {
+    test('a minute without head sizes says nothing about polling', async () => {
       day++
       const id = await register('poll')
       await record(id, 0, { polls: 1, wireBytes: 1_000, bodyBytes: 1_000 })
@@ -137,7 +137,7 @@ describe.each(SETUPS.filter(({ name }) => name !== 'Postgres with Redis'))('on $
       expect(await sumsOf(storage.db, { streamId: id }, hour())).toMatchObject({ polls: 3, wireBytes: 1_000 })
     })
 
-    test('a subscriber connects once, and as often as real ones needed a snapshot anew', async () => {
+    test('a subscriber connects once, and as often as actual ones needed a new snapshot', async () => {
       day++
       const polled = async (snapshots?: number, subscriberMs?: number) => {
         const id = await register('poll', 60_000, ['connected'])
@@ -192,7 +192,7 @@ describe.each(SETUPS.filter(({ name }) => name !== 'Postgres with Redis'))('on $
       expect(await topPaths(storage.db, { tag: 'none' }, window, 1)).toEqual([])
     })
 
-    test('the last change is the newest of all streams; the week is told by its hours', async () => {
+    test('the last change is the newest of all streams; the week is by hours', async () => {
       day += 7 - (day % 7)
       const [one, other] = [
         await register('poll', 60_000, ['last']),
@@ -213,7 +213,7 @@ describe.each(SETUPS.filter(({ name }) => name !== 'Postgres with Redis'))('on $
       ])
     })
 
-    test('savings are told in total and by step, shared by as many subscribers as asked for', async () => {
+    test('savings are given in total and by step, for any number of subscribers', async () => {
       day++
       const id = await register('poll', 60_000, ['told'])
       const sums = { polls: 1, compared: 1, changed: 1, headBytes: 200, plainBytes: 10_000, gzipBytes: 2_000 }
@@ -268,7 +268,7 @@ describe.each(SETUPS.filter(({ name }) => name !== 'Postgres with Redis'))('on $
       })
     })
 
-    test('where nothing is polled the savings are null, and it is said why', async () => {
+    test('without polls the savings are null, with a reason', async () => {
       day++
       const feed = await register('sse', 60_000, ['unpolled'])
       await record(feed, 0, { events: 5, wireBytes: 500, errors: 1 })
@@ -289,7 +289,7 @@ describe.each(SETUPS.filter(({ name }) => name !== 'Postgres with Redis'))('on $
       expect(await get('/savings?tag=unpolled')).toMatchObject(none)
     })
 
-    test('change tells what is new, how often to ask, and where; size tells polls and heads', async () => {
+    test('change gives freshness, interval and paths; size gives polls and heads', async () => {
       day++
       const id = await register('poll', 1_000, ['both'])
       const sums = { polls: 60, compared: 60, changed: 30, notModified: 10, headBytes: 9_000, errors: 0 }
@@ -311,9 +311,11 @@ describe.each(SETUPS.filter(({ name }) => name !== 'Postgres with Redis'))('on $
       expect(await get('/change', feed)).toMatchObject({ changeRate: 0.5, suggestedIntervalMs: null })
     })
 
-    test('no answer holds more than 1,440 steps', async () => {
+    test('no response has more than 1,440 steps', async () => {
       const span = { from: minute(0), to: minute(1_441), step: 'minute' } as const
-      await expect(polledStepsOf(storage.db, 'fleet', span)).rejects.toThrow('1441 steps are too many')
+      await expect(polledStepsOf(storage.db, 'fleet', span)).rejects.toThrow(
+        '1441 steps exceed the limit of 1440',
+      )
     })
   })
 })

@@ -54,7 +54,7 @@ async function sentTo(upstream: Upstream, path: string, times = 1) {
 }
 
 describe('over the API, a URL of another origin', () => {
-  test('drops the headers, says which, and is never sent them', async () => {
+  test('drops the headers, lists them, and never sends them', async () => {
     const { change, moved } = await secretive('/dropped')
     expect((await sentTo(here, '/dropped'))[0]).toEqual(Object.values(SECRETS))
     const changed = await change({ url: moved })
@@ -62,7 +62,7 @@ describe('over the API, a URL of another origin', () => {
     for (const each of await sentTo(there, '/dropped', 2)) expect(each).toEqual([null, null])
   })
 
-  test('is sent those that come with the change, and not those that stand for the hidden ones', async () => {
+  test('is sent the headers of the same change, but no placeholders', async () => {
     const { change, moved } = await secretive('/again')
     const headers = { authorization: 'Bearer for-there', 'X-Key': '•••' }
     expect(await change({ url: moved, headers })).toMatchObject({
@@ -72,7 +72,7 @@ describe('over the API, a URL of another origin', () => {
     for (const each of await sentTo(there, '/again', 2)) expect(each).toEqual(['Bearer for-there', null])
   })
 
-  test('takes the headers from the twin as well', async () => {
+  test('drops the headers of the twin as well', async () => {
     const { id, change, moved } = await secretive('/twin', { twin: true })
     const { streaming } = await weir.json<{ streaming: { id: string } }>(`/api/streams/${id}/twin`)
     await weir.entry(streaming.id, 'the twin follows', ({ kind }) => kind === 'snapshot')
@@ -82,7 +82,7 @@ describe('over the API, a URL of another origin', () => {
   })
 })
 
-test('within the origin all headers stay, and the value •••  keeps the one that is stored', async () => {
+test('within the origin all headers stay, and the placeholder ••• keeps the stored value', async () => {
   const { id, change } = await secretive('/kept', { start: false })
   expect(await change({ url: `${here.url}/kept?page=2` })).toMatchObject({ droppedHeaders: [] })
   expect(await change({ headers: { 'x-key': '•••', 'X-New': '1' } })).toMatchObject({ droppedHeaders: [] })
@@ -107,16 +107,19 @@ test.each([
 })
 
 describe('an import', () => {
-  test.each([true, false])('that moves a stream says what it drops, in a dry run too: %p', async (dryRun) => {
-    const { id, moved } = await secretive(`/import-${dryRun}`, { start: false })
-    const line = { id, url: moved, headers: { Authorization: '•••', 'X-Key': '•••' } }
-    const { lines } = await importInto(weir, [line], `dryRun=${dryRun}`)
-    expect(lines).toMatchObject([{ outcome: 'updated', droppedHeaders: ['Authorization', 'X-Key'] }])
-    const [stored] = (await exportedList(weir, 'secrets=true')).filter((each) => each.id === id)
-    expect(stored?.headers).toEqual(dryRun ? SECRETS : {})
-  })
+  test.each([true, false])(
+    'that moves a stream lists what it drops, in a dry run too: %p',
+    async (dryRun) => {
+      const { id, moved } = await secretive(`/import-${dryRun}`, { start: false })
+      const line = { id, url: moved, headers: { Authorization: '•••', 'X-Key': '•••' } }
+      const { lines } = await importInto(weir, [line], `dryRun=${dryRun}`)
+      expect(lines).toMatchObject([{ outcome: 'updated', droppedHeaders: ['Authorization', 'X-Key'] }])
+      const [stored] = (await exportedList(weir, 'secrets=true')).filter((each) => each.id === id)
+      expect(stored?.headers).toEqual(dryRun ? SECRETS : {})
+    },
+  )
 
-  test('takes the values that its caller says again, and drops what a line leaves out', async () => {
+  test('uses the values that the caller sets again, and drops the others', async () => {
     const { id, moved } = await secretive('/import-again', { start: false })
     const line = { id, url: moved, headers: { Authorization: '•••' } }
     const { lines } = await importInto(weir, [line], 'header=authorization: Bearer for-there')
@@ -127,7 +130,7 @@ describe('an import', () => {
     expect(back.lines).toMatchObject([{ outcome: 'updated', droppedHeaders: ['Authorization'] }])
   })
 
-  test('of the page says before it is done what a stream loses', async () => {
+  test('on the page shows what a stream loses before it is done', async () => {
     const { id, moved } = await secretive('/import-page', { start: false })
     const form = new FormData()
     form.set('text', JSON.stringify([{ id, url: moved }]))

@@ -31,7 +31,7 @@ describe.each(SETUPS)('on $name', (setup) => {
       weir.register({ url, kind: 'poll', intervalMs: 500, ...more })
     const hits = (path: string) => upstream.requests.get(path)?.length ?? 0
 
-    test('a first document is a snapshot, changes are patches, and what did not change is said to be the same', async () => {
+    test('a first document is a snapshot, changes are patches, and unchanged polls are recorded as such', async () => {
       const rows = Array.from({ length: 20 }, (_, id) => ({ id, name: `row ${id}` }))
       const url = upstream.on('/rows', (_request, hit) =>
         Response.json(hit < 3 ? rows : [{ id: 99, name: 'new' }, ...rows]),
@@ -50,7 +50,7 @@ describe.each(SETUPS)('on $name', (setup) => {
       expect(patch.response?.status).toBe(200)
     })
 
-    test('patches applied in order to their snapshot give the hash that each one carries', async () => {
+    test('patches applied in order to their snapshot give the hash of each one', async () => {
       let version = 0
       const url = upstream.on('/versions', () => {
         version++
@@ -83,7 +83,7 @@ describe.each(SETUPS)('on $name', (setup) => {
       expect(second.patchBytes).toBeGreaterThan(second.bodyBytes)
     })
 
-    test('validators are sent, and 304 is an unchanged document', async () => {
+    test('validators are sent, and a 304 is an unchanged document', async () => {
       const url = upstream.on('/etag', (request) =>
         request.headers.get('if-none-match') === '"v1"'
           ? new Response(null, { status: 304 })
@@ -99,7 +99,7 @@ describe.each(SETUPS)('on $name', (setup) => {
       })
     })
 
-    test('polls never overlap, however slow the answers', async () => {
+    test('polls never overlap, however slow the responses are', async () => {
       let open = 0
       let most = 0
       const url = upstream.on('/slow', async (_request, hit) => {
@@ -113,7 +113,7 @@ describe.each(SETUPS)('on $name', (setup) => {
       expect(most).toBe(1)
     })
 
-    test('gzip is asked for, and both sizes are known', async () => {
+    test('gzip is requested, and both sizes are known', async () => {
       const text = JSON.stringify({ text: 'weir '.repeat(2_000) })
       const url = upstream.on('/gzip', (request) => {
         expect(request.headers.get('accept-encoding')).toBe('gzip')
@@ -127,7 +127,7 @@ describe.each(SETUPS)('on $name', (setup) => {
       expect(entry.wireBytes).toBe(Bun.gzipSync(text).byteLength)
     })
 
-    test('what polling again would have moved is told of every answer, of a 304 too', async () => {
+    test('the cost of polling again is recorded for every response, including a 304', async () => {
       const text = JSON.stringify({ text: 'weir '.repeat(500) })
       const url = upstream.on('/sizes', (request, hit) => {
         const headers = { ETag: '"v1"', 'Content-Type': 'application/json', 'X-Long': 'x'.repeat(99) }
@@ -145,7 +145,7 @@ describe.each(SETUPS)('on $name', (setup) => {
       expect(third).toMatchObject({ response: { status: 304 }, wireBytes: 0, bodyBytes: 0, ...sizes })
     })
 
-    test('a body that came with gzip is as large with gzip as it came', async () => {
+    test('a gzipped body has its received size as its gzip size', async () => {
       const text = JSON.stringify({ text: 'weir '.repeat(500) })
       const url = upstream.on('/barely-gzip', () => gzipped(text, 0))
       const { id } = await poll(url)
@@ -154,7 +154,7 @@ describe.each(SETUPS)('on $name', (setup) => {
       expect(entry.wireBytes).toBeGreaterThan(text.length)
     })
 
-    test('an event stream is refused at once, and let go', async () => {
+    test('an event stream is refused at once, and its connection closed', async () => {
       const feed = new Feed()
       const url = upstream.on('/events', () => feed.response())
       const { id } = await poll(url)
@@ -164,7 +164,7 @@ describe.each(SETUPS)('on $name', (setup) => {
       await until('nobody reads it', () => feed.readers === 0)
     })
 
-    test('numbers that a double cannot hold are logged digit for digit', async () => {
+    test('numbers beyond double precision are logged digit for digit', async () => {
       const versions = [
         '[12345678901234567890,{"n":1e400}]',
         '[12345678901234567891,{"n":0.10000000000000001}]',
@@ -182,7 +182,7 @@ describe.each(SETUPS)('on $name', (setup) => {
       expect(log).toContain('12345678901234567891')
     })
 
-    test('only the part that the pointer selects is followed, without the paths to ignore', async () => {
+    test('only the part at the pointer is followed, without ignored paths', async () => {
       const url = upstream.on('/parts', (_request, hit) =>
         Response.json({ meta: hit, data: { at: hit, rows: [{ id: 1, seen: hit }] } }),
       )
@@ -236,7 +236,7 @@ describe.each(SETUPS)('on $name', (setup) => {
       ['/never', () => new Promise<Response>(() => {}), 'timeout'],
       ['/drip', () => drip(), 'timeout'],
       ['/loop', () => Response.redirect(`${upstream.url}/loop-again`), 'too_many_redirects'],
-    ])('%s is an error with a code, and the stream goes on', async (path, behave, code) => {
+    ])('%s is an error with a code, and the stream continues', async (path, behave, code) => {
       upstream.on('/loop-again', () => Response.redirect(`${upstream.url}/loop-again`))
       const url = upstream.on(path, (_request, hit) => (hit === 1 ? behave() : Response.json({ ok: true })))
       const { id } = await poll(url)
@@ -246,7 +246,7 @@ describe.each(SETUPS)('on $name', (setup) => {
       await weir.verdict(id, 'live')
     })
 
-    test('an upstream that cannot be reached is an error, and the others notice nothing', async () => {
+    test('an unreachable upstream is an error, and doesn’t affect others', async () => {
       const gone = startUpstream()
       const url = `${gone.url}/gone`
       await gone.stop()
@@ -267,7 +267,7 @@ describe.each(SETUPS)('on $name', (setup) => {
       expect(error.data).toMatchObject({ code: 'pointer_missing' })
     })
 
-    test("the owner's headers and body are sent, and their values never shown", async () => {
+    test('the owner’s headers and body are sent, and header values never shown', async () => {
       const seen: string[] = []
       const url = upstream.on('/secret', async (request) => {
         seen.push(`${request.method} ${request.headers.get('x-key')} ${await request.text()}`)
@@ -286,7 +286,7 @@ describe.each(SETUPS)('on $name', (setup) => {
       }
     })
 
-    test('polls stop when the stream is stopped, and go on when it is started', async () => {
+    test('polls stop with the stream, and continue when it is started', async () => {
       const { id } = await poll(upstream.on('/stop', (_request, hit) => Response.json({ hit })))
       await until('two polls were made', () => hits('/stop') >= 2)
       await weir.send('POST', `/api/streams/${id}/stop`)

@@ -138,7 +138,7 @@ const recounted = async (id: string) => {
 const register = () => streams.register({ url: 'http://a.test/', kind: 'sse' })
 const logOf = async (id: string) => (await readLog(storage.db, id, { limit: 100 })).items
 
-test('a run that was replaced writes nothing more, and is told so', async () => {
+test('a replaced run writes nothing more, and is aborted', async () => {
   const { id } = await register()
   const { recorder, stored } = recording()
   const first = await begin(id)
@@ -157,7 +157,7 @@ test('a run that was replaced writes nothing more, and is told so', async () => 
   await recorder.close()
 })
 
-test('what two runs of a stream have waiting in one batch is told apart by their epochs', async () => {
+test('entries of two runs in one batch are separated by their epochs', async () => {
   const { id } = await register()
   const { recorder, stored, leave, comeBack } = recording()
   const first = await begin(id)
@@ -181,7 +181,7 @@ test('what two runs of a stream have waiting in one batch is told apart by their
 test.each([
   ['entries', 0],
   ['their sums', 1],
-])('%s that are written again, the answer lost, are neither doubled nor counted twice', async (_, which) => {
+])('%s written again after a lost reply are neither duplicated nor counted twice', async (_, which) => {
   const { id } = await register()
   const { recorder, loseAnswer, isAnswerLost } = recording()
   const run = await begin(id)
@@ -196,7 +196,7 @@ test.each([
   await recorder.close()
 })
 
-test('what a worker that was killed stored, and did not sum up, the next run does', async () => {
+test('entries that a killed worker didn’t roll up are rolled up by the next run', async () => {
   const { id } = await register()
   const killed = await begin(id)
   const entries = [...Array(40).keys()].map(
@@ -223,7 +223,7 @@ test('what a worker that was killed stored, and did not sum up, the next run doe
   await recorder.close()
 })
 
-test('entries that are not summed up yet are found by their time', async () => {
+test('entries that aren’t rolled up yet are found by time', async () => {
   const { id } = await register()
   const run = await begin(id)
   const { recorder } = recording()
@@ -242,7 +242,7 @@ test('entries that are not summed up yet are found by their time', async () => {
   await recorder.close()
 })
 
-test('the sums of more streams than have their turn in a second follow, and it is told which', async () => {
+test('rollups of too many streams for one second lag, and it is reported which', async () => {
   const list = [...Array(1_300).keys()].map((index) =>
     newStream({ url: `http://a.test/${index}`, kind: 'sse' }),
   )
@@ -293,7 +293,7 @@ test('an entry that the database refuses becomes a gap, and the others are store
   await recorder.close()
 })
 
-test('what finds no room while the database is away is counted and told in a gap', async () => {
+test('entries without room while the database is down are counted in a gap', async () => {
   const { id } = await register()
   const { recorder, leave, comeBack } = recording()
   const run = await begin(id)
@@ -341,7 +341,7 @@ const DRAFTS: Draft[] = [
   { at: AT, kind: 'error', wireBytes: 5, bodyBytes: 0, ...answered(500) },
 ]
 
-test('polls are summed up by what they moved, and by what polling otherwise would have', async () => {
+test('polls are rolled up with their bytes, and with those of other ways of polling', async () => {
   const { id } = await register()
   const { recorder } = recording()
   const run = await begin(id)
@@ -390,7 +390,7 @@ test('entries keep their sizes, and the next run knows the last body by them', a
   await recorder.close()
 })
 
-test('the paths that changed are counted by the hour, once for every entry that is stored', async () => {
+test('changed paths are counted by the hour, once per stored entry', async () => {
   const { id } = await register()
   const { recorder } = recording()
   const run = await begin(id)
@@ -418,7 +418,7 @@ test('the paths that changed are counted by the hour, once for every entry that 
   await recorder.close()
 })
 
-test('past a hundred paths, a run counts the changes of the others together', async () => {
+test('beyond a hundred paths, a run counts the changes of others together', async () => {
   const { id } = await register()
   const { recorder } = recording()
   const run = await begin(id)

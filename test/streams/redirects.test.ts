@@ -37,7 +37,7 @@ async function asked(path: string, stream: { method?: 'GET' | 'POST'; body?: str
   return response.json()
 }
 
-test('within its origin, a redirected request is the same', async () => {
+test('within its origin, a redirected request stays the same', async () => {
   here.on('/moved', () => redirect(308, '/echo'))
   expect(await asked('/moved', { method: 'POST', body: '{}' })).toEqual({
     method: 'POST',
@@ -47,7 +47,7 @@ test('within its origin, a redirected request is the same', async () => {
   })
 })
 
-test('another origin is not sent the owner’s headers, not even after a way back', async () => {
+test('another origin isn’t sent the owner’s headers, not even after a redirect back', async () => {
   here.on('/away', () => redirect(302, `${there.url}/echo`))
   expect(await asked('/away')).toMatchObject({ key: null, accept: 'application/json' })
   here.on('/round', () => redirect(302, `${there.url}/back`))
@@ -75,7 +75,7 @@ test.each([
   await expect(asked('/again')).rejects.toMatchObject({ code })
 })
 
-test('a redirect that says nowhere is an answer like any other', async () => {
+test('a redirect without a location is an ordinary response', async () => {
   here.on('/nowhere', () => Response.json({ here: true }, { status: 302 }))
   expect(await asked('/nowhere')).toEqual({ here: true })
 })

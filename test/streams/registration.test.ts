@@ -37,7 +37,7 @@ test.each<[string, Record<string, unknown>]>([
     { url: URL_, tags: many(20, String), ignorePaths: many(50, (index) => `/${index}`) },
   ],
   ['fifty headers', { url: URL_, headers: Object.fromEntries(many(50, (index) => [`X-${index}`, 'v'])) }],
-])('%s is taken as it is', (_what, registration) => {
+])('%s is accepted unchanged', (_what, registration) => {
   const copy = structuredClone(registration)
   expect(checkRegistration(registration) as unknown).toBe(registration)
   expect(registration).toEqual(copy)
@@ -97,7 +97,7 @@ test.each<[field: string | undefined, value: unknown, detail: RegExp]>([
   ['start', 'yes', /^start: expected boolean/],
   ['interval', 1_000, /^Unknown field: interval\.$/],
   ['a/b~c', 1, /^Unknown field: a\/b~c\.$/],
-])('%s: %j is refused, naming the field', (field, value, detail) => {
+])('%s: %j is rejected, naming the field', (field, value, detail) => {
   expect(refusal(() => checkRegistration({ url: URL_, [field as string]: value }))).toEqual({
     code: 'invalid_field',
     field: field as string,
@@ -105,12 +105,12 @@ test.each<[field: string | undefined, value: unknown, detail: RegExp]>([
   })
 })
 
-test.each([[null], ['https://h/'], [1], [[]], [{}]])('%j is no registration', (value) => {
+test.each([[null], ['https://h/'], [1], [[]], [{}]])('%j isn’t a registration', (value) => {
   expect(refusal(() => checkRegistration(value))).toMatchObject({ code: 'invalid_field' })
   expect(refusal(() => checkChange(value))).toMatchObject({ code: 'invalid_field' })
 })
 
-test('an address is required', () => {
+test('a URL is required', () => {
   expect(refusal(() => checkRegistration({ name: 'x' }))).toMatchObject({
     code: 'invalid_field',
     field: 'url',
@@ -118,7 +118,7 @@ test('an address is required', () => {
   })
 })
 
-test('a long address is not said in full', () => {
+test('a long URL is shortened in the error', () => {
   const { detail } = refusal(() => checkRegistration({ url: 'x'.repeat(8_000) }))
   expect(detail.length).toBeLessThan(300)
 })
@@ -127,11 +127,11 @@ test.each<[string, Record<string, unknown>]>([
   ['one field', { name: 'new' }],
   ['the body alone', { body: 'b' }],
   ['everything but the start', Object.fromEntries(Object.entries(FULL).filter(([key]) => key !== 'start'))],
-])('a change of %s is taken as it is', (_what, change) => {
+])('a change of %s is accepted unchanged', (_what, change) => {
   expect(checkChange(change) as unknown).toBe(change)
 })
 
-test('a change changes something', () => {
+test('a change must contain something', () => {
   expect(refusal(() => checkChange({})).code).toBe('invalid_field')
 })
 
@@ -141,7 +141,7 @@ test.each<[string, Record<string, unknown>]>([
   ['url', { url: 'ftp://h' }],
   ['ignorePaths', { name: 'x', ignorePaths: ['bad'] }],
   ['intervalMs', { intervalMs: 0 }],
-])('a change is checked as a registration is: %s', (field, change) => {
+])('a change is validated like a registration: %s', (field, change) => {
   expect(refusal(() => checkChange(change))).toMatchObject({ code: 'invalid_field', field })
 })
 

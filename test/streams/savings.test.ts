@@ -42,7 +42,7 @@ async function savedAfter(id: string, polls: number): Promise<Answer> {
   })
 }
 
-test('a news feed saves over nineteen parts in twenty, an API that is new each time next to nothing', async () => {
+test('a news feed saves over 95%, an API that is new each time next to nothing', async () => {
   const article = (id: number) => ({ id, title: words(6), text: words(60) })
   const articles = Array.from({ length: 100 }, (_, id) => article(id))
   const news = upstream.on('/news', (_request, hit) => {
@@ -70,7 +70,7 @@ test('a news feed saves over nineteen parts in twenty, an API that is new each t
   expect(noisy.freshness).toBeGreaterThan(0.9)
 })
 
-test('what is counted as received is what the upstream wrote to its socket, to the byte', async () => {
+test('received bytes equal what the upstream wrote to its socket', async () => {
   const sockets = await startSocketServer()
   const text = JSON.stringify({ lines: Array.from({ length: 50 }, () => words(10)) })
   const gzipped = gzipSync(text)
@@ -109,7 +109,7 @@ test('what is counted as received is what the upstream wrote to its socket, to t
   await sockets.stop()
 })
 
-test('a header that is repeated counts once, as clients read it: shorter by its name and two bytes', async () => {
+test('a repeated header counts once, as clients read it: shorter by its name and two bytes', async () => {
   const sockets = await startSocketServer()
   const twice = respond('200 OK', { Vary: 'Accept\r\nVary: Origin' }, '{}')
   const written = sockets.on('/twice', () => twice)
@@ -125,7 +125,7 @@ test('a header that is repeated counts once, as clients read it: shorter by its 
   await sockets.stop()
 })
 
-test('what cannot be measured is refused in words', async () => {
+test('a stream that can’t be measured has a reason', async () => {
   const id = await follow(upstream.on('/refused', () => Response.json({})))
   for (const query of [
     'subscribers=0',

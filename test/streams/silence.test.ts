@@ -29,7 +29,7 @@ test.each<[string, Evidence, number | null, number, number]>([
   expect(allowedSilence(evidence, set, DEFAULT_MS, now)).toBeCloseTo(expected, -1)
 })
 
-test('a long wait is remembered for the day, however much comes in between', () => {
+test('a long wait is remembered for a day, however much arrives in between', () => {
   const night = [0, 4 * MINUTE_MS]
   const day = every(1_000, 3_600_000).map((at) => at + 4 * MINUTE_MS)
   const evidence = watched([...night, ...day])

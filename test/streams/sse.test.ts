@@ -35,14 +35,14 @@ describe.each(SETUPS)('on $name', (setup) => {
       return { id, feed }
     }
 
-    test('an event of any name is logged with its data, lines and id', async () => {
+    test('events of any name are logged with data, lines and ID', async () => {
       const { id, feed } = await followed('/any-name')
       feed.send('event: price\nid: 7\ndata: one\ndata: two\n\n')
       const entry = await weir.entry(id, 'the event is logged', (entry) => entry.kind === 'event')
       expect(entry).toMatchObject({ event: 'price', eventId: '7', data: 'one\ntwo' })
     })
 
-    test('an id too long to be sent back counts as none, and a name is cut', async () => {
+    test('an ID too long to be sent back is ignored, and a long name is cut', async () => {
       const { id, feed } = await followed('/long-id')
       feed.send(`id: ${'9'.repeat(3_000)}\nevent: ${'n'.repeat(3_000)}\ndata: long\n\n`)
       const entry = await weir.entry(id, 'the event is logged', (entry) => entry.data === 'long')
@@ -63,7 +63,7 @@ describe.each(SETUPS)('on $name', (setup) => {
       await weir.entry(stream.id, 'the event after the BOM is logged', (entry) => entry.data === 'first')
     })
 
-    test('wire bytes of the entries add up to the bytes that were sent', async () => {
+    test('wire bytes of the entries add up to the bytes sent', async () => {
       const { id, feed } = await followed('/bytes')
       const chunks = ['data: a\n\n: heartbeat\n\n', 'data: bb\n\nevent: x\ndata: ccc\n\n', 'data: d\n\n']
       for (const chunk of chunks) feed.send(chunk)
@@ -73,7 +73,7 @@ describe.each(SETUPS)('on $name', (setup) => {
       expect(logged).toBe(sent)
     })
 
-    test('after a break it asks for what follows the last id', async () => {
+    test('after a disconnect it resumes after the last ID', async () => {
       const { id, feed } = await followed('/resume')
       feed.send('id: żółw-41\ndata: before\n\n')
       await weir.entry(id, 'the first event is logged', (entry) => entry.data === 'before')
@@ -88,7 +88,7 @@ describe.each(SETUPS)('on $name', (setup) => {
       expect((await weir.logs(id)).some((entry) => entry.kind === 'gap')).toBe(false)
     })
 
-    test('a break of an upstream without ids is told in a gap', async () => {
+    test('a disconnect of an upstream without IDs is recorded as a gap', async () => {
       const { id, feed } = await followed('/no-ids')
       feed.send('data: before\n\n')
       await weir.entry(id, 'the event is logged', (entry) => entry.data === 'before')
@@ -100,7 +100,7 @@ describe.each(SETUPS)('on $name', (setup) => {
       expect(gap.data).toMatchObject({ reason: 'no_last_event_id' })
     })
 
-    test('a gap begins where the log ends, even if a run in between ended before it heard anything', async () => {
+    test('a gap begins where the log ends, even if a run in between received nothing', async () => {
       const { id, feed } = await followed('/no-ids-twice')
       feed.send('data: before\n\n')
       await weir.entry(id, 'the event is logged', (entry) => entry.data === 'before')
@@ -150,7 +150,7 @@ describe.each(SETUPS)('on $name', (setup) => {
       expect(kinds).toEqual(['exchange', 'event', 'snapshot', 'patch'])
     })
 
-    test('a patch that does not fit is an error, and a fresh document is asked for', async () => {
+    test('a patch that doesn’t apply is an error, and a new document is requested', async () => {
       const feed = new Feed()
       const snapshot = 'retry: 10\nid: 1\nevent: data\ndata: {"a":1}\n\n'
       const url = upstream.on('/bad-patch', () => feed.response({}, snapshot))
@@ -163,7 +163,7 @@ describe.each(SETUPS)('on $name', (setup) => {
       expect(again.headers.get('last-event-id')).toBeNull()
     })
 
-    test('a patch that makes too much of a document is an error, and the stream goes on', async () => {
+    test('a patch with too large a result is an error, and the stream continues', async () => {
       const copies = Array.from({ length: 21 }, (_, at) => ({ op: 'copy', from: '', path: `/${at}` }))
       const snapshot = 'retry: 10\nevent: data\nid: 1\ndata: {"a":"xxxxxxxxxx"}\n\n'
       const bomb = `event: patch\nid: 2\ndata: ${JSON.stringify(copies)}\n\n`
@@ -186,7 +186,7 @@ describe.each(SETUPS)('on $name', (setup) => {
       expect(again?.request?.headers).not.toHaveProperty('Last-Event-ID')
     })
 
-    test('a silent connection is opened anew, once quietly and then as stalled; heartbeats keep one alive', async () => {
+    test('a silent connection is reopened, first quietly and then as stalled; heartbeats keep it alive', async () => {
       const silent = new Feed()
       const url = upstream.on('/silent', () => silent.response({}, 'retry: 10\ndata: hello\n\n'))
       const { id } = await weir.register({ url, kind: 'sse', silenceMs: 1_500 })
@@ -200,7 +200,7 @@ describe.each(SETUPS)('on $name', (setup) => {
       expect((await weir.logs(quiet)).some((entry) => entry.kind === 'error')).toBe(false)
     })
 
-    test('heartbeats alone show that a stream is alive again after a failure: quiet, not backing off', async () => {
+    test('heartbeats alone show that a stream recovered: quiet, not backing off', async () => {
       const feed = new Feed()
       const url = upstream.on('/quiet', (_request, hit) =>
         hit === 1 ? new Response('', { status: 500 }) : feed.response(),
@@ -217,7 +217,7 @@ describe.each(SETUPS)('on $name', (setup) => {
       expect((await weir.logs(id)).filter((entry) => entry.kind === 'error').length).toBe(1)
     })
 
-    test('what an upstream sends again after a break is not stored again, and what it left out is told', async () => {
+    test('replayed events aren’t stored again, and missing ones are recorded', async () => {
       const history = (from: number, to: number) =>
         Array.from(
           { length: to - from + 1 },
@@ -242,7 +242,7 @@ describe.each(SETUPS)('on $name', (setup) => {
       expect(gaps).toMatchObject([{ reason: 'missing_ids', firstId: '21', lastId: '30', count: 10 }])
     })
 
-    test('equal events without ids of their own are all stored, before and after a break', async () => {
+    test('equal events without their own IDs are all stored, before and after a disconnect', async () => {
       const feed = new Feed()
       const url = upstream.on('/ticks', () => feed.response({}, 'retry: 10\ndata: tick\n\n'))
       const { id } = await weir.register({ url, kind: 'sse' })
@@ -279,7 +279,7 @@ describe.each(SETUPS)('on $name', (setup) => {
       ],
       ['/ends', () => new Response('', { headers: { 'Content-Type': 'text/event-stream' } }), 'ended_early'],
     ])(
-      '%s is an error with a code, and the stream comes back when the upstream does',
+      '%s is an error with a code, and the stream recovers with the upstream',
       async (path, behave, code) => {
         const feed = new Feed()
         const url = upstream.on(path, (_request, hits) => (hits === 1 ? behave() : feed.response()))
@@ -293,7 +293,7 @@ describe.each(SETUPS)('on $name', (setup) => {
       },
     )
 
-    test('Retry-After is obeyed, by every stream of the host', async () => {
+    test('Retry-After applies to every stream of the host', async () => {
       const throttled = startUpstream()
       const url = throttled.on(
         '/throttled',
@@ -318,7 +318,7 @@ describe.each(SETUPS)('on $name', (setup) => {
       await throttled.stop()
     })
 
-    test('NUL in an event does not stop the log', async () => {
+    test('NUL in an event doesn’t stop the log', async () => {
       const { id, feed } = await followed('/nul')
       feed.send('data: a\0b\n\n')
       feed.send('data: next\n\n')

@@ -67,7 +67,7 @@ describe.each(SETUPS.filter(({ name }) => name !== 'Postgres with Redis'))('on $
       wireBytes: 900,
     }
 
-    test('each way is added up from when the twin was made: what was polled alone before says nothing', async () => {
+    test('each way is added up from the creation of the twin: earlier polls don’t count', async () => {
       const one = await pair('one')
       await record(one.id, -1, { ...polled, plainBytes: 1_000_000, conditionalBytes: 1_000_000 })
       await record(one.id, 0, polled)
@@ -90,7 +90,7 @@ describe.each(SETUPS.filter(({ name }) => name !== 'Postgres with Redis'))('on $
       expect(mine.map(({ at }) => at)).toEqual([MADE_MS - 20_000, MADE_MS - 20_000 + 2 * MINUTE_MS])
     })
 
-    test('a pair that polled nothing yet is the last in either order', async () => {
+    test('a pair without polls comes last in either order', async () => {
       const [good, bad, none] = [await pair('good'), await pair('bad'), await pair('none')]
       await record(good.id, 0, polled)
       await record(good.twin, 0, { wireBytes: 9 })
@@ -105,7 +105,7 @@ describe.each(SETUPS.filter(({ name }) => name !== 'Postgres with Redis'))('on $
       expect(sortPairs(ours, 'name', 'asc').map(({ name }) => name)).toEqual(['bad', 'good', 'none'])
     })
 
-    test('a stream has one twin at most, and only where there is something to compare', async () => {
+    test('a stream has at most one twin, and only if there is something to compare', async () => {
       const { id, twin } = await pair('only')
       const made = await streams.get(twin)
       expect(made).toMatchObject({ twinOf: id, kind: 'sse', url: 'http://a.test/only', desired: 'running' })
@@ -122,7 +122,7 @@ describe.each(SETUPS.filter(({ name }) => name !== 'Postgres with Redis'))('on $
       expect(twice.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected'])
     })
 
-    test('who polls most of what it had is the first that is offered a twin', async () => {
+    test('the stream with the most redundant polling is offered a twin first', async () => {
       const [stale, fresh, taken] = [await register('stale'), await register('fresh'), await pair('taken')]
       const stopped = await register('stopped', { start: false })
       for (const { id } of [stale, fresh, taken, stopped]) await record(id, 0, polled)

@@ -70,7 +70,7 @@ describe.each(SETUPS.filter(({ name }) => name !== 'Postgres with Redis'))('on $
       )
     }
 
-    test('of a hundred thousand versions each is in a mark, and there are never more than a bounded number', async () => {
+    test('a hundred thousand versions all have a mark, within a bounded number of marks', async () => {
       const perMinute = 7
       const [minutes, everyMs] = [10 * 1_440, MINUTE_MS]
       const id = await busy(minutes, everyMs, perMinute)
@@ -96,7 +96,7 @@ describe.each(SETUPS.filter(({ name }) => name !== 'Postgres with Redis'))('on $
       }
     })
 
-    test('a long life is shown by days, and a mark stands at each end', async () => {
+    test('a long life is shown by days, with a mark at each end', async () => {
       const id = await busy(400, DAY_MS, 3)
       const { marks, stepMs } = (await marksOf(id, 'all', FIRST_MS, FIRST_MS + 500 * DAY_MS)) ?? never()
       expect(stepMs % DAY_MS).toBe(0)
@@ -105,7 +105,7 @@ describe.each(SETUPS.filter(({ name }) => name !== 'Postgres with Redis'))('on $
       expect(marks.reduce((sum, mark) => sum + mark.versions, 0)).toBe(1_200)
     })
 
-    test('few versions have a mark each, where they were made to the millisecond', async () => {
+    test('a few versions have their own marks, accurate to the millisecond', async () => {
       const id = await busy(5, MINUTE_MS, 1)
       const times = [0, 61_234, 130_500, 200_001, 250_000].map((ms) => FIRST_MS + ms)
       for (const [index, at] of times.slice(1).entries()) await entry(id, index + 2, at)
@@ -117,7 +117,7 @@ describe.each(SETUPS.filter(({ name }) => name !== 'Postgres with Redis'))('on $
       expect([all.from.getTime(), all.to.getTime()]).toEqual([FIRST_MS, (times.at(-1) as number) + 1])
     })
 
-    test('a day without any has no mark, and a stream without any no slider', async () => {
+    test('a day without versions has no mark, and a stream without any no slider', async () => {
       const id = await busy(5, MINUTE_MS, 1)
       const later = FIRST_MS + 3 * DAY_MS
       expect((await marksOf(id, 'day', later, later))?.marks).toEqual([])

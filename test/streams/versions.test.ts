@@ -71,7 +71,7 @@ describe.each(SETUPS.filter(({ name }) => name !== 'Postgres with Redis'))('on $
         .set(values)
         .where(and(eq(entries.streamId, streamId), eq(entries.seq, seq)))
 
-    test('whatever changes came, each entry and each instant gives the document of its time', async () => {
+    test('after any changes, each entry and each instant gives its document', async () => {
       const made: Json[] = [documents.document()]
       while (made.length < 100) made.push(parseJson(stringifyJson(documents.change(made.at(-1) as Json))))
       const { stream, log } = await recorded(made)
@@ -96,7 +96,7 @@ describe.each(SETUPS.filter(({ name }) => name !== 'Postgres with Redis'))('on $
       }
     }, 120_000)
 
-    test('a rebuild reads one snapshot and the patches after it, and no entry beside them', async () => {
+    test('a rebuild reads one snapshot and the patches after it, and nothing else', async () => {
       const text = 'x'.repeat(20_000)
       const { stream, log } = await recorded(Array.from({ length: 450 }, (_, n) => ({ n, text })))
       const keyframes = log.filter(({ row }) => row.kind === 'snapshot' && row.bodyBytes === 0)
@@ -115,7 +115,7 @@ describe.each(SETUPS.filter(({ name }) => name !== 'Postgres with Redis'))('on $
       expect(rows.map(({ seq }) => seq)).toEqual([from, ...patches.map(({ row }) => row.seq)])
     })
 
-    test('no patch is left out where one page of a chain ends and the next begins', async () => {
+    test('no patch is skipped at a page boundary of a chain', async () => {
       const text = 'x'.repeat(20_000)
       const numbers = Array.from({ length: 120 }, (_, n) => n)
       const made = numbers.map((n) => ({ text, list: numbers.slice(0, n) }))
@@ -126,7 +126,7 @@ describe.each(SETUPS.filter(({ name }) => name !== 'Postgres with Redis'))('on $
       }
     })
 
-    test('a keyframe is the version before it, and none of its own', async () => {
+    test('a keyframe belongs to the version before it', async () => {
       const text = 'x'.repeat(20_000)
       const { stream, log } = await recorded(Array.from({ length: 210 }, (_, n) => ({ n, text })))
       const keyframe = log.findIndex(({ row }) => row.kind === 'snapshot' && row.bodyBytes === 0)
@@ -152,20 +152,23 @@ describe.each(SETUPS.filter(({ name }) => name !== 'Postgres with Redis'))('on $
       ['is cut off', { data: '[{"op":"rep' }],
       ['is gone', { data: null }],
       ['carries another hash', { hash: '0'.repeat(64) }],
-    ])('a stored patch that %s is told by its entry, and no document is made up', async (_what, damage) => {
-      const text = 'x'.repeat(20_000)
-      const { stream, log } = await recorded(Array.from({ length: 120 }, (_, n) => ({ n, text })))
-      const made = log.filter(({ row }) => row.kind !== 'exchange')
-      const bad = made[70]?.row.seq as number
-      await set(stream.id, bad, damage)
-      const at = async (seq: number) => documentOf(read, stream, await versionAt(read, stream, { seq }))
-      const caught = await at(bad).catch((error) => error)
-      expect(caught).toBeInstanceOf(Problem)
-      expect(caught).toMatchObject({ code: 'damaged', detail: expect.stringContaining(`Entry ${bad} `) })
-      expect((await at(bad - 1)).document).toEqual({ n: 69, text })
-    })
+    ])(
+      'a stored patch that %s is reported with its entry, and no document is invented',
+      async (_what, damage) => {
+        const text = 'x'.repeat(20_000)
+        const { stream, log } = await recorded(Array.from({ length: 120 }, (_, n) => ({ n, text })))
+        const made = log.filter(({ row }) => row.kind !== 'exchange')
+        const bad = made[70]?.row.seq as number
+        await set(stream.id, bad, damage)
+        const at = async (seq: number) => documentOf(read, stream, await versionAt(read, stream, { seq }))
+        const caught = await at(bad).catch((error) => error)
+        expect(caught).toBeInstanceOf(Problem)
+        expect(caught).toMatchObject({ code: 'damaged', detail: expect.stringContaining(`Entry ${bad} `) })
+        expect((await at(bad - 1)).document).toEqual({ n: 69, text })
+      },
+    )
 
-    test('damage in the middle is told by the entry that has it', async () => {
+    test('damage in the middle is reported with its entry', async () => {
       const text = 'x'.repeat(20_000)
       const { stream, log } = await recorded(Array.from({ length: 120 }, (_, n) => ({ n, m: n, text })))
       const made = log.filter(({ row }) => row.kind !== 'exchange')
@@ -175,7 +178,7 @@ describe.each(SETUPS.filter(({ name }) => name !== 'Postgres with Redis'))('on $
       expect(await last.catch((error) => error.detail)).toContain(`Entry ${bad} `)
     })
 
-    test('what is kept among the bodies of its day is read from there', async () => {
+    test('content among the bodies of its day is read from there', async () => {
       const { stream, log } = await recorded([{ n: 1 }, { n: 2, m: 1 }, { n: 3 }])
       for (const { row } of log.filter(({ row }) => row.data != null)) {
         const [day, data] = [row.at.toISOString().slice(0, 10), row.data as string]
@@ -189,7 +192,7 @@ describe.each(SETUPS.filter(({ name }) => name !== 'Postgres with Redis'))('on $
       }
     })
 
-    test('where the minutes are gone, the hours and days say where a time is', async () => {
+    test('once minutes are dropped, hours and days locate a time', async () => {
       const { stream, log } = await recorded(Array.from({ length: 300 }, (_, n) => ({ n })))
       const { db } = storage
       const kept = new Date(log[250]?.row.at as Date)

@@ -40,7 +40,7 @@ function counted(db: Database): Database {
   })
 }
 
-test('a crowd that comes together is told from one statement', async () => {
+test('simultaneous callers share one statement', async () => {
   const streams = new Streams({ db: counted(storage.db), control, limits })
   statements = 0
   const crowd = Array.from({ length: 100 }, () => streams.watched(id))
@@ -50,7 +50,7 @@ test('a crowd that comes together is told from one statement', async () => {
   expect(answers[100]).toMatchObject({ status: 'rejected', reason: { code: 'not_found' } })
 })
 
-test('an id is the same in capitals', async () => {
+test('an ID is the same in upper case', async () => {
   const streams = new Streams({ db: storage.db, control, limits })
   expect(await streams.watched(id.toUpperCase())).toEqual({ id, last: 0 })
 })

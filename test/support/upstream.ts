@@ -1,21 +1,21 @@
 import type { Server } from 'bun'
 
 /** What an upstream does with a request. `hits` counts the requests of its path, this one included. */
-export type Behaviour = (request: Request, hits: number) => Response | Promise<Response>
+export type Behavior = (request: Request, hits: number) => Response | Promise<Response>
 
 /** A real HTTP server whose paths each behave in a way of their own. */
 export interface Upstream {
   readonly url: string
   /** Requests seen, by path. */
   readonly requests: Map<string, Request[]>
-  on(path: string, behaviour: Behaviour): string
+  on(path: string, behavior: Behavior): string
   /** Connections that are open right now. */
   pending(): number
   stop(): Promise<void>
 }
 
 export function startUpstream(port = 0): Upstream {
-  const behaviours = new Map<string, Behaviour>()
+  const behaviors = new Map<string, Behavior>()
   const requests = new Map<string, Request[]>()
   const server: Server<undefined> = Bun.serve({
     port,
@@ -27,15 +27,15 @@ export function startUpstream(port = 0): Upstream {
       const seen = requests.get(pathname) ?? []
       requests.set(pathname, seen)
       seen.push(request)
-      return behaviours.get(pathname)?.(request, seen.length) ?? new Response('no such path', { status: 404 })
+      return behaviors.get(pathname)?.(request, seen.length) ?? new Response('no such path', { status: 404 })
     },
   })
   const url = `http://127.0.0.1:${server.port}`
   return {
     url,
     requests,
-    on(path, behaviour) {
-      behaviours.set(path, behaviour)
+    on(path, behavior) {
+      behaviors.set(path, behavior)
       return url + path
     },
     pending: () => server.pendingRequests,

@@ -5,7 +5,7 @@ import { startTopology } from './server.ts'
 const PATH = '/api/topology/services/a%2Fb%20%25/faults'
 const ID = 'a/b %'
 
-test('faults are read, replaced and ended at the service itself', async () => {
+test('faults are read, replaced and cleared on the service itself', async () => {
   await using weir = startTopology()
   await using lab = startLab()
   weir.topology.report({ services: [{ id: ID, url: `${lab.url}?x=1` }] })
@@ -23,7 +23,7 @@ test('faults are read, replaced and ended at the service itself', async () => {
   ])
 })
 
-test('what the service refuses is told in its words, with the field', async () => {
+test('a rejection by the service is passed on with its message and field', async () => {
   await using weir = startTopology()
   await using lab = startLab()
   weir.topology.report({ services: [{ id: ID, url: lab.url }] })
@@ -38,7 +38,7 @@ test('what the service refuses is told in its words, with the field', async () =
   expect(lab.faults).toEqual({})
 })
 
-describe('a service that has no laboratory says so', () => {
+describe('a service without fault injection says so', () => {
   test.each([
     ['it knows no /faults', () => new Response('no', { status: 404 })],
     ['it answers with a page', () => new Response('<html>')],
@@ -63,13 +63,13 @@ describe('a service that has no laboratory says so', () => {
   })
 })
 
-describe('is told', () => {
-  test('a service that nobody reported', async () => {
+describe('is reported', () => {
+  test('an unknown service', async () => {
     await using weir = startTopology()
     expect(await ask(weir.url, 'GET')).toEqual([404, expect.objectContaining({ code: 'not_found' })])
   })
 
-  test('a service that is away, or fails', async () => {
+  test('an unreachable or failing service', async () => {
     await using weir = startTopology()
     const gone = startLab()
     await gone[Symbol.asyncDispose]()

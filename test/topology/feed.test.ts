@@ -8,7 +8,7 @@ const KEPT = 500
 
 type Weir = ReturnType<typeof startTopology>
 
-test('a subscriber gets the whole graph and then what changes, numbered without holes', async () => {
+test('a subscriber gets the whole graph and then changes, numbered without holes', async () => {
   await using weir = startTopology()
   weir.topology.report({ services: [{ id: 'A' }] })
   using events = await weir.events('/api/topology/events')
@@ -18,14 +18,14 @@ test('a subscriber gets the whole graph and then what changes, numbered without 
     data: { version: first.id, services: [{ id: 'A', node: 'A' }], calls: [] },
   })
 
-  weir.topology.colour('A', 'Red')
+  weir.topology.color('A', 'Red')
   expect(await events.nextJson()).toEqual({
     event: 'change',
     id: first.id + 1,
     data: {
       version: first.id + 1,
       services: [
-        { id: 'A', name: 'A', kind: 'service', colour: 'red', node: 'A', reportedAt: expect.any(String) },
+        { id: 'A', name: 'A', kind: 'service', color: 'red', node: 'A', reportedAt: expect.any(String) },
       ],
     },
   })
@@ -42,17 +42,17 @@ test('a subscriber gets the whole graph and then what changes, numbered without 
   expect(second.data.services).toHaveLength(1)
 })
 
-test('changes that come together are one frame, with the last of each', async () => {
+test('simultaneous changes are one frame, with the last of each', async () => {
   await using weir = startTopology()
   using events = await weir.events('/api/topology/events')
   const { id } = await events.nextJson()
   for (let at = 0; at < 30; at++)
     weir.topology.report({ calls: [{ from: 'A', to: `S${at % 3}`, status: 200 }] })
-  for (const colour of ['red', 'lime', 'blue']) weir.topology.colour('A', colour)
+  for (const color of ['red', 'lime', 'blue']) weir.topology.color('A', color)
   const change = await events.nextJson()
   expect(change.id).toBe(id + 1)
   expect(
-    change.data.services.map((service: { id: string; colour: string }) => [service.id, service.colour]),
+    change.data.services.map((service: { id: string; color: string }) => [service.id, service.color]),
   ).toEqual([
     ['A', 'blue'],
     ['S0', 'white'],
@@ -66,7 +66,7 @@ test('changes that come together are one frame, with the last of each', async ()
   ])
 })
 
-test('a new service sends itself and not the graph again', async () => {
+test('a new service sends only itself, not the graph', async () => {
   await using weir = startTopology()
   weir.topology.report({ services: Array.from({ length: 300 }, (_, at) => ({ id: `S${at}` })) })
   using events = await weir.events('/api/topology/events')
@@ -76,7 +76,7 @@ test('a new service sends itself and not the graph again', async () => {
   expect([data.services.map(({ id }: { id: string }) => id), data.calls]).toEqual([['new'], undefined])
 })
 
-test('all viewers are sent the same frame, and one who comes late the same graph as the others hold', async () => {
+test('all viewers get the same frame, and a late one the same graph', async () => {
   await using weir = startTopology()
   using early = await weir.events('/api/topology/events')
   using other = await weir.events('/api/topology/events')
@@ -88,20 +88,20 @@ test('all viewers are sent the same frame, and one who comes late the same graph
   for (const service of JSON.parse(one.data).services) held.set(service.id, service)
 
   // Not published yet when the late one comes.
-  weir.topology.colour('B', 'red')
+  weir.topology.color('B', 'red')
   using late = await weir.events('/api/topology/events')
   const graph = await late.nextJson()
   const change = await early.nextJson()
   for (const service of change.data.services) held.set(service.id, service)
   expect(graph.id).toBe(change.id)
   expect(graph.data.services).toEqual([...held.values()])
-  weir.topology.colour('A', 'lime')
+  weir.topology.color('A', 'lime')
   expect((await late.nextJson()).id).toBe(change.id + 1)
 })
 
-test('what went is told by its name', async () => {
+test('removed items are sent by name', async () => {
   await using weir = startTopology()
-  const service = { name: 'own', kind: 'host', colour: 'white', reportedAt: '' } as const
+  const service = { name: 'own', kind: 'host', color: 'white', reportedAt: '' } as const
   const [a, b] = ['weir:a', 'weir:b'].map((id) => ({ ...service, id }))
   const calls = [{ from: 'weir:a', to: 'weir:b', count: 1, errors: 0 }]
   weir.topology.overlay('weir', { services: [a, b].flatMap((each) => each ?? []), calls })
@@ -114,7 +114,7 @@ test('what went is told by its name', async () => {
   expect(await events.nextJson()).toEqual({ event: 'change', id: version, data: gone })
 })
 
-test('what changes nothing is not told', async () => {
+test('a report without changes isn’t sent', async () => {
   await using weir = startTopology()
   const report = { services: [{ id: 'A', url: 'http://a/' }], calls: [{ from: 'A', to: 'B' }] }
   weir.topology.report(report)
@@ -126,20 +126,20 @@ test('what changes nothing is not told', async () => {
   expect(weir.topology.snapshot().version).toBe(version + 1)
 })
 
-test('a subscriber that comes back gets what it missed and nothing twice', async () => {
+test('a subscriber that reconnects gets what it missed, and nothing twice', async () => {
   await using weir = startTopology()
   const before = await weir.events('/api/topology/events')
   await before.next()
-  colour(weir, 'red')
+  color(weir, 'red')
   const last = await before.nextJson()
   before.close()
 
-  for (const name of ['lime', 'blue', 'teal']) colour(weir, name)
+  for (const name of ['lime', 'blue', 'teal']) color(weir, name)
   using after = await weir.events('/api/topology/events', String(last.id))
-  colour(weir, 'gold')
+  color(weir, 'gold')
   const missed = []
   for (let at = 0; at < 4; at++) missed.push(await after.nextJson())
-  expect(missed.map(({ event, id, data }) => [event, id - last.id, data.services[0].colour])).toEqual([
+  expect(missed.map(({ event, id, data }) => [event, id - last.id, data.services[0].color])).toEqual([
     ['change', 1, 'lime'],
     ['change', 2, 'blue'],
     ['change', 3, 'teal'],
@@ -147,18 +147,18 @@ test('a subscriber that comes back gets what it missed and nothing twice', async
   ])
 })
 
-test('a subscriber that missed nothing gets only what is new', async () => {
+test('a subscriber that missed nothing gets only new changes', async () => {
   await using weir = startTopology()
   const { version } = weir.topology.snapshot()
   using events = await weir.events('/api/topology/events', String(version))
-  weir.topology.colour('A', 'red')
+  weir.topology.color('A', 'red')
   expect(await events.nextJson()).toMatchObject({ event: 'change', id: version + 1 })
 })
 
-test('a subscriber that missed more than is kept is told of the gap and gets the whole graph', async () => {
+test('a subscriber that missed more than is kept gets a gap and the whole graph', async () => {
   await using weir = startTopology()
-  const version = colour(weir, 'red')
-  for (let change = 0; change <= KEPT; change++) colour(weir, change % 2 ? 'red' : 'lime')
+  const version = color(weir, 'red')
+  for (let change = 0; change <= KEPT; change++) color(weir, change % 2 ? 'red' : 'lime')
 
   using resumed = await weir.events('/api/topology/events', String(version + 1))
   expect((await resumed.nextJson()).id).toBe(version + 2)
@@ -167,11 +167,11 @@ test('a subscriber that missed more than is kept is told of the gap and gets the
   expect(await late.nextJson()).toMatchObject({
     event: 'graph',
     id: version + KEPT + 1,
-    data: { version: version + KEPT + 1, services: [{ id: 'A', colour: 'lime' }] },
+    data: { version: version + KEPT + 1, services: [{ id: 'A', color: 'lime' }] },
   })
 })
 
-test('few messages are kept when they are large', async () => {
+test('fewer messages are kept if they are large', async () => {
   await using weir = startTopology()
   const publish = (name: string) => {
     const url = `http://h/${name}/${'x'.repeat(2_000)}`
@@ -194,26 +194,26 @@ test.each([
   ['99999999999999999999', null],
   ['-1', null],
   ['abc', null],
-])('the id %p of another life is a gap', async (lastEventId, from) => {
+])('the ID %p of another process gets a gap', async (lastEventId, from) => {
   await using weir = startTopology()
-  const version = colour(weir, 'red')
+  const version = color(weir, 'red')
   using events = await weir.events('/api/topology/events', lastEventId)
   expect(await events.nextJson()).toEqual({ event: 'gap', id: 0, data: { from, to: version } })
   expect(await events.nextJson()).toMatchObject({ event: 'graph', id: version })
 })
 
-test('the id before the first of this life is of another life too', async () => {
+test('the ID before the first one belongs to another process too', async () => {
   await using weir = startTopology()
   const { version } = weir.topology.snapshot()
   using events = await weir.events('/api/topology/events', String(version - 1))
   expect(await events.nextJson()).toEqual({ event: 'gap', id: 0, data: { from: version - 1, to: version } })
 })
 
-test('a later life numbers from above what an earlier one can have given out', () => {
+test('a later process numbers above anything an earlier one can have used', () => {
   const before = new Topology({ hub: new Hub(), now: () => 1_000 })
   const after = new Topology({ hub: new Hub(), now: () => 1_001 })
   for (let change = 1; change < 1_000; change++) {
-    before.colour('A', change % 2 ? 'red' : 'lime')
+    before.color('A', change % 2 ? 'red' : 'lime')
     before.snapshot()
   }
   expect(before.snapshot().version).toBe(1_000_999)
@@ -221,7 +221,7 @@ test('a later life numbers from above what an earlier one can have given out', (
 })
 
 /** Has the change published at once. @returns the version with it */
-function colour(weir: Weir, name: string): number {
-  weir.topology.colour('A', name)
+function color(weir: Weir, name: string): number {
+  weir.topology.color('A', name)
   return weir.topology.snapshot().version
 }

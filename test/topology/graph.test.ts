@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test'
-import { COLOUR_NAMES } from '../../src/core/colour.ts'
+import { COLOR_NAMES } from '../../src/core/color.ts'
 import { type Call, mermaidText, nodeId, type Service } from '../../src/core/graph.ts'
 import { NASTY_NAMES, SEED_GRAPH } from './seed-graph.ts'
 
@@ -13,7 +13,7 @@ const LINES = [
   /^classDef custom_\w+ color:#(?:111|fff);$/,
 ]
 
-test("the seed's graph is the seed's diagram, with text that can be read", () => {
+test('the sample’s graph gives the sample’s diagram, with readable text', () => {
   const services = SEED_GRAPH.services.map(({ id }) => service(id, id === 'V' ? 'black' : 'white'))
   expect(mermaidText({ services, calls: SEED_GRAPH.calls.map(({ from, to }) => call(from, to)) })).toBe(
     `flowchart LR
@@ -51,7 +51,7 @@ classDef custom_DS color:#111;`,
   )
 })
 
-test('a graph without anything in it is still a flowchart', () => {
+test('an empty graph is still a flowchart', () => {
   expect(mermaidText({ services: [], calls: [] })).toBe('flowchart LR')
 })
 
@@ -78,7 +78,7 @@ test(`no name adds a line, leaves its quotes or shares an id (WEIR_TEST_SEED=${S
   for (let round = 0; round < ROUNDS; round++) {
     const ids = [...new Set([nastyName(random), nastyName(random), nastyName(random)])]
     const services = ids.map((id) => ({
-      ...service(id, COLOUR_NAMES[Math.floor(random() * COLOUR_NAMES.length)] ?? 'white'),
+      ...service(id, COLOR_NAMES[Math.floor(random() * COLOR_NAMES.length)] ?? 'white'),
       name: nastyName(random),
     }))
     const calls = ids.map((id) => call(id, ids[0] ?? id))
@@ -90,7 +90,7 @@ test(`no name adds a line, leaves its quotes or shares an id (WEIR_TEST_SEED=${S
   }
 })
 
-test('a label reads as the name', () => {
+test('a label shows the name', () => {
   for (const name of NASTY_NAMES) {
     const text = mermaidText({ services: [{ ...service('A', 'red'), name }], calls: [] })
     const shown = text.split('"')[1]?.replace(/#(\d+);/g, (_, code) => String.fromCodePoint(Number(code)))
@@ -119,8 +119,8 @@ function randomFrom(seed: number): () => number {
   }
 }
 
-function service(id: string, colour: string): Service {
-  return { id, name: id, kind: 'service', colour, reportedAt: '2026-01-01T00:00:00.000Z' }
+function service(id: string, color: string): Service {
+  return { id, name: id, kind: 'service', color, reportedAt: '2026-01-01T00:00:00.000Z' }
 }
 
 function call(from: string, to: string): Call {

@@ -12,7 +12,7 @@ for (const setup of SETUPS) {
     })
     afterAll(() => services.close())
 
-    test('a web program that was restarted shows the topology again, with its recent numbers', async () => {
+    test('a restarted Weir shows the topology again, with its recent numbers', async () => {
       await using stored = await openStored(services)
       const first = await stored.open()
       first.report({
@@ -20,7 +20,7 @@ for (const setup of SETUPS) {
         calls: [{ from: 'UI', to: 'declared' }],
       })
       first.report({ services: [{ id: 'db', kind: 'database' }] })
-      first.colour('UI', 'red')
+      first.color('UI', 'red')
       for (const status of [200, 200, 500, 200]) {
         stored.now += 1_000
         first.report({ calls: [{ from: 'UI', to: 'db', status, durationMs: status / 10 }] })
@@ -35,19 +35,19 @@ for (const setup of SETUPS) {
       expect(stored.warnings).toEqual([])
     })
 
-    test('two web programs add up, and each shows what the other was told', async () => {
+    test('two processes add up, and each shows what the other received', async () => {
       await using stored = await openStored(services)
       const [one, two] = [await stored.open(), await stored.open()]
       one.report({ services: [{ id: 'A', name: 'Named by one' }] })
       for (let call = 0; call < 3; call++)
         one.report({ calls: [{ from: 'A', to: 'B', status: 200, durationMs: 10 }] })
-      two.colour('A', 'red')
+      two.color('A', 'red')
       two.report({ calls: [{ from: 'A', to: 'B', status: 500, durationMs: 100 }] })
       for (const topology of [one, two, one, one, two]) await topology.tick()
       const shown = { count: 4, errors: 1, recent: { rate: 4, errorShare: 0.25 } }
       for (const topology of [one, two]) {
         expect(topology.graph().calls).toMatchObject([shown])
-        expect(topology.service('A')).toMatchObject({ name: 'Named by one', colour: 'red' })
+        expect(topology.service('A')).toMatchObject({ name: 'Named by one', color: 'red' })
       }
       one.report({
         calls: [
@@ -68,12 +68,12 @@ for (const setup of SETUPS) {
       ])
     })
 
-    test('what is left out of a report stays as it was stored', async () => {
+    test('fields omitted from a report stay as stored', async () => {
       await using stored = await openStored(services)
       const [one, two] = [await stored.open(), await stored.open()]
       const said = { name: 'Web shop', kind: 'queue', group: 'shop', url: 'http://a/' } as const
       one.report({ services: [{ id: 'A', ...said }] })
-      one.colour('A', 'red')
+      one.color('A', 'red')
       await one.tick()
       two.report({ services: [{ id: 'A' }], calls: [{ from: 'A', to: 'B' }] })
       await two.tick()
@@ -81,11 +81,11 @@ for (const setup of SETUPS) {
       await two.tick()
       const three = await stored.open()
       for (const topology of [two, three]) {
-        expect(topology.service('A')).toMatchObject({ ...said, group: 'stock', colour: 'red' })
+        expect(topology.service('A')).toMatchObject({ ...said, group: 'stock', color: 'red' })
       }
     })
 
-    test('what was written is not counted again, however often it is written', async () => {
+    test('nothing is counted twice, however often it is written', async () => {
       await using stored = await openStored(services)
       const topology = await stored.open()
       const call = () => topology.report({ calls: [{ from: 'A', to: 'B', status: 200, durationMs: 5 }] })
@@ -98,7 +98,7 @@ for (const setup of SETUPS) {
       expect(again.graph().calls).toMatchObject([{ count: 2, recent: { rate: 2 } }])
     })
 
-    test('a database that is away delays, and holds up nobody', async () => {
+    test('an unreachable database causes a delay, but blocks nobody', async () => {
       await using stored = await openStored(services)
       let isAway = false
       const away = new Proxy(stored.db, {
@@ -112,7 +112,7 @@ for (const setup of SETUPS) {
       isAway = true
       topology.report({ services: [{ id: 'A', name: 'Aa' }], calls: [{ from: 'A', to: 'B', status: 200 }] })
       await topology.tick()
-      topology.colour('A', 'red')
+      topology.color('A', 'red')
       topology.report({ calls: [{ from: 'A', to: 'B', status: 500 }] })
       await topology.tick()
       expect(topology.graph().calls).toMatchObject([{ count: 2 }])
@@ -121,7 +121,7 @@ for (const setup of SETUPS) {
       isAway = false
       await topology.tick()
       const other = await stored.open()
-      expect(other.service('A')).toMatchObject({ name: 'Aa', colour: 'red' })
+      expect(other.service('A')).toMatchObject({ name: 'Aa', color: 'red' })
       expect(other.graph().calls).toMatchObject([
         { count: 2, errors: 1, recent: { rate: 2, errorShare: 0.5 } },
       ])
@@ -130,7 +130,7 @@ for (const setup of SETUPS) {
       ])
     })
 
-    test('ten thousand names do not fill the tables', async () => {
+    test('ten thousand names don’t fill the tables', async () => {
       await using stored = await openStored(services)
       const topology = await stored.open()
       for (let batch = 0; batch < 20; batch++) {
@@ -150,7 +150,7 @@ for (const setup of SETUPS) {
       expect(stored.warnings).toEqual([])
     })
 
-    test('rows go when no replay can ask for them any more', async () => {
+    test('rows are deleted once no replay can need them', async () => {
       await using stored = await openStored(services)
       const topology = await stored.open()
       topology.report({ calls: [{ from: 'A', to: 'B', status: 200 }] })

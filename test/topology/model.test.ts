@@ -53,7 +53,7 @@ describe('ten thousand names of a broken client', () => {
     expect(calls.filter(({ from, to }) => !known.has(from) || !known.has(to))).toEqual([])
   })
 
-  test('are told by how many there are, and their calls are added up', () => {
+  test('are counted, and their calls are added up', () => {
     const { topology, call, edge } = open()
     for (const names of batches) {
       call('UI', 'D')
@@ -81,7 +81,7 @@ describe('ten thousand names of a broken client', () => {
   })
 })
 
-test('the oldest idle ones make room first, whatever they were called before', () => {
+test('the oldest idle ones are folded first, whatever their calls were', () => {
   const { clock, topology, call } = open()
   for (let at = 0; at < MAX_SERVICES; at += 2) {
     for (let time = 0; time < 3; time++) call(`S${at}`, `S${at + 1}`)
@@ -102,7 +102,7 @@ test('the oldest idle ones make room first, whatever they were called before', (
   expect(topology.service(REST)?.name).toBe('2 more')
 })
 
-test('calls that there is no room for lead to the rest', () => {
+test('calls beyond the limit lead to the folded node', () => {
   const { clock, topology, call, edge } = open()
   const ids = Array.from({ length: 100 }, (_, at) => `S${at}`)
   for (let time = 0; time < 3; time++) call('S0', 'S1')
@@ -116,11 +116,11 @@ test('calls that there is no room for lead to the rest', () => {
   expect(calls.reduce((sum, { count }) => sum + count, 0)).toBe(3_003)
 })
 
-test('what was idle for a day is removed, and told so', () => {
+test('services idle for a day are removed, and reported as removed', () => {
   const { clock, topology, call } = open()
   call('A', 'B')
   clock.now += 12 * HOUR_MS
-  topology.colour('B', 'red')
+  topology.color('B', 'red')
   clock.now += 12 * HOUR_MS
   void topology.tick()
   expect(topology.graph().services).toHaveLength(2)
@@ -152,7 +152,7 @@ describe('the last five minutes of an edge', () => {
     expect(edge('A', 'B')?.recent).toBeUndefined()
   })
 
-  test('begin when the edge was first known, but not within a minute', () => {
+  test('start when the edge was first known, but cover at least a minute', () => {
     const { clock, topology, call, edge } = open()
     for (let time = 0; time < 10; time++) call('A', 'B')
     clock.now += 1_000
@@ -163,7 +163,7 @@ describe('the last five minutes of an edge', () => {
     expect(edge('A', 'B')?.recent?.rate).toBe(5)
   })
 
-  test('are published only where they changed', () => {
+  test('are published only if they changed', () => {
     const { clock, topology, call } = open()
     call('A', 'B')
     call('C', 'D')
@@ -179,7 +179,7 @@ describe('the last five minutes of an edge', () => {
 
 describe('an overlay', () => {
   const own = (id: string, more: Partial<Service> = {}): Service => ({
-    ...{ id, name: id, kind: 'host', colour: 'white', reportedAt: '2026-03-10T12:00:00.000Z' },
+    ...{ id, name: id, kind: 'host', color: 'white', reportedAt: '2026-03-10T12:00:00.000Z' },
     ...more,
   })
 
@@ -191,8 +191,8 @@ describe('an overlay', () => {
       calls: [{ from: 'weir:a', to: 'weir:b', count: 1, errors: 0 }],
     })
     topology.overlay('other', { services: [own('weir:c')], calls: [] })
-    topology.overlay('weir', { services: [own('weir:a', { colour: 'red' })], calls: [] })
-    expect(topology.graph().services.map(({ id, colour }) => [id, colour])).toEqual([
+    topology.overlay('weir', { services: [own('weir:a', { color: 'red' })], calls: [] })
+    expect(topology.graph().services.map(({ id, color }) => [id, color])).toEqual([
       ['UI', 'white'],
       ['D', 'white'],
       ['weir:c', 'white'],
@@ -202,7 +202,7 @@ describe('an overlay', () => {
     expect(topology.reported().services.map(({ id }) => id)).toEqual(['UI', 'D'])
   })
 
-  test('publishes only what differs', () => {
+  test('publishes only differences', () => {
     const { topology } = open()
     const calls = [{ from: 'weir:a', to: 'weir:b', count: 1, errors: 0 }]
     topology.overlay('weir', { services: [own('weir:a'), own('weir:b')], calls })
@@ -219,7 +219,7 @@ describe('an overlay', () => {
     expect(topology.snapshot()).toMatchObject({ version: version + 2, services: [], calls: [] })
   })
 
-  test('of more than there is room for is cut', () => {
+  test('beyond the limit is cut', () => {
     const { topology } = open()
     topology.overlay('weir', {
       services: Array.from({ length: 600 }, (_, at) => own(`weir:${at}`)),

@@ -14,7 +14,7 @@ import {
   states,
   streams,
 } from '../../drizzle/schema.ts'
-import { parseColour } from '../../src/core/colour.ts'
+import { parseColor } from '../../src/core/color.ts'
 import type { Verdict } from '../../src/core/judging/verdict.ts'
 import { UsageMeter } from '../../src/proxy/usage.ts'
 import { openStorage } from '../../src/storage/open.ts'
@@ -27,7 +27,7 @@ import { owedTallies, storeSums } from '../../src/streams/recording/store-sums.t
 import { insertStreams, newStream } from '../../src/streams/registry/new-stream.ts'
 import { MAX_CHANNELS_DRAWN } from '../../src/topology/own/channels.ts'
 import { domainOf, MAX_HOSTS } from '../../src/topology/own/host-parts.ts'
-import { VERDICT_COLOURS } from '../../src/topology/own/part.ts'
+import { VERDICT_COLORS } from '../../src/topology/own/part.ts'
 import { ownParts, ownPartsThen } from '../../src/topology/own/parts.ts'
 import { isSkipped, type OpenSetup, SETUPS } from '../support/setups.ts'
 
@@ -119,7 +119,7 @@ describe.each(SETUPS)('on $name', (setup) => {
       expect(await drawn({ hasArchive: true })).toMatchObject({ services: [], calls: [] })
     })
 
-    test('a host is as bad as the worst of its streams, and says how many are', async () => {
+    test('a host has the worst status of its streams, with their number', async () => {
       const url = 'http://api.shop.test:8080'
       for (const path of ['/a', '/b', '/c']) await following({ url: url + path })
       await following({ url: `${url}/late` }, 'stalled', 'No answer for 3 min.', NOW - 60_000)
@@ -134,7 +134,7 @@ describe.each(SETUPS)('on $name', (setup) => {
         group: 'shop.test',
         verdict: 'stalled',
         reason: '2 of 5 streams are stalled: No answer for 3 min.',
-        colour: VERDICT_COLOURS.stalled,
+        color: VERDICT_COLORS.stalled,
         href: '/streams?host=api.shop.test%3A8080',
         reportedAt: new Date(NOW - 30_000).toISOString(),
       })
@@ -142,10 +142,10 @@ describe.each(SETUPS)('on $name', (setup) => {
       expect(service('streams')?.reason).toBe(
         '2 streams are waiting for a worker. 6 streams on 2 hosts: 4 live, 2 stalled.',
       )
-      expect(services.every(({ colour }) => parseColour(colour) === colour)).toBe(true)
+      expect(services.every(({ color }) => parseColor(color) === color)).toBe(true)
     })
 
-    test('verdicts outrank each other in a fixed order', async () => {
+    test('statuses have a fixed order', async () => {
       const ranked = ['dead', 'stalled', 'backing-off', 'quiet', 'live'] as const
       for (const [at, worst] of ranked.entries()) {
         for (const verdict of ranked.slice(at)) await following({ url: `http://${worst}.test/` }, verdict)
@@ -155,7 +155,7 @@ describe.each(SETUPS)('on $name', (setup) => {
       expect(service('host:backing-off.test')?.reason).toBe('1 of 3 streams is backing off: Said so.')
     })
 
-    test('a tag that most streams of a host share is its group', async () => {
+    test('a tag of most streams of a host is its group', async () => {
       await following({ url: 'http://a.example.test/1', tags: ['eu', 'shop'] })
       await following({ url: 'http://a.example.test/2', tags: ['shop'] })
       await following({ url: 'http://a.example.test/3' })
@@ -166,7 +166,7 @@ describe.each(SETUPS)('on $name', (setup) => {
       expect(service('host:b.example.test')?.group).toBe('example.test')
     })
 
-    test('calls to a host are counted over the last minutes, with what failed and how long they took', async () => {
+    test('calls to a host cover the last minutes, with errors and durations', async () => {
       const poll = await following({ url: 'http://a.test/1' })
       const other = await following({ url: 'http://a.test/2' })
       const long = NOW - 20 * MINUTE_MS
@@ -180,7 +180,7 @@ describe.each(SETUPS)('on $name', (setup) => {
       expect(Math.abs((call?.recent?.p95Ms ?? 0) - 1_000)).toBeLessThan(30)
     })
 
-    test('the rate of an event stream is that of its events; an idle edge has none', async () => {
+    test('an event stream’s rate is that of its events; an idle edge has none', async () => {
       const sse = await following({ url: 'http://events.test/', kind: 'sse' })
       await following({ url: 'http://idle.test/' })
       const event = { kind: 'event', data: 'x' } as const
@@ -277,7 +277,7 @@ describe.each(SETUPS)('on $name', (setup) => {
       await storage.db.insert(attempts).values({ ...attempt, response, error })
     }
 
-    test('a channel says what became of its last message', async () => {
+    test('a channel shows the result of its last message', async () => {
       await following({ url: 'http://a.test/' })
       const error = JSON.stringify({ code: 'status', message: 'Answered 503.' })
       const ids = {
@@ -311,7 +311,7 @@ describe.each(SETUPS)('on $name', (setup) => {
       })
     })
 
-    test('the archive says how far it is, and is drawn only where there is one', async () => {
+    test('the archive shows its progress, and is drawn only if configured', async () => {
       await following({ url: 'http://a.test/' })
       const started = new Date(NOW - 60_000)
       const day = { day: '2020-01-01', startedAt: started, endedAt: new Date(NOW - 30_000) }
@@ -342,7 +342,7 @@ describe.each(SETUPS)('on $name', (setup) => {
       expect(broken.call('archive')).toMatchObject({ count: 2, errors: 1 })
     })
 
-    test('of a thousand hosts the worst and the busiest are drawn, the others as one', async () => {
+    test('of a thousand hosts the worst and the busiest are drawn, the others as one node', async () => {
       const many = Array.from({ length: 1_000 }, (_, at) =>
         newStream({ url: `http://h${String(at).padStart(3, '0')}.test/`, kind: 'poll' }),
       )
@@ -366,7 +366,7 @@ describe.each(SETUPS)('on $name', (setup) => {
       expect(call('rest')).toMatchObject({ count: 0 })
     })
 
-    test('a host that is drawn stays until another is far busier', async () => {
+    test('a drawn host stays until another is far busier', async () => {
       const many = Array.from({ length: MAX_HOSTS + 1 }, (_, at) =>
         newStream({ url: `http://h${at}.test/`, kind: 'poll' }),
       )
@@ -386,7 +386,7 @@ describe.each(SETUPS)('on $name', (setup) => {
       expect(await at(['weir:host:h0.test'])).toBe(true)
     })
 
-    test('more channels than can be drawn are one node, the worst of them first', async () => {
+    test('channels beyond the limit are one node, with the worst drawn first', async () => {
       await following({ url: 'http://a.test/' })
       for (let at = 0; at < MAX_CHANNELS_DRAWN + 3; at++) await channel(`c${String(at).padStart(3, '0')}`)
       const broken = await channel('z')
@@ -397,7 +397,7 @@ describe.each(SETUPS)('on $name', (setup) => {
       expect(service('rest-channels')).toMatchObject({ name: 'and 4 more channels', kind: 'rest' })
     })
 
-    test('names pass as they are', async () => {
+    test('names are unchanged', async () => {
       const { id: streamId } = await following({ url: 'http://a.test/', tags: [HTML] })
       const url = `http://${HTML.replaceAll('/', '')}/x`
       await storage.db.update(streams).set({ url }).where(eq(streams.id, streamId))
@@ -410,7 +410,7 @@ describe.each(SETUPS)('on $name', (setup) => {
       })
     })
 
-    test('an instant that is over is drawn as it was', async () => {
+    test('a past instant is drawn as it was', async () => {
       const then = NOW - 20 * MINUTE_MS
       const from = new Date(then - MINUTE_MS)
       const started = async (stream: Stream, endedAt: Date | null = null) => {
@@ -458,11 +458,11 @@ describe.each(SETUPS)('on $name', (setup) => {
   })
 })
 
-test('the colours of verdicts are those of the console’s dark pages', async () => {
+test('status colors are those of the console’s dark theme', async () => {
   const css = await Bun.file(join(import.meta.dir, '../../views/layout/weir.css')).text()
-  for (const [verdict, colour] of Object.entries(VERDICT_COLOURS)) {
-    expect(new RegExp(`--${verdict}: (#\\w+);`).exec(css)?.[1]).toBe(colour)
-    expect(parseColour(colour)).toBe(colour)
+  for (const [verdict, color] of Object.entries(VERDICT_COLORS)) {
+    expect(new RegExp(`--${verdict}: (#\\w+);`).exec(css)?.[1]).toBe(color)
+    expect(parseColor(color)).toBe(color)
   }
 })
 
@@ -474,6 +474,6 @@ test.each([
   ['localhost:3000', 'localhost'],
   ['127.0.0.1:3000', '127.0.0.1'],
   ['[::1]:3000', '[::1]'],
-])('%s belongs to %s', (host, domain) => {
+])('%s has the registered domain %s', (host, domain) => {
   expect(domainOf(host)).toBe(domain)
 })

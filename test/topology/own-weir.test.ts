@@ -36,7 +36,7 @@ describe.each(SETUPS)('on $name', (setup) => {
         return fits(found) && found
       })
 
-    test('Weir draws the hosts that it follows, and how they do; an empty one nothing', async () => {
+    test('Weir draws the hosts that it follows with their status; an empty Weir draws nothing', async () => {
       expect(await graph()).toMatchObject({ services: [], calls: [] })
       const fine = upstream.on('/fine', () => Response.json({ ok: true }))
       const broken = other.on('/broken', () => new Response('no', { status: 500 }))
@@ -59,7 +59,7 @@ describe.each(SETUPS)('on $name', (setup) => {
       expect(calls.find(({ to }) => to === id(upstream))).toMatchObject({ recent: { errorShare: 0 } })
     })
 
-    test('who watches is told of subscribers that come', async () => {
+    test('viewers see new subscribers', async () => {
       const url = upstream.on('/proxied', () => Response.json({ ok: true }))
       const abort = new AbortController()
       const response = await fetch(`${weir.url}/api/topology/events`, { signal: abort.signal })
@@ -75,7 +75,7 @@ describe.each(SETUPS)('on $name', (setup) => {
       await reading
     })
 
-    test('a past instant is rebuilt with Weir as it was', async () => {
+    test('a past instant is rebuilt with Weir’s parts as they were', async () => {
       const past = await graph(`?at=${Date.now() - 3_600_000}`)
       expect(past.services).toEqual([])
       const { services } = await drawn('there is something', (found) => found.services.length > 0)
@@ -83,21 +83,18 @@ describe.each(SETUPS)('on $name', (setup) => {
       expect(now.services.map(({ id }) => id)).toContain(services[0]?.id as string)
     })
 
-    test.each(['/activate', '/api/topology'])(
-      '%s takes no part of Weir’s own for a service',
-      async (path) => {
-        const ids = ['weir:streams', `weir:host:${hostOf(upstream)}`, 'weir:']
-        for (const item of ids) {
-          const body = path === '/activate' ? { item } : { calls: [{ from: 'shop', to: item, status: 200 }] }
-          const response = await weir.send('POST', path, body)
-          expect(response.status).toBe(422)
-          expect(await response.json()).toMatchObject({ code: 'invalid_field' })
-        }
-        expect((await graph()).services.map(({ id }) => id)).not.toContain('shop')
-      },
-    )
+    test.each(['/activate', '/api/topology'])('%s rejects IDs of Weir’s own parts', async (path) => {
+      const ids = ['weir:streams', `weir:host:${hostOf(upstream)}`, 'weir:']
+      for (const item of ids) {
+        const body = path === '/activate' ? { item } : { calls: [{ from: 'shop', to: item, status: 200 }] }
+        const response = await weir.send('POST', path, body)
+        expect(response.status).toBe(422)
+        expect(await response.json()).toMatchObject({ code: 'invalid_field' })
+      }
+      expect((await graph()).services.map(({ id }) => id)).not.toContain('shop')
+    })
 
-    test('a service that takes requests at a host that is followed is its node, in what was too', async () => {
+    test('a service at a followed host is its node, in the past too', async () => {
       const id = `weir:host:${hostOf(other)}`
       await weir.send('POST', '/api/topology', {
         services: [{ id: 'shop', url: new URL(other.on('/x', () => Response.json({}))).origin }],
@@ -116,7 +113,7 @@ describe.each(SETUPS)('on $name', (setup) => {
       expect(found.calls.map(({ to }) => to)).not.toContain(id)
       await weir.send('POST', '/activate', { item: 'shop', color: 'red' })
       const painted = (await graph()).services.find((service) => service.id === 'shop')
-      expect(painted).toMatchObject({ colour: 'red', verdict: 'backing-off' })
+      expect(painted).toMatchObject({ color: 'red', verdict: 'backing-off' })
       const past = await until('it is stored', async () => {
         const then = await graph(`?at=${Date.now()}`)
         return then.services.some((service) => service.id === 'shop') && then

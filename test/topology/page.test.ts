@@ -43,19 +43,19 @@ browserTest('a form that is refused says why', async () => {
   weir.topology.report(SEED_GRAPH)
   await using browser = await openPage(`${weir.url}/topology`)
   const { page } = browser
-  await page.getByLabel('Colour', { exact: true }).fill('reddish')
-  await page.getByRole('button', { name: 'Set colour' }).click()
+  await page.getByLabel('Color', { exact: true }).fill('reddish')
+  await page.getByRole('button', { name: 'Set color' }).click()
   await page.locator('#activate-answer .error', { hasText: 'Expected a color name or #rrggbb.' }).waitFor()
 })
 
-browserTest('without a script the forms and the list work', async () => {
+browserTest('without script the forms and the list work', async () => {
   await using weir = startTopology()
   weir.topology.report(SEED_GRAPH)
   await using browser = await openPage(`${weir.url}/topology`, { javaScriptEnabled: false })
   const { page, problems } = browser
   await page.locator('#activate-item').selectOption('H')
-  await page.getByLabel('Colour', { exact: true }).fill('teal')
-  await page.getByRole('button', { name: 'Set colour' }).click()
+  await page.getByLabel('Color', { exact: true }).fill('teal')
+  await page.getByRole('button', { name: 'Set color' }).click()
   await page.locator('[data-service=H]', { hasText: 'teal' }).waitFor()
   expect(page.url()).toBe(`${weir.url}/topology`)
   expect(await page.locator('#mermaid-source').textContent()).toContain('classDef custom_H fill:teal')
@@ -87,7 +87,7 @@ browserTest('on a phone the picture and the panel stay within the page', async (
   expect(problems).toEqual([])
 })
 
-browserTest('nothing moves for readers who prefer that', async () => {
+browserTest('nothing moves for readers who prefer reduced motion', async () => {
   await using weir = startTopology()
   weir.topology.report(SEED_GRAPH)
   const flash = async (reducedMotion: 'reduce' | 'no-preference') => {
@@ -101,7 +101,7 @@ browserTest('nothing moves for readers who prefer that', async () => {
   expect([await flash('no-preference'), await flash('reduce')]).toEqual(['called', 'none'])
 })
 
-browserTest('a page whose server went away says so, and shows what the next one knows', async () => {
+browserTest('a page whose server went down says so, and then shows the state of the next one', async () => {
   const first = startTopology()
   first.topology.report(SEED_GRAPH)
   await using browser = await openPage(`${first.url}/topology`)
@@ -118,7 +118,7 @@ browserTest('a page whose server went away says so, and shows what the next one 
   expect(await page.locator('#services tr th').allTextContents()).toEqual(['UI', 'Z'])
 })
 
-browserTest('a page that was refused the stream asks again', async () => {
+browserTest('a page that was refused the stream retries', async () => {
   await using weir = startTopology()
   weir.topology.report(SEED_GRAPH)
   await using browser = await openPage(`${weir.url}/topology`)

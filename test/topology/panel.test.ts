@@ -6,7 +6,7 @@ import { browserTest, openPage } from './browser.ts'
 import { startLab } from './lab.ts'
 import { startTopology } from './server.ts'
 
-browserTest('the panel says what is known, leads on, and keeps up without losing the focus', async () => {
+browserTest('the panel shows details and links, and updates without losing the focus', async () => {
   await using weir = startTopology()
   weir.topology.report({
     services: [{ id: 'shop', name: '<i>Shop', group: 'web' }],
@@ -25,7 +25,7 @@ browserTest('the panel says what is known, leads on, and keeps up without losing
   expect(await page.locator('#callees [data-part=numbers]').textContent()).toContain('100% errors')
 
   await page.locator('#callees [data-part=name]', { hasText: 'db' }).focus()
-  weir.topology.colour('shop', 'navy')
+  weir.topology.color('shop', 'navy')
   weir.topology.report({ calls: [{ from: 'shop', to: 'cache', status: 200 }] })
   await page.locator('#detail-facts', { hasText: 'navy' }).waitFor()
   await page.locator('#callees [data-part=name]', { hasText: 'cache' }).waitFor()
@@ -38,7 +38,7 @@ browserTest('the panel says what is known, leads on, and keeps up without losing
   expect(problems).toEqual([])
 })
 
-browserTest('faults are set, shown and ended from the panel', async () => {
+browserTest('faults are set, shown and cleared in the panel', async () => {
   await using weir = startTopology()
   await using lab = startLab()
   weir.topology.report({ services: [{ id: 'shop', url: lab.url }, { id: 'other' }] })
@@ -80,26 +80,29 @@ browserTest('faults are set, shown and ended from the panel', async () => {
   expect(lab.faults).toEqual({})
 })
 
-browserTest('a service without a laboratory says so, and the page stays up when it is away', async () => {
-  await using weir = startTopology()
-  await using plain = startLab(() => new Response('no', { status: 404 }))
-  const gone = startLab()
-  await gone[Symbol.asyncDispose]()
-  weir.topology.report({
-    services: [
-      { id: 'plain', url: plain.url },
-      { id: 'gone', url: gone.url },
-    ],
-  })
-  await using browser = await openPage(`${weir.url}/topology?node=plain`)
-  const { page } = browser
-  await page.locator('#faults-note', { hasText: "This service doesn't support fault injection." }).waitFor()
-  expect(await page.locator('#faults').isVisible()).toBe(false)
-  await page.locator('#services button', { hasText: 'gone' }).click()
-  await page.locator('#faults-note.error', { hasText: "gone can't be reached" }).waitFor()
-})
+browserTest(
+  'a service without fault injection says so, and an unreachable one doesn’t break the page',
+  async () => {
+    await using weir = startTopology()
+    await using plain = startLab(() => new Response('no', { status: 404 }))
+    const gone = startLab()
+    await gone[Symbol.asyncDispose]()
+    weir.topology.report({
+      services: [
+        { id: 'plain', url: plain.url },
+        { id: 'gone', url: gone.url },
+      ],
+    })
+    await using browser = await openPage(`${weir.url}/topology?node=plain`)
+    const { page } = browser
+    await page.locator('#faults-note', { hasText: "This service doesn't support fault injection." }).waitFor()
+    expect(await page.locator('#faults').isVisible()).toBe(false)
+    await page.locator('#services button', { hasText: 'gone' }).click()
+    await page.locator('#faults-note.error', { hasText: "gone can't be reached" }).waitFor()
+  },
+)
 
-browserTest('a request through the chosen service shows the calls behind it as a tree', async () => {
+browserTest('a request through the selected service shows its call tree', async () => {
   await using weir = startTopology()
   await using lab = startLab()
   weir.topology.report({
@@ -124,36 +127,33 @@ browserTest('a request through the chosen service shows the calls behind it as a
   expect(problems).toEqual([])
 })
 
-browserTest(
-  "the panel lists a service's streams with their verdict, and the last lines of their logs",
-  async () => {
-    await using upstream = Bun.serve({ port: 0, hostname: '127.0.0.1', fetch: () => Response.json({ n: 1 }) })
-    const weir = await startTestWeir()
-    const browser = await openBrowser()
-    try {
-      const stream = await weir.register({ url: `${upstream.url}prices`, kind: 'poll', name: '<b>Prices' })
-      await weir.entry(stream.id, 'the first poll', ({ kind }) => kind === 'snapshot')
-      const service = { id: 'shop', url: upstream.url.href }
-      await weir.send('POST', '/api/topology', { services: [service] })
-      const page = await browser.newPage()
-      await page.goto(`${weir.url}/topology?node=shop`)
-      await page.locator('#streams a', { hasText: '<b>Prices' }).waitFor()
-      expect(await page.locator('#streams a').getAttribute('href')).toBe(`/streams/${stream.id}`)
-      expect(await page.locator('#streams .verdict').textContent()).toMatch(/^. (live|quiet)$/)
-      await page.locator('#log-lines li', { hasText: 'snapshot 200' }).first().waitFor()
+browserTest('the panel lists a service’s streams with their status, and their latest entries', async () => {
+  await using upstream = Bun.serve({ port: 0, hostname: '127.0.0.1', fetch: () => Response.json({ n: 1 }) })
+  const weir = await startTestWeir()
+  const browser = await openBrowser()
+  try {
+    const stream = await weir.register({ url: `${upstream.url}prices`, kind: 'poll', name: '<b>Prices' })
+    await weir.entry(stream.id, 'the first poll', ({ kind }) => kind === 'snapshot')
+    const service = { id: 'shop', url: upstream.url.href }
+    await weir.send('POST', '/api/topology', { services: [service] })
+    const page = await browser.newPage()
+    await page.goto(`${weir.url}/topology?node=shop`)
+    await page.locator('#streams a', { hasText: '<b>Prices' }).waitFor()
+    expect(await page.locator('#streams a').getAttribute('href')).toBe(`/streams/${stream.id}`)
+    expect(await page.locator('#streams .verdict').textContent()).toMatch(/^. (live|quiet)$/)
+    await page.locator('#log-lines li', { hasText: 'snapshot 200' }).first().waitFor()
 
-      // A host at which no service reported itself is a node of its own, drawn by Weir.
-      const elsewhere = upstream.url.href.replace('127.0.0.1', 'localhost')
-      await weir.register({ url: `${elsewhere}rates`, kind: 'poll', name: '<b>Rates' })
-      const id = await until('the host is drawn', async () => {
-        const { services } = await weir.json<{ services: { id: string; kind: string }[] }>('/api/topology')
-        return services.find(({ kind }) => kind === 'host')?.id
-      })
-      await page.goto(`${weir.url}/topology?node=${encodeURIComponent(id)}`)
-      await page.locator('#streams a', { hasText: '<b>Rates' }).waitFor()
-    } finally {
-      await browser.close()
-      await weir.close()
-    }
-  },
-)
+    // A host at which no service reported itself is a node of its own, drawn by Weir.
+    const elsewhere = upstream.url.href.replace('127.0.0.1', 'localhost')
+    await weir.register({ url: `${elsewhere}rates`, kind: 'poll', name: '<b>Rates' })
+    const id = await until('the host is drawn', async () => {
+      const { services } = await weir.json<{ services: { id: string; kind: string }[] }>('/api/topology')
+      return services.find(({ kind }) => kind === 'host')?.id
+    })
+    await page.goto(`${weir.url}/topology?node=${encodeURIComponent(id)}`)
+    await page.locator('#streams a', { hasText: '<b>Rates' }).waitFor()
+  } finally {
+    await browser.close()
+    await weir.close()
+  }
+})

@@ -70,7 +70,7 @@ export function service(id: string, more: Partial<Service> = {}): Service {
     id,
     name: id,
     kind: 'service',
-    colour: 'white',
+    color: 'white',
     reportedAt: '2026-01-01T00:00:00.000Z',
     node: nodeId(id),
     ...more,

@@ -10,7 +10,7 @@ const CHAIN = {
 }
 const NODE = (id: string) => `#picture g.node:has(> title:text-matches("^${id}"))`
 
-browserTest('numbers, colours and verdicts change in the drawing that is there', async () => {
+browserTest('numbers, colors and statuses change in place', async () => {
   await using picture = await openPicture()
   const { page } = picture
   await picture.show(CHAIN)
@@ -29,7 +29,7 @@ browserTest('numbers, colours and verdicts change in the drawing that is there',
   await picture.show({
     services: [
       service('a', { verdict: 'stalled', reason: 'silent for 4 min' }),
-      service('b', { colour: 'black' }),
+      service('b', { color: 'black' }),
       service('c'),
     ],
     calls: [
@@ -47,7 +47,7 @@ browserTest('numbers, colours and verdicts change in the drawing that is there',
   expect(picture.faults).toEqual([])
 })
 
-browserTest('a changed shape keeps the zoom, and what was in the middle where it was', async () => {
+browserTest('a changed shape keeps the zoom, and what was in the middle', async () => {
   await using picture = await openPicture()
   const { page } = picture
   const view = randomView(25, 40)
@@ -82,7 +82,7 @@ browserTest('a changed shape keeps the zoom, and what was in the middle where it
   expect(picture.faults).toEqual([])
 })
 
-browserTest('a node is chosen by click and by key, and the background lets go of it', async () => {
+browserTest('a node is selected by click and by key, and deselected on the background', async () => {
   await using picture = await openPicture()
   const { page } = picture
   await picture.show(CHAIN)
@@ -107,7 +107,7 @@ browserTest('a node is chosen by click and by key, and the background lets go of
 })
 
 browserTest(
-  'the picture pans and zooms by drag, key and button, and the plain wheel scrolls the page',
+  'the picture pans and zooms by drag, key and button, and the wheel scrolls the page',
   async () => {
     await using picture = await openPicture()
     const { page } = picture
@@ -142,7 +142,7 @@ browserTest(
   },
 )
 
-browserTest('on a phone two fingers zoom, one pans, and the page is not wider than the screen', async () => {
+browserTest('on a phone two fingers zoom, one pans, and the page isn’t wider than the screen', async () => {
   await using picture = await openPicture({ viewport: PHONE, hasTouch: true, isMobile: true })
   const { page } = picture
   await picture.show(CHAIN)
@@ -175,7 +175,7 @@ browserTest('on a phone two fingers zoom, one pans, and the page is not wider th
   expect(picture.faults).toEqual([])
 })
 
-browserTest('300 services and 1,000 calls are drawn, and the page answers meanwhile', async () => {
+browserTest('300 services and 1,000 calls are drawn while the page stays responsive', async () => {
   await using picture = await openPicture()
   const { page } = picture
   await picture.show(CHAIN)
@@ -208,7 +208,7 @@ browserTest('300 services and 1,000 calls are drawn, and the page answers meanwh
   expect(picture.faults).toEqual([])
 })
 
-browserTest('a layout that breaks off says so, leaves the old picture, and is made anew later', async () => {
+browserTest('a failed layout says so, keeps the old picture, and is retried', async () => {
   await using picture = await openPicture()
   const { page } = picture
   await picture.show(CHAIN)
@@ -229,7 +229,7 @@ browserTest('a layout that breaks off says so, leaves the old picture, and is ma
   expect(await page.locator('.picture-problem').isVisible()).toBe(false)
 })
 
-browserTest('more than can be drawn is said in words', async () => {
+browserTest('a graph that is too large to draw says so', async () => {
   await using picture = await openPicture()
   await picture.show(CHAIN)
   await picture.show({ services: Array.from({ length: 701 }, (_, at) => service(`s${at}`)), calls: [] })
@@ -238,7 +238,7 @@ browserTest('more than can be drawn is said in words', async () => {
   )
 })
 
-browserTest('every kind has a shape of its own or its word, and calls may go in circles', async () => {
+browserTest('every kind has its own shape or label, and calls may form cycles', async () => {
   await using picture = await openPicture()
   const kinds = [
     'service',
@@ -253,7 +253,7 @@ browserTest('every kind has a shape of its own or its word, and calls may go in 
     'rest',
   ] as const
   await picture.show({
-    services: kinds.map((kind) => service(kind, { kind, colour: '#00ffcc' })),
+    services: kinds.map((kind) => service(kind, { kind, color: '#00ffcc' })),
     calls: kinds.flatMap((kind, at) => [
       call(kind, kinds[(at + 1) % kinds.length] ?? kind),
       call(kind, kind),

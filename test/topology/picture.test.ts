@@ -31,7 +31,7 @@ browserTest('services appear as they are reported', async () => {
   expect(problems).toEqual([])
 })
 
-browserTest('a colour changes in the drawing that is there', async () => {
+browserTest('a color changes in place', async () => {
   await using weir = startTopology()
   weir.topology.report(SEED_GRAPH)
   await using browser = await openPage(`${weir.url}/topology`)
@@ -39,11 +39,11 @@ browserTest('a colour changes in the drawing that is there', async () => {
   const svg = await page.locator('#picture svg').elementHandle()
   const node = page.locator('#picture g.node', { has: page.locator('.nodeLabel', { hasText: /^V$/ }) })
 
-  weir.topology.colour('V', 'navy')
-  await page.locator('[data-service=V] [data-part=colour]', { hasText: 'navy' }).waitFor()
+  weir.topology.color('V', 'navy')
+  await page.locator('[data-service=V] [data-part=color]', { hasText: 'navy' }).waitFor()
   expect(await styleOf(page, 'V')).toEqual({ fill: 'rgb(0, 0, 128)', text: 'rgb(255, 255, 255)' })
-  weir.topology.colour('V', '#00FFCC')
-  await page.locator('[data-service=V] [data-part=colour]', { hasText: '#00ffcc' }).waitFor()
+  weir.topology.color('V', '#00FFCC')
+  await page.locator('[data-service=V] [data-part=color]', { hasText: '#00ffcc' }).waitFor()
   expect(await styleOf(page, 'V')).toEqual({ fill: 'rgb(0, 255, 204)', text: 'rgb(17, 17, 17)' })
   expect(await styleOf(page, 'D')).toEqual({ fill: 'rgb(255, 255, 255)', text: 'rgb(17, 17, 17)' })
 
@@ -52,18 +52,18 @@ browserTest('a colour changes in the drawing that is there', async () => {
   expect(problems).toEqual([])
 })
 
-browserTest('a new call draws the picture anew and keeps colours, choices and what is typed', async () => {
+browserTest('a new call redraws the picture and keeps colors, selections and input', async () => {
   await using weir = startTopology()
   weir.topology.report(SEED_GRAPH)
   await using browser = await openPage(`${weir.url}/topology`)
   const { page, problems } = browser
   await page.locator('#picture svg').waitFor()
-  weir.topology.colour('V', 'navy')
+  weir.topology.color('V', 'navy')
   weir.topology.report({ calls: [{ from: 'P', to: 'V', status: 502 }] })
   // An edge that runs level has no height, which counts as hidden.
   await page.locator('#picture path.failed').waitFor({ state: 'attached' })
   await page.locator('#activate-item').selectOption('TM')
-  await page.getByLabel('Colour', { exact: true }).fill('ora')
+  await page.getByLabel('Color', { exact: true }).fill('ora')
 
   weir.topology.report({ calls: [{ from: 'TM', to: 'new one', status: 200 }] })
   await page.locator('#picture g.node', { hasText: 'new one' }).waitFor()
@@ -72,11 +72,11 @@ browserTest('a new call draws the picture anew and keeps colours, choices and wh
   expect(await styleOf(page, 'V')).toEqual({ fill: 'rgb(0, 0, 128)', text: 'rgb(255, 255, 255)' })
   expect(await page.locator('#picture path.failed').getAttribute('data-id')).toBe('L_P_V_0')
   expect(await page.locator('#activate-item').inputValue()).toBe('TM')
-  expect(await page.getByLabel('Colour', { exact: true }).inputValue()).toBe('ora')
+  expect(await page.getByLabel('Color', { exact: true }).inputValue()).toBe('ora')
   expect(problems).toEqual([])
 })
 
-browserTest('a burst of new services is drawn at once, not one by one', async () => {
+browserTest('a burst of new services is drawn together', async () => {
   await using weir = startTopology()
   weir.topology.report(SEED_GRAPH)
   await using browser = await openPage(`${weir.url}/topology`)
@@ -98,7 +98,7 @@ browserTest('a burst of new services is drawn at once, not one by one', async ()
   expect(problems).toEqual([])
 })
 
-browserTest('a failed call shows as a dashed edge and in words, until one succeeds', async () => {
+browserTest('a failed call shows as a dashed edge and in text, until one succeeds', async () => {
   await using weir = startTopology()
   weir.topology.report({
     calls: [
@@ -127,11 +127,11 @@ browserTest('a failed call shows as a dashed edge and in words, until one succee
   expect(problems).toEqual([])
 })
 
-browserTest('names that mean something to Mermaid, HTML or JavaScript are shown as they are', async () => {
+browserTest('names with a meaning in Mermaid, HTML or JavaScript are shown literally', async () => {
   await using weir = startTopology()
   const first = NASTY_NAMES[0] ?? ''
   weir.topology.report({ calls: NASTY_NAMES.map((to) => ({ from: first, to, status: 500 })) })
-  for (const name of NASTY_NAMES) weir.topology.colour(name, 'red')
+  for (const name of NASTY_NAMES) weir.topology.color(name, 'red')
   await using browser = await openPage(`${weir.url}/topology`)
   const { page, problems } = browser
   await page.locator('#picture svg').waitFor()

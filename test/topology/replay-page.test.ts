@@ -32,7 +32,7 @@ afterAll(async () => {
   rmSync(directory, { recursive: true, force: true })
 })
 
-browserTest('a moment is chosen by key, its link shows the same moment, and live changes wait', async () => {
+browserTest('a moment is selected by key, has its own link, and pauses live changes', async () => {
   await using weir = await start()
   await using browser = await openPage(`${weir.url}/topology`)
   const { page, problems } = browser
@@ -85,7 +85,7 @@ browserTest('a moment is chosen by key, its link shows the same moment, and live
   expect(problems).toEqual([])
 })
 
-browserTest('a moment is played from, asked for ahead, and paused', async () => {
+browserTest('playback starts from a moment, prefetches, and pauses', async () => {
   await using weir = await start()
   await using browser = await openPage(`${weir.url}/topology?at=${iso(second - 5 * 60_000)}`)
   const { page, problems } = browser
@@ -127,7 +127,7 @@ for (const [what, at, sentence] of [
   })
 }
 
-browserTest('a moment that the server refuses is told in its words, and the page goes on', async () => {
+browserTest('a moment that the server rejects shows its message, and the page continues', async () => {
   await using weir = await start()
   await using browser = await openPage(`${weir.url}/topology`)
   const { page } = browser

@@ -16,7 +16,7 @@ for (const setup of SETUPS) {
     })
     afterAll(() => services.close())
 
-    test('the graph at an instant is the graph as it was then, for a day', async () => {
+    test('the graph at an instant is as it was then, for a day', async () => {
       await using stored = await openStored(services)
       const topology = await stored.open()
       const seen = new Map<number, ReturnType<typeof shape>>()
@@ -41,7 +41,7 @@ for (const setup of SETUPS) {
       expect(shape(await again.at(at))).toEqual(graph as ReturnType<typeof shape>)
     })
 
-    test('an instant within a minute is that minute whole, and says which instant it is', async () => {
+    test('an instant within a minute gives that whole minute, and the instant', async () => {
       await using stored = await openStored(services)
       const topology = await stored.open()
       stored.now = NOON + 50_000
@@ -55,11 +55,11 @@ for (const setup of SETUPS) {
       expect(then.calls).toMatchObject([{ count: 1, recent: { rate: 1, errorShare: 0 } }])
     })
 
-    test('overlays are asked what they were', async () => {
+    test('overlays provide their past state', async () => {
       await using stored = await openStored(services)
       const topology = await stored.open()
       const asked: number[] = []
-      const service = { id: 'weir:a', name: 'a', kind: 'host', colour: 'red', reportedAt: '' } as const
+      const service = { id: 'weir:a', name: 'a', kind: 'host', color: 'red', reportedAt: '' } as const
       topology.overlayHistory('weir', async (instant) => {
         asked.push(instant)
         return { services: [service], calls: [] }
@@ -92,7 +92,7 @@ for (const setup of SETUPS) {
       expect((await topology.timeline({ from: NOON, to: stored.now, most: 1_440 })).points).toHaveLength(10)
     })
 
-    test('the API takes a time as ISO 8601 or in milliseconds, and the last day is its timeline', async () => {
+    test('the API accepts a time as ISO 8601 or in milliseconds, and has a timeline of the last day', async () => {
       await using stored = await openStored(services)
       const topology = await stored.open()
       topology.report({ calls: [{ from: 'A', to: 'B', status: 200 }] })
@@ -110,7 +110,7 @@ for (const setup of SETUPS) {
     test.each([
       ['of tomorrow', 2 * MINUTE_MS, 'must not be in the future.'],
       ['of two days ago', -48 * HOUR_MS, 'must be within the last 24 hours.'],
-    ])('an instant %s is refused', async (_, beyondMs, sentence) => {
+    ])('an instant %s is rejected', async (_, beyondMs, sentence) => {
       await using stored = await openStored(services)
       const topology = await stored.open()
       const problem = { code: 'invalid_field', field: 'at', detail: `at: ${sentence}` }
@@ -134,7 +134,7 @@ test.each([
   ['/api/topology/timeline?points=1441', 422, 'points'],
   [`/api/topology?at=${NOON}`, 503, undefined],
   ['/api/topology/timeline', 503, undefined],
-])('%s is answered with %p about %p where nothing is stored', async (path, status, field) => {
+])('%s returns %p about %p if nothing is stored', async (path, status, field) => {
   const response = await ask(new Topology({ hub: new Hub(), now: () => NOON }), path)
   const problem = (await response.json()) as Record<string, unknown>
   expect([response.status, problem.field]).toEqual([status, field])
@@ -147,7 +147,7 @@ function ask(topology: Topology, path: string): Promise<Response> {
   return app.handle(new Request(`http://localhost${path}`))
 }
 
-/** What a replay can tell: colours and what is counted for ever aside. */
+/** What a replay can tell: colors and what is counted for ever aside. */
 function shape({ services, calls }: Snapshot | Awaited<ReturnType<Topology['at']>>) {
   return {
     services: services.map(({ id, name, kind, group, node }) => ({ id, name, kind, group, node })).sort(byId),

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'bun:test'
 import { startTopology } from './server.ts'
 
-const CALLED = { kind: 'service', colour: 'white' }
+const CALLED = { kind: 'service', color: 'white' }
 
-test('a report is taken and read back as it is', async () => {
+test('a report is accepted and read back unchanged', async () => {
   await using weir = startTopology()
   const response = await weir.post('/api/topology', {
     services: [
@@ -29,7 +29,7 @@ test('a report is taken and read back as it is', async () => {
         kind: 'service',
         group: 'shop',
         url: 'http://127.0.0.1:5016',
-        colour: 'white',
+        color: 'white',
         node: 'UI',
         reportedAt: time,
       },
@@ -43,15 +43,15 @@ test('a report is taken and read back as it is', async () => {
   })
 })
 
-test('a later report changes what it names and leaves the rest', async () => {
+test('a later report changes only what it names', async () => {
   await using weir = startTopology()
   weir.topology.report({ services: [{ id: 'A', name: 'First', url: 'http://a/' }] })
-  weir.topology.colour('A', 'red')
+  weir.topology.color('A', 'red')
   weir.topology.report({ services: [{ id: 'A', name: 'Second' }] })
-  expect(weir.topology.service('A')).toMatchObject({ name: 'Second', url: 'http://a/', colour: 'red' })
+  expect(weir.topology.service('A')).toMatchObject({ name: 'Second', url: 'http://a/', color: 'red' })
 })
 
-describe('a report is refused, and nothing of it taken, for', () => {
+describe('a report is rejected as a whole for', () => {
   const good = { id: 'good' }
   test.each([
     ['an unknown field', { nodes: [] }, 'nodes'],
@@ -60,11 +60,7 @@ describe('a report is refused, and nothing of it taken, for', () => {
     ['501 calls', { calls: Array(501).fill({ from: 'a', to: 'b' }) }, 'calls'],
     ['a service that is no object', { services: [good, 'A'] }, 'services[1]'],
     ['a service without an id', { services: [good, {}] }, 'services[1].id'],
-    [
-      'a service with a field too many',
-      { services: [good, { id: 'A', colour: 'red' }] },
-      'services[1].colour',
-    ],
+    ['a service with a field too many', { services: [good, { id: 'A', shade: 'red' }] }, 'services[1].shade'],
     ['a name that is too long', { services: [good, { id: 'A', name: 'x'.repeat(65) }] }, 'services[1].name'],
     ['a url of another scheme', { services: [good, { id: 'A', url: 'file:///etc' }] }, 'services[1].url'],
     ['a url with a password', { services: [good, { id: 'A', url: 'http://u:p@h/' }] }, 'services[1].url'],
@@ -106,7 +102,7 @@ describe('a report is refused, and nothing of it taken, for', () => {
     expect(weir.topology.graph()).toEqual({ services: [], calls: [] })
   })
 
-  test('no JSON, and a body above 1 MiB', async () => {
+  test('invalid JSON, and a body over 1 MiB', async () => {
     await using weir = startTopology()
     expect(await (await weir.post('/api/topology', 'nope')).json()).toHaveProperty('code', 'invalid_json')
     const large = await weir.post('/api/topology', ' '.repeat(1_048_577))

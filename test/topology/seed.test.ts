@@ -2,7 +2,7 @@ import { describe, expect, test } from 'bun:test'
 import { SEED_GRAPH } from './seed-graph.ts'
 import { startTopology } from './server.ts'
 
-test("the diagram is Mermaid text under the seed's one key", async () => {
+test('the diagram is Mermaid text under the sample’s only key', async () => {
   await using weir = startTopology()
   weir.topology.report(SEED_GRAPH)
   const response = await weir.get('/diagram')
@@ -17,22 +17,22 @@ test("the diagram is Mermaid text under the seed's one key", async () => {
   ])
 })
 
-test('an activation colours the service and answers as the seed does', async () => {
+test('an activation colors the service and responds like the sample', async () => {
   await using weir = startTopology()
   weir.topology.report(SEED_GRAPH)
   const response = await weir.post('/activate', { item: 'V', color: 'red' })
   expect([response.status, await response.json()]).toEqual([200, { message: 'V updated to red' }])
-  expect(weir.topology.service('V')?.colour).toBe('red')
+  expect(weir.topology.service('V')?.color).toBe('red')
 })
 
-test('an activation without a colour means black, and one of an unknown item creates it', async () => {
+test('an activation without a color means black, and an unknown item is created', async () => {
   await using weir = startTopology()
   const response = await weir.post('/activate', { item: 'new-one' })
   expect(await response.json()).toEqual({ message: 'new-one updated to black' })
-  expect(weir.topology.graph().services).toMatchObject([{ id: 'new-one', name: 'new-one', colour: 'black' }])
+  expect(weir.topology.graph().services).toMatchObject([{ id: 'new-one', name: 'new-one', color: 'black' }])
 })
 
-test('every change of shape or colour is followed by an update, and a counted call by none', async () => {
+test('every change of shape or color sends an update, and a counted call doesn’t', async () => {
   await using weir = startTopology()
   using events = await weir.events('/events')
   const changes = [
@@ -52,18 +52,18 @@ test('every change of shape or colour is followed by an update, and a counted ca
     expect({ event, data }).toEqual({ event: undefined, data: 'update' })
     ids.push(Number(id))
   }
-  expect(weir.topology.service('B')?.colour).toBe('#00ffcc')
+  expect(weir.topology.service('B')?.color).toBe('#00ffcc')
   expect(ids.map((id) => id - (ids[0] ?? 0))).toEqual([0, 1, 2, 4])
 })
 
-test('changes that come together are one update, and what programs did not report is not in the diagram', async () => {
+test('simultaneous changes are one update, and the diagram has only reported services', async () => {
   await using weir = startTopology()
   using events = await weir.events('/events')
   weir.topology.overlay('weir', {
-    services: [{ id: 'weir:a', name: 'own', kind: 'host', colour: 'red', reportedAt: '' }],
+    services: [{ id: 'weir:a', name: 'own', kind: 'host', color: 'red', reportedAt: '' }],
     calls: [],
   })
-  for (const colour of ['red', 'lime', 'blue']) weir.topology.colour('A', colour)
+  for (const color of ['red', 'lime', 'blue']) weir.topology.color('A', color)
   const first = await events.next()
   const { diagram } = (await (await weir.get('/diagram')).json()) as { diagram: string }
   expect(diagram).toContain('classDef custom_A fill:blue')
@@ -72,7 +72,7 @@ test('changes that come together are one update, and what programs did not repor
   expect(Number((await events.next()).id) - Number(first.id)).toBe(1)
 })
 
-describe('an activation is refused', () => {
+describe('an activation is rejected', () => {
   test.each([
     ['no JSON', '{', 400, 'invalid_json', undefined],
     ['a list', [], 400, 'invalid_json', undefined],
@@ -82,9 +82,9 @@ describe('an activation is refused', () => {
     ['an item of 65 characters', { item: 'x'.repeat(65) }, 422, 'invalid_field', 'item'],
     ['an item with a line end', { item: 'a\nb' }, 422, 'invalid_field', 'item'],
     ['half a character', { item: '\ud83d' }, 422, 'invalid_field', 'item'],
-    ['an unknown colour', { item: 'A', color: 'red;stroke:blue' }, 422, 'invalid_field', 'color'],
-    ['a short colour', { item: 'A', color: '#fff' }, 422, 'invalid_field', 'color'],
-    ['an unknown field', { item: 'A', colour: 'red' }, 422, 'invalid_field', 'colour'],
+    ['an unknown color', { item: 'A', color: 'red;stroke:blue' }, 422, 'invalid_field', 'color'],
+    ['a short color', { item: 'A', color: '#fff' }, 422, 'invalid_field', 'color'],
+    ['an unknown field', { item: 'A', shade: 'red' }, 422, 'invalid_field', 'shade'],
     ['65 KiB', { item: 'x'.repeat(66_560) }, 413, 'body_too_large', undefined],
   ])('for %s', async (_, body, status, code, field) => {
     await using weir = startTopology()
@@ -97,14 +97,14 @@ describe('an activation is refused', () => {
 })
 
 describe('as a form, an activation', () => {
-  test('of a browser without script leads back to the page', async () => {
+  test('from a browser without script redirects to the page', async () => {
     await using weir = startTopology()
     const response = await weir.submit('/activate', { item: 'A', color: 'teal' }, { Accept: 'text/html' })
     expect([response.status, response.headers.get('location')]).toEqual([303, '/topology'])
-    expect(weir.topology.service('A')?.colour).toBe('teal')
+    expect(weir.topology.service('A')?.color).toBe('teal')
   })
 
-  test('of htmx is answered with a fragment that escapes the name', async () => {
+  test('from htmx returns a fragment with an escaped name', async () => {
     await using weir = startTopology()
     const fields = { item: '<b>A', color: 'teal' }
     const response = await weir.submit('/activate', fields, { Accept: 'text/html', 'HX-Request': 'true' })
@@ -112,7 +112,7 @@ describe('as a form, an activation', () => {
     expect(await response.text()).toBe('<p>&lt;b&gt;A is now <strong>teal</strong>.</p>')
   })
 
-  test('of htmx that is refused says why in a sentence', async () => {
+  test('from htmx that is rejected says why', async () => {
     await using weir = startTopology()
     const response = await weir.submit('/activate', { item: 'A', color: 'x' }, { 'HX-Request': 'true' })
     expect(response.status).toBe(422)

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'bun:test'
 import { startTopology } from './server.ts'
 
-test('a request goes through the service, and its answer comes back', async () => {
+test('a request goes through the service, and its response is returned', async () => {
   await using weir = startTopology()
   await using service = startService(() => Response.json({ responses: { 'a:1': 200 } }, { status: 500 }))
   weir.topology.report({ services: [{ id: 'UI', url: `${service.url}/base/?x=1` }] })
@@ -13,7 +13,7 @@ test('a request goes through the service, and its answer comes back', async () =
   expect(service.seen).toEqual([{ path: 'POST /base/activate?x=1', body: { item: 'UI', color: 'gold' } }])
 })
 
-test('htmx gets the answer as a fragment, with what the services behind it said', async () => {
+test('htmx gets the response as a fragment, with those of downstream services', async () => {
   await using weir = startTopology()
   await using service = startService(() => Response.json({ responses: { '<b>': 502 } }, { status: 500 }))
   weir.topology.report({ services: [{ id: 'UI', url: service.url }] })
@@ -24,7 +24,7 @@ test('htmx gets the answer as a fragment, with what the services behind it said'
   expect(service.seen[0]?.body).toEqual({ item: 'UI', color: '#00ffcc' })
 })
 
-test('the fragment shows fifty responses, each cut to what fits', async () => {
+test('the fragment shows fifty responses, each truncated', async () => {
   await using weir = startTopology()
   const responses = Object.fromEntries(Array.from({ length: 51 }, (_, at) => [`s${at}`, 'x'.repeat(201)]))
   await using service = startService(() => Response.json({ responses }))
@@ -34,7 +34,7 @@ test('the fragment shows fifty responses, each cut to what fits', async () => {
   expect(fragment.match(/<dd>x{200}<\/dd>/g)).toHaveLength(50)
 })
 
-test('a browser without script gets the whole page with the answer in it', async () => {
+test('a browser without script gets the whole page with the response', async () => {
   await using weir = startTopology()
   await using service = startService(() => new Response('ok'))
   weir.topology.report({ services: [{ id: 'UI', url: service.url }] })
@@ -42,7 +42,7 @@ test('a browser without script gets the whole page with the answer in it', async
   expect(await response.text()).toMatch(/^<!doctype html>.*UI returned <strong>200<\/strong>/s)
 })
 
-test('a redirect is an answer, and a long body is cut', async () => {
+test('a redirect is a response, and a long body is truncated', async () => {
   await using weir = startTopology()
   await using service = startService(
     () => new Response('x'.repeat(200_000), { status: 302, headers: { Location: '/elsewhere' } }),
@@ -55,7 +55,7 @@ test('a redirect is an answer, and a long body is cut', async () => {
   expect([answer.status, answer.body.length, service.seen.length]).toEqual([302, 65_536, 1])
 })
 
-test('whoever stops waiting for the answer stops the request', async () => {
+test('a client that disconnects aborts the request', async () => {
   await using weir = startTopology()
   const arrived = Promise.withResolvers<void>()
   const stopped = Promise.withResolvers<void>()
@@ -78,12 +78,12 @@ test('whoever stops waiting for the answer stops the request', async () => {
   expect(await outcome).toBe('AbortError')
 })
 
-describe('a request is refused', () => {
+describe('a request is rejected', () => {
   test.each([
     ['through a service nobody reported', { service: 'X' }, 404, 'not_found', undefined],
     ['through a service without a url', { service: 'A' }, 422, 'invalid_field', 'service'],
     ['without a service', {}, 422, 'invalid_field', 'service'],
-    ['in an unknown colour', { service: 'A', color: 'x' }, 422, 'invalid_field', 'color'],
+    ['in an unknown color', { service: 'A', color: 'x' }, 422, 'invalid_field', 'color'],
     ['with an unknown field', { service: 'A', item: 'x' }, 422, 'invalid_field', 'item'],
     ['through a service that is gone', { service: 'gone' }, 502, 'upstream_failed', undefined],
   ])('%s', async (_, body, status, code, field) => {
@@ -97,23 +97,23 @@ describe('a request is refused', () => {
   })
 })
 
-test('the page of an empty topology says how to begin', async () => {
+test('the page of an empty topology explains how to start', async () => {
   await using weir = startTopology()
   const page = await (await weir.get('/topology')).text()
   expect(page).toContain('bun run sim')
   expect(page).toContain(`curl ${weir.url}/api/topology`)
 })
 
-test('the page says everything without a script', async () => {
+test('the page shows everything without script', async () => {
   await using weir = startTopology()
   weir.topology.report({ calls: [{ from: 'UI', to: '<b>D', status: 500, durationMs: 3 }] })
-  weir.topology.colour('UI', 'red')
+  weir.topology.color('UI', 'red')
   const response = await weir.get('/topology')
   const page = await response.text()
   expect(response.headers.get('content-security-policy')).toContain("script-src 'self'")
   expect(page).toContain('UI --&gt; __3c_b_3e_D')
   expect(page).toContain('from UI: 500 failed in 3 ms')
-  expect(page).toContain('data-part="colour">red<')
+  expect(page).toContain('data-part="color">red<')
   expect(page).not.toContain('<b>D')
 })
 

@@ -4,7 +4,7 @@ import { browserTest, openPage } from './browser.ts'
 import { SEED_GRAPH } from './seed-graph.ts'
 import { startTopology } from './server.ts'
 
-browserTest('a service is found by name, and the address and the back button follow', async () => {
+browserTest('a service is found by name, and the URL and the back button follow', async () => {
   await using weir = startTopology()
   weir.topology.report(SEED_GRAPH)
   weir.topology.report({ services: [{ id: 'V', name: 'Video store', group: 'films' }] })
@@ -31,7 +31,7 @@ browserTest('a service is found by name, and the address and the back button fol
   expect(problems).toEqual([])
 })
 
-browserTest('idle services are hidden on wish, and it is said how many', async () => {
+browserTest('idle services can be hidden, with their number', async () => {
   await using weir = startTopology()
   weir.topology.report(SEED_GRAPH)
   weir.topology.report({ calls: [{ from: 'UI', to: 'D', status: 200, durationMs: 5 }] })
@@ -53,7 +53,7 @@ browserTest('idle services are hidden on wish, and it is said how many', async (
   expect(problems).toEqual([])
 })
 
-browserTest('a group is one node, is opened by a click, and closed again', async () => {
+browserTest('a group is one node, and is expanded and collapsed by click', async () => {
   await using weir = startTopology()
   weir.topology.report({
     services: ['a', 'b'].map((id) => ({ id, group: '<b>shop' })),
@@ -91,12 +91,12 @@ browserTest('a group is one node, is opened by a click, and closed again', async
   expect(problems).toEqual([])
 })
 
-browserTest('a neighbourhood is all that is shown, as far and in the direction that is wished', async () => {
+browserTest('only a neighborhood is shown, with the chosen distance and direction', async () => {
   await using weir = startTopology()
   weir.topology.report(SEED_GRAPH)
   await using browser = await openPage(`${weir.url}/topology?node=P`)
   const { page, problems } = browser
-  await page.getByRole('button', { name: 'Show neighbours only' }).click()
+  await page.getByRole('button', { name: 'Show neighbors only' }).click()
   await shows(page, ['D', 'H', 'P', 'V'])
   await page.getByLabel('Distance').selectOption('2')
   await shows(page, ['D', 'DS', 'H', 'P', 'T', 'TM', 'UI', 'V'])
@@ -121,7 +121,7 @@ browserTest('two thousand services in the list stay usable', async () => {
     id: `s${at}`,
     name: `Service ${at}`,
     kind: 'service',
-    colour: 'white',
+    color: 'white',
     reportedAt: '2026-01-01T00:00:00Z',
     node: `s${at}`,
   }))

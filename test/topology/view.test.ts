@@ -1,15 +1,15 @@
 import { describe, expect, test } from 'bun:test'
 import type { Call, Graph, Service } from '../../views/topology/client/graph.ts'
 import { parseState, queryOf, type State } from '../../views/topology/client/state.ts'
-import { neighbourhood, summed, viewOf } from '../../views/topology/client/view.ts'
+import { neighborhood, summed, viewOf } from '../../views/topology/client/view.ts'
 
 const EVERYTHING: State = parseState('')
 
 describe('a group', () => {
   const graph = graphOf(
     [
-      service('a', { group: 'x', colour: 'red', verdict: 'live' }),
-      service('b', { group: 'x', colour: 'red', verdict: 'dead', reason: 'No answer.' }),
+      service('a', { group: 'x', color: 'red', verdict: 'live' }),
+      service('b', { group: 'x', color: 'red', verdict: 'dead', reason: 'No answer.' }),
       service('c', { group: 'y' }),
       service('d'),
     ],
@@ -21,11 +21,11 @@ describe('a group', () => {
     ],
   )
 
-  test('is one node with its calls summed, and what goes on inside is left out', () => {
+  test('is one node with its calls added up, without internal calls', () => {
     const view = viewOf(graph, { ...EVERYTHING, grouping: 'group' })
     expect(view.services.map(({ name }) => name)).toEqual(['x (2)', 'c', 'd'])
     const [group] = view.services
-    expect(group).toMatchObject({ members: ['a', 'b'], colour: 'red', verdict: 'dead' })
+    expect(group).toMatchObject({ members: ['a', 'b'], color: 'red', verdict: 'dead' })
     expect(group?.reason).toBe('1 of 2 is dead. b: No answer.')
     expect(view.calls.map(({ from, to }) => [from, to])).toEqual([
       [group?.id ?? '', 'c'],
@@ -36,7 +36,7 @@ describe('a group', () => {
     expect(view.calls[0]?.parts).toHaveLength(2)
   })
 
-  test('that is open is its members, and one service alone is no group', () => {
+  test('that is expanded shows its members, and a single service is no group', () => {
     const view = viewOf(graph, { ...EVERYTHING, grouping: 'group', open: ['x'] })
     expect(view.services.map(({ id }) => id)).toEqual(['a', 'b', 'c', 'd'])
     expect(view.calls).toEqual([...graph.calls])
@@ -48,7 +48,7 @@ describe('a group', () => {
     expect(view.hidden).toBe(1)
   })
 
-  test('has an id in the Mermaid text that no other has, whatever it is called', () => {
+  test('has a unique ID in the Mermaid text, whatever its name', () => {
     const names = ['a b', 'a_b', 'a-b', '"]; click', '日本', '<b>']
     const nodes = names.flatMap((group) => {
       const two = graphOf([service('1', { group }), service('2', { group })], [])
@@ -74,7 +74,7 @@ describe('a group', () => {
   })
 })
 
-test('a sum of calls has the last of their outcomes', () => {
+test('combined calls have the latest outcome', () => {
   const parts = [
     { ...call('a', 'c'), count: 3, errors: 1, lastStatus: 200, calledAt: '2026-01-01T00:00:01Z' },
     { ...call('b', 'c'), count: 4, errors: 2, lastStatus: 500, calledAt: '2026-01-01T00:00:02Z' },
@@ -95,21 +95,21 @@ describe('hiding what is idle', () => {
     [call('a', 'b', { rate: 1, errorShare: 0 }), call('b', 'c'), call('c', 'dead')],
   )
 
-  test('leaves out idle calls and whom only they reach, but nobody in trouble', () => {
+  test('hides idle calls and services that only they reach, but none in trouble', () => {
     const view = viewOf(graph, { ...EVERYTHING, hideIdle: true })
     expect(view.services.map(({ id }) => id)).toEqual(['a', 'b', 'dead'])
     expect(view.calls).toHaveLength(1)
     expect(view.hidden).toBe(2)
   })
 
-  test('keeps what was chosen', () => {
+  test('keeps the selection', () => {
     const view = viewOf(graph, { ...EVERYTHING, hideIdle: true, node: 'live', edge: ['b', 'c'] })
     expect(view.services.map(({ id }) => id)).toEqual(['a', 'b', 'c', 'dead', 'live'])
     expect(view.calls).toHaveLength(2)
   })
 })
 
-describe('a neighbourhood', () => {
+describe('a neighborhood', () => {
   const calls = [
     call('a', 'b'),
     call('b', 'c'),
@@ -126,11 +126,11 @@ describe('a neighbourhood', () => {
     ['down', 1, ['b', 'c']],
     ['down', 3, ['b', 'c', 'd']],
   ] as const)('%s, %d steps', (direction, steps, near) => {
-    expect([...neighbourhood(calls, 'b', steps, direction)].sort()).toEqual([...near])
+    expect([...neighborhood(calls, 'b', steps, direction)].sort()).toEqual([...near])
   })
 })
 
-test('a focus on a service that is gone shows everything', () => {
+test('a focus on a missing service shows everything', () => {
   const graph = graphOf([service('a'), service('b')], [])
   expect(viewOf(graph, { ...EVERYTHING, focus: 'gone' }).services).toHaveLength(2)
 })
@@ -150,14 +150,14 @@ describe('the address', () => {
     expect(parseState(queryOf(state))).toEqual(state)
   })
 
-  test('of the page as it opens is empty, and a moment is readable', () => {
+  test('of a new page is empty, and a moment is readable', () => {
     expect(queryOf(EVERYTHING)).toBe('')
     expect(queryOf({ ...EVERYTHING, at: Date.parse('2026-11-22T12:00:00.5Z') })).toBe(
       '?at=2026-11-22T12:00:00Z',
     )
   })
 
-  test('may hold anything', () => {
+  test('can contain anything', () => {
     const odd = parseState('?steps=99&by=nonsense&toward=left&idle=maybe&from=a&at=soon&focus=')
     expect(odd).toEqual({ ...EVERYTHING, steps: 3, badAt: 'soon' })
     expect(parseState('?at=99999999999999999999').badAt).toBe('99999999999999999999')
@@ -174,7 +174,7 @@ function service(id: string, more: Partial<Service> = {}): Service {
     id,
     name: id,
     kind: 'service',
-    colour: 'white',
+    color: 'white',
     reportedAt: '2026-01-01T00:00:00Z',
     node: id,
     ...more,

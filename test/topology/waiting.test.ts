@@ -10,7 +10,7 @@ function open() {
   return { waiting, written, write }
 }
 
-test('what could not be written waits, together with what came meanwhile', async () => {
+test('rows that couldn’t be written wait, merged with later ones', async () => {
   const { waiting, written, write } = open()
   waiting.add('a', 1, false)
   const failed = waiting.write(NOW, false, async () => {
@@ -25,7 +25,7 @@ test('what could not be written waits, together with what came meanwhile', async
   expect(waiting.get('a')).toBeUndefined()
 })
 
-test('what says nothing new is written once a minute, news at once, and all at the end', async () => {
+test('rows without news are written once a minute, news at once, and all at the end', async () => {
   const { waiting, written, write } = open()
   const step = async (ms: number, isNews: boolean, all = false) => {
     waiting.add('a', 1, isNews)
@@ -40,7 +40,7 @@ test('what says nothing new is written once a minute, news at once, and all at t
   expect(await step(62_001, false, true)).toEqual([1])
 })
 
-test('what is dropped is not written', async () => {
+test('dropped rows aren’t written', async () => {
   const { waiting, written, write } = open()
   waiting.add('a', 1, true)
   waiting.drop('a')

@@ -25,8 +25,8 @@ const parameter = (example: unknown, rest: object = {}) => ({
   parameters: [{ name: 'q', in: 'query', required: true, example, ...rest }],
 })
 
-describe('a document whose parts are shared by many paths', () => {
-  test('a value that no URL has room for fails its operations, and is nowhere in what is told', async () => {
+describe('a document with parts shared by many paths', () => {
+  test('a value too long for a URL fails its operations, and isn’t repeated in errors', async () => {
     const document = shared(300, parameter('A'.repeat(1_000_000)))
     const lines = await read(JSON.stringify({ ...document, paths: {} }).replace('{}', pathsOf(300)), 'json')
     expect(lines).toHaveLength(300)
@@ -45,14 +45,14 @@ describe('a document whose parts are shared by many paths', () => {
     ['a list in a query', Array(5_000).fill('a'), 'query'],
     ['a long text in a path', 'ż'.repeat(2_000), 'path'],
     ['an object in a query', Object.fromEntries(Array.from({ length: 3_000 }, (_, n) => [n, n])), 'query'],
-  ])('%s that makes a URL too long fails its operation alone', (_what, example, place) => {
+  ])('%s that makes a URL too long fails only its operation', (_what, example, place) => {
     const paths = { '/x/{q}': { get: parameter(example, { in: place }) }, '/y': { get: {} } }
     const [long, good] = [...operationsOf({ ...shared(0, {}), paths }, NOTHING)]
     expect(long?.problem).toMatchObject({ code: 'too_large', field: 'q' })
     expect(good).toEqual({ line: 2, value: { url: 'https://a.test/y', name: '/y' } })
   })
 
-  test('values that fit each URL, and come to more than a file may have, are refused as a whole', async () => {
+  test('values that fit each URL but exceed the total are rejected as a whole', async () => {
     const example = 'A'.repeat(8_000)
     const fitting = Math.floor(MAX_TEXT_CHARS / 2 / 9_000)
     expect((await read(JSON.stringify(shared(100, parameter(example))), 'json')).length).toBe(100)
@@ -64,7 +64,7 @@ describe('a document whose parts are shared by many paths', () => {
     })
   })
 
-  test('a header of the caller counts for each operation that it is sent with', async () => {
+  test('a header of the caller counts for each operation it is sent with', async () => {
     const options = { ...NOTHING, headers: { Authorization: 'x'.repeat(8_000) } }
     const refusal = await refusalOf(() => read(JSON.stringify(shared(5_000, {})), 'json', options))
     expect(refusal.code).toBe('too_large')
@@ -72,7 +72,7 @@ describe('a document whose parts are shared by many paths', () => {
     expect((await refusalOf(() => read(JSON.stringify(hiding), 'json', options))).code).toBe('too_large')
   })
 
-  test('servers and secrets are looked at once, however many paths have them', () => {
+  test('servers and secrets are resolved once, however many paths share them', () => {
     const looks = { servers: 0, security: 0 }
     const counted = (name: keyof typeof looks) => ({
       get: (of: object, key: PropertyKey) => {
@@ -85,13 +85,13 @@ describe('a document whose parts are shared by many paths', () => {
     const servers = counting('servers', Array(10_000).fill({ url: 'https://a.test' }))
     const security = new Proxy(Array(10_000).fill({ key: [] }), counted('security'))
     const lines = [...operationsOf({ ...shared(1_000, {}), servers, security }, NOTHING)]
-    expect(lines[0]?.problem?.detail).toMatch(/which of more than 20 servers.*the secret/)
+    expect(lines[0]?.problem?.detail).toMatch(/which server to use, of more than 20.*the required secret/)
     expect(looks.servers).toBeLessThan(1_000)
     // Those that are taken out of the list each count as a few.
     expect(looks.security).toBeLessThan(10_000)
   })
 
-  test('schemas that all parameters share are looked at so often, and no more', async () => {
+  test('schemas shared by all parameters are resolved a bounded number of times', async () => {
     const parts = Array.from({ length: 90 }, () => ({ type: 'string' }))
     const parameters = Array.from({ length: 200 }, (_, n) => ({ name: `p${n}`, in: 'query', required: true }))
     const own = parameters.map((each) => ({ ...each, schema: { $ref: '#/schema' } }))
@@ -111,7 +111,7 @@ describe('a document whose parts are shared by many paths', () => {
     expect(JSON.stringify(line?.value).length).toBeLessThan(9_000)
   })
 
-  test('a server whose variables multiply it is not filled further than a URL is long', () => {
+  test('a server with too many variables isn’t expanded beyond the length of a URL', () => {
     const variables = { v: { default: 'x'.repeat(8_000) } }
     const [line] = [
       ...operationsOf({ ...shared(1, {}), servers: [{ url: 'https://{v}{v}', variables }] }, NOTHING),
@@ -138,7 +138,7 @@ describe('a file', () => {
     expect(refusal).toMatchObject({ code: 'too_large', detail: expect.stringMatching(detail) })
   })
 
-  test('with one registration that is too long fails in that one alone', async () => {
+  test('with one registration that is too long fails for that one only', async () => {
     const long = JSON.stringify({ url: 'http://a', body: 'b'.repeat(MAX_LINE_CHARS) })
     for (const [text, format] of [
       [`{"url":"http://a"}\n${long}\n{"url":"http://b"}`, 'ndjson'],
@@ -156,20 +156,20 @@ describe('a file', () => {
     [[[]]],
     [[{ a: '],"\\' }, '\\"', ',', '[', -1.5e3, null, { b: [{ c: ['}'] }] }]],
     [['\\', '\\\\', '"', '\\"', '{']],
-  ])('an array is read member by member as it would be at once: %j', async (...list) => {
+  ])('an array is parsed member by member with the same result: %j', async (...list) => {
     for (const text of [JSON.stringify(list), JSON.stringify(list, null, 2), ` ${JSON.stringify(list)}\n`]) {
       expect((await read(text, 'json')).map(({ value }) => value)).toEqual(list)
     }
   })
 
   test.each(['[1,]', '[,1]', '[1,,2]', '[1] 2', '[1]]', '[1', '["a]', '[{]', '[}]', '[1 2]', '[{"a":1]}'])(
-    '%s is no JSON',
+    '%s isn’t JSON',
     async (text) => {
       expect((await refusalOf(() => read(text, 'json'))).code).toBe('invalid_json')
     },
   )
 
-  test('of more streams than fit into one text is read from an object, too', async () => {
+  test('with more streams than fit into one string is read from an object, too', async () => {
     const list = `[${'{"url":"http://a","tags":["a","b","c","d"]},'.repeat(90_000)}{"url":"http://b"}]`
     expect((await read(`{ "streams" : ${list} }`, 'json')).at(-1)).toEqual({
       ...{ line: 90_001, value: { url: 'http://b' } },
@@ -181,7 +181,7 @@ describe('a file', () => {
     ['ndjson', '{"url":"http://a"}\n'.repeat(50_000)],
     ['json', `[${'{"url":"http://a"},'.repeat(50_000)}{}]`],
     ['openapi', JSON.stringify(shared(20_000, {}))],
-  ])('of %s leaves the others their turn while it is read', async (format, text) => {
+  ])('of %s yields to other work while it is read', async (format, text) => {
     // A clock by which each step takes a millisecond: how fast the machine is makes no difference.
     let atMs = 0
     using _clock = spyOn(performance, 'now').mockImplementation(() => atMs++)
@@ -198,7 +198,7 @@ describe('a file', () => {
   })
 })
 
-test('a report has room for so much; what becomes of further lines is counted', () => {
+test('a report is bounded; later lines are counted', () => {
   const report = new Report()
   const outcome: Outcome = { line: 1, outcome: 'failed', url: 'u'.repeat(8_192) }
   const told = Array.from({ length: 100 }, () => report.add(Array(100).fill(outcome)).length)
@@ -228,7 +228,7 @@ describe('imports of one key', () => {
     return ((await made.json()) as { secret: string }).secret
   }
 
-  test('leave room for those of others, by the page too, before their file is read', async () => {
+  test('leave room for those of others, on the page too, before their file is read', async () => {
     const { promise: released, resolve: release } = Promise.withResolvers<void>()
     const held = upstream.on('/held', async () => {
       await released
@@ -251,7 +251,7 @@ describe('imports of one key', () => {
     expect((await importAs(greedy, '/api/streams/import', '[]')).status).toBe(200)
   })
 
-  test('leave everybody else answered while the largest one is read', async () => {
+  test('don’t block other requests while the largest one is read', async () => {
     const document = JSON.stringify(shared(60_000, {}))
     let isDone = false
     const imported = importAs(TOKEN, '/api/streams/import?dryRun=true', document).finally(() => {

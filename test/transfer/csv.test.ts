@@ -6,7 +6,7 @@ const values = async (text: string) =>
   (await Array.fromAsync(csvLines(text))).map((line) => line.value ?? line.problem?.detail)
 
 describe('reading', () => {
-  test('cells become the fields that the first line names, each of its type', async () => {
+  test('cells become the fields named in the first line, with their types', async () => {
     const head = 'url,name,kind,intervalMs,silenceMs,tags,ignorePaths,start,twin,header:X-Key'
     const line = 'http://a,Ä "b",poll,5000,1000,a; b c ;,/at;/x/*,TRUE,false,secret'
     expect(await values(`${head}\n${line.replace('Ä "b"', '"Ä ""b"""')}`)).toEqual([
@@ -25,7 +25,7 @@ describe('reading', () => {
     ])
   })
 
-  test('an empty cell, and one that is missing, leave the field out', async () => {
+  test('an empty or missing cell omits the field', async () => {
     expect(await values('url,name,header:A,tags\nhttp://a,,,\nhttp://b')).toEqual([
       { url: 'http://a' },
       { url: 'http://b' },
@@ -36,7 +36,7 @@ describe('reading', () => {
     ['commas', ','],
     ['semicolons', ';'],
     ['tabs', '\t'],
-  ])('separated by %s, and ended in any way', async (_what, separator) => {
+  ])('separated by %s, with any line endings', async (_what, separator) => {
     const rows = [`url${separator}name`, `http://a${separator}x`, `http://b${separator}y`]
     for (const ending of ['\n', '\r\n', '\r']) {
       expect(await values(rows.join(ending))).toEqual([
@@ -46,7 +46,7 @@ describe('reading', () => {
     }
   })
 
-  test('lines are numbered as an editor numbers them, empty and broken ones counted', async () => {
+  test('lines are numbered like in an editor, including empty and invalid ones', async () => {
     const lines = await Array.fromAsync(
       csvLines('url,body\r\n\r\nhttp://a,"one\r\ntwo\r\nthree"\r\nhttp://b,\r\n'),
     )
@@ -56,14 +56,14 @@ describe('reading', () => {
     ])
   })
 
-  test('a list whose members hold semicolons is written as JSON', async () => {
+  test('a list with semicolons in its members is written as JSON', async () => {
     expect(await values('url,tags\nhttp://a,"[""a;b"", ""c""]"\nhttp://b,[x')).toEqual([
       { url: 'http://a', tags: ['a;b', 'c'] },
       { url: 'http://b', tags: '[x' },
     ])
   })
 
-  test('what is not of its type stays as it is, to be refused by name', async () => {
+  test('a value of the wrong type is kept, and rejected by name', async () => {
     expect(await values('url,intervalMs,start\nhttp://a,5s,yes')).toEqual([
       { url: 'http://a', intervalMs: '5s', start: 'yes' },
     ])
@@ -76,7 +76,7 @@ describe('reading', () => {
     ])
   })
 
-  test('characters of several bytes survive wherever the text is cut', async () => {
+  test('multi-byte characters survive at any chunk boundary', async () => {
     const names = Array.from({ length: 30_000 }, (_, index) => `${'x'.repeat(index % 4)}🐢ż`)
     const lines = await Array.fromAsync(
       csvLines(`url,name\n${names.map((name) => `http://a,${name}`).join('\n')}`),
@@ -85,7 +85,7 @@ describe('reading', () => {
   })
 
   test.each<[what: string, text: string, code: string, field: string | undefined, detail: RegExp]>([
-    ['an unknown column', 'url,colour\nhttp://a,red', 'invalid_field', 'colour', /^Unknown column: colour/],
+    ['an unknown column', 'url,shade\nhttp://a,red', 'invalid_field', 'shade', /^Unknown column: shade/],
     ['a special column', 'url,__proto__\nhttp://a,x', 'invalid_field', '__proto__', /^Unknown column/],
     ['headers in one column', 'url,headers\nhttp://a,x', 'invalid_field', 'headers', /header:Name/],
     ['a header without a name', 'url,header:\nhttp://a,x', 'invalid_field', 'header:', /header:Name/],
@@ -98,7 +98,7 @@ describe('reading', () => {
     expect(refusal.field).toBe(field as string)
   })
 
-  test('special keys can be headers and do nothing special', async () => {
+  test('special keys can be headers and have no effect', async () => {
     const [value] = await values('url,header:__proto__\nhttp://a,x')
     expect(Object.entries((value as { headers: object }).headers)).toEqual([['__proto__', 'x']])
   })
@@ -127,13 +127,13 @@ describe('writing', () => {
   const roundTrip = (fields: Record<string, unknown>, names: string[]) =>
     values(csvHead(names) + csvRow(fields, names))
 
-  test('what is written is read again as it was; nothing and an empty list are left out', async () => {
+  test('written values are read back unchanged; null and an empty list are omitted', async () => {
     const { silenceMs: _null, notify: _empty, ...rest } = FULL
     expect(await roundTrip(FULL, ['X-A', 'X-B', 'x-ż'])).toEqual([rest])
   })
 
   test.each(['=1+1', '+1', '-1', '@x', "'quoted", "'=x", '\tx'])(
-    '%j is no formula for a spreadsheet, and comes back',
+    '%j isn’t a formula for a spreadsheet, and is read back',
     async (name) => {
       const fields = { url: 'http://a', headers: { A: name }, name, body: name, tags: [name.trim()] }
       const cells = csvRow(fields, ['A']).match(/(^|,)"?[=+\-@\t]/)

@@ -31,8 +31,8 @@ const still = (path: string, rest: object = {}) => ({
 })
 const outcomes = (lines: Outcome[]) => lines.map(({ outcome }) => outcome)
 
-describe('good lines and bad ones', () => {
-  test('each is reported in its order; the good ones go in', async () => {
+describe('valid and invalid lines', () => {
+  test('each is reported in order; the valid ones are imported', async () => {
     const lines = [
       still('good'),
       { ...still('bad interval'), intervalMs: 1 },
@@ -71,7 +71,7 @@ describe('good lines and bad ones', () => {
     })
   })
 
-  test('a bad line of NDJSON or CSV leaves the others alone', async () => {
+  test('an invalid line of NDJSON or CSV doesn’t affect the others', async () => {
     const ndjson = await importInto(
       weir,
       `${JSON.stringify(still('n1'))}\n{bad\n${JSON.stringify(still('n2'))}`,
@@ -86,7 +86,7 @@ describe('good lines and bad ones', () => {
   >([
     ['no file', '', '', 400, 'bad_request', 'format'],
     ['half an array', '[{', '', 400, 'invalid_json', undefined],
-    ['a column that is not known', 'url,colour\nx,y', '', 422, 'invalid_field', 'colour'],
+    ['a column that is not known', 'url,shade\nx,y', '', 422, 'invalid_field', 'shade'],
     ['an unknown option', '[]', 'dry=true', 422, 'invalid_field', 'dry'],
     ['an unknown format', '[]', 'format=xml', 422, 'invalid_field', 'format'],
     ['a word that is no yes', '[]', 'dryRun=yes', 422, 'invalid_field', 'dryRun'],
@@ -96,11 +96,11 @@ describe('good lines and bad ones', () => {
     ['a header that HTTP does not allow', '[]', 'header=X Key: a', 422, 'invalid_field', 'headers'],
     ['a parameter without a value', '[]', 'param=id', 422, 'invalid_field', 'param'],
     ['a server that is no URL', '[]', 'server=example.com', 422, 'invalid_field', 'server'],
-  ])('%s is refused as a whole', async (_what, body, query, status, code, field) => {
+  ])('%s is rejected as a whole', async (_what, body, query, status, code, field) => {
     expect(await refusedBy(weir, body, query)).toMatchObject({ status, code, ...(field && { field }) })
   })
 
-  test('a file that is too large is refused, however it is sent', async () => {
+  test('a file that is too large is rejected, however it is sent', async () => {
     const large = ' '.repeat(MAX_IMPORT_BYTES + 1)
     expect(await refusedBy(weir, large)).toMatchObject({ status: 413, code: 'body_too_large' })
     expect(await refusedBy(weir, new Blob([large]).stream())).toMatchObject({ status: 413 })
@@ -108,8 +108,8 @@ describe('good lines and bad ones', () => {
   })
 })
 
-describe('streams that are there already', () => {
-  test('the same file twice makes them once, whatever its format', async () => {
+describe('existing streams', () => {
+  test('the same file twice creates them once, in any format', async () => {
     const lines = [still('same'), still('same', { name: 'other' }), { url: `${url}?asked`, start: false }]
     expect((await importInto(weir, lines)).totals.created).toBe(3)
     const again = await importInto(weir, { streams: lines })
@@ -126,7 +126,7 @@ describe('streams that are there already', () => {
     ['payload pointer', { payloadPointer: '/ok' }],
     ['headers', { headers: { 'X-A': '1' } }],
     ['kind', { kind: 'sse' }],
-  ])('one with another %s is another stream', async (what, other) => {
+  ])('a different %s makes a different stream', async (what, other) => {
     const line = still(`another-${what}`, { method: 'GET', name: 'one' })
     const twice = { ...line, headers: {} }
     const { lines } = await importInto(weir, [line, { ...line, ...other }, twice])
@@ -134,7 +134,7 @@ describe('streams that are there already', () => {
     expect(lines[2]?.id).toBe(lines[0]?.id as string)
   })
 
-  test('a line with an id changes that stream in what it says and nothing else', async () => {
+  test('a line with an ID changes only its fields of that stream', async () => {
     const { id } = await weir.register(
       still('known', { headers: { A: '1', B: '2' }, tags: ['x'], body: '', name: 'n' }),
     )
@@ -147,7 +147,7 @@ describe('streams that are there already', () => {
     expect(Object.keys(found?.headers as object).sort()).toEqual(['C', 'a'])
   })
 
-  test('a line with an id starts, stops and doubles its stream', async () => {
+  test('a line with an ID starts, stops and twins its stream', async () => {
     const { id } = await weir.register(still('switched', { intervalMs: 600_000 }))
     const say = async (said: object) => outcomes((await importInto(weir, [{ id, ...said }])).lines)
     expect(await say({ start: true })).toEqual(['updated'])
@@ -160,7 +160,7 @@ describe('streams that are there already', () => {
     await weir.verdict(id, 'stopped')
   })
 
-  test('an id that is not known is kept; one that two lines have is taken once', async () => {
+  test('an unknown ID is kept; a repeated one is used once', async () => {
     const { lines } = await importInto(weir, [still('id', { id: ID }), still('id 2', { id: ID })])
     expect(lines).toMatchObject([
       { outcome: 'created', id: ID },
@@ -169,7 +169,7 @@ describe('streams that are there already', () => {
     expect(await weir.json(`/api/streams/${ID}`)).toMatchObject({ url: `${url}?id` })
   })
 
-  test('a stream of the proxy, and a twin, are not changed by their ids', async () => {
+  test('a proxied stream and a twin can’t be changed by ID', async () => {
     const { id } = await weir.register({ url: `${url}?twin`, kind: 'poll', twin: true, start: false })
     const { items } = await weir.json<{ items: { id: string; twinOf: string }[] }>('/api/streams?limit=500')
     const twin = items.find(({ twinOf }) => twinOf === id)

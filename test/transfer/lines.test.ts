@@ -9,7 +9,7 @@ const NOTHING = { headers: {}, params: new Map() }
 const read = async (text: string, format: Format) => Array.fromAsync(await readLines(text, format, NOTHING))
 const OPENAPI = { openapi: '3.0.0', paths: {} }
 
-test('a file can hold every field of a registration, and the id', () => {
+test('a file can contain every field of a registration, and the ID', () => {
   expect([...FIELDS].sort()).toEqual(['id', ...Object.keys(RegistrationSchema.properties)].sort() as never)
 })
 
@@ -31,15 +31,15 @@ test.each<[what: string, text: string, type: string | null, format: Format]>([
   ['what the type of a document says', 'a', 'application/vnd.oai.openapi', 'openapi'],
   ['a type that says YAML', 'a', 'text/yaml', 'openapi'],
   ['a type that says JSON', 'a', 'application/json', 'json'],
-])('%s is told by its looks or its type', (_what, text, type, format) => {
+])('%s is detected by its content or its type', (_what, text, type, format) => {
   expect(formatOf(text, type)).toBe(format)
 })
 
-test.each(['', 'hello', '<html></html>', 'curl,http://a', '\0\0'])('%j looks like nothing', async (text) => {
+test.each(['', 'hello', '<html></html>', 'curl,http://a', '\0\0'])('%j has no known format', async (text) => {
   expect(await refusalOf(() => formatOf(text, null))).toMatchObject({ code: 'bad_request', field: 'format' })
 })
 
-test('a list keeps its order, and what is in it is not judged', async () => {
+test('a list keeps its order, and its members aren’t checked', async () => {
   const list = [{ url: 'http://a' }, null, 7, ['x']]
   const lines = list.map((value, index) => ({ line: index + 1, value }))
   expect(await read(JSON.stringify(list), 'json')).toEqual(lines)
@@ -47,11 +47,11 @@ test('a list keeps its order, and what is in it is not judged', async () => {
   expect(await read('{"url":"http://a"}', 'json')).toEqual([{ line: 1, value: { url: 'http://a' } }])
 })
 
-test('a JSON document that is OpenAPI is read as that', async () => {
+test('a JSON document with OpenAPI is read as that', async () => {
   expect(await read(JSON.stringify(OPENAPI), 'json')).toEqual([])
 })
 
-test('lines of NDJSON are numbered as an editor numbers them; a bad one says so and the others are read', async () => {
+test('lines of NDJSON are numbered like in an editor; an invalid one is reported and the others are read', async () => {
   const lines = await read('\n{"url":"http://żółw"}\r\n\n{"url"\n"x"\n', 'ndjson')
   expect(lines).toMatchObject([
     { line: 2, value: { url: 'http://żółw' } },
@@ -60,7 +60,7 @@ test('lines of NDJSON are numbered as an editor numbers them; a bad one says so 
   ])
 })
 
-test('a key that is special to JavaScript is a key like any other', async () => {
+test('a key with a special meaning in JavaScript is like any other', async () => {
   const [line] = await read('{"__proto__":{"url":"http://a"},"constructor":1}', 'ndjson')
   expect(Object.keys(line?.value as object)).toEqual(['__proto__', 'constructor'])
 })
@@ -82,7 +82,7 @@ test.each<[what: string, text: string, format: Format, code: string, detail: Reg
   })
 })
 
-test('as many lines as there may be are read, and one more is refused', async () => {
+test('the maximum of lines is read, and one more is rejected', async () => {
   const most = `[${'1,'.repeat(MAX_LINES - 1)}1]`
   expect((await read(most, 'json')).length).toBe(MAX_LINES)
   expect((await refusalOf(() => read(`[1,${most.slice(1)}`, 'json'))).code).toBe('too_large')

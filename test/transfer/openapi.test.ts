@@ -11,7 +11,7 @@ const KEY = { headers: { 'x-api-key': 'k' } }
 describe('a document of a shop', () => {
   const bookshop = Bun.YAML.parse(BOOKSHOP)
 
-  test('becomes a stream for each GET operation and server, with all that they need', () => {
+  test('becomes a complete stream for each GET operation and server', () => {
     const lines = read(bookshop, KEY)
     const [, us, , , , sales, search] = lines
     const query = 'page=1&genre=crime'
@@ -34,7 +34,7 @@ describe('a document of a shop', () => {
     expect(lines.map(({ line }) => line)).toEqual(lines.map((_, index) => index + 1))
   })
 
-  test('says of each operation what it lacks, and how to say it', () => {
+  test('lists what each operation lacks, and how to set it', () => {
     const lacking = (name: string) => read(bookshop).find((line) => line.name === name)
     expect(lacking('All books')).toMatchObject({
       field: 'headers.X-Api-Key',
@@ -45,12 +45,12 @@ describe('a document of a shop', () => {
     expect(lacking('One review')).toMatchObject({
       url: `${EU}/books/978%2F0%201/reviews/{reviewId}`,
       field: 'reviewId',
-      detail: expect.stringMatching(/path parameter reviewId \(\?param=reviewId=…\); the secret/),
+      detail: expect.stringMatching(/path parameter reviewId \(\?param=reviewId=…\); the required secret/),
     })
     expect(lacking('Sales as they happen')?.detail).toBeUndefined()
   })
 
-  test('takes what the caller says before what it says itself', () => {
+  test('prefers the caller’s values over the document’s', () => {
     const params = new Map([
       ['reviewId', '9'],
       ['region', 'asia'],
@@ -64,10 +64,10 @@ describe('a document of a shop', () => {
     expect(lines[0]?.url).toBe('https://asia.books.example.com/v2/books?page=1&genre=a%20b&sort=price')
   })
 
-  test('a reference that leads in a circle, outside or nowhere fails its operation alone', () => {
+  test('a circular, external or missing reference fails only its operation', () => {
     const at = (url: string) => read(bookshop).find((line) => line.url === url)
-    expect(at('/circle')).toMatchObject({ field: '$ref', detail: expect.stringMatching(/in a circle/) })
-    expect(at('/elsewhere')?.detail).toMatch(/outside of the document/)
+    expect(at('/circle')).toMatchObject({ field: '$ref', detail: expect.stringMatching(/is circular/) })
+    expect(at('/elsewhere')?.detail).toMatch(/outside the document/)
     expect(at('/nowhere')?.detail).toMatch(/nowhere/)
   })
 })
@@ -93,17 +93,19 @@ describe('servers', () => {
     ['a variable without a value', [{ url: 'https://{tenant}.h' }], 'tenant'],
     ['a special variable', [{ url: 'https://{constructor}.h', variables: {} }], 'constructor'],
   ])('%s is not enough', (_what, servers, field) => {
-    expect(at(servers)).toMatchObject([{ field, detail: expect.stringMatching(/^The document doesn't say/) }])
+    expect(at(servers)).toMatchObject([
+      { field, detail: expect.stringMatching(/^The document doesn't provide/) },
+    ])
   })
 
-  test('as many as there may be become streams; with more, the caller has to choose', () => {
+  test('up to a limit become streams; beyond it, the caller has to choose', () => {
     const many = (count: number) =>
       Array.from({ length: count }, (_, index) => ({ url: `https://h${index}` }))
     expect(at(many(MAX_SERVER_URLS)).length).toBe(MAX_SERVER_URLS)
     expect(at(many(MAX_SERVER_URLS + 1))).toMatchObject([{ field: 'server' }])
   })
 
-  test('variables that would make billions of servers are seen to be too many', () => {
+  test('variables with billions of combinations are recognized as too many', () => {
     const names = Array.from({ length: 10 }, (_, index) => `v${index}`)
     const variables = Object.fromEntries(
       names.map((name) => [name, { default: 'a', enum: [...'abcdefghij'] }]),
@@ -114,7 +116,7 @@ describe('servers', () => {
 })
 
 test.each([{ swagger: '2.0', paths: {} }, { openapi: 3 }, { openapi: '4.0.0' }, null, 'x'])(
-  '%j is no document of version 3',
+  '%j isn’t a document of version 3',
   async (document) => {
     expect((await refusalOf(() => read(document))).code).toBe('bad_request')
   },
@@ -127,6 +129,6 @@ test.each([
   { paths: [] },
   { paths: { '/a': null } },
   { paths: { '/a': { get: [] } } },
-])('%j holds nothing', (rest) => {
+])('%j contains nothing', (rest) => {
   expect(read({ openapi: '3.1.0', ...rest })).toEqual([])
 })

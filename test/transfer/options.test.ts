@@ -32,7 +32,7 @@ const still = (path: string, rest: object = {}) => ({
 const outcomes = (lines: Outcome[]) => lines.map(({ outcome }) => outcome)
 
 describe('options', () => {
-  test('a dry run says what would be done, and neither does it nor asks any API', async () => {
+  test('a dry run reports what would be done, without doing it or requesting any API', async () => {
     const { id } = await weir.register(still('dry', { name: 'dry' }))
     const asked = upstream.on('/asked-dry', () => Response.json({}))
     const lines = [
@@ -51,7 +51,7 @@ describe('options', () => {
     expect(upstream.requests.get('/asked-dry')).toBeUndefined()
   })
 
-  test('tag, start and interval are for streams that do not say it', async () => {
+  test('tag, start and interval apply to streams that don’t set them', async () => {
     const { kind: _kind, ...line } = still('options', { tags: ['own'], intervalMs: 900_000 })
     await importInto(weir, [line, { url: `${url}?options2` }], 'tag=shop&start=false&intervalMs=800000')
     expect(await exportedList(weir, 'tag=shop')).toMatchObject([
@@ -60,16 +60,16 @@ describe('options', () => {
     ])
   })
 
-  test('a kind that is left out is found by asking, a few APIs at a time', async () => {
+  test('an omitted kind is detected, a few APIs at a time', async () => {
     let open = 0
     let most = 0
-    const behaviour = async () => {
+    const behavior = async () => {
       most = Math.max(most, ++open)
       await Bun.sleep(20)
       open--
       return Response.json({})
     }
-    const urls = Array.from({ length: 40 }, (_, index) => upstream.on(`/kind/${index}`, behaviour))
+    const urls = Array.from({ length: 40 }, (_, index) => upstream.on(`/kind/${index}`, behavior))
     const feed = upstream.on('/kind/feed', () => new Feed().response())
     const broken = upstream.on('/kind/broken', () => new Response('', { status: 503 }))
     const report = await importInto(
@@ -83,7 +83,7 @@ describe('options', () => {
     expect(most).toBeGreaterThan(1)
   })
 
-  test('whoever accepts NDJSON is told of each line as it is done, and the totals at the end', async () => {
+  test('NDJSON reports each line when it is done, and the totals at the end', async () => {
     const lines = Array.from({ length: 700 }, (_, index) => still(`progress ${index}`))
     const response = await fetch(`${weir.url}/api/streams/import`, {
       method: 'POST',
@@ -101,7 +101,7 @@ describe('options', () => {
     expect(told.at(-1)).toMatchObject({ totals: { lines: 700, created: 700 } })
   })
 
-  test('an OpenAPI document goes in with what it lacks given; a second time, it changes nothing', async () => {
+  test('an OpenAPI document is imported with its missing values; a second time, it changes nothing', async () => {
     upstream.on('/shop/books/978%2F0%201/reviews/9', () => Response.json({}))
     upstream.on('/shop/search', () => Response.json({}))
     const query = `header=X-Api-Key: k&param=reviewId=9&server=${upstream.url}/shop&start=false&tag=bookshop`
@@ -116,7 +116,7 @@ describe('options', () => {
 })
 
 describe('bounds', () => {
-  test('a few imports go on at a time; one more is refused until one is done, however it ends', async () => {
+  test('a few imports can run at a time; one more is refused until one is done', async () => {
     const { promise: released, resolve: release } = Promise.withResolvers<void>()
     const held = upstream.on('/held', async () => {
       await released
@@ -151,7 +151,7 @@ describe('bounds', () => {
     }
   })
 
-  test('CSV has no more columns of headers than a table can bear', async () => {
+  test('CSV has a limited number of header columns', async () => {
     const headers = (part: number) =>
       Object.fromEntries(Array.from({ length: 41 }, (_, n) => [`X-${part}-${n}`, '1']))
     await importInto(
@@ -166,11 +166,11 @@ describe('bounds', () => {
   })
 })
 
-test.each(['format=xml', 'secrets=yes', 'colour=red'])('an export with %s is refused', async (query) => {
+test.each(['format=xml', 'secrets=yes', 'shade=red'])('an export with %s is refused', async (query) => {
   expect((await weir.get(`/api/streams/export?${query}`)).status).toBe(422)
 })
 
-test('the documentation names both routes and their options', async () => {
+test('the documentation lists both routes and their options', async () => {
   const { paths } = await weir.json<{
     paths: Record<string, Record<string, { parameters: { name: string }[] }>>
   }>('/openapi/json')

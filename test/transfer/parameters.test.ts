@@ -26,7 +26,7 @@ describe('parameters', () => {
     expect(one({ parameters }, {}, {}, path).url).toBe(`https://h${url}`)
   })
 
-  test("an operation's own comes before its path's", () => {
+  test('an operation’s own takes precedence over its path’s', () => {
     const parameter = (example: string) => ({ name: 'p', in: 'query', required: true, example })
     const item = { parameters: [parameter('path')], get: { parameters: [parameter('own')] } }
     const [line] = read({ openapi: '3.0.0', servers: [{ url: 'https://h' }], paths: { '/a': item } })
@@ -41,12 +41,12 @@ describe('parameters', () => {
     ['great width', nested(20, 20)],
     ['a schema that holds itself', circular()],
     ['a list that holds itself', { default: Bun.YAML.parse('&a [*a]') }],
-  ])('%s says no value', (_what, schema) => {
+  ])('%s has no value', (_what, schema) => {
     const parameters = [{ name: 'p', in: 'path', required: true, schema }]
     expect(one({ parameters }, {}, {}, '/{p}')).toMatchObject({ field: 'p', detail: expect.any(String) })
   })
 
-  test('a part of the path that no parameter describes is asked for', () => {
+  test('an undescribed part of the path is required', () => {
     expect(one({}, {}, {}, '/{p}').field).toBe('p')
     expect(one({}, {}, { params: new Map([['p', 'a/b']]) }, '/{p}').url).toBe('https://h/a%2Fb')
   })

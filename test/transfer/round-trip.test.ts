@@ -57,7 +57,7 @@ describe.each(SETUPS)('on $name', (setup) => {
       await services.close()
     })
 
-    test('an export holds what was registered, and nothing that the proxy or a twin made', async () => {
+    test('an export contains what was registered, and nothing that the proxy or a twin created', async () => {
       const list = await exportedList(weir)
       expect(list.length).toBe(MANY + 2)
       expect(new Set(list.map(({ id }) => id)).size).toBe(MANY + 2)
@@ -82,7 +82,7 @@ describe.each(SETUPS)('on $name', (setup) => {
       expect(await exported(weir, 'secrets=true')).toBe(before)
     })
 
-    test('another Weir gets the same streams with their ids, and asks for what the export hides', async () => {
+    test('another Weir gets the same streams with their IDs, and asks for what the export hides', async () => {
       const other = await startTestWeir()
       try {
         const { lines, totals } = await importInto(other, await exported(weir, 'format=csv'))
@@ -104,7 +104,7 @@ describe.each(SETUPS)('on $name', (setup) => {
       }
     })
 
-    test('an export with its secrets is all that another Weir needs', async () => {
+    test('an export with secrets is all that another Weir needs', async () => {
       const other = await startTestWeir()
       try {
         for (const format of ['csv', 'json', 'ndjson']) {
@@ -118,7 +118,7 @@ describe.each(SETUPS)('on $name', (setup) => {
       }
     })
 
-    test('two imports of one file at the same time make its streams once', async () => {
+    test('two concurrent imports of one file create its streams once', async () => {
       const lines = Array.from({ length: 200 }, (_, index) => ({
         url: `${url}?once${index}`,
         kind: 'poll',
@@ -128,7 +128,7 @@ describe.each(SETUPS)('on $name', (setup) => {
       expect(reports.map(({ totals }) => totals.created).sort((a, b) => a - b)).toEqual([0, 0, 200])
     })
 
-    test('an imported stream that should run does, its twin too', async () => {
+    test('an imported stream that should run does, with its twin', async () => {
       const twinned = (await exportedList(weir)).find(({ twin }) => twin === true)
       await weir.entry(twinned?.id as string, 'it was polled', ({ kind }) => kind === 'snapshot')
       const { items } = await weir.json<{ items: { id: string; twinOf: string | null }[] }>(

@@ -19,15 +19,15 @@ describe('secrets', () => {
     ['both', [{ key: [], basic: [] }], 'api_key'],
     ['a certificate', [{ cert: [] }], 'cert'],
     ['what the document does not describe', [{ constructor: [] }], 'headers.Authorization'],
-  ])('%s is asked for', (_what, security, field) => {
-    expect(asking(security)).toMatchObject({ field, detail: expect.stringMatching(/the secret it asks for/) })
+  ])('%s is required', (_what, security, field) => {
+    expect(asking(security)).toMatchObject({ field, detail: expect.stringMatching(/the required secret/) })
   })
 
   test('a key in the query is sent as the caller gives it', () => {
     expect(asking([{ key: [] }], { params: new Map([['api_key', 'k']]) }).url).toBe('https://h/a?api_key=k')
   })
 
-  test('a header or cookie that the caller sends stands for the parameters of its name', () => {
+  test('a header or cookie of the caller replaces the parameters of its name', () => {
     const parameters = [
       { name: 'X-Key', in: 'header', required: true },
       { name: 'sid', in: 'cookie', required: true, example: 'none' },
@@ -40,7 +40,7 @@ describe('secrets', () => {
   test.each<[what: string, security: unknown]>([
     ['none', []],
     ['one that may be left out', [{ basic: [] }, {}]],
-  ])('%s is not asked for', (_what, security) => {
+  ])('%s isn’t required', (_what, security) => {
     expect(asking(security).detail).toBeUndefined()
   })
 })

@@ -40,7 +40,7 @@ async function imported(values: object[]): Promise<Outcome[]> {
   return (await Array.fromAsync(importLines({ db: storage.db, streams }, lines, OPTIONS))).flat()
 }
 
-test('an id under which the log of a removed stream still lies is not given to another stream', async () => {
+test('an ID that the log of a removed stream still uses isn’t reused', async () => {
   const left = { streamId: REMOVED, seq: 1, at: new Date(), epoch: 1, wireBytes: 0, bodyBytes: 0 }
   await storage.db.insert(entries).values({ ...left, kind: 'error' })
   const line = (id: string) => ({ id, url: `http://127.0.0.1/${id}`, kind: 'poll' })
@@ -51,7 +51,7 @@ test('an id under which the log of a removed stream still lies is not given to a
   expect((await streams.list({ q: REMOVED, limit: 10 })).items).toEqual([])
 })
 
-test('an API that must not be asked is not imported either, even if its kind is said', async () => {
+test('an API that isn’t allowed isn’t imported, even if its kind is set', async () => {
   const [allowed, refused] = await imported([
     { url: 'http://public.test', kind: 'poll' },
     { url: 'http://private.test', kind: 'poll' },
@@ -63,7 +63,7 @@ test('an API that must not be asked is not imported either, even if its kind is 
   expect((await streams.list({ q: 'private', limit: 10 })).items).toEqual([])
 })
 
-test('streams with large bodies are taken from the database a few at a time', async () => {
+test('streams with large bodies are read a few at a time', async () => {
   const body = 'b'.repeat(262_144)
   const lines = Array.from({ length: 40 }, (_, n) => ({
     url: `http://large.test/${n}`,

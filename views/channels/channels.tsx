@@ -140,18 +140,18 @@ function LastDelivery({ last, suspendedReason }: Pick<ChannelRow, 'last' | 'susp
   )
 }
 
-const BADGES: Record<DeliveryStatus, { mark: string; colour: string }> = {
-  delivered: { mark: '●', colour: 'live' },
-  pending: { mark: '↻', colour: 'backing-off' },
-  failed: { mark: '✕', colour: 'dead' },
-  cancelled: { mark: '■', colour: 'stopped' },
+const BADGES: Record<DeliveryStatus, { mark: string; color: string }> = {
+  delivered: { mark: '●', color: 'live' },
+  pending: { mark: '↻', color: 'backing-off' },
+  failed: { mark: '✕', color: 'dead' },
+  cancelled: { mark: '■', color: 'stopped' },
 }
 
-/** The status of a delivery as text, mark and colour: never colour alone. */
+/** The status of a delivery as text, mark and color: never color alone. */
 export function DeliveryBadge({ status }: { status: DeliveryStatus }) {
-  const { mark, colour } = BADGES[status]
+  const { mark, color } = BADGES[status]
   return (
-    <span class={`verdict ${colour}`}>
+    <span class={`verdict ${color}`}>
       <span aria-hidden="true">{mark}</span> {status}
     </span>
   )

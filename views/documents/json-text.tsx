@@ -1,7 +1,7 @@
 /** A string, with a colon if it is a key; a number; a word. Truncated strings end at the end of their line. */
 const TOKEN = /("(?:[^"\\\n]|\\.)*(?:"|$))(\s*:)?|(-?\d[\w.+-]*)|\b(true|false|null)\b/gm
 
-/** Coloured JSON text, with its layout unchanged; anything that isn't JSON keeps the text colour. */
+/** Colored JSON text, with its layout unchanged; anything that isn't JSON keeps the text color. */
 export function JsonText({ text }: { text: string }) {
   const parts = []
   let end = 0

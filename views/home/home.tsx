@@ -196,7 +196,7 @@ function Attention({ count, first }: HomeData['troubled']) {
               <VerdictBadge verdict={verdict} /> <a href={`/streams/${id}`}>{name}</a>
             </span>
             <span class="muted">
-              {reason} Began <Ago at={since} />
+              {reason} Started <Ago at={since} />
             </span>
           </li>
         ))}

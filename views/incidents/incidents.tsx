@@ -133,7 +133,7 @@ export function IncidentItem({ isExplained = false, ...incident }: IncidentRow &
   )
 }
 
-/** A state as text, mark and colour: never colour alone. */
+/** A state as text, mark and color: never color alone. */
 export function StateBadge({ state, severity }: Pick<IncidentRow, 'state' | 'severity'>) {
   const [mark, kind] = state === 'resolved' ? ['✓', 'live'] : (SEVERITIES[severity] ?? ['●', 'quiet'])
   return (

@@ -43,7 +43,7 @@ export function verdictText(verdict: string): string {
   return `${MARKS[verdict]} ${verdict}`
 }
 
-/** A status as text, mark and colour: never colour alone. */
+/** A status as text, mark and color: never color alone. */
 export function VerdictBadge({ verdict, reason }: { verdict: string; reason?: string }) {
   return (
     <span class={`verdict ${verdict}`} title={reason}>

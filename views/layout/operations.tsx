@@ -18,7 +18,7 @@ export function Operations({ operations }: { operations: readonly OperationView[
   )
 }
 
-/** Label of each operation, and a sign that works without colour. */
+/** Label of each operation, and a sign that works without color. */
 const OPERATIONS: Readonly<Record<string, { label: string; sign: string }>> = {
   add: { label: 'added', sign: '+' },
   remove: { label: 'removed', sign: '−' },

@@ -159,7 +159,7 @@ function DayRow({ day, most }: { day: ArchiveDayView; most: number }) {
     <tr id={`day-${day.day}`}>
       <th scope="row">
         <span class="archive-day">{day.day}</span>
-        <Bar share={day.bytes / most} colour={COLOURS[day.state]} />
+        <Bar share={day.bytes / most} color={COLORS[day.state]} />
       </th>
       <td class={`archive-state ${day.state}`} title={day.error ?? undefined}>
         <span aria-hidden="true">{MARKS[day.state]}</span> {day.state}
@@ -171,7 +171,7 @@ function DayRow({ day, most }: { day: ArchiveDayView; most: number }) {
 }
 
 const MARKS = { running: '↻', done: '●', failed: '✕' } as const
-const COLOURS = { running: 'var(--quiet)', done: 'var(--neon)', failed: 'var(--dead)' } as const
+const COLORS = { running: 'var(--quiet)', done: 'var(--neon)', failed: 'var(--dead)' } as const
 
 function Next({ next }: Pick<ArchiveView, 'next'>) {
   if (next === null) return 'No entries yet'

@@ -82,7 +82,7 @@ export function StoragePage({ days, log, sums, bounds, blocked, lastDrop, lastTr
               <tr id={`day-${day.day}`}>
                 <th scope="row">
                   {day.day}
-                  <Bar share={day.bytes / most} colour="var(--quiet)" />
+                  <Bar share={day.bytes / most} color="var(--quiet)" />
                 </th>
                 <td class="number">{day.entries.toLocaleString('en')}</td>
                 <td class="number">{bytes(day.bytes)}</td>

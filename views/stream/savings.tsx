@@ -84,7 +84,7 @@ function Ways({ moved, saved }: Pick<SavingsView, 'moved' | 'saved'>) {
           <tr>
             <th scope="row">
               {label}
-              <Bar share={moved[way] / most} colour={isPolling(way) ? 'var(--soft)' : 'var(--neon)'} />
+              <Bar share={moved[way] / most} color={isPolling(way) ? 'var(--soft)' : 'var(--neon)'} />
             </th>
             <td class="number">{bytes(moved[way])}</td>
             <td class="number">{isPolling(way) ? saving(saved?.[way] ?? null) : ''}</td>
@@ -142,7 +142,7 @@ function Paths({ paths }: Pick<SavingsView, 'paths'>) {
           <tr>
             <th scope="row">
               {NAMED_PATHS[path] ?? <code>{path}</code>}
-              <Bar share={share} colour="var(--pink)" />
+              <Bar share={share} color="var(--pink)" />
             </th>
             <td class="number">
               {changes.toLocaleString('en')} <span class="muted">{percent(share)}</span>

@@ -43,11 +43,11 @@ export function RequestForm({
   )
 }
 
-/** Gives a service a colour. */
-export function ActivateForm({ services, colours }: Pick<TopologyPageProps, 'services' | 'colours'>) {
+/** Gives a service a color. */
+export function ActivateForm({ services, colors }: Pick<TopologyPageProps, 'services' | 'colors'>) {
   return (
     <form class="panel" method="post" action="/activate" hx-post="/activate" hx-target="#activate-answer">
-      <h2>Set a service’s colour</h2>
+      <h2>Set a service’s color</h2>
       <label class="service-choice">
         Service
         <select name="item" id="activate-item" required>
@@ -57,10 +57,10 @@ export function ActivateForm({ services, colours }: Pick<TopologyPageProps, 'ser
         </select>
       </label>
       <label>
-        Colour
+        Color
         <input
           name="color"
-          list="colours"
+          list="colors"
           required
           autocomplete="off"
           spellcheck={false}
@@ -69,13 +69,13 @@ export function ActivateForm({ services, colours }: Pick<TopologyPageProps, 'ser
           placeholder="red or #00ffcc"
         />
       </label>
-      <datalist id="colours">
-        {colours.map((name) => (
+      <datalist id="colors">
+        {colors.map((name) => (
           <option value={name} />
         ))}
       </datalist>
-      <button type="submit">Set colour</button>{' '}
-      <Curl path="/activate" body={{ item: '{item}', color: '{color}' }} does="set this colour" />
+      <button type="submit">Set color</button>{' '}
+      <Curl path="/activate" body={{ item: '{item}', color: '{color}' }} does="set this color" />
       <div class="answer" id="activate-answer" role="status" />
     </form>
   )

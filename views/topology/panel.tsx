@@ -14,7 +14,7 @@ export function Detail() {
       <dl class="detail-facts" id="detail-facts" />
       <div class="detail-actions">
         <button type="button" id="detail-focus">
-          Show neighbours only
+          Show neighbors only
         </button>
         <button type="button" id="detail-group" hidden />
         {/* biome-ignore lint/a11y/useValidAnchor: a script gives it its address and shows it */}

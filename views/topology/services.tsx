@@ -7,7 +7,7 @@ export interface ServiceView {
   id: string
   name: string
   url?: string
-  colour: string
+  color: string
   verdict?: string
   reason?: string
 }
@@ -44,7 +44,7 @@ export function Services({ services, calls }: Pick<TopologyPageProps, 'services'
       </div>
       {/* The script copies this for a new service. */}
       <template id="service-row">
-        <ServiceRow id="" name="" colour="white" recent="idle" lastCall={NO_CALL} />
+        <ServiceRow id="" name="" color="white" recent="idle" lastCall={NO_CALL} />
       </template>
     </section>
   )
@@ -63,7 +63,7 @@ interface RowProps extends ServiceView {
   lastCall: LastCall
 }
 
-function ServiceRow({ id, name, colour, verdict, reason, recent, lastCall }: RowProps) {
+function ServiceRow({ id, name, color, verdict, reason, recent, lastCall }: RowProps) {
   return (
     <tr data-service={id}>
       <th scope="row" data-part="name">
@@ -73,8 +73,8 @@ function ServiceRow({ id, name, colour, verdict, reason, recent, lastCall }: Row
       </th>
       <td>
         <span class="state">
-          <i class="swatch" data-part="swatch" style={`background:${colour}`} />
-          <span data-part="colour">{colour}</span>
+          <i class="swatch" data-part="swatch" style={`background:${color}`} />
+          <span data-part="color">{color}</span>
         </span>{' '}
         <span class={`verdict ${verdict ?? ''}`} data-part="verdict" title={reason}>
           {verdict && verdictText(verdict)}

@@ -33,11 +33,11 @@ export function Tools() {
         <input type="checkbox" id="hide-idle" /> Hide idle
       </label>
       {/* biome-ignore lint/a11y/useSemanticElements: a fieldset brings its own border, margins and least width */}
-      <div class="focus-bar" id="focus-bar" role="group" aria-label="Neighbourhood" hidden>
+      <div class="focus-bar" id="focus-bar" role="group" aria-label="Neighborhood" hidden>
         <label class="inline">
           Show
           <select id="focus-direction" aria-label="Direction">
-            <option value="both">neighbours of</option>
+            <option value="both">neighbors of</option>
             <option value="up">callers of</option>
             <option value="down">callees of</option>
           </select>
@@ -60,7 +60,7 @@ export function Tools() {
   )
 }
 
-/** Explains the widths, colours, dashes and shapes in the picture. */
+/** Explains the widths, colors, dashes and shapes in the picture. */
 export function Legend() {
   return (
     <details class="legend">
@@ -89,7 +89,7 @@ export function Legend() {
         <li>◫ queue</li>
         <li>⬡ followed host</li>
         <li>other shapes: parts of Weir, or groups</li>
-        <li>fill: the colour reported by the service</li>
+        <li>fill: the color reported by the service</li>
         <li>● live ○ quiet ◐ stalled ↻ backing-off ✕ dead ■ stopped: status</li>
       </ul>
     </details>

@@ -24,8 +24,8 @@ export interface TopologyPageProps {
   entryId: string | undefined
   /** The graph as Mermaid text. */
   diagram: string
-  /** Suggested colour names. */
-  colours: readonly string[]
+  /** Suggested color names. */
+  colors: readonly string[]
   /** Public URL of Weir, for the example that reports a service. */
   origin: string
   /** The result of a form that was sent without script. */
@@ -34,7 +34,7 @@ export interface TopologyPageProps {
 
 /** The live picture of services and calls, the same as a table, and the forms that act on it. */
 export function TopologyPage(props: TopologyPageProps) {
-  const { services, calls, entryId, diagram, colours, origin, answer } = props
+  const { services, calls, entryId, diagram, colors, origin, answer } = props
   return (
     <Page title="Topology" section="/topology" scripts={['views/topology/client/topology.ts']} wide>
       <link rel="stylesheet" href="/assets/views/topology/topology.css" />
@@ -59,11 +59,11 @@ export function TopologyPage(props: TopologyPageProps) {
         <aside class="topology-panel" id="panel" aria-label="Service">
           <Detail />
           <p class="panel muted replay-only">
-            Requests, colours and faults only work live. Go back to Live to use them.
+            Requests, colors and faults only work live. Go back to Live to use them.
           </p>
           <div class="topology-forms">
             <RequestForm services={services} entryId={entryId} answer={answer} />
-            <ActivateForm services={services} colours={colours} />
+            <ActivateForm services={services} colors={colors} />
           </div>
         </aside>
         <Services services={services} calls={calls} />

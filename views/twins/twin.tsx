@@ -57,8 +57,8 @@ export function TwinPanel({ polling, streaming, saving }: TwinView) {
             </tr>
           </thead>
           <tbody>
-            <Side label="Polling" side={polling} most={most} colour="var(--soft)" />
-            <Side label="Streaming" side={streaming} most={most} colour="var(--neon)" />
+            <Side label="Polling" side={polling} most={most} color="var(--soft)" />
+            <Side label="Streaming" side={streaming} most={most} color="var(--neon)" />
           </tbody>
         </table>
       </div>
@@ -89,19 +89,19 @@ function Side({
   label,
   side,
   most,
-  colour,
+  color,
 }: {
   label: string
   side: TwinSideView
   most: number
-  colour: string
+  color: string
 }) {
   const count = (value: number) => value.toLocaleString('en')
   return (
     <tr>
       <th scope="row">
         <a href={`/streams/${side.id}`}>{label}</a>
-        <Bar share={side.totalBytes / most} colour={colour} />
+        <Bar share={side.totalBytes / most} color={color} />
       </th>
       <td class="number">{bytes(side.totalBytes)}</td>
       <td class="number">{bytes(side.wireBytes)}</td>

@@ -138,7 +138,7 @@ function Total({ total, points, pointMs, range, count, isCut }: TwinsPageData) {
                     ━
                   </span>{' '}
                   {label}
-                  <Bar share={total[name] / most} colour={`var(--way-${way})`} />
+                  <Bar share={total[name] / most} color={`var(--way-${way})`} />
                 </th>
                 <td class="number">{bytes(total[name])}</td>
                 <td class="number">{way === 'streamed' ? '' : saved(total[name], total.streamedBytes)}</td>
@@ -313,7 +313,7 @@ function Candidates({
                   <a href={`/streams/${id}`}>{name}</a>{' '}
                   <span class="muted">
                     every {intervalMs / 1_000} s, {bytes(bytesAnHour)} per hour,{' '}
-                    {percent(bytesAnHour === 0 ? null : Math.min(1, newBytesAnHour / bytesAnHour))} of it new
+                    {percent(bytesAnHour === 0 ? null : Math.min(1, newBytesAnHour / bytesAnHour))} new
                   </span>
                 </span>
                 <form class="actions" method="post" action="/twins">

@@ -11,7 +11,7 @@ const MAX_STREAMS = 10
 /** Discord's status for a deleted webhook. */
 const GONE_STATUSES = [404]
 
-const COLOURS: Record<Severity, number> = {
+const COLORS: Record<Severity, number> = {
   info: 0x3b82f6,
   warning: 0xe8912d,
   critical: 0xd9304c,
@@ -46,7 +46,7 @@ export const discord: ChannelKind<Config> = {
       title: escaped(message.title, escapeChar, MAX_TITLE_CHARS),
       // The link is part of the text: as the embed's own, Discord refuses those of hosts it doesn't know how to reach.
       description: text + link,
-      color: COLOURS[message.severity],
+      color: COLORS[message.severity],
       timestamp: message.at,
     }
     // Pings no one, whatever the text says.

@@ -11,7 +11,7 @@ const MAX_STREAMS = 10
 /** Slack's statuses for a deleted webhook, app or workspace. */
 const GONE_STATUSES = [404]
 
-const COLOURS: Record<Severity, string> = {
+const COLORS: Record<Severity, string> = {
   info: '#3b82f6',
   warning: '#e8912d',
   critical: '#d9304c',
@@ -45,7 +45,7 @@ export const slack: ChannelKind<Config> = {
   send({ url }, message, tools) {
     const title = escaped(message.title, escapeChar, MAX_TITLE_CHARS)
     const attachment = {
-      color: COLOURS[message.severity],
+      color: COLORS[message.severity],
       fallback: title,
       title,
       ...(message.url && { title_link: message.url }),

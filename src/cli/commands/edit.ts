@@ -56,7 +56,10 @@ interface Known {
   headers: Record<string, string>
 }
 
-/** Asked before anything is done. @throws UsageError where nobody is there to ask */
+/**
+ * Asks before anything is done.
+ * @throws UsageError without a terminal
+ */
 async function agrees(io: Io, name: string, dropped: readonly string[]): Promise<boolean> {
   const what = `headers for the old origin are removed (${dropped.join(', ')})`
   if (io.ask === undefined)
@@ -64,7 +67,7 @@ async function agrees(io: Io, name: string, dropped: readonly string[]): Promise
   return io.ask(safe(`Change "${name}"? Its ${what} unless you set them with --header.`))
 }
 
-/** Names of the stored headers that a URL of another origin isn't sent; Weir itself sees to it, this only tells. */
+/** Names of the stored headers that a URL of another origin drops; Weir itself drops them, this only predicts it. */
 function droppedBy(stream: Known, given: Given): string[] {
   const url = given.text('new-url')
   if (url === undefined || !URL.canParse(url) || new URL(url).origin === new URL(stream.url).origin) return []
@@ -86,7 +89,7 @@ function changeOf(stream: Known, given: Given) {
   throw new UsageError(['nothing to change: give --new-url, --name, --interval or --header'], 'edit')
 }
 
-/** A change names all headers: those that are stored keep their hidden values. */
+/** A change replaces all headers: stored ones are kept by their placeholder. */
 function besideStored({ headers: stored }: Known, added: Record<string, string>): Record<string, string> {
   const names = new Set(Object.keys(added).map((name) => name.toLowerCase()))
   const kept = Object.keys(stored).filter((name) => !names.has(name.toLowerCase()))

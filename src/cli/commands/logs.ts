@@ -12,7 +12,7 @@ import { since } from './savings.ts'
 
 const KINDS = ['exchange', 'event', 'snapshot', 'patch', 'error', 'gap'] as const
 const DEFAULT_LIMIT = 20
-/** The largest page that the API gives. */
+/** The maximum page size of the API. */
 const MAX_LIMIT = 500
 
 export const logs: Command = {
@@ -48,7 +48,7 @@ export const logs: Command = {
       const last = await past(asked, io)
       if (follows) await live(asked, Math.max(last, asked.tip), io)
     } catch (error) {
-      // Whoever follows ends it by Ctrl-C: that is how it is done.
+      // Ctrl-C is the normal way to stop following.
       if (!follows || !io.stopped.aborted) throw error
     }
     return EXIT.ok
@@ -59,10 +59,10 @@ interface Asked {
   id: string
   kinds: readonly string[]
   from?: string
-  /** The last so many; left out: all from `from` on. */
+  /** The last N entries; omitted: all from `from` on. */
   limit: number | undefined
   json: boolean
-  /** Number of the last entry when the command began, of whatever kind. */
+  /** Number of the last entry of any kind when the command started. */
   tip: number
 }
 
@@ -81,7 +81,10 @@ async function question(given: Given, io: Io): Promise<Asked> {
   }
 }
 
-/** Prints what is stored. @returns number of the last entry printed, 0 for none */
+/**
+ * Prints stored entries.
+ * @returns number of the last one printed, 0 for none
+ */
 async function past(asked: Asked, io: Io): Promise<number> {
   const { client } = io
   const { id, limit, from, kinds } = asked
@@ -101,7 +104,7 @@ async function past(asked: Asked, io: Io): Promise<number> {
   return last
 }
 
-/** The number before the first of the last entries that are wanted; `null` when there are none. */
+/** The number before the first entry to print; `null` if there are none. */
 async function before({ id, limit }: Asked, query: object, { client }: Io): Promise<number | null> {
   const page = client.api.streams({ id }).logs.get({ query: { ...query, limit: limit as number } })
   const [first] = (await answerOf(client.url, page)).items
@@ -118,7 +121,10 @@ async function live(asked: Asked, after: number, io: Io): Promise<void> {
   }
 }
 
-/** Prints an entry of a wanted kind. @returns its number */
+/**
+ * Prints an entry if its kind is requested.
+ * @returns its number
+ */
 async function print(json: string, { kinds, json: asJson }: Asked, { out }: Io): Promise<number> {
   const entry = JSON.parse(json) as EntryJson
   if (kinds.length > 0 && !kinds.includes(entry.kind)) return entry.seq

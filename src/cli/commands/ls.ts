@@ -7,7 +7,7 @@ import { type Cell, type Column, table } from '../table.ts'
 import { safe } from '../text.ts'
 
 const MAX_LIMIT = 1_000_000
-/** A terminal narrower than this, in columns, has no room for ids: names do as well. */
+/** A narrower terminal, in columns, has no room for IDs; names work as well. */
 const WIDE = 140
 
 const COLUMNS: readonly Column[] = [
@@ -52,7 +52,7 @@ async function* matching(given: Given, io: Io): AsyncGenerator<ListedStream> {
   const query = {
     ...(tag !== undefined && { tag }),
     ...(given.has('verdict') && { state: given.text('verdict') as Verdict }),
-    // The API searches text: what it finds beyond the host itself is left out here.
+    // The API searches text: matches other than the host itself are filtered out here.
     ...((q ?? host) !== undefined && { q: (q ?? host) as string }),
     ...(host === undefined && { limit }),
   }

@@ -4,7 +4,7 @@ import { identity } from './member-names.ts'
 import { longestRise } from './subsequences.ts'
 import { Work } from './work.ts'
 
-/** Steps per operation: to create it, and later to serialise and verify it. */
+/** Steps per operation: to create it, and later to serialize and verify it. */
 const OPERATION_STEPS = 32
 /** Array items that are skipped in the time of one step, when searching or shifting. */
 const ITEMS_A_STEP = 4

@@ -6,7 +6,7 @@ export type Json = null | boolean | number | string | Json[] | { [key: string]: 
 export type PatchOperation = Operation
 
 /**
- * Serialises a document so that equal documents give equal text: object members sorted by key, no white space.
+ * Serializes a document so that equal documents give equal text: object members sorted by key, no white space.
  * Follows RFC 8785 (JCS) for everything that `JSON.parse` can return; numbers that a double can't hold are kept unchanged.
  * @throws TooMuch for a document that is nested too deeply.
  */
@@ -45,7 +45,7 @@ interface LastKeys {
   sorted: readonly { key: string; text: string }[]
 }
 
-/** Much faster than sorting and serialising each object separately: a row usually has the keys of the row before. */
+/** Much faster than sorting and serializing each object separately: a row usually has the keys of the row before. */
 function canonicalText(value: Json, last: LastKeys, level: number): string {
   if (typeof value === 'string') return stringifyJson(value)
   if (typeof value === 'number' && Number.isFinite(value)) return String(value)

@@ -52,7 +52,7 @@ function areEqual(one: readonly Json[], other: readonly Json[], work: Work | und
   return at === one.length
 }
 
-/** Continues a hash (FNV-1a, by words of 32 bits): much faster than serialising values that only have to be told apart. */
+/** Continues a hash (FNV-1a, by words of 32 bits): much faster than serializing values that only have to be told apart. */
 function mixed(hash: number, value: Json, work: Work): number {
   if (typeof value === 'number') {
     return Number.isInteger(value) ? step(hash, value) : step(hash, value * FRACTIONS)

@@ -71,7 +71,7 @@ class Patcher {
         }
         return
       default:
-        throw refusal(operation, 'there is no such operation')
+        throw refusal(operation, 'unknown operation')
     }
   }
 
@@ -175,17 +175,17 @@ function checkOperation(operation: PatchOperation, document: unknown): readonly 
   const refuse = (why: string) => refusal(operation, why)
   const path = parsePointer(operation.path)
   if (path === undefined) throw refuse('not a JSON Pointer')
-  if (leadsToPrototype(path)) throw refuse('a key that objects inherit')
+  if (leadsToPrototype(path)) throw refuse('an inherited key')
   if ('value' in operation ? operation.value === undefined : hasValue(operation.op)) throw refuse('no value')
   if (operation.op === 'remove' || operation.op === 'replace' || operation.op === 'test') {
-    if (select(document, path) === undefined) throw refuse('nothing is there')
+    if (select(document, path) === undefined) throw refuse('the target does not exist')
     return path
   }
   let taken: unknown
   if (operation.op === 'move' || operation.op === 'copy') {
     const from = typeof operation.from === 'string' ? parsePointer(operation.from) : undefined
-    if (from === undefined || select(document, from) === undefined) throw refuse('nothing to take')
-    if (leadsToPrototype(from)) throw refuse('a key that objects inherit')
+    if (from === undefined || select(document, from) === undefined) throw refuse('`from` does not exist')
+    if (leadsToPrototype(from)) throw refuse('an inherited key')
     if (operation.op === 'copy') taken = undefined
     else if (operation.path.startsWith(`${operation.from}/`)) throw refuse('a move into itself')
     else taken = select(document, from.slice(0, -1))
@@ -193,10 +193,10 @@ function checkOperation(operation: PatchOperation, document: unknown): readonly 
   const last = path.at(-1)
   if (last === undefined) return path
   const holder = select(document, path.slice(0, -1))
-  if (typeof holder !== 'object' || holder === null) throw refuse('nothing to put it into')
+  if (typeof holder !== 'object' || holder === null) throw refuse('the parent does not exist')
   if (!Array.isArray(holder) || last === '-') return path
   const most = holder === taken ? holder.length - 1 : holder.length
-  if (!/^(0|[1-9]\d*)$/.test(last) || Number(last) > most) throw refuse('no such index')
+  if (!/^(0|[1-9]\d*)$/.test(last) || Number(last) > most) throw refuse('the index is out of range')
   return path
 }
 

@@ -142,7 +142,7 @@ function outsideBand(
     const hour = Math.floor(now / HOUR_MS) * HOUR_MS - (week + 1) * 7 * 24 * HOUR_MS
     return new Date(hour).toISOString()
   })
-  const learnt = sql`
+  const learned = sql`
     SELECT avg(value) - width AS low, avg(value) + width AS high
     FROM (SELECT value, greatest(${BAND_DEVIATIONS} * coalesce(stddev_samp(value) OVER (), 0),
           ${leastWidth(sql`avg(value) OVER ()`)}) AS width
@@ -161,7 +161,7 @@ function outsideBand(
     FROM (SELECT id, name, host, ${value} AS value, coalesce(${samples}, 0) AS samples
       FROM ${inScope(rule)} AS scope LEFT JOIN weir.rollups r ON r.stream_id = scope.id AND ${during(windowMs, now)}
       GROUP BY id, name, host) AS measured
-    LEFT JOIN LATERAL (${isSet ? set : learnt}) AS band ON true`
+    LEFT JOIN LATERAL (${isSet ? set : learned}) AS band ON true`
 }
 
 type Params<K extends Rule['kind']> = Extract<Rule, { kind: K }>['params']

@@ -28,7 +28,7 @@ export function checkOrigin(request: Request, { how, isProxy }: Sent, options: O
   }
   if (isProxy && options.proxyOrigins.includes(origin)) return
   if (isOwnOrigin(origin, request, options)) return
-  const detail = `A page of ${origin.slice(0, 200)} may not do that here.`
+  const detail = `Pages of ${origin.slice(0, 200)} aren't allowed to do this.`
   throw new Problem(
     'forbidden_origin',
     isOtherScheme(origin, request) ? `${detail} ${SCHEME_ADVICE}` : detail,
@@ -45,12 +45,12 @@ export function checkOwnName({ url }: Request, { publicUrl }: OriginOptions): vo
   if (hostname === 'localhost' || hostname.endsWith('.localhost')) return
   if (ipaddr.isValid(hostname.replace(/^\[(.*)\]$/, '$1'))) return
   if (publicUrl !== undefined && host === new URL(publicUrl).host) return
-  const detail = `Without WEIR_TOKEN, Weir answers to localhost alone, not to ${host.slice(0, 200)}.`
-  throw new Problem('forbidden_origin', `${detail} Set PUBLIC_URL to where it is reached, or a token.`)
+  const detail = `Without WEIR_TOKEN, Weir responds only to localhost, not to ${host.slice(0, 200)}.`
+  throw new Problem('forbidden_origin', `${detail} Set PUBLIC_URL to its address, or set WEIR_TOKEN.`)
 }
 
 const SCHEME_ADVICE =
-  'If it is this Weir, behind something that speaks https, set PUBLIC_URL, or have that send X-Forwarded-Proto.'
+  'If it is this Weir behind a proxy that terminates https, set PUBLIC_URL, or have the proxy send X-Forwarded-Proto.'
 
 /** Browsers leave `Origin` out of some requests, and then say by Sec-Fetch-Site where it comes from. */
 function isForeignSite({ headers }: Request, how: Carried): boolean {

@@ -5,7 +5,7 @@ import { problemResponse } from '../http/problems.tsx'
 
 /** Longest way back from the login page, in characters. */
 const MAX_NEXT = 2_000
-const LOGGED_OUT = 'You are logged out: nothing was done.'
+const LOGGED_OUT = "You're signed out. Nothing was changed."
 
 /** What is answered to whoever the door doesn't know: where people log in, or what programs have to send. */
 export async function refuseStranger(
@@ -23,7 +23,7 @@ export async function refuseStranger(
   if (headers.has('hx-request')) return problemResponse(new Problem('unauthorized', LOGGED_OUT), request)
   if (wantsPage && !headers.has('authorization')) return toLogin(pathname + search)
   const detail = seen.wasWrong
-    ? 'That is neither WEIR_TOKEN nor a key that is valid: it may be revoked, or expired.'
+    ? 'Invalid token or API key: it may be revoked or expired.'
     : 'Send WEIR_TOKEN or an API key as Bearer token, or as the password of Basic.'
   const response = refuse(new Problem('unauthorized', detail))
   // A browser would ask for a password over the page: its people have a page to log in.

@@ -22,7 +22,7 @@ const Service = named('Service', {
   kind: choice(Object.keys(KINDS)),
   group: Type.Optional(Text),
   url: Type.Optional(Text),
-  colour: Text,
+  color: Text,
   verdict: Type.Optional(choice(VERDICTS)),
   reason: Type.Optional(Text),
   href: Type.Optional(Type.String({ description: 'Path of its page in the console' })),
@@ -78,7 +78,7 @@ export const TOPOLOGY_EVENTS = {
 }
 
 export const Diagram = Type.Object({ diagram: Type.String({ description: 'A Mermaid flowchart' }) })
-export const Coloured = Type.Object({ message: Text })
+export const Colored = Type.Object({ message: Text })
 export const SentThrough = Type.Object({
   status: Count,
   durationMs: Ms,

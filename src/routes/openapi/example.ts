@@ -19,7 +19,7 @@ const TEXTS: Readonly<Record<string, string>> = {
   path: '/items/0/price',
   hash: '9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08',
   worker: 'host-1234',
-  colour: '#00ffcc',
+  color: '#00ffcc',
   target: 'hooks.example.com',
   title: 'Prices is stalled',
   host: 'api.example.com',

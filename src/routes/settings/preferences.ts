@@ -15,9 +15,9 @@ export const MAX_ROWS = 100
 const DEFAULTS: Preferences = { theme: 'system', zone: 'reader', rows: 50 }
 const COOKIE = 'weir-preferences'
 const YEAR_SECONDS = 31_536_000
-/** The start of every page, and the tag that sets its colour scheme before its style sheet has loaded. */
+/** The start of every page, and the tag that sets its color scheme before its style sheet has loaded. */
 const PAGE_START = '<!doctype html><html lang="en">'
-const COLOURS = '<meta name="color-scheme" content="dark light"/>'
+const COLORS = '<meta name="color-scheme" content="dark light"/>'
 
 /** The preferences of a request's reader; unknown or invalid values get their default. */
 export function preferencesOf(request: Request): Preferences {
@@ -58,5 +58,5 @@ export async function dressPage(request: Request, answer: unknown): Promise<Resp
 function dressed(page: string, theme: Preferences['theme'], zone: Preferences['zone']): string {
   const marks = `${theme === 'system' ? '' : ` data-theme="${theme}"`}${zone === 'reader' ? '' : ` data-zone="${zone}"`}`
   const text = `${PAGE_START.slice(0, -1)}${marks}>${page.slice(PAGE_START.length)}`
-  return theme === 'system' ? text : text.replace(COLOURS, COLOURS.replace('dark light', theme))
+  return theme === 'system' ? text : text.replace(COLORS, COLORS.replace('dark light', theme))
 }

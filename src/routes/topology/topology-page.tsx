@@ -3,12 +3,12 @@ import { Elysia } from 'elysia'
 import type { Child } from 'hono/jsx'
 import { Sent } from '../../../views/topology/answer.tsx'
 import { TopologyPage } from '../../../views/topology/topology.tsx'
-import { COLOUR_NAMES } from '../../core/colour.ts'
+import { COLOR_NAMES } from '../../core/color.ts'
 import { type Graph, mermaidText } from '../../core/graph.ts'
 import { Problem } from '../../errors.ts'
 import { callTreeIn } from '../../topology/call-tree.ts'
 import { textField } from '../../topology/input.ts'
-import { requireColour } from '../../topology/rules.ts'
+import { requireColor } from '../../topology/rules.ts'
 import { type SendOptions, type SentAnswer, sendThrough } from '../../topology/send.ts'
 import type { Topology } from '../../topology/topology.ts'
 import { json } from '../answers/answer.ts'
@@ -18,11 +18,11 @@ import { html } from '../http/html.ts'
 import { operation } from '../http/operation.ts'
 import { answering, audience } from '../live/accepts.tsx'
 
-/** Default colour for the services that a request passes. */
-const REQUEST_COLOUR = '#00ffcc'
+/** Default color for the services that a request passes. */
+const REQUEST_COLOR = '#00ffcc'
 const REQUEST = Type.Object({
   service: Type.String({ description: 'Service ID' }),
-  color: Type.Optional(Type.String({ default: REQUEST_COLOUR })),
+  color: Type.Optional(Type.String({ default: REQUEST_COLOR })),
 })
 /** Maximum number of downstream responses shown; the rest is left out. */
 const MAX_SHOWN_RESPONSES = 50
@@ -83,7 +83,7 @@ async function send(request: Request, topology: Topology, options: SendOptions):
   const id = textField(fields, 'service')
   const service = topology.service(id)
   if (service === undefined) throw new Problem('not_found', `No service has the ID ${JSON.stringify(id)}.`)
-  const color = requireColour(textField(fields, 'color', REQUEST_COLOUR), 'color')
+  const color = requireColor(textField(fields, 'color', REQUEST_COLOR), 'color')
   const sent = await sendThrough(service, color, options)
   const tree = callTreeIn(sent.body)
   const responses = tree === undefined ? responsesIn(sent) : []
@@ -105,7 +105,7 @@ function page(request: Request, topology: Topology, answer?: Child): Promise<Res
     ...graph,
     entryId: entryOf(topology.reported()),
     diagram: mermaidText(graph),
-    colours: COLOUR_NAMES,
+    colors: COLOR_NAMES,
     origin,
   }
   return html(<TopologyPage {...view} answer={answer} />, { inlineStyle: true })

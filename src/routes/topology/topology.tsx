@@ -7,7 +7,7 @@ import { readerOf } from '../../limits/client.ts'
 import { textField } from '../../topology/input.ts'
 import { SEED_TOPIC, type Topology } from '../../topology/topology.ts'
 import { events, json } from '../answers/answer.ts'
-import { Coloured, Diagram } from '../answers/topology.ts'
+import { Colored, Diagram } from '../answers/topology.ts'
 import { readFields } from '../http/fields.ts'
 import { html } from '../http/html.ts'
 import { operation } from '../http/operation.ts'
@@ -16,11 +16,11 @@ import { topologyApi } from './topology-api.ts'
 import { topologyFaultRoutes } from './topology-faults.ts'
 import { type TopologyPageOptions, topologyPages } from './topology-page.tsx'
 
-/** Default colour of the seed protocol. */
-const ACTIVATED_COLOUR = 'black'
+/** Default color of the seed protocol. */
+const ACTIVATED_COLOR = 'black'
 const ACTIVATION = Type.Object({
   item: Type.String({ description: 'Service ID' }),
-  color: Type.Optional(Type.String({ default: ACTIVATED_COLOUR })),
+  color: Type.Optional(Type.String({ default: ACTIVATED_COLOR })),
 })
 
 export interface TopologyRoutesOptions extends TopologyPageOptions {
@@ -69,8 +69,8 @@ function seedRoutes({ topology, hub }: TopologyRoutesOptions) {
         ...operation(
           'Activate a service',
           'Sets the color of a service. Accepts `{item, color}` as JSON or a form. `color` is a known name or `#rrggbb`; ' +
-            `default: \`${ACTIVATED_COLOUR}\`. An unknown item becomes a new service.`,
-          { body: ACTIVATION, example: { item: 'D', color: '#00ffcc' }, answers: json(Coloured) },
+            `default: \`${ACTIVATED_COLOR}\`. An unknown item becomes a new service.`,
+          { body: ACTIVATION, example: { item: 'D', color: '#00ffcc' }, answers: json(Colored) },
         ),
         tags: ['Topology'],
       },
@@ -80,8 +80,8 @@ function seedRoutes({ topology, hub }: TopologyRoutesOptions) {
 async function activate(request: Request, topology: Topology): Promise<Response> {
   const fields = await readFields(request, ['item', 'color'])
   const item = textField(fields, 'item')
-  const color = textField(fields, 'color', ACTIVATED_COLOUR)
-  topology.colour(item, color)
+  const color = textField(fields, 'color', ACTIVATED_COLOR)
+  topology.color(item, color)
   switch (audience(request)) {
     case 'htmx':
       return html(<Activated item={item} color={color} />)

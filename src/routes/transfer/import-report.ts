@@ -91,7 +91,7 @@ export function progressOf({ dryRun, outcomes }: Running, { warn, done }: Progre
       }
       say([JSON.stringify(report.end(dryRun))])
     } catch (error) {
-      warn(`The import broke off: ${causeOf(error)}`, error)
+      warn(`The import failed: ${causeOf(error)}`, error)
       const { code, detail } = new Problem('internal', 'Internal error. See the log of Weir.')
       say([JSON.stringify({ ...report.end(dryRun), problem: { code, detail } })])
     }

@@ -4,26 +4,26 @@ import type { FaultHolder, SseFaults } from './faults.ts'
 import { RETRY_AFTER_SECONDS } from './faults.ts'
 import { cut } from './sse-faults.ts'
 
-/** Statuses that tell when to come back. */
+/** Statuses that carry `Retry-After`. */
 const ASKS_TO_WAIT: ReadonlySet<number> = new Set([429, 503])
 /** Statuses that have no body. */
 const HAS_NO_BODY: ReadonlySet<number> = new Set([204, 205, 304])
 
-/** Closes the connection without a byte: the reader sees it reset. */
+/** Closes the connection without a byte: the client sees a connection reset. */
 export function reset(): Response {
-  // An error with a value is printed by Bun.
+  // Bun prints an error that has a value.
   return new Response(new ReadableStream({ start: (controller) => controller.error() }))
 }
 
-/** The status that is answered in place of what was asked for. */
+/** A response with the injected status. */
 export function statusInstead(status: number, { retryAfterSeconds }: SseFaults): Response {
   const headers = new Headers()
   if (ASKS_TO_WAIT.has(status)) headers.set('Retry-After', String(retryAfterSeconds ?? RETRY_AFTER_SECONDS))
   if (HAS_NO_BODY.has(status)) return new Response(null, { status, headers })
-  return Response.json({ error: 'The fault that was asked for', status }, { status, headers })
+  return Response.json({ error: 'Injected fault', status }, { status, headers })
 }
 
-/** Waits for as long as a service accepts connections without answering them, or until the client has left. */
+/** Waits while a service accepts connections without answering, or until the client has left. */
 export async function untilAnswered(
   faults: FaultHolder,
   gone: AbortSignal,
@@ -43,7 +43,7 @@ export async function untilAnswered(
   }
 }
 
-/** Whether the faults change how a document reaches its reader. */
+/** Whether the faults change how a document is delivered. */
 export function slowsDocuments({ stall, truncate, bufferMs, slowDripBytesPerSecond }: SseFaults): boolean {
   return (
     stall === true || truncate !== undefined || bufferMs !== undefined || slowDripBytesPerSecond !== undefined
@@ -54,13 +54,13 @@ export interface DocumentOptions {
   faults: FaultHolder
   random: Random
   closing: AbortSignal
-  /** Called once the answer is over. */
+  /** Called when the response is complete. */
   onEnd: () => void
 }
 
 /**
- * Sends a document as an event stream's frame would go: cut, held back, dripping; or stalled in its middle, with the
- * rest once that is over.
+ * Sends a document as an event stream would send a frame: truncated, delayed, dripping; or stalled halfway, with the
+ * rest once the stall ends.
  */
 export async function sendSlowly(
   response: Response,

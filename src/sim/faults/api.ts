@@ -3,12 +3,12 @@ import type { Feed } from '../service/events.ts'
 import { ACTIONS, type Action } from '../service/readers.ts'
 import { type FaultHolder, type FaultProblem, readFaults } from './faults.ts'
 
-/** The largest body of a change. At the bound it is refused. */
+/** The largest body of a change; larger ones are refused. */
 export const MAX_FAULTS_BYTES = 16_384
 
 const STATUS_OF = { invalid_json: 400, body_too_large: 413, invalid_field: 422 } as const
 
-/** `GET`, `PUT` and `DELETE /faults`: answers with the faults there are then. */
+/** `GET`, `PUT` and `DELETE /faults`: responds with the resulting faults. */
 export async function faultsRoute(request: Request, faults: FaultHolder): Promise<Response> {
   if (request.method === 'DELETE') faults.clear()
   if (request.method === 'PUT') {
@@ -21,14 +21,14 @@ export async function faultsRoute(request: Request, faults: FaultHolder): Promis
   return Response.json(faults.current, { headers: { 'Cache-Control': 'no-store' } })
 }
 
-/** `POST /faults/actions`: does something once to the event streams that are open, and says to how many. */
+/** `POST /faults/actions`: a one-time fault for the open event streams; responds with their number. */
 export async function actionsRoute(request: Request, feed: Pick<Feed, 'act'>): Promise<Response> {
   const value = await readJson(request)
   if (value instanceof Response) return value
   const { action, ...others } = value
   const unknown = Object.keys(others)[0]?.slice(0, 200)
   if (unknown !== undefined)
-    return refusal('invalid_field', { field: unknown, detail: `There is no field ${unknown}.` })
+    return refusal('invalid_field', { field: unknown, detail: `Unknown field ${unknown}.` })
   if (!ACTIONS.includes(action as Action)) {
     return refusal('invalid_field', {
       field: 'action',
@@ -38,7 +38,7 @@ export async function actionsRoute(request: Request, feed: Pick<Feed, 'act'>): P
   return Response.json({ connections: feed.act(action as Action) })
 }
 
-/** The body as a JSON object, or the answer that says why it isn't one. */
+/** The body as a JSON object, or the response that says why it isn't one. */
 async function readJson(request: Request): Promise<Record<string, unknown> | Response> {
   const text = await readText(request.body, MAX_FAULTS_BYTES).catch(() => '')
   if (text === undefined) {
@@ -48,7 +48,7 @@ async function readJson(request: Request): Promise<Record<string, unknown> | Res
 }
 
 /**
- * Problem details: the first of the problems, and all of them as `errors`.
+ * Problem details: the first problem, and all of them as `errors`.
  * @see https://www.rfc-editor.org/rfc/rfc9457
  */
 function refusal(code: keyof typeof STATUS_OF, ...errors: FaultProblem[]): Response {

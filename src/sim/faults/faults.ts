@@ -1,15 +1,15 @@
 import { type Static, Type } from '@sinclair/typebox'
 import { Errors, type ValueError } from '@sinclair/typebox/errors'
 
-/** Longest time that anything is held up, in milliseconds: ten minutes. */
+/** Longest delay, in milliseconds: ten minutes. */
 const MAX_WAIT_MS = 600_000
-/** Largest answer that is asked for. */
+/** Largest payload of a response. */
 const MAX_PAYLOAD_BYTES = 10_485_760
-/** Kinds of failure of one service. */
+/** Maximum error codes of one service. */
 const MAX_CODES = 20
 /** Longest `Retry-After`, in seconds: an hour. */
 const MAX_RETRY_AFTER_SECONDS = 3_600
-/** What is told of one refused input; the rest of it is as wrong. */
+/** Problems reported for one invalid input. */
 const MAX_PROBLEMS = 20
 
 const strict = { additionalProperties: false }
@@ -18,7 +18,7 @@ const share = Type.Number({ minimum: 0, maximum: 1 })
 const on = Type.Boolean()
 const retryAfterSeconds = Type.Integer({ minimum: 0, maximum: MAX_RETRY_AFTER_SECONDS })
 
-/** Shares are of frames, each drawn for itself. */
+/** Probabilities apply to frames, each drawn separately. */
 const SseFaultsSchema = Type.Object(
   {
     stall: Type.Optional(on),
@@ -29,21 +29,21 @@ const SseFaultsSchema = Type.Object(
     truncate: Type.Optional(share),
     bufferMs: Type.Optional(Type.Integer({ minimum: 1, maximum: MAX_WAIT_MS })),
     slowDripBytesPerSecond: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000_000 })),
-    /** 200 is what the stream answers anyway. */
+    /** 200 is the normal status. */
     status: Type.Optional(Type.Integer({ minimum: 201, maximum: 599 })),
-    /** Of a `status` 429 or 503. Default {@link RETRY_AFTER_SECONDS}. */
+    /** For a `status` of 429 or 503. Default {@link RETRY_AFTER_SECONDS}. */
     retryAfterSeconds: Type.Optional(retryAfterSeconds),
     json: Type.Optional(on),
   },
   strict,
 )
 
-/** What a service does wrong: the body of `PUT /faults`. Everything left out is as the graph has it. */
+/** The faults of a service: the body of `PUT /faults`. Omitted fields keep the value from the graph. */
 export const FaultsSchema = Type.Object(
   {
     latencyMs: Type.Optional(Type.Object({ p50: waitMs, p90: waitMs, p99: waitMs }, strict)),
     errorRate: Type.Optional(share),
-    /** Weights, by status. */
+    /** Weights by status. */
     errorCodes: Type.Optional(
       Type.Record(
         Type.String({ pattern: '^[45]\\d\\d$' }),
@@ -70,24 +70,24 @@ export const FaultsSchema = Type.Object(
 export type Faults = Static<typeof FaultsSchema>
 export type SseFaults = Static<typeof SseFaultsSchema>
 
-/** What a 429 or 503 asks for when nothing else is set, in seconds. */
+/** `Retry-After` of a 429 or 503 if nothing else is set, in seconds. */
 export const RETRY_AFTER_SECONDS = 1
 
-/** One thing that is wrong with an input. */
+/** One problem of an input. */
 export interface FaultProblem {
-  /** The path of the field, e.g. `sse.drop`; empty is the whole. */
+  /** Path of the field, such as `sse.drop`; empty for the whole input. */
   field: string
-  /** A sentence for people, that names the field. */
+  /** A sentence for people that names the field. */
   detail: string
 }
 
-/** Reads faults, or says all that is wrong with them, up to a bound. */
+/** Parses faults, or returns their problems, up to a bound. */
 export function readFaults(value: unknown): { faults: Faults } | { problems: FaultProblem[] } {
   const byField = new Map<string, FaultProblem>()
   for (const error of Errors(FaultsSchema, value)) {
     if (byField.size === MAX_PROBLEMS) break
     const problem = describe(error)
-    // A wrong field is told once, by the first thing that is wrong with it.
+    // One problem per field: the first one.
     if (!byField.has(problem.field)) byField.set(problem.field, problem)
   }
   if (byField.size > 0) return { problems: [...byField.values()] }
@@ -97,13 +97,13 @@ export function readFaults(value: unknown): { faults: Faults } | { problems: Fau
   return { problems: [{ field: 'latencyMs', detail: 'latencyMs: expected p50 ≤ p90 ≤ p99.' }] }
 }
 
-/** The faults of one service while it runs. */
+/** The current faults of one service. */
 export class FaultHolder {
   readonly #initial: Faults
   readonly #listeners = new Set<() => void>()
   #current: Faults
 
-  /** @param initial what it starts with, and goes back to when the faults are taken away */
+  /** @param initial the faults from the graph, restored when the others are cleared */
   constructor(initial: Faults = {}) {
     this.#initial = initial
     this.#current = initial
@@ -123,7 +123,10 @@ export class FaultHolder {
     this.set(this.#initial)
   }
 
-  /** Is called after every change. @returns ends that */
+  /**
+   * Calls a listener after every change.
+   * @returns unsubscribes it
+   */
   onChange(listener: () => void): () => void {
     this.#listeners.add(listener)
     return () => void this.#listeners.delete(listener)
@@ -136,7 +139,7 @@ function describe({ path, message }: ValueError): FaultProblem {
     const isStatus = field.startsWith('errorCodes.')
     return {
       field,
-      detail: isStatus ? `${field}: expected a status of 400 to 599.` : `There is no fault ${field}.`,
+      detail: isStatus ? `${field}: expected a status of 400 to 599.` : `Unknown fault ${field}.`,
     }
   }
   if (field === '') return { field, detail: 'Expected a JSON object.' }

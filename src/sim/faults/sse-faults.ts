@@ -4,35 +4,35 @@ import type { SseFaults } from './faults.ts'
 /** One encoded message of an event stream. */
 export interface Frame {
   bytes: Uint8Array
-  /** What it counts as, where someone keeps account of what was sent. */
+  /** The number to record it under, if somebody records what was sent. */
   number?: number
 }
 
-/** What one frame became. */
+/** What became of one frame. */
 export interface Passed {
-  /** What goes out, in order; the last one may be cut. */
+  /** What is sent, in order; the last one may be cut. */
   frames: Frame[]
-  /** Whether the connection ends behind it. */
+  /** Whether the connection ends after it. */
   ends: boolean
 }
 
-/** What is done to whole frames, as opposed to their time. */
+/** The faults that affect whole frames rather than their timing. */
 export type FrameFaultSettings = Pick<SseFaults, 'drop' | 'duplicate' | 'reorder' | 'truncate'>
 
 /**
- * Drops, doubles, swaps and cuts the frames of one connection. Every frame draws once for each fault, whether it is
- * on or not: what one fault hits doesn't depend on the others.
+ * Drops, duplicates, swaps and cuts the frames of one connection. Every frame draws once for each fault, even if the
+ * fault is off, so that faults don't influence each other.
  */
 export class FrameFaults {
   readonly #random: Random
-  /** What waits to go out behind the next frame: one frame, or its two copies. */
+  /** Sent after the next frame: one frame, or its two copies. */
   #held: Frame[] = []
 
   constructor(random: Random) {
     this.#random = random
   }
 
-  /** A frame that is dropped is neither doubled, swapped nor cut; one that is cut is neither doubled nor swapped. */
+  /** A dropped frame is neither duplicated, swapped nor cut; a cut one is neither duplicated nor swapped. */
   pass(
     frame: Frame,
     { drop = 0, duplicate = 0, reorder = 0, truncate = 0 }: FrameFaultSettings = {},
@@ -51,15 +51,15 @@ export class FrameFaults {
     return { frames: [...copies, ...this.release()], ends: false }
   }
 
-  /** What waits for a next frame that may not come. */
+  /** The frames still held for a next one that may never come. */
   release(): Frame[] {
     return this.#held.splice(0)
   }
 }
 
 /**
- * The beginning of a frame, without its last line end: whatever is left of it, a reader must not take it for an event.
- * @param place 0 to 1, from one byte to all but the last two
+ * The beginning of a frame, always without its final line end, so that a reader can't take it for an event.
+ * @param place 0 to 1: from one byte to all but the last two
  */
 export function cut(frame: Frame, place: number): Frame {
   const most = Math.max(1, frame.bytes.byteLength - 2)

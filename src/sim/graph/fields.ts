@@ -1,22 +1,22 @@
 import { isObject } from '../service/body.ts'
 
-/** The most of a value that a sentence shows. */
+/** How much of a value an error shows. */
 const MAX_SHOWN_CHARS = 60
-/** Typing errors that a suggestion forgives. */
+/** Maximum edit distance of a suggestion. */
 const MAX_DISTANCE = 2
 
-/** Something that is wrong, and where: `services[3].latencyMs.p50`, or empty for the whole. */
+/** An error and its location: `services[3].latencyMs.p50`, or empty for the whole file. */
 export interface Fault {
   path: string
   sentence: string
 }
 
-/** Reads a value, or adds to the faults and gives `undefined`. */
+/** Parses a value, or adds to the faults and returns `undefined`. */
 export type Read<T> = (value: unknown, path: string, faults: Fault[]) => T | undefined
 
 type Reads<T> = { [Field in keyof T]-?: Read<T[Field]> }
 
-/** What is there of the fields, each read; unknown ones are faults, with the known one they look like. */
+/** Parses an object field by field. Unknown fields are errors, with a suggestion if one is similar. */
 export function object<T>(reads: Reads<T>, required: readonly (keyof T & string)[] = []): Read<Partial<T>> {
   const known = Object.keys(reads) as (keyof T & string)[]
   return (value, path, faults) => {
@@ -80,7 +80,7 @@ export function oneOf<T extends string>(options: readonly T[]): Read<T> {
   }
 }
 
-/** A line of text that people read and programs name things by. */
+/** A single line of text, such as a name. */
 export function text(what: string, maxChars: number): Read<string> {
   return (value, path, faults) => {
     const fits =
@@ -89,9 +89,7 @@ export function text(what: string, maxChars: number): Read<string> {
       value.trim() === value &&
       /^[^\p{Cc}\p{Cs}\p{Zl}\p{Zp}]+$/u.test(value)
     if (fits) return value
-    const quotes = ['number', 'boolean'].includes(typeof value)
-      ? '; put it in quotes if that is what you mean'
-      : ''
+    const quotes = ['number', 'boolean'].includes(typeof value) ? '; put it in quotes to make it text' : ''
     const rule = `${what} of 1 to ${maxChars} characters on one line, without spaces around it`
     return wrong(faults, path, `expected ${rule}, got ${shown(value)}${quotes}`)
   }
@@ -109,7 +107,7 @@ export function shown(value: unknown): string {
   return json.length > MAX_SHOWN_CHARS ? `${json.slice(0, MAX_SHOWN_CHARS)}…` : json
 }
 
-/** `; did you mean "x"?` with the known name that is least unlike, when one is like it at all. */
+/** `; did you mean "x"?` with the most similar known name, if any is similar. */
 export function suggestion(name: string, known: readonly string[]): string {
   const close = known
     .map((candidate) => ({ candidate, distance: distance(name.toLowerCase(), candidate.toLowerCase()) }))
@@ -120,7 +118,7 @@ export function suggestion(name: string, known: readonly string[]): string {
 
 function unknown(field: string, known: readonly string[]): string {
   const hint = suggestion(field, known)
-  return `there is no such field${hint === '' ? `; there is ${known.join(', ')}` : hint}`
+  return `unknown field${hint === '' ? `; expected ${known.join(', ')}` : hint}`
 }
 
 function join(path: string, field: string): string {
@@ -128,7 +126,7 @@ function join(path: string, field: string): string {
   return path === '' ? name : `${path}.${name}`
 }
 
-/** How many letters have to be put in, taken out or changed; more than enough once it is past the bound. */
+/** The edit distance; any larger number once it exceeds the bound. */
 function distance(a: string, b: string): number {
   if (Math.abs(a.length - b.length) > MAX_DISTANCE) return MAX_DISTANCE + 1
   let row = Array.from({ length: b.length + 1 }, (_, position) => position)

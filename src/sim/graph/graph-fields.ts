@@ -15,7 +15,7 @@ import {
 } from './graph.ts'
 import { always } from './quantiles.ts'
 
-/** What Weir's topology has room for. */
+/** The limit of Weir's topology. */
 export const MAX_SERVICES = 500
 const MAX_NAME_CHARS = 64
 const MAX_HOST_CHARS = 253
@@ -30,17 +30,17 @@ const MAX_RETRIES = 10
 const MAX_WEIGHT = 1_000_000
 const MAX_ITEMS = 1_000
 const MAX_ITEM_BYTES = 1_024
-/** A feed that changes faster keeps the machine busy with it. */
+/** Feeds that change faster would keep the machine busy. */
 const MIN_FEED_INTERVAL_MS = 100
 
 const DEFAULT_TIMEOUT_MS = 2_000
 const DEFAULT_BACKOFF_MS = 50
 const DEFAULT_FEED: FeedSpec = { intervalMs: 5_000, items: 10, itemBytes: 64, changeRate: 0.5 }
 const SECONDS_OF_MINUTE = 60
-/** Stands where a generator couldn't be read. */
+/** Placeholder for an invalid generator. */
 const NO_TRAFFIC: Traffic = { entry: '', perMinute: 0 }
 
-/** A service as a file describes it, before whom it calls is looked up. */
+/** A service from a file, before the names of its calls are resolved. */
 export type ServiceFields = Partial<
   Pick<ServiceSpec, 'name' | 'host' | 'port' | 'count'> & Omit<LabSpec, 'steps'> & { calls: CallSpec[][] }
 >
@@ -89,7 +89,7 @@ const callFields = object<CallSpec & { parallel: never }>(
     backoffMs: number(waitMs),
     probability: share,
     optional: truth,
-    parallel: (_, path, faults) => wrong(faults, path, 'stands alone in a step, and not in another'),
+    parallel: (_, path, faults) => wrong(faults, path, 'must be the only field of a step, and not nested'),
   },
   ['service'],
 )
@@ -118,7 +118,7 @@ const service = object<ServiceFields>(
 
 const trafficFields = object<TrafficFields>(
   {
-    entry: (_, path, faults) => wrong(faults, path, 'there is no such field; did you mean "to"?'),
+    entry: (_, path, faults) => wrong(faults, path, 'unknown field; did you mean "to"?'),
     to: name,
     perMinute: number({ min: 0, max: MAX_PER_MINUTE }),
     perSecond: number({ min: 0, max: MAX_PER_MINUTE / SECONDS_OF_MINUTE }),
@@ -138,12 +138,12 @@ export const file = object<{ seed: number; portBase: number; services: ServiceFi
   ['services'],
 )
 
-/** Keeps the place of what couldn't be read, so that those behind it are told by their own. */
+/** Keeps the position of an invalid item, so that errors about later items have the right index. */
 function inPlace<T>(read: Read<T>, otherwise: T): Read<T> {
   return (value, path, faults) => read(value, path, faults) ?? otherwise
 }
 
-/** One value for all, or three quantiles. */
+/** A single value, or three quantiles. */
 function quantiles(bounds: { min: number; max: number }): Read<Quantiles> {
   const value = number(bounds)
   const three = object<Quantiles>({ p50: value, p90: value, p99: value }, ['p50', 'p90', 'p99'])
@@ -174,7 +174,7 @@ function errorCodes(value: unknown, path: string, faults: Fault[]): Record<strin
   return Object.fromEntries(entries) as Record<string, number>
 }
 
-/** One call, or some at once. */
+/** One call, or several in parallel. */
 function step(value: unknown, path: string, faults: Fault[]): CallSpec[] | undefined {
   if (typeof value !== 'object' || value === null || !('parallel' in value)) {
     const one = call(value, path, faults)
@@ -204,7 +204,7 @@ export function generator(value: unknown, path: string, faults: Fault[]): Traffi
   if (fields === undefined) return undefined
   const { to = '', perMinute, perSecond, shape, concurrency } = fields
   if ((perMinute === undefined) === (perSecond === undefined)) {
-    return wrong(faults, path, 'expected perMinute or perSecond, one of them')
+    return wrong(faults, path, 'expected either perMinute or perSecond')
   }
   return {
     entry: to,

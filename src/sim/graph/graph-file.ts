@@ -1,4 +1,4 @@
-import { DEFAULT_ERROR_CODES } from '../service/behaviour.ts'
+import { DEFAULT_ERROR_CODES } from '../service/behavior.ts'
 import { MAX_GENERATORS } from '../traffic.ts'
 import { type Fault, list, wrong } from './fields.ts'
 import { type Graph, LOOPBACK, type Quantiles, type ServiceSpec, type Traffic } from './graph.ts'
@@ -8,15 +8,15 @@ import { lineOf } from './lines.ts'
 import { always } from './quantiles.ts'
 import { parseYaml } from './yaml.ts'
 
-/** Of a graph file; a larger one is refused unread. */
+/** Maximum size of a graph file; larger ones aren't parsed. */
 export const MAX_FILE_BYTES = 1_048_576
 const DEFAULT_LATENCY_MS: Quantiles = { p50: 10, p90: 30, p99: 100 }
 
 export type GraphOrProblems = { graph: Graph } | { problems: string[] }
 
 /**
- * Reads a graph file's text, or says all that is wrong with it, a sentence each.
- * @param portBase what counts in place of the file's own.
+ * Parses a graph file, or returns its problems, one sentence each.
+ * @param portBase overrides the file's own
  */
 export function readGraph(yaml: string, portBase?: number): GraphOrProblems {
   if (Buffer.byteLength(yaml) > MAX_FILE_BYTES) {
@@ -27,7 +27,7 @@ export function readGraph(yaml: string, portBase?: number): GraphOrProblems {
   return graphFrom(parsed.value, { yaml, portBase })
 }
 
-/** Reads what a graph file says; `yaml`, its text, shows at which lines it is wrong. */
+/** Builds the graph from a parsed file; `yaml`, its text, provides line numbers for errors. */
 export function graphFrom(
   value: unknown,
   { yaml = '', portBase }: { yaml?: string; portBase?: number | undefined } = {},
@@ -36,7 +36,7 @@ export function graphFrom(
   const { seed, services = [], traffic = [], ...fields } = file(value, '', faults) ?? {}
   const base = portBase ?? fields.portBase ?? 0
   if (base > 0 && base + services.length - 1 > MAX_PORT) {
-    wrong(faults, 'portBase', `from ${base} on there are no ports for ${services.length} services`)
+    wrong(faults, 'portBase', `not enough ports from ${base} on for ${services.length} services`)
   }
   const specs = services.map((service, at) => serviceSpec(service, base === 0 ? 0 : base + at))
   const ordered = checkGraph({ services: specs, traffic }, faults)
@@ -44,7 +44,7 @@ export function graphFrom(
   return { graph: { services: ordered, traffic, ...(seed === undefined ? {} : { seed }) } }
 }
 
-/** Reads what `PUT /traffic` is sent: a list of generators, as in a graph file. */
+/** Parses the body of `PUT /traffic`: a list of generators as in a graph file. */
 export function readTraffic(
   value: unknown,
   services: readonly string[],
@@ -53,7 +53,7 @@ export function readTraffic(
   const traffic = list(generator, { max: MAX_GENERATORS })(value, 'traffic', faults) ?? []
   if (faults.length === 0) {
     for (const [at, { entry }] of traffic.entries()) {
-      if (!services.includes(entry)) wrong(faults, `traffic[${at}].to`, `there is no service "${entry}"`)
+      if (!services.includes(entry)) wrong(faults, `traffic[${at}].to`, `unknown service "${entry}"`)
     }
   }
   return faults.length > 0 ? { faults } : { traffic }

@@ -1,14 +1,17 @@
 import { type Fault, suggestion, wrong } from './fields.ts'
 import type { CallSpec, Graph, ServiceSpec } from './graph.ts'
 
-/** Sentences about one file; the rest is counted. */
+/** Errors reported for one file; the rest is counted. */
 export const MAX_FAULTS = 50
-/** Pairs of services of which one calls the other: what Weir's topology has room for. */
+/** Pairs of caller and callee: the limit of Weir's topology. */
 export const MAX_PAIRS = 2_000
-/** Calls that one activation may cause when every call is made and fails as often as it may. */
+/** Calls that one activation may cause if every call is made and fails as often as possible. */
 export const MAX_CAUSED_CALLS = 10_000
 
-/** Checks what no field shows by itself; the services, whoever is called before its callers. */
+/**
+ * Checks everything that involves several fields.
+ * @returns the services, callees before callers
+ */
 export function checkGraph({ services, traffic }: Graph, faults: Fault[]): ServiceSpec[] {
   const byName = new Map(services.map((service) => [service.name, service]))
   checkNames(services, faults)
@@ -19,7 +22,7 @@ export function checkGraph({ services, traffic }: Graph, faults: Fault[]): Servi
   }
   const { ordered, circles } = order(services, byName)
   for (const circle of circles) {
-    wrong(faults, pathOf(services, circle[0]), `calls go in a circle: ${circle.join(' → ')}`)
+    wrong(faults, pathOf(services, circle[0]), `calls form a cycle: ${circle.join(' → ')}`)
   }
   if (circles.length === 0) checkCaused(ordered, services, faults)
   return ordered
@@ -29,7 +32,7 @@ function checkNames(services: ServiceSpec[], faults: Fault[]): void {
   for (const [at, { name }] of services.entries()) {
     const first = services.findIndex((other) => other.name === name)
     if (name !== '' && first < at) {
-      wrong(faults, `services[${at}].name`, `"${name}" is the name of services[${first}] already`)
+      wrong(faults, `services[${at}].name`, `"${name}" is already the name of services[${first}]`)
     }
   }
 }
@@ -43,7 +46,7 @@ function checkPorts(services: ServiceSpec[], faults: Fault[]): void {
       wrong(
         faults,
         `services[${at}].port`,
-        `${port} of ${host} is the port of services[${first}] ("${holder}") already`,
+        `${port} of ${host} is already the port of services[${first}] ("${holder}")`,
       )
     }
   }
@@ -60,15 +63,15 @@ function checkCalls(services: ServiceSpec[], byName: Map<string, ServiceSpec>, f
     }
   }
   if (pairs > MAX_PAIRS) {
-    wrong(faults, 'services', `${pairs} pairs of services call each other; at most ${MAX_PAIRS} may`)
+    wrong(faults, 'services', `${pairs} pairs of services call each other; at most ${MAX_PAIRS} are allowed`)
   }
 }
 
 function noSuch(name: string, byName: Map<string, ServiceSpec>): string {
-  return `there is no service "${name}"${suggestion(name, [...byName.keys()])}`
+  return `unknown service "${name}"${suggestion(name, [...byName.keys()])}`
 }
 
-/** Whoever is called before its callers; calls that go in a circle are told, each from where it was entered. */
+/** Sorts callees before callers; every cycle is an error that names where it was entered. */
 function order(
   services: ServiceSpec[],
   byName: Map<string, ServiceSpec>,
@@ -95,7 +98,7 @@ function order(
   return { ordered, circles }
 }
 
-/** Adds up along the calls: a few layers that each call the next some times over are more than any machine has. */
+/** Counts calls along the graph: a few layers that each call the next several times exceed what any machine can do. */
 function checkCaused(ordered: ServiceSpec[], services: ServiceSpec[], faults: Fault[]): void {
   const caused = new Map<string, number>()
   for (const { name, lab } of ordered) {
@@ -103,7 +106,7 @@ function checkCaused(ordered: ServiceSpec[], services: ServiceSpec[], faults: Fa
     const sum = (lab?.steps ?? []).flat().reduce((total, call) => total + of(call), 0)
     caused.set(name, sum)
     if (sum <= MAX_CAUSED_CALLS) continue
-    const most = `one activation may cause ${sum} calls, retries among them; at most ${MAX_CAUSED_CALLS} are allowed`
+    const most = `one activation may cause ${sum} calls, including retries; at most ${MAX_CAUSED_CALLS} are allowed`
     wrong(faults, pathOf(services, name), most)
     return
   }

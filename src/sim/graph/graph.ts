@@ -1,45 +1,45 @@
 import type { CountSpec } from '../service/counting.ts'
 
-/** One simulated service, before it is started. */
+/** One simulated service before it is started. */
 export interface ServiceSpec {
   name: string
-  /** The address it listens on, e.g. `127.0.0.1`. */
+  /** The address it listens on, such as `127.0.0.1`. */
   host: string
-  /** 0 takes a free one. */
+  /** 0 uses a free port. */
   port: number
-  /** A leaf answers after this; a node waits this long for each of its services. In milliseconds. */
+  /** A leaf responds after this time; a node waits this long for each of its services. In milliseconds. */
   timeoutMs: number
-  /** Whom it calls: the names of services before it in the list, or `host:port`. None makes it a leaf. */
+  /** The services it calls: names from earlier in the list, or `host:port`. A service without any is a leaf. */
   services: string[]
-  /** What a graph file says of it; left out, it works as the sample graph's do. */
+  /** Its definition in a graph file; if omitted, it behaves like those of the sample graph. */
   lab?: LabSpec
-  /** What it counts and tells by the clock, in place of its activations. Default none. */
+  /** What it counts by the clock, instead of reporting activations. Default: nothing. */
   count?: CountSpec
 }
 
 export const KINDS = ['service', 'database', 'queue'] as const
 
-/** How a service of a graph file works. See docs/simulation.md for what each field does. */
+/** The behavior of a service from a graph file. docs/simulation.md describes each field. */
 export interface LabSpec {
   kind: (typeof KINDS)[number]
-  /** What it is drawn with. Default none. */
+  /** The group it is drawn in. Default: none. */
   group?: string
-  /** Its own work, before it calls anybody. */
+  /** Its own work before it calls others. */
   latencyMs: Quantiles
-  /** Part of its activations that fail by themselves, 0 to 1. */
+  /** Share of its activations that fail on their own, 0 to 1. */
   errorRate: number
-  /** Weights, by status. */
+  /** Weights by status. */
   errorCodes: Record<string, number>
-  /** Default none. */
+  /** Default: none. */
   rateLimit?: RateLimit
   payloadBytes: Quantiles
-  /** One after another; the calls of one step at once. */
+  /** Sequential steps; the calls of one step are concurrent. */
   steps: CallSpec[][]
-  /** Default none. */
+  /** Default: none. */
   feed?: FeedSpec
 }
 
-/** A distribution, by what half, 90 % and 99 % of its values are not above. Ascending. */
+/** A distribution: 50, 90 and 99% of its values are at most these. Ascending. */
 export interface Quantiles {
   p50: number
   p90: number
@@ -48,48 +48,48 @@ export interface Quantiles {
 
 export interface RateLimit {
   perSecond: number
-  /** Activations that may come at once. Default `perSecond`, at least 1. */
+  /** Activations that may arrive at once. Default: `perSecond`, at least 1. */
   burst?: number
-  /** What a refused one is told to wait, in whole seconds. Default until there is room again, at least 1. */
+  /** `Retry-After` of a refusal, in whole seconds. Default: until there is capacity, at least 1. */
   retryAfterSeconds?: number
 }
 
 export interface CallSpec {
-  /** A name in the graph file, an address once the services have started. */
+  /** A name in the graph file; an address once the services have started. */
   service: string
-  /** For each try, in milliseconds. */
+  /** Timeout of each attempt, in milliseconds. */
   timeoutMs: number
-  /** Tries after the first one that failed. */
+  /** Attempts after a failed first one. */
   retries: number
-  /** Before the first of them, in milliseconds; doubled with each. */
+  /** Wait before the first retry, in milliseconds; doubles with each further one. */
   backoffMs: number
-  /** Whether an activation makes this call at all, 0 to 1. */
+  /** Probability that an activation makes this call. */
   probability: number
-  /** Whether the caller does well without it. */
+  /** Whether the caller succeeds without it. */
   optional: boolean
 }
 
-/** A document that changes by the clock: `GET /feed` has all of it, `/events` what changed. */
+/** A document that changes by the clock: `GET /feed` returns all of it, `/events` the changes. */
 export interface FeedSpec {
-  /** Between two looks at whether it changes, in milliseconds. */
+  /** Time between possible changes, in milliseconds. */
   intervalMs: number
   items: number
   itemBytes: number
-  /** Part of the intervals in which one item changes, 0 to 1. */
+  /** Share of the intervals in which an item changes, 0 to 1. */
   changeRate: number
 }
 
 export const SHAPES = ['steady', 'poisson', 'burst', 'daily'] as const
 
-/** Activations that come by themselves. */
+/** A traffic generator. */
 export interface Traffic {
-  /** The service that is activated. */
+  /** The service to activate. */
   entry: string
-  /** On average; 0 is none. */
+  /** On average; 0 for none. */
   perMinute: number
-  /** Default `steady`. */
+  /** Default: `steady`. */
   shape?: (typeof SHAPES)[number]
-  /** Activations under way at a time; at the bound one is left out. Default 25. */
+  /** Maximum concurrent activations; beyond it they are skipped. Default 25. */
   concurrency?: number
 }
 
@@ -97,7 +97,7 @@ export interface Traffic {
 export interface Graph {
   services: ServiceSpec[]
   traffic: Traffic[]
-  /** Repeats the random choices, unless the command line has another. */
+  /** Makes random choices repeatable, unless the command line sets another seed. */
   seed?: number
 }
 
@@ -108,7 +108,7 @@ export const DEFAULT_PORT_BASE = 5010
 
 export const LOOPBACK = '127.0.0.1'
 
-/** Whoever is called stands before its callers: the order to start them in. */
+/** Callees before callers, which is the order to start them in. */
 const SAMPLE: readonly (Omit<ServiceSpec, 'host' | 'port'> & { portOffset: number })[] = [
   { name: 'T', portOffset: 0, timeoutMs: 1_000, services: [] },
   { name: 'DS', portOffset: 1, timeoutMs: 800, services: [] },
@@ -120,10 +120,10 @@ const SAMPLE: readonly (Omit<ServiceSpec, 'host' | 'port'> & { portOffset: numbe
   { name: 'UI', portOffset: 6, timeoutMs: 4_000, services: ['D'] },
 ]
 
-/** The highest port base that leaves every service of the sample graph a port. */
+/** The highest port base that leaves a port for every service of the sample graph. */
 export const MAX_PORT_BASE = 65_535 - Math.max(...SAMPLE.map(({ portOffset }) => portOffset))
 
-/** The eight services of the sample graph. A base of 0 gives every one a free port. */
+/** The eight services of the sample graph. With a base of 0, each gets a free port. */
 export function sampleGraph(portBase: number = DEFAULT_PORT_BASE): ServiceSpec[] {
   return SAMPLE.map(({ portOffset, ...service }) => ({
     ...service,

@@ -1,6 +1,6 @@
 /**
- * The line, from 1, at which a path such as `services[3].latencyMs.p50` stands in a YAML text, or that of the closest
- * thing above it that stands on a line of its own. Knows block style: what stands in braces is found where it begins.
+ * The line, from 1, of a path such as `services[3].latencyMs.p50` in a YAML text, or of its closest ancestor with a
+ * line of its own. Understands block style; anything in braces has the line where the braces begin.
  */
 export function lineOf(text: string, path: string): number | undefined {
   const lines = text.split('\n')
@@ -19,7 +19,7 @@ export function lineOf(text: string, path: string): number | undefined {
   return found
 }
 
-/** Lines, from 0, `to` not included. `first`: where the first line's text begins, behind the `-` of an item. */
+/** Lines from 0, excluding `to`. `first`: where the text of the first line begins, after the `-` of an item. */
 interface Block {
   from: number
   to: number
@@ -50,7 +50,7 @@ function inside(
   return { from: at, to, first: dash }
 }
 
-/** Undefined for a line that says nothing. */
+/** Undefined for an empty line or a comment. */
 function indentOf(line: string): number | undefined {
   return /^\s*(#|$|---)/.test(line) ? undefined : line.search(/\S/)
 }

@@ -4,13 +4,13 @@ import type { Traffic } from './graph.ts'
 import { type GraphOrProblems, graphFrom, MAX_FILE_BYTES, readGraph } from './graph-file.ts'
 import { MAX_RANDOM_SERVICES, randomGraph } from './random-graph.ts'
 
-/** Reads or makes a graph, or says all that is wrong with it, a sentence each. */
+/** Reads or generates a graph, or returns its problems, one sentence each. */
 export async function loadGraph(chosen: ChosenGraph, seed: number): Promise<GraphOrProblems> {
   const loaded = await load(chosen, seed)
   const { perMinute } = chosen
   if ('problems' in loaded || perMinute === undefined) return loaded
   const { graph } = loaded
-  // The last to start is called by nobody.
+  // The last service to start has no callers.
   const entry = graph.traffic[0]?.entry ?? graph.services.at(-1)?.name ?? ''
   const traffic: Traffic[] = perMinute === 0 ? [] : [{ entry, perMinute }]
   return { graph: { ...graph, traffic } }
@@ -33,7 +33,7 @@ async function readFile(path: string | URL, portBase: number | undefined): Promi
 
 async function readText(path: string | URL): Promise<{ yaml: string } | { problems: string[] }> {
   try {
-    // One byte more than may be is enough to know that it is too many, and a device never ends.
+    // One byte more than the limit shows that a file is too large, even for an endless device.
     const bytes = await Bun.file(path)
       .slice(0, MAX_FILE_BYTES + 1)
       .bytes()

@@ -1,11 +1,11 @@
 import type { Quantiles } from './graph.ts'
 
 /**
- * The value that a share `u` of the distribution is not above, so that an even `u` draws from it.
+ * The value at quantile `u`, so that a uniform `u` samples the distribution.
  *
- * Between the given quantiles the logarithm of `1 + value` grows in a straight line (the 1 lets a value be 0). It
- * goes on below p50 as it mirrors what lies between p50 and p90, but never below 0, and above p99 as far again as
- * p99 is from p90: three equal quantiles always give their value.
+ * Between the given quantiles, the logarithm of `1 + value` is interpolated linearly (the 1 allows a value of 0).
+ * Below p50 it mirrors the range between p50 and p90, but never goes below 0; above p99 it extends as far as p99 is
+ * from p90. Three equal quantiles always return their value.
  * @param u from 0 to 1.
  */
 export function valueAt({ p50, p90, p99 }: Quantiles, u: number): number {
@@ -25,7 +25,7 @@ export function valueAt({ p50, p90, p99 }: Quantiles, u: number): number {
   return Math.expm1(from + ((to - from) * (u - fromShare)) / (toShare - fromShare))
 }
 
-/** A distribution of one value. */
+/** A distribution with a single value. */
 export function always(value: number): Quantiles {
   return { p50: value, p90: value, p99: value }
 }

@@ -1,16 +1,16 @@
 import { type Random, randomFor } from '../random.ts'
 
 export const MAX_RANDOM_SERVICES = 300
-/** Beside the ports of the sample graph and the shop. */
+/** Doesn't overlap with the ports of the sample graph and the shop. */
 const PORT_BASE = 5_200
-/** How many services each layer has, as parts of all; each calls only layers behind its own. */
+/** Relative sizes of the layers; services call only later layers. */
 const LAYERS = [1, 2, 4, 6, 5, 4] as const
 const CALLS_PER_SERVICE = 3
-/** How many layers a call may reach ahead, unless those are empty. */
+/** How many layers ahead a call may go, unless those are empty. */
 const MAX_REACH = 2
-/** Attempts to find another pair of services. There is one nearly always, but not in a graph of three. */
+/** Attempts to find another pair of services. There nearly always is one, except in a graph of three. */
 const ATTEMPTS_PER_CALL = 4
-/** Services that traffic goes to at most. */
+/** Maximum services with traffic of their own. */
 const MAX_ENTRIES = 10
 const ENTRY_PER_MINUTE = 30
 const GROUPS = ['north', 'east', 'south', 'west', 'core'] as const
@@ -22,7 +22,7 @@ interface Draft {
   called: Set<Draft>
 }
 
-/** A graph without circles, as a graph file would say it: the same for the same size and seed. */
+/** A graph without cycles, as in a graph file: the same for equal sizes and seeds. */
 export function randomGraph(size: number, seed: number): object {
   const random = randomFor(seed, `random graph of ${size}`)
   const drafts = draft(size, random)
@@ -56,7 +56,7 @@ function draft(size: number, random: Random): Draft[] {
   return drafts
 }
 
-/** Gives every service behind the first layer a caller, then adds calls until there are enough. */
+/** Gives every service after the first layer a caller, then adds calls until there are enough. */
 function link(drafts: Draft[], random: Random): void {
   const before = (service: Draft) => {
     const earlier = drafts.filter(({ layer }) => layer < service.layer)
@@ -94,7 +94,7 @@ function described({ name, group, called }: Draft, isStore: boolean, random: Ran
     kind: isStore ? pick(['database', 'database', 'queue'] as const, random) : 'service',
     latencyMs: { p50, p90: p50 * 3, p99: p50 * 10 },
     errorRate: Math.round(random() * 20) / 1_000,
-    // Half of the calls one after another, the others at once.
+    // Half of the services make sequential calls, the others concurrent ones.
     calls: random() < 0.5 || calls.length < 2 ? calls : [{ parallel: calls }],
   }
 }

@@ -1,8 +1,10 @@
-/** How far is looked for where a file breaks; past either, a line before it is told. */
+/** How many lines to search for the position of a syntax error; past that, an earlier line is reported. */
 const LOOK_AHEAD_LINES = 20
 const MAX_ROUNDS = 10
 
-/** Bun says what a file breaks on, not where: that is behind the longest beginning that is YAML by itself. */
+/**
+ * Parses YAML. Bun reports the syntax error but not its position: it is after the longest prefix that is valid YAML.
+ */
 export function parseYaml(yaml: string): { value: unknown } | { problem: string } {
   const failure = failureOf(yaml)
   if ('value' in failure) return failure
@@ -16,21 +18,21 @@ export function parseYaml(yaml: string): { value: unknown } | { problem: string 
       if (isGood(middle)) good = middle
       else bad = middle
     }
-    // A beginning that ends between two braces is no YAML either, but a longer one is.
+    // A prefix that ends between two braces isn't valid either, but a longer one is.
     const longer = Array.from({ length: LOOK_AHEAD_LINES }, (_, at) => bad + 1 + at).find(
       (count) => count < lines.length && isGood(count),
     )
     if (longer === undefined) break
     good = longer
   }
-  return { problem: `line ${good + 1}: from here on the file is not YAML: ${failure.why}` }
+  return { problem: `line ${good + 1}: invalid YAML: ${failure.why}` }
 }
 
 function failureOf(yaml: string): { value: unknown } | { why: string } {
   try {
     return { value: Bun.YAML.parse(yaml) }
   } catch (error) {
-    if (error instanceof RangeError) return { why: 'nested too deep' }
+    if (error instanceof RangeError) return { why: 'nested too deeply' }
     return { why: (error instanceof Error ? error.message : String(error)).replace('YAML Parse error: ', '') }
   }
 }

@@ -1,11 +1,11 @@
 import type { Random } from '../random.ts'
-import type { Behaviour } from './behaviour.ts'
+import type { Behavior } from './behavior.ts'
 import { parseObject, readText } from './body.ts'
 import { Trace } from './call-tree.ts'
 
-/** The largest body of an activation. At the bound it is refused. */
+/** The largest body of an activation; larger ones are refused. */
 export const MAX_BODY_BYTES = 65_536
-/** The longest `item` and `color`: they are kept in the event ring, and sent on. */
+/** The longest `item` and `color`: they are kept in the event buffer and passed on. */
 const MAX_TEXT_CHARS = 100
 /** How long a node shows its result before it turns white again. */
 export const SETTLE_MS = 200
@@ -15,18 +15,18 @@ export const GOOD = '#00ffcc'
 export const BAD = 'red'
 
 export const SERVICES_FAILED = 'One or more services failed'
-export const FAILED_ITSELF = 'Failed by itself, as its error rate has it'
+export const FAILED_ITSELF = 'Failed on its own, by its error rate'
 
 const RATE_LIMITED_STATUS = 429
-/** What a connection that was reset counts as; nobody is sent it. */
+/** What a reset connection counts as; no client receives it. */
 const RESET_STATUS = 500
 
 /** A valid `POST /activate`. */
 export interface Activation {
   item: string | undefined
-  /** Default `white`. */
+  /** Default: `white`. */
   color: string
-  /** The body as it came in, to send on unchanged. */
+  /** The body as received, to pass it on unchanged. */
   body: string
 }
 
@@ -34,14 +34,17 @@ export interface Answer {
   status: number
   body: object
   headers?: Record<string, string>
-  /** The connection is closed instead of all this. */
+  /** Closes the connection instead of responding. */
   reset?: true
 }
 
-/** Does a service's work. @throws AbortError when the service closes meanwhile. */
+/**
+ * Does a service's work.
+ * @throws AbortError if the service closes meanwhile.
+ */
 export type Activate = (activation: Activation) => Promise<Answer>
 
-/** What an activation comes to, before the call tree is put beside it. */
+/** The result of an activation, without its call tree. */
 export interface Outcome {
   status: number
   body?: object
@@ -49,44 +52,44 @@ export interface Outcome {
   error?: string
 }
 
-/** The work itself; it draws from `random`, and tells `trace` of its calls. */
+/** The work itself; it draws from `random` and records its calls in `trace`. */
 export type Work = (activation: Activation, trace: Trace, random: Random) => Promise<Outcome>
 
 interface WorkOptions {
-  behaviour: Behaviour
-  /** Tells the web program the service's colour; never waits, never fails. */
+  behavior: Behavior
+  /** Reports the service's color to Weir; never waits, never fails. */
   show: (color: string) => void
   sleep: (ms: number) => Promise<void>
 }
 
-/** Makes a call and gives the status that counts; never fails. */
+/** Makes a call and returns the status that counts; never fails. */
 export type MakeCall = (address: string, body: string, trace: Trace, attempt?: number) => Promise<number>
 
-/** Puts around some work what holds for all: the rate limit, the call tree, the payload, the reset. */
+/** Wraps the work with what all services have: rate limit, call tree, payload, reset. */
 export function activation(
   work: Work,
   {
     name,
-    behaviour,
+    behavior,
     now,
     random,
   }: {
     name: string
-    behaviour: Behaviour
+    behavior: Behavior
     now: () => number
-    /** What the next activation draws from. */
+    /** The random numbers of the next activation. */
     random: () => Random
   },
 ): Activate {
   return async (activation) => {
     const trace = new Trace(name, now)
-    const retryAfterSeconds = behaviour.admit(now())
+    const retryAfterSeconds = behavior.admit(now())
     if (retryAfterSeconds !== undefined) return rateLimited(trace, retryAfterSeconds)
     const draws = random()
     const { status, body = {}, error } = await work(activation, trace, draws)
-    // Asked for meanwhile: later activations don't get here.
-    if (behaviour.resets) return { status: RESET_STATUS, body: {}, reset: true }
-    const payload = behaviour.payload(draws)
+    // Evaluated here because later activations don't get this far.
+    if (behavior.resets) return { status: RESET_STATUS, body: {}, reset: true }
+    const payload = behavior.payload(draws)
     const answer = {
       status,
       ...body,
@@ -97,11 +100,11 @@ export function activation(
   }
 }
 
-/** A service without services: it picks a status, and answers it after its latency. */
-export function leaf({ behaviour, show, sleep }: WorkOptions): Work {
+/** A service without callees: it picks a status and returns it after its latency. */
+export function leaf({ behavior, show, sleep }: WorkOptions): Work {
   return async (_, __, random) => {
-    const failure = behaviour.failure(random)
-    const latencyMs = behaviour.latencyMs(random)
+    const failure = behavior.failure(random)
+    const latencyMs = behavior.latencyMs(random)
     show(failure === undefined ? 'green' : BAD)
     await sleep(latencyMs)
     show(WHITE)
@@ -109,22 +112,22 @@ export function leaf({ behaviour, show, sleep }: WorkOptions): Work {
   }
 }
 
-/** A service with services: it asks all of them at once, and is as good as the worst of them. */
+/** A service with callees: it calls them all at once and is as good as the worst of them. */
 export function node({
   addresses,
   call,
-  behaviour,
+  behavior,
   show,
   sleep,
 }: WorkOptions & {
-  /** Whom it calls, as `host:port`. */
+  /** The services it calls, as `host:port`. */
   addresses: string[]
   call: MakeCall
 }): Work {
   return async ({ color, body }, trace, random) => {
     show(color)
-    await sleep(behaviour.latencyMs(random))
-    const failure = behaviour.failure(random)
+    await sleep(behavior.latencyMs(random))
+    const failure = behavior.failure(random)
     const statuses =
       failure === undefined ? await Promise.all(addresses.map((address) => call(address, body, trace))) : []
     const good = failure === undefined && statuses.every((status) => status === 200)
@@ -148,13 +151,13 @@ function rateLimited(trace: Trace, retryAfterSeconds: number): Answer {
   }
 }
 
-/** Reads an activation, or says why it isn't one. */
+/** Parses an activation, or returns the response that says why it isn't one. */
 export async function readActivation(request: Request): Promise<Activation | { refusal: Answer }> {
   let body: string | undefined
   try {
     body = await readText(request.body, MAX_BODY_BYTES)
   } catch {
-    return refusal(400, 'Body could not be read as UTF-8')
+    return refusal(400, 'Body is not valid UTF-8')
   }
   if (body === undefined) return refusal(413, `Body is larger than ${MAX_BODY_BYTES} bytes`)
   const fields = parseObject(body)

@@ -9,15 +9,15 @@ import type { EventFeed, Feed } from './events.ts'
 import { jsonWithEtag, methodNotAllowed, preflight, withCors } from './http.ts'
 import type { ServiceState } from './state.ts'
 
-/** Requests that a fault keeps waiting at a time; at the bound the next one's connection is reset. */
+/** Requests held by a fault at a time; beyond it, the connection is reset. */
 const MAX_HELD = 100
-/** What a reader whose stream was ended may take to read the rest, before its connection is cut. In seconds. */
+/** How long a reader whose stream was ended may take to read the rest before its connection is cut. In seconds. */
 const DRAIN_SECONDS = 5
-/** Bun's word for no limit on how long a connection may be idle, in seconds. */
+/** Bun's value for no idle timeout, in seconds. */
 const NO_IDLE_LIMIT = 0
 
 const NO_COLOR: Answer = { status: 400, body: { error: 'Color not provided' } }
-const BUSY: Answer = { status: 503, body: { error: 'Too many activations under way' } }
+const BUSY: Answer = { status: 503, body: { error: 'Too many concurrent activations' } }
 const CLOSING: Answer = { status: 503, body: { error: 'Service is closing' } }
 const TOO_MANY_READERS: Answer = { status: 503, body: { error: 'Too many readers' } }
 const NOT_FOUND: Answer = { status: 404, body: { error: 'Not found' } }
@@ -31,40 +31,40 @@ const METHODS = new Map<string, readonly string[]>([
   ['/faults', ['GET', 'PUT', 'DELETE']],
   ['/faults/actions', ['POST']],
 ])
-/** What people follow, where a service's faults show. */
+/** The routes that are followed, where a service's faults show. */
 const FOLLOWED: ReadonlySet<string> = new Set(['/state', '/feed', '/events'])
 
-/** What a polled document is made from, anew for every request. */
+/** The source of a polled document, read for every request. */
 export interface FeedSource {
   snapshot(): object
-  /** Default true. */
+  /** Default: true. */
   readonly hasEtag?: boolean
 }
 
 export interface ServiceApiOptions {
   name: string
   activate: Activate
-  /** Whether an activation has to bring a colour to show: a node's has, a leaf shows its own. */
+  /** Whether an activation must carry a color: a node shows that one, a leaf its own. */
   needsColor: boolean
-  /** Activations under way at a time; at the bound one is refused with 503. */
+  /** Maximum concurrent activations; beyond it they are refused with 503. */
   maxInFlight: number
   state: ServiceState
   feed: EventFeed
-  /** What `/events` shows in its place. Default none. */
+  /** Replaces the default of `/events`. Default: none. */
   own?: Feed | undefined
-  /** What `/feed` shows. Default nothing. */
+  /** The content of `/feed`. Default: nothing. */
   document?: FeedSource | undefined
   faults: FaultHolder
-  /** What the faults of its documents are drawn from. */
+  /** The random numbers for faults of its documents. */
   random: Random
   world: World
   closing: AbortSignal
 }
 
-/** What a simulated service answers over HTTP. */
+/** The HTTP API of a simulated service. */
 export class ServiceApi {
   readonly #options: ServiceApiOptions
-  /** Requests that a fault keeps waiting. */
+  /** Requests held by a fault. */
   #held = 0
 
   constructor(options: ServiceApiOptions) {
@@ -121,7 +121,7 @@ export class ServiceApi {
     return toResponse(answer)
   }
 
-  /** Answers with a document or the event stream, unless a fault has it otherwise. */
+  /** Responds with a document or the event stream, unless a fault intervenes. */
   async #followed(pathname: string, request: Request, server: Server<undefined>): Promise<Response> {
     const { faults, document, state } = this.#options
     if (pathname === '/feed' && document === undefined) return toResponse(NOT_FOUND)
@@ -136,7 +136,10 @@ export class ServiceApi {
     return this.#slowly(answer, request, server)
   }
 
-  /** Accepts a connection without answering. @returns whether there was room to */
+  /**
+   * Accepts a connection without answering.
+   * @returns whether there was room
+   */
   async #hold(request: Request, server: Server<undefined>): Promise<boolean> {
     const { faults, closing } = this.#options
     if (this.#held >= MAX_HELD) return false

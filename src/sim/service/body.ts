@@ -1,6 +1,7 @@
 /**
- * Reads a body as UTF-8 text; `undefined` when it is longer than `maxBytes`, and the rest is then left unread.
- * @throws TypeError when it isn't UTF-8, or whatever the connection fails with.
+ * Reads a body as UTF-8 text.
+ * @returns `undefined` if it is longer than `maxBytes`; the rest is left unread
+ * @throws TypeError if it isn't UTF-8, or whatever the connection fails with.
  */
 export async function readText(
   body: ReadableStream<Uint8Array> | null,
@@ -19,7 +20,7 @@ export async function readText(
   return text + decoder.decode()
 }
 
-/** The text as JSON; `undefined` when it is none. */
+/** The text as JSON; `undefined` if it isn't JSON. */
 export function parseJson(text: string | undefined): unknown {
   try {
     return JSON.parse(text ?? '')
@@ -28,7 +29,7 @@ export function parseJson(text: string | undefined): unknown {
   }
 }
 
-/** The text as a JSON object; `undefined` when it is no JSON, or JSON of another kind. */
+/** The text as a JSON object; `undefined` if it isn't one. */
 export function parseObject(text: string): Record<string, unknown> | undefined {
   const value = parseJson(text)
   return isObject(value) ? value : undefined

@@ -1,36 +1,36 @@
 import { isObject } from './body.ts'
 
-/** Calls of one tree. What is beyond is left out, and counted where it would be. */
+/** Maximum calls of one tree. Calls beyond it are left out, and counted at their parent. */
 export const MAX_TREE_CALLS = 500
-/** How deep a call may lie. What is deeper is left out, and counted where it would be. */
+/** Maximum depth of a call. Deeper calls are left out, and counted at their parent. */
 export const MAX_TREE_DEPTH = 32
 const MAX_NAME_CHARS = 100
 const MAX_ERROR_CHARS = 200
 
-/** An activation with the calls that were made for it, in the order in which they began. */
+/** An activation with its calls, in the order in which they began. */
 export interface CallTree {
-  /** Its name, or its address while its name isn't known. */
+  /** Its name, or its address until its name is known. */
   service: string
-  /** As its caller saw it. */
+  /** As the caller saw it. */
   status: number
-  /** When it began, from when the root did. */
+  /** When it began, relative to the root. */
   startedMs: number
   durationMs: number
-  /** 2 and more: a call that was made again. */
+  /** 2 or more for a retry. */
   attempt?: number
   /** Why it failed, for people. */
   error?: string
   calls: CallTree[]
-  /** Calls of this one that there was no room for. */
+  /** Calls of this one that were left out. */
   leftOut?: number
 }
 
-/** A call as its caller saw it; `answered` is what the other side says of it, as it came in. */
+/** A call as its caller saw it; `answered` is the body of the response. */
 export interface MadeCall extends Omit<CallTree, 'calls' | 'leftOut'> {
   answered?: unknown
 }
 
-/** Gathers the calls of one activation. */
+/** Collects the calls of one activation. */
 export class Trace {
   readonly #service: string
   readonly #now: () => number
@@ -48,7 +48,7 @@ export class Trace {
     return Math.max(0, Math.round(this.#now() - this.#startedAt))
   }
 
-  /** A call that begins now; its maker fills in how it went. */
+  /** Adds a call that begins now; the caller fills in the result. */
   begin(service: string): MadeCall {
     const call = { service, status: 0, startedMs: this.elapsedMs(), durationMs: 0 }
     this.#calls.push(call)
@@ -77,7 +77,7 @@ interface Place {
   depth: number
 }
 
-/** Gives a call what the called service says that it called, moved to the caller's clock. */
+/** Adds to a call the calls that the called service reports, converted to the caller's clock. */
 function attach(call: CallTree, answered: unknown, place: Place): CallTree {
   if (!isObject(answered)) return call
   if (call.error === undefined && typeof answered.error === 'string') {
@@ -115,7 +115,7 @@ function readCall(value: unknown, place: Place & { shiftMs: number }): CallTree 
   return tree
 }
 
-/** Adds a call while there is room for one; what is no call is left out too. */
+/** Adds a call if there is room; anything that isn't a call is left out too. */
 function graft(tree: CallTree, room: { calls: number }, read: () => CallTree | undefined): void {
   if (room.calls <= 0) return void leaveOut(tree, 1)
   room.calls--

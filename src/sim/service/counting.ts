@@ -7,34 +7,34 @@ import type { Feed, OpenOptions } from './events.ts'
 import { documentAt, type NumberedDocument, numberData, patchTo } from './numbers.ts'
 import { type Action, Readers, type Story } from './readers.ts'
 
-/** Numbers that a reader that comes back is sent. At the bound the oldest are left out. */
+/** Numbers replayed to a reader that reconnects. Beyond it the oldest are left out. */
 const MAX_REPLAYED = 50_000
-/** What every connection begins with where `resume` is `last`. */
+/** How many numbers every connection starts with if `resume` is `last`. */
 export const REPLAYED = 20
 
 export const TELLS = ['numbers', 'patches', 'nothing'] as const
 export const RESUMES = ['missed', 'last', 'nothing'] as const
 
-/** What a service that counts by the clock tells. */
+/** What a service that counts by the clock sends. */
 export interface CountSpec {
-  /** An event for each number; its document and then a patch of it for each number; or heartbeats only. */
+  /** An event for each number; its document, then a patch for each number; or heartbeats only. */
   tells: (typeof TELLS)[number]
   /** Time between two numbers, in milliseconds. Default 1,000. */
   everyMs?: number
-  /** When it was at 0, in milliseconds since the epoch. Default: its start. */
+  /** The time of number 0, in milliseconds since the epoch. Default: the start of the service. */
   since?: number
-  /** Whether events have ids: their numbers. Default true. */
+  /** Whether events have IDs: their numbers. Default: true. */
   ids?: boolean
   /**
-   * What a connection begins with: what was missed since its `Last-Event-ID`, the last few numbers whatever its
-   * `Last-Event-ID`, or nothing of the past. Default `missed`.
+   * What a connection starts with: what follows its `Last-Event-ID`, the last few numbers regardless, or nothing from
+   * the past. Default: `missed`.
    */
   resume?: (typeof RESUMES)[number]
-  /** Whether the document of `/feed` has an ETag. Default true. */
+  /** Whether the document of `/feed` has an ETag. Default: true. */
   validators?: boolean
   /** Default 15,000. */
   heartbeatMs?: number
-  /** The reconnection time that readers are told. Default 1,000. */
+  /** The `retry:` sent to readers. Default 1,000. */
   retryMs?: number
 }
 
@@ -63,8 +63,8 @@ export function newestAt(since: number, everyMs: number, at: number): number {
 }
 
 /**
- * Counts by the clock: a service that was killed knows every number when it is back, and whoever follows it can prove
- * that none is missing, doubled, out of order or altered.
+ * Counts by the clock: a service that was killed knows every number when it is back, and a reader can prove that none
+ * is missing, duplicated, out of order or altered.
  */
 export class CountingFeed implements Feed, Story {
   readonly oldest = 1
@@ -84,7 +84,7 @@ export class CountingFeed implements Feed, Story {
     return this.#readers.count
   }
 
-  /** What `/events` has told by now; none for a service that tells nothing. */
+  /** The newest number on `/events`; 0 for a service that sends nothing. */
   get newest(): number {
     return this.#spec.tells === 'nothing' ? 0 : this.#now()
   }
@@ -107,7 +107,7 @@ export class CountingFeed implements Feed, Story {
     return this.#readers.open({ greeting: isFresh ? [this.#snapshot(newest)] : [], next, onEnd })
   }
 
-  /** What `/feed` shows. */
+  /** The content of `/feed`. */
   snapshot(): NumberedDocument {
     return documentAt(this.#options.name, this.#now())
   }
@@ -120,7 +120,10 @@ export class CountingFeed implements Feed, Story {
     return this.#readers.act(action)
   }
 
-  /** Counts until `closing` aborts. @throws AbortError then */
+  /**
+   * Counts until `closing` aborts.
+   * @throws AbortError then
+   */
   async run(closing: AbortSignal): Promise<never> {
     const { everyMs, heartbeatMs } = this.#spec
     const stepMs = Math.min(everyMs, heartbeatMs)

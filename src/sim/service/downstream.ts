@@ -1,28 +1,28 @@
 import type { World } from '../world.ts'
 import { parseObject, readText } from './body.ts'
 
-/** What an answer that didn't come in time counts as. */
+/** The status of a call that timed out. */
 const LATE_STATUS = 502
-/** What a connection that failed counts as. */
+/** The status of a call whose connection failed. */
 const UNREACHABLE_STATUS = 500
 
-/** How long `GET /state` of a called service may take. */
+/** Timeout of `GET /state` of a called service. */
 const NAME_TIMEOUT_MS = 1_000
 /** Waits between attempts to learn a name: doubled from the first to the longest. */
 const FIRST_NAME_RETRY_MS = 250
 const LONGEST_NAME_RETRY_MS = 5_000
 const MAX_STATE_BYTES = 65_536
-/** The largest answer that is read for its call tree: the largest payload, and room for the tree. */
+/** The largest response parsed for its call tree: the largest payload, and room for the tree. */
 const MAX_ANSWER_BYTES = 16_777_216
-/** The longest name another service may give itself. */
+/** The longest name that another service may have. */
 const MAX_NAME_CHARS = 100
 
-/** What a call came to, as its caller saw it. */
+/** The result of a call, as its caller saw it. */
 export interface CallOutcome {
   status: number
-  /** Why no answer came, for people. */
+  /** Why there was no response, for people. */
   error?: string
-  /** What the service says of itself and its calls, as it came in; undefined when it says nothing. */
+  /** The body of the response, with the service's own call tree; undefined if there is none. */
   answered?: unknown
 }
 
@@ -39,7 +39,7 @@ export async function callService(
       headers: { 'Content-Type': 'application/json' },
       body,
       redirect: 'manual',
-      // A pooled connection that the other side closes while the request is on its way would count as a failure.
+      // A pooled connection that the other side closes during the request would count as a failure.
       keepalive: false,
       signal: AbortSignal.any([timeout, closing]),
     })
@@ -47,13 +47,13 @@ export async function callService(
     return { status: response.status, answered: parseObject(text ?? '')?.tree }
   } catch {
     return timeout.aborted
-      ? { status: LATE_STATUS, error: `No answer within ${timeoutMs} ms` }
+      ? { status: LATE_STATUS, error: `No response within ${timeoutMs} ms` }
       : { status: UNREACHABLE_STATUS, error: 'The connection failed' }
   }
 }
 
 /**
- * Asks the service at an address for its name until it gives one.
+ * Asks the service at an address for its name until it responds.
  * @throws AbortError when `closing` aborts.
  */
 export async function learnName(address: string, world: World, closing: AbortSignal): Promise<string> {

@@ -6,35 +6,38 @@ import { type Action, Readers, type Story } from './readers.ts'
 
 /** Well below the idle timeouts of common proxies (nginx and most load balancers: 60 s). */
 export const HEARTBEAT_MS = 15_000
-/** How long a reader should wait before it comes back. */
+/** How long a reader should wait before it reconnects. */
 const RETRY_MS = 1_000
-/** What a returning reader can be sent again. At the bound the oldest is forgotten. */
+/** Events kept for readers that reconnect. Beyond it the oldest is dropped. */
 export const MAX_KEPT_EVENTS = 200
 
 export interface OpenOptions {
-  /** The request's `Last-Event-ID`, if it has one. */
+  /** The request's `Last-Event-ID`, if any. */
   lastEventId: string | null
   /** The current state, as JSON. */
   state: string
-  /** Called once when the feed ends the stream, or when the reader has left. */
+  /** Called once when the feed ends the stream or the reader has left. */
   onEnd?: () => void
 }
 
-/** What a service's `/events` shows. */
+/** The content of a service's `/events`. */
 export interface Feed {
-  /** How many read it. */
+  /** Number of readers. */
   readonly readers: number
-  /** Answers with the stream; `undefined` when there are too many readers. */
+  /** Responds with the stream; `undefined` if there are too many readers. */
   open(options: OpenOptions): Response | undefined
-  /** Does something once to the connections that are open. @returns how many they were */
+  /**
+   * Applies a one-time fault to the open connections.
+   * @returns their number
+   */
   act(action: Action): number
 }
 
 /**
- * The event stream of one service: a ring of what happened last, and whoever reads it.
+ * The event stream of one service: a ring buffer of recent events, and its readers.
  *
- * Ids start at the time of the start in milliseconds and grow by one, so that they also grow over a restart:
- * a reader that comes back to a new process gets all of the ring, instead of losing what has a smaller id.
+ * IDs start at the start time in milliseconds and increase by one, so that they also increase across restarts: a
+ * reader that reconnects to a new process gets the whole buffer instead of missing what has a smaller ID.
  */
 export class EventFeed implements Feed, Story {
   readonly #kept: Frame[] = []
@@ -72,7 +75,7 @@ export class EventFeed implements Feed, Story {
     return this.#kept[id - this.oldest] ?? encode('state', id, '{}')
   }
 
-  /** Sends an event to every reader and keeps it for those who come back. Never waits. */
+  /** Sends an event to every reader and keeps it for those that reconnect. Never waits. */
   publish(event: string, data: object): void {
     this.#kept.push(encode(event, ++this.#lastId, JSON.stringify(data)))
     if (this.#kept.length > MAX_KEPT_EVENTS) this.#kept.shift()
@@ -83,10 +86,10 @@ export class EventFeed implements Feed, Story {
     this.#readers.heartbeat()
   }
 
-  /** Answers with the state, what was missed since `lastEventId`, then what happens. */
+  /** Responds with the state, the events missed since `lastEventId`, then live events. */
   open({ lastEventId, state, onEnd }: OpenOptions): Response | undefined {
     const from = this.#position(lastEventId)
-    // The id is where the missed events begin: a reader cut off right here misses none of them.
+    // The ID is where the missed events begin: a reader that is cut off right here misses none of them.
     return this.#readers.open({ greeting: [encode('state', from, state)], next: from + 1, onEnd })
   }
 

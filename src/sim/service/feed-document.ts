@@ -10,7 +10,7 @@ interface Item {
   text: string
 }
 
-/** What `GET /feed` shows. */
+/** The content of `GET /feed`. */
 export interface FeedSnapshot {
   service: string
   /** How often the document has changed. */
@@ -33,7 +33,10 @@ export class FeedDocument {
     this.#items = Array.from({ length: spec.items }, (_, id) => ({ id, revision: 0, text: this.#text() }))
   }
 
-  /** Changes an item, or nothing, as the change rate has it; what `/events` tells of the change. */
+  /**
+   * Changes one item, or nothing, according to the change rate.
+   * @returns what `/events` reports
+   */
   tick(): { version: number; item: Item } | undefined {
     if (this.#random() >= this.#spec.changeRate) return undefined
     const item = this.#items[Math.floor(this.#random() * this.#items.length)]

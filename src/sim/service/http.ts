@@ -1,19 +1,19 @@
-/** How long a browser may go without asking again whether it may post. */
+/** How long browsers may cache a preflight response. */
 const PREFLIGHT_SECONDS = 600
 
-/** Every page may read every answer: the web program's pages are of another origin. */
+/** Every page may read every response: the pages of Weir have another origin. */
 const CORS_HEADERS = {
   'Access-Control-Allow-Origin': '*',
   'Access-Control-Expose-Headers': 'ETag, Allow',
 }
 
-/** Lets pages of other origins read an answer. */
+/** Lets pages of other origins read a response. */
 export function withCors(response: Response): Response {
   for (const [name, value] of Object.entries(CORS_HEADERS)) response.headers.set(name, value)
   return response
 }
 
-/** Answers a browser that asks what it may send. */
+/** Responds to a preflight request. */
 export function preflight(methods: readonly string[]): Response {
   return new Response(null, {
     status: 204,
@@ -33,7 +33,7 @@ export function methodNotAllowed(methods: readonly string[]): Response {
   )
 }
 
-/** Answers with JSON, or with 304 to a client that has this very JSON already. */
+/** Responds with JSON, or with 304 to a client that has the same JSON already. */
 export function jsonWithEtag(request: Request, value: object): Response {
   const body = JSON.stringify(value)
   const etag = `"${Bun.hash(body).toString(36)}"`
@@ -46,7 +46,7 @@ function allowed(methods: readonly string[]): string {
   return [...methods, 'OPTIONS'].join(', ')
 }
 
-/** Compares weakly, as RFC 9110 section 13.1.2 asks for. */
+/** Weak comparison, as required by RFC 9110 section 13.1.2. */
 function matches(ifNoneMatch: string | null, etag: string): boolean {
   if (ifNoneMatch === null) return false
   return ifNoneMatch

@@ -1,20 +1,20 @@
 import type { CallSpec } from '../graph/graph.ts'
 import type { Random } from '../random.ts'
 import { BAD, FAILED_ITSELF, GOOD, type MakeCall, SERVICES_FAILED, type Work } from './activation.ts'
-import type { Behaviour } from './behaviour.ts'
+import type { Behavior } from './behavior.ts'
 import type { Trace } from './call-tree.ts'
 
 const OK_STATUS = 200
 const SERVICES_FAILED_STATUS = 500
 
 export interface LabServiceOptions {
-  /** One after another; their `service` is an address. */
+  /** Sequential steps; their `service` is an address. */
   steps: CallSpec[][]
   call: (spec: CallSpec) => MakeCall
-  behaviour: Behaviour
-  /** Tells the web program the service's colour; never waits, never fails. */
+  behavior: Behavior
+  /** Reports the service's color to Weir; never waits, never fails. */
   show: (color: string) => void
-  /** Lets the service turn white once it is idle again. */
+  /** Turns the service white once it is idle again. */
   settle: () => void
   sleep: (ms: number) => Promise<void>
 }
@@ -23,16 +23,18 @@ interface Visit {
   body: string
   trace: Trace
   random: Random
-  /** By address: the last status that a call there came to. */
+  /** By address: the status of the last call to it. */
   responses: Record<string, number>
 }
 
-/** A service of a graph file: it does its own work, then its calls, and fails at the first that it can't do without. */
-export function labService({ steps, call, behaviour, show, settle, sleep }: LabServiceOptions): Work {
+/**
+ * A service from a graph file: it does its own work, then its calls, and fails at the first required one that fails.
+ */
+export function labService({ steps, call, behavior, show, settle, sleep }: LabServiceOptions): Work {
   return async ({ color, body }, trace, random) => {
     show(color)
-    await sleep(behaviour.latencyMs(random))
-    const failure = behaviour.failure(random)
+    await sleep(behavior.latencyMs(random))
+    const failure = behavior.failure(random)
     const responses: Record<string, number> = {}
     const good = failure === undefined && (await walk({ body, trace, random, responses }))
     show(good ? GOOD : BAD)
@@ -42,10 +44,10 @@ export function labService({ steps, call, behaviour, show, settle, sleep }: LabS
     return { status: SERVICES_FAILED_STATUS, body: { responses }, error: SERVICES_FAILED }
   }
 
-  /** Whether all steps went well. */
+  /** Whether all steps succeeded. */
   async function walk(visit: Visit): Promise<boolean> {
     for (const step of steps) {
-      // Drawn before any call of the step is made: the order in which answers come must not change what is drawn.
+      // Drawn before any call of the step is made, so that the order of the responses doesn't matter.
       const made = step.filter(({ probability }) => visit.random() < probability)
       const outcomes = await Promise.all(made.map((spec) => tryCall(spec, visit)))
       if (outcomes.includes(false)) return false

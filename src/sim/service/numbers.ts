@@ -1,9 +1,9 @@
 import { compare } from 'fast-json-patch'
 
-/** Of so many numbers, one carries a large text. */
+/** Every so many numbers, one carries a large text. */
 const LARGE_EVERY = 50
 const LARGE_REPEATS = 600
-/** Members of a document, and how many versions each of them stays. */
+/** Members of a document, and how many versions each of them lasts. */
 const MEMBERS = 8
 const VERSIONS_PER_MEMBER = 5
 
@@ -15,13 +15,13 @@ export interface NumberedDocument {
   about: string
 }
 
-/** The data of an event of a counting service: any change on its way shows. */
+/** The data of an event of a counting service: any alteration is detectable. */
 export function numberData(name: string, n: number): string {
   const text = n % LARGE_EVERY === 0 ? 'ä€😀 '.repeat(LARGE_REPEATS) : `tick ${n} of ${name}`
   return JSON.stringify({ name, n, text })
 }
 
-/** A version of its document: some members change, one in a while comes and one goes. */
+/** A version of its document: some members change, and now and then one is added and one removed. */
 export function documentAt(name: string, version: number): NumberedDocument {
   const first = Math.floor(version / VERSIONS_PER_MEMBER)
   const members = Array.from({ length: MEMBERS }, (_, position) => {
@@ -36,7 +36,10 @@ export function documentAt(name: string, version: number): NumberedDocument {
   }
 }
 
-/** The patch that leads from the version before to this one, as text. @see https://datatracker.ietf.org/doc/html/rfc6902 */
+/**
+ * The patch from the previous version to this one, as text.
+ * @see https://datatracker.ietf.org/doc/html/rfc6902
+ */
 export function patchTo(name: string, version: number): string {
   return JSON.stringify(compare(documentAt(name, version - 1), documentAt(name, version)))
 }

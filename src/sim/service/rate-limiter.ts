@@ -2,13 +2,16 @@ import type { RateLimit } from '../graph/graph.ts'
 
 const SECOND_MS = 1_000
 
-/** A token bucket; its limit may be another at every request, and it is full when one begins to hold. */
+/** A token bucket. Its limit may change with every request; it is full when a limit first applies. */
 export class RateLimiter {
   #limit: RateLimit | undefined
   #tokens = 0
   #filledAt = 0
 
-  /** Whether there is room at `now`: `undefined`, and it is taken; or the whole seconds to wait for some. */
+  /**
+   * Takes a token.
+   * @returns `undefined` if there was one, else the whole seconds until there is
+   */
   take(limit: RateLimit | undefined, now: number): number | undefined {
     if (limit === undefined) {
       this.#limit = undefined

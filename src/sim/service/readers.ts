@@ -4,40 +4,40 @@ import { cut, type Frame } from '../faults/sse-faults.ts'
 import type { Random } from '../random.ts'
 import { MAX_UNREAD_BYTES, Wire } from './wire.ts'
 
-/** Readers of one service at a time. At the bound the next one is refused. */
+/** Maximum concurrent readers of one service; further ones are refused. */
 export const MAX_READERS = 100
 
 const HEARTBEAT = encodeComment('heartbeat')
 
-/** What readers are told: frames by their number. */
+/** Frames for readers, by number. */
 export interface Story {
-  /** Of the newest frame there is, and of the oldest that can still be had. */
+  /** Numbers of the newest frame, and of the oldest one still available. */
   readonly newest: number
   readonly oldest: number
   frame(number: number): Frame
 }
 
-/** What can be done once to the connections that are open: end them, end them within an event, break them off. */
+/** One-time faults for open connections: end them, end them within an event, reset them. */
 export const ACTIONS = ['end', 'cut', 'drop'] as const
 export type Action = (typeof ACTIONS)[number]
 
 export interface ReadersOptions {
   story: Story
   faults: FaultHolder
-  /** What a connection's faults are drawn from, by its number from 1 on. */
+  /** The random numbers for a connection's faults, by its number from 1. */
   randomOf: (connection: number) => Random
-  /** How long a reader should wait before it comes back, in milliseconds. */
+  /** How long a reader should wait before it reconnects, in milliseconds. */
   retryMs: number
-  /** Whether a reader that leaves too much unread is waited for; else it is closed, and misses what comes meanwhile. */
+  /** Whether to wait for a reader that leaves too much unread; otherwise it is closed and misses what follows. */
   isPatient: boolean
-  /** Told of every number right before it goes to the connection that was opened last. */
+  /** Called with every number right before it is sent on the newest connection. */
   onSent?: ((number: number) => void) | undefined
 }
 
 export interface Opening {
   /** What the stream begins with. */
   greeting: Frame[]
-  /** The number that it goes on with. */
+  /** The number it continues with. */
   next: number
   onEnd?: (() => void) | undefined
 }
@@ -48,7 +48,7 @@ interface Reader {
   next: number
 }
 
-/** Whoever reads the events of one service, each over a connection that misbehaves as the faults say. */
+/** The readers of one service's events, each on a connection with the current faults. */
 export class Readers {
   /** How many were closed because they didn't read. */
   slow = 0
@@ -67,7 +67,7 @@ export class Readers {
     return this.#readers.size
   }
 
-  /** Answers with the stream; `undefined` when there are too many readers. */
+  /** Responds with the stream; `undefined` if there are too many readers. */
   open({ greeting, next, onEnd }: Opening): Response | undefined {
     if (this.#readers.size >= MAX_READERS) return undefined
     let reader: Reader
@@ -77,12 +77,12 @@ export class Readers {
           reader = { wire: this.#wire(controller, () => this.#left(reader, onEnd)), greeting, next }
           this.#readers.add(reader)
           this.#newest = reader
-          // At once, whatever the faults: headers only leave with the first bytes.
+          // At once, whatever the faults: headers are only sent with the first bytes.
           reader.wire.write({ bytes: encodeRetry(this.#options.retryMs) })
           this.#pump(reader)
         },
         pull: async () => {
-          // It may be called from within a write, and what is written then must not come in between.
+          // It may be called during a write, and must not write in between.
           await Promise.resolve()
           this.#pump(reader)
         },
@@ -93,17 +93,17 @@ export class Readers {
     return new Response(body, { headers: SSE_HEADERS })
   }
 
-  /** Sends what there is to send. Never waits. */
+  /** Sends pending frames. Never waits. */
   tell(): void {
     for (const reader of this.#readers) this.#pump(reader)
   }
 
-  /** Keeps proxies from closing an idle stream, and finds out which readers are gone. */
+  /** Keeps proxies from closing idle streams, and detects readers that are gone. */
   heartbeat(): void {
     for (const reader of this.#readers) reader.wire.sendPlain(HEARTBEAT)
   }
 
-  /** @returns how many connections it was done to */
+  /** @returns the number of connections affected */
   act(action: Action): number {
     const readers = [...this.#readers]
     for (const { wire, next } of readers) {
@@ -160,7 +160,7 @@ export class Readers {
     return story.frame(number)
   }
 
-  /** Faults of the answer itself end the streams that are open: their readers come back into it. */
+  /** Faults of the response itself end the open streams, so that readers reconnect into the fault. */
   #faultsChanged(): void {
     const { reset, sse } = this.#options.faults.current
     for (const reader of [...this.#readers]) {

@@ -12,15 +12,14 @@ import { FeedDocument } from './feed-document.ts'
 import { ServiceState } from './state.ts'
 import { workOf } from './work.ts'
 
-/** Where Bun itself refuses a body, before it is held in memory. Above the bound that is answered in words. */
+/** Where Bun itself rejects a body before it is in memory. Smaller bodies over the limit get a message. */
 const MAX_REQUEST_BYTES = 1_048_576
 /**
- * Activations of one service under way at a time; at the bound one is refused with 503. It also ends what services
- * that call each other in a circle would go on with for ever: two of them stay below the 256 requests that Bun has
- * open at a time unless it is told otherwise.
+ * Concurrent activations of one service; further ones get 503. It also stops services that call each other in a
+ * cycle; two of them stay below the 256 concurrent requests that Bun allows by default.
  */
 const MAX_IN_FLIGHT = 100
-/** A graph file has no circles, and more traffic. */
+/** A graph file has no cycles, and more traffic. */
 const MAX_LAB_IN_FLIGHT = 1_000
 
 export interface ServiceOptions {
@@ -28,32 +27,32 @@ export interface ServiceOptions {
   spec: ServiceSpec
   seed: number
   reports: Reports
-  /** The names of the services that have been started, by address. */
+  /** Names of the started services, by address. */
   names: ReadonlyMap<string, string>
   world: World
-  /** See {@link CountingFeed}: told of what it sends. */
+  /** See {@link CountingFeed}: called with what it sends. */
   onSent?: ((service: string, number: number) => void) | undefined
-  /** Ends what the service has under way when it aborts. */
+  /** Ends the service's work in progress when it aborts. */
   closing: AbortSignal
 }
 
-/** A service that runs. */
+/** A running service. */
 export interface Service {
   name: string
   /** `host:port`, as its callers know it. */
   address: string
   url: string
-  /** How often its feed may change, in milliseconds; undefined when it has none. */
+  /** How often its feed may change, in milliseconds; undefined if it has none. */
   feedIntervalMs: number | undefined
   announcement(): Announcement
-  /** Ends every connection; call it after `closing` has aborted. */
+  /** Closes every connection; call it after `closing` has aborted. */
   close(): Promise<void>
 }
 
-/** The service can't listen on its port. The message tells a person what to do. */
+/** The service can't listen on its port. The message says what to do. */
 export class PortError extends Error {}
 
-/** @throws PortError when its port is taken or not allowed. */
+/** @throws PortError if its port is taken or not allowed. */
 export function startService({
   spec,
   seed,
@@ -137,7 +136,7 @@ function listen({ name, host, port }: ServiceSpec, api: ServiceApi): Server<unde
       hostname: host.replace(/^\[|\]$/g, ''),
       port,
       reusePort: false,
-      // Else a bug is answered with a page of source code.
+      // Otherwise Bun answers a bug with a page of source code.
       development: false,
       maxRequestBodySize: MAX_REQUEST_BYTES,
       fetch: (request, server) => api.fetch(request, server),
@@ -152,13 +151,13 @@ function whyNot(name: string, host: string, port: number, error: unknown): strin
   const code = error instanceof Error && 'code' in error ? error.code : undefined
   const remedy = 'choose another with --port-base or --listen.'
   if (code === 'EADDRINUSE') {
-    return `${where}: the port is taken. Stop the program that holds it, or ${remedy}`
+    return `${where}: the port is taken. Stop the program that uses it, or ${remedy}`
   }
-  if (code === 'EACCES') return `${where}: this user may not use the port. Please ${remedy}`
+  if (code === 'EACCES') return `${where}: this user is not allowed to use the port. Please ${remedy}`
   return `${where}: ${error instanceof Error ? error.message : String(error)}`
 }
 
-/** An address that stands for all of a machine's is listened on, but can't be called everywhere. */
+/** A wildcard address can be listened on, but not everywhere be called. */
 function reachableHost(host: string): string {
   if (host === '0.0.0.0') return '127.0.0.1'
   return host === '[::]' ? '[::1]' : host

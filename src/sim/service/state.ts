@@ -1,24 +1,24 @@
-/** What `GET /state` shows of one service that is called. */
+/** A called service in `GET /state`. */
 export interface CalledService {
   address: string
   requests: number
   failed: number
-  /** Null before the first answer. */
+  /** Null before the first response. */
   lastStatus: number | null
 }
 
-/** What `GET /state` shows. */
+/** The body of `GET /state`. */
 export interface ServiceSnapshot {
   service: string
   status: 'idle' | 'working'
-  /** Activations taken; `ok`, `failed` and `inFlight` add up to it. */
+  /** Accepted activations: the sum of `ok`, `failed` and `inFlight`. */
   requests: number
   ok: number
   failed: number
   inFlight: number
   lastStatus: number | null
   lastDurationMs: number | null
-  /** When it last answered, ISO 8601. */
+  /** Time of the last response, ISO 8601. */
   lastAt: string | null
   services: CalledService[]
 }

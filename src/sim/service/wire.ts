@@ -2,30 +2,30 @@ import type { FaultHolder, SseFaults } from '../faults/faults.ts'
 import { type Frame, FrameFaults } from '../faults/sse-faults.ts'
 import type { Random } from '../random.ts'
 
-/** What a reader may leave unread, and what a fault may hold back of it. At the bound no more is taken. */
+/** What a reader may leave unread, and what a fault may hold back for it. At the bound nothing more is accepted. */
 export const MAX_UNREAD_BYTES = 262_144
-/** A slow drip writes about so often, in milliseconds: what it may send meanwhile, but at least a byte. */
+/** How often a slow drip writes, in milliseconds: its quota for that time, but at least a byte. */
 const DRIP_EVERY_MS = 100
 
 export interface WireOptions {
   controller: ReadableStreamDefaultController<Uint8Array>
   faults: FaultHolder
   random: Random
-  /** Called with the number of a frame right before its first byte goes out. */
+  /** Called with the number of a frame right before its first byte is sent. */
   onSent?: ((number: number) => void) | undefined
-  /** Called once, when the connection is over. */
+  /** Called once, when the connection has ended. */
   onEnd?: (() => void) | undefined
 }
 
-/** One connection on its way out: what is sent reaches the reader as the faults of the moment have it. */
+/** One connection to a reader, on which the current faults apply. */
 export class Wire {
   readonly #options: WireOptions
   readonly #frames: FrameFaults
-  /** What a fault holds back. */
+  /** Held back by a fault. */
   #held: Frame[] = []
   #heldBytes = 0
   #timer: Timer | undefined
-  /** Whether the connection ends behind what is held back. */
+  /** Whether the connection ends after what is held back. */
   #isLast = false
   #isOver = false
 
@@ -38,12 +38,12 @@ export class Wire {
     return this.#isOver
   }
 
-  /** Whether the reader has left more unread than it may. */
+  /** Whether the reader has left too much unread. */
   get isStuck(): boolean {
     return (this.#options.controller.desiredSize ?? 0) <= 0
   }
 
-  /** Whether it takes frames now. What isn't sent waits with whoever has it. */
+  /** Whether it accepts frames now. The caller keeps what isn't sent. */
   get isReady(): boolean {
     return (
       !this.#isOver &&
@@ -54,7 +54,7 @@ export class Wire {
     )
   }
 
-  /** Sends a frame that the faults may drop, double, swap, cut and hold back. Only when it is ready. */
+  /** Sends a frame, which faults may drop, duplicate, swap, cut and hold back. Only when ready. */
   send(frame: Frame): void {
     const { frames, ends } = this.#frames.pass(frame, this.#faults)
     this.#isLast = ends
@@ -62,25 +62,25 @@ export class Wire {
     if (ends) this.#endBehindHeld()
   }
 
-  /** Sends what is no event, past the faults that meddle with frames. */
+  /** Sends bytes that aren't an event, which frame faults don't affect. */
   sendPlain(bytes: Uint8Array): void {
     if (this.isReady) this.#put({ bytes })
   }
 
-  /** Ends in good order behind all that was sent. */
+  /** Ends normally after everything that was sent. */
   finish(): void {
     this.#isLast = true
     this.#endBehindHeld()
   }
 
-  /** Ends now, in good order. */
+  /** Ends normally at once. */
   end(): void {
     this.#over(() => this.#options.controller.close())
   }
 
-  /** Breaks the connection off; what was sent last may be lost. */
+  /** Resets the connection; what was sent last may be lost. */
   drop(): void {
-    // An error with a value is printed by Bun.
+    // Bun prints an error that has a value.
     this.#over(() => this.#options.controller.error())
   }
 
@@ -92,7 +92,7 @@ export class Wire {
     controller.enqueue(frame.bytes)
   }
 
-  /** Follows a change of the faults: what they no longer hold back goes out. */
+  /** Applies a change of the faults: what they no longer hold back is sent. */
   faultsChanged(): void {
     for (const frame of this.#frames.release()) this.#hold(frame)
     clearTimeout(this.#timer)
@@ -119,7 +119,7 @@ export class Wire {
     this.#heldBytes += frame.bytes.byteLength
   }
 
-  /** Sees that what is held back goes out, `firstMs` from now if nothing is on its way. */
+  /** Schedules the release of what is held back, `firstMs` from now unless one is scheduled. */
   #goOn(firstMs: number): void {
     if (this.#held.length === 0 || this.#isOver || this.#timer !== undefined || this.#faults.stall) return
     if (firstMs === 0 && this.#faults.slowDripBytesPerSecond === undefined) this.#release()
@@ -134,7 +134,7 @@ export class Wire {
     this.#endBehindHeld()
   }
 
-  /** Together means in one piece: else the reader could tell that they were several. */
+  /** In one piece, so that the reader can't tell that there were several. */
   #releaseAll(): void {
     const frames = this.#held.splice(0)
     this.#heldBytes = 0

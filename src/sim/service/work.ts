@@ -5,13 +5,13 @@ import { drawStatus, LEAF_ERROR_CODES, type Random, randomFor } from '../random.
 import type { Reporter } from '../weir/reporter.ts'
 import { untilClosed, type World } from '../world.ts'
 import { type Activate, activation, leaf, type MakeCall, node, SETTLE_MS, WHITE } from './activation.ts'
-import { Behaviour, failing } from './behaviour.ts'
+import { Behavior, failing } from './behavior.ts'
 import { callService } from './downstream.ts'
 import { labService } from './lab-service.ts'
 import type { ServiceState } from './state.ts'
 
 export interface WorkParts {
-  /** Whom it calls are addresses. */
+  /** The services it calls are addresses. */
   spec: ServiceSpec
   seed: number
   faults: FaultHolder
@@ -26,30 +26,30 @@ export function workOf(parts: WorkParts): Activate {
   return parts.spec.lab === undefined ? sampleWork(parts) : labWork(parts)
 }
 
-/** As the services of the sample graph work: all that one of them draws comes from one generator. */
+/** Services of the sample graph: all random numbers of one service come from one generator. */
 function sampleWork(parts: WorkParts): Activate {
   const { spec, seed, faults, world } = parts
   const { name, timeoutMs, services: addresses } = spec
   const random = randomFor(seed, name)
   const isLeaf = addresses.length === 0
-  const behaviour = new Behaviour(
+  const behavior = new Behavior(
     isLeaf
       ? { latencyMs: always(timeoutMs), failure: leafFailure, errorCodes: LEAF_ERROR_CODES }
       : { failure: () => undefined },
     faults,
   )
-  const options = { behaviour, ...surroundings(parts) }
+  const options = { behavior, ...surroundings(parts) }
   const work = isLeaf ? leaf(options) : node({ ...options, addresses, call: caller(parts, timeoutMs) })
-  return activation(work, { name, behaviour, now: () => world.now(), random: () => random })
+  return activation(work, { name, behavior, now: () => world.now(), random: () => random })
 }
 
-/** What the n-th activation draws follows from the seed, the name and n: those under way don't mix their draws. */
+/** The random numbers of the n-th activation depend on the seed, the name and n: concurrent ones don't interfere. */
 function labWork(parts: WorkParts): Activate {
   const { spec, seed, faults, state, reporter, world, closing } = parts
   const { name, lab } = spec
   if (lab === undefined) throw new Error('no laboratory service')
   const { steps, latencyMs, errorRate, errorCodes, rateLimit, payloadBytes } = lab
-  const behaviour = new Behaviour(
+  const behavior = new Behavior(
     {
       latencyMs,
       failure: failing(errorRate, errorCodes),
@@ -71,10 +71,10 @@ function labWork(parts: WorkParts): Activate {
     })
   }
   const call = ({ timeoutMs }: { timeoutMs: number }) => caller(parts, timeoutMs)
-  const work = labService({ steps, call, behaviour, settle, ...surroundings(parts) })
+  const work = labService({ steps, call, behavior, settle, ...surroundings(parts) })
   let activations = 0
   const random = () => randomFor(seed, `${name} #${++activations}`)
-  return activation(work, { name, behaviour, now: () => world.now(), random })
+  return activation(work, { name, behavior, now: () => world.now(), random })
 }
 
 function leafFailure(random: Random): number | undefined {
@@ -91,7 +91,7 @@ function surroundings({ reporter, world, closing }: WorkParts) {
   }
 }
 
-/** Calls others, and tells of each call whoever counts them. */
+/** Makes calls and reports each of them. */
 function caller({ state, reporter, world, closing }: WorkParts, timeoutMs: number): MakeCall {
   return async (address, body, trace, attempt = 1) => {
     const made = trace.begin(reporter.nameOf(address))

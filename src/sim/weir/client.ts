@@ -3,11 +3,11 @@ import type { World } from '../world.ts'
 
 /** Reports are only worth sending while they are fresh. */
 export const REPORT_TIMEOUT_MS = 1_000
-/** The largest answer that is read. */
+/** The largest response that is read. */
 const MAX_ANSWER_BYTES = 1_048_576
 
 export interface WeirClientOptions {
-  /** The web program's URL without a slash at its end, e.g. `http://127.0.0.1:3000`. */
+  /** The URL of Weir without a trailing slash, such as `http://127.0.0.1:3000`. */
   web: string
   /** Sent as a bearer token with every request. */
   token: string | undefined
@@ -22,7 +22,7 @@ export interface WeirAnswer {
   json: unknown
 }
 
-/** Speaks to the web program, and says once, not every time, that it can't be reached. */
+/** Sends requests to Weir. Logs once, not every time, that Weir can't be reached. */
 export class WeirClient {
   readonly web: string
   readonly #options: WeirClientOptions
@@ -38,12 +38,18 @@ export class WeirClient {
     return this.#send('GET', path, undefined, timeoutMs)
   }
 
-  /** Posts JSON. The answer of any status, or `undefined` when none came in time. */
+  /**
+   * Posts JSON.
+   * @returns the response, whatever its status, or `undefined` if there was none in time
+   */
   post(path: string, body: object, timeoutMs: number): Promise<WeirAnswer | undefined> {
     return this.#send('POST', path, JSON.stringify(body), timeoutMs)
   }
 
-  /** Posts a report; whether the web program took it. Says once for each path and status that it refuses. */
+  /**
+   * Posts a report.
+   * @returns whether Weir accepted it; each path and status that is refused is logged once
+   */
   async report(path: string, body: object): Promise<boolean> {
     const answer = await this.post(path, body, REPORT_TIMEOUT_MS)
     if (answer === undefined) return false
@@ -51,7 +57,7 @@ export class WeirClient {
     const refusal = `${answer.status} ${path}`
     if (!this.#refused.has(refusal)) {
       this.#refused.add(refusal)
-      this.#options.world.log(`${this.web}${path} refuses reports: ${describeProblem(answer)}`)
+      this.#options.world.log(`${this.web}${path} rejected a report: ${describeProblem(answer)}`)
     }
     return false
   }
@@ -92,13 +98,13 @@ export class WeirClient {
     this.#away = !reached
     this.#options.world.log(
       reached
-        ? `${this.web} answers again`
-        : `${this.web} doesn't answer; the services go on without it, and it is tried again`,
+        ? `${this.web} is reachable again`
+        : `${this.web} is unreachable; the services continue without it and keep retrying`,
     )
   }
 }
 
-/** What an RFC 9457 problem says to people, or the bare status. */
+/** The message of an RFC 9457 problem, or the bare status. */
 export function describeProblem({ status, json }: WeirAnswer): string {
   const { detail, title } = isObject(json) ? json : {}
   const words = [detail, title].find((text) => typeof text === 'string' && text !== '')

@@ -2,27 +2,27 @@ import { isObject } from '../service/body.ts'
 import type { World } from '../world.ts'
 import { describeProblem, type WeirAnswer, type WeirClient } from './client.ts'
 
-/** How long the web program may take to list or register. */
+/** How long Weir may take to list or register. */
 const REGISTER_TIMEOUT_MS = 10_000
 /** Waits between attempts to register: doubled from the first to the longest. */
 const FIRST_RETRY_MS = 500
 const LONGEST_RETRY_MS = 10_000
 /** How often Weir polls a service's state. */
 const STATE_INTERVAL_MS = 1_000
-/** How often it polls the states of a graph of many services, so that they don't keep it busy by themselves. */
+/** How often it polls the states of a graph with many services, so that they alone don't keep it busy. */
 const MANY_STATE_INTERVAL_MS = 10_000
 const MANY_SERVICES = 50
 const PAGE_SIZE = 500
-/** How many pages are read at most; what stands on later ones may be registered again. */
+/** Maximum pages read; streams on later ones may be registered again. */
 const MAX_PAGES = 20
 
 const TAG = 'sim'
 
-/** A service whose streams are registered. */
+/** A service whose feeds are registered. */
 interface Registered {
   name: string
   url: string
-  /** How often its feed may change, in milliseconds; undefined when it has none. */
+  /** How often its feed may change, in milliseconds; undefined if it has none. */
   feedIntervalMs?: number | undefined
 }
 
@@ -34,14 +34,14 @@ interface Registration {
   tags: string[]
 }
 
-/** Refused: asking again would not help. Away: it may; `why` is left out when the client has said it. */
+/** Refused: a retry wouldn't help. Away: it may; `why` is omitted if the client has logged it. */
 type Outcome =
   | { kind: 'registered'; added: number }
   | { kind: 'refused'; why: string }
   | { kind: 'away'; why?: string }
 
 /**
- * Registers the feeds of the services, those the web program doesn't have yet, and tries until it is there.
+ * Registers the feeds that Weir doesn't have yet, and retries until Weir is up.
  * @throws AbortError when `closing` aborts.
  */
 export async function registerFeeds(
@@ -58,17 +58,17 @@ export async function registerFeeds(
     closing.throwIfAborted()
     if (outcome.kind === 'registered') {
       const before = wanted.length - outcome.added
-      const already = before === 0 ? '' : ` (${before} of them were already)`
+      const already = before === 0 ? '' : ` (${before} already registered)`
       world.log(`${wanted.length} streams registered with ${client.web}${already}`)
       return
     }
     if (outcome.kind === 'refused') {
-      world.log(`${client.web} refuses to register the streams: ${outcome.why}`)
+      world.log(`${client.web} rejected the streams: ${outcome.why}`)
       return
     }
     if (outcome.why !== undefined && !said) {
       said = true
-      world.log(`${client.web} can't register the streams yet: ${outcome.why}; it is tried again`)
+      world.log(`${client.web} can't register the streams yet: ${outcome.why}. Retrying.`)
     }
     await world.sleep(retryMs, closing)
   }
@@ -109,8 +109,7 @@ async function listUrls(client: WeirClient): Promise<Set<string> | Outcome> {
     const failure = failureOf(answer)
     if (failure !== undefined) return failure
     const { items, next } = isObject(answer?.json) ? answer.json : {}
-    if (!Array.isArray(items))
-      return { kind: 'refused', why: 'its list of streams has no items; is it Weir?' }
+    if (!Array.isArray(items)) return { kind: 'refused', why: 'it returned no list of streams; is it Weir?' }
     for (const item of items) if (isObject(item) && typeof item.url === 'string') urls.add(item.url)
     if (typeof next !== 'string' || next === '') break
     after = next

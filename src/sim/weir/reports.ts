@@ -1,17 +1,17 @@
 import type { KINDS } from '../graph/graph.ts'
-import { Colours } from '../service/colours.ts'
+import { Colors } from '../service/colors.ts'
 import { untilClosed, type World } from '../world.ts'
 import type { WeirClient } from './client.ts'
 
-/** A web program that was restarted learns the services again within this. */
+/** A restarted Weir learns of the services again within this time. */
 export const ANNOUNCE_EVERY_MS = 30_000
-/** First wait after an announcement that wasn't taken; doubled up to {@link ANNOUNCE_EVERY_MS}. */
+/** Wait after a failed announcement; doubled up to {@link ANNOUNCE_EVERY_MS}. */
 const FIRST_RETRY_MS = 500
-/** Calls are gathered for so long, to go out as one report. */
+/** Calls are collected for this long into one report. */
 const GATHER_MS = 100
-/** What `POST /api/topology` takes of each list at once. */
+/** Maximum items that `POST /api/topology` accepts in each list. */
 const MAX_REPORTED = 500
-/** Calls that wait to be reported. At the bound the oldest is dropped: rates of old calls serve nobody. */
+/** Calls that wait to be reported. Beyond it the oldest is dropped: outdated rates help nobody. */
 export const MAX_WAITING_CALLS = 5_000
 
 export interface ServiceReport {
@@ -21,7 +21,7 @@ export interface ServiceReport {
   group?: string
 }
 
-/** A call without `status` only declares that one calls the other. */
+/** A call without `status` only declares the edge. */
 export interface CallReport {
   from: string
   to: string
@@ -29,7 +29,7 @@ export interface CallReport {
   durationMs?: number
 }
 
-/** What one service is, and whom it calls as far as that is known. */
+/** One service, and its calls as far as they are known. */
 export interface Announcement {
   service: ServiceReport
   calls: CallReport[]
@@ -41,10 +41,10 @@ export interface ReportsOptions {
   closing: AbortSignal
 }
 
-/** Tells the web program what all services are and do, in few requests. Never holds up a service, never fails. */
+/** Reports all services to Weir in few requests. Never delays a service, and never fails. */
 export class Reports {
   readonly #options: ReportsOptions
-  readonly #colours: Colours
+  readonly #colors: Colors
   #calls: CallReport[] = []
   #sending = false
 
@@ -52,12 +52,12 @@ export class Reports {
     this.#options = options
     const { client, world, closing } = options
     const send = (item: string, color: string) => client.report('/activate', { item, color })
-    this.#colours = new Colours({ send, world, closing })
+    this.#colors = new Colors({ send, world, closing })
   }
 
-  /** Reports a service's colour, after those reported before. */
+  /** Reports a service's color, after those reported before. */
   show(name: string, color: string): void {
-    this.#colours.push(name, color)
+    this.#colors.push(name, color)
   }
 
   call(call: CallReport): void {
@@ -67,7 +67,7 @@ export class Reports {
   }
 
   /**
-   * Announces all services, again and again.
+   * Announces all services repeatedly.
    * @throws AbortError when `closing` aborts.
    */
   async keepAnnouncing(announce: () => Announcement[]): Promise<never> {
@@ -79,7 +79,7 @@ export class Reports {
     }
   }
 
-  /** Whether all were taken. The services go first: a call would else make a nameless one of whom it calls. */
+  /** Whether all were accepted. Services come first, because a call would create its unknown callee without a name. */
   async #announce(announcements: Announcement[]): Promise<boolean> {
     const services = chunks(announcements.map(({ service }) => service))
     const calls = chunks(announcements.flatMap((announcement) => announcement.calls))

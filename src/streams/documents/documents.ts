@@ -8,56 +8,56 @@ import type { Stream } from '../ingest/run.ts'
 import { LARGE_CHARS, type LargeDocuments } from '../large/documents.ts'
 import { type ReadVersions, readChain, readChainTexts, type Version } from './versions.ts'
 
-/** A moment in a stream's life: an instant, an entry, or how it is now. */
+/** A point in a stream's life: an instant, an entry, or now. */
 export type Moment = { at: Date } | { seq: number } | 'now'
 
-/** A document as the stream knew it. */
+/** A document at some point in time. */
 export interface StoredDocument {
-  /** The entry that made it, and when. */
+  /** The entry that produced it. */
   seq: number
   at: Date
-  /** Of its canonical form, SHA-256 in hex. */
+  /** SHA-256 of its canonical form, in hex. */
   hash: string
   document: Json
   /** Its JSON text: of a snapshot, as it was stored. */
   text: string
 }
 
-/** What turns one document into another. */
+/** The change from one document to another. */
 export interface DocumentChange {
   from: StoredDocument
   to: StoredDocument
-  /** In order; a single `replace` of the whole document where no patch can be made. */
+  /** In order; a single `replace` of the whole document if no patch can be made. */
   operations: PatchOperation[]
-  /** Of the operations as JSON text; 0 when nothing changed. */
+  /** Size of the operations as JSON text; 0 if nothing changed. */
   patchBytes: number
-  /** Of the document that they lead to. */
+  /** Size of the resulting document. */
   snapshotBytes: number
 }
 
-/** A version as a list shows it. */
+/** A version in a list. */
 export interface VersionLine extends Omit<Version, 'data'> {
-  /** Pointers that its patch names, as many as are told; left out where it is too large to be looked into. */
+  /** Pointers in its patch, up to a limit; omitted if the patch is too large to be parsed. */
   paths: string[] | undefined
 }
 
 export interface VersionsQuery {
-  /** The first and the last moment; the versions of both are included. */
+  /** The first and last moment, inclusive. */
   from?: Moment
   to?: Moment
-  /** Only versions before this `seq`: where the last page ended. */
+  /** Only versions before this `seq`, where the previous page ended. */
   before?: number
   limit: number
 }
 
 type Of = Pick<Stream, 'id' | 'kind'>
 
-/** Patches up to this many bytes are read for the paths they name. */
+/** Larger patches aren't parsed for the paths they change, in bytes. */
 const LISTED_PATCH_BYTES = 65_536
 
 /**
- * The version that a stream knew at a moment, without its data.
- * @throws Problem `not_found` when there was none yet, or never is
+ * The version of a stream at a moment, without its data.
+ * @throws Problem `not_found` if there was none yet, or the stream has no document
  */
 export async function versionAt(read: ReadVersions, stream: Of, moment: Moment): Promise<Version> {
   const version = await newest(read, stream.id, bounds(moment))
@@ -69,12 +69,12 @@ export function versionBefore(read: ReadVersions, { id }: Of, { seq }: Pick<Vers
   return newest(read, id, { to: seq - 1 })
 }
 
-/** What builds and compares large documents elsewhere than on this thread. */
+/** Builds and compares large documents off the main thread. */
 export type Large = Pick<LargeDocuments, 'rebuild' | 'change'>
 
 /**
- * Builds a version's document: from the last snapshot up to it, and the patches after that.
- * @throws Problem `damaged` when what is stored doesn't give the hash that the version has
+ * Builds a version's document from the last snapshot before it and the patches in between.
+ * @throws Problem `damaged` if the result doesn't have the version's hash
  */
 export async function documentOf(
   read: ReadVersions,
@@ -95,7 +95,7 @@ export async function documentOf(
     const [snapshot = '', ...patches] = await readChainTexts(read, stream.id, base.seq, seq)
     const rebuilt = await large.rebuild(snapshot, patches)
     if (rebuilt?.hash === hash) return new LargeDocument(version, base.seq === seq ? snapshot : rebuilt.text)
-    // Which of them is damaged is found below.
+    // Which entry is damaged is determined below.
   }
   let document: Json | undefined
   let stored: string | undefined
@@ -111,7 +111,7 @@ export async function documentOf(
   return { seq, at, hash, document, text }
 }
 
-/** The change between two versions, tried before it is told: it gives the hash of the second. */
+/** The change between two versions, verified: applied to the first, it gives the hash of the second. */
 export async function changeBetween(
   read: ReadVersions,
   stream: Of & Pick<Stream, 'arrayKeys'>,
@@ -133,7 +133,7 @@ function isLarge({ snapshotBytes = 0 }: Version): boolean {
   return snapshotBytes > LARGE_CHARS
 }
 
-/** A document that is parsed for whoever looks into it, and not for who only sends it on. */
+/** A document that is parsed only when its content is needed, and not to be sent. */
 class LargeDocument implements StoredDocument {
   readonly seq: number
   readonly at: Date
@@ -165,7 +165,7 @@ async function largeOperations(
   return data === undefined ? [{ op: 'replace', path: '', value: to.document }] : operationsOf({ data })
 }
 
-/** A page of a stream's versions, newest first; `next` is the `before` of the page after it. */
+/** A page of a stream's versions, newest first; `next` is the `before` of the next page. */
 export async function listVersions(
   read: ReadVersions,
   { id }: Of,
@@ -203,7 +203,7 @@ function bounds(moment: Moment): { to?: number; until?: Date } {
   return 'seq' in moment ? { to: moment.seq } : { until: moment.at }
 }
 
-/** The newest version that was received; where only its keyframe is left, that. */
+/** The newest received version, or its keyframe if that is all that is left. */
 async function newest(
   read: ReadVersions,
   streamId: string,
@@ -214,7 +214,7 @@ async function newest(
   return received ?? (await read(streamId, query))[0]
 }
 
-/** Says why there is no document, and what there is. */
+/** Says why there is no document, and what exists instead. */
 async function noDocument(read: ReadVersions, { id, kind }: Of): Promise<never> {
   const [first] = await read(id, { only: 'snapshots', limit: 1, ...NO_DATA })
   if (first !== undefined) {
@@ -222,11 +222,11 @@ async function noDocument(read: ReadVersions, { id, kind }: Of): Promise<never> 
     throw new Problem('not_found', `The stream had no document at that time. Its first one is from ${when}.`)
   }
   const received = kind === 'sse' ? 'events' : 'responses'
-  const detail = `The stream has no document: none of its ${received} is one so far. For everything received, see /api/streams/${id}/logs.`
+  const detail = `The stream has no document: none of its ${received} so far contains one. For everything received, see /api/streams/${id}/logs.`
   throw new Problem('not_found', detail)
 }
 
-/** Goes on by versions in their order: by one patch of all their operations, as each patch copies the document. */
+/** Applies versions in order, as one patch with all their operations, because each patch copies the document. */
 function applyAll(document: Json | undefined, versions: readonly Version[]): Json {
   const [first, ...others] = versions
   const isWhole = first?.kind === 'snapshot'
@@ -242,7 +242,7 @@ function operationsOf({ data = '' }: Pick<Version, 'data'>): PatchOperation[] {
   return operations
 }
 
-/** What a step over stored data gives; `undefined` where that data can't be used. */
+/** The result of a step over stored data; `undefined` if the data can't be used. */
 function attempt<T>(step: () => T): T | undefined {
   try {
     return step()
@@ -251,7 +251,7 @@ function attempt<T>(step: () => T): T | undefined {
   }
 }
 
-/** The first entry of a chain that doesn't give its hash. */
+/** The first entry of a chain that doesn't produce its hash. */
 async function firstDamaged(read: ReadVersions, streamId: string, from: number, to: number): Promise<number> {
   let document: Json | undefined
   for await (const page of readChain(read, streamId, from, to)) {
@@ -288,6 +288,6 @@ function versionLine({ data, ...version }: Version): VersionLine {
 
 function pathsOf(data: string | undefined): string[] | undefined {
   if (data === undefined) return undefined
-  // Without the documents, indexes stand as the patch has them.
+  // Without the documents, indices appear as they are in the patch.
   return attempt(() => changedPaths(operationsOf({ data }), null, null))
 }

@@ -4,13 +4,13 @@ import { omit, type Pointer, parsePointer, select } from '../../core/documents/p
 import { TooMuch } from '../../core/documents/work.ts'
 import type { Stream } from '../ingest/run.ts'
 
-/** The part of a body that a stream follows: its sub-document, without the paths to ignore. */
+/** The part of a body that a stream follows: its sub-document without the ignored paths. */
 export interface Payload {
   pointer: Pointer
   ignored: readonly Pointer[]
 }
 
-/** A body that can't be followed: what an `error` entry says of it. */
+/** The `error` entry for a body that can't be followed. */
 export interface Unreadable {
   code: 'bad_json' | 'pointer_missing'
   message: string
@@ -25,9 +25,9 @@ export function payloadOf({
 }
 
 /**
- * The document that a body is followed for.
- * @returns `undefined` where the body has nothing at the pointer
- * @throws SyntaxError for what isn't JSON; whatever {@link unreadable} knows
+ * The document in a body.
+ * @returns `undefined` if the body has nothing at the pointer
+ * @throws SyntaxError if it isn't JSON; also what {@link unreadable} handles
  */
 export function readPayload(text: string, { pointer, ignored }: Payload): Json | undefined {
   const document = select(parseJson(text), pointer) as Json | undefined
@@ -35,7 +35,7 @@ export function readPayload(text: string, { pointer, ignored }: Payload): Json |
   return document
 }
 
-/** What is wrong with a body, by what reading or walking its document threw; others' errors are thrown on. */
+/** What is wrong with a body, from the error that reading or walking its document threw; other errors are rethrown. */
 export function unreadable(error: unknown): Unreadable {
   if (error instanceof SyntaxError) return { code: 'bad_json', message: "The body isn't complete JSON." }
   const isDeep = error instanceof RangeError || (error instanceof TooMuch && error.what === 'levels')

@@ -6,42 +6,42 @@ import type { Database } from '../../storage/storage.ts'
 import { rollupsWithin } from '../measures/rollup-source.ts'
 import type { ReadVersions } from './versions.ts'
 
-/** How much of a stream's life is looked at: all of it, or the day or the hour, in UTC, that a moment lies in. */
+/** How much of a stream's life is shown: all of it, or the UTC day or hour around a moment. */
 export const ZOOMS = ['all', 'day', 'hour'] as const
 export type Zoom = (typeof ZOOMS)[number]
 
-/** Where versions are: one of them, or the last of as many as a stretch of time holds. */
+/** One version, or the last of several within an interval. */
 export interface Mark {
-  /** By this entry the document is the mark's. */
+  /** The entry that produced the document. */
   seq: number
-  /** When it was made; of a stretch, when that ends. */
+  /** When that was; for several versions, the end of their interval. */
   at: Date
   versions: number
 }
 
-/** The versions within a window, in their order, and never more than {@link MAX_MARKS} of them. */
+/** The versions within a window, in order; at most {@link MAX_MARKS} marks. */
 export interface Marks {
   from: Date
   to: Date
-  /** How long the stretches are that versions are counted by, in milliseconds; 0 where each has a mark of its own. */
+  /** Length of the intervals in which versions are counted, in milliseconds; 0 if each version has its own mark. */
   stepMs: number
   marks: Mark[]
 }
 
-/** Marks of a window at most: as many as a hand can tell apart on a wide screen. */
+/** Marks in a window: about as many as a pointer can hit on a wide screen. */
 export const MAX_MARKS = 240
-/** What marks may stand for, the shortest first. */
+/** Possible intervals of a mark, shortest first. */
 const MARK_STEPS_MS = [1, 2, 5, 10, 15, 30].map((minutes) => minutes * STEPS_MS.minute)
 MARK_STEPS_MS.push(...[1, 2, 3, 6, 12].map((hours) => hours * STEPS_MS.hour))
-/** A version is a body that differed from the one before, or had none before. */
+/** A version is a body that differs from the previous one, or the first body. */
 const VERSIONS = sql`rollup.changed
   + greatest(CASE streams.kind WHEN 'poll' THEN rollup.polls ELSE rollup.events END - rollup.compared, 0)`
 
 /**
- * Where the versions of a stream's document are, from sums: it takes no longer with a hundred thousand of them, and
- * reads no archive, but for the few of a day that lies there.
+ * Locates the versions of a stream's document by its rollups: a hundred thousand of them take no longer, and the
+ * archive isn't read, except for the few of an archived day.
  * @param around the moment whose day or hour is meant
- * @returns undefined where there is none
+ * @returns undefined if there is none
  */
 export async function versionMarks(
   db: Database,
@@ -58,7 +58,7 @@ export async function versionMarks(
   if (first === undefined) return zoom === 'all' ? undefined : { ...window, stepMs, marks: [] }
   const versions = buckets.reduce((sum, bucket) => sum + bucket.versions, 0)
   const isShort = window.to.getTime() - window.from.getTime() <= STEPS_MS.day
-  // Of a longer time the archive would be read day by day, for a mark or two from each.
+  // For longer windows the archive would be read day by day, for a mark or two each.
   const isNear = isShort || !life.isArchived
   if (versions <= MAX_MARKS && isNear) {
     const range = { from: first.firstSeq, to: buckets.at(-1)?.seq }
@@ -75,7 +75,7 @@ export async function versionMarks(
   return { ...fitted(window, zoom, marks, stepMs), stepMs, marks }
 }
 
-/** When the first version was made that there still is: to the day, where that lies in the archive. */
+/** When the oldest remaining version was made: to the day if it is archived. */
 async function lifeOf(
   db: Database,
   streamId: string,
@@ -108,7 +108,7 @@ function windowOf(zoom: Zoom, around: Date, life: { from: Date; to: Date }): { f
   return { from: new Date(from), to: new Date(from + STEPS_MS[zoom]) }
 }
 
-/** All of a life is shown from its first mark to its last; a day and an hour are shown whole. */
+/** A whole life is shown from its first mark to its last; a day and an hour are shown in full. */
 function fitted(window: { from: Date; to: Date }, zoom: Zoom, marks: readonly Mark[], stepMs: number) {
   const [first, last] = [marks[0], marks.at(-1)]
   if (zoom !== 'all' || first === undefined || last === undefined) return window
@@ -116,7 +116,7 @@ function fitted(window: { from: Date; to: Date }, zoom: Zoom, marks: readonly Ma
   return { from, to: new Date(last.at.getTime() + 1) }
 }
 
-/** A window that begins within a stretch has a part of one more. */
+/** A window that begins within an interval has part of one more. */
 function markStep(spanMs: number): number {
   const step = MARK_STEPS_MS.find((each) => spanMs / each <= MAX_MARKS - 1)
   return step ?? Math.ceil(spanMs / (MAX_MARKS - 1) / STEPS_MS.day) * STEPS_MS.day
@@ -153,7 +153,7 @@ async function bucketsOf(
   }))
 }
 
-/** The sums that tell such stretches apart. */
+/** The rollups that are fine enough for such intervals. */
 function stepOf(ms: number): Step {
   if (ms % STEPS_MS.day === 0) return 'day'
   return ms % STEPS_MS.hour === 0 ? 'hour' : 'minute'

@@ -3,45 +3,45 @@ import { bases, checkpoints, entries, longRollups, rollups } from '../../../driz
 import type { Database } from '../../storage/storage.ts'
 import { withBodies } from '../recording/bodies.ts'
 
-/** A stored version of a document: a snapshot, or the patch that made it from the version before. */
+/** A stored version of a document: a snapshot, or the patch on the version before. */
 export interface Version {
   seq: number
   at: Date
   kind: 'snapshot' | 'patch'
   changed: boolean | undefined
-  /** Of the canonical document, SHA-256 in hex. */
+  /** SHA-256 of the canonical document, in hex. */
   hash: string
-  /** Of the change as a patch, and of the document. */
+  /** Size of the change as a patch, and of the document. */
   patchBytes: number | undefined
   snapshotBytes: number | undefined
-  /** JSON text of the document or the patch; left out where it is larger than was asked for. */
+  /** JSON text of the document or the patch; omitted if larger than requested. */
   data: string | undefined
 }
 
 export interface VersionQuery {
-  /** Only versions from this `seq` on, and up to that one, both included. */
+  /** Only versions with this range of `seq`, inclusive. */
   from?: number
   to?: number
-  /** Only those made up to this instant. */
+  /** Only versions made until this instant. */
   until?: Date
-  /** Only whole documents, keyframes among them; or only what was received, without keyframes. Default: all. */
+  /** Only whole documents, including keyframes; or only received ones, without keyframes. Default: all. */
   only?: 'snapshots' | 'received'
   /** Default: oldest first. */
   newestFirst?: boolean
   limit: number
-  /** Data of more bytes than this is left out. Default: none is. */
+  /** Larger data is omitted, in bytes. Default: no limit. */
   maxDataBytes?: number
 }
 
-/** Where versions come from: those of a stream that match, in order. */
+/** The versions of a stream that match, in order. */
 export type ReadVersions = (streamId: string, query: VersionQuery) => Promise<Version[]>
 
-/** Versions read at a time when a document is rebuilt. */
+/** Versions read at a time to rebuild a document. */
 const PAGE = 50
 
 /**
- * Versions as the log in the database has them. Where the first of them are gone, the stream's base stands in their
- * place: the document as of the last one that is gone, as a keyframe.
+ * The versions in the database's log. If the first of them were dropped, the stream's base takes their place, as a
+ * keyframe: the document as of the last dropped one.
  */
 export function versionsIn(db: Database): ReadVersions {
   return async (streamId, query) => {
@@ -99,7 +99,7 @@ async function baseOf(db: Database, streamId: string, query: VersionQuery): Prom
   return { ...row, kind: 'snapshot', changed: undefined, patchBytes: undefined, data: row.data ?? undefined }
 }
 
-/** The version that the base was made of may be there yet. */
+/** The version that the base was made from may still exist. */
 function withBase(
   versions: readonly Version[],
   base: Version,
@@ -109,7 +109,7 @@ function withBase(
   return [...others, base].sort((a, b) => (newestFirst ? b.seq - a.seq : a.seq - b.seq)).slice(0, limit)
 }
 
-/** A snapshot, then the patches after it up to an entry, or to the last one: page by page, in the order of `seq`. */
+/** A snapshot, then the patches after it up to an entry, or to the last one: page by page, ordered by `seq`. */
 export async function* readChain(
   read: ReadVersions,
   streamId: string,
@@ -125,7 +125,7 @@ export async function* readChain(
   }
 }
 
-/** The texts of a whole chain: its last snapshot, then the patches; none when there is no snapshot any more. */
+/** The texts of a whole chain: its last snapshot, then the patches. Empty if there is no snapshot any more. */
 export async function readChainTexts(...chain: Parameters<typeof readChain>): Promise<string[]> {
   let texts: string[] = []
   for await (const page of readChain(...chain)) {
@@ -140,7 +140,7 @@ export async function readChainTexts(...chain: Parameters<typeof readChain>): Pr
 function matching(db: Database, streamId: string, { from, to, until, only }: VersionQuery): SQL | undefined {
   return and(
     eq(entries.streamId, streamId),
-    // As the partial index has it, without parameters: only so is it sure to be used.
+    // Written as in the partial index, without parameters, so that the index is used.
     sql`${entries.kind} IN ('snapshot', 'patch')`,
     only === 'snapshots' ? sql`${entries.kind} = 'snapshot'` : undefined,
     only === 'received' ? sql`NOT (${entries.kind} = 'snapshot' AND ${entries.bodyBytes} = 0)` : undefined,
@@ -151,8 +151,8 @@ function matching(db: Database, streamId: string, { from, to, until, only }: Ver
 }
 
 /**
- * The last `seq` that an entry made by then can have: the rollup of its minute says so, or else of its hour or day. Where
- * that is the last one summed up, those after it can, too.
+ * The last `seq` that an entry made by then can have, according to the rollup of its minute, hour or day. If that is
+ * the newest rollup, later entries can match as well.
  */
 function lastSeqBy(db: Database, streamId: string, until: Date): SQL {
   const byMinute = db

@@ -354,7 +354,7 @@ export class EventReader {
       const bounds = { maxBytes: LARGE_CHARS, maxSteps: STEPS_HERE }
       return this.#patched(advanceByPatch(asDocument(last), operations, data, isStored, bounds), base)
     } catch (error) {
-      // Too much for this thread: a worker thread may manage.
+      // Too much for the main thread; a worker thread may manage.
       const tooMuch = error instanceof TooMuch ? error.what : undefined
       if (tooMuch === 'steps' || tooMuch === 'bytes') return this.#patchLarge(data, base, { last, isStored })
       return refused(misfit((error as Error).message, tooMuch))

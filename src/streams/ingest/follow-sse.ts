@@ -131,9 +131,9 @@ class Holding {
     this.#exchange = answer.exchange
     this.#eventsOfConnection = 0
     const resumed = 'Last-Event-ID' in answer.exchange.request.headers
-    // A run that ended before it could say what it saw leaves the log, but not when it last heard something.
+    // A run that ended before its evidence was written leaves entries, but not the time of the last byte.
     const heardAt = run.evidence.lastByteAt ?? run.stream.createdAt.getTime()
-    // A run that ended between its connection and the first event has told of no gap: the next one does.
+    // A run that ended between connecting and its first event has recorded no gap: the next one does.
     const gapFrom = !resumed && run.checkpoint.seq > 0 ? (run.evidence.missedSince ?? heardAt) : undefined
     run.evidence.missedSince = gapFrom
     Object.assign(run.evidence, { phase: 'open', phaseSince: at, lastByteAt: at })
@@ -153,7 +153,7 @@ class Holding {
   /** Connects, in the host's turn. */
   async #ask(): Promise<Answer> {
     const { hosts, limits, now } = this.#deps
-    // Weir's own proxy is no place that somebody named; one that it redirects to would be.
+    // Weir's own proxy isn't a user-supplied target; one that it redirects to would be.
     const fetch = this.#run.stream.via === null ? this.#deps.fetch : ownFetch
     const leave = await hosts.enter(this.#asked.url, this.#signal)
     try {
@@ -169,11 +169,11 @@ class Holding {
   #headers(): Record<string, string> {
     const headers: Record<string, string> = {
       Accept: 'text/event-stream',
-      // Uncompressed: what compresses a stream tends to hold back events until a block is full.
+      // Uncompressed, because compression tends to hold back events until a block is full.
       'Accept-Encoding': 'identity',
       'Cache-Control': 'no-store',
     }
-    // Header values are bytes: the id's UTF-8 goes on the wire, as the HTML standard has it.
+    // Header values are bytes: the ID is sent as UTF-8, as the HTML standard requires.
     if (this.#lastEventId)
       headers['Last-Event-ID'] = Buffer.from(this.#lastEventId, 'utf8').toString('latin1')
     return headers
@@ -185,7 +185,7 @@ class Holding {
    */
   async #read(response: Response): Promise<void> {
     const body = response.body as Bytes
-    // Some servers compress whether they are asked to or not.
+    // Some servers compress even if they weren't asked to.
     const packed = isGzip(response.headers) ? new Counting(body) : undefined
     const reader = (packed?.body.pipeThrough(new DecompressionStream('gzip')) ?? body).getReader()
     const stop = () => void reader.cancel().catch(() => {})
@@ -195,7 +195,7 @@ class Holding {
     const decoder = new TextDecoder()
     try {
       for (;;) {
-        // A connection that breaks has ended like any other: what counts is what came on it.
+        // A broken connection ends like any other; what counts is what it delivered.
         const chunk = await reader.read().catch(() => undefined)
         if (chunk === undefined || chunk.done) break
         this.#reader.chunk(packed?.take() ?? chunk.value.byteLength)
@@ -276,7 +276,7 @@ class Holding {
 }
 
 interface Silence {
-  /** How many in a row have ended a connection, this one's included; 0 while it speaks. */
+  /** Consecutive connections ended by silence, including this one; 0 once data arrives. */
   silences: number
   stop(): void
 }

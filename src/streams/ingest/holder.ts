@@ -86,8 +86,8 @@ export class Holder {
   }
 
   /**
-   * Holds a stream, run after run, until it should no longer run or the grant ends. A stream that is held already
-   * (others took its worker for lost, or the queue forgot its last moments, and the job came back) just goes on under
+   * Runs a stream, run after run, until it should no longer run or the grant ends. If the stream is already held
+   * (others considered its worker lost, or the queue lost its last state, and the job came back), it continues under
    * the new grant.
    * @param attempt which attempt of its job this is, from 1
    */

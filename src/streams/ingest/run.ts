@@ -71,7 +71,7 @@ export interface RunLog {
   append(draft: Draft, checkpoint?: Partial<Checkpoint>): boolean
   /** Resolves when everything appended so far is durable; rejects when the signal aborts first. */
   durable(signal: AbortSignal): Promise<void>
-  /** Notes that data arrived: the evidence is written with that of other streams soon. */
+  /** Notes that data arrived: the evidence is written soon, together with that of other streams. */
   seen(): void
   /** Notes that the evidence changed in a way people should see soon: connected, failed, recovered. */
   turned(): void

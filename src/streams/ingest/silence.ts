@@ -31,7 +31,7 @@ export function allowedSilence(
 ): number {
   if (setMs !== null) return setMs
   const { rhythm, silences = 0 } = evidence
-  const learnt = rhythm !== undefined && nowMs - rhythm.since >= LEARN_MS
-  const baseMs = learnt ? Math.max(LEAST_MS, RHYTHM_FACTOR * rhythm.longestMs) : defaultMs
+  const learned = rhythm !== undefined && nowMs - rhythm.since >= LEARN_MS
+  const baseMs = learned ? Math.max(LEAST_MS, RHYTHM_FACTOR * rhythm.longestMs) : defaultMs
   return Math.min(baseMs * 2 ** Math.min(silences, 10), MOST_MS)
 }

@@ -8,23 +8,20 @@ import { asText, type CompareAnswer, type SizeJob } from './jobs.ts'
 import { type PoolOptions, WorkerPool } from './pool.ts'
 
 /**
- * Documents whose text is longer are large. One as long is parsed, compared, hashed and written down in some 10 ms at
- * worst, so that who waits for the thread hardly notices; handing it to a worker costs 0.1 ms of that thread and parsing
- * the last one again, which pays from here on.
+ * Documents whose text is longer are large. At this size, parsing, comparing, hashing and serializing take about 10
+ * ms at worst, which other work on the thread hardly notices. Handing a document to a worker costs 0.1 ms of the main
+ * thread, and the worker parses the last one again; beyond this size that is worth it.
  */
 export const LARGE_CHARS = 65_536
-/**
- * Steps that a document that isn't large may take on the thread that everything else runs on: some 30 ms. What takes more
- * is done by a worker.
- */
+/** Steps that a smaller document may take on the main thread: about 30 ms. Beyond it a worker takes over. */
 export const STEPS_HERE = 3_000_000
-/** Most workers. One core is left to everything else. */
+/** Maximum workers. One core is left for everything else. */
 const MAX_WORKERS = 4
 
-/** A document that can't be gone on with. */
+/** Why a document can't be followed. */
 export type Refusal = Unreadable | { code: 'bad_patch' | 'too_large'; message: string }
 
-/** What is followed of large documents, by workers; this thread holds their text and never reads it. */
+/** Follows large documents in workers; the main thread holds their text and never parses it. */
 export class LargeDocuments {
   readonly #pool: WorkerPool
 
@@ -38,9 +35,8 @@ export class LargeDocuments {
   }
 
   /**
-   * Goes from the last document to the one that a poll brought. Where the time doesn't suffice to compare them, by a
-   * snapshot.
-   * @throws the signal's reason when it aborts first
+   * Advances from the last document to a polled one. If comparing them takes too long, the result is a snapshot.
+   * @throws the signal's reason if it aborts first
    */
   async advance(
     last: Followed | FollowedText | undefined,
@@ -63,9 +59,9 @@ export class LargeDocuments {
   }
 
   /**
-   * Goes on by a patch that the upstream sent.
-   * @returns `undefined` where the text is none
-   * @throws the signal's reason when it aborts first
+   * Applies a patch from the upstream.
+   * @returns `undefined` if the text isn't a patch
+   * @throws the signal's reason if it aborts first
    */
   async advanceByPatch(
     last: Followed | FollowedText,
@@ -85,8 +81,8 @@ export class LargeDocuments {
   }
 
   /**
-   * How small a body or text becomes when it is compressed; `undefined` where that takes too long.
-   * @throws the signal's reason when it aborts first
+   * Compressed size of a body or text; `undefined` if compressing takes too long.
+   * @throws the signal's reason if it aborts first
    */
   async compressedBytes(
     content: Uint8Array | string,
@@ -98,13 +94,16 @@ export class LargeDocuments {
     return answers[0]?.bytes
   }
 
-  /** The hash of the document that a text is; `undefined` where it is none. @throws the signal's reason */
+  /**
+   * The hash of the document in a text; `undefined` if the text isn't one.
+   * @throws the signal's reason
+   */
   async hash(text: string, signal: AbortSignal): Promise<string | undefined> {
     const { answers } = await this.#pool.run({ kind: 'hash', text }, sizeOf(text.length), signal)
     return answers[0]?.hash
   }
 
-  /** How a document that is stored turned into another; `undefined` where no patch tells that in less than the document. */
+  /** The change between two stored documents; `undefined` if no patch is smaller than the document. */
   async change(
     from: Pick<FollowedText, 'text' | 'hash'>,
     to: string,
@@ -116,7 +115,7 @@ export class LargeDocuments {
     return 'kind' in step && step.kind === 'patch' ? (step.data ?? '[]') : undefined
   }
 
-  /** A stored document; `undefined` where it is damaged. */
+  /** A stored document; `undefined` if it is damaged. */
   async rebuild(snapshot: string, patches: readonly string[]): Promise<FollowedText | undefined> {
     const chars = patches.reduce((sum, { length }) => sum + length, snapshot.length)
     const { answers } = await this.#pool.run({ kind: 'rebuild', snapshot, patches }, sizeOf(chars))
@@ -128,7 +127,10 @@ type CompareTold = Partial<
   { unreadable: Unreadable; hash: string; whole: Whole } & Extract<CompareAnswer, { change: unknown }>
 >
 
-/** Why a patch wasn't applied. @param tooMuch the bound that it goes beyond */
+/**
+ * Why a patch wasn't applied.
+ * @param tooMuch the bound that it exceeds
+ */
 export function misfit(message: string, tooMuch: TooMuch['what'] | undefined): Refusal {
   const [why = ''] = message.split('\n')
   return tooMuch === undefined
@@ -144,7 +146,7 @@ function sizeOf(chars: number, last?: FollowedText): number {
   return chars + (last?.text.length ?? 0)
 }
 
-/** Bytes that can be handed over: those of a whole buffer. */
+/** Bytes that can be transferred: those of a whole buffer. */
 function ownBytes(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
   const isWhole = bytes.byteLength === bytes.buffer.byteLength && bytes.buffer instanceof ArrayBuffer
   return isWhole ? (bytes as Uint8Array<ArrayBuffer>) : new Uint8Array(bytes)

@@ -5,24 +5,24 @@ import { advance, type Differ, type Step } from '../ingest/follow-document.ts'
 import type { Followed, FollowedText, Stream } from '../ingest/run.ts'
 import { LARGE_CHARS, type LargeDocuments, type Refusal, STEPS_HERE } from './documents.ts'
 
-/** What a poll brought. */
+/** The response to a poll. */
 export interface Body {
-  /** Whoever passes them has no more use for them. */
+  /** The caller must not use them afterward. */
   bytes: Uint8Array
-  /** The same as text, where that is known already. */
+  /** The same as text, if already decoded. */
   text: string | undefined
 }
 
 /**
- * Goes from document to document as polls bring them. Small ones are compared here and at once; by a worker those that are
- * large, or so hard to compare that others would wait.
+ * Advances from one polled document to the next. Small ones are compared on the main thread; large ones, and those
+ * that would block it for too long, by a worker.
  */
 export class DocumentFollower {
   readonly #payload: Payload
   readonly #arrayKeys: readonly string[]
   readonly #large: LargeDocuments
   readonly #differ: Differ | undefined
-  /** Whether the last two documents were too hard to compare here: the next ones are like them. */
+  /** Whether the last two documents were too hard to compare here: the next ones will be similar. */
   #isHard = false
 
   constructor(stream: Stream, { large, differ }: { large: LargeDocuments; differ?: Differ }) {
@@ -32,7 +32,7 @@ export class DocumentFollower {
     this.#differ = differ
   }
 
-  /** @throws the signal's reason when it aborts first */
+  /** @throws the signal's reason if it aborts first */
   async advance(
     last: Followed | FollowedText | undefined,
     body: Body,
@@ -47,7 +47,7 @@ export class DocumentFollower {
     return large
   }
 
-  /** @returns `undefined` where comparing takes too long for here */
+  /** @returns `undefined` if comparing takes too long for the main thread */
   #advanceHere(
     last: Followed | undefined,
     { bytes, text = new TextDecoder().decode(bytes) }: Body,
@@ -64,12 +64,12 @@ export class DocumentFollower {
   }
 }
 
-/** Whether a document is held as text that is too long to be read here. */
+/** Whether a document is text that is too long for the main thread. */
 export function isLargeText(last: Followed | FollowedText | undefined): boolean {
   return last !== undefined && 'text' in last && last.text.length > LARGE_CHARS
 }
 
-/** A document that isn't large, to go on with here. */
+/** A document that the main thread can follow. */
 export function asDocument<L extends Followed | FollowedText | undefined>(last: L) {
   if (last === undefined || 'document' in last) return last as Followed | Extract<L, undefined>
   const { text, ...standing } = last

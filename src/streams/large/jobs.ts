@@ -14,12 +14,12 @@ import {
 import type { Followed, FollowedText } from '../ingest/run.ts'
 
 /**
- * What is done with large documents away from the thread that everything else runs on. Texts and bytes go in and come
- * out, never documents: to clone one takes as long as to parse it.
+ * What is done with large documents off the main thread. Texts and bytes go in and out, never documents: cloning one
+ * takes as long as parsing it.
  */
 export type Job = CompareJob | PatchJob | HashJob | RebuildJob | SizeJob
 
-/** Reads a polled body, and tells how its document differs from the last one. */
+/** Reads a polled body and compares its document with the last one. */
 export interface CompareJob {
   kind: 'compare'
   body: Uint8Array<ArrayBuffer>
@@ -28,14 +28,14 @@ export interface CompareJob {
   last: Pick<FollowedText, 'text' | 'hash'> | undefined
 }
 
-/** In their order; the last one is left out where the document is the first, or the same. */
+/** In order; the last one is omitted if the document is the first, or unchanged. */
 export type CompareAnswer =
   | { unreadable: Unreadable }
   | { hash: string }
   | { whole: Whole }
   | { change: Change }
 
-/** Applies a patch that an upstream sent. */
+/** Applies a patch from the upstream. */
 export interface PatchJob {
   kind: 'patch'
   last: Pick<FollowedText, 'text' | 'hash'>
@@ -43,19 +43,19 @@ export interface PatchJob {
   maxBytes: number
 }
 
-/** `tooMuch`: beyond a bound. `isNone`: the text is no patch. */
+/** `tooMuch`: a bound was exceeded. `isNone`: the text isn't a patch. */
 export type PatchAnswer =
   | { patched: Whole & { paths?: string[] } }
   | { misfit: string; tooMuch?: TooMuch['what'] }
   | { isNone: true }
 
-/** Reads a document that an upstream sent. */
+/** Reads a document from the upstream. */
 export interface HashJob {
   kind: 'hash'
   text: string
 }
 
-/** `undefined` for what is no object or array, or is nested too deeply. */
+/** `undefined` for anything but an object or array, or if it is nested too deeply. */
 export type HashAnswer = { hash: string | undefined }
 
 /** Builds a document from a stored snapshot and the patches after it. */
@@ -65,19 +65,19 @@ export interface RebuildJob {
   patches: readonly string[]
 }
 
-/** `undefined` for what is damaged. */
+/** `undefined` if it is damaged. */
 export type RebuildAnswer = { rebuilt: FollowedText | undefined }
 
-/** Tells how small a body or text becomes when it is compressed. */
+/** Returns the compressed size of a body or text. */
 export interface SizeJob {
   kind: 'size'
   content: Uint8Array<ArrayBuffer> | string
-  /** As a body by itself, or as a frame of a stream. */
+  /** As a body, or as a frame of a stream. */
   as: 'gzip' | 'frame'
 }
 export type SizeAnswer = { bytes: number }
 
-/** What a job answers: one or more, the last of which ends it. */
+/** The answers to a job: one or more; the last one ends it. */
 export interface Answers {
   compare: CompareAnswer
   patch: PatchAnswer
@@ -87,7 +87,7 @@ export interface Answers {
 }
 export type Answer = Answers[Job['kind']]
 
-/** Does a job. What can be used without the rest is told as soon as it is known. */
+/** Does a job. Partial results are yielded as soon as they are known. */
 export function doJob(job: Job): Iterable<Answer> {
   switch (job.kind) {
     case 'compare':
@@ -155,7 +155,7 @@ function documentHash(text: string): string | undefined {
   }
 }
 
-/** The object or array that a text is; `undefined` for anything else. */
+/** The object or array in a text; `undefined` for anything else. */
 export function containerIn(text: string): Json | undefined {
   if (!/^\s*[[{]/.test(text)) return undefined
   try {
@@ -165,7 +165,7 @@ export function containerIn(text: string): Json | undefined {
   }
 }
 
-/** Bytes of a body compressed with gzip, or of a compressed SSE frame. */
+/** Size of a gzipped body, or of a compressed SSE frame. */
 export function compressedBytes(content: Uint8Array | string, as: SizeJob['as']): number {
   if (as === 'gzip') return gzipSync(content).byteLength
   return deflateRawSync(content, { finishFlush: constants.Z_FULL_FLUSH }).byteLength
@@ -179,7 +179,7 @@ function rebuilt({ snapshot, patches }: RebuildJob): FollowedText | undefined {
   }
 }
 
-/** A document as others hold it. */
+/** The document in the form that the main thread holds. */
 export function asText(followed: Followed | FollowedText): FollowedText {
   if ('text' in followed) return followed
   const { document, ...standing } = followed

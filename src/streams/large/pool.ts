@@ -1,20 +1,20 @@
 import type { Answers, Job } from './jobs.ts'
 
-/** A worker that says nothing for so long is ended, and another one stands in for it. Milliseconds. */
+/** A worker without an answer for this long is terminated and replaced. Milliseconds. */
 const DEADLINE_MS = 10_000
-/** A worker that has had nothing to do for so long is ended, for its memory. Milliseconds. */
+/** A worker that is idle for this long is terminated to free its memory. Milliseconds. */
 const IDLE_MS = 30_000
-/** Bytes and characters of jobs that wait for a worker, beyond the first; at the bound, jobs are refused. */
+/** Bytes and characters of queued jobs, beyond the first; at the bound, jobs are refused. */
 const MAX_WAITING_BYTES = 268_435_456
 
-/** What a worker says. */
+/** A message from a worker. */
 export interface Said {
   answer?: Answers[Job['kind']]
   isDone?: boolean
   failure?: string
 }
 
-/** What the pool needs of a `Worker`. */
+/** The part of `Worker` that the pool uses. */
 export interface WorkerLike {
   onmessage: ((event: MessageEvent<Said>) => unknown) | null
   onerror: ((event: ErrorEvent) => unknown) | null
@@ -24,17 +24,17 @@ export interface WorkerLike {
 
 export interface PoolOptions {
   start(): WorkerLike
-  /** Most workers at a time; they are started when there is something to do. */
+  /** Maximum workers at a time; they are started on demand. */
   workers: number
   deadlineMs?: number
   idleMs?: number
   maxWaitingBytes?: number
 }
 
-/** What came of a job: its answers, and whether that is all of them. */
+/** The result of a job: its answers, and whether they are complete. */
 export interface Outcome<A> {
   answers: A[]
-  /** Why something is missing; left out where nothing is. */
+  /** Why something is missing; omitted if nothing is. */
   failure?: string
 }
 
@@ -46,7 +46,7 @@ interface Order {
   end(failure?: string): void
 }
 
-/** A few workers, and the jobs that wait for one. */
+/** A few workers, and the queue of jobs for them. */
 export class WorkerPool {
   readonly #options: Required<PoolOptions>
   #idle: { worker: WorkerLike; timer: Timer }[] = []
@@ -64,15 +64,15 @@ export class WorkerPool {
     }
   }
 
-  /** Workers that are there. */
+  /** Workers that are running. */
   get size(): number {
     return this.#idle.length + this.#busy.size
   }
 
   /**
-   * Has a job done. The bytes in it are the worker's from then on.
-   * @param bytes about what it takes in memory
-   * @throws the signal's reason when it aborts first
+   * Runs a job. Its bytes are transferred to the worker.
+   * @param bytes about how much memory it takes
+   * @throws the signal's reason if it aborts first
    */
   run<J extends Job>(job: J, bytes: number, signal?: AbortSignal): Promise<Outcome<Answers[J['kind']]>> {
     const { promise, resolve, reject } = Promise.withResolvers<Outcome<Answers[J['kind']]>>()
@@ -88,23 +88,23 @@ export class WorkerPool {
     return promise
   }
 
-  /** Ends all workers, whatever they do. */
+  /** Terminates all workers at once. */
   close(): void {
     this.#isClosed = true
     for (const { worker, timer } of this.#idle.splice(0)) {
       clearTimeout(timer)
       worker.terminate()
     }
-    for (const worker of [...this.#busy.keys()]) this.#dismiss(worker, 'the process ends')
-    for (const order of this.#waiting.splice(0)) order.end('the process ends')
+    for (const worker of [...this.#busy.keys()]) this.#dismiss(worker, 'the process is shutting down')
+    for (const order of this.#waiting.splice(0)) order.end('the process is shutting down')
   }
 
   #take(order: Order): void {
     const isFull =
       this.#waiting.length > 0 && this.#waitingBytes + order.bytes > this.#options.maxWaitingBytes
-    if (this.#isClosed) order.end('the process ends')
+    if (this.#isClosed) order.end('the process is shutting down')
     else if (this.#busy.size < this.#options.workers) this.#give(order)
-    else if (isFull) order.end('too much waits already')
+    else if (isFull) order.end('too much work is queued')
     else {
       this.#waiting.push(order)
       this.#waitingBytes += order.bytes
@@ -159,7 +159,7 @@ export class WorkerPool {
     this.#idle.push({ worker, timer })
   }
 
-  /** Ends a worker; another one is started for what waits. */
+  /** Terminates a worker; another one is started for queued jobs. */
   #dismiss(worker: WorkerLike, failure: string): void {
     const busy = this.#busy.get(worker)
     this.#busy.delete(worker)
@@ -176,13 +176,13 @@ export class WorkerPool {
       const order = this.#waiting.shift()
       if (order === undefined) return
       this.#waitingBytes -= order.bytes
-      // Whoever asked for it has gone.
+      // The caller has given up.
       if (!order.signal?.aborted) this.#give(order)
     }
   }
 }
 
-/** What is handed over with a job, and not copied. */
+/** Buffers that are transferred with a job instead of being copied. */
 function buffersOf(job: Job): ArrayBuffer[] {
   if ('body' in job) return [job.body.buffer]
   return 'content' in job && typeof job.content !== 'string' ? [job.content.buffer] : []

@@ -1,8 +1,8 @@
 import { doJob, type Job } from './jobs.ts'
 
 /**
- * Runs in a thread of its own. Each job is answered by messages, the last of which says so; a job that fails unforeseen
- * ends likewise, without an answer.
+ * Runs in its own thread. Each job is answered by messages, the last of which says so; a job that fails unexpectedly
+ * ends too, without an answer.
  */
 declare const self: Worker
 

@@ -11,28 +11,28 @@ export interface LogQuery {
   /** Only entries from this instant on, and before that one. */
   from?: Date
   to?: Date
-  /** Entries after this `seq`, oldest first; or the last ones before that `seq`. Neither: the latest. */
+  /** Entries after this `seq`, oldest first; or the last ones before that `seq`. If both are omitted: the latest. */
   after?: number
   before?: number
   limit: number
 }
 
 export interface LogPage {
-  /** In the order of `seq`. */
+  /** Ordered by `seq`. */
   items: Entry[]
-  /** Cursors to go on with: to older entries, and to newer ones. */
+  /** Cursors for older and for newer entries. */
   before: number | undefined
   after: number | undefined
 }
 
-/** Entries read at a time when a whole log is streamed. */
+/** Entries read at a time to stream a whole log. */
 const PAGE = 500
 const MINUTE_MS = 60_000
 const HOUR_MS = 3_600_000
 
 /**
  * One page of a stream's log.
- * @param archived where entries are that left the database. Left out: they are not asked for
+ * @param archived reads entries that left the database; if omitted, they are left out
  */
 export async function readLog(
   db: Database,
@@ -53,7 +53,7 @@ export async function readLog(
   return { items, before: items[0]?.seq, after: items.at(-1)?.seq ?? query.after }
 }
 
-/** The whole log that matches, page by page, oldest first; what is recorded meanwhile is included. */
+/** The whole log that matches, page by page, oldest first, including what is recorded in the meantime. */
 export async function* readWholeLog(
   db: Database,
   streamId: string,
@@ -69,7 +69,7 @@ export async function* readWholeLog(
   }
 }
 
-/** One entry; `undefined` when there is none of that number. */
+/** One entry; `undefined` if there is none with that number. */
 export async function readEntry(
   db: Database,
   streamId: string,
@@ -87,17 +87,17 @@ export async function readEntry(
   return undefined
 }
 
-/** What is stored of an upstream event: enough to tell whether another one with its id is the same. */
+/** What is stored of an upstream event: enough to tell whether another one with its ID is the same. */
 export interface StoredEvent {
   kind: EntryKind
-  /** MD5 of the data in hex: it tells replays from reused ids, nothing more. */
+  /** MD5 of the data in hex: it tells replays from reused IDs, nothing more. */
   md5: string
 }
 
-/** How far back an upstream's replay is recognised, in entries. */
+/** How far back a replay by an upstream is recognized, in entries. */
 const REPLAY_ENTRIES = 10_000
 
-/** Which of these upstream ids the stream's last entries have. */
+/** Which of these upstream IDs are among the stream's last entries. */
 export async function storedEvents(
   db: Database,
   streamId: string,
@@ -126,7 +126,7 @@ export async function storedEvents(
   )
 }
 
-/** Number of the first entry that is kept; `undefined` when none is. */
+/** Number of the oldest entry that is kept; `undefined` if there is none. */
 export async function firstSeq(db: Database, streamId: string): Promise<number | undefined> {
   const [row] = await db
     .select({ seq: entries.seq })
@@ -137,7 +137,7 @@ export async function firstSeq(db: Database, streamId: string): Promise<number |
   return row?.seq
 }
 
-/** Number of the last entry; 0 when there is none yet. */
+/** Number of the last entry; 0 if there is none yet. */
 export async function lastSeq(db: Database, streamId: string): Promise<number> {
   const [row] = await db
     .select({ seq: checkpoints.seq })
@@ -147,7 +147,7 @@ export async function lastSeq(db: Database, streamId: string): Promise<number> {
 }
 
 /**
- * The same of many streams.
+ * The same for many streams.
  * @returns by stream, without those that don't exist
  */
 export async function lastSeqs(db: Database, streamIds: readonly string[]): Promise<Map<string, number>> {
@@ -172,7 +172,7 @@ async function matching(
   return and(...conditions)
 }
 
-/** Entries are found by `seq`; the rollups say which numbers a span of time can have. */
+/** Entries are found by `seq`; the rollups say which numbers a time span can have. */
 async function between(
   db: Database,
   streamId: string,
@@ -205,7 +205,7 @@ async function between(
     FROM (SELECT summed_seq FROM weir.checkpoints WHERE stream_id = ${streamId}) AS checkpoint
     LEFT JOIN (${minutes} UNION ALL ${hours}) AS part (first, last) ON true`)) as { rows: Bounds[] }
   const { first, last, summed } = rows[0] ?? { first: null, last: null, summed: null }
-  // What came after the last sums may be in any span that doesn't end before them.
+  // Entries after the last rollup may be in any span that doesn't end before them.
   const fromSeq = first ?? (summed ?? 0) + 1
   const toSeq = first !== null && (last ?? 0) < (summed ?? 0) ? last : null
   return and(

@@ -3,27 +3,27 @@ import type { Database } from '../../storage/storage.ts'
 import type { Entry, EntryKind } from '../recording/entry.ts'
 import { readLog } from './logs.ts'
 
-/** Which entries are looked for; of what is left out, all. */
+/** Which entries to find; an omitted field matches all. */
 export interface LogFilter {
   kinds?: readonly EntryKind[]
-  /** Part of what an entry holds, of its event's name or id, or of the URL that was asked; in any case. */
+  /** Case-insensitive part of an entry's data, of its event's name or ID, or of the requested URL. */
   text?: string
 }
 
 export interface Found {
-  /** In the order of `seq`. */
+  /** Ordered by `seq`. */
   items: Entry[]
-  /** Everything from this entry on was looked at; 1 when that is all there is. */
+  /** Everything from this entry on was searched; 1 at the beginning of the log. */
   searchedTo: number
 }
 
 /** Entries read at a time: each may hold a document of megabytes. */
 const PAGE = 50
-/** One search looks at this many entries, and at this many characters; whoever wants more goes on from there. */
+/** One search covers at most this many entries and characters; the next one continues from there. */
 const MAX_SEARCHED = 2_000
 const MAX_SEARCHED_CHARS = 33_554_432
 
-/** Whether an entry is one of those looked for. */
+/** Whether an entry matches. */
 export function matches(entry: Entry, { kinds, text }: LogFilter): boolean {
   if (kinds !== undefined && !kinds.includes(entry.kind)) return false
   if (text === undefined) return true
@@ -33,8 +33,8 @@ export function matches(entry: Entry, { kinds, text }: LogFilter): boolean {
 }
 
 /**
- * The last entries before one, or of all, that match.
- * @param archived as of {@link readLog}
+ * The last matching entries, before a given one or of all.
+ * @param archived as for {@link readLog}
  */
 export async function searchLog(
   db: Database,

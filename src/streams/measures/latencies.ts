@@ -1,4 +1,4 @@
-/** A byte stands for a span of times 5.4 % wide, from 1 ms to 11 minutes: what is beyond counts as the last one's. */
+/** A byte stands for a range of times 5.4% wide, from 1 ms to 11 minutes; longer times count as the last range. */
 const BYTES_PER_E = 19
 const LAST_BYTE = 255
 
@@ -8,16 +8,16 @@ export interface Quantiles {
   p95Ms: number
 }
 
-/**
- * Milliseconds as the byte they are kept as, in hex. Bytes of different answers are put one behind the other: that adds
- * their distributions up.
- */
+/** The byte that a time in milliseconds is stored as, in hex. Concatenating bytes adds up their distributions. */
 export function latencyByte(ms: number): string {
   const byte = Math.min(LAST_BYTE, Math.floor(Math.log(Math.max(ms, 1)) * BYTES_PER_E))
   return byte.toString(16).padStart(2, '0')
 }
 
-/** What bytes of {@link latencyByte}, in hex, say: right to 3 %. @returns undefined when there are none */
+/**
+ * Quantiles of bytes from {@link latencyByte}, in hex, accurate to 3%.
+ * @returns undefined if there are none
+ */
 export function quantilesOf(hex: string): Quantiles | undefined {
   const bytes = Buffer.from(hex, 'hex').sort()
   if (bytes.length === 0) return undefined

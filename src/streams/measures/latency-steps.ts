@@ -5,14 +5,14 @@ import type { Database } from '../../storage/storage.ts'
 import { type Quantiles, quantilesOf } from './latencies.ts'
 import type { StepOf, Window } from './measures.ts'
 
-/** How long a stream's answers took in one step; there was at least one. */
+/** Response times of a stream in one step with at least one response. */
 export interface LatencyStep extends Quantiles {
-  /** Answers measured. */
+  /** Number of responses measured. */
   answers: number
 }
 
 /**
- * How long a stream's answers took, step by step, as far back as minutes are kept.
+ * Response times of a stream, step by step, for as long as minutes are kept.
  * @param stepMs whole minutes; steps begin at its multiples since the epoch
  */
 export async function latencyStepsOf(

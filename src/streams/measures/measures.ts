@@ -7,14 +7,14 @@ import { IS_SHARED } from '../registry/visibility.ts'
 import { CONNECTED_MS, fleetWithin, rollupsWithin } from './rollup-source.ts'
 import { SUMS as SUM_COLUMNS } from './tally.ts'
 
-/** Most steps one answer holds: a day in minutes. */
+/** Maximum steps in one answer: a day in minutes. */
 const MAX_STEPS = 1_440
 const MINUTE_MS = 60_000
 
-/** What is measured: one stream, those that have a tag, or all. */
+/** What to measure: one stream, those with a tag, or all. */
 export type Scope = { streamId: string } | { tag: string } | 'fleet'
 
-/** From one instant to another, by whole minutes: those that they lie in count, `to` on the minute's stroke aside. */
+/** A time span, by whole minutes: the minutes of both ends are included, except one that begins exactly at `to`. */
 export interface Window {
   from: Date
   to: Date
@@ -24,37 +24,37 @@ export interface Span extends Window {
   step: Step
 }
 
-/** Sums over one step; only steps in which anything was recorded. */
+/** Sums of one step; only steps in which something was recorded. */
 export type StepOf<S> = S & { at: Date }
 
-/** How a subscriber of each polled stream would have been connected. */
+/** How one subscriber per polled stream would have been connected. */
 export interface Connections extends Omit<Connected, 'connectedMs'> {
-  /** Mean number of real subscribers a stream, while it was polled. */
+  /** Mean number of actual subscribers per stream, while it was polled. */
   subscribers: number
 }
 
-/** Sums over polls, with how long a subscriber would have been connected. */
+/** Sums of polls, and how long a subscriber would have been connected. */
 export type PolledSums = PollSums & Pick<Connected, 'connectedMs'>
 
 /** What subscribers of proxied streams were sent. */
 export interface FanoutSums {
-  /** Subscriptions begun. */
+  /** Subscriptions started. */
   connections: number
-  /** Time that subscribers were connected, added up, in milliseconds. */
+  /** Total time that subscribers were connected, in milliseconds. */
   subscriberMs: number
-  /** Of all frames, as sent: compressed where a subscriber asked for that. */
+  /** Size of all frames as sent: compressed for subscribers that asked for it. */
   wireBytes: number
-  /** Snapshots that new or returning subscribers were sent. */
+  /** Snapshots sent to new or returning subscribers. */
   snapshots: number
   /** Subscribers closed because they didn't read. */
   slow: number
 }
 
 export interface PathChanges {
-  /** A JSON pointer; array indices stand as `*`. */
+  /** A JSON pointer; array indices appear as `*`. */
   path: string
   changes: number
-  /** Of all changes of paths, 0 to 1. */
+  /** Share of all changes of paths, 0 to 1. */
   share: number
 }
 
@@ -82,9 +82,9 @@ const SUMS = {
   deflatedBytes: total('deflated_bytes'),
 }
 
-/** Of streams that were removed, the fleet's rows stay with nothing in them. */
+/** The fleet's rollups keep empty rows of removed streams. */
 const HAS_ANY = sql.raw(`sum(${SUM_COLUMNS.map((name) => `rollup.${name}`).join(' + ')}) > 0`)
-/** A poll has a head: minutes in which none was counted know nothing of what polling moves. */
+/** A poll has a head: minutes that counted none don't know what polling transfers. */
 const IS_POLLED = and(eq(streams.kind, 'poll'), sql`(rollup.polls = 0 OR rollup.head_bytes > 0)`)
 
 function polledSums(scope: Scope) {
@@ -95,7 +95,7 @@ function isPolled(scope: Scope): SQL | undefined {
   return scope === 'fleet' ? sql`rollup.is_polled` : and(inScope(scope), IS_POLLED)
 }
 
-/** The sums of a window as `rollup`: one that says which ones they are of is still to be asked for. */
+/** The sums of a window as `rollup`; the caller adds which streams they are of. */
 function within(db: Database, scope: Scope, { from, to }: Window, step?: Step): Promise<SQL> {
   if (scope === 'fleet') return fleetWithin(db, from, to, step)
   return rollupsWithin(db, from, to, step, tagOf(scope))
@@ -105,15 +105,15 @@ function tagOf(scope: Scope): string | undefined {
   return scope !== 'fleet' && 'tag' in scope ? scope.tag : undefined
 }
 
-/** @throws Problem `invalid_field` when the span has more than 1,440 steps. */
+/** @throws Problem `invalid_field` if the span has more than 1,440 steps. */
 export function checkSteps({ from, to, step }: Span): void {
   const count = (to.getTime() - from.getTime()) / STEPS_MS[step]
   if (count <= MAX_STEPS) return
-  const detail = `${Math.ceil(count)} steps are too many; ask for at most ${MAX_STEPS}, or a longer step.`
+  const detail = `${Math.ceil(count)} steps exceed the limit of ${MAX_STEPS}. Request a shorter range or a longer step.`
   throw new Problem('invalid_field', detail, 'step')
 }
 
-/** What was recorded. */
+/** Sums of everything that was recorded. */
 export async function sumsOf(db: Database, scope: Scope, window: Window): Promise<PollSums> {
   const [sums] = await db
     .select(SUMS)
@@ -122,7 +122,7 @@ export async function sumsOf(db: Database, scope: Scope, window: Window): Promis
   return sums as PollSums
 }
 
-/** What was recorded of streams that are polled. */
+/** Sums of what was recorded for polled streams. */
 export async function polledSumsOf(db: Database, scope: Scope, window: Window): Promise<PolledSums> {
   const [sums] = await db
     .select(polledSums(scope))
@@ -132,8 +132,8 @@ export async function polledSumsOf(db: Database, scope: Scope, window: Window): 
 }
 
 /**
- * What was recorded, step by step.
- * @throws Problem `invalid_field` when the span has more than 1,440 steps.
+ * Sums of everything that was recorded, by step.
+ * @throws Problem `invalid_field` if the span has more than 1,440 steps.
  */
 export async function stepsOf(db: Database, scope: Scope, span: Span): Promise<StepOf<PollSums>[]> {
   const at = stepIn(span)
@@ -148,8 +148,8 @@ export async function stepsOf(db: Database, scope: Scope, span: Span): Promise<S
 }
 
 /**
- * What was recorded of streams that are polled, step by step.
- * @throws Problem `invalid_field` when the span has more than 1,440 steps.
+ * Sums of what was recorded for polled streams, by step.
+ * @throws Problem `invalid_field` if the span has more than 1,440 steps.
  */
 export async function polledStepsOf(db: Database, scope: Scope, span: Span): Promise<StepOf<PolledSums>[]> {
   const at = stepIn(span)
@@ -164,8 +164,9 @@ export async function polledStepsOf(db: Database, scope: Scope, span: Span): Pro
 }
 
 /**
- * A subscriber would have been connected once, and again as often as real ones had to be sent a snapshot anew, by the
- * mean number of them. Fewer than one on average count as one, so that a glance isn't taken for what goes on all day.
+ * How a subscriber would have been connected: once, and again as often as actual subscribers needed a new snapshot,
+ * divided by their mean number. Fewer than one on average count as one, so that a short visit isn't extrapolated to
+ * the whole day.
  */
 export async function connectionsOf(db: Database, scope: Scope, window: Window): Promise<Connections> {
   const windowMs = window.to.getTime() - startOf(window).getTime()
@@ -195,7 +196,7 @@ export async function connectionsOf(db: Database, scope: Scope, window: Window):
   return rows[0] as Connections
 }
 
-/** What real subscribers were sent. */
+/** What actual subscribers were sent. */
 export async function fanoutSums(db: Database, scope: Scope, window: Window): Promise<FanoutSums> {
   const sum = (column: (typeof fanouts)[keyof FanoutSums]) =>
     sql<number>`coalesce(sum(${column}), 0)::float8`.mapWith(Number)
@@ -213,7 +214,7 @@ export async function fanoutSums(db: Database, scope: Scope, window: Window): Pr
   return sums as FanoutSums
 }
 
-/** The paths that change most, at most `limit`; by whole hours, the ones that the window begins and ends in included. */
+/** The paths that change most, at most `limit`, by whole hours, including those in which the window begins and ends. */
 export async function topPaths(
   db: Database,
   scope: Scope,
@@ -242,11 +243,14 @@ export async function topPaths(
     .limit(limit)
 }
 
-/** When anything last changed, to the minute, or to the hour where minutes are gone; `undefined` when nothing ever did. */
+/**
+ * When anything last changed, to the minute, or to the hour once minutes are dropped; `undefined` if nothing ever
+ * did.
+ */
 export async function lastChange(db: Database, scope: Scope): Promise<Date | undefined> {
   if (scope === 'fleet') return lastChangeOfAll(db)
   const ids = sql`(SELECT ${streams.id} FROM ${streams} WHERE ${inScope(scope)})`
-  // Minutes before the last of all hours, or that hours tell of already, can't be the last.
+  // Minutes before the newest hour, or covered by hours, can't be the last.
   const { rows } = (await db.execute(sql`
     WITH hours AS (
       SELECT max(last.at) AS last FROM ${ids} AS of_scope(id) CROSS JOIN LATERAL (
@@ -265,7 +269,7 @@ export async function lastChange(db: Database, scope: Scope): Promise<Date | und
   return instantOf(rows[0]?.last)
 }
 
-/** From the newest backwards, over the indexes of time: a look per stream took 2 s of 10,000 streams. */
+/** Newest first, using the indexes on time: a query per stream took 2 s for 10,000 streams. */
 async function lastChangeOfAll(db: Database): Promise<Date | undefined> {
   const { rows } = (await db.execute(sql`
     SELECT greatest(
@@ -279,7 +283,7 @@ function instantOf(text: string | null | undefined): Date | undefined {
   return text == null ? undefined : new Date(text)
 }
 
-/** Change by hour of the week in UTC, Monday first: up to 168 of them. */
+/** Changes by hour of the week in UTC, from Monday: up to 168 rows. */
 export async function hourOfWeek(
   db: Database,
   scope: Scope,

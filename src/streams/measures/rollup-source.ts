@@ -8,21 +8,21 @@ const MINUTE_MS = 60_000
 const HOUR_MS = STEPS_MS.hour
 const DAY_MS = STEPS_MS.day
 
-/** From one instant to another, in milliseconds, the last one excluded. */
+/** A time range in milliseconds; the end is exclusive. */
 export type Range = readonly [from: number, to: number]
 
-/** Which sums answer for a window: no instant is in two of them. */
+/** The rollups that cover a window, without overlap. */
 export interface Parts {
   minutes: Range[]
   hours: Range[]
   days: Range[]
 }
 
-/** How far sums go, in milliseconds. */
+/** How far rollups reach, in milliseconds. */
 export interface Horizons {
-  /** Whole hours and days are summed up before it. */
+  /** Hours and days before this are rolled up. */
   rolled: number
-  /** Minutes are gone before it. */
+  /** Minutes before this are dropped. */
   minutes: number
 }
 
@@ -32,33 +32,33 @@ type Steps = Record<Step, (range: Range, of: SQL) => SQL>
 const STREAM_COLUMNS = sql.raw(['stream_id', 'first_seq', 'last_seq', ...SUMS].join(', '))
 const FLEET_COLUMNS = sql.raw(['is_polled', ...SUMS].join(', '))
 
-/** The sums of streams, by step. */
+/** Rollups per stream, by step. */
 const OF_STREAMS = steps(
   (step, range, of) => sql`SELECT at, connected_ms, ${STREAM_COLUMNS} FROM weir.long_rollups
     WHERE step = ${step} AND ${within('at', range)}${of}`,
   (range, of) => sql`SELECT minute AS at, NULL::bigint AS connected_ms, ${STREAM_COLUMNS} FROM weir.rollups
     WHERE ${within('minute', range)}${of}`,
 )
-/** Those of all streams together. */
+/** Rollups of all streams combined. */
 const OF_FLEET = steps(
   (step, range) => sql`SELECT at, connected_ms, ${FLEET_COLUMNS} FROM weir.fleet_rollups
     WHERE step = ${step} AND ${within('at', range)}`,
 )
 
 /**
- * How long the polls of a row kept a subscriber connected, for `rollup` joined with its stream. Of a minute: an interval
- * each, no longer than the minute or one interval, as the interval may have been shorter then; all of it where polls
- * failed, as failures put the next ones off. Longer rows have added that up.
+ * How long the polls of a row kept a subscriber connected, for `rollup` joined with its stream. For a minute: one
+ * interval per poll, but no longer than that minute or one interval, because the interval may have been shorter then;
+ * the whole minute if polls failed, because failures delay the next polls. Longer rows have the sum.
  */
 export const CONNECTED_MS = sql.raw(`coalesce(rollup.connected_ms,
   CASE WHEN rollup.errors > 0 THEN greatest(streams.interval_ms, ${MINUTE_MS})
   ELSE least(rollup.polls * streams.interval_ms, greatest(streams.interval_ms, ${MINUTE_MS})) END)`)
 
 /**
- * The sums of a window as `rollup`, joined with `streams`: days and hours where they tell the same as the minutes would,
- * minutes at the edges and where no hour is summed up yet.
- * @param step the shortest time that must be told apart; left out for one sum of all
- * @param tag of the streams: their rows are read by the index of streams, not all that are of the time
+ * The sums of a window as `rollup`, joined with `streams`: days and hours where they are equivalent, minutes at the
+ * edges and where no hour is rolled up yet.
+ * @param step the shortest time that must be distinguished; omitted for one total
+ * @param tag tag of the streams: their rows are read through the index on streams, not all rows of the window
  */
 export async function rollupsWithin(
   db: Database,
@@ -72,13 +72,13 @@ export async function rollupsWithin(
   return sql`(${rows}) AS rollup JOIN weir.streams ON streams.id = rollup.stream_id`
 }
 
-/** The same of all streams together, with `connected_ms`, and with `is_polled` in place of `streams`. */
+/** The same for all streams combined, with `connected_ms`, and with `is_polled` instead of `streams`. */
 export async function fleetWithin(db: Database, from: Date, to: Date, step?: Step): Promise<SQL> {
   const rows = rowsOf(OF_FLEET, partsOf(from.getTime(), to.getTime(), await readHorizons(db), step))
   return sql`(${rows}) AS rollup`
 }
 
-/** Where minutes are gone, the hours that the window begins and ends in count whole. */
+/** Once minutes are dropped, the hours in which the window begins and ends count in full. */
 export function partsOf(from: number, to: number, { rolled, minutes: gone }: Horizons, step?: Step): Parts {
   const start = floor(from, MINUTE_MS)
   const hoursFrom = start < gone ? floor(start, HOUR_MS) : ceil(start, HOUR_MS)

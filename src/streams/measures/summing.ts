@@ -7,18 +7,19 @@ import { owedTallies, storeSums } from '../recording/store-sums.ts'
 import { emptyTally, tallied } from './tally.ts'
 
 /**
- * Sums written in a second, most of the time. A stream's entries of a minute share one row, which costs about as much to
- * update as an entry to insert: many streams take turns, and their sums lag by two seconds for each thousand of them.
+ * Rollups written per second, most of the time. A stream's entries of a minute share one row, which costs about as
+ * much to update as an entry to insert. Many streams take turns: their rollups lag by two seconds per thousand
+ * streams.
  */
 const MAX_SUMS_PER_SECOND = 500
-/** Turns of a fleet that was quiet until now, which has them at once. */
+/** Turns that a fleet without recent activity has in advance. */
 const MAX_ALLOWANCE = 1_000
 
-/** The sums that the runs of this process owe the rollups. */
+/** The rollups that the runs of this process have yet to write. */
 export class Sums {
-  /** Runs that owe any, the longest waiting first. */
+  /** Runs with entries to roll up, the longest waiting first. */
   readonly #owing = new Set<Run>()
-  /** Runs that end, or are waited for: their turn is now. */
+  /** Runs that are ending, or that somebody waits for: they are next. */
   readonly #urgent = new Set<Run>()
   readonly #now: () => number
   #allowance = MAX_ALLOWANCE
@@ -29,7 +30,7 @@ export class Sums {
     this.#allowedAt = now()
   }
 
-  /** Whether some wait for their turn. */
+  /** Whether any run is waiting for its turn. */
   get isOwing(): boolean {
     return this.#owing.size > 0
   }
@@ -38,29 +39,32 @@ export class Sums {
     return this.#urgent.size > 0
   }
 
-  /** Whether a run does; one that was replaced doesn't, as its successor reads its entries back. */
+  /** Whether a run has entries to roll up. A replaced run doesn't: its successor reads them back. */
   owes(run: Run): boolean {
     return run.unsummed.minutes.size > 0 && !run.fenced.signal.aborted
   }
 
-  /** Gives a run that ends its turn next. */
+  /** Moves an ending run to the front. */
   hurry(run: Run): void {
     if (this.owes(run)) this.#urgent.add(run)
   }
 
-  /** Forgets a run that has ended: what it still owes is read back by the next one. */
+  /** Forgets a run that has ended: the next one reads back what it hasn't rolled up. */
   forget(run: Run): void {
     this.#owing.delete(run)
     this.#urgent.delete(run)
   }
 
-  /** These entries of a run are in its log now. */
+  /** Adds entries of a run that are now in its log. */
   stored(run: Run, entries: readonly Entry[]): void {
     run.unsummed = tallied(run.unsummed, entries)
     this.#owing.add(run)
   }
 
-  /** Writes the sums whose turn it is. @returns the runs they are of */
+  /**
+   * Writes the rollups that are due.
+   * @returns their runs
+   */
   async write(db: Database): Promise<readonly Run[]> {
     const due = this.#due()
     if (due.length === 0) return due
@@ -77,7 +81,7 @@ export class Sums {
     return due
   }
 
-  /** Whose turn it is: who is in a hurry, then who waits longest, as many as may now. */
+  /** The runs that are due: urgent ones, then those waiting longest, within the allowance. */
   #due(): Run[] {
     const now = this.#now()
     const refill = ((now - this.#allowedAt) / 1000) * MAX_SUMS_PER_SECOND
@@ -91,7 +95,7 @@ export class Sums {
     return [...due]
   }
 
-  /** The answer to a write may have been lost, so that it is in the rollups already. */
+  /** The reply to a write may have been lost, in which case the rollups already include it. */
   async #readBack(db: Database, runs: readonly Run[]): Promise<void> {
     const ids = runs.map((run) => run.stream.id)
     const rows = await db.select().from(checkpoints).where(inArray(checkpoints.streamId, ids))

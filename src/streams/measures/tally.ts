@@ -2,8 +2,9 @@ import { type Entry, type EntryKind, isKeyframe } from '../recording/entry.ts'
 import { latencyByte } from './latencies.ts'
 
 /**
- * What a change takes as a subscriber's frame, beside its data: the event's name, and an id of eight characters and the
- * `seq`, whose digits are counted apart. Line ends in the data are not counted: only an upstream's own patch has any.
+ * Size of a change's frame for a subscriber, not counting its data: the event's name, and an ID of eight characters
+ * plus the `seq`, whose digits are counted separately. Line breaks in the data aren't counted: only an upstream's own
+ * patch has any.
  */
 const PATCH_FRAME_BYTES = 'event: patch\nid: 01234567.\ndata: \n\n'.length
 const DATA_FRAME_BYTES = 'event: data\nid: 01234567.\ndata: \n\n'.length
@@ -31,26 +32,26 @@ export const SUMS = [
   'deflated_bytes',
 ] as const
 
-/** What a minute's entries of one stream come to, as columns of `rollups`. */
+/** The entries of one stream in one minute, as columns of `rollups`. */
 export interface MinuteSums extends Record<(typeof SUMS)[number], number> {
   first_seq: number
   last_seq: number
-  /** A byte an answer, in hex. */
+  /** One byte per response, in hex. */
   latencies: string
 }
 
-/** What of an entry is summed up. */
+/** The part of an entry that is rolled up. */
 export type Summed = Omit<Entry, 'streamId' | 'epoch' | 'exchange'> & {
   exchange?: { response?: Partial<NonNullable<Entry['exchange']>['response']> }
 }
 
-/** What entries of one stream come to that are stored, but in no row of `rollups` yet. */
+/** Stored entries of one stream that aren't in `rollups` yet. */
 export interface Tally {
-  /** Number of the last entry that is in one. */
+  /** Number of the last entry that is in `rollups`. */
   readonly after: number
-  /** Number of the last entry counted here; `after` where there is none. */
+  /** Number of the last entry counted here; `after` if there is none. */
   readonly upTo: number
-  /** By the minute's first instant, in milliseconds since the epoch. */
+  /** By the first instant of the minute, in milliseconds since the epoch. */
   readonly minutes: ReadonlyMap<number, MinuteSums>
 }
 
@@ -58,7 +59,7 @@ export function emptyTally(after: number): Tally {
   return { after, upTo: after, minutes: new Map() }
 }
 
-/** The tally with more entries of its stream, in their order. */
+/** The tally with more entries of its stream, in order. */
 export function tallied(tally: Tally, entries: readonly Summed[]): Tally {
   const minutes = new Map(tally.minutes)
   const own = new Set<number>()

@@ -4,29 +4,29 @@ import { type Day, dayOf, isBusy, partitionName } from '../../storage/partitions
 import type { Database } from '../../storage/storage.ts'
 
 /**
- * Contents of this many characters and more are stored once a day, whatever number of entries has them. A body takes
- * some 300 bytes and 15 µs beside it: at the bound, that pays when one in five is a repeat.
+ * Content of this many characters or more is stored once a day, however many entries have it. A body costs about 300
+ * bytes and 15 µs on top: at this size, that pays off if one in five is a repeat.
  */
 export const BODY_CHARS = 2_048
-/** Longest wait for the lock when bodies are deleted, in milliseconds: recording waits behind it. */
+/** Longest wait for the lock to delete bodies, in milliseconds: recording waits behind it. */
 const DELETE_LOCK_MS = 250
 
-/** What a stored entry says of its contents. */
+/** What a stored entry says about its content. */
 export interface Contents {
   at: Date
   data: string | null
   bodyKey: string | null
 }
 
-/** Where contents lie among the bodies of their day: by the SHA-256 of the text. */
+/** The key of content among the bodies of its day: the SHA-256 of the text. */
 export function bodyKeyOf(text: string): string {
   return new Bun.CryptoHasher('sha256').update(text).digest('base64url')
 }
 
 /**
- * Puts the bodies into the rows that only name theirs. By a query of its own for each day at hand, which touches that
- * day's partition alone. A row whose body is gone, as its day was dropped meanwhile, is left without data.
- * @param maxBytes bodies of more are left out
+ * Fills in the bodies of rows that only refer to them, with one query per day, which touches that day's partition
+ * only. A row whose body is gone, because its day was dropped meanwhile, is left without data.
+ * @param maxBytes larger bodies are left out
  */
 export async function withBodies<Row extends Contents>(
   db: Database,
@@ -37,17 +37,17 @@ export async function withBodies<Row extends Contents>(
   return rows.map((row) => ({ ...row, data: row.data ?? found.get(placeOf(row)) ?? null }))
 }
 
-/** MD5 of the contents of each row that names a body, by {@link placeOf}. */
+/** MD5 of the content of each row that refers to a body, by {@link placeOf}. */
 export function md5OfBodies(db: Database, rows: readonly Omit<Contents, 'data'>[]) {
   return readBodies(db, rows, sql<string>`md5(${bodies.data})`)
 }
 
-/** What tells bodies apart: the same contents are stored once a day. */
+/** Identifies a body: the same content is stored once a day. */
 export function placeOf({ at, bodyKey }: Omit<Contents, 'data'>): string {
   return `${dayOf(at.getTime())} ${bodyKey}`
 }
 
-/** Deletes the bodies that entries named which are gone, unless others of the day still do. */
+/** Deletes the bodies of deleted entries, unless other entries of the day still refer to them. */
 export async function deleteBodies(db: Database, gone: readonly Omit<Contents, 'data'>[]): Promise<void> {
   for (const [day, keys] of keysByDay(gone)) {
     try {
@@ -60,8 +60,8 @@ export async function deleteBodies(db: Database, gone: readonly Omit<Contents, '
 }
 
 /**
- * An entry that is being stored may name a body that is there already: with writers kept out, every entry that names
- * one can be seen.
+ * An entry that is being stored may refer to an existing body. With writers locked out, every entry that refers to
+ * one is visible.
  */
 async function deleteOfDay(tx: Database, day: Day, keys: string[]): Promise<void> {
   const from = `${day} 00:00:00+00`

@@ -2,20 +2,20 @@ import type { ENTRY_KINDS } from '../../../drizzle/schema.ts'
 
 export type EntryKind = (typeof ENTRY_KINDS)[number]
 
-/** A request that Weir made, as its log shows it: values of the owner's own headers are not shown. */
+/** A request that Weir made, as the log shows it, without the values of the owner's headers. */
 export interface LoggedRequest {
   method: string
   url: string
   headers: Record<string, string>
 }
 
-/** The response to it, without its body, which is the entry's `data`. */
+/** The response, without its body, which is the entry's `data`. */
 export interface LoggedResponse {
   status: number
   headers: Record<string, string>
   /** From the request to the response's headers, in milliseconds. */
   firstByteMs: number
-  /** From the request to the body's last byte, in milliseconds; left out for a response that goes on. */
+  /** From the request to the last byte of the body, in milliseconds; omitted for an endless response. */
   durationMs?: number
 }
 
@@ -24,7 +24,7 @@ export interface Exchange {
   response?: LoggedResponse
 }
 
-/** What a run has to say, before it has a number. */
+/** An entry of a run before it has a number. */
 export interface Draft {
   /** Milliseconds since the epoch. */
   at: number
@@ -33,30 +33,30 @@ export interface Draft {
   eventId?: string
   wireBytes: number
   bodyBytes: number
-  /** Of the response's status line and headers, as HTTP/1.1 has them (`poll`). */
+  /** Size of the response's status line and headers, as in HTTP/1.1 (`poll`). */
   headBytes?: number
-  /** What asking again would have moved, plainly and with gzip (`poll`): of a 304, the body it stands for. */
+  /** What another request would have transferred, uncompressed and with gzip (`poll`); a 304 stands for its body. */
   plainBytes?: number
   gzipBytes?: number
   /**
-   * Of the change as a patch, also where the snapshot was smaller and stands in its place; 0 when nothing changed.
-   * Left out where nothing was compared, or no patch could be made.
+   * Size of the change as a patch, even if the entry is a snapshot because that was smaller; 0 if nothing changed.
+   * Omitted if nothing was compared, or no patch could be made.
    */
   patchBytes?: number
-  /** Of the document as a snapshot has it; on snapshots and patches. */
+  /** Size of the document as a snapshot; on snapshots and patches. */
   snapshotBytes?: number
-  /** Of the change as a compressed SSE frame; left out where nothing changed, and of events. */
+  /** Size of the change as a compressed SSE frame; omitted if nothing changed, and for events. */
   deflatedBytes?: number
   changed?: boolean
   hash?: string
-  /** JSON text for snapshots, patches, errors and gaps; as it came for events and text bodies. */
+  /** JSON text for snapshots, patches, errors and gaps; as received for events and text bodies. */
   data?: string
   exchange?: Exchange
-  /** Paths that changed, as {@link changedPaths} has them: counted when the entry is stored, not kept with it. */
+  /** Changed paths, from {@link changedPaths}: counted when the entry is stored, not stored with it. */
   paths?: readonly string[]
 }
 
-/** One stored line of a stream's log. */
+/** One stored entry of a stream's log. */
 export interface Entry extends Draft {
   streamId: string
   epoch: number
@@ -64,7 +64,7 @@ export interface Entry extends Draft {
   seq: number
 }
 
-/** An entry as the API shows it. `data` is parsed JSON of the kinds in {@link JSON_KINDS}, else text. */
+/** An entry as the API returns it. `data` is parsed JSON for the kinds in {@link JSON_KINDS}, else text. */
 export interface EntryJson extends Omit<Entry, 'at' | 'data' | 'exchange' | 'paths'>, Partial<Exchange> {
   /** ISO 8601. */
   at: string
@@ -75,16 +75,16 @@ export interface EntryJson extends Omit<Entry, 'at' | 'data' | 'exchange' | 'pat
 export const JSON_KINDS: ReadonlySet<EntryKind> = new Set(['snapshot', 'patch', 'error', 'gap'])
 
 /**
- * Whether an entry is a keyframe: a snapshot that only bounds what a rebuild reads. The patch before it brought the same
- * document already, and readers of the patches need not be sent it.
+ * Whether an entry is a keyframe: a snapshot that only bounds a rebuild. The patch before it led to the same
+ * document, so readers of the patches don't need it.
  */
 export function isKeyframe({ kind, bodyBytes }: Pick<Entry, 'kind' | 'bodyBytes'>): boolean {
   return kind === 'snapshot' && bodyBytes === 0
 }
 
 /**
- * An entry as the API shows it, as JSON text. Stored JSON is put in as it is: a document of megabytes is not
- * parsed to be printed.
+ * An entry as the API returns it, as JSON text. Stored JSON is inserted as it is: a document of megabytes isn't
+ * parsed just to be printed.
  */
 export function entryJson(entry: Entry): string {
   const { data, kind, exchange, at, paths: _, ...rest } = entry
@@ -99,7 +99,7 @@ export function entryJson(entry: Entry): string {
   return `${head.slice(0, -1)},"data":${JSON_KINDS.has(kind) ? data : JSON.stringify(data)}}`
 }
 
-/** Text as Postgres can hold it: NUL can't be stored, and a lone surrogate is no text; both become U+FFFD. */
+/** Text that Postgres can store: NUL and lone surrogates become U+FFFD. */
 export function storable(text: string): string {
   return text.replaceAll('\0', '\uFFFD').toWellFormed()
 }

@@ -6,9 +6,9 @@ import { entriesTopic } from '../../topics.ts'
 import { readWholeLog } from '../log/logs.ts'
 import { type Entry, entryJson } from './entry.ts'
 
-/** Pokes of other processes are gathered for this long, in milliseconds, before the entries are read. */
+/** Notifications from other processes are collected for this long, in milliseconds, before the entries are read. */
 const GATHER_MS = 20
-/** Entries of one stream read for one poke; whoever is further behind resumes by itself. */
+/** Entries of one stream read per notification; a subscriber further behind resumes on its own. */
 const MAX_READ = 5_000
 
 export interface FanoutDeps {
@@ -27,12 +27,12 @@ export interface FanoutDeps {
 }
 
 /**
- * Takes stored entries to whoever watches them, in this process and in the others. Others are only told numbers:
- * a process where somebody watches reads the entries itself, so that the database stays the one truth.
+ * Delivers stored entries to their subscribers, in this process and in others. Other processes get only `seq`
+ * numbers: those with subscribers read the entries from the database, which stays the single source of truth.
  */
 export class Fanout {
   readonly #deps: FanoutDeps
-  /** Last entry published here, of the streams that somebody watches. */
+  /** Last entry published here, for streams with subscribers. */
   readonly #published = new Map<string, number>()
   /** First entry to read, by stream. */
   #pokes = new Map<string, number>()
@@ -42,7 +42,7 @@ export class Fanout {
     this.#deps = deps
   }
 
-  /** Entries of this process's own runs. */
+  /** Publishes entries of this process's own runs. */
   stored(entries: readonly Entry[]): void {
     const { relay, pages } = this.#deps
     this.#publish(entries)
@@ -57,21 +57,21 @@ export class Fanout {
     if (spans.size > 0) relay.publish({ type: 'stored', spans: [...spans.values()] })
   }
 
-  /** Entries that another process stored. */
+  /** Reads entries that another process stored. */
   storedElsewhere({ spans }: Extract<RelayMessage, { type: 'stored' }>): void {
     for (const [id, first] of spans) if (this.#isWatched(id)) this.#poke(id, first)
     this.#deps.pages.changed(spans.map(([id]) => id))
   }
 
   /**
-   * Somebody watches a stream from now on, and knows its entries up to `seq`: should messages be lost, what comes
-   * after that is read.
+   * Starts watching a stream for a subscriber that has its entries up to `seq`. Later entries are read even if
+   * messages are lost.
    */
   watch(streamId: string, seq: number): void {
     if (!this.#published.has(streamId)) this.#published.set(streamId, seq)
   }
 
-  /** Messages may have been missed: everything that is watched is read on from what was last published. */
+  /** Messages may have been lost: reads every watched stream from what was last published. */
   catchUp(): void {
     for (const [id, seq] of this.#published) {
       if (this.#isWatched(id)) this.#poke(id, seq + 1)
@@ -91,7 +91,7 @@ export class Fanout {
       const pokes = this.#pokes
       this.#pokes = new Map()
       this.#readAll(pokes).catch((error) =>
-        this.#deps.warn(`Entries of others can't be read: ${causeOf(error)}`),
+        this.#deps.warn(`Can't read entries of other processes: ${causeOf(error)}`),
       )
     }, GATHER_MS)
   }
@@ -108,7 +108,7 @@ export class Fanout {
     }
   }
 
-  /** @param isRead from the log itself: what is missing in between isn't kept any more */
+  /** @param isRead whether the entries were read from the log: then a hole between them isn't stored any more */
   #publish(entries: readonly Entry[], isRead = false): void {
     const { hub, proxy } = this.#deps
     for (const entry of entries) {
@@ -119,7 +119,7 @@ export class Fanout {
       }
       const last = this.#published.get(streamId)
       if (seq <= (last ?? 0)) continue
-      // Another process stored what lies between, and its message is still on the way.
+      // Another process stored the entries in between, and its message is still on the way.
       if (!isRead && last !== undefined && seq > last + 1) {
         this.#poke(streamId, last + 1)
         continue

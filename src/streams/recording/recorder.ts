@@ -8,42 +8,42 @@ import { storeEntries, type ToStore } from './store-entries.ts'
 import { storeEvidence } from './store-evidence.ts'
 
 /**
- * How long an entry waits for company before it is written, in milliseconds: a statement costs as much as some dozen
- * entries, so that the more they take, the longer it is.
+ * Shortest time that an entry waits to be batched, in milliseconds. A statement costs as much as some dozens of
+ * entries, so the wait grows with the load.
  */
 const MIN_GATHER_MS = 25
 const MAX_GATHER_MS = 150
-/** Waits are this many times what the last write took. */
+/** Waits are this many times as long as the last write. */
 const GATHER_PER_WRITE = 20
-/** How often sums are written, unless somebody waits for them, in milliseconds. */
+/** How often rollups are written, unless somebody waits for them, in milliseconds. */
 const SUM_EVERY_MS = 250
-/** Most entries in one statement. */
+/** Maximum entries in one statement. */
 const BATCH_ENTRIES = 1_000
-/** Most bytes of data in one statement, beyond its first entry. */
+/** Maximum bytes of data in one statement, beyond its first entry. */
 const BATCH_BYTES = 4_194_304
-/** What may wait while the database doesn't answer. Beyond either, entries are dropped and told in a `gap`. */
+/** Bounds of the queue while the database doesn't answer. Beyond either, entries are dropped and counted in a `gap`. */
 const MAX_WAITING_ENTRIES = 100_000
 const MAX_WAITING_BYTES = 134_217_728
-/** First wait after a failed write, and the longest, in milliseconds. */
+/** Shortest and longest wait after a failed write, in milliseconds. */
 const RETRY_MS = 250
 const MAX_RETRY_MS = 5_000
-/** Paths whose changes are told apart in one run; those of all others are counted together. */
+/** Paths that one run counts separately; changes of all others are counted together. */
 const MAX_PATHS = 100
-/** What stands for those: no JSON Pointer begins like it. */
+/** Stands for all others: no JSON Pointer begins like this. */
 const OTHER_PATHS = '*'
-/** Longest wait for what a run still has to say when it ends, in milliseconds. */
+/** How long a run that ends may take to write what it still has, in milliseconds. */
 const SETTLE_MS = 3_000
 
-/** What the recorder tells about what it wrote, after it is durable. */
+/** Called once something is durable. */
 export interface RecorderEvents {
   stored(entries: readonly Entry[]): void
-  /** Verdict or evidence of these streams changed, or sums of theirs came later than their entries. */
+  /** Status or evidence of these streams changed, or their rollups were written later than their entries. */
   changed(streamIds: readonly string[]): void
-  /** The stream should not run, or not as this run does. */
+  /** The stream should not run, or not with this run's definition. */
   unwanted(streamId: string): void
-  /** Entries were written, or could not be: how long that took, in milliseconds, and why it failed. */
+  /** A write finished, or failed: how long it took, in milliseconds, and why it failed. */
   wrote?(tookMs: number, error?: Error): void
-  /** A write failed and will be tried again. */
+  /** A write failed and will be retried. */
   failing?(error: Error, waiting: number): void
 }
 
@@ -53,8 +53,8 @@ interface Waiting extends ToStore {
 }
 
 /**
- * Writes what the runs of this process have to say, many streams in one statement. A batch carries each run's
- * epoch: the runs that were replaced meanwhile write nothing and are told to stop.
+ * Writes the entries and evidence of this process's runs, many streams in one statement. A batch carries each run's
+ * epoch: a run that was replaced writes nothing, and is aborted.
  */
 export class Recorder {
   readonly #db: Database
@@ -62,28 +62,31 @@ export class Recorder {
   readonly #expect: (run: Run) => Expectation
   #waiting: Waiting[] = []
   #waitingBytes = 0
-  /** Runs whose evidence is to be written with the next batch. */
+  /** Runs whose evidence goes with the next batch. */
   readonly #turned = new Set<Run>()
-  /** Runs that have seen something since their evidence was last written. */
+  /** Runs with new evidence since it was last written. */
   readonly #touched = new Set<Run>()
   readonly #evidenceTimer: Timer
   readonly #sums = new Sums()
   readonly #sumTimer: Timer
   #sumsDue = false
-  /** Most entries in the next statement: fewer while one is looked for that can't be stored. */
+  /** Maximum entries in the next statement: fewer while searching for one that can't be stored. */
   #most = BATCH_ENTRIES
   #gather: Timer | undefined
   #gatherMs = MIN_GATHER_MS
   #writing: Promise<void> | undefined
-  /** How many wait until something is durable: there is no gathering meanwhile. */
+  /** Callers waiting for durability: entries aren't batched meanwhile. */
   #awaited = 0
-  /** How many of the first that wait may be in the log already: whether their write failed isn't known. */
+  /**
+   * How many entries at the head of the queue may already be in the log, because the outcome of their write is
+   * unknown.
+   */
   #unsure = 0
   #closed = false
-  /** Entries ever queued, and ever written or refused: they leave in the order they came. */
+  /** Entries ever queued, and ever written or refused; they leave the queue in order. */
   #appended = 0
   #written = 0
-  /** Resolves with every batch. */
+  /** Resolves after every batch. */
   #batchDone = Promise.withResolvers<void>()
 
   constructor(db: Database, expect: (run: Run) => Expectation, events: RecorderEvents) {
@@ -104,14 +107,14 @@ export class Recorder {
     this.#sumTimer.unref()
   }
 
-  /** How many entries wait to be written. */
+  /** Entries waiting to be written. */
   get waiting(): number {
     return this.#waiting.length
   }
 
   /**
    * Numbers an entry and queues it.
-   * @returns false when there is no room: the entry is gone, and the run's next one is preceded by a `gap`.
+   * @returns false if there is no room: the entry is dropped, and a `gap` precedes the run's next one.
    */
   append(run: Run, draft: Draft, checkpoint: Partial<Checkpoint> = {}): boolean {
     if (run.fenced.signal.aborted) return false
@@ -126,7 +129,7 @@ export class Recorder {
     return true
   }
 
-  /** Has the run's evidence written soon: now if people should see the change, else with the others. */
+  /** Schedules the run's evidence: at once if people should see the change, else together with others. */
   touch(run: Run, turned: boolean): void {
     if (!turned) {
       this.#touched.add(run)
@@ -137,7 +140,7 @@ export class Recorder {
   }
 
   /**
-   * Waits until everything appended so far, its sums and the run's evidence are durable; no longer than `deadlineMs`.
+   * Waits until everything appended so far, its rollups and the run's evidence are durable, at most for `deadlineMs`.
    */
   async settle(run: Run, deadlineMs = SETTLE_MS): Promise<void> {
     if (run.dropped !== undefined && !run.fenced.signal.aborted) this.#tellGap(run, run.dropped.to)
@@ -154,7 +157,10 @@ export class Recorder {
     this.#sums.forget(run)
   }
 
-  /** Waits until everything appended so far is written or refused. @throws the signal's reason when it aborts first */
+  /**
+   * Waits until everything appended so far is written or refused.
+   * @throws the signal's reason if it aborts first
+   */
   async durable(signal: AbortSignal): Promise<void> {
     const target = this.#appended
     while (this.#written < target) {
@@ -224,7 +230,7 @@ export class Recorder {
     }, this.#gatherMs)
   }
 
-  /** Starts writing. What comes meanwhile is gathered anew, unless it makes a whole batch or somebody waits. */
+  /** Starts a write. Entries that arrive meanwhile are batched again, unless they fill a batch or somebody waits. */
   #write(): void {
     this.#writing ??= this.#drain().finally(() => {
       this.#writing = undefined
@@ -275,7 +281,7 @@ export class Recorder {
         this.#unsure = Math.max(this.#unsure, batch.length)
         throw error
       }
-      // One entry that can't be stored must not stop the others: halve until it is alone.
+      // One entry that can't be stored must not stop the others: halve the batch until it is alone.
       this.#most = Math.ceil(batch.length / 2)
       if (batch.length === 1) replaceByGap(batch[0] as Waiting)
       return
@@ -315,7 +321,7 @@ export class Recorder {
     this.#events.changed(turned.map((run) => run.stream.id))
   }
 
-  /** When the first entry was made that still waits, by run. */
+  /** When each run's oldest unwritten entry was made. */
   #firstUnwritten(): Map<Run, number> {
     const first = new Map<Run, number>()
     for (const { run, entry } of this.#waiting) if (!first.has(run)) first.set(run, entry.at)
@@ -340,7 +346,7 @@ function toldApart({ paths: known }: Run, paths: readonly string[]): string[] {
   })
 }
 
-/** The first entries that fit in one statement; they stay in the queue until they are durable. */
+/** The first entries that fit into one statement; they stay queued until they are durable. */
 function takeBatch(waiting: readonly Waiting[], most: number): Waiting[] {
   let bytes = 0
   let count = 0
@@ -353,8 +359,8 @@ function takeBatch(waiting: readonly Waiting[], most: number): Waiting[] {
 }
 
 /**
- * Whether the database refuses the data itself (SQLSTATE classes 22, 23 and 54), so that trying again won't help; not
- * that it has them already (23505).
+ * Whether the database rejects the data itself (SQLSTATE classes 22, 23 and 54), so that a retry won't help; a
+ * duplicate (23505) doesn't count.
  */
 function isDataError(error: unknown): boolean {
   const state = sqlStateOf(error) ?? ''

@@ -5,7 +5,7 @@ import type { Checkpoint } from '../ingest/run.ts'
 import { BODY_CHARS, bodyKeyOf } from './bodies.ts'
 import { type Entry, storable } from './entry.ts'
 
-/** An entry that has its number. */
+/** A numbered entry. */
 export interface ToStore {
   entry: Entry
   /** The checkpoint as of this entry. */
@@ -13,8 +13,8 @@ export interface ToStore {
 }
 
 /**
- * Longer bodies are stored by statements of their own, as parameters: written into the JSON of a whole batch and read
- * out of it again, one of 10 MB keeps a database that runs in this process for 0.2 s more, and everything else with it.
+ * Longer bodies get their own statements, as parameters. In the JSON of a whole batch, a body of 10 MB would block
+ * the embedded database, and the whole process, for another 0.2 s.
  */
 const OWN_STATEMENT_CHARS = 262_144
 
@@ -25,17 +25,18 @@ interface BodyRow {
 }
 
 /**
- * Writes entries and checkpoints, for the runs whose epoch is still their stream's.
- * @param isAgain whether some may be there already, as the answer to an earlier write was lost: those are passed over,
- * and not counted again. Looking out for them has its price, so that others are written without.
- * @returns the epoch that was written, by stream; entries of any other one are a replaced run's, and refused
+ * Writes entries and checkpoints of runs whose epoch is still current.
+ * @param isAgain whether some may be stored already because the reply to an earlier write was lost: duplicates are
+ * skipped and not counted twice. The check costs time, so normal writes go without it.
+ * @returns the epoch that was written, by stream; entries with any other epoch belong to a replaced run and are
+ * refused
  */
 export async function storeEntries(
   db: Database,
   batch: readonly ToStore[],
   isAgain = false,
 ): Promise<Map<string, number>> {
-  // A batch may hold entries of two runs of one stream, when the first ended while the database was away.
+  // A batch may contain entries of two runs of one stream, if the first ended while the database was unreachable.
   const last = new Map<string, ToStore>()
   for (const item of batch) last.set(item.entry.streamId, item)
   const bodies = new Map<string, BodyRow>()
@@ -44,7 +45,7 @@ export async function storeEntries(
   const paths = batch.flatMap(({ entry }) => pathsOf(entry))
   const long = [...bodies.values()].filter(({ data }) => data.length > OWN_STATEMENT_CHARS)
   const short = [...bodies.values()].filter(({ data }) => data.length <= OWN_STATEMENT_CHARS)
-  // Planning a part takes as long as storing some dozen entries, whether there is anything for it or not.
+  // Planning a part takes as long as storing some dozens of entries, even if it has no rows.
   const parts = [
     heldPart(checkpointRows),
     storedPart(entryRows, isAgain, paths.length > 0),
@@ -61,7 +62,9 @@ export async function storeEntries(
   return new Map(result.rows.map((row) => [row.stream_id, row.epoch]))
 }
 
-/** Stores those that aren't there already. Nobody deletes one that is, until the entries that name it are stored. */
+/**
+ * Stores those that aren't there yet. Nobody deletes an existing one before the entries that refer to it are stored.
+ */
 async function storeLong(tx: Database, bodies: readonly BodyRow[]): Promise<void> {
   await tx.execute(sql`LOCK TABLE weir.bodies IN ROW EXCLUSIVE MODE`)
   for (const { day, key, data } of bodies) {
@@ -75,7 +78,7 @@ async function storeLong(tx: Database, bodies: readonly BodyRow[]): Promise<void
   }
 }
 
-/** Moves the checkpoints, which is the fence: of a stream that has another epoch there is no row to move. */
+/** Updates the checkpoints, which is the fence: a stream with another epoch has no matching row. */
 function heldPart(checkpointRows: string): SQL {
   return sql`held AS (
     UPDATE weir.checkpoints AS current
@@ -131,7 +134,7 @@ function pathsPart(paths: readonly object[]): SQL[] {
   ]
 }
 
-/** Larger contents go to the bodies of the entry's day, those that are equal once. */
+/** Larger content goes to the bodies of the entry's day, once for equal content. */
 function entryRow(entry: Entry, bodies: Map<string, BodyRow>): Record<string, unknown> {
   const data = entry.data && storable(entry.data)
   const isShared = data !== undefined && data.length >= BODY_CHARS

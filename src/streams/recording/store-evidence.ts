@@ -5,9 +5,9 @@ import type { Database } from '../../storage/storage.ts'
 import type { Run } from '../ingest/run.ts'
 
 /**
- * Writes what runs have seen, and what is concluded from it. Runs that were replaced are fenced off.
- * @param unwritten when the first entry was made that is not in the log yet, by run, in milliseconds since the epoch
- * @returns runs whose stream should not run any more: messages that said so may have been lost
+ * Writes the evidence of runs and the status judged from it. Replaced runs are fenced off.
+ * @param unwritten when each run's oldest entry that isn't in the log yet was made, in milliseconds since the epoch
+ * @returns runs whose stream should no longer run, in case the messages about it were lost
  */
 export async function storeEvidence(
   db: Database,
@@ -47,7 +47,10 @@ export async function storeEvidence(
   )
 }
 
-/** What could not be written is another run's by now, or should not run. @returns those of the latter */
+/**
+ * Rows that couldn't be written belong to another run by now, or shouldn't run.
+ * @returns the latter
+ */
 async function findLost(db: Database, missing: readonly Run[]): Promise<Run[]> {
   const ids = missing.map((run) => run.stream.id)
   const rows = await db
@@ -61,8 +64,8 @@ async function findLost(db: Database, missing: readonly Run[]): Promise<Run[]> {
 }
 
 /**
- * The evidence as far as the log bears it out: the next run takes the last byte for the moment up to which nothing is
- * missing, and what still waits could yet be lost.
+ * The evidence that the log can prove. The next run assumes that nothing is missing up to the last byte, and queued
+ * entries could still be lost.
  */
 function provenBy({ evidence }: Run, unwrittenAt: number | undefined): Run['evidence'] {
   if (unwrittenAt === undefined || evidence.lastByteAt === undefined) return evidence

@@ -3,14 +3,14 @@ import type { Database } from '../../storage/storage.ts'
 import { emptyTally, SUMS, type Summed, type Tally, tallied } from '../measures/tally.ts'
 import type { Entry } from './entry.ts'
 
-/** A tally, and who may write it. */
+/** A tally, and the epoch that may write it. */
 export interface Owed {
   streamId: string
   epoch: number
   tally: Tally
 }
 
-/** Where a stream's sums stand. */
+/** How far a stream is rolled up. */
 export interface SummedUpTo {
   streamId: string
   /** Number of its last entry. */
@@ -18,17 +18,17 @@ export interface SummedUpTo {
   summedSeq: number
 }
 
-/** Entries read back in one piece; what a worker that was killed still owed. */
+/** Entries read back at a time, after a worker was killed before rolling them up. */
 const MAX_READ = 20_000
-/** An entry may be stamped this much before one that was summed up earlier: clocks are set back. */
+/** An entry may be dated this much before one that was rolled up earlier: clocks are set back. */
 const CLOCK_SLACK = sql.raw("interval '1 day'")
 
 const list = (of: (name: string) => string) => sql.raw(SUMS.map(of).join(', '))
 
 /**
- * Adds tallies to the rollups, for the runs whose epoch is still their stream's. Each says what it goes on from, so that
- * one that is written twice counts once.
- * @returns the streams whose sums now reach to their tally's end; another one's reach somewhere else
+ * Adds tallies to the rollups, for runs whose epoch is still current. Each says where it starts, so that one that is
+ * written twice counts once.
+ * @returns the streams whose rollups now reach the end of their tally; those of others end elsewhere
  */
 export async function storeSums(db: Database, owed: readonly Owed[]): Promise<Set<string>> {
   const tallies = owed.map(({ streamId, epoch, tally }) => ({
@@ -73,8 +73,8 @@ export async function storeSums(db: Database, owed: readonly Owed[]): Promise<Se
 }
 
 /**
- * Reads back what streams have stored and not summed up, as a worker that is killed leaves it.
- * @returns a tally for each of them
+ * Reads back entries that are stored but not rolled up, as a killed worker leaves them.
+ * @returns a tally per stream
  */
 export async function owedTallies(db: Database, streams: readonly SummedUpTo[]): Promise<Map<string, Tally>> {
   const tallies = new Map(streams.map(({ streamId, summedSeq }) => [streamId, emptyTally(summedSeq)]))
@@ -93,7 +93,7 @@ export async function owedTallies(db: Database, streams: readonly SummedUpTo[]):
   return tallies
 }
 
-/** The next entries of each, in the order of the streams and their numbers. */
+/** The next entries of each stream, ordered by stream and `seq`. */
 async function readUnsummed(
   db: Database,
   wanted: readonly { streamId: string; after: number }[],

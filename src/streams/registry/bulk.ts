@@ -11,29 +11,29 @@ import { visibleTo } from './visibility.ts'
 export const BULK_ACTIONS = ['start', 'stop', 'tag', 'untag', 'delete'] as const
 export type BulkAction = (typeof BULK_ACTIONS)[number]
 
-/** Streams that one request may name, and that its filter may match. */
+/** Maximum streams that a request may name, and that its filter may match. */
 export const MAX_NAMED = 10_000
 export const MAX_MATCHED = 100_000
-/** Streams changed in one statement; of those that go with all that was recorded, fewer. */
+/** Streams changed in one statement; fewer if they are removed with their logs. */
 const BATCH = 500
 const BATCH_DELETED = 50
 
 export interface Bulk {
   action: BulkAction
-  /** Which streams: by their ids, or all that match. */
+  /** By ID, or all that match. */
   streams: { ids: readonly string[] } | { filter: Filter }
   /** For `tag` and `untag`. */
   tag?: string
-  /** Most streams that the caller reckons with: where more match by now, nothing is done. */
+  /** The number of streams that the caller expects: if more match by now, nothing is done. */
   atMost?: number
 }
 
-/** What became of a batch. */
+/** The result of a batch. */
 export interface BulkStep {
-  /** Streams that were asked for in all. */
+  /** Total number of streams. */
   total: number
   changed: number
-  /** Those that were as asked for already. */
+  /** Streams that needed no change. */
   unchanged: number
   failed: readonly BulkFailure[]
 }
@@ -46,13 +46,13 @@ export interface BulkFailure {
 export interface BulkDeps {
   db: Database
   streams: Streams
-  /** Who does it: for whom some streams may not be there. */
+  /** Some streams may not be visible to the caller. */
   caller: Caller | undefined
 }
 
 /**
- * Does the same with many streams, a batch at a time; each batch is done wholly or not at all.
- * @throws Problem `conflict` when more match than the caller reckons with, `too_many` when more than {@link MAX_MATCHED}
+ * Applies one action to many streams in batches; each batch is all or nothing.
+ * @throws Problem `conflict` if more match than the caller expects, `too_many` if more than {@link MAX_MATCHED}
  */
 export async function* bulk(deps: BulkDeps, asked: Bulk): AsyncGenerator<BulkStep> {
   const ids = await idsOf(deps, asked)
@@ -89,7 +89,7 @@ async function carryOut(
     action === 'tag' && !tags.includes(tag) && tags.length >= MAX_TAGS
   const full = kept.filter(([, tags]) => isFull(tags)).map(([id]) => hasNoRoom(id))
   return {
-    // Twins that changed with them weren't asked for.
+    // Twins that changed along with them weren't requested.
     changed: known.size - kept.length,
     unchanged: kept.length - full.length,
     failed: [...missing, ...full],

@@ -4,17 +4,17 @@ import type { Stream } from '../ingest/run.ts'
 import type { Change } from './registration.ts'
 
 export interface ChangedHeaders {
-  /** What is sent from now on; left out where that stays as it is. */
+  /** The new headers; omitted if unchanged. */
   headers?: Record<string, string>
-  /** Names of the headers that aren't sent any more because the URL leads to another origin. */
+  /** Names of headers that are no longer sent, because the URL leads to another origin. */
   droppedHeaders: string[]
 }
 
 /**
- * What a change makes of a stream's headers. Their values were given for one origin, and another isn't sent them, as
- * with redirects: with a URL of another origin they are dropped unless the change itself says their values. Within the
- * origin, a value that stands for the hidden one keeps that.
- * @throws Problem `invalid_field` for a hidden value of a header that the stream doesn't have
+ * The effect of a change on a stream's headers. Their values were given for one origin, and, as with redirects,
+ * aren't sent to another: a URL of another origin drops them unless the same change sets their values. Within the
+ * origin, the placeholder of a hidden value keeps that value.
+ * @throws Problem `invalid_field` for a placeholder of a header that the stream doesn't have
  */
 export function changedHeaders(
   { url, headers: stored }: Pick<Stream, 'url' | 'headers'>,
@@ -36,7 +36,7 @@ export function changedHeaders(
   return { headers: Object.fromEntries(kept), droppedHeaders: isElsewhere ? gone.sort() : [] }
 }
 
-/** Whether two URLs are of one origin: the same scheme, host and port. */
+/** Whether two URLs have the same origin: scheme, host and port. */
 export function hasSameOrigin(a: string, b: string): boolean {
   return new URL(a).origin === new URL(b).origin
 }

@@ -6,22 +6,22 @@ import { isUuid } from './uuid.ts'
 export interface Cursor {
   sort: Sort
   order: Order
-  /** The moment of the first page, in milliseconds, by which rates are counted on all of them. */
+  /** The time of the first page, in milliseconds: all pages use its rates. */
   at: number
-  /** What the last stream was sorted by. */
+  /** Sort key of the last stream. */
   key: string | number
-  /** That stream: it decides between those with the same key. */
+  /** ID of the last stream: it breaks ties. */
   id: string
 }
 
-/** The last instant that a `Date` can be, in milliseconds. */
+/** The latest time that a `Date` can hold, in milliseconds. */
 const LAST_MS = 8.64e15
 
 export function writeCursor({ sort, order, at, key, id }: Cursor): string {
   return Buffer.from(JSON.stringify([sort, order, at, key, id])).toString('base64url')
 }
 
-/** @throws Problem `invalid_field` for what isn't a cursor of this order */
+/** @throws Problem `invalid_field` if the text isn't a cursor of this order */
 export function readCursor(text: string, { sort, order }: Pick<Cursor, 'sort' | 'order'>): Cursor {
   const [ofSort, ofOrder, at, key, id] = parse(text)
   const fits = typeof key === (sort === 'name' ? 'string' : 'number') && !String(key).includes('\0')

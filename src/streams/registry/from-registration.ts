@@ -4,9 +4,9 @@ import { newStream } from './new-stream.ts'
 import type { Registration } from './registration.ts'
 
 /**
- * What is stored of a registration: the stream and, where it asks for one, its twin.
- * @param id of a stream that has one already; left out, it gets a new one
- * @throws Problem `invalid_field` for the twin of an API that streams already
+ * The rows for a registration: the stream and, if requested, its twin.
+ * @param id the ID of a stream that has one already; omitted for a new one
+ * @throws Problem `invalid_field` for a twin of an API that already streams
  */
 export function fromRegistration(
   registration: Registration & Pick<Stream, 'kind'>,
@@ -24,7 +24,7 @@ export function fromRegistration(
   return twin ? [stream, makeTwin(stream)] : [stream]
 }
 
-/** Tags and channels are sets that keep their order. */
+/** Removes duplicates from tags and channels, and keeps their order. */
 export function unique(values: readonly string[]): string[] {
   return [...new Set(values)]
 }

@@ -10,54 +10,54 @@ import { type Cursor, readCursor, writeCursor } from './cursor.ts'
 import { isUuid, noStream } from './uuid.ts'
 import { visibleTo } from './visibility.ts'
 
-/** What lists can be sorted by; left out, they have the order of registration. */
+/** Sort keys of lists; by default, lists are ordered by registration. */
 export const SORTS = ['name', 'verdict', 'lastEvent', 'perMinute', 'bytes', 'change', 'created'] as const
 export type Sort = (typeof SORTS)[number]
 export const ORDERS = ['asc', 'desc'] as const
 export type Order = (typeof ORDERS)[number]
 
-/** The order that is asked for first: names from A, all else with what is worst, most or latest in front. */
+/** The default direction of a sort: names from A, everything else with the worst, highest or latest first. */
 export function firstOrder(sort: Sort): Order {
   return sort === 'name' ? 'asc' : 'desc'
 }
 
-/** Which streams; what is left out doesn't narrow. */
+/** Which streams; an omitted field matches all. */
 export interface Filter {
-  /** Part of name or URL. */
+  /** Part of the name or URL. */
   q?: string
   tag?: string
-  /** Of the URL, with its port. */
+  /** Host of the URL, with its port. */
   host?: string
-  /** A verdict. */
+  /** A status. */
   state?: Verdict
   kind?: Stream['kind']
 }
 
 export interface ListQuery extends Filter {
   sort?: Sort
-  /** Left out: {@link firstOrder}. */
+  /** Default: {@link firstOrder}. */
   order?: Order
   /** `next` of the page before. */
   after?: string
   limit: number
-  /** Who lists them. Left out: the streams that all see. */
+  /** The caller who lists them; if omitted, streams that everyone sees. */
   caller?: Caller | undefined
 }
 
-/** The verdicts, the better in front: from stopped to dead. */
+/** Statuses from best to worst, starting with stopped. */
 const SEVERITY = ['stopped', 'live', 'quiet', 'backing-off', 'stalled', 'dead'] as const satisfies Verdict[]
-/** Rates are sorted by the sums of this many whole minutes: those that are over don't change from page to page. */
+/** Rates are sorted by this many complete minutes, which don't change from page to page. */
 const RATE_MINUTES = 5
 const MINUTE_MS = 60_000
-/** The last millisecond of the year 9999, which all who read times understand. */
+/** The last millisecond of the year 9999, which everything that parses times accepts. */
 const LAST_MS = 253_402_300_799_999
-/** Stands for "nothing yet" at the end of either order: no value lies beyond it. */
+/** Sorts streams without a value last in either order: no value lies beyond it. */
 const NOTHING = { asc: 1e300, desc: -1 } as const
 
 /**
- * A page of streams and the cursor of the next. Pages go on from the last stream's place, whatever came or went since:
- * each stream that stays where it is comes once. Rates are those of the first page's moment; a verdict or a last event
- * that changes meanwhile can move its stream past the cursor.
+ * A page of streams, and the cursor of the next. Pages continue after the last stream's position, whatever was added
+ * or removed since: every stream that keeps its position appears once. Rates are as of the first page; a status or
+ * last event that changes meanwhile can move its stream past the cursor.
  * @throws Problem `invalid_field` for a cursor of another order
  */
 export async function listStreams(
@@ -69,7 +69,7 @@ export async function listStreams(
   return sort === undefined ? listRegistered(db, query) : listSorted(db, { ...query, sort, limit }, now)
 }
 
-/** How many streams match that a caller sees; left out: that all see. */
+/** Number of matching streams visible to a caller; if omitted, visible to everyone. */
 export async function countStreams(db: Database, filter: Filter, caller?: Caller): Promise<number> {
   const [row] = await db
     .select({ count: sql`count(*)`.mapWith(Number) })
@@ -79,7 +79,7 @@ export async function countStreams(db: Database, filter: Filter, caller?: Caller
   return row?.count ?? 0
 }
 
-/** The ids of all streams that match and that a caller sees, in the order of registration, at most `limit`. */
+/** IDs of the matching streams visible to a caller, ordered by registration, at most `limit`. */
 export async function matchingIds(
   db: Database,
   filter: Filter,
@@ -101,7 +101,7 @@ export function hasTag(tag: string): SQL {
 }
 
 async function listRegistered(db: Database, { limit, after, order, caller, ...filter }: ListQuery) {
-  if (order !== undefined) throw new Problem('invalid_field', 'order: say what to sort by.', 'order')
+  if (order !== undefined) throw new Problem('invalid_field', 'order: requires `sort`.', 'order')
   if (after !== undefined && !isUuid(after)) throw noStream(after)
   const rows = await db
     .select({ stream: streams })
@@ -121,7 +121,7 @@ async function listSorted(db: Database, query: ListQuery & { sort: Sort }, now: 
   const key = SORT_KEYS[sort](order, at)
   const direction = sql.raw(order)
   const rated = RATED[sort]
-  // Whole streams are read of the page alone: to sort all of them takes twice as long.
+  // Full rows are read for the page only: sorting them all takes twice as long.
   const keys = db
     .select({ id: streams.id, key: key.as('sort_key') })
     .from(streams)
@@ -149,7 +149,7 @@ function beyond({ sort, key: value, id, order }: Cursor, key: SQL): SQL {
   return sql`(${key}, ${streams.id}) ${sql.raw(order === 'asc' ? '>' : '<')} (${place}, ${id}::uuid)`
 }
 
-/** A number from outside may be none that a `Date` or Postgres knows: it is as far away as those go. */
+/** A number from outside may be no valid date for `Date` or Postgres: it is clamped to their range. */
 function instant(ms: string | number): SQL {
   const known = Math.min(Math.max(Number(ms), 0), LAST_MS)
   return sql`${new Date(known).toISOString()}::timestamptz`
@@ -158,9 +158,9 @@ function instant(ms: string | number): SQL {
 type Key = (order: Order, at: number) => SQL<string | number>
 
 const SORT_KEYS: Record<Sort, Key> = {
-  // By the byte, whatever the database's own order is: an order of languages may change with an upgrade.
+  // By bytes, whatever the database's collation: language collations may change with an upgrade.
   name: () => sql<string>`lower(${streams.name}) COLLATE "C"`,
-  // As its index has it: no parameter.
+  // Written as in its index, without parameters.
   verdict: () =>
     number(sql`array_position(${sql.raw(`'{${SEVERITY.join(',')}}'`)}::text[], ${states.verdict})`),
   lastEvent: (order) => number(sql`(${states.evidence} ->> 'lastEventAt')::float8`, order),
@@ -172,9 +172,9 @@ const SORT_KEYS: Record<Sort, Key> = {
   change: (order) => number(sql`rate.changed / nullif(rate.compared, 0)`, order),
   created: () => sql<number>`${streams.createdAt}`.mapWith((at) => new Date(at).getTime()),
 }
-/** Sorts by what is in {@link states}. */
+/** Sort keys that come from {@link states}. */
 const STATED: ReadonlySet<Sort> = new Set(['verdict', 'lastEvent'])
-/** The sums that a sort by rates takes: each more makes it slower. */
+/** The sums that each sort by rate needs: every further one makes it slower. */
 const RATED: Partial<Record<Sort, readonly (keyof typeof RATES)[]>> = {
   perMinute: ['events', 'polls'],
   bytes: ['wire_bytes'],
@@ -188,13 +188,13 @@ const RATES = {
   changed: rollups.changed,
 }
 
-/** @param order given where there may be no value: such streams come last */
+/** @param order set if there may be no value: such streams come last */
 function number(value: SQL, order?: Order): SQL<number> {
   const known = order === undefined ? value : sql`coalesce(${value}, ${NOTHING[order]})`
   return sql<number>`(${known})::float8`.mapWith(Number)
 }
 
-/** Minutes that a stream was there for its sums, at least one. */
+/** Age of a stream within the window, in minutes, at least one. */
 function age(at: number): SQL {
   return sql`least(${RATE_MINUTES}, greatest(1, (${at}::float8 - extract(epoch FROM ${streams.createdAt}) * 1000) / ${MINUTE_MS}))`
 }
@@ -210,7 +210,7 @@ function rates(at: number, names: readonly (keyof typeof RATES)[]): SQL {
 }
 
 function matching({ q, tag, host, state, kind }: Filter): SQL | undefined {
-  // Postgres has no text with NUL in it, so nothing can match one.
+  // Postgres text can't contain NUL, so nothing can match.
   if ([q, tag, host].some((text) => text?.includes('\0'))) return sql`false`
   const conditions: (SQL | undefined)[] = []
   if (q !== undefined) {

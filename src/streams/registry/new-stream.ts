@@ -3,7 +3,7 @@ import { type Evidence, RESTING, type Verdict } from '../../core/judging/verdict
 import type { Database } from '../../storage/storage.ts'
 import type { Stream } from '../ingest/run.ts'
 
-/** A stream as it is before its owner has said anything but where it is and what it is. */
+/** A stream with default settings. */
 export function newStream(said: Pick<Stream, 'url' | 'kind'> & Partial<Stream>): Stream {
   const now = new Date()
   return {
@@ -33,8 +33,8 @@ export function newStream(said: Pick<Stream, 'url' | 'kind'> & Partial<Stream>):
 }
 
 /**
- * Stores new streams with all that belongs to each: where its first run begins, and that nothing is known of it yet.
- * @returns those that are new; one whose `proxyKey` is another's already is left out
+ * Stores new streams with their checkpoint and an empty state.
+ * @returns the new ones; a stream whose `proxyKey` exists already is left out
  */
 export async function insertStreams(tx: Database, list: readonly Stream[]): Promise<Stream[]> {
   const inserted = await tx
@@ -60,14 +60,14 @@ export async function insertStreams(tx: Database, list: readonly Stream[]): Prom
   return inserted
 }
 
-/** The verdict that holds from a change of what should run until a worker has something to say. */
+/** The status between a change of the desired state and the first report of a worker. */
 export function opening(desired: Stream['desired']): { verdict: Verdict; verdictReason: string } {
   return desired === 'running'
     ? { verdict: 'quiet', verdictReason: 'Starting.' }
     : { verdict: 'stopped', verdictReason: RESTING[desired] }
 }
 
-/** What a stream is called whose owner doesn't say. */
+/** The name of a stream whose owner doesn't set one. */
 export function defaultName(url: string): string {
   const { host, pathname } = new URL(url)
   return `${host}${pathname === '/' ? '' : pathname}`.slice(0, 200)

@@ -11,14 +11,14 @@ import {
   UpstreamError,
 } from '../ingest/upstream.ts'
 
-/** Someone waits for the answer: longer than this, in milliseconds, and they should say the kind themselves. */
+/** Somebody waits for the answer: after this, in milliseconds, they should set the kind themselves. */
 export const PROBE_TIMEOUT_MS = 10_000
-/** Asks for either kind, an event stream rather. */
+/** Accepts either kind, and prefers an event stream. */
 export const EITHER_KIND = { Accept: 'text/event-stream, application/json;q=0.9, */*;q=0.5' }
 
 /**
- * Finds out whether an API speaks server-sent events or has to be polled, by asking it once for either.
- * @throws Problem `unreachable` when it doesn't answer as it should.
+ * Determines with one request whether an API sends server-sent events or has to be polled.
+ * @throws Problem `unreachable` if it doesn't respond as expected.
  */
 export async function findKind(stream: Asked, limits: Limits, fetch?: Fetch): Promise<Stream['kind']> {
   const requestTimeoutMs = Math.min(limits.requestTimeoutMs, PROBE_TIMEOUT_MS)
@@ -34,7 +34,7 @@ export async function findKind(stream: Asked, limits: Limits, fetch?: Fetch): Pr
   }
 }
 
-/** What an answer to {@link EITHER_KIND} says the API is. */
+/** The kind of API, judging by its response to {@link EITHER_KIND}. */
 export function kindOf(response: Response): Stream['kind'] {
   return isEventStream(response) ? 'sse' : 'poll'
 }

@@ -5,14 +5,14 @@ import { parsePointer } from '../../core/documents/pointer.ts'
 import { HIDDEN } from '../../core/hidden.ts'
 import { Problem } from '../../errors.ts'
 
-/** Shortest interval between two polls, in milliseconds: below it, polling is an attack. */
+/** Shortest polling interval, in milliseconds: anything shorter is an attack. */
 const MIN_INTERVAL_MS = 500
-/** Longest, in milliseconds: a week. */
+/** Longest polling interval, in milliseconds: a week. */
 const MAX_INTERVAL_MS = 604_800_000
-/** Headers a stream may send; more is a mistake. */
+/** Maximum headers of a stream; more is a mistake. */
 const MAX_HEADERS = 50
 export const MAX_URL_CHARS = 8_192
-/** Longest bound of a stream's own on the age of its log, in milliseconds: a hundred years. */
+/** Longest age limit of a stream's log, in milliseconds: a hundred years. */
 const MAX_AGE_MS = 3_155_760_000_000
 
 export const MAX_TAGS = 20
@@ -88,14 +88,14 @@ const twin = Type.Boolean({
   description: 'Whether to also follow a polled API through the proxy, to compare both',
 })
 
-/** What `POST /api/streams` takes. */
+/** The body of `POST /api/streams`. */
 export const RegistrationSchema = Type.Composite(
   [Type.Object({ url }), Type.Partial(Type.Object({ ...rest, start, twin }))],
   { additionalProperties: false },
 )
 export type Registration = Static<typeof RegistrationSchema>
 
-/** What `POST /api/streams/look` takes: where to ask, and how. */
+/** The body of `POST /api/streams/look`: the request to preview. */
 export const LookSchema = Type.Composite(
   [
     Type.Object({ url }),
@@ -109,7 +109,7 @@ const alwaysOn = Type.Boolean({
   description: 'Whether a proxied stream keeps running without subscribers; proxied streams only',
 })
 
-/** What `PATCH /api/streams/:id` takes: any part of a registration but `start` and `twin`. */
+/** The body of `PATCH /api/streams/:id`: any part of a registration except `start` and `twin`. */
 export const ChangeSchema = Type.Partial(Type.Object({ ...fields, alwaysOn }), {
   additionalProperties: false,
   minProperties: 1,
@@ -117,8 +117,8 @@ export const ChangeSchema = Type.Partial(Type.Object({ ...fields, alwaysOn }), {
 export type Change = Static<typeof ChangeSchema>
 
 /**
- * Checks what someone wants to register.
- * @param mayHide whether headers may have the value that stands for a hidden one: where there is one to keep
+ * Validates a registration.
+ * @param mayHide whether headers may have the placeholder of a hidden value, because there is a stored one
  * @throws Problem `invalid_field`, naming the field.
  */
 export function checkRegistration(value: unknown, mayHide = false): Registration {
@@ -127,14 +127,17 @@ export function checkRegistration(value: unknown, mayHide = false): Registration
   return registered
 }
 
-/** Checks what someone wants to look at, as {@link checkRegistration} does. */
+/** Validates a request for a preview, like {@link checkRegistration}. */
 export function checkLook(value: unknown): Looking {
   const looked = checked(LookSchema, value)
   checkBody(looked.method ?? 'GET', looked.body)
   return looked
 }
 
-/** Checks a change to a stream, as {@link checkRegistration} does; a hidden value of a header keeps the stored one. */
+/**
+ * Validates a change of a stream, like {@link checkRegistration}; the placeholder of a hidden header keeps the stored
+ * value.
+ */
 export function checkChange(value: unknown): Change {
   const changed = checked(ChangeSchema, value, true)
   checkBody(changed.method, changed.body)
@@ -155,7 +158,7 @@ function checked<S extends TObject>(schema: S, value: unknown, mayHide = false):
   return value as Static<S>
 }
 
-/** What a schema can't say. */
+/** Checks what a schema can't express. */
 function checkMeaning({ url, headers, payloadPointer, ignorePaths }: Change, mayHide: boolean): void {
   if (url !== undefined) checkUrl(url)
   if (headers !== undefined) checkHeaders(headers, mayHide)

@@ -4,12 +4,12 @@ import { againAfterDeadlock } from '../../storage/sql-state.ts'
 import type { Database } from '../../storage/storage.ts'
 import { deleteBodies } from '../recording/bodies.ts'
 
-/** Rows of a log removed in one statement, so that recording goes on meanwhile. */
+/** Rows of a log removed in one statement, so that recording continues in between. */
 const DELETE_STEP = 10_000
 
 /**
- * Removes a stream with everything recorded of it, bodies that others have recorded, too, aside.
- * @param gone is called as soon as the stream is no longer one, while its log is still being removed
+ * Removes a stream with everything recorded for it, except bodies that other streams recorded too.
+ * @param gone called once the stream is gone, while its log is still being removed
  */
 export async function removeStream(db: Database, id: string, gone: () => void = () => {}): Promise<void> {
   await againAfterDeadlock(() => db.delete(streams).where(eq(streams.id, id)))

@@ -21,32 +21,32 @@ import { removeStream } from './remove.ts'
 import { isUuid, noStream } from './uuid.ts'
 import { visibleTo } from './visibility.ts'
 
-/** What makes workers act on a change of what should run. Lost messages cost seconds: reconcile repairs them. */
+/** Makes workers act on a change of a desired state. A lost message costs seconds: reconcile makes up for it. */
 export interface Control {
-  /** Sees to it that a job holds each of the streams. */
+  /** Makes sure that each of the streams has a job. */
   runLater(streamIds: readonly string[]): Promise<void>
-  /** Makes whoever holds the streams look at them again. */
+  /** Makes whoever runs the streams read their desired state again. */
   interrupt(streamIds: readonly string[]): void
-  /** Tells pages and subscribers that something about the streams changed. */
+  /** Notifies pages and subscribers that the streams changed. */
   changed(streamIds: readonly string[]): void
-  /** Tells them that streams came or went. */
+  /** Notifies them that streams were added or removed. */
   listed(): void
 }
 
-/** A stream's job that a worker has. */
+/** A stream's job that a worker has claimed. */
 export interface Claim {
-  /** The stream's. */
+  /** The ID of the stream. */
   id: string
   worker: string | undefined
   /** Milliseconds since the epoch. */
   at: number
 }
 
-/** What workers do beside with the jobs of streams. */
+/** What workers additionally do with the jobs of streams. */
 export interface JobControl extends Control {
-  /** The claims of jobs, as far as they are asked for. */
+  /** The claimed jobs of the streams in question. */
   claims(isAskedFor: (streamId: string) => boolean): Promise<Claim[]>
-  /** Takes jobs from whoever has claimed them, for another one to do so; those that nobody has stay as they are. */
+  /** Takes jobs away from whoever has claimed them, so that others can; unclaimed jobs stay as they are. */
   free(streamIds: readonly string[]): Promise<void>
 }
 
@@ -54,21 +54,21 @@ export interface StreamsDeps {
   db: Database
   control: Control
   limits: Limits
-  /** Throws a Problem for an API that Weir must not ask. */
+  /** Throws a Problem if Weir must not connect to the URL. */
   mayReach?(url: string): Promise<void>
   fetch?: Fetch
 }
 
-/** A stream as it is after a change. */
+/** A stream after a change. */
 export interface Changed extends Pick<ChangedHeaders, 'droppedHeaders'> {
   stream: Stream
 }
 
-/** Watchers told from one statement; further ones wait for the next. */
+/** Watchers answered by one statement; more wait for the next. */
 const MAX_JOINS = 1_000
-/** Streams told of that follow an API already. */
+/** Maximum streams reported that already follow an API. */
 const KNOWN_TOLD = 3
-/** What a change of these invalidates: the document and everything that proves it goes on. */
+/** Changing one of these invalidates the document and everything that proves its continuity. */
 const DEFINING: readonly (keyof Change)[] = [
   'url',
   'kind',
@@ -78,9 +78,9 @@ const DEFINING: readonly (keyof Change)[] = [
   'payloadPointer',
   'ignorePaths',
 ]
-/** What the URL of a proxied stream says, beside those. */
+/** What the URL of a proxied stream contains in addition. */
 const ASKED: readonly (keyof Change)[] = [...DEFINING, 'intervalMs', 'arrayKeys']
-/** The registered APIs: everything their owners can do with them, but for reading what was recorded. */
+/** The registered APIs: everything their owners can do with them, except reading what was recorded. */
 export class Streams {
   readonly #deps: StreamsDeps
   readonly #looks: Looks
@@ -96,8 +96,8 @@ export class Streams {
   }
 
   /**
-   * Registers an API, and starts it unless told otherwise; with a twin, which streams what this one polls.
-   * @throws Problem as {@link explore}; `invalid_field` for the twin of an API that streams already.
+   * Registers an API, and starts it by default; optionally with a twin, which streams what this one polls.
+   * @throws Problem as {@link explore}; `invalid_field` for a twin of an API that already streams.
    */
   async register(registration: Registration): Promise<Stream> {
     const added = fromRegistration(await this.explore(registration))
@@ -107,9 +107,9 @@ export class Streams {
   }
 
   /**
-   * Stores many new streams at once, as they are: {@link explore} comes before. Starts those that should run.
-   * @param choose makes them, in the transaction that stores them: no other call's comes in between, so what it finds
-   *   to be missing still is
+   * Stores many new streams as they are, without {@link explore}. Starts those that should run.
+   * @param choose returns them, inside the transaction that stores them: no other call can add streams in between, so
+   * what it finds missing stays missing
    */
   async registerMany(choose: (tx: Database) => Promise<readonly Stream[]>): Promise<void> {
     const added = await this.#deps.db.transaction(async (tx) => {
@@ -121,14 +121,14 @@ export class Streams {
   }
 
   /**
-   * Adds a twin to a polled stream: it streams what that one polls, and runs where that one does.
-   * @throws Problem `conflict` when there is one already, or the stream is a twin or proxied; `invalid_field` where
-   *   there is nothing to compare
+   * Adds a twin to a polled stream: it streams what the other polls, and runs when the other does.
+   * @throws Problem `conflict` if there is a twin already, or the stream is a twin or proxied; `invalid_field` if
+   * there is nothing to compare
    */
   async addTwin(id: string): Promise<Stream> {
     const stream = await this.get(id)
-    if (stream.twinOf !== null) throw new Problem('conflict', 'This is a twin itself.')
-    if (stream.proxyKey !== null) throw new Problem('conflict', 'It is streamed already, by the proxy.')
+    if (stream.twinOf !== null) throw new Problem('conflict', 'This stream is a twin itself.')
+    if (stream.proxyKey !== null) throw new Problem('conflict', 'The proxy already streams it.')
     const twin = makeTwin(stream)
     await this.registerMany(async (tx) => {
       const [known] = await tx
@@ -136,15 +136,15 @@ export class Streams {
         .from(streams)
         .where(eq(streams.twinOf, stream.id))
         .limit(1)
-      if (known !== undefined) throw new Problem('conflict', 'The stream has a twin already.')
+      if (known !== undefined) throw new Problem('conflict', 'The stream already has a twin.')
       return [twin]
     })
     return this.get(twin.id)
   }
 
   /**
-   * Finds out whether Weir may ask an API at all and, where that is left out, its kind by asking it once.
-   * @throws Problem `not_allowed`, `host_unknown`; `unreachable` when the API doesn't say its kind
+   * Checks whether Weir may connect to an API and, if no kind is given, determines it with one request.
+   * @throws Problem `not_allowed`, `host_unknown`; `unreachable` if the kind can't be determined
    */
   async explore(registration: Registration): Promise<Registration & Pick<Stream, 'kind'>> {
     const { limits, fetch, mayReach } = this.#deps
@@ -155,8 +155,8 @@ export class Streams {
   }
 
   /**
-   * Asks an API once and tells what is there, with the streams that follow it already. Nothing is stored.
-   * @throws Problem `too_many`; the signal's reason when it is aborted
+   * Sends one request to an API and reports what it returns, and which streams already follow it. Stores nothing.
+   * @throws Problem `too_many`; the signal's reason if it is aborted
    */
   async look(
     looking: Looking,
@@ -188,8 +188,8 @@ export class Streams {
   }
 
   /**
-   * What somebody who begins to watch a stream has to know: its id as it is written, and its last entry's number.
-   * Those who come together are told from one statement: a crowd that comes back is not a query each.
+   * What a new watcher of a stream needs: its ID in canonical form, and the number of its last entry. Simultaneous
+   * callers share one statement: a crowd that reconnects doesn't cause a query each.
    * @throws Problem `not_found`
    */
   async watched(id: string): Promise<{ id: string; last: number }> {
@@ -200,9 +200,9 @@ export class Streams {
   }
 
   /**
-   * Changes a stream; one that runs goes on by the new definition at once. A URL of another origin drops its headers, as
-   * {@link changedHeaders} says.
-   * @throws Problem `conflict` for what defines a proxied stream: its subscribers asked for exactly that
+   * Changes a stream; a running one continues with the new definition at once. A URL of another origin drops its
+   * headers: see {@link changedHeaders}.
+   * @throws Problem `conflict` for what defines a proxied stream, because its subscribers asked for exactly that
    */
   async change(id: string, change: Change): Promise<Changed> {
     const { db, control } = this.#deps
@@ -216,7 +216,7 @@ export class Streams {
     return { stream: change.alwaysOn ? await this.get(id) : stream, droppedHeaders }
   }
 
-  /** Removes a stream with everything recorded of it, and its twin. */
+  /** Removes a stream with everything recorded for it, and its twin. */
   async remove(id: string): Promise<void> {
     const { db, control } = this.#deps
     await this.get(id)
@@ -229,19 +229,19 @@ export class Streams {
     }
   }
 
-  /** Starts a stream; one that should run already is left as it is. */
+  /** Starts a stream; does nothing if it should run already. */
   start(id: string): Promise<Stream> {
     return this.#desireOne(id, 'running')
   }
 
-  /** Stops a stream; one that is stopped already is left as it is. */
+  /** Stops a stream; does nothing if it is stopped already. */
   stop(id: string): Promise<Stream> {
     return this.#desireOne(id, 'stopped')
   }
 
   /**
-   * Starts or stops every stream that has the tag and that a caller sees.
-   * @returns how many have it, and how many of them changed.
+   * Starts or stops every stream with the tag that the caller sees.
+   * @returns how many have the tag, and how many of them changed.
    */
   async desireTagged(
     tag: string,
@@ -254,13 +254,19 @@ export class Streams {
     return { matched: tagged.length, changed: changed.length }
   }
 
-  /** Starts or stops these streams, with their twins. @returns the ids of those that changed */
+  /**
+   * Starts or stops these streams and their twins.
+   * @returns the IDs of those that changed
+   */
   desireMany(ids: readonly string[], desired: 'running' | 'stopped'): Promise<string[]> {
     const which = or(inArray(streams.id, [...ids]), inArray(streams.twinOf, [...ids])) as SQL
     return this.#desire(which, desired)
   }
 
-  /** Gives these streams a tag, or takes it from them. @returns the ids of those that changed */
+  /**
+   * Adds a tag to these streams, or removes it.
+   * @returns the IDs of those that changed
+   */
   async retag(ids: readonly string[], tag: string, isTagged: boolean): Promise<string[]> {
     const tags = isTagged
       ? sql`array_append(${streams.tags}, ${tag}::text)`
@@ -276,7 +282,7 @@ export class Streams {
     return changed
   }
 
-  /** Removes these streams as {@link remove} does; those that are gone already are left out. */
+  /** Removes these streams, like {@link remove}; those that are gone already are skipped. */
   async removeMany(ids: readonly string[]): Promise<void> {
     const { db, control } = this.#deps
     const which = or(inArray(streams.id, [...ids]), inArray(streams.twinOf, [...ids]))
@@ -309,7 +315,7 @@ export class Streams {
         .returning({ id: streams.id })
       const changed = rows.map((row) => row.id)
       if (changed.length > 0) {
-        // A start is asked for now: what an earlier run still owed its upstream in waiting doesn't hold it up.
+        // Somebody asks to start it now, so a wait that an earlier run owed its upstream doesn't delay it.
         const evidence = sql`${states.evidence} - '{nextRetryAt,failingSince}'::text[] || '{"failures":0}'::jsonb`
         await tx
           .update(states)
@@ -326,7 +332,7 @@ export class Streams {
   }
 }
 
-/** Stores a change. The row is locked: where its headers belong can't change in between. */
+/** Stores a change. The row is locked, so that the origin of its headers can't change in between. */
 async function carryOut(tx: Database, id: string, change: Change) {
   const [before] = await tx
     .select({ url: streams.url, headers: streams.headers })
@@ -352,14 +358,14 @@ function idle(id: string): SQL {
   return and(eq(streams.id, id), eq(streams.desired, 'idle')) as SQL
 }
 
-/** A proxied stream that was started runs for a while even if nobody subscribes. */
+/** A proxied stream that was started runs for a while even without subscribers. */
 function asIfSubscribed(now: Date): SQL {
   return sql`CASE WHEN ${states.subscribedAt} IS NOT NULL THEN ${now.toISOString()}::timestamptz END`
 }
 
 /**
- * Forgets where streams were, so that they begin anew. In the next epoch: what a run of the old definition still has
- * to say would bring the old checkpoint back.
+ * Resets the progress of streams, so that they start over. It takes a new epoch, because late writes of a run with
+ * the old definition would bring the old checkpoint back.
  */
 async function startOver(tx: Database, ids: readonly string[]): Promise<void> {
   await tx
@@ -381,18 +387,22 @@ function checkChangeable({ proxyKey, twinOf }: Stream, change: Change): void {
   const given = (field: keyof Change) => change[field] !== undefined
   const ofTwin = twinOf === null ? undefined : ASKED.find(given)
   if (ofTwin !== undefined) {
-    throw new Problem('conflict', `${ofTwin} is what its twin polls by; change it there.`, ofTwin)
+    throw new Problem(
+      'conflict',
+      `${ofTwin} is shared with the polled stream of this twin. Change it there.`,
+      ofTwin,
+    )
   }
   if (proxyKey === null && given('alwaysOn')) {
-    throw new Problem('conflict', 'Only a proxied stream can rest while nobody subscribes.', 'alwaysOn')
+    throw new Problem('conflict', 'Only a proxied stream can be idle without subscribers.', 'alwaysOn')
   }
   const defining = proxyKey === null ? undefined : ASKED.find(given)
   if (defining === undefined) return
-  const detail = `${defining} is part of what this stream's subscribers asked the proxy for; ask for another URL.`
+  const detail = `Subscribers of this proxied stream requested its ${defining}, so it can't change. Subscribe to another URL instead.`
   throw new Problem('conflict', detail, defining)
 }
 
-/** @throws Problem `not_found` for what can't be an id at all; Postgres would refuse the query. */
+/** @throws Problem `not_found` if the text can't be an ID; Postgres would reject the query. */
 function uuid(text: string): string {
   if (isUuid(text)) return text
   throw noStream(text)

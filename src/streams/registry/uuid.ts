@@ -1,6 +1,6 @@
 import { Problem } from '../../errors.ts'
 
-/** Whether a text can be an id at all; Postgres would refuse a query with any other. */
+/** Whether a text can be an ID; Postgres would reject a query with anything else. */
 export function isUuid(text: string): boolean {
   return /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text)
 }

@@ -29,7 +29,7 @@ export interface Past {
   changed: readonly { id: string; name: string; changes: number; lastAt: Date }[]
 }
 
-/** The whole Weir at a glance. */
+/** All of Weir at a glance. */
 export interface Overview extends Past {
   streams: number
   verdicts: Record<Verdict, number>

@@ -6,16 +6,16 @@ import type { Stream } from '../ingest/run.ts'
 import { sumsOf, type Window } from '../measures/measures.ts'
 import { newStream } from '../registry/new-stream.ts'
 
-/** What twins have in common: the API, and what of it they follow. */
+/** What twins have in common: the API, and the part of it they follow. */
 const SHARED = ['url', 'headers', 'intervalMs', 'payloadPointer', 'ignorePaths', 'arrayKeys'] as const
-/** So that the twin's name, with what is added to it, is no longer than a name may be. */
+/** Leaves room in the twin's name for the suffix. */
 const MAX_NAME_CHARS = 180
-/** What the proxy can't do. */
+/** What the proxy doesn't support. */
 const POLLED = ['kind', 'method', 'body'] as const
 
 /**
  * The twin of a polled stream: it follows the same API through Weir's own proxy, so that both can be measured.
- * @throws Problem `invalid_field` where there is nothing to compare
+ * @throws Problem `invalid_field` if there is nothing to compare
  */
 export function makeTwin(stream: Stream): Stream {
   const refuse = (detail: string) => new Problem('invalid_field', detail, 'twin')
@@ -34,7 +34,7 @@ export function makeTwin(stream: Stream): Stream {
   })
 }
 
-/** Whether a stream that has no twin could have one. */
+/** Whether a stream without a twin could have one. */
 export function mayHaveTwin({
   kind,
   method,
@@ -44,7 +44,7 @@ export function mayHaveTwin({
   return kind === 'poll' && method === 'GET' && twinOf === null && proxyKey === null
 }
 
-/** What one of two twins received. Bytes, counts. */
+/** What one of two twins received, in bytes and counts. */
 export interface TwinSide {
   id: string
   name: string
@@ -53,25 +53,25 @@ export interface TwinSide {
   /** Documents and changes received: bodies that differed, or events. */
   versions: number
   errors: number
-  /** Status lines and headers of the responses. */
+  /** Size of the responses' status lines and headers. */
   headBytes: number
-  /** Bodies, or frames and heartbeats, as they came: compressed. */
+  /** Bodies, or frames and heartbeats, as received: compressed. */
   wireBytes: number
   totalBytes: number
 }
 
-/** `from`: as asked, or when the twin was made, where that is later. */
+/** `from` is as requested, or when the twin was made, if that is later. */
 export interface TwinReport extends Window {
   polling: TwinSide
   streaming: TwinSide
-  /** 1 − streaming / polling, of the bytes received; null before anything was. */
+  /** 1 − streaming / polling, by bytes received; null before anything was. */
   saving: number | null
 }
 
 /**
- * What a stream and its twin have received, measured side by side.
- * @param id of either
- * @returns undefined when the stream has no twin
+ * What a stream and its twin have received, measured over the same window.
+ * @param id the ID of either
+ * @returns undefined if the stream has no twin
  */
 export async function twinReport(db: Database, id: string, window: Window): Promise<TwinReport | undefined> {
   const mine = await db
@@ -82,7 +82,7 @@ export async function twinReport(db: Database, id: string, window: Window): Prom
   if (streamed?.twinOf == null) return undefined
   const [polled] = await db.select().from(streams).where(eq(streams.id, streamed.twinOf))
   if (polled === undefined) return undefined
-  // What was polled before there was a twin has nothing beside it.
+  // Polls before the twin existed have nothing to compare with.
   const from = new Date(
     Math.min(Math.max(window.from.getTime(), streamed.createdAt.getTime()), window.to.getTime()),
   )
@@ -109,9 +109,9 @@ async function sideOf(db: Database, { id, name, kind }: Stream, window: Window):
 }
 
 /**
- * Changes the twin of a stream as the stream was changed.
- * @returns its id, in a list that is empty when there is no twin or nothing to change
- * @throws Problem `conflict` for what would leave nothing to compare
+ * Applies a change of a stream to its twin.
+ * @returns the twin's ID in a list, which is empty if there is no twin or nothing to change
+ * @throws Problem `conflict` for a change that would leave nothing to compare
  */
 export async function changeTwin(tx: Database, id: string, change: Partial<Stream>): Promise<string[]> {
   const shared = Object.fromEntries(

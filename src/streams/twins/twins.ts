@@ -7,39 +7,45 @@ import type { Window } from '../measures/measures.ts'
 import { rollupsWithin } from '../measures/rollup-source.ts'
 import type { Order } from '../registry/listing.ts'
 
-/** A polled stream and its twin: what polling moves three ways, and what both have moved. Bytes, with all heads. */
+/**
+ * A polled stream and its twin: what polling transfers in three ways, and what both transferred. Bytes, including all
+ * heads.
+ */
 export interface TwinPair extends TwinSums {
-  /** Of the polled stream. */
+  /** ID of the polled stream. */
   id: string
   name: string
   url: string
   intervalMs: number
   desired: 'running' | 'stopped' | 'idle'
   streamingId: string
-  /** When the twin was made: nothing before that counts. */
+  /** When the twin was made: earlier traffic doesn't count. */
   since: Date
 }
 
-/** Bytes, counts. */
+/** Bytes and counts. */
 export interface TwinSums {
-  /** What a client would have moved that polls plainly, with gzip, and with gzip and ETag: unchanged is a 304. */
+  /**
+   * What a polling client would have transferred: plain, with gzip, and with gzip and ETag, where an unchanged
+   * document is a 304.
+   */
   plainBytes: number
   gzipBytes: number
   conditionalBytes: number
-  /** What Weir moved: by polling as well as the upstream lets it, and by streaming. */
+  /** What Weir transferred: by polling as efficiently as the upstream allows, and by streaming. */
   polledBytes: number
   streamedBytes: number
   polls: number
   changes: number
 }
 
-/** What pairs can be sorted by. */
+/** Sort keys of pairs. */
 export const TWIN_SORTS = ['saved', 'plain', 'gzip', 'conditional', 'streamed', 'changes', 'name'] as const
 export type TwinSort = (typeof TWIN_SORTS)[number]
 
-/** Pairs that are told of: of more, those that were made last. */
+/** Maximum pairs; the newest ones win. */
 export const MAX_PAIRS = 1_000
-/** How far back is looked for what polls most, in milliseconds. */
+/** Window in which candidates are ranked by their polling, in milliseconds. */
 const CANDIDATES_MS = 15 * STEPS_MS.minute
 const COLUMNS: Readonly<Record<keyof TwinSums, string>> = {
   plainBytes: 'CASE WHEN streams.twin_of IS NULL THEN rollup.plain_bytes + rollup.head_bytes END',
@@ -65,7 +71,7 @@ const NOTHING: TwinSums = {
   changes: 0,
 }
 
-/** Every pair with its sums over a window; `isCut` where there are more than {@link MAX_PAIRS}. */
+/** Every pair with its sums over a window; `isCut` if there are more than {@link MAX_PAIRS}. */
 export async function twinPairs(
   db: Database,
   window: Window,
@@ -93,7 +99,7 @@ export async function twinPairs(
   }
 }
 
-/** The sums of these pairs by points of time of one length, of each pair; only points in which there was anything. */
+/** The sums of these pairs by steps of equal length; only steps with traffic. */
 export async function twinSteps(
   db: Database,
   pairs: readonly TwinPair[],
@@ -105,7 +111,10 @@ export async function twinSteps(
   return rows.map(({ id, point, sums }) => ({ id, sums, at: point * pointMs }))
 }
 
-/** Of one pair, or of many, what streaming saves over polling with gzip and ETag, at most 1; null before anything was polled. */
+/**
+ * What streaming saves over polling with gzip and ETag, for one pair or many, at most 1; null before anything was
+ * polled.
+ */
 export function twinSaving({ conditionalBytes, streamedBytes }: TwinSums): number | null {
   return conditionalBytes === 0 ? null : 1 - streamedBytes / conditionalBytes
 }
@@ -116,7 +125,7 @@ export function addUp(all: readonly TwinSums[]): TwinSums {
   return Object.fromEntries(names.map((name) => [name, sum(name)])) as unknown as TwinSums
 }
 
-/** In place of a figure that there is none of, a pair is the last in either order. */
+/** A pair without a figure comes last in either order. */
 export function sortPairs(pairs: readonly TwinPair[], sort: TwinSort, order: Order): TwinPair[] {
   const sign = order === 'asc' ? 1 : -1
   const by = (a: TwinPair, b: TwinPair) => {
@@ -133,12 +142,14 @@ export interface TwinCandidate {
   id: string
   name: string
   intervalMs: number
-  /** What polling it plainly moves an hour, and what of that is new. */
+  /** What plain polling transfers per hour, and how much of that is new. */
   bytesAnHour: number
   newBytesAnHour: number
 }
 
-/** Streams without a twin that poll most of what they had already, at most `limit`: from the last quarter of an hour. */
+/**
+ * Streams without a twin whose polls mostly return what they already had, at most `limit`, from the last 15 minutes.
+ */
 export async function twinCandidates(db: Database, now: number, limit: number): Promise<TwinCandidate[]> {
   const twins = alias(streams, 'twins')
   const anHour = (column: typeof rollups.plainBytes) =>

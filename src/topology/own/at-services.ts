@@ -2,8 +2,8 @@ import type { Graph, Service } from '../../core/graph.ts'
 import type { Judged, Overlay } from '../overlays.ts'
 
 /**
- * A host that is followed and a service that reported itself at the same one are the same program: its node is the
- * service, which has what Weir makes of the host beside what it says of itself. A host of several services stays.
+ * A followed host and a service that reported itself at the same host are the same program: its node is the service,
+ * with the host's status added. A host with several services stays a node.
  */
 export function atServices({ services, calls }: Graph, reported: readonly Service[]): Overlay {
   const served = Map.groupBy(reported, ({ url }) => (url === undefined ? undefined : URL.parse(url)?.host))

@@ -6,7 +6,7 @@ import type { Database } from '../../storage/storage.ts'
 import { OWN_PREFIX } from '../rules.ts'
 import { edge, instant, node, type Part, plural, STREAMS_ID, type Window, WORST_FIRST } from './part.ts'
 
-/** Channels drawn by themselves: the worst, then the busiest; all others are one node. */
+/** Channels drawn individually: the worst, then the busiest; all others are one node. */
 export const MAX_CHANNELS_DRAWN = 50
 
 interface Row {
@@ -16,7 +16,7 @@ interface Row {
   isSuspended: boolean
   since: number
   bornAt: number
-  /** Of the newest delivery: where it stands, and its newest attempt. */
+  /** The newest delivery's status and its newest attempt. */
   status: 'pending' | 'delivered' | 'failed' | 'cancelled' | null
   error: string | null
   lastAt: number | null
@@ -106,7 +106,7 @@ function countedOf({ calls, errors, lastAt, lastStatus, lastMs, p50Ms, p95Ms }: 
   }
 }
 
-/** Attempts are found by their ids, which begin with the time. */
+/** Attempts are found by their IDs, which begin with the time. */
 async function read(db: Database, { from, to }: Window): Promise<Row[]> {
   const end = instant(to)
   const { rows } = (await db.execute(sql`
@@ -140,7 +140,7 @@ async function read(db: Database, { from, to }: Window): Promise<Row[]> {
   return rows
 }
 
-/** The least UUIDv7 of a millisecond. */
+/** The smallest UUIDv7 of a millisecond. */
 function firstId(ms: number): string {
   const hex = ms.toString(16).padStart(12, '0')
   return `${hex.slice(0, 8)}-${hex.slice(8)}-7000-8000-000000000000`

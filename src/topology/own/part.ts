@@ -12,8 +12,8 @@ const SHORTEST_MINUTES = 0.25
 
 /** Worst first: a combined node has the worst status of its members. */
 export const WORST_FIRST: readonly Verdict[] = ['dead', 'stalled', 'backing-off', 'quiet', 'live', 'stopped']
-/** The status colours of the console's dark theme. */
-export const VERDICT_COLOURS: Readonly<Record<Verdict, string>> = {
+/** The status colors of the console's dark theme. */
+export const VERDICT_COLORS: Readonly<Record<Verdict, string>> = {
   live: '#2ee6a6',
   quiet: '#6fb8ff',
   stalled: '#ffb454',
@@ -66,8 +66,8 @@ export function instant(ms: number): SQL {
 }
 
 export function node({ id, since, verdict, ...rest }: Part): Service {
-  const colour = VERDICT_COLOURS[verdict]
-  return { ...rest, id: OWN_PREFIX + id, verdict, colour, reportedAt: new Date(since).toISOString() }
+  const color = VERDICT_COLORS[verdict]
+  return { ...rest, id: OWN_PREFIX + id, verdict, color, reportedAt: new Date(since).toISOString() }
 }
 
 /**

@@ -60,6 +60,6 @@ export class Folded {
   service(reportedAt: string): Service {
     const count = this.#names.size.toLocaleString('en-US')
     const name = this.isEmpty ? 'all others' : `${this.#isMore ? 'more than ' : ''}${count} more`
-    return { id: REST_ID, name, kind: 'rest', colour: 'white', reportedAt }
+    return { id: REST_ID, name, kind: 'rest', color: 'white', reportedAt }
   }
 }

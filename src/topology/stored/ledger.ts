@@ -22,7 +22,7 @@ const MAX_WAITING_TOTALS = 60
 const MAX_WAITING_DROPS = 5_000
 
 /** The reported fields of a service. */
-export type Said = Partial<Pick<ServiceRow, 'name' | 'kind' | 'group' | 'url' | 'colour'>>
+export type Said = Partial<Pick<ServiceRow, 'name' | 'kind' | 'group' | 'url' | 'color'>>
 
 interface WaitingMinute extends Ends {
   minute: number
@@ -51,8 +51,8 @@ export class Ledger {
 
   /** The unwritten report of a service. */
   unwrittenOf(id: string): Said {
-    const { name, kind, group, url, colour } = this.#services.get(id) ?? UNSAID
-    const said = Object.entries({ name, kind, group, url, colour })
+    const { name, kind, group, url, color } = this.#services.get(id) ?? UNSAID
+    const said = Object.entries({ name, kind, group, url, color })
     return Object.fromEntries(said.filter(([, value]) => value !== null))
   }
 
@@ -141,7 +141,7 @@ export class Ledger {
   }
 }
 
-const UNSAID = { name: null, kind: null, group: null, url: null, colour: null }
+const UNSAID = { name: null, kind: null, group: null, url: null, color: null }
 const UNCALLED = { count: 0, errors: 0, lastStatus: null, lastDurationMs: null, calledAt: null }
 
 function joinServices(older: ServiceRow, newer: ServiceRow): ServiceRow {

@@ -1,7 +1,7 @@
 import { type Call, type Graph, nodeId } from '../../core/graph.ts'
 import { Problem } from '../../errors.ts'
 import type { Database } from '../../storage/storage.ts'
-import { type Ends, edgeKey, FIRST_COLOUR, FORGOTTEN_AFTER_MS, MAX_CALLS, MAX_SERVICES } from '../model.ts'
+import { type Ends, edgeKey, FIRST_COLOR, FORGOTTEN_AFTER_MS, MAX_CALLS, MAX_SERVICES } from '../model.ts'
 import type { MinuteRow } from './rows.ts'
 import { readCalls, readMinutes, readServices, readTotals } from './stored.ts'
 import { serviceOf, tallyOf } from './stored-graph.ts'
@@ -41,7 +41,7 @@ export function requireReplayable(instant: number, now: number, field: string): 
 
 /**
  * The graph as it was at the end of the instant's minute, or now for the current one. Counts and errors cover the minutes
- * of the recent numbers; colours aren't stored by time, so all services have the default.
+ * of the recent numbers; colors aren't stored by time, so all services have the default.
  */
 export async function graphAt(db: Database, instant: number, now: number): Promise<Graph> {
   const span = recentSpan(instant)
@@ -54,7 +54,7 @@ export async function graphAt(db: Database, instant: number, now: number): Promi
   return {
     services: services.map((row) => ({
       ...serviceOf({ ...row, reportedAt: Math.min(row.reportedAt, until) }),
-      colour: FIRST_COLOUR,
+      color: FIRST_COLOR,
     })),
     calls: calls.map((row) =>
       callAt(row, minutes.get(edgeKey(row)) ?? [], Math.max(span.from, row.firstAt), until),

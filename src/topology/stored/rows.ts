@@ -14,7 +14,7 @@ export interface ServiceRow {
   kind: string | null
   group: string | null
   url: string | null
-  colour: string | null
+  color: string | null
   /** Times are in milliseconds since 1970. */
   firstAt: number
   activeAt: number
@@ -53,9 +53,9 @@ export async function writeServices(db: Database, rows: readonly ServiceRow[]): 
       sql`
       INSERT INTO weir.topology_services AS known
         (id, name, kind, "group", url, colour, first_at, active_at, reported_at, updated_at)
-      SELECT id, name, kind, "group", url, colour, ${time('firstAt')}, ${time('activeAt')}, ${time('reportedAt')},
+      SELECT id, name, kind, "group", url, color, ${time('firstAt')}, ${time('activeAt')}, ${time('reportedAt')},
         clock_timestamp()
-      FROM json_to_recordset(${part}::json) AS said(id text, name text, kind text, "group" text, url text, colour text,
+      FROM json_to_recordset(${part}::json) AS said(id text, name text, kind text, "group" text, url text, color text,
         "firstAt" float8, "activeAt" float8, "reportedAt" float8)
       ON CONFLICT (id) DO UPDATE SET
         name = coalesce(excluded.name, known.name), kind = coalesce(excluded.kind, known.kind),

@@ -1,16 +1,16 @@
 import type { Call, Service, ServiceKind } from '../../core/graph.ts'
 import { Latency } from '../../core/latency.ts'
-import { FIRST_COLOUR } from '../model.ts'
+import { FIRST_COLOR } from '../model.ts'
 import type { CallRow, MinuteRow, ServiceRow } from './rows.ts'
 import { Tally } from './tallies.ts'
 
 /** A stored service; unreported fields have the values of a service that was only called. */
-export function serviceOf({ id, name, kind, group, url, colour, reportedAt }: ServiceRow): Service {
+export function serviceOf({ id, name, kind, group, url, color, reportedAt }: ServiceRow): Service {
   const service: Service = {
     id,
     name: name ?? id,
     kind: (kind ?? 'service') as ServiceKind,
-    colour: colour ?? FIRST_COLOUR,
+    color: color ?? FIRST_COLOR,
     reportedAt: new Date(reportedAt).toISOString(),
   }
   if (group !== null) service.group = group

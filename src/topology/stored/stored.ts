@@ -15,7 +15,7 @@ export function readServices(db: Database, span: Span, most: number): Promise<Se
   return select<ServiceRow>(
     db,
     sql`SELECT * FROM (
-      SELECT id, name, kind, "group", url, colour, ${ms('first_at')} AS "firstAt", ${ms('active_at')} AS "activeAt",
+      SELECT id, name, kind, "group", url, colour AS color, ${ms('first_at')} AS "firstAt", ${ms('active_at')} AS "activeAt",
         ${ms('reported_at')} AS "reportedAt"
       FROM weir.topology_services WHERE ${lived(span)} ORDER BY active_at DESC, id LIMIT ${most}::int
     ) AS service ORDER BY "firstAt", id`,

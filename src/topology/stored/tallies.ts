@@ -8,7 +8,7 @@ const RECENT_MINUTES = 5
 const RATE_DIGITS = 2
 const LATENCY_DIGITS = 3
 
-/** How the calls along one edge went in one minute, as one process saw it. */
+/** The calls along one edge in one minute, as one process saw them. */
 export class Tally {
   constructor(
     readonly latency = new Latency(),
@@ -34,15 +34,13 @@ export function minuteOf(time: number): number {
   return Math.floor(time / MINUTE_MS) * MINUTE_MS
 }
 
-/** The minutes that are recent at a time, its own the last: from the beginning of the first to the end of that one. */
+/** The recent minutes at a time: from the beginning of the first to the end of the current one. */
 export function recentSpan(time: number): { from: number; to: number } {
   const to = minuteOf(time) + MINUTE_MS
   return { from: to - RECENT_MINUTES * MINUTE_MS, to }
 }
 
-/**
- * What minutes come to; undefined when nothing was called. The rate is of the time that they span, of a minute at least.
- */
+/** Totals of the minutes; undefined if there were no calls. The rate covers the time they span, at least a minute. */
 export function recentOf(tallies: Iterable<Tally>, from: number, to: number): RecentCalls | undefined {
   const sum = new Tally()
   for (const tally of tallies) sum.merge(tally)
@@ -62,7 +60,7 @@ export function recentOf(tallies: Iterable<Tally>, from: number, to: number): Re
 export class Tallies {
   readonly #minutes = new Map<number, Map<string, Tally>>()
 
-  /** What a process saw in a minute, to add to. */
+  /** The tally of a process for a minute. */
   of(minute: number, writer: string): Tally {
     const known = this.#minutes.get(minute)?.get(writer)
     if (known !== undefined) return known
@@ -77,14 +75,14 @@ export class Tallies {
     else writers.set(writer, tally)
   }
 
-  /** Adds what another edge has. */
+  /** Adds the minutes of another edge. */
   merge(other: Tallies): void {
     for (const [minute, writers] of other.#minutes) {
       for (const [writer, tally] of writers) this.of(minute, writer).merge(tally)
     }
   }
 
-  /** @param since When the edge was first known: a rate is of no time before that. */
+  /** @param since When the edge was first known: the rate covers no time before that. */
   recent(now: number, since: number): RecentCalls | undefined {
     const { from } = recentSpan(now)
     for (const minute of this.#minutes.keys()) if (minute < from) this.#minutes.delete(minute)

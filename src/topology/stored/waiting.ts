@@ -1,14 +1,14 @@
-/** A row that says nothing new, only that something was heard of, is written once in this time, in milliseconds. */
+/** A row that only says that something was seen again is written once in this time, in milliseconds. */
 const ACTIVITY_EVERY_MS = 60_000
 
 /** Rows that wait to be written, one per key. */
 export class Waiting<Row> {
   readonly #rows = new Map<string, Row>()
-  /** When rows were last written, in milliseconds since 1970, as long as that is recent. */
+  /** When rows were last written, in milliseconds since 1970, for as long as that is recent. */
   readonly #writtenAt = new Map<string, number>()
   readonly #join: (older: Row, newer: Row) => Row
 
-  /** @param join Makes two rows of the same key one. */
+  /** @param join Merges two rows with the same key. */
   constructor(join: (older: Row, newer: Row) => Row) {
     this.#join = join
   }
@@ -17,7 +17,7 @@ export class Waiting<Row> {
     return this.#rows.get(key)
   }
 
-  /** @param isNews Whether it is to be written with the next, however short ago the key's last row was. */
+  /** @param isNews Whether to write it with the next batch, even if the key's last row is recent. */
   add(key: string, row: Row, isNews: boolean): void {
     const known = this.#rows.get(key)
     this.#rows.set(key, known === undefined ? row : this.#join(known, row))
@@ -29,7 +29,10 @@ export class Waiting<Row> {
     this.#writtenAt.delete(key)
   }
 
-  /** Has the rows that are due written, or all. @throws what `write` does; the rows wait again then. */
+  /**
+   * Writes the rows that are due, or all.
+   * @throws what `write` throws; then the rows wait again.
+   */
   async write(now: number, all: boolean, write: (rows: Row[]) => Promise<void>): Promise<void> {
     for (const [key, at] of this.#writtenAt) if (at <= now - ACTIVITY_EVERY_MS) this.#writtenAt.delete(key)
     const due = [...this.#rows].filter(([key]) => all || !this.#writtenAt.has(key))

@@ -8,51 +8,51 @@ import { Refs } from './refs.ts'
 import { keysInQuery, lacking } from './security.ts'
 import { serverUrls } from './servers.ts'
 
-/** What the caller adds to a document, which doesn't say everything. */
+/** What the caller adds to a document, which may be incomplete. */
 export interface OpenApiOptions {
-  /** Where the API is: instead of the document's servers, or where they are relative, what they are relative to. */
+  /** The address of the API: replaces the document's servers, or resolves relative ones. */
   server?: string
   /** Sent with every operation. */
   headers: Readonly<Record<string, string>>
-  /** Values of parameters and server variables, by name; before what the document says. */
+  /** Values of parameters and server variables by name; they take precedence over the document's. */
   params: ReadonlyMap<string, string>
 }
 
-/** What an operation needs and nobody has said. */
+/** Something that an operation needs and that is missing. */
 export interface Lack {
   /** The parameter, header or option. */
   field: string
-  /** What it is and how to say it. */
+  /** What it is, and how to set it. */
   detail: string
 }
 
-/** What a registration allows. */
+/** Limits of a registration. */
 const MAX_NAME_CHARS = 200
 const MAX_TAG_CHARS = 64
 const MAX_TAGS = 20
-/** What is looked at of a long name, or list of tags, for those that a registration allows. */
+/** How much of a long name or list of tags is read to fill those limits. */
 const MAX_NAME_LOOKED_AT_CHARS = 1_000
 const MAX_TAGS_LOOKED_AT = 100
-/** Parameters of one operation, with those of its path. */
+/** Parameters of one operation, including those of its path. */
 const MAX_PARAMETERS = 200
-/** Things told that one operation lacks; of more, one at a time is said soon enough. */
+/** Missing things reported for one operation. */
 const MAX_LACKS = 20
 const MAX_FIELD_CHARS = 200
-/** Of a name, where its server is added to it. */
+/** Length of a name to which its server is added. */
 const MAX_SHORT_NAME_CHARS = 120
-/** Of all that an operation lacks, in words. */
+/** Length of the message about everything that is missing. */
 const MAX_DETAIL_CHARS = 1_000
 
-/** Whether a value is an OpenAPI document, or its predecessor. */
+/** Whether a value is an OpenAPI or Swagger document. */
 export function isOpenApi(value: unknown): value is Fields {
   return isFields(value) && ('openapi' in value || 'swagger' in value)
 }
 
 /**
- * The GET operations of an OpenAPI document as registrations, made as they are taken: one for each address of a server;
- * undefined for a path without any.
+ * The GET operations of an OpenAPI document as registrations, created on demand: one per server address; undefined
+ * for a path without any.
  * @see https://spec.openapis.org/oas/v3.1.1.html
- * @throws Problem `bad_request` for what is no OpenAPI 3 document; `too_large` for one that its parts multiply
+ * @throws Problem `bad_request` for anything but OpenAPI 3; `too_large` if its parts expand too much
  */
 export function* operationsOf(document: unknown, options: OpenApiOptions): Generator<Line | undefined> {
   if (!isFields(document) || !/^3\./.test(textOf(document.openapi))) {
@@ -75,7 +75,7 @@ interface Context {
   options: OpenApiOptions
 }
 
-/** What is wrong with one path is no matter of the others. */
+/** A problem with one path doesn't affect the others. */
 function streamsAtPath(context: Context, path: string, item: unknown): Omit<Line, 'line'>[] {
   try {
     return streamsAt(context, path, context.refs.resolve(item))
@@ -113,7 +113,7 @@ function streamsAt(context: Context, path: string, item: Fields | undefined): Om
   })
 }
 
-/** The parameters of an operation; its own come before those of its path. */
+/** The parameters of an operation; its own take precedence over those of its path. */
 function parametersOf(refs: Refs, item: Fields, operation: Fields): Fields[] {
   const lists = [item.parameters, operation.parameters].filter(Array.isArray)
   if (lists.reduce((sum, list) => sum + list.length, 0) > MAX_PARAMETERS) {
@@ -129,7 +129,7 @@ function parametersOf(refs: Refs, item: Fields, operation: Fields): Fields[] {
   return [...parameters.values()]
 }
 
-/** The path with its query, and the headers, that the parameters make. */
+/** The path with its query, and the headers, filled in with the parameters. */
 function fill({ refs, options }: Context, template: string, declared: readonly Fields[]) {
   const lacks: Lack[] = []
   const sent: Sent = { path: new Map(), query: [], headers: {}, cookies: [] }
@@ -161,13 +161,13 @@ function fill({ refs, options }: Context, template: string, declared: readonly F
   return { path: path + query, headers, headerChars: room.headerChars + charsOf(options.headers), lacks }
 }
 
-/** What an operation's URL and headers have taken so far of what they may. */
+/** How much of an operation's limits its URL and headers use. */
 class Room {
   readonly #budget: Budget
   #urlChars: number
   headerChars = 0
 
-  /** @throws Problem `too_large` for a path that is too long as it is */
+  /** @throws Problem `too_large` if the path alone is too long */
   constructor(budget: Budget, template: string) {
     this.#budget = budget
     this.#urlChars = template.length
@@ -187,7 +187,7 @@ class Room {
 function tooLong(what: 'path' | 'URL' | 'headers' | 'value', name: string): Problem {
   const field = name.slice(0, MAX_FIELD_CHARS)
   const most = `more than ${many(what === 'headers' ? MAX_HEADER_CHARS : MAX_URL_CHARS)} characters`
-  const say = `Say a shorter value with ?param=${field}=…`
+  const say = `Set a shorter value with ?param=${field}=…`
   if (what === 'path') return new Problem('too_large', `The path has ${most}.`, 'url')
   if (what === 'value') return new Problem('too_large', `The value of ${field} has ${most}. ${say}`, field)
   return new Problem('too_large', `With ${field}, the ${what} would have ${most}. ${say}`, field)
@@ -208,7 +208,7 @@ function parameterLack(place: string, name: string): Lack {
 }
 
 function problemOf(lacks: readonly Lack[]): Problem {
-  const detail = `The document doesn't say: ${lacks.map((lack) => lack.detail).join('; ')}.`
+  const detail = `The document doesn't provide: ${lacks.map((lack) => lack.detail).join('; ')}.`
   const field = lacks[0]?.field.slice(0, MAX_FIELD_CHARS)
   return new Problem('invalid_field', detail.slice(0, MAX_DETAIL_CHARS), field)
 }
@@ -234,7 +234,7 @@ function tagsOf({ tags }: Fields): string[] {
   return clean.filter((tag) => tag !== '').slice(0, MAX_TAGS)
 }
 
-/** What the responses say of the kind; left open where they say both or neither. */
+/** The kind according to the responses; left open if they allow both or neither. */
 function kindOf(refs: Refs, operation: Fields): { kind?: 'sse' | 'poll' } {
   const responses = refs.resolve(operation.responses) ?? {}
   return refs.once(responses, 'kind', () => {

@@ -1,9 +1,9 @@
 import { type Fields, isFields, textOf } from '../fields.ts'
 import type { Refs } from './refs.ts'
 
-/** Schemas within a schema that are looked into for a value; what further ones suggest is not found. */
+/** Nested schemas searched for a value; deeper suggestions aren't found. */
 const MAX_SCHEMAS = 100
-/** Headers that are not described as parameters, whatever a document says. */
+/** Headers that OpenAPI doesn't allow as parameters. */
 const NOT_PARAMETERS = new Set(['accept', 'content-type', 'authorization'])
 
 /** A parameter of an operation, and the value that the document suggests. */
@@ -15,7 +15,7 @@ export interface Parameter {
   explode: boolean
 }
 
-/** What the parameters of a request make of it. */
+/** The parts of a request that parameters fill in. */
 export interface Sent {
   path: Map<string, string>
   query: string[]
@@ -40,7 +40,7 @@ export function parameterOf(refs: Refs, fields: Fields): Parameter {
 
 /**
  * Adds a parameter to a request, in its style.
- * @returns the characters that it takes there; of a path none, as that may name it more than once
+ * @returns the characters that it takes up; 0 for the path, which may contain it more than once
  * @see https://spec.openapis.org/oas/v3.1.1.html#style-values
  */
 export function writeParameter(sent: Sent, parameter: Parameter, value: unknown): number {
@@ -62,12 +62,12 @@ function valueText(parameter: Parameter, value: unknown): string {
   return joined(value, ',', false, encode)
 }
 
-/** Percent-encodes a value of a path or query. Half a surrogate pair has no encoding and becomes U+FFFD. */
+/** Percent-encodes a value for a path or query. A lone surrogate has no encoding and becomes U+FFFD. */
 export function encode(value: unknown): string {
   return encodeURIComponent(textOf(value).toWellFormed())
 }
 
-/** The value that a parameter gives as its example, or its schema as default, example or first choice. */
+/** A parameter's example, or its schema's default, example or first choice. */
 export function suggested(refs: Refs, fields: Fields): unknown {
   const media = refs.first(refs.resolve(fields.content) ?? {})
   if (media !== undefined) {

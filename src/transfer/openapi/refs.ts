@@ -4,13 +4,13 @@ import { MAX_URL_CHARS } from '../../streams/registry/registration.ts'
 import { type Budget, many } from '../bounds.ts'
 import { type Fields, isFields, textOf } from '../fields.ts'
 
-/** References followed from one to the next; a longer chain goes in a circle. */
+/** Length of a chain of references; a longer one is treated as circular. */
 const MAX_HOPS = 32
 const MAX_REF_CHARS = 2_048
 
 /**
- * The references within a document. Nothing outside of it is ever fetched. What many operations refer to is looked at
- * once, where that takes long.
+ * Resolves references within a document; nothing outside it is ever fetched. Results that take long are cached,
+ * because many operations share them.
  */
 export class Refs {
   readonly budget: Budget
@@ -25,8 +25,8 @@ export class Refs {
 
   /**
    * The object that a value is or refers to.
-   * @returns undefined for what is no object
-   * @throws Problem `invalid_field` for a reference that leads outside, nowhere or in a circle; `too_large`
+   * @returns undefined if it isn't an object
+   * @throws Problem `invalid_field` for a reference that points outside, to nothing, or in a circle; `too_large`
    */
   resolve(value: unknown): Fields | undefined {
     let found = value
@@ -36,7 +36,7 @@ export class Refs {
       if (typeof found.$ref !== 'string') return found
       found = this.#target(found.$ref)
     }
-    throw refuse((value as { $ref: string }).$ref, 'leads in a circle')
+    throw refuse((value as { $ref: string }).$ref, 'is circular')
   }
 
   /** The value of an object's first field. */
@@ -47,20 +47,23 @@ export class Refs {
     })
   }
 
-  /** A value as text. @throws Problem `too_large` where no URL has room for it */
+  /**
+   * A value as text.
+   * @throws Problem `too_large` if no URL has room for it
+   */
   text(value: unknown, what: string): string {
     if (this.fits(value)) return textOf(value)
     throw new Problem('too_large', `${what} has more than ${many(MAX_URL_CHARS)} characters. Shorten it.`)
   }
 
-  /** Whether a value, written as text, is about as short as a URL has to be. */
+  /** Whether a value, as text, is about short enough for a URL. */
   fits(value: unknown): boolean {
     if (typeof value === 'string') return value.length <= MAX_URL_CHARS
     if (typeof value !== 'object' || value === null) return true
     return this.once(value, 'fits', () => this.#isShort(value))
   }
 
-  /** What is made of a part of the document, made when it is first asked for. */
+  /** A cached result for a part of the document. */
   once<T>(part: object, what: string, make: () => T): T {
     const known = this.#known.get(part) ?? new Map<string, unknown>()
     if (known.has(what)) return known.get(what) as T
@@ -89,7 +92,7 @@ export class Refs {
   #target(ref: string): unknown {
     if (this.#targets.has(ref)) return this.#targets.get(ref)
     if (ref.length > MAX_REF_CHARS) throw refuse(ref, `has more than ${many(MAX_REF_CHARS)} characters`)
-    if (!ref.startsWith('#')) throw refuse(ref, 'leads outside of the document; bundle it into one first')
+    if (!ref.startsWith('#')) throw refuse(ref, 'points outside the document; bundle the files first')
     const pointer = parsePointer(decoded(ref.slice(1)))
     const found = pointer && select(this.#document, pointer)
     if (found === undefined) throw refuse(ref, 'leads nowhere')

@@ -2,7 +2,7 @@ import { type Fields, hasHeader, isFields } from '../fields.ts'
 import type { Lack, OpenApiOptions } from './operations.ts'
 import type { Refs } from './refs.ts'
 
-/** Alternatives of an operation that are looked at, and schemes of each. */
+/** Alternatives of an operation that are considered, and schemes of each. */
 const MAX_ALTERNATIVES = 50
 const MAX_SCHEMES = 20
 
@@ -12,7 +12,7 @@ interface Context {
   options: OpenApiOptions
 }
 
-/** The secrets that an operation needs and the caller hasn't given; empty when one of its alternatives is met. */
+/** The missing secrets of an operation; empty if one of its alternatives is satisfied. */
 export function lacking(context: Context, operation: Fields): Lack[] {
   const required = operation.security ?? context.document.security
   return Array.isArray(required)
@@ -27,16 +27,16 @@ function lackingOf(context: Context, required: readonly unknown[]): Lack[] {
   if (lacks.some((each) => each.length === 0)) return []
   const [first] = lacks.flat()
   const detail = lacks.map((each) => each.map((lack) => lack.detail).join(' and ')).join(', or ')
-  return [{ field: first?.field ?? 'security', detail: `the secret it asks for: ${detail}` }]
+  return [{ field: first?.field ?? 'security', detail: `the required secret: ${detail}` }]
 }
 
-/** The query parameters by which an operation takes its keys, of those that the caller gave. */
+/** The query parameters with keys that the caller has set for an operation. */
 export function keysInQuery(context: Context, operation: Fields): Fields[] {
   const required = operation.security ?? context.document.security
   return Array.isArray(required) ? context.refs.once(required, 'keys', () => keysOf(context, required)) : []
 }
 
-/** The names of the schemes of each alternative. */
+/** The scheme names of each alternative. */
 function alternativesOf({ refs }: Context, required: readonly unknown[]): string[][] {
   const alternatives = required.slice(0, MAX_ALTERNATIVES).filter(isFields)
   return alternatives.map((schemes) => {

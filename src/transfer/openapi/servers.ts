@@ -5,9 +5,9 @@ import { isFields } from '../fields.ts'
 import type { Lack, OpenApiOptions } from './operations.ts'
 import type { Refs } from './refs.ts'
 
-/** Addresses that one operation's servers may have; with more, the caller has to choose. */
+/** Server addresses of one operation; beyond it, the caller has to choose. */
 export const MAX_SERVER_URLS = 20
-/** Servers that are looked at: they may be the same. */
+/** Servers that are considered, including duplicates. */
 const MAX_SERVERS = 100
 const MAX_SERVER_CHARS = 2_048
 const MAX_VARIABLES = 20
@@ -17,7 +17,7 @@ interface Servers {
   lacks: Lack[]
 }
 
-/** Every address of the servers, their variables filled with each value they may have. */
+/** Every server address, with every value of the server variables. */
 export function serverUrls(refs: Refs, servers: unknown, options: OpenApiOptions): Servers {
   if (!Array.isArray(servers)) return urlsOf(refs, [], options)
   return refs.once(servers, 'servers', () => urlsOf(refs, servers, options))
@@ -38,7 +38,7 @@ function urlsOf(refs: Refs, servers: readonly unknown[], options: OpenApiOptions
     lacks.push({ field: 'server', detail: `the server of ${relative.slice(0, 100)} (?server=https://…)` })
   }
   if (urls.size > MAX_SERVER_URLS || servers.length > MAX_SERVERS) {
-    const detail = `which of more than ${MAX_SERVER_URLS} servers (?server=https://…)`
+    const detail = `which server to use, of more than ${MAX_SERVER_URLS} (?server=https://…)`
     lacks.push({ field: 'server', detail })
   }
   return { urls: [...urls], lacks }
@@ -48,7 +48,7 @@ function isServer(value: unknown): value is { url: string; variables: unknown } 
   return isFields(value) && typeof value.url === 'string'
 }
 
-/** An address for each combination of its variables' values, and no more than are needed to see that it is too many. */
+/** An address for each combination of variable values, but no more than needed to see that there are too many. */
 function expanded(
   refs: Refs,
   { url: template, variables }: { url: string; variables: unknown },
@@ -85,7 +85,7 @@ function combined(refs: Refs, urls: readonly string[], whole: string, values: re
 }
 
 function tooLong(): Problem {
-  const detail = `The address of a server has more than ${many(MAX_URL_CHARS)} characters. Say ?server=https://…`
+  const detail = `The address of a server has more than ${many(MAX_URL_CHARS)} characters. Set ?server=https://…`
   return new Problem('too_large', detail, 'server')
 }
 
@@ -99,7 +99,7 @@ function valuesOf(refs: Refs, name: string, variable: unknown, params: OpenApiOp
   return [...new Set(texts)].slice(0, MAX_SERVER_URLS + 1)
 }
 
-/** The address, with what the caller says about where it is. */
+/** The address, resolved against the one that the caller set. */
 function placed(url: string, given: string | undefined): string {
   if (URL.canParse(url)) return given ?? new URL(url).href
   return URL.canParse(url, given) ? new URL(url, given).href : url

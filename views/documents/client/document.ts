@@ -49,9 +49,8 @@ function followSlider(slider: HTMLInputElement): void {
   function step(by: number): void {
     const beyond = index + by < 0 ? 'prev' : index + by >= stops().length ? 'next' : undefined
     const isAtEnd = index === (by < 0 ? 0 : stops().length - 1)
-    const neighbour =
-      beyond && document.querySelector<HTMLAnchorElement>(`#document-steps a[rel="${beyond}"]`)
-    if (neighbour && isAtEnd) void load(neighbour.href, 'move')
+    const neighbor = beyond && document.querySelector<HTMLAnchorElement>(`#document-steps a[rel="${beyond}"]`)
+    if (neighbor && isAtEnd) void load(neighbor.href, 'move')
     else go(index + by)
   }
 

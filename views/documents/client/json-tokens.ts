@@ -5,7 +5,7 @@ export interface Token {
 
 const TOKEN = /("(?:\\.|[^"\\])*")(\s*:)?|(-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)|\b(true|false|null)\b/g
 
-/** Splits JSON text into tokens for colouring; together they are the whole text. Anything that isn't JSON is plain. */
+/** Splits JSON text into tokens for coloring; together they are the whole text. Anything that isn't JSON is plain. */
 export function tokensOf(text: string): Token[] {
   const tokens: Token[] = []
   let end = 0

@@ -11,8 +11,8 @@ export interface Came {
 
 /** Bytes of a body that are read and shown. */
 const MAX_BYTES = 262_144
-/** Characters with syntax colours; the rest is shown plain. */
-const MAX_COLOURED = 50_000
+/** Characters with syntax colors; the rest is shown plain. */
+const MAX_COLORED = 50_000
 /** Events of a stream that are shown before it is stopped, and characters of each. */
 const MAX_EVENTS = 20
 const MAX_EVENT_CHARS = 4_000
@@ -67,7 +67,7 @@ function bodyOf(type: string, text: string): HTMLElement {
     note.textContent = 'Binary data.'
     return note
   }
-  return coloured(type.includes('json') && !type.includes('ndjson') ? indented(text) : text)
+  return colored(type.includes('json') && !type.includes('ndjson') ? indented(text) : text)
 }
 
 /** Indents JSON, unless that would change a number that a double can't hold. */
@@ -81,16 +81,16 @@ function indented(text: string): string {
   }
 }
 
-function coloured(text: string): HTMLElement {
+function colored(text: string): HTMLElement {
   const block = element('pre', 'data')
   block.tabIndex = 0
-  return colour(block, text)
+  return color(block, text)
 }
 
-/** Fills an element with a text, with syntax colours for JSON. */
-export function colour(block: HTMLElement, text: string): HTMLElement {
+/** Fills an element with a text, with syntax colors for JSON. */
+export function color(block: HTMLElement, text: string): HTMLElement {
   block.textContent = ''
-  for (const token of tokensOf(text.slice(0, MAX_COLOURED))) {
+  for (const token of tokensOf(text.slice(0, MAX_COLORED))) {
     if (token.kind === 'plain') block.append(token.text)
     else {
       const part = element('span', `json-${token.kind}`)
@@ -98,7 +98,7 @@ export function colour(block: HTMLElement, text: string): HTMLElement {
       block.append(part)
     }
   }
-  block.append(text.slice(MAX_COLOURED))
+  block.append(text.slice(MAX_COLORED))
   return block
 }
 
@@ -151,7 +151,7 @@ function eventOf(block: string): HTMLElement | undefined {
   id.textContent = of('id').at(-1) ?? ''
   head.append(name, ' ', id)
   const isLong = data.length > MAX_EVENT_CHARS
-  item.append(head, coloured(isLong ? `${data.slice(0, MAX_EVENT_CHARS)}…` : indented(data)))
+  item.append(head, colored(isLong ? `${data.slice(0, MAX_EVENT_CHARS)}…` : indented(data)))
   return item
 }
 

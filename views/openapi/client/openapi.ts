@@ -1,5 +1,5 @@
 // The API reference: finds operations, opens the one in the URL, and sends requests.
-import { colour } from './answer.ts'
+import { color } from './answer.ts'
 import { Trial } from './try.ts'
 
 const search = document.querySelector<HTMLInputElement>('#find-operation')
@@ -42,9 +42,9 @@ search?.addEventListener('keydown', (event) => {
   first.scrollIntoView()
 })
 addEventListener('hashchange', openNamed)
-// An example gets its syntax colours when it is first opened.
+// An example gets its syntax colors when it is first opened.
 for (const example of document.querySelectorAll<HTMLElement>('details.example > pre.json')) {
-  const fill = () => colour(example, example.textContent ?? '')
+  const fill = () => color(example, example.textContent ?? '')
   example.parentElement?.addEventListener('toggle', fill, { once: true })
 }
 // A copied URL should name the open operation.

@@ -78,15 +78,15 @@ function keepsCharts(panel: HTMLElement): void {
 
 function optionsOf({ unit, series }: ChartData, width: number): object {
   const style = getComputedStyle(document.documentElement)
-  const colour = (name: string) => style.getPropertyValue(name).trim()
+  const color = (name: string) => style.getPropertyValue(name).trim()
   const text = (value: number | null | undefined) => (value == null ? '–' : textOf(value, unit))
   const axis = {
-    stroke: colour('--soft'),
-    grid: { stroke: colour('--line'), width: 1 },
-    ticks: { stroke: colour('--line'), width: 1 },
+    stroke: color('--soft'),
+    grid: { stroke: color('--line'), width: 1 },
+    ticks: { stroke: color('--line'), width: 1 },
     font: '12px system-ui',
   }
-  const strokes = [colour('--neon'), colour('--pink')]
+  const strokes = [color('--neon'), color('--pink')]
   return {
     width,
     height: HEIGHT,

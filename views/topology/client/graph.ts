@@ -22,7 +22,7 @@ export interface Service {
   /** The group that it is drawn in: a tag, a host, a namespace. */
   group?: string
   url?: string
-  colour: string
+  color: string
   verdict?: Verdict
   /** The reason, as a sentence. */
   reason?: string

@@ -67,10 +67,10 @@ interface Row {
   isPast?: boolean
 }
 
-function paint(row: HTMLElement, { name, colour, verdict, reason }: Service): void {
+function paint(row: HTMLElement, { name, color, verdict, reason }: Service): void {
   say(part(row, 'label'), name)
-  say(part(row, 'colour'), colour)
-  part(row, 'swatch').style.background = colour
+  say(part(row, 'color'), color)
+  part(row, 'swatch').style.background = color
   const badge = part(row, 'verdict')
   badge.className = `verdict ${verdict ?? ''}`
   badge.title = reason ?? ''

@@ -23,9 +23,9 @@ export interface State {
   node?: string
   /** The call in the panel, as `[from, to]`. */
   edge?: readonly [from: string, to: string]
-  /** The service whose neighbourhood is shown alone. */
+  /** The service whose neighborhood is shown alone. */
   focus?: string
-  /** How far the neighbourhood reaches, 1 to `MAX_STEPS`. */
+  /** How far the neighborhood reaches, 1 to `MAX_STEPS`. */
   steps: number
   direction: Direction
   /** The replayed moment, in milliseconds since 1970; left out for live. */

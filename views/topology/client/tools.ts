@@ -37,9 +37,9 @@ export class Tools {
     this.#direction.value = state.direction
     this.#steps.value = String(state.steps)
     byId('focus-bar').hidden = state.focus === undefined
-    const centre = [...view.services, ...graph.services].find(({ id }) => id === state.focus)
-    say(byId('focus-name'), centre?.name ?? state.focus ?? '')
-    this.#note(state, graph, view, centre !== undefined)
+    const center = [...view.services, ...graph.services].find(({ id }) => id === state.focus)
+    say(byId('focus-name'), center?.name ?? state.focus ?? '')
+    this.#note(state, graph, view, center !== undefined)
     keyed(byId('open-groups'), state.grouping === 'none' ? [] : state.open, {
       key: (key) => key,
       create: (key) => this.#openGroup(key),
@@ -54,9 +54,9 @@ export class Tools {
   }
 
   /** Says what isn't shown, so that nobody misses a service without knowing why. */
-  #note({ focus }: State, { services }: Graph, { hidden }: View, isCentreThere: boolean): void {
+  #note({ focus }: State, { services }: Graph, { hidden }: View, isCenterThere: boolean): void {
     const note = byId('view-note')
-    const isLost = focus !== undefined && !isCentreThere && services.length > 0
+    const isLost = focus !== undefined && !isCenterThere && services.length > 0
     note.hidden = hidden === 0 && !isLost
     if (isLost) say(note, "The focused service doesn't exist, so all services are shown.")
     else if (hidden === services.length) say(note, 'All services are idle and hidden.')

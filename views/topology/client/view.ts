@@ -6,8 +6,8 @@ import type { Direction, Grouping, State } from './state.ts'
 const VERDICTS: readonly Verdict[] = ['dead', 'stalled', 'backing-off', 'quiet', 'stopped', 'live']
 /** A service with one of these is shown even if it is idle. */
 const TROUBLE: ReadonlySet<Verdict> = new Set(['dead', 'stalled', 'backing-off'])
-/** Colour of a group whose services differ. */
-const MIXED_COLOUR = 'silver'
+/** Color of a group whose services differ. */
+const MIXED_COLOR = 'silver'
 /** Prefix of a group's ID: no service's ID contains a line end. */
 const GROUP_PREFIX = 'group\n'
 
@@ -40,10 +40,10 @@ type Shown = Pick<State, 'hideIdle' | 'grouping' | 'open' | 'focus' | 'steps' | 
 export function viewOf(graph: Graph, state: Shown): View {
   const kept = state.hideIdle ? withoutIdle(graph, state) : graph
   const { services, calls, drawnIn } = grouped(kept, state.grouping, state.open)
-  const centre = state.focus === undefined ? undefined : (drawnIn.get(state.focus) ?? state.focus)
+  const center = state.focus === undefined ? undefined : (drawnIn.get(state.focus) ?? state.focus)
   const near =
-    centre !== undefined && services.some(({ id }) => id === centre)
-      ? neighbourhood(calls, centre, state.steps, state.direction)
+    center !== undefined && services.some(({ id }) => id === center)
+      ? neighborhood(calls, center, state.steps, state.direction)
       : undefined
   const shown = near === undefined ? services : services.filter(({ id }) => near.has(id))
   const shownCalls =
@@ -71,18 +71,18 @@ export function groupKeyOf({ group, kind, url }: Service, grouping: Grouping): s
 }
 
 /** Everything within some steps of a service, including itself. */
-export function neighbourhood(
+export function neighborhood(
   calls: readonly Call[],
-  centre: string,
+  center: string,
   steps: number,
   direction: Direction,
 ): Set<string> {
   const down = direction === 'up' ? new Map() : Map.groupBy(calls, ({ from }) => from)
   const up = direction === 'down' ? new Map() : Map.groupBy(calls, ({ to }) => to)
   // Each direction separately: a caller's other callees aren't on the way to the service.
-  const near = new Set([centre])
-  for (const id of reach(down, 'to', centre, steps)) near.add(id)
-  for (const id of reach(up, 'from', centre, steps)) near.add(id)
+  const near = new Set([center])
+  for (const id of reach(down, 'to', center, steps)) near.add(id)
+  for (const id of reach(up, 'from', center, steps)) near.add(id)
   return near
 }
 
@@ -186,7 +186,7 @@ function groupOf(key: string, list: readonly Service[]): ViewService {
     id: GROUP_PREFIX + key,
     name: `${key} (${list.length})`,
     kind: same(({ kind }) => kind) ? first.kind : 'rest',
-    colour: same(({ colour }) => colour) ? first.colour : MIXED_COLOUR,
+    color: same(({ color }) => color) ? first.color : MIXED_COLOR,
     // biome-ignore lint/complexity/useMathMinMax: dates as text, which Math.max can't compare
     reportedAt: list.reduce((newest, { reportedAt }) => (reportedAt > newest ? reportedAt : newest), ''),
     node: `g_${[...key].map((char) => char.codePointAt(0)?.toString(16)).join('_')}`,
@@ -208,11 +208,11 @@ function groupOf(key: string, list: readonly Service[]): ViewService {
 function reach(
   calls: ReadonlyMap<string, readonly Call[]>,
   end: 'from' | 'to',
-  centre: string,
+  center: string,
   steps: number,
 ): Set<string> {
-  const seen = new Set([centre])
-  let edge = [centre]
+  const seen = new Set([center])
+  let edge = [center]
   for (let step = 0; step < steps; step++) {
     edge = edge.flatMap((id) => (calls.get(id) ?? []).map((call) => call[end])).filter((id) => !seen.has(id))
     for (const id of edge) seen.add(id)

@@ -80,14 +80,14 @@ export class Panel {
   }
 
   #showService(service: ViewService, { view, nameOf, openGroup, at }: Chosen): void {
-    const { id, name, kind, group, colour, verdict, reason, url, href, members, groupKey } = service
+    const { id, name, kind, group, color, verdict, reason, url, href, members, groupKey } = service
     say(this.#title, name)
     this.#facts([
       ['Kind', members === undefined ? kindWords(kind) : `Group of ${members.length}`],
       ['ID', id === name || members !== undefined ? undefined : id],
       ['Group', group],
-      // Colours aren't stored for the past.
-      ['Colour', members === undefined && at === undefined ? colour : undefined, colour],
+      // Colors aren't stored for the past.
+      ['Color', members === undefined && at === undefined ? color : undefined, color],
       ['Status', verdict && `${verdictWords(verdict)}${reason === undefined ? '' : `: ${reason}`}`],
       ['URL', url],
     ])
@@ -214,9 +214,9 @@ export class Panel {
   }
 }
 
-function swatchOf(colour: string): HTMLElement {
+function swatchOf(color: string): HTMLElement {
   const swatch = make('i', { className: 'swatch' })
-  swatch.style.background = colour
+  swatch.style.background = color
   return swatch
 }
 

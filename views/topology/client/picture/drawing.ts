@@ -1,7 +1,7 @@
 // A picture on the page, updated in place without a new layout.
 import type { Call, Service } from '../graph.ts'
 import type { Point, Size } from './layout.ts'
-import { describe, SVG, textColourOn, writeBadge, writeNumbers } from './marks.ts'
+import { describe, SVG, textColorOn, writeBadge, writeNumbers } from './marks.ts'
 import type { Sketch, View } from './renderer.ts'
 import { callWords, hasFailed, healthOf, isIdle, numbersOf, serviceWords, widthOf } from './words.ts'
 
@@ -34,7 +34,7 @@ export class Drawing implements Size {
   readonly #nodes: ReadonlyMap<string, Node>
   readonly #edges = new Map<string, Edge>()
   readonly #owners = new Map<Element, Node | Edge>()
-  readonly #textColours = new Map<string, string>()
+  readonly #textColors = new Map<string, string>()
 
   constructor(sketch: Sketch, { services, calls }: View) {
     const { svg, placement } = sketch
@@ -66,7 +66,7 @@ export class Drawing implements Size {
     return 'call' in owner ? { call: owner.call } : { node: owner }
   }
 
-  /** Updates colours, statuses, numbers and lines; changes only what differs. */
+  /** Updates colors, statuses, numbers and lines; changes only what differs. */
   update({ services, calls }: View): void {
     const names = new Map(services.map(({ id, name }) => [id, name]))
     const nameOf = (id: string) => names.get(id) ?? id
@@ -89,7 +89,7 @@ export class Drawing implements Size {
     for (const path of paths) path.classList.add('called')
   }
 
-  /** Highlights a node, its calls and its neighbours. */
+  /** Highlights a node, its calls and its neighbors. */
   select(id: string | undefined): void {
     const chosen = this.node(id)
     const beside = new Set<string>()
@@ -118,9 +118,9 @@ export class Drawing implements Size {
     const at = this.nodes.indexOf(node)
     switch (key) {
       case 'ArrowRight':
-        return this.#neighbours('from', 'to', node)[0]
+        return this.#neighbors('from', 'to', node)[0]
       case 'ArrowLeft':
-        return this.#neighbours('to', 'from', node)[0]
+        return this.#neighbors('to', 'from', node)[0]
       case 'ArrowDown':
         return this.nodes[at + 1]
       case 'ArrowUp':
@@ -140,7 +140,7 @@ export class Drawing implements Size {
       .reduce<Node | undefined>((a, b) => (a === undefined || far(b) < far(a) ? b : a), undefined)
   }
 
-  #neighbours(from: 'from' | 'to', to: 'from' | 'to', node: Node): Node[] {
+  #neighbors(from: 'from' | 'to', to: 'from' | 'to', node: Node): Node[] {
     return [...this.#edges.values()]
       .filter(({ call }) => call[from] === node.id)
       .map(({ call }) => this.node(call[to]))
@@ -197,24 +197,24 @@ export class Drawing implements Size {
 
   /** Writes all styles before reading any: each read in between would cost a layout. */
   #paint(services: readonly Service[]): void {
-    const painted = services.map(({ id, colour }) => {
+    const painted = services.map(({ id, color }) => {
       const element = this.#nodes.get(id)?.element
       const shapes = [
         ...(element?.querySelectorAll<SVGElement>('.label-container, .label-container *') ?? []),
       ]
       // Mermaid's own styles are inline and important.
-      for (const shape of shapes) shape.style.setProperty('fill', colour, 'important')
-      return { element, shape: shapes[0], colour }
+      for (const shape of shapes) shape.style.setProperty('fill', color, 'important')
+      return { element, shape: shapes[0], color }
     })
-    for (const { shape, colour } of painted) {
-      if (shape && !this.#textColours.has(colour)) {
-        this.#textColours.set(colour, textColourOn(getComputedStyle(shape).fill))
+    for (const { shape, color } of painted) {
+      if (shape && !this.#textColors.has(color)) {
+        this.#textColors.set(color, textColorOn(getComputedStyle(shape).fill))
       }
     }
-    for (const { element, colour } of painted) {
-      element?.style.setProperty('--ink', this.#textColours.get(colour) ?? '')
+    for (const { element, color } of painted) {
+      element?.style.setProperty('--ink', this.#textColors.get(color) ?? '')
       for (const label of element?.querySelectorAll<HTMLElement>('.label, .label div, .nodeLabel') ?? []) {
-        label.style.setProperty('color', this.#textColours.get(colour) ?? '', 'important')
+        label.style.setProperty('color', this.#textColors.get(color) ?? '', 'important')
       }
     }
   }

@@ -51,13 +51,13 @@ export type Direction = 'RIGHT' | 'DOWN'
 
 /** The layout, in pixels from its upper left corner; boxes and lines in the order they were given. */
 export interface Placement extends Size {
-  /** Their centres. */
+  /** Their centers. */
   boxes: Point[]
   sizes: Size[]
   lines: Point[][]
   /** Whether lines are drawn as curves; otherwise they have corners. */
   isCurved: boolean
-  /** Centres of the lines' numbers. */
+  /** Centers of the lines' numbers. */
   numbers: Point[]
 }
 
@@ -144,7 +144,7 @@ function routedGraph(boxes: readonly Size[], lines: readonly Line[], direction: 
   }
 }
 
-/** ELK orders columns by the edges between neighbours; longer edges would make it reserve routes. */
+/** ELK orders columns by the edges between neighbors; longer edges would make it reserve routes. */
 function curvedGraph(boxes: readonly Size[], lines: readonly Line[], direction: Direction): object {
   const layers = layersOf(boxes.length, lines)
   const layerOf = (at: number) => layers[at] ?? 0
@@ -166,14 +166,14 @@ function edgeOf({ from, to }: Line, at: number): object {
 }
 
 function routed({ width, height, children, edges }: ElkAnswer, lines: readonly Line[]): Placement {
-  const boxes = children.map(centreOf)
+  const boxes = children.map(centerOf)
   const drawn = edges.map(({ sections: [section] = [] }, at) => {
     if (section !== undefined) return [section.startPoint, ...(section.bendPoints ?? []), section.endPoint]
     const { from = 0, to = 0 } = lines[at] ?? {}
     return [boxes[from], boxes[to]].filter((point) => point !== undefined)
   })
   const numbers = edges.map(({ labels: [label] = [] }, at) =>
-    label === undefined ? middleOf(drawn[at] ?? []) : centreOf(label),
+    label === undefined ? middleOf(drawn[at] ?? []) : centerOf(label),
   )
   return { width, height, boxes, sizes: children.map(sizeOf), lines: drawn, isCurved: false, numbers }
 }
@@ -191,13 +191,13 @@ function curved(
     const [start = { x: 0, y: 0 }, end = start] = [points[0], points.at(-1)]
     return { x: (start.x + end.x) / 2, y: (start.y + end.y) / 2 }
   })
-  const boxes = children.map(centreOf)
+  const boxes = children.map(centerOf)
   return { width, height, boxes, sizes: children.map(sizeOf), lines: drawn, isCurved: true, numbers }
 }
 
 /** From the side of one box to the facing side of another; from one to itself, around its corner. */
 function curve(start: Point & Size, end: Point & Size, direction: Direction): Point[] {
-  const [from, to] = [centreOf(start), centreOf(end)]
+  const [from, to] = [centerOf(start), centerOf(end)]
   const [right, bottom] = [start.width / 2, start.height / 2]
   if (start === end) {
     const corner = { x: from.x + right + 24, y: from.y + bottom + 24 }
@@ -217,7 +217,7 @@ function curve(start: Point & Size, end: Point & Size, direction: Direction): Po
   ]
 }
 
-function centreOf({ x, y, width, height }: Point & Size): Point {
+function centerOf({ x, y, width, height }: Point & Size): Point {
   return { x: x + width / 2, y: y + height / 2 }
 }
 

@@ -58,8 +58,8 @@ export function describe(element: SVGElement, text: string): void {
   element.prepend(title)
 }
 
-/** A readable text colour on a fill, as the browser computed it. */
-export function textColourOn(fill: string): string {
+/** A readable text color on a fill, as the browser computed it. */
+export function textColorOn(fill: string): string {
   const [red = 0, green = 0, blue = 0] = (fill.match(/[\d.]+/g) ?? []).map((channel) => {
     const part = Number(channel) / 255
     return part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4

@@ -130,7 +130,7 @@ export class Picture {
   /** What the viewer looks at: the focused node, else the selected one, else the one in the middle. */
   #anchor(old: Drawing, drawing: Drawing, focused: Node | undefined): Node | undefined {
     const wanted = [focused, old.node(this.#selected)].find((node) => drawing.node(node?.id) !== undefined)
-    return wanted ?? old.nearest(this.#viewport.centre, drawing)
+    return wanted ?? old.nearest(this.#viewport.center, drawing)
   }
 
   #clear(): void {

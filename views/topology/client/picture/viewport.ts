@@ -39,7 +39,7 @@ export class Viewport {
   #offset: Point = { x: 0, y: 0 }
   #scale = 1
   #isFitted = true
-  #travelled = 0
+  #traveled = 0
   #frameWanted = false
   #rest: ReturnType<typeof setTimeout> | undefined
 
@@ -56,11 +56,11 @@ export class Viewport {
 
   /** Whether the pointer's last press moved the picture: its click is ignored then. */
   get wasDragged(): boolean {
-    return this.#travelled > CLICK_SLACK
+    return this.#traveled > CLICK_SLACK
   }
 
   /** The point of the picture in the middle of the frame. */
-  get centre(): Point {
+  get center(): Point {
     const { clientWidth, clientHeight } = this.#frame
     return this.#toPicture({ x: clientWidth / 2, y: clientHeight / 2 })
   }
@@ -109,11 +109,11 @@ export class Viewport {
   }
 
   /** Moves a part of the picture into the frame; `large` also makes it large enough to read. */
-  reveal(centre: Point, size: Size, { large = false } = {}): void {
+  reveal(center: Point, size: Size, { large = false } = {}): void {
     if (large && this.#scale < REVEAL_SCALE) this.zoom(REVEAL_SCALE / this.#scale)
     const { clientWidth, clientHeight } = this.#frame
     const half = { x: (size.width * this.#scale) / 2 + MARGIN, y: (size.height * this.#scale) / 2 + MARGIN }
-    const at = { x: centre.x * this.#scale + this.#offset.x, y: centre.y * this.#scale + this.#offset.y }
+    const at = { x: center.x * this.#scale + this.#offset.x, y: center.y * this.#scale + this.#offset.y }
     const x = within(at.x, half.x, clientWidth - half.x) - at.x
     const y = within(at.y, half.y, clientHeight - half.y) - at.y
     if (x !== 0 || y !== 0) this.pan(x, y)
@@ -148,7 +148,7 @@ export class Viewport {
 
   #press(event: PointerEvent): void {
     if (event.button !== 0) return
-    if (this.#pointers.size === 0) this.#travelled = 0
+    if (this.#pointers.size === 0) this.#traveled = 0
     this.#pointers.set(event.pointerId, this.#pointIn(event))
   }
 
@@ -159,7 +159,7 @@ export class Viewport {
     if (event.buttons === 0) return void this.#release(event.pointerId)
     const to = this.#pointIn(event)
     const other = [...this.#pointers].find(([id]) => id !== event.pointerId)?.[1]
-    this.#travelled += Math.hypot(to.x - from.x, to.y - from.y)
+    this.#traveled += Math.hypot(to.x - from.x, to.y - from.y)
     this.#pointers.set(event.pointerId, to)
     if (!this.wasDragged) return
     // From here on the press isn't a click.

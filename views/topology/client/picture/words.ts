@@ -55,10 +55,10 @@ export function callWords(call: Call, nameOf: (id: string) => string): string {
 }
 
 /** A node in a sentence. */
-export function serviceWords({ name, kind, colour, verdict, reason }: Service): string {
+export function serviceWords({ name, kind, color, verdict, reason }: Service): string {
   const what = kind === 'service' ? '' : `, ${kindWords(kind)}`
   const judged = verdict === undefined ? '' : `, ${verdict}${reason === undefined ? '' : `: ${reason}`}`
-  return `${name}${what}: ${colour}${judged}`
+  return `${name}${what}: ${color}${judged}`
 }
 
 function rate(perMinute: number): string {

@@ -1,28 +1,28 @@
 import { untilClosed, type World } from '../world.ts'
 import { RateLimiter } from './rate-limiter.ts'
 
-/** Of one service. At the bound the oldest is dropped: two activations' worth is more than an eye follows. */
-export const MAX_WAITING_COLOURS = 6
-/** Of all services together: more than a picture needs, and little work for the web program. */
+/** Per service; beyond it the oldest is dropped. Two activations' worth is more than people can follow. */
+export const MAX_WAITING_COLORS = 6
+/** For all services: more than a diagram needs, and little work for Weir. */
 const LIMIT = { perSecond: 100, burst: 100 }
-/** Between two looks whether the next may be sent. */
+/** How often to check whether the next one may be sent. */
 const PACE_MS = 20
 
-export interface ColoursOptions {
-  /** Must not fail; one that gets nowhere loses its colour. */
+export interface ColorsOptions {
+  /** Must not fail; a color that can't be sent is lost. */
   send: (name: string, color: string) => Promise<unknown>
   world: World
   closing: AbortSignal
 }
 
-/** Sends the colours of all services: each one's in order, the services in turn, one at a time. */
-export class Colours {
-  readonly #options: ColoursOptions
+/** Sends the colors of all services: in order for each service, taking turns, one at a time. */
+export class Colors {
+  readonly #options: ColorsOptions
   readonly #waiting = new Map<string, string[]>()
   readonly #limiter = new RateLimiter()
   #sending = false
 
-  constructor(options: ColoursOptions) {
+  constructor(options: ColorsOptions) {
     this.#options = options
   }
 
@@ -30,7 +30,7 @@ export class Colours {
     const waiting = this.#waiting.get(name) ?? []
     this.#waiting.set(name, waiting)
     waiting.push(color)
-    if (waiting.length > MAX_WAITING_COLOURS) waiting.shift()
+    if (waiting.length > MAX_WAITING_COLORS) waiting.shift()
     if (!this.#sending) void untilClosed(this.#options.closing, () => this.#drain())
   }
 
@@ -43,7 +43,7 @@ export class Colours {
     this.#sending = false
   }
 
-  /** The oldest colour of the service whose turn it is, which then has to wait for all others. */
+  /** The oldest color of the service whose turn it is, which then goes to the back of the queue. */
   #take(): [name: string, color: string] | undefined {
     for (const [name, colors] of this.#waiting) {
       const color = colors.shift()

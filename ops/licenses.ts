@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { ROOT } from '../src/files.ts'
 
-/** Permissive licences: they require attribution only. */
+/** Permissive licenses: they require attribution only. */
 export const PERMISSIVE: ReadonlySet<string> = new Set([
   '0BSD',
   'Apache-2.0',
@@ -18,21 +18,21 @@ export const PERMISSIVE: ReadonlySet<string> = new Set([
 ])
 
 /**
- * Licences that aren't permissive by name, and why Weir may ship the package: unmodified, it keeps its own licence and
+ * Licenses that aren't permissive by name, and why Weir may ship the package: unmodified, it keeps its own license and
  * imposes nothing on the rest.
  */
 export const EXPLAINED: Readonly<Record<string, string>> = {
   elkjs:
     'EPL-2.0 requires the source of elkjs itself, which its package links to: it is shipped unmodified and separate.',
   'htmx.org': '"BSD-0-Clause" is another name for 0BSD.',
-  khroma: 'Its licence file is the MIT licence; its manifest omits it.',
+  khroma: 'Its license file is the MIT license; its manifest omits it.',
 }
 
 export interface Licensed {
   name: string
   version: string
   /** An SPDX expression; `unknown` where the package doesn't say. */
-  licence: string
+  license: string
 }
 
 interface Manifest {
@@ -45,7 +45,7 @@ interface Manifest {
 }
 
 /** Every package that Weir ships, including transitive dependencies, by name. */
-export function licences(): Licensed[] {
+export function licenses(): Licensed[] {
   const found = new Map<string, Licensed>()
   const { dependencies = {} } = manifestIn(ROOT)
   const left = Object.keys(dependencies).map((name) => [name, ROOT] as const)
@@ -55,32 +55,32 @@ export function licences(): Licensed[] {
     const manifest = manifestIn(home)
     const { name, version } = manifest
     if (found.has(`${name}@${version}`)) continue
-    found.set(`${name}@${version}`, { name, version, licence: licenceOf(manifest) })
+    found.set(`${name}@${version}`, { name, version, license: licenseOf(manifest) })
     left.push(...Object.keys(manifest.dependencies ?? {}).map((each) => [each, home] as const))
   }
   return [...found.values()].sort((a, b) => (`${a.name} ${a.version}` < `${b.name} ${b.version}` ? -1 : 1))
 }
 
-/** Whether an SPDX expression offers a permissive licence. */
-export function isPermissive(licence: string): boolean {
-  const choices = licence.replace(/[()]/g, '').split(/ OR /i)
+/** Whether an SPDX expression offers a permissive license. */
+export function isPermissive(license: string): boolean {
+  const choices = license.replace(/[()]/g, '').split(/ OR /i)
   return choices.some((choice) => choice.split(/ AND /i).every((each) => PERMISSIVE.has(each.trim())))
 }
 
 /** The list, for people. */
-export function licencesPage(all: readonly Licensed[]): string {
-  const rows = all.map(({ name, version, licence }) => `| ${name} | ${version} | ${licence} |`)
+export function licensesPage(all: readonly Licensed[]): string {
+  const rows = all.map(({ name, version, license }) => `| ${name} | ${version} | ${license} |`)
   const explained = Object.entries(EXPLAINED)
     .filter(([name]) => all.some((each) => each.name === name))
     .map(([name, why]) => `- **${name}**: ${why}`)
   return [
-    '# Licences',
+    '# Licenses',
     '',
-    'Weir is under the MIT licence. It ships these packages. `bun run licences` updates this list, and a test checks that it is',
-    'current and that all licences are permissive.',
+    'Weir is under the MIT license. It ships these packages. `bun run licenses` updates this list, and a test checks that it is',
+    'current and that all licenses are permissive.',
     '',
     ...(explained.length > 0 ? [...explained, ''] : []),
-    '| package | version | licence |',
+    '| package | version | license |',
     '| --- | --- | --- |',
     ...rows,
     '',
@@ -98,9 +98,9 @@ function homeOf(name: string, of: string): string | undefined {
   return [beside, hoisted].find((home) => existsSync(join(home, 'package.json')))
 }
 
-function licenceOf({ license, licenses }: Manifest): string {
+function licenseOf({ license, licenses }: Manifest): string {
   if (typeof license === 'string') return license
   return license?.type ?? (licenses?.map(({ type }) => type).join(' OR ') || 'unknown')
 }
 
-if (import.meta.main) await Bun.write(join(ROOT, 'docs/licences.md'), licencesPage(licences()))
+if (import.meta.main) await Bun.write(join(ROOT, 'docs/licenses.md'), licensesPage(licenses()))

@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test'
-import { COLOUR_NAMES, parseColour, textColourOn } from '../../src/core/colour.ts'
+import { COLOR_NAMES, parseColor, textColorOn } from '../../src/core/color.ts'
 
 test.each([
   ['white', 'white'],
@@ -8,8 +8,8 @@ test.each([
   ['orange', 'orange'],
   ['#00ffcc', '#00ffcc'],
   ['#FF0066', '#ff0066'],
-])('%p is the colour %p', (text, colour) => {
-  expect(parseColour(text)).toBe(colour)
+])('%p is the color %p', (text, color) => {
+  expect(parseColor(text)).toBe(color)
 })
 
 test.each([
@@ -28,27 +28,27 @@ test.each([
   'constructor',
   '__proto__',
   'toString',
-])('%p is no colour', (text) => {
-  expect(parseColour(text)).toBeUndefined()
+])('%p isn’t a color', (text) => {
+  expect(parseColor(text)).toBeUndefined()
 })
 
-test('the sixteen basic colours of CSS and the usual others have names', () => {
+test('the sixteen basic colors of CSS and the usual others have names', () => {
   const usual =
     'aqua black blue fuchsia gray green lime maroon navy olive purple red silver teal white yellow ' +
     'orange pink cyan magenta grey brown violet gold'
-  expect([...COLOUR_NAMES].sort()).toEqual(usual.split(' ').sort())
+  expect([...COLOR_NAMES].sort()).toEqual(usual.split(' ').sort())
 })
 
 test('text has a contrast of at least 4.3 on every name and every grey', () => {
   const greys = Array.from({ length: 256 }, (_, level) => `#${level.toString(16).padStart(2, '0').repeat(3)}`)
-  for (const fill of [...COLOUR_NAMES, ...greys]) {
-    const [light = 0, dark = 0] = [luminance(fill), luminance(textColourOn(fill))].sort((a, b) => b - a)
+  for (const fill of [...COLOR_NAMES, ...greys]) {
+    const [light = 0, dark = 0] = [luminance(fill), luminance(textColorOn(fill))].sort((a, b) => b - a)
     expect({ fill, isReadable: (light + 0.05) / (dark + 0.05) >= 4.3 }).toEqual({ fill, isReadable: true })
   }
 })
 
-function luminance(colour: string): number {
-  const [red = 0, green = 0, blue = 0] = Bun.color(colour, '[rgb]') ?? []
+function luminance(color: string): number {
+  const [red = 0, green = 0, blue = 0] = Bun.color(color, '[rgb]') ?? []
   const [r = 0, g = 0, b = 0] = [red, green, blue].map((channel) => {
     const part = channel / 255
     return part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4

@@ -1,4 +1,4 @@
-/** The accepted colour names with their values. A closed list: no other name can reach a style sheet. */
+/** The accepted color names with their values. A closed list: no other name can reach a style sheet. */
 const NAMED: Readonly<Record<string, string>> = {
   aqua: '#00ffff',
   black: '#000000',
@@ -29,20 +29,20 @@ const HEX = /^#[0-9a-f]{6}$/
 /** Relative luminance on which #111 and white contrast equally: (L + 0.05)² = 1.05 × 0.0556. */
 const EVEN_LUMINANCE = 0.192
 
-/** The names `parseColour` knows, in alphabetical order. */
-export const COLOUR_NAMES: readonly string[] = Object.keys(NAMED)
+/** The names `parseColor` knows, in alphabetical order. */
+export const COLOR_NAMES: readonly string[] = Object.keys(NAMED)
 
-/** A known colour name or `#rrggbb`, in lower case; undefined for anything else, `#rgb` and spaces included. */
-export function parseColour(text: string): string | undefined {
-  const colour = text.toLowerCase()
-  return HEX.test(colour) || Object.hasOwn(NAMED, colour) ? colour : undefined
+/** A known color name or `#rrggbb`, in lower case; undefined for anything else, `#rgb` and spaces included. */
+export function parseColor(text: string): string | undefined {
+  const color = text.toLowerCase()
+  return HEX.test(color) || Object.hasOwn(NAMED, color) ? color : undefined
 }
 
 /**
  * Near-black or white, whichever is easier to read on the fill.
  * @see https://www.w3.org/TR/WCAG22/#dfn-relative-luminance
  */
-export function textColourOn(fill: string): '#111' | '#fff' {
+export function textColorOn(fill: string): '#111' | '#fff' {
   const hex = NAMED[fill] ?? fill
   const [red = 0, green = 0, blue = 0] = [1, 3, 5].map((at) =>
     linear(Number.parseInt(hex.slice(at, at + 2), 16)),
