@@ -1,4 +1,3 @@
-import type { Queue } from 'bullmq'
 import { Elysia } from 'elysia'
 import type { Archive } from './archive/archive.ts'
 import { versionsWith } from './archive/read-through.ts'
@@ -20,6 +19,7 @@ import type { Scrape } from './observe/scrape.ts'
 import type { SpanCalls } from './otlp/calls.ts'
 // biome-ignore lint/suspicious/noShadowRestrictedNames: the proxy that is served, as README and API call it; JavaScript's isn't used here
 import type { Proxy } from './proxy/proxy.ts'
+import type { Queue } from './queue/types.ts'
 import type { RetentionDeps } from './retention/retain.ts'
 import { auditPages } from './routes/access/audit-pages.tsx'
 import { nameCaller, subjectOf } from './routes/access/caller.ts'

@@ -1,7 +1,7 @@
-import type { Queue } from 'bullmq'
 import type { Config } from '../config.ts'
 import type { Hub } from '../hub/hub.ts'
 import type { EgressFetch } from '../net/egress.ts'
+import type { Queue } from '../queue/types.ts'
 import type { Database } from '../storage/storage.ts'
 import { Attempts } from './attempts.ts'
 import type { Log } from './log.ts'
