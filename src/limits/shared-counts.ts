@@ -1,4 +1,5 @@
 import type { Redis } from 'ioredis'
+import { causeOf } from '../errors.ts'
 
 /** Longest wait for an answer, in milliseconds. */
 const ANSWER_MS = 250
@@ -28,6 +29,7 @@ export class SharedCounts {
   readonly #warn: (message: string) => void
   #pausedUntilMs = 0
   #isAway = false
+  #isClosed = false
   #unshared = 0
 
   /** Connects; a Redis that is down is retried in the background. */
@@ -57,23 +59,31 @@ export class SharedCounts {
 
   /** @returns the script's answer; undefined: Redis doesn't answer, so this process's own count decides */
   async run(of: Script, keys: readonly string[], values: readonly (string | number)[]): Promise<unknown> {
-    if (this.#redis.status === 'ready' && performance.now() >= this.#pausedUntilMs) {
+    if (this.#redis.status !== 'ready') this.#failed('not connected')
+    else if (performance.now() >= this.#pausedUntilMs) {
       try {
         const answer = await this.#evaluate(of, [keys.length, ...keys.map((key) => PREFIX + key), ...values])
         this.#isAway = false
         return answer
-      } catch {
+      } catch (error) {
         this.#pausedUntilMs = performance.now() + PAUSE_MS
+        this.#failed(causeOf(error))
       }
     }
     this.#unshared++
-    if (!this.#isAway) this.#warn('Redis does not answer: each process counts its limits on its own.')
-    this.#isAway = true
     return undefined
   }
 
   close(): void {
+    this.#isClosed = true
     this.#redis.disconnect()
+  }
+
+  /** Warns once, until Redis answers again. */
+  #failed(cause: string): void {
+    if (!this.#isAway && !this.#isClosed)
+      this.#warn(`Redis does not answer (${cause}): each process counts its limits on its own.`)
+    this.#isAway = true
   }
 
   async #evaluate({ lua, sha }: Script, [keys, ...rest]: [number, ...(string | number)[]]): Promise<unknown> {

@@ -155,10 +155,32 @@ describe.skipIf(isSkipped(setup))('two processes on one Redis', () => {
     counts.close()
   })
 
+  test('nobody waits for a Redis that hangs, and it counts again once it goes on', async () => {
+    const counts = await SharedCounts.open(services.environment.REDIS_URL as string, () => {})
+    const rate = { perSecond: 0.001, burst: 1_000 }
+    const take = () => takeShared(counts, [{ key: 'hung', rate }], 1)
+    expect(await take()).toMatchObject({ isAllowed: true })
+    const known = stranger()
+    expect(await statusOf(0, known)).toBe(200)
+    process.kill(services.redis?.pid as number, 'SIGSTOP')
+    try {
+      expect([await take(), await take()]).toEqual([undefined, undefined])
+      expect(counts.unshared).toBe(2)
+      expect(await statusOf(0, known)).toBe(200)
+    } finally {
+      process.kill(services.redis?.pid as number, 'SIGCONT')
+    }
+    await until('it counts together again', async () => (await take()) !== undefined)
+    await until('so does a Weir', async () => (await statusOf(0, stranger())) === 200)
+    counts.close()
+  })
+
   test('without Redis each process counts on its own, and only addresses known to be right sign in', async () => {
     const known = stranger()
     const from = stranger()
     expect(await statusOf(0, known)).toBe(200)
+    const isOnItsOwn = (warning: string) => warning.includes('counts its limits on its own')
+    const before = weirs[0].warnings.filter(isOnItsOwn).length
     await services.redis?.kill()
     const unshared = async () => {
       const response = await ask(0, '/metrics', known)
@@ -174,9 +196,7 @@ describe.skipIf(isSkipped(setup))('two processes on one Redis', () => {
     for (let each = 0; each < 3 * BURST && !statuses.includes(429); each++)
       statuses.push(await statusOf(0, known))
     expect(new Set(statuses)).toEqual(new Set([200, 429]))
-    expect(
-      weirs[0].warnings.filter((warning) => warning.includes('counts its limits on its own')),
-    ).toHaveLength(1)
+    expect(weirs[0].warnings.filter(isOnItsOwn)).toHaveLength(before + 1)
     await services.redis?.restart()
     await until('it counts together again', async () => (await statusOf(0, stranger())) === 200)
   })
