@@ -1,4 +1,3 @@
-import type { Queue } from 'bullmq'
 import { Elysia } from 'elysia'
 import type { Archive } from './archive/archive.ts'
 import { versionsWith } from './archive/read-through.ts'
@@ -12,7 +11,8 @@ import { Problem } from './errors.ts'
 import type { Hub } from './hub/hub.ts'
 import { noteAddress } from './limits/address.ts'
 import { RateLimit } from './limits/rate-limit.ts'
-import type { UpstreamRate } from './limits/upstream-rate.ts'
+import type { SharedCounts } from './limits/shared-counts.ts'
+import type { SharedUpstreamRate } from './limits/shared-upstream-rate.ts'
 import type { EgressFetch } from './net/egress.ts'
 import { currentRequest } from './observe/context.ts'
 import type { Readiness } from './observe/readiness.ts'
@@ -20,6 +20,7 @@ import type { Scrape } from './observe/scrape.ts'
 import type { SpanCalls } from './otlp/calls.ts'
 // biome-ignore lint/suspicious/noShadowRestrictedNames: the proxy that is served, as README and API call it; JavaScript's isn't used here
 import type { Proxy } from './proxy/proxy.ts'
+import type { Queue } from './queue/types.ts'
 import type { RetentionDeps } from './retention/retain.ts'
 import { auditPages } from './routes/access/audit-pages.tsx'
 import { nameCaller, subjectOf } from './routes/access/caller.ts'
@@ -88,7 +89,9 @@ export interface AppDeps extends StatusDeps {
   spanCalls: SpanCalls
   proxy: Proxy
   /** How often somebody may make Weir ask others. */
-  upstreamRate: UpstreamRate
+  upstreamRate: SharedUpstreamRate
+  /** What all processes count together; undefined: each counts on its own. */
+  counts: SharedCounts | undefined
   hub: Hub
   pages: LivePages
   /** Tells the open pages of every process what may be different now. */
@@ -118,10 +121,11 @@ export async function createApp(deps: AppDeps) {
   const handleProxy = proxyHandler(deps)
   const imports = importer(deps)
   const { door, keys, cookie, audit } = deps.access
-  const { config, proxyOrigins } = deps
+  const { config, proxyOrigins, counts } = deps
   const { publicUrl } = config
   const visibility = new Visibility(deps.db)
-  const gate = new Gate({ door, audit, rateLimit: new RateLimit(config), proxyOrigins, publicUrl })
+  const rateLimit = new RateLimit(config, { shared: counts })
+  const gate = new Gate({ door, audit, rateLimit, proxyOrigins, publicUrl })
   // By default its router takes the path from the eleventh character on, which of a short host is in the query.
   const app = new Elysia({ handler: { standardHostname: false } })
     .onError(async ({ error, code, request, set }) => {

@@ -140,7 +140,9 @@ const SETTINGS = {
   },
   redisUrl: {
     key: 'REDIS_URL',
-    about: 'Redis connection URL for the job queue. Default: tables in the database.',
+    about:
+      'Redis connection URL for the job queue, and for limits that all processes count together. Default: tables in the ' +
+      'database, and each process counts its limits on its own.',
     example: 'redis://localhost:6379',
     parse: url('redis:', 'rediss:'),
   },

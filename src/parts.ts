@@ -5,6 +5,8 @@ import { Notifier } from './channels/notifier.ts'
 import type { Config } from './config.ts'
 import { causeOf, Problem } from './errors.ts'
 import type { Hub } from './hub/hub.ts'
+import type { SharedCounts } from './limits/shared-counts.ts'
+import { SharedUpstreamRate } from './limits/shared-upstream-rate.ts'
 import { UpstreamRate } from './limits/upstream-rate.ts'
 import { type Egress, EgressError } from './net/egress.ts'
 import type { Observation } from './observe/observation.ts'
@@ -46,6 +48,8 @@ export interface Ground {
   queues: Queues
   hub: Hub
   relay: Relay
+  /** What all processes count together; undefined: each counts on its own. */
+  counts: SharedCounts | undefined
   egress: Egress
   /** Counts and traces what is done. */
   observation: Observation
@@ -84,7 +88,8 @@ export function openQueues(
 
 /** What holds streams, records them, and takes what was recorded to whoever watches. */
 export function followingParts(ground: Ground) {
-  const { config, warn, now, db, closing, queues, hub, relay, egress, observation, worker, self } = ground
+  const { config, warn, now, db, closing, queues, hub, relay, egress, observation, worker, self, counts } =
+    ground
   const { recording } = observation
   const hostOf = (id: string) => {
     const stream = holder.run(id)?.stream
@@ -135,7 +140,8 @@ export function followingParts(ground: Ground) {
   const control = streamControl({ queue: queues.streams, relay, wanted, interrupt, pages })
   const mayReach = reachOf(ground)
   const proxied = new ProxiedStreams(db, control, mayReach)
-  const upstreamRate = new UpstreamRate(config)
+  const upstreamRate = new SharedUpstreamRate(new UpstreamRate(config), counts)
+  closing(() => upstreamRate.close())
   const proxy = new Proxy({ db, hub, large, proxied, upstreamRate, watch, now, warn })
   closing(() => proxy.close())
   relay.listen({ received: receiver({ holder, fanout, pages, wanted }), restored: () => fanout.catchUp() })

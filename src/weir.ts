@@ -9,6 +9,7 @@ import type { DeliveryTimes } from './channels/deliverer.ts'
 import { type Config, isLocalOnly } from './config.ts'
 import { Hub } from './hub/hub.ts'
 import { Seats } from './hub/seats.ts'
+import { SharedCounts } from './limits/shared-counts.ts'
 import { Egress, type EgressDeps, type Lookup } from './net/egress.ts'
 import { faultsOnly, type Log } from './observe/log.ts'
 import { Observation } from './observe/observation.ts'
@@ -107,6 +108,8 @@ export async function startWeir(config: Config, warn: Warn, options: StartOption
       proxies: config.upstreamProxy && { ...config.upstreamProxy, bypass: config.upstreamNoProxy ?? [] },
       ...{ own, lookup },
     })
+    const counts = await openCounts(config, warn)
+    closing(() => counts?.close())
     let url = ''
     let routes: readonly Route[] = []
     const self = () => config.publicUrl?.replace(/\/$/, '') ?? (url || `http://localhost:${config.port}`)
@@ -120,6 +123,7 @@ export async function startWeir(config: Config, warn: Warn, options: StartOption
       queues,
       hub,
       relay,
+      counts,
       egress,
       observation,
       worker,
@@ -135,7 +139,7 @@ export async function startWeir(config: Config, warn: Warn, options: StartOption
       queue: config.role === 'web' ? undefined : queues.schedules,
       workersRun: () => work.workers?.areRunning(),
     })
-    const scrape = observation.scrape({ ...parts, hub, queues: Object.values(queues) })
+    const scrape = observation.scrape({ ...parts, hub, counts, queues: Object.values(queues) })
     const probes = { readiness, scrape, now }
 
     if (config.role !== 'worker') {
@@ -155,11 +159,11 @@ export async function startWeir(config: Config, warn: Warn, options: StartOption
       })
       closing(() => ownParts.close())
       const { token, publicUrl } = config
-      const access = openAccess({ db, token, publicUrl, subscribers: hub, now, warn })
+      const access = openAccess({ db, token, publicUrl, subscribers: hub, counts, now, warn })
       closing(() => access.close())
       const app = await createApp({
         ...parts,
-        ...{ ...probes, hub, self, version, warn, topology, spanCalls, config },
+        ...{ ...probes, hub, self, version, warn, topology, spanCalls, config, counts },
         running: { ...where, worker, startedAt: new Date(now()) },
         refreshTopology: () => ownParts.refresh(),
         streams: new Streams({ db, control, limits: config, mayReach, fetch: egress.fetch }),
@@ -190,7 +194,7 @@ export async function startWeir(config: Config, warn: Warn, options: StartOption
       closing(() => workers.close())
     }
     if (config.role === 'worker' && config.opsPort !== undefined) {
-      const access = openAccess({ db, token: config.token, now, warn })
+      const access = openAccess({ db, token: config.token, counts, now, warn })
       closing(() => access.close())
       const app = createProbeApp({ ...probes, access, config })
       const server = listen(app, { ...config, idleSeconds, port: config.opsPort }, observation.requests)
@@ -206,6 +210,15 @@ export async function startWeir(config: Config, warn: Warn, options: StartOption
     await close()
     throw error
   }
+}
+
+/** Limits are counted where the jobs are: in Redis, or by each process on its own. */
+async function openCounts(
+  { redisUrl, role, opsPort }: Config,
+  warn: Warn,
+): Promise<SharedCounts | undefined> {
+  const isAsked = role !== 'worker' || opsPort !== undefined
+  return redisUrl === undefined || !isAsked ? undefined : SharedCounts.open(redisUrl, warn)
 }
 
 /** An app, as far as it is listened for. */

@@ -102,6 +102,17 @@ test('every file imports only what its folder may import', async () => {
   expect(imports).toBeGreaterThan(100)
 })
 
+/** Types included: whoever knows a type of BullMQ knows BullMQ. */
+const IMPORTS_BULLMQ = /(from |import\(|import )['"](bullmq|@bull-board\/)/
+
+test('only src/queue and jobs know BullMQ and its board', async () => {
+  const knowing = [...(await sources())]
+    .filter(([file, code]) => PROGRAM.test(file) && IMPORTS_BULLMQ.test(code))
+    .map(([file]) => file)
+  expect(knowing.filter((file) => !/^(src\/queue|jobs)\//.test(file))).toEqual([])
+  expect(knowing.length).toBeGreaterThan(5)
+})
+
 test('every import from this repository exists', async () => {
   const missing: string[] = []
   for (const [file, code] of await sources()) {

@@ -78,8 +78,10 @@ export class Door {
     if (waitMs > 0) throw new TooManyGuesses(waitMs)
     const known = await this.#know(secret, address)
     if (typeof known === 'number') throw new TooManyGuesses(known)
+    // Anything else is counted where it is compared.
+    const keyWaitMs = isKeyShaped(secret) ? await guesses.count(address, secret, known !== undefined) : 0
+    if (keyWaitMs > 0) throw new TooManyGuesses(keyWaitMs)
     if (known === undefined) {
-      if (isKeyShaped(secret)) guesses.wrong(address, secret)
       throw new Problem('unauthorized', 'Wrong token, or the API key is invalid, revoked or expired.')
     }
     return { session: await sessions.begin(known.keyId), caller: known.caller }
@@ -100,11 +102,10 @@ export class Door {
       return found && { caller: found.caller, keyId: found.id }
     }
     if (token === undefined) return undefined
-    const waitMs = guesses.waitMs(address)
+    const isRight = this.#isToken(secret)
+    const waitMs = await guesses.count(address, secret, isRight)
     if (waitMs > 0) return waitMs
-    if (this.#isToken(secret)) return { caller: OWNER, keyId: undefined }
-    guesses.wrong(address, secret)
-    return undefined
+    return isRight ? { caller: OWNER, keyId: undefined } : undefined
   }
 
   #isToken(secret: string): boolean {

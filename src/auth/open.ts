@@ -1,3 +1,4 @@
+import type { SharedCounts } from '../limits/shared-counts.ts'
 import type { Database } from '../storage/storage.ts'
 import { Audit } from './audit.ts'
 import { SessionCookie } from './cookie.ts'
@@ -16,6 +17,8 @@ export interface AccessOptions {
   warn(message: string, error?: unknown): void
   /** Public URL of Weir; undefined: where it listens. */
   publicUrl?: string | undefined
+  /** What all processes count together; left out: each counts wrong secrets on its own. */
+  counts?: SharedCounts | undefined
   /** The open event streams; left out: none. */
   subscribers?: Subscribers
   /** How often their credentials are checked, in milliseconds. */
@@ -34,14 +37,15 @@ export interface Access {
 }
 
 export function openAccess(options: AccessOptions): Access {
-  const { random = fill, publicUrl, subscribers, checkEveryMs: everyMs, ...deps } = options
-  const { warn } = deps
+  const { random = fill, publicUrl, subscribers, checkEveryMs: everyMs, counts, ...deps } = options
+  const { warn, token, now } = deps
   const ended = () => void watch?.check()
   const keys = new Keys({ ...deps, random, ended })
   const sessions = new Sessions({ ...deps, keys, random, ended })
   const watch = subscribers && new CredentialWatch({ keys, sessions, subscribers, warn, everyMs })
   const cookie = new SessionCookie({ publicUrl })
-  const door = new Door({ token: deps.token, keys, sessions, cookie, guesses: new Guesses(deps.now) })
+  const guesses = new Guesses({ now, shared: counts, pepper: token ?? '' })
+  const door = new Door({ token, keys, sessions, cookie, guesses })
   const audit = new Audit(deps)
   return {
     ...{ door, keys, cookie, audit },

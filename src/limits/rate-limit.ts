@@ -3,6 +3,8 @@ import { Problem } from '../errors.ts'
 import { addressOf, siteOf } from './address.ts'
 import { type Taken, TokenBuckets } from './buckets.ts'
 import { clientOf } from './client.ts'
+import { takeShared } from './shared-buckets.ts'
+import type { SharedCounts } from './shared-counts.ts'
 
 /** Cost of a console asset, in requests: it is in memory, compressed, and cached by browsers. */
 const ASSET_COST = 0.1
@@ -17,14 +19,22 @@ export interface Limited {
   headers: Record<string, string>
 }
 
-/** Limits requests per client: RATE_LIMIT and RATE_BURST, for each key and each address. */
+/**
+ * Limits requests per client: RATE_LIMIT and RATE_BURST, for each key and each address. What the count of this process
+ * allows is also counted across processes, if Redis is available; a request refused here costs nothing there.
+ */
 export class RateLimit {
   readonly #isLocalFree: boolean
   readonly #buckets: TokenBuckets | undefined
+  readonly #shared: SharedCounts | undefined
 
-  constructor(config: Pick<Config, 'rateLimit' | 'rateBurst' | 'given'>, now?: () => number) {
+  constructor(
+    config: Pick<Config, 'rateLimit' | 'rateBurst' | 'given'>,
+    { shared, now }: { shared?: SharedCounts | undefined; now?: () => number } = {},
+  ) {
     const { rateLimit, rateBurst } = config
     this.#isLocalFree = !config.given.has('RATE_LIMIT')
+    this.#shared = shared
     const rate = { perSecond: rateLimit, burst: rateBurst }
     this.#buckets = rateLimit === 0 ? undefined : new TokenBuckets(rate, now)
   }
@@ -34,23 +44,27 @@ export class RateLimit {
    * @param route the matched route; undefined if none
    * @returns undefined if there is no limit
    */
-  take(request: Request, route: string | undefined): Limited | undefined {
+  async take(request: Request, route: string | undefined): Promise<Limited | undefined> {
     const client = clientOf(request)
     if (client === undefined || (client.isLocal && this.#isLocalFree)) return undefined
     return this.#take(client.key, route)
   }
 
-  /** Counts a request for its address alone; `isLocal`: it can only come from this machine. */
-  takeAddress(request: Request, route: string | undefined, isLocal: boolean): Limited | undefined {
+  /** Counts a request by its address alone; `isLocal`: it can only come from this machine. */
+  async takeAddress(
+    request: Request,
+    route: string | undefined,
+    isLocal: boolean,
+  ): Promise<Limited | undefined> {
     const address = addressOf(request)
     if (address === undefined || (isLocal && this.#isLocalFree)) return undefined
     return this.#take(siteOf(address), route)
   }
 
-  #take(client: string, route: string | undefined): Limited | undefined {
+  async #take(client: string, route: string | undefined): Promise<Limited | undefined> {
     const buckets = this.#buckets
     if (buckets === undefined || (route !== undefined && FREE_ROUTES.has(route))) return undefined
-    const taken = buckets.take(client, route?.startsWith('/assets/') ? ASSET_COST : 1)
+    const taken = await this.#count(buckets, client, route?.startsWith('/assets/') ? ASSET_COST : 1)
     const headers = headersOf(taken, buckets.rate)
     if (taken.isAllowed) return { headers }
     const seconds = Math.ceil(taken.waitMs / SECOND_MS)
@@ -61,6 +75,13 @@ export class RateLimit {
       problem: new Problem('too_many', detail),
       headers: { ...headers, 'Retry-After': String(seconds) },
     }
+  }
+
+  async #count(buckets: TokenBuckets, client: string, cost: number): Promise<Taken> {
+    const own = buckets.take(client, cost)
+    if (!own.isAllowed || this.#shared === undefined) return own
+    const bucket = { key: `requests:${client}`, rate: buckets.rate }
+    return (await takeShared(this.#shared, [bucket], cost)) ?? own
   }
 }
 

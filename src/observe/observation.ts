@@ -1,7 +1,7 @@
-import type { Queue } from 'bullmq'
 import type { Config } from '../config.ts'
 import type { Hub } from '../hub/hub.ts'
 import type { EgressFetch } from '../net/egress.ts'
+import type { Queue } from '../queue/types.ts'
 import type { Database } from '../storage/storage.ts'
 import { Attempts } from './attempts.ts'
 import type { Log } from './log.ts'
@@ -34,6 +34,7 @@ export interface Observed {
   recorder: { readonly waiting: number }
   holder: { readonly size: number }
   proxy: { readonly targets: number }
+  counts: { readonly unshared: number } | undefined
 }
 
 /** What an operator sees of a process: counters, traces, requests. */
@@ -88,7 +89,7 @@ export class Observation {
     await this.tracer?.close()
   }
 
-  *#families({ hub, recorder, holder, proxy }: Observed): Iterable<Family> {
+  *#families({ hub, recorder, holder, proxy, counts }: Observed): Iterable<Family> {
     const { version, config } = this.#deps
     const labels = { version, bun: Bun.version, role: config.role }
     yield gauge('weir_build_info', 'Build information; always 1.', [{ labels, value: 1 }])
@@ -106,12 +107,19 @@ export class Observation {
       'Streams that the proxy of this process serves to subscribers.',
       proxy.targets,
     )
+    if (counts !== undefined) {
+      yield counter(
+        'weir_limits_unshared_total',
+        "Times that this process couldn't count a limit in Redis together with the others.",
+        counts.unshared,
+      )
+    }
     if (this.tracer === undefined) return
-    const counts = Object.entries(this.tracer.counts)
+    const spans = Object.entries(this.tracer.counts)
     yield counter(
       'weir_spans_total',
       'Trace spans sent to the collector or dropped.',
-      counts.map(([outcome, value]) => ({ labels: { outcome }, value })),
+      spans.map(([outcome, value]) => ({ labels: { outcome }, value })),
     )
   }
 }

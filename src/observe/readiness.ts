@@ -1,5 +1,5 @@
-import type { Queue } from 'bullmq'
 import { causeOf } from '../errors.ts'
+import type { Queue } from '../queue/types.ts'
 import { schemaOf } from '../storage/migrations.ts'
 import type { Database } from '../storage/storage.ts'
 import { within } from './within.ts'

@@ -1,4 +1,3 @@
-import type { Queue } from 'bullmq'
 import { and, count, isNull, sql } from 'drizzle-orm'
 import {
   archiveDays,
@@ -12,6 +11,7 @@ import {
 } from '../../drizzle/schema.ts'
 import { VERDICTS } from '../core/judging/verdict.ts'
 import { CAUSES } from '../incidents/causes.ts'
+import type { Queue } from '../queue/types.ts'
 import { logSize } from '../retention/drop.ts'
 import { readMarks } from '../retention/marks.ts'
 import type { Database } from '../storage/storage.ts'

@@ -3,7 +3,7 @@ import { causeOf, Problem } from '../errors.ts'
 import { acceptsGzip } from '../hub/frame.ts'
 import type { Hub, Meter } from '../hub/hub.ts'
 import { readerOf } from '../limits/client.ts'
-import type { UpstreamRate } from '../limits/upstream-rate.ts'
+import type { SharedUpstreamRate } from '../limits/shared-upstream-rate.ts'
 import type { Database } from '../storage/storage.ts'
 import type { Entry } from '../streams/recording/entry.ts'
 import { proxyTopic } from '../topics.ts'
@@ -23,7 +23,7 @@ export interface ProxyDeps {
   large: FeedDeps['large']
   proxied: ProxiedStreams
   /** Limits the requests that a subscriber makes Weir send. */
-  upstreamRate: UpstreamRate
+  upstreamRate: SharedUpstreamRate
   /** Starts watching a stream for a subscriber that has its entries up to `seq`. */
   watch(streamId: string, seq: number): void
   now(): number
@@ -83,7 +83,7 @@ export class Proxy {
     this.#deps.hub.checkRoom(reader.client)
     const { proxied, upstreamRate } = this.#deps
     const key = proxied.keyOf(target)
-    const leave = upstreamRate.follow(reader.client, { key, ...target })
+    const leave = await upstreamRate.follow(reader.client, { key, ...target })
     try {
       const id = await this.#idOf(key, target, callerOf(request)?.id)
       const meter = withEnd(this.#usage.enter(id), leave)

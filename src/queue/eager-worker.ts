@@ -1,4 +1,5 @@
 import { type Job, Worker } from 'bullmq'
+import { requestAgain } from './private.ts'
 
 /** Jobs requested together. */
 const FETCH_AT_ONCE = 500
@@ -60,8 +61,7 @@ export class EagerWorker extends Worker {
     ]
     for (const job of fetched) if (job !== undefined) this.#ahead.push(job)
     // The last of them may have found the queue empty; BullMQ then waits for the next notification.
-    // biome-ignore lint/complexity/useLiteralKeys: a private member of BullMQ's class, which only brackets reach
-    this['drained'] = false
+    requestAgain(this)
     if (this.closing !== undefined) this.#giveBack(this.#ahead.splice(1))
   }
 

@@ -5,6 +5,7 @@ import {
   PostgresQueueBackend,
 } from 'bullmq'
 import { batched } from '../core/batch.ts'
+import { nextJob, query } from './private.ts'
 
 /** Jobs claimed or returned in one statement. */
 const BATCH = 1_000
@@ -43,8 +44,8 @@ class BulkBackend extends PostgresQueueBackend {
     if (others.length === 0 || !claimed[0]) return [claimed, ...others.map(() => claimed)]
     const now = Date.now()
     const { lockDuration } = this.opts as { lockDuration?: number }
-    // biome-ignore lint/complexity/useLiteralKeys: a private member of BullMQ's class, which only brackets reach
-    const { rows } = await this['query'](
+    const rows = await query(
+      this,
       `WITH next AS (
         SELECT id FROM job WHERE queue = $1 AND state = 'waiting'
         ORDER BY priority, seq FOR UPDATE SKIP LOCKED LIMIT $2
@@ -65,19 +66,18 @@ class BulkBackend extends PostgresQueueBackend {
         first.name ?? null,
       ],
     )
-    const byToken = new Map(rows.map((row: { lock_token: string }) => [row.lock_token, row]))
+    const byToken = new Map(rows.map((row) => [row.lock_token, row]))
     const none = [null, '', 0, 0]
     const rest = others.map(async ({ token }) => {
       const row = byToken.get(token)
-      // biome-ignore lint/complexity/useLiteralKeys: a private member of BullMQ's class, which only brackets reach
-      return row === undefined ? none : this['buildNextJobResult']([row], null, now)
+      return row === undefined ? none : nextJob(this, row, now)
     })
     return [claimed, ...(await Promise.all(rest))]
   }
 
   async #returnAll(returns: readonly Return[]): Promise<number[]> {
-    // biome-ignore lint/complexity/useLiteralKeys: a private member of BullMQ's class, which only brackets reach
-    await this['query'](
+    await query(
+      this,
       `WITH given AS (
         SELECT * FROM unnest($2::text[], $3::text[]) AS given(id, token)
       ), claimed AS (

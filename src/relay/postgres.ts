@@ -1,5 +1,5 @@
-import type { PgPool } from 'bullmq'
 import { Client } from 'pg'
+import type { PgPool } from '../queue/types.ts'
 import type { Line } from './presence.ts'
 import type { Envelope, RelayEvents } from './relay.ts'
 import { split } from './relay.ts'

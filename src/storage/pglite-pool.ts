@@ -1,6 +1,6 @@
 import type { PGlite, Transaction } from '@electric-sql/pglite'
 import { types } from '@electric-sql/pglite'
-import type { PgPool, PgPoolClient } from 'bullmq'
+import type { PgPool, PgPoolClient } from '../queue/types.ts'
 
 type NotificationListener = (message: { channel: string; payload?: string }) => void
 

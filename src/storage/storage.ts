@@ -1,6 +1,6 @@
-import type { PgPool } from 'bullmq'
 import type { PgDatabase, PgQueryResultHKT } from 'drizzle-orm/pg-core'
 import type * as schema from '../../drizzle/schema.ts'
+import type { PgPool } from '../queue/types.ts'
 
 /** Drizzle on either engine. Raw `execute` returns `{ rows }` on both, with times as text. */
 export type Database = PgDatabase<PgQueryResultHKT, typeof schema>

@@ -51,7 +51,7 @@ function gateOver(db: Database) {
   const access = accessTo(db)
   const config = parseConfig({ WEIR_TOKEN: TOKEN, RATE_LIMIT: '1', RATE_BURST: String(BURST) })
   // A clock that stands: what was spent doesn't come back while the test runs.
-  const rateLimit = new RateLimit(config, () => 0)
+  const rateLimit = new RateLimit(config, { now: () => 0 })
   const gate = new Gate({ ...access, rateLimit, proxyOrigins: [], publicUrl: undefined })
   const enter = async (headers: Record<string, string>, address: string) => {
     const request = new Request('http://localhost/api/streams', { headers })

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'bun:test'
+import { createHmac } from 'node:crypto'
 import { Webhook } from 'standardwebhooks'
 import type { Sending, SendTools } from '../../src/channels/kind.ts'
 import { masked } from '../../src/channels/kind.ts'
@@ -81,6 +82,22 @@ test('a webhook is signed with both secrets during a change', async () => {
   expect(received.headers['webhook-signature']?.split(' ')).toHaveLength(2)
   const other = new Webhook(`whsec_${Buffer.alloc(24, 8).toString('base64')}`)
   expect(() => other.verify(received.body, received.headers)).toThrow()
+})
+
+test('a signature is the HMAC that Standard Webhooks defines, for secrets with and without padding', async () => {
+  const key = Buffer.alloc(25, 9)
+  const url = receiver.take('/hmac')
+  const at = new Date('2026-03-01T12:00:00.900Z')
+  for (const secret of [key.toString('base64'), key.toString('base64').replaceAll('=', '')]) {
+    await send('webhook', { url, secret: `whsec_${secret}` }, { text: 'é😀'.repeat(1_000) }, at)
+    const { body, headers } = receiver.received('/hmac').at(-1) ?? { body: '', headers: {} }
+    const signed = createHmac('sha256', key).update(`${ID}.1772366400.${body}`).digest('base64')
+    expect(headers).toMatchObject({
+      'webhook-id': ID,
+      'webhook-timestamp': '1772366400',
+      'webhook-signature': `v1,${signed}`,
+    })
+  }
 })
 
 test('a changed secret keeps signing next to the new one until removed', () => {

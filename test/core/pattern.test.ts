@@ -46,9 +46,12 @@ test.each([
   '[a',
   '*a',
   'a**',
-  'a{2}',
+  'a{2,1}',
+  'a{1001}',
+  '[ab]{900}',
+  '((a{20}){20}){3}',
   '(?=a)',
-  '(?<n>a)',
+  '(?<!a)b',
   '\\1',
   '\\',
   '[z-a]',
@@ -56,6 +59,34 @@ test.each([
   'a'.repeat(201),
 ])('%p is rejected with a message', (source) => {
   expect(() => compilePattern(source)).toThrow(PatternError)
+})
+
+test('a program of any pattern without {n,m} is within the bound', () => {
+  for (const unit of ['()', '()*', '(a|)*', '^*', '$*', '()|', '(|)', 'a?', '(a)?']) {
+    const source = unit.repeat(Math.floor(MAX_PATTERN_CHARS / unit.length))
+    expect(() => compilePattern(source)).not.toThrow()
+  }
+})
+
+test.each<[source: string, text: string, found: boolean]>([
+  ['^\\d{3}$', '503', true],
+  ['^\\d{3}$', '5033', false],
+  ['(?i)down', 'DOWN', true],
+  ['\\bup\\b', 'startup', false],
+  ['^a.*?b', 'a--b', true],
+  ['\\p{Greek}', 'λ', true],
+  ['[[:digit:]]', 'a1', true],
+  // Unlike in JavaScript: only \n ends a line, and \s is ASCII.
+  ['a.b', 'a\rb', true],
+  ['a.b', 'a\nb', false],
+  ['a\\sb', 'a\u00a0b', false],
+])('%p in %p: %p', (source, text, found) => {
+  expect(compilePattern(source).test(text)).toBe(found)
+})
+
+test('what is wrong with a pattern is said in a sentence', () => {
+  expect(() => compilePattern('a(b')).toThrow('RE2 reports: missing closing ): `a(b`.')
+  expect(() => compilePattern('a{500}')).toThrow('use smaller numbers in {n,m}')
 })
 
 test.each<[document: string, pointer: string, Operator, value: Json | undefined, holds: boolean]>([

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'bun:test'
 import { eq } from 'drizzle-orm'
-import { checkpoints, entries, longRollups, rollups, streams } from '../../drizzle/schema.ts'
+import { checkpoints, entries, longRollups, rollups, rules, streams } from '../../drizzle/schema.ts'
 import { hashDocument, type Json } from '../../src/core/documents/document.ts'
 import { Problem } from '../../src/errors.ts'
 import { checkRule } from '../../src/incidents/rule-input.ts'
@@ -180,6 +180,16 @@ describe.each(SETUPS.filter(({ name }) => name !== 'Postgres with Redis'))('on $
       await world.look(2)
       expect(await open()).toEqual([])
       expect((await world.incidents()).some(({ streamId }) => streamId === none)).toBe(false)
+      // As an older Weir may have stored it: it says so, and the other rules go on.
+      const stored = { pointer: '/price', op: 'matches' as const, value: '[]' }
+      const { id: old } = await rule({ kind: 'condition', params: { ...stored, value: '5' }, name: 'Old' })
+      await world.db.update(rules).set({ params: stored }).where(eq(rules.id, old))
+      await store({ price: 13 })
+      await world.look(2)
+      expect((await open()).sort()).toEqual([
+        'condition: Mine: /price is 13.',
+        "condition: Old: The rule's pattern is not supported. RE2 reports: missing closing ]: `[]`. Edit the rule.",
+      ])
     })
 
     test('changing, removing or rescoping a rule resolves its incidents', async () => {
@@ -257,7 +267,7 @@ test.each<[what: string, rule: unknown, detail: string]>([
   [
     'a bad pattern',
     { name: 'a', kind: 'condition', params: { pointer: '', op: 'matches', value: '(' } },
-    'unsupported pattern',
+    'params.value: unsupported pattern. RE2 reports: missing closing ): `(`.',
   ],
   [
     'a threshold of none',

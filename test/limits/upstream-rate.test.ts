@@ -1,6 +1,7 @@
 import { expect, test } from 'bun:test'
 import type { Client } from '../../src/limits/client.ts'
-import { type FollowedTarget, TooOften, UpstreamRate } from '../../src/limits/upstream-rate.ts'
+import { type FollowedTarget, TooOften } from '../../src/limits/upstream-bounds.ts'
+import { UpstreamRate } from '../../src/limits/upstream-rate.ts'
 
 const PER_HOST = 10
 const IN_ALL = 30

@@ -1,5 +1,6 @@
-import { createHmac, randomBytes } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import { type Static, Type } from '@sinclair/typebox'
+import { Webhook } from 'standardwebhooks'
 import { placeOf, post, urlFault, urlMasks } from '../http.ts'
 import type { ChannelKind } from '../kind.ts'
 import type { StoredMessage } from '../message.ts'
@@ -61,12 +62,14 @@ export const webhook: ChannelKind<Config> = {
   ],
   send({ url, secret, previousSecret }, message, tools) {
     const body = payload(message)
-    const timestamp = String(Math.floor(tools.at.getTime() / 1_000))
     const secrets = previousSecret === undefined ? [secret] : [secret, previousSecret]
-    const signatures = secrets.map((each) => `v1,${sign(`${tools.id}.${timestamp}.${body}`, each)}`)
+    // As raw bytes, because the library's own decoder is stricter than the secrets that are stored.
+    const signatures = secrets.map((each) =>
+      new Webhook(keyOf(each), { format: 'raw' }).sign(tools.id, tools.at, body),
+    )
     const headers = {
       'webhook-id': tools.id,
-      'webhook-timestamp': timestamp,
+      'webhook-timestamp': String(Math.floor(tools.at.getTime() / 1_000)),
       'webhook-signature': signatures.join(' '),
     }
     return post({ url, headers, body }, tools)
@@ -75,10 +78,6 @@ export const webhook: ChannelKind<Config> = {
 
 function payload({ type, at, ...data }: StoredMessage): string {
   return JSON.stringify({ type, timestamp: at, data })
-}
-
-function sign(content: string, secret: string): string {
-  return createHmac('sha256', keyOf(secret)).update(content).digest('base64')
 }
 
 function keyOf(secret: string): Buffer {

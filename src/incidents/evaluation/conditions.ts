@@ -3,7 +3,8 @@ import type { Json } from '../../core/documents/document.ts'
 import { stringifyJson } from '../../core/documents/json.ts'
 import { parsePointer, select } from '../../core/documents/pointer.ts'
 import { AT_REST } from '../../core/judging/alarm.ts'
-import { compileCondition } from '../../core/judging/condition.ts'
+import { type Condition, compileCondition } from '../../core/judging/condition.ts'
+import { PatternError } from '../../core/judging/pattern.ts'
 import { Problem } from '../../errors.ts'
 import type { Database } from '../../storage/storage.ts'
 import { documentOf, versionAt } from '../../streams/documents/documents.ts'
@@ -31,7 +32,7 @@ interface Changed {
  * Idempotent, so it needs no lock: two processes that test the same document get the same result.
  */
 export async function tryCondition(db: Database, rule: ConditionRule): Promise<number> {
-  const holds = compileCondition(rule.params)
+  const prepared = prepare(rule.params)
   const { rows } = (await db.execute(sql`
     SELECT scope.id, scope.kind, scope.changed_at
     FROM ${inScope(rule)} AS scope LEFT JOIN weir.alarms alarm ON alarm.stream_id = scope.id AND alarm.rule = ${rule.id}
@@ -45,13 +46,22 @@ export async function tryCondition(db: Database, rule: ConditionRule): Promise<n
     bytes += document?.bytes ?? 0
     tried++
     const memory: Memory = { seenAt: stream.changed_at ?? 0 }
-    if (document !== undefined) {
-      memory.isBad = holds(document.value)
-      memory.found = said(rule.params.pointer, document.value)
-    }
+    if (document !== undefined) Object.assign(memory, prepared(document.value))
     await remember(db, rule, stream.id, memory)
   }
   return tried
+}
+
+/** A stored pattern that can't be used, such as one of an older Weir, fires: a rule must not fail silently, nor stop the others. */
+function prepare(condition: Condition): (document: Json) => Pick<Memory, 'isBad' | 'found'> {
+  try {
+    const holds = compileCondition(condition)
+    return (document) => ({ isBad: holds(document), found: said(condition.pointer, document) })
+  } catch (error) {
+    if (!(error instanceof PatternError)) throw error
+    const found = `The rule's pattern is not supported. ${error.message} Edit the rule.`
+    return () => ({ isBad: true, found })
+  }
 }
 
 async function currentDocument(

@@ -105,7 +105,7 @@ export class Gate {
     const isOpen = needed === 'open'
     // Secrets that somebody made up cost their address before they cost the database a statement.
     const isCharged = isOpen || door.mustLookUp(request)
-    const charged = isCharged ? rateLimit?.takeAddress(request, route, door.isOpen) : undefined
+    const charged = isCharged ? await rateLimit?.takeAddress(request, route, door.isOpen) : undefined
     await refuseTooMany(request, charged, isProxy)
     if (isOpen) {
       checkOrigin(request, { how: 'open', isProxy }, this.#options)
@@ -113,7 +113,7 @@ export class Gate {
     }
     const seen = await door.see(request, addressOf(request) ?? '')
     if (seen.by === 'caller') admit(request, seen)
-    const limited = seen.by !== 'caller' && isCharged ? charged : rateLimit?.take(request, route)
+    const limited = seen.by !== 'caller' && isCharged ? charged : await rateLimit?.take(request, route)
     await refuseTooMany(request, limited, isProxy)
     if (seen.by !== 'caller') throw new Refused(await refuseStranger(request, seen, isProxy))
     checkOrigin(request, { how: seen.how, isProxy }, this.#options)

@@ -1,8 +1,9 @@
 import { join, normalize } from 'node:path'
-import type { Queue } from 'bullmq'
 import { Elysia } from 'elysia'
 import { Problem } from '../../errors.ts'
 import { packageHome } from '../../files.ts'
+import { BOARD_UI, openBoard } from '../../queue/board.ts'
+import type { Queue } from '../../queue/types.ts'
 import { pageHeaders } from '../http/html.ts'
 
 /** The board's page loads fonts from another host; Weir loads nothing from other hosts. */
@@ -36,31 +37,7 @@ export function boardRoutes(queues: readonly Promise<Queue>[]) {
 
 /** Read here, because the board's own handler can't read from the executable. */
 async function staticFile(path: string): Promise<Response> {
-  const file = Bun.file(join(packageHome('@bull-board/ui'), 'dist/static', normalize(`/${path}`)))
+  const file = Bun.file(join(packageHome(BOARD_UI), 'dist/static', normalize(`/${path}`)))
   if (!(await file.exists())) throw new Problem('not_found', 'The job board has no such file.')
   return new Response(await file.bytes(), { headers: { 'Content-Type': file.type } })
-}
-
-async function openBoard(queues: readonly Promise<Queue>[]) {
-  const [{ createBullBoard }, { BullMQAdapter }, { ElysiaAdapter }] = await Promise.all([
-    import('@bull-board/api'),
-    import('@bull-board/api/bullMQAdapter'),
-    import('@bull-board/elysia'),
-  ])
-  const adapter = new ElysiaAdapter('/jobs')
-  createBullBoard({
-    queues: (await Promise.all(queues)).map((queue) => new BullMQAdapter(queue)),
-    serverAdapter: adapter,
-    options: {
-      uiBasePath: packageHome('@bull-board/ui'),
-      uiConfig: { boardTitle: 'Weir', miscLinks: [{ text: 'Back to Weir', url: '/streams' }] },
-    },
-  })
-  // An app of its own, so that its responses pass through the routes.
-  return new Elysia().onError(noRoute).use(await adapter.registerPlugin())
-}
-
-/** The board's own error handler treats an unknown path as an internal error. */
-function noRoute({ code }: { code: unknown }): Response | undefined {
-  return code === 'NOT_FOUND' ? new Response(null, { status: 404 }) : undefined
 }

@@ -1,7 +1,7 @@
 import type { Server } from 'bun'
 import { Elysia } from 'elysia'
 import { Problem } from '../../errors.ts'
-import { TooOften } from '../../limits/upstream-rate.ts'
+import { TooOften } from '../../limits/upstream-bounds.ts'
 import { refusal } from '../../proxy/errors.ts'
 // biome-ignore lint/suspicious/noShadowRestrictedNames: the proxy that is served, as README and API call it; JavaScript's isn't used here
 import type { Proxy } from '../../proxy/proxy.ts'

@@ -1,6 +1,6 @@
 import { Elysia } from 'elysia'
 import { clientOf } from '../../limits/client.ts'
-import type { UpstreamRate } from '../../limits/upstream-rate.ts'
+import type { SharedUpstreamRate } from '../../limits/shared-upstream-rate.ts'
 import type { Looked } from '../../streams/preview/preview.ts'
 import { checkLook, type Looking, LookSchema } from '../../streams/registry/registration.ts'
 import type { Streams } from '../../streams/registry/streams.ts'
@@ -13,7 +13,7 @@ import { typed } from '../http/typed.ts'
 export interface LookRoutesDeps {
   streams: Streams
   /** Limits the upstream requests of each client. */
-  upstreamRate: UpstreamRate
+  upstreamRate: SharedUpstreamRate
 }
 
 /** Previewing an API before registering it. */
@@ -22,7 +22,7 @@ export function lookRoutes({ streams, upstreamRate }: LookRoutesDeps) {
     '/api/streams/look',
     async ({ request }) => {
       const asked = checkLook(await readJson(request))
-      upstreamRate.take(clientOf(request), asked.url)
+      await upstreamRate.take(clientOf(request), asked.url)
       return Response.json(await streams.look(asked, request.signal))
     },
     {
