@@ -40,6 +40,7 @@ import { incidentRoutes } from './routes/incidents/incidents.ts'
 import { rulePages } from './routes/incidents/rule-pages.tsx'
 import type { LivePages } from './routes/live/live-pages.tsx'
 import { docsRoutes } from './routes/openapi/docs.tsx'
+import type { Route } from './routes/openapi/operations.ts'
 import { assetRoutes } from './routes/operation/assets.ts'
 import { boardRoutes } from './routes/operation/board.ts'
 import { homeRoutes } from './routes/operation/home.tsx'
@@ -142,12 +143,16 @@ export async function createApp(deps: AppDeps) {
       await gate.enter(request, PROXY_ROUTE)
       return handleProxy(request, server)
     })
-    .onBeforeHandle(async ({ request, route, params, set }) => {
+    // Takes the place of Elysia's own parsers, which read whole bodies before any of the following.
+    .onParse(({ request }) => request)
+    .onTransform(async ({ request, route, params, set }) => {
       const context = currentRequest()
       if (context !== undefined) context.route = route
       Object.assign(set.headers, await gate.enter(request, route, subjectOf(params, undefined)))
     })
-    .onBeforeHandle(({ request, route, params }) => checkVisible(visibility, { request, route, params }))
+    .onTransform(async ({ request, route, params }) => checkVisible(visibility, { request, route, params }))
+    // Each part that a route declares is read from the request, by the part itself, and only now.
+    .onTransform(({ request }) => ({ query: request }) as unknown as undefined)
     .onAfterHandle(({ request, params, response, set }) => {
       const status = typeof set.status === 'number' ? set.status : 200
       const answered = response instanceof Response ? response.status : status
@@ -191,7 +196,7 @@ export async function createApp(deps: AppDeps) {
     .use(streamPages(deps))
     .use(twinRoutes({ ...deps, visibility }))
     .use(boardRoutes(deps.queues))
-    .use(docsRoutes(deps.version))
+    .use(docsRoutes({ version: deps.version, routes: (): readonly Route[] => app.routes }))
     .use(proxyRoutes(handleProxy))
   checkDecided(app.routes)
   return app

@@ -29,6 +29,7 @@ const RULES: readonly Rule[] = [
   { of: /^(?!src\/(cli|client|executable)\/|test\/|bench\/)/, never: /^src\/(cli|client)\// },
   { of: /^src\/config\.ts$/, only: /^src\/environment\.ts$/ },
   { of: /^src\/(environment|errors|topics)\.ts$/, only: /^$/ },
+  { of: /^src\/schema\.ts$/, only: /^src\/(core\/|errors\.ts$)/ },
   // The domain and what it stands on: all folders of src/ that no other rule names.
   {
     of: /^src\/(?!cli\/|client\/|core\/|executable\/|routes\/|sim\/)[^/]+\//,

@@ -1,7 +1,6 @@
-import { type Static, type TSchema, Type } from '@sinclair/typebox'
-import { Errors, type ValueError, ValueErrorType } from '@sinclair/typebox/errors'
-import { parsePointer } from '../core/documents/pointer.ts'
+import { type Static, Type } from '@sinclair/typebox'
 import { Problem } from '../errors.ts'
+import { checked } from '../schema.ts'
 import { HIDDEN } from './kind.ts'
 import { type AnyKind, KIND_NAMES, kindOf } from './kinds.ts'
 
@@ -119,26 +118,6 @@ export function knownKind(name: string): AnyKind {
   const kind = kindOf(name)
   if (kind === undefined) throw wrong('kind', `kind: expected ${KIND_NAMES.join(' or ')}.`)
   return kind
-}
-
-function checked<S extends TSchema>(expected: S, value: unknown, within = ''): Static<S> {
-  const error = Errors(expected, value).First()
-  if (error === undefined) return value as Static<S>
-  const path = [within, ...(parsePointer(error.path) ?? [])].filter(Boolean)
-  const field = path.slice(0, within ? 2 : 1).join('.')
-  if (error.message === 'Unexpected property') throw wrong(field, `Unknown field ${field}.`)
-  throw wrong(field, describe(error, path.join('.')))
-}
-
-/** A message without the value: it may be a secret. */
-function describe({ message, schema, type }: ValueError, field: string): string {
-  const choices = (schema.anyOf as { const?: string }[] | undefined)?.map((choice) => choice.const)
-  if (choices !== undefined) return `${field}: expected ${choices.join(' or ')}.`
-  if (type === ValueErrorType.ObjectRequiredProperty) return `${field} is required.`
-  if (type === ValueErrorType.StringPattern) {
-    return `${field}: invalid format. ${schema.description ?? ''}`.trim()
-  }
-  return field === '' ? `${message}.` : `${field}: ${message.charAt(0).toLowerCase()}${message.slice(1)}.`
 }
 
 function wrong(field: string, detail: string): Problem {

@@ -1,5 +1,7 @@
 import { treaty } from '@elysiajs/eden'
+import type { Elysia } from 'elysia'
 import type { createApp } from '../app.ts'
+import type { Sent } from '../routes/http/query.ts'
 import { explainFailure, UnreachableError, WeirError } from './errors.ts'
 
 /** Longest wait for a response, in milliseconds: registering requests the API first. */
@@ -18,7 +20,18 @@ export interface ClientOptions {
 }
 
 export type Fetch = (input: string | URL | Request, init?: RequestInit) => Promise<Response>
-type App = Awaited<ReturnType<typeof createApp>>
+type Routes = SentRoutes<Awaited<ReturnType<typeof createApp>>['~Routes']>
+// biome-ignore lint/suspicious/noExplicitAny: only the routes of the program matter to its client
+type App = Elysia<any, any, any, any, Routes, any, any>
+
+/** Routes whose queries are as clients send them, not as handlers read them: times as text, defaults left out. */
+type SentRoutes<Tree> = {
+  [Key in keyof Tree]: Tree[Key] extends { query: infer Query; response: unknown }
+    ? Sent extends keyof Query
+      ? Omit<Tree[Key], 'query'> & { query: NonNullable<Query[Sent]> }
+      : Tree[Key]
+    : SentRoutes<Tree[Key]>
+}
 
 export interface WeirClient {
   /** Without a trailing slash. */

@@ -1,9 +1,9 @@
 import { type Static, type TSchema, Type } from '@sinclair/typebox'
-import { Errors } from '@sinclair/typebox/errors'
 import { parsePointer } from '../core/documents/pointer.ts'
 import { type Condition, compileCondition, OPERATORS } from '../core/judging/condition.ts'
 import { MAX_PATTERN_CHARS, PatternError } from '../core/judging/pattern.ts'
 import { Problem } from '../errors.ts'
+import { checked } from '../schema.ts'
 
 /** Longest window for a rate, in milliseconds: minute rollups are kept at least that long. */
 const MAX_WINDOW_MS = 86_400_000
@@ -98,13 +98,14 @@ export const RuleSchema = Type.Object({ ...common, params: Type.Object({}) }, st
 type Given = Omit<Static<typeof RuleSchema>, 'kind' | 'params'>
 export type RuleInput = Given & RuleParams
 /** The body of `PATCH /api/rules/:id`: any part of a rule. */
-export type RuleChange = Record<string, unknown>
+export const RuleChangeSchema = Type.Partial(RuleSchema, strict)
+export type RuleChange = Static<typeof RuleChangeSchema>
 
 /** Checks a whole rule. @throws Problem `invalid_field`, naming the field */
 export function checkRule(value: unknown): RuleInput {
-  refuseFirst(RuleSchema, value, '')
+  checked(RuleSchema, value)
   const input = value as RuleInput
-  refuseFirst(PARAMS[input.kind], input.params, 'params')
+  checked(PARAMS[input.kind], input.params, 'params')
   if (input.streamId && input.tag) throw invalid('Give either `streamId` or `tag`, not both.', 'tag')
   if (input.kind === 'condition') checkCondition(input.params)
   if (input.kind === 'changeRate' || input.kind === 'size') {
@@ -112,28 +113,6 @@ export function checkRule(value: unknown): RuleInput {
     if (min > max) throw invalid('`params.min` must not be greater than `params.max`.', 'params')
   }
   return input
-}
-
-/** Checks that a value is an object. @throws Problem `invalid_field` */
-export function checkFields(value: unknown): Record<string, unknown> {
-  if (typeof value === 'object' && value !== null && !Array.isArray(value))
-    return value as Record<string, unknown>
-  throw new Problem('invalid_field', 'Expected a JSON object.')
-}
-
-/** @throws Problem `invalid_field` naming the first invalid field */
-export function refuseFirst(schema: TSchema, value: unknown, within: string): void {
-  const error = Errors(schema, value).First()
-  if (error === undefined) return
-  const path = [...(within === '' ? [] : [within]), ...(parsePointer(error.path) ?? [])]
-  const field = path.join('.')
-  const choices = (error.schema.anyOf as { const?: string; type?: string }[] | undefined)?.map(
-    (choice) => choice.const ?? choice.type,
-  )
-  const message = error.message.charAt(0).toLowerCase() + error.message.slice(1)
-  if (error.message === 'Unexpected property') throw invalid(`Unknown field ${field.slice(0, 200)}.`, path[0])
-  if (choices !== undefined) throw invalid(`${field}: expected ${choices.join(' or ')}.`, path[0])
-  throw invalid(field === '' ? `${error.message}.` : `${field}: ${message}.`, path[0])
 }
 
 function checkCondition({ pointer, op, value }: Condition): void {

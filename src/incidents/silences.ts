@@ -1,4 +1,4 @@
-import { type Static, Type } from '@sinclair/typebox'
+import { Type } from '@sinclair/typebox'
 import { asc, eq, gte, isNull, or } from 'drizzle-orm'
 import { silences } from '../../drizzle/schema.ts'
 import {
@@ -11,8 +11,8 @@ import {
   windowAt,
 } from '../core/judging/schedule.ts'
 import { Problem } from '../errors.ts'
+import { checked } from '../schema.ts'
 import type { Database } from '../storage/storage.ts'
-import { refuseFirst } from './rule-input.ts'
 import { isUuid, requireStream } from './rules.ts'
 
 /** A time without notifications. */
@@ -56,8 +56,7 @@ export const SilenceSchema = Type.Object(
 
 /** Checks a silence. @throws Problem `invalid_field`, naming the field */
 export function checkSilence(value: unknown, now: number): Omit<Silence, 'id' | 'createdAt'> {
-  refuseFirst(SilenceSchema, value, '')
-  const { reason, streamId, tag, startsAt, endsAt, schedule } = value as Static<typeof SilenceSchema>
+  const { reason, streamId, tag, startsAt, endsAt, schedule } = checked(SilenceSchema, value)
   if (streamId !== undefined && tag !== undefined)
     throw invalid('Give either `streamId` or `tag`, not both.', 'tag')
   if (schedule !== undefined && !isTimeZone(schedule.timeZone)) {

@@ -123,7 +123,7 @@ export class Requests {
   #ofDocument(): FuzzRequest {
     const random = this.#random
     const { method, path, operation } = pick(random, this.#operations)
-    const parameters = [...(operation.parameters ?? []), ...(operation['x-parameters'] ?? [])]
+    const parameters = operation.parameters ?? []
     const schema = operation.requestBody?.content['application/json']?.schema
     const value = operation.requestBody === undefined ? undefined : this.#values.of(schema)
     const plain = value === undefined ? undefined : Buffer.from(JSON.stringify(value))

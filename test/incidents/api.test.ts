@@ -63,8 +63,8 @@ test('an incident has its timeline, and who handles it', async () => {
   const [incident] = await list(`?stream=${streamId}`)
   const path = `/api/incidents/${incident?.id}`
   for (const [body, detail] of [
-    [{}, 'by: expected required property.'],
-    [{ by: 'a', x: 1 }, 'Unknown field x.'],
+    [{}, '`by` is required.'],
+    [{ by: 'a', x: 1 }, 'Unknown field: x.'],
     ['[]', 'Expected a JSON object.'],
   ] as const) {
     const refused = await weir.send('POST', `${path}/acknowledge`, body)

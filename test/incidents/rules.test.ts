@@ -216,23 +216,19 @@ describe.each(SETUPS.filter(({ name }) => name !== 'Postgres with Redis'))('on $
 })
 
 test.each<[what: string, rule: unknown, detail: string]>([
-  ['no kind', { name: 'a', params: {} }, 'kind: expected errorRate or changed or'],
+  ['no kind', { name: 'a', params: {} }, '`kind` is required: errorRate or changed or'],
   ['an unknown kind', { name: 'a', kind: 'x', params: {} }, 'kind: expected errorRate or'],
-  ['an unknown field', { name: 'a', kind: 'changed', params: {}, x: 1 }, 'Unknown field x.'],
+  ['an unknown field', { name: 'a', kind: 'changed', params: {}, x: 1 }, 'Unknown field: x.'],
   [
     'parameters of another kind',
     { name: 'a', kind: 'changed', params: { above: 1 } },
-    'Unknown field params.above.',
+    'Unknown field: params.above.',
   ],
-  [
-    'a missing parameter',
-    { name: 'a', kind: 'errorRate', params: {} },
-    'params.above: expected required property.',
-  ],
+  ['a missing parameter', { name: 'a', kind: 'errorRate', params: {} }, '`params.above` is required.'],
   [
     'a share above 1',
     { name: 'a', kind: 'errorRate', params: { above: 2 } },
-    'params.above: expected number to be less',
+    'params.above: expected a number from 0 to 1.',
   ],
   [
     'a stream and a tag',

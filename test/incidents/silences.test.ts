@@ -127,7 +127,7 @@ const NOW = Date.UTC(2026, 0, 1)
 const WINDOW = { timeZone: 'Europe/Berlin', days: ['mon'], from: '02:00', durationMinutes: 60 }
 
 test.each<[what: string, silence: unknown, field: string, detail: string]>([
-  ['no reason', { endsAt: '2027-01-01T00:00:00Z' }, 'reason', 'reason: expected required property.'],
+  ['no reason', { endsAt: '2027-01-01T00:00:00Z' }, 'reason', '`reason` is required.'],
   ['no end', { reason: 'a' }, 'endsAt', 'Set an end time or a schedule.'],
   ['an end that is no time', { reason: 'a', endsAt: 'soon' }, 'endsAt', 'endsAt: expected a time such as'],
   [
@@ -164,7 +164,7 @@ test.each<[what: string, silence: unknown, field: string, detail: string]>([
     'no such time',
     { reason: 'a', schedule: { ...WINDOW, from: '24:00' } },
     'schedule',
-    'schedule.from: expected string',
+    'schedule.from: expected HH:MM, by the clock there.',
   ],
   [
     'a week and more',

@@ -1,19 +1,21 @@
-import { type Static, Type } from '@sinclair/typebox'
-import { Errors } from '@sinclair/typebox/errors'
+import { Type } from '@sinclair/typebox'
 import { Elysia } from 'elysia'
 import { SCOPES } from '../../../drizzle/schema.ts'
 import { readAudit } from '../../auth/audit.ts'
 import { callerOf } from '../../auth/caller.ts'
 import type { KeyInput, Keys } from '../../auth/keys.ts'
 import { Problem } from '../../errors.ts'
+import { checked } from '../../schema.ts'
 import type { Database } from '../../storage/storage.ts'
 import { isUuid } from '../../streams/registry/uuid.ts'
 import * as answers from '../answers/access.ts'
 import { created, json, NOTHING } from '../answers/answer.ts'
 import { listOf, pageOf } from '../answers/types.ts'
-import { dateOf, integerOf, query, readJson } from '../http/input.ts'
-import { operation } from '../http/operation.ts'
-import { typed } from '../http/typed.ts'
+import { body } from '../http/body.ts'
+import { describe } from '../http/describe.ts'
+import { dateOf } from '../http/input.ts'
+import { PAGES, SPAN } from '../http/parameters.ts'
+import { parameters, readAs, text } from '../http/query.ts'
 
 export interface KeyRoutesDeps {
   db: Database
@@ -21,8 +23,6 @@ export interface KeyRoutesDeps {
 }
 
 const MAX_KEY_BYTES = 4_096
-const DEFAULT_LIMIT = 50
-const MAX_LIMIT = 500
 
 const KeySchema = Type.Object(
   {
@@ -37,40 +37,34 @@ const KeySchema = Type.Object(
   },
   { additionalProperties: false },
 )
-const schema = Type.Object(
-  { ...KeySchema.properties, expiresAt: Type.Optional(Type.String()) },
-  { additionalProperties: false },
-)
 
 /** API keys and the audit log. */
 export function keyRoutes({ db, keys }: KeyRoutesDeps) {
   return new Elysia({ detail: { tags: ['Access'] } })
     .post(
       '/api/keys',
-      async ({ request }) => {
-        const input = checkKey(await readJson(request, MAX_KEY_BYTES))
-        const { key, secret } = await keys.add(input, callerOf(request)?.name ?? 'nobody')
+      async ({ body, request }) => {
+        const { key, secret } = await keys.add(body, callerOf(request)?.name ?? 'nobody')
         const headers = { Location: `/api/keys/${key.id}`, 'Cache-Control': 'no-store' }
         return Response.json({ ...key, secret }, { status: 201, headers })
       },
       {
-        ...typed<{ body: Static<typeof KeySchema> }>(),
-        parse: 'none',
-        detail: operation('Create an API key', MAKE, {
-          body: KeySchema,
+        body: body(KeySchema, {
+          check: checkKey,
+          maxBytes: MAX_KEY_BYTES,
           example: { name: 'Office dashboard', scope: 'read' },
-          answers: created(answers.NewKey),
-          problems: ['too_many'],
         }),
+        response: created(answers.NewKey),
+        detail: describe('Create an API key', MAKE, { problems: ['too_many'] }),
       },
     )
     .get('/api/keys', async () => ({ items: await keys.list() }), {
-      detail: operation('List API keys', 'Newest first, including revoked and expired keys.', {
-        answers: json(listOf(answers.Key)),
-      }),
+      response: json(listOf(answers.Key)),
+      detail: describe('List API keys', 'Newest first, including revoked and expired keys.'),
     })
     .get('/api/keys/:id', ({ params }) => keys.view(params.id), {
-      detail: operation('Get an API key', undefined, { answers: json(answers.Key) }),
+      response: json(answers.Key),
+      detail: describe('Get an API key'),
     })
     .delete(
       '/api/keys/:id',
@@ -79,51 +73,36 @@ export function keyRoutes({ db, keys }: KeyRoutesDeps) {
         return new Response(null, { status: 204 })
       },
       {
-        detail: operation(
+        response: NOTHING,
+        detail: describe(
           'Revoke an API key',
           'Takes effect within seconds and ends the sessions of the key. Idempotent.',
-          {
-            answers: NOTHING,
-          },
         ),
       },
     )
     .get(
       '/api/audit',
-      async ({ request }) => {
-        const asked = query(request, 'q', 'caller', 'from', 'to', 'after', 'limit')
-        const page = await readAudit(db, {
-          q: asked.q,
-          caller: asked.caller,
-          from: dateOf('from', asked.from),
-          to: dateOf('to', asked.to),
-          after: rowOf(asked.after),
-          limit: integerOf('limit', asked.limit, 1, MAX_LIMIT) ?? DEFAULT_LIMIT,
-        })
+      async ({ query }) => {
+        const page = await readAudit(db, query)
         return { items: page.items, next: page.next ?? null }
       },
       {
-        detail: operation('List audit log records', AUDIT, {
-          parameters: [
-            { name: 'q', description: 'Search in caller name, route, subject and address' },
-            { name: 'caller', description: '`token`, `local`, or `key:` with the key ID' },
-            ...['from', 'to', 'after', 'limit'],
-          ],
-          answers: json(pageOf(answers.Deed)),
+        query: parameters({
+          q: text('Search in caller name, route, subject and address'),
+          caller: text('`token`, `local`, or `key:` with the key ID'),
+          ...SPAN,
+          ...PAGES,
+          after: readAs('Cursor: `next` of the previous page', (_, after) => rowOf(after)),
         }),
+        response: json(pageOf(answers.Deed)),
+        detail: describe('List audit log records', AUDIT),
       },
     )
 }
 
 /** @throws Problem `invalid_field`, naming the field */
 export function checkKey(value: unknown): KeyInput {
-  const error = Errors(schema, value).First()
-  if (error !== undefined) {
-    const field = error.path.split('/')[1]
-    const message = field === 'scope' ? `expected ${SCOPES.join(' or ')}` : error.message
-    throw new Problem('invalid_field', `${field === undefined ? '' : `${field}: `}${message}.`, field)
-  }
-  const { name, scope, expiresAt } = value as Static<typeof KeySchema>
+  const { name, scope, expiresAt } = checked(KeySchema, value)
   return { name: name.trim(), scope, expiresAt: dateOf('expiresAt', expiresAt) }
 }
 

@@ -1,14 +1,21 @@
-import { type TSchema, Type } from '@sinclair/typebox'
+import { type Static, type TSchema, Type } from '@sinclair/typebox'
 
 /**
- * A route's successful responses by status, as in OpenAPI. With a `default`, the route has its own error format too.
+ * One of a route's successful responses: its type for the handler and the client, and its documentation. A Standard
+ * Schema that takes whatever the handler returns: the types have checked it.
  */
-export interface Answers {
-  readonly [status: number]: Answer
-  readonly default?: Answer
+export interface Answer<T> {
+  readonly '~standard': {
+    readonly version: 1
+    readonly vendor: 'weir'
+    validate(value: unknown): { value: T }
+    readonly types?: { readonly input: T; readonly output: T }
+  }
+  readonly documented: Documented
 }
 
-interface Answer {
+/** A response as in OpenAPI. */
+export interface Documented {
   description: string
   headers?: Readonly<Record<string, { description: string; schema: TSchema }>>
   content?: Readonly<Record<string, Content>>
@@ -24,33 +31,43 @@ interface Content {
 const STREAM = 'text/event-stream'
 
 /** A JSON response. */
-export function json(schema: TSchema, status = 200): Answers {
-  return { [status]: { description: descriptionOf(schema), ...contentOf(schema) } }
+export function json<S extends TSchema, Status extends number = 200>(
+  schema: S,
+  status = 200 as Status,
+): Record<Status, Answer<Static<S>>> {
+  const answered = answer<Static<S>>({ description: descriptionOf(schema), ...contentOf(schema) })
+  return { [status]: answered } as Record<Status, Answer<Static<S>>>
 }
 
 /** A created resource and its location. */
-export function created(schema: TSchema): Answers {
+export function created<S extends TSchema>(schema: S): { 201: Answer<Static<S>> } {
   const headers = { Location: { description: 'Path of the created resource', schema: Type.String() } }
-  return { 201: { ...contentOf(schema), description: 'Created', headers } }
+  return { 201: answer({ ...contentOf(schema), description: 'Created', headers }) }
 }
 
 /** JSON, or NDJSON if the client accepts it. */
-export function jsonOrLines(schema: TSchema, line: TSchema): Answers {
+export function jsonOrLines<S extends TSchema>(schema: S, line: TSchema): { 200: Answer<Static<S>> } {
   const lines = { schema: Type.String({ description: 'NDJSON, one object per line' }), 'x-line': line }
   const content = { ...contentOf(schema).content, 'application/x-ndjson': lines }
-  return { 200: { description: descriptionOf(schema), content } }
+  return { 200: answer({ description: descriptionOf(schema), content }) }
 }
 
 /** A server-sent event stream: the schemas of the data by event name; text unless JSON. */
-export function events(byName: Readonly<Record<string, TSchema>>): Answers {
+export function events(byName: Readonly<Record<string, TSchema>>): { 200: Answer<unknown> } {
   const schema = Type.String({ description: 'Server-sent events, with a heartbeat comment every 15 s' })
   return {
-    200: { description: 'Live events', content: { [STREAM]: { schema, 'x-events': byName } } },
+    200: answer({ description: 'Live events', content: { [STREAM]: { schema, 'x-events': byName } } }),
   }
 }
 
 /** No content. */
-export const NOTHING: Answers = { 204: { description: 'No content' } }
+export const NOTHING = { 204: answer<undefined>({ description: 'No content' }) }
+
+/** Any other response. */
+export function answer<T>(documented: Documented): Answer<T> {
+  const validate = (value: unknown) => ({ value: value as T })
+  return { '~standard': { version: 1, vendor: 'weir', validate }, documented }
+}
 
 function contentOf(schema: TSchema) {
   return { content: { 'application/json': { schema } } }

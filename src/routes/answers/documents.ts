@@ -1,5 +1,5 @@
 import { type TSchema, Type } from '@sinclair/typebox'
-import type { Answers } from './answer.ts'
+import { answer } from './answer.ts'
 import { Bytes, choice, Instant, Json, named, nullable, pageOf, Text } from './types.ts'
 
 const Seq = Type.Integer({ minimum: 1, description: '`seq` of the entry that produced this version' })
@@ -51,7 +51,11 @@ const headers = {
   'X-Weir-Seq': header('`seq` of the entry that produced this version'),
 }
 /** The document, or 304 if the client already has it. */
-export const DOCUMENT: Answers = {
-  200: { description: 'The document', headers, content: { 'application/json': { schema: Json } } },
-  304: { description: 'Not modified: `If-None-Match` matches', headers },
+export const DOCUMENT = {
+  200: answer({
+    description: 'The document',
+    headers,
+    content: { 'application/json': { schema: Json } },
+  }),
+  304: answer({ description: 'Not modified: `If-None-Match` matches', headers }),
 }

@@ -1,6 +1,6 @@
 import { Type } from '@sinclair/typebox'
 import { READY_CHECKS } from '../../observe/readiness.ts'
-import type { Answers } from './answer.ts'
+import { answer } from './answer.ts'
 import { choice, named, Text } from './types.ts'
 
 export const Healthy = Type.Object({ status: choice(['ok']) })
@@ -12,13 +12,13 @@ const Readiness = named('Readiness', {
 
 const readiness = { 'application/json': { schema: Readiness } }
 
-export const READY: Answers = {
-  200: { description: 'Ready', content: readiness },
-  503: { description: 'Not ready: `checks` shows which check failed', content: readiness },
+export const READY = {
+  200: answer({ description: 'Ready', content: readiness }),
+  503: answer({ description: 'Not ready: `checks` shows which check failed', content: readiness }),
 }
 
 const text = Type.String({ description: 'Prometheus text format, version 0.0.4' })
 
-export const METRICS: Answers = {
-  200: { description: 'Metrics', content: { 'text/plain': { schema: text } } },
+export const METRICS = {
+  200: answer({ description: 'Metrics', content: { 'text/plain': { schema: text } } }),
 }

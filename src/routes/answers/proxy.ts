@@ -1,5 +1,5 @@
 import { Type } from '@sinclair/typebox'
-import { type Answers, events } from './answer.ts'
+import { answer, events } from './answer.ts'
 import { PatchOperation } from './documents.ts'
 import { choice, Instant, Json, named, Text } from './types.ts'
 
@@ -26,7 +26,7 @@ const streamed = events({
 })
 
 /** Errors are sent as an event stream with one `error`, because EventSource hides other responses from its users. */
-export const PROXIED: Answers = {
+export const PROXIED = {
   ...streamed,
-  default: { description: 'Errors are sent as the event `error`' },
+  default: answer({ description: 'Errors are sent as the event `error`' }),
 }

@@ -97,7 +97,12 @@ export const Status = named('Status', {
 
 export const Fleet = named('Fleet', {
   streams: Count,
-  verdicts: Type.Object(Object.fromEntries(VERDICTS.map((verdict) => [verdict, Count]))),
+  verdicts: Type.Object(
+    Object.fromEntries(VERDICTS.map((verdict) => [verdict, Count])) as Record<
+      (typeof VERDICTS)[number],
+      typeof Count
+    >,
+  ),
 })
 
 export const Matched = Type.Object({ matched: Count, changed: Count })

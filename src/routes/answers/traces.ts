@@ -1,5 +1,5 @@
 import { type TSchema, Type } from '@sinclair/typebox'
-import type { Answers } from './answer.ts'
+import { answer } from './answer.ts'
 import { Text } from './types.ts'
 
 const PartialSuccess = Type.Object({
@@ -10,9 +10,9 @@ const Exported = Type.Object({ partialSuccess: Type.Optional(PartialSuccess) })
 const RpcStatus = Type.Object({ code: Type.Integer({ description: 'gRPC status code' }), message: Text })
 
 /** In the encoding of the request. */
-export const EXPORTED: Answers = {
-  200: { description: 'An `ExportTraceServiceResponse`', content: inBoth(Exported) },
-  default: { description: 'A `google.rpc.Status`', content: inBoth(RpcStatus) },
+export const EXPORTED = {
+  200: answer({ description: 'An `ExportTraceServiceResponse`', content: inBoth(Exported) }),
+  default: answer({ description: 'A `google.rpc.Status`', content: inBoth(RpcStatus) }),
 }
 
 function inBoth(schema: TSchema) {

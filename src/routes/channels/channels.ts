@@ -9,7 +9,6 @@ import {
   ChannelSchema,
   checkChannel,
   checkChannelChange,
-  checkNotify,
   NotifySchema,
 } from '../../channels/registration.ts'
 import type { Database } from '../../storage/storage.ts'
@@ -17,10 +16,10 @@ import type { Streams } from '../../streams/registry/streams.ts'
 import { created, json, NOTHING } from '../answers/answer.ts'
 import * as answers from '../answers/channels.ts'
 import { listOf, pageOf } from '../answers/types.ts'
-import { integerOf, oneOf, query, readJson, readText } from '../http/input.ts'
-import { operation } from '../http/operation.ts'
-import { oneOf as words } from '../http/parameters.ts'
-import { typed } from '../http/typed.ts'
+import { body, optionalBody } from '../http/body.ts'
+import { describe } from '../http/describe.ts'
+import { PAGES, pageSize } from '../http/parameters.ts'
+import { choice, parameters } from '../http/query.ts'
 
 export interface ChannelRoutesDeps {
   db: Database
@@ -34,11 +33,10 @@ export interface ChannelRoutesDeps {
   now(): number
 }
 
-const WRITTEN = { answers: json(answers.WrittenChannel) }
 /** Problems of a destination that can't be reached or isn't allowed. */
 const TARGET = ['host_unknown', 'not_allowed'] as const
-const DEFAULT_LIMIT = 50
-const MAX_LIMIT = 200
+/** Largest page of deliveries: each has its attempts. */
+const MAX_DELIVERIES = 200
 const MAX_TEST_BYTES = 16_384
 export const TEST_TEXT = 'Test message from Weir: notifications will arrive here.'
 
@@ -48,53 +46,49 @@ export function channelRoutes(deps: ChannelRoutesDeps) {
   return new Elysia({ detail: { tags: ['Channels'] } })
     .post(
       '/api/channels',
-      async ({ request }) => {
-        const added = await channels.add(checkChannel(await readJson(request)))
+      async ({ body }) => {
+        const added = await channels.add(body)
         const headers = { Location: `/api/channels/${added.id}` }
         return Response.json(channelJson(added), { status: 201, headers })
       },
       {
-        parse: 'none',
-        detail: operation(
+        body: body(ChannelSchema, {
+          check: checkChannel,
+          example: {
+            name: 'Night shift',
+            kind: 'ntfy',
+            config: { url: 'https://ntfy.sh/weir' },
+            tags: ['shop'],
+          },
+        }),
+        response: created(answers.WrittenChannel),
+        detail: describe(
           'Create a channel',
           'Kinds: webhook {url, secret}, email {host, from, to, port?, security?, user?, password?}, slack {url}, ' +
             'discord {url}, ntfy {url, token?}. Secrets are never returned.',
-          {
-            body: ChannelSchema,
-            example: {
-              name: 'Night shift',
-              kind: 'ntfy',
-              config: { url: 'https://ntfy.sh/weir' },
-              tags: ['shop'],
-            },
-            answers: created(answers.WrittenChannel),
-            problems: [...TARGET, 'conflict', 'too_many'],
-          },
+          { problems: [...TARGET, 'conflict', 'too_many'] },
         ),
       },
     )
     .get('/api/channels', async () => ({ items: await channels.list() }), {
-      detail: operation('List channels', undefined, { answers: json(listOf(answers.Channel)) }),
+      response: json(listOf(answers.Channel)),
+      detail: describe('List channels'),
     })
     .get('/api/channels/:id', ({ params }) => channels.view(params.id), {
-      detail: operation('Get a channel', undefined, { answers: json(answers.Channel) }),
+      response: json(answers.Channel),
+      detail: describe('Get a channel'),
     })
     .patch(
       '/api/channels/:id',
-      async ({ params, request }) =>
-        channelJson(await channels.change(params.id, checkChannelChange(await readJson(request)))),
+      async ({ params, body }) => channelJson(await channels.change(params.id, body)),
       {
-        parse: 'none',
-        detail: operation(
+        body: body(ChannelChangeSchema, { check: checkChannelChange, example: { tags: ['shop'] } }),
+        response: json(answers.WrittenChannel),
+        detail: describe(
           'Update a channel',
           'Omitted fields of `config` are kept. A new webhook secret turns the old one into `previousSecret`: ' +
             'messages are signed with both until you set it to null.',
-          {
-            body: ChannelChangeSchema,
-            example: { tags: ['shop'] },
-            answers: json(answers.WrittenChannel),
-            problems: [...TARGET, 'conflict'],
-          },
+          { problems: [...TARGET, 'conflict'] },
         ),
       },
     )
@@ -105,53 +99,45 @@ export function channelRoutes(deps: ChannelRoutesDeps) {
         return new Response(null, { status: 204 })
       },
       {
-        detail: operation('Delete a channel', 'Also deletes its deliveries, including pending ones.', {
-          answers: NOTHING,
-        }),
+        response: NOTHING,
+        detail: describe('Delete a channel', 'Also deletes its deliveries, including pending ones.'),
       },
     )
-    .post('/api/channels/:id/test', ({ params, request }) => tested(params.id, request), {
-      parse: 'none',
-      detail: operation(
+    .post('/api/channels/:id/test', ({ params, body }) => tested(params.id, body?.message ?? TEST_TEXT), {
+      body: optionalBody(NotifySchema, { maxBytes: MAX_TEST_BYTES, example: { message: 'Test' } }),
+      response: json(answers.Tried),
+      detail: describe(
         'Send a test message',
         'Waits for the result and returns request, response and timing.',
-        {
-          body: NotifySchema,
-          example: { message: 'Test' },
-          isOptional: true,
-          answers: json(answers.Tried),
-        },
       ),
     })
     .post(
       '/api/channels/:id/suspend',
       async ({ params }) => channelJson(await channels.suspend(params.id, 'Suspended manually.')),
       {
-        parse: 'none',
-        detail: operation('Suspend a channel', 'Cancels pending deliveries. Idempotent.', WRITTEN),
+        response: json(answers.WrittenChannel),
+        detail: describe('Suspend a channel', 'Cancels pending deliveries. Idempotent.'),
       },
     )
     .post('/api/channels/:id/resume', async ({ params }) => channelJson(await channels.resume(params.id)), {
-      parse: 'none',
-      detail: operation('Resume a channel', 'Cancelled deliveries can be replayed. Idempotent.', WRITTEN),
+      response: json(answers.WrittenChannel),
+      detail: describe('Resume a channel', 'Cancelled deliveries can be replayed. Idempotent.'),
     })
     .get(
       '/api/channels/:id/deliveries',
-      async ({ params, request }) => {
+      async ({ params, query }) => {
         const { id } = await channels.get(params.id)
-        const { status, after, limit } = query(request, 'status', 'after', 'limit')
-        const page = await readDeliveries(db, id, {
-          status: oneOf('status', status, DELIVERY_STATUSES),
-          after,
-          limit: integerOf('limit', limit, 1, MAX_LIMIT) ?? DEFAULT_LIMIT,
-        })
+        const page = await readDeliveries(db, id, query)
         return { items: page.items, next: page.next ?? null }
       },
       {
-        detail: operation('List deliveries', 'Newest first, each with its attempts.', {
-          parameters: [{ name: 'status', schema: words(DELIVERY_STATUSES) }, 'after', 'limit'],
-          answers: json(pageOf(answers.Delivery)),
+        query: parameters({
+          status: choice(DELIVERY_STATUSES),
+          ...PAGES,
+          limit: pageSize(MAX_DELIVERIES),
         }),
+        response: json(pageOf(answers.Delivery)),
+        detail: describe('List deliveries', 'Newest first, each with its attempts.'),
       },
     )
     .post(
@@ -164,45 +150,34 @@ export function channelRoutes(deps: ChannelRoutesDeps) {
         return Response.json({ id, channelId, status: 'pending' }, { status: 202 })
       },
       {
-        parse: 'none',
-        detail: operation(
+        response: json(answers.Replayed, 202),
+        detail: describe(
           'Replay a delivery',
           'Only for finished deliveries. The ID stays the same, so receivers can detect duplicates.',
-          { answers: json(answers.Replayed, 202), problems: ['conflict'] },
+          { problems: ['conflict'] },
         ),
       },
     )
     .post(
       '/api/streams/:id/notify',
-      async ({ params, request }) => {
-        const text = checkNotify(await readJson(request))
+      async ({ params, body }) => {
         const { id, name } = await deps.streams.get(params.id)
         const stream = { id, name, url: `${deps.self()}/streams/${id}` }
-        return status(202, await notifyResponsible(deps, stream, text))
+        return status(202, await notifyResponsible(deps, stream, body.message))
       },
       {
-        ...typed<{ body: { message: string } }>(),
-        parse: 'none',
-        detail: operation(
+        body: body(NotifySchema, { example: { message: 'Please check' } }),
+        response: json(answers.Notified, 202),
+        detail: describe(
           'Send a notification about a stream',
           "Goes to the stream's own channels, otherwise to channels with one of its tags, otherwise to the default " +
             'channels. Returns the channels with their delivery IDs.',
-          {
-            body: NotifySchema,
-            example: { message: 'Please check' },
-            answers: json(answers.Notified, 202),
-            problems: ['conflict'],
-          },
+          { problems: ['conflict'] },
         ),
       },
     )
 
-  async function tested(channelId: string, request: Request) {
-    const text = await readText(request, MAX_TEST_BYTES)
-    const message =
-      text.trim() === ''
-        ? TEST_TEXT
-        : checkNotify(await readJson(new Request(request.url, { method: 'POST', body: text })))
+  async function tested(channelId: string, message: string) {
     const channel = await channels.get(channelId)
     const { deliveryId, durationMs, outcome, ...exchange } = await tryChannel(
       deps,

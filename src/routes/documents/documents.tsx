@@ -23,13 +23,13 @@ import { lastSeq } from '../../streams/log/logs.ts'
 import type { Streams } from '../../streams/registry/streams.ts'
 import { json as jsonAnswer } from '../answers/answer.ts'
 import * as answers from '../answers/documents.ts'
+import { describe } from '../http/describe.ts'
 import { html } from '../http/html.ts'
-import { dateOf, integerOf, oneOf, query } from '../http/input.ts'
-import { operation } from '../http/operation.ts'
+import { dateOf, integerOf, oneOf, query as queryOf } from '../http/input.ts'
+import { pageSize } from '../http/parameters.ts'
+import { parameters, text, whole } from '../http/query.ts'
 import { documentView } from './document-view.ts'
 
-const DEFAULT_LIMIT = 50
-const MAX_LIMIT = 500
 /** Maximum number of documents rebuilt at once, each with its patches in memory, and of waiting requests. */
 const MAX_REBUILDS = 8
 const MAX_WAITING = 64
@@ -58,9 +58,8 @@ export function documentRoutes({
   return new Elysia({ detail: { tags: ['Documents'] } })
     .get(
       '/api/streams/:id/document',
-      async ({ params, request }) => {
+      async ({ params, query: { at }, request }) => {
         const stream = await streams.get(params.id)
-        const { at } = query(request, 'at')
         const version = await versionAt(read, stream, await momentOf('at', at, stream))
         const headers = documentHeaders(version)
         if (isKnown(request, headers.ETag)) return new Response(null, { status: 304, headers })
@@ -68,18 +67,15 @@ export function documentRoutes({
         return new Response(text, { headers: { ...headers, 'Content-Type': 'application/json' } })
       },
       {
-        detail: operation('Get a document', DOCUMENT, {
-          parameters: [moment('at')],
-          answers: answers.DOCUMENT,
-          problems: ['damaged', 'too_many'],
-        }),
+        query: parameters({ at: MOMENT_TEXT }),
+        response: answers.DOCUMENT,
+        detail: describe('Get a document', DOCUMENT, { problems: ['damaged', 'too_many'] }),
       },
     )
     .get(
       '/api/streams/:id/diff',
-      async ({ params, request }) => {
+      async ({ params, query: { from, to } }) => {
         const stream = await streams.get(params.id)
-        const { from, to } = query(request, 'from', 'to')
         const later = await versionAt(read, stream, await momentOf('to', to, stream))
         const earlier =
           from === undefined
@@ -94,38 +90,39 @@ export function documentRoutes({
         return json(changeJson(await rebuilds.run(() => changeBetween(read, stream, earlier, later, large))))
       },
       {
-        detail: operation('Compare two versions', DIFF, {
-          parameters: [moment('from'), moment('to')],
-          answers: jsonAnswer(answers.Diff),
-          problems: ['damaged', 'too_many'],
-        }),
+        query: parameters({ from: MOMENT_TEXT, to: MOMENT_TEXT }),
+        response: jsonAnswer(answers.Diff),
+        detail: describe('Compare two versions', DIFF, { problems: ['damaged', 'too_many'] }),
       },
     )
     .get(
       '/api/streams/:id/versions',
-      async ({ params, request }) => {
+      async ({ params, query: { from, to, before, limit } }) => {
         const stream = await streams.get(params.id)
-        const asked = query(request, 'from', 'to', 'before', 'limit')
         const { items, next } = await listVersions(read, stream, {
-          from: asked.from === undefined ? undefined : await momentOf('from', asked.from, stream),
-          to: await momentOf('to', asked.to, stream),
-          before: integerOf('before', asked.before, 1, Number.MAX_SAFE_INTEGER),
-          limit: integerOf('limit', asked.limit, 1, MAX_LIMIT) ?? DEFAULT_LIMIT,
+          from: from === undefined ? undefined : await momentOf('from', from, stream),
+          to: await momentOf('to', to, stream),
+          before,
+          limit,
         })
         return { items: items.map(versionJson), next: next ?? null }
       },
       {
-        detail: operation('List versions', VERSIONS, {
-          parameters: [moment('from'), moment('to'), BEFORE, 'limit'],
-          answers: jsonAnswer(answers.Versions),
+        query: parameters({
+          from: MOMENT_TEXT,
+          to: MOMENT_TEXT,
+          before: whole({ min: 1, max: Number.MAX_SAFE_INTEGER }, 'Cursor: `next` of the previous page'),
+          limit: pageSize(),
         }),
+        response: jsonAnswer(answers.Versions),
+        detail: describe('List versions', VERSIONS),
       },
     )
     .get(
       '/streams/:id/document',
       async ({ params, request }) => {
         const stream = await streams.get(params.id)
-        const { at, window } = query(request, 'at', 'window')
+        const { at, window } = queryOf(request, 'at', 'window')
         const zoom = oneOf('window', window, ZOOMS) ?? 'all'
         const { page, status } = await rebuilds.run(() =>
           documentView({ read, large }, stream, {
@@ -163,7 +160,7 @@ export function documentRoutes({
 /** A time, in UTC unless it has a zone, clamped to the range of the database. */
 function instantOf(name: string, text: string): Date {
   const hasNoZone = /^\d{4}-\d\d-\d\d[T ][\d:.]+$/.test(text)
-  const at = dateOf(name, hasNoZone ? `${text.replace(' ', 'T')}Z` : text) as Date
+  const at = dateOf(name, hasNoZone ? `${text.replace(' ', 'T')}Z` : text)
   return new Date(Math.min(Math.max(at.getTime(), 0), LAST_INSTANT_MS))
 }
 
@@ -207,19 +204,8 @@ function json(text: string): Response {
   return new Response(text, { headers: { 'Content-Type': 'application/json' } })
 }
 
-function moment(name: string) {
-  return {
-    name,
-    description: 'A time in ISO 8601, or `seq:` with an entry number',
-    schema: { type: 'string' },
-  }
-}
-const BEFORE = {
-  name: 'before',
-  description: 'Cursor: `next` of the previous page',
-  schema: { type: 'integer', minimum: 1 },
-}
-
+/** Read with its stream: the log says whether there is such an entry. */
+const MOMENT_TEXT = text('A time in ISO 8601, or `seq:` with an entry number')
 const MOMENT =
   'Versions are selected by a time such as `2026-01-31T12:00:00Z` (UTC without a zone) or an entry such as `seq:120`. ' +
   'Default: now; times in the future mean now. '

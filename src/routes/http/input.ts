@@ -9,7 +9,11 @@ export const MAX_REQUEST_BYTES = 1_048_576
  * @throws Problem `body_too_large`, `bad_request`, `invalid_json`
  */
 export async function readJson(request: Request, maxBytes = MAX_REQUEST_BYTES): Promise<unknown> {
-  const text = await readText(request, maxBytes)
+  return parseJson(await readText(request, maxBytes))
+}
+
+/** The value of a JSON text. @throws Problem `invalid_json`, `invalid_field` for a NUL character */
+export function parseJson(text: string): unknown {
   const value = parsed(text)
   // JSON has no other way to write NUL.
   const nul = text.includes('\\u0000') ? nulIn(value) : undefined
@@ -95,6 +99,8 @@ export function integerOf(
 const EARLIEST = Date.parse('0001-01-01T00:00:00Z')
 const LATEST = Date.parse('9999-01-01T00:00:00Z')
 
+export function dateOf(name: string, text: string): Date
+export function dateOf(name: string, text: string | undefined): Date | undefined
 export function dateOf(name: string, text: string | undefined): Date | undefined {
   if (text === undefined) return undefined
   const date = new Date(text)
@@ -113,10 +119,10 @@ export function oneOf<T extends string>(
   throw invalid(name, `${name}: expected ${choices.join(' or ')}.`)
 }
 
-function holdsNul(at: string): Problem {
+export function holdsNul(at: string): Problem {
   return invalid(at, `${at.slice(0, 200) || 'The body'}: NUL characters aren't allowed.`)
 }
 
-function invalid(field: string, detail: string): Problem {
+export function invalid(field: string, detail: string): Problem {
   return new Problem('invalid_field', detail, field.slice(0, 64))
 }

@@ -1,56 +1,26 @@
 import { KINDS } from '../../../drizzle/schema.ts'
 import { VERDICTS } from '../../core/judging/verdict.ts'
-import { STEPS_MS } from '../../core/measures.ts'
-import { ORDERS, SORTS } from '../../streams/registry/listing.ts'
+import { choice, instant, otherwise, text, whole } from './query.ts'
 
-/** A parameter as in OpenAPI. Default: a query parameter of type string. */
-export interface Parameter {
-  name: string
-  /** Default: query. */
-  in?: 'path' | 'header'
-  description?: string
-  required?: boolean
-  schema?: object
+const DEFAULT_LIMIT = 50
+const MAX_LIMIT = 500
+
+/** Filters of a list of streams. */
+export const STREAM_FILTERS = {
+  q: text('Search in name and URL'),
+  tag: text('Only streams with this tag'),
+  host: text('Host of the URL, including the port'),
+  state: choice(VERDICTS, 'Status of the stream'),
+  kind: choice(KINDS),
 }
 
-/** Parameters shared by several routes; a route can override them. */
-const COMMON: Readonly<Record<string, Omit<Parameter, 'name' | 'in'>>> = {
-  q: { description: 'Search in name and URL' },
-  tag: { description: 'Only streams with this tag' },
-  host: { description: 'Host of the URL, including the port' },
-  state: { description: 'Status of the stream', schema: oneOf(VERDICTS) },
-  kind: { schema: oneOf(KINDS) },
-  sort: { schema: oneOf(SORTS) },
-  order: { schema: oneOf(ORDERS) },
-  from: { description: 'ISO 8601', schema: { type: 'string', format: 'date-time' } },
-  to: { description: 'ISO 8601', schema: { type: 'string', format: 'date-time' } },
-  step: { schema: { ...oneOf(Object.keys(STEPS_MS)), default: 'hour' } },
-  after: { description: 'Cursor: `next` of the previous page' },
-  limit: { description: 'Page size', schema: { type: 'integer', minimum: 1, default: 50 } },
-  subscribers: { description: 'Number of subscribers to assume', schema: { type: 'integer', minimum: 1 } },
-  lastEventId: { description: 'ID of the last event received; same as the Last-Event-ID header' },
+/** The size of a page. */
+export function pageSize(max = MAX_LIMIT) {
+  return otherwise(whole({ min: 1, max }, 'Page size'), DEFAULT_LIMIT)
 }
 
-/** A parameter in OpenAPI's format. */
-export function inQuery(given: string | Parameter) {
-  const parameter = typeof given === 'string' ? { name: given } : given
-  const {
-    name,
-    in: place = 'query',
-    description,
-    required,
-    schema,
-  } = { ...COMMON[parameter.name], ...parameter }
-  return {
-    name,
-    in: place,
-    ...(description && { description }),
-    ...(required && { required }),
-    schema: schema ?? { type: 'string' as const },
-  }
-}
+/** Pages of a list. */
+export const PAGES = { after: text('Cursor: `next` of the previous page'), limit: pageSize() }
 
-/** A string enum. */
-export function oneOf(values: readonly string[]): { type: 'string'; enum: string[] } {
-  return { type: 'string', enum: [...values] }
-}
+/** A span of time. */
+export const SPAN = { from: instant(), to: instant() }

@@ -4,13 +4,12 @@ import {
   acknowledge,
   getIncident,
   INCIDENT_STATES,
-  type IncidentQuery,
   type IncidentRow,
   listIncidents,
   stateOf,
   timelineOf,
 } from '../../incidents/read.ts'
-import { checkFields, checkRule, RuleSchema, refuseFirst } from '../../incidents/rule-input.ts'
+import { checkRule, RuleChangeSchema, RuleSchema } from '../../incidents/rule-input.ts'
 import { addRule, changeRule, getRule, listRules, removeRule } from '../../incidents/rules.ts'
 import {
   addSilence,
@@ -27,20 +26,17 @@ import type { Database } from '../../storage/storage.ts'
 import { created, json, NOTHING } from '../answers/answer.ts'
 import * as answers from '../answers/incidents.ts'
 import { listOf, pageOf } from '../answers/types.ts'
-import { integerOf, oneOf, query, readJson } from '../http/input.ts'
-import { operation } from '../http/operation.ts'
-import { oneOf as words } from '../http/parameters.ts'
+import { body } from '../http/body.ts'
+import { describe } from '../http/describe.ts'
+import { PAGES } from '../http/parameters.ts'
+import { choice, flag, parameters, text } from '../http/query.ts'
 
-const MAX_LIMIT = 500
-const DEFAULT_LIMIT = 50
-
-const LIST_PARAMETERS = [
-  { name: 'state', schema: words(INCIDENT_STATES) },
-  { name: 'stream', description: 'Stream ID' },
-  { name: 'parent', description: 'ID of the incident that caused them' },
-  'after',
-  'limit',
-]
+const IncidentQuery = parameters({
+  state: choice(INCIDENT_STATES, 'State of the incident'),
+  stream: text('Stream ID'),
+  parent: text('ID of the incident that caused them'),
+  ...PAGES,
+})
 /** A partial silence; null removes a field. */
 const SilenceChange = Type.Partial(
   Type.Mapped(Type.KeyOf(SilenceSchema), (key) => Type.Union([Type.Index(SilenceSchema, key), Type.Null()])),
@@ -72,16 +68,17 @@ function readRoutes({ db, now }: IncidentRoutesDeps) {
   return new Elysia()
     .get(
       '/api/incidents',
-      async ({ request }) => {
-        const { items, next } = await listIncidents(db, incidentQuery(request, DEFAULT_LIMIT))
+      async ({ query }) => {
+        const { items, next } = await listIncidents(db, query)
         return { items: items.map(incidentJson), next: next ?? null }
       },
       {
-        detail: operation(
+        query: IncidentQuery,
+        response: json(pageOf(answers.Incident)),
+        detail: describe(
           'List incidents',
           'Newest first. `state` is open (not acknowledged), acknowledged or resolved. Incidents caused by another one are ' +
             'left out unless `parent` or `stream` is set.',
-          { parameters: LIST_PARAMETERS, answers: json(pageOf(answers.Incident)) },
         ),
       },
     )
@@ -92,29 +89,21 @@ function readRoutes({ db, now }: IncidentRoutesDeps) {
         return { ...incidentJson(incident), timeline: await timelineOf(db, incident) }
       },
       {
-        detail: operation(
+        response: json(answers.IncidentWithTimeline),
+        detail: describe(
           'Get an incident',
           'Includes the timeline: when it opened, the notifications sent (`told`, `reminded`, `over`) with their ' +
             'deliveries, who acknowledged it, and when it was resolved.',
-          { answers: json(answers.IncidentWithTimeline) },
         ),
       },
     )
     .post(
       '/api/incidents/:id/acknowledge',
-      async ({ params, request }) => {
-        const input = checkFields(await readJson(request))
-        refuseFirst(AcknowledgeSchema, input, '')
-        return incidentJson(await acknowledge(db, params.id, input as { by: string; note?: string }, now()))
-      },
+      async ({ params, body }) => incidentJson(await acknowledge(db, params.id, body, now())),
       {
-        parse: 'none',
-        detail: operation('Acknowledge an incident', 'Stops its reminders.', {
-          body: AcknowledgeSchema,
-          example: { by: 'Ada', note: 'On it' },
-          answers: json(answers.Incident),
-          problems: ['conflict'],
-        }),
+        body: body(AcknowledgeSchema, { example: { by: 'Ada', note: 'On it' } }),
+        response: json(answers.Incident),
+        detail: describe('Acknowledge an incident', 'Stops its reminders.', { problems: ['conflict'] }),
       },
     )
 }
@@ -122,50 +111,46 @@ function readRoutes({ db, now }: IncidentRoutesDeps) {
 function ruleRoutes({ db, now }: IncidentRoutesDeps) {
   return new Elysia()
     .get('/api/rules', async () => ({ items: await listRules(db) }), {
-      detail: operation(
+      response: json(listOf(answers.Rule)),
+      detail: describe(
         'List alert rules',
         'In order of creation. Stalled and dead streams open incidents without a rule.',
-        { answers: json(listOf(answers.Rule)) },
       ),
     })
     .post(
       '/api/rules',
-      async ({ request }) => {
-        const rule = await addRule(db, checkRule(await readJson(request)), now())
+      async ({ body }) => {
+        const rule = await addRule(db, body, now())
         return Response.json(rule, { status: 201, headers: { Location: `/api/rules/${rule.id}` } })
       },
       {
-        parse: 'none',
-        detail: operation('Create an alert rule', RULES, {
-          body: RuleSchema,
+        body: body(RuleSchema, {
+          check: checkRule,
           example: { name: 'Errors', kind: 'errorRate', tag: 'shop', params: { above: 0.5 } },
-          answers: created(answers.Rule),
-          problems: ['conflict'],
         }),
+        response: created(answers.Rule),
+        detail: describe('Create an alert rule', RULES, { problems: ['conflict'] }),
       },
     )
     .get('/api/rules/:id', ({ params }) => getRule(db, params.id), {
-      detail: operation('Get an alert rule', undefined, { answers: json(answers.Rule) }),
+      response: json(answers.Rule),
+      detail: describe('Get an alert rule'),
     })
-    .patch(
-      '/api/rules/:id',
-      async ({ params, request }) => changeRule(db, params.id, checkFields(await readJson(request)), now()),
-      {
-        parse: 'none',
-        detail: operation(
-          'Update an alert rule',
-          'Accepts a partial rule; `params` is replaced as a whole. Resets the rule and resolves its incidents.',
-          { body: Type.Partial(RuleSchema), example: { isEnabled: false }, answers: json(answers.Rule) },
-        ),
-      },
-    )
+    .patch('/api/rules/:id', async ({ params, body }) => changeRule(db, params.id, body, now()), {
+      body: body(RuleChangeSchema, { example: { isEnabled: false } }),
+      response: json(answers.Rule),
+      detail: describe(
+        'Update an alert rule',
+        'Accepts a partial rule; `params` is replaced as a whole. Resets the rule and resolves its incidents.',
+      ),
+    })
     .delete(
       '/api/rules/:id',
       async ({ params }) => {
         await removeRule(db, params.id, now())
         return new Response(null, { status: 204 })
       },
-      { detail: operation('Delete an alert rule', 'Resolves its incidents.', { answers: NOTHING }) },
+      { response: NOTHING, detail: describe('Delete an alert rule', 'Resolves its incidents.') },
     )
 }
 
@@ -173,56 +158,45 @@ function silenceRoutes({ db, now }: IncidentRoutesDeps) {
   return new Elysia()
     .get(
       '/api/silences',
-      async ({ request }) => {
-        const { past } = query(request, 'past')
-        const isPast = oneOf('past', past, ['true', 'false']) === 'true'
-        const items = await listSilences(db, now(), isPast)
+      async ({ query: { past } }) => {
+        const items = await listSilences(db, now(), past)
         return { items: items.map((silence) => silenceJson(silence, now())) }
       },
       {
-        detail: operation(
+        query: parameters({ past: flag() }),
+        response: json(listOf(answers.Silence)),
+        detail: describe(
           'List silences',
           'Current and future silences; with `past=true`, all of them. `active` is the current window.',
-          {
-            parameters: [{ name: 'past', schema: words(['true', 'false']) }],
-            answers: json(listOf(answers.Silence)),
-          },
         ),
       },
     )
     .post(
       '/api/silences',
-      async ({ request }) => {
-        const silence = await addSilence(db, checkFields(await readJson(request)), now())
+      async ({ body }) => {
+        const silence = await addSilence(db, body, now())
         const headers = { Location: `/api/silences/${silence.id}` }
         return Response.json(silenceJson(silence, now()), { status: 201, headers })
       },
       {
-        parse: 'none',
-        detail: operation('Create a silence', SILENCES, {
-          body: SilenceSchema,
+        body: body(SilenceSchema, {
           example: { reason: 'Shop migration', tag: 'shop', endsAt: '2030-01-31T12:00:00Z' },
-          answers: created(answers.Silence),
-          problems: ['conflict'],
         }),
+        response: created(answers.Silence),
+        detail: describe('Create a silence', SILENCES, { problems: ['conflict'] }),
       },
     )
     .get('/api/silences/:id', async ({ params }) => silenceJson(await getSilence(db, params.id), now()), {
-      detail: operation('Get a silence', undefined, { answers: json(answers.Silence) }),
+      response: json(answers.Silence),
+      detail: describe('Get a silence'),
     })
     .patch(
       '/api/silences/:id',
-      async ({ params, request }) => {
-        const change = checkFields(await readJson(request))
-        return silenceJson(await changeSilence(db, params.id, change, now()), now())
-      },
+      async ({ params, body }) => silenceJson(await changeSilence(db, params.id, body, now()), now()),
       {
-        parse: 'none',
-        detail: operation('Update a silence', 'Accepts a partial silence; `null` removes a field.', {
-          body: SilenceChange,
-          example: { endsAt: '2030-01-31T18:00:00Z' },
-          answers: json(answers.Silence),
-        }),
+        body: body(SilenceChange, { example: { endsAt: '2030-01-31T18:00:00Z' } }),
+        response: json(answers.Silence),
+        detail: describe('Update a silence', 'Accepts a partial silence; `null` removes a field.'),
       },
     )
     .delete(
@@ -232,23 +206,10 @@ function silenceRoutes({ db, now }: IncidentRoutesDeps) {
         return new Response(null, { status: 204 })
       },
       {
-        detail: operation('Delete a silence', 'Incidents that are still open are notified then.', {
-          answers: NOTHING,
-        }),
+        response: NOTHING,
+        detail: describe('Delete a silence', 'Incidents that are still open are notified then.'),
       },
     )
-}
-
-/** The incident query of a request. */
-export function incidentQuery(request: Request, limit: number): IncidentQuery {
-  const given = query(request, 'state', 'stream', 'parent', 'after', 'limit')
-  return {
-    state: oneOf('state', given.state, INCIDENT_STATES),
-    stream: given.stream,
-    parent: given.parent,
-    after: given.after,
-    limit: integerOf('limit', given.limit, 1, MAX_LIMIT) ?? limit,
-  }
 }
 
 export function incidentJson(incident: IncidentRow) {

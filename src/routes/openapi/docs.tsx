@@ -2,21 +2,22 @@ import { Elysia } from 'elysia'
 import { OpenApiPage } from '../../../views/openapi/openapi.tsx'
 import { html, pageHeaders } from '../http/html.ts'
 import { completeDocument } from './document.ts'
+import { operationsOf, type Route } from './operations.ts'
 import { referenceOf } from './reference.ts'
-import type { ApiDocument } from './types.ts'
+
+export interface DocsRoutesDeps {
+  version: string
+  /** All routes. They are there by the time of the first request, and stay as they are. */
+  routes(): readonly Route[]
+}
 
 /** The OpenAPI document, made from the routes themselves, and a page that shows it. */
-export function docsRoutes(version: string) {
-  const app = new Elysia({ detail: { hide: true } })
-  // All routes are there by the time of the first request, and stay as they are.
-  const document = once(async () => {
-    const { toOpenAPISchema } = await import('@elysiajs/openapi')
-    return completeDocument(toOpenAPISchema(app).paths as unknown as ApiDocument['paths'], version)
-  })
+export function docsRoutes({ version, routes }: DocsRoutesDeps) {
+  const document = once(() => completeDocument(operationsOf(routes()), version))
   // The same for everybody, and large: written once.
-  const page = once(async () => (await html(<OpenApiPage {...referenceOf(await document())} />)).bytes())
-  return app
-    .get('/openapi/json', async () => Response.json(await document()))
+  const page = once(async () => (await html(<OpenApiPage {...referenceOf(document())} />)).bytes())
+  return new Elysia({ detail: { hide: true } })
+    .get('/openapi/json', () => Response.json(document()))
     .get('/openapi', async () => new Response(await page(), { headers: pageHeaders({}) }))
 }
 

@@ -1,8 +1,7 @@
 import { accessOf } from '../../auth/access.ts'
+import type { Paths } from './operations.ts'
 import { codesOf, patternOf, problemResponses } from './problems.ts'
 import type { ApiDocument, ApiOperation, ApiParameter, ApiSchema } from './types.ts'
-
-type Paths = Readonly<Record<string, Readonly<Record<string, ApiOperation>>>>
 
 const INFO =
   'Register APIs, start and stop their streams, and query status, logs, size and change. Errors are problem details ' +
@@ -52,8 +51,8 @@ export function completeDocument(paths: Paths, version: string): ApiDocument {
 }
 
 function complete(path: string, method: string, given: ApiOperation): ApiOperation {
-  const { 'x-parameters': own = [], 'x-problems': _, ...operation } = given
-  const parameters = [...(operation.parameters ?? []), ...own].map(named)
+  const { 'x-problems': _, ...operation } = given
+  const parameters = (operation.parameters ?? []).map(named)
   const codes = codesOf(path, method, { ...given, parameters })
   const hasDefault = operation.responses?.default !== undefined
   return {

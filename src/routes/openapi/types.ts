@@ -59,7 +59,6 @@ export interface ApiOperation {
   security?: readonly Readonly<Record<string, readonly string[]>>[]
   requestBody?: { required: boolean; content: Readonly<Record<string, ApiContent>> }
   responses?: Readonly<Record<string, ApiResponse>>
-  'x-parameters'?: readonly ApiParameter[]
   'x-problems'?: readonly ProblemCode[]
 }
 

@@ -28,11 +28,10 @@ export function boardRoutes(queues: readonly Promise<Queue>[]) {
     const page = (await response.text()).replace(FOREIGN_LINK, '')
     return new Response(page, { status: response.status, headers: pageHeaders({ inlineStyle: true }) })
   }
-  const options = { parse: 'none', detail: { hide: true } } as const
-  return new Elysia()
-    .get('/jobs/static/*', ({ params }) => staticFile(params['*']), options)
-    .all('/jobs', answer, options)
-    .all('/jobs/*', answer, options)
+  return new Elysia({ detail: { hide: true } })
+    .get('/jobs/static/*', ({ params }) => staticFile(params['*']))
+    .all('/jobs', answer)
+    .all('/jobs/*', answer)
 }
 
 /** Read here, because the board's own handler can't read from the executable. */

@@ -11,7 +11,7 @@ import type { Scrape } from '../../observe/scrape.ts'
 import { Gate, Refused } from '../access/gate.ts'
 import { json } from '../answers/answer.ts'
 import { Healthy, METRICS, READY } from '../answers/probes.ts'
-import { operation } from '../http/operation.ts'
+import { describe } from '../http/describe.ts'
 import { shared } from '../http/shared.ts'
 
 /** How long a readiness report is reused, in milliseconds. */
@@ -36,9 +36,8 @@ export function probeRoutes({ readiness, scrape, now }: ProbeDeps): Elysia {
   const app = new Elysia({ detail: { tags: ['Operation'] } })
   app
     .get('/healthz', () => Response.json({ status: 'ok' }, { headers: FRESH }), {
-      detail: operation('Liveness probe', 'The process responds. No authentication required.', {
-        answers: json(Healthy),
-      }),
+      response: json(Healthy),
+      detail: describe('Liveness probe', 'The process responds. No authentication required.'),
     })
     .get(
       '/readyz',
@@ -47,11 +46,11 @@ export function probeRoutes({ readiness, scrape, now }: ProbeDeps): Elysia {
         return Response.json(told, { status: told.status === 'ready' ? 200 : 503, headers: FRESH })
       },
       {
-        detail: operation(
+        response: READY,
+        detail: describe(
           'Readiness probe',
           'Ready when the database responds and is migrated, the queue responds and workers take jobs (on processes ' +
             'with workers), and the process is neither starting nor shutting down. No authentication required.',
-          { answers: READY },
         ),
       },
     )
@@ -59,11 +58,11 @@ export function probeRoutes({ readiness, scrape, now }: ProbeDeps): Elysia {
       '/metrics',
       async () => new Response(await scrape.text(), { headers: { ...FRESH, 'Content-Type': METRICS_TYPE } }),
       {
-        detail: operation(
+        response: METRICS,
+        detail: describe(
           'Prometheus metrics',
           'Counters are per process; gauges read from the database are the same on every process, as their help text ' +
             'says. Values are at most one second old.',
-          { answers: METRICS },
         ),
       },
     )

@@ -7,8 +7,8 @@ import { refusal } from '../../proxy/errors.ts'
 import type { Proxy } from '../../proxy/proxy.ts'
 import { isProxyPath, MODES } from '../../proxy/target.ts'
 import { PROXIED } from '../answers/proxy.ts'
-import { operation } from '../http/operation.ts'
-import { oneOf as words } from '../http/parameters.ts'
+import { describe } from '../http/describe.ts'
+import { choice, documentedQuery, otherwise, text, whole } from '../http/query.ts'
 import { tooMany } from '../http/too-many.ts'
 
 export interface ProxyRoutesDeps {
@@ -59,46 +59,43 @@ export function proxyRoutes(handle: ProxyHandler) {
   return new Elysia({ detail: { tags: ['Proxy'] } }).get(
     '/proxy/*',
     ({ request, server }) => handle(request, server),
-    { detail: DOCS },
+    { response: PROXIED, detail: DOCS },
   )
 }
 
-const NUMBER = { type: 'integer' }
-const DOCS = operation(
-  'Stream any JSON API as server-sent events',
-  'Append the target URL, including its query, to the path; `/<url>` works too. Events: `data` (the document), `patch` ' +
-    '(RFC 6902 operations), `error` (`{family, cause, message, status, timestamp}`; status 4xxxx: invalid request, ' +
-    '5xxxx: error in Weir, 7xxxx: error of the target), `monitor` (the target recovered, or was not polled for a while), ' +
-    "`gap` (missed events can't be replayed; the document follows). Requests with the same URL, headers and interval " +
-    'share one poll. A stream with headers is visible only to the key that created it and to admins. The request rate ' +
-    'per client is limited, per host and in total. Resume with `Last-Event-ID`.',
-  {
-    parameters: [
-      { name: 'url', in: 'path', required: true, description: 'Target URL, not encoded' },
-      {
-        name: 'intervalMs',
-        description: 'Time between two polls, in milliseconds',
-        schema: { ...NUMBER, default: 5_000 },
-      },
-      {
-        name: 'mode',
-        description: 'The document followed by patches, or the whole document on every change',
-        schema: { ...words(MODES), default: MODES[0] },
-      },
-      {
-        name: 'X-Sd-Header',
-        description: 'Header for the target, as `Name: value`; repeatable. Makes the stream private',
-      },
-      { name: 'X-Sd-Token', description: "API key or WEIR_TOKEN, for clients that can't set headers" },
-      {
-        name: 'X-Sd-Compress',
-        description: '`true` compresses the stream regardless of Accept-Encoding',
-        schema: words(['true']),
-      },
-      { name: 'payloadPointer', description: 'JSON Pointer (RFC 6901) of the part to follow' },
-      { name: 'ignorePaths', description: 'JSON Pointer of a part to ignore; repeatable' },
-      { name: 'arrayKeys', description: 'Key that identifies array members; repeatable' },
-    ],
-    answers: PROXIED,
-  },
-)
+/** Read by the proxy itself, together with the target. */
+const PARAMETERS = {
+  intervalMs: otherwise(
+    whole({ min: 0, max: Number.MAX_SAFE_INTEGER }, 'Time between two polls, in milliseconds'),
+    5_000,
+  ),
+  mode: otherwise(
+    choice(MODES, 'The document followed by patches, or the whole document on every change'),
+    MODES[0],
+  ),
+  'X-Sd-Header': text('Header for the target, as `Name: value`; repeatable. Makes the stream private'),
+  'X-Sd-Token': text("API key or WEIR_TOKEN, for clients that can't set headers"),
+  'X-Sd-Compress': choice(['true'], '`true` compresses the stream regardless of Accept-Encoding'),
+  payloadPointer: text('JSON Pointer (RFC 6901) of the part to follow'),
+  ignorePaths: text('JSON Pointer of a part to ignore; repeatable'),
+  arrayKeys: text('Key that identifies array members; repeatable'),
+}
+const TARGET = {
+  name: 'url',
+  in: 'path' as const,
+  required: true,
+  description: 'Target URL, not encoded',
+  schema: { type: 'string' as const },
+}
+const DOCS = {
+  ...describe(
+    'Stream any JSON API as server-sent events',
+    'Append the target URL, including its query, to the path; `/<url>` works too. Events: `data` (the document), `patch` ' +
+      '(RFC 6902 operations), `error` (`{family, cause, message, status, timestamp}`; status 4xxxx: invalid request, ' +
+      '5xxxx: error in Weir, 7xxxx: error of the target), `monitor` (the target recovered, or was not polled for a while), ' +
+      "`gap` (missed events can't be replayed; the document follows). Requests with the same URL, headers and interval " +
+      'share one poll. A stream with headers is visible only to the key that created it and to admins. The request rate ' +
+      'per client is limited, per host and in total. Resume with `Last-Event-ID`.',
+  ),
+  parameters: [TARGET, ...documentedQuery(PARAMETERS)],
+}

@@ -1,14 +1,12 @@
 import { Elysia } from 'elysia'
 import { clientOf } from '../../limits/client.ts'
 import type { SharedUpstreamRate } from '../../limits/shared-upstream-rate.ts'
-import type { Looked } from '../../streams/preview/preview.ts'
-import { checkLook, type Looking, LookSchema } from '../../streams/registry/registration.ts'
+import { checkLook, LookSchema } from '../../streams/registry/registration.ts'
 import type { Streams } from '../../streams/registry/streams.ts'
 import { json } from '../answers/answer.ts'
 import { Looked as LookedSchema } from '../answers/look.ts'
-import { readJson } from '../http/input.ts'
-import { operation } from '../http/operation.ts'
-import { typed } from '../http/typed.ts'
+import { body } from '../http/body.ts'
+import { describe } from '../http/describe.ts'
 
 export interface LookRoutesDeps {
   streams: Streams
@@ -20,19 +18,14 @@ export interface LookRoutesDeps {
 export function lookRoutes({ streams, upstreamRate }: LookRoutesDeps) {
   return new Elysia({ detail: { tags: ['Streams'] } }).post(
     '/api/streams/look',
-    async ({ request }) => {
-      const asked = checkLook(await readJson(request))
-      await upstreamRate.take(clientOf(request), asked.url)
-      return Response.json(await streams.look(asked, request.signal))
+    async ({ body, request }) => {
+      await upstreamRate.take(clientOf(request), body.url)
+      return Response.json(await streams.look(body, request.signal))
     },
     {
-      ...typed<{ body: Looking; response: Looked & { known: { id: string; name: string }[] } }>(),
-      parse: 'none',
-      detail: operation('Preview an API', LOOK, {
-        body: LookSchema,
-        answers: json(LookedSchema),
-        problems: ['too_many'],
-      }),
+      body: body(LookSchema, { check: checkLook }),
+      response: json(LookedSchema),
+      detail: describe('Preview an API', LOOK, { problems: ['too_many'] }),
     },
   )
 }

@@ -10,9 +10,9 @@ import type { Database } from '../../storage/storage.ts'
 import { checkKey } from '../access/keys.ts'
 import { json } from '../answers/answer.ts'
 import { Settings } from '../answers/settings.ts'
+import { describe } from '../http/describe.ts'
 import { html } from '../http/html.ts'
 import { integerOf, query, readForm } from '../http/input.ts'
-import { operation } from '../http/operation.ts'
 import { redirect } from '../http/redirect.ts'
 import { checkPreferences, preferencesCookie, preferencesOf, ROWS, THEMES, ZONES } from './preferences.ts'
 
@@ -47,7 +47,8 @@ export interface Running {
 /** The configuration in force, and the reader's preferences. */
 export function settingsRoutes(deps: SettingsRoutesDeps) {
   const api = new Elysia({ detail: { tags: ['Operation'] } }).get('/api/settings', () => inForce(deps), {
-    detail: operation('Get settings', SETTINGS, { answers: json(Settings) }),
+    response: json(Settings),
+    detail: describe('Get settings', SETTINGS),
   })
   const pages = new Elysia({ detail: { hide: true } })
     .get('/settings', ({ request }) => {

@@ -5,9 +5,9 @@ import type { ArchiveReport } from '../../archive/report.ts'
 import type { TriedStep } from '../../archive/try-bucket.ts'
 import { json } from '../answers/answer.ts'
 import * as answers from '../answers/keeping.ts'
+import { describe } from '../http/describe.ts'
 import { html } from '../http/html.ts'
 import { query } from '../http/input.ts'
-import { operation } from '../http/operation.ts'
 
 /** Days shown on the page. */
 const PAGE_DAYS = 60
@@ -20,7 +20,8 @@ export interface ArchiveRoutesDeps {
 export function archiveRoutes({ archive }: ArchiveRoutesDeps) {
   const api = new Elysia({ detail: { tags: ['Archive'] } })
     .get('/api/archive', async () => reportJson(await archive.report()), {
-      detail: operation('Get archive status', REPORT, { answers: json(answers.Archive) }),
+      response: json(answers.Archive),
+      detail: describe('Get archive status', REPORT),
     })
     .post(
       '/api/archive/run',
@@ -29,11 +30,8 @@ export function archiveRoutes({ archive }: ArchiveRoutesDeps) {
         return Response.json(reportJson(await archive.report()), { status: 202 })
       },
       {
-        parse: 'none',
-        detail: operation('Start archiving', RUN, {
-          answers: json(answers.Archive, 202),
-          problems: ['conflict'],
-        }),
+        response: json(answers.Archive, 202),
+        detail: describe('Start archiving', RUN, { problems: ['conflict'] }),
       },
     )
     .post(
@@ -43,11 +41,8 @@ export function archiveRoutes({ archive }: ArchiveRoutesDeps) {
         return { ok: steps.every(({ isOk }) => isOk), steps: steps.map(stepJson) }
       },
       {
-        parse: 'none',
-        detail: operation('Test the archive', TEST, {
-          answers: json(answers.ArchiveTest),
-          problems: ['conflict'],
-        }),
+        response: json(answers.ArchiveTest),
+        detail: describe('Test the archive', TEST, { problems: ['conflict'] }),
       },
     )
   const pages = new Elysia({ detail: { hide: true } })

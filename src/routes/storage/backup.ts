@@ -5,7 +5,8 @@ import { takeBackup } from '../../backup/take.ts'
 import type { Config } from '../../config.ts'
 import { Problem } from '../../errors.ts'
 import type { Database } from '../../storage/storage.ts'
-import { operation } from '../http/operation.ts'
+import { answer } from '../answers/answer.ts'
+import { describe } from '../http/describe.ts'
 
 export interface BackupRoutesDeps {
   db: Database
@@ -38,7 +39,7 @@ export function backupRoutes({ config, warn, ...deps }: BackupRoutesDeps) {
       })
       return download(first, parts, { nowMs: deps.now(), warn, done })
     },
-    { parse: 'none', detail: operation('Create a backup', ABOUT, { answers: ANSWERS }) },
+    { response: ANSWERS, detail: describe('Create a backup', ABOUT) },
   )
 }
 
@@ -81,8 +82,8 @@ const ABOUT =
   'embedded database or a Postgres server. Contains secrets: stream headers and channel URLs. The last line has a ' +
   'checksum of all others; a file without it is incomplete. One backup at a time.'
 const ANSWERS = {
-  200: {
+  200: answer({
     description: 'Backup',
     content: { 'application/gzip': { schema: Type.String({ format: 'binary' }) } },
-  },
+  }),
 }

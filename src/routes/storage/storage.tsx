@@ -4,8 +4,8 @@ import { storageReport } from '../../retention/report.ts'
 import type { RetentionDeps } from '../../retention/retain.ts'
 import { json } from '../answers/answer.ts'
 import { Storage } from '../answers/keeping.ts'
+import { describe } from '../http/describe.ts'
 import { html } from '../http/html.ts'
-import { operation } from '../http/operation.ts'
 
 /** The size of the log, and how long it is kept. */
 export function storageRoutes({ retention }: { retention: RetentionDeps }) {
@@ -13,11 +13,11 @@ export function storageRoutes({ retention }: { retention: RetentionDeps }) {
     '/api/storage',
     () => storageReport(retention),
     {
-      detail: operation(
+      response: json(Storage),
+      detail: describe(
         'Get storage and retention',
         'Days in UTC, newest first, with bytes on disk and entries; the last drop and its reason. `state` is `over` ' +
           'while the log exceeds its limit but nothing can be dropped because it is not archived yet; recording continues.',
-        { answers: json(Storage) },
       ),
     },
   )

@@ -1,11 +1,11 @@
-import { type Static, Type } from '@sinclair/typebox'
-import { Errors } from '@sinclair/typebox/errors'
+import { Type } from '@sinclair/typebox'
 import { Elysia } from 'elysia'
 import { KINDS } from '../../../drizzle/schema.ts'
 import { callerOf } from '../../auth/caller.ts'
 import { checkScope } from '../../auth/scopes.ts'
 import { VERDICTS } from '../../core/judging/verdict.ts'
 import { causeOf, Problem } from '../../errors.ts'
+import { checked } from '../../schema.ts'
 import type { Database } from '../../storage/storage.ts'
 import {
   BULK_ACTIONS,
@@ -20,9 +20,8 @@ import type { Streams } from '../../streams/registry/streams.ts'
 import { isUuid } from '../../streams/registry/uuid.ts'
 import { jsonOrLines } from '../answers/answer.ts'
 import * as answers from '../answers/transfer.ts'
-import { readJson } from '../http/input.ts'
-import { operation } from '../http/operation.ts'
-import { typed } from '../http/typed.ts'
+import { body } from '../http/body.ts'
+import { describe } from '../http/describe.ts'
 import { NDJSON } from '../transfer/import-report.ts'
 
 export interface BulkRoutesDeps {
@@ -69,22 +68,17 @@ const BulkSchema = Type.Object(
 export function bulkRoutes(deps: BulkRoutesDeps) {
   return new Elysia({ detail: { tags: ['Streams'] } }).post(
     '/api/streams/bulk',
-    async ({ request, server }) => {
-      const steps = bulk(
-        { ...deps, caller: callerOf(request) },
-        allowed(request, checkBulk(await readJson(request))),
-      )
+    async ({ body, request, server }) => {
+      const steps = bulk({ ...deps, caller: callerOf(request) }, allowed(request, body))
       server?.timeout(request, 0)
-      if (!request.headers.get('accept')?.includes(NDJSON)) return reportOf(steps, request.signal)
+      if (!request.headers.get('accept')?.includes(NDJSON))
+        return Response.json(await reportOf(steps, request.signal))
       return progress(steps, deps)
     },
     {
-      ...typed<{ body: Static<typeof BulkSchema> }>(),
-      parse: 'none',
-      detail: operation('Start, stop, tag or delete many streams', DESCRIPTION, {
-        body: BulkSchema,
-        example: { action: 'stop', filter: { tag: 'shop' } },
-        answers: jsonOrLines(answers.BulkReport, answers.BulkLine),
+      body: body(BulkSchema, { check: checkBulk, example: { action: 'stop', filter: { tag: 'shop' } } }),
+      response: jsonOrLines(answers.BulkReport, answers.BulkLine),
+      detail: describe('Start, stop, tag or delete many streams', DESCRIPTION, {
         problems: ['conflict', 'too_many'],
       }),
     },
@@ -99,13 +93,7 @@ export function allowed(request: Request, asked: Bulk): Bulk {
 
 /** @throws Problem `invalid_field`, naming the field */
 export function checkBulk(value: unknown): Bulk {
-  const error = Errors(BulkSchema, value).First()
-  if (error !== undefined) {
-    const field = error.path.split('/').slice(1, 3).join('.')
-    const what = field === '' ? '' : `${field}: `
-    throw new Problem('invalid_field', `${what}${error.message}.`, field || undefined)
-  }
-  const { action, ids, filter, tag, atMost } = value as Static<typeof BulkSchema>
+  const { action, ids, filter, tag, atMost } = checked(BulkSchema, value)
   if ((ids === undefined) === (filter === undefined))
     throw new Problem('invalid_field', 'Specify either `ids` or `filter`.', 'ids')
   const bad = ids?.find((id) => !isUuid(id))

@@ -1,4 +1,3 @@
-import type { TSchema } from '@sinclair/typebox'
 import { Elysia } from 'elysia'
 import {
   baselines,
@@ -14,7 +13,6 @@ import {
   streamRank,
   suggestInterval,
 } from '../../core/measures.ts'
-import { Problem } from '../../errors.ts'
 import type { Database } from '../../storage/storage.ts'
 import type { Stream } from '../../streams/ingest/run.ts'
 import { latencyStepsOf } from '../../streams/measures/latency-steps.ts'
@@ -38,10 +36,11 @@ import {
 import type { Streams } from '../../streams/registry/streams.ts'
 import { json } from '../answers/answer.ts'
 import * as answers from '../answers/measures.ts'
-import { dateOf, integerOf, oneOf, query } from '../http/input.ts'
-import { operation } from '../http/operation.ts'
+import { describe } from '../http/describe.ts'
+import { invalid } from '../http/input.ts'
+import { SPAN } from '../http/parameters.ts'
+import { choice, otherwise, parameters, text, whole } from '../http/query.ts'
 import { sharedBy } from '../http/shared.ts'
-import { typed } from '../http/typed.ts'
 
 const DAY_MS = STEPS_MS.day
 /** Default: the last 24 hours in hourly steps. */
@@ -58,20 +57,13 @@ const MAX_SUBSCRIBERS = 1_000_000_000
 /** How long connection counts of all streams are cached, in milliseconds: they are read stream by stream. */
 const SHARED_MS = 4_000
 
-/** Query parameters as a client writes them: timestamps in ISO 8601. */
-interface SpanQuery {
-  from?: string
-  to?: string
-  step?: Step
+const STEPPED = { ...SPAN, step: otherwise(choice(STEPS), DEFAULT_STEP) }
+const SUBSCRIBERS = {
+  subscribers: whole({ min: 1, max: MAX_SUBSCRIBERS }, 'Number of subscribers to assume'),
 }
-interface SavingsQuery extends SpanQuery {
-  subscribers?: number
-}
-interface Grouped {
-  tag?: string
-}
-
-const SPAN_PARAMETERS = ['from', 'to', 'step'] as const
+const TAG = { tag: text('Only streams with this tag') }
+const SpanQuery = parameters(STEPPED)
+const TagQuery = parameters({ ...STEPPED, ...TAG })
 
 /** Size, change rate, savings and latency of a stream, a tag, or all streams. */
 export function measureRoutes({ db, streams, now }: { db: Database; streams: Streams; now(): number }) {
@@ -82,92 +74,76 @@ export function measureRoutes({ db, streams, now }: { db: Database; streams: Str
   return new Elysia({ detail: { tags: ['Measures'] } })
     .get(
       '/api/streams/:id/size',
-      async ({ params, request }) => {
+      async ({ params, query }) => {
         const { id } = await streams.get(params.id)
-        return size(db, { streamId: id }, spanOf(query(request, ...SPAN_PARAMETERS)))
+        return size(db, { streamId: id }, spanOf(query))
       },
-      {
-        ...typed<{ query: SpanQuery }>(),
-        detail: docs('Sizes of a stream', SIZE, answers.Size),
-      },
+      { query: SpanQuery, response: json(answers.Size), detail: describe('Sizes of a stream', SIZE) },
     )
     .get(
       '/api/streams/:id/change',
-      async ({ params, request }) => {
+      async ({ params, query }) => {
         const stream = await streams.get(params.id)
-        return change(db, { streamId: stream.id }, spanOf(query(request, ...SPAN_PARAMETERS)), stream)
+        return change(db, { streamId: stream.id }, spanOf(query), stream)
       },
       {
-        ...typed<{ query: SpanQuery }>(),
-        detail: docs('Change rate of a stream', CHANGE, answers.Change),
+        query: SpanQuery,
+        response: json(answers.Change),
+        detail: describe('Change rate of a stream', CHANGE),
       },
     )
     .get(
       '/api/streams/:id/savings',
-      async ({ params, request }) => {
+      async ({ params, query }) => {
         const { id, kind } = await streams.get(params.id)
-        const asked = query(request, ...SPAN_PARAMETERS, 'subscribers')
-        const span = spanOf(asked)
+        const span = spanOf(query)
         const saved = await saving(db, { streamId: id }, span, {
           connections: connectionsOf(db, { streamId: id }, span),
-          asked: subscribersOf(asked.subscribers),
+          asked: query.subscribers,
         })
         return kind === 'sse' ? { ...saved, reason: NOT_POLLED } : saved
       },
       {
-        ...typed<{ query: SavingsQuery }>(),
-        detail: docs('Savings of a stream', SAVINGS, answers.Savings, ['subscribers']),
+        query: parameters({ ...STEPPED, ...SUBSCRIBERS }),
+        response: json(answers.Savings),
+        detail: describe('Savings of a stream', SAVINGS),
       },
     )
     .get(
       '/api/streams/:id/latency',
-      async ({ params, request }) => {
+      async ({ params, query }) => {
         const { id } = await streams.get(params.id)
-        const span = spanOf(query(request, ...SPAN_PARAMETERS))
+        const span = spanOf(query)
         checkSteps(span)
         return { ...span, steps: await latencyStepsOf(db, id, span, STEPS_MS[span.step]) }
       },
       {
-        ...typed<{ query: SpanQuery }>(),
-        detail: docs('Latency of a stream', LATENCY, answers.Latency),
+        query: SpanQuery,
+        response: json(answers.Latency),
+        detail: describe('Latency of a stream', LATENCY),
       },
     )
-    .get(
-      '/api/size',
-      ({ request }) => {
-        const asked = query(request, ...SPAN_PARAMETERS, 'tag')
-        return size(db, scopeOf(asked.tag), spanOf(asked))
-      },
-      {
-        ...typed<{ query: SpanQuery & Grouped }>(),
-        detail: docs('Sizes of many streams', `${GROUP} ${SIZE}`, answers.Size, ['tag']),
-      },
-    )
-    .get(
-      '/api/change',
-      ({ request }) => {
-        const asked = query(request, ...SPAN_PARAMETERS, 'tag')
-        return change(db, scopeOf(asked.tag), spanOf(asked))
-      },
-      {
-        ...typed<{ query: SpanQuery & Grouped }>(),
-        detail: docs('Change rate of many streams', `${GROUP} ${CHANGE}`, answers.Change, ['tag']),
-      },
-    )
+    .get('/api/size', ({ query }) => size(db, scopeOf(query.tag), spanOf(query)), {
+      query: TagQuery,
+      response: json(answers.Size),
+      detail: describe('Sizes of many streams', `${GROUP} ${SIZE}`),
+    })
+    .get('/api/change', ({ query }) => change(db, scopeOf(query.tag), spanOf(query)), {
+      query: TagQuery,
+      response: json(answers.Change),
+      detail: describe('Change rate of many streams', `${GROUP} ${CHANGE}`),
+    })
     .get(
       '/api/savings',
-      ({ request }) => {
-        const asked = query(request, ...SPAN_PARAMETERS, 'tag', 'subscribers')
-        const [scope, span] = [scopeOf(asked.tag), spanOf(asked)]
+      ({ query }) => {
+        const [scope, span] = [scopeOf(query.tag), spanOf(query)]
         const connections = scope === 'fleet' ? ofFleet(span) : connectionsOf(db, scope, span)
-        return saving(db, scope, span, { connections, asked: subscribersOf(asked.subscribers) })
+        return saving(db, scope, span, { connections, asked: query.subscribers })
       },
       {
-        ...typed<{ query: SavingsQuery & Grouped }>(),
-        detail: docs('Savings of many streams', `${GROUP} ${SAVINGS}`, answers.Savings, [
-          'tag',
-          'subscribers',
-        ]),
+        query: parameters({ ...STEPPED, ...TAG, ...SUBSCRIBERS }),
+        response: json(answers.Savings),
+        detail: describe('Savings of many streams', `${GROUP} ${SAVINGS}`),
       },
     )
 }
@@ -303,17 +279,9 @@ function minutesOf({ from, to }: Window): string {
   return `${Math.floor(from.getTime() / STEPS_MS.minute)},${Math.ceil(to.getTime() / STEPS_MS.minute)}`
 }
 
-function subscribersOf(text: string | undefined): number | undefined {
-  return integerOf('subscribers', text, 1, MAX_SUBSCRIBERS)
-}
-
-function spanOf({ from, to, step }: Partial<Record<(typeof SPAN_PARAMETERS)[number], string>>): Span {
-  const end = dateOf('to', to) ?? new Date()
-  const start = dateOf('from', from) ?? new Date(end.getTime() - DEFAULT_SPAN_MS)
-  if (start >= end) throw new Problem('invalid_field', '`from` must be before `to`.', 'from')
-  return { from: start, to: end, step: oneOf('step', step, STEPS) ?? DEFAULT_STEP }
-}
-
-function docs(summary: string, description: string, answer: TSchema, more: string[] = []) {
-  return operation(summary, description, { parameters: [...SPAN_PARAMETERS, ...more], answers: json(answer) })
+/** The span that a query asks for. */
+function spanOf({ from, to = new Date(), step }: { from?: Date; to?: Date; step: Step }): Span {
+  const start = from ?? new Date(to.getTime() - DEFAULT_SPAN_MS)
+  if (start >= to) throw invalid('from', '`from` must be before `to`.')
+  return { from: start, to, step }
 }

@@ -3,7 +3,7 @@ import { ENTRY_KINDS } from '../../../drizzle/schema.ts'
 import type { Archive } from '../../archive/archive.ts'
 import { callerOf } from '../../auth/caller.ts'
 import { HIDDEN } from '../../core/hidden.ts'
-import type { Evidence, Verdict } from '../../core/judging/verdict.ts'
+import type { Evidence } from '../../core/judging/verdict.ts'
 import { Problem } from '../../errors.ts'
 import { acceptsGzip } from '../../hub/frame.ts'
 import type { Hub } from '../../hub/hub.ts'
@@ -11,14 +11,12 @@ import { readerOf } from '../../limits/client.ts'
 import { Places } from '../../limits/places.ts'
 import type { Stream } from '../../streams/ingest/run.ts'
 import { type LogQuery, lastSeq, readLog, readWholeLog } from '../../streams/log/logs.ts'
-import { type EntryJson, type EntryKind, entryJson } from '../../streams/recording/entry.ts'
-import { ORDERS, type Order, SORTS, type Sort } from '../../streams/registry/listing.ts'
+import { entryJson } from '../../streams/recording/entry.ts'
+import { ORDERS, SORTS } from '../../streams/registry/listing.ts'
 import {
-  type Change,
   ChangeSchema,
   checkChange,
   checkRegistration,
-  type Registration,
   RegistrationSchema,
 } from '../../streams/registry/registration.ts'
 import type { Streams } from '../../streams/registry/streams.ts'
@@ -28,11 +26,12 @@ import { entriesTopic } from '../../topics.ts'
 import { created, events, json, jsonOrLines, NOTHING } from '../answers/answer.ts'
 import * as answers from '../answers/streams.ts'
 import { pageOf } from '../answers/types.ts'
-import { FILTERS, filterOf } from '../http/filter.ts'
-import { dateOf, integerOf, oneOf, query, readJson } from '../http/input.ts'
-import { operation } from '../http/operation.ts'
+import { body } from '../http/body.ts'
+import { describe } from '../http/describe.ts'
+import { invalid } from '../http/input.ts'
+import { PAGES, pageSize, SPAN, STREAM_FILTERS } from '../http/parameters.ts'
+import { choice, choices, parameters, required, text, whole } from '../http/query.ts'
 import { streamed } from '../http/streamed.ts'
-import { typed } from '../http/typed.ts'
 
 export interface StreamRoutesDeps extends StatusDeps {
   streams: Streams
@@ -42,53 +41,17 @@ export interface StreamRoutesDeps extends StatusDeps {
   watch(streamId: string, seq: number): void
 }
 
-/** List queries as a client writes them: timestamps in ISO 8601, comma-separated kinds. */
-interface StreamsQuery {
-  q?: string
-  tag?: string
-  host?: string
-  state?: Verdict
-  kind?: Stream['kind']
-  sort?: Sort
-  order?: Order
-  after?: string
-  limit?: number
-}
-interface LogsQuery {
-  kind?: string
-  from?: string
-  to?: string
-  after?: number
-  before?: number
-  limit?: number
-}
-interface LogsPage {
-  items: EntryJson[]
-  before: number | null
-  after: number | null
-}
-
-const LIST_PARAMETERS = [...FILTERS, 'sort', 'order', 'after', 'limit'] as const
-const SEQ = { type: 'integer', minimum: 0 }
-const LOG_PARAMETERS = [
-  {
-    name: 'kind',
-    description: `Comma-separated: ${ENTRY_KINDS.join(', ')}`,
-    schema: { type: 'string' },
-  },
-  'from',
-  'to',
-  { name: 'after', description: 'Only entries after this `seq`, oldest first', schema: SEQ },
-  { name: 'before', description: 'Only entries before this `seq`', schema: SEQ },
-  'limit',
-]
+const ListQuery = parameters({ ...STREAM_FILTERS, sort: choice(SORTS), order: choice(ORDERS), ...PAGES })
+const SEQ = { min: 0, max: Number.MAX_SAFE_INTEGER }
+const LogsQuery = parameters({
+  kind: choices(ENTRY_KINDS),
+  ...SPAN,
+  after: whole(SEQ, 'Only entries after this `seq`, oldest first'),
+  before: whole(SEQ, 'Only entries before this `seq`'),
+  limit: pageSize(),
+})
 /** For routes that start or stop all streams with a tag. */
-const TAGGED = {
-  parameters: [{ name: 'tag', required: true, description: 'Tag of the streams' }],
-  answers: json(answers.Matched),
-}
-const DEFAULT_LIMIT = 50
-const MAX_LIMIT = 500
+const TagQuery = parameters({ tag: required(text('Tag of the streams')) })
 /** Maximum number of whole logs read at once; each holds a page of entries in memory. */
 const MAX_WHOLE_LOGS = 16
 /** A subscriber that missed more entries than this gets a gap and continues from now. */
@@ -103,66 +66,48 @@ export function streamRoutes(deps: StreamRoutesDeps) {
   return new Elysia({ detail: { tags: ['Streams'] } })
     .post(
       '/api/streams',
-      async ({ request, set }) => {
-        const stream = await streams.register(checkRegistration(await readJson(request)))
+      async ({ body, set }) => {
+        const stream = await streams.register(body)
         set.headers.location = `/api/streams/${stream.id}`
         return status(201, streamJson(stream))
       },
       {
-        ...typed<{ body: Registration }>(),
-        parse: 'none',
-        detail: operation('Register an API', REGISTER, {
-          body: RegistrationSchema,
+        body: body(RegistrationSchema, {
+          check: checkRegistration,
           example: { url: 'https://api.example.com/prices', intervalMs: 5_000, tags: ['shop'] },
-          answers: created(answers.Stream),
+        }),
+        response: created(answers.Stream),
+        detail: describe('Register an API', REGISTER, {
           problems: ['unreachable', 'not_allowed', 'host_unknown'],
         }),
       },
     )
     .get(
       '/api/streams',
-      async ({ request }) => {
-        const { sort, order, after, limit, ...filter } = query(request, ...LIST_PARAMETERS)
-        const page = await streams.list(
-          {
-            ...filterOf(filter),
-            sort: oneOf('sort', sort, SORTS),
-            order: oneOf('order', order, ORDERS),
-            after,
-            limit: integerOf('limit', limit, 1, MAX_LIMIT) ?? DEFAULT_LIMIT,
-            caller: callerOf(request),
-          },
-          deps.now(),
-        )
+      async ({ query, request }) => {
+        const page = await streams.list({ ...query, caller: callerOf(request) }, deps.now())
         return { items: await listed(page.items), next: page.next ?? null }
       },
       {
-        ...typed<{ query: StreamsQuery }>(),
-        detail: operation('List streams', LIST, {
-          parameters: LIST_PARAMETERS,
-          answers: json(pageOf(answers.ListedStream)),
-        }),
+        query: ListQuery,
+        response: json(pageOf(answers.ListedStream)),
+        detail: describe('List streams', LIST),
       },
     )
     .get('/api/streams/:id', async ({ params }) => streamJson(await streams.get(params.id)), {
-      detail: operation('Get a stream', undefined, { answers: json(answers.Stream) }),
+      response: json(answers.Stream),
+      detail: describe('Get a stream'),
     })
     .patch(
       '/api/streams/:id',
-      async ({ params, request }) => {
-        const change = checkChange(await readJson(request))
-        const { stream, droppedHeaders } = await streams.change(params.id, change)
+      async ({ params, body }) => {
+        const { stream, droppedHeaders } = await streams.change(params.id, body)
         return { ...streamJson(stream), droppedHeaders }
       },
       {
-        ...typed<{ body: Change }>(),
-        parse: 'none',
-        detail: operation('Update a stream', CHANGE, {
-          body: ChangeSchema,
-          example: { intervalMs: 10_000 },
-          answers: json(answers.ChangedStream),
-          problems: ['not_allowed', 'host_unknown'],
-        }),
+        body: body(ChangeSchema, { check: checkChange, example: { intervalMs: 10_000 } }),
+        response: json(answers.ChangedStream),
+        detail: describe('Update a stream', CHANGE, { problems: ['not_allowed', 'host_unknown'] }),
       },
     )
     .delete(
@@ -172,71 +117,75 @@ export function streamRoutes(deps: StreamRoutesDeps) {
         return new Response(null, { status: 204 })
       },
       {
-        detail: operation('Delete a stream', 'Also deletes all recorded data.', {
-          answers: NOTHING,
-        }),
+        response: NOTHING,
+        detail: describe('Delete a stream', 'Also deletes all recorded data.'),
       },
     )
     .post('/api/streams/:id/start', async ({ params }) => streamJson(await streams.start(params.id)), {
-      parse: 'none',
-      detail: operation('Start a stream', 'Idempotent.', { answers: json(answers.Stream) }),
+      response: json(answers.Stream),
+      detail: describe('Start a stream', 'Idempotent.'),
     })
     .post('/api/streams/:id/stop', async ({ params }) => streamJson(await streams.stop(params.id)), {
-      parse: 'none',
-      detail: operation('Stop a stream', 'Idempotent.', { answers: json(answers.Stream) }),
+      response: json(answers.Stream),
+      detail: describe('Stop a stream', 'Idempotent.'),
     })
-    .post('/api/streams/start', ({ request }) => desireTagged(request, 'running'), {
-      ...typed<{ query: { tag: string } }>(),
-      parse: 'none',
-      detail: operation('Start all streams with a tag', 'Idempotent.', TAGGED),
-    })
-    .post('/api/streams/stop', ({ request }) => desireTagged(request, 'stopped'), {
-      ...typed<{ query: { tag: string } }>(),
-      parse: 'none',
-      detail: operation('Stop all streams with a tag', 'Idempotent.', TAGGED),
-    })
+    .post(
+      '/api/streams/start',
+      ({ query, request }) => streams.desireTagged(query.tag, 'running', callerOf(request)),
+      {
+        query: TagQuery,
+        response: json(answers.Matched),
+        detail: describe('Start all streams with a tag', 'Idempotent.'),
+      },
+    )
+    .post(
+      '/api/streams/stop',
+      ({ query, request }) => streams.desireTagged(query.tag, 'stopped', callerOf(request)),
+      {
+        query: TagQuery,
+        response: json(answers.Matched),
+        detail: describe('Stop all streams with a tag', 'Idempotent.'),
+      },
+    )
     .get(
       '/api/streams/:id/status',
       async ({ params }) => statusJson(await statusOf(deps, (await streams.get(params.id)).id)),
       {
-        detail: operation(
+        response: json(answers.Status),
+        detail: describe(
           'Get the status of a stream',
           'The status (`verdict`) with its evidence, the worker that runs the stream, and counts.',
-          { answers: json(answers.Status) },
         ),
       },
     )
     .get(
       '/api/streams/:id/twin',
-      async ({ params, request }) => {
+      async ({ params, query: { from, to = new Date() } }) => {
         const { id } = await streams.get(params.id)
-        const { from, to } = query(request, 'from', 'to')
-        const end = dateOf('to', to) ?? new Date()
-        const window = { from: dateOf('from', from) ?? new Date(end.getTime() - DAY_MS), to: end }
-        const report = await twinReport(db, id, window)
+        const report = await twinReport(db, id, { from: from ?? new Date(to.getTime() - DAY_MS), to })
         if (report === undefined) throw new Problem('not_found', 'This stream has no twin.')
         return report
       },
       {
-        detail: operation(
+        response: json(answers.Twin),
+        detail: describe(
           'Compare a stream with its twin',
           'Bytes received by a polled stream and by its twin, which follows the same API through the proxy: response ' +
             'headers, and bodies or frames as received. Polling uses gzip and validators. ' +
             '`saving` = 1 − streaming / polling.',
-          { parameters: ['from', 'to'], answers: json(answers.Twin) },
         ),
+        query: parameters(SPAN),
       },
     )
     .get('/api/status', ({ request }) => fleet(db, callerOf(request)), {
-      detail: operation('Get the overall status', 'Number of streams by status.', {
-        answers: json(answers.Fleet),
-      }),
+      response: json(answers.Fleet),
+      detail: describe('Get the overall status', 'Number of streams by status.'),
     })
     .get(
       '/api/streams/:id/logs',
-      async ({ params, request }) => {
+      async ({ params, query: wanted, request }) => {
         const { id } = await streams.get(params.id)
-        const wanted = logQuery(request)
+        checkCursor(wanted)
         if (request.headers.get('accept')?.includes('application/x-ndjson'))
           return ndjson(readWholeLog(db, id, wanted, archived), await wholeLogs.enter())
         const { items, before, after } = await readLog(db, id, wanted, archived)
@@ -244,26 +193,22 @@ export function streamRoutes(deps: StreamRoutesDeps) {
         return new Response(body, { headers: { 'Content-Type': 'application/json' } })
       },
       {
-        ...typed<{ query: LogsQuery; response: LogsPage }>(),
-        detail: operation(
+        query: LogsQuery,
+        response: jsonOrLines(answers.LogPage, answers.Entry),
+        detail: describe(
           'List log entries',
           'Ordered by `seq`; without a cursor, the latest ones. With `Accept: application/x-ndjson`, all matching entries, ' +
             'one per line.',
-          {
-            parameters: LOG_PARAMETERS,
-            answers: jsonOrLines(answers.LogPage, answers.Entry),
-            problems: ['too_many'],
-          },
+          { problems: ['too_many'] },
         ),
       },
     )
     .get(
       '/api/streams/:id/events',
-      async ({ params, request, server }) => {
+      async ({ params, query, request, server }) => {
         const { id, last } = await streams.watched(params.id)
         server?.timeout(request, 0)
-        const { lastEventId } = query(request, 'lastEventId')
-        const claimed = request.headers.get('last-event-id') ?? lastEventId
+        const claimed = request.headers.get('last-event-id') ?? query.lastEventId
         const after = seqOf(claimed, last)
         const subscribed = hub.subscribe(entriesTopic(id), {
           ...readerOf(request),
@@ -275,21 +220,17 @@ export function streamRoutes(deps: StreamRoutesDeps) {
         return subscribed
       },
       {
-        detail: operation(
+        response: events({ entry: answers.Entry, gap: answers.EntryGap }),
+        detail: describe(
           'Stream log entries',
           'Server-sent events `entry`, with `seq` as the ID. Resume with `Last-Event-ID` (or `?lastEventId=`); a `gap` ' +
             'event reports entries that can no longer be replayed.',
-          {
-            parameters: ['lastEventId'],
-            answers: events({ entry: answers.Entry, gap: answers.EntryGap }),
-          },
         ),
+        query: parameters({
+          lastEventId: text('ID of the last event received; same as the Last-Event-ID header'),
+        }),
       },
     )
-
-  function desireTagged(request: Request, desired: 'running' | 'stopped') {
-    return streams.desireTagged(tagOf(request), desired, callerOf(request))
-  }
 
   /** A page of streams with their status; streams removed in the meantime are left out. */
   async function listed(page: readonly Stream[]) {
@@ -379,28 +320,9 @@ function evidenceJson(evidence: Evidence) {
   }
 }
 
-function logQuery(request: Request): LogQuery {
-  const { kind, from, to, after, before, limit } = query(
-    request,
-    'kind',
-    'from',
-    'to',
-    'after',
-    'before',
-    'limit',
-  )
-  const kinds = kind?.split(',').map((one) => oneOf('kind', one.trim(), ENTRY_KINDS) as EntryKind)
-  if (after !== undefined && before !== undefined) {
-    throw new Problem('invalid_field', 'Use either `after` or `before`, not both.', 'before')
-  }
-  return {
-    kinds,
-    from: dateOf('from', from),
-    to: dateOf('to', to),
-    after: integerOf('after', after, 0, Number.MAX_SAFE_INTEGER),
-    before: integerOf('before', before, 0, Number.MAX_SAFE_INTEGER),
-    limit: integerOf('limit', limit, 1, MAX_LIMIT) ?? DEFAULT_LIMIT,
-  }
+function checkCursor({ after, before }: LogQuery): void {
+  if (after === undefined || before === undefined) return
+  throw invalid('before', 'Use either `after` or `before`, not both.')
 }
 
 type Pages = AsyncGenerator<Parameters<typeof entryJson>[0][]>
@@ -423,12 +345,6 @@ function ndjsonLine(entry: Parameters<typeof entryJson>[0]): string {
 function seqOf(lastEventId: string | undefined, last: number): number | undefined {
   if (lastEventId === undefined || !/^\d{1,15}$/.test(lastEventId)) return undefined
   return Number(lastEventId) <= last ? Number(lastEventId) : undefined
-}
-
-function tagOf(request: Request): string {
-  const { tag } = query(request, 'tag')
-  if (tag === undefined) throw new Problem('invalid_field', 'Specify the streams with ?tag=…', 'tag')
-  return tag
 }
 
 const CHANGE =

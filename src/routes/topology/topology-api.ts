@@ -1,13 +1,16 @@
+import { Type } from '@sinclair/typebox'
 import { Elysia } from 'elysia'
-import { Problem } from '../../errors.ts'
 import { acceptsGzip } from '../../hub/frame.ts'
 import { readerOf } from '../../limits/client.ts'
 import { fieldsOf, parseReport } from '../../topology/input.ts'
 import { REPORTED_KINDS } from '../../topology/rules.ts'
+import type { Report } from '../../topology/topology.ts'
 import { events, json } from '../answers/answer.ts'
 import * as answers from '../answers/topology.ts'
-import { dateOf, integerOf, query, readJson } from '../http/input.ts'
-import { operation } from '../http/operation.ts'
+import { body } from '../http/body.ts'
+import { describe } from '../http/describe.ts'
+import { dateOf, invalid } from '../http/input.ts'
+import { otherwise, parameters, readAs, whole } from '../http/query.ts'
 import type { TopologyPageOptions } from './topology-page.tsx'
 
 /** Maximum size of a report of services and calls. */
@@ -24,60 +27,47 @@ export function topologyApi({
   return new Elysia({ detail: { tags: ['Topology'] } })
     .get(
       '/api/topology',
-      async ({ request }) => {
-        const instant = instantOf('at', query(request, 'at').at)
-        if (instant !== undefined) return topology.at(instant)
+      async ({ query: { at } }) => {
+        if (at !== undefined) return topology.at(at)
         await refreshTopology?.()
         return topology.snapshot()
       },
       {
-        detail: operation('Get the topology', SNAPSHOT, {
-          parameters: [{ name: 'at', description: INSTANT }],
-          answers: json(answers.Graph),
-          problems: ['unavailable'],
-        }),
+        query: parameters({ at: instant() }),
+        response: json(answers.Graph),
+        detail: describe('Get the topology', SNAPSHOT, { problems: ['unavailable'] }),
       },
     )
     .post(
       '/api/topology',
-      async ({ request }) => {
-        const report = parseReport(fieldsOf(await readJson(request, MAX_REPORT_BYTES), ['services', 'calls']))
+      async ({ body: report }) => {
         topology.report(report)
         return { services: report.services?.length ?? 0, calls: report.calls?.length ?? 0 }
       },
       {
-        parse: 'none',
-        detail: operation('Report services and calls', REPORT, {
-          body: REPORT_BODY,
+        body: body(REPORT_BODY, {
+          maxBytes: MAX_REPORT_BYTES,
+          check: (value) => parseReport(fieldsOf(value, ['services', 'calls'])),
           example: {
             services: [{ id: 'UI' }, { id: 'D', url: 'http://localhost:4000' }],
             calls: [{ from: 'UI', to: 'D', status: 200, durationMs: 12 }],
           },
-          answers: json(answers.Reported),
         }),
+        response: json(answers.Reported),
+        detail: describe('Report services and calls', REPORT),
       },
     )
     .get(
       '/api/topology/timeline',
-      async ({ request }) => {
-        const asked = query(request, 'from', 'to', 'points')
-        const most = integerOf('points', asked.points, 1, MAX_POINTS) ?? DEFAULT_POINTS
-        const [from, to] = [instantOf('from', asked.from), instantOf('to', asked.to)]
-        return topology.timeline({ from, to, most })
-      },
+      async ({ query: { from, to, points } }) => topology.timeline({ from, to, most: points }),
       {
-        detail: operation('Get calls over time', TIMELINE, {
-          parameters: [
-            { name: 'from', description: INSTANT, schema: TEXT },
-            { name: 'to', description: INSTANT, schema: TEXT },
-            {
-              name: 'points',
-              schema: { type: 'integer', minimum: 1, maximum: MAX_POINTS, default: DEFAULT_POINTS },
-            },
-          ],
-          answers: json(answers.Timeline),
-          problems: ['unavailable'],
+        query: parameters({
+          from: instant(),
+          to: instant(),
+          points: otherwise(whole({ min: 1, max: MAX_POINTS }), DEFAULT_POINTS),
         }),
+        response: json(answers.Timeline),
+        detail: describe('Get calls over time', TIMELINE, { problems: ['unavailable'] }),
       },
     )
     .get(
@@ -89,23 +79,22 @@ export function topologyApi({
         const lastEventId = headers.get('last-event-id')
         return topology.subscribe({ ...readerOf(request), lastEventId, gzip: acceptsGzip(headers) })
       },
-      { detail: operation('Stream the topology', EVENTS, { answers: events(answers.TOPOLOGY_EVENTS) }) },
+      { response: events(answers.TOPOLOGY_EVENTS), detail: describe('Stream the topology', EVENTS) },
     )
 }
 
 /** A time in ISO 8601 or as Unix milliseconds. */
-function instantOf(name: string, text: string | undefined): number | undefined {
-  if (text === undefined || !/^\d{5,}$/.test(text)) return dateOf(name, text)?.getTime()
-  const ms = Number(text)
-  if (ms <= LATEST_MS) return ms
-  throw new Problem('invalid_field', `${name}: expected Unix time in milliseconds.`, name)
+function instant() {
+  return readAs('ISO 8601, or Unix time in milliseconds', (name, text) => {
+    if (!/^\d{5,}$/.test(text)) return dateOf(name, text).getTime()
+    const ms = Number(text)
+    if (ms <= LATEST_MS) return ms
+    throw invalid(name, `${name}: expected Unix time in milliseconds.`)
+  })
 }
 
 /** Maximum time value of a Date. */
 const LATEST_MS = 8_640_000_000_000_000
-
-const INSTANT = 'ISO 8601, or Unix time in milliseconds'
-const TEXT = { type: 'string' }
 
 const SNAPSHOT =
   'Services and calls. `version` is the ID of the last event included, `node` the node ID of a service in the Mermaid ' +
@@ -132,7 +121,7 @@ const EVENTS =
   'to a second under load. Resume with `Last-Event-ID`; if the missed events are gone, a `gap` and a new `graph` follow.'
 
 const text = { type: 'string', maxLength: 64 } as const
-const REPORT_BODY = {
+const REPORT_BODY = Type.Unsafe<Report>({
   type: 'object',
   properties: {
     services: {
@@ -165,4 +154,4 @@ const REPORT_BODY = {
       },
     },
   },
-}
+})

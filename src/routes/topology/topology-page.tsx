@@ -13,9 +13,10 @@ import { type SendOptions, type SentAnswer, sendThrough } from '../../topology/s
 import type { Topology } from '../../topology/topology.ts'
 import { json } from '../answers/answer.ts'
 import { SentThrough } from '../answers/topology.ts'
+import { jsonContent } from '../http/body.ts'
+import { describe } from '../http/describe.ts'
 import { readFields } from '../http/fields.ts'
 import { html } from '../http/html.ts'
-import { operation } from '../http/operation.ts'
 import { answering, audience } from '../live/accepts.tsx'
 
 /** Default color for the services that a request passes. */
@@ -59,20 +60,17 @@ export function topologyPages({
       ({ request }) =>
         answering(request, () => send(request, topology, { fetch, now, signal: request.signal })),
       {
-        parse: 'none',
+        response: json(SentThrough),
         detail: {
-          ...operation(
+          ...describe(
             'Send a request through a service',
             'Accepts `{service, color?}` as JSON or a form, activates the service at its reported URL, and returns ' +
               '`{status, durationMs, body}`. Times out after 30 s; redirects are not followed.',
-            {
-              body: REQUEST,
-              example: { service: 'D' },
-              answers: json(SentThrough),
-              problems: ['not_found', 'not_allowed', 'host_unknown', 'upstream_failed'],
-            },
+            { problems: ['not_found', 'not_allowed', 'host_unknown', 'upstream_failed'] },
           ),
           tags: ['Topology'],
+          // Read in the handler: htmx gets what is wrong with it as a fragment.
+          requestBody: jsonContent(REQUEST, { example: { service: 'D' } }),
         },
       },
     )

@@ -8,9 +8,10 @@ import { textField } from '../../topology/input.ts'
 import { SEED_TOPIC, type Topology } from '../../topology/topology.ts'
 import { events, json } from '../answers/answer.ts'
 import { Colored, Diagram } from '../answers/topology.ts'
+import { jsonContent } from '../http/body.ts'
+import { describe } from '../http/describe.ts'
 import { readFields } from '../http/fields.ts'
 import { html } from '../http/html.ts'
-import { operation } from '../http/operation.ts'
 import { answering, audience } from '../live/accepts.tsx'
 import { topologyApi } from './topology-api.ts'
 import { topologyFaultRoutes } from './topology-faults.ts'
@@ -37,14 +38,10 @@ export function topologyRoutes(options: TopologyRoutesOptions) {
 }
 
 function seedRoutes({ topology, hub }: TopologyRoutesOptions) {
-  return new Elysia()
+  return new Elysia({ detail: { tags: ['Topology'] } })
     .get('/diagram', () => ({ diagram: mermaidText(topology.reported()) }), {
-      detail: {
-        ...operation('Get the diagram', 'Reported services and calls as a Mermaid flowchart.', {
-          answers: json(Diagram),
-        }),
-        tags: ['Topology'],
-      },
+      response: json(Diagram),
+      detail: describe('Get the diagram', 'Reported services and calls as a Mermaid flowchart.'),
     })
     .get(
       '/events',
@@ -53,26 +50,23 @@ function seedRoutes({ topology, hub }: TopologyRoutesOptions) {
         return hub.subscribe(SEED_TOPIC, readerOf(request))
       },
       {
-        detail: {
-          ...operation(
-            'Stream diagram updates',
-            'Server-sent events: `update` whenever `GET /diagram` changes.',
-            { answers: events({ message: Type.Literal('update') }) },
-          ),
-          tags: ['Topology'],
-        },
+        response: events({ message: Type.Literal('update') }),
+        detail: describe(
+          'Stream diagram updates',
+          'Server-sent events: `update` whenever `GET /diagram` changes.',
+        ),
       },
     )
     .post('/activate', ({ request }) => answering(request, () => activate(request, topology)), {
-      parse: 'none',
+      response: json(Colored),
       detail: {
-        ...operation(
+        ...describe(
           'Activate a service',
           'Sets the color of a service. Accepts `{item, color}` as JSON or a form. `color` is a known name or `#rrggbb`; ' +
             `default: \`${ACTIVATED_COLOR}\`. An unknown item becomes a new service.`,
-          { body: ACTIVATION, example: { item: 'D', color: '#00ffcc' }, answers: json(Colored) },
         ),
-        tags: ['Topology'],
+        // Read in the handler: htmx gets what is wrong with it as a fragment.
+        requestBody: jsonContent(ACTIVATION, { example: { item: 'D', color: '#00ffcc' } }),
       },
     })
 }

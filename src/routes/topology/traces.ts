@@ -5,8 +5,8 @@ import type { SpanCalls } from '../../otlp/calls.ts'
 import { type Encoding, encodingOf } from '../../otlp/encodings.ts'
 import type { Gathered } from '../../otlp/spans.ts'
 import { EXPORTED } from '../answers/traces.ts'
+import { describe } from '../http/describe.ts'
 import { readBytes } from '../http/input.ts'
-import { operation } from '../http/operation.ts'
 
 /** Maximum size of a request as sent. */
 const MAX_WIRE_BYTES = 4_194_304
@@ -34,7 +34,7 @@ export function traceRoutes({ spanCalls }: TraceRoutesDeps) {
         return answer(encoding, await encoding.failure(error), error.status)
       }
     },
-    { parse: 'none', detail: DOCS },
+    { response: EXPORTED, detail: DOCS },
   )
 }
 
@@ -57,12 +57,12 @@ function answer({ contentType }: Encoding, body: Uint8Array<ArrayBuffer> | strin
 
 const DOCS = {
   tags: ['Topology'],
-  ...operation(
+  ...describe(
     'Send OpenTelemetry spans',
     'OTLP/HTTP: an `ExportTraceServiceRequest` as protobuf or JSON, plain or gzipped, up to 4 MiB as sent and 16 MiB ' +
       'decompressed; the response uses the same encoding. Services and calls are derived from the spans; spans beyond ' +
       '20,000 are rejected in `partial_success`. Errors are a `google.rpc.Status` with a message.',
-    { answers: EXPORTED, problems: ['unauthorized', 'forbidden_origin'] },
+    { problems: ['unauthorized', 'forbidden_origin'] },
   ),
   requestBody: {
     required: true,

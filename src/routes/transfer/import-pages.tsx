@@ -3,8 +3,9 @@ import { ImportPage, type ImportPageData, SHOWN } from '../../../views/streams/i
 import { Problem } from '../../errors.ts'
 import { html } from '../http/html.ts'
 import { readBytes } from '../http/input.ts'
+import { readQuery } from '../http/query.ts'
 import { shownOf } from './import-report.ts'
-import { type Importer, MAX_IMPORT_BYTES, optionsOf, UPLOAD_SECONDS } from './transfer.ts'
+import { type Importer, ImportQuery, MAX_IMPORT_BYTES, optionsOf, UPLOAD_SECONDS } from './transfer.ts'
 
 /** Most bytes that a form adds to its file. */
 const FORM_BYTES = 1_048_576
@@ -34,7 +35,7 @@ export function importPages({ imports }: { imports: Importer }) {
   async function answer(form: FormData, text: string, signal: AbortSignal): Promise<Response> {
     const values = valuesOf(form, text)
     try {
-      const options = optionsOf(asked(form))
+      const options = optionsOf(readQuery(asked(form).url, ImportQuery.parameters))
       const report = await shownOf(await imports.run({ options, text, contentType: null }), signal, SHOWN)
       return await html(<ImportPage values={values} report={report} />)
     } catch (error) {

@@ -2,7 +2,6 @@ import { Type } from '@sinclair/typebox'
 import { Elysia } from 'elysia'
 import { callerOf } from '../../auth/caller.ts'
 import { checkScope } from '../../auth/scopes.ts'
-import { Problem } from '../../errors.ts'
 import { Places } from '../../limits/places.ts'
 import type { Database } from '../../storage/storage.ts'
 import { checkRegistration, RegistrationSchema } from '../../streams/registry/registration.ts'
@@ -12,11 +11,21 @@ import { type ImportOptions, importLines } from '../../transfer/import.ts'
 import type { Outcome } from '../../transfer/item.ts'
 import { FORMATS, formatOf, readLines } from '../../transfer/lines.ts'
 import type { OpenApiOptions } from '../../transfer/openapi/operations.ts'
-import { type Answers, jsonOrLines } from '../answers/answer.ts'
+import { answer, jsonOrLines } from '../answers/answer.ts'
 import { ExportedStream, ImportProgress, ImportReport } from '../answers/transfer.ts'
-import { integerOf, oneOf, query, readText } from '../http/input.ts'
-import { type OperationOptions, operation } from '../http/operation.ts'
-import { type Parameter, oneOf as words } from '../http/parameters.ts'
+import { describe } from '../http/describe.ts'
+import { invalid, readText } from '../http/input.ts'
+import {
+  choice,
+  each,
+  flag,
+  otherwise,
+  parameters,
+  readAs,
+  type readQuery,
+  text,
+  whole,
+} from '../http/query.ts'
 import { streamed } from '../http/streamed.ts'
 import { NDJSON, progressOf, reportOf } from './import-report.ts'
 
@@ -36,24 +45,44 @@ const MAX_IMPORTS = 4
 const MAX_IMPORTS_EACH = 2
 /** The same for exports; each holds a page of streams in memory. */
 const MAX_EXPORTS = 8
-const BOOLEANS = ['true', 'false'] as const
-const SWITCH = words(BOOLEANS)
 const CONTENT_TYPES: Record<ExportFormat, string> = {
   json: 'application/json',
   ndjson: NDJSON,
   csv: 'text/csv; charset=utf-8',
 }
-const IMPORT_PARAMETERS = [
-  'format',
-  'dryRun',
-  'tag',
-  'start',
-  'intervalMs',
-  'header',
-  'param',
-  'server',
-] as const
-const EXPORT_PARAMETERS = ['format', 'tag', 'secrets'] as const
+export const ImportQuery = parameters({
+  format: choice(FORMATS, 'Default: detected from Content-Type or the content'),
+  dryRun: otherwise(
+    flag('`true`: reports what would change without changing anything or detecting kinds'),
+    false,
+  ),
+  tag: text('Tag to add to every stream that is new or has an `id`'),
+  start: flag('Default `start` for new streams'),
+  intervalMs: whole({ min: 0, max: Number.MAX_SAFE_INTEGER }, 'Default `intervalMs` for new streams'),
+  header: pairs(
+    { separator: ':', example: 'Name: value' },
+    'Header as `Name: value`; repeatable. OpenAPI: sent with every operation; other formats: the value of a header ' +
+      'that is hidden in the file',
+  ),
+  param: pairs(
+    { separator: '=', example: 'name=value' },
+    'Value of a parameter or server variable of an OpenAPI document, as `name=value`; repeatable',
+  ),
+  server: readAs(
+    'Base URL to use instead of the `servers` of an OpenAPI document; relative servers are resolved against it',
+    webUrl,
+  ),
+})
+const ExportQuery = parameters({
+  format: otherwise(choice(EXPORT_FORMATS), 'json'),
+  tag: text('Only streams with this tag'),
+  secrets: otherwise(
+    flag(
+      '`true`: include header values; requires the scope `admin`. Protect the file like the secrets in it',
+    ),
+    false,
+  ),
+})
 
 /** Imports files; shared by the API and the page, so that the limits apply to both together. */
 export interface Importer {
@@ -104,11 +133,11 @@ export function transferRoutes(deps: TransferRoutesDeps & { imports: Importer })
   return new Elysia({ detail: { tags: ['Streams'] } })
     .post(
       '/api/streams/import',
-      async ({ request, server }) => {
+      async ({ query, request, server }) => {
         const leave = await imports.enter(request)
         let isHandedOn = false
         try {
-          const options = optionsOf(request)
+          const options = optionsOf(query)
           server?.timeout(request, UPLOAD_SECONDS)
           const text = await readText(request, MAX_IMPORT_BYTES)
           // It may request many APIs to detect their kind before the response starts.
@@ -123,58 +152,66 @@ export function transferRoutes(deps: TransferRoutesDeps & { imports: Importer })
         }
       },
       {
-        parse: 'none',
-        detail: { ...operation('Import streams', IMPORT, IMPORT_OPTIONS), requestBody: IMPORT_BODY },
+        query: ImportQuery,
+        response: jsonOrLines(ImportReport, ImportProgress),
+        detail: {
+          ...describe('Import streams', IMPORT, {
+            problems: ['bad_request', 'invalid_json', 'body_too_large', 'too_large', 'too_many'],
+          }),
+          // Read in the handler, once there is room for a file in memory.
+          requestBody: IMPORT_BODY,
+        },
       },
     )
     .get(
       '/api/streams/export',
-      async ({ request }) => {
-        const { format: asked, tag, secrets } = query(request, ...EXPORT_PARAMETERS)
-        const format = oneOf('format', asked, EXPORT_FORMATS) ?? 'json'
-        const options = { format, tag, secrets: oneOf('secrets', secrets, BOOLEANS) === 'true' }
-        if (options.secrets) checkScope(callerOf(request), 'admin')
-        return download(exportStreams(db, options), format, await exports.enter())
+      async ({ query, request }) => {
+        if (query.secrets) checkScope(callerOf(request), 'admin')
+        return download(exportStreams(db, query), query.format, await exports.enter())
       },
-      { detail: operation('Export streams', EXPORT, EXPORT_OPTIONS) },
+      {
+        query: ExportQuery,
+        response: EXPORTED,
+        detail: describe('Export streams', EXPORT, { problems: ['too_many'] }),
+      },
     )
 }
 
 type Options = ImportOptions & OpenApiOptions & { format: (typeof FORMATS)[number] | undefined }
 
-/** The options in a request's query. @throws Problem `invalid_field` for values that are invalid in lines, too */
-export function optionsOf(request: Request): Options {
-  const { format, dryRun, tag, start, intervalMs, server } = query(request, ...IMPORT_PARAMETERS)
-  const { searchParams } = new URL(request.url)
+type ImportAsked = ReturnType<typeof readQuery<(typeof ImportQuery)['parameters']>>
+
+/** The options in a query. @throws Problem `invalid_field` for values that are invalid in lines, too */
+export function optionsOf({
+  format,
+  dryRun,
+  tag,
+  start,
+  intervalMs,
+  header,
+  param,
+  server,
+}: ImportAsked): Options {
   const defaults: Options['defaults'] = {}
-  const isStarted = oneOf('start', start, BOOLEANS)
-  if (isStarted !== undefined) defaults.start = isStarted === 'true'
-  const interval = integerOf('intervalMs', intervalMs, 0, Number.MAX_SAFE_INTEGER)
-  if (interval !== undefined) defaults.intervalMs = interval
-  const headers = Object.fromEntries(searchParams.getAll('header').map((each) => pairOf('header', each, ':')))
+  if (start !== undefined) defaults.start = start
+  if (intervalMs !== undefined) defaults.intervalMs = intervalMs
+  const headers = Object.fromEntries(header)
   checkRegistration({ url: 'http://localhost', ...defaults, headers, tags: tag === undefined ? [] : [tag] })
-  if (server !== undefined) checkServer(server)
-  return {
-    format: oneOf('format', format, FORMATS),
-    dryRun: oneOf('dryRun', dryRun, BOOLEANS) === 'true',
-    tag,
-    defaults,
-    headers,
-    params: new Map(searchParams.getAll('param').map((each) => pairOf('param', each, '='))),
-    server,
-  }
+  return { format, dryRun, tag, defaults, headers, params: new Map(param), server }
 }
 
-function checkServer(server: string): void {
-  if (/^https?:$/.test(URL.parse(server)?.protocol ?? '')) return
-  throw new Problem('invalid_field', 'server: expected a URL such as https://api.example.com/v1.', 'server')
+function webUrl(name: string, text: string): string {
+  if (/^https?:$/.test(URL.parse(text)?.protocol ?? '')) return text
+  throw invalid(name, `${name}: expected a URL such as https://api.example.com/v1.`)
 }
 
-function pairOf(field: string, text: string, separator: string): [string, string] {
-  const at = text.indexOf(separator)
-  if (at > 0) return [text.slice(0, at).trim(), text.slice(at + 1).trim()]
-  const example = separator === ':' ? 'Name: value' : 'name=value'
-  throw new Problem('invalid_field', `${field}: expected "${example}".`, field)
+/** A parameter that may be repeated, each a name and a value. */
+function pairs({ separator, example }: { separator: string; example: string }, description: string) {
+  return each(description, (name, text): [string, string] => {
+    const at = text.indexOf(separator)
+    if (at > 0) return [text.slice(0, at).trim(), text.slice(at + 1).trim()]
+    throw invalid(name, `${name}: expected "${example}".`)
+  })
 }
 
 /** A file download; the first part is produced before the response starts, so that an error status is still possible. */
@@ -222,64 +259,14 @@ const IMPORT_BODY = {
     ...Object.fromEntries([NDJSON, 'text/csv', 'application/yaml'].map((type) => [type, { schema: {} }])),
   },
 }
-const IMPORT_DOCS: Record<(typeof IMPORT_PARAMETERS)[number], Omit<Parameter, 'name'>> = {
-  format: {
-    description: 'Default: detected from Content-Type or the content',
-    schema: words(FORMATS),
-  },
-  dryRun: {
-    description: '`true`: reports what would change without changing anything or detecting kinds',
-    schema: SWITCH,
-  },
-  tag: { description: 'Tag to add to every stream that is new or has an `id`' },
-  start: { description: 'Default `start` for new streams', schema: SWITCH },
-  intervalMs: {
-    description: 'Default `intervalMs` for new streams',
-    schema: { type: 'integer', minimum: 0 },
-  },
-  header: {
-    description:
-      'Header as `Name: value`; repeatable. OpenAPI: sent with every operation; other formats: the value of a header ' +
-      'that is hidden in the file',
-  },
-  param: {
-    description:
-      'Value of a parameter or server variable of an OpenAPI document, as `name=value`; repeatable',
-  },
-  server: {
-    description:
-      'Base URL to use instead of the `servers` of an OpenAPI document; relative servers are resolved against it',
-  },
-}
-const IMPORT_OPTIONS: OperationOptions = {
-  parameters: parametersOf(IMPORT_DOCS),
-  answers: jsonOrLines(ImportReport, ImportProgress),
-  problems: ['bad_request', 'invalid_json', 'body_too_large', 'too_large', 'too_many'],
-}
 const EXPORT =
   'All registered streams in a format that `POST /api/streams/import` accepts; a twin is the field `twin` of its polled ' +
   'stream. Header values are hidden.'
-const EXPORT_DOCS: Record<(typeof EXPORT_PARAMETERS)[number], Omit<Parameter, 'name'>> = {
-  format: { schema: { ...words(EXPORT_FORMATS), default: 'json' } },
-  tag: { description: 'Only streams with this tag' },
-  secrets: {
-    description:
-      '`true`: include header values; requires the scope `admin`. Protect the file like the secrets in it',
-    schema: SWITCH,
-  },
-}
-const EXPORT_OPTIONS: OperationOptions = {
-  parameters: parametersOf(EXPORT_DOCS),
-  answers: exported(),
-  problems: ['too_many'],
-}
+const EXPORTED = exported()
 
-function exported(): Answers {
+function exported() {
   const csv = { 'text/csv': { schema: Type.String({ description: 'CSV with a header row' }) } }
-  const list = jsonOrLines(Type.Array(ExportedStream), ExportedStream)[200]
-  return { 200: { description: 'Streams, as a file download', content: { ...list?.content, ...csv } } }
-}
-
-function parametersOf(described: Record<string, Omit<Parameter, 'name'>>): Parameter[] {
-  return Object.entries(described).map(([name, parameter]) => ({ name, ...parameter }))
+  const list = jsonOrLines(Type.Array(ExportedStream), ExportedStream)[200].documented
+  const content = { ...list.content, ...csv }
+  return { 200: answer<unknown>({ description: 'Streams, as a file download', content }) }
 }

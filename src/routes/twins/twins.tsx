@@ -23,12 +23,13 @@ import {
 import { created, json } from '../answers/answer.ts'
 import { Stream } from '../answers/streams.ts'
 import { Twins } from '../answers/twins.ts'
+import { describe } from '../http/describe.ts'
 import { html } from '../http/html.ts'
-import { dateOf, integerOf, oneOf, query, readForm } from '../http/input.ts'
-import { operation } from '../http/operation.ts'
+import { invalid, oneOf, query as queryOf, readForm } from '../http/input.ts'
+import { PAGES, SPAN } from '../http/parameters.ts'
+import { choice, otherwise, parameters } from '../http/query.ts'
 import { redirect } from '../http/redirect.ts'
 import { shared } from '../http/shared.ts'
-import { typed } from '../http/typed.ts'
 import { preferencesOf } from '../settings/preferences.ts'
 import { streamJson } from '../streams/streams.ts'
 
@@ -39,22 +40,12 @@ const RANGES: Record<TwinsPageData['range'], { spanMs: number; step: Step; point
   '7d': { spanMs: 7 * STEPS_MS.day, step: 'hour', pointMs: 6 * STEPS_MS.hour },
   '30d': { spanMs: 30 * STEPS_MS.day, step: 'day', pointMs: STEPS_MS.day },
 }
+const DEFAULT_SORT: TwinSort = 'saved'
 const RANGE_NAMES = Object.keys(RANGES) as TwinsPageData['range'][]
-const DEFAULT_LIMIT = 50
-const MAX_LIMIT = 500
 /** Most streams offered for a twin, and how long the list is cached, in milliseconds. */
 const MAX_CANDIDATES = 5
 const CANDIDATES_MS = 30_000
 const MAX_FORM_BYTES = 4_096
-
-interface TwinsQuery {
-  from?: string
-  to?: string
-  sort?: TwinSort
-  order?: Order
-  after?: string
-  limit?: number
-}
 
 export interface TwinRoutesDeps {
   db: Database
@@ -73,13 +64,11 @@ export function twinRoutes({ db, streams, visibility, now }: TwinRoutesDeps) {
   const api = new Elysia({ detail: { tags: ['Measures'] } })
     .get(
       '/api/twins',
-      async ({ request }) => {
-        const asked = query(request, 'from', 'to', 'sort', 'order', 'after', 'limit')
-        const window = windowOf(asked.from, asked.to)
-        const limit = integerOf('limit', asked.limit, 1, MAX_LIMIT) ?? DEFAULT_LIMIT
+      async ({ query }) => {
+        const window = windowOf(query)
         const { pairs, isCut } = await twinPairs(db, window)
-        const sorted = sortPairs(pairs, ...sortOf(asked.sort, asked.order))
-        const { items, next } = pageOf(sorted, asked.after, limit)
+        const sorted = sortPairs(pairs, query.sort, orderOf(query))
+        const { items, next } = pageOf(sorted, query.after, query.limit)
         const total = addUp(pairs)
         return {
           ...window,
@@ -91,15 +80,14 @@ export function twinRoutes({ db, streams, visibility, now }: TwinRoutesDeps) {
         }
       },
       {
-        ...typed<{ query: TwinsQuery }>(),
-        detail: operation('List twins', TWINS, {
-          parameters: [
-            ...['from', 'to'],
-            { name: 'sort', schema: { type: 'string', enum: [...TWIN_SORTS], default: 'saved' } },
-            ...['order', 'after', 'limit'],
-          ],
-          answers: json(Twins),
+        query: parameters({
+          ...SPAN,
+          sort: otherwise(choice(TWIN_SORTS), DEFAULT_SORT),
+          order: choice(ORDERS),
+          ...PAGES,
         }),
+        response: json(Twins),
+        detail: describe('List twins', TWINS),
       },
     )
     .post(
@@ -112,11 +100,8 @@ export function twinRoutes({ db, streams, visibility, now }: TwinRoutesDeps) {
         })
       },
       {
-        parse: 'none',
-        detail: operation('Create a twin', MAKE, {
-          answers: created(Stream),
-          problems: ['conflict', 'invalid_field'],
-        }),
+        response: created(Stream),
+        detail: describe('Create a twin', MAKE, { problems: ['conflict', 'invalid_field'] }),
       },
     )
   const pages = new Elysia({ detail: { hide: true } })
@@ -134,9 +119,10 @@ export function twinRoutes({ db, streams, visibility, now }: TwinRoutesDeps) {
   return new Elysia().use(api).use(pages)
 
   async function pageData(request: Request): Promise<TwinsPageData> {
-    const asked = query(request, 'range', 'sort', 'order', 'after')
+    const asked = queryOf(request, 'range', 'sort', 'order', 'after')
     const range = oneOf('range', asked.range, RANGE_NAMES) ?? '24h'
-    const [sort, order] = sortOf(asked.sort, asked.order)
+    const sort = oneOf('sort', asked.sort, TWIN_SORTS) ?? DEFAULT_SORT
+    const order = orderOf({ sort, order: oneOf('order', asked.order, ORDERS) })
     const { spanMs, pointMs, step } = RANGES[range]
     const first = Math.floor((now() - spanMs) / pointMs) * pointMs + pointMs
     const window = { from: new Date(first), to: new Date(now()) }
@@ -181,17 +167,15 @@ export function twinRoutes({ db, streams, visibility, now }: TwinRoutesDeps) {
     }
   }
 
-  function windowOf(from: string | undefined, to: string | undefined): Window {
-    const end = dateOf('to', to) ?? new Date(now())
-    const start = dateOf('from', from) ?? new Date(end.getTime() - STEPS_MS.day)
-    if (start < end) return { from: start, to: end }
-    throw new Problem('invalid_field', '`from` must be before `to`.', 'from')
+  function windowOf({ from, to = new Date(now()) }: { from?: Date; to?: Date }): Window {
+    const start = from ?? new Date(to.getTime() - STEPS_MS.day)
+    if (start < to) return { from: start, to }
+    throw invalid('from', '`from` must be before `to`.')
   }
 }
 
-function sortOf(sort: string | undefined, order: string | undefined): [TwinSort, Order] {
-  const by = oneOf('sort', sort, TWIN_SORTS) ?? 'saved'
-  return [by, oneOf('order', order, ORDERS) ?? (by === 'name' ? firstOrder('name') : 'desc')]
+function orderOf({ sort, order }: { sort: TwinSort; order?: Order }): Order {
+  return order ?? (sort === 'name' ? firstOrder('name') : 'desc')
 }
 
 /** @throws Problem `invalid_field` when the last pair of the previous page is gone */

@@ -1,9 +1,9 @@
 import { type Static, type TObject, Type } from '@sinclair/typebox'
-import { Errors, type ValueError, ValueErrorType } from '@sinclair/typebox/errors'
 import { nulIn } from '../../core/documents/nul.ts'
 import { parsePointer } from '../../core/documents/pointer.ts'
 import { HIDDEN } from '../../core/hidden.ts'
 import { Problem } from '../../errors.ts'
+import { checked } from '../../schema.ts'
 
 /** Shortest polling interval, in milliseconds: anything shorter is an attack. */
 const MIN_INTERVAL_MS = 500
@@ -122,14 +122,14 @@ export type Change = Static<typeof ChangeSchema>
  * @throws Problem `invalid_field`, naming the field.
  */
 export function checkRegistration(value: unknown, mayHide = false): Registration {
-  const registered = checked(RegistrationSchema, value, mayHide)
+  const registered = validated(RegistrationSchema, value, mayHide)
   checkBody(registered.method ?? 'GET', registered.body)
   return registered
 }
 
 /** Validates a request for a preview, like {@link checkRegistration}. */
 export function checkLook(value: unknown): Looking {
-  const looked = checked(LookSchema, value)
+  const looked = validated(LookSchema, value)
   checkBody(looked.method ?? 'GET', looked.body)
   return looked
 }
@@ -139,18 +139,13 @@ export function checkLook(value: unknown): Looking {
  * value.
  */
 export function checkChange(value: unknown): Change {
-  const changed = checked(ChangeSchema, value, true)
+  const changed = validated(ChangeSchema, value, true)
   checkBody(changed.method, changed.body)
   return changed
 }
 
-function checked<S extends TObject>(schema: S, value: unknown, mayHide = false): Static<S> {
-  const error = Errors(schema, value).First()
-  if (error !== undefined) {
-    const field = parsePointer(error.path)?.[0]
-    const unknown = error.message === 'Unexpected property'
-    throw new Problem('invalid_field', unknown ? `Unknown field: ${field}.` : describe(error), field)
-  }
+function validated<S extends TObject>(schema: S, value: unknown, mayHide = false): Static<S> {
+  checked(schema, value)
   const nul = nulIn(value)
   if (nul !== undefined)
     throw new Problem('invalid_field', `${nul}: NUL characters aren't allowed.`, nul.split(/[.[]/)[0])
@@ -200,15 +195,4 @@ function checkHeaders(headers: Record<string, string>, mayHide: boolean): void {
 
 function notPointer(text: string): string {
   return `"${text.slice(0, 200)}" isn't a JSON Pointer. It must start with "/" and escape "~" as "~0" (RFC 6901).`
-}
-
-function describe({ path, message, schema, type }: ValueError): string {
-  const field = parsePointer(path)?.join('.') ?? ''
-  const choices = (schema.anyOf as { const?: string }[] | undefined)?.map((choice) => choice.const)
-  if (choices?.every((choice) => choice === undefined || choice === null)) {
-    return `${field}: ${schema.description}.`
-  }
-  if (choices !== undefined) return `${field}: expected ${choices.join(' or ')}.`
-  if (type === ValueErrorType.StringPattern) return `${field}: contains an invalid character.`
-  return field === '' ? `${message}.` : `${field}: ${message.charAt(0).toLowerCase()}${message.slice(1)}.`
 }
