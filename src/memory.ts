@@ -1,9 +1,11 @@
-/** How often a process looks at its own size, in milliseconds. */
+/** How often a process checks its own size, in milliseconds. */
 const LOOK_EVERY_MS = 1_000
-/** It collects garbage once it has grown by so many bytes, and by this part of what the last time left. */
+/** Collects garbage after growth by this many bytes, and by this share of what the last collection left. */
 const GROWTH_BYTES = 134_217_728
 const GROWTH_PART = 0.25
-/** Least time between two such times, in milliseconds: everything waits for one, up to some tenths of a second. */
+/**
+ * Shortest time between two collections, in milliseconds: each pauses the process for up to some tenths of a second.
+ */
 const REST_MS = 10_000
 
 /** When to collect garbage, by the resident memory of the process. */
@@ -11,13 +13,13 @@ export class Growth {
   #leftBytes = 0
   #collectedAt = Number.NEGATIVE_INFINITY
 
-  /** Whether it has grown by so much that it is time, at a moment in milliseconds. */
+  /** Whether a collection is due, at a time in milliseconds. */
   isDue(residentBytes: number, now: number): boolean {
     const allowed = Math.max(GROWTH_BYTES, this.#leftBytes * GROWTH_PART)
     return residentBytes > this.#leftBytes + allowed && now >= this.#collectedAt + REST_MS
   }
 
-  /** Garbage was collected, which left so much. */
+  /** Records what a collection left. */
   collected(residentBytes: number, now: number): void {
     this.#leftBytes = residentBytes
     this.#collectedAt = now
@@ -25,10 +27,10 @@ export class Growth {
 }
 
 /**
- * Keeps a process that has started as small as it can be, until its end. The engine collects all garbage only when its heap
- * has doubled, and counts there what isn't in memory: 64 KiB and more of buffers for every response that is being read,
- * most of them never touched. A process that reads thousands would grow by hundreds of megabytes first. Making the
- * embedded database leaves most of a gigabyte, in few and large pieces that the engine sees no need to hurry for.
+ * Keeps a process small from its start to its end. The engine collects all garbage only once its heap has doubled,
+ * and counts memory that isn't resident: 64 KiB or more of buffers for every open response, mostly untouched. A
+ * process with thousands of them would first grow by hundreds of megabytes. Creating the embedded database leaves
+ * most of a gigabyte, in few large pieces that the engine is in no hurry to free.
  */
 export function keepSmall(): void {
   const growth = new Growth()

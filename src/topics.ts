@@ -2,17 +2,17 @@
 
 /** Live entries of a stream, as the API shows them. */
 export const entriesTopic = (streamId: string) => `entries:${streamId}`
-/** Fragments for whoever looks at a list of streams that shows just these rows. */
+/** Fragments for lists of streams that show exactly these rows. */
 export const listPageTopic = (rows: string) => `page:streams:${rows}`
-/** Fragments for whoever looks at one stream. */
+/** Fragments for the page of a stream. */
 export const streamPageTopic = (streamId: string) => `page:stream:${streamId}`
-/** The same for those who look at a part of its log: as the address of their page has it. */
+/** The same for pages with this filter of the log. */
 export const filteredPageTopic = (streamId: string, filter: string) => `page:stream:${streamId}?${filter}`
-/** Fragments for whoever looks at any other page: as its address has it, and whom it is for where that differs. */
+/** Fragments for any other page: by address, and by name if its content depends on the reader. */
 export const viewTopic = (address: string, name = '') => `page:view:${name}:${address}`
-/** What pages show; streams are told of one by one beside that. */
+/** What pages show; changes of streams are also published one by one. */
 export type Subject = 'streams' | 'channels' | 'incidents' | 'silences'
 
-/** What subscribers of a proxied stream are sent: its changes, or the document whole with each of them. */
+/** Messages for subscribers of a proxied stream: its changes, or the whole document with each of them. */
 export const proxyTopic = (streamId: string, content: 'patches' | 'documents') =>
   `proxy:${content}:${streamId}`

@@ -178,7 +178,7 @@ export class Channels {
         attempts: deliveries.attempts,
         createdAt: deliveries.createdAt,
         nextAttemptAt: deliveries.nextAttemptAt,
-        // Drizzle leaves the table out of columns where there is one only, and here are two.
+        // Drizzle omits the table name of columns if there is only one table; here there are two.
         error: sql<string | null>`(SELECT attempt.error FROM weir.attempts AS attempt
           WHERE attempt.delivery_id = weir.deliveries.id ORDER BY attempt.at DESC, attempt.id DESC LIMIT 1)`,
       })

@@ -5,8 +5,8 @@ import { requestAgain } from './private.ts'
 const FETCH_AT_ONCE = 500
 
 /**
- * A worker that requests as many jobs at once as it has room for. BullMQ's own requests them one after the other, and starts
- * none before it has all that it may have: with thousands of endless jobs, that is most of a takeover.
+ * A worker that requests as many jobs at once as it has room for. BullMQ requests them one by one, and starts none
+ * before it has all of them: with thousands of endless jobs, that is most of a takeover.
  */
 export class EagerWorker extends Worker {
   /** Fetched, but not handed out yet. */

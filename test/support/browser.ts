@@ -1,12 +1,12 @@
 import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core'
 
-/** Chromium as found on this machine; the tests that need it skip without it, unless they must not. */
+/** The installed Chromium; tests that need it are skipped without it, unless skipping isn't allowed. */
 export const CHROMIUM =
   Bun.which('chromium') ?? Bun.which('chromium-browser') ?? Bun.which('google-chrome') ?? undefined
 export const WITHOUT_BROWSER = CHROMIUM === undefined && !process.env.WEIR_REQUIRE_BROWSER
 if (WITHOUT_BROWSER) console.warn('No Chromium found: the tests of pages in a browser are skipped.')
 
-/** No sandbox, as containers have none; nothing that reaches for other hosts by itself. */
+/** No sandbox, because containers have none, and no background requests. */
 const ARGUMENTS = [
   '--no-sandbox',
   '--disable-gpu',
@@ -24,7 +24,7 @@ export function openBrowser(more: readonly string[] = []): Promise<Browser> {
 export const PHONE = { width: 390, height: 844 }
 export const DESKTOP = { width: 1440, height: 900 }
 
-/** A page of its own context, with everything that went wrong on it. */
+/** Opens a page in its own context, and collects its errors. */
 export async function openPage(
   browser: Browser,
   options: BrowserContextOptions = {},
@@ -43,7 +43,7 @@ export async function openPage(
   return { page, faults, close: () => context.close() }
 }
 
-/** How far the page scrolls sideways, in CSS pixels; 0 is how it should be. */
+/** How far the page scrolls sideways, in CSS pixels; should be 0. */
 export function sidewaysScroll(page: Page): Promise<number> {
   return page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth)
 }

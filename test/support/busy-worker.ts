@@ -1,4 +1,4 @@
-/** A worker that has no end of its first job. */
+/** A worker that never finishes its first job. */
 declare const self: Worker
 
 export {}

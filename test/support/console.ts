@@ -4,12 +4,12 @@ import { openBrowser, openPage } from './browser.ts'
 import { startUpstream, type Upstream } from './upstream.ts'
 import { startTestWeir, type TestWeir } from './weir.ts'
 
-/** A Weir with a browser before it and an API behind it, for all tests of the block that asks for it. */
+/** A Weir with a browser and an API behind it, shared by all tests of a block. */
 export interface TestConsole {
   readonly weir: TestWeir
   readonly upstream: Upstream
   readonly browser: Browser
-  /** Opens a page of Weir, in a context of its own. */
+  /** Opens a page of Weir in its own context. */
   open(path?: string, options?: BrowserContextOptions): ReturnType<typeof openPage>
 }
 

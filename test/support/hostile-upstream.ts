@@ -7,13 +7,13 @@ import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib'
  */
 const BOMB = Buffer.alloc(50_000_000, ' ')
 const FILLER = 'a'.repeat(65_536)
-/** Where an answer without end ends after all, in bytes. */
+/** Limit of an endless response, in bytes. */
 const MAX_SENT_BYTES = 256_000_000
 
 interface Answer {
   /** Sent at once. */
   head: string | Uint8Array
-  /** Sent for as long as somebody takes it. */
+  /** Sent for as long as the client reads. */
   forEver?: string
 }
 
@@ -54,12 +54,12 @@ const ANSWERS: Record<string, Answer> = {
   '/endless-line': { head: `${EVENTS}data: `, forEver: FILLER },
   '/endless-id': { head: `${EVENTS}id: `, forEver: FILLER },
   '/endless-event': { head: EVENTS, forEver: 'data: aaaaaaaaaaaaaaaa\n'.repeat(1_000) },
-  // Comments and unknown fields are nothing, however long: they are passed over as they come.
+  // Comments and unknown fields are skipped as they arrive, however long.
   '/endless-comment': { head: `${EVENTS}data: 1\n\n:`, forEver: FILLER },
   '/endless-field-name': { head: `${EVENTS}data: 1\n\n`, forEver: FILLER },
   '/large-id': { head: `${EVENTS}id: ${'i'.repeat(90_000)}\nevent: ${'e'.repeat(5_000)}\ndata: 1\n\n` },
 }
-/** Documents that change with every hit. */
+/** Documents that change with every request. */
 const DOCUMENTS: Record<string, (hit: number) => string> = {
   '/deep': (hit) => deep(900, hit),
   '/members': (hit) => members(8_000, hit),

@@ -1,14 +1,14 @@
 import { createServer, type IncomingMessage, request } from 'node:http'
 import { connect } from 'node:net'
 
-/** What a proxy was asked for. */
+/** A request that the proxy received. */
 export interface Proxied {
-  /** As on the request line: a method, and an absolute URL or, of a tunnel, a host with a port. */
+  /** The request line: a method, and an absolute URL or, for a tunnel, host and port. */
   line: string
   headers: IncomingMessage['headers']
 }
 
-/** A real HTTP proxy, which takes every host for this machine, and remembers what it was asked for. */
+/** A real HTTP proxy that maps every host to this machine, and records its requests. */
 export interface HttpProxy {
   readonly url: string
   readonly seen: Proxied[]

@@ -1,5 +1,5 @@
 import { describe } from 'bun:test'
 import { WITHOUT_BROWSER } from './browser.ts'
 
-/** Tests of pages in a real browser: skipped where there is none, unless they must not be. */
+/** Tests of pages in a real browser: skipped without one, unless skipping isn't allowed. */
 export const describeInBrowser = describe.skipIf(WITHOUT_BROWSER)

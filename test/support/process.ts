@@ -3,18 +3,18 @@ import { until } from './until.ts'
 
 const ROOT = join(import.meta.dir, '../..')
 
-/** Weir as people start it: a process, known by its signals, its output and its port. */
+/** Weir as people start it: a process with signals, output and a port. */
 export interface WeirProcess {
   readonly child: Bun.Subprocess
-  /** What it has printed so far, both streams. */
+  /** Its output so far, stdout and stderr. */
   output(): string
   /** Waits until it listens. */
   url(): Promise<string>
-  /** Waits until it has ended. */
+  /** Waits until it has exited. */
   ended(): Promise<{ code: number; output: string }>
 }
 
-/** Starts one; whoever does ends it. */
+/** Starts one; the caller ends it. */
 export function spawnWeir(environment: Record<string, string>): WeirProcess {
   const child = Bun.spawn(['bun', 'src/main.ts'], {
     cwd: ROOT,

@@ -1,26 +1,26 @@
 import { connect } from 'node:net'
 
-/** Longest wait for an answer, in milliseconds: an event stream has sent its head long before. */
+/** Longest wait for a response, in milliseconds: an event stream sends its head long before. */
 const PATIENCE_MS = 20_000
-/** Read of an answer, in characters. */
+/** How much of a response is read, in characters. */
 const MAX_CHARS = 262_144
 
 export interface RawRequest {
   method: string
-  /** As it stands in the request line. */
+  /** As written in the request line. */
   target: string
-  /** Lines of the head, `Host` among them. */
+  /** Header lines, including `Host`. */
   headers: readonly string[]
   body?: string
 }
 
 export interface RawAnswer {
-  /** 0: the connection was closed without an answer. */
+  /** 0: the connection was closed without a response. */
   status: number
   text: string
 }
 
-/** Sends a request byte by byte as it is given, on a connection of its own; an event stream is left after its head. */
+/** Sends a request byte by byte on its own connection; an event stream is closed after its head. */
 export function sendRaw(
   base: string,
   { method, target, headers, body = '' }: RawRequest,
@@ -35,7 +35,7 @@ export function sendRaw(
     socket.setTimeout(PATIENCE_MS, () => socket.destroy())
     socket.on('data', (text: string) => {
       got += text
-      // Of an event stream the first frame is enough: the proxy tells its refusals there.
+      // The first frame of an event stream is enough: the proxy reports refusals there.
       const isStream = /^content-type: text\/event-stream/im.test(got) && /\r\n\r\n[\s\S]*\n\n/.test(got)
       if (isStream || got.length > MAX_CHARS) socket.destroy()
     })
@@ -46,7 +46,7 @@ export function sendRaw(
   })
 }
 
-/** What an answer says, without its head. */
+/** A response without its head. */
 export function bodyOf({ text }: RawAnswer): string {
   return text.slice(text.indexOf('\r\n\r\n') + 4)
 }

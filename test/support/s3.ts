@@ -3,7 +3,7 @@ import type { Server } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
-/** What the tests use of it: it comes without types. */
+/** The part that the tests use: the package has no types. */
 type S3rver = new (
   options: Record<string, unknown>,
 ) => {
@@ -12,11 +12,11 @@ type S3rver = new (
   close(): Promise<void>
 }
 
-/** A real S3-compatible server of a test's own, which checks every signature; keys and buckets are as S3rver has them. */
+/** A real S3-compatible server that checks every signature; keys and buckets are as in S3rver. */
 export interface S3 {
   readonly url: string
   readonly directory: string
-  /** The settings that make a Weir archive to it. */
+  /** The settings for archiving to it. */
   readonly environment: Record<string, string>
   stop(): Promise<void>
 }
@@ -60,19 +60,19 @@ export function s3Environment(endpoint: string): Record<string, string> {
   }
 }
 
-/** What a server in front of S3 does with a request: answers it, holds it for ever, or lets it pass. */
+/** What a server in front of S3 does with a request: responds, hangs, or passes it on. */
 export type Meddle = (request: Request, seen: number) => Response | 'hang' | 'pass'
 
 /** A real server in front of S3. */
 export interface Front {
   readonly url: string
-  /** Requests so far, as method, path and what of the query says which part of an upload it is. */
+  /** Requests so far: method, path, and the part of the query that identifies a part of an upload. */
   readonly seen: string[]
   meddle: Meddle
   stop(): Promise<void>
 }
 
-/** Starts one. What passes keeps its signature: it is for the host that was asked, and S3 is told that host. */
+/** Starts one. Requests that pass keep their signature, which is for the requested host. */
 export function startFront(s3: S3, meddle: Meddle = () => 'pass'): Front {
   const seen: string[] = []
   const server = Bun.serve({
@@ -105,7 +105,7 @@ export function startFront(s3: S3, meddle: Meddle = () => 'pass'): Front {
   return front
 }
 
-/** The objects that are there, as keys. */
+/** The keys of all objects. */
 export async function objectsOf({ directory }: S3): Promise<string[]> {
   const files = new Bun.Glob('**/*._S3rver_object').scan({ cwd: join(directory, BUCKET) })
   return (await Array.fromAsync(files)).map((path) => path.replace(/\._S3rver_object$/, '')).sort()

@@ -6,27 +6,27 @@ import { Redis } from 'ioredis'
 import { Client } from 'pg'
 import { until } from './until.ts'
 
-/** A server process of a test's own, on a port and in a directory of its own. */
+/** A server process for one test, with its own port and directory. */
 export interface TestServer {
   readonly url: string
   readonly pid: number
-  /** Ends the process as a crash would; what it had made durable stays. */
+  /** Kills the process like a crash; durable data stays. */
   kill(): Promise<void>
   /** Starts it again on the same port and directory. */
   restart(): Promise<void>
   stop(): Promise<void>
 }
 
-/** Where Debian keeps what it doesn't put on the PATH. */
+/** Where Debian keeps binaries that aren't on the PATH. */
 const POSTGRES_HOME = '/usr/lib/postgresql'
-/** Postgres refuses to run as root; this user is everywhere. */
+/** Postgres refuses to run as root; this user exists everywhere. */
 const UNPRIVILEGED = 'nobody'
 const SUPERUSER = 'weir'
 
 export const POSTGRES_BIN = findPostgres()
 export const REDIS_BIN = Bun.which('redis-server') ?? undefined
 
-/** Starts a Postgres server; databases are made by {@link createDatabase}. */
+/** Starts a Postgres server; {@link createDatabase} creates databases. */
 export async function startPostgres(): Promise<TestServer> {
   const directory = mkdtempSync(join(tmpdir(), 'weir-postgres-'))
   const port = await freePort()
@@ -73,7 +73,7 @@ export async function startPostgres(): Promise<TestServer> {
   return serve(command, `${url}/postgres`, directory, answers)
 }
 
-/** Starts a Redis server that keeps what it was told, as one for queues should. */
+/** Starts a Redis server that persists its data, as a queue needs. */
 export async function startRedis(): Promise<TestServer> {
   const directory = mkdtempSync(join(tmpdir(), 'weir-redis-'))
   const port = await freePort()
@@ -100,7 +100,7 @@ export async function startRedis(): Promise<TestServer> {
   return serve(command, url, directory, answers)
 }
 
-/** Makes a database of its own on a server that {@link startPostgres} started. */
+/** Creates a database on a server started by {@link startPostgres}. */
 export async function createDatabase(server: TestServer): Promise<string> {
   const name = `weir_${crypto.randomUUID().replaceAll('-', '')}`
   const client = new Client({ connectionString: server.url })

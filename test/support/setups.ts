@@ -7,17 +7,17 @@ import {
   type TestServer,
 } from './servers.ts'
 
-/** One of the ways to set Weir up: where it stores, and where its jobs lie. */
+/** One way to run Weir: its storage, and its queue. */
 export interface Setup {
   name: string
-  /** Why its tests can't run here; they are skipped then, unless they must not be. */
+  /** Why its tests can't run here; they are skipped then, unless skipping isn't allowed. */
   lacks: string | undefined
-  /** Starts what it needs beside Weir. */
+  /** Starts what it needs besides Weir. */
   open(): Promise<OpenSetup>
 }
 
 export interface OpenSetup {
-  /** The settings that make a Weir use it. */
+  /** The settings that make Weir use it. */
   environment: Record<string, string>
   postgres: TestServer | undefined
   redis: TestServer | undefined
@@ -33,7 +33,7 @@ export const SETUPS: readonly Setup[] = [
   { name: 'Postgres with Redis', lacks: noPostgres ?? noRedis, open: () => open(true, true) },
 ]
 
-/** Whether a set-up's tests are skipped: where something isn't installed, unless everything must run. */
+/** Whether a setup's tests are skipped, because something isn't installed and skipping is allowed. */
 export function isSkipped({ lacks, name }: Setup): boolean {
   if (lacks === undefined) return false
   if (process.env.WEIR_REQUIRE_SETUPS) throw new Error(`The tests on ${name} must run, but ${lacks}`)

@@ -3,15 +3,15 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
 /**
- * The published SDK of Streamdata.io. It names its own dependencies by their Git repositories, but its bundle holds
- * them: so it is fetched as a package and not installed.
+ * The published SDK of Streamdata.io. Its dependencies point to Git repositories, but its bundle contains them, so it
+ * is downloaded as a package instead of installed.
  */
 const SDK = 'streamdataio-js-sdk@2.0.2'
 const INTEGRITY =
   'sha512-Fw0Y5owXy1aTEqOy1YTtZIFEDTg32PeTkAK2X3k3rVSZkLx2KHvswzbV17CvC6zzuvfXFJo4AVxo9RazzHKzbQ=='
 const BUNDLE = 'package/dist/bundles/streamdataio-node.js'
 
-/** What the tests use of it. */
+/** The part that the tests use. */
 export interface StreamdataSdk {
   createEventSource(url: string, appToken: string, headers?: string[]): StreamdataSource
 }
@@ -30,7 +30,7 @@ export interface StreamdataSource {
 
 export const NPM = Bun.which('npm')
 
-/** Fetches the SDK, checks that it is the published one, and loads it. */
+/** Downloads the SDK, verifies that it is the published one, and loads it. */
 export async function loadStreamdataSdk(): Promise<StreamdataSdk> {
   const directory = mkdtempSync(join(tmpdir(), 'weir-sdk-'))
   try {

@@ -1,11 +1,11 @@
-/** Longest most tests wait for something to become true, in milliseconds: far beyond what a loaded machine needs. */
+/** How long most tests wait for a condition, in milliseconds: far longer than a loaded machine needs. */
 const PATIENCE_MS = 30_000
 const LOOK_EVERY_MS = 10
 
 /**
- * Waits until `look` finds something.
- * @param patienceMs longer for what Weir itself may take its time for, such as its longest backoff
- * @returns what it found: the first value that is neither undefined nor false
+ * Waits until `look` returns something.
+ * @param patienceMs longer for what may take Weir itself a while, such as its longest backoff
+ * @returns the first value that is neither undefined nor false
  */
 export async function until<T>(
   what: string,

@@ -1,15 +1,15 @@
 import type { Server } from 'bun'
 
-/** What an upstream does with a request. `hits` counts the requests of its path, this one included. */
+/** An upstream's response to a request. `hits` counts the requests of its path, including this one. */
 export type Behavior = (request: Request, hits: number) => Response | Promise<Response>
 
-/** A real HTTP server whose paths each behave in a way of their own. */
+/** A real HTTP server with a separate behavior for each path. */
 export interface Upstream {
   readonly url: string
   /** Requests seen, by path. */
   readonly requests: Map<string, Request[]>
   on(path: string, behavior: Behavior): string
-  /** Connections that are open right now. */
+  /** Connections that are open now. */
   pending(): number
   stop(): Promise<void>
 }
@@ -43,18 +43,18 @@ export function startUpstream(port = 0): Upstream {
   }
 }
 
-/** An event stream that a test writes to, as bytes or text, whenever it wants. */
+/** An event stream to which a test writes bytes or text. */
 export class Feed {
   readonly #readers = new Set<ReadableStreamDefaultController<Uint8Array>>()
 
-  /** Answers a request with the stream. */
+  /** Responds to a request with the stream. */
   response(headers: Record<string, string> = {}, first = ''): Response {
     let own: ReadableStreamDefaultController<Uint8Array>
     const body = new ReadableStream<Uint8Array>({
       start: (controller) => {
         own = controller
         this.#readers.add(controller)
-        // Headers leave with the first byte; a comment makes the connection known at once.
+        // Headers are sent with the first byte, so a comment opens the connection at once.
         controller.enqueue(new TextEncoder().encode(first || ': connected\n\n'))
       },
       cancel: () => void this.#readers.delete(own),
@@ -71,7 +71,7 @@ export class Feed {
     for (const reader of this.#readers) reader.enqueue(bytes)
   }
 
-  /** Ends every open connection in good order. */
+  /** Ends every open connection normally. */
   end(): void {
     for (const reader of this.#readers) reader.close()
     this.#readers.clear()

@@ -7,23 +7,23 @@ import { parseConfig } from '../../src/config.ts'
 import { type StartOptions, startWeir } from '../../src/weir.ts'
 import { until } from './until.ts'
 
-/** A Weir of a test's own, on a free port and in a directory that goes with it. */
+/** A Weir for one test, on a free port and in a temporary directory. */
 export interface TestWeir {
   readonly url: string
   readonly dataDir: string
   readonly routes: readonly Route[]
   /** Its API, typed. */
   readonly client: WeirClient
-  /** What it warned of: a test that expects nothing checks that it is empty. */
+  /** Its warnings: a test without expected ones checks that this is empty. */
   readonly warnings: string[]
   get(path: string): Promise<Response>
-  /** Sends JSON; what comes back is asserted by the caller. */
+  /** Sends JSON; the caller asserts the response. */
   send(method: string, path: string, body?: unknown): Promise<Response>
   json<T = Record<string, unknown>>(path: string): Promise<T>
   register(registration: Record<string, unknown>): Promise<{ id: string; kind: string; name: string }>
-  /** Waits until the stream's log holds an entry that fits, and returns it. */
+  /** Waits until the stream's log has a matching entry, and returns it. */
   entry(id: string, what: string, fits: (entry: LoggedEntry) => boolean): Promise<LoggedEntry>
-  /** Waits until so many of the stream's entries are in its sums, which follow. */
+  /** Waits until this many of the stream's entries are in its rollups, which lag behind. */
   summed(id: string, entries: number): Promise<unknown>
   logs(id: string, query?: string): Promise<LoggedEntry[]>
   verdict(id: string, verdict: string): Promise<unknown>

@@ -4,7 +4,7 @@ import { FIRST_RETRY_MS, retryWait } from './retry.ts'
 import { Unbegun } from './unbegun.ts'
 import { timeZone } from './zone.ts'
 
-/** How often Weir is asked whether it is there while the page is visible, in milliseconds. */
+/** How often the page checks that Weir is reachable while it is visible, in milliseconds. */
 const PULSE_MS = 5_000
 /** A pulse without an answer for this long has failed, in milliseconds. */
 const PATIENCE_MS = 4_000
@@ -61,7 +61,7 @@ export class Connection {
   constructor(line: HTMLElement) {
     this.#line = line
     this.#followLiveParts()
-    // Weir may run on this very machine: only a pulse shows whether it is there.
+    // Weir may run on this very machine: only a pulse shows whether it is up.
     window.addEventListener('offline', () => this.ask())
     window.addEventListener('online', () => this.ask())
     document.addEventListener('visibilitychange', () => (document.hidden ? this.#hide() : this.#show()))

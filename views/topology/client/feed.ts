@@ -2,7 +2,7 @@
 import type { Call, Graph, Service } from './graph.ts'
 
 const EVENTS = '/api/topology/events'
-/** After the server refused the stream for good; before that, EventSource reconnects by itself. */
+/** Wait before a stream that the server refused is opened again; EventSource itself reconnects after other errors. */
 const RECREATE_MS = 3_000
 /** Without a connection for this long, the page shows that it is offline. */
 const OFFLINE_AFTER_MS = 20_000

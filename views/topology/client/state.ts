@@ -70,7 +70,7 @@ export function queryOf(state: State): string {
     if (state.direction !== 'both') params.set('toward', state.direction)
   }
   const query = params.toString()
-  // A time is to be read by people too: a colon may stand in a query as it is (RFC 3986, 3.4).
+  // Kept readable for people: a query may contain a colon (RFC 3986, 3.4).
   const at = state.at === undefined ? '' : `at=${isoSeconds(state.at)}`
   const parts = [query, at].filter((part) => part !== '')
   return parts.length === 0 ? '' : `?${parts.join('&')}`
