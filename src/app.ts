@@ -33,6 +33,7 @@ import { channelRoutes } from './routes/channels/channels.ts'
 import { documentRoutes } from './routes/documents/documents.tsx'
 import { headOf } from './routes/http/head.ts'
 import { compressPage } from './routes/http/html.ts'
+import { requestParts } from './routes/http/part.ts'
 import { problemResponse } from './routes/http/problems.tsx'
 import { touchedBy } from './routes/http/touched.ts'
 import { incidentPages } from './routes/incidents/incident-pages.tsx'
@@ -143,16 +144,12 @@ export async function createApp(deps: AppDeps) {
       await gate.enter(request, PROXY_ROUTE)
       return handleProxy(request, server)
     })
-    // Takes the place of Elysia's own parsers, which read whole bodies before any of the following.
-    .onParse(({ request }) => request)
     .onTransform(async ({ request, route, params, set }) => {
       const context = currentRequest()
       if (context !== undefined) context.route = route
       Object.assign(set.headers, await gate.enter(request, route, subjectOf(params, undefined)))
     })
     .onTransform(async ({ request, route, params }) => checkVisible(visibility, { request, route, params }))
-    // Each part that a route declares is read from the request, by the part itself, and only now.
-    .onTransform(({ request }) => ({ query: request }) as unknown as undefined)
     .onAfterHandle(({ request, params, response, set }) => {
       const status = typeof set.status === 'number' ? set.status : 200
       const answered = response instanceof Response ? response.status : status
@@ -168,6 +165,7 @@ export async function createApp(deps: AppDeps) {
       return (await compressPage(request, dressed ?? response)) ?? dressed
     })
     .onAfterHandle(({ request, response }) => headOf(request, response))
+    .use(requestParts())
     .use(probeRoutes(deps))
     .use(assetRoutes())
     .use(keyRoutes({ db: deps.db, keys }).use(loginRoutes({ door, cookie, gate })).use(auditPages(deps)))

@@ -8,25 +8,38 @@ const MAX_FIELD_CHARS = 100
 /** Whether a format is known to the library depends on who has registered it there. */
 const FORMATS = new Set([ValueErrorType.StringFormat, ValueErrorType.StringFormatUnknown])
 
+export interface CheckOptions {
+  /** The field that the value is from: known, so that its own fields are named, too. */
+  within?: string
+  /** Whether a field is named with its place, such as `services[1].id`. Default: the outermost one. */
+  isExact?: boolean
+}
+
 /**
  * Checks a value against a schema, without compiling it: that costs more than a check, and start-up time. Formats are
  * ignored: they are for readers, and checked where the text is parsed.
- * @param within the field that the value is from
  * @throws Problem `invalid_field`, naming the first invalid field; never the value, which may be a secret
  */
-export function checked<S extends TSchema>(schema: S, value: unknown, within?: string): Static<S> {
+export function checked<S extends TSchema>(
+  schema: S,
+  value: unknown,
+  { within, isExact = false }: CheckOptions = {},
+): Static<S> {
   for (const error of Errors(schema, value)) {
     if (FORMATS.has(error.type)) continue
     const path = [...(within === undefined ? [] : [within]), ...(parsePointer(error.path) ?? [])]
-    // A field of a field is named only where the outer one is known from the start.
-    const field = path.slice(0, within === undefined ? 1 : 2).join('.')
-    throw new Problem(
-      'invalid_field',
-      sentence(error, path.join('.')),
-      field.slice(0, MAX_FIELD_CHARS) || undefined,
-    )
+    const outer = path.slice(0, within === undefined ? 1 : 2).join('.')
+    const field = (isExact ? place(path) : outer).slice(0, MAX_FIELD_CHARS)
+    throw new Problem('invalid_field', sentence(error, path.join('.')), field || undefined)
   }
   return value as Static<S>
+}
+
+function place(path: readonly string[]): string {
+  return path.reduce((within, part) => {
+    if (/^\d+$/.test(part)) return `${within}[${part}]`
+    return within === '' ? part : `${within}.${part}`
+  }, '')
 }
 
 function sentence(error: ValueError, field: string): string {

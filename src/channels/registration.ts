@@ -83,7 +83,7 @@ export function configOf(
   if (unknown !== undefined)
     throw wrong(`config.${unknown}`, `${kind.label} has no field ${unknown.slice(0, 64)}.`)
   const after = before === undefined ? merged : (kind.succeed?.({ ...before }, merged) ?? merged)
-  const valid = checked(kind.schema, after, 'config') as Record<string, unknown>
+  const valid = checked(kind.schema, after, { within: 'config' }) as Record<string, unknown>
   const fault = kind.check?.(valid)
   if (fault !== undefined) throw wrong(`config.${fault.field}`, fault.detail)
   if (before !== undefined) checkCredentials(kind, { before, given, after: valid })

@@ -105,7 +105,7 @@ export type RuleChange = Static<typeof RuleChangeSchema>
 export function checkRule(value: unknown): RuleInput {
   checked(RuleSchema, value)
   const input = value as RuleInput
-  checked(PARAMS[input.kind], input.params, 'params')
+  checked(PARAMS[input.kind], input.params, { within: 'params' })
   if (input.streamId && input.tag) throw invalid('Give either `streamId` or `tag`, not both.', 'tag')
   if (input.kind === 'condition') checkCondition(input.params)
   if (input.kind === 'changeRate' || input.kind === 'size') {

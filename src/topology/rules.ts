@@ -40,13 +40,6 @@ export function requireUrl(text: string, field: string): void {
   }
 }
 
-/** @throws Problem `invalid_field` unless it is a kind that programs may report. */
-export function requireKind(text: string, field: string): ReportedKind {
-  const kind = REPORTED_KINDS.find((kind) => kind === text)
-  if (kind !== undefined) return kind
-  throw new Problem('invalid_field', `Expected one of ${REPORTED_KINDS.join(', ')}.`, field)
-}
-
 /**
  * The color as `parseColor` returns it.
  * @throws Problem `invalid_field` if it is neither a known name nor `#rrggbb`.

@@ -3,6 +3,7 @@ import { Elysia } from 'elysia'
 import { Problem } from '../../src/errors.ts'
 import { Hub } from '../../src/hub/hub.ts'
 import { SpanCalls } from '../../src/otlp/calls.ts'
+import { requestParts } from '../../src/routes/http/part.ts'
 import { topologyRoutes } from '../../src/routes/topology/topology.tsx'
 import { traceRoutes } from '../../src/routes/topology/traces.ts'
 import { Topology } from '../../src/topology/topology.ts'
@@ -59,6 +60,7 @@ export function startReceiver(port = 0) {
     .onError(({ error }) =>
       error instanceof Problem ? error.toResponse() : new Response(String(error), { status: 500 }),
     )
+    .use(requestParts())
     .use(topologyRoutes({ topology, hub, fetch }))
     .use(traceRoutes({ spanCalls }))
     .listen({ port, hostname: '127.0.0.1', reusePort: false })

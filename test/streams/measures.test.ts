@@ -2,7 +2,9 @@ import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { Elysia } from 'elysia'
 import { fanouts, pathRollups, rollups } from '../../drizzle/schema.ts'
+import { requestParts } from '../../src/routes/http/part.ts'
 import { measureRoutes } from '../../src/routes/streams/measures.ts'
 import { openStorage } from '../../src/storage/open.ts'
 import type { Storage } from '../../src/storage/storage.ts'
@@ -62,9 +64,8 @@ describe.each(SETUPS.filter(({ name }) => name !== 'Postgres with Redis'))('on $
     const get = async (path: string, id?: string) => {
       const span = `from=${minute(0).toISOString()}&to=${minute(60).toISOString()}`
       const url = `http://weir.test/api${id === undefined ? '' : `/streams/${id}`}${path}${path.includes('?') ? '&' : '?'}${span}`
-      const response = await measureRoutes({ db: storage.db, streams, now: Date.now }).handle(
-        new Request(url),
-      )
+      const routes = measureRoutes({ db: storage.db, streams, now: Date.now })
+      const response = await new Elysia().use(requestParts()).use(routes).handle(new Request(url))
       return (await response.json()) as Record<string, unknown>
     }
 

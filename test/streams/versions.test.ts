@@ -3,12 +3,14 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { and, eq, lt } from 'drizzle-orm'
+import { Elysia } from 'elysia'
 import { bodies, checkpoints, entries, longRollups, rollups } from '../../drizzle/schema.ts'
 import { canonicalJson, hashDocument, type Json, sha256 } from '../../src/core/documents/document.ts'
 import { parseJson, stringifyJson } from '../../src/core/documents/json.ts'
 import { patch } from '../../src/core/documents/patch.ts'
 import { Problem } from '../../src/errors.ts'
 import { documentRoutes } from '../../src/routes/documents/documents.tsx'
+import { requestParts } from '../../src/routes/http/part.ts'
 import { openStorage } from '../../src/storage/open.ts'
 import type { Storage } from '../../src/storage/storage.ts'
 import { changeBetween, documentOf, versionAt, versionBefore } from '../../src/streams/documents/documents.ts'
@@ -140,7 +142,8 @@ describe.each(SETUPS.filter(({ name }) => name !== 'Postgres with Redis'))('on $
 
     const get = async (path: string) => {
       const routes = documentRoutes({ db: storage.db, streams })
-      return (await routes.handle(new Request(`http://weir.test${path}`))).json() as Promise<{
+      const app = new Elysia().use(requestParts()).use(routes)
+      return (await app.handle(new Request(`http://weir.test${path}`))).json() as Promise<{
         items: unknown[]
       }>
     }

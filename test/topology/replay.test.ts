@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { Elysia } from 'elysia'
 import { Problem } from '../../src/errors.ts'
 import { Hub } from '../../src/hub/hub.ts'
+import { requestParts } from '../../src/routes/http/part.ts'
 import { topologyApi } from '../../src/routes/topology/topology-api.ts'
 import type { Timeline } from '../../src/topology/stored/replay.ts'
 import { type Snapshot, Topology } from '../../src/topology/topology.ts'
@@ -143,6 +144,7 @@ test.each([
 function ask(topology: Topology, path: string): Promise<Response> {
   const app = new Elysia()
     .onError(({ error }) => (error instanceof Problem ? error.toResponse() : undefined))
+    .use(requestParts())
     .use(topologyApi({ topology }))
   return app.handle(new Request(`http://localhost${path}`))
 }

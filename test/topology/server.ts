@@ -1,6 +1,7 @@
 import { Elysia } from 'elysia'
 import { Problem } from '../../src/errors.ts'
 import { Hub } from '../../src/hub/hub.ts'
+import { requestParts } from '../../src/routes/http/part.ts'
 import { assetRoutes } from '../../src/routes/operation/assets.ts'
 import { topologyRoutes } from '../../src/routes/topology/topology.tsx'
 import type { Database } from '../../src/storage/storage.ts'
@@ -35,6 +36,7 @@ export function startTopology({ port = 0, db }: TopologySetup = {}) {
     .onError(({ error }) =>
       error instanceof Problem ? error.toResponse() : new Response('bug', { status: 500 }),
     )
+    .use(requestParts())
     .use(assetRoutes())
     .use(topologyRoutes({ topology, hub, fetch }))
     .listen({ port, hostname: '127.0.0.1', reusePort: false })

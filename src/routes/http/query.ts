@@ -130,7 +130,7 @@ export function readAs<T>(
 /** The same parameter with a value for when it is left out. */
 export function otherwise<Read, Sent>(
   { read, documented }: Parameter<Read | undefined, Sent>,
-  value: Read,
+  value: NoInfer<Read>,
 ): Parameter<Read, Sent> {
   const schema = { ...documented.schema, default: value }
   return { documented: { ...documented, schema }, read: (name, texts) => read(name, texts) ?? value }

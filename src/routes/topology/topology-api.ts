@@ -1,10 +1,7 @@
-import { Type } from '@sinclair/typebox'
 import { Elysia } from 'elysia'
 import { acceptsGzip } from '../../hub/frame.ts'
 import { readerOf } from '../../limits/client.ts'
-import { fieldsOf, parseReport } from '../../topology/input.ts'
-import { REPORTED_KINDS } from '../../topology/rules.ts'
-import type { Report } from '../../topology/topology.ts'
+import { checkReport, ReportSchema } from '../../topology/input.ts'
 import { events, json } from '../answers/answer.ts'
 import * as answers from '../answers/topology.ts'
 import { body } from '../http/body.ts'
@@ -45,9 +42,9 @@ export function topologyApi({
         return { services: report.services?.length ?? 0, calls: report.calls?.length ?? 0 }
       },
       {
-        body: body(REPORT_BODY, {
+        body: body(ReportSchema, {
           maxBytes: MAX_REPORT_BYTES,
-          check: (value) => parseReport(fieldsOf(value, ['services', 'calls'])),
+          check: checkReport,
           example: {
             services: [{ id: 'UI' }, { id: 'D', url: 'http://localhost:4000' }],
             calls: [{ from: 'UI', to: 'D', status: 200, durationMs: 12 }],
@@ -119,39 +116,3 @@ const EVENTS =
   'Server-sent events: first `graph` with the whole topology, then `change` with new and changed `services` and ' +
   '`calls`, `removedServices` by ID, and `removedCalls` as pairs of from and to. Changes are batched for 100 ms, or up ' +
   'to a second under load. Resume with `Last-Event-ID`; if the missed events are gone, a `gap` and a new `graph` follow.'
-
-const text = { type: 'string', maxLength: 64 } as const
-const REPORT_BODY = Type.Unsafe<Report>({
-  type: 'object',
-  properties: {
-    services: {
-      type: 'array',
-      maxItems: 500,
-      items: {
-        type: 'object',
-        required: ['id'],
-        properties: {
-          id: text,
-          name: text,
-          url: { type: 'string', maxLength: 2048, description: 'http or https, without credentials' },
-          kind: { type: 'string', enum: REPORTED_KINDS },
-          group: { ...text, description: 'Group in the diagram, such as a namespace' },
-        },
-      },
-    },
-    calls: {
-      type: 'array',
-      maxItems: 500,
-      items: {
-        type: 'object',
-        required: ['from', 'to'],
-        properties: {
-          from: text,
-          to: text,
-          status: { type: 'integer', minimum: 100, maximum: 599 },
-          durationMs: { type: 'number', minimum: 0 },
-        },
-      },
-    },
-  },
-})
