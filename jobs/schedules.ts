@@ -2,6 +2,7 @@ import type { Job, Queue } from 'bullmq'
 import type { Archive } from '../src/archive/archive.ts'
 import { forgetAudit } from '../src/auth/audit.ts'
 import { forgetSessions } from '../src/auth/sessions.ts'
+import type { Bus } from '../src/bus/bus.ts'
 import { forgetDeliveries, reconcileDeliveries } from '../src/channels/deliveries.ts'
 import type { DeliveryControl } from '../src/channels/notifier.ts'
 import { forgetIncidents, type LookDeps, lookAround } from '../src/incidents/evaluation/evaluate.ts'
@@ -11,15 +12,13 @@ import { rollUp } from '../src/retention/roll-up.ts'
 import type { JobControl } from '../src/streams/registry/streams.ts'
 import { judgeAll, reconcile } from '../src/streams/status/health.ts'
 import type { StatusDeps } from '../src/streams/status/status.ts'
-import type { Subject } from '../src/topics.ts'
 
 export type ScheduleDeps = StatusDeps & {
+  bus: Bus
   control: JobControl
   deliveryControl: DeliveryControl
   archive: Archive
   incidents: LookDeps
-  /** Told what open pages may show differently now. */
-  touched(subject: Subject): void
   proxied: ProxiedStreams
   retention: RetentionDeps
   /** How long a proxied stream runs on after its last subscriber has left, in milliseconds. */
@@ -42,7 +41,7 @@ export const SCHEDULES: Record<string, Schedule> = {
     run: ({ db, deliveryControl, now }) => reconcileDeliveries(db, deliveryControl, now()),
   },
   /** Deliveries that ended long ago. */
-  forget: { everyMs: 600_000, run: ({ db, now }) => forgetDeliveries(db, now()) },
+  forget: { everyMs: 600_000, run: (deps) => forgetDeliveries(deps, deps.now()) },
   /** Closed days that aren't archived have a job, unless they failed just now. */
   archive: { everyMs: 60_000, run: ({ archive }) => archive.runWhenDue() },
   /** Hours and days are summed up; what is beyond its bounds goes, and the partitions of the next days are made. */
@@ -56,12 +55,7 @@ export const SCHEDULES: Record<string, Schedule> = {
   /** Verdicts that time alone changes. */
   health: { everyMs: 5_000, run: judgeAll },
   /** What is wrong, and who has to be told. */
-  incidents: {
-    everyMs: 5_000,
-    run: async ({ incidents, touched }) => {
-      if ((await lookAround(incidents)) === 'looked') touched('incidents')
-    },
-  },
+  incidents: { everyMs: 5_000, run: ({ incidents }) => lookAround(incidents) },
   /** Incidents that were over long ago. */
   forgetIncidents: { everyMs: 600_000, run: ({ incidents }) => forgetIncidents(incidents) },
   /** Logins that are over, and what was done longer ago than the log is kept. */

@@ -4,6 +4,7 @@ import type { Archive } from './archive/archive.ts'
 import { versionsWith } from './archive/read-through.ts'
 import { checkDecided } from './auth/access.ts'
 import type { Access } from './auth/open.ts'
+import type { Bus } from './bus/bus.ts'
 import type { Channels } from './channels/channels.ts'
 import type { Deliverer } from './channels/deliverer.ts'
 import type { DeliveryControl, Notifier } from './channels/notifier.ts'
@@ -33,7 +34,6 @@ import { documentRoutes } from './routes/documents/documents.tsx'
 import { headOf } from './routes/http/head.ts'
 import { compressPage } from './routes/http/html.ts'
 import { problemResponse } from './routes/http/problems.tsx'
-import { touchedBy } from './routes/http/touched.ts'
 import { incidentPages } from './routes/incidents/incident-pages.tsx'
 import { incidentRoutes } from './routes/incidents/incidents.ts'
 import { rulePages } from './routes/incidents/rule-pages.tsx'
@@ -68,7 +68,6 @@ import type { LargeDocuments } from './streams/large/documents.ts'
 import type { Streams } from './streams/registry/streams.ts'
 import { Visibility } from './streams/registry/visibility.ts'
 import type { StatusDeps } from './streams/status/status.ts'
-import type { Subject } from './topics.ts'
 import type { Topology } from './topology/topology.ts'
 
 export interface AppDeps extends StatusDeps {
@@ -91,9 +90,8 @@ export interface AppDeps extends StatusDeps {
   upstreamRate: UpstreamRate
   hub: Hub
   pages: LivePages
-  /** Tells the open pages of every process what may be different now. */
-  touched(subject: Subject): void
-  watch(streamId: string, seq: number): void
+  /** Hears what is changed here. */
+  bus: Bus
   queues: readonly Promise<Queue>[]
   readiness: Readiness
   scrape: Scrape
@@ -148,10 +146,6 @@ export async function createApp(deps: AppDeps) {
       const status = typeof set.status === 'number' ? set.status : 200
       const answered = response instanceof Response ? response.status : status
       gate.leave(request, { status: answered, subject: subjectOf(params, response) })
-    })
-    .onAfterHandle(({ request }) => {
-      const subject = touchedBy(request)
-      if (subject !== undefined) deps.touched(subject)
     })
     .onAfterHandle(async ({ request, response }) => {
       const named = await nameCaller(request, response)

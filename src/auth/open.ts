@@ -1,3 +1,4 @@
+import type { Bus } from '../bus/bus.ts'
 import type { Database } from '../storage/storage.ts'
 import { Audit } from './audit.ts'
 import { SessionCookie } from './cookie.ts'
@@ -10,6 +11,7 @@ import { Sessions } from './sessions.ts'
 
 export interface AccessOptions {
   db: Database
+  bus: Bus
   /** WEIR_TOKEN; undefined: anyone on this machine has access. */
   token: string | undefined
   now(): number
@@ -35,17 +37,17 @@ export interface Access {
 
 export function openAccess(options: AccessOptions): Access {
   const { random = fill, publicUrl, subscribers, checkEveryMs: everyMs, ...deps } = options
-  const { warn } = deps
-  const ended = () => void watch?.check()
-  const keys = new Keys({ ...deps, random, ended })
-  const sessions = new Sessions({ ...deps, keys, random, ended })
-  const watch = subscribers && new CredentialWatch({ keys, sessions, subscribers, warn, everyMs })
+  const { bus, warn } = deps
+  const keys = new Keys({ ...deps, random })
+  const sessions = new Sessions({ ...deps, keys, random })
+  const watch = subscribers && new CredentialWatch({ keys, sessions, subscribers, bus, warn, everyMs })
   const cookie = new SessionCookie({ publicUrl })
   const door = new Door({ token: deps.token, keys, sessions, cookie, guesses: new Guesses(deps.now) })
   const audit = new Audit(deps)
   return {
     ...{ door, keys, cookie, audit },
     async close() {
+      sessions.close()
       await Promise.all([watch?.close(), keys.close(), audit.settled()])
     },
   }

@@ -44,7 +44,10 @@ export class Bus {
   }
 
   publish(event: WeirEvent, origin: Origin = 'here'): void {
-    if (this.#answers !== undefined) return this.#answer(event, origin)
+    if (this.#answers !== undefined) {
+      this.#answer(event, origin)
+      return
+    }
     const answers: [WeirEvent, Origin][] = []
     this.#answers = answers
     try {

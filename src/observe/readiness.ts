@@ -23,17 +23,27 @@ export interface ReadinessDeps {
   schema: number
   /** Left out for a process without workers. */
   queue: Promise<Pick<Queue, 'getJobCounts'>> | undefined
-  /** Whether the workers take jobs; undefined before there are any. */
-  workersRun(): boolean | undefined
+}
+
+/** The workers of this process. */
+export interface RunningWorkers {
+  /** Whether all of them take jobs. */
+  areRunning(): boolean
 }
 
 /** Whether this process should be sent work: a process that lives but can do nothing for anybody isn't ready. */
 export class Readiness {
   readonly #deps: ReadinessDeps
   #state: 'starting' | 'running' | 'closing' = 'starting'
+  #workers: RunningWorkers | undefined
 
   constructor(deps: ReadinessDeps) {
     this.#deps = deps
+  }
+
+  /** There are workers from now on. */
+  workersStarted(workers: RunningWorkers): void {
+    this.#workers = workers
   }
 
   /** Everything has been started. */
@@ -82,9 +92,9 @@ export class Readiness {
   }
 
   async #jobs(): Promise<ReadinessReport['checks']> {
-    const { queue, workersRun } = this.#deps
+    const { queue } = this.#deps
     if (queue === undefined) return []
-    const isRunning = workersRun() ?? false
+    const isRunning = this.#workers?.areRunning() ?? false
     const detail = isRunning ? 'Taking jobs.' : 'Not taking jobs.'
     const workers = { name: 'workers' as const, ok: isRunning, detail }
     try {

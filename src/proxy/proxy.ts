@@ -1,4 +1,5 @@
 import { callerOf } from '../auth/caller.ts'
+import type { Bus } from '../bus/bus.ts'
 import { causeOf, Problem } from '../errors.ts'
 import { acceptsGzip } from '../hub/frame.ts'
 import type { Hub, Meter } from '../hub/hub.ts'
@@ -24,8 +25,8 @@ export interface ProxyDeps {
   proxied: ProxiedStreams
   /** How often a subscriber may make Weir ask. */
   upstreamRate: UpstreamRate
-  /** Says that somebody watches a stream, and knows its entries up to a number. */
-  watch(streamId: string, seq: number): void
+  /** Hears `stream.watched`. */
+  bus: Bus
   now(): number
   warn(message: string): void
 }
@@ -140,7 +141,7 @@ export class Proxy {
       // It may have been let go of meanwhile: what it then missed it reads when the next entry comes.
       this.#feeds.set(id, opening)
       this.#open.set(id, feed)
-      this.#deps.watch(id, feed.seq)
+      this.#deps.bus.publish({ type: 'stream.watched', streamId: id, seq: feed.seq })
       return feed
     } catch (error) {
       this.#forget(id)

@@ -1,5 +1,6 @@
 import { Type } from '@sinclair/typebox'
 import { Elysia } from 'elysia'
+import type { Bus } from '../../bus/bus.ts'
 import {
   acknowledge,
   getIncident,
@@ -56,6 +57,7 @@ const AcknowledgeSchema = Type.Object(
 
 export interface IncidentRoutesDeps {
   db: Database
+  bus: Bus
   /** Milliseconds since the epoch. */
   now(): number
 }
@@ -68,7 +70,8 @@ export function incidentRoutes(deps: IncidentRoutesDeps) {
     .use(silenceRoutes(deps))
 }
 
-function readRoutes({ db, now }: IncidentRoutesDeps) {
+function readRoutes(deps: IncidentRoutesDeps) {
+  const { db, now } = deps
   return new Elysia()
     .get(
       '/api/incidents',
@@ -105,7 +108,7 @@ function readRoutes({ db, now }: IncidentRoutesDeps) {
       async ({ params, request }) => {
         const input = checkFields(await readJson(request))
         refuseFirst(AcknowledgeSchema, input, '')
-        return incidentJson(await acknowledge(db, params.id, input as { by: string; note?: string }, now()))
+        return incidentJson(await acknowledge(deps, params.id, input as { by: string; note?: string }, now()))
       },
       {
         parse: 'none',
@@ -119,7 +122,8 @@ function readRoutes({ db, now }: IncidentRoutesDeps) {
     )
 }
 
-function ruleRoutes({ db, now }: IncidentRoutesDeps) {
+function ruleRoutes(deps: IncidentRoutesDeps) {
+  const { db, now } = deps
   return new Elysia()
     .get('/api/rules', async () => ({ items: await listRules(db) }), {
       detail: operation(
@@ -131,7 +135,7 @@ function ruleRoutes({ db, now }: IncidentRoutesDeps) {
     .post(
       '/api/rules',
       async ({ request }) => {
-        const rule = await addRule(db, checkRule(await readJson(request)), now())
+        const rule = await addRule(deps, checkRule(await readJson(request)), now())
         return Response.json(rule, { status: 201, headers: { Location: `/api/rules/${rule.id}` } })
       },
       {
@@ -149,7 +153,7 @@ function ruleRoutes({ db, now }: IncidentRoutesDeps) {
     })
     .patch(
       '/api/rules/:id',
-      async ({ params, request }) => changeRule(db, params.id, checkFields(await readJson(request)), now()),
+      async ({ params, request }) => changeRule(deps, params.id, checkFields(await readJson(request)), now()),
       {
         parse: 'none',
         detail: operation(
@@ -162,14 +166,15 @@ function ruleRoutes({ db, now }: IncidentRoutesDeps) {
     .delete(
       '/api/rules/:id',
       async ({ params }) => {
-        await removeRule(db, params.id, now())
+        await removeRule(deps, params.id, now())
         return new Response(null, { status: 204 })
       },
       { detail: operation('Delete an alert rule', 'Resolves its incidents.', { answers: NOTHING }) },
     )
 }
 
-function silenceRoutes({ db, now }: IncidentRoutesDeps) {
+function silenceRoutes(deps: IncidentRoutesDeps) {
+  const { db, now } = deps
   return new Elysia()
     .get(
       '/api/silences',
@@ -193,7 +198,7 @@ function silenceRoutes({ db, now }: IncidentRoutesDeps) {
     .post(
       '/api/silences',
       async ({ request }) => {
-        const silence = await addSilence(db, checkFields(await readJson(request)), now())
+        const silence = await addSilence(deps, checkFields(await readJson(request)), now())
         const headers = { Location: `/api/silences/${silence.id}` }
         return Response.json(silenceJson(silence, now()), { status: 201, headers })
       },
@@ -214,7 +219,7 @@ function silenceRoutes({ db, now }: IncidentRoutesDeps) {
       '/api/silences/:id',
       async ({ params, request }) => {
         const change = checkFields(await readJson(request))
-        return silenceJson(await changeSilence(db, params.id, change, now()), now())
+        return silenceJson(await changeSilence(deps, params.id, change, now()), now())
       },
       {
         parse: 'none',
@@ -228,7 +233,7 @@ function silenceRoutes({ db, now }: IncidentRoutesDeps) {
     .delete(
       '/api/silences/:id',
       async ({ params }) => {
-        await removeSilence(db, params.id)
+        await removeSilence(deps, params.id)
         return new Response(null, { status: 204 })
       },
       {

@@ -1,3 +1,4 @@
+import type { Bus } from '../../bus/bus.ts'
 import { EVIDENCE_EVERY_MS, type Expectation } from '../../core/judging/verdict.ts'
 import { sqlStateOf } from '../../storage/sql-state.ts'
 import type { Database } from '../../storage/storage.ts'
@@ -34,13 +35,8 @@ const OTHER_PATHS = '*'
 /** Longest wait for what a run still has to say when it ends, in milliseconds. */
 const SETTLE_MS = 3_000
 
-/** What the recorder tells about what it wrote, after it is durable. */
-export interface RecorderEvents {
-  stored(entries: readonly Entry[]): void
-  /** Verdict or evidence of these streams changed, or sums of theirs came later than their entries. */
-  changed(streamIds: readonly string[]): void
-  /** The stream should not run, or not as this run does. */
-  unwanted(streamId: string): void
+/** Who hears how writing goes; what was written is published. */
+export interface WriteObserver {
   /** Entries were written, or could not be: how long that took, in milliseconds, and why it failed. */
   wrote?(tookMs: number, error?: Error): void
   /** A write failed and will be tried again. */
@@ -55,10 +51,13 @@ interface Waiting extends ToStore {
 /**
  * Writes what the runs of this process have to say, many streams in one statement. A batch carries each run's
  * epoch: the runs that were replaced meanwhile write nothing and are told to stop.
+ *
+ * Publishes `entries.stored`, `stream.updated` and `run.unwanted`, after what they tell of is durable.
  */
 export class Recorder {
   readonly #db: Database
-  readonly #events: RecorderEvents
+  readonly #bus: Bus
+  readonly #observer: WriteObserver
   readonly #expect: (run: Run) => Expectation
   #waiting: Waiting[] = []
   #waitingBytes = 0
@@ -86,10 +85,11 @@ export class Recorder {
   /** Resolves with every batch. */
   #batchDone = Promise.withResolvers<void>()
 
-  constructor(db: Database, expect: (run: Run) => Expectation, events: RecorderEvents) {
+  constructor(db: Database, expect: (run: Run) => Expectation, bus: Bus, observer: WriteObserver = {}) {
     this.#db = db
     this.#expect = expect
-    this.#events = events
+    this.#bus = bus
+    this.#observer = observer
     this.#evidenceTimer = setInterval(() => {
       for (const run of this.#touched) this.#turned.add(run)
       this.#touched.clear()
@@ -250,7 +250,7 @@ export class Recorder {
         retryMs = RETRY_MS
         isUrgent = this.#awaited > 0 || this.#waiting.length >= BATCH_ENTRIES || this.#most < BATCH_ENTRIES
       } catch (error) {
-        this.#events.failing?.(error as Error, this.#waiting.length)
+        this.#observer.failing?.(error as Error, this.#waiting.length)
         await Bun.sleep(retryMs)
         retryMs = Math.min(retryMs * 2, MAX_RETRY_MS)
       }
@@ -268,9 +268,9 @@ export class Recorder {
     let held: Map<string, number>
     try {
       held = await storeEntries(this.#db, batch, this.#unsure > 0)
-      this.#events.wrote?.(performance.now() - begun)
+      this.#observer.wrote?.(performance.now() - begun)
     } catch (error) {
-      this.#events.wrote?.(performance.now() - begun, error as Error)
+      this.#observer.wrote?.(performance.now() - begun, error as Error)
       if (!isDataError(error)) {
         this.#unsure = Math.max(this.#unsure, batch.length)
         throw error
@@ -291,14 +291,14 @@ export class Recorder {
       else run.fenced.abort()
     }
     for (const [run, entries] of byRun(batch)) if (!run.fenced.signal.aborted) this.#sums.stored(run, entries)
-    if (stored.length > 0) this.#events.stored(stored)
+    if (stored.length > 0) this.#bus.publish({ type: 'entries.stored', entries: stored })
   }
 
   async #storeSums(): Promise<void> {
     if (!this.#sumsDue && !this.#sums.isUrgent) return
     const written = await this.#sums.write(this.#db)
     this.#sumsDue = false
-    if (written.length > 0) this.#events.changed(written.map((run) => run.stream.id))
+    if (written.length > 0) this.#bus.publish({ type: 'stream.updated', streamIds: written.map(idOf) })
   }
 
   async #storeEvidence(): Promise<void> {
@@ -307,12 +307,12 @@ export class Recorder {
     this.#turned.clear()
     try {
       const unwanted = await storeEvidence(this.#db, turned, this.#expect, this.#firstUnwritten())
-      for (const { stream } of unwanted) this.#events.unwanted(stream.id)
+      if (unwanted.length > 0) this.#bus.publish({ type: 'run.unwanted', streamIds: unwanted.map(idOf) })
     } catch (error) {
       for (const run of turned) this.#turned.add(run)
       throw error
     }
-    this.#events.changed(turned.map((run) => run.stream.id))
+    this.#bus.publish({ type: 'stream.updated', streamIds: turned.map(idOf) })
   }
 
   /** When the first entry was made that still waits, by run. */
@@ -321,6 +321,10 @@ export class Recorder {
     for (const { run, entry } of this.#waiting) if (!first.has(run)) first.set(run, entry.at)
     return first
   }
+}
+
+function idOf({ stream }: Run): string {
+  return stream.id
 }
 
 function byRun(batch: readonly Waiting[]): Map<Run, Entry[]> {
