@@ -34,7 +34,7 @@ export async function tell(
   hosts: readonly HostTally[],
   isReachable: boolean | undefined,
 ): Promise<void> {
-  const { db, bus, notifier } = deps
+  const { db, notifier } = deps
   const now = deps.now()
   const isSilent = await silencing(db, now)
   await reanchor(db, now)
@@ -59,7 +59,6 @@ export async function tell(
       for (const plan of plans) queued.push(...(await carryOut(deps, tx, plan, now)))
       return queued
     })
-    bus.publish({ type: 'incident.updated' })
     notifier.deliver(stored)
   } catch (error) {
     if (!(error instanceof Overtaken)) throw error

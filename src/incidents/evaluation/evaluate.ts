@@ -46,10 +46,11 @@ const DEFAULT_CHANGED_EVERY_MS = 5 * 60_000
  *
  * Findings are stored in one transaction, notifications in another, together with their deliveries. If the process ends
  * in between, the next evaluation continues from what is stored: an incident without a notification is still marked so.
+ * Publishes `incident.updated` after each.
  * @returns `busy` when another process is evaluating
  */
 export async function lookAround(deps: LookDeps): Promise<'looked' | 'busy'> {
-  const { db, settings } = deps
+  const { db, bus, settings } = deps
   const now = deps.now()
   const isReachable = await isOutside(settings.egressCheckHosts, deps.canConnect)
   for (const rule of await listRules(db))
@@ -63,8 +64,9 @@ export async function lookAround(deps: LookDeps): Promise<'looked' | 'busy'> {
     return rows[0]?.got ? look(tx, isReachable, now) : undefined
   })
   if (fleet === undefined) return 'busy'
-  deps.bus.publish({ type: 'incident.updated' })
+  bus.publish({ type: 'incident.updated' })
   await tell(deps, fleet.hosts, isReachable)
+  bus.publish({ type: 'incident.updated' })
   return 'looked'
 }
 

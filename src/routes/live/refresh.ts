@@ -15,7 +15,12 @@ export function refreshPages(bus: Bus, pages: LivePages): Subscription {
     },
     'entries.read': ({ entries }) => pages.addEntries(entries),
     'stream.updated': ({ streamIds }) => pages.refreshStreams(streamIds),
-    'list.changed': () => pages.refreshLists(),
+    'list.changed': () => {
+      pages.refreshLists()
+      // A stream takes its incidents and silences with it.
+      views.refresh('incidents')
+      views.refresh('silences')
+    },
     'channel.updated': () => views.refresh('channels'),
     'incident.updated': () => views.refresh('incidents'),
     'silence.updated': () => views.refresh('silences'),
