@@ -120,39 +120,7 @@ export async function createApp(deps: AppDeps) {
   const { publicUrl } = config
   const visibility = new Visibility(deps.db)
   const gate = new Gate({ door, audit, rateLimit: new RateLimit(config), proxyOrigins, publicUrl })
-  // By default its router takes the path from the eleventh character on, which of a short host is in the query.
-  const app = new Elysia({ handler: { standardHostname: false } })
-    .onError(async ({ error, code, request, set }) => {
-      const answer = await answerTo(error, code, request)
-      // Without it, an answer of 200 becomes one of 500: of the proxy, a refusal is an event stream that says so.
-      set.status = answer.status
-      gate.leave(request, { status: answer.status, subject: undefined })
-      return answer
-    })
-    .onRequest(async ({ request, server }) => {
-      noteAddress(request, server, config.trustProxy ?? [])
-      gate.arrive(request)
-      if (!isBareTarget(request)) return undefined
-      await gate.enter(request, PROXY_ROUTE)
-      return handleProxy(request, server)
-    })
-    .onBeforeHandle(async ({ request, route, params, set }) => {
-      const context = currentRequest()
-      if (context !== undefined) context.route = route
-      Object.assign(set.headers, await gate.enter(request, route, subjectOf(params, undefined)))
-    })
-    .onBeforeHandle(({ request, route, params }) => checkVisible(visibility, { request, route, params }))
-    .onAfterHandle(({ request, params, response, set }) => {
-      const status = typeof set.status === 'number' ? set.status : 200
-      const answered = response instanceof Response ? response.status : status
-      gate.leave(request, { status: answered, subject: subjectOf(params, response) })
-    })
-    .onAfterHandle(async ({ request, response }) => {
-      const named = await nameCaller(request, response)
-      const dressed = (await dressPage(request, named ?? response)) ?? named
-      return (await compressPage(request, dressed ?? response)) ?? dressed
-    })
-    .onAfterHandle(({ request, response }) => headOf(request, response))
+  const app = guarded({ gate, visibility, handleProxy, config, warn: deps.warn })
     .use(probeRoutes(deps))
     .use(assetRoutes())
     .use(keyRoutes({ db: deps.db, keys }).use(loginRoutes({ door, cookie, gate })).use(auditPages(deps)))
@@ -185,24 +153,72 @@ export async function createApp(deps: AppDeps) {
     .use(proxyRoutes(handleProxy))
   checkDecided(app.routes)
   return app
+}
 
-  async function answerTo(error: unknown, code: unknown, request: Request): Promise<Response> {
-    if (error instanceof Refused) return error.response
-    try {
-      if (code === 'NOT_FOUND') await gate.miss(request)
-    } catch (refused) {
-      return answerTo(refused, undefined, request)
-    }
-    const answer = await problemResponse(problemOf(error, code, request), request)
-    const named = (await nameCaller(request, answer)) ?? answer
-    return (await dressPage(request, named)) ?? named
-  }
+interface Guards extends Pick<AppDeps, 'config' | 'warn'> {
+  gate: Gate
+  visibility: Visibility
+  handleProxy: ReturnType<typeof proxyHandler>
+}
 
-  function problemOf(error: unknown, code: unknown, request: Request): Problem {
-    if (error instanceof Problem) return error
-    const path = new URL(request.url).pathname
-    if (code === 'NOT_FOUND') return new Problem('not_found', `No such path: ${path.slice(0, 200)}.`)
-    deps.warn(`${request.method} ${path}`, error)
-    return new Problem('internal', 'Internal error. See the log of Weir.')
+/** What every request passes, and every answer. */
+function guarded({ gate, visibility, handleProxy, config, warn }: Guards) {
+  // By default its router takes the path from the eleventh character on, which of a short host is in the query.
+  return new Elysia({ handler: { standardHostname: false } })
+    .onError(async ({ error, code, request, set }) => {
+      const answer = await answerTo(error, code, request, { gate, warn })
+      // Without it, an answer of 200 becomes one of 500: of the proxy, a refusal is an event stream that says so.
+      set.status = answer.status
+      gate.leave(request, { status: answer.status, subject: undefined })
+      return answer
+    })
+    .onRequest(async ({ request, server }) => {
+      noteAddress(request, server, config.trustProxy ?? [])
+      gate.arrive(request)
+      if (!isBareTarget(request)) return undefined
+      await gate.enter(request, PROXY_ROUTE)
+      return handleProxy(request, server)
+    })
+    .onBeforeHandle(async ({ request, route, params, set }) => {
+      const context = currentRequest()
+      if (context !== undefined) context.route = route
+      Object.assign(set.headers, await gate.enter(request, route, subjectOf(params, undefined)))
+    })
+    .onBeforeHandle(({ request, route, params }) => checkVisible(visibility, { request, route, params }))
+    .onAfterHandle(({ request, params, response, set }) => {
+      const status = typeof set.status === 'number' ? set.status : 200
+      const answered = response instanceof Response ? response.status : status
+      gate.leave(request, { status: answered, subject: subjectOf(params, response) })
+    })
+    .onAfterHandle(async ({ request, response }) => {
+      const named = await nameCaller(request, response)
+      const dressed = (await dressPage(request, named ?? response)) ?? named
+      return (await compressPage(request, dressed ?? response)) ?? dressed
+    })
+    .onAfterHandle(({ request, response }) => headOf(request, response))
+}
+
+async function answerTo(
+  error: unknown,
+  code: unknown,
+  request: Request,
+  { gate, warn }: Pick<Guards, 'gate' | 'warn'>,
+): Promise<Response> {
+  if (error instanceof Refused) return error.response
+  try {
+    if (code === 'NOT_FOUND') await gate.miss(request)
+  } catch (refused) {
+    return answerTo(refused, undefined, request, { gate, warn })
   }
+  const answer = await problemResponse(problemOf(error, code, request, warn), request)
+  const named = (await nameCaller(request, answer)) ?? answer
+  return (await dressPage(request, named)) ?? named
+}
+
+function problemOf(error: unknown, code: unknown, request: Request, warn: AppDeps['warn']): Problem {
+  if (error instanceof Problem) return error
+  const path = new URL(request.url).pathname
+  if (code === 'NOT_FOUND') return new Problem('not_found', `No such path: ${path.slice(0, 200)}.`)
+  warn(`${request.method} ${path}`, error)
+  return new Problem('internal', 'Internal error. See the log of Weir.')
 }

@@ -32,7 +32,7 @@ const CARRIED: Readonly<Record<CarriedType, 'as it is' | 'gathered' | 'numbers'>
 
 /**
  * Carries events between the processes of one Weir. What happened here is sent to the others; what they send is published
- * here as having happened elsewhere, and so never sent again.
+ * here as having happened elsewhere, and so never sent again. When it ends, what was gathered is sent.
  */
 export function carryEvents(bus: Bus, relay: Relay): Subscription {
   const gathered = new Gathered(relay)
@@ -55,7 +55,7 @@ export function carryEvents(bus: Bus, relay: Relay): Subscription {
   return {
     end() {
       subscription.end()
-      gathered.close()
+      gathered.send()
     },
   }
 }
@@ -84,14 +84,12 @@ class Gathered {
 
   add(type: PlainType): void {
     this.#types.add(type)
-    this.#timer ??= setTimeout(() => this.#send(), GATHER_MS)
+    this.#timer ??= setTimeout(() => this.send(), GATHER_MS)
   }
 
-  close(): void {
+  /** Sends what waits now. */
+  send(): void {
     clearTimeout(this.#timer)
-  }
-
-  #send(): void {
     this.#timer = undefined
     for (const type of this.#types) this.#relay.publish({ type })
     this.#types.clear()

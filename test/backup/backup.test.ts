@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
 import { sql } from 'drizzle-orm'
 import { restoreFile } from '../../src/backup/restore-file.ts'
+import { openRelay } from '../../src/relay/open.ts'
 import { openAsItIs } from '../../src/storage/open.ts'
 import { spawnCli } from '../cli/support.ts'
 import { createDatabase, startPostgres, type TestServer } from '../support/servers.ts'
@@ -55,8 +56,16 @@ describe.skipIf(isSkipped(postgresSetup))('a backup of a Weir that records', () 
     expect(after).toBeGreaterThan(before)
 
     const databaseUrl = await createDatabase(server)
-    const { header } = await restoreFile(file, { databaseUrl, dataDir: '' }, NOW)
+    const where = { databaseUrl, redisUrl: undefined, dataDir: '' }
+    const web = await listener(where)
+    const { header } = await restoreFile(file, where, NOW)
     expect(header.streams).toBe(2)
+    await until(
+      'processes that serve pages heard',
+      () => web.heard.has('session.ended') && web.heard.size > 6,
+    )
+    expect([...web.heard]).toEqual(expect.arrayContaining(['list.changed', 'channel.updated', 'key.updated']))
+    await web.close()
     expect(await same(embedded, { databaseUrl, dataDir: '' }, streamId, before)).toBeLessThanOrEqual(after)
     await embedded.close()
 
@@ -66,7 +75,7 @@ describe.skipIf(isSkipped(postgresSetup))('a backup of a Weir that records', () 
     const second = join(directory, 'second.ndjson.gz')
     expect(await backup(onPostgres, second)).toMatchObject({ code: 0, err: '' })
     const dataDir = join(directory, 'restored')
-    await restoreFile(second, { databaseUrl: undefined, dataDir }, NOW)
+    await restoreFile(second, { databaseUrl: undefined, redisUrl: undefined, dataDir }, NOW)
     await onPostgres.close()
 
     const again = await startTestWeir({ DATA_DIR: dataDir })
@@ -98,7 +107,7 @@ describe.skipIf(isSkipped(postgresSetup))('a backup of a Weir that records', () 
     for (const [index, [contents, says]] of cases.entries()) {
       const file = join(directory, `refused-${index}`)
       await Bun.write(file, contents as Uint8Array<ArrayBuffer>)
-      const refused = restoreFile(file, { databaseUrl, dataDir: '' }, NOW)
+      const refused = restoreFile(file, { databaseUrl, redisUrl: undefined, dataDir: '' }, NOW)
       await expect(refused).rejects.toThrow(says)
     }
     const target = { DATABASE_URL: databaseUrl }
@@ -188,4 +197,19 @@ async function goesOn(weir: TestWeir, streamId: string, pollId: string): Promise
   const document = await weir.get(`/api/streams/${pollId}/document?at=${last?.at}`)
   expect(document.headers.get('etag')).toBe(`W/"${last?.hash}"`)
   expect((await document.json()) as object).toMatchObject({ text: LARGE, exact: '@' })
+}
+
+/** What a process on the database hears from others. */
+async function listener(where: { databaseUrl: string; redisUrl: undefined; dataDir: string }) {
+  const storage = await openAsItIs(where)
+  const relay = await openRelay(where, storage, 'web')
+  const heard = new Set<string>()
+  relay.listen({ received: ({ type }) => void heard.add(type), restored: () => {} })
+  return {
+    heard,
+    async close() {
+      await relay.close()
+      await storage.close()
+    },
+  }
 }

@@ -199,6 +199,9 @@ test('keys: added, revoked; and a browser that signs out', async () => {
   expect(await published(() => access.keys.add({ name: 'a', scope: 'read' }, 'Ada'))).toEqual(['key.updated'])
   const { key } = await access.keys.add({ name: 'b', scope: 'read' }, 'Ada')
   expect(await published(() => access.keys.revoke(key.id))).toEqual(['key.updated'])
+  const { session } = await access.door.logIn('a-secret-of-sixteen', '192.0.2.1')
+  const leaving = new Request('http://localhost', { headers: { Cookie: `weir-session=${session}` } })
+  expect(await published(() => access.door.logOut(leaving))).toEqual(['session.ended'])
   await access.close()
 })
 
