@@ -5,7 +5,6 @@ import { join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
 import { sql } from 'drizzle-orm'
 import { restoreFile } from '../../src/backup/restore-file.ts'
-import { openRelay } from '../../src/relay/open.ts'
 import { openAsItIs } from '../../src/storage/open.ts'
 import { spawnCli } from '../cli/support.ts'
 import { createDatabase, startPostgres, type TestServer } from '../support/servers.ts'
@@ -197,19 +196,4 @@ async function goesOn(weir: TestWeir, streamId: string, pollId: string): Promise
   const document = await weir.get(`/api/streams/${pollId}/document?at=${last?.at}`)
   expect(document.headers.get('etag')).toBe(`W/"${last?.hash}"`)
   expect((await document.json()) as object).toMatchObject({ text: LARGE, exact: '@' })
-}
-
-/** What a process on the database hears from others. */
-async function listener(where: { databaseUrl: string; redisUrl: undefined; dataDir: string }) {
-  const storage = await openAsItIs(where)
-  const relay = await openRelay(where, storage, 'web')
-  const heard = new Set<string>()
-  relay.listen({ received: ({ type }) => void heard.add(type), restored: () => {} })
-  return {
-    heard,
-    async close() {
-      await relay.close()
-      await storage.close()
-    },
-  }
 }
