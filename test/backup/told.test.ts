@@ -20,7 +20,7 @@ for (const setup of SETUPS.filter(({ name }) => name !== 'embedded')) {
       const { db } = storage
       const file = join(directory, 'weir.ndjson.gz')
       const parts = takeBackup({ db, version: '0.0.0', now: Date.now, spoolDir: directory })
-      await Bun.write(file, await new Response(ReadableStream.from(parts)).arrayBuffer())
+      await Bun.write(file, Buffer.concat(await Array.fromAsync(parts)))
       const relay = await openRelay(where, storage, 'web')
       const heard = new Set<string>()
       relay.listen({ received: ({ type }) => void heard.add(type), restored: () => {} })
