@@ -55,7 +55,7 @@ export class WorkerShare {
     this.#lost = new LostWorkers(deps)
     this.#share = shareOf(sight, this.#lost.look(sight.signs), now)
     this.#timer = this.#lookIn(LOOK_EVERY_MS)
-    this.#subscription = deps.bus.subscribe("The worker's share", { 'job.enqueued': () => this.lookSoon() })
+    this.#subscription = deps.bus.subscribe("The worker's share", { 'job.enqueued': () => this.#lookSoon() })
   }
 
   /** How many jobs the worker may have: its share and a little more, within its bound. */
@@ -83,18 +83,18 @@ export class WorkerShare {
     }
   }
 
-  /** Streams came or went, or should: the share is looked at soon. */
-  lookSoon(): void {
-    if (this.#isClosed) return
-    clearTimeout(this.#timer)
-    this.#timer = this.#lookIn(LOOK_SOON_MS)
-  }
-
   close(): void {
     this.#isClosed = true
     this.#subscription.end()
     clearTimeout(this.#timer)
     this.#worker = undefined
+  }
+
+  /** Streams came or went, or should: the share is looked at soon. */
+  #lookSoon(): void {
+    if (this.#isClosed) return
+    clearTimeout(this.#timer)
+    this.#timer = this.#lookIn(LOOK_SOON_MS)
   }
 
   #lookIn(ms: number): Timer {
