@@ -2,6 +2,7 @@ import type { Job, Queue } from 'bullmq'
 import type { Archive } from '../src/archive/archive.ts'
 import { forgetAudit } from '../src/auth/audit.ts'
 import { forgetSessions } from '../src/auth/sessions.ts'
+import type { Bus } from '../src/bus/bus.ts'
 import { forgetDeliveries, reconcileDeliveries } from '../src/channels/deliveries.ts'
 import type { DeliveryControl } from '../src/channels/notifier.ts'
 import { forgetIncidents, type LookDeps, lookAround } from '../src/incidents/evaluation/evaluate.ts'
@@ -11,15 +12,13 @@ import { rollUp } from '../src/retention/roll-up.ts'
 import type { JobControl } from '../src/streams/registry/streams.ts'
 import { judgeAll, reconcile } from '../src/streams/status/health.ts'
 import type { StatusDeps } from '../src/streams/status/status.ts'
-import type { Subject } from '../src/topics.ts'
 
 export type ScheduleDeps = StatusDeps & {
+  bus: Bus
   control: JobControl
   deliveryControl: DeliveryControl
   archive: Archive
   incidents: LookDeps
-  /** Called when open pages may be out of date. */
-  touched(subject: Subject): void
   proxied: ProxiedStreams
   retention: RetentionDeps
   /** How long a proxied stream keeps running after its last subscriber has left, in milliseconds. */
@@ -42,7 +41,7 @@ export const SCHEDULES: Record<string, Schedule> = {
     run: ({ db, deliveryControl, now }) => reconcileDeliveries(db, deliveryControl, now()),
   },
   /** Deletes old deliveries. */
-  forget: { everyMs: 600_000, run: ({ db, now }) => forgetDeliveries(db, now()) },
+  forget: { everyMs: 600_000, run: (deps) => forgetDeliveries(deps, deps.now()) },
   /** Adds a job if closed days aren't archived, unless archiving failed recently. */
   archive: { everyMs: 60_000, run: ({ archive }) => archive.runWhenDue() },
   /** Rolls up hours and days, drops what exceeds its limits, and creates the partitions of the next days. */
@@ -56,12 +55,7 @@ export const SCHEDULES: Record<string, Schedule> = {
   /** Updates statuses that change with time alone. */
   health: { everyMs: 5_000, run: judgeAll },
   /** Evaluates incidents and sends notifications. */
-  incidents: {
-    everyMs: 5_000,
-    run: async ({ incidents, touched }) => {
-      if ((await lookAround(incidents)) === 'looked') touched('incidents')
-    },
-  },
+  incidents: { everyMs: 5_000, run: ({ incidents }) => lookAround(incidents) },
   /** Deletes old incidents. */
   forgetIncidents: { everyMs: 600_000, run: ({ incidents }) => forgetIncidents(incidents) },
   /** Deletes expired sessions and old audit entries. */

@@ -1,4 +1,5 @@
 import type { Worker } from 'bullmq'
+import type { Bus, Subscription } from '../src/bus/bus.ts'
 import { causeOf } from '../src/errors.ts'
 import type { Database } from '../src/storage/storage.ts'
 import type { Holder } from '../src/streams/ingest/holder.ts'
@@ -22,6 +23,7 @@ interface Share {
 
 export interface ShareDeps {
   db: Database
+  bus: Bus
   control: Pick<JobControl, 'claims' | 'free'>
   holder: Holder
   worker: string
@@ -38,6 +40,7 @@ export class WorkerShare {
   readonly #lost: LostWorkers
   #share: Share
   #timer: Timer
+  readonly #subscription: Subscription
   #worker: Worker | undefined
   #jobs = 0
   #isClosed = false
@@ -52,6 +55,7 @@ export class WorkerShare {
     this.#lost = new LostWorkers(deps)
     this.#share = shareOf(sight, this.#lost.look(sight.signs), now)
     this.#timer = this.#lookIn(LOOK_EVERY_MS)
+    this.#subscription = deps.bus.subscribe("The worker's share", { 'job.enqueued': () => this.#lookSoon() })
   }
 
   /** How many jobs the worker may have: its share plus some slack, within its limit. */
@@ -79,17 +83,18 @@ export class WorkerShare {
     }
   }
 
+  close(): void {
+    this.#isClosed = true
+    this.#subscription.end()
+    clearTimeout(this.#timer)
+    this.#worker = undefined
+  }
+
   /** Checks the share soon, because streams were added, removed, started or stopped. */
-  lookSoon(): void {
+  #lookSoon(): void {
     if (this.#isClosed) return
     clearTimeout(this.#timer)
     this.#timer = this.#lookIn(LOOK_SOON_MS)
-  }
-
-  close(): void {
-    this.#isClosed = true
-    clearTimeout(this.#timer)
-    this.#worker = undefined
   }
 
   #lookIn(ms: number): Timer {

@@ -56,8 +56,6 @@ export interface WorkersDeps extends ScheduleDeps {
 
 /** The workers of this process. */
 export interface Workers {
-  /** Makes them check their share soon, because streams were added, removed, started or stopped. */
-  lookSoon(): void
   /** Whether all of them accept jobs. */
   areRunning(): boolean
   /** Releases every stream, so that other workers can take them at once. */
@@ -76,7 +74,7 @@ export async function startWorkers(deps: WorkersDeps): Promise<Workers> {
   })
   share.attach(streams)
   const schedules = engine.worker(SCHEDULES_QUEUE, scheduleJob(deps), { ...LOCK, name, concurrency: 2 })
-  const deliveries = engine.worker(DELIVERIES_QUEUE, deliverJob(deps), {
+  const deliveries = engine.worker(DELIVERIES_QUEUE, deliverJob(deps.deliverer), {
     ...LOCK,
     ...ANNOUNCED,
     name,
@@ -100,7 +98,6 @@ export async function startWorkers(deps: WorkersDeps): Promise<Workers> {
   archiving.on('lockRenewalFailed', () => archiving.cancelAllJobs())
   streams.on('failed', (job, error) => deps.warn(`The job of stream ${job?.id} failed: ${causeOf(error)}`))
   return {
-    lookSoon: () => share.lookSoon(),
     areRunning: () => all.every((worker) => worker.isRunning()),
     async close() {
       share.close()

@@ -3,6 +3,7 @@ import type { Archive } from './archive/archive.ts'
 import { versionsWith } from './archive/read-through.ts'
 import { checkDecided } from './auth/access.ts'
 import type { Access } from './auth/open.ts'
+import type { Bus } from './bus/bus.ts'
 import type { Channels } from './channels/channels.ts'
 import type { Deliverer } from './channels/deliverer.ts'
 import type { DeliveryControl, Notifier } from './channels/notifier.ts'
@@ -35,7 +36,6 @@ import { headOf } from './routes/http/head.ts'
 import { compressPage } from './routes/http/html.ts'
 import { requestParts } from './routes/http/part.ts'
 import { problemResponse } from './routes/http/problems.tsx'
-import { touchedBy } from './routes/http/touched.ts'
 import { incidentPages } from './routes/incidents/incident-pages.tsx'
 import { incidentRoutes } from './routes/incidents/incidents.ts'
 import { rulePages } from './routes/incidents/rule-pages.tsx'
@@ -71,7 +71,6 @@ import type { LargeDocuments } from './streams/large/documents.ts'
 import type { Streams } from './streams/registry/streams.ts'
 import { Visibility } from './streams/registry/visibility.ts'
 import type { StatusDeps } from './streams/status/status.ts'
-import type { Subject } from './topics.ts'
 import type { Topology } from './topology/topology.ts'
 
 export interface AppDeps extends StatusDeps {
@@ -96,9 +95,8 @@ export interface AppDeps extends StatusDeps {
   counts: SharedCounts | undefined
   hub: Hub
   pages: LivePages
-  /** Tells the open pages of every process what may be different now. */
-  touched(subject: Subject): void
-  watch(streamId: string, seq: number): void
+  /** Hears what is changed here. */
+  bus: Bus
   queues: readonly Promise<Queue>[]
   readiness: Readiness
   scrape: Scrape
@@ -128,43 +126,7 @@ export async function createApp(deps: AppDeps) {
   const visibility = new Visibility(deps.db)
   const rateLimit = new RateLimit(config, { shared: counts })
   const gate = new Gate({ door, audit, rateLimit, proxyOrigins, publicUrl })
-  // By default its router takes the path from the eleventh character on, which of a short host is in the query.
-  const app = new Elysia({ handler: { standardHostname: false } })
-    .onError(async ({ error, code, request, set }) => {
-      const answer = await answerTo(error, code, request)
-      // Without it, an answer of 200 becomes one of 500: of the proxy, a refusal is an event stream that says so.
-      set.status = answer.status
-      gate.leave(request, { status: answer.status, subject: undefined })
-      return answer
-    })
-    .onRequest(async ({ request, server }) => {
-      noteAddress(request, server, config.trustProxy ?? [])
-      gate.arrive(request)
-      if (!isBareTarget(request)) return undefined
-      await gate.enter(request, PROXY_ROUTE)
-      return handleProxy(request, server)
-    })
-    .onTransform(async ({ request, route, params, set }) => {
-      const context = currentRequest()
-      if (context !== undefined) context.route = route
-      Object.assign(set.headers, await gate.enter(request, route, subjectOf(params, undefined)))
-    })
-    .onTransform(async ({ request, route, params }) => checkVisible(visibility, { request, route, params }))
-    .onAfterHandle(({ request, params, response, set }) => {
-      const status = typeof set.status === 'number' ? set.status : 200
-      const answered = response instanceof Response ? response.status : status
-      gate.leave(request, { status: answered, subject: subjectOf(params, response) })
-    })
-    .onAfterHandle(({ request }) => {
-      const subject = touchedBy(request)
-      if (subject !== undefined) deps.touched(subject)
-    })
-    .onAfterHandle(async ({ request, response }) => {
-      const named = await nameCaller(request, response)
-      const dressed = (await dressPage(request, named ?? response)) ?? named
-      return (await compressPage(request, dressed ?? response)) ?? dressed
-    })
-    .onAfterHandle(({ request, response }) => headOf(request, response))
+  const app = guarded({ gate, visibility, handleProxy, config, warn: deps.warn })
     .use(requestParts())
     .use(probeRoutes(deps))
     .use(assetRoutes())
@@ -198,24 +160,72 @@ export async function createApp(deps: AppDeps) {
     .use(proxyRoutes(handleProxy))
   checkDecided(app.routes)
   return app
+}
 
-  async function answerTo(error: unknown, code: unknown, request: Request): Promise<Response> {
-    if (error instanceof Refused) return error.response
-    try {
-      if (code === 'NOT_FOUND') await gate.miss(request)
-    } catch (refused) {
-      return answerTo(refused, undefined, request)
-    }
-    const answer = await problemResponse(problemOf(error, code, request), request)
-    const named = (await nameCaller(request, answer)) ?? answer
-    return (await dressPage(request, named)) ?? named
-  }
+interface Guards extends Pick<AppDeps, 'config' | 'warn'> {
+  gate: Gate
+  visibility: Visibility
+  handleProxy: ReturnType<typeof proxyHandler>
+}
 
-  function problemOf(error: unknown, code: unknown, request: Request): Problem {
-    if (error instanceof Problem) return error
-    const path = new URL(request.url).pathname
-    if (code === 'NOT_FOUND') return new Problem('not_found', `No such path: ${path.slice(0, 200)}.`)
-    deps.warn(`${request.method} ${path}`, error)
-    return new Problem('internal', 'Internal error. See the log of Weir.')
+/** What every request passes, and every answer. */
+function guarded({ gate, visibility, handleProxy, config, warn }: Guards) {
+  // By default its router takes the path from the eleventh character on, which of a short host is in the query.
+  return new Elysia({ handler: { standardHostname: false } })
+    .onError(async ({ error, code, request, set }) => {
+      const answer = await answerTo(error, code, request, { gate, warn })
+      // Without it, an answer of 200 becomes one of 500: of the proxy, a refusal is an event stream that says so.
+      set.status = answer.status
+      gate.leave(request, { status: answer.status, subject: undefined })
+      return answer
+    })
+    .onRequest(async ({ request, server }) => {
+      noteAddress(request, server, config.trustProxy ?? [])
+      gate.arrive(request)
+      if (!isBareTarget(request)) return undefined
+      await gate.enter(request, PROXY_ROUTE)
+      return handleProxy(request, server)
+    })
+    .onTransform(async ({ request, route, params, set }) => {
+      const context = currentRequest()
+      if (context !== undefined) context.route = route
+      Object.assign(set.headers, await gate.enter(request, route, subjectOf(params, undefined)))
+    })
+    .onTransform(async ({ request, route, params }) => checkVisible(visibility, { request, route, params }))
+    .onAfterHandle(({ request, params, response, set }) => {
+      const status = typeof set.status === 'number' ? set.status : 200
+      const answered = response instanceof Response ? response.status : status
+      gate.leave(request, { status: answered, subject: subjectOf(params, response) })
+    })
+    .onAfterHandle(async ({ request, response }) => {
+      const named = await nameCaller(request, response)
+      const dressed = (await dressPage(request, named ?? response)) ?? named
+      return (await compressPage(request, dressed ?? response)) ?? dressed
+    })
+    .onAfterHandle(({ request, response }) => headOf(request, response))
+}
+
+async function answerTo(
+  error: unknown,
+  code: unknown,
+  request: Request,
+  { gate, warn }: Pick<Guards, 'gate' | 'warn'>,
+): Promise<Response> {
+  if (error instanceof Refused) return error.response
+  try {
+    if (code === 'NOT_FOUND') await gate.miss(request)
+  } catch (refused) {
+    return answerTo(refused, undefined, request, { gate, warn })
   }
+  const answer = await problemResponse(problemOf(error, code, request, warn), request)
+  const named = (await nameCaller(request, answer)) ?? answer
+  return (await dressPage(request, named)) ?? named
+}
+
+function problemOf(error: unknown, code: unknown, request: Request, warn: AppDeps['warn']): Problem {
+  if (error instanceof Problem) return error
+  const path = new URL(request.url).pathname
+  if (code === 'NOT_FOUND') return new Problem('not_found', `No such path: ${path.slice(0, 200)}.`)
+  warn(`${request.method} ${path}`, error)
+  return new Problem('internal', 'Internal error. See the log of Weir.')
 }

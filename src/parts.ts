@@ -1,15 +1,12 @@
-import type { Workers } from '../jobs/workers.ts'
 import { Archive } from './archive/archive.ts'
 import { Deliverer, type DeliveryTimes } from './channels/deliverer.ts'
 import { Notifier } from './channels/notifier.ts'
-import type { Config } from './config.ts'
+import type { Context } from './context.ts'
 import { causeOf, Problem } from './errors.ts'
-import type { Hub } from './hub/hub.ts'
-import type { SharedCounts } from './limits/shared-counts.ts'
 import { SharedUpstreamRate } from './limits/shared-upstream-rate.ts'
 import { UpstreamRate } from './limits/upstream-rate.ts'
-import { type Egress, EgressError } from './net/egress.ts'
-import type { Observation } from './observe/observation.ts'
+import { EgressError } from './net/egress.ts'
+import { Readiness } from './observe/readiness.ts'
 import { ProxiedStreams } from './proxy/proxied.ts'
 // biome-ignore lint/suspicious/noShadowRestrictedNames: the proxy that is served, as README and API call it; JavaScript's isn't used here
 import { Proxy } from './proxy/proxy.ts'
@@ -17,11 +14,9 @@ import { requestOf } from './proxy/request.ts'
 import { archiveLater } from './queue/archiving.ts'
 import { streamControl } from './queue/control.ts'
 import { deliveryControl as deliveryControlOf } from './queue/deliveries.ts'
-import { ARCHIVE_QUEUE, DELIVERIES_QUEUE, SCHEDULES_QUEUE, STREAMS_QUEUE } from './queue/names.ts'
-import type { QueueEngine } from './queue/open.ts'
-import type { Relay, RelayMessage } from './relay/relay.ts'
-import { Touches } from './relay/touches.ts'
 import { LivePages } from './routes/live/live-pages.tsx'
+import { refreshPages } from './routes/live/refresh.ts'
+import { lastMigration } from './storage/migrations.ts'
 import type { Day } from './storage/partitions.ts'
 import type { Database } from './storage/storage.ts'
 import { expectationOf, Holder } from './streams/ingest/holder.ts'
@@ -32,161 +27,112 @@ import { storedEvents } from './streams/log/logs.ts'
 import { Fanout } from './streams/recording/fanout.ts'
 import { Recorder } from './streams/recording/recorder.ts'
 import { isShared } from './streams/registry/visibility.ts'
-import type { Subject } from './topics.ts'
 
-/** Told of faults that no caller hears about. */
-export type Warn = (message: string, error?: unknown) => void
+export type Parts = ReturnType<typeof buildParts>
+type IngestParts = ReturnType<typeof ingestParts>
 
-/** What every part stands on. */
-export interface Ground {
-  config: Config
-  warn: Warn
-  now(): number
-  db: Database
-  /** Adds what ends a part; the last one is ended first. */
-  closing(end: () => unknown): void
-  queues: Queues
-  hub: Hub
-  relay: Relay
-  /** What all processes count together; undefined: each counts on its own. */
-  counts: SharedCounts | undefined
-  egress: Egress
-  /** Counts and traces what is done. */
-  observation: Observation
-  /** This process among the workers. */
-  worker: string
-  /** Where Weir is reached. */
-  self(): string
+/** The parts that every process has, whatever its role. */
+export function buildParts(context: Context, deliveryTimes: DeliveryTimes | undefined) {
+  const parts = {
+    ...ingestParts(context),
+    ...notificationParts(context, deliveryTimes),
+    ...storageParts(context),
+  }
+  return { ...parts, ...operationParts(context, parts) }
 }
 
-export type Queues = ReturnType<typeof openQueues>
-
-/** The queues, as soon as their engine is there; each says what goes wrong with it. */
-export function openQueues(
-  engine: Promise<QueueEngine>,
-  { warn, closing }: Pick<Ground, 'warn' | 'closing'>,
-) {
-  const open = (name: string) => {
-    const queue = engine.then((opened) => opened.queue(name).on('error', (error) => warn(error.message)))
-    // Without an engine nothing is there to close; whoever asks for a queue is told why.
-    const close = () =>
-      queue.then(
-        (opened) => opened.close(),
-        () => {},
-      )
-    queue.catch(() => {})
-    closing(close)
-    return queue
+/** What runs streams, records them, and takes what was recorded to whoever watches. */
+function ingestParts(context: Context) {
+  const { config, warn, now, db, bus, queues, hub, counts } = context
+  const control = streamControl({ queue: queues.streams, bus })
+  const large = new LargeDocuments()
+  const recorder = recorderOf(context)
+  const holder = holderOf(context, recorder, large)
+  const status = { db, limits: config, now, heldRun: (id: string) => holder.run(id) }
+  const pages = new LivePages({ ...status, hub, warn })
+  const mayReach = reachOf(context)
+  const proxied = new ProxiedStreams({ db, control, bus, mayReach })
+  const upstreamRate = new SharedUpstreamRate(new UpstreamRate(config), counts)
+  const proxy = new Proxy({ db, hub, bus, large, proxied, upstreamRate, now, warn })
+  const fanout = new Fanout({ db, hub, bus, pages, proxy, warn })
+  const parts = {
+    ...status,
+    control,
+    large,
+    recorder,
+    holder,
+    pages,
+    mayReach,
+    proxied,
+    upstreamRate,
+    proxy,
+    fanout,
   }
-  return {
-    streams: open(STREAMS_QUEUE),
-    schedules: open(SCHEDULES_QUEUE),
-    deliveries: open(DELIVERIES_QUEUE),
-    archive: open(ARCHIVE_QUEUE),
-  }
+  endIngest(context, parts)
+  return parts
 }
 
-/** What holds streams, records them, and takes what was recorded to whoever watches. */
-export function followingParts(ground: Ground) {
-  const { config, warn, now, db, closing, queues, hub, relay, egress, observation, worker, self, counts } =
-    ground
-  const { recording } = observation
+/** Subscribes what isn't a part of its own, and says how ingest ends. */
+function endIngest({ bus, closers, observation }: Context, parts: IngestParts): void {
+  const { holder, fanout, recorder, large, pages, proxy, upstreamRate } = parts
   const hostOf = (id: string) => {
     const stream = holder.run(id)?.stream
     return stream && isShared(stream) ? URL.parse(stream.url)?.host : undefined
   }
-  const recorder: Recorder = new Recorder(db, (run) => expectationOf(run, config, now()), {
-    stored: (entries) => {
-      recording.stored(entries, hostOf)
-      fanout.stored(entries)
-    },
-    changed: (ids) => control.changed(ids),
-    unwanted: (id) => holder.interrupt(id),
+  const counting = bus.subscribe('The metrics', {
+    'entries.stored': ({ entries }) => entries && observation.recording.stored(entries, hostOf),
+  })
+  const refreshing = refreshPages(bus, pages)
+  closers.add(() => counting.end())
+  // It hears what the recorder still writes while that closes.
+  closers.add(() => fanout.close())
+  closers.add(() => recorder.close())
+  closers.add(() => large.close())
+  closers.add(() => pages.close())
+  closers.add(() => refreshing.end())
+  closers.add(() => upstreamRate.close())
+  closers.add(() => proxy.close())
+}
+
+function recorderOf({ config, warn, now, db, bus, observation: { recording } }: Context): Recorder {
+  return new Recorder(db, (run) => expectationOf(run, config, now()), bus, {
     wrote: (tookMs, error) => recording.wrote(tookMs, error),
     failing: (error, waiting) => warn(`Can't store entries, ${waiting} are waiting: ${causeOf(error)}`),
   })
-  closing(() => recorder.close())
-  const large = new LargeDocuments()
-  closing(() => large.close())
-  const holder = new Holder({
-    runs: runStore(db, worker, (runs) => relay.publish({ type: 'begun', runs }), large),
-    large,
-    recorder,
-    limits: config,
-    now,
-    random: Math.random,
-    hosts: new Hosts(),
-    fetch: observation.following(egress.fetch),
-    request: (stream) => requestOf(stream, { url: self(), token: config.token }),
-    storedEvents: (id, eventIds) => storedEvents(db, id, eventIds),
-  })
-  const status = { db, limits: config, now, heldRun: (id: string) => holder.run(id) }
-  const pages = new LivePages({ ...status, hub, warn })
-  closing(() => pages.close())
-  const touches = new Touches({ relay, changed: (subject) => pages.views.changed(subject) })
-  closing(() => touches.close())
-  const touched = (subject: Subject) => touches.add(subject)
-  const watch = (id: string, seq: number) => fanout.watch(id, seq)
-  const follows = (id: string) => proxy.follows(id)
-  const fanout: Fanout = new Fanout({
-    ...{ db, hub, relay, pages, warn },
-    proxy: { follows, stored: (entry) => proxy.stored(entry) },
-  })
-  closing(() => fanout.close())
-  // Workers come last, and not in every process.
-  const work: { workers: Workers | undefined } = { workers: undefined }
-  const wanted = () => work.workers?.lookSoon()
-  const interrupt = (id: string) => holder.interrupt(id)
-  const control = streamControl({ queue: queues.streams, relay, wanted, interrupt, pages })
-  const mayReach = reachOf(ground)
-  const proxied = new ProxiedStreams(db, control, mayReach)
-  const upstreamRate = new SharedUpstreamRate(new UpstreamRate(config), counts)
-  closing(() => upstreamRate.close())
-  const proxy = new Proxy({ db, hub, large, proxied, upstreamRate, watch, now, warn })
-  closing(() => proxy.close())
-  relay.listen({ received: receiver({ holder, fanout, pages, wanted }), restored: () => fanout.catchUp() })
-  return {
-    status,
-    recorder,
-    holder,
-    large,
-    pages,
-    touched,
-    control,
-    watch,
-    mayReach,
-    proxied,
-    proxy,
-    upstreamRate,
-    work,
-  }
 }
 
-/** What tells people. */
-export function tellingParts(
-  ground: Ground,
-  touched: (subject: Subject) => void,
-  deliveryTimes: DeliveryTimes | undefined,
-) {
-  const { config, warn, now, db, closing, queues, egress, observation, self } = ground
-  const deliveryControl = deliveryControlOf(queues.deliveries, warn, () => touched('channels'))
-  const notifier = new Notifier({ db, control: deliveryControl, now })
+function holderOf(context: Context, recorder: Recorder, large: LargeDocuments): Holder {
+  const { config, now, db, bus, worker, egress, observation, address } = context
+  return new Holder({
+    runs: runStore(db, worker, bus, large),
+    ...{ bus, large, recorder, limits: config, now, random: Math.random, hosts: new Hosts() },
+    fetch: observation.following(egress.fetch),
+    request: (stream) => requestOf(stream, { url: address.self, token: config.token }),
+    storedEvents: (id, eventIds) => storedEvents(db, id, eventIds),
+  })
+}
+
+/** What notifies people. */
+function notificationParts(context: Context, deliveryTimes: DeliveryTimes | undefined) {
+  const { config, warn, now, db, bus, queues, egress, observation, address, closers } = context
+  const deliveryControl = deliveryControlOf(queues.deliveries, warn)
+  const notifier = new Notifier({ db, bus, control: deliveryControl, now })
   const deliverer = new Deliverer({
-    ...{ db, egress, now, random: Math.random, times: deliveryTimes },
+    ...{ db, bus, egress, now, random: Math.random, times: deliveryTimes },
     attempted: (kind, sending) => observation.attempts.made(kind, sending),
   })
-  closing(() => deliverer.close())
+  closers.add(() => deliverer.close())
   const settings = {
     groupWaitMs: config.incidentWaitMs,
     remindMs: config.incidentRemindMs,
     egressCheckHosts: config.egressCheckHosts ?? [],
   }
-  const incidents = { db, now, notifier, url: self, settings }
+  const incidents = { db, bus, now, notifier, url: () => address.self, settings }
   return { deliveryControl, notifier, deliverer, incidents }
 }
 
-/** What archives the log, and lets go of what is old. */
-export function keepingParts({ config, warn, now, db, closing, queues, egress }: Ground) {
+/** What archives the log, and deletes what is old. */
+function storageParts({ config, warn, now, db, closers, queues, egress }: Context) {
   const runLater = archiveLater(queues.archive)
   // The operator's own, for the archive alone: streams and channels may not go there for that.
   const way = config.s3Endpoint === undefined ? egress : egress.allowing(config.s3Endpoint)
@@ -194,14 +140,29 @@ export function keepingParts({ config, warn, now, db, closing, queues, egress }:
     ...{ db, config, runLater, now, random: Math.random, warn },
     fetch: way.fetch,
   })
-  closing(() => archive.close())
+  closers.add(() => archive.close())
   const mayDrop = (tx: Database, day: Day) => archive.mayDrop(tx, day)
   const retention = { db, now, warn, bounds: config, mayDrop: config.s3Bucket ? mayDrop : undefined }
   return { archive, retention }
 }
 
+/** What says how this process is. */
+function operationParts(context: Context, { recorder, holder, proxy }: IngestParts) {
+  const { config, db, queues, hub, counts, observation, closers } = context
+  const readiness = new Readiness({
+    db,
+    schema: lastMigration(),
+    queue: config.role === 'web' ? undefined : queues.schedules,
+  })
+  closers.beforehand(async () => {
+    if (readiness.closing() && config.drainMs > 0) await Bun.sleep(config.drainMs)
+  })
+  const scrape = observation.scrape({ db, hub, counts, recorder, holder, proxy, queues: queues.all })
+  return { readiness, scrape }
+}
+
 /** A host that can't be looked up now may be there later; one that must not be reached is refused at once. */
-function reachOf({ egress }: Ground) {
+function reachOf({ egress }: Context) {
   return async (url: string): Promise<void> => {
     if (egress.isOpen) return
     try {
@@ -209,46 +170,6 @@ function reachOf({ egress }: Ground) {
     } catch (error) {
       if (!(error instanceof EgressError)) throw error
       if (error.code === 'not_allowed') throw new Problem('not_allowed', error.message, 'url')
-    }
-  }
-}
-
-interface ReceiverDeps {
-  holder: Holder
-  fanout: Fanout
-  pages: LivePages
-  wanted(): void
-}
-
-/** What is done with the messages of other processes. */
-function receiver({ holder, fanout, pages, wanted }: ReceiverDeps) {
-  return (message: RelayMessage) => {
-    switch (message.type) {
-      case 'interrupt':
-        for (const id of message.ids) holder.interrupt(id)
-        break
-      case 'begun':
-        for (const [id, epoch] of message.runs) holder.fence(id, epoch)
-        break
-      case 'stored':
-        fanout.storedElsewhere(message)
-        break
-      case 'changed':
-        pages.changed(message.ids)
-        break
-      case 'touched':
-        for (const subject of message.subjects) pages.views.changed(subject)
-        break
-      case 'listed':
-        pages.listed()
-        break
-      case 'wanted':
-        wanted()
-        break
-      case 'here':
-      case 'untold':
-        // Of the line itself: presence answers them.
-        break
     }
   }
 }

@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import { Bus } from '../../src/bus/bus.ts'
 import { sha256 } from '../../src/core/documents/document.ts'
 import { openStorage } from '../../src/storage/open.ts'
 import { makePartitions } from '../../src/storage/partitions.ts'
@@ -55,14 +56,11 @@ function ways() {
   return {
     /** As runs do: through the recorder, with checkpoints and rollups. */
     recorder: async () => {
-      const runs = runStore(storage.db, 'bench', () => {}, new LargeDocuments())
+      const bus = new Bus((message) => void console.error(message))
+      const runs = runStore(storage.db, 'bench', bus, new LargeDocuments())
       const expect = () =>
         ({ kind: 'sse', desired: 'running', intervalMs: 1, timeoutMs: 1, silenceMs: 1 }) as const
-      const recorder = new Recorder(storage.db, expect, {
-        stored: () => {},
-        changed: () => {},
-        unwanted: () => {},
-      })
+      const recorder = new Recorder(storage.db, expect, bus)
       const all = (await Promise.all(
         streams.map(({ id }) => runs.begin({ streamId: id, attempt: 1, takeOver: true })),
       )) as Run[]

@@ -1,3 +1,4 @@
+import type { Bus, Subscription } from '../bus/bus.ts'
 import { causeOf } from '../errors.ts'
 import type { Keys } from './keys.ts'
 import type { Sessions } from './sessions.ts'
@@ -18,6 +19,7 @@ export interface CredentialWatchDeps {
   keys: Pick<Keys, 'stillValid'>
   sessions: Pick<Sessions, 'stillValid'>
   subscribers: Subscribers
+  bus: Bus
   warn(message: string, error?: unknown): void
   everyMs?: number
 }
@@ -26,12 +28,18 @@ export interface CredentialWatchDeps {
 export class CredentialWatch {
   readonly #deps: CredentialWatchDeps
   readonly #timer: Timer
+  readonly #subscription: Subscription
   #checking: Promise<void> | undefined
 
   constructor(deps: CredentialWatchDeps) {
     this.#deps = deps
     this.#timer = setInterval(() => void this.check(), deps.everyMs ?? EVERY_MS)
     this.#timer.unref()
+    const check = () => void this.check()
+    this.#subscription = deps.bus.subscribe('The watch of credentials', {
+      'key.updated': check,
+      'session.ended': check,
+    })
   }
 
   /** Checks now, unless a check is already running. */
@@ -44,6 +52,7 @@ export class CredentialWatch {
 
   async close(): Promise<void> {
     clearInterval(this.#timer)
+    this.#subscription.end()
     await this.#checking
   }
 

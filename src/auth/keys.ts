@@ -1,5 +1,6 @@
 import { and, desc, eq, inArray, isNull, sql } from 'drizzle-orm'
 import { keys } from '../../drizzle/schema.ts'
+import type { Bus, Subscription } from '../bus/bus.ts'
 import { Problem } from '../errors.ts'
 import type { Database } from '../storage/storage.ts'
 import { isUuid } from '../streams/registry/uuid.ts'
@@ -24,33 +25,34 @@ export interface KeysDeps {
   now(): number
   random: RandomBytes
   warn(message: string, error: unknown): void
-  /** Called when a key was revoked here. */
-  ended(): void
+  bus: Bus
 }
 
 /** Most valid keys; more are refused. */
 export const MAX_KEYS = 500
 /** Most keys listed, newest first: the valid ones and some past ones. */
 const MAX_LISTED = 1_000
-/** How long a process caches a key, in milliseconds: the delay of a revocation elsewhere. */
+/** How long a process caches a key, in milliseconds: the longest delay of a revocation elsewhere. */
 const REMEMBER_MS = 3_000
 /** How often the last use is stored, in milliseconds. */
 const USE_MS = 60_000
 
-/** The API keys of programs and people. */
+/** The API keys of programs and people; publishes `key.updated`. */
 export class Keys {
   readonly #deps: KeysDeps
   readonly #known: Remembered<Key>
+  readonly #subscription: Subscription
   readonly #writing = new Set<Promise<unknown>>()
 
   constructor(deps: KeysDeps) {
     this.#deps = deps
     this.#known = new Remembered(REMEMBER_MS, deps.now)
+    this.#subscription = deps.bus.subscribe('The keys', { 'key.updated': () => this.#known.forget() })
   }
 
   /** @returns the key with its secret, which is shown only once. @throws Problem `too_many`, `invalid_field` */
   async add({ name, scope, expiresAt }: KeyInput, by: string): Promise<{ key: KeyView; secret: string }> {
-    const { db, now, random } = this.#deps
+    const { db, bus, now, random } = this.#deps
     const createdAt = new Date(now())
     if (expiresAt !== undefined && expiresAt <= createdAt)
       throw new Problem('invalid_field', 'expiresAt: must be in the future.', 'expiresAt')
@@ -68,7 +70,7 @@ export class Keys {
     const row = { ...values, digest: digestOf(secret), prefix: prefixOf(secret) }
     const [added] = await db.insert(keys).values(row).returning()
     if (added === undefined) throw new Error('The key was not stored')
-    this.#known.forget()
+    bus.publish({ type: 'key.updated' })
     return { key: viewOf(added), secret }
   }
 
@@ -101,13 +103,12 @@ export class Keys {
 
   /** Revokes a key, here at once and elsewhere within seconds; idempotent. @throws Problem `not_found` */
   async revoke(id: string): Promise<void> {
-    const { db, now, ended } = this.#deps
+    const { db, bus, now } = this.#deps
     if (!isUuid(id)) throw noKey(id)
     const set = { revokedAt: sql`coalesce(${keys.revokedAt}, ${new Date(now()).toISOString()}::timestamptz)` }
     const revoked = await db.update(keys).set(set).where(eq(keys.id, id)).returning({ id: keys.id })
-    this.#known.forget()
     if (revoked.length === 0) throw noKey(id)
-    ended()
+    bus.publish({ type: 'key.updated' })
   }
 
   /** Whether a secret was a key when last looked up here: looking it up again isn't a stranger's guess. */
@@ -132,6 +133,7 @@ export class Keys {
 
   /** Waits for pending writes. */
   async close(): Promise<void> {
+    this.#subscription.end()
     await Promise.all(this.#writing)
   }
 

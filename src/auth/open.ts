@@ -1,3 +1,4 @@
+import type { Bus } from '../bus/bus.ts'
 import type { SharedCounts } from '../limits/shared-counts.ts'
 import type { Database } from '../storage/storage.ts'
 import { Audit } from './audit.ts'
@@ -11,6 +12,7 @@ import { Sessions } from './sessions.ts'
 
 export interface AccessOptions {
   db: Database
+  bus: Bus
   /** WEIR_TOKEN; undefined: anyone on this machine has access. */
   token: string | undefined
   now(): number
@@ -38,11 +40,10 @@ export interface Access {
 
 export function openAccess(options: AccessOptions): Access {
   const { random = fill, publicUrl, subscribers, checkEveryMs: everyMs, counts, ...deps } = options
-  const { warn, token, now } = deps
-  const ended = () => void watch?.check()
-  const keys = new Keys({ ...deps, random, ended })
-  const sessions = new Sessions({ ...deps, keys, random, ended })
-  const watch = subscribers && new CredentialWatch({ keys, sessions, subscribers, warn, everyMs })
+  const { bus, warn, token, now } = deps
+  const keys = new Keys({ ...deps, random })
+  const sessions = new Sessions({ ...deps, keys, random })
+  const watch = subscribers && new CredentialWatch({ keys, sessions, subscribers, bus, warn, everyMs })
   const cookie = new SessionCookie({ publicUrl })
   const guesses = new Guesses({ now, shared: counts, pepper: token ?? '' })
   const door = new Door({ token, keys, sessions, cookie, guesses })
@@ -50,6 +51,7 @@ export function openAccess(options: AccessOptions): Access {
   return {
     ...{ door, keys, cookie, audit },
     async close() {
+      sessions.close()
       await Promise.all([watch?.close(), keys.close(), audit.settled()])
     },
   }

@@ -1,5 +1,6 @@
 import { and, eq, gt, inArray, lte } from 'drizzle-orm'
 import { sessions } from '../../drizzle/schema.ts'
+import type { Bus, Subscription } from '../bus/bus.ts'
 import type { Database } from '../storage/storage.ts'
 import { type Caller, OWNER } from './caller.ts'
 import type { Keys } from './keys.ts'
@@ -18,20 +19,21 @@ export interface SessionsDeps {
   token: string | undefined
   now(): number
   random: RandomBytes
-  /** Called when somebody signed out here. */
-  ended(): void
+  bus: Bus
 }
 
 type Session = typeof sessions.$inferSelect
 
-/** Signed-in browsers. They are stored in the database, so that each can be ended. */
+/** Signed-in browsers. They are stored in the database, so that each can be ended; publishes `session.ended`. */
 export class Sessions {
   readonly #deps: SessionsDeps
   readonly #known: Remembered<Session>
+  readonly #subscription: Subscription
 
   constructor(deps: SessionsDeps) {
     this.#deps = deps
     this.#known = new Remembered(REMEMBER_MS, deps.now)
+    this.#subscription = deps.bus.subscribe('The sessions', { 'session.ended': () => this.#known.forget() })
   }
 
   /** @param keyId the key used to sign in; undefined: WEIR_TOKEN. @returns the value of the cookie */
@@ -84,10 +86,13 @@ export class Sessions {
 
   /** Signs out; idempotent. */
   async end(secret: string): Promise<void> {
-    const { db, ended } = this.#deps
+    const { db, bus } = this.#deps
     await db.delete(sessions).where(eq(sessions.digest, digestOf(secret)))
-    this.#known.forget()
-    ended()
+    bus.publish({ type: 'session.ended' })
+  }
+
+  close(): void {
+    this.#subscription.end()
   }
 }
 

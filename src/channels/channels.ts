@@ -1,5 +1,6 @@
 import { and, asc, eq, sql } from 'drizzle-orm'
 import { channels, deliveries } from '../../drizzle/schema.ts'
+import type { Bus } from '../bus/bus.ts'
 import { Problem } from '../errors.ts'
 import { type Egress, EgressError } from '../net/egress.ts'
 import type { Database } from '../storage/storage.ts'
@@ -35,12 +36,13 @@ const USUAL_PORTS = new Set([80, 443, 465, 587])
 
 export interface ChannelsDeps {
   db: Database
+  bus: Bus
   egress: Egress
   /** Milliseconds since the epoch. */
   now(): number
 }
 
-/** Manages the channels that notifications go to. */
+/** Manages the channels that notifications go to; publishes `channel.updated`. */
 export class Channels {
   readonly #deps: ChannelsDeps
 
@@ -80,6 +82,7 @@ export class Channels {
     }
     const [added] = await db.insert(channels).values(values).onConflictDoNothing().returning()
     if (added === undefined) throw taken(name)
+    this.#updated()
     return added
   }
 
@@ -115,6 +118,7 @@ export class Channels {
     const set = { ...change, ...(config && { config }), updatedAt: new Date(this.#deps.now()) }
     const [changed] = await this.#deps.db.update(channels).set(set).where(eq(channels.id, id)).returning()
     if (changed === undefined) throw noChannel(id)
+    this.#updated()
     return changed
   }
 
@@ -125,6 +129,7 @@ export class Channels {
       .where(eq(channels.id, uuid(id)))
       .returning({ id: channels.id })
     if (removed.length === 0) throw noChannel(id)
+    this.#updated()
   }
 
   /** Suspends a channel and cancels its pending deliveries. Has no effect on a suspended one. */
@@ -132,6 +137,7 @@ export class Channels {
     const { db, now } = this.#deps
     await this.get(id)
     await db.transaction((tx) => suspendChannel(tx, id, reason, new Date(now())))
+    this.#updated()
     return this.get(id)
   }
 
@@ -144,7 +150,12 @@ export class Channels {
       .where(eq(channels.id, uuid(id)))
       .returning()
     if (resumed === undefined) throw noChannel(id)
+    this.#updated()
     return resumed
+  }
+
+  #updated(): void {
+    this.#deps.bus.publish({ type: 'channel.updated' })
   }
 
   async #checkName(name: string): Promise<void> {

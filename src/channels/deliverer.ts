@@ -1,5 +1,6 @@
 import { and, eq, gt, sql } from 'drizzle-orm'
 import { attempts, channels, deliveries } from '../../drizzle/schema.ts'
+import type { Bus } from '../bus/bus.ts'
 import type { Egress } from '../net/egress.ts'
 import type { Database } from '../storage/storage.ts'
 import { type Channel, suspendChannel } from './channels.ts'
@@ -46,6 +47,7 @@ export interface DeliveryTimes {
 
 export interface DelivererDeps {
   db: Database
+  bus: Bus
   egress: Egress
   now(): number
   random(): number
@@ -57,7 +59,7 @@ export interface DelivererDeps {
 /** What an attempt has to do. */
 type Claim = { channel: Channel; delivery: Delivery } | { later: Date } | undefined
 
-/** Makes the attempts: one at a time for each delivery, across all processes. */
+/** Makes the attempts: one at a time for each delivery, across all processes; publishes `channel.updated`. */
 export class Deliverer {
   readonly #deps: DelivererDeps
   readonly #times: DeliveryTimes
@@ -73,13 +75,9 @@ export class Deliverer {
    * @returns when to check the delivery again; undefined when it has ended
    */
   async attempt(deliveryId: string): Promise<Date | undefined> {
-    const claim = await this.#claim(deliveryId)
-    if (claim === undefined) return undefined
-    if ('later' in claim) return claim.later
-    const { channel, delivery } = claim
-    const sending = await this.send(channel, delivery.message as StoredMessage, delivery.id)
-    this.#deps.attempted?.(channel.kind, sending)
-    return this.#record(delivery, sending)
+    const next = await this.#attempt(deliveryId)
+    this.#deps.bus.publish({ type: 'channel.updated' })
+    return next
   }
 
   /** Sends a message now and stores nothing. The result holds no secrets. */
@@ -114,6 +112,16 @@ export class Deliverer {
       code: 'interrupted',
       message: 'Weir shut down during the attempt.',
     } satisfies SendError)
+  }
+
+  async #attempt(deliveryId: string): Promise<Date | undefined> {
+    const claim = await this.#claim(deliveryId)
+    if (claim === undefined) return undefined
+    if ('later' in claim) return claim.later
+    const { channel, delivery } = claim
+    const sending = await this.send(channel, delivery.message as StoredMessage, delivery.id)
+    this.#deps.attempted?.(channel.kind, sending)
+    return this.#record(delivery, sending)
   }
 
   #claim(id: string): Promise<Claim> {

@@ -1,5 +1,6 @@
 import { and, asc, desc, eq, inArray, isNull, lt, notInArray, or, sql } from 'drizzle-orm'
 import { attempts, channels, deliveries } from '../../drizzle/schema.ts'
+import type { Bus } from '../bus/bus.ts'
 import { Problem } from '../errors.ts'
 import type { Database } from '../storage/storage.ts'
 import { errorOf, uuid } from './channels.ts'
@@ -89,7 +90,7 @@ export async function readDeliveries(
  * @throws Problem `not_found`; `conflict` for an unfinished one, and while its channel is suspended
  */
 export async function replay(
-  { db, control, now }: { db: Database; control: DeliveryControl; now(): number },
+  { db, control, bus, now }: { db: Database; control: DeliveryControl; bus: Bus; now(): number },
   id: string,
 ): Promise<Queued> {
   const [found] = await db
@@ -107,6 +108,7 @@ export async function replay(
     .where(and(eq(deliveries.id, id), sql`${deliveries.status} <> 'pending'`))
     .returning({ id: deliveries.id })
   if (replayed.length === 0) throw new Problem('conflict', 'The delivery is still pending.')
+  bus.publish({ type: 'channel.updated' })
   const queued = { id, channelId: found.channelId }
   control.deliverAgain([queued])
   return queued
@@ -142,7 +144,10 @@ export async function reconcileDeliveries(
  * Removes deliveries that finished long ago, and those beyond the limit of each channel, in bounded steps.
  * @returns how many it removed
  */
-export async function forgetDeliveries(db: Database, now: number): Promise<number> {
+export async function forgetDeliveries(
+  { db, bus }: { db: Database; bus: Bus },
+  now: number,
+): Promise<number> {
   const ranked = db
     .select({
       id: deliveries.id,
@@ -164,8 +169,9 @@ export async function forgetDeliveries(db: Database, now: number): Promise<numbe
       ),
     )
     .limit(FORGET_LIMIT)
-  return (await db.delete(deliveries).where(inArray(deliveries.id, old)).returning({ id: deliveries.id }))
-    .length
+  const gone = await db.delete(deliveries).where(inArray(deliveries.id, old)).returning({ id: deliveries.id })
+  if (gone.length > 0) bus.publish({ type: 'channel.updated' })
+  return gone.length
 }
 
 async function attemptsOf(db: Database, ids: readonly string[]): Promise<Map<string, AttemptView[]>> {

@@ -1,5 +1,6 @@
 import { inArray, isNull, type SQL } from 'drizzle-orm'
 import { channels, deliveries, streams } from '../../drizzle/schema.ts'
+import type { Bus } from '../bus/bus.ts'
 import type { Database } from '../storage/storage.ts'
 import { type Message, storedMessage } from './message.ts'
 
@@ -13,6 +14,7 @@ export interface DeliveryControl {
 export interface NotifierDeps {
   db: Database
   control: DeliveryControl
+  bus: Bus
   /** Milliseconds since the epoch. */
   now(): number
 }
@@ -23,7 +25,7 @@ export type Queued = { id: string; channelId: string }
 /** Streams per statement. */
 const BULK = 1_000
 
-/** Finds the responsible channels and stores deliveries for them. */
+/** Finds the responsible channels and stores deliveries for them; publishes `channel.updated`. */
 export class Notifier {
   readonly #deps: NotifierDeps
 
@@ -89,9 +91,11 @@ export class Notifier {
     return values.map(({ id, channelId }) => ({ id, channelId }))
   }
 
-  /** Makes workers attempt the stored deliveries now. */
+  /** Makes workers attempt the stored deliveries now: after the commit. */
   deliver(stored: readonly Queued[]): void {
-    if (stored.length > 0) this.#deps.control.deliverLater(stored)
+    if (stored.length === 0) return
+    this.#deps.bus.publish({ type: 'channel.updated' })
+    this.#deps.control.deliverLater(stored)
   }
 
   async #responsible(streamIds: readonly string[], which: SQL | undefined): Promise<Map<string, string[]>> {

@@ -1,5 +1,6 @@
 import { inArray } from 'drizzle-orm'
 import { attempts, channels, deliveries } from '../../drizzle/schema.ts'
+import type { Bus } from '../bus/bus.ts'
 import { Problem } from '../errors.ts'
 import type { Database } from '../storage/storage.ts'
 import type { Channel } from './channels.ts'
@@ -74,7 +75,7 @@ export interface Tried extends Sending {
 
 /** Sends a message to a channel now, suspended or not, and stores it among its deliveries. */
 export async function tryChannel(
-  { db, deliverer, now }: { db: Database; deliverer: Deliverer; now(): number },
+  { db, bus, deliverer, now }: { db: Database; bus: Bus; deliverer: Deliverer; now(): number },
   channel: Channel,
   text: string,
   url: string,
@@ -109,6 +110,7 @@ export async function tryChannel(
     })
     await tx.insert(attempts).values(attemptOf(deliveryId, sending, createdAt))
   })
+  bus.publish({ type: 'channel.updated' })
   return { ...sending, deliveryId }
 }
 

@@ -3,7 +3,7 @@ import { channels, deliveries, incidentEvents, incidents, streams } from '../../
 import { Problem } from '../errors.ts'
 import type { Database } from '../storage/storage.ts'
 import { IS_SHARED, isSharedAs } from '../streams/registry/visibility.ts'
-import { isUuid } from './rules.ts'
+import { type Changes, isUuid } from './rules.ts'
 
 export type IncidentRow = typeof incidents.$inferSelect
 
@@ -117,14 +117,14 @@ export interface Acknowledgement {
  * @throws Problem `not_found`, `conflict` when it is resolved
  */
 export async function acknowledge(
-  db: Database,
+  { db, bus }: Changes,
   id: string,
   { by, note }: Acknowledgement,
   now: number,
 ): Promise<IncidentRow> {
   await getIncident(db, id)
   const at = new Date(now)
-  return db.transaction(async (tx) => {
+  const acknowledged = await db.transaction(async (tx) => {
     const [incident] = await tx
       .update(incidents)
       .set({ acknowledgedAt: at, acknowledgedBy: by })
@@ -137,6 +137,8 @@ export async function acknowledge(
       .values({ id: Bun.randomUUIDv7(), incidentId: id, at, kind: 'acknowledged', note: said })
     return incident
   })
+  bus.publish({ type: 'incident.updated' })
+  return acknowledged
 }
 
 /** The names of the shared streams that still exist. */

@@ -1,5 +1,6 @@
 import { and, asc, eq, isNull, sql } from 'drizzle-orm'
 import { alarms, incidents, rules, streams } from '../../drizzle/schema.ts'
+import type { Bus } from '../bus/bus.ts'
 import { Problem } from '../errors.ts'
 import type { Database } from '../storage/storage.ts'
 import { IS_SHARED } from '../streams/registry/visibility.ts'
@@ -7,6 +8,12 @@ import { checkRule, type RuleChange, type RuleInput, type RuleParams } from './r
 
 /** When to open an incident beyond a stalled or dead status, and for which streams. */
 export type Rule = Omit<typeof rules.$inferSelect, 'params' | 'kind'> & RuleParams
+
+/** Where a change is stored, and who hears of it. */
+export interface Changes {
+  db: Database
+  bus: Bus
+}
 
 /** More would make every evaluation slow. */
 const MAX_RULES = 100
@@ -25,7 +32,7 @@ export async function getRule(db: Database, id: string): Promise<Rule> {
 }
 
 /** @throws Problem `invalid_field`, `conflict` at the hundredth */
-export async function addRule(db: Database, input: RuleInput, now: number): Promise<Rule> {
+export async function addRule({ db, bus }: Changes, input: RuleInput, now: number): Promise<Rule> {
   await requireStream(db, input.streamId)
   const count = await db.$count(rules)
   if (count >= MAX_RULES)
@@ -46,11 +53,17 @@ export async function addRule(db: Database, input: RuleInput, now: number): Prom
     updatedAt: at,
   }
   const [rule] = await db.insert(rules).values(values).returning()
+  bus.publish({ type: 'rule.updated' })
   return rule as Rule
 }
 
 /** Changes a rule. Its alarms are reset and its incidents end: it may mean something else now. */
-export async function changeRule(db: Database, id: string, change: RuleChange, now: number): Promise<Rule> {
+export async function changeRule(
+  { db, bus }: Changes,
+  id: string,
+  change: RuleChange,
+  now: number,
+): Promise<Rule> {
   const { kind, params, name, streamId, tag, failureThreshold, successThreshold, isEnabled } = await getRule(
     db,
     id,
@@ -58,7 +71,7 @@ export async function changeRule(db: Database, id: string, change: RuleChange, n
   const before = { kind, params, name, streamId, tag, failureThreshold, successThreshold, isEnabled }
   const after = checkRule({ ...dropNulls(before), ...change })
   await requireStream(db, after.streamId)
-  return db.transaction(async (tx) => {
+  const changed = await db.transaction(async (tx) => {
     await endRule(tx, id, now)
     const set = {
       ...after,
@@ -73,15 +86,20 @@ export async function changeRule(db: Database, id: string, change: RuleChange, n
       .returning()
     return rule as Rule
   })
+  bus.publish({ type: 'rule.updated' })
+  bus.publish({ type: 'incident.updated' })
+  return changed
 }
 
 /** Removes a rule; its incidents end. */
-export async function removeRule(db: Database, id: string, now: number): Promise<void> {
+export async function removeRule({ db, bus }: Changes, id: string, now: number): Promise<void> {
   await getRule(db, id)
   await db.transaction(async (tx) => {
     await endRule(tx, id, now)
     await tx.delete(rules).where(eq(rules.id, id))
   })
+  bus.publish({ type: 'rule.updated' })
+  bus.publish({ type: 'incident.updated' })
 }
 
 export function isUuid(text: string): boolean {

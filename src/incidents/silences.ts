@@ -13,7 +13,7 @@ import {
 import { Problem } from '../errors.ts'
 import { checked } from '../schema.ts'
 import type { Database } from '../storage/storage.ts'
-import { isUuid, requireStream } from './rules.ts'
+import { type Changes, isUuid, requireStream } from './rules.ts'
 
 /** A time without notifications. */
 export type Silence = Omit<typeof silences.$inferSelect, 'schedule'> & { schedule: Schedule | null }
@@ -96,7 +96,7 @@ export async function getSilence(db: Database, id: string): Promise<Silence> {
 }
 
 /** @throws Problem `invalid_field`, `conflict` beyond 500 active and upcoming ones */
-export async function addSilence(db: Database, input: unknown, now: number): Promise<Silence> {
+export async function addSilence({ db, bus }: Changes, input: unknown, now: number): Promise<Silence> {
   const checked = checkSilence(input, now)
   await requireStream(db, checked.streamId)
   if ((await listSilences(db, now)).length >= MAX_SILENCES) {
@@ -104,12 +104,13 @@ export async function addSilence(db: Database, input: unknown, now: number): Pro
   }
   const values = { id: Bun.randomUUIDv7(), ...checked, createdAt: new Date(now) }
   await db.insert(silences).values(values)
+  bus.publish({ type: 'silence.updated' })
   return values
 }
 
 /** Changes any part of a silence. @throws Problem `not_found`, `invalid_field` */
 export async function changeSilence(
-  db: Database,
+  { db, bus }: Changes,
   id: string,
   change: Record<string, unknown>,
   now: number,
@@ -129,13 +130,15 @@ export async function changeSilence(
   const checked = checkSilence(Object.fromEntries(merged), now)
   await requireStream(db, checked.streamId)
   await db.update(silences).set(checked).where(eq(silences.id, id))
+  bus.publish({ type: 'silence.updated' })
   return getSilence(db, id)
 }
 
 /** @throws Problem `not_found` */
-export async function removeSilence(db: Database, id: string): Promise<void> {
+export async function removeSilence({ db, bus }: Changes, id: string): Promise<void> {
   await getSilence(db, id)
   await db.delete(silences).where(eq(silences.id, id))
+  bus.publish({ type: 'silence.updated' })
 }
 
 /** The window that an instant falls in; `undefined` when the silence isn't active. */

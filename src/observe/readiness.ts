@@ -23,17 +23,27 @@ export interface ReadinessDeps {
   schema: number
   /** Omitted for a process without workers. */
   queue: Promise<Pick<Queue, 'getJobCounts'>> | undefined
-  /** Whether the workers take jobs; undefined before they start. */
-  workersRun(): boolean | undefined
+}
+
+/** The workers of this process. */
+export interface RunningWorkers {
+  /** Whether all of them take jobs. */
+  areRunning(): boolean
 }
 
 /** Whether this process should receive traffic: a live process that can't do its work isn't ready. */
 export class Readiness {
   readonly #deps: ReadinessDeps
   #state: 'starting' | 'running' | 'closing' = 'starting'
+  #workers: RunningWorkers | undefined
 
   constructor(deps: ReadinessDeps) {
     this.#deps = deps
+  }
+
+  /** The workers have started. */
+  workersStarted(workers: RunningWorkers): void {
+    this.#workers = workers
   }
 
   /** Everything has started. */
@@ -82,9 +92,9 @@ export class Readiness {
   }
 
   async #jobs(): Promise<ReadinessReport['checks']> {
-    const { queue, workersRun } = this.#deps
+    const { queue } = this.#deps
     if (queue === undefined) return []
-    const isRunning = workersRun() ?? false
+    const isRunning = this.#workers?.areRunning() ?? false
     const detail = isRunning ? 'Taking jobs.' : 'Not taking jobs.'
     const workers = { name: 'workers' as const, ok: isRunning, detail }
     try {

@@ -1,5 +1,6 @@
 import { and, asc, count, eq, inArray, isNotNull, lt, type SQL } from 'drizzle-orm'
 import { states, streams } from '../../drizzle/schema.ts'
+import type { Bus } from '../bus/bus.ts'
 import { canonicalJson, sha256 } from '../core/documents/document.ts'
 import { Problem } from '../errors.ts'
 import { transact } from '../storage/sql-state.ts'
@@ -22,16 +23,26 @@ export type ProxiedTarget = Pick<Stream, 'url' | 'intervalMs' | 'headers' | 'ign
   payloadPointer: string | undefined
 }
 
+export interface ProxiedDeps {
+  db: Database
+  control: Control
+  /** Hears `run.interrupt`, `stream.updated` and `list.changed`. */
+  bus: Bus
+  /** @throws Problem for a target that Weir must not connect to */
+  mayReach(url: string): Promise<void>
+}
+
 /** The streams that exist because somebody subscribed: they run while somebody does, and are idle in between. */
 export class ProxiedStreams {
   readonly #db: Database
   readonly #control: Control
-  readonly #mayReach: (url: string) => Promise<void>
+  readonly #bus: Bus
+  readonly #mayReach: ProxiedDeps['mayReach']
 
-  /** @param mayReach throws a Problem for a target that Weir must not connect to */
-  constructor(db: Database, control: Control, mayReach: (url: string) => Promise<void>) {
+  constructor({ db, control, bus, mayReach }: ProxiedDeps) {
     this.#db = db
     this.#control = control
+    this.#bus = bus
     this.#mayReach = mayReach
   }
 
@@ -87,8 +98,8 @@ export class ProxiedStreams {
       return ids
     })
     if (rested.length === 0) return 0
-    this.#control.interrupt(rested)
-    this.#control.changed(rested)
+    this.#bus.publish({ type: 'run.interrupt', streamIds: rested })
+    this.#bus.publish({ type: 'stream.updated', streamIds: rested })
     return rested.length
   }
 
@@ -106,7 +117,7 @@ export class ProxiedStreams {
     })
     if (!woken) return
     await this.#control.runLater([id])
-    this.#control.changed([id])
+    this.#bus.publish({ type: 'stream.updated', streamIds: [id] })
   }
 
   #find({ proxyKey }: Stream): Promise<Stream[]> {
@@ -126,7 +137,7 @@ export class ProxiedStreams {
       return this.#join(known as Stream)
     }
     await this.#control.runLater([added.id])
-    this.#control.listed()
+    this.#bus.publish({ type: 'list.changed' })
     return added
   }
 
@@ -162,7 +173,7 @@ export class ProxiedStreams {
       )
     }
     await removeStream(this.#db, oldest.id)
-    this.#control.listed()
+    this.#bus.publish({ type: 'list.changed' })
   }
 }
 

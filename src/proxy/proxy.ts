@@ -1,4 +1,5 @@
 import { callerOf } from '../auth/caller.ts'
+import type { Bus } from '../bus/bus.ts'
 import { causeOf, Problem } from '../errors.ts'
 import { acceptsGzip } from '../hub/frame.ts'
 import type { Hub, Meter } from '../hub/hub.ts'
@@ -24,8 +25,8 @@ export interface ProxyDeps {
   proxied: ProxiedStreams
   /** Limits the requests that a subscriber makes Weir send. */
   upstreamRate: SharedUpstreamRate
-  /** Starts watching a stream for a subscriber that has its entries up to `seq`. */
-  watch(streamId: string, seq: number): void
+  /** Hears `stream.watched`. */
+  bus: Bus
   now(): number
   warn(message: string): void
 }
@@ -143,7 +144,7 @@ export class Proxy {
       // The feed may have been closed meanwhile: it reads what it missed with the next entry.
       this.#feeds.set(id, opening)
       this.#open.set(id, feed)
-      this.#deps.watch(id, feed.seq)
+      this.#deps.bus.publish({ type: 'stream.watched', streamId: id, seq: feed.seq })
       return feed
     } catch (error) {
       this.#forget(id)

@@ -1,5 +1,5 @@
 import type { JobsOptions, Queue } from 'bullmq'
-import type { Relay } from '../relay/relay.ts'
+import type { Bus } from '../bus/bus.ts'
 import type { JobControl } from '../streams/registry/streams.ts'
 
 /** Jobs added in one statement. */
@@ -22,17 +22,11 @@ const STREAM_JOB: JobsOptions = {
 export interface ControlDeps {
   /** The queue of jobs that run streams. */
   queue: Promise<Queue>
-  relay: Relay
-  /** Makes this process's workers check their share. */
-  wanted(): void
-  /** Interrupts this process's run of a stream. */
-  interrupt(streamId: string): void
-  /** This process's open pages. */
-  pages: { changed(streamIds: Iterable<string>): void; listed(): void }
+  bus: Bus
 }
 
-/** Passes desired states to the workers: through the queue and, for active runs, through the relay. */
-export function streamControl({ queue, relay, wanted, interrupt, pages }: ControlDeps): JobControl {
+/** Hands streams to the workers, through the queue; publishes `job.enqueued`. */
+export function streamControl({ queue, bus }: ControlDeps): JobControl {
   return {
     async runLater(streamIds) {
       const jobsQueue = await queue
@@ -42,8 +36,7 @@ export function streamControl({ queue, relay, wanted, interrupt, pages }: Contro
           part.map((id) => ({ name: 'hold', data: {}, opts: { ...STREAM_JOB, jobId: id } })),
         )
       }
-      wanted()
-      relay.publish({ type: 'wanted' })
+      bus.publish({ type: 'job.enqueued' })
     },
     async claims(isAskedFor) {
       const jobsQueue = await queue
@@ -58,20 +51,7 @@ export function streamControl({ queue, relay, wanted, interrupt, pages }: Contro
       const { backend } = await queue
       // Refused if the job is gone; then a new one is added.
       await Promise.allSettled(streamIds.map((id) => backend.moveJobFromActiveToWait(id, ANY_TOKEN)))
-      wanted()
-      relay.publish({ type: 'wanted' })
-    },
-    interrupt(streamIds) {
-      for (const id of streamIds) interrupt(id)
-      relay.publish({ type: 'interrupt', ids: [...streamIds] })
-    },
-    changed(streamIds) {
-      pages.changed(streamIds)
-      relay.publish({ type: 'changed', ids: [...streamIds] })
-    },
-    listed() {
-      pages.listed()
-      relay.publish({ type: 'listed' })
+      bus.publish({ type: 'job.enqueued' })
     },
   }
 }

@@ -8,23 +8,14 @@ import { causeOf } from '../errors.ts'
  */
 const DELIVERY_JOB: JobsOptions = { removeOnComplete: true, removeOnFail: true }
 
-/**
- * Hands deliveries to the workers. No caller waits for the queue, which may be unreachable.
- * @param touched called when deliveries were stored
- */
-export function deliveryControl(
-  queue: Promise<Queue>,
-  warn: (message: string) => void,
-  touched: () => void,
-): DeliveryControl {
+/** Hands deliveries to the workers. No caller waits for the queue, which may be unreachable. */
+export function deliveryControl(queue: Promise<Queue>, warn: (message: string) => void): DeliveryControl {
   const failed = (error: unknown) => warn(`Deliveries can't be queued yet: ${causeOf(error)}`)
   return {
     deliverLater(list) {
-      touched()
       queue.then((opened) => opened.addBulk(jobsOf(list))).catch(failed)
     },
     deliverAgain(list) {
-      touched()
       // An active one stays: it reads the table itself.
       queue
         .then(async (opened) => {

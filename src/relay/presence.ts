@@ -8,7 +8,7 @@ const HOLDS_MS = 16_000
 export type Line = Omit<Relay, 'isHeard'>
 
 /** What there is most of, and what only pages and logs that are watched elsewhere need. */
-const FOR_WATCHERS: ReadonlySet<RelayMessage['type']> = new Set(['stored', 'changed'])
+const FOR_WATCHERS: ReadonlySet<RelayMessage['type']> = new Set(['entries.stored', 'stream.updated'])
 
 /**
  * A relay that knows whether anybody listens. Most Weirs are one process, which would else tell itself of every entry:
@@ -19,7 +19,7 @@ export function withPresence(line: Line, now: () => number = () => performance.n
   // Somebody may be there until all have had the time to say so.
   let heardAt = now()
   const isHeard = () => now() - heardAt < HOLDS_MS
-  const say = (isNew: boolean) => line.publish({ type: 'here', isNew })
+  const say = (isNew: boolean) => line.publish({ type: 'process.present', isNew })
   const timer = setInterval(() => say(false), SAY_EVERY_MS)
   timer.unref()
   return {
@@ -27,10 +27,10 @@ export function withPresence(line: Line, now: () => number = () => performance.n
     listen({ received, restored }) {
       line.listen({
         received(message) {
-          if (!isHeard()) line.publish({ type: 'untold' })
+          if (!isHeard()) line.publish({ type: 'process.unheard' })
           heardAt = now()
-          if (message.type === 'untold') restored()
-          else if (message.type !== 'here') received(message)
+          if (message.type === 'process.unheard') restored()
+          else if (message.type !== 'process.present') received(message)
           else if (message.isNew) say(false)
         },
         restored() {

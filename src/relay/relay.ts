@@ -1,25 +1,30 @@
-import type { Subject } from '../topics.ts'
+import type { Span, StartedRun } from '../bus/events.ts'
 
-/** What processes tell each other. Every message may be lost: whatever depends on one is repaired from the database. */
+/** Events without a payload that other processes hear of. */
+export type PlainType =
+  | 'list.changed'
+  | 'job.enqueued'
+  | 'channel.updated'
+  | 'incident.updated'
+  | 'silence.updated'
+  | 'rule.updated'
+  | 'key.updated'
+  | 'session.ended'
+
+/**
+ * What processes tell each other: events of the bus by their names, and who is there. Every message may be lost: whatever
+ * depends on one is repaired from the database.
+ */
 export type RelayMessage =
-  /** These streams should be looked at again by whoever holds them. */
-  | { type: 'interrupt'; ids: string[] }
-  /** A run of each of these streams has begun, with this epoch. */
-  | { type: 'begun'; runs: [id: string, epoch: number][] }
-  /** Entries were stored: their first and last number, by stream. */
-  | { type: 'stored'; spans: [id: string, first: number, last: number][] }
-  /** Verdicts, evidence or definitions of these streams changed. */
-  | { type: 'changed'; ids: string[] }
-  /** These may be different now. */
-  | { type: 'touched'; subjects: Subject[] }
-  /** Streams came or went. */
-  | { type: 'listed' }
-  /** Jobs for streams were made. */
-  | { type: 'wanted' }
-  /** The sender is there; one that has just come wants to know of the others. */
-  | { type: 'here'; isNew: boolean }
-  /** The sender took itself to be alone until now, and told nobody what was stored. */
-  | { type: 'untold' }
+  | { type: PlainType }
+  | { type: 'run.interrupt'; streamIds: readonly string[] }
+  | { type: 'run.started'; runs: readonly StartedRun[] }
+  | { type: 'entries.stored'; spans: readonly Span[] }
+  | { type: 'stream.updated'; streamIds: readonly string[] }
+  /** The sender is there; a new one asks the others to say so too. */
+  | { type: 'process.present'; isNew: boolean }
+  /** The sender took itself to be alone until now, and didn't send what was stored. */
+  | { type: 'process.unheard' }
 
 export interface RelayEvents {
   /** A message of another process. */
@@ -54,13 +59,17 @@ export interface Envelope {
 
 /** Splits what is too long for one message; lists are the only parts that grow. */
 export function split(message: RelayMessage, mostItems: number): RelayMessage[] {
-  if (message.type === 'interrupt' || message.type === 'changed') {
-    return chunks(message.ids, mostItems).map((ids) => ({ ...message, ids }))
+  switch (message.type) {
+    case 'run.interrupt':
+    case 'stream.updated':
+      return chunks(message.streamIds, mostItems).map((streamIds) => ({ ...message, streamIds }))
+    case 'run.started':
+      return chunks(message.runs, mostItems).map((runs) => ({ ...message, runs }))
+    case 'entries.stored':
+      return chunks(message.spans, mostItems).map((spans) => ({ ...message, spans }))
+    default:
+      return [message]
   }
-  if (message.type === 'begun') return chunks(message.runs, mostItems).map((runs) => ({ ...message, runs }))
-  if (message.type === 'stored')
-    return chunks(message.spans, mostItems).map((spans) => ({ ...message, spans }))
-  return [message]
 }
 
 function chunks<T>(items: readonly T[], size: number): T[][] {

@@ -19,6 +19,7 @@ import { Recorder } from '../../src/streams/recording/recorder.ts'
 import { Streams } from '../../src/streams/registry/streams.ts'
 import { ODD_KEYS, RandomDocuments } from '../core/random-documents.ts'
 import { integer, pick, type Random } from '../core/seeded.ts'
+import { testBus } from '../support/bus.ts'
 
 /** Two days that are closed, and a moment after both. */
 export const DAYS = ['2026-01-05', '2026-01-06'] as const
@@ -27,7 +28,7 @@ const DAY_MS = 86_400_000
 
 const EXPECTATION = { kind: 'poll', desired: 'running', intervalMs: 1, timeoutMs: 1, silenceMs: 1 } as const
 const LIMITS = { requestTimeoutMs: 1_000, maxBodyBytes: 1_000_000 }
-const CONTROL = { runLater: async () => {}, interrupt: () => {}, changed: () => {}, listed: () => {} }
+const CONTROL = { runLater: async () => {} }
 
 /** A database with streams whose entries lie in the past, and archives of it. */
 export interface Bench {
@@ -49,9 +50,9 @@ export async function openBench(environment: Record<string, string> = {}): Promi
   const dataDir = environment.DATA_DIR ?? directory
   const storage = await openStorage({ databaseUrl: environment.DATABASE_URL, dataDir })
   const { db } = storage
-  const streams = new Streams({ db, control: CONTROL, limits: LIMITS })
-  const runs = runStore(db, 'tester', () => {}, new LargeDocuments())
-  const recorder = new Recorder(db, () => EXPECTATION, { stored() {}, changed() {}, unwanted() {} })
+  const streams = new Streams({ db, control: CONTROL, bus: testBus(), limits: LIMITS })
+  const runs = runStore(db, 'tester', testBus(), new LargeDocuments())
+  const recorder = new Recorder(db, () => EXPECTATION, testBus())
   const opened: Archive[] = []
   return {
     storage,

@@ -12,6 +12,7 @@ import { RateLimit } from '../../src/limits/rate-limit.ts'
 import { Gate, Refused } from '../../src/routes/access/gate.ts'
 import { openStorage } from '../../src/storage/open.ts'
 import type { Database, Storage } from '../../src/storage/storage.ts'
+import { testBus } from '../support/bus.ts'
 
 const TOKEN = 'a-secret-of-sixteen'
 const BURST = 5
@@ -33,7 +34,7 @@ const warn = (message: string, error?: unknown) => {
   throw new Error(`${message} ${error}`)
 }
 const accessTo = (db: Database, subscribers?: Hub, checkEveryMs?: number) =>
-  openAccess({ db, token: TOKEN, now: Date.now, warn, subscribers, checkEveryMs })
+  openAccess({ db, bus: testBus(), token: TOKEN, now: Date.now, warn, subscribers, checkEveryMs })
 const random = (bytes: Uint8Array) => crypto.getRandomValues(bytes as Uint8Array<ArrayBuffer>)
 
 /** The database, and how often something was read from it. */

@@ -9,6 +9,7 @@ import { type Access, openAccess } from '../../src/auth/open.ts'
 import { forgetSessions, SESSION_MS } from '../../src/auth/sessions.ts'
 import { openStorage } from '../../src/storage/open.ts'
 import type { Storage } from '../../src/storage/storage.ts'
+import { testBus } from '../support/bus.ts'
 
 const TOKEN = 'a-secret-of-sixteen'
 const MINUTE_MS = 60_000
@@ -34,7 +35,7 @@ function processWith(token: string | undefined = TOKEN): Access {
   const warn = (message: string, error?: unknown) => {
     throw new Error(`${message} ${error}`)
   }
-  return openAccess({ db: storage.db, token, now: () => nowMs, warn })
+  return openAccess({ db: storage.db, bus: testBus(), token, now: () => nowMs, warn })
 }
 
 const asked = (headers: Record<string, string>) => new Request('http://localhost/api/status', { headers })
@@ -147,7 +148,7 @@ test('changes that can’t be recorded are refused beforehand, also when too man
   const warnings: string[] = []
   const warn = (message: string) => void warnings.push(message)
   const closed = await openStorage({ databaseUrl: undefined, dataDir: join(directory, 'closed') })
-  const { audit } = openAccess({ db: closed.db, token: TOKEN, now: () => nowMs, warn })
+  const { audit } = openAccess({ db: closed.db, bus: testBus(), token: TOKEN, now: () => nowMs, warn })
   await closed.close()
   expect(await audit.begin(doing('/a')).catch((error) => error.code)).toBe('unavailable')
   expect(warnings).toEqual([expect.stringContaining('Refused a change because the audit log')])

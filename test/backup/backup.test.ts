@@ -55,7 +55,7 @@ describe.skipIf(isSkipped(postgresSetup))('a backup of a Weir that records', () 
     expect(after).toBeGreaterThan(before)
 
     const databaseUrl = await createDatabase(server)
-    const { header } = await restoreFile(file, { databaseUrl, dataDir: '' }, NOW)
+    const { header } = await restoreFile(file, { databaseUrl, redisUrl: undefined, dataDir: '' }, NOW)
     expect(header.streams).toBe(2)
     expect(await same(embedded, { databaseUrl, dataDir: '' }, streamId, before)).toBeLessThanOrEqual(after)
     await embedded.close()
@@ -66,7 +66,7 @@ describe.skipIf(isSkipped(postgresSetup))('a backup of a Weir that records', () 
     const second = join(directory, 'second.ndjson.gz')
     expect(await backup(onPostgres, second)).toMatchObject({ code: 0, err: '' })
     const dataDir = join(directory, 'restored')
-    await restoreFile(second, { databaseUrl: undefined, dataDir }, NOW)
+    await restoreFile(second, { databaseUrl: undefined, redisUrl: undefined, dataDir }, NOW)
     await onPostgres.close()
 
     const again = await startTestWeir({ DATA_DIR: dataDir })
@@ -98,7 +98,7 @@ describe.skipIf(isSkipped(postgresSetup))('a backup of a Weir that records', () 
     for (const [index, [contents, says]] of cases.entries()) {
       const file = join(directory, `refused-${index}`)
       await Bun.write(file, contents as Uint8Array<ArrayBuffer>)
-      const refused = restoreFile(file, { databaseUrl, dataDir: '' }, NOW)
+      const refused = restoreFile(file, { databaseUrl, redisUrl: undefined, dataDir: '' }, NOW)
       await expect(refused).rejects.toThrow(says)
     }
     const target = { DATABASE_URL: databaseUrl }

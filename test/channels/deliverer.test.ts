@@ -17,6 +17,7 @@ import { Notifier, type Queued } from '../../src/channels/notifier.ts'
 import { Egress } from '../../src/net/egress.ts'
 import { openStorage } from '../../src/storage/open.ts'
 import type { Storage } from '../../src/storage/storage.ts'
+import { testBus } from '../support/bus.ts'
 import { until } from '../support/until.ts'
 import { type Receiver, SECRET, startReceiver } from './receiver.ts'
 
@@ -36,11 +37,13 @@ const control = {
   deliverLater: (list: readonly Queued[]) => void queued.push(...list),
   deliverAgain: (list: readonly Queued[]) => void queued.push(...list),
 }
+const bus = testBus()
 const egress = new Egress({ allowHosts: [], isOpen: true })
 
 const deliverer = (attemptMs = ATTEMPT_MS) =>
   new Deliverer({
     db: storage.db,
+    bus,
     egress,
     now: () => clock,
     random: () => random,
@@ -51,8 +54,8 @@ beforeAll(async () => {
   directory = mkdtempSync(join(tmpdir(), 'weir-deliverer-'))
   storage = await openStorage({ databaseUrl: undefined, dataDir: directory })
   receiver = startReceiver()
-  channelsOf = new Channels({ db: storage.db, egress, now: () => clock })
-  notifier = new Notifier({ db: storage.db, control, now: () => clock })
+  channelsOf = new Channels({ db: storage.db, bus, egress, now: () => clock })
+  notifier = new Notifier({ db: storage.db, bus, control, now: () => clock })
 })
 
 afterAll(async () => {
@@ -230,12 +233,12 @@ test('old deliveries are deleted by age and count; pending ones never are', asyn
     endedAt: later,
   }))
   await storage.db.insert(deliveries).values(many)
-  expect(await forgetDeliveries(storage.db, T0 + 2_000)).toBe(6)
+  expect(await forgetDeliveries({ db: storage.db, bus }, T0 + 2_000)).toBe(6)
   const left = await storage.db.select({ id: deliveries.id }).from(deliveries)
   expect(left).toHaveLength(KEEP_PER_CHANNEL + 1)
   expect(left.map(({ id }) => id)).toContain(waiting)
   expect(left.map(({ id }) => id)).not.toContain(stored[0]?.id)
-  expect(await forgetDeliveries(storage.db, T0 + 500 + KEEP_MS)).toBe(0)
-  expect(await forgetDeliveries(storage.db, T0 + 1_500 + KEEP_MS)).toBe(KEEP_PER_CHANNEL)
+  expect(await forgetDeliveries({ db: storage.db, bus }, T0 + 500 + KEEP_MS)).toBe(0)
+  expect(await forgetDeliveries({ db: storage.db, bus }, T0 + 1_500 + KEEP_MS)).toBe(KEEP_PER_CHANNEL)
   expect(await row(waiting)).toMatchObject({ status: 'pending' })
 })

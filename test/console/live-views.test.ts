@@ -54,7 +54,7 @@ test('a page first gets everything, then only the changed row', async () => {
   await until('it has caught up', () => page.sent.includes('second') && page.sent.includes('Both'))
   page.sent = ''
   rows.b = 'changed'
-  views.changed('channels')
+  views.refresh('channels')
   await until('it was sent the change', () => page.sent.includes('changed'))
   expect(page.sent).toContain('hx-target="#b"')
   expect(page.sent).not.toContain('first')
@@ -66,7 +66,7 @@ test('if a row is added or removed, only that part is sent, as a whole', async (
   await until('it has caught up', () => page.sent.includes('Both'))
   page.sent = ''
   rows = { c: 'new', ...rows }
-  views.changed('channels')
+  views.refresh('channels')
   await until('it was sent the change', () => page.sent.includes('new'))
   expect(page.sent).toContain('hx-target="#list"')
   expect(page.sent).not.toContain('Both')
@@ -86,7 +86,7 @@ test('many changes and many new subscribers share one refresh', async () => {
   await until('all have caught up', () => all.every(({ sent }) => sent.includes('second')))
   expect(reads).toBeLessThanOrEqual(2)
   rows.a = 'changed'
-  for (let times = 0; times < 1_000; times++) views.changed('channels')
+  for (let times = 0; times < 1_000; times++) views.refresh('channels')
   await until('all were sent it', () => all.every(({ sent }) => sent.includes('changed')))
   expect(reads).toBeLessThanOrEqual(3)
 })
@@ -100,7 +100,7 @@ test('nothing is read for pages that aren’t open, or that don’t depend on it
   left.leave()
   await until('it has left', () => hub.counts.open === 2)
   rows.a = 'changed'
-  views.changed('channels')
+  views.refresh('channels')
   // The others came sooner, and would have been looked at before it.
   await until('it was sent the change', () => concerned.sent.includes('changed'))
   expect(reads).toBe(4)
@@ -110,6 +110,6 @@ test('the page of a removed item is ended', async () => {
   const page = open()
   await until('it has caught up', () => page.sent.includes('second'))
   isGone = true
-  views.changed('channels')
+  views.refresh('channels')
   await until('it has ended', () => page.ended)
 })

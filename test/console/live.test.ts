@@ -36,7 +36,7 @@ describeInBrowser('in a browser', () => {
       storage = await openStorage(config)
       relay = await openRelay(config, storage, 'listener')
       relay.listen({
-        received: (message) => void (message.type === 'touched' && told.push(...message.subjects)),
+        received: ({ type }) => void told.push(type),
         restored: () => {},
       })
     })
@@ -75,7 +75,7 @@ describeInBrowser('in a browser', () => {
         .getByText('delivered')
         .waitFor()
       expect(await marked(page)).toEqual(['Before'])
-      await until('the other process told of it', () => told.includes('channels'))
+      await until('the other process told of it', () => told.includes('channel.updated'))
       expect(faults).toEqual([])
       await close()
     })
@@ -113,7 +113,7 @@ describeInBrowser('in a browser', () => {
       await doing.send('DELETE', `/api/silences/${id}`)
       await page.getByText('No silences.').waitFor()
       expect(await page.getByLabel('Reason').inputValue()).toBe('Half a reason')
-      await until('the other process told of it', () => told.includes('silences'))
+      await until('the other process told of it', () => told.includes('silence.updated'))
       expect(faults).toEqual([])
       await close()
     })
@@ -123,7 +123,7 @@ describeInBrowser('in a browser', () => {
       await page.getByRole('link', { name: '1 stream', exact: true }).waitFor()
       await doing.register({ url: upstream.url, kind: 'poll', start: false, name: 'Second' })
       await page.getByRole('link', { name: '2 streams', exact: true }).waitFor()
-      await until('the other process told of incidents', () => told.includes('incidents'))
+      await until('the other process told of incidents', () => told.includes('incident.updated'))
       expect(faults).toEqual([])
       await close()
     })

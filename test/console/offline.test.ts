@@ -9,6 +9,7 @@ import { addSilence } from '../../src/incidents/silences.ts'
 import { openStorage } from '../../src/storage/open.ts'
 import { Streams } from '../../src/streams/registry/streams.ts'
 import { DESKTOP, openBrowser, openPage, PHONE } from '../support/browser.ts'
+import { testBus } from '../support/bus.ts'
 import { describeInBrowser } from '../support/in-browser.ts'
 import { until } from '../support/until.ts'
 import { startUpstream, type Upstream } from '../support/upstream.ts'
@@ -81,8 +82,9 @@ describeInBrowser('in a browser', () => {
   async function doMeanwhile(): Promise<void> {
     const storage = await openStorage({ databaseUrl: undefined, dataDir: directory })
     const { db } = storage
-    const control = { runLater: async () => {}, interrupt: () => {}, changed: () => {}, listed: () => {} }
-    const streams = new Streams({ db, control, limits: LIMITS })
+    const control = { runLater: async () => {} }
+    const bus = testBus()
+    const streams = new Streams({ db, control, bus, limits: LIMITS })
     await streams.register({
       url: upstream.on('/other', () => Response.json({})),
       kind: 'poll',
@@ -93,9 +95,9 @@ describeInBrowser('in a browser', () => {
     await db.update(channels).set({ suspendedAt: at, suspendedReason: 'It moved.' })
     const added = { ...HOOK, id: Bun.randomUUIDv7(), name: 'Day shift', tags: [], isDefault: false }
     await db.insert(channels).values({ ...added, createdAt: at, updatedAt: at })
-    await acknowledge(db, incident, { by: 'Ada' }, Date.now())
+    await acknowledge({ db, bus }, incident, { by: 'Ada' }, Date.now())
     const endsAt = new Date(Date.now() + 3_600_000).toISOString()
-    await addSilence(db, { reason: 'The shop moves', endsAt }, Date.now())
+    await addSilence({ db, bus }, { reason: 'The shop moves', endsAt }, Date.now())
     await storage.close()
   }
 

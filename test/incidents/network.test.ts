@@ -4,6 +4,7 @@ import { BACKOFF_CAP_MS } from '../../src/core/judging/backoff.ts'
 import { lookAround } from '../../src/incidents/evaluation/evaluate.ts'
 import { openStorage } from '../../src/storage/open.ts'
 import { SECRET, startReceiver } from '../channels/receiver.ts'
+import { testBus } from '../support/bus.ts'
 import { isSkipped, SETUPS } from '../support/setups.ts'
 import { until } from '../support/until.ts'
 import { Feed, startUpstream, type Upstream } from '../support/upstream.ts'
@@ -69,8 +70,10 @@ async function open() {
   let upstreams = Array.from({ length: HOSTS }, () => serve())
   const weir = await startTestWeir({ ...services?.environment, INCIDENT_WAIT_MS: '1000' })
   const storage = await openStorage({ databaseUrl: services?.environment.DATABASE_URL, dataDir: '' })
+  const bus = testBus()
   const notifier = new Notifier({
     db: storage.db,
+    bus,
     control: { deliverLater: () => {}, deliverAgain: () => {} },
     now: Date.now,
   })
@@ -79,7 +82,7 @@ async function open() {
     weir,
     receiver,
     upstreams,
-    look: () => lookAround({ db: storage.db, now: Date.now, notifier, url: () => weir.url, settings }),
+    look: () => lookAround({ db: storage.db, bus, now: Date.now, notifier, url: () => weir.url, settings }),
     async restart() {
       upstreams = upstreams.map(({ url }) => serve(Number(new URL(url).port)))
     },

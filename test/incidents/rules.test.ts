@@ -29,7 +29,7 @@ describe.each(SETUPS.filter(({ name }) => name !== 'Postgres with Redis'))('on $
 
     const rule = (said: Record<string, unknown>) =>
       addRule(
-        world.db,
+        world,
         checkRule({ name: 'Mine', failureThreshold: 1, successThreshold: 1, ...said }),
         world.now,
       )
@@ -198,9 +198,9 @@ describe.each(SETUPS.filter(({ name }) => name !== 'Postgres with Redis'))('on $
       const first = await rule({ kind: 'unchanged', tag: 'shop', params })
       await minutes(3)
       expect(await open()).toHaveLength(1)
-      await changeRule(world.db, first.id, { isEnabled: false }, world.now)
+      await changeRule(world, first.id, { isEnabled: false }, world.now)
       expect(await open()).toEqual([])
-      await changeRule(world.db, first.id, { isEnabled: true }, world.now)
+      await changeRule(world, first.id, { isEnabled: true }, world.now)
       await minutes(2)
       expect(await open()).toHaveLength(1)
       await world.db.update(streams).set({ tags: [] }).where(eq(streams.id, id))
@@ -209,7 +209,7 @@ describe.each(SETUPS.filter(({ name }) => name !== 'Postgres with Redis'))('on $
       const second = await rule({ kind: 'unchanged', params })
       await minutes(3)
       expect(await open()).toHaveLength(1)
-      await removeRule(world.db, second.id, world.now)
+      await removeRule(world, second.id, world.now)
       expect(await open()).toEqual([])
     })
   })

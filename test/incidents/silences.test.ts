@@ -36,7 +36,7 @@ describe.each(SETUPS.filter(({ name }) => name !== 'Postgres with Redis'))('on $
     test('during a silence incidents open silently; those still open at its end are sent', async () => {
       await world.channel('ops')
       const [still = '', passing = ''] = await world.add(3, hosts)
-      await addSilence(world.db, { reason: 'Move', endsAt: inMs(30 * MINUTE_MS) }, world.now)
+      await addSilence(world, { reason: 'Move', endsAt: inMs(30 * MINUTE_MS) }, world.now)
       await world.set([still, passing], 'dead')
       await world.look(20)
       expect(await world.incidents()).toHaveLength(2)
@@ -58,15 +58,15 @@ describe.each(SETUPS.filter(({ name }) => name !== 'Postgres with Redis'))('on $
       await world.channel('ops')
       const shop = await world.add(2, hosts, { tags: ['shop'] })
       const [one = '', other = ''] = await world.add(2, (index) => `o${index}.test`)
-      await addSilence(world.db, { reason: 'a', tag: 'shop', endsAt: inMs(HOUR_MS) }, world.now)
-      const own = await addSilence(world.db, { reason: 'b', streamId: one, endsAt: inMs(HOUR_MS) }, world.now)
+      await addSilence(world, { reason: 'a', tag: 'shop', endsAt: inMs(HOUR_MS) }, world.now)
+      const own = await addSilence(world, { reason: 'b', streamId: one, endsAt: inMs(HOUR_MS) }, world.now)
       await world.add(1, () => 'fine.test')
       await world.set([...shop, one, other], 'dead')
       await world.look(10)
       expect((await world.told()).map(({ message }) => message.streams.map(({ id }) => id))).toEqual([
         [other],
       ])
-      await removeSilence(world.db, own.id)
+      await removeSilence(world, own.id)
       await world.look(3)
       expect((await world.told()).map(({ message }) => message.streams.map(({ id }) => id))).toEqual([
         [other],
@@ -75,7 +75,7 @@ describe.each(SETUPS.filter(({ name }) => name !== 'Postgres with Redis'))('on $
 
       const host = await world.add(4, () => 'host.test')
       for (const id of host.slice(1)) {
-        await addSilence(world.db, { reason: 'c', streamId: id, endsAt: inMs(HOUR_MS) }, world.now)
+        await addSilence(world, { reason: 'c', streamId: id, endsAt: inMs(HOUR_MS) }, world.now)
       }
       await world.set(host, 'dead')
       await world.look(10)
@@ -87,13 +87,13 @@ describe.each(SETUPS.filter(({ name }) => name !== 'Postgres with Redis'))('on $
       const [id = ''] = await world.add(2, hosts)
       await world.set([id], 'dead')
       await world.look(6)
-      const silence = await addSilence(world.db, { reason: 'Night', endsAt: inMs(3 * REMIND_MS) }, world.now)
+      const silence = await addSilence(world, { reason: 'Night', endsAt: inMs(3 * REMIND_MS) }, world.now)
       world.now += REMIND_MS
       await world.look(2)
       await world.set([id], 'live')
       await world.look(10)
       expect(await types()).toEqual(['incident.opened'])
-      await changeSilence(world.db, silence.id, { endsAt: inMs(1_000) }, world.now)
+      await changeSilence(world, silence.id, { endsAt: inMs(1_000) }, world.now)
       await world.look(2)
       expect(await types()).toEqual(['incident.opened', 'incident.resolved'])
     })
@@ -101,7 +101,7 @@ describe.each(SETUPS.filter(({ name }) => name !== 'Postgres with Redis'))('on $
     test('a maintenance window recurs by the clock of its zone', async () => {
       await world.channel('ops')
       const schedule = { timeZone: 'Europe/Berlin', days: ['tue'], from: '14:00', durationMinutes: 60 }
-      await addSilence(world.db, { reason: 'Tuesdays', schedule }, world.now)
+      await addSilence(world, { reason: 'Tuesdays', schedule }, world.now)
       const [id = ''] = await world.add(2, hosts)
       // Tuesday, 14:00 in Berlin.
       expect(new Date(world.now).toISOString()).toBe('2026-05-05T12:00:00.000Z')
@@ -114,7 +114,7 @@ describe.each(SETUPS.filter(({ name }) => name !== 'Postgres with Redis'))('on $
     })
 
     test('a past silence is kept, but no longer listed', async () => {
-      const silence = await addSilence(world.db, { reason: 'Short', endsAt: inMs(MINUTE_MS) }, world.now)
+      const silence = await addSilence(world, { reason: 'Short', endsAt: inMs(MINUTE_MS) }, world.now)
       expect(await listSilences(world.db, world.now)).toEqual([silence])
       world.now += HOUR_MS
       expect(await listSilences(world.db, world.now)).toEqual([])

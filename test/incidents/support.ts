@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { asc, eq, inArray, sql } from 'drizzle-orm'
 import { channels, deliveries, incidents, states, workers } from '../../drizzle/schema.ts'
+import type { Bus } from '../../src/bus/bus.ts'
 import type { StoredMessage } from '../../src/channels/message.ts'
 import { Notifier } from '../../src/channels/notifier.ts'
 import type { Evidence, Verdict } from '../../src/core/judging/verdict.ts'
@@ -11,6 +12,7 @@ import { openStorage } from '../../src/storage/open.ts'
 import type { Database, Storage } from '../../src/storage/storage.ts'
 import type { Stream } from '../../src/streams/ingest/run.ts'
 import { insertStreams, newStream } from '../../src/streams/registry/new-stream.ts'
+import { testBus } from '../support/bus.ts'
 
 export const LOOK_MS = 5_000
 export const WAIT_MS = 10_000
@@ -28,6 +30,7 @@ export interface Told {
 /** The engine over a database of its own, with streams that stand as a test says, and a clock that it turns. */
 export interface World {
   readonly db: Database
+  readonly bus: Bus
   now: number
   /** Whether anything comes of streams that are up: not, while the network is gone and they haven't noticed yet. */
   isConnected: boolean
@@ -63,16 +66,19 @@ export function worldOn(storage: Storage, close: () => Promise<void>): World {
   const makeDeps = (): LookDeps => {
     const notifier = new Notifier({
       db,
+      bus: world.bus,
       control: { deliverLater: () => {}, deliverAgain: () => {} },
       now: () => world.now,
     })
-    return { db, now: () => world.now, notifier, url: () => 'http://weir.test', settings: world.settings }
+    const { bus, settings } = world
+    return { db, bus, now: () => world.now, notifier, url: () => 'http://weir.test', settings }
   }
   let deps: LookDeps | undefined
   let all: string[] = []
 
   const world: World = {
     db,
+    bus: testBus(),
     now: Date.UTC(2026, 4, 5, 12),
     isConnected: true,
     settings: { groupWaitMs: WAIT_MS, remindMs: REMIND_MS, egressCheckHosts: [] },

@@ -25,7 +25,7 @@ const wrong = ({ checks }: Report) => checks.filter(({ ok }) => !ok).map(({ name
 
 test('the missing part is named: start, schema, database, queue, workers', async () => {
   const storage = await openStorage({ dataDir: join(dataDir, 'alone'), databaseUrl: undefined })
-  let running: boolean | undefined
+  let running = true
   const queue = { isAway: false }
   const readiness = new Readiness({
     db: storage.db,
@@ -33,11 +33,10 @@ test('the missing part is named: start, schema, database, queue, workers', async
     queue: Promise.resolve({
       getJobCounts: () => (queue.isAway ? Promise.reject(new Error('away')) : Promise.resolve({ active: 0 })),
     }),
-    workersRun: () => running,
   })
   expect(wrong(await readiness.report())).toEqual(['process', 'workers'])
   readiness.started()
-  running = true
+  readiness.workersStarted({ areRunning: () => running })
   expect(await readiness.report()).toMatchObject({ status: 'ready' })
   running = false
   queue.isAway = true

@@ -8,6 +8,7 @@ import { ProxiedStreams } from '../../src/proxy/proxied.ts'
 import { openStorage } from '../../src/storage/open.ts'
 import type { Storage } from '../../src/storage/storage.ts'
 import { insertStreams, newStream } from '../../src/streams/registry/new-stream.ts'
+import { testBus } from '../support/bus.ts'
 import { startUpstream, type Upstream } from '../support/upstream.ts'
 import { startTestWeir, type TestWeir } from '../support/weir.ts'
 
@@ -127,8 +128,8 @@ test('a key with too many proxied APIs evicts its own only', async () => {
     db,
     Array.from({ length: PER_KEY }, (_, each) => kept(`full-${each}`, full)),
   )
-  const control = { runLater: async () => {}, interrupt() {}, changed() {}, listed() {} }
-  const proxied = new ProxiedStreams(db, control, async () => {})
+  const control = { runLater: async () => {} }
+  const proxied = new ProxiedStreams({ db, control, bus: testBus(), mayReach: async () => {} })
   const target = (name: string) => ({
     ...{ url: `http://${name}.test/`, intervalMs: 5_000, headers: {}, ignorePaths: [], arrayKeys: [] },
     payloadPointer: undefined,

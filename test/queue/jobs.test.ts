@@ -6,11 +6,11 @@ import { eq } from 'drizzle-orm'
 import { states, workers } from '../../drizzle/schema.ts'
 import { streamControl } from '../../src/queue/control.ts'
 import { openQueueEngine, type QueueEngine } from '../../src/queue/open.ts'
-import { SILENT_RELAY } from '../../src/relay/relay.ts'
 import { openStorage } from '../../src/storage/open.ts'
 import type { Storage } from '../../src/storage/storage.ts'
 import { type JobControl, Streams } from '../../src/streams/registry/streams.ts'
 import { reconcile } from '../../src/streams/status/health.ts'
+import { heardOn, testBus } from '../support/bus.ts'
 import { isSkipped, type OpenSetup, SETUPS } from '../support/setups.ts'
 import { until } from '../support/until.ts'
 
@@ -25,6 +25,7 @@ describe.each(SETUPS)('jobs of streams on $name', (setup) => {
     let storage: Storage
     let engine: QueueEngine
     let closing: (() => Promise<unknown>)[] = []
+    const bus = testBus()
 
     beforeAll(async () => {
       services = await setup.open()
@@ -44,14 +45,7 @@ describe.each(SETUPS)('jobs of streams on $name', (setup) => {
     const controlOf = (name: string): JobControl => {
       const queue = engine.queue(name)
       closing = [...closing, () => queue.close()]
-      const pages = { changed: () => {}, listed: () => {} }
-      return streamControl({
-        queue: Promise.resolve(queue),
-        relay: SILENT_RELAY,
-        wanted: () => {},
-        interrupt: () => {},
-        pages,
-      })
+      return streamControl({ queue: Promise.resolve(queue), bus })
     }
     /** A worker whose jobs end when it does. */
     const workerOf = (name: string, worker: string, concurrency = 2 * JOBS) => {
@@ -98,7 +92,9 @@ describe.each(SETUPS)('jobs of streams on $name', (setup) => {
       const control = controlOf('freed')
       const all = ids(4)
       const [gone = '', kept = ''] = all
+      const enqueued = heardOn(bus, 'job.enqueued')
       await control.runLater(all)
+      expect(enqueued).toHaveLength(1)
       const first = workerOf('freed', 'first', 2)
       await until('the first has two', () => first.held.size === 2)
       const claims = await control.claims(() => true)
@@ -106,6 +102,7 @@ describe.each(SETUPS)('jobs of streams on $name', (setup) => {
       expect(new Set(claims.map(({ worker }) => worker))).toEqual(new Set(['first']))
       expect(await control.claims((id) => !first.held.has(id))).toEqual([])
       await control.free(all)
+      expect(enqueued).toHaveLength(2)
       const second = workerOf('freed', 'second')
       await until('the second has all', () => second.held.size === 4)
       expect(second.attempts).toHaveLength(4)
@@ -116,7 +113,12 @@ describe.each(SETUPS)('jobs of streams on $name', (setup) => {
     test('a claimed job whose stream nobody runs is found, and goes to another worker', async () => {
       const { db } = storage
       const control = controlOf('left')
-      const streams = new Streams({ db, control, limits: { requestTimeoutMs: 1_000, maxBodyBytes: 1_000 } })
+      const streams = new Streams({
+        db,
+        control,
+        bus,
+        limits: { requestTimeoutMs: 1_000, maxBodyBytes: 1_000 },
+      })
       const [left, held] = await Promise.all(
         ['left', 'held'].map((path) =>
           streams.register({ url: `http://localhost:1/${path}`, kind: 'sse', intervalMs: 1_000 }),

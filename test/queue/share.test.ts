@@ -12,14 +12,12 @@ import type { Storage } from '../../src/storage/storage.ts'
 import type { Holder } from '../../src/streams/ingest/holder.ts'
 import { type JobControl, Streams } from '../../src/streams/registry/streams.ts'
 import { retireWorker, seeWorkers } from '../../src/streams/status/health.ts'
+import { testBus } from '../support/bus.ts'
 import { until } from '../support/until.ts'
 
 const JOBS = 8
 const CONTROL: JobControl = {
   runLater: async () => {},
-  interrupt: () => {},
-  changed: () => {},
-  listed: () => {},
   claims: async () => [],
   free: async () => {},
 }
@@ -50,8 +48,10 @@ test('a full worker with endless jobs takes more as soon as its share grows', as
   const holder = { release: () => {} } as unknown as Holder
   Object.defineProperty(holder, 'size', { get: () => running })
   const warn = (message: string) => expect(message).toBe('')
+  const bus = testBus()
   const share = await WorkerShare.begin({
     db,
+    bus,
     control: CONTROL,
     holder,
     worker: 'this',
@@ -69,7 +69,7 @@ test('a full worker with endless jobs takes more as soon as its share grows', as
   await until('it has its share', () => running === share.most)
   expect(running).toBe(JOBS / 2 + 1)
   await db.delete(workers)
-  share.lookSoon()
+  bus.publish({ type: 'job.enqueued' }, 'elsewhere')
   await until('it has them all', () => running === JOBS)
   share.close()
   ending.resolve()
@@ -102,6 +102,7 @@ function registry(): Streams {
   return new Streams({
     db: storage.db,
     control: CONTROL,
+    bus: testBus(),
     limits: { requestTimeoutMs: 1_000, maxBodyBytes: 1_000 },
   })
 }
@@ -110,7 +111,15 @@ async function shareOfStaying(): Promise<number> {
   const holder = { size: 4 } as unknown as Holder
   const warn = (message: string) => expect(message).toBe('')
   const share = await WorkerShare.begin({
-    ...{ db: storage.db, control: CONTROL, holder, worker: 'staying', streamsPerWorker: 100, warn },
+    ...{
+      db: storage.db,
+      bus: testBus(),
+      control: CONTROL,
+      holder,
+      worker: 'staying',
+      streamsPerWorker: 100,
+      warn,
+    },
   })
   share.close()
   return share.most

@@ -7,8 +7,8 @@ import { openStorage } from '../../src/storage/open.ts'
 import { isSkipped, SETUPS } from '../support/setups.ts'
 import { until } from '../support/until.ts'
 
-const STORED: RelayMessage = { type: 'stored', spans: [['one', 1, 2]] }
-const WANTED: RelayMessage = { type: 'wanted' }
+const STORED: RelayMessage = { type: 'entries.stored', spans: [['one', 1, 2]] }
+const ENQUEUED: RelayMessage = { type: 'job.enqueued' }
 
 /** A process of its own, on a line whose messages are caught, and a clock that is set by hand. */
 function process() {
@@ -40,15 +40,15 @@ function process() {
 
 test('a new process asks who is there, and sends everything until they had time to respond', async () => {
   const { relay, sent, pass } = process()
-  expect(sent()).toEqual([{ type: 'here', isNew: true }])
+  expect(sent()).toEqual([{ type: 'process.present', isNew: true }])
   relay.publish(STORED)
   expect(sent()).toEqual([STORED])
   pass(20_000)
   expect(relay.isHeard()).toBe(false)
   relay.publish(STORED)
-  relay.publish({ type: 'changed', ids: ['one'] })
-  relay.publish(WANTED)
-  expect(sent()).toEqual([WANTED])
+  relay.publish({ type: 'stream.updated', streamIds: ['one'] })
+  relay.publish(ENQUEUED)
+  expect(sent()).toEqual([ENQUEUED])
   await relay.close()
 })
 
@@ -56,11 +56,11 @@ test('a process that believed it was alone responds, and says that messages are 
   const { relay, received, sent, hears, pass } = process()
   pass(20_000)
   sent()
-  hears({ type: 'here', isNew: true })
-  expect(sent()).toEqual([{ type: 'untold' }, { type: 'here', isNew: false }])
+  hears({ type: 'process.present', isNew: true })
+  expect(sent()).toEqual([{ type: 'process.unheard' }, { type: 'process.present', isNew: false }])
   relay.publish(STORED)
   expect(sent()).toEqual([STORED])
-  hears({ type: 'here', isNew: false })
+  hears({ type: 'process.present', isNew: false })
   expect(sent()).toEqual([])
   expect(received).toEqual([])
   await relay.close()
@@ -68,10 +68,10 @@ test('a process that believed it was alone responds, and says that messages are 
 
 test('a process that missed messages reads them from the database', async () => {
   const { relay, received, restored, hears } = process()
-  hears({ type: 'untold' })
+  hears({ type: 'process.unheard' })
   expect(restored()).toBe(1)
-  hears(WANTED)
-  expect(received).toEqual([WANTED])
+  hears(ENQUEUED)
+  expect(received).toEqual([ENQUEUED])
   await relay.close()
 })
 
@@ -88,12 +88,13 @@ for (const setup of SETUPS.filter(({ name }) => name !== 'embedded')) {
       const ids = Array.from({ length: 2_500 }, () => Bun.randomUUIDv7())
       const heard = { one: [] as string[], other: [] as string[] }
       const hear = (name: 'one' | 'other'): RelayEvents => ({
-        received: (message) => void (message.type === 'changed' && heard[name].push(...message.ids)),
+        received: (message) =>
+          void (message.type === 'stream.updated' && heard[name].push(...message.streamIds)),
         restored: () => {},
       })
       one.listen(hear('one'))
       other.listen(hear('other'))
-      one.publish({ type: 'changed', ids })
+      one.publish({ type: 'stream.updated', streamIds: ids })
       await until('all have come', () => heard.other.length >= ids.length)
       expect(heard).toEqual({ one: [], other: ids })
       await Promise.all([one.close(), other.close()])

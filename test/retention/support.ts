@@ -13,6 +13,7 @@ import { LargeDocuments } from '../../src/streams/large/documents.ts'
 import type { Draft, Entry } from '../../src/streams/recording/entry.ts'
 import { Recorder } from '../../src/streams/recording/recorder.ts'
 import { Streams } from '../../src/streams/registry/streams.ts'
+import { testBus } from '../support/bus.ts'
 import type { OpenSetup } from '../support/setups.ts'
 
 const EXPECTATION = { kind: 'sse', desired: 'running', intervalMs: 1, timeoutMs: 1, silenceMs: 1 } as const
@@ -43,16 +44,18 @@ export async function keep(services: OpenSetup, bounds: Partial<RetentionBounds>
   const dataDir = mkdtempSync(join(tmpdir(), 'weir-retention-'))
   const storage = await openStorage({ databaseUrl: services.environment.DATABASE_URL, dataDir })
   const { db } = storage
-  const control = { runLater: async () => {}, interrupt: () => {}, changed: () => {}, listed: () => {} }
-  const streams = new Streams({ db, control, limits: { requestTimeoutMs: 1_000, maxBodyBytes: 1_000 } })
+  const control = { runLater: async () => {} }
+  const streams = new Streams({
+    db,
+    control,
+    bus: testBus(),
+    limits: { requestTimeoutMs: 1_000, maxBodyBytes: 1_000 },
+  })
   const warnings: string[] = []
-  const recorder = new Recorder(db, () => EXPECTATION, {
-    stored: () => {},
-    changed: () => {},
-    unwanted: () => {},
+  const recorder = new Recorder(db, () => EXPECTATION, testBus(), {
     failing: (error) => void warnings.push(String(error)),
   })
-  const runs = runStore(db, 'test', () => {}, new LargeDocuments())
+  const runs = runStore(db, 'test', testBus(), new LargeDocuments())
   const deps: RetentionDeps = {
     db,
     now: () => kept.now,

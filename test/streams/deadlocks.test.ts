@@ -3,6 +3,7 @@ import { sql } from 'drizzle-orm'
 import { Client } from 'pg'
 import { openStorage } from '../../src/storage/open.ts'
 import { runStore } from '../../src/streams/ingest/run-store.ts'
+import { testBus } from '../support/bus.ts'
 import { isSkipped, type OpenSetup, SETUPS } from '../support/setups.ts'
 import { until } from '../support/until.ts'
 import { startTestWeir, type TestWeir } from '../support/weir.ts'
@@ -82,7 +83,7 @@ describe.skipIf(isSkipped(setup))('while the database is busy with a stream', ()
   test('a deadlock doesn’t fail a run', async () => {
     const { id } = await register()
     const storage = await openStorage({ databaseUrl: services.environment.DATABASE_URL, dataDir: '' })
-    const store = runStore(storage.db, 'worker of the test', () => {}, { rebuild: async () => undefined })
+    const store = runStore(storage.db, 'worker of the test', testBus(), { rebuild: async () => undefined })
     // Not by a request, which would take its own locks.
     await storage.db.execute(sql`UPDATE weir.streams SET desired = 'running' WHERE id = ${id}`)
     const run = await crossing(

@@ -5,11 +5,11 @@ import { join } from 'node:path'
 import { entries } from '../../drizzle/schema.ts'
 import { parseConfig } from '../../src/config.ts'
 import { Hub } from '../../src/hub/hub.ts'
-import { SILENT_RELAY } from '../../src/relay/relay.ts'
 import { openStorage } from '../../src/storage/open.ts'
 import type { Storage } from '../../src/storage/storage.ts'
 import { Fanout } from '../../src/streams/recording/fanout.ts'
 import { entriesTopic } from '../../src/topics.ts'
+import { heardOn, testBus } from '../support/bus.ts'
 import { until } from '../support/until.ts'
 
 const dataDir = mkdtempSync(join(tmpdir(), 'weir-fanout-'))
@@ -29,18 +29,19 @@ function watched(known: number) {
   const hub = new Hub()
   const seen: number[] = []
   const warnings: string[] = []
+  const bus = testBus()
   const fanout = new Fanout({
     db: storage.db,
     hub,
-    relay: SILENT_RELAY,
-    pages: { follow: () => false, stored: () => {}, changed: () => {} },
+    bus,
+    pages: { follows: () => false },
     proxy: { follows: () => false, stored: ({ seq }) => void seen.push(seq) },
     warn: (message) => void warnings.push(message),
   })
   const id = Bun.randomUUIDv7()
   const { signal } = new AbortController()
   hub.subscribe(entriesTopic(id), { signal, after: known })
-  fanout.watch(id, known)
+  bus.publish({ type: 'stream.watched', streamId: id, seq: known })
   const entry = (seq: number) =>
     ({ streamId: id, seq, at: Date.now(), epoch: 1, kind: 'event', wireBytes: 1, bodyBytes: 1 }) as const
   const store = (...seqs: number[]) =>
@@ -49,25 +50,47 @@ function watched(known: number) {
     fanout.close()
     hub.close()
   }
-  return { fanout, id, seen, warnings, entry, store, close }
+  return { bus, id, seen, warnings, entry, store, close }
 }
 
 test('entries of another process in between come first, and everything once', async () => {
-  const { fanout, seen, warnings, entry, store, close } = watched(10)
+  const { bus, seen, warnings, entry, store, close } = watched(10)
   await store(11, 12, 13)
-  fanout.stored([entry(13)])
+  bus.publish({ type: 'entries.stored', entries: [entry(13)] })
   await until('all have come', () => seen.length === 3)
-  fanout.stored([entry(14)])
+  bus.publish({ type: 'entries.stored', entries: [entry(14)] })
   expect(seen).toEqual([11, 12, 13, 14])
   expect(warnings).toEqual([])
   close()
 })
 
 test('dropped entries aren’t waited for', async () => {
-  const { fanout, id, seen, store, close } = watched(10)
+  const { bus, id, seen, store, close } = watched(10)
   await store(101, 102)
-  fanout.storedElsewhere({ type: 'stored', spans: [[id, 101, 102]] })
+  bus.publish({ type: 'entries.stored', spans: [[id, 101, 102]] }, 'elsewhere')
   await until('what there is has come', () => seen.length === 2)
   expect(seen).toEqual([101, 102])
   close()
+})
+
+test('entries of others are read where somebody watches, and told to the pages that show them', async () => {
+  const { bus, id, store, close } = watched(10)
+  const read = heardOn(bus, 'entries.read')
+  await store(11, 12)
+  bus.publish({ type: 'entries.stored', spans: [[Bun.randomUUIDv7(), 1, 9]] }, 'elsewhere')
+  bus.publish({ type: 'entries.stored', spans: [[id, 12, 12]] }, 'elsewhere')
+  await until('they were read', () => read.length > 0)
+  expect(read).toMatchObject([{ entries: [{ seq: 11 }, { seq: 12 }] }])
+  close()
+})
+
+test('what was missed while the relay was down is read once it is back, and nothing after the end', async () => {
+  const { bus, seen, store, entry, close } = watched(10)
+  await store(11, 12)
+  bus.publish({ type: 'relay.restored' })
+  await until('all have come', () => seen.length === 2)
+  expect(seen).toEqual([11, 12])
+  close()
+  bus.publish({ type: 'entries.stored', entries: [entry(13)] })
+  expect(seen).toEqual([11, 12])
 })

@@ -19,6 +19,7 @@ import { readLog } from '../../src/streams/log/logs.ts'
 import { type Draft, isKeyframe } from '../../src/streams/recording/entry.ts'
 import { Recorder } from '../../src/streams/recording/recorder.ts'
 import { Streams } from '../../src/streams/registry/streams.ts'
+import { testBus } from '../support/bus.ts'
 
 const EXPECTATION = { kind: 'sse', desired: 'running', intervalMs: 1, timeoutMs: 1, silenceMs: 1 } as const
 const LIMITS = { requestTimeoutMs: 10_000, maxBodyBytes: 100_000, silenceMs: 60_000 }
@@ -33,10 +34,9 @@ let recorder: Recorder
 beforeAll(async () => {
   directory = mkdtempSync(join(tmpdir(), 'weir-follow-'))
   storage = await openStorage({ databaseUrl: undefined, dataDir: directory })
-  const control = { runLater: async () => {}, interrupt: () => {}, changed: () => {}, listed: () => {} }
-  streams = new Streams({ db: storage.db, control, limits: LIMITS })
-  const events = { stored: () => {}, changed: () => {}, unwanted: () => {} }
-  recorder = new Recorder(storage.db, () => EXPECTATION, events)
+  const control = { runLater: async () => {} }
+  streams = new Streams({ db: storage.db, control, bus: testBus(), limits: LIMITS })
+  recorder = new Recorder(storage.db, () => EXPECTATION, testBus())
 })
 
 afterAll(async () => {
@@ -49,7 +49,7 @@ afterAll(async () => {
 const large = new LargeDocuments()
 
 const begin = async (streamId: string) => {
-  const runs = runStore(storage.db, 'tester', () => {}, large)
+  const runs = runStore(storage.db, 'tester', testBus(), large)
   return (await runs.begin({ streamId, attempt: 1, takeOver: true })) as Run
 }
 const register = (kind: 'sse' | 'poll') => streams.register({ url: 'http://a.test/', kind, intervalMs: 1 })

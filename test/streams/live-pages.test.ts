@@ -5,11 +5,13 @@ import { join } from 'node:path'
 import { checkpoints } from '../../drizzle/schema.ts'
 import { Hub } from '../../src/hub/hub.ts'
 import { LivePages } from '../../src/routes/live/live-pages.tsx'
+import { refreshPages } from '../../src/routes/live/refresh.ts'
 import { openStorage } from '../../src/storage/open.ts'
 import type { Storage } from '../../src/storage/storage.ts'
 import type { Entry } from '../../src/streams/recording/entry.ts'
 import { Streams } from '../../src/streams/registry/streams.ts'
 import { streamPageTopic } from '../../src/topics.ts'
+import { testBus } from '../support/bus.ts'
 
 const LIMITS = { requestTimeoutMs: 1_000, maxBodyBytes: 1_000, silenceMs: 1_000 }
 
@@ -28,8 +30,8 @@ afterAll(async () => {
 
 test('a page that is catching up gets entries stored meanwhile, and the current status', async () => {
   const { db } = storage
-  const control = { runLater: async () => {}, interrupt: () => {}, changed: () => {}, listed: () => {} }
-  const streams = new Streams({ db, control, limits: LIMITS })
+  const control = { runLater: async () => {} }
+  const streams = new Streams({ db, control, bus: testBus(), limits: LIMITS })
   const { id: streamId } = await streams.register({ url: 'http://localhost:1/feed', kind: 'sse' })
   await db.update(checkpoints).set({ seq: 2 })
   const hub = new Hub()
@@ -48,6 +50,8 @@ test('a page that is catching up gets entries stored meanwhile, and the current 
     hub,
     warn: fail,
   })
+  const bus = testBus()
+  refreshPages(bus, pages)
   const caughtUp = Promise.withResolvers<void>()
   const leaving = new AbortController()
   const page = hub.subscribe(streamPageTopic(streamId), {
@@ -58,9 +62,9 @@ test('a page that is catching up gets entries stored meanwhile, and the current 
     },
   })
   // What is pushed first was read after the line was stored, and before it was told.
-  pages.changed([streamId])
+  bus.publish({ type: 'stream.updated', streamIds: [streamId] })
   await pushes[0]?.promise
-  pages.stored([{ ...line(streamId), seq: 2 }])
+  bus.publish({ type: 'entries.stored', entries: [{ ...line(streamId), seq: 2 }] })
   await pushes[1]?.promise
   caughtUp.resolve()
   let shown = ''

@@ -21,6 +21,7 @@ import {
   type Window,
 } from '../../src/streams/measures/measures.ts'
 import { Streams } from '../../src/streams/registry/streams.ts'
+import { testBus } from '../support/bus.ts'
 import { isSkipped, type OpenSetup, SETUPS } from '../support/setups.ts'
 
 const MINUTE_MS = 60_000
@@ -41,8 +42,8 @@ describe.each(SETUPS.filter(({ name }) => name !== 'Postgres with Redis'))('on $
       services = await setup.open()
       directory = mkdtempSync(join(tmpdir(), 'weir-measures-'))
       storage = await openStorage({ databaseUrl: services.environment.DATABASE_URL, dataDir: directory })
-      const control = { runLater: async () => {}, interrupt: () => {}, changed: () => {}, listed: () => {} }
-      streams = new Streams({ db: storage.db, control, limits: LIMITS })
+      const control = { runLater: async () => {} }
+      streams = new Streams({ db: storage.db, control, bus: testBus(), limits: LIMITS })
     })
 
     afterAll(async () => {

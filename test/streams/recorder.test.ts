@@ -14,6 +14,7 @@ import { Recorder } from '../../src/streams/recording/recorder.ts'
 import { storeEntries } from '../../src/streams/recording/store-entries.ts'
 import { insertStreams, newStream } from '../../src/streams/registry/new-stream.ts'
 import { Streams } from '../../src/streams/registry/streams.ts'
+import { testBus } from '../support/bus.ts'
 import { until } from '../support/until.ts'
 
 const EXPECTATION = { kind: 'sse', desired: 'running', intervalMs: 1, timeoutMs: 1, silenceMs: 1 } as const
@@ -26,8 +27,8 @@ let streams: Streams
 beforeAll(async () => {
   directory = mkdtempSync(join(tmpdir(), 'weir-recorder-'))
   storage = await openStorage({ databaseUrl: undefined, dataDir: directory })
-  const control = { runLater: async () => {}, interrupt: () => {}, changed: () => {}, listed: () => {} }
-  streams = new Streams({ db: storage.db, control, limits: LIMITS })
+  const control = { runLater: async () => {} }
+  streams = new Streams({ db: storage.db, control, bus: testBus(), limits: LIMITS })
 })
 
 afterAll(async () => {
@@ -53,11 +54,12 @@ function recording() {
           }
         : Reflect.get(target, name),
   })
-  const recorder = new Recorder(db, () => EXPECTATION, {
-    stored: (entries) => void stored.push(...entries),
-    changed: (ids) => void changed.push(ids),
-    unwanted: () => {},
+  const bus = testBus()
+  bus.subscribe('the test', {
+    'entries.stored': ({ entries = [] }) => void stored.push(...entries),
+    'stream.updated': ({ streamIds }) => void changed.push(streamIds),
   })
+  const recorder = new Recorder(db, () => EXPECTATION, bus)
   return {
     recorder,
     stored,
@@ -75,7 +77,7 @@ function recording() {
 }
 
 const begin = async (streamId: string) => {
-  const runs = runStore(storage.db, 'tester', () => {}, new LargeDocuments())
+  const runs = runStore(storage.db, 'tester', testBus(), new LargeDocuments())
   return (await runs.begin({ streamId, attempt: 1, takeOver: true })) as Run
 }
 const sumsOf = async (table: 'rollups' | 'path_rollups', id: string) => {

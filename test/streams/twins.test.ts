@@ -9,12 +9,13 @@ import type { Storage } from '../../src/storage/storage.ts'
 import { Streams } from '../../src/streams/registry/streams.ts'
 import { twinReport } from '../../src/streams/twins/twin.ts'
 import { sortPairs, twinCandidates, twinPairs, twinSaving, twinSteps } from '../../src/streams/twins/twins.ts'
+import { testBus } from '../support/bus.ts'
 import { isSkipped, type OpenSetup, SETUPS } from '../support/setups.ts'
 
 const MINUTE_MS = 60_000
 /** When the twins of these tests were made: in the middle of a minute. */
 const MADE_MS = Date.UTC(2026, 0, 5, 12, 30, 20)
-const CONTROL = { runLater: async () => {}, interrupt: () => {}, changed: () => {}, listed: () => {} }
+const CONTROL = { runLater: async () => {} }
 
 describe.each(SETUPS.filter(({ name }) => name !== 'Postgres with Redis'))('on $name', (setup) => {
   describe.skipIf(isSkipped(setup))('', () => {
@@ -28,7 +29,7 @@ describe.each(SETUPS.filter(({ name }) => name !== 'Postgres with Redis'))('on $
       directory = mkdtempSync(join(tmpdir(), 'weir-twins-'))
       storage = await openStorage({ databaseUrl: services.environment.DATABASE_URL, dataDir: directory })
       const limits = { requestTimeoutMs: 1_000, maxBodyBytes: 1_000 }
-      streams = new Streams({ db: storage.db, control: CONTROL, limits })
+      streams = new Streams({ db: storage.db, control: CONTROL, bus: testBus(), limits })
     })
 
     afterAll(async () => {

@@ -8,12 +8,13 @@ import type { Storage } from '../../src/storage/storage.ts'
 import { MAX_MARKS, versionMarks, type Zoom } from '../../src/streams/documents/version-marks.ts'
 import { versionsIn } from '../../src/streams/documents/versions.ts'
 import { Streams } from '../../src/streams/registry/streams.ts'
+import { testBus } from '../support/bus.ts'
 import { isSkipped, type OpenSetup, SETUPS } from '../support/setups.ts'
 
 const FIRST_MS = Date.UTC(2026, 0, 5)
 const MINUTE_MS = 60_000
 const DAY_MS = 86_400_000
-const CONTROL = { runLater: async () => {}, interrupt: () => {}, changed: () => {}, listed: () => {} }
+const CONTROL = { runLater: async () => {} }
 
 describe.each(SETUPS.filter(({ name }) => name !== 'Postgres with Redis'))('on $name', (setup) => {
   describe.skipIf(isSkipped(setup))('', () => {
@@ -29,7 +30,7 @@ describe.each(SETUPS.filter(({ name }) => name !== 'Postgres with Redis'))('on $
       directory = mkdtempSync(join(tmpdir(), 'weir-marks-'))
       storage = await openStorage({ databaseUrl: services.environment.DATABASE_URL, dataDir: directory })
       const limits = { requestTimeoutMs: 1_000, maxBodyBytes: 1_000 }
-      streams = new Streams({ db: storage.db, control: CONTROL, limits })
+      streams = new Streams({ db: storage.db, control: CONTROL, bus: testBus(), limits })
     })
 
     afterAll(async () => {

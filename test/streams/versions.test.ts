@@ -20,6 +20,7 @@ import type { Followed, Stream } from '../../src/streams/ingest/run.ts'
 import { Streams } from '../../src/streams/registry/streams.ts'
 import { ODD_KEYS, RandomDocuments } from '../core/random-documents.ts'
 import { integer, seeded } from '../core/seeded.ts'
+import { testBus } from '../support/bus.ts'
 import { isSkipped, type OpenSetup, SETUPS } from '../support/setups.ts'
 
 const random = seeded('versions.test.ts')
@@ -43,8 +44,8 @@ describe.each(SETUPS.filter(({ name }) => name !== 'Postgres with Redis'))('on $
       services = await setup.open()
       directory = mkdtempSync(join(tmpdir(), 'weir-versions-'))
       storage = await openStorage({ databaseUrl: services.environment.DATABASE_URL, dataDir: directory })
-      const control = { runLater: async () => {}, interrupt: () => {}, changed: () => {}, listed: () => {} }
-      streams = new Streams({ db: storage.db, control, limits: LIMITS })
+      const control = { runLater: async () => {} }
+      streams = new Streams({ db: storage.db, control, bus: testBus(), limits: LIMITS })
       read = versionsIn(storage.db)
     })
 

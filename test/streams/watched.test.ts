@@ -8,9 +8,10 @@ import type { Database, Storage } from '../../src/storage/storage.ts'
 import { fromRegistration } from '../../src/streams/registry/from-registration.ts'
 import { insertStreams } from '../../src/streams/registry/new-stream.ts'
 import { Streams } from '../../src/streams/registry/streams.ts'
+import { testBus } from '../support/bus.ts'
 
 const dataDir = mkdtempSync(join(tmpdir(), 'weir-watched-'))
-const control = { runLater: async () => {}, interrupt: () => {}, changed: () => {}, listed: () => {} }
+const control = { runLater: async () => {} }
 const limits = parseConfig({})
 const unknown = '01a20200-1921-70a6-bb27-dd1b93130b54'
 let storage: Storage
@@ -41,7 +42,7 @@ function counted(db: Database): Database {
 }
 
 test('simultaneous callers share one statement', async () => {
-  const streams = new Streams({ db: counted(storage.db), control, limits })
+  const streams = new Streams({ db: counted(storage.db), control, bus: testBus(), limits })
   statements = 0
   const crowd = Array.from({ length: 100 }, () => streams.watched(id))
   const answers = await Promise.allSettled([...crowd, streams.watched(unknown)])
@@ -51,6 +52,6 @@ test('simultaneous callers share one statement', async () => {
 })
 
 test('an ID is the same in upper case', async () => {
-  const streams = new Streams({ db: storage.db, control, limits })
+  const streams = new Streams({ db: storage.db, control, bus: testBus(), limits })
   expect(await streams.watched(id.toUpperCase())).toEqual({ id, last: 0 })
 })

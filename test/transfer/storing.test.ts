@@ -10,10 +10,11 @@ import { Streams } from '../../src/streams/registry/streams.ts'
 import { importLines } from '../../src/transfer/import.ts'
 import type { Outcome } from '../../src/transfer/item.ts'
 import { portions } from '../../src/transfer/portions.ts'
+import { testBus } from '../support/bus.ts'
 
 const REMOVED = '01a20200-1921-70a6-bb27-dd1b93130b54'
 const NEVER_THERE = '01a20200-1921-70a6-bb27-dd1b93130b55'
-const CONTROL = { runLater: async () => {}, interrupt: () => {}, changed: () => {}, listed: () => {} }
+const CONTROL = { runLater: async () => {} }
 const OPTIONS = { dryRun: false, tag: undefined, defaults: { start: false }, headers: {} }
 
 let directory: string
@@ -27,7 +28,7 @@ beforeAll(async () => {
   const mayReach = async (url: string) => {
     if (url.includes('private')) throw new Problem('not_allowed', 'A private address.', 'url')
   }
-  streams = new Streams({ db: storage.db, control: CONTROL, limits, mayReach })
+  streams = new Streams({ db: storage.db, control: CONTROL, bus: testBus(), limits, mayReach })
 })
 
 afterAll(async () => {

@@ -1,5 +1,6 @@
 import { eq, inArray, lt, sql } from 'drizzle-orm'
 import { incidents, rules } from '../../../drizzle/schema.ts'
+import type { Bus } from '../../bus/bus.ts'
 import type { Notifier } from '../../channels/notifier.ts'
 import { LOCKS } from '../../storage/locks.ts'
 import type { Database } from '../../storage/storage.ts'
@@ -16,6 +17,7 @@ import { type Fleet, fleetOf } from './standing.ts'
 
 export interface LookDeps {
   db: Database
+  bus: Bus
   /** Milliseconds since the epoch. */
   now(): number
   notifier: Pick<Notifier, 'responsible' | 'store' | 'deliver'>
@@ -44,10 +46,11 @@ const DEFAULT_CHANGED_EVERY_MS = 5 * 60_000
  *
  * Findings are stored in one transaction, notifications in another, together with their deliveries. If the process ends
  * in between, the next evaluation continues from what is stored: an incident without a notification is still marked so.
+ * Publishes `incident.updated` after each.
  * @returns `busy` when another process is evaluating
  */
 export async function lookAround(deps: LookDeps): Promise<'looked' | 'busy'> {
-  const { db, settings } = deps
+  const { db, bus, settings } = deps
   const now = deps.now()
   const isReachable = await isOutside(settings.egressCheckHosts, deps.canConnect)
   for (const rule of await listRules(db))
@@ -61,18 +64,26 @@ export async function lookAround(deps: LookDeps): Promise<'looked' | 'busy'> {
     return rows[0]?.got ? look(tx, isReachable, now) : undefined
   })
   if (fleet === undefined) return 'busy'
+  bus.publish({ type: 'incident.updated' })
   await tell(deps, fleet.hosts, isReachable)
+  bus.publish({ type: 'incident.updated' })
   return 'looked'
 }
 
 /** Removes incidents that were resolved long ago, some at a time. */
-export async function forgetIncidents({ db, now }: Pick<LookDeps, 'db' | 'now'>): Promise<number> {
+export async function forgetIncidents({
+  db,
+  bus,
+  now,
+}: Pick<LookDeps, 'db' | 'bus' | 'now'>): Promise<number> {
   const old = db
     .select({ id: incidents.id })
     .from(incidents)
     .where(lt(incidents.resolvedAt, new Date(now() - KEEP_MS)))
     .limit(FORGET_LIMIT)
-  return (await db.delete(incidents).where(inArray(incidents.id, old)).returning({ id: incidents.id })).length
+  const gone = await db.delete(incidents).where(inArray(incidents.id, old)).returning({ id: incidents.id })
+  if (gone.length > 0) bus.publish({ type: 'incident.updated' })
+  return gone.length
 }
 
 async function look(tx: Database, isReachable: boolean | undefined, now: number): Promise<Fleet> {

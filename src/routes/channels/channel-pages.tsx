@@ -122,7 +122,10 @@ export function channelPages(deps: ChannelRoutesDeps & { pages: LivePages }) {
     .post(
       '/deliveries/:id/replay',
       async ({ params }) => {
-        const { channelId } = await replay({ db, control: deps.deliveryControl, now: deps.now }, params.id)
+        const { channelId } = await replay(
+          { db, bus: deps.bus, control: deps.deliveryControl, now: deps.now },
+          params.id,
+        )
         return redirect(`/channels/${channelId}`)
       },
       written,

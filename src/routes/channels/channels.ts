@@ -1,4 +1,5 @@
 import { Elysia, status } from 'elysia'
+import type { Bus } from '../../bus/bus.ts'
 import { type Channel, type Channels, viewOf } from '../../channels/channels.ts'
 import type { Deliverer } from '../../channels/deliverer.ts'
 import { DELIVERY_STATUSES, readDeliveries, replay } from '../../channels/deliveries.ts'
@@ -23,6 +24,7 @@ import { choice, parameters } from '../http/query.ts'
 
 export interface ChannelRoutesDeps {
   db: Database
+  bus: Bus
   streams: Streams
   channels: Channels
   notifier: Notifier
@@ -144,7 +146,7 @@ export function channelRoutes(deps: ChannelRoutesDeps) {
       '/api/deliveries/:id/replay',
       async ({ params }) => {
         const { id, channelId } = await replay(
-          { db, control: deps.deliveryControl, now: deps.now },
+          { db, bus: deps.bus, control: deps.deliveryControl, now: deps.now },
           params.id,
         )
         return Response.json({ id, channelId, status: 'pending' }, { status: 202 })

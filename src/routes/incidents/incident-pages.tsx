@@ -31,7 +31,8 @@ const OPEN_SHOWN = 100
 const PAST_SHOWN = 30
 const CHILDREN_SHOWN = 50
 /** The incident pages. */
-export function incidentPages({ db, now, pages }: IncidentRoutesDeps & { pages: LivePages }) {
+export function incidentPages(deps: IncidentRoutesDeps & { pages: LivePages }) {
+  const { db, now, pages } = deps
   const written = { parse: 'none' } as const
   return new Elysia({ detail: { hide: true } })
     .get('/incidents', async ({ request }) =>
@@ -59,7 +60,7 @@ export function incidentPages({ db, now, pages }: IncidentRoutesDeps & { pages: 
         const { by = '', note = '' } = await readForm(request)
         if (by.trim() === '')
           throw new Problem('invalid_field', 'Enter your name: it shows who handles the incident.', 'by')
-        await acknowledge(db, params.id, { by: by.trim().slice(0, 100), note: note.slice(0, 1_000) }, now())
+        await acknowledge(deps, params.id, { by: by.trim().slice(0, 100), note: note.slice(0, 1_000) }, now())
         return redirect(`/incidents/${params.id}`)
       },
       written,

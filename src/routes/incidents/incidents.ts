@@ -1,5 +1,6 @@
 import { Type } from '@sinclair/typebox'
 import { Elysia } from 'elysia'
+import type { Bus } from '../../bus/bus.ts'
 import {
   acknowledge,
   getIncident,
@@ -52,6 +53,7 @@ const AcknowledgeSchema = Type.Object(
 
 export interface IncidentRoutesDeps {
   db: Database
+  bus: Bus
   /** Milliseconds since the epoch. */
   now(): number
 }
@@ -64,7 +66,8 @@ export function incidentRoutes(deps: IncidentRoutesDeps) {
     .use(silenceRoutes(deps))
 }
 
-function readRoutes({ db, now }: IncidentRoutesDeps) {
+function readRoutes(deps: IncidentRoutesDeps) {
+  const { db, now } = deps
   return new Elysia()
     .get(
       '/api/incidents',
@@ -99,7 +102,7 @@ function readRoutes({ db, now }: IncidentRoutesDeps) {
     )
     .post(
       '/api/incidents/:id/acknowledge',
-      async ({ params, body }) => incidentJson(await acknowledge(db, params.id, body, now())),
+      async ({ params, body }) => incidentJson(await acknowledge(deps, params.id, body, now())),
       {
         body: body(AcknowledgeSchema, { example: { by: 'Ada', note: 'On it' } }),
         response: json(answers.Incident),
@@ -108,7 +111,8 @@ function readRoutes({ db, now }: IncidentRoutesDeps) {
     )
 }
 
-function ruleRoutes({ db, now }: IncidentRoutesDeps) {
+function ruleRoutes(deps: IncidentRoutesDeps) {
+  const { db, now } = deps
   return new Elysia()
     .get('/api/rules', async () => ({ items: await listRules(db) }), {
       response: json(listOf(answers.Rule)),
@@ -120,7 +124,7 @@ function ruleRoutes({ db, now }: IncidentRoutesDeps) {
     .post(
       '/api/rules',
       async ({ body }) => {
-        const rule = await addRule(db, body, now())
+        const rule = await addRule(deps, body, now())
         return Response.json(rule, { status: 201, headers: { Location: `/api/rules/${rule.id}` } })
       },
       {
@@ -136,7 +140,7 @@ function ruleRoutes({ db, now }: IncidentRoutesDeps) {
       response: json(answers.Rule),
       detail: describe('Get an alert rule'),
     })
-    .patch('/api/rules/:id', async ({ params, body }) => changeRule(db, params.id, body, now()), {
+    .patch('/api/rules/:id', async ({ params, body }) => changeRule(deps, params.id, body, now()), {
       body: body(RuleChangeSchema, { example: { isEnabled: false } }),
       response: json(answers.Rule),
       detail: describe(
@@ -147,14 +151,15 @@ function ruleRoutes({ db, now }: IncidentRoutesDeps) {
     .delete(
       '/api/rules/:id',
       async ({ params }) => {
-        await removeRule(db, params.id, now())
+        await removeRule(deps, params.id, now())
         return new Response(null, { status: 204 })
       },
       { response: NOTHING, detail: describe('Delete an alert rule', 'Resolves its incidents.') },
     )
 }
 
-function silenceRoutes({ db, now }: IncidentRoutesDeps) {
+function silenceRoutes(deps: IncidentRoutesDeps) {
+  const { db, now } = deps
   return new Elysia()
     .get(
       '/api/silences',
@@ -174,7 +179,7 @@ function silenceRoutes({ db, now }: IncidentRoutesDeps) {
     .post(
       '/api/silences',
       async ({ body }) => {
-        const silence = await addSilence(db, body, now())
+        const silence = await addSilence(deps, body, now())
         const headers = { Location: `/api/silences/${silence.id}` }
         return Response.json(silenceJson(silence, now()), { status: 201, headers })
       },
@@ -192,7 +197,7 @@ function silenceRoutes({ db, now }: IncidentRoutesDeps) {
     })
     .patch(
       '/api/silences/:id',
-      async ({ params, body }) => silenceJson(await changeSilence(db, params.id, body, now()), now()),
+      async ({ params, body }) => silenceJson(await changeSilence(deps, params.id, body, now()), now()),
       {
         body: body(SilenceChange, { example: { endsAt: '2030-01-31T18:00:00Z' } }),
         response: json(answers.Silence),
@@ -202,7 +207,7 @@ function silenceRoutes({ db, now }: IncidentRoutesDeps) {
     .delete(
       '/api/silences/:id',
       async ({ params }) => {
-        await removeSilence(db, params.id)
+        await removeSilence(deps, params.id)
         return new Response(null, { status: 204 })
       },
       {

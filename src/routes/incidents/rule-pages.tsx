@@ -30,7 +30,8 @@ const EXAMPLES: Record<Rule['kind'], string> = {
 }
 
 /** The rule and silence pages. */
-export function rulePages({ db, now, pages }: IncidentRoutesDeps & { pages: LivePages }) {
+export function rulePages(deps: IncidentRoutesDeps & { pages: LivePages }) {
+  const { db, now, pages } = deps
   const written = { parse: 'none' } as const
   return new Elysia({ detail: { hide: true } })
     .get('/rules', () => rulesPage({}))
@@ -40,7 +41,7 @@ export function rulePages({ db, now, pages }: IncidentRoutesDeps & { pages: Live
         const values = await readForm(request)
         return answering(
           async () => {
-            await addRule(db, checkRule(ruleOf(values)), now())
+            await addRule(deps, checkRule(ruleOf(values)), now())
             return redirect('/rules')
           },
           (error, status) => rulesPage({ values, error }, status),
@@ -52,7 +53,7 @@ export function rulePages({ db, now, pages }: IncidentRoutesDeps & { pages: Live
       '/rules/:id/toggle',
       async ({ params }) => {
         const { isEnabled } = await getRule(db, params.id)
-        await changeRule(db, params.id, { isEnabled: !isEnabled }, now())
+        await changeRule(deps, params.id, { isEnabled: !isEnabled }, now())
         return redirect('/rules')
       },
       written,
@@ -60,7 +61,7 @@ export function rulePages({ db, now, pages }: IncidentRoutesDeps & { pages: Live
     .post(
       '/rules/:id/remove',
       async ({ params }) => {
-        await removeRule(db, params.id, now())
+        await removeRule(deps, params.id, now())
         return redirect('/rules')
       },
       written,
@@ -76,7 +77,7 @@ export function rulePages({ db, now, pages }: IncidentRoutesDeps & { pages: Live
         const values = await readForm(request)
         return answering(
           async () => {
-            await addSilence(db, silenceOf(values, now()), now())
+            await addSilence(deps, silenceOf(values, now()), now())
             return redirect('/silences')
           },
           (error, status) => silencesPage({ values, error }, status),
@@ -87,7 +88,7 @@ export function rulePages({ db, now, pages }: IncidentRoutesDeps & { pages: Live
     .post(
       '/silences/:id/remove',
       async ({ params }) => {
-        await removeSilence(db, params.id)
+        await removeSilence(deps, params.id)
         return redirect('/silences')
       },
       written,

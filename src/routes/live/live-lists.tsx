@@ -15,7 +15,7 @@ export class LiveLists {
   readonly #shown = new Map<string, ReadonlySet<string>>()
   /** Unique to this process: a page made by another process refreshes. */
   readonly #name: string
-  #listings = 0
+  #changes = 0
   #position = 0
 
   constructor(deps: StatusDeps & { hub: Hub }) {
@@ -26,7 +26,7 @@ export class LiveLists {
 
   /** Version of the list: changes whenever streams are added or removed. */
   get version(): string {
-    return `${this.#name}.${this.#listings}`
+    return `${this.#name}.${this.#changes}`
   }
 
   /** Whether an open list shows the stream. */
@@ -37,8 +37,8 @@ export class LiveLists {
   }
 
   /** Streams were added or removed. @returns whether any page needs to know */
-  listed(): boolean {
-    this.#listings++
+  changed(): boolean {
+    this.#changes++
     this.#forget()
     return this.#shown.size > 0
   }
@@ -51,13 +51,14 @@ export class LiveLists {
     return topic
   }
 
-  tellListed(): void {
+  /** Sends every open list the note to reload. */
+  pushChanged(): void {
     for (const topic of this.#shown.keys())
       this.#deps.hub.publish(topic, { ...LISTED, position: ++this.#position })
   }
 
   /** Sends the rows that changed to the pages that show them. */
-  async tell(statuses: readonly Status[]): Promise<void> {
+  async push(statuses: readonly Status[]): Promise<void> {
     const { hub } = this.#deps
     const shown = statuses.filter(({ stream }) => this.shows(stream.id))
     if (shown.length === 0) return

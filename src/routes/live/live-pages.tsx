@@ -27,8 +27,8 @@ export class LivePages {
   readonly views: LiveViews
   readonly #deps: StatusDeps & { hub: Hub; warn(message: string): void }
   #changed = new Set<string>()
-  /** Streams were or may have been registered or removed: the list itself has changed. */
-  #listed = false
+  /** Streams were or may have been registered or removed. */
+  #listChanged = false
   #lines = new Map<string, Entry[]>()
   /** Topics of pages with a filtered log, by stream; topics without subscribers are dropped over time. */
   readonly #filtered = new Map<string, Map<string, LogFilter>>()
@@ -41,7 +41,7 @@ export class LivePages {
   }
 
   /** Whether the page of a stream is open. */
-  follow(streamId: string): boolean {
+  follows(streamId: string): boolean {
     const { hub } = this.#deps
     if (hub.has(streamPageTopic(streamId))) return true
     const filtered = this.#filtered.get(streamId)
@@ -59,32 +59,32 @@ export class LivePages {
     return topic
   }
 
-  /** These streams have changed. */
-  changed(streamIds: Iterable<string>): void {
-    this.views.changed('streams')
-    for (const id of streamIds) if (this.lists.shows(id) || this.follow(id)) this.#changed.add(id)
+  /** Refreshes what is shown of these streams. */
+  refreshStreams(streamIds: Iterable<string>): void {
+    this.views.refresh('streams')
+    for (const id of streamIds) if (this.lists.shows(id) || this.follows(id)) this.#changed.add(id)
     if (this.#changed.size > 0) this.#schedule()
   }
 
-  /** Streams were added or removed. */
-  listed(): void {
-    this.views.changed('streams')
-    if (!this.lists.listed()) return
-    this.#listed = true
+  /** Makes open lists reload: streams were added or removed. */
+  refreshLists(): void {
+    this.views.refresh('streams')
+    if (!this.lists.changed()) return
+    this.#listChanged = true
     this.#schedule()
   }
 
-  /** These entries were stored. */
-  stored(entries: readonly Entry[]): void {
+  /** Adds entries to the logs that are shown, and refreshes their streams. */
+  addEntries(entries: readonly Entry[]): void {
     const streamIds = new Set<string>()
     for (const entry of entries) {
       streamIds.add(entry.streamId)
-      if (!this.follow(entry.streamId)) continue
+      if (!this.follows(entry.streamId)) continue
       const lines = this.#lines.get(entry.streamId)
       if (lines === undefined) this.#lines.set(entry.streamId, [entry])
       else if (lines.push(entry) > MAX_LINES) lines.shift()
     }
-    this.changed(streamIds)
+    this.refreshStreams(streamIds)
   }
 
   /** What the page of a stream needs when it connects: its current state, and the entries after the last one shown. */
@@ -110,23 +110,23 @@ export class LivePages {
         .catch((error) => this.#deps.warn(`Can't update a page: ${causeOf(error)}`))
         .finally(() => {
           this.#timer = undefined
-          if (this.#changed.size > 0 || this.#listed) this.#schedule()
+          if (this.#changed.size > 0 || this.#listChanged) this.#schedule()
         })
     }, GATHER_MS)
   }
 
   async #push(): Promise<void> {
-    const [ids, lines, listed] = [[...this.#changed], this.#lines, this.#listed]
+    const [ids, lines, listChanged] = [[...this.#changed], this.#lines, this.#listChanged]
     this.#changed = new Set()
     this.#lines = new Map()
-    this.#listed = false
+    this.#listChanged = false
     const { hub } = this.#deps
-    if (listed) this.lists.tellListed()
+    if (listChanged) this.lists.pushChanged()
     const statuses = await statusesOf(this.#deps, ids)
-    await this.lists.tell(statuses)
+    await this.lists.push(statuses)
     for (const status of statuses) {
       const { id } = status.stream
-      if (!this.follow(id)) continue
+      if (!this.follows(id)) continue
       const entries = lines.get(id) ?? []
       const panels = await this.#panels(status)
       for (const [topic, filter] of [[streamPageTopic(id), {}] as const, ...(this.#filtered.get(id) ?? [])]) {

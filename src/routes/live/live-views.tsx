@@ -60,9 +60,9 @@ export class LiveViews {
     return this.#deps.hub.subscribe(topic, { ...readerOf(request), replay })
   }
 
-  /** The subject may have changed. */
-  changed(subject: Subject): void {
-    for (const open of this.#open.values()) if (open.subjects.includes(subject)) open.changed()
+  /** Refreshes the pages that show the subject: it may have changed. */
+  refresh(subject: Subject): void {
+    for (const open of this.#open.values()) if (open.subjects.includes(subject)) open.refresh()
   }
 
   close(): void {
@@ -105,10 +105,10 @@ class OpenView {
     this.#view = view
     this.#deps = deps
     this.subjects = view.subjects
-    this.#every = setInterval(() => this.changed(), LOOK_EVERY_MS)
+    this.#every = setInterval(() => this.refresh(), LOOK_EVERY_MS)
   }
 
-  changed(): void {
+  refresh(): void {
     const { hub, now, warn } = this.#deps
     if (!hub.has(this.#topic)) return void this.#deps.end()
     this.#soon ??= setTimeout(

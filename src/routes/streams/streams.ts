@@ -2,6 +2,7 @@ import { Elysia, status } from 'elysia'
 import { ENTRY_KINDS } from '../../../drizzle/schema.ts'
 import type { Archive } from '../../archive/archive.ts'
 import { callerOf } from '../../auth/caller.ts'
+import type { Bus } from '../../bus/bus.ts'
 import { HIDDEN } from '../../core/hidden.ts'
 import type { Evidence } from '../../core/judging/verdict.ts'
 import { Problem } from '../../errors.ts'
@@ -37,8 +38,8 @@ export interface StreamRoutesDeps extends StatusDeps {
   streams: Streams
   archive: Pick<Archive, 'reader'>
   hub: Hub
-  /** Reports that a client watches a stream and has its entries up to a number. */
-  watch(streamId: string, seq: number): void
+  /** Hears `stream.watched`. */
+  bus: Bus
 }
 
 const ListQuery = parameters({ ...STREAM_FILTERS, sort: choice(SORTS), order: choice(ORDERS), ...PAGES })
@@ -216,7 +217,7 @@ export function streamRoutes(deps: StreamRoutesDeps) {
           gzip: acceptsGzip(request.headers),
           replay: claimed === undefined ? undefined : (send) => replay(id, claimed, after, send),
         })
-        deps.watch(id, last)
+        deps.bus.publish({ type: 'stream.watched', streamId: id, seq: last })
         return subscribed
       },
       {

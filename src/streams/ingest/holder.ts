@@ -1,3 +1,4 @@
+import type { Bus, Subscription } from '../../bus/bus.ts'
 import type { Expectation } from '../../core/judging/verdict.ts'
 import type { Recorder } from '../recording/recorder.ts'
 import type { FollowDeps } from './follow.ts'
@@ -7,6 +8,7 @@ import type { Run, RunLog, Stream } from './run.ts'
 import type { RunStore } from './run-store.ts'
 
 export interface HolderDeps extends FollowDeps {
+  bus: Bus
   runs: RunStore
   recorder: Recorder
 }
@@ -39,10 +41,21 @@ interface Held {
 export class Holder {
   readonly #deps: HolderDeps
   readonly #held = new Map<string, Held>()
+  readonly #subscription: Subscription
   #closed = false
 
   constructor(deps: HolderDeps) {
     this.#deps = deps
+    const interruptAll = ({ streamIds }: { streamIds: readonly string[] }) => {
+      for (const id of streamIds) this.interrupt(id)
+    }
+    this.#subscription = deps.bus.subscribe('The runner', {
+      'run.interrupt': interruptAll,
+      'run.unwanted': interruptAll,
+      'run.started': ({ runs }, origin) => {
+        if (origin === 'elsewhere') for (const [id, epoch] of runs) this.fence(id, epoch)
+      },
+    })
   }
 
   /** Streams held here. */
@@ -82,6 +95,7 @@ export class Holder {
   /** Releases every stream, including any that arrive later. */
   close(): void {
     this.#closed = true
+    this.#subscription.end()
     this.release(this.size)
   }
 

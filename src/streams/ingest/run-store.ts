@@ -1,5 +1,7 @@
 import { eq, inArray, sql } from 'drizzle-orm'
 import { checkpoints, streams } from '../../../drizzle/schema.ts'
+import type { Bus } from '../../bus/bus.ts'
+import type { StartedRun } from '../../bus/events.ts'
 import { batched } from '../../core/batch.ts'
 import type { Evidence } from '../../core/judging/verdict.ts'
 import { againAfterDeadlock } from '../../storage/sql-state.ts'
@@ -39,21 +41,19 @@ export interface RunStore {
 }
 
 /**
- * @param announce tells other processes that runs start here, so that they end theirs at once
+ * Publishes `run.started`, so that other processes end theirs at once.
  * @param large rebuilds the documents that are large
  */
 export function runStore(
   db: Database,
   worker: string,
-  announce: (runs: [streamId: string, epoch: number][]) => void,
+  bus: Bus,
   large: Pick<LargeDocuments, 'rebuild'>,
 ): RunStore {
   const beginOne = batched(async (items: readonly Beginning[]) => {
     const begun = await beginAll(db, worker, items)
-    const runs = begun.flatMap((one): [string, number][] =>
-      one ? [[one.stream.id, one.checkpoint.epoch]] : [],
-    )
-    if (runs.length > 0) announce(runs)
+    const runs = begun.flatMap((one): StartedRun[] => (one ? [[one.stream.id, one.checkpoint.epoch]] : []))
+    if (runs.length > 0) bus.publish({ type: 'run.started', runs })
     return begun
   }, BATCH)
   return {

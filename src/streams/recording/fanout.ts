@@ -1,6 +1,7 @@
+import type { Bus, Subscription } from '../../bus/bus.ts'
+import type { Span } from '../../bus/events.ts'
 import { causeOf } from '../../errors.ts'
 import type { Hub } from '../../hub/hub.ts'
-import type { Relay, RelayMessage } from '../../relay/relay.ts'
 import type { Database } from '../../storage/storage.ts'
 import { entriesTopic } from '../../topics.ts'
 import { readWholeLog } from '../log/logs.ts'
@@ -14,76 +15,69 @@ const MAX_READ = 5_000
 export interface FanoutDeps {
   db: Database
   hub: Hub
-  relay: Relay
+  bus: Bus
   /** Open pages, which show the same entries. */
-  pages: {
-    follow(streamId: string): boolean
-    stored(entries: readonly Entry[]): void
-    changed(streamIds: Iterable<string>): void
-  }
+  pages: { follows(streamId: string): boolean }
   /** Subscribers of proxied streams. */
   proxy: { follows(streamId: string): boolean; stored(entry: Entry): void }
   warn(message: string): void
 }
 
 /**
- * Delivers stored entries to their subscribers, in this process and in others. Other processes get only `seq`
- * numbers: those with subscribers read the entries from the database, which stays the single source of truth.
+ * Delivers stored entries to their subscribers, in log order and each once. Of entries that another process stored only
+ * `seq` numbers arrive: if somebody here watches the stream, they are read from the database, which stays the single source
+ * of truth, and published as `entries.read`.
  */
 export class Fanout {
   readonly #deps: FanoutDeps
+  readonly #subscription: Subscription
   /** Last entry published here, for streams with subscribers. */
   readonly #published = new Map<string, number>()
   /** First entry to read, by stream. */
   #pokes = new Map<string, number>()
   #timer: Timer | undefined
+  #isClosed = false
 
   constructor(deps: FanoutDeps) {
     this.#deps = deps
+    this.#subscription = deps.bus.subscribe('The fan-out', {
+      'entries.stored': ({ entries, spans }) => {
+        if (entries === undefined) this.#storedElsewhere(spans)
+        else this.#publish(entries)
+      },
+      'stream.watched': ({ streamId, seq }) => this.#watch(streamId, seq),
+      'relay.restored': () => this.#catchUp(),
+    })
   }
 
-  /** Publishes entries of this process's own runs. */
-  stored(entries: readonly Entry[]): void {
-    const { relay, pages } = this.#deps
-    this.#publish(entries)
-    pages.stored(entries)
-    if (!relay.isHeard()) return
-    const spans = new Map<string, [id: string, first: number, last: number]>()
-    for (const { streamId, seq } of entries) {
-      const span = spans.get(streamId)
-      if (span === undefined) spans.set(streamId, [streamId, seq, seq])
-      else span[2] = seq
-    }
-    if (spans.size > 0) relay.publish({ type: 'stored', spans: [...spans.values()] })
-  }
-
-  /** Reads entries that another process stored. */
-  storedElsewhere({ spans }: Extract<RelayMessage, { type: 'stored' }>): void {
-    for (const [id, first] of spans) if (this.#isWatched(id)) this.#poke(id, first)
-    this.#deps.pages.changed(spans.map(([id]) => id))
+  close(): void {
+    this.#isClosed = true
+    this.#subscription.end()
+    clearTimeout(this.#timer)
   }
 
   /**
    * Starts watching a stream for a subscriber that has its entries up to `seq`. Later entries are read even if
    * messages are lost.
    */
-  watch(streamId: string, seq: number): void {
+  #watch(streamId: string, seq: number): void {
     if (!this.#published.has(streamId)) this.#published.set(streamId, seq)
   }
 
+  #storedElsewhere(spans: readonly Span[]): void {
+    for (const [id, first] of spans) if (this.#isWatched(id)) this.#poke(id, first)
+  }
+
   /** Messages may have been lost: reads every watched stream from what was last published. */
-  catchUp(): void {
+  #catchUp(): void {
     for (const [id, seq] of this.#published) {
       if (this.#isWatched(id)) this.#poke(id, seq + 1)
       else this.#published.delete(id)
     }
   }
 
-  close(): void {
-    clearTimeout(this.#timer)
-  }
-
   #poke(id: string, first: number): void {
+    if (this.#isClosed) return
     const next = (this.#published.get(id) ?? first - 1) + 1
     this.#pokes.set(id, Math.min(this.#pokes.get(id) ?? next, Math.max(next, 1)))
     this.#timer ??= setTimeout(() => {
@@ -101,7 +95,7 @@ export class Fanout {
       let count = 0
       for await (const entries of readWholeLog(this.#deps.db, id, { after: first - 1 })) {
         this.#publish(entries, true)
-        this.#deps.pages.stored(entries)
+        this.#deps.bus.publish({ type: 'entries.read', entries })
         count += entries.length
         if (count >= MAX_READ) break
       }
@@ -133,6 +127,6 @@ export class Fanout {
 
   #isWatched(id: string): boolean {
     const { hub, pages, proxy } = this.#deps
-    return hub.has(entriesTopic(id)) || pages.follow(id) || proxy.follows(id)
+    return hub.has(entriesTopic(id)) || pages.follows(id) || proxy.follows(id)
   }
 }

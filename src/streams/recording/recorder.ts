@@ -1,3 +1,4 @@
+import type { Bus } from '../../bus/bus.ts'
 import { EVIDENCE_EVERY_MS, type Expectation } from '../../core/judging/verdict.ts'
 import { sqlStateOf } from '../../storage/sql-state.ts'
 import type { Database } from '../../storage/storage.ts'
@@ -34,13 +35,8 @@ const OTHER_PATHS = '*'
 /** How long a run that ends may take to write what it still has, in milliseconds. */
 const SETTLE_MS = 3_000
 
-/** Called once something is durable. */
-export interface RecorderEvents {
-  stored(entries: readonly Entry[]): void
-  /** Status or evidence of these streams changed, or their rollups were written later than their entries. */
-  changed(streamIds: readonly string[]): void
-  /** The stream should not run, or not with this run's definition. */
-  unwanted(streamId: string): void
+/** Told how writing goes; what was written is published. */
+export interface WriteObserver {
   /** A write finished, or failed: how long it took, in milliseconds, and why it failed. */
   wrote?(tookMs: number, error?: Error): void
   /** A write failed and will be retried. */
@@ -55,10 +51,13 @@ interface Waiting extends ToStore {
 /**
  * Writes the entries and evidence of this process's runs, many streams in one statement. A batch carries each run's
  * epoch: a run that was replaced writes nothing, and is aborted.
+ *
+ * Publishes `entries.stored`, `stream.updated` and `run.unwanted` once they are durable.
  */
 export class Recorder {
   readonly #db: Database
-  readonly #events: RecorderEvents
+  readonly #bus: Bus
+  readonly #observer: WriteObserver
   readonly #expect: (run: Run) => Expectation
   #waiting: Waiting[] = []
   #waitingBytes = 0
@@ -89,10 +88,11 @@ export class Recorder {
   /** Resolves after every batch. */
   #batchDone = Promise.withResolvers<void>()
 
-  constructor(db: Database, expect: (run: Run) => Expectation, events: RecorderEvents) {
+  constructor(db: Database, expect: (run: Run) => Expectation, bus: Bus, observer: WriteObserver = {}) {
     this.#db = db
     this.#expect = expect
-    this.#events = events
+    this.#bus = bus
+    this.#observer = observer
     this.#evidenceTimer = setInterval(() => {
       for (const run of this.#touched) this.#turned.add(run)
       this.#touched.clear()
@@ -256,7 +256,7 @@ export class Recorder {
         retryMs = RETRY_MS
         isUrgent = this.#awaited > 0 || this.#waiting.length >= BATCH_ENTRIES || this.#most < BATCH_ENTRIES
       } catch (error) {
-        this.#events.failing?.(error as Error, this.#waiting.length)
+        this.#observer.failing?.(error as Error, this.#waiting.length)
         await Bun.sleep(retryMs)
         retryMs = Math.min(retryMs * 2, MAX_RETRY_MS)
       }
@@ -274,9 +274,9 @@ export class Recorder {
     let held: Map<string, number>
     try {
       held = await storeEntries(this.#db, batch, this.#unsure > 0)
-      this.#events.wrote?.(performance.now() - begun)
+      this.#observer.wrote?.(performance.now() - begun)
     } catch (error) {
-      this.#events.wrote?.(performance.now() - begun, error as Error)
+      this.#observer.wrote?.(performance.now() - begun, error as Error)
       if (!isDataError(error)) {
         this.#unsure = Math.max(this.#unsure, batch.length)
         throw error
@@ -297,14 +297,14 @@ export class Recorder {
       else run.fenced.abort()
     }
     for (const [run, entries] of byRun(batch)) if (!run.fenced.signal.aborted) this.#sums.stored(run, entries)
-    if (stored.length > 0) this.#events.stored(stored)
+    if (stored.length > 0) this.#bus.publish({ type: 'entries.stored', entries: stored })
   }
 
   async #storeSums(): Promise<void> {
     if (!this.#sumsDue && !this.#sums.isUrgent) return
     const written = await this.#sums.write(this.#db)
     this.#sumsDue = false
-    if (written.length > 0) this.#events.changed(written.map((run) => run.stream.id))
+    if (written.length > 0) this.#bus.publish({ type: 'stream.updated', streamIds: written.map(idOf) })
   }
 
   async #storeEvidence(): Promise<void> {
@@ -313,12 +313,12 @@ export class Recorder {
     this.#turned.clear()
     try {
       const unwanted = await storeEvidence(this.#db, turned, this.#expect, this.#firstUnwritten())
-      for (const { stream } of unwanted) this.#events.unwanted(stream.id)
+      if (unwanted.length > 0) this.#bus.publish({ type: 'run.unwanted', streamIds: unwanted.map(idOf) })
     } catch (error) {
       for (const run of turned) this.#turned.add(run)
       throw error
     }
-    this.#events.changed(turned.map((run) => run.stream.id))
+    this.#bus.publish({ type: 'stream.updated', streamIds: turned.map(idOf) })
   }
 
   /** When each run's oldest unwritten entry was made. */
@@ -327,6 +327,10 @@ export class Recorder {
     for (const { run, entry } of this.#waiting) if (!first.has(run)) first.set(run, entry.at)
     return first
   }
+}
+
+function idOf({ stream }: Run): string {
+  return stream.id
 }
 
 function byRun(batch: readonly Waiting[]): Map<Run, Entry[]> {

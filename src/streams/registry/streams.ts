@@ -1,6 +1,7 @@
 import { and, eq, inArray, isNull, not, or, type SQL, sql } from 'drizzle-orm'
 import { checkpoints, states, streams } from '../../../drizzle/schema.ts'
 import type { Caller } from '../../auth/caller.ts'
+import type { Bus } from '../../bus/bus.ts'
 import { batched } from '../../core/batch.ts'
 import { Problem } from '../../errors.ts'
 import { LOCKS } from '../../storage/locks.ts'
@@ -25,12 +26,6 @@ import { visibleTo } from './visibility.ts'
 export interface Control {
   /** Makes sure that each of the streams has a job. */
   runLater(streamIds: readonly string[]): Promise<void>
-  /** Makes whoever runs the streams read their desired state again. */
-  interrupt(streamIds: readonly string[]): void
-  /** Notifies pages and subscribers that the streams changed. */
-  changed(streamIds: readonly string[]): void
-  /** Notifies them that streams were added or removed. */
-  listed(): void
 }
 
 /** A stream's job that a worker has claimed. */
@@ -53,6 +48,8 @@ export interface JobControl extends Control {
 export interface StreamsDeps {
   db: Database
   control: Control
+  /** Hears `run.interrupt`, `stream.updated` and `list.changed`. */
+  bus: Bus
   limits: Limits
   /** Throws a Problem if Weir must not connect to the URL. */
   mayReach?(url: string): Promise<void>
@@ -205,26 +202,26 @@ export class Streams {
    * @throws Problem `conflict` for what defines a proxied stream, because its subscribers asked for exactly that
    */
   async change(id: string, change: Change): Promise<Changed> {
-    const { db, control } = this.#deps
+    const { db, bus } = this.#deps
     checkChangeable(await this.get(id), change)
     if (change.url !== undefined) await this.#deps.mayReach?.(change.url)
     const { stream, twins, droppedHeaders } = await transact(db, (tx) => carryOut(tx, id, change))
     const ids = [id, ...twins]
-    control.interrupt(ids)
-    control.changed(ids)
+    bus.publish({ type: 'run.interrupt', streamIds: ids })
+    bus.publish({ type: 'stream.updated', streamIds: ids })
     if (change.alwaysOn) await this.#desire(idle(id), 'running')
     return { stream: change.alwaysOn ? await this.get(id) : stream, droppedHeaders }
   }
 
   /** Removes a stream with everything recorded for it, and its twin. */
   async remove(id: string): Promise<void> {
-    const { db, control } = this.#deps
+    const { db, bus } = this.#deps
     await this.get(id)
     const twins = await db.select({ id: streams.id }).from(streams).where(eq(streams.twinOf, id))
     for (const each of [...twins.map((twin) => twin.id), id]) {
       await removeStream(db, each, () => {
-        control.interrupt([each])
-        control.listed()
+        bus.publish({ type: 'run.interrupt', streamIds: [each] })
+        bus.publish({ type: 'list.changed' })
       })
     }
   }
@@ -278,25 +275,25 @@ export class Streams {
       .where(and(inArray(streams.id, [...ids]), isTagged ? not(hasTag(tag)) : hasTag(tag), hasRoom))
       .returning({ id: streams.id })
     const changed = rows.map((row) => row.id)
-    if (changed.length > 0) this.#deps.control.changed(changed)
+    if (changed.length > 0) this.#deps.bus.publish({ type: 'stream.updated', streamIds: changed })
     return changed
   }
 
   /** Removes these streams, like {@link remove}; those that are gone already are skipped. */
   async removeMany(ids: readonly string[]): Promise<void> {
-    const { db, control } = this.#deps
+    const { db, bus } = this.#deps
     const which = or(inArray(streams.id, [...ids]), inArray(streams.twinOf, [...ids]))
     const gone = await againAfterDeadlock(() => db.delete(streams).where(which).returning({ id: streams.id }))
-    control.interrupt(gone.map(({ id }) => id))
-    control.listed()
+    bus.publish({ type: 'run.interrupt', streamIds: gone.map(({ id }) => id) })
+    bus.publish({ type: 'list.changed' })
     for (const { id } of gone) await removeStream(db, id)
   }
 
   async #begin(added: readonly Stream[]): Promise<void> {
-    const { control } = this.#deps
+    const { control, bus } = this.#deps
     const running = added.filter(({ desired }) => desired === 'running').map(({ id }) => id)
     if (running.length > 0) await control.runLater(running)
-    control.listed()
+    bus.publish({ type: 'list.changed' })
   }
 
   async #desireOne(id: string, desired: Stream['desired']): Promise<Stream> {
@@ -305,7 +302,7 @@ export class Streams {
   }
 
   async #desire(which: SQL, desired: Stream['desired']): Promise<string[]> {
-    const { db, control } = this.#deps
+    const { db, control, bus } = this.#deps
     const now = new Date()
     const ids = await transact(db, async (tx) => {
       const rows = await tx
@@ -326,8 +323,8 @@ export class Streams {
     })
     if (ids.length === 0) return ids
     if (desired === 'running') await control.runLater(ids)
-    else control.interrupt(ids)
-    control.changed(ids)
+    else bus.publish({ type: 'run.interrupt', streamIds: ids })
+    bus.publish({ type: 'stream.updated', streamIds: ids })
     return ids
   }
 }

@@ -1,8 +1,9 @@
 import { and, eq, isNull, lt, or, sql } from 'drizzle-orm'
 import { runs, states, streams, workers } from '../../../drizzle/schema.ts'
+import type { Bus } from '../../bus/bus.ts'
 import { type Evidence, judge } from '../../core/judging/verdict.ts'
 import type { Database } from '../../storage/storage.ts'
-import type { Control, JobControl } from '../registry/streams.ts'
+import type { JobControl } from '../registry/streams.ts'
 import { expectation, type StatusDeps } from './status.ts'
 
 /** A worker not seen for this long, in milliseconds, is removed from the list. */
@@ -18,7 +19,7 @@ const RECONCILE_LIMIT = 20_000
  * Updates statuses that changed only because time passed: silence, late polls, a lost worker.
  * @returns how many changed
  */
-export async function judgeAll(deps: StatusDeps & { control: Pick<Control, 'changed'> }): Promise<number> {
+export async function judgeAll(deps: StatusDeps & { bus: Bus }): Promise<number> {
   const { db, limits } = deps
   const now = deps.now()
   const rows = await db
@@ -45,7 +46,7 @@ export async function judgeAll(deps: StatusDeps & { control: Pick<Control, 'chan
     FROM json_to_recordset(${JSON.stringify(changed)}::json)
       AS row(stream_id uuid, epoch int, was text, verdict text, reason text)
     WHERE state.stream_id = row.stream_id AND state.epoch = row.epoch AND state.verdict = row.was`)
-  deps.control.changed(changed.map((row) => row.stream_id))
+  deps.bus.publish({ type: 'stream.updated', streamIds: changed.map((row) => row.stream_id) })
   return changed.length
 }
 

@@ -1,0 +1,162 @@
+import { workerName } from '../jobs/worker-name.ts'
+import { version } from '../package.json'
+import { Bus } from './bus/bus.ts'
+import { type Config, isLocalOnly } from './config.ts'
+import { Hub } from './hub/hub.ts'
+import { Seats } from './hub/seats.ts'
+import { Egress, type EgressDeps, type Lookup } from './net/egress.ts'
+import { SharedCounts } from './limits/shared-counts.ts'
+import type { Log } from './observe/log.ts'
+import { Observation } from './observe/observation.ts'
+import { describeQueues, openQueueEngine } from './queue/open.ts'
+import { Queues } from './queue/queues.ts'
+import { carryEvents } from './relay/carry.ts'
+import { openRelay } from './relay/open.ts'
+import type { Relay } from './relay/relay.ts'
+import { openStorage } from './storage/open.ts'
+import type { Database, Storage } from './storage/storage.ts'
+
+/** Told of faults that no caller hears about. */
+export type Warn = (message: string, error?: unknown) => void
+
+/** What every part is built from. */
+export interface Context {
+  config: Config
+  warn: Warn
+  log: Log
+  now(): number
+  /** Where data and jobs are stored, for people. */
+  where: { storage: string; jobs: string }
+  db: Database
+  /** Ends the parts, the last one first. */
+  closers: Closers
+  queues: Queues
+  /** Tells the parts of this process what happened. */
+  bus: Bus
+  hub: Hub
+  relay: Relay
+  /** Limits counted across processes; undefined: each process counts on its own. */
+  counts: SharedCounts | undefined
+  egress: Egress
+  /** Counts and traces what is done. */
+  observation: Observation
+  /** This process among the workers. */
+  worker: string
+  address: Address
+}
+
+export interface ContextOptions {
+  log: Log
+  /** Left out: it is opened here. */
+  storage?: Promise<Storage> | undefined
+  lookup?: Lookup | undefined
+  own?: EgressDeps['own']
+}
+
+/** Opens what every part is built from; each registers how it is closed. */
+export async function openContext(
+  config: Config,
+  warn: Warn,
+  closers: Closers,
+  { log, storage: opening = openStorage(config), lookup, own }: ContextOptions,
+): Promise<Context> {
+  const storage = await opening
+  closers.add(() => storage.close())
+  const now = Date.now
+  const worker = workerName()
+  const bus = new Bus(warn)
+  const queues = new Queues({ engine: () => openQueueEngine(config.redisUrl, storage), warn })
+  closers.add(() => queues.close())
+  closers.beforehand((failure) => queues.abandon(failure))
+  const observation = new Observation({ config, version, process: worker, log, now })
+  closers.add(() => observation.close())
+  const hub = new Hub(Math.random, seatsOf(config))
+  closers.add(() => hub.close())
+  const relay = await openRelay(config, storage, worker)
+  closers.add(() => relay.close())
+  const carrier = carryEvents(bus, relay)
+  closers.add(() => carrier.end())
+  const egress = egressOf(config, { lookup, own })
+  const counts = await openCounts(config, warn)
+  closers.add(() => counts?.close())
+  const address = new Address(config)
+  const where = { storage: storage.description, jobs: describeQueues(config.redisUrl) }
+  return {
+    ...{ config, warn, log, now, where, db: storage.db, closers, queues, bus, hub, relay, egress },
+    ...{ counts, observation, worker, address },
+  }
+}
+
+/** How everything that was opened is closed. */
+export class Closers {
+  readonly #ends: (() => unknown)[] = []
+  readonly #beforehand: ((failure: unknown) => unknown)[] = []
+
+  /** Adds what ends a part; the last one is ended first. */
+  add(end: () => unknown): void {
+    this.#ends.push(end)
+  }
+
+  /** Adds what is done before any part ends, in this order. @param step is told why Weir couldn't start, if so */
+  beforehand(step: (failure: unknown) => unknown): void {
+    this.#beforehand.push(step)
+  }
+
+  /** @param failure why Weir couldn't start; left out: it did */
+  async close(failure?: unknown): Promise<void> {
+    for (const step of this.#beforehand) await step(failure)
+    for (const end of this.#ends.splice(0).reverse()) await end()
+  }
+}
+
+/** Where Weir is reached. */
+export class Address {
+  readonly #config: Pick<Config, 'publicUrl' | 'host' | 'port'>
+  #url = ''
+
+  constructor(config: Pick<Config, 'publicUrl' | 'host' | 'port'>) {
+    this.#config = config
+  }
+
+  /** Where this process listens; empty before it does, and for a worker. */
+  get url(): string {
+    return this.#url
+  }
+
+  /** Where people reach this Weir, without a slash at the end. */
+  get self(): string {
+    const { publicUrl, port } = this.#config
+    return publicUrl?.replace(/\/$/, '') ?? (this.#url || `http://localhost:${port}`)
+  }
+
+  listening(port: number | undefined): void {
+    const { host } = this.#config
+    this.#url = `http://${host === '127.0.0.1' ? 'localhost' : host}:${port}`
+  }
+}
+
+/** Limits are counted where the jobs are: in Redis, or by each process on its own. */
+async function openCounts(
+  { redisUrl, role, opsPort }: Config,
+  warn: Warn,
+): Promise<SharedCounts | undefined> {
+  const isAsked = role !== 'worker' || opsPort !== undefined
+  return redisUrl === undefined || !isAsked ? undefined : SharedCounts.open(redisUrl, warn)
+}
+
+function seatsOf(config: Config): Seats {
+  return new Seats({
+    perClient: config.maxSubscribersPerClient,
+    inAll: config.maxSubscribers,
+    countsLocal: config.given.has('MAX_SUBSCRIBERS_PER_CLIENT'),
+  })
+}
+
+function egressOf(config: Config, replaced: Pick<ContextOptions, 'lookup' | 'own'>): Egress {
+  return new Egress({
+    allowHosts: config.allowHosts ?? [],
+    isOpen: isLocalOnly(config),
+    proxies: config.upstreamProxy && { ...config.upstreamProxy, bypass: config.upstreamNoProxy ?? [] },
+    ...replaced,
+  })
+}

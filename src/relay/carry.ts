@@ -1,0 +1,97 @@
+import type { Bus, Handlers, Origin, Subscription } from '../bus/bus.ts'
+import type { EventOf, WeirEvent } from '../bus/events.ts'
+import type { PlainType, Relay, RelayMessage } from './relay.ts'
+
+/**
+ * What only pages show is sent once for all that happens within this time, in milliseconds: a message to a thousand
+ * channels is a thousand deliveries. What waits is bounded by the types there are.
+ */
+const GATHER_MS = 100
+
+/** An event that other processes hear of. */
+type CarriedType = Exclude<RelayMessage['type'], `process.${string}`>
+
+/**
+ * How each event goes to the other processes: as it is, gathered, or by the entries' numbers alone, for whoever watches a
+ * stream reads its entries, so that the database stays the one truth. Events that aren't named here stay in their process.
+ */
+const CARRIED: Readonly<Record<CarriedType, 'as it is' | 'gathered' | 'numbers'>> = {
+  'entries.stored': 'numbers',
+  'stream.updated': 'as it is',
+  'list.changed': 'as it is',
+  'run.started': 'as it is',
+  'run.interrupt': 'as it is',
+  'job.enqueued': 'as it is',
+  'key.updated': 'as it is',
+  'session.ended': 'as it is',
+  'channel.updated': 'gathered',
+  'incident.updated': 'gathered',
+  'silence.updated': 'gathered',
+  'rule.updated': 'gathered',
+}
+
+/**
+ * Carries events between the processes of one Weir. What happened here is sent to the others; what they send is published
+ * here as having happened elsewhere, and so never sent again. When it ends, what was gathered is sent.
+ */
+export function carryEvents(bus: Bus, relay: Relay): Subscription {
+  const gathered = new Gathered(relay)
+  const send = (event: WeirEvent, origin: Origin) => {
+    if (origin === 'elsewhere') return
+    const how = CARRIED[event.type as CarriedType]
+    if (how === 'gathered') gathered.add(event.type as PlainType)
+    else if (how === 'as it is') relay.publish(event as RelayMessage)
+    else sendNumbers(relay, event as EventOf<'entries.stored'>)
+  }
+  const handlers: Handlers = Object.fromEntries(Object.keys(CARRIED).map((type) => [type, send]))
+  const subscription = bus.subscribe('The relay', handlers)
+  relay.listen({
+    received(message) {
+      // A later Weir may send what this one doesn't know.
+      if (Object.hasOwn(CARRIED, message.type)) bus.publish(message as EventOf<CarriedType>, 'elsewhere')
+    },
+    restored: () => bus.publish({ type: 'relay.restored' }),
+  })
+  return {
+    end() {
+      subscription.end()
+      gathered.send()
+    },
+  }
+}
+
+function sendNumbers(relay: Relay, { entries = [] }: EventOf<'entries.stored'>): void {
+  // Nobody counts for nobody.
+  if (!relay.isHeard()) return
+  const spans = new Map<string, [id: string, first: number, last: number]>()
+  for (const { streamId, seq } of entries) {
+    const span = spans.get(streamId)
+    if (span === undefined) spans.set(streamId, [streamId, seq, seq])
+    else span[2] = seq
+  }
+  if (spans.size > 0) relay.publish({ type: 'entries.stored', spans: [...spans.values()] })
+}
+
+/** Events that wait to be sent, each type once. */
+class Gathered {
+  readonly #relay: Relay
+  readonly #types = new Set<PlainType>()
+  #timer: Timer | undefined
+
+  constructor(relay: Relay) {
+    this.#relay = relay
+  }
+
+  add(type: PlainType): void {
+    this.#types.add(type)
+    this.#timer ??= setTimeout(() => this.send(), GATHER_MS)
+  }
+
+  /** Sends what waits now. */
+  send(): void {
+    clearTimeout(this.#timer)
+    this.#timer = undefined
+    for (const type of this.#types) this.#relay.publish({ type })
+    this.#types.clear()
+  }
+}

@@ -1,0 +1,28 @@
+import type { Bus, Subscription } from '../../bus/bus.ts'
+import type { LivePages } from './live-pages.tsx'
+
+/**
+ * Which pages refresh on which event, wherever it happened: the only place that decides it. Does no work for pages that
+ * nobody has open.
+ */
+export function refreshPages(bus: Bus, pages: LivePages): Subscription {
+  const { views } = pages
+  return bus.subscribe('The open pages', {
+    'entries.stored': ({ entries, spans }) => {
+      if (entries !== undefined) pages.addEntries(entries)
+      // The entries come as `entries.read` to whoever shows them.
+      else pages.refreshStreams(spans.map(([streamId]) => streamId))
+    },
+    'entries.read': ({ entries }) => pages.addEntries(entries),
+    'stream.updated': ({ streamIds }) => pages.refreshStreams(streamIds),
+    'list.changed': () => {
+      pages.refreshLists()
+      // A stream takes its incidents and silences with it.
+      views.refresh('incidents')
+      views.refresh('silences')
+    },
+    'channel.updated': () => views.refresh('channels'),
+    'incident.updated': () => views.refresh('incidents'),
+    'silence.updated': () => views.refresh('silences'),
+  })
+}

@@ -1,0 +1,106 @@
+import { version } from '../package.json'
+import { createApp } from './app.ts'
+import type { Route } from './auth/access.ts'
+import { openAccess } from './auth/open.ts'
+import { Channels } from './channels/channels.ts'
+import type { Config } from './config.ts'
+import type { Context } from './context.ts'
+import type { Requests } from './observe/requests.ts'
+import { SpanCalls } from './otlp/calls.ts'
+import type { Parts } from './parts.ts'
+import { doubtfulTarget } from './routes/http/request-target.ts'
+import { harmless } from './routes/http/security-headers.ts'
+import { createProbeApp } from './routes/operation/probes.ts'
+import { MAX_IMPORT_BYTES } from './routes/transfer/transfer.ts'
+import { Streams } from './streams/registry/streams.ts'
+import { OwnOverlay } from './topology/own/overlay.ts'
+import { Topology } from './topology/topology.ts'
+
+/**
+ * A connection on which a request's head or body is not all there by then, or whose reader takes nothing for so long,
+ * is closed, in seconds; event streams are exempt.
+ */
+export const IDLE_SECONDS = 60
+/** No route takes more, in bytes: a form with the largest file to import. What each takes is its own bound, below. */
+const MAX_BODY_BYTES = 2 * MAX_IMPORT_BYTES
+
+/** Serves pages, API and proxy. @returns everything that is answered */
+export async function servePages(
+  context: Context,
+  parts: Parts,
+  idleSeconds: number,
+): Promise<readonly Route[]> {
+  const { config, warn, now, db, bus, hub, counts, egress, address, closers, observation } = context
+  const topology = await topologyParts(context)
+  const { token, publicUrl } = config
+  const access = openAccess({ db, bus, token, publicUrl, subscribers: hub, counts, now, warn })
+  closers.add(() => access.close())
+  const { control, mayReach } = parts
+  const app = await createApp({
+    ...{ ...parts, ...topology, config, bus, hub, counts, warn, version, access },
+    ...{ self: () => address.self, fetch: egress.fetch },
+    running: { ...context.where, worker: context.worker, startedAt: new Date(now()) },
+    streams: new Streams({ db, control, bus, limits: config, mayReach, fetch: egress.fetch }),
+    channels: new Channels({ db, bus, egress, now }),
+    queues: context.queues.all,
+    proxyOrigins: config.proxyOrigins ?? [],
+  })
+  const server = listen(app, { ...config, idleSeconds }, observation.requests)
+  closers.add(() => server.stop(true))
+  address.listening(server.port)
+  return app.routes.map(({ method, path }) => ({ method, path }))
+}
+
+/** Serves probes and metrics of a worker, where a port is set for them. */
+export function serveProbes(context: Context, { readiness, scrape }: Parts, idleSeconds: number): void {
+  const { config, now, db, bus, counts, warn, log, closers, observation } = context
+  if (config.opsPort === undefined) return
+  const access = openAccess({ db, bus, token: config.token, counts, now, warn })
+  closers.add(() => access.close())
+  const app = createProbeApp({ readiness, scrape, now, access, config })
+  const server = listen(app, { ...config, idleSeconds, port: config.opsPort }, observation.requests)
+  closers.add(() => server.stop(true))
+  log.info(`Probes and metrics are served on port ${server.port}`)
+}
+
+/** The picture of services and calls, loaded, and what draws into it. */
+async function topologyParts({ config, hub, db, worker, now, warn, closers }: Context) {
+  const topology = new Topology({ hub, db, writer: worker, now, warn })
+  closers.add(() => topology.close())
+  await topology.load()
+  const spanCalls = new SpanCalls({ report: (report) => topology.report(report), warn })
+  closers.add(() => spanCalls.close())
+  const ownParts = new OwnOverlay({ db, hub, topology, now, warn, hasArchive: config.s3Bucket !== undefined })
+  closers.add(() => ownParts.close())
+  return { topology, spanCalls, refreshTopology: () => ownParts.refresh() }
+}
+
+/** An app, as far as it is listened for. */
+interface Listener {
+  server: Bun.Server<unknown> | null
+  fetch(request: Request): Response | Promise<Response>
+}
+
+function listen(
+  app: Listener,
+  { port, host, idleSeconds, publicUrl }: Config & { idleSeconds: number },
+  requests: Requests,
+) {
+  const isEncrypted = publicUrl?.startsWith('https:') ?? false
+  return Bun.serve({
+    port,
+    hostname: host,
+    // By default a second server on the port would silently take half of the traffic.
+    reusePort: false,
+    idleTimeout: idleSeconds,
+    maxRequestBodySize: MAX_BODY_BYTES,
+    // Never Bun's own page for errors, which shows the source.
+    development: false,
+    fetch: async (request, server) => {
+      const refused = doubtfulTarget(request)
+      if (refused !== undefined) return refused
+      app.server = server
+      return requests.answer(request, async () => harmless(await app.fetch(request), isEncrypted))
+    },
+  })
+}
