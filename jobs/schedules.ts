@@ -53,7 +53,7 @@ export const SCHEDULES: Record<string, Schedule> = {
       await retain(retention)
     },
   },
-  /** Verdicts that time alone changes. */
+  /** Statuses that time alone changes. */
   health: { everyMs: 5_000, run: judgeAll },
   /** What is wrong, and who has to be told. */
   incidents: {

@@ -17,8 +17,8 @@ export const CAUSES = {
 } as const satisfies Record<string, { severity: Severity; label: string }>
 export type Cause = keyof typeof CAUSES
 
-/** The built-in rule: the status of a stream. */
-export const VERDICT_RULE = 'verdict'
+/** The built-in rule: the status of a stream, under the name that alarms are stored with. */
+export const STATUS_RULE = 'verdict'
 /** Causes that an unreachable host or a broken outbound network explains; the others would occur anyway. */
 export const EXPLAINED: readonly Cause[] = [
   'stalled',

@@ -8,7 +8,7 @@ export type RelayMessage =
   | { type: 'begun'; runs: [id: string, epoch: number][] }
   /** Entries were stored: their first and last number, by stream. */
   | { type: 'stored'; spans: [id: string, first: number, last: number][] }
-  /** Verdicts, evidence or definitions of these streams changed. */
+  /** Statuses, evidence or definitions of these streams changed. */
   | { type: 'changed'; ids: string[] }
   /** These may be different now. */
   | { type: 'touched'; subjects: Subject[] }

@@ -95,8 +95,8 @@ test('start and stop by tag, and of all, say how many changed', async () => {
   expect(JSON.parse((await cli('start', '--tag', 'herd', '--json')).out)).toEqual({ matched: 2, changed: 0 })
   const all = JSON.parse((await cli('stop', '--all', '--json')).out)
   expect(all.matched).toBeGreaterThanOrEqual(all.changed)
-  const { verdicts, streams } = JSON.parse((await cli('status', '--json')).out)
-  expect(await until('all are stopped', async () => verdicts.stopped === streams)).toBe(true)
+  const { statuses, streams } = JSON.parse((await cli('status', '--json')).out)
+  expect(await until('all are stopped', async () => statuses.stopped === streams)).toBe(true)
 })
 
 test('ls pages through more streams than one page holds, and filters', async () => {
@@ -113,8 +113,8 @@ test('ls pages through more streams than one page holds, and filters', async () 
   expect(await count('--host', 'bulk.test', '--limit', '700')).toBe(700)
   expect(await count('--host', 'bulk')).toBe(0)
   expect(await count('--q', 'bulk.test/777')).toBe(1)
-  expect(await count('--verdict', 'stopped', '--tag', 'few')).toBe(5)
-  expect(await count('--verdict', 'dead')).toBe(0)
+  expect(await count('--status', 'stopped', '--tag', 'few')).toBe(5)
+  expect(await count('--status', 'dead')).toBe(0)
 })
 
 test('a reader that leaves a pipe with more to come ends the program quietly', async () => {
@@ -149,14 +149,14 @@ test('a table is no wider than the terminal, and whole in a pipe', async () => {
   expect(piped.out).toContain('long/'.repeat(30))
 })
 
-test('verdicts are words, coloured on a terminal only', async () => {
+test('statuses are words, coloured on a terminal only', async () => {
   const { id } = await weir.register({
     url: counting('/paint'),
     name: 'painted',
     kind: 'poll',
     tags: ['paint'],
   })
-  await weir.verdict(id, 'live')
+  await weir.status(id, 'live')
   const args = ['ls', '--tag', 'paint']
   const plain = await onTerminal(args, { url: weir.url, columns: 200, colours: false })
   const painted = await onTerminal(args, { url: weir.url, columns: 200 })

@@ -80,7 +80,7 @@ describe.each(SETUPS)('on $name', (setup) => {
       )
     })
 
-    test('it is a stream like any other: listed, logged, measured, with a verdict', async () => {
+    test('it is a stream like any other: listed, logged, measured, with a status', async () => {
       const url = upstream.on('/one', (_request, hit) => Response.json({ hit }))
       await subscribe(url).got('data')
       const [stream] = await streamOf(url)
@@ -93,7 +93,7 @@ describe.each(SETUPS)('on $name', (setup) => {
         alwaysOn: false,
       })
       const id = stream?.id ?? ''
-      await weir.verdict(id, 'live')
+      await weir.status(id, 'live')
       expect((await weir.logs(id))[0]).toMatchObject({ seq: 1, kind: 'snapshot', data: { hit: 1 } })
     })
 

@@ -111,7 +111,12 @@ describe.each(SETUPS)('on $name', (setup) => {
       ['no tag', { action: 'tag', ids: [NOBODY] }, 'tag'],
       ['a tag with a comma', { action: 'tag', ids: [NOBODY], tag: 'a,b' }, 'tag'],
       ['an unknown filter', { action: 'stop', filter: { colour: 'red' } }, 'filter.colour'],
-      ['an unknown verdict', { action: 'stop', filter: { state: 'great' } }, 'filter.state'],
+      ['an unknown status', { action: 'stop', filter: { status: 'great' } }, 'filter.status'],
+      [
+        'an unknown status by its former name',
+        { action: 'stop', filter: { state: 'great' } },
+        'filter.state',
+      ],
       ['an unknown field', { action: 'stop', ids: [NOBODY], force: true }, 'force'],
     ])('%s is refused', async (_what, body, field) => {
       const response = await send(body)

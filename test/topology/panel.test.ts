@@ -125,7 +125,7 @@ browserTest('a request through the chosen service shows the calls behind it as a
 })
 
 browserTest(
-  "the panel lists a service's streams with their verdict, and the last lines of their logs",
+  "the panel lists a service's streams with their status, and the last lines of their logs",
   async () => {
     await using upstream = Bun.serve({ port: 0, hostname: '127.0.0.1', fetch: () => Response.json({ n: 1 }) })
     const weir = await startTestWeir()
@@ -139,7 +139,7 @@ browserTest(
       await page.goto(`${weir.url}/topology?node=shop`)
       await page.locator('#streams a', { hasText: '<b>Prices' }).waitFor()
       expect(await page.locator('#streams a').getAttribute('href')).toBe(`/streams/${stream.id}`)
-      expect(await page.locator('#streams .verdict').textContent()).toMatch(/^. (live|quiet)$/)
+      expect(await page.locator('#streams .status').textContent()).toMatch(/^. (live|quiet)$/)
       await page.locator('#log-lines li', { hasText: 'snapshot 200' }).first().waitFor()
 
       // A host at which no service reported itself is a node of its own, drawn by Weir.

@@ -1,9 +1,10 @@
 import type { Child } from 'hono/jsx'
+import { STREAM_KIND, STREAM_KINDS, type StreamKind } from '../../src/core/sets/stream-kinds.ts'
 import { Curl } from '../layout/curl.tsx'
 import { Page } from '../layout/layout.tsx'
 
 export interface StreamFormData {
-  stream: { id: string; name: string; kind: 'sse' | 'poll' }
+  stream: { id: string; name: string; kind: StreamKind }
   /** Values by field name, without the values of headers. */
   values: Readonly<Record<string, string>>
   /** Names of the headers that are set; their values are never shown. */
@@ -163,12 +164,9 @@ function Asked(form: StreamFormData) {
           form={form}
           name="kind"
           title="Kind"
-          choices={[
-            ['sse', 'Event stream'],
-            ['poll', 'Poll'],
-          ]}
+          choices={STREAM_KINDS.map((kind) => [kind, STREAM_KIND[kind].label] as const)}
         />
-        {form.stream.kind === 'poll' ? (
+        {STREAM_KIND[form.stream.kind].isPolled ? (
           <Text
             form={form}
             name="intervalSeconds"

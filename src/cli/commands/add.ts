@@ -1,4 +1,5 @@
 import { answerOf } from '../../client/client.ts'
+import { isStreamKind, STREAM_KINDS } from '../../core/sets/stream-kinds.ts'
 import { type Command, EXIT, type Given, UsageError } from '../command.ts'
 import { durationMs } from '../durations.ts'
 import { say, sayJson } from '../print.ts'
@@ -12,8 +13,8 @@ export const add: Command = {
     name: { value: 'NAME', help: 'name (default: host and path of the URL)' },
     kind: {
       value: 'KIND',
-      choices: ['sse', 'poll', 'auto'],
-      help: 'sse, poll, or auto to detect it with one request (default: auto)',
+      choices: [...STREAM_KINDS, 'auto'],
+      help: `${STREAM_KINDS.join(', ')}, or auto to detect it with one request (default: auto)`,
     },
     interval: { value: 'DURATION', help: 'polling interval, such as 500ms, 30s or 1h (default: 60s)' },
     tag: { short: 't', value: 'TAG', multiple: true, help: 'tag' },
@@ -57,7 +58,7 @@ function registration(given: Given) {
   const method = methodOf(given.text('method'), body)
   return {
     url: given.args[0] as string,
-    ...((kind === 'sse' || kind === 'poll') && { kind: kind as 'sse' | 'poll' }),
+    ...(isStreamKind(kind) && { kind }),
     ...(name !== undefined && { name }),
     ...(intervalMs !== undefined && { intervalMs }),
     ...(method !== undefined && { method }),

@@ -4,6 +4,7 @@ import { stringifyJson } from '../../core/documents/json.ts'
 import { parsePointer, select } from '../../core/documents/pointer.ts'
 import { AT_REST } from '../../core/judging/alarm.ts'
 import { compileCondition } from '../../core/judging/condition.ts'
+import type { StreamKind } from '../../core/sets/stream-kinds.ts'
 import { Problem } from '../../errors.ts'
 import type { Database } from '../../storage/storage.ts'
 import { documentOf, versionAt } from '../../streams/documents/documents.ts'
@@ -22,7 +23,7 @@ const FOUND_CHARS = 100
 type ConditionRule = Extract<Rule, { kind: 'condition' }>
 interface Changed {
   id: string
-  kind: 'sse' | 'poll'
+  kind: StreamKind
   changed_at: number | null
 }
 

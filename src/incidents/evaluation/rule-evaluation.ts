@@ -1,5 +1,5 @@
 import { type SQL, sql } from 'drizzle-orm'
-import { DEAD_AFTER_MS } from '../../core/judging/verdict.ts'
+import { DEAD_AFTER_MS } from '../../core/judging/status.ts'
 import type { Database } from '../../storage/storage.ts'
 import type { Rule } from '../rules.ts'
 import { type Finding, findingsOf } from './findings.ts'

@@ -1,10 +1,12 @@
 import { Type } from '@sinclair/typebox'
-import { DESIRED, ENTRY_KINDS, KINDS } from '../../../drizzle/schema.ts'
-import { VERDICTS } from '../../core/judging/verdict.ts'
+import { DESIRED } from '../../../drizzle/schema.ts'
+import { ENTRY_KINDS } from '../../core/sets/entry-kinds.ts'
+import { STATUSES } from '../../core/sets/statuses.ts'
+import { STREAM_KINDS } from '../../core/sets/stream-kinds.ts'
 import { Bytes, Count, choice, Headers, Id, Instant, Json, Ms, named, nullable, Text } from './types.ts'
 
-const Verdict = choice(VERDICTS)
-const Kind = choice(KINDS)
+const StatusName = choice(STATUSES)
+const Kind = choice(STREAM_KINDS)
 const retention = Type.Partial(Type.Object({ maxAgeMs: Count, maxEntries: Count, maxBytes: Bytes }))
 
 const stream = {
@@ -46,7 +48,7 @@ export const ChangedStream = named(
 
 export const ListedStream = named(
   'ListedStream',
-  { ...stream, verdict: Verdict, reason: Text, since: Instant },
+  { ...stream, status: StatusName, reason: Text, since: Instant },
   'A stream with its status',
 )
 
@@ -87,7 +89,7 @@ export const Status = named('Status', {
   name: Text,
   kind: Kind,
   desired: stream.desired,
-  verdict: Verdict,
+  status: StatusName,
   reason: Text,
   since: Instant,
   evidence: Evidence,
@@ -97,7 +99,7 @@ export const Status = named('Status', {
 
 export const Fleet = named('Fleet', {
   streams: Count,
-  verdicts: Type.Object(Object.fromEntries(VERDICTS.map((verdict) => [verdict, Count]))),
+  statuses: Type.Object(Object.fromEntries(STATUSES.map((status) => [status, Count]))),
 })
 
 export const Matched = Type.Object({ matched: Count, changed: Count })

@@ -1,6 +1,6 @@
-import { KINDS } from '../../../drizzle/schema.ts'
-import { VERDICTS } from '../../core/judging/verdict.ts'
 import { STEPS_MS } from '../../core/measures.ts'
+import { STATUSES } from '../../core/sets/statuses.ts'
+import { STREAM_KINDS } from '../../core/sets/stream-kinds.ts'
 import { ORDERS, SORTS } from '../../streams/registry/listing.ts'
 
 /** A parameter as in OpenAPI. Default: a query parameter of type string. */
@@ -10,6 +10,7 @@ export interface Parameter {
   in?: 'path' | 'header'
   description?: string
   required?: boolean
+  deprecated?: boolean
   schema?: object
 }
 
@@ -18,8 +19,9 @@ const COMMON: Readonly<Record<string, Omit<Parameter, 'name' | 'in'>>> = {
   q: { description: 'Search in name and URL' },
   tag: { description: 'Only streams with this tag' },
   host: { description: 'Host of the URL, including the port' },
-  state: { description: 'Status of the stream', schema: oneOf(VERDICTS) },
-  kind: { schema: oneOf(KINDS) },
+  status: { description: 'Status of the stream', schema: oneOf(STATUSES) },
+  state: { description: 'Former name of `status`', deprecated: true, schema: oneOf(STATUSES) },
+  kind: { schema: oneOf(STREAM_KINDS) },
   sort: { schema: oneOf(SORTS) },
   order: { schema: oneOf(ORDERS) },
   from: { description: 'ISO 8601', schema: { type: 'string', format: 'date-time' } },
@@ -39,6 +41,7 @@ export function inQuery(given: string | Parameter) {
     in: place = 'query',
     description,
     required,
+    deprecated,
     schema,
   } = { ...COMMON[parameter.name], ...parameter }
   return {
@@ -46,6 +49,7 @@ export function inQuery(given: string | Parameter) {
     in: place,
     ...(description && { description }),
     ...(required && { required }),
+    ...(deprecated && { deprecated }),
     schema: schema ?? { type: 'string' as const },
   }
 }

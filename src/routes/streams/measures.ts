@@ -14,6 +14,7 @@ import {
   streamRank,
   suggestInterval,
 } from '../../core/measures.ts'
+import { STREAM_KIND } from '../../core/sets/stream-kinds.ts'
 import { Problem } from '../../errors.ts'
 import type { Database } from '../../storage/storage.ts'
 import type { Stream } from '../../streams/ingest/run.ts'
@@ -112,7 +113,7 @@ export function measureRoutes({ db, streams, now }: { db: Database; streams: Str
           connections: connectionsOf(db, { streamId: id }, span),
           asked: subscribersOf(asked.subscribers),
         })
-        return kind === 'sse' ? { ...saved, reason: NOT_POLLED } : saved
+        return STREAM_KIND[kind].isPolled ? saved : { ...saved, reason: NOT_POLLED }
       },
       {
         ...typed<{ query: SavingsQuery }>(),
@@ -238,7 +239,9 @@ async function change(db: Database, scope: Scope, span: Span, stream?: Stream) {
     streamRank: streamRank(lastDay),
     freshness: freshness(polled),
     suggestedIntervalMs:
-      stream?.kind === 'poll' ? suggestInterval(total, stream.intervalMs).intervalMs : null,
+      stream !== undefined && STREAM_KIND[stream.kind].isPolled
+        ? suggestInterval(total, stream.intervalMs).intervalMs
+        : null,
     lastChangedAt: lastChangedAt ?? null,
     paths,
     steps: steps.map((step) => ({

@@ -1,9 +1,11 @@
 import { Elysia, status } from 'elysia'
-import { ENTRY_KINDS } from '../../../drizzle/schema.ts'
 import type { Archive } from '../../archive/archive.ts'
 import { callerOf } from '../../auth/caller.ts'
 import { HIDDEN } from '../../core/hidden.ts'
-import type { Evidence, Verdict } from '../../core/judging/verdict.ts'
+import type { Evidence } from '../../core/judging/status.ts'
+import type { EntryKind } from '../../core/sets/entry-kinds.ts'
+import { ENTRY_KINDS } from '../../core/sets/entry-kinds.ts'
+import type { Status } from '../../core/sets/statuses.ts'
 import { Problem } from '../../errors.ts'
 import { acceptsGzip } from '../../hub/frame.ts'
 import type { Hub } from '../../hub/hub.ts'
@@ -11,7 +13,7 @@ import { readerOf } from '../../limits/client.ts'
 import { Places } from '../../limits/places.ts'
 import type { Stream } from '../../streams/ingest/run.ts'
 import { type LogQuery, lastSeq, readLog, readWholeLog } from '../../streams/log/logs.ts'
-import { type EntryJson, type EntryKind, entryJson } from '../../streams/recording/entry.ts'
+import { type EntryJson, entryJson } from '../../streams/recording/entry.ts'
 import { ORDERS, type Order, SORTS, type Sort } from '../../streams/registry/listing.ts'
 import {
   type Change,
@@ -22,13 +24,19 @@ import {
   RegistrationSchema,
 } from '../../streams/registry/registration.ts'
 import type { Streams } from '../../streams/registry/streams.ts'
-import { fleet, type Status, type StatusDeps, statusesOf, statusOf } from '../../streams/status/status.ts'
+import {
+  fleet,
+  type StatusDeps,
+  type StreamStatus,
+  statusesOf,
+  statusOf,
+} from '../../streams/status/status.ts'
 import { twinReport } from '../../streams/twins/twin.ts'
 import { entriesTopic } from '../../topics.ts'
 import { created, events, json, jsonOrLines, NOTHING } from '../answers/answer.ts'
 import * as answers from '../answers/streams.ts'
 import { pageOf } from '../answers/types.ts'
-import { FILTERS, filterOf } from '../http/filter.ts'
+import { FILTERS, filterOf, sortOf } from '../http/filter.ts'
 import { dateOf, integerOf, oneOf, query, readJson } from '../http/input.ts'
 import { operation } from '../http/operation.ts'
 import { streamed } from '../http/streamed.ts'
@@ -47,7 +55,9 @@ interface StreamsQuery {
   q?: string
   tag?: string
   host?: string
-  state?: Verdict
+  status?: Status
+  /** Former name of `status`. */
+  state?: Status
   kind?: Stream['kind']
   sort?: Sort
   order?: Order
@@ -126,7 +136,7 @@ export function streamRoutes(deps: StreamRoutesDeps) {
         const page = await streams.list(
           {
             ...filterOf(filter),
-            sort: oneOf('sort', sort, SORTS),
+            sort: sortOf(sort),
             order: oneOf('order', order, ORDERS),
             after,
             limit: integerOf('limit', limit, 1, MAX_LIMIT) ?? DEFAULT_LIMIT,
@@ -201,7 +211,7 @@ export function streamRoutes(deps: StreamRoutesDeps) {
       {
         detail: operation(
           'Get the status of a stream',
-          'The status (`verdict`) with its evidence, the worker that runs the stream, and counts.',
+          'The `status` with its evidence, the worker that runs the stream, and counts.',
           { answers: json(answers.Status) },
         ),
       },
@@ -301,8 +311,8 @@ export function streamRoutes(deps: StreamRoutesDeps) {
     return page.flatMap((stream) => {
       const known = byId.get(stream.id)
       if (known === undefined) return []
-      const { verdict, reason, verdictSince } = known
-      return [{ ...streamJson(stream), verdict, reason, since: verdictSince }]
+      const { status, reason, statusSince } = known
+      return [{ ...streamJson(stream), status, reason, since: statusSince }]
     })
   }
 
@@ -346,15 +356,24 @@ export function streamJson({ headers, proxyKey, owner, via, ...stream }: Stream)
   }
 }
 
-export function statusJson({ stream, verdict, reason, verdictSince, evidence, run, seq, recent }: Status) {
+export function statusJson({
+  stream,
+  status,
+  reason,
+  statusSince,
+  evidence,
+  run,
+  seq,
+  recent,
+}: StreamStatus) {
   return {
     id: stream.id,
     name: stream.name,
     kind: stream.kind,
     desired: stream.desired,
-    verdict,
+    status,
     reason,
-    since: verdictSince,
+    since: statusSince,
     evidence: evidenceJson(evidence),
     run: run ?? null,
     counts: { entries: seq, recent },
@@ -436,7 +455,7 @@ const CHANGE =
   'different origin (scheme, host or port) removes the stored headers, because they were meant for the old origin: send ' +
   'the headers for the new origin in the same request. `droppedHeaders` lists the removed headers.'
 const LIST =
-  'Streams with their status (`verdict`), in order of registration by default. `sort` is one of ' +
+  'Streams with their `status`, in order of registration by default. `sort` is one of ' +
   `${SORTS.join(', ')}, with \`order\` ${ORDERS.join(' or ')}; by default, names ascending and everything else with the ` +
   'worst, highest or latest first. Status sorts by severity; `perMinute` (events or answered polls), `bytes` and ' +
   '`change` cover the five whole minutes before the first page was requested. Ties are ordered by ID; streams without ' +

@@ -1,7 +1,7 @@
 import { eq, inArray, sql } from 'drizzle-orm'
 import { checkpoints, streams } from '../../../drizzle/schema.ts'
 import { batched } from '../../core/batch.ts'
-import type { Evidence } from '../../core/judging/verdict.ts'
+import type { Evidence } from '../../core/judging/status.ts'
 import { againAfterDeadlock } from '../../storage/sql-state.ts'
 import type { Database } from '../../storage/storage.ts'
 import { readChainTexts, versionsIn } from '../documents/versions.ts'

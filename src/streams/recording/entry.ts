@@ -1,6 +1,4 @@
-import type { ENTRY_KINDS } from '../../../drizzle/schema.ts'
-
-export type EntryKind = (typeof ENTRY_KINDS)[number]
+import { ENTRY_KIND, type EntryKind } from '../../core/sets/entry-kinds.ts'
 
 /** A request that Weir made, as its log shows it: values of the owner's own headers are not shown. */
 export interface LoggedRequest {
@@ -64,15 +62,12 @@ export interface Entry extends Draft {
   seq: number
 }
 
-/** An entry as the API shows it. `data` is parsed JSON of the kinds in {@link JSON_KINDS}, else text. */
+/** An entry as the API shows it. `data` is parsed JSON if its kind says so, else text. */
 export interface EntryJson extends Omit<Entry, 'at' | 'data' | 'exchange' | 'paths'>, Partial<Exchange> {
   /** ISO 8601. */
   at: string
   data?: unknown
 }
-
-/** Entry kinds whose `data` is JSON text. */
-export const JSON_KINDS: ReadonlySet<EntryKind> = new Set(['snapshot', 'patch', 'error', 'gap'])
 
 /**
  * Whether an entry is a keyframe: a snapshot that only bounds what a rebuild reads. The patch before it brought the same
@@ -96,7 +91,7 @@ export function entryJson(entry: Entry): string {
     response: exchange?.response,
   })
   if (data === undefined) return head
-  return `${head.slice(0, -1)},"data":${JSON_KINDS.has(kind) ? data : JSON.stringify(data)}}`
+  return `${head.slice(0, -1)},"data":${ENTRY_KIND[kind].isJson ? data : JSON.stringify(data)}}`
 }
 
 /** Text as Postgres can hold it: NUL can't be stored, and a lone surrogate is no text; both become U+FFFD. */

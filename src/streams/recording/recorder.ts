@@ -1,4 +1,4 @@
-import { EVIDENCE_EVERY_MS, type Expectation } from '../../core/judging/verdict.ts'
+import { EVIDENCE_EVERY_MS, type Expectation } from '../../core/judging/status.ts'
 import { sqlStateOf } from '../../storage/sql-state.ts'
 import type { Database } from '../../storage/storage.ts'
 import type { Checkpoint, Run } from '../ingest/run.ts'
@@ -37,7 +37,7 @@ const SETTLE_MS = 3_000
 /** What the recorder tells about what it wrote, after it is durable. */
 export interface RecorderEvents {
   stored(entries: readonly Entry[]): void
-  /** Verdict or evidence of these streams changed, or sums of theirs came later than their entries. */
+  /** Status or evidence of these streams changed, or sums of theirs came later than their entries. */
   changed(streamIds: readonly string[]): void
   /** The stream should not run, or not as this run does. */
   unwanted(streamId: string): void

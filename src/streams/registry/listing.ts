@@ -1,17 +1,18 @@
 import { and, asc, eq, gt, ilike, or, type SQL, sql } from 'drizzle-orm'
 import { rollups, states, streams } from '../../../drizzle/schema.ts'
 import type { Caller } from '../../auth/caller.ts'
-import type { Verdict } from '../../core/judging/verdict.ts'
+import { SEVERITY_ARRAY, type Status } from '../../core/sets/statuses.ts'
 import { Problem } from '../../errors.ts'
 import type { Database } from '../../storage/storage.ts'
 import { hostOf } from '../ingest/host.ts'
 import type { Stream } from '../ingest/run.ts'
+import { receivedOf } from '../measures/by-kind.ts'
 import { type Cursor, readCursor, writeCursor } from './cursor.ts'
 import { isUuid, noStream } from './uuid.ts'
 import { visibleTo } from './visibility.ts'
 
 /** What lists can be sorted by; left out, they have the order of registration. */
-export const SORTS = ['name', 'verdict', 'lastEvent', 'perMinute', 'bytes', 'change', 'created'] as const
+export const SORTS = ['name', 'status', 'lastEvent', 'perMinute', 'bytes', 'change', 'created'] as const
 export type Sort = (typeof SORTS)[number]
 export const ORDERS = ['asc', 'desc'] as const
 export type Order = (typeof ORDERS)[number]
@@ -28,8 +29,7 @@ export interface Filter {
   tag?: string
   /** Of the URL, with its port. */
   host?: string
-  /** A verdict. */
-  state?: Verdict
+  status?: Status
   kind?: Stream['kind']
 }
 
@@ -44,8 +44,6 @@ export interface ListQuery extends Filter {
   caller?: Caller | undefined
 }
 
-/** The verdicts, the better in front: from stopped to dead. */
-const SEVERITY = ['stopped', 'live', 'quiet', 'backing-off', 'stalled', 'dead'] as const satisfies Verdict[]
 /** Rates are sorted by the sums of this many whole minutes: those that are over don't change from page to page. */
 const RATE_MINUTES = 5
 const MINUTE_MS = 60_000
@@ -56,7 +54,7 @@ const NOTHING = { asc: 1e300, desc: -1 } as const
 
 /**
  * A page of streams and the cursor of the next. Pages go on from the last stream's place, whatever came or went since:
- * each stream that stays where it is comes once. Rates are those of the first page's moment; a verdict or a last event
+ * each stream that stays where it is comes once. Rates are those of the first page's moment; a status or a last event
  * that changes meanwhile can move its stream past the cursor.
  * @throws Problem `invalid_field` for a cursor of another order
  */
@@ -126,7 +124,7 @@ async function listSorted(db: Database, query: ListQuery & { sort: Sort }, now: 
     .select({ id: streams.id, key: key.as('sort_key') })
     .from(streams)
     .$dynamic()
-  if (filter.state !== undefined || STATED.has(sort)) keys.innerJoin(states, eq(states.streamId, streams.id))
+  if (filter.status !== undefined || STATED.has(sort)) keys.innerJoin(states, eq(states.streamId, streams.id))
   if (rated !== undefined) keys.leftJoin(rates(at, rated), sql`rate.stream_id = ${streams.id}`)
   const page = keys
     .where(and(matching(filter), visibleTo(caller), cursor && beyond(cursor, key)))
@@ -161,19 +159,18 @@ const SORT_KEYS: Record<Sort, Key> = {
   // By the byte, whatever the database's own order is: an order of languages may change with an upgrade.
   name: () => sql<string>`lower(${streams.name}) COLLATE "C"`,
   // As its index has it: no parameter.
-  verdict: () =>
-    number(sql`array_position(${sql.raw(`'{${SEVERITY.join(',')}}'`)}::text[], ${states.verdict})`),
+  status: () => number(sql`array_position(${sql.raw(`'${SEVERITY_ARRAY}'`)}::text[], ${states.status})`),
   lastEvent: (order) => number(sql`(${states.evidence} ->> 'lastEventAt')::float8`, order),
   perMinute: (_order, at) =>
     number(
-      sql`coalesce(CASE ${streams.kind} WHEN 'sse' THEN rate.events ELSE rate.polls END, 0) / ${age(at)}`,
+      sql`coalesce(${receivedOf(streams.kind, { events: sql`rate.events`, polls: sql`rate.polls` })}, 0) / ${age(at)}`,
     ),
   bytes: (_order, at) => number(sql`coalesce(rate.wire_bytes, 0) / ${age(at)}`),
   change: (order) => number(sql`rate.changed / nullif(rate.compared, 0)`, order),
   created: () => sql<number>`${streams.createdAt}`.mapWith((at) => new Date(at).getTime()),
 }
 /** Sorts by what is in {@link states}. */
-const STATED: ReadonlySet<Sort> = new Set(['verdict', 'lastEvent'])
+const STATED: ReadonlySet<Sort> = new Set(['status', 'lastEvent'])
 /** The sums that a sort by rates takes: each more makes it slower. */
 const RATED: Partial<Record<Sort, readonly (keyof typeof RATES)[]>> = {
   perMinute: ['events', 'polls'],
@@ -209,7 +206,7 @@ function rates(at: number, names: readonly (keyof typeof RATES)[]): SQL {
     GROUP BY ${rollups.streamId}) AS rate`
 }
 
-function matching({ q, tag, host, state, kind }: Filter): SQL | undefined {
+function matching({ q, tag, host, status, kind }: Filter): SQL | undefined {
   // Postgres has no text with NUL in it, so nothing can match one.
   if ([q, tag, host].some((text) => text?.includes('\0'))) return sql`false`
   const conditions: (SQL | undefined)[] = []
@@ -219,7 +216,7 @@ function matching({ q, tag, host, state, kind }: Filter): SQL | undefined {
   }
   if (tag !== undefined) conditions.push(hasTag(tag))
   if (host !== undefined) conditions.push(eq(hostOf(streams.url), host.toLowerCase()))
-  if (state !== undefined) conditions.push(eq(states.verdict, state))
+  if (status !== undefined) conditions.push(eq(states.status, status))
   if (kind !== undefined) conditions.push(eq(streams.kind, kind))
   return and(...conditions)
 }

@@ -1,5 +1,6 @@
 import { checkpoints, states, streams } from '../../../drizzle/schema.ts'
-import { type Evidence, RESTING, type Verdict } from '../../core/judging/verdict.ts'
+import { type Evidence, RESTING } from '../../core/judging/status.ts'
+import type { Status } from '../../core/sets/statuses.ts'
 import type { Database } from '../../storage/storage.ts'
 import type { Stream } from '../ingest/run.ts'
 
@@ -52,7 +53,7 @@ export async function insertStreams(tx: Database, list: readonly Stream[]): Prom
         epoch: 0,
         evidence,
         ...opening(desired),
-        verdictSince: createdAt,
+        statusSince: createdAt,
         subscribedAt: alwaysOn ? null : createdAt,
       }
     }),
@@ -60,11 +61,11 @@ export async function insertStreams(tx: Database, list: readonly Stream[]): Prom
   return inserted
 }
 
-/** The verdict that holds from a change of what should run until a worker has something to say. */
-export function opening(desired: Stream['desired']): { verdict: Verdict; verdictReason: string } {
+/** The status that holds from a change of what should run until a worker has something to say. */
+export function opening(desired: Stream['desired']): { status: Status; statusReason: string } {
   return desired === 'running'
-    ? { verdict: 'quiet', verdictReason: 'Starting.' }
-    : { verdict: 'stopped', verdictReason: RESTING[desired] }
+    ? { status: 'quiet', statusReason: 'Starting.' }
+    : { status: 'stopped', statusReason: RESTING[desired] }
 }
 
 /** What a stream is called whose owner doesn't say. */

@@ -1,3 +1,4 @@
+import { CLAIMED_TYPES, kindOfType, OTHERWISE, STREAM_KINDS } from '../../core/sets/stream-kinds.ts'
 import { Problem } from '../../errors.ts'
 import type { Stream } from '../ingest/run.ts'
 import {
@@ -5,7 +6,6 @@ import {
   ask,
   expectOk,
   type Fetch,
-  isEventStream,
   type Limits,
   letGo,
   UpstreamError,
@@ -13,11 +13,13 @@ import {
 
 /** Someone waits for the answer: longer than this, in milliseconds, and they should say the kind themselves. */
 export const PROBE_TIMEOUT_MS = 10_000
-/** Asks for either kind, an event stream rather. */
-export const EITHER_KIND = { Accept: 'text/event-stream, application/json;q=0.9, */*;q=0.5' }
+/** Asks for any kind, rather for one that streams. */
+export const EITHER_KIND = {
+  Accept: [...CLAIMED_TYPES, 'application/json;q=0.9', '*/*;q=0.5'].join(', '),
+}
 
 /**
- * Finds out whether an API speaks server-sent events or has to be polled, by asking it once for either.
+ * Finds out of which kind an API is, by asking it once for any.
  * @throws Problem `unreachable` when it doesn't answer as it should.
  */
 export async function findKind(stream: Asked, limits: Limits, fetch?: Fetch): Promise<Stream['kind']> {
@@ -29,12 +31,12 @@ export async function findKind(stream: Asked, limits: Limits, fetch?: Fetch): Pr
     return kindOf(answer.response)
   } catch (error) {
     if (!(error instanceof UpstreamError)) throw error
-    const detail = `${error.message} To register it anyway, set its kind to sse or poll.`
+    const detail = `${error.message} To register it anyway, set its kind to ${STREAM_KINDS.join(' or ')}.`
     throw new Problem('unreachable', detail, 'url')
   }
 }
 
 /** What an answer to {@link EITHER_KIND} says the API is. */
 export function kindOf(response: Response): Stream['kind'] {
-  return isEventStream(response) ? 'sse' : 'poll'
+  return kindOfType(response.headers.get('content-type')) ?? OTHERWISE
 }

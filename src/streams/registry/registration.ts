@@ -3,6 +3,7 @@ import { Errors, type ValueError, ValueErrorType } from '@sinclair/typebox/error
 import { nulIn } from '../../core/documents/nul.ts'
 import { parsePointer } from '../../core/documents/pointer.ts'
 import { HIDDEN } from '../../core/hidden.ts'
+import { STREAM_KINDS } from '../../core/sets/stream-kinds.ts'
 import { Problem } from '../../errors.ts'
 
 /** Shortest interval between two polls, in milliseconds: below it, polling is an attack. */
@@ -21,9 +22,12 @@ const Pointer = Type.String({ maxLength: 1_024, description: 'JSON Pointer (RFC 
 
 const fields = {
   url: Type.String({ maxLength: MAX_URL_CHARS, description: 'http or https, without credentials' }),
-  kind: Type.Union([Type.Literal('sse'), Type.Literal('poll')], {
-    description: 'Default: detected with one request to the API',
-  }),
+  kind: Type.Union(
+    STREAM_KINDS.map((kind) => Type.Literal(kind)),
+    {
+      description: 'Default: detected with one request to the API',
+    },
+  ),
   name: Type.String({ minLength: 1, maxLength: 200, description: 'Default: host and path of the URL' }),
   intervalMs: Type.Integer({
     minimum: MIN_INTERVAL_MS,
