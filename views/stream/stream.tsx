@@ -1,4 +1,5 @@
 import type { Status } from '../../src/core/sets/statuses.ts'
+import { PLAIN_FIELDS, type PlainValues } from '../../src/core/sets/stream-fields.ts'
 import { STREAM_KIND, type StreamKind } from '../../src/core/sets/stream-kinds.ts'
 import { Curl } from '../layout/curl.tsx'
 import { Fact } from '../layout/fact.tsx'
@@ -14,13 +15,12 @@ import { StartStop } from './start-stop.tsx'
 import { type TimelineData, TimelinePanel } from './timeline.tsx'
 import { type WeekData, WeekPanel } from './week.tsx'
 
-export interface StreamHeader {
+export interface StreamHeader extends PlainValues {
   id: string
   name: string
   url: string
   kind: StreamKind
   intervalMs: number
-  tags: readonly string[]
   desired: 'running' | 'stopped' | 'idle'
 }
 
@@ -120,6 +120,17 @@ function liveLink({ streamId, lines, filter }: LogData): string {
   return `/streams/${streamId}/live?${asked}`
 }
 
+/** Plain fields that the page shows, where they say anything. */
+function PlainFacts(stream: PlainValues) {
+  return (
+    <>
+      {PLAIN_FIELDS.filter(({ isFact, name }) => isFact && stream[name].length > 0).map(({ name, label }) => (
+        <Fact name={label}>{[stream[name]].flat().join(', ')}</Fact>
+      ))}
+    </>
+  )
+}
+
 /** The status with its evidence: on the first page and in every live update. */
 export function StatusPanel(status: StatusView) {
   const { stream, evidence, run } = status
@@ -183,6 +194,7 @@ export function StatusPanel(status: StatusView) {
             <Ago at={evidence.lastHeartbeatAt} />
           </Fact>
         )}
+        <PlainFacts {...stream} />
         <Fact name="Consecutive failures">{evidence.failures}</Fact>
         {evidence.nextRetryAt && (
           <Fact name="Next retry">

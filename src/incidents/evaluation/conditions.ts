@@ -9,9 +9,9 @@ import { Problem } from '../../errors.ts'
 import type { Database } from '../../storage/storage.ts'
 import { documentOf, versionAt } from '../../streams/documents/documents.ts'
 import { versionsIn } from '../../streams/documents/versions.ts'
+import { inScope } from '../rule-kinds/kind.ts'
 import type { Rule } from '../rules.ts'
 import type { Memory } from './findings.ts'
-import { inScope } from './rule-evaluation.ts'
 
 /** Documents that one evaluation builds for one rule, those that changed longest ago first; the others follow later. */
 const DOCUMENTS_A_LOOK = 50

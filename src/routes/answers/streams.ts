@@ -2,6 +2,7 @@ import { Type } from '@sinclair/typebox'
 import { DESIRED } from '../../../drizzle/schema.ts'
 import { ENTRY_KINDS } from '../../core/sets/entry-kinds.ts'
 import { STATUSES } from '../../core/sets/statuses.ts'
+import { eachField } from '../../core/sets/stream-fields.ts'
 import { STREAM_KINDS } from '../../core/sets/stream-kinds.ts'
 import { Bytes, Count, choice, Headers, Id, Instant, Json, Ms, named, nullable, Text } from './types.ts'
 
@@ -19,11 +20,10 @@ const stream = {
   body: nullable(Text),
   intervalMs: Type.Integer({ minimum: 1, description: 'Time between two polls, in milliseconds' }),
   silenceMs: nullable(Count, 'Allowed silence, in milliseconds; null: learned automatically'),
-  payloadPointer: Text,
-  ignorePaths: Type.Array(Text),
-  arrayKeys: Type.Array(Text),
-  tags: Type.Array(Text),
-  notify: Type.Array(Text, { description: 'Channels to notify' }),
+  ...eachField(({ type, description }) => {
+    const described = description === undefined ? {} : { description }
+    return type === 'list' ? Type.Array(Text, described) : Type.String(described)
+  }),
   retention: nullable(retention, 'Retention limits for this stream, stricter than the global ones'),
   desired: choice(DESIRED, 'Desired state; `idle`: starts with the next subscriber'),
   alwaysOn: Type.Boolean({ description: 'Whether it keeps running without subscribers' }),

@@ -5,7 +5,7 @@ import { followSse } from './follow-sse.ts'
 import type { Run, RunLog } from './run.ts'
 
 /** Follows a stream until the signal ends it. */
-type Follow = (run: Run, log: RunLog, signal: AbortSignal, deps: FollowDeps) => Promise<void>
+export type Follow = (run: Run, log: RunLog, signal: AbortSignal, deps: FollowDeps) => Promise<void>
 
 /** How streams of each kind are followed. */
 export const FOLLOWERS: Readonly<Record<StreamKind, Follow>> = { sse: followSse, poll: followPoll }

@@ -1,6 +1,7 @@
 import { checkpoints, states, streams } from '../../../drizzle/schema.ts'
 import { type Evidence, RESTING } from '../../core/judging/status.ts'
 import type { Status } from '../../core/sets/statuses.ts'
+import { emptyFields } from '../../core/sets/stream-fields.ts'
 import type { Database } from '../../storage/storage.ts'
 import type { Stream } from '../ingest/run.ts'
 
@@ -15,11 +16,7 @@ export function newStream(said: Pick<Stream, 'url' | 'kind'> & Partial<Stream>):
     body: null,
     intervalMs: 60_000,
     silenceMs: null,
-    payloadPointer: '',
-    ignorePaths: [],
-    arrayKeys: [],
-    tags: [],
-    notify: [],
+    ...emptyFields(),
     retention: null,
     desired: 'running',
     alwaysOn: true,
