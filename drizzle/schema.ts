@@ -17,6 +17,10 @@ import {
   uniqueIndex,
   uuid,
 } from 'drizzle-orm/pg-core'
+import { type EntryKind, VERSION_KINDS_SQL } from '../src/core/sets/entry-kinds.ts'
+import type { Scope } from '../src/core/sets/scopes.ts'
+import { SEVERITY_ARRAY, type Status } from '../src/core/sets/statuses.ts'
+import type { StreamKind } from '../src/core/sets/stream-kinds.ts'
 
 /** Weir's own schema; BullMQ's Postgres backend keeps its tables in `bullmq`, in the same database. */
 export const weir = pgSchema('weir')
@@ -25,11 +29,8 @@ const at = (name: string) => timestamp(name, { withTimezone: true, mode: 'date',
 const count = (name: string) => bigint(name, { mode: 'number' }).notNull().default(0)
 const bytea = customType<{ data: Uint8Array }>({ dataType: () => 'bytea' })
 
-export const KINDS = ['sse', 'poll'] as const
 export const DESIRED = ['running', 'stopped', 'idle'] as const
 export const INCIDENT_EVENTS = ['worsened', 'told', 'reminded', 'acknowledged', 'over'] as const
-export const SCOPES = ['read', 'operate', 'admin'] as const
-export const ENTRY_KINDS = ['exchange', 'event', 'snapshot', 'patch', 'error', 'gap'] as const
 
 /** A part of an archived object that can be read on its own: a gzip member of whole lines. */
 export interface ArchiveBlock {
@@ -58,7 +59,7 @@ export const streams = weir.table(
   {
     id: uuid().primaryKey(),
     name: text().notNull(),
-    kind: text({ enum: KINDS }).notNull(),
+    kind: text().$type<StreamKind>().notNull(),
     url: text().notNull(),
     method: text().notNull(),
     headers: jsonb().$type<Record<string, string>>().notNull(),
@@ -135,19 +136,19 @@ export const states = weir.table(
     /** The run's attempt of its BullMQ job, from 1. */
     attempt: integer(),
     runSince: at('run_since'),
-    /** {@link Evidence} of `src/core/judging/verdict.ts`. */
+    /** {@link Evidence} of `src/core/judging/status.ts`. */
     evidence: jsonb().notNull(),
-    verdict: text().notNull(),
-    verdictReason: text().notNull(),
-    verdictSince: at('verdict_since').notNull(),
+    status: text('verdict').$type<Status>().notNull(),
+    statusReason: text('verdict_reason').notNull(),
+    statusSince: at('verdict_since').notNull(),
     /** When it last had a subscriber, for streams that don't run without one. */
     subscribedAt: at('subscribed_at'),
   },
   (table) => [
-    index().on(table.verdict),
-    // By severity, the order of lists.
+    index().on(table.status),
+    // By severity, the order of lists: another status needs a migration that builds it again.
     index('states_severity_index').on(
-      sql`(array_position('{stopped,live,quiet,backing-off,stalled,dead}'::text[], ${table.verdict})::float8)`,
+      sql`(array_position(${sql.raw(`'${SEVERITY_ARRAY}'`)}::text[], ${table.status})::float8)`,
       table.streamId,
     ),
   ],
@@ -186,7 +187,7 @@ export const entries = weir.table(
     seq: bigint({ mode: 'number' }).notNull(),
     at: at('at').notNull(),
     epoch: integer().notNull(),
-    kind: text({ enum: ENTRY_KINDS }).notNull(),
+    kind: text().$type<EntryKind>().notNull(),
     /** Name of an upstream event. */
     event: text(),
     /** The upstream's ID of the event. */
@@ -216,7 +217,9 @@ export const entries = weir.table(
   },
   (table) => [
     primaryKey({ columns: [table.streamId, table.seq, table.at] }),
-    index('entries_versions_index').on(table.streamId, table.seq).where(sql`kind IN ('snapshot', 'patch')`),
+    index('entries_versions_index')
+      .on(table.streamId, table.seq)
+      .where(sql`kind IN (${sql.raw(VERSION_KINDS_SQL)})`),
     index('entries_body_key_index').on(table.bodyKey).where(sql`body_key IS NOT NULL`),
   ],
 )
@@ -659,7 +662,7 @@ export const topologyTotals = weir.table(
 export const keys = weir.table('keys', {
   id: uuid().primaryKey(),
   name: text().notNull(),
-  scope: text({ enum: SCOPES }).notNull(),
+  scope: text().$type<Scope>().notNull(),
   /** SHA-256 of the secret, in hex; the secret itself isn't stored. */
   digest: text().notNull().unique(),
   /** The beginning of the secret, to tell keys apart. */

@@ -11,6 +11,7 @@ const CARRIED: readonly (readonly [home: string, ...patterns: string[]])[] = [
     ROOT,
     'views/**/*.{css,svg}',
     'views/*/client/**/*.ts',
+    'src/core/sets/*.ts',
     'drizzle/migrations/*.sql',
     'drizzle/migrations/meta/_journal.json',
   ],

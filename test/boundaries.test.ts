@@ -13,10 +13,12 @@ interface Rule {
 }
 
 const RULES: readonly Rule[] = [
-  { of: /^drizzle\//, only: /^$/ },
+  { of: /^drizzle\//, only: /^src\/core\/sets\// },
   { of: /^views\//, only: /^(views|src\/core)\// },
-  { of: /^views\/[^/]+\/client\//, only: /^views\/[^/]+\/client\// },
+  { of: /^views\/[^/]+\/client\//, only: /^(views\/[^/]+\/client|src\/core\/sets)\// },
   { of: /^src\/core\//, only: /^src\/core\// },
+  // Plain data that the schema and browsers read as well.
+  { of: /^src\/core\/sets\//, only: /^src\/core\/sets\// },
   { of: /^src\/sim\/(?!main\.ts$)/, only: /^src\/(sim\/|core\/sse\.ts$)/ },
   { of: /^src\/sim\/main\.ts$/, only: /^src\/(sim\/|environment\.ts$)/ },
   { of: /^src\/client\//, only: /^src\/client\// },
@@ -127,15 +129,17 @@ test('every import from this repository exists', async () => {
 })
 
 test.each([
-  ['drizzle/schema.ts', 'src/core/judging/verdict.ts'],
+  ['drizzle/schema.ts', 'src/core/judging/status.ts'],
   ['drizzle/schema.ts', 'drizzle/config.ts'],
   ['views/stream/stream.tsx', 'src/errors.ts'],
   ['views/topology/client/topology.ts', 'views/layout/format.tsx'],
   ['src/core/graph.ts', 'src/errors.ts'],
-  ['src/sim/world.ts', 'src/core/judging/verdict.ts'],
+  ['src/core/sets/statuses.ts', 'src/core/units.ts'],
+  ['views/topology/client/topology.ts', 'src/core/units.ts'],
+  ['src/sim/world.ts', 'src/core/judging/status.ts'],
   ['src/sim/world.ts', 'src/environment.ts'],
   ['src/environment.ts', 'src/config.ts'],
-  ['src/config.ts', 'src/core/judging/verdict.ts'],
+  ['src/config.ts', 'src/core/judging/status.ts'],
   ['src/client/client.ts', 'src/app.ts'],
   ['src/cli/run.ts', 'src/streams/recording/entry.ts'],
   ['src/cli/print.ts', 'views/layout/format.tsx'],
@@ -171,8 +175,10 @@ test.each([
   ['src/sim/service/events.ts', 'src/core/sse.ts'],
   ['src/cli/run.ts', 'src/client/client.ts'],
   ['src/cli/entry-line.ts', 'src/core/units.ts'],
-  ['views/stream/stream.tsx', 'src/core/judging/verdict.ts'],
+  ['views/stream/stream.tsx', 'src/core/judging/status.ts'],
   ['src/streams/registry/streams.ts', 'drizzle/schema.ts'],
+  ['drizzle/schema.ts', 'src/core/sets/statuses.ts'],
+  ['views/topology/client/words.ts', 'src/core/sets/statuses.ts'],
   ['src/storage/open.ts', 'src/storage/embedded.ts'],
   ['src/routes/streams/console.tsx', 'views/stream/stream.tsx'],
   ['jobs/stream.ts', 'src/streams/ingest/holder.ts'],

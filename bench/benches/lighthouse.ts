@@ -63,13 +63,13 @@ async function weirWith(count: number, scope: AsyncDisposableStack): Promise<{ u
     ...{ name: `Document ${index + 1}`, tags: [`team-${index % 7}`] },
   }))
   await register(url, registrations)
-  await until('all are polled', async () => (await status(url)).verdicts.live === count, PATIENCE_MS)
+  await until('all are polled', async () => (await status(url)).statuses.live === count, PATIENCE_MS)
   const { items } = (await (await fetch(`${url}/api/streams?limit=1`)).json()) as { items: { id: string }[] }
   return { url, id: items[0]?.id ?? '' }
 }
 
-async function status(url: string): Promise<{ verdicts: Record<string, number> }> {
-  return (await fetch(`${url}/api/status`)).json() as Promise<{ verdicts: Record<string, number> }>
+async function status(url: string): Promise<{ statuses: Record<string, number> }> {
+  return (await fetch(`${url}/api/status`)).json() as Promise<{ statuses: Record<string, number> }>
 }
 
 /** @returns the port of its DevTools protocol */

@@ -1,13 +1,8 @@
 import { promisify } from 'node:util'
 import { gunzip, gzip } from 'node:zlib'
 import type { ArchiveBlock } from '../../drizzle/schema.ts'
-import {
-  type Entry,
-  entryJson,
-  JSON_KINDS,
-  type LoggedRequest,
-  type LoggedResponse,
-} from '../streams/recording/entry.ts'
+import { ENTRY_KIND, isVersionKind } from '../core/sets/entry-kinds.ts'
+import { type Entry, entryJson, type LoggedRequest, type LoggedResponse } from '../streams/recording/entry.ts'
 
 /** Text in one gzip member, in bytes, not counting its first line: reading one entry decompresses this much. */
 const BLOCK_BYTES = 1_048_576
@@ -27,7 +22,7 @@ const unpack = promisify(gunzip)
  */
 export function entryLine(entry: Entry): string {
   const { kind, data } = entry
-  if (data === undefined || !JSON_KINDS.has(kind) || !UNREADABLE.test(data)) return entryJson(entry)
+  if (data === undefined || !ENTRY_KIND[kind].isJson || !UNREADABLE.test(data)) return entryJson(entry)
   const readable = data
     .replaceAll(/[\r\n]/g, ' ')
     .replaceAll(ESCAPE, (code) => (LONE_SURROGATE.test(code) ? '\\ufffd' : code))
@@ -55,7 +50,7 @@ export function lineEntry(text: string): Entry {
   if (request !== undefined) entry.exchange = response === undefined ? { request } : { request, response }
   if (start === undefined) return entry
   const stored = text.slice(start + DATA.length, -1)
-  entry.data = dataText ?? (JSON_KINDS.has(entry.kind) ? stored : JSON.parse(stored))
+  entry.data = dataText ?? (ENTRY_KIND[entry.kind].isJson ? stored : JSON.parse(stored))
   return entry
 }
 
@@ -147,7 +142,7 @@ function outline(entries: readonly Entry[]): Omit<ArchiveBlock, 'offset'> {
     lastSeq: entries.at(-1)?.seq ?? 0,
     firstAt: times.reduce((least, at) => Math.min(least, at), Number.POSITIVE_INFINITY),
     lastAt: times.reduce((most, at) => Math.max(most, at), 0),
-    versionSeq: entries.findLast(({ kind }) => kind === 'snapshot' || kind === 'patch')?.seq,
+    versionSeq: entries.findLast(({ kind }) => isVersionKind(kind))?.seq,
     snapshotSeq: entries.findLast(({ kind }) => kind === 'snapshot')?.seq,
   }
 }

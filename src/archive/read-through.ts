@@ -1,3 +1,4 @@
+import { isVersionKind } from '../core/sets/entry-kinds.ts'
 import type { ReadVersions, Version, VersionQuery } from '../streams/documents/versions.ts'
 import type { LogQuery } from '../streams/log/logs.ts'
 import { type Entry, isKeyframe } from '../streams/recording/entry.ts'
@@ -22,7 +23,7 @@ export async function withArchived(
     to: before === undefined ? undefined : before - 1,
     fromAt: from?.getTime(),
     toAt: to === undefined ? undefined : to.getTime() - 1,
-    only: kinds?.every((kind) => kind === 'snapshot' || kind === 'patch') ? 'versions' : undefined,
+    only: kinds?.every(isVersionKind) ? 'versions' : undefined,
     newestFirst: after === undefined,
   }
   const isWanted = ({ kind }: Entry) => kinds?.includes(kind) ?? true
@@ -57,7 +58,7 @@ function within(span: Span, kept: readonly { seq: number }[], limit: number): Sp
 }
 
 function isVersion(entry: Entry, only: VersionQuery['only']): boolean {
-  if (entry.kind !== 'snapshot' && entry.kind !== 'patch') return false
+  if (!isVersionKind(entry.kind)) return false
   if (only === 'snapshots') return entry.kind === 'snapshot'
   return only === undefined || !isKeyframe(entry)
 }

@@ -1,4 +1,4 @@
-import type { Scope } from './caller.ts'
+import type { Scope } from '../core/sets/scopes.ts'
 
 /** What a route requires: nothing, or a caller with a scope. */
 export type Access = 'open' | Scope

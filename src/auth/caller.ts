@@ -1,7 +1,4 @@
-import { SCOPES } from '../../drizzle/schema.ts'
-
-/** Scopes in ascending order: each includes the ones before it. */
-export type Scope = (typeof SCOPES)[number]
+import { SCOPES, type Scope } from '../core/sets/scopes.ts'
 
 /** Who a request comes from. */
 export interface Caller {

@@ -1,10 +1,11 @@
 import { and, desc, eq, inArray, isNull, sql } from 'drizzle-orm'
 import { keys } from '../../drizzle/schema.ts'
 import type { Bus, Subscription } from '../bus/bus.ts'
+import type { Scope } from '../core/sets/scopes.ts'
 import { Problem } from '../errors.ts'
 import type { Database } from '../storage/storage.ts'
 import { isUuid } from '../streams/registry/uuid.ts'
-import type { Caller, Scope } from './caller.ts'
+import type { Caller } from './caller.ts'
 import { Remembered } from './remembered.ts'
 import { digestOf, isKeyShaped, newKey, prefixOf, type RandomBytes } from './secrets.ts'
 

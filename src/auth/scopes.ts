@@ -1,5 +1,6 @@
+import type { Scope } from '../core/sets/scopes.ts'
 import { Problem } from '../errors.ts'
-import { type Caller, covers, type Scope } from './caller.ts'
+import { type Caller, covers } from './caller.ts'
 
 const SAFE_METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS'])
 

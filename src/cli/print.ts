@@ -1,22 +1,14 @@
 import { styleText } from 'node:util'
-import { span } from '../core/judging/verdict.ts'
+import { span } from '../core/judging/status.ts'
+import { STATUS, type Status } from '../core/sets/statuses.ts'
 import type { Io, Output } from './command.ts'
 import { jsonLine, safe } from './text.ts'
 
 type Style = Parameters<typeof styleText>[0]
 
-const VERDICT_STYLES: Record<string, Style> = {
-  live: 'green',
-  quiet: 'cyan',
-  stalled: ['bold', 'yellow'],
-  'backing-off': 'yellow',
-  dead: ['bold', 'red'],
-  stopped: 'dim',
-}
-
 /** Colors a status, if colors are enabled. */
-export function verdictPaint({ colors }: Output, verdict: string): (text: string) => string {
-  return painter(colors, VERDICT_STYLES[verdict])
+export function statusPaint({ colors }: Output, status: Status): (text: string) => string {
+  return painter(colors, STATUS[status].terminal)
 }
 
 export function dimmed({ colors }: Output): (text: string) => string {

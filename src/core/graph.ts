@@ -1,5 +1,5 @@
 import { textColorOn } from './color.ts'
-import type { Verdict } from './judging/verdict.ts'
+import type { Status } from './sets/statuses.ts'
 
 /** What a node is: a program that takes calls, a data store, or a part of Weir itself. */
 export type ServiceKind =
@@ -31,7 +31,7 @@ export interface Service {
   /** Its state as a color that `parseColor` gave. */
   color: string
   /** Its status, if it has one, and the reason in a sentence. */
-  verdict?: Verdict
+  status?: Status
   reason?: string
   /** Path of its page in the console. */
   href?: string

@@ -1,4 +1,5 @@
 import type { Severity } from '../channels/message.ts'
+import { eachRuleKind, RULE_KIND, RULE_KINDS } from './rule-kinds.ts'
 
 /** What an incident can be about: its severity and label. */
 export const CAUSES = {
@@ -8,30 +9,29 @@ export const CAUSES = {
   host: { severity: 'critical', label: 'Host' },
   egress: { severity: 'critical', label: 'Outbound network' },
   workers: { severity: 'critical', label: 'Workers' },
-  errorRate: { severity: 'warning', label: 'has a high error rate' },
-  changed: { severity: 'info', label: 'changed' },
-  unchanged: { severity: 'warning', label: 'stopped changing' },
-  changeRate: { severity: 'warning', label: 'has an unusual change rate' },
-  size: { severity: 'warning', label: 'has an unusual size' },
-  condition: { severity: 'warning', label: 'matches a condition' },
-} as const satisfies Record<string, { severity: Severity; label: string }>
+  ...eachRuleKind(({ cause }) => cause),
+} satisfies Record<string, { severity: Severity; label: string }>
 export type Cause = keyof typeof CAUSES
 
-/** The built-in rule: the status of a stream. */
-export const VERDICT_RULE = 'verdict'
+/** The built-in rule: the status of a stream, under the name that alarms are stored with. */
+export const STATUS_RULE = 'verdict'
 /** Causes that an unreachable host or a broken outbound network explains; the others would occur anyway. */
 export const EXPLAINED: readonly Cause[] = [
   'stalled',
   'dead',
   'flapping',
-  'errorRate',
-  'unchanged',
-  'changeRate',
+  ...RULE_KINDS.filter((kind) => RULE_KIND[kind].isExplained),
 ]
 /** Causes that many streams share. */
 export const SHARED: readonly Cause[] = ['host', 'egress', 'workers']
 /** Causes that need evidence that Weir's own outbound network works. */
-export const BLAMES: readonly Cause[] = ['stalled', 'dead', 'flapping', 'host', 'errorRate']
+export const BLAMES: readonly Cause[] = [
+  'stalled',
+  'dead',
+  'flapping',
+  'host',
+  ...RULE_KINDS.filter((kind) => RULE_KIND[kind].isBlame),
+]
 
 export function severityOf(cause: string): Severity {
   return CAUSES[cause as Cause]?.severity ?? 'warning'

@@ -1,5 +1,5 @@
 import type { Message, Severity, StreamLink } from '../channels/message.ts'
-import { span } from '../core/judging/verdict.ts'
+import { span } from '../core/judging/status.ts'
 import { severityOf } from './causes.ts'
 
 /** Occasions for a message about incidents. */

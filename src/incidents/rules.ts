@@ -4,7 +4,8 @@ import type { Bus } from '../bus/bus.ts'
 import { Problem } from '../errors.ts'
 import type { Database } from '../storage/storage.ts'
 import { IS_SHARED } from '../streams/registry/visibility.ts'
-import { checkRule, type RuleChange, type RuleInput, type RuleParams } from './rule-input.ts'
+import { checkRule, type RuleChange, type RuleInput } from './rule-input.ts'
+import type { RuleParams } from './rule-kinds.ts'
 
 /** When to open an incident beyond a stalled or dead status, and for which streams. */
 export type Rule = Omit<typeof rules.$inferSelect, 'params' | 'kind'> & RuleParams

@@ -4,12 +4,12 @@ import {
   checkpoints,
   deliveries,
   incidents,
-  KINDS,
   states,
   streams,
   workers,
 } from '../../drizzle/schema.ts'
-import { VERDICTS } from '../core/judging/verdict.ts'
+import { STATUSES } from '../core/sets/statuses.ts'
+import { STREAM_KINDS } from '../core/sets/stream-kinds.ts'
 import { CAUSES } from '../incidents/causes.ts'
 import type { Queue } from '../queue/types.ts'
 import { logSize } from '../retention/drop.ts'
@@ -58,13 +58,13 @@ export async function readQueues(queues: readonly Promise<Queue>[]): Promise<Fam
 
 async function readFleet(db: Database): Promise<Family[]> {
   const rows = await db
-    .select({ kind: streams.kind, verdict: states.verdict, count: count() })
+    .select({ kind: streams.kind, status: states.status, count: count() })
     .from(states)
     .innerJoin(streams, sql`${streams.id} = ${states.streamId}`)
-    .groupBy(streams.kind, states.verdict)
-  const known = new Map(rows.map((row) => [`${row.kind} ${row.verdict}`, row.count]))
-  const samples = KINDS.flatMap((kind) =>
-    VERDICTS.map((verdict) => ({ labels: { kind, verdict }, value: known.get(`${kind} ${verdict}`) ?? 0 })),
+    .groupBy(streams.kind, states.status)
+  const known = new Map(rows.map((row) => [`${row.kind} ${row.status}`, row.count]))
+  const samples = STREAM_KINDS.flatMap((kind) =>
+    STATUSES.map((status) => ({ labels: { kind, status }, value: known.get(`${kind} ${status}`) ?? 0 })),
   )
   return [gauge('weir_streams', `Streams by kind and status. ${SHARED}`, samples)]
 }

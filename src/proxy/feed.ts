@@ -1,6 +1,7 @@
 import { eq } from 'drizzle-orm'
 import { checkpoints } from '../../drizzle/schema.ts'
 import { stringifyJson } from '../core/documents/json.ts'
+import { VERSION_KINDS } from '../core/sets/entry-kinds.ts'
 import { Frame, type TopicMessage } from '../hub/frame.ts'
 import type { Hub, Send } from '../hub/hub.ts'
 import type { Database } from '../storage/storage.ts'
@@ -116,7 +117,7 @@ export class Feed {
       this.#text = snapshot
       this.#patches = patches
     }
-    const kinds = ['exchange', 'snapshot', 'patch', 'error'] as const
+    const kinds = ['exchange', ...VERSION_KINDS, 'error'] as const
     const { items } = await readLog(db, this.streamId, { kinds, before: seq + 1, limit: 1 })
     this.#failure = items[0]?.kind === 'error' ? items[0] : undefined
     this.#seq = seq
@@ -267,7 +268,7 @@ export class Feed {
 
   /** The changes after an entry, or why they can't be replayed. */
   async #missed(after: number): Promise<Entry[] | 'too_many' | 'not_kept'> {
-    const kinds = ['snapshot', 'patch'] as const
+    const kinds = VERSION_KINDS
     const limit = MAX_REPLAY_CHANGES + 1
     const { items } = await readLog(this.#deps.db, this.streamId, { kinds, after, limit })
     const changes = items.filter((entry) => !isKeyframe(entry))

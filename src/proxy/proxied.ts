@@ -182,6 +182,6 @@ async function desire(tx: Database, ids: readonly string[], desired: Stream['des
   if (ids.length === 0) return
   await tx
     .update(states)
-    .set({ ...opening(desired), verdictSince: new Date() })
+    .set({ ...opening(desired), statusSince: new Date() })
     .where(inArray(states.streamId, [...ids]))
 }

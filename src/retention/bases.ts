@@ -1,5 +1,6 @@
 import { sql } from 'drizzle-orm'
 import { bases } from '../../drizzle/schema.ts'
+import { VERSION_KINDS_SQL } from '../core/sets/entry-kinds.ts'
 import { Problem } from '../errors.ts'
 import { type Day, partitionName } from '../storage/partitions.ts'
 import type { Database } from '../storage/storage.ts'
@@ -69,11 +70,11 @@ async function withoutBase(
     JOIN weir.streams AS stream ON stream.id = wanted.id::uuid
     CROSS JOIN LATERAL (
       SELECT seq, at, hash FROM ${table} AS entry
-      WHERE stream_id = stream.id AND kind IN ('snapshot', 'patch') ORDER BY seq DESC LIMIT 1
+      WHERE stream_id = stream.id AND kind IN (${sql.raw(VERSION_KINDS_SQL)}) ORDER BY seq DESC LIMIT 1
     ) AS gone
     LEFT JOIN LATERAL (
       SELECT kind FROM weir.entries
-      WHERE stream_id = stream.id AND kind IN ('snapshot', 'patch') AND seq > gone.seq ORDER BY seq LIMIT 1
+      WHERE stream_id = stream.id AND kind IN (${sql.raw(VERSION_KINDS_SQL)}) AND seq > gone.seq ORDER BY seq LIMIT 1
     ) AS next ON true
     LEFT JOIN weir.bases AS base ON base.stream_id = stream.id
     WHERE next.kind IS DISTINCT FROM 'snapshot' AND (base.seq IS NULL OR base.seq < gone.seq)`)) as {

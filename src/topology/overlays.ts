@@ -6,7 +6,7 @@ const MAX_SERVICES = 500
 const MAX_CALLS = 2000
 
 /** A source's additions to a reported service. */
-export type Judged = Pick<Service, 'verdict' | 'reason' | 'href'>
+export type Judged = Pick<Service, 'status' | 'reason' | 'href'>
 
 /** A source's own services and calls, and its additions to other services, by ID. */
 export interface Overlay extends Graph {

@@ -1,3 +1,4 @@
+import { OTHERWISE } from '../core/sets/stream-kinds.ts'
 import { Problem } from '../errors.ts'
 import type { Database } from '../storage/storage.ts'
 import type { Stream } from '../streams/ingest/run.ts'
@@ -68,7 +69,7 @@ function create(item: NewItem, equals: Equals, isPlan: boolean): Stream[] {
     return []
   }
   const { kind, ...said } = item.registration
-  const added = fromRegistration({ ...said, kind: kind ?? 'poll' }, item.id)
+  const added = fromRegistration({ ...said, kind: kind ?? OTHERWISE }, item.id)
   item.outcome = 'created'
   if (!isPlan) item.id = added[0].id
   equals.add({ ...added[0], kind }, item.id)

@@ -1,6 +1,7 @@
 import { and, asc, gt, isNull, type SQL, sql } from 'drizzle-orm'
 import { streams } from '../../drizzle/schema.ts'
 import { HIDDEN } from '../core/hidden.ts'
+import { plainOf } from '../core/sets/stream-fields.ts'
 import { Problem } from '../errors.ts'
 import type { Database } from '../storage/storage.ts'
 import type { Stream } from '../streams/ingest/run.ts'
@@ -77,13 +78,13 @@ async function* pagesOf(db: Database, { tag, secrets }: ExportOptions): AsyncGen
 /** A stream as its registration. */
 function fieldsOf(stream: Stream, hasTwin: boolean, secrets: boolean): Fields {
   const { id, name, url, kind, intervalMs, silenceMs, method, headers, body, desired } = stream
-  const { payloadPointer, ignorePaths, arrayKeys, tags, notify, retention } = stream
   const hidden = Object.fromEntries(Object.keys(headers).map((header) => [header, HIDDEN]))
   return {
     ...{ id, name, url, kind, intervalMs, silenceMs, method },
     headers: secrets ? headers : hidden,
     ...(body !== null && { body }),
-    ...{ payloadPointer, ignorePaths, arrayKeys, tags, notify, retention },
+    ...plainOf(stream),
+    retention: stream.retention,
     start: desired === 'running',
     ...(hasTwin && { twin: true }),
   }

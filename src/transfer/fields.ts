@@ -1,4 +1,5 @@
 import { HIDDEN } from '../core/hidden.ts'
+import { STREAM_FIELD, STREAM_FIELDS } from '../core/sets/stream-fields.ts'
 
 /** The fields of a registration in a file, in the order they are written. */
 export const FIELDS = [
@@ -11,11 +12,7 @@ export const FIELDS = [
   'method',
   'headers',
   'body',
-  'payloadPointer',
-  'ignorePaths',
-  'arrayKeys',
-  'tags',
-  'notify',
+  ...STREAM_FIELDS,
   'retention',
   'start',
   'twin',
@@ -23,7 +20,7 @@ export const FIELDS = [
 export type Field = (typeof FIELDS)[number]
 
 /** Fields that are lists of strings. */
-export const LISTS: readonly Field[] = ['ignorePaths', 'arrayKeys', 'tags', 'notify']
+export const LISTS: readonly Field[] = STREAM_FIELDS.filter((name) => STREAM_FIELD[name].type === 'list')
 
 export type Fields = Record<string, unknown>
 

@@ -1,5 +1,6 @@
 import { and, inArray, isNull, sql } from 'drizzle-orm'
 import { entries, streams } from '../../drizzle/schema.ts'
+import { OTHERWISE } from '../core/sets/stream-kinds.ts'
 import type { Database } from '../storage/storage.ts'
 import type { Stream } from '../streams/ingest/run.ts'
 import { unique } from '../streams/registry/from-registration.ts'
@@ -94,7 +95,7 @@ type Comparable = Pick<Stream, 'url' | 'name' | 'method' | 'headers' | 'body' | 
 /** A registration as it would be stored, for comparison. */
 export function comparable({ start: _start, twin: _twin, ...said }: Registration): Comparable {
   const { kind } = said
-  return { ...newStream({ ...said, url: new URL(said.url).href, kind: kind ?? 'poll' }), kind }
+  return { ...newStream({ ...said, url: new URL(said.url).href, kind: kind ?? OTHERWISE }), kind }
 }
 
 /** What distinguishes streams: header names without values, because those may be hidden, and the hash of the body. */

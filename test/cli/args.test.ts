@@ -23,7 +23,7 @@ test.each([
   [['logs', 'x', 'y'], 'unexpected argument "y"'],
   [['ls', '--tag', '--json'], '--tag: expected TAG, got "--json"; write --tag=--json if you mean that value'],
   [['ls', '--tag'], '--tag: expected TAG'],
-  [['ls', '--verdict', 'alive'], '--verdict: expected live, quiet'],
+  [['ls', '--status', 'alive'], '--status: expected live, quiet'],
   [['add', 'http://x', '--interval', '30'], '--interval: expected a duration such as 30s, got "30"'],
   [['add', 'http://x', '-H', 'secret'], "--header: expected 'NAME: VALUE'"],
   [['add', 'http://x', '-X', 'PSOT'], '-X: expected GET, POST, PUT, got "PSOT"; did you mean POST?'],

@@ -95,8 +95,8 @@ test('start and stop by tag, or all, report how many changed', async () => {
   expect(JSON.parse((await cli('start', '--tag', 'herd', '--json')).out)).toEqual({ matched: 2, changed: 0 })
   const all = JSON.parse((await cli('stop', '--all', '--json')).out)
   expect(all.matched).toBeGreaterThanOrEqual(all.changed)
-  const { verdicts, streams } = JSON.parse((await cli('status', '--json')).out)
-  expect(await until('all are stopped', async () => verdicts.stopped === streams)).toBe(true)
+  const { statuses, streams } = JSON.parse((await cli('status', '--json')).out)
+  expect(await until('all are stopped', async () => statuses.stopped === streams)).toBe(true)
 })
 
 test('ls lists more streams than one page holds, and filters', async () => {
@@ -113,8 +113,8 @@ test('ls lists more streams than one page holds, and filters', async () => {
   expect(await count('--host', 'bulk.test', '--limit', '700')).toBe(700)
   expect(await count('--host', 'bulk')).toBe(0)
   expect(await count('--q', 'bulk.test/777')).toBe(1)
-  expect(await count('--verdict', 'stopped', '--tag', 'few')).toBe(5)
-  expect(await count('--verdict', 'dead')).toBe(0)
+  expect(await count('--status', 'stopped', '--tag', 'few')).toBe(5)
+  expect(await count('--status', 'dead')).toBe(0)
 })
 
 test('a closed pipe ends the program quietly', async () => {
@@ -156,7 +156,7 @@ test('statuses are words, and colored only in a terminal', async () => {
     kind: 'poll',
     tags: ['paint'],
   })
-  await weir.verdict(id, 'live')
+  await weir.status(id, 'live')
   const args = ['ls', '--tag', 'paint']
   const plain = await onTerminal(args, { url: weir.url, columns: 200, colors: false })
   const painted = await onTerminal(args, { url: weir.url, columns: 200 })

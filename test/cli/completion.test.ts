@@ -46,13 +46,13 @@ async function inBash(words: readonly string[], url = weir.url): Promise<string[
 test.each([
   [['st'], ['start', 'stop', 'status']],
   [['nothing-such', ''], []],
-  [['ls', '--v'], ['--verdict']],
+  [['ls', '--st'], ['--status']],
   [
-    ['ls', '--verdict', 's'],
+    ['ls', '--status', 's'],
     ['stalled', 'stopped'],
   ],
   [
-    ['ls', '--verdict', '=', 's'],
+    ['ls', '--status', '=', 's'],
     ['stalled', 'stopped'],
   ],
   [['logs', 'plain', '-k', 'pa'], ['patch']],

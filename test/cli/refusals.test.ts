@@ -130,19 +130,19 @@ test('status exits with 1 if a stream is stalled or dead, and with 0 otherwise',
     expect(await cli('status')).toEqual({ code: 0, out: '0 streams\n', err: '' })
     const url = upstream.on('/silent', () => new Feed().response())
     const { id } = await own.register({ url, kind: 'sse', name: 'silent', silenceMs: 1_000 })
-    const looks: { verdict: string; code: number }[] = []
+    const looks: { status: string; code: number }[] = []
     await until('it is found stalled', async () => {
       const { out, code } = await cli('status', 'silent', '--json')
-      looks.push({ verdict: JSON.parse(out).verdict, code })
-      return looks.some(({ verdict }) => verdict === 'stalled')
+      looks.push({ status: JSON.parse(out).status, code })
+      return looks.some(({ status }) => status === 'stalled')
     })
-    const expected = looks.map(({ verdict }) => ({ verdict, code: verdict === 'stalled' ? 1 : 0 }))
+    const expected = looks.map(({ status }) => ({ status, code: status === 'stalled' ? 1 : 0 }))
     expect(looks).toEqual(expected)
     const fleet = await until('the fleet says so', async () => {
       const { out, code } = await cli('status', '--json')
       return code === 1 && JSON.parse(out)
     })
-    expect(fleet).toMatchObject({ streams: 1, verdicts: { stalled: 1 } })
+    expect(fleet).toMatchObject({ streams: 1, statuses: { stalled: 1 } })
     await until('it is named', async () => /stalled +.* silent +\S/.test((await cli('status')).out))
     await cli('stop', id)
     expect((await cli('status', id)).out).toStartWith('silent: stopped\n')

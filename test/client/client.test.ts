@@ -33,7 +33,7 @@ test('registered streams are read back, with times as text even if a name looks 
   const { id } = added
   expect(await answer(client.api.streams({ id }).get())).toEqual(added)
   const listed = await answer(client.api.streams.get({ query: { q: name, limit: 5 } }))
-  expect(listed.items).toMatchObject([{ id, verdict: 'stopped', reason: 'Stopped on request.' }])
+  expect(listed.items).toMatchObject([{ id, status: 'stopped', reason: 'Stopped on request.' }])
   expect((await answer(client.api.streams({ id }).status.get())).since).toBe(listed.items[0]?.since as string)
   expect((await answer(client.api.streams({ id }).logs.get({ query: { kind: 'error' } }))).items).toEqual([])
   await answer(client.api.streams({ id }).delete())
@@ -87,8 +87,8 @@ export async function mistakes({ api, url }: WeirClient, id: string): Promise<un
     api.streams.post({ url, kind: 'auto' }),
     // @ts-expect-error a parameter that isn't there
     api.streams.get({ query: { verdict: 'live' } }),
-    // @ts-expect-error a verdict that isn't one
-    api.streams.get({ query: { state: 'alive' } }),
+    // @ts-expect-error a status that isn't one
+    api.streams.get({ query: { status: 'alive' } }),
     // @ts-expect-error a parameter of another route
     api.streams({ id }).logs.get({ query: { subscribers: 1 } }),
     // @ts-expect-error the message's name

@@ -35,7 +35,7 @@ describeInBrowser('in a browser', () => {
     })
     const broken = site.upstream.on('/broken', () => new Response('no', { status: 500 }))
     const { id } = await site.weir.register({ url: broken, kind: 'poll', intervalMs: 500, name: XSS })
-    await site.weir.verdict(id, 'backing-off')
+    await site.weir.status(id, 'backing-off')
     await page.getByRole('heading', { name: '1 stream needs attention' }).waitFor()
     const attention = page.getByRole('region', { name: 'Needs attention' })
     await attention.getByRole('link', { name: XSS }).waitFor()

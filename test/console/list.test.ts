@@ -236,7 +236,7 @@ describeInBrowser('in a browser', () => {
   test('list and import fit on a phone, in both themes', async () => {
     for (const colorScheme of ['dark', 'light'] as const) {
       const { page, faults, close } = await openPage(site.browser, { viewport: PHONE, colorScheme })
-      for (const path of ['/streams?tag=list&q=Listed&sort=verdict', '/streams/import']) {
+      for (const path of ['/streams?tag=list&q=Listed&sort=status', '/streams/import']) {
         await page.goto(site.weir.url + path)
         await page.locator('main').waitFor()
         expect({ path, scroll: await sidewaysScroll(page) }).toEqual({ path, scroll: 0 })

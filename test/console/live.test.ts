@@ -94,7 +94,7 @@ describeInBrowser('in a browser', () => {
       })
       await doing.send('POST', `/api/streams/${streamId}/notify`, { message: 'Look!' })
       await page.locator('#deliveries .entry').nth(1).waitFor()
-      await page.locator('#deliveries .entry').first().locator('.verdict.live').waitFor()
+      await page.locator('#deliveries .entry').first().locator('.status.live').waitFor()
       expect(await page.locator('#deliveries details').evaluateAll(openOnes)).toEqual([false, true])
       await doing.send('POST', `/api/channels/${id}/suspend`)
       await page.getByText('Suspended: no notifications are sent.').waitFor()

@@ -79,7 +79,7 @@ describeInBrowser('in a browser', () => {
       .waitFor()
     await page.locator('#start').getByRole('button', { name: 'Start', exact: true }).click()
     await page.waitForURL(/\/streams\/[0-9a-f-]{36}$/)
-    await weir.verdict(page.url().split('/').at(-1) ?? '', 'live')
+    await weir.status(page.url().split('/').at(-1) ?? '', 'live')
     await close()
   })
 

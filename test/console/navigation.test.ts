@@ -136,7 +136,7 @@ describeInBrowser('in a browser', () => {
     await page.waitForURL(`${everything.weir.url}/streams/${everything.polled}`)
     await open('stop', 'Stop Prices on this page')
     await page.keyboard.press('Enter')
-    await everything.weir.verdict(everything.polled, 'stopped')
+    await everything.weir.status(everything.polled, 'stopped')
     await open('sil', 'Silences page')
     const chosen = () => palette.getByRole('option', { selected: true }).textContent()
     const before = await chosen()

@@ -71,9 +71,9 @@ describeInBrowser('the charts of a stream', () => {
   test('runs and incidents are a strip with a table', async () => {
     const id = await polled('/runs')
     await site.weir.send('POST', `/api/streams/${id}/stop`)
-    await site.weir.verdict(id, 'stopped')
+    await site.weir.status(id, 'stopped')
     await site.weir.send('POST', `/api/streams/${id}/start`)
-    await site.weir.verdict(id, 'live')
+    await site.weir.status(id, 'live')
     const { page, close } = await openPage(site.browser, { javaScriptEnabled: false })
     await until('both runs are drawn', async () => {
       await page.goto(`${site.weir.url}/streams/${id}`)

@@ -59,9 +59,9 @@ test('the shop appears with kinds and groups, is followed, and counts its calls'
     calls.some(({ from, to, count }) => from === 'web' && to === 'session' && count > 0),
   )
   await until('all its streams are live', async () => {
-    const { verdicts } = await weir.json<{ verdicts: Record<string, number> }>('/api/status')
+    const { statuses } = await weir.json<{ statuses: Record<string, number> }>('/api/status')
     // A state and events of each, and four feeds.
-    return verdicts.live === 54
+    return statuses.live === 54
   })
 }, 60_000)
 

@@ -40,11 +40,11 @@ function activate(name: string): Promise<Response> {
 }
 
 test('the simulation provides sixteen live streams', async () => {
-  const { verdicts } = await until('all are live', async () => {
-    const status = await weir.json<{ streams: number; verdicts: Record<string, number> }>('/api/status')
-    return status.verdicts.live === 16 && status
+  const { statuses } = await until('all are live', async () => {
+    const status = await weir.json<{ streams: number; statuses: Record<string, number> }>('/api/status')
+    return status.statuses.live === 16 && status
   })
-  expect(verdicts).toMatchObject({ live: 16, stalled: 0, dead: 0 })
+  expect(statuses).toMatchObject({ live: 16, stalled: 0, dead: 0 })
 })
 
 test('the topology knows every service and every call of the graph', async () => {

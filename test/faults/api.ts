@@ -2,7 +2,7 @@ import type { LoggedEntry } from '../support/weir.ts'
 
 /** What a stream's status says, as far as the driver reads it. */
 export interface StreamStatus {
-  verdict: string
+  status: string
   reason: string
   run: { worker: string; epoch: number } | null
 }

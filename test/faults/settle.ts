@@ -6,7 +6,7 @@ import type { Followed } from './proof.ts'
 const LOOK_EVERY_MS = 500
 const NUMBERED_KINDS = 'event,snapshot,patch'
 
-/** What a stream should be like: its verdict, and how far behind the upstream's newest number it may be. */
+/** What a stream should be like: its status, and how far behind the upstream's newest number it may be. */
 export interface Settled {
   within: number
   newest(): number
@@ -14,7 +14,7 @@ export interface Settled {
 }
 
 /**
- * Waits until, at one look, every stream is held by somebody, has the verdict it should, and has stored the upstream's newest
+ * Waits until, at one look, every stream is held by somebody, has the status it should, and has stored the upstream's newest
  * number, give or take.
  * @returns what is still wrong at the deadline
  */
@@ -33,17 +33,17 @@ export async function settle(api: Api, streams: readonly Followed[], wanted: Set
 
 async function look(api: Api, { id, source }: Followed, least: number): Promise<string | undefined> {
   const { behavior, name } = source
-  const status = await api.status(id)
-  const verdict = behavior === 'silent' ? 'quiet' : 'live'
-  if (status.run === null) return `held: ${name} has no run (${describe(status)})`
-  if (status.verdict !== verdict) return `verdict: ${name} is not ${verdict} but ${describe(status)}`
+  const found = await api.status(id)
+  const wanted = behavior === 'silent' ? 'quiet' : 'live'
+  if (found.run === null) return `held: ${name} has no run (${describe(found)})`
+  if (found.status !== wanted) return `status: ${name} is not ${wanted} but ${describe(found)}`
   if (behavior === 'silent') return undefined
   const entry = await api.newest(id, NUMBERED_KINDS)
   const number = entry && numberOf(entry)
   if (number !== undefined && number >= least) return undefined
-  return `newest: ${name} stored ${number} (seq ${entry?.seq}), the upstream is at ${least} (${describe(status)})`
+  return `newest: ${name} stored ${number} (seq ${entry?.seq}), the upstream is at ${least} (${describe(found)})`
 }
 
-function describe({ verdict, reason, run }: StreamStatus): string {
-  return `${verdict}: ${reason} epoch ${run?.epoch ?? 'none'}`
+function describe({ status, reason, run }: StreamStatus): string {
+  return `${status}: ${reason} epoch ${run?.epoch ?? 'none'}`
 }

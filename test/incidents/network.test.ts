@@ -37,8 +37,8 @@ test.skipIf(POSTGRES === undefined || isSkipped(POSTGRES))(
       }
       const all = HOSTS * STREAMS_A_HOST
       const up = async () => {
-        const { verdicts } = await weir.json<{ verdicts: Record<string, number> }>('/api/status')
-        return (verdicts.live ?? 0) + (verdicts.quiet ?? 0)
+        const { statuses } = await weir.json<{ statuses: Record<string, number> }>('/api/status')
+        return (statuses.live ?? 0) + (statuses.quiet ?? 0)
       }
       await until('all streams are up', async () => (await up()) === all)
       await look()

@@ -6,7 +6,8 @@ import { channels, deliveries, incidents, states, workers } from '../../drizzle/
 import type { Bus } from '../../src/bus/bus.ts'
 import type { StoredMessage } from '../../src/channels/message.ts'
 import { Notifier } from '../../src/channels/notifier.ts'
-import type { Evidence, Verdict } from '../../src/core/judging/verdict.ts'
+import type { Evidence } from '../../src/core/judging/status.ts'
+import type { Status } from '../../src/core/sets/statuses.ts'
 import { type IncidentSettings, type LookDeps, lookAround } from '../../src/incidents/evaluation/evaluate.ts'
 import { openStorage } from '../../src/storage/open.ts'
 import type { Database, Storage } from '../../src/storage/storage.ts'
@@ -39,7 +40,7 @@ export interface World {
   /** Registers streams, up and held by a worker. */
   add(count: number, host: (index: number) => string, said?: Partial<Stream>): Promise<string[]>
   channel(name: string, said?: Partial<typeof channels.$inferInsert>): Promise<string>
-  set(ids: readonly string[], verdict: Verdict, evidence?: Partial<Evidence>): Promise<void>
+  set(ids: readonly string[], status: Status, evidence?: Partial<Evidence>): Promise<void>
   /** Looks so many times, 5 s apart. */
   look(times?: number): Promise<void>
   /** As a process that has just started does: with nothing but what is stored. */
@@ -115,8 +116,8 @@ export function worldOn(storage: Storage, close: () => Promise<void>): World {
       await db.insert(channels).values({ ...values, ...said })
       return id
     },
-    async set(ids, verdict, evidence = {}) {
-      const fails = verdict !== 'live' && verdict !== 'stopped'
+    async set(ids, status, evidence = {}) {
+      const fails = status !== 'live' && status !== 'stopped'
       const seen: Evidence = {
         phase: fails ? 'waiting' : 'open',
         phaseSince: world.now,
@@ -125,9 +126,9 @@ export function worldOn(storage: Storage, close: () => Promise<void>): World {
         ...evidence,
       }
       const set = {
-        verdict,
-        verdictReason: `It is ${verdict}.`,
-        verdictSince: new Date(world.now),
+        status,
+        statusReason: `It is ${status}.`,
+        statusSince: new Date(world.now),
         evidence: seen,
       }
       for (let from = 0; from < ids.length; from += ROWS_A_STATEMENT) {

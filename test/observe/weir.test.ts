@@ -122,14 +122,14 @@ test('what Weir follows, records, sends and responds is counted', async () => {
       now.of('weir_entries_stored_total', { kind: 'event' }) >= 1 &&
       now.of('weir_upstream_errors_total', { host, code: 'bad_status' }) >= 1 &&
       now.of('weir_delivery_attempts_total', { kind: 'webhook', outcome: 'retry' }) >= 1 &&
-      now.of('weir_streams', { kind: 'sse', verdict: 'live' }) === 1 &&
+      now.of('weir_streams', { kind: 'sse', status: 'live' }) === 1 &&
       now.of('weir_event_loop_delay_seconds_count') > 0
     return isAll && now
   })
   await reader.body?.cancel()
   expect(told.type).toBe('text/plain; version=0.0.4; charset=utf-8')
   expect(told.of('weir_streams')).toBe(2)
-  expect(told.of('weir_streams', { verdict: 'backing-off', kind: 'poll' })).toBe(1)
+  expect(told.of('weir_streams', { status: 'backing-off', kind: 'poll' })).toBe(1)
   expect(told.of('weir_streams_held')).toBe(2)
   expect(told.of('weir_fanout_subscribers')).toBe(1)
   expect(told.of('weir_received_bytes_total', { of: 'wire' })).toBeGreaterThan(0)

@@ -13,7 +13,7 @@ const TEST_MS = 150_000
 
 interface Status {
   id: string
-  verdict: string
+  status: string
   run: { worker: string; epoch: number } | null
 }
 

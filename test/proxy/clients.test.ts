@@ -183,12 +183,12 @@ test('traffic to subscribers is counted, and a stream without subscribers is idl
     const { desired } = await weir.json<{ desired: string }>(`/api/streams/${id}`)
     return desired === 'idle'
   })
-  await weir.verdict(id, 'stopped')
+  await weir.status(id, 'stopped')
   const polled = hit
   const back = new Subscriber(`${weir.url}/${url}?intervalMs=500`)
   await back.got('data')
   await until('it is polled again', () => hit > polled)
-  await weir.verdict(id, 'live')
+  await weir.status(id, 'live')
   back.leave()
 })
 

@@ -93,7 +93,7 @@ describe.each(SETUPS)('on $name', (setup) => {
         alwaysOn: false,
       })
       const id = stream?.id ?? ''
-      await weir.verdict(id, 'live')
+      await weir.status(id, 'live')
       expect((await weir.logs(id))[0]).toMatchObject({ seq: 1, kind: 'snapshot', data: { hit: 1 } })
     })
 

@@ -80,9 +80,9 @@ describe.each(SETUPS)('on $name', (setup) => {
       const other = upstream.on('/other', () => Response.json({ b: 1 }))
       const { id } = await weir.register({ url, kind: 'poll', intervalMs: 500, twin: true })
       const { streaming } = await weir.json<Report>(`/api/streams/${id}/twin`)
-      await weir.verdict(streaming.id, 'live')
+      await weir.status(streaming.id, 'live')
       await weir.send('POST', `/api/streams/${id}/stop`)
-      await weir.verdict(streaming.id, 'stopped')
+      await weir.status(streaming.id, 'stopped')
       await weir.send('POST', `/api/streams/${id}/start`)
       await weir.send('PATCH', `/api/streams/${id}`, { url: other })
       await weir.entry(
@@ -125,8 +125,8 @@ test('a twin works with a token', async () => {
   const { id } = await ask('/api/streams', { method: 'POST', body })
   const { streaming } = (await ask(`/api/streams/${id}/twin`)) as unknown as Report
   await until('the twin is live', async () => {
-    const { verdict } = await ask(`/api/streams/${streaming.id}/status`)
-    return verdict === 'live'
+    const { status } = await ask(`/api/streams/${streaming.id}/status`)
+    return status === 'live'
   })
   await weir.close()
   await upstream.stop()

@@ -10,7 +10,7 @@ export function picturesOf({ ids: { feed, change, incident } }: Scene): Picture[
   const topology = { path: '/topology?by=group', whole: '#picture svg' }
   return [
     { ...DESKTOP, name: 'home', path: '/' },
-    { ...DESKTOP, name: 'streams', path: '/streams?sort=verdict&order=desc' },
+    { ...DESKTOP, name: 'streams', path: '/streams?sort=status&order=desc' },
     { ...TALL, name: 'stream', path: stream, whole: '.u-wrap' },
     { ...DESKTOP, name: 'entry', path: `/streams/${feed}/entries/${change}` },
     { ...DESKTOP, name: 'document', path: `/streams/${feed}/document` },
@@ -21,7 +21,7 @@ export function picturesOf({ ids: { feed, change, incident } }: Scene): Picture[
     { ...DESKTOP, name: 'channels', path: '/channels' },
     { ...DESKTOP, name: 'settings', path: '/settings' },
     { ...PHONE, name: 'home-phone', path: '/' },
-    { ...PHONE, name: 'streams-phone', path: '/streams?sort=verdict&order=desc' },
+    { ...PHONE, name: 'streams-phone', path: '/streams?sort=status&order=desc' },
     { ...PHONE, name: 'stream-phone', path: stream, whole: '.u-wrap' },
   ]
 }

@@ -120,7 +120,7 @@ async function remember(
   })
   await storage.db
     .update(states)
-    .set({ verdictReason: 'Failed 7 times in 15 min. Last error: supplier.test was not found.' })
+    .set({ statusReason: 'Failed 7 times in 15 min. Last error: supplier.test was not found.' })
   await world.look(20)
   await storage.db.delete(workers)
   const past = services.flatMap((service) => streamsOf(service, urlOf(service.name)))
@@ -224,10 +224,10 @@ async function settled(weir: TestWeir): Promise<Omit<Scene['ids'], 'channel'>> {
     const found = await weir.logs(feed, '&kind=patch')
     return found.length >= CHANGES && found
   })
-  await wait('each verdict is there', async () => {
-    const { verdicts } = await weir.json<{ verdicts: Record<string, number> }>('/api/status')
-    const { live = 0, stalled = 0, dead = 0, stopped = 0 } = verdicts
-    return live > 40 && stalled > 0 && dead > 0 && stopped > 0 && (verdicts['backing-off'] ?? 0) > 0
+  await wait('each status is there', async () => {
+    const { statuses } = await weir.json<{ statuses: Record<string, number> }>('/api/status')
+    const { live = 0, stalled = 0, dead = 0, stopped = 0 } = statuses
+    return live > 40 && stalled > 0 && dead > 0 && stopped > 0 && (statuses['backing-off'] ?? 0) > 0
   })
   await wait('the services have called each other', async () => {
     const { calls } = await weir.json<{ calls: { from: string; count: number }[] }>('/api/topology')

@@ -146,8 +146,17 @@ describe.each(SETUPS)('on $name', (setup) => {
           'paged 3',
         ])
         expect((await weir.json<Page>('/api/streams?q=%25&limit=500')).items).toEqual([])
-        expect((await weir.json<Page>('/api/streams?state=live&tag=paged')).items).toEqual([])
-        expect((await weir.json<Page>('/api/streams?state=stopped&tag=paged')).items.length).toBe(5)
+        for (const name of ['status', 'state']) {
+          const having = (status: string) => weir.json<Page>(`/api/streams?${name}=${status}&tag=paged`)
+          expect((await having('live')).items).toEqual([])
+          expect((await having('stopped')).items.length).toBe(5)
+        }
+        const sorted = ['status', 'verdict'].map((sort) =>
+          weir.json<Page>(`/api/streams?sort=${sort}&tag=paged`),
+        )
+        const [first, second] = await Promise.all(sorted)
+        expect(first?.items.length).toBe(5)
+        expect(second?.items).toEqual(first?.items as Page['items'])
       })
 
       test.each(['limit=0', 'limit=501', 'state=fine', 'shade=red', 'after=x'])(
@@ -215,9 +224,9 @@ describe.each(SETUPS)('on $name', (setup) => {
           (await weir.send('POST', `/api/streams/${action}?tag=group`)).json()
         expect(await act('start')).toEqual({ matched: 1, changed: 1 })
         expect(await act('start')).toEqual({ matched: 1, changed: 0 })
-        await weir.verdict(id, 'live')
+        await weir.status(id, 'live')
         expect(await act('stop')).toEqual({ matched: 1, changed: 1 })
-        await weir.verdict(id, 'stopped')
+        await weir.status(id, 'stopped')
       })
     })
 

@@ -110,8 +110,13 @@ describe.each(SETUPS)('on $name', (setup) => {
       ['a tag for nothing', { action: 'stop', ids: [NOBODY], tag: 'x' }, 'tag'],
       ['no tag', { action: 'tag', ids: [NOBODY] }, 'tag'],
       ['a tag with a comma', { action: 'tag', ids: [NOBODY], tag: 'a,b' }, 'tag'],
-      ['an unknown filter', { action: 'stop', filter: { shade: 'red' } }, 'filter.shade'],
-      ['an unknown verdict', { action: 'stop', filter: { state: 'great' } }, 'filter.state'],
+      ['an unknown filter', { action: 'stop', filter: { color: 'red' } }, 'filter.color'],
+      ['an unknown status', { action: 'stop', filter: { status: 'great' } }, 'filter.status'],
+      [
+        'an unknown status by its former name',
+        { action: 'stop', filter: { state: 'great' } },
+        'filter.state',
+      ],
       ['an unknown field', { action: 'stop', ids: [NOBODY], force: true }, 'force'],
     ])('%s is refused', async (_what, body, field) => {
       const response = await send(body)

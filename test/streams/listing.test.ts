@@ -21,7 +21,7 @@ import { isSkipped, type OpenSetup, SETUPS } from '../support/setups.ts'
 
 const NOW = Date.parse('2026-11-20T12:00:30Z')
 const MINUTE_MS = 60_000
-const WORST_LAST = ['stopped', 'live', 'quiet', 'backing-off', 'stalled', 'dead']
+const WORST_LAST = ['stopped', 'live', 'quiet', 'backing-off', 'stalled', 'dead'] as const
 
 /** What a stream is sorted by, as a person would say it; null where there is nothing yet. */
 interface Facts extends Record<Sort, string | number | null> {
@@ -113,10 +113,10 @@ async function add(db: Database, random: Random, tag: string): Promise<Facts> {
     newStream({ url: 'http://localhost/', kind, name, tags: [tag], createdAt }),
   ])
   const id = stream?.id ?? ''
-  const verdict = WORST_LAST[pick(6)] ?? ''
+  const status = WORST_LAST[pick(6)] ?? 'stopped'
   const lastEventAt = pick(3) === 0 ? null : NOW - pick(4) * 1_000
   const evidence = { phase: 'open', phaseSince: 0, failures: 0, ...(lastEventAt && { lastEventAt }) }
-  await db.update(states).set({ verdict, evidence }).where(eq(states.streamId, id))
+  await db.update(states).set({ status, evidence }).where(eq(states.streamId, id))
   const sums = { events: pick(4), polls: pick(4), wireBytes: pick(4) * 100, compared: pick(3), changed: 0 }
   sums.changed = Math.min(pick(3), sums.compared)
   const minute = Math.floor(NOW / MINUTE_MS) * MINUTE_MS
@@ -135,7 +135,7 @@ async function add(db: Database, random: Random, tag: string): Promise<Facts> {
   return {
     id,
     name: name.toLowerCase(),
-    verdict: WORST_LAST.indexOf(verdict),
+    status: WORST_LAST.indexOf(status),
     lastEvent: lastEventAt,
     perMinute: kind === 'sse' ? sums.events : sums.polls,
     bytes: sums.wireBytes,

@@ -243,7 +243,7 @@ describe.each(SETUPS)('on $name', (setup) => {
       const error = await weir.entry(id, 'the error is logged', (entry) => entry.kind === 'error')
       expect(error.data).toMatchObject({ code, failures: 1 })
       await weir.entry(id, 'the document is logged', (entry) => entry.kind === 'snapshot')
-      await weir.verdict(id, 'live')
+      await weir.status(id, 'live')
     })
 
     test('an unreachable upstream is an error, and doesn’t affect others', async () => {
@@ -254,8 +254,8 @@ describe.each(SETUPS)('on $name', (setup) => {
       const { id } = await poll(url)
       const error = await weir.entry(id, 'the error is logged', (entry) => entry.kind === 'error')
       expect(error.data).toMatchObject({ code: 'connection_failed' })
-      await weir.verdict(id, 'backing-off')
-      await weir.verdict(fine.id, 'live')
+      await weir.status(id, 'backing-off')
+      await weir.status(fine.id, 'live')
     })
 
     test('a missing sub-document is an error', async () => {
@@ -290,7 +290,7 @@ describe.each(SETUPS)('on $name', (setup) => {
       const { id } = await poll(upstream.on('/stop', (_request, hit) => Response.json({ hit })))
       await until('two polls were made', () => hits('/stop') >= 2)
       await weir.send('POST', `/api/streams/${id}/stop`)
-      await weir.verdict(id, 'stopped')
+      await weir.status(id, 'stopped')
       const run = () => weir.json<{ run: unknown }>(`/api/streams/${id}/status`)
       await until('nobody holds it', async () => (await run()).run === null)
       const before = hits('/stop')

@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test'
-import type { Evidence } from '../../src/core/judging/verdict.ts'
+import type { Evidence } from '../../src/core/judging/status.ts'
 import { allowedSilence, learnRhythm } from '../../src/streams/ingest/silence.ts'
 
 const DEFAULT_MS = 45_000

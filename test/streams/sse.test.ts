@@ -106,7 +106,7 @@ describe.each(SETUPS)('on $name', (setup) => {
       await weir.entry(id, 'the event is logged', (entry) => entry.data === 'before')
       const again = async (connections: number) => {
         await weir.send('POST', `/api/streams/${id}/stop`)
-        await weir.verdict(id, 'stopped')
+        await weir.status(id, 'stopped')
         await until('the connection is closed', () => feed.readers === 0)
         await weir.send('POST', `/api/streams/${id}/start`)
         await until('it is logged that it connected', async () => {
@@ -209,7 +209,7 @@ describe.each(SETUPS)('on $name', (setup) => {
       await weir.entry(id, 'the failure is logged', (entry) => entry.kind === 'error')
       await until('it is connected', () => feed.readers > 0)
       const heart = setInterval(() => feed.send(': beat\n\n'), 100)
-      await weir.verdict(id, 'quiet')
+      await weir.status(id, 'quiet')
       // A connection that lived and ends is no failure either.
       feed.end()
       await until('it is connected again', () => feed.readers > 0)
@@ -289,7 +289,7 @@ describe.each(SETUPS)('on $name', (setup) => {
         await until('it connects again', () => feed.readers > 0)
         feed.send('data: back\n\n')
         await weir.entry(id, 'an event is logged', (entry) => entry.data === 'back')
-        await weir.verdict(id, 'live')
+        await weir.status(id, 'live')
       },
     )
 
@@ -303,7 +303,7 @@ describe.each(SETUPS)('on $name', (setup) => {
       const error = await weir.entry(id, 'the error is logged', (entry) => entry.kind === 'error')
       const { nextRetryAt } = error.data as { nextRetryAt: string }
       expect(Date.parse(nextRetryAt) - Date.parse(error.at)).toBeGreaterThanOrEqual(3_000_000)
-      await weir.verdict(id, 'backing-off')
+      await weir.status(id, 'backing-off')
       const other = await weir.register({
         url: throttled.on('/other', () => Response.json({})),
         kind: 'poll',

@@ -26,7 +26,7 @@ export interface TestWeir {
   /** Waits until this many of the stream's entries are in its rollups, which lag behind. */
   summed(id: string, entries: number): Promise<unknown>
   logs(id: string, query?: string): Promise<LoggedEntry[]>
-  verdict(id: string, verdict: string): Promise<unknown>
+  status(id: string, status: string): Promise<unknown>
   close(): Promise<void>
 }
 
@@ -88,10 +88,10 @@ export async function startTestWeir(
         const { total } = await json<{ total: { entries: number } }>(`/api/streams/${id}/size`)
         return total.entries >= entries
       }),
-    verdict: (id, verdict) =>
-      until(`stream is ${verdict}`, async () => {
-        const status = await json<{ verdict: string }>(`/api/streams/${id}/status`)
-        return status.verdict === verdict && status
+    status: (id, wanted) =>
+      until(`stream is ${wanted}`, async () => {
+        const found = await json<{ status: string }>(`/api/streams/${id}/status`)
+        return found.status === wanted && found
       }),
     async close() {
       await weir.close()

@@ -15,7 +15,7 @@ import {
   streams,
 } from '../../drizzle/schema.ts'
 import { parseColor } from '../../src/core/color.ts'
-import type { Verdict } from '../../src/core/judging/verdict.ts'
+import { STATUS, STATUSES, type Status } from '../../src/core/sets/statuses.ts'
 import { UsageMeter } from '../../src/proxy/usage.ts'
 import { openStorage } from '../../src/storage/open.ts'
 import { makePartitions } from '../../src/storage/partitions.ts'
@@ -27,8 +27,8 @@ import { owedTallies, storeSums } from '../../src/streams/recording/store-sums.t
 import { insertStreams, newStream } from '../../src/streams/registry/new-stream.ts'
 import { MAX_CHANNELS_DRAWN } from '../../src/topology/own/channels.ts'
 import { domainOf, MAX_HOSTS } from '../../src/topology/own/host-parts.ts'
-import { VERDICT_COLORS } from '../../src/topology/own/part.ts'
 import { ownParts, ownPartsThen } from '../../src/topology/own/parts.ts'
+import { statusCss } from '../../views/layout/status-css.ts'
 import { isSkipped, type OpenSetup, SETUPS } from '../support/setups.ts'
 
 const MINUTE_MS = 60_000
@@ -62,7 +62,7 @@ describe.each(SETUPS)('on $name', (setup) => {
     /** Registers streams an hour ago that have been running, and are judged so, ever since. */
     async function following(
       said: Partial<Stream> & Pick<Stream, 'url'>,
-      verdict: Verdict = 'live',
+      status: Status = 'live',
       reason = 'Said so.',
       since = NOW - 3_600_000,
     ): Promise<Stream> {
@@ -71,7 +71,7 @@ describe.each(SETUPS)('on $name', (setup) => {
       ])) as [Stream]
       await storage.db
         .update(states)
-        .set({ verdict, verdictReason: reason, verdictSince: new Date(since) })
+        .set({ status, statusReason: reason, statusSince: new Date(since) })
         .where(eq(states.streamId, stream.id))
       return stream
     }
@@ -132,13 +132,13 @@ describe.each(SETUPS)('on $name', (setup) => {
         name: 'api.shop.test:8080',
         kind: 'host',
         group: 'shop.test',
-        verdict: 'stalled',
+        status: 'stalled',
         reason: '2 of 5 streams are stalled: No answer for 3 min.',
-        color: VERDICT_COLORS.stalled,
+        color: STATUS.stalled.color.dark,
         href: '/streams?host=api.shop.test%3A8080',
         reportedAt: new Date(NOW - 30_000).toISOString(),
       })
-      expect(service('host:fine.test')).toMatchObject({ verdict: 'live', reason: 'Its stream is live.' })
+      expect(service('host:fine.test')).toMatchObject({ status: 'live', reason: 'Its stream is live.' })
       expect(service('streams')?.reason).toBe(
         '2 streams are waiting for a worker. 6 streams on 2 hosts: 4 live, 2 stalled.',
       )
@@ -148,10 +148,10 @@ describe.each(SETUPS)('on $name', (setup) => {
     test('statuses have a fixed order', async () => {
       const ranked = ['dead', 'stalled', 'backing-off', 'quiet', 'live'] as const
       for (const [at, worst] of ranked.entries()) {
-        for (const verdict of ranked.slice(at)) await following({ url: `http://${worst}.test/` }, verdict)
+        for (const status of ranked.slice(at)) await following({ url: `http://${worst}.test/` }, status)
       }
       const { service } = await drawn()
-      expect(ranked.map((worst) => service(`host:${worst}.test`)?.verdict)).toEqual([...ranked])
+      expect(ranked.map((worst) => service(`host:${worst}.test`)?.status)).toEqual([...ranked])
       expect(service('host:backing-off.test')?.reason).toBe('1 of 3 streams is backing off: Said so.')
     })
 
@@ -293,14 +293,14 @@ describe.each(SETUPS)('on $name', (setup) => {
       await sent(ids.trying, 'pending', error)
       const { service, call } = await drawn()
       const of = (name: keyof typeof ids) => service(`channel:${ids[name]}`)
-      expect(of('fine')).toMatchObject({ kind: 'channel', verdict: 'live', href: `/channels/${ids.fine}` })
+      expect(of('fine')).toMatchObject({ kind: 'channel', status: 'live', href: `/channels/${ids.fine}` })
       expect(of('broken')).toMatchObject({
-        verdict: 'dead',
+        status: 'dead',
         reason: 'Last delivery failed: Answered 503.',
       })
-      expect(of('trying')).toMatchObject({ verdict: 'backing-off' })
-      expect(of('unused')).toMatchObject({ verdict: 'quiet', reason: 'No deliveries yet.' })
-      expect(of('off')).toMatchObject({ verdict: 'stopped', reason: 'Suspended: It is gone.' })
+      expect(of('trying')).toMatchObject({ status: 'backing-off' })
+      expect(of('unused')).toMatchObject({ status: 'quiet', reason: 'No deliveries yet.' })
+      expect(of('off')).toMatchObject({ status: 'stopped', reason: 'Suspended: It is gone.' })
       expect(call(`channel:${ids.fine}`)).toMatchObject({
         from: 'weir:streams',
         count: 2,
@@ -330,13 +330,13 @@ describe.each(SETUPS)('on $name', (setup) => {
       await storage.db.insert(archives).values({ ...object, streamId, archivedAt: new Date(NOW - 31_000) })
       expect((await drawn()).service('archive')).toBeUndefined()
       const done = await drawn({ hasArchive: true })
-      expect(done.service('archive')).toMatchObject({ verdict: 'live', reason: 'Archived up to 2020-01-01.' })
+      expect(done.service('archive')).toMatchObject({ status: 'live', reason: 'Archived up to 2020-01-01.' })
       expect(done.call('archive')).toMatchObject({ count: 1, errors: 0 })
       const failure = { day: '2020-01-02', state: 'failed' as const, error: 'No such bucket.' }
       await storage.db.insert(archiveDays).values({ ...day, ...failure })
       const broken = await drawn({ hasArchive: true })
       expect(broken.service('archive')).toMatchObject({
-        verdict: 'dead',
+        status: 'dead',
         reason: 'Archiving 2020-01-02 failed: No such bucket.',
       })
       expect(broken.call('archive')).toMatchObject({ count: 2, errors: 1 })
@@ -347,9 +347,9 @@ describe.each(SETUPS)('on $name', (setup) => {
         newStream({ url: `http://h${String(at).padStart(3, '0')}.test/`, kind: 'poll' }),
       )
       await insertStreams(storage.db, many)
-      await storage.db.update(states).set({ verdict: 'live' })
+      await storage.db.update(states).set({ status: 'live' })
       const [bad, busy, second] = [many[998], many[999], many[997]] as [Stream, Stream, Stream]
-      await storage.db.update(states).set({ verdict: 'dead' }).where(eq(states.streamId, bad.id))
+      await storage.db.update(states).set({ status: 'dead' }).where(eq(states.streamId, bad.id))
       await received(busy, [answered(5), answered(5)])
       await received(second, [answered(5)])
       const { services, calls, service, call } = await drawn()
@@ -360,7 +360,7 @@ describe.each(SETUPS)('on $name', (setup) => {
       expect(service('rest')).toMatchObject({
         name: '800 more hosts',
         kind: 'rest',
-        verdict: 'live',
+        status: 'live',
         reason: '800 streams; 800 hosts with one that is live.',
       })
       expect(call('rest')).toMatchObject({ count: 0 })
@@ -371,7 +371,7 @@ describe.each(SETUPS)('on $name', (setup) => {
         newStream({ url: `http://h${at}.test/`, kind: 'poll' }),
       )
       await insertStreams(storage.db, many)
-      await storage.db.update(states).set({ verdict: 'live' })
+      await storage.db.update(states).set({ status: 'live' })
       // Two polls of the first, three of every other.
       await storage.db.execute(sql`
         INSERT INTO weir.rollups (stream_id, minute, first_seq, last_seq, polls)
@@ -442,10 +442,10 @@ describe.each(SETUPS)('on $name', (setup) => {
       await following({ url: 'http://not-yet.test/', createdAt: new Date(recently) })
       await channel('later', { createdAt: new Date(recently) })
       const { services, calls } = await ownPartsThen(storage.db, then, NOW, { hasArchive: false })
-      const verdicts = services
+      const statuses = services
         .filter(({ kind }) => kind === 'host')
-        .map(({ name, verdict }) => [name, verdict])
-      expect(Object.fromEntries(verdicts)).toEqual({
+        .map(({ name, status }) => [name, status])
+      expect(Object.fromEntries(statuses)).toEqual({
         'well.test': 'live',
         'failing.test': 'backing-off',
         'dead.test': 'dead',
@@ -459,10 +459,11 @@ describe.each(SETUPS)('on $name', (setup) => {
 })
 
 test('status colors are those of the console’s dark theme', async () => {
-  const css = await Bun.file(join(import.meta.dir, '../../views/layout/weir.css')).text()
-  for (const [verdict, color] of Object.entries(VERDICT_COLORS)) {
-    expect(new RegExp(`--${verdict}: (#\\w+);`).exec(css)?.[1]).toBe(color)
-    expect(parseColor(color)).toBe(color)
+  const css = statusCss()
+  for (const status of STATUSES) {
+    const { dark } = STATUS[status].color
+    expect(new RegExp(`--${status}: (#\\w+);`).exec(css)?.[1]).toBe(dark)
+    expect(parseColor(dark)).toBe(dark)
   }
 })
 

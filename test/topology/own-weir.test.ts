@@ -44,15 +44,15 @@ describe.each(SETUPS)('on $name', (setup) => {
       await weir.register({ url: broken, kind: 'poll', intervalMs: 500 })
       const id = (of: Upstream) => `weir:host:${hostOf(of)}`
       const { services, calls } = await drawn('both hosts are told apart', (found) => {
-        const verdicts = found.services.map((service) => service.verdict)
+        const statuses = found.services.map((service) => service.status)
         const call = found.calls.find(({ to }) => to === id(upstream))
         return (
-          verdicts.includes('live') && verdicts.includes('backing-off') && call?.recent?.p50Ms !== undefined
+          statuses.includes('live') && statuses.includes('backing-off') && call?.recent?.p50Ms !== undefined
         )
       })
       expect(services.find((service) => service.id === id(other))).toMatchObject({
         kind: 'host',
-        verdict: 'backing-off',
+        status: 'backing-off',
         reason: expect.stringMatching(/^1 of 1 stream is backing off: Failed .*500/),
       })
       expect(calls.find(({ to }) => to === id(other))).toMatchObject({ recent: { errorShare: 1 } })
@@ -102,7 +102,7 @@ describe.each(SETUPS)('on $name', (setup) => {
       const isShop = {
         id: 'shop',
         kind: 'service',
-        verdict: 'backing-off',
+        status: 'backing-off',
         href: expect.stringContaining('host='),
       }
       const found = await drawn('the host is the service', ({ calls }) =>
@@ -113,7 +113,7 @@ describe.each(SETUPS)('on $name', (setup) => {
       expect(found.calls.map(({ to }) => to)).not.toContain(id)
       await weir.send('POST', '/activate', { item: 'shop', color: 'red' })
       const painted = (await graph()).services.find((service) => service.id === 'shop')
-      expect(painted).toMatchObject({ color: 'red', verdict: 'backing-off' })
+      expect(painted).toMatchObject({ color: 'red', status: 'backing-off' })
       const past = await until('it is stored', async () => {
         const then = await graph(`?at=${Date.now()}`)
         return then.services.some((service) => service.id === 'shop') && then

@@ -127,21 +127,23 @@ browserTest('a request through the selected service shows its call tree', async 
   expect(problems).toEqual([])
 })
 
-browserTest('the panel lists a service’s streams with their status, and their latest entries', async () => {
-  await using upstream = Bun.serve({ port: 0, hostname: '127.0.0.1', fetch: () => Response.json({ n: 1 }) })
-  const weir = await startTestWeir()
-  const browser = await openBrowser()
-  try {
-    const stream = await weir.register({ url: `${upstream.url}prices`, kind: 'poll', name: '<b>Prices' })
-    await weir.entry(stream.id, 'the first poll', ({ kind }) => kind === 'snapshot')
-    const service = { id: 'shop', url: upstream.url.href }
-    await weir.send('POST', '/api/topology', { services: [service] })
-    const page = await browser.newPage()
-    await page.goto(`${weir.url}/topology?node=shop`)
-    await page.locator('#streams a', { hasText: '<b>Prices' }).waitFor()
-    expect(await page.locator('#streams a').getAttribute('href')).toBe(`/streams/${stream.id}`)
-    expect(await page.locator('#streams .verdict').textContent()).toMatch(/^. (live|quiet)$/)
-    await page.locator('#log-lines li', { hasText: 'snapshot 200' }).first().waitFor()
+browserTest(
+  "the panel lists a service's streams with their status, and the last lines of their logs",
+  async () => {
+    await using upstream = Bun.serve({ port: 0, hostname: '127.0.0.1', fetch: () => Response.json({ n: 1 }) })
+    const weir = await startTestWeir()
+    const browser = await openBrowser()
+    try {
+      const stream = await weir.register({ url: `${upstream.url}prices`, kind: 'poll', name: '<b>Prices' })
+      await weir.entry(stream.id, 'the first poll', ({ kind }) => kind === 'snapshot')
+      const service = { id: 'shop', url: upstream.url.href }
+      await weir.send('POST', '/api/topology', { services: [service] })
+      const page = await browser.newPage()
+      await page.goto(`${weir.url}/topology?node=shop`)
+      await page.locator('#streams a', { hasText: '<b>Prices' }).waitFor()
+      expect(await page.locator('#streams a').getAttribute('href')).toBe(`/streams/${stream.id}`)
+      expect(await page.locator('#streams .status').textContent()).toMatch(/^. (live|quiet)$/)
+      await page.locator('#log-lines li', { hasText: 'snapshot 200' }).first().waitFor()
 
     // A host at which no service reported itself is a node of its own, drawn by Weir.
     const elsewhere = upstream.url.href.replace('127.0.0.1', 'localhost')

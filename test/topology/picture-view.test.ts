@@ -10,7 +10,7 @@ const CHAIN = {
 }
 const NODE = (id: string) => `#picture g.node:has(> title:text-matches("^${id}"))`
 
-browserTest('numbers, colors and statuses change in place', async () => {
+browserTest('numbers, colors and statuses change in the drawing that is there', async () => {
   await using picture = await openPicture()
   const { page } = picture
   await picture.show(CHAIN)
@@ -28,7 +28,7 @@ browserTest('numbers, colors and statuses change in place', async () => {
 
   await picture.show({
     services: [
-      service('a', { verdict: 'stalled', reason: 'silent for 4 min' }),
+      service('a', { status: 'stalled', reason: 'silent for 4 min' }),
       service('b', { color: 'black' }),
       service('c'),
     ],

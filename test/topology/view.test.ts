@@ -8,8 +8,8 @@ const EVERYTHING: State = parseState('')
 describe('a group', () => {
   const graph = graphOf(
     [
-      service('a', { group: 'x', color: 'red', verdict: 'live' }),
-      service('b', { group: 'x', color: 'red', verdict: 'dead', reason: 'No answer.' }),
+      service('a', { group: 'x', color: 'red', status: 'live' }),
+      service('b', { group: 'x', color: 'red', status: 'dead', reason: 'No answer.' }),
       service('c', { group: 'y' }),
       service('d'),
     ],
@@ -25,7 +25,7 @@ describe('a group', () => {
     const view = viewOf(graph, { ...EVERYTHING, grouping: 'group' })
     expect(view.services.map(({ name }) => name)).toEqual(['x (2)', 'c', 'd'])
     const [group] = view.services
-    expect(group).toMatchObject({ members: ['a', 'b'], color: 'red', verdict: 'dead' })
+    expect(group).toMatchObject({ members: ['a', 'b'], color: 'red', status: 'dead' })
     expect(group?.reason).toBe('1 of 2 is dead. b: No answer.')
     expect(view.calls.map(({ from, to }) => [from, to])).toEqual([
       [group?.id ?? '', 'c'],
@@ -89,8 +89,8 @@ describe('hiding what is idle', () => {
       service('a'),
       service('b'),
       service('c'),
-      service('dead', { verdict: 'dead' }),
-      service('live', { verdict: 'live' }),
+      service('dead', { status: 'dead' }),
+      service('live', { status: 'live' }),
     ],
     [call('a', 'b', { rate: 1, errorShare: 0 }), call('b', 'c'), call('c', 'dead')],
   )

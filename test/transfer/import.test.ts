@@ -151,13 +151,13 @@ describe('existing streams', () => {
     const { id } = await weir.register(still('switched', { intervalMs: 600_000 }))
     const say = async (said: object) => outcomes((await importInto(weir, [{ id, ...said }])).lines)
     expect(await say({ start: true })).toEqual(['updated'])
-    await weir.verdict(id, 'live')
+    await weir.status(id, 'live')
     expect(await say({ start: true, twin: true })).toEqual(['updated'])
     expect(await say({ start: true, twin: true })).toEqual(['unchanged'])
     expect((await exportedList(weir)).find((each) => each.id === id)).toMatchObject({ twin: true })
     expect(await say({ twin: false })).toEqual(['failed'])
     expect(await say({ start: false })).toEqual(['updated'])
-    await weir.verdict(id, 'stopped')
+    await weir.status(id, 'stopped')
   })
 
   test('an unknown ID is kept; a repeated one is used once', async () => {

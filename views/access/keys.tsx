@@ -1,3 +1,4 @@
+import { SCOPE, type Scope } from '../../src/core/sets/scopes.ts'
 import { Curl } from '../layout/curl.tsx'
 import { Ago } from '../layout/format.tsx'
 
@@ -17,7 +18,7 @@ export interface KeyRow {
 export interface KeysData {
   /** The newest first. */
   rows: readonly KeyRow[]
-  scopes: readonly string[]
+  scopes: readonly Scope[]
   /** Whether the reader may create and revoke keys. */
   mayManage: boolean
   /** Whether Weir requires sign-in. */
@@ -28,12 +29,6 @@ export interface KeysData {
   url: string
   made?: { name: string; secret: string }
   form?: { values: Record<string, string>; error: string }
-}
-
-const SCOPES: Readonly<Record<string, string>> = {
-  read: 'read: view everything',
-  operate: 'operate: read, plus change streams, incidents, rules and silences',
-  admin: 'admin: operate, plus manage keys, channels, queues and bulk removal',
 }
 
 /** In minutes. */
@@ -185,7 +180,7 @@ function Form({ scopes, form }: Pick<KeysData, 'scopes' | 'form'>) {
         <select name="scope">
           {scopes.map((each) => (
             <option value={each} selected={each === scope}>
-              {SCOPES[each] ?? each}
+              {each}: {SCOPE[each]}
             </option>
           ))}
         </select>

@@ -114,7 +114,7 @@ export function DeliveriesPanel({ channel, deliveries, status, statuses, older }
     <section class="panel" id="deliveries" aria-labelledby="deliveries-heading">
       <div class="heading">
         <h2 id="deliveries-heading">Deliveries</h2>
-        <nav class="verdicts" aria-label="Deliveries by status">
+        <nav class="pills" aria-label="Deliveries by status">
           {statuses.map((each) => (
             <a
               href={each === status ? path : `${path}?status=${each}`}

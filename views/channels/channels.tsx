@@ -33,7 +33,7 @@ export function ChannelsPage({ rows, kinds, form }: ChannelsPageData) {
       <ChannelsPanel rows={rows} />
       <section class="panel" aria-labelledby="add-heading">
         <h2 id="add-heading">Add channel</h2>
-        <nav class="verdicts kinds" aria-label="Channel kinds">
+        <nav class="pills kinds" aria-label="Channel kinds">
           {kinds.map(({ name, label }) => (
             <a
               href={`/channels?kind=${name}#add-heading`}
@@ -124,7 +124,7 @@ function LastDelivery({ last, suspendedReason }: Pick<ChannelRow, 'last' | 'susp
   return (
     <>
       {suspendedReason !== undefined && (
-        <span class="verdict dead" title={suspendedReason}>
+        <span class="status dead" title={suspendedReason}>
           <span aria-hidden="true">■</span> suspended{' '}
         </span>
       )}
@@ -151,7 +151,7 @@ const BADGES: Record<DeliveryStatus, { mark: string; color: string }> = {
 export function DeliveryBadge({ status }: { status: DeliveryStatus }) {
   const { mark, color } = BADGES[status]
   return (
-    <span class={`verdict ${color}`}>
+    <span class={`status ${color}`}>
       <span aria-hidden="true">{mark}</span> {status}
     </span>
   )

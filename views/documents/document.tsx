@@ -1,3 +1,4 @@
+import type { VersionKind } from '../../src/core/sets/entry-kinds.ts'
 import { Curl } from '../layout/curl.tsx'
 import { bytes, Instant } from '../layout/format.tsx'
 import { Page } from '../layout/layout.tsx'
@@ -23,7 +24,7 @@ export interface ShownVersion {
   seq: number
   at: Date
   hash: string
-  kind: 'snapshot' | 'patch'
+  kind: VersionKind
   bytes: number
   /** Indented for reading; cut at a bound. */
   text: string
@@ -43,7 +44,7 @@ export interface ShownVersion {
 export interface VersionRow {
   seq: number
   at: Date
-  kind: 'snapshot' | 'patch'
+  kind: VersionKind
   bytes: number | undefined
   /** Paths that changed; left out if unknown, and empty for the whole document. */
   paths: readonly string[] | undefined

@@ -44,7 +44,7 @@ export function Slider({ id, ...view }: SliderView & { id: string }) {
         <p class="slider-now" id="slider-now">
           {shown ? <Instant at={shown.at} /> : 'No document at this time'}
         </p>
-        <nav class="verdicts" aria-label="Time range">
+        <nav class="pills" aria-label="Time range">
           {ZOOMS.map(([name, label, title]) => (
             <a
               href={documentLink(id, shown?.seq, name)}

@@ -1,12 +1,13 @@
 import type { Child } from 'hono/jsx'
-import { Ago, bytes, percent, rate, Sparkline, VerdictBadge } from '../layout/format.tsx'
+import { IN_TROUBLE, STATUS, STATUSES, type Status } from '../../src/core/sets/statuses.ts'
+import { Ago, bytes, percent, rate, Sparkline, StatusBadge } from '../layout/format.tsx'
 import { Page } from '../layout/layout.tsx'
 import { Live } from '../layout/live.tsx'
 import { LookForm } from '../preview/preview.tsx'
 
 export interface HomeData {
   streams: number
-  verdicts: Readonly<Record<string, number>>
+  statuses: Readonly<Record<Status, number>>
   incidents: {
     open: number
     newest: readonly { id: string; title: string; severity: string; openedAt: Date }[]
@@ -23,7 +24,7 @@ export interface HomeData {
 export interface TroubledRow {
   id: string
   name: string
-  verdict: string
+  status: Status
   reason: string
   since: Date
 }
@@ -46,12 +47,12 @@ export function HomePage(data: HomeData) {
 }
 
 /** Everything on the page that changes: on the first page and in every live update. */
-export function Overview({ streams, verdicts, incidents, minutes, saved, troubled, changed }: HomeData) {
+export function Overview({ streams, statuses, incidents, minutes, saved, troubled, changed }: HomeData) {
   const last = minutes.at(-1) ?? { messages: 0, errors: 0, wireBytes: 0 }
   return (
     <div class="stack home" id="overview">
       <Headline troubled={troubled.count} incidents={incidents.open} />
-      <VerdictBar streams={streams} verdicts={verdicts} />
+      <StatusBar streams={streams} statuses={statuses} />
       <div class="tiles">
         <Tile
           name="Open incidents"
@@ -142,24 +143,24 @@ function Headline({ troubled, incidents }: { troubled: number; incidents: number
 }
 
 /** All streams as one bar, with a part for each status; each count links to its streams. */
-function VerdictBar({ streams, verdicts }: Pick<HomeData, 'streams' | 'verdicts'>) {
-  const parts = Object.entries(verdicts).filter(([, count]) => count > 0)
+function StatusBar({ streams, statuses }: Pick<HomeData, 'streams' | 'statuses'>) {
+  const parts = STATUSES.map((status) => [status, statuses[status]] as const).filter(([, count]) => count > 0)
   return (
     <section class="panel" aria-label="Streams by status">
-      <svg class="verdict-bar" width="100%" height="14" aria-hidden="true">
-        {parts.map(([verdict, count], index) => {
+      <svg class="status-bar" width="100%" height="14" aria-hidden="true">
+        {parts.map(([status, count], index) => {
           const before = parts.slice(0, index).reduce((sum, [, each]) => sum + each, 0)
           const [x, width] = [before, count].map((part) => `${((part / streams) * 100).toFixed(2)}%`)
-          return <rect x={x} width={width} height="14" fill={`var(--${verdict})`} />
+          return <rect x={x} width={width} height="14" fill={`var(--${status})`} />
         })}
       </svg>
-      <p class="verdict-counts">
+      <p class="status-counts">
         <a href="/streams">
           {streams} {streams === 1 ? 'stream' : 'streams'}
         </a>
-        {parts.map(([verdict, count]) => (
-          <a href={`/streams?state=${verdict}`}>
-            <VerdictBadge verdict={verdict} /> {count}
+        {parts.map(([status, count]) => (
+          <a href={`/streams?status=${status}`}>
+            <StatusBadge status={status} /> {count}
           </a>
         ))}
       </p>
@@ -185,15 +186,20 @@ function Tile({ name, value, href, isBad, children }: TileProps) {
   )
 }
 
+const OR_LIST = new Intl.ListFormat('en', { type: 'disjunction', style: 'long' })
+
 function Attention({ count, first }: HomeData['troubled']) {
-  if (count === 0) return <p class="muted">No streams are stalled, backing off or dead.</p>
+  if (count === 0)
+    return (
+      <p class="muted">No streams are {OR_LIST.format(IN_TROUBLE.map((status) => STATUS[status].label))}.</p>
+    )
   return (
     <>
       <ul class="lines">
-        {first.map(({ id, name, verdict, reason, since }) => (
+        {first.map(({ id, name, status, reason, since }) => (
           <li>
             <span>
-              <VerdictBadge verdict={verdict} /> <a href={`/streams/${id}`}>{name}</a>
+              <StatusBadge status={status} /> <a href={`/streams/${id}`}>{name}</a>
             </span>
             <span class="muted">
               {reason} Started <Ago at={since} />

@@ -84,7 +84,7 @@ export function IncidentsHead({ title, current }: { title: string; current: stri
   return (
     <div class="heading">
       <h1>{title}</h1>
-      <nav class="verdicts" aria-label="Incidents">
+      <nav class="pills" aria-label="Incidents">
         {PAGES.map(([href, label]) => (
           <a href={href} aria-current={href === current ? 'page' : undefined}>
             {label}
@@ -137,13 +137,13 @@ export function IncidentItem({ isExplained = false, ...incident }: IncidentRow &
 export function StateBadge({ state, severity }: Pick<IncidentRow, 'state' | 'severity'>) {
   const [mark, kind] = state === 'resolved' ? ['✓', 'live'] : (SEVERITIES[severity] ?? ['●', 'quiet'])
   return (
-    <span class={`verdict ${kind}`}>
+    <span class={`status ${kind}`}>
       <span aria-hidden="true">{mark}</span> {state === 'open' ? severity : state}
     </span>
   )
 }
 
-const SEVERITIES: Record<string, [mark: string, verdict: string]> = {
+const SEVERITIES: Record<string, [mark: string, status: string]> = {
   critical: ['✕', 'dead'],
   warning: ['◐', 'stalled'],
   info: ['●', 'quiet'],

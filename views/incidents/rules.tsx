@@ -37,7 +37,7 @@ export function RulesPage({ rules, kinds, examples, form: { values = {}, error }
           <ul class="incidents">
             {rules.map((rule) => (
               <li class="incident" id={`rule-${rule.id}`}>
-                <span class={`verdict ${rule.isEnabled ? 'live' : 'stopped'}`}>
+                <span class={`status ${rule.isEnabled ? 'live' : 'stopped'}`}>
                   {rule.isEnabled ? 'on' : 'off'}
                 </span>
                 <div class="what">
@@ -241,7 +241,7 @@ export function SilencesPanel({ silences }: { silences: readonly SilenceRow[] })
 export function SilenceItem(silence: SilenceRow) {
   return (
     <li class="incident" id={`silence-${silence.id}`}>
-      <span class={`verdict ${silence.active ? 'stalled' : 'stopped'}`}>
+      <span class={`status ${silence.active ? 'stalled' : 'stopped'}`}>
         {silence.active ? 'active' : 'scheduled'}
       </span>
       <div class="what">

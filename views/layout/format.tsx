@@ -1,3 +1,5 @@
+import { STATUS, type Status } from '../../src/core/sets/statuses.ts'
+
 export { bytes, percent, rate } from '../../src/core/units.ts'
 
 interface AgoProps {
@@ -29,25 +31,11 @@ export function Instant({ at }: { at: Date }) {
   )
 }
 
-const MARKS: Record<string, string> = {
-  live: '●',
-  quiet: '○',
-  stalled: '◐',
-  'backing-off': '↻',
-  dead: '✕',
-  stopped: '■',
-}
-
-/** A status as mark and word. */
-export function verdictText(verdict: string): string {
-  return `${MARKS[verdict]} ${verdict}`
-}
-
 /** A status as text, mark and color: never color alone. */
-export function VerdictBadge({ verdict, reason }: { verdict: string; reason?: string }) {
+export function StatusBadge({ status, reason }: { status: Status; reason?: string }) {
   return (
-    <span class={`verdict ${verdict}`} title={reason}>
-      <span aria-hidden="true">{MARKS[verdict]}</span> {verdict}
+    <span class={`status ${status}`} title={reason ?? STATUS[status].description}>
+      <span aria-hidden="true">{STATUS[status].mark}</span> {status}
     </span>
   )
 }

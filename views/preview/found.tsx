@@ -1,3 +1,4 @@
+import { STREAM_KIND, type StreamKind } from '../../src/core/sets/stream-kinds.ts'
 import { JsonText } from '../documents/json-text.tsx'
 import { Fact } from '../layout/fact.tsx'
 import { bytes } from '../layout/format.tsx'
@@ -8,7 +9,7 @@ export interface Found {
   problem: { code: string; message: string; next: string } | null
   answer: FoundAnswer | null
   suggestion: {
-    kind: 'sse' | 'poll'
+    kind: StreamKind
     name: string
     intervalMs: number
     because: string
@@ -20,7 +21,7 @@ export interface Found {
 }
 
 export interface FoundAnswer {
-  kind: 'sse' | 'poll'
+  kind: StreamKind
   shape: 'events' | 'json' | 'text' | 'html' | 'binary' | 'empty'
   status: number
   contentType: string | null
@@ -91,11 +92,12 @@ export function FoundPanel({ url, problem, answer, warnings, known }: Found) {
 
 function Facts(answer: FoundAnswer) {
   const { kind, status, contentType, encoding, redirects, events, comments } = answer
+  const { isPolled } = STREAM_KIND[kind]
   return (
     <dl class="facts">
       <Fact name="Status">{status}</Fact>
       <Fact name="Content type">{contentType ?? <span class="muted">none</span>}</Fact>
-      {kind === 'poll' && (
+      {isPolled && (
         <>
           <Fact name="On the wire">
             {sizeOf(answer.wireBytes, answer.isWhole)} <span class="muted">{encoding ?? 'uncompressed'}</span>
@@ -106,13 +108,13 @@ function Facts(answer: FoundAnswer) {
           </Fact>
         </>
       )}
-      {kind === 'sse' && (
+      {!isPolled && (
         <Fact name="Received">
           {count(events.length, 'event')}, {count(comments, 'heartbeat')}
         </Fact>
       )}
       <Fact name="First byte">{duration(answer.firstByteMs)}</Fact>
-      {kind === 'poll' && <Fact name="Total time">{duration(answer.tookMs)}</Fact>}
+      {isPolled && <Fact name="Total time">{duration(answer.tookMs)}</Fact>}
       {redirects.length > 0 && (
         <Fact name="Redirects">
           {redirects.map(({ status, to }) => (

@@ -1,3 +1,4 @@
+import { isStreamKind, STREAM_KIND, STREAM_KINDS } from '../../src/core/sets/stream-kinds.ts'
 import { Curl } from '../layout/curl.tsx'
 import type { Found } from './found.tsx'
 
@@ -27,6 +28,7 @@ export function StartFields({ values, found, error }: StartFieldsProps) {
   const invalid = (field: string) => (error?.field === field ? 'true' : undefined)
   const suggestion = found?.suggestion
   const kind = values.kind ?? suggestion?.kind
+  const isPolled = !isStreamKind(kind) || STREAM_KIND[kind].isPolled
   const seconds = suggestion && String(suggestion.intervalMs / 1_000)
   return (
     <fieldset id="start" class="start">
@@ -46,12 +48,11 @@ export function StartFields({ values, found, error }: StartFieldsProps) {
       <label>
         Kind
         <select name="kind" aria-invalid={invalid('kind')}>
-          <option value="poll" selected={kind === 'poll'}>
-            Poll
-          </option>
-          <option value="sse" selected={kind === 'sse'}>
-            Event stream
-          </option>
+          {STREAM_KINDS.toReversed().map((each) => (
+            <option value={each} selected={kind === each}>
+              {STREAM_KIND[each].label}
+            </option>
+          ))}
         </select>
       </label>
       <label>
@@ -80,9 +81,9 @@ export function StartFields({ values, found, error }: StartFieldsProps) {
         />
       </label>
       <small id="about-interval" class="wide muted">
-        {kind === 'sse' ? 'The interval applies only to polling.' : suggestion?.because}
+        {isPolled ? suggestion?.because : 'The interval applies only to polling.'}
       </small>
-      {kind !== 'sse' && (
+      {isPolled && (
         <label class="check wide">
           <input type="checkbox" name="twin" value="yes" checked={values.twin !== undefined} />
           Create a twin that streams it through the proxy, to compare polling with streaming

@@ -55,7 +55,7 @@ export function ChartsPanel(data: ChartsData) {
         <h2 id="charts-heading">
           Over time <span class="muted aside">{duration(pointMs)} per point</span>
         </h2>
-        <nav class="verdicts" aria-label="Time range">
+        <nav class="pills" aria-label="Time range">
           {RANGE_NAMES.map((name) => (
             <a
               href={`/streams/${streamId}?range=${name}`}

@@ -1,9 +1,11 @@
 import type { Child } from 'hono/jsx'
+import { eachField, emptyFields, PLAIN_FIELDS } from '../../src/core/sets/stream-fields.ts'
+import { STREAM_KIND, STREAM_KINDS, type StreamKind } from '../../src/core/sets/stream-kinds.ts'
 import { Curl } from '../layout/curl.tsx'
 import { Page } from '../layout/layout.tsx'
 
 export interface StreamFormData {
-  stream: { id: string; name: string; kind: 'sse' | 'poll' }
+  stream: { id: string; name: string; kind: StreamKind }
   /** Values by field name, without the values of headers. */
   values: Readonly<Record<string, string>>
   /** Names of the headers that are set; their values are never shown. */
@@ -45,14 +47,13 @@ export function StreamEditPage(data: StreamFormData) {
         )}
         {data.dropping && <Dropping {...data.dropping} />}
         <Text form={data} name="name" title="Name" maxlength={200} isRequired />
-        <Text form={data} name="tags" title="Tags" hint="Separated by commas." placeholder="shop, eu" />
+        <Plain form={data} part="about" />
         {fixed === undefined ? <Asked {...data} /> : <p class="muted wide">{FIXED[fixed]}</p>}
         <fieldset>
           <legend>Notifications</legend>
-          <Text
+          <Plain
             form={data}
-            name="notify"
-            title="Channels"
+            part="notifications"
             hint={
               data.channels.length === 0
                 ? 'No channels yet.'
@@ -110,14 +111,10 @@ function Dropping({ from, to, headers }: NonNullable<StreamFormData['dropping']>
 /** The value of a field that is cleared. */
 const EMPTIED = {
   name: '',
-  tags: [],
-  notify: [],
+  ...emptyFields(),
   retention: null,
   body: '',
   silenceMs: null,
-  payloadPointer: '',
-  ignorePaths: [],
-  arrayKeys: [],
 }
 
 /**
@@ -127,8 +124,7 @@ const EMPTIED = {
 function changeOf({ fixed, headers }: StreamFormData) {
   return {
     name: '{name}',
-    tags: '{list:tags}',
-    notify: '{list:notify}',
+    ...slots((part) => part !== 'response'),
     retention: {
       maxAgeMs: '{days:retentionDays}',
       maxEntries: '{number:retentionEntries}',
@@ -142,12 +138,33 @@ function changeOf({ fixed, headers }: StreamFormData) {
       method: '{method}',
       ...(headers.length === 0 && { headers: '{headers:headers}' }),
       body: '{body}',
-      payloadPointer: '{payloadPointer}',
-      ignorePaths: '{lines:ignorePaths}',
-      arrayKeys: '{list:arrayKeys}',
+      ...slots((part) => part === 'response'),
     }),
     ...(fixed === 'proxied' && { alwaysOn: '{switch:alwaysOn}' }),
   }
+}
+
+type Part = (typeof PLAIN_FIELDS)[number]['part']
+
+function slots(isIn: (part: Part) => boolean) {
+  return eachField(
+    ({ name, type, separator }) =>
+      type === 'text' ? `{${name}}` : `{${separator === '\n' ? 'lines' : 'list'}:${name}}`,
+    PLAIN_FIELDS.filter(({ part }) => isIn(part)),
+  )
+}
+
+/** The plain fields of a part of the form. */
+function Plain({ form, part, hint }: { form: FieldProps['form']; part: Part; hint?: string }) {
+  return (
+    <>
+      {PLAIN_FIELDS.filter((field) => field.part === part).map((field) => {
+        const shared = { form, name: field.name, title: field.label, hint: hint ?? field.hint }
+        if (field.separator === '\n') return <Area {...shared} />
+        return <Text {...shared} placeholder={field.placeholder} />
+      })}
+    </>
+  )
 }
 
 /** The request, and the part of the response to follow. */
@@ -163,12 +180,9 @@ function Asked(form: StreamFormData) {
           form={form}
           name="kind"
           title="Kind"
-          choices={[
-            ['sse', 'Event stream'],
-            ['poll', 'Poll'],
-          ]}
+          choices={STREAM_KINDS.map((kind) => [kind, STREAM_KIND[kind].label] as const)}
         />
-        {form.stream.kind === 'poll' ? (
+        {STREAM_KIND[form.stream.kind].isPolled ? (
           <Text
             form={form}
             name="intervalSeconds"
@@ -204,24 +218,7 @@ function Asked(form: StreamFormData) {
       </fieldset>
       <fieldset>
         <legend>Response</legend>
-        <Text
-          form={form}
-          name="payloadPointer"
-          title="Payload pointer"
-          hint="JSON Pointer to the part to follow, such as /data. Leave empty for the whole document."
-        />
-        <Area
-          form={form}
-          name="ignorePaths"
-          title="Ignored paths"
-          hint="JSON Pointers, one per line. * matches any key or index."
-        />
-        <Text
-          form={form}
-          name="arrayKeys"
-          title="Array keys"
-          hint="Separated by commas. Default: id, _id, key, uuid."
-        />
+        <Plain form={form} part="response" />
       </fieldset>
     </>
   )

@@ -1,3 +1,4 @@
+import { ENTRY_KIND, ENTRY_KINDS, VERSION_KINDS } from '../../src/core/sets/entry-kinds.ts'
 import { bytes } from '../layout/format.tsx'
 
 export interface EntryRow {
@@ -34,14 +35,9 @@ export interface LogData {
 /** Kinds of entries to choose from, also in useful groups. */
 const KINDS = [
   ['', 'All entries'],
-  ['snapshot,patch', 'Changes'],
+  [VERSION_KINDS.join(), 'Changes'],
   ['error,gap', 'Errors and gaps'],
-  ['event', 'Events'],
-  ['snapshot', 'Snapshots'],
-  ['patch', 'Patches'],
-  ['exchange', 'Unchanged and other responses'],
-  ['error', 'Errors'],
-  ['gap', 'Gaps'],
+  ...ENTRY_KINDS.map((kind) => [kind, ENTRY_KIND[kind].label] as const),
 ] as const
 
 /** The log with its filter; new entries appear at the top. */

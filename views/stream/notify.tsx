@@ -81,7 +81,7 @@ export function NotifyPanel(data: NotifyData) {
   )
 }
 
-const STATUSES: Record<SentRow['status'], [mark: string, verdict: string, text: string]> = {
+const DELIVERY_STATUSES: Record<SentRow['status'], [mark: string, colour: string, text: string]> = {
   pending: ['◐', 'stalled', 'sending'],
   delivered: ['✓', 'live', 'delivered'],
   failed: ['✕', 'dead', 'failed'],
@@ -101,11 +101,11 @@ export function SentList({ streamId, sent }: { streamId: string; sent: readonly 
       hx-swap={isPending ? 'outerHTML' : undefined}
     >
       {sent.map(({ channelId, channel, status }) => {
-        const [mark, verdict, text] = STATUSES[status]
+        const [mark, colour, text] = DELIVERY_STATUSES[status]
         return (
           <li>
             <a href={`/channels/${channelId}`}>{channel}</a>{' '}
-            <span class={`verdict ${verdict}`}>
+            <span class={`status ${colour}`}>
               <span aria-hidden="true">{mark}</span> {text}
             </span>
           </li>

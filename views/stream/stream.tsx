@@ -1,6 +1,9 @@
+import type { Status } from '../../src/core/sets/statuses.ts'
+import { PLAIN_FIELDS, type PlainValues } from '../../src/core/sets/stream-fields.ts'
+import { STREAM_KIND, type StreamKind } from '../../src/core/sets/stream-kinds.ts'
 import { Curl } from '../layout/curl.tsx'
 import { Fact } from '../layout/fact.tsx'
-import { Ago, bytes, percent, rate, Sparkline, VerdictBadge } from '../layout/format.tsx'
+import { Ago, bytes, percent, rate, Sparkline, StatusBadge } from '../layout/format.tsx'
 import { Page } from '../layout/layout.tsx'
 import { TwinOffer, TwinPanel, type TwinView } from '../twins/twin.tsx'
 import { type ChartsData, ChartsPanel } from './charts.tsx'
@@ -12,21 +15,20 @@ import { StartStop } from './start-stop.tsx'
 import { type TimelineData, TimelinePanel } from './timeline.tsx'
 import { type WeekData, WeekPanel } from './week.tsx'
 
-export interface StreamHeader {
+export interface StreamHeader extends PlainValues {
   id: string
   name: string
   url: string
-  kind: 'sse' | 'poll'
+  kind: StreamKind
   intervalMs: number
-  tags: readonly string[]
   desired: 'running' | 'stopped' | 'idle'
 }
 
 export interface StatusView {
   stream: StreamHeader
-  verdict: string
+  status: Status
   reason: string
-  verdictSince: Date
+  statusSince: Date
   run: { worker: string; epoch: number; attempt: number; since: Date } | undefined
   entries: number
   perMinute: number
@@ -118,9 +120,21 @@ function liveLink({ streamId, lines, filter }: LogData): string {
   return `/streams/${streamId}/live?${asked}`
 }
 
+/** Plain fields that the page shows, where they say anything. */
+function PlainFacts(stream: PlainValues) {
+  return (
+    <>
+      {PLAIN_FIELDS.filter(({ isFact, name }) => isFact && stream[name].length > 0).map(({ name, label }) => (
+        <Fact name={label}>{[stream[name]].flat().join(', ')}</Fact>
+      ))}
+    </>
+  )
+}
+
 /** The status with its evidence: on the first page and in every live update. */
 export function StatusPanel(status: StatusView) {
   const { stream, evidence, run } = status
+  const { label, isPolled, counts, lastEvent } = STREAM_KIND[stream.kind]
   return (
     <section id="status" class="panel" aria-label="Status">
       <div class="heading">
@@ -154,34 +168,33 @@ export function StatusPanel(status: StatusView) {
         </div>
       </div>
       <p class="judgement">
-        <VerdictBadge verdict={status.verdict} /> {status.reason}
+        <StatusBadge status={status.status} /> {status.reason}
       </p>
       <dl class="facts">
-        <Fact name={`${status.verdict[0]?.toUpperCase()}${status.verdict.slice(1)} since`}>
-          <Ago at={status.verdictSince} />
+        <Fact name={`${status.status[0]?.toUpperCase()}${status.status.slice(1)} since`}>
+          <Ago at={status.statusSince} />
         </Fact>
-        <Fact name="Kind">
-          {stream.kind === 'sse' ? 'Event stream' : `Polled every ${stream.intervalMs / 1000} s`}
-        </Fact>
-        <Fact name={stream.kind === 'sse' ? 'Events per minute' : 'Polls per minute'}>
+        <Fact name="Kind">{isPolled ? `Polled every ${stream.intervalMs / 1000} s` : label}</Fact>
+        <Fact name={counts === 'polls' ? 'Polls per minute' : 'Events per minute'}>
           {rate(status.perMinute)}
         </Fact>
         <Fact name="Entries">{status.entries.toLocaleString('en')}</Fact>
         <Fact name="Last byte">
           <Ago at={evidence.lastByteAt} />
         </Fact>
-        <Fact name={stream.kind === 'sse' ? 'Last event' : 'Last change'}>
+        <Fact name={lastEvent}>
           <Ago at={evidence.lastEventAt} />
         </Fact>
-        {stream.kind === 'sse' ? (
-          <Fact name="Last heartbeat">
-            <Ago at={evidence.lastHeartbeatAt} />
-          </Fact>
-        ) : (
+        {isPolled ? (
           <Fact name="Last poll">
             <Ago at={evidence.lastPollAt} />
           </Fact>
+        ) : (
+          <Fact name="Last heartbeat">
+            <Ago at={evidence.lastHeartbeatAt} />
+          </Fact>
         )}
+        <PlainFacts {...stream} />
         <Fact name="Consecutive failures">{evidence.failures}</Fact>
         {evidence.nextRetryAt && (
           <Fact name="Next retry">

@@ -1,16 +1,19 @@
+import { STREAM_KIND, STREAM_KINDS } from '../../src/core/sets/stream-kinds.ts'
 import { FILTER_NAMES, isFiltered, type ListedAs, listLink } from './links.ts'
 
 const SORT_WORDS: Readonly<Record<string, string>> = {
   name: 'Name',
-  verdict: 'Status',
+  status: 'Status',
   lastEvent: 'Last event',
   perMinute: 'Events/min',
   bytes: 'Bytes/min',
   change: 'Change',
   created: 'Registered',
 }
-const FILTER_WORDS = { q: 'Search', tag: 'Tag', host: 'Host', state: 'Status', kind: 'Kind' } as const
-const KIND_WORDS: Readonly<Record<string, string>> = { sse: 'Event stream', poll: 'Poll' }
+const FILTER_WORDS = { q: 'Search', tag: 'Tag', host: 'Host', status: 'Status', kind: 'Kind' } as const
+const KIND_WORDS: Readonly<Record<string, string>> = Object.fromEntries(
+  STREAM_KINDS.map((kind) => [kind, STREAM_KIND[kind].label]),
+)
 const ORDER_WORDS = { asc: 'Ascending', desc: 'Descending' } as const
 
 /** Filters the list by page loads, so that a filtered list has a link that can be shared. */
@@ -36,7 +39,7 @@ export function FilterForm({ listed }: { listed: ListedAs }) {
           <Choice label="Sort by" name="sort" none="Default" words={SORT_WORDS} chosen={listed.sort} />
           <Choice label="Order" name="order" none="Default" words={ORDER_WORDS} chosen={listed.order} />
         </div>
-        {listed.state && <input type="hidden" name="state" value={listed.state} />}
+        {listed.status && <input type="hidden" name="status" value={listed.status} />}
         <button type="submit">Filter</button>
       </form>
       {isFiltered(listed) && <Chips listed={listed} />}

@@ -3,13 +3,13 @@ export interface ListedAs {
   q?: string
   tag?: string
   host?: string
-  state?: string
+  status?: string
   kind?: string
   sort?: string
   order?: string
 }
 
-export const FILTER_NAMES = ['q', 'tag', 'host', 'state', 'kind'] as const
+export const FILTER_NAMES = ['q', 'tag', 'host', 'status', 'kind'] as const
 
 /** The first page of a list, or the one after a cursor. */
 export function listLink(listed: ListedAs, after?: string): string {

@@ -1,5 +1,7 @@
+import { STATUSES, type Status } from '../../src/core/sets/statuses.ts'
+import { STREAM_KIND, STREAM_KINDS } from '../../src/core/sets/stream-kinds.ts'
 import { Curl } from '../layout/curl.tsx'
-import { VerdictBadge } from '../layout/format.tsx'
+import { StatusBadge } from '../layout/format.tsx'
 import { Page } from '../layout/layout.tsx'
 import { LookForm } from '../preview/preview.tsx'
 import { BulkBar } from './bulk.tsx'
@@ -8,7 +10,7 @@ import { type ListedAs, listLink } from './links.ts'
 import { type StreamsData, StreamsTable } from './table.tsx'
 
 export interface StreamsPageData extends StreamsData {
-  verdicts: Readonly<Record<string, number>>
+  statuses: Readonly<Record<Status, number>>
   form: RegisterFormData
   /** Path and query of the table, to refresh it. */
   self: string
@@ -28,7 +30,7 @@ export function StreamsPage(data: StreamsPageData) {
       <link rel="stylesheet" href="/assets/views/streams/streams.css" />
       <div class="heading">
         <h1>Streams</h1>
-        <Verdicts verdicts={data.verdicts} listed={data.listed} />
+        <Statuses statuses={data.statuses} listed={data.listed} />
       </div>
       {isEmpty(data) ? <LookForm /> : <RegisterForm {...data.form} />}
       <section class="panel" aria-label="Registered streams">
@@ -56,8 +58,8 @@ const REGISTRATION = {
 }
 
 /** Nothing is registered yet and nothing was typed: the page shows the guided form. */
-function isEmpty({ verdicts, form }: StreamsPageData): boolean {
-  return form.error === undefined && Object.values(verdicts).every((count) => count === 0)
+function isEmpty({ statuses, form }: StreamsPageData): boolean {
+  return form.error === undefined && Object.values(statuses).every((count) => count === 0)
 }
 
 /** Registers an API; after an error, shows what was typed and what is wrong with it. */
@@ -90,15 +92,13 @@ export function RegisterForm({ values = {}, error, registered }: RegisterFormDat
       <label>
         Kind
         <select name="kind">
-          {[
-            ['', 'Auto-detect'],
-            ['sse', 'Event stream'],
-            ['poll', 'Poll'],
-          ].map(([value, label]) => (
-            <option value={value} selected={values.kind === value}>
-              {label}
-            </option>
-          ))}
+          {[['', 'Auto-detect'], ...STREAM_KINDS.map((kind) => [kind, STREAM_KIND[kind].label])].map(
+            ([value, label]) => (
+              <option value={value} selected={values.kind === value}>
+                {label}
+              </option>
+            ),
+          )}
         </select>
       </label>
       <label>
@@ -139,17 +139,17 @@ export function RegisterForm({ values = {}, error, registered }: RegisterFormDat
 }
 
 /** The number of streams by status; each is a filter. */
-function Verdicts({ verdicts, listed }: { verdicts: Readonly<Record<string, number>>; listed: ListedAs }) {
+function Statuses({ statuses, listed }: { statuses: Readonly<Record<Status, number>>; listed: ListedAs }) {
   return (
-    <nav id="verdicts" class="verdicts" aria-label="Streams by status">
-      {Object.entries(verdicts).map(([verdict, count]) => {
-        const chosen = listed.state === verdict
+    <nav id="statuses" class="pills" aria-label="Streams by status">
+      {STATUSES.map((status) => {
+        const chosen = listed.status === status
         return (
           <a
-            href={listLink({ ...listed, state: chosen ? undefined : verdict })}
+            href={listLink({ ...listed, status: chosen ? undefined : status })}
             aria-current={chosen ? 'true' : undefined}
           >
-            <VerdictBadge verdict={verdict} /> <strong>{count}</strong>
+            <StatusBadge status={status} /> <strong>{statuses[status]}</strong>
           </a>
         )
       })}

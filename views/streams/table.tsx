@@ -1,4 +1,6 @@
-import { Ago, bytes, percent, rate, VerdictBadge } from '../layout/format.tsx'
+import type { Status } from '../../src/core/sets/statuses.ts'
+import type { StreamKind } from '../../src/core/sets/stream-kinds.ts'
+import { Ago, bytes, percent, rate, StatusBadge } from '../layout/format.tsx'
 import { StartStop } from '../stream/start-stop.tsx'
 import { isFiltered, type ListedAs, listLink } from './links.ts'
 
@@ -7,10 +9,10 @@ export interface StreamRow {
   id: string
   name: string
   url: string
-  kind: 'sse' | 'poll'
+  kind: StreamKind
   tags: readonly string[]
   desired: 'running' | 'stopped' | 'idle'
-  verdict: string
+  status: Status
   reason: string
   lastEventAt: Date | undefined
   /** Events (`sse`) or answered polls (`poll`), per minute. */
@@ -45,7 +47,7 @@ interface Column {
 
 const COLUMNS: readonly Column[] = [
   { label: 'Stream', sort: 'name', first: 'asc', class: 'name' },
-  { label: 'Status', sort: 'verdict', first: 'desc', class: 'verdict-column' },
+  { label: 'Status', sort: 'status', first: 'desc', class: 'status-column' },
   { label: 'Last event', sort: 'lastEvent', first: 'desc' },
   { label: 'Events/min', sort: 'perMinute', first: 'desc', class: 'number wide' },
   { label: 'Bytes/min', sort: 'bytes', first: 'desc', class: 'number' },
@@ -94,7 +96,7 @@ export function StreamsTable(data: StreamsData) {
 /** One row, on the first page and in every live update. */
 export function StreamTableRow(row: StreamRow) {
   return (
-    <tr id={`stream-${row.id}`} data-verdict={row.verdict}>
+    <tr id={`stream-${row.id}`} data-status={row.status}>
       <th scope="row">
         <input
           type="checkbox"
@@ -116,7 +118,7 @@ export function StreamTableRow(row: StreamRow) {
         </span>
       </th>
       <td data-label="Status">
-        <VerdictBadge verdict={row.verdict} reason={row.reason} />
+        <StatusBadge status={row.status} reason={row.reason} />
       </td>
       <td data-label="Last event">
         <Ago at={row.lastEventAt} isStop={false} />

@@ -1,4 +1,5 @@
-import { percent, rate, verdictText } from '../layout/format.tsx'
+import { type Status, statusLabel } from '../../src/core/sets/statuses.ts'
+import { percent, rate } from '../layout/format.tsx'
 import type { CallView, TopologyPageProps } from './topology.tsx'
 
 const FIRST_ERROR_STATUS = 400
@@ -8,7 +9,7 @@ export interface ServiceView {
   name: string
   url?: string
   color: string
-  verdict?: string
+  status?: Status
   reason?: string
 }
 
@@ -63,7 +64,7 @@ interface RowProps extends ServiceView {
   lastCall: LastCall
 }
 
-function ServiceRow({ id, name, color, verdict, reason, recent, lastCall }: RowProps) {
+function ServiceRow({ id, name, color, status, reason, recent, lastCall }: RowProps) {
   return (
     <tr data-service={id}>
       <th scope="row" data-part="name">
@@ -76,8 +77,8 @@ function ServiceRow({ id, name, color, verdict, reason, recent, lastCall }: RowP
           <i class="swatch" data-part="swatch" style={`background:${color}`} />
           <span data-part="color">{color}</span>
         </span>{' '}
-        <span class={`verdict ${verdict ?? ''}`} data-part="verdict" title={reason}>
-          {verdict && verdictText(verdict)}
+        <span class={`status ${status ?? ''}`} data-part="status" title={reason}>
+          {status && statusLabel(status)}
         </span>
       </td>
       <td data-part="recent">{recent}</td>

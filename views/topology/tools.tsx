@@ -1,3 +1,5 @@
+import { STATUSES, statusLabel } from '../../src/core/sets/statuses.ts'
+
 /** Controls for what the picture shows; hidden without script. */
 export function Tools() {
   return (
@@ -90,7 +92,7 @@ export function Legend() {
         <li>⬡ followed host</li>
         <li>other shapes: parts of Weir, or groups</li>
         <li>fill: the color reported by the service</li>
-        <li>● live ○ quiet ◐ stalled ↻ backing-off ✕ dead ■ stopped: status</li>
+        <li>{STATUSES.map(statusLabel).join(' ')}: status</li>
       </ul>
     </details>
   )

@@ -90,7 +90,7 @@ export function TwinsPage(data: TwinsPageData) {
 
 function Ranges(data: TwinsPageData) {
   return (
-    <nav class="verdicts" aria-label="Time range">
+    <nav class="pills" aria-label="Time range">
       {data.ranges.map((name) => (
         <a
           href={link(data, { range: name as TwinsPageData['range'], after: undefined })}

@@ -1,4 +1,6 @@
 import { answerOf } from '../../client/client.ts'
+import { PLAIN_FIELDS, type PlainValues } from '../../core/sets/stream-fields.ts'
+import { isStreamKind, STREAM_KINDS } from '../../core/sets/stream-kinds.ts'
 import { type Command, EXIT, type Given, UsageError } from '../command.ts'
 import { durationMs } from '../durations.ts'
 import { say, sayJson } from '../print.ts'
@@ -12,11 +14,10 @@ export const add: Command = {
     name: { value: 'NAME', help: 'name (default: host and path of the URL)' },
     kind: {
       value: 'KIND',
-      choices: ['sse', 'poll', 'auto'],
-      help: 'sse, poll, or auto to detect it with one request (default: auto)',
+      choices: [...STREAM_KINDS, 'auto'],
+      help: `${STREAM_KINDS.join(', ')}, or auto to detect it with one request (default: auto)`,
     },
     interval: { value: 'DURATION', help: 'polling interval, such as 500ms, 30s or 1h (default: 60s)' },
-    tag: { short: 't', value: 'TAG', multiple: true, help: 'tag' },
     method: {
       short: 'X',
       value: 'METHOD',
@@ -25,7 +26,7 @@ export const add: Command = {
     },
     header: { short: 'H', value: "'NAME: VALUE'", multiple: true, help: 'request header' },
     body: { short: 'd', value: 'TEXT', help: 'request body; implies POST unless --method is PUT' },
-    'json-pointer': { value: 'POINTER', help: 'part of the document to follow, such as /data' },
+    ...plainOptions(),
     start: { help: 'start immediately (default)' },
     'no-start': { help: "don't start" },
     twin: { help: 'also add a streaming twin, to compare polling with streaming' },
@@ -51,23 +52,39 @@ function registration(given: Given) {
   if (given.has('start') && given.has('no-start')) throw new UsageError(['use either --start or --no-start'])
   const kind = given.text('kind')
   const name = given.text('name')
-  const pointer = given.text('json-pointer')
   const intervalMs = interval(given.text('interval'))
   const body = given.text('body')
   const method = methodOf(given.text('method'), body)
   return {
     url: given.args[0] as string,
-    ...((kind === 'sse' || kind === 'poll') && { kind: kind as 'sse' | 'poll' }),
+    ...(isStreamKind(kind) && { kind }),
     ...(name !== undefined && { name }),
     ...(intervalMs !== undefined && { intervalMs }),
     ...(method !== undefined && { method }),
     ...(body !== undefined && { body }),
-    ...(pointer !== undefined && { payloadPointer: pointer }),
-    ...(given.has('tag') && { tags: [...given.texts('tag')] }),
+    ...plainValues(given),
     ...(given.has('header') && { headers: headers(given.texts('header')) }),
     ...(given.has('no-start') && { start: false }),
     ...(given.has('twin') && { twin: true }),
   }
+}
+
+/** The options of plain fields that have one. */
+function plainOptions(): Command['options'] {
+  const options = PLAIN_FIELDS.flatMap(({ option, type }) => {
+    if (option === undefined) return []
+    const { name, ...said } = option
+    return [[name, { ...said, ...(type === 'list' && { multiple: true }) }] as const]
+  })
+  return Object.fromEntries(options)
+}
+
+function plainValues(given: Given): Partial<PlainValues> {
+  const values = PLAIN_FIELDS.flatMap(({ name, option, type }) => {
+    if (option === undefined || !given.has(option.name)) return []
+    return [[name, type === 'list' ? [...given.texts(option.name)] : given.text(option.name)] as const]
+  })
+  return Object.fromEntries(values)
 }
 
 /** As in curl, a body implies POST. */

@@ -1,5 +1,6 @@
 import { answerOf } from '../../client/client.ts'
 import { followEntries } from '../../client/follow.ts'
+import { ENTRY_KINDS } from '../../core/sets/entry-kinds.ts'
 import type { EntryJson } from '../../streams/recording/entry.ts'
 import { integer } from '../args.ts'
 import { type Command, EXIT, type Given, type Io, UsageError } from '../command.ts'
@@ -10,7 +11,6 @@ import { resolveStream } from '../resolve.ts'
 import { safeJson } from '../text.ts'
 import { since } from './savings.ts'
 
-const KINDS = ['exchange', 'event', 'snapshot', 'patch', 'error', 'gap'] as const
 const DEFAULT_LIMIT = 20
 /** The maximum page size of the API. */
 const MAX_LIMIT = 500
@@ -27,8 +27,8 @@ export const logs: Command = {
       short: 'k',
       value: 'KIND',
       multiple: true,
-      choices: KINDS,
-      help: `only this kind: ${KINDS.join(', ')}`,
+      choices: ENTRY_KINDS,
+      help: `only this kind: ${ENTRY_KINDS.join(', ')}`,
     },
     since: {
       value: 'WHEN',

@@ -1,7 +1,7 @@
-import { VERDICTS, type Verdict } from '../../core/judging/verdict.ts'
+import { STATUSES, type Status } from '../../core/sets/statuses.ts'
 import { integer } from '../args.ts'
 import { type Command, EXIT, type Given, type Io, type Output } from '../command.ts'
-import { age, remark, sayJson, verdictPaint } from '../print.ts'
+import { age, remark, sayJson, statusPaint } from '../print.ts'
 import { type ListedStream, listStreams } from '../resolve.ts'
 import { type Cell, type Column, table } from '../table.ts'
 import { safe } from '../text.ts'
@@ -27,12 +27,12 @@ export const ls: Command = {
   max: 0,
   options: {
     tag: { short: 't', value: 'TAG', help: 'only streams with this tag' },
-    verdict: { value: 'STATUS', choices: VERDICTS, help: `only this status: ${VERDICTS.join(', ')}` },
+    status: { value: 'STATUS', choices: STATUSES, help: `only this status: ${STATUSES.join(', ')}` },
     host: { value: 'HOST', help: 'only streams of this host, with the port if the URL has one' },
     q: { value: 'TEXT', help: 'search in name and URL' },
     limit: { short: 'n', value: 'N', help: 'maximum number (default: all)' },
   },
-  examples: ['weir ls --verdict dead', "weir ls --tag shop --json | jq -r '.name'"],
+  examples: ['weir ls --status dead', "weir ls --tag shop --json | jq -r '.name'"],
   async run(given, io) {
     const rows: ListedStream[] = []
     for await (const stream of matching(given, io)) {
@@ -51,7 +51,7 @@ async function* matching(given: Given, io: Io): AsyncGenerator<ListedStream> {
   const limit = integer(given, 'limit', 1, MAX_LIMIT) ?? MAX_LIMIT
   const query = {
     ...(tag !== undefined && { tag }),
-    ...(given.has('verdict') && { state: given.text('verdict') as Verdict }),
+    ...(given.has('status') && { status: given.text('status') as Status }),
     // The API searches text: matches other than the host itself are filtered out here.
     ...((q ?? host) !== undefined && { q: (q ?? host) as string }),
     ...(host === undefined && { limit }),
@@ -77,9 +77,9 @@ function shown(streams: readonly ListedStream[], { out, now }: Io): string {
   )
 }
 
-function row({ verdict, since, kind, name, tags, url, id }: ListedStream, out: Output, now: number): Cell[] {
+function row({ status, since, kind, name, tags, url, id }: ListedStream, out: Output, now: number): Cell[] {
   return [
-    { text: verdict, paint: verdictPaint(out, verdict) },
+    { text: status, paint: statusPaint(out, status) },
     ...[age(since, now), kind, name, tags.join(', '), url, id].map((text) => ({ text: safe(text) })),
   ]
 }

@@ -1,19 +1,16 @@
 import { answerOf, type WeirClient, type Wire } from '../../client/client.ts'
-import { VERDICTS, type Verdict } from '../../core/judging/verdict.ts'
+import { DOWN, IN_TROUBLE, STATUSES, type Status } from '../../core/sets/statuses.ts'
 import { bytes } from '../../core/units.ts'
 import { type Command, EXIT, type Io } from '../command.ts'
-import { age, say, sayJson, verdictPaint } from '../print.ts'
+import { age, say, sayJson, statusPaint } from '../print.ts'
 import { type ListedStream, listStreams, resolveStream } from '../resolve.ts'
 import { table } from '../table.ts'
 import { safe } from '../text.ts'
 
-/** Statuses that need action, worst first; `backing-off` may recover by itself. */
-const UNWELL: readonly Verdict[] = ['dead', 'stalled']
-const ATTENTION: readonly Verdict[] = [...UNWELL, 'backing-off']
 /** Maximum number of streams listed per status. */
 const MAX_NAMED = 20
 
-type Status = Wire<
+type Found = Wire<
   NonNullable<Awaited<ReturnType<ReturnType<WeirClient['api']['streams']>['status']['get']>>['data']>
 >
 
@@ -40,15 +37,15 @@ async function one(io: Io, wanted: string, json: boolean): Promise<number> {
   const found = await answerOf(client.url, client.api.streams({ id }).status.get())
   if (json) await sayJson(io, found)
   else await tellOne(io, found)
-  return UNWELL.includes(found.verdict) ? EXIT.unwell : EXIT.ok
+  return DOWN.includes(found.status) ? EXIT.unwell : EXIT.ok
 }
 
-async function tellOne(io: Io, { evidence, run, counts, ...stream }: Status): Promise<void> {
+async function tellOne(io: Io, { evidence, run, counts, ...stream }: Found): Promise<void> {
   const at = io.now()
   const ago = (when: string | null) => (when === null ? undefined : `${age(when, at)} ago`)
   const { entries, errors, wireBytes, minutes } = counts.recent
   const { lastError, nextRetryAt } = evidence
-  await io.out.write(`${safe(stream.name)}: ${verdictPaint(io.out, stream.verdict)(stream.verdict)}\n`)
+  await io.out.write(`${safe(stream.name)}: ${statusPaint(io.out, stream.status)(stream.status)}\n`)
   const facts: [string, string | undefined][] = [
     ['reason', stream.reason],
     ['since', `${stream.since} (${age(stream.since, at)})`],
@@ -78,28 +75,28 @@ async function fleet(io: Io, json: boolean): Promise<number> {
   const attention = await inNeed(io)
   if (json) await sayJson(io, { ...counts, attention: attention.map(brief) })
   else await tellFleet(io, counts, attention)
-  return UNWELL.some((verdict) => counts.verdicts[verdict] > 0) ? EXIT.unwell : EXIT.ok
+  return DOWN.some((status) => counts.statuses[status] > 0) ? EXIT.unwell : EXIT.ok
 }
 
 async function inNeed(io: Io): Promise<ListedStream[]> {
   const found: ListedStream[] = []
-  for (const state of ATTENTION) {
-    for await (const page of listStreams(io, { state, limit: MAX_NAMED })) found.push(...page)
+  for (const status of IN_TROUBLE) {
+    for await (const page of listStreams(io, { status, limit: MAX_NAMED })) found.push(...page)
   }
   return found
 }
 
-function brief({ id, name, url, verdict, reason, since }: ListedStream) {
-  return { id, name, url, verdict, reason, since }
+function brief({ id, name, url, status, reason, since }: ListedStream) {
+  return { id, name, url, status, reason, since }
 }
 
 async function tellFleet(
   io: Io,
-  { streams, verdicts }: { streams: number; verdicts: Record<Verdict, number> },
+  { streams, statuses }: { streams: number; statuses: Record<Status, number> },
   attention: readonly ListedStream[],
 ): Promise<void> {
-  const parts = VERDICTS.filter((verdict) => verdicts[verdict] > 0).map(
-    (verdict) => `${verdicts[verdict]} ${verdictPaint(io.out, verdict)(verdict)}`,
+  const parts = STATUSES.filter((status) => statuses[status] > 0).map(
+    (status) => `${statuses[status]} ${statusPaint(io.out, status)(status)}`,
   )
   const what = streams === 1 ? '1 stream' : `${streams} streams`
   await io.out.write(`${what}${parts.length > 0 ? `: ${parts.join(', ')}` : ''}\n`)
@@ -110,8 +107,8 @@ async function tellFleet(
     { title: 'NAME', shrinks: true },
     { title: 'REASON', shrinks: true },
   ]
-  const rows = attention.map(({ verdict, since, name, reason }) => [
-    { text: verdict, paint: verdictPaint(io.out, verdict) },
+  const rows = attention.map(({ status, since, name, reason }) => [
+    { text: status, paint: statusPaint(io.out, status) },
     ...[age(since, io.now()), name, reason].map((text) => ({ text: safe(text) })),
   ])
   await io.out.write(`\n${table(columns, rows, io.out.columns)}`)

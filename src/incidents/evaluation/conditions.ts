@@ -5,13 +5,14 @@ import { parsePointer, select } from '../../core/documents/pointer.ts'
 import { AT_REST } from '../../core/judging/alarm.ts'
 import { type Condition, compileCondition } from '../../core/judging/condition.ts'
 import { PatternError } from '../../core/judging/pattern.ts'
+import type { StreamKind } from '../../core/sets/stream-kinds.ts'
 import { Problem } from '../../errors.ts'
 import type { Database } from '../../storage/storage.ts'
 import { documentOf, versionAt } from '../../streams/documents/documents.ts'
 import { versionsIn } from '../../streams/documents/versions.ts'
+import { inScope } from '../rule-kinds/kind.ts'
 import type { Rule } from '../rules.ts'
 import type { Memory } from './findings.ts'
-import { inScope } from './rule-evaluation.ts'
 
 /** Documents that one evaluation builds for one rule, those that changed longest ago first; the others follow later. */
 const DOCUMENTS_A_LOOK = 50
@@ -23,7 +24,7 @@ const FOUND_CHARS = 100
 type ConditionRule = Extract<Rule, { kind: 'condition' }>
 interface Changed {
   id: string
-  kind: 'sse' | 'poll'
+  kind: StreamKind
   changed_at: number | null
 }
 

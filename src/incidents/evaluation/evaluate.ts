@@ -10,7 +10,7 @@ import { type Incident, incidentOf, open, resolve, saveSteps, stepAll, worsen, w
 import { attach } from './attach.ts'
 import { tryCondition } from './conditions.ts'
 import { type CanConnect, isOutside } from './egress-check.ts'
-import { type Finding, VERDICT_THRESHOLDS, verdictFindings } from './findings.ts'
+import { type Finding, STATUS_THRESHOLDS, statusFindings } from './findings.ts'
 import { isDue, ruleFindings } from './rule-evaluation.ts'
 import { EGRESS, HOST_KEY, stepShared } from './shared-causes.ts'
 import { type Fleet, fleetOf } from './standing.ts'
@@ -93,7 +93,7 @@ async function look(tx: Database, isReachable: boolean | undefined, now: number)
   await open(tx, shared.opened, now)
   await grow(tx, fleet)
   await worsen(tx, now)
-  await saveSteps(tx, stepAll(await verdictFindings(tx, now), VERDICT_THRESHOLDS, now), now)
+  await saveSteps(tx, stepAll(await statusFindings(tx, now), STATUS_THRESHOLDS, now), now)
   for (const rule of await listRules(tx)) if (isDue(rule, now)) await lookBy(tx, rule, now)
   await attach(tx, now)
   return fleet
@@ -139,7 +139,7 @@ async function tellChanges(
     return [{ finding, alarm, memory: { seenAt: since, toldAt } }]
   })
   await writeAlarms(tx, seen, now)
-  await saveSteps(tx, stepAll(left, VERDICT_THRESHOLDS, now), now)
+  await saveSteps(tx, stepAll(left, STATUS_THRESHOLDS, now), now)
   await open(tx, changes, now, true)
 }
 

@@ -1,7 +1,7 @@
 import { type SQL, sql } from 'drizzle-orm'
 import { type Alarm, AT_REST, type Look, type Thresholds } from '../../core/judging/alarm.ts'
 import type { Database } from '../../storage/storage.ts'
-import { type Cause, VERDICT_RULE } from '../causes.ts'
+import { type Cause, STATUS_RULE } from '../causes.ts'
 import { standings } from './standing.ts'
 
 /** What one evaluation of one rule finds about one stream, with the result of earlier evaluations. */
@@ -35,7 +35,7 @@ export interface Memory {
 /** Most streams in one evaluation: the rest of an outage comes with the next one. */
 export const MAX_FINDINGS = 20_000
 /** A status can change with the next byte: 15 s of it open an incident, and 10 s without it resolve that. */
-export const VERDICT_THRESHOLDS: Thresholds = { failure: 3, success: 2 }
+export const STATUS_THRESHOLDS: Thresholds = { failure: 3, success: 2 }
 
 /** A row of a rule's query. */
 export interface FindingRow {
@@ -53,13 +53,13 @@ export interface FindingRow {
 }
 
 /** The findings of the built-in rule, without streams that have nothing new. */
-export async function verdictFindings(tx: Database, now: number): Promise<Finding[]> {
+export async function statusFindings(tx: Database, now: number): Promise<Finding[]> {
   const looks = sql`
     SELECT id, name, host, verdict_reason AS detail, CASE verdict WHEN 'dead' THEN 'dead' ELSE 'stalled' END AS cause,
       coalesce(failing_since, extract(epoch FROM verdict_since) * 1000)::float8 AS since,
       CASE standing WHEN 'down' THEN 'bad' WHEN 'up' THEN 'good' WHEN 'resting' THEN 'none' ELSE 'unknown' END AS look
     FROM ${standings(now)} AS standing`
-  return findingsOf(tx, VERDICT_RULE, 'stalled', looks)
+  return findingsOf(tx, STATUS_RULE, 'stalled', looks)
 }
 
 /** Joins findings with their rule's alarms, where one changes the other. A stream without a finding has left the rule. */

@@ -1,6 +1,7 @@
-import { type SQL, sql } from 'drizzle-orm'
+import { inArray, type SQL, sql } from 'drizzle-orm'
 import type { HostTally, Tally } from '../../core/judging/blame.ts'
-import { HELD_WITHIN_MS } from '../../core/judging/verdict.ts'
+import { HELD_WITHIN_MS } from '../../core/judging/status.ts'
+import { withStanding } from '../../core/sets/statuses.ts'
 import type { Database } from '../../storage/storage.ts'
 import { hostOf } from '../../streams/ingest/host.ts'
 import { isSharedAs } from '../../streams/registry/visibility.ts'
@@ -24,15 +25,19 @@ export function standings(now: number): SQL {
       CASE
         WHEN s.desired <> 'running' THEN 'resting'
         WHEN w.seen_at IS NULL OR w.seen_at < ${held}::timestamptz THEN 'unheld'
-        WHEN st.verdict IN ('stalled', 'dead') THEN 'down'
-        WHEN st.verdict = 'backing-off' THEN 'failing'
-        WHEN st.verdict = 'live' OR (st.verdict = 'quiet' AND st.evidence->>'phase' = 'open') THEN 'up'
+        WHEN ${has('down')} THEN 'down'
+        WHEN ${has('failing')} THEN 'failing'
+        WHEN ${has('up')} OR (${has('connecting')} AND st.evidence->>'phase' = 'open') THEN 'up'
         ELSE 'unknown'
       END AS standing,
       greatest((st.evidence->>'lastByteAt')::float8, (st.evidence->>'lastPollAt')::float8) AS life_at,
       (st.evidence->>'failingSince')::float8 AS failing_since
     FROM weir.states st JOIN weir.streams s ON s.id = st.stream_id LEFT JOIN weir.workers w ON w.name = st.worker
     WHERE ${WATCHED})`
+}
+
+function has(standing: Parameters<typeof withStanding>[0]): SQL {
+  return inArray(sql`st.verdict`, withStanding(standing))
 }
 
 /** Failing streams, by what they share. */

@@ -1,5 +1,5 @@
 import { Type } from '@sinclair/typebox'
-import { SCOPES } from '../../../drizzle/schema.ts'
+import { SCOPES } from '../../core/sets/scopes.ts'
 import { choice, Id, Instant, named, nullable, Text } from './types.ts'
 
 const KEY = {

@@ -1,4 +1,5 @@
 import { type TSchema, Type } from '@sinclair/typebox'
+import { VERSION_KINDS } from '../../core/sets/entry-kinds.ts'
 import { answer } from './answer.ts'
 import { Bytes, choice, Instant, Json, named, nullable, pageOf, Text } from './types.ts'
 
@@ -28,7 +29,7 @@ export const Diff = named('Diff', {
 const Version = named('Version', {
   seq: Seq,
   at: Instant,
-  kind: choice(['snapshot', 'patch']),
+  kind: choice(VERSION_KINDS),
   hash: Hash,
   changed: nullable(Type.Boolean()),
   patchBytes: nullable(Bytes),

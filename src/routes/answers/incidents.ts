@@ -2,7 +2,7 @@ import { Type } from '@sinclair/typebox'
 import { INCIDENT_EVENTS } from '../../../drizzle/schema.ts'
 import { CAUSES } from '../../incidents/causes.ts'
 import { INCIDENT_STATES } from '../../incidents/read.ts'
-import { RULE_KINDS } from '../../incidents/rule-input.ts'
+import { RULE_KINDS } from '../../incidents/rule-kinds.ts'
 import { ScheduleSchema } from '../../incidents/silences.ts'
 import { Count, choice, Id, Instant, Json, named, nullable, Text } from './types.ts'
 

@@ -1,8 +1,8 @@
 import { Type } from '@sinclair/typebox'
-import { KINDS } from '../../../drizzle/schema.ts'
+import { STREAM_KINDS } from '../../core/sets/stream-kinds.ts'
 import { Bytes, Count, choice, Id, Ms, named, nullable, Text } from './types.ts'
 
-const Kind = choice(KINDS)
+const Kind = choice(STREAM_KINDS)
 
 const Answer = Type.Object(
   {

@@ -1,10 +1,13 @@
-import { Type } from '@sinclair/typebox'
-import { DESIRED, ENTRY_KINDS, KINDS } from '../../../drizzle/schema.ts'
-import { VERDICTS } from '../../core/judging/verdict.ts'
+import { type TArray, type TString, Type } from '@sinclair/typebox'
+import { DESIRED } from '../../../drizzle/schema.ts'
+import { ENTRY_KINDS } from '../../core/sets/entry-kinds.ts'
+import { STATUSES, type Status as StreamStatus } from '../../core/sets/statuses.ts'
+import { eachField, type PlainName, type PlainValues } from '../../core/sets/stream-fields.ts'
+import { STREAM_KINDS } from '../../core/sets/stream-kinds.ts'
 import { Bytes, Count, choice, Headers, Id, Instant, Json, Ms, named, nullable, Text } from './types.ts'
 
-const Verdict = choice(VERDICTS)
-const Kind = choice(KINDS)
+const StatusName = choice(STATUSES)
+const Kind = choice(STREAM_KINDS)
 const retention = Type.Partial(Type.Object({ maxAgeMs: Count, maxEntries: Count, maxBytes: Bytes }))
 
 const stream = {
@@ -17,11 +20,7 @@ const stream = {
   body: nullable(Text),
   intervalMs: Type.Integer({ minimum: 1, description: 'Time between two polls, in milliseconds' }),
   silenceMs: nullable(Count, 'Allowed silence, in milliseconds; null: learned automatically'),
-  payloadPointer: Text,
-  ignorePaths: Type.Array(Text),
-  arrayKeys: Type.Array(Text),
-  tags: Type.Array(Text),
-  notify: Type.Array(Text, { description: 'Channels to notify' }),
+  ...plainFields(),
   retention: nullable(retention, 'Retention limits for this stream, stricter than the global ones'),
   desired: choice(DESIRED, 'Desired state; `idle`: starts with the next subscriber'),
   alwaysOn: Type.Boolean({ description: 'Whether it keeps running without subscribers' }),
@@ -29,6 +28,14 @@ const stream = {
   twinOf: nullable(Id, 'ID of the polled stream that this twin is compared with'),
   createdAt: Instant,
   updatedAt: Instant,
+}
+
+/** The texts and lists of texts that the owner sets. */
+function plainFields() {
+  return eachField(({ type, description }) => {
+    const described = description === undefined ? {} : { description }
+    return type === 'list' ? Type.Array(Text, described) : Type.String(described)
+  }) as { [Name in PlainName]: PlainValues[Name] extends string ? TString : TArray<TString> }
 }
 
 export const Stream = named('Stream', stream, 'A registered API')
@@ -46,7 +53,7 @@ export const ChangedStream = named(
 
 export const ListedStream = named(
   'ListedStream',
-  { ...stream, verdict: Verdict, reason: Text, since: Instant },
+  { ...stream, status: StatusName, reason: Text, since: Instant },
   'A stream with its status',
 )
 
@@ -87,7 +94,7 @@ export const Status = named('Status', {
   name: Text,
   kind: Kind,
   desired: stream.desired,
-  verdict: Verdict,
+  status: StatusName,
   reason: Text,
   since: Instant,
   evidence: Evidence,
@@ -97,11 +104,8 @@ export const Status = named('Status', {
 
 export const Fleet = named('Fleet', {
   streams: Count,
-  verdicts: Type.Object(
-    Object.fromEntries(VERDICTS.map((verdict) => [verdict, Count])) as Record<
-      (typeof VERDICTS)[number],
-      typeof Count
-    >,
+  statuses: Type.Object(
+    Object.fromEntries(STATUSES.map((status) => [status, Count])) as Record<StreamStatus, typeof Count>,
   ),
 })
 

@@ -1,6 +1,6 @@
 import { Type } from '@sinclair/typebox'
 import type { ServiceKind } from '../../core/graph.ts'
-import { VERDICTS } from '../../core/judging/verdict.ts'
+import { STATUSES } from '../../core/sets/statuses.ts'
 import { Count, choice, Instant, Json, Ms, named, Text } from './types.ts'
 
 const KINDS: Record<ServiceKind, true> = {
@@ -23,7 +23,7 @@ const Service = named('Service', {
   group: Type.Optional(Text),
   url: Type.Optional(Text),
   color: Text,
-  verdict: Type.Optional(choice(VERDICTS)),
+  status: Type.Optional(choice(STATUSES)),
   reason: Type.Optional(Text),
   href: Type.Optional(Type.String({ description: 'Path of its page in the console' })),
   reportedAt: Instant,

@@ -1,6 +1,7 @@
-import { KINDS } from '../../../drizzle/schema.ts'
-import { VERDICTS } from '../../core/judging/verdict.ts'
-import { choice, instant, otherwise, text, whole } from './query.ts'
+import { STATUSES } from '../../core/sets/statuses.ts'
+import { STREAM_KINDS } from '../../core/sets/stream-kinds.ts'
+import { SORTS } from '../../streams/registry/listing.ts'
+import { choice, deprecated, instant, otherwise, renamed, text, whole } from './query.ts'
 
 const DEFAULT_LIMIT = 50
 const MAX_LIMIT = 500
@@ -10,9 +11,13 @@ export const STREAM_FILTERS = {
   q: text('Search in name and URL'),
   tag: text('Only streams with this tag'),
   host: text('Host of the URL, including the port'),
-  state: choice(VERDICTS, 'Status of the stream'),
-  kind: choice(KINDS),
+  status: choice(STATUSES, 'Status of the stream'),
+  state: deprecated(choice(STATUSES, 'Former name of `status`')),
+  kind: choice(STREAM_KINDS),
 }
+
+/** What a list is sorted by; `verdict` is the former name of `status`. */
+export const SORT = renamed(choice(SORTS), { verdict: 'status' })
 
 /** The size of a page. */
 export function pageSize(max = MAX_LIMIT) {

@@ -14,6 +14,7 @@ export interface Parameter<Read, Sent = Read> {
 export interface Documented {
   description?: string
   required?: boolean
+  deprecated?: boolean
   schema: object
 }
 
@@ -117,6 +118,19 @@ export function choices<T extends string>(
 export function flag(description?: string): Parameter<boolean | undefined, 'true' | 'false' | undefined> {
   const words = choice(['true', 'false'], description)
   return single(words.documented, (name, text) => words.read(name, [text]) === 'true')
+}
+
+/** The same parameter, also with former names of its values. */
+export function renamed<Read, Sent>(
+  { read, documented }: Parameter<Read, Sent>,
+  names: Readonly<Record<string, string>>,
+): Parameter<Read, Sent> {
+  return { documented, read: (name, texts) => read(name, texts.map((text) => names[text] ?? text)) }
+}
+
+/** The same parameter, marked as one to leave. */
+export function deprecated<Read, Sent>({ read, documented }: Parameter<Read, Sent>): Parameter<Read, Sent> {
+  return { read, documented: { ...documented, deprecated: true } }
 }
 
 /** A text that is read as something else. @param read throws Problem `invalid_field` */

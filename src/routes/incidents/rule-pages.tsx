@@ -10,8 +10,9 @@ import {
 import { DAYS } from '../../core/judging/schedule.ts'
 import { Problem } from '../../errors.ts'
 import { streamNames } from '../../incidents/read.ts'
-import { checkRule, RULE_KINDS } from '../../incidents/rule-input.ts'
-import { addRule, changeRule, getRule, listRules, type Rule, removeRule } from '../../incidents/rules.ts'
+import { checkRule } from '../../incidents/rule-input.ts'
+import { eachRuleKind, RULE_KINDS } from '../../incidents/rule-kinds.ts'
+import { addRule, changeRule, getRule, listRules, removeRule } from '../../incidents/rules.ts'
 import { addSilence, listSilences, removeSilence, type Silence, silentAt } from '../../incidents/silences.ts'
 import { html } from '../http/html.ts'
 import { readForm } from '../http/input.ts'
@@ -20,14 +21,7 @@ import type { LivePages } from '../live/live-pages.tsx'
 import type { LivePart } from '../live/live-views.tsx'
 import type { IncidentRoutesDeps } from './incidents.ts'
 
-const EXAMPLES: Record<Rule['kind'], string> = {
-  errorRate: '{"above": 0.2, "windowMs": 600000}',
-  changed: '{"everyMs": 300000}',
-  unchanged: '{"forMs": 3600000}',
-  changeRate: '{"min": 0.01, "max": 0.5} or {} to learn',
-  size: '{"max": 100000} or {} to learn',
-  condition: '{"pointer": "/status", "op": "notEquals", "value": "ok"}',
-}
+const EXAMPLES = eachRuleKind(({ example }) => example)
 
 /** The rule and silence pages. */
 export function rulePages(deps: IncidentRoutesDeps & { pages: LivePages }) {

@@ -2,7 +2,7 @@ import type { StreamRow } from '../../../views/streams/table.tsx'
 import { StreamTableRow } from '../../../views/streams/table.tsx'
 import type { Hub } from '../../hub/hub.ts'
 import { Activity } from '../../streams/status/activity.ts'
-import { type Status, type StatusDeps, statusesOf } from '../../streams/status/status.ts'
+import { type StatusDeps, type StreamStatus, statusesOf } from '../../streams/status/status.ts'
 import { listPageTopic } from '../../topics.ts'
 import { streamRow } from '../streams/view-models.ts'
 import type { Send } from './live-pages.tsx'
@@ -58,7 +58,7 @@ export class LiveLists {
   }
 
   /** Sends the rows that changed to the pages that show them. */
-  async push(statuses: readonly Status[]): Promise<void> {
+  async push(statuses: readonly StreamStatus[]): Promise<void> {
     const { hub } = this.#deps
     const shown = statuses.filter(({ stream }) => this.shows(stream.id))
     if (shown.length === 0) return
@@ -83,7 +83,7 @@ export class LiveLists {
   }
 
   /** Statuses as rows, in their order. */
-  async rows(statuses: readonly Status[]): Promise<StreamRow[]> {
+  async rows(statuses: readonly StreamStatus[]): Promise<StreamRow[]> {
     const ids = statuses.map(({ stream }) => stream.id)
     const lastHour = await this.#activity.of(ids, this.#deps.now())
     return statuses.map((status) => streamRow(status, lastHour.get(status.stream.id) ?? []))

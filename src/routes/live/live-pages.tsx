@@ -8,7 +8,7 @@ import type { Hub } from '../../hub/hub.ts'
 import { readLog } from '../../streams/log/logs.ts'
 import { type LogFilter, matches } from '../../streams/log/search-log.ts'
 import type { Entry } from '../../streams/recording/entry.ts'
-import { type Status, type StatusDeps, statusesOf, statusOf } from '../../streams/status/status.ts'
+import { type StatusDeps, type StreamStatus, statusesOf, statusOf } from '../../streams/status/status.ts'
 import { filteredPageTopic, streamPageTopic } from '../../topics.ts'
 import { entryRow, measureView, savingsView, statusView, twinView } from '../streams/view-models.ts'
 import { LiveLists } from './live-lists.tsx'
@@ -138,7 +138,7 @@ export class LivePages {
   }
 
   /** The current live parts of a stream's page, except its log. */
-  async #panels(status: Status): Promise<string> {
+  async #panels(status: StreamStatus): Promise<string> {
     const { db, now } = this.#deps
     const [measures, savings, twin] = await Promise.all([
       measureView(db, status.stream.id, now()),

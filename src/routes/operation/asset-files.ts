@@ -1,9 +1,13 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { statusCss } from '../../../views/layout/status-css.ts'
 import { packageHome, ROOT } from '../../files.ts'
 
 /** What of the repository browsers load, under the path that it has there: so that scripts find one another. */
-const OWN_FILES = /^views\/([\w-]+\/)+[\w-]+\.(css|svg)$|^views\/[\w-]+\/client\/([\w-]+\/)*[\w-]+\.ts$/
+const OWN_FILES =
+  /^views\/([\w-]+\/)+[\w-]+\.(css|svg)$|^views\/[\w-]+\/client\/([\w-]+\/)*[\w-]+\.ts$|^src\/core\/sets\/[\w-]+\.ts$/
+/** What is added to the end of a file, derived from the closed sets. */
+const ADDED: Readonly<Record<string, string>> = { 'views/layout/weir.css': statusCss() }
 const HTMX = packageHome('htmx.org')
 const MERMAID = packageHome('mermaid')
 const ELK = packageHome('elkjs', MERMAID)
@@ -37,11 +41,18 @@ export function locateAsset(path: string): readonly string[] {
   return OWN_FILES.test(path) ? [join(ROOT, path)] : []
 }
 
+/** What a file is served with in addition to its own contents. */
+export function addedTo(path: string): string | undefined {
+  return ADDED[path]
+}
+
 /** Over our own files as they are, and over packages by their version: those don't change within one. */
 function contentHash(): string {
   const hash = new Bun.CryptoHasher('sha256')
-  const paths = readdirSync(join(ROOT, 'views'), { recursive: true, encoding: 'utf8' })
-  for (const path of paths.map((each) => `views/${each.replaceAll('\\', '/')}`).sort()) {
+  const paths = ['views', 'src/core/sets'].flatMap((folder) =>
+    readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' }).map((each) => `${folder}/${each}`),
+  )
+  for (const path of paths.map((each) => each.replaceAll('\\', '/')).sort()) {
     if (OWN_FILES.test(path)) hash.update(`${path}\n`).update(readFileSync(join(ROOT, path)))
   }
   for (const home of [HTMX, MERMAID, ELK, UPLOT]) hash.update(readFileSync(join(home, 'package.json')))

@@ -4,7 +4,7 @@ import { gzip } from 'node:zlib'
 import { Elysia } from 'elysia'
 import { Problem } from '../../errors.ts'
 import { acceptsCoding } from '../../hub/frame.ts'
-import { ASSET_FOLDER, locateAsset } from './asset-files.ts'
+import { ASSET_FOLDER, addedTo, locateAsset } from './asset-files.ts'
 
 /** Content codings, the one that makes files smallest first. A file is compressed once in each that is asked for. */
 const CODINGS = ['zstd', 'gzip'] as const
@@ -101,7 +101,7 @@ async function load(path: string, transpiler: Bun.Transpiler): Promise<Asset | u
   const files = locateAsset(path).map((file) => Bun.file(file))
   const [first] = files
   if (first === undefined || !(await first.exists())) return undefined
-  const source = await contents(files)
+  const source = await contents(files, addedTo(path))
   const plain = path.endsWith('.ts')
     ? new TextEncoder().encode(transpiler.transformSync(new TextDecoder().decode(source)))
     : source
@@ -110,7 +110,8 @@ async function load(path: string, transpiler: Bun.Transpiler): Promise<Asset | u
 }
 
 /** One after the other, each on lines of its own. */
-async function contents(files: readonly Bun.BunFile[]): Promise<Uint8Array<ArrayBuffer>> {
+async function contents(files: readonly Bun.BunFile[], added?: string): Promise<Uint8Array<ArrayBuffer>> {
   const parts = await Promise.all(files.map((file) => file.bytes()))
+  if (added !== undefined) parts.push(new TextEncoder().encode(added))
   return Buffer.concat(parts.flatMap((part, index) => (index === 0 ? part : [NEW_LINE, part])))
 }

@@ -1,6 +1,7 @@
 import { Elysia } from 'elysia'
 import { type LookFormData, LookPage, Outcome } from '../../../views/preview/preview.tsx'
 import { StartFields } from '../../../views/preview/start.tsx'
+import { isStreamKind, STREAM_KIND } from '../../core/sets/stream-kinds.ts'
 import { Problem } from '../../errors.ts'
 import { clientOf } from '../../limits/client.ts'
 import { checkLook, checkRegistration } from '../../streams/registry/registration.ts'
@@ -118,7 +119,7 @@ function registrationOf(values: Values): Record<string, unknown> {
     ...(intervalSeconds?.trim() && { intervalMs: Math.round(Number(intervalSeconds) * 1_000) }),
     ...(tags?.trim() && { tags: listOf(tags, ',') }),
     ...(arrayKeys?.trim() && { arrayKeys: listOf(arrayKeys, ',') }),
-    ...(twin !== undefined && kind !== 'sse' && { twin: true }),
+    ...(twin !== undefined && !(isStreamKind(kind) && !STREAM_KIND[kind].isPolled) && { twin: true }),
   }
 }
 

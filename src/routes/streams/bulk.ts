@@ -1,9 +1,9 @@
 import { Type } from '@sinclair/typebox'
 import { Elysia } from 'elysia'
-import { KINDS } from '../../../drizzle/schema.ts'
 import { callerOf } from '../../auth/caller.ts'
 import { checkScope } from '../../auth/scopes.ts'
-import { VERDICTS } from '../../core/judging/verdict.ts'
+import { STATUSES } from '../../core/sets/statuses.ts'
+import { STREAM_KINDS } from '../../core/sets/stream-kinds.ts'
 import { causeOf, Problem } from '../../errors.ts'
 import { checked } from '../../schema.ts'
 import type { Database } from '../../storage/storage.ts'
@@ -22,6 +22,7 @@ import { jsonOrLines } from '../answers/answer.ts'
 import * as answers from '../answers/transfer.ts'
 import { body } from '../http/body.ts'
 import { describe } from '../http/describe.ts'
+import { filterOf } from '../http/filter.ts'
 import { NDJSON } from '../transfer/import-report.ts'
 
 export interface BulkRoutesDeps {
@@ -48,7 +49,14 @@ const Text = Type.String({ minLength: 1, maxLength: 8_192 })
 const choice = <T extends string>(values: readonly T[]) =>
   Type.Union(values.map((value) => Type.Literal(value)))
 const FilterSchema = Type.Partial(
-  Type.Object({ q: Text, tag: Text, host: Text, state: choice(VERDICTS), kind: choice(KINDS) }),
+  Type.Object({
+    q: Text,
+    tag: Text,
+    host: Text,
+    status: choice(STATUSES),
+    state: choice(STATUSES),
+    kind: choice(STREAM_KINDS),
+  }),
   { additionalProperties: false, description: 'As in the list of streams; empty matches all' },
 )
 const BulkSchema = Type.Object(
@@ -106,7 +114,8 @@ export function checkBulk(value: unknown): Bulk {
       isTagging ? `${action} requires a tag.` : `${action} doesn't take a tag.`,
       'tag',
     )
-  const streams = ids === undefined ? { filter: filter ?? {} } : { ids: ids.map((id) => id.toLowerCase()) }
+  const streams =
+    ids === undefined ? { filter: filterOf(filter ?? {}) } : { ids: ids.map((id) => id.toLowerCase()) }
   return { action, streams, tag, atMost }
 }
 

@@ -6,13 +6,19 @@ import { type Caller, callerOf } from '../../auth/caller.ts'
 import { Problem } from '../../errors.ts'
 import type { Hub } from '../../hub/hub.ts'
 import { readerOf } from '../../limits/client.ts'
-import { countStreams, type Filter, firstOrder, ORDERS, SORTS } from '../../streams/registry/listing.ts'
+import { countStreams, type Filter, firstOrder, ORDERS } from '../../streams/registry/listing.ts'
 import { checkRegistration } from '../../streams/registry/registration.ts'
 import type { Streams } from '../../streams/registry/streams.ts'
 import { isUuid } from '../../streams/registry/uuid.ts'
 import { visibleAmong } from '../../streams/registry/visibility.ts'
-import { type Fleet, fleet, type Status, type StatusDeps, statusesOf } from '../../streams/status/status.ts'
-import { FILTERS, filterOf } from '../http/filter.ts'
+import {
+  type Fleet,
+  fleet,
+  type StatusDeps,
+  type StreamStatus,
+  statusesOf,
+} from '../../streams/status/status.ts'
+import { FILTERS, filterOf, sortOf } from '../http/filter.ts'
 import { html } from '../http/html.ts'
 import { oneOf, query, readForm } from '../http/input.ts'
 import { redirect } from '../http/redirect.ts'
@@ -48,7 +54,7 @@ export function consoleRoutes(deps: ConsoleRoutesDeps) {
   async function listData(request: Request, caller = callerOf(request)): Promise<StreamsPageData> {
     const { after, ...asked } = query(request, ...FILTERS, 'sort', 'order', 'after')
     const filter = filterOf(asked)
-    const sort = oneOf('sort', asked.sort, SORTS)
+    const sort = sortOf(asked.sort)
     const order = sort && (oneOf('order', asked.order, ORDERS) ?? firstOrder(sort))
     const listed: ListedAs = { ...filter, sort, order }
     // Read first: a stream registered meanwhile changes it.
@@ -59,11 +65,10 @@ export function consoleRoutes(deps: ConsoleRoutesDeps) {
     )
     const ids = page.items.map(({ id }) => id)
     const isWhole = after === undefined && page.next === undefined
-    const [statuses, all] = await Promise.all([statusesOf(deps, ids), fleet(db, caller)])
-    const { verdicts } = all
+    const [found, all] = await Promise.all([statusesOf(deps, ids), fleet(db, caller)])
     return {
-      rows: await pages.lists.rows(inOrder(ids, statuses)),
-      verdicts,
+      rows: await pages.lists.rows(inOrder(ids, found)),
+      statuses: all.statuses,
       listed,
       total: isWhole ? ids.length : await countOf(filter, all, caller),
       next: page.next,
@@ -76,14 +81,14 @@ export function consoleRoutes(deps: ConsoleRoutesDeps) {
 
   /** Reuses the counts of all streams: counting again would read every one of them. */
   function countOf(
-    { state, ...narrower }: Filter,
-    { streams, verdicts }: Fleet,
+    { status, ...narrower }: Filter,
+    { streams, statuses }: Fleet,
     caller: Caller | undefined,
   ): number | Promise<number> {
     if (Object.values(narrower).some((each) => each !== undefined)) {
-      return countStreams(db, { state, ...narrower }, caller)
+      return countStreams(db, { status, ...narrower }, caller)
     }
-    return state === undefined ? streams : verdicts[state]
+    return status === undefined ? streams : statuses[status]
   }
 
   async function register(request: Request): Promise<Response> {
@@ -104,7 +109,7 @@ export function consoleRoutes(deps: ConsoleRoutesDeps) {
 }
 
 /** Statuses in the order of a page, without streams removed meanwhile. */
-function inOrder(ids: readonly string[], statuses: readonly Status[]): Status[] {
+function inOrder(ids: readonly string[], statuses: readonly StreamStatus[]): StreamStatus[] {
   const byId = new Map(statuses.map((status) => [status.stream.id, status]))
   return ids.flatMap((id) => byId.get(id) ?? [])
 }

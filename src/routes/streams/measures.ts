@@ -13,6 +13,7 @@ import {
   streamRank,
   suggestInterval,
 } from '../../core/measures.ts'
+import { STREAM_KIND } from '../../core/sets/stream-kinds.ts'
 import type { Database } from '../../storage/storage.ts'
 import type { Stream } from '../../streams/ingest/run.ts'
 import { latencyStepsOf } from '../../streams/measures/latency-steps.ts'
@@ -101,7 +102,7 @@ export function measureRoutes({ db, streams, now }: { db: Database; streams: Str
           connections: connectionsOf(db, { streamId: id }, span),
           asked: query.subscribers,
         })
-        return kind === 'sse' ? { ...saved, reason: NOT_POLLED } : saved
+        return STREAM_KIND[kind].isPolled ? saved : { ...saved, reason: NOT_POLLED }
       },
       {
         query: parameters({ ...STEPPED, ...SUBSCRIBERS }),
@@ -214,7 +215,9 @@ async function change(db: Database, scope: Scope, span: Span, stream?: Stream) {
     streamRank: streamRank(lastDay),
     freshness: freshness(polled),
     suggestedIntervalMs:
-      stream?.kind === 'poll' ? suggestInterval(total, stream.intervalMs).intervalMs : null,
+      stream !== undefined && STREAM_KIND[stream.kind].isPolled
+        ? suggestInterval(total, stream.intervalMs).intervalMs
+        : null,
     lastChangedAt: lastChangedAt ?? null,
     paths,
     steps: steps.map((step) => ({

@@ -1,5 +1,6 @@
 import type { StreamFormData } from '../../../views/stream/edit.tsx'
 import { HIDDEN } from '../../core/hidden.ts'
+import { eachField, PLAIN_FIELDS } from '../../core/sets/stream-fields.ts'
 import { Problem } from '../../errors.ts'
 import type { Stream } from '../../streams/ingest/run.ts'
 import { changedHeaders } from '../../streams/registry/changed-headers.ts'
@@ -50,8 +51,7 @@ export function untoldDrops(stream: Stream, values: Values, change: Change): Str
 export function changeOf(stream: Stream, values: Values): Record<string, unknown> {
   const wanted: Record<string, unknown> = {
     name: values.name?.trim() ?? '',
-    tags: listOf(values.tags, ','),
-    notify: listOf(values.notify, ','),
+    ...plainIn(values, (part) => part !== 'response'),
     retention: retentionOf(values),
     ...(fixedBy(stream) === undefined && askedOf(stream, values)),
     ...(stream.proxyKey !== null && { alwaysOn: values.alwaysOn !== undefined }),
@@ -73,14 +73,20 @@ function askedOf(stream: Stream, values: Values): Record<string, unknown> {
     method: values.method ?? stream.method,
     headers: headersOf(stream.headers, values),
     body: values.body?.replaceAll('\r\n', '\n') ?? '',
-    payloadPointer: values.payloadPointer?.trim() ?? '',
-    ignorePaths: listOf(values.ignorePaths, '\n'),
-    arrayKeys: listOf(values.arrayKeys, ','),
+    ...plainIn(values, (part) => part === 'response'),
     ...(values.intervalSeconds !== undefined && { intervalMs: scaled(values.intervalSeconds, 1_000) }),
     ...(values.silenceSeconds !== undefined && {
       silenceMs: values.silenceSeconds.trim() === '' ? null : scaled(values.silenceSeconds, 1_000),
     }),
   }
+}
+
+function plainIn(values: Values, isIn: (part: (typeof PLAIN_FIELDS)[number]['part']) => boolean) {
+  return eachField(
+    ({ name, type, separator = ',' }) =>
+      type === 'list' ? listOf(values[name], separator) : (values[name]?.trim() ?? ''),
+    PLAIN_FIELDS.filter(({ part }) => isIn(part)),
+  )
 }
 
 /** The stream's headers, with hidden values, unless they are removed or given a new value, and the added ones. */
@@ -131,11 +137,7 @@ function valuesOf(stream: Stream): Record<string, string> {
     body: stream.body ?? '',
     intervalSeconds: String(stream.intervalMs / 1_000),
     silenceSeconds: text(silenceMs, 1_000),
-    payloadPointer: stream.payloadPointer,
-    ignorePaths: stream.ignorePaths.join('\n'),
-    arrayKeys: stream.arrayKeys.join(', '),
-    tags: stream.tags.join(', '),
-    notify: stream.notify.join(', '),
+    ...eachField(({ name, separator = ', ' }) => [stream[name]].flat().join(separator)),
     retentionDays: text(retention?.maxAgeMs, DAY_MS),
     retentionEntries: text(retention?.maxEntries, 1),
     retentionMegabytes: text(retention?.maxBytes, MEGABYTE),

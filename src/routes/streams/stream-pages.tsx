@@ -1,5 +1,5 @@
 import { Elysia } from 'elysia'
-import { channels, ENTRY_KINDS } from '../../../drizzle/schema.ts'
+import { channels } from '../../../drizzle/schema.ts'
 import { ChartsPanel, RANGE_NAMES } from '../../../views/stream/charts.tsx'
 import { StreamEditPage } from '../../../views/stream/edit.tsx'
 import { EntryDetails, EntryPage } from '../../../views/stream/entry.tsx'
@@ -12,6 +12,8 @@ import { StreamTableRow } from '../../../views/streams/table.tsx'
 import type { Archive } from '../../archive/archive.ts'
 import { versionsWith } from '../../archive/read-through.ts'
 import { STEPS_MS } from '../../core/measures.ts'
+import type { EntryKind } from '../../core/sets/entry-kinds.ts'
+import { ENTRY_KINDS } from '../../core/sets/entry-kinds.ts'
 import { Problem } from '../../errors.ts'
 import type { Hub } from '../../hub/hub.ts'
 import { listIncidents } from '../../incidents/read.ts'
@@ -20,10 +22,9 @@ import { versionsIn } from '../../streams/documents/versions.ts'
 import { readEntry } from '../../streams/log/logs.ts'
 import { type LogFilter, searchLog } from '../../streams/log/search-log.ts'
 import { hourOfWeek } from '../../streams/measures/measures.ts'
-import type { EntryKind } from '../../streams/recording/entry.ts'
 import { checkChange } from '../../streams/registry/registration.ts'
 import type { Streams } from '../../streams/registry/streams.ts'
-import { type Status, type StatusDeps, statusOf } from '../../streams/status/status.ts'
+import { type StatusDeps, type StreamStatus, statusOf } from '../../streams/status/status.ts'
 import { mayHaveTwin } from '../../streams/twins/twin.ts'
 import { html } from '../http/html.ts'
 import { integerOf, oneOf, query, readForm } from '../http/input.ts'
@@ -133,7 +134,7 @@ export function streamPages(deps: StreamPagesDeps) {
       written,
     )
 
-  async function pageData(status: Status, request: Request): Promise<StreamPageData> {
+  async function pageData(status: StreamStatus, request: Request): Promise<StreamPageData> {
     const { id } = status.stream
     const range = rangeOf(query(request, ...PAGE_QUERY).range)
     const now = deps.now()
@@ -157,7 +158,7 @@ export function streamPages(deps: StreamPagesDeps) {
     }
   }
 
-  async function logData({ stream: { id }, seq }: Status, request: Request): Promise<LogData> {
+  async function logData({ stream: { id }, seq }: StreamStatus, request: Request): Promise<LogData> {
     const { before, kind, q } = query(request, ...PAGE_QUERY)
     const filter = filterOf(kind, q)
     const from = integerOf('before', before, 0, Number.MAX_SAFE_INTEGER)

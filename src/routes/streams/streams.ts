@@ -1,10 +1,10 @@
 import { Elysia, status } from 'elysia'
-import { ENTRY_KINDS } from '../../../drizzle/schema.ts'
 import type { Archive } from '../../archive/archive.ts'
 import { callerOf } from '../../auth/caller.ts'
 import type { Bus } from '../../bus/bus.ts'
 import { HIDDEN } from '../../core/hidden.ts'
-import type { Evidence } from '../../core/judging/verdict.ts'
+import type { Evidence } from '../../core/judging/status.ts'
+import { ENTRY_KINDS } from '../../core/sets/entry-kinds.ts'
 import { Problem } from '../../errors.ts'
 import { acceptsGzip } from '../../hub/frame.ts'
 import type { Hub } from '../../hub/hub.ts'
@@ -21,7 +21,13 @@ import {
   RegistrationSchema,
 } from '../../streams/registry/registration.ts'
 import type { Streams } from '../../streams/registry/streams.ts'
-import { fleet, type Status, type StatusDeps, statusesOf, statusOf } from '../../streams/status/status.ts'
+import {
+  fleet,
+  type StatusDeps,
+  type StreamStatus,
+  statusesOf,
+  statusOf,
+} from '../../streams/status/status.ts'
 import { twinReport } from '../../streams/twins/twin.ts'
 import { entriesTopic } from '../../topics.ts'
 import { created, events, json, jsonOrLines, NOTHING } from '../answers/answer.ts'
@@ -30,7 +36,7 @@ import { pageOf } from '../answers/types.ts'
 import { body } from '../http/body.ts'
 import { describe } from '../http/describe.ts'
 import { invalid } from '../http/input.ts'
-import { PAGES, pageSize, SPAN, STREAM_FILTERS } from '../http/parameters.ts'
+import { PAGES, pageSize, SORT, SPAN, STREAM_FILTERS } from '../http/parameters.ts'
 import { choice, choices, parameters, required, text, whole } from '../http/query.ts'
 import { streamed } from '../http/streamed.ts'
 
@@ -42,7 +48,7 @@ export interface StreamRoutesDeps extends StatusDeps {
   bus: Bus
 }
 
-const ListQuery = parameters({ ...STREAM_FILTERS, sort: choice(SORTS), order: choice(ORDERS), ...PAGES })
+const ListQuery = parameters({ ...STREAM_FILTERS, sort: SORT, order: choice(ORDERS), ...PAGES })
 const SEQ = { min: 0, max: Number.MAX_SAFE_INTEGER }
 const LogsQuery = parameters({
   kind: choices(ENTRY_KINDS),
@@ -85,8 +91,8 @@ export function streamRoutes(deps: StreamRoutesDeps) {
     )
     .get(
       '/api/streams',
-      async ({ query, request }) => {
-        const page = await streams.list({ ...query, caller: callerOf(request) }, deps.now())
+      async ({ query: { state, status = state, ...query }, request }) => {
+        const page = await streams.list({ ...query, status, caller: callerOf(request) }, deps.now())
         return { items: await listed(page.items), next: page.next ?? null }
       },
       {
@@ -155,7 +161,7 @@ export function streamRoutes(deps: StreamRoutesDeps) {
         response: json(answers.Status),
         detail: describe(
           'Get the status of a stream',
-          'The status (`verdict`) with its evidence, the worker that runs the stream, and counts.',
+          'The `status` with its evidence, the worker that runs the stream, and counts.',
         ),
       },
     )
@@ -243,8 +249,8 @@ export function streamRoutes(deps: StreamRoutesDeps) {
     return page.flatMap((stream) => {
       const known = byId.get(stream.id)
       if (known === undefined) return []
-      const { verdict, reason, verdictSince } = known
-      return [{ ...streamJson(stream), verdict, reason, since: verdictSince }]
+      const { status, reason, statusSince } = known
+      return [{ ...streamJson(stream), status, reason, since: statusSince }]
     })
   }
 
@@ -288,15 +294,24 @@ export function streamJson({ headers, proxyKey, owner, via, ...stream }: Stream)
   }
 }
 
-export function statusJson({ stream, verdict, reason, verdictSince, evidence, run, seq, recent }: Status) {
+export function statusJson({
+  stream,
+  status,
+  reason,
+  statusSince,
+  evidence,
+  run,
+  seq,
+  recent,
+}: StreamStatus) {
   return {
     id: stream.id,
     name: stream.name,
     kind: stream.kind,
     desired: stream.desired,
-    verdict,
+    status,
     reason,
-    since: verdictSince,
+    since: statusSince,
     evidence: evidenceJson(evidence),
     run: run ?? null,
     counts: { entries: seq, recent },
@@ -353,7 +368,7 @@ const CHANGE =
   'different origin (scheme, host or port) removes the stored headers, because they were meant for the old origin: send ' +
   'the headers for the new origin in the same request. `droppedHeaders` lists the removed headers.'
 const LIST =
-  'Streams with their status (`verdict`), in order of registration by default. `sort` is one of ' +
+  'Streams with their `status`, in order of registration by default. `sort` is one of ' +
   `${SORTS.join(', ')}, with \`order\` ${ORDERS.join(' or ')}; by default, names ascending and everything else with the ` +
   'worst, highest or latest first. Status sorts by severity; `perMinute` (events or answered polls), `bytes` and ' +
   '`change` cover the five whole minutes before the first page was requested. Ties are ordered by ID; streams without ' +

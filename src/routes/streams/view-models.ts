@@ -6,6 +6,8 @@ import type { StreamRow } from '../../../views/streams/table.tsx'
 import type { TwinView } from '../../../views/twins/twin.tsx'
 import { indentJson } from '../../core/documents/indent.ts'
 import { changeRate, freshness, STEPS_MS, savings, streamRank, suggestInterval } from '../../core/measures.ts'
+import { ENTRY_KIND } from '../../core/sets/entry-kinds.ts'
+import { STREAM_KIND, type StreamKind } from '../../core/sets/stream-kinds.ts'
 import type { Database } from '../../storage/storage.ts'
 import type { Stream } from '../../streams/ingest/run.ts'
 import {
@@ -17,8 +19,8 @@ import {
   sumsOf,
   topPaths,
 } from '../../streams/measures/measures.ts'
-import { type Entry, JSON_KINDS } from '../../streams/recording/entry.ts'
-import type { Status } from '../../streams/status/status.ts'
+import type { Entry } from '../../streams/recording/entry.ts'
+import type { StreamStatus } from '../../streams/status/status.ts'
 import { twinReport } from '../../streams/twins/twin.ts'
 
 /** Characters of an entry's data shown in the log, and in its details. */
@@ -29,7 +31,7 @@ const PATHS_SHOWN = 8
 
 /** What the table of streams shows of a status. */
 export function streamRow(
-  { stream, verdict, reason, evidence, recent }: Status,
+  { stream, status, reason, evidence, recent }: StreamStatus,
   lastHour: readonly number[],
 ): StreamRow {
   const { id, name, url, kind, tags, desired, createdAt } = stream
@@ -40,7 +42,7 @@ export function streamRow(
     kind,
     tags,
     desired,
-    verdict,
+    status,
     reason,
     lastEventAt: date(evidence.lastEventAt),
     perMinute: perMinute(stream.kind, recent),
@@ -53,20 +55,20 @@ export function streamRow(
 
 export function statusView({
   stream,
-  verdict,
+  status,
   reason,
-  verdictSince,
+  statusSince,
   evidence,
   run,
   seq,
   recent,
-}: Status): StatusView {
+}: StreamStatus): StatusView {
   const { lastError } = evidence
   return {
     stream,
-    verdict,
+    status,
     reason,
-    verdictSince,
+    statusSince,
     run,
     entries: seq,
     perMinute: perMinute(stream.kind, recent),
@@ -105,7 +107,7 @@ export async function savingsView(
   { id: streamId, kind, intervalMs }: Pick<Stream, 'id' | 'kind' | 'intervalMs'>,
   now: number,
 ): Promise<SavingsView | undefined> {
-  if (kind !== 'poll') return undefined
+  if (!STREAM_KIND[kind].isPolled) return undefined
   const day = { from: new Date(now - STEPS_MS.day), to: new Date(now) }
   const [sums, connections, sent, paths] = await Promise.all([
     polledSumsOf(db, { streamId }, day),
@@ -155,7 +157,7 @@ export function entryRow(entry: Entry): EntryRow {
 export function entryDetail(entry: Entry): EntryDetail {
   const { data } = entry
   const shown =
-    data !== undefined && JSON_KINDS.has(entry.kind) ? indentJson(data, DETAIL_CHARS) : cutText(data)
+    data !== undefined && ENTRY_KIND[entry.kind].isJson ? indentJson(data, DETAIL_CHARS) : cutText(data)
   return {
     ...entryRow(entry),
     request: entry.exchange?.request,
@@ -171,8 +173,8 @@ function cutText(text: string | undefined): { text: string | undefined; cut: boo
   return { text: text?.slice(0, DETAIL_CHARS), cut: (text?.length ?? 0) > DETAIL_CHARS }
 }
 
-function perMinute(kind: 'sse' | 'poll', { events, polls, minutes }: Status['recent']): number {
-  return (kind === 'sse' ? events : polls) / minutes
+function perMinute(kind: StreamKind, recent: StreamStatus['recent']): number {
+  return recent[STREAM_KIND[kind].counts] / recent.minutes
 }
 
 function date(at: number | undefined): Date | undefined {

@@ -3,6 +3,7 @@ import { diff } from '../../core/documents/diff.ts'
 import { hashDocument, isPatch, type Json, type PatchOperation } from '../../core/documents/document.ts'
 import { parseJson, stringifyJson } from '../../core/documents/json.ts'
 import { patch } from '../../core/documents/patch.ts'
+import { STREAM_KIND } from '../../core/sets/stream-kinds.ts'
 import { Problem } from '../../errors.ts'
 import type { Stream } from '../ingest/run.ts'
 import { LARGE_CHARS, type LargeDocuments } from '../large/documents.ts'
@@ -221,8 +222,7 @@ async function noDocument(read: ReadVersions, { id, kind }: Of): Promise<never> 
     const when = `${first.at.toISOString()}, entry ${first.seq}`
     throw new Problem('not_found', `The stream had no document at that time. Its first one is from ${when}.`)
   }
-  const received = kind === 'sse' ? 'events' : 'responses'
-  const detail = `The stream has no document: none of its ${received} so far contains one. For everything received, see /api/streams/${id}/logs.`
+  const detail = `The stream has no document: none of its ${STREAM_KIND[kind].received} is one so far. For everything received, see /api/streams/${id}/logs.`
   throw new Problem('not_found', detail)
 }
 

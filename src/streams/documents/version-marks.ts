@@ -1,8 +1,10 @@
 import { asc, eq, type SQL, sql } from 'drizzle-orm'
 import { archives, bases, entries } from '../../../drizzle/schema.ts'
 import { STEPS_MS, type Step } from '../../core/measures.ts'
+import { VERSION_KINDS_SQL } from '../../core/sets/entry-kinds.ts'
 import { startOfDay } from '../../storage/partitions.ts'
 import type { Database } from '../../storage/storage.ts'
+import { receivedOf } from '../measures/by-kind.ts'
 import { rollupsWithin } from '../measures/rollup-source.ts'
 import type { ReadVersions } from './versions.ts'
 
@@ -33,9 +35,13 @@ export const MAX_MARKS = 240
 /** Possible intervals of a mark, shortest first. */
 const MARK_STEPS_MS = [1, 2, 5, 10, 15, 30].map((minutes) => minutes * STEPS_MS.minute)
 MARK_STEPS_MS.push(...[1, 2, 3, 6, 12].map((hours) => hours * STEPS_MS.hour))
+const RECEIVED = receivedOf(sql.raw('streams.kind'), {
+  events: sql.raw('rollup.events'),
+  polls: sql.raw('rollup.polls'),
+})
 /** A version is a body that differs from the previous one, or the first body. */
 const VERSIONS = sql`rollup.changed
-  + greatest(CASE streams.kind WHEN 'poll' THEN rollup.polls ELSE rollup.events END - rollup.compared, 0)`
+  + greatest(${RECEIVED} - rollup.compared, 0)`
 
 /**
  * Locates the versions of a stream's document by its rollups: a hundred thousand of them take no longer, and the
@@ -90,7 +96,7 @@ async function lifeOf(
     db
       .select({ at: entries.at })
       .from(entries)
-      .where(sql`${entries.streamId} = ${streamId} AND ${entries.kind} IN ('snapshot', 'patch')`)
+      .where(sql`${entries.streamId} = ${streamId} AND ${entries.kind} IN (${sql.raw(VERSION_KINDS_SQL)})`)
       .orderBy(asc(entries.seq))
       .limit(1),
     db.select({ at: bases.at }).from(bases).where(eq(bases.streamId, streamId)),

@@ -1,5 +1,6 @@
 import { and, asc, desc, eq, gte, lte, type SQL, sql } from 'drizzle-orm'
 import { bases, checkpoints, entries, longRollups, rollups } from '../../../drizzle/schema.ts'
+import { VERSION_KINDS_SQL, type VersionKind } from '../../core/sets/entry-kinds.ts'
 import type { Database } from '../../storage/storage.ts'
 import { withBodies } from '../recording/bodies.ts'
 
@@ -7,7 +8,7 @@ import { withBodies } from '../recording/bodies.ts'
 export interface Version {
   seq: number
   at: Date
-  kind: 'snapshot' | 'patch'
+  kind: VersionKind
   changed: boolean | undefined
   /** SHA-256 of the canonical document, in hex. */
   hash: string
@@ -141,7 +142,7 @@ function matching(db: Database, streamId: string, { from, to, until, only }: Ver
   return and(
     eq(entries.streamId, streamId),
     // Written as in the partial index, without parameters, so that the index is used.
-    sql`${entries.kind} IN ('snapshot', 'patch')`,
+    sql`${entries.kind} IN (${sql.raw(VERSION_KINDS_SQL)})`,
     only === 'snapshots' ? sql`${entries.kind} = 'snapshot'` : undefined,
     only === 'received' ? sql`NOT (${entries.kind} = 'snapshot' AND ${entries.bodyBytes} = 0)` : undefined,
     from === undefined ? undefined : gte(entries.seq, from),

@@ -12,6 +12,7 @@ import { parseJson, stringifyJson } from '../../core/documents/json.ts'
 import { isEqual } from '../../core/documents/member-names.ts'
 import { patch as applyPatch } from '../../core/documents/patch.ts'
 import { TooMuch, Work } from '../../core/documents/work.ts'
+import type { VersionKind } from '../../core/sets/entry-kinds.ts'
 import type { Draft } from '../recording/entry.ts'
 import type { Followed, FollowedText } from './run.ts'
 
@@ -23,7 +24,7 @@ const SNAPSHOT_EVERY_SIZES = 4
 /** The step of a document from one version to the next. */
 export interface Step<F extends Followed | FollowedText = Followed> {
   followed: F
-  kind: 'snapshot' | 'patch'
+  kind: VersionKind
   changed: boolean
   /** Text to store: the document or the patch. Left out if nothing changed. */
   data?: string

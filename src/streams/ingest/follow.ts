@@ -45,7 +45,7 @@ export function fail(run: Run, log: RunLog, error: UpstreamError, nextRetryAt: n
 /** Records a success. */
 export function recover(run: Run, log: RunLog, at: number): void {
   const { evidence } = run
-  const turned = evidence.failures > 0 || evidence.phase !== 'open' || run.judged?.verdict !== 'live'
+  const turned = evidence.failures > 0 || evidence.phase !== 'open' || run.judged?.status !== 'live'
   if (evidence.failures > 0 || evidence.phase !== 'open') {
     evidence.phase = 'open'
     evidence.phaseSince = at

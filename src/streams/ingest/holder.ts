@@ -1,10 +1,9 @@
 import type { Bus, Subscription } from '../../bus/bus.ts'
-import type { Expectation } from '../../core/judging/verdict.ts'
+import type { Expectation } from '../../core/judging/status.ts'
 import type { Recorder } from '../recording/recorder.ts'
 import type { FollowDeps } from './follow.ts'
-import { followPoll } from './follow-poll.ts'
-import { followSse } from './follow-sse.ts'
-import type { Run, RunLog, Stream } from './run.ts'
+import { FOLLOWERS } from './followers.ts'
+import type { Run, RunLog } from './run.ts'
 import type { RunStore } from './run-store.ts'
 
 export interface HolderDeps extends FollowDeps {
@@ -159,17 +158,13 @@ export class Holder {
     let reason = 'failed'
     try {
       log.turned()
-      await follower(run.stream)(run, log, ending, this.#deps)
+      await FOLLOWERS[run.stream.kind](run, log, ending, this.#deps)
       reason = endReason(run, held)
     } finally {
       await recorder.settle(run)
       await runs.end({ run, reason })
     }
   }
-}
-
-function follower({ kind }: Stream) {
-  return kind === 'sse' ? followSse : followPoll
 }
 
 function endReason(run: Run, held: Held): string {

@@ -1,6 +1,6 @@
 import type { streams } from '../../../drizzle/schema.ts'
 import type { Json } from '../../core/documents/document.ts'
-import type { Evidence, Judgement } from '../../core/judging/verdict.ts'
+import type { Evidence, Judgement } from '../../core/judging/status.ts'
 import type { Tally } from '../measures/tally.ts'
 import type { Draft } from '../recording/entry.ts'
 

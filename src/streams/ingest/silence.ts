@@ -1,4 +1,4 @@
-import type { Evidence } from '../../core/judging/verdict.ts'
+import type { Evidence } from '../../core/judging/status.ts'
 
 /** A rhythm counts once it was measured for this long, in milliseconds: bursts say nothing about the pauses. */
 const LEARN_MS = 300_000

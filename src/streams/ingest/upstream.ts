@@ -1,7 +1,7 @@
 import { gunzipSync, inflateSync } from 'node:zlib'
 import { HIDDEN } from '../../core/hidden.ts'
 import { retryAfterMs } from '../../core/judging/backoff.ts'
-import { span } from '../../core/judging/verdict.ts'
+import { span } from '../../core/judging/status.ts'
 import { directFetch } from '../../net/direct.ts'
 import { EgressError } from '../../net/egress.ts'
 import type { Exchange } from '../recording/entry.ts'

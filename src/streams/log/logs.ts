@@ -2,9 +2,10 @@ import { and, asc, desc, eq, gt, gte, inArray, lt, lte, type SQL, sql } from 'dr
 import { checkpoints, entries, longRollups, rollups, streams } from '../../../drizzle/schema.ts'
 import { withArchived } from '../../archive/read-through.ts'
 import type { Archived } from '../../archive/reader.ts'
+import type { EntryKind } from '../../core/sets/entry-kinds.ts'
 import type { Database } from '../../storage/storage.ts'
 import { md5OfBodies, placeOf, withBodies } from '../recording/bodies.ts'
-import type { Entry, EntryKind, Exchange } from '../recording/entry.ts'
+import type { Entry, Exchange } from '../recording/entry.ts'
 
 export interface LogQuery {
   kinds?: readonly EntryKind[]

@@ -1,6 +1,7 @@
 import type { Archived } from '../../archive/reader.ts'
+import type { EntryKind } from '../../core/sets/entry-kinds.ts'
 import type { Database } from '../../storage/storage.ts'
-import type { Entry, EntryKind } from '../recording/entry.ts'
+import type { Entry } from '../recording/entry.ts'
 import { readLog } from './logs.ts'
 
 /** Which entries to find; an omitted field matches all. */

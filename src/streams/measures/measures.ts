@@ -1,6 +1,7 @@
-import { and, eq, gte, lt, type SQL, sql } from 'drizzle-orm'
+import { and, eq, gte, inArray, lt, type SQL, sql } from 'drizzle-orm'
 import { fanouts, pathRollups, streams } from '../../../drizzle/schema.ts'
 import { type Connected, type PollSums, STEPS_MS, type Step } from '../../core/measures.ts'
+import { POLLED_KINDS } from '../../core/sets/stream-kinds.ts'
 import { Problem } from '../../errors.ts'
 import type { Database } from '../../storage/storage.ts'
 import { IS_SHARED } from '../registry/visibility.ts'
@@ -85,7 +86,7 @@ const SUMS = {
 /** The fleet's rollups keep empty rows of removed streams. */
 const HAS_ANY = sql.raw(`sum(${SUM_COLUMNS.map((name) => `rollup.${name}`).join(' + ')}) > 0`)
 /** A poll has a head: minutes that counted none don't know what polling transfers. */
-const IS_POLLED = and(eq(streams.kind, 'poll'), sql`(rollup.polls = 0 OR rollup.head_bytes > 0)`)
+const IS_POLLED = and(inArray(streams.kind, POLLED_KINDS), sql`(rollup.polls = 0 OR rollup.head_bytes > 0)`)
 
 function polledSums(scope: Scope) {
   return { ...SUMS, connectedMs: total(scope === 'fleet' ? 'connected_ms' : CONNECTED_MS) }

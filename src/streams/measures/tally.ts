@@ -1,4 +1,5 @@
-import { type Entry, type EntryKind, isKeyframe } from '../recording/entry.ts'
+import { ENTRY_KIND } from '../../core/sets/entry-kinds.ts'
+import { type Entry, isKeyframe } from '../recording/entry.ts'
 import { latencyByte } from './latencies.ts'
 
 /**
@@ -9,8 +10,6 @@ import { latencyByte } from './latencies.ts'
 const PATCH_FRAME_BYTES = 'event: patch\nid: 01234567.\ndata: \n\n'.length
 const DATA_FRAME_BYTES = 'event: data\nid: 01234567.\ndata: \n\n'.length
 const MINUTE_MS = 60_000
-const EVENT_KINDS: ReadonlySet<EntryKind> = new Set(['event', 'snapshot', 'patch'])
-const POLL_KINDS: ReadonlySet<EntryKind> = new Set(['exchange', 'snapshot', 'patch'])
 
 /** Columns of `rollups` that are sums. */
 export const SUMS = [
@@ -79,8 +78,8 @@ function count(sums: MinuteSums, entry: Summed): void {
   sums.first_seq = Math.min(sums.first_seq, seq)
   sums.last_seq = Math.max(sums.last_seq, seq)
   sums.entries++
-  if (EVENT_KINDS.has(kind) && !isKeyframe(entry)) sums.events++
-  if (POLL_KINDS.has(kind) && exchange !== undefined) sums.polls++
+  if (ENTRY_KIND[kind].isEvent && !isKeyframe(entry)) sums.events++
+  if (ENTRY_KIND[kind].isPoll && exchange !== undefined) sums.polls++
   if (kind === 'error') sums.errors++
   if (changed !== undefined) sums.compared++
   if (changed) sums.changed++

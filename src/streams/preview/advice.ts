@@ -1,5 +1,6 @@
 import { retryAfterMs } from '../../core/judging/backoff.ts'
-import { span } from '../../core/judging/verdict.ts'
+import { span } from '../../core/judging/status.ts'
+import { STREAM_KIND } from '../../core/sets/stream-kinds.ts'
 import type { Asked, Limits, UpstreamError, UpstreamErrorCode } from '../ingest/upstream.ts'
 import type { LookedAnswer } from './preview.ts'
 
@@ -170,7 +171,7 @@ function content({ answer: { shape, contentType, arrays } }: Found): LookWarning
 }
 
 function unfinished({ answer: { kind, isWhole, bodyBytes }, limits }: Found): LookWarning | undefined {
-  if (kind === 'sse' || isWhole) return undefined
+  if (!STREAM_KIND[kind].isPolled || isWhole) return undefined
   if (bodyBytes >= LARGE_BYTES) {
     return { code: 'cut', message: 'Only the start of the response was read.' }
   }
@@ -180,7 +181,7 @@ function unfinished({ answer: { kind, isWhole, bodyBytes }, limits }: Found): Lo
 
 function weight({ answer }: Found): LookWarning[] {
   const { kind, wireBytes, bodyBytes, encoding, etag, lastModified } = answer
-  if (kind === 'sse' || bodyBytes === 0) return []
+  if (!STREAM_KIND[kind].isPolled || bodyBytes === 0) return []
   const warnings: LookWarning[] = []
   if (bodyBytes >= LARGE_BYTES) {
     const packed = encoding === null ? ' and uncompressed, although Weir accepts gzip' : ''
@@ -196,12 +197,12 @@ function weight({ answer }: Found): LookWarning[] {
 }
 
 function slow({ answer: { kind, firstByteMs } }: Found): LookWarning | undefined {
-  if (kind === 'sse' || firstByteMs < SLOW_MS) return undefined
+  if (!STREAM_KIND[kind].isPolled || firstByteMs < SLOW_MS) return undefined
   return { code: 'slow', message: `The API took ${(firstByteMs / 1_000).toFixed(1)} s to respond.` }
 }
 
 function silent({ answer: { kind, status, events, comments } }: Found): LookWarning | undefined {
-  if (kind !== 'sse' || status !== 200 || events.length > 0) return undefined
+  if (STREAM_KIND[kind].isPolled || status !== 200 || events.length > 0) return undefined
   const heard = comments > 0 ? 'Heartbeats arrived, but no events' : 'No events arrived'
   return { code: 'no_event', message: `${heard} during the preview. That can be normal for a quiet stream.` }
 }

@@ -1,6 +1,4 @@
-import type { ENTRY_KINDS } from '../../../drizzle/schema.ts'
-
-export type EntryKind = (typeof ENTRY_KINDS)[number]
+import { ENTRY_KIND, type EntryKind } from '../../core/sets/entry-kinds.ts'
 
 /** A request that Weir made, as the log shows it, without the values of the owner's headers. */
 export interface LoggedRequest {
@@ -71,9 +69,6 @@ export interface EntryJson extends Omit<Entry, 'at' | 'data' | 'exchange' | 'pat
   data?: unknown
 }
 
-/** Entry kinds whose `data` is JSON text. */
-export const JSON_KINDS: ReadonlySet<EntryKind> = new Set(['snapshot', 'patch', 'error', 'gap'])
-
 /**
  * Whether an entry is a keyframe: a snapshot that only bounds a rebuild. The patch before it led to the same
  * document, so readers of the patches don't need it.
@@ -96,7 +91,7 @@ export function entryJson(entry: Entry): string {
     response: exchange?.response,
   })
   if (data === undefined) return head
-  return `${head.slice(0, -1)},"data":${JSON_KINDS.has(kind) ? data : JSON.stringify(data)}}`
+  return `${head.slice(0, -1)},"data":${ENTRY_KIND[kind].isJson ? data : JSON.stringify(data)}}`
 }
 
 /** Text that Postgres can store: NUL and lone surrogates become U+FFFD. */

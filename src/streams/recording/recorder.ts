@@ -1,5 +1,5 @@
 import type { Bus } from '../../bus/bus.ts'
-import { EVIDENCE_EVERY_MS, type Expectation } from '../../core/judging/verdict.ts'
+import { EVIDENCE_EVERY_MS, type Expectation } from '../../core/judging/status.ts'
 import { sqlStateOf } from '../../storage/sql-state.ts'
 import type { Database } from '../../storage/storage.ts'
 import type { Checkpoint, Run } from '../ingest/run.ts'

@@ -1,6 +1,6 @@
 import { inArray, sql } from 'drizzle-orm'
 import { checkpoints } from '../../../drizzle/schema.ts'
-import { type Expectation, judge } from '../../core/judging/verdict.ts'
+import { type Expectation, judge } from '../../core/judging/status.ts'
 import type { Database } from '../../storage/storage.ts'
 import type { Run } from '../ingest/run.ts'
 
@@ -19,23 +19,23 @@ export async function storeEvidence(
   const written = runs.filter((run) => !run.fenced.signal.aborted)
   const rows = written.map((run) => {
     const judged = judge(run.evidence, expect(run), now)
-    const since = run.judged?.verdict === judged.verdict ? undefined : new Date(now).toISOString()
+    const since = run.judged?.status === judged.status ? undefined : new Date(now).toISOString()
     run.judged = judged
     return {
       stream_id: run.stream.id,
       epoch: run.epoch,
       evidence: { ...provenBy(run, unwritten.get(run)), writtenAt: now },
-      verdict: judged.verdict,
+      status: judged.status,
       reason: judged.reason,
       since,
     }
   })
   const { rows: held } = (await db.execute(sql`
     UPDATE weir.states AS state
-    SET evidence = row.evidence, verdict = row.verdict, verdict_reason = row.reason,
+    SET evidence = row.evidence, verdict = row.status, verdict_reason = row.reason,
       verdict_since = coalesce(row.since, state.verdict_since)
     FROM json_to_recordset(${JSON.stringify(rows)}::json)
-      AS row(stream_id uuid, epoch int, evidence jsonb, verdict text, reason text, since timestamptz)
+      AS row(stream_id uuid, epoch int, evidence jsonb, status text, reason text, since timestamptz)
     JOIN weir.streams AS stream ON stream.id = row.stream_id AND stream.desired = 'running'
     WHERE state.stream_id = row.stream_id AND state.epoch = row.epoch
     RETURNING state.stream_id`)) as { rows: { stream_id: string }[] }

@@ -1,17 +1,18 @@
 import { and, asc, eq, gt, ilike, or, type SQL, sql } from 'drizzle-orm'
 import { rollups, states, streams } from '../../../drizzle/schema.ts'
 import type { Caller } from '../../auth/caller.ts'
-import type { Verdict } from '../../core/judging/verdict.ts'
+import { SEVERITY_ARRAY, type Status } from '../../core/sets/statuses.ts'
 import { Problem } from '../../errors.ts'
 import type { Database } from '../../storage/storage.ts'
 import { hostOf } from '../ingest/host.ts'
 import type { Stream } from '../ingest/run.ts'
+import { receivedOf } from '../measures/by-kind.ts'
 import { type Cursor, readCursor, writeCursor } from './cursor.ts'
 import { isUuid, noStream } from './uuid.ts'
 import { visibleTo } from './visibility.ts'
 
 /** Sort keys of lists; by default, lists are ordered by registration. */
-export const SORTS = ['name', 'verdict', 'lastEvent', 'perMinute', 'bytes', 'change', 'created'] as const
+export const SORTS = ['name', 'status', 'lastEvent', 'perMinute', 'bytes', 'change', 'created'] as const
 export type Sort = (typeof SORTS)[number]
 export const ORDERS = ['asc', 'desc'] as const
 export type Order = (typeof ORDERS)[number]
@@ -28,8 +29,7 @@ export interface Filter {
   tag?: string
   /** Host of the URL, with its port. */
   host?: string
-  /** A status. */
-  state?: Verdict
+  status?: Status
   kind?: Stream['kind']
 }
 
@@ -44,8 +44,6 @@ export interface ListQuery extends Filter {
   caller?: Caller | undefined
 }
 
-/** Statuses from best to worst, starting with stopped. */
-const SEVERITY = ['stopped', 'live', 'quiet', 'backing-off', 'stalled', 'dead'] as const satisfies Verdict[]
 /** Rates are sorted by this many complete minutes, which don't change from page to page. */
 const RATE_MINUTES = 5
 const MINUTE_MS = 60_000
@@ -126,7 +124,7 @@ async function listSorted(db: Database, query: ListQuery & { sort: Sort }, now: 
     .select({ id: streams.id, key: key.as('sort_key') })
     .from(streams)
     .$dynamic()
-  if (filter.state !== undefined || STATED.has(sort)) keys.innerJoin(states, eq(states.streamId, streams.id))
+  if (filter.status !== undefined || STATED.has(sort)) keys.innerJoin(states, eq(states.streamId, streams.id))
   if (rated !== undefined) keys.leftJoin(rates(at, rated), sql`rate.stream_id = ${streams.id}`)
   const page = keys
     .where(and(matching(filter), visibleTo(caller), cursor && beyond(cursor, key)))
@@ -161,19 +159,18 @@ const SORT_KEYS: Record<Sort, Key> = {
   // By bytes, whatever the database's collation: language collations may change with an upgrade.
   name: () => sql<string>`lower(${streams.name}) COLLATE "C"`,
   // Written as in its index, without parameters.
-  verdict: () =>
-    number(sql`array_position(${sql.raw(`'{${SEVERITY.join(',')}}'`)}::text[], ${states.verdict})`),
+  status: () => number(sql`array_position(${sql.raw(`'${SEVERITY_ARRAY}'`)}::text[], ${states.status})`),
   lastEvent: (order) => number(sql`(${states.evidence} ->> 'lastEventAt')::float8`, order),
   perMinute: (_order, at) =>
     number(
-      sql`coalesce(CASE ${streams.kind} WHEN 'sse' THEN rate.events ELSE rate.polls END, 0) / ${age(at)}`,
+      sql`coalesce(${receivedOf(streams.kind, { events: sql`rate.events`, polls: sql`rate.polls` })}, 0) / ${age(at)}`,
     ),
   bytes: (_order, at) => number(sql`coalesce(rate.wire_bytes, 0) / ${age(at)}`),
   change: (order) => number(sql`rate.changed / nullif(rate.compared, 0)`, order),
   created: () => sql<number>`${streams.createdAt}`.mapWith((at) => new Date(at).getTime()),
 }
 /** Sort keys that come from {@link states}. */
-const STATED: ReadonlySet<Sort> = new Set(['verdict', 'lastEvent'])
+const STATED: ReadonlySet<Sort> = new Set(['status', 'lastEvent'])
 /** The sums that each sort by rate needs: every further one makes it slower. */
 const RATED: Partial<Record<Sort, readonly (keyof typeof RATES)[]>> = {
   perMinute: ['events', 'polls'],
@@ -209,7 +206,7 @@ function rates(at: number, names: readonly (keyof typeof RATES)[]): SQL {
     GROUP BY ${rollups.streamId}) AS rate`
 }
 
-function matching({ q, tag, host, state, kind }: Filter): SQL | undefined {
+function matching({ q, tag, host, status, kind }: Filter): SQL | undefined {
   // Postgres text can't contain NUL, so nothing can match.
   if ([q, tag, host].some((text) => text?.includes('\0'))) return sql`false`
   const conditions: (SQL | undefined)[] = []
@@ -219,7 +216,7 @@ function matching({ q, tag, host, state, kind }: Filter): SQL | undefined {
   }
   if (tag !== undefined) conditions.push(hasTag(tag))
   if (host !== undefined) conditions.push(eq(hostOf(streams.url), host.toLowerCase()))
-  if (state !== undefined) conditions.push(eq(states.verdict, state))
+  if (status !== undefined) conditions.push(eq(states.status, status))
   if (kind !== undefined) conditions.push(eq(streams.kind, kind))
   return and(...conditions)
 }

@@ -1,5 +1,7 @@
 import { checkpoints, states, streams } from '../../../drizzle/schema.ts'
-import { type Evidence, RESTING, type Verdict } from '../../core/judging/verdict.ts'
+import { type Evidence, RESTING } from '../../core/judging/status.ts'
+import type { Status } from '../../core/sets/statuses.ts'
+import { emptyFields } from '../../core/sets/stream-fields.ts'
 import type { Database } from '../../storage/storage.ts'
 import type { Stream } from '../ingest/run.ts'
 
@@ -14,11 +16,7 @@ export function newStream(said: Pick<Stream, 'url' | 'kind'> & Partial<Stream>):
     body: null,
     intervalMs: 60_000,
     silenceMs: null,
-    payloadPointer: '',
-    ignorePaths: [],
-    arrayKeys: [],
-    tags: [],
-    notify: [],
+    ...emptyFields(),
     retention: null,
     desired: 'running',
     alwaysOn: true,
@@ -52,7 +50,7 @@ export async function insertStreams(tx: Database, list: readonly Stream[]): Prom
         epoch: 0,
         evidence,
         ...opening(desired),
-        verdictSince: createdAt,
+        statusSince: createdAt,
         subscribedAt: alwaysOn ? null : createdAt,
       }
     }),
@@ -61,10 +59,10 @@ export async function insertStreams(tx: Database, list: readonly Stream[]): Prom
 }
 
 /** The status between a change of the desired state and the first report of a worker. */
-export function opening(desired: Stream['desired']): { verdict: Verdict; verdictReason: string } {
+export function opening(desired: Stream['desired']): { status: Status; statusReason: string } {
   return desired === 'running'
-    ? { verdict: 'quiet', verdictReason: 'Starting.' }
-    : { verdict: 'stopped', verdictReason: RESTING[desired] }
+    ? { status: 'quiet', statusReason: 'Starting.' }
+    : { status: 'stopped', statusReason: RESTING[desired] }
 }
 
 /** The name of a stream whose owner doesn't set one. */

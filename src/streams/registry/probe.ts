@@ -1,3 +1,4 @@
+import { CLAIMED_TYPES, kindOfType, OTHERWISE, STREAM_KINDS } from '../../core/sets/stream-kinds.ts'
 import { Problem } from '../../errors.ts'
 import type { Stream } from '../ingest/run.ts'
 import {
@@ -5,7 +6,6 @@ import {
   ask,
   expectOk,
   type Fetch,
-  isEventStream,
   type Limits,
   letGo,
   UpstreamError,
@@ -14,7 +14,9 @@ import {
 /** Somebody waits for the answer: after this, in milliseconds, they should set the kind themselves. */
 export const PROBE_TIMEOUT_MS = 10_000
 /** Accepts either kind, and prefers an event stream. */
-export const EITHER_KIND = { Accept: 'text/event-stream, application/json;q=0.9, */*;q=0.5' }
+export const EITHER_KIND = {
+  Accept: [...CLAIMED_TYPES, 'application/json;q=0.9', '*/*;q=0.5'].join(', '),
+}
 
 /**
  * Determines with one request whether an API sends server-sent events or has to be polled.
@@ -29,12 +31,12 @@ export async function findKind(stream: Asked, limits: Limits, fetch?: Fetch): Pr
     return kindOf(answer.response)
   } catch (error) {
     if (!(error instanceof UpstreamError)) throw error
-    const detail = `${error.message} To register it anyway, set its kind to sse or poll.`
+    const detail = `${error.message} To register it anyway, set its kind to ${STREAM_KINDS.join(' or ')}.`
     throw new Problem('unreachable', detail, 'url')
   }
 }
 
 /** The kind of API, judging by its response to {@link EITHER_KIND}. */
 export function kindOf(response: Response): Stream['kind'] {
-  return isEventStream(response) ? 'sse' : 'poll'
+  return kindOfType(response.headers.get('content-type')) ?? OTHERWISE
 }

@@ -1,7 +1,9 @@
-import { type Static, type TObject, Type } from '@sinclair/typebox'
+import { type Static, type TArray, type TObject, type TString, Type } from '@sinclair/typebox'
 import { nulIn } from '../../core/documents/nul.ts'
 import { parsePointer } from '../../core/documents/pointer.ts'
 import { HIDDEN } from '../../core/hidden.ts'
+import { eachField, type PlainName, type PlainValues, STREAM_FIELD } from '../../core/sets/stream-fields.ts'
+import { STREAM_KINDS } from '../../core/sets/stream-kinds.ts'
 import { Problem } from '../../errors.ts'
 import { checked } from '../../schema.ts'
 
@@ -15,15 +17,17 @@ export const MAX_URL_CHARS = 8_192
 /** Longest age limit of a stream's log, in milliseconds: a hundred years. */
 const MAX_AGE_MS = 3_155_760_000_000
 
-export const MAX_TAGS = 20
-export const Tag = Type.String({ minLength: 1, maxLength: 64, pattern: '^[^,\\x00-\\x1f]+$' })
-const Pointer = Type.String({ maxLength: 1_024, description: 'JSON Pointer (RFC 6901)' })
+export const MAX_TAGS = STREAM_FIELD.tags.maxItems
+export const Tag = memberOf(STREAM_FIELD.tags)
 
 const fields = {
   url: Type.String({ maxLength: MAX_URL_CHARS, description: 'http or https, without credentials' }),
-  kind: Type.Union([Type.Literal('sse'), Type.Literal('poll')], {
-    description: 'Default: detected with one request to the API',
-  }),
+  kind: Type.Union(
+    STREAM_KINDS.map((kind) => Type.Literal(kind)),
+    {
+      description: 'Default: detected with one request to the API',
+    },
+  ),
   name: Type.String({ minLength: 1, maxLength: 200, description: 'Default: host and path of the URL' }),
   intervalMs: Type.Integer({
     minimum: MIN_INTERVAL_MS,
@@ -41,27 +45,7 @@ const fields = {
     description: 'Request headers; values are never returned',
   }),
   body: Type.String({ maxLength: 262_144, description: 'Request body; not allowed with GET' }),
-  payloadPointer: Type.String({
-    maxLength: 1_024,
-    default: '',
-    description: 'JSON Pointer (RFC 6901) to the part to follow; empty for the whole document',
-  }),
-  ignorePaths: Type.Array(Pointer, {
-    maxItems: 50,
-    default: [],
-    description: 'Parts of the document to ignore; `*` matches any key or index',
-  }),
-  arrayKeys: Type.Array(Type.String({ minLength: 1, maxLength: 100 }), {
-    maxItems: 20,
-    default: [],
-    description: 'Keys that identify array members; default: id, _id, key, uuid',
-  }),
-  tags: Type.Array(Tag, { maxItems: MAX_TAGS, default: [] }),
-  notify: Type.Array(Type.String({ minLength: 1, maxLength: 64 }), {
-    maxItems: 20,
-    default: [],
-    description: 'Channels to notify about the stream',
-  }),
+  ...plainSchemas(),
   retention: Type.Union(
     [
       Type.Object(
@@ -88,7 +72,34 @@ const twin = Type.Boolean({
   description: 'Whether to also follow a polled API through the proxy, to compare both',
 })
 
-/** The body of `POST /api/streams`. */
+type PlainSchemas = { [Name in PlainName]: PlainValues[Name] extends string ? TString : TArray<TString> }
+
+function plainSchemas(): PlainSchemas {
+  return eachField((field) => {
+    const described = field.description === undefined ? {} : { description: field.description }
+    return field.type === 'text'
+      ? Type.String({ maxLength: field.maxChars, default: '', ...described })
+      : Type.Array(memberOf(field), { maxItems: field.maxItems, default: [], ...described })
+  }) as PlainSchemas
+}
+
+function memberOf({ minChars, maxChars, pattern, memberDescription }: Member): TString {
+  return Type.String({
+    ...(minChars !== undefined && { minLength: minChars }),
+    maxLength: maxChars,
+    ...(pattern !== undefined && { pattern }),
+    ...(memberDescription !== undefined && { description: memberDescription }),
+  })
+}
+
+interface Member {
+  minChars?: number
+  maxChars: number
+  pattern?: string
+  memberDescription?: string
+}
+
+/** What `POST /api/streams` takes. */
 export const RegistrationSchema = Type.Composite(
   [Type.Object({ url }), Type.Partial(Type.Object({ ...rest, start, twin }))],
   { additionalProperties: false },

@@ -316,7 +316,7 @@ export class Streams {
         const evidence = sql`${states.evidence} - '{nextRetryAt,failingSince}'::text[] || '{"failures":0}'::jsonb`
         await tx
           .update(states)
-          .set({ ...opening(desired), evidence, verdictSince: now, subscribedAt: asIfSubscribed(now) })
+          .set({ ...opening(desired), evidence, statusSince: now, subscribedAt: asIfSubscribed(now) })
           .where(inArray(states.streamId, changed))
       }
       return changed

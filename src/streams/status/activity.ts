@@ -1,6 +1,7 @@
 import { sql } from 'drizzle-orm'
 import { rollups, streams } from '../../../drizzle/schema.ts'
 import type { Database } from '../../storage/storage.ts'
+import { receivedOf } from '../measures/by-kind.ts'
 
 /** Minutes of activity. */
 export const ACTIVITY_MINUTES = 60
@@ -35,7 +36,7 @@ export class Activity {
     const [from, to] = [minute - ACTIVITY_MINUTES, minute].map((each) =>
       new Date(each * MINUTE_MS).toISOString(),
     )
-    const count = sql`CASE ${streams.kind} WHEN 'sse' THEN ${rollups.events} ELSE ${rollups.polls} END`
+    const count = receivedOf(streams.kind, rollups)
     const index = sql`(extract(epoch FROM ${rollups.minute} - ${from}::timestamptz) / 60)::int`
     // As one text per stream: thousands of rows take longer to read than to sum.
     const rows = await this.#db

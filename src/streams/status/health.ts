@@ -1,7 +1,7 @@
 import { and, eq, isNull, lt, or, sql } from 'drizzle-orm'
 import { runs, states, streams, workers } from '../../../drizzle/schema.ts'
 import type { Bus } from '../../bus/bus.ts'
-import { type Evidence, judge } from '../../core/judging/verdict.ts'
+import { type Evidence, judge } from '../../core/judging/status.ts'
 import type { Database } from '../../storage/storage.ts'
 import type { JobControl } from '../registry/streams.ts'
 import { expectation, type StatusDeps } from './status.ts'
@@ -36,15 +36,15 @@ export async function judgeAll(deps: StatusDeps & { bus: Bus }): Promise<number>
     .leftJoin(workers, eq(workers.name, states.worker))
   const changed = rows.flatMap(({ id, state, seenAt, ...stream }) => {
     const judged = judge(state.evidence as Evidence, expectation(stream, limits, seenAt), now)
-    if (judged.verdict === state.verdict) return []
-    return [{ stream_id: id, epoch: state.epoch, was: state.verdict, ...judged }]
+    if (judged.status === state.status) return []
+    return [{ stream_id: id, epoch: state.epoch, was: state.status, ...judged }]
   })
   if (changed.length === 0) return 0
   await db.execute(sql`
     UPDATE weir.states AS state
-    SET verdict = row.verdict, verdict_reason = row.reason, verdict_since = ${new Date(now).toISOString()}::timestamptz
+    SET verdict = row.status, verdict_reason = row.reason, verdict_since = ${new Date(now).toISOString()}::timestamptz
     FROM json_to_recordset(${JSON.stringify(changed)}::json)
-      AS row(stream_id uuid, epoch int, was text, verdict text, reason text)
+      AS row(stream_id uuid, epoch int, was text, status text, reason text)
     WHERE state.stream_id = row.stream_id AND state.epoch = row.epoch AND state.verdict = row.was`)
   deps.bus.publish({ type: 'stream.updated', streamIds: changed.map((row) => row.stream_id) })
   return changed.length

@@ -1,8 +1,8 @@
 import { and, count, desc, eq, gte, inArray, isNull, type SQL, sql } from 'drizzle-orm'
 import { rollups, states, streams } from '../../../drizzle/schema.ts'
 import { OWNER } from '../../auth/caller.ts'
-import type { Verdict } from '../../core/judging/verdict.ts'
 import { type Baselines, type Shares, STEPS_MS, savings } from '../../core/measures.ts'
+import { IN_TROUBLE, SEVERITY_ARRAY, type Status } from '../../core/sets/statuses.ts'
 import { type IncidentRow, listIncidents, openIncidents } from '../../incidents/read.ts'
 import type { Database } from '../../storage/storage.ts'
 import { connectionsOf, polledSumsOf, stepsOf } from '../measures/measures.ts'
@@ -13,8 +13,6 @@ import { fleet } from './status.ts'
 const HOUR_MS = STEPS_MS.hour
 /** Rows of each list. */
 const SHOWN = 8
-/** Statuses that need attention, the worst first. */
-const TROUBLED = ['dead', 'stalled', 'backing-off'] as const satisfies Verdict[]
 
 /** Which streams an overview names and counts: all, or those that every caller sees. Its sums include all streams. */
 export type Whose = 'all' | 'shared'
@@ -32,7 +30,7 @@ export interface Past {
 /** All of Weir at a glance. */
 export interface Overview extends Past {
   streams: number
-  verdicts: Record<Verdict, number>
+  statuses: Record<Status, number>
   /** Number of open incidents, and the newest of them. */
   incidents: { open: number; newest: readonly IncidentRow[] }
   /** Streams that most need attention, and how many there are. */
@@ -42,7 +40,7 @@ export interface Overview extends Past {
 export interface Troubled {
   id: string
   name: string
-  verdict: Verdict
+  status: Status
   reason: string
   since: Date
 }
@@ -59,14 +57,14 @@ export async function readPast(db: Database, now: number, whose: Whose): Promise
 
 /** Reads the rest of the overview, which is current. */
 export async function readOverview(db: Database, reading: Promise<Past>, whose: Whose): Promise<Overview> {
-  const [past, { streams, verdicts }, open, newest, troubled] = await Promise.all([
+  const [past, { streams, statuses }, open, newest, troubled] = await Promise.all([
     reading,
     fleet(db, whose === 'all' ? OWNER : undefined),
     openIncidents(db),
     listIncidents(db, { state: 'open', limit: SHOWN }),
     troubledStreams(db, whose),
   ])
-  return { ...past, streams, verdicts, incidents: { open, newest: newest.items }, troubled }
+  return { ...past, streams, statuses, incidents: { open, newest: newest.items }, troubled }
 }
 
 async function lastHour(db: Database, now: number): Promise<Overview['minutes']> {
@@ -94,7 +92,7 @@ async function lastDaySaved(db: Database, now: number): Promise<Overview['saved'
 }
 
 async function troubledStreams(db: Database, whose: Whose): Promise<Overview['troubled']> {
-  const isTroubled = and(inArray(states.verdict, [...TROUBLED]), isNull(streams.twinOf), named(whose))
+  const isTroubled = and(inArray(states.status, IN_TROUBLE), isNull(streams.twinOf), named(whose))
   const [all, rows] = await Promise.all([
     db
       .select({ count: count() })
@@ -105,21 +103,17 @@ async function troubledStreams(db: Database, whose: Whose): Promise<Overview['tr
       .select({
         id: streams.id,
         name: streams.name,
-        verdict: states.verdict,
-        reason: states.verdictReason,
-        since: states.verdictSince,
+        status: states.status,
+        reason: states.statusReason,
+        since: states.statusSince,
       })
       .from(states)
       .innerJoin(streams, eq(streams.id, states.streamId))
       .where(isTroubled)
-      .orderBy(
-        sql`array_position(${`{${TROUBLED.join(',')}}`}::text[], ${states.verdict})`,
-        states.verdictSince,
-      )
+      .orderBy(sql`array_position(${SEVERITY_ARRAY}::text[], ${states.status}) DESC`, states.statusSince)
       .limit(SHOWN),
   ])
-  const first = rows.map((row) => ({ ...row, verdict: row.verdict as Verdict }))
-  return { count: all[0]?.count ?? 0, first }
+  return { count: all[0]?.count ?? 0, first: rows }
 }
 
 async function changedStreams(db: Database, now: number, whose: Whose): Promise<Overview['changed']> {

@@ -1,8 +1,9 @@
 import { eq, inArray, sql } from 'drizzle-orm'
 import { checkpoints, rollups, states, streams, workers } from '../../../drizzle/schema.ts'
 import type { Caller } from '../../auth/caller.ts'
-import { type Evidence, type Expectation, judge, VERDICTS, type Verdict } from '../../core/judging/verdict.ts'
+import { type Evidence, type Expectation, judge } from '../../core/judging/status.ts'
 import type { Sums } from '../../core/measures.ts'
+import { STATUSES, type Status } from '../../core/sets/statuses.ts'
 import { Problem } from '../../errors.ts'
 import type { Database } from '../../storage/storage.ts'
 import type { Run, Stream } from '../ingest/run.ts'
@@ -15,11 +16,11 @@ const RECENT_MS = RECENT_MINUTES * 60_000
 const SHORTEST_MINUTES = 0.25
 
 /** Everything known about a stream right now. */
-export interface Status {
+export interface StreamStatus {
   stream: Stream
-  verdict: Verdict
+  status: Status
   reason: string
-  verdictSince: Date
+  statusSince: Date
   evidence: Evidence
   run: { worker: string; epoch: number; attempt: number; since: Date } | undefined
   /** Entries ever written. */
@@ -39,14 +40,14 @@ export interface StatusDeps {
 }
 
 /** @throws Problem `not_found` */
-export async function statusOf(deps: StatusDeps, streamId: string): Promise<Status> {
+export async function statusOf(deps: StatusDeps, streamId: string): Promise<StreamStatus> {
   const [status] = await statusesOf(deps, [streamId])
   if (status === undefined) throw new Problem('not_found', `Stream ${streamId} not found.`)
   return status
 }
 
 /** The status of many streams in a few queries; those that don't exist are left out. */
-export async function statusesOf(deps: StatusDeps, streamIds: readonly string[]): Promise<Status[]> {
+export async function statusesOf(deps: StatusDeps, streamIds: readonly string[]): Promise<StreamStatus[]> {
   if (streamIds.length === 0) return []
   const { db } = deps
   const ids = [...streamIds]
@@ -64,12 +65,12 @@ export async function statusesOf(deps: StatusDeps, streamIds: readonly string[])
     const evidence = held?.epoch === state.epoch ? held.evidence : (state.evidence as Evidence)
     const expected = expectation(stream, deps.limits, seenAt)
     const judged = judge(evidence, expected, now)
-    const starting = stream.desired === 'running' && state.worker === null && isFresh(state.verdictSince, now)
+    const starting = stream.desired === 'running' && state.worker === null && isFresh(state.statusSince, now)
     return {
       stream,
-      verdict: starting ? (state.verdict as Verdict) : judged.verdict,
-      reason: starting ? state.verdictReason : judged.reason,
-      verdictSince: judged.verdict === state.verdict || starting ? state.verdictSince : new Date(now),
+      status: starting ? state.status : judged.status,
+      reason: starting ? state.statusReason : judged.reason,
+      statusSince: judged.status === state.status || starting ? state.statusSince : new Date(now),
       evidence,
       run: runOf(state),
       seq,
@@ -89,21 +90,21 @@ export function expectation(
 
 export interface Fleet {
   streams: number
-  verdicts: Record<Verdict, number>
+  statuses: Record<Status, number>
 }
 
 /** How many streams a caller sees, by status, as last written by the health job; without a caller, those that all see. */
 export async function fleet(db: Database, caller?: Caller): Promise<Fleet> {
   const visible = visibleTo(caller)
   const counted = db
-    .select({ verdict: states.verdict, count: sql<number>`count(*)`.mapWith(Number) })
+    .select({ status: states.status, count: sql<number>`count(*)`.mapWith(Number) })
     .from(states)
     .$dynamic()
   if (visible !== undefined) counted.innerJoin(streams, eq(streams.id, states.streamId)).where(visible)
-  const rows = await counted.groupBy(states.verdict)
-  const verdicts = Object.fromEntries(VERDICTS.map((verdict) => [verdict, 0])) as Record<Verdict, number>
-  for (const row of rows) verdicts[row.verdict as Verdict] = row.count
-  return { streams: rows.reduce((sum, row) => sum + row.count, 0), verdicts }
+  const rows = await counted.groupBy(states.status)
+  const statuses = Object.fromEntries(STATUSES.map((status) => [status, 0])) as Record<Status, number>
+  for (const row of rows) statuses[row.status] = row.count
+  return { streams: rows.reduce((sum, row) => sum + row.count, 0), statuses }
 }
 
 /** How long a stream may wait for its first worker before that counts as a fault, in milliseconds. */
@@ -113,7 +114,7 @@ function isFresh(since: Date, now: number): boolean {
   return now - since.getTime() < START_GRACE_MS
 }
 
-function runOf({ worker, epoch, attempt, runSince }: typeof states.$inferSelect): Status['run'] {
+function runOf({ worker, epoch, attempt, runSince }: typeof states.$inferSelect): StreamStatus['run'] {
   if (worker === null || runSince === null) return undefined
   return { worker, epoch, attempt: attempt ?? 1, since: runSince }
 }

@@ -1,5 +1,6 @@
 import { eq, or } from 'drizzle-orm'
 import { streams } from '../../../drizzle/schema.ts'
+import { STREAM_KIND } from '../../core/sets/stream-kinds.ts'
 import { Problem } from '../../errors.ts'
 import type { Database } from '../../storage/storage.ts'
 import type { Stream } from '../ingest/run.ts'
@@ -19,7 +20,7 @@ const POLLED = ['kind', 'method', 'body'] as const
  */
 export function makeTwin(stream: Stream): Stream {
   const refuse = (detail: string) => new Problem('invalid_field', detail, 'twin')
-  if (stream.kind !== 'poll')
+  if (!STREAM_KIND[stream.kind].isPolled)
     throw refuse('Only a polled stream can have a twin. This API already sends events.')
   if (stream.method !== 'GET')
     throw refuse('Only a stream polled with GET can have a twin: the proxy sends GET requests only.')
@@ -41,7 +42,7 @@ export function mayHaveTwin({
   twinOf,
   proxyKey,
 }: Pick<Stream, 'kind' | 'method' | 'twinOf' | 'proxyKey'>): boolean {
-  return kind === 'poll' && method === 'GET' && twinOf === null && proxyKey === null
+  return STREAM_KIND[kind].isPolled && method === 'GET' && twinOf === null && proxyKey === null
 }
 
 /** What one of two twins received, in bytes and counts. */
@@ -100,7 +101,7 @@ async function sideOf(db: Database, { id, name, kind }: Stream, window: Window):
     id,
     name,
     requests: polls,
-    versions: kind === 'sse' ? events : changed + first,
+    versions: STREAM_KIND[kind].isPolled ? changed + first : events,
     errors,
     headBytes,
     wireBytes,

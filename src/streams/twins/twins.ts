@@ -2,6 +2,7 @@ import { and, desc, eq, gte, inArray, isNull, type SQL, sql } from 'drizzle-orm'
 import { alias } from 'drizzle-orm/pg-core'
 import { rollups, streams } from '../../../drizzle/schema.ts'
 import { STEPS_MS, type Step } from '../../core/measures.ts'
+import { POLLED_KINDS } from '../../core/sets/stream-kinds.ts'
 import type { Database } from '../../storage/storage.ts'
 import type { Window } from '../measures/measures.ts'
 import { rollupsWithin } from '../measures/rollup-source.ts'
@@ -172,7 +173,7 @@ export async function twinCandidates(db: Database, now: number, limit: number): 
     )
     .where(
       and(
-        eq(streams.kind, 'poll'),
+        inArray(streams.kind, POLLED_KINDS),
         eq(streams.method, 'GET'),
         eq(streams.desired, 'running'),
         ...[streams.proxyKey, streams.twinOf, twins.id].map((column) => isNull(column)),

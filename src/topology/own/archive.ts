@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm'
 import type { Graph } from '../../core/graph.ts'
-import type { Verdict } from '../../core/judging/verdict.ts'
+import type { Status } from '../../core/sets/statuses.ts'
 import type { Database } from '../../storage/storage.ts'
 import { OWN_PREFIX } from '../rules.ts'
 import { edge, instant, node, STREAMS_ID, type Window } from './part.ts'
@@ -17,15 +17,15 @@ interface LastDay {
 /** The archive and its stored objects. */
 export async function archiveParts(db: Database, window: Window): Promise<Graph> {
   const last = await lastDay(db, window)
-  const [verdict, reason] = stateOf(last)
+  const [status, reason] = stateOf(last)
   const part = { id: NAME, name: 'Archive', kind: 'archive', group: 'Weir', href: '/archive' } as const
   return {
-    services: [node({ ...part, verdict, reason, since: last?.since ?? 0 })],
+    services: [node({ ...part, status, reason, since: last?.since ?? 0 })],
     calls: [edge(STREAMS_ID, OWN_PREFIX + NAME, await uploads(db, window), { window })],
   }
 }
 
-function stateOf(last: LastDay | undefined): [Verdict, string] {
+function stateOf(last: LastDay | undefined): [Status, string] {
   switch (last?.state) {
     case undefined:
       return ['quiet', 'No day archived yet.']

@@ -9,11 +9,11 @@ export function atServices({ services, calls }: Graph, reported: readonly Servic
   const served = Map.groupBy(reported, ({ url }) => (url === undefined ? undefined : URL.parse(url)?.host))
   const sameAs = new Map<string, string>()
   const judged = new Map<string, Judged>()
-  for (const { id, kind, name, verdict, reason, href } of services) {
+  for (const { id, kind, name, status, reason, href } of services) {
     const [service, ...others] = kind === 'host' ? (served.get(name.toLowerCase()) ?? []) : []
     if (service === undefined || others.length > 0) continue
     sameAs.set(id, service.id)
-    judged.set(service.id, { verdict, reason, href })
+    judged.set(service.id, { status, reason, href })
   }
   return {
     services: services.filter(({ id }) => !sameAs.has(id)),

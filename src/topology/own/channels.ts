@@ -1,10 +1,10 @@
 import { sql } from 'drizzle-orm'
 import { errorOf } from '../../channels/channels.ts'
 import type { Graph } from '../../core/graph.ts'
-import type { Verdict } from '../../core/judging/verdict.ts'
+import { type Status, WORST_FIRST } from '../../core/sets/statuses.ts'
 import type { Database } from '../../storage/storage.ts'
 import { OWN_PREFIX } from '../rules.ts'
-import { edge, instant, node, type Part, plural, STREAMS_ID, type Window, WORST_FIRST } from './part.ts'
+import { edge, instant, node, type Part, plural, STREAMS_ID, type Window } from './part.ts'
 
 /** Channels drawn individually: the worst, then the busiest; all others are one node. */
 export const MAX_CHANNELS_DRAWN = 50
@@ -56,19 +56,19 @@ export async function channelParts(db: Database, window: Window): Promise<Graph>
   }
 }
 
-function rank({ verdict }: Part): number {
-  return WORST_FIRST.indexOf(verdict)
+function rank({ status }: Part): number {
+  return WORST_FIRST.indexOf(status)
 }
 
 function partOf(row: Row): Part {
-  const [verdict, reason] = stateOf(row)
+  const [status, reason] = stateOf(row)
   const { id, name, since } = row
   return {
     id: `channel:${id}`,
     name,
     kind: 'channel',
     group: 'Channels',
-    verdict,
+    status,
     reason,
     since,
     href: `/channels/${id}`,
@@ -76,7 +76,7 @@ function partOf(row: Row): Part {
 }
 
 /** A channel's status, from its newest delivery. */
-function stateOf({ isSuspended, suspendedReason, status, error, lastAt }: Row): [Verdict, string] {
+function stateOf({ isSuspended, suspendedReason, status, error, lastAt }: Row): [Status, string] {
   if (isSuspended) return ['stopped', `Suspended: ${suspendedReason ?? 'no notifications are sent.'}`]
   const why = errorOf(error)?.message
   switch (status) {

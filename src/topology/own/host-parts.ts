@@ -1,17 +1,14 @@
 import type { Graph } from '../../core/graph.ts'
-import type { Verdict } from '../../core/judging/verdict.ts'
+import { isInTrouble, STATUS, WORST_FIRST } from '../../core/sets/statuses.ts'
 import { OWN_PREFIX } from '../rules.ts'
 import type { Host } from './hosts.ts'
-import { type Counted, edge, node, type Part, plural, STREAMS_ID, type Window, WORST_FIRST } from './part.ts'
+import { type Counted, edge, node, type Part, plural, STREAMS_ID, type Window } from './part.ts'
 
 /** Hosts drawn individually: those in trouble, then the busiest; all others are one node. */
 export const MAX_HOSTS = 200
 /** A drawn host gives way only to one this many times as busy; otherwise the picture would change constantly. */
 const STAYS_FACTOR = 2
-/** Statuses with which even an idle host is drawn. */
-const IN_TROUBLE: ReadonlySet<Verdict> = new Set(['dead', 'stalled', 'backing-off'])
 const REST = 'rest'
-const WORDS: Partial<Record<Verdict, string>> = { 'backing-off': 'backing off' }
 /** Second-level domains under which names are registered, as in `co.uk`. */
 const SECOND_LEVEL = /^(ac|co|com|edu|go|gob|gov|gv|ltd|ne|net|nom|or|org)$/
 
@@ -32,10 +29,10 @@ export function hostParts(hosts: readonly Host[], window: Window, drawn: Drawn):
   }
 }
 
-/** Sort key: below 0 for a host in trouble; smaller ones are drawn first. */
+/** Sort key: below 0 for a host in trouble, which is drawn even when idle; smaller ones are drawn first. */
 function rank({ host, worst, calls }: Host, drawn: Drawn): number {
   const busy = calls * (drawn.has(OWN_PREFIX + idOf(host)) ? STAYS_FACTOR : 1)
-  return (IN_TROUBLE.has(worst) ? -1 : 0) + 1 / (2 + busy)
+  return (isInTrouble(worst) ? -1 : 0) + 1 / (2 + busy)
 }
 
 function partOf(host: Host): Part {
@@ -44,7 +41,7 @@ function partOf(host: Host): Part {
     name: host.host,
     kind: 'host',
     group: host.tag ?? domainOf(host.host),
-    verdict: host.worst,
+    status: host.worst,
     reason: reasonOf(host),
     since: host.since,
     href: `/streams?host=${encodeURIComponent(host.host)}`,
@@ -58,7 +55,7 @@ function idOf(host: string): string {
 /** All other hosts as one node, with their worst status. */
 function restOf(hosts: readonly Host[]): readonly [Counted & { bornAt: number }, Part] {
   const sum = (of: (host: Host) => number) => hosts.reduce((total, host) => total + of(host), 0)
-  const worst = WORST_FIRST.find((verdict) => hosts.some((host) => host.worst === verdict)) ?? 'live'
+  const worst = WORST_FIRST.find((status) => hosts.some((host) => host.worst === status)) ?? 'live'
   const bad = hosts.filter((host) => host.worst === worst).length
   const counted = {
     calls: sum(({ calls }) => calls),
@@ -69,11 +66,11 @@ function restOf(hosts: readonly Host[]): readonly [Counted & { bornAt: number },
     id: REST,
     name: plural(hosts.length, 'more host'),
     kind: 'rest',
-    verdict: worst,
+    status: worst,
     reason: `${plural(
       sum(({ streams }) => streams),
       'stream',
-    )}; ${plural(bad, 'host')} with one that is ${word(worst)}.`,
+    )}; ${plural(bad, 'host')} with one that is ${STATUS[worst].label}.`,
     since: Math.max(...hosts.map(({ since }) => since)),
     href: '/streams',
   }
@@ -81,17 +78,13 @@ function restOf(hosts: readonly Host[]): readonly [Counted & { bornAt: number },
 }
 
 /** Such as `2 of 14 streams are stalled: No answer for 3 min.` */
-function reasonOf({ byVerdict, worst, streams, reason }: Host): string {
-  const bad = byVerdict[worst] ?? 0
+function reasonOf({ byStatus, worst, streams, reason }: Host): string {
+  const bad = byStatus[worst] ?? 0
   if (worst === 'live')
     return streams === 1 ? 'Its stream is live.' : `All ${plural(streams, 'stream')} are live.`
   const which = `${bad.toLocaleString('en')} of ${plural(streams, 'stream')}`
-  const fact = `${which} ${bad === 1 ? 'is' : 'are'} ${word(worst)}`
+  const fact = `${which} ${bad === 1 ? 'is' : 'are'} ${STATUS[worst].label}`
   return reason === undefined ? `${fact}.` : `${fact}: ${reason}`
-}
-
-function word(verdict: Verdict): string {
-  return WORDS[verdict] ?? verdict
 }
 
 /**

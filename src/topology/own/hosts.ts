@@ -1,10 +1,12 @@
-import { type SQL, sql } from 'drizzle-orm'
-import { HELD_WITHIN_MS, type Verdict } from '../../core/judging/verdict.ts'
+import { inArray, type SQL, sql } from 'drizzle-orm'
+import { HELD_WITHIN_MS } from '../../core/judging/status.ts'
+import { type Status, WORST_FIRST } from '../../core/sets/statuses.ts'
+import { POLLED_KINDS } from '../../core/sets/stream-kinds.ts'
 import type { Database } from '../../storage/storage.ts'
 import { hostOf } from '../../streams/ingest/host.ts'
 import { quantilesOf } from '../../streams/measures/latencies.ts'
 import { isSharedAs } from '../../streams/registry/visibility.ts'
-import { type Counted, instant, type Window, WORST_FIRST } from './part.ts'
+import { type Counted, instant, type Window } from './part.ts'
 
 /** Most latencies used for a host's quantiles; more wouldn't change them. */
 const MAX_LATENCIES = 4_096
@@ -20,8 +22,8 @@ export interface Host extends Counted {
   /** A tag that most of its streams have. */
   tag: string | undefined
   streams: number
-  byVerdict: Partial<Record<Verdict, number>>
-  worst: Verdict
+  byStatus: Partial<Record<Status, number>>
+  worst: Status
   /** The reason of one stream with the worst status; left out for the past. */
   reason: string | undefined
   /** Time of the last status change. */
@@ -78,7 +80,7 @@ export function hostsThen(db: Database, window: Window): Promise<Host[]> {
 
 interface Row {
   host: string
-  verdict: Verdict
+  status: Status
   streams: number
   calls: number
   errors: number
@@ -100,11 +102,11 @@ async function hosts(db: Database, window: Window, followed: SQL): Promise<Host[
     ), counted AS (
       SELECT followed.*, polls, events, errors, latencies,
         coalesce(known, CASE WHEN errors > polls + events THEN 'backing-off' WHEN polls + events > 0 THEN 'live'
-          ELSE 'quiet' END) AS verdict
+          ELSE 'quiet' END) AS status
       FROM followed LEFT JOIN sums USING (id)
     )
-    SELECT host, verdict, count(*)::int AS streams,
-      coalesce(sum(polls + errors + CASE kind WHEN 'sse' THEN events ELSE 0 END), 0)::float8 AS calls,
+    SELECT host, status, count(*)::int AS streams,
+      coalesce(sum(polls + errors + CASE WHEN ${inArray(sql`kind`, POLLED_KINDS)} THEN 0 ELSE events END), 0)::float8 AS calls,
       coalesce(sum(errors), 0)::float8 AS errors,
       coalesce(encode(substring(string_agg(latencies, ''::bytea) FROM 1 FOR ${MAX_LATENCIES}::int), 'hex'), '')
         AS latencies,
@@ -112,7 +114,7 @@ async function hosts(db: Database, window: Window, followed: SQL): Promise<Host[
       (extract(epoch FROM max(since)) * 1000)::float8 AS since,
       (extract(epoch FROM min(created_at)) * 1000)::float8 AS "bornAt",
       max(life_at) AS "lifeAt", count(*) FILTER (WHERE is_unheld)::int AS unheld
-    FROM counted GROUP BY host, verdict`)) as unknown as { rows: Row[] }
+    FROM counted GROUP BY host, status`)) as unknown as { rows: Row[] }
   const byHost = Map.groupBy(rows, ({ host }) => host)
   if (byHost.size === 0) return []
   const tags = await sharedTags(db)
@@ -121,17 +123,17 @@ async function hosts(db: Database, window: Window, followed: SQL): Promise<Host[
 
 /** A host, from its number of streams by status. */
 function merged(rows: readonly Row[], shared: SharedTag | undefined): Host {
-  const parts = rows.toSorted((a, b) => WORST_FIRST.indexOf(a.verdict) - WORST_FIRST.indexOf(b.verdict))
+  const parts = rows.toSorted((a, b) => WORST_FIRST.indexOf(a.status) - WORST_FIRST.indexOf(b.status))
   const sum = (of: (row: Row) => number) => parts.reduce((total, row) => total + of(row), 0)
-  const [{ host, verdict, reason }] = parts as [Row]
+  const [{ host, status, reason }] = parts as [Row]
   const streams = sum((row) => row.streams)
   const lastAt = Math.max(...parts.map(({ lifeAt }) => lifeAt ?? 0))
   return {
     host,
     streams,
     tag: shared !== undefined && shared.streams * 2 > streams ? shared.tag : undefined,
-    byVerdict: Object.fromEntries(parts.map((row) => [row.verdict, row.streams])),
-    worst: verdict,
+    byStatus: Object.fromEntries(parts.map((row) => [row.status, row.streams])),
+    worst: status,
     reason: reason ?? undefined,
     since: Math.max(...parts.map((row) => row.since)),
     bornAt: Math.min(...parts.map((row) => row.bornAt)),

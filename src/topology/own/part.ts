@@ -1,6 +1,6 @@
 import { type SQL, sql } from 'drizzle-orm'
 import type { Call, RecentCalls, Service } from '../../core/graph.ts'
-import type { Verdict } from '../../core/judging/verdict.ts'
+import { STATUS, type Status } from '../../core/sets/statuses.ts'
 import type { Quantiles } from '../../streams/measures/latencies.ts'
 import { OWN_PREFIX } from '../rules.ts'
 
@@ -9,18 +9,6 @@ export const RECENT_MINUTES = 5
 export const MINUTE_MS = 60_000
 /** A rate over less than this, in minutes, would only be noise. */
 const SHORTEST_MINUTES = 0.25
-
-/** Worst first: a combined node has the worst status of its members. */
-export const WORST_FIRST: readonly Verdict[] = ['dead', 'stalled', 'backing-off', 'quiet', 'live', 'stopped']
-/** The status colors of the console's dark theme. */
-export const VERDICT_COLORS: Readonly<Record<Verdict, string>> = {
-  live: '#2ee6a6',
-  quiet: '#6fb8ff',
-  stalled: '#ffb454',
-  'backing-off': '#ffd166',
-  dead: '#ff5c7a',
-  stopped: '#93a9b0',
-}
 
 export const STREAMS_ID = `${OWN_PREFIX}streams`
 
@@ -34,7 +22,7 @@ export interface Window {
 export interface Part extends Pick<Service, 'name' | 'kind' | 'group' | 'href'> {
   /** ID without {@link OWN_PREFIX}, which is added to tell it from reported services. */
   id: string
-  verdict: Verdict
+  status: Status
   reason: string
   /** Time of the last status change, in milliseconds since the epoch. */
   since: number
@@ -65,9 +53,10 @@ export function instant(ms: number): SQL {
   return sql`${new Date(ms).toISOString()}::timestamptz`
 }
 
-export function node({ id, since, verdict, ...rest }: Part): Service {
-  const color = VERDICT_COLORS[verdict]
-  return { ...rest, id: OWN_PREFIX + id, verdict, color, reportedAt: new Date(since).toISOString() }
+export function node({ id, since, status, ...rest }: Part): Service {
+  // The colors of the console's dark pages.
+  const color = STATUS[status].color.dark
+  return { ...rest, id: OWN_PREFIX + id, status, color, reportedAt: new Date(since).toISOString() }
 }
 
 /**

@@ -1,11 +1,11 @@
 import type { Graph } from '../../core/graph.ts'
-import type { Verdict } from '../../core/judging/verdict.ts'
+import { type Status, WORST_FIRST } from '../../core/sets/statuses.ts'
 import type { Database } from '../../storage/storage.ts'
 import { archiveParts } from './archive.ts'
 import { channelParts } from './channels.ts'
 import { type Drawn, hostParts } from './host-parts.ts'
 import { type Host, hostsNow, hostsThen } from './hosts.ts'
-import { node, type Part, plural, type Window, WORST_FIRST, windowOf, windowThen } from './part.ts'
+import { node, type Part, plural, type Window, windowOf, windowThen } from './part.ts'
 import { proxyParts } from './proxy.ts'
 
 export interface OwnPartsOptions {
@@ -60,14 +60,14 @@ async function whole(
 /** Weir itself is live while workers run its streams: a failing stream is shown at its host. */
 function streamsPart(hosts: readonly Host[]): Part {
   const unheld = hosts.reduce((sum, host) => sum + host.unheld, 0)
-  const verdict: Verdict = unheld > 0 ? 'stalled' : 'live'
+  const status: Status = unheld > 0 ? 'stalled' : 'live'
   const waiting = `${plural(unheld, 'stream is', 'streams are')} waiting for a worker. `
   return {
     id: 'streams',
     name: 'Weir streams',
     kind: 'streams',
     group: 'Weir',
-    verdict,
+    status,
     reason: `${unheld > 0 ? waiting : ''}${tally(hosts)}`,
     since: Math.max(...hosts.map(({ since }) => since)),
     href: '/streams',
@@ -77,9 +77,9 @@ function streamsPart(hosts: readonly Host[]): Part {
 /** Such as `14 streams on 3 hosts: 12 live, 2 stalled.` */
 function tally(hosts: readonly Host[]): string {
   const sum = (of: (host: Host) => number) => hosts.reduce((total, host) => total + of(host), 0)
-  const counts = WORST_FIRST.toReversed().flatMap((verdict) => {
-    const count = sum(({ byVerdict }) => byVerdict[verdict] ?? 0)
-    return count === 0 ? [] : [`${count.toLocaleString('en')} ${verdict}`]
+  const counts = WORST_FIRST.toReversed().flatMap((status) => {
+    const count = sum(({ byStatus }) => byStatus[status] ?? 0)
+    return count === 0 ? [] : [`${count.toLocaleString('en')} ${status}`]
   })
   const streams = sum((host) => host.streams)
   return `${plural(streams, 'stream')} on ${plural(hosts.length, 'host')}: ${counts.join(', ')}.`

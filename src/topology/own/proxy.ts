@@ -27,12 +27,12 @@ interface Usage {
 export async function proxyParts(db: Database, window: Window): Promise<Graph> {
   const { streams, open, followed, events, deliveries, slow } = await usage(db, window)
   if (streams === 0) return { services: [], calls: [] }
-  const verdict = open > 0 ? 'live' : 'quiet'
+  const status = open > 0 ? 'live' : 'quiet'
   const of = plural(followed, 'API')
   const reason =
     open > 0 ? `${plural(open, 'subscriber follows', 'subscribers follow')} ${of}.` : 'No subscribers.'
   const subscribers = `${open === 0 ? 'No subscribers' : plural(open, 'subscriber')} connected`
-  const said = { group: 'Weir', verdict, reason, since: 0 } as const
+  const said = { group: 'Weir', status, reason, since: 0 } as const
   return {
     services: [
       node({ ...said, id: NAME, name: 'Proxy', kind: 'proxy', href: '/streams' }),

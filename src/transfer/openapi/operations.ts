@@ -1,3 +1,4 @@
+import { kindOfType, OTHERWISE, type StreamKind } from '../../core/sets/stream-kinds.ts'
 import { Problem } from '../../errors.ts'
 import { MAX_URL_CHARS } from '../../streams/registry/registration.ts'
 import { Budget, MAX_HEADER_CHARS, many, TooLarge } from '../bounds.ts'
@@ -235,16 +236,16 @@ function tagsOf({ tags }: Fields): string[] {
 }
 
 /** The kind according to the responses; left open if they allow both or neither. */
-function kindOf(refs: Refs, operation: Fields): { kind?: 'sse' | 'poll' } {
+function kindOf(refs: Refs, operation: Fields): { kind?: StreamKind } {
   const responses = refs.resolve(operation.responses) ?? {}
   return refs.once(responses, 'kind', () => {
     const types = Object.entries(responses)
       .filter(([status]) => /^(2|default)/i.test(status))
       .flatMap(([, response]) => typesOf(refs, response))
-    const streams = types.some((type) => /^text\/event-stream\b/i.test(type))
+    const [streamed] = types.flatMap((type) => kindOfType(type) ?? [])
     const polls = types.some((type) => /^application\/(.+\+)?json\b/i.test(type))
-    if (streams === polls) return {}
-    return { kind: streams ? 'sse' : 'poll' }
+    if ((streamed !== undefined) === polls) return {}
+    return { kind: streamed ?? OTHERWISE }
   })
 }
 

@@ -102,9 +102,9 @@ function followSlider(slider: HTMLInputElement): void {
         else slider.setAttribute(name, value)
       }
       slider.value = next.getAttribute('value') ?? '0'
-      const zooms = fresh.querySelector('.slider .verdicts')
+      const zooms = fresh.querySelector('.slider .pills')
       if (zooms !== null)
-        document.querySelector('.slider .verdicts')?.replaceWith(document.importNode(zooms, true))
+        document.querySelector('.slider .pills')?.replaceWith(document.importNode(zooms, true))
     }
     index = placeOfShown()
     const shown = stops()[index]

@@ -1,4 +1,5 @@
 // Shared by the topology page's parts: the graph as the server sends it, and the page's elements.
+import type { Status } from '../../../src/core/sets/statuses.ts'
 
 /** What a node is; `src/core/graph.ts` says what each means. */
 export type ServiceKind =
@@ -13,8 +14,6 @@ export type ServiceKind =
   | 'archive'
   | 'rest'
 
-export type Verdict = 'live' | 'quiet' | 'stalled' | 'backing-off' | 'dead' | 'stopped'
-
 export interface Service {
   id: string
   name: string
@@ -23,7 +22,7 @@ export interface Service {
   group?: string
   url?: string
   color: string
-  verdict?: Verdict
+  status?: Status
   /** The reason, as a sentence. */
   reason?: string
   /** Path of its page in the console. */

@@ -1,9 +1,10 @@
 // The services as a table, one row each: for readers who can't see the picture, and to select one by name.
+import { statusLabel } from '../../../src/core/sets/statuses.ts'
 import { date, part, say } from './dom.ts'
 import { byId, type Call, FIRST_ERROR_STATUS, type Graph, type Service } from './graph.ts'
 import { recentWords } from './panel/words.ts'
 import { summedRecent } from './view.ts'
-import { outcomeWords, verdictWords } from './words.ts'
+import { outcomeWords } from './words.ts'
 
 /** What the table shows of the graph; rows whose service and last call are the same objects as before stay as they are. */
 export class List {
@@ -67,14 +68,14 @@ interface Row {
   isPast?: boolean
 }
 
-function paint(row: HTMLElement, { name, color, verdict, reason }: Service): void {
+function paint(row: HTMLElement, { name, color, status, reason }: Service): void {
   say(part(row, 'label'), name)
   say(part(row, 'color'), color)
   part(row, 'swatch').style.background = color
-  const badge = part(row, 'verdict')
-  badge.className = `verdict ${verdict ?? ''}`
+  const badge = part(row, 'status')
+  badge.className = `status ${status ?? ''}`
   badge.title = reason ?? ''
-  say(badge, verdict === undefined ? '' : verdictWords(verdict))
+  say(badge, status === undefined ? '' : statusLabel(status))
 }
 
 function tell(row: HTMLElement, id: string, call: Call | undefined, nameOf: (id: string) => string): void {

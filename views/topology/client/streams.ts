@@ -1,8 +1,8 @@
 // The streams of the service in the panel, and the latest entries of their logs.
+import { type Status, statusLabel } from '../../../src/core/sets/statuses.ts'
 import { ask, date, keyed, make, part, say } from './dom.ts'
-import { byId, type Service, type Verdict } from './graph.ts'
+import { byId, type Service } from './graph.ts'
 import { isoSeconds } from './state.ts'
-import { verdictWords } from './words.ts'
 
 /** Most streams listed; the rest are counted. */
 const MAX_STREAMS = 6
@@ -19,7 +19,7 @@ interface Stream {
   id: string
   name: string
   url: string
-  verdict?: Verdict
+  status?: Status
   reason?: string
 }
 
@@ -74,7 +74,7 @@ export class Streams {
     )
     const origin = service.kind === 'host' ? undefined : originOf(service.url)
     const found = items.filter(({ url }) => origin === undefined || originOf(url) === origin)
-    const shown = await Promise.all(found.slice(0, MAX_STREAMS).map((stream) => withVerdict(stream, signal)))
+    const shown = await Promise.all(found.slice(0, MAX_STREAMS).map((stream) => withStatus(stream, signal)))
     const lines = await Promise.all(shown.slice(0, MAX_LOGS).map(({ id }) => this.#lines(id, signal)))
     if (signal.aborted) return
     showStreams(shown, found.length, next !== null, query)
@@ -104,14 +104,14 @@ function originOf(url: string | undefined): string | undefined {
   return url === undefined ? undefined : URL.parse(url)?.origin
 }
 
-async function withVerdict(stream: Stream, signal: AbortSignal): Promise<Stream> {
-  const { verdict, reason } = await ask<{ verdict: Verdict; reason: string }>(
+async function withStatus(stream: Stream, signal: AbortSignal): Promise<Stream> {
+  const { status, reason } = await ask<{ status: Status; reason: string }>(
     `/api/streams/${stream.id}/status`,
     {
       signal,
     },
   )
-  return { ...stream, verdict, reason }
+  return { ...stream, status, reason }
 }
 
 function showStreams(streams: readonly Stream[], found: number, hasMore: boolean, query: string): void {
@@ -120,16 +120,16 @@ function showStreams(streams: readonly Stream[], found: number, hasMore: boolean
     key: ({ id }) => id,
     create: ({ id }) => {
       const link = make('a', { href: `/streams/${encodeURIComponent(id)}` })
-      const verdict = make('span')
-      verdict.dataset.part = 'verdict'
-      return make('li', {}, link, verdict)
+      const status = make('span')
+      status.dataset.part = 'status'
+      return make('li', {}, link, status)
     },
-    update: (row, { name, verdict, reason = '' }) => {
+    update: (row, { name, status, reason = '' }) => {
       if (row.firstElementChild) say(row.firstElementChild, name)
-      const badge = part(row, 'verdict')
-      badge.className = `verdict ${verdict ?? ''}`
+      const badge = part(row, 'status')
+      badge.className = `status ${status ?? ''}`
       badge.title = reason
-      say(badge, verdict === undefined ? '' : verdictWords(verdict))
+      say(badge, status === undefined ? '' : statusLabel(status))
     },
   })
   const more = byId<HTMLAnchorElement>('streams-more')

@@ -1,11 +1,8 @@
 // Selects the services and calls that the picture shows: pure functions of the graph and the page's state.
-import type { Call, Graph, RecentCalls, Service, Verdict } from './graph.ts'
+import { isInTrouble, WORST_FIRST } from '../../../src/core/sets/statuses.ts'
+import type { Call, Graph, RecentCalls, Service } from './graph.ts'
 import type { Direction, Grouping, State } from './state.ts'
 
-/** Worst first. */
-const VERDICTS: readonly Verdict[] = ['dead', 'stalled', 'backing-off', 'quiet', 'stopped', 'live']
-/** A service with one of these is shown even if it is idle. */
-const TROUBLE: ReadonlySet<Verdict> = new Set(['dead', 'stalled', 'backing-off'])
 /** Color of a group whose services differ. */
 const MIXED_COLOR = 'silver'
 /** Prefix of a group's ID: no service's ID contains a line end. */
@@ -123,7 +120,7 @@ function withoutIdle({ services, calls }: Graph, { node, edge, focus }: Shown): 
   )
   const kept = new Set([...busy.flatMap(({ from, to }) => [from, to]), node, focus])
   return {
-    services: services.filter(({ id, verdict }) => kept.has(id) || (verdict && TROUBLE.has(verdict))),
+    services: services.filter(({ id, status }) => kept.has(id) || (status && isInTrouble(status))),
     calls: busy,
   }
 }
@@ -193,14 +190,14 @@ function groupOf(key: string, list: readonly Service[]): ViewService {
     members: list.map(({ id }) => id),
     groupKey: key,
   }
-  const worst = VERDICTS.find((verdict) => list.some((service) => service.verdict === verdict))
+  const worst = WORST_FIRST.find((status) => list.some((service) => service.status === status))
   if (worst === undefined) return group
-  const those = list.filter(({ verdict }) => verdict === worst)
+  const those = list.filter(({ status }) => status === worst)
   const reason = those[0]?.reason
   const named = `${those.length} of ${list.length} ${those.length === 1 ? 'is' : 'are'} ${worst}`
   return {
     ...group,
-    verdict: worst,
+    status: worst,
     reason: reason === undefined ? `${named}.` : `${named}. ${those[0]?.name}: ${reason}`,
   }
 }

@@ -1,5 +1,5 @@
 // The topology page's texts, in the words that the server uses for the first page.
-import { type Call, FIRST_ERROR_STATUS, type ServiceKind, type Verdict } from './graph.ts'
+import { type Call, FIRST_ERROR_STATUS, type ServiceKind } from './graph.ts'
 
 const KINDS: Record<ServiceKind, string> = {
   service: 'service',
@@ -13,23 +13,10 @@ const KINDS: Record<ServiceKind, string> = {
   archive: 'archive',
   rest: 'all other services',
 }
-const MARKS: Record<Verdict, string> = {
-  live: '●',
-  quiet: '○',
-  stalled: '◐',
-  'backing-off': '↻',
-  dead: '✕',
-  stopped: '■',
-}
 
 /** The kind of a node. */
 export function kindWords(kind: ServiceKind): string {
   return KINDS[kind]
-}
-
-/** A status as a mark and a word. */
-export function verdictWords(verdict: Verdict): string {
-  return `${MARKS[verdict]} ${verdict}`
 }
 
 /** The outcome of a call, as one of its two services sees it. */

@@ -1,9 +1,10 @@
 // The panel next to the picture: details of the selected service or call.
+import { statusLabel } from '../../../../src/core/sets/statuses.ts'
 import { keyed, make, part, say } from '../dom.ts'
 import { byId } from '../graph.ts'
 import { Streams } from '../streams.ts'
 import type { View, ViewCall, ViewService } from '../view.ts'
-import { kindWords, verdictWords } from '../words.ts'
+import { kindWords } from '../words.ts'
 import { Faults } from './faults.ts'
 import { latencyWords, recentWords } from './words.ts'
 
@@ -80,7 +81,7 @@ export class Panel {
   }
 
   #showService(service: ViewService, { view, nameOf, openGroup, at }: Chosen): void {
-    const { id, name, kind, group, color, verdict, reason, url, href, members, groupKey } = service
+    const { id, name, kind, group, color, status, reason, url, href, members, groupKey } = service
     say(this.#title, name)
     this.#facts([
       ['Kind', members === undefined ? kindWords(kind) : `Group of ${members.length}`],
@@ -88,7 +89,7 @@ export class Panel {
       ['Group', group],
       // Colors aren't stored for the past.
       ['Color', members === undefined && at === undefined ? color : undefined, color],
-      ['Status', verdict && `${verdictWords(verdict)}${reason === undefined ? '' : `: ${reason}`}`],
+      ['Status', status && `${statusLabel(status)}${reason === undefined ? '' : `: ${reason}`}`],
       ['URL', url],
     ])
     const link = byId<HTMLAnchorElement>('detail-link')

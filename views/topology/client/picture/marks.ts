@@ -1,6 +1,6 @@
 // The texts on a drawing's nodes and edges.
+import { statusLabel } from '../../../../src/core/sets/statuses.ts'
 import type { Service } from '../graph.ts'
-import { verdictWords } from '../words.ts'
 
 export const SVG = 'http://www.w3.org/2000/svg'
 /** How far the first line of an edge's numbers stands above it, and the next one below that. */
@@ -29,16 +29,16 @@ export function writeNumbers(text: SVGTextElement, lines: readonly string[]): vo
 /** The status, on the lower edge of its node. */
 export function writeBadge(
   { element, height }: { element: SVGGElement; height: number },
-  { verdict }: Service,
+  { status }: Service,
 ): void {
   element.querySelector(':scope > .badge')?.remove()
-  if (verdict === undefined) return
-  const words = verdictWords(verdict)
+  if (status === undefined) return
+  const words = statusLabel(status)
   const width = words.length * BADGE_LETTER + 12
   const badge = document.createElementNS(SVG, 'g')
   const plate = document.createElementNS(SVG, 'rect')
   const text = document.createElementNS(SVG, 'text')
-  badge.setAttribute('class', `badge ${verdict}`)
+  badge.setAttribute('class', `badge ${status}`)
   badge.setAttribute('transform', `translate(0, ${height / 2})`)
   plate.setAttribute('x', String(-width / 2))
   plate.setAttribute('y', String(-BADGE_HEIGHT / 2))

@@ -55,9 +55,9 @@ export function callWords(call: Call, nameOf: (id: string) => string): string {
 }
 
 /** A node in a sentence. */
-export function serviceWords({ name, kind, color, verdict, reason }: Service): string {
+export function serviceWords({ name, kind, color, status, reason }: Service): string {
   const what = kind === 'service' ? '' : `, ${kindWords(kind)}`
-  const judged = verdict === undefined ? '' : `, ${verdict}${reason === undefined ? '' : `: ${reason}`}`
+  const judged = status === undefined ? '' : `, ${status}${reason === undefined ? '' : `: ${reason}`}`
   return `${name}${what}: ${color}${judged}`
 }
 

@@ -7,9 +7,8 @@ import {
   judge,
   QUIET_AFTER_MS,
   span,
-  VERDICTS,
-  type Verdict,
-} from '../../src/core/judging/verdict.ts'
+} from '../../src/core/judging/status.ts'
+import { STATUSES, type Status } from '../../src/core/sets/statuses.ts'
 
 const NOW = Date.UTC(2030, 0, 1)
 const DAY_MS = 86_400_000
@@ -36,7 +35,7 @@ const LATE_MS = 150_000
 const failing = (ms: number): Partial<Evidence> => ({ failures: 3, failingSince: NOW - ms })
 const error = { code: 'timeout', message: 'No answer.', at: NOW }
 
-type Case = [what: string, Partial<Evidence>, Expectation, Verdict, reason: string]
+type Case = [what: string, Partial<Evidence>, Expectation, Status, reason: string]
 
 const CASES: Case[] = [
   ['an event stream with a recent event', {}, SSE, 'live', 'Last event 5 s ago.'],
@@ -142,18 +141,18 @@ const CASES: Case[] = [
   ],
 ]
 
-test.each(CASES)('%s', (_what, evidence, expected, verdict, reason) => {
-  expect(judge({ ...EVIDENCE, ...evidence }, expected, NOW)).toEqual({ verdict, reason })
+test.each(CASES)('%s', (_what, evidence, expected, status, reason) => {
+  expect(judge({ ...EVIDENCE, ...evidence }, expected, NOW)).toEqual({ status, reason })
 })
 
 test('the table above covers every status', () => {
-  expect(new Set(CASES.map(([, , , verdict]) => verdict))).toEqual(new Set(VERDICTS))
+  expect(new Set(CASES.map(([, , , status]) => status))).toEqual(new Set(STATUSES))
 })
 
 test('a quiet stream never becomes dead', () => {
   for (let days = 1; days < 4_000; days *= 2) {
     const evidence = { ...EVIDENCE, lastEventAt: NOW - days * DAY_MS }
-    expect(judge(evidence, SSE, NOW).verdict).toBe('quiet')
+    expect(judge(evidence, SSE, NOW).status).toBe('quiet')
   }
 })
 
@@ -174,13 +173,13 @@ test.each([
 })
 
 test('stored evidence is judged as of its writing, until it is overdue', () => {
-  const verdictAfter = (sinceByteMs: number, sinceWrittenMs?: number) => {
+  const statusAfter = (sinceByteMs: number, sinceWrittenMs?: number) => {
     const lastByteAt = NOW - sinceByteMs
     const writtenAt = sinceWrittenMs === undefined ? undefined : NOW - sinceWrittenMs
-    return judge({ ...EVIDENCE, lastByteAt, writtenAt }, { ...SSE, silenceMs: 5_000 }, NOW).verdict
+    return judge({ ...EVIDENCE, lastByteAt, writtenAt }, { ...SSE, silenceMs: 5_000 }, NOW).status
   }
-  expect(verdictAfter(10_000)).toBe('stalled')
-  expect(verdictAfter(10_000, 10_000)).toBe('live')
-  expect(verdictAfter(20_000, 16_000)).toBe('live')
-  expect(verdictAfter(26_000, 22_000)).toBe('stalled')
+  expect(statusAfter(10_000)).toBe('stalled')
+  expect(statusAfter(10_000, 10_000)).toBe('live')
+  expect(statusAfter(20_000, 16_000)).toBe('live')
+  expect(statusAfter(26_000, 22_000)).toBe('stalled')
 })

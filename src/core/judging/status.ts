@@ -1,6 +1,5 @@
-/** The statuses that Weir gives a stream. */
-export const VERDICTS = ['live', 'quiet', 'stalled', 'backing-off', 'dead', 'stopped'] as const
-export type Verdict = (typeof VERDICTS)[number]
+import type { Status } from '../sets/statuses.ts'
+import { STREAM_KIND, type StreamKind } from '../sets/stream-kinds.ts'
 
 /** Failing for this long, in milliseconds, turns `backing-off` into `dead`. Weir keeps retrying. */
 export const DEAD_AFTER_MS = 10 * 60_000
@@ -57,7 +56,7 @@ export interface Evidence {
 
 /** What judging needs in addition to the evidence. */
 export interface Expectation {
-  kind: 'sse' | 'poll'
+  kind: StreamKind
   desired: 'running' | 'stopped' | 'idle'
   /** Last heartbeat of the worker that runs the stream; left out when none does. */
   heldAt?: number
@@ -70,7 +69,7 @@ export interface Expectation {
 }
 
 export interface Judgement {
-  verdict: Verdict
+  status: Status
   /** Why, as one sentence for people. */
   reason: string
 }
@@ -92,17 +91,19 @@ export const RESTING = {
 
 /** Derives the status from evidence. Pure: the same facts at the same time give the same status. */
 export function judge(evidence: Evidence, expected: Expectation, nowMs: number): Judgement {
-  if (expected.desired !== 'running') return { verdict: 'stopped', reason: RESTING[expected.desired] }
-  if (expected.heldAt === undefined) return { verdict: 'stalled', reason: 'Waiting for a worker.' }
+  if (expected.desired !== 'running') return { status: 'stopped', reason: RESTING[expected.desired] }
+  if (expected.heldAt === undefined) return { status: 'stalled', reason: 'Waiting for a worker.' }
   if (nowMs - expected.heldAt > HELD_WITHIN_MS) {
     return {
-      verdict: 'stalled',
+      status: 'stalled',
       reason: `Its worker sent its last heartbeat ${span(nowMs - expected.heldAt)} ago.`,
     }
   }
   if (evidence.failures > 0) return judgeFailing(evidence, nowMs)
   const at = judgedAt(evidence, nowMs)
-  return expected.kind === 'sse' ? judgeSse(evidence, expected, at) : judgePoll(evidence, expected, at)
+  return STREAM_KIND[expected.kind].isPolled
+    ? judgePolls(evidence, expected, at)
+    : judgeConnection(evidence, expected, at)
 }
 
 function judgeFailing(evidence: Evidence, nowMs: number): Judgement {
@@ -110,32 +111,32 @@ function judgeFailing(evidence: Evidence, nowMs: number): Judgement {
   const why = evidence.lastError ? ` Last error: ${evidence.lastError.message}` : ''
   const times = evidence.failures === 1 ? 'once' : `${evidence.failures} times`
   const text = `Failed ${times} in ${span(failingMs)}.${why}`
-  if (failingMs >= DEAD_AFTER_MS) return { verdict: 'dead', reason: text }
-  return { verdict: evidence.lastError?.code === 'stalled' ? 'stalled' : 'backing-off', reason: text }
+  if (failingMs >= DEAD_AFTER_MS) return { status: 'dead', reason: text }
+  return { status: evidence.lastError?.code === 'stalled' ? 'stalled' : 'backing-off', reason: text }
 }
 
-function judgeSse(evidence: Evidence, expected: Expectation, nowMs: number): Judgement {
-  if (evidence.phase !== 'open') return { verdict: 'quiet', reason: 'Connecting.' }
+function judgeConnection(evidence: Evidence, expected: Expectation, nowMs: number): Judgement {
+  if (evidence.phase !== 'open') return { status: 'quiet', reason: 'Connecting.' }
   const byteAgeMs = nowMs - Math.max(evidence.lastByteAt ?? 0, evidence.phaseSince)
   if (byteAgeMs > (evidence.silenceMs ?? expected.silenceMs)) {
-    return { verdict: 'stalled', reason: `Connected, but no data for ${span(byteAgeMs)}.` }
+    return { status: 'stalled', reason: `Connected, but no data for ${span(byteAgeMs)}.` }
   }
   if (evidence.lastEventAt === undefined) {
-    return { verdict: 'quiet', reason: 'Connected; no events yet.' }
+    return { status: 'quiet', reason: 'Connected; no events yet.' }
   }
   const eventAgeMs = nowMs - evidence.lastEventAt
   if (eventAgeMs > QUIET_AFTER_MS) {
-    return { verdict: 'quiet', reason: `Connected; last event ${span(eventAgeMs)} ago.` }
+    return { status: 'quiet', reason: `Connected; last event ${span(eventAgeMs)} ago.` }
   }
-  return { verdict: 'live', reason: `Last event ${span(eventAgeMs)} ago.` }
+  return { status: 'live', reason: `Last event ${span(eventAgeMs)} ago.` }
 }
 
-function judgePoll(evidence: Evidence, expected: Expectation, nowMs: number): Judgement {
+function judgePolls(evidence: Evidence, expected: Expectation, nowMs: number): Judgement {
   const dueMs = LATE_INTERVALS * expected.intervalMs + expected.timeoutMs
   const ageMs = nowMs - Math.max(evidence.lastPollAt ?? 0, evidence.phaseSince)
-  if (ageMs > dueMs) return { verdict: 'stalled', reason: `No successful poll for ${span(ageMs)}.` }
-  if (evidence.lastPollAt === undefined) return { verdict: 'quiet', reason: 'First poll in progress.' }
-  return { verdict: 'live', reason: `Last poll ${span(nowMs - evidence.lastPollAt)} ago.` }
+  if (ageMs > dueMs) return { status: 'stalled', reason: `No successful poll for ${span(ageMs)}.` }
+  if (evidence.lastPollAt === undefined) return { status: 'quiet', reason: 'First poll in progress.' }
+  return { status: 'live', reason: `Last poll ${span(nowMs - evidence.lastPollAt)} ago.` }
 }
 
 /** A duration for people: its largest unit, rounded down. */

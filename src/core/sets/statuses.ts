@@ -1,0 +1,108 @@
+/** What a status says about a stream. */
+interface StatusFacts {
+  /** Higher is worse. Lists sort by it, and a combined node of the topology has the worst status of its members. */
+  severity: number
+  /**
+   * What incidents conclude. `up`: it works; `connecting`: it works once it is connected; `failing`: in trouble, but not for
+   * long; `down`: in trouble, and needs action; `resting`: it shouldn't run.
+   */
+  standing: 'up' | 'connecting' | 'failing' | 'down' | 'resting'
+  /** Shown beside the color, which never stands alone. */
+  mark: string
+  /** As text on the console's dark and light pages. */
+  color: { dark: string; light: string }
+  /** On a terminal: styles of `node:util`. */
+  terminal: ('bold' | 'dim' | 'green' | 'cyan' | 'yellow' | 'red' | 'magenta')[]
+  /** In a sentence: "2 streams are …". */
+  label: string
+  description: string
+}
+
+/** The statuses that Weir gives a stream, in the order in which they are listed and counted. */
+export const STATUS = {
+  live: {
+    severity: 10,
+    standing: 'up',
+    mark: '●',
+    color: { dark: '#2ee6a6', light: '#0b6b4a' },
+    terminal: ['green'],
+    label: 'live',
+    description: 'Events arrive, or polls are answered.',
+  },
+  quiet: {
+    severity: 20,
+    standing: 'connecting',
+    mark: '○',
+    color: { dark: '#6fb8ff', light: '#1b5c9e' },
+    terminal: ['cyan'],
+    label: 'quiet',
+    description:
+      'Starting, connecting, waiting for the first poll, or connected with no event yet or none for 5 min.',
+  },
+  stalled: {
+    severity: 40,
+    standing: 'down',
+    mark: '◐',
+    color: { dark: '#ffb454', light: '#8a4b00' },
+    terminal: ['bold', 'yellow'],
+    label: 'stalled',
+    description: 'No byte for too long, polls are late, or no worker runs it.',
+  },
+  'backing-off': {
+    severity: 30,
+    standing: 'failing',
+    mark: '↻',
+    color: { dark: '#ffd166', light: '#735500' },
+    terminal: ['yellow'],
+    label: 'backing off',
+    description: 'Failing for less than ten minutes; retried with backoff.',
+  },
+  dead: {
+    severity: 50,
+    standing: 'down',
+    mark: '✕',
+    color: { dark: '#ff5c7a', light: '#b3123a' },
+    terminal: ['bold', 'red'],
+    label: 'dead',
+    description: 'Failing for ten minutes or more; still retried.',
+  },
+  stopped: {
+    severity: 0,
+    standing: 'resting',
+    mark: '■',
+    color: { dark: '#93a9b0', light: '#4a6067' },
+    terminal: ['dim'],
+    label: 'stopped',
+    description: 'Stopped on request, or idle because nobody subscribes.',
+  },
+} as const satisfies Record<string, StatusFacts>
+
+export type Status = keyof typeof STATUS
+export const STATUSES = Object.keys(STATUS) as Status[]
+
+export const WORST_FIRST: readonly Status[] = STATUSES.toSorted(
+  (a, b) => STATUS[b].severity - STATUS[a].severity,
+)
+
+/** Statuses that need attention, the worst first. */
+export const IN_TROUBLE = WORST_FIRST.filter((status) => isInTrouble(status))
+/** Statuses that need action, the worst first: the others may recover on their own. */
+export const DOWN = withStanding('down')
+
+export function isInTrouble(status: Status): boolean {
+  const { standing } = STATUS[status]
+  return standing === 'down' || standing === 'failing'
+}
+
+/** The statuses with a standing, the worst first. */
+export function withStanding(standing: StatusFacts['standing']): Status[] {
+  return WORST_FIRST.filter((status) => STATUS[status].standing === standing)
+}
+
+/** An array of Postgres, as text: the statuses by severity, the worst last. */
+export const SEVERITY_ARRAY = `{${WORST_FIRST.toReversed().join(',')}}`
+
+/** A status as mark and word. */
+export function statusLabel(status: Status): string {
+  return `${STATUS[status].mark} ${status}`
+}
