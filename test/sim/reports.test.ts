@@ -33,6 +33,8 @@ test('a service announces itself to a Weir that starts later', async () => {
   await until(() => world.lines.length > 0)
   await using weir = stubWeir({ port: Number(new URL(web).port) })
   await until(() => weir.reports().some(({ services }) => services?.[0]?.id === 'T'))
+  // The stub sees the report before the service sees the response.
+  await until(() => world.lines.length > 1)
   expect(world.lines.at(-1)).toBe(`${web} is reachable again`)
 })
 
