@@ -33,7 +33,7 @@ export function lookPages({ streams, upstreamRate }: LookRoutesDeps) {
     const values = fresh(typed)
     try {
       const asked = checkLook(lookingOf(values))
-      upstreamRate.take(clientOf(request), asked.url)
+      await upstreamRate.take(clientOf(request), asked.url)
       const found = await streams.look(asked, request.signal)
       return await looked(request, { values, found })
     } catch (error) {
