@@ -31,67 +31,46 @@ const EXAMPLES: Record<Rule['kind'], string> = {
 
 /** The rule and silence pages. */
 export function rulePages({ db, now, pages }: IncidentRoutesDeps & { pages: LivePages }) {
-  const written = { parse: 'none' } as const
   return new Elysia({ detail: { hide: true } })
     .get('/rules', () => rulesPage({}))
-    .post(
-      '/rules',
-      async ({ request }) => {
-        const values = await readForm(request)
-        return answering(
-          async () => {
-            await addRule(db, checkRule(ruleOf(values)), now())
-            return redirect('/rules')
-          },
-          (error, status) => rulesPage({ values, error }, status),
-        )
-      },
-      written,
-    )
-    .post(
-      '/rules/:id/toggle',
-      async ({ params }) => {
-        const { isEnabled } = await getRule(db, params.id)
-        await changeRule(db, params.id, { isEnabled: !isEnabled }, now())
-        return redirect('/rules')
-      },
-      written,
-    )
-    .post(
-      '/rules/:id/remove',
-      async ({ params }) => {
-        await removeRule(db, params.id, now())
-        return redirect('/rules')
-      },
-      written,
-    )
+    .post('/rules', async ({ request }) => {
+      const values = await readForm(request)
+      return answering(
+        async () => {
+          await addRule(db, checkRule(ruleOf(values)), now())
+          return redirect('/rules')
+        },
+        (error, status) => rulesPage({ values, error }, status),
+      )
+    })
+    .post('/rules/:id/toggle', async ({ params }) => {
+      const { isEnabled } = await getRule(db, params.id)
+      await changeRule(db, params.id, { isEnabled: !isEnabled }, now())
+      return redirect('/rules')
+    })
+    .post('/rules/:id/remove', async ({ params }) => {
+      await removeRule(db, params.id, now())
+      return redirect('/rules')
+    })
     .get('/silences', () => silencesPage({}))
     .get('/silences/live', ({ request, server }) => {
       server?.timeout(request, 0)
       return pages.views.subscribe(request, { subjects: ['silences'], read: silencesParts })
     })
-    .post(
-      '/silences',
-      async ({ request }) => {
-        const values = await readForm(request)
-        return answering(
-          async () => {
-            await addSilence(db, silenceOf(values, now()), now())
-            return redirect('/silences')
-          },
-          (error, status) => silencesPage({ values, error }, status),
-        )
-      },
-      written,
-    )
-    .post(
-      '/silences/:id/remove',
-      async ({ params }) => {
-        await removeSilence(db, params.id)
-        return redirect('/silences')
-      },
-      written,
-    )
+    .post('/silences', async ({ request }) => {
+      const values = await readForm(request)
+      return answering(
+        async () => {
+          await addSilence(db, silenceOf(values, now()), now())
+          return redirect('/silences')
+        },
+        (error, status) => silencesPage({ values, error }, status),
+      )
+    })
+    .post('/silences/:id/remove', async ({ params }) => {
+      await removeSilence(db, params.id)
+      return redirect('/silences')
+    })
 
   async function rulesPage(form: FormState, status = 200): Promise<Response> {
     const list = await listRules(db)
