@@ -33,7 +33,6 @@ const CHILDREN_SHOWN = 50
 /** The incident pages. */
 export function incidentPages(deps: IncidentRoutesDeps & { pages: LivePages }) {
   const { db, now, pages } = deps
-  const written = { parse: 'none' } as const
   return new Elysia({ detail: { hide: true } })
     .get('/incidents', async ({ request }) =>
       html(<IncidentsPage {...(await incidentsData(query(request, 'after').after))} />),
@@ -54,17 +53,13 @@ export function incidentPages(deps: IncidentRoutesDeps & { pages: LivePages }) {
         },
       })
     })
-    .post(
-      '/incidents/:id/acknowledge',
-      async ({ params, request }) => {
-        const { by = '', note = '' } = await readForm(request)
-        if (by.trim() === '')
-          throw new Problem('invalid_field', 'Enter your name: it shows who handles the incident.', 'by')
-        await acknowledge(deps, params.id, { by: by.trim().slice(0, 100), note: note.slice(0, 1_000) }, now())
-        return redirect(`/incidents/${params.id}`)
-      },
-      written,
-    )
+    .post('/incidents/:id/acknowledge', async ({ params, request }) => {
+      const { by = '', note = '' } = await readForm(request)
+      if (by.trim() === '')
+        throw new Problem('invalid_field', 'Enter your name: it shows who handles the incident.', 'by')
+      await acknowledge(deps, params.id, { by: by.trim().slice(0, 100), note: note.slice(0, 1_000) }, now())
+      return redirect(`/incidents/${params.id}`)
+    })
 
   async function incidentsData(after: string | undefined): Promise<IncidentsPageData> {
     const [open, acknowledged, past, count] = await Promise.all([

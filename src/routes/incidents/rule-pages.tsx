@@ -26,67 +26,46 @@ const EXAMPLES = eachRuleKind(({ example }) => example)
 /** The rule and silence pages. */
 export function rulePages(deps: IncidentRoutesDeps & { pages: LivePages }) {
   const { db, now, pages } = deps
-  const written = { parse: 'none' } as const
   return new Elysia({ detail: { hide: true } })
     .get('/rules', () => rulesPage({}))
-    .post(
-      '/rules',
-      async ({ request }) => {
-        const values = await readForm(request)
-        return answering(
-          async () => {
-            await addRule(deps, checkRule(ruleOf(values)), now())
-            return redirect('/rules')
-          },
-          (error, status) => rulesPage({ values, error }, status),
-        )
-      },
-      written,
-    )
-    .post(
-      '/rules/:id/toggle',
-      async ({ params }) => {
-        const { isEnabled } = await getRule(db, params.id)
-        await changeRule(deps, params.id, { isEnabled: !isEnabled }, now())
-        return redirect('/rules')
-      },
-      written,
-    )
-    .post(
-      '/rules/:id/remove',
-      async ({ params }) => {
-        await removeRule(deps, params.id, now())
-        return redirect('/rules')
-      },
-      written,
-    )
+    .post('/rules', async ({ request }) => {
+      const values = await readForm(request)
+      return answering(
+        async () => {
+          await addRule(deps, checkRule(ruleOf(values)), now())
+          return redirect('/rules')
+        },
+        (error, status) => rulesPage({ values, error }, status),
+      )
+    })
+    .post('/rules/:id/toggle', async ({ params }) => {
+      const { isEnabled } = await getRule(db, params.id)
+      await changeRule(deps, params.id, { isEnabled: !isEnabled }, now())
+      return redirect('/rules')
+    })
+    .post('/rules/:id/remove', async ({ params }) => {
+      await removeRule(deps, params.id, now())
+      return redirect('/rules')
+    })
     .get('/silences', () => silencesPage({}))
     .get('/silences/live', ({ request, server }) => {
       server?.timeout(request, 0)
       return pages.views.subscribe(request, { subjects: ['silences'], read: silencesParts })
     })
-    .post(
-      '/silences',
-      async ({ request }) => {
-        const values = await readForm(request)
-        return answering(
-          async () => {
-            await addSilence(deps, silenceOf(values, now()), now())
-            return redirect('/silences')
-          },
-          (error, status) => silencesPage({ values, error }, status),
-        )
-      },
-      written,
-    )
-    .post(
-      '/silences/:id/remove',
-      async ({ params }) => {
-        await removeSilence(deps, params.id)
-        return redirect('/silences')
-      },
-      written,
-    )
+    .post('/silences', async ({ request }) => {
+      const values = await readForm(request)
+      return answering(
+        async () => {
+          await addSilence(deps, silenceOf(values, now()), now())
+          return redirect('/silences')
+        },
+        (error, status) => silencesPage({ values, error }, status),
+      )
+    })
+    .post('/silences/:id/remove', async ({ params }) => {
+      await removeSilence(deps, params.id)
+      return redirect('/silences')
+    })
 
   async function rulesPage(form: FormState, status = 200): Promise<Response> {
     const list = await listRules(db)

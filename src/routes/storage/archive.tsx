@@ -50,22 +50,14 @@ export function archiveRoutes({ archive }: ArchiveRoutesDeps) {
       const { asked } = query(request, 'asked')
       return html(<ArchivePage {...viewOf(await archive.report())} asked={asked === 'run'} />)
     })
-    .post(
-      '/archive/run',
-      async () => {
-        await archive.runLater()
-        return new Response(null, { status: 303, headers: { Location: '/archive?asked=run' } })
-      },
-      { parse: 'none' },
-    )
-    .post(
-      '/archive/test',
-      async ({ request }) => {
-        const steps = await archive.try(request.signal)
-        return html(<ArchivePage {...viewOf(await archive.report())} tried={steps} />)
-      },
-      { parse: 'none' },
-    )
+    .post('/archive/run', async () => {
+      await archive.runLater()
+      return new Response(null, { status: 303, headers: { Location: '/archive?asked=run' } })
+    })
+    .post('/archive/test', async ({ request }) => {
+      const steps = await archive.try(request.signal)
+      return html(<ArchivePage {...viewOf(await archive.report())} tried={steps} />)
+    })
   return new Elysia().use(api).use(pages)
 }
 

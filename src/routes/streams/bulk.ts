@@ -101,7 +101,7 @@ export function allowed(request: Request, asked: Bulk): Bulk {
 
 /** @throws Problem `invalid_field`, naming the field */
 export function checkBulk(value: unknown): Bulk {
-  const { action, ids, filter, tag, atMost } = checked(BulkSchema, value)
+  const { action, ids, filter, tag, atMost } = checked(BulkSchema, value, { isExact: true })
   if ((ids === undefined) === (filter === undefined))
     throw new Problem('invalid_field', 'Specify either `ids` or `filter`.', 'ids')
   const bad = ids?.find((id) => !isUuid(id))

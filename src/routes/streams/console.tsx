@@ -39,7 +39,7 @@ export function consoleRoutes(deps: ConsoleRoutesDeps) {
       const data = await listData(request)
       return html(request.headers.has('hx-request') ? <StreamsTable {...data} /> : <StreamsPage {...data} />)
     })
-    .post('/streams', ({ request }) => register(request), { parse: 'none' })
+    .post('/streams', ({ request }) => register(request))
     .get('/streams/live', async ({ request, server }) => {
       const { ids = '', as } = query(request, 'ids', 'as')
       const shown = await visibleAmong(db, shownIds(ids), callerOf(request))
