@@ -31,11 +31,11 @@ afterAll(async () => {
 })
 
 /** As each process has it, over the database that all share. */
-function processWith(token: string | undefined = TOKEN): Access {
+function processWith(token: string | undefined = TOKEN, bus = testBus()): Access {
   const warn = (message: string, error?: unknown) => {
     throw new Error(`${message} ${error}`)
   }
-  return openAccess({ db: storage.db, bus: testBus(), token, now: () => nowMs, warn })
+  return openAccess({ db: storage.db, bus, token, now: () => nowMs, warn })
 }
 
 const asked = (headers: Record<string, string>) => new Request('http://localhost/api/status', { headers })
@@ -54,6 +54,22 @@ test('a key revoked by one process is rejected by others within five seconds', a
   for (const request of [bySecret(secret), byCookie(session)]) expect(await isIn(there, request)).toBe(false)
   await here.close()
   await there.close()
+})
+
+test('a revoked key and an ended session are refused at once where processes hear each other', async () => {
+  const bus = testBus()
+  const [here, there] = [processWith(), processWith(TOKEN, bus)]
+  const { key, secret } = await here.keys.add({ name: 'A', scope: 'read' }, 'owner')
+  const { session } = await here.door.logIn(TOKEN, ADDRESS)
+  for (const request of [bySecret(secret), byCookie(session)]) expect(await isIn(there, request)).toBe(true)
+  await here.keys.revoke(key.id)
+  await here.door.logOut(byCookie(session))
+  // Not told yet, and told so lately that it still goes by what it knows.
+  for (const request of [bySecret(secret), byCookie(session)]) expect(await isIn(there, request)).toBe(true)
+  bus.publish({ type: 'key.updated' }, 'elsewhere')
+  bus.publish({ type: 'session.ended' }, 'elsewhere')
+  for (const request of [bySecret(secret), byCookie(session)]) expect(await isIn(there, request)).toBe(false)
+  await Promise.all([here.close(), there.close()])
 })
 
 test('signing out at one process applies to all others', async () => {

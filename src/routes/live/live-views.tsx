@@ -12,7 +12,7 @@ const REST_MS = 1_000
 /** The pause after a refresh is this many times its duration, so that refreshes take at most a tenth of the time. */
 const REST_FACTOR = 9
 /** Longest time between two refreshes, in milliseconds: for changes by time alone, and for lost messages. */
-const LOOK_EVERY_MS = 10_000
+const REFRESH_EVERY_MS = 10_000
 
 /** A live part of a page. */
 export interface LivePart {
@@ -94,7 +94,7 @@ class OpenView {
   readonly #deps: LiveViewsDeps & { end(): void }
   #shown: Shown = { parts: [], position: 0 }
   /** The refresh in progress or the last one, and the one after it. */
-  #look: Promise<unknown> = Promise.resolve()
+  #refreshing: Promise<unknown> = Promise.resolve()
   #next: Promise<Shown> | undefined
   #restsUntil = 0
   #soon: Timer | undefined
@@ -105,7 +105,7 @@ class OpenView {
     this.#view = view
     this.#deps = deps
     this.subjects = view.subjects
-    this.#every = setInterval(() => this.refresh(), LOOK_EVERY_MS)
+    this.#every = setInterval(() => this.refresh(), REFRESH_EVERY_MS)
   }
 
   refresh(): void {
@@ -114,7 +114,7 @@ class OpenView {
     this.#soon ??= setTimeout(
       () => {
         this.#soon = undefined
-        this.#lookAgain().catch((error) => {
+        this.#refreshNext().catch((error) => {
           if (error instanceof Problem) hub.end(this.#topic)
           else warn(`Can't update a page: ${causeOf(error)}`)
         })
@@ -125,7 +125,7 @@ class OpenView {
 
   /** Sends the whole current view: a new subscriber may have missed anything. */
   async catchUp(send: Send): Promise<void> {
-    const { parts, position } = await this.#lookAgain()
+    const { parts, position } = await this.#refreshNext()
     await send({ data: parts.map(({ id, html }) => update(id, html)).join(''), position })
   }
 
@@ -135,18 +135,18 @@ class OpenView {
   }
 
   /** One refresh at a time; all requests during one share the next. */
-  #lookAgain(): Promise<Shown> {
-    this.#next ??= this.#look
+  #refreshNext(): Promise<Shown> {
+    this.#next ??= this.#refreshing
       .catch(() => {})
       .then(() => {
-        this.#look = this.#next as Promise<Shown>
+        this.#refreshing = this.#next as Promise<Shown>
         this.#next = undefined
-        return this.#lookNow()
+        return this.#refreshNow()
       })
     return this.#next
   }
 
-  async #lookNow(): Promise<Shown> {
+  async #refreshNow(): Promise<Shown> {
     const { hub, now } = this.#deps
     const begun = now()
     try {
