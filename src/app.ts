@@ -22,10 +22,10 @@ import type { SpanCalls } from './otlp/calls.ts'
 import type { Proxy } from './proxy/proxy.ts'
 import type { RetentionDeps } from './retention/retain.ts'
 import { auditPages } from './routes/access/audit-pages.tsx'
-import { nameCaller, subjectOf } from './routes/access/caller.ts'
 import { Gate, PROXY_ROUTE, Refused } from './routes/access/gate.ts'
 import { keyRoutes } from './routes/access/keys.ts'
 import { loginRoutes } from './routes/access/login.tsx'
+import { subjectOf } from './routes/access/subject.ts'
 import { checkVisible } from './routes/access/visible.ts'
 import { channelPages } from './routes/channels/channel-pages.tsx'
 import { channelRoutes } from './routes/channels/channels.ts'
@@ -47,7 +47,6 @@ import { isBareTarget, proxyHandler, proxyRoutes } from './routes/operation/prox
 import { pulseRoutes } from './routes/operation/pulse.ts'
 import { lookPages } from './routes/preview/pages.tsx'
 import { lookRoutes } from './routes/preview/preview.ts'
-import { dressPage } from './routes/settings/preferences.ts'
 import { type Running, settingsRoutes } from './routes/settings/settings.tsx'
 import { archiveRoutes } from './routes/storage/archive.tsx'
 import { backupRoutes } from './routes/storage/backup.ts'
@@ -153,11 +152,7 @@ export async function createApp(deps: AppDeps) {
       const subject = touchedBy(request)
       if (subject !== undefined) deps.touched(subject)
     })
-    .onAfterHandle(async ({ request, response }) => {
-      const named = await nameCaller(request, response)
-      const dressed = (await dressPage(request, named ?? response)) ?? named
-      return (await compressPage(request, dressed ?? response)) ?? dressed
-    })
+    .onAfterHandle(({ request, response }) => compressPage(request, response))
     .onAfterHandle(({ request, response }) => headOf(request, response))
     .use(probeRoutes(deps))
     .use(assetRoutes())
@@ -199,9 +194,7 @@ export async function createApp(deps: AppDeps) {
     } catch (refused) {
       return answerTo(refused, undefined, request)
     }
-    const answer = await problemResponse(problemOf(error, code, request), request)
-    const named = (await nameCaller(request, answer)) ?? answer
-    return (await dressPage(request, named)) ?? named
+    return problemResponse(problemOf(error, code, request), request)
   }
 
   function problemOf(error: unknown, code: unknown, request: Request): Problem {

@@ -25,7 +25,7 @@ export function clientOf(request: Request): Client | undefined {
 }
 
 /** Who subscribes, and until when: until they leave, or what lets them in ends. */
-export function readerOf(request: Request): {
+export function subscriberOf(request: Request): {
   signal: AbortSignal
   client: Client | undefined
   credential: string | undefined

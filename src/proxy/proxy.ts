@@ -2,7 +2,7 @@ import { callerOf } from '../auth/caller.ts'
 import { causeOf, Problem } from '../errors.ts'
 import { acceptsGzip } from '../hub/frame.ts'
 import type { Hub, Meter } from '../hub/hub.ts'
-import { readerOf } from '../limits/client.ts'
+import { subscriberOf } from '../limits/client.ts'
 import type { UpstreamRate } from '../limits/upstream-rate.ts'
 import type { Database } from '../storage/storage.ts'
 import type { Entry } from '../streams/recording/entry.ts'
@@ -32,7 +32,7 @@ export interface ProxyDeps {
 
 /** Who follows a stream, and what is counted of that. */
 interface Following {
-  reader: ReturnType<typeof readerOf>
+  reader: ReturnType<typeof subscriberOf>
   meter: Meter
 }
 
@@ -75,7 +75,7 @@ export class Proxy {
    */
   async subscribe(request: Request): Promise<Response> {
     const { mode, compress, ...target } = readAsked(request)
-    const reader = readerOf(request)
+    const reader = subscriberOf(request)
     // A target that nobody gets to follow would be polled for nobody.
     this.#deps.hub.checkRoom(reader.client)
     const { proxied, upstreamRate } = this.#deps

@@ -1,5 +1,5 @@
 import { Ago } from '../layout/format.tsx'
-import { Page } from '../layout/layout.tsx'
+import { type ForReader, Page } from '../layout/layout.tsx'
 
 export interface AuditPageData {
   /** The newest first. */
@@ -25,11 +25,11 @@ export interface AuditRow {
 }
 
 /** Every request that changed something. */
-export function AuditPage({ rows, q, next, isFirst, days }: AuditPageData) {
+export function AuditPage({ reader, rows, q, next, isFirst, days }: AuditPageData & ForReader) {
   const page = (after: string | undefined) =>
     `/audit?${new URLSearchParams({ ...(q !== '' && { q }), ...(after !== undefined && { after }) })}`
   return (
-    <Page title="Audit log" section="/settings">
+    <Page reader={reader} title="Audit log" section="/settings">
       <link rel="stylesheet" href="/assets/views/settings/settings.css" />
       <h1>Audit log</h1>
       <section class="panel" aria-label="Audit log">

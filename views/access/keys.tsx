@@ -1,3 +1,4 @@
+import type { Reader } from '../../src/routes/access/reader.ts'
 import { Curl } from '../layout/curl.tsx'
 import { Ago } from '../layout/format.tsx'
 
@@ -22,8 +23,6 @@ export interface KeysData {
   mayManage: boolean
   /** Whether Weir requires sign-in. */
   isClosed: boolean
-  /** The reader. */
-  me: { name: string; scope: string }
   /** Public URL of Weir. */
   url: string
   made?: { name: string; secret: string }
@@ -46,7 +45,7 @@ const EXPIRIES = [
 ] as const
 
 /** The API keys of programs and people. */
-export function Keys({ rows, now, ...data }: KeysData & { now: Date }) {
+export function Keys({ rows, now, caller, ...data }: KeysData & Pick<Reader, 'caller'> & { now: Date }) {
   const isValid = ({ revokedAt, expiresAt }: KeyRow) =>
     revokedAt === null && (expiresAt === null || expiresAt > now)
   const valid = rows.filter(isValid)
@@ -59,9 +58,9 @@ export function Keys({ rows, now, ...data }: KeysData & { now: Date }) {
           <a href="/audit">Audit log</a>
         </span>
       </h2>
-      {data.isClosed && (
+      {data.isClosed && caller && (
         <p class="muted">
-          Signed in as {data.me.name} with scope {data.me.scope}.
+          Signed in as {caller.name} with scope {caller.scope}.
         </p>
       )}
       {!data.isClosed && (

@@ -1,6 +1,6 @@
 import { Curl } from '../layout/curl.tsx'
 import { Ago } from '../layout/format.tsx'
-import { Page } from '../layout/layout.tsx'
+import { type ForReader, Page } from '../layout/layout.tsx'
 import { Live } from '../layout/live.tsx'
 import { ChannelForm, type ChannelFormData } from './channel-form.tsx'
 import { type ChannelRow, DeliveryBadge, type DeliveryStatus, Responsible } from './channels.tsx'
@@ -41,10 +41,10 @@ export interface DeliveriesData {
   older: string | undefined
 }
 
-export function ChannelPage({ form, test, live, ...data }: ChannelPageData) {
+export function ChannelPage({ reader, form, test, live, ...data }: ChannelPageData & ForReader) {
   const { channel } = data
   return (
-    <Page title={channel.name} section="/channels">
+    <Page reader={reader} title={channel.name} section="/channels">
       <link rel="stylesheet" href="/assets/views/channels/channels.css" />
       <Live href={live} />
       <section class="panel" aria-label="Channel">

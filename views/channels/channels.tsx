@@ -1,5 +1,5 @@
 import { Ago } from '../layout/format.tsx'
-import { Page } from '../layout/layout.tsx'
+import { type ForReader, Page } from '../layout/layout.tsx'
 import { Live } from '../layout/live.tsx'
 import { ChannelForm, type ChannelFormData } from './channel-form.tsx'
 
@@ -24,9 +24,9 @@ export interface ChannelsPageData {
   form: ChannelFormData
 }
 
-export function ChannelsPage({ rows, kinds, form }: ChannelsPageData) {
+export function ChannelsPage({ reader, rows, kinds, form }: ChannelsPageData & ForReader) {
   return (
-    <Page title="Channels" section="/channels">
+    <Page reader={reader} title="Channels" section="/channels">
       <link rel="stylesheet" href="/assets/views/channels/channels.css" />
       <h1>Channels</h1>
       <Live href="/channels/live" />

@@ -1,6 +1,6 @@
 import { Curl } from '../layout/curl.tsx'
 import { bytes, Instant } from '../layout/format.tsx'
-import { Page } from '../layout/layout.tsx'
+import { type ForReader, Page } from '../layout/layout.tsx'
 import { Operations, type OperationView } from '../layout/operations.tsx'
 import { documentLink, Slider, type SliderView, type Zoom } from './slider.tsx'
 
@@ -50,10 +50,15 @@ export interface VersionRow {
 }
 
 /** A stream's document at one point in time, its changes, and the versions around it. */
-export function DocumentPage(data: DocumentPageData) {
+export function DocumentPage({ reader, ...data }: DocumentPageData & ForReader) {
   const { id, name } = data
   return (
-    <Page title={`Document of ${name}`} section="/streams" scripts={['views/documents/client/document.ts']}>
+    <Page
+      reader={reader}
+      title={`Document of ${name}`}
+      section="/streams"
+      scripts={['views/documents/client/document.ts']}
+    >
       <link rel="stylesheet" href="/assets/views/documents/document.css" />
       <link rel="stylesheet" href="/assets/views/layout/operations.css" />
       <h1 class="wrap">

@@ -1,6 +1,6 @@
 import type { Child } from 'hono/jsx'
 import { Ago, bytes, percent, rate, Sparkline, VerdictBadge } from '../layout/format.tsx'
-import { Page } from '../layout/layout.tsx'
+import { type ForReader, Page } from '../layout/layout.tsx'
 import { Live } from '../layout/live.tsx'
 import { LookForm } from '../preview/preview.tsx'
 
@@ -29,9 +29,9 @@ export interface TroubledRow {
 }
 
 /** Shows at a glance whether everything is healthy. */
-export function HomePage(data: HomeData) {
+export function HomePage({ reader, ...data }: HomeData & ForReader) {
   return (
-    <Page title="Home" section="/">
+    <Page reader={reader} title="Home" section="/">
       <link rel="stylesheet" href="/assets/views/home/home.css" />
       {data.streams === 0 ? (
         <FirstStream />

@@ -1,7 +1,7 @@
 import type { Child } from 'hono/jsx'
 import { Curl } from '../layout/curl.tsx'
 import { Ago } from '../layout/format.tsx'
-import { Page } from '../layout/layout.tsx'
+import { type ForReader, Page } from '../layout/layout.tsx'
 import { Live } from '../layout/live.tsx'
 import { IncidentItem, type IncidentRow, StateBadge } from './incidents.tsx'
 
@@ -25,10 +25,10 @@ export interface IncidentPageData {
   timeline: readonly TimelineRow[]
 }
 
-export function IncidentPage(data: IncidentPageData) {
+export function IncidentPage({ reader, ...data }: IncidentPageData & ForReader) {
   const { incident } = data
   return (
-    <Page title={incident.title} section="/incidents">
+    <Page reader={reader} title={incident.title} section="/incidents">
       <link rel="stylesheet" href="/assets/views/incidents/incidents.css" />
       <Live href={`/incidents/${incident.id}/live`} />
       <IncidentDetails {...data} />

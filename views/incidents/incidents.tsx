@@ -1,5 +1,5 @@
 import { Ago } from '../layout/format.tsx'
-import { Page } from '../layout/layout.tsx'
+import { type ForReader, Page } from '../layout/layout.tsx'
 import { Live } from '../layout/live.tsx'
 
 export interface IncidentRow {
@@ -26,9 +26,9 @@ export interface IncidentsPageData {
 }
 
 /** Open incidents, then past ones. */
-export function IncidentsPage(data: IncidentsPageData) {
+export function IncidentsPage({ reader, ...data }: IncidentsPageData & ForReader) {
   return (
-    <Page title="Incidents" section="/incidents">
+    <Page reader={reader} title="Incidents" section="/incidents">
       <link rel="stylesheet" href="/assets/views/incidents/incidents.css" />
       <IncidentsHead title="Incidents" current="/incidents" />
       <Live href={data.live} />

@@ -1,5 +1,5 @@
 import { Curl } from '../layout/curl.tsx'
-import { Page } from '../layout/layout.tsx'
+import { type ForReader, Page } from '../layout/layout.tsx'
 import { Live } from '../layout/live.tsx'
 import { IncidentsHead } from './incidents.tsx'
 
@@ -24,9 +24,15 @@ export interface RulesPageData {
   form: FormState
 }
 
-export function RulesPage({ rules, kinds, examples, form: { values = {}, error } }: RulesPageData) {
+export function RulesPage({
+  reader,
+  rules,
+  kinds,
+  examples,
+  form: { values = {}, error },
+}: RulesPageData & ForReader) {
   return (
-    <Page title="Rules" section="/rules">
+    <Page reader={reader} title="Rules" section="/rules">
       <link rel="stylesheet" href="/assets/views/incidents/incidents.css" />
       <IncidentsHead title="Rules" current="/rules" />
       <section class="panel" aria-label="Rules">
@@ -139,9 +145,14 @@ export interface SilencesPageData {
   form: FormState
 }
 
-export function SilencesPage({ silences, days, form: { values = {}, error } }: SilencesPageData) {
+export function SilencesPage({
+  reader,
+  silences,
+  days,
+  form: { values = {}, error },
+}: SilencesPageData & ForReader) {
   return (
-    <Page title="Silences" section="/silences">
+    <Page reader={reader} title="Silences" section="/silences">
       <link rel="stylesheet" href="/assets/views/incidents/incidents.css" />
       <IncidentsHead title="Silences" current="/silences" />
       <Live href="/silences/live" />

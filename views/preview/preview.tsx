@@ -1,6 +1,6 @@
 import type { Child } from 'hono/jsx'
 import { Curl } from '../layout/curl.tsx'
-import { Page } from '../layout/layout.tsx'
+import { type ForReader, Page } from '../layout/layout.tsx'
 import { type Found, FoundPanel } from './found.tsx'
 import { StartFields } from './start.tsx'
 
@@ -18,9 +18,9 @@ export interface LookFormData {
 const METHODS = ['GET', 'POST', 'PUT'] as const
 
 /** Guides through a new stream: paste a URL, preview it, start. */
-export function LookPage(data: LookFormData) {
+export function LookPage({ reader, ...data }: LookFormData & ForReader) {
   return (
-    <Page title="New stream" section="/streams">
+    <Page reader={reader} title="New stream" section="/streams">
       <h1>New stream</h1>
       <LookForm {...data} />
       <p class="muted">

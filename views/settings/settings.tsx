@@ -2,7 +2,7 @@ import type { Child } from 'hono/jsx'
 import { Keys, type KeysData } from '../access/keys.tsx'
 import { Fact } from '../layout/fact.tsx'
 import { Ago, bytes } from '../layout/format.tsx'
-import { Page } from '../layout/layout.tsx'
+import { type ForReader, Page } from '../layout/layout.tsx'
 
 /** The configuration in force. */
 export interface SettingsView {
@@ -33,7 +33,6 @@ export interface SettingView {
 }
 
 export interface SettingsPageData extends SettingsView {
-  preferences: { theme: string; zone: string; rows: number }
   choices: { themes: readonly string[]; zones: readonly string[]; rows: readonly number[] }
   isSaved: boolean
   keys: KeysData
@@ -44,13 +43,18 @@ export interface SettingsPageData extends SettingsView {
 const GONE_MS = 60_000
 
 /** The configuration in force, and the reader's preferences. */
-export function SettingsPage({ preferences, choices, isSaved, keys, now, ...view }: SettingsPageData) {
+export function SettingsPage({ reader, choices, isSaved, keys, now, ...view }: SettingsPageData & ForReader) {
   return (
-    <Page title="Settings" section="/settings" scripts={['views/settings/client/settings.ts']}>
+    <Page
+      reader={reader}
+      title="Settings"
+      section="/settings"
+      scripts={['views/settings/client/settings.ts']}
+    >
       <link rel="stylesheet" href="/assets/views/settings/settings.css" />
       <h1>Settings</h1>
-      <PreferencesPanel preferences={preferences} choices={choices} isSaved={isSaved} />
-      <Keys {...keys} now={now} />
+      <PreferencesPanel reader={reader} choices={choices} isSaved={isSaved} />
+      <Keys {...keys} caller={reader.caller} now={now} />
       <RunningPanel {...view} now={now} />
       <Processes processes={view.processes} now={now} />
       <Environment settings={view.settings} />
@@ -67,21 +71,21 @@ const LABELS: Readonly<Record<string, string>> = {
 }
 
 function PreferencesPanel({
-  preferences,
+  reader,
   choices,
   isSaved,
-}: Pick<SettingsPageData, 'preferences' | 'choices' | 'isSaved'>) {
+}: Pick<SettingsPageData & ForReader, 'reader' | 'choices' | 'isSaved'>) {
   return (
     <section class="panel" aria-labelledby="preferences">
       <h2 id="preferences">Preferences</h2>
       <form class="preferences" method="post" action="/settings/preferences" id="preferences-form">
-        <Choice name="theme" legend="Theme" choices={choices.themes} chosen={preferences.theme} />
-        <Choice name="zone" legend="Time zone" choices={choices.zones} chosen={preferences.zone} />
+        <Choice name="theme" legend="Theme" choices={choices.themes} chosen={reader.theme} />
+        <Choice name="zone" legend="Time zone" choices={choices.zones} chosen={reader.zone} />
         <Choice
           name="rows"
           legend="Rows per page"
           choices={choices.rows.map(String)}
-          chosen={String(preferences.rows)}
+          chosen={String(reader.rows)}
         />
         <p class="preferences-end">
           <button type="submit">Save</button>{' '}

@@ -2,7 +2,7 @@ import type { Child } from 'hono/jsx'
 import { Bar } from '../layout/bar.tsx'
 import { Curl } from '../layout/curl.tsx'
 import { Ago, bytes, percent } from '../layout/format.tsx'
-import { Page } from '../layout/layout.tsx'
+import { type ForReader, Page } from '../layout/layout.tsx'
 
 export interface ArchiveView {
   isConfigured: boolean
@@ -36,6 +36,7 @@ export interface TriedView {
 
 /** The part of the log that is on S3, and any failures. */
 export function ArchivePage({
+  reader,
   asked = false,
   tried,
   ...view
@@ -43,9 +44,9 @@ export function ArchivePage({
   /** Whether a run was just requested. */
   asked?: boolean
   tried?: readonly TriedView[]
-}) {
+} & ForReader) {
   return (
-    <Page title="Archive" section="/archive">
+    <Page reader={reader} title="Archive" section="/archive">
       <link rel="stylesheet" href="/assets/views/storage/archive.css" />
       <div class="heading">
         <div class="title">

@@ -1,6 +1,6 @@
 import { Bar } from '../layout/bar.tsx'
 import { Ago, bytes } from '../layout/format.tsx'
-import { Page } from '../layout/layout.tsx'
+import { type ForReader, Page } from '../layout/layout.tsx'
 
 export interface StorageView {
   days: { day: string; bytes: number; entries: number; archive: 'running' | 'done' | 'failed' | null }[]
@@ -19,10 +19,19 @@ const REASONS = {
 } as const
 
 /** The log's size on disk by day, and its limits. */
-export function StoragePage({ days, log, sums, bounds, blocked, lastDrop, lastTrim }: StorageView) {
+export function StoragePage({
+  reader,
+  days,
+  log,
+  sums,
+  bounds,
+  blocked,
+  lastDrop,
+  lastTrim,
+}: StorageView & ForReader) {
   const most = Math.max(...days.map((day) => day.bytes), 1)
   return (
-    <Page title="Storage" section="/storage">
+    <Page reader={reader} title="Storage" section="/storage">
       <h1>Storage</h1>
       {blocked && (
         <section class="panel" role="alert">

@@ -1,6 +1,6 @@
 import type { Child } from 'hono/jsx'
 import { Curl } from '../layout/curl.tsx'
-import { Page } from '../layout/layout.tsx'
+import { type ForReader, Page } from '../layout/layout.tsx'
 
 export interface StreamFormData {
   stream: { id: string; name: string; kind: 'sse' | 'poll' }
@@ -24,10 +24,10 @@ const FIXED = {
 }
 
 /** Changes a stream. */
-export function StreamEditPage(data: StreamFormData) {
+export function StreamEditPage({ reader, ...data }: StreamFormData & ForReader) {
   const { stream, error, fixed } = data
   return (
-    <Page title={`Edit ${stream.name}`} section="/streams">
+    <Page reader={reader} title={`Edit ${stream.name}`} section="/streams">
       <link rel="stylesheet" href="/assets/views/stream/stream.css" />
       <h1 class="wrap">
         Edit <a href={`/streams/${stream.id}`}>{stream.name}</a>

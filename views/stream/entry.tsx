@@ -1,6 +1,6 @@
 import { Fact } from '../layout/fact.tsx'
 import { bytes } from '../layout/format.tsx'
-import { Page } from '../layout/layout.tsx'
+import { type ForReader, Page } from '../layout/layout.tsx'
 import { Operations, type OperationView } from '../layout/operations.tsx'
 import { type EntryRow, kindText } from './log.tsx'
 
@@ -18,9 +18,9 @@ export interface EntryDetail extends EntryRow {
   change?: { operations: readonly OperationView[]; more: number }
 }
 
-export function EntryPage({ entry, name }: { entry: EntryDetail; name: string }) {
+export function EntryPage({ reader, entry, name }: { entry: EntryDetail; name: string } & ForReader) {
   return (
-    <Page title={`Entry ${entry.seq} of ${name}`} section="/streams">
+    <Page reader={reader} title={`Entry ${entry.seq} of ${name}`} section="/streams">
       <link rel="stylesheet" href="/assets/views/stream/stream.css" />
       <link rel="stylesheet" href="/assets/views/layout/operations.css" />
       <h1 class="wrap">

@@ -1,7 +1,7 @@
 import { Curl } from '../layout/curl.tsx'
 import { Fact } from '../layout/fact.tsx'
 import { Ago, bytes, percent, rate, Sparkline, VerdictBadge } from '../layout/format.tsx'
-import { Page } from '../layout/layout.tsx'
+import { type ForReader, Page } from '../layout/layout.tsx'
 import { TwinOffer, TwinPanel, type TwinView } from '../twins/twin.tsx'
 import { type ChartsData, ChartsPanel } from './charts.tsx'
 import { StreamIncidents, type StreamIncidentsData } from './incidents.tsx'
@@ -76,11 +76,12 @@ export interface StreamPageData {
   log: LogData
 }
 
-export function StreamPage(data: StreamPageData) {
+export function StreamPage({ reader, ...data }: StreamPageData & ForReader) {
   const { status, measures, charts, timeline, week, savings, twin, incidents, notify, log } = data
   const { stream } = status
   return (
     <Page
+      reader={reader}
       title={stream.name}
       section="/streams"
       scripts={[

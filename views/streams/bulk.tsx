@@ -1,5 +1,5 @@
 import { Curl } from '../layout/curl.tsx'
-import { Page } from '../layout/layout.tsx'
+import { type ForReader, Page } from '../layout/layout.tsx'
 import { filterOf, type ListedAs, listLink } from './links.ts'
 
 /** Bulk actions, with the label of the button and the word in the report. */
@@ -85,9 +85,9 @@ export interface ConfirmProps {
 }
 
 /** Asks, on a page of its own, before streams are deleted. */
-export function BulkConfirmPage({ count, ids, filter }: ConfirmProps) {
+export function BulkConfirmPage({ reader, count, ids, filter }: ConfirmProps & ForReader) {
   return (
-    <Page title="Delete streams" section="/streams">
+    <Page reader={reader} title="Delete streams" section="/streams">
       <h1>
         Delete {count.toLocaleString('en')} {count === 1 ? 'stream' : 'streams'}?
       </h1>
@@ -115,6 +115,7 @@ export function BulkConfirmPage({ count, ids, filter }: ConfirmProps) {
 
 /** The result, for browsers without script. */
 export function BulkResultPage({
+  reader,
   action,
   result,
   filter,
@@ -122,9 +123,9 @@ export function BulkResultPage({
   action: BulkName
   result: BulkResult
   filter: ListedAs
-}) {
+} & ForReader) {
   return (
-    <Page title="Done" section="/streams">
+    <Page reader={reader} title="Done" section="/streams">
       <h1>
         {ACTIONS[action].done} {result.changed.toLocaleString('en')} of {result.total.toLocaleString('en')}
       </h1>

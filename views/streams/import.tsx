@@ -1,5 +1,5 @@
 import { Curl } from '../layout/curl.tsx'
-import { Page } from '../layout/layout.tsx'
+import { type ForReader, Page } from '../layout/layout.tsx'
 
 /** The outcome of each line of a file, or its preview. */
 export interface ImportReport {
@@ -30,9 +30,14 @@ const IMPORT_PATH =
 export const SHOWN = 200
 
 /** Imports many streams from a file, after a preview. */
-export function ImportPage({ values = {}, report, error }: ImportPageData) {
+export function ImportPage({ reader, values = {}, report, error }: ImportPageData & ForReader) {
   return (
-    <Page title="Import streams" section="/streams" scripts={['views/streams/client/import.ts']}>
+    <Page
+      reader={reader}
+      title="Import streams"
+      section="/streams"
+      scripts={['views/streams/client/import.ts']}
+    >
       <link rel="stylesheet" href="/assets/views/streams/streams.css" />
       <h1>Import streams</h1>
       <form

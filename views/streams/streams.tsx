@@ -1,6 +1,6 @@
 import { Curl } from '../layout/curl.tsx'
 import { VerdictBadge } from '../layout/format.tsx'
-import { Page } from '../layout/layout.tsx'
+import { type ForReader, Page } from '../layout/layout.tsx'
 import { LookForm } from '../preview/preview.tsx'
 import { BulkBar } from './bulk.tsx'
 import { FilterForm } from './filter.tsx'
@@ -22,9 +22,9 @@ export interface RegisterFormData {
 }
 
 /** The list of streams. */
-export function StreamsPage(data: StreamsPageData) {
+export function StreamsPage({ reader, ...data }: StreamsPageData & ForReader) {
   return (
-    <Page title="Streams" section="/streams" scripts={['views/streams/client/list.ts']}>
+    <Page reader={reader} title="Streams" section="/streams" scripts={['views/streams/client/list.ts']}>
       <link rel="stylesheet" href="/assets/views/streams/streams.css" />
       <div class="heading">
         <h1>Streams</h1>

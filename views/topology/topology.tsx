@@ -1,5 +1,5 @@
 import type { Child } from 'hono/jsx'
-import { Page } from '../layout/layout.tsx'
+import { type ForReader, Page } from '../layout/layout.tsx'
 import { ActivateForm, RequestForm } from './forms.tsx'
 import { Detail } from './panel.tsx'
 import { Replay } from './replay.tsx'
@@ -33,10 +33,16 @@ export interface TopologyPageProps {
 }
 
 /** The live picture of services and calls, the same as a table, and the forms that act on it. */
-export function TopologyPage(props: TopologyPageProps) {
+export function TopologyPage({ reader, ...props }: TopologyPageProps & ForReader) {
   const { services, calls, entryId, diagram, colours, origin, answer } = props
   return (
-    <Page title="Topology" section="/topology" scripts={['views/topology/client/topology.ts']} wide>
+    <Page
+      reader={reader}
+      title="Topology"
+      section="/topology"
+      scripts={['views/topology/client/topology.ts']}
+      wide
+    >
       <link rel="stylesheet" href="/assets/views/topology/topology.css" />
       <link rel="stylesheet" href="/assets/views/topology/topology-picture.css" />
       <div class="topology-head">

@@ -1,7 +1,7 @@
 import { Bar } from '../layout/bar.tsx'
 import { Curl } from '../layout/curl.tsx'
 import { bytes, percent } from '../layout/format.tsx'
-import { Page } from '../layout/layout.tsx'
+import { type ForReader, Page } from '../layout/layout.tsx'
 import { TwinsOverTime, TwinTrend } from './picture.tsx'
 
 /** Bytes and counts: three ways of polling, and what Weir itself transferred by polling and by streaming. */
@@ -60,9 +60,9 @@ const WORDS: Readonly<Record<TwinsPageData['range'], string>> = {
 }
 
 /** What streaming saves over polling, measured side by side. */
-export function TwinsPage(data: TwinsPageData) {
+export function TwinsPage({ reader, ...data }: TwinsPageData & ForReader) {
   return (
-    <Page title="Twins" section="/twins">
+    <Page reader={reader} title="Twins" section="/twins">
       <link rel="stylesheet" href="/assets/views/twins/twins.css" />
       <div class="heading">
         <div class="title">

@@ -30,6 +30,7 @@ import { type AnyKind, KIND_NAMES, KINDS, kindOf } from '../../channels/kinds.ts
 import { tryChannel } from '../../channels/notify.ts'
 import { checkChannel, checkChannelChange, checkNotify, knownKind } from '../../channels/registration.ts'
 import { Problem } from '../../errors.ts'
+import { readerOf } from '../access/reader.ts'
 import { html } from '../http/html.ts'
 import { oneOf, query, readForm } from '../http/input.ts'
 import type { LivePages } from '../live/live-pages.tsx'
@@ -47,7 +48,7 @@ export function channelPages(deps: ChannelRoutesDeps & { pages: LivePages }) {
   return new Elysia({ detail: { hide: true } })
     .get('/channels', ({ request }) => {
       const { kind } = query(request, 'kind')
-      return listPage(kindOf(oneOf('kind', kind, KIND_NAMES) ?? '') ?? (FIRST_KIND as AnyKind), {})
+      return listPage(request, kindOf(oneOf('kind', kind, KIND_NAMES) ?? '') ?? (FIRST_KIND as AnyKind), {})
     })
     .post(
       '/channels',
@@ -60,7 +61,7 @@ export function channelPages(deps: ChannelRoutesDeps & { pages: LivePages }) {
           )
           return redirect(`/channels/${added.id}`)
         } catch (error) {
-          return listPage(kind, { values, error: told(error) }, (error as Problem).status)
+          return listPage(request, kind, { values, error: told(error) }, (error as Problem).status)
         }
       },
       written,
@@ -76,7 +77,7 @@ export function channelPages(deps: ChannelRoutesDeps & { pages: LivePages }) {
       return pages.views.subscribe(request, { subjects: ['channels'], read: () => channelParts(id, asked) })
     })
     .get('/channels/:id', async ({ params, request }) =>
-      html(<ChannelPage {...(await pageData(params.id, request, {}))} />),
+      html(<ChannelPage reader={readerOf(request)} {...(await pageData(params.id, request, {}))} />),
     )
     .post(
       '/channels/:id',
@@ -88,7 +89,9 @@ export function channelPages(deps: ChannelRoutesDeps & { pages: LivePages }) {
           return redirect(`/channels/${params.id}`)
         } catch (error) {
           const data = await pageData(params.id, bare(request), { values, error: told(error) })
-          return html(<ChannelPage {...data} />, { status: (error as Problem).status })
+          return html(<ChannelPage reader={readerOf(request)} {...data} />, {
+            status: (error as Problem).status,
+          })
         }
       },
       written,
@@ -128,10 +131,23 @@ export function channelPages(deps: ChannelRoutesDeps & { pages: LivePages }) {
       written,
     )
 
-  async function listPage(kind: AnyKind, state: FormState, status = 200): Promise<Response> {
-    return html(<ChannelsPage rows={await listRows()} kinds={KINDS} form={channelForm(kind, state)} />, {
-      status,
-    })
+  async function listPage(
+    request: Request,
+    kind: AnyKind,
+    state: FormState,
+    status = 200,
+  ): Promise<Response> {
+    return html(
+      <ChannelsPage
+        reader={readerOf(request)}
+        rows={await listRows()}
+        kinds={KINDS}
+        form={channelForm(kind, state)}
+      />,
+      {
+        status,
+      },
+    )
   }
 
   async function listRows(): Promise<ChannelRow[]> {
@@ -208,7 +224,7 @@ export function channelPages(deps: ChannelRoutesDeps & { pages: LivePages }) {
     const status = outcome.error === undefined ? 200 : 422
     if (request.headers.has('hx-request')) return html(<TestForm id={id} {...outcome} />, { status })
     const data = await pageData(id, bare(request), {})
-    return html(<ChannelPage {...data} test={outcome} />, { status })
+    return html(<ChannelPage reader={readerOf(request)} {...data} test={outcome} />, { status })
   }
 
   async function rowOf(channel: ChannelView): Promise<ChannelRow> {

@@ -20,6 +20,7 @@ import {
   type TimelineItem,
   timelineOf,
 } from '../../incidents/read.ts'
+import { readerOf } from '../access/reader.ts'
 import { html } from '../http/html.ts'
 import { query, readForm } from '../http/input.ts'
 import { redirect } from '../http/redirect.ts'
@@ -35,14 +36,21 @@ export function incidentPages({ db, now, pages }: IncidentRoutesDeps & { pages: 
   const written = { parse: 'none' } as const
   return new Elysia({ detail: { hide: true } })
     .get('/incidents', async ({ request }) =>
-      html(<IncidentsPage {...(await incidentsData(query(request, 'after').after))} />),
+      html(
+        <IncidentsPage
+          reader={readerOf(request)}
+          {...(await incidentsData(query(request, 'after').after))}
+        />,
+      ),
     )
     .get('/incidents/live', ({ request, server }) => {
       const { after } = query(request, 'after')
       server?.timeout(request, 0)
       return pages.views.subscribe(request, { subjects: ['incidents'], read: () => incidentsParts(after) })
     })
-    .get('/incidents/:id', async ({ params }) => html(<IncidentPage {...(await incidentData(params.id))} />))
+    .get('/incidents/:id', async ({ params, request }) =>
+      html(<IncidentPage reader={readerOf(request)} {...(await incidentData(params.id))} />),
+    )
     .get('/incidents/:id/live', async ({ params, request, server }) => {
       const { id } = await getIncident(db, params.id)
       server?.timeout(request, 0)

@@ -13,6 +13,7 @@ import { streamNames } from '../../incidents/read.ts'
 import { checkRule, RULE_KINDS } from '../../incidents/rule-input.ts'
 import { addRule, changeRule, getRule, listRules, type Rule, removeRule } from '../../incidents/rules.ts'
 import { addSilence, listSilences, removeSilence, type Silence, silentAt } from '../../incidents/silences.ts'
+import { readerOf } from '../access/reader.ts'
 import { html } from '../http/html.ts'
 import { readForm } from '../http/input.ts'
 import { redirect } from '../http/redirect.ts'
@@ -33,7 +34,7 @@ const EXAMPLES: Record<Rule['kind'], string> = {
 export function rulePages({ db, now, pages }: IncidentRoutesDeps & { pages: LivePages }) {
   const written = { parse: 'none' } as const
   return new Elysia({ detail: { hide: true } })
-    .get('/rules', () => rulesPage({}))
+    .get('/rules', ({ request }) => rulesPage(request, {}))
     .post(
       '/rules',
       async ({ request }) => {
@@ -43,7 +44,7 @@ export function rulePages({ db, now, pages }: IncidentRoutesDeps & { pages: Live
             await addRule(db, checkRule(ruleOf(values)), now())
             return redirect('/rules')
           },
-          (error, status) => rulesPage({ values, error }, status),
+          (error, status) => rulesPage(request, { values, error }, status),
         )
       },
       written,
@@ -65,7 +66,7 @@ export function rulePages({ db, now, pages }: IncidentRoutesDeps & { pages: Live
       },
       written,
     )
-    .get('/silences', () => silencesPage({}))
+    .get('/silences', ({ request }) => silencesPage(request, {}))
     .get('/silences/live', ({ request, server }) => {
       server?.timeout(request, 0)
       return pages.views.subscribe(request, { subjects: ['silences'], read: silencesParts })
@@ -79,7 +80,7 @@ export function rulePages({ db, now, pages }: IncidentRoutesDeps & { pages: Live
             await addSilence(db, silenceOf(values, now()), now())
             return redirect('/silences')
           },
-          (error, status) => silencesPage({ values, error }, status),
+          (error, status) => silencesPage(request, { values, error }, status),
         )
       },
       written,
@@ -93,7 +94,7 @@ export function rulePages({ db, now, pages }: IncidentRoutesDeps & { pages: Live
       written,
     )
 
-  async function rulesPage(form: FormState, status = 200): Promise<Response> {
+  async function rulesPage(request: Request, form: FormState, status = 200): Promise<Response> {
     const list = await listRules(db)
     const names = await streamNames(
       db,
@@ -108,11 +109,23 @@ export function rulePages({ db, now, pages }: IncidentRoutesDeps & { pages: Live
       thresholds: `opens after ${evaluations(rule.failureThreshold)}, resolves after ${evaluations(rule.successThreshold)}`,
       isEnabled: rule.isEnabled,
     }))
-    return html(<RulesPage rules={rules} kinds={RULE_KINDS} examples={EXAMPLES} form={form} />, { status })
+    return html(
+      <RulesPage
+        reader={readerOf(request)}
+        rules={rules}
+        kinds={RULE_KINDS}
+        examples={EXAMPLES}
+        form={form}
+      />,
+      { status },
+    )
   }
 
-  async function silencesPage(form: FormState, status = 200): Promise<Response> {
-    return html(<SilencesPage silences={await silenceRows()} days={DAYS} form={form} />, { status })
+  async function silencesPage(request: Request, form: FormState, status = 200): Promise<Response> {
+    return html(
+      <SilencesPage reader={readerOf(request)} silences={await silenceRows()} days={DAYS} form={form} />,
+      { status },
+    )
   }
 
   async function silencesParts(): Promise<LivePart[]> {

@@ -1,6 +1,8 @@
 import { Elysia } from 'elysia'
-import { OpenApiPage } from '../../../views/openapi/openapi.tsx'
-import { html, pageHeaders } from '../http/html.ts'
+import { raw } from 'hono/html'
+import { OpenApiPage, Reference } from '../../../views/openapi/openapi.tsx'
+import { readerOf } from '../access/reader.ts'
+import { html } from '../http/html.ts'
 import { completeDocument } from './document.ts'
 import { referenceOf } from './reference.ts'
 import type { ApiDocument } from './types.ts'
@@ -13,11 +15,13 @@ export function docsRoutes(version: string) {
     const { toOpenAPISchema } = await import('@elysiajs/openapi')
     return completeDocument(toOpenAPISchema(app).paths as unknown as ApiDocument['paths'], version)
   })
-  // The same for everybody, and large: written once.
-  const page = once(async () => (await html(<OpenApiPage {...referenceOf(await document())} />)).bytes())
+  // The same for every reader, and large: rendered once.
+  const reference = once(async () => raw(String(<Reference {...referenceOf(await document())} />)))
   return app
     .get('/openapi/json', async () => Response.json(await document()))
-    .get('/openapi', async () => new Response(await page(), { headers: pageHeaders({}) }))
+    .get('/openapi', async ({ request }) =>
+      html(<OpenApiPage reader={readerOf(request)}>{await reference()}</OpenApiPage>),
+    )
 }
 
 function once<T>(make: () => T): () => T {

@@ -5,6 +5,7 @@ import { severityOf } from '../../incidents/causes.ts'
 import type { Database } from '../../storage/storage.ts'
 import { seesAll } from '../../streams/registry/visibility.ts'
 import { type Overview, readOverview, readPast, type Whose } from '../../streams/status/overview.ts'
+import { readerOf } from '../access/reader.ts'
 import { html } from '../http/html.ts'
 import { shared } from '../http/shared.ts'
 import type { LivePages } from '../live/live-pages.tsx'
@@ -24,7 +25,9 @@ export function homeRoutes({ db, now, pages }: { db: Database; now(): number; pa
   // Shared reads include private streams only for callers who see all.
   const of = (request: Request) => seen[seesAll(callerOf(request)) ? 'all' : 'shared']
   return new Elysia({ detail: { hide: true } })
-    .get('/', async ({ request }) => html(<HomePage {...homeData(await of(request).overviewNow())} />))
+    .get('/', async ({ request }) =>
+      html(<HomePage reader={readerOf(request)} {...homeData(await of(request).overviewNow())} />),
+    )
     .get('/home/live', ({ request, server }) => {
       server?.timeout(request, 0)
       return pages.views.subscribe(request, of(request).view)

@@ -3,6 +3,7 @@ import { ArchivePage, type ArchiveView } from '../../../views/storage/archive.ts
 import type { Archive } from '../../archive/archive.ts'
 import type { ArchiveReport } from '../../archive/report.ts'
 import type { TriedStep } from '../../archive/try-bucket.ts'
+import { readerOf } from '../access/reader.ts'
 import { json } from '../answers/answer.ts'
 import * as answers from '../answers/keeping.ts'
 import { html } from '../http/html.ts'
@@ -53,7 +54,13 @@ export function archiveRoutes({ archive }: ArchiveRoutesDeps) {
   const pages = new Elysia({ detail: { hide: true } })
     .get('/archive', async ({ request }) => {
       const { asked } = query(request, 'asked')
-      return html(<ArchivePage {...viewOf(await archive.report())} asked={asked === 'run'} />)
+      return html(
+        <ArchivePage
+          reader={readerOf(request)}
+          {...viewOf(await archive.report())}
+          asked={asked === 'run'}
+        />,
+      )
     })
     .post(
       '/archive/run',
@@ -67,7 +74,9 @@ export function archiveRoutes({ archive }: ArchiveRoutesDeps) {
       '/archive/test',
       async ({ request }) => {
         const steps = await archive.try(request.signal)
-        return html(<ArchivePage {...viewOf(await archive.report())} tried={steps} />)
+        return html(
+          <ArchivePage reader={readerOf(request)} {...viewOf(await archive.report())} tried={steps} />,
+        )
       },
       { parse: 'none' },
     )

@@ -3,6 +3,7 @@ import { BulkConfirmPage, BulkResultPage } from '../../../views/streams/bulk.tsx
 import { callerOf } from '../../auth/caller.ts'
 import { type Bulk, bulk } from '../../streams/registry/bulk.ts'
 import { countStreams, type Filter } from '../../streams/registry/listing.ts'
+import { readerOf } from '../access/reader.ts'
 import { FILTERS, filterOf } from '../http/filter.ts'
 import { html } from '../http/html.ts'
 import { MAX_REQUEST_BYTES, query, readText } from '../http/input.ts'
@@ -19,16 +20,25 @@ export function bulkPages(deps: BulkRoutesDeps) {
       const asked = allowed(request, bulkOf(form, filter))
       if (asked.action === 'delete' && form.get('confirmed') !== 'yes') return confirm(request, asked)
       const result = await reportOf(bulk({ ...deps, caller: callerOf(request) }, asked), request.signal)
-      return html(<BulkResultPage action={asked.action} result={result} filter={filter} />)
+      return html(
+        <BulkResultPage reader={readerOf(request)} action={asked.action} result={result} filter={filter} />,
+      )
     },
     { parse: 'none' },
   )
 
   async function confirm(request: Request, { streams }: Bulk): Promise<Response> {
     if ('ids' in streams)
-      return html(<BulkConfirmPage count={streams.ids.length} ids={streams.ids} filter={undefined} />)
+      return html(
+        <BulkConfirmPage
+          reader={readerOf(request)}
+          count={streams.ids.length}
+          ids={streams.ids}
+          filter={undefined}
+        />,
+      )
     const count = await countStreams(deps.db, streams.filter, callerOf(request))
-    return html(<BulkConfirmPage count={count} ids={[]} filter={streams.filter} />)
+    return html(<BulkConfirmPage reader={readerOf(request)} count={count} ids={[]} filter={streams.filter} />)
   }
 }
 

@@ -1,7 +1,7 @@
 import { Elysia } from 'elysia'
 import { Problem } from '../../errors.ts'
 import { acceptsGzip } from '../../hub/frame.ts'
-import { readerOf } from '../../limits/client.ts'
+import { subscriberOf } from '../../limits/client.ts'
 import { fieldsOf, parseReport } from '../../topology/input.ts'
 import { REPORTED_KINDS } from '../../topology/rules.ts'
 import { events, json } from '../answers/answer.ts'
@@ -87,7 +87,7 @@ export function topologyApi({
         await refreshTopology?.()
         const { headers } = request
         const lastEventId = headers.get('last-event-id')
-        return topology.subscribe({ ...readerOf(request), lastEventId, gzip: acceptsGzip(headers) })
+        return topology.subscribe({ ...subscriberOf(request), lastEventId, gzip: acceptsGzip(headers) })
       },
       { detail: operation('Stream the topology', EVENTS, { answers: events(answers.TOPOLOGY_EVENTS) }) },
     )

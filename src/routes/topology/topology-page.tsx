@@ -11,6 +11,7 @@ import { textField } from '../../topology/input.ts'
 import { requireColour } from '../../topology/rules.ts'
 import { type SendOptions, type SentAnswer, sendThrough } from '../../topology/send.ts'
 import type { Topology } from '../../topology/topology.ts'
+import { readerOf } from '../access/reader.ts'
 import { json } from '../answers/answer.ts'
 import { SentThrough } from '../answers/topology.ts'
 import { readFields } from '../http/fields.ts'
@@ -108,7 +109,7 @@ function page(request: Request, topology: Topology, answer?: Child): Promise<Res
     colours: COLOUR_NAMES,
     origin,
   }
-  return html(<TopologyPage {...view} answer={answer} />, { inlineStyle: true })
+  return html(<TopologyPage reader={readerOf(request)} {...view} answer={answer} />, { inlineStyle: true })
 }
 
 /** Entry points: services that can be called and that no other service calls. */

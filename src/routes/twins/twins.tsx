@@ -20,6 +20,7 @@ import {
   twinSaving,
   twinSteps,
 } from '../../streams/twins/twins.ts'
+import { type Reader, readerOf } from '../access/reader.ts'
 import { created, json } from '../answers/answer.ts'
 import { Stream } from '../answers/streams.ts'
 import { Twins } from '../answers/twins.ts'
@@ -29,7 +30,6 @@ import { operation } from '../http/operation.ts'
 import { redirect } from '../http/redirect.ts'
 import { shared } from '../http/shared.ts'
 import { typed } from '../http/typed.ts'
-import { preferencesOf } from '../settings/preferences.ts'
 import { streamJson } from '../streams/streams.ts'
 
 /** Time ranges of the page, the rollups they use, and the length of a point; in milliseconds. */
@@ -120,7 +120,10 @@ export function twinRoutes({ db, streams, visibility, now }: TwinRoutesDeps) {
       },
     )
   const pages = new Elysia({ detail: { hide: true } })
-    .get('/twins', async ({ request }) => html(<TwinsPage {...(await pageData(request))} />))
+    .get('/twins', async ({ request }) => {
+      const reader = readerOf(request)
+      return html(<TwinsPage reader={reader} {...(await pageData(request, reader))} />)
+    })
     .post(
       '/twins',
       async ({ request }) => {
@@ -133,7 +136,7 @@ export function twinRoutes({ db, streams, visibility, now }: TwinRoutesDeps) {
     )
   return new Elysia().use(api).use(pages)
 
-  async function pageData(request: Request): Promise<TwinsPageData> {
+  async function pageData(request: Request, { rows }: Reader): Promise<TwinsPageData> {
     const asked = query(request, 'range', 'sort', 'order', 'after')
     const range = oneOf('range', asked.range, RANGE_NAMES) ?? '24h'
     const [sort, order] = sortOf(asked.sort, asked.order)
@@ -142,7 +145,7 @@ export function twinRoutes({ db, streams, visibility, now }: TwinRoutesDeps) {
     const window = { from: new Date(first), to: new Date(now()) }
     const { pairs, isCut } = await twinPairs(db, window)
     const sorted = sortPairs(pairs, sort, order)
-    const { items, next } = pageOf(sorted, asked.after, preferencesOf(request).rows)
+    const { items, next } = pageOf(sorted, asked.after, rows)
     const points = await twinSteps(db, pairs, window, { step, pointMs })
     const at = Array.from(
       { length: Math.ceil((now() - first) / pointMs) || 1 },
