@@ -1,9 +1,10 @@
+import type { Deed } from '../../src/auth/audit.ts'
 import { Ago } from '../layout/format.tsx'
 import { type ForReader, Page } from '../layout/layout.tsx'
 
 export interface AuditPageData {
   /** The newest first. */
-  rows: readonly AuditRow[]
+  rows: readonly Deed[]
   q: string
   /** Cursor of the next page; undefined on the last. */
   next: string | undefined
@@ -11,17 +12,6 @@ export interface AuditPageData {
   isFirst: boolean
   /** How long rows are kept, in days. */
   days: number
-}
-
-export interface AuditRow {
-  at: Date
-  caller: string
-  name: string
-  method: string
-  route: string
-  subject: string | null
-  status: number
-  address: string
 }
 
 /** Every request that changed something. */
@@ -76,7 +66,7 @@ export function AuditPage({ reader, rows, q, next, isFirst, days }: AuditPageDat
   )
 }
 
-function Row({ row: { at, caller, name, method, route, subject, status, address } }: { row: AuditRow }) {
+function Row({ row: { at, caller, name, method, route, subject, status, address } }: { row: Deed }) {
   return (
     <tr>
       <td>

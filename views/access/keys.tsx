@@ -1,24 +1,13 @@
+import type { Scope } from '../../src/auth/caller.ts'
+import type { KeyView } from '../../src/auth/keys.ts'
 import type { Reader } from '../../src/routes/access/reader.ts'
 import { Curl } from '../layout/curl.tsx'
 import { Ago } from '../layout/format.tsx'
 
-export interface KeyRow {
-  id: string
-  name: string
-  scope: string
-  prefix: string
-  createdAt: Date
-  createdBy: string
-  expiresAt: Date | null
-  revokedAt: Date | null
-  usedAt: Date | null
-  usedFrom: string | null
-}
-
 export interface KeysData {
   /** The newest first. */
-  rows: readonly KeyRow[]
-  scopes: readonly string[]
+  rows: readonly KeyView[]
+  scopes: readonly Scope[]
   /** Whether the reader may create and revoke keys. */
   mayManage: boolean
   /** Whether Weir requires sign-in. */
@@ -29,7 +18,7 @@ export interface KeysData {
   form?: { values: Record<string, string>; error: string }
 }
 
-const SCOPES: Readonly<Record<string, string>> = {
+const SCOPES: Readonly<Record<Scope, string>> = {
   read: 'read: view everything',
   operate: 'operate: read, plus change streams, incidents, rules and silences',
   admin: 'admin: operate, plus manage keys, channels, queues and bulk removal',
@@ -46,7 +35,7 @@ const EXPIRIES = [
 
 /** The API keys of programs and people. */
 export function Keys({ rows, now, caller, ...data }: KeysData & Pick<Reader, 'caller'> & { now: Date }) {
-  const isValid = ({ revokedAt, expiresAt }: KeyRow) =>
+  const isValid = ({ revokedAt, expiresAt }: KeyView) =>
     revokedAt === null && (expiresAt === null || expiresAt > now)
   const valid = rows.filter(isValid)
   const past = rows.filter((row) => !isValid(row))
@@ -113,7 +102,7 @@ function Made({ name, secret, url }: { name: string; secret: string; url: string
   )
 }
 
-function Table({ rows, mayManage }: { rows: readonly KeyRow[]; mayManage: boolean }) {
+function Table({ rows, mayManage }: { rows: readonly KeyView[]; mayManage: boolean }) {
   return (
     <div class="table-scroll who-rows">
       <table>
@@ -138,7 +127,7 @@ function Table({ rows, mayManage }: { rows: readonly KeyRow[]; mayManage: boolea
   )
 }
 
-function Row({ row, mayManage }: { row: KeyRow; mayManage: boolean }) {
+function Row({ row, mayManage }: { row: KeyView; mayManage: boolean }) {
   const { id, name, scope, prefix, createdAt, createdBy, expiresAt, revokedAt, usedAt, usedFrom } = row
   return (
     <tr>
@@ -184,7 +173,7 @@ function Form({ scopes, form }: Pick<KeysData, 'scopes' | 'form'>) {
         <select name="scope">
           {scopes.map((each) => (
             <option value={each} selected={each === scope}>
-              {SCOPES[each] ?? each}
+              {SCOPES[each]}
             </option>
           ))}
         </select>

@@ -1,26 +1,19 @@
+import type { DeliveryStatus, DeliveryView } from '../../src/channels/deliveries.ts'
+import type { SendError, Sending } from '../../src/channels/kind.ts'
 import { Curl } from '../layout/curl.tsx'
 import { Ago } from '../layout/format.tsx'
 import { type ForReader, Page } from '../layout/layout.tsx'
 import { Live } from '../layout/live.tsx'
 import { ChannelForm, type ChannelFormData } from './channel-form.tsx'
-import { type ChannelRow, DeliveryBadge, type DeliveryStatus, Responsible } from './channels.tsx'
+import { type ChannelRow, DeliveryBadge, Responsible } from './channels.tsx'
 
-export interface AttemptRow {
+export interface AttemptRow extends Pick<Sending, 'durationMs' | 'request' | 'response'> {
   at: Date | undefined
-  durationMs: number
-  request:
-    | { method: string; url: string; headers: Readonly<Record<string, string>>; body: string }
-    | undefined
-  response: { status: number; headers: Readonly<Record<string, string>>; body: string } | undefined
-  error: { code: string; message: string } | undefined
+  error: SendError | undefined
 }
 
-export interface DeliveryRow {
-  id: string
-  type: string
+export interface DeliveryRow extends Pick<DeliveryView, 'id' | 'type' | 'status' | 'createdAt'> {
   title: string
-  status: DeliveryStatus
-  createdAt: Date
   nextAttemptAt: Date | undefined
   attempts: readonly AttemptRow[]
 }

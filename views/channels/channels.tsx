@@ -1,17 +1,13 @@
+import type { ChannelView } from '../../src/channels/channels.ts'
+import type { DeliveryStatus } from '../../src/channels/deliveries.ts'
 import { Ago } from '../layout/format.tsx'
 import { type ForReader, Page } from '../layout/layout.tsx'
 import { Live } from '../layout/live.tsx'
 import { ChannelForm, type ChannelFormData } from './channel-form.tsx'
 
-export type DeliveryStatus = 'pending' | 'delivered' | 'failed' | 'cancelled'
-
-export interface ChannelRow {
-  id: string
-  name: string
+export interface ChannelRow extends Pick<ChannelView, 'id' | 'name' | 'target' | 'tags' | 'isDefault'> {
+  /** Of its kind. */
   label: string
-  target: string
-  tags: readonly string[]
-  isDefault: boolean
   /** How many streams name the channel in `notify`. */
   namedBy: number
   suspendedReason: string | undefined

@@ -1,8 +1,10 @@
+import type { Zoom } from '../../src/streams/documents/version-marks.ts'
+import type { Version } from '../../src/streams/documents/versions.ts'
 import { Curl } from '../layout/curl.tsx'
 import { bytes, Instant } from '../layout/format.tsx'
 import { type ForReader, Page } from '../layout/layout.tsx'
 import { Operations, type OperationView } from '../layout/operations.tsx'
-import { documentLink, Slider, type SliderView, type Zoom } from './slider.tsx'
+import { documentLink, Slider, type SliderView } from './slider.tsx'
 
 export interface DocumentPageData {
   /** The stream's. */
@@ -19,11 +21,7 @@ export interface DocumentPageData {
   slider?: SliderView
 }
 
-export interface ShownVersion {
-  seq: number
-  at: Date
-  hash: string
-  kind: 'snapshot' | 'patch'
+export interface ShownVersion extends Pick<Version, 'seq' | 'at' | 'hash' | 'kind'> {
   bytes: number
   /** Indented for reading; cut at a bound. */
   text: string
@@ -31,7 +29,7 @@ export interface ShownVersion {
   /** Left out for a first version. */
   change:
     | {
-        since: { seq: number; at: Date }
+        since: Pick<Version, 'seq' | 'at'>
         operations: readonly OperationView[]
         /** Number of operations that aren't shown. */
         more: number
@@ -40,10 +38,7 @@ export interface ShownVersion {
     | undefined
 }
 
-export interface VersionRow {
-  seq: number
-  at: Date
-  kind: 'snapshot' | 'patch'
+export interface VersionRow extends Pick<Version, 'seq' | 'at' | 'kind'> {
   bytes: number | undefined
   /** Paths that changed; left out if unknown, and empty for the whole document. */
   paths: readonly string[] | undefined

@@ -1,31 +1,17 @@
 import type { Child } from 'hono/jsx'
+import type { Overview as OverviewData } from '../../src/streams/status/overview.ts'
+import type { IncidentView } from '../incidents/incidents.tsx'
 import { Ago, bytes, percent, rate, Sparkline, VerdictBadge } from '../layout/format.tsx'
 import { type ForReader, Page } from '../layout/layout.tsx'
 import { Live } from '../layout/live.tsx'
 import { LookForm } from '../preview/preview.tsx'
 
-export interface HomeData {
-  streams: number
-  verdicts: Readonly<Record<string, number>>
+/** The overview, with what is shown of its incidents. */
+export interface HomeData extends Omit<OverviewData, 'incidents'> {
   incidents: {
     open: number
-    newest: readonly { id: string; title: string; severity: string; openedAt: Date }[]
+    newest: readonly Pick<IncidentView, 'id' | 'title' | 'severity' | 'openedAt'>[]
   }
-  /** By minute, the oldest first. */
-  minutes: readonly { messages: number; errors: number; wireBytes: number }[]
-  saved:
-    | { baselines: { plain: number }; streamingBytes: number; shares: { plain: number | null } }
-    | undefined
-  troubled: { count: number; first: readonly TroubledRow[] }
-  changed: readonly { id: string; name: string; changes: number; lastAt: Date }[]
-}
-
-export interface TroubledRow {
-  id: string
-  name: string
-  verdict: string
-  reason: string
-  since: Date
 }
 
 /** Shows at a glance whether everything is healthy. */

@@ -3,7 +3,7 @@ import { Curl } from '../layout/curl.tsx'
 import { Ago } from '../layout/format.tsx'
 import { type ForReader, Page } from '../layout/layout.tsx'
 import { Live } from '../layout/live.tsx'
-import { IncidentItem, type IncidentRow, StateBadge } from './incidents.tsx'
+import { IncidentItem, type IncidentView, StateBadge } from './incidents.tsx'
 
 export interface TimelineRow {
   at: Date
@@ -15,11 +15,11 @@ export interface TimelineRow {
 }
 
 export interface IncidentPageData {
-  incident: IncidentRow
+  incident: IncidentView
   stream: { id: string; name: string } | null
   host: string | null
   parent: { id: string; title: string } | null
-  children: readonly IncidentRow[]
+  children: readonly IncidentView[]
   moreChildren: boolean
   since: Date | undefined
   timeline: readonly TimelineRow[]

@@ -1,3 +1,7 @@
+import type { Day } from '../../src/core/judging/schedule.ts'
+import type { RuleKind } from '../../src/incidents/rule-input.ts'
+import type { Rule } from '../../src/incidents/rules.ts'
+import type { Silence } from '../../src/incidents/silences.ts'
 import { Curl } from '../layout/curl.tsx'
 import { type ForReader, Page } from '../layout/layout.tsx'
 import { Live } from '../layout/live.tsx'
@@ -8,19 +12,18 @@ export interface FormState {
   error?: string
 }
 
+export interface RuleRow extends Pick<Rule, 'id' | 'name' | 'kind' | 'isEnabled'> {
+  scope: string
+  /** As JSON. */
+  params: string
+  thresholds: string
+}
+
 export interface RulesPageData {
-  rules: readonly {
-    id: string
-    name: string
-    kind: string
-    scope: string
-    params: string
-    thresholds: string
-    isEnabled: boolean
-  }[]
-  kinds: readonly string[]
+  rules: readonly RuleRow[]
+  kinds: readonly RuleKind[]
   /** An example of the parameters of each kind. */
-  examples: Readonly<Record<string, string>>
+  examples: Readonly<Record<RuleKind, string>>
   form: FormState
 }
 
@@ -96,7 +99,7 @@ export function RulesPage({
           <input
             name="params"
             class="mono"
-            placeholder={examples[kinds[0] ?? '']}
+            placeholder={kinds[0] && examples[kinds[0]]}
             value={values.params}
             spellcheck={false}
           />
@@ -130,9 +133,7 @@ export function RulesPage({
   )
 }
 
-export interface SilenceRow {
-  id: string
-  reason: string
+export interface SilenceRow extends Pick<Silence, 'id' | 'reason'> {
   scope: string
   when: string
   /** When it ends, if it is active now. */
@@ -141,7 +142,7 @@ export interface SilenceRow {
 
 export interface SilencesPageData {
   silences: readonly SilenceRow[]
-  days: readonly string[]
+  days: readonly Day[]
   form: FormState
 }
 

@@ -1,4 +1,7 @@
 import type { Child } from 'hono/jsx'
+import type { workers } from '../../drizzle/schema.ts'
+import type { Config, SettingInForce } from '../../src/config.ts'
+import type { Preferences } from '../../src/routes/settings/preferences.ts'
 import { Keys, type KeysData } from '../access/keys.tsx'
 import { Fact } from '../layout/fact.tsx'
 import { Ago, bytes } from '../layout/format.tsx'
@@ -9,7 +12,7 @@ export interface SettingsView {
   version: string
   /** Name and version of the runtime. */
   runtime: string
-  role: 'all' | 'web' | 'worker'
+  role: Config['role']
   startedAt: Date
   storage: { kind: 'embedded' | 'postgres'; at: string }
   jobs: { kind: 'database' | 'redis'; at: string }
@@ -17,23 +20,23 @@ export interface SettingsView {
   archive: string | null
   retention: { days: number; maxBytes: number | null; maxEntries: number | null; minutesDays: number }
   /** The workers, last seen first. */
-  processes: readonly { name: string; startedAt: Date; seenAt: Date; streams: number; isThis: boolean }[]
+  processes: readonly (typeof workers.$inferSelect & { isThis: boolean })[]
   settings: readonly SettingView[]
 }
 
-export interface SettingView {
-  key: string
-  about: string
-  /** Null when off, and for secrets. */
-  value: string | null
-  isGiven: boolean
-  isSecret: boolean
-  fallback: string | null
-  example: string | null
+/** A setting, with null for what is off, and for secrets. */
+export type SettingView = {
+  [Name in keyof SettingInForce]: undefined extends SettingInForce[Name]
+    ? string | null
+    : SettingInForce[Name]
 }
 
 export interface SettingsPageData extends SettingsView {
-  choices: { themes: readonly string[]; zones: readonly string[]; rows: readonly number[] }
+  choices: {
+    themes: readonly Preferences['theme'][]
+    zones: readonly Preferences['zone'][]
+    rows: readonly Preferences['rows'][]
+  }
   isSaved: boolean
   keys: KeysData
   now: Date

@@ -1,16 +1,7 @@
+import type { StorageReport } from '../../src/retention/report.ts'
 import { Bar } from '../layout/bar.tsx'
 import { Ago, bytes } from '../layout/format.tsx'
 import { type ForReader, Page } from '../layout/layout.tsx'
-
-export interface StorageView {
-  days: { day: string; bytes: number; entries: number; archive: 'running' | 'done' | 'failed' | null }[]
-  log: { bytes: number; entries: number }
-  sums: { bytes: number }
-  bounds: { days: number; maxEntries: number | null; maxBytes: number | null; minutesDays: number }
-  blocked: { since: Date; day: string } | null
-  lastDrop: { at: Date; day: string; reason: 'age' | 'entries' | 'bytes'; bytes: number } | null
-  lastTrim: Date | null
-}
 
 const REASONS = {
   age: 'age limit',
@@ -28,7 +19,7 @@ export function StoragePage({
   blocked,
   lastDrop,
   lastTrim,
-}: StorageView & ForReader) {
+}: StorageReport & ForReader) {
   const most = Math.max(...days.map((day) => day.bytes), 1)
   return (
     <Page reader={reader} title="Storage" section="/storage">

@@ -1,9 +1,10 @@
 import type { Child } from 'hono/jsx'
+import type { Stream } from '../../src/streams/ingest/run.ts'
 import { Curl } from '../layout/curl.tsx'
 import { type ForReader, Page } from '../layout/layout.tsx'
 
 export interface StreamFormData {
-  stream: { id: string; name: string; kind: 'sse' | 'poll' }
+  stream: Pick<Stream, 'id' | 'name' | 'kind'>
   /** Values by field name, without the values of headers. */
   values: Readonly<Record<string, string>>
   /** Names of the headers that are set; their values are never shown. */

@@ -1,16 +1,11 @@
+import type { Entry, Exchange } from '../../src/streams/recording/entry.ts'
 import { Fact } from '../layout/fact.tsx'
 import { bytes } from '../layout/format.tsx'
 import { type ForReader, Page } from '../layout/layout.tsx'
 import { Operations, type OperationView } from '../layout/operations.tsx'
 import { type EntryRow, kindText } from './log.tsx'
 
-export interface EntryDetail extends EntryRow {
-  request: { method: string; url: string; headers: Readonly<Record<string, string>> } | undefined
-  response:
-    | { headers: Readonly<Record<string, string>>; firstByteMs: number; durationMs?: number }
-    | undefined
-  hash: string | undefined
-  eventId: string | undefined
+export interface EntryDetail extends EntryRow, Partial<Exchange>, Pick<Entry, 'hash' | 'eventId'> {
   /** Its data as text, truncated. */
   data: string | undefined
   cut: boolean

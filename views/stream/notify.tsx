@@ -1,11 +1,13 @@
+import type { ChannelView } from '../../src/channels/channels.ts'
+import type { DeliveryStatus } from '../../src/channels/deliveries.ts'
 import { Curl } from '../layout/curl.tsx'
 
 export interface NotifyData {
   streamId: string
   /** Channels that a message goes to, or went to. */
-  responsible: readonly { id: string; name: string; kind: string }[]
+  responsible: readonly Pick<ChannelView, 'id' | 'name' | 'kind'>[]
   /** Responsible too, but suspended. */
-  suspended: readonly { id: string; name: string }[]
+  suspended: readonly Pick<ChannelView, 'id' | 'name'>[]
   /** What was typed, after an error. */
   message?: string
   error?: string
@@ -17,7 +19,7 @@ export interface SentRow {
   deliveryId: string
   channelId: string
   channel: string
-  status: 'pending' | 'delivered' | 'failed' | 'cancelled'
+  status: DeliveryStatus
 }
 
 /** Sends a message to the channels responsible for a stream, and shows its deliveries. */

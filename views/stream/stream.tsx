@@ -1,3 +1,7 @@
+import type { Evidence } from '../../src/core/judging/verdict.ts'
+import type { Sums } from '../../src/core/measures.ts'
+import type { Stream } from '../../src/streams/ingest/run.ts'
+import type { Status } from '../../src/streams/status/status.ts'
 import { Curl } from '../layout/curl.tsx'
 import { Fact } from '../layout/fact.tsx'
 import { Ago, bytes, percent, rate, Sparkline, VerdictBadge } from '../layout/format.tsx'
@@ -12,51 +16,34 @@ import { StartStop } from './start-stop.tsx'
 import { type TimelineData, TimelinePanel } from './timeline.tsx'
 import { type WeekData, WeekPanel } from './week.tsx'
 
-export interface StreamHeader {
-  id: string
-  name: string
-  url: string
-  kind: 'sse' | 'poll'
-  intervalMs: number
-  tags: readonly string[]
-  desired: 'running' | 'stopped' | 'idle'
-}
+export type StreamHeader = Pick<Stream, 'id' | 'name' | 'url' | 'kind' | 'intervalMs' | 'tags' | 'desired'>
 
-export interface StatusView {
+export interface StatusView extends Pick<Status, 'verdict' | 'reason' | 'verdictSince' | 'run'> {
   stream: StreamHeader
-  verdict: string
-  reason: string
-  verdictSince: Date
-  run: { worker: string; epoch: number; attempt: number; since: Date } | undefined
   entries: number
   perMinute: number
-  evidence: {
-    lastByteAt: Date | undefined
-    lastHeartbeatAt: Date | undefined
-    lastEventAt: Date | undefined
-    lastPollAt: Date | undefined
-    failures: number
-    nextRetryAt: Date | undefined
-    lastError: { code: string; message: string; at: Date } | undefined
-  }
+  evidence: EvidenceView
+}
+
+/** Evidence with its times as dates. */
+export interface EvidenceView extends Pick<Evidence, 'failures'> {
+  lastByteAt: Date | undefined
+  lastHeartbeatAt: Date | undefined
+  lastEventAt: Date | undefined
+  lastPollAt: Date | undefined
+  nextRetryAt: Date | undefined
+  lastError: { code: string; message: string; at: Date } | undefined
 }
 
 export interface MeasureView {
   /** Of the last 24 hours. */
-  total: {
-    entries: number
-    wireBytes: number
-    bodyBytes: number
-    patchBytes: number
-    compared: number
-    changed: number
-  }
+  total: Pick<Sums, 'entries' | 'wireBytes' | 'bodyBytes' | 'patchBytes' | 'compared' | 'changed'>
   rank: number | null
   samples: number
   changeRate: number | null
   lastChangedAt: Date | undefined
   /** Per minute, over the last hour, oldest first. */
-  minutes: readonly { wireBytes: number; changed: number; entries: number }[]
+  minutes: readonly Pick<Sums, 'wireBytes' | 'changed' | 'entries'>[]
 }
 
 export interface StreamPageData {

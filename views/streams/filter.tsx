@@ -1,6 +1,7 @@
+import type { Order, Sort } from '../../src/streams/registry/listing.ts'
 import { FILTER_NAMES, isFiltered, type ListedAs, listLink } from './links.ts'
 
-const SORT_WORDS: Readonly<Record<string, string>> = {
+const SORT_WORDS: Readonly<Record<Sort, string>> = {
   name: 'Name',
   verdict: 'Status',
   lastEvent: 'Last event',
@@ -11,7 +12,7 @@ const SORT_WORDS: Readonly<Record<string, string>> = {
 }
 const FILTER_WORDS = { q: 'Search', tag: 'Tag', host: 'Host', state: 'Status', kind: 'Kind' } as const
 const KIND_WORDS: Readonly<Record<string, string>> = { sse: 'Event stream', poll: 'Poll' }
-const ORDER_WORDS = { asc: 'Ascending', desc: 'Descending' } as const
+const ORDER_WORDS: Readonly<Record<Order, string>> = { asc: 'Ascending', desc: 'Descending' }
 
 /** Filters the list by page loads, so that a filtered list has a link that can be shared. */
 export function FilterForm({ listed }: { listed: ListedAs }) {

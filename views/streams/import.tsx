@@ -1,25 +1,20 @@
+import type { Totals } from '../../src/routes/transfer/import-report.ts'
+import type { Outcome } from '../../src/transfer/item.ts'
 import { Curl } from '../layout/curl.tsx'
 import { type ForReader, Page } from '../layout/layout.tsx'
 
 /** The outcome of each line of a file, or its preview. */
-export interface ImportReport {
+export interface ImportReportView {
   dryRun: boolean
-  totals: { lines: number; created: number; unchanged: number; updated: number; failed: number }
+  totals: Readonly<Totals>
   /** The lines that are shown. */
-  lines: readonly {
-    line: number
-    outcome: string
-    url: string | null
-    name?: string
-    droppedHeaders?: readonly string[]
-    problem?: { detail: string }
-  }[]
+  lines: readonly Outcome[]
 }
 
 export interface ImportPageData {
   /** What was entered, if the form was sent without script. */
   values?: { text?: string; tag?: string; start?: string; headers?: string; params?: string; server?: string }
-  report?: ImportReport
+  report?: ImportReportView
   error?: string
 }
 
@@ -140,7 +135,14 @@ export function ImportPage({ reader, values = {}, report, error }: ImportPageDat
   )
 }
 
-function ReportLine({ line, outcome, url, name, droppedHeaders, problem }: ImportReport['lines'][number]) {
+function ReportLine({
+  line,
+  outcome,
+  url,
+  name,
+  droppedHeaders,
+  problem,
+}: ImportReportView['lines'][number]) {
   return (
     <tr>
       <td class="number">{line}</td>
@@ -154,11 +156,11 @@ function ReportLine({ line, outcome, url, name, droppedHeaders, problem }: Impor
   )
 }
 
-function more({ totals, lines }: ImportReport): number {
+function more({ totals, lines }: ImportReportView): number {
   return totals.lines - lines.length
 }
 
-function wordsOf({ dryRun, totals }: ImportReport): string {
+function wordsOf({ dryRun, totals }: ImportReportView): string {
   const { created, updated, unchanged, failed } = totals
   if (!dryRun)
     return `Imported: ${created} created, ${updated} updated, ${unchanged} unchanged, ${failed} failed.`

@@ -1,3 +1,4 @@
+import type { Fleet } from '../../src/streams/status/status.ts'
 import { Curl } from '../layout/curl.tsx'
 import { VerdictBadge } from '../layout/format.tsx'
 import { type ForReader, Page } from '../layout/layout.tsx'
@@ -8,7 +9,7 @@ import { type ListedAs, listLink } from './links.ts'
 import { type StreamsData, StreamsTable } from './table.tsx'
 
 export interface StreamsPageData extends StreamsData {
-  verdicts: Readonly<Record<string, number>>
+  verdicts: Fleet['verdicts']
   form: RegisterFormData
   /** Path and query of the table, to refresh it. */
   self: string
@@ -139,17 +140,17 @@ export function RegisterForm({ values = {}, error, registered }: RegisterFormDat
 }
 
 /** The number of streams by status; each is a filter. */
-function Verdicts({ verdicts, listed }: { verdicts: Readonly<Record<string, number>>; listed: ListedAs }) {
+function Verdicts({ verdicts, listed }: { verdicts: Fleet['verdicts']; listed: ListedAs }) {
   return (
     <nav id="verdicts" class="verdicts" aria-label="Streams by status">
-      {Object.entries(verdicts).map(([verdict, count]) => {
+      {(Object.keys(verdicts) as (keyof typeof verdicts)[]).map((verdict) => {
         const chosen = listed.state === verdict
         return (
           <a
             href={listLink({ ...listed, state: chosen ? undefined : verdict })}
             aria-current={chosen ? 'true' : undefined}
           >
-            <VerdictBadge verdict={verdict} /> <strong>{count}</strong>
+            <VerdictBadge verdict={verdict} /> <strong>{verdicts[verdict]}</strong>
           </a>
         )
       })}

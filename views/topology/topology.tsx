@@ -1,25 +1,13 @@
 import type { Child } from 'hono/jsx'
+import type { Graph } from '../../src/core/graph.ts'
 import { type ForReader, Page } from '../layout/layout.tsx'
 import { ActivateForm, RequestForm } from './forms.tsx'
 import { Detail } from './panel.tsx'
 import { Replay } from './replay.tsx'
-import { Services, type ServiceView } from './services.tsx'
+import { Services } from './services.tsx'
 import { Legend, Tools } from './tools.tsx'
 
-export interface CallView {
-  from: string
-  to: string
-  /** The last minutes: calls per minute, and the share of errors, 0 to 1. */
-  recent?: { rate: number; errorShare: number }
-  lastStatus?: number
-  lastDurationMs?: number
-  /** ISO 8601. */
-  calledAt?: string
-}
-
-export interface TopologyPageProps {
-  services: readonly ServiceView[]
-  calls: readonly CallView[]
+export interface TopologyPageProps extends Graph {
   /** ID of the service that requests go through by default. */
   entryId: string | undefined
   /** The graph as Mermaid text. */

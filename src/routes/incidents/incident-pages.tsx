@@ -2,10 +2,10 @@ import { Elysia } from 'elysia'
 import { IncidentDetails, IncidentPage, type IncidentPageData } from '../../../views/incidents/incident.tsx'
 import {
   IncidentItem,
-  type IncidentRow as IncidentLine,
   IncidentsList,
   IncidentsPage,
   type IncidentsPageData,
+  type IncidentView,
 } from '../../../views/incidents/incidents.tsx'
 import { Problem } from '../../errors.ts'
 import { severityOf } from '../../incidents/causes.ts'
@@ -82,9 +82,9 @@ export function incidentPages({ db, now, pages }: IncidentRoutesDeps & { pages: 
     ])
     const shown = [...open.items, ...acknowledged.items].filter(({ parentId }) => parentId === null)
     return {
-      open: shown.map(incidentLine),
+      open: shown.map(incidentView),
       more: Math.max(0, count - shown.length),
-      past: past.items.map(incidentLine),
+      past: past.items.map(incidentView),
       older: past.next && `/incidents?after=${past.next}`,
       live: `/incidents/live${after === undefined ? '' : `?${new URLSearchParams({ after })}`}`,
     }
@@ -110,11 +110,11 @@ export function incidentPages({ db, now, pages }: IncidentRoutesDeps & { pages: 
     const name = incident.streamId === null ? undefined : names.get(incident.streamId)
     const { since } = (incident.evidence ?? {}) as { since?: number }
     return {
-      incident: incidentLine(incident),
+      incident: incidentView(incident),
       stream: name === undefined || incident.streamId === null ? null : { id: incident.streamId, name },
       host: incident.host,
       parent,
-      children: children.items.map(incidentLine),
+      children: children.items.map(incidentView),
       moreChildren: children.next !== undefined,
       since: since === undefined ? undefined : new Date(since),
       timeline: timeline.map(timelineRow),
@@ -123,7 +123,7 @@ export function incidentPages({ db, now, pages }: IncidentRoutesDeps & { pages: 
 }
 
 /** An incident as a row of a list. */
-export function incidentLine(incident: IncidentRow): IncidentLine {
+export function incidentView(incident: IncidentRow): IncidentView {
   const { id, title, detail, cause, affected, openedAt, acknowledgedBy, resolvedAt } = incident
   const state = stateOf(incident)
   return {

@@ -1,5 +1,5 @@
 import { Elysia } from 'elysia'
-import { ArchivePage, type ArchiveView } from '../../../views/storage/archive.tsx'
+import { ArchivePage } from '../../../views/storage/archive.tsx'
 import type { Archive } from '../../archive/archive.ts'
 import type { ArchiveReport } from '../../archive/report.ts'
 import type { TriedStep } from '../../archive/try-bucket.ts'
@@ -106,7 +106,7 @@ function stepJson({ isOk, ...step }: TriedStep) {
   return { ok: isOk, ...step }
 }
 
-function viewOf({ days, ...report }: ArchiveReport): ArchiveView {
+function viewOf({ days, ...report }: ArchiveReport): ArchiveReport {
   return { ...report, days: days.slice(0, PAGE_DAYS) }
 }
 

@@ -29,7 +29,7 @@ import { readerOf } from '../access/reader.ts'
 import { html } from '../http/html.ts'
 import { integerOf, oneOf, query, readForm } from '../http/input.ts'
 import { leave, redirect } from '../http/redirect.ts'
-import { incidentLine } from '../incidents/incident-pages.tsx'
+import { incidentView } from '../incidents/incident-pages.tsx'
 import type { LivePages, Send } from '../live/live-pages.tsx'
 import { entryView } from './entry-view.ts'
 import { chartsData } from './stream-charts.ts'
@@ -199,7 +199,7 @@ export function streamPages(deps: StreamPagesDeps) {
     const lists = [open, acknowledged, past].filter((list) => list !== undefined)
     const items = lists.flatMap(({ items }) => items)
     const more = items.length > INCIDENTS_SHOWN || lists.some(({ next }) => next !== undefined)
-    return { streamId, items: items.slice(0, INCIDENTS_SHOWN).map(incidentLine), more }
+    return { streamId, items: items.slice(0, INCIDENTS_SHOWN).map(incidentView), more }
   }
 
   async function edit(id: string, request: Request): Promise<Response> {
