@@ -34,7 +34,7 @@ const EXPIRIES = [
 ] as const
 
 /** The API keys of programs and people. */
-export function Keys({ rows, now, caller, ...data }: KeysData & Pick<Reader, 'caller'> & { now: Date }) {
+export function KeysPanel({ rows, now, caller, ...data }: KeysData & Pick<Reader, 'caller'> & { now: Date }) {
   const isValid = ({ revokedAt, expiresAt }: KeyView) =>
     revokedAt === null && (expiresAt === null || expiresAt > now)
   const valid = rows.filter(isValid)

@@ -123,7 +123,7 @@ export function DeliveriesPanel({ channel, deliveries, status, statuses, older }
       ) : (
         <ol class="log" aria-label="Deliveries, newest first">
           {deliveries.map((delivery) => (
-            <Delivery {...delivery} canReplay={channel.suspendedReason === undefined} />
+            <DeliveryItem {...delivery} canReplay={channel.suspendedReason === undefined} />
           ))}
         </ol>
       )}
@@ -166,7 +166,7 @@ export function TestForm({ id, text, result, error }: ChannelPageData['test'] & 
 }
 
 /** One delivery with its attempts. */
-export function Delivery({ canReplay, ...delivery }: DeliveryRow & { canReplay: boolean }) {
+export function DeliveryItem({ canReplay, ...delivery }: DeliveryRow & { canReplay: boolean }) {
   const { id, status, attempts } = delivery
   return (
     <li class="entry" id={`delivery-${id}`}>

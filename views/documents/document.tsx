@@ -1,9 +1,9 @@
 import type { Zoom } from '../../src/streams/documents/version-marks.ts'
 import type { Version } from '../../src/streams/documents/versions.ts'
 import { Curl } from '../layout/curl.tsx'
-import { bytes, Instant } from '../layout/format.tsx'
+import { bytes, ExactTime } from '../layout/format.tsx'
 import { type ForReader, Page } from '../layout/layout.tsx'
-import { Operations, type OperationView } from '../layout/operations.tsx'
+import { Operations, type PatchOperationView } from '../layout/operations.tsx'
 import { documentLink, Slider, type SliderView } from './slider.tsx'
 
 export interface DocumentPageData {
@@ -30,7 +30,7 @@ export interface ShownVersion extends Pick<Version, 'seq' | 'at' | 'hash' | 'kin
   change:
     | {
         since: Pick<Version, 'seq' | 'at'>
-        operations: readonly OperationView[]
+        operations: readonly PatchOperationView[]
         /** Number of operations that aren't shown. */
         more: number
         patchBytes: number
@@ -153,7 +153,7 @@ function Difference({ id, zoom, seq, change }: ShownVersion & At) {
         <>
           <p class="muted">
             Since <a href={documentLink(id, change.since.seq, zoom)}>entry {change.since.seq}</a> of{' '}
-            <Instant at={change.since.at} />: {count(change.operations.length + change.more, 'operation')},{' '}
+            <ExactTime at={change.since.at} />: {count(change.operations.length + change.more, 'operation')},{' '}
             {bytes(change.patchBytes)} as JSON Patch
           </p>
           <Operations operations={change.operations} />
@@ -192,7 +192,7 @@ function Document({ id, seq, at, hash, kind, bytes: size, text, cut }: ShownVers
         <div>
           <dt>As of</dt>
           <dd>
-            <Instant at={at} />
+            <ExactTime at={at} />
           </dd>
         </div>
         <div>
@@ -231,7 +231,7 @@ function Versions({
           <li>
             <a href={documentLink(id, seq, zoom)} aria-current={seq === shown ? 'true' : undefined}>
               <span class="mono">{seq}</span>
-              <Instant at={at} />
+              <ExactTime at={at} />
               <span class="number">{size === undefined ? '' : bytes(size)}</span>
               <span class="where">{kind === 'snapshot' ? 'whole document' : places(paths)}</span>
             </a>

@@ -1,5 +1,5 @@
 import type { Mark, Marks, Zoom } from '../../src/streams/documents/version-marks.ts'
-import { Instant } from '../layout/format.tsx'
+import { ExactTime } from '../layout/format.tsx'
 
 /** A version that the slider can be moved to, with the entry that made it. */
 export type Stop = Pick<Mark, 'seq' | 'at'>
@@ -32,7 +32,7 @@ export function Slider({ id, ...view }: SliderView & { id: string }) {
     <div class="slider" id="document-slider" data-zoom={zoom}>
       <div class="heading">
         <p class="slider-now" id="slider-now">
-          {shown ? <Instant at={shown.at} /> : 'No document at this time'}
+          {shown ? <ExactTime at={shown.at} /> : 'No document at this time'}
         </p>
         <nav class="verdicts" aria-label="Time range">
           {ZOOMS.map(([name, label, title]) => (

@@ -1,5 +1,5 @@
 import type { Child } from 'hono/jsx'
-import type { Overview as OverviewData } from '../../src/streams/status/overview.ts'
+import type { Overview } from '../../src/streams/status/overview.ts'
 import type { IncidentView } from '../incidents/incidents.tsx'
 import { Ago, bytes, percent, rate, Sparkline, VerdictBadge } from '../layout/format.tsx'
 import { type ForReader, Page } from '../layout/layout.tsx'
@@ -7,7 +7,7 @@ import { Live } from '../layout/live.tsx'
 import { LookForm } from '../preview/preview.tsx'
 
 /** The overview, with what is shown of its incidents. */
-export interface HomeData extends Omit<OverviewData, 'incidents'> {
+export interface HomeData extends Omit<Overview, 'incidents'> {
   incidents: {
     open: number
     newest: readonly Pick<IncidentView, 'id' | 'title' | 'severity' | 'openedAt'>[]
@@ -24,7 +24,7 @@ export function HomePage({ reader, ...data }: HomeData & ForReader) {
       ) : (
         <>
           <Live href="/home/live" />
-          <Overview {...data} />
+          <OverviewPanel {...data} />
         </>
       )}
     </Page>
@@ -32,7 +32,7 @@ export function HomePage({ reader, ...data }: HomeData & ForReader) {
 }
 
 /** Everything on the page that changes: on the first page and in every live update. */
-export function Overview({ streams, verdicts, incidents, minutes, saved, troubled, changed }: HomeData) {
+export function OverviewPanel({ streams, verdicts, incidents, minutes, saved, troubled, changed }: HomeData) {
   const last = minutes.at(-1) ?? { messages: 0, errors: 0, wireBytes: 0 }
   return (
     <div class="stack home" id="overview">

@@ -7,7 +7,7 @@ import { type ForReader, Page } from '../layout/layout.tsx'
 import { Live } from '../layout/live.tsx'
 import { IncidentsHead } from './incidents.tsx'
 
-export interface FormState {
+export interface SimpleFormState {
   values?: Readonly<Record<string, string>>
   error?: string
 }
@@ -24,7 +24,7 @@ export interface RulesPageData {
   kinds: readonly RuleKind[]
   /** An example of the parameters of each kind. */
   examples: Readonly<Record<RuleKind, string>>
-  form: FormState
+  form: SimpleFormState
 }
 
 export function RulesPage({
@@ -143,7 +143,7 @@ export interface SilenceRow extends Pick<Silence, 'id' | 'reason'> {
 export interface SilencesPageData {
   silences: readonly SilenceRow[]
   days: readonly Day[]
-  form: FormState
+  form: SimpleFormState
 }
 
 export function SilencesPage({

@@ -111,7 +111,7 @@ export function LookForm({ values = {}, found, error, isAsked = false }: LookFor
           <progress aria-label="Loading preview" /> Sending one request. This can take up to 10 s…
         </p>
         <div id="found">
-          <Outcome values={values} found={found} error={error} />
+          <PreviewOutcome values={values} found={found} error={error} />
         </div>
       </form>
     </>
@@ -119,7 +119,7 @@ export function LookForm({ values = {}, found, error, isAsked = false }: LookFor
 }
 
 /** The preview, and the settings to start with: the part that a response to the form replaces. */
-export function Outcome({ values = {}, found, error }: LookFormData): Child {
+export function PreviewOutcome({ values = {}, found, error }: LookFormData): Child {
   if (found === undefined && error === undefined) return null
   return (
     <div class="stack">

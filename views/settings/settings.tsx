@@ -2,7 +2,7 @@ import type { Child } from 'hono/jsx'
 import type { workers } from '../../drizzle/schema.ts'
 import type { Config, SettingInForce } from '../../src/config.ts'
 import type { Preferences } from '../../src/routes/settings/preferences.ts'
-import { Keys, type KeysData } from '../access/keys.tsx'
+import { type KeysData, KeysPanel } from '../access/keys.tsx'
 import { Fact } from '../layout/fact.tsx'
 import { Ago, bytes } from '../layout/format.tsx'
 import { type ForReader, Page } from '../layout/layout.tsx'
@@ -57,7 +57,7 @@ export function SettingsPage({ reader, choices, isSaved, keys, now, ...view }: S
       <link rel="stylesheet" href="/assets/views/settings/settings.css" />
       <h1>Settings</h1>
       <PreferencesPanel reader={reader} choices={choices} isSaved={isSaved} />
-      <Keys {...keys} caller={reader.caller} now={now} />
+      <KeysPanel {...keys} caller={reader.caller} now={now} />
       <RunningPanel {...view} now={now} />
       <Processes processes={view.processes} now={now} />
       <Environment settings={view.settings} />

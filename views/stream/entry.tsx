@@ -2,7 +2,7 @@ import type { Entry, Exchange } from '../../src/streams/recording/entry.ts'
 import { Fact } from '../layout/fact.tsx'
 import { bytes } from '../layout/format.tsx'
 import { type ForReader, Page } from '../layout/layout.tsx'
-import { Operations, type OperationView } from '../layout/operations.tsx'
+import { Operations, type PatchOperationView } from '../layout/operations.tsx'
 import { type EntryRow, kindText } from './log.tsx'
 
 export interface EntryDetail extends EntryRow, Partial<Exchange>, Pick<Entry, 'hash' | 'eventId'> {
@@ -10,7 +10,7 @@ export interface EntryDetail extends EntryRow, Partial<Exchange>, Pick<Entry, 'h
   data: string | undefined
   cut: boolean
   /** The changes of a patch; left out for other entries and for large ones. */
-  change?: { operations: readonly OperationView[]; more: number }
+  change?: { operations: readonly PatchOperationView[]; more: number }
 }
 
 export function EntryPage({ reader, entry, name }: { entry: EntryDetail; name: string } & ForReader) {

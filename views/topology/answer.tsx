@@ -12,11 +12,11 @@ export function Activated({ item, color }: { item: string; color: string }) {
 }
 
 /** Why a form was refused. */
-export function Refused({ reason }: { reason: string }) {
+export function RequestRefused({ reason }: { reason: string }) {
   return <p class="error">{reason}</p>
 }
 
-export interface SentProps {
+export interface RequestSentProps {
   /** Name of the service that was called. */
   through: string
   status: number
@@ -28,7 +28,7 @@ export interface SentProps {
 }
 
 /** The result of a request that was sent through a service. */
-export function Sent({ through, status, durationMs, responses, tree }: SentProps) {
+export function RequestSent({ through, status, durationMs, responses, tree }: RequestSentProps) {
   const hasFailed = status >= FIRST_ERROR_STATUS
   return (
     <>

@@ -8,7 +8,7 @@ import {
   ChannelState,
   type DeliveriesData,
   DeliveriesPanel,
-  Delivery,
+  DeliveryItem,
   TestForm,
 } from '../../../views/channels/channel.tsx'
 import {
@@ -35,7 +35,7 @@ import { html } from '../http/html.ts'
 import { oneOf, query, readForm } from '../http/input.ts'
 import type { LivePages } from '../live/live-pages.tsx'
 import type { LivePart } from '../live/live-views.tsx'
-import { channelForm, channelInput, type FormState } from './channel-form.ts'
+import { type ChannelFormState, channelForm, channelInput } from './channel-form.ts'
 import { type ChannelRoutesDeps, TEST_TEXT } from './channels.ts'
 
 const PAGE_ROWS = 30
@@ -134,7 +134,7 @@ export function channelPages(deps: ChannelRoutesDeps & { pages: LivePages }) {
   async function listPage(
     request: Request,
     kind: AnyKind,
-    state: FormState,
+    state: ChannelFormState,
     status = 200,
   ): Promise<Response> {
     return html(
@@ -166,7 +166,7 @@ export function channelPages(deps: ChannelRoutesDeps & { pages: LivePages }) {
     ]
   }
 
-  async function pageData(id: string, request: Request, state: FormState): Promise<ChannelPageData> {
+  async function pageData(id: string, request: Request, state: ChannelFormState): Promise<ChannelPageData> {
     const asked = deliveriesAsked(request)
     const channel = await channels.view(id)
     return {
@@ -201,7 +201,7 @@ export function channelPages(deps: ChannelRoutesDeps & { pages: LivePages }) {
         html: String(<DeliveriesPanel {...data} />),
         rows: data.deliveries.map((delivery) => [
           `delivery-${delivery.id}`,
-          String(<Delivery {...delivery} canReplay={canReplay} />),
+          String(<DeliveryItem {...delivery} canReplay={canReplay} />),
         ]),
       },
     ]

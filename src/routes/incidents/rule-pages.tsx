@@ -1,11 +1,11 @@
 import { Elysia } from 'elysia'
 import {
-  type FormState,
   RulesPage,
   SilenceItem,
   type SilenceRow,
   SilencesPage,
   SilencesPanel,
+  type SimpleFormState,
 } from '../../../views/incidents/rules.tsx'
 import { DAYS } from '../../core/judging/schedule.ts'
 import { Problem } from '../../errors.ts'
@@ -94,7 +94,7 @@ export function rulePages({ db, now, pages }: IncidentRoutesDeps & { pages: Live
       written,
     )
 
-  async function rulesPage(request: Request, form: FormState, status = 200): Promise<Response> {
+  async function rulesPage(request: Request, form: SimpleFormState, status = 200): Promise<Response> {
     const list = await listRules(db)
     const names = await streamNames(
       db,
@@ -121,7 +121,7 @@ export function rulePages({ db, now, pages }: IncidentRoutesDeps & { pages: Live
     )
   }
 
-  async function silencesPage(request: Request, form: FormState, status = 200): Promise<Response> {
+  async function silencesPage(request: Request, form: SimpleFormState, status = 200): Promise<Response> {
     return html(
       <SilencesPage reader={readerOf(request)} silences={await silenceRows()} days={DAYS} form={form} />,
       { status },

@@ -1,5 +1,5 @@
 import { Elysia } from 'elysia'
-import { type HomeData, HomePage, Overview as OverviewParts } from '../../../views/home/home.tsx'
+import { type HomeData, HomePage, OverviewPanel } from '../../../views/home/home.tsx'
 import { callerOf } from '../../auth/caller.ts'
 import { severityOf } from '../../incidents/causes.ts'
 import type { Database } from '../../storage/storage.ts'
@@ -39,7 +39,7 @@ export function homeRoutes({ db, now, pages }: { db: Database; now(): number; pa
     const view: LiveView = {
       name: whose,
       subjects: ['streams', 'incidents'],
-      read: async () => [{ id: 'overview', html: String(<OverviewParts {...homeData(await read())} />) }],
+      read: async () => [{ id: 'overview', html: String(<OverviewPanel {...homeData(await read())} />) }],
     }
     return { overviewNow: shared(read, { now, forMs: SHARED_MS, isFinal }), view }
   }

@@ -1,5 +1,5 @@
 import { Elysia } from 'elysia'
-import { type LookFormData, LookPage, Outcome } from '../../../views/preview/preview.tsx'
+import { type LookFormData, LookPage, PreviewOutcome } from '../../../views/preview/preview.tsx'
 import { StartFields } from '../../../views/preview/start.tsx'
 import { Problem } from '../../errors.ts'
 import { clientOf } from '../../limits/client.ts'
@@ -8,7 +8,7 @@ import { readerOf } from '../access/reader.ts'
 import { html } from '../http/html.ts'
 import { query, readForm } from '../http/input.ts'
 import { leave } from '../http/redirect.ts'
-import { headersIn, listOf } from '../streams/stream-form.ts'
+import { headersIn, splitList } from '../streams/stream-form.ts'
 import type { LookRoutesDeps } from './preview.ts'
 
 /** What a link to the page may fill in. */
@@ -71,7 +71,7 @@ async function looked(
 ): Promise<Response> {
   if (!isFragment(request))
     return html(<LookPage reader={readerOf(request)} values={shown(values)} {...data} />, { status })
-  const response = await html(<Outcome values={shown(values)} {...data} />, { status })
+  const response = await html(<PreviewOutcome values={shown(values)} {...data} />, { status })
   // Whichever button was pressed: starting a changed URL previews it first.
   response.headers.set('HX-Retarget', '#found')
   response.headers.set('HX-Reswap', 'innerHTML')
@@ -124,8 +124,8 @@ function registrationOf(values: Values): Record<string, unknown> {
     ...(name?.trim() && { name: name.trim() }),
     ...(kind && { kind }),
     ...(intervalSeconds?.trim() && { intervalMs: Math.round(Number(intervalSeconds) * 1_000) }),
-    ...(tags?.trim() && { tags: listOf(tags, ',') }),
-    ...(arrayKeys?.trim() && { arrayKeys: listOf(arrayKeys, ',') }),
+    ...(tags?.trim() && { tags: splitList(tags, ',') }),
+    ...(arrayKeys?.trim() && { arrayKeys: splitList(arrayKeys, ',') }),
     ...(twin !== undefined && kind !== 'sse' && { twin: true }),
   }
 }

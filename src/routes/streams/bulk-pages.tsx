@@ -7,7 +7,7 @@ import { readerOf } from '../access/reader.ts'
 import { FILTERS, filterOf } from '../http/filter.ts'
 import { html } from '../http/html.ts'
 import { MAX_REQUEST_BYTES, query, readText } from '../http/input.ts'
-import { allowed, type BulkRoutesDeps, checkBulk, reportOf } from './bulk.ts'
+import { allowed, type BulkRoutesDeps, bulkReportOf, checkBulk } from './bulk.ts'
 
 /** Bulk actions for browsers without script: one page asks for confirmation, one shows the result. */
 export function bulkPages(deps: BulkRoutesDeps) {
@@ -19,7 +19,7 @@ export function bulkPages(deps: BulkRoutesDeps) {
       const filter = filterIn(form.get('filter') ?? '')
       const asked = allowed(request, bulkOf(form, filter))
       if (asked.action === 'delete' && form.get('confirmed') !== 'yes') return confirm(request, asked)
-      const result = await reportOf(bulk({ ...deps, caller: callerOf(request) }, asked), request.signal)
+      const result = await bulkReportOf(bulk({ ...deps, caller: callerOf(request) }, asked), request.signal)
       return html(
         <BulkResultPage reader={readerOf(request)} action={asked.action} result={result} filter={filter} />,
       )

@@ -75,7 +75,7 @@ export function bulkRoutes(deps: BulkRoutesDeps) {
         allowed(request, checkBulk(await readJson(request))),
       )
       server?.timeout(request, 0)
-      if (!request.headers.get('accept')?.includes(NDJSON)) return reportOf(steps, request.signal)
+      if (!request.headers.get('accept')?.includes(NDJSON)) return bulkReportOf(steps, request.signal)
       return progress(steps, deps)
     },
     {
@@ -123,7 +123,10 @@ export function checkBulk(value: unknown): Bulk {
 }
 
 /** The final report. Stops after the current batch if the client disconnects. */
-export async function reportOf(steps: AsyncGenerator<BulkStep>, signal: AbortSignal): Promise<BulkReport> {
+export async function bulkReportOf(
+  steps: AsyncGenerator<BulkStep>,
+  signal: AbortSignal,
+): Promise<BulkReport> {
   const report = noReport()
   for await (const step of steps) {
     add(report, step)

@@ -50,8 +50,8 @@ export function untoldDrops(stream: Stream, values: Values, change: Change): Str
 export function changeOf(stream: Stream, values: Values): Record<string, unknown> {
   const wanted: Record<string, unknown> = {
     name: values.name?.trim() ?? '',
-    tags: listOf(values.tags, ','),
-    notify: listOf(values.notify, ','),
+    tags: splitList(values.tags, ','),
+    notify: splitList(values.notify, ','),
     retention: retentionOf(values),
     ...(fixedBy(stream) === undefined && askedOf(stream, values)),
     ...(stream.proxyKey !== null && { alwaysOn: values.alwaysOn !== undefined }),
@@ -74,8 +74,8 @@ function askedOf(stream: Stream, values: Values): Record<string, unknown> {
     headers: headersOf(stream.headers, values),
     body: values.body?.replaceAll('\r\n', '\n') ?? '',
     payloadPointer: values.payloadPointer?.trim() ?? '',
-    ignorePaths: listOf(values.ignorePaths, '\n'),
-    arrayKeys: listOf(values.arrayKeys, ','),
+    ignorePaths: splitList(values.ignorePaths, '\n'),
+    arrayKeys: splitList(values.arrayKeys, ','),
     ...(values.intervalSeconds !== undefined && { intervalMs: scaled(values.intervalSeconds, 1_000) }),
     ...(values.silenceSeconds !== undefined && {
       silenceMs: values.silenceSeconds.trim() === '' ? null : scaled(values.silenceSeconds, 1_000),
@@ -95,7 +95,7 @@ function headersOf(known: Stream['headers'], values: Values): Record<string, str
 
 /** Headers as typed, one per line. @throws Problem `invalid_field` */
 export function headersIn(text: string | undefined): [name: string, value: string][] {
-  return listOf(text, '\n').map((line) => {
+  return splitList(text, '\n').map((line) => {
     const at = line.indexOf(':')
     if (at > 0) return [line.slice(0, at).trim(), line.slice(at + 1).trim()]
     throw new Problem('invalid_field', 'headers: expected Name: value, one per line.', 'headers')
@@ -103,7 +103,7 @@ export function headersIn(text: string | undefined): [name: string, value: strin
 }
 
 /** Splits text at a separator and drops empty parts. */
-export function listOf(text: string | undefined, separator: string): string[] {
+export function splitList(text: string | undefined, separator: string): string[] {
   return (text ?? '')
     .split(separator)
     .map((each) => each.trim())

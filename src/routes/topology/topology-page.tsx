@@ -1,7 +1,7 @@
 import { Type } from '@sinclair/typebox'
 import { Elysia } from 'elysia'
 import type { Child } from 'hono/jsx'
-import { Sent } from '../../../views/topology/answer.tsx'
+import { RequestSent } from '../../../views/topology/answer.tsx'
 import { TopologyPage } from '../../../views/topology/topology.tsx'
 import { COLOUR_NAMES } from '../../core/colour.ts'
 import { type Graph, mermaidText } from '../../core/graph.ts'
@@ -88,7 +88,7 @@ async function send(request: Request, topology: Topology, options: SendOptions):
   const sent = await sendThrough(service, color, options)
   const tree = callTreeIn(sent.body)
   const responses = tree === undefined ? responsesIn(sent) : []
-  const shown = <Sent through={service.name} {...sent} responses={responses} tree={tree} />
+  const shown = <RequestSent through={service.name} {...sent} responses={responses} tree={tree} />
   switch (audience(request)) {
     case 'htmx':
       return html(shown, { inlineStyle: true })
