@@ -33,42 +33,11 @@ export function HomePage({ reader, ...data }: HomeData & ForReader) {
 
 /** Everything on the page that changes: on the first page and in every live update. */
 export function OverviewPanel({ streams, verdicts, incidents, minutes, saved, troubled, changed }: HomeData) {
-  const last = minutes.at(-1) ?? { messages: 0, errors: 0, wireBytes: 0 }
   return (
     <div class="stack home" id="overview">
       <Headline troubled={troubled.count} incidents={incidents.open} />
       <VerdictBar streams={streams} verdicts={verdicts} />
-      <div class="tiles">
-        <Tile
-          name="Open incidents"
-          value={String(incidents.open)}
-          href="/incidents"
-          isBad={incidents.open > 0}
-        >
-          {incidents.newest[0] && (
-            <>
-              latest <Ago at={incidents.newest[0].openedAt} />
-            </>
-          )}
-        </Tile>
-        <Tile name="Events and polls per minute" value={rate(last.messages)}>
-          <Sparkline
-            values={minutes.map(({ messages }) => messages)}
-            label={`Events and polls per minute over the last hour, ${last.messages} in the last minute`}
-          />
-        </Tile>
-        <Tile name="Received per minute" value={bytes(last.wireBytes)}>
-          <Sparkline
-            values={minutes.map(({ wireBytes }) => wireBytes)}
-            label={`Bytes per minute over the last hour, ${bytes(last.wireBytes)} in the last minute`}
-          />
-        </Tile>
-        <Tile name="Saved by streaming" value={percent(saved?.shares.plain ?? null)}>
-          {saved === undefined
-            ? 'no polls in the last 24 h'
-            : `${bytes(saved.streamingBytes)} instead of ${bytes(saved.baselines.plain)} polled in 24 h`}
-        </Tile>
-      </div>
+      <Tiles incidents={incidents} minutes={minutes} saved={saved} />
       <div class="columns">
         <section class="panel" aria-labelledby="attention">
           <h2 id="attention">Needs attention</h2>
@@ -76,40 +45,78 @@ export function OverviewPanel({ streams, verdicts, incidents, minutes, saved, tr
         </section>
         <section class="panel" aria-labelledby="incidents">
           <h2 id="incidents">Incidents</h2>
-          {incidents.newest.length === 0 ? (
-            <p class="muted">No open incidents.</p>
-          ) : (
-            <ul class="lines">
-              {incidents.newest.map(({ id, title, severity, openedAt }) => (
-                <li>
-                  <a href={`/incidents/${id}`}>{title}</a>
-                  <span class="muted">
-                    {severity}, <Ago at={openedAt} />
-                  </span>
-                </li>
-              ))}
-            </ul>
-          )}
+          <NewestIncidents newest={incidents.newest} />
         </section>
         <section class="panel" aria-labelledby="changed">
           <h2 id="changed">Changed in the last hour</h2>
-          {changed.length === 0 ? (
-            <p class="muted">No changes.</p>
-          ) : (
-            <ul class="lines">
-              {changed.map(({ id, name, changes, lastAt }) => (
-                <li>
-                  <a href={`/streams/${id}`}>{name}</a>
-                  <span class="muted">
-                    {changes} {changes === 1 ? 'change' : 'changes'}, <Ago at={lastAt} />
-                  </span>
-                </li>
-              ))}
-            </ul>
-          )}
+          <ChangedStreams changed={changed} />
         </section>
       </div>
     </div>
+  )
+}
+
+function Tiles({ incidents, minutes, saved }: Pick<HomeData, 'incidents' | 'minutes' | 'saved'>) {
+  const last = minutes.at(-1) ?? { messages: 0, errors: 0, wireBytes: 0 }
+  return (
+    <div class="tiles">
+      <Tile name="Open incidents" value={String(incidents.open)} href="/incidents" isBad={incidents.open > 0}>
+        {incidents.newest[0] && (
+          <>
+            latest <Ago at={incidents.newest[0].openedAt} />
+          </>
+        )}
+      </Tile>
+      <Tile name="Events and polls per minute" value={rate(last.messages)}>
+        <Sparkline
+          values={minutes.map(({ messages }) => messages)}
+          label={`Events and polls per minute over the last hour, ${last.messages} in the last minute`}
+        />
+      </Tile>
+      <Tile name="Received per minute" value={bytes(last.wireBytes)}>
+        <Sparkline
+          values={minutes.map(({ wireBytes }) => wireBytes)}
+          label={`Bytes per minute over the last hour, ${bytes(last.wireBytes)} in the last minute`}
+        />
+      </Tile>
+      <Tile name="Saved by streaming" value={percent(saved?.shares.plain ?? null)}>
+        {saved === undefined
+          ? 'no polls in the last 24 h'
+          : `${bytes(saved.streamingBytes)} instead of ${bytes(saved.baselines.plain)} polled in 24 h`}
+      </Tile>
+    </div>
+  )
+}
+
+function NewestIncidents({ newest }: Pick<HomeData['incidents'], 'newest'>) {
+  if (newest.length === 0) return <p class="muted">No open incidents.</p>
+  return (
+    <ul class="lines">
+      {newest.map(({ id, title, severity, openedAt }) => (
+        <li>
+          <a href={`/incidents/${id}`}>{title}</a>
+          <span class="muted">
+            {severity}, <Ago at={openedAt} />
+          </span>
+        </li>
+      ))}
+    </ul>
+  )
+}
+
+function ChangedStreams({ changed }: Pick<HomeData, 'changed'>) {
+  if (changed.length === 0) return <p class="muted">No changes.</p>
+  return (
+    <ul class="lines">
+      {changed.map(({ id, name, changes, lastAt }) => (
+        <li>
+          <a href={`/streams/${id}`}>{name}</a>
+          <span class="muted">
+            {changes} {changes === 1 ? 'change' : 'changes'}, <Ago at={lastAt} />
+          </span>
+        </li>
+      ))}
+    </ul>
   )
 }
 

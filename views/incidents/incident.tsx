@@ -1,5 +1,5 @@
-import type { Child } from 'hono/jsx'
 import { Curl } from '../layout/curl.tsx'
+import { Fact } from '../layout/fact.tsx'
 import { Ago } from '../layout/format.tsx'
 import { type ForReader, Page } from '../layout/layout.tsx'
 import { Live } from '../layout/live.tsx'
@@ -38,7 +38,7 @@ export function IncidentPage({ reader, ...data }: IncidentPageData & ForReader) 
 
 /** The incident's details: on the first page and in every live update. */
 export function IncidentDetails(data: IncidentPageData) {
-  const { incident, stream, host, parent, children, moreChildren, since, timeline } = data
+  const { incident, stream, host, parent, children, since, timeline } = data
   return (
     <div class="stack" id="incident">
       <section class="panel" aria-label="Incident">
@@ -75,45 +75,55 @@ export function IncidentDetails(data: IncidentPageData) {
         </dl>
         {incident.state !== 'resolved' && <AcknowledgeForm id={incident.id} />}
       </section>
-      <section class="panel" aria-labelledby="timeline-heading">
-        <h2 id="timeline-heading">Timeline</h2>
-        <ol class="timeline">
-          {timeline.map((item) => (
-            <li>
-              <time class="mono muted" datetime={item.at.toISOString()}>
-                {item.at.toISOString().slice(0, 19).replace('T', ' ')}
-              </time>
-              <span>
-                {item.text}
-                {item.channel && (
-                  <>
-                    {' '}
-                    <a href={item.channel.href}>{item.channel.name}</a>
-                  </>
-                )}
-                {item.delivery && <span class="tag">{item.delivery}</span>}
-                {item.note && <span class="muted note">{item.note}</span>}
-              </span>
-            </li>
-          ))}
-        </ol>
-      </section>
-      {children.length > 0 && (
-        <section class="panel" aria-labelledby="children-heading">
-          <h2 id="children-heading">Caused by this incident</h2>
-          <ul class="incidents">
-            {children.map((child) => (
-              <IncidentItem {...child} isExplained />
-            ))}
-          </ul>
-          {moreChildren && (
-            <p class="muted">
-              <a href={`/api/incidents?parent=${incident.id}`}>Show all</a>
-            </p>
-          )}
-        </section>
-      )}
+      <Timeline timeline={timeline} />
+      {children.length > 0 && <Children {...data} />}
     </div>
+  )
+}
+
+function Timeline({ timeline }: Pick<IncidentPageData, 'timeline'>) {
+  return (
+    <section class="panel" aria-labelledby="timeline-heading">
+      <h2 id="timeline-heading">Timeline</h2>
+      <ol class="timeline">
+        {timeline.map((item) => (
+          <li>
+            <time class="mono muted" datetime={item.at.toISOString()}>
+              {item.at.toISOString().slice(0, 19).replace('T', ' ')}
+            </time>
+            <span>
+              {item.text}
+              {item.channel && (
+                <>
+                  {' '}
+                  <a href={item.channel.href}>{item.channel.name}</a>
+                </>
+              )}
+              {item.delivery && <span class="tag">{item.delivery}</span>}
+              {item.note && <span class="muted note">{item.note}</span>}
+            </span>
+          </li>
+        ))}
+      </ol>
+    </section>
+  )
+}
+
+function Children({ incident, children, moreChildren }: IncidentPageData) {
+  return (
+    <section class="panel" aria-labelledby="children-heading">
+      <h2 id="children-heading">Caused by this incident</h2>
+      <ul class="incidents">
+        {children.map((child) => (
+          <IncidentItem {...child} isExplained />
+        ))}
+      </ul>
+      {moreChildren && (
+        <p class="muted">
+          <a href={`/api/incidents?parent=${incident.id}`}>Show all</a>
+        </p>
+      )}
+    </section>
   )
 }
 
@@ -137,14 +147,5 @@ function AcknowledgeForm({ id }: { id: string }) {
         does="acknowledge the incident"
       />
     </form>
-  )
-}
-
-function Fact({ name, children }: { name: string; children: Child }) {
-  return (
-    <div>
-      <dt>{name}</dt>
-      <dd>{children}</dd>
-    </div>
   )
 }

@@ -1,8 +1,8 @@
-import type { Child } from 'hono/jsx'
 import type { ArchiveReport } from '../../src/archive/report.ts'
 import type { TriedStep } from '../../src/archive/try-bucket.ts'
 import { Bar } from '../layout/bar.tsx'
 import { Curl } from '../layout/curl.tsx'
+import { Fact } from '../layout/fact.tsx'
 import { Ago, bytes, percent } from '../layout/format.tsx'
 import { type ForReader, Page } from '../layout/layout.tsx'
 
@@ -154,15 +154,6 @@ function Next({ next }: Pick<ArchiveReport, 'next'>) {
     <>
       {next.day}, {next.isClosed ? 'closed' : 'closes'} <Ago at={next.closesAt} />
     </>
-  )
-}
-
-function Fact({ name, children }: { name: string; children: Child }) {
-  return (
-    <div>
-      <dt>{name}</dt>
-      <dd>{children}</dd>
-    </div>
   )
 }
 

@@ -108,7 +108,7 @@ function liveLink({ streamId, lines, filter }: LogData): string {
 
 /** The status with its evidence: on the first page and in every live update. */
 export function StatusPanel(status: StatusView) {
-  const { stream, evidence, run } = status
+  const { stream } = status
   return (
     <section id="status" class="panel" aria-label="Status">
       <div class="heading">
@@ -116,86 +116,90 @@ export function StatusPanel(status: StatusView) {
           <h1>{stream.name}</h1>
           <p class="muted mono wrap">{stream.url}</p>
         </div>
-        <div class="actions">
-          <a class="button" href={`/streams/${stream.id}/document`}>
-            Document
-          </a>
-          <a class="button" href={`/streams/${stream.id}/edit`}>
-            Edit
-          </a>
-          <StartStop
-            id={stream.id}
-            name={stream.name}
-            desired={stream.desired}
-            target="#status"
-            from="page"
-          />
-          <form
-            method="post"
-            action={`/streams/${stream.id}/remove`}
-            hx-post={`/streams/${stream.id}/remove`}
-            hx-confirm={`Delete ${stream.name} and its log? This can't be undone.`}
-          >
-            <button type="submit">Delete</button>{' '}
-            <Curl method="DELETE" path={`/api/streams/${stream.id}`} does={`delete ${stream.name}`} />
-          </form>
-        </div>
+        <Actions {...stream} />
       </div>
       <p class="judgement">
         <VerdictBadge verdict={status.verdict} /> {status.reason}
       </p>
-      <dl class="facts">
-        <Fact name={`${status.verdict[0]?.toUpperCase()}${status.verdict.slice(1)} since`}>
-          <Ago at={status.verdictSince} />
-        </Fact>
-        <Fact name="Kind">
-          {stream.kind === 'sse' ? 'Event stream' : `Polled every ${stream.intervalMs / 1000} s`}
-        </Fact>
-        <Fact name={stream.kind === 'sse' ? 'Events per minute' : 'Polls per minute'}>
-          {rate(status.perMinute)}
-        </Fact>
-        <Fact name="Entries">{status.entries.toLocaleString('en')}</Fact>
-        <Fact name="Last byte">
-          <Ago at={evidence.lastByteAt} />
-        </Fact>
-        <Fact name={stream.kind === 'sse' ? 'Last event' : 'Last change'}>
-          <Ago at={evidence.lastEventAt} />
-        </Fact>
-        {stream.kind === 'sse' ? (
-          <Fact name="Last heartbeat">
-            <Ago at={evidence.lastHeartbeatAt} />
-          </Fact>
-        ) : (
-          <Fact name="Last poll">
-            <Ago at={evidence.lastPollAt} />
-          </Fact>
-        )}
-        <Fact name="Consecutive failures">{evidence.failures}</Fact>
-        {evidence.nextRetryAt && (
-          <Fact name="Next retry">
-            <Ago at={evidence.nextRetryAt} />
-          </Fact>
-        )}
-        <Fact name="Runner">
-          {run ? (
-            <>
-              <span class="mono">{run.worker}</span>
-              <span class="below">
-                run {run.epoch}, started <Ago at={run.since} />
-              </span>
-            </>
-          ) : (
-            <span class="muted">none</span>
-          )}
-        </Fact>
-        {evidence.lastError && (
-          <Fact name="Last error">
-            <code>{evidence.lastError.code}</code> {evidence.lastError.message}{' '}
-            <Ago at={evidence.lastError.at} />
-          </Fact>
-        )}
-      </dl>
+      <Facts {...status} />
     </section>
+  )
+}
+
+function Actions({ id, name, desired }: StreamHeader) {
+  return (
+    <div class="actions">
+      <a class="button" href={`/streams/${id}/document`}>
+        Document
+      </a>
+      <a class="button" href={`/streams/${id}/edit`}>
+        Edit
+      </a>
+      <StartStop id={id} name={name} desired={desired} target="#status" from="page" />
+      <form
+        method="post"
+        action={`/streams/${id}/remove`}
+        hx-post={`/streams/${id}/remove`}
+        hx-confirm={`Delete ${name} and its log? This can't be undone.`}
+      >
+        <button type="submit">Delete</button>{' '}
+        <Curl method="DELETE" path={`/api/streams/${id}`} does={`delete ${name}`} />
+      </form>
+    </div>
+  )
+}
+
+function Facts({ stream, verdict, verdictSince, perMinute, entries, evidence, run }: StatusView) {
+  return (
+    <dl class="facts">
+      <Fact name={`${verdict[0]?.toUpperCase()}${verdict.slice(1)} since`}>
+        <Ago at={verdictSince} />
+      </Fact>
+      <Fact name="Kind">
+        {stream.kind === 'sse' ? 'Event stream' : `Polled every ${stream.intervalMs / 1000} s`}
+      </Fact>
+      <Fact name={stream.kind === 'sse' ? 'Events per minute' : 'Polls per minute'}>{rate(perMinute)}</Fact>
+      <Fact name="Entries">{entries.toLocaleString('en')}</Fact>
+      <Fact name="Last byte">
+        <Ago at={evidence.lastByteAt} />
+      </Fact>
+      <Fact name={stream.kind === 'sse' ? 'Last event' : 'Last change'}>
+        <Ago at={evidence.lastEventAt} />
+      </Fact>
+      {stream.kind === 'sse' ? (
+        <Fact name="Last heartbeat">
+          <Ago at={evidence.lastHeartbeatAt} />
+        </Fact>
+      ) : (
+        <Fact name="Last poll">
+          <Ago at={evidence.lastPollAt} />
+        </Fact>
+      )}
+      <Fact name="Consecutive failures">{evidence.failures}</Fact>
+      {evidence.nextRetryAt && (
+        <Fact name="Next retry">
+          <Ago at={evidence.nextRetryAt} />
+        </Fact>
+      )}
+      <Fact name="Runner">
+        {run ? (
+          <>
+            <span class="mono">{run.worker}</span>
+            <span class="below">
+              run {run.epoch}, started <Ago at={run.since} />
+            </span>
+          </>
+        ) : (
+          <span class="muted">none</span>
+        )}
+      </Fact>
+      {evidence.lastError && (
+        <Fact name="Last error">
+          <code>{evidence.lastError.code}</code> {evidence.lastError.message}{' '}
+          <Ago at={evidence.lastError.at} />
+        </Fact>
+      )}
+    </dl>
   )
 }
 

@@ -25,7 +25,7 @@ const IMPORT_PATH =
 export const SHOWN = 200
 
 /** Imports many streams from a file, after a preview. */
-export function ImportPage({ reader, values = {}, report, error }: ImportPageData & ForReader) {
+export function ImportPage({ reader, values, report, error }: ImportPageData & ForReader) {
   return (
     <Page
       reader={reader}
@@ -35,103 +35,122 @@ export function ImportPage({ reader, values = {}, report, error }: ImportPageDat
     >
       <link rel="stylesheet" href="/assets/views/streams/streams.css" />
       <h1>Import streams</h1>
-      <form
-        id="import"
-        class="panel stack"
-        method="post"
-        action="/streams/import"
-        enctype="multipart/form-data"
-      >
-        <div class="drop" id="drop">
-          <label for="import-file">Registrations file or OpenAPI document</label>
-          <p>
-            <input
-              type="file"
-              id="import-file"
-              name="file"
-              accept=".json,.ndjson,.jsonl,.csv,.tsv,.yaml,.yml"
-              aria-describedby="import-formats"
-            />
-          </p>
-          <p class="muted" id="import-formats">
-            JSON, NDJSON, CSV with a header row, or OpenAPI 3 in JSON or YAML. Up to 32 MiB.
-          </p>
-        </div>
-        <details open={values.text !== undefined}>
-          <summary>Or paste text</summary>
-          <label>
-            File contents
-            <textarea name="text" rows={8} spellcheck={false}>
-              {values.text ?? ''}
-            </textarea>
-          </label>
-        </details>
-        <div class="import-options">
-          <label>
-            Tag
-            <input name="tag" value={values.tag} maxlength={64} />
-          </label>
-          <label>
-            New streams
-            <select name="start">
-              <option value="">Start, unless the file says otherwise</option>
-              <option value="false" selected={values.start === 'false'}>
-                Don't start, unless the file says otherwise
-              </option>
-            </select>
-          </label>
-          <label>
-            OpenAPI server
-            <input name="server" type="url" value={values.server} placeholder="https://api.example.com/v1" />
-          </label>
-          <label>
-            Secret headers, one per line
-            <textarea name="headers" rows={2} placeholder="Authorization: Bearer …" autocomplete="off" />
-          </label>
-          <label>
-            OpenAPI parameters, one per line
-            <textarea name="params" rows={2} placeholder="shopId=7">
-              {values.params ?? ''}
-            </textarea>
-          </label>
-        </div>
-        <fieldset id="import-secrets" class="import-options" hidden>
-          <legend>Required secrets</legend>
-        </fieldset>
-        <p class="actions">
-          <button type="submit" class="primary" name="dryRun" value="true">
-            Preview
-          </button>
-          <button type="submit" name="dryRun" value="false" id="import-now">
-            Import
-          </button>
-          <Curl path={IMPORT_PATH} file={['file', 'text']} does="import this file" />
-        </p>
-        <p id="import-result" role="status" class={error ? 'error' : undefined}>
-          {error ?? (report && wordsOf(report))}
-        </p>
-        <progress id="import-progress" aria-label="Progress" hidden />
-      </form>
-      <section class="panel" id="import-report" aria-label="Import results" hidden={!report}>
-        <div class="table-scroll">
-          <table class="import-lines">
-            <thead>
-              <tr>
-                <th scope="col" class="number">
-                  Line
-                </th>
-                <th scope="col">Outcome</th>
-                <th scope="col">Stream</th>
-              </tr>
-            </thead>
-            <tbody id="import-lines">{report?.lines.map(ReportLine)}</tbody>
-          </table>
-        </div>
-        <p class="muted" id="import-more">
-          {report && more(report) > 0 && `And ${more(report)} more lines.`}
-        </p>
-      </section>
+      <ImportForm values={values} report={report} error={error} />
+      <ImportResults report={report} />
     </Page>
+  )
+}
+
+function ImportForm({ values = {}, report, error }: ImportPageData) {
+  return (
+    <form
+      id="import"
+      class="panel stack"
+      method="post"
+      action="/streams/import"
+      enctype="multipart/form-data"
+    >
+      <div class="drop" id="drop">
+        <label for="import-file">Registrations file or OpenAPI document</label>
+        <p>
+          <input
+            type="file"
+            id="import-file"
+            name="file"
+            accept=".json,.ndjson,.jsonl,.csv,.tsv,.yaml,.yml"
+            aria-describedby="import-formats"
+          />
+        </p>
+        <p class="muted" id="import-formats">
+          JSON, NDJSON, CSV with a header row, or OpenAPI 3 in JSON or YAML. Up to 32 MiB.
+        </p>
+      </div>
+      <details open={values.text !== undefined}>
+        <summary>Or paste text</summary>
+        <label>
+          File contents
+          <textarea name="text" rows={8} spellcheck={false}>
+            {values.text ?? ''}
+          </textarea>
+        </label>
+      </details>
+      <ImportOptions {...values} />
+      <fieldset id="import-secrets" class="import-options" hidden>
+        <legend>Required secrets</legend>
+      </fieldset>
+      <p class="actions">
+        <button type="submit" class="primary" name="dryRun" value="true">
+          Preview
+        </button>
+        <button type="submit" name="dryRun" value="false" id="import-now">
+          Import
+        </button>
+        <Curl path={IMPORT_PATH} file={['file', 'text']} does="import this file" />
+      </p>
+      <p id="import-result" role="status" class={error ? 'error' : undefined}>
+        {error ?? (report && wordsOf(report))}
+      </p>
+      <progress id="import-progress" aria-label="Progress" hidden />
+    </form>
+  )
+}
+
+function ImportOptions({ tag, start, server, params }: NonNullable<ImportPageData['values']>) {
+  return (
+    <div class="import-options">
+      <label>
+        Tag
+        <input name="tag" value={tag} maxlength={64} />
+      </label>
+      <label>
+        New streams
+        <select name="start">
+          <option value="">Start, unless the file says otherwise</option>
+          <option value="false" selected={start === 'false'}>
+            Don't start, unless the file says otherwise
+          </option>
+        </select>
+      </label>
+      <label>
+        OpenAPI server
+        <input name="server" type="url" value={server} placeholder="https://api.example.com/v1" />
+      </label>
+      <label>
+        Secret headers, one per line
+        <textarea name="headers" rows={2} placeholder="Authorization: Bearer …" autocomplete="off" />
+      </label>
+      <label>
+        OpenAPI parameters, one per line
+        <textarea name="params" rows={2} placeholder="shopId=7">
+          {params ?? ''}
+        </textarea>
+      </label>
+    </div>
+  )
+}
+
+/** What became of each line; the page's script fills it in while it imports. */
+function ImportResults({ report }: Pick<ImportPageData, 'report'>) {
+  return (
+    <section class="panel" id="import-report" aria-label="Import results" hidden={!report}>
+      <div class="table-scroll">
+        <table class="import-lines">
+          <thead>
+            <tr>
+              <th scope="col" class="number">
+                Line
+              </th>
+              <th scope="col">Outcome</th>
+              <th scope="col">Stream</th>
+            </tr>
+          </thead>
+          <tbody id="import-lines">{report?.lines.map(ReportLine)}</tbody>
+        </table>
+      </div>
+      <p class="muted" id="import-more">
+        {report && more(report) > 0 && `And ${more(report)} more lines.`}
+      </p>
+    </section>
   )
 }
 
