@@ -24,7 +24,6 @@ const MAX_NEXT = 2_000
 
 /** Signs people in and out. */
 export function loginRoutes({ door, cookie, gate }: LoginRoutesDeps) {
-  const form = { parse: 'none' } as const
   return new Elysia({ detail: { hide: true } })
     .get('/login', async ({ request }) => {
       const next = nextOf(new URL(request.url).searchParams.get('next'))
@@ -32,34 +31,26 @@ export function loginRoutes({ door, cookie, gate }: LoginRoutesDeps) {
       if (seen.by === 'caller' && seen.how === 'cookie') return redirect(next)
       return html(<LoginPage reader={readerOf(request)} next={next} isOpen={door.isOpen} />)
     })
-    .post(
-      '/login',
-      async ({ request, route }) => {
-        const { secret = '', next: asked } = await readForm(request, MAX_FORM_BYTES)
-        const next = nextOf(asked)
-        try {
-          const { session, caller } = await door.logIn(secret.trim(), addressOf(request) ?? '')
-          await gate.admitLate(request, { caller, how: 'cookie' }, route)
-          const set = cookie.setting(request, session, SESSION_MS)
-          return new Response(null, { status: 303, headers: { Location: next, 'Set-Cookie': set } })
-        } catch (error) {
-          if (error instanceof Problem) return refused(request, error, next)
-          throw error
-        }
-      },
-      form,
-    )
-    .post(
-      '/logout',
-      async ({ request }) => {
-        await door.logOut(request)
-        const set = cookie.setting(request, '', 0)
-        // Cached pages must not be reachable with the Back button.
-        const headers = { Location: '/login', 'Set-Cookie': set, 'Clear-Site-Data': '"cache"' }
-        return new Response(null, { status: 303, headers })
-      },
-      form,
-    )
+    .post('/login', async ({ request, route }) => {
+      const { secret = '', next: asked } = await readForm(request, MAX_FORM_BYTES)
+      const next = nextOf(asked)
+      try {
+        const { session, caller } = await door.logIn(secret.trim(), addressOf(request) ?? '')
+        await gate.admitLate(request, { caller, how: 'cookie' }, route)
+        const set = cookie.setting(request, session, SESSION_MS)
+        return new Response(null, { status: 303, headers: { Location: next, 'Set-Cookie': set } })
+      } catch (error) {
+        if (error instanceof Problem) return refused(request, error, next)
+        throw error
+      }
+    })
+    .post('/logout', async ({ request }) => {
+      await door.logOut(request)
+      const set = cookie.setting(request, '', 0)
+      // Cached pages must not be reachable with the Back button.
+      const headers = { Location: '/login', 'Set-Cookie': set, 'Clear-Site-Data': '"cache"' }
+      return new Response(null, { status: 303, headers })
+    })
 
   async function refused(request: Request, problem: Problem, next: string): Promise<Response> {
     const page = (

@@ -44,28 +44,23 @@ const [FIRST_KIND] = KINDS
 /** The channel pages, and the requests of their forms. */
 export function channelPages(deps: ChannelRoutesDeps & { pages: LivePages }) {
   const { channels, db, pages } = deps
-  const written = { parse: 'none' } as const
   return new Elysia({ detail: { hide: true } })
     .get('/channels', ({ request }) => {
       const { kind } = query(request, 'kind')
       return listPage(request, kindOf(oneOf('kind', kind, KIND_NAMES) ?? '') ?? (FIRST_KIND as AnyKind), {})
     })
-    .post(
-      '/channels',
-      async ({ request }) => {
-        const values = await readForm(request)
-        const kind = knownKind(values.kind ?? '')
-        try {
-          const added = await channels.add(
-            checkChannel({ kind: kind.name, ...channelInput(kind, values, true) }),
-          )
-          return redirect(`/channels/${added.id}`)
-        } catch (error) {
-          return listPage(request, kind, { values, error: told(error) }, (error as Problem).status)
-        }
-      },
-      written,
-    )
+    .post('/channels', async ({ request }) => {
+      const values = await readForm(request)
+      const kind = knownKind(values.kind ?? '')
+      try {
+        const added = await channels.add(
+          checkChannel({ kind: kind.name, ...channelInput(kind, values, true) }),
+        )
+        return redirect(`/channels/${added.id}`)
+      } catch (error) {
+        return listPage(request, kind, { values, error: told(error) }, (error as Problem).status)
+      }
+    })
     .get('/channels/live', ({ request, server }) => {
       server?.timeout(request, 0)
       return pages.views.subscribe(request, { subjects: ['channels'], read: listParts })
@@ -79,57 +74,37 @@ export function channelPages(deps: ChannelRoutesDeps & { pages: LivePages }) {
     .get('/channels/:id', async ({ params, request }) =>
       html(<ChannelPage reader={readerOf(request)} {...(await pageData(params.id, request, {}))} />),
     )
-    .post(
-      '/channels/:id',
-      async ({ params, request }) => {
-        const values = await readForm(request)
-        const { kind } = await channels.get(params.id)
-        try {
-          await channels.change(params.id, checkChannelChange(channelInput(knownKind(kind), values, false)))
-          return redirect(`/channels/${params.id}`)
-        } catch (error) {
-          const data = await pageData(params.id, bare(request), { values, error: told(error) })
-          return html(<ChannelPage reader={readerOf(request)} {...data} />, {
-            status: (error as Problem).status,
-          })
-        }
-      },
-      written,
-    )
-    .post('/channels/:id/test', ({ params, request }) => test(params.id, request), written)
-    .post(
-      '/channels/:id/suspend',
-      async ({ params }) => {
-        await channels.suspend(params.id, 'Suspended manually.')
+    .post('/channels/:id', async ({ params, request }) => {
+      const values = await readForm(request)
+      const { kind } = await channels.get(params.id)
+      try {
+        await channels.change(params.id, checkChannelChange(channelInput(knownKind(kind), values, false)))
         return redirect(`/channels/${params.id}`)
-      },
-      written,
-    )
-    .post(
-      '/channels/:id/resume',
-      async ({ params }) => {
-        await channels.resume(params.id)
-        return redirect(`/channels/${params.id}`)
-      },
-      written,
-    )
-    .post(
-      '/channels/:id/remove',
-      async ({ params, request }) => {
-        await channels.remove(params.id)
-        if (!request.headers.has('hx-request')) return redirect('/channels')
-        return new Response(null, { headers: { 'HX-Redirect': '/channels' } })
-      },
-      written,
-    )
-    .post(
-      '/deliveries/:id/replay',
-      async ({ params }) => {
-        const { channelId } = await replay({ db, control: deps.deliveryControl, now: deps.now }, params.id)
-        return redirect(`/channels/${channelId}`)
-      },
-      written,
-    )
+      } catch (error) {
+        const data = await pageData(params.id, bare(request), { values, error: told(error) })
+        return html(<ChannelPage reader={readerOf(request)} {...data} />, {
+          status: (error as Problem).status,
+        })
+      }
+    })
+    .post('/channels/:id/test', ({ params, request }) => test(params.id, request))
+    .post('/channels/:id/suspend', async ({ params }) => {
+      await channels.suspend(params.id, 'Suspended manually.')
+      return redirect(`/channels/${params.id}`)
+    })
+    .post('/channels/:id/resume', async ({ params }) => {
+      await channels.resume(params.id)
+      return redirect(`/channels/${params.id}`)
+    })
+    .post('/channels/:id/remove', async ({ params, request }) => {
+      await channels.remove(params.id)
+      if (!request.headers.has('hx-request')) return redirect('/channels')
+      return new Response(null, { headers: { 'HX-Redirect': '/channels' } })
+    })
+    .post('/deliveries/:id/replay', async ({ params }) => {
+      const { channelId } = await replay({ db, control: deps.deliveryControl, now: deps.now }, params.id)
+      return redirect(`/channels/${channelId}`)
+    })
 
   async function listPage(
     request: Request,

@@ -33,7 +33,6 @@ const PAST_SHOWN = 30
 const CHILDREN_SHOWN = 50
 /** The incident pages. */
 export function incidentPages({ db, now, pages }: IncidentRoutesDeps & { pages: LivePages }) {
-  const written = { parse: 'none' } as const
   return new Elysia({ detail: { hide: true } })
     .get('/incidents', async ({ request }) =>
       html(
@@ -61,17 +60,13 @@ export function incidentPages({ db, now, pages }: IncidentRoutesDeps & { pages: 
         },
       })
     })
-    .post(
-      '/incidents/:id/acknowledge',
-      async ({ params, request }) => {
-        const { by = '', note = '' } = await readForm(request)
-        if (by.trim() === '')
-          throw new Problem('invalid_field', 'Enter your name: it shows who handles the incident.', 'by')
-        await acknowledge(db, params.id, { by: by.trim().slice(0, 100), note: note.slice(0, 1_000) }, now())
-        return redirect(`/incidents/${params.id}`)
-      },
-      written,
-    )
+    .post('/incidents/:id/acknowledge', async ({ params, request }) => {
+      const { by = '', note = '' } = await readForm(request)
+      if (by.trim() === '')
+        throw new Problem('invalid_field', 'Enter your name: it shows who handles the incident.', 'by')
+      await acknowledge(db, params.id, { by: by.trim().slice(0, 100), note: note.slice(0, 1_000) }, now())
+      return redirect(`/incidents/${params.id}`)
+    })
 
   async function incidentsData(after: string | undefined): Promise<IncidentsPageData> {
     const [open, acknowledged, past, count] = await Promise.all([

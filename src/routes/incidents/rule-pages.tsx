@@ -32,67 +32,46 @@ const EXAMPLES: Record<Rule['kind'], string> = {
 
 /** The rule and silence pages. */
 export function rulePages({ db, now, pages }: IncidentRoutesDeps & { pages: LivePages }) {
-  const written = { parse: 'none' } as const
   return new Elysia({ detail: { hide: true } })
     .get('/rules', ({ request }) => rulesPage(request, {}))
-    .post(
-      '/rules',
-      async ({ request }) => {
-        const values = await readForm(request)
-        return answering(
-          async () => {
-            await addRule(db, checkRule(ruleOf(values)), now())
-            return redirect('/rules')
-          },
-          (error, status) => rulesPage(request, { values, error }, status),
-        )
-      },
-      written,
-    )
-    .post(
-      '/rules/:id/toggle',
-      async ({ params }) => {
-        const { isEnabled } = await getRule(db, params.id)
-        await changeRule(db, params.id, { isEnabled: !isEnabled }, now())
-        return redirect('/rules')
-      },
-      written,
-    )
-    .post(
-      '/rules/:id/remove',
-      async ({ params }) => {
-        await removeRule(db, params.id, now())
-        return redirect('/rules')
-      },
-      written,
-    )
+    .post('/rules', async ({ request }) => {
+      const values = await readForm(request)
+      return answering(
+        async () => {
+          await addRule(db, checkRule(ruleOf(values)), now())
+          return redirect('/rules')
+        },
+        (error, status) => rulesPage(request, { values, error }, status),
+      )
+    })
+    .post('/rules/:id/toggle', async ({ params }) => {
+      const { isEnabled } = await getRule(db, params.id)
+      await changeRule(db, params.id, { isEnabled: !isEnabled }, now())
+      return redirect('/rules')
+    })
+    .post('/rules/:id/remove', async ({ params }) => {
+      await removeRule(db, params.id, now())
+      return redirect('/rules')
+    })
     .get('/silences', ({ request }) => silencesPage(request, {}))
     .get('/silences/live', ({ request, server }) => {
       server?.timeout(request, 0)
       return pages.views.subscribe(request, { subjects: ['silences'], read: silencesParts })
     })
-    .post(
-      '/silences',
-      async ({ request }) => {
-        const values = await readForm(request)
-        return answering(
-          async () => {
-            await addSilence(db, silenceOf(values, now()), now())
-            return redirect('/silences')
-          },
-          (error, status) => silencesPage(request, { values, error }, status),
-        )
-      },
-      written,
-    )
-    .post(
-      '/silences/:id/remove',
-      async ({ params }) => {
-        await removeSilence(db, params.id)
-        return redirect('/silences')
-      },
-      written,
-    )
+    .post('/silences', async ({ request }) => {
+      const values = await readForm(request)
+      return answering(
+        async () => {
+          await addSilence(db, silenceOf(values, now()), now())
+          return redirect('/silences')
+        },
+        (error, status) => silencesPage(request, { values, error }, status),
+      )
+    })
+    .post('/silences/:id/remove', async ({ params }) => {
+      await removeSilence(db, params.id)
+      return redirect('/silences')
+    })
 
   async function rulesPage(request: Request, form: SimpleFormState, status = 200): Promise<Response> {
     const list = await listRules(db)

@@ -20,7 +20,6 @@ type Values = Record<string, string>
 
 /** The guided form for a new stream: preview an API, then start it. */
 export function lookPages({ streams, upstreamRate }: LookRoutesDeps) {
-  const written = { parse: 'none' } as const
   return new Elysia({ detail: { hide: true } })
     .get('/streams/new', ({ request }) => {
       const values = query(request, ...LINKED) as Values
@@ -32,8 +31,8 @@ export function lookPages({ streams, upstreamRate }: LookRoutesDeps) {
         />,
       )
     })
-    .post('/streams/look', async ({ request }) => look(request, await readForm(request)), written)
-    .post('/streams/new', async ({ request }) => start(request, await readForm(request)), written)
+    .post('/streams/look', async ({ request }) => look(request, await readForm(request)))
+    .post('/streams/new', async ({ request }) => start(request, await readForm(request)))
 
   async function look(request: Request, typed: Values): Promise<Response> {
     const values = fresh(typed)

@@ -55,28 +55,20 @@ export function settingsRoutes(deps: SettingsRoutesDeps) {
       const { saved } = query(request, 'saved')
       return settingsPage(deps, request, { isSaved: saved !== undefined })
     })
-    .post('/settings/keys', ({ request }) => keyMade(deps, request), { parse: 'none' })
-    .post(
-      '/settings/keys/:id/revoke',
-      async ({ params }) => {
-        await deps.keys.revoke(params.id)
-        return redirect('/settings#keys')
-      },
-      { parse: 'none' },
-    )
-    .post(
-      '/settings/preferences',
-      async ({ request }) => {
-        const cookie = preferencesCookie(checkPreferences(await readForm(request, MAX_FORM_BYTES)))
-        const headers = { Location: '/settings?saved=yes', 'Set-Cookie': cookie }
-        const isScript = request.headers.has('hx-request')
-        return new Response(
-          null,
-          isScript ? { status: 204, headers: { 'Set-Cookie': cookie } } : { status: 303, headers },
-        )
-      },
-      { parse: 'none' },
-    )
+    .post('/settings/keys', ({ request }) => keyMade(deps, request))
+    .post('/settings/keys/:id/revoke', async ({ params }) => {
+      await deps.keys.revoke(params.id)
+      return redirect('/settings#keys')
+    })
+    .post('/settings/preferences', async ({ request }) => {
+      const cookie = preferencesCookie(checkPreferences(await readForm(request, MAX_FORM_BYTES)))
+      const headers = { Location: '/settings?saved=yes', 'Set-Cookie': cookie }
+      const isScript = request.headers.has('hx-request')
+      return new Response(
+        null,
+        isScript ? { status: 204, headers: { 'Set-Cookie': cookie } } : { status: 303, headers },
+      )
+    })
   return new Elysia().use(api).use(pages)
 }
 

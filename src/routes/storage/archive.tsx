@@ -62,24 +62,16 @@ export function archiveRoutes({ archive }: ArchiveRoutesDeps) {
         />,
       )
     })
-    .post(
-      '/archive/run',
-      async () => {
-        await archive.runLater()
-        return new Response(null, { status: 303, headers: { Location: '/archive?asked=run' } })
-      },
-      { parse: 'none' },
-    )
-    .post(
-      '/archive/test',
-      async ({ request }) => {
-        const steps = await archive.try(request.signal)
-        return html(
-          <ArchivePage reader={readerOf(request)} {...viewOf(await archive.report())} tried={steps} />,
-        )
-      },
-      { parse: 'none' },
-    )
+    .post('/archive/run', async () => {
+      await archive.runLater()
+      return new Response(null, { status: 303, headers: { Location: '/archive?asked=run' } })
+    })
+    .post('/archive/test', async ({ request }) => {
+      const steps = await archive.try(request.signal)
+      return html(
+        <ArchivePage reader={readerOf(request)} {...viewOf(await archive.report())} tried={steps} />,
+      )
+    })
   return new Elysia().use(api).use(pages)
 }
 

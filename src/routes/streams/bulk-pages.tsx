@@ -11,21 +11,17 @@ import { allowed, type BulkRoutesDeps, bulkReportOf, checkBulk } from './bulk.ts
 
 /** Bulk actions for browsers without script: one page asks for confirmation, one shows the result. */
 export function bulkPages(deps: BulkRoutesDeps) {
-  return new Elysia({ detail: { hide: true } }).post(
-    '/streams/bulk',
-    async ({ request, server }) => {
-      const form = new URLSearchParams(await readText(request, MAX_REQUEST_BYTES))
-      server?.timeout(request, 0)
-      const filter = filterIn(form.get('filter') ?? '')
-      const asked = allowed(request, bulkOf(form, filter))
-      if (asked.action === 'delete' && form.get('confirmed') !== 'yes') return confirm(request, asked)
-      const result = await bulkReportOf(bulk({ ...deps, caller: callerOf(request) }, asked), request.signal)
-      return html(
-        <BulkResultPage reader={readerOf(request)} action={asked.action} result={result} filter={filter} />,
-      )
-    },
-    { parse: 'none' },
-  )
+  return new Elysia({ detail: { hide: true } }).post('/streams/bulk', async ({ request, server }) => {
+    const form = new URLSearchParams(await readText(request, MAX_REQUEST_BYTES))
+    server?.timeout(request, 0)
+    const filter = filterIn(form.get('filter') ?? '')
+    const asked = allowed(request, bulkOf(form, filter))
+    if (asked.action === 'delete' && form.get('confirmed') !== 'yes') return confirm(request, asked)
+    const result = await bulkReportOf(bulk({ ...deps, caller: callerOf(request) }, asked), request.signal)
+    return html(
+      <BulkResultPage reader={readerOf(request)} action={asked.action} result={result} filter={filter} />,
+    )
+  })
 
   async function confirm(request: Request, { streams }: Bulk): Promise<Response> {
     if ('ids' in streams)

@@ -39,7 +39,7 @@ export function consoleRoutes(deps: ConsoleRoutesDeps) {
       const isFragment = request.headers.has('hx-request')
       return html(isFragment ? <StreamsTable {...data} /> : <StreamsPage reader={reader} {...data} />)
     })
-    .post('/streams', ({ request }) => register(request), { parse: 'none' })
+    .post('/streams', ({ request }) => register(request))
     .get('/streams/live', async ({ request, server }) => {
       const { ids = '', as } = query(request, 'ids', 'as')
       const shown = await visibleAmong(db, shownIds(ids), callerOf(request))

@@ -61,7 +61,6 @@ export function streamPages(deps: StreamPagesDeps) {
   const { streams, db, hub, pages } = deps
   const archived = deps.archive.reader
   const versions = versionsWith(versionsIn(db), archived)
-  const written = { parse: 'none' } as const
   return new Elysia({ detail: { hide: true } })
     .get('/streams/:id', async ({ params, request }) => {
       const status = await statusOf(deps, (await streams.get(params.id)).id)
@@ -109,17 +108,13 @@ export function streamPages(deps: StreamPagesDeps) {
         ),
       )
     })
-    .post(
-      '/streams/:id/notify',
-      async ({ params, request }) => {
-        const { message = '' } = await readForm(request)
-        const { data, status } = await sendNotice(deps, await streams.get(params.id), message)
-        if (request.headers.has('hx-request')) return html(<NotifyPanel {...data} />, { status })
-        const page = await pageData(await statusOf(deps, params.id), bare(request))
-        return html(<StreamPage reader={readerOf(request)} {...page} notify={data} />, { status })
-      },
-      written,
-    )
+    .post('/streams/:id/notify', async ({ params, request }) => {
+      const { message = '' } = await readForm(request)
+      const { data, status } = await sendNotice(deps, await streams.get(params.id), message)
+      if (request.headers.has('hx-request')) return html(<NotifyPanel {...data} />, { status })
+      const page = await pageData(await statusOf(deps, params.id), bare(request))
+      return html(<StreamPage reader={readerOf(request)} {...page} notify={data} />, { status })
+    })
     .get('/streams/:id/notified', async ({ params, request }) => {
       const { id } = await streams.get(params.id)
       const { deliveries = '' } = query(request, 'deliveries')
@@ -133,17 +128,13 @@ export function streamPages(deps: StreamPagesDeps) {
         />,
       ),
     )
-    .post('/streams/:id/edit', ({ params, request }) => edit(params.id, request), written)
-    .post('/streams/:id/start', ({ params, request }) => toggle('start', params.id, request), written)
-    .post('/streams/:id/stop', ({ params, request }) => toggle('stop', params.id, request), written)
-    .post(
-      '/streams/:id/remove',
-      async ({ params, request }) => {
-        await streams.remove(params.id)
-        return leave(request, '/streams')
-      },
-      written,
-    )
+    .post('/streams/:id/edit', ({ params, request }) => edit(params.id, request))
+    .post('/streams/:id/start', ({ params, request }) => toggle('start', params.id, request))
+    .post('/streams/:id/stop', ({ params, request }) => toggle('stop', params.id, request))
+    .post('/streams/:id/remove', async ({ params, request }) => {
+      await streams.remove(params.id)
+      return leave(request, '/streams')
+    })
 
   async function pageData(status: Status, request: Request): Promise<StreamPageData> {
     const { id } = status.stream

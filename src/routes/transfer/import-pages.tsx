@@ -16,21 +16,17 @@ const MAX_KEPT_CHARS = 262_144
 export function importPages({ imports }: { imports: Importer }) {
   return new Elysia({ detail: { hide: true } })
     .get('/streams/import', ({ request }) => html(<ImportPage reader={readerOf(request)} />))
-    .post(
-      '/streams/import',
-      async ({ request, server }) => {
-        const leave = await imports.enter(request)
-        try {
-          server?.timeout(request, UPLOAD_SECONDS)
-          const form = await readMultipart(request)
-          server?.timeout(request, 0)
-          return await answer(request, form, await textIn(form))
-        } finally {
-          leave()
-        }
-      },
-      { parse: 'none' },
-    )
+    .post('/streams/import', async ({ request, server }) => {
+      const leave = await imports.enter(request)
+      try {
+        server?.timeout(request, UPLOAD_SECONDS)
+        const form = await readMultipart(request)
+        server?.timeout(request, 0)
+        return await answer(request, form, await textIn(form))
+      } finally {
+        leave()
+      }
+    })
 
   async function answer(request: Request, form: FormData, text: string): Promise<Response> {
     const values = valuesOf(form, text)

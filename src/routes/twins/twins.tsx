@@ -124,16 +124,12 @@ export function twinRoutes({ db, streams, visibility, now }: TwinRoutesDeps) {
       const reader = readerOf(request)
       return html(<TwinsPage reader={reader} {...(await pageData(request, reader))} />)
     })
-    .post(
-      '/twins',
-      async ({ request }) => {
-        const { stream = '', from } = await readForm(request, MAX_FORM_BYTES)
-        await visibility.check(callerOf(request), stream)
-        const twin = await streams.addTwin(stream)
-        return redirect(from === 'stream' ? `/streams/${twin.twinOf}#twin` : '/twins?range=1h')
-      },
-      { parse: 'none' },
-    )
+    .post('/twins', async ({ request }) => {
+      const { stream = '', from } = await readForm(request, MAX_FORM_BYTES)
+      await visibility.check(callerOf(request), stream)
+      const twin = await streams.addTwin(stream)
+      return redirect(from === 'stream' ? `/streams/${twin.twinOf}#twin` : '/twins?range=1h')
+    })
   return new Elysia().use(api).use(pages)
 
   async function pageData(request: Request, { rows }: Reader): Promise<TwinsPageData> {
