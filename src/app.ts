@@ -24,10 +24,10 @@ import type { Proxy } from './proxy/proxy.ts'
 import type { Queue } from './queue/types.ts'
 import type { RetentionDeps } from './retention/retain.ts'
 import { auditPages } from './routes/access/audit-pages.tsx'
-import { nameCaller, subjectOf } from './routes/access/caller.ts'
 import { Gate, PROXY_ROUTE, Refused } from './routes/access/gate.ts'
 import { keyRoutes } from './routes/access/keys.ts'
 import { loginRoutes } from './routes/access/login.tsx'
+import { subjectOf } from './routes/access/subject.ts'
 import { checkVisible } from './routes/access/visible.ts'
 import { channelPages } from './routes/channels/channel-pages.tsx'
 import { channelRoutes } from './routes/channels/channels.ts'
@@ -50,7 +50,6 @@ import { isBareTarget, proxyHandler, proxyRoutes } from './routes/operation/prox
 import { pulseRoutes } from './routes/operation/pulse.ts'
 import { lookPages } from './routes/preview/pages.tsx'
 import { lookRoutes } from './routes/preview/preview.ts'
-import { dressPage } from './routes/settings/preferences.ts'
 import { type Running, settingsRoutes } from './routes/settings/settings.tsx'
 import { archiveRoutes } from './routes/storage/archive.tsx'
 import { backupRoutes } from './routes/storage/backup.ts'
@@ -197,11 +196,7 @@ function guarded({ gate, visibility, handleProxy, config, warn }: Guards) {
       const answered = response instanceof Response ? response.status : status
       gate.leave(request, { status: answered, subject: subjectOf(params, response) })
     })
-    .onAfterHandle(async ({ request, response }) => {
-      const named = await nameCaller(request, response)
-      const dressed = (await dressPage(request, named ?? response)) ?? named
-      return (await compressPage(request, dressed ?? response)) ?? dressed
-    })
+    .onAfterHandle(({ request, response }) => compressPage(request, response))
     .onAfterHandle(({ request, response }) => headOf(request, response))
 }
 
@@ -217,9 +212,7 @@ async function answerTo(
   } catch (refused) {
     return answerTo(refused, undefined, request, { gate, warn })
   }
-  const answer = await problemResponse(problemOf(error, code, request, warn), request)
-  const named = (await nameCaller(request, answer)) ?? answer
-  return (await dressPage(request, named)) ?? named
+  return problemResponse(problemOf(error, code, request, warn), request)
 }
 
 function problemOf(error: unknown, code: unknown, request: Request, warn: AppDeps['warn']): Problem {

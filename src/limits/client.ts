@@ -24,8 +24,8 @@ export function clientOf(request: Request): Client | undefined {
   return address === undefined ? undefined : { key: siteOf(address), isLocal }
 }
 
-/** The reader of a subscription: its client, and the credential whose end closes it. */
-export function readerOf(request: Request): {
+/** The subscriber of a stream: its client, and the credential whose end closes it. */
+export function subscriberOf(request: Request): {
   signal: AbortSignal
   client: Client | undefined
   credential: string | undefined

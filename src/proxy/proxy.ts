@@ -3,7 +3,7 @@ import type { Bus } from '../bus/bus.ts'
 import { causeOf, Problem } from '../errors.ts'
 import { acceptsGzip } from '../hub/frame.ts'
 import type { Hub, Meter } from '../hub/hub.ts'
-import { readerOf } from '../limits/client.ts'
+import { subscriberOf } from '../limits/client.ts'
 import type { SharedUpstreamRate } from '../limits/shared-upstream-rate.ts'
 import type { Database } from '../storage/storage.ts'
 import type { Entry } from '../streams/recording/entry.ts'
@@ -33,7 +33,7 @@ export interface ProxyDeps {
 
 /** The subscribers of a stream, and their usage. */
 interface Following {
-  reader: ReturnType<typeof readerOf>
+  reader: ReturnType<typeof subscriberOf>
   meter: Meter
 }
 
@@ -79,7 +79,7 @@ export class Proxy {
    */
   async subscribe(request: Request): Promise<Response> {
     const { mode, compress, ...target } = readAsked(request)
-    const reader = readerOf(request)
+    const reader = subscriberOf(request)
     // Checked first, so that a target isn't polled for a subscriber that is refused.
     this.#deps.hub.checkRoom(reader.client)
     const { proxied, upstreamRate } = this.#deps

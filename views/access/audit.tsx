@@ -1,9 +1,10 @@
+import type { Deed } from '../../src/auth/audit.ts'
 import { Ago } from '../layout/format.tsx'
-import { Page } from '../layout/layout.tsx'
+import { type ForReader, Page } from '../layout/layout.tsx'
 
 export interface AuditPageData {
   /** The newest first. */
-  rows: readonly AuditRow[]
+  rows: readonly Deed[]
   q: string
   /** Cursor of the next page; undefined on the last. */
   next: string | undefined
@@ -13,23 +14,12 @@ export interface AuditPageData {
   days: number
 }
 
-export interface AuditRow {
-  at: Date
-  caller: string
-  name: string
-  method: string
-  route: string
-  subject: string | null
-  status: number
-  address: string
-}
-
 /** Every request that changed something. */
-export function AuditPage({ rows, q, next, isFirst, days }: AuditPageData) {
+export function AuditPage({ reader, rows, q, next, isFirst, days }: AuditPageData & ForReader) {
   const page = (after: string | undefined) =>
     `/audit?${new URLSearchParams({ ...(q !== '' && { q }), ...(after !== undefined && { after }) })}`
   return (
-    <Page title="Audit log" section="/settings">
+    <Page reader={reader} title="Audit log" section="/settings">
       <link rel="stylesheet" href="/assets/views/settings/settings.css" />
       <h1>Audit log</h1>
       <section class="panel" aria-label="Audit log">
@@ -76,7 +66,7 @@ export function AuditPage({ rows, q, next, isFirst, days }: AuditPageData) {
   )
 }
 
-function Row({ row: { at, caller, name, method, route, subject, status, address } }: { row: AuditRow }) {
+function Row({ row: { at, caller, name, method, route, subject, status, address } }: { row: Deed }) {
   return (
     <tr>
       <td>

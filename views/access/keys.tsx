@@ -1,30 +1,17 @@
+import type { KeyView } from '../../src/auth/keys.ts'
 import { SCOPE, type Scope } from '../../src/core/sets/scopes.ts'
+import type { Reader } from '../../src/routes/access/reader.ts'
 import { Curl } from '../layout/curl.tsx'
 import { Ago } from '../layout/format.tsx'
 
-export interface KeyRow {
-  id: string
-  name: string
-  scope: string
-  prefix: string
-  createdAt: Date
-  createdBy: string
-  expiresAt: Date | null
-  revokedAt: Date | null
-  usedAt: Date | null
-  usedFrom: string | null
-}
-
 export interface KeysData {
   /** The newest first. */
-  rows: readonly KeyRow[]
+  rows: readonly KeyView[]
   scopes: readonly Scope[]
   /** Whether the reader may create and revoke keys. */
   mayManage: boolean
   /** Whether Weir requires sign-in. */
   isClosed: boolean
-  /** The reader. */
-  me: { name: string; scope: string }
   /** Public URL of Weir. */
   url: string
   made?: { name: string; secret: string }
@@ -41,8 +28,8 @@ const EXPIRIES = [
 ] as const
 
 /** The API keys of programs and people. */
-export function Keys({ rows, now, ...data }: KeysData & { now: Date }) {
-  const isValid = ({ revokedAt, expiresAt }: KeyRow) =>
+export function KeysPanel({ rows, now, caller, ...data }: KeysData & Pick<Reader, 'caller'> & { now: Date }) {
+  const isValid = ({ revokedAt, expiresAt }: KeyView) =>
     revokedAt === null && (expiresAt === null || expiresAt > now)
   const valid = rows.filter(isValid)
   const past = rows.filter((row) => !isValid(row))
@@ -54,9 +41,9 @@ export function Keys({ rows, now, ...data }: KeysData & { now: Date }) {
           <a href="/audit">Audit log</a>
         </span>
       </h2>
-      {data.isClosed && (
+      {data.isClosed && caller && (
         <p class="muted">
-          Signed in as {data.me.name} with scope {data.me.scope}.
+          Signed in as {caller.name} with scope {caller.scope}.
         </p>
       )}
       {!data.isClosed && (
@@ -109,7 +96,7 @@ function Made({ name, secret, url }: { name: string; secret: string; url: string
   )
 }
 
-function Table({ rows, mayManage }: { rows: readonly KeyRow[]; mayManage: boolean }) {
+function Table({ rows, mayManage }: { rows: readonly KeyView[]; mayManage: boolean }) {
   return (
     <div class="table-scroll who-rows">
       <table>
@@ -134,7 +121,7 @@ function Table({ rows, mayManage }: { rows: readonly KeyRow[]; mayManage: boolea
   )
 }
 
-function Row({ row, mayManage }: { row: KeyRow; mayManage: boolean }) {
+function Row({ row, mayManage }: { row: KeyView; mayManage: boolean }) {
   const { id, name, scope, prefix, createdAt, createdBy, expiresAt, revokedAt, usedAt, usedFrom } = row
   return (
     <tr>

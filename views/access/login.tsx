@@ -1,3 +1,6 @@
+import type { ForReader } from '../layout/layout.tsx'
+import { Shell } from '../layout/shell.tsx'
+
 export interface LoginPageData {
   /** Path to open after signing in. */
   next: string
@@ -8,57 +11,51 @@ export interface LoginPageData {
 }
 
 /** The sign-in page. It needs no script, and nothing that requires signing in. */
-export function LoginPage({ next, isOpen, error }: LoginPageData) {
+export function LoginPage({ reader, next, isOpen, error }: LoginPageData & ForReader) {
   return (
-    <html lang="en">
-      <head>
-        <meta charset="utf-8" />
-        <meta name="viewport" content="width=device-width, initial-scale=1" />
-        <meta name="color-scheme" content="dark light" />
-        <title>Sign in · Weir</title>
-        <link rel="icon" href="/assets/views/layout/weir.svg" type="image/svg+xml" />
-        <link rel="stylesheet" href="/assets/views/layout/weir.css" />
-        <link rel="stylesheet" href="/assets/views/access/login.css" />
-      </head>
-      <body class="login">
-        <main>
-          <img src="/assets/views/layout/weir.svg" alt="" width="48" height="48" />
-          <h1>Sign in to Weir</h1>
-          <form class="panel" method="post" action="/login">
-            {next !== '/' && <input type="hidden" name="next" value={next} />}
-            <label for="secret">API key or WEIR_TOKEN</label>
-            <input
-              id="secret"
-              name="secret"
-              type="password"
-              autocomplete="current-password"
-              autocapitalize="off"
-              spellcheck={false}
-              required
-              autofocus
-              maxlength={4_000}
-              aria-invalid={error === undefined ? undefined : 'true'}
-              aria-describedby={error === undefined ? 'login-help' : 'login-error login-help'}
-            />
-            {error !== undefined && (
-              <p class="login-error" id="login-error" role="alert">
-                {error}
-              </p>
-            )}
-            <button type="submit">Sign in</button>
-            <p class="muted" id="login-help">
-              {isOpen
-                ? "Sign-in is optional: WEIR_TOKEN isn't set, so anyone on this machine has access."
-                : 'An admin can create a key for you in Settings. You stay signed in for a week.'}
+    <Shell
+      reader={reader}
+      title="Sign in"
+      head={<link rel="stylesheet" href="/assets/views/access/login.css" />}
+      bodyClass="login"
+    >
+      <main>
+        <img src="/assets/views/layout/weir.svg" alt="" width="48" height="48" />
+        <h1>Sign in to Weir</h1>
+        <form class="panel" method="post" action="/login">
+          {next !== '/' && <input type="hidden" name="next" value={next} />}
+          <label for="secret">API key or WEIR_TOKEN</label>
+          <input
+            id="secret"
+            name="secret"
+            type="password"
+            autocomplete="current-password"
+            autocapitalize="off"
+            spellcheck={false}
+            required
+            autofocus
+            maxlength={4_000}
+            aria-invalid={error === undefined ? undefined : 'true'}
+            aria-describedby={error === undefined ? 'login-help' : 'login-error login-help'}
+          />
+          {error !== undefined && (
+            <p class="login-error" id="login-error" role="alert">
+              {error}
             </p>
-            {isOpen && (
-              <p>
-                <a href={next}>Continue without signing in</a>
-              </p>
-            )}
-          </form>
-        </main>
-      </body>
-    </html>
+          )}
+          <button type="submit">Sign in</button>
+          <p class="muted" id="login-help">
+            {isOpen
+              ? "Sign-in is optional: WEIR_TOKEN isn't set, so anyone on this machine has access."
+              : 'An admin can create a key for you in Settings. You stay signed in for a week.'}
+          </p>
+          {isOpen && (
+            <p>
+              <a href={next}>Continue without signing in</a>
+            </p>
+          )}
+        </form>
+      </main>
+    </Shell>
   )
 }

@@ -1,7 +1,7 @@
 import { Curl } from '../layout/curl.tsx'
 
 /** One input of a kind's config. */
-export interface FieldView {
+export interface ChannelFieldView {
   /** As it is sent, such as `config.url`. */
   name: string
   title: string
@@ -24,7 +24,7 @@ export interface ChannelFormData {
   name: string | undefined
   tags: string | undefined
   isDefault: boolean
-  fields: readonly FieldView[]
+  fields: readonly ChannelFieldView[]
   error?: { field: string | undefined; detail: string }
 }
 
@@ -99,12 +99,12 @@ export function ChannelForm({
 }
 
 /** The placeholder of a field in a command, by its name in the config. */
-function configValue({ name, type, isList }: FieldView): [string, string] {
+function configValue({ name, type, isList }: ChannelFieldView): [string, string] {
   const read = type === 'number' ? 'number:' : isList ? 'list:' : ''
   return [name.replace(/^config\./, ''), `{${read}${name}}`]
 }
 
-function Field({ invalid, ...field }: FieldView & { invalid: string | undefined }) {
+function Field({ invalid, ...field }: ChannelFieldView & { invalid: string | undefined }) {
   const about = field.description && `about-${field.name}`
   return (
     <div class="field">

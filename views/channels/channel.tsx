@@ -1,26 +1,19 @@
+import type { DeliveryStatus, DeliveryView } from '../../src/channels/deliveries.ts'
+import type { SendError, Sending } from '../../src/channels/kind.ts'
 import { Curl } from '../layout/curl.tsx'
 import { Ago } from '../layout/format.tsx'
-import { Page } from '../layout/layout.tsx'
+import { type ForReader, Page } from '../layout/layout.tsx'
 import { Live } from '../layout/live.tsx'
 import { ChannelForm, type ChannelFormData } from './channel-form.tsx'
-import { type ChannelRow, DeliveryBadge, type DeliveryStatus, Responsible } from './channels.tsx'
+import { type ChannelRow, DeliveryBadge, Responsible } from './channels.tsx'
 
-export interface AttemptRow {
+export interface AttemptRow extends Pick<Sending, 'durationMs' | 'request' | 'response'> {
   at: Date | undefined
-  durationMs: number
-  request:
-    | { method: string; url: string; headers: Readonly<Record<string, string>>; body: string }
-    | undefined
-  response: { status: number; headers: Readonly<Record<string, string>>; body: string } | undefined
-  error: { code: string; message: string } | undefined
+  error: SendError | undefined
 }
 
-export interface DeliveryRow {
-  id: string
-  type: string
+export interface DeliveryRow extends Pick<DeliveryView, 'id' | 'type' | 'status' | 'createdAt'> {
   title: string
-  status: DeliveryStatus
-  createdAt: Date
   nextAttemptAt: Date | undefined
   attempts: readonly AttemptRow[]
 }
@@ -41,10 +34,10 @@ export interface DeliveriesData {
   older: string | undefined
 }
 
-export function ChannelPage({ form, test, live, ...data }: ChannelPageData) {
+export function ChannelPage({ reader, form, test, live, ...data }: ChannelPageData & ForReader) {
   const { channel } = data
   return (
-    <Page title={channel.name} section="/channels">
+    <Page reader={reader} title={channel.name} section="/channels">
       <link rel="stylesheet" href="/assets/views/channels/channels.css" />
       <Live href={live} />
       <section class="panel" aria-label="Channel">
@@ -130,7 +123,7 @@ export function DeliveriesPanel({ channel, deliveries, status, statuses, older }
       ) : (
         <ol class="log" aria-label="Deliveries, newest first">
           {deliveries.map((delivery) => (
-            <Delivery {...delivery} canReplay={channel.suspendedReason === undefined} />
+            <DeliveryItem {...delivery} canReplay={channel.suspendedReason === undefined} />
           ))}
         </ol>
       )}
@@ -173,7 +166,7 @@ export function TestForm({ id, text, result, error }: ChannelPageData['test'] & 
 }
 
 /** One delivery with its attempts. */
-export function Delivery({ canReplay, ...delivery }: DeliveryRow & { canReplay: boolean }) {
+export function DeliveryItem({ canReplay, ...delivery }: DeliveryRow & { canReplay: boolean }) {
   const { id, status, attempts } = delivery
   return (
     <li class="entry" id={`delivery-${id}`}>

@@ -1,17 +1,13 @@
+import type { ChannelView } from '../../src/channels/channels.ts'
+import type { DeliveryStatus } from '../../src/channels/deliveries.ts'
 import { Ago } from '../layout/format.tsx'
-import { Page } from '../layout/layout.tsx'
+import { type ForReader, Page } from '../layout/layout.tsx'
 import { Live } from '../layout/live.tsx'
 import { ChannelForm, type ChannelFormData } from './channel-form.tsx'
 
-export type DeliveryStatus = 'pending' | 'delivered' | 'failed' | 'cancelled'
-
-export interface ChannelRow {
-  id: string
-  name: string
+export interface ChannelRow extends Pick<ChannelView, 'id' | 'name' | 'target' | 'tags' | 'isDefault'> {
+  /** Of its kind. */
   label: string
-  target: string
-  tags: readonly string[]
-  isDefault: boolean
   /** How many streams name the channel in `notify`. */
   namedBy: number
   suspendedReason: string | undefined
@@ -24,9 +20,9 @@ export interface ChannelsPageData {
   form: ChannelFormData
 }
 
-export function ChannelsPage({ rows, kinds, form }: ChannelsPageData) {
+export function ChannelsPage({ reader, rows, kinds, form }: ChannelsPageData & ForReader) {
   return (
-    <Page title="Channels" section="/channels">
+    <Page reader={reader} title="Channels" section="/channels">
       <link rel="stylesheet" href="/assets/views/channels/channels.css" />
       <h1>Channels</h1>
       <Live href="/channels/live" />

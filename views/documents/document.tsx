@@ -1,9 +1,10 @@
-import type { VersionKind } from '../../src/core/sets/entry-kinds.ts'
+import type { Zoom } from '../../src/streams/documents/version-marks.ts'
+import type { Version } from '../../src/streams/documents/versions.ts'
 import { Curl } from '../layout/curl.tsx'
-import { bytes, Instant } from '../layout/format.tsx'
-import { Page } from '../layout/layout.tsx'
-import { Operations, type OperationView } from '../layout/operations.tsx'
-import { documentLink, Slider, type SliderView, type Zoom } from './slider.tsx'
+import { bytes, ExactTime } from '../layout/format.tsx'
+import { type ForReader, Page } from '../layout/layout.tsx'
+import { Operations, type PatchOperationView } from '../layout/operations.tsx'
+import { documentLink, Slider, type SliderView } from './slider.tsx'
 
 export interface DocumentPageData {
   /** The stream's. */
@@ -20,11 +21,7 @@ export interface DocumentPageData {
   slider?: SliderView
 }
 
-export interface ShownVersion {
-  seq: number
-  at: Date
-  hash: string
-  kind: VersionKind
+export interface ShownVersion extends Pick<Version, 'seq' | 'at' | 'hash' | 'kind'> {
   bytes: number
   /** Indented for reading; cut at a bound. */
   text: string
@@ -32,8 +29,8 @@ export interface ShownVersion {
   /** Left out for a first version. */
   change:
     | {
-        since: { seq: number; at: Date }
-        operations: readonly OperationView[]
+        since: Pick<Version, 'seq' | 'at'>
+        operations: readonly PatchOperationView[]
         /** Number of operations that aren't shown. */
         more: number
         patchBytes: number
@@ -41,20 +38,22 @@ export interface ShownVersion {
     | undefined
 }
 
-export interface VersionRow {
-  seq: number
-  at: Date
-  kind: VersionKind
+export interface VersionRow extends Pick<Version, 'seq' | 'at' | 'kind'> {
   bytes: number | undefined
   /** Paths that changed; left out if unknown, and empty for the whole document. */
   paths: readonly string[] | undefined
 }
 
 /** A stream's document at one point in time, its changes, and the versions around it. */
-export function DocumentPage(data: DocumentPageData) {
+export function DocumentPage({ reader, ...data }: DocumentPageData & ForReader) {
   const { id, name } = data
   return (
-    <Page title={`Document of ${name}`} section="/streams" scripts={['views/documents/client/document.ts']}>
+    <Page
+      reader={reader}
+      title={`Document of ${name}`}
+      section="/streams"
+      scripts={['views/documents/client/document.ts']}
+    >
       <link rel="stylesheet" href="/assets/views/documents/document.css" />
       <link rel="stylesheet" href="/assets/views/layout/operations.css" />
       <h1 class="wrap">
@@ -154,7 +153,7 @@ function Difference({ id, zoom, seq, change }: ShownVersion & At) {
         <>
           <p class="muted">
             Since <a href={documentLink(id, change.since.seq, zoom)}>entry {change.since.seq}</a> of{' '}
-            <Instant at={change.since.at} />: {count(change.operations.length + change.more, 'operation')},{' '}
+            <ExactTime at={change.since.at} />: {count(change.operations.length + change.more, 'operation')},{' '}
             {bytes(change.patchBytes)} as JSON Patch
           </p>
           <Operations operations={change.operations} />
@@ -193,7 +192,7 @@ function Document({ id, seq, at, hash, kind, bytes: size, text, cut }: ShownVers
         <div>
           <dt>As of</dt>
           <dd>
-            <Instant at={at} />
+            <ExactTime at={at} />
           </dd>
         </div>
         <div>
@@ -232,7 +231,7 @@ function Versions({
           <li>
             <a href={documentLink(id, seq, zoom)} aria-current={seq === shown ? 'true' : undefined}>
               <span class="mono">{seq}</span>
-              <Instant at={at} />
+              <ExactTime at={at} />
               <span class="number">{size === undefined ? '' : bytes(size)}</span>
               <span class="where">{kind === 'snapshot' ? 'whole document' : places(paths)}</span>
             </a>

@@ -1,21 +1,11 @@
-import { Instant } from '../layout/format.tsx'
-
-export type Zoom = 'all' | 'day' | 'hour'
+import type { Mark, Marks, Zoom } from '../../src/streams/documents/version-marks.ts'
+import { ExactTime } from '../layout/format.tsx'
 
 /** A version that the slider can be moved to, with the entry that made it. */
-export interface Stop {
-  seq: number
-  at: Date
-}
+export type Stop = Pick<Mark, 'seq' | 'at'>
 
-export interface SliderView {
+export interface SliderView extends Marks {
   zoom: Zoom
-  from: Date
-  to: Date
-  /** Length of the periods that versions are counted by, in milliseconds; 0 if each has its own mark. */
-  stepMs: number
-  /** Oldest first; a bounded number. */
-  marks: readonly (Stop & { versions: number })[]
   /** Oldest first. */
   stops: readonly Stop[]
   /** Left out if there is no document at the requested time. */
@@ -42,7 +32,7 @@ export function Slider({ id, ...view }: SliderView & { id: string }) {
     <div class="slider" id="document-slider" data-zoom={zoom}>
       <div class="heading">
         <p class="slider-now" id="slider-now">
-          {shown ? <Instant at={shown.at} /> : 'No document at this time'}
+          {shown ? <ExactTime at={shown.at} /> : 'No document at this time'}
         </p>
         <nav class="pills" aria-label="Time range">
           {ZOOMS.map(([name, label, title]) => (

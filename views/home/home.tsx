@@ -1,45 +1,31 @@
 import type { Child } from 'hono/jsx'
-import { IN_TROUBLE, STATUS, STATUSES, type Status } from '../../src/core/sets/statuses.ts'
+import { IN_TROUBLE, STATUS, STATUSES } from '../../src/core/sets/statuses.ts'
+import type { Overview } from '../../src/streams/status/overview.ts'
+import type { IncidentView } from '../incidents/incidents.tsx'
 import { Ago, bytes, percent, rate, Sparkline, StatusBadge } from '../layout/format.tsx'
-import { Page } from '../layout/layout.tsx'
+import { type ForReader, Page } from '../layout/layout.tsx'
 import { Live } from '../layout/live.tsx'
 import { LookForm } from '../preview/preview.tsx'
 
-export interface HomeData {
-  streams: number
-  statuses: Readonly<Record<Status, number>>
+/** The overview, with what is shown of its incidents. */
+export interface HomeData extends Omit<Overview, 'incidents'> {
   incidents: {
     open: number
-    newest: readonly { id: string; title: string; severity: string; openedAt: Date }[]
+    newest: readonly Pick<IncidentView, 'id' | 'title' | 'severity' | 'openedAt'>[]
   }
-  /** By minute, the oldest first. */
-  minutes: readonly { messages: number; errors: number; wireBytes: number }[]
-  saved:
-    | { baselines: { plain: number }; streamingBytes: number; shares: { plain: number | null } }
-    | undefined
-  troubled: { count: number; first: readonly TroubledRow[] }
-  changed: readonly { id: string; name: string; changes: number; lastAt: Date }[]
-}
-
-export interface TroubledRow {
-  id: string
-  name: string
-  status: Status
-  reason: string
-  since: Date
 }
 
 /** Shows at a glance whether everything is healthy. */
-export function HomePage(data: HomeData) {
+export function HomePage({ reader, ...data }: HomeData & ForReader) {
   return (
-    <Page title="Home" section="/">
+    <Page reader={reader} title="Home" section="/">
       <link rel="stylesheet" href="/assets/views/home/home.css" />
       {data.streams === 0 ? (
         <FirstStream />
       ) : (
         <>
           <Live href="/home/live" />
-          <Overview {...data} />
+          <OverviewPanel {...data} />
         </>
       )}
     </Page>
@@ -47,43 +33,12 @@ export function HomePage(data: HomeData) {
 }
 
 /** Everything on the page that changes: on the first page and in every live update. */
-export function Overview({ streams, statuses, incidents, minutes, saved, troubled, changed }: HomeData) {
-  const last = minutes.at(-1) ?? { messages: 0, errors: 0, wireBytes: 0 }
+export function OverviewPanel({ streams, statuses, incidents, minutes, saved, troubled, changed }: HomeData) {
   return (
     <div class="stack home" id="overview">
       <Headline troubled={troubled.count} incidents={incidents.open} />
       <StatusBar streams={streams} statuses={statuses} />
-      <div class="tiles">
-        <Tile
-          name="Open incidents"
-          value={String(incidents.open)}
-          href="/incidents"
-          isBad={incidents.open > 0}
-        >
-          {incidents.newest[0] && (
-            <>
-              latest <Ago at={incidents.newest[0].openedAt} />
-            </>
-          )}
-        </Tile>
-        <Tile name="Events and polls per minute" value={rate(last.messages)}>
-          <Sparkline
-            values={minutes.map(({ messages }) => messages)}
-            label={`Events and polls per minute over the last hour, ${last.messages} in the last minute`}
-          />
-        </Tile>
-        <Tile name="Received per minute" value={bytes(last.wireBytes)}>
-          <Sparkline
-            values={minutes.map(({ wireBytes }) => wireBytes)}
-            label={`Bytes per minute over the last hour, ${bytes(last.wireBytes)} in the last minute`}
-          />
-        </Tile>
-        <Tile name="Saved by streaming" value={percent(saved?.shares.plain ?? null)}>
-          {saved === undefined
-            ? 'no polls in the last 24 h'
-            : `${bytes(saved.streamingBytes)} instead of ${bytes(saved.baselines.plain)} polled in 24 h`}
-        </Tile>
-      </div>
+      <Tiles incidents={incidents} minutes={minutes} saved={saved} />
       <div class="columns">
         <section class="panel" aria-labelledby="attention">
           <h2 id="attention">Needs attention</h2>
@@ -91,40 +46,78 @@ export function Overview({ streams, statuses, incidents, minutes, saved, trouble
         </section>
         <section class="panel" aria-labelledby="incidents">
           <h2 id="incidents">Incidents</h2>
-          {incidents.newest.length === 0 ? (
-            <p class="muted">No open incidents.</p>
-          ) : (
-            <ul class="lines">
-              {incidents.newest.map(({ id, title, severity, openedAt }) => (
-                <li>
-                  <a href={`/incidents/${id}`}>{title}</a>
-                  <span class="muted">
-                    {severity}, <Ago at={openedAt} />
-                  </span>
-                </li>
-              ))}
-            </ul>
-          )}
+          <NewestIncidents newest={incidents.newest} />
         </section>
         <section class="panel" aria-labelledby="changed">
           <h2 id="changed">Changed in the last hour</h2>
-          {changed.length === 0 ? (
-            <p class="muted">No changes.</p>
-          ) : (
-            <ul class="lines">
-              {changed.map(({ id, name, changes, lastAt }) => (
-                <li>
-                  <a href={`/streams/${id}`}>{name}</a>
-                  <span class="muted">
-                    {changes} {changes === 1 ? 'change' : 'changes'}, <Ago at={lastAt} />
-                  </span>
-                </li>
-              ))}
-            </ul>
-          )}
+          <ChangedStreams changed={changed} />
         </section>
       </div>
     </div>
+  )
+}
+
+function Tiles({ incidents, minutes, saved }: Pick<HomeData, 'incidents' | 'minutes' | 'saved'>) {
+  const last = minutes.at(-1) ?? { messages: 0, errors: 0, wireBytes: 0 }
+  return (
+    <div class="tiles">
+      <Tile name="Open incidents" value={String(incidents.open)} href="/incidents" isBad={incidents.open > 0}>
+        {incidents.newest[0] && (
+          <>
+            latest <Ago at={incidents.newest[0].openedAt} />
+          </>
+        )}
+      </Tile>
+      <Tile name="Events and polls per minute" value={rate(last.messages)}>
+        <Sparkline
+          values={minutes.map(({ messages }) => messages)}
+          label={`Events and polls per minute over the last hour, ${last.messages} in the last minute`}
+        />
+      </Tile>
+      <Tile name="Received per minute" value={bytes(last.wireBytes)}>
+        <Sparkline
+          values={minutes.map(({ wireBytes }) => wireBytes)}
+          label={`Bytes per minute over the last hour, ${bytes(last.wireBytes)} in the last minute`}
+        />
+      </Tile>
+      <Tile name="Saved by streaming" value={percent(saved?.shares.plain ?? null)}>
+        {saved === undefined
+          ? 'no polls in the last 24 h'
+          : `${bytes(saved.streamingBytes)} instead of ${bytes(saved.baselines.plain)} polled in 24 h`}
+      </Tile>
+    </div>
+  )
+}
+
+function NewestIncidents({ newest }: Pick<HomeData['incidents'], 'newest'>) {
+  if (newest.length === 0) return <p class="muted">No open incidents.</p>
+  return (
+    <ul class="lines">
+      {newest.map(({ id, title, severity, openedAt }) => (
+        <li>
+          <a href={`/incidents/${id}`}>{title}</a>
+          <span class="muted">
+            {severity}, <Ago at={openedAt} />
+          </span>
+        </li>
+      ))}
+    </ul>
+  )
+}
+
+function ChangedStreams({ changed }: Pick<HomeData, 'changed'>) {
+  if (changed.length === 0) return <p class="muted">No changes.</p>
+  return (
+    <ul class="lines">
+      {changed.map(({ id, name, changes, lastAt }) => (
+        <li>
+          <a href={`/streams/${id}`}>{name}</a>
+          <span class="muted">
+            {changes} {changes === 1 ? 'change' : 'changes'}, <Ago at={lastAt} />
+          </span>
+        </li>
+      ))}
+    </ul>
   )
 }
 

@@ -1,9 +1,9 @@
-import type { Child } from 'hono/jsx'
 import { Curl } from '../layout/curl.tsx'
+import { Fact } from '../layout/fact.tsx'
 import { Ago } from '../layout/format.tsx'
-import { Page } from '../layout/layout.tsx'
+import { type ForReader, Page } from '../layout/layout.tsx'
 import { Live } from '../layout/live.tsx'
-import { IncidentItem, type IncidentRow, StateBadge } from './incidents.tsx'
+import { IncidentItem, type IncidentView, StateBadge } from './incidents.tsx'
 
 export interface TimelineRow {
   at: Date
@@ -15,20 +15,20 @@ export interface TimelineRow {
 }
 
 export interface IncidentPageData {
-  incident: IncidentRow
+  incident: IncidentView
   stream: { id: string; name: string } | null
   host: string | null
   parent: { id: string; title: string } | null
-  children: readonly IncidentRow[]
+  children: readonly IncidentView[]
   moreChildren: boolean
   since: Date | undefined
   timeline: readonly TimelineRow[]
 }
 
-export function IncidentPage(data: IncidentPageData) {
+export function IncidentPage({ reader, ...data }: IncidentPageData & ForReader) {
   const { incident } = data
   return (
-    <Page title={incident.title} section="/incidents">
+    <Page reader={reader} title={incident.title} section="/incidents">
       <link rel="stylesheet" href="/assets/views/incidents/incidents.css" />
       <Live href={`/incidents/${incident.id}/live`} />
       <IncidentDetails {...data} />
@@ -38,7 +38,7 @@ export function IncidentPage(data: IncidentPageData) {
 
 /** The incident's details: on the first page and in every live update. */
 export function IncidentDetails(data: IncidentPageData) {
-  const { incident, stream, host, parent, children, moreChildren, since, timeline } = data
+  const { incident, stream, host, parent, children, since, timeline } = data
   return (
     <div class="stack" id="incident">
       <section class="panel" aria-label="Incident">
@@ -75,45 +75,55 @@ export function IncidentDetails(data: IncidentPageData) {
         </dl>
         {incident.state !== 'resolved' && <AcknowledgeForm id={incident.id} />}
       </section>
-      <section class="panel" aria-labelledby="timeline-heading">
-        <h2 id="timeline-heading">Timeline</h2>
-        <ol class="timeline">
-          {timeline.map((item) => (
-            <li>
-              <time class="mono muted" datetime={item.at.toISOString()}>
-                {item.at.toISOString().slice(0, 19).replace('T', ' ')}
-              </time>
-              <span>
-                {item.text}
-                {item.channel && (
-                  <>
-                    {' '}
-                    <a href={item.channel.href}>{item.channel.name}</a>
-                  </>
-                )}
-                {item.delivery && <span class="tag">{item.delivery}</span>}
-                {item.note && <span class="muted note">{item.note}</span>}
-              </span>
-            </li>
-          ))}
-        </ol>
-      </section>
-      {children.length > 0 && (
-        <section class="panel" aria-labelledby="children-heading">
-          <h2 id="children-heading">Caused by this incident</h2>
-          <ul class="incidents">
-            {children.map((child) => (
-              <IncidentItem {...child} isExplained />
-            ))}
-          </ul>
-          {moreChildren && (
-            <p class="muted">
-              <a href={`/api/incidents?parent=${incident.id}`}>Show all</a>
-            </p>
-          )}
-        </section>
-      )}
+      <Timeline timeline={timeline} />
+      {children.length > 0 && <Children {...data} />}
     </div>
+  )
+}
+
+function Timeline({ timeline }: Pick<IncidentPageData, 'timeline'>) {
+  return (
+    <section class="panel" aria-labelledby="timeline-heading">
+      <h2 id="timeline-heading">Timeline</h2>
+      <ol class="timeline">
+        {timeline.map((item) => (
+          <li>
+            <time class="mono muted" datetime={item.at.toISOString()}>
+              {item.at.toISOString().slice(0, 19).replace('T', ' ')}
+            </time>
+            <span>
+              {item.text}
+              {item.channel && (
+                <>
+                  {' '}
+                  <a href={item.channel.href}>{item.channel.name}</a>
+                </>
+              )}
+              {item.delivery && <span class="tag">{item.delivery}</span>}
+              {item.note && <span class="muted note">{item.note}</span>}
+            </span>
+          </li>
+        ))}
+      </ol>
+    </section>
+  )
+}
+
+function Children({ incident, children, moreChildren }: IncidentPageData) {
+  return (
+    <section class="panel" aria-labelledby="children-heading">
+      <h2 id="children-heading">Caused by this incident</h2>
+      <ul class="incidents">
+        {children.map((child) => (
+          <IncidentItem {...child} isExplained />
+        ))}
+      </ul>
+      {moreChildren && (
+        <p class="muted">
+          <a href={`/api/incidents?parent=${incident.id}`}>Show all</a>
+        </p>
+      )}
+    </section>
   )
 }
 
@@ -137,14 +147,5 @@ function AcknowledgeForm({ id }: { id: string }) {
         does="acknowledge the incident"
       />
     </form>
-  )
-}
-
-function Fact({ name, children }: { name: string; children: Child }) {
-  return (
-    <div>
-      <dt>{name}</dt>
-      <dd>{children}</dd>
-    </div>
   )
 }

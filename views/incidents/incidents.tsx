@@ -1,24 +1,23 @@
+import type { Severity } from '../../src/channels/message.ts'
+import type { IncidentRow, IncidentState } from '../../src/incidents/read.ts'
 import { Ago } from '../layout/format.tsx'
-import { Page } from '../layout/layout.tsx'
+import { type ForReader, Page } from '../layout/layout.tsx'
 import { Live } from '../layout/live.tsx'
 
-export interface IncidentRow {
-  id: string
-  title: string
-  detail: string
-  severity: string
-  state: 'open' | 'acknowledged' | 'resolved'
-  affected: number
-  openedAt: Date
-  acknowledgedBy: string | null
-  resolvedAt: Date | null
+export interface IncidentView
+  extends Pick<
+    IncidentRow,
+    'id' | 'title' | 'detail' | 'affected' | 'openedAt' | 'acknowledgedBy' | 'resolvedAt'
+  > {
+  severity: Severity
+  state: IncidentState
 }
 
 export interface IncidentsPageData {
-  open: readonly IncidentRow[]
+  open: readonly IncidentView[]
   /** How many more are open than are shown. */
   more: number
-  past: readonly IncidentRow[]
+  past: readonly IncidentView[]
   /** Link to older ones; left out where there are none. */
   older: string | undefined
   /** URL of its live updates. */
@@ -26,9 +25,9 @@ export interface IncidentsPageData {
 }
 
 /** Open incidents, then past ones. */
-export function IncidentsPage(data: IncidentsPageData) {
+export function IncidentsPage({ reader, ...data }: IncidentsPageData & ForReader) {
   return (
-    <Page title="Incidents" section="/incidents">
+    <Page reader={reader} title="Incidents" section="/incidents">
       <link rel="stylesheet" href="/assets/views/incidents/incidents.css" />
       <IncidentsHead title="Incidents" current="/incidents" />
       <Live href={data.live} />
@@ -102,7 +101,7 @@ const PAGES = [
 ] as const
 
 /** A row of a list: title, severity, start, and a button to acknowledge it. */
-export function IncidentItem({ isExplained = false, ...incident }: IncidentRow & { isExplained?: boolean }) {
+export function IncidentItem({ isExplained = false, ...incident }: IncidentView & { isExplained?: boolean }) {
   const { id, title, detail, state, affected, openedAt, resolvedAt, acknowledgedBy } = incident
   return (
     <li id={`incident-${id}`} class="incident">
@@ -134,7 +133,7 @@ export function IncidentItem({ isExplained = false, ...incident }: IncidentRow &
 }
 
 /** A state as text, mark and color: never color alone. */
-export function StateBadge({ state, severity }: Pick<IncidentRow, 'state' | 'severity'>) {
+export function StateBadge({ state, severity }: Pick<IncidentView, 'state' | 'severity'>) {
   const [mark, kind] = state === 'resolved' ? ['✓', 'live'] : (SEVERITIES[severity] ?? ['●', 'quiet'])
   return (
     <span class={`status ${kind}`}>

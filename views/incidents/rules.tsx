@@ -1,132 +1,159 @@
+import type { Day } from '../../src/core/judging/schedule.ts'
+import type { RuleKind } from '../../src/incidents/rule-kinds.ts'
+import type { Rule } from '../../src/incidents/rules.ts'
+import type { Silence } from '../../src/incidents/silences.ts'
 import { Curl } from '../layout/curl.tsx'
-import { Page } from '../layout/layout.tsx'
+import { type ForReader, Page } from '../layout/layout.tsx'
 import { Live } from '../layout/live.tsx'
 import { IncidentsHead } from './incidents.tsx'
 
-export interface FormState {
+export interface SimpleFormState {
   values?: Readonly<Record<string, string>>
   error?: string
 }
 
-export interface RulesPageData {
-  rules: readonly {
-    id: string
-    name: string
-    kind: string
-    scope: string
-    params: string
-    thresholds: string
-    isEnabled: boolean
-  }[]
-  kinds: readonly string[]
-  /** An example of the parameters of each kind. */
-  examples: Readonly<Record<string, string>>
-  form: FormState
+export interface RuleRow extends Pick<Rule, 'id' | 'name' | 'kind' | 'isEnabled'> {
+  scope: string
+  /** As JSON. */
+  params: string
+  thresholds: string
 }
 
-export function RulesPage({ rules, kinds, examples, form: { values = {}, error } }: RulesPageData) {
+export interface RulesPageData {
+  rules: readonly RuleRow[]
+  kinds: readonly RuleKind[]
+  /** An example of the parameters of each kind. */
+  examples: Readonly<Record<RuleKind, string>>
+  form: SimpleFormState
+}
+
+export function RulesPage({ reader, rules, kinds, examples, form }: RulesPageData & ForReader) {
   return (
-    <Page title="Rules" section="/rules">
+    <Page reader={reader} title="Rules" section="/rules">
       <link rel="stylesheet" href="/assets/views/incidents/incidents.css" />
       <IncidentsHead title="Rules" current="/rules" />
-      <section class="panel" aria-label="Rules">
-        <p class="muted">A stalled or dead stream always opens an incident. Add rules for anything else.</p>
-        {rules.length === 0 ? (
-          <p class="empty muted">No rules.</p>
-        ) : (
-          <ul class="incidents">
-            {rules.map((rule) => (
-              <li class="incident" id={`rule-${rule.id}`}>
-                <span class={`status ${rule.isEnabled ? 'live' : 'stopped'}`}>
-                  {rule.isEnabled ? 'on' : 'off'}
-                </span>
-                <div class="what">
-                  {rule.name}
-                  <p class="muted">
-                    {rule.kind} on {rule.scope}, {rule.thresholds} <code>{rule.params}</code>
-                  </p>
-                </div>
-                <form method="post" action={`/rules/${rule.id}/toggle`}>
-                  <button type="submit">{rule.isEnabled ? 'Turn off' : 'Turn on'}</button>{' '}
-                  <Curl
-                    method="PATCH"
-                    path={`/api/rules/${rule.id}`}
-                    body={{ isEnabled: !rule.isEnabled }}
-                    does={`turn ${rule.isEnabled ? 'off' : 'on'} ${rule.name}`}
-                  />
-                </form>
-                <form method="post" action={`/rules/${rule.id}/remove`}>
-                  <button type="submit" aria-label={`Remove ${rule.name}`}>
-                    Remove
-                  </button>{' '}
-                  <Curl method="DELETE" path={`/api/rules/${rule.id}`} does={`remove ${rule.name}`} />
-                </form>
-              </li>
-            ))}
-          </ul>
-        )}
-      </section>
-      <form class="panel register" id="add" method="post" action="/rules" aria-label="Add rule">
-        <label class="grow">
-          Name
-          <input name="name" required maxlength={200} value={values.name} />
-        </label>
-        <label>
-          Kind
-          <select name="kind">
-            {kinds.map((kind) => (
-              <option value={kind} selected={values.kind === kind}>
-                {kind}
-              </option>
-            ))}
-          </select>
-        </label>
-        <label>
-          Tag
-          <input name="tag" maxlength={64} placeholder="All streams" value={values.tag} />
-        </label>
-        <label class="grow">
-          Parameters (JSON)
-          <input
-            name="params"
-            class="mono"
-            placeholder={examples[kinds[0] ?? '']}
-            value={values.params}
-            spellcheck={false}
-          />
-        </label>
-        <button type="submit" class="primary">
-          Add rule
-        </button>
-        <Curl
-          path="/api/rules"
-          body={{ name: '{name}', kind: '{kind}', tag: '{tag}', params: '{json:params}' }}
-          does="add the rule"
-        />
-        <p class={error ? 'error result' : 'result'} role="status">
-          {error}
-        </p>
-      </form>
-      <section class="panel" aria-labelledby="examples-heading">
-        <h2 id="examples-heading">Parameters</h2>
-        <dl class="facts examples">
-          {kinds.map((kind) => (
-            <div>
-              <dt>{kind}</dt>
-              <dd>
-                <code>{examples[kind]}</code>
-              </dd>
-            </div>
-          ))}
-        </dl>
-      </section>
+      <RuleList rules={rules} />
+      <RuleForm kinds={kinds} examples={examples} form={form} />
+      <ParameterExamples kinds={kinds} examples={examples} />
     </Page>
   )
 }
 
-export interface SilenceRow {
-  id: string
-  reason: string
+function RuleList({ rules }: Pick<RulesPageData, 'rules'>) {
+  return (
+    <section class="panel" aria-label="Rules">
+      <p class="muted">A stalled or dead stream always opens an incident. Add rules for anything else.</p>
+      {rules.length === 0 ? (
+        <p class="empty muted">No rules.</p>
+      ) : (
+        <ul class="incidents">
+          {rules.map((rule) => (
+            <RuleItem {...rule} />
+          ))}
+        </ul>
+      )}
+    </section>
+  )
+}
+
+function RuleItem({ id, name, kind, scope, params, thresholds, isEnabled }: RuleRow) {
+  return (
+    <li class="incident" id={`rule-${id}`}>
+      <span class={`status ${isEnabled ? 'live' : 'stopped'}`}>{isEnabled ? 'on' : 'off'}</span>
+      <div class="what">
+        {name}
+        <p class="muted">
+          {kind} on {scope}, {thresholds} <code>{params}</code>
+        </p>
+      </div>
+      <form method="post" action={`/rules/${id}/toggle`}>
+        <button type="submit">{isEnabled ? 'Turn off' : 'Turn on'}</button>{' '}
+        <Curl
+          method="PATCH"
+          path={`/api/rules/${id}`}
+          body={{ isEnabled: !isEnabled }}
+          does={`turn ${isEnabled ? 'off' : 'on'} ${name}`}
+        />
+      </form>
+      <form method="post" action={`/rules/${id}/remove`}>
+        <button type="submit" aria-label={`Remove ${name}`}>
+          Remove
+        </button>{' '}
+        <Curl method="DELETE" path={`/api/rules/${id}`} does={`remove ${name}`} />
+      </form>
+    </li>
+  )
+}
+
+function RuleForm({
+  kinds,
+  examples,
+  form: { values = {}, error },
+}: Pick<RulesPageData, 'kinds' | 'examples' | 'form'>) {
+  return (
+    <form class="panel register" id="add" method="post" action="/rules" aria-label="Add rule">
+      <label class="grow">
+        Name
+        <input name="name" required maxlength={200} value={values.name} />
+      </label>
+      <label>
+        Kind
+        <select name="kind">
+          {kinds.map((kind) => (
+            <option value={kind} selected={values.kind === kind}>
+              {kind}
+            </option>
+          ))}
+        </select>
+      </label>
+      <label>
+        Tag
+        <input name="tag" maxlength={64} placeholder="All streams" value={values.tag} />
+      </label>
+      <label class="grow">
+        Parameters (JSON)
+        <input
+          name="params"
+          class="mono"
+          placeholder={kinds[0] && examples[kinds[0]]}
+          value={values.params}
+          spellcheck={false}
+        />
+      </label>
+      <button type="submit" class="primary">
+        Add rule
+      </button>
+      <Curl
+        path="/api/rules"
+        body={{ name: '{name}', kind: '{kind}', tag: '{tag}', params: '{json:params}' }}
+        does="add the rule"
+      />
+      <p class={error ? 'error result' : 'result'} role="status">
+        {error}
+      </p>
+    </form>
+  )
+}
+
+function ParameterExamples({ kinds, examples }: Pick<RulesPageData, 'kinds' | 'examples'>) {
+  return (
+    <section class="panel" aria-labelledby="examples-heading">
+      <h2 id="examples-heading">Parameters</h2>
+      <dl class="facts examples">
+        {kinds.map((kind) => (
+          <div>
+            <dt>{kind}</dt>
+            <dd>
+              <code>{examples[kind]}</code>
+            </dd>
+          </div>
+        ))}
+      </dl>
+    </section>
+  )
+}
+
+export interface SilenceRow extends Pick<Silence, 'id' | 'reason'> {
   scope: string
   when: string
   /** When it ends, if it is active now. */
@@ -135,71 +162,71 @@ export interface SilenceRow {
 
 export interface SilencesPageData {
   silences: readonly SilenceRow[]
-  days: readonly string[]
-  form: FormState
+  days: readonly Day[]
+  form: SimpleFormState
 }
 
-export function SilencesPage({ silences, days, form: { values = {}, error } }: SilencesPageData) {
+export function SilencesPage({ reader, silences, days, form }: SilencesPageData & ForReader) {
   return (
-    <Page title="Silences" section="/silences">
+    <Page reader={reader} title="Silences" section="/silences">
       <link rel="stylesheet" href="/assets/views/incidents/incidents.css" />
       <IncidentsHead title="Silences" current="/silences" />
       <Live href="/silences/live" />
       <SilencesPanel silences={silences} />
-      <form class="panel register" id="add" method="post" action="/silences" aria-label="Add silence">
-        <label class="grow">
-          Reason
-          <input name="reason" required maxlength={500} value={values.reason} />
-        </label>
-        <label>
-          Tag
-          <input name="tag" maxlength={64} placeholder="All streams" value={values.tag} />
-        </label>
-        <label>
-          Duration (minutes)
-          <input
-            name="durationMinutes"
-            type="number"
-            min="1"
-            required
-            value={values.durationMinutes ?? '60'}
-          />
-        </label>
-        <fieldset>
-          <legend>Recurring maintenance window</legend>
-          <div class="register">
-            <label>
-              Start (HH:MM)
-              <input
-                name="from"
-                pattern="([01][0-9]|2[0-3]):[0-5][0-9]"
-                placeholder="Now"
-                value={values.from}
-              />
-            </label>
-            <label>
-              Time zone
-              <input name="timeZone" placeholder="Europe/Berlin" value={values.timeZone} spellcheck={false} />
-            </label>
-            {/* biome-ignore lint/a11y/useSemanticElements: a fieldset brings its own border, margins and least width */}
-            <div class="days" role="group" aria-label="Days">
-              {days.map((day) => (
-                <label>
-                  <input type="checkbox" name={day} checked={values[day] === 'on'} /> {day}
-                </label>
-              ))}
-            </div>
-          </div>
-        </fieldset>
-        <button type="submit" class="primary">
-          Add silence
-        </button>
-        <Curl path="/api/silences" body={silenceBody(days)} does="add this silence" />
-        <p class={error ? 'error result' : 'result'} role="status">
-          {error}
-        </p>
-      </form>
+      <SilenceForm days={days} form={form} />
     </Page>
+  )
+}
+
+function SilenceForm({ days, form: { values = {}, error } }: Pick<SilencesPageData, 'days' | 'form'>) {
+  return (
+    <form class="panel register" id="add" method="post" action="/silences" aria-label="Add silence">
+      <label class="grow">
+        Reason
+        <input name="reason" required maxlength={500} value={values.reason} />
+      </label>
+      <label>
+        Tag
+        <input name="tag" maxlength={64} placeholder="All streams" value={values.tag} />
+      </label>
+      <label>
+        Duration (minutes)
+        <input name="durationMinutes" type="number" min="1" required value={values.durationMinutes ?? '60'} />
+      </label>
+      <fieldset>
+        <legend>Recurring maintenance window</legend>
+        <div class="register">
+          <label>
+            Start (HH:MM)
+            <input
+              name="from"
+              pattern="([01][0-9]|2[0-3]):[0-5][0-9]"
+              placeholder="Now"
+              value={values.from}
+            />
+          </label>
+          <label>
+            Time zone
+            <input name="timeZone" placeholder="Europe/Berlin" value={values.timeZone} spellcheck={false} />
+          </label>
+          {/* biome-ignore lint/a11y/useSemanticElements: a fieldset brings its own border, margins and least width */}
+          <div class="days" role="group" aria-label="Days">
+            {days.map((day) => (
+              <label>
+                <input type="checkbox" name={day} checked={values[day] === 'on'} /> {day}
+              </label>
+            ))}
+          </div>
+        </div>
+      </fieldset>
+      <button type="submit" class="primary">
+        Add silence
+      </button>
+      <Curl path="/api/silences" body={silenceBody(days)} does="add this silence" />
+      <p class={error ? 'error result' : 'result'} role="status">
+        {error}
+      </p>
+    </form>
   )
 }
 

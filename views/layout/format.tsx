@@ -23,7 +23,7 @@ export function Ago({ at, none = 'never', isStop = true }: AgoProps) {
 }
 
 /** An instant to the millisecond: in UTC, until the page's script writes it in the reader's zone. */
-export function Instant({ at }: { at: Date }) {
+export function ExactTime({ at }: { at: Date }) {
   return (
     <time class="instant" datetime={at.toISOString()} data-exact>
       {at.toISOString().slice(0, 23).replace('T', ' ')}

@@ -1,5 +1,7 @@
 import type { Child } from 'hono/jsx'
+import type { Reader } from '../../src/routes/access/reader.ts'
 import { Palette, Shortcuts } from './palette.tsx'
+import { Shell } from './shell.tsx'
 
 /** The parts of the console, in the order of its navigation. */
 const SECTIONS = [
@@ -27,7 +29,12 @@ const HTMX_CONFIG = JSON.stringify({
   morphIgnore: ['data-htmx-powered', ...READERS_ATTRIBUTES],
 })
 
-export interface PageProps {
+/** What every page is given beside its data. */
+export interface ForReader {
+  reader: Reader
+}
+
+export interface PageProps extends ForReader {
   title: string
   /** Path of the section to mark as current. */
   section?: (typeof SECTIONS)[number]['href']
@@ -39,56 +46,53 @@ export interface PageProps {
 }
 
 /** A whole page of the console. */
-export function Page({ title, section, scripts = [], wide = false, children }: PageProps) {
+export function Page({ reader, title, section, scripts = [], wide = false, children }: PageProps) {
   return (
-    <html lang="en">
-      <head>
-        <meta charset="utf-8" />
-        <meta name="viewport" content="width=device-width, initial-scale=1" />
-        <meta name="color-scheme" content="dark light" />
-        <meta name="htmx-config" content={HTMX_CONFIG} />
-        <title>{`${title} · Weir`}</title>
-        <link rel="icon" href="/assets/views/layout/weir.svg" type="image/svg+xml" />
-        <link rel="stylesheet" href="/assets/views/layout/weir.css" />
-        <script src="/assets/htmx.js" defer />
-        <script src="/assets/views/layout/client/console.ts" type="module" />
-        {scripts.map((script) => (
-          <script src={`/assets/${script}`} type={script.endsWith('.ts') ? 'module' : undefined} defer />
-        ))}
-      </head>
-      <body>
-        <a class="skip" href="#main">
-          Skip to content
+    <Shell
+      reader={reader}
+      title={title}
+      head={
+        <>
+          <meta name="htmx-config" content={HTMX_CONFIG} />
+          <script src="/assets/htmx.js" defer />
+          <script src="/assets/views/layout/client/console.ts" type="module" />
+          {scripts.map((script) => (
+            <script src={`/assets/${script}`} type={script.endsWith('.ts') ? 'module' : undefined} defer />
+          ))}
+        </>
+      }
+    >
+      <a class="skip" href="#main">
+        Skip to content
+      </a>
+      <header class="bar">
+        <a class="brand" href="/">
+          <img src="/assets/views/layout/weir.svg" alt="" width="24" height="24" /> Weir
         </a>
-        <header class="bar">
-          <a class="brand" href="/">
-            <img src="/assets/views/layout/weir.svg" alt="" width="24" height="24" /> Weir
-          </a>
-          <nav class="sections" aria-label="Sections">
+        <nav class="sections" aria-label="Sections">
+          <Sections current={section} />
+        </nav>
+        <button type="button" class="needs-script" id="open-palette" aria-haspopup="dialog">
+          Find <kbd>Ctrl K</kbd>
+        </button>
+        <details class="menu">
+          <summary>
+            Menu <OpenIncidents />
+          </summary>
+          <nav aria-label="Sections">
             <Sections current={section} />
           </nav>
-          <button type="button" class="needs-script" id="open-palette" aria-haspopup="dialog">
-            Find <kbd>Ctrl K</kbd>
-          </button>
-          <details class="menu">
-            <summary>
-              Menu <OpenIncidents />
-            </summary>
-            <nav aria-label="Sections">
-              <Sections current={section} />
-            </nav>
-          </details>
-          <div class="who" />
-        </header>
-        <div class="connection" id="connection" role="status" />
-        <p class="notice" id="notice" role="alert" hidden />
-        <main id="main" class={wide ? 'wide' : undefined}>
-          {children}
-        </main>
-        <Palette sections={SECTIONS} />
-        <Shortcuts />
-      </body>
-    </html>
+        </details>
+        <Who {...reader} />
+      </header>
+      <div class="connection" id="connection" role="status" />
+      <p class="notice" id="notice" role="alert" hidden />
+      <main id="main" class={wide ? 'wide' : undefined}>
+        {children}
+      </main>
+      <Palette sections={SECTIONS} />
+      <Shortcuts />
+    </Shell>
   )
 }
 
@@ -99,6 +103,24 @@ function Sections({ current }: { current: string | undefined }) {
       {href === '/incidents' && <OpenIncidents />}
     </a>
   ))
+}
+
+/** Who is signed in. Empty where no one has to be, so that the bar keeps its shape. */
+function Who({ caller, how }: Pick<Reader, 'caller' | 'how'>) {
+  if (caller === undefined || how === 'open') return <div class="who" />
+  return (
+    <div class="who">
+      <span class="who-name" title={`Scope: ${caller.scope}`}>
+        {caller.name}
+      </span>
+      {/* A program sends its secret with every request: it has nothing to sign out of. */}
+      {how === 'cookie' && (
+        <form method="post" action="/logout">
+          <button type="submit">Log out</button>
+        </form>
+      )}
+    </div>
+  )
 }
 
 /** The number of open incidents: the page's script fills it in and keeps it current. */

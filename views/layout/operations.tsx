@@ -1,5 +1,5 @@
 /** One operation of a difference, its values as text. */
-export interface OperationView {
+export interface PatchOperationView {
   op: string
   path: string
   from: string | undefined
@@ -8,7 +8,7 @@ export interface OperationView {
 }
 
 /** A change to a document, path by path, with the values before and after. */
-export function Operations({ operations }: { operations: readonly OperationView[] }) {
+export function Operations({ operations }: { operations: readonly PatchOperationView[] }) {
   return (
     <ol class="operations">
       {operations.map((operation) => (
@@ -27,7 +27,7 @@ const OPERATIONS: Readonly<Record<string, { label: string; sign: string }>> = {
   copy: { label: 'copied', sign: '→' },
 }
 
-function Operation({ op, path, from, before, after }: OperationView) {
+function Operation({ op, path, from, before, after }: PatchOperationView) {
   const { label, sign } = OPERATIONS[op] ?? { label: op, sign: '·' }
   return (
     <li class={label}>

@@ -1,9 +1,9 @@
-import { Page } from './layout.tsx'
+import { type ForReader, Page } from './layout.tsx'
 
 /** Shown instead of a page that can't be. */
-export function ProblemPage({ title, detail }: { title: string; detail: string }) {
+export function ProblemPage({ reader, title, detail }: { title: string; detail: string } & ForReader) {
   return (
-    <Page title={title}>
+    <Page reader={reader} title={title}>
       <section class="panel empty">
         <h1>{title.charAt(0).toUpperCase() + title.slice(1)}</h1>
         <p>{detail}</p>

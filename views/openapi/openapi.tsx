@@ -1,8 +1,9 @@
-import { Page } from '../layout/layout.tsx'
+import type { Child } from 'hono/jsx'
+import { type ForReader, Page } from '../layout/layout.tsx'
 import { Method, Operation, type OperationView } from './operation.tsx'
 import { Prose, Schema, type SchemaView } from './schema.tsx'
 
-export interface OpenApiPageProps {
+export interface ReferenceProps {
   version: string
   description: string
   groups: readonly GroupView[]
@@ -16,11 +17,20 @@ export interface GroupView {
   operations: readonly OperationView[]
 }
 
-/** The API reference, generated from the document at `/openapi/json`. */
-export function OpenApiPage({ version, description, groups, schemas, problems }: OpenApiPageProps) {
+/** The page of the API reference, whose content every reader shares. */
+export function OpenApiPage({ reader, children }: ForReader & { children: Child }) {
   return (
-    <Page title="API" section="/openapi" scripts={['views/openapi/client/openapi.ts']} wide>
+    <Page reader={reader} title="API" section="/openapi" scripts={['views/openapi/client/openapi.ts']} wide>
       <link rel="stylesheet" href="/assets/views/openapi/openapi.css" />
+      {children}
+    </Page>
+  )
+}
+
+/** The API reference, generated from the document at `/openapi/json`. */
+export function Reference({ version, description, groups, schemas, problems }: ReferenceProps) {
+  return (
+    <>
       <div class="heading">
         <div class="title">
           <h1>API</h1>
@@ -63,11 +73,11 @@ export function OpenApiPage({ version, description, groups, schemas, problems }:
           </section>
         </div>
       </div>
-    </Page>
+    </>
   )
 }
 
-function Index({ groups }: Pick<OpenApiPageProps, 'groups'>) {
+function Index({ groups }: Pick<ReferenceProps, 'groups'>) {
   return (
     <nav class="index" aria-label="Operations">
       <label class="needs-script">

@@ -1,46 +1,17 @@
-import { STREAM_KIND, type StreamKind } from '../../src/core/sets/stream-kinds.ts'
+import { STREAM_KIND } from '../../src/core/sets/stream-kinds.ts'
+import type { Stream } from '../../src/streams/ingest/run.ts'
+import type { Looked, LookedAnswer } from '../../src/streams/preview/preview.ts'
 import { JsonText } from '../documents/json-text.tsx'
 import { Fact } from '../layout/fact.tsx'
 import { bytes } from '../layout/format.tsx'
 
 /** The preview of a URL. */
-export interface Found {
-  url: string
-  problem: { code: string; message: string; next: string } | null
-  answer: FoundAnswer | null
-  suggestion: {
-    kind: StreamKind
-    name: string
-    intervalMs: number
-    because: string
-    arrayKeys: readonly string[]
-  } | null
-  warnings: readonly { code: string; message: string }[]
+export interface Found extends Looked {
   /** Streams that already follow it. */
-  known: readonly { id: string; name: string }[]
+  known: readonly Pick<Stream, 'id' | 'name'>[]
 }
 
-export interface FoundAnswer {
-  kind: StreamKind
-  shape: 'events' | 'json' | 'text' | 'html' | 'binary' | 'empty'
-  status: number
-  contentType: string | null
-  redirects: readonly { status: number; to: string }[]
-  wireBytes: number
-  bodyBytes: number
-  isWhole: boolean
-  encoding: string | null
-  etag: string | null
-  lastModified: string | null
-  firstByteMs: number
-  tookMs: number
-  sample: { text: string; isCut: boolean } | null
-  events: readonly { event: string; id: string | null; data: string }[]
-  comments: number
-  arrays: readonly { path: string; members: number; key?: string | undefined }[]
-}
-
-const SHAPES: Record<FoundAnswer['shape'], string> = {
+const SHAPES: Record<LookedAnswer['shape'], string> = {
   events: 'Event stream: Weir keeps it open',
   json: 'JSON document: Weir polls it and streams the changes',
   text: 'Text: Weir polls it',
@@ -90,7 +61,7 @@ export function FoundPanel({ url, problem, answer, warnings, known }: Found) {
   )
 }
 
-function Facts(answer: FoundAnswer) {
+function Facts(answer: LookedAnswer) {
   const { kind, status, contentType, encoding, redirects, events, comments } = answer
   const { isPolled } = STREAM_KIND[kind]
   return (
@@ -128,7 +99,7 @@ function Facts(answer: FoundAnswer) {
   )
 }
 
-function Validators({ etag, lastModified }: FoundAnswer) {
+function Validators({ etag, lastModified }: LookedAnswer) {
   if (etag === null && lastModified === null) return <span class="muted">none</span>
   return (
     <>
@@ -138,7 +109,7 @@ function Validators({ etag, lastModified }: FoundAnswer) {
   )
 }
 
-function Content({ url, shape, sample, events, arrays }: FoundAnswer & { url: string }) {
+function Content({ url, shape, sample, events, arrays }: LookedAnswer & { url: string }) {
   return (
     <>
       {arrays.length > 0 && (

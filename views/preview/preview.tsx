@@ -1,6 +1,6 @@
 import type { Child } from 'hono/jsx'
 import { Curl } from '../layout/curl.tsx'
-import { Page } from '../layout/layout.tsx'
+import { type ForReader, Page } from '../layout/layout.tsx'
 import { type Found, FoundPanel } from './found.tsx'
 import { StartFields } from './start.tsx'
 
@@ -18,9 +18,9 @@ export interface LookFormData {
 const METHODS = ['GET', 'POST', 'PUT'] as const
 
 /** Guides through a new stream: paste a URL, preview it, start. */
-export function LookPage(data: LookFormData) {
+export function LookPage({ reader, ...data }: LookFormData & ForReader) {
   return (
-    <Page title="New stream" section="/streams">
+    <Page reader={reader} title="New stream" section="/streams">
       <h1>New stream</h1>
       <LookForm {...data} />
       <p class="muted">
@@ -32,7 +32,6 @@ export function LookPage(data: LookFormData) {
 
 /** One form for all steps, so that headers are typed once: the preview fills in the lower part, Start sends all of it. */
 export function LookForm({ values = {}, found, error, isAsked = false }: LookFormData) {
-  const isOpen = Boolean(values.body || (values.method && values.method !== 'GET'))
   return (
     <>
       <link rel="stylesheet" href="/assets/views/preview/preview.css" />
@@ -72,54 +71,62 @@ export function LookForm({ values = {}, found, error, isAsked = false }: LookFor
             does="preview this API"
           />
         </div>
-        <details open={isOpen || needsHeader(found)}>
-          <summary>Headers, method and body</summary>
-          <div class="asking">
-            <label class="wide">
-              Headers
-              <textarea
-                name="headers"
-                rows={2}
-                spellcheck={false}
-                placeholder="Authorization: Bearer …"
-                autocomplete="off"
-                aria-describedby="about-headers"
-              />
-            </label>
-            <small id="about-headers" class="wide muted">
-              Name: value, one per line. Values are never shown again.
-            </small>
-            <label>
-              Method
-              <select name="method">
-                {METHODS.map((method) => (
-                  <option value={method} selected={values.method === method}>
-                    {method}
-                  </option>
-                ))}
-              </select>
-            </label>
-            <label class="wide">
-              Body
-              <textarea name="body" rows={2} spellcheck={false} placeholder="Not sent with GET">
-                {values.body}
-              </textarea>
-            </label>
-          </div>
-        </details>
+        <RequestFields values={values} found={found} />
         <p id="looking" class="looking" role="status">
           <progress aria-label="Loading preview" /> Sending one request. This can take up to 10 s…
         </p>
         <div id="found">
-          <Outcome values={values} found={found} error={error} />
+          <PreviewOutcome values={values} found={found} error={error} />
         </div>
       </form>
     </>
   )
 }
 
+/** How the API is asked: with which headers, method and body. */
+function RequestFields({ values = {}, found }: Pick<LookFormData, 'values' | 'found'>) {
+  const isOpen = Boolean(values.body || (values.method && values.method !== 'GET'))
+  return (
+    <details open={isOpen || needsHeader(found)}>
+      <summary>Headers, method and body</summary>
+      <div class="asking">
+        <label class="wide">
+          Headers
+          <textarea
+            name="headers"
+            rows={2}
+            spellcheck={false}
+            placeholder="Authorization: Bearer …"
+            autocomplete="off"
+            aria-describedby="about-headers"
+          />
+        </label>
+        <small id="about-headers" class="wide muted">
+          Name: value, one per line. Values are never shown again.
+        </small>
+        <label>
+          Method
+          <select name="method">
+            {METHODS.map((method) => (
+              <option value={method} selected={values.method === method}>
+                {method}
+              </option>
+            ))}
+          </select>
+        </label>
+        <label class="wide">
+          Body
+          <textarea name="body" rows={2} spellcheck={false} placeholder="Not sent with GET">
+            {values.body}
+          </textarea>
+        </label>
+      </div>
+    </details>
+  )
+}
+
 /** The preview, and the settings to start with: the part that a response to the form replaces. */
-export function Outcome({ values = {}, found, error }: LookFormData): Child {
+export function PreviewOutcome({ values = {}, found, error }: LookFormData): Child {
   if (found === undefined && error === undefined) return null
   return (
     <div class="stack">

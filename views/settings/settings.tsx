@@ -1,15 +1,18 @@
 import type { Child } from 'hono/jsx'
-import { Keys, type KeysData } from '../access/keys.tsx'
+import type { workers } from '../../drizzle/schema.ts'
+import type { Config, SettingInForce } from '../../src/config.ts'
+import type { Preferences } from '../../src/routes/settings/preferences.ts'
+import { type KeysData, KeysPanel } from '../access/keys.tsx'
 import { Fact } from '../layout/fact.tsx'
 import { Ago, bytes } from '../layout/format.tsx'
-import { Page } from '../layout/layout.tsx'
+import { type ForReader, Page } from '../layout/layout.tsx'
 
 /** The configuration in force. */
 export interface SettingsView {
   version: string
   /** Name and version of the runtime. */
   runtime: string
-  role: 'all' | 'web' | 'worker'
+  role: Config['role']
   startedAt: Date
   storage: { kind: 'embedded' | 'postgres'; at: string }
   jobs: { kind: 'database' | 'redis'; at: string }
@@ -17,24 +20,23 @@ export interface SettingsView {
   archive: string | null
   retention: { days: number; maxBytes: number | null; maxEntries: number | null; minutesDays: number }
   /** The workers, last seen first. */
-  processes: readonly { name: string; startedAt: Date; seenAt: Date; streams: number; isThis: boolean }[]
+  processes: readonly (typeof workers.$inferSelect & { isThis: boolean })[]
   settings: readonly SettingView[]
 }
 
-export interface SettingView {
-  key: string
-  about: string
-  /** Null when off, and for secrets. */
-  value: string | null
-  isGiven: boolean
-  isSecret: boolean
-  fallback: string | null
-  example: string | null
+/** A setting, with null for what is off, and for secrets. */
+export type SettingView = {
+  [Name in keyof SettingInForce]: undefined extends SettingInForce[Name]
+    ? string | null
+    : SettingInForce[Name]
 }
 
 export interface SettingsPageData extends SettingsView {
-  preferences: { theme: string; zone: string; rows: number }
-  choices: { themes: readonly string[]; zones: readonly string[]; rows: readonly number[] }
+  choices: {
+    themes: readonly Preferences['theme'][]
+    zones: readonly Preferences['zone'][]
+    rows: readonly Preferences['rows'][]
+  }
   isSaved: boolean
   keys: KeysData
   now: Date
@@ -44,13 +46,18 @@ export interface SettingsPageData extends SettingsView {
 const GONE_MS = 60_000
 
 /** The configuration in force, and the reader's preferences. */
-export function SettingsPage({ preferences, choices, isSaved, keys, now, ...view }: SettingsPageData) {
+export function SettingsPage({ reader, choices, isSaved, keys, now, ...view }: SettingsPageData & ForReader) {
   return (
-    <Page title="Settings" section="/settings" scripts={['views/settings/client/settings.ts']}>
+    <Page
+      reader={reader}
+      title="Settings"
+      section="/settings"
+      scripts={['views/settings/client/settings.ts']}
+    >
       <link rel="stylesheet" href="/assets/views/settings/settings.css" />
       <h1>Settings</h1>
-      <PreferencesPanel preferences={preferences} choices={choices} isSaved={isSaved} />
-      <Keys {...keys} now={now} />
+      <PreferencesPanel reader={reader} choices={choices} isSaved={isSaved} />
+      <KeysPanel {...keys} caller={reader.caller} now={now} />
       <RunningPanel {...view} now={now} />
       <Processes processes={view.processes} now={now} />
       <Environment settings={view.settings} />
@@ -67,21 +74,21 @@ const LABELS: Readonly<Record<string, string>> = {
 }
 
 function PreferencesPanel({
-  preferences,
+  reader,
   choices,
   isSaved,
-}: Pick<SettingsPageData, 'preferences' | 'choices' | 'isSaved'>) {
+}: Pick<SettingsPageData & ForReader, 'reader' | 'choices' | 'isSaved'>) {
   return (
     <section class="panel" aria-labelledby="preferences">
       <h2 id="preferences">Preferences</h2>
       <form class="preferences" method="post" action="/settings/preferences" id="preferences-form">
-        <Choice name="theme" legend="Theme" choices={choices.themes} chosen={preferences.theme} />
-        <Choice name="zone" legend="Time zone" choices={choices.zones} chosen={preferences.zone} />
+        <Choice name="theme" legend="Theme" choices={choices.themes} chosen={reader.theme} />
+        <Choice name="zone" legend="Time zone" choices={choices.zones} chosen={reader.zone} />
         <Choice
           name="rows"
           legend="Rows per page"
           choices={choices.rows.map(String)}
-          chosen={String(preferences.rows)}
+          chosen={String(reader.rows)}
         />
         <p class="preferences-end">
           <button type="submit">Save</button>{' '}

@@ -1,51 +1,26 @@
-import type { Child } from 'hono/jsx'
+import type { ArchiveReport } from '../../src/archive/report.ts'
+import type { TriedStep } from '../../src/archive/try-bucket.ts'
 import { Bar } from '../layout/bar.tsx'
 import { Curl } from '../layout/curl.tsx'
+import { Fact } from '../layout/fact.tsx'
 import { Ago, bytes, percent } from '../layout/format.tsx'
-import { Page } from '../layout/layout.tsx'
+import { type ForReader, Page } from '../layout/layout.tsx'
 
-export interface ArchiveView {
-  isConfigured: boolean
-  target: string | null
-  /** Newest first. */
-  days: readonly ArchiveDayView[]
-  totals: { days: number; objects: number; bytes: number }
-  next: { day: string; closesAt: Date; isClosed: boolean } | null
-}
-
-export interface ArchiveDayView {
-  day: string
-  state: 'running' | 'done' | 'failed'
-  /** From 0 to 1. */
-  progress: number
-  /** Streams with an object on that day. */
-  streams: number
-  bytes: number
-  error: string | null
-  endedAt: Date | null
-}
-
-export interface TriedView {
-  step: string
-  isOk: boolean
-  request: { method: string; url: string }
-  response: { status: number; headers: Record<string, string> } | null
-  durationMs: number
-  error: { message: string } | null
-}
+type ArchiveDayReport = ArchiveReport['days'][number]
 
 /** The part of the log that is on S3, and any failures. */
 export function ArchivePage({
+  reader,
   asked = false,
   tried,
   ...view
-}: ArchiveView & {
+}: ArchiveReport & {
   /** Whether a run was just requested. */
   asked?: boolean
-  tried?: readonly TriedView[]
-}) {
+  tried?: readonly TriedStep[]
+} & ForReader) {
   return (
-    <Page title="Archive" section="/archive">
+    <Page reader={reader} title="Archive" section="/archive">
       <link rel="stylesheet" href="/assets/views/storage/archive.css" />
       <div class="heading">
         <div class="title">
@@ -83,7 +58,7 @@ function NotSetUp() {
 }
 
 /** Refreshes itself while the page is open, so that progress is visible with script. */
-function ArchiveState({ days, totals, next, isConfigured, asked }: ArchiveView & { asked: boolean }) {
+function ArchiveState({ days, totals, next, isConfigured, asked }: ArchiveReport & { asked: boolean }) {
   const failed = days.find(({ state }) => state === 'failed')
   const running = days.find(({ state }) => state === 'running')
   const most = Math.max(...days.map((day) => day.bytes), 1)
@@ -154,7 +129,7 @@ function ArchiveState({ days, totals, next, isConfigured, asked }: ArchiveView &
   )
 }
 
-function DayRow({ day, most }: { day: ArchiveDayView; most: number }) {
+function DayRow({ day, most }: { day: ArchiveDayReport; most: number }) {
   return (
     <tr id={`day-${day.day}`}>
       <th scope="row">
@@ -173,7 +148,7 @@ function DayRow({ day, most }: { day: ArchiveDayView; most: number }) {
 const MARKS = { running: '↻', done: '●', failed: '✕' } as const
 const COLORS = { running: 'var(--quiet)', done: 'var(--neon)', failed: 'var(--dead)' } as const
 
-function Next({ next }: Pick<ArchiveView, 'next'>) {
+function Next({ next }: Pick<ArchiveReport, 'next'>) {
   if (next === null) return 'No entries yet'
   return (
     <>
@@ -182,17 +157,8 @@ function Next({ next }: Pick<ArchiveView, 'next'>) {
   )
 }
 
-function Fact({ name, children }: { name: string; children: Child }) {
-  return (
-    <div>
-      <dt>{name}</dt>
-      <dd>{children}</dd>
-    </div>
-  )
-}
-
 /** The result of writing, reading and deleting a small object. */
-function Tried({ steps }: { steps: readonly TriedView[] }) {
+function Tried({ steps }: { steps: readonly TriedStep[] }) {
   return (
     <section class="panel" aria-label="Test">
       <h2>{steps.every(({ isOk }) => isOk) ? 'Bucket test passed' : 'Bucket test failed'}</h2>
@@ -214,7 +180,7 @@ function Tried({ steps }: { steps: readonly TriedView[] }) {
   )
 }
 
-function answerText({ status, headers }: NonNullable<TriedView['response']>): string {
+function answerText({ status, headers }: NonNullable<TriedStep['response']>): string {
   return [status, ...Object.entries(headers).map(([name, value]) => `${name}: ${value}`)].join('\n')
 }
 

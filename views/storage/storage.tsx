@@ -1,16 +1,8 @@
+import type { StorageReport } from '../../src/retention/report.ts'
 import { Bar } from '../layout/bar.tsx'
+import { Fact } from '../layout/fact.tsx'
 import { Ago, bytes } from '../layout/format.tsx'
-import { Page } from '../layout/layout.tsx'
-
-export interface StorageView {
-  days: { day: string; bytes: number; entries: number; archive: 'running' | 'done' | 'failed' | null }[]
-  log: { bytes: number; entries: number }
-  sums: { bytes: number }
-  bounds: { days: number; maxEntries: number | null; maxBytes: number | null; minutesDays: number }
-  blocked: { since: Date; day: string } | null
-  lastDrop: { at: Date; day: string; reason: 'age' | 'entries' | 'bytes'; bytes: number } | null
-  lastTrim: Date | null
-}
+import { type ForReader, Page } from '../layout/layout.tsx'
 
 const REASONS = {
   age: 'age limit',
@@ -19,10 +11,10 @@ const REASONS = {
 } as const
 
 /** The log's size on disk by day, and its limits. */
-export function StoragePage({ days, log, sums, bounds, blocked, lastDrop, lastTrim }: StorageView) {
-  const most = Math.max(...days.map((day) => day.bytes), 1)
+export function StoragePage({ reader, ...report }: StorageReport & ForReader) {
+  const { blocked } = report
   return (
-    <Page title="Storage" section="/storage">
+    <Page reader={reader} title="Storage" section="/storage">
       <h1>Storage</h1>
       {blocked && (
         <section class="panel" role="alert">
@@ -33,74 +25,78 @@ export function StoragePage({ days, log, sums, bounds, blocked, lastDrop, lastTr
           </p>
         </section>
       )}
-      <section class="panel" aria-label="Limits">
-        <dl class="facts">
-          <Fact name="Log">
-            {bytes(log.bytes)}
-            {bounds.maxBytes !== null && ` of ${bytes(bounds.maxBytes)}`}
-          </Fact>
-          <Fact name="Entries">
-            {log.entries.toLocaleString('en')}
-            {bounds.maxEntries !== null && ` of ${bounds.maxEntries.toLocaleString('en')}`}
-          </Fact>
-          <Fact name="Retention">{bounds.days} days</Fact>
-          <Fact name="Rollups">
-            {bytes(sums.bytes)}, minutes kept {bounds.minutesDays} days
-          </Fact>
-          <Fact name="Last deleted">
-            {lastDrop === null ? (
-              'Never'
-            ) : (
-              <>
-                {lastDrop.day}, {bytes(lastDrop.bytes)}, {REASONS[lastDrop.reason]}, <Ago at={lastDrop.at} />
-              </>
-            )}
-          </Fact>
-          {lastTrim !== null && (
-            <Fact name="Today trimmed">
-              <Ago at={lastTrim} />
-            </Fact>
-          )}
-        </dl>
-      </section>
-      <section class="panel" aria-label="Days">
-        <table>
-          <thead>
-            <tr>
-              <th scope="col">Day (UTC)</th>
-              <th scope="col" class="number">
-                Entries
-              </th>
-              <th scope="col" class="number">
-                Size
-              </th>
-              <th scope="col">Archive</th>
-            </tr>
-          </thead>
-          <tbody>
-            {days.map((day) => (
-              <tr id={`day-${day.day}`}>
-                <th scope="row">
-                  {day.day}
-                  <Bar share={day.bytes / most} color="var(--quiet)" />
-                </th>
-                <td class="number">{day.entries.toLocaleString('en')}</td>
-                <td class="number">{bytes(day.bytes)}</td>
-                <td>{day.archive ?? '–'}</td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </section>
+      <Limits {...report} />
+      <Days days={report.days} />
     </Page>
   )
 }
 
-function Fact({ name, children }: { name: string; children: unknown }) {
+function Limits({ log, sums, bounds, lastDrop, lastTrim }: StorageReport) {
   return (
-    <div>
-      <dt>{name}</dt>
-      <dd>{children as string}</dd>
-    </div>
+    <section class="panel" aria-label="Limits">
+      <dl class="facts">
+        <Fact name="Log">
+          {bytes(log.bytes)}
+          {bounds.maxBytes !== null && ` of ${bytes(bounds.maxBytes)}`}
+        </Fact>
+        <Fact name="Entries">
+          {log.entries.toLocaleString('en')}
+          {bounds.maxEntries !== null && ` of ${bounds.maxEntries.toLocaleString('en')}`}
+        </Fact>
+        <Fact name="Retention">{bounds.days} days</Fact>
+        <Fact name="Rollups">
+          {bytes(sums.bytes)}, minutes kept {bounds.minutesDays} days
+        </Fact>
+        <Fact name="Last deleted">
+          {lastDrop === null ? (
+            'Never'
+          ) : (
+            <>
+              {lastDrop.day}, {bytes(lastDrop.bytes)}, {REASONS[lastDrop.reason]}, <Ago at={lastDrop.at} />
+            </>
+          )}
+        </Fact>
+        {lastTrim !== null && (
+          <Fact name="Today trimmed">
+            <Ago at={lastTrim} />
+          </Fact>
+        )}
+      </dl>
+    </section>
+  )
+}
+
+function Days({ days }: Pick<StorageReport, 'days'>) {
+  const most = Math.max(...days.map((day) => day.bytes), 1)
+  return (
+    <section class="panel" aria-label="Days">
+      <table>
+        <thead>
+          <tr>
+            <th scope="col">Day (UTC)</th>
+            <th scope="col" class="number">
+              Entries
+            </th>
+            <th scope="col" class="number">
+              Size
+            </th>
+            <th scope="col">Archive</th>
+          </tr>
+        </thead>
+        <tbody>
+          {days.map((day) => (
+            <tr id={`day-${day.day}`}>
+              <th scope="row">
+                {day.day}
+                <Bar share={day.bytes / most} color="var(--quiet)" />
+              </th>
+              <td class="number">{day.entries.toLocaleString('en')}</td>
+              <td class="number">{bytes(day.bytes)}</td>
+              <td>{day.archive ?? '–'}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </section>
   )
 }

@@ -1,11 +1,12 @@
 import type { Child } from 'hono/jsx'
 import { eachField, emptyFields, PLAIN_FIELDS } from '../../src/core/sets/stream-fields.ts'
-import { STREAM_KIND, STREAM_KINDS, type StreamKind } from '../../src/core/sets/stream-kinds.ts'
+import { STREAM_KIND, STREAM_KINDS } from '../../src/core/sets/stream-kinds.ts'
+import type { Stream } from '../../src/streams/ingest/run.ts'
 import { Curl } from '../layout/curl.tsx'
-import { Page } from '../layout/layout.tsx'
+import { type ForReader, Page } from '../layout/layout.tsx'
 
 export interface StreamFormData {
-  stream: { id: string; name: string; kind: StreamKind }
+  stream: Pick<Stream, 'id' | 'name' | 'kind'>
   /** Values by field name, without the values of headers. */
   values: Readonly<Record<string, string>>
   /** Names of the headers that are set; their values are never shown. */
@@ -26,10 +27,10 @@ const FIXED = {
 }
 
 /** Changes a stream. */
-export function StreamEditPage(data: StreamFormData) {
+export function StreamEditPage({ reader, ...data }: StreamFormData & ForReader) {
   const { stream, error, fixed } = data
   return (
-    <Page title={`Edit ${stream.name}`} section="/streams">
+    <Page reader={reader} title={`Edit ${stream.name}`} section="/streams">
       <link rel="stylesheet" href="/assets/views/stream/stream.css" />
       <h1 class="wrap">
         Edit <a href={`/streams/${stream.id}`}>{stream.name}</a>

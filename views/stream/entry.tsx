@@ -1,26 +1,21 @@
+import type { Entry, Exchange } from '../../src/streams/recording/entry.ts'
 import { Fact } from '../layout/fact.tsx'
 import { bytes } from '../layout/format.tsx'
-import { Page } from '../layout/layout.tsx'
-import { Operations, type OperationView } from '../layout/operations.tsx'
+import { type ForReader, Page } from '../layout/layout.tsx'
+import { Operations, type PatchOperationView } from '../layout/operations.tsx'
 import { type EntryRow, kindText } from './log.tsx'
 
-export interface EntryDetail extends EntryRow {
-  request: { method: string; url: string; headers: Readonly<Record<string, string>> } | undefined
-  response:
-    | { headers: Readonly<Record<string, string>>; firstByteMs: number; durationMs?: number }
-    | undefined
-  hash: string | undefined
-  eventId: string | undefined
+export interface EntryDetail extends EntryRow, Partial<Exchange>, Pick<Entry, 'hash' | 'eventId'> {
   /** Its data as text, truncated. */
   data: string | undefined
   cut: boolean
   /** The changes of a patch; left out for other entries and for large ones. */
-  change?: { operations: readonly OperationView[]; more: number }
+  change?: { operations: readonly PatchOperationView[]; more: number }
 }
 
-export function EntryPage({ entry, name }: { entry: EntryDetail; name: string }) {
+export function EntryPage({ reader, entry, name }: { entry: EntryDetail; name: string } & ForReader) {
   return (
-    <Page title={`Entry ${entry.seq} of ${name}`} section="/streams">
+    <Page reader={reader} title={`Entry ${entry.seq} of ${name}`} section="/streams">
       <link rel="stylesheet" href="/assets/views/stream/stream.css" />
       <link rel="stylesheet" href="/assets/views/layout/operations.css" />
       <h1 class="wrap">

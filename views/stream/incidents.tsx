@@ -1,9 +1,9 @@
-import { IncidentItem, type IncidentRow } from '../incidents/incidents.tsx'
+import { IncidentItem, type IncidentView } from '../incidents/incidents.tsx'
 
 export interface StreamIncidentsData {
   streamId: string
   /** Open ones first, then resolved ones; the newest of each first. */
-  items: readonly IncidentRow[]
+  items: readonly IncidentView[]
   /** Whether there are more. */
   more: boolean
 }

@@ -1,17 +1,15 @@
 import { ENTRY_KIND, ENTRY_KINDS, VERSION_KINDS } from '../../src/core/sets/entry-kinds.ts'
+import type { Entry } from '../../src/streams/recording/entry.ts'
 import { bytes } from '../layout/format.tsx'
 
-export interface EntryRow {
-  streamId: string
-  seq: number
+export interface EntryRow
+  extends Pick<
+    Entry,
+    'streamId' | 'seq' | 'kind' | 'event' | 'changed' | 'wireBytes' | 'bodyBytes' | 'patchBytes'
+  > {
   at: Date
-  kind: string
-  event: string | undefined
-  changed: boolean | undefined
+  /** Of the response. */
   status: number | undefined
-  wireBytes: number
-  bodyBytes: number
-  patchBytes: number | undefined
   /** Start of its data. */
   preview: string
 }

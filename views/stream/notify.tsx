@@ -1,11 +1,13 @@
+import type { ChannelView } from '../../src/channels/channels.ts'
+import type { DeliveryStatus } from '../../src/channels/deliveries.ts'
 import { Curl } from '../layout/curl.tsx'
 
 export interface NotifyData {
   streamId: string
   /** Channels that a message goes to, or went to. */
-  responsible: readonly { id: string; name: string; kind: string }[]
+  responsible: readonly Pick<ChannelView, 'id' | 'name' | 'kind'>[]
   /** Responsible too, but suspended. */
-  suspended: readonly { id: string; name: string }[]
+  suspended: readonly Pick<ChannelView, 'id' | 'name'>[]
   /** What was typed, after an error. */
   message?: string
   error?: string
@@ -17,7 +19,7 @@ export interface SentRow {
   deliveryId: string
   channelId: string
   channel: string
-  status: 'pending' | 'delivered' | 'failed' | 'cancelled'
+  status: DeliveryStatus
 }
 
 /** Sends a message to the channels responsible for a stream, and shows its deliveries. */
@@ -81,7 +83,7 @@ export function NotifyPanel(data: NotifyData) {
   )
 }
 
-const DELIVERY_STATUSES: Record<SentRow['status'], [mark: string, colour: string, text: string]> = {
+const DELIVERY_STATUSES: Record<SentRow['status'], [mark: string, color: string, text: string]> = {
   pending: ['◐', 'stalled', 'sending'],
   delivered: ['✓', 'live', 'delivered'],
   failed: ['✕', 'dead', 'failed'],
@@ -101,11 +103,11 @@ export function SentList({ streamId, sent }: { streamId: string; sent: readonly 
       hx-swap={isPending ? 'outerHTML' : undefined}
     >
       {sent.map(({ channelId, channel, status }) => {
-        const [mark, colour, text] = DELIVERY_STATUSES[status]
+        const [mark, color, text] = DELIVERY_STATUSES[status]
         return (
           <li>
             <a href={`/channels/${channelId}`}>{channel}</a>{' '}
-            <span class={`status ${colour}`}>
+            <span class={`status ${color}`}>
               <span aria-hidden="true">{mark}</span> {text}
             </span>
           </li>

@@ -1,3 +1,5 @@
+import type { Baselines, Shares } from '../../src/core/measures.ts'
+import type { FanoutSums, PathChanges } from '../../src/streams/measures/measures.ts'
 import { Bar } from '../layout/bar.tsx'
 import { bytes, percent } from '../layout/format.tsx'
 
@@ -6,21 +8,20 @@ export interface SavingsView {
   /** Bytes for each way to follow the stream; `null` if no poll succeeded. */
   moved: Readonly<Record<Way, number>> | null
   /** Share that streaming saves over each way of polling, with gzip if that uses it: at most 1, negative for a loss. */
-  saved: Readonly<Record<Polling, number | null>> | undefined
+  saved: Shares | undefined
   /** Share of what polling brings that is new, 0 to 1. */
   freshness: number | null
   /** What real subscribers were sent; left out if there were none. */
-  sent: { subscribers: number; connections: number; wireBytes: number; slow: number } | undefined
+  sent: (Pick<FanoutSums, 'connections' | 'wireBytes' | 'slow'> & { subscribers: number }) | undefined
   intervalMs: number
   suggestedIntervalMs: number | null
   /** Comparisons that the suggestion rests on. */
   samples: number
   /** Paths that change most, most changes first. */
-  paths: readonly { path: string; changes: number; share: number }[]
+  paths: readonly PathChanges[]
 }
 
-type Polling = 'plain' | 'gzip' | 'conditional'
-type Way = Polling | 'streaming' | 'streamingGzip'
+type Way = keyof Baselines | 'streaming' | 'streamingGzip'
 
 const WAYS: readonly { way: Way; label: string }[] = [
   { way: 'plain', label: 'Polling, uncompressed' },
@@ -95,7 +96,7 @@ function Ways({ moved, saved }: Pick<SavingsView, 'moved' | 'saved'>) {
   )
 }
 
-function isPolling(way: Way): way is Polling {
+function isPolling(way: Way): way is keyof Baselines {
   return way !== 'streaming' && way !== 'streamingGzip'
 }
 

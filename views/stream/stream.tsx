@@ -1,10 +1,13 @@
-import type { Status } from '../../src/core/sets/statuses.ts'
-import { PLAIN_FIELDS, type PlainValues } from '../../src/core/sets/stream-fields.ts'
-import { STREAM_KIND, type StreamKind } from '../../src/core/sets/stream-kinds.ts'
+import type { Evidence } from '../../src/core/judging/status.ts'
+import type { Sums } from '../../src/core/measures.ts'
+import { PLAIN_FIELDS, type PlainName, type PlainValues } from '../../src/core/sets/stream-fields.ts'
+import { STREAM_KIND } from '../../src/core/sets/stream-kinds.ts'
+import type { Stream } from '../../src/streams/ingest/run.ts'
+import type { StreamStatus } from '../../src/streams/status/status.ts'
 import { Curl } from '../layout/curl.tsx'
 import { Fact } from '../layout/fact.tsx'
 import { Ago, bytes, percent, rate, Sparkline, StatusBadge } from '../layout/format.tsx'
-import { Page } from '../layout/layout.tsx'
+import { type ForReader, Page } from '../layout/layout.tsx'
 import { TwinOffer, TwinPanel, type TwinView } from '../twins/twin.tsx'
 import { type ChartsData, ChartsPanel } from './charts.tsx'
 import { StreamIncidents, type StreamIncidentsData } from './incidents.tsx'
@@ -15,50 +18,37 @@ import { StartStop } from './start-stop.tsx'
 import { type TimelineData, TimelinePanel } from './timeline.tsx'
 import { type WeekData, WeekPanel } from './week.tsx'
 
-export interface StreamHeader extends PlainValues {
-  id: string
-  name: string
-  url: string
-  kind: StreamKind
-  intervalMs: number
-  desired: 'running' | 'stopped' | 'idle'
-}
+export type StreamHeader = Pick<
+  Stream,
+  'id' | 'name' | 'url' | 'kind' | 'intervalMs' | 'desired' | PlainName
+>
 
-export interface StatusView {
+export interface StatusView extends Pick<StreamStatus, 'status' | 'reason' | 'statusSince' | 'run'> {
   stream: StreamHeader
-  status: Status
-  reason: string
-  statusSince: Date
-  run: { worker: string; epoch: number; attempt: number; since: Date } | undefined
   entries: number
   perMinute: number
-  evidence: {
-    lastByteAt: Date | undefined
-    lastHeartbeatAt: Date | undefined
-    lastEventAt: Date | undefined
-    lastPollAt: Date | undefined
-    failures: number
-    nextRetryAt: Date | undefined
-    lastError: { code: string; message: string; at: Date } | undefined
-  }
+  evidence: EvidenceView
+}
+
+/** Evidence with its times as dates. */
+export interface EvidenceView extends Pick<Evidence, 'failures'> {
+  lastByteAt: Date | undefined
+  lastHeartbeatAt: Date | undefined
+  lastEventAt: Date | undefined
+  lastPollAt: Date | undefined
+  nextRetryAt: Date | undefined
+  lastError: { code: string; message: string; at: Date } | undefined
 }
 
 export interface MeasureView {
   /** Of the last 24 hours. */
-  total: {
-    entries: number
-    wireBytes: number
-    bodyBytes: number
-    patchBytes: number
-    compared: number
-    changed: number
-  }
+  total: Pick<Sums, 'entries' | 'wireBytes' | 'bodyBytes' | 'patchBytes' | 'compared' | 'changed'>
   rank: number | null
   samples: number
   changeRate: number | null
   lastChangedAt: Date | undefined
   /** Per minute, over the last hour, oldest first. */
-  minutes: readonly { wireBytes: number; changed: number; entries: number }[]
+  minutes: readonly Pick<Sums, 'wireBytes' | 'changed' | 'entries'>[]
 }
 
 export interface StreamPageData {
@@ -78,11 +68,12 @@ export interface StreamPageData {
   log: LogData
 }
 
-export function StreamPage(data: StreamPageData) {
+export function StreamPage({ reader, ...data }: StreamPageData & ForReader) {
   const { status, measures, charts, timeline, week, savings, twin, incidents, notify, log } = data
   const { stream } = status
   return (
     <Page
+      reader={reader}
       title={stream.name}
       section="/streams"
       scripts={[
@@ -133,8 +124,7 @@ function PlainFacts(stream: PlainValues) {
 
 /** The status with its evidence: on the first page and in every live update. */
 export function StatusPanel(status: StatusView) {
-  const { stream, evidence, run } = status
-  const { label, isPolled, counts, lastEvent } = STREAM_KIND[stream.kind]
+  const { stream } = status
   return (
     <section id="status" class="panel" aria-label="Status">
       <div class="heading">
@@ -142,85 +132,90 @@ export function StatusPanel(status: StatusView) {
           <h1>{stream.name}</h1>
           <p class="muted mono wrap">{stream.url}</p>
         </div>
-        <div class="actions">
-          <a class="button" href={`/streams/${stream.id}/document`}>
-            Document
-          </a>
-          <a class="button" href={`/streams/${stream.id}/edit`}>
-            Edit
-          </a>
-          <StartStop
-            id={stream.id}
-            name={stream.name}
-            desired={stream.desired}
-            target="#status"
-            from="page"
-          />
-          <form
-            method="post"
-            action={`/streams/${stream.id}/remove`}
-            hx-post={`/streams/${stream.id}/remove`}
-            hx-confirm={`Delete ${stream.name} and its log? This can't be undone.`}
-          >
-            <button type="submit">Delete</button>{' '}
-            <Curl method="DELETE" path={`/api/streams/${stream.id}`} does={`delete ${stream.name}`} />
-          </form>
-        </div>
+        <Actions {...stream} />
       </div>
       <p class="judgement">
         <StatusBadge status={status.status} /> {status.reason}
       </p>
-      <dl class="facts">
-        <Fact name={`${status.status[0]?.toUpperCase()}${status.status.slice(1)} since`}>
-          <Ago at={status.statusSince} />
-        </Fact>
-        <Fact name="Kind">{isPolled ? `Polled every ${stream.intervalMs / 1000} s` : label}</Fact>
-        <Fact name={counts === 'polls' ? 'Polls per minute' : 'Events per minute'}>
-          {rate(status.perMinute)}
-        </Fact>
-        <Fact name="Entries">{status.entries.toLocaleString('en')}</Fact>
-        <Fact name="Last byte">
-          <Ago at={evidence.lastByteAt} />
-        </Fact>
-        <Fact name={lastEvent}>
-          <Ago at={evidence.lastEventAt} />
-        </Fact>
-        {isPolled ? (
-          <Fact name="Last poll">
-            <Ago at={evidence.lastPollAt} />
-          </Fact>
-        ) : (
-          <Fact name="Last heartbeat">
-            <Ago at={evidence.lastHeartbeatAt} />
-          </Fact>
-        )}
-        <PlainFacts {...stream} />
-        <Fact name="Consecutive failures">{evidence.failures}</Fact>
-        {evidence.nextRetryAt && (
-          <Fact name="Next retry">
-            <Ago at={evidence.nextRetryAt} />
-          </Fact>
-        )}
-        <Fact name="Runner">
-          {run ? (
-            <>
-              <span class="mono">{run.worker}</span>
-              <span class="below">
-                run {run.epoch}, started <Ago at={run.since} />
-              </span>
-            </>
-          ) : (
-            <span class="muted">none</span>
-          )}
-        </Fact>
-        {evidence.lastError && (
-          <Fact name="Last error">
-            <code>{evidence.lastError.code}</code> {evidence.lastError.message}{' '}
-            <Ago at={evidence.lastError.at} />
-          </Fact>
-        )}
-      </dl>
+      <Facts {...status} />
     </section>
+  )
+}
+
+function Actions({ id, name, desired }: StreamHeader) {
+  return (
+    <div class="actions">
+      <a class="button" href={`/streams/${id}/document`}>
+        Document
+      </a>
+      <a class="button" href={`/streams/${id}/edit`}>
+        Edit
+      </a>
+      <StartStop id={id} name={name} desired={desired} target="#status" from="page" />
+      <form
+        method="post"
+        action={`/streams/${id}/remove`}
+        hx-post={`/streams/${id}/remove`}
+        hx-confirm={`Delete ${name} and its log? This can't be undone.`}
+      >
+        <button type="submit">Delete</button>{' '}
+        <Curl method="DELETE" path={`/api/streams/${id}`} does={`delete ${name}`} />
+      </form>
+    </div>
+  )
+}
+
+function Facts({ stream, status, statusSince, perMinute, entries, evidence, run }: StatusView) {
+  const { label, isPolled, counts, lastEvent } = STREAM_KIND[stream.kind]
+  return (
+    <dl class="facts">
+      <Fact name={`${status[0]?.toUpperCase()}${status.slice(1)} since`}>
+        <Ago at={statusSince} />
+      </Fact>
+      <Fact name="Kind">{isPolled ? `Polled every ${stream.intervalMs / 1000} s` : label}</Fact>
+      <Fact name={counts === 'polls' ? 'Polls per minute' : 'Events per minute'}>{rate(perMinute)}</Fact>
+      <Fact name="Entries">{entries.toLocaleString('en')}</Fact>
+      <Fact name="Last byte">
+        <Ago at={evidence.lastByteAt} />
+      </Fact>
+      <Fact name={lastEvent}>
+        <Ago at={evidence.lastEventAt} />
+      </Fact>
+      {isPolled ? (
+        <Fact name="Last poll">
+          <Ago at={evidence.lastPollAt} />
+        </Fact>
+      ) : (
+        <Fact name="Last heartbeat">
+          <Ago at={evidence.lastHeartbeatAt} />
+        </Fact>
+      )}
+      <PlainFacts {...stream} />
+      <Fact name="Consecutive failures">{evidence.failures}</Fact>
+      {evidence.nextRetryAt && (
+        <Fact name="Next retry">
+          <Ago at={evidence.nextRetryAt} />
+        </Fact>
+      )}
+      <Fact name="Runner">
+        {run ? (
+          <>
+            <span class="mono">{run.worker}</span>
+            <span class="below">
+              run {run.epoch}, started <Ago at={run.since} />
+            </span>
+          </>
+        ) : (
+          <span class="muted">none</span>
+        )}
+      </Fact>
+      {evidence.lastError && (
+        <Fact name="Last error">
+          <code>{evidence.lastError.code}</code> {evidence.lastError.message}{' '}
+          <Ago at={evidence.lastError.at} />
+        </Fact>
+      )}
+    </dl>
   )
 }
 

@@ -1,11 +1,15 @@
 import type { Child } from 'hono/jsx'
+import type { IncidentView } from '../incidents/incidents.tsx'
 
 export interface TimelineData {
   from: Date
   to: Date
   /** Oldest first. */
   runs: readonly { epoch: number; worker: string; from: Date; to: Date | undefined; why: string | null }[]
-  incidents: readonly { id: string; title: string; severity: string; from: Date; to: Date | undefined }[]
+  incidents: readonly (Pick<IncidentView, 'id' | 'title' | 'severity'> & {
+    from: Date
+    to: Date | undefined
+  })[]
   /** Whether there are more than are shown. */
   isCut: boolean
 }

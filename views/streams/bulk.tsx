@@ -1,6 +1,8 @@
+import type { BulkReport } from '../../src/routes/streams/bulk.ts'
+import type { BulkAction } from '../../src/streams/registry/bulk.ts'
 import { Curl } from '../layout/curl.tsx'
-import { Page } from '../layout/layout.tsx'
-import { filterOf, type ListedAs, listLink } from './links.ts'
+import { type ForReader, Page } from '../layout/layout.tsx'
+import { type ListedAs, listLink, onlyFilter } from './links.ts'
 
 /** Bulk actions, with the label of the button and the word in the report. */
 const ACTIONS = {
@@ -9,16 +11,7 @@ const ACTIONS = {
   tag: { label: 'Add tag', done: 'Tagged' },
   untag: { label: 'Remove tag', done: 'Untagged' },
   delete: { label: 'Delete…', done: 'Deleted' },
-} as const
-export type BulkName = keyof typeof ACTIONS
-
-export interface BulkResult {
-  total: number
-  changed: number
-  unchanged: number
-  failed: number
-  failures: readonly { id: string; problem: { detail: string } }[]
-}
+} as const satisfies Record<BulkAction, { label: string; done: string }>
 
 /** Applies one action to all selected rows: their checkboxes belong to this form. */
 export function BulkBar({ total, filter }: { total: number; filter: ListedAs }) {
@@ -42,7 +35,7 @@ export function BulkBar({ total, filter }: { total: number; filter: ListedAs }) 
       <Action name="delete" />
       <details class="curls needs-script">
         <summary>curl</summary>
-        {(Object.keys(ACTIONS) as BulkName[]).map((name) => (
+        {(Object.keys(ACTIONS) as BulkAction[]).map((name) => (
           <BulkCurl name={name} />
         ))}
       </details>
@@ -52,7 +45,7 @@ export function BulkBar({ total, filter }: { total: number; filter: ListedAs }) 
   )
 }
 
-function Action({ name }: { name: BulkName }) {
+function Action({ name }: { name: BulkAction }) {
   return (
     <button type="submit" name="action" value={name}>
       {ACTIONS[name].label}
@@ -61,7 +54,7 @@ function Action({ name }: { name: BulkName }) {
 }
 
 /** The action for the selected streams, or for all that match the filter. */
-function BulkCurl({ name }: { name: BulkName }) {
+function BulkCurl({ name }: { name: BulkAction }) {
   const which = { ids: '{all:id?!all}', filter: '{query:filter?all}' }
   const tag = name === 'tag' || name === 'untag' ? { tag: '{tag}' } : {}
   const atMost = name === 'delete' ? { atMost: '{number:total?all}' } : {}
@@ -85,9 +78,9 @@ export interface ConfirmProps {
 }
 
 /** Asks, on a page of its own, before streams are deleted. */
-export function BulkConfirmPage({ count, ids, filter }: ConfirmProps) {
+export function BulkConfirmPage({ reader, count, ids, filter }: ConfirmProps & ForReader) {
   return (
-    <Page title="Delete streams" section="/streams">
+    <Page reader={reader} title="Delete streams" section="/streams">
       <h1>
         Delete {count.toLocaleString('en')} {count === 1 ? 'stream' : 'streams'}?
       </h1>
@@ -115,16 +108,17 @@ export function BulkConfirmPage({ count, ids, filter }: ConfirmProps) {
 
 /** The result, for browsers without script. */
 export function BulkResultPage({
+  reader,
   action,
   result,
   filter,
 }: {
-  action: BulkName
-  result: BulkResult
+  action: BulkAction
+  result: BulkReport
   filter: ListedAs
-}) {
+} & ForReader) {
   return (
-    <Page title="Done" section="/streams">
+    <Page reader={reader} title="Done" section="/streams">
       <h1>
         {ACTIONS[action].done} {result.changed.toLocaleString('en')} of {result.total.toLocaleString('en')}
       </h1>
@@ -147,5 +141,5 @@ export function BulkResultPage({
 }
 
 function queryOf(listed: ListedAs): string {
-  return listLink(filterOf(listed)).split('?')[1] ?? ''
+  return listLink(onlyFilter(listed)).split('?')[1] ?? ''
 }

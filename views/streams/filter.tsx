@@ -1,7 +1,8 @@
 import { STREAM_KIND, STREAM_KINDS } from '../../src/core/sets/stream-kinds.ts'
+import type { Order, Sort } from '../../src/streams/registry/listing.ts'
 import { FILTER_NAMES, isFiltered, type ListedAs, listLink } from './links.ts'
 
-const SORT_WORDS: Readonly<Record<string, string>> = {
+const SORT_WORDS: Readonly<Record<Sort, string>> = {
   name: 'Name',
   status: 'Status',
   lastEvent: 'Last event',
@@ -14,7 +15,7 @@ const FILTER_WORDS = { q: 'Search', tag: 'Tag', host: 'Host', status: 'Status', 
 const KIND_WORDS: Readonly<Record<string, string>> = Object.fromEntries(
   STREAM_KINDS.map((kind) => [kind, STREAM_KIND[kind].label]),
 )
-const ORDER_WORDS = { asc: 'Ascending', desc: 'Descending' } as const
+const ORDER_WORDS: Readonly<Record<Order, string>> = { asc: 'Ascending', desc: 'Descending' }
 
 /** Filters the list by page loads, so that a filtered list has a link that can be shared. */
 export function FilterForm({ listed }: { listed: ListedAs }) {

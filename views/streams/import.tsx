@@ -1,25 +1,20 @@
+import type { Totals } from '../../src/routes/transfer/import-report.ts'
+import type { Outcome } from '../../src/transfer/item.ts'
 import { Curl } from '../layout/curl.tsx'
-import { Page } from '../layout/layout.tsx'
+import { type ForReader, Page } from '../layout/layout.tsx'
 
 /** The outcome of each line of a file, or its preview. */
-export interface ImportReport {
+export interface ImportReportView {
   dryRun: boolean
-  totals: { lines: number; created: number; unchanged: number; updated: number; failed: number }
+  totals: Readonly<Totals>
   /** The lines that are shown. */
-  lines: readonly {
-    line: number
-    outcome: string
-    url: string | null
-    name?: string
-    droppedHeaders?: readonly string[]
-    problem?: { detail: string }
-  }[]
+  lines: readonly Outcome[]
 }
 
 export interface ImportPageData {
   /** What was entered, if the form was sent without script. */
   values?: { text?: string; tag?: string; start?: string; headers?: string; params?: string; server?: string }
-  report?: ImportReport
+  report?: ImportReportView
   error?: string
 }
 
@@ -30,112 +25,143 @@ const IMPORT_PATH =
 export const SHOWN = 200
 
 /** Imports many streams from a file, after a preview. */
-export function ImportPage({ values = {}, report, error }: ImportPageData) {
+export function ImportPage({ reader, values, report, error }: ImportPageData & ForReader) {
   return (
-    <Page title="Import streams" section="/streams" scripts={['views/streams/client/import.ts']}>
+    <Page
+      reader={reader}
+      title="Import streams"
+      section="/streams"
+      scripts={['views/streams/client/import.ts']}
+    >
       <link rel="stylesheet" href="/assets/views/streams/streams.css" />
       <h1>Import streams</h1>
-      <form
-        id="import"
-        class="panel stack"
-        method="post"
-        action="/streams/import"
-        enctype="multipart/form-data"
-      >
-        <div class="drop" id="drop">
-          <label for="import-file">Registrations file or OpenAPI document</label>
-          <p>
-            <input
-              type="file"
-              id="import-file"
-              name="file"
-              accept=".json,.ndjson,.jsonl,.csv,.tsv,.yaml,.yml"
-              aria-describedby="import-formats"
-            />
-          </p>
-          <p class="muted" id="import-formats">
-            JSON, NDJSON, CSV with a header row, or OpenAPI 3 in JSON or YAML. Up to 32 MiB.
-          </p>
-        </div>
-        <details open={values.text !== undefined}>
-          <summary>Or paste text</summary>
-          <label>
-            File contents
-            <textarea name="text" rows={8} spellcheck={false}>
-              {values.text ?? ''}
-            </textarea>
-          </label>
-        </details>
-        <div class="import-options">
-          <label>
-            Tag
-            <input name="tag" value={values.tag} maxlength={64} />
-          </label>
-          <label>
-            New streams
-            <select name="start">
-              <option value="">Start, unless the file says otherwise</option>
-              <option value="false" selected={values.start === 'false'}>
-                Don't start, unless the file says otherwise
-              </option>
-            </select>
-          </label>
-          <label>
-            OpenAPI server
-            <input name="server" type="url" value={values.server} placeholder="https://api.example.com/v1" />
-          </label>
-          <label>
-            Secret headers, one per line
-            <textarea name="headers" rows={2} placeholder="Authorization: Bearer …" autocomplete="off" />
-          </label>
-          <label>
-            OpenAPI parameters, one per line
-            <textarea name="params" rows={2} placeholder="shopId=7">
-              {values.params ?? ''}
-            </textarea>
-          </label>
-        </div>
-        <fieldset id="import-secrets" class="import-options" hidden>
-          <legend>Required secrets</legend>
-        </fieldset>
-        <p class="actions">
-          <button type="submit" class="primary" name="dryRun" value="true">
-            Preview
-          </button>
-          <button type="submit" name="dryRun" value="false" id="import-now">
-            Import
-          </button>
-          <Curl path={IMPORT_PATH} file={['file', 'text']} does="import this file" />
-        </p>
-        <p id="import-result" role="status" class={error ? 'error' : undefined}>
-          {error ?? (report && wordsOf(report))}
-        </p>
-        <progress id="import-progress" aria-label="Progress" hidden />
-      </form>
-      <section class="panel" id="import-report" aria-label="Import results" hidden={!report}>
-        <div class="table-scroll">
-          <table class="import-lines">
-            <thead>
-              <tr>
-                <th scope="col" class="number">
-                  Line
-                </th>
-                <th scope="col">Outcome</th>
-                <th scope="col">Stream</th>
-              </tr>
-            </thead>
-            <tbody id="import-lines">{report?.lines.map(ReportLine)}</tbody>
-          </table>
-        </div>
-        <p class="muted" id="import-more">
-          {report && more(report) > 0 && `And ${more(report)} more lines.`}
-        </p>
-      </section>
+      <ImportForm values={values} report={report} error={error} />
+      <ImportResults report={report} />
     </Page>
   )
 }
 
-function ReportLine({ line, outcome, url, name, droppedHeaders, problem }: ImportReport['lines'][number]) {
+function ImportForm({ values = {}, report, error }: ImportPageData) {
+  return (
+    <form
+      id="import"
+      class="panel stack"
+      method="post"
+      action="/streams/import"
+      enctype="multipart/form-data"
+    >
+      <div class="drop" id="drop">
+        <label for="import-file">Registrations file or OpenAPI document</label>
+        <p>
+          <input
+            type="file"
+            id="import-file"
+            name="file"
+            accept=".json,.ndjson,.jsonl,.csv,.tsv,.yaml,.yml"
+            aria-describedby="import-formats"
+          />
+        </p>
+        <p class="muted" id="import-formats">
+          JSON, NDJSON, CSV with a header row, or OpenAPI 3 in JSON or YAML. Up to 32 MiB.
+        </p>
+      </div>
+      <details open={values.text !== undefined}>
+        <summary>Or paste text</summary>
+        <label>
+          File contents
+          <textarea name="text" rows={8} spellcheck={false}>
+            {values.text ?? ''}
+          </textarea>
+        </label>
+      </details>
+      <ImportOptions {...values} />
+      <fieldset id="import-secrets" class="import-options" hidden>
+        <legend>Required secrets</legend>
+      </fieldset>
+      <p class="actions">
+        <button type="submit" class="primary" name="dryRun" value="true">
+          Preview
+        </button>
+        <button type="submit" name="dryRun" value="false" id="import-now">
+          Import
+        </button>
+        <Curl path={IMPORT_PATH} file={['file', 'text']} does="import this file" />
+      </p>
+      <p id="import-result" role="status" class={error ? 'error' : undefined}>
+        {error ?? (report && wordsOf(report))}
+      </p>
+      <progress id="import-progress" aria-label="Progress" hidden />
+    </form>
+  )
+}
+
+function ImportOptions({ tag, start, server, params }: NonNullable<ImportPageData['values']>) {
+  return (
+    <div class="import-options">
+      <label>
+        Tag
+        <input name="tag" value={tag} maxlength={64} />
+      </label>
+      <label>
+        New streams
+        <select name="start">
+          <option value="">Start, unless the file says otherwise</option>
+          <option value="false" selected={start === 'false'}>
+            Don't start, unless the file says otherwise
+          </option>
+        </select>
+      </label>
+      <label>
+        OpenAPI server
+        <input name="server" type="url" value={server} placeholder="https://api.example.com/v1" />
+      </label>
+      <label>
+        Secret headers, one per line
+        <textarea name="headers" rows={2} placeholder="Authorization: Bearer …" autocomplete="off" />
+      </label>
+      <label>
+        OpenAPI parameters, one per line
+        <textarea name="params" rows={2} placeholder="shopId=7">
+          {params ?? ''}
+        </textarea>
+      </label>
+    </div>
+  )
+}
+
+/** What became of each line; the page's script fills it in while it imports. */
+function ImportResults({ report }: Pick<ImportPageData, 'report'>) {
+  return (
+    <section class="panel" id="import-report" aria-label="Import results" hidden={!report}>
+      <div class="table-scroll">
+        <table class="import-lines">
+          <thead>
+            <tr>
+              <th scope="col" class="number">
+                Line
+              </th>
+              <th scope="col">Outcome</th>
+              <th scope="col">Stream</th>
+            </tr>
+          </thead>
+          <tbody id="import-lines">{report?.lines.map(ReportLine)}</tbody>
+        </table>
+      </div>
+      <p class="muted" id="import-more">
+        {report && more(report) > 0 && `And ${more(report)} more lines.`}
+      </p>
+    </section>
+  )
+}
+
+function ReportLine({
+  line,
+  outcome,
+  url,
+  name,
+  droppedHeaders,
+  problem,
+}: ImportReportView['lines'][number]) {
   return (
     <tr>
       <td class="number">{line}</td>
@@ -149,11 +175,11 @@ function ReportLine({ line, outcome, url, name, droppedHeaders, problem }: Impor
   )
 }
 
-function more({ totals, lines }: ImportReport): number {
+function more({ totals, lines }: ImportReportView): number {
   return totals.lines - lines.length
 }
 
-function wordsOf({ dryRun, totals }: ImportReport): string {
+function wordsOf({ dryRun, totals }: ImportReportView): string {
   const { created, updated, unchanged, failed } = totals
   if (!dryRun)
     return `Imported: ${created} created, ${updated} updated, ${unchanged} unchanged, ${failed} failed.`

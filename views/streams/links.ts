@@ -1,15 +1,9 @@
-/** Filter and order of the list, as its URL has them. */
-export interface ListedAs {
-  q?: string
-  tag?: string
-  host?: string
-  status?: string
-  kind?: string
-  sort?: string
-  order?: string
-}
+import type { Filter, ListQuery } from '../../src/streams/registry/listing.ts'
 
-export const FILTER_NAMES = ['q', 'tag', 'host', 'status', 'kind'] as const
+/** Filter and order of the list, as its URL has them. */
+export type ListedAs = Filter & Pick<ListQuery, 'sort' | 'order'>
+
+export const FILTER_NAMES = ['q', 'tag', 'host', 'status', 'kind'] as const satisfies (keyof Filter)[]
 
 /** The first page of a list, or the one after a cursor. */
 export function listLink(listed: ListedAs, after?: string): string {
@@ -19,7 +13,7 @@ export function listLink(listed: ListedAs, after?: string): string {
 }
 
 /** Only the filter, without the order. */
-export function filterOf(listed: ListedAs): ListedAs {
+export function onlyFilter(listed: ListedAs): Filter {
   return Object.fromEntries(FILTER_NAMES.map((name) => [name, listed[name]]))
 }
 

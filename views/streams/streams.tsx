@@ -1,8 +1,9 @@
-import { STATUSES, type Status } from '../../src/core/sets/statuses.ts'
+import { STATUSES } from '../../src/core/sets/statuses.ts'
 import { STREAM_KIND, STREAM_KINDS } from '../../src/core/sets/stream-kinds.ts'
+import type { Fleet } from '../../src/streams/status/status.ts'
 import { Curl } from '../layout/curl.tsx'
 import { StatusBadge } from '../layout/format.tsx'
-import { Page } from '../layout/layout.tsx'
+import { type ForReader, Page } from '../layout/layout.tsx'
 import { LookForm } from '../preview/preview.tsx'
 import { BulkBar } from './bulk.tsx'
 import { FilterForm } from './filter.tsx'
@@ -10,7 +11,7 @@ import { type ListedAs, listLink } from './links.ts'
 import { type StreamsData, StreamsTable } from './table.tsx'
 
 export interface StreamsPageData extends StreamsData {
-  statuses: Readonly<Record<Status, number>>
+  statuses: Fleet['statuses']
   form: RegisterFormData
   /** Path and query of the table, to refresh it. */
   self: string
@@ -24,9 +25,9 @@ export interface RegisterFormData {
 }
 
 /** The list of streams. */
-export function StreamsPage(data: StreamsPageData) {
+export function StreamsPage({ reader, ...data }: StreamsPageData & ForReader) {
   return (
-    <Page title="Streams" section="/streams" scripts={['views/streams/client/list.ts']}>
+    <Page reader={reader} title="Streams" section="/streams" scripts={['views/streams/client/list.ts']}>
       <link rel="stylesheet" href="/assets/views/streams/streams.css" />
       <div class="heading">
         <h1>Streams</h1>
@@ -139,7 +140,7 @@ export function RegisterForm({ values = {}, error, registered }: RegisterFormDat
 }
 
 /** The number of streams by status; each is a filter. */
-function Statuses({ statuses, listed }: { statuses: Readonly<Record<Status, number>>; listed: ListedAs }) {
+function Statuses({ statuses, listed }: { statuses: Fleet['statuses']; listed: ListedAs }) {
   return (
     <nav id="statuses" class="pills" aria-label="Streams by status">
       {STATUSES.map((status) => {

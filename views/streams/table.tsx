@@ -1,19 +1,14 @@
-import type { Status } from '../../src/core/sets/statuses.ts'
-import type { StreamKind } from '../../src/core/sets/stream-kinds.ts'
+import type { Stream } from '../../src/streams/ingest/run.ts'
+import type { Order, Sort } from '../../src/streams/registry/listing.ts'
+import type { StreamStatus } from '../../src/streams/status/status.ts'
 import { Ago, bytes, percent, rate, StatusBadge } from '../layout/format.tsx'
 import { StartStop } from '../stream/start-stop.tsx'
 import { isFiltered, type ListedAs, listLink } from './links.ts'
 
 /** A stream as the table shows it. */
-export interface StreamRow {
-  id: string
-  name: string
-  url: string
-  kind: StreamKind
-  tags: readonly string[]
-  desired: 'running' | 'stopped' | 'idle'
-  status: Status
-  reason: string
+export interface StreamRow
+  extends Pick<Stream, 'id' | 'name' | 'url' | 'kind' | 'tags' | 'desired' | 'createdAt'>,
+    Pick<StreamStatus, 'status' | 'reason'> {
   lastEventAt: Date | undefined
   /** Events (`sse`) or answered polls (`poll`), per minute. */
   perMinute: number
@@ -22,7 +17,6 @@ export interface StreamRow {
   /** Received on the wire, per minute. */
   bytesPerMinute: number
   changeRate: number | null
-  createdAt: Date
 }
 
 export interface StreamsData {
@@ -39,9 +33,9 @@ export interface StreamsData {
 
 interface Column {
   label: string
-  sort: string
+  sort: Sort
   /** The order of the first click. */
-  first: 'asc' | 'desc'
+  first: Order
   class?: string
 }
 

@@ -1,3 +1,5 @@
+import type { CallTree } from '../../src/topology/call-tree.ts'
+
 const FIRST_ERROR_STATUS = 400
 
 /** The result of `POST /activate`. */
@@ -10,11 +12,11 @@ export function Activated({ item, color }: { item: string; color: string }) {
 }
 
 /** Why a form was refused. */
-export function Refused({ reason }: { reason: string }) {
+export function RequestRefused({ reason }: { reason: string }) {
   return <p class="error">{reason}</p>
 }
 
-export interface SentProps {
+export interface RequestSentProps {
   /** Name of the service that was called. */
   through: string
   status: number
@@ -22,26 +24,11 @@ export interface SentProps {
   /** The response of each service behind it, if the answer holds them. */
   responses: readonly (readonly [service: string, response: string])[]
   /** The calls behind it, if the answer holds them. */
-  tree?: TreeView
-}
-
-/** One call in an answer's tree. */
-export interface TreeView {
-  service: string
-  status: number
-  durationMs: number
-  /** Time since the start of the request, if known. */
-  startedMs?: number
-  /** 2 and more for a repeated call. */
-  attempt?: number
-  error?: string
-  calls: readonly TreeView[]
-  /** How many calls below this one were left out. */
-  leftOut: number
+  tree?: CallTree
 }
 
 /** The result of a request that was sent through a service. */
-export function Sent({ through, status, durationMs, responses, tree }: SentProps) {
+export function RequestSent({ through, status, durationMs, responses, tree }: RequestSentProps) {
   const hasFailed = status >= FIRST_ERROR_STATUS
   return (
     <>
@@ -68,7 +55,7 @@ export function Sent({ through, status, durationMs, responses, tree }: SentProps
   )
 }
 
-function TreeNode({ call, totalMs }: { call: TreeView; totalMs: number }) {
+function TreeNode({ call, totalMs }: { call: CallTree; totalMs: number }) {
   const { service, status, durationMs, startedMs = 0, attempt = 1, error, calls, leftOut } = call
   const hasFailed = status >= FIRST_ERROR_STATUS || error !== undefined
   return (

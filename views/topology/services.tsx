@@ -1,17 +1,9 @@
-import { type Status, statusLabel } from '../../src/core/sets/statuses.ts'
+import type { Call, Service } from '../../src/core/graph.ts'
+import { statusLabel } from '../../src/core/sets/statuses.ts'
 import { percent, rate } from '../layout/format.tsx'
-import type { CallView, TopologyPageProps } from './topology.tsx'
+import type { TopologyPageProps } from './topology.tsx'
 
 const FIRST_ERROR_STATUS = 400
-
-export interface ServiceView {
-  id: string
-  name: string
-  url?: string
-  color: string
-  status?: Status
-  reason?: string
-}
 
 /** The services as a table; the script filters it by the search, and a name selects its service. */
 export function Services({ services, calls }: Pick<TopologyPageProps, 'services' | 'calls'>) {
@@ -59,7 +51,7 @@ interface LastCall {
 
 const NO_CALL: LastCall = { text: 'no calls', hasFailed: false }
 
-interface RowProps extends ServiceView {
+interface RowProps extends Pick<Service, 'id' | 'name' | 'color' | 'status' | 'reason'> {
   recent: string
   lastCall: LastCall
 }
@@ -95,7 +87,7 @@ function ServiceRow({ id, name, color, status, reason, recent, lastCall }: RowPr
 }
 
 /** The script on the page uses the same words. */
-function toldCall(id: string, last: CallView | undefined, names: ReadonlyMap<string, string>): LastCall {
+function toldCall(id: string, last: Call | undefined, names: ReadonlyMap<string, string>): LastCall {
   if (last === undefined) return NO_CALL
   const nameOf = (other: string) => names.get(other) ?? other
   const other = last.to === id ? `from ${nameOf(last.from)}` : `to ${nameOf(last.to)}`
@@ -106,7 +98,7 @@ function toldCall(id: string, last: CallView | undefined, names: ReadonlyMap<str
 }
 
 /** Recent calls to each service, or from it if nothing calls it. The script uses the same words. */
-function recentCalls(calls: readonly CallView[]): Map<string, Sum> {
+function recentCalls(calls: readonly Call[]): Map<string, Sum> {
   const [to, from] = [new Map<string, Sum>(), new Map<string, Sum>()]
   for (const call of calls) {
     add(to, call.to, call)
@@ -120,7 +112,7 @@ interface Sum {
   errors: number
 }
 
-function add(sums: Map<string, Sum>, id: string, { recent }: CallView): void {
+function add(sums: Map<string, Sum>, id: string, { recent }: Call): void {
   const { rate: known, errors } = sums.get(id) ?? { rate: 0, errors: 0 }
   const { rate: more, errorShare } = recent ?? { rate: 0, errorShare: 0 }
   sums.set(id, { rate: known + more, errors: errors + more * errorShare })
@@ -132,8 +124,8 @@ function recentText(sum: Sum | undefined): string {
 }
 
 /** Each service's last call, as caller or as called. */
-function lastCalls(calls: readonly CallView[]): Map<string, CallView> {
-  const last = new Map<string, CallView>()
+function lastCalls(calls: readonly Call[]): Map<string, Call> {
+  const last = new Map<string, Call>()
   for (const call of calls) {
     if (call.calledAt === undefined) continue
     for (const id of [call.from, call.to]) {

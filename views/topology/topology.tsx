@@ -1,25 +1,13 @@
 import type { Child } from 'hono/jsx'
-import { Page } from '../layout/layout.tsx'
+import type { Graph } from '../../src/core/graph.ts'
+import { type ForReader, Page } from '../layout/layout.tsx'
 import { ActivateForm, RequestForm } from './forms.tsx'
 import { Detail } from './panel.tsx'
 import { Replay } from './replay.tsx'
-import { Services, type ServiceView } from './services.tsx'
+import { Services } from './services.tsx'
 import { Legend, Tools } from './tools.tsx'
 
-export interface CallView {
-  from: string
-  to: string
-  /** The last minutes: calls per minute, and the share of errors, 0 to 1. */
-  recent?: { rate: number; errorShare: number }
-  lastStatus?: number
-  lastDurationMs?: number
-  /** ISO 8601. */
-  calledAt?: string
-}
-
-export interface TopologyPageProps {
-  services: readonly ServiceView[]
-  calls: readonly CallView[]
+export interface TopologyPageProps extends Graph {
   /** ID of the service that requests go through by default. */
   entryId: string | undefined
   /** The graph as Mermaid text. */
@@ -33,10 +21,16 @@ export interface TopologyPageProps {
 }
 
 /** The live picture of services and calls, the same as a table, and the forms that act on it. */
-export function TopologyPage(props: TopologyPageProps) {
+export function TopologyPage({ reader, ...props }: TopologyPageProps & ForReader) {
   const { services, calls, entryId, diagram, colors, origin, answer } = props
   return (
-    <Page title="Topology" section="/topology" scripts={['views/topology/client/topology.ts']} wide>
+    <Page
+      reader={reader}
+      title="Topology"
+      section="/topology"
+      scripts={['views/topology/client/topology.ts']}
+      wide
+    >
       <link rel="stylesheet" href="/assets/views/topology/topology.css" />
       <link rel="stylesheet" href="/assets/views/topology/topology-picture.css" />
       <div class="topology-head">

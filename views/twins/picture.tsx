@@ -1,5 +1,5 @@
 import { bytes } from '../../src/core/units.ts'
-import type { TwinsSums } from './twins.tsx'
+import type { TwinSums } from '../../src/streams/twins/twins.ts'
 
 /** Coordinates of the pictures; they are drawn to the available width. */
 const WIDTH = 600
@@ -21,12 +21,12 @@ export function TwinsOverTime({
   points,
   pointMs,
 }: {
-  points: readonly (TwinsSums & { at: Date })[]
+  points: readonly (TwinSums & { at: Date })[]
   pointMs: number
 }) {
   const top = Math.max(1, ...points.map((point) => Math.max(...LINES.map(([name]) => point[name]))))
   const step = WIDTH / Math.max(1, points.length - 1)
-  const path = (name: keyof TwinsSums) =>
+  const path = (name: keyof TwinSums) =>
     points
       .map((point, index) => {
         const y = HEIGHT - 1 - (point[name] / top) * (HEIGHT - HEADROOM)

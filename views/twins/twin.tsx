@@ -1,24 +1,10 @@
+import type { TwinReport, TwinSide } from '../../src/streams/twins/twin.ts'
 import { Bar } from '../layout/bar.tsx'
 import { Curl } from '../layout/curl.tsx'
 import { bytes } from '../layout/format.tsx'
 
-/** A polled stream and its twin, which follows the same API through the proxy: bytes received by both in the last 24 hours. */
-export interface TwinView {
-  polling: TwinSideView
-  streaming: TwinSideView
-  /** Share of the polled bytes that streaming saves; `null` before anything was received. */
-  saving: number | null
-}
-
-export interface TwinSideView {
-  id: string
-  requests: number
-  versions: number
-  errors: number
-  headBytes: number
-  wireBytes: number
-  totalBytes: number
-}
+/** Bytes received by both in the last 24 hours. */
+export type TwinView = Pick<TwinReport, 'polling' | 'streaming' | 'saving'>
 
 /** Both sides in one table: on the first page and in every live update. */
 export function TwinPanel({ polling, streaming, saving }: TwinView) {
@@ -92,7 +78,7 @@ function Side({
   color,
 }: {
   label: string
-  side: TwinSideView
+  side: TwinSide
   most: number
   color: string
 }) {

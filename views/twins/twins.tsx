@@ -1,55 +1,33 @@
+import type { Order } from '../../src/streams/registry/listing.ts'
+import type { TwinCandidate, TwinPair, TwinSort, TwinSums } from '../../src/streams/twins/twins.ts'
 import { Bar } from '../layout/bar.tsx'
 import { Curl } from '../layout/curl.tsx'
 import { bytes, percent } from '../layout/format.tsx'
-import { Page } from '../layout/layout.tsx'
+import { type ForReader, Page } from '../layout/layout.tsx'
+import type { RangeName } from '../stream/charts.tsx'
 import { TwinsOverTime, TwinTrend } from './picture.tsx'
 
-/** Bytes and counts: three ways of polling, and what Weir itself transferred by polling and by streaming. */
-export interface TwinsSums {
-  plainBytes: number
-  gzipBytes: number
-  conditionalBytes: number
-  polledBytes: number
-  streamedBytes: number
-  polls: number
-  changes: number
-}
-
-export interface TwinRow extends TwinsSums {
-  id: string
-  name: string
-  intervalMs: number
-  desired: string
-  streamingId: string
-  since: Date
+export interface TwinRow extends TwinPair {
   saving: number | null
   /** Oldest point first. */
   trend: readonly { polled: number; streamed: number }[]
 }
 
 export interface TwinsPageData {
-  range: '1h' | '24h' | '7d' | '30d'
-  ranges: readonly string[]
-  sort: string
-  order: 'asc' | 'desc'
+  range: RangeName
+  ranges: readonly RangeName[]
+  sort: TwinSort
+  order: Order
   pointMs: number
   /** Number of all pairs; one page of them is shown. */
   count: number
   isCut: boolean
-  total: TwinsSums & { saving: number | null }
-  points: readonly (TwinsSums & { at: Date })[]
+  total: TwinSums & { saving: number | null }
+  points: readonly (TwinSums & { at: Date })[]
   rows: readonly TwinRow[]
   after: string | undefined
   next: string | undefined
-  candidates: readonly TwinCandidateView[]
-}
-
-export interface TwinCandidateView {
-  id: string
-  name: string
-  intervalMs: number
-  bytesAnHour: number
-  newBytesAnHour: number
+  candidates: readonly TwinCandidate[]
 }
 
 const WORDS: Readonly<Record<TwinsPageData['range'], string>> = {
@@ -60,9 +38,9 @@ const WORDS: Readonly<Record<TwinsPageData['range'], string>> = {
 }
 
 /** What streaming saves over polling, measured side by side. */
-export function TwinsPage(data: TwinsPageData) {
+export function TwinsPage({ reader, ...data }: TwinsPageData & ForReader) {
   return (
-    <Page title="Twins" section="/twins">
+    <Page reader={reader} title="Twins" section="/twins">
       <link rel="stylesheet" href="/assets/views/twins/twins.css" />
       <div class="heading">
         <div class="title">
@@ -216,7 +194,7 @@ function Pairs(data: TwinsPageData) {
   )
 }
 
-function Column({ name, label, ...data }: TwinsPageData & { name: string; label: string }) {
+function Column({ name, label, ...data }: TwinsPageData & { name: TwinSort; label: string }) {
   const isSorted = data.sort === name
   const first = name === 'name' ? 'asc' : 'desc'
   const order = isSorted ? (data.order === 'asc' ? 'desc' : 'asc') : first
@@ -286,13 +264,7 @@ function None() {
 }
 
 /** Streams that could have a twin, each with a button. */
-function Candidates({
-  candidates,
-  hasPairs,
-}: {
-  candidates: readonly TwinCandidateView[]
-  hasPairs: boolean
-}) {
+function Candidates({ candidates, hasPairs }: { candidates: readonly TwinCandidate[]; hasPairs: boolean }) {
   return (
     <section class="panel" aria-labelledby="make">
       <h2 id="make">{hasPairs ? 'Create another twin' : 'Create a twin'}</h2>

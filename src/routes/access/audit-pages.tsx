@@ -5,8 +5,8 @@ import type { Config } from '../../config.ts'
 import type { Database } from '../../storage/storage.ts'
 import { html } from '../http/html.ts'
 import { query } from '../http/input.ts'
-import { preferencesOf } from '../settings/preferences.ts'
 import { rowOf } from './keys.ts'
+import { readerOf } from './reader.ts'
 
 export interface AuditPagesDeps {
   db: Database
@@ -16,13 +16,14 @@ export interface AuditPagesDeps {
 /** The audit log page. */
 export function auditPages({ db, config }: AuditPagesDeps) {
   return new Elysia({ detail: { hide: true } }).get('/audit', async ({ request }) => {
+    const reader = readerOf(request)
     const { q, after } = query(request, 'q', 'after')
     const { items, next } = await readAudit(db, {
       q,
       after: rowOf(after),
-      limit: preferencesOf(request).rows,
+      limit: reader.rows,
     })
     const page = { rows: items, q: q ?? '', next, isFirst: after === undefined, days: config.retentionDays }
-    return html(<AuditPage {...page} />)
+    return html(<AuditPage reader={reader} {...page} />)
   })
 }

@@ -9,6 +9,7 @@ import { html } from '../http/html.ts'
 import { readForm } from '../http/input.ts'
 import { redirect } from '../http/redirect.ts'
 import type { Gate } from './gate.ts'
+import { readerOf } from './reader.ts'
 
 export interface LoginRoutesDeps {
   door: Door
@@ -28,7 +29,7 @@ export function loginRoutes({ door, cookie, gate }: LoginRoutesDeps) {
       const next = nextOf(new URL(request.url).searchParams.get('next'))
       const seen = await door.see(request, addressOf(request) ?? '')
       if (seen.by === 'caller' && seen.how === 'cookie') return redirect(next)
-      return html(<LoginPage next={next} isOpen={door.isOpen} />)
+      return html(<LoginPage reader={readerOf(request)} next={next} isOpen={door.isOpen} />)
     })
     .post('/login', async ({ request, route }) => {
       const { secret = '', next: asked } = await readForm(request, MAX_FORM_BYTES)
@@ -39,7 +40,7 @@ export function loginRoutes({ door, cookie, gate }: LoginRoutesDeps) {
         const set = cookie.setting(request, session, SESSION_MS)
         return new Response(null, { status: 303, headers: { Location: next, 'Set-Cookie': set } })
       } catch (error) {
-        if (error instanceof Problem) return refused(error, next)
+        if (error instanceof Problem) return refused(request, error, next)
         throw error
       }
     })
@@ -51,8 +52,10 @@ export function loginRoutes({ door, cookie, gate }: LoginRoutesDeps) {
       return new Response(null, { status: 303, headers })
     })
 
-  async function refused(problem: Problem, next: string): Promise<Response> {
-    const page = <LoginPage next={next} isOpen={door.isOpen} error={problem.detail} />
+  async function refused(request: Request, problem: Problem, next: string): Promise<Response> {
+    const page = (
+      <LoginPage reader={readerOf(request)} next={next} isOpen={door.isOpen} error={problem.detail} />
+    )
     const response = await html(page, { status: problem.status })
     if (problem instanceof TooManyGuesses)
       response.headers.set('Retry-After', String(problem.retryAfterSeconds))

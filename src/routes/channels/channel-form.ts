@@ -1,9 +1,9 @@
 import type { TSchema } from '@sinclair/typebox'
-import type { ChannelFormData, FieldView } from '../../../views/channels/channel-form.tsx'
+import type { ChannelFieldView, ChannelFormData } from '../../../views/channels/channel-form.tsx'
 import type { ChannelView } from '../../channels/channels.ts'
 import type { AnyKind } from '../../channels/kinds.ts'
 
-export interface FormState {
+export interface ChannelFormState {
   /** What was typed; secrets are never shown again. */
   values?: Readonly<Record<string, string>>
   error?: { field: string | undefined; detail: string }
@@ -14,7 +14,7 @@ const CONFIG = 'config.'
 /** The form that adds a channel of a kind, or changes one. */
 export function channelForm(
   kind: AnyKind,
-  { values, error }: FormState,
+  { values, error }: ChannelFormState,
   channel?: ChannelView,
 ): ChannelFormData {
   return {
@@ -51,7 +51,7 @@ function fieldsOf(
   kind: AnyKind,
   values: Readonly<Record<string, string>> | undefined,
   config: Readonly<Record<string, unknown>> | undefined,
-): FieldView[] {
+): ChannelFieldView[] {
   const example = config === undefined ? (kind.example?.() ?? {}) : {}
   return Object.entries(kind.schema.properties).map(([name, schema]) => {
     const isSecret = kind.secrets.includes(name)

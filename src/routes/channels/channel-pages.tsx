@@ -8,7 +8,7 @@ import {
   ChannelState,
   type DeliveriesData,
   DeliveriesPanel,
-  Delivery,
+  DeliveryItem,
   TestForm,
 } from '../../../views/channels/channel.tsx'
 import {
@@ -30,11 +30,12 @@ import { type AnyKind, KIND_NAMES, KINDS, kindOf } from '../../channels/kinds.ts
 import { tryChannel } from '../../channels/notify.ts'
 import { checkChannel, checkChannelChange, checkNotify, knownKind } from '../../channels/registration.ts'
 import { Problem } from '../../errors.ts'
+import { readerOf } from '../access/reader.ts'
 import { html } from '../http/html.ts'
 import { oneOf, query, readForm } from '../http/input.ts'
 import type { LivePages } from '../live/live-pages.tsx'
 import type { LivePart } from '../live/live-views.tsx'
-import { channelForm, channelInput, type FormState } from './channel-form.ts'
+import { type ChannelFormState, channelForm, channelInput } from './channel-form.ts'
 import { type ChannelRoutesDeps, TEST_TEXT } from './channels.ts'
 
 const PAGE_ROWS = 30
@@ -46,7 +47,7 @@ export function channelPages(deps: ChannelRoutesDeps & { pages: LivePages }) {
   return new Elysia({ detail: { hide: true } })
     .get('/channels', ({ request }) => {
       const { kind } = query(request, 'kind')
-      return listPage(kindOf(oneOf('kind', kind, KIND_NAMES) ?? '') ?? (FIRST_KIND as AnyKind), {})
+      return listPage(request, kindOf(oneOf('kind', kind, KIND_NAMES) ?? '') ?? (FIRST_KIND as AnyKind), {})
     })
     .post('/channels', async ({ request }) => {
       const values = await readForm(request)
@@ -57,7 +58,7 @@ export function channelPages(deps: ChannelRoutesDeps & { pages: LivePages }) {
         )
         return redirect(`/channels/${added.id}`)
       } catch (error) {
-        return listPage(kind, { values, error: told(error) }, (error as Problem).status)
+        return listPage(request, kind, { values, error: told(error) }, (error as Problem).status)
       }
     })
     .get('/channels/live', ({ request, server }) => {
@@ -71,7 +72,7 @@ export function channelPages(deps: ChannelRoutesDeps & { pages: LivePages }) {
       return pages.views.subscribe(request, { subjects: ['channels'], read: () => channelParts(id, asked) })
     })
     .get('/channels/:id', async ({ params, request }) =>
-      html(<ChannelPage {...(await pageData(params.id, request, {}))} />),
+      html(<ChannelPage reader={readerOf(request)} {...(await pageData(params.id, request, {}))} />),
     )
     .post('/channels/:id', async ({ params, request }) => {
       const values = await readForm(request)
@@ -81,7 +82,9 @@ export function channelPages(deps: ChannelRoutesDeps & { pages: LivePages }) {
         return redirect(`/channels/${params.id}`)
       } catch (error) {
         const data = await pageData(params.id, bare(request), { values, error: told(error) })
-        return html(<ChannelPage {...data} />, { status: (error as Problem).status })
+        return html(<ChannelPage reader={readerOf(request)} {...data} />, {
+          status: (error as Problem).status,
+        })
       }
     })
     .post('/channels/:id/test', ({ params, request }) => test(params.id, request))
@@ -106,10 +109,23 @@ export function channelPages(deps: ChannelRoutesDeps & { pages: LivePages }) {
       return redirect(`/channels/${channelId}`)
     })
 
-  async function listPage(kind: AnyKind, state: FormState, status = 200): Promise<Response> {
-    return html(<ChannelsPage rows={await listRows()} kinds={KINDS} form={channelForm(kind, state)} />, {
-      status,
-    })
+  async function listPage(
+    request: Request,
+    kind: AnyKind,
+    state: ChannelFormState,
+    status = 200,
+  ): Promise<Response> {
+    return html(
+      <ChannelsPage
+        reader={readerOf(request)}
+        rows={await listRows()}
+        kinds={KINDS}
+        form={channelForm(kind, state)}
+      />,
+      {
+        status,
+      },
+    )
   }
 
   async function listRows(): Promise<ChannelRow[]> {
@@ -128,7 +144,7 @@ export function channelPages(deps: ChannelRoutesDeps & { pages: LivePages }) {
     ]
   }
 
-  async function pageData(id: string, request: Request, state: FormState): Promise<ChannelPageData> {
+  async function pageData(id: string, request: Request, state: ChannelFormState): Promise<ChannelPageData> {
     const asked = deliveriesAsked(request)
     const channel = await channels.view(id)
     return {
@@ -163,7 +179,7 @@ export function channelPages(deps: ChannelRoutesDeps & { pages: LivePages }) {
         html: String(<DeliveriesPanel {...data} />),
         rows: data.deliveries.map((delivery) => [
           `delivery-${delivery.id}`,
-          String(<Delivery {...delivery} canReplay={canReplay} />),
+          String(<DeliveryItem {...delivery} canReplay={canReplay} />),
         ]),
       },
     ]
@@ -186,7 +202,7 @@ export function channelPages(deps: ChannelRoutesDeps & { pages: LivePages }) {
     const status = outcome.error === undefined ? 200 : 422
     if (request.headers.has('hx-request')) return html(<TestForm id={id} {...outcome} />, { status })
     const data = await pageData(id, bare(request), {})
-    return html(<ChannelPage {...data} test={outcome} />, { status })
+    return html(<ChannelPage reader={readerOf(request)} {...data} test={outcome} />, { status })
   }
 
   async function rowOf(channel: ChannelView): Promise<ChannelRow> {

@@ -1,7 +1,7 @@
 import { applyPatch } from 'fast-json-patch'
 import type { DocumentPageData, VersionRow } from '../../../views/documents/document.tsx'
 import type { SliderView, Stop } from '../../../views/documents/slider.tsx'
-import type { OperationView } from '../../../views/layout/operations.tsx'
+import type { PatchOperationView } from '../../../views/layout/operations.tsx'
 import type { Json, PatchOperation } from '../../core/documents/document.ts'
 import { indentJson } from '../../core/documents/indent.ts'
 import { stringifyJson } from '../../core/documents/json.ts'
@@ -141,7 +141,7 @@ function removedValues(document: Json, operations: PatchOperation[]): unknown[] 
   return results.map(({ removed }) => removed)
 }
 
-function operationView(operation: PatchOperation, removed: unknown): OperationView {
+function operationView(operation: PatchOperation, removed: unknown): PatchOperationView {
   const { op, path } = operation
   const takes = op === 'remove' || op === 'replace'
   return {

@@ -21,6 +21,7 @@ import { type ReadVersions, type Version, versionsIn } from '../../streams/docum
 import type { Stream } from '../../streams/ingest/run.ts'
 import { lastSeq } from '../../streams/log/logs.ts'
 import type { Streams } from '../../streams/registry/streams.ts'
+import { readerOf } from '../access/reader.ts'
 import { json as jsonAnswer } from '../answers/answer.ts'
 import * as answers from '../answers/documents.ts'
 import { describe } from '../http/describe.ts'
@@ -134,7 +135,10 @@ export function documentRoutes({
           }),
         )
         const isPart = request.headers.has('hx-request')
-        return html(isPart ? <DocumentParts {...page} /> : <DocumentPage {...page} />, { status })
+        return html(
+          isPart ? <DocumentParts {...page} /> : <DocumentPage reader={readerOf(request)} {...page} />,
+          { status },
+        )
       },
       { detail: { hide: true } },
     )

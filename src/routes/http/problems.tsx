@@ -1,5 +1,6 @@
 import { ProblemPage } from '../../../views/layout/problem.tsx'
 import type { Problem } from '../../errors.ts'
+import { readerOf } from '../access/reader.ts'
 import { html } from './html.ts'
 
 /**
@@ -14,7 +15,9 @@ export function problemResponse(problem: Problem, request: Request): Response | 
   }
   const wanted = request.headers.get('accept') ?? ''
   const isPage = !new URL(request.url).pathname.startsWith('/api/') && wanted.includes('text/html')
-  return isPage ? html(<ProblemPage title={title} detail={detail} />, { status }) : problem.toResponse()
+  return isPage
+    ? html(<ProblemPage reader={readerOf(request)} title={title} detail={detail} />, { status })
+    : problem.toResponse()
 }
 
 /** JSON restricted to ASCII, for a header. */

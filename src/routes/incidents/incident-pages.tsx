@@ -2,10 +2,10 @@ import { Elysia } from 'elysia'
 import { IncidentDetails, IncidentPage, type IncidentPageData } from '../../../views/incidents/incident.tsx'
 import {
   IncidentItem,
-  type IncidentRow as IncidentLine,
   IncidentsList,
   IncidentsPage,
   type IncidentsPageData,
+  type IncidentView,
 } from '../../../views/incidents/incidents.tsx'
 import { Problem } from '../../errors.ts'
 import { severityOf } from '../../incidents/causes.ts'
@@ -20,6 +20,7 @@ import {
   type TimelineItem,
   timelineOf,
 } from '../../incidents/read.ts'
+import { readerOf } from '../access/reader.ts'
 import { html } from '../http/html.ts'
 import { query, readForm } from '../http/input.ts'
 import { redirect } from '../http/redirect.ts'
@@ -35,14 +36,21 @@ export function incidentPages(deps: IncidentRoutesDeps & { pages: LivePages }) {
   const { db, now, pages } = deps
   return new Elysia({ detail: { hide: true } })
     .get('/incidents', async ({ request }) =>
-      html(<IncidentsPage {...(await incidentsData(query(request, 'after').after))} />),
+      html(
+        <IncidentsPage
+          reader={readerOf(request)}
+          {...(await incidentsData(query(request, 'after').after))}
+        />,
+      ),
     )
     .get('/incidents/live', ({ request, server }) => {
       const { after } = query(request, 'after')
       server?.timeout(request, 0)
       return pages.views.subscribe(request, { subjects: ['incidents'], read: () => incidentsParts(after) })
     })
-    .get('/incidents/:id', async ({ params }) => html(<IncidentPage {...(await incidentData(params.id))} />))
+    .get('/incidents/:id', async ({ params, request }) =>
+      html(<IncidentPage reader={readerOf(request)} {...(await incidentData(params.id))} />),
+    )
     .get('/incidents/:id/live', async ({ params, request, server }) => {
       const { id } = await getIncident(db, params.id)
       server?.timeout(request, 0)
@@ -70,9 +78,9 @@ export function incidentPages(deps: IncidentRoutesDeps & { pages: LivePages }) {
     ])
     const shown = [...open.items, ...acknowledged.items].filter(({ parentId }) => parentId === null)
     return {
-      open: shown.map(incidentLine),
+      open: shown.map(incidentView),
       more: Math.max(0, count - shown.length),
-      past: past.items.map(incidentLine),
+      past: past.items.map(incidentView),
       older: past.next && `/incidents?after=${past.next}`,
       live: `/incidents/live${after === undefined ? '' : `?${new URLSearchParams({ after })}`}`,
     }
@@ -98,11 +106,11 @@ export function incidentPages(deps: IncidentRoutesDeps & { pages: LivePages }) {
     const name = incident.streamId === null ? undefined : names.get(incident.streamId)
     const { since } = (incident.evidence ?? {}) as { since?: number }
     return {
-      incident: incidentLine(incident),
+      incident: incidentView(incident),
       stream: name === undefined || incident.streamId === null ? null : { id: incident.streamId, name },
       host: incident.host,
       parent,
-      children: children.items.map(incidentLine),
+      children: children.items.map(incidentView),
       moreChildren: children.next !== undefined,
       since: since === undefined ? undefined : new Date(since),
       timeline: timeline.map(timelineRow),
@@ -111,7 +119,7 @@ export function incidentPages(deps: IncidentRoutesDeps & { pages: LivePages }) {
 }
 
 /** An incident as a row of a list. */
-export function incidentLine(incident: IncidentRow): IncidentLine {
+export function incidentView(incident: IncidentRow): IncidentView {
   const { id, title, detail, cause, affected, openedAt, acknowledgedBy, resolvedAt } = incident
   const state = stateOf(incident)
   return {

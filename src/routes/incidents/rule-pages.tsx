@@ -1,11 +1,11 @@
 import { Elysia } from 'elysia'
 import {
-  type FormState,
   RulesPage,
   SilenceItem,
   type SilenceRow,
   SilencesPage,
   SilencesPanel,
+  type SimpleFormState,
 } from '../../../views/incidents/rules.tsx'
 import { DAYS } from '../../core/judging/schedule.ts'
 import { Problem } from '../../errors.ts'
@@ -14,6 +14,7 @@ import { checkRule } from '../../incidents/rule-input.ts'
 import { eachRuleKind, RULE_KINDS } from '../../incidents/rule-kinds.ts'
 import { addRule, changeRule, getRule, listRules, removeRule } from '../../incidents/rules.ts'
 import { addSilence, listSilences, removeSilence, type Silence, silentAt } from '../../incidents/silences.ts'
+import { readerOf } from '../access/reader.ts'
 import { html } from '../http/html.ts'
 import { readForm } from '../http/input.ts'
 import { redirect } from '../http/redirect.ts'
@@ -27,7 +28,7 @@ const EXAMPLES = eachRuleKind(({ example }) => example)
 export function rulePages(deps: IncidentRoutesDeps & { pages: LivePages }) {
   const { db, now, pages } = deps
   return new Elysia({ detail: { hide: true } })
-    .get('/rules', () => rulesPage({}))
+    .get('/rules', ({ request }) => rulesPage(request, {}))
     .post('/rules', async ({ request }) => {
       const values = await readForm(request)
       return answering(
@@ -35,7 +36,7 @@ export function rulePages(deps: IncidentRoutesDeps & { pages: LivePages }) {
           await addRule(deps, checkRule(ruleOf(values)), now())
           return redirect('/rules')
         },
-        (error, status) => rulesPage({ values, error }, status),
+        (error, status) => rulesPage(request, { values, error }, status),
       )
     })
     .post('/rules/:id/toggle', async ({ params }) => {
@@ -47,7 +48,7 @@ export function rulePages(deps: IncidentRoutesDeps & { pages: LivePages }) {
       await removeRule(deps, params.id, now())
       return redirect('/rules')
     })
-    .get('/silences', () => silencesPage({}))
+    .get('/silences', ({ request }) => silencesPage(request, {}))
     .get('/silences/live', ({ request, server }) => {
       server?.timeout(request, 0)
       return pages.views.subscribe(request, { subjects: ['silences'], read: silencesParts })
@@ -59,7 +60,7 @@ export function rulePages(deps: IncidentRoutesDeps & { pages: LivePages }) {
           await addSilence(deps, silenceOf(values, now()), now())
           return redirect('/silences')
         },
-        (error, status) => silencesPage({ values, error }, status),
+        (error, status) => silencesPage(request, { values, error }, status),
       )
     })
     .post('/silences/:id/remove', async ({ params }) => {
@@ -67,7 +68,7 @@ export function rulePages(deps: IncidentRoutesDeps & { pages: LivePages }) {
       return redirect('/silences')
     })
 
-  async function rulesPage(form: FormState, status = 200): Promise<Response> {
+  async function rulesPage(request: Request, form: SimpleFormState, status = 200): Promise<Response> {
     const list = await listRules(db)
     const names = await streamNames(
       db,
@@ -82,11 +83,23 @@ export function rulePages(deps: IncidentRoutesDeps & { pages: LivePages }) {
       thresholds: `opens after ${evaluations(rule.failureThreshold)}, resolves after ${evaluations(rule.successThreshold)}`,
       isEnabled: rule.isEnabled,
     }))
-    return html(<RulesPage rules={rules} kinds={RULE_KINDS} examples={EXAMPLES} form={form} />, { status })
+    return html(
+      <RulesPage
+        reader={readerOf(request)}
+        rules={rules}
+        kinds={RULE_KINDS}
+        examples={EXAMPLES}
+        form={form}
+      />,
+      { status },
+    )
   }
 
-  async function silencesPage(form: FormState, status = 200): Promise<Response> {
-    return html(<SilencesPage silences={await silenceRows()} days={DAYS} form={form} />, { status })
+  async function silencesPage(request: Request, form: SimpleFormState, status = 200): Promise<Response> {
+    return html(
+      <SilencesPage reader={readerOf(request)} silences={await silenceRows()} days={DAYS} form={form} />,
+      { status },
+    )
   }
 
   async function silencesParts(): Promise<LivePart[]> {

@@ -1,4 +1,4 @@
-import { Refused } from '../../../views/topology/answer.tsx'
+import { RequestRefused } from '../../../views/topology/answer.tsx'
 import { Problem } from '../../errors.ts'
 import { html } from '../http/html.ts'
 
@@ -14,6 +14,6 @@ export async function answering(request: Request, work: () => Promise<Response>)
     return await work()
   } catch (error) {
     if (!(error instanceof Problem) || audience(request) !== 'htmx') throw error
-    return html(<Refused reason={error.detail} />, { status: error.status })
+    return html(<RequestRefused reason={error.detail} />, { status: error.status })
   }
 }

@@ -1,7 +1,7 @@
 import { raw } from 'hono/html'
 import { causeOf, Problem } from '../../errors.ts'
 import type { Hub } from '../../hub/hub.ts'
-import { readerOf } from '../../limits/client.ts'
+import { subscriberOf } from '../../limits/client.ts'
 import { type Subject, viewTopic } from '../../topics.ts'
 import type { Send } from './live-pages.tsx'
 
@@ -57,7 +57,7 @@ export class LiveViews {
     const topic = viewTopic(pathname + search, view.name)
     const open = this.#open.get(topic) ?? this.#add(topic, view)
     const replay = (send: Send) => open.catchUp(send)
-    return this.#deps.hub.subscribe(topic, { ...readerOf(request), replay })
+    return this.#deps.hub.subscribe(topic, { ...subscriberOf(request), replay })
   }
 
   /** Refreshes the pages that show the subject: it may have changed. */

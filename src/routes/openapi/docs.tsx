@@ -1,6 +1,8 @@
 import { Elysia } from 'elysia'
-import { OpenApiPage } from '../../../views/openapi/openapi.tsx'
-import { html, pageHeaders } from '../http/html.ts'
+import { raw } from 'hono/html'
+import { OpenApiPage, Reference } from '../../../views/openapi/openapi.tsx'
+import { readerOf } from '../access/reader.ts'
+import { html } from '../http/html.ts'
 import { completeDocument } from './document.ts'
 import { operationsOf, type Route } from './operations.ts'
 import { referenceOf } from './reference.ts'
@@ -14,11 +16,13 @@ export interface DocsRoutesDeps {
 /** The OpenAPI document, made from the routes themselves, and a page that shows it. */
 export function docsRoutes({ version, routes }: DocsRoutesDeps) {
   const document = once(() => completeDocument(operationsOf(routes()), version))
-  // The same for everybody, and large: written once.
-  const page = once(async () => (await html(<OpenApiPage {...referenceOf(document())} />)).bytes())
+  // The same for every reader, and large: rendered once.
+  const reference = once(() => raw(String(<Reference {...referenceOf(document())} />)))
   return new Elysia({ detail: { hide: true } })
     .get('/openapi/json', () => Response.json(document()))
-    .get('/openapi', async () => new Response(await page(), { headers: pageHeaders({}) }))
+    .get('/openapi', ({ request }) =>
+      html(<OpenApiPage reader={readerOf(request)}>{reference()}</OpenApiPage>),
+    )
 }
 
 function once<T>(make: () => T): () => T {

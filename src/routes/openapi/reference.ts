@@ -1,4 +1,4 @@
-import type { OpenApiPageProps } from '../../../views/openapi/openapi.tsx'
+import type { ReferenceProps } from '../../../views/openapi/openapi.tsx'
 import type { AnswerView, BodyView, ContentView, OperationView } from '../../../views/openapi/operation.tsx'
 import type { ParameterView, SchemaView } from '../../../views/openapi/schema.tsx'
 import { PROBLEMS, type ProblemCode } from '../../errors.ts'
@@ -12,7 +12,7 @@ const EVENTS = 'text/event-stream'
 const METHODS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE']
 
 /** The document prepared for the API reference page. */
-export function referenceOf(document: ApiDocument): OpenApiPageProps {
+export function referenceOf(document: ApiDocument): ReferenceProps {
   const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
     Object.entries(methods).map(([method, operation]) => ({
       tag: operation.tags?.[0],

@@ -1,10 +1,11 @@
 import { Elysia } from 'elysia'
-import { type HomeData, HomePage, Overview as OverviewParts } from '../../../views/home/home.tsx'
+import { type HomeData, HomePage, OverviewPanel } from '../../../views/home/home.tsx'
 import { callerOf } from '../../auth/caller.ts'
 import { severityOf } from '../../incidents/causes.ts'
 import type { Database } from '../../storage/storage.ts'
 import { seesAll } from '../../streams/registry/visibility.ts'
 import { type Overview, readOverview, readPast, type Whose } from '../../streams/status/overview.ts'
+import { readerOf } from '../access/reader.ts'
 import { html } from '../http/html.ts'
 import { shared } from '../http/shared.ts'
 import type { LivePages } from '../live/live-pages.tsx'
@@ -24,7 +25,9 @@ export function homeRoutes({ db, now, pages }: { db: Database; now(): number; pa
   // Shared reads include private streams only for callers who see all.
   const of = (request: Request) => seen[seesAll(callerOf(request)) ? 'all' : 'shared']
   return new Elysia({ detail: { hide: true } })
-    .get('/', async ({ request }) => html(<HomePage {...homeData(await of(request).overviewNow())} />))
+    .get('/', async ({ request }) =>
+      html(<HomePage reader={readerOf(request)} {...homeData(await of(request).overviewNow())} />),
+    )
     .get('/home/live', ({ request, server }) => {
       server?.timeout(request, 0)
       return pages.views.subscribe(request, of(request).view)
@@ -36,7 +39,7 @@ export function homeRoutes({ db, now, pages }: { db: Database; now(): number; pa
     const view: LiveView = {
       name: whose,
       subjects: ['streams', 'incidents'],
-      read: async () => [{ id: 'overview', html: String(<OverviewParts {...homeData(await read())} />) }],
+      read: async () => [{ id: 'overview', html: String(<OverviewPanel {...homeData(await read())} />) }],
     }
     return { overviewNow: shared(read, { now, forMs: SHARED_MS, isFinal }), view }
   }

@@ -1,14 +1,15 @@
 import { Elysia } from 'elysia'
-import { type LookFormData, LookPage, Outcome } from '../../../views/preview/preview.tsx'
+import { type LookFormData, LookPage, PreviewOutcome } from '../../../views/preview/preview.tsx'
 import { StartFields } from '../../../views/preview/start.tsx'
 import { isStreamKind, STREAM_KIND } from '../../core/sets/stream-kinds.ts'
 import { Problem } from '../../errors.ts'
 import { clientOf } from '../../limits/client.ts'
 import { checkLook, checkRegistration } from '../../streams/registry/registration.ts'
+import { readerOf } from '../access/reader.ts'
 import { html } from '../http/html.ts'
 import { query, readForm } from '../http/input.ts'
 import { leave } from '../http/redirect.ts'
-import { headersIn, listOf } from '../streams/stream-form.ts'
+import { headersIn, splitList } from '../streams/stream-form.ts'
 import type { LookRoutesDeps } from './preview.ts'
 
 /** What a link to the page may fill in. */
@@ -23,7 +24,13 @@ export function lookPages({ streams, upstreamRate }: LookRoutesDeps) {
   return new Elysia({ detail: { hide: true } })
     .get('/streams/new', ({ request }) => {
       const values = query(request, ...LINKED) as Values
-      return html(<LookPage values={values} isAsked={values.url !== undefined && isOwn(request)} />)
+      return html(
+        <LookPage
+          reader={readerOf(request)}
+          values={values}
+          isAsked={values.url !== undefined && isOwn(request)}
+        />,
+      )
     })
     .post('/streams/look', async ({ request }) => look(request, await readForm(request)))
     .post('/streams/new', async ({ request }) => start(request, await readForm(request)))
@@ -50,7 +57,7 @@ export function lookPages({ streams, upstreamRate }: LookRoutesDeps) {
     } catch (error) {
       const state = { values: shown({ looked: '', ...values }), error: told(error) }
       const { status } = error as Problem
-      if (!isFragment(request)) return html(<LookPage {...state} />, { status })
+      if (!isFragment(request)) return html(<LookPage reader={readerOf(request)} {...state} />, { status })
       return html(<StartFields {...state} found={undefined} />, { status })
     }
   }
@@ -62,8 +69,9 @@ async function looked(
   { values = {}, ...data }: LookFormData,
   status = 200,
 ): Promise<Response> {
-  if (!isFragment(request)) return html(<LookPage values={shown(values)} {...data} />, { status })
-  const response = await html(<Outcome values={shown(values)} {...data} />, { status })
+  if (!isFragment(request))
+    return html(<LookPage reader={readerOf(request)} values={shown(values)} {...data} />, { status })
+  const response = await html(<PreviewOutcome values={shown(values)} {...data} />, { status })
   // Whichever button was pressed: starting a changed URL previews it first.
   response.headers.set('HX-Retarget', '#found')
   response.headers.set('HX-Reswap', 'innerHTML')
@@ -116,8 +124,8 @@ function registrationOf(values: Values): Record<string, unknown> {
     ...(name?.trim() && { name: name.trim() }),
     ...(kind && { kind }),
     ...(intervalSeconds?.trim() && { intervalMs: Math.round(Number(intervalSeconds) * 1_000) }),
-    ...(tags?.trim() && { tags: listOf(tags, ',') }),
-    ...(arrayKeys?.trim() && { arrayKeys: listOf(arrayKeys, ',') }),
+    ...(tags?.trim() && { tags: splitList(tags, ',') }),
+    ...(arrayKeys?.trim() && { arrayKeys: splitList(arrayKeys, ',') }),
     ...(twin !== undefined && !(isStreamKind(kind) && !STREAM_KIND[kind].isPolled) && { twin: true }),
   }
 }

@@ -15,9 +15,6 @@ export const MAX_ROWS = 100
 const DEFAULTS: Preferences = { theme: 'system', zone: 'reader', rows: 50 }
 const COOKIE = 'weir-preferences'
 const YEAR_SECONDS = 31_536_000
-/** The start of every page, and the tag that sets its color scheme before its style sheet has loaded. */
-const PAGE_START = '<!doctype html><html lang="en">'
-const COLORS = '<meta name="color-scheme" content="dark light"/>'
 
 /** The preferences of a request's reader; unknown or invalid values get their default. */
 export function preferencesOf(request: Request): Preferences {
@@ -39,24 +36,4 @@ export function checkPreferences({ theme, zone, rows }: Record<string, string>):
 export function preferencesCookie({ theme, zone, rows }: Preferences): string {
   const kept = new URLSearchParams({ theme, zone, rows: String(rows) })
   return `${COOKIE}=${kept}; Path=/; Max-Age=${YEAR_SECONDS}; SameSite=Lax; HttpOnly`
-}
-
-/**
- * A page in its reader's theme and zone, so that the first paint has them.
- * @returns undefined if the answer stays as it is: it isn't a page, or the reader uses the defaults
- */
-export async function dressPage(request: Request, answer: unknown): Promise<Response | undefined> {
-  const { theme, zone } = preferencesOf(request)
-  if (theme === 'system' && zone === 'reader') return undefined
-  if (!(answer instanceof Response) || !answer.headers.get('content-type')?.startsWith('text/html'))
-    return undefined
-  const text = await answer.text()
-  const { status, headers } = answer
-  return new Response(text.startsWith(PAGE_START) ? dressed(text, theme, zone) : text, { status, headers })
-}
-
-function dressed(page: string, theme: Preferences['theme'], zone: Preferences['zone']): string {
-  const marks = `${theme === 'system' ? '' : ` data-theme="${theme}"`}${zone === 'reader' ? '' : ` data-zone="${zone}"`}`
-  const text = `${PAGE_START.slice(0, -1)}${marks}>${page.slice(PAGE_START.length)}`
-  return theme === 'system' ? text : text.replace(COLORS, COLORS.replace('dark light', theme))
 }

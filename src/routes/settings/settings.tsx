@@ -9,13 +9,14 @@ import { SCOPES } from '../../core/sets/scopes.ts'
 import { Problem } from '../../errors.ts'
 import type { Database } from '../../storage/storage.ts'
 import { checkKey } from '../access/keys.ts'
+import { readerOf } from '../access/reader.ts'
 import { json } from '../answers/answer.ts'
 import { Settings } from '../answers/settings.ts'
 import { describe } from '../http/describe.ts'
 import { html } from '../http/html.ts'
 import { integerOf, query, readForm } from '../http/input.ts'
 import { redirect } from '../http/redirect.ts'
-import { checkPreferences, preferencesCookie, preferencesOf, ROWS, THEMES, ZONES } from './preferences.ts'
+import { checkPreferences, preferencesCookie, ROWS, THEMES, ZONES } from './preferences.ts'
 
 /** Most workers shown, last seen first. */
 const MAX_PROCESSES = 50
@@ -73,8 +74,6 @@ export function settingsRoutes(deps: SettingsRoutesDeps) {
   return new Elysia().use(api).use(pages)
 }
 
-const NOBODY = { name: 'nobody', scope: 'read' } as const
-
 interface Shown {
   isSaved?: boolean
   /** A key that was just created, with its secret. */
@@ -90,12 +89,15 @@ async function settingsPage(
   { isSaved = false, made, form, status }: Shown,
 ) {
   const choices = { themes: THEMES, zones: ZONES, rows: ROWS }
-  const view = { ...(await inForce(deps)), preferences: preferencesOf(request), choices, isSaved }
-  const me = callerOf(request) ?? NOBODY
+  const reader = readerOf(request)
+  const view = { ...(await inForce(deps)), choices, isSaved }
   const rows = await deps.keys.list()
   const isClosed = deps.config.token !== undefined
-  const keys = { rows, scopes: SCOPES, me, mayManage: covers(me.scope, 'admin'), isClosed, made, form }
-  const page = <SettingsPage {...view} keys={{ ...keys, url: deps.self() }} now={new Date(deps.now())} />
+  const mayManage = reader.caller !== undefined && covers(reader.caller.scope, 'admin')
+  const keys = { rows, scopes: SCOPES, mayManage, isClosed, made, form }
+  const page = (
+    <SettingsPage reader={reader} {...view} keys={{ ...keys, url: deps.self() }} now={new Date(deps.now())} />
+  )
   return html(page, { status })
 }
 

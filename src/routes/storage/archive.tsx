@@ -1,8 +1,9 @@
 import { Elysia } from 'elysia'
-import { ArchivePage, type ArchiveView } from '../../../views/storage/archive.tsx'
+import { ArchivePage } from '../../../views/storage/archive.tsx'
 import type { Archive } from '../../archive/archive.ts'
 import type { ArchiveReport } from '../../archive/report.ts'
 import type { TriedStep } from '../../archive/try-bucket.ts'
+import { readerOf } from '../access/reader.ts'
 import { json } from '../answers/answer.ts'
 import * as answers from '../answers/keeping.ts'
 import { describe } from '../http/describe.ts'
@@ -48,7 +49,13 @@ export function archiveRoutes({ archive }: ArchiveRoutesDeps) {
   const pages = new Elysia({ detail: { hide: true } })
     .get('/archive', async ({ request }) => {
       const { asked } = query(request, 'asked')
-      return html(<ArchivePage {...viewOf(await archive.report())} asked={asked === 'run'} />)
+      return html(
+        <ArchivePage
+          reader={readerOf(request)}
+          {...viewOf(await archive.report())}
+          asked={asked === 'run'}
+        />,
+      )
     })
     .post('/archive/run', async () => {
       await archive.runLater()
@@ -56,7 +63,9 @@ export function archiveRoutes({ archive }: ArchiveRoutesDeps) {
     })
     .post('/archive/test', async ({ request }) => {
       const steps = await archive.try(request.signal)
-      return html(<ArchivePage {...viewOf(await archive.report())} tried={steps} />)
+      return html(
+        <ArchivePage reader={readerOf(request)} {...viewOf(await archive.report())} tried={steps} />,
+      )
     })
   return new Elysia().use(api).use(pages)
 }
@@ -84,7 +93,7 @@ function stepJson({ isOk, ...step }: TriedStep) {
   return { ok: isOk, ...step }
 }
 
-function viewOf({ days, ...report }: ArchiveReport): ArchiveView {
+function viewOf({ days, ...report }: ArchiveReport): ArchiveReport {
   return { ...report, days: days.slice(0, PAGE_DAYS) }
 }
 

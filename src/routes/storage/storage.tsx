@@ -2,6 +2,7 @@ import { Elysia } from 'elysia'
 import { StoragePage } from '../../../views/storage/storage.tsx'
 import { storageReport } from '../../retention/report.ts'
 import type { RetentionDeps } from '../../retention/retain.ts'
+import { readerOf } from '../access/reader.ts'
 import { json } from '../answers/answer.ts'
 import { Storage } from '../answers/keeping.ts'
 import { describe } from '../http/describe.ts'
@@ -21,8 +22,8 @@ export function storageRoutes({ retention }: { retention: RetentionDeps }) {
       ),
     },
   )
-  const pages = new Elysia({ detail: { hide: true } }).get('/storage', async () =>
-    html(<StoragePage {...(await storageReport(retention))} />),
+  const pages = new Elysia({ detail: { hide: true } }).get('/storage', async ({ request }) =>
+    html(<StoragePage reader={readerOf(request)} {...(await storageReport(retention))} />),
   )
   return new Elysia().use(api).use(pages)
 }

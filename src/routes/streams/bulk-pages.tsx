@@ -3,10 +3,11 @@ import { BulkConfirmPage, BulkResultPage } from '../../../views/streams/bulk.tsx
 import { callerOf } from '../../auth/caller.ts'
 import { type Bulk, bulk } from '../../streams/registry/bulk.ts'
 import { countStreams, type Filter } from '../../streams/registry/listing.ts'
+import { readerOf } from '../access/reader.ts'
 import { FILTERS, filterOf } from '../http/filter.ts'
 import { html } from '../http/html.ts'
 import { MAX_REQUEST_BYTES, query, readText } from '../http/input.ts'
-import { allowed, type BulkRoutesDeps, checkBulk, reportOf } from './bulk.ts'
+import { allowed, type BulkRoutesDeps, bulkReportOf, checkBulk } from './bulk.ts'
 
 /** Bulk actions for browsers without script: one page asks for confirmation, one shows the result. */
 export function bulkPages(deps: BulkRoutesDeps) {
@@ -16,15 +17,24 @@ export function bulkPages(deps: BulkRoutesDeps) {
     const filter = filterIn(form.get('filter') ?? '')
     const asked = allowed(request, bulkOf(form, filter))
     if (asked.action === 'delete' && form.get('confirmed') !== 'yes') return confirm(request, asked)
-    const result = await reportOf(bulk({ ...deps, caller: callerOf(request) }, asked), request.signal)
-    return html(<BulkResultPage action={asked.action} result={result} filter={filter} />)
+    const result = await bulkReportOf(bulk({ ...deps, caller: callerOf(request) }, asked), request.signal)
+    return html(
+      <BulkResultPage reader={readerOf(request)} action={asked.action} result={result} filter={filter} />,
+    )
   })
 
   async function confirm(request: Request, { streams }: Bulk): Promise<Response> {
     if ('ids' in streams)
-      return html(<BulkConfirmPage count={streams.ids.length} ids={streams.ids} filter={undefined} />)
+      return html(
+        <BulkConfirmPage
+          reader={readerOf(request)}
+          count={streams.ids.length}
+          ids={streams.ids}
+          filter={undefined}
+        />,
+      )
     const count = await countStreams(deps.db, streams.filter, callerOf(request))
-    return html(<BulkConfirmPage count={count} ids={[]} filter={streams.filter} />)
+    return html(<BulkConfirmPage reader={readerOf(request)} count={count} ids={[]} filter={streams.filter} />)
   }
 }
 

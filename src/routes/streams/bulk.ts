@@ -80,7 +80,7 @@ export function bulkRoutes(deps: BulkRoutesDeps) {
       const steps = bulk({ ...deps, caller: callerOf(request) }, allowed(request, body))
       server?.timeout(request, 0)
       if (!request.headers.get('accept')?.includes(NDJSON))
-        return Response.json(await reportOf(steps, request.signal))
+        return Response.json(await bulkReportOf(steps, request.signal))
       return progress(steps, deps)
     },
     {
@@ -120,7 +120,10 @@ export function checkBulk(value: unknown): Bulk {
 }
 
 /** The final report. Stops after the current batch if the client disconnects. */
-export async function reportOf(steps: AsyncGenerator<BulkStep>, signal: AbortSignal): Promise<BulkReport> {
+export async function bulkReportOf(
+  steps: AsyncGenerator<BulkStep>,
+  signal: AbortSignal,
+): Promise<BulkReport> {
   const report = noReport()
   for await (const step of steps) {
     add(report, step)

@@ -5,7 +5,7 @@ import { StreamsTable } from '../../../views/streams/table.tsx'
 import { type Caller, callerOf } from '../../auth/caller.ts'
 import { Problem } from '../../errors.ts'
 import type { Hub } from '../../hub/hub.ts'
-import { readerOf } from '../../limits/client.ts'
+import { subscriberOf } from '../../limits/client.ts'
 import { countStreams, type Filter, firstOrder, ORDERS } from '../../streams/registry/listing.ts'
 import { checkRegistration } from '../../streams/registry/registration.ts'
 import type { Streams } from '../../streams/registry/streams.ts'
@@ -18,12 +18,13 @@ import {
   type StreamStatus,
   statusesOf,
 } from '../../streams/status/status.ts'
+import { type Reader, readerOf } from '../access/reader.ts'
 import { FILTERS, filterOf, sortOf } from '../http/filter.ts'
 import { html } from '../http/html.ts'
 import { oneOf, query, readForm } from '../http/input.ts'
 import { redirect } from '../http/redirect.ts'
 import type { LivePages } from '../live/live-pages.tsx'
-import { MAX_ROWS, preferencesOf } from '../settings/preferences.ts'
+import { MAX_ROWS } from '../settings/preferences.ts'
 
 export interface ConsoleRoutesDeps extends StatusDeps {
   streams: Streams
@@ -31,13 +32,18 @@ export interface ConsoleRoutesDeps extends StatusDeps {
   pages: LivePages
 }
 
+/** Query parameters of the list. */
+const LIST_QUERY = [...FILTERS, 'sort', 'order', 'after'] as const
+
 /** The console's list of streams, its forms and live parts. */
 export function consoleRoutes(deps: ConsoleRoutesDeps) {
   const { streams, db, hub, pages } = deps
   return new Elysia({ detail: { hide: true } })
     .get('/streams', async ({ request }) => {
-      const data = await listData(request)
-      return html(request.headers.has('hx-request') ? <StreamsTable {...data} /> : <StreamsPage {...data} />)
+      const reader = readerOf(request)
+      const data = await listData(reader, query(request, ...LIST_QUERY))
+      const isFragment = request.headers.has('hx-request')
+      return html(isFragment ? <StreamsTable {...data} /> : <StreamsPage reader={reader} {...data} />)
     })
     .post('/streams', ({ request }) => register(request))
     .get('/streams/live', async ({ request, server }) => {
@@ -46,23 +52,22 @@ export function consoleRoutes(deps: ConsoleRoutesDeps) {
       const isCurrent = as === pages.lists.version && !request.headers.has('last-event-id')
       server?.timeout(request, 0)
       return hub.subscribe(pages.lists.topic(shown), {
-        ...readerOf(request),
+        ...subscriberOf(request),
         replay: (send) => pages.lists.catchUp(shown, isCurrent, send),
       })
     })
 
-  async function listData(request: Request, caller = callerOf(request)): Promise<StreamsPageData> {
-    const { after, ...asked } = query(request, ...FILTERS, 'sort', 'order', 'after')
+  async function listData(
+    { caller, rows }: Reader,
+    { after, ...asked }: Partial<Record<(typeof LIST_QUERY)[number], string>>,
+  ): Promise<StreamsPageData> {
     const filter = filterOf(asked)
     const sort = sortOf(asked.sort)
     const order = sort && (oneOf('order', asked.order, ORDERS) ?? firstOrder(sort))
     const listed: ListedAs = { ...filter, sort, order }
     // Read first: a stream registered meanwhile changes it.
     const { version } = pages.lists
-    const page = await streams.list(
-      { ...filter, sort, order, after, caller, limit: preferencesOf(request).rows },
-      deps.now(),
-    )
+    const page = await streams.list({ ...filter, sort, order, after, caller, limit: rows }, deps.now())
     const ids = page.items.map(({ id }) => id)
     const isWhole = after === undefined && page.next === undefined
     const [found, all] = await Promise.all([statusesOf(deps, ids), fleet(db, caller)])
@@ -102,8 +107,9 @@ export function consoleRoutes(deps: ConsoleRoutesDeps) {
       if (!(error instanceof Problem)) throw error
       const form = { values, error: { field: error.field, detail: error.detail } }
       if (wantsFragment) return html(<RegisterForm {...form} />, { status: error.status })
-      const data = await listData(new Request(new URL('/streams', request.url)), callerOf(request))
-      return html(<StreamsPage {...data} form={form} />, { status: error.status })
+      const reader = readerOf(request)
+      const data = await listData(reader, {})
+      return html(<StreamsPage reader={reader} {...data} form={form} />, { status: error.status })
     }
   }
 }

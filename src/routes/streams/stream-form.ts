@@ -84,7 +84,7 @@ function askedOf(stream: Stream, values: Values): Record<string, unknown> {
 function plainIn(values: Values, isIn: (part: (typeof PLAIN_FIELDS)[number]['part']) => boolean) {
   return eachField(
     ({ name, type, separator = ',' }) =>
-      type === 'list' ? listOf(values[name], separator) : (values[name]?.trim() ?? ''),
+      type === 'list' ? splitList(values[name], separator) : (values[name]?.trim() ?? ''),
     PLAIN_FIELDS.filter(({ part }) => isIn(part)),
   )
 }
@@ -101,7 +101,7 @@ function headersOf(known: Stream['headers'], values: Values): Record<string, str
 
 /** Headers as typed, one per line. @throws Problem `invalid_field` */
 export function headersIn(text: string | undefined): [name: string, value: string][] {
-  return listOf(text, '\n').map((line) => {
+  return splitList(text, '\n').map((line) => {
     const at = line.indexOf(':')
     if (at > 0) return [line.slice(0, at).trim(), line.slice(at + 1).trim()]
     throw new Problem('invalid_field', 'headers: expected Name: value, one per line.', 'headers')
@@ -109,7 +109,7 @@ export function headersIn(text: string | undefined): [name: string, value: strin
 }
 
 /** Splits text at a separator and drops empty parts. */
-export function listOf(text: string | undefined, separator: string): string[] {
+export function splitList(text: string | undefined, separator: string): string[] {
   return (text ?? '')
     .split(separator)
     .map((each) => each.trim())

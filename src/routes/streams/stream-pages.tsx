@@ -17,7 +17,7 @@ import { ENTRY_KINDS } from '../../core/sets/entry-kinds.ts'
 import { Problem } from '../../errors.ts'
 import type { Hub } from '../../hub/hub.ts'
 import { listIncidents } from '../../incidents/read.ts'
-import { readerOf } from '../../limits/client.ts'
+import { subscriberOf } from '../../limits/client.ts'
 import { versionsIn } from '../../streams/documents/versions.ts'
 import { readEntry } from '../../streams/log/logs.ts'
 import { type LogFilter, searchLog } from '../../streams/log/search-log.ts'
@@ -26,10 +26,11 @@ import { checkChange } from '../../streams/registry/registration.ts'
 import type { Streams } from '../../streams/registry/streams.ts'
 import { type StatusDeps, type StreamStatus, statusOf } from '../../streams/status/status.ts'
 import { mayHaveTwin } from '../../streams/twins/twin.ts'
+import { readerOf } from '../access/reader.ts'
 import { html } from '../http/html.ts'
 import { integerOf, oneOf, query, readForm } from '../http/input.ts'
 import { leave, redirect } from '../http/redirect.ts'
-import { incidentLine } from '../incidents/incident-pages.tsx'
+import { incidentView } from '../incidents/incident-pages.tsx'
 import type { LivePages, Send } from '../live/live-pages.tsx'
 import { entryView } from './entry-view.ts'
 import { chartsData } from './stream-charts.ts'
@@ -65,7 +66,7 @@ export function streamPages(deps: StreamPagesDeps) {
     .get('/streams/:id', async ({ params, request }) => {
       const status = await statusOf(deps, (await streams.get(params.id)).id)
       if (request.headers.has('hx-request')) return html(<OlderLines {...(await logData(status, request))} />)
-      return html(<StreamPage {...(await pageData(status, request))} />)
+      return html(<StreamPage reader={readerOf(request)} {...(await pageData(status, request))} />)
     })
     .get('/streams/:id/live', async ({ params, request, server }) => {
       const { id } = await streams.get(params.id)
@@ -75,7 +76,7 @@ export function streamPages(deps: StreamPagesDeps) {
       const filter = filterOf(kind, q)
       server?.timeout(request, 0)
       const replay = (send: Send) => pages.catchUpStream(id, shown, filter, send)
-      return hub.subscribe(pages.topic(id, filter), { ...readerOf(request), replay })
+      return hub.subscribe(pages.topic(id, filter), { ...subscriberOf(request), replay })
     })
     .get('/streams/:id/incidents', async ({ params }) => {
       const { id } = await streams.get(params.id)
@@ -100,22 +101,33 @@ export function streamPages(deps: StreamPagesDeps) {
       if (entry === undefined) throw new Problem('not_found', `${stream.name} has no entry ${params.seq}.`)
       const detail = await entryView(versions, stream, entry)
       const fragment = request.headers.has('hx-request')
-      return html(fragment ? <EntryDetails {...detail} /> : <EntryPage entry={detail} name={stream.name} />)
+      return html(
+        fragment ? (
+          <EntryDetails {...detail} />
+        ) : (
+          <EntryPage reader={readerOf(request)} entry={detail} name={stream.name} />
+        ),
+      )
     })
     .post('/streams/:id/notify', async ({ params, request }) => {
       const { message = '' } = await readForm(request)
       const { data, status } = await sendNotice(deps, await streams.get(params.id), message)
       if (request.headers.has('hx-request')) return html(<NotifyPanel {...data} />, { status })
       const page = await pageData(await statusOf(deps, params.id), bare(request))
-      return html(<StreamPage {...page} notify={data} />, { status })
+      return html(<StreamPage reader={readerOf(request)} {...page} notify={data} />, { status })
     })
     .get('/streams/:id/notified', async ({ params, request }) => {
       const { id } = await streams.get(params.id)
       const { deliveries = '' } = query(request, 'deliveries')
       return html(<SentList streamId={id} sent={await sentRows(db, id, deliveries.split(','))} />)
     })
-    .get('/streams/:id/edit', async ({ params }) =>
-      html(<StreamEditPage {...streamForm(await streams.get(params.id), await channelNames())} />),
+    .get('/streams/:id/edit', async ({ params, request }) =>
+      html(
+        <StreamEditPage
+          reader={readerOf(request)}
+          {...streamForm(await streams.get(params.id), await channelNames())}
+        />,
+      ),
     )
     .post('/streams/:id/edit', ({ params, request }) => edit(params.id, request))
     .post('/streams/:id/start', ({ params, request }) => toggle('start', params.id, request))
@@ -179,7 +191,7 @@ export function streamPages(deps: StreamPagesDeps) {
     const lists = [open, acknowledged, past].filter((list) => list !== undefined)
     const items = lists.flatMap(({ items }) => items)
     const more = items.length > INCIDENTS_SHOWN || lists.some(({ next }) => next !== undefined)
-    return { streamId, items: items.slice(0, INCIDENTS_SHOWN).map(incidentLine), more }
+    return { streamId, items: items.slice(0, INCIDENTS_SHOWN).map(incidentView), more }
   }
 
   async function edit(id: string, request: Request): Promise<Response> {
@@ -192,7 +204,7 @@ export function streamPages(deps: StreamPagesDeps) {
         const dropping = untoldDrops(stream, values, change)
         if (dropping !== undefined) {
           const form = streamForm(stream, await channelNames(), { values, dropping })
-          return await html(<StreamEditPage {...form} />)
+          return await html(<StreamEditPage reader={readerOf(request)} {...form} />)
         }
         await streams.change(id, change)
       }
@@ -203,7 +215,7 @@ export function streamPages(deps: StreamPagesDeps) {
         values,
         error: { field: error.field, detail: error.detail },
       })
-      return html(<StreamEditPage {...form} />, { status: error.status })
+      return html(<StreamEditPage reader={readerOf(request)} {...form} />, { status: error.status })
     }
   }
 

@@ -8,7 +8,7 @@ import { ENTRY_KINDS } from '../../core/sets/entry-kinds.ts'
 import { Problem } from '../../errors.ts'
 import { acceptsGzip } from '../../hub/frame.ts'
 import type { Hub } from '../../hub/hub.ts'
-import { readerOf } from '../../limits/client.ts'
+import { subscriberOf } from '../../limits/client.ts'
 import { Places } from '../../limits/places.ts'
 import type { Stream } from '../../streams/ingest/run.ts'
 import { type LogQuery, lastSeq, readLog, readWholeLog } from '../../streams/log/logs.ts'
@@ -218,7 +218,7 @@ export function streamRoutes(deps: StreamRoutesDeps) {
         const claimed = request.headers.get('last-event-id') ?? query.lastEventId
         const after = seqOf(claimed, last)
         const subscribed = hub.subscribe(entriesTopic(id), {
-          ...readerOf(request),
+          ...subscriberOf(request),
           after: after ?? 0,
           gzip: acceptsGzip(request.headers),
           replay: claimed === undefined ? undefined : (send) => replay(id, claimed, after, send),

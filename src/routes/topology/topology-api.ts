@@ -1,6 +1,6 @@
 import { Elysia } from 'elysia'
 import { acceptsGzip } from '../../hub/frame.ts'
-import { readerOf } from '../../limits/client.ts'
+import { subscriberOf } from '../../limits/client.ts'
 import { checkReport, ReportSchema } from '../../topology/input.ts'
 import { events, json } from '../answers/answer.ts'
 import * as answers from '../answers/topology.ts'
@@ -74,7 +74,7 @@ export function topologyApi({
         await refreshTopology?.()
         const { headers } = request
         const lastEventId = headers.get('last-event-id')
-        return topology.subscribe({ ...readerOf(request), lastEventId, gzip: acceptsGzip(headers) })
+        return topology.subscribe({ ...subscriberOf(request), lastEventId, gzip: acceptsGzip(headers) })
       },
       { response: events(answers.TOPOLOGY_EVENTS), detail: describe('Stream the topology', EVENTS) },
     )

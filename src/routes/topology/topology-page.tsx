@@ -1,7 +1,7 @@
 import { Type } from '@sinclair/typebox'
 import { Elysia } from 'elysia'
 import type { Child } from 'hono/jsx'
-import { Sent } from '../../../views/topology/answer.tsx'
+import { RequestSent } from '../../../views/topology/answer.tsx'
 import { TopologyPage } from '../../../views/topology/topology.tsx'
 import { COLOR_NAMES } from '../../core/color.ts'
 import { type Graph, mermaidText } from '../../core/graph.ts'
@@ -11,6 +11,7 @@ import { textField } from '../../topology/input.ts'
 import { requireColor } from '../../topology/rules.ts'
 import { type SendOptions, type SentAnswer, sendThrough } from '../../topology/send.ts'
 import type { Topology } from '../../topology/topology.ts'
+import { readerOf } from '../access/reader.ts'
 import { json } from '../answers/answer.ts'
 import { SentThrough } from '../answers/topology.ts'
 import { jsonContent } from '../http/body.ts'
@@ -85,7 +86,7 @@ async function send(request: Request, topology: Topology, options: SendOptions):
   const sent = await sendThrough(service, color, options)
   const tree = callTreeIn(sent.body)
   const responses = tree === undefined ? responsesIn(sent) : []
-  const shown = <Sent through={service.name} {...sent} responses={responses} tree={tree} />
+  const shown = <RequestSent through={service.name} {...sent} responses={responses} tree={tree} />
   switch (audience(request)) {
     case 'htmx':
       return html(shown, { inlineStyle: true })
@@ -106,7 +107,7 @@ function page(request: Request, topology: Topology, answer?: Child): Promise<Res
     colors: COLOR_NAMES,
     origin,
   }
-  return html(<TopologyPage {...view} answer={answer} />, { inlineStyle: true })
+  return html(<TopologyPage reader={readerOf(request)} {...view} answer={answer} />, { inlineStyle: true })
 }
 
 /** Entry points: services that can be called and that no other service calls. */

@@ -3,7 +3,7 @@ import { Elysia } from 'elysia'
 import { Activated } from '../../../views/topology/answer.tsx'
 import { mermaidText } from '../../core/graph.ts'
 import type { Hub } from '../../hub/hub.ts'
-import { readerOf } from '../../limits/client.ts'
+import { subscriberOf } from '../../limits/client.ts'
 import { textField } from '../../topology/input.ts'
 import { SEED_TOPIC, type Topology } from '../../topology/topology.ts'
 import { events, json } from '../answers/answer.ts'
@@ -47,7 +47,7 @@ function seedRoutes({ topology, hub }: TopologyRoutesOptions) {
       '/events',
       ({ request, server }) => {
         server?.timeout(request, 0)
-        return hub.subscribe(SEED_TOPIC, readerOf(request))
+        return hub.subscribe(SEED_TOPIC, subscriberOf(request))
       },
       {
         response: events({ message: Type.Literal('update') }),

@@ -1,6 +1,7 @@
 import { Elysia } from 'elysia'
 import { ImportPage, type ImportPageData, SHOWN } from '../../../views/streams/import.tsx'
 import { Problem } from '../../errors.ts'
+import { readerOf } from '../access/reader.ts'
 import { html } from '../http/html.ts'
 import { readBytes } from '../http/input.ts'
 import { readQuery } from '../http/query.ts'
@@ -15,28 +16,31 @@ const MAX_KEPT_CHARS = 262_144
 /** The import page, and its form for browsers without script. */
 export function importPages({ imports }: { imports: Importer }) {
   return new Elysia({ detail: { hide: true } })
-    .get('/streams/import', () => html(<ImportPage />))
+    .get('/streams/import', ({ request }) => html(<ImportPage reader={readerOf(request)} />))
     .post('/streams/import', async ({ request, server }) => {
       const leave = await imports.enter(request)
       try {
         server?.timeout(request, UPLOAD_SECONDS)
         const form = await readMultipart(request)
         server?.timeout(request, 0)
-        return await answer(form, await textIn(form), request.signal)
+        return await answer(request, form, await textIn(form))
       } finally {
         leave()
       }
     })
 
-  async function answer(form: FormData, text: string, signal: AbortSignal): Promise<Response> {
+  async function answer(request: Request, form: FormData, text: string): Promise<Response> {
     const values = valuesOf(form, text)
     try {
       const options = optionsOf(readQuery(asked(form).url, ImportQuery.parameters))
-      const report = await shownOf(await imports.run({ options, text, contentType: null }), signal, SHOWN)
-      return await html(<ImportPage values={values} report={report} />)
+      const outcomes = await imports.run({ options, text, contentType: null })
+      const report = await shownOf(outcomes, request.signal, SHOWN)
+      return await html(<ImportPage reader={readerOf(request)} values={values} report={report} />)
     } catch (error) {
       if (!(error instanceof Problem)) throw error
-      return html(<ImportPage values={values} error={error.detail} />, { status: error.status })
+      return html(<ImportPage reader={readerOf(request)} values={values} error={error.detail} />, {
+        status: error.status,
+      })
     }
   }
 }

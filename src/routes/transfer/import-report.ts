@@ -1,6 +1,6 @@
 import { causeOf, Problem } from '../../errors.ts'
 import type { OUTCOMES, Outcome } from '../../transfer/item.ts'
-import type { Running } from './transfer.ts'
+import type { RunningImport } from './transfer.ts'
 
 export const NDJSON = 'application/x-ndjson'
 /** Lines of a report, in characters of JSON; what became of further ones is only counted. */
@@ -42,7 +42,7 @@ export class Report {
 }
 
 /** The whole report; an import whose caller has gone stops after the batch it is at. */
-export async function reportOf({ dryRun, outcomes }: Running, signal: AbortSignal): Promise<Response> {
+export async function reportOf({ dryRun, outcomes }: RunningImport, signal: AbortSignal): Promise<Response> {
   const report = new Report()
   const parts: Uint8Array<ArrayBuffer>[] = []
   const utf8 = new TextEncoder()
@@ -62,7 +62,7 @@ export async function reportOf({ dryRun, outcomes }: Running, signal: AbortSigna
  * The report as it comes about, a line each, with the totals as the last. The import doesn't wait for its reader: what
  * isn't read yet is at most a whole report.
  */
-export function progressOf({ dryRun, outcomes }: Running, { warn, done }: ProgressOptions): Response {
+export function progressOf({ dryRun, outcomes }: RunningImport, { warn, done }: ProgressOptions): Response {
   const utf8 = new TextEncoder()
   const report = new Report()
   let isRead = true
@@ -99,7 +99,7 @@ export function progressOf({ dryRun, outcomes }: Running, { warn, done }: Progre
 }
 
 /** What a page shows of a report: the first lines, those that failed in front. */
-export async function shownOf({ dryRun, outcomes }: Running, signal: AbortSignal, most: number) {
+export async function shownOf({ dryRun, outcomes }: RunningImport, signal: AbortSignal, most: number) {
   const report = new Report()
   const [failed, others]: [Outcome[], Outcome[]] = [[], []]
   for await (const batch of outcomes) {

@@ -93,7 +93,7 @@ export interface Importer {
    */
   enter(request: Request): Promise<() => void>
   /** @throws Problem `invalid_field`, and what reading a file throws: nothing is imported then */
-  run(asked: Asked): Promise<Running>
+  run(asked: Asked): Promise<RunningImport>
 }
 
 export interface Asked {
@@ -104,7 +104,7 @@ export interface Asked {
 }
 
 /** An import in progress: it advances as its outcomes are consumed. */
-export interface Running {
+export interface RunningImport {
   dryRun: boolean
   outcomes: AsyncGenerator<Outcome[]>
 }

@@ -20,6 +20,7 @@ import {
   twinSaving,
   twinSteps,
 } from '../../streams/twins/twins.ts'
+import { type Reader, readerOf } from '../access/reader.ts'
 import { created, json } from '../answers/answer.ts'
 import { Stream } from '../answers/streams.ts'
 import { Twins } from '../answers/twins.ts'
@@ -30,7 +31,6 @@ import { PAGES, SPAN } from '../http/parameters.ts'
 import { choice, otherwise, parameters } from '../http/query.ts'
 import { redirect } from '../http/redirect.ts'
 import { shared } from '../http/shared.ts'
-import { preferencesOf } from '../settings/preferences.ts'
 import { streamJson } from '../streams/streams.ts'
 
 /** Time ranges of the page, the rollups they use, and the length of a point; in milliseconds. */
@@ -105,7 +105,10 @@ export function twinRoutes({ db, streams, visibility, now }: TwinRoutesDeps) {
       },
     )
   const pages = new Elysia({ detail: { hide: true } })
-    .get('/twins', async ({ request }) => html(<TwinsPage {...(await pageData(request))} />))
+    .get('/twins', async ({ request }) => {
+      const reader = readerOf(request)
+      return html(<TwinsPage reader={reader} {...(await pageData(request, reader))} />)
+    })
     .post('/twins', async ({ request }) => {
       const { stream = '', from } = await readForm(request, MAX_FORM_BYTES)
       await visibility.check(callerOf(request), stream)
@@ -114,7 +117,7 @@ export function twinRoutes({ db, streams, visibility, now }: TwinRoutesDeps) {
     })
   return new Elysia().use(api).use(pages)
 
-  async function pageData(request: Request): Promise<TwinsPageData> {
+  async function pageData(request: Request, { rows }: Reader): Promise<TwinsPageData> {
     const asked = queryOf(request, 'range', 'sort', 'order', 'after')
     const range = oneOf('range', asked.range, RANGE_NAMES) ?? '24h'
     const sort = oneOf('sort', asked.sort, TWIN_SORTS) ?? DEFAULT_SORT
@@ -124,7 +127,7 @@ export function twinRoutes({ db, streams, visibility, now }: TwinRoutesDeps) {
     const window = { from: new Date(first), to: new Date(now()) }
     const { pairs, isCut } = await twinPairs(db, window)
     const sorted = sortPairs(pairs, sort, order)
-    const { items, next } = pageOf(sorted, asked.after, preferencesOf(request).rows)
+    const { items, next } = pageOf(sorted, asked.after, rows)
     const points = await twinSteps(db, pairs, window, { step, pointMs })
     const at = Array.from(
       { length: Math.ceil((now() - first) / pointMs) || 1 },

@@ -2,7 +2,7 @@
 import { Connection } from './connection.ts'
 import { listenForCopies } from './curl.ts'
 import { listenForKeys } from './keys.ts'
-import { Palette } from './palette.ts'
+import { PaletteDialog } from './palette.ts'
 import { showExactTimes } from './times.ts'
 import { instantText, timeZone, zoneName } from './zone.ts'
 
@@ -98,7 +98,7 @@ document.addEventListener('htmx:error', ({ target }) => {
 
 const dialogs = (id: string) => document.getElementById(id) as HTMLDialogElement
 const showSheet = () => dialogs('shortcuts').showModal()
-const palette = new Palette(dialogs('palette'), showSheet)
+const palette = new PaletteDialog(dialogs('palette'), showSheet)
 listenForKeys({ showSheet, showPalette: () => palette.open() })
 listenForCopies(tell)
 showExactTimes()

@@ -12,7 +12,7 @@ interface Choice {
 }
 
 /** Opens with Ctrl-K or Cmd-K on every page; lives as long as the page. */
-export class Palette {
+export class PaletteDialog {
   readonly #dialog: HTMLDialogElement
   readonly #input: HTMLInputElement
   readonly #list: HTMLElement

@@ -1,4 +1,5 @@
 // Follows the live topology and keeps the graph as it is now.
+import { edgeKey } from './edge-key.ts'
 import type { Call, Graph, Service } from './graph.ts'
 
 const EVENTS = '/api/topology/events'
@@ -7,10 +8,10 @@ const RECREATE_MS = 3_000
 /** Without a connection for this long, the page shows that it is offline. */
 const OFFLINE_AFTER_MS = 20_000
 
-export type Connection = 'live' | 'reconnecting' | 'offline'
+export type FeedState = 'live' | 'reconnecting' | 'offline'
 
 /** Changes since the last one: whole services and calls. */
-export interface Change {
+export interface GraphChange {
   services?: Service[]
   calls?: Call[]
   removedServices?: string[]
@@ -21,8 +22,8 @@ export interface FeedListener {
   /** The whole graph was replaced. */
   graph(): void
   /** The graph changed; `called` are the calls that were just made. */
-  change(change: Change, called: Call[]): void
-  connection(state: Connection): void
+  change(change: GraphChange, called: Call[]): void
+  connection(state: FeedState): void
 }
 
 /** The graph as it is now. Lives as long as the page does. */
@@ -55,7 +56,7 @@ export class Feed {
     const on = <Data>(event: string, act: (data: Data) => void) =>
       source.addEventListener(event, ({ data }) => act(JSON.parse(data)))
     on<Graph>('graph', (graph) => this.#replace(graph))
-    on<Change>('change', (change) => this.#apply(change))
+    on<GraphChange>('change', (change) => this.#apply(change))
     source.addEventListener('open', () => this.#connected())
     source.addEventListener('error', () => this.#lost(source))
   }
@@ -64,17 +65,17 @@ export class Feed {
     this.#services.clear()
     this.#calls.clear()
     for (const service of services) this.#services.set(service.id, service)
-    for (const call of calls) this.#calls.set(edgeKey(call.from, call.to), call)
+    for (const call of calls) this.#calls.set(edgeKey(call), call)
     this.#listener.graph()
   }
 
-  #apply(change: Change): void {
+  #apply(change: GraphChange): void {
     for (const id of change.removedServices ?? []) this.#services.delete(id)
-    for (const [from, to] of change.removedCalls ?? []) this.#calls.delete(edgeKey(from, to))
+    for (const [from, to] of change.removedCalls ?? []) this.#calls.delete(edgeKey({ from, to }))
     for (const service of change.services ?? []) this.#services.set(service.id, service)
     const called: Call[] = []
     for (const call of change.calls ?? []) {
-      const key = edgeKey(call.from, call.to)
+      const key = edgeKey(call)
       if (call.count > (this.#calls.get(key)?.count ?? 0)) called.push(call)
       this.#calls.set(key, call)
     }
@@ -95,8 +96,4 @@ export class Feed {
       this.#offline = setTimeout(() => this.#listener.connection('offline'), OFFLINE_AFTER_MS)
     }
   }
-}
-
-export function edgeKey(from: string, to: string): string {
-  return `${from}\n${to}`
 }

@@ -2,7 +2,7 @@
 import { ask, Refusal, say } from './dom.ts'
 import { byId, type Graph } from './graph.ts'
 import { isoSeconds } from './state.ts'
-import { Timeline } from './timeline.ts'
+import { TimelineChart } from './timeline.ts'
 
 const MINUTE_MS = 60_000
 /** How far back graphs can be rebuilt. */
@@ -26,12 +26,12 @@ export interface ReplayOn {
 }
 
 /** Lives as long as the page does. */
-export class Replay {
+export class ReplayControls {
   readonly #on: ReplayOn
   readonly #range = byId<HTMLInputElement>('replay-at')
   readonly #play = byId<HTMLButtonElement>('replay-play')
   readonly #speed = byId<HTMLSelectElement>('replay-speed')
-  readonly #timeline = new Timeline()
+  readonly #timeline = new TimelineChart()
   readonly #graphs = new Map<number, Promise<Graph>>()
   #at: number | undefined
   #playing: ReturnType<typeof setTimeout> | undefined

@@ -8,14 +8,14 @@ const HEIGHT = 32
 /** Least height of a step with any calls. */
 const LEAST_HEIGHT = 1
 
-export interface Point {
+export interface TimelinePoint {
   /** ISO 8601. */
   at: string
   calls: number
   errors: number
 }
 
-export class Timeline {
+export class TimelineChart {
   readonly #chart = byId('replay-chart')
   #isLoading = false
 
@@ -25,7 +25,9 @@ export class Timeline {
     this.#isLoading = true
     try {
       const span = `from=${new Date(from).toISOString()}&to=${new Date(to).toISOString()}`
-      const { points } = await ask<{ points: Point[] }>(`/api/topology/timeline?${span}&points=${POINTS}`)
+      const { points } = await ask<{ points: TimelinePoint[] }>(
+        `/api/topology/timeline?${span}&points=${POINTS}`,
+      )
       this.#draw(points)
     } catch {
       // The next one comes soon; the scrubber works without.
@@ -34,7 +36,7 @@ export class Timeline {
     }
   }
 
-  #draw(points: readonly Point[]): void {
+  #draw(points: readonly TimelinePoint[]): void {
     const most = Math.max(...points.map(({ calls }) => calls), 1)
     const [all, failed] = this.#chart.querySelectorAll('path')
     all?.setAttribute('d', bars(points.map(({ calls }) => calls / most)))
@@ -55,6 +57,6 @@ function bars(shares: readonly number[]): string {
     .join('')
 }
 
-function sum(points: readonly Point[], name: 'calls' | 'errors'): number {
+function sum(points: readonly TimelinePoint[], name: 'calls' | 'errors'): number {
   return points.reduce((total, point) => total + point[name], 0)
 }

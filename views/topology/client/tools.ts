@@ -8,7 +8,7 @@ export interface ToolsOn {
   go(change: Partial<State>): void
 }
 
-export class Tools {
+export class Toolbar {
   readonly #grouping = byId<HTMLSelectElement>('grouping')
   readonly #hideIdle = byId<HTMLInputElement>('hide-idle')
   readonly #direction = byId<HTMLSelectElement>('focus-direction')

@@ -1,18 +1,18 @@
 // The topology page: follows the graph, and keeps the URL, picture, panel and list in sync with it.
 import { ask, say } from './dom.ts'
-import { type Connection, Feed } from './feed.ts'
+import { Feed, type FeedState } from './feed.ts'
 import { byId, type Call, type Graph } from './graph.ts'
 import { List } from './list.ts'
 import { Forms } from './panel/forms.ts'
 import { Panel } from './panel/panel.ts'
 import { Picture } from './picture/picture.ts'
-import { Replay } from './replay.ts'
+import { ReplayControls } from './replay.ts'
 import { fits, Search } from './search.ts'
 import { parseState, queryOf, type State } from './state.ts'
-import { Tools } from './tools.ts'
+import { Toolbar } from './tools.ts'
 import { groupKeyOf, type View, viewOf } from './view.ts'
 
-const CONNECTION_WORDS: Record<Connection, string> = {
+const CONNECTION_WORDS: Record<FeedState, string> = {
   live: 'Live',
   reconnecting: 'Reconnecting…',
   offline: 'Offline: showing the last known state',
@@ -40,10 +40,10 @@ class Page {
     type: (search) => this.#go({ search }, 'replace'),
     select: (id) => this.#choose(id),
   })
-  readonly #tools = new Tools({ go: (change) => this.#go(change) })
+  readonly #tools = new Toolbar({ go: (change) => this.#go(change) })
   readonly #list = new List({ select: (id) => this.#choose(id) })
   readonly #forms = new Forms()
-  readonly #replay = new Replay({
+  readonly #replay = new ReplayControls({
     moment: (at, how) => this.#go({ at }, how === 'jump' ? 'push' : 'replace'),
     graph: (graph) => {
       this.#graph = graph
@@ -177,7 +177,7 @@ class Page {
     this.#reveal = undefined
   }
 
-  #sayConnection(state: Connection): void {
+  #sayConnection(state: FeedState): void {
     const feed = byId('feed')
     feed.hidden = false
     feed.dataset.state = state

@@ -1,9 +1,9 @@
 // Converts the fault form to the JSON of a simulated service, and back.
 
-export type Json = { [name: string]: Json | number | string | boolean }
+export type FaultTree = { [name: string]: FaultTree | number | string | boolean }
 
 /** Presets; each replaces the active faults. Frames are those of the service's event stream. */
-export const PRESETS: Readonly<Record<string, Json>> = {
+export const PRESETS: Readonly<Record<string, FaultTree>> = {
   slow: { latencyMs: { p50: 800, p90: 2_000, p99: 5_000 } },
   failing: { errorRate: 0.5, errorCodes: { '500': 3, '503': 1 } },
   'rate-limited': { rateLimit: { perSecond: 1, burst: 2, retryAfterSeconds: 5 } },
@@ -41,8 +41,8 @@ export class BadField extends Error {
 }
 
 /** The faults in a form's fields, by path, without empty and unchecked ones. @throws BadField */
-export function faultsIn(fields: readonly (readonly [path: string, value: string | boolean])[]): Json {
-  const faults: Json = {}
+export function faultsIn(fields: readonly (readonly [path: string, value: string | boolean])[]): FaultTree {
+  const faults: FaultTree = {}
   for (const [path, value] of fields) {
     if (value === '' || value === false) continue
     put(faults, path, readValue(path, value))
@@ -51,18 +51,18 @@ export function faultsIn(fields: readonly (readonly [path: string, value: string
 }
 
 /** The value of a form field for some faults; empty if they don't have it. */
-export function shownIn(faults: Json, path: string): string | boolean {
+export function shownIn(faults: FaultTree, path: string): string | boolean {
   const value = path
     .split('.')
-    .reduce<Json[string] | undefined>((at, name) => (isJson(at) ? at[name] : undefined), faults)
+    .reduce<FaultTree[string] | undefined>((at, name) => (isTree(at) ? at[name] : undefined), faults)
   if (value === undefined) return ''
-  if (path === CODES && isJson(value)) return codesText(value)
+  if (path === CODES && isTree(value)) return codesText(value)
   if (typeof value === 'boolean') return value
   return PERCENTS.has(path) ? String(Number((Number(value) * 100).toFixed(4))) : String(value)
 }
 
 /** The active faults, each in a few words. */
-export function activeWords(faults: Json): string[] {
+export function activeWords(faults: FaultTree): string[] {
   return leaves(faults).map(([path, value]) => {
     const name = LABELS[path] ?? path
     if (value === true) return name
@@ -94,10 +94,10 @@ const LABELS: Record<string, string> = {
   'sse.retryAfterSeconds': 'stream retry after s',
 }
 
-function leaves(faults: Json, above = ''): [path: string, value: Json[string]][] {
-  return Object.entries(faults).flatMap(([name, value]): [string, Json[string]][] => {
+function leaves(faults: FaultTree, above = ''): [path: string, value: FaultTree[string]][] {
+  return Object.entries(faults).flatMap(([name, value]): [string, FaultTree[string]][] => {
     const path = above + name
-    return isJson(value) && path !== CODES
+    return isTree(value) && path !== CODES
       ? leaves(value, `${path}.`)
       : value === false
         ? []
@@ -105,7 +105,7 @@ function leaves(faults: Json, above = ''): [path: string, value: Json[string]][]
   })
 }
 
-function readValue(path: string, value: string | boolean): Json[string] {
+function readValue(path: string, value: string | boolean): FaultTree[string] {
   if (typeof value === 'boolean') return value
   if (path === CODES) return codesIn(value)
   const number = Number(value)
@@ -114,8 +114,8 @@ function readValue(path: string, value: string | boolean): Json[string] {
   return PERCENTS.has(path) ? Number((number / 100).toFixed(6)) : number
 }
 
-function codesIn(text: string): Json {
-  const codes: Json = {}
+function codesIn(text: string): FaultTree {
+  const codes: FaultTree = {}
   for (const one of text.split(',')) {
     const [, code, weight = '1'] = /^\s*(\d{3})\s*(?::\s*(\d+(?:\.\d+)?)\s*)?$/.exec(one) ?? []
     if (code === undefined) throw new BadField(CODES, 'Enter codes with weights, such as 500:3, 503:1.')
@@ -124,23 +124,23 @@ function codesIn(text: string): Json {
   return codes
 }
 
-function codesText(codes: Json): string {
+function codesText(codes: FaultTree): string {
   return Object.entries(codes)
     .map(([code, weight]) => `${code}:${String(weight)}`)
     .join(', ')
 }
 
-function put(faults: Json, path: string, value: Json[string]): void {
+function put(faults: FaultTree, path: string, value: FaultTree[string]): void {
   const names = path.split('.')
   const last = names.pop() ?? path
   let at = faults
   for (const name of names) {
     at[name] ??= {}
-    at = at[name] as Json
+    at = at[name] as FaultTree
   }
   at[last] = value
 }
 
-function isJson(value: unknown): value is Json {
+function isTree(value: unknown): value is FaultTree {
   return typeof value === 'object' && value !== null
 }

@@ -1,10 +1,10 @@
 // The panel's form that injects faults into a simulated service.
 import { ask, keyed, make, Refusal, say } from '../dom.ts'
 import { byId, type Service } from '../graph.ts'
-import { activeWords, BadField, faultsIn, type Json, PRESETS, shownIn } from './fault-fields.ts'
+import { activeWords, BadField, type FaultTree, faultsIn, PRESETS, shownIn } from './fault-fields.ts'
 
 /** The faults of the selected service: loaded when it is selected, then updated from each answer. */
-export class Faults {
+export class FaultControls {
   readonly #form = byId<HTMLFormElement>('faults')
   readonly #note = byId('faults-note')
   #service: Service | undefined
@@ -47,7 +47,7 @@ export class Faults {
     if (reachable !== undefined) void this.#send('GET')
   }
 
-  async #send(method: 'GET' | 'PUT' | 'DELETE', read?: () => Json): Promise<void> {
+  async #send(method: 'GET' | 'PUT' | 'DELETE', read?: () => FaultTree): Promise<void> {
     const service = this.#service
     if (service === undefined) return
     this.#asking?.abort()
@@ -58,7 +58,7 @@ export class Faults {
       const body = read === undefined ? undefined : JSON.stringify(read())
       const path = `/api/topology/services/${encodeURIComponent(service.id)}/faults`
       const headers: Record<string, string> = body === undefined ? {} : { 'Content-Type': 'application/json' }
-      const faults = await ask<Json>(path, { method, signal, body, headers })
+      const faults = await ask<FaultTree>(path, { method, signal, body, headers })
       if (signal.aborted) return
       this.#form.hidden = false
       this.#fill(faults)
@@ -85,11 +85,11 @@ export class Faults {
     }
   }
 
-  #read(): Json {
+  #read(): FaultTree {
     return faultsIn(this.#fields().map((field) => [field.name, readValue(field)]))
   }
 
-  #fill(faults: Json): void {
+  #fill(faults: FaultTree): void {
     for (const field of this.#fields()) {
       const shown = shownIn(faults, field.name)
       if (field.type === 'checkbox') field.checked = shown === true
@@ -98,7 +98,7 @@ export class Faults {
     }
   }
 
-  #showActive(faults: Json): void {
+  #showActive(faults: FaultTree): void {
     const active = activeWords(faults)
     const badge = byId('faults-badge')
     badge.hidden = active.length === 0

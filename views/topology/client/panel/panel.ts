@@ -5,7 +5,7 @@ import { byId } from '../graph.ts'
 import { Streams } from '../streams.ts'
 import type { View, ViewCall, ViewService } from '../view.ts'
 import { kindWords } from '../words.ts'
-import { Faults } from './faults.ts'
+import { FaultControls } from './faults.ts'
 import { latencyWords, recentWords } from './words.ts'
 
 export interface PanelOn {
@@ -34,7 +34,7 @@ export class Panel {
   readonly #panel = byId('panel')
   readonly #detail = byId('detail')
   readonly #title = byId('detail-title')
-  readonly #faults = new Faults()
+  readonly #faults = new FaultControls()
   readonly #streams = new Streams()
   readonly #on: PanelOn
   #chosen: Chosen | undefined

@@ -1,16 +1,19 @@
 // A picture on the page, updated in place without a new layout.
+
+import { edgeKey } from '../edge-key.ts'
 import type { Call, Service } from '../graph.ts'
-import type { Point, Size } from './layout.ts'
+import { isIdle } from '../view.ts'
+import type { Extent, Point } from './layout.ts'
 import { describe, SVG, textColorOn, writeBadge, writeNumbers } from './marks.ts'
-import type { Sketch, View } from './renderer.ts'
-import { callWords, hasFailed, healthOf, isIdle, numbersOf, serviceWords, widthOf } from './words.ts'
+import type { Scene, Sketch } from './renderer.ts'
+import { callWords, hasFailed, healthOf, numbersOf, serviceWords, widthOf } from './words.ts'
 
 /** Edges that flash at once; more would be a flicker, and slow. */
 const MAX_FLASHES = 100
 /** Most calls named in the picture's label; the rest are counted. */
 const MAX_SPOKEN_CALLS = 50
 
-export interface Node extends Point, Size {
+export interface Node extends Point, Extent {
   id: string
   element: SVGGElement
   /** What was shown last. */
@@ -24,7 +27,7 @@ interface Edge {
   shown: string
 }
 
-export class Drawing implements Size {
+export class Drawing implements Extent {
   readonly svg: SVGSVGElement
   readonly content: SVGGElement
   readonly width: number
@@ -36,7 +39,7 @@ export class Drawing implements Size {
   readonly #owners = new Map<Element, Node | Edge>()
   readonly #textColors = new Map<string, string>()
 
-  constructor(sketch: Sketch, { services, calls }: View) {
+  constructor(sketch: Sketch, { services, calls }: Scene) {
     const { svg, placement } = sketch
     this.svg = svg
     this.width = placement.width
@@ -67,7 +70,7 @@ export class Drawing implements Size {
   }
 
   /** Updates colors, statuses, numbers and lines; changes only what differs. */
-  update({ services, calls }: View): void {
+  update({ services, calls }: Scene): void {
     const names = new Map(services.map(({ id, name }) => [id, name]))
     const nameOf = (id: string) => names.get(id) ?? id
     this.#paint(services.filter((service) => this.#describe(service)))
@@ -218,10 +221,6 @@ export class Drawing implements Size {
       }
     }
   }
-}
-
-export function edgeKey({ from, to }: { from: string; to: string }): string {
-  return JSON.stringify([from, to])
 }
 
 function nodeOf({ id }: Service, at: number, { nodes, placement }: Sketch): Node {

@@ -35,7 +35,7 @@ export interface Point {
   y: number
 }
 
-export interface Size {
+export interface Extent {
   width: number
   height: number
 }
@@ -47,13 +47,13 @@ export interface Line {
 }
 
 /** Direction of calls: to the right, or down if the picture is taller than wide. */
-export type Direction = 'RIGHT' | 'DOWN'
+export type Flow = 'RIGHT' | 'DOWN'
 
 /** The layout, in pixels from its upper left corner; boxes and lines in the order they were given. */
-export interface Placement extends Size {
+export interface Placement extends Extent {
   /** Their centers. */
   boxes: Point[]
-  sizes: Size[]
+  sizes: Extent[]
   lines: Point[][]
   /** Whether lines are drawn as curves; otherwise they have corners. */
   isCurved: boolean
@@ -61,11 +61,11 @@ export interface Placement extends Size {
   numbers: Point[]
 }
 
-interface ElkAnswer extends Size {
-  children: (Point & Size)[]
+interface ElkAnswer extends Extent {
+  children: (Point & Extent)[]
   edges: {
     sections?: { startPoint: Point; endPoint: Point; bendPoints?: Point[] }[]
-    labels?: (Point & Size)[]
+    labels?: (Point & Extent)[]
   }[]
 }
 
@@ -80,7 +80,7 @@ export class Layout {
   }
 
   /** Throws if the worker can't be loaded or takes too long; the next layout then starts another. */
-  async place(boxes: readonly Size[], lines: readonly Line[], direction: Direction): Promise<Placement> {
+  async place(boxes: readonly Extent[], lines: readonly Line[], direction: Flow): Promise<Placement> {
     try {
       if (lines.length <= MAX_ROUTED_LINES)
         return routed(await this.#ask(routedGraph(boxes, lines, direction)), lines)
@@ -128,7 +128,7 @@ function startWorker(): Worker {
   return worker
 }
 
-function routedGraph(boxes: readonly Size[], lines: readonly Line[], direction: Direction): object {
+function routedGraph(boxes: readonly Extent[], lines: readonly Line[], direction: Flow): object {
   const label = {
     text: '0',
     width: NUMBERS_WIDTH,
@@ -145,7 +145,7 @@ function routedGraph(boxes: readonly Size[], lines: readonly Line[], direction: 
 }
 
 /** ELK orders columns by the edges between neighbors; longer edges would make it reserve routes. */
-function curvedGraph(boxes: readonly Size[], lines: readonly Line[], direction: Direction): object {
+function curvedGraph(boxes: readonly Extent[], lines: readonly Line[], direction: Flow): object {
   const layers = layersOf(boxes.length, lines)
   const layerOf = (at: number) => layers[at] ?? 0
   return {
@@ -178,11 +178,7 @@ function routed({ width, height, children, edges }: ElkAnswer, lines: readonly L
   return { width, height, boxes, sizes: children.map(sizeOf), lines: drawn, isCurved: false, numbers }
 }
 
-function curved(
-  { width, height, children }: ElkAnswer,
-  lines: readonly Line[],
-  direction: Direction,
-): Placement {
+function curved({ width, height, children }: ElkAnswer, lines: readonly Line[], direction: Flow): Placement {
   const drawn = lines.map(({ from, to }) => {
     const [start, end] = [children[from], children[to]]
     return start && end ? curve(start, end, direction) : []
@@ -196,7 +192,7 @@ function curved(
 }
 
 /** From the side of one box to the facing side of another; from one to itself, around its corner. */
-function curve(start: Point & Size, end: Point & Size, direction: Direction): Point[] {
+function curve(start: Point & Extent, end: Point & Extent, direction: Flow): Point[] {
   const [from, to] = [centerOf(start), centerOf(end)]
   const [right, bottom] = [start.width / 2, start.height / 2]
   if (start === end) {
@@ -217,11 +213,11 @@ function curve(start: Point & Size, end: Point & Size, direction: Direction): Po
   ]
 }
 
-function centerOf({ x, y, width, height }: Point & Size): Point {
+function centerOf({ x, y, width, height }: Point & Extent): Point {
   return { x: x + width / 2, y: y + height / 2 }
 }
 
-function sizeOf({ width, height }: Size): Size {
+function sizeOf({ width, height }: Extent): Extent {
   return { width, height }
 }
 

@@ -1,8 +1,10 @@
 // The diagram of the topology page.
+
+import { edgeKey } from '../edge-key.ts'
 import type { Call } from '../graph.ts'
-import { Drawing, edgeKey, type Node } from './drawing.ts'
-import type { Direction } from './layout.ts'
-import { Renderer, type View } from './renderer.ts'
+import { Drawing, type Node } from './drawing.ts'
+import type { Flow } from './layout.ts'
+import { Renderer, type Scene } from './renderer.ts'
 import { Viewport } from './viewport.ts'
 
 /** Larger graphs are only listed: drawing would take minutes, and nobody could read it. */
@@ -29,7 +31,7 @@ export class Picture {
   readonly #problem = part('p', 'picture-problem error')
   readonly #viewport: Viewport
   #drawing: Drawing | undefined
-  #view: View = { services: [], calls: [] }
+  #view: Scene = { services: [], calls: [] }
   #shape = shapeOf(this.#view)
   #selected: string | undefined
   #isDrawing = false
@@ -54,7 +56,7 @@ export class Picture {
   }
 
   /** Draws the view if its shape is new, otherwise updates the drawing. The last view wins. */
-  async show(view: View): Promise<void> {
+  async show(view: Scene): Promise<void> {
     this.#view = view
     if (this.#shape === shapeOf(view)) this.#update()
     if (this.#isDrawing) return
@@ -96,7 +98,7 @@ export class Picture {
     this.#viewport.fit()
   }
 
-  async #draw(view: View): Promise<void> {
+  async #draw(view: Scene): Promise<void> {
     this.#note.hidden = false
     const { services, calls } = view
     if (services.length > MAX_DRAWN_SERVICES || calls.length > MAX_DRAWN_CALLS) {
@@ -108,12 +110,12 @@ export class Picture {
   }
 
   /** The direction that fills the frame best: on a phone, calls go down. */
-  #direction(): Direction {
+  #direction(): Flow {
     return this.#frame.clientWidth < this.#frame.clientHeight ? 'DOWN' : 'RIGHT'
   }
 
   /** Nodes that stay in the picture keep their position and focus. */
-  #swap(drawing: Drawing, view: View): void {
+  #swap(drawing: Drawing, view: Scene): void {
     const old = this.#drawing
     const focused = old?.at(document.activeElement).node
     this.#drawing = drawing
@@ -201,7 +203,7 @@ export class Picture {
 }
 
 /** Changes when the picture must be redrawn. */
-function shapeOf({ services, calls }: View): string {
+function shapeOf({ services, calls }: Scene): string {
   return JSON.stringify([
     services.map(({ id, name, kind, node }) => [id, name, kind, node]),
     calls.map(edgeKey),

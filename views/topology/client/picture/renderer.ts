@@ -1,7 +1,7 @@
 // Mermaid draws the picture; positions come from the layout worker.
 import type { InternalHelpers, LayoutData, Mermaid, MermaidConfig, SVG } from 'mermaid'
 import type { Call, Service, ServiceKind } from '../graph.ts'
-import { type Direction, Layout, type Placement } from './layout.ts'
+import { type Flow, Layout, type Placement } from './layout.ts'
 
 const MERMAID = new URL('../../../../mermaid/mermaid.esm.min.mjs', import.meta.url).href
 const LAYOUT = 'weir'
@@ -34,7 +34,7 @@ const SHAPES: Record<ServiceKind, readonly [string, string]> = {
   rest: ['[', ']'],
 }
 
-export interface View {
+export interface Scene {
   services: readonly Service[]
   calls: readonly Call[]
 }
@@ -62,7 +62,7 @@ export class Renderer {
   }
 
   /** Throws if Mermaid can't be loaded or the layout fails. */
-  async draw(view: View, direction: Direction): Promise<Sketch> {
+  async draw(view: Scene, direction: Flow): Promise<Sketch> {
     this.#layout.prepare()
     const mermaid = await this.#load()
     // A new ID: drawing under one in use deletes the shown picture.
@@ -139,7 +139,7 @@ export class Renderer {
 }
 
 /** A view as a Mermaid flowchart: one line per service and per call, whatever the names contain. */
-export function textOf({ services, calls }: View, direction: Direction): string {
+export function textOf({ services, calls }: Scene, direction: Flow): string {
   const nodeOf = new Map(services.map(({ id, node }) => [id, node]))
   return [
     direction === 'DOWN' ? 'flowchart TB' : 'flowchart LR',

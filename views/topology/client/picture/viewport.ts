@@ -1,5 +1,5 @@
 // The visible part of the picture and its scale: panned and zoomed by mouse, touch and keyboard.
-import type { Point, Size } from './layout.ts'
+import type { Extent, Point } from './layout.ts'
 
 /** Largest scale to fill the frame, and largest scale by zooming. */
 const MAX_FIT_SCALE = 1.5
@@ -35,7 +35,7 @@ export class Viewport {
   readonly #frame: HTMLElement
   readonly #pointers = new Map<number, Point>()
   #content: SVGGElement | undefined
-  #size: Size = { width: 1, height: 1 }
+  #size: Extent = { width: 1, height: 1 }
   #offset: Point = { x: 0, y: 0 }
   #scale = 1
   #isFitted = true
@@ -69,7 +69,7 @@ export class Viewport {
    * Shows another picture. The point at `from` in the old one and `to` in the new one keeps its position on screen,
    * unless the whole old picture was visible: then the new one is, too.
    */
-  show(content: SVGGElement, size: Size, kept?: { from: Point; to: Point }): void {
+  show(content: SVGGElement, size: Extent, kept?: { from: Point; to: Point }): void {
     this.#content = content
     this.#size = size
     if (this.#isFitted || kept === undefined) return void this.fit()
@@ -109,7 +109,7 @@ export class Viewport {
   }
 
   /** Moves a part of the picture into the frame; `large` also makes it large enough to read. */
-  reveal(center: Point, size: Size, { large = false } = {}): void {
+  reveal(center: Point, size: Extent, { large = false } = {}): void {
     if (large && this.#scale < REVEAL_SCALE) this.zoom(REVEAL_SCALE / this.#scale)
     const { clientWidth, clientHeight } = this.#frame
     const half = { x: (size.width * this.#scale) / 2 + MARGIN, y: (size.height * this.#scale) / 2 + MARGIN }

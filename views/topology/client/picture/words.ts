@@ -1,5 +1,6 @@
 // Texts, numbers and strokes of services and calls in the picture: pure functions of the graph.
 import { type Call, FIRST_ERROR_STATUS, type Service } from '../graph.ts'
+import { isIdle } from '../view.ts'
 import { kindWords } from '../words.ts'
 
 /** From this share of errors, an edge is drawn as failing rather than flawed. */
@@ -21,10 +22,6 @@ export function healthOf(call: Call): Health {
 /** Its last call. */
 export function hasFailed({ lastStatus = 0 }: Call): boolean {
   return lastStatus >= FIRST_ERROR_STATUS
-}
-
-export function isIdle({ recent }: Call): boolean {
-  return recent === undefined || recent.rate === 0
 }
 
 /** Width of an edge, in pixels. */
