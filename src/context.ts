@@ -31,7 +31,7 @@ export interface Context {
   /** Ends the parts, the last one first. */
   closers: Closers
   queues: Queues
-  /** Tells the parts of this process what happened. */
+  /** Carries changes between the parts of this process. */
   bus: Bus
   hub: Hub
   relay: Relay

@@ -7,15 +7,15 @@ import type { EventOf, EventType, WeirEvent } from './events.ts'
  */
 const MAX_ANSWERS = 1_000
 
-/** Which process an event happened in: what happened elsewhere is never sent to others again. */
+/** Where an event happened: in this process, or in another. One from elsewhere is never relayed again. */
 export type Origin = 'here' | 'elsewhere'
 
-/** What a subscriber does with each type of event. Returns at once: work that waits is the subscriber's own affair. */
+/** Handlers by event type. They return at once; a subscriber that has to wait does so on its own. */
 export type Handlers = { [T in EventType]?: (event: EventOf<T>, origin: Origin) => void }
 
-/** A subscriber's hold on the bus, which it ends with itself. */
+/** Owned by the subscriber, which ends it when it closes. */
 export interface Subscription {
-  /** Nothing is heard from now on; idempotent. */
+  /** Stops all handlers; idempotent. */
   end(): void
 }
 
@@ -26,17 +26,17 @@ interface Subscriber {
 }
 
 /**
- * Tells subscribers in this process what happened. Synchronous: when `publish` returns, everybody has heard. Ordered:
- * subscribers hear in the order in which they subscribed, and each of them hears events in the order in which they were
- * published; what a subscriber publishes meanwhile comes after the event that it is hearing.
+ * Notifies the subscribers of this process. Synchronous: when `publish` returns, every subscriber has handled the event.
+ * Ordered: subscribers are called in the order in which they subscribed, and events arrive in the order in which they were
+ * published. An event that a subscriber publishes from its handler comes after the one that is being handled.
  *
- * A subscriber that throws is reported, and the others hear all the same. Nobody who publishes hears of it.
+ * A subscriber that throws is reported, and the others are still called. The publisher never sees the error.
  */
 export class Bus {
   readonly #report: (message: string, error: unknown) => void
-  /** Replaced, never changed: an event goes to those who had subscribed when it was published. */
+  /** Arrays are replaced, never changed: an event goes to those who had subscribed when it was published. */
   readonly #subscribers = new Map<EventType, readonly Subscriber[]>()
-  /** Published while another event is being heard; undefined while none is. */
+  /** Events published by handlers; undefined while none runs. */
   #answers: [event: WeirEvent, origin: Origin][] | undefined
 
   constructor(report: (message: string, error: unknown) => void) {
@@ -51,9 +51,9 @@ export class Bus {
     const answers: [WeirEvent, Origin][] = []
     this.#answers = answers
     try {
-      this.#tell(event, origin)
+      this.#notify(event, origin)
       // It may grow meanwhile.
-      for (const answer of answers) this.#tell(...answer)
+      for (const answer of answers) this.#notify(...answer)
     } finally {
       this.#answers = undefined
     }
@@ -70,9 +70,9 @@ export class Bus {
     return { end: () => this.#remove(mine) }
   }
 
-  #tell(event: WeirEvent, origin: Origin): void {
+  #notify(event: WeirEvent, origin: Origin): void {
     for (const subscriber of this.#subscribers.get(event.type) ?? []) {
-      // By a handler that heard the same event before it.
+      // Ended by an earlier handler of the same event.
       if (subscriber.isEnded) continue
       try {
         subscriber.hear(event, origin)

@@ -6,10 +6,10 @@ export type Span = readonly [streamId: string, first: number, last: number]
 export type StartedRun = readonly [streamId: string, epoch: number]
 
 /**
- * What happens in Weir, by the name that the glossary gives it. Published after the commit, by the code that makes the
- * change. Events without a payload say that something of their kind may be different now: whoever shows it reads it again.
+ * What happens in Weir. Published after the commit, by the code that makes the change. An event without a payload says that
+ * something of its kind may have changed: whoever shows it reads it again.
  *
- * `src/relay/carry.ts` decides which of them other processes hear, `src/routes/live/refresh.ts` what pages refresh.
+ * `src/relay/carry.ts` decides which of them other processes receive, `src/routes/live/refresh.ts` which pages refresh.
  */
 export type WeirEvent =
   /** Entries are durable, in the order of each log. */
@@ -26,7 +26,7 @@ export type WeirEvent =
   | { type: 'run.started'; runs: readonly StartedRun[] }
   /** These streams were stopped, changed or removed: whoever runs one reads its desired state again. */
   | { type: 'run.interrupt'; streamIds: readonly string[] }
-  /** Runs of this process learned from the database that they should stop. */
+  /** Runs of this process found out from the database that they should stop. */
   | { type: 'run.unwanted'; streamIds: readonly string[] }
   /** Jobs for streams were added to the queue, or freed. */
   | { type: 'job.enqueued' }
@@ -42,10 +42,10 @@ export type WeirEvent =
   | { type: 'key.updated' }
   /** A browser signed out. */
   | { type: 'session.ended' }
-  /** The relay was down, or others took this process to be away: events of theirs may have been missed. */
+  /** The relay was down, or another process didn't send anything until now: events may have been missed. */
   | { type: 'relay.restored' }
 
-/** The entries themselves in the process that stored them; others are only told their numbers. */
+/** The entries themselves in the process that stored them, only their numbers in the others. */
 type Stored =
   | { entries: readonly Entry[]; spans?: undefined }
   | { entries?: undefined; spans: readonly Span[] }

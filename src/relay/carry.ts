@@ -3,17 +3,17 @@ import type { EventOf, WeirEvent } from '../bus/events.ts'
 import type { PlainType, Relay, RelayMessage } from './relay.ts'
 
 /**
- * What only pages show is sent once for all that happens within this time, in milliseconds: a message to a thousand
- * channels is a thousand deliveries. What waits is bounded by the types there are.
+ * Events that only pages need are gathered for this long, in milliseconds, and each type is sent once: a message to a
+ * thousand channels is a thousand deliveries. The bound of what waits is the number of types.
  */
 const GATHER_MS = 100
 
-/** An event that other processes hear of. */
+/** An event that is relayed. */
 type CarriedType = Exclude<RelayMessage['type'], `process.${string}`>
 
 /**
- * How each event goes to the other processes: as it is, gathered, or by the entries' numbers alone, for whoever watches a
- * stream reads its entries, so that the database stays the one truth. Events that aren't named here stay in their process.
+ * How each event is relayed: as it is, gathered, or as the numbers of its entries. A process where somebody watches a stream
+ * reads the entries itself, so that the database stays the one truth. Events that aren't listed here stay in their process.
  */
 const CARRIED: Readonly<Record<CarriedType, 'as it is' | 'gathered' | 'numbers'>> = {
   'entries.stored': 'numbers',
@@ -31,8 +31,8 @@ const CARRIED: Readonly<Record<CarriedType, 'as it is' | 'gathered' | 'numbers'>
 }
 
 /**
- * Carries events between the processes of one Weir. What happened here is sent to the others; what they send is published
- * here as having happened elsewhere, and so never sent again. When it ends, what was gathered is sent.
+ * Relays events between the processes of one Weir. Events that happened here are sent to the others; what they send is
+ * published here as having happened elsewhere, and so never sent back. At the end, gathered events are sent.
  */
 export function carryEvents(bus: Bus, relay: Relay): Subscription {
   const gathered = new Gathered(relay)
@@ -47,7 +47,7 @@ export function carryEvents(bus: Bus, relay: Relay): Subscription {
   const subscription = bus.subscribe('The relay', handlers)
   relay.listen({
     received(message) {
-      // A later Weir may send what this one doesn't know.
+      // A newer version may send types that this one doesn't know.
       if (Object.hasOwn(CARRIED, message.type)) bus.publish(message as EventOf<CarriedType>, 'elsewhere')
     },
     restored: () => bus.publish({ type: 'relay.restored' }),
@@ -61,7 +61,7 @@ export function carryEvents(bus: Bus, relay: Relay): Subscription {
 }
 
 function sendNumbers(relay: Relay, { entries = [] }: EventOf<'entries.stored'>): void {
-  // Nobody counts for nobody.
+  // No other process listens.
   if (!relay.isHeard()) return
   const spans = new Map<string, [id: string, first: number, last: number]>()
   for (const { streamId, seq } of entries) {

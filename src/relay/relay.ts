@@ -1,6 +1,6 @@
 import type { Span, StartedRun } from '../bus/events.ts'
 
-/** Events without a payload that other processes hear of. */
+/** Events without a payload that are relayed. */
 export type PlainType =
   | 'list.changed'
   | 'job.enqueued'
@@ -12,8 +12,8 @@ export type PlainType =
   | 'session.ended'
 
 /**
- * What processes tell each other: events of the bus by their names, and who is there. Every message may be lost: whatever
- * depends on one is repaired from the database.
+ * Messages between processes: events of the bus by their names, and presence. Any message may be lost: whatever depends on
+ * one is repaired from the database.
  */
 export type RelayMessage =
   | { type: PlainType }

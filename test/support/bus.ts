@@ -1,14 +1,14 @@
 import { Bus } from '../../src/bus/bus.ts'
 import type { EventType, WeirEvent } from '../../src/bus/events.ts'
 
-/** A bus on which nobody may fail. */
+/** A bus that throws if a subscriber fails. */
 export function testBus(): Bus {
   return new Bus((message, error) => {
-    throw error ?? new Error(message)
+    throw new Error(message, { cause: error })
   })
 }
 
-/** What is published on a bus from now on, of the types that are asked for. */
+/** The events of these types that are published on a bus from now on. */
 export function heardOn(bus: Bus, ...types: readonly EventType[]): WeirEvent[] {
   const heard: WeirEvent[] = []
   const note = (event: WeirEvent) => void heard.push(event)

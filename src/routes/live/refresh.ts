@@ -2,8 +2,8 @@ import type { Bus, Subscription } from '../../bus/bus.ts'
 import type { LivePages } from './live-pages.tsx'
 
 /**
- * Which pages refresh on which event, wherever it happened: the only place that decides it. Does no work for pages that
- * nobody has open.
+ * Decides which pages refresh on which event, in whichever process it happened. Nothing is done for pages that nobody has
+ * open.
  */
 export function refreshPages(bus: Bus, pages: LivePages): Subscription {
   const { views } = pages
