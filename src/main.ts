@@ -1,5 +1,7 @@
 import { version } from '../package.json'
-import { type Config, ConfigError, parseConfig, secretsOf } from './config.ts'
+import { ConfigError, parseConfig } from './config/config.ts'
+import { secretsOf } from './config/in-force.ts'
+import type { Config } from './config/settings.ts'
 import { takeEnvironment } from './environment.ts'
 import { isExecutable, keepPrivate } from './files.ts'
 import { keepSmall } from './memory.ts'

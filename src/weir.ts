@@ -1,7 +1,7 @@
 import { planSchedules } from '../jobs/schedules.ts'
 import type { Route } from './auth/access.ts'
 import type { DeliveryTimes } from './channels/deliverer.ts'
-import type { Config } from './config.ts'
+import type { Config } from './config/settings.ts'
 import { Closers, type Context, openContext, type Warn } from './context.ts'
 import type { EgressDeps, Lookup } from './net/egress.ts'
 import { faultsOnly, type Log } from './observe/log.ts'

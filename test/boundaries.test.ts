@@ -26,10 +26,10 @@ const RULES: readonly Rule[] = [
   // Restoring a backup is done without a running Weir.
   {
     of: /^src\/cli\/main\.ts$/,
-    only: /^src\/(cli\/|(config|environment|files)\.ts$|net\/(direct|proxies)\.ts$|backup\/|storage\/storage\.ts$)/,
+    only: /^src\/(cli\/|config\/|(environment|files)\.ts$|net\/(direct|proxies)\.ts$|backup\/|storage\/storage\.ts$)/,
   },
   { of: /^(?!src\/(cli|client|executable)\/|test\/|bench\/)/, never: /^src\/(cli|client)\// },
-  { of: /^src\/config\.ts$/, only: /^src\/environment\.ts$/ },
+  { of: /^src\/config\//, only: /^src\/(config\/|environment\.ts$)/ },
   { of: /^src\/(environment|errors|topics)\.ts$/, only: /^$/ },
   { of: /^src\/schema\.ts$/, only: /^src\/(core\/|errors\.ts$)/ },
   // Everything may publish a change, so the bus imports nothing.
@@ -138,8 +138,8 @@ test.each([
   ['views/topology/client/topology.ts', 'src/core/units.ts'],
   ['src/sim/world.ts', 'src/core/judging/status.ts'],
   ['src/sim/world.ts', 'src/environment.ts'],
-  ['src/environment.ts', 'src/config.ts'],
-  ['src/config.ts', 'src/core/judging/status.ts'],
+  ['src/environment.ts', 'src/config/config.ts'],
+  ['src/config/config.ts', 'src/core/judging/status.ts'],
   ['src/client/client.ts', 'src/app.ts'],
   ['src/cli/run.ts', 'src/streams/recording/entry.ts'],
   ['src/cli/print.ts', 'views/layout/format.tsx'],

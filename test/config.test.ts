@@ -1,14 +1,9 @@
 import { expect, test } from 'bun:test'
 import { resolve } from 'node:path'
-import {
-  type Config,
-  ConfigError,
-  exampleEnvironment,
-  isLocalOnly,
-  parseConfig,
-  secretsOf,
-  settingsInForce,
-} from '../src/config.ts'
+import { ConfigError, parseConfig } from '../src/config/config.ts'
+import { exampleEnvironment, secretsOf, settingsInForce } from '../src/config/in-force.ts'
+import { isLocalOnly } from '../src/config/local-only.ts'
+import type { Config } from '../src/config/settings.ts'
 
 const TOKEN = 'sixteen-letters!'
 

@@ -1,4 +1,4 @@
-import type { Config } from '../config.ts'
+import type { Config } from '../config/settings.ts'
 import { Problem } from '../errors.ts'
 import type { Day } from '../storage/partitions.ts'
 import type { Database } from '../storage/storage.ts'

@@ -1,6 +1,6 @@
 import { Bus } from '../bus/bus.ts'
 import type { WeirEvent } from '../bus/events.ts'
-import type { Config } from '../config.ts'
+import type { Config } from '../config/settings.ts'
 import { carryEvents } from '../relay/carry.ts'
 import { openRelay } from '../relay/open.ts'
 import { openAsItIs } from '../storage/open.ts'

@@ -37,7 +37,7 @@ async function ask(question: string): Promise<boolean> {
 
 /** Opens the database itself; loaded on demand, because nothing else needs it. */
 const restore: Io['restore'] = async (file, options) => {
-  const { ConfigError, parseConfig } = await import('../config.ts')
+  const { ConfigError, parseConfig } = await import('../config/config.ts')
   const { restoreFile } = await import('../backup/restore-file.ts')
   const { StorageError } = await import('../storage/storage.ts')
   const { keepPrivate } = await import('../files.ts')

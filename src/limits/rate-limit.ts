@@ -1,4 +1,4 @@
-import type { Config } from '../config.ts'
+import type { Config } from '../config/settings.ts'
 import { Problem } from '../errors.ts'
 import { addressOf, siteOf } from './address.ts'
 import { type Taken, TokenBuckets } from './buckets.ts'

@@ -1,4 +1,4 @@
-import type { Config } from '../config.ts'
+import type { Config } from '../config/settings.ts'
 import { RetryLater } from '../errors.ts'
 import type { Rate } from './buckets.ts'
 import type { Client } from './client.ts'

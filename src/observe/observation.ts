@@ -1,4 +1,4 @@
-import type { Config } from '../config.ts'
+import type { Config } from '../config/settings.ts'
 import type { Hub } from '../hub/hub.ts'
 import type { EgressFetch } from '../net/egress.ts'
 import type { Queue } from '../queue/types.ts'

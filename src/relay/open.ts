@@ -1,4 +1,4 @@
-import type { Config } from '../config.ts'
+import type { Config } from '../config/settings.ts'
 import type { Storage } from '../storage/storage.ts'
 import { withPresence } from './presence.ts'
 import { type Relay, SILENT_RELAY } from './relay.ts'

@@ -1,4 +1,4 @@
-import type { Config } from '../config.ts'
+import type { Config } from '../config/settings.ts'
 import { compileEngine } from './engine.ts'
 import { migrate } from './migrations.ts'
 import type { Storage } from './storage.ts'

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'bun:test'
-import { parseConfig } from '../../src/config.ts'
+import { parseConfig } from '../../src/config/config.ts'
 import { startWeir } from '../../src/weir.ts'
 import { until } from '../support/until.ts'
 import { startTestWeir, type TestWeir } from '../support/weir.ts'

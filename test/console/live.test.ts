@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import type { Browser, Page } from 'playwright-core'
-import { parseConfig } from '../../src/config.ts'
+import { parseConfig } from '../../src/config/config.ts'
 import { openRelay } from '../../src/relay/open.ts'
 import type { Relay } from '../../src/relay/relay.ts'
 import { openStorage } from '../../src/storage/open.ts'

@@ -1,5 +1,6 @@
 import { expect, test } from 'bun:test'
-import { parseConfig, secretsOf } from '../../src/config.ts'
+import { parseConfig } from '../../src/config/config.ts'
+import { secretsOf } from '../../src/config/in-force.ts'
 import { inRequest } from '../../src/observe/context.ts'
 import { createLog, type LogFormat, type LogLevel } from '../../src/observe/log.ts'
 

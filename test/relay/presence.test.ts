@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test'
-import { parseConfig } from '../../src/config.ts'
+import { parseConfig } from '../../src/config/config.ts'
 import { openRelay } from '../../src/relay/open.ts'
 import { type Line, withPresence } from '../../src/relay/presence.ts'
 import type { RelayEvents, RelayMessage } from '../../src/relay/relay.ts'

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Route } from '../../src/auth/access.ts'
 import { createClient, type WeirClient } from '../../src/client/client.ts'
-import { parseConfig } from '../../src/config.ts'
+import { parseConfig } from '../../src/config/config.ts'
 import { type StartOptions, startWeir } from '../../src/weir.ts'
 import { until } from './until.ts'
 

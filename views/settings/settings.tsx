@@ -1,6 +1,7 @@
 import type { Child } from 'hono/jsx'
 import type { workers } from '../../drizzle/schema.ts'
-import type { Config, SettingInForce } from '../../src/config.ts'
+import type { SettingInForce } from '../../src/config/in-force.ts'
+import type { Config } from '../../src/config/settings.ts'
 import type { Preferences } from '../../src/routes/settings/preferences.ts'
 import { type KeysData, KeysPanel } from '../access/keys.tsx'
 import { Fact } from '../layout/fact.tsx'

@@ -1,7 +1,7 @@
 import { Elysia } from 'elysia'
 import { AuditPage } from '../../../views/access/audit.tsx'
 import { readAudit } from '../../auth/audit.ts'
-import type { Config } from '../../config.ts'
+import type { Config } from '../../config/settings.ts'
 import type { Database } from '../../storage/storage.ts'
 import { html } from '../http/html.ts'
 import { query } from '../http/input.ts'

@@ -1,7 +1,7 @@
 import { Elysia } from 'elysia'
 import { checkDecided } from '../../auth/access.ts'
 import type { Access } from '../../auth/open.ts'
-import type { Config } from '../../config.ts'
+import type { Config } from '../../config/settings.ts'
 import { Problem } from '../../errors.ts'
 import { noteAddress } from '../../limits/address.ts'
 import { currentRequest } from '../../observe/context.ts'
