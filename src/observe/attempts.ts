@@ -1,5 +1,5 @@
 import type { Sending } from '../channels/kind.ts'
-import { Counter, counter, type Family, Histogram, histogram } from './metrics.ts'
+import { Counter, counter, type Family, histogram, LabelledHistogram } from './metrics.ts'
 import type { Tracer } from './tracer.ts'
 
 /** In seconds: an attempt fails after fifteen. */
@@ -8,7 +8,7 @@ const SECONDS_BUCKETS = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15]
 /** Counts the delivery attempts of this process by outcome. */
 export class Attempts {
   readonly #counts = new Counter<'kind' | 'outcome'>()
-  readonly #seconds = new Histogram<'kind'>(SECONDS_BUCKETS)
+  readonly #seconds = new LabelledHistogram<'kind'>(SECONDS_BUCKETS)
   readonly #tracer: Tracer | undefined
 
   constructor(tracer: Tracer | undefined) {

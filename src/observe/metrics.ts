@@ -1,3 +1,5 @@
+import { type Buckets, boundedBuckets, Histogram } from '../core/histogram.ts'
+
 /** One value of a metric, with its labels. */
 export interface Sample {
   labels?: Labels
@@ -61,34 +63,33 @@ export class Counter<Name extends string = never> {
 }
 
 /** Distributions by labels, with given bucket bounds. */
-export class Histogram<Name extends string = never> {
+export class LabelledHistogram<Name extends string = never> {
   readonly #bounds: readonly number[]
-  readonly #series = new Map<string, { labels: Record<Name, string>; counts: number[]; sum: number }>()
+  readonly #buckets: Buckets
+  readonly #series = new Map<string, { labels: Record<Name, string>; values: Histogram; sum: number }>()
 
   /** @param bounds inclusive upper bounds of the buckets, ascending; the unbounded last one is added */
   constructor(bounds: readonly number[]) {
     this.#bounds = bounds
+    this.#buckets = boundedBuckets(bounds)
   }
 
   observe(labels: Record<Name, string>, value: number): void {
     const series = seriesOf(this.#series, labels, (own) => ({
       labels: own,
-      counts: new Array<number>(this.#bounds.length + 1).fill(0),
+      values: new Histogram(this.#buckets),
       sum: 0,
     }))
-    let at = 0
-    while (at < this.#bounds.length && value > (this.#bounds[at] as number)) at++
-    series.counts[at] = (series.counts[at] as number) + 1
+    series.values.add(value)
     series.sum += value
   }
 
   *samples(): Iterable<Sample> {
-    for (const { labels, counts, sum } of this.#series.values()) {
+    for (const { labels, values, sum } of this.#series.values()) {
       let value = 0
-      for (const [at, count] of counts.entries()) {
-        value += count
-        const le = at < this.#bounds.length ? numberText(this.#bounds[at] as number) : '+Inf'
-        yield { suffix: '_bucket', labels: { ...labels, le }, value }
+      for (const [bucket, bound] of [...this.#bounds, Infinity].entries()) {
+        value += values.countOf(bucket)
+        yield { suffix: '_bucket', labels: { ...labels, le: numberText(bound) }, value }
       }
       yield { suffix: '_sum', labels, value: sum }
       yield { suffix: '_count', labels, value }

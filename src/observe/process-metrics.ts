@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs'
-import { counter, type Family, gauge, Histogram, histogram } from './metrics.ts'
+import { counter, type Family, gauge, histogram, LabelledHistogram } from './metrics.ts'
 
 /** How often the event loop delay is measured, in milliseconds. */
 const LOOK_EVERY_MS = 500
@@ -10,7 +10,7 @@ const MICROS = 1_000_000
 
 /** Resource usage of the process, under the standard names of Prometheus clients. */
 export class ProcessMetrics {
-  readonly #delay = new Histogram(DELAY_BUCKETS)
+  readonly #delay = new LabelledHistogram(DELAY_BUCKETS)
   readonly #timer: Timer
   readonly #startedAt: number
 

@@ -1,6 +1,6 @@
 import type { Entry } from '../streams/recording/entry.ts'
 import { HostErrors } from './host-errors.ts'
-import { Counter, counter, type Family, Histogram, histogram } from './metrics.ts'
+import { Counter, counter, type Family, histogram, LabelledHistogram } from './metrics.ts'
 import type { Tracer } from './tracer.ts'
 
 /** In seconds: a batch takes a few milliseconds embedded; a worker that is silent for five loses its streams. */
@@ -18,8 +18,8 @@ export class Recording {
   readonly #bytes = new Counter<'of'>()
   readonly #gaps = new Counter<'reason'>()
   readonly #hosts: HostErrors
-  readonly #batches = new Histogram<'outcome'>(SECONDS_BUCKETS)
-  readonly #delays = new Histogram(SECONDS_BUCKETS)
+  readonly #batches = new LabelledHistogram<'outcome'>(SECONDS_BUCKETS)
+  readonly #delays = new LabelledHistogram(SECONDS_BUCKETS)
   #dropped = 0
 
   constructor(deps: RecordingDeps) {

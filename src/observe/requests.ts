@@ -1,7 +1,7 @@
 import { callerOf } from '../auth/caller.ts'
 import { inRequest, type RequestContext } from './context.ts'
 import type { Log } from './log.ts'
-import { Counter, counter, type Family, gauge, Histogram, histogram } from './metrics.ts'
+import { Counter, counter, type Family, gauge, histogram, LabelledHistogram } from './metrics.ts'
 import { readTraceparent, type SpanContext } from './span.ts'
 import type { Tracer } from './tracer.ts'
 
@@ -35,7 +35,7 @@ interface Seen {
 export class Requests {
   readonly #deps: RequestsDeps
   readonly #counts = new Counter<'method' | 'route' | 'status'>()
-  readonly #seconds = new Histogram<'method' | 'route'>(SECONDS_BUCKETS)
+  readonly #seconds = new LabelledHistogram<'method' | 'route'>(SECONDS_BUCKETS)
   #open = 0
 
   constructor(deps: RequestsDeps) {

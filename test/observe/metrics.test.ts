@@ -1,6 +1,6 @@
 import { expect, test } from 'bun:test'
 import { HostErrors } from '../../src/observe/host-errors.ts'
-import { Counter, counter, expose, gauge, Histogram, histogram } from '../../src/observe/metrics.ts'
+import { Counter, counter, expose, gauge, histogram, LabelledHistogram } from '../../src/observe/metrics.ts'
 import { Scrape } from '../../src/observe/scrape.ts'
 import { readMetrics } from './exposition.ts'
 
@@ -12,7 +12,7 @@ test('any label value is read back', () => {
 })
 
 test('a value at a bucket’s bound is in it, and a larger one in the last bucket', () => {
-  const spread = new Histogram<'of'>([0.1, 1])
+  const spread = new LabelledHistogram<'of'>([0.1, 1])
   for (const value of [0.1, 0.5, 1, 7]) spread.observe({ of: 'x' }, value)
   const told = readMetrics(expose([histogram('a_seconds', 'How long.', spread)])).get('a_seconds')
   const of = (name: string) =>

@@ -1,6 +1,9 @@
+import { growingBuckets, Histogram } from '../../core/histogram.ts'
+
 /** A byte stands for a range of times 5.4% wide, from 1 ms to 11 minutes; longer times count as the last range. */
-const BYTES_PER_E = 19
+const GROWTH = Math.E ** (1 / 19)
 const LAST_BYTE = 255
+const BYTES = growingBuckets(GROWTH, GROWTH, LAST_BYTE)
 
 /** Median and 95th percentile, in milliseconds. */
 export interface Quantiles {
@@ -10,8 +13,7 @@ export interface Quantiles {
 
 /** The byte that a time in milliseconds is stored as, in hex. Concatenating bytes adds up their distributions. */
 export function latencyByte(ms: number): string {
-  const byte = Math.min(LAST_BYTE, Math.floor(Math.log(Math.max(ms, 1)) * BYTES_PER_E))
-  return byte.toString(16).padStart(2, '0')
+  return BYTES.of(ms).toString(16).padStart(2, '0')
 }
 
 /**
@@ -19,12 +21,12 @@ export function latencyByte(ms: number): string {
  * @returns undefined if there are none
  */
 export function quantilesOf(hex: string): Quantiles | undefined {
-  const bytes = Buffer.from(hex, 'hex').sort()
-  if (bytes.length === 0) return undefined
-  return { p50Ms: at(bytes, 0.5), p95Ms: at(bytes, 0.95) }
+  const latencies = new Histogram(BYTES)
+  for (const byte of Buffer.from(hex, 'hex')) latencies.addCount(byte, 1)
+  const [p50, p95] = [latencies.quantile(0.5), latencies.quantile(0.95)]
+  return p50 === undefined || p95 === undefined ? undefined : { p50Ms: tenths(p50), p95Ms: tenths(p95) }
 }
 
-function at(sorted: Uint8Array, quantile: number): number {
-  const byte = sorted[Math.ceil(sorted.length * quantile) - 1] ?? 0
-  return Math.round(Math.exp((byte + 0.5) / BYTES_PER_E) * 10) / 10
+function tenths(ms: number): number {
+  return Math.round(ms * 10) / 10
 }

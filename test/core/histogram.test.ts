@@ -1,0 +1,66 @@
+import { expect, test } from 'bun:test'
+import { type Buckets, boundedBuckets, growingBuckets, Histogram } from '../../src/core/histogram.ts'
+import { integer, seeded } from './seeded.ts'
+
+const random = seeded('histogram')
+const BOUNDED = boundedBuckets([1, 10, 100])
+const GROWING = growingBuckets(1, 2, 4)
+
+test.each<[string, Buckets, number, number]>([
+  ['a value at a bound is within it', BOUNDED, 10, 1],
+  ['a value over a bound is in the next bucket', BOUNDED, 10.5, 2],
+  ['a value over every bound is in the last bucket', BOUNDED, 101, 3],
+  ['a value under every bound is in the first bucket', BOUNDED, -1, 0],
+  ['the first growing bucket ends at its bound', GROWING, 1, 0],
+  ['each growing bucket ends at a multiple of the one before', GROWING, 8, 3],
+  ['a value over a growing bound is in the next bucket', GROWING, 8.1, 4],
+  ['a value over all growing buckets is in the last', GROWING, 1_000, 4],
+  ['zero is in the first growing bucket', GROWING, 0, 0],
+])('%s', (_, buckets, value, bucket) => {
+  expect(buckets.of(value)).toBe(bucket)
+})
+
+test('a quantile is the value that stands for its bucket', () => {
+  const bounded = of(BOUNDED, [0, 5, 50, 500])
+  expect([0, 0.5, 0.75, 1].map((share) => bounded.quantile(share))).toEqual([1, 10, 100, Infinity])
+  const growing = of(GROWING, [3, 3, 3, 7])
+  expect(growing.quantile(0.5)).toBeCloseTo(8 / 3)
+  expect(growing.quantile(1)).toBeCloseTo(16 / 3)
+  expect(new Histogram(BOUNDED).quantile(0.5)).toBeUndefined()
+})
+
+test('the value that stands for a growing bucket is equally far from both of its bounds, relative to them', () => {
+  for (let bucket = 1; bucket <= GROWING.last; bucket++) {
+    const value = GROWING.valueOf(bucket)
+    expect(1 - value / 2 ** bucket).toBeCloseTo(value / 2 ** (bucket - 1) - 1)
+    expect(GROWING.of(value)).toBe(bucket)
+  }
+})
+
+test('merging histograms is the same as adding all values to one', () => {
+  for (let round = 0; round < 200; round++) {
+    const parts = [someValues(), someValues(), someValues()]
+    const merged = new Histogram(GROWING)
+    for (const part of parts) merged.merge(of(GROWING, part))
+    const whole = of(GROWING, parts.flat())
+    expect(new Map(merged.counts())).toEqual(new Map(whole.counts()))
+    expect(merged.size).toBe(whole.size)
+  }
+})
+
+test('counts of buckets that do not exist are ignored', () => {
+  const histogram = new Histogram(BOUNDED)
+  for (const bucket of [-1, 4, 0.5, Number.NaN, 3]) histogram.addCount(bucket, 2)
+  expect([...histogram.counts()]).toEqual([[3, 2]])
+  expect([histogram.size, histogram.countOf(3), histogram.countOf(0)]).toEqual([2, 2, 0])
+})
+
+function someValues(): number[] {
+  return Array.from({ length: integer(random, 50) }, () => random() * 20)
+}
+
+function of(buckets: Buckets, values: readonly number[]): Histogram {
+  const histogram = new Histogram(buckets)
+  for (const value of values) histogram.add(value)
+  return histogram
+}
