@@ -462,7 +462,7 @@ test('status colors are those of the console’s dark theme', async () => {
   const css = statusCss()
   for (const status of STATUSES) {
     const { dark } = STATUS[status].color
-    expect(new RegExp(`--${status}: (#\\w+);`).exec(css)?.[1]).toBe(dark)
+    expect(new RegExp(`--${status}: light-dark\\(#\\w+, (#\\w+)\\);`).exec(css)?.[1]).toBe(dark)
     expect(parseColor(dark)).toBe(dark)
   }
 })

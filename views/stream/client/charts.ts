@@ -76,9 +76,19 @@ function keepsCharts(panel: HTMLElement): void {
   setInterval(() => void refresh().catch(() => {}), REFRESH_MS)
 }
 
+/** Reads custom properties as the colors of the scheme in use, which a canvas can draw with. */
+function colors(): (name: string) => string {
+  const { style } = document.documentElement
+  return (name) => {
+    style.outlineColor = `var(${name})`
+    const color = getComputedStyle(document.documentElement).outlineColor
+    style.outlineColor = ''
+    return color
+  }
+}
+
 function optionsOf({ unit, series }: ChartData, width: number): object {
-  const style = getComputedStyle(document.documentElement)
-  const color = (name: string) => style.getPropertyValue(name).trim()
+  const color = colors()
   const text = (value: number | null | undefined) => (value == null ? '–' : textOf(value, unit))
   const axis = {
     stroke: color('--soft'),
