@@ -1,63 +1,17 @@
-// Shared by the topology page's parts: the graph as the server sends it, and the page's elements.
-import type { Status } from '../../../src/core/sets/statuses.ts'
+// Shared by the topology page's parts: the graph as the server sends it, and the page's elements. A script loads nothing
+// from outside its folder, but types are gone when it runs.
+import type * as core from '../../../src/core/graph.ts'
 
-/** What a node is; `src/core/graph.ts` says what each means. */
-export type ServiceKind =
-  | 'service'
-  | 'database'
-  | 'queue'
-  | 'host'
-  | 'streams'
-  | 'proxy'
-  | 'subscribers'
-  | 'channel'
-  | 'archive'
-  | 'rest'
+export type { Call, RecentCalls, ServiceKind } from '../../../src/core/graph.ts'
 
-export interface Service {
-  id: string
-  name: string
-  kind: ServiceKind
-  /** The group that it is drawn in: a tag, a host, a namespace. */
-  group?: string
-  url?: string
-  color: string
-  status?: Status
-  /** The reason, as a sentence. */
-  reason?: string
-  /** Path of its page in the console. */
-  href?: string
-  /** ISO 8601. */
-  reportedAt: string
+export interface Service extends core.Service {
   /** Its ID in the Mermaid source: letters, digits and `_`. */
   node: string
 }
 
-export interface Call {
-  from: string
-  to: string
-  count: number
-  errors: number
-  lastStatus?: number
-  lastDurationMs?: number
-  /** ISO 8601. */
-  calledAt?: string
-  /** The last minutes; left out for an idle edge. */
-  recent?: RecentCalls
-}
-
-export interface RecentCalls {
-  /** Calls per minute. */
-  rate: number
-  /** 0 to 1. */
-  errorShare: number
-  p50Ms?: number
-  p95Ms?: number
-}
-
 export interface Graph {
   services: Service[]
-  calls: Call[]
+  calls: core.Call[]
 }
 
 /** A call with this status or above failed. */
