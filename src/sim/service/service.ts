@@ -53,37 +53,45 @@ export interface Service {
 export class PortError extends Error {}
 
 /** @throws PortError if its port is taken or not allowed. */
-export function startService({
-  spec,
-  seed,
-  reports,
-  names,
-  onSent,
-  world,
-  closing,
-}: ServiceOptions): Service {
+export function startService(options: ServiceOptions): Service {
+  const { spec } = options
+  const parts = partsOf(options)
+  const { reporter, feed, counting, api } = parts
+  const server = listen(spec, api)
+  const address = `${reachableHost(spec.host)}:${server.port}`
+  const url = `http://${address}`
+  const running = run(parts, options)
+  return {
+    name: spec.name,
+    address,
+    url,
+    feedIntervalMs: spec.lab?.feed?.intervalMs,
+    announcement: () => reporter.announcement(url),
+    close: async () => {
+      feed.close()
+      counting?.close()
+      await server.stop(true)
+      await Promise.all(running)
+    },
+  }
+}
+
+type Parts = ReturnType<typeof partsOf>
+
+function partsOf({ spec, seed, reports, names, onSent, world, closing }: ServiceOptions) {
   const { name, services: addresses, lab } = spec
   const state = new ServiceState(name, addresses)
   const faults = new FaultHolder()
   const randomOf = (reader: number) => randomFor(seed, `${name} reader ${reader}`)
   const feed = new EventFeed(world.now(), faults, randomOf)
+  const count = (number: number) => onSent?.(name, number)
   const counting =
-    spec.count &&
-    new CountingFeed({
-      name,
-      spec: spec.count,
-      faults,
-      randomOf,
-      world,
-      onSent: (number) => onSent?.(name, number),
-    })
-  const document =
-    lab?.feed === undefined ? undefined : new FeedDocument(name, lab.feed, randomFor(seed, `${name} feed`))
+    spec.count && new CountingFeed({ name, spec: spec.count, faults, randomOf, world, onSent: count })
+  const document = lab?.feed && new FeedDocument(name, lab.feed, randomFor(seed, `${name} feed`))
   const reporter = new Reporter({ name, lab, addresses, names, reports, world, closing })
-  const activate = workOf({ spec, seed, faults, state, reporter, world, closing })
   const api = new ServiceApi({
     name,
-    activate,
+    activate: workOf({ spec, seed, faults, state, reporter, world, closing }),
     needsColor: lab === undefined && addresses.length > 0,
     maxInFlight: lab === undefined ? MAX_IN_FLIGHT : MAX_LAB_IN_FLIGHT,
     state,
@@ -95,10 +103,14 @@ export function startService({
     world,
     closing,
   })
-  const server = listen(spec, api)
+  return { feed, counting, document, reporter, api }
+}
 
-  const address = `${reachableHost(spec.host)}:${server.port}`
-  const url = `http://${address}`
+/** What a service does by the clock until it closes. */
+function run(
+  { feed, counting, document, reporter }: Parts,
+  { spec, world, closing }: ServiceOptions,
+): Promise<void>[] {
   const every = (intervalMs: number, act: () => void) =>
     untilClosed(closing, async () => {
       for (;;) {
@@ -113,21 +125,9 @@ export function startService({
       const changed = document.tick()
       if (changed !== undefined) feed.publish('changed', changed)
     }
-    running.push(every(lab?.feed?.intervalMs ?? 0, change))
+    running.push(every(spec.lab?.feed?.intervalMs ?? 0, change))
   }
-  return {
-    name,
-    address,
-    url,
-    feedIntervalMs: lab?.feed?.intervalMs,
-    announcement: () => reporter.announcement(url),
-    close: async () => {
-      feed.close()
-      counting?.close()
-      await server.stop(true)
-      await Promise.all(running)
-    },
-  }
+  return running
 }
 
 function listen({ name, host, port }: ServiceSpec, api: ServiceApi): Server<undefined> {
