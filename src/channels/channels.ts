@@ -1,10 +1,12 @@
 import { and, asc, eq, sql } from 'drizzle-orm'
 import { channels, deliveries } from '../../drizzle/schema.ts'
 import type { Bus } from '../bus/bus.ts'
+import { HIDDEN } from '../core/hidden.ts'
+import { isUuid } from '../core/uuid.ts'
 import { Problem } from '../errors.ts'
 import { type Egress, EgressError } from '../net/egress.ts'
 import type { Database } from '../storage/storage.ts'
-import { HIDDEN, type SendError } from './kind.ts'
+import type { SendError } from './kind.ts'
 import { type AnyKind, kindOf } from './kinds.ts'
 import { type ChannelChange, type ChannelInput, configOf, knownKind } from './registration.ts'
 
@@ -244,7 +246,7 @@ export function errorOf(text: string | null): SendError | null {
 
 /** @throws Problem `not_found` for a text that isn't an ID; Postgres would refuse the query. */
 export function uuid(text: string, what = 'channel'): string {
-  if (/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text)) return text
+  if (isUuid(text)) return text
   throw new Problem('not_found', `No ${what} has the ID ${text.slice(0, 64)}.`)
 }
 

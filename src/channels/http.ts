@@ -1,6 +1,7 @@
+import { HIDDEN } from '../core/hidden.ts'
 import { retryAfterMs } from '../core/judging/backoff.ts'
 import { EgressError } from '../net/egress.ts'
-import { HIDDEN, type ReceivedResponse, type SendError, type Sending, type SendTools } from './kind.ts'
+import type { ReceivedResponse, SendError, Sending, SendTools } from './kind.ts'
 import { cut } from './message.ts'
 
 /** How much of a response's body is kept, in bytes: enough for an error message. */

@@ -1,4 +1,5 @@
 import type { TObject } from '@sinclair/typebox'
+import { HIDDEN } from '../core/hidden.ts'
 import type { EgressFetch } from '../net/egress.ts'
 import type { StoredMessage } from './message.ts'
 
@@ -95,8 +96,6 @@ export type Outcome =
   /** The receiver no longer exists. */
   | { result: 'gone'; error: SendError }
 
-/** Placeholder for secrets. */
-export const HIDDEN = '•••'
 /** Shorter texts aren't hidden: that would mask half of the output. */
 const MIN_MASK_CHARS = 4
 

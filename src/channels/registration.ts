@@ -1,7 +1,7 @@
 import { type Static, Type } from '@sinclair/typebox'
+import { HIDDEN } from '../core/hidden.ts'
 import { Problem } from '../errors.ts'
 import { checked } from '../schema.ts'
-import { HIDDEN } from './kind.ts'
 import { type AnyKind, KIND_NAMES, kindOf } from './kinds.ts'
 
 const Name = Type.String({

@@ -1,9 +1,10 @@
 import { and, asc, count, desc, eq, inArray, isNotNull, isNull, lt, or, type SQL, sql } from 'drizzle-orm'
 import { channels, deliveries, incidentEvents, incidents, streams } from '../../drizzle/schema.ts'
+import { isUuid } from '../core/uuid.ts'
 import { Problem } from '../errors.ts'
 import type { Database } from '../storage/storage.ts'
 import { IS_SHARED, isSharedAs } from '../streams/registry/visibility.ts'
-import { type Changes, isUuid } from './rules.ts'
+import type { Changes } from './rules.ts'
 
 export type IncidentRow = typeof incidents.$inferSelect
 

@@ -1,6 +1,7 @@
 import { and, asc, eq, isNull, sql } from 'drizzle-orm'
 import { alarms, incidents, rules, streams } from '../../drizzle/schema.ts'
 import type { Bus } from '../bus/bus.ts'
+import { isUuid } from '../core/uuid.ts'
 import { Problem } from '../errors.ts'
 import type { Database } from '../storage/storage.ts'
 import { IS_SHARED } from '../streams/registry/visibility.ts'
@@ -101,10 +102,6 @@ export async function removeRule({ db, bus }: Changes, id: string, now: number):
   })
   bus.publish({ type: 'rule.updated' })
   bus.publish({ type: 'incident.updated' })
-}
-
-export function isUuid(text: string): boolean {
-  return /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text)
 }
 
 /** @throws Problem `invalid_field` for a stream that doesn't exist or is private: it has no incidents */

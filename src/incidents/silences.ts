@@ -10,10 +10,11 @@ import {
   windowAfter,
   windowAt,
 } from '../core/judging/schedule.ts'
+import { isUuid } from '../core/uuid.ts'
 import { Problem } from '../errors.ts'
 import { checked } from '../schema.ts'
 import type { Database } from '../storage/storage.ts'
-import { type Changes, isUuid, requireStream } from './rules.ts'
+import { type Changes, requireStream } from './rules.ts'
 
 /** A time without notifications. */
 export type Silence = Omit<typeof silences.$inferSelect, 'schedule'> & { schedule: Schedule | null }

@@ -1,4 +1,5 @@
 import { Problem } from '../errors.ts'
+import type { SpanKind } from '../observe/span.ts'
 import { fitName } from './names.ts'
 
 /** Maximum spans of one request; the rest is rejected, and the sender learns how many. */
@@ -28,8 +29,6 @@ export interface SpanService {
   /** Its `service.namespace`, likewise. */
   group?: string
 }
-
-export type SpanKind = 'internal' | 'server' | 'client' | 'producer' | 'consumer'
 
 /** The parts of a span that a call is derived from. */
 export interface Span {

@@ -1,6 +1,7 @@
 import { sql } from 'drizzle-orm'
 import { DAY_MS, dayOf, startOfDay } from '../storage/partitions.ts'
 import type { Database } from '../storage/storage.ts'
+import { timestamp } from '../storage/timestamp.ts'
 import { CONNECTED_MS } from '../streams/measures/rollup-source.ts'
 import { SUMS } from '../streams/measures/tally.ts'
 import { readMarks, setMark } from './marks.ts'
@@ -47,15 +48,15 @@ async function rollUpWithin(db: Database, ids: readonly string[], from: number, 
       sql`SELECT rollup.stream_id, 'hour', date_trunc('hour', rollup.minute, 'UTC'), ${SUMMED}, sum(${CONNECTED_MS})
         FROM (SELECT *, NULL::bigint AS connected_ms FROM weir.rollups) AS rollup
         JOIN weir.streams ON streams.id = rollup.stream_id
-        WHERE rollup.stream_id IN ${some} AND rollup.minute >= ${instant(from)} AND rollup.minute < ${instant(to)}
+        WHERE rollup.stream_id IN ${some} AND rollup.minute >= ${timestamp(from)} AND rollup.minute < ${timestamp(to)}
         GROUP BY 1, 3`,
     )
     await upsert(
       db,
-      sql`SELECT rollup.stream_id, 'day', ${instant(startOfDay(day))}, ${SUMMED}, sum(rollup.connected_ms)
+      sql`SELECT rollup.stream_id, 'day', ${timestamp(startOfDay(day))}, ${SUMMED}, sum(rollup.connected_ms)
         FROM weir.long_rollups AS rollup
         WHERE rollup.stream_id IN ${some} AND rollup.step = 'hour'
-          AND rollup.at >= ${instant(startOfDay(day))} AND rollup.at < ${instant(startOfDay(day) + DAY_MS)}
+          AND rollup.at >= ${timestamp(startOfDay(day))} AND rollup.at < ${timestamp(startOfDay(day) + DAY_MS)}
         GROUP BY 1`,
     )
   }
@@ -76,7 +77,7 @@ async function upsert(db: Database, rows: ReturnType<typeof sql>): Promise<void>
 /** The next minute with data: months without streams, or a wrong clock, take no steps. */
 async function firstMinute(db: Database, from: number, to: number): Promise<number | undefined> {
   const { rows } = (await db.execute(sql`
-    SELECT min(minute) AS minute FROM weir.rollups WHERE minute >= ${instant(from)} AND minute < ${instant(to)}`)) as {
+    SELECT min(minute) AS minute FROM weir.rollups WHERE minute >= ${timestamp(from)} AND minute < ${timestamp(to)}`)) as {
     rows: { minute: string | null }[]
   }
   const minute = rows[0]?.minute
@@ -88,10 +89,6 @@ async function streamIds(db: Database): Promise<string[]> {
     rows: { id: string }[]
   }
   return rows.map(({ id }) => id)
-}
-
-function instant(ms: number) {
-  return sql`${new Date(ms).toISOString()}::timestamptz`
 }
 
 function floorHour(ms: number): number {

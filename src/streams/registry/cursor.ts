@@ -1,6 +1,6 @@
+import { isUuid } from '../../core/uuid.ts'
 import { Problem } from '../../errors.ts'
 import type { Order, Sort } from './listing.ts'
-import { isUuid } from './uuid.ts'
 
 /** Where a page of a sorted list ended. */
 export interface Cursor {

@@ -2,13 +2,15 @@ import { and, asc, eq, gt, ilike, or, type SQL, sql } from 'drizzle-orm'
 import { rollups, states, streams } from '../../../drizzle/schema.ts'
 import type { Caller } from '../../auth/caller.ts'
 import { SEVERITY_ARRAY, type Status } from '../../core/sets/statuses.ts'
+import { isUuid } from '../../core/uuid.ts'
 import { Problem } from '../../errors.ts'
 import type { Database } from '../../storage/storage.ts'
+import { timestamp } from '../../storage/timestamp.ts'
 import { hostOf } from '../ingest/host.ts'
 import type { Stream } from '../ingest/run.ts'
 import { receivedOf } from '../measures/by-kind.ts'
 import { type Cursor, readCursor, writeCursor } from './cursor.ts'
-import { isUuid, noStream } from './uuid.ts'
+import { noStream } from './no-stream.ts'
 import { visibleTo } from './visibility.ts'
 
 /** Sort keys of lists; by default, lists are ordered by registration. */
@@ -149,8 +151,7 @@ function beyond({ sort, key: value, id, order }: Cursor, key: SQL): SQL {
 
 /** A number from outside may be no valid date for `Date` or Postgres: it is clamped to their range. */
 function instant(ms: string | number): SQL {
-  const known = Math.min(Math.max(Number(ms), 0), LAST_MS)
-  return sql`${new Date(known).toISOString()}::timestamptz`
+  return timestamp(Math.min(Math.max(Number(ms), 0), LAST_MS))
 }
 
 type Key = (order: Order, at: number) => SQL<string | number>

@@ -2,9 +2,10 @@ import { and, inArray, isNull, not, or, type SQL, sql } from 'drizzle-orm'
 import { streams } from '../../../drizzle/schema.ts'
 import { type Caller, covers } from '../../auth/caller.ts'
 import { batched } from '../../core/batch.ts'
+import { isUuid } from '../../core/uuid.ts'
 import type { Database } from '../../storage/storage.ts'
 import type { Stream } from '../ingest/run.ts'
-import { isUuid, noStream } from './uuid.ts'
+import { noStream } from './no-stream.ts'
 
 /** Most lookups in one statement; further ones wait for the next. */
 const MAX_JOINS = 1_000

@@ -2,8 +2,9 @@ import { sql } from 'drizzle-orm'
 import type { Graph } from '../../core/graph.ts'
 import type { Status } from '../../core/sets/statuses.ts'
 import type { Database } from '../../storage/storage.ts'
+import { timestamp } from '../../storage/timestamp.ts'
 import { OWN_PREFIX } from '../rules.ts'
-import { edge, instant, node, STREAMS_ID, type Window } from './part.ts'
+import { edge, node, STREAMS_ID, type Window } from './part.ts'
 
 const NAME = 'archive'
 
@@ -41,9 +42,9 @@ function stateOf(last: LastDay | undefined): [Status, string] {
 async function lastDay(db: Database, { to }: Window): Promise<LastDay | undefined> {
   const { rows } = (await db.execute(sql`
     SELECT to_char(day, 'YYYY-MM-DD') AS day, error,
-      CASE WHEN ended_at > ${instant(to)} THEN 'running' ELSE state END AS state,
+      CASE WHEN ended_at > ${timestamp(to)} THEN 'running' ELSE state END AS state,
       (extract(epoch FROM coalesce(ended_at, started_at)) * 1000)::float8 AS since
-    FROM weir.archive_days WHERE started_at <= ${instant(to)} ORDER BY day DESC LIMIT 1`)) as unknown as {
+    FROM weir.archive_days WHERE started_at <= ${timestamp(to)} ORDER BY day DESC LIMIT 1`)) as unknown as {
     rows: LastDay[]
   }
   return rows[0]
@@ -57,10 +58,10 @@ async function uploads(db: Database, { from, to }: Window) {
     FROM (
       SELECT object.archived_at AS at, false AS is_failure
       FROM weir.archive_days AS day JOIN weir.archives AS object USING (day)
-      WHERE day.ended_at IS NULL OR day.state = 'running' OR day.ended_at >= ${instant(from)}
+      WHERE day.ended_at IS NULL OR day.state = 'running' OR day.ended_at >= ${timestamp(from)}
       UNION ALL
       SELECT ended_at, true FROM weir.archive_days WHERE state = 'failed'
-    ) AS work WHERE at >= ${instant(from)} AND at <= ${instant(to)}`)) as unknown as {
+    ) AS work WHERE at >= ${timestamp(from)} AND at <= ${timestamp(to)}`)) as unknown as {
     rows: [{ uploaded: number; errors: number; lastAt: number | null }]
   }
   const [{ uploaded, errors, lastAt }] = rows

@@ -3,8 +3,9 @@ import { errorOf } from '../../channels/channels.ts'
 import type { Graph } from '../../core/graph.ts'
 import { type Status, WORST_FIRST } from '../../core/sets/statuses.ts'
 import type { Database } from '../../storage/storage.ts'
+import { timestamp } from '../../storage/timestamp.ts'
 import { OWN_PREFIX } from '../rules.ts'
-import { edge, instant, node, type Part, plural, STREAMS_ID, type Window } from './part.ts'
+import { edge, node, type Part, plural, STREAMS_ID, type Window } from './part.ts'
 
 /** Channels drawn individually: the worst, then the busiest; all others are one node. */
 export const MAX_CHANNELS_DRAWN = 50
@@ -108,14 +109,14 @@ function countedOf({ calls, errors, lastAt, lastStatus, lastMs, p50Ms, p95Ms }: 
 
 /** Attempts are found by their IDs, which begin with the time. */
 async function read(db: Database, { from, to }: Window): Promise<Row[]> {
-  const end = instant(to)
+  const end = timestamp(to)
   const { rows } = (await db.execute(sql`
     WITH tried AS (
       SELECT delivery.channel_id, count(*)::int AS calls, count(attempt.error)::int AS errors,
         percentile_disc(0.5) WITHIN GROUP (ORDER BY duration_ms) AS "p50Ms",
         percentile_disc(0.95) WITHIN GROUP (ORDER BY duration_ms) AS "p95Ms"
       FROM weir.attempts AS attempt JOIN weir.deliveries AS delivery ON delivery.id = attempt.delivery_id
-      WHERE attempt.id >= ${firstId(from)}::uuid AND attempt.at >= ${instant(from)} AND attempt.at <= ${end}
+      WHERE attempt.id >= ${firstId(from)}::uuid AND attempt.at >= ${timestamp(from)} AND attempt.at <= ${end}
       GROUP BY 1
     )
     SELECT channel.id, channel.name, suspended_reason AS "suspendedReason",

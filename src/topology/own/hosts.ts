@@ -3,10 +3,11 @@ import { HELD_WITHIN_MS } from '../../core/judging/status.ts'
 import { type Status, WORST_FIRST } from '../../core/sets/statuses.ts'
 import { POLLED_KINDS } from '../../core/sets/stream-kinds.ts'
 import type { Database } from '../../storage/storage.ts'
+import { timestamp } from '../../storage/timestamp.ts'
 import { hostOf } from '../../streams/ingest/host.ts'
 import { quantilesOf } from '../../streams/measures/latencies.ts'
 import { isSharedAs } from '../../streams/registry/visibility.ts'
-import { type Counted, instant, type Window } from './part.ts'
+import { type Counted, type Window } from './part.ts'
 
 /** Most latencies used for a host's quantiles; more wouldn't change them. */
 const MAX_LATENCIES = 4_096
@@ -36,7 +37,7 @@ export interface Host extends Counted {
 
 /** The hosts followed now. */
 export function hostsNow(db: Database, window: Window): Promise<Host[]> {
-  const held = instant(window.to - HELD_WITHIN_MS)
+  const held = timestamp(window.to - HELD_WITHIN_MS)
   return hosts(
     db,
     window,
@@ -55,7 +56,7 @@ export function hostsNow(db: Database, window: Window): Promise<Host[]> {
  * the incidents open then, or else from what the stream received.
  */
 export function hostsThen(db: Database, window: Window): Promise<Host[]> {
-  const at = instant(window.to)
+  const at = timestamp(window.to)
   return hosts(
     db,
     window,
@@ -74,7 +75,7 @@ export function hostsThen(db: Database, window: Window): Promise<Host[]> {
         ORDER BY cause LIMIT 1
       ) AS trouble ON true
       WHERE s.created_at <= ${at} AND ${SHOWN}
-        AND (run.ended_at IS NULL OR run.ended_at > ${instant(window.to - HANDOVER_MS)})`,
+        AND (run.ended_at IS NULL OR run.ended_at > ${timestamp(window.to - HANDOVER_MS)})`,
   )
 }
 
@@ -97,7 +98,7 @@ async function hosts(db: Database, window: Window, followed: SQL): Promise<Host[
     WITH followed AS (${followed}), sums AS (
       SELECT stream_id AS id, sum(polls) AS polls, sum(events) AS events, sum(errors) AS errors,
         string_agg(latencies, ''::bytea) AS latencies
-      FROM weir.rollups WHERE minute >= ${instant(window.from)} AND minute <= ${instant(window.to)}
+      FROM weir.rollups WHERE minute >= ${timestamp(window.from)} AND minute <= ${timestamp(window.to)}
       GROUP BY stream_id
     ), counted AS (
       SELECT followed.*, polls, events, errors, latencies,

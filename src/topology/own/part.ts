@@ -1,4 +1,3 @@
-import { type SQL, sql } from 'drizzle-orm'
 import type { Call, RecentCalls, Service } from '../../core/graph.ts'
 import { STATUS, type Status } from '../../core/sets/statuses.ts'
 import type { Quantiles } from '../../streams/measures/latencies.ts'
@@ -46,11 +45,6 @@ export function windowOf(at: number): Window {
 /** The window of a past instant: up to the end of its minute, the resolution of rollups. */
 export function windowThen(at: number, now: number): Window {
   return windowOf(Math.max(at, Math.min(now, at - (at % MINUTE_MS) + MINUTE_MS - 1)))
-}
-
-/** Milliseconds since the epoch, in SQL. */
-export function instant(ms: number): SQL {
-  return sql`${new Date(ms).toISOString()}::timestamptz`
 }
 
 export function node({ id, since, status, ...rest }: Part): Service {

@@ -1,8 +1,9 @@
 import { sql } from 'drizzle-orm'
 import type { Graph } from '../../core/graph.ts'
 import type { Database } from '../../storage/storage.ts'
+import { timestamp } from '../../storage/timestamp.ts'
 import { OWN_PREFIX } from '../rules.ts'
-import { edge, instant, MINUTE_MS, node, plural, STREAMS_ID, type Window } from './part.ts'
+import { edge, MINUTE_MS, node, plural, STREAMS_ID, type Window } from './part.ts'
 
 /** Time after the start of a minute by which every process has stored its subscribers, in milliseconds. */
 const WRITTEN_MS = 10_000
@@ -46,8 +47,8 @@ export async function proxyParts(db: Database, window: Window): Promise<Graph> {
 }
 
 async function usage(db: Database, { from, to }: Window): Promise<Usage> {
-  const start = instant(from)
-  const end = instant(to)
+  const start = timestamp(from)
+  const end = timestamp(to)
   const { rows } = (await db.execute(sql`
     SELECT count(*)::int AS streams, coalesce(sum(open), 0)::int AS open,
       count(*) FILTER (WHERE open > 0)::int AS followed, coalesce(sum(events), 0)::float8 AS events,
@@ -57,7 +58,7 @@ async function usage(db: Database, { from, to }: Window): Promise<Usage> {
     FROM weir.streams AS stream
     LEFT JOIN LATERAL (
       SELECT sum(snapshots) AS snapshots, sum(subscriber_ms) AS subscriber_ms, sum(slow) AS slow,
-        max(open) FILTER (WHERE minute > ${instant(to - WRITTEN_MS - MINUTE_MS)}) AS open
+        max(open) FILTER (WHERE minute > ${timestamp(to - WRITTEN_MS - MINUTE_MS)}) AS open
       FROM weir.fanouts AS fanout WHERE fanout.stream_id = stream.id AND minute >= ${start} AND minute <= ${end}
     ) AS sent ON true
     LEFT JOIN LATERAL (

@@ -1,6 +1,7 @@
 import { setImmediate } from 'node:timers/promises'
 import { type SQL, sql } from 'drizzle-orm'
 import type { Database } from '../../storage/storage.ts'
+import { timestamp } from '../../storage/timestamp.ts'
 import type { Ends } from '../model.ts'
 
 /** Rows per statement: few enough that an embedded database doesn't block the process. */
@@ -138,7 +139,10 @@ export async function deleteRows(
  * @returns whether there may be more
  */
 export async function deleteOld(db: Database, minutesBefore: number, heardBefore: number): Promise<boolean> {
-  const [minutes, heard] = [sql`minute < ${iso(minutesBefore)}`, sql`active_at < ${iso(heardBefore)}`]
+  const [minutes, heard] = [
+    sql`minute < ${timestamp(minutesBefore)}`,
+    sql`active_at < ${timestamp(heardBefore)}`,
+  ]
   const counts = [
     await deleteSome(db, sql`weir.topology_minutes`, minutes),
     await deleteSome(db, sql`weir.topology_totals`, minutes),
@@ -150,10 +154,6 @@ export async function deleteOld(db: Database, minutesBefore: number, heardBefore
 
 export async function select<Row>(db: Database, statement: SQL): Promise<Row[]> {
   return ((await db.execute(statement)) as unknown as { rows: Row[] }).rows
-}
-
-export function iso(time: number): SQL {
-  return sql`${new Date(time).toISOString()}::timestamptz`
 }
 
 /** A report after this long counts as new. */

@@ -1,6 +1,7 @@
 import { type SQL, sql } from 'drizzle-orm'
 import type { Database } from '../../storage/storage.ts'
-import { type CallRow, iso, type MinuteRow, type ServiceRow, select, type TotalRow } from './rows.ts'
+import { timestamp } from '../../storage/timestamp.ts'
+import { type CallRow, type MinuteRow, type ServiceRow, select, type TotalRow } from './rows.ts'
 
 /** Bounds of a read: by the time of the event, and by the time of the write. */
 export interface Span {
@@ -45,7 +46,7 @@ export function readMinutes(
     sql`SELECT ${ms('minute')} AS minute, from_id AS "from", to_id AS "to", writer, count, errors,
         array_to_json(latency) AS latency
       FROM weir.topology_minutes
-      WHERE minute >= ${iso(from)} AND minute < ${iso(to)} AND writer IS DISTINCT FROM ${except ?? null}::text
+      WHERE minute >= ${timestamp(from)} AND minute < ${timestamp(to)} AND writer IS DISTINCT FROM ${except ?? null}::text
         AND ${updated(updatedSince)}`,
   )
 }
@@ -57,7 +58,7 @@ export function readTotals(db: Database, { from, to }: Span, stepMs: number): Pr
     db,
     sql`SELECT (${from}::float8 + ${step} * ${stepMs}::float8)::float8 AS minute, sum(calls)::float8 AS calls,
         sum(errors)::float8 AS errors
-      FROM weir.topology_totals WHERE minute >= ${iso(from)} AND minute < ${iso(to)} GROUP BY 1 ORDER BY 1`,
+      FROM weir.topology_totals WHERE minute >= ${timestamp(from)} AND minute < ${timestamp(to)} GROUP BY 1 ORDER BY 1`,
   )
 }
 
@@ -68,11 +69,11 @@ export async function databaseTime(db: Database): Promise<number> {
 }
 
 function lived({ from, to, updatedSince }: Span): SQL {
-  return sql`first_at < ${iso(to)} AND active_at >= ${iso(from)} AND ${updated(updatedSince)}`
+  return sql`first_at < ${timestamp(to)} AND active_at >= ${timestamp(from)} AND ${updated(updatedSince)}`
 }
 
 function updated(since: number | undefined): SQL {
-  return since === undefined ? sql`true` : sql`updated_at > ${iso(since)}`
+  return since === undefined ? sql`true` : sql`updated_at > ${timestamp(since)}`
 }
 
 function ms(column: string): SQL {
