@@ -1,4 +1,5 @@
 import type { Deliverer } from '../src/channels/deliverer.ts'
+import { DAY_MS } from '../src/core/time.ts'
 import { causeOf } from '../src/errors.ts'
 import { ARCHIVE_QUEUE, DELIVERIES_QUEUE, SCHEDULES_QUEUE, STREAMS_QUEUE } from '../src/queue/names.ts'
 import type { QueueEngine } from '../src/queue/open.ts'
@@ -28,7 +29,7 @@ const LOCK = {
  * the job ends, or until another worker finds this one gone and frees it.
  */
 const FOR_GOOD = {
-  lockDuration: 100 * 365 * 24 * 3_600_000,
+  lockDuration: 100 * 365 * DAY_MS,
   skipLockRenewal: true,
   skipStalledCheck: true,
 }

@@ -1,5 +1,6 @@
 import { sql } from 'drizzle-orm'
-import { DAY_MS, makePartitions } from '../../src/storage/partitions.ts'
+import { DAY_MS } from '../../src/core/time.ts'
+import { makePartitions } from '../../src/storage/partitions.ts'
 import type { Database } from '../../src/storage/storage.ts'
 import { SUMS } from '../../src/streams/measures/tally.ts'
 

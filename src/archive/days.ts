@@ -1,6 +1,7 @@
 import { and, asc, eq, ne, notInArray, sql } from 'drizzle-orm'
 import { archiveDays } from '../../drizzle/schema.ts'
-import { DAY_MS, type Day, startOfDay } from '../storage/partitions.ts'
+import { DAY_MS } from '../core/time.ts'
+import { type Day, startOfDay } from '../storage/partitions.ts'
 import type { Database } from '../storage/storage.ts'
 import { ArchiveError, type ArchiveErrorCode } from './errors.ts'
 

@@ -1,5 +1,6 @@
 import { and, count, desc, eq, gt, gte, ilike, inArray, lt, lte, or, type SQL, sql } from 'drizzle-orm'
 import { audit } from '../../drizzle/schema.ts'
+import { DAY_MS } from '../core/time.ts'
 import { causeOf, Problem } from '../errors.ts'
 import type { Database } from '../storage/storage.ts'
 import type { Caller } from './caller.ts'
@@ -202,7 +203,7 @@ export async function forgetAudit(
   days: number,
   bounds: typeof MAX_ROWS = MAX_ROWS,
 ): Promise<void> {
-  await db.delete(audit).where(lt(audit.at, new Date(nowMs - days * 86_400_000)))
+  await db.delete(audit).where(lt(audit.at, new Date(nowMs - days * DAY_MS)))
   const busy = await db
     .select({ caller: audit.caller })
     .from(audit)

@@ -1,6 +1,7 @@
 import { and, eq, gt, inArray, lte } from 'drizzle-orm'
 import { sessions } from '../../drizzle/schema.ts'
 import type { Bus, Subscription } from '../bus/bus.ts'
+import { DAY_MS } from '../core/time.ts'
 import type { Database } from '../storage/storage.ts'
 import { type Caller, OWNER } from './caller.ts'
 import type { Keys } from './keys.ts'
@@ -8,7 +9,7 @@ import { Remembered } from './remembered.ts'
 import { digestOf, isEqual, newSecret, proofOf, type RandomBytes } from './secrets.ts'
 
 /** How long a browser stays signed in, in milliseconds. */
-export const SESSION_MS = 7 * 86_400_000
+export const SESSION_MS = 7 * DAY_MS
 /** How long a process caches a session, in milliseconds. */
 const REMEMBER_MS = 3_000
 const SHAPE = /^[\w-]{43}$/

@@ -1,6 +1,7 @@
 import { and, eq, gt, sql } from 'drizzle-orm'
 import { attempts, channels, deliveries } from '../../drizzle/schema.ts'
 import type { Bus } from '../bus/bus.ts'
+import { HOUR_MS, MINUTE_MS, SECOND_MS } from '../core/time.ts'
 import type { Egress } from '../net/egress.ts'
 import type { Database } from '../storage/storage.ts'
 import { type Channel, suspendChannel } from './channels.ts'
@@ -9,7 +10,6 @@ import { masked, type SendError, type Sending } from './kind.ts'
 import { kindOf } from './kinds.ts'
 import type { StoredMessage } from './message.ts'
 
-const [SECOND_MS, MINUTE_MS, HOUR_MS] = [1_000, 60_000, 3_600_000]
 /**
  * Longest wait before each further attempt, in milliseconds; each is jittered down to anything from 0. They add up to
  * 47 h 51 min, so that on average the last attempt is made a day after the first.

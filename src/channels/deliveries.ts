@@ -1,6 +1,7 @@
 import { and, asc, desc, eq, inArray, isNull, lt, notInArray, or, sql } from 'drizzle-orm'
 import { attempts, channels, deliveries } from '../../drizzle/schema.ts'
 import type { Bus } from '../bus/bus.ts'
+import { DAY_MS } from '../core/time.ts'
 import { Problem } from '../errors.ts'
 import type { Database } from '../storage/storage.ts'
 import { errorOf, uuid } from './channels.ts'
@@ -18,7 +19,7 @@ const LOST_MS = 10_000
 /** Most jobs created by one check: the next one creates the rest. */
 const RECONCILE_LIMIT = 1_000
 /** How long a finished delivery is kept, in milliseconds: 30 days. */
-export const KEEP_MS = 30 * 24 * 3_600_000
+export const KEEP_MS = 30 * DAY_MS
 /** How many are kept per channel. */
 export const KEEP_PER_CHANNEL = 1_000
 /** Most deliveries that one check removes: the next one continues. */

@@ -1,4 +1,5 @@
 import { encodeComment, encodeMessage, encodeRetry, SSE_HEADERS } from './sse.ts'
+import { DAY_MS, HOUR_MS } from './time.ts'
 
 /** Totals over a range of a stream's entries. Bytes, counts; `changed` ≤ `compared`. */
 export interface Sums {
@@ -117,8 +118,8 @@ const MIN_SAMPLES = 10
 const HUMAN_INTERVALS_MS = [
   ...[0.5, 1, 2, 5, 10, 15, 30].map((seconds) => seconds * 1_000),
   ...[1, 2, 5, 10, 15, 30].map((minutes) => minutes * 60_000),
-  ...[1, 2, 3, 6, 12].map((hours) => hours * 3_600_000),
-  ...[1, 2, 7].map((days) => days * 86_400_000),
+  ...[1, 2, 3, 6, 12].map((hours) => hours * HOUR_MS),
+  ...[1, 2, 7].map((days) => days * DAY_MS),
 ]
 
 /**
@@ -258,8 +259,8 @@ export function serverSavings(sums: PollSums, subscribers: number): Shares {
 /** Steps of size and change, in milliseconds: from rollups of one minute. */
 export const STEPS_MS = {
   minute: 60_000,
-  hour: 3_600_000,
-  day: 86_400_000,
+  hour: HOUR_MS,
+  day: DAY_MS,
 } as const
 export type Step = keyof typeof STEPS_MS
 

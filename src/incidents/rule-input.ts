@@ -39,4 +39,3 @@ export function checkRule(value: unknown): RuleInput {
   kind.check?.(input.params)
   return input
 }
-

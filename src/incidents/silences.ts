@@ -10,6 +10,7 @@ import {
   windowAfter,
   windowAt,
 } from '../core/judging/schedule.ts'
+import { DAY_MS } from '../core/time.ts'
 import { isUuid } from '../core/uuid.ts'
 import { Problem } from '../errors.ts'
 import { checked } from '../schema.ts'
@@ -22,7 +23,7 @@ export type Silence = Omit<typeof silences.$inferSelect, 'schedule'> & { schedul
 /** Active and upcoming ones; more would make every evaluation slow. */
 const MAX_SILENCES = 500
 /** Longest one-off silence, in milliseconds: a stream that should never notify needs no channel. */
-const MAX_ONCE_MS = 366 * 86_400_000
+const MAX_ONCE_MS = 366 * DAY_MS
 
 const time = Type.String({ maxLength: 40, description: 'ISO 8601' })
 const strict = { additionalProperties: false }

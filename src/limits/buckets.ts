@@ -1,6 +1,7 @@
+import { SECOND_MS } from '../core/time.ts'
+
 /** Maximum clients. Beyond it, the least recently active one is forgotten: it would start with a full bucket. */
 const MAX_CLIENTS = 10_000
-const SECOND_MS = 1_000
 
 export interface Rate {
   /** Tokens added per second. */

@@ -1,4 +1,5 @@
 import type { Config } from '../config/settings.ts'
+import { SECOND_MS } from '../core/time.ts'
 import { Problem } from '../errors.ts'
 import { addressOf, siteOf } from './address.ts'
 import { type Taken, TokenBuckets } from './buckets.ts'
@@ -10,7 +11,6 @@ import type { SharedCounts } from './shared-counts.ts'
 const ASSET_COST = 0.1
 /** Used for monitoring: a refusal would look like an outage. */
 const FREE_ROUTES = new Set(['/healthz', '/readyz'])
-const SECOND_MS = 1_000
 
 /** The outcome of the limit for a request. */
 export interface Limited {

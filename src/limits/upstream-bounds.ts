@@ -1,4 +1,5 @@
 import type { Config } from '../config/settings.ts'
+import { SECOND_MS } from '../core/time.ts'
 import { RetryLater } from '../errors.ts'
 import type { Rate } from './buckets.ts'
 import type { Client } from './client.ts'
@@ -7,7 +8,6 @@ import type { Client } from './client.ts'
 const BURST_SECONDS = 5
 /** A stream stops this long after its linger at the latest, when the schedule has run, in milliseconds. */
 const REST_SLACK_MS = 30_000
-const SECOND_MS = 1_000
 
 export type UpstreamSettings = Pick<Config, 'proxyRatePerHost' | 'proxyRate' | 'proxyLingerMs' | 'given'>
 

@@ -1,9 +1,10 @@
+import { HOUR_MS } from '../core/time.ts'
 import type { Sample } from './metrics.ts'
 
 /** Hosts with their own series; further ones are counted together as `other`. */
 const MAX_HOSTS = 50
 /** A host without an error for this long, in milliseconds, may be replaced by another. */
-const STALE_MS = 3_600_000
+const STALE_MS = HOUR_MS
 const OTHER = 'other'
 
 interface Host {

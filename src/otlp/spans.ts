@@ -1,3 +1,4 @@
+import { DAY_MS } from '../core/time.ts'
 import { Problem } from '../errors.ts'
 import type { SpanKind } from '../observe/span.ts'
 import { fitName } from './names.ts'
@@ -10,7 +11,7 @@ export const MAX_SPANS = 20_000
  */
 export const MAX_PARTS = 200_000
 /** The longest plausible call: with longer ones, a clock was set in between. */
-const MAX_DURATION_MS = 86_400_000
+const MAX_DURATION_MS = DAY_MS
 const NS_PER_MS = 1_000_000n
 /** Length of a text value, in UTF-16 units; the rest is cut off. */
 const MAX_VALUE_CHARS = 1024

@@ -1,4 +1,5 @@
 import { encodeMessage, encodeRetry, SSE_HEADERS } from '../core/sse.ts'
+import { HOUR_MS } from '../core/time.ts'
 import type { Problem, ProblemCode } from '../errors.ts'
 import type { UpstreamErrorCode } from '../streams/ingest/upstream.ts'
 import type { Entry } from '../streams/recording/entry.ts'
@@ -20,7 +21,7 @@ export interface ProxyError {
 }
 
 /** A refused client reconnects after this, in milliseconds: sooner, it would get the same answer. */
-const REFUSED_RETRY_MS = 3_600_000
+const REFUSED_RETRY_MS = HOUR_MS
 /** The same for a client that Weir has no capacity for. */
 const LATER_RETRY_MS = 60_000
 

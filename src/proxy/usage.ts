@@ -1,9 +1,8 @@
 import { sql } from 'drizzle-orm'
+import { MINUTE_MS } from '../core/time.ts'
 import type { CloseReason, Meter } from '../hub/hub.ts'
 import type { Database } from '../storage/storage.ts'
 import type { Stream } from '../streams/ingest/run.ts'
-
-const MINUTE_MS = 60_000
 
 /** What a stream's subscribers were sent since usage was last written. */
 interface Usage {

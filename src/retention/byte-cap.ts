@@ -1,4 +1,5 @@
 import { sql } from 'drizzle-orm'
+import { MINUTE_MS } from '../core/time.ts'
 import { dayOf, partitionName, startOfDay } from '../storage/partitions.ts'
 import type { Database } from '../storage/storage.ts'
 import { dropLogOfDay, type LogSize, logSize } from './drop.ts'
@@ -11,7 +12,6 @@ const FILLED = 0.9
 const TRIMMED_PART = 0.2
 /** Growth after a trim, as a share of the limit, that means the freed space is used up. */
 const GROWN_PART = 0.002
-const MINUTE_MS = 60_000
 
 /**
  * Keeps the log below its limit by dropping whole days, oldest first, never today. If today alone is too large, its

@@ -1,12 +1,6 @@
 import { sql } from 'drizzle-orm'
-import {
-  DAY_MS,
-  type Day,
-  dropDay,
-  listPartitions,
-  partitionName,
-  startOfDay,
-} from '../storage/partitions.ts'
+import { DAY_MS } from '../core/time.ts'
+import { type Day, dropDay, listPartitions, partitionName, startOfDay } from '../storage/partitions.ts'
 import type { Database } from '../storage/storage.ts'
 import { keepBasesOfDay } from './bases.ts'
 import { setMark } from './marks.ts'

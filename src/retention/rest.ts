@@ -1,5 +1,6 @@
 import { sql } from 'drizzle-orm'
-import { DAY_MS, type Day, dayOf } from '../storage/partitions.ts'
+import { DAY_MS } from '../core/time.ts'
+import { type Day, dayOf } from '../storage/partitions.ts'
 import type { Database } from '../storage/storage.ts'
 import { type TrimDeps, trimStream, unarchivedFrom } from './trim.ts'
 

@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm'
+import { DAY_MS, HOUR_MS } from '../core/time.ts'
 import {
-  DAY_MS,
   type Day,
   dayOf,
   dropDay,
@@ -35,7 +35,7 @@ const DAYS_PER_PASS = 5
 /** A clock that jumped ahead by more than this between two passes, or a Weir that was off for as long, … */
 const JUMP_MS = DAY_MS
 /** … suspends dropping by age for this long: a clock that is set right again has lost nothing. */
-const TRUST_MS = 3_600_000
+const TRUST_MS = HOUR_MS
 /** How long hourly rollups are kept, in days, so that last year's can be compared. Daily ones stay. */
 const HOURS_DAYS = 400
 /** Rollup rows deleted in one pass. */

@@ -1,5 +1,6 @@
 import { sql } from 'drizzle-orm'
-import { DAY_MS, dayOf, startOfDay } from '../storage/partitions.ts'
+import { DAY_MS, HOUR_MS } from '../core/time.ts'
+import { dayOf, startOfDay } from '../storage/partitions.ts'
 import type { Database } from '../storage/storage.ts'
 import { timestamp } from '../storage/timestamp.ts'
 import { CONNECTED_MS } from '../streams/measures/rollup-source.ts'
@@ -12,7 +13,6 @@ const SETTLE_MS = 300_000
 const LATE_MS = DAY_MS
 /** Streams rolled up in one statement. */
 const STREAMS_PER_STEP = 50
-const HOUR_MS = 3_600_000
 
 /**
  * Rolls up minutes into hours, and hours into days, in UTC. Rows are rebuilt each time, so it is idempotent; it does

@@ -1,4 +1,5 @@
 import { sql } from 'drizzle-orm'
+import { DAY_MS } from '../core/time.ts'
 import { LOCKS } from './locks.ts'
 import { sqlStateOf } from './sql-state.ts'
 import type { Database } from './storage.ts'
@@ -19,7 +20,6 @@ export interface Partition {
   bytes: number
 }
 
-export const DAY_MS = 86_400_000
 /** Days created ahead, not counting today: recording continues in them even if no worker runs by then. */
 const DAYS_AHEAD = 2
 /** Longest wait for a lock when partitions are created or dropped, in milliseconds: recording waits behind it. */

@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { Call, Graph, Service } from '../core/graph.ts'
+import { DAY_MS } from '../core/time.ts'
 import { type Foldable, Folded, REST_ID, toFold } from './stored/folding.ts'
 import { Tallies } from './stored/tallies.ts'
 
@@ -7,7 +8,7 @@ import { Tallies } from './stored/tallies.ts'
 export const MAX_SERVICES = 500
 export const MAX_CALLS = 2000
 /** Services and calls without a report for this long are removed. */
-export const FORGOTTEN_AFTER_MS = 86_400_000
+export const FORGOTTEN_AFTER_MS = DAY_MS
 /** The color of a service until it reports one. */
 export const FIRST_COLOR = 'white'
 /** Reports within this time count as one. */

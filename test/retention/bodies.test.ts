@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { sql } from 'drizzle-orm'
-import { DAY_MS } from '../../src/storage/partitions.ts'
+import { DAY_MS } from '../../src/core/time.ts'
+
 import { versionsIn } from '../../src/streams/documents/versions.ts'
 import { readEntry, readLog, readWholeLog, storedEvents } from '../../src/streams/log/logs.ts'
 import { BODY_CHARS } from '../../src/streams/recording/bodies.ts'

@@ -1,8 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { eq, sql } from 'drizzle-orm'
 import { streams } from '../../drizzle/schema.ts'
+import { DAY_MS } from '../../src/core/time.ts'
 import { rollUp } from '../../src/retention/roll-up.ts'
-import { DAY_MS, makePartitions } from '../../src/storage/partitions.ts'
+import { makePartitions } from '../../src/storage/partitions.ts'
 import {
   polledStepsOf,
   polledSumsOf,

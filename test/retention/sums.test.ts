@@ -1,9 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { sql } from 'drizzle-orm'
+import { DAY_MS } from '../../src/core/time.ts'
 import { setMark } from '../../src/retention/marks.ts'
 import { retain } from '../../src/retention/retain.ts'
 import { rollUp } from '../../src/retention/roll-up.ts'
-import { DAY_MS, makePartitions } from '../../src/storage/partitions.ts'
+import { makePartitions } from '../../src/storage/partitions.ts'
 import { readLog } from '../../src/streams/log/logs.ts'
 import {
   connectionsOf,

@@ -145,17 +145,18 @@ browserTest(
       expect(await page.locator('#streams .status').textContent()).toMatch(/^. (live|quiet)$/)
       await page.locator('#log-lines li', { hasText: 'snapshot 200' }).first().waitFor()
 
-    // A host at which no service reported itself is a node of its own, drawn by Weir.
-    const elsewhere = upstream.url.href.replace('127.0.0.1', 'localhost')
-    await weir.register({ url: `${elsewhere}rates`, kind: 'poll', name: '<b>Rates' })
-    const id = await until('the host is drawn', async () => {
-      const { services } = await weir.json<{ services: { id: string; kind: string }[] }>('/api/topology')
-      return services.find(({ kind }) => kind === 'host')?.id
-    })
-    await page.goto(`${weir.url}/topology?node=${encodeURIComponent(id)}`)
-    await page.locator('#streams a', { hasText: '<b>Rates' }).waitFor()
-  } finally {
-    await browser.close()
-    await weir.close()
-  }
-})
+      // A host at which no service reported itself is a node of its own, drawn by Weir.
+      const elsewhere = upstream.url.href.replace('127.0.0.1', 'localhost')
+      await weir.register({ url: `${elsewhere}rates`, kind: 'poll', name: '<b>Rates' })
+      const id = await until('the host is drawn', async () => {
+        const { services } = await weir.json<{ services: { id: string; kind: string }[] }>('/api/topology')
+        return services.find(({ kind }) => kind === 'host')?.id
+      })
+      await page.goto(`${weir.url}/topology?node=${encodeURIComponent(id)}`)
+      await page.locator('#streams a', { hasText: '<b>Rates' }).waitFor()
+    } finally {
+      await browser.close()
+      await weir.close()
+    }
+  },
+)

@@ -1,9 +1,10 @@
+import { HOUR_MS } from '../time.ts'
 /** Longest wait of the first retry, in milliseconds; doubles with every further failure. */
 export const BACKOFF_BASE_MS = 1_000
 /** No retry waits longer than this, in milliseconds, unless the upstream asks for it. */
 export const BACKOFF_CAP_MS = 60_000
 /** A longer `Retry-After` is capped to this, in milliseconds: an upstream's typo must not stop a stream for a year. */
-export const RETRY_AFTER_CAP_MS = 3_600_000
+export const RETRY_AFTER_CAP_MS = HOUR_MS
 
 /**
  * How long to wait before the next attempt, in milliseconds: full jitter, uniform between 0 and

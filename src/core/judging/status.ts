@@ -1,5 +1,6 @@
 import type { Status } from '../sets/statuses.ts'
 import { STREAM_KIND, type StreamKind } from '../sets/stream-kinds.ts'
+import { DAY_MS, HOUR_MS } from '../time.ts'
 
 /** Failing for this long, in milliseconds, turns `backing-off` into `dead`. Weir keeps retrying. */
 export const DEAD_AFTER_MS = 10 * 60_000
@@ -143,7 +144,7 @@ function judgePolls(evidence: Evidence, expected: Expectation, nowMs: number): J
 export function span(ms: number): string {
   if (ms < 1_000) return 'under 1 s'
   if (ms < 60_000) return `${Math.floor(ms / 1_000)} s`
-  if (ms < 3_600_000) return `${Math.floor(ms / 60_000)} min`
-  if (ms < 172_800_000) return `${Math.floor(ms / 3_600_000)} h`
-  return `${Math.floor(ms / 86_400_000)} days`
+  if (ms < HOUR_MS) return `${Math.floor(ms / 60_000)} min`
+  if (ms < 2 * DAY_MS) return `${Math.floor(ms / HOUR_MS)} h`
+  return `${Math.floor(ms / DAY_MS)} days`
 }

@@ -2,6 +2,7 @@ import { eq, inArray, lt, sql } from 'drizzle-orm'
 import { incidents, rules } from '../../../drizzle/schema.ts'
 import type { Bus } from '../../bus/bus.ts'
 import type { Notifier } from '../../channels/notifier.ts'
+import { DAY_MS } from '../../core/time.ts'
 import { LOCKS } from '../../storage/locks.ts'
 import type { Database } from '../../storage/storage.ts'
 import { tell } from '../notify.ts'
@@ -37,7 +38,7 @@ export interface IncidentSettings {
 }
 
 /** How long a resolved incident is kept, in milliseconds, and how many are removed at a time. */
-const KEEP_MS = 400 * 86_400_000
+const KEEP_MS = 400 * DAY_MS
 const FORGET_LIMIT = 5_000
 const DEFAULT_CHANGED_EVERY_MS = 5 * 60_000
 

@@ -1,10 +1,9 @@
+import { MINUTE_MS } from '../../core/time.ts'
 import type { Database } from '../../storage/storage.ts'
 import { ruleKind } from '../rule-kinds.ts'
 import type { Rule } from '../rules.ts'
 import { type Finding, findingsOf } from './findings.ts'
 
-/** Rules over minutes run once a minute; this much earlier is not too early, in milliseconds. */
-const MINUTE_MS = 60_000
 const EARLY_MS = 1_000
 
 /** Whether a rule is due. A time that lies in the future after a clock jumped back doesn't delay it. */

@@ -1,9 +1,9 @@
 import { type Static, type TInteger, type TNumber, Type } from '@sinclair/typebox'
 import { type SQL, sql } from 'drizzle-orm'
+import { HOUR_MS } from '../../core/time.ts'
 import {
   DEFAULT_SAMPLES,
   during,
-  HOUR_MS,
   inScope,
   invalid,
   minSamples,

@@ -1,6 +1,7 @@
 import { type TSchema, Type } from '@sinclair/typebox'
 import { type SQL, sql } from 'drizzle-orm'
 import type { Severity } from '../../channels/message.ts'
+import { DAY_MS } from '../../core/time.ts'
 import { Problem } from '../../errors.ts'
 import { HOST, WATCHED } from '../evaluation/standing.ts'
 
@@ -33,9 +34,8 @@ export interface RuleKind<Params> {
   also?: SQL
 }
 
-export const HOUR_MS = 3_600_000
 /** Longest window for a rate, in milliseconds: minute rollups are kept at least that long. */
-const MAX_WINDOW_MS = 86_400_000
+const MAX_WINDOW_MS = DAY_MS
 /** Fewest attempts or comparisons for a rate. */
 export const DEFAULT_SAMPLES = 10
 

@@ -125,7 +125,14 @@ export function renamed<Read, Sent>(
   { read, documented }: Parameter<Read, Sent>,
   names: Readonly<Record<string, string>>,
 ): Parameter<Read, Sent> {
-  return { documented, read: (name, texts) => read(name, texts.map((text) => names[text] ?? text)) }
+  return {
+    documented,
+    read: (name, texts) =>
+      read(
+        name,
+        texts.map((text) => names[text] ?? text),
+      ),
+  }
 }
 
 /** The same parameter, marked as one to leave. */

@@ -14,6 +14,7 @@ import {
   suggestInterval,
 } from '../../core/measures.ts'
 import { STREAM_KIND } from '../../core/sets/stream-kinds.ts'
+import { DAY_MS } from '../../core/time.ts'
 import type { Database } from '../../storage/storage.ts'
 import type { Stream } from '../../streams/ingest/run.ts'
 import { latencyStepsOf } from '../../streams/measures/latency-steps.ts'
@@ -43,7 +44,6 @@ import { SPAN } from '../http/parameters.ts'
 import { choice, otherwise, parameters, text, whole } from '../http/query.ts'
 import { sharedBy } from '../http/shared.ts'
 
-const DAY_MS = STEPS_MS.day
 /** Default: the last 24 hours in hourly steps. */
 const DEFAULT_SPAN_MS = DAY_MS
 const DEFAULT_STEP: Step = 'hour'

@@ -1,12 +1,12 @@
 import type { StreamFormData } from '../../../views/stream/edit.tsx'
 import { HIDDEN } from '../../core/hidden.ts'
 import { eachField, PLAIN_FIELDS } from '../../core/sets/stream-fields.ts'
+import { DAY_MS } from '../../core/time.ts'
 import { Problem } from '../../errors.ts'
 import type { Stream } from '../../streams/ingest/run.ts'
 import { changedHeaders } from '../../streams/registry/changed-headers.ts'
 import type { Change } from '../../streams/registry/registration.ts'
 
-const DAY_MS = 86_400_000
 const MEGABYTE = 1_000_000
 
 type Values = Readonly<Record<string, string>>

@@ -5,6 +5,7 @@ import type { Bus } from '../../bus/bus.ts'
 import { HIDDEN } from '../../core/hidden.ts'
 import type { Evidence } from '../../core/judging/status.ts'
 import { ENTRY_KINDS } from '../../core/sets/entry-kinds.ts'
+import { DAY_MS } from '../../core/time.ts'
 import { Problem } from '../../errors.ts'
 import { acceptsGzip } from '../../hub/frame.ts'
 import type { Hub } from '../../hub/hub.ts'
@@ -63,7 +64,6 @@ const TagQuery = parameters({ tag: required(text('Tag of the streams')) })
 const MAX_WHOLE_LOGS = 16
 /** A subscriber that missed more entries than this gets a gap and continues from now. */
 const MAX_REPLAY_ENTRIES = 10_000
-const DAY_MS = 24 * 3_600_000
 
 /** Registering, changing, starting and stopping streams, and reading their status and logs. */
 export function streamRoutes(deps: StreamRoutesDeps) {

@@ -1,6 +1,7 @@
 import type { EventSourceParser, ParserConfig } from 'eventsource-parser'
 import { BACKOFF_BASE_MS, backoffMs } from '../../core/judging/backoff.ts'
 import { kindOfType, STREAM_KIND, type StreamKind } from '../../core/sets/stream-kinds.ts'
+import { HOUR_MS } from '../../core/time.ts'
 import { directFetch } from '../../net/direct.ts'
 import type { Exchange } from '../recording/entry.ts'
 import { EventReader } from './event-reader.ts'
@@ -23,7 +24,7 @@ import { waitUntil } from './wait.ts'
 /** Wait before a closed connection is reopened, unless the upstream sets another; the same as in browsers. Milliseconds. */
 const RETRY_MS = 3_000
 /** Longest such wait that an upstream may ask for, in milliseconds. */
-const MAX_RETRY_MS = 3_600_000
+const MAX_RETRY_MS = HOUR_MS
 /** Longest event ID, which is sent back as a header: longer IDs are ignored. */
 const MAX_ID_CHARS = 2_000
 /** Faulty data further apart than this, in milliseconds, doesn't count as consecutive. */

@@ -1,4 +1,5 @@
 import type { Evidence } from '../../core/judging/status.ts'
+import { DAY_MS } from '../../core/time.ts'
 
 /** A rhythm counts once it was measured for this long, in milliseconds: bursts say nothing about the pauses. */
 const LEARN_MS = 300_000
@@ -9,7 +10,7 @@ const LEAST_MS = 5_000
 /** Longest wait for a byte, in milliseconds, whatever was learned and however often it was silent before. */
 const MOST_MS = 600_000
 /** The longest wait fades over about this time, in milliseconds: long enough to remember last night. */
-const FADE_MS = 86_400_000
+const FADE_MS = DAY_MS
 
 /** Records one more chunk of an event stream. */
 export function learnRhythm(evidence: Evidence, nowMs: number): void {

@@ -3,6 +3,7 @@ import { checkpoints, entries, longRollups, rollups, streams } from '../../../dr
 import { withArchived } from '../../archive/read-through.ts'
 import type { Archived } from '../../archive/reader.ts'
 import type { EntryKind } from '../../core/sets/entry-kinds.ts'
+import { HOUR_MS, MINUTE_MS } from '../../core/time.ts'
 import type { Database } from '../../storage/storage.ts'
 import { md5OfBodies, placeOf, withBodies } from '../recording/bodies.ts'
 import type { Entry, Exchange } from '../recording/entry.ts'
@@ -28,8 +29,6 @@ export interface LogPage {
 
 /** Entries read at a time to stream a whole log. */
 const PAGE = 500
-const MINUTE_MS = 60_000
-const HOUR_MS = 3_600_000
 
 /**
  * One page of a stream's log.

@@ -2,6 +2,7 @@ import { and, eq, gte, inArray, lt, type SQL, sql } from 'drizzle-orm'
 import { fanouts, pathRollups, streams } from '../../../drizzle/schema.ts'
 import { type Connected, type PollSums, STEPS_MS, type Step } from '../../core/measures.ts'
 import { POLLED_KINDS } from '../../core/sets/stream-kinds.ts'
+import { MINUTE_MS } from '../../core/time.ts'
 import { Problem } from '../../errors.ts'
 import type { Database } from '../../storage/storage.ts'
 import { IS_SHARED } from '../registry/visibility.ts'
@@ -10,7 +11,6 @@ import { SUMS as SUM_COLUMNS } from './tally.ts'
 
 /** Maximum steps in one answer: a day in minutes. */
 const MAX_STEPS = 1_440
-const MINUTE_MS = 60_000
 
 /** What to measure: one stream, those with a tag, or all. */
 export type Scope = { streamId: string } | { tag: string } | 'fleet'

@@ -1,12 +1,9 @@
 import { type SQL, sql } from 'drizzle-orm'
-import { STEPS_MS, type Step } from '../../core/measures.ts'
+import type { Step } from '../../core/measures.ts'
+import { DAY_MS, HOUR_MS, MINUTE_MS } from '../../core/time.ts'
 import type { Database } from '../../storage/storage.ts'
 import { isSharedAs } from '../registry/visibility.ts'
 import { SUMS } from './tally.ts'
-
-const MINUTE_MS = 60_000
-const HOUR_MS = STEPS_MS.hour
-const DAY_MS = STEPS_MS.day
 
 /** A time range in milliseconds; the end is exclusive. */
 export type Range = readonly [from: number, to: number]

@@ -1,4 +1,5 @@
 import { ENTRY_KIND } from '../../core/sets/entry-kinds.ts'
+import { MINUTE_MS } from '../../core/time.ts'
 import { type Entry, isKeyframe } from '../recording/entry.ts'
 import { latencyByte } from './latencies.ts'
 
@@ -9,7 +10,6 @@ import { latencyByte } from './latencies.ts'
  */
 const PATCH_FRAME_BYTES = 'event: patch\nid: 01234567.\ndata: \n\n'.length
 const DATA_FRAME_BYTES = 'event: data\nid: 01234567.\ndata: \n\n'.length
-const MINUTE_MS = 60_000
 
 /** Columns of `rollups` that are sums. */
 export const SUMS = [

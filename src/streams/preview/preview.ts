@@ -1,6 +1,7 @@
 import { type ArrayFound, findArrays, suggestArrayKeys } from '../../core/documents/array-keys.ts'
 import { indentJson } from '../../core/documents/indent.ts'
 import { parseJson } from '../../core/documents/json.ts'
+import { HOUR_MS } from '../../core/time.ts'
 import { Problem } from '../../errors.ts'
 import { directFetch } from '../../net/direct.ts'
 import type { Stream } from '../ingest/run.ts'
@@ -71,7 +72,7 @@ const EVENT_CHARS = 2_048
 const DEFAULT_INTERVAL_MS = 60_000
 /** Bounds of an interval suggested by `Cache-Control: max-age`, in milliseconds. */
 const MIN_SUGGESTED_MS = 5_000
-const MAX_SUGGESTED_MS = 3_600_000
+const MAX_SUGGESTED_MS = HOUR_MS
 
 /** Sends one request to an API, to preview it before it is registered. Stores nothing. */
 export class Looks {

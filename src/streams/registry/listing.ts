@@ -2,6 +2,7 @@ import { and, asc, eq, gt, ilike, or, type SQL, sql } from 'drizzle-orm'
 import { rollups, states, streams } from '../../../drizzle/schema.ts'
 import type { Caller } from '../../auth/caller.ts'
 import { SEVERITY_ARRAY, type Status } from '../../core/sets/statuses.ts'
+import { MINUTE_MS } from '../../core/time.ts'
 import { isUuid } from '../../core/uuid.ts'
 import { Problem } from '../../errors.ts'
 import type { Database } from '../../storage/storage.ts'
@@ -48,7 +49,6 @@ export interface ListQuery extends Filter {
 
 /** Rates are sorted by this many complete minutes, which don't change from page to page. */
 const RATE_MINUTES = 5
-const MINUTE_MS = 60_000
 /** The last millisecond of the year 9999, which everything that parses times accepts. */
 const LAST_MS = 253_402_300_799_999
 /** Sorts streams without a value last in either order: no value lies beyond it. */

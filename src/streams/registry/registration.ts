@@ -4,6 +4,7 @@ import { parsePointer } from '../../core/documents/pointer.ts'
 import { HIDDEN } from '../../core/hidden.ts'
 import { eachField, type PlainName, type PlainValues, STREAM_FIELD } from '../../core/sets/stream-fields.ts'
 import { STREAM_KINDS } from '../../core/sets/stream-kinds.ts'
+import { DAY_MS } from '../../core/time.ts'
 import { Problem } from '../../errors.ts'
 import { checked } from '../../schema.ts'
 
@@ -35,7 +36,7 @@ const fields = {
     default: 60_000,
     description: 'Time between two polls, in milliseconds',
   }),
-  silenceMs: Type.Union([Type.Integer({ minimum: 1_000, maximum: 86_400_000 }), Type.Null()], {
+  silenceMs: Type.Union([Type.Integer({ minimum: 1_000, maximum: DAY_MS }), Type.Null()], {
     description:
       'Time without a byte after which an event stream reconnects, in milliseconds; null: learned automatically',
   }),

@@ -1,5 +1,6 @@
 import { sql } from 'drizzle-orm'
 import { rollups, streams } from '../../../drizzle/schema.ts'
+import { MINUTE_MS } from '../../core/time.ts'
 import type { Database } from '../../storage/storage.ts'
 import { receivedOf } from '../measures/by-kind.ts'
 
@@ -7,7 +8,6 @@ import { receivedOf } from '../measures/by-kind.ts'
 export const ACTIVITY_MINUTES = 60
 /** Streams cached until the minute is over; beyond that, they are read again. */
 const MAX_REMEMBERED = 10_000
-const MINUTE_MS = 60_000
 
 /** Events or successful polls of each minute of a stream's last hour: whole minutes, so that each is read once a minute. */
 export class Activity {

@@ -2,12 +2,13 @@ import { and, eq, isNull, lt, or, sql } from 'drizzle-orm'
 import { runs, states, streams, workers } from '../../../drizzle/schema.ts'
 import type { Bus } from '../../bus/bus.ts'
 import { type Evidence, judge } from '../../core/judging/status.ts'
+import { DAY_MS } from '../../core/time.ts'
 import type { Database } from '../../storage/storage.ts'
 import type { JobControl } from '../registry/streams.ts'
 import { expectation, type StatusDeps } from './status.ts'
 
 /** A worker not seen for this long, in milliseconds, is removed from the list. */
-const FORGET_WORKER_MS = 24 * 3_600_000
+const FORGET_WORKER_MS = DAY_MS
 /** A worker not seen for this long, in milliseconds, has no share of the streams. */
 export const WORKER_ALIVE_MS = 7_000
 /** A stream that should run and that no worker has held for this long, in milliseconds, gets its job again. */

@@ -3,14 +3,13 @@ import { rollups, states, streams } from '../../../drizzle/schema.ts'
 import { OWNER } from '../../auth/caller.ts'
 import { type Baselines, type Shares, STEPS_MS, savings } from '../../core/measures.ts'
 import { IN_TROUBLE, SEVERITY_ARRAY, type Status } from '../../core/sets/statuses.ts'
+import { HOUR_MS } from '../../core/time.ts'
 import { type IncidentRow, listIncidents, openIncidents } from '../../incidents/read.ts'
 import type { Database } from '../../storage/storage.ts'
 import { connectionsOf, polledSumsOf, stepsOf } from '../measures/measures.ts'
 import { IS_SHARED } from '../registry/visibility.ts'
 import { fleet } from './status.ts'
 
-/** Window for rates and changes, in milliseconds. */
-const HOUR_MS = STEPS_MS.hour
 /** Rows of each list. */
 const SHOWN = 8
 

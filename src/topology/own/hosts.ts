@@ -7,7 +7,7 @@ import { timestamp } from '../../storage/timestamp.ts'
 import { hostOf } from '../../streams/ingest/host.ts'
 import { quantilesOf } from '../../streams/measures/latencies.ts'
 import { isSharedAs } from '../../streams/registry/visibility.ts'
-import { type Counted, type Window } from './part.ts'
+import type { Counted, Window } from './part.ts'
 
 /** Most latencies used for a host's quantiles; more wouldn't change them. */
 const MAX_LATENCIES = 4_096

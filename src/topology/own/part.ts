@@ -1,11 +1,11 @@
 import type { Call, RecentCalls, Service } from '../../core/graph.ts'
 import { STATUS, type Status } from '../../core/sets/statuses.ts'
+import { MINUTE_MS } from '../../core/time.ts'
 import type { Quantiles } from '../../streams/measures/latencies.ts'
 import { OWN_PREFIX } from '../rules.ts'
 
 /** Calls are counted over this many minutes: the current one and those before it. */
 export const RECENT_MINUTES = 5
-export const MINUTE_MS = 60_000
 /** A rate over less than this, in minutes, would only be noise. */
 const SHORTEST_MINUTES = 0.25
 

@@ -1,9 +1,10 @@
 import { sql } from 'drizzle-orm'
 import type { Graph } from '../../core/graph.ts'
+import { MINUTE_MS } from '../../core/time.ts'
 import type { Database } from '../../storage/storage.ts'
 import { timestamp } from '../../storage/timestamp.ts'
 import { OWN_PREFIX } from '../rules.ts'
-import { edge, MINUTE_MS, node, plural, STREAMS_ID, type Window } from './part.ts'
+import { edge, node, plural, STREAMS_ID, type Window } from './part.ts'
 
 /** Time after the start of a minute by which every process has stored its subscribers, in milliseconds. */
 const WRITTEN_MS = 10_000

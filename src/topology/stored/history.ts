@@ -1,3 +1,4 @@
+import { MINUTE_MS } from '../../core/time.ts'
 import { causeOf } from '../../errors.ts'
 import type { Database } from '../../storage/storage.ts'
 import { edgeKey, FORGOTTEN_AFTER_MS, MAX_CALLS, MAX_SERVICES, type Model } from '../model.ts'
@@ -5,7 +6,7 @@ import { Ledger } from './ledger.ts'
 import { type CallRow, deleteOld, type ServiceRow } from './rows.ts'
 import { databaseTime, readCalls, readMinutes, readServices } from './stored.ts'
 import { callOf, serviceOf, tallyOf } from './stored-graph.ts'
-import { MINUTE_MS, recentSpan } from './tallies.ts'
+import { recentSpan } from './tallies.ts'
 
 /** Rows dated up to this much earlier are read again, in milliseconds: their transactions may have ended late. */
 const OVERLAP_MS = 10_000

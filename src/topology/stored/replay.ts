@@ -1,14 +1,15 @@
 import { type Call, type Graph, nodeId } from '../../core/graph.ts'
+import { DAY_MS, MINUTE_MS } from '../../core/time.ts'
 import { Problem } from '../../errors.ts'
 import type { Database } from '../../storage/storage.ts'
 import { type Ends, edgeKey, FIRST_COLOR, FORGOTTEN_AFTER_MS, MAX_CALLS, MAX_SERVICES } from '../model.ts'
 import type { MinuteRow } from './rows.ts'
 import { readCalls, readMinutes, readServices, readTotals } from './stored.ts'
 import { serviceOf, tallyOf } from './stored-graph.ts'
-import { MINUTE_MS, minuteOf, recentOf, recentSpan, Tally } from './tallies.ts'
+import { minuteOf, recentOf, recentSpan, Tally } from './tallies.ts'
 
 /** How far back a replay goes. */
-export const REPLAY_MS = 86_400_000
+export const REPLAY_MS = DAY_MS
 /** Grace time for a request at the bound. */
 const GRACE_MS = MINUTE_MS
 

@@ -1,7 +1,7 @@
 import type { RecentCalls } from '../../core/graph.ts'
 import { Latency } from '../../core/latency.ts'
+import { MINUTE_MS } from '../../core/time.ts'
 
-export const MINUTE_MS = 60_000
 /** Minutes covered by recent numbers, including the current one. */
 const RECENT_MINUTES = 5
 /** Significant digits of a rate or a share: smaller changes aren't published. */
