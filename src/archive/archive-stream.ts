@@ -9,7 +9,7 @@ import type { Entry } from '../streams/recording/entry.ts'
 import type { Bucket } from './bucket.ts'
 import { spanOf } from './days.ts'
 import { ArchiveError, sentence } from './errors.ts'
-import { Packer } from './format.ts'
+import { EntryPacker } from './format.ts'
 import { mergeBySeq } from './merge.ts'
 import type { ArchiveReader } from './reader.ts'
 
@@ -80,7 +80,7 @@ async function upload(
   all: AsyncGenerator<Entry>,
   signal: AbortSignal,
 ) {
-  const packer = new Packer()
+  const packer = new EntryPacker()
   const chunks = packer.pack(all)
   const first = await chunks.next()
   if (first.done) return undefined

@@ -1,6 +1,6 @@
 import { directFetch } from '../net/direct.ts'
 import { EgressError, type EgressFetch } from '../net/egress.ts'
-import { ArchiveError, archiveError, type Refusal, sentence } from './errors.ts'
+import { ArchiveError, archiveError, type S3Failure, sentence } from './errors.ts'
 import { Patience } from './patience.ts'
 import { encoded, signedUrl } from './signing.ts'
 import { tagOf, Upload } from './upload.ts'
@@ -149,7 +149,7 @@ export class Bucket {
    * What an error response says, without secrets.
    * @param code the meaning of a 404 without a code of its own
    */
-  async refusalOf(response: Response, code?: string): Promise<Refusal> {
+  async refusalOf(response: Response, code?: string): Promise<S3Failure> {
     const text = await response.text().catch(() => '')
     const tag = (name: string) => tagOf(text, name)
     const message = tag('Message') ?? (text.startsWith('<') ? '' : text)

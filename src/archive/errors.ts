@@ -34,7 +34,7 @@ export class ArchiveError extends Error {
 const TRANSIENT = new Set<ArchiveErrorCode>(['timeout', 'unreachable', 'mismatch', 'failed'])
 
 /** What an S3 service, or something on the way to it, said about a failed request. */
-export interface Refusal {
+export interface S3Failure {
   /** Omitted if there was no response, or if the client doesn't say. */
   status?: number
   /** The error code from S3, or from the client. */
@@ -99,7 +99,7 @@ const SENTENCES: Readonly<Record<ArchiveErrorCode, string>> = {
 }
 
 /** The error for a refusal, with what the service said. */
-export function archiveError(refusal: Refusal): ArchiveError {
+export function archiveError(refusal: S3Failure): ArchiveError {
   const code = CODES[refusal.code ?? ''] ?? STATUSES[refusal.status ?? 0] ?? 'failed'
   return sentence(code, said(refusal))
 }
@@ -109,7 +109,7 @@ export function sentence(code: ArchiveErrorCode, detail = ''): ArchiveError {
   return new ArchiveError(code, detail === '' ? SENTENCES[code] : `${SENTENCES[code]} ${detail}`)
 }
 
-function said({ status, code, message }: Refusal): string {
+function said({ status, code, message }: S3Failure): string {
   const words = [status, code, message && `"${message.replace(/\.$/, '')}"`].filter(Boolean)
   return words.length === 0 ? '' : `Response: ${words.join(' ')}.`
 }

@@ -20,7 +20,7 @@ const unpack = promisify(gunzip)
  * An entry as a line: the JSON of the API. If the stored JSON can't be part of a line, `data` holds a readable
  * version and `dataText` the stored text.
  */
-export function entryLine(entry: Entry): string {
+export function archiveLine(entry: Entry): string {
   const { kind, data } = entry
   if (data === undefined || !ENTRY_KIND[kind].isJson || !UNREADABLE.test(data)) return entryJson(entry)
   const readable = data
@@ -81,7 +81,7 @@ export interface Packed {
 }
 
 /** Packs entries into an object: concatenated gzip members, which together are a gzip file. */
-export class Packer {
+export class EntryPacker {
   readonly #hash = new Bun.CryptoHasher('sha256')
   readonly #blocks: ArchiveBlock[] = []
   #bytes = 0
@@ -93,7 +93,7 @@ export class Packer {
     let lines: string[] = []
     let bytes = 0
     for await (const entry of entries) {
-      const line = `${entryLine(entry)}\n`
+      const line = `${archiveLine(entry)}\n`
       const size = Buffer.byteLength(line)
       if (lines.length > 0 && bytes + size > BLOCK_BYTES) {
         yield await this.#block(held, lines)

@@ -3,7 +3,7 @@ import type { ReadVersions, Version, VersionQuery } from '../streams/documents/v
 import type { LogQuery } from '../streams/log/logs.ts'
 import { type Entry, isKeyframe } from '../streams/recording/entry.ts'
 import { mergeBySeq } from './merge.ts'
-import type { Archived, Span } from './reader.ts'
+import type { Archived, EntrySpan } from './reader.ts'
 
 /**
  * Adds archived entries to a page of the log.
@@ -18,7 +18,7 @@ export async function withArchived(
   kept: readonly Entry[],
 ): Promise<Entry[]> {
   const { kinds, from, to, after, before, limit } = query
-  const span: Span = {
+  const span: EntrySpan = {
     from: after === undefined ? undefined : after + 1,
     to: before === undefined ? undefined : before - 1,
     fromAt: from?.getTime(),
@@ -36,7 +36,7 @@ export function versionsWith(read: ReadVersions, archived: Archived): ReadVersio
   return async (streamId, query) => {
     const kept = await read(streamId, query)
     const { from, to, until, only, newestFirst, limit, maxDataBytes } = query
-    const span: Span = {
+    const span: EntrySpan = {
       from,
       to,
       toAt: until?.getTime(),
@@ -51,7 +51,7 @@ export function versionsWith(read: ReadVersions, archived: Archived): ReadVersio
 }
 
 /** The part of a span that may still be missing: a full page leaves nothing after its last line. */
-function within(span: Span, kept: readonly { seq: number }[], limit: number): Span {
+function within(span: EntrySpan, kept: readonly { seq: number }[], limit: number): EntrySpan {
   const last = kept.at(-1)?.seq
   if (last === undefined || kept.length < limit) return span
   return span.newestFirst ? { ...span, from: last } : { ...span, to: last }

@@ -11,7 +11,7 @@ import { lineEntry, unpackBlock } from './format.ts'
 import { mergeBySeq } from './merge.ts'
 
 /** A range of a stream's entries. Bounds are inclusive; an omitted bound doesn't limit. */
-export interface Span {
+export interface EntrySpan {
   from?: number
   to?: number
   /** Milliseconds since the epoch. */
@@ -29,7 +29,7 @@ export interface Archived {
    * The entries of a span, in order.
    * @throws Problem if they are in the archive and can't be read
    */
-  entries(streamId: string, span: Span): AsyncGenerator<Entry>
+  entries(streamId: string, span: EntrySpan): AsyncGenerator<Entry>
 }
 
 type ArchivedObject = typeof archives.$inferSelect
@@ -58,7 +58,7 @@ export class ArchiveReader implements Archived {
     this.#cache = new BlockCache(cacheBytes)
   }
 
-  async *entries(streamId: string, span: Span): AsyncGenerator<Entry> {
+  async *entries(streamId: string, span: EntrySpan): AsyncGenerator<Entry> {
     for await (const group of this.#objects(streamId, span)) {
       const all = group
         .map((object) => this.entriesOf(object, span))
@@ -68,7 +68,7 @@ export class ArchiveReader implements Archived {
   }
 
   /** Entries of one object. */
-  async *entriesOf(object: ArchivedObject, span: Span = {}): AsyncGenerator<Entry> {
+  async *entriesOf(object: ArchivedObject, span: EntrySpan = {}): AsyncGenerator<Entry> {
     const { blocks } = object
     const indexes = blocks.map((_, index) => index)
     for (const index of span.newestFirst ? indexes.reverse() : indexes) {
@@ -89,7 +89,7 @@ export class ArchiveReader implements Archived {
    * Objects with entries of the span that the database no longer has, in order. Objects with interleaved entries come
    * together; a clock that was set back at midnight causes them.
    */
-  async *#objects(streamId: string, span: Span): AsyncGenerator<ArchivedObject[]> {
+  async *#objects(streamId: string, span: EntrySpan): AsyncGenerator<ArchivedObject[]> {
     let group: ArchivedObject[] = []
     let beyond: number | undefined
     for (;;) {
@@ -107,7 +107,7 @@ export class ArchiveReader implements Archived {
     if (group.length > 0) yield group
   }
 
-  #page(streamId: string, span: Span, beyond: number | undefined): Promise<ArchivedObject[]> {
+  #page(streamId: string, span: EntrySpan, beyond: number | undefined): Promise<ArchivedObject[]> {
     const { from, to, fromAt, toAt, only, newestFirst } = span
     const conditions: (SQL | undefined)[] = [
       eq(archives.streamId, streamId),
@@ -174,7 +174,7 @@ function overlap(a: ArchivedObject, b: ArchivedObject): boolean {
   return a.firstSeq <= b.lastSeq && b.firstSeq <= a.lastSeq
 }
 
-function mayHold(block: ArchiveBlock, { from, to, fromAt, toAt, only }: Span): boolean {
+function mayHold(block: ArchiveBlock, { from, to, fromAt, toAt, only }: EntrySpan): boolean {
   if (only === 'versions' && block.versionSeq === undefined) return false
   if (only === 'snapshots' && block.snapshotSeq === undefined) return false
   return (
@@ -185,7 +185,7 @@ function mayHold(block: ArchiveBlock, { from, to, fromAt, toAt, only }: Span): b
   )
 }
 
-function isIn({ seq, at }: Entry, { from, to, fromAt, toAt }: Span): boolean {
+function isIn({ seq, at }: Entry, { from, to, fromAt, toAt }: EntrySpan): boolean {
   return (
     (from === undefined || seq >= from) &&
     (to === undefined || seq <= to) &&

@@ -1,7 +1,7 @@
 import type { Scope } from '../core/sets/scopes.ts'
 
 /** What a route requires: nothing, or a caller with a scope. */
-export type Access = 'open' | Scope
+export type RouteAccess = 'open' | Scope
 
 /** A registered route: its method, `ALL` for any, and its pattern. */
 export interface Route {
@@ -15,7 +15,7 @@ export interface Route {
  * `open`: health checks, and the sign-in page with its assets. `admin`: API keys, secrets and the queues. Some routes
  * check further, by what a request asks for: deleting many streams, and exporting their secrets.
  */
-const ROUTES: Readonly<Record<Access, readonly string[]>> = {
+const ROUTES: Readonly<Record<RouteAccess, readonly string[]>> = {
   open: [
     'GET /assets/:folder/views/access/login.css',
     'GET /assets/:folder/views/layout/weir.css',
@@ -185,18 +185,18 @@ const ROUTES: Readonly<Record<Access, readonly string[]>> = {
   ],
 }
 
-const DECISIONS: ReadonlyMap<string, Access> = new Map(
-  Object.entries(ROUTES).flatMap(([access, names]) => names.map((name) => [name, access as Access])),
+const DECISIONS: ReadonlyMap<string, RouteAccess> = new Map(
+  Object.entries(ROUTES).flatMap(([access, names]) => names.map((name) => [name, access as RouteAccess])),
 )
 
 /** Every route with its decision. */
-export const ACCESS: Iterable<readonly [name: string, access: Access]> = DECISIONS
+export const ACCESS: Iterable<readonly [name: string, access: RouteAccess]> = DECISIONS
 
 /** Routes that only an admin may use, as method and pattern. */
 export const ADMIN_ROUTES: readonly string[] = ROUTES.admin
 
 /** @returns undefined for a route without a decision: it must be refused */
-export function accessOf(method: string, path: string): Access | undefined {
+export function accessOf(method: string, path: string): RouteAccess | undefined {
   // HEAD is answered by the handlers of GET.
   const known = method === 'HEAD' ? 'GET' : method
   return DECISIONS.get(`${known} ${path}`) ?? DECISIONS.get(`ALL ${path}`)

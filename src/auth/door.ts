@@ -4,11 +4,11 @@ import { type Admission, type Caller, LOCAL, OWNER } from './caller.ts'
 import type { SessionCookie } from './cookie.ts'
 import type { Guesses } from './guesses.ts'
 import type { Keys } from './keys.ts'
-import { digestOf, isEqual, isKeyShaped } from './secrets.ts'
+import { digestOf, isKeyShaped, isSameSecret } from './secrets.ts'
 import type { Sessions } from './sessions.ts'
 
 /** Who a request comes from; `how` shows whether a page of another site could have made a browser send it. */
-export type Seen =
+export type RequestIdentity =
   | ({ by: 'caller' } & Admission)
   | { by: 'nobody'; wasWrong: boolean }
   | { by: 'guesser'; waitMs: number }
@@ -43,7 +43,7 @@ export class Door {
     return secretsOf(request).some(isMadeUp) || (session !== undefined && !sessions.isProven(session))
   }
 
-  async see(request: Request, address: string): Promise<Seen> {
+  async see(request: Request, address: string): Promise<RequestIdentity> {
     const secrets = secretsOf(request)
     let wasWrong = false
     for (const secret of secrets) {
@@ -110,7 +110,7 @@ export class Door {
 
   #isToken(secret: string): boolean {
     const { token } = this.#deps
-    return token !== undefined && isEqual(secret, token)
+    return token !== undefined && isSameSecret(secret, token)
   }
 }
 

@@ -43,6 +43,6 @@ export function proofOf(session: string, token: string): string {
 }
 
 /** In constant time; compares digests, which have one length, so the token's length doesn't show either. */
-export function isEqual(given: string, known: string): boolean {
+export function isSameSecret(given: string, known: string): boolean {
   return timingSafeEqual(Buffer.from(sha256(given)), Buffer.from(sha256(known)))
 }

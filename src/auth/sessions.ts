@@ -6,7 +6,7 @@ import type { Database } from '../storage/storage.ts'
 import { type Caller, OWNER } from './caller.ts'
 import type { Keys } from './keys.ts'
 import { Remembered } from './remembered.ts'
-import { digestOf, isEqual, newSecret, proofOf, type RandomBytes } from './secrets.ts'
+import { digestOf, isSameSecret, newSecret, proofOf, type RandomBytes } from './secrets.ts'
 
 /** How long a browser stays signed in, in milliseconds. */
 export const SESSION_MS = 7 * DAY_MS
@@ -81,7 +81,8 @@ export class Sessions {
     if (session === undefined || session.expiresAt.getTime() <= now()) return undefined
     if (session.keyId !== null) return keys.callerById(session.keyId, address)
     const { tokenProof } = session
-    const isOwner = token !== undefined && tokenProof !== null && isEqual(proofOf(secret, token), tokenProof)
+    const isOwner =
+      token !== undefined && tokenProof !== null && isSameSecret(proofOf(secret, token), tokenProof)
     return isOwner ? OWNER : undefined
   }
 

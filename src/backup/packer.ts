@@ -9,7 +9,7 @@ const LEVEL = 3
 const pack = promisify(gzip)
 
 /** Packs lines into gzip members, which together are one gzip file, and keeps the checksum of the lines. */
-export class Packer {
+export class RowPacker {
   readonly #sum = createHash('sha256')
   #lines: string[] = []
   #bytes = 0

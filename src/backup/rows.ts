@@ -12,7 +12,7 @@ const TIMES = /^(timestamp|date|time)\b/
 const LARGE = /^(text|bytea)$/
 
 /** Rows as lines: JSON arrays of text and null; with the keys of the first and the last row. */
-export interface Page {
+export interface RowPage {
   lines: string[]
   first: readonly string[]
   last: readonly string[]
@@ -23,7 +23,7 @@ export async function* rowsOf(
   db: Database,
   table: Table,
   where: SQL = sql`TRUE`,
-): AsyncGenerator<Page, void> {
+): AsyncGenerator<RowPage, void> {
   let last: readonly string[] | undefined
   for (;;) {
     const rows: Row[] = await pageOf(db, table, where, last)

@@ -3,7 +3,7 @@ import { BACKUP_FORMAT, BACKUP_VERSION, type BackupHeader } from '../core/backup
 import { schemaOf } from '../storage/migrations.ts'
 import { listPartitions } from '../storage/partitions.ts'
 import type { Database } from '../storage/storage.ts'
-import { Packer } from './packer.ts'
+import { RowPacker } from './packer.ts'
 import { rowsOf } from './rows.ts'
 import { openSpool, type Spool } from './spool.ts'
 import { listTables, type Table } from './tables.ts'
@@ -44,7 +44,7 @@ interface Taken {
 export async function* takeBackup(deps: BackupDeps): AsyncGenerator<Uint8Array> {
   const spool = await openSpool(deps.spoolDir)
   try {
-    const packer = new Packer()
+    const packer = new RowPacker()
     const taken = await takeStanding(deps, packer, spool)
     yield* spool.read()
     const rows = yield* takeLogs(deps.db, packer, taken)
@@ -56,7 +56,7 @@ export async function* takeBackup(deps: BackupDeps): AsyncGenerator<Uint8Array> 
   }
 }
 
-function takeStanding({ db, version, now }: BackupDeps, packer: Packer, spool: Spool): Promise<Taken> {
+function takeStanding({ db, version, now }: BackupDeps, packer: RowPacker, spool: Spool): Promise<Taken> {
   const put = async (lines: readonly string[]) => {
     const member = await packer.add(lines)
     if (member !== undefined) await spool.write(member)
@@ -121,7 +121,7 @@ async function logsOf(db: Database): Promise<Log[]> {
  */
 async function* takeLogs(
   db: Database,
-  packer: Packer,
+  packer: RowPacker,
   taken: Taken,
 ): AsyncGenerator<Uint8Array, number | string> {
   let { rows } = taken
@@ -146,7 +146,7 @@ async function* takeLogs(
   return rows
 }
 
-async function* takeLog(db: Database, packer: Packer, table: Table, { streamId, first, last }: Log) {
+async function* takeLog(db: Database, packer: RowPacker, table: Table, { streamId, first, last }: Log) {
   let read = 0
   const where = sql`stream_id = ${streamId} AND seq BETWEEN ${first} AND ${last}`
   for await (const { lines } of rowsOf(db, table, where)) {
@@ -163,7 +163,7 @@ function trimmed({ streamId }: Log, missing: number): string {
   )
 }
 
-async function* packed(packer: Packer, lines: readonly string[]): AsyncGenerator<Uint8Array, void> {
+async function* packed(packer: RowPacker, lines: readonly string[]): AsyncGenerator<Uint8Array, void> {
   const member = await packer.add(lines)
   if (member !== undefined) yield member
 }

@@ -7,7 +7,7 @@ import { Problem } from '../errors.ts'
 import { type Egress, EgressError } from '../net/egress.ts'
 import type { Database } from '../storage/storage.ts'
 import type { SendError } from './kind.ts'
-import { type AnyKind, kindOf } from './kinds.ts'
+import { type AnyKind, channelKindOf } from './kinds.ts'
 import { type ChannelChange, type ChannelInput, configOf, knownKind } from './registration.ts'
 
 export type Channel = typeof channels.$inferSelect
@@ -92,12 +92,12 @@ export class Channels {
   async list(): Promise<ChannelView[]> {
     const rows = await this.#deps.db.select().from(channels).orderBy(asc(channels.name))
     const last = await this.#lastDeliveries()
-    return rows.map((row) => viewOf(row, last.get(row.id) ?? null))
+    return rows.map((row) => channelViewOf(row, last.get(row.id) ?? null))
   }
 
   async view(id: string): Promise<ChannelView> {
     const channel = await this.get(id)
-    return viewOf(channel, (await this.#lastDeliveries(channel.id)).get(channel.id) ?? null)
+    return channelViewOf(channel, (await this.#lastDeliveries(channel.id)).get(channel.id) ?? null)
   }
 
   /** With its secrets. @throws Problem `not_found` */
@@ -205,7 +205,7 @@ export class Channels {
           ...row,
           at: createdAt.toISOString(),
           nextAttemptAt: nextAttemptAt?.toISOString() ?? null,
-          error: errorOf(error),
+          error: sendErrorOf(error),
         },
       ]),
     )
@@ -213,8 +213,11 @@ export class Channels {
 }
 
 /** A channel without its secrets. */
-export function viewOf({ config, ...channel }: Channel, lastDelivery: LastDelivery | null): ChannelView {
-  const kind = kindOf(channel.kind)
+export function channelViewOf(
+  { config, ...channel }: Channel,
+  lastDelivery: LastDelivery | null,
+): ChannelView {
+  const kind = channelKindOf(channel.kind)
   if (kind === undefined) return { ...channel, target: '', config: {}, lastDelivery }
   const { host, port } = kind.target(config)
   const shown = Object.entries(config).map(([name, value]) => [
@@ -240,7 +243,7 @@ export async function suspendChannel(tx: Database, id: string, reason: string, a
 }
 
 /** An attempt's error, as it is stored. */
-export function errorOf(text: string | null): SendError | null {
+export function sendErrorOf(text: string | null): SendError | null {
   return text === null ? null : (JSON.parse(text) as SendError)
 }
 

@@ -7,7 +7,7 @@ import type { Database } from '../storage/storage.ts'
 import { type Channel, suspendChannel } from './channels.ts'
 import { Deadline } from './deadline.ts'
 import { masked, type SendError, type Sending } from './kind.ts'
-import { kindOf } from './kinds.ts'
+import { channelKindOf } from './kinds.ts'
 import type { StoredMessage } from './message.ts'
 
 /**
@@ -82,7 +82,7 @@ export class Deliverer {
 
   /** Sends a message now and stores nothing. The result holds no secrets. */
   async send({ kind: name, config }: Channel, message: StoredMessage, id: string): Promise<Sending> {
-    const kind = kindOf(name)
+    const kind = channelKindOf(name)
     if (kind === undefined) {
       const error: SendError = { code: 'not_allowed', message: `Unknown channel kind ${name}.` }
       return { durationMs: 0, outcome: { result: 'failed', error } }

@@ -4,7 +4,7 @@ import type { Bus } from '../bus/bus.ts'
 import { DAY_MS } from '../core/time.ts'
 import { Problem } from '../errors.ts'
 import type { Database } from '../storage/storage.ts'
-import { errorOf, uuid } from './channels.ts'
+import { sendErrorOf, uuid } from './channels.ts'
 import type { ReceivedResponse, SendError, SentRequest } from './kind.ts'
 import type { StoredMessage } from './message.ts'
 import type { DeliveryControl, Queued } from './notifier.ts'
@@ -192,7 +192,7 @@ async function attemptsOf(db: Database, ids: readonly string[]): Promise<Map<str
       durationMs,
       request: request as Partial<SentRequest>,
       response: response as ReceivedResponse | null,
-      error: errorOf(error),
+      error: sendErrorOf(error),
     })
   }
   return found

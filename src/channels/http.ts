@@ -2,7 +2,7 @@ import { HIDDEN } from '../core/hidden.ts'
 import { retryAfterMs } from '../core/judging/backoff.ts'
 import { EgressError } from '../net/egress.ts'
 import type { ReceivedResponse, SendError, Sending, SendTools } from './kind.ts'
-import { cut } from './message.ts'
+import { truncate } from './message.ts'
 
 /** How much of a response's body is kept, in bytes: enough for an error message. */
 export const MAX_RESPONSE_BYTES = 4_096
@@ -37,7 +37,7 @@ export async function post(
     method: 'POST',
     url: shownUrl(url),
     headers: hidden(Object.entries(all)),
-    body: cut(body, MAX_LOGGED_BODY_CHARS),
+    body: truncate(body, MAX_LOGGED_BODY_CHARS),
   }
   try {
     const answer = await tools.fetch(url, { method: 'POST', headers: all, body, signal: tools.signal })
@@ -57,7 +57,7 @@ export function shownUrl(url: string): string {
 }
 
 /** The host and port of a URL. */
-export function placeOf(url: string): { host: string; port: number } {
+export function hostAndPortOf(url: string): { host: string; port: number } {
   const { hostname, port, protocol } = new URL(url)
   return { host: hostname, port: Number(port) || (protocol === 'https:' ? 443 : 80) }
 }

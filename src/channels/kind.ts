@@ -84,10 +84,10 @@ export interface Sending {
   request?: SentRequest
   response?: ReceivedResponse
   durationMs: number
-  outcome: Outcome
+  outcome: AttemptOutcome
 }
 
-export type Outcome =
+export type AttemptOutcome =
   | { result: 'delivered' }
   /** It may work later. */
   | { result: 'retry'; error: SendError; retryAfterMs?: number }

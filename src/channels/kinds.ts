@@ -11,9 +11,9 @@ const ALL = [webhook, email, slack, discord, ntfy]
 /** A kind with any config: it is checked against its schema before it is stored. */
 export type AnyKind = ChannelKind<Record<string, unknown>>
 
-export const KINDS = ALL as unknown as readonly AnyKind[]
-export const KIND_NAMES: readonly string[] = KINDS.map(({ name }) => name)
+export const CHANNEL_KINDS = ALL as unknown as readonly AnyKind[]
+export const KIND_NAMES: readonly string[] = CHANNEL_KINDS.map(({ name }) => name)
 
-export function kindOf(name: string): AnyKind | undefined {
-  return KINDS.find((kind) => kind.name === name)
+export function channelKindOf(name: string): AnyKind | undefined {
+  return CHANNEL_KINDS.find((kind) => kind.name === name)
 }

@@ -9,7 +9,7 @@ export interface Message {
   type: string
   /** One line, cut at {@link MAX_TITLE_CHARS}. */
   title: string
-  /** Plain text of any number of lines; no channel parses markup in it. Cut at {@link MAX_TEXT_CHARS}. */
+  /** Plain text of any number of lines; no channel parses markup in it. Cut at {@link MAX_MESSAGE_CHARS}. */
   text: string
   /** When it happened, which may be long before it is sent. */
   at: Date
@@ -36,7 +36,7 @@ export interface StreamLink {
 export type StoredMessage = Omit<Message, 'at' | 'streamCount'> & { at: string; streamCount: number }
 
 export const MAX_TITLE_CHARS = 200
-export const MAX_TEXT_CHARS = 4_000
+export const MAX_MESSAGE_CHARS = 4_000
 export const MAX_STREAMS = 50
 /** As JSON. */
 export const MAX_DATA_CHARS = 16_384
@@ -53,8 +53,8 @@ export function storedMessage(message: Message): StoredMessage {
   return {
     ...rest,
     at: at.toISOString(),
-    title: cut(clean(title).replace(/\s+/g, ' ').trim(), MAX_TITLE_CHARS),
-    text: cut(clean(text), MAX_TEXT_CHARS),
+    title: truncate(clean(title).replace(/\s+/g, ' ').trim(), MAX_TITLE_CHARS),
+    text: truncate(clean(text), MAX_MESSAGE_CHARS),
     streams: streams.slice(0, MAX_STREAMS).map(({ id, name, url }) => ({ id, name: clean(name), url })),
     streamCount,
     ...(fits && { data }),
@@ -62,7 +62,7 @@ export function storedMessage(message: Message): StoredMessage {
 }
 
 /** Cuts a text to that many UTF-16 units; an ellipsis stands for what is left out. */
-export function cut(text: string, maxChars: number): string {
+export function truncate(text: string, maxChars: number): string {
   if (text.length <= maxChars) return text
   return `${text.slice(0, Math.max(0, maxChars - 1)).replace(/[\ud800-\udbff]$/, '')}…`
 }

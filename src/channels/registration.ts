@@ -2,7 +2,7 @@ import { type Static, Type } from '@sinclair/typebox'
 import { HIDDEN } from '../core/hidden.ts'
 import { Problem } from '../errors.ts'
 import { checked } from '../schema.ts'
-import { type AnyKind, KIND_NAMES, kindOf } from './kinds.ts'
+import { type AnyKind, channelKindOf, KIND_NAMES } from './kinds.ts'
 
 const Name = Type.String({
   minLength: 1,
@@ -115,7 +115,7 @@ function placeOf(kind: AnyKind, config: Readonly<Record<string, unknown>>): stri
 
 /** @throws Problem `invalid_field` for an unknown kind */
 export function knownKind(name: string): AnyKind {
-  const kind = kindOf(name)
+  const kind = channelKindOf(name)
   if (kind === undefined) throw wrong('kind', `kind: expected ${KIND_NAMES.join(' or ')}.`)
   return kind
 }

@@ -1,7 +1,7 @@
 import { encodeComment, encodeRetry, SSE_HEADERS } from '../core/sse.ts'
 import { Frame, GzipStream, type TopicMessage } from './frame.ts'
 import { Outlet } from './outlet.ts'
-import { type Holder, Seats } from './seats.ts'
+import { Seats, type SubscribingClient } from './seats.ts'
 
 /** Well below the idle timeouts of common proxies (nginx and most load balancers: 60 s). */
 const HEARTBEAT_MS = 15_000
@@ -23,7 +23,7 @@ export interface SubscribeOptions {
   /** The request's signal: ends the subscription. */
   signal: AbortSignal
   /** The client whose subscriber slots it uses; omitted for Weir's own subscriptions. */
-  client?: Holder | undefined
+  client?: SubscribingClient | undefined
   /**
    * The credential that let the subscriber in, if it can end before the subscription: see {@link Hub.endCredential}.
    */
@@ -133,7 +133,7 @@ export class Hub {
    * Checks whether a client may subscribe, for callers that have work to do first.
    * @throws Problem `too_many`, `unavailable`
    */
-  checkRoom(client: Holder | undefined): void {
+  checkRoom(client: SubscribingClient | undefined): void {
     this.#seats.check(client)
   }
 
@@ -199,7 +199,7 @@ export class Hub {
     return subscriber
   }
 
-  #seat(client: Holder | undefined, meter: Meter | undefined): () => void {
+  #seat(client: SubscribingClient | undefined, meter: Meter | undefined): () => void {
     try {
       return this.#seats.take(client)
     } catch (error) {

@@ -1,7 +1,7 @@
 import { Problem } from '../errors.ts'
 
 /** Who subscriptions are counted for. */
-export interface Holder {
+export interface SubscribingClient {
   key: string
   isLocal: boolean
 }
@@ -34,7 +34,7 @@ export class Seats {
    * Checks whether there is room for one more.
    * @throws Problem `too_many` for this client, `unavailable` for all
    */
-  check(holder: Holder | undefined): void {
+  check(holder: SubscribingClient | undefined): void {
     const { perClient, inAll } = this.#bounds
     if (this.#taken >= inAll) {
       const detail = `The limit of ${inAll} open event streams is reached (MAX_SUBSCRIBERS). Try again later.`
@@ -51,7 +51,7 @@ export class Seats {
    * @returns a function that releases it, to be called once
    * @throws Problem as {@link check} does
    */
-  take(holder: Holder | undefined): () => void {
+  take(holder: SubscribingClient | undefined): () => void {
     this.check(holder)
     const key = this.#keyOf(holder)
     this.#taken++
@@ -65,7 +65,7 @@ export class Seats {
     }
   }
 
-  #keyOf(holder: Holder | undefined): string | undefined {
+  #keyOf(holder: SubscribingClient | undefined): string | undefined {
     return holder?.isLocal && !this.#bounds.countsLocal ? undefined : holder?.key
   }
 }

@@ -79,7 +79,7 @@ export async function openIncidents(db: Database): Promise<number> {
 }
 
 /** What happened to an incident, in order. */
-export async function timelineOf(db: Database, incident: IncidentRow): Promise<TimelineItem[]> {
+export async function incidentTimelineOf(db: Database, incident: IncidentRow): Promise<TimelineItem[]> {
   const events = await db
     .select({
       event: incidentEvents,

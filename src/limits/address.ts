@@ -15,7 +15,7 @@ const IPV6_SITE_BITS = 64
 const addresses = new WeakMap<Request, string>()
 
 /** The client address of a request, as {@link noteAddress} found it; undefined in a program that serves no sockets. */
-export function addressOf(request: Request): string | undefined {
+export function clientAddressOf(request: Request): string | undefined {
   return addresses.get(request)
 }
 

@@ -1,5 +1,5 @@
 import { admissionOf, callerOf } from '../auth/caller.ts'
-import { addressOf, siteOf } from './address.ts'
+import { clientAddressOf, siteOf } from './address.ts'
 
 /** Sent by Weir's own workers, which follow many streams through the proxy of its web process. */
 export const WORKER_HEADER = 'X-Weir-Worker'
@@ -20,7 +20,7 @@ export function clientOf(request: Request): Client | undefined {
   const isLocal = id === 'local'
   if ((isLocal || id === 'token') && request.headers.has(WORKER_HEADER)) return undefined
   if (id?.startsWith('key:')) return { key: id, isLocal }
-  const address = addressOf(request)
+  const address = clientAddressOf(request)
   return address === undefined ? undefined : { key: siteOf(address), isLocal }
 }
 

@@ -1,7 +1,7 @@
 import type { Config } from '../config/settings.ts'
 import { SECOND_MS } from '../core/time.ts'
 import { Problem } from '../errors.ts'
-import { addressOf, siteOf } from './address.ts'
+import { clientAddressOf, siteOf } from './address.ts'
 import { type Taken, TokenBuckets } from './buckets.ts'
 import { clientOf } from './client.ts'
 import { takeShared } from './shared-buckets.ts'
@@ -56,7 +56,7 @@ export class RateLimit {
     route: string | undefined,
     isLocal: boolean,
   ): Promise<Limited | undefined> {
-    const address = addressOf(request)
+    const address = clientAddressOf(request)
     if (address === undefined || (isLocal && this.#isLocalFree)) return undefined
     return this.#take(siteOf(address), route)
   }

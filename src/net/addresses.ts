@@ -5,12 +5,12 @@ export interface Allowance {
   /** As in URLs: lower case, IPv6 without brackets. */
   host?: string
   port?: number
-  range?: Range
+  range?: AddressRange
 }
 
 type Address = ipaddr.IPv4 | ipaddr.IPv6
 /** An address, and the length of the prefix that all addresses in the range share, in bits. */
-export type Range = readonly [Address, number]
+export type AddressRange = readonly [Address, number]
 
 /**
  * Cloud metadata addresses that aren't link-local: those of Azure (which looks public), Oracle and Alibaba, and the
@@ -86,7 +86,7 @@ export function isNamed(
 }
 
 /** A CIDR range, or a single address; undefined for anything else, such as a name. */
-export function rangeOf(text: string): Range | undefined {
+export function rangeOf(text: string): AddressRange | undefined {
   if (ipaddr.isValidCIDR(text)) return unmapped(ipaddr.parseCIDR(text))
   const address =
     ipaddr.IPv4.isValidFourPartDecimal(text) || ipaddr.IPv6.isValid(text) ? addressOf(text) : undefined
@@ -94,7 +94,7 @@ export function rangeOf(text: string): Range | undefined {
 }
 
 /** Whether an address, in any notation, is in a range; false for names. */
-export function isWithinRange(text: string, range: Range): boolean {
+export function isWithinRange(text: string, range: AddressRange): boolean {
   const address = addressOf(text)
   return address !== undefined && isWithin(address, range)
 }
@@ -143,12 +143,12 @@ function addressOf(text: string): Address | undefined {
 }
 
 /** An IPv4 range embedded in IPv6, as an IPv4 range. */
-function unmapped([base, bits]: Range): Range {
+function unmapped([base, bits]: AddressRange): AddressRange {
   const isMapped = base.kind() === 'ipv6' && (base as ipaddr.IPv6).isIPv4MappedAddress() && bits >= 96
   return isMapped ? [(base as ipaddr.IPv6).toIPv4Address(), bits - 96] : [base, bits]
 }
 
-function isWithin(address: Address, [base, bits]: Range): boolean {
+function isWithin(address: Address, [base, bits]: AddressRange): boolean {
   if (address.kind() !== base.kind()) return false
   return address.match(base as ipaddr.IPv4 & ipaddr.IPv6, bits)
 }

@@ -1,5 +1,5 @@
 import { networkInterfaces } from 'node:os'
-import { isWithinRange, type Range, rangeOf } from './addresses.ts'
+import { type AddressRange, isWithinRange, rangeOf } from './addresses.ts'
 
 /** Address of a network interface, with its subnet as CIDR, if any. */
 export type InterfaceAddress = Pick<ReturnType<typeof allOfThisMachine>[number], 'address' | 'cidr'>
@@ -19,7 +19,7 @@ const WIDEST_BITS = { ipv4: 8, ipv6: 32 } as const
 export class OwnAddresses {
   readonly #read: NonNullable<OwnAddressesDeps['read']>
   readonly #now: () => number
-  #ranges: readonly Range[]
+  #ranges: readonly AddressRange[]
   #readAt: number
 
   /** @throws Error if the system doesn't list them */
@@ -61,7 +61,7 @@ function allOfThisMachine() {
   return Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? [])
 }
 
-function rangesOf(addresses: readonly InterfaceAddress[]): Range[] {
+function rangesOf(addresses: readonly InterfaceAddress[]): AddressRange[] {
   return addresses.flatMap(({ address, cidr }) => {
     const subnet = cidr === null ? undefined : rangeOf(cidr)
     const isNarrow = subnet !== undefined && subnet[1] >= WIDEST_BITS[subnet[0].kind()]

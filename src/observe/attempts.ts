@@ -1,5 +1,5 @@
 import type { Sending } from '../channels/kind.ts'
-import { Counter, counter, type Family, histogram, LabelledHistogram } from './metrics.ts'
+import { Counter, counter, histogram, LabelledHistogram, type MetricFamily } from './metrics.ts'
 import type { Tracer } from './tracer.ts'
 
 /** In seconds: an attempt fails after fifteen. */
@@ -29,7 +29,7 @@ export class Attempts {
     })
   }
 
-  *families(): Iterable<Family> {
+  *families(): Iterable<MetricFamily> {
     yield counter(
       'weir_delivery_attempts_total',
       'Delivery attempts by channel kind and outcome; `retry` means another attempt follows.',

@@ -11,7 +11,7 @@ export interface Sample {
 export type Labels = Readonly<Record<string, string>>
 
 /** Metrics of one name, which ends in a unit, or in `_total` for counters. */
-export interface Family {
+export interface MetricFamily {
   name: string
   type: 'counter' | 'gauge' | 'histogram'
   /** One line; for gauges from the database, it says so. */
@@ -26,7 +26,7 @@ export const METRICS_TYPE = 'text/plain; version=0.0.4; charset=utf-8'
 const MAX_SERIES = 2_000
 
 /** Families in the Prometheus text format. */
-export function expose(families: Iterable<Family>): string {
+export function expose(families: Iterable<MetricFamily>): string {
   let text = ''
   for (const { name, type, help, samples } of families) {
     text += `# HELP ${name} ${escapeHelp(help)}\n# TYPE ${name} ${type}\n`
@@ -37,15 +37,15 @@ export function expose(families: Iterable<Family>): string {
   return text
 }
 
-export function gauge(name: string, help: string, samples: number | Iterable<Sample>): Family {
+export function gauge(name: string, help: string, samples: number | Iterable<Sample>): MetricFamily {
   return { name, type: 'gauge', help, samples: typeof samples === 'number' ? [{ value: samples }] : samples }
 }
 
-export function counter(name: string, help: string, samples: number | Iterable<Sample>): Family {
+export function counter(name: string, help: string, samples: number | Iterable<Sample>): MetricFamily {
   return { ...gauge(name, help, samples), type: 'counter' }
 }
 
-export function histogram(name: string, help: string, spread: { samples(): Iterable<Sample> }): Family {
+export function histogram(name: string, help: string, spread: { samples(): Iterable<Sample> }): MetricFamily {
   return { name, type: 'histogram', help, samples: spread.samples() }
 }
 

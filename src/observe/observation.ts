@@ -5,7 +5,7 @@ import type { Queue } from '../queue/types.ts'
 import type { Database } from '../storage/storage.ts'
 import { Attempts } from './attempts.ts'
 import type { Log } from './log.ts'
-import { counter, type Family, gauge } from './metrics.ts'
+import { counter, gauge, type MetricFamily } from './metrics.ts'
 import { ProcessMetrics } from './process-metrics.ts'
 import { readDatabase, readQueues, readSize } from './readings.ts'
 import { Recording } from './recording.ts'
@@ -89,7 +89,7 @@ export class Observation {
     await this.tracer?.close()
   }
 
-  *#families({ hub, recorder, holder, proxy, counts }: Observed): Iterable<Family> {
+  *#families({ hub, recorder, holder, proxy, counts }: Observed): Iterable<MetricFamily> {
     const { version, config } = this.#deps
     const labels = { version, bun: Bun.version, role: config.role }
     yield gauge('weir_build_info', 'Build information; always 1.', [{ labels, value: 1 }])

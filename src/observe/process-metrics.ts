@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs'
-import { counter, type Family, gauge, histogram, LabelledHistogram } from './metrics.ts'
+import { counter, gauge, histogram, LabelledHistogram, type MetricFamily } from './metrics.ts'
 
 /** How often the event loop delay is measured, in milliseconds. */
 const LOOK_EVERY_MS = 500
@@ -25,7 +25,7 @@ export class ProcessMetrics {
     this.#timer.unref()
   }
 
-  *families(): Iterable<Family> {
+  *families(): Iterable<MetricFamily> {
     const { user, system } = process.cpuUsage()
     const { rss, heapUsed } = process.memoryUsage()
     yield counter(

@@ -15,7 +15,7 @@ import type { Queue } from '../queue/types.ts'
 import { logSize } from '../retention/drop.ts'
 import { readMarks } from '../retention/marks.ts'
 import type { Database } from '../storage/storage.ts'
-import { type Family, gauge, type Sample } from './metrics.ts'
+import { gauge, type MetricFamily, type Sample } from './metrics.ts'
 
 /** A worker not seen for longer, in milliseconds, isn't counted; heartbeats are more frequent. */
 const WORKER_ALIVE_MS = 7_000
@@ -25,7 +25,7 @@ const ARCHIVE_STATES = ['running', 'done', 'failed'] as const
 const SHARED = 'From the database: the same on every process.'
 
 /** Metrics of the database, for all processes together. */
-export async function readDatabase(db: Database, now: number): Promise<Family[]> {
+export async function readDatabase(db: Database, now: number): Promise<MetricFamily[]> {
   const [fleet, log, told, kept, living] = await Promise.all([
     readFleet(db),
     readLog(db),
@@ -37,13 +37,13 @@ export async function readDatabase(db: Database, now: number): Promise<Family[]>
 }
 
 /** The size of the log on disk: queries every partition. */
-export async function readSize(db: Database): Promise<Family[]> {
+export async function readSize(db: Database): Promise<MetricFamily[]> {
   const { totalBytes } = await logSize(db)
   return [gauge('weir_log_size_bytes', `What the log takes on disk, with its indexes. ${SHARED}`, totalBytes)]
 }
 
 /** Jobs by queue and state. */
-export async function readQueues(queues: readonly Promise<Queue>[]): Promise<Family[]> {
+export async function readQueues(queues: readonly Promise<Queue>[]): Promise<MetricFamily[]> {
   const counted = await Promise.all(
     queues.map(async (opening): Promise<Sample[]> => {
       const queue = await opening
@@ -56,7 +56,7 @@ export async function readQueues(queues: readonly Promise<Queue>[]): Promise<Fam
   return [gauge('weir_queue_jobs', help, counted.flat())]
 }
 
-async function readFleet(db: Database): Promise<Family[]> {
+async function readFleet(db: Database): Promise<MetricFamily[]> {
   const rows = await db
     .select({ kind: streams.kind, status: states.status, count: count() })
     .from(states)
@@ -69,7 +69,7 @@ async function readFleet(db: Database): Promise<Family[]> {
   return [gauge('weir_streams', `Streams by kind and status. ${SHARED}`, samples)]
 }
 
-async function readLog(db: Database): Promise<Family[]> {
+async function readLog(db: Database): Promise<MetricFamily[]> {
   const [sums] = await db
     .select({
       entries: sql`coalesce(sum(${checkpoints.seq}), 0)`.mapWith(Number),
@@ -84,7 +84,7 @@ async function readLog(db: Database): Promise<Family[]> {
   ]
 }
 
-async function readTold(db: Database): Promise<Family[]> {
+async function readTold(db: Database): Promise<MetricFamily[]> {
   const [open, pending] = await Promise.all([
     db
       .select({ cause: incidents.cause, count: count() })
@@ -118,7 +118,7 @@ async function readTold(db: Database): Promise<Family[]> {
   ]
 }
 
-async function readKept(db: Database): Promise<Family[]> {
+async function readKept(db: Database): Promise<MetricFamily[]> {
   const [days, marks] = await Promise.all([
     db
       .select({
@@ -152,7 +152,7 @@ async function readKept(db: Database): Promise<Family[]> {
   ]
 }
 
-async function readWorkers(db: Database, now: number): Promise<Family[]> {
+async function readWorkers(db: Database, now: number): Promise<MetricFamily[]> {
   const alive = new Date(now - WORKER_ALIVE_MS).toISOString()
   const [row] = await db
     .select({ count: count() })

@@ -1,6 +1,6 @@
 import type { Entry } from '../streams/recording/entry.ts'
 import { HostErrors } from './host-errors.ts'
-import { Counter, counter, type Family, histogram, LabelledHistogram } from './metrics.ts'
+import { Counter, counter, histogram, LabelledHistogram, type MetricFamily } from './metrics.ts'
 import type { Tracer } from './tracer.ts'
 
 /** In seconds: a batch takes a few milliseconds embedded; a worker that is silent for five loses its streams. */
@@ -61,7 +61,7 @@ export class Recording {
     })
   }
 
-  *families(): Iterable<Family> {
+  *families(): Iterable<MetricFamily> {
     yield counter('weir_entries_stored_total', 'Stored entries by kind.', this.#entries.samples())
     yield counter(
       'weir_received_bytes_total',

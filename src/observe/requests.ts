@@ -1,7 +1,7 @@
 import { callerOf } from '../auth/caller.ts'
 import { inRequest, type RequestContext } from './context.ts'
 import type { Log } from './log.ts'
-import { Counter, counter, type Family, gauge, histogram, LabelledHistogram } from './metrics.ts'
+import { Counter, counter, gauge, histogram, LabelledHistogram, type MetricFamily } from './metrics.ts'
 import { readTraceparent, type SpanContext } from './span.ts'
 import type { Tracer } from './tracer.ts'
 
@@ -61,7 +61,7 @@ export class Requests {
     }
   }
 
-  *families(): Iterable<Family> {
+  *families(): Iterable<MetricFamily> {
     yield counter(
       'weir_http_requests_total',
       'HTTP requests by route; `none`: no route, rejected by authentication, or a proxy target.',

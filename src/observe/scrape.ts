@@ -1,4 +1,4 @@
-import { expose, type Family, gauge } from './metrics.ts'
+import { expose, gauge, type MetricFamily } from './metrics.ts'
 import { within } from './within.ts'
 
 /** A reading is reused for this long, in milliseconds, however many clients ask. */
@@ -9,14 +9,14 @@ const ANSWER_MS = 2_000
 /** A source of figures outside the process. */
 export interface Source {
   name: string
-  read(): Promise<Family[]>
+  read(): Promise<MetricFamily[]>
   /** How long its readings are reused, in milliseconds; omitted: the default. */
   forMs?: number
 }
 
 export interface ScrapeDeps {
   /** Figures that this process counts itself. */
-  own: readonly (() => Iterable<Family>)[]
+  own: readonly (() => Iterable<MetricFamily>)[]
   sources: readonly Source[]
   now(): number
 }
@@ -24,7 +24,7 @@ export interface ScrapeDeps {
 /** All metrics, in the Prometheus format. */
 export class Scrape {
   readonly #deps: ScrapeDeps
-  readonly #kept = new Map<string, { at: number; families: Family[] }>()
+  readonly #kept = new Map<string, { at: number; families: MetricFamily[] }>()
   #last: { at: number; text: Promise<string> } | undefined
 
   constructor(deps: ScrapeDeps) {
@@ -60,7 +60,7 @@ export class Scrape {
     ])
   }
 
-  async #readSource({ name, read, forMs = 0 }: Source): Promise<Family[] | undefined> {
+  async #readSource({ name, read, forMs = 0 }: Source): Promise<MetricFamily[] | undefined> {
     const now = this.#deps.now()
     const kept = this.#kept.get(name)
     if (kept !== undefined && now >= kept.at && now - kept.at < forMs) return kept.families

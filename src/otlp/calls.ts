@@ -1,9 +1,17 @@
-import type { CallReport, Report, ServiceReport } from '../topology/topology.ts'
+import type { CallReport, ServiceReport, TopologyReport } from '../topology/topology.ts'
 import { Addresses } from './addresses.ts'
 import { fitName } from './names.ts'
-import { addressOf, databaseOf, namedPeerOf, type Peer, queueOf, statusOf, transferOf } from './peers.ts'
-import { Seen } from './seen.ts'
-import type { Span } from './spans.ts'
+import {
+  databaseOf,
+  httpStatusOf,
+  namedPeerOf,
+  type Peer,
+  peerAddressOf,
+  queueOf,
+  transferOf,
+} from './peers.ts'
+import { RecentIds } from './recent-ids.ts'
+import type { ReceivedSpan } from './spans.ts'
 
 /**
  * How long one end of a call waits for the other, in milliseconds. SDKs send every 5 s, and retry for some more
@@ -14,7 +22,7 @@ export const WAIT_MS = 15_000
 export const MAX_WAITING = 20_000
 
 export interface SpanCallsOptions {
-  report(report: Report): void
+  report(report: TopologyReport): void
   warn(message: string, error: unknown): void
   waitMs?: number
   /** A clock in milliseconds, only used for differences. */
@@ -59,7 +67,7 @@ class Findings {
  */
 export class SpanCalls {
   readonly #options: Required<SpanCallsOptions>
-  readonly #seen = new Seen()
+  readonly #seen = new RecentIds()
   readonly #addresses = new Addresses()
   /** By the ID of the calling span. All wait equally long, so the first one expires first. */
   readonly #waiting = new Map<string, Waiting>()
@@ -70,7 +78,7 @@ export class SpanCalls {
   }
 
   /** Takes the spans of one request; spans that were seen before, as in a retried request, are skipped. */
-  take(spans: readonly Span[]): void {
+  take(spans: readonly ReceivedSpan[]): void {
     const findings = new Findings()
     for (const span of spans) {
       const { service, kind, traceId, spanId } = span
@@ -87,7 +95,7 @@ export class SpanCalls {
     this.#waiting.clear()
   }
 
-  #look(span: Span, findings: Findings): void {
+  #look(span: ReceivedSpan, findings: Findings): void {
     const { kind } = span
     if (kind === 'server') return void this.#server(span, findings)
     if (kind === 'internal') return
@@ -100,7 +108,7 @@ export class SpanCalls {
     findings.call(span.service.id, database.id, outcomeOf(span))
   }
 
-  #client(span: Span, findings: Findings): void {
+  #client(span: ReceivedSpan, findings: Findings): void {
     const key = span.traceId + span.spanId
     const client = clientEnd(span)
     const server = this.#waiting.get(key)?.server
@@ -109,7 +117,7 @@ export class SpanCalls {
     this.#join(client, server, findings)
   }
 
-  #server({ traceId, parentSpanId, service }: Span, findings: Findings): void {
+  #server({ traceId, parentSpanId, service }: ReceivedSpan, findings: Findings): void {
     if (parentSpanId === undefined) return
     const key = traceId + parentSpanId
     const client = this.#waiting.get(key)?.client
@@ -161,17 +169,17 @@ export class SpanCalls {
   }
 }
 
-function clientEnd(span: Span): ClientEnd {
-  const address = fitName(addressOf(span.attributes) ?? '')
+function clientEnd(span: ReceivedSpan): ClientEnd {
+  const address = fitName(peerAddressOf(span.attributes) ?? '')
   return { from: span.service.id, named: namedPeerOf(span), address, ...outcomeOf(span) }
 }
 
-function outcomeOf(span: Span): Pick<ClientEnd, 'status' | 'durationMs'> {
-  return { status: statusOf(span), durationMs: span.durationMs }
+function outcomeOf(span: ReceivedSpan): Pick<ClientEnd, 'status' | 'durationMs'> {
+  return { status: httpStatusOf(span), durationMs: span.durationMs }
 }
 
 /** Sending to a queue or receiving from it is a call of its own: neither end waits for the other. */
-function exchange(span: Span, queue: Peer, findings: Findings): void {
+function exchange(span: ReceivedSpan, queue: Peer, findings: Findings): void {
   const service = span.service.id
   switch (transferOf(span)) {
     case 'sent':

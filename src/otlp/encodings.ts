@@ -1,6 +1,6 @@
 import { setImmediate as othersTurn } from 'node:timers/promises'
 import { Problem } from '../errors.ts'
-import { readJson } from './json.ts'
+import { readJsonSpans } from './json.ts'
 import { type Gathered, Gathering } from './spans.ts'
 
 type Encoded = Uint8Array<ArrayBuffer> | string
@@ -46,7 +46,7 @@ const JSON_ENCODING: Encoding = {
   contentType: 'application/json',
   decode: async (body) => {
     try {
-      return await gather((gathering) => readJson(body, gathering))
+      return await gather((gathering) => readJsonSpans(body, gathering))
     } catch (error) {
       if (error instanceof Problem) throw error
       const reason = (error as Error).message.slice(0, MAX_REASON_CHARS)
@@ -69,7 +69,7 @@ const INVALID_ARGUMENT = 3
 const RESOURCE_EXHAUSTED = 8
 
 /** @throws Problem `unsupported_media_type` */
-export function encodingOf(contentType: string | null): Encoding {
+export function otlpEncodingOf(contentType: string | null): Encoding {
   const type = (contentType ?? '').split(';')[0]?.trim().toLowerCase()
   if (type === PROTOBUF.contentType) return PROTOBUF
   if (type === JSON_ENCODING.contentType) return JSON_ENCODING

@@ -1,4 +1,4 @@
-import { type Attributes, attributesOf, type Gathering, type RawSpan, serviceOf } from './spans.ts'
+import { type Attributes, attributesOf, type Gathering, type RawSpan, serviceOfResource } from './spans.ts'
 
 /** Per span or resource; more are ignored. SDKs stop at 128 themselves. */
 const MAX_ATTRIBUTES = 1024
@@ -12,7 +12,7 @@ type Fields = Readonly<Record<string, unknown>>
  * @see https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding
  * @throws Error if it isn't one. Problem `body_too_large`
  */
-export function* readJson(body: Uint8Array, gathering: Gathering): Generator<void> {
+export function* readJsonSpans(body: Uint8Array, gathering: Gathering): Generator<void> {
   const partsOf = (fields: Fields, name: string) => {
     const list = listOf(fields, name)
     gathering.countParts(list.length)
@@ -21,7 +21,7 @@ export function* readJson(body: Uint8Array, gathering: Gathering): Generator<voi
   const request = fieldsOf(JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body)), 'the body')
   for (const item of partsOf(request, 'resourceSpans')) {
     const resourceSpans = fieldsOf(item, 'an item of resourceSpans')
-    const service = serviceOf(attributesFrom(fieldsOf(resourceSpans.resource ?? {}, 'resource')))
+    const service = serviceOfResource(attributesFrom(fieldsOf(resourceSpans.resource ?? {}, 'resource')))
     yield
     for (const scopeSpans of partsOf(resourceSpans, 'scopeSpans')) {
       for (const span of partsOf(fieldsOf(scopeSpans, 'an item of scopeSpans'), 'spans')) {

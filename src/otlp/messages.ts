@@ -40,7 +40,7 @@ const MESSAGES = {
 }
 
 /** Where the parts of a request are: each is decoded separately, so that a request can't exceed its bounds. */
-export const FIELDS = {
+export const TRACE_FIELDS = {
   resourceSpans: 1,
   resource: 1,
   scopeSpans: 2,

@@ -1,6 +1,6 @@
 import type { ReportedKind } from '../topology/rules.ts'
 import { fitName } from './names.ts'
-import type { Attributes, Span } from './spans.ts'
+import type { Attributes, ReceivedSpan } from './spans.ts'
 
 /** The other end of a call, as described by this end's span. */
 export interface Peer {
@@ -27,15 +27,15 @@ const OPERATIONS: Readonly<Record<string, Transfer>> = {
 const GRPC_AS_HTTP = [200, 499, 500, 400, 504, 404, 409, 403, 429, 400, 409, 400, 501, 500, 503, 500, 401]
 
 /** The database that a span is about, if any. */
-export function databaseOf({ attributes }: Span): Peer | undefined {
+export function databaseOf({ attributes }: ReceivedSpan): Peer | undefined {
   const system = textOf(attributes, 'db.system.name', 'db.system')
   if (system === undefined) return undefined
   const namespace = textOf(attributes, 'db.namespace', 'db.name', 'db.redis.database_index')
-  return peer('database', system, [addressOf(attributes), namespace].filter(Boolean).join('/'))
+  return peer('database', system, [peerAddressOf(attributes), namespace].filter(Boolean).join('/'))
 }
 
 /** The queue or topic that a span is about, if any. */
-export function queueOf({ attributes }: Span): Peer | undefined {
+export function queueOf({ attributes }: ReceivedSpan): Peer | undefined {
   const system = textOf(attributes, 'messaging.system')
   if (system === undefined) return undefined
   // Names made for one connection would become a node each.
@@ -47,19 +47,19 @@ export function queueOf({ attributes }: Span): Peer | undefined {
   return peer('queue', system, template ?? (isPassing ? '' : (name ?? '')))
 }
 
-export function transferOf({ kind, attributes }: Span): Transfer {
+export function transferOf({ kind, attributes }: ReceivedSpan): Transfer {
   if (kind === 'producer') return 'sent'
   if (kind === 'consumer') return 'received'
   return OPERATIONS[textOf(attributes, 'messaging.operation.type', 'messaging.operation') ?? ''] ?? 'other'
 }
 
 /** The service that a caller names, whatever its address. */
-export function namedPeerOf({ attributes }: Span): string | undefined {
+export function namedPeerOf({ attributes }: ReceivedSpan): string | undefined {
   return fitName(textOf(attributes, 'service.peer.name', 'peer.service') ?? '')
 }
 
 /** The destination of a call, as host or host:port. */
-export function addressOf(attributes: Attributes): string | undefined {
+export function peerAddressOf(attributes: Attributes): string | undefined {
   const host = textOf(attributes, 'server.address', 'net.peer.name')
   if (host !== undefined) return withPort(host, textOf(attributes, 'server.port', 'net.peer.port'))
   const url = URL.parse(textOf(attributes, 'url.full', 'http.url') ?? '')
@@ -71,7 +71,7 @@ export function addressOf(attributes: Attributes): string | undefined {
 }
 
 /** The result of a call as an HTTP status: its own if it has one, else 200 or the closest match to its error. */
-export function statusOf({ attributes, isError }: Span): number {
+export function httpStatusOf({ attributes, isError }: ReceivedSpan): number {
   const http = Number(attributes.get('http.response.status_code') ?? attributes.get('http.status_code'))
   if (Number.isInteger(http) && http >= 100 && http <= 599) return http
   const grpc = attributes.get('rpc.grpc.status_code')

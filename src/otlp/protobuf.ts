@@ -1,7 +1,7 @@
 import { create, fromBinary, type MessageInitShape, toBinary } from '@bufbuild/protobuf'
 import { BinaryReader, WireType } from '@bufbuild/protobuf/wire'
-import { FIELDS, type KeyValueMessage, RESOURCE, RESPONSE, SPAN, STATUS } from './messages.ts'
-import { type Attributes, attributesOf, type Gathering, type RawSpan, serviceOf } from './spans.ts'
+import { type KeyValueMessage, RESOURCE, RESPONSE, SPAN, STATUS, TRACE_FIELDS } from './messages.ts'
+import { type Attributes, attributesOf, type Gathering, type RawSpan, serviceOfResource } from './spans.ts'
 
 /**
  * Largest span or resource, in bytes. Decoding takes about a hundred times the bytes of the smallest attribute; a
@@ -17,7 +17,7 @@ const NESTED_GROUPS = 10
  * @throws Error if it isn't one, from its first byte to its last. Problem `body_too_large`
  */
 export function* readProtobuf(body: Uint8Array, gathering: Gathering): Generator<void> {
-  for (const resourceSpans of parts(gathering, body, FIELDS.resourceSpans)) {
+  for (const resourceSpans of parts(gathering, body, TRACE_FIELDS.resourceSpans)) {
     yield* addResource(gathering, resourceSpans)
   }
 }
@@ -33,12 +33,14 @@ export function encodeStatus(status: MessageInitShape<typeof STATUS>): Uint8Arra
 
 function* addResource(gathering: Gathering, resourceSpans: Uint8Array): Generator<void> {
   let resource: Uint8Array = new Uint8Array()
-  for (const each of parts(gathering, resourceSpans, FIELDS.resource)) resource = each
+  for (const each of parts(gathering, resourceSpans, TRACE_FIELDS.resource)) resource = each
   const isTooLarge = resource.length > MAX_PART_BYTES
-  const service = serviceOf(isTooLarge ? new Map() : attributesFrom(decode(RESOURCE, resource).attributes))
+  const service = serviceOfResource(
+    isTooLarge ? new Map() : attributesFrom(decode(RESOURCE, resource).attributes),
+  )
   yield
-  for (const scopeSpans of parts(gathering, resourceSpans, FIELDS.scopeSpans)) {
-    for (const span of parts(gathering, scopeSpans, FIELDS.spans)) {
+  for (const scopeSpans of parts(gathering, resourceSpans, TRACE_FIELDS.scopeSpans)) {
+    for (const span of parts(gathering, scopeSpans, TRACE_FIELDS.spans)) {
       if (gathering.isFull) gathering.refuseBeyond()
       else if (isTooLarge || span.length > MAX_PART_BYTES) gathering.refuse(TOO_LARGE)
       else gathering.add(service, rawSpan(span))

@@ -32,7 +32,7 @@ export interface SpanService {
 }
 
 /** The parts of a span that a call is derived from. */
-export interface Span {
+export interface ReceivedSpan {
   service: SpanService
   kind: SpanKind
   /** Lower-case hexadecimal, like `spanId` and `parentSpanId`. */
@@ -86,7 +86,7 @@ export function attributesOf(pairs: Iterable<readonly [key: string, value: unkno
   return attributes
 }
 
-export function serviceOf(resource: Attributes): SpanService {
+export function serviceOfResource(resource: Attributes): SpanService {
   const service: SpanService = { id: fitName(String(resource.get('service.name') ?? '')) ?? NO_NAME }
   const group = fitName(String(resource.get('service.namespace') ?? ''))
   if (group !== undefined) service.group = group
@@ -95,14 +95,14 @@ export function serviceOf(resource: Attributes): SpanService {
 
 /** The result of decoding a request: up to `MAX_SPANS`, and the number of rejected ones. */
 export interface Gathered {
-  spans: readonly Span[]
+  spans: readonly ReceivedSpan[]
   refused: number
   /** Why the first of them was rejected. */
   reason: string | undefined
 }
 
 export class Gathering implements Gathered {
-  readonly spans: Span[] = []
+  readonly spans: ReceivedSpan[] = []
   #parts = 0
   refused = 0
   reason: string | undefined
@@ -125,7 +125,7 @@ export class Gathering implements Gathered {
     if (!TRACE_ID.test(traceId) || !SPAN_ID.test(spanId)) {
       return void this.refuse('A span requires a nonzero trace ID of 16 bytes and span ID of 8 bytes.')
     }
-    const span: Span = {
+    const span: ReceivedSpan = {
       ...{ service, kind: KINDS[kind] ?? 'internal', traceId, spanId },
       ...{ isError: statusCode === STATUS_ERROR, attributes },
     }

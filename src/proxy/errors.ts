@@ -5,14 +5,14 @@ import type { UpstreamErrorCode } from '../streams/ingest/upstream.ts'
 import type { Entry } from '../streams/recording/entry.ts'
 
 /** Where the error is: in the request, in Weir, or in the followed API. */
-export type Family = 'subscription' | 'server' | 'source'
+export type ErrorFamily = 'subscription' | 'server' | 'source'
 
 /**
  * The data of an `error` event. `status` follows the families of Axway Streams: 4xxxx subscription, 5xxxx server,
  * 7xxxx source; `cause` is its name.
  */
 export interface ProxyError {
-  family: Family
+  family: ErrorFamily
   cause: string
   message: string
   status: number
@@ -57,7 +57,7 @@ const SOURCE: Record<Exclude<UpstreamErrorCode, 'bad_status'>, number> = {
 const BAD_STATUS = 70_000
 
 /** The error that subscribers get for an `error` entry of their stream. */
-export function errorOf({ data, at, exchange }: Pick<Entry, 'data' | 'at' | 'exchange'>): ProxyError {
+export function proxyErrorOf({ data, at, exchange }: Pick<Entry, 'data' | 'at' | 'exchange'>): ProxyError {
   const { code, message } = JSON.parse(data ?? '{}') as { code: UpstreamErrorCode; message: string }
   const status = code === 'bad_status' ? BAD_STATUS + (exchange?.response?.status ?? 0) : SOURCE[code]
   return {

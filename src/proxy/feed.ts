@@ -11,7 +11,7 @@ import { LARGE_CHARS, type LargeDocuments } from '../streams/large/documents.ts'
 import { readEntry, readLog, readWholeLog } from '../streams/log/logs.ts'
 import { type Entry, isKeyframe } from '../streams/recording/entry.ts'
 import { proxyTopic } from '../topics.ts'
-import { errorOf } from './errors.ts'
+import { proxyErrorOf } from './errors.ts'
 import type { Mode } from './target.ts'
 
 /** A subscriber that missed more than this, in changes and in bytes, gets the current document instead. */
@@ -32,7 +32,7 @@ export interface FeedDeps {
  * The document of one proxied stream as its subscribers in this process know it. It takes the stream's entries
  * ordered by `seq`, and makes one frame of each for all subscribers with the same mode.
  */
-export class Feed {
+export class ProxyFeed {
   readonly streamId: string
   readonly #deps: FeedDeps
   /** Distinguishes the stream's IDs from those of an earlier stream with the same URL. */
@@ -53,8 +53,8 @@ export class Feed {
   #greeting: Frame | undefined
 
   /** Opens a stream's feed at the current end of its log. */
-  static async open(streamId: string, deps: FeedDeps): Promise<Feed> {
-    const feed = new Feed(streamId, deps)
+  static async open(streamId: string, deps: FeedDeps): Promise<ProxyFeed> {
+    const feed = new ProxyFeed(streamId, deps)
     await feed.#load()
     return feed
   }
@@ -248,7 +248,7 @@ export class Feed {
   }
 
   #error(entry: Entry): TopicMessage {
-    return this.#message('error', JSON.stringify(errorOf(entry)), entry.seq)
+    return this.#message('error', JSON.stringify(proxyErrorOf(entry)), entry.seq)
   }
 
   #message(event: string, data: string | undefined, seq: number): TopicMessage {

@@ -9,10 +9,10 @@ import type { Database } from '../storage/storage.ts'
 import type { Entry } from '../streams/recording/entry.ts'
 import { proxyTopic } from '../topics.ts'
 import { errorOfProblem } from './errors.ts'
-import { Feed, type FeedDeps } from './feed.ts'
+import { type FeedDeps, ProxyFeed } from './feed.ts'
 import type { ProxiedStreams, ProxiedTarget } from './proxied.ts'
-import { type Asked, readAsked } from './target.ts'
-import { type Seen, UsageMeter } from './usage.ts'
+import { type ProxyRequest, readAsked } from './target.ts'
+import { type SubscribedStream, UsageMeter } from './usage.ts'
 
 /** How often usage is written, in milliseconds: well below the linger of a stream. */
 const WRITE_EVERY_MS = 5_000
@@ -44,8 +44,8 @@ interface Following {
 // biome-ignore lint/suspicious/noShadowRestrictedNames: the proxy that is served, as README and API call it; JavaScript's isn't used here
 export class Proxy {
   readonly #deps: ProxyDeps
-  readonly #feeds = new Map<string, Promise<Feed>>()
-  readonly #open = new Map<string, Feed>()
+  readonly #feeds = new Map<string, Promise<ProxyFeed>>()
+  readonly #open = new Map<string, ProxyFeed>()
   /** Streams with subscribers here, by target key: joining one needs no query. */
   readonly #followed = new Map<string, string>()
   readonly #usage: UsageMeter
@@ -103,7 +103,7 @@ export class Proxy {
   async #follow(
     id: string,
     request: Request,
-    { mode, compress, reader, meter }: Pick<Asked, 'mode' | 'compress'> & Following,
+    { mode, compress, reader, meter }: Pick<ProxyRequest, 'mode' | 'compress'> & Following,
   ): Promise<Response> {
     const feed = await this.#feed(id, meter)
     const lastEventId = request.headers.get('last-event-id') ?? undefined
@@ -133,10 +133,10 @@ export class Proxy {
   }
 
   /** The stream's feed, opened for its first subscriber and kept while there are any. */
-  async #feed(id: string, meter: Meter): Promise<Feed> {
+  async #feed(id: string, meter: Meter): Promise<ProxyFeed> {
     let opening = this.#feeds.get(id)
     if (opening === undefined) {
-      opening = Feed.open(id, this.#deps)
+      opening = ProxyFeed.open(id, this.#deps)
       this.#feeds.set(id, opening)
     }
     try {
@@ -168,7 +168,7 @@ export class Proxy {
   }
 
   /** Applies what others did to a stream with subscribers here. */
-  async #look({ streamId, open, desired }: Seen): Promise<void> {
+  async #look({ streamId, open, desired }: SubscribedStream): Promise<void> {
     const { proxied } = this.#deps
     if (desired === undefined) this.#end(streamId, new Problem('not_found', 'The stream was removed.'))
     if (desired === 'stopped') this.#end(streamId, new Problem('conflict', 'The stream was stopped.'))

@@ -1,6 +1,6 @@
 import { WORKER_HEADER } from '../limits/client.ts'
 import type { Stream } from '../streams/ingest/run.ts'
-import type { Asked } from '../streams/ingest/upstream.ts'
+import type { UpstreamRequest } from '../streams/ingest/upstream.ts'
 
 /** The URL and token of Weir itself. */
 export interface Self {
@@ -9,7 +9,7 @@ export interface Self {
 }
 
 /** The request that follows a stream: its own or, for a stream that goes through the proxy, a request to the proxy. */
-export function requestOf(stream: Stream, { url, token }: Self): Asked {
+export function requestOf(stream: Stream, { url, token }: Self): UpstreamRequest {
   if (stream.via === null) return stream
   const query = new URLSearchParams({ intervalMs: String(stream.intervalMs) })
   if (stream.payloadPointer !== '') query.set('payloadPointer', stream.payloadPointer)

@@ -9,7 +9,7 @@ export const MODES = ['snapshot-patch', 'snapshot-only', 'event'] as const
 export type Mode = (typeof MODES)[number]
 
 /** A parsed request to the proxy. */
-export interface Asked {
+export interface ProxyRequest {
   /** The API's URL with its query as written. */
   url: string
   intervalMs: number
@@ -56,7 +56,7 @@ export function tokenOf(url: URL): string | undefined {
  * Parses a request to the proxy. Whether the target can be followed is checked when it is registered.
  * @throws Problem `invalid_field` for an invalid parameter of Weir's own
  */
-export function readAsked({ url: requested, headers }: Pick<Request, 'url' | 'headers'>): Asked {
+export function readAsked({ url: requested, headers }: Pick<Request, 'url' | 'headers'>): ProxyRequest {
   const url = new URL(requested)
   const target = targetOf(url)
   // A fully encoded target contains its query; what follows it is Weir's, and more of the target's.

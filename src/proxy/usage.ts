@@ -19,7 +19,7 @@ interface Usage {
 }
 
 /** A stream that has, or had, subscribers, as stored. */
-export interface Seen {
+export interface SubscribedStream {
   streamId: string
   open: number
   /** `undefined` if the stream is gone. */
@@ -61,7 +61,7 @@ export class UsageMeter {
    * Adds to the rollups of the minute, and marks streams that have subscribers. A failed write is repeated with the
    * next one.
    */
-  async write(db: Database): Promise<Seen[]> {
+  async write(db: Database): Promise<SubscribedStream[]> {
     const written = [...this.#byStream].map(([streamId, usage]) => {
       this.#count(usage)
       return [streamId, usage, { ...usage }] as const
@@ -123,7 +123,7 @@ async function writeUsage(
   db: Database,
   now: Date,
   rows: readonly ReturnType<typeof usageRow>[],
-): Promise<Seen[]> {
+): Promise<SubscribedStream[]> {
   const result = (await db.execute(sql`
     WITH used AS (
       SELECT * FROM json_to_recordset(${JSON.stringify(rows)}::json) AS row(stream_id uuid, open int,

@@ -19,12 +19,15 @@ export type MarkName =
   /** Since when something can't be dropped that should be, and why. */
   | 'blocked'
 
-export interface Mark<Detail = unknown> {
+export interface RetentionMark<Detail = unknown> {
   at: Date
   detail: Detail
 }
 
-export async function readMarks(db: Database, names: readonly MarkName[]): Promise<Map<MarkName, Mark>> {
+export async function readMarks(
+  db: Database,
+  names: readonly MarkName[],
+): Promise<Map<MarkName, RetentionMark>> {
   const rows = await db
     .select()
     .from(marks)

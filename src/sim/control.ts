@@ -1,7 +1,7 @@
 import type { Server } from 'bun'
 import { LOOPBACK, type Traffic } from './graph/graph.ts'
 import { readTraffic } from './graph/graph-file.ts'
-import { parseJson, readText } from './service/body.ts'
+import { bodyText, jsonOrUndefined } from './service/body.ts'
 import { methodNotAllowed } from './service/http.ts'
 import { PortError } from './service/service.ts'
 import type { TrafficControl } from './traffic.ts'
@@ -21,7 +21,7 @@ export interface ControlOptions {
   traffic: TrafficControl
 }
 
-export interface Control {
+export interface ControlServer {
   url: string
   close(): Promise<void>
 }
@@ -30,7 +30,7 @@ export interface Control {
  * The control API of the whole simulation, on loopback only.
  * @throws PortError if its port is taken or not allowed.
  */
-export function startControl(options: ControlOptions): Control {
+export function startControl(options: ControlOptions): ControlServer {
   const server = listen(options)
   return { url: `http://${LOOPBACK}:${server.port}`, close: () => server.stop(true) }
 }
@@ -66,9 +66,9 @@ function route(request: Request, options: ControlOptions): Response | Promise<Re
 }
 
 async function replaceTraffic(request: Request, { services, traffic }: ControlOptions): Promise<Response> {
-  const text = await readText(request.body, MAX_BODY_BYTES).catch(() => undefined)
+  const text = await bodyText(request.body, MAX_BODY_BYTES).catch(() => undefined)
   const names = services.map(({ name }) => name)
-  const read = readTraffic(parseJson(text), names)
+  const read = readTraffic(jsonOrUndefined(text), names)
   if ('traffic' in read) {
     traffic.set(read.traffic)
     return shownTraffic(traffic)

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { takeEnvironment } from '../environment.ts'
 import { parseArguments, USAGE } from './args.ts'
-import type { Graph } from './graph/graph.ts'
+import type { SimGraph } from './graph/graph.ts'
 import { loadGraph } from './graph/load-graph.ts'
 import { SEED_LIMIT } from './random.ts'
 import { PortError } from './service/service.ts'
@@ -28,7 +28,7 @@ if ('problems' in loaded) {
   for (const problem of loaded.problems) console.error(`${chosen?.which}: ${problem}`)
   process.exit(2)
 }
-const { seed: graphSeed, ...graph }: Partial<Graph> = loaded.graph
+const { seed: graphSeed, ...graph }: Partial<SimGraph> = loaded.graph
 const seed = givenSeed ?? graphSeed ?? drawnSeed
 
 const options = { ...given, ...graph, seed, controlPort }

@@ -1,11 +1,11 @@
-import { type Control, startControl } from './control.ts'
+import { type ControlServer, startControl } from './control.ts'
 import type { ServiceSpec, Traffic } from './graph/graph.ts'
-import { type Service, startService } from './service/service.ts'
+import { type RunningService, startService } from './service/service.ts'
 import { TrafficControl } from './traffic.ts'
-import { WeirClient } from './weir/client.ts'
+import { SimClient } from './weir/client.ts'
 import { registerFeeds } from './weir/register.ts'
 import { Reports } from './weir/reports.ts'
-import { realWorld, untilClosed, type World } from './world.ts'
+import { realWorld, type SimWorld, untilClosed } from './world.ts'
 
 export interface SimulationOptions {
   /** Callees before callers, for services that are called by name. */
@@ -40,17 +40,17 @@ export interface Simulation {
  */
 export async function startSimulation(
   options: SimulationOptions,
-  world: World = realWorld,
+  world: SimWorld = realWorld,
 ): Promise<Simulation> {
   const { web, token, seed, register, onSent, controlPort } = options
   const controller = new AbortController()
   const closing = controller.signal
-  const client = new WeirClient({ web, token, world, closing })
+  const client = new SimClient({ web, token, world, closing })
   const reports = new Reports({ client, world, closing })
-  const services: Service[] = []
+  const services: RunningService[] = []
   const names = new Map<string, string>()
   const background: Promise<void>[] = []
-  let control: Control | undefined
+  let control: ControlServer | undefined
   const close = async () => {
     controller.abort()
     await Promise.all([control?.close(), ...services.map((service) => service.close()), ...background])
@@ -90,7 +90,7 @@ export async function startSimulation(
 }
 
 /** The service with the addresses of its callees instead of their names. */
-function addressed({ lab, ...spec }: ServiceSpec, services: Service[]): ServiceSpec {
+function addressed({ lab, ...spec }: ServiceSpec, services: RunningService[]): ServiceSpec {
   const addressOf = (called: string) => services.find(({ name }) => name === called)?.address ?? called
   const steps = lab?.steps.map((step) => step.map((call) => ({ ...call, service: addressOf(call.service) })))
   return {

@@ -1,6 +1,6 @@
 import type { Traffic } from './graph/graph.ts'
 import { type Random, randomFor } from './random.ts'
-import { untilClosed, type World } from './world.ts'
+import { type SimWorld, untilClosed } from './world.ts'
 
 /** Maximum generators. */
 export const MAX_GENERATORS = 50
@@ -34,7 +34,7 @@ interface Target {
 export interface TrafficOptions {
   services: readonly Target[]
   seed: number
-  world: World
+  world: SimWorld
   closing: AbortSignal
 }
 
@@ -95,7 +95,7 @@ interface Generator {
  */
 async function sendTraffic(
   { target, traffic, random, closing }: Generator,
-  world: World,
+  world: SimWorld,
   stop: AbortSignal,
 ): Promise<never> {
   const { concurrency = DEFAULT_CONCURRENCY } = traffic
@@ -145,7 +145,12 @@ function dailyFactor(now: number): number {
   return 1 - DAILY_SWING * Math.cos((2 * Math.PI * (now % DAY_MS)) / DAY_MS)
 }
 
-async function post({ name, url }: Target, color: string, world: World, closing: AbortSignal): Promise<void> {
+async function post(
+  { name, url }: Target,
+  color: string,
+  world: SimWorld,
+  closing: AbortSignal,
+): Promise<void> {
   try {
     const response = await world.fetch(`${url}/activate`, {
       method: 'POST',

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 
 /** The outside world of the simulation, which tests replace. */
-export interface World {
+export interface SimWorld {
   fetch(url: string, init?: RequestInit): Promise<Response>
   /** Milliseconds since the epoch. */
   now(): number
@@ -14,7 +14,7 @@ export interface World {
   log(line: string): void
 }
 
-export const realWorld: World = {
+export const realWorld: SimWorld = {
   fetch: (url, init) => fetch(url, init),
   now: Date.now,
   sleep: (ms, signal) => delay(ms, undefined, { signal }),

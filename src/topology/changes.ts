@@ -9,7 +9,7 @@ const MAX_GATHER_MS = 1_000
 const BYTES_PER_MS = 64
 
 /** A change: whole services and calls, or the removed ones. */
-export interface Change {
+export interface GraphChange {
   services?: Service[]
   calls?: Call[]
   removedServices?: string[]
@@ -21,11 +21,11 @@ export interface ChangesOptions {
   service(id: string): Service | undefined
   call(key: string): Call | undefined
   /** Publishes a change, and whether the diagram changed. @returns its size in bytes */
-  publish(change: Change, isDiagram: boolean): number
+  publish(change: GraphChange, isDiagram: boolean): number
 }
 
 /** Collects possible changes, and publishes the actual ones together. */
-export class Changes {
+export class GraphChanges {
   readonly #options: ChangesOptions
   /** The state last published. */
   readonly #services = new Map<string, Service>()
@@ -74,8 +74,8 @@ export class Changes {
     this.#timer.unref()
   }
 
-  #lookAtServices(): { change: Change; isDiagram: boolean } {
-    const change: Change = {}
+  #lookAtServices(): { change: GraphChange; isDiagram: boolean } {
+    const change: GraphChange = {}
     let isDiagram = false
     for (const id of this.#turnedServices) {
       const [before, after] = [this.#services.get(id), this.#options.service(id)]
@@ -96,8 +96,8 @@ export class Changes {
     return { change, isDiagram }
   }
 
-  #lookAtCalls(): { change: Change; isDiagram: boolean } {
-    const change: Change = {}
+  #lookAtCalls(): { change: GraphChange; isDiagram: boolean } {
+    const change: GraphChange = {}
     let isDiagram = false
     for (const key of this.#turnedCalls) {
       const [before, after] = [this.#calls.get(key), this.#options.call(key)]

@@ -26,7 +26,7 @@ export interface FeedSubscription extends Pick<SubscribeOptions, 'signal' | 'cli
 }
 
 /** A topic with numbered messages, kept for a while for subscribers that reconnect. */
-export class Feed {
+export class TopologyFeed {
   readonly #options: FeedOptions
   /** Without gaps, oldest first. */
   readonly #kept: { position: number; frame: Frame }[] = []

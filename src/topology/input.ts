@@ -51,24 +51,24 @@ export const ReportSchema = Type.Object(
 /** How much of an unknown field's name is shown. */
 const MAX_SHOWN_CHARS = 64
 
-export type Fields = Readonly<Record<string, unknown>>
+export type RequestFields = Readonly<Record<string, unknown>>
 
 /**
  * The fields of a body that was parsed as JSON or as a form.
  * @throws Problem `invalid_json` if it isn't an object, `invalid_field` for a field that isn't `allowed`.
  */
-export function fieldsOf(value: unknown, allowed: readonly string[]): Fields {
+export function requestFieldsOf(value: unknown, allowed: readonly string[]): RequestFields {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw new Problem('invalid_json', 'Expected a JSON object.')
   }
   const unknown = Object.keys(value).find((field) => !allowed.includes(field))
-  if (unknown === undefined) return value as Fields
+  if (unknown === undefined) return value as RequestFields
   const detail = `Unknown field. Allowed: ${allowed.join(', ')}.`
   throw new Problem('invalid_field', detail, unknown.slice(0, MAX_SHOWN_CHARS))
 }
 
 /** The text of a field; `otherwise` if it is left out. @throws Problem `invalid_field`. */
-export function textField(fields: Fields, field: string, otherwise?: string): string {
+export function textField(fields: RequestFields, field: string, otherwise?: string): string {
   const value = fields[field] ?? otherwise
   if (typeof value !== 'string') throw new Problem('invalid_field', 'Expected a string.', field)
   return value

@@ -31,7 +31,7 @@ export interface Edge extends Foldable {
 }
 
 /** The outcome of a call. */
-export interface Outcome {
+export interface ReportedOutcome {
   status: number
   hasFailed: boolean
   durationMs?: number
@@ -111,7 +111,7 @@ export class Model {
   }
 
   /** Counts a call, both for display and for folding: services with calls stay. */
-  count(edge: Edge, { status, hasFailed, durationMs }: Outcome, now: number): void {
+  count(edge: Edge, { status, hasFailed, durationMs }: ReportedOutcome, now: number): void {
     const { from, to, count, errors, recent } = edge.call
     const call: Call = {
       from,

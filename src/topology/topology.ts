@@ -2,18 +2,18 @@ import type { Call, Graph, Service } from '../core/graph.ts'
 import { Problem } from '../errors.ts'
 import type { Hub } from '../hub/hub.ts'
 import type { Database } from '../storage/storage.ts'
-import { type Change, Changes } from './changes.ts'
-import { Feed, type FeedSubscription } from './feed.ts'
-import { Model, type Outcome } from './model.ts'
+import { type GraphChange, GraphChanges } from './changes.ts'
+import { type FeedSubscription, TopologyFeed } from './feed.ts'
+import { Model, type ReportedOutcome } from './model.ts'
 import { type Overlay, type OverlayHistory, Overlays } from './overlays.ts'
 import { type ReportedKind, requireColor, requireId, requireName, requireUrl } from './rules.ts'
 import { History } from './stored/history.ts'
 import {
+  type CallTimeline,
+  callTimelineOf,
   graphAt,
   requireReplayable,
-  type Timeline,
   type TimelineSpan,
-  timelineOf,
   withNodes,
 } from './stored/replay.ts'
 import { minuteOf } from './stored/tallies.ts'
@@ -49,7 +49,7 @@ export interface CallReport {
   durationMs?: number
 }
 
-export interface Report {
+export interface TopologyReport {
   services?: readonly ServiceReport[]
   calls?: readonly CallReport[]
 }
@@ -83,8 +83,8 @@ export class Topology {
   readonly #now: () => number
   readonly #db: Database | undefined
   readonly #writer: string
-  readonly #feed: Feed
-  readonly #changes: Changes
+  readonly #feed: TopologyFeed
+  readonly #changes: GraphChanges
   readonly #model: Model
   readonly #overlays = new Overlays()
   readonly #history: History | undefined
@@ -95,8 +95,13 @@ export class Topology {
     this.#now = now
     this.#db = db
     this.#writer = writer
-    this.#feed = new Feed({ hub, topic: TOPOLOGY_TOPIC, startedAt: now(), snapshot: () => this.snapshot() })
-    this.#changes = new Changes({
+    this.#feed = new TopologyFeed({
+      hub,
+      topic: TOPOLOGY_TOPIC,
+      startedAt: now(),
+      snapshot: () => this.snapshot(),
+    })
+    this.#changes = new GraphChanges({
       service: (id) => this.service(id),
       call: (key) => this.#overlays.call(key) ?? this.#model.edge(key)?.call,
       publish: (change, isDiagram) => this.#publish(change, isDiagram),
@@ -142,8 +147,8 @@ export class Topology {
   }
 
   /** The number of calls in a span of the last 24 hours. @throws as `at` does, about `from` or `to` */
-  async timeline(span: TimelineSpan): Promise<Timeline> {
-    return timelineOf(await this.#stored(), span, this.#now())
+  async timeline(span: TimelineSpan): Promise<CallTimeline> {
+    return callTimelineOf(await this.#stored(), span, this.#now())
   }
 
   service(id: string): Service | undefined {
@@ -169,7 +174,7 @@ export class Topology {
    * the bounds are folded into one node.
    * @throws Problem `invalid_field` about an ID, a name, a group or a URL.
    */
-  report({ services = [], calls = [] }: Report): void {
+  report({ services = [], calls = [] }: TopologyReport): void {
     check(services, calls)
     const now = this.#now()
     for (const { id, ...said } of services) {
@@ -220,7 +225,7 @@ export class Topology {
     const ledger = this.#history?.ledger
     for (const id of [report.from, report.to]) ledger?.service(id, now)
     if (status === undefined) return void ledger?.call(report, now)
-    const outcome: Outcome = { status, hasFailed: status >= FIRST_ERROR_STATUS, durationMs }
+    const outcome: ReportedOutcome = { status, hasFailed: status >= FIRST_ERROR_STATUS, durationMs }
     const minute = minuteOf(now)
     const tally = edge.tallies.of(minute, this.#writer)
     tally.add(outcome.hasFailed, durationMs)
@@ -241,7 +246,7 @@ export class Topology {
     return this.#db
   }
 
-  #publish(change: Change, isDiagram: boolean): number {
+  #publish(change: GraphChange, isDiagram: boolean): number {
     const services = change.services && withNodes({ services: change.services, calls: [] }).services
     const bytes = this.#feed.publish('change', (version) => ({ version, ...change, services }))
     if (isDiagram) this.#hub.publish(SEED_TOPIC, { data: 'update', position: this.#feed.version })

@@ -5,11 +5,11 @@ export const MAX_LINES = 100_000
 /** Text of one registration in a file, in characters: more than the largest valid one. */
 export const MAX_LINE_CHARS = 1_048_576
 /** Text of all registrations together, in characters: a document expands to no more than a file may contain. */
-export const MAX_TEXT_CHARS = 33_554_432
+export const MAX_IMPORT_CHARS = 33_554_432
 /** Values of a document that must be parsed at once, which takes one or two tenths of a second. */
 export const MAX_VALUES = 400_000
 /** References, parameters, schemas, servers and secrets that are resolved for one document, counted each time. */
-export const MAX_STEPS = 2_000_000
+export const MAX_OPENAPI_STEPS = 2_000_000
 /** Headers of one operation, in characters. */
 export const MAX_HEADER_CHARS = 65_536
 
@@ -24,8 +24,8 @@ export class Budget {
    */
   step(count = 1): void {
     this.#steps += count
-    if (this.#steps > MAX_STEPS) {
-      const detail = `The document takes more than ${many(MAX_STEPS)} steps to resolve: its paths share too many parameters, schemas, servers or security requirements. Split it by paths.`
+    if (this.#steps > MAX_OPENAPI_STEPS) {
+      const detail = `The document takes more than ${many(MAX_OPENAPI_STEPS)} steps to resolve: its paths share too many parameters, schemas, servers or security requirements. Split it by paths.`
       throw new TooLarge(detail)
     }
   }
@@ -36,7 +36,7 @@ export class Budget {
    */
   text(chars: number): void {
     this.#chars += chars
-    if (this.#chars > MAX_TEXT_CHARS) throw tooMuchText()
+    if (this.#chars > MAX_IMPORT_CHARS) throw tooMuchText()
   }
 }
 
@@ -53,7 +53,7 @@ export function tooManyLines(): TooLarge {
 
 export function tooMuchText(): TooLarge {
   return new TooLarge(
-    `The URLs, headers and bodies exceed ${many(MAX_TEXT_CHARS)} characters in total. Import in parts, or shorten long parameters and headers.`,
+    `The URLs, headers and bodies exceed ${many(MAX_IMPORT_CHARS)} characters in total. Import in parts, or shorten long parameters and headers.`,
   )
 }
 

@@ -1,14 +1,14 @@
 import { Problem } from '../errors.ts'
 import { changedHeaders, hasSameOrigin } from '../streams/registry/changed-headers.ts'
 import { unique } from '../streams/registry/from-registration.ts'
-import { type Change, checkRegistration } from '../streams/registry/registration.ts'
-import { type Fields, isFields, revealed } from './fields.ts'
+import { checkRegistration, type StreamChange } from '../streams/registry/registration.ts'
+import { isFields, type JsonObject, revealed } from './fields.ts'
 import type { Known } from './identity.ts'
 
 /** How a line differs from an existing stream. */
-export interface Changes {
+export interface StreamChanges {
   /** The fields that differ; may be empty. */
-  fields: Change
+  fields: StreamChange
   /** Omitted if it stays the same. */
   start?: boolean
   /** Whether to add a twin. */
@@ -34,9 +34,9 @@ interface Options {
  */
 export function changesTo(
   known: Known,
-  given: Fields,
+  given: JsonObject,
   { tag, headers: values }: Options,
-): Changes | undefined {
+): StreamChanges | undefined {
   const { proxyKey, twinOf, desired, hasTwin } = known
   if (proxyKey !== null) throw new Problem('conflict', 'This stream was created by the proxy.', 'id')
   if (twinOf !== null)
@@ -50,21 +50,21 @@ export function changesTo(
   const different = differing(known, { ...fields, headers })
   // Kept values are read again in the transaction, where nobody can change them.
   if (different.headers !== undefined) different.headers = fields.headers
-  const changes: Changes = { fields: different, twin: twin === true && !hasTwin, droppedHeaders }
+  const changes: StreamChanges = { fields: different, twin: twin === true && !hasTwin, droppedHeaders }
   if (start !== undefined && start !== (desired === 'running')) changes.start = start
   const isSame = Object.keys(changes.fields).length === 0 && !changes.twin && changes.start === undefined
   return isSame ? undefined : changes
 }
 
 /** The headers of a line, with the caller's values for hidden ones that another origin isn't sent. */
-function said(known: Known, given: Fields, values: Headers): Fields {
+function said(known: Known, given: JsonObject, values: Headers): JsonObject {
   const { url, headers } = given
   const isElsewhere = typeof url === 'string' && URL.canParse(url) && !hasSameOrigin(known.url, url)
   return isElsewhere && isFields(headers) ? { ...given, headers: revealed(headers, values) } : given
 }
 
-function differing(known: Known, given: Change): Change {
-  const normal: Change = {
+function differing(known: Known, given: StreamChange): StreamChange {
+  const normal: StreamChange = {
     ...given,
     ...(given.url !== undefined && { url: new URL(given.url).href }),
     ...(given.tags && { tags: unique(given.tags) }),

@@ -2,8 +2,8 @@ import { Readable } from 'node:stream'
 import { CsvError, parse } from 'csv-parse'
 import { Problem } from '../errors.ts'
 import { lineTooLong, MAX_LINE_CHARS, many } from './bounds.ts'
-import { FIELDS, type Field, type Fields, LISTS } from './fields.ts'
-import type { Line } from './lines.ts'
+import { type Field, type JsonObject, LISTS, REGISTRATION_FIELDS } from './fields.ts'
+import type { ImportLine } from './lines.ts'
 
 /** Bytes parsed at a time, so that other work continues in between. */
 const STEP_BYTES = 65_536
@@ -11,7 +11,7 @@ const LIST_SEPARATOR = ';'
 const HEADER_PREFIX = 'header:'
 /** Header columns of an export; beyond it, NDJSON is the better format. */
 export const MAX_HEADER_COLUMNS = 200
-const MAX_COLUMNS = FIELDS.length + MAX_HEADER_COLUMNS
+const MAX_COLUMNS = REGISTRATION_FIELDS.length + MAX_HEADER_COLUMNS
 /** Spreadsheets execute a cell that begins like this; a leading apostrophe makes it text. */
 const FORMULA = /^[=+\-@\t\r']/
 const GUARDED = /^'(?=[=+\-@\t\r'])/
@@ -26,7 +26,7 @@ interface CsvRecord {
  * Parses CSV (RFC 4180, or separated by semicolons or tabs) with field names in its first line.
  * @throws Problem `bad_request` for unbalanced quotes, `invalid_field` for an unknown column
  */
-export async function* csvLines(text: string): AsyncGenerator<Line> {
+export async function* csvLines(text: string): AsyncGenerator<ImportLine> {
   let columns: readonly string[] | undefined
   let countedTwice = 0
   try {
@@ -51,7 +51,7 @@ export function csvHead(headerNames: readonly string[]): string {
 }
 
 /** A stream as a line of CSV. */
-export function csvRow(fields: Fields, headerNames: readonly string[]): string {
+export function csvRow(fields: JsonObject, headerNames: readonly string[]): string {
   const headers = fields.headers as Record<string, string>
   return csvLine(
     columnsFor(headerNames).map((column) => {
@@ -96,7 +96,7 @@ function columnsOf(record: readonly string[]): string[] {
   for (const [index, column] of columns.entries()) {
     const refuse = (detail: string) => new Problem('invalid_field', detail, column.slice(0, 64))
     const isHeader = column.startsWith(HEADER_PREFIX) && column.length > HEADER_PREFIX.length
-    if (!isHeader && (column === 'headers' || !FIELDS.includes(column as Field))) {
+    if (!isHeader && (column === 'headers' || !REGISTRATION_FIELDS.includes(column as Field))) {
       throw refuse(`Unknown column: ${column.slice(0, 64)}. Name header columns header:Name.`)
     }
     if (columns.indexOf(column) !== index) throw refuse(`Duplicate column: ${column.slice(0, 64)}.`)
@@ -104,7 +104,7 @@ function columnsOf(record: readonly string[]): string[] {
   return columns
 }
 
-function lineOf(columns: readonly string[], record: readonly string[], line: number): Line {
+function lineOf(columns: readonly string[], record: readonly string[], line: number): ImportLine {
   if (record.length > columns.length) {
     const detail = `The line has ${record.length} cells, the first line ${columns.length}.`
     return { line, problem: new Problem('invalid_field', detail) }
@@ -168,7 +168,7 @@ function listCell(members: readonly string[]): string {
 }
 
 function columnsFor(headerNames: readonly string[]): string[] {
-  const fields = FIELDS.filter((field) => field !== 'headers')
+  const fields = REGISTRATION_FIELDS.filter((field) => field !== 'headers')
   return [...fields, ...headerNames.map((name) => HEADER_PREFIX + name)]
 }
 

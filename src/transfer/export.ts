@@ -6,7 +6,7 @@ import { Problem } from '../errors.ts'
 import type { Database } from '../storage/storage.ts'
 import type { Stream } from '../streams/ingest/run.ts'
 import { csvHead, csvRow, MAX_HEADER_COLUMNS } from './csv.ts'
-import type { Fields } from './fields.ts'
+import type { JsonObject } from './fields.ts'
 import { knownById } from './identity.ts'
 import { portions } from './portions.ts'
 
@@ -42,7 +42,7 @@ export async function* exportStreams(db: Database, options: ExportOptions): Asyn
 
 interface Writer {
   begin: string
-  row(fields: Fields): string
+  row(fields: JsonObject): string
   between: string
   end: string
 }
@@ -56,7 +56,7 @@ async function writerOf(db: Database, options: ExportOptions): Promise<Writer> {
   return { begin: csvHead(names), row: (fields) => csvRow(fields, names), between: '', end: '' }
 }
 
-async function* pagesOf(db: Database, { tag, secrets }: ExportOptions): AsyncGenerator<Fields[]> {
+async function* pagesOf(db: Database, { tag, secrets }: ExportOptions): AsyncGenerator<JsonObject[]> {
   let after: string | undefined
   for (;;) {
     const page = await db
@@ -76,7 +76,7 @@ async function* pagesOf(db: Database, { tag, secrets }: ExportOptions): AsyncGen
 }
 
 /** A stream as its registration. */
-function fieldsOf(stream: Stream, hasTwin: boolean, secrets: boolean): Fields {
+function fieldsOf(stream: Stream, hasTwin: boolean, secrets: boolean): JsonObject {
   const { id, name, url, kind, intervalMs, silenceMs, method, headers, body, desired } = stream
   const hidden = Object.fromEntries(Object.keys(headers).map((header) => [header, HIDDEN]))
   return {

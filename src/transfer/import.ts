@@ -5,12 +5,12 @@ import { checkRegistration, type Registration } from '../streams/registry/regist
 import type { Streams } from '../streams/registry/streams.ts'
 import { isShared } from '../streams/registry/visibility.ts'
 import { makeTwin } from '../streams/twins/twin.ts'
-import { type Changes, changesTo } from './changes.ts'
+import { changesTo, type StreamChanges } from './changes.ts'
 import { createNew, planNew } from './create.ts'
-import { type Fields, isFields, revealed } from './fields.ts'
+import { isFields, type JsonObject, revealed } from './fields.ts'
 import { comparable, Equals, type Known, knownById } from './identity.ts'
-import { attempt, attemptLater, type Item, type Outcome, pending, report } from './item.ts'
-import { charsOf, type Line, type Lines } from './lines.ts'
+import { attempt, attemptLater, type Item, type LineOutcome, pending, report } from './item.ts'
+import { charsOf, type ImportLine, type Lines } from './lines.ts'
 import { pacer } from './pace.ts'
 import { portions } from './portions.ts'
 
@@ -46,7 +46,7 @@ export async function* importLines(
   deps: ImportDeps,
   lines: Lines,
   options: ImportOptions,
-): AsyncGenerator<Outcome[]> {
+): AsyncGenerator<LineOutcome[]> {
   const context: Context = { ...deps, options, ids: new Set() }
   const planned = new Equals()
   for await (const batch of batchesOf(lines)) {
@@ -63,8 +63,8 @@ interface Context extends ImportDeps {
   ids: Set<string>
 }
 
-async function* batchesOf(lines: Lines): AsyncGenerator<Line[]> {
-  let batch: Line[] = []
+async function* batchesOf(lines: Lines): AsyncGenerator<ImportLine[]> {
+  let batch: ImportLine[] = []
   let [asked, chars] = [0, 0]
   for await (const line of lines) {
     batch.push(line)
@@ -78,8 +78,8 @@ async function* batchesOf(lines: Lines): AsyncGenerator<Line[]> {
   if (batch.length > 0) yield batch
 }
 
-function read({ ids }: Context, { line, value, problem }: Line): Item {
-  const { id, ...given }: Fields = isFields(value) ? value : {}
+function read({ ids }: Context, { line, value, problem }: ImportLine): Item {
+  const { id, ...given }: JsonObject = isFields(value) ? value : {}
   const item: Item = { line, given, url: typeof given.url === 'string' ? given.url : null }
   if (typeof given.name === 'string') item.name = given.name
   attempt(item, () => {
@@ -132,7 +132,7 @@ function refuseId(): never {
 }
 
 function register(item: Item, { tag, defaults, headers }: ImportOptions): void {
-  const said: Fields = { ...defaults, ...item.given }
+  const said: JsonObject = { ...defaults, ...item.given }
   if (isFields(said.headers)) said.headers = reveal(said.headers, headers)
   const { tags = [] } = said
   if (tag !== undefined && Array.isArray(tags)) said.tags = [...new Set([...tags, tag])]
@@ -141,7 +141,7 @@ function register(item: Item, { tag, defaults, headers }: ImportOptions): void {
 }
 
 /** The headers of a new stream, with the caller's values for hidden ones. */
-function reveal(headers: Fields, values: ImportOptions['headers']): Fields {
+function reveal(headers: JsonObject, values: ImportOptions['headers']): JsonObject {
   const shown = revealed(headers, values)
   const hidden = Object.keys(shown).filter((name) => shown[name] === HIDDEN)
   if (hidden.length === 0) return shown
@@ -165,7 +165,11 @@ async function change(streams: Streams, options: ImportOptions, item: Item, know
 }
 
 /** @returns the names of the headers that were dropped */
-async function carryOut(streams: Streams, id: string, { fields, start, twin }: Changes): Promise<string[]> {
+async function carryOut(
+  streams: Streams,
+  id: string,
+  { fields, start, twin }: StreamChanges,
+): Promise<string[]> {
   const isChanged = Object.keys(fields).length > 0
   const droppedHeaders = isChanged ? (await streams.change(id, fields)).droppedHeaders : []
   if (twin) {

@@ -1,11 +1,11 @@
 import { Problem, type ProblemCode } from '../errors.ts'
 import { MAX_URL_CHARS, type Registration } from '../streams/registry/registration.ts'
-import type { Fields } from './fields.ts'
+import type { JsonObject } from './fields.ts'
 
 export const OUTCOMES = ['created', 'unchanged', 'updated', 'failed'] as const
 
 /** The outcome of a line. */
-export interface Outcome {
+export interface LineOutcome {
   line: number
   outcome: (typeof OUTCOMES)[number]
   /** Omitted if there is no stream: for a failed line without an ID, or a dry run that would create one. */
@@ -21,7 +21,7 @@ export interface Outcome {
 /** A line in progress. */
 export interface Item {
   line: number
-  given: Fields
+  given: JsonObject
   url: string | null
   name?: string
   id?: string
@@ -29,7 +29,7 @@ export interface Item {
   registration?: Registration
   droppedHeaders?: string[]
   /** Set at the end. */
-  outcome?: Outcome['outcome']
+  outcome?: LineOutcome['outcome']
   problem?: Problem
 }
 export type NewItem = Item & { registration: Registration }
@@ -37,7 +37,7 @@ export type NewItem = Item & { registration: Registration }
 /** Characters shown of a URL or name: a failed line may have any. */
 const MAX_TOLD_CHARS = MAX_URL_CHARS
 
-export function report(item: Item): Outcome {
+export function report(item: Item): LineOutcome {
   const { line, outcome = 'failed', id, url, name, droppedHeaders = [], problem } = item
   const { code, detail, field } = problem ?? {}
   return {

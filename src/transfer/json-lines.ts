@@ -1,6 +1,6 @@
 import { Problem } from '../errors.ts'
 import { lineTooLong, MAX_LINE_CHARS, MAX_VALUES, tooManyValues } from './bounds.ts'
-import type { Line } from './lines.ts'
+import type { ImportLine } from './lines.ts'
 import { pacer } from './pace.ts'
 
 /** Characters between two checks of the clock. */
@@ -9,7 +9,7 @@ const [QUOTE, COMMA, BACKSLASH] = [0x22, 0x2c, 0x5c]
 const [OPEN_LIST, CLOSE_LIST, OPEN_OBJECT, CLOSE_OBJECT] = [0x5b, 0x5d, 0x7b, 0x7d]
 
 /** Each line of NDJSON that isn't blank. */
-export async function* ndjsonLines(text: string): AsyncGenerator<Line> {
+export async function* ndjsonLines(text: string): AsyncGenerator<ImportLine> {
   const rest = pacer()
   let line = 0
   for (let from = 0; from < text.length; ) {
@@ -32,7 +32,7 @@ export async function* ndjsonLines(text: string): AsyncGenerator<Line> {
  * @param end what follows the array
  * @throws Problem `invalid_json` if the text isn't JSON
  */
-export async function* membersOf(text: string, from: number, end: RegExp): AsyncGenerator<Line> {
+export async function* membersOf(text: string, from: number, end: RegExp): AsyncGenerator<ImportLine> {
   let [begin, line] = [from, 0]
   for await (const at of separatorsOf(text, from)) {
     const isLast = text.charCodeAt(at) === CLOSE_LIST
@@ -55,7 +55,7 @@ export async function* membersOf(text: string, from: number, end: RegExp): Async
  */
 export async function parseWhole(text: string): Promise<unknown> {
   if (await hasTooManyValues(text)) throw tooManyValues()
-  return parseJson(text)
+  return requireJson(text)
 }
 
 /** Whether a JSON text has too many values to be parsed at once. */
@@ -75,7 +75,7 @@ export async function hasTooManyValues(text: string): Promise<boolean> {
 }
 
 /** @throws Problem `invalid_json` */
-export function parseJson(text: string): unknown {
+export function requireJson(text: string): unknown {
   try {
     return JSON.parse(text)
   } catch (error) {
@@ -83,17 +83,17 @@ export function parseJson(text: string): unknown {
   }
 }
 
-function parsedLine(text: string, line: number): Line {
+function parsedLine(text: string, line: number): ImportLine {
   try {
-    return { line, value: parseJson(text) }
+    return { line, value: requireJson(text) }
   } catch (problem) {
     return { line, problem: problem as Problem }
   }
 }
 
-function memberOf(text: string, from: number, to: number, line: number): Line {
+function memberOf(text: string, from: number, to: number, line: number): ImportLine {
   if (to - from > MAX_LINE_CHARS) return { line, problem: lineTooLong() }
-  return { line, value: parseJson(text.slice(from, to)) }
+  return { line, value: requireJson(text.slice(from, to)) }
 }
 
 /** The ends of an array's members: at each comma, and at the closing bracket. */

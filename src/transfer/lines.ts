@@ -1,9 +1,9 @@
 import { HIDDEN } from '../core/hidden.ts'
 import { Problem } from '../errors.ts'
 import {
+  MAX_IMPORT_CHARS,
   MAX_LINE_CHARS,
   MAX_LINES,
-  MAX_TEXT_CHARS,
   MAX_VALUES,
   tooManyLines,
   tooManyValues,
@@ -19,7 +19,7 @@ export const FORMATS = ['json', 'ndjson', 'csv', 'openapi'] as const
 export type Format = (typeof FORMATS)[number]
 
 /** One unchecked registration of a file. */
-export interface Line {
+export interface ImportLine {
   /** From 1: the line of the text, the member of the array, or the operation of the OpenAPI document. */
   line: number
   /** The registration, of any type; omitted if `problem` says why there is none. */
@@ -44,13 +44,13 @@ export function formatOf(text: string, contentType: string | null): Format {
 }
 
 /** The registrations of a file, created on demand. Iterating again starts over. */
-export type Lines = Iterable<Line> | AsyncIterable<Line>
+export type Lines = Iterable<ImportLine> | AsyncIterable<ImportLine>
 
 /**
  * The registrations of a file, once it is known to be readable and within its bounds.
  * @throws Problem `invalid_json`, `bad_request` if the file can't be read, `too_large`
  */
-export async function readLines(text: string, format: Format, options: OpenApiOptions): Promise<Lines> {
+export async function readImportLines(text: string, format: Format, options: OpenApiOptions): Promise<Lines> {
   const begin = await READERS[format](text, options)
   const lines = { [Symbol.asyncIterator]: begin }
   await check(lines, options.headers)
@@ -58,7 +58,7 @@ export async function readLines(text: string, format: Format, options: OpenApiOp
 }
 
 /** The length of a line's long texts; a hidden header counts as long as the longest value that the caller set. */
-export function charsOf({ value }: Line, hiddenChars = 0): number {
+export function charsOf({ value }: ImportLine, hiddenChars = 0): number {
   if (!isFields(value)) return 0
   const { url, body, headers } = value
   const own = isFields(headers) ? Object.entries(headers) : []
@@ -71,7 +71,7 @@ function lengthOf(text: unknown): number {
 }
 
 /** Starts reading a file; can be called again. */
-type Begin = () => AsyncGenerator<Line>
+type Begin = () => AsyncGenerator<ImportLine>
 type Headers = OpenApiOptions['headers']
 
 const READERS: Record<Format, (text: string, options: OpenApiOptions) => Begin | Promise<Begin>> = {
@@ -85,13 +85,13 @@ const READERS: Record<Format, (text: string, options: OpenApiOptions) => Begin |
 const LIST = /^\s*(\[|\{\s*"streams"\s*:\s*\[)/
 
 /** @throws Problem `too_large` if there are too many lines, or too much text in total */
-async function check(lines: AsyncIterable<Line>, headers: Headers): Promise<void> {
+async function check(lines: AsyncIterable<ImportLine>, headers: Headers): Promise<void> {
   const hiddenChars = Math.max(0, ...Object.values(headers).map(lengthOf))
   let [count, chars] = [0, 0]
   for await (const line of lines) {
     if (++count > MAX_LINES) throw tooManyLines()
     chars += charsOf(line, hiddenChars)
-    if (chars > MAX_TEXT_CHARS) throw tooMuchText()
+    if (chars > MAX_IMPORT_CHARS) throw tooMuchText()
   }
 }
 
@@ -127,7 +127,7 @@ async function readJson(text: string, options: OpenApiOptions): Promise<Begin> {
   throw new Problem('invalid_json', 'Expected an array of registrations, or {"streams": […]}.')
 }
 
-async function* numbered(list: readonly unknown[]): AsyncGenerator<Line> {
+async function* numbered(list: readonly unknown[]): AsyncGenerator<ImportLine> {
   for (const [index, value] of list.entries()) yield { line: index + 1, value }
 }
 

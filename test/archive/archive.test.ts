@@ -2,9 +2,9 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'bun:tes
 import { gunzipSync } from 'node:zlib'
 import { archiveDays, archives, bases } from '../../drizzle/schema.ts'
 import { mayDrop } from '../../src/archive/days.ts'
-import { entryLine } from '../../src/archive/format.ts'
+import { archiveLine } from '../../src/archive/format.ts'
 import { versionsWith } from '../../src/archive/read-through.ts'
-import type { Span } from '../../src/archive/reader.ts'
+import type { EntrySpan } from '../../src/archive/reader.ts'
 import { canonicalJson } from '../../src/core/documents/document.ts'
 import { documentOf, versionAt } from '../../src/streams/documents/documents.ts'
 import { versionMarks, type Zoom } from '../../src/streams/documents/version-marks.ts'
@@ -77,7 +77,7 @@ describe.each(SETUPS.filter(({ name }) => name !== 'Postgres with Redis'))('on $
         ])
         expect(sha256).toBe(new Bun.CryptoHasher('sha256').update(object).digest('hex'))
         expect(snapshotSeq).toBe(log.findLast(({ kind }) => kind === 'snapshot')?.seq ?? null)
-        expect(gunzipSync(object).toString()).toBe(log.map((entry) => `${entryLine(entry)}\n`).join(''))
+        expect(gunzipSync(object).toString()).toBe(log.map((entry) => `${archiveLine(entry)}\n`).join(''))
       }
       const report = await archive.report()
       const bytes = kept.reduce((sum, row) => sum + row.bytes, 0)
@@ -111,14 +111,14 @@ describe.each(SETUPS.filter(({ name }) => name !== 'Postgres with Redis'))('on $
       const before = await bench.log(id)
       const reader = bench.archive(s3.environment).reader
       await bench.archive(s3.environment).run(never)
-      const read = async (span: Span) => Array.fromAsync(reader.entries(id, span))
+      const read = async (span: EntrySpan) => Array.fromAsync(reader.entries(id, span))
       expect(await read({})).toEqual([])
       await bench.drop(DAYS[0])
       const first = before.filter((entry) => dayOf(entry) === DAYS[0])
       expect(await read({})).toEqual(first)
       await bench.drop(DAYS[1])
       expect(await bench.log(id)).toEqual([])
-      expect((await read({})).map(entryLine)).toEqual(before.map(entryLine))
+      expect((await read({})).map(archiveLine)).toEqual(before.map(archiveLine))
       for (let round = 0; round < 60; round++) {
         const [a, b] = [integer(random, 900), integer(random, 900)].sort((x, y) => x - y) as [number, number]
         const [from, to] = round % 2 === 0 ? [a, b] : [undefined, undefined]

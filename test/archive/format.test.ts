@@ -1,7 +1,7 @@
 import { expect, test } from 'bun:test'
 import { gunzipSync } from 'node:zlib'
 import { BlockCache } from '../../src/archive/block-cache.ts'
-import { entryLine, lineEntry, Packer, unpackBlock } from '../../src/archive/format.ts'
+import { archiveLine, EntryPacker, lineEntry, unpackBlock } from '../../src/archive/format.ts'
 import { mergeBySeq } from '../../src/archive/merge.ts'
 import { type Entry, storable } from '../../src/streams/recording/entry.ts'
 import { integer, seeded } from '../core/seeded.ts'
@@ -23,7 +23,7 @@ async function* each<T>(items: readonly T[]): AsyncGenerator<T> {
 
 test('an entry is read back from its line, character for character', () => {
   for (const entry of entries) {
-    const line = entryLine(entry)
+    const line = archiveLine(entry)
     expect(line).not.toMatch(/[\r\n]/)
     // What other programs read is JSON, and says the same.
     expect(JSON.parse(line)).toMatchObject({ seq: entry.seq, kind: entry.kind })
@@ -50,7 +50,7 @@ test.each([
   ['[\r\n1]', '[  1]'],
 ])('the JSON %p is made readable if necessary, and kept as stored', (data, readable) => {
   const entry = { ...(entries[0] as Entry), kind: 'patch', data } as const
-  const line = entryLine(entry)
+  const line = archiveLine(entry)
   expect(line.endsWith(`,"data":${readable ?? data}}`)).toBe(true)
   expect(JSON.parse(line).dataText).toBe(readable && data)
   expect(lineEntry(line)).toEqual(entry)
@@ -58,7 +58,7 @@ test.each([
 
 test('an object is a gzip file of all lines, and each block one of some lines', async () => {
   const large = entries.map((entry) => ({ ...entry, event: 'e'.repeat(integer(random, 4_000)) }))
-  const packer = new Packer()
+  const packer = new EntryPacker()
   expect(packer.packed()).toBeUndefined()
   const chunks = await Array.fromAsync(packer.pack(each(large)))
   const object = Buffer.concat(chunks)
@@ -66,7 +66,7 @@ test('an object is a gzip file of all lines, and each block one of some lines', 
   // Not Bun's own, which reads the first member alone.
   const text = gunzipSync(object).toString()
   expect(text.length).toBeGreaterThan(3_000_000)
-  expect(text).toBe(large.map((e) => `${entryLine(e)}\n`).join(''))
+  expect(text).toBe(large.map((e) => `${archiveLine(e)}\n`).join(''))
   expect(packed).toMatchObject({ bytes: object.length, entries: 2_000, firstSeq: 1, lastSeq: 2_000 })
   expect(packed?.sha256).toBe(new Bun.CryptoHasher('sha256').update(object).digest('hex'))
   const blocks = packed?.blocks ?? []
@@ -88,7 +88,7 @@ test('an object is a gzip file of all lines, and each block one of some lines', 
 })
 
 test('a line larger than a block is a block of its own', async () => {
-  const packer = new Packer()
+  const packer = new EntryPacker()
   const sizes = [10, 3_000_000, 10, 10]
   const some = sizes.map((size, index) => ({ ...(entries[index] as Entry), event: 'e'.repeat(size) }))
   await Array.fromAsync(packer.pack(each(some)))

@@ -1,4 +1,4 @@
-import { ACCESS, type Access } from '../../src/auth/access.ts'
+import { ACCESS, type RouteAccess } from '../../src/auth/access.ts'
 import { bodyOf, type RawAnswer, type RawRequest, sendRaw } from '../support/raw.ts'
 
 export const SCOPES = ['read', 'operate', 'admin'] as const
@@ -9,7 +9,7 @@ export const WHO: readonly Who[] = ['nobody', ...SCOPES]
 /** A route as it can be asked for. */
 export interface Asked {
   name: string
-  access: Access
+  access: RouteAccess
   method: string
   path: string
 }
@@ -47,7 +47,7 @@ export function allRoutes(): Asked[] {
 }
 
 /** Whether somebody may use a route. */
-export function mayUse(who: Who, access: Access): boolean {
+export function mayUse(who: Who, access: RouteAccess): boolean {
   if (access === 'open') return true
   return who !== 'nobody' && SCOPES.indexOf(who) >= SCOPES.indexOf(access)
 }
@@ -61,7 +61,7 @@ export function judged(answer: RawAnswer): 'let in' | 'unknown' | 'forbidden' | 
 }
 
 /** What must become of a request for a route. */
-export function expected(who: Who, access: Access): ReturnType<typeof judged> {
+export function expected(who: Who, access: RouteAccess): ReturnType<typeof judged> {
   if (mayUse(who, access)) return 'let in'
   return who === 'nobody' ? 'unknown' : 'forbidden'
 }

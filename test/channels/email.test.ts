@@ -2,7 +2,7 @@ import { afterEach, expect, test } from 'bun:test'
 import { type AddressInfo, createServer, type Server } from 'node:net'
 import { SMTPServer, type SMTPServerOptions } from 'smtp-server'
 import { masked, type Sending, type SendTools } from '../../src/channels/kind.ts'
-import { kindOf } from '../../src/channels/kinds.ts'
+import { channelKindOf } from '../../src/channels/kinds.ts'
 import { storedMessage } from '../../src/channels/message.ts'
 import { configOf } from '../../src/channels/registration.ts'
 import { Egress } from '../../src/net/egress.ts'
@@ -64,7 +64,7 @@ async function send(
   signal = AbortSignal.timeout(20_000),
   title = 'Prices is stalled',
 ) {
-  const kind = kindOf('email')
+  const kind = channelKindOf('email')
   if (kind === undefined) throw new Error('no e-mail')
   const egress = new Egress({ allowHosts: ['127.0.0.1'], isOpen: false, lookup: async () => ['127.0.0.1'] })
   const checked = configOf(kind, {

@@ -3,8 +3,13 @@ import { createHmac } from 'node:crypto'
 import { Webhook } from 'standardwebhooks'
 import type { Sending, SendTools } from '../../src/channels/kind.ts'
 import { masked } from '../../src/channels/kind.ts'
-import { KINDS, kindOf } from '../../src/channels/kinds.ts'
-import { MAX_TEXT_CHARS, MAX_TITLE_CHARS, type Message, storedMessage } from '../../src/channels/message.ts'
+import { CHANNEL_KINDS, channelKindOf } from '../../src/channels/kinds.ts'
+import {
+  MAX_MESSAGE_CHARS,
+  MAX_TITLE_CHARS,
+  type Message,
+  storedMessage,
+} from '../../src/channels/message.ts'
 import { configOf, knownKind } from '../../src/channels/registration.ts'
 import { Problem } from '../../src/errors.ts'
 import { Egress } from '../../src/net/egress.ts'
@@ -33,7 +38,7 @@ const BASE: Message = {
 const HOSTILE = '@everyone <@123> <!channel> [pay](https://evil.test) *b* `c` ||d|| \u202egnp.exe </b>&\n# h'
 const LONG: Partial<Message> = {
   title: '<&>'.repeat(MAX_TITLE_CHARS),
-  text: '<&>é😀'.repeat(MAX_TEXT_CHARS),
+  text: '<&>é😀'.repeat(MAX_MESSAGE_CHARS),
   streams: Array.from({ length: 500 }, (_, index) => ({
     id: `${index}`,
     name: `${HOSTILE}${index}`,
@@ -47,7 +52,7 @@ async function send(
   message: Partial<Message> = {},
   at = new Date(),
 ): Promise<Sending> {
-  const kind = kindOf(name)
+  const kind = channelKindOf(name)
   if (kind === undefined) throw new Error(`no kind ${name}`)
   const tools: SendTools = {
     id: ID,
@@ -101,7 +106,7 @@ test('a signature is the HMAC that Standard Webhooks defines, for secrets with a
 })
 
 test('a changed secret keeps signing next to the new one until removed', () => {
-  const kind = kindOf('webhook')
+  const kind = channelKindOf('webhook')
   if (kind === undefined) throw new Error('no webhook')
   const next = `whsec_${Buffer.alloc(24, 7).toString('base64')}`
   const before = configOf(kind, { url: 'https://hooks.test/1', secret: SECRET })
@@ -240,7 +245,7 @@ const WRONG: [string, Record<string, unknown>, string][] = [
 ]
 
 test.each(WRONG)('%s refuses %j at %s', (name, config, field) => {
-  const kind = kindOf(name)
+  const kind = channelKindOf(name)
   if (kind === undefined) throw new Error(`no kind ${name}`)
   let thrown: unknown
   try {
@@ -254,7 +259,7 @@ test.each(WRONG)('%s refuses %j at %s', (name, config, field) => {
 })
 
 test('every field of every kind has a title, and every secret is a field', () => {
-  for (const { schema, secrets } of KINDS) {
+  for (const { schema, secrets } of CHANNEL_KINDS) {
     for (const field of Object.values(schema.properties)) expect(field.title).toBeString()
     expect(Object.keys(schema.properties)).toEqual(expect.arrayContaining([...secrets]))
   }

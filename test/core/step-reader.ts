@@ -1,6 +1,6 @@
 import type { Json } from '../../src/core/documents/document.ts'
 import { parseJson } from '../../src/core/documents/json.ts'
-import { afterKeyframe, type Step } from '../../src/streams/ingest/follow-document.ts'
+import { afterKeyframe, type DocumentStep } from '../../src/streams/ingest/follow-document.ts'
 import type { Followed } from '../../src/streams/ingest/run.ts'
 import { applyByTheBook } from './rfc6902.ts'
 
@@ -13,7 +13,7 @@ export class StepReader {
   readonly kinds: string[] = []
 
   /** @returns what the stream goes on from */
-  read({ kind, changed, data, keyframe, followed }: Step): Followed {
+  read({ kind, changed, data, keyframe, followed }: DocumentStep): Followed {
     if (data !== undefined) {
       if (kind === 'snapshot') this.#begin(data)
       else {

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'bun:test'
 import { eq } from 'drizzle-orm'
 import { channels, streams } from '../../drizzle/schema.ts'
-import { acknowledge, timelineOf } from '../../src/incidents/read.ts'
+import { acknowledge, incidentTimelineOf } from '../../src/incidents/read.ts'
 import { isSkipped, type OpenSetup, SETUPS } from '../support/setups.ts'
 import { openWorld, REMIND_MS, type World } from './support.ts'
 
@@ -177,7 +177,7 @@ describe.each(SETUPS)('on $name', (setup) => {
       await world.set([id], 'dead')
       await world.look(6)
       const [incident] = await world.incidents()
-      const timeline = await timelineOf(world.db, incident as never)
+      const timeline = await incidentTimelineOf(world.db, incident as never)
       expect(timeline[1]).toMatchObject({ kind: 'told', note: 'No channel is responsible.' })
       await world.channel('late')
       world.now += REMIND_MS

@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test'
-import { addressOf, noteAddress, siteOf } from '../../src/limits/address.ts'
+import { clientAddressOf, noteAddress, siteOf } from '../../src/limits/address.ts'
 
 /** What a request is taken to come from. */
 function from(peer: string, forwarded: string | undefined, proxies: string[]): string | undefined {
@@ -7,7 +7,7 @@ function from(peer: string, forwarded: string | undefined, proxies: string[]): s
   const request = new Request('http://localhost/', { headers })
   const requestIP = () => ({ address: peer, port: 1, family: 'IPv4' as const })
   noteAddress(request, { requestIP }, proxies)
-  return addressOf(request)
+  return clientAddressOf(request)
 }
 
 test.each([

@@ -5,9 +5,9 @@ import { DAY_MS } from '../../src/core/time.ts'
 import { rollUp } from '../../src/retention/roll-up.ts'
 import { makePartitions } from '../../src/storage/partitions.ts'
 import {
+  type MeasureScope,
   polledStepsOf,
   polledSumsOf,
-  type Scope,
   stepsOf,
   sumsOf,
   type Window,
@@ -80,7 +80,7 @@ describe.each(SETUPS)('on $name', (setup) => {
         { from: new Date(NOON - DAY_MS), to: new Date(NOON + 2 * DAY_MS) },
         { from: new Date(NOON + 100_000), to: new Date(NOON + 7 * HOUR_MS + 300_000) },
       ]
-      const told = (scope: Scope) =>
+      const told = (scope: MeasureScope) =>
         Promise.all(
           windows.flatMap((window) => [
             sumsOf(kept.storage.db, scope, window),

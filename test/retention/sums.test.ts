@@ -10,9 +10,9 @@ import {
   connectionsOf,
   hourOfWeek,
   lastChange,
+  type MeasureScope,
   polledStepsOf,
   polledSumsOf,
-  type Scope,
   stepsOf,
   sumsOf,
   type Window,
@@ -88,7 +88,7 @@ describe.each(SETUPS)('on $name', (setup) => {
       'within an hour': { from: new Date(NOON + 600_000), to: new Date(NOON + 1_200_000) },
       recent: { from: new Date(NOON + (DAYS - 1) * DAY_MS + 60_000), to: new Date(NOON + DAYS * DAY_MS) },
     }
-    const scopes = (): Scope[] => ['fleet', { streamId: ids[1] as string }]
+    const scopes = (): MeasureScope[] => ['fleet', { streamId: ids[1] as string }]
 
     async function everything(window: Window) {
       const { db } = kept.storage

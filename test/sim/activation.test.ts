@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test'
-import type { World } from '../../src/sim/world.ts'
+import type { SimWorld } from '../../src/sim/world.ts'
 import {
   activate,
   deadUrl,
@@ -38,7 +38,7 @@ test('a leaf shows its color before it waits, and white only after', async () =>
   await using weir = stubWeir()
   const leave = Promise.withResolvers<void>()
   const world = hurriedWorld()
-  const held: World = {
+  const held: SimWorld = {
     ...world,
     sleep: (ms, signal) => (ms === 777 ? leave.promise : world.sleep(ms, signal)),
   }

@@ -1,6 +1,6 @@
 import { expect, test } from 'bun:test'
 import { FaultHolder } from '../../src/sim/faults/faults.ts'
-import type { Quantiles } from '../../src/sim/graph/graph.ts'
+import type { Distribution } from '../../src/sim/graph/graph.ts'
 import { always, valueAt } from '../../src/sim/graph/quantiles.ts'
 import { randomFor, weighted } from '../../src/sim/random.ts'
 import { Behavior, failing } from '../../src/sim/service/behavior.ts'
@@ -9,7 +9,7 @@ import { RateLimiter } from '../../src/sim/service/rate-limiter.ts'
 const SEED = 20_261_122
 
 /** Any ascending three, zeros and equals among them. */
-function anyQuantiles(at: number): Quantiles {
+function anyQuantiles(at: number): Distribution {
   const random = randomFor(SEED, `quantiles ${at}`)
   const value = () => (random() < 0.2 ? 0 : Math.round(10 ** (random() * 5)))
   const [p50 = 0, p90 = 0, p99 = 0] = [value(), value(), value()].toSorted((a, b) => a - b)

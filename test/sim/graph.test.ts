@@ -1,7 +1,7 @@
 import { expect, test } from 'bun:test'
 import { ENTRY, sampleGraph } from '../../src/sim/graph/graph.ts'
 import { PortError } from '../../src/sim/service/service.ts'
-import type { World } from '../../src/sim/world.ts'
+import type { SimWorld } from '../../src/sim/world.ts'
 import { activate, hurriedWorld, recordingServer, seedFor, spec, start, stubWeir, until } from './support.ts'
 
 const EDGES = ['UI-D', 'D-P', 'P-V', 'P-H', 'V-T', 'V-DS', 'V-TM']
@@ -106,7 +106,7 @@ test('closing leaves no timer behind', async () => {
   await using weir = stubWeir()
   const world = hurriedWorld()
   let waiting = 0
-  const counting: World = {
+  const counting: SimWorld = {
     ...world,
     sleep: (ms, signal) => {
       waiting++

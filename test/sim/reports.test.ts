@@ -1,8 +1,8 @@
 import { expect, test } from 'bun:test'
 import { Colors, MAX_WAITING_COLORS } from '../../src/sim/service/colors.ts'
-import { WeirClient } from '../../src/sim/weir/client.ts'
+import { SimClient } from '../../src/sim/weir/client.ts'
 import { ANNOUNCE_EVERY_MS, MAX_WAITING_CALLS, Reports } from '../../src/sim/weir/reports.ts'
-import type { World } from '../../src/sim/world.ts'
+import type { SimWorld } from '../../src/sim/world.ts'
 import {
   activate,
   deadUrl,
@@ -43,7 +43,7 @@ test('a node declares its calls as soon as it learns a name from an address', as
   await using a = stubService('Alpha', () => Response.json({}))
   const world = hurriedWorld()
   const YEAR_MS = 31_536_000_000
-  const later: World = {
+  const later: SimWorld = {
     ...world,
     sleep: (ms, signal) => world.sleep(ms === ANNOUNCE_EVERY_MS ? YEAR_MS : ms, signal),
   }
@@ -178,7 +178,7 @@ test('only the newest waiting colors of a service are kept, and services take tu
 test('colors are limited to a rate', async () => {
   let now = 0
   const sent: string[] = []
-  const world: World = {
+  const world: SimWorld = {
     ...hurriedWorld(),
     now: () => now,
     sleep: async (ms) => {
@@ -202,7 +202,7 @@ test('waiting calls are bounded, and sent in lists that Weir accepts', async () 
   })
   const world = hurriedWorld()
   const closing = new AbortController().signal
-  const client = new WeirClient({ web: weir.url, token: undefined, world, closing })
+  const client = new SimClient({ web: weir.url, token: undefined, world, closing })
   const reports = new Reports({ client, world, closing })
   for (let call = 0; call < MAX_WAITING_CALLS + 700; call++) {
     reports.call({ from: 'a', to: 'b', status: 200, durationMs: 1 })

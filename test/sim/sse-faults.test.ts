@@ -1,13 +1,18 @@
 import { expect, test } from 'bun:test'
 import { encodeMessage } from '../../src/core/sse.ts'
-import { cut, type Frame, type FrameFaultSettings, FrameFaults } from '../../src/sim/faults/sse-faults.ts'
+import {
+  cutFrame,
+  type FrameFaultSettings,
+  FrameFaults,
+  type StreamFrame,
+} from '../../src/sim/faults/sse-faults.ts'
 import { randomFor } from '../../src/sim/random.ts'
 
 const FRAMES = 2_000
 /** A share of so many draws strays less than this from its mean, for any seed but one in a million. */
 const STRAY = 0.055
 
-const frame = (number: number): Frame => ({
+const frame = (number: number): StreamFrame => ({
   bytes: encodeMessage({ id: String(number), data: `number ${number}` }),
   number,
 })
@@ -95,7 +100,7 @@ test('the same seed gives the same result, and faults don’t influence each oth
 test.each([0, 0.5, 0.999999])(
   'a frame cut at %d of its length has at least a byte, and no blank line',
   (place) => {
-    const { bytes } = cut(frame(7), place)
+    const { bytes } = cutFrame(frame(7), place)
     expect(bytes.byteLength).toBeGreaterThan(0)
     expect(new TextDecoder().decode(bytes)).not.toContain('\n\n')
   },

@@ -1,7 +1,7 @@
 import { LOOPBACK, type ServiceSpec } from '../../src/sim/graph/graph.ts'
 import { drawStatus, randomFor } from '../../src/sim/random.ts'
 import { type SimulationOptions, startSimulation } from '../../src/sim/start.ts'
-import { realWorld, type World } from '../../src/sim/world.ts'
+import { realWorld, type SimWorld } from '../../src/sim/world.ts'
 
 /** How long a condition may take to come true before the test gives up on it. */
 const GIVE_UP_MS = 4_000
@@ -19,7 +19,7 @@ export async function until<T>(look: () => T | undefined | false | null): Promis
 }
 
 /** The real world in a hurry; what it would tell a person stands in `lines`. */
-export function hurriedWorld(): World & { lines: string[] } {
+export function hurriedWorld(): SimWorld & { lines: string[] } {
   const lines: string[] = []
   return {
     ...realWorld,
@@ -32,7 +32,7 @@ export function hurriedWorld(): World & { lines: string[] } {
 /** Starts services with every setting at a quiet default; they close with the test's scope. */
 export async function start(
   options: Partial<SimulationOptions> & Pick<SimulationOptions, 'services' | 'web'>,
-  world: World = hurriedWorld(),
+  world: SimWorld = hurriedWorld(),
 ) {
   const simulation = await startSimulation({ seed: 1, register: false, ...options }, world)
   const first = simulation.services[0]

@@ -2,7 +2,7 @@ import { expect, test } from 'bun:test'
 import type { Traffic } from '../../src/sim/graph/graph.ts'
 import { randomFor } from '../../src/sim/random.ts'
 import { TrafficControl, waits } from '../../src/sim/traffic.ts'
-import type { World } from '../../src/sim/world.ts'
+import type { SimWorld } from '../../src/sim/world.ts'
 import { deadUrl, recordingServer, spec, start, until } from './support.ts'
 
 const SEED = 20_261_122
@@ -15,7 +15,7 @@ function heldWorld(answer: () => Promise<Response> = async () => new Response())
   let sleepers: { at: number; wake: () => void }[] = []
   const sent: { url: string; at: number }[] = []
   let sleeps = 0
-  const world: World = {
+  const world: SimWorld = {
     now: () => now,
     log: () => {},
     sleep: (ms, signal) =>

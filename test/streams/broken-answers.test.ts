@@ -1,6 +1,6 @@
 import { afterAll, expect, test } from 'bun:test'
 import { createServer } from 'node:net'
-import { ask, expectOk } from '../../src/streams/ingest/upstream.ts'
+import { askUpstream, expectOk } from '../../src/streams/ingest/upstream.ts'
 import { findKind } from '../../src/streams/registry/probe.ts'
 
 const LIMITS = { requestTimeoutMs: 5_000, maxBodyBytes: 1_000_000 }
@@ -28,7 +28,7 @@ function streamAt(path: string) {
 
 /** Late enough for the body to have failed. */
 async function asked(path: string) {
-  const answer = await ask(streamAt(path), {}, LIMITS, new AbortController().signal)
+  const answer = await askUpstream(streamAt(path), {}, LIMITS, new AbortController().signal)
   await answer.response.body?.pipeTo(new WritableStream()).catch(() => {})
   return answer
 }

@@ -7,7 +7,12 @@ import {
   type PatchOperation,
 } from '../../src/core/documents/document.ts'
 import { parseJson, stringifyJson } from '../../src/core/documents/json.ts'
-import { advance, advanceByPatch, rebuild, type Step } from '../../src/streams/ingest/follow-document.ts'
+import {
+  advance,
+  advanceByPatch,
+  type DocumentStep,
+  rebuild,
+} from '../../src/streams/ingest/follow-document.ts'
 import type { Followed } from '../../src/streams/ingest/run.ts'
 import { INHERITED_KEYS, ODD_KEYS, RandomDocuments } from '../core/random-documents.ts'
 import { seeded } from '../core/seeded.ts'
@@ -73,7 +78,7 @@ test('snapshot and patches rebuild any document with its hash', () => {
   }
 })
 
-function checkSizes({ kind, data = '', patchBytes, snapshotBytes = 0 }: Step, document: Json): void {
+function checkSizes({ kind, data = '', patchBytes, snapshotBytes = 0 }: DocumentStep, document: Json): void {
   expect(snapshotBytes).toBe(bytes(document))
   if (kind === 'snapshot') {
     expect(Buffer.byteLength(data)).toBe(snapshotBytes)

@@ -2,12 +2,17 @@ import { afterAll, expect, test } from 'bun:test'
 import { diff } from '../../src/core/documents/diff.ts'
 import { hashDocument, type Json } from '../../src/core/documents/document.ts'
 import { parseJson, stringifyJson } from '../../src/core/documents/json.ts'
-import { advance, advanceByPatch, rebuild, type Step } from '../../src/streams/ingest/follow-document.ts'
+import {
+  advance,
+  advanceByPatch,
+  type DocumentStep,
+  rebuild,
+} from '../../src/streams/ingest/follow-document.ts'
 import type { Followed, FollowedText } from '../../src/streams/ingest/run.ts'
 import { LARGE_CHARS, LargeDocuments } from '../../src/streams/large/documents.ts'
 import { DocumentFollower } from '../../src/streams/large/follower.ts'
 import { asText, type Job } from '../../src/streams/large/jobs.ts'
-import type { Said, WorkerLike } from '../../src/streams/large/pool.ts'
+import type { WorkerLike, WorkerMessage } from '../../src/streams/large/pool.ts'
 import { newStream } from '../../src/streams/registry/new-stream.ts'
 import { INHERITED_KEYS, ODD_KEYS, RandomDocuments } from '../core/random-documents.ts'
 import { integer, seeded } from '../core/seeded.ts'
@@ -20,7 +25,7 @@ const NEVER = new AbortController().signal
 const WHOLE = { payload: { pointer: [], ignored: [] }, arrayKeys: [] }
 const bytesOf = (document: Json) => new TextEncoder().encode(stringifyJson(document))
 /** A step with the hash of the document in its place: its members may be held in another order. */
-function told({ followed, ...step }: Step<Followed | FollowedText>) {
+function told({ followed, ...step }: DocumentStep<Followed | FollowedText>) {
   const { text, ...standing } = asText(followed)
   return { ...step, standing, document: hashDocument(parseJson(text)) }
 }
@@ -35,7 +40,7 @@ test('a worker gives the same result as the main thread, byte for byte', async (
     const step = advance(here, read, [])
     const answer = await large.advance(there, bytesOf(document), WHOLE, NEVER)
     expect(answer).not.toHaveProperty('code')
-    const same = answer as Step<FollowedText>
+    const same = answer as DocumentStep<FollowedText>
     expect(told(same)).toEqual(told(step))
     there = same.followed
     here = { ...step.followed, document: parseJson(there.text) }
@@ -54,7 +59,7 @@ test('a worker applies the same patches, to the same byte', async () => {
     const isStored = random() < 0.9
     const step = advanceByPatch(here, parseJson(text) as never, text, isStored)
     const bounds = { maxBytes: 1_000_000, isStored }
-    const answer = (await large.advanceByPatch(there, text, bounds, NEVER)) as Step<FollowedText>
+    const answer = (await large.advanceByPatch(there, text, bounds, NEVER)) as DocumentStep<FollowedText>
     expect(told(answer)).toEqual(told(step))
     there = answer.followed
     here = { ...step.followed, document: parseJson(there.text) }
@@ -119,7 +124,7 @@ test('documents that are or become small are compared without a worker', async (
     large: refusing(),
   })
   const next = async (last: Followed | FollowedText | undefined, document: Json) =>
-    (await follower.advance(last, { bytes: bytesOf(document), text: undefined }, NEVER)) as Step
+    (await follower.advance(last, { bytes: bytesOf(document), text: undefined }, NEVER)) as DocumentStep
   const first = await next(undefined, { n: 1, text: 'x'.repeat(100) })
   const second = await next(asText(first.followed), { n: 2, text: 'x'.repeat(100) })
   expect([first.kind, second.kind]).toEqual(['snapshot', 'patch'])
@@ -131,10 +136,10 @@ test('small documents that are hard to compare go to a worker, with the same res
   expect(stringifyJson(from).length).toBeLessThan(LARGE_CHARS)
   const follower = new DocumentFollower(newStream({ url: 'http://a.test/', kind: 'poll' }), { large })
   const first = await follower.advance(undefined, { bytes: bytesOf(from), text: undefined }, NEVER)
-  const last = (first as Step).followed
+  const last = (first as DocumentStep).followed
   const second = await follower.advance(last, { bytes: bytesOf(to), text: undefined }, NEVER)
-  expect(told(second as Step<FollowedText>)).toEqual(told(advance(last, to, [])))
-  expect((second as Step<FollowedText>).followed).toHaveProperty('text')
+  expect(told(second as DocumentStep<FollowedText>)).toEqual(told(advance(last, to, [])))
+  expect((second as DocumentStep<FollowedText>).followed).toHaveProperty('text')
 })
 
 test('a worker that misses its deadline with the comparison leaves a snapshot, and is replaced', async () => {
@@ -152,7 +157,12 @@ test('a worker that misses its deadline with the comparison leaves a snapshot, a
     followed: { text: '[2]', hash: 'h', patches: 0, patchBytes: 0 },
   })
   expect(workers.states).toEqual(['ended'])
-  const unchanged = await documents.advance((step as Step<FollowedText>).followed, bytesOf([2]), WHOLE, NEVER)
+  const unchanged = await documents.advance(
+    (step as DocumentStep<FollowedText>).followed,
+    bytesOf([2]),
+    WHOLE,
+    NEVER,
+  )
   expect(unchanged).toMatchObject({ changed: false })
   expect(workers.states).toEqual(['ended', 'there'])
   documents.close()
@@ -226,9 +236,9 @@ class FakeWorkers {
   readonly jobs: Job[] = []
   readonly states: ('there' | 'ended')[] = []
   readonly #workers: WorkerLike[] = []
-  readonly #scripts: Said[][]
+  readonly #scripts: WorkerMessage[][]
 
-  constructor(scripts: Said[][]) {
+  constructor(scripts: WorkerMessage[][]) {
     this.#scripts = scripts
   }
 
@@ -249,7 +259,7 @@ class FakeWorkers {
     return worker
   }
 
-  say(at: number, ...said: Said[]): void {
+  say(at: number, ...said: WorkerMessage[]): void {
     for (const data of said) this.#workers[at]?.onmessage?.(new MessageEvent('message', { data }))
   }
 }

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'bun:test'
 import { Problem } from '../../src/errors.ts'
 import { Egress } from '../../src/net/egress.ts'
-import type { Fetch } from '../../src/streams/ingest/upstream.ts'
+import type { UpstreamFetch } from '../../src/streams/ingest/upstream.ts'
 import { type Looked, Looks } from '../../src/streams/preview/preview.ts'
 import { until } from '../support/until.ts'
 import { Feed, startUpstream, type Upstream } from '../support/upstream.ts'
@@ -33,7 +33,7 @@ async function look(body: Record<string, unknown>): Promise<Answer> {
 }
 
 /** Looks without a Weir around it. */
-function lookBy(fetch: Fetch, url: string, signal = new AbortController().signal): Promise<Looked> {
+function lookBy(fetch: UpstreamFetch, url: string, signal = new AbortController().signal): Promise<Looked> {
   return new Looks({ limits: LIMITS, fetch }).look({ url, method: 'GET', headers: {}, body: null }, signal)
 }
 
@@ -144,7 +144,7 @@ test.each<[what: string, answer: () => Response, code: string, next: RegExp]>([
   ],
 ])('%s is reported with what to do next', async (_what, answer, code, next) => {
   const url = upstream.on('/trouble', () => answer())
-  const found = await lookBy(globalThis.fetch as Fetch, url)
+  const found = await lookBy(globalThis.fetch as UpstreamFetch, url)
   expect(found.problem).toMatchObject({ code: code as never, next: expect.stringMatching(next) })
   expect(found.answer).not.toBeNull()
 })
@@ -170,7 +170,7 @@ test('a forbidden target is reported in the same way', async () => {
     code: 'connection_failed',
     next: expect.stringContaining("Weir's machine"),
   })
-  const failing: Fetch = async () => {
+  const failing: UpstreamFetch = async () => {
     throw Object.assign(new Error('no'), { code: 'CERT_HAS_EXPIRED' })
   }
   expect((await lookBy(failing, 'https://old.test/')).problem).toMatchObject({
@@ -249,7 +249,7 @@ test('a sample has at most forty lines', async () => {
 
 test('concurrent previews are limited, and an aborted one makes room', async () => {
   const asked: AbortSignal[] = []
-  const hanging: Fetch = (_url, { signal }) =>
+  const hanging: UpstreamFetch = (_url, { signal }) =>
     new Promise((_, reject) => {
       asked.push(signal as AbortSignal)
       if (signal?.aborted) reject(signal.reason)

@@ -13,9 +13,9 @@ import {
   fanoutSums,
   hourOfWeek,
   lastChange,
+  type MeasureScope,
   polledStepsOf,
   polledSumsOf,
-  type Scope,
   sumsOf,
   topPaths,
   type Window,
@@ -81,7 +81,7 @@ describe.each(SETUPS.filter(({ name }) => name !== 'Postgres with Redis'))('on $
       await record(one, 1, { polls: 2, wireBytes: 20, headBytes: 5 })
       await record(other, 1, { polls: 4, wireBytes: 40, headBytes: 5 })
       await record(feed, 2, { events: 8, errors: 1, wireBytes: 80 })
-      const of = async (scope: Scope) => {
+      const of = async (scope: MeasureScope) => {
         const { polls, wireBytes, notModified } = await sumsOf(storage.db, scope, hour())
         return { polls, wireBytes, notModified }
       }

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'bun:test'
-import { ask } from '../../src/streams/ingest/upstream.ts'
+import { askUpstream } from '../../src/streams/ingest/upstream.ts'
 import { startUpstream, type Upstream } from '../support/upstream.ts'
 
 let here: Upstream
@@ -28,7 +28,7 @@ afterAll(async () => {
 const redirect = (status: number, location: string) => new Response('', { status, headers: { location } })
 
 async function asked(path: string, stream: { method?: 'GET' | 'POST'; body?: string } = {}) {
-  const { response } = await ask(
+  const { response } = await askUpstream(
     { url: here.url + path, method: 'GET', headers: { 'X-Key': 'secret' }, body: null, ...stream },
     { Accept: 'application/json' },
     { requestTimeoutMs: 5_000 },

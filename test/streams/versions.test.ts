@@ -13,7 +13,12 @@ import { documentRoutes } from '../../src/routes/documents/documents.tsx'
 import { requestParts } from '../../src/routes/http/part.ts'
 import { openStorage } from '../../src/storage/open.ts'
 import type { Storage } from '../../src/storage/storage.ts'
-import { changeBetween, documentOf, versionAt, versionBefore } from '../../src/streams/documents/documents.ts'
+import {
+  documentOf,
+  versionAt,
+  versionBefore,
+  versionChangeBetween,
+} from '../../src/streams/documents/documents.ts'
 import { type ReadVersions, type Version, versionsIn } from '../../src/streams/documents/versions.ts'
 import { advance, afterKeyframe, keyframeDraft } from '../../src/streams/ingest/follow-document.ts'
 import type { Followed, Stream } from '../../src/streams/ingest/run.ts'
@@ -94,7 +99,7 @@ describe.each(SETUPS.filter(({ name }) => name !== 'Postgres with Redis'))('on $
           await versionAt(read, stream, from.row),
           await versionAt(read, stream, to.row),
         ]
-        const { operations } = await changeBetween(read, stream, earlier, later)
+        const { operations } = await versionChangeBetween(read, stream, earlier, later)
         expect(hashDocument(patch(from.document, operations))).toBe(hashDocument(to.document))
       }
     }, 120_000)

@@ -4,7 +4,7 @@ import type { BrowserContextOptions, Page } from 'playwright-core'
 import { nodeId } from '../../src/core/graph.ts'
 import { html } from '../../src/routes/http/html.ts'
 import { assetRoutes } from '../../src/routes/operation/assets.ts'
-import type { Call, Service } from '../../views/topology/client/graph.ts'
+import type { Call, DrawnService } from '../../views/topology/client/graph.ts'
 import type { Picture } from '../../views/topology/client/picture/picture.ts'
 import { openBrowser, openPage } from '../support/browser.ts'
 
@@ -15,7 +15,7 @@ const PAGE =
   '<button id="after">after</button>'
 
 export interface View {
-  services: Service[]
+  services: DrawnService[]
   calls: Call[]
 }
 
@@ -65,7 +65,7 @@ export async function openPicture(options: BrowserContextOptions = {}) {
   }
 }
 
-export function service(id: string, more: Partial<Service> = {}): Service {
+export function service(id: string, more: Partial<DrawnService> = {}): DrawnService {
   return {
     id,
     name: id,

@@ -4,7 +4,7 @@ import { Problem } from '../../src/errors.ts'
 import { Hub } from '../../src/hub/hub.ts'
 import { requestParts } from '../../src/routes/http/part.ts'
 import { topologyApi } from '../../src/routes/topology/topology-api.ts'
-import type { Timeline } from '../../src/topology/stored/replay.ts'
+import type { CallTimeline } from '../../src/topology/stored/replay.ts'
 import { type Snapshot, Topology } from '../../src/topology/topology.ts'
 import { isSkipped, type OpenSetup, SETUPS } from '../support/setups.ts'
 import { HOUR_MS, MINUTE_MS, NOON, openStored } from './stored.ts'
@@ -104,7 +104,9 @@ for (const setup of SETUPS) {
       const [one, two] = await Promise.all(graphs)
       expect(one).toEqual(two)
       expect(one).toMatchObject({ at: '2026-03-10T12:00:00.000Z', calls: [{ count: 1 }] })
-      const timeline = (await (await ask(topology, '/api/topology/timeline?points=24')).json()) as Timeline
+      const timeline = (await (
+        await ask(topology, '/api/topology/timeline?points=24')
+      ).json()) as CallTimeline
       expect(timeline.points.map(({ calls }) => calls)).toEqual([...Array(23).fill(0), 1])
     })
 

@@ -1,4 +1,4 @@
-import type { Report } from '../../src/topology/topology.ts'
+import type { TopologyReport } from '../../src/topology/topology.ts'
 
 /** The eight services and seven calls of the seed, in its order. */
 export const SEED_GRAPH = {
@@ -12,7 +12,7 @@ export const SEED_GRAPH = {
     { from: 'V', to: 'DS' },
     { from: 'V', to: 'TM' },
   ],
-} satisfies Report
+} satisfies TopologyReport
 
 /** Names that mean something to Mermaid, to HTML or to a JavaScript object. */
 export const NASTY_NAMES = [

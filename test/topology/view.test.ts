@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test'
-import type { Call, Graph, Service } from '../../views/topology/client/graph.ts'
+import type { Call, DrawnGraph, DrawnService } from '../../views/topology/client/graph.ts'
 import { parseState, queryOf, type State } from '../../views/topology/client/state.ts'
 import { neighborhood, summed, viewOf } from '../../views/topology/client/view.ts'
 
@@ -165,11 +165,11 @@ describe('the address', () => {
   })
 })
 
-function graphOf(services: Service[], calls: Call[]): Graph {
+function graphOf(services: DrawnService[], calls: Call[]): DrawnGraph {
   return { services, calls }
 }
 
-function service(id: string, more: Partial<Service> = {}): Service {
+function service(id: string, more: Partial<DrawnService> = {}): DrawnService {
   return {
     id,
     name: id,

@@ -2,9 +2,9 @@ import { afterAll, beforeAll, describe, expect, spyOn, test } from 'bun:test'
 
 import type { Problem } from '../../src/errors.ts'
 import { Report } from '../../src/routes/transfer/import-report.ts'
-import { MAX_LINE_CHARS, MAX_STEPS, MAX_TEXT_CHARS, MAX_VALUES } from '../../src/transfer/bounds.ts'
-import type { Outcome } from '../../src/transfer/item.ts'
-import { type Format, type Line, readLines } from '../../src/transfer/lines.ts'
+import { MAX_IMPORT_CHARS, MAX_LINE_CHARS, MAX_OPENAPI_STEPS, MAX_VALUES } from '../../src/transfer/bounds.ts'
+import type { LineOutcome } from '../../src/transfer/item.ts'
+import { type Format, type ImportLine, readImportLines } from '../../src/transfer/lines.ts'
 import { operationsOf } from '../../src/transfer/openapi/operations.ts'
 import { until } from '../support/until.ts'
 import { startUpstream, type Upstream } from '../support/upstream.ts'
@@ -13,8 +13,8 @@ import { refusalOf } from './refusal.ts'
 
 const TOKEN = 'a-secret-of-tests-0123456789'
 const NOTHING = { headers: {}, params: new Map<string, string>() }
-const read = async (text: string, format: Format, options = NOTHING): Promise<Line[]> =>
-  Array.fromAsync(await readLines(text, format, options))
+const read = async (text: string, format: Format, options = NOTHING): Promise<ImportLine[]> =>
+  Array.fromAsync(await readImportLines(text, format, options))
 /** A document with so many paths that all have the same operation. */
 const shared = (paths: number, operation: object, rest: object = {}) => ({
   ...{ openapi: '3.0.0', servers: [{ url: 'https://a.test' }] },
@@ -54,7 +54,7 @@ describe('a document with parts shared by many paths', () => {
 
   test('values that fit each URL but exceed the total are rejected as a whole', async () => {
     const example = 'A'.repeat(8_000)
-    const fitting = Math.floor(MAX_TEXT_CHARS / 2 / 9_000)
+    const fitting = Math.floor(MAX_IMPORT_CHARS / 2 / 9_000)
     expect((await read(JSON.stringify(shared(100, parameter(example))), 'json')).length).toBe(100)
     const document = shared(2 * fitting + 2_000, { $ref: '#/get' }, { get: parameter(example) })
     const refusal = await refusalOf(() => read(JSON.stringify(document), 'json'))
@@ -95,7 +95,7 @@ describe('a document with parts shared by many paths', () => {
     const parts = Array.from({ length: 90 }, () => ({ type: 'string' }))
     const parameters = Array.from({ length: 200 }, (_, n) => ({ name: `p${n}`, in: 'query', required: true }))
     const own = parameters.map((each) => ({ ...each, schema: { $ref: '#/schema' } }))
-    const document = shared(Math.ceil(MAX_STEPS / 200 / 90) + 1, { $ref: '#/get' })
+    const document = shared(Math.ceil(MAX_OPENAPI_STEPS / 200 / 90) + 1, { $ref: '#/get' })
     const text = JSON.stringify({ ...document, get: { parameters: own }, schema: { allOf: parts } })
     const refusal = await refusalOf(() => read(text, 'json'))
     expect(refusal).toMatchObject({ code: 'too_large', detail: expect.stringMatching(/2,000,000 steps/) })
@@ -192,7 +192,7 @@ describe('a file', () => {
       if (!isOver) setImmediate(turn)
     }
     turn()
-    await readLines(text, format, NOTHING)
+    await readImportLines(text, format, NOTHING)
     isOver = true
     expect(turns).toBeGreaterThan(3)
   })
@@ -200,7 +200,7 @@ describe('a file', () => {
 
 test('a report is bounded; later lines are counted', () => {
   const report = new Report()
-  const outcome: Outcome = { line: 1, outcome: 'failed', url: 'u'.repeat(8_192) }
+  const outcome: LineOutcome = { line: 1, outcome: 'failed', url: 'u'.repeat(8_192) }
   const told = Array.from({ length: 100 }, () => report.add(Array(100).fill(outcome)).length)
   expect(told.reduce((sum, count) => sum + count)).toBeLessThan(8_192)
   expect(report.end(true)).toMatchObject({ isCut: true, totals: { lines: 10_000, failed: 10_000 } })

@@ -1,10 +1,10 @@
-import type { Outcome } from '../../src/transfer/item.ts'
+import type { LineOutcome } from '../../src/transfer/item.ts'
 import type { TestWeir } from '../support/weir.ts'
 
 export interface Report {
   dryRun: boolean
-  totals: Record<'lines' | Outcome['outcome'], number>
-  lines: Outcome[]
+  totals: Record<'lines' | LineOutcome['outcome'], number>
+  lines: LineOutcome[]
 }
 
 /** Imports a file whose type nobody says; objects go as JSON. */

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { MAX_IMPORT_BYTES } from '../../src/routes/transfer/transfer.ts'
-import type { Outcome } from '../../src/transfer/item.ts'
+import type { LineOutcome } from '../../src/transfer/item.ts'
 import { startUpstream, type Upstream } from '../support/upstream.ts'
 import { startTestWeir, type TestWeir } from '../support/weir.ts'
 import { exportedList, importInto, refusedBy } from './client.ts'
@@ -29,7 +29,7 @@ const still = (path: string, rest: object = {}) => ({
   start: false,
   ...rest,
 })
-const outcomes = (lines: Outcome[]) => lines.map(({ outcome }) => outcome)
+const outcomes = (lines: LineOutcome[]) => lines.map(({ outcome }) => outcome)
 
 describe('valid and invalid lines', () => {
   test('each is reported in order; the valid ones are imported', async () => {

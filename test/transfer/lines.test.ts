@@ -1,16 +1,19 @@
 import { expect, test } from 'bun:test'
 import { RegistrationSchema } from '../../src/streams/registry/registration.ts'
 import { MAX_LINES } from '../../src/transfer/bounds.ts'
-import { FIELDS } from '../../src/transfer/fields.ts'
-import { type Format, formatOf, readLines } from '../../src/transfer/lines.ts'
+import { REGISTRATION_FIELDS } from '../../src/transfer/fields.ts'
+import { type Format, formatOf, readImportLines } from '../../src/transfer/lines.ts'
 import { refusalOf } from './refusal.ts'
 
 const NOTHING = { headers: {}, params: new Map() }
-const read = async (text: string, format: Format) => Array.fromAsync(await readLines(text, format, NOTHING))
+const read = async (text: string, format: Format) =>
+  Array.fromAsync(await readImportLines(text, format, NOTHING))
 const OPENAPI = { openapi: '3.0.0', paths: {} }
 
 test('a file can contain every field of a registration, and the ID', () => {
-  expect([...FIELDS].sort()).toEqual(['id', ...Object.keys(RegistrationSchema.properties)].sort() as never)
+  expect([...REGISTRATION_FIELDS].sort()).toEqual(
+    ['id', ...Object.keys(RegistrationSchema.properties)].sort() as never,
+  )
 })
 
 test.each<[what: string, text: string, type: string | null, format: Format]>([

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
-import type { Outcome } from '../../src/transfer/item.ts'
+import type { LineOutcome } from '../../src/transfer/item.ts'
 import { until } from '../support/until.ts'
 import { Feed, startUpstream, type Upstream } from '../support/upstream.ts'
 import { startTestWeir, type TestWeir } from '../support/weir.ts'
@@ -29,7 +29,7 @@ const still = (path: string, rest: object = {}) => ({
   start: false,
   ...rest,
 })
-const outcomes = (lines: Outcome[]) => lines.map(({ outcome }) => outcome)
+const outcomes = (lines: LineOutcome[]) => lines.map(({ outcome }) => outcome)
 
 describe('options', () => {
   test('a dry run reports what would be done, without doing it or requesting any API', async () => {

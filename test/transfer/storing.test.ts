@@ -8,7 +8,7 @@ import { openStorage } from '../../src/storage/open.ts'
 import type { Storage } from '../../src/storage/storage.ts'
 import { Streams } from '../../src/streams/registry/streams.ts'
 import { importLines } from '../../src/transfer/import.ts'
-import type { Outcome } from '../../src/transfer/item.ts'
+import type { LineOutcome } from '../../src/transfer/item.ts'
 import { portions } from '../../src/transfer/portions.ts'
 import { testBus } from '../support/bus.ts'
 
@@ -36,7 +36,7 @@ afterAll(async () => {
   rmSync(directory, { recursive: true, force: true })
 })
 
-async function imported(values: object[]): Promise<Outcome[]> {
+async function imported(values: object[]): Promise<LineOutcome[]> {
   const lines = values.map((value, index) => ({ line: index + 1, value }))
   return (await Array.fromAsync(importLines({ db: storage.db, streams }, lines, OPTIONS))).flat()
 }

@@ -1,8 +1,8 @@
-import type { Mark, Marks, Zoom } from '../../src/streams/documents/version-marks.ts'
+import type { Marks, VersionMark, Zoom } from '../../src/streams/documents/version-marks.ts'
 import { ExactTime } from '../layout/format.tsx'
 
 /** A version that the slider can be moved to, with the entry that made it. */
-export type Stop = Pick<Mark, 'seq' | 'at'>
+export type Stop = Pick<VersionMark, 'seq' | 'at'>
 
 export interface SliderView extends Marks {
   zoom: Zoom

@@ -1,4 +1,4 @@
-import type { Day } from '../../src/core/judging/schedule.ts'
+import type { Weekday } from '../../src/core/judging/schedule.ts'
 import type { RuleKind } from '../../src/incidents/rule-kinds.ts'
 import type { Rule } from '../../src/incidents/rules.ts'
 import type { Silence } from '../../src/incidents/silences.ts'
@@ -162,7 +162,7 @@ export interface SilenceRow extends Pick<Silence, 'id' | 'reason'> {
 
 export interface SilencesPageData {
   silences: readonly SilenceRow[]
-  days: readonly Day[]
+  days: readonly Weekday[]
   form: SimpleFormState
 }
 

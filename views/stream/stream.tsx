@@ -18,10 +18,7 @@ import { StartStop } from './start-stop.tsx'
 import { type TimelineData, TimelinePanel } from './timeline.tsx'
 import { type WeekData, WeekPanel } from './week.tsx'
 
-export type StreamHeader = Pick<
-  Stream,
-  'id' | 'name' | 'url' | 'kind' | 'intervalMs' | 'desired' | PlainName
->
+export type StreamHeader = Pick<Stream, 'id' | 'name' | 'url' | 'kind' | 'intervalMs' | 'desired' | PlainName>
 
 export interface StatusView extends Pick<StreamStatus, 'status' | 'reason' | 'statusSince' | 'run'> {
   stream: StreamHeader

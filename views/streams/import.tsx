@@ -1,5 +1,5 @@
 import type { Totals } from '../../src/routes/transfer/import-report.ts'
-import type { Outcome } from '../../src/transfer/item.ts'
+import type { LineOutcome } from '../../src/transfer/item.ts'
 import { Curl } from '../layout/curl.tsx'
 import { type ForReader, Page } from '../layout/layout.tsx'
 
@@ -8,7 +8,7 @@ export interface ImportReportView {
   dryRun: boolean
   totals: Readonly<Totals>
   /** The lines that are shown. */
-  lines: readonly Outcome[]
+  lines: readonly LineOutcome[]
 }
 
 export interface ImportPageData {

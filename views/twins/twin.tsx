@@ -71,17 +71,7 @@ export function TwinOffer({ id, name }: { id: string; name: string }) {
   )
 }
 
-function Side({
-  label,
-  side,
-  most,
-  color,
-}: {
-  label: string
-  side: TwinSide
-  most: number
-  color: string
-}) {
+function Side({ label, side, most, color }: { label: string; side: TwinSide; most: number; color: string }) {
   const count = (value: number) => value.toLocaleString('en')
   return (
     <tr>

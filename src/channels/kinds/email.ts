@@ -2,8 +2,8 @@ import { type Static, Type } from '@sinclair/typebox'
 import type { NodemailerError } from 'nodemailer'
 import { EgressError } from '../../net/egress.ts'
 import { MAX_LOGGED_BODY_CHARS } from '../http.ts'
-import type { ChannelKind, Outcome, SendError, SentRequest } from '../kind.ts'
-import { cut, MAX_STREAMS, type StoredMessage, withStreams } from '../message.ts'
+import type { AttemptOutcome, ChannelKind, SendError, SentRequest } from '../kind.ts'
+import { MAX_STREAMS, type StoredMessage, truncate, withStreams } from '../message.ts'
 
 /** Longest wait for a connection, and for a silent server, in milliseconds; the attempt's own timeout is longer. */
 const CONNECT_MS = 8_000
@@ -136,7 +136,7 @@ interface Mail {
 
 function shown({ from, to, subject, text, messageId }: Mail, url: string): SentRequest {
   const headers = { from, to: to.join(', '), subject, 'message-id': messageId }
-  return { method: 'SMTP', url, headers, body: cut(text, MAX_LOGGED_BODY_CHARS) }
+  return { method: 'SMTP', url, headers, body: truncate(text, MAX_LOGGED_BODY_CHARS) }
 }
 
 /** The status code at the start of an SMTP reply. */
@@ -144,7 +144,7 @@ function statusOf(response: string): number {
   return Number(response.slice(0, 3)) || 0
 }
 
-function failure(error: unknown, place: string, signal: AbortSignal): Outcome {
+function failure(error: unknown, place: string, signal: AbortSignal): AttemptOutcome {
   if (signal.aborted) return { result: 'retry', error: signal.reason as SendError }
   if (error instanceof EgressError) {
     const { code, message } = error

@@ -1,8 +1,8 @@
 import { type Static, Type } from '@sinclair/typebox'
 import { cutBytes } from '../escape.ts'
-import { placeOf, post, urlFault, urlMasks } from '../http.ts'
+import { hostAndPortOf, post, urlFault, urlMasks } from '../http.ts'
 import type { ChannelKind } from '../kind.ts'
-import { cut, type Severity, withStreams } from '../message.ts'
+import { type Severity, truncate, withStreams } from '../message.ts'
 
 /** A longer message becomes an attachment. @see https://docs.ntfy.sh/publish/#limitations */
 const MAX_MESSAGE_BYTES = 4_096
@@ -53,14 +53,14 @@ export const ntfy: ChannelKind<Config> = {
       ? undefined
       : { field: 'token', detail: "The token can't contain spaces or special characters." }
   },
-  target: ({ url }) => placeOf(url),
+  target: ({ url }) => hostAndPortOf(url),
   masks: ({ url, token = '' }) => [...urlMasks(url), partsOf(url).topic, token],
   send({ url, token }, message, tools) {
     const { base, topic } = partsOf(url)
     // Headers, the other way to publish, only support ASCII reliably.
     const body = JSON.stringify({
       topic,
-      title: cut(message.title, MAX_TITLE_CHARS),
+      title: truncate(message.title, MAX_TITLE_CHARS),
       message: cutBytes(withStreams(message, MAX_STREAMS) || message.title, MAX_MESSAGE_BYTES),
       priority: PRIORITIES[message.severity],
       tags: [TAGS[message.severity]],

@@ -1,6 +1,6 @@
 import { type Static, Type } from '@sinclair/typebox'
 import { escaped, ZERO_WIDTH_SPACE } from '../escape.ts'
-import { placeOf, post, urlFault, urlMasks } from '../http.ts'
+import { hostAndPortOf, post, urlFault, urlMasks } from '../http.ts'
 import type { ChannelKind } from '../kind.ts'
 import { type Severity, withStreams } from '../message.ts'
 
@@ -40,7 +40,7 @@ export const slack: ChannelKind<Config> = {
     const detail = urlFault(url)
     return detail === undefined ? undefined : { field: 'url', detail }
   },
-  target: ({ url }) => placeOf(url),
+  target: ({ url }) => hostAndPortOf(url),
   masks: ({ url }) => urlMasks(url),
   send({ url }, message, tools) {
     const title = escaped(message.title, escapeChar, MAX_TITLE_CHARS)

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { type Static, Type } from '@sinclair/typebox'
 import { Webhook } from 'standardwebhooks'
-import { placeOf, post, urlFault, urlMasks } from '../http.ts'
+import { hostAndPortOf, post, urlFault, urlMasks } from '../http.ts'
 import type { ChannelKind } from '../kind.ts'
 import type { StoredMessage } from '../message.ts'
 
@@ -55,7 +55,7 @@ export const webhook: ChannelKind<Config> = {
     const isRotated = after.secret !== before.secret && after.previousSecret === before.previousSecret
     return isRotated ? { ...after, previousSecret: before.secret } : after
   },
-  target: ({ url }) => placeOf(url),
+  target: ({ url }) => hostAndPortOf(url),
   masks: ({ url, secret, previousSecret }) => [
     ...urlMasks(url),
     ...[secret, previousSecret ?? ''].flatMap((each) => [each, each.slice(PREFIX.length)]),

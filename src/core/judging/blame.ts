@@ -1,7 +1,7 @@
 import type { Look } from './alarm.ts'
 
 /** The state of the streams of one host, or of all: those that should run. */
-export interface Tally {
+export interface FailureTally {
   /** Of these, those that are connecting or have no worker: their state is unknown. */
   total: number
   /** Failing. */
@@ -11,7 +11,7 @@ export interface Tally {
 }
 
 /** A host's state; times in milliseconds since the epoch. */
-export interface HostTally extends Tally {
+export interface HostTally extends FailureTally {
   host: string
   /** When anything was last received from it. */
   lifeAt: number | undefined
@@ -38,7 +38,7 @@ export interface SharedLook {
 }
 
 /** Whether a host is to blame. */
-export function lookAtHost(tally: Tally, wasOpen: boolean, better: number): SharedLook {
+export function lookAtHost(tally: FailureTally, wasOpen: boolean, better: number): SharedLook {
   if (tally.total === 0) return { look: 'none', better: 0 }
   const isBad = tally.failing >= HOST_STREAMS && tally.failing >= tally.total * HOST_SHARE
   return settle(isBad, tally, wasOpen, better)
@@ -60,7 +60,7 @@ export function lookAtEgress(
   return settle(isReachable === undefined ? allFail : !isReachable, all, wasOpen, better)
 }
 
-export function sumOf(hosts: readonly Tally[]): Tally {
+export function sumOf(hosts: readonly FailureTally[]): FailureTally {
   const sum = { total: 0, failing: 0, up: 0 }
   for (const { total, failing, up } of hosts) {
     sum.total += total
@@ -77,7 +77,7 @@ export function isProvenElsewhere(hosts: readonly HostTally[], host: string, sin
 }
 
 /** Streams that fail together recover one by one: it is one problem until nearly all are back, or for a while. */
-function settle(isBad: boolean, { total, up }: Tally, wasOpen: boolean, better: number): SharedLook {
+function settle(isBad: boolean, { total, up }: FailureTally, wasOpen: boolean, better: number): SharedLook {
   if (isBad) return { look: 'bad', better: 0 }
   if (!wasOpen || up >= total * BACK_SHARE) return { look: 'good', better: 0 }
   const looks = better + 1

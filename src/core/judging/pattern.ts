@@ -2,13 +2,13 @@ import { RE2JS, RE2JSException } from 're2js'
 
 /** A regular expression of RE2, which takes time proportional to pattern × text, whatever the pattern. */
 export interface Pattern {
-  /** Whether it matches somewhere in the text; only the first {@link MAX_TEXT_CHARS} count. */
+  /** Whether it matches somewhere in the text; only the first {@link MAX_MATCHED_CHARS} count. */
   test(text: string): boolean
 }
 
 /** In UTF-16 units. */
 export const MAX_PATTERN_CHARS = 200
-export const MAX_TEXT_CHARS = 10_000
+export const MAX_MATCHED_CHARS = 10_000
 /**
  * Instructions of a compiled pattern. RE2 unrolls `{n,m}`, so a short pattern can be a large program; without it, no pattern of
  * {@link MAX_PATTERN_CHARS} has more than 340.
@@ -29,7 +29,7 @@ export function compilePattern(source: string): Pattern {
   const compiled = compile(source)
   if (compiled.programSize() > MAX_PROGRAM)
     throw new PatternError('It repeats too much: use smaller numbers in {n,m}.')
-  return { test: (text) => compiled.test(text.slice(0, MAX_TEXT_CHARS)) }
+  return { test: (text) => compiled.test(text.slice(0, MAX_MATCHED_CHARS)) }
 }
 
 function compile(source: string): RE2JS {

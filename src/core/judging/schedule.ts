@@ -1,13 +1,13 @@
 /** Days of the week as ISO 8601 counts them. */
 export const DAYS = ['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'] as const
-export type Day = (typeof DAYS)[number]
+export type Weekday = (typeof DAYS)[number]
 
 /** A recurring time window, by the wall clock of a time zone. */
 export interface Schedule {
   /** A name of the IANA time zone database. */
   timeZone: string
   /** The days on which it starts. */
-  days: readonly Day[]
+  days: readonly Weekday[]
   /** When it starts, `HH:MM`. */
   from: string
   /** Its duration in elapsed minutes, whatever the clock does. Up to {@link MAX_WINDOW_MINUTES}. */
@@ -68,7 +68,7 @@ function dateAt({ timeZone }: Schedule, atMs: number): Temporal.PlainDate {
 /** The window that starts on a day; `undefined` if there is none. */
 function windowOn(schedule: Schedule, date: Temporal.PlainDate): WindowAt | undefined {
   const { timeZone, days, from, durationMinutes } = schedule
-  if (!days.includes(DAYS[date.dayOfWeek - 1] as Day)) return undefined
+  if (!days.includes(DAYS[date.dayOfWeek - 1] as Weekday)) return undefined
   const start = date.toZonedDateTime({ timeZone, plainTime: Temporal.PlainTime.from(from) })
   return { from: start.epochMilliseconds, to: start.epochMilliseconds + durationMinutes * 60_000 }
 }

@@ -6,7 +6,7 @@ import { type Cause, streamTitle } from '../causes.ts'
 import type { Finding, Memory } from './findings.ts'
 
 /** An incident that opens. */
-export interface Incident {
+export interface NewIncident {
   key: string
   cause: Cause
   title: string
@@ -20,11 +20,11 @@ export interface Incident {
 
 /** The outcome of one rule's evaluation. */
 export interface Steps {
-  opened: Incident[]
+  opened: NewIncident[]
   /** Keys of incidents to resolve. */
   resolved: string[]
   /** Incidents that continue with another cause. */
-  renamed: Pick<Incident, 'key' | 'cause' | 'title'>[]
+  renamed: Pick<NewIncident, 'key' | 'cause' | 'title'>[]
   alarms: { finding: Finding; alarm: Alarm; memory: Memory }[]
 }
 
@@ -51,7 +51,7 @@ export function stepAll(findings: readonly Finding[], thresholds: Thresholds, no
   return steps
 }
 
-export function incidentOf(finding: Finding, cause: Cause, now: number): Incident {
+export function incidentOf(finding: Finding, cause: Cause, now: number): NewIncident {
   const { streamId, host, detail, since = now } = finding
   const title = streamTitle(finding.name, cause)
   return { key: incidentKey(finding), cause, title, detail, streamId, host, affected: 1, since }
@@ -72,7 +72,7 @@ export async function saveSteps(tx: Database, steps: Steps, now: number): Promis
 /** Opens incidents; a key that already has an open one doesn't get another. */
 export async function open(
   tx: Database,
-  opened: readonly Incident[],
+  opened: readonly NewIncident[],
   now: number,
   isOver = false,
 ): Promise<void> {

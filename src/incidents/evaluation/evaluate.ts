@@ -7,14 +7,23 @@ import { LOCKS } from '../../storage/locks.ts'
 import type { Database } from '../../storage/storage.ts'
 import { tell } from '../notify.ts'
 import { listRules, type Rule } from '../rules.ts'
-import { type Incident, incidentOf, open, resolve, saveSteps, stepAll, worsen, writeAlarms } from './apply.ts'
+import {
+  incidentOf,
+  type NewIncident,
+  open,
+  resolve,
+  saveSteps,
+  stepAll,
+  worsen,
+  writeAlarms,
+} from './apply.ts'
 import { attach } from './attach.ts'
 import { tryCondition } from './conditions.ts'
 import { type CanConnect, isOutside } from './egress-check.ts'
 import { type Finding, STATUS_THRESHOLDS, statusFindings } from './findings.ts'
 import { isDue, ruleFindings } from './rule-evaluation.ts'
 import { EGRESS, HOST_KEY, stepShared } from './shared-causes.ts'
-import { type Fleet, fleetOf } from './standing.ts'
+import { type FailingFleet, fleetOf } from './standing.ts'
 
 export interface LookDeps {
   db: Database
@@ -87,7 +96,7 @@ export async function forgetIncidents({
   return gone.length
 }
 
-async function look(tx: Database, isReachable: boolean | undefined, now: number): Promise<Fleet> {
+async function look(tx: Database, isReachable: boolean | undefined, now: number): Promise<FailingFleet> {
   const fleet = await fleetOf(tx, now)
   const shared = await stepShared(tx, fleet, isReachable, now)
   await resolve(tx, shared.resolved, now)
@@ -128,7 +137,7 @@ async function tellChanges(
   now: number,
 ): Promise<void> {
   const left = findings.filter(({ look }) => look === 'none')
-  const changes: Incident[] = []
+  const changes: NewIncident[] = []
   const seen = findings.flatMap((finding) => {
     const { look, memory, since = 0, alarm } = finding
     if (look === 'none') return []
@@ -149,7 +158,7 @@ function changedAt(at: number): string {
 }
 
 /** A host that is down takes more streams with it: updates how many. */
-async function grow(tx: Database, { hosts }: Fleet): Promise<void> {
+async function grow(tx: Database, { hosts }: FailingFleet): Promise<void> {
   const failing = hosts.filter((host) => host.failing > 0)
   if (failing.length === 0) return
   const all = failing.reduce((sum, host) => sum + host.failing, 0)

@@ -3,8 +3,8 @@ import { sharedAlarms } from '../../../drizzle/schema.ts'
 import { type Alarm, AT_REST, isAtRest, isOpen, type Look, step } from '../../core/judging/alarm.ts'
 import { lookAtEgress, lookAtHost, type SharedLook, sumOf } from '../../core/judging/blame.ts'
 import type { Database } from '../../storage/storage.ts'
-import type { Incident } from './apply.ts'
-import type { Fleet } from './standing.ts'
+import type { NewIncident } from './apply.ts'
+import type { FailingFleet } from './standing.ts'
 
 export const EGRESS = 'egress'
 export const WORKERS = 'workers'
@@ -22,7 +22,7 @@ interface SharedMemory {
 
 /** Shared causes that became a problem, or no longer are one. */
 export interface SharedSteps {
-  opened: Incident[]
+  opened: NewIncident[]
   /** Keys of incidents to resolve. */
   resolved: string[]
 }
@@ -30,7 +30,7 @@ export interface SharedSteps {
 /** Evaluates the outbound network first: while it may be down, no host is to blame. */
 export async function stepShared(
   tx: Database,
-  fleet: Fleet,
+  fleet: FailingFleet,
   isReachable: boolean | undefined,
   now: number,
 ): Promise<SharedSteps> {
@@ -72,10 +72,10 @@ export async function stepShared(
   return steps
 }
 
-type Opening = Pick<Incident, 'cause' | 'title' | 'detail' | 'host' | 'affected'> & { since?: number }
+type Opening = Pick<NewIncident, 'cause' | 'title' | 'detail' | 'host' | 'affected'> & { since?: number }
 
 class Steps implements SharedSteps {
-  readonly opened: Incident[] = []
+  readonly opened: NewIncident[] = []
   readonly resolved: string[] = []
   readonly #known: Map<string, { alarm: Alarm; better: number }>
   readonly #left: Set<string>

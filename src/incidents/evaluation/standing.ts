@@ -1,5 +1,5 @@
 import { inArray, type SQL, sql } from 'drizzle-orm'
-import type { HostTally, Tally } from '../../core/judging/blame.ts'
+import type { FailureTally, HostTally } from '../../core/judging/blame.ts'
 import { HELD_WITHIN_MS } from '../../core/judging/status.ts'
 import { withStanding } from '../../core/sets/statuses.ts'
 import type { Database } from '../../storage/storage.ts'
@@ -41,13 +41,13 @@ function has(standing: Parameters<typeof withStanding>[0]): SQL {
 }
 
 /** Failing streams, by what they share. */
-export interface Fleet {
+export interface FailingFleet {
   hosts: HostTally[]
   /** Streams that should run but that no worker runs. */
   unheld: number
 }
 
-export async function fleetOf(tx: Database, now: number): Promise<Fleet> {
+export async function fleetOf(tx: Database, now: number): Promise<FailingFleet> {
   const { rows } = (await tx.execute(sql`
     SELECT host, count(*)::int AS total,
       count(*) FILTER (WHERE standing IN ('down', 'failing'))::int AS failing,
@@ -57,7 +57,7 @@ export async function fleetOf(tx: Database, now: number): Promise<Fleet> {
       max(coalesce(failing_since, extract(epoch FROM verdict_since) * 1000))
         FILTER (WHERE standing IN ('down', 'failing'))::float8 AS "failingAt"
     FROM ${standings(now)} AS standing WHERE standing <> 'resting' GROUP BY host`)) as {
-    rows: (Tally & { host: string; lifeAt: number | null; failingAt: number | null; unheld: number })[]
+    rows: (FailureTally & { host: string; lifeAt: number | null; failingAt: number | null; unheld: number })[]
   }
   return {
     hosts: rows.map(({ host, total, failing, up, lifeAt, failingAt }) => {
@@ -68,23 +68,23 @@ export async function fleetOf(tx: Database, now: number): Promise<Fleet> {
 }
 
 /** A failing stream, or one that no worker runs. */
-export interface Troubled {
+export interface TroubledStream {
   id: string
   host: string
   isHeld: boolean
 }
 
 /** Every failing stream, and every stream that no worker runs, in the order of registration. */
-export async function troubled(db: Database, now: number): Promise<Troubled[]> {
+export async function troubled(db: Database, now: number): Promise<TroubledStream[]> {
   const { rows } = (await db.execute(sql`
     SELECT id, host, standing <> 'unheld' AS "isHeld" FROM ${standings(now)} AS standing
     WHERE standing IN ('down', 'failing', 'unheld') ORDER BY id`)) as { rows: object[] }
-  return rows as Troubled[]
+  return rows as TroubledStream[]
 }
 
 /** The streams that an incident of a host, the outbound network or the workers is about. */
 export function streamsBehind(
-  list: readonly Troubled[],
+  list: readonly TroubledStream[],
   { cause, host }: { cause: string; host: string | null },
 ): string[] {
   return list

@@ -1,10 +1,10 @@
-import { type Access, accessOf } from '../../auth/access.ts'
+import { accessOf, type RouteAccess } from '../../auth/access.ts'
 import type { Audit, Deed } from '../../auth/audit.ts'
 import { type Admission, admit, callerOf } from '../../auth/caller.ts'
 import type { Door } from '../../auth/door.ts'
 import { checkScope, isSafe } from '../../auth/scopes.ts'
 import { Problem } from '../../errors.ts'
-import { addressOf } from '../../limits/address.ts'
+import { clientAddressOf } from '../../limits/address.ts'
 import type { Limited, RateLimit } from '../../limits/rate-limit.ts'
 import { refusal } from '../../proxy/errors.ts'
 import { tooMany } from '../http/too-many.ts'
@@ -95,12 +95,17 @@ export class Gate {
     const caller = callerOf(request)
     if (caller === undefined) return
     const { method } = request
-    const address = addressOf(request) ?? 'unknown'
+    const address = clientAddressOf(request) ?? 'unknown'
     const deed = await this.#options.audit.begin({ caller, method, route, subject, address })
     if (deed !== undefined) this.#deeds.set(request, deed)
   }
 
-  async #admit(request: Request, needed: Access, isProxy: boolean, route?: string): Promise<LimitHeaders> {
+  async #admit(
+    request: Request,
+    needed: RouteAccess,
+    isProxy: boolean,
+    route?: string,
+  ): Promise<LimitHeaders> {
     const { door, rateLimit } = this.#options
     const isOpen = needed === 'open'
     // Secrets that somebody made up cost their address before they cost the database a statement.
@@ -111,7 +116,7 @@ export class Gate {
       checkOrigin(request, { how: 'open', isProxy }, this.#options)
       return charged?.headers ?? {}
     }
-    const seen = await door.see(request, addressOf(request) ?? '')
+    const seen = await door.see(request, clientAddressOf(request) ?? '')
     if (seen.by === 'caller') admit(request, seen)
     const limited = seen.by !== 'caller' && isCharged ? charged : await rateLimit?.take(request, route)
     await refuseTooMany(request, limited, isProxy)

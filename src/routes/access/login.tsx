@@ -4,7 +4,7 @@ import type { SessionCookie } from '../../auth/cookie.ts'
 import { type Door, TooManyGuesses } from '../../auth/door.ts'
 import { SESSION_MS } from '../../auth/sessions.ts'
 import { Problem } from '../../errors.ts'
-import { addressOf } from '../../limits/address.ts'
+import { clientAddressOf } from '../../limits/address.ts'
 import { html } from '../http/html.ts'
 import { readForm } from '../http/input.ts'
 import { redirect } from '../http/redirect.ts'
@@ -27,7 +27,7 @@ export function loginRoutes({ door, cookie, gate }: LoginRoutesDeps) {
   return new Elysia({ detail: { hide: true } })
     .get('/login', async ({ request }) => {
       const next = nextOf(new URL(request.url).searchParams.get('next'))
-      const seen = await door.see(request, addressOf(request) ?? '')
+      const seen = await door.see(request, clientAddressOf(request) ?? '')
       if (seen.by === 'caller' && seen.how === 'cookie') return redirect(next)
       return html(<LoginPage reader={readerOf(request)} next={next} isOpen={door.isOpen} />)
     })
@@ -35,7 +35,7 @@ export function loginRoutes({ door, cookie, gate }: LoginRoutesDeps) {
       const { secret = '', next: asked } = await readForm(request, MAX_FORM_BYTES)
       const next = nextOf(asked)
       try {
-        const { session, caller } = await door.logIn(secret.trim(), addressOf(request) ?? '')
+        const { session, caller } = await door.logIn(secret.trim(), clientAddressOf(request) ?? '')
         await gate.admitLate(request, { caller, how: 'cookie' }, route)
         const set = cookie.setting(request, session, SESSION_MS)
         return new Response(null, { status: 303, headers: { Location: next, 'Set-Cookie': set } })

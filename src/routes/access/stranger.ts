@@ -1,4 +1,4 @@
-import { type Seen, TooManyGuesses } from '../../auth/door.ts'
+import { type RequestIdentity, TooManyGuesses } from '../../auth/door.ts'
 import { Problem } from '../../errors.ts'
 import { refusal } from '../../proxy/errors.ts'
 import { problemResponse } from '../http/problems.tsx'
@@ -10,7 +10,7 @@ const LOGGED_OUT = "You're signed out. Nothing was changed."
 /** What is answered to whoever the door doesn't know: where people log in, or what programs have to send. */
 export async function refuseStranger(
   request: Request,
-  seen: Exclude<Seen, { by: 'caller' }>,
+  seen: Exclude<RequestIdentity, { by: 'caller' }>,
   isProxy: boolean,
 ): Promise<Response> {
   const refuse = (problem: Problem) => (isProxy ? refusal(problem, Date.now()) : problem.toResponse())

@@ -26,7 +26,7 @@ import {
   replay,
 } from '../../channels/deliveries.ts'
 import type { Sending } from '../../channels/kind.ts'
-import { type AnyKind, KIND_NAMES, KINDS, kindOf } from '../../channels/kinds.ts'
+import { type AnyKind, CHANNEL_KINDS, channelKindOf, KIND_NAMES } from '../../channels/kinds.ts'
 import { tryChannel } from '../../channels/notify.ts'
 import { checkChannel, checkChannelChange, checkNotify, knownKind } from '../../channels/registration.ts'
 import { Problem } from '../../errors.ts'
@@ -39,7 +39,7 @@ import { type ChannelFormState, channelForm, channelInput } from './channel-form
 import { type ChannelRoutesDeps, TEST_TEXT } from './channels.ts'
 
 const PAGE_ROWS = 30
-const [FIRST_KIND] = KINDS
+const [FIRST_KIND] = CHANNEL_KINDS
 
 /** The channel pages, and the requests of their forms. */
 export function channelPages(deps: ChannelRoutesDeps & { pages: LivePages }) {
@@ -47,7 +47,11 @@ export function channelPages(deps: ChannelRoutesDeps & { pages: LivePages }) {
   return new Elysia({ detail: { hide: true } })
     .get('/channels', ({ request }) => {
       const { kind } = query(request, 'kind')
-      return listPage(request, kindOf(oneOf('kind', kind, KIND_NAMES) ?? '') ?? (FIRST_KIND as AnyKind), {})
+      return listPage(
+        request,
+        channelKindOf(oneOf('kind', kind, KIND_NAMES) ?? '') ?? (FIRST_KIND as AnyKind),
+        {},
+      )
     })
     .post('/channels', async ({ request }) => {
       const values = await readForm(request)
@@ -119,7 +123,7 @@ export function channelPages(deps: ChannelRoutesDeps & { pages: LivePages }) {
       <ChannelsPage
         reader={readerOf(request)}
         rows={await listRows()}
-        kinds={KINDS}
+        kinds={CHANNEL_KINDS}
         form={channelForm(kind, state)}
       />,
       {
@@ -214,7 +218,7 @@ export function channelPages(deps: ChannelRoutesDeps & { pages: LivePages }) {
     return {
       id,
       name,
-      label: kindOf(kind)?.label ?? kind,
+      label: channelKindOf(kind)?.label ?? kind,
       target,
       tags,
       isDefault,

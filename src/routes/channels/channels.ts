@@ -1,6 +1,6 @@
 import { Elysia, status } from 'elysia'
 import type { Bus } from '../../bus/bus.ts'
-import { type Channel, type Channels, viewOf } from '../../channels/channels.ts'
+import { type Channel, type Channels, channelViewOf } from '../../channels/channels.ts'
 import type { Deliverer } from '../../channels/deliverer.ts'
 import { DELIVERY_STATUSES, readDeliveries, replay } from '../../channels/deliveries.ts'
 import type { DeliveryControl, Notifier } from '../../channels/notifier.ts'
@@ -200,6 +200,6 @@ export function channelRoutes(deps: ChannelRoutesDeps) {
 
 /** A channel that was just created or changed, for the API. */
 function channelJson(channel: Channel) {
-  const { lastDelivery: _unknown, ...shown } = viewOf(channel, null)
+  const { lastDelivery: _unknown, ...shown } = channelViewOf(channel, null)
   return shown
 }

@@ -7,7 +7,6 @@ import { indentJson } from '../../core/documents/indent.ts'
 import { stringifyJson } from '../../core/documents/json.ts'
 import { Problem } from '../../errors.ts'
 import {
-  changeBetween,
   type DocumentChange,
   documentOf,
   type Large,
@@ -15,6 +14,7 @@ import {
   type VersionLine,
   versionAt,
   versionBefore,
+  versionChangeBetween,
   versionsAround,
 } from '../../streams/documents/documents.ts'
 import type { Marks, Zoom } from '../../streams/documents/version-marks.ts'
@@ -92,7 +92,7 @@ async function shownVersion(
   large: Large | undefined,
 ): Promise<DocumentPageData['shown']> {
   const before = await versionBefore(read, stream, version)
-  const change = before && (await changeBetween(read, stream, before, version, large))
+  const change = before && (await versionChangeBetween(read, stream, before, version, large))
   const document = change?.to ?? (await documentOf(read, stream, version, large))
   const { seq, at, hash, text } = document
   const { text: indented, cut } = indentJson(text, DOCUMENT_CHARS)

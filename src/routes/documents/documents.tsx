@@ -5,7 +5,6 @@ import { Problem } from '../../errors.ts'
 import { Places } from '../../limits/places.ts'
 import type { Database } from '../../storage/storage.ts'
 import {
-  changeBetween,
   type DocumentChange,
   documentOf,
   type Large,
@@ -15,6 +14,7 @@ import {
   type VersionLine,
   versionAt,
   versionBefore,
+  versionChangeBetween,
 } from '../../streams/documents/documents.ts'
 import { versionMarks, ZOOMS } from '../../streams/documents/version-marks.ts'
 import { type ReadVersions, type Version, versionsIn } from '../../streams/documents/versions.ts'
@@ -88,7 +88,9 @@ export function documentRoutes({
             `Entry ${later.seq} made the first document. There is none before it.`,
           )
         }
-        return json(changeJson(await rebuilds.run(() => changeBetween(read, stream, earlier, later, large))))
+        return json(
+          changeJson(await rebuilds.run(() => versionChangeBetween(read, stream, earlier, later, large))),
+        )
       },
       {
         query: parameters({ from: MOMENT_TEXT, to: MOMENT_TEXT }),

@@ -13,12 +13,12 @@ import {
   acknowledge,
   getIncident,
   type IncidentRow,
+  incidentTimelineOf,
   listIncidents,
   openIncidents,
   stateOf,
   streamNames,
   type TimelineItem,
-  timelineOf,
 } from '../../incidents/read.ts'
 import { readerOf } from '../access/reader.ts'
 import { html } from '../http/html.ts'
@@ -97,7 +97,7 @@ export function incidentPages(deps: IncidentRoutesDeps & { pages: LivePages }) {
   async function incidentData(id: string): Promise<IncidentPageData> {
     const incident = await getIncident(db, id)
     const [timeline, children, names] = await Promise.all([
-      timelineOf(db, incident),
+      incidentTimelineOf(db, incident),
       listIncidents(db, { parent: incident.id, limit: CHILDREN_SHOWN }),
       streamNames(db, [incident.streamId]),
     ])

@@ -6,9 +6,9 @@ import {
   getIncident,
   INCIDENT_STATES,
   type IncidentRow,
+  incidentTimelineOf,
   listIncidents,
   stateOf,
-  timelineOf,
 } from '../../incidents/read.ts'
 import { checkRule, RuleChangeSchema, RuleSchema } from '../../incidents/rule-input.ts'
 import { addRule, changeRule, getRule, listRules, removeRule } from '../../incidents/rules.ts'
@@ -89,7 +89,7 @@ function readRoutes(deps: IncidentRoutesDeps) {
       '/api/incidents/:id',
       async ({ params }) => {
         const incident = await getIncident(db, params.id)
-        return { ...incidentJson(incident), timeline: await timelineOf(db, incident) }
+        return { ...incidentJson(incident), timeline: await incidentTimelineOf(db, incident) }
       },
       {
         response: json(answers.IncidentWithTimeline),

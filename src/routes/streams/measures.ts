@@ -26,10 +26,10 @@ import {
   fanoutSums,
   hourOfWeek,
   lastChange,
+  type MeasureScope,
   polledStepsOf,
   polledSumsOf,
-  type Scope,
-  type Span,
+  type SteppedWindow,
   stepsOf,
   sumsOf,
   topPaths,
@@ -185,7 +185,7 @@ const NOT_POLLED = 'The API already sends an event stream, so there is no pollin
 const NO_POLLS = 'No poll was answered in this period.'
 const NO_SHARES = { plain: null, gzip: null, conditional: null }
 
-async function size(db: Database, scope: Scope, span: Span) {
+async function size(db: Database, scope: MeasureScope, span: SteppedWindow) {
   const [total, steps] = await Promise.all([sumsOf(db, scope, span), stepsOf(db, scope, span)])
   return { ...span, total: sizes(total), steps: steps.map((step) => ({ at: step.at, ...sizes(step) })) }
 }
@@ -195,7 +195,7 @@ function sizes({ entries, polls, notModified, errors, ...bytes }: PollSums) {
   return { entries, polls, notModified, errors, wireBytes, bodyBytes, headBytes, patchBytes }
 }
 
-async function change(db: Database, scope: Scope, span: Span, stream?: Stream) {
+async function change(db: Database, scope: MeasureScope, span: SteppedWindow, stream?: Stream) {
   const now = new Date()
   const since = (ms: number) => ({ from: new Date(now.getTime() - ms), to: now })
   const [total, polled, lastDay, steps, lastChangedAt, paths, profile] = await Promise.all([
@@ -232,8 +232,8 @@ async function change(db: Database, scope: Scope, span: Span, stream?: Stream) {
 
 async function saving(
   db: Database,
-  scope: Scope,
-  span: Span,
+  scope: MeasureScope,
+  span: SteppedWindow,
   { connections: reading, asked }: { connections: Promise<Connections>; asked: number | undefined },
 ) {
   const [sums, connections, sent, steps] = await Promise.all([
@@ -273,7 +273,7 @@ function measured(
   return { connections, subscribers: mean, wireBytes, snapshots, slow }
 }
 
-function scopeOf(tag: string | undefined): Scope {
+function scopeOf(tag: string | undefined): MeasureScope {
   return tag === undefined ? 'fleet' : { tag }
 }
 
@@ -283,7 +283,7 @@ function minutesOf({ from, to }: Window): string {
 }
 
 /** The span that a query asks for. */
-function spanOf({ from, to = new Date(), step }: { from?: Date; to?: Date; step: Step }): Span {
+function spanOf({ from, to = new Date(), step }: { from?: Date; to?: Date; step: Step }): SteppedWindow {
   const start = from ?? new Date(to.getTime() - DEFAULT_SPAN_MS)
   if (start >= to) throw invalid('from', '`from` must be before `to`.')
   return { from: start, to, step }

@@ -5,7 +5,7 @@ import { DAY_MS } from '../../core/time.ts'
 import { Problem } from '../../errors.ts'
 import type { Stream } from '../../streams/ingest/run.ts'
 import { changedHeaders } from '../../streams/registry/changed-headers.ts'
-import type { Change } from '../../streams/registry/registration.ts'
+import type { StreamChange } from '../../streams/registry/registration.ts'
 
 const MEGABYTE = 1_000_000
 
@@ -34,7 +34,11 @@ export function streamForm(
  * them.
  * @throws Problem `invalid_field`
  */
-export function untoldDrops(stream: Stream, values: Values, change: Change): StreamFormData['dropping'] {
+export function untoldDrops(
+  stream: Stream,
+  values: Values,
+  change: StreamChange,
+): StreamFormData['dropping'] {
   const { droppedHeaders } = changedHeaders(stream, change)
   if (change.url === undefined || droppedHeaders.length === 0) return undefined
   const { origin } = new URL(change.url)

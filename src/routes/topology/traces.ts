@@ -2,7 +2,7 @@ import { Elysia } from 'elysia'
 import { PROBLEMS, Problem } from '../../errors.ts'
 import { unpack } from '../../otlp/body.ts'
 import type { SpanCalls } from '../../otlp/calls.ts'
-import { type Encoding, encodingOf } from '../../otlp/encodings.ts'
+import { type Encoding, otlpEncodingOf } from '../../otlp/encodings.ts'
 import type { Gathered } from '../../otlp/spans.ts'
 import { EXPORTED } from '../answers/traces.ts'
 import { describe } from '../http/describe.ts'
@@ -24,7 +24,7 @@ export function traceRoutes({ spanCalls }: TraceRoutesDeps) {
   return new Elysia().post(
     '/v1/traces',
     async ({ request }) => {
-      const encoding = encodingOf(request.headers.get('content-type'))
+      const encoding = otlpEncodingOf(request.headers.get('content-type'))
       try {
         const { spans, refused, reason = '' } = await decode(request, encoding, room)
         spanCalls.take(spans)

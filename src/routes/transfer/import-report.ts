@@ -1,5 +1,5 @@
 import { causeOf, Problem } from '../../errors.ts'
-import type { OUTCOMES, Outcome } from '../../transfer/item.ts'
+import type { LineOutcome, OUTCOMES } from '../../transfer/item.ts'
 import type { RunningImport } from './transfer.ts'
 
 export const NDJSON = 'application/x-ndjson'
@@ -24,7 +24,7 @@ export class Report {
   isCut = false
 
   /** Counts outcomes. @returns those that there is room to tell, each as JSON */
-  add(outcomes: readonly Outcome[]): string[] {
+  add(outcomes: readonly LineOutcome[]): string[] {
     this.totals.lines += outcomes.length
     for (const { outcome } of outcomes) this.totals[outcome]++
     return outcomes.flatMap((outcome) => {
@@ -101,7 +101,7 @@ export function progressOf({ dryRun, outcomes }: RunningImport, { warn, done }: 
 /** What a page shows of a report: the first lines, those that failed in front. */
 export async function shownOf({ dryRun, outcomes }: RunningImport, signal: AbortSignal, most: number) {
   const report = new Report()
-  const [failed, others]: [Outcome[], Outcome[]] = [[], []]
+  const [failed, others]: [LineOutcome[], LineOutcome[]] = [[], []]
   for await (const batch of outcomes) {
     report.add(batch)
     for (const outcome of batch) {

@@ -8,8 +8,8 @@ import { checkRegistration, RegistrationSchema } from '../../streams/registry/re
 import type { Streams } from '../../streams/registry/streams.ts'
 import { EXPORT_FORMATS, type ExportFormat, exportStreams } from '../../transfer/export.ts'
 import { type ImportOptions, importLines } from '../../transfer/import.ts'
-import type { Outcome } from '../../transfer/item.ts'
-import { FORMATS, formatOf, readLines } from '../../transfer/lines.ts'
+import type { LineOutcome } from '../../transfer/item.ts'
+import { FORMATS, formatOf, readImportLines } from '../../transfer/lines.ts'
 import type { OpenApiOptions } from '../../transfer/openapi/operations.ts'
 import { answer, jsonOrLines } from '../answers/answer.ts'
 import { ExportedStream, ImportProgress, ImportReport } from '../answers/transfer.ts'
@@ -106,7 +106,7 @@ export interface Asked {
 /** An import in progress: it advances as its outcomes are consumed. */
 export interface RunningImport {
   dryRun: boolean
-  outcomes: AsyncGenerator<Outcome[]>
+  outcomes: AsyncGenerator<LineOutcome[]>
 }
 
 export function importer({ db, streams }: Pick<TransferRoutesDeps, 'db' | 'streams'>): Importer {
@@ -114,7 +114,7 @@ export function importer({ db, streams }: Pick<TransferRoutesDeps, 'db' | 'strea
   return {
     enter: (request) => places.enter(keyOf(request)),
     async run({ options, text, contentType }) {
-      const lines = await readLines(text, options.format ?? formatOf(text, contentType), options)
+      const lines = await readImportLines(text, options.format ?? formatOf(text, contentType), options)
       return { dryRun: options.dryRun, outcomes: importLines({ db, streams }, lines, options) }
     },
   }

@@ -1,8 +1,8 @@
 import type { Random } from '../random.ts'
-import { Wire } from '../service/wire.ts'
+import { FaultyWire } from '../service/wire.ts'
 import type { FaultHolder, SseFaults } from './faults.ts'
 import { RETRY_AFTER_SECONDS } from './faults.ts'
-import { cut } from './sse-faults.ts'
+import { cutFrame } from './sse-faults.ts'
 
 /** Statuses that carry `Retry-After`. */
 const ASKS_TO_WAIT: ReadonlySet<number> = new Set([429, 503])
@@ -68,9 +68,9 @@ export async function sendSlowly(
 ): Promise<Response> {
   const whole = { bytes: new Uint8Array(await response.arrayBuffer()) }
   const { truncate = 0, stall } = faults.current.sse ?? {}
-  const sent = random() < truncate ? cut(whole, random()) : whole
+  const sent = random() < truncate ? cutFrame(whole, random()) : whole
   const half = stall ? Math.floor(sent.bytes.byteLength / 2) : 0
-  let wire: Wire
+  let wire: FaultyWire
   let stopListening = () => {}
   const end = () => wire.end()
   const goOn = () => {
@@ -81,7 +81,7 @@ export async function sendSlowly(
   }
   const body = new ReadableStream<Uint8Array>({
     start(controller) {
-      wire = new Wire({
+      wire = new FaultyWire({
         controller,
         faults,
         random,

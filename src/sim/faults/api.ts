@@ -1,5 +1,5 @@
-import { parseObject, readText } from '../service/body.ts'
-import type { Feed } from '../service/events.ts'
+import { bodyText, parseObject } from '../service/body.ts'
+import type { ServiceFeed } from '../service/events.ts'
 import { ACTIONS, type Action } from '../service/readers.ts'
 import { type FaultHolder, type FaultProblem, readFaults } from './faults.ts'
 
@@ -22,7 +22,7 @@ export async function faultsRoute(request: Request, faults: FaultHolder): Promis
 }
 
 /** `POST /faults/actions`: a one-time fault for the open event streams; responds with their number. */
-export async function actionsRoute(request: Request, feed: Pick<Feed, 'act'>): Promise<Response> {
+export async function actionsRoute(request: Request, feed: Pick<ServiceFeed, 'act'>): Promise<Response> {
   const value = await readJson(request)
   if (value instanceof Response) return value
   const { action, ...others } = value
@@ -40,7 +40,7 @@ export async function actionsRoute(request: Request, feed: Pick<Feed, 'act'>): P
 
 /** The body as a JSON object, or the response that says why it isn't one. */
 async function readJson(request: Request): Promise<Record<string, unknown> | Response> {
-  const text = await readText(request.body, MAX_FAULTS_BYTES).catch(() => '')
+  const text = await bodyText(request.body, MAX_FAULTS_BYTES).catch(() => '')
   if (text === undefined) {
     return refusal('body_too_large', { field: '', detail: `Body is larger than ${MAX_FAULTS_BYTES} bytes.` })
   }

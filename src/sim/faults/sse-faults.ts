@@ -2,7 +2,7 @@ import type { Random } from '../random.ts'
 import type { SseFaults } from './faults.ts'
 
 /** One encoded message of an event stream. */
-export interface Frame {
+export interface StreamFrame {
   bytes: Uint8Array
   /** The number to record it under, if somebody records what was sent. */
   number?: number
@@ -11,7 +11,7 @@ export interface Frame {
 /** What became of one frame. */
 export interface Passed {
   /** What is sent, in order; the last one may be cut. */
-  frames: Frame[]
+  frames: StreamFrame[]
   /** Whether the connection ends after it. */
   ends: boolean
 }
@@ -26,7 +26,7 @@ export type FrameFaultSettings = Pick<SseFaults, 'drop' | 'duplicate' | 'reorder
 export class FrameFaults {
   readonly #random: Random
   /** Sent after the next frame: one frame, or its two copies. */
-  #held: Frame[] = []
+  #held: StreamFrame[] = []
 
   constructor(random: Random) {
     this.#random = random
@@ -34,7 +34,7 @@ export class FrameFaults {
 
   /** A dropped frame is neither duplicated, swapped nor cut; a cut one is neither duplicated nor swapped. */
   pass(
-    frame: Frame,
+    frame: StreamFrame,
     { drop = 0, duplicate = 0, reorder = 0, truncate = 0 }: FrameFaultSettings = {},
   ): Passed {
     const [isDropped, isDoubled, isSwapped, isCut] = [drop, duplicate, reorder, truncate].map(
@@ -42,7 +42,7 @@ export class FrameFaults {
     )
     const place = this.#random()
     if (isDropped) return { frames: [], ends: false }
-    if (isCut) return { frames: [...this.release(), cut(frame, place)], ends: true }
+    if (isCut) return { frames: [...this.release(), cutFrame(frame, place)], ends: true }
     const copies = isDoubled ? [frame, frame] : [frame]
     if (isSwapped && this.#held.length === 0) {
       this.#held = copies
@@ -52,7 +52,7 @@ export class FrameFaults {
   }
 
   /** The frames still held for a next one that may never come. */
-  release(): Frame[] {
+  release(): StreamFrame[] {
     return this.#held.splice(0)
   }
 }
@@ -61,7 +61,7 @@ export class FrameFaults {
  * The beginning of a frame, always without its final line end, so that a reader can't take it for an event.
  * @param place 0 to 1: from one byte to all but the last two
  */
-export function cut(frame: Frame, place: number): Frame {
+export function cutFrame(frame: StreamFrame, place: number): StreamFrame {
   const most = Math.max(1, frame.bytes.byteLength - 2)
   return { ...frame, bytes: frame.bytes.subarray(0, 1 + Math.floor(place * (most - 1))) }
 }

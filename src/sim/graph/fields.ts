@@ -71,7 +71,7 @@ export function number({
 export const truth: Read<boolean> = (value, path, faults) =>
   typeof value === 'boolean' ? value : wrong(faults, path, `expected true or false, got ${shown(value)}`)
 
-export function oneOf<T extends string>(options: readonly T[]): Read<T> {
+export function choiceOf<T extends string>(options: readonly T[]): Read<T> {
   return (value, path, faults) => {
     const option = options.find((each) => each === value)
     if (option !== undefined) return option

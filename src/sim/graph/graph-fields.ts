@@ -1,14 +1,14 @@
 import { SEED_LIMIT } from '../random.ts'
 import { type CountSpec, RESUMES, TELLS } from '../service/counting.ts'
 import { MAX_CONCURRENCY, MAX_GENERATORS, MAX_PER_MINUTE } from '../traffic.ts'
-import { type Fault, list, number, object, oneOf, type Read, shown, text, truth, wrong } from './fields.ts'
+import { choiceOf, type Fault, list, number, object, type Read, shown, text, truth, wrong } from './fields.ts'
 import {
   type CallSpec,
+  type Distribution,
   type FeedSpec,
-  KINDS,
   type LabSpec,
-  type Quantiles,
-  type RateLimit,
+  type RateLimitSpec,
+  SERVICE_KINDS,
   type ServiceSpec,
   SHAPES,
   type Traffic,
@@ -16,7 +16,7 @@ import {
 import { always } from './quantiles.ts'
 
 /** The limit of Weir's topology. */
-export const MAX_SERVICES = 500
+export const MAX_GRAPH_SERVICES = 500
 const MAX_NAME_CHARS = 64
 const MAX_HOST_CHARS = 253
 export const MAX_PORT = 65_535
@@ -50,7 +50,7 @@ const name = text('a name', MAX_NAME_CHARS)
 const share = number({ min: 0, max: 1 })
 const waitMs = { min: 0, max: MAX_WAIT_MS }
 
-const rateLimit = object<RateLimit>(
+const rateLimit = object<RateLimitSpec>(
   {
     perSecond: number({ min: 0.01, max: MAX_PER_SECOND }),
     burst: number({ min: 1, max: MAX_PER_SECOND, whole: true }),
@@ -69,11 +69,11 @@ const feed = object<FeedSpec>({
 const timeMs = number({ min: 10, max: MAX_WAIT_MS, whole: true })
 const count = object<CountSpec>(
   {
-    tells: oneOf(TELLS),
+    tells: choiceOf(TELLS),
     everyMs: timeMs,
     since: number({ min: 0, max: Number.MAX_SAFE_INTEGER, whole: true }),
     ids: truth,
-    resume: oneOf(RESUMES),
+    resume: choiceOf(RESUMES),
     validators: truth,
     heartbeatMs: timeMs,
     retryMs: number({ ...waitMs, whole: true }),
@@ -98,13 +98,13 @@ const service = object<ServiceFields>(
   {
     name,
     group: text('a group', MAX_NAME_CHARS),
-    kind: oneOf(KINDS),
+    kind: choiceOf(SERVICE_KINDS),
     host: text('a host', MAX_HOST_CHARS),
     port: number({ min: 0, max: MAX_PORT, whole: true }),
     latencyMs: quantiles(waitMs),
     errorRate: share,
     errorCodes,
-    rateLimit: rateLimit as Read<RateLimit>,
+    rateLimit: rateLimit as Read<RateLimitSpec>,
     payloadBytes: quantiles({ min: 0, max: MAX_PAYLOAD_BYTES }),
     feed: (value, path, faults) => {
       const fields = feed(value, path, faults)
@@ -122,7 +122,7 @@ const trafficFields = object<TrafficFields>(
     to: name,
     perMinute: number({ min: 0, max: MAX_PER_MINUTE }),
     perSecond: number({ min: 0, max: MAX_PER_MINUTE / SECONDS_OF_MINUTE }),
-    shape: oneOf(SHAPES),
+    shape: choiceOf(SHAPES),
     concurrency: number({ min: 1, max: MAX_CONCURRENCY, whole: true }),
   },
   ['to'],
@@ -132,7 +132,7 @@ export const file = object<{ seed: number; portBase: number; services: ServiceFi
   {
     seed: number({ min: 0, max: SEED_LIMIT - 1, whole: true }),
     portBase: number({ min: 0, max: MAX_PORT, whole: true }),
-    services: list(inPlace(service, {}), { min: 1, max: MAX_SERVICES }),
+    services: list(inPlace(service, {}), { min: 1, max: MAX_GRAPH_SERVICES }),
     traffic: list(inPlace(generator, NO_TRAFFIC), { max: MAX_GENERATORS }),
   },
   ['services'],
@@ -144,9 +144,9 @@ function inPlace<T>(read: Read<T>, otherwise: T): Read<T> {
 }
 
 /** A single value, or three quantiles. */
-function quantiles(bounds: { min: number; max: number }): Read<Quantiles> {
+function quantiles(bounds: { min: number; max: number }): Read<Distribution> {
   const value = number(bounds)
-  const three = object<Quantiles>({ p50: value, p90: value, p99: value }, ['p50', 'p90', 'p99'])
+  const three = object<Distribution>({ p50: value, p90: value, p99: value }, ['p50', 'p90', 'p99'])
   return (given, path, faults) => {
     if (typeof given === 'number') {
       const single = value(given, path, faults)

@@ -1,7 +1,7 @@
 import { DEFAULT_ERROR_CODES } from '../service/behavior.ts'
 import { MAX_GENERATORS } from '../traffic.ts'
 import { type Fault, list, wrong } from './fields.ts'
-import { type Graph, LOOPBACK, type Quantiles, type ServiceSpec, type Traffic } from './graph.ts'
+import { type Distribution, LOOPBACK, type ServiceSpec, type SimGraph, type Traffic } from './graph.ts'
 import { file, generator, MAX_PORT, type ServiceFields } from './graph-fields.ts'
 import { checkGraph, MAX_FAULTS } from './graph-rules.ts'
 import { lineOf } from './lines.ts'
@@ -10,9 +10,9 @@ import { parseYaml } from './yaml.ts'
 
 /** Maximum size of a graph file; larger ones aren't parsed. */
 export const MAX_FILE_BYTES = 1_048_576
-const DEFAULT_LATENCY_MS: Quantiles = { p50: 10, p90: 30, p99: 100 }
+const DEFAULT_LATENCY_MS: Distribution = { p50: 10, p90: 30, p99: 100 }
 
-export type GraphOrProblems = { graph: Graph } | { problems: string[] }
+export type GraphOrProblems = { graph: SimGraph } | { problems: string[] }
 
 /**
  * Parses a graph file, or returns its problems, one sentence each.

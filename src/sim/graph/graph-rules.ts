@@ -1,10 +1,10 @@
 import { type Fault, suggestion, wrong } from './fields.ts'
-import type { CallSpec, Graph, ServiceSpec } from './graph.ts'
+import type { CallSpec, ServiceSpec, SimGraph } from './graph.ts'
 
 /** Errors reported for one file; the rest is counted. */
 export const MAX_FAULTS = 50
 /** Pairs of caller and callee: the limit of Weir's topology. */
-export const MAX_PAIRS = 2_000
+export const MAX_CALL_PAIRS = 2_000
 /** Calls that one activation may cause if every call is made and fails as often as possible. */
 export const MAX_CAUSED_CALLS = 10_000
 
@@ -12,7 +12,7 @@ export const MAX_CAUSED_CALLS = 10_000
  * Checks everything that involves several fields.
  * @returns the services, callees before callers
  */
-export function checkGraph({ services, traffic }: Graph, faults: Fault[]): ServiceSpec[] {
+export function checkGraph({ services, traffic }: SimGraph, faults: Fault[]): ServiceSpec[] {
   const byName = new Map(services.map((service) => [service.name, service]))
   checkNames(services, faults)
   checkPorts(services, faults)
@@ -62,8 +62,12 @@ function checkCalls(services: ServiceSpec[], byName: Map<string, ServiceSpec>, f
       }
     }
   }
-  if (pairs > MAX_PAIRS) {
-    wrong(faults, 'services', `${pairs} pairs of services call each other; at most ${MAX_PAIRS} are allowed`)
+  if (pairs > MAX_CALL_PAIRS) {
+    wrong(
+      faults,
+      'services',
+      `${pairs} pairs of services call each other; at most ${MAX_CALL_PAIRS} are allowed`,
+    )
   }
 }
 

@@ -17,22 +17,22 @@ export interface ServiceSpec {
   count?: CountSpec
 }
 
-export const KINDS = ['service', 'database', 'queue'] as const
+export const SERVICE_KINDS = ['service', 'database', 'queue'] as const
 
 /** The behavior of a service from a graph file. docs/simulation.md describes each field. */
 export interface LabSpec {
-  kind: (typeof KINDS)[number]
+  kind: (typeof SERVICE_KINDS)[number]
   /** The group it is drawn in. Default: none. */
   group?: string
   /** Its own work before it calls others. */
-  latencyMs: Quantiles
+  latencyMs: Distribution
   /** Share of its activations that fail on their own, 0 to 1. */
   errorRate: number
   /** Weights by status. */
   errorCodes: Record<string, number>
   /** Default: none. */
-  rateLimit?: RateLimit
-  payloadBytes: Quantiles
+  rateLimit?: RateLimitSpec
+  payloadBytes: Distribution
   /** Sequential steps; the calls of one step are concurrent. */
   steps: CallSpec[][]
   /** Default: none. */
@@ -40,13 +40,13 @@ export interface LabSpec {
 }
 
 /** A distribution: 50, 90 and 99% of its values are at most these. Ascending. */
-export interface Quantiles {
+export interface Distribution {
   p50: number
   p90: number
   p99: number
 }
 
-export interface RateLimit {
+export interface RateLimitSpec {
   perSecond: number
   /** Activations that may arrive at once. Default: `perSecond`, at least 1. */
   burst?: number
@@ -94,7 +94,7 @@ export interface Traffic {
 }
 
 /** Services and their traffic, ready to start. */
-export interface Graph {
+export interface SimGraph {
   services: ServiceSpec[]
   traffic: Traffic[]
   /** Makes random choices repeatable, unless the command line sets another seed. */

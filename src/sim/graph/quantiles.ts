@@ -1,4 +1,4 @@
-import type { Quantiles } from './graph.ts'
+import type { Distribution } from './graph.ts'
 
 /**
  * The value at quantile `u`, so that a uniform `u` samples the distribution.
@@ -8,7 +8,7 @@ import type { Quantiles } from './graph.ts'
  * from p90. Three equal quantiles always return their value.
  * @param u from 0 to 1.
  */
-export function valueAt({ p50, p90, p99 }: Quantiles, u: number): number {
+export function valueAt({ p50, p90, p99 }: Distribution, u: number): number {
   if (p50 === p99) return p50
   const [middle, high, top] = [Math.log1p(p50), Math.log1p(p90), Math.log1p(p99)]
   const anchors: [number, number][] = [
@@ -26,6 +26,6 @@ export function valueAt({ p50, p90, p99 }: Quantiles, u: number): number {
 }
 
 /** A distribution with a single value. */
-export function always(value: number): Quantiles {
+export function always(value: number): Distribution {
   return { p50: value, p90: value, p99: value }
 }

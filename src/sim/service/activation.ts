@@ -1,6 +1,6 @@
 import type { Random } from '../random.ts'
 import type { Behavior } from './behavior.ts'
-import { parseObject, readText } from './body.ts'
+import { bodyText, parseObject } from './body.ts'
 import { Trace } from './call-tree.ts'
 
 /** The largest body of an activation; larger ones are refused. */
@@ -30,7 +30,7 @@ export interface Activation {
   body: string
 }
 
-export interface Answer {
+export interface ServiceAnswer {
   status: number
   body: object
   headers?: Record<string, string>
@@ -42,10 +42,10 @@ export interface Answer {
  * Does a service's work.
  * @throws AbortError if the service closes meanwhile.
  */
-export type Activate = (activation: Activation) => Promise<Answer>
+export type Activate = (activation: Activation) => Promise<ServiceAnswer>
 
 /** The result of an activation, without its call tree. */
-export interface Outcome {
+export interface ActivationOutcome {
   status: number
   body?: object
   /** Why it failed, for people. */
@@ -53,7 +53,7 @@ export interface Outcome {
 }
 
 /** The work itself; it draws from `random` and records its calls in `trace`. */
-export type Work = (activation: Activation, trace: Trace, random: Random) => Promise<Outcome>
+export type ServiceWork = (activation: Activation, trace: Trace, random: Random) => Promise<ActivationOutcome>
 
 interface WorkOptions {
   behavior: Behavior
@@ -67,7 +67,7 @@ export type MakeCall = (address: string, body: string, trace: Trace, attempt?: n
 
 /** Wraps the work with what all services have: rate limit, call tree, payload, reset. */
 export function activation(
-  work: Work,
+  work: ServiceWork,
   {
     name,
     behavior,
@@ -101,7 +101,7 @@ export function activation(
 }
 
 /** A service without callees: it picks a status and returns it after its latency. */
-export function leaf({ behavior, show, sleep }: WorkOptions): Work {
+export function leaf({ behavior, show, sleep }: WorkOptions): ServiceWork {
   return async (_, __, random) => {
     const failure = behavior.failure(random)
     const latencyMs = behavior.latencyMs(random)
@@ -123,7 +123,7 @@ export function node({
   /** The services it calls, as `host:port`. */
   addresses: string[]
   call: MakeCall
-}): Work {
+}): ServiceWork {
   return async ({ color, body }, trace, random) => {
     show(color)
     await sleep(behavior.latencyMs(random))
@@ -141,7 +141,7 @@ export function node({
   }
 }
 
-function rateLimited(trace: Trace, retryAfterSeconds: number): Answer {
+function rateLimited(trace: Trace, retryAfterSeconds: number): ServiceAnswer {
   const error = 'Rate limit exceeded'
   const tree = trace.finish(RATE_LIMITED_STATUS, error)
   return {
@@ -152,10 +152,10 @@ function rateLimited(trace: Trace, retryAfterSeconds: number): Answer {
 }
 
 /** Parses an activation, or returns the response that says why it isn't one. */
-export async function readActivation(request: Request): Promise<Activation | { refusal: Answer }> {
+export async function readActivation(request: Request): Promise<Activation | { refusal: ServiceAnswer }> {
   let body: string | undefined
   try {
-    body = await readText(request.body, MAX_BODY_BYTES)
+    body = await bodyText(request.body, MAX_BODY_BYTES)
   } catch {
     return refusal(400, 'Body is not valid UTF-8')
   }
@@ -174,6 +174,6 @@ function isShortText(value: unknown): value is string {
   return typeof value === 'string' && value.length <= MAX_TEXT_CHARS
 }
 
-function refusal(status: number, error: string): { refusal: Answer } {
+function refusal(status: number, error: string): { refusal: ServiceAnswer } {
   return { refusal: { status, body: { error } } }
 }

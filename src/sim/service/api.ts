@@ -3,9 +3,9 @@ import { reset, sendSlowly, slowsDocuments, statusInstead, untilAnswered } from 
 import { actionsRoute, faultsRoute } from '../faults/api.ts'
 import type { FaultHolder } from '../faults/faults.ts'
 import type { Random } from '../random.ts'
-import type { World } from '../world.ts'
-import { type Activate, type Answer, readActivation } from './activation.ts'
-import type { EventFeed, Feed } from './events.ts'
+import type { SimWorld } from '../world.ts'
+import { type Activate, readActivation, type ServiceAnswer } from './activation.ts'
+import type { EventFeed, ServiceFeed } from './events.ts'
 import { jsonWithEtag, methodNotAllowed, preflight, withCors } from './http.ts'
 import type { ServiceState } from './state.ts'
 
@@ -16,11 +16,11 @@ const DRAIN_SECONDS = 5
 /** Bun's value for no idle timeout, in seconds. */
 const NO_IDLE_LIMIT = 0
 
-const NO_COLOR: Answer = { status: 400, body: { error: 'Color not provided' } }
-const BUSY: Answer = { status: 503, body: { error: 'Too many concurrent activations' } }
-const CLOSING: Answer = { status: 503, body: { error: 'Service is closing' } }
-const TOO_MANY_READERS: Answer = { status: 503, body: { error: 'Too many readers' } }
-const NOT_FOUND: Answer = { status: 404, body: { error: 'Not found' } }
+const NO_COLOR: ServiceAnswer = { status: 400, body: { error: 'Color not provided' } }
+const BUSY: ServiceAnswer = { status: 503, body: { error: 'Too many concurrent activations' } }
+const CLOSING: ServiceAnswer = { status: 503, body: { error: 'Service is closing' } }
+const TOO_MANY_READERS: ServiceAnswer = { status: 503, body: { error: 'Too many readers' } }
+const NOT_FOUND: ServiceAnswer = { status: 404, body: { error: 'Not found' } }
 
 const METHODS = new Map<string, readonly string[]>([
   ['/activate', ['POST']],
@@ -51,13 +51,13 @@ export interface ServiceApiOptions {
   state: ServiceState
   feed: EventFeed
   /** Replaces the default of `/events`. Default: none. */
-  own?: Feed | undefined
+  own?: ServiceFeed | undefined
   /** The content of `/feed`. Default: nothing. */
   document?: FeedSource | undefined
   faults: FaultHolder
   /** The random numbers for faults of its documents. */
   random: Random
-  world: World
+  world: SimWorld
   closing: AbortSignal
 }
 
@@ -90,7 +90,7 @@ export class ServiceApi {
     return Response.json({ status: 'ok', readers: this.#feed.readers })
   }
 
-  get #feed(): Feed {
+  get #feed(): ServiceFeed {
     return this.#options.own ?? this.#options.feed
   }
 
@@ -170,7 +170,7 @@ export class ServiceApi {
   }
 }
 
-function toResponse({ status, body, headers = {}, reset: isReset }: Answer): Response {
+function toResponse({ status, body, headers = {}, reset: isReset }: ServiceAnswer): Response {
   return isReset ? reset() : Response.json(body, { status, headers })
 }
 

@@ -1,5 +1,5 @@
 import type { FaultHolder } from '../faults/faults.ts'
-import type { Quantiles, RateLimit } from '../graph/graph.ts'
+import type { Distribution, RateLimitSpec } from '../graph/graph.ts'
 import { valueAt } from '../graph/quantiles.ts'
 import { type Random, weighted } from '../random.ts'
 import { RateLimiter } from './rate-limiter.ts'
@@ -9,12 +9,12 @@ export const DEFAULT_ERROR_CODES: Readonly<Record<string, number>> = { '500': 1 
 
 /** What a service does unless a fault says otherwise. */
 export interface Normal {
-  latencyMs?: Quantiles
+  latencyMs?: Distribution
   /** The status that an activation fails with on its own; `undefined` if it doesn't. Default: never. */
   failure?: (random: Random) => number | undefined
   errorCodes?: Record<string, number>
-  rateLimit?: RateLimit
-  payloadBytes?: Quantiles
+  rateLimit?: RateLimitSpec
+  payloadBytes?: Distribution
 }
 
 /** How one service behaves: as its graph says, overridden by its current faults. */
@@ -69,7 +69,7 @@ export function failing(rate: number, codes: Record<string, number>): (random: R
 }
 
 /** A constant value needs no random number. */
-function draw(quantiles: Quantiles | undefined, random: Random): number {
+function draw(quantiles: Distribution | undefined, random: Random): number {
   if (quantiles === undefined) return 0
   return quantiles.p50 === quantiles.p99 ? quantiles.p50 : valueAt(quantiles, random())
 }

@@ -3,7 +3,7 @@
  * @returns `undefined` if it is longer than `maxBytes`; the rest is left unread
  * @throws TypeError if it isn't UTF-8, or whatever the connection fails with.
  */
-export async function readText(
+export async function bodyText(
   body: ReadableStream<Uint8Array> | null,
   maxBytes: number,
 ): Promise<string | undefined> {
@@ -21,7 +21,7 @@ export async function readText(
 }
 
 /** The text as JSON; `undefined` if it isn't JSON. */
-export function parseJson(text: string | undefined): unknown {
+export function jsonOrUndefined(text: string | undefined): unknown {
   try {
     return JSON.parse(text ?? '')
   } catch {
@@ -31,7 +31,7 @@ export function parseJson(text: string | undefined): unknown {
 
 /** The text as a JSON object; `undefined` if it isn't one. */
 export function parseObject(text: string): Record<string, unknown> | undefined {
-  const value = parseJson(text)
+  const value = jsonOrUndefined(text)
   return isObject(value) ? value : undefined
 }
 

@@ -1,4 +1,4 @@
-import { untilClosed, type World } from '../world.ts'
+import { type SimWorld, untilClosed } from '../world.ts'
 import { RateLimiter } from './rate-limiter.ts'
 
 /** Per service; beyond it the oldest is dropped. Two activations' worth is more than people can follow. */
@@ -11,7 +11,7 @@ const PACE_MS = 20
 export interface ColorsOptions {
   /** Must not fail; a color that can't be sent is lost. */
   send: (name: string, color: string) => Promise<unknown>
-  world: World
+  world: SimWorld
   closing: AbortSignal
 }
 

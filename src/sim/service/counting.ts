@@ -1,9 +1,9 @@
 import { encodeMessage } from '../../core/sse.ts'
 import type { FaultHolder } from '../faults/faults.ts'
-import type { Frame } from '../faults/sse-faults.ts'
+import type { StreamFrame } from '../faults/sse-faults.ts'
 import type { Random } from '../random.ts'
-import type { World } from '../world.ts'
-import type { Feed, OpenOptions } from './events.ts'
+import type { SimWorld } from '../world.ts'
+import type { OpenOptions, ServiceFeed } from './events.ts'
 import { documentAt, type NumberedDocument, numberData, patchTo } from './numbers.ts'
 import { type Action, Readers, type Story } from './readers.ts'
 
@@ -52,7 +52,7 @@ export interface CountingOptions {
   spec: CountSpec
   faults: FaultHolder
   randomOf: (connection: number) => Random
-  world: World
+  world: SimWorld
   /** See {@link Readers}. */
   onSent?: ((number: number) => void) | undefined
 }
@@ -66,7 +66,7 @@ export function newestAt(since: number, everyMs: number, at: number): number {
  * Counts by the clock: a service that was killed knows every number when it is back, and a reader can prove that none
  * is missing, duplicated, out of order or altered.
  */
-export class CountingFeed implements Feed, Story {
+export class CountingFeed implements ServiceFeed, Story {
   readonly oldest = 1
   readonly #options: CountingOptions
   readonly #spec: Required<CountSpec>
@@ -89,7 +89,7 @@ export class CountingFeed implements Feed, Story {
     return this.#spec.tells === 'nothing' ? 0 : this.#now()
   }
 
-  frame(number: number): Frame {
+  frame(number: number): StreamFrame {
     const { tells, ids } = this.#spec
     const { name } = this.#options
     const id = ids ? { id: String(number) } : {}
@@ -154,7 +154,7 @@ export class CountingFeed implements Feed, Story {
     return Math.max(Number(lastEventId) + 1, newest - MAX_REPLAYED + 1)
   }
 
-  #snapshot(version: number): Frame {
+  #snapshot(version: number): StreamFrame {
     const id = this.#spec.ids ? { id: String(version) } : {}
     const data = JSON.stringify(documentAt(this.#options.name, version))
     return { bytes: encodeMessage({ event: 'data', ...id, data }), number: version }

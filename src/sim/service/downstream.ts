@@ -1,5 +1,5 @@
-import type { World } from '../world.ts'
-import { parseObject, readText } from './body.ts'
+import type { SimWorld } from '../world.ts'
+import { bodyText, parseObject } from './body.ts'
 
 /** The status of a call that timed out. */
 const LATE_STATUS = 502
@@ -30,7 +30,7 @@ export interface CallOutcome {
 export async function callService(
   address: string,
   body: string,
-  { world, timeoutMs, closing }: { world: World; timeoutMs: number; closing: AbortSignal },
+  { world, timeoutMs, closing }: { world: SimWorld; timeoutMs: number; closing: AbortSignal },
 ): Promise<CallOutcome> {
   const timeout = AbortSignal.timeout(timeoutMs)
   try {
@@ -43,7 +43,7 @@ export async function callService(
       keepalive: false,
       signal: AbortSignal.any([timeout, closing]),
     })
-    const text = await readText(response.body, MAX_ANSWER_BYTES)
+    const text = await bodyText(response.body, MAX_ANSWER_BYTES)
     return { status: response.status, answered: parseObject(text ?? '')?.tree }
   } catch {
     return timeout.aborted
@@ -56,7 +56,7 @@ export async function callService(
  * Asks the service at an address for its name until it responds.
  * @throws AbortError when `closing` aborts.
  */
-export async function learnName(address: string, world: World, closing: AbortSignal): Promise<string> {
+export async function learnName(address: string, world: SimWorld, closing: AbortSignal): Promise<string> {
   for (let retryMs = FIRST_NAME_RETRY_MS; ; retryMs = Math.min(retryMs * 2, LONGEST_NAME_RETRY_MS)) {
     const name = await askName(address, world, closing)
     if (name !== undefined) return name
@@ -64,13 +64,13 @@ export async function learnName(address: string, world: World, closing: AbortSig
   }
 }
 
-async function askName(address: string, world: World, closing: AbortSignal): Promise<string | undefined> {
+async function askName(address: string, world: SimWorld, closing: AbortSignal): Promise<string | undefined> {
   try {
     const response = await world.fetch(`http://${address}/state`, {
       redirect: 'manual',
       signal: AbortSignal.any([AbortSignal.timeout(NAME_TIMEOUT_MS), closing]),
     })
-    const name = parseObject((await readText(response.body, MAX_STATE_BYTES)) ?? '')?.service
+    const name = parseObject((await bodyText(response.body, MAX_STATE_BYTES)) ?? '')?.service
     return typeof name === 'string' && name !== '' && name.length <= MAX_NAME_CHARS ? name : undefined
   } catch {
     return undefined

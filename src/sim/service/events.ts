@@ -1,6 +1,6 @@
 import { encodeMessage } from '../../core/sse.ts'
 import { FaultHolder } from '../faults/faults.ts'
-import type { Frame } from '../faults/sse-faults.ts'
+import type { StreamFrame } from '../faults/sse-faults.ts'
 import type { Random } from '../random.ts'
 import { type Action, Readers, type Story } from './readers.ts'
 
@@ -21,7 +21,7 @@ export interface OpenOptions {
 }
 
 /** The content of a service's `/events`. */
-export interface Feed {
+export interface ServiceFeed {
   /** Number of readers. */
   readonly readers: number
   /** Responds with the stream; `undefined` if there are too many readers. */
@@ -39,8 +39,8 @@ export interface Feed {
  * IDs start at the start time in milliseconds and increase by one, so that they also increase across restarts: a
  * reader that reconnects to a new process gets the whole buffer instead of missing what has a smaller ID.
  */
-export class EventFeed implements Feed, Story {
-  readonly #kept: Frame[] = []
+export class EventFeed implements ServiceFeed, Story {
+  readonly #kept: StreamFrame[] = []
   readonly #readers: Readers
   #lastId: number
 
@@ -71,7 +71,7 @@ export class EventFeed implements Feed, Story {
     return this.#lastId - this.#kept.length + 1
   }
 
-  frame(id: number): Frame {
+  frame(id: number): StreamFrame {
     return this.#kept[id - this.oldest] ?? encode('state', id, '{}')
   }
 
@@ -108,6 +108,6 @@ export class EventFeed implements Feed, Story {
   }
 }
 
-function encode(event: string, id: number, data: string): Frame {
+function encode(event: string, id: number, data: string): StreamFrame {
   return { bytes: encodeMessage({ event, id: String(id), data }) }
 }

@@ -1,6 +1,6 @@
 import type { CallSpec } from '../graph/graph.ts'
 import type { Random } from '../random.ts'
-import { BAD, FAILED_ITSELF, GOOD, type MakeCall, SERVICES_FAILED, type Work } from './activation.ts'
+import { BAD, FAILED_ITSELF, GOOD, type MakeCall, SERVICES_FAILED, type ServiceWork } from './activation.ts'
 import type { Behavior } from './behavior.ts'
 import type { Trace } from './call-tree.ts'
 
@@ -30,7 +30,7 @@ interface Visit {
 /**
  * A service from a graph file: it does its own work, then its calls, and fails at the first required one that fails.
  */
-export function labService({ steps, call, behavior, show, settle, sleep }: LabServiceOptions): Work {
+export function labService({ steps, call, behavior, show, settle, sleep }: LabServiceOptions): ServiceWork {
   return async ({ color, body }, trace, random) => {
     show(color)
     await sleep(behavior.latencyMs(random))

@@ -1,10 +1,10 @@
-import type { RateLimit } from '../graph/graph.ts'
+import type { RateLimitSpec } from '../graph/graph.ts'
 
 const SECOND_MS = 1_000
 
 /** A token bucket. Its limit may change with every request; it is full when a limit first applies. */
 export class RateLimiter {
-  #limit: RateLimit | undefined
+  #limit: RateLimitSpec | undefined
   #tokens = 0
   #filledAt = 0
 
@@ -12,7 +12,7 @@ export class RateLimiter {
    * Takes a token.
    * @returns `undefined` if there was one, else the whole seconds until there is
    */
-  take(limit: RateLimit | undefined, now: number): number | undefined {
+  take(limit: RateLimitSpec | undefined, now: number): number | undefined {
     if (limit === undefined) {
       this.#limit = undefined
       return undefined

@@ -1,8 +1,8 @@
 import { encodeComment, encodeRetry, SSE_HEADERS } from '../../core/sse.ts'
 import type { FaultHolder } from '../faults/faults.ts'
-import { cut, type Frame } from '../faults/sse-faults.ts'
+import { cutFrame, type StreamFrame } from '../faults/sse-faults.ts'
 import type { Random } from '../random.ts'
-import { MAX_UNREAD_BYTES, Wire } from './wire.ts'
+import { FaultyWire, MAX_UNREAD_BYTES } from './wire.ts'
 
 /** Maximum concurrent readers of one service; further ones are refused. */
 export const MAX_READERS = 100
@@ -14,7 +14,7 @@ export interface Story {
   /** Numbers of the newest frame, and of the oldest one still available. */
   readonly newest: number
   readonly oldest: number
-  frame(number: number): Frame
+  frame(number: number): StreamFrame
 }
 
 /** One-time faults for open connections: end them, end them within an event, reset them. */
@@ -36,15 +36,15 @@ export interface ReadersOptions {
 
 export interface Opening {
   /** What the stream begins with. */
-  greeting: Frame[]
+  greeting: StreamFrame[]
   /** The number it continues with. */
   next: number
   onEnd?: (() => void) | undefined
 }
 
 interface Reader {
-  wire: Wire
-  greeting: Frame[]
+  wire: FaultyWire
+  greeting: StreamFrame[]
   next: number
 }
 
@@ -107,7 +107,7 @@ export class Readers {
   act(action: Action): number {
     const readers = [...this.#readers]
     for (const { wire, next } of readers) {
-      if (action === 'cut') wire.write(cut(this.#options.story.frame(next), 1 / 2))
+      if (action === 'cut') wire.write(cutFrame(this.#options.story.frame(next), 1 / 2))
       if (action === 'drop') wire.drop()
       else wire.end()
     }
@@ -120,9 +120,9 @@ export class Readers {
     this.act('end')
   }
 
-  #wire(controller: ReadableStreamDefaultController<Uint8Array>, onEnd: () => void): Wire {
+  #wire(controller: ReadableStreamDefaultController<Uint8Array>, onEnd: () => void): FaultyWire {
     const { faults, randomOf, onSent } = this.#options
-    const wire: Wire = new Wire({
+    const wire: FaultyWire = new FaultyWire({
       controller,
       faults,
       random: randomOf(++this.#opened),
@@ -152,7 +152,7 @@ export class Readers {
     wire.end()
   }
 
-  #next(reader: Reader): Frame | undefined {
+  #next(reader: Reader): StreamFrame | undefined {
     const { story } = this.#options
     const number = Math.max(reader.next, story.oldest)
     if (number > story.newest) return undefined

@@ -4,7 +4,7 @@ import type { ServiceSpec } from '../graph/graph.ts'
 import { randomFor } from '../random.ts'
 import { Reporter } from '../weir/reporter.ts'
 import type { Announcement, Reports } from '../weir/reports.ts'
-import { untilClosed, type World } from '../world.ts'
+import { type SimWorld, untilClosed } from '../world.ts'
 import { ServiceApi } from './api.ts'
 import { CountingFeed } from './counting.ts'
 import { EventFeed, HEARTBEAT_MS } from './events.ts'
@@ -29,7 +29,7 @@ export interface ServiceOptions {
   reports: Reports
   /** Names of the started services, by address. */
   names: ReadonlyMap<string, string>
-  world: World
+  world: SimWorld
   /** See {@link CountingFeed}: called with what it sends. */
   onSent?: ((service: string, number: number) => void) | undefined
   /** Ends the service's work in progress when it aborts. */
@@ -37,7 +37,7 @@ export interface ServiceOptions {
 }
 
 /** A running service. */
-export interface Service {
+export interface RunningService {
   name: string
   /** `host:port`, as its callers know it. */
   address: string
@@ -53,7 +53,7 @@ export interface Service {
 export class PortError extends Error {}
 
 /** @throws PortError if its port is taken or not allowed. */
-export function startService(options: ServiceOptions): Service {
+export function startService(options: ServiceOptions): RunningService {
   const { spec } = options
   const parts = partsOf(options)
   const { reporter, feed, counting, api } = parts

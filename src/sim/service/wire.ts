@@ -1,5 +1,5 @@
 import type { FaultHolder, SseFaults } from '../faults/faults.ts'
-import { type Frame, FrameFaults } from '../faults/sse-faults.ts'
+import { FrameFaults, type StreamFrame } from '../faults/sse-faults.ts'
 import type { Random } from '../random.ts'
 
 /** What a reader may leave unread, and what a fault may hold back for it. At the bound nothing more is accepted. */
@@ -18,11 +18,11 @@ export interface WireOptions {
 }
 
 /** One connection to a reader, on which the current faults apply. */
-export class Wire {
+export class FaultyWire {
   readonly #options: WireOptions
   readonly #frames: FrameFaults
   /** Held back by a fault. */
-  #held: Frame[] = []
+  #held: StreamFrame[] = []
   #heldBytes = 0
   #timer: Timer | undefined
   /** Whether the connection ends after what is held back. */
@@ -55,7 +55,7 @@ export class Wire {
   }
 
   /** Sends a frame, which faults may drop, duplicate, swap, cut and hold back. Only when ready. */
-  send(frame: Frame): void {
+  send(frame: StreamFrame): void {
     const { frames, ends } = this.#frames.pass(frame, this.#faults)
     this.#isLast = ends
     for (const each of frames) this.#put(each)
@@ -85,7 +85,7 @@ export class Wire {
   }
 
   /** Writes at once, whatever the faults. */
-  write(frame: Frame): void {
+  write(frame: StreamFrame): void {
     const { controller, onSent } = this.#options
     if (this.#isOver) return
     if (frame.number !== undefined) onSent?.(frame.number)
@@ -104,7 +104,7 @@ export class Wire {
     return this.#options.faults.current.sse ?? {}
   }
 
-  #put(frame: Frame): void {
+  #put(frame: StreamFrame): void {
     const { bufferMs, slowDripBytesPerSecond } = this.#faults
     if (this.#held.length === 0 && bufferMs === undefined && slowDripBytesPerSecond === undefined) {
       this.write(frame)
@@ -114,7 +114,7 @@ export class Wire {
     this.#goOn(bufferMs ?? 0)
   }
 
-  #hold(frame: Frame): void {
+  #hold(frame: StreamFrame): void {
     this.#held.push(frame)
     this.#heldBytes += frame.bytes.byteLength
   }

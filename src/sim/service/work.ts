@@ -3,7 +3,7 @@ import type { ServiceSpec } from '../graph/graph.ts'
 import { always } from '../graph/quantiles.ts'
 import { drawStatus, LEAF_ERROR_CODES, type Random, randomFor } from '../random.ts'
 import type { Reporter } from '../weir/reporter.ts'
-import { untilClosed, type World } from '../world.ts'
+import { type SimWorld, untilClosed } from '../world.ts'
 import { type Activate, activation, leaf, type MakeCall, node, SETTLE_MS, WHITE } from './activation.ts'
 import { Behavior, failing } from './behavior.ts'
 import { callService } from './downstream.ts'
@@ -17,7 +17,7 @@ export interface WorkParts {
   faults: FaultHolder
   state: ServiceState
   reporter: Reporter
-  world: World
+  world: SimWorld
   closing: AbortSignal
 }
 

@@ -1,5 +1,5 @@
-import { isObject, parseJson, readText } from '../service/body.ts'
-import type { World } from '../world.ts'
+import { bodyText, isObject, jsonOrUndefined } from '../service/body.ts'
+import type { SimWorld } from '../world.ts'
 
 /** Reports are only worth sending while they are fresh. */
 export const REPORT_TIMEOUT_MS = 1_000
@@ -11,7 +11,7 @@ export interface WeirClientOptions {
   web: string
   /** Sent as a bearer token with every request. */
   token: string | undefined
-  world: World
+  world: SimWorld
   /** Ends every request when it aborts. */
   closing: AbortSignal
 }
@@ -23,7 +23,7 @@ export interface WeirAnswer {
 }
 
 /** Sends requests to Weir. Logs once, not every time, that Weir can't be reached. */
-export class WeirClient {
+export class SimClient {
   readonly web: string
   readonly #options: WeirClientOptions
   readonly #refused = new Set<string>()
@@ -83,7 +83,7 @@ export class WeirClient {
       })
       const answer = {
         status: response.status,
-        json: parseJson(await readText(response.body, MAX_ANSWER_BYTES)),
+        json: jsonOrUndefined(await bodyText(response.body, MAX_ANSWER_BYTES)),
       }
       this.#reached(true)
       return answer

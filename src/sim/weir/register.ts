@@ -1,6 +1,6 @@
 import { isObject } from '../service/body.ts'
-import type { World } from '../world.ts'
-import { describeProblem, type WeirAnswer, type WeirClient } from './client.ts'
+import type { SimWorld } from '../world.ts'
+import { describeProblem, type SimClient, type WeirAnswer } from './client.ts'
 
 /** How long Weir may take to list or register. */
 const REGISTER_TIMEOUT_MS = 10_000
@@ -46,8 +46,8 @@ type Outcome =
  */
 export async function registerFeeds(
   services: Registered[],
-  client: WeirClient,
-  world: World,
+  client: SimClient,
+  world: SimWorld,
   closing: AbortSignal,
 ): Promise<void> {
   const stateIntervalMs = services.length > MANY_SERVICES ? MANY_STATE_INTERVAL_MS : STATE_INTERVAL_MS
@@ -85,7 +85,7 @@ function feedsOf({ name, url, feedIntervalMs }: Registered, stateIntervalMs: num
   return [...feeds, { url: `${url}/feed`, kind: 'poll', name: `${name} feed`, intervalMs, tags }]
 }
 
-async function registerMissing(wanted: Registration[], client: WeirClient): Promise<Outcome> {
+async function registerMissing(wanted: Registration[], client: SimClient): Promise<Outcome> {
   const present = await listUrls(client)
   if (!(present instanceof Set)) return present
   const missing = wanted.filter(({ url }) => !present.has(url))
@@ -97,7 +97,7 @@ async function registerMissing(wanted: Registration[], client: WeirClient): Prom
   return { kind: 'registered', added: missing.length }
 }
 
-async function listUrls(client: WeirClient): Promise<Set<string> | Outcome> {
+async function listUrls(client: SimClient): Promise<Set<string> | Outcome> {
   const urls = new Set<string>()
   let after: string | undefined
   for (let page = 0; page < MAX_PAGES; page++) {

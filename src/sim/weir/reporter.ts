@@ -1,6 +1,6 @@
 import type { LabSpec } from '../graph/graph.ts'
 import { learnName } from '../service/downstream.ts'
-import { untilClosed, type World } from '../world.ts'
+import { type SimWorld, untilClosed } from '../world.ts'
 import type { Announcement, Reports } from './reports.ts'
 
 export interface ReporterOptions {
@@ -12,7 +12,7 @@ export interface ReporterOptions {
   /** Names that are already known, by address. */
   names: ReadonlyMap<string, string>
   reports: Reports
-  world: World
+  world: SimWorld
   closing: AbortSignal
 }
 

@@ -1,7 +1,7 @@
-import type { KINDS } from '../graph/graph.ts'
+import type { SERVICE_KINDS } from '../graph/graph.ts'
 import { Colors } from '../service/colors.ts'
-import { untilClosed, type World } from '../world.ts'
-import type { WeirClient } from './client.ts'
+import { type SimWorld, untilClosed } from '../world.ts'
+import type { SimClient } from './client.ts'
 
 /** A restarted Weir learns of the services again within this time. */
 export const ANNOUNCE_EVERY_MS = 30_000
@@ -17,7 +17,7 @@ export const MAX_WAITING_CALLS = 5_000
 export interface ServiceReport {
   id: string
   url: string
-  kind?: (typeof KINDS)[number]
+  kind?: (typeof SERVICE_KINDS)[number]
   group?: string
 }
 
@@ -36,8 +36,8 @@ export interface Announcement {
 }
 
 export interface ReportsOptions {
-  client: WeirClient
-  world: World
+  client: SimClient
+  world: SimWorld
   closing: AbortSignal
 }
 

@@ -113,7 +113,7 @@ export async function documentOf(
 }
 
 /** The change between two versions, verified: applied to the first, it gives the hash of the second. */
-export async function changeBetween(
+export async function versionChangeBetween(
   read: ReadVersions,
   stream: Of & Pick<Stream, 'arrayKeys'>,
   earlier: Version,

@@ -13,7 +13,7 @@ export const ZOOMS = ['all', 'day', 'hour'] as const
 export type Zoom = (typeof ZOOMS)[number]
 
 /** One version, or the last of several within an interval. */
-export interface Mark {
+export interface VersionMark {
   /** The entry that produced the document. */
   seq: number
   /** When that was; for several versions, the end of their interval. */
@@ -27,7 +27,7 @@ export interface Marks {
   to: Date
   /** Length of the intervals in which versions are counted, in milliseconds; 0 if each version has its own mark. */
   stepMs: number
-  marks: Mark[]
+  marks: VersionMark[]
 }
 
 /** Marks in a window: about as many as a pointer can hit on a wide screen. */
@@ -115,7 +115,7 @@ function windowOf(zoom: Zoom, around: Date, life: { from: Date; to: Date }): { f
 }
 
 /** A whole life is shown from its first mark to its last; a day and an hour are shown in full. */
-function fitted(window: { from: Date; to: Date }, zoom: Zoom, marks: readonly Mark[], stepMs: number) {
+function fitted(window: { from: Date; to: Date }, zoom: Zoom, marks: readonly VersionMark[], stepMs: number) {
   const [first, last] = [marks[0], marks.at(-1)]
   if (zoom !== 'all' || first === undefined || last === undefined) return window
   const from = new Date(Math.max(first.at.getTime() - stepMs, window.from.getTime()))

@@ -1,13 +1,13 @@
 import { WHOLE_DOCUMENT } from '../../core/documents/changed-paths.ts'
 import { hashDocument, isPatch, type Json, sha256 } from '../../core/documents/document.ts'
 import { TooMuch } from '../../core/documents/work.ts'
-import { LARGE_CHARS, misfit, type Refusal, STEPS_HERE } from '../large/documents.ts'
+import { type DocumentRefusal, LARGE_CHARS, misfit, STEPS_HERE } from '../large/documents.ts'
 import { asDocument, isLargeText } from '../large/follower.ts'
 import { containerIn } from '../large/jobs.ts'
 import type { StoredEvent } from '../log/logs.ts'
 import { type Draft, storable } from '../recording/entry.ts'
 import { type FollowDeps, recover, tellGap } from './follow.ts'
-import { advanceByPatch, afterKeyframe, keyframeDraft, type Step } from './follow-document.ts'
+import { advanceByPatch, afterKeyframe, type DocumentStep, keyframeDraft } from './follow-document.ts'
 import type { Followed, FollowedText, Run, RunLog } from './run.ts'
 import { learnRhythm } from './silence.ts'
 import { UpstreamError } from './upstream.ts'
@@ -379,7 +379,7 @@ export class EventReader {
     return 'code' in step ? refused(step) : this.#patched(step, base)
   }
 
-  #patched(step: Step<AnyFollowed>, base: Sizes): Told {
+  #patched(step: DocumentStep<AnyFollowed>, base: Sizes): Told {
     this.#candidate = undefined
     const { kind, changed, patchBytes, snapshotBytes, paths, followed } = step
     const { hash, patches, patchBytes: allPatchBytes } = followed
@@ -444,6 +444,6 @@ function readDocument(text: string): { document: Json; hash: string } | undefine
   }
 }
 
-function refused({ code, message }: Refusal): UpstreamError {
+function refused({ code, message }: DocumentRefusal): UpstreamError {
   return new UpstreamError(code, message)
 }

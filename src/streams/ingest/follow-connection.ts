@@ -9,14 +9,14 @@ import { type FollowDeps, fail, recover } from './follow.ts'
 import type { Run, RunLog } from './run.ts'
 import { allowedSilence } from './silence.ts'
 import {
-  type Answer,
-  type Asked,
-  ask,
+  askUpstream,
   expectOk,
-  type Fetch,
   isGzip,
   letGo,
+  type UpstreamAnswer,
   UpstreamError,
+  type UpstreamFetch,
+  type UpstreamRequest,
   withExchange,
 } from './upstream.ts'
 import { waitUntil } from './wait.ts'
@@ -66,7 +66,7 @@ class Holding {
   readonly #reader: EventReader
   readonly #parser: Parser
   readonly #format: Format
-  readonly #asked: Asked
+  readonly #asked: UpstreamRequest
   #lastEventId: string
   #retryMs = RETRY_MS
   #exchange: Exchange | undefined
@@ -168,13 +168,13 @@ class Holding {
   }
 
   /** Connects, in the host's turn. */
-  async #ask(): Promise<Answer> {
+  async #ask(): Promise<UpstreamAnswer> {
     const { hosts, limits, now } = this.#deps
     // Weir's own proxy is no place that somebody named; one that it redirects to would be.
     const fetch = this.#run.stream.via === null ? this.#deps.fetch : ownFetch
     const leave = await hosts.enter(this.#asked.url, this.#signal)
     try {
-      const answer = await ask(this.#asked, this.#headers(), limits, this.#signal, fetch)
+      const answer = await askUpstream(this.#asked, this.#headers(), limits, this.#signal, fetch)
       await expectOk(answer, now())
       await expectFormat(answer, this.#format)
       return answer
@@ -298,7 +298,7 @@ interface Silence {
   stop(): void
 }
 
-const ownFetch: Fetch = (url, init) => directFetch(url, { ...init, redirect: 'error' })
+const ownFetch: UpstreamFetch = (url, init) => directFetch(url, { ...init, redirect: 'error' })
 
 type Bytes = ReadableStream<Uint8Array<ArrayBuffer>>
 
@@ -326,7 +326,7 @@ class Counting {
   }
 }
 
-async function expectFormat({ response, exchange }: Answer, { kind }: Format): Promise<void> {
+async function expectFormat({ response, exchange }: UpstreamAnswer, { kind }: Format): Promise<void> {
   const type = response.headers.get('content-type') ?? ''
   const encoding = response.headers.get('content-encoding')?.trim().toLowerCase() ?? ''
   const isReadable = encoding === '' || encoding === 'identity' || isGzip(response.headers)

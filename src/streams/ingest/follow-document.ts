@@ -22,7 +22,7 @@ const SNAPSHOT_EVERY_PATCHES = 200
 const SNAPSHOT_EVERY_SIZES = 4
 
 /** The step of a document from one version to the next. */
-export interface Step<F extends Followed | FollowedText = Followed> {
+export interface DocumentStep<F extends Followed | FollowedText = Followed> {
   followed: F
   kind: VersionKind
   changed: boolean
@@ -50,7 +50,7 @@ export interface Whole {
 }
 
 /** The form of a change: a patch, or the whole document if there is no good patch. */
-export type Change =
+export type ChangeForm =
   | { kind: 'patch'; data: string; patchBytes: number; paths: string[]; mismatched?: undefined }
   | { kind: 'snapshot'; patchBytes?: number; mismatched?: true }
 
@@ -72,7 +72,7 @@ export function advance(
   arrayKeys: readonly string[],
   differ: Differ = diff,
   bounds: Bounds = {},
-): Step {
+): DocumentStep {
   const hash = hashDocument(document)
   if (last?.hash === hash)
     return { followed: { ...last, document }, kind: 'patch', changed: false, patchBytes: 0 }
@@ -94,7 +94,7 @@ export function changeBetween(
   arrayKeys: readonly string[],
   differ: Differ = diff,
   bounds: Bounds = {},
-): Change {
+): ChangeForm {
   const operations = verifiedPatch(from, to, (work) => differ(from, to, arrayKeys, work), bounds)
   if (operations === 'refused') return { kind: 'snapshot' }
   if (operations === 'mismatched') return { kind: 'snapshot', mismatched: true }
@@ -112,7 +112,7 @@ export function changeBetween(
 export function stepTo<C extends { document: Json } | { text: string }>(
   last: Followed | FollowedText | undefined,
   { hash, text, bytes: snapshotBytes }: Whole,
-  change: Change | undefined,
+  change: ChangeForm | undefined,
   content: C,
 ) {
   if (last === undefined || change?.kind !== 'patch') {
@@ -194,7 +194,7 @@ export function advanceByPatch(
   text: string,
   isStored = true,
   bounds: PatchedBounds = { maxBytes: Number.POSITIVE_INFINITY },
-): Step {
+): DocumentStep {
   const patched = patchedBy(last, operations, bounds)
   return stepByPatch(last, patched, text, { document: patched.document }, isStored)
 }
@@ -207,7 +207,7 @@ export function afterKeyframe<F extends Followed | FollowedText>(followed: F): F
 /** The entry that stores a keyframe: nothing was received or changed with it. */
 export function keyframeDraft(
   at: number,
-  { keyframe, followed, snapshotBytes }: Step<Followed | FollowedText>,
+  { keyframe, followed, snapshotBytes }: DocumentStep<Followed | FollowedText>,
 ): Draft | undefined {
   if (keyframe === undefined) return undefined
   const { hash } = followed

@@ -5,16 +5,16 @@ import { DocumentFollower } from '../large/follower.ts'
 import { compressedBytes as compressedSize } from '../large/jobs.ts'
 import type { Draft } from '../recording/entry.ts'
 import { type FollowDeps, fail, recover, tellGap } from './follow.ts'
-import { afterKeyframe, keyframeDraft, type Step } from './follow-document.ts'
+import { afterKeyframe, type DocumentStep, keyframeDraft } from './follow-document.ts'
 import type { Checkpoint, Followed, FollowedText, Run, RunLog } from './run.ts'
 import {
-  type Answer,
-  ask,
+  askUpstream,
   expectOk,
   isEventStream,
   isGzip,
   letGo,
   readBody,
+  type UpstreamAnswer,
   UpstreamError,
   type UpstreamErrorCode,
   withExchange,
@@ -111,7 +111,7 @@ async function pollOnce(
 /** What polling the body again would transfer without validators, uncompressed and with gzip; a 304 stands for the last
  * body. */
 async function sizesAskedAgain(
-  { response }: Answer,
+  { response }: UpstreamAnswer,
   body: Uint8Array,
   wireBytes: number,
   known: Pick<Checkpoint, 'plainBytes' | 'gzipBytes'>,
@@ -165,7 +165,7 @@ function forgetBody(run: Run): void {
 async function fetchBody({ stream, checkpoint, evidence }: Run, signal: AbortSignal, deps: FollowDeps) {
   const leave = await deps.hosts.enter(stream.url, signal)
   try {
-    const answer = await ask(stream, conditional(checkpoint), deps.limits, signal, deps.fetch)
+    const answer = await askUpstream(stream, conditional(checkpoint), deps.limits, signal, deps.fetch)
     evidence.lastByteAt = deps.now()
     await expectOk(answer, deps.now())
     await expectEnd(answer)
@@ -179,14 +179,14 @@ async function fetchBody({ stream, checkpoint, evidence }: Run, signal: AbortSig
 }
 
 /** An event stream has no end that a poll could wait for. */
-async function expectEnd({ response, exchange }: Answer): Promise<void> {
+async function expectEnd({ response, exchange }: UpstreamAnswer): Promise<void> {
   if (!isEventStream(response)) return
   await letGo(response)
   const message = 'The API sends server-sent events. Change the kind of this stream to `sse`.'
   throw withExchange(new UpstreamError('bad_content_type', message), exchange)
 }
 
-type AnyStep = Step<Followed | FollowedText>
+type AnyStep = DocumentStep<Followed | FollowedText>
 
 /** The entry for a body that differs from the last one. */
 async function compare(
@@ -195,7 +195,7 @@ async function compare(
   bodyHash: string,
   base: Omit<Draft, 'kind'>,
   follower: DocumentFollower,
-  answer: Answer,
+  answer: UpstreamAnswer,
   signal: AbortSignal,
 ): Promise<{ draft: Draft; step?: AnyStep }> {
   const type = mediaType(answer)
@@ -235,7 +235,7 @@ function conditional({ etag, lastModified }: Checkpoint): Record<string, string>
   return headers
 }
 
-function mediaType({ response }: Answer): string {
+function mediaType({ response }: UpstreamAnswer): string {
   return (
     (response.headers.get('content-type') ?? '').split(';')[0]?.trim().toLowerCase() ||
     'application/octet-stream'
@@ -247,7 +247,7 @@ function isText(type: string): boolean {
 }
 
 function refuse(
-  answer: Answer,
+  answer: UpstreamAnswer,
   { wireBytes }: { wireBytes: number },
   code: UpstreamErrorCode,
   message: string,

@@ -3,7 +3,7 @@ import type { StoredEvent } from '../log/logs.ts'
 import type { Differ } from './follow-document.ts'
 import type { Hosts } from './hosts.ts'
 import type { Run, RunLog, Stream } from './run.ts'
-import type { Asked, Fetch, Limits, UpstreamError } from './upstream.ts'
+import type { Limits, UpstreamError, UpstreamFetch, UpstreamRequest } from './upstream.ts'
 
 /** Dependencies of the followers. */
 export interface FollowDeps {
@@ -14,10 +14,10 @@ export interface FollowDeps {
   hosts: Hosts
   large: LargeDocuments
   /** The request that follows a stream: not always to its own URL. */
-  request(stream: Stream): Asked
+  request(stream: Stream): UpstreamRequest
   /** Which of these event IDs are among the stream's last entries, with their stored data. */
   storedEvents(streamId: string, eventIds: readonly string[]): Promise<Map<string, StoredEvent>>
-  fetch?: Fetch
+  fetch?: UpstreamFetch
   differ?: Differ
   now(): number
   random(): number

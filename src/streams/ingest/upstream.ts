@@ -51,12 +51,12 @@ export interface Limits {
   maxBodyBytes: number
 }
 
-export type Fetch = (url: string, init: RequestInit & { decompress?: boolean }) => Promise<Response>
+export type UpstreamFetch = (url: string, init: RequestInit & { decompress?: boolean }) => Promise<Response>
 
 /** The part of a stream's definition that makes its request. */
-export type Asked = Pick<Stream, 'url' | 'method' | 'headers' | 'body'>
+export type UpstreamRequest = Pick<Stream, 'url' | 'method' | 'headers' | 'body'>
 
-export interface Answer {
+export interface UpstreamAnswer {
   response: Response
   exchange: Required<Exchange>
   /** Bytes of the status line and headers, as in HTTP/1.1. */
@@ -80,13 +80,13 @@ const HIDDEN_RESPONSE_HEADERS = new Set(['set-cookie', 'authorization', 'www-aut
  * Sends the stream's request and waits for the headers of the response.
  * @throws UpstreamError for everything but an aborted `signal`, whose reason it passes on.
  */
-export async function ask(
-  stream: Asked,
+export async function askUpstream(
+  stream: UpstreamRequest,
   own: Record<string, string>,
   { requestTimeoutMs }: Pick<Limits, 'requestTimeoutMs'>,
   signal: AbortSignal,
-  fetch: Fetch = directFetch,
-): Promise<Answer> {
+  fetch: UpstreamFetch = directFetch,
+): Promise<UpstreamAnswer> {
   const startedAt = Date.now()
   const begun = performance.now()
   const hide = hideValues(stream.headers)
@@ -119,10 +119,10 @@ export async function ask(
  * @see https://fetch.spec.whatwg.org/#http-redirect-fetch
  */
 async function followRedirects(
-  asked: Asked,
+  asked: UpstreamRequest,
   own: Record<string, string>,
   signal: AbortSignal,
-  fetch: Fetch,
+  fetch: UpstreamFetch,
 ): Promise<Response> {
   let { url, method, body, headers } = asked
   for (let redirects = 0; redirects <= MAX_REDIRECTS; redirects++) {
@@ -156,7 +156,7 @@ function redirectTarget(location: string, from: string): URL {
  * Checks the status code of a response; releases a response that fails.
  * @throws UpstreamError `no_content` for 204, `bad_status` for everything else that isn't 2xx or 304.
  */
-export async function expectOk({ response, exchange, hide }: Answer, nowMs: number): Promise<void> {
+export async function expectOk({ response, exchange, hide }: UpstreamAnswer, nowMs: number): Promise<void> {
   const { status } = response
   if (status === 304 || (response.ok && status !== 204)) return
   await letGo(response)
@@ -178,7 +178,7 @@ export async function letGo({ body }: Response): Promise<void> {
 
 /** Reads a whole body within the limits, with its compressed and its plain size. */
 export async function readBody(
-  answer: Answer,
+  answer: UpstreamAnswer,
   { requestTimeoutMs, maxBodyBytes }: Limits,
   signal: AbortSignal,
 ): Promise<{ body: Uint8Array; wireBytes: number }> {
@@ -261,7 +261,7 @@ function connectionError(error: Error & { code?: string }, url: string): Upstrea
   return new UpstreamError('connection_failed', `Can't connect to ${host} (${error.code ?? error.name}).`)
 }
 
-function logRequest(stream: Asked, own: Record<string, string>) {
+function logRequest(stream: UpstreamRequest, own: Record<string, string>) {
   const hidden = Object.fromEntries(Object.keys(stream.headers).map((name) => [name, HIDDEN]))
   return { method: stream.method, url: stream.url, headers: { ...own, ...hidden } }
 }

@@ -2,7 +2,7 @@ import { availableParallelism } from 'node:os'
 import type { TooMuch } from '../../core/documents/work.ts'
 import { programFile } from '../../files.ts'
 import type { Payload, Unreadable } from '../documents/payload.ts'
-import { type Step, stepByPatch, stepTo, type Whole } from '../ingest/follow-document.ts'
+import { type DocumentStep, stepByPatch, stepTo, type Whole } from '../ingest/follow-document.ts'
 import type { Followed, FollowedText } from '../ingest/run.ts'
 import { asText, type CompareAnswer, type SizeJob } from './jobs.ts'
 import { type PoolOptions, WorkerPool } from './pool.ts'
@@ -19,7 +19,7 @@ export const STEPS_HERE = 3_000_000
 const MAX_WORKERS = 4
 
 /** Why a document can't be followed. */
-export type Refusal = Unreadable | { code: 'bad_patch' | 'too_large'; message: string }
+export type DocumentRefusal = Unreadable | { code: 'bad_patch' | 'too_large'; message: string }
 
 /** Follows large documents in workers; the main thread holds their text and never parses it. */
 export class LargeDocuments {
@@ -43,7 +43,7 @@ export class LargeDocuments {
     body: Uint8Array,
     { payload, arrayKeys }: { payload: Payload; arrayKeys: readonly string[] },
     signal?: AbortSignal,
-  ): Promise<Step<FollowedText> | Refusal> {
+  ): Promise<DocumentStep<FollowedText> | DocumentRefusal> {
     const known = last && asText(last)
     const compared = { payload, arrayKeys, last: known && { text: known.text, hash: known.hash } }
     const job = { kind: 'compare', body: ownBytes(body), ...compared } as const
@@ -68,7 +68,7 @@ export class LargeDocuments {
     patch: string,
     { maxBytes, isStored }: { maxBytes: number; isStored: boolean },
     signal: AbortSignal,
-  ): Promise<Step<FollowedText> | Refusal | undefined> {
+  ): Promise<DocumentStep<FollowedText> | DocumentRefusal | undefined> {
     const known = asText(last)
     const job = { kind: 'patch', last: { text: known.text, hash: known.hash }, patch, maxBytes } as const
     const { answers, failure } = await this.#pool.run(job, sizeOf(patch.length, known), signal)
@@ -131,14 +131,14 @@ type CompareTold = Partial<
  * Why a patch wasn't applied.
  * @param tooMuch the bound that it exceeds
  */
-export function misfit(message: string, tooMuch: TooMuch['what'] | undefined): Refusal {
+export function misfit(message: string, tooMuch: TooMuch['what'] | undefined): DocumentRefusal {
   const [why = ''] = message.split('\n')
   return tooMuch === undefined
     ? { code: 'bad_patch', message: `A patch doesn't apply: ${why}` }
     : { code: 'too_large', message: `A patch wasn't applied: ${why}.` }
 }
 
-function tooMuch(what: string, failure = 'it fails'): Refusal {
+function tooMuch(what: string, failure = 'it fails'): DocumentRefusal {
   return { code: 'too_large', message: `${what} is too complex to follow: ${failure}.` }
 }
 

@@ -1,9 +1,9 @@
 import { parseJson } from '../../core/documents/json.ts'
 import { TooMuch } from '../../core/documents/work.ts'
 import { nothingAt, type Payload, payloadOf, readPayload, unreadable } from '../documents/payload.ts'
-import { advance, type Differ, type Step } from '../ingest/follow-document.ts'
+import { advance, type Differ, type DocumentStep } from '../ingest/follow-document.ts'
 import type { Followed, FollowedText, Stream } from '../ingest/run.ts'
-import { LARGE_CHARS, type LargeDocuments, type Refusal, STEPS_HERE } from './documents.ts'
+import { type DocumentRefusal, LARGE_CHARS, type LargeDocuments, STEPS_HERE } from './documents.ts'
 
 /** The response to a poll. */
 export interface Body {
@@ -37,7 +37,7 @@ export class DocumentFollower {
     last: Followed | FollowedText | undefined,
     body: Body,
     signal: AbortSignal,
-  ): Promise<Step<Followed | FollowedText> | Refusal> {
+  ): Promise<DocumentStep<Followed | FollowedText> | DocumentRefusal> {
     const isLarge = body.bytes.byteLength > LARGE_CHARS || isLargeText(last)
     const step = isLarge || this.#isHard ? undefined : this.#advanceHere(asDocument(last), body)
     if (step !== undefined) return step
@@ -51,7 +51,7 @@ export class DocumentFollower {
   #advanceHere(
     last: Followed | undefined,
     { bytes, text = new TextDecoder().decode(bytes) }: Body,
-  ): Step | Refusal | undefined {
+  ): DocumentStep | DocumentRefusal | undefined {
     try {
       const document = readPayload(text, this.#payload)
       if (document === undefined) return nothingAt(this.#payload)

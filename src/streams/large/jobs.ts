@@ -4,7 +4,7 @@ import { parseJson, stringifyJson } from '../../core/documents/json.ts'
 import { TooMuch } from '../../core/documents/work.ts'
 import { nothingAt, type Payload, readPayload, type Unreadable, unreadable } from '../documents/payload.ts'
 import {
-  type Change,
+  type ChangeForm,
   changeBetween,
   patchedBy,
   rebuild,
@@ -33,7 +33,7 @@ export type CompareAnswer =
   | { unreadable: Unreadable }
   | { hash: string }
   | { whole: Whole }
-  | { change: Change }
+  | { change: ChangeForm }
 
 /** Applies a patch from the upstream. */
 export interface PatchJob {
@@ -78,17 +78,17 @@ export interface SizeJob {
 export type SizeAnswer = { bytes: number }
 
 /** The answers to a job: one or more; the last one ends it. */
-export interface Answers {
+export interface JobAnswers {
   compare: CompareAnswer
   patch: PatchAnswer
   hash: HashAnswer
   rebuild: RebuildAnswer
   size: SizeAnswer
 }
-export type Answer = Answers[Job['kind']]
+export type JobAnswer = JobAnswers[Job['kind']]
 
 /** Does a job. Partial results are yielded as soon as they are known. */
-export function doJob(job: Job): Iterable<Answer> {
+export function doJob(job: Job): Iterable<JobAnswer> {
   switch (job.kind) {
     case 'compare':
       return compared(job)

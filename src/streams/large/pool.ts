@@ -1,4 +1,4 @@
-import type { Answers, Job } from './jobs.ts'
+import type { Job, JobAnswers } from './jobs.ts'
 
 /** A worker without an answer for this long is terminated and replaced. Milliseconds. */
 const DEADLINE_MS = 10_000
@@ -8,15 +8,15 @@ const IDLE_MS = 30_000
 const MAX_WAITING_BYTES = 268_435_456
 
 /** A message from a worker. */
-export interface Said {
-  answer?: Answers[Job['kind']]
+export interface WorkerMessage {
+  answer?: JobAnswers[Job['kind']]
   isDone?: boolean
   failure?: string
 }
 
 /** The part of `Worker` that the pool uses. */
 export interface WorkerLike {
-  onmessage: ((event: MessageEvent<Said>) => unknown) | null
+  onmessage: ((event: MessageEvent<WorkerMessage>) => unknown) | null
   onerror: ((event: ErrorEvent) => unknown) | null
   postMessage(job: Job, transfer: ArrayBuffer[]): void
   terminate(): void
@@ -32,7 +32,7 @@ export interface PoolOptions {
 }
 
 /** The result of a job: its answers, and whether they are complete. */
-export interface Outcome<A> {
+export interface JobOutcome<A> {
   answers: A[]
   /** Why something is missing; omitted if nothing is. */
   failure?: string
@@ -42,7 +42,7 @@ interface Order {
   job: Job
   bytes: number
   signal: AbortSignal | undefined
-  answers: Answers[Job['kind']][]
+  answers: JobAnswers[Job['kind']][]
   end(failure?: string): void
 }
 
@@ -74,10 +74,14 @@ export class WorkerPool {
    * @param bytes about how much memory it takes
    * @throws the signal's reason if it aborts first
    */
-  run<J extends Job>(job: J, bytes: number, signal?: AbortSignal): Promise<Outcome<Answers[J['kind']]>> {
-    const { promise, resolve, reject } = Promise.withResolvers<Outcome<Answers[J['kind']]>>()
+  run<J extends Job>(
+    job: J,
+    bytes: number,
+    signal?: AbortSignal,
+  ): Promise<JobOutcome<JobAnswers[J['kind']]>> {
+    const { promise, resolve, reject } = Promise.withResolvers<JobOutcome<JobAnswers[J['kind']]>>()
     const onAbort = () => reject(signal?.reason)
-    const answers: Answers[J['kind']][] = []
+    const answers: JobAnswers[J['kind']][] = []
     const end = (failure?: string) => {
       signal?.removeEventListener('abort', onAbort)
       resolve({ answers, failure })
@@ -135,7 +139,7 @@ export class WorkerPool {
     return setTimeout(() => this.#dismiss(worker, `it takes longer than ${deadlineMs} ms`), deadlineMs)
   }
 
-  #heard(worker: WorkerLike, { answer, isDone, failure }: Said): void {
+  #heard(worker: WorkerLike, { answer, isDone, failure }: WorkerMessage): void {
     const busy = this.#busy.get(worker)
     if (busy === undefined) return
     if (answer !== undefined) busy.order.answers.push(answer)

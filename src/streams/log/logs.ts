@@ -5,7 +5,7 @@ import type { Archived } from '../../archive/reader.ts'
 import type { EntryKind } from '../../core/sets/entry-kinds.ts'
 import { HOUR_MS, MINUTE_MS } from '../../core/time.ts'
 import type { Database } from '../../storage/storage.ts'
-import { md5OfBodies, placeOf, withBodies } from '../recording/bodies.ts'
+import { dayAndKeyOf, md5OfBodies, withBodies } from '../recording/bodies.ts'
 import type { Entry, Exchange } from '../recording/entry.ts'
 
 export interface LogQuery {
@@ -122,7 +122,7 @@ export async function storedEvents(
     )
   const ofBodies = await md5OfBodies(db, rows)
   return new Map(
-    rows.map((row) => [row.id ?? '', { kind: row.kind, md5: ofBodies.get(placeOf(row)) ?? row.md5 }]),
+    rows.map((row) => [row.id ?? '', { kind: row.kind, md5: ofBodies.get(dayAndKeyOf(row)) ?? row.md5 }]),
   )
 }
 

@@ -11,7 +11,7 @@ export interface LogFilter {
   text?: string
 }
 
-export interface Found {
+export interface SearchResult {
   /** Ordered by `seq`. */
   items: Entry[]
   /** Everything from this entry on was searched; 1 at the beginning of the log. */
@@ -42,7 +42,7 @@ export async function searchLog(
   streamId: string,
   { filter, before, limit }: { filter: LogFilter; before: number | undefined; limit: number },
   archived?: Archived,
-): Promise<Found> {
+): Promise<SearchResult> {
   const { kinds, text } = filter
   if (text === undefined) {
     const { items } = await readLog(db, streamId, { kinds, before, limit }, archived)

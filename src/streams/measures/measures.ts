@@ -13,7 +13,7 @@ import { SUMS as SUM_COLUMNS } from './tally.ts'
 const MAX_STEPS = 1_440
 
 /** What to measure: one stream, those with a tag, or all. */
-export type Scope = { streamId: string } | { tag: string } | 'fleet'
+export type MeasureScope = { streamId: string } | { tag: string } | 'fleet'
 
 /** A time span, by whole minutes: the minutes of both ends are included, except one that begins exactly at `to`. */
 export interface Window {
@@ -21,7 +21,7 @@ export interface Window {
   to: Date
 }
 
-export interface Span extends Window {
+export interface SteppedWindow extends Window {
   step: Step
 }
 
@@ -88,26 +88,26 @@ const HAS_ANY = sql.raw(`sum(${SUM_COLUMNS.map((name) => `rollup.${name}`).join(
 /** A poll has a head: minutes that counted none don't know what polling transfers. */
 const IS_POLLED = and(inArray(streams.kind, POLLED_KINDS), sql`(rollup.polls = 0 OR rollup.head_bytes > 0)`)
 
-function polledSums(scope: Scope) {
+function polledSums(scope: MeasureScope) {
   return { ...SUMS, connectedMs: total(scope === 'fleet' ? 'connected_ms' : CONNECTED_MS) }
 }
 
-function isPolled(scope: Scope): SQL | undefined {
+function isPolled(scope: MeasureScope): SQL | undefined {
   return scope === 'fleet' ? sql`rollup.is_polled` : and(inScope(scope), IS_POLLED)
 }
 
 /** The sums of a window as `rollup`; the caller adds which streams they are of. */
-function within(db: Database, scope: Scope, { from, to }: Window, step?: Step): Promise<SQL> {
+function within(db: Database, scope: MeasureScope, { from, to }: Window, step?: Step): Promise<SQL> {
   if (scope === 'fleet') return fleetWithin(db, from, to, step)
   return rollupsWithin(db, from, to, step, tagOf(scope))
 }
 
-function tagOf(scope: Scope): string | undefined {
+function tagOf(scope: MeasureScope): string | undefined {
   return scope !== 'fleet' && 'tag' in scope ? scope.tag : undefined
 }
 
 /** @throws Problem `invalid_field` if the span has more than 1,440 steps. */
-export function checkSteps({ from, to, step }: Span): void {
+export function checkSteps({ from, to, step }: SteppedWindow): void {
   const count = (to.getTime() - from.getTime()) / STEPS_MS[step]
   if (count <= MAX_STEPS) return
   const detail = `${Math.ceil(count)} steps exceed the limit of ${MAX_STEPS}. Request a shorter range or a longer step.`
@@ -115,7 +115,7 @@ export function checkSteps({ from, to, step }: Span): void {
 }
 
 /** Sums of everything that was recorded. */
-export async function sumsOf(db: Database, scope: Scope, window: Window): Promise<PollSums> {
+export async function sumsOf(db: Database, scope: MeasureScope, window: Window): Promise<PollSums> {
   const [sums] = await db
     .select(SUMS)
     .from(await within(db, scope, window))
@@ -124,7 +124,7 @@ export async function sumsOf(db: Database, scope: Scope, window: Window): Promis
 }
 
 /** Sums of what was recorded for polled streams. */
-export async function polledSumsOf(db: Database, scope: Scope, window: Window): Promise<PolledSums> {
+export async function polledSumsOf(db: Database, scope: MeasureScope, window: Window): Promise<PolledSums> {
   const [sums] = await db
     .select(polledSums(scope))
     .from(await within(db, scope, window))
@@ -136,7 +136,11 @@ export async function polledSumsOf(db: Database, scope: Scope, window: Window): 
  * Sums of everything that was recorded, by step.
  * @throws Problem `invalid_field` if the span has more than 1,440 steps.
  */
-export async function stepsOf(db: Database, scope: Scope, span: Span): Promise<StepOf<PollSums>[]> {
+export async function stepsOf(
+  db: Database,
+  scope: MeasureScope,
+  span: SteppedWindow,
+): Promise<StepOf<PollSums>[]> {
   const at = stepIn(span)
   const rows = await db
     .select({ at, ...SUMS })
@@ -152,7 +156,11 @@ export async function stepsOf(db: Database, scope: Scope, span: Span): Promise<S
  * Sums of what was recorded for polled streams, by step.
  * @throws Problem `invalid_field` if the span has more than 1,440 steps.
  */
-export async function polledStepsOf(db: Database, scope: Scope, span: Span): Promise<StepOf<PolledSums>[]> {
+export async function polledStepsOf(
+  db: Database,
+  scope: MeasureScope,
+  span: SteppedWindow,
+): Promise<StepOf<PolledSums>[]> {
   const at = stepIn(span)
   const rows = await db
     .select({ at, ...polledSums(scope) })
@@ -169,7 +177,7 @@ export async function polledStepsOf(db: Database, scope: Scope, span: Span): Pro
  * divided by their mean number. Fewer than one on average count as one, so that a short visit isn't extrapolated to
  * the whole day.
  */
-export async function connectionsOf(db: Database, scope: Scope, window: Window): Promise<Connections> {
+export async function connectionsOf(db: Database, scope: MeasureScope, window: Window): Promise<Connections> {
   const windowMs = window.to.getTime() - startOf(window).getTime()
   const { rows } = (await db.execute(sql`
     WITH polled AS (
@@ -198,7 +206,7 @@ export async function connectionsOf(db: Database, scope: Scope, window: Window):
 }
 
 /** What actual subscribers were sent. */
-export async function fanoutSums(db: Database, scope: Scope, window: Window): Promise<FanoutSums> {
+export async function fanoutSums(db: Database, scope: MeasureScope, window: Window): Promise<FanoutSums> {
   const sum = (column: (typeof fanouts)[keyof FanoutSums]) =>
     sql<number>`coalesce(sum(${column}), 0)::float8`.mapWith(Number)
   const [sums] = await db
@@ -218,7 +226,7 @@ export async function fanoutSums(db: Database, scope: Scope, window: Window): Pr
 /** The paths that change most, at most `limit`, by whole hours, including those in which the window begins and ends. */
 export async function topPaths(
   db: Database,
-  scope: Scope,
+  scope: MeasureScope,
   { from, to }: Window,
   limit: number,
 ): Promise<PathChanges[]> {
@@ -248,7 +256,7 @@ export async function topPaths(
  * When anything last changed, to the minute, or to the hour once minutes are dropped; `undefined` if nothing ever
  * did.
  */
-export async function lastChange(db: Database, scope: Scope): Promise<Date | undefined> {
+export async function lastChange(db: Database, scope: MeasureScope): Promise<Date | undefined> {
   if (scope === 'fleet') return lastChangeOfAll(db)
   const ids = sql`(SELECT ${streams.id} FROM ${streams} WHERE ${inScope(scope)})`
   // Minutes before the newest hour, or covered by hours, can't be the last.
@@ -287,7 +295,7 @@ function instantOf(text: string | null | undefined): Date | undefined {
 /** Changes by hour of the week in UTC, from Monday: up to 168 rows. */
 export async function hourOfWeek(
   db: Database,
-  scope: Scope,
+  scope: MeasureScope,
   window: Window,
 ): Promise<{ hour: number; compared: number; changed: number }[]> {
   const hour = sql`((extract(isodow FROM rollup.at AT TIME ZONE 'UTC') - 1) * 24
@@ -301,7 +309,7 @@ export async function hourOfWeek(
     .orderBy(hour)
 }
 
-function stepIn(span: Span): SQL<string> {
+function stepIn(span: SteppedWindow): SQL<string> {
   checkSteps(span)
   return sql<string>`date_trunc(${sql.raw(`'${span.step}'`)}, rollup.at, 'UTC')`
 }
@@ -310,7 +318,7 @@ function dated<Row extends { at: string }>(row: Row): Omit<Row, 'at'> & { at: Da
   return { ...row, at: new Date(row.at) }
 }
 
-function inScope(scope: Scope): SQL | undefined {
+function inScope(scope: MeasureScope): SQL | undefined {
   if (scope === 'fleet') return undefined
   if ('tag' in scope) return and(sql`${streams.tags} @> ARRAY[${scope.tag}]::text[]`, IS_SHARED)
   return eq(streams.id, scope.streamId)

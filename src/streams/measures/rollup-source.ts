@@ -6,13 +6,13 @@ import { isSharedAs } from '../registry/visibility.ts'
 import { SUMS } from './tally.ts'
 
 /** A time range in milliseconds; the end is exclusive. */
-export type Range = readonly [from: number, to: number]
+export type TimeRange = readonly [from: number, to: number]
 
 /** The rollups that cover a window, without overlap. */
 export interface Parts {
-  minutes: Range[]
-  hours: Range[]
-  days: Range[]
+  minutes: TimeRange[]
+  hours: TimeRange[]
+  days: TimeRange[]
 }
 
 /** How far rollups reach, in milliseconds. */
@@ -24,7 +24,7 @@ export interface Horizons {
 }
 
 /** By step, the rows of a range; `of` narrows them. */
-type Steps = Record<Step, (range: Range, of: SQL) => SQL>
+type Steps = Record<Step, (range: TimeRange, of: SQL) => SQL>
 
 const STREAM_COLUMNS = sql.raw(['stream_id', 'first_seq', 'last_seq', ...SUMS].join(', '))
 const FLEET_COLUMNS = sql.raw(['is_polled', ...SUMS].join(', '))
@@ -103,13 +103,13 @@ export function partsOf(from: number, to: number, { rolled, minutes: gone }: Hor
   }
 }
 
-function steps(rows: (step: SQL, range: Range, of: SQL) => SQL, ofMinutes?: Steps['minute']): Steps {
-  const named = (step: Step) => (range: Range, of: SQL) => rows(sql.raw(`'${step}'`), range, of)
+function steps(rows: (step: SQL, range: TimeRange, of: SQL) => SQL, ofMinutes?: Steps['minute']): Steps {
+  const named = (step: Step) => (range: TimeRange, of: SQL) => rows(sql.raw(`'${step}'`), range, of)
   return { minute: ofMinutes ?? named('minute'), hour: named('hour'), day: named('day') }
 }
 
 function rowsOf(steps: Steps, { minutes, hours, days }: Parts, of: SQL = sql``): SQL {
-  const rows = (step: Step, ranges: readonly Range[]) => ranges.map((range) => steps[step](range, of))
+  const rows = (step: Step, ranges: readonly TimeRange[]) => ranges.map((range) => steps[step](range, of))
   return sql.join(
     [...rows('minute', minutes), ...rows('hour', hours), ...rows('day', days)],
     sql` UNION ALL `,
@@ -128,12 +128,12 @@ async function readHorizons(db: Database): Promise<Horizons> {
   return { rolled: at.get('rolled') ?? 0, minutes: at.get('minutes') ?? 0 }
 }
 
-function within(column: string, [from, to]: Range): SQL {
+function within(column: string, [from, to]: TimeRange): SQL {
   const name = sql.raw(column)
   return sql`${name} >= ${new Date(from).toISOString()}::timestamptz AND ${name} < ${new Date(to).toISOString()}::timestamptz`
 }
 
-function notEmpty(ranges: readonly Range[]): Range[] {
+function notEmpty(ranges: readonly TimeRange[]): TimeRange[] {
   return ranges.filter(([from, to]) => from < to)
 }
 

@@ -16,7 +16,7 @@ const MAX_SUMS_PER_SECOND = 500
 const MAX_ALLOWANCE = 1_000
 
 /** The rollups that the runs of this process have yet to write. */
-export class Sums {
+export class RollupWriter {
   /** Runs with entries to roll up, the longest waiting first. */
   readonly #owing = new Set<Run>()
   /** Runs that are ending, or that somebody waits for: they are next. */

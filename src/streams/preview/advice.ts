@@ -1,7 +1,7 @@
 import { retryAfterMs } from '../../core/judging/backoff.ts'
 import { span } from '../../core/judging/status.ts'
 import { STREAM_KIND } from '../../core/sets/stream-kinds.ts'
-import type { Asked, Limits, UpstreamError, UpstreamErrorCode } from '../ingest/upstream.ts'
+import type { Limits, UpstreamError, UpstreamErrorCode, UpstreamRequest } from '../ingest/upstream.ts'
 import type { LookedAnswer } from './preview.ts'
 
 /** Why Weir can't follow an API, and what to do about it, in a sentence or two each. */
@@ -92,7 +92,7 @@ export function statusProblem(
 }
 
 interface Found {
-  asked: Asked
+  asked: UpstreamRequest
   answer: LookedAnswer
   headers: Headers
   limits: Limits

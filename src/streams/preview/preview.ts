@@ -5,11 +5,18 @@ import { HOUR_MS } from '../../core/time.ts'
 import { Problem } from '../../errors.ts'
 import { directFetch } from '../../net/direct.ts'
 import type { Stream } from '../ingest/run.ts'
-import { type Answer, type Asked, ask, type Fetch, type Limits, UpstreamError } from '../ingest/upstream.ts'
+import {
+  askUpstream,
+  type Limits,
+  type UpstreamAnswer,
+  UpstreamError,
+  type UpstreamFetch,
+  type UpstreamRequest,
+} from '../ingest/upstream.ts'
 import { defaultName } from '../registry/new-stream.ts'
-import { EITHER_KIND, kindOf, PROBE_TIMEOUT_MS } from '../registry/probe.ts'
+import { EITHER_KIND, PROBE_TIMEOUT_MS, streamKindOf } from '../registry/probe.ts'
 import { type LookProblem, type LookWarning, problemOf, statusProblem, warningsOf } from './advice.ts'
-import { encodingOf, type LookBounds, type LookedEvent, type LookRead, readLook } from './read.ts'
+import { bodyEncodingOf, type LookBounds, type LookedEvent, type LookRead, readLook } from './read.ts'
 
 /** The response of an API to one request, and how Weir could follow it. */
 export interface Looked {
@@ -59,7 +66,7 @@ export interface Suggestion {
 
 export interface LooksDeps {
   limits: Limits
-  fetch?: Fetch
+  fetch?: UpstreamFetch
   now?(): number
 }
 
@@ -87,7 +94,7 @@ export class Looks {
    * Failures of the API are part of the result.
    * @throws Problem `too_many` while too many previews are in progress; the signal's reason when it is aborted
    */
-  async look(asked: Asked, signal: AbortSignal): Promise<Looked> {
+  async look(asked: UpstreamRequest, signal: AbortSignal): Promise<Looked> {
     if (this.#underWay >= MAX_LOOKS) {
       throw new Problem('too_many', `${MAX_LOOKS} previews are in progress. Try again in a moment.`)
     }
@@ -99,7 +106,7 @@ export class Looks {
     }
   }
 
-  async #look(asked: Asked, signal: AbortSignal): Promise<Looked> {
+  async #look(asked: UpstreamRequest, signal: AbortSignal): Promise<Looked> {
     const { limits, fetch = directFetch, now = Date.now } = this.#deps
     const noted = notedFetch(fetch)
     const bounds = { ...BOUNDS, bodyBytes: Math.min(BOUNDS.bodyBytes, limits.maxBodyBytes) }
@@ -107,7 +114,7 @@ export class Looks {
     let came: Looked['answer'] = null
     try {
       const headers = { ...EITHER_KIND, 'Accept-Encoding': 'gzip' }
-      const answer = await ask(asked, headers, { requestTimeoutMs }, signal, noted.fetch)
+      const answer = await askUpstream(asked, headers, { requestTimeoutMs }, signal, noted.fetch)
       came = headOf(answer, noted.redirects)
       const read = await readLook(answer, bounds, signal)
       came = { ...came, ...contentOf(answer, read), tookMs: now() - answer.startedAt }
@@ -123,11 +130,11 @@ export class Looks {
 }
 
 /** A fetch that remembers the redirects of a request, and why it failed. */
-function notedFetch(fetch: Fetch) {
+function notedFetch(fetch: UpstreamFetch) {
   const redirects: LookedAnswer['redirects'] = []
   let failure: string | undefined
   let last: { status: number } | undefined
-  const noted: Fetch = async (url, init) => {
+  const noted: UpstreamFetch = async (url, init) => {
     if (last !== undefined) redirects.push({ status: last.status, to: url })
     try {
       const response = await fetch(url, init)
@@ -141,10 +148,13 @@ function notedFetch(fetch: Fetch) {
   return { fetch: noted, redirects, failure: () => failure }
 }
 
-function headOf({ response, exchange, hide }: Answer, redirects: LookedAnswer['redirects']): LookedAnswer {
+function headOf(
+  { response, exchange, hide }: UpstreamAnswer,
+  redirects: LookedAnswer['redirects'],
+): LookedAnswer {
   const header = (name: string) => hide(response.headers.get(name) ?? '').slice(0, 500) || null
   return {
-    kind: kindOf(response),
+    kind: streamKindOf(response),
     shape: 'empty',
     status: response.status,
     contentType: header('content-type'),
@@ -152,7 +162,7 @@ function headOf({ response, exchange, hide }: Answer, redirects: LookedAnswer['r
     wireBytes: 0,
     bodyBytes: 0,
     isWhole: false,
-    encoding: encodingOf(response),
+    encoding: bodyEncodingOf(response),
     etag: header('etag'),
     lastModified: header('last-modified'),
     firstByteMs: exchange.response.firstByteMs,
@@ -161,10 +171,10 @@ function headOf({ response, exchange, hide }: Answer, redirects: LookedAnswer['r
   }
 }
 
-function contentOf({ response, hide }: Answer, { body, wireBytes, end, ...read }: LookRead) {
+function contentOf({ response, hide }: UpstreamAnswer, { body, wireBytes, end, ...read }: LookRead) {
   const shared = { wireBytes, bodyBytes: body.byteLength, isWhole: end === 'whole', comments: read.comments }
   const events = read.events.map((event) => ({ ...event, data: hide(event.data).slice(0, EVENT_CHARS) }))
-  if (kindOf(response) === 'sse') return { ...shared, shape: 'events' as const, events }
+  if (streamKindOf(response) === 'sse') return { ...shared, shape: 'events' as const, events }
   const text = new TextDecoder().decode(body)
   const shape = shapeOf(response, text)
   const isText = shape === 'json' || shape === 'text' || shape === 'html'
@@ -197,7 +207,7 @@ function parsed(text: string) {
 }
 
 /** Why every poll would be an error, although the status code is good. */
-function contentProblem(answer: Answer, came: LookedAnswer, { body }: LookRead, limits: Limits) {
+function contentProblem(answer: UpstreamAnswer, came: LookedAnswer, { body }: LookRead, limits: Limits) {
   const length = Number(answer.response.headers.get('content-length') ?? 0)
   if (length > limits.maxBodyBytes || (!came.isWhole && body.byteLength >= limits.maxBodyBytes)) {
     const message = `The body is larger than ${limits.maxBodyBytes} bytes.`
@@ -213,7 +223,11 @@ function contentProblem(answer: Answer, came: LookedAnswer, { body }: LookRead, 
   return null
 }
 
-function suggest({ url }: Asked, came: LookedAnswer, { response }: Answer): Suggestion | null {
+function suggest(
+  { url }: UpstreamRequest,
+  came: LookedAnswer,
+  { response }: UpstreamAnswer,
+): Suggestion | null {
   if (!response.ok || came.shape === 'html') return null
   const maxAge = /\bmax-age=(\d{1,9})\b/i.exec(response.headers.get('cache-control') ?? '')?.[1]
   const goodForMs = Number(maxAge ?? 0) * 1_000

@@ -1,5 +1,5 @@
 import { createParser } from 'eventsource-parser'
-import { type Answer, isEventStream, isGzip, letGo, UpstreamError } from '../ingest/upstream.ts'
+import { isEventStream, isGzip, letGo, type UpstreamAnswer, UpstreamError } from '../ingest/upstream.ts'
 
 /** Bounds of one preview. */
 export interface LookBounds {
@@ -35,7 +35,7 @@ export interface LookRead {
  * @throws UpstreamError `bad_encoding`, `ended_early`; the signal's reason when it is aborted
  */
 export async function readLook(
-  { response }: Answer,
+  { response }: UpstreamAnswer,
   bounds: LookBounds,
   signal: AbortSignal,
 ): Promise<LookRead> {
@@ -97,7 +97,7 @@ type Bytes = ReadableStream<Uint8Array<ArrayBuffer>>
 
 /** The decompressed body, with every chunk counted as it arrives on the wire. */
 function decoded(response: Response, count: (bytes: number) => void): Bytes {
-  const encoding = encodingOf(response)
+  const encoding = bodyEncodingOf(response)
   if (encoding !== null && !isGzip(response.headers)) {
     void letGo(response)
     throw new UpstreamError('bad_encoding', `Unsupported content encoding: ${encoding}.`)
@@ -113,7 +113,7 @@ function decoded(response: Response, count: (bytes: number) => void): Bytes {
 }
 
 /** Compression of a body; null if there is none. */
-export function encodingOf({ headers }: Response): string | null {
+export function bodyEncodingOf({ headers }: Response): string | null {
   const encoding = headers.get('content-encoding')?.trim().toLowerCase() ?? ''
   return encoding === '' || encoding === 'identity' ? null : encoding.slice(0, 40)
 }
@@ -135,7 +135,7 @@ function stopAfter(ms: number, signal: AbortSignal) {
 function broken(error: Error & { code?: string }, response: Response): UpstreamError {
   if (error instanceof UpstreamError) return error
   const isPacking =
-    encodingOf(response) !== null && (error.name === 'TypeError' || /^Z_/.test(error.code ?? ''))
+    bodyEncodingOf(response) !== null && (error.name === 'TypeError' || /^Z_/.test(error.code ?? ''))
   return isPacking
     ? new UpstreamError('bad_encoding', "The body isn't valid gzip.")
     : new UpstreamError('ended_early', 'The connection closed before the body was complete.')

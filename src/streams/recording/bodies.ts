@@ -34,16 +34,16 @@ export async function withBodies<Row extends Contents>(
   maxBytes?: number,
 ): Promise<Row[]> {
   const found = await readBodies(db, rows, dataUpTo(maxBytes))
-  return rows.map((row) => ({ ...row, data: row.data ?? found.get(placeOf(row)) ?? null }))
+  return rows.map((row) => ({ ...row, data: row.data ?? found.get(dayAndKeyOf(row)) ?? null }))
 }
 
-/** MD5 of the content of each row that refers to a body, by {@link placeOf}. */
+/** MD5 of the content of each row that refers to a body, by {@link dayAndKeyOf}. */
 export function md5OfBodies(db: Database, rows: readonly Omit<Contents, 'data'>[]) {
   return readBodies(db, rows, sql<string>`md5(${bodies.data})`)
 }
 
 /** Identifies a body: the same content is stored once a day. */
-export function placeOf({ at, bodyKey }: Omit<Contents, 'data'>): string {
+export function dayAndKeyOf({ at, bodyKey }: Omit<Contents, 'data'>): string {
   return `${dayOf(at.getTime())} ${bodyKey}`
 }
 

@@ -3,7 +3,7 @@ import { EVIDENCE_EVERY_MS, type Expectation } from '../../core/judging/status.t
 import { sqlStateOf } from '../../storage/sql-state.ts'
 import type { Database } from '../../storage/storage.ts'
 import type { Checkpoint, Run } from '../ingest/run.ts'
-import { Sums } from '../measures/summing.ts'
+import { RollupWriter } from '../measures/summing.ts'
 import type { Draft, Entry } from './entry.ts'
 import { storeEntries, type ToStore } from './store-entries.ts'
 import { storeEvidence } from './store-evidence.ts'
@@ -66,7 +66,7 @@ export class Recorder {
   /** Runs with new evidence since it was last written. */
   readonly #touched = new Set<Run>()
   readonly #evidenceTimer: Timer
-  readonly #sums = new Sums()
+  readonly #sums = new RollupWriter()
   readonly #sumTimer: Timer
   #sumsDue = false
   /** Maximum entries in the next statement: fewer while searching for one that can't be stored. */

@@ -1,7 +1,7 @@
 import { HIDDEN } from '../../core/hidden.ts'
 import { Problem } from '../../errors.ts'
 import type { Stream } from '../ingest/run.ts'
-import type { Change } from './registration.ts'
+import type { StreamChange } from './registration.ts'
 
 export interface ChangedHeaders {
   /** The new headers; omitted if unchanged. */
@@ -18,7 +18,7 @@ export interface ChangedHeaders {
  */
 export function changedHeaders(
   { url, headers: stored }: Pick<Stream, 'url' | 'headers'>,
-  change: Pick<Change, 'url' | 'headers'>,
+  change: Pick<StreamChange, 'url' | 'headers'>,
 ): ChangedHeaders {
   const isElsewhere = !hasSameOrigin(url, change.url ?? url)
   if (change.headers === undefined) {

@@ -2,13 +2,13 @@ import { CLAIMED_TYPES, kindOfType, OTHERWISE, STREAM_KINDS } from '../../core/s
 import { Problem } from '../../errors.ts'
 import type { Stream } from '../ingest/run.ts'
 import {
-  type Asked,
-  ask,
+  askUpstream,
   expectOk,
-  type Fetch,
   type Limits,
   letGo,
   UpstreamError,
+  type UpstreamFetch,
+  type UpstreamRequest,
 } from '../ingest/upstream.ts'
 
 /** Somebody waits for the answer: after this, in milliseconds, they should set the kind themselves. */
@@ -22,13 +22,23 @@ export const EITHER_KIND = {
  * Determines with one request whether an API sends server-sent events or has to be polled.
  * @throws Problem `unreachable` if it doesn't respond as expected.
  */
-export async function findKind(stream: Asked, limits: Limits, fetch?: Fetch): Promise<Stream['kind']> {
+export async function findKind(
+  stream: UpstreamRequest,
+  limits: Limits,
+  fetch?: UpstreamFetch,
+): Promise<Stream['kind']> {
   const requestTimeoutMs = Math.min(limits.requestTimeoutMs, PROBE_TIMEOUT_MS)
   try {
-    const answer = await ask(stream, EITHER_KIND, { requestTimeoutMs }, new AbortController().signal, fetch)
+    const answer = await askUpstream(
+      stream,
+      EITHER_KIND,
+      { requestTimeoutMs },
+      new AbortController().signal,
+      fetch,
+    )
     await expectOk(answer, Date.now())
     await letGo(answer.response)
-    return kindOf(answer.response)
+    return streamKindOf(answer.response)
   } catch (error) {
     if (!(error instanceof UpstreamError)) throw error
     const detail = `${error.message} To register it anyway, set its kind to ${STREAM_KINDS.join(' or ')}.`
@@ -37,6 +47,6 @@ export async function findKind(stream: Asked, limits: Limits, fetch?: Fetch): Pr
 }
 
 /** The kind of API, judging by its response to {@link EITHER_KIND}. */
-export function kindOf(response: Response): Stream['kind'] {
+export function streamKindOf(response: Response): Stream['kind'] {
   return kindOfType(response.headers.get('content-type')) ?? OTHERWISE
 }

@@ -126,7 +126,7 @@ export const ChangeSchema = Type.Partial(Type.Object({ ...fields, alwaysOn }), {
   additionalProperties: false,
   minProperties: 1,
 })
-export type Change = Static<typeof ChangeSchema>
+export type StreamChange = Static<typeof ChangeSchema>
 
 /**
  * Validates a registration.
@@ -150,7 +150,7 @@ export function checkLook(value: unknown): Looking {
  * Validates a change of a stream, like {@link checkRegistration}; the placeholder of a hidden header keeps the stored
  * value.
  */
-export function checkChange(value: unknown): Change {
+export function checkChange(value: unknown): StreamChange {
   const changed = validated(ChangeSchema, value, true)
   checkBody(changed.method, changed.body)
   return changed
@@ -161,12 +161,12 @@ function validated<S extends TObject>(schema: S, value: unknown, mayHide = false
   const nul = nulIn(value)
   if (nul !== undefined)
     throw new Problem('invalid_field', `${nul}: NUL characters aren't allowed.`, nul.split(/[.[]/)[0])
-  checkMeaning(value as Change, mayHide)
+  checkMeaning(value as StreamChange, mayHide)
   return value as Static<S>
 }
 
 /** Checks what a schema can't express. */
-function checkMeaning({ url, headers, payloadPointer, ignorePaths }: Change, mayHide: boolean): void {
+function checkMeaning({ url, headers, payloadPointer, ignorePaths }: StreamChange, mayHide: boolean): void {
   if (url !== undefined) checkUrl(url)
   if (headers !== undefined) checkHeaders(headers, mayHide)
   if (payloadPointer !== undefined && parsePointer(payloadPointer) === undefined) {
@@ -188,7 +188,7 @@ function checkUrl(text: string): void {
   }
 }
 
-function checkBody(method: Change['method'], body: string | undefined): void {
+function checkBody(method: StreamChange['method'], body: string | undefined): void {
   if (method !== 'GET' || !body) return
   throw new Problem('invalid_field', "GET requests can't have a body. Set `method` to POST or PUT.", 'body')
 }

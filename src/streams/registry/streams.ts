@@ -9,7 +9,7 @@ import { LOCKS } from '../../storage/locks.ts'
 import { againAfterDeadlock, transact } from '../../storage/sql-state.ts'
 import type { Database } from '../../storage/storage.ts'
 import type { Stream } from '../ingest/run.ts'
-import type { Fetch, Limits } from '../ingest/upstream.ts'
+import type { Limits, UpstreamFetch } from '../ingest/upstream.ts'
 import { lastSeqs } from '../log/logs.ts'
 import { type Looked, Looks } from '../preview/preview.ts'
 import { changeTwin, makeTwin } from '../twins/twin.ts'
@@ -19,7 +19,7 @@ import { hasTag, type ListQuery, listStreams } from './listing.ts'
 import { insertStreams, opening } from './new-stream.ts'
 import { noStream } from './no-stream.ts'
 import { findKind } from './probe.ts'
-import { type Change, type Looking, MAX_TAGS, type Registration } from './registration.ts'
+import { type Looking, MAX_TAGS, type Registration, type StreamChange } from './registration.ts'
 import { removeStream } from './remove.ts'
 import { visibleTo } from './visibility.ts'
 
@@ -54,7 +54,7 @@ export interface StreamsDeps {
   limits: Limits
   /** Throws a Problem if Weir must not connect to the URL. */
   mayReach?(url: string): Promise<void>
-  fetch?: Fetch
+  fetch?: UpstreamFetch
 }
 
 /** A stream after a change. */
@@ -67,7 +67,7 @@ const MAX_JOINS = 1_000
 /** Maximum streams reported that already follow an API. */
 const KNOWN_TOLD = 3
 /** Changing one of these invalidates the document and everything that proves its continuity. */
-const DEFINING: readonly (keyof Change)[] = [
+const DEFINING: readonly (keyof StreamChange)[] = [
   'url',
   'kind',
   'method',
@@ -77,7 +77,7 @@ const DEFINING: readonly (keyof Change)[] = [
   'ignorePaths',
 ]
 /** What the URL of a proxied stream contains in addition. */
-const ASKED: readonly (keyof Change)[] = [...DEFINING, 'intervalMs', 'arrayKeys']
+const ASKED: readonly (keyof StreamChange)[] = [...DEFINING, 'intervalMs', 'arrayKeys']
 /** The registered APIs: everything their owners can do with them, except reading what was recorded. */
 export class Streams {
   readonly #deps: StreamsDeps
@@ -202,7 +202,7 @@ export class Streams {
    * headers: see {@link changedHeaders}.
    * @throws Problem `conflict` for what defines a proxied stream, because its subscribers asked for exactly that
    */
-  async change(id: string, change: Change): Promise<Changed> {
+  async change(id: string, change: StreamChange): Promise<Changed> {
     const { db, bus } = this.#deps
     checkChangeable(await this.get(id), change)
     if (change.url !== undefined) await this.#deps.mayReach?.(change.url)
@@ -331,7 +331,7 @@ export class Streams {
 }
 
 /** Stores a change. The row is locked, so that the origin of its headers can't change in between. */
-async function carryOut(tx: Database, id: string, change: Change) {
+async function carryOut(tx: Database, id: string, change: StreamChange) {
   const [before] = await tx
     .select({ url: streams.url, headers: streams.headers })
     .from(streams)
@@ -381,8 +381,8 @@ async function startOver(tx: Database, ids: readonly string[]): Promise<void> {
     .where(inArray(checkpoints.streamId, [...ids]))
 }
 
-function checkChangeable({ proxyKey, twinOf }: Stream, change: Change): void {
-  const given = (field: keyof Change) => change[field] !== undefined
+function checkChangeable({ proxyKey, twinOf }: Stream, change: StreamChange): void {
+  const given = (field: keyof StreamChange) => change[field] !== undefined
   const ofTwin = twinOf === null ? undefined : ASKED.find(given)
   if (ofTwin !== undefined) {
     throw new Problem(

@@ -4,7 +4,7 @@ import type { Status } from '../../core/sets/statuses.ts'
 import type { Database } from '../../storage/storage.ts'
 import { timestamp } from '../../storage/timestamp.ts'
 import { OWN_PREFIX } from '../rules.ts'
-import { edge, node, STREAMS_ID, type Window } from './part.ts'
+import { type CallWindow, edge, partNode, STREAMS_ID } from './part.ts'
 
 const NAME = 'archive'
 
@@ -16,12 +16,12 @@ interface LastDay {
 }
 
 /** The archive and its stored objects. */
-export async function archiveParts(db: Database, window: Window): Promise<Graph> {
+export async function archiveParts(db: Database, window: CallWindow): Promise<Graph> {
   const last = await lastDay(db, window)
   const [status, reason] = stateOf(last)
   const part = { id: NAME, name: 'Archive', kind: 'archive', group: 'Weir', href: '/archive' } as const
   return {
-    services: [node({ ...part, status, reason, since: last?.since ?? 0 })],
+    services: [partNode({ ...part, status, reason, since: last?.since ?? 0 })],
     calls: [edge(STREAMS_ID, OWN_PREFIX + NAME, await uploads(db, window), { window })],
   }
 }
@@ -39,7 +39,7 @@ function stateOf(last: LastDay | undefined): [Status, string] {
   }
 }
 
-async function lastDay(db: Database, { to }: Window): Promise<LastDay | undefined> {
+async function lastDay(db: Database, { to }: CallWindow): Promise<LastDay | undefined> {
   const { rows } = (await db.execute(sql`
     SELECT to_char(day, 'YYYY-MM-DD') AS day, error,
       CASE WHEN ended_at > ${timestamp(to)} THEN 'running' ELSE state END AS state,
@@ -51,7 +51,7 @@ async function lastDay(db: Database, { to }: Window): Promise<LastDay | undefine
 }
 
 /** The days archived in the window; a failed day counts as one failure. */
-async function uploads(db: Database, { from, to }: Window) {
+async function uploads(db: Database, { from, to }: CallWindow) {
   const { rows } = (await db.execute(sql`
     SELECT count(*) FILTER (WHERE NOT is_failure)::int AS uploaded, count(*) FILTER (WHERE is_failure)::int AS errors,
       (extract(epoch FROM max(at)) * 1000)::float8 AS "lastAt"

@@ -1,11 +1,11 @@
 import { sql } from 'drizzle-orm'
-import { errorOf } from '../../channels/channels.ts'
+import { sendErrorOf } from '../../channels/channels.ts'
 import type { Graph } from '../../core/graph.ts'
 import { type Status, WORST_FIRST } from '../../core/sets/statuses.ts'
 import type { Database } from '../../storage/storage.ts'
 import { timestamp } from '../../storage/timestamp.ts'
 import { OWN_PREFIX } from '../rules.ts'
-import { edge, node, type Part, plural, STREAMS_ID, type Window } from './part.ts'
+import { type CallWindow, edge, type Part, partNode, plural, STREAMS_ID } from './part.ts'
 
 /** Channels drawn individually: the worst, then the busiest; all others are one node. */
 export const MAX_CHANNELS_DRAWN = 50
@@ -30,13 +30,13 @@ interface Row {
 }
 
 /** The channels, and what was sent to each. */
-export async function channelParts(db: Database, window: Window): Promise<Graph> {
+export async function channelParts(db: Database, window: CallWindow): Promise<Graph> {
   const rows = (await read(db, window)).map((row) => ({ row, part: partOf(row) }))
   rows.sort((a, b) => rank(a.part) - rank(b.part) || b.row.calls - a.row.calls)
   const drawn = rows.slice(0, MAX_CHANNELS_DRAWN)
   const others = rows.slice(MAX_CHANNELS_DRAWN)
   const graph = {
-    services: drawn.map(({ part }) => node(part)),
+    services: drawn.map(({ part }) => partNode(part)),
     calls: drawn.map(({ row, part }) => edge(STREAMS_ID, OWN_PREFIX + part.id, countedOf(row), { window })),
   }
   const [worst] = others
@@ -52,7 +52,7 @@ export async function channelParts(db: Database, window: Window): Promise<Graph>
   }
   const counted = { calls: sum(({ calls }) => calls), errors: sum(({ errors }) => errors) }
   return {
-    services: [...graph.services, node(rest)],
+    services: [...graph.services, partNode(rest)],
     calls: [...graph.calls, edge(STREAMS_ID, OWN_PREFIX + rest.id, counted, { window })],
   }
 }
@@ -79,7 +79,7 @@ function partOf(row: Row): Part {
 /** A channel's status, from its newest delivery. */
 function stateOf({ isSuspended, suspendedReason, status, error, lastAt }: Row): [Status, string] {
   if (isSuspended) return ['stopped', `Suspended: ${suspendedReason ?? 'no notifications are sent.'}`]
-  const why = errorOf(error)?.message
+  const why = sendErrorOf(error)?.message
   switch (status) {
     case null:
       return ['quiet', 'No deliveries yet.']
@@ -108,7 +108,7 @@ function countedOf({ calls, errors, lastAt, lastStatus, lastMs, p50Ms, p95Ms }: 
 }
 
 /** Attempts are found by their IDs, which begin with the time. */
-async function read(db: Database, { from, to }: Window): Promise<Row[]> {
+async function read(db: Database, { from, to }: CallWindow): Promise<Row[]> {
   const end = timestamp(to)
   const { rows } = (await db.execute(sql`
     WITH tried AS (

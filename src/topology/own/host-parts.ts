@@ -2,7 +2,7 @@ import type { Graph } from '../../core/graph.ts'
 import { isInTrouble, STATUS, WORST_FIRST } from '../../core/sets/statuses.ts'
 import { OWN_PREFIX } from '../rules.ts'
 import type { Host } from './hosts.ts'
-import { type Counted, edge, node, type Part, plural, STREAMS_ID, type Window } from './part.ts'
+import { type CallWindow, type Counted, edge, type Part, partNode, plural, STREAMS_ID } from './part.ts'
 
 /** Hosts drawn individually: those in trouble, then the busiest; all others are one node. */
 export const MAX_HOSTS = 200
@@ -16,13 +16,13 @@ const SECOND_LEVEL = /^(ac|co|com|edu|go|gob|gov|gv|ltd|ne|net|nom|or|org)$/
 export type Drawn = ReadonlySet<string>
 
 /** The hosts as nodes, with the calls from Weir's streams to each. */
-export function hostParts(hosts: readonly Host[], window: Window, drawn: Drawn): Graph {
+export function hostParts(hosts: readonly Host[], window: CallWindow, drawn: Drawn): Graph {
   const sorted = hosts.toSorted((a, b) => rank(a, drawn) - rank(b, drawn) || (a.host < b.host ? -1 : 1))
   const parts = sorted.slice(0, MAX_HOSTS).map((host) => [host, partOf(host)] as const)
   const others = sorted.slice(MAX_HOSTS)
   const all = others.length === 0 ? parts : [...parts, restOf(others)]
   return {
-    services: all.map(([, part]) => node(part)),
+    services: all.map(([, part]) => partNode(part)),
     calls: all.map(([host, { id }]) =>
       edge(STREAMS_ID, OWN_PREFIX + id, host, { window, bornAt: host.bornAt }),
     ),

@@ -7,7 +7,7 @@ import { timestamp } from '../../storage/timestamp.ts'
 import { hostOf } from '../../streams/ingest/host.ts'
 import { quantilesOf } from '../../streams/measures/latencies.ts'
 import { isSharedAs } from '../../streams/registry/visibility.ts'
-import type { Counted, Window } from './part.ts'
+import type { CallWindow, Counted } from './part.ts'
 
 /** Most latencies used for a host's quantiles; more wouldn't change them. */
 const MAX_LATENCIES = 4_096
@@ -36,7 +36,7 @@ export interface Host extends Counted {
 }
 
 /** The hosts followed now. */
-export function hostsNow(db: Database, window: Window): Promise<Host[]> {
+export function hostsNow(db: Database, window: CallWindow): Promise<Host[]> {
   const held = timestamp(window.to - HELD_WITHIN_MS)
   return hosts(
     db,
@@ -55,7 +55,7 @@ export function hostsNow(db: Database, window: Window): Promise<Host[]> {
  * The hosts followed in the past: those of existing streams, by their runs. A status that wasn't stored is derived from
  * the incidents open then, or else from what the stream received.
  */
-export function hostsThen(db: Database, window: Window): Promise<Host[]> {
+export function hostsThen(db: Database, window: CallWindow): Promise<Host[]> {
   const at = timestamp(window.to)
   return hosts(
     db,
@@ -93,7 +93,7 @@ interface Row {
   unheld: number
 }
 
-async function hosts(db: Database, window: Window, followed: SQL): Promise<Host[]> {
+async function hosts(db: Database, window: CallWindow, followed: SQL): Promise<Host[]> {
   const { rows } = (await db.execute(sql`
     WITH followed AS (${followed}), sums AS (
       SELECT stream_id AS id, sum(polls) AS polls, sum(events) AS events, sum(errors) AS errors,

@@ -12,7 +12,7 @@ const SHORTEST_MINUTES = 0.25
 export const STREAMS_ID = `${OWN_PREFIX}streams`
 
 /** The window of an instant: from the start of a minute to the instant, in milliseconds since the epoch. */
-export interface Window {
+export interface CallWindow {
   from: number
   to: number
 }
@@ -37,17 +37,17 @@ export interface Counted extends Partial<Quantiles> {
   lastMs?: number
 }
 
-export function windowOf(at: number): Window {
+export function windowOf(at: number): CallWindow {
   const minute = at - (at % MINUTE_MS)
   return { from: minute - (RECENT_MINUTES - 1) * MINUTE_MS, to: at }
 }
 
 /** The window of a past instant: up to the end of its minute, the resolution of rollups. */
-export function windowThen(at: number, now: number): Window {
+export function windowThen(at: number, now: number): CallWindow {
   return windowOf(Math.max(at, Math.min(now, at - (at % MINUTE_MS) + MINUTE_MS - 1)))
 }
 
-export function node({ id, since, status, ...rest }: Part): Service {
+export function partNode({ id, since, status, ...rest }: Part): Service {
   // The colors of the console's dark pages.
   const color = STATUS[status].color.dark
   return { ...rest, id: OWN_PREFIX + id, status, color, reportedAt: new Date(since).toISOString() }
@@ -57,7 +57,7 @@ export function node({ id, since, status, ...rest }: Part): Service {
  * An edge with its calls in a window.
  * @param bornAt earliest time of a call, in milliseconds since the epoch
  */
-export function edge(from: string, to: string, counted: Counted, { window, bornAt }: Span): Call {
+export function edge(from: string, to: string, counted: Counted, { window, bornAt }: EdgeWindow): Call {
   const { calls, errors, lastAt, lastStatus, lastMs } = counted
   const call: Call = { from, to, count: calls, errors }
   if (lastStatus !== undefined) call.lastStatus = lastStatus
@@ -67,12 +67,12 @@ export function edge(from: string, to: string, counted: Counted, { window, bornA
   return call
 }
 
-export interface Span {
-  window: Window
+export interface EdgeWindow {
+  window: CallWindow
   bornAt?: number
 }
 
-export function minutesOf({ window, bornAt = 0 }: Span): number {
+export function minutesOf({ window, bornAt = 0 }: EdgeWindow): number {
   return Math.max((window.to - Math.max(window.from, bornAt)) / MINUTE_MS, SHORTEST_MINUTES)
 }
 

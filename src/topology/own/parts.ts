@@ -5,7 +5,7 @@ import { archiveParts } from './archive.ts'
 import { channelParts } from './channels.ts'
 import { type Drawn, hostParts } from './host-parts.ts'
 import { type Host, hostsNow, hostsThen } from './hosts.ts'
-import { node, type Part, plural, type Window, windowOf, windowThen } from './part.ts'
+import { type CallWindow, type Part, partNode, plural, windowOf, windowThen } from './part.ts'
 import { proxyParts } from './proxy.ts'
 
 export interface OwnPartsOptions {
@@ -39,13 +39,13 @@ export async function ownPartsThen(
 
 async function whole(
   db: Database,
-  window: Window,
+  window: CallWindow,
   hosts: readonly Host[],
   { hasArchive, drawn = new Set() }: OwnPartsOptions,
 ): Promise<Graph> {
   if (hosts.length === 0) return { services: [], calls: [] }
   const graphs = [
-    { services: [node(streamsPart(hosts))], calls: [] },
+    { services: [partNode(streamsPart(hosts))], calls: [] },
     hostParts(hosts, window, drawn),
     await proxyParts(db, window),
     await channelParts(db, window),

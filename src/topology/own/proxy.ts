@@ -4,7 +4,7 @@ import { MINUTE_MS } from '../../core/time.ts'
 import type { Database } from '../../storage/storage.ts'
 import { timestamp } from '../../storage/timestamp.ts'
 import { OWN_PREFIX } from '../rules.ts'
-import { edge, node, plural, STREAMS_ID, type Window } from './part.ts'
+import { type CallWindow, edge, partNode, plural, STREAMS_ID } from './part.ts'
 
 /** Time after the start of a minute by which every process has stored its subscribers, in milliseconds. */
 const WRITTEN_MS = 10_000
@@ -26,7 +26,7 @@ interface Usage {
 }
 
 /** The proxy and its subscribers; nothing if the proxy was never used. */
-export async function proxyParts(db: Database, window: Window): Promise<Graph> {
+export async function proxyParts(db: Database, window: CallWindow): Promise<Graph> {
   const { streams, open, followed, events, deliveries, slow } = await usage(db, window)
   if (streams === 0) return { services: [], calls: [] }
   const status = open > 0 ? 'live' : 'quiet'
@@ -37,8 +37,8 @@ export async function proxyParts(db: Database, window: Window): Promise<Graph> {
   const said = { group: 'Weir', status, reason, since: 0 } as const
   return {
     services: [
-      node({ ...said, id: NAME, name: 'Proxy', kind: 'proxy', href: '/streams' }),
-      node({ ...said, id: 'subscribers', name: subscribers, kind: 'subscribers' }),
+      partNode({ ...said, id: NAME, name: 'Proxy', kind: 'proxy', href: '/streams' }),
+      partNode({ ...said, id: 'subscribers', name: subscribers, kind: 'subscribers' }),
     ],
     calls: [
       edge(STREAMS_ID, PROXY_ID, { calls: events, errors: 0 }, { window }),
@@ -47,7 +47,7 @@ export async function proxyParts(db: Database, window: Window): Promise<Graph> {
   }
 }
 
-async function usage(db: Database, { from, to }: Window): Promise<Usage> {
+async function usage(db: Database, { from, to }: CallWindow): Promise<Usage> {
   const start = timestamp(from)
   const end = timestamp(to)
   const { rows } = (await db.execute(sql`

@@ -5,7 +5,7 @@ import { edgeKey, FORGOTTEN_AFTER_MS, MAX_CALLS, MAX_SERVICES, type Model } from
 import { Ledger } from './ledger.ts'
 import { type CallRow, deleteOld, type ServiceRow } from './rows.ts'
 import { databaseTime, readCalls, readMinutes, readServices } from './stored.ts'
-import { callOf, serviceOf, tallyOf } from './stored-graph.ts'
+import { callOf, serviceOfRow, tallyOf } from './stored-graph.ts'
 import { recentSpan } from './tallies.ts'
 
 /** Rows dated up to this much earlier are read again, in milliseconds: their transactions may have ended late. */
@@ -107,7 +107,7 @@ export class History {
 
   /** This process's unwritten reports are newer. */
   #adoptService(row: ServiceRow): void {
-    const service = serviceOf({ ...row, ...this.ledger.unwrittenOf(row.id) })
+    const service = serviceOfRow({ ...row, ...this.ledger.unwrittenOf(row.id) })
     this.#options.model.adoptService(service, row.activeAt)
   }
 

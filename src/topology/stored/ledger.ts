@@ -1,5 +1,5 @@
 import type { Database } from '../../storage/storage.ts'
-import { type Dropped, type Ends, edgeKey, type Outcome } from '../model.ts'
+import { type Dropped, type Ends, edgeKey, type ReportedOutcome } from '../model.ts'
 import {
   type CallRow,
   deleteRows,
@@ -11,7 +11,7 @@ import {
   writeServices,
   writeTotals,
 } from './rows.ts'
-import { minuteOf, type Tally } from './tallies.ts'
+import { type CallTally, minuteOf } from './tallies.ts'
 import { Waiting } from './waiting.ts'
 
 /** Most minutes of edges that wait while the database is unavailable. At the bound the oldest are dropped. */
@@ -22,11 +22,11 @@ const MAX_WAITING_TOTALS = 60
 const MAX_WAITING_DROPS = 5_000
 
 /** The reported fields of a service. */
-export type Said = Partial<Pick<ServiceRow, 'name' | 'kind' | 'group' | 'url' | 'color'>>
+export type ReportedFields = Partial<Pick<ServiceRow, 'name' | 'kind' | 'group' | 'url' | 'color'>>
 
 interface WaitingMinute extends Ends {
   minute: number
-  tally: Tally
+  tally: CallTally
 }
 
 /**
@@ -50,7 +50,7 @@ export class Ledger {
   }
 
   /** The unwritten report of a service. */
-  unwrittenOf(id: string): Said {
+  unwrittenOf(id: string): ReportedFields {
     const { name, kind, group, url, color } = this.#services.get(id) ?? UNSAID
     const said = Object.entries({ name, kind, group, url, color })
     return Object.fromEntries(said.filter(([, value]) => value !== null))
@@ -62,13 +62,13 @@ export class Ledger {
   }
 
   /** Adds a report of a service. */
-  service(id: string, now: number, said: Said = {}): void {
+  service(id: string, now: number, said: ReportedFields = {}): void {
     const isNews = Object.keys(said).length > 0
     this.#services.add(id, { ...UNSAID, ...said, id, firstAt: now, activeAt: now, reportedAt: now }, isNews)
   }
 
   /** Adds a call, and counts it if it has an outcome. */
-  call({ from, to }: Ends, now: number, outcome?: Outcome): void {
+  call({ from, to }: Ends, now: number, outcome?: ReportedOutcome): void {
     const row: CallRow = { ...UNCALLED, from, to, firstAt: now, activeAt: now }
     if (outcome !== undefined) {
       row.count = 1
@@ -81,7 +81,7 @@ export class Ledger {
   }
 
   /** Adds a call to the edge's tally of a minute. */
-  count({ from, to }: Ends, minute: number, tally: Tally, hasFailed: boolean): void {
+  count({ from, to }: Ends, minute: number, tally: CallTally, hasFailed: boolean): void {
     this.#minutes.set(`${minute}\n${edgeKey({ from, to })}`, { from, to, minute, tally })
     if (this.#minutes.size > MAX_WAITING_MINUTES) deleteFirst(this.#minutes)
     const total = this.#totals.get(minute) ?? { minute, calls: 0, errors: 0 }

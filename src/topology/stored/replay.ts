@@ -5,8 +5,8 @@ import type { Database } from '../../storage/storage.ts'
 import { type Ends, edgeKey, FIRST_COLOR, FORGOTTEN_AFTER_MS, MAX_CALLS, MAX_SERVICES } from '../model.ts'
 import type { MinuteRow } from './rows.ts'
 import { readCalls, readMinutes, readServices, readTotals } from './stored.ts'
-import { serviceOf, tallyOf } from './stored-graph.ts'
-import { minuteOf, recentOf, recentSpan, Tally } from './tallies.ts'
+import { serviceOfRow, tallyOf } from './stored-graph.ts'
+import { CallTally, minuteOf, recentOf, recentSpan } from './tallies.ts'
 
 /** How far back a replay goes. */
 export const REPLAY_MS = DAY_MS
@@ -14,7 +14,7 @@ export const REPLAY_MS = DAY_MS
 const GRACE_MS = MINUTE_MS
 
 /** All calls by steps of a span, to find a moment in it. Times are ISO 8601. */
-export interface Timeline {
+export interface CallTimeline {
   from: string
   to: string
   stepMs: number
@@ -54,7 +54,7 @@ export async function graphAt(db: Database, instant: number, now: number): Promi
   const until = Math.min(span.to, now)
   return {
     services: services.map((row) => ({
-      ...serviceOf({ ...row, reportedAt: Math.min(row.reportedAt, until) }),
+      ...serviceOfRow({ ...row, reportedAt: Math.min(row.reportedAt, until) }),
       color: FIRST_COLOR,
     })),
     calls: calls.map((row) =>
@@ -67,11 +67,11 @@ export async function graphAt(db: Database, instant: number, now: number): Promi
  * The number of calls, in at most `most` steps of whole minutes.
  * @throws Problem `invalid_field` for a span outside the last 24 hours.
  */
-export async function timelineOf(
+export async function callTimelineOf(
   db: Database,
   { to: until, from: since, most }: TimelineSpan,
   now: number,
-): Promise<Timeline> {
+): Promise<CallTimeline> {
   const to = until ?? now
   const from = since ?? to - REPLAY_MS
   requireReplayable(from, now, 'from')
@@ -80,7 +80,7 @@ export async function timelineOf(
   const first = minuteOf(from)
   const stepMs = Math.ceil((to - first) / MINUTE_MS / most) * MINUTE_MS
   const rows = new Map((await readTotals(db, { from: first, to }, stepMs)).map((row) => [row.minute, row]))
-  const points: Timeline['points'] = []
+  const points: CallTimeline['points'] = []
   for (let at = first; at < to; at += stepMs) {
     const { calls = 0, errors = 0 } = rows.get(at) ?? {}
     points.push({ at: new Date(at).toISOString(), calls, errors })
@@ -91,7 +91,7 @@ export async function timelineOf(
 /** @param rows The edge's minutes between the two times. */
 function callAt({ from, to }: Ends, rows: readonly MinuteRow[], since: number, until: number): Call {
   const tallies = rows.map(tallyOf)
-  const sum = new Tally()
+  const sum = new CallTally()
   for (const tally of tallies) sum.merge(tally)
   const call: Call = { from, to, count: sum.count, errors: sum.errors }
   const recent = recentOf(tallies, since, until)

@@ -152,7 +152,7 @@ export async function deleteOld(db: Database, minutesBefore: number, heardBefore
   return counts.some((count) => count === ROWS_PER_DELETE)
 }
 
-export async function select<Row>(db: Database, statement: SQL): Promise<Row[]> {
+export async function queryRows<Row>(db: Database, statement: SQL): Promise<Row[]> {
   return ((await db.execute(statement)) as unknown as { rows: Row[] }).rows
 }
 
@@ -179,7 +179,7 @@ function time(column: string): SQL {
 }
 
 async function deleteSome(db: Database, table: SQL, which: SQL): Promise<number> {
-  const deleted = await select(
+  const deleted = await queryRows(
     db,
     sql`DELETE FROM ${table} WHERE ctid = ANY (ARRAY(SELECT ctid FROM ${table} WHERE ${which}
       LIMIT ${ROWS_PER_DELETE}::int)) RETURNING 1`,

@@ -2,10 +2,10 @@ import type { Call, Service, ServiceKind } from '../../core/graph.ts'
 import { Latency } from '../../core/latency.ts'
 import { FIRST_COLOR } from '../model.ts'
 import type { CallRow, MinuteRow, ServiceRow } from './rows.ts'
-import { Tally } from './tallies.ts'
+import { CallTally } from './tallies.ts'
 
 /** A stored service; unreported fields have the values of a service that was only called. */
-export function serviceOf({ id, name, kind, group, url, color, reportedAt }: ServiceRow): Service {
+export function serviceOfRow({ id, name, kind, group, url, color, reportedAt }: ServiceRow): Service {
   const service: Service = {
     id,
     name: name ?? id,
@@ -26,6 +26,6 @@ export function callOf({ from, to, count, errors, lastStatus, lastDurationMs, ca
   return call
 }
 
-export function tallyOf({ count, errors, latency }: MinuteRow): Tally {
-  return new Tally(Latency.from(latency), count, errors)
+export function tallyOf({ count, errors, latency }: MinuteRow): CallTally {
+  return new CallTally(Latency.from(latency), count, errors)
 }

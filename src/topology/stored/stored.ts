@@ -1,10 +1,10 @@
 import { type SQL, sql } from 'drizzle-orm'
 import type { Database } from '../../storage/storage.ts'
 import { timestamp } from '../../storage/timestamp.ts'
-import { type CallRow, type MinuteRow, type ServiceRow, select, type TotalRow } from './rows.ts'
+import { type CallRow, type MinuteRow, queryRows, type ServiceRow, type TotalRow } from './rows.ts'
 
 /** Bounds of a read: by the time of the event, and by the time of the write. */
-export interface Span {
+export interface ReadSpan {
   from: number
   to: number
   /** By the database's clock; left out: everything. */
@@ -12,8 +12,8 @@ export interface Span {
 }
 
 /** Services that existed: known by `to`, and reported since `from`; the most recent ones if there are too many. */
-export function readServices(db: Database, span: Span, most: number): Promise<ServiceRow[]> {
-  return select<ServiceRow>(
+export function readServices(db: Database, span: ReadSpan, most: number): Promise<ServiceRow[]> {
+  return queryRows<ServiceRow>(
     db,
     sql`SELECT * FROM (
       SELECT id, name, kind, "group", url, colour AS color, ${ms('first_at')} AS "firstAt", ${ms('active_at')} AS "activeAt",
@@ -23,8 +23,8 @@ export function readServices(db: Database, span: Span, most: number): Promise<Se
   )
 }
 
-export function readCalls(db: Database, span: Span, most: number): Promise<CallRow[]> {
-  return select<CallRow>(
+export function readCalls(db: Database, span: ReadSpan, most: number): Promise<CallRow[]> {
+  return queryRows<CallRow>(
     db,
     sql`SELECT * FROM (
       SELECT from_id AS "from", to_id AS "to", count::float8 AS count, errors::float8 AS errors,
@@ -38,10 +38,10 @@ export function readCalls(db: Database, span: Span, most: number): Promise<CallR
 /** Minutes from `from` to before `to`, of processes other than `except`. */
 export function readMinutes(
   db: Database,
-  { from, to, updatedSince }: Span,
+  { from, to, updatedSince }: ReadSpan,
   except?: string,
 ): Promise<(MinuteRow & { writer: string })[]> {
-  return select(
+  return queryRows(
     db,
     sql`SELECT ${ms('minute')} AS minute, from_id AS "from", to_id AS "to", writer, count, errors,
         array_to_json(latency) AS latency
@@ -52,9 +52,9 @@ export function readMinutes(
 }
 
 /** All calls, in steps of `stepMs` counted from `from`; empty steps are left out. */
-export function readTotals(db: Database, { from, to }: Span, stepMs: number): Promise<TotalRow[]> {
+export function readTotals(db: Database, { from, to }: ReadSpan, stepMs: number): Promise<TotalRow[]> {
   const step = sql`floor((extract(epoch FROM minute) * 1000 - ${from}::float8) / ${stepMs}::float8)`
-  return select(
+  return queryRows(
     db,
     sql`SELECT (${from}::float8 + ${step} * ${stepMs}::float8)::float8 AS minute, sum(calls)::float8 AS calls,
         sum(errors)::float8 AS errors
@@ -64,11 +64,11 @@ export function readTotals(db: Database, { from, to }: Span, stepMs: number): Pr
 
 /** The database's clock, which dates the rows. */
 export async function databaseTime(db: Database): Promise<number> {
-  const [row] = await select<{ now: number }>(db, sql`SELECT ${ms('clock_timestamp()')} AS now`)
+  const [row] = await queryRows<{ now: number }>(db, sql`SELECT ${ms('clock_timestamp()')} AS now`)
   return row?.now ?? 0
 }
 
-function lived({ from, to, updatedSince }: Span): SQL {
+function lived({ from, to, updatedSince }: ReadSpan): SQL {
   return sql`first_at < ${timestamp(to)} AND active_at >= ${timestamp(from)} AND ${updated(updatedSince)}`
 }
 

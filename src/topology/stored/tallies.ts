@@ -9,7 +9,7 @@ const RATE_DIGITS = 2
 const LATENCY_DIGITS = 3
 
 /** The calls along one edge in one minute, as one process saw them. */
-export class Tally {
+export class CallTally {
   constructor(
     readonly latency = new Latency(),
     public count = 0,
@@ -22,7 +22,7 @@ export class Tally {
     if (durationMs !== undefined) this.latency.add(durationMs)
   }
 
-  merge(other: Tally): void {
+  merge(other: CallTally): void {
     this.count += other.count
     this.errors += other.errors
     this.latency.merge(other.latency)
@@ -41,8 +41,8 @@ export function recentSpan(time: number): { from: number; to: number } {
 }
 
 /** Totals of the minutes; undefined if there were no calls. The rate covers the time they span, at least a minute. */
-export function recentOf(tallies: Iterable<Tally>, from: number, to: number): RecentCalls | undefined {
-  const sum = new Tally()
+export function recentOf(tallies: Iterable<CallTally>, from: number, to: number): RecentCalls | undefined {
+  const sum = new CallTally()
   for (const tally of tallies) sum.merge(tally)
   if (sum.count === 0) return undefined
   const minutes = Math.max(1, (to - from) / MINUTE_MS)
@@ -58,18 +58,18 @@ export function recentOf(tallies: Iterable<Tally>, from: number, to: number): Re
 
 /** The recent minutes of one edge, by the processes that saw its calls. */
 export class Tallies {
-  readonly #minutes = new Map<number, Map<string, Tally>>()
+  readonly #minutes = new Map<number, Map<string, CallTally>>()
 
   /** The tally of a process for a minute. */
-  of(minute: number, writer: string): Tally {
+  of(minute: number, writer: string): CallTally {
     const known = this.#minutes.get(minute)?.get(writer)
     if (known !== undefined) return known
-    const tally = new Tally()
+    const tally = new CallTally()
     this.put(minute, writer, tally)
     return tally
   }
 
-  put(minute: number, writer: string, tally: Tally): void {
+  put(minute: number, writer: string, tally: CallTally): void {
     const writers = this.#minutes.get(minute)
     if (writers === undefined) this.#minutes.set(minute, new Map([[writer, tally]]))
     else writers.set(writer, tally)

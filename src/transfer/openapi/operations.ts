@@ -2,9 +2,16 @@ import { kindOfType, OTHERWISE, type StreamKind } from '../../core/sets/stream-k
 import { Problem } from '../../errors.ts'
 import { MAX_URL_CHARS } from '../../streams/registry/registration.ts'
 import { Budget, MAX_HEADER_CHARS, many, TooLarge } from '../bounds.ts'
-import { type Fields, hasHeader, isFields, textOf } from '../fields.ts'
-import type { Line } from '../lines.ts'
-import { encode, type Parameter, parameterOf, type Sent, suggested, writeParameter } from './parameters.ts'
+import { hasHeader, isFields, type JsonObject, valueText } from '../fields.ts'
+import type { ImportLine } from '../lines.ts'
+import {
+  encode,
+  type OpenApiParameter,
+  parameterOf,
+  type RequestParts,
+  suggested,
+  writeParameter,
+} from './parameters.ts'
 import { Refs } from './refs.ts'
 import { keysInQuery, lacking } from './security.ts'
 import { serverUrls } from './servers.ts'
@@ -45,7 +52,7 @@ const MAX_SHORT_NAME_CHARS = 120
 const MAX_DETAIL_CHARS = 1_000
 
 /** Whether a value is an OpenAPI or Swagger document. */
-export function isOpenApi(value: unknown): value is Fields {
+export function isOpenApi(value: unknown): value is JsonObject {
   return isFields(value) && ('openapi' in value || 'swagger' in value)
 }
 
@@ -55,8 +62,8 @@ export function isOpenApi(value: unknown): value is Fields {
  * @see https://spec.openapis.org/oas/v3.1.1.html
  * @throws Problem `bad_request` for anything but OpenAPI 3; `too_large` if its parts expand too much
  */
-export function* operationsOf(document: unknown, options: OpenApiOptions): Generator<Line | undefined> {
-  if (!isFields(document) || !/^3\./.test(textOf(document.openapi))) {
+export function* operationsOf(document: unknown, options: OpenApiOptions): Generator<ImportLine | undefined> {
+  if (!isFields(document) || !/^3\./.test(valueText(document.openapi))) {
     const detail = 'Expected an OpenAPI document of version 3.'
     const hint = isOpenApi(document) ? ' Convert older ones first, for example with swagger2openapi.' : ''
     throw new Problem('bad_request', detail + hint)
@@ -71,13 +78,13 @@ export function* operationsOf(document: unknown, options: OpenApiOptions): Gener
 }
 
 interface Context {
-  document: Fields
+  document: JsonObject
   refs: Refs
   options: OpenApiOptions
 }
 
 /** A problem with one path doesn't affect the others. */
-function streamsAtPath(context: Context, path: string, item: unknown): Omit<Line, 'line'>[] {
+function streamsAtPath(context: Context, path: string, item: unknown): Omit<ImportLine, 'line'>[] {
   try {
     return streamsAt(context, path, context.refs.resolve(item))
   } catch (problem) {
@@ -86,7 +93,7 @@ function streamsAtPath(context: Context, path: string, item: unknown): Omit<Line
   }
 }
 
-function streamsAt(context: Context, path: string, item: Fields | undefined): Omit<Line, 'line'>[] {
+function streamsAt(context: Context, path: string, item: JsonObject | undefined): Omit<ImportLine, 'line'>[] {
   const operation = context.refs.resolve(item?.get)
   if (item === undefined || operation === undefined) return []
   const { document, refs, options } = context
@@ -115,25 +122,25 @@ function streamsAt(context: Context, path: string, item: Fields | undefined): Om
 }
 
 /** The parameters of an operation; its own take precedence over those of its path. */
-function parametersOf(refs: Refs, item: Fields, operation: Fields): Fields[] {
+function parametersOf(refs: Refs, item: JsonObject, operation: JsonObject): JsonObject[] {
   const lists = [item.parameters, operation.parameters].filter(Array.isArray)
   if (lists.reduce((sum, list) => sum + list.length, 0) > MAX_PARAMETERS) {
     throw new Problem('too_large', `The operation has more than ${MAX_PARAMETERS} parameters.`, 'parameters')
   }
-  const parameters = new Map<string, Fields>()
+  const parameters = new Map<string, JsonObject>()
   for (const each of lists.flat()) {
     const parameter = refs.resolve(each)
     if (parameter === undefined) continue
     const key = [parameter.in, parameter.name].map((part) => refs.text(part, 'The name of a parameter'))
-    parameters.set(textOf(key), parameter)
+    parameters.set(valueText(key), parameter)
   }
   return [...parameters.values()]
 }
 
 /** The path with its query, and the headers, filled in with the parameters. */
-function fill({ refs, options }: Context, template: string, declared: readonly Fields[]) {
+function fill({ refs, options }: Context, template: string, declared: readonly JsonObject[]) {
   const lacks: Lack[] = []
-  const sent: Sent = { path: new Map(), query: [], headers: {}, cookies: [] }
+  const sent: RequestParts = { path: new Map(), query: [], headers: {}, cookies: [] }
   const room = new Room(refs.budget, template)
   for (const fields of declared) {
     const parameter = parameterOf(refs, fields)
@@ -143,7 +150,7 @@ function fill({ refs, options }: Context, template: string, declared: readonly F
     if (hasHeader(options.headers, headerOf(parameter))) continue
     const value = given ?? suggested(refs, fields)
     if (!refs.fits(value)) throw tooLong('value', parameter.name)
-    if (value !== undefined && textOf(value) !== '') {
+    if (value !== undefined && valueText(value) !== '') {
       room.take(parameter, writeParameter(sent, parameter, value))
     } else if (lacks.length < MAX_LACKS) lacks.push(parameterLack(parameter.in, parameter.name))
   }
@@ -176,7 +183,7 @@ class Room {
   }
 
   /** @throws Problem `too_large` */
-  take({ in: place, name }: Pick<Parameter, 'in' | 'name'>, chars: number): void {
+  take({ in: place, name }: Pick<OpenApiParameter, 'in' | 'name'>, chars: number): void {
     this.#budget.text(chars)
     if (place === 'path' || place === 'query') this.#urlChars += chars
     else this.headerChars += chars
@@ -199,7 +206,7 @@ function charsOf(headers: Readonly<Record<string, string>>): number {
 }
 
 /** The header that carries a parameter; empty for those of the path and query. */
-function headerOf({ in: place, name }: Parameter): string {
+function headerOf({ in: place, name }: OpenApiParameter): string {
   if (place === 'cookie') return 'Cookie'
   return place === 'header' ? name : ''
 }
@@ -214,14 +221,14 @@ function problemOf(lacks: readonly Lack[]): Problem {
   return new Problem('invalid_field', detail.slice(0, MAX_DETAIL_CHARS), field)
 }
 
-function nameOf(operation: Fields, path: string): string {
+function nameOf(operation: JsonObject, path: string): string {
   const said = [operation.summary, operation.operationId]
     .map((each) => (typeof each === 'string' ? each.slice(0, MAX_NAME_LOOKED_AT_CHARS).trim() : ''))
     .find((each) => each !== '')
   return (said ?? path).slice(0, MAX_NAME_CHARS)
 }
 
-function tagsOf({ tags }: Fields): string[] {
+function tagsOf({ tags }: JsonObject): string[] {
   const some = Array.isArray(tags) ? tags.slice(0, MAX_TAGS_LOOKED_AT) : []
   const texts = some.filter((tag): tag is string => typeof tag === 'string')
   const clean = texts.map((tag) =>
@@ -236,7 +243,7 @@ function tagsOf({ tags }: Fields): string[] {
 }
 
 /** The kind according to the responses; left open if they allow both or neither. */
-function kindOf(refs: Refs, operation: Fields): { kind?: StreamKind } {
+function kindOf(refs: Refs, operation: JsonObject): { kind?: StreamKind } {
   const responses = refs.resolve(operation.responses) ?? {}
   return refs.once(responses, 'kind', () => {
     const types = Object.entries(responses)

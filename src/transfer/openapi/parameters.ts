@@ -1,4 +1,4 @@
-import { type Fields, isFields, textOf } from '../fields.ts'
+import { isFields, type JsonObject, valueText } from '../fields.ts'
 import type { Refs } from './refs.ts'
 
 /** Nested schemas searched for a value; deeper suggestions aren't found. */
@@ -7,7 +7,7 @@ const MAX_SCHEMAS = 100
 const NOT_PARAMETERS = new Set(['accept', 'content-type', 'authorization'])
 
 /** A parameter of an operation, and the value that the document suggests. */
-export interface Parameter {
+export interface OpenApiParameter {
   name: string
   in: string
   required: boolean
@@ -16,14 +16,14 @@ export interface Parameter {
 }
 
 /** The parts of a request that parameters fill in. */
-export interface Sent {
+export interface RequestParts {
   path: Map<string, string>
   query: string[]
   headers: Record<string, string>
   cookies: string[]
 }
 
-export function parameterOf(refs: Refs, fields: Fields): Parameter {
+export function parameterOf(refs: Refs, fields: JsonObject): OpenApiParameter {
   const place = refs.text(fields.in, 'The place of a parameter')
   const usual = place === 'query' || place === 'cookie' ? 'form' : 'simple'
   const style = refs.text(fields.style ?? usual, 'The style of a parameter')
@@ -43,13 +43,13 @@ export function parameterOf(refs: Refs, fields: Fields): Parameter {
  * @returns the characters that it takes up; 0 for the path, which may contain it more than once
  * @see https://spec.openapis.org/oas/v3.1.1.html#style-values
  */
-export function writeParameter(sent: Sent, parameter: Parameter, value: unknown): number {
+export function writeParameter(sent: RequestParts, parameter: OpenApiParameter, value: unknown): number {
   const { name } = parameter
   if (parameter.in === 'path') {
     sent.path.set(name, pathText(parameter, value))
     return 0
   }
-  const texts = parameter.in === 'query' ? queryTexts(parameter, value) : [valueText(parameter, value)]
+  const texts = parameter.in === 'query' ? queryTexts(parameter, value) : [parameterText(parameter, value)]
   if (parameter.in === 'query') sent.query.push(...texts)
   else if (parameter.in === 'header') sent.headers[name] = texts.join('')
   else if (parameter.in === 'cookie') sent.cookies.push(`${name}=${texts.join('')}`)
@@ -57,18 +57,18 @@ export function writeParameter(sent: Sent, parameter: Parameter, value: unknown)
 }
 
 /** In a header or cookie. */
-function valueText(parameter: Parameter, value: unknown): string {
-  if (parameter.in === 'header') return joined(value, ',', parameter.explode, textOf)
+function parameterText(parameter: OpenApiParameter, value: unknown): string {
+  if (parameter.in === 'header') return joined(value, ',', parameter.explode, valueText)
   return joined(value, ',', false, encode)
 }
 
 /** Percent-encodes a value for a path or query. A lone surrogate has no encoding and becomes U+FFFD. */
 export function encode(value: unknown): string {
-  return encodeURIComponent(textOf(value).toWellFormed())
+  return encodeURIComponent(valueText(value).toWellFormed())
 }
 
 /** A parameter's example, or its schema's default, example or first choice. */
-export function suggested(refs: Refs, fields: Fields): unknown {
+export function suggested(refs: Refs, fields: JsonObject): unknown {
   const media = refs.first(refs.resolve(fields.content) ?? {})
   if (media !== undefined) {
     const value = suggested(refs, refs.resolve(media) ?? {})
@@ -78,7 +78,7 @@ export function suggested(refs: Refs, fields: Fields): unknown {
   return fields.example ?? refs.resolve(example)?.value ?? schemaValue(refs, fields.schema, new Set())
 }
 
-function schemaValue(refs: Refs, value: unknown, seen: Set<Fields>): unknown {
+function schemaValue(refs: Refs, value: unknown, seen: Set<JsonObject>): unknown {
   const schema = refs.resolve(value)
   if (schema === undefined || seen.has(schema) || seen.size === MAX_SCHEMAS) return undefined
   seen.add(schema)
@@ -100,7 +100,7 @@ function schemaValue(refs: Refs, value: unknown, seen: Set<Fields>): unknown {
   return item === undefined ? undefined : [item]
 }
 
-function pathText({ name, style, explode }: Parameter, value: unknown): string {
+function pathText({ name, style, explode }: OpenApiParameter, value: unknown): string {
   if (style === 'label') return `.${joined(value, explode ? '.' : ',', explode, encode)}`
   if (style !== 'matrix') return joined(value, ',', explode, encode)
   if (explode && Array.isArray(value)) return value.map((each) => `;${encode(name)}=${encode(each)}`).join('')
@@ -108,7 +108,7 @@ function pathText({ name, style, explode }: Parameter, value: unknown): string {
   return `;${encode(name)}=${joined(value, ',', false, encode)}`
 }
 
-function queryTexts({ name, style, explode }: Parameter, value: unknown): string[] {
+function queryTexts({ name, style, explode }: OpenApiParameter, value: unknown): string[] {
   const key = encode(name)
   if (isFields(value)) {
     if (style === 'deepObject') {

@@ -2,7 +2,7 @@ import { parsePointer, select } from '../../core/documents/pointer.ts'
 import { Problem } from '../../errors.ts'
 import { MAX_URL_CHARS } from '../../streams/registry/registration.ts'
 import { type Budget, many } from '../bounds.ts'
-import { type Fields, isFields, textOf } from '../fields.ts'
+import { isFields, type JsonObject, valueText } from '../fields.ts'
 
 /** Length of a chain of references; a longer one is treated as circular. */
 const MAX_HOPS = 32
@@ -14,11 +14,11 @@ const MAX_REF_CHARS = 2_048
  */
 export class Refs {
   readonly budget: Budget
-  readonly #document: Fields
+  readonly #document: JsonObject
   readonly #targets = new Map<string, unknown>()
   readonly #known = new WeakMap<object, Map<string, unknown>>()
 
-  constructor(document: Fields, budget: Budget) {
+  constructor(document: JsonObject, budget: Budget) {
     this.#document = document
     this.budget = budget
   }
@@ -28,7 +28,7 @@ export class Refs {
    * @returns undefined if it isn't an object
    * @throws Problem `invalid_field` for a reference that points outside, to nothing, or in a circle; `too_large`
    */
-  resolve(value: unknown): Fields | undefined {
+  resolve(value: unknown): JsonObject | undefined {
     let found = value
     for (let hops = 0; hops <= MAX_HOPS; hops++) {
       this.budget.step()
@@ -40,7 +40,7 @@ export class Refs {
   }
 
   /** The value of an object's first field. */
-  first(fields: Fields): unknown {
+  first(fields: JsonObject): unknown {
     return this.once(fields, 'first', () => {
       const [value] = Object.values(fields)
       return value
@@ -52,7 +52,7 @@ export class Refs {
    * @throws Problem `too_large` if no URL has room for it
    */
   text(value: unknown, what: string): string {
-    if (this.fits(value)) return textOf(value)
+    if (this.fits(value)) return valueText(value)
     throw new Problem('too_large', `${what} has more than ${many(MAX_URL_CHARS)} characters. Shorten it.`)
   }
 

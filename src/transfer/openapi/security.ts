@@ -1,4 +1,4 @@
-import { type Fields, hasHeader, isFields } from '../fields.ts'
+import { hasHeader, isFields, type JsonObject } from '../fields.ts'
 import type { Lack, OpenApiOptions } from './operations.ts'
 import type { Refs } from './refs.ts'
 
@@ -7,13 +7,13 @@ const MAX_ALTERNATIVES = 50
 const MAX_SCHEMES = 20
 
 interface Context {
-  document: Fields
+  document: JsonObject
   refs: Refs
   options: OpenApiOptions
 }
 
 /** The missing secrets of an operation; empty if one of its alternatives is satisfied. */
-export function lacking(context: Context, operation: Fields): Lack[] {
+export function lacking(context: Context, operation: JsonObject): Lack[] {
   const required = operation.security ?? context.document.security
   return Array.isArray(required)
     ? context.refs.once(required, 'lacking', () => lackingOf(context, required))
@@ -31,7 +31,7 @@ function lackingOf(context: Context, required: readonly unknown[]): Lack[] {
 }
 
 /** The query parameters with keys that the caller has set for an operation. */
-export function keysInQuery(context: Context, operation: Fields): Fields[] {
+export function keysInQuery(context: Context, operation: JsonObject): JsonObject[] {
   const required = operation.security ?? context.document.security
   return Array.isArray(required) ? context.refs.once(required, 'keys', () => keysOf(context, required)) : []
 }
@@ -46,7 +46,7 @@ function alternativesOf({ refs }: Context, required: readonly unknown[]): string
   })
 }
 
-function keysOf(context: Context, required: readonly unknown[]): Fields[] {
+function keysOf(context: Context, required: readonly unknown[]): JsonObject[] {
   return [...new Set(alternativesOf(context, required).flat())]
     .map((name) => schemeOf(context, name))
     .filter(({ type, in: place }) => type === 'apiKey' && place === 'query')
@@ -75,7 +75,7 @@ function nameIn({ refs }: Context, name: unknown): string {
   return refs.text(name, 'The name of a security scheme')
 }
 
-function schemeOf({ document, refs }: Context, name: string): Fields {
+function schemeOf({ document, refs }: Context, name: string): JsonObject {
   const schemes = refs.resolve(refs.resolve(document.components)?.securitySchemes) ?? {}
   return refs.resolve(schemes[name]) ?? {}
 }

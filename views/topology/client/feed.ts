@@ -1,6 +1,6 @@
 // Follows the live topology and keeps the graph as it is now.
 import { edgeKey } from './edge-key.ts'
-import type { Call, Graph, Service } from './graph.ts'
+import type { Call, DrawnGraph, DrawnService } from './graph.ts'
 
 const EVENTS = '/api/topology/events'
 /** Wait before a stream that the server refused is opened again; EventSource itself reconnects after other errors. */
@@ -12,7 +12,7 @@ export type FeedState = 'live' | 'reconnecting' | 'offline'
 
 /** Changes since the last one: whole services and calls. */
 export interface GraphChange {
-  services?: Service[]
+  services?: DrawnService[]
   calls?: Call[]
   removedServices?: string[]
   removedCalls?: [from: string, to: string][]
@@ -28,7 +28,7 @@ export interface FeedListener {
 
 /** The graph as it is now. Lives as long as the page does. */
 export class Feed {
-  readonly #services = new Map<string, Service>()
+  readonly #services = new Map<string, DrawnService>()
   readonly #calls = new Map<string, Call>()
   readonly #listener: FeedListener
   #source: EventSource | undefined
@@ -43,7 +43,7 @@ export class Feed {
     window.addEventListener('pageshow', ({ persisted }) => persisted && this.follow())
   }
 
-  get graph(): Graph {
+  get graph(): DrawnGraph {
     return { services: [...this.#services.values()], calls: [...this.#calls.values()] }
   }
 
@@ -55,13 +55,13 @@ export class Feed {
     this.#source = source
     const on = <Data>(event: string, act: (data: Data) => void) =>
       source.addEventListener(event, ({ data }) => act(JSON.parse(data)))
-    on<Graph>('graph', (graph) => this.#replace(graph))
+    on<DrawnGraph>('graph', (graph) => this.#replace(graph))
     on<GraphChange>('change', (change) => this.#apply(change))
     source.addEventListener('open', () => this.#connected())
     source.addEventListener('error', () => this.#lost(source))
   }
 
-  #replace({ services, calls }: Graph): void {
+  #replace({ services, calls }: DrawnGraph): void {
     this.#services.clear()
     this.#calls.clear()
     for (const service of services) this.#services.set(service.id, service)

@@ -4,13 +4,13 @@ import type * as core from '../../../src/core/graph.ts'
 
 export type { Call, RecentCalls, ServiceKind } from '../../../src/core/graph.ts'
 
-export interface Service extends core.Service {
+export interface DrawnService extends core.Service {
   /** Its ID in the Mermaid source: letters, digits and `_`. */
   node: string
 }
 
-export interface Graph {
-  services: Service[]
+export interface DrawnGraph {
+  services: DrawnService[]
   calls: core.Call[]
 }
 

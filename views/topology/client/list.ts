@@ -1,7 +1,7 @@
 // The services as a table, one row each: for readers who can't see the picture, and to select one by name.
 import { statusLabel } from '../../../src/core/sets/statuses.ts'
 import { date, part, say } from './dom.ts'
-import { byId, type Call, FIRST_ERROR_STATUS, type Graph, type Service } from './graph.ts'
+import { byId, type Call, type DrawnGraph, type DrawnService, FIRST_ERROR_STATUS } from './graph.ts'
 import { recentWords } from './panel/words.ts'
 import { summedRecent } from './view.ts'
 import { outcomeWords } from './words.ts'
@@ -24,7 +24,7 @@ export class List {
   }
 
   /** Shows the matching services. Last calls aren't stored for the past. */
-  show(graph: Graph, isPast: boolean, fits: (service: Service) => boolean): void {
+  show(graph: DrawnGraph, isPast: boolean, fits: (service: DrawnService) => boolean): void {
     const last = lastCalls(graph.calls)
     const recent = recentCalls(graph.calls)
     const names = new Map(graph.services.map(({ id, name }) => [id, name]))
@@ -63,12 +63,12 @@ export class List {
 
 interface Row {
   element: HTMLElement
-  service?: Service
+  service?: DrawnService
   call?: Call
   isPast?: boolean
 }
 
-function paint(row: HTMLElement, { name, color, status, reason }: Service): void {
+function paint(row: HTMLElement, { name, color, status, reason }: DrawnService): void {
   say(part(row, 'label'), name)
   say(part(row, 'color'), color)
   part(row, 'swatch').style.background = color

@@ -1,6 +1,6 @@
 // Replay: the moment of the last 24 hours that the page shows, and the scrubber that selects it.
 import { ask, Refusal, say } from './dom.ts'
-import { byId, type Graph } from './graph.ts'
+import { byId, type DrawnGraph } from './graph.ts'
 import { isoSeconds } from './state.ts'
 import { TimelineChart } from './timeline.ts'
 
@@ -22,7 +22,7 @@ export interface ReplayOn {
   /** The moment changed: `step` while dragging or playing, `jump` if the back button should undo it. */
   moment(at: number | undefined, how: 'step' | 'jump'): void
   /** The graph of the moment has loaded. Settles when it is drawn, so that playback doesn't outrun it. */
-  graph(graph: Graph): Promise<void>
+  graph(graph: DrawnGraph): Promise<void>
 }
 
 /** Lives as long as the page does. */
@@ -32,7 +32,7 @@ export class ReplayControls {
   readonly #play = byId<HTMLButtonElement>('replay-play')
   readonly #speed = byId<HTMLSelectElement>('replay-speed')
   readonly #timeline = new TimelineChart()
-  readonly #graphs = new Map<number, Promise<Graph>>()
+  readonly #graphs = new Map<number, Promise<DrawnGraph>>()
   #at: number | undefined
   #playing: ReturnType<typeof setTimeout> | undefined
   #resting: ReturnType<typeof setTimeout> | undefined
@@ -119,11 +119,11 @@ export class ReplayControls {
   }
 
   /** The graph of a moment's minute: calls are summed by the minute, so moments within one don't differ. */
-  #load(at: number): Promise<Graph> {
+  #load(at: number): Promise<DrawnGraph> {
     const minute = Math.floor(at / MINUTE_MS) * MINUTE_MS
     const known = this.#graphs.get(minute)
     if (known !== undefined) return known
-    const graph = ask<Graph>(`/api/topology?at=${isoSeconds(Math.max(minute, earliest()))}`)
+    const graph = ask<DrawnGraph>(`/api/topology?at=${isoSeconds(Math.max(minute, earliest()))}`)
     this.#graphs.set(minute, graph)
     graph.catch(() => this.#graphs.delete(minute))
     const [oldest] = this.#graphs.keys()

@@ -1,13 +1,13 @@
 // The search above the picture: a text field with the matching services below it.
 import { keyed, make } from './dom.ts'
-import { byId, type Service } from './graph.ts'
+import { byId, type DrawnService } from './graph.ts'
 import { kindWords } from './words.ts'
 
 /** Most services listed; the rest are counted. */
 const MAX_OFFERED = 10
 
 /** Whether a service's name, ID or group contains the typed text. */
-export function fits({ id, name, group }: Service, search: string): boolean {
+export function fits({ id, name, group }: DrawnService, search: string): boolean {
   const wanted = search.trim().toLowerCase()
   return [name, id, group].some((text) => text?.toLowerCase().includes(wanted))
 }
@@ -23,8 +23,8 @@ export class Search {
   readonly #input = byId<HTMLInputElement>('search')
   readonly #list = byId('search-list')
   readonly #on: SearchOn
-  #services: readonly Service[] = []
-  #found: readonly Service[] = []
+  #services: readonly DrawnService[] = []
+  #found: readonly DrawnService[] = []
   #active = 0
 
   constructor(on: SearchOn) {
@@ -52,7 +52,7 @@ export class Search {
     })
   }
 
-  show(services: readonly Service[], text: string): void {
+  show(services: readonly DrawnService[], text: string): void {
     this.#services = services
     if (this.#input.value !== text) this.#input.value = text
     if (!this.#list.hidden) this.#offer(true)
@@ -118,9 +118,9 @@ export class Search {
 }
 
 /** Names that start with the typed text come first. */
-function best(found: Service[], text: string): Service[] {
+function best(found: DrawnService[], text: string): DrawnService[] {
   const wanted = text.trim().toLowerCase()
-  const rank = ({ name }: Service) => (name.toLowerCase().startsWith(wanted) ? 0 : 1)
+  const rank = ({ name }: DrawnService) => (name.toLowerCase().startsWith(wanted) ? 0 : 1)
   return found.sort((a, b) => rank(a) - rank(b))
 }
 

@@ -1,7 +1,7 @@
 // The streams of the service in the panel, and the latest entries of their logs.
 import { type Status, statusLabel } from '../../../src/core/sets/statuses.ts'
 import { ask, date, keyed, make, part, say } from './dom.ts'
-import { byId, type Service } from './graph.ts'
+import { byId, type DrawnService } from './graph.ts'
 import { isoSeconds } from './state.ts'
 
 /** Most streams listed; the rest are counted. */
@@ -35,13 +35,13 @@ interface Line {
 
 /** Refreshes only while a service is shown and the page is visible. */
 export class Streams {
-  #service: Service | undefined
+  #service: DrawnService | undefined
   #at: number | undefined
   #asking: AbortController | undefined
   #timer: ReturnType<typeof setTimeout> | undefined
 
   /** Shows a service's streams, as of a moment. */
-  show(service: Service | undefined, at: number | undefined): void {
+  show(service: DrawnService | undefined, at: number | undefined): void {
     const isSame = service?.id === this.#service?.id && service?.url === this.#service?.url && at === this.#at
     this.#service = service
     this.#at = at
@@ -53,7 +53,7 @@ export class Streams {
     if (service !== undefined) void this.#refresh(service)
   }
 
-  async #refresh(service: Service): Promise<void> {
+  async #refresh(service: DrawnService): Promise<void> {
     const asking = new AbortController()
     this.#asking = asking
     try {
@@ -65,7 +65,7 @@ export class Streams {
     this.#timer = setTimeout(() => void this.#refresh(service), REFRESH_MS)
   }
 
-  async #load(service: Service, signal: AbortSignal): Promise<void> {
+  async #load(service: DrawnService, signal: AbortSignal): Promise<void> {
     const query = queryOf(service)
     if (query === undefined) return
     const { items, next } = await ask<{ items: Stream[]; next: string | null }>(
@@ -94,7 +94,7 @@ export class Streams {
 }
 
 /** The query for a service's streams; undefined if it can't have any. */
-function queryOf({ kind, url, name }: Service): string | undefined {
+function queryOf({ kind, url, name }: DrawnService): string | undefined {
   if (kind === 'host') return `host=${encodeURIComponent((url && URL.parse(url)?.host) || name)}`
   const origin = originOf(url)
   return origin === undefined || kind !== 'service' ? undefined : `q=${encodeURIComponent(origin)}`

@@ -1,6 +1,6 @@
 // The controls above the picture: grouping, hiding idle services, and focus.
 import { keyed, make, say } from './dom.ts'
-import { byId, type Graph } from './graph.ts'
+import { byId, type DrawnGraph } from './graph.ts'
 import { DIRECTIONS, GROUPINGS, type State } from './state.ts'
 import type { View } from './view.ts'
 
@@ -30,7 +30,7 @@ export class Toolbar {
     byId('focus-off').addEventListener('click', () => on.go({ focus: undefined }))
   }
 
-  show(state: State, graph: Graph, view: View): void {
+  show(state: State, graph: DrawnGraph, view: View): void {
     this.#open = state.open
     this.#grouping.value = state.grouping
     this.#hideIdle.checked = state.hideIdle
@@ -54,7 +54,7 @@ export class Toolbar {
   }
 
   /** Says what isn't shown, so that nobody misses a service without knowing why. */
-  #note({ focus }: State, { services }: Graph, { hidden }: View, isCenterThere: boolean): void {
+  #note({ focus }: State, { services }: DrawnGraph, { hidden }: View, isCenterThere: boolean): void {
     const note = byId('view-note')
     const isLost = focus !== undefined && !isCenterThere && services.length > 0
     note.hidden = hidden === 0 && !isLost

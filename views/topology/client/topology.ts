@@ -1,7 +1,7 @@
 // The topology page: follows the graph, and keeps the URL, picture, panel and list in sync with it.
 import { ask, say } from './dom.ts'
 import { Feed, type FeedState } from './feed.ts'
-import { byId, type Call, type Graph } from './graph.ts'
+import { byId, type Call, type DrawnGraph } from './graph.ts'
 import { List } from './list.ts'
 import { Forms } from './panel/forms.ts'
 import { Panel } from './panel/panel.ts'
@@ -51,7 +51,7 @@ class Page {
     },
   })
   #state: State = parseState(location.search)
-  #graph: Graph = { services: [], calls: [] }
+  #graph: DrawnGraph = { services: [], calls: [] }
   #view: View = viewOf(this.#graph, this.#state)
   /** Pending drawings; the service to reveal is there when they are done. */
   #drawings = 0

@@ -1,6 +1,6 @@
 // Selects the services and calls that the picture shows: pure functions of the graph and the page's state.
 import { isInTrouble, WORST_FIRST } from '../../../src/core/sets/statuses.ts'
-import type { Call, Graph, RecentCalls, Service } from './graph.ts'
+import type { Call, DrawnGraph, DrawnService, RecentCalls } from './graph.ts'
 import type { Direction, Grouping, State } from './state.ts'
 
 /** Color of a group whose services differ. */
@@ -9,7 +9,7 @@ const MIXED_COLOR = 'silver'
 const GROUP_PREFIX = 'group\n'
 
 /** A service, or a group of them drawn as one. */
-export interface ViewService extends Service {
+export interface ViewService extends DrawnService {
   /** IDs of the services in a group. */
   members?: readonly string[]
   /** Name of the group in the URL. */
@@ -34,7 +34,7 @@ export interface View {
 type Shown = Pick<State, 'hideIdle' | 'grouping' | 'open' | 'focus' | 'steps' | 'direction' | 'node' | 'edge'>
 
 /** The visible part of a graph. */
-export function viewOf(graph: Graph, state: Shown): View {
+export function viewOf(graph: DrawnGraph, state: Shown): View {
   const kept = state.hideIdle ? withoutIdle(graph, state) : graph
   const { services, calls, drawnIn } = grouped(kept, state.grouping, state.open)
   const center = state.focus === undefined ? undefined : (drawnIn.get(state.focus) ?? state.focus)
@@ -54,7 +54,7 @@ export function isIdle({ recent }: Call): boolean {
 }
 
 /** The group of a service; undefined for one that stays alone. */
-export function groupKeyOf({ group, kind, url }: Service, grouping: Grouping): string | undefined {
+export function groupKeyOf({ group, kind, url }: DrawnService, grouping: Grouping): string | undefined {
   switch (grouping) {
     case 'none':
       return undefined
@@ -114,7 +114,7 @@ export function summedRecent(parts: readonly RecentCalls[]): RecentCalls {
 }
 
 /** Leaves out idle calls and services that only they reach; services in trouble or selected stay. */
-function withoutIdle({ services, calls }: Graph, { node, edge, focus }: Shown): Graph {
+function withoutIdle({ services, calls }: DrawnGraph, { node, edge, focus }: Shown): DrawnGraph {
   const busy = calls.filter(
     (call) => !isIdle(call) || (edge !== undefined && edge[0] === call.from && edge[1] === call.to),
   )
@@ -126,12 +126,12 @@ function withoutIdle({ services, calls }: Graph, { node, edge, focus }: Shown): 
 }
 
 function grouped(
-  { services, calls }: Graph,
+  { services, calls }: DrawnGraph,
   grouping: Grouping,
   open: readonly string[],
 ): Omit<View, 'hidden'> {
   const drawnIn = new Map<string, string>()
-  const members = new Map<string, Service[]>()
+  const members = new Map<string, DrawnService[]>()
   for (const service of services) {
     const key = groupKeyOf(service, grouping)
     if (key === undefined || open.includes(key)) continue
@@ -152,7 +152,7 @@ function grouped(
 
 /** Each group takes the place of its first service. */
 function drawnServices(
-  services: readonly Service[],
+  services: readonly DrawnService[],
   drawnIn: ReadonlyMap<string, string>,
   groups: ReadonlyMap<string, ViewService>,
 ): ViewService[] {
@@ -176,9 +176,10 @@ function drawnCalls(calls: readonly Call[], drawnIn: ReadonlyMap<string, string>
   })
 }
 
-function groupOf(key: string, list: readonly Service[]): ViewService {
-  const [first] = list as [Service, ...Service[]]
-  const same = <Value>(of: (service: Service) => Value) => list.every((service) => of(service) === of(first))
+function groupOf(key: string, list: readonly DrawnService[]): ViewService {
+  const [first] = list as [DrawnService, ...DrawnService[]]
+  const same = <Value>(of: (service: DrawnService) => Value) =>
+    list.every((service) => of(service) === of(first))
   const group: ViewService = {
     id: GROUP_PREFIX + key,
     name: `${key} (${list.length})`,

@@ -1,13 +1,13 @@
 // The panel's form that injects faults into a simulated service.
 import { ask, keyed, make, Refusal, say } from '../dom.ts'
-import { byId, type Service } from '../graph.ts'
+import { byId, type DrawnService } from '../graph.ts'
 import { activeWords, BadField, type FaultTree, faultsIn, PRESETS, shownIn } from './fault-fields.ts'
 
 /** The faults of the selected service: loaded when it is selected, then updated from each answer. */
 export class FaultControls {
   readonly #form = byId<HTMLFormElement>('faults')
   readonly #note = byId('faults-note')
-  #service: Service | undefined
+  #service: DrawnService | undefined
   /** The selected service: an answer about another one is outdated. */
   #asking: AbortController | undefined
 
@@ -34,7 +34,7 @@ export class FaultControls {
     )
   }
 
-  show(service: Service | undefined): void {
+  show(service: DrawnService | undefined): void {
     const reachable = service?.kind === 'service' && service.url !== undefined ? service : undefined
     const isSame = reachable?.id === this.#service?.id && reachable?.url === this.#service?.url
     this.#service = reachable

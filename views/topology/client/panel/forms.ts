@@ -1,6 +1,6 @@
 // The forms that act on a service: the one in the panel, or one selected in the form.
 import { say } from '../dom.ts'
-import { byId, type Graph, type Service } from '../graph.ts'
+import { byId, type DrawnGraph, type DrawnService } from '../graph.ts'
 
 /** Prefix of the IDs of Weir's own parts: a service that only Weir calls is still an entry. */
 const OWN_PREFIX = 'weir:'
@@ -19,7 +19,7 @@ export class Forms {
   }
 
   /** @param chosen ID of the service in the panel. */
-  show({ services, calls }: Graph, chosen: string | undefined): void {
+  show({ services, calls }: DrawnGraph, chosen: string | undefined): void {
     const reachable = services.filter(({ url }) => url !== undefined)
     offer(this.#item, services)
     offer(this.#service, reachable)
@@ -48,7 +48,7 @@ export class Forms {
 }
 
 /** Makes the services the options of a select, keeps the selection, and doesn't touch an open list. */
-function offer(select: HTMLSelectElement, services: readonly Service[]): void {
+function offer(select: HTMLSelectElement, services: readonly DrawnService[]): void {
   const { options } = select
   const isSame =
     options.length === services.length &&

@@ -1,7 +1,7 @@
 // A picture on the page, updated in place without a new layout.
 
 import { edgeKey } from '../edge-key.ts'
-import type { Call, Service } from '../graph.ts'
+import type { Call, DrawnService } from '../graph.ts'
 import { isIdle } from '../view.ts'
 import type { Extent, Point } from './layout.ts'
 import { describe, SVG, textColorOn, writeBadge, writeNumbers } from './marks.ts'
@@ -187,7 +187,7 @@ export class Drawing implements Extent {
   }
 
   /** Whether the node is out of date. */
-  #describe(service: Service): boolean {
+  #describe(service: DrawnService): boolean {
     const node = this.#nodes.get(service.id)
     const words = serviceWords(service)
     if (node === undefined || node.shown === words) return false
@@ -199,7 +199,7 @@ export class Drawing implements Extent {
   }
 
   /** Writes all styles before reading any: each read in between would cost a layout. */
-  #paint(services: readonly Service[]): void {
+  #paint(services: readonly DrawnService[]): void {
     const painted = services.map(({ id, color }) => {
       const element = this.#nodes.get(id)?.element
       const shapes = [
@@ -223,7 +223,7 @@ export class Drawing implements Extent {
   }
 }
 
-function nodeOf({ id }: Service, at: number, { nodes, placement }: Sketch): Node {
+function nodeOf({ id }: DrawnService, at: number, { nodes, placement }: Sketch): Node {
   const element = nodes[at] as SVGGElement
   element.setAttribute('role', 'button')
   element.setAttribute('tabindex', '-1')

@@ -1,6 +1,6 @@
 // The texts on a drawing's nodes and edges.
 import { statusLabel } from '../../../../src/core/sets/statuses.ts'
-import type { Service } from '../graph.ts'
+import type { DrawnService } from '../graph.ts'
 
 export const SVG = 'http://www.w3.org/2000/svg'
 /** How far the first line of an edge's numbers stands above it, and the next one below that. */
@@ -29,7 +29,7 @@ export function writeNumbers(text: SVGTextElement, lines: readonly string[]): vo
 /** The status, on the lower edge of its node. */
 export function writeBadge(
   { element, height }: { element: SVGGElement; height: number },
-  { status }: Service,
+  { status }: DrawnService,
 ): void {
   element.querySelector(':scope > .badge')?.remove()
   if (status === undefined) return

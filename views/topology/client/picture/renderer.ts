@@ -1,6 +1,6 @@
 // Mermaid draws the picture; positions come from the layout worker.
 import type { InternalHelpers, LayoutData, Mermaid, MermaidConfig, SVG } from 'mermaid'
-import type { Call, Service, ServiceKind } from '../graph.ts'
+import type { Call, DrawnService, ServiceKind } from '../graph.ts'
 import { type Flow, Layout, type Placement } from './layout.ts'
 
 const MERMAID = new URL('../../../../mermaid/mermaid.esm.min.mjs', import.meta.url).href
@@ -35,7 +35,7 @@ const SHAPES: Record<ServiceKind, readonly [string, string]> = {
 }
 
 export interface Scene {
-  services: readonly Service[]
+  services: readonly DrawnService[]
   calls: readonly Call[]
 }
 

@@ -1,5 +1,5 @@
 // Texts, numbers and strokes of services and calls in the picture: pure functions of the graph.
-import { type Call, FIRST_ERROR_STATUS, type Service } from '../graph.ts'
+import { type Call, type DrawnService, FIRST_ERROR_STATUS } from '../graph.ts'
 import { isIdle } from '../view.ts'
 import { kindWords } from '../words.ts'
 
@@ -52,7 +52,7 @@ export function callWords(call: Call, nameOf: (id: string) => string): string {
 }
 
 /** A node in a sentence. */
-export function serviceWords({ name, kind, color, status, reason }: Service): string {
+export function serviceWords({ name, kind, color, status, reason }: DrawnService): string {
   const what = kind === 'service' ? '' : `, ${kindWords(kind)}`
   const judged = status === undefined ? '' : `, ${status}${reason === undefined ? '' : `: ${reason}`}`
   return `${name}${what}: ${color}${judged}`

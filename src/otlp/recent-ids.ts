@@ -2,7 +2,7 @@
 const MAX_IDS = 100_000
 
 /** Remembers recent IDs: at least the last `max`, at most twice as many. */
-export class Seen {
+export class RecentIds {
   #newer = new Set<string>()
   #older = new Set<string>()
 
