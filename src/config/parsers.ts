@@ -7,7 +7,7 @@ export interface UpstreamProxy {
   readonly https?: string
 }
 
-export function integer(min: number, max: number) {
+export function wholeNumber(min: number, max: number) {
   return (text: string): number => {
     const value = Number(text)
     if (!/^\d+$/.test(text) || value < min || value > max) {
@@ -39,7 +39,7 @@ function decoded(value: string | undefined): string {
   return text
 }
 
-export function choice<T extends string>(...choices: T[]) {
+export function keyword<T extends string>(...choices: T[]) {
   return (text: string): T => {
     if (choices.includes(text as T)) return text as T
     throw new Error(`expected ${choices.join(' or ')}, got "${text}"`)

@@ -3,12 +3,11 @@ import {
   asIs,
   bucket,
   checkHosts,
-  choice,
   directory,
   endpoint,
   headerList,
   hosts,
-  integer,
+  keyword,
   noProxy,
   origins,
   prefix,
@@ -16,6 +15,7 @@ import {
   share,
   upstreamProxy,
   url,
+  wholeNumber,
 } from './parsers.ts'
 
 /** All that Weir knows of one setting: everything else about it is derived from this. */
@@ -47,7 +47,7 @@ export const SETTINGS = {
     key: 'PORT',
     about: 'TCP port for the console and the API; 0 picks a free port.',
     fallback: '3000',
-    parse: integer(0, 65_535),
+    parse: wholeNumber(0, 65_535),
   },
   host: {
     key: 'HOST',
@@ -80,7 +80,7 @@ export const SETTINGS = {
     about:
       'Process role: web (console and API), worker (runs streams), or all. web and worker require DATABASE_URL.',
     fallback: 'all',
-    parse: choice('all', 'web', 'worker'),
+    parse: keyword('all', 'web', 'worker'),
   },
   token: {
     key: 'WEIR_TOKEN',
@@ -95,25 +95,25 @@ export const SETTINGS = {
     key: 'STREAMS_PER_WORKER',
     about: 'Maximum number of streams that one process runs.',
     fallback: '10000',
-    parse: integer(1, 100_000),
+    parse: wholeNumber(1, 100_000),
   },
   requestTimeoutMs: {
     key: 'REQUEST_TIMEOUT_MS',
     about: 'Timeout for response headers, and for the whole response to a poll, in milliseconds.',
     fallback: '30000',
-    parse: integer(100, 600_000),
+    parse: wholeNumber(100, 600_000),
   },
   maxBodyBytes: {
     key: 'MAX_BODY_BYTES',
     about: 'Maximum size of an upstream response body or a single event after decompression, in bytes.',
     fallback: '10485760',
-    parse: integer(1_024, 268_435_456),
+    parse: wholeNumber(1_024, 268_435_456),
   },
   silenceMs: {
     key: 'SILENCE_MS',
     about: 'Time without a byte after which an event stream is stalled, in milliseconds.',
     fallback: '45000',
-    parse: integer(1_000, 86_400_000),
+    parse: wholeNumber(1_000, 86_400_000),
   },
   /** Unset: the address it listens on. */
   publicUrl: {
@@ -126,7 +126,7 @@ export const SETTINGS = {
     key: 'PROXY_LINGER_MS',
     about: 'How long a proxied API is still polled after its last subscriber disconnects, in milliseconds.',
     fallback: '60000',
-    parse: integer(10_000, 86_400_000),
+    parse: wholeNumber(10_000, 86_400_000),
   },
   /** Unset: none. */
   proxyOrigins: {
@@ -178,13 +178,13 @@ export const SETTINGS = {
       'Sustained requests per second for each client (API key or IP address); 0 for unlimited. Without WEIR_TOKEN, ' +
       'applies only when set.',
     fallback: '100',
-    parse: integer(0, 1_000_000),
+    parse: wholeNumber(0, 1_000_000),
   },
   rateBurst: {
     key: 'RATE_BURST',
     about: 'Burst size for RATE_LIMIT, in requests.',
     fallback: '500',
-    parse: integer(1, 1_000_000),
+    parse: wholeNumber(1, 1_000_000),
   },
   proxyRatePerHost: {
     key: 'PROXY_RATE_PER_HOST',
@@ -192,14 +192,14 @@ export const SETTINGS = {
       'Upstream requests per second to one host on behalf of one client (subscriptions and previews); 0 for unlimited. ' +
       'Without WEIR_TOKEN, applies only when set.',
     fallback: '10',
-    parse: integer(0, 100_000),
+    parse: wholeNumber(0, 100_000),
   },
   proxyRate: {
     key: 'PROXY_RATE',
     about:
       'Upstream requests per second to all hosts on behalf of one client; otherwise as PROXY_RATE_PER_HOST.',
     fallback: '100',
-    parse: integer(0, 100_000),
+    parse: wholeNumber(0, 100_000),
   },
   maxSubscribersPerClient: {
     key: 'MAX_SUBSCRIBERS_PER_CLIENT',
@@ -207,13 +207,13 @@ export const SETTINGS = {
       'Maximum number of open event streams for each client (API key or IP address). Without WEIR_TOKEN, applies only ' +
       'when set.',
     fallback: '1000',
-    parse: integer(1, 1_000_000),
+    parse: wholeNumber(1, 1_000_000),
   },
   maxSubscribers: {
     key: 'MAX_SUBSCRIBERS',
     about: 'Maximum number of open event streams in one process, for all clients together.',
     fallback: '50000',
-    parse: integer(1, 1_000_000),
+    parse: wholeNumber(1, 1_000_000),
   },
   /** Unset: `X-Forwarded-For` is ignored. */
   trustProxy: {
@@ -229,40 +229,40 @@ export const SETTINGS = {
     about:
       'How long notifications of new incidents are held back to group them in one message, in milliseconds.',
     fallback: '10000',
-    parse: integer(0, 600_000),
+    parse: wholeNumber(0, 600_000),
   },
   incidentRemindMs: {
     key: 'INCIDENT_REMIND_MS',
     about: 'Reminder interval for open incidents that nobody has acknowledged, in milliseconds.',
     fallback: '14400000',
-    parse: integer(60_000, 604_800_000),
+    parse: wholeNumber(60_000, 604_800_000),
   },
   retentionDays: {
     key: 'RETENTION_DAYS',
     about: 'Log retention, in whole days before today.',
     fallback: '90',
-    parse: integer(1, 36_500),
+    parse: wholeNumber(1, 36_500),
   },
   /** Unset: unlimited. */
   retentionMaxBytes: {
     key: 'RETENTION_MAX_BYTES',
     about: "Maximum log size on disk, in bytes; the oldest day is dropped first. Rollups aren't counted.",
     example: '107374182400',
-    parse: integer(67_108_864, Number.MAX_SAFE_INTEGER),
+    parse: wholeNumber(67_108_864, Number.MAX_SAFE_INTEGER),
   },
   /** Unset: unlimited. */
   retentionMaxEntries: {
     key: 'RETENTION_MAX_ENTRIES',
     about: "Maximum number of log entries, not counting today's; the oldest day is dropped first.",
     example: '100000000',
-    parse: integer(1_000, Number.MAX_SAFE_INTEGER),
+    parse: wholeNumber(1_000, Number.MAX_SAFE_INTEGER),
   },
   minutesDays: {
     key: 'MINUTES_DAYS',
     about:
       'Retention of per-minute rollups, in days. Hourly rollups are kept for 400 days, daily rollups forever.',
     fallback: '30',
-    parse: integer(3, 400),
+    parse: wholeNumber(3, 400),
   },
   /** Unset, like every other S3 setting without a default: nothing is archived. */
   s3Endpoint: {
@@ -308,20 +308,20 @@ export const SETTINGS = {
     key: 'LOG_FORMAT',
     about: 'Log format: text, or json (one object per line on stdout).',
     fallback: 'text',
-    parse: choice('text', 'json'),
+    parse: keyword('text', 'json'),
   },
   logLevel: {
     key: 'LOG_LEVEL',
     about: 'Log level: debug (includes every request), info, warn or error.',
     fallback: 'info',
-    parse: choice('debug', 'info', 'warn', 'error'),
+    parse: keyword('debug', 'info', 'warn', 'error'),
   },
   /** Unset: a worker doesn't listen. */
   opsPort: {
     key: 'OPS_PORT',
     about: 'TCP port for /metrics, /healthz and /readyz on a worker, on HOST.',
     example: '9464',
-    parse: integer(0, 65_535),
+    parse: wholeNumber(0, 65_535),
   },
   drainMs: {
     key: 'DRAIN_MS',
@@ -329,7 +329,7 @@ export const SETTINGS = {
       'How long /readyz reports unready before shutdown begins, in milliseconds, so that load balancers stop sending ' +
       'requests.',
     fallback: '0',
-    parse: integer(0, 300_000),
+    parse: wholeNumber(0, 300_000),
   },
   /** Base URL. Unset: tracing is off. */
   otelEndpoint: {
@@ -361,7 +361,7 @@ export const SETTINGS = {
     key: 'TRACE_UPSTREAMS',
     about: 'Whether requests to upstream APIs carry a traceparent header: yes or no.',
     fallback: 'no',
-    parse: choice('yes', 'no'),
+    parse: keyword('yes', 'no'),
   },
 } satisfies Record<string, Setting>
 
