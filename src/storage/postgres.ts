@@ -1,5 +1,5 @@
 import { drizzle } from 'drizzle-orm/node-postgres'
-import { Pool } from 'pg'
+import { Pool, type PoolConfig } from 'pg'
 import * as schema from '../../drizzle/schema.ts'
 import { type Database, type Storage, StorageError } from './storage.ts'
 
@@ -11,11 +11,22 @@ const CONNECT_TIMEOUT_MS = 10_000
  * Opens a Postgres server; its schema is as it is.
  * @throws StorageError when it can't be reached.
  */
-export async function openPostgres(url: string): Promise<Storage> {
+export function openPostgres(url: string): Promise<Storage> {
   const address = new URL(url)
   const description = `${address.protocol}//${address.host}${address.pathname}`
+  return openPool({ connectionString: url }, description, (error) => {
+    throw new StorageError(`Can't reach ${description} (${error.message}). Check DATABASE_URL.`)
+  })
+}
+
+/** The same with any way to a server, which only `refused` knows how to explain. */
+export async function openPool(
+  where: PoolConfig,
+  description: string,
+  refused: (error: Error) => never,
+): Promise<Storage> {
   const pool = new Pool({
-    connectionString: url,
+    ...where,
     max: MAX_CONNECTIONS,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     keepAlive: true,
@@ -27,9 +38,7 @@ export async function openPostgres(url: string): Promise<Storage> {
   pool.on('error', () => {})
   pool.on('connect', (client) => client.on('error', () => {}))
   const db = drizzle(pool, { schema, casing: 'snake_case' })
-  const client = await pool.connect().catch((error: Error) => {
-    throw new StorageError(`Can't reach ${description} (${error.message}). Check DATABASE_URL.`)
-  })
+  const client = await pool.connect().catch(refused)
   client.release()
   return { db: db as unknown as Database, pool, description, close: () => pool.end() }
 }

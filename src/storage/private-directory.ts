@@ -1,4 +1,15 @@
-import { chmodSync, existsSync, lstatSync, mkdirSync, readdirSync, type Stats } from 'node:fs'
+import {
+  chmodSync,
+  closeSync,
+  constants,
+  existsSync,
+  fchmodSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  type Stats,
+} from 'node:fs'
 import { join } from 'node:path'
 import { StorageError } from './storage.ts'
 
@@ -45,10 +56,25 @@ export function tighten(directory: string, maxEntries = MAX_ENTRIES): void {
   }
 }
 
-/** A volume's own directory may belong to root; what Weir makes in it is closed by itself. */
-function close(path: string, { mode, uid }: Stats): void {
-  const isOurs = uid === process.getuid?.()
-  if ((mode & OF_OTHERS) !== 0 && isOurs) chmodSync(path, mode & 0o700)
+/**
+ * A volume's own directory may belong to root; what Weir makes in it is closed by itself. Root's Weir closes what belongs
+ * to the account of its database server, too, and follows no link that comes to be in its place.
+ */
+function close(path: string, stats: Stats): void {
+  const { mode, uid } = stats
+  const user = process.getuid?.()
+  if ((mode & OF_OTHERS) === 0) return
+  if (uid === user) chmodSync(path, mode & 0o700)
+  else if (user === 0 && (stats.isFile() || stats.isDirectory())) closeWhatIsThere(path, mode)
+}
+
+function closeWhatIsThere(path: string, mode: number): void {
+  const file = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
+  try {
+    fchmodSync(file, mode & 0o700)
+  } finally {
+    closeSync(file)
+  }
 }
 
 function isSomebodyElses(directory: string): boolean {

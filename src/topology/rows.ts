@@ -3,7 +3,7 @@ import { type SQL, sql } from 'drizzle-orm'
 import type { Database } from '../storage/storage.ts'
 import type { Ends } from './model.ts'
 
-/** Rows of one statement: what an embedded database takes without holding up the process. */
+/** Rows of one statement: few enough that making it doesn't hold up the process. */
 const ROWS_PER_STATEMENT = 200
 const ROWS_PER_DELETE = 2_000
 
@@ -161,7 +161,7 @@ const FIRST = sql`CASE WHEN known.active_at < excluded.first_at - interval '24 h
   ELSE least(known.first_at, excluded.first_at) END`
 const IS_LATER = sql`excluded.called_at >= coalesce(known.called_at, '-infinity'::timestamptz)`
 
-/** An embedded database runs on the calling thread: others take their turn after each statement. */
+/** Others take their turn after each statement. */
 async function run(db: Database, statement: SQL): Promise<void> {
   await db.execute(statement)
   await setImmediate()
