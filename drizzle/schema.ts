@@ -135,7 +135,7 @@ export const states = weir.table(
     /** The run's attempt of its BullMQ job, from 1. */
     attempt: integer(),
     runSince: at('run_since'),
-    /** {@link Evidence} of `src/core/verdict.ts`. */
+    /** {@link Evidence} of `src/core/judging/verdict.ts`. */
     evidence: jsonb().notNull(),
     verdict: text().notNull(),
     verdictReason: text().notNull(),
@@ -295,7 +295,7 @@ export const rollups = weir.table(
       .references(() => streams.id, { onDelete: 'cascade' }),
     minute: at('minute').notNull(),
     ...SUMS,
-    /** How long its answers took: a byte each, as `src/streams/latencies.ts` has them. */
+    /** How long its answers took: a byte each, as `src/streams/measures/latencies.ts` has them. */
     latencies: bytea().notNull().default(sql`''`),
   },
   (table) => [primaryKey({ columns: [table.streamId, table.minute] }), index().on(table.minute)],

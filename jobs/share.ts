@@ -1,10 +1,10 @@
 import type { Worker } from 'bullmq'
 import { causeOf } from '../src/errors.ts'
 import type { Database } from '../src/storage/storage.ts'
-import { type Sight, seeWorkers, WORKER_ALIVE_MS } from '../src/streams/health.ts'
-import type { Holder } from '../src/streams/holder.ts'
-import { LostWorkers } from '../src/streams/lost-workers.ts'
-import type { JobControl } from '../src/streams/streams.ts'
+import type { Holder } from '../src/streams/ingest/holder.ts'
+import type { JobControl } from '../src/streams/registry/streams.ts'
+import { type Sight, seeWorkers, WORKER_ALIVE_MS } from '../src/streams/status/health.ts'
+import { LostWorkers } from '../src/streams/status/lost-workers.ts'
 
 /** How often a worker says that it lives and looks at the others and its share, in milliseconds. */
 const LOOK_EVERY_MS = 1_000

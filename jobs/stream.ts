@@ -1,5 +1,5 @@
 import { type Job, WaitingError } from 'bullmq'
-import type { Holder } from '../src/streams/holder.ts'
+import type { Holder } from '../src/streams/ingest/holder.ts'
 import type { WorkerShare } from './share.ts'
 
 /** Holds the stream whose id is the job's, for as long as it should run; what is let go of goes to another worker. */

@@ -11,8 +11,8 @@ const OUT = process.argv[2] ?? 'dist/weir'
 const CARRIED: readonly (readonly [home: string, ...patterns: string[]])[] = [
   [
     ROOT,
-    'views/assets/*',
-    'views/client/*',
+    'views/**/*.{css,svg}',
+    'views/*/client/**/*.ts',
     'drizzle/migrations/*.sql',
     'drizzle/migrations/meta/_journal.json',
     ARCHIVE,

@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test'
-import { dirname, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 
 /**
  * Who may import whom. A file is under every rule whose `of` it matches; only the composition roots, `src/weir.ts`
@@ -14,13 +14,13 @@ interface Rule {
 
 const RULES: readonly Rule[] = [
   { of: /^drizzle\//, only: /^$/ },
-  { of: /^views\//, only: /^views\// },
-  { of: /^views\/client\//, only: /^views\/client\// },
+  { of: /^views\//, only: /^(views|src\/core)\// },
+  { of: /^views\/[^/]+\/client\//, only: /^views\/[^/]+\/client\// },
   { of: /^src\/core\//, only: /^src\/core\// },
   { of: /^src\/sim\/(?!main\.ts$)/, only: /^src\/(sim\/|core\/sse\.ts$)/ },
   { of: /^src\/sim\/main\.ts$/, only: /^src\/(sim\/|environment\.ts$)/ },
   { of: /^src\/client\//, only: /^src\/client\// },
-  { of: /^src\/cli\/(?!main\.ts$)/, only: /^(src\/(cli|client|core)\/|views\/units\.ts$)/ },
+  { of: /^src\/cli\/(?!main\.ts$)/, only: /^src\/(cli|client|core)\// },
   // Restoring a backup is done without a running Weir.
   {
     of: /^src\/cli\/main\.ts$/,
@@ -113,35 +113,35 @@ test('every import from this repository is of a file that is there', async () =>
 })
 
 test.each([
-  ['drizzle/schema.ts', 'src/core/verdict.ts'],
+  ['drizzle/schema.ts', 'src/core/judging/verdict.ts'],
   ['drizzle/schema.ts', 'drizzle/config.ts'],
-  ['views/stream.tsx', 'src/core/verdict.ts'],
-  ['views/client/topology.ts', 'views/format.tsx'],
+  ['views/stream/stream.tsx', 'src/errors.ts'],
+  ['views/topology/client/topology.ts', 'views/layout/format.tsx'],
   ['src/core/graph.ts', 'src/errors.ts'],
-  ['src/sim/world.ts', 'src/core/verdict.ts'],
+  ['src/sim/world.ts', 'src/core/judging/verdict.ts'],
   ['src/sim/world.ts', 'src/environment.ts'],
   ['src/environment.ts', 'src/config.ts'],
-  ['src/config.ts', 'src/core/verdict.ts'],
+  ['src/config.ts', 'src/core/judging/verdict.ts'],
   ['src/client/client.ts', 'src/app.ts'],
-  ['src/cli/run.ts', 'src/streams/entry.ts'],
-  ['src/cli/print.ts', 'views/format.tsx'],
-  ['src/streams/run.ts', 'src/client/client.ts'],
-  ['src/streams/run.ts', 'src/routes/html.ts'],
-  ['src/topology/topology.ts', 'views/topology.tsx'],
+  ['src/cli/run.ts', 'src/streams/recording/entry.ts'],
+  ['src/cli/print.ts', 'views/layout/format.tsx'],
+  ['src/streams/ingest/run.ts', 'src/client/client.ts'],
+  ['src/streams/ingest/run.ts', 'src/routes/http/html.ts'],
+  ['src/topology/topology.ts', 'views/topology/topology.tsx'],
   ['src/hub/hub.ts', 'jobs/workers.ts'],
   ['src/storage/open.ts', 'src/app.ts'],
   ['src/queue/open.ts', 'src/sim/start.ts'],
   ['src/a-new-folder/file.ts', 'jobs/workers.ts'],
-  ['src/routes/streams.ts', 'jobs/stream.ts'],
-  ['src/routes/streams.ts', 'src/sim/start.ts'],
-  ['src/routes/streams.ts', 'src/storage/embedded.ts'],
+  ['src/routes/streams/streams.ts', 'jobs/stream.ts'],
+  ['src/routes/streams/streams.ts', 'src/sim/start.ts'],
+  ['src/routes/streams/streams.ts', 'src/storage/embedded.ts'],
   ['src/app.ts', 'src/storage/postgres.ts'],
-  ['jobs/stream.ts', 'src/routes/html.ts'],
-  ['jobs/stream.ts', 'views/format.tsx'],
+  ['jobs/stream.ts', 'src/routes/http/html.ts'],
+  ['jobs/stream.ts', 'views/layout/format.tsx'],
   ['src/app.ts', 'src/weir.ts'],
   ['jobs/workers.ts', 'src/main.ts'],
   ['src/weir.ts', 'test/support/until.ts'],
-  ['views/stream.tsx', 'bench/run.ts'],
+  ['views/stream/stream.tsx', 'bench/run.ts'],
 ])('%s must not import %s', (file, imported) => {
   expect(isAllowed(file, imported)).toBe(false)
 })
@@ -149,13 +149,14 @@ test.each([
 test.each([
   ['src/weir.ts', 'jobs/workers.ts'],
   ['src/main.ts', 'src/weir.ts'],
-  ['src/sim/events.ts', 'src/core/sse.ts'],
+  ['src/sim/service/events.ts', 'src/core/sse.ts'],
   ['src/cli/run.ts', 'src/client/client.ts'],
-  ['src/cli/entry-line.ts', 'views/units.ts'],
-  ['src/streams/streams.ts', 'drizzle/schema.ts'],
+  ['src/cli/entry-line.ts', 'src/core/units.ts'],
+  ['views/stream/stream.tsx', 'src/core/judging/verdict.ts'],
+  ['src/streams/registry/streams.ts', 'drizzle/schema.ts'],
   ['src/storage/open.ts', 'src/storage/embedded.ts'],
-  ['src/routes/console.tsx', 'views/stream.tsx'],
-  ['jobs/stream.ts', 'src/streams/holder.ts'],
+  ['src/routes/streams/console.tsx', 'views/stream/stream.tsx'],
+  ['jobs/stream.ts', 'src/streams/ingest/holder.ts'],
   ['test/support/weir.ts', 'src/weir.ts'],
   ['bench/run.ts', 'test/support/until.ts'],
 ])('%s may import %s', (file, imported) => {
@@ -212,4 +213,27 @@ test('nothing outside the main.ts files is a variable of a whole module', async 
   expect(
     ['let a = 1', 'export let a', 'var a', '  let a', 'letter()'].map((line) => MODULE_VARIABLE.test(line)),
   ).toEqual([true, true, true, false, false])
+})
+
+/** Beyond it, whoever looks for something reads names for longer than they should. */
+const MAX_FILES = 20
+
+test('every folder says what it is for, and is small enough to look through', async () => {
+  const files = [...(await sources()).keys()].filter((file) => PROGRAM.test(file))
+  const folders = Map.groupBy(files, dirname)
+  const large = [...folders].filter(([, inside]) => inside.length > MAX_FILES).map(([folder]) => folder)
+  expect(large).toEqual([])
+  // The scripts of a page belong to the folder of its views.
+  const rooms = [...folders.keys()].filter((folder) => folder !== 'src' && !folder.includes('/client'))
+  const silent: string[] = []
+  for (const room of rooms) {
+    const [title, , text] = (
+      await Bun.file(join(ROOT, room, 'README.md'))
+        .text()
+        .catch(() => '')
+    ).split('\n')
+    if (title !== `# ${basename(room)}` || !text) silent.push(room)
+  }
+  expect(silent).toEqual([])
+  expect(rooms.length).toBeGreaterThan(50)
 })

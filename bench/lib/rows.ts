@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm'
 import { DAY_MS, makePartitions } from '../../src/storage/partitions.ts'
 import type { Database } from '../../src/storage/storage.ts'
-import { SUMS } from '../../src/streams/tally.ts'
+import { SUMS } from '../../src/streams/measures/tally.ts'
 
 /** What a Weir has recorded that has followed many streams for days, made by the database itself. */
 export interface Recorded {

@@ -1,4 +1,4 @@
-import type { Entry } from '../streams/entry.ts'
+import type { Entry } from '../streams/recording/entry.ts'
 
 /** Entries of the last blocks that were read, up to this much text, in bytes. */
 const CACHE_BYTES = 16_777_216

@@ -7,7 +7,7 @@ import {
   JSON_KINDS,
   type LoggedRequest,
   type LoggedResponse,
-} from '../streams/entry.ts'
+} from '../streams/recording/entry.ts'
 
 /** Text in one gzip member, in bytes, beyond its first line: what one read of a single entry takes apart. */
 const BLOCK_BYTES = 1_048_576

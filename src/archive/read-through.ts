@@ -1,6 +1,6 @@
-import { type Entry, isKeyframe } from '../streams/entry.ts'
-import type { LogQuery } from '../streams/logs.ts'
-import type { ReadVersions, Version, VersionQuery } from '../streams/versions.ts'
+import type { ReadVersions, Version, VersionQuery } from '../streams/documents/versions.ts'
+import type { LogQuery } from '../streams/log/logs.ts'
+import { type Entry, isKeyframe } from '../streams/recording/entry.ts'
 import { mergeBySeq } from './merge.ts'
 import type { Archived, Span } from './reader.ts'
 

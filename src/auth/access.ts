@@ -18,12 +18,12 @@ export interface Route {
  */
 const ROUTES: Readonly<Record<Access, readonly string[]>> = {
   open: [
-    'GET /assets/:folder/login.css',
-    'GET /assets/:folder/weir.css',
-    'GET /assets/:folder/weir.svg',
-    'GET /assets/login.css',
-    'GET /assets/weir.css',
-    'GET /assets/weir.svg',
+    'GET /assets/:folder/views/access/login.css',
+    'GET /assets/:folder/views/layout/weir.css',
+    'GET /assets/:folder/views/layout/weir.svg',
+    'GET /assets/views/access/login.css',
+    'GET /assets/views/layout/weir.css',
+    'GET /assets/views/layout/weir.svg',
     'GET /healthz',
     'GET /login',
     'POST /login',

@@ -1,5 +1,5 @@
 import { createHmac, timingSafeEqual } from 'node:crypto'
-import { sha256 } from '../core/document.ts'
+import { sha256 } from '../core/documents/document.ts'
 
 /** Fills an array with bytes that nobody can foresee. */
 export type RandomBytes = (bytes: Uint8Array) => Uint8Array

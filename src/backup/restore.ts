@@ -3,7 +3,7 @@ import { BackupError, type BackupHeader, type BackupPart, readBackup } from '../
 import { migrate, readMigrations, schemaOf } from '../storage/migrations.ts'
 import { makeDays } from '../storage/partitions.ts'
 import type { Database } from '../storage/storage.ts'
-import { WORKER_ALIVE_MS } from '../streams/health.ts'
+import { WORKER_ALIVE_MS } from '../streams/status/health.ts'
 import { type ForeignKey, listForeignKeys, listTables, quoted, type Table } from './tables.ts'
 
 export interface RestoreOptions {

@@ -1,4 +1,4 @@
-import { retryAfterMs } from '../core/backoff.ts'
+import { retryAfterMs } from '../core/judging/backoff.ts'
 import { EgressError } from '../net/egress.ts'
 import { HIDDEN, type ReceivedResponse, type SendError, type Sending, type SendTools } from './kind.ts'
 import { cut } from './message.ts'

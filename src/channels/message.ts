@@ -1,4 +1,4 @@
-import type { Json } from '../core/document.ts'
+import type { Json } from '../core/documents/document.ts'
 
 export const SEVERITIES = ['info', 'warning', 'critical', 'resolved'] as const
 export type Severity = (typeof SEVERITIES)[number]

@@ -1,6 +1,6 @@
 import { type Static, type TSchema, Type } from '@sinclair/typebox'
 import { Errors, type ValueError, ValueErrorType } from '@sinclair/typebox/errors'
-import { parsePointer } from '../core/pointer.ts'
+import { parsePointer } from '../core/documents/pointer.ts'
 import { Problem } from '../errors.ts'
 import { HIDDEN } from './kind.ts'
 import { type AnyKind, KIND_NAMES, kindOf } from './kinds.ts'

@@ -1,5 +1,5 @@
-import { bytes } from '../../views/units.ts'
-import type { EntryJson } from '../streams/entry.ts'
+import { bytes } from '../core/units.ts'
+import type { EntryJson } from '../streams/recording/entry.ts'
 import type { Output } from './command.ts'
 import { dimmed } from './print.ts'
 import { cut, safe } from './text.ts'

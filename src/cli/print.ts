@@ -1,5 +1,5 @@
 import { styleText } from 'node:util'
-import { span } from '../core/verdict.ts'
+import { span } from '../core/judging/verdict.ts'
 import type { Io, Output } from './command.ts'
 import { jsonLine, safe } from './text.ts'
 

@@ -1,5 +1,5 @@
 import { textColourOn } from './colour.ts'
-import type { Verdict } from './verdict.ts'
+import type { Verdict } from './judging/verdict.ts'
 
 /** What a node is: a program that takes calls, something that it keeps data in, or a part of Weir itself. */
 export type ServiceKind =

@@ -1,5 +1,5 @@
 import type { Message, Severity, StreamLink } from '../channels/message.ts'
-import { span } from '../core/verdict.ts'
+import { span } from '../core/judging/verdict.ts'
 import { severityOf } from './causes.ts'
 
 /** What people are told of incidents. */

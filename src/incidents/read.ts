@@ -2,7 +2,7 @@ import { and, asc, count, desc, eq, inArray, isNotNull, isNull, lt, or, type SQL
 import { channels, deliveries, incidentEvents, incidents, streams } from '../../drizzle/schema.ts'
 import { Problem } from '../errors.ts'
 import type { Database } from '../storage/storage.ts'
-import { IS_SHARED, isSharedAs } from '../streams/visibility.ts'
+import { IS_SHARED, isSharedAs } from '../streams/registry/visibility.ts'
 import { isUuid } from './rules.ts'
 
 export type IncidentRow = typeof incidents.$inferSelect

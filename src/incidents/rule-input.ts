@@ -1,8 +1,8 @@
 import { type Static, type TSchema, Type } from '@sinclair/typebox'
 import { Errors } from '@sinclair/typebox/errors'
-import { type Condition, compileCondition, OPERATORS } from '../core/condition.ts'
-import { MAX_PATTERN_CHARS, PatternError } from '../core/pattern.ts'
-import { parsePointer } from '../core/pointer.ts'
+import { parsePointer } from '../core/documents/pointer.ts'
+import { type Condition, compileCondition, OPERATORS } from '../core/judging/condition.ts'
+import { MAX_PATTERN_CHARS, PatternError } from '../core/judging/pattern.ts'
 import { Problem } from '../errors.ts'
 
 /** Longest window that a rate is taken over, in milliseconds: minutes are kept at least that long. */

@@ -2,7 +2,7 @@ import { and, asc, eq, isNull, sql } from 'drizzle-orm'
 import { alarms, incidents, rules, streams } from '../../drizzle/schema.ts'
 import { Problem } from '../errors.ts'
 import type { Database } from '../storage/storage.ts'
-import { IS_SHARED } from '../streams/visibility.ts'
+import { IS_SHARED } from '../streams/registry/visibility.ts'
 import { checkRule, type RuleChange, type RuleInput, type RuleParams } from './rule-input.ts'
 
 /** When to open an incident beyond what verdicts say, and of which streams. */

@@ -9,7 +9,7 @@ import {
   type WindowAt,
   windowAfter,
   windowAt,
-} from '../core/schedule.ts'
+} from '../core/judging/schedule.ts'
 import { Problem } from '../errors.ts'
 import type { Database } from '../storage/storage.ts'
 import { refuseFirst } from './rule-input.ts'

@@ -10,7 +10,7 @@ import {
   streams,
   workers,
 } from '../../drizzle/schema.ts'
-import { VERDICTS } from '../core/verdict.ts'
+import { VERDICTS } from '../core/judging/verdict.ts'
 import { CAUSES } from '../incidents/causes.ts'
 import { logSize } from '../retention/drop.ts'
 import { readMarks } from '../retention/marks.ts'

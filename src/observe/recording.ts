@@ -1,4 +1,4 @@
-import type { Entry } from '../streams/entry.ts'
+import type { Entry } from '../streams/recording/entry.ts'
 import { HostErrors } from './host-errors.ts'
 import { Counter, counter, type Family, Histogram, histogram } from './metrics.ts'
 import type { Tracer } from './tracer.ts'

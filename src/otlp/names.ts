@@ -1,4 +1,4 @@
-import { sha256 } from '../core/document.ts'
+import { sha256 } from '../core/documents/document.ts'
 import { MAX_NAME_LENGTH, OWN_PREFIX, UNREADABLE } from '../topology/rules.ts'
 
 /** Of the digest that tells names apart which begin alike. */

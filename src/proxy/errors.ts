@@ -1,7 +1,7 @@
 import { encodeMessage, encodeRetry, SSE_HEADERS } from '../core/sse.ts'
 import type { Problem, ProblemCode } from '../errors.ts'
-import type { Entry } from '../streams/entry.ts'
-import type { UpstreamErrorCode } from '../streams/upstream.ts'
+import type { UpstreamErrorCode } from '../streams/ingest/upstream.ts'
+import type { Entry } from '../streams/recording/entry.ts'
 
 /** Whose fault it is: of what was asked for, of Weir, or of the API that is followed. */
 export type Family = 'subscription' | 'server' | 'source'

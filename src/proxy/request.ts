@@ -1,6 +1,6 @@
 import { WORKER_HEADER } from '../limits/client.ts'
-import type { Stream } from '../streams/run.ts'
-import type { Asked } from '../streams/upstream.ts'
+import type { Stream } from '../streams/ingest/run.ts'
+import type { Asked } from '../streams/ingest/upstream.ts'
 
 /** Where a process reaches Weir's own pages and API, and what lets it in. */
 export interface Self {

@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm'
 import type { CloseReason, Meter } from '../hub/hub.ts'
 import type { Database } from '../storage/storage.ts'
-import type { Stream } from '../streams/run.ts'
+import type { Stream } from '../streams/ingest/run.ts'
 
 const MINUTE_MS = 60_000
 

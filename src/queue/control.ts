@@ -1,6 +1,6 @@
 import type { JobsOptions, Queue } from 'bullmq'
 import type { Relay } from '../relay/relay.ts'
-import type { JobControl } from '../streams/streams.ts'
+import type { JobControl } from '../streams/registry/streams.ts'
 
 /** Jobs added in one statement. */
 const BULK = 1_000

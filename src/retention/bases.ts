@@ -3,9 +3,9 @@ import { bases } from '../../drizzle/schema.ts'
 import { Problem } from '../errors.ts'
 import { type Day, partitionName } from '../storage/partitions.ts'
 import type { Database } from '../storage/storage.ts'
-import { documentOf } from '../streams/documents.ts'
-import type { Stream } from '../streams/run.ts'
-import { versionsIn } from '../streams/versions.ts'
+import { documentOf } from '../streams/documents/documents.ts'
+import { versionsIn } from '../streams/documents/versions.ts'
+import type { Stream } from '../streams/ingest/run.ts'
 
 /** Streams looked at in one statement. */
 const STREAMS_PER_STEP = 50

@@ -1,8 +1,8 @@
 import { sql } from 'drizzle-orm'
 import { DAY_MS, dayOf, startOfDay } from '../storage/partitions.ts'
 import type { Database } from '../storage/storage.ts'
-import { CONNECTED_MS } from '../streams/rollup-source.ts'
-import { SUMS } from '../streams/tally.ts'
+import { CONNECTED_MS } from '../streams/measures/rollup-source.ts'
+import { SUMS } from '../streams/measures/tally.ts'
 import { readMarks, setMark } from './marks.ts'
 
 /** An hour is summed up this long after its end, in milliseconds, … */

@@ -2,7 +2,7 @@ import { and, eq, isNotNull, sql } from 'drizzle-orm'
 import { entries, streams } from '../../drizzle/schema.ts'
 import { type Day, dayOf, startOfDay } from '../storage/partitions.ts'
 import type { Database } from '../storage/storage.ts'
-import { type Contents, deleteBodies } from '../streams/bodies.ts'
+import { type Contents, deleteBodies } from '../streams/recording/bodies.ts'
 import { type BaseDeps, keepBaseOfStream } from './bases.ts'
 
 /** Entries deleted in one statement, so that recording goes on between two. */

@@ -1,7 +1,14 @@
 import { parseArgs } from 'node:util'
-import { DEFAULT_PORT_BASE, ENTRY, LOOPBACK, MAX_PORT_BASE, type ServiceSpec, sampleGraph } from './graph.ts'
+import {
+  DEFAULT_PORT_BASE,
+  ENTRY,
+  LOOPBACK,
+  MAX_PORT_BASE,
+  type ServiceSpec,
+  sampleGraph,
+} from './graph/graph.ts'
+import { MAX_RANDOM_SERVICES } from './graph/random-graph.ts'
 import { SEED_LIMIT } from './random.ts'
-import { MAX_RANDOM_SERVICES } from './random-graph.ts'
 import type { SimulationOptions } from './start.ts'
 
 const SAMPLE_GRAPH = 'seed'

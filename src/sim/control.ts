@@ -1,9 +1,9 @@
 import type { Server } from 'bun'
-import { parseJson, readText } from './body.ts'
-import { LOOPBACK, type Traffic } from './graph.ts'
-import { readTraffic } from './graph-file.ts'
-import { methodNotAllowed } from './http.ts'
-import { PortError } from './service.ts'
+import { LOOPBACK, type Traffic } from './graph/graph.ts'
+import { readTraffic } from './graph/graph-file.ts'
+import { parseJson, readText } from './service/body.ts'
+import { methodNotAllowed } from './service/http.ts'
+import { PortError } from './service/service.ts'
 import type { TrafficControl } from './traffic.ts'
 
 const MAX_BODY_BYTES = 65_536

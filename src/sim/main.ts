@@ -1,10 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { takeEnvironment } from '../environment.ts'
 import { parseArguments, USAGE } from './args.ts'
-import type { Graph } from './graph.ts'
-import { loadGraph } from './load-graph.ts'
+import type { Graph } from './graph/graph.ts'
+import { loadGraph } from './graph/load-graph.ts'
 import { SEED_LIMIT } from './random.ts'
-import { PortError } from './service.ts'
+import { PortError } from './service/service.ts'
 import { startSimulation } from './start.ts'
 
 /** What is still open after this is left to the end of the process. */

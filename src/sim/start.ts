@@ -1,10 +1,10 @@
 import { type Control, startControl } from './control.ts'
-import type { ServiceSpec, Traffic } from './graph.ts'
-import { registerFeeds } from './register.ts'
-import { Reports } from './reports.ts'
-import { type Service, startService } from './service.ts'
+import type { ServiceSpec, Traffic } from './graph/graph.ts'
+import { type Service, startService } from './service/service.ts'
 import { TrafficControl } from './traffic.ts'
-import { WeirClient } from './weir-client.ts'
+import { WeirClient } from './weir/client.ts'
+import { registerFeeds } from './weir/register.ts'
+import { Reports } from './weir/reports.ts'
 import { realWorld, untilClosed, type World } from './world.ts'
 
 export interface SimulationOptions {

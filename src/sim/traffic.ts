@@ -1,4 +1,4 @@
-import type { Traffic } from './graph.ts'
+import type { Traffic } from './graph/graph.ts'
 import { type Random, randomFor } from './random.ts'
 import { untilClosed, type World } from './world.ts'
 

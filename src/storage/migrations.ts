@@ -3,10 +3,9 @@ import { join } from 'node:path'
 import { sql } from 'drizzle-orm'
 import { readMigrationFiles } from 'drizzle-orm/migrator'
 import { ROOT } from '../files.ts'
+import { LOCKS } from './locks.ts'
 import type { Database } from './storage.ts'
 
-/** Any number that is Weir's own: processes that start together migrate one after the other. */
-const MIGRATION_LOCK = 0x77656972
 const FOLDER = join(ROOT, 'drizzle/migrations')
 
 /** The last migration that there is, by its `madeAt`. */
@@ -54,7 +53,7 @@ export async function migrate(db: Database, upTo = Number.POSITIVE_INFINITY): Pr
   // Nearly always there is nothing to do, nor to wait for.
   if ((await schemaOf(db)) >= Math.min(upTo, lastMigration())) return
   await db.transaction(async (tx) => {
-    await tx.execute(sql`SELECT pg_advisory_xact_lock(${MIGRATION_LOCK})`)
+    await tx.execute(sql`SELECT pg_advisory_xact_lock(${LOCKS.migration})`)
     await tx.execute(sql`CREATE SCHEMA IF NOT EXISTS drizzle`)
     await tx.execute(sql`CREATE TABLE IF NOT EXISTS drizzle.__drizzle_migrations
       (id SERIAL PRIMARY KEY, hash text NOT NULL, created_at bigint)`)

@@ -1,4 +1,5 @@
 import { sql } from 'drizzle-orm'
+import { LOCKS } from './locks.ts'
 import { sqlStateOf } from './sql-state.ts'
 import type { Database } from './storage.ts'
 
@@ -26,8 +27,6 @@ const MAKE_LOCK_MS = 1_000
 const DROP_LOCK_MS = 250
 /** A day gets no partition while more than this many of its rows lie among the rest; they are reached there, too. */
 const MAX_MOVED_ROWS = 10_000
-/** Names the lock of those who make and drop partitions among the database's advisory locks. */
-const PARTITIONS_LOCK = 7_743_002
 /** A lock that was not given in time, a deadlock, or a row that came to the rest meanwhile (SQLSTATE). */
 const BUSY_CODES = new Set(['55P03', '40P01', '23514'])
 
@@ -155,7 +154,7 @@ function makePartition(db: Database, table: Partitioned, day: Day): Promise<bool
 
 async function lockPartitions(tx: Database, lockMs: number): Promise<void> {
   await tx.execute(sql.raw(`SET LOCAL lock_timeout = ${lockMs}`))
-  await tx.execute(sql`SELECT pg_advisory_xact_lock(${PARTITIONS_LOCK})`)
+  await tx.execute(sql`SELECT pg_advisory_xact_lock(${LOCKS.partitions})`)
 }
 
 async function unlessBusy<T>(busy: T, step: () => Promise<T>): Promise<T> {

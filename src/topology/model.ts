@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { Call, Graph, Service } from '../core/graph.ts'
-import { type Foldable, Folded, REST_ID, toFold } from './folding.ts'
-import { Tallies } from './tallies.ts'
+import { type Foldable, Folded, REST_ID, toFold } from './stored/folding.ts'
+import { Tallies } from './stored/tallies.ts'
 
 /** More than a picture can show; one node stands for all the services beyond it, and isn't counted. */
 export const MAX_SERVICES = 500

@@ -4,9 +4,10 @@ import type { Hub } from '../hub/hub.ts'
 import type { Database } from '../storage/storage.ts'
 import { type Change, Changes } from './changes.ts'
 import { Feed, type FeedSubscription } from './feed.ts'
-import { History } from './history.ts'
 import { Model, type Outcome } from './model.ts'
 import { type Overlay, type OverlayHistory, Overlays } from './overlays.ts'
+import { type ReportedKind, requireColour, requireId, requireName, requireUrl } from './rules.ts'
+import { History } from './stored/history.ts'
 import {
   graphAt,
   requireReplayable,
@@ -14,9 +15,8 @@ import {
   type TimelineSpan,
   timelineOf,
   withNodes,
-} from './replay.ts'
-import { type ReportedKind, requireColour, requireId, requireName, requireUrl } from './rules.ts'
-import { minuteOf } from './tallies.ts'
+} from './stored/replay.ts'
+import { minuteOf } from './stored/tallies.ts'
 
 export { MAX_CALLS, MAX_SERVICES } from './model.ts'
 

@@ -1,7 +1,7 @@
 import { Problem } from '../errors.ts'
-import { changedHeaders, hasSameOrigin } from '../streams/changed-headers.ts'
-import { unique } from '../streams/from-registration.ts'
-import { type Change, checkRegistration } from '../streams/registration.ts'
+import { changedHeaders, hasSameOrigin } from '../streams/registry/changed-headers.ts'
+import { unique } from '../streams/registry/from-registration.ts'
+import { type Change, checkRegistration } from '../streams/registry/registration.ts'
 import { type Fields, isFields, revealed } from './fields.ts'
 import type { Known } from './identity.ts'
 

@@ -1,10 +1,10 @@
 import { and, inArray, isNull, sql } from 'drizzle-orm'
 import { entries, streams } from '../../drizzle/schema.ts'
 import type { Database } from '../storage/storage.ts'
-import { unique } from '../streams/from-registration.ts'
-import { newStream } from '../streams/new-stream.ts'
-import type { Registration } from '../streams/registration.ts'
-import type { Stream } from '../streams/run.ts'
+import type { Stream } from '../streams/ingest/run.ts'
+import { unique } from '../streams/registry/from-registration.ts'
+import { newStream } from '../streams/registry/new-stream.ts'
+import type { Registration } from '../streams/registry/registration.ts'
 
 /** A stream as an import compares it. */
 export type Known = Stream & {

@@ -1,5 +1,5 @@
 import { Problem, type ProblemCode } from '../errors.ts'
-import { MAX_URL_CHARS, type Registration } from '../streams/registration.ts'
+import { MAX_URL_CHARS, type Registration } from '../streams/registry/registration.ts'
 import type { Fields } from './fields.ts'
 
 export const OUTCOMES = ['created', 'unchanged', 'updated', 'failed'] as const

@@ -3,7 +3,7 @@ import { gunzipSync } from 'node:zlib'
 import { BlockCache } from '../../src/archive/block-cache.ts'
 import { entryLine, lineEntry, Packer, unpackBlock } from '../../src/archive/format.ts'
 import { mergeBySeq } from '../../src/archive/merge.ts'
-import { type Entry, storable } from '../../src/streams/entry.ts'
+import { type Entry, storable } from '../../src/streams/recording/entry.ts'
 import { integer, seeded } from '../core/seeded.ts'
 import { oddDrafts } from './support.ts'
 

@@ -70,7 +70,7 @@ const BEHIND: readonly [path: string, method?: string][] = [
   ['/api/topology/events'],
   ['/activate', 'POST'],
   ['/v1/traces', 'POST'],
-  ['/assets/console.ts'],
+  ['/assets/views/layout/client/console.ts'],
   ['/assets/htmx.js'],
   ['/logout', 'POST'],
   ['/nothing'],

@@ -9,7 +9,7 @@ import { parseConfig } from '../../src/config.ts'
 import { Hub } from '../../src/hub/hub.ts'
 import { noteAddress } from '../../src/limits/address.ts'
 import { RateLimit } from '../../src/limits/rate-limit.ts'
-import { Gate, Refused } from '../../src/routes/gate.ts'
+import { Gate, Refused } from '../../src/routes/access/gate.ts'
 import { openStorage } from '../../src/storage/open.ts'
 import type { Database, Storage } from '../../src/storage/storage.ts'
 

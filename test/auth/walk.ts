@@ -16,7 +16,7 @@ export interface Asked {
 
 const ID = '0190a0a0-0000-7000-8000-000000000000'
 /** Paths that answer everybody, behind which others could be hidden. */
-export const OPEN_PATHS = ['/login', '/healthz', '/assets/weir.css'] as const
+export const OPEN_PATHS = ['/login', '/healthz', '/assets/views/layout/weir.css'] as const
 /** Names that a request may call Weir by: the router must take the same path from each. */
 export const HOSTS = [
   'a',
@@ -39,7 +39,7 @@ export function allRoutes(): Asked[] {
     const path = pattern
       .replace('/proxy/*', '/proxy/http://127.0.0.1:1/')
       .replace('/:folder/', '/v-0000000000000000/')
-      .replace('/assets/*', '/assets/console.ts')
+      .replace('/assets/*', '/assets/views/layout/client/console.ts')
       .replace(/:\w+/g, ID)
       .replace('*', 'api/queues')
     return { name, access, method: method === 'ALL' ? 'PUT' : method, path }

@@ -41,7 +41,10 @@ describe('assets', () => {
   test('of another version, or of none, are those of now and are asked for again', async () => {
     const [asset = ''] = (await assetsOf('/')).filter((path) => path.endsWith('weir.css'))
     const now = await (await ask(asset)).text()
-    for (const path of ['/assets/weir.css', '/assets/v-0123456789abcdef/weir.css']) {
+    for (const path of [
+      '/assets/views/layout/weir.css',
+      '/assets/v-0123456789abcdef/views/layout/weir.css',
+    ]) {
       const response = await ask(path)
       expect(response.headers.get('cache-control')).toBe('no-cache')
       expect(await response.text()).toBe(now)

@@ -1,6 +1,6 @@
 import { beforeAll, expect, test } from 'bun:test'
 import type { Page } from 'playwright-core'
-import { MAX_ROWS } from '../../src/routes/preferences.ts'
+import { MAX_ROWS } from '../../src/routes/settings/preferences.ts'
 import { openPage, PHONE, sidewaysScroll } from '../support/browser.ts'
 import { useConsole } from '../support/console.ts'
 import { describeInBrowser } from '../support/in-browser.ts'

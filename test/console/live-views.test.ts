@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test } from 'bun:test'
 import { Problem } from '../../src/errors.ts'
 import { Hub } from '../../src/hub/hub.ts'
-import { type LivePart, LiveViews } from '../../src/routes/live-views.tsx'
+import { type LivePart, LiveViews } from '../../src/routes/live/live-views.tsx'
 import type { Subject } from '../../src/topics.ts'
 import { until } from '../support/until.ts'
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test'
-import { sharedBy } from '../../src/routes/shared.ts'
+import { sharedBy } from '../../src/routes/http/shared.ts'
 
 describe('a question that many ask', () => {
   const FOR_MS = 1_000

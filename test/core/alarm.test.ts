@@ -8,7 +8,7 @@ import {
   type Look,
   MAX_FLIPS,
   step,
-} from '../../src/core/alarm.ts'
+} from '../../src/core/judging/alarm.ts'
 import { integer, pick, seeded } from './seeded.ts'
 
 const random = seeded('alarm.test.ts')

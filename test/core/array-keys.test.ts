@@ -1,6 +1,6 @@
 import { expect, test } from 'bun:test'
-import { findArrays, suggestArrayKeys } from '../../src/core/array-keys.ts'
-import type { Json } from '../../src/core/document.ts'
+import { findArrays, suggestArrayKeys } from '../../src/core/documents/array-keys.ts'
+import type { Json } from '../../src/core/documents/document.ts'
 
 const rows = (...members: Record<string, Json>[]) => members
 

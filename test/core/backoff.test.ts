@@ -5,7 +5,7 @@ import {
   backoffMs,
   RETRY_AFTER_CAP_MS,
   retryAfterMs,
-} from '../../src/core/backoff.ts'
+} from '../../src/core/judging/backoff.ts'
 import { integer, seeded } from './seeded.ts'
 
 const random = seeded('core/backoff')

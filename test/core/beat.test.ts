@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test'
-import { nextBeat } from '../../src/core/beat.ts'
+import { nextBeat } from '../../src/core/judging/beat.ts'
 
 test.each([
   ['right at the anchor, the next is an interval away', 1_000, 1_000, 1_500],

@@ -1,7 +1,7 @@
 import { expect, test } from 'bun:test'
-import { changedPaths } from '../../src/core/changed-paths.ts'
-import { diff } from '../../src/core/diff.ts'
-import type { Json, PatchOperation } from '../../src/core/document.ts'
+import { changedPaths } from '../../src/core/documents/changed-paths.ts'
+import { diff } from '../../src/core/documents/diff.ts'
+import type { Json, PatchOperation } from '../../src/core/documents/document.ts'
 
 const FROM = { rows: [{ id: 1, v: 1, tags: ['a'] }], '0': { '1': 'x' }, 'a/b': { 'm~n': 1 } }
 

@@ -1,4 +1,4 @@
-import type { Json } from '../../src/core/document.ts'
+import type { Json } from '../../src/core/documents/document.ts'
 import { integer, pick, type Random } from './seeded.ts'
 
 /** How an API's documents are built, and change. */

@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test'
-import { indentJson } from '../../src/core/indent.ts'
+import { indentJson } from '../../src/core/documents/indent.ts'
 import { ODD_KEYS, RandomDocuments } from './random-documents.ts'
 import { seeded } from './seeded.ts'
 

@@ -1,7 +1,7 @@
 import { expect, test } from 'bun:test'
-import { canonicalJson, hashDocument, type PatchOperation } from '../../src/core/document.ts'
-import { parseJson, stringifyJson } from '../../src/core/json.ts'
-import { patch } from '../../src/core/patch.ts'
+import { canonicalJson, hashDocument, type PatchOperation } from '../../src/core/documents/document.ts'
+import { parseJson, stringifyJson } from '../../src/core/documents/json.ts'
+import { patch } from '../../src/core/documents/patch.ts'
 import { integer, pick, seeded } from './seeded.ts'
 
 const random = seeded('core/json')

@@ -1,7 +1,7 @@
 import { expect, test } from 'bun:test'
-import { diff } from '../../src/core/diff.ts'
-import { hashDocument, type Json } from '../../src/core/document.ts'
-import { patch } from '../../src/core/patch.ts'
+import { diff } from '../../src/core/documents/diff.ts'
+import { hashDocument, type Json } from '../../src/core/documents/document.ts'
+import { patch } from '../../src/core/documents/patch.ts'
 import { applyByTheBook } from './rfc6902.ts'
 import { integer, pick, seeded, several } from './seeded.ts'
 

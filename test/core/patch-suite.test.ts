@@ -1,8 +1,8 @@
 import { expect, test } from 'bun:test'
 import specTests from 'json-patch-test-suite/spec_tests.json'
 import tests from 'json-patch-test-suite/tests.json'
-import { canonicalJson, isPatch, type Json, type PatchOperation } from '../../src/core/document.ts'
-import { patch } from '../../src/core/patch.ts'
+import { canonicalJson, isPatch, type Json, type PatchOperation } from '../../src/core/documents/document.ts'
+import { patch } from '../../src/core/documents/patch.ts'
 
 interface Case {
   comment?: string

@@ -1,6 +1,6 @@
 import { expect, test } from 'bun:test'
-import { isPatch, type Json, type PatchOperation } from '../../src/core/document.ts'
-import { patch } from '../../src/core/patch.ts'
+import { isPatch, type Json, type PatchOperation } from '../../src/core/documents/document.ts'
+import { patch } from '../../src/core/documents/patch.ts'
 
 const DOCUMENT = '{"a":{"b":1},"list":[1,2,3],"text":"t","":0,"x/y":{"~":1}}'
 

@@ -1,8 +1,13 @@
 import { expect, test } from 'bun:test'
-import { compileCondition, type Operator } from '../../src/core/condition.ts'
-import type { Json } from '../../src/core/document.ts'
-import { parseJson } from '../../src/core/json.ts'
-import { compilePattern, MAX_PATTERN_CHARS, MAX_TEXT_CHARS, PatternError } from '../../src/core/pattern.ts'
+import type { Json } from '../../src/core/documents/document.ts'
+import { parseJson } from '../../src/core/documents/json.ts'
+import { compileCondition, type Operator } from '../../src/core/judging/condition.ts'
+import {
+  compilePattern,
+  MAX_PATTERN_CHARS,
+  MAX_TEXT_CHARS,
+  PatternError,
+} from '../../src/core/judging/pattern.ts'
 import { integer, pick, type Random, seeded } from './seeded.ts'
 
 const random = seeded('pattern.test.ts')

@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test'
-import { omit, type Pointer, parsePointer, select } from '../../src/core/pointer.ts'
+import { omit, type Pointer, parsePointer, select } from '../../src/core/documents/pointer.ts'
 
 /** The document of RFC 6901, section 5. */
 const EXAMPLE = JSON.parse(

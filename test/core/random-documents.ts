@@ -1,5 +1,5 @@
-import type { Json } from '../../src/core/document.ts'
-import { parseJson } from '../../src/core/json.ts'
+import type { Json } from '../../src/core/documents/document.ts'
+import { parseJson } from '../../src/core/documents/json.ts'
 import { integer, pick, type Random, several } from './seeded.ts'
 
 /** Keys that differs, patchers and pointers get wrong. */

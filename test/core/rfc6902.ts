@@ -1,5 +1,5 @@
-import type { Json } from '../../src/core/document.ts'
-import { parseJson } from '../../src/core/json.ts'
+import type { Json } from '../../src/core/documents/document.ts'
+import { parseJson } from '../../src/core/documents/json.ts'
 
 type Container = { [key: string]: Json }
 type Operation = { op: string; path: string; from: string; value: Json }

@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test'
-import { DAYS, isTimeZone, type Schedule, windowAfter, windowAt } from '../../src/core/schedule.ts'
+import { DAYS, isTimeZone, type Schedule, windowAfter, windowAt } from '../../src/core/judging/schedule.ts'
 import { integer, pick, seeded } from './seeded.ts'
 
 const random = seeded('schedule.test.ts')

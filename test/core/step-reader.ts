@@ -1,7 +1,7 @@
-import type { Json } from '../../src/core/document.ts'
-import { parseJson } from '../../src/core/json.ts'
-import { afterKeyframe, type Step } from '../../src/streams/follow-document.ts'
-import type { Followed } from '../../src/streams/run.ts'
+import type { Json } from '../../src/core/documents/document.ts'
+import { parseJson } from '../../src/core/documents/json.ts'
+import { afterKeyframe, type Step } from '../../src/streams/ingest/follow-document.ts'
+import type { Followed } from '../../src/streams/ingest/run.ts'
 import { applyByTheBook } from './rfc6902.ts'
 
 /** What the log of a stream holds, read by someone who knows nothing but RFC 6902. */

@@ -9,7 +9,7 @@ import {
   span,
   VERDICTS,
   type Verdict,
-} from '../../src/core/verdict.ts'
+} from '../../src/core/judging/verdict.ts'
 
 const NOW = Date.UTC(2030, 0, 1)
 const DAY_MS = 86_400_000

@@ -1,9 +1,9 @@
 import { expect, test } from 'bun:test'
-import { diff } from '../../src/core/diff.ts'
-import { canonicalJson, type Json, type PatchOperation } from '../../src/core/document.ts'
-import { isEqual } from '../../src/core/member-names.ts'
-import { patch } from '../../src/core/patch.ts'
-import { MAX_LEVELS, TooMuch, Work } from '../../src/core/work.ts'
+import { diff } from '../../src/core/documents/diff.ts'
+import { canonicalJson, type Json, type PatchOperation } from '../../src/core/documents/document.ts'
+import { isEqual } from '../../src/core/documents/member-names.ts'
+import { patch } from '../../src/core/documents/patch.ts'
+import { MAX_LEVELS, TooMuch, Work } from '../../src/core/documents/work.ts'
 import { integer, seeded } from './seeded.ts'
 
 const random = seeded('core/work')

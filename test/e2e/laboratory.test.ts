@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'bun:test'
-import { loadGraph } from '../../src/sim/load-graph.ts'
+import { loadGraph } from '../../src/sim/graph/load-graph.ts'
 import { startSimulation } from '../../src/sim/start.ts'
 import { until } from '../support/until.ts'
 import { startTestWeir, type TestWeir } from '../support/weir.ts'

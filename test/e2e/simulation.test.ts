@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'bun:test'
 import type { Browser } from 'playwright-core'
-import { sampleGraph } from '../../src/sim/graph.ts'
+import { sampleGraph } from '../../src/sim/graph/graph.ts'
 import { type Simulation, startSimulation } from '../../src/sim/start.ts'
 import { openBrowser, openPage } from '../support/browser.ts'
 import { describeInBrowser } from '../support/in-browser.ts'

@@ -1,4 +1,4 @@
-import { numberData } from '../../src/sim/numbers.ts'
+import { numberData } from '../../src/sim/service/numbers.ts'
 import type { LoggedEntry } from '../support/weir.ts'
 import type { Source } from './content.ts'
 import { type Gap, gapOf, isLossless, numberOf } from './log-reading.ts'

@@ -1,5 +1,5 @@
-import { type CountSpec, newestAt } from '../../src/sim/counting.ts'
-import { LOOPBACK, type ServiceSpec } from '../../src/sim/graph.ts'
+import { LOOPBACK, type ServiceSpec } from '../../src/sim/graph/graph.ts'
+import { type CountSpec, newestAt } from '../../src/sim/service/counting.ts'
 
 /**
  * How a stream of the upstream behaves.

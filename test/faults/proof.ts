@@ -1,4 +1,4 @@
-import { documentAt } from '../../src/sim/numbers.ts'
+import { documentAt } from '../../src/sim/service/numbers.ts'
 import type { LoggedEntry } from '../support/weir.ts'
 import { checkDocuments, checkOrder } from './check-log.ts'
 import { type Freeze, NumberCheck, type NumberFigures } from './check-numbers.ts'

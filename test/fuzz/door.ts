@@ -115,7 +115,12 @@ class Attack {
       if (who === 'revoked') await this.#asOwner('DELETE', `/api/keys/${made.id}`)
     }
     const { host } = new URL(this.#url)
-    for (const target of [...OPEN_PATHS, '/readyz', '/assets/login.css', '/assets/weir.svg'])
+    for (const target of [
+      ...OPEN_PATHS,
+      '/readyz',
+      '/assets/views/access/login.css',
+      '/assets/views/layout/weir.svg',
+    ])
       this.#open.add(told(await sendRaw(this.#url, { method: 'GET', target, headers: [`Host: ${host}`] })))
   }
 

@@ -1,7 +1,7 @@
 import { mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { parseJson } from '../../src/core/json.ts'
+import { parseJson } from '../../src/core/documents/json.ts'
 import type { ApiDocument } from '../../src/routes/openapi/types.ts'
 import { mulberry32 } from '../core/seeded.ts'
 import { spawnWeir, type WeirProcess } from '../support/process.ts'

@@ -25,7 +25,7 @@ const PAGES = [
   '/docs',
   '/pulse',
   '/jobs',
-  '/assets/weir.css',
+  '/assets/views/layout/weir.css',
   '/assets/..%2f..%2fpackage.json',
   '/metrics',
   '/readyz',

@@ -3,12 +3,12 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { incidents } from '../../drizzle/schema.ts'
+import { troubled } from '../../src/incidents/evaluation/standing.ts'
 import { getIncident, listIncidents, openIncidents } from '../../src/incidents/read.ts'
-import { troubled } from '../../src/incidents/standing.ts'
 import { openStorage } from '../../src/storage/open.ts'
 import type { Database, Storage } from '../../src/storage/storage.ts'
-import { insertStreams, newStream } from '../../src/streams/new-stream.ts'
-import type { Stream } from '../../src/streams/run.ts'
+import type { Stream } from '../../src/streams/ingest/run.ts'
+import { insertStreams, newStream } from '../../src/streams/registry/new-stream.ts'
 
 const NOW = Date.now()
 let directory: string

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'bun:test'
 import { eq } from 'drizzle-orm'
 import { checkpoints, entries, longRollups, rollups, streams } from '../../drizzle/schema.ts'
-import { hashDocument, type Json } from '../../src/core/document.ts'
+import { hashDocument, type Json } from '../../src/core/documents/document.ts'
 import { Problem } from '../../src/errors.ts'
 import { checkRule } from '../../src/incidents/rule-input.ts'
 import { addRule, changeRule, removeRule } from '../../src/incidents/rules.ts'

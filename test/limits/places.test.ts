@@ -1,6 +1,6 @@
 import { expect, test } from 'bun:test'
 import { Places } from '../../src/limits/places.ts'
-import { streamed } from '../../src/routes/streamed.ts'
+import { streamed } from '../../src/routes/http/streamed.ts'
 
 test('so many are under way, so many wait in line, and others are refused', async () => {
   const places = new Places({ what: 'exports', atOnce: 1, waiting: 1 })

@@ -66,7 +66,7 @@ test('guessing without the token is limited as well, and health is answered all 
 test('a page for people says it to people, and files of the console are cheap', async () => {
   const from = stranger()
   for (let each = 0; each < 4 * BURST; each++) {
-    const asset = await ask('/assets/weir.css', from)
+    const asset = await ask('/assets/views/layout/weir.css', from)
     await asset.text()
     if (each === 0) expect(asset.status).toBe(200)
   }

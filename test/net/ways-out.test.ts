@@ -7,7 +7,8 @@ const WAYS_OUT: Readonly<Record<string, string>> = {
   'src/net/egress.ts': 'looks up hosts, to connect to what was checked',
   'src/channels/kinds/email.ts': 'SMTP: to an address that the Egress resolved',
   'src/executable/main.ts': 'the health check: asks its own Weir whether it is ready',
-  'src/incidents/way-out.ts': 'EGRESS_CHECK_HOSTS, which the operator alone names; sends nothing',
+  'src/incidents/evaluation/egress-check.ts':
+    'EGRESS_CHECK_HOSTS, which the operator alone names; sends nothing',
   'src/client/client.ts': 'the client of the CLI: to the Weir that its user names',
   'src/client/follow.ts': 'the client of the CLI: to the Weir that its user names',
   'src/relay/postgres.ts': 'DATABASE_URL, which the operator alone names',

@@ -1,6 +1,6 @@
 import { expect, test } from 'bun:test'
 import type { Database } from '../../src/storage/storage.ts'
-import { LOST_AFTER_MS, LostWorkers } from '../../src/streams/lost-workers.ts'
+import { LOST_AFTER_MS, LostWorkers } from '../../src/streams/status/lost-workers.ts'
 
 /** How often they look, in milliseconds. */
 const STEP_MS = 1_000

@@ -4,7 +4,7 @@ import { logSize } from '../../src/retention/drop.ts'
 import { storageReport } from '../../src/retention/report.ts'
 import { retain } from '../../src/retention/retain.ts'
 import { DAY_MS, dayOf, listPartitions, makePartitions } from '../../src/storage/partitions.ts'
-import { firstSeq, readLog, readWholeLog } from '../../src/streams/logs.ts'
+import { firstSeq, readLog, readWholeLog } from '../../src/streams/log/logs.ts'
 import { isSkipped, type OpenSetup, SETUPS } from '../support/setups.ts'
 import { HOUR_MS, type Kept, keep, NOON, seqsOf } from './support.ts'
 

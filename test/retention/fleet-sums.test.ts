@@ -10,8 +10,8 @@ import {
   stepsOf,
   sumsOf,
   type Window,
-} from '../../src/streams/measures.ts'
-import { removeStream } from '../../src/streams/remove.ts'
+} from '../../src/streams/measures/measures.ts'
+import { removeStream } from '../../src/streams/registry/remove.ts'
 import { seeded } from '../core/seeded.ts'
 import { isSkipped, type OpenSetup, SETUPS } from '../support/setups.ts'
 import { HOUR_MS, type Kept, keep, NOON } from './support.ts'

@@ -4,7 +4,7 @@ import { setMark } from '../../src/retention/marks.ts'
 import { retain } from '../../src/retention/retain.ts'
 import { rollUp } from '../../src/retention/roll-up.ts'
 import { DAY_MS, makePartitions } from '../../src/storage/partitions.ts'
-import { readLog } from '../../src/streams/logs.ts'
+import { readLog } from '../../src/streams/log/logs.ts'
 import {
   connectionsOf,
   hourOfWeek,
@@ -15,8 +15,8 @@ import {
   stepsOf,
   sumsOf,
   type Window,
-} from '../../src/streams/measures.ts'
-import { partsOf } from '../../src/streams/rollup-source.ts'
+} from '../../src/streams/measures/measures.ts'
+import { partsOf } from '../../src/streams/measures/rollup-source.ts'
 import { seeded } from '../core/seeded.ts'
 import { isSkipped, type OpenSetup, SETUPS } from '../support/setups.ts'
 import { HOUR_MS, type Kept, keep, NOON } from './support.ts'

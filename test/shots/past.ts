@@ -4,8 +4,8 @@ import { setMark } from '../../src/retention/marks.ts'
 import { rollUp } from '../../src/retention/roll-up.ts'
 import { makePartitions } from '../../src/storage/partitions.ts'
 import type { Database } from '../../src/storage/storage.ts'
-import { insertStreams, newStream } from '../../src/streams/new-stream.ts'
-import type { Stream } from '../../src/streams/run.ts'
+import type { Stream } from '../../src/streams/ingest/run.ts'
+import { insertStreams, newStream } from '../../src/streams/registry/new-stream.ts'
 
 /** A stream that was there before Weir was started, and what a minute of it came to. */
 export interface Before {
@@ -35,7 +35,7 @@ const HEAD_BYTES = 190
 const PATCH_BYTES = 178
 const DEFLATED_BYTES = 130
 const FRAME_BYTES = 60
-/** As `src/streams/latencies.ts` keeps times. */
+/** As `src/streams/measures/latencies.ts` keeps times. */
 const BYTES_PER_E = 19
 const ROWS_A_STATEMENT = 400
 

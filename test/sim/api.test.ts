@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test'
-import { MAX_BODY_BYTES } from '../../src/sim/activation.ts'
+import { MAX_BODY_BYTES } from '../../src/sim/service/activation.ts'
 import { activate, seedFor, spec, start, stubService, stubWeir } from './support.ts'
 
 async function oneLeaf() {

@@ -1,10 +1,10 @@
 import { expect, test } from 'bun:test'
-import { Behaviour, failing } from '../../src/sim/behaviour.ts'
-import { FaultHolder } from '../../src/sim/faults.ts'
-import type { Quantiles } from '../../src/sim/graph.ts'
-import { always, valueAt } from '../../src/sim/quantiles.ts'
+import { FaultHolder } from '../../src/sim/faults/faults.ts'
+import type { Quantiles } from '../../src/sim/graph/graph.ts'
+import { always, valueAt } from '../../src/sim/graph/quantiles.ts'
 import { randomFor, weighted } from '../../src/sim/random.ts'
-import { RateLimiter } from '../../src/sim/rate-limiter.ts'
+import { Behaviour, failing } from '../../src/sim/service/behaviour.ts'
+import { RateLimiter } from '../../src/sim/service/rate-limiter.ts'
 
 const SEED = 20_261_122
 

@@ -1,8 +1,8 @@
 import { expect, test } from 'bun:test'
 import { applyPatch } from 'fast-json-patch'
-import { CountingFeed, type CountSpec, REPLAYED } from '../../src/sim/counting.ts'
-import { FaultHolder } from '../../src/sim/faults.ts'
-import { documentAt, numberData, patchTo } from '../../src/sim/numbers.ts'
+import { FaultHolder } from '../../src/sim/faults/faults.ts'
+import { CountingFeed, type CountSpec, REPLAYED } from '../../src/sim/service/counting.ts'
+import { documentAt, numberData, patchTo } from '../../src/sim/service/numbers.ts'
 import { realWorld } from '../../src/sim/world.ts'
 
 /** A feed that began to count at 0 and is at `newest`, one number a millisecond. */

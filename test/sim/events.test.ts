@@ -1,6 +1,6 @@
 import { expect, test } from 'bun:test'
-import { EventFeed, MAX_KEPT_EVENTS } from '../../src/sim/events.ts'
-import { MAX_UNREAD_BYTES } from '../../src/sim/wire.ts'
+import { EventFeed, MAX_KEPT_EVENTS } from '../../src/sim/service/events.ts'
+import { MAX_UNREAD_BYTES } from '../../src/sim/service/wire.ts'
 import { activate, readEvents, seedFor, spec, start, stubWeir, until } from './support.ts'
 
 async function oneLeaf() {

@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test'
-import { FaultHolder, readFaults } from '../../src/sim/faults.ts'
+import { FaultHolder, readFaults } from '../../src/sim/faults/faults.ts'
 
 const EVERYTHING = {
   latencyMs: { p50: 20, p90: 80, p99: 400 },

@@ -1,6 +1,6 @@
 import { expect, test } from 'bun:test'
-import { ENTRY, sampleGraph } from '../../src/sim/graph.ts'
-import { PortError } from '../../src/sim/service.ts'
+import { ENTRY, sampleGraph } from '../../src/sim/graph/graph.ts'
+import { PortError } from '../../src/sim/service/service.ts'
 import type { World } from '../../src/sim/world.ts'
 import { activate, hurriedWorld, recordingServer, seedFor, spec, start, stubWeir, until } from './support.ts'
 

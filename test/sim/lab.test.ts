@@ -1,6 +1,6 @@
 import { expect, test } from 'bun:test'
-import { type CallTree, MAX_TREE_CALLS, MAX_TREE_DEPTH } from '../../src/sim/call-tree.ts'
-import { readGraph } from '../../src/sim/graph-file.ts'
+import { readGraph } from '../../src/sim/graph/graph-file.ts'
+import { type CallTree, MAX_TREE_CALLS, MAX_TREE_DEPTH } from '../../src/sim/service/call-tree.ts'
 import { activate, deadUrl, spec, start, stubService, stubWeir, until } from './support.ts'
 
 /** Starts a graph file's services, without a Weir unless there is one. */

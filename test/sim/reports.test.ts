@@ -1,7 +1,7 @@
 import { expect, test } from 'bun:test'
-import { Colours, MAX_WAITING_COLOURS } from '../../src/sim/colours.ts'
-import { ANNOUNCE_EVERY_MS, MAX_WAITING_CALLS, Reports } from '../../src/sim/reports.ts'
-import { WeirClient } from '../../src/sim/weir-client.ts'
+import { Colours, MAX_WAITING_COLOURS } from '../../src/sim/service/colours.ts'
+import { WeirClient } from '../../src/sim/weir/client.ts'
+import { ANNOUNCE_EVERY_MS, MAX_WAITING_CALLS, Reports } from '../../src/sim/weir/reports.ts'
 import type { World } from '../../src/sim/world.ts'
 import {
   activate,

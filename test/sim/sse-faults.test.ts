@@ -1,7 +1,7 @@
 import { expect, test } from 'bun:test'
 import { encodeMessage } from '../../src/core/sse.ts'
+import { cut, type Frame, type FrameFaultSettings, FrameFaults } from '../../src/sim/faults/sse-faults.ts'
 import { randomFor } from '../../src/sim/random.ts'
-import { cut, type Frame, type FrameFaultSettings, FrameFaults } from '../../src/sim/sse-faults.ts'
 
 const FRAMES = 2_000
 /** A share of so many draws strays less than this from its mean, for any seed but one in a million. */

@@ -1,4 +1,4 @@
-import { LOOPBACK, type ServiceSpec } from '../../src/sim/graph.ts'
+import { LOOPBACK, type ServiceSpec } from '../../src/sim/graph/graph.ts'
 import { drawStatus, randomFor } from '../../src/sim/random.ts'
 import { type SimulationOptions, startSimulation } from '../../src/sim/start.ts'
 import { realWorld, type World } from '../../src/sim/world.ts'

@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test'
-import type { Traffic } from '../../src/sim/graph.ts'
+import type { Traffic } from '../../src/sim/graph/graph.ts'
 import { randomFor } from '../../src/sim/random.ts'
 import { TrafficControl, waits } from '../../src/sim/traffic.ts'
 import type { World } from '../../src/sim/world.ts'

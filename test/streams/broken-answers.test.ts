@@ -1,7 +1,7 @@
 import { afterAll, expect, test } from 'bun:test'
 import { createServer } from 'node:net'
-import { findKind } from '../../src/streams/probe.ts'
-import { ask, expectOk } from '../../src/streams/upstream.ts'
+import { ask, expectOk } from '../../src/streams/ingest/upstream.ts'
+import { findKind } from '../../src/streams/registry/probe.ts'
 
 const LIMITS = { requestTimeoutMs: 5_000, maxBodyBytes: 1_000_000 }
 /** Chunks that aren't any: by the time that the head is looked at, the body has failed. */

@@ -1,5 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { sql } from 'drizzle-orm'
 import { Client } from 'pg'
+import { openStorage } from '../../src/storage/open.ts'
+import { runStore } from '../../src/streams/ingest/run-store.ts'
 import { isSkipped, type OpenSetup, SETUPS } from '../support/setups.ts'
 import { until } from '../support/until.ts'
 import { startTestWeir, type TestWeir } from '../support/weir.ts'
@@ -33,7 +36,7 @@ describe.skipIf(isSkipped(setup))('while the database is busy with a stream', ()
   const register = () => weir.register({ url: 'http://127.0.0.1:1/', kind: 'sse', start: false })
 
   /** Has Weir wait for a row of the stream that is locked here, and then waits for what Weir has locked. */
-  async function crossing(id: string, lock: string, ask: () => Promise<Response>, cross: string) {
+  async function crossing<T>(id: string, lock: string, ask: () => Promise<T>, cross: string): Promise<T> {
     await other.query('BEGIN')
     await other.query(lock, [id])
     const asked = ask()
@@ -73,5 +76,23 @@ describe.skipIf(isSkipped(setup))('while the database is busy with a stream', ()
     )
     expect(response.status).toBe(200)
     expect(await response.json()).toMatchObject({ desired: 'running' })
+  })
+
+  // A run is begun by one statement over three tables, in the order of whatever plan the database makes.
+  test('a deadlock fails no run', async () => {
+    const { id } = await register()
+    const storage = await openStorage({ databaseUrl: services.environment.DATABASE_URL, dataDir: '' })
+    const store = runStore(storage.db, 'worker of the test', () => {}, { rebuild: async () => undefined })
+    // Not by a request, which would take its own locks.
+    await storage.db.execute(sql`UPDATE weir.streams SET desired = 'running' WHERE id = ${id}`)
+    const run = await crossing(
+      id,
+      'SELECT 1 FROM weir.states WHERE stream_id = $1 FOR UPDATE',
+      () => store.begin({ streamId: id, attempt: 1, takeOver: true }),
+      'SELECT 1 FROM weir.checkpoints WHERE stream_id = $1 FOR UPDATE',
+    )
+    expect(run?.stream.id).toBe(id)
+    expect((await weir.send('DELETE', `/api/streams/${id}`)).status).toBe(204)
+    await storage.close()
   })
 })

@@ -5,10 +5,10 @@ import {
   isPatch,
   type Json,
   type PatchOperation,
-} from '../../src/core/document.ts'
-import { parseJson, stringifyJson } from '../../src/core/json.ts'
-import { advance, advanceByPatch, rebuild, type Step } from '../../src/streams/follow-document.ts'
-import type { Followed } from '../../src/streams/run.ts'
+} from '../../src/core/documents/document.ts'
+import { parseJson, stringifyJson } from '../../src/core/documents/json.ts'
+import { advance, advanceByPatch, rebuild, type Step } from '../../src/streams/ingest/follow-document.ts'
+import type { Followed } from '../../src/streams/ingest/run.ts'
 import { INHERITED_KEYS, ODD_KEYS, RandomDocuments } from '../core/random-documents.ts'
 import { seeded } from '../core/seeded.ts'
 import { StepReader } from '../core/step-reader.ts'

@@ -8,7 +8,7 @@ import { Hub } from '../../src/hub/hub.ts'
 import { SILENT_RELAY } from '../../src/relay/relay.ts'
 import { openStorage } from '../../src/storage/open.ts'
 import type { Storage } from '../../src/storage/storage.ts'
-import { Fanout } from '../../src/streams/fanout.ts'
+import { Fanout } from '../../src/streams/recording/fanout.ts'
 import { entriesTopic } from '../../src/topics.ts'
 import { until } from '../support/until.ts'
 

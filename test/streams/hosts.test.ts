@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test'
-import { Hosts } from '../../src/streams/hosts.ts'
+import { Hosts } from '../../src/streams/ingest/hosts.ts'
 
 const URL_A = 'http://a.test/x'
 const never = new AbortController().signal

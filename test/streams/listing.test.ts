@@ -14,8 +14,8 @@ import {
   ORDERS,
   SORTS,
   type Sort,
-} from '../../src/streams/listing.ts'
-import { insertStreams, newStream } from '../../src/streams/new-stream.ts'
+} from '../../src/streams/registry/listing.ts'
+import { insertStreams, newStream } from '../../src/streams/registry/new-stream.ts'
 import { integer, type Random, seeded } from '../core/seeded.ts'
 import { isSkipped, type OpenSetup, SETUPS } from '../support/setups.ts'
 

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fanouts, pathRollups, rollups } from '../../drizzle/schema.ts'
-import { measureRoutes } from '../../src/routes/measures.ts'
+import { measureRoutes } from '../../src/routes/streams/measures.ts'
 import { openStorage } from '../../src/storage/open.ts'
 import type { Storage } from '../../src/storage/storage.ts'
 import {
@@ -17,8 +17,8 @@ import {
   sumsOf,
   topPaths,
   type Window,
-} from '../../src/streams/measures.ts'
-import { Streams } from '../../src/streams/streams.ts'
+} from '../../src/streams/measures/measures.ts'
+import { Streams } from '../../src/streams/registry/streams.ts'
 import { isSkipped, type OpenSetup, SETUPS } from '../support/setups.ts'
 
 const MINUTE_MS = 60_000

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
-import { changedHeaders } from '../../src/streams/changed-headers.ts'
+import { changedHeaders } from '../../src/streams/registry/changed-headers.ts'
 import { until } from '../support/until.ts'
 import { startUpstream, type Upstream } from '../support/upstream.ts'
 import { startTestWeir, type TestWeir } from '../support/weir.ts'

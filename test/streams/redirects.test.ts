@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'bun:test'
-import { ask } from '../../src/streams/upstream.ts'
+import { ask } from '../../src/streams/ingest/upstream.ts'
 import { startUpstream, type Upstream } from '../support/upstream.ts'
 
 let here: Upstream

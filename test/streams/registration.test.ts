@@ -1,6 +1,6 @@
 import { expect, test } from 'bun:test'
 import { Problem } from '../../src/errors.ts'
-import { checkChange, checkRegistration } from '../../src/streams/registration.ts'
+import { checkChange, checkRegistration } from '../../src/streams/registry/registration.ts'
 
 const URL_ = 'https://api.example.com/v1?q=1'
 const many = <T>(count: number, make: (index: number) => T) =>

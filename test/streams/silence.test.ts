@@ -1,6 +1,6 @@
 import { expect, test } from 'bun:test'
-import type { Evidence } from '../../src/core/verdict.ts'
-import { allowedSilence, learnRhythm } from '../../src/streams/silence.ts'
+import type { Evidence } from '../../src/core/judging/verdict.ts'
+import { allowedSilence, learnRhythm } from '../../src/streams/ingest/silence.ts'
 
 const DEFAULT_MS = 45_000
 const MINUTE_MS = 60_000

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
-import { hashDocument } from '../../src/core/document.ts'
+import { hashDocument } from '../../src/core/documents/document.ts'
 import { isSkipped, type OpenSetup, SETUPS } from '../support/setups.ts'
 import { until } from '../support/until.ts'
 import { Feed, startUpstream, type Upstream } from '../support/upstream.ts'

@@ -5,9 +5,9 @@ import { join } from 'node:path'
 import { parseConfig } from '../../src/config.ts'
 import { openStorage } from '../../src/storage/open.ts'
 import type { Database, Storage } from '../../src/storage/storage.ts'
-import { fromRegistration } from '../../src/streams/from-registration.ts'
-import { insertStreams } from '../../src/streams/new-stream.ts'
-import { Streams } from '../../src/streams/streams.ts'
+import { fromRegistration } from '../../src/streams/registry/from-registration.ts'
+import { insertStreams } from '../../src/streams/registry/new-stream.ts'
+import { Streams } from '../../src/streams/registry/streams.ts'
 
 const dataDir = mkdtempSync(join(tmpdir(), 'weir-watched-'))
 const control = { runLater: async () => {}, interrupt: () => {}, changed: () => {}, listed: () => {} }

@@ -15,20 +15,20 @@ import {
   streams,
 } from '../../drizzle/schema.ts'
 import { parseColour } from '../../src/core/colour.ts'
-import type { Verdict } from '../../src/core/verdict.ts'
+import type { Verdict } from '../../src/core/judging/verdict.ts'
 import { UsageMeter } from '../../src/proxy/usage.ts'
 import { openStorage } from '../../src/storage/open.ts'
 import { makePartitions } from '../../src/storage/partitions.ts'
 import type { Storage } from '../../src/storage/storage.ts'
-import type { Draft } from '../../src/streams/entry.ts'
-import { insertStreams, newStream } from '../../src/streams/new-stream.ts'
-import type { Checkpoint, Stream } from '../../src/streams/run.ts'
-import { storeEntries } from '../../src/streams/store-entries.ts'
-import { owedTallies, storeSums } from '../../src/streams/store-sums.ts'
+import type { Checkpoint, Stream } from '../../src/streams/ingest/run.ts'
+import type { Draft } from '../../src/streams/recording/entry.ts'
+import { storeEntries } from '../../src/streams/recording/store-entries.ts'
+import { owedTallies, storeSums } from '../../src/streams/recording/store-sums.ts'
+import { insertStreams, newStream } from '../../src/streams/registry/new-stream.ts'
 import { MAX_CHANNELS_DRAWN } from '../../src/topology/own/channels.ts'
 import { domainOf, MAX_HOSTS } from '../../src/topology/own/host-parts.ts'
 import { VERDICT_COLOURS } from '../../src/topology/own/part.ts'
-import { ownParts, ownPartsThen } from '../../src/topology/own-parts.ts'
+import { ownParts, ownPartsThen } from '../../src/topology/own/parts.ts'
 import { isSkipped, type OpenSetup, SETUPS } from '../support/setups.ts'
 
 const MINUTE_MS = 60_000
@@ -459,7 +459,7 @@ describe.each(SETUPS)('on $name', (setup) => {
 })
 
 test('the colours of verdicts are those of the console’s dark pages', async () => {
-  const css = await Bun.file(join(import.meta.dir, '../../views/assets/weir.css')).text()
+  const css = await Bun.file(join(import.meta.dir, '../../views/layout/weir.css')).text()
   for (const [verdict, colour] of Object.entries(VERDICT_COLOURS)) {
     expect(new RegExp(`--${verdict}: (#\\w+);`).exec(css)?.[1]).toBe(colour)
     expect(parseColour(colour)).toBe(colour)

@@ -2,15 +2,15 @@ import { Elysia } from 'elysia'
 import { raw } from 'hono/html'
 import type { BrowserContextOptions, Page } from 'playwright-core'
 import { nodeId } from '../../src/core/graph.ts'
-import { assetRoutes } from '../../src/routes/assets.ts'
-import { html } from '../../src/routes/html.ts'
-import type { Call, Service } from '../../views/client/topology-graph.ts'
-import type { Picture } from '../../views/client/topology-picture.ts'
+import { html } from '../../src/routes/http/html.ts'
+import { assetRoutes } from '../../src/routes/operation/assets.ts'
+import type { Call, Service } from '../../views/topology/client/graph.ts'
+import type { Picture } from '../../views/topology/client/picture/picture.ts'
 import { openBrowser, openPage } from '../support/browser.ts'
 
 const PAGE =
   '<!doctype html><meta name="viewport" content="width=device-width"><meta name="color-scheme" content="dark light">' +
-  '<link rel="icon" href="/assets/weir.svg"><link rel="stylesheet" href="/assets/weir.css"><link rel="stylesheet" href="/assets/topology-picture.css">' +
+  '<link rel="icon" href="/assets/views/layout/weir.svg"><link rel="stylesheet" href="/assets/views/layout/weir.css"><link rel="stylesheet" href="/assets/views/topology/topology-picture.css">' +
   '<button id="before">before</button><section class="picture"><div id="picture"></div></section>' +
   '<button id="after">after</button>'
 
@@ -35,7 +35,7 @@ export async function openPicture(options: BrowserContextOptions = {}) {
   const { page, faults } = await openPage(browser, options)
   await page.goto(`http://127.0.0.1:${app.server?.port}/`)
   await page.evaluate(async () => {
-    const module = '/assets/topology-picture.ts'
+    const module = '/assets/views/topology/client/picture/picture.ts'
     const { Picture } = await import(module)
     const chosen: (string | undefined)[] = []
     const panel = document.querySelector('#picture')

@@ -1,8 +1,8 @@
 import { Elysia } from 'elysia'
 import { Problem } from '../../src/errors.ts'
 import { Hub } from '../../src/hub/hub.ts'
-import { assetRoutes } from '../../src/routes/assets.ts'
-import { topologyRoutes } from '../../src/routes/topology.tsx'
+import { assetRoutes } from '../../src/routes/operation/assets.ts'
+import { topologyRoutes } from '../../src/routes/topology/topology.tsx'
 import type { Database } from '../../src/storage/storage.ts'
 import { Topology } from '../../src/topology/topology.ts'
 

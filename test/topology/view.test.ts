@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'bun:test'
-import type { Call, Graph, Service } from '../../views/client/topology-graph.ts'
-import { parseState, queryOf, type State } from '../../views/client/topology-state.ts'
-import { neighbourhood, summed, viewOf } from '../../views/client/topology-view.ts'
+import type { Call, Graph, Service } from '../../views/topology/client/graph.ts'
+import { parseState, queryOf, type State } from '../../views/topology/client/state.ts'
+import { neighbourhood, summed, viewOf } from '../../views/topology/client/view.ts'
 
 const EVERYTHING: State = parseState('')
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test'
-import { Waiting } from '../../src/topology/waiting.ts'
+import { Waiting } from '../../src/topology/stored/waiting.ts'
 
 const NOW = 1_000_000
 

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, spyOn, test } from 'bun:test'
 
 import type { Problem } from '../../src/errors.ts'
-import { Report } from '../../src/routes/import-report.ts'
+import { Report } from '../../src/routes/transfer/import-report.ts'
 import { MAX_LINE_CHARS, MAX_STEPS, MAX_TEXT_CHARS, MAX_VALUES } from '../../src/transfer/bounds.ts'
 import type { Outcome } from '../../src/transfer/item.ts'
 import { type Format, type Line, readLines } from '../../src/transfer/lines.ts'

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
-import { MAX_IMPORT_BYTES } from '../../src/routes/transfer.ts'
+import { MAX_IMPORT_BYTES } from '../../src/routes/transfer/transfer.ts'
 import type { Outcome } from '../../src/transfer/item.ts'
 import { startUpstream, type Upstream } from '../support/upstream.ts'
 import { startTestWeir, type TestWeir } from '../support/weir.ts'

@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test'
-import { RegistrationSchema } from '../../src/streams/registration.ts'
+import { RegistrationSchema } from '../../src/streams/registry/registration.ts'
 import { MAX_LINES } from '../../src/transfer/bounds.ts'
 import { FIELDS } from '../../src/transfer/fields.ts'
 import { type Format, formatOf, readLines } from '../../src/transfer/lines.ts'

@@ -1,6 +1,6 @@
 import { answerOf } from '../../client/client.ts'
 import { followEntries } from '../../client/follow.ts'
-import type { EntryJson } from '../../streams/entry.ts'
+import type { EntryJson } from '../../streams/recording/entry.ts'
 import { integer } from '../args.ts'
 import { type Command, EXIT, type Given, type Io, UsageError } from '../command.ts'
 import { entryLine } from '../entry-line.ts'

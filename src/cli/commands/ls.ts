@@ -1,4 +1,4 @@
-import { VERDICTS, type Verdict } from '../../core/verdict.ts'
+import { VERDICTS, type Verdict } from '../../core/judging/verdict.ts'
 import { integer } from '../args.ts'
 import { type Command, EXIT, type Given, type Io, type Output } from '../command.ts'
 import { age, remark, sayJson, verdictPaint } from '../print.ts'

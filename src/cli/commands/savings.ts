@@ -1,5 +1,5 @@
-import { bytes, percent } from '../../../views/units.ts'
 import { answerOf } from '../../client/client.ts'
+import { bytes, percent } from '../../core/units.ts'
 import { integer } from '../args.ts'
 import { type Command, EXIT, type Given, type Io, UsageError } from '../command.ts'
 import { instant } from '../durations.ts'

@@ -1,6 +1,6 @@
-import { bytes } from '../../../views/units.ts'
 import { answerOf, type WeirClient, type Wire } from '../../client/client.ts'
-import { VERDICTS, type Verdict } from '../../core/verdict.ts'
+import { VERDICTS, type Verdict } from '../../core/judging/verdict.ts'
+import { bytes } from '../../core/units.ts'
 import { type Command, EXIT, type Io } from '../command.ts'
 import { age, say, sayJson, verdictPaint } from '../print.ts'
 import { type ListedStream, listStreams, resolveStream } from '../resolve.ts'

@@ -1,6 +1,6 @@
 import { Type } from '@sinclair/typebox'
 import { DESIRED, ENTRY_KINDS, KINDS } from '../../../drizzle/schema.ts'
-import { VERDICTS } from '../../core/verdict.ts'
+import { VERDICTS } from '../../core/judging/verdict.ts'
 import { Bytes, Count, choice, Headers, Id, Instant, Json, Ms, named, nullable, Text } from './types.ts'
 
 const Verdict = choice(VERDICTS)

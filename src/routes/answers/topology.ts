@@ -1,6 +1,6 @@
 import { Type } from '@sinclair/typebox'
 import type { ServiceKind } from '../../core/graph.ts'
-import { VERDICTS } from '../../core/verdict.ts'
+import { VERDICTS } from '../../core/judging/verdict.ts'
 import { Count, choice, Instant, Json, Ms, named, Text } from './types.ts'
 
 const KINDS: Record<ServiceKind, true> = {

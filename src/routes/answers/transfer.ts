@@ -1,6 +1,6 @@
 import { Type } from '@sinclair/typebox'
 import { PROBLEMS, type ProblemCode } from '../../errors.ts'
-import { RegistrationSchema } from '../../streams/registration.ts'
+import { RegistrationSchema } from '../../streams/registry/registration.ts'
 import { OUTCOMES } from '../../transfer/item.ts'
 import { Count, choice, Id, named, nullable, Text } from './types.ts'
 

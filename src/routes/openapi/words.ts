@@ -1,4 +1,4 @@
-import type { FieldView, WordView } from '../../../views/openapi-schema.tsx'
+import type { FieldView, WordView } from '../../../views/openapi/schema.tsx'
 import type { ApiSchema } from './types.ts'
 
 /** Fields of fields are told in the same list, so deep. */

@@ -1,9 +1,9 @@
 import { availableParallelism } from 'node:os'
-import type { TooMuch } from '../../core/work.ts'
+import type { TooMuch } from '../../core/documents/work.ts'
 import { programFile } from '../../files.ts'
-import { type Step, stepByPatch, stepTo, type Whole } from '../follow-document.ts'
-import type { Payload, Unreadable } from '../payload.ts'
-import type { Followed, FollowedText } from '../run.ts'
+import type { Payload, Unreadable } from '../documents/payload.ts'
+import { type Step, stepByPatch, stepTo, type Whole } from '../ingest/follow-document.ts'
+import type { Followed, FollowedText } from '../ingest/run.ts'
 import { asText, type CompareAnswer, type SizeJob } from './jobs.ts'
 import { type PoolOptions, WorkerPool } from './pool.ts'
 

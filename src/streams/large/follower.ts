@@ -1,8 +1,8 @@
-import { parseJson } from '../../core/json.ts'
-import { TooMuch } from '../../core/work.ts'
-import { advance, type Differ, type Step } from '../follow-document.ts'
-import { nothingAt, type Payload, payloadOf, readPayload, unreadable } from '../payload.ts'
-import type { Followed, FollowedText, Stream } from '../run.ts'
+import { parseJson } from '../../core/documents/json.ts'
+import { TooMuch } from '../../core/documents/work.ts'
+import { nothingAt, type Payload, payloadOf, readPayload, unreadable } from '../documents/payload.ts'
+import { advance, type Differ, type Step } from '../ingest/follow-document.ts'
+import type { Followed, FollowedText, Stream } from '../ingest/run.ts'
 import { LARGE_CHARS, type LargeDocuments, type Refusal, STEPS_HERE } from './documents.ts'
 
 /** What a poll brought. */

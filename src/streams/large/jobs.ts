@@ -1,10 +1,17 @@
 import { constants, deflateRawSync, gzipSync } from 'node:zlib'
-import { hashDocument, isPatch, type Json } from '../../core/document.ts'
-import { parseJson, stringifyJson } from '../../core/json.ts'
-import { TooMuch } from '../../core/work.ts'
-import { type Change, changeBetween, patchedBy, rebuild, type Whole, wholeOf } from '../follow-document.ts'
-import { nothingAt, type Payload, readPayload, type Unreadable, unreadable } from '../payload.ts'
-import type { Followed, FollowedText } from '../run.ts'
+import { hashDocument, isPatch, type Json } from '../../core/documents/document.ts'
+import { parseJson, stringifyJson } from '../../core/documents/json.ts'
+import { TooMuch } from '../../core/documents/work.ts'
+import { nothingAt, type Payload, readPayload, type Unreadable, unreadable } from '../documents/payload.ts'
+import {
+  type Change,
+  changeBetween,
+  patchedBy,
+  rebuild,
+  type Whole,
+  wholeOf,
+} from '../ingest/follow-document.ts'
+import type { Followed, FollowedText } from '../ingest/run.ts'
 
 /**
  * What is done with large documents away from the thread that everything else runs on. Texts and bytes go in and come

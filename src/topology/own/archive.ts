@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm'
 import type { Graph } from '../../core/graph.ts'
-import type { Verdict } from '../../core/verdict.ts'
+import type { Verdict } from '../../core/judging/verdict.ts'
 import type { Database } from '../../storage/storage.ts'
 import { OWN_PREFIX } from '../rules.ts'
 import { edge, instant, node, STREAMS_ID, type Window } from './part.ts'

@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm'
 import { errorOf } from '../../channels/channels.ts'
 import type { Graph } from '../../core/graph.ts'
-import type { Verdict } from '../../core/verdict.ts'
+import type { Verdict } from '../../core/judging/verdict.ts'
 import type { Database } from '../../storage/storage.ts'
 import { OWN_PREFIX } from '../rules.ts'
 import { edge, instant, node, type Part, plural, STREAMS_ID, type Window, WORST_FIRST } from './part.ts'

@@ -1,5 +1,5 @@
 import type { Graph } from '../../core/graph.ts'
-import type { Verdict } from '../../core/verdict.ts'
+import type { Verdict } from '../../core/judging/verdict.ts'
 import { OWN_PREFIX } from '../rules.ts'
 import type { Host } from './hosts.ts'
 import { type Counted, edge, node, type Part, plural, STREAMS_ID, type Window, WORST_FIRST } from './part.ts'

@@ -1,9 +1,9 @@
 import { type SQL, sql } from 'drizzle-orm'
-import { HELD_WITHIN_MS, type Verdict } from '../../core/verdict.ts'
+import { HELD_WITHIN_MS, type Verdict } from '../../core/judging/verdict.ts'
 import type { Database } from '../../storage/storage.ts'
-import { hostOf } from '../../streams/host.ts'
-import { quantilesOf } from '../../streams/latencies.ts'
-import { isSharedAs } from '../../streams/visibility.ts'
+import { hostOf } from '../../streams/ingest/host.ts'
+import { quantilesOf } from '../../streams/measures/latencies.ts'
+import { isSharedAs } from '../../streams/registry/visibility.ts'
 import { type Counted, instant, type Window, WORST_FIRST } from './part.ts'
 
 /** Latencies that a host's quantiles are taken of; more would say the same. */

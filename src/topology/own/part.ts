@@ -1,7 +1,7 @@
 import { type SQL, sql } from 'drizzle-orm'
 import type { Call, RecentCalls, Service } from '../../core/graph.ts'
-import type { Verdict } from '../../core/verdict.ts'
-import type { Quantiles } from '../../streams/latencies.ts'
+import type { Verdict } from '../../core/judging/verdict.ts'
+import type { Quantiles } from '../../streams/measures/latencies.ts'
 import { OWN_PREFIX } from '../rules.ts'
 
 /** Calls are counted over as many minutes: the one that is under way, and those before it. */

@@ -1,5 +1,5 @@
 import { Problem } from '../../errors.ts'
-import { MAX_URL_CHARS } from '../../streams/registration.ts'
+import { MAX_URL_CHARS } from '../../streams/registry/registration.ts'
 import { Budget, MAX_HEADER_CHARS, many, TooLarge } from '../bounds.ts'
 import { type Fields, hasHeader, isFields, textOf } from '../fields.ts'
 import type { Line } from '../lines.ts'

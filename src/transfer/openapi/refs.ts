@@ -1,6 +1,6 @@
-import { parsePointer, select } from '../../core/pointer.ts'
+import { parsePointer, select } from '../../core/documents/pointer.ts'
 import { Problem } from '../../errors.ts'
-import { MAX_URL_CHARS } from '../../streams/registration.ts'
+import { MAX_URL_CHARS } from '../../streams/registry/registration.ts'
 import { type Budget, many } from '../bounds.ts'
 import { type Fields, isFields, textOf } from '../fields.ts'
 

@@ -1,5 +1,5 @@
 import { Problem } from '../../errors.ts'
-import { MAX_URL_CHARS } from '../../streams/registration.ts'
+import { MAX_URL_CHARS } from '../../streams/registry/registration.ts'
 import { many } from '../bounds.ts'
 import { isFields } from '../fields.ts'
 import type { Lack, OpenApiOptions } from './operations.ts'

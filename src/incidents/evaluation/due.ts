@@ -1,0 +1,203 @@
+import { and, asc, eq, inArray, isNotNull, isNull, or, sql } from 'drizzle-orm'
+import { incidents, sharedAlarms, streams } from '../../../drizzle/schema.ts'
+import { BACKOFF_CAP_MS } from '../../core/judging/backoff.ts'
+import { type HostTally, isProvenElsewhere } from '../../core/judging/blame.ts'
+import type { Database } from '../../storage/storage.ts'
+import { BLAMES, type Cause, EXPLAINED, SHARED } from '../causes.ts'
+import type { ToldIncident } from '../messages.ts'
+import type { IsSilent } from '../silences.ts'
+import type { LookDeps } from './evaluate.ts'
+import { EGRESS, HOST_KEY } from './shared-causes.ts'
+import { streamsBehind, troubled } from './standing.ts'
+
+/** Incidents looked at for telling at a time, of each sort, silent ones among them: the oldest. */
+const MAX_TOLD = 10_000
+/** Longest wait for a sign of life elsewhere before an incident is told of all the same, in milliseconds. */
+const HOLD_MS = 120_000
+/** What another incident explained until just now comes back by itself, or not: every stream is tried within this. */
+const RELEASED_MS = BACKOFF_CAP_MS
+/** A time that lies further ahead than clocks of several machines differ was set before the clock went back. */
+const AHEAD_MS = 60_000
+/** Rows in a statement: Postgres takes 65,535 parameters. */
+const ROWS_A_STATEMENT = 5_000
+
+type Row = typeof incidents.$inferSelect
+
+/** An incident that people are to be told of, with the streams it is about that aren't silent. */
+export interface Due extends ToldIncident {
+  row: Row
+  streamIds: readonly string[]
+}
+
+/** What decides whether people are told now. */
+export interface Circumstances {
+  hosts: readonly HostTally[]
+  isReachable: boolean | undefined
+  isSilent: IsSilent
+  now: number
+}
+
+/** Those that nobody was told of: once the first has waited for others, all of them. */
+export async function dueToOpen(
+  deps: LookDeps,
+  { hosts, isReachable, isSilent, now }: Circumstances,
+): Promise<Due[]> {
+  const { db, settings } = deps
+  const rows = await db
+    .select()
+    .from(incidents)
+    .where(
+      and(
+        isNull(incidents.notifiedAt),
+        or(isNull(incidents.resolvedAt), eq(incidents.cause, 'changed')),
+        isNull(incidents.parentId),
+        isNull(incidents.acknowledgedAt),
+      ),
+    )
+    .orderBy(asc(incidents.openedAt))
+    .limit(MAX_TOLD)
+  const isHeld = await holding(db, hosts, isReachable, now)
+  const ready = rows.filter((row) => !isHeld(row))
+  if (!ready.some(({ openedAt }) => hasPassed(openedAt, settings.groupWaitMs, now))) return []
+  const heard = await audible(deps, ready, isSilent, now)
+  await dropSilentChanges(db, ready, heard, now)
+  return heard
+}
+
+/** A change that came in a silence is not told when that ends: it is over. */
+async function dropSilentChanges(db: Database, ready: readonly Row[], heard: readonly Due[], now: number) {
+  const told = new Set(heard.map(({ id }) => id))
+  const dropped = ready.filter(({ id, cause }) => cause === 'changed' && !told.has(id)).map(({ id }) => id)
+  if (dropped.length === 0) return
+  const at = new Date(now)
+  await db
+    .update(incidents)
+    .set({ notifiedAt: at, resolvedNotifiedAt: at })
+    .where(inArray(incidents.id, dropped))
+}
+
+/**
+ * Incidents that may turn out to be another's: of a host, or the way out, that may be down (the next looks tell), and
+ * those that began when nothing has been heard from elsewhere since, which the way out would explain too.
+ */
+async function holding(
+  db: Database,
+  hosts: readonly HostTally[],
+  isReachable: boolean | undefined,
+  now: number,
+): Promise<(row: Row) => boolean> {
+  const suspects = await db
+    .select({ key: sharedAlarms.key })
+    .from(sharedAlarms)
+    .where(and(eq(sharedAlarms.isFiring, false), sql`${sharedAlarms.streak} > 0`))
+  const keys = new Set(suspects.map(({ key }) => key))
+  return ({ cause, host, evidence, openedAt }) => {
+    const { since = openedAt.getTime(), releasedAt } = (evidence ?? {}) as {
+      since?: number
+      releasedAt?: number
+    }
+    if (releasedAt !== undefined && !hasPassed(new Date(releasedAt), RELEASED_MS, now)) return true
+    const isExplainable = EXPLAINED.includes(cause as Cause)
+    if (keys.has(EGRESS) && (isExplainable || cause === 'host')) return true
+    if (isExplainable && host !== null && keys.has(HOST_KEY + host)) return true
+    if (isReachable === true || host === null || !BLAMES.includes(cause as Cause)) return false
+    return !hasPassed(openedAt, HOLD_MS, now) && !isProvenElsewhere(hosts, host, Math.min(since, now))
+  }
+}
+
+/** Those that are open for long, and that nobody looks after. */
+export async function dueReminders(deps: LookDeps, isSilent: IsSilent, now: number): Promise<Due[]> {
+  const { db, settings } = deps
+  const before = new Date(now - settings.remindMs).toISOString()
+  const rows = await db
+    .select()
+    .from(incidents)
+    .where(
+      and(
+        isNull(incidents.resolvedAt),
+        isNull(incidents.acknowledgedAt),
+        isNull(incidents.parentId),
+        sql`coalesce(${incidents.remindedAt}, ${incidents.notifiedAt}) <= ${before}::timestamptz`,
+      ),
+    )
+    .orderBy(asc(incidents.openedAt))
+    .limit(MAX_TOLD)
+  return audible(deps, rows, isSilent, now)
+}
+
+/** Those that people were told of and that are over; in a silence they wait for its end. */
+export async function dueToEnd(deps: LookDeps, isSilent: IsSilent, now: number): Promise<Due[]> {
+  const { db, settings } = deps
+  const rows = await db
+    .select()
+    .from(incidents)
+    .where(
+      and(
+        isNotNull(incidents.resolvedAt),
+        isNotNull(incidents.notifiedAt),
+        isNull(incidents.resolvedNotifiedAt),
+      ),
+    )
+    .orderBy(asc(incidents.resolvedAt))
+    .limit(MAX_TOLD)
+  if (!rows.some(({ resolvedAt }) => hasPassed(resolvedAt as Date, settings.groupWaitMs, now))) return []
+  return audible(deps, rows, isSilent, now)
+}
+
+/** The incidents with their streams, those left out that are silent with all their streams. */
+async function audible(
+  deps: LookDeps,
+  rows: readonly Row[],
+  isSilent: IsSilent,
+  now: number,
+): Promise<Due[]> {
+  const { db, url } = deps
+  const isOngoing = ({ cause, resolvedAt }: Row) => resolvedAt === null && SHARED.includes(cause as Cause)
+  const behind = rows.some(isOngoing) ? await troubled(db, now) : []
+  const ids = new Map<string, readonly string[]>()
+  for (const row of rows) {
+    const of = isOngoing(row) ? streamsBehind(behind, row) : []
+    ids.set(row.id, row.streamId === null ? of : [row.streamId])
+  }
+  const known = await streamsOf(db, [...new Set([...ids.values()].flat())])
+  return rows.flatMap((row) => {
+    const all = (ids.get(row.id) ?? []).flatMap((id) => known.get(id) ?? [])
+    const heard = all.filter((stream) => !isSilent(stream))
+    if (all.length > 0 ? heard.length === 0 : isSilent(undefined)) return []
+    const links = heard.map(({ id, name }) => ({ id, name, url: `${url()}/streams/${id}` }))
+    const affected = isOngoing(row) ? heard.length : row.affected
+    return [{ ...row, affected, streams: links, row, streamIds: heard.map(({ id }) => id) }]
+  })
+}
+
+async function streamsOf(db: Database, ids: readonly string[]) {
+  const found = new Map<string, { id: string; name: string; tags: string[] }>()
+  for (let from = 0; from < ids.length; from += ROWS_A_STATEMENT) {
+    const rows = await db
+      .select({ id: streams.id, name: streams.name, tags: streams.tags })
+      .from(streams)
+      .where(inArray(streams.id, ids.slice(from, from + ROWS_A_STATEMENT)))
+    for (const row of rows) found.set(row.id, row)
+  }
+  return found
+}
+
+/** Where the clock went back, waits begin again from now: they would last until it has caught up. */
+export async function reanchor(db: Database, now: number): Promise<void> {
+  const ahead = new Date(now + AHEAD_MS).toISOString()
+  await db
+    .update(incidents)
+    .set({ remindedAt: new Date(now) })
+    .where(
+      and(
+        isNull(incidents.resolvedAt),
+        sql`coalesce(${incidents.remindedAt}, ${incidents.notifiedAt}) > ${ahead}::timestamptz`,
+      ),
+    )
+}
+
+/** Whether a wait is over; one that would begin in the future was set before the clock went back, and is over. */
+function hasPassed(since: Date, waitMs: number, now: number): boolean {
+  const elapsed = now - since.getTime()
+  return elapsed >= waitMs || elapsed < -AHEAD_MS
+}

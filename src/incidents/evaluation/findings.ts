@@ -1,0 +1,108 @@
+import { type SQL, sql } from 'drizzle-orm'
+import { type Alarm, AT_REST, type Look, type Thresholds } from '../../core/judging/alarm.ts'
+import type { Database } from '../../storage/storage.ts'
+import { type Cause, VERDICT_RULE } from '../causes.ts'
+import { standings } from './standing.ts'
+
+/** What one look of one rule says of one stream, with what was made of the looks before. */
+export interface Finding {
+  streamId: string
+  name: string
+  host: string | null
+  /** Id of the rule, or the name of the built-in one. */
+  rule: string
+  look: Look
+  cause: Cause
+  /** Why, as a sentence for people. */
+  detail: string
+  /** Since when, as far as that is known, milliseconds since the epoch. */
+  since: number | undefined
+  alarm: Alarm
+  memory: Memory
+}
+
+/** What a rule remembers of a stream beyond its alarm. */
+export interface Memory {
+  isFlapping?: boolean
+  /** The last change that was looked at, and when people were last told of one; milliseconds since the epoch. */
+  seenAt?: number
+  toldAt?: number
+  /** What a condition last said of the document. */
+  isBad?: boolean
+  found?: string
+}
+
+/** Streams that one look takes on: those of an outage that are more come with the next one. */
+export const MAX_FINDINGS = 20_000
+/** A verdict can pass with the next byte: 15 s of it are a problem, and 10 s without are its end. */
+export const VERDICT_THRESHOLDS: Thresholds = { failure: 3, success: 2 }
+
+/** A row as the queries of rules give it. */
+export interface FindingRow {
+  id: string
+  name: string | null
+  host: string | null
+  look: Look | null
+  detail: string | null
+  since: number | null
+  cause: Cause | null
+  is_firing: boolean | null
+  streak: number | null
+  flips: string[] | null
+  memory: Memory | null
+}
+
+/** What the verdicts say; streams of which there is nothing new aren't among them. */
+export async function verdictFindings(tx: Database, now: number): Promise<Finding[]> {
+  const looks = sql`
+    SELECT id, name, host, verdict_reason AS detail, CASE verdict WHEN 'dead' THEN 'dead' ELSE 'stalled' END AS cause,
+      coalesce(failing_since, extract(epoch FROM verdict_since) * 1000)::float8 AS since,
+      CASE standing WHEN 'down' THEN 'bad' WHEN 'up' THEN 'good' WHEN 'resting' THEN 'none' ELSE 'unknown' END AS look
+    FROM ${standings(now)} AS standing`
+  return findingsOf(tx, VERDICT_RULE, 'stalled', looks)
+}
+
+/** Joins looks with the alarms of their rule, where one changes the other. A stream without a look has left the rule. */
+export async function findingsOf(
+  tx: Database,
+  rule: string,
+  cause: Cause,
+  looks: SQL,
+  also: SQL = sql`false`,
+): Promise<Finding[]> {
+  const { rows } = (await tx.execute(sql`
+    SELECT coalesce(looked.id, alarm.stream_id) AS id, looked.name, looked.host, looked.look, looked.detail,
+      looked.since, looked.cause, alarm.is_firing, alarm.streak, alarm.flips, alarm.memory
+    FROM (${looks}) AS looked
+    FULL JOIN (SELECT * FROM weir.alarms WHERE rule = ${rule}) AS alarm ON alarm.stream_id = looked.id
+    WHERE (looked.look = 'bad' AND (alarm.is_firing IS NOT TRUE OR alarm.streak > 0))
+      OR (looked.look = 'good' AND (alarm.is_firing OR alarm.streak > 0))
+      OR ((looked.look IS NULL OR looked.look = 'none') AND alarm.stream_id IS NOT NULL)
+      OR jsonb_array_length(alarm.flips) > CASE WHEN alarm.is_firing THEN 1 ELSE 0 END
+      OR (alarm.memory->>'isFlapping')::boolean
+      OR ${also}
+    ORDER BY alarm.streak DESC NULLS LAST LIMIT ${MAX_FINDINGS}`)) as { rows: FindingRow[] }
+  return rows.map((row) => toFinding(row, rule, cause))
+}
+
+function toFinding(row: FindingRow, rule: string, cause: Cause): Finding {
+  const memory = row.memory ?? {}
+  const alarm = {
+    isFiring: row.is_firing ?? false,
+    streak: row.streak ?? 0,
+    flips: (row.flips ?? []).map((at) => Date.parse(at)),
+    isFlapping: memory.isFlapping ?? false,
+  }
+  return {
+    streamId: row.id,
+    name: row.name ?? '',
+    host: row.host,
+    rule,
+    look: row.look ?? 'none',
+    cause: row.cause ?? cause,
+    detail: row.detail ?? '',
+    since: row.since ?? undefined,
+    alarm: row.is_firing === null ? AT_REST : alarm,
+    memory,
+  }
+}

@@ -1,0 +1,171 @@
+import { inArray, sql } from 'drizzle-orm'
+import { sharedAlarms } from '../../../drizzle/schema.ts'
+import { type Alarm, AT_REST, isAtRest, isOpen, type Look, step } from '../../core/judging/alarm.ts'
+import { lookAtEgress, lookAtHost, type SharedLook, sumOf } from '../../core/judging/blame.ts'
+import type { Database } from '../../storage/storage.ts'
+import type { Incident } from './apply.ts'
+import type { Fleet } from './standing.ts'
+
+export const EGRESS = 'egress'
+export const WORKERS = 'workers'
+/** What begins the key of a host's alarm and of its incident. */
+export const HOST_KEY = 'host:'
+
+/** Looks in a row, of 5 s each: what is common to many streams is told of sooner than a stream that fails alone. */
+const THRESHOLDS = { failure: 6, success: 3 }
+
+interface SharedMemory {
+  flips?: number[]
+  isFlapping?: boolean
+  better?: number
+}
+
+/** What is bad, or no longer, of what streams have in common. */
+export interface SharedSteps {
+  opened: Incident[]
+  /** Keys of incidents that are over. */
+  resolved: string[]
+}
+
+/** Looks at the way out first: while that may be down, no host is to blame. */
+export async function stepShared(
+  tx: Database,
+  fleet: Fleet,
+  isReachable: boolean | undefined,
+  now: number,
+): Promise<SharedSteps> {
+  const steps = new Steps(await load(tx), now)
+  const wayOut = steps.of(EGRESS)
+  const egress = lookAtEgress(fleet.hosts, isReachable, isOpen(wayOut.alarm), wayOut.better)
+  const all = sumOf(fleet.hosts)
+  const isOut = steps.take(EGRESS, egress, () => ({
+    cause: 'egress',
+    title: `Weir reaches nothing: ${all.failing} of ${all.total} streams fail`,
+    detail: reached(isReachable, fleet.hosts.length),
+    host: null,
+    affected: all.failing,
+  }))
+  for (const host of fleet.hosts) {
+    const key = HOST_KEY + host.host
+    const { alarm, better } = steps.of(key)
+    const looked = lookAtHost(host, isOpen(alarm), better)
+    const isDoubtful = looked.look === 'bad' && (isOut || steps.isSuspect(EGRESS))
+    steps.take(key, isDoubtful ? { look: 'unknown', better } : looked, () => ({
+      cause: 'host',
+      title: `${host.host}: ${host.failing} of ${host.total} streams fail`,
+      detail: `Streams of ${host.host} fail together; others don't.`,
+      host: host.host,
+      affected: host.failing,
+      since: host.failingAt,
+    }))
+  }
+  const look: Look = fleet.unheld > 0 ? 'bad' : 'good'
+  steps.take(WORKERS, { look, better: 0 }, () => ({
+    cause: 'workers',
+    title: `${fleet.unheld} ${fleet.unheld === 1 ? 'stream waits' : 'streams wait'} for a worker`,
+    detail: 'No living worker holds them: start one more, or raise STREAMS_PER_WORKER.',
+    host: null,
+    affected: fleet.unheld,
+  }))
+  steps.endRest()
+  await steps.save(tx)
+  return steps
+}
+
+type Opening = Pick<Incident, 'cause' | 'title' | 'detail' | 'host' | 'affected'> & { since?: number }
+
+class Steps implements SharedSteps {
+  readonly opened: Incident[] = []
+  readonly resolved: string[] = []
+  readonly #known: Map<string, { alarm: Alarm; better: number }>
+  readonly #left: Set<string>
+  readonly #now: number
+  readonly #changed = new Map<string, { alarm: Alarm; better: number }>()
+  readonly #gone: string[] = []
+
+  constructor(known: Map<string, { alarm: Alarm; better: number }>, now: number) {
+    this.#known = known
+    this.#left = new Set(known.keys())
+    this.#now = now
+  }
+
+  of(key: string): { alarm: Alarm; better: number } {
+    return this.#changed.get(key) ?? this.#known.get(key) ?? { alarm: AT_REST, better: 0 }
+  }
+
+  isSuspect(key: string): boolean {
+    const { isFiring, streak } = this.of(key).alarm
+    return !isFiring && streak > 0
+  }
+
+  /** @returns whether it is a problem now */
+  take(key: string, { look, better }: SharedLook, opening: () => Opening): boolean {
+    this.#left.delete(key)
+    const before = this.of(key)
+    if (look === 'good' && isAtRest(before.alarm)) return false
+    const alarm = step(before.alarm, look, THRESHOLDS, this.#now)
+    if (isAtRest(alarm)) {
+      if (this.#known.has(key)) this.#gone.push(key)
+    } else if (!Bun.deepEquals({ alarm, better }, before)) {
+      this.#changed.set(key, { alarm, better })
+    }
+    if (!isOpen(before.alarm) && isOpen(alarm)) {
+      const { since = this.#now, ...opened } = opening()
+      this.opened.push({ key, streamId: null, since, ...opened })
+    }
+    if (isOpen(before.alarm) && !isOpen(alarm)) this.resolved.push(key)
+    return isOpen(alarm)
+  }
+
+  /** Hosts that no stream runs on any more. */
+  endRest(): void {
+    for (const key of [...this.#left]) {
+      if (isOpen(this.of(key).alarm)) this.resolved.push(key)
+      this.#gone.push(key)
+    }
+  }
+
+  async save(tx: Database): Promise<void> {
+    const gone = this.#gone
+    if (gone.length > 0) await tx.delete(sharedAlarms).where(inArray(sharedAlarms.key, gone))
+    if (this.#changed.size === 0) return
+    const seenAt = new Date(this.#now)
+    const rows = [...this.#changed].map(([key, { alarm, better }]) => {
+      const { isFiring, streak, flips, isFlapping } = alarm
+      return { key, isFiring, streak, seenAt, memory: { flips, isFlapping, better } }
+    })
+    for (let from = 0; from < rows.length; from += ROWS_A_STATEMENT) {
+      await tx
+        .insert(sharedAlarms)
+        .values(rows.slice(from, from + ROWS_A_STATEMENT))
+        .onConflictDoUpdate({
+          target: sharedAlarms.key,
+          set: {
+            isFiring: sql`excluded.is_firing`,
+            streak: sql`excluded.streak`,
+            seenAt: sql`excluded.seen_at`,
+            memory: sql`excluded.memory`,
+          },
+        })
+    }
+  }
+}
+
+/** Postgres takes 65,535 parameters. */
+const ROWS_A_STATEMENT = 5_000
+
+async function load(tx: Database): Promise<Map<string, { alarm: Alarm; better: number }>> {
+  const rows = await tx.select().from(sharedAlarms)
+  return new Map(
+    rows.map(({ key, isFiring, streak, memory }) => {
+      const { flips = [], isFlapping = false, better = 0 } = (memory ?? {}) as SharedMemory
+      return [key, { alarm: { isFiring, streak, flips, isFlapping }, better }]
+    }),
+  )
+}
+
+function reached(isReachable: boolean | undefined, hosts: number): string {
+  if (isReachable === false)
+    return "None of the hosts in EGRESS_CHECK_HOSTS can be reached from Weir's own machine."
+  return `All ${hosts} hosts that Weir follows stopped answering together: more likely Weir's own network than theirs.`
+}

@@ -1,0 +1,64 @@
+import { and, desc, eq, gt, isNull, lt, or } from 'drizzle-orm'
+import { incidents, runs } from '../../../drizzle/schema.ts'
+import type { RangeName } from '../../../views/stream/charts.tsx'
+import type { TimelineData } from '../../../views/stream/timeline.tsx'
+import { STEPS_MS } from '../../core/measures.ts'
+import { severityOf } from '../../incidents/causes.ts'
+import type { Database } from '../../storage/storage.ts'
+
+/** Runs and incidents shown; of more, the newest. */
+const MAX_RUNS = 200
+const MAX_INCIDENTS = 100
+
+/** Runs and incidents of a stream: of a day where the charts show that much or less, else of a week. */
+export async function timelineData(
+  db: Database,
+  streamId: string,
+  range: RangeName,
+  now: number,
+): Promise<TimelineData> {
+  const spanMs = range === '1h' || range === '24h' ? STEPS_MS.day : 7 * STEPS_MS.day
+  const [from, to] = [new Date(now - spanMs), new Date(now)]
+  const [held, wrong] = await Promise.all([
+    db
+      .select()
+      .from(runs)
+      .where(
+        and(
+          eq(runs.streamId, streamId),
+          lt(runs.startedAt, to),
+          or(isNull(runs.endedAt), gt(runs.endedAt, from)),
+        ),
+      )
+      .orderBy(desc(runs.epoch))
+      .limit(MAX_RUNS),
+    db
+      .select()
+      .from(incidents)
+      .where(
+        and(
+          eq(incidents.streamId, streamId),
+          lt(incidents.openedAt, to),
+          or(isNull(incidents.resolvedAt), gt(incidents.resolvedAt, from)),
+        ),
+      )
+      .orderBy(desc(incidents.openedAt))
+      .limit(MAX_INCIDENTS),
+  ])
+  // A run whose worker died has no end of its own: the next one's start is.
+  const ends = held.map((run, index) => run.endedAt ?? held[index - 1]?.startedAt)
+  return {
+    from,
+    to,
+    runs: held
+      .map(({ epoch, worker, startedAt, endReason }, index) => {
+        return { epoch, worker, from: startedAt, to: ends[index], why: endReason }
+      })
+      .filter(({ to }) => to === undefined || to > from)
+      .reverse(),
+    incidents: wrong.map(({ id, title, cause, openedAt, resolvedAt }) => {
+      return { id, title, severity: severityOf(cause), from: openedAt, to: resolvedAt ?? undefined }
+    }),
+    isCut: held.length === MAX_RUNS || wrong.length === MAX_INCIDENTS,
+  }
+}

@@ -1,0 +1,180 @@
+import type { EntryDetail } from '../../../views/stream/entry.tsx'
+import type { EntryRow } from '../../../views/stream/log.tsx'
+import type { SavingsView } from '../../../views/stream/savings.tsx'
+import type { MeasureView, StatusView } from '../../../views/stream/stream.tsx'
+import type { StreamRow } from '../../../views/streams/table.tsx'
+import type { TwinView } from '../../../views/twins/twin.tsx'
+import { indentJson } from '../../core/documents/indent.ts'
+import { changeRate, freshness, STEPS_MS, savings, streamRank, suggestInterval } from '../../core/measures.ts'
+import type { Database } from '../../storage/storage.ts'
+import type { Stream } from '../../streams/ingest/run.ts'
+import {
+  connectionsOf,
+  fanoutSums,
+  lastChange,
+  polledSumsOf,
+  stepsOf,
+  sumsOf,
+  topPaths,
+} from '../../streams/measures/measures.ts'
+import { type Entry, JSON_KINDS } from '../../streams/recording/entry.ts'
+import type { Status } from '../../streams/status/status.ts'
+import { twinReport } from '../../streams/twins/twin.ts'
+
+/** Of what an entry holds, this many characters stand in its line, and this many in its details. */
+const PREVIEW_CHARS = 160
+const DETAIL_CHARS = 20_000
+/** Paths shown of those that changed. */
+const PATHS_SHOWN = 8
+
+/** What the table of streams shows of a status. */
+export function streamRow(
+  { stream, verdict, reason, evidence, recent }: Status,
+  lastHour: readonly number[],
+): StreamRow {
+  const { id, name, url, kind, tags, desired, createdAt } = stream
+  return {
+    id,
+    name,
+    url,
+    kind,
+    tags,
+    desired,
+    verdict,
+    reason,
+    lastEventAt: date(evidence.lastEventAt),
+    perMinute: perMinute(stream.kind, recent),
+    lastHour,
+    createdAt,
+    bytesPerMinute: recent.wireBytes / recent.minutes,
+    changeRate: changeRate(recent),
+  }
+}
+
+export function statusView({
+  stream,
+  verdict,
+  reason,
+  verdictSince,
+  evidence,
+  run,
+  seq,
+  recent,
+}: Status): StatusView {
+  const { lastError } = evidence
+  return {
+    stream,
+    verdict,
+    reason,
+    verdictSince,
+    run,
+    entries: seq,
+    perMinute: perMinute(stream.kind, recent),
+    evidence: {
+      lastByteAt: date(evidence.lastByteAt),
+      lastHeartbeatAt: date(evidence.lastHeartbeatAt),
+      lastEventAt: date(evidence.lastEventAt),
+      lastPollAt: date(evidence.lastPollAt),
+      failures: evidence.failures,
+      nextRetryAt: date(evidence.nextRetryAt),
+      lastError: lastError && { ...lastError, at: new Date(lastError.at) },
+    },
+  }
+}
+
+/** Size and change of a stream's last day, and its last hour by the minute. */
+export async function measureView(db: Database, streamId: string, now: number): Promise<MeasureView> {
+  const to = new Date(now)
+  const [total, lastChangedAt, hour] = await Promise.all([
+    sumsOf(db, { streamId }, { from: new Date(now - STEPS_MS.day), to }),
+    lastChange(db, { streamId }),
+    stepsOf(db, { streamId }, { from: new Date(now - STEPS_MS.hour), to, step: 'minute' }),
+  ])
+  const byMinute = new Map(hour.map((sums) => [sums.at.getTime(), sums]))
+  const first = Math.floor((now - STEPS_MS.hour) / STEPS_MS.minute) * STEPS_MS.minute
+  const minutes = Array.from({ length: 60 }, (_, index) => {
+    const sums = byMinute.get(first + (index + 1) * STEPS_MS.minute)
+    return { wireBytes: sums?.wireBytes ?? 0, changed: sums?.changed ?? 0, entries: sums?.entries ?? 0 }
+  })
+  return { total, ...streamRank(total), changeRate: changeRate(total), lastChangedAt, minutes }
+}
+
+/** What streaming would have saved in the last day; `undefined` for a stream that isn't polled. */
+export async function savingsView(
+  db: Database,
+  { id: streamId, kind, intervalMs }: Pick<Stream, 'id' | 'kind' | 'intervalMs'>,
+  now: number,
+): Promise<SavingsView | undefined> {
+  if (kind !== 'poll') return undefined
+  const day = { from: new Date(now - STEPS_MS.day), to: new Date(now) }
+  const [sums, connections, sent, paths] = await Promise.all([
+    polledSumsOf(db, { streamId }, day),
+    connectionsOf(db, { streamId }, day),
+    fanoutSums(db, { streamId }, day),
+    topPaths(db, { streamId }, day, PATHS_SHOWN),
+  ])
+  const saved = savings({ ...sums, ...connections })
+  const suggested = suggestInterval(sums, intervalMs)
+  return {
+    moved: saved && {
+      ...saved.baselines,
+      streaming: saved.streaming.plain.bytes,
+      streamingGzip: saved.streaming.gzip.bytes,
+    },
+    saved: saved?.clientBandwidthSavings,
+    freshness: freshness(sums),
+    sent: sent.connections > 0 ? { ...sent, subscribers: connections.subscribers } : undefined,
+    intervalMs,
+    suggestedIntervalMs: suggested.intervalMs,
+    samples: suggested.samples,
+    paths,
+  }
+}
+
+/** What a stream and its twin received in the last day; `undefined` for one without. */
+export function twinView(db: Database, streamId: string, now: number): Promise<TwinView | undefined> {
+  return twinReport(db, streamId, { from: new Date(now - STEPS_MS.day), to: new Date(now) })
+}
+
+export function entryRow(entry: Entry): EntryRow {
+  return {
+    streamId: entry.streamId,
+    seq: entry.seq,
+    at: new Date(entry.at),
+    kind: entry.kind,
+    event: entry.event,
+    changed: entry.changed,
+    status: entry.exchange?.response?.status,
+    wireBytes: entry.wireBytes,
+    bodyBytes: entry.bodyBytes,
+    patchBytes: entry.patchBytes,
+    preview: (entry.data ?? '').slice(0, PREVIEW_CHARS),
+  }
+}
+
+export function entryDetail(entry: Entry): EntryDetail {
+  const { data } = entry
+  const shown =
+    data !== undefined && JSON_KINDS.has(entry.kind) ? indentJson(data, DETAIL_CHARS) : cutText(data)
+  return {
+    ...entryRow(entry),
+    request: entry.exchange?.request,
+    response: entry.exchange?.response,
+    hash: entry.hash,
+    eventId: entry.eventId,
+    data: shown.text,
+    cut: shown.cut,
+  }
+}
+
+function cutText(text: string | undefined): { text: string | undefined; cut: boolean } {
+  return { text: text?.slice(0, DETAIL_CHARS), cut: (text?.length ?? 0) > DETAIL_CHARS }
+}
+
+function perMinute(kind: 'sse' | 'poll', { events, polls, minutes }: Status['recent']): number {
+  return (kind === 'sse' ? events : polls) / minutes
+}
+
+function date(at: number | undefined): Date | undefined {
+  return at === undefined ? undefined : new Date(at)
+}

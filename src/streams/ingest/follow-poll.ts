@@ -1,0 +1,257 @@
+import { sha256 } from '../../core/documents/document.ts'
+import { backoffMs } from '../../core/judging/backoff.ts'
+import { nextBeat } from '../../core/judging/beat.ts'
+import { DocumentFollower } from '../large/follower.ts'
+import { compressedBytes as compressedSize } from '../large/jobs.ts'
+import type { Draft } from '../recording/entry.ts'
+import { type FollowDeps, fail, recover, tellGap } from './follow.ts'
+import { afterKeyframe, keyframeDraft, type Step } from './follow-document.ts'
+import type { Checkpoint, Followed, FollowedText, Run, RunLog } from './run.ts'
+import {
+  type Answer,
+  ask,
+  expectOk,
+  isEventStream,
+  isGzip,
+  letGo,
+  readBody,
+  UpstreamError,
+  type UpstreamErrorCode,
+  withExchange,
+} from './upstream.ts'
+import { waitUntil } from './wait.ts'
+
+/** Text bodies up to this many characters are kept in the log; of longer ones, hash and size. */
+const LOGGED_TEXT_CHARS = 65_536
+/** A run that begins more than this many intervals after the last poll says so in a `gap`. */
+const MISSED_INTERVALS = 2
+
+/**
+ * Up to this many bytes are compressed at once, in less than a millisecond: that takes less than to have another thread
+ * do it, which is for what would keep the other streams waiting.
+ */
+const COMPRESSED_AT_ONCE_BYTES = 32_768
+
+/**
+ * Polls an API at its interval until the signal aborts. Polls start on a fixed beat, whatever the answers take; a
+ * poll that outlasts its interval skips beats, so that two never overlap.
+ */
+export async function followPoll(
+  run: Run,
+  log: RunLog,
+  signal: AbortSignal,
+  deps: FollowDeps,
+): Promise<void> {
+  const { stream, evidence } = run
+  const follower = new DocumentFollower(stream, deps)
+  const anchor = Math.max((evidence.lastPollAt ?? 0) + stream.intervalMs, deps.now())
+  let dueAt = anchor
+  evidence.phase = 'open'
+  evidence.phaseSince = deps.now()
+  if (
+    evidence.lastPollAt !== undefined &&
+    anchor - evidence.lastPollAt > MISSED_INTERVALS * stream.intervalMs
+  ) {
+    tellGap(log, 'not_polled', evidence.lastPollAt, anchor)
+  }
+  log.turned()
+  while (await waitUntil(dueAt, signal, deps.now)) {
+    try {
+      await pollOnce(run, log, follower, signal, deps)
+      recover(run, log, deps.now())
+      dueAt = nextBeat(anchor, stream.intervalMs, deps.now())
+    } catch (error) {
+      if (signal.aborted) return
+      if (!(error instanceof UpstreamError)) throw error
+      const waitMs = backoffMs(evidence.failures + 1, deps.random)
+      dueAt = deps.now() + Math.max(waitMs, error.retryAfterMs ?? 0)
+      fail(run, log, error, dueAt, deps.now())
+    }
+  }
+}
+
+async function pollOnce(
+  run: Run,
+  log: RunLog,
+  follower: DocumentFollower,
+  signal: AbortSignal,
+  deps: FollowDeps,
+): Promise<void> {
+  const { evidence, checkpoint } = run
+  const { answer, body, wireBytes } = await fetchBody(run, signal, deps)
+  const at = deps.now()
+  evidence.lastByteAt = at
+  const { response, headBytes, exchange } = answer
+  const notModified = response.status === 304
+  const bodyHash = notModified ? checkpoint.bodyHash : sha256(body)
+  const isSame = bodyHash === checkpoint.bodyHash
+  const sizes = await sizesAskedAgain(answer, body, wireBytes, isSame ? checkpoint : {}, (content) =>
+    compressedBytes(content, 'gzip', signal, deps),
+  )
+  const base = { at, wireBytes, bodyBytes: body.byteLength, headBytes, ...sizes, exchange }
+  const validators: Partial<Checkpoint> = {
+    etag: response.headers.get('etag') ?? undefined,
+    lastModified: response.headers.get('last-modified') ?? undefined,
+  }
+  if (bodyHash === undefined || isSame) {
+    evidence.lastPollAt = at
+    const draft: Draft = { ...base, kind: 'exchange', changed: false, patchBytes: 0, hash: bodyHash }
+    log.append(draft, notModified ? {} : { ...validators, ...sizes })
+    return
+  }
+  const { draft, step } = await compare(run, body, bodyHash, base, follower, answer, signal)
+  evidence.lastPollAt = at
+  if (draft.changed) evidence.lastEventAt = at
+  if (step?.mismatched) tellMismatch(log, at)
+  draft.deflatedBytes = await deflatedBytes(draft, (frame) => compressedBytes(frame, 'frame', signal, deps))
+  if (!log.append(draft, { ...validators, ...sizes, bodyHash })) forgetBody(run)
+  else if (step !== undefined) appendKeyframe(run, log, at, step)
+}
+
+/** What polling the body again would move without validators, plainly and with gzip; a 304 stands for the last one. */
+async function sizesAskedAgain(
+  { response }: Answer,
+  body: Uint8Array,
+  wireBytes: number,
+  known: Pick<Checkpoint, 'plainBytes' | 'gzipBytes'>,
+  gzipBytesOf: (body: Uint8Array) => Promise<number | undefined>,
+): Promise<Pick<Checkpoint, 'plainBytes' | 'gzipBytes'>> {
+  if (response.status === 304) return { plainBytes: known.plainBytes, gzipBytes: known.gzipBytes }
+  const plainBytes = body.byteLength
+  if (isGzip(response.headers)) return { plainBytes, gzipBytes: wireBytes }
+  return { plainBytes, gzipBytes: known.gzipBytes ?? (await gzipBytesOf(body)) }
+}
+
+/** Of a change as subscribers who accept gzip are sent it: compressed as a frame of its own. */
+async function deflatedBytes(
+  { kind, changed, data, gzipBytes }: Draft,
+  frameBytesOf: (frame: string) => Promise<number | undefined>,
+): Promise<number | undefined> {
+  if (!changed) return undefined
+  if (kind === 'exchange' || data === undefined) return gzipBytes
+  return frameBytesOf(`event: ${kind === 'patch' ? 'patch' : 'data'}\nid: 01234567.1000\ndata: ${data}\n\n`)
+}
+
+async function compressedBytes(
+  content: Uint8Array | string,
+  as: 'gzip' | 'frame',
+  signal: AbortSignal,
+  { large }: Pick<FollowDeps, 'large'>,
+): Promise<number | undefined> {
+  const isShort = content.length <= COMPRESSED_AT_ONCE_BYTES
+  return isShort ? compressedSize(content, as) : large.compressedBytes(content, as, signal)
+}
+
+function appendKeyframe(run: Run, log: RunLog, at: number, step: AnyStep): void {
+  const keyframe = keyframeDraft(at, step)
+  if (keyframe !== undefined && log.append(keyframe)) run.followed = afterKeyframe(step.followed)
+}
+
+/** A patch that leads elsewhere is a fault of ours, not of the upstream: no failure, but one to be seen. */
+function tellMismatch(log: RunLog, at: number): void {
+  const message = "The patch didn't give the new document; a snapshot is recorded in its place."
+  const data = JSON.stringify({ code: 'patch_mismatch', message })
+  log.append({ at, kind: 'error', wireBytes: 0, bodyBytes: 0, data })
+}
+
+/** After an entry that found no room, the next poll must bring the whole document again. */
+function forgetBody(run: Run): void {
+  run.followed = undefined
+  run.checkpoint = { ...run.checkpoint, bodyHash: undefined, etag: undefined, lastModified: undefined }
+}
+
+/** Asks the API and reads its answer, in the host's turn. */
+async function fetchBody({ stream, checkpoint, evidence }: Run, signal: AbortSignal, deps: FollowDeps) {
+  const leave = await deps.hosts.enter(stream.url, signal)
+  try {
+    const answer = await ask(stream, conditional(checkpoint), deps.limits, signal, deps.fetch)
+    evidence.lastByteAt = deps.now()
+    await expectOk(answer, deps.now())
+    await expectEnd(answer)
+    return { answer, ...(await readBody(answer, deps.limits, signal)) }
+  } catch (error) {
+    if (error instanceof UpstreamError && error.retryAfterMs) deps.hosts.pause(stream.url, error.retryAfterMs)
+    throw error
+  } finally {
+    leave()
+  }
+}
+
+/** An event stream has no end that a poll could wait for. */
+async function expectEnd({ response, exchange }: Answer): Promise<void> {
+  if (!isEventStream(response)) return
+  await letGo(response)
+  const message = 'The API answers with server-sent events; register it as kind sse.'
+  throw withExchange(new UpstreamError('bad_content_type', message), exchange)
+}
+
+type AnyStep = Step<Followed | FollowedText>
+
+/** What the log says about a body that isn't the last one, byte for byte. */
+async function compare(
+  run: Run,
+  body: Uint8Array,
+  bodyHash: string,
+  base: Omit<Draft, 'kind'>,
+  follower: DocumentFollower,
+  answer: Answer,
+  signal: AbortSignal,
+): Promise<{ draft: Draft; step?: AnyStep }> {
+  const type = mediaType(answer)
+  if (type === 'text/html') {
+    throw refuse(answer, base, 'bad_content_type', 'The upstream answered with an HTML page.')
+  }
+  const text = isText(type) ? new TextDecoder().decode(body) : undefined
+  const isJson = type.includes('json') || (text !== undefined && /^\s*[[{]/.test(text))
+  if (!isJson) {
+    if (run.followed !== undefined) {
+      throw refuse(answer, base, 'bad_content_type', `The upstream answered with ${type}, not JSON.`)
+    }
+    const hadBody = run.checkpoint.bodyHash !== undefined
+    const data = text !== undefined && text.length <= LOGGED_TEXT_CHARS ? text : undefined
+    const changed = hadBody ? true : undefined
+    return { draft: { ...base, kind: 'exchange', changed, hash: bodyHash, data } }
+  }
+  const hadDocument = run.followed !== undefined
+  const step = await follower.advance(run.followed, { bytes: body, text }, signal)
+  if ('code' in step) throw refuse(answer, base, step.code, step.message)
+  run.followed = step.followed
+  if (!step.changed) {
+    return { draft: { ...base, kind: 'exchange', changed: false, patchBytes: 0, hash: bodyHash } }
+  }
+  const { kind, patchBytes, snapshotBytes, data, paths, followed } = step
+  const changed = hadDocument ? true : undefined
+  return {
+    draft: { ...base, kind, changed, patchBytes, snapshotBytes, hash: followed.hash, data, paths },
+    step,
+  }
+}
+
+function conditional({ etag, lastModified }: Checkpoint): Record<string, string> {
+  const headers: Record<string, string> = { Accept: 'application/json, */*;q=0.5', 'Accept-Encoding': 'gzip' }
+  if (etag !== undefined) headers['If-None-Match'] = etag
+  if (lastModified !== undefined) headers['If-Modified-Since'] = lastModified
+  return headers
+}
+
+function mediaType({ response }: Answer): string {
+  return (
+    (response.headers.get('content-type') ?? '').split(';')[0]?.trim().toLowerCase() ||
+    'application/octet-stream'
+  )
+}
+
+function isText(type: string): boolean {
+  return /^text\/|json|xml|javascript|yaml|csv|x-www-form-urlencoded/.test(type)
+}
+
+function refuse(
+  answer: Answer,
+  { wireBytes }: { wireBytes: number },
+  code: UpstreamErrorCode,
+  message: string,
+): UpstreamError {
+  const error = withExchange(new UpstreamError(code, message), answer.exchange)
+  error.wireBytes = wireBytes
+  return error
+}

@@ -1,0 +1,325 @@
+import { createParser, type EventSourceParser } from 'eventsource-parser'
+import { BACKOFF_BASE_MS, backoffMs } from '../../core/judging/backoff.ts'
+import { directFetch } from '../../net/direct.ts'
+import type { Exchange } from '../recording/entry.ts'
+import { EventReader } from './event-reader.ts'
+import { type FollowDeps, fail, recover } from './follow.ts'
+import type { Run, RunLog } from './run.ts'
+import { allowedSilence } from './silence.ts'
+import {
+  type Answer,
+  type Asked,
+  ask,
+  expectOk,
+  type Fetch,
+  isEventStream,
+  isGzip,
+  letGo,
+  UpstreamError,
+  withExchange,
+} from './upstream.ts'
+import { waitUntil } from './wait.ts'
+
+/** Wait before a connection that ended is opened anew, unless the upstream says otherwise; as browsers do. Milliseconds. */
+const RETRY_MS = 3_000
+/** Longest such wait that an upstream may ask for, in milliseconds. */
+const MAX_RETRY_MS = 3_600_000
+/** Longest id of an event, which is sent back as a header: an event with a longer one counts as having none. */
+const MAX_ID_CHARS = 2_000
+/** Faults in what was sent that are further apart than this, in milliseconds, are taken for one each, not for a row. */
+const FAULTS_APART_MS = 600_000
+/** Of an event's name, as many characters are kept. */
+const MAX_NAME_CHARS = 200
+
+/**
+ * Holds an event stream open until the signal aborts: connects with the last event id, reads, and connects again, with
+ * a backoff where it failed. A connection that says nothing at all for too long is given up.
+ * @see https://html.spec.whatwg.org/multipage/server-sent-events.html#sse-processing-model
+ */
+export async function followSse(run: Run, log: RunLog, signal: AbortSignal, deps: FollowDeps): Promise<void> {
+  const holding = new Holding(run, log, signal, deps)
+  // What is left of the wait that the last run owed the upstream.
+  let waitMs = Math.max(0, (run.evidence.nextRetryAt ?? 0) - deps.now())
+  while (await waitUntil(deps.now() + waitMs, signal, deps.now)) waitMs = await holding.connection()
+}
+
+class Holding {
+  readonly #run: Run
+  readonly #log: RunLog
+  readonly #signal: AbortSignal
+  readonly #deps: FollowDeps
+  readonly #reader: EventReader
+  readonly #parser: EventSourceParser
+  readonly #asked: Asked
+  #lastEventId: string
+  #retryMs = RETRY_MS
+  #exchange: Exchange | undefined
+  #eventsOfConnection = 0
+  /** The connection was given up because it was silent, for the first time in a row: no failure yet. */
+  #wasSilent = false
+  /**
+   * Faults in what was sent, in a row, and when the last one was. Each ends a connection that had begun well, which is no
+   * failure in a row: without a count of its own, an upstream would be asked for the same again and again.
+   */
+  #faults = { count: 0, at: 0 }
+  /** The event being read is larger than it may be. */
+  #isTooLarge = false
+
+  constructor(run: Run, log: RunLog, signal: AbortSignal, deps: FollowDeps) {
+    this.#run = run
+    this.#log = log
+    this.#signal = signal
+    this.#deps = deps
+    this.#reader = new EventReader(run, log, deps, signal)
+    this.#asked = deps.request(run.stream)
+    this.#lastEventId = run.checkpoint.lastEventId ?? ''
+    this.#parser = createParser({
+      maxBufferSize: deps.limits.maxBodyBytes,
+      onId: (id) => {
+        if (id.length <= MAX_ID_CHARS) this.#lastEventId = id
+      },
+      onEvent: ({ id = '', event = 'message', data }) => {
+        const hasId = id !== '' && id.length <= MAX_ID_CHARS
+        this.#reader.event(event.slice(0, MAX_NAME_CHARS), data, this.#lastEventId, hasId)
+        if (++this.#eventsOfConnection === 1) recover(run, log, deps.now())
+      },
+      onRetry: (ms) => {
+        this.#retryMs = Math.min(ms, MAX_RETRY_MS)
+      },
+      onError: ({ type }) => {
+        if (type === 'max-buffer-size-exceeded') this.#isTooLarge = true
+      },
+    })
+  }
+
+  /** Opens a connection, and reads it to its end. @returns how long to wait before the next one, in milliseconds */
+  async connection(): Promise<number> {
+    try {
+      await this.#read(await this.#open())
+      return this.#lost()
+    } catch (error) {
+      if (this.#signal.aborted) return 0
+      if (!(error instanceof UpstreamError)) throw error
+      return this.#fail(error)
+    }
+  }
+
+  /** A connection ended, as they do. */
+  #lost(): number {
+    const { evidence } = this.#run
+    this.#faults.count = 0
+    if (this.#eventsOfConnection === 0 && !this.#reader.livedOn && !this.#wasSilent) {
+      throw this.#about(new UpstreamError('ended_early', 'The upstream closed the stream before any event.'))
+    }
+    evidence.phase = 'connecting'
+    evidence.phaseSince = this.#deps.now()
+    this.#log.turned()
+    return this.#retryMs + this.#deps.random() * BACKOFF_BASE_MS
+  }
+
+  #about(error: UpstreamError): UpstreamError {
+    return this.#exchange ? withExchange(error, this.#exchange) : error
+  }
+
+  async #open(): Promise<Response> {
+    const [run, deps] = [this.#run, this.#deps]
+    const answer = await this.#ask()
+    const at = deps.now()
+    const { headBytes } = answer
+    this.#exchange = answer.exchange
+    this.#eventsOfConnection = 0
+    const resumed = 'Last-Event-ID' in answer.exchange.request.headers
+    // A run that ended before it could say what it saw leaves the log, but not when it last heard something.
+    const heardAt = run.evidence.lastByteAt ?? run.stream.createdAt.getTime()
+    // A run that ended between its connection and the first event has told of no gap: the next one does.
+    const gapFrom = !resumed && run.checkpoint.seq > 0 ? (run.evidence.missedSince ?? heardAt) : undefined
+    run.evidence.missedSince = gapFrom
+    Object.assign(run.evidence, { phase: 'open', phaseSince: at, lastByteAt: at })
+    this.#log.append({
+      at,
+      kind: 'exchange',
+      wireBytes: 0,
+      bodyBytes: 0,
+      headBytes,
+      exchange: answer.exchange,
+    })
+    this.#log.turned()
+    this.#reader.connected(gapFrom)
+    return answer.response
+  }
+
+  /** Connects, in the host's turn. */
+  async #ask(): Promise<Answer> {
+    const { hosts, limits, now } = this.#deps
+    // Weir's own proxy is no place that somebody named; one that it redirects to would be.
+    const fetch = this.#run.stream.via === null ? this.#deps.fetch : ownFetch
+    const leave = await hosts.enter(this.#asked.url, this.#signal)
+    try {
+      const answer = await ask(this.#asked, this.#headers(), limits, this.#signal, fetch)
+      await expectOk(answer, now())
+      await expectEventStream(answer)
+      return answer
+    } finally {
+      leave()
+    }
+  }
+
+  #headers(): Record<string, string> {
+    const headers: Record<string, string> = {
+      Accept: 'text/event-stream',
+      // Uncompressed: what compresses a stream tends to hold back events until a block is full.
+      'Accept-Encoding': 'identity',
+      'Cache-Control': 'no-store',
+    }
+    // Header values are bytes: the id's UTF-8 goes on the wire, as the HTML standard has it.
+    if (this.#lastEventId)
+      headers['Last-Event-ID'] = Buffer.from(this.#lastEventId, 'utf8').toString('latin1')
+    return headers
+  }
+
+  /**
+   * Reads a connection's events until it ends.
+   * @throws UpstreamError for what it should not have sent, and when it falls silent again
+   */
+  async #read(response: Response): Promise<void> {
+    const body = response.body as Bytes
+    // Some servers compress whether they are asked to or not.
+    const packed = isGzip(response.headers) ? new Counting(body) : undefined
+    const reader = (packed?.body.pipeThrough(new DecompressionStream('gzip')) ?? body).getReader()
+    const stop = () => void reader.cancel().catch(() => {})
+    const silence = this.#watch(stop)
+    this.#signal.addEventListener('abort', stop)
+    this.#parser.reset()
+    const decoder = new TextDecoder()
+    try {
+      for (;;) {
+        // A connection that breaks has ended like any other: what counts is what came on it.
+        const chunk = await reader.read().catch(() => undefined)
+        if (chunk === undefined || chunk.done) break
+        this.#reader.chunk(packed?.take() ?? chunk.value.byteLength)
+        this.#parser.feed(decoder.decode(chunk.value, { stream: true }))
+        await this.#endOfChunk()
+      }
+    } finally {
+      silence.stop()
+      this.#signal.removeEventListener('abort', stop)
+      stop()
+    }
+    this.#wasSilent = silence.silences === 1
+    if (silence.silences > 1) {
+      const seconds = Math.round((this.#run.evidence.silenceMs ?? 0) / 1000)
+      throw this.#about(new UpstreamError('stalled', `No byte for ${seconds} s.`))
+    }
+  }
+
+  /** What came before a fault is logged before it. */
+  async #endOfChunk(): Promise<void> {
+    const logged = this.#reader.endOfChunk()
+    const error = logged instanceof Promise ? await logged : logged
+    if (error !== undefined) {
+      this.#countFault()
+      // Only a document from the start can mend a patch that doesn't fit: forgets where the stream was, and asks anew.
+      this.#run.followed = undefined
+      this.#run.checkpoint = { ...this.#run.checkpoint, lastEventId: undefined }
+      this.#lastEventId = ''
+      throw this.#about(error)
+    }
+    if (!this.#isTooLarge) return
+    this.#isTooLarge = false
+    this.#countFault()
+    const { maxBodyBytes } = this.#deps.limits
+    throw this.#about(new UpstreamError('too_large', `An event is larger than ${maxBodyBytes} bytes.`))
+  }
+
+  #countFault(): void {
+    const at = this.#deps.now()
+    const isFirst = at - this.#faults.at > FAULTS_APART_MS
+    this.#faults = { count: isFirst ? 1 : this.#faults.count + 1, at }
+  }
+
+  /** Ends a connection that says nothing for too long. */
+  #watch(end: () => void): Silence {
+    const { evidence, stream } = this.#run
+    const { limits, now } = this.#deps
+    const allowed = () => {
+      evidence.silenceMs = allowedSilence(evidence, stream.silenceMs, limits.silenceMs, now())
+      return evidence.silenceMs
+    }
+    const check = () => {
+      const leftMs = allowed() - (now() - (evidence.lastByteAt ?? 0))
+      if (leftMs > 0) {
+        timer = setTimeout(check, leftMs)
+        return
+      }
+      evidence.silences = (evidence.silences ?? 0) + 1
+      silence.silences = evidence.silences
+      end()
+    }
+    let timer = setTimeout(check, allowed())
+    const silence: Silence = { silences: 0, stop: () => clearTimeout(timer) }
+    return silence
+  }
+
+  /** Logs the failure and says how long to wait for the next attempt, in milliseconds. */
+  #fail(error: UpstreamError): number {
+    const at = this.#deps.now()
+    const waitMs = Math.max(
+      backoffMs(Math.max(this.#run.evidence.failures + 1, this.#faults.count), this.#deps.random),
+      error.retryAfterMs ?? 0,
+    )
+    if (error.retryAfterMs !== undefined) this.#deps.hosts.pause(this.#asked.url, error.retryAfterMs)
+    fail(this.#run, this.#log, error, at + waitMs, at)
+    return waitMs
+  }
+}
+
+interface Silence {
+  /** How many in a row have ended a connection, this one's included; 0 while it speaks. */
+  silences: number
+  stop(): void
+}
+
+const ownFetch: Fetch = (url, init) => directFetch(url, { ...init, redirect: 'error' })
+
+type Bytes = ReadableStream<Uint8Array<ArrayBuffer>>
+
+/** A stream whose chunks are counted on their way. */
+class Counting {
+  readonly body: Bytes
+  #bytes = 0
+
+  constructor(body: Bytes) {
+    this.body = body.pipeThrough(
+      new TransformStream<Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>>({
+        transform: (chunk, controller) => {
+          this.#bytes += chunk.byteLength
+          controller.enqueue(chunk)
+        },
+      }),
+    )
+  }
+
+  /** Bytes that went through since it was last asked. */
+  take(): number {
+    const bytes = this.#bytes
+    this.#bytes = 0
+    return bytes
+  }
+}
+
+async function expectEventStream({ response, exchange }: Answer): Promise<void> {
+  const type = response.headers.get('content-type') ?? ''
+  const encoding = response.headers.get('content-encoding')?.trim().toLowerCase() ?? ''
+  const isReadable = encoding === '' || encoding === 'identity' || isGzip(response.headers)
+  if (isEventStream(response) && isReadable) return
+  await letGo(response)
+  if (!isReadable) {
+    const message = `The stream's encoding, ${encoding.slice(0, 40)}, wasn't asked for.`
+    throw withExchange(new UpstreamError('bad_encoding', message), exchange)
+  }
+  const said = type === '' ? 'no content type' : type.slice(0, 100)
+  throw withExchange(
+    new UpstreamError('bad_content_type', `The upstream answered with ${said}, not text/event-stream.`),
+    exchange,
+  )
+}

@@ -1,0 +1,201 @@
+import { eq, inArray, sql } from 'drizzle-orm'
+import { checkpoints, streams } from '../../../drizzle/schema.ts'
+import { batched } from '../../core/batch.ts'
+import type { Evidence } from '../../core/judging/verdict.ts'
+import { againAfterDeadlock } from '../../storage/sql-state.ts'
+import type { Database } from '../../storage/storage.ts'
+import { readChainTexts, versionsIn } from '../documents/versions.ts'
+import { LARGE_CHARS, type LargeDocuments } from '../large/documents.ts'
+import { emptyTally, type Tally } from '../measures/tally.ts'
+import { owedTallies } from '../recording/store-sums.ts'
+import { rebuild } from './follow-document.ts'
+import type { Run } from './run.ts'
+
+/** Runs begun or ended in one statement. */
+const BATCH = 500
+
+export interface Beginning {
+  streamId: string
+  /** Which attempt of its job this is, from 1. */
+  attempt: number
+  /** Takes the stream from whoever holds it; else only when nobody else does. */
+  takeOver: boolean
+}
+
+export interface Ending {
+  run: Run
+  reason: string
+}
+
+/** Begins and ends runs: who may write to a stream is decided here, by its epoch. */
+export interface RunStore {
+  /**
+   * Begins a run: takes the next epoch, which fences off every earlier run, and reads where that one stopped.
+   * @returns undefined when the stream is gone, shouldn't run, or is another worker's.
+   */
+  begin(beginning: Beginning): Promise<Run | undefined>
+  /** Ends a run: says when and why, and that nobody holds the stream, unless another run does already. */
+  end(ending: Ending): Promise<void>
+}
+
+/**
+ * @param announce tells other processes that runs begin here, so that they let go of theirs at once
+ * @param large rebuilds the documents that are large
+ */
+export function runStore(
+  db: Database,
+  worker: string,
+  announce: (runs: [streamId: string, epoch: number][]) => void,
+  large: Pick<LargeDocuments, 'rebuild'>,
+): RunStore {
+  const beginOne = batched(async (items: readonly Beginning[]) => {
+    const begun = await beginAll(db, worker, items)
+    const runs = begun.flatMap((one): [string, number][] =>
+      one ? [[one.stream.id, one.checkpoint.epoch]] : [],
+    )
+    if (runs.length > 0) announce(runs)
+    return begun
+  }, BATCH)
+  return {
+    async begin(beginning) {
+      const begun = await beginOne(beginning)
+      return begun && openRun(db, worker, begun, large)
+    },
+    end: batched((items: readonly Ending[]) => endAll(db, items), BATCH),
+  }
+}
+
+interface Begun {
+  stream: Run['stream']
+  checkpoint: typeof checkpoints.$inferSelect
+  evidence: Evidence
+  since: Date
+  unsummed: Tally
+}
+
+async function beginAll(
+  db: Database,
+  worker: string,
+  items: readonly Beginning[],
+): Promise<(Begun | undefined)[]> {
+  const since = new Date()
+  const rows = JSON.stringify(
+    items.map(({ streamId, attempt, takeOver }) => ({ id: streamId, attempt, take_over: takeOver })),
+  )
+  const begun = (await againAfterDeadlock(() =>
+    db.execute(sql`
+    WITH wanted AS (
+      SELECT * FROM json_to_recordset(${rows}::json) AS row(id uuid, attempt int, take_over boolean)
+    ), next AS (
+      UPDATE weir.checkpoints AS checkpoint SET epoch = checkpoint.epoch + 1
+      FROM wanted
+      JOIN weir.streams AS stream ON stream.id = wanted.id AND stream.desired = 'running'
+      JOIN weir.states AS state ON state.stream_id = wanted.id
+      WHERE checkpoint.stream_id = wanted.id
+        AND (wanted.take_over OR state.worker IS NULL OR state.worker = ${worker})
+      RETURNING checkpoint.stream_id, checkpoint.epoch, wanted.attempt
+    ), logged AS (
+      INSERT INTO weir.runs (stream_id, epoch, worker, started_at)
+      SELECT stream_id, epoch, ${worker}, ${since.toISOString()}::timestamptz FROM next
+    )
+    UPDATE weir.states AS state
+    SET epoch = next.epoch, worker = ${worker}, attempt = next.attempt, run_since = ${since.toISOString()}::timestamptz
+    FROM next WHERE state.stream_id = next.stream_id
+    RETURNING state.stream_id, next.epoch, state.evidence`),
+  )) as {
+    rows: { stream_id: string; epoch: number; evidence: Evidence }[]
+  }
+  const ids = begun.rows.map((row) => row.stream_id)
+  if (ids.length === 0) return items.map(() => undefined)
+  const defined = await db
+    .select({ stream: streams, checkpoint: checkpoints })
+    .from(streams)
+    .innerJoin(checkpoints, eq(checkpoints.streamId, streams.id))
+    .where(inArray(streams.id, ids))
+  const byId = new Map(defined.map((row) => [row.stream.id, row]))
+  const states = new Map(begun.rows.map((row) => [row.stream_id, row]))
+  // Nobody writes under an earlier epoch any more: what those runs stored is all there is.
+  const unsummed = await owedTallies(
+    db,
+    defined.map((row) => row.checkpoint),
+  )
+  return items.map(({ streamId }) => {
+    const [row, state] = [byId.get(streamId), states.get(streamId)]
+    // Begun again elsewhere since: that one goes on, and this one's first write would only tell it so.
+    if (row === undefined || state === undefined || row.checkpoint.epoch !== state.epoch) return undefined
+    const tally = unsummed.get(streamId) ?? emptyTally(row.checkpoint.summedSeq)
+    return { ...row, evidence: state.evidence, since, unsummed: tally }
+  })
+}
+
+async function openRun(
+  db: Database,
+  worker: string,
+  begun: Begun,
+  large: Pick<LargeDocuments, 'rebuild'>,
+): Promise<Run> {
+  const { stream, checkpoint, evidence, since, unsummed } = begun
+  const followed = await loadDocument(db, stream.id, checkpoint.snapshotSeq, large)
+  // Without its document, the next poll must bring it whole, even if nothing has changed.
+  const isLost = checkpoint.snapshotSeq !== null && followed === undefined
+  return {
+    stream,
+    epoch: checkpoint.epoch,
+    worker,
+    since: since.getTime(),
+    checkpoint: {
+      seq: checkpoint.seq,
+      snapshotSeq: checkpoint.snapshotSeq ?? undefined,
+      bodyHash: (!isLost && checkpoint.bodyHash) || undefined,
+      plainBytes: checkpoint.plainBytes ?? undefined,
+      gzipBytes: checkpoint.gzipBytes ?? undefined,
+      lastEventId: checkpoint.lastEventId ?? undefined,
+      etag: (!isLost && checkpoint.etag) || undefined,
+      lastModified: (!isLost && checkpoint.lastModified) || undefined,
+    },
+    followed,
+    evidence: { ...evidence, writtenAt: undefined, phase: 'connecting', phaseSince: since.getTime() },
+    judged: undefined,
+    dropped: undefined,
+    unsummed,
+    paths: new Set(),
+    fenced: new AbortController(),
+  }
+}
+
+async function endAll(db: Database, items: readonly Ending[]): Promise<undefined[]> {
+  const rows = JSON.stringify(
+    items.map(({ run, reason }) => ({ stream_id: run.stream.id, epoch: run.epoch, reason })),
+  )
+  await againAfterDeadlock(() =>
+    db.execute(sql`
+    WITH ended AS (
+      SELECT * FROM json_to_recordset(${rows}::json) AS row(stream_id uuid, epoch int, reason text)
+    ), logged AS (
+      UPDATE weir.runs AS run SET ended_at = now(), end_reason = ended.reason
+      FROM ended WHERE run.stream_id = ended.stream_id AND run.epoch = ended.epoch
+    )
+    UPDATE weir.states AS state SET worker = NULL
+    FROM ended WHERE state.stream_id = ended.stream_id AND state.epoch = ended.epoch`),
+  )
+  return items.map(() => undefined)
+}
+
+/** The document as of the last entry, rebuilt from its snapshot; where that fails, the run begins with a new one. */
+async function loadDocument(
+  db: Database,
+  streamId: string,
+  snapshotSeq: number | null,
+  large: Pick<LargeDocuments, 'rebuild'>,
+): Promise<Run['followed']> {
+  if (snapshotSeq === null) return undefined
+  const [snapshot, ...patches] = await readChainTexts(versionsIn(db), streamId, snapshotSeq)
+  if (snapshot === undefined) return undefined
+  const chars = patches.reduce((sum, { length }) => sum + length, snapshot.length)
+  if (chars > LARGE_CHARS) return large.rebuild(snapshot, patches)
+  try {
+    return rebuild(snapshot, patches)
+  } catch {
+    return undefined
+  }
+}

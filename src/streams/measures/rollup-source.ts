@@ -1,0 +1,149 @@
+import { type SQL, sql } from 'drizzle-orm'
+import { STEPS_MS, type Step } from '../../core/measures.ts'
+import type { Database } from '../../storage/storage.ts'
+import { isSharedAs } from '../registry/visibility.ts'
+import { SUMS } from './tally.ts'
+
+const MINUTE_MS = 60_000
+const HOUR_MS = STEPS_MS.hour
+const DAY_MS = STEPS_MS.day
+
+/** From one instant to another, in milliseconds, the last one excluded. */
+export type Range = readonly [from: number, to: number]
+
+/** Which sums answer for a window: no instant is in two of them. */
+export interface Parts {
+  minutes: Range[]
+  hours: Range[]
+  days: Range[]
+}
+
+/** How far sums go, in milliseconds. */
+export interface Horizons {
+  /** Whole hours and days are summed up before it. */
+  rolled: number
+  /** Minutes are gone before it. */
+  minutes: number
+}
+
+/** By step, the rows of a range; `of` narrows them. */
+type Steps = Record<Step, (range: Range, of: SQL) => SQL>
+
+const STREAM_COLUMNS = sql.raw(['stream_id', 'first_seq', 'last_seq', ...SUMS].join(', '))
+const FLEET_COLUMNS = sql.raw(['is_polled', ...SUMS].join(', '))
+
+/** The sums of streams, by step. */
+const OF_STREAMS = steps(
+  (step, range, of) => sql`SELECT at, connected_ms, ${STREAM_COLUMNS} FROM weir.long_rollups
+    WHERE step = ${step} AND ${within('at', range)}${of}`,
+  (range, of) => sql`SELECT minute AS at, NULL::bigint AS connected_ms, ${STREAM_COLUMNS} FROM weir.rollups
+    WHERE ${within('minute', range)}${of}`,
+)
+/** Those of all streams together. */
+const OF_FLEET = steps(
+  (step, range) => sql`SELECT at, connected_ms, ${FLEET_COLUMNS} FROM weir.fleet_rollups
+    WHERE step = ${step} AND ${within('at', range)}`,
+)
+
+/**
+ * How long the polls of a row kept a subscriber connected, for `rollup` joined with its stream. Of a minute: an interval
+ * each, no longer than the minute or one interval, as the interval may have been shorter then; all of it where polls
+ * failed, as failures put the next ones off. Longer rows have added that up.
+ */
+export const CONNECTED_MS = sql.raw(`coalesce(rollup.connected_ms,
+  CASE WHEN rollup.errors > 0 THEN greatest(streams.interval_ms, ${MINUTE_MS})
+  ELSE least(rollup.polls * streams.interval_ms, greatest(streams.interval_ms, ${MINUTE_MS})) END)`)
+
+/**
+ * The sums of a window as `rollup`, joined with `streams`: days and hours where they tell the same as the minutes would,
+ * minutes at the edges and where no hour is summed up yet.
+ * @param step the shortest time that must be told apart; left out for one sum of all
+ * @param tag of the streams: their rows are read by the index of streams, not all that are of the time
+ */
+export async function rollupsWithin(
+  db: Database,
+  from: Date,
+  to: Date,
+  step?: Step,
+  tag?: string,
+): Promise<SQL> {
+  const parts = partsOf(from.getTime(), to.getTime(), await readHorizons(db), step)
+  const rows = rowsOf(OF_STREAMS, parts, tag === undefined ? sql`` : sql` AND ${isTagged(tag)}`)
+  return sql`(${rows}) AS rollup JOIN weir.streams ON streams.id = rollup.stream_id`
+}
+
+/** The same of all streams together, with `connected_ms`, and with `is_polled` in place of `streams`. */
+export async function fleetWithin(db: Database, from: Date, to: Date, step?: Step): Promise<SQL> {
+  const rows = rowsOf(OF_FLEET, partsOf(from.getTime(), to.getTime(), await readHorizons(db), step))
+  return sql`(${rows}) AS rollup`
+}
+
+/** Where minutes are gone, the hours that the window begins and ends in count whole. */
+export function partsOf(from: number, to: number, { rolled, minutes: gone }: Horizons, step?: Step): Parts {
+  const start = floor(from, MINUTE_MS)
+  const hoursFrom = start < gone ? floor(start, HOUR_MS) : ceil(start, HOUR_MS)
+  const isLate = to > gone
+  const last = step === 'minute' ? Math.min(to, gone) : to
+  const hoursTo = Math.min(isLate ? floor(last, HOUR_MS) : ceil(last, HOUR_MS), rolled)
+  if (hoursFrom >= hoursTo) return { minutes: [[start, Math.max(to, start)]], hours: [], days: [] }
+  const daysFrom = ceil(hoursFrom, DAY_MS)
+  const daysTo = floor(hoursTo, DAY_MS)
+  const hasDays = (step === undefined || step === 'day') && daysFrom < daysTo
+  return {
+    minutes: notEmpty([
+      [start, hoursFrom],
+      [hoursTo, to],
+    ]),
+    hours: notEmpty(
+      hasDays
+        ? [
+            [hoursFrom, daysFrom],
+            [daysTo, hoursTo],
+          ]
+        : [[hoursFrom, hoursTo]],
+    ),
+    days: hasDays ? [[daysFrom, daysTo]] : [],
+  }
+}
+
+function steps(rows: (step: SQL, range: Range, of: SQL) => SQL, ofMinutes?: Steps['minute']): Steps {
+  const named = (step: Step) => (range: Range, of: SQL) => rows(sql.raw(`'${step}'`), range, of)
+  return { minute: ofMinutes ?? named('minute'), hour: named('hour'), day: named('day') }
+}
+
+function rowsOf(steps: Steps, { minutes, hours, days }: Parts, of: SQL = sql``): SQL {
+  const rows = (step: Step, ranges: readonly Range[]) => ranges.map((range) => steps[step](range, of))
+  return sql.join(
+    [...rows('minute', minutes), ...rows('hour', hours), ...rows('day', days)],
+    sql` UNION ALL `,
+  )
+}
+
+function isTagged(tag: string): SQL {
+  return sql`stream_id = ANY (ARRAY(SELECT id FROM weir.streams WHERE tags @> ARRAY[${tag}]::text[] AND ${isSharedAs('streams')}))`
+}
+
+async function readHorizons(db: Database): Promise<Horizons> {
+  const { rows } = (await db.execute(
+    sql`SELECT name, at FROM weir.marks WHERE name IN ('rolled', 'minutes')`,
+  )) as { rows: { name: string; at: string }[] }
+  const at = new Map(rows.map((row) => [row.name, new Date(row.at).getTime()]))
+  return { rolled: at.get('rolled') ?? 0, minutes: at.get('minutes') ?? 0 }
+}
+
+function within(column: string, [from, to]: Range): SQL {
+  const name = sql.raw(column)
+  return sql`${name} >= ${new Date(from).toISOString()}::timestamptz AND ${name} < ${new Date(to).toISOString()}::timestamptz`
+}
+
+function notEmpty(ranges: readonly Range[]): Range[] {
+  return ranges.filter(([from, to]) => from < to)
+}
+
+function floor(ms: number, unitMs: number): number {
+  return Math.floor(ms / unitMs) * unitMs
+}
+
+function ceil(ms: number, unitMs: number): number {
+  return Math.ceil(ms / unitMs) * unitMs
+}

@@ -1,0 +1,117 @@
+import { inArray } from 'drizzle-orm'
+import { checkpoints } from '../../../drizzle/schema.ts'
+import type { Database } from '../../storage/storage.ts'
+import type { Run } from '../ingest/run.ts'
+import type { Entry } from '../recording/entry.ts'
+import { owedTallies, storeSums } from '../recording/store-sums.ts'
+import { emptyTally, tallied } from './tally.ts'
+
+/**
+ * Sums written in a second, most of the time. A stream's entries of a minute share one row, which costs about as much to
+ * update as an entry to insert: many streams take turns, and their sums lag by two seconds for each thousand of them.
+ */
+const MAX_SUMS_PER_SECOND = 500
+/** Turns of a fleet that was quiet until now, which has them at once. */
+const MAX_ALLOWANCE = 1_000
+
+/** The sums that the runs of this process owe the rollups. */
+export class Sums {
+  /** Runs that owe any, the longest waiting first. */
+  readonly #owing = new Set<Run>()
+  /** Runs that end, or are waited for: their turn is now. */
+  readonly #urgent = new Set<Run>()
+  readonly #now: () => number
+  #allowance = MAX_ALLOWANCE
+  #allowedAt: number
+
+  constructor(now: () => number = Date.now) {
+    this.#now = now
+    this.#allowedAt = now()
+  }
+
+  /** Whether some wait for their turn. */
+  get isOwing(): boolean {
+    return this.#owing.size > 0
+  }
+
+  get isUrgent(): boolean {
+    return this.#urgent.size > 0
+  }
+
+  /** Whether a run does; one that was replaced doesn't, as its successor reads its entries back. */
+  owes(run: Run): boolean {
+    return run.unsummed.minutes.size > 0 && !run.fenced.signal.aborted
+  }
+
+  /** Gives a run that ends its turn next. */
+  hurry(run: Run): void {
+    if (this.owes(run)) this.#urgent.add(run)
+  }
+
+  /** Forgets a run that has ended: what it still owes is read back by the next one. */
+  forget(run: Run): void {
+    this.#owing.delete(run)
+    this.#urgent.delete(run)
+  }
+
+  /** These entries of a run are in its log now. */
+  stored(run: Run, entries: readonly Entry[]): void {
+    run.unsummed = tallied(run.unsummed, entries)
+    this.#owing.add(run)
+  }
+
+  /** Writes the sums whose turn it is. @returns the runs they are of */
+  async write(db: Database): Promise<readonly Run[]> {
+    const due = this.#due()
+    if (due.length === 0) return due
+    const owed = due.map((run) => ({ streamId: run.stream.id, epoch: run.epoch, tally: run.unsummed }))
+    const written = await storeSums(db, owed)
+    this.#allowance -= due.length
+    const astray: Run[] = []
+    for (const run of due) {
+      if (!written.has(run.stream.id)) astray.push(run)
+      run.unsummed = emptyTally(run.unsummed.upTo)
+      this.forget(run)
+    }
+    if (astray.length > 0) await this.#readBack(db, astray)
+    return due
+  }
+
+  /** Whose turn it is: who is in a hurry, then who waits longest, as many as may now. */
+  #due(): Run[] {
+    const now = this.#now()
+    const refill = ((now - this.#allowedAt) / 1000) * MAX_SUMS_PER_SECOND
+    this.#allowance = Math.min(MAX_ALLOWANCE, Math.max(0, this.#allowance + refill))
+    this.#allowedAt = now
+    const due = new Set(take(this.#urgent, MAX_ALLOWANCE))
+    for (const run of this.#owing) {
+      if (due.size >= this.#allowance) break
+      due.add(run)
+    }
+    return [...due]
+  }
+
+  /** The answer to a write may have been lost, so that it is in the rollups already. */
+  async #readBack(db: Database, runs: readonly Run[]): Promise<void> {
+    const ids = runs.map((run) => run.stream.id)
+    const rows = await db.select().from(checkpoints).where(inArray(checkpoints.streamId, ids))
+    const held = rows.filter((row) => runs.some((run) => isOf(run, row)))
+    const tallies = await owedTallies(db, held)
+    for (const run of runs.filter((one) => held.some((row) => isOf(one, row)))) {
+      run.unsummed = tallies.get(run.stream.id) ?? run.unsummed
+      if (run.unsummed.minutes.size > 0) this.#owing.add(run)
+    }
+  }
+}
+
+function isOf(run: Run, { streamId, epoch }: { streamId: string; epoch: number }): boolean {
+  return run.stream.id === streamId && run.epoch === epoch
+}
+
+function* take<T>(items: Iterable<T>, most: number): Generator<T> {
+  let left = most
+  for (const item of items) {
+    if (left-- === 0) return
+    yield item
+  }
+}

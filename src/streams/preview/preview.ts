@@ -1,0 +1,232 @@
+import { type ArrayFound, findArrays, suggestArrayKeys } from '../../core/documents/array-keys.ts'
+import { indentJson } from '../../core/documents/indent.ts'
+import { parseJson } from '../../core/documents/json.ts'
+import { Problem } from '../../errors.ts'
+import { directFetch } from '../../net/direct.ts'
+import type { Stream } from '../ingest/run.ts'
+import { type Answer, type Asked, ask, type Fetch, type Limits, UpstreamError } from '../ingest/upstream.ts'
+import { defaultName } from '../registry/new-stream.ts'
+import { EITHER_KIND, kindOf, PROBE_TIMEOUT_MS } from '../registry/probe.ts'
+import { type LookProblem, type LookWarning, problemOf, statusProblem, warningsOf } from './advice.ts'
+import { encodingOf, type LookBounds, type LookedEvent, type LookRead, readLook } from './read.ts'
+
+/** What an API answered to one request, and how it could be followed. */
+export interface Looked {
+  /** As it would be registered. */
+  url: string
+  /** Why it can't be followed as it is; null where it can. */
+  problem: LookProblem | null
+  /** Null where nothing came. */
+  answer: LookedAnswer | null
+  /** What to register it with; null where that doesn't show. */
+  suggestion: Suggestion | null
+  warnings: LookWarning[]
+}
+
+export interface LookedAnswer {
+  kind: Stream['kind']
+  shape: 'events' | 'json' | 'text' | 'html' | 'binary' | 'empty'
+  status: number
+  contentType: string | null
+  redirects: { status: number; to: string }[]
+  /** Of the body, as far as it was read. */
+  wireBytes: number
+  bodyBytes: number
+  /** Whether the body was read to its end. */
+  isWhole: boolean
+  encoding: string | null
+  etag: string | null
+  lastModified: string | null
+  firstByteMs: number
+  tookMs: number
+  /** The first lines of the body, JSON indented; null for what is no text, and for events. */
+  sample: { text: string; isCut: boolean } | null
+  events: LookedEvent[]
+  /** Comments of an event stream: heartbeats, mostly. */
+  comments: number
+  arrays: ArrayFound[]
+}
+
+export interface Suggestion {
+  kind: Stream['kind']
+  name: string
+  intervalMs: number
+  /** Why that interval, in a sentence. */
+  because: string
+  arrayKeys: string[]
+}
+
+export interface LooksDeps {
+  limits: Limits
+  fetch?: Fetch
+  now?(): number
+}
+
+/** Looks under way at a time; further ones are refused. */
+const MAX_LOOKS = 8
+const BOUNDS: LookBounds = { bodyBytes: 4_194_304, bodyMs: 10_000, events: 5, eventsMs: 3_000 }
+const SAMPLE_LINES = 40
+const SAMPLE_CHARS = 8_192
+const EVENT_CHARS = 2_048
+const DEFAULT_INTERVAL_MS = 60_000
+/** Between these a `Cache-Control: max-age` is taken for an interval, in milliseconds. */
+const MIN_SUGGESTED_MS = 5_000
+const MAX_SUGGESTED_MS = 3_600_000
+
+/** Asks APIs once, to show what is there before anything is registered. Stores nothing. */
+export class Looks {
+  readonly #deps: LooksDeps
+  #underWay = 0
+
+  constructor(deps: LooksDeps) {
+    this.#deps = deps
+  }
+
+  /**
+   * Everything that the API does, or doesn't, is part of what is returned.
+   * @throws Problem `too_many` while too many others look; the signal's reason when it is aborted
+   */
+  async look(asked: Asked, signal: AbortSignal): Promise<Looked> {
+    if (this.#underWay >= MAX_LOOKS) {
+      throw new Problem('too_many', `${MAX_LOOKS} APIs are being looked at already; try again in a moment.`)
+    }
+    this.#underWay++
+    try {
+      return await this.#look(asked, signal)
+    } finally {
+      this.#underWay--
+    }
+  }
+
+  async #look(asked: Asked, signal: AbortSignal): Promise<Looked> {
+    const { limits, fetch = directFetch, now = Date.now } = this.#deps
+    const noted = notedFetch(fetch)
+    const bounds = { ...BOUNDS, bodyBytes: Math.min(BOUNDS.bodyBytes, limits.maxBodyBytes) }
+    const requestTimeoutMs = Math.min(limits.requestTimeoutMs, PROBE_TIMEOUT_MS)
+    let came: Looked['answer'] = null
+    try {
+      const headers = { ...EITHER_KIND, 'Accept-Encoding': 'gzip' }
+      const answer = await ask(asked, headers, { requestTimeoutMs }, signal, noted.fetch)
+      came = headOf(answer, noted.redirects)
+      const read = await readLook(answer, bounds, signal)
+      came = { ...came, ...contentOf(answer, read), tookMs: now() - answer.startedAt }
+      const problem = statusProblem(answer.response, now()) ?? contentProblem(answer, came, read, limits)
+      const warnings = warningsOf({ asked, answer: came, headers: answer.response.headers, limits })
+      return { url: asked.url, problem, answer: came, suggestion: suggest(asked, came, answer), warnings }
+    } catch (error) {
+      if (!(error instanceof UpstreamError)) throw error
+      const problem = problemOf(error, noted.failure())
+      return { url: asked.url, problem, answer: came, suggestion: null, warnings: [] }
+    }
+  }
+}
+
+/** A fetch that remembers the way that a request took, and what it failed of. */
+function notedFetch(fetch: Fetch) {
+  const redirects: LookedAnswer['redirects'] = []
+  let failure: string | undefined
+  let last: { status: number } | undefined
+  const noted: Fetch = async (url, init) => {
+    if (last !== undefined) redirects.push({ status: last.status, to: url })
+    try {
+      const response = await fetch(url, init)
+      last = { status: response.status }
+      return response
+    } catch (error) {
+      failure = (error as { code?: string }).code
+      throw error
+    }
+  }
+  return { fetch: noted, redirects, failure: () => failure }
+}
+
+function headOf({ response, exchange, hide }: Answer, redirects: LookedAnswer['redirects']): LookedAnswer {
+  const header = (name: string) => hide(response.headers.get(name) ?? '').slice(0, 500) || null
+  return {
+    kind: kindOf(response),
+    shape: 'empty',
+    status: response.status,
+    contentType: header('content-type'),
+    redirects: redirects.map(({ status, to }) => ({ status, to: hide(to) })),
+    wireBytes: 0,
+    bodyBytes: 0,
+    isWhole: false,
+    encoding: encodingOf(response),
+    etag: header('etag'),
+    lastModified: header('last-modified'),
+    firstByteMs: exchange.response.firstByteMs,
+    tookMs: exchange.response.firstByteMs,
+    ...{ sample: null, events: [], comments: 0, arrays: [] },
+  }
+}
+
+function contentOf({ response, hide }: Answer, { body, wireBytes, end, ...read }: LookRead) {
+  const shared = { wireBytes, bodyBytes: body.byteLength, isWhole: end === 'whole', comments: read.comments }
+  const events = read.events.map((event) => ({ ...event, data: hide(event.data).slice(0, EVENT_CHARS) }))
+  if (kindOf(response) === 'sse') return { ...shared, shape: 'events' as const, events }
+  const text = new TextDecoder().decode(body)
+  const shape = shapeOf(response, text)
+  const isText = shape === 'json' || shape === 'text' || shape === 'html'
+  const arrays = shape === 'json' && end === 'whole' ? findArrays(parsed(text) ?? null) : []
+  return { ...shared, shape, events, arrays, sample: isText ? sampleOf(hide(text), shape === 'json') : null }
+}
+
+function shapeOf({ headers }: Response, text: string): LookedAnswer['shape'] {
+  const type = (headers.get('content-type') ?? '').split(';')[0]?.trim().toLowerCase() ?? ''
+  if (text.trim() === '') return 'empty'
+  if (type === 'text/html') return 'html'
+  if (type.includes('json') || /^\s*[[{]/.test(text)) return 'json'
+  // Bytes that no text has, or that aren't UTF-8.
+  return /[\0\uFFFD]/.test(text.slice(0, SAMPLE_CHARS)) ? 'binary' : 'text'
+}
+
+function sampleOf(text: string, isJson: boolean): LookedAnswer['sample'] {
+  const start = isJson ? indentJson(text, SAMPLE_CHARS) : { text: text.slice(0, SAMPLE_CHARS), cut: false }
+  const lines = start.text.trim().split(/\r\n|\r|\n/)
+  const isCut = start.cut || lines.length > SAMPLE_LINES || text.length > SAMPLE_CHARS
+  return { text: lines.slice(0, SAMPLE_LINES).join('\n'), isCut }
+}
+
+function parsed(text: string) {
+  try {
+    return parseJson(text)
+  } catch {
+    return undefined
+  }
+}
+
+/** Why each poll of this would be an error, though the status is good. */
+function contentProblem(answer: Answer, came: LookedAnswer, { body }: LookRead, limits: Limits) {
+  const length = Number(answer.response.headers.get('content-length') ?? 0)
+  if (length > limits.maxBodyBytes || (!came.isWhole && body.byteLength >= limits.maxBodyBytes)) {
+    const message = `The body is larger than ${limits.maxBodyBytes} bytes.`
+    return problemOf(new UpstreamError('too_large', message), undefined)
+  }
+  if (came.shape === 'html') {
+    const message = 'This is a web page, not what programs read.'
+    return problemOf(new UpstreamError('bad_content_type', message), undefined)
+  }
+  if (came.shape === 'json' && came.isWhole && parsed(new TextDecoder().decode(body)) === undefined) {
+    return problemOf(new UpstreamError('bad_json', "The body isn't complete JSON."), undefined)
+  }
+  return null
+}
+
+function suggest({ url }: Asked, came: LookedAnswer, { response }: Answer): Suggestion | null {
+  if (!response.ok || came.shape === 'html') return null
+  const maxAge = /\bmax-age=(\d{1,9})\b/i.exec(response.headers.get('cache-control') ?? '')?.[1]
+  const goodForMs = Number(maxAge ?? 0) * 1_000
+  const intervalMs =
+    goodForMs > 0 ? Math.min(Math.max(goodForMs, MIN_SUGGESTED_MS), MAX_SUGGESTED_MS) : DEFAULT_INTERVAL_MS
+  const because =
+    goodForMs > 0
+      ? `An answer is good for ${maxAge} s, says its Cache-Control.`
+      : 'A start: Weir suggests a better one once it has seen how often it changes.'
+  return {
+    kind: came.kind,
+    name: defaultName(url),
+    intervalMs,
+    because,
+    arrayKeys: suggestArrayKeys(came.arrays),
+  }
+}

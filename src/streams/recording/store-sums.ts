@@ -1,0 +1,154 @@
+import { sql } from 'drizzle-orm'
+import type { Database } from '../../storage/storage.ts'
+import { emptyTally, SUMS, type Summed, type Tally, tallied } from '../measures/tally.ts'
+import type { Entry } from './entry.ts'
+
+/** A tally, and who may write it. */
+export interface Owed {
+  streamId: string
+  epoch: number
+  tally: Tally
+}
+
+/** Where a stream's sums stand. */
+export interface SummedUpTo {
+  streamId: string
+  /** Number of its last entry. */
+  seq: number
+  summedSeq: number
+}
+
+/** Entries read back in one piece; what a worker that was killed still owed. */
+const MAX_READ = 20_000
+/** An entry may be stamped this much before one that was summed up earlier: clocks are set back. */
+const CLOCK_SLACK = sql.raw("interval '1 day'")
+
+const list = (of: (name: string) => string) => sql.raw(SUMS.map(of).join(', '))
+
+/**
+ * Adds tallies to the rollups, for the runs whose epoch is still their stream's. Each says what it goes on from, so that
+ * one that is written twice counts once.
+ * @returns the streams whose sums now reach to their tally's end; another one's reach somewhere else
+ */
+export async function storeSums(db: Database, owed: readonly Owed[]): Promise<Set<string>> {
+  const tallies = owed.map(({ streamId, epoch, tally }) => ({
+    stream_id: streamId,
+    epoch,
+    after: tally.after,
+    up_to: tally.upTo,
+    minute: new Date(Math.max(...tally.minutes.keys())).toISOString(),
+  }))
+  const minutes = owed.flatMap(({ streamId, epoch, tally }) =>
+    [...tally.minutes].map(([ms, sums]) => ({
+      ...sums,
+      stream_id: streamId,
+      epoch,
+      minute: new Date(ms).toISOString(),
+    })),
+  )
+  const { rows } = (await db.execute(sql`
+    WITH owed AS (
+      SELECT * FROM json_to_recordset(${JSON.stringify(tallies)}::json)
+        AS row(stream_id uuid, epoch int, after bigint, up_to bigint, minute timestamptz)
+    ), held AS (
+      SELECT current.stream_id, current.epoch, owed.up_to, owed.minute FROM weir.checkpoints AS current
+      JOIN owed USING (stream_id, epoch)
+      WHERE current.summed_seq = owed.after
+      ORDER BY current.stream_id FOR UPDATE OF current
+    ), summed AS (
+      UPDATE weir.checkpoints AS current SET summed_seq = held.up_to, summed_minute = held.minute
+      FROM held WHERE current.stream_id = held.stream_id
+    ), rolled AS (
+      INSERT INTO weir.rollups AS rollup (stream_id, minute, first_seq, last_seq, ${list((name) => name)}, latencies)
+      SELECT stream_id, row.minute, row.first_seq, row.last_seq, ${list((name) => `row.${name}`)}, decode(row.latencies, 'hex')
+      FROM json_to_recordset(${JSON.stringify(minutes)}::json) AS row(stream_id uuid, epoch int, minute timestamptz,
+        first_seq bigint, last_seq bigint, ${list((name) => `${name} bigint`)}, latencies text)
+      JOIN held USING (stream_id, epoch)
+      ON CONFLICT (stream_id, minute) DO UPDATE SET
+        first_seq = least(rollup.first_seq, excluded.first_seq), last_seq = greatest(rollup.last_seq, excluded.last_seq),
+        ${list((name) => `${name} = rollup.${name} + excluded.${name}`)}, latencies = rollup.latencies || excluded.latencies
+    )
+    SELECT stream_id FROM held`)) as { rows: { stream_id: string }[] }
+  return new Set(rows.map((row) => row.stream_id))
+}
+
+/**
+ * Reads back what streams have stored and not summed up, as a worker that is killed leaves it.
+ * @returns a tally for each of them
+ */
+export async function owedTallies(db: Database, streams: readonly SummedUpTo[]): Promise<Map<string, Tally>> {
+  const tallies = new Map(streams.map(({ streamId, summedSeq }) => [streamId, emptyTally(summedSeq)]))
+  let behind = streams.filter(({ seq, summedSeq }) => summedSeq < seq)
+  while (behind.length > 0) {
+    const rows = await readUnsummed(
+      db,
+      behind.map(({ streamId }) => ({ streamId, after: tallies.get(streamId)?.upTo ?? 0 })),
+    )
+    for (const [streamId, entries] of Map.groupBy(rows, (row) => row.streamId)) {
+      tallies.set(streamId, tallied(tallies.get(streamId) ?? emptyTally(0), entries))
+    }
+    if (rows.length < MAX_READ) break
+    behind = behind.filter(({ streamId, seq }) => (tallies.get(streamId)?.upTo ?? seq) < seq)
+  }
+  return tallies
+}
+
+/** The next entries of each, in the order of the streams and their numbers. */
+async function readUnsummed(
+  db: Database,
+  wanted: readonly { streamId: string; after: number }[],
+): Promise<(Summed & { streamId: string })[]> {
+  const ids = JSON.stringify(wanted.map(({ streamId, after }) => ({ stream_id: streamId, after })))
+  const { rows } = (await db.execute(sql`
+    SELECT entry.stream_id, entry.seq::float8 AS seq, extract(epoch FROM entry.at)::float8 * 1000 AS at, entry.kind,
+      entry.wire_bytes, entry.body_bytes, entry.head_bytes, entry.plain_bytes, entry.gzip_bytes, entry.patch_bytes,
+      entry.snapshot_bytes, entry.deflated_bytes, entry.changed, entry.exchange IS NOT NULL AS has_exchange,
+      (entry.exchange #>> '{response,status}')::int AS status,
+      (entry.exchange #>> '{response,durationMs}')::float8 AS duration_ms
+    FROM json_to_recordset(${ids}::json) AS wanted(stream_id uuid, after bigint)
+    JOIN weir.checkpoints AS current USING (stream_id)
+    JOIN weir.entries AS entry ON entry.stream_id = current.stream_id
+      AND entry.seq > wanted.after AND entry.seq <= current.seq
+      AND entry.at >= coalesce(current.summed_minute - ${CLOCK_SLACK}, '-infinity')
+    ORDER BY entry.stream_id, entry.seq LIMIT ${MAX_READ}::int`)) as { rows: UnsummedRow[] }
+  return rows.map(toSummed)
+}
+
+interface UnsummedRow {
+  stream_id: string
+  seq: number
+  at: number
+  kind: Entry['kind']
+  wire_bytes: number
+  body_bytes: number
+  head_bytes: number | null
+  plain_bytes: number | null
+  gzip_bytes: number | null
+  patch_bytes: number | null
+  snapshot_bytes: number | null
+  deflated_bytes: number | null
+  changed: boolean | null
+  has_exchange: boolean
+  status: number | null
+  duration_ms: number | null
+}
+
+function toSummed(row: UnsummedRow): Summed & { streamId: string } {
+  const response = { status: row.status ?? undefined, durationMs: row.duration_ms ?? undefined }
+  return {
+    streamId: row.stream_id,
+    seq: row.seq,
+    at: row.at,
+    kind: row.kind,
+    wireBytes: row.wire_bytes,
+    bodyBytes: row.body_bytes,
+    headBytes: row.head_bytes ?? undefined,
+    plainBytes: row.plain_bytes ?? undefined,
+    gzipBytes: row.gzip_bytes ?? undefined,
+    patchBytes: row.patch_bytes ?? undefined,
+    snapshotBytes: row.snapshot_bytes ?? undefined,
+    deflatedBytes: row.deflated_bytes ?? undefined,
+    changed: row.changed ?? undefined,
+    exchange: row.has_exchange ? { response } : undefined,
+  }
+}

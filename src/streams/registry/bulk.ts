@@ -1,0 +1,118 @@
+import { and, inArray } from 'drizzle-orm'
+import { streams as table } from '../../../drizzle/schema.ts'
+import type { Caller } from '../../auth/caller.ts'
+import { Problem, type ProblemCode } from '../../errors.ts'
+import type { Database } from '../../storage/storage.ts'
+import { countStreams, type Filter, matchingIds } from './listing.ts'
+import { MAX_TAGS } from './registration.ts'
+import type { Streams } from './streams.ts'
+import { visibleTo } from './visibility.ts'
+
+export const BULK_ACTIONS = ['start', 'stop', 'tag', 'untag', 'delete'] as const
+export type BulkAction = (typeof BULK_ACTIONS)[number]
+
+/** Streams that one request may name, and that its filter may match. */
+export const MAX_NAMED = 10_000
+export const MAX_MATCHED = 100_000
+/** Streams changed in one statement; of those that go with all that was recorded, fewer. */
+const BATCH = 500
+const BATCH_DELETED = 50
+
+export interface Bulk {
+  action: BulkAction
+  /** Which streams: by their ids, or all that match. */
+  streams: { ids: readonly string[] } | { filter: Filter }
+  /** For `tag` and `untag`. */
+  tag?: string
+  /** Most streams that the caller reckons with: where more match by now, nothing is done. */
+  atMost?: number
+}
+
+/** What became of a batch. */
+export interface BulkStep {
+  /** Streams that were asked for in all. */
+  total: number
+  changed: number
+  /** Those that were as asked for already. */
+  unchanged: number
+  failed: readonly BulkFailure[]
+}
+
+export interface BulkFailure {
+  id: string
+  problem: { code: ProblemCode; detail: string }
+}
+
+export interface BulkDeps {
+  db: Database
+  streams: Streams
+  /** Who does it: for whom some streams may not be there. */
+  caller: Caller | undefined
+}
+
+/**
+ * Does the same with many streams, a batch at a time; each batch is done wholly or not at all.
+ * @throws Problem `conflict` when more match than the caller reckons with, `too_many` when more than {@link MAX_MATCHED}
+ */
+export async function* bulk(deps: BulkDeps, asked: Bulk): AsyncGenerator<BulkStep> {
+  const ids = await idsOf(deps, asked)
+  const size = asked.action === 'delete' ? BATCH_DELETED : BATCH
+  for (let first = 0; first < ids.length; first += size) {
+    yield { total: ids.length, ...(await carryOut(deps, asked, ids.slice(first, first + size))) }
+  }
+}
+
+async function idsOf({ db, caller }: BulkDeps, { streams, atMost = MAX_MATCHED }: Bulk): Promise<string[]> {
+  if ('ids' in streams) return [...new Set(streams.ids)]
+  const limit = Math.min(atMost, MAX_MATCHED)
+  const ids = await matchingIds(db, streams.filter, limit + 1, caller)
+  if (ids.length <= limit) return ids
+  const matched = await countStreams(db, streams.filter, caller)
+  if (limit < MAX_MATCHED) throw new Problem('conflict', `By now ${matched} streams match, not ${atMost}.`)
+  throw new Problem('too_many', `${matched} streams match; at most ${MAX_MATCHED} can be changed at once.`)
+}
+
+async function carryOut(
+  { db, streams, caller }: BulkDeps,
+  { action, tag = '' }: Bulk,
+  ids: string[],
+): Promise<Omit<BulkStep, 'total'>> {
+  const rows = await db
+    .select({ id: table.id, tags: table.tags })
+    .from(table)
+    .where(and(inArray(table.id, ids), visibleTo(caller)))
+  const known = new Map(rows.map((row) => [row.id, row.tags]))
+  const missing = ids.filter((id) => !known.has(id)).map(notFound)
+  const changed = new Set(await ACTIONS[action](streams, [...known.keys()], tag))
+  const kept = [...known].filter(([id]) => !changed.has(id))
+  const isFull = (tags: readonly string[]) =>
+    action === 'tag' && !tags.includes(tag) && tags.length >= MAX_TAGS
+  const full = kept.filter(([, tags]) => isFull(tags)).map(([id]) => hasNoRoom(id))
+  return {
+    // Twins that changed with them weren't asked for.
+    changed: known.size - kept.length,
+    unchanged: kept.length - full.length,
+    failed: [...missing, ...full],
+  }
+}
+
+type Carry = (streams: Streams, ids: readonly string[], tag: string) => Promise<readonly string[]>
+
+const ACTIONS: Record<BulkAction, Carry> = {
+  start: (streams, ids) => streams.desireMany(ids, 'running'),
+  stop: (streams, ids) => streams.desireMany(ids, 'stopped'),
+  tag: (streams, ids, tag) => streams.retag(ids, tag, true),
+  untag: (streams, ids, tag) => streams.retag(ids, tag, false),
+  async delete(streams, ids) {
+    await streams.removeMany(ids)
+    return ids
+  },
+}
+
+function notFound(id: string): BulkFailure {
+  return { id, problem: { code: 'not_found', detail: 'There is no such stream.' } }
+}
+
+function hasNoRoom(id: string): BulkFailure {
+  return { id, problem: { code: 'conflict', detail: `It has ${MAX_TAGS} tags already.` } }
+}

@@ -1,0 +1,30 @@
+import { and, eq, inArray } from 'drizzle-orm'
+import { entries, streams } from '../../../drizzle/schema.ts'
+import { againAfterDeadlock } from '../../storage/sql-state.ts'
+import type { Database } from '../../storage/storage.ts'
+import { deleteBodies } from '../recording/bodies.ts'
+
+/** Rows of a log removed in one statement, so that recording goes on meanwhile. */
+const DELETE_STEP = 10_000
+
+/**
+ * Removes a stream with everything recorded of it, bodies that others have recorded, too, aside.
+ * @param gone is called as soon as the stream is no longer one, while its log is still being removed
+ */
+export async function removeStream(db: Database, id: string, gone: () => void = () => {}): Promise<void> {
+  await againAfterDeadlock(() => db.delete(streams).where(eq(streams.id, id)))
+  gone()
+  for (;;) {
+    const step = db
+      .select({ seq: entries.seq })
+      .from(entries)
+      .where(eq(entries.streamId, id))
+      .limit(DELETE_STEP)
+    const removed = await db
+      .delete(entries)
+      .where(and(eq(entries.streamId, id), inArray(entries.seq, step)))
+      .returning({ at: entries.at, bodyKey: entries.bodyKey })
+    await deleteBodies(db, removed)
+    if (removed.length < DELETE_STEP) return
+  }
+}

@@ -1,0 +1,144 @@
+import { eq, inArray, sql } from 'drizzle-orm'
+import { checkpoints, rollups, states, streams, workers } from '../../../drizzle/schema.ts'
+import type { Caller } from '../../auth/caller.ts'
+import { type Evidence, type Expectation, judge, VERDICTS, type Verdict } from '../../core/judging/verdict.ts'
+import type { Sums } from '../../core/measures.ts'
+import { Problem } from '../../errors.ts'
+import type { Database } from '../../storage/storage.ts'
+import type { Run, Stream } from '../ingest/run.ts'
+import { visibleTo } from '../registry/visibility.ts'
+
+/** Rates in lists are taken over this many minutes. */
+const RECENT_MINUTES = 5
+const RECENT_MS = RECENT_MINUTES * 60_000
+/** A rate over less than this, in minutes, would only be noise. */
+const SHORTEST_MINUTES = 0.25
+
+/** Everything known of a stream at this moment. */
+export interface Status {
+  stream: Stream
+  verdict: Verdict
+  reason: string
+  verdictSince: Date
+  evidence: Evidence
+  run: { worker: string; epoch: number; attempt: number; since: Date } | undefined
+  /** Entries ever written. */
+  seq: number
+  recent: Recent
+}
+
+/** Sums of the last minutes, for rates: over `minutes`, fewer for a stream that is younger. */
+export type Recent = Omit<Sums, 'bodyBytes' | 'patchBytes'> & { minutes: number }
+
+export interface StatusDeps {
+  db: Database
+  limits: { requestTimeoutMs: number; silenceMs: number }
+  /** The run of a stream that this process itself holds: its evidence is newer than the stored one. */
+  heldRun(streamId: string): Run | undefined
+  now(): number
+}
+
+/** @throws Problem `not_found` */
+export async function statusOf(deps: StatusDeps, streamId: string): Promise<Status> {
+  const [status] = await statusesOf(deps, [streamId])
+  if (status === undefined) throw new Problem('not_found', `There is no stream ${streamId}.`)
+  return status
+}
+
+/** The status of many streams in a few queries; those that don't exist are left out. */
+export async function statusesOf(deps: StatusDeps, streamIds: readonly string[]): Promise<Status[]> {
+  if (streamIds.length === 0) return []
+  const { db } = deps
+  const ids = [...streamIds]
+  const now = deps.now()
+  const rows = await db
+    .select({ stream: streams, state: states, seq: checkpoints.seq, seenAt: workers.seenAt })
+    .from(streams)
+    .innerJoin(states, eq(states.streamId, streams.id))
+    .innerJoin(checkpoints, eq(checkpoints.streamId, streams.id))
+    .leftJoin(workers, eq(workers.name, states.worker))
+    .where(inArray(streams.id, ids))
+  const recent = await recentSums(db, ids, new Date(now - RECENT_MS))
+  return rows.map(({ stream, state, seq, seenAt }) => {
+    const held = deps.heldRun(stream.id)
+    const evidence = held?.epoch === state.epoch ? held.evidence : (state.evidence as Evidence)
+    const expected = expectation(stream, deps.limits, seenAt)
+    const judged = judge(evidence, expected, now)
+    const starting = stream.desired === 'running' && state.worker === null && isFresh(state.verdictSince, now)
+    return {
+      stream,
+      verdict: starting ? (state.verdict as Verdict) : judged.verdict,
+      reason: starting ? state.verdictReason : judged.reason,
+      verdictSince: judged.verdict === state.verdict || starting ? state.verdictSince : new Date(now),
+      evidence,
+      run: runOf(state),
+      seq,
+      recent: { ...NOTHING, ...recent.get(stream.id), minutes: observedMinutes(stream, now) },
+    }
+  })
+}
+
+/** What a verdict expects of a stream, as it is stored. */
+export function expectation(
+  { kind, desired, intervalMs }: Pick<Stream, 'kind' | 'desired' | 'intervalMs'>,
+  { requestTimeoutMs: timeoutMs, silenceMs }: StatusDeps['limits'],
+  seenAt: Date | null,
+): Expectation {
+  return { kind, desired, intervalMs, timeoutMs, silenceMs, heldAt: seenAt?.getTime() }
+}
+
+export interface Fleet {
+  streams: number
+  verdicts: Record<Verdict, number>
+}
+
+/** How many streams a caller sees, by verdict, as the health job last wrote it; left out: those that all see. */
+export async function fleet(db: Database, caller?: Caller): Promise<Fleet> {
+  const visible = visibleTo(caller)
+  const counted = db
+    .select({ verdict: states.verdict, count: sql<number>`count(*)`.mapWith(Number) })
+    .from(states)
+    .$dynamic()
+  if (visible !== undefined) counted.innerJoin(streams, eq(streams.id, states.streamId)).where(visible)
+  const rows = await counted.groupBy(states.verdict)
+  const verdicts = Object.fromEntries(VERDICTS.map((verdict) => [verdict, 0])) as Record<Verdict, number>
+  for (const row of rows) verdicts[row.verdict as Verdict] = row.count
+  return { streams: rows.reduce((sum, row) => sum + row.count, 0), verdicts }
+}
+
+/** A stream that waits for its first worker is given this long before that counts as a fault, in milliseconds. */
+const START_GRACE_MS = 10_000
+
+function isFresh(since: Date, now: number): boolean {
+  return now - since.getTime() < START_GRACE_MS
+}
+
+function runOf({ worker, epoch, attempt, runSince }: typeof states.$inferSelect): Status['run'] {
+  if (worker === null || runSince === null) return undefined
+  return { worker, epoch, attempt: attempt ?? 1, since: runSince }
+}
+
+function observedMinutes({ createdAt }: Stream, now: number): number {
+  return Math.min(RECENT_MINUTES, Math.max((now - createdAt.getTime()) / 60_000, SHORTEST_MINUTES))
+}
+
+const NOTHING = { entries: 0, events: 0, polls: 0, errors: 0, compared: 0, changed: 0, wireBytes: 0 }
+
+async function recentSums(db: Database, ids: string[], since: Date) {
+  const sum = (name: keyof typeof NOTHING) => sql<number>`sum(${rollups[name]})::float8`.mapWith(Number)
+  const rows = await db
+    .select({
+      id: rollups.streamId,
+      entries: sum('entries'),
+      events: sum('events'),
+      polls: sum('polls'),
+      errors: sum('errors'),
+      compared: sum('compared'),
+      changed: sum('changed'),
+      wireBytes: sum('wireBytes'),
+    })
+    .from(rollups)
+    .where(sql`${inArray(rollups.streamId, ids)} AND ${rollups.minute} > ${since.toISOString()}::timestamptz`)
+    .groupBy(rollups.streamId)
+  return new Map(rows.map(({ id, ...sums }) => [id, sums]))
+}

@@ -1,0 +1,200 @@
+import { and, desc, eq, gte, inArray, isNull, type SQL, sql } from 'drizzle-orm'
+import { alias } from 'drizzle-orm/pg-core'
+import { rollups, streams } from '../../../drizzle/schema.ts'
+import { STEPS_MS, type Step } from '../../core/measures.ts'
+import type { Database } from '../../storage/storage.ts'
+import type { Window } from '../measures/measures.ts'
+import { rollupsWithin } from '../measures/rollup-source.ts'
+import type { Order } from '../registry/listing.ts'
+
+/** A polled stream and its twin: what polling moves three ways, and what both have moved. Bytes, with all heads. */
+export interface TwinPair extends TwinSums {
+  /** Of the polled stream. */
+  id: string
+  name: string
+  url: string
+  intervalMs: number
+  desired: 'running' | 'stopped' | 'idle'
+  streamingId: string
+  /** When the twin was made: nothing before that counts. */
+  since: Date
+}
+
+/** Bytes, counts. */
+export interface TwinSums {
+  /** What a client would have moved that polls plainly, with gzip, and with gzip and ETag: unchanged is a 304. */
+  plainBytes: number
+  gzipBytes: number
+  conditionalBytes: number
+  /** What Weir moved: by polling as well as the upstream lets it, and by streaming. */
+  polledBytes: number
+  streamedBytes: number
+  polls: number
+  changes: number
+}
+
+/** What pairs can be sorted by. */
+export const TWIN_SORTS = ['saved', 'plain', 'gzip', 'conditional', 'streamed', 'changes', 'name'] as const
+export type TwinSort = (typeof TWIN_SORTS)[number]
+
+/** Pairs that are told of: of more, those that were made last. */
+export const MAX_PAIRS = 1_000
+/** How far back is looked for what polls most, in milliseconds. */
+const CANDIDATES_MS = 15 * STEPS_MS.minute
+const COLUMNS: Readonly<Record<keyof TwinSums, string>> = {
+  plainBytes: 'CASE WHEN streams.twin_of IS NULL THEN rollup.plain_bytes + rollup.head_bytes END',
+  gzipBytes: 'CASE WHEN streams.twin_of IS NULL THEN rollup.gzip_bytes + rollup.head_bytes END',
+  conditionalBytes: 'CASE WHEN streams.twin_of IS NULL THEN rollup.conditional_bytes + rollup.head_bytes END',
+  polledBytes: 'CASE WHEN streams.twin_of IS NULL THEN rollup.wire_bytes + rollup.head_bytes END',
+  streamedBytes: 'CASE WHEN streams.twin_of IS NOT NULL THEN rollup.wire_bytes + rollup.head_bytes END',
+  polls: 'CASE WHEN streams.twin_of IS NULL THEN rollup.polls END',
+  changes: 'CASE WHEN streams.twin_of IS NULL THEN rollup.changed END',
+}
+const SUMS = sql.raw(
+  Object.entries(COLUMNS)
+    .map(([name, column]) => `coalesce(sum(${column}), 0)::float8 AS "${name}"`)
+    .join(', '),
+)
+const NOTHING: TwinSums = {
+  plainBytes: 0,
+  gzipBytes: 0,
+  conditionalBytes: 0,
+  polledBytes: 0,
+  streamedBytes: 0,
+  polls: 0,
+  changes: 0,
+}
+
+/** Every pair with its sums over a window; `isCut` where there are more than {@link MAX_PAIRS}. */
+export async function twinPairs(
+  db: Database,
+  window: Window,
+): Promise<{ pairs: TwinPair[]; isCut: boolean }> {
+  const polled = alias(streams, 'polled')
+  const found = await db
+    .select({
+      id: polled.id,
+      name: polled.name,
+      url: polled.url,
+      intervalMs: polled.intervalMs,
+      desired: polled.desired,
+      streamingId: streams.id,
+      since: streams.createdAt,
+    })
+    .from(streams)
+    .innerJoin(polled, eq(polled.id, streams.twinOf))
+    .orderBy(desc(streams.createdAt), desc(streams.id))
+    .limit(MAX_PAIRS + 1)
+  const pairs = found.slice(0, MAX_PAIRS)
+  const sums = new Map((await summed(db, pairs, window)).map(({ id, sums }) => [id, sums]))
+  return {
+    pairs: pairs.map((pair) => ({ ...pair, ...NOTHING, ...sums.get(pair.id) })),
+    isCut: found.length > MAX_PAIRS,
+  }
+}
+
+/** The sums of these pairs by points of time of one length, of each pair; only points in which there was anything. */
+export async function twinSteps(
+  db: Database,
+  pairs: readonly TwinPair[],
+  window: Window,
+  { step, pointMs }: { step: Step; pointMs: number },
+): Promise<{ id: string; at: number; sums: TwinSums }[]> {
+  const point = sql`floor(extract(epoch FROM rollup.at) * 1000 / ${pointMs}::float8)`
+  const rows = await summed(db, pairs, window, { point, step })
+  return rows.map(({ id, point, sums }) => ({ id, sums, at: point * pointMs }))
+}
+
+/** Of one pair, or of many, what streaming saves over polling with gzip and ETag, at most 1; null before anything was polled. */
+export function twinSaving({ conditionalBytes, streamedBytes }: TwinSums): number | null {
+  return conditionalBytes === 0 ? null : 1 - streamedBytes / conditionalBytes
+}
+
+export function addUp(all: readonly TwinSums[]): TwinSums {
+  const names = Object.keys(NOTHING) as (keyof TwinSums)[]
+  const sum = (name: keyof TwinSums) => all.reduce((total, sums) => total + sums[name], 0)
+  return Object.fromEntries(names.map((name) => [name, sum(name)])) as unknown as TwinSums
+}
+
+/** In place of a figure that there is none of, a pair is the last in either order. */
+export function sortPairs(pairs: readonly TwinPair[], sort: TwinSort, order: Order): TwinPair[] {
+  const sign = order === 'asc' ? 1 : -1
+  const by = (a: TwinPair, b: TwinPair) => {
+    if (sort === 'name') return sign * a.name.localeCompare(b.name, 'en')
+    const [left, right] = [figure(a, sort), figure(b, sort)]
+    if (left === null || right === null) return Number(left === null) - Number(right === null)
+    return sign * (left - right)
+  }
+  return pairs.toSorted((a, b) => by(a, b) || (a.id < b.id ? -1 : 1))
+}
+
+/** A stream that could have a twin, and what it polls now. */
+export interface TwinCandidate {
+  id: string
+  name: string
+  intervalMs: number
+  /** What polling it plainly moves an hour, and what of that is new. */
+  bytesAnHour: number
+  newBytesAnHour: number
+}
+
+/** Streams without a twin that poll most of what they had already, at most `limit`: from the last quarter of an hour. */
+export async function twinCandidates(db: Database, now: number, limit: number): Promise<TwinCandidate[]> {
+  const twins = alias(streams, 'twins')
+  const anHour = (column: typeof rollups.plainBytes) =>
+    sql<number>`(coalesce(sum(${column}), 0) * ${STEPS_MS.hour / CANDIDATES_MS}::float8)::float8`.mapWith(
+      Number,
+    )
+  return db
+    .select({
+      id: streams.id,
+      name: streams.name,
+      intervalMs: streams.intervalMs,
+      bytesAnHour: anHour(rollups.plainBytes),
+      newBytesAnHour: anHour(rollups.patchBytes),
+    })
+    .from(streams)
+    .leftJoin(twins, eq(twins.twinOf, streams.id))
+    .leftJoin(
+      rollups,
+      and(eq(rollups.streamId, streams.id), gte(rollups.minute, new Date(now - CANDIDATES_MS))),
+    )
+    .where(
+      and(
+        eq(streams.kind, 'poll'),
+        eq(streams.method, 'GET'),
+        eq(streams.desired, 'running'),
+        ...[streams.proxyKey, streams.twinOf, twins.id].map((column) => isNull(column)),
+      ),
+    )
+    .groupBy(streams.id)
+    .orderBy(desc(sql`coalesce(sum(${rollups.plainBytes} - ${rollups.patchBytes}), 0)`), streams.id)
+    .limit(limit)
+}
+
+function figure(pair: TwinPair, sort: Exclude<TwinSort, 'name'>): number | null {
+  if (sort === 'saved') return twinSaving(pair)
+  return sort === 'changes' ? pair.changes : pair[`${sort}Bytes`]
+}
+
+interface SummedRow extends TwinSums {
+  id: string
+  point: number
+}
+
+async function summed(
+  db: Database,
+  pairs: readonly TwinPair[] | readonly Pick<TwinPair, 'id' | 'streamingId'>[],
+  { from, to }: Window,
+  { point = sql`0`, step }: { point?: SQL; step?: Step } = {},
+): Promise<{ id: string; point: number; sums: TwinSums }[]> {
+  if (pairs.length === 0) return []
+  const ids = pairs.flatMap(({ id, streamingId }) => [id, streamingId])
+  const { rows } = (await db.execute(sql`
+    SELECT coalesce(streams.twin_of, streams.id) AS id, ${point} AS point, ${SUMS}
+    FROM ${await rollupsWithin(db, from, to, step)}
+    JOIN weir.streams AS twin ON twin.twin_of = coalesce(streams.twin_of, streams.id)
+    WHERE ${inArray(sql`rollup.stream_id`, ids)} AND rollup.at >= date_trunc('minute', twin.created_at)
+    GROUP BY 1, 2 ORDER BY 2`)) as { rows: SummedRow[] }
+  return rows.map(({ id, point, ...sums }) => ({ id, point: Number(point), sums }))
+}

@@ -1,0 +1,67 @@
+export { bytes, percent, rate } from '../../src/core/units.ts'
+
+interface AgoProps {
+  at: Date | undefined
+  none?: string
+  /** Whether the keyboard comes by. Not in the rows of long lists, where each would be one more step. */
+  isStop?: boolean
+}
+
+/**
+ * An instant as people read it: relative, the exact one on hover, on focus and on tap. The page's script keeps it
+ * current.
+ */
+export function Ago({ at, none = 'never', isStop = true }: AgoProps) {
+  if (at === undefined) return <span class="muted">{none}</span>
+  return (
+    <time datetime={at.toISOString()} data-relative tabindex={isStop ? 0 : undefined}>
+      {at.toISOString().slice(11, 19)}
+    </time>
+  )
+}
+
+/** An instant to the millisecond: in UTC, until the page's script writes it in the reader's zone. */
+export function Instant({ at }: { at: Date }) {
+  return (
+    <time class="instant" datetime={at.toISOString()} data-exact>
+      {at.toISOString().slice(0, 23).replace('T', ' ')}
+    </time>
+  )
+}
+
+const MARKS: Record<string, string> = {
+  live: '●',
+  quiet: '○',
+  stalled: '◐',
+  'backing-off': '↻',
+  dead: '✕',
+  stopped: '■',
+}
+
+/** A verdict as mark and word. */
+export function verdictText(verdict: string): string {
+  return `${MARKS[verdict]} ${verdict}`
+}
+
+/** A verdict as text, mark and colour: never colour alone. */
+export function VerdictBadge({ verdict, reason }: { verdict: string; reason?: string }) {
+  return (
+    <span class={`verdict ${verdict}`} title={reason}>
+      <span aria-hidden="true">{MARKS[verdict]}</span> {verdict}
+    </span>
+  )
+}
+
+/** A line of values over time, drawn to the width it is given. The last value is said in the label. */
+export function Sparkline({ values, label }: { values: readonly number[]; label: string }) {
+  const top = Math.max(...values, 1)
+  const step = values.length > 1 ? 100 / (values.length - 1) : 0
+  const points = values.map(
+    (value, index) => `${(index * step).toFixed(1)},${(24 - (value / top) * 22).toFixed(1)}`,
+  )
+  return (
+    <svg class="sparkline" viewBox="0 0 100 26" preserveAspectRatio="none" role="img" aria-label={label}>
+      <polyline points={points.join(' ')} fill="none" vector-effect="non-scaling-stroke" />
+    </svg>
+  )
+}

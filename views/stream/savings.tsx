@@ -1,0 +1,174 @@
+import { Bar } from '../layout/bar.tsx'
+import { bytes, percent } from '../layout/format.tsx'
+
+/** The last 24 hours of a polled stream: what polling moved, and what streaming would have. */
+export interface SavingsView {
+  /** Bytes, by each way to follow the stream; `null` while no poll was answered. */
+  moved: Readonly<Record<Way, number>> | null
+  /** What streaming saves of each way of polling, with gzip where that has it: at most 1, negative for a loss. */
+  saved: Readonly<Record<Polling, number | null>> | undefined
+  /** Part of what polling brings that is new, 0 to 1. */
+  freshness: number | null
+  /** What real subscribers were sent; left out when there were none. */
+  sent: { subscribers: number; connections: number; wireBytes: number; slow: number } | undefined
+  intervalMs: number
+  suggestedIntervalMs: number | null
+  /** Comparisons that the suggestion rests on. */
+  samples: number
+  /** Those that change most, the most changed first. */
+  paths: readonly { path: string; changes: number; share: number }[]
+}
+
+type Polling = 'plain' | 'gzip' | 'conditional'
+type Way = Polling | 'streaming' | 'streamingGzip'
+
+const WAYS: readonly { way: Way; label: string }[] = [
+  { way: 'plain', label: 'Polling plainly' },
+  { way: 'gzip', label: 'Polling with gzip' },
+  { way: 'conditional', label: 'Polling with validators' },
+  { way: 'streaming', label: 'Streaming plainly' },
+  { way: 'streamingGzip', label: 'Streaming with gzip' },
+]
+/** A suggestion that differs by less than this factor isn't worth a change. */
+const MUCH = 3
+
+/** What streaming saves, how often to ask, and where the changes are: on the first page and in every live update. */
+export function SavingsPanel(view: SavingsView) {
+  return (
+    <section id="savings" class="panel measures" aria-label="Savings">
+      <div>
+        <h2>Savings</h2>
+        <Ways moved={view.moved} saved={view.saved} />
+        {view.sent && <Sent {...view.sent} />}
+      </div>
+      <div>
+        <h2>Where it changes</h2>
+        <dl class="facts">
+          <div>
+            <dt>New of what polls bring</dt>
+            <dd>{percent(view.freshness)}</dd>
+          </div>
+          <div>
+            <dt>Suggested interval</dt>
+            <dd>
+              {view.suggestedIntervalMs === null ? '–' : interval(view.suggestedIntervalMs)}{' '}
+              <span class="muted">{view.samples.toLocaleString('en')} samples</span>
+            </dd>
+          </div>
+        </dl>
+        <IntervalHint {...view} />
+        <Paths paths={view.paths} />
+      </div>
+    </section>
+  )
+}
+
+function Ways({ moved, saved }: Pick<SavingsView, 'moved' | 'saved'>) {
+  if (moved === null) return <p class="muted">No poll was answered in the last 24 hours.</p>
+  const most = Math.max(...Object.values(moved), 1)
+  return (
+    <table>
+      <thead>
+        <tr>
+          <th scope="col">One client, 24 h</th>
+          <th scope="col" class="number">
+            Bytes
+          </th>
+          <th scope="col" class="number">
+            Saved
+          </th>
+        </tr>
+      </thead>
+      <tbody>
+        {WAYS.map(({ way, label }) => (
+          <tr>
+            <th scope="row">
+              {label}
+              <Bar share={moved[way] / most} colour={isPolling(way) ? 'var(--soft)' : 'var(--neon)'} />
+            </th>
+            <td class="number">{bytes(moved[way])}</td>
+            <td class="number">{isPolling(way) ? saving(saved?.[way] ?? null) : ''}</td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  )
+}
+
+function isPolling(way: Way): way is Polling {
+  return way !== 'streaming' && way !== 'streamingGzip'
+}
+
+function Sent({ subscribers, connections, wireBytes, slow }: NonNullable<SavingsView['sent']>) {
+  return (
+    <p>
+      Measured: {connections.toLocaleString('en')} {connections === 1 ? 'subscription' : 'subscriptions'} took{' '}
+      {bytes(wireBytes)}; {subscribers < 0.1 ? 'fewer than 0.1' : subscribers.toFixed(1)} subscribers on
+      average
+      {slow > 0 && `; ${slow.toLocaleString('en')} closed as too slow`}.
+    </p>
+  )
+}
+
+/** Said only where the set interval is far from the suggested one. */
+function IntervalHint({ intervalMs, suggestedIntervalMs }: SavingsView) {
+  if (suggestedIntervalMs === null) return undefined
+  if (suggestedIntervalMs >= intervalMs * MUCH) {
+    return <p>Asked every {interval(intervalMs)}: most polls find nothing new.</p>
+  }
+  if (suggestedIntervalMs * MUCH <= intervalMs) {
+    return <p>Asked every {interval(intervalMs)}: changes between two polls are missed.</p>
+  }
+  return undefined
+}
+
+/** Paths that are no pointer to a member. */
+const NAMED_PATHS: Readonly<Record<string, string>> = { '': 'The whole document', '*': 'All other paths' }
+
+function Paths({ paths }: Pick<SavingsView, 'paths'>) {
+  if (paths.length === 0) return undefined
+  return (
+    <table>
+      <thead>
+        <tr>
+          <th scope="col">Path</th>
+          <th scope="col" class="number">
+            Changes
+          </th>
+        </tr>
+      </thead>
+      <tbody>
+        {paths.map(({ path, changes, share }) => (
+          <tr>
+            <th scope="row">
+              {NAMED_PATHS[path] ?? <code>{path}</code>}
+              <Bar share={share} colour="var(--pink)" />
+            </th>
+            <td class="number">
+              {changes.toLocaleString('en')} <span class="muted">{percent(share)}</span>
+            </td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  )
+}
+
+/** A saving as percents, never rounded up to all of it. */
+function saving(share: number | null): string {
+  if (share === null || share < 0.99) return percent(share)
+  return `${(Math.floor(share * 1_000) / 10).toFixed(1)} %`
+}
+
+const UNITS_MS = [
+  [86_400_000, 'days'],
+  [3_600_000, 'h'],
+  [60_000, 'min'],
+] as const
+
+/** An interval in its largest unit that leaves no fraction. */
+function interval(ms: number): string {
+  const [unitMs, unit] = UNITS_MS.find(([size]) => ms >= size && ms % size === 0) ?? [1_000, 's']
+  const count = ms / unitMs
+  return `${count} ${count === 1 && unit === 'days' ? 'day' : unit}`
+}

@@ -1,0 +1,200 @@
+import { Ago, bytes, percent, rate, VerdictBadge } from '../layout/format.tsx'
+import { StartStop } from '../stream/start-stop.tsx'
+import { isFiltered, type ListedAs, listLink } from './links.ts'
+
+/** A stream as the table shows it. */
+export interface StreamRow {
+  id: string
+  name: string
+  url: string
+  kind: 'sse' | 'poll'
+  tags: readonly string[]
+  desired: 'running' | 'stopped' | 'idle'
+  verdict: string
+  reason: string
+  lastEventAt: Date | undefined
+  /** Events (`sse`) or answered polls (`poll`), per minute. */
+  perMinute: number
+  /** Those of each minute of the last hour, the oldest first, without the minute under way. */
+  lastHour: readonly number[]
+  /** Received on the wire, per minute. */
+  bytesPerMinute: number
+  changeRate: number | null
+  createdAt: Date
+}
+
+export interface StreamsData {
+  rows: readonly StreamRow[]
+  listed: ListedAs
+  /** Streams that match, on all pages. */
+  total: number
+  /** Cursor of the next page; left out on the last. */
+  next: string | undefined
+  isFirst: boolean
+  /** Where changes of these rows come from; the id is of these rows alone. */
+  live: { id: string; href: string }
+}
+
+interface Column {
+  label: string
+  sort: string
+  /** The order that the first click asks for. */
+  first: 'asc' | 'desc'
+  class?: string
+}
+
+const COLUMNS: readonly Column[] = [
+  { label: 'Stream', sort: 'name', first: 'asc', class: 'name' },
+  { label: 'Verdict', sort: 'verdict', first: 'desc', class: 'verdict-column' },
+  { label: 'Last event', sort: 'lastEvent', first: 'desc' },
+  { label: 'Events/min', sort: 'perMinute', first: 'desc', class: 'number wide' },
+  { label: 'Bytes/min', sort: 'bytes', first: 'desc', class: 'number' },
+  { label: 'Change', sort: 'change', first: 'desc', class: 'number' },
+  { label: 'Registered', sort: 'created', first: 'desc' },
+]
+
+/** The table with its paging: what is fetched again when streams come or go. */
+export function StreamsTable(data: StreamsData) {
+  const { rows, listed, total, next, isFirst, live } = data
+  return (
+    <>
+      <div id={live.id} hx-sse:connect={live.href} hx-swap="none" hidden />
+      {rows.length === 0 ? (
+        <NoStreams isFiltered={isFiltered(listed)} isFirst={isFirst} />
+      ) : (
+        <table class="streams">
+          <thead>
+            <tr>
+              {COLUMNS.map((column) => (
+                <ColumnHead {...column} listed={listed} />
+              ))}
+              <th scope="col">
+                <span class="hidden">Actions</span>
+              </th>
+            </tr>
+          </thead>
+          <tbody>
+            {rows.map((row) => (
+              <StreamTableRow {...row} />
+            ))}
+          </tbody>
+        </table>
+      )}
+      <p class="paging" data-total={total}>
+        <span class="muted">
+          {total.toLocaleString('en')} {total === 1 ? 'stream' : 'streams'}
+        </span>
+        {!isFirst && <a href={listLink(listed)}>First page</a>}
+        {next && <a href={listLink(listed, next)}>Next page</a>}
+      </p>
+    </>
+  )
+}
+
+/** One row, on the first page and in every live update. */
+export function StreamTableRow(row: StreamRow) {
+  return (
+    <tr id={`stream-${row.id}`} data-verdict={row.verdict}>
+      <th scope="row">
+        <input
+          type="checkbox"
+          name="id"
+          value={row.id}
+          form="bulk"
+          id={`choose-${row.id}`}
+          aria-label={`Choose ${row.name}`}
+        />
+        <a href={`/streams/${row.id}`}>{row.name}</a>
+        <span class="kind">{row.kind}</span>
+        {row.tags.map((tag) => (
+          <a class="tag" href={listLink({ tag })}>
+            {tag}
+          </a>
+        ))}
+        <span class="url" title={row.url}>
+          {row.url}
+        </span>
+      </th>
+      <td data-label="Verdict">
+        <VerdictBadge verdict={row.verdict} reason={row.reason} />
+      </td>
+      <td data-label="Last event">
+        <Ago at={row.lastEventAt} isStop={false} />
+      </td>
+      <td data-label="Events/min" class="number">
+        <LastHour values={row.lastHour} />
+        {rate(row.perMinute)}
+      </td>
+      <td data-label="Bytes/min" class="number">
+        {bytes(row.bytesPerMinute)}
+      </td>
+      <td data-label="Change" class="number">
+        {percent(row.changeRate)}
+      </td>
+      <td data-label="Registered">
+        <time datetime={row.createdAt.toISOString()}>{row.createdAt.toISOString().slice(0, 10)}</time>
+      </td>
+      <td class="actions">
+        <StartStop
+          id={row.id}
+          name={row.name}
+          desired={row.desired}
+          target={`#stream-${row.id}`}
+          from="table"
+        />
+      </td>
+    </tr>
+  )
+}
+
+function ColumnHead({ label, sort, first, class: className, listed }: Column & { listed: ListedAs }) {
+  const isSorted = listed.sort === sort
+  const order = isSorted ? (listed.order ?? first) : undefined
+  const other = order === 'asc' ? 'desc' : 'asc'
+  const href = listLink({ ...listed, sort, order: isSorted ? other : first })
+  const words = order && (order === 'asc' ? 'ascending' : 'descending')
+  return (
+    <th scope="col" class={className} aria-sort={words}>
+      {sort === 'name' && <input type="checkbox" id="choose-page" aria-label="Choose this page" hidden />}
+      <a href={href}>
+        {label}
+        {order && <span aria-hidden="true">{order === 'asc' ? ' ▲' : ' ▼'}</span>}
+      </a>
+    </th>
+  )
+}
+
+/** Drawn for the eye alone: the rate stands beside it. */
+function LastHour({ values }: { values: readonly number[] }) {
+  const top = Math.max(...values, 1)
+  const heights = values.map((value) => Math.round(14 - (value / top) * 12))
+  // What is level is two points, however long it is.
+  const isTurn = (y: number, x: number) => y !== heights[x - 1] || y !== heights[x + 1]
+  const points = heights.flatMap((y, x) => (isTurn(y, x) ? `${x},${y}` : []))
+  return (
+    <svg class="last-hour" viewBox="0 0 59 15" preserveAspectRatio="none" aria-hidden="true">
+      <polyline points={points.join(' ')} fill="none" vector-effect="non-scaling-stroke" />
+    </svg>
+  )
+}
+
+function NoStreams({ isFiltered, isFirst }: { isFiltered: boolean; isFirst: boolean }) {
+  if (isFiltered || !isFirst) {
+    return (
+      <p class="empty">
+        {isFiltered ? 'No stream matches.' : 'No stream comes after those.'} <a href="/streams">Show all</a>
+      </p>
+    )
+  }
+  return (
+    <div class="empty">
+      <p>
+        Nothing is followed yet. Paste the URL of an API above, look, and start it;{' '}
+        <a href="/streams/import">import many</a>, or start the simulated services:
+      </p>
+      <pre>
+        <code>bun run sim</code>
+      </pre>
+    </div>
+  )
+}

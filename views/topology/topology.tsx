@@ -1,0 +1,110 @@
+import type { Child } from 'hono/jsx'
+import { Page } from '../layout/layout.tsx'
+import { ActivateForm, RequestForm } from './forms.tsx'
+import { Detail } from './panel.tsx'
+import { Replay } from './replay.tsx'
+import { Services, type ServiceView } from './services.tsx'
+import { Legend, Tools } from './tools.tsx'
+
+export interface CallView {
+  from: string
+  to: string
+  /** Of the last minutes: calls per minute, and the part of them that failed, 0 to 1. */
+  recent?: { rate: number; errorShare: number }
+  lastStatus?: number
+  lastDurationMs?: number
+  /** ISO 8601. */
+  calledAt?: string
+}
+
+export interface TopologyPageProps {
+  services: readonly ServiceView[]
+  calls: readonly CallView[]
+  /** Id of the service that requests go through unless another is chosen. */
+  entryId: string | undefined
+  /** The graph as Mermaid text. */
+  diagram: string
+  /** Names offered as colours. */
+  colours: readonly string[]
+  /** Where this Weir is reached, for the example that reports a service. */
+  origin: string
+  /** What a form that was sent without script was answered. */
+  answer?: Child
+}
+
+/** The live picture of services and calls, the same as a list, and the forms that act on it. */
+export function TopologyPage(props: TopologyPageProps) {
+  const { services, calls, entryId, diagram, colours, origin, answer } = props
+  return (
+    <Page title="Topology" section="/topology" scripts={['views/topology/client/topology.ts']} wide>
+      <link rel="stylesheet" href="/assets/views/topology/topology.css" />
+      <link rel="stylesheet" href="/assets/views/topology/topology-picture.css" />
+      <div class="topology-head">
+        <h1>Topology</h1>
+        <p class="muted">
+          <span id="service-count">{services.length}</span> services,{' '}
+          <span id="call-count">{calls.length}</span> calls
+        </p>
+        <p class="feed" id="feed" role="status" data-state="connecting" hidden>
+          Connecting…
+        </p>
+      </div>
+      <Empty origin={origin} hidden={services.length > 0} />
+      <div class="topology-body" id="graph" hidden={services.length === 0}>
+        <div class="topology-main">
+          <Tools />
+          <Picture diagram={diagram} />
+          <Replay />
+        </div>
+        <aside class="topology-panel" id="panel" aria-label="Service">
+          <Detail />
+          <p class="panel muted replay-only">
+            Requests, colours and faults act on now: go back to Live for them.
+          </p>
+          <div class="topology-forms">
+            <RequestForm services={services} entryId={entryId} answer={answer} />
+            <ActivateForm services={services} colours={colours} />
+          </div>
+        </aside>
+        <Services services={services} calls={calls} />
+      </div>
+    </Page>
+  )
+}
+
+function Empty({ origin, hidden }: { origin: string; hidden: boolean }) {
+  const report = '{"services":[{"id":"UI"}],"calls":[{"from":"UI","to":"D","status":200}]}'
+  return (
+    <section class="panel empty" id="empty" hidden={hidden}>
+      <h2>No service has reported yet</h2>
+      <p>Start the simulation of eight services:</p>
+      <pre tabindex={0}>bun run sim</pre>
+      <p>Or report a service and a call of your own; it is drawn at once:</p>
+      <pre tabindex={0}>
+        {`curl ${origin}/api/topology -H 'Content-Type: application/json' \\\n  -d '${report}'`}
+      </pre>
+    </section>
+  )
+}
+
+function Picture({ diagram }: { diagram: string }) {
+  return (
+    <section class="picture" aria-label="Picture">
+      <p class="replay-banner" id="replay-banner" role="status" hidden />
+      {/* biome-ignore lint/a11y/useSemanticElements: it is a picture, and holds no fields */}
+      <div class="picture-panel" id="picture" tabindex={0} role="group" aria-label="Diagram">
+        <noscript>
+          <p>The picture is drawn by a script. Its text and the list of services are below.</p>
+        </noscript>
+      </div>
+      <p class="view-note" id="view-note" role="status" hidden />
+      <Legend />
+      <details>
+        <summary>Mermaid text</summary>
+        <pre class="mermaid-source" id="mermaid-source" tabindex={0}>
+          {diagram}
+        </pre>
+      </details>
+    </section>
+  )
+}
