@@ -1,5 +1,5 @@
 import { drizzle } from 'drizzle-orm/node-postgres'
-import { Pool, type PoolConfig } from 'pg'
+import { Client, Pool, type PoolConfig } from 'pg'
 import * as schema from '../../drizzle/schema.ts'
 import { type Database, type Storage, StorageError } from './storage.ts'
 
@@ -27,6 +27,7 @@ export async function openPool(
 ): Promise<Storage> {
   const pool = new Pool({
     ...where,
+    Client: TurnTakingClient,
     max: MAX_CONNECTIONS,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     keepAlive: true,
@@ -36,9 +37,25 @@ export async function openPool(
   // An idle connection that drops is replaced by the pool, and who holds one learns it from the statement that fails;
   // without listeners either would end the process.
   pool.on('error', () => {})
+  // Each of BullMQ's queues and workers listens, too: more than Node takes for a leak.
+  pool.setMaxListeners(0)
   pool.on('connect', (client) => client.on('error', () => {}))
   const db = drizzle(pool, { schema, casing: 'snake_case' })
   const client = await pool.connect().catch(refused)
   client.release()
   return { db: db as unknown as Database, pool, description, close: () => pool.end() }
+}
+
+/**
+ * A socket that nobody listens on refuses in the same turn of the event loop: whoever tries again at once, as often as it
+ * fails, would let nothing else run, not even the restart of the server.
+ */
+class TurnTakingClient extends Client {
+  override connect(): Promise<Client>
+  override connect(callback: (error: Error) => void): void
+  override connect(callback?: (error: Error) => void): Promise<Client> | undefined {
+    if (callback === undefined) return super.connect() as unknown as Promise<Client>
+    super.connect((error: Error) => (error ? setImmediate(callback, error) : callback(error)))
+    return undefined
+  }
 }

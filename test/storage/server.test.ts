@@ -99,6 +99,7 @@ describe('the embedded server', () => {
         const next = ++n
         await storage.pool.query('INSERT INTO counted VALUES ($1)', [next]).then(
           () => acknowledged.push(next),
+          // At once: who doesn't wait must not keep the server from coming back.
           () => failed.push(next),
         )
       }
