@@ -8,8 +8,8 @@ import { Feed, startUpstream, type Upstream } from '../support/upstream.ts'
 const ROOT = join(import.meta.dir, '../..')
 /** Loaded by pages or by one another, of each package one. */
 const ASSETS = [
-  'console.ts',
-  'weir.css',
+  'views/layout/client/console.ts',
+  'views/layout/weir.css',
   'htmx.js',
   'uplot.js',
   'elk-worker.js',
