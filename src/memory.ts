@@ -27,8 +27,7 @@ export class Growth {
 /**
  * Keeps a process that has started as small as it can be, until its end. The engine collects all garbage only when its heap
  * has doubled, and counts there what isn't in memory: 64 KiB and more of buffers for every response that is being read,
- * most of them never touched. A process that reads thousands would grow by hundreds of megabytes first. Making the
- * embedded database leaves most of a gigabyte, in few and large pieces that the engine sees no need to hurry for.
+ * most of them never touched. A process that reads thousands would grow by hundreds of megabytes first.
  */
 export function keepSmall(): void {
   const growth = new Growth()

@@ -36,7 +36,7 @@ const RULES: readonly Rule[] = [
   },
   {
     of: /^src\/(routes\/|app\.ts$)/,
-    never: /^(jobs\/|src\/sim\/|src\/storage\/(embedded|postgres|pglite-pool)\.ts$)/,
+    never: /^(jobs\/|src\/sim\/|src\/storage\/(server\/|(embedded|postgres|pglite)\.ts$))/,
   },
   { of: /^jobs\//, never: /^(src\/(routes|sim)\/|views\/|src\/app\.ts$)/ },
   {

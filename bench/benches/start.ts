@@ -28,8 +28,8 @@ type Started = Record<Occasion, Record<Program, Start[]>>
 export default {
   title: 'how long does it take to start?',
   limits: [
-    "Weir reads some 850 modules, of which its own are less than half, in about 120 ms of one core while the database's engine is compiled on the other; the rest is the database's own opening, on the same thread, and the first queries. A bundle would load faster, but there is no build step.",
-    "Kept: the engine compiles while modules load, the database opens while the rest of them do, what a page doesn't need (BullMQ, pg, ioredis, mail, protobuf, the OpenAPI document) loads later, input is checked without compiling schemas.",
+    'Weir reads some 850 modules, of which its own are less than half, in about 120 ms of one core while the database server starts on the other; the rest is that start and the first queries. A bundle would load faster, but there is no build step.',
+    "Kept: the database server starts while modules load, what a page doesn't need (BullMQ, pg, ioredis, mail, protobuf, the OpenAPI document) loads later, input is checked without compiling schemas.",
   ],
   async run(context) {
     const { short, log, scope } = context

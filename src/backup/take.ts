@@ -18,7 +18,7 @@ export interface BackupDeps {
 }
 
 /** What holds for one process, and whoever is logged in: neither is to come back to life. */
-const LEFT_OUT: ReadonlySet<string> = new Set(['workers', 'sessions'])
+export const LEFT_OUT: ReadonlySet<string> = new Set(['workers', 'sessions'])
 /** What is only ever added to: it can be read after the instant, while recording goes on. In this order. */
 const LOG_TABLES = ['bodies', 'entries']
 
@@ -37,9 +37,8 @@ interface Taken {
 
 /**
  * A backup of all that Weir has stored, as of one instant, as gzip'd lines; `src/core/backup.ts` has the format. All but the
- * log is read in one transaction, aside, so that no slow reader holds it open: on the embedded database, nothing
- * else is written as long as that takes. The log follows while recording goes on, up to the last entry of that instant.
- * Every log is checked for holes; one that was trimmed meanwhile makes the backup fail, in its last line.
+ * log is read in one transaction, aside, so that no slow reader holds it open. The log follows while recording goes on, up to
+ * the last entry of that instant. Every log is checked for holes; one that was trimmed meanwhile makes the backup fail, in its last line.
  */
 export async function* takeBackup(deps: BackupDeps): AsyncGenerator<Uint8Array> {
   const spool = await openSpool(deps.spoolDir)

