@@ -24,6 +24,9 @@ const PASSWORD_FILE = 'postgres.password'
 const PASSWORD_BYTES = 32
 /** Only Weir's role, with its password. The superuser can't sign in at all. */
 const ACCESS = `local ${NAME} ${NAME} scram-sha-256\n`
+const IDENTITY = ['--username=postgres', '--auth=reject']
+/** Whatever the environment says: sorted by code point, with upper and lower case of every language. */
+const LOCALE = ['--encoding=UTF8', '--locale=C', '--locale-provider=builtin', '--builtin-locale=C.UTF-8']
 /** Size of a write-ahead log file. With the default, 16, a small database would have several. */
 const SEGMENT_MB = 4
 
@@ -56,8 +59,9 @@ export async function makeCluster({ directory, account }: Cluster, programs: Pro
   const inside = { directory, account }
   const initdb = (...args: string[]) =>
     run({ ...inside, program: programs.initdb, args: ['-D', here, ...args] })
-  const options = ['--username=postgres', '--auth=reject', '--encoding=UTF8', '--locale=C']
-  await initdb(...options, '--data-checksums', `--wal-segsize=${SEGMENT_MB}`, '--no-sync').catch(explain)
+  await initdb(...IDENTITY, ...LOCALE, '--data-checksums', `--wal-segsize=${SEGMENT_MB}`, '--no-sync').catch(
+    explain,
+  )
   writeFileSync(join(directory, 'pg_hba.conf'), ACCESS)
   const statements = [
     `CREATE ROLE ${NAME} LOGIN PASSWORD '${password}'`,

@@ -15,6 +15,8 @@ const SETTINGS: Readonly<Record<string, string | number>> = {
   work_mem: '4MB',
   maintenance_work_mem: '32MB',
   huge_pages: 'off',
+  // Not /dev/shm: containers may lack it, and logind deletes a user's files there on logout. macOS allows too little of it.
+  dynamic_shared_memory_type: process.platform === 'linux' ? 'sysv' : 'posix',
   jit: 'off',
   io_method: 'sync',
   max_worker_processes: 2,
