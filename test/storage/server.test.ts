@@ -62,6 +62,8 @@ describe('the embedded server', () => {
     const about = `SELECT pg_encoding_to_char(encoding) || ' ' || datcollate FROM pg_database
       WHERE datname = current_database()`
     expect(await one(storage, about)).toBe('UTF8 C')
+    // Searches find a name in either case.
+    expect(await one(storage, `SELECT 'PREÇOS É' ILIKE '%preços é%'`)).toBe(true)
     expect(await one(storage, `SELECT rolsuper FROM pg_roles WHERE rolname = current_user`)).toBe(false)
     const mode = (path: string) => statSync(join(dataDir, path)).mode & 0o777
     expect([mode('postgres.password'), mode('database'), mode('database/.s.PGSQL.5432')]).toEqual([
@@ -121,6 +123,24 @@ describe('the embedded server', () => {
     expect(warnings.filter((warning) => warning.includes('will be restarted'))).toHaveLength(2)
   })
 
+  test('that is killed during a long query is started again without waiting for that', async () => {
+    const storage = await open()
+    const { promise: begun, resolve } = Promise.withResolvers<void>()
+    const client = await storage.pool.connect()
+    client.on('notice' as 'notification', () => resolve())
+    const query = client.query(`DO $$ BEGIN RAISE NOTICE 'begun';
+      PERFORM count(*) FROM generate_series(1, 100000000000); END $$`)
+    const ended = query.then(
+      () => 'done',
+      () => 'failed',
+    )
+    await begun
+    process.kill(serverPid(), 'SIGKILL')
+    expect(await ended).toBe('failed')
+    client.release()
+    await until('it answers', () => one(storage, 'SELECT 1').catch(() => undefined))
+  })
+
   test('one of whose sessions is killed goes on', async () => {
     const storage = await open()
     process.kill(Number(await one(storage, 'SELECT pg_backend_pid()')), 'SIGKILL')
@@ -149,6 +169,13 @@ describe('the embedded server', () => {
   test('starts although its file of a crash names a process that has its number now', async () => {
     writeFileSync(pidFile(), `${process.pid}\n${join(dataDir, 'database')}\n1\n5432\n.\n\n 1 1\n`)
     expect(await one(await open(), 'SELECT 1')).toBe(1)
+  })
+
+  test.if(process.platform === 'linux')('needs nothing of /dev/shm', async () => {
+    const storage = await open()
+    expect(await one(storage, 'SHOW dynamic_shared_memory_type')).toBe('sysv')
+    const { stdout } = Bun.spawnSync(['ls', '-l', `/proc/${serverPid()}/map_files`])
+    expect(String(stdout)).not.toContain('/dev/shm')
   })
 
   test('that cannot start says why, and what to do', async () => {

@@ -17,6 +17,8 @@ const SHUTDOWNS = [
   ['SIGQUIT', 500],
   ['SIGKILL', 1_000],
 ] as const
+/** Time that the server's other processes have to end after it, in milliseconds. */
+const REST_MS = 1_000
 const READY = 'database system is ready to accept connections'
 /**
  * Stops the server when the process that started it ends, however that happens: only then does standard input end. Prints the
@@ -38,7 +40,7 @@ exit "$status"`
 /** A server process, from its start to its end. */
 export interface ServerChild {
   readonly pid: number
-  /** Its last output, once it and all of its processes have ended. */
+  /** Its last output, once it has ended, and its processes have, or had the time to. */
   readonly ended: Promise<string>
   /** Shuts it down cleanly. Nothing acknowledged is lost. */
   stop(): Promise<void>
@@ -74,11 +76,18 @@ export async function startChild(cluster: Cluster, postgres: string): Promise<Se
   return { pid: server, ended, stop: () => stop(server, ended) }
 }
 
-/** Its output ends with the last of its processes. */
+/** Its output ends with the last of its processes, which may go on with a long query although the server was killed. */
 function endOf(child: ChildProcess): Promise<string> {
   return new Promise((resolve) => {
     child.once('error', (error) => resolve(error.message))
-    child.once('close', (code, signal) => resolve(`It ended with ${signal ?? `status ${code}`}.`))
+    child.once('exit', (code, signal) => {
+      const how = `It ended with ${signal ?? `status ${code}`}.`
+      const timer = setTimeout(resolve, REST_MS, how)
+      child.once('close', () => {
+        clearTimeout(timer)
+        resolve(how)
+      })
+    })
   })
 }
 
