@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test } from 'bun:test'
-import { readFileSync, rmSync } from 'node:fs'
+import { existsSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { childrenOf, commandOf, isAlive } from '../faults/child.ts'
 import { newDataDir } from '../support/data-dir.ts'
@@ -58,6 +58,19 @@ test('a server that lost both its Weir and what watches it is ended by the next 
   expect(isAlive(pid)).toBe(false)
   second.child.kill('SIGTERM')
   expect((await second.ended()).code).toBe(0)
+})
+
+test('a Weir that is killed while it makes its database leaves nothing in the way of the next', async () => {
+  rmSync(join(dataDir, 'database'), { recursive: true })
+  const first = start()
+  await until('initdb has begun', () => existsSync(join(dataDir, 'database.part/global')))
+  first.child.kill('SIGKILL')
+  const second = start()
+  await second.url()
+  expect(existsSync(join(dataDir, 'database.part'))).toBe(false)
+  second.child.kill('SIGTERM')
+  expect((await second.ended()).code).toBe(0)
+  expect(second.output()).not.toContain('weir:')
 })
 
 test('the server has neither the group of processes, which hears Ctrl-C, nor the user of a Weir that is root', async () => {

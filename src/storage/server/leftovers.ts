@@ -7,10 +7,10 @@ import { StorageError } from '../storage.ts'
 const QUIT_MS = 7_000
 const KILL_MS = 3_000
 const CHECK_EVERY_MS = 20
-const PROGRAM = 'postgres'
+const PROGRAMS: ReadonlySet<string> = new Set(['postgres', 'initdb'])
 
 /**
- * Ends servers in a directory that nobody supervises: a server ends shortly after its Weir, not at the same moment, and
+ * Ends servers in a directory that nobody supervises, and programs that create one: a server ends shortly after its Weir, not at the same moment, and
  * killing its main process leaves the others running. The caller holds the directory's lock.
  * @throws StorageError when one doesn't end
  */
@@ -41,7 +41,7 @@ export function send(pid: number, signal: NodeJS.Signals): void {
   }
 }
 
-/** The processes of servers, which all run in that directory. */
+/** The processes of servers, and of initdb, which all run in that directory. */
 function serversIn(directory: string): number[] {
   if (process.platform !== 'linux') return namedIn(directory)
   const home = realpathSync(directory)
@@ -54,7 +54,7 @@ function isServerIn(pid: string, home: string): boolean {
   try {
     return (
       readlinkSync(`/proc/${pid}/cwd`) === home &&
-      readFileSync(`/proc/${pid}/comm`, 'utf8').trim() === PROGRAM
+      PROGRAMS.has(readFileSync(`/proc/${pid}/comm`, 'utf8').trim())
     )
   } catch {
     // It has ended, or belongs to another user.
@@ -68,5 +68,5 @@ function namedIn(directory: string): number[] {
   const pid = existsSync(file) ? Number(readFileSync(file, 'utf8').split('\n')[0]) : 0
   if (!(pid > 0)) return []
   const { stdout } = spawnSync('/bin/ps', ['-o', 'comm=', '-p', String(pid)])
-  return String(stdout).trim().endsWith(PROGRAM) ? [pid] : []
+  return String(stdout).trim().endsWith('postgres') ? [pid] : []
 }
