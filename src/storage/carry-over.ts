@@ -1,38 +1,24 @@
-import { existsSync, renameSync } from 'node:fs'
 import { join } from 'node:path'
 import { sql } from 'drizzle-orm'
 import { version } from '../../package.json'
 import { restoreBackup } from '../backup/restore.ts'
 import { listTables, quoted } from '../backup/tables.ts'
 import { LEFT_OUT, takeBackup } from '../backup/take.ts'
+import { causeOf } from '../errors.ts'
+import { fullDisk } from './disk-error.ts'
 import type { StorageLog } from './log.ts'
 import { schemaOf } from './migrations.ts'
+import { OLD } from './old-database.ts'
 import { openPglite } from './pglite.ts'
 import { type Database, StorageError } from './storage.ts'
 
-/** Where earlier versions stored their database, below the data directory, and its name after it was carried over. */
-const OLD = 'postgres'
-export const KEPT = 'postgres.carried-over'
 /** Time between progress messages, in milliseconds. */
 const PROGRESS_MS = 5_000
-
-/** Whether a data directory has a database of an earlier version. */
-export function hasOld(dataDir: string): boolean {
-  return existsSync(join(dataDir, OLD, 'PG_VERSION'))
-}
-
-/** The old database is kept until the operator deletes it. */
-export function keepOld(dataDir: string, log: StorageLog): void {
-  renameSync(join(dataDir, OLD), join(dataDir, KEPT))
-  log.info(
-    `The old database is kept in ${join(dataDir, KEPT)}. Delete it once you have checked that nothing is missing.`,
-  )
-}
 
 /**
  * Copies everything from the old database into a new one, like a backup and its restore, and compares the number of rows. The
  * old one is only read.
- * @throws StorageError when the numbers differ; on any failure, the old database is unchanged
+ * @throws StorageError when it fails or the numbers differ; the old database is unchanged then
  */
 export async function carryOver(dataDir: string, into: Database, log: StorageLog): Promise<void> {
   const old = await openPglite(join(dataDir, OLD)).catch((error) => {
@@ -43,27 +29,32 @@ export async function carryOver(dataDir: string, into: Database, log: StorageLog
   })
   try {
     // It was never used.
-    if ((await schemaOf(old.db)) === 0) return
-    const expected = await countRows(old.db)
-    log.info(
-      `Carrying over the database in ${join(dataDir, OLD)} (${expected} rows). Weir starts after that.`,
-    )
-    const file = takeBackup({ db: old.db, version, now: Date.now, spoolDir: dataDir })
-    const { rows } = await restoreBackup(into, file, {
-      force: false,
-      now: Date.now,
-      progress: progress(expected, log),
-    })
-    if (rows !== expected) {
-      throw new StorageError(
-        `Only ${rows} of ${expected} rows of ${join(dataDir, OLD)} were carried over. Nothing was changed there: start Weir ` +
-          'again, or take a backup with the previous version.',
-      )
-    }
-    log.info(`Carried over all ${rows} rows. Users have to sign in again.`)
+    if ((await schemaOf(old.db)) > 0) await copy(old.db, dataDir, into, log)
+  } catch (error) {
+    throw error instanceof StorageError ? error : (fullDisk(dataDir) ?? failed(dataDir, causeOf(error)))
   } finally {
     await old.close()
   }
+}
+
+async function copy(from: Database, dataDir: string, into: Database, log: StorageLog): Promise<void> {
+  const expected = await countRows(from)
+  log.info(`Carrying over the database in ${join(dataDir, OLD)} (${expected} rows). Weir starts after that.`)
+  const file = takeBackup({ db: from, version, now: Date.now, spoolDir: dataDir })
+  const { rows } = await restoreBackup(into, file, {
+    force: false,
+    now: Date.now,
+    progress: progress(expected, log),
+  })
+  if (rows !== expected) throw failed(dataDir, `only ${rows} of ${expected} rows arrived`)
+  log.info(`Carried over all ${rows} rows. Users have to sign in again.`)
+}
+
+function failed(dataDir: string, why: string): StorageError {
+  return new StorageError(
+    `Can't carry over the database in ${join(dataDir, OLD)} (${why}). It is unchanged: fix the cause and start Weir again, ` +
+      'or take a backup with the previous version.',
+  )
 }
 
 function progress(expected: number, log: StorageLog): (rows: number) => void {

@@ -1,7 +1,9 @@
-import { existsSync } from 'node:fs'
+import { existsSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { lockDirectory } from './directory-lock.ts'
+import { explainDisk } from './disk-error.ts'
 import type { StorageLog } from './log.ts'
+import { hasOld, keepOld, warnOfUnused } from './old-database.ts'
 import { openPool } from './postgres.ts'
 import { claimDirectory } from './private-directory.ts'
 import { accountFor } from './server/account.ts'
@@ -18,18 +20,20 @@ export const SERVER_DIRECTORY = 'database'
 /**
  * Starts, and on first use creates, Weir's own Postgres server in a directory, which stays locked until it is closed and is
  * readable by this user only. Doesn't touch the schema.
- * @throws StorageError when another process has the directory, it's somebody else's, or the server doesn't start.
+ * @throws StorageError when another process has the directory, it can't be written to, or the server doesn't start.
  */
 export async function openEmbedded(dataDir: string, log: StorageLog): Promise<Storage> {
-  claimDirectory(dataDir)
-  const unlock = lockDirectory(dataDir)
+  let unlock = () => {}
   try {
+    claimDirectory(dataDir)
+    unlock = lockDirectory(dataDir)
     const directory = join(dataDir, SERVER_DIRECTORY)
     const account = accountFor([directory, dataDir])
     const programs = await findPrograms(dataDir, account)
     const password = passwordOf(dataDir)
     const means = { programs, password, dataDir, log }
-    if (!existsSync(directory)) await makeDatabase({ directory, account }, means)
+    if (existsSync(directory)) warnOfUnused(dataDir, log)
+    else await makeDatabase({ directory, account }, means)
     const storage = await openCluster({ directory, account }, means)
     return {
       ...storage,
@@ -40,7 +44,7 @@ export async function openEmbedded(dataDir: string, log: StorageLog): Promise<St
     }
   } catch (error) {
     unlock()
-    throw error
+    throw explainDisk(error, dataDir)
   }
 }
 
@@ -55,20 +59,28 @@ interface Means {
 async function makeDatabase({ directory, account }: Cluster, means: Means): Promise<void> {
   const { programs, password, dataDir, log } = means
   const made = { directory: `${directory}.part`, account }
-  // A Weir that was killed while creating it may have left a server there.
+  // A Weir that was killed while creating it may have left programs running there.
   if (existsSync(made.directory)) await endLeftovers(made.directory)
-  await makeCluster(made, programs, password)
-  if (!existsSync(join(dataDir, 'postgres'))) return moveInto(made.directory, directory, dataDir)
-  const { carryOver, hasOld, keepOld } = await import('./carry-over.ts')
-  if (!hasOld(dataDir)) return moveInto(made.directory, directory, dataDir)
+  try {
+    await makeCluster(made, programs, password)
+    if (hasOld(dataDir)) await fill(made, means)
+  } catch (error) {
+    // On a full disk, others need the space.
+    rmSync(made.directory, { recursive: true, force: true })
+    throw error
+  }
+  moveInto(made.directory, directory, dataDir)
+  if (hasOld(dataDir)) keepOld(dataDir, log)
+}
+
+async function fill(made: Cluster, means: Means): Promise<void> {
+  const { carryOver } = await import('./carry-over.ts')
   const storage = await openCluster(made, means)
   try {
-    await carryOver(dataDir, storage.db, log)
+    await carryOver(means.dataDir, storage.db, means.log)
   } finally {
     await storage.close()
   }
-  moveInto(made.directory, directory, dataDir)
-  keepOld(dataDir, log)
 }
 
 /** Starts the server of a cluster and connects to it like to any other. */

@@ -9,9 +9,19 @@ import { openStorage } from '../../src/storage/open.ts'
 import { makePartitions } from '../../src/storage/partitions.ts'
 import { openPglite } from '../../src/storage/pglite.ts'
 import type { Database } from '../../src/storage/storage.ts'
+import { inMounts, onSmallDisk } from '../support/mounts.ts'
 
 const ID = '01900000-0000-7000-8000-000000000001'
 const MIGRATIONS = readMigrations().map(({ madeAt }) => madeAt)
+
+/** Opens a directory as a process of its own, and says how that goes. */
+const OPENER = `
+  const { openStorage } = await import(${JSON.stringify(join(import.meta.dir, '../../src/storage/open.ts'))})
+  const log = { info: console.log, warn: console.log }
+  await openStorage({ databaseUrl: undefined, dataDir: process.argv[1] }, log).then(
+    (storage) => storage.close(),
+    (error) => console.log('failed ' + error.constructor.name + ': ' + error.message),
+  )`
 
 /** Under load, each opening of the old database takes seconds; some tests open it four times. */
 const TEST_MS = 240_000
@@ -105,6 +115,59 @@ test('one that was never used is kept, and there is nothing to carry over', asyn
   expect(await schemaOf(storage.db)).toBe(MIGRATIONS.at(-1) as number)
   await storage.close()
   expect(existsSync(join(dataDir, 'postgres.carried-over/PG_VERSION'))).toBe(true)
+})
+
+test('one that an earlier Weir was started with again is said not to be used', async () => {
+  await leaveOld(async () => {})
+  await (await open()).close()
+  cpSync(join(empty, 'postgres'), join(dataDir, 'postgres'), { recursive: true })
+  said = []
+  await (await open()).close()
+  expect(said).toEqual([
+    expect.stringContaining(`${join(dataDir, 'postgres')} holds a database of an earlier`),
+  ])
+  rmSync(join(dataDir, 'database'), { recursive: true })
+  await (await open()).close()
+  expect(readdirSync(dataDir).filter((name) => name.startsWith('postgres.carried-over'))).toHaveLength(2)
+})
+
+test('a Weir that is killed meanwhile leaves the old one as it was, and the next start carries it over', async () => {
+  let before: unknown[] = []
+  await leaveOld(async (db) => {
+    await migrate(db)
+    await addStream(db, 2_000)
+    before = (await digest(db)).rows
+  })
+  const killed = Bun.spawn(['bun', '-e', OPENER, dataDir], { stdout: 'pipe', stderr: 'inherit' })
+  for await (const _ of killed.stdout) break
+  killed.kill('SIGKILL')
+  await killed.exited
+  expect([existsSync(join(dataDir, 'postgres/PG_VERSION')), existsSync(join(dataDir, 'database'))]).toEqual([
+    true,
+    false,
+  ])
+  const storage = await open()
+  expect((await digest(storage.db)).rows).toEqual(before)
+  await storage.close()
+  expect(existsSync(join(dataDir, 'database.part'))).toBe(false)
+})
+
+inMounts('a disk that is full meanwhile is named, and the old one is as it was', async () => {
+  let before: unknown[] = []
+  await leaveOld(async (db) => {
+    await migrate(db)
+    await addStream(db, 20)
+    await db.execute(sql`UPDATE weir.entries SET data = (SELECT string_agg(md5(random()::text), '')
+      FROM generate_series(1, 50000))`)
+    before = (await digest(db)).rows
+  })
+  const out = await onSmallDisk(dataDir, 60, OPENER)
+  expect(out).toContain('Carrying over')
+  expect(out).toMatch(/^failed StorageError: The disk of .* is full\./m)
+  const old = await openPglite(join(dataDir, 'postgres'))
+  const kept = await digest(old.db)
+  await old.close()
+  expect(kept.rows).toEqual(before)
 })
 
 test('what fails half way leaves the old one as it was, and the next start carries it over', async () => {
