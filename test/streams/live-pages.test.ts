@@ -5,11 +5,11 @@ import { join } from 'node:path'
 import { checkpoints } from '../../drizzle/schema.ts'
 import { Hub } from '../../src/hub/hub.ts'
 import { LivePages } from '../../src/routes/live/live-pages.tsx'
-import { openStorage } from '../../src/storage/open.ts'
 import type { Storage } from '../../src/storage/storage.ts'
 import type { Entry } from '../../src/streams/recording/entry.ts'
 import { Streams } from '../../src/streams/registry/streams.ts'
 import { streamPageTopic } from '../../src/topics.ts'
+import { openStorage } from '../support/data-dir.ts'
 
 const LIMITS = { requestTimeoutMs: 1_000, maxBodyBytes: 1_000, silenceMs: 1_000 }
 

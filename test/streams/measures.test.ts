@@ -4,7 +4,6 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fanouts, pathRollups, rollups } from '../../drizzle/schema.ts'
 import { measureRoutes } from '../../src/routes/streams/measures.ts'
-import { openStorage } from '../../src/storage/open.ts'
 import type { Storage } from '../../src/storage/storage.ts'
 import {
   connectionsOf,
@@ -19,6 +18,7 @@ import {
   type Window,
 } from '../../src/streams/measures/measures.ts'
 import { Streams } from '../../src/streams/registry/streams.ts'
+import { openStorage } from '../support/data-dir.ts'
 import { isSkipped, type OpenSetup, SETUPS } from '../support/setups.ts'
 
 const MINUTE_MS = 60_000

@@ -1,37 +1,75 @@
-import { existsSync, mkdtempSync, renameSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { optionalDependencies } from '../../package.json'
-import { openAsItIs } from '../../src/storage/open.ts'
+import { openStorage as openReal } from '../../src/storage/open.ts'
+import { accountFor } from '../../src/storage/server/account.ts'
+import { dataPath } from '../../src/storage/server/cluster.ts'
+import { findPrograms } from '../../src/storage/server/programs.ts'
+import { run } from '../../src/storage/server/run.ts'
+import type { Storage } from '../../src/storage/storage.ts'
 
-/** What a new database is, made once for all tests on this machine: making one takes most of a start. */
-const TEMPLATE = join(
-  tmpdir(),
-  `weir-template-${Object.values(optionalDependencies)[0]}-${process.getuid?.() ?? ''}`,
+/** Files that decide what a new database is. */
+const SOURCES = ['src/storage/server', 'drizzle/migrations'].map((path) =>
+  join(import.meta.dir, '../..', path),
 )
 
-/** A new directory with an embedded database in it, as a first start makes it. */
+/** A new directory with an embedded database in it, as a first start leaves it. */
 export async function newDataDir(prefix = 'weir-test-'): Promise<string> {
   const directory = mkdtempSync(join(tmpdir(), prefix))
   await fillDataDir(directory)
   return directory
 }
 
-/** The same in a directory that is there. */
+/** The same in an existing directory, unless it has a database. */
 export async function fillDataDir(directory: string): Promise<void> {
-  if (!existsSync(TEMPLATE)) await makeTemplate()
-  const copy = Bun.spawn(['cp', '-a', `${TEMPLATE}/.`, directory])
-  if ((await copy.exited) !== 0) throw new Error(`${TEMPLATE} can't be copied to ${directory}`)
+  if (existsSync(join(directory, 'database'))) return
+  const copy = Bun.spawn(['cp', '-a', `${await template()}/.`, directory])
+  if ((await copy.exited) !== 0) throw new Error(`The database of tests can't be copied to ${directory}`)
 }
 
-async function makeTemplate(): Promise<void> {
-  const part = mkdtempSync(`${TEMPLATE}-`)
-  const storage = await openAsItIs({ databaseUrl: undefined, dataDir: part })
-  await storage.close()
+/** Opens a test's storage as Weir does; an embedded database isn't created but copied. */
+export async function openStorage(where: Parameters<typeof openReal>[0]): Promise<Storage> {
+  if (where.databaseUrl === undefined) await fillDataDir(where.dataDir)
+  return openReal(where)
+}
+
+/** The database of a first start, made once for all tests on this machine: initdb and all migrations take long. */
+async function template(): Promise<string> {
+  const path = join(tmpdir(), `weir-template-${templateKey()}`)
+  if (existsSync(path)) return path
+  const part = mkdtempSync(`${path}-`)
+  await (await openReal({ databaseUrl: undefined, dataDir: part })).close()
+  await dropOthers(part)
   try {
-    renameSync(part, TEMPLATE)
+    renameSync(part, path)
   } catch {
-    // Another process of the tests was faster.
+    // Another test process was faster.
     rmSync(part, { recursive: true, force: true })
   }
+  return path
+}
+
+/** Weir only uses its own database; without Postgres' three, there is a third to copy. */
+async function dropOthers(dataDir: string): Promise<void> {
+  const directory = join(dataDir, 'database')
+  const account = accountFor([directory])
+  const { postgres } = await findPrograms(dataDir, account)
+  const statements = [
+    'UPDATE pg_database SET datistemplate = false',
+    ...['postgres', 'template0', 'template1'].map((name) => `DROP DATABASE ${name}`),
+  ]
+  const input = statements.map((statement) => `${statement}\n`).join('')
+  const args = ['--single', '-D', dataPath({ directory, account }), 'weir']
+  await run({ program: postgres, args, directory, account, input })
+}
+
+function templateKey(): string {
+  const files = SOURCES.flatMap((path) => readdirSync(path, { withFileTypes: true, recursive: true }))
+    .filter((file) => file.isFile())
+    .map(({ parentPath, name }) => readFileSync(join(parentPath, name), 'utf8'))
+  const hash = Bun.hash(
+    [...files.sort(), dropOthers.toString(), JSON.stringify(optionalDependencies)].join('\0'),
+  )
+  return `${hash.toString(36)}-${process.getuid?.() ?? ''}`
 }

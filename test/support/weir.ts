@@ -5,7 +5,7 @@ import type { Route } from '../../src/auth/access.ts'
 import { createClient, type WeirClient } from '../../src/client/client.ts'
 import { parseConfig } from '../../src/config.ts'
 import { type StartOptions, startWeir } from '../../src/weir.ts'
-import { newDataDir } from './data-dir.ts'
+import { fillDataDir } from './data-dir.ts'
 import { until } from './until.ts'
 
 /** A Weir of a test's own, on a free port and in a directory that goes with it. */
@@ -52,7 +52,8 @@ export async function startTestWeir(
   environment: Record<string, string> = {},
   replacements: StartOptions = {},
 ): Promise<TestWeir> {
-  const dataDir = environment.DATA_DIR ?? (await newDirectory(environment))
+  const dataDir = environment.DATA_DIR ?? mkdtempSync(join(tmpdir(), 'weir-test-'))
+  if (environment.DATABASE_URL === undefined) await fillDataDir(dataDir)
   const warnings: string[] = []
   const config = parseConfig({ PORT: '0', DATA_DIR: dataDir, ...environment })
   const warn = (message: string, error?: unknown) => void warnings.push(`${message} ${error ?? ''}`)
@@ -99,9 +100,4 @@ export async function startTestWeir(
       if (environment.DATA_DIR === undefined) rmSync(dataDir, { recursive: true, force: true })
     },
   }
-}
-
-/** One for a database, where it is the Weir's own. */
-async function newDirectory({ DATABASE_URL }: Record<string, string>): Promise<string> {
-  return DATABASE_URL === undefined ? newDataDir() : mkdtempSync(join(tmpdir(), 'weir-test-'))
 }
