@@ -1,4 +1,5 @@
 import { styleText } from 'node:util'
+import type { Finding } from '../core/findings.ts'
 import { span } from '../core/judging/verdict.ts'
 import type { Io, Output } from './command.ts'
 import { jsonLine, safe } from './text.ts'
@@ -17,6 +18,10 @@ const VERDICT_STYLES: Record<string, Style> = {
 /** Colors a status, if colors are enabled. */
 export function verdictPaint({ colours }: Output, verdict: string): (text: string) => string {
   return painter(colours, VERDICT_STYLES[verdict])
+}
+
+export function findingPaint({ colours }: Output, status: Finding['status']): (text: string) => string {
+  return painter(colours, status === 'ok' ? 'green' : status === 'warning' ? 'yellow' : ['bold', 'red'])
 }
 
 export function dimmed({ colours }: Output): (text: string) => string {

