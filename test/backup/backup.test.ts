@@ -1,3 +1,4 @@
+import { fillDataDir } from '../support/data-dir.ts'
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -66,6 +67,7 @@ describe.skipIf(isSkipped(postgresSetup))('a backup of a Weir that records', () 
     const second = join(directory, 'second.ndjson.gz')
     expect(await backup(onPostgres, second)).toMatchObject({ code: 0, err: '' })
     const dataDir = join(directory, 'restored')
+    await fillDataDir(dataDir)
     await restoreFile(second, { databaseUrl: undefined, dataDir }, NOW)
     await onPostgres.close()
 
