@@ -1,5 +1,7 @@
+import { lstatSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { packageHome, ROOT } from '../src/files.ts'
+import { ARCHIVE, PACKAGE } from '../src/storage/server/programs.ts'
 
 /** The entry point of the executable, and of the worker threads that it starts. */
 const ENTRIES = ['src/executable/main.ts', 'src/streams/large/worker.ts']
@@ -14,16 +16,37 @@ const CARRIED: readonly (readonly [home: string, ...patterns: string[]])[] = [
     'src/core/sets/*.ts',
     'drizzle/migrations/*.sql',
     'drizzle/migrations/meta/_journal.json',
+    ARCHIVE,
   ],
   [packageHome('htmx.org'), 'package.json', 'dist/htmx.min.js', 'dist/ext/hx-sse.min.js'],
   [packageHome('uplot'), 'package.json', 'dist/uPlot.iife.min.js', 'dist/uPlot.min.css'],
   [packageHome('elkjs', packageHome('mermaid')), 'package.json', 'lib/elk-worker.min.js'],
   [packageHome('mermaid'), 'package.json', 'dist/*.min.mjs', 'dist/chunks/mermaid.esm.min/*.mjs'],
-  [packageHome('@electric-sql/pglite'), 'dist/pglite.data', 'dist/pglite.wasm', 'dist/initdb.wasm'],
+  [packageHome('@electric-sql/pglite'), 'dist/pglite.data', 'dist/pglite.wasm'],
   [packageHome('@bull-board/ui'), 'package.json', 'dist/**/*'],
 ]
 
+/** The files of the database server that go into the archive. Links are left out and created again at start. */
+const SERVER = [
+  'native/pg-symlinks.json',
+  'native/bin/*',
+  'native/lib/**/*.{so,so.*,dylib}',
+  'native/share/**/*',
+]
+
+await packServer(join(ROOT, ARCHIVE))
+
 const files = CARRIED.flatMap(([home, ...patterns]) => patterns.flatMap((pattern) => found(home, pattern)))
+
+async function packServer(archive: string): Promise<void> {
+  const home = packageHome(PACKAGE)
+  const names = SERVER.flatMap((pattern) => [...new Bun.Glob(pattern).scanSync({ cwd: home })])
+  const own = names.filter((name) => !lstatSync(join(home, name)).isSymbolicLink())
+  const contents = await Promise.all(
+    own.sort().map(async (name) => [name, await Bun.file(join(home, name)).bytes()]),
+  )
+  await Bun.write(archive, await new Bun.Archive(Object.fromEntries(contents), { compress: 'gzip' }).bytes())
+}
 
 function found(home: string, pattern: string): string[] {
   const paths = [...new Bun.Glob(pattern).scanSync({ cwd: home })].sort()

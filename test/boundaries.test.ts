@@ -23,10 +23,10 @@ const RULES: readonly Rule[] = [
   { of: /^src\/sim\/main\.ts$/, only: /^src\/(sim\/|environment\.ts$)/ },
   { of: /^src\/client\//, only: /^src\/client\// },
   { of: /^src\/cli\/(?!main\.ts$)/, only: /^src\/(cli|client|core)\// },
-  // Restoring a backup is done without a running Weir.
+  // Restoring a backup, and the checks of `doctor`, need no running Weir.
   {
     of: /^src\/cli\/main\.ts$/,
-    only: /^src\/(cli\/|config\/|(environment|files)\.ts$|net\/(direct|proxies)\.ts$|backup\/|storage\/storage\.ts$)/,
+    only: /^src\/(cli\/|config\/|(environment|files)\.ts$|net\/(direct|proxies)\.ts$|(backup|doctor)\/|storage\/storage\.ts$)/,
   },
   { of: /^(?!src\/(cli|client|executable)\/|test\/|bench\/)/, never: /^src\/(cli|client)\// },
   { of: /^src\/config\//, only: /^src\/(config\/|environment\.ts$)/ },
@@ -41,7 +41,7 @@ const RULES: readonly Rule[] = [
   },
   {
     of: /^src\/(routes\/|app\.ts$)/,
-    never: /^(jobs\/|src\/sim\/|src\/storage\/(embedded|postgres|pglite-pool)\.ts$)/,
+    never: /^(jobs\/|src\/sim\/|src\/storage\/(server\/|(embedded|postgres|pglite)\.ts$))/,
   },
   { of: /^jobs\//, never: /^(src\/(routes|sim)\/|views\/|src\/app\.ts$)/ },
   {

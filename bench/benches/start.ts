@@ -28,8 +28,8 @@ type Started = Record<Occasion, Record<Program, Start[]>>
 export default {
   title: 'how long does it take to start?',
   limits: [
-    'Weir loads about 850 modules, less than half of them its own, in about 120 ms of one core while the database engine compiles on the other. The rest is opening the database, on the same thread, and the first queries. A bundle would load faster, but there is no build step.',
-    "Kept: the engine compiles while modules load, the database opens while the rest of them do, what a page doesn't need (BullMQ, pg, ioredis, mail, protobuf, the OpenAPI document) loads later, input is checked without compiling schemas.",
+    'Weir loads about 850 modules, less than half of them its own, in about 120 ms of one core while the database server starts on the other. The rest is that start and the first queries. A bundle would load faster, but there is no build step.',
+    "Kept: the database server starts while modules load, what a page doesn't need (BullMQ, pg, ioredis, mail, protobuf, the OpenAPI document) loads later, input is checked without compiling schemas.",
   ],
   async run(context) {
     const { short, log, scope } = context

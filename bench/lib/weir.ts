@@ -1,8 +1,8 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { PGlite } from '@electric-sql/pglite'
 import { Client } from 'pg'
+import { openAsItIs } from '../../src/storage/open.ts'
 import { createDatabase, POSTGRES_BIN, startPostgres } from '../../test/support/servers.ts'
 import { PeerMissing } from './bench.ts'
 import { type Child, startChild } from './child.ts'
@@ -111,8 +111,8 @@ export async function ask<Row>(
     await client.end()
     return rows
   }
-  const embedded = await PGlite.create(join(directory, 'postgres'))
-  const { rows } = await embedded.query<Row>(query)
+  const embedded = await openAsItIs({ databaseUrl: undefined, dataDir: directory })
+  const { rows } = await embedded.pool.query(query)
   await embedded.close()
-  return rows
+  return rows as Row[]
 }

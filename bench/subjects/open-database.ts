@@ -1,5 +1,4 @@
-import { join } from 'node:path'
-import { PGlite } from '@electric-sql/pglite'
+import { openAsItIs } from '../../src/storage/open.ts'
 
 /**
  * The baseline for starting: opens the embedded database as Weir does, runs a query and reports it. `open-database.ts
@@ -7,15 +6,14 @@ import { PGlite } from '@electric-sql/pglite'
  */
 
 const [directory = '.'] = process.argv.slice(2)
-const postgresqlconf = ['shared_buffers = 16MB', 'wal_buffers = 1MB', 'max_wal_size = 256MB']
-const pglite = await PGlite.create(join(directory, 'postgres'), { postgresqlconf })
-await pglite.query('SELECT 1')
+const storage = await openAsItIs({ databaseUrl: undefined, dataDir: directory })
+await storage.pool.query('SELECT 1')
 process.on('SIGTERM', () => void close())
 console.log('open')
-// Neither the database nor a signal handler keeps the process alive.
+// A signal handler doesn't keep the process alive.
 setInterval(() => {}, 60_000)
 
 async function close(): Promise<void> {
-  await pglite.close()
+  await storage.close()
   process.exit(0)
 }

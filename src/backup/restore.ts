@@ -52,7 +52,7 @@ export async function restoreBackup(
       await migrate(tx)
       return count
     })
-    // On the embedded database, nothing else would.
+    // Autovacuum would do it later; the first pages need it now.
     await db.execute(sql`ANALYZE`)
     return { header, rows }
   } finally {

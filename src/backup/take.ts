@@ -18,7 +18,7 @@ export interface BackupDeps {
 }
 
 /** State of a single process, and signed-in browsers: neither should be restored. */
-const LEFT_OUT: ReadonlySet<string> = new Set(['workers', 'sessions'])
+export const LEFT_OUT: ReadonlySet<string> = new Set(['workers', 'sessions'])
 /** Append-only tables, which can be read after the instant while recording continues. In this order. */
 const LOG_TABLES = ['bodies', 'entries']
 
@@ -37,9 +37,9 @@ interface Taken {
 
 /**
  * A backup of everything that Weir has stored, as of one instant, as gzipped lines; `src/core/backup.ts` defines the
- * format. Everything but the log is read in one transaction and spooled, so that a slow reader doesn't hold it open:
- * on the embedded database, it blocks all writes. The log follows while recording continues, up to the last entry of
- * that instant. Every log is checked for holes; if one was trimmed meanwhile, the backup fails in its last line.
+ * format. Everything but the log is read in one transaction and spooled, so that a slow reader doesn't hold it open. The
+ * log follows while recording continues, up to the last entry of that instant. Every log is checked for holes; if one was
+ * trimmed meanwhile, the backup fails in its last line.
  */
 export async function* takeBackup(deps: BackupDeps): AsyncGenerator<Uint8Array> {
   const spool = await openSpool(deps.spoolDir)

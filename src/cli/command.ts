@@ -1,10 +1,11 @@
 import type { WeirClient } from '../client/client.ts'
 import type { BackupHeader } from '../core/backup.ts'
+import type { Finding } from '../core/findings.ts'
 
 /** Exit codes. Documented in docs/cli.md: scripts rely on them. */
 export const EXIT = {
   ok: 0,
-  /** A stream is stalled or dead (`status`). */
+  /** A stream is stalled or dead (`status`), or a check failed (`doctor`). */
   unwell: 1,
   /** The command line is invalid. */
   usage: 2,
@@ -70,6 +71,8 @@ export interface Io {
   now(): number
   /** Restores into the database in this program's settings, which no Weir may be using. */
   restore?: (file: string, options: RestoreOptions) => Promise<RestoredInto>
+  /** Checks what a Weir with this program's settings needs. */
+  diagnose?: () => Promise<readonly Finding[]>
   /** The command that starts this program, for scripts. */
   self: readonly string[]
 }

@@ -3,6 +3,7 @@ import { add } from './commands/add.ts'
 import { backup } from './commands/backup.ts'
 import { completion } from './commands/completion.ts'
 import { start, stop } from './commands/desire.ts'
+import { doctor } from './commands/doctor.ts'
 import { edit } from './commands/edit.ts'
 import { logs } from './commands/logs.ts'
 import { ls } from './commands/ls.ts'
@@ -26,5 +27,6 @@ export const COMMANDS: Record<string, Command> = {
   rm,
   backup,
   restore,
+  doctor,
   completion,
 }

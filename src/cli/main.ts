@@ -50,6 +50,18 @@ const restore: Io['restore'] = async (file, options) => {
   }
 }
 
+/** Loaded on demand, like the restore. */
+const diagnose: Io['diagnose'] = async () => {
+  const { ConfigError, parseConfig } = await import('../config/config.ts')
+  const { diagnose: check } = await import('../doctor/diagnose.ts')
+  try {
+    return await check(parseConfig(environment))
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error
+    return [{ check: 'settings', status: 'error', detail: error.message }]
+  }
+}
+
 /**
  * Requests to Weir carry its token, so they only use a proxy as a tunnel, for https, and never to this machine
  * itself.
@@ -75,6 +87,7 @@ process.exitCode = await run(process.argv.slice(2), {
   fetch: fetchWeir,
   now: Date.now,
   restore,
+  diagnose,
   self: [process.execPath, import.meta.path],
 })
 process.exit()

@@ -1,4 +1,5 @@
 import { styleText } from 'node:util'
+import type { Finding } from '../core/findings.ts'
 import { span } from '../core/judging/status.ts'
 import { STATUS, type Status } from '../core/sets/statuses.ts'
 import type { Io, Output } from './command.ts'
@@ -9,6 +10,10 @@ type Style = Parameters<typeof styleText>[0]
 /** Colors a status, if colors are enabled. */
 export function statusPaint({ colors }: Output, status: Status): (text: string) => string {
   return painter(colors, STATUS[status].terminal)
+}
+
+export function findingPaint({ colors }: Output, status: Finding['status']): (text: string) => string {
+  return painter(colors, status === 'ok' ? 'green' : status === 'warning' ? 'yellow' : ['bold', 'red'])
 }
 
 export function dimmed({ colors }: Output): (text: string) => string {

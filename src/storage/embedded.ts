@@ -1,72 +1,114 @@
-import { Database as Sqlite } from 'bun:sqlite'
-import { closeSync, existsSync, openSync } from 'node:fs'
+import { existsSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { PGlite } from '@electric-sql/pglite'
-import { drizzle } from 'drizzle-orm/pglite'
-import * as schema from '../../drizzle/schema.ts'
-import { type Engine, engineFiles } from './engine.ts'
-import { pglitePool } from './pglite-pool.ts'
-import { claimDirectory, LOCK_FILE } from './private-directory.ts'
-import { PrivateFs } from './private-fs.ts'
-import { type Database, type Storage, StorageError } from './storage.ts'
+import { lockDirectory } from './directory-lock.ts'
+import { explainDisk } from './disk-error.ts'
+import type { StorageLog } from './log.ts'
+import { hasOld, keepOld, warnOfUnused } from './old-database.ts'
+import { openPool } from './postgres.ts'
+import { claimDirectory } from './private-directory.ts'
+import { accountFor } from './server/account.ts'
+import { type Cluster, makeCluster, moveInto, NAME, passwordOf } from './server/cluster.ts'
+import { endLeftovers } from './server/leftovers.ts'
+import { findPrograms, type Programs } from './server/programs.ts'
+import { startServer } from './server/server.ts'
+import { socketDirectory } from './server/socket.ts'
+import { type Storage, StorageError } from './storage.ts'
+
+/** The server's directory, below the data directory. */
+export const SERVER_DIRECTORY = 'database'
 
 /**
- * Postgres' page cache, the first of these, holds an hour of minute rollups for some thousands of streams, which the home page
- * reads. If it is too small, hundreds of megabytes a second are read from files. The default is twice this value.
+ * Starts, and on first use creates, Weir's own Postgres server in a directory, which stays locked until it is closed and is
+ * readable by this user only. Doesn't touch the schema.
+ * @throws StorageError when another process has the directory, it can't be written to, or the server doesn't start.
  */
-const POSTGRES_SETTINGS = ['shared_buffers = 64MB', 'wal_buffers = 1MB', 'max_wal_size = 256MB']
-
-/**
- * Opens, and on first use creates, the embedded Postgres in a directory, which stays locked until it is closed and is readable
- * by this user only. Doesn't touch the schema.
- * @throws StorageError when another process has the directory, or it's somebody else's.
- */
-export async function openEmbedded(directory: string, engine: Promise<Engine>): Promise<Storage> {
-  claimDirectory(directory)
-  const unlock = lock(directory)
+export async function openEmbedded(dataDir: string, log: StorageLog): Promise<Storage> {
+  let unlock = () => {}
   try {
-    const home = join(directory, 'postgres')
-    const isMade = existsSync(join(home, 'PG_VERSION'))
-    const files = await engineFiles(engine, isMade)
-    const pglite = await PGlite.create({
-      fs: new PrivateFs(home),
-      postgresqlconf: POSTGRES_SETTINGS,
-      ...files,
-    })
-    // BullMQ's statements name its tables without a schema; Weir's always name theirs.
-    await pglite.exec('SET search_path TO bullmq, public')
-    const db = drizzle(pglite, { schema, casing: 'snake_case' })
+    claimDirectory(dataDir)
+    unlock = lockDirectory(dataDir)
+    const directory = join(dataDir, SERVER_DIRECTORY)
+    const account = accountFor([directory, dataDir])
+    const programs = await findPrograms(dataDir, account)
+    const password = passwordOf(dataDir)
+    const means = { programs, password, dataDir, log }
+    if (existsSync(directory)) warnOfUnused(dataDir, log)
+    else await makeDatabase({ directory, account }, means)
+    const storage = await openCluster({ directory, account }, means)
     return {
-      db: db as unknown as Database,
-      pool: pglitePool(pglite),
-      description: directory,
+      ...storage,
       async close() {
-        await pglite.close()
+        await storage.close()
         unlock()
       },
     }
   } catch (error) {
     unlock()
+    throw explainDisk(error, dataDir)
+  }
+}
+
+interface Means {
+  programs: Programs
+  password: string
+  dataDir: string
+  log: StorageLog
+}
+
+/** Creates the database under another name, with the data of an earlier version, and renames it once it is complete. */
+async function makeDatabase({ directory, account }: Cluster, means: Means): Promise<void> {
+  const { programs, password, dataDir, log } = means
+  const made = { directory: `${directory}.part`, account }
+  // A Weir that was killed while creating it may have left programs running there.
+  if (existsSync(made.directory)) await endLeftovers(made.directory)
+  try {
+    await makeCluster(made, programs, password)
+    if (hasOld(dataDir)) await fill(made, means)
+  } catch (error) {
+    // On a full disk, others need the space.
+    rmSync(made.directory, { recursive: true, force: true })
+    throw error
+  }
+  moveInto(made.directory, directory, dataDir)
+  if (hasOld(dataDir)) keepOld(dataDir, log)
+}
+
+async function fill(made: Cluster, means: Means): Promise<void> {
+  const { carryOver } = await import('./carry-over.ts')
+  const storage = await openCluster(made, means)
+  try {
+    await carryOver(means.dataDir, storage.db, means.log)
+  } finally {
+    await storage.close()
+  }
+}
+
+/** Starts the server of a cluster and connects to it like to any other. */
+async function openCluster(cluster: Cluster, { programs, password, dataDir, log }: Means): Promise<Storage> {
+  const server = await startServer(cluster, programs.postgres, log)
+  const socket = socketDirectory(cluster.directory)
+  const close = async () => {
+    await server.close()
+    socket.release()
+  }
+  try {
+    const where = { host: socket.path, user: NAME, database: NAME, password }
+    const storage = await openPool(where, dataDir, refused)
+    return {
+      ...storage,
+      async close() {
+        await storage.close()
+        await close()
+      },
+    }
+  } catch (error) {
+    await close()
     throw error
   }
 }
 
-/**
- * PGlite doesn't lock its directory, and two processes in it corrupt it. SQLite's exclusive lock is the operating system's:
- * it can't be taken twice and is released when the process ends, however that happens.
- */
-function lock(directory: string): () => void {
-  const path = join(directory, LOCK_FILE)
-  // SQLite would make it readable by everybody.
-  closeSync(openSync(path, 'a', 0o600))
-  const file = new Sqlite(path)
-  try {
-    file.run('BEGIN EXCLUSIVE')
-  } catch {
-    file.close()
-    throw new StorageError(
-      `Another Weir is using ${directory}. Stop it first, or set DATA_DIR to another directory.`,
-    )
-  }
-  return () => file.close()
+function refused(error: Error): never {
+  throw new StorageError(
+    `The embedded Postgres rejects Weir's connection (${error.message}). Check that postgres.password in DATA_DIR belongs to this database.`,
+  )
 }

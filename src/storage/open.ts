@@ -1,13 +1,13 @@
 import type { Config } from '../config/settings.ts'
-import { compileEngine } from './engine.ts'
+import { SILENT_LOG, type StorageLog } from './log.ts'
 import { migrate } from './migrations.ts'
 import type { Storage } from './storage.ts'
 
 type Where = Pick<Config, 'databaseUrl' | 'dataDir'>
 
 /** Opens the configured Postgres server, or else the embedded one, and migrates its schema. */
-export async function openStorage(config: Where): Promise<Storage> {
-  const storage = await openAsItIs(config)
+export async function openStorage(config: Where, log: StorageLog = SILENT_LOG): Promise<Storage> {
+  const storage = await openAsItIs(config, log)
   try {
     await migrate(storage.db)
     return storage
@@ -18,9 +18,10 @@ export async function openStorage(config: Where): Promise<Storage> {
 }
 
 /** The same without touching its schema, which may be missing, or that of an older Weir. */
-export async function openAsItIs({ databaseUrl, dataDir }: Where): Promise<Storage> {
+export async function openAsItIs(
+  { databaseUrl, dataDir }: Where,
+  log: StorageLog = SILENT_LOG,
+): Promise<Storage> {
   if (databaseUrl !== undefined) return (await import('./postgres.ts')).openPostgres(databaseUrl)
-  // First, so that it compiles while other files are read.
-  const engine = compileEngine()
-  return (await import('./embedded.ts')).openEmbedded(dataDir, engine)
+  return (await import('./embedded.ts')).openEmbedded(dataDir, log)
 }

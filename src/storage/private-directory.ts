@@ -1,8 +1,19 @@
-import { chmodSync, existsSync, lstatSync, mkdirSync, readdirSync, type Stats } from 'node:fs'
+import {
+  chmodSync,
+  closeSync,
+  constants,
+  existsSync,
+  fchmodSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  type Stats,
+} from 'node:fs'
 import { join } from 'node:path'
 import { StorageError } from './storage.ts'
 
-/** The mode of every directory of Weir's. */
+/** A file that every data directory has. */
 export const LOCK_FILE = 'lock.sqlite'
 
 /** The permission bits of everybody but the owner. */
@@ -44,10 +55,25 @@ export function tighten(directory: string, maxEntries = MAX_ENTRIES): void {
   }
 }
 
-/** A volume's root may belong to root; what Weir creates in it is private anyway. */
-function close(path: string, { mode, uid }: Stats): void {
-  const isOurs = uid === process.getuid?.()
-  if ((mode & OF_OTHERS) !== 0 && isOurs) chmodSync(path, mode & 0o700)
+/**
+ * A volume's root may belong to root; what Weir creates in it is private anyway. As root, Weir also closes the files of its
+ * database server's account, and doesn't follow a link that replaces one of them meanwhile.
+ */
+function close(path: string, stats: Stats): void {
+  const { mode, uid } = stats
+  const user = process.getuid?.()
+  if ((mode & OF_OTHERS) === 0) return
+  if (uid === user) chmodSync(path, mode & 0o700)
+  else if (user === 0 && (stats.isFile() || stats.isDirectory())) closeWithoutFollowing(path, mode)
+}
+
+function closeWithoutFollowing(path: string, mode: number): void {
+  const file = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
+  try {
+    fchmodSync(file, mode & 0o700)
+  } finally {
+    closeSync(file)
+  }
 }
 
 function isSomebodyElses(directory: string): boolean {

@@ -7,7 +7,6 @@ import { Archive, type ArchiveOptions } from '../../src/archive/archive.ts'
 import { parseConfig } from '../../src/config/config.ts'
 import type { Json } from '../../src/core/documents/document.ts'
 import { parseJson, stringifyJson } from '../../src/core/documents/json.ts'
-import { openStorage } from '../../src/storage/open.ts'
 import type { Database, Storage } from '../../src/storage/storage.ts'
 import { advance } from '../../src/streams/ingest/follow-document.ts'
 import type { Followed, Run } from '../../src/streams/ingest/run.ts'
@@ -20,6 +19,7 @@ import { Streams } from '../../src/streams/registry/streams.ts'
 import { ODD_KEYS, RandomDocuments } from '../core/random-documents.ts'
 import { integer, pick, type Random } from '../core/seeded.ts'
 import { testBus } from '../support/bus.ts'
+import { openStorage } from '../support/data-dir.ts'
 
 /** Two days that are closed, and a moment after both. */
 export const DAYS = ['2026-01-05', '2026-01-06'] as const

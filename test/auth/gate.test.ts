@@ -10,9 +10,9 @@ import { Hub } from '../../src/hub/hub.ts'
 import { noteAddress } from '../../src/limits/address.ts'
 import { RateLimit } from '../../src/limits/rate-limit.ts'
 import { Gate, Refused } from '../../src/routes/access/gate.ts'
-import { openStorage } from '../../src/storage/open.ts'
 import type { Database, Storage } from '../../src/storage/storage.ts'
 import { testBus } from '../support/bus.ts'
+import { openStorage } from '../support/data-dir.ts'
 
 const TOKEN = 'a-secret-of-sixteen'
 const BURST = 5

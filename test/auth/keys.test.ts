@@ -7,9 +7,9 @@ import { type Deed, forgetAudit, readAudit, UNANSWERED } from '../../src/auth/au
 import { type Caller, LOCAL } from '../../src/auth/caller.ts'
 import { type Access, openAccess } from '../../src/auth/open.ts'
 import { forgetSessions, SESSION_MS } from '../../src/auth/sessions.ts'
-import { openStorage } from '../../src/storage/open.ts'
 import type { Storage } from '../../src/storage/storage.ts'
 import { testBus } from '../support/bus.ts'
+import { openStorage } from '../support/data-dir.ts'
 
 const TOKEN = 'a-secret-of-sixteen'
 const MINUTE_MS = 60_000

@@ -7,6 +7,7 @@ import { sql } from 'drizzle-orm'
 import { restoreFile } from '../../src/backup/restore-file.ts'
 import { openAsItIs } from '../../src/storage/open.ts'
 import { spawnCli } from '../cli/support.ts'
+import { fillDataDir } from '../support/data-dir.ts'
 import { createDatabase, startPostgres, type TestServer } from '../support/servers.ts'
 import { isSkipped, SETUPS } from '../support/setups.ts'
 import { until } from '../support/until.ts'
@@ -66,6 +67,7 @@ describe.skipIf(isSkipped(postgresSetup))('a backup of a Weir that records', () 
     const second = join(directory, 'second.ndjson.gz')
     expect(await backup(onPostgres, second)).toMatchObject({ code: 0, err: '' })
     const dataDir = join(directory, 'restored')
+    await fillDataDir(dataDir)
     await restoreFile(second, { databaseUrl: undefined, redisUrl: undefined, dataDir }, NOW)
     await onPostgres.close()
 
@@ -75,7 +77,7 @@ describe.skipIf(isSkipped(postgresSetup))('a backup of a Weir that records', () 
     expect((await again.json<{ items: unknown[] }>('/api/channels')).items).toHaveLength(1)
     await again.close()
     // What was put aside while a backup was taken is gone.
-    expect(readdirSync(dataDir).sort()).toEqual(['lock.sqlite', 'postgres'])
+    expect(readdirSync(dataDir).sort()).toEqual(['database', 'lock.sqlite', 'postgres.password'])
   })
 
   test('is refused if it is truncated, altered, not from Weir, or would replace data', async () => {

@@ -5,8 +5,8 @@ import { join } from 'node:path'
 import { sql } from 'drizzle-orm'
 import { takeBackup } from '../../src/backup/take.ts'
 import { readBackup } from '../../src/core/backup.ts'
-import { openStorage } from '../../src/storage/open.ts'
 import type { Storage } from '../../src/storage/storage.ts'
+import { openStorage } from '../support/data-dir.ts'
 
 const ID = '01900000-0000-7000-8000-000000000001'
 /** Several pages of a read. */

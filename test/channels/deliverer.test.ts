@@ -15,9 +15,9 @@ import {
 } from '../../src/channels/deliveries.ts'
 import { Notifier, type Queued } from '../../src/channels/notifier.ts'
 import { Egress } from '../../src/net/egress.ts'
-import { openStorage } from '../../src/storage/open.ts'
 import type { Storage } from '../../src/storage/storage.ts'
 import { testBus } from '../support/bus.ts'
+import { openStorage } from '../support/data-dir.ts'
 import { until } from '../support/until.ts'
 import { type Receiver, SECRET, startReceiver } from './receiver.ts'
 

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'bun:test'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fillDataDir } from '../support/data-dir.ts'
 import { spawnWeir, type WeirProcess } from '../support/process.ts'
 import { until } from '../support/until.ts'
 import { Feed, startUpstream, type Upstream } from '../support/upstream.ts'
@@ -39,6 +40,7 @@ test.each(['SIGTERM', 'SIGKILL'] as const)(
   'logs -f goes on after Weir is ended by %s and started again: nothing is lost, nothing comes twice',
   async (signal) => {
     const own = join(dataDir, signal)
+    await fillDataDir(own)
     const first = spawnWeir({ DATA_DIR: own })
     started.push(first)
     const url = await first.url()

@@ -1,5 +1,6 @@
 import type { Engine } from './engine.ts'
 import type { Fleet } from './fleet.ts'
+import { crashServer, freezeServer } from './own-server.ts'
 import type { Program } from './program.ts'
 import type { Misbehavior, UpstreamProcess } from './upstream.ts'
 
@@ -72,6 +73,9 @@ export const FAULTS: Record<string, FaultKind> = {
     setups: ['embedded'],
     isFreeze: true,
   },
+  'own Postgres kill -9': own(AT_ONCE_MS, 2, (pid) => crashServer(pid, 'server')),
+  'own Postgres backend kill -9': own(AT_ONCE_MS, 1, (pid) => crashServer(pid, 'session')),
+  'own Postgres frozen': own([1_000, 6_000], 1, freezeServer),
   'upstream kill -9': upstream([500, 4_000], 1, ({ upstream: { program } }, { forMs }) =>
     killed(program, forMs),
   ),
@@ -130,6 +134,16 @@ function web(forMs: readonly [number, number], weight: number, deed: Deed): Faul
     weight,
     inject: ({ fleet }, planned) => deed(fleet.web, planned.forMs),
   }
+}
+
+/** Done to the database server of a Weir that runs its own. */
+function own(
+  forMs: readonly [number, number],
+  weight: number,
+  deed: (weir: number | undefined, forMs: number) => Promise<void> | void,
+): FaultKind {
+  const inject: FaultKind['inject'] = async ({ fleet }, planned) => deed(fleet.web.pid, planned.forMs)
+  return { part: 'weir', setups: ['embedded'], forMs, weight, inject }
 }
 
 function upstream(forMs: readonly [number, number], weight: number, inject: FaultKind['inject']): FaultKind {

@@ -1,9 +1,9 @@
-import { mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseJson } from '../../src/core/documents/json.ts'
 import type { ApiDocument } from '../../src/routes/openapi/types.ts'
 import { mulberry32 } from '../core/seeded.ts'
+import { newDataDir } from '../support/data-dir.ts'
 import { spawnWeir, type WeirProcess } from '../support/process.ts'
 import { until } from '../support/until.ts'
 import type { LoggedEntry } from '../support/weir.ts'
@@ -59,7 +59,7 @@ const SMALL = {
 
 /** Throws malformed bytes at a Weir from both sides, and says what didn't hold. */
 export async function fuzz(options: FuzzOptions): Promise<FuzzResult> {
-  const directory = mkdtempSync(join(tmpdir(), 'weir-fuzz-'))
+  const directory = await newDataDir('weir-fuzz-')
   const upstream = await startHostileUpstream(mulberry32(options.seed + 1))
   const weir = spawnWeir({ ...SMALL, DATA_DIR: directory })
   try {
@@ -209,7 +209,7 @@ class Run {
   }
 }
 
-/** Sockets that a process has open: its other descriptors are the files of the embedded database, as it opens them. */
+/** Sockets that a process has open. */
 function socketsOf(pid: number): number {
   const folder = `/proc/${pid}/fd`
   return readdirSync(folder).filter((name) => {

@@ -5,10 +5,10 @@ import { join } from 'node:path'
 import { incidents } from '../../drizzle/schema.ts'
 import { troubled } from '../../src/incidents/evaluation/standing.ts'
 import { getIncident, listIncidents, openIncidents } from '../../src/incidents/read.ts'
-import { openStorage } from '../../src/storage/open.ts'
 import type { Database, Storage } from '../../src/storage/storage.ts'
 import type { Stream } from '../../src/streams/ingest/run.ts'
 import { insertStreams, newStream } from '../../src/streams/registry/new-stream.ts'
+import { openStorage } from '../support/data-dir.ts'
 
 const NOW = Date.now()
 let directory: string

@@ -9,11 +9,11 @@ import { Notifier } from '../../src/channels/notifier.ts'
 import type { Evidence } from '../../src/core/judging/status.ts'
 import type { Status } from '../../src/core/sets/statuses.ts'
 import { type IncidentSettings, type LookDeps, lookAround } from '../../src/incidents/evaluation/evaluate.ts'
-import { openStorage } from '../../src/storage/open.ts'
 import type { Database, Storage } from '../../src/storage/storage.ts'
 import type { Stream } from '../../src/streams/ingest/run.ts'
 import { insertStreams, newStream } from '../../src/streams/registry/new-stream.ts'
 import { testBus } from '../support/bus.ts'
+import { openStorage } from '../support/data-dir.ts'
 
 export const LOOK_MS = 5_000
 export const WAIT_MS = 10_000

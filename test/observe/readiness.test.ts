@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Readiness } from '../../src/observe/readiness.ts'
 import { readMigrations } from '../../src/storage/migrations.ts'
-import { openStorage } from '../../src/storage/open.ts'
+import { fillDataDir, openStorage } from '../support/data-dir.ts'
 import { spawnWeir } from '../support/process.ts'
 import { until } from '../support/until.ts'
 
@@ -52,6 +52,7 @@ test('the missing part is named: start, schema, database, queue, workers', async
 })
 
 test('on shutdown it first becomes not ready, and keeps responding for the drain time', async () => {
+  await fillDataDir(join(dataDir, 'draining'))
   const weir = spawnWeir({ DATA_DIR: join(dataDir, 'draining'), DRAIN_MS: '1500', LOG_FORMAT: 'json' })
   children.push(weir.child)
   const url = (await weir.url()).replace(/"}$/, '')

@@ -1,9 +1,8 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'bun:test'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { rmSync } from 'node:fs'
 import { createClient } from '../../src/client/client.ts'
 import { spawnCli } from '../cli/support.ts'
+import { newDataDir } from '../support/data-dir.ts'
 import { type HttpProxy, startHttpProxy } from '../support/http-proxy.ts'
 import { spawnWeir, type WeirProcess } from '../support/process.ts'
 import { createDatabase, startPostgres } from '../support/servers.ts'
@@ -30,7 +29,7 @@ beforeAll(() => {
 })
 beforeEach(async () => {
   proxy = await startHttpProxy()
-  directory = mkdtempSync(join(tmpdir(), 'weir-environment-'))
+  directory = await newDataDir('weir-environment-')
 })
 afterEach(async () => {
   for (const { child } of started) child.kill('SIGKILL')

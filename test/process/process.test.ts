@@ -1,7 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'bun:test'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { rmSync } from 'node:fs'
+import { newDataDir } from '../support/data-dir.ts'
 import { spawnWeir, type WeirProcess } from '../support/process.ts'
 import { until } from '../support/until.ts'
 import { Feed, startUpstream, type Upstream } from '../support/upstream.ts'
@@ -11,9 +10,9 @@ let upstream: Upstream
 let dataDir: string
 const started: WeirProcess[] = []
 
-beforeAll(() => {
+beforeAll(async () => {
   upstream = startUpstream()
-  dataDir = mkdtempSync(join(tmpdir(), 'weir-process-'))
+  dataDir = await newDataDir('weir-process-')
 })
 
 afterAll(async () => {
@@ -62,7 +61,7 @@ test('a second start on the same data or port is refused, with what to do', asyn
   expect(sameData.code).toBe(1)
   expect(sameData.output).toContain('Another Weir is using')
   expect(sameData.output).toContain('DATA_DIR')
-  const other = mkdtempSync(join(tmpdir(), 'weir-process-'))
+  const other = await newDataDir('weir-process-')
   const samePort = await start({ DATA_DIR: other, PORT: new URL(url).port }).ended()
   rmSync(other, { recursive: true, force: true })
   expect(samePort.code).toBe(1)

@@ -1,13 +1,12 @@
 import { afterAll, expect, test } from 'bun:test'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { rmSync } from 'node:fs'
 import { EventSource } from 'eventsource'
+import { newDataDir } from '../support/data-dir.ts'
 import { spawnWeir, type WeirProcess } from '../support/process.ts'
 import { until } from '../support/until.ts'
 import { Feed, startUpstream } from '../support/upstream.ts'
 
-const dataDir = mkdtempSync(join(tmpdir(), 'weir-restart-'))
+const dataDir = await newDataDir('weir-restart-')
 const upstream = startUpstream()
 const started: WeirProcess[] = []
 

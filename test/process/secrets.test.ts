@@ -1,8 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'bun:test'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { rmSync } from 'node:fs'
 import type { ApiDocument } from '../../src/routes/openapi/types.ts'
+import { newDataDir } from '../support/data-dir.ts'
 import { spawnWeir, type WeirProcess } from '../support/process.ts'
 import { createDatabase, POSTGRES_BIN, startPostgres, type TestServer } from '../support/servers.ts'
 import { until } from '../support/until.ts'
@@ -34,7 +33,7 @@ const outputs = new Map<string, string>()
 const asToken = { Authorization: `Bearer ${SECRETS.WEIR_TOKEN}` }
 
 beforeAll(async () => {
-  directory = mkdtempSync(join(tmpdir(), 'weir-secrets-'))
+  directory = await newDataDir('weir-secrets-')
   upstream = startUpstream()
   postgres = POSTGRES_BIN === undefined ? undefined : await startPostgres()
   const database = postgres && (await createDatabase(postgres))

@@ -7,12 +7,12 @@ import { streams, workers } from '../../drizzle/schema.ts'
 import { WorkerShare } from '../../jobs/share.ts'
 import { HELD_WITHIN_MS } from '../../src/core/judging/status.ts'
 import { openQueueEngine, type QueueEngine } from '../../src/queue/open.ts'
-import { openStorage } from '../../src/storage/open.ts'
 import type { Storage } from '../../src/storage/storage.ts'
 import type { Holder } from '../../src/streams/ingest/holder.ts'
 import { type JobControl, Streams } from '../../src/streams/registry/streams.ts'
 import { retireWorker, seeWorkers } from '../../src/streams/status/health.ts'
 import { testBus } from '../support/bus.ts'
+import { openStorage } from '../support/data-dir.ts'
 import { until } from '../support/until.ts'
 
 const JOBS = 8

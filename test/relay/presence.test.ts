@@ -3,7 +3,7 @@ import { parseConfig } from '../../src/config/config.ts'
 import { openRelay } from '../../src/relay/open.ts'
 import { type Line, withPresence } from '../../src/relay/presence.ts'
 import type { RelayEvents, RelayMessage } from '../../src/relay/relay.ts'
-import { openStorage } from '../../src/storage/open.ts'
+import { openStorage } from '../support/data-dir.ts'
 import { isSkipped, SETUPS } from '../support/setups.ts'
 import { until } from '../support/until.ts'
 

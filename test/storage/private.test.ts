@@ -47,14 +47,14 @@ describe('a directory for data', () => {
 
   test('that Weir left open is closed with its content, except for targets of links', () => {
     const data = join(root, 'data')
-    mkdirSync(join(data, 'postgres', 'base'), { recursive: true })
-    for (const name of [LOCK_FILE, 'postgres/PG_VERSION', 'postgres/base/1'])
+    mkdirSync(join(data, 'database', 'base'), { recursive: true })
+    for (const name of [LOCK_FILE, 'database/PG_VERSION', 'database/base/1'])
       writeFileSync(join(data, name), 'x')
     writeFileSync(join(root, 'elsewhere'), 'x')
     symlinkSync(join(root, 'elsewhere'), join(data, 'link'))
     claimDirectory(data)
-    expect(modeOf(join(data, 'postgres/base/1'))).toBe(0o600)
-    expect(modeOf(join(data, 'postgres/base'))).toBe(0o700)
+    expect(modeOf(join(data, 'database/base/1'))).toBe(0o600)
+    expect(modeOf(join(data, 'database/base'))).toBe(0o700)
     expect(openTo(data).filter((path) => !lstatSync(path).isSymbolicLink())).toEqual([])
     expect([modeOf(join(root, 'elsewhere')), modeOf(root)]).toEqual([0o666, 0o777])
   })
@@ -88,9 +88,8 @@ test('all files of an embedded database belong to its user only, from the first 
   const storage = await openAsItIs({ dataDir: data, databaseUrl: undefined })
   try {
     await storage.pool.query('CREATE TABLE later AS SELECT generate_series(1, 10000)')
-    await storage.pool.query('CHECKPOINT')
     expect(openTo(data)).toEqual([])
-    expect(readdirSync(join(data, 'postgres')).length).toBeGreaterThan(10)
+    expect(readdirSync(join(data, 'database')).length).toBeGreaterThan(10)
   } finally {
     await storage.close()
   }

@@ -5,11 +5,11 @@ import { join } from 'node:path'
 import { entries } from '../../drizzle/schema.ts'
 import { parseConfig } from '../../src/config/config.ts'
 import { Hub } from '../../src/hub/hub.ts'
-import { openStorage } from '../../src/storage/open.ts'
 import type { Storage } from '../../src/storage/storage.ts'
 import { Fanout } from '../../src/streams/recording/fanout.ts'
 import { entriesTopic } from '../../src/topics.ts'
 import { heardOn, testBus } from '../support/bus.ts'
+import { openStorage } from '../support/data-dir.ts'
 import { until } from '../support/until.ts'
 
 const dataDir = mkdtempSync(join(tmpdir(), 'weir-fanout-'))

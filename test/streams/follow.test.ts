@@ -4,7 +4,6 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { sql } from 'drizzle-orm'
 import { hashDocument, type Json, sha256 } from '../../src/core/documents/document.ts'
-import { openStorage } from '../../src/storage/open.ts'
 import type { Storage } from '../../src/storage/storage.ts'
 import { EventReader } from '../../src/streams/ingest/event-reader.ts'
 import type { FollowDeps } from '../../src/streams/ingest/follow.ts'
@@ -20,6 +19,7 @@ import { type Draft, isKeyframe } from '../../src/streams/recording/entry.ts'
 import { Recorder } from '../../src/streams/recording/recorder.ts'
 import { Streams } from '../../src/streams/registry/streams.ts'
 import { testBus } from '../support/bus.ts'
+import { openStorage } from '../support/data-dir.ts'
 
 const EXPECTATION = { kind: 'sse', desired: 'running', intervalMs: 1, timeoutMs: 1, silenceMs: 1 } as const
 const LIMITS = { requestTimeoutMs: 10_000, maxBodyBytes: 100_000, silenceMs: 60_000 }

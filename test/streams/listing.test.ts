@@ -5,7 +5,6 @@ import { join } from 'node:path'
 import { eq } from 'drizzle-orm'
 import { rollups, states, streams } from '../../drizzle/schema.ts'
 import { Problem } from '../../src/errors.ts'
-import { openStorage } from '../../src/storage/open.ts'
 import type { Database, Storage } from '../../src/storage/storage.ts'
 import {
   countStreams,
@@ -17,6 +16,7 @@ import {
 } from '../../src/streams/registry/listing.ts'
 import { insertStreams, newStream } from '../../src/streams/registry/new-stream.ts'
 import { integer, type Random, seeded } from '../core/seeded.ts'
+import { openStorage } from '../support/data-dir.ts'
 import { isSkipped, type OpenSetup, SETUPS } from '../support/setups.ts'
 
 const NOW = Date.parse('2026-11-20T12:00:30Z')

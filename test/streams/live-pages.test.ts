@@ -6,12 +6,12 @@ import { checkpoints } from '../../drizzle/schema.ts'
 import { Hub } from '../../src/hub/hub.ts'
 import { LivePages } from '../../src/routes/live/live-pages.tsx'
 import { refreshPages } from '../../src/routes/live/refresh.ts'
-import { openStorage } from '../../src/storage/open.ts'
 import type { Storage } from '../../src/storage/storage.ts'
 import type { Entry } from '../../src/streams/recording/entry.ts'
 import { Streams } from '../../src/streams/registry/streams.ts'
 import { streamPageTopic } from '../../src/topics.ts'
 import { testBus } from '../support/bus.ts'
+import { openStorage } from '../support/data-dir.ts'
 
 const LIMITS = { requestTimeoutMs: 1_000, maxBodyBytes: 1_000, silenceMs: 1_000 }
 

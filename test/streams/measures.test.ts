@@ -6,7 +6,6 @@ import { Elysia } from 'elysia'
 import { fanouts, pathRollups, rollups } from '../../drizzle/schema.ts'
 import { requestParts } from '../../src/routes/http/part.ts'
 import { measureRoutes } from '../../src/routes/streams/measures.ts'
-import { openStorage } from '../../src/storage/open.ts'
 import type { Storage } from '../../src/storage/storage.ts'
 import {
   connectionsOf,
@@ -22,6 +21,7 @@ import {
 } from '../../src/streams/measures/measures.ts'
 import { Streams } from '../../src/streams/registry/streams.ts'
 import { testBus } from '../support/bus.ts'
+import { openStorage } from '../support/data-dir.ts'
 import { isSkipped, type OpenSetup, SETUPS } from '../support/setups.ts'
 
 const MINUTE_MS = 60_000

@@ -4,12 +4,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { eq } from 'drizzle-orm'
 import { rollups, streams as table } from '../../drizzle/schema.ts'
-import { openStorage } from '../../src/storage/open.ts'
 import type { Storage } from '../../src/storage/storage.ts'
 import { Streams } from '../../src/streams/registry/streams.ts'
 import { twinReport } from '../../src/streams/twins/twin.ts'
 import { sortPairs, twinCandidates, twinPairs, twinSaving, twinSteps } from '../../src/streams/twins/twins.ts'
 import { testBus } from '../support/bus.ts'
+import { openStorage } from '../support/data-dir.ts'
 import { isSkipped, type OpenSetup, SETUPS } from '../support/setups.ts'
 
 const MINUTE_MS = 60_000

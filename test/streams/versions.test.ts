@@ -11,7 +11,6 @@ import { patch } from '../../src/core/documents/patch.ts'
 import { Problem } from '../../src/errors.ts'
 import { documentRoutes } from '../../src/routes/documents/documents.tsx'
 import { requestParts } from '../../src/routes/http/part.ts'
-import { openStorage } from '../../src/storage/open.ts'
 import type { Storage } from '../../src/storage/storage.ts'
 import {
   documentOf,
@@ -26,6 +25,7 @@ import { Streams } from '../../src/streams/registry/streams.ts'
 import { ODD_KEYS, RandomDocuments } from '../core/random-documents.ts'
 import { integer, seeded } from '../core/seeded.ts'
 import { testBus } from '../support/bus.ts'
+import { openStorage } from '../support/data-dir.ts'
 import { isSkipped, type OpenSetup, SETUPS } from '../support/setups.ts'
 
 const random = seeded('versions.test.ts')

@@ -3,12 +3,12 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseConfig } from '../../src/config/config.ts'
-import { openStorage } from '../../src/storage/open.ts'
 import type { Database, Storage } from '../../src/storage/storage.ts'
 import { fromRegistration } from '../../src/streams/registry/from-registration.ts'
 import { insertStreams } from '../../src/streams/registry/new-stream.ts'
 import { Streams } from '../../src/streams/registry/streams.ts'
 import { testBus } from '../support/bus.ts'
+import { openStorage } from '../support/data-dir.ts'
 
 const dataDir = mkdtempSync(join(tmpdir(), 'weir-watched-'))
 const control = { runLater: async () => {} }

@@ -5,6 +5,7 @@ import type { Route } from '../../src/auth/access.ts'
 import { createClient, type WeirClient } from '../../src/client/client.ts'
 import { parseConfig } from '../../src/config/config.ts'
 import { type StartOptions, startWeir } from '../../src/weir.ts'
+import { fillDataDir } from './data-dir.ts'
 import { until } from './until.ts'
 
 /** A Weir for one test, on a free port and in a temporary directory. */
@@ -52,6 +53,7 @@ export async function startTestWeir(
   replacements: StartOptions = {},
 ): Promise<TestWeir> {
   const dataDir = environment.DATA_DIR ?? mkdtempSync(join(tmpdir(), 'weir-test-'))
+  if (environment.DATABASE_URL === undefined) await fillDataDir(dataDir)
   const warnings: string[] = []
   const config = parseConfig({ PORT: '0', DATA_DIR: dataDir, ...environment })
   const warn = (message: string, error?: unknown) => void warnings.push(`${message} ${error ?? ''}`)

@@ -17,7 +17,6 @@ import {
 import { parseColor } from '../../src/core/color.ts'
 import { STATUS, STATUSES, type Status } from '../../src/core/sets/statuses.ts'
 import { UsageMeter } from '../../src/proxy/usage.ts'
-import { openStorage } from '../../src/storage/open.ts'
 import { makePartitions } from '../../src/storage/partitions.ts'
 import type { Storage } from '../../src/storage/storage.ts'
 import type { Checkpoint, Stream } from '../../src/streams/ingest/run.ts'
@@ -29,6 +28,7 @@ import { MAX_CHANNELS_DRAWN } from '../../src/topology/own/channels.ts'
 import { domainOf, MAX_HOSTS } from '../../src/topology/own/host-parts.ts'
 import { ownParts, ownPartsThen } from '../../src/topology/own/parts.ts'
 import { statusCss } from '../../views/layout/status-css.ts'
+import { openStorage } from '../support/data-dir.ts'
 import { isSkipped, type OpenSetup, SETUPS } from '../support/setups.ts'
 
 const MINUTE_MS = 60_000

@@ -3,10 +3,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { sql } from 'drizzle-orm'
 import { Hub } from '../../src/hub/hub.ts'
-import { openStorage } from '../../src/storage/open.ts'
 import { makePartitions } from '../../src/storage/partitions.ts'
 import type { Database } from '../../src/storage/storage.ts'
 import { Topology } from '../../src/topology/topology.ts'
+import { openStorage } from '../support/data-dir.ts'
 import type { OpenSetup } from '../support/setups.ts'
 
 /** The beginning of a minute, and of the day that every test begins on. */

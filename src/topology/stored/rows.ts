@@ -4,7 +4,7 @@ import type { Database } from '../../storage/storage.ts'
 import { timestamp } from '../../storage/timestamp.ts'
 import type { Ends } from '../model.ts'
 
-/** Rows per statement: few enough that an embedded database doesn't block the process. */
+/** Rows per statement: few enough that building it doesn't block the process. */
 const ROWS_PER_STATEMENT = 200
 const ROWS_PER_DELETE = 2_000
 
@@ -161,7 +161,7 @@ const FIRST = sql`CASE WHEN known.active_at < excluded.first_at - interval '24 h
   ELSE least(known.first_at, excluded.first_at) END`
 const IS_LATER = sql`excluded.called_at >= coalesce(known.called_at, '-infinity'::timestamptz)`
 
-/** An embedded database runs on the calling thread, so this yields after each statement. */
+/** Yields after each statement. */
 async function run(db: Database, statement: SQL): Promise<void> {
   await db.execute(statement)
   await setImmediate()
