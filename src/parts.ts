@@ -113,7 +113,7 @@ export function followingParts(ground: Ground) {
     hosts: new Hosts(),
     fetch: observation.following(egress.fetch),
     request: (stream) => requestOf(stream, { url: self(), token: config.token }),
-    storedEvents: (id, eventIds) => storedEvents(db, id, eventIds),
+    storedEvents: (id, eventIds, range) => storedEvents(db, id, eventIds, range),
   })
   const status = { db, limits: config, now, heldRun: (id: string) => holder.run(id) }
   const pages = new LivePages({ ...status, hub, warn })
