@@ -108,7 +108,7 @@ function holderOf(context: Context, recorder: Recorder, large: LargeDocuments): 
     ...{ bus, large, recorder, limits: config, now, random: Math.random, hosts: new Hosts() },
     fetch: observation.following(egress.fetch),
     request: (stream) => requestOf(stream, { url: address.self, token: config.token }),
-    storedEvents: (id, eventIds) => storedEvents(db, id, eventIds),
+    storedEvents: (id, eventIds, range) => storedEvents(db, id, eventIds, range),
   })
 }
 

@@ -270,3 +270,50 @@ test('an upstream with the same fault on every connection is requested less and 
   const waits = errors.map(({ at, data = '' }) => Date.parse(JSON.parse(data).nextRetryAt) - at)
   expect(waits).toEqual([1_000, 2_000, 4_000])
 })
+
+/** Polls three times; the clock jumps as this says, as it does while a process stands still. */
+async function pollWithJumps(jumps: { afterMs?: number[]; duringMs?: number }, intervalMs: number) {
+  const stream = await streams.register({ url: 'http://a.test/', kind: 'poll', intervalMs })
+  const run = await begin(stream.id)
+  const stop = new AbortController()
+  let [skewMs, polls] = [0, 0]
+  const log = logFor(run, ({ kind }) => {
+    const jumpMs = jumps.afterMs?.[polls - 1] ?? 0
+    // While it waits for the next poll.
+    if (kind !== 'gap') setTimeout(() => (skewMs += jumpMs))
+    return false
+  })
+  await followPoll(run, log, stop.signal, {
+    limits: { ...LIMITS, requestTimeoutMs: 1_000 },
+    hosts: new Hosts(),
+    large,
+    request: (asked) => asked,
+    storedEvents: async () => new Map(),
+    fetch: async () => {
+      if (++polls === 2) skewMs += jumps.duringMs ?? 0
+      if (polls === 4) stop.abort()
+      return stop.signal.aborted ? Promise.reject(stop.signal.reason) : Response.json({ a: 1 })
+    },
+    now: () => Date.now() + skewMs,
+    random: Math.random,
+  })
+  await recorder.settle(run)
+  const gaps = (await logOf(stream.id)).filter(({ kind }) => kind === 'gap')
+  return gaps.map(({ data = '' }) => {
+    const { reason, from, to } = JSON.parse(data)
+    return { reason, lastedMs: Date.parse(to) - Date.parse(from) }
+  })
+}
+
+test.each([
+  ['between two polls', { afterMs: [41_000] }],
+  ['during a poll', { duringMs: 41_000 }],
+])('polls that a process left out while it was frozen are recorded: %s', async (_, jumps) => {
+  const gaps = await pollWithJumps(jumps, 50)
+  expect(gaps.map(({ reason }) => reason)).toEqual(['not_polled'])
+  expect(gaps[0]?.lastedMs).toBeGreaterThanOrEqual(41_000)
+})
+
+test('a poll that is a few seconds late is no gap', async () => {
+  expect(await pollWithJumps({ afterMs: [4_000, 3_000, 2_000], duringMs: 5_000 }, 50)).toEqual([])
+})

@@ -83,9 +83,80 @@ describe.each(SETUPS)('on $name', (setup) => {
       const sent = Buffer.from(second.headers.get('last-event-id') ?? '', 'latin1').toString('utf8')
       expect(sent).toBe('żółw-41')
       await until('the feed has a reader again', () => feed.readers > 0)
-      feed.send('id: 42\ndata: after\n\n')
+      feed.send('id: żółw-42\ndata: after\n\n')
       await weir.entry(id, 'the event after the break is logged', (entry) => entry.data === 'after')
       expect((await weir.logs(id)).some((entry) => entry.kind === 'gap')).toBe(false)
+    })
+
+    /** Breaks the connection, and sends this on the next one. */
+    async function afterBreak(path: string, before: string, after: string) {
+      const { id, feed } = await followed(path)
+      feed.send(before)
+      await weir.entry(id, 'the first events are logged', (entry) => entry.data === 'before')
+      feed.end()
+      await until('it connects again', () => upstream.requests.get(path)?.[1])
+      await until('the feed has a reader again', () => feed.readers > 0)
+      feed.send(after)
+      await weir.entry(id, 'the event after the break is logged', (entry) => entry.data === 'after')
+      const log = await weir.logs(id)
+      const gaps = log.filter((entry) => entry.kind === 'gap').map((entry) => entry.data)
+      const { evidence } = await weir.json<{ evidence: { resumes: object } }>(`/api/streams/${id}/status`)
+      return { log, gaps, resumes: evidence.resumes }
+    }
+    const NONE = { proven: 0, missed: 0, unproven: 0 }
+
+    test.each([
+      ['of UUIDs', '3f2a-7c1d', '91b0-aa2e'],
+      ['of a young counter', '3', '7'],
+      ['of a counter that begins again', '5', '1'],
+      ['on the first event alone', '5', ''],
+    ])('an upstream that may ignore Last-Event-ID leaves a gap: IDs %s', async (name, before, after) => {
+      const next = after === '' ? '' : `id: ${after}\n`
+      const told = await afterBreak(
+        `/ignores-${name.replaceAll(' ', '-')}`,
+        `id: ${before}\ndata: before\n\n`,
+        `${next}data: after\n\n`,
+      )
+      expect(told.gaps).toMatchObject([{ reason: 'resume_unproven' }])
+      expect(told.resumes).toEqual({ ...NONE, unproven: 1 })
+      const { from, to } = told.gaps[0] as { from: string; to: string }
+      const connections = told.log.filter((entry) => entry.kind === 'exchange')
+      expect(Date.parse(from)).toBeGreaterThanOrEqual(Date.parse(connections[0]?.at ?? ''))
+      expect(to).toBe(connections[1]?.at ?? '')
+      const at = (data: string) => told.log.findIndex((entry) => entry.data === data)
+      expect(told.log.findIndex((entry) => entry.kind === 'gap')).toBeLessThan(at('after'))
+    })
+
+    test.each([
+      ['ids that count on', 'id: 5\ndata: before\n\n', 'id: 6\ndata: after\n\n'],
+      [
+        'ids that count on by two',
+        'id: 1\ndata: a\n\nid: 3\ndata: b\n\nid: 5\ndata: before\n\n',
+        'id: 7\ndata: after\n\n',
+      ],
+      [
+        'events that are sent again',
+        'id: aa\ndata: a\n\nid: bb\ndata: before\n\n',
+        'id: bb\ndata: before\n\nid: cc\ndata: after\n\n',
+      ],
+    ])('no gap if nothing can be missing: %s', async (name, before, after) => {
+      const told = await afterBreak(`/proves-${name.replaceAll(' ', '-')}`, before, after)
+      expect(told.gaps).toEqual([])
+      expect(told.resumes).toEqual({ ...NONE, proven: 1 })
+      expect(told.log.filter((entry) => entry.data === 'before').length).toBe(1)
+    })
+
+    test('heartbeats alone prove that the stream lives, not that nothing is missing', async () => {
+      const { id, feed } = await followed('/heartbeats-after-break')
+      feed.send('id: aa\ndata: before\n\n')
+      await weir.entry(id, 'the event is logged', (entry) => entry.data === 'before')
+      feed.end()
+      await until('it connects again', () => upstream.requests.get('/heartbeats-after-break')?.[1])
+      await until('the feed has a reader again', () => feed.readers > 0)
+      const heart = setInterval(() => feed.send(': beat\n\n'), 100)
+      const gap = await weir.entry(id, 'a gap is logged', (entry) => entry.kind === 'gap')
+      clearInterval(heart)
+      expect(gap.data).toMatchObject({ reason: 'resume_unproven' })
     })
 
     test('a disconnect of an upstream without IDs is recorded as a gap', async () => {
@@ -240,6 +311,28 @@ describe.each(SETUPS)('on $name', (setup) => {
       expect(numbers).toEqual([...Array.from({ length: 20 }, (_, index) => index + 1), 31, 32, 33])
       const gaps = entries.filter((entry) => entry.kind === 'gap').map((entry) => entry.data)
       expect(gaps).toMatchObject([{ reason: 'missing_ids', firstId: '21', lastId: '30', count: 10 }])
+    })
+
+    test('a history of 25,000 events replayed on each connection is stored once', async () => {
+      const events = Array.from({ length: 25_000 }, (_, n) => {
+        const id = new Bun.CryptoHasher('md5').update(`history ${n}`).digest('hex')
+        return `id: ${id}\ndata: number ${n}\n\n`
+      })
+      const history = `retry: 10\n\n${events.join('')}`
+      const feed = new Feed()
+      const url = upstream.on('/history', () => feed.response({}, history))
+      const { id } = await weir.register({ url, kind: 'sse' })
+      const ask = async () => (await weir.logs(id, '&before=1000000')).at(-1)
+      await until('the history is logged', async () => (await ask())?.data === 'number 24999', 60_000)
+      for (const n of [1, 2]) {
+        feed.end()
+        await until('it connects again', () => upstream.requests.get('/history')?.[n])
+        await until('the feed has a reader again', () => feed.readers > 0)
+        feed.send(`id: new-${n}-x\ndata: new ${n}\n\n`)
+        await until('the new event is logged', async () => (await ask())?.data === `new ${n}`, 60_000)
+      }
+      // 25,000 events, three connections, and what is new on the two later ones.
+      expect((await ask())?.seq).toBe(25_000 + 3 + 2)
     })
 
     test('equal events without their own IDs are all stored, before and after a disconnect', async () => {

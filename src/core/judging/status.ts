@@ -1,6 +1,7 @@
 import type { Status } from '../sets/statuses.ts'
 import { STREAM_KIND, type StreamKind } from '../sets/stream-kinds.ts'
 import { DAY_MS, HOUR_MS } from '../time.ts'
+import type { Numbering } from './continuity.ts'
 
 /** Failing for this long, in milliseconds, turns `backing-off` into `dead`. Weir keeps retrying. */
 export const DEAD_AFTER_MS = 10 * 60_000
@@ -19,7 +20,7 @@ const LATE_INTERVALS = 2
 export type Phase = 'idle' | 'connecting' | 'open' | 'waiting'
 
 /** What a run has observed: the facts that a status is based on. Times are milliseconds since the epoch. */
-export interface Evidence {
+export interface Evidence extends Numbering {
   phase: Phase
   /** When the phase started. */
   phaseSince: number
@@ -43,16 +44,28 @@ export interface Evidence {
   silences?: number
   /** Longest recent wait between two chunks, in milliseconds, and since when waits are measured (`sse`). */
   rhythm?: { longestMs: number; since: number }
-  /** Number of consecutive upstream IDs that each were one more than the last (`sse`). */
-  consecutiveIds?: number
   /** Since when events may be missing without a gap entry yet: it is recorded before the next event (`sse`). */
   missedSince?: number
   /** When this evidence was stored; left out for the run's own, which is always current. */
   writtenAt?: number
   /** Events that the upstream replayed, and that weren't stored twice (`sse`). */
   replayed?: number
+  /** How far back in the log the upstream has ever begun to replay, in entries; left out before the first search (`sse`). */
+  replayDepth?: number
+  /** What was seen when the upstream was asked to resume after a break (`sse`). */
+  resumes?: Resumes
   /** Last failure, kept after recovery. */
   lastError?: { code: string; message: string; at: number }
+}
+
+/** Breaks after which the upstream was asked to resume, by what came next. */
+export interface Resumes {
+  /** It was shown that nothing is missing: by events that were sent again, or by IDs that count on. */
+  proven: number
+  /** IDs were missing. */
+  missed: number
+  /** Nothing shows whether events are missing. */
+  unproven: number
 }
 
 /** What judging needs in addition to the evidence. */

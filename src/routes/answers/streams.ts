@@ -57,6 +57,14 @@ export const ListedStream = named(
   'A stream with its status',
 )
 
+const Resumes = Type.Object(
+  { proven: Count, missed: Count, unproven: Count },
+  {
+    description:
+      'Breaks after which the upstream was asked to resume: nothing was missing, IDs were missing, or nothing shows it',
+  },
+)
+
 const Evidence = named(
   'Evidence',
   {
@@ -69,6 +77,7 @@ const Evidence = named(
     failures: Type.Integer({ minimum: 0, description: 'Consecutive failures' }),
     failingSince: nullable(Instant),
     nextRetryAt: nullable(Instant),
+    resumes: nullable(Resumes),
     lastError: nullable(Type.Object({ code: Text, message: Text, at: Instant }), 'Kept after recovery'),
   },
   'The facts behind the status; null means it has not happened',

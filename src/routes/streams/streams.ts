@@ -332,6 +332,7 @@ function evidenceJson(evidence: Evidence) {
     failures,
     failingSince: iso(evidence.failingSince),
     nextRetryAt: iso(evidence.nextRetryAt),
+    resumes: evidence.resumes ?? null,
     lastError: lastError ? { ...lastError, at: iso(lastError.at) } : null,
   }
 }

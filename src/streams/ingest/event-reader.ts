@@ -1,6 +1,8 @@
 import { WHOLE_DOCUMENT } from '../../core/documents/changed-paths.ts'
 import { hashDocument, isPatch, type Json, sha256 } from '../../core/documents/document.ts'
 import { TooMuch } from '../../core/documents/work.ts'
+import { continuityOf, countOn, isCounting, isNumbered } from '../../core/judging/continuity.ts'
+import type { Resumes } from '../../core/judging/status.ts'
 import { type DocumentRefusal, LARGE_CHARS, misfit, STEPS_HERE } from '../large/documents.ts'
 import { asDocument, isLargeText } from '../large/follower.ts'
 import { containerIn } from '../large/jobs.ts'
@@ -8,6 +10,7 @@ import type { StoredEvent } from '../log/logs.ts'
 import { type Draft, storable } from '../recording/entry.ts'
 import { type FollowDeps, recover, tellGap } from './follow.ts'
 import { advanceByPatch, afterKeyframe, type DocumentStep, keyframeDraft } from './follow-document.ts'
+import { ReplaySearch } from './replay.ts'
 import type { Followed, FollowedText, Run, RunLog } from './run.ts'
 import { learnRhythm } from './silence.ts'
 import { UpstreamError } from './upstream.ts'
@@ -17,8 +20,6 @@ import { waitUntil } from './wait.ts'
 const SNAPSHOT_EVENTS = new Set(['snapshot', 'data'])
 /** The last data is remembered for this many event names, to detect whether the next one differs. */
 const MAX_REMEMBERED_NAMES = 64
-/** After this many IDs that were each one more than the last, the upstream is assumed to count its events. */
-const COUNTING_IDS = 10
 /** Data within this long of connecting, in milliseconds, is the connection's greeting. */
 const GREETING_MS = 1_000
 /** Wait before the database is queried again, in milliseconds. */
@@ -70,9 +71,11 @@ export class EventReader {
   #isFirst = true
   /** Whether events may be repeats: after a break, until the first new event. */
   #mayRepeat = false
+  #search: ReplaySearch
   #heartbeat = false
   #livedOn = false
-  #gapFrom: number | undefined
+  /** A break after which events may be missing: not yet disproved, and not yet in the log. */
+  #break: Break | undefined
   #lastId: string | undefined
 
   constructor(run: Run, log: RunLog, deps: Deps, signal: AbortSignal) {
@@ -80,21 +83,23 @@ export class EventReader {
     this.#log = log
     this.#deps = deps
     this.#signal = signal
+    this.#search = new ReplaySearch(run, deps)
   }
 
   /**
    * The connection is open.
-   * @param gapFrom when data last arrived, if later events can't be requested, in milliseconds since the epoch. The gap is
-   *   recorded with the first data of the connection, not when it opens.
+   * @param missing the break since the last one, if events may be missing. What comes next proves that none are, or
+   *   the gap is recorded: with the first data of the connection, not when it opens.
    */
-  connected(gapFrom: number | undefined): void {
-    this.#gapFrom ??= gapFrom
+  connected(missing: Break | undefined): void {
+    this.#break = missing && { ...missing, from: this.#break?.from ?? missing.from }
     this.#unchargedBytes = 0
     this.#isFirst = true
     this.#livedOn = false
     this.#candidate = undefined
     this.#lastId = this.#run.checkpoint.lastEventId
     this.#mayRepeat = this.#lastId !== undefined
+    this.#search = new ReplaySearch(this.#run, this.#deps)
   }
 
   /** A chunk has arrived; its events follow. */
@@ -117,8 +122,9 @@ export class EventReader {
 
   /** @param hasId whether the event itself has the last ID */
   event(name: string, data: string, lastEventId: string, hasId = lastEventId !== ''): void {
-    const counts = (this.#run.evidence.consecutiveIds ?? 0) >= COUNTING_IDS
-    const hasOwnId = hasId && lastEventId !== '' && (counts || lastEventId !== this.#lastId)
+    // After a break, the last event's ID comes again with the event itself.
+    const isUnique = this.#mayRepeat || isCounting(this.#run.evidence) || lastEventId !== this.#lastId
+    const hasOwnId = hasId && lastEventId !== '' && isUnique
     this.#received.push({ name, data, lastEventId, hasOwnId, at: this.#deps.now() })
     if (hasOwnId) this.#countIds(lastEventId)
   }
@@ -135,6 +141,7 @@ export class EventReader {
     if (received.length === 0) {
       if (this.#heartbeat) this.#run.evidence.lastHeartbeatAt = this.#run.evidence.lastByteAt
       this.#heartbeat = false
+      if (this.#livedOn && !this.#mayShow()) this.#tellGap(this.#deps.now())
       return undefined
     }
     this.#heartbeat = false
@@ -169,7 +176,7 @@ export class EventReader {
 
   #append(told: readonly LoggedEvent[], error: UpstreamError | undefined): UpstreamError | undefined {
     this.#charge(told.map(({ draft }) => draft))
-    if (told[0] !== undefined) this.#closeGap(told[0].draft.at)
+    if (told[0] !== undefined) this.#tellGap(told[0].draft.at)
     for (const { draft, keyframe, lastEventId } of told) {
       const stored = this.#log.append(draft, { lastEventId: lastEventId || undefined })
       if (!stored && draft.kind !== 'event') this.#run.followed = undefined
@@ -189,19 +196,37 @@ export class EventReader {
     }
   }
 
-  #closeGap(at: number): void {
-    if (this.#gapFrom === undefined) return
-    tellGap(this.#log, 'no_last_event_id', this.#gapFrom, at)
-    this.#gapFrom = undefined
+  #tellGap(at: number): void {
+    if (this.#break === undefined) return
+    const { from, to, isResumed } = this.#break
+    if (isResumed) this.#countResume('unproven')
+    tellGap(this.#log, isResumed ? 'resume_unproven' : 'no_last_event_id', { from, to }, at)
+    this.#closeBreak()
+  }
+
+  /** Whether the next event may show that nothing is missing, however late it comes. */
+  #mayShow(): boolean {
+    return this.#break?.isResumed === true && isNumbered(this.#run.checkpoint.lastEventId)
+  }
+
+  #closeBreak(): void {
+    this.#break = undefined
     this.#run.evidence.missedSince = undefined
     this.#log.turned()
+  }
+
+  #countResume(result: keyof Resumes): void {
+    const { evidence } = this.#run
+    const { proven = 0, missed = 0, unproven = 0 } = evidence.resumes ?? {}
+    const resumes = { proven, missed, unproven }
+    evidence.resumes = { ...resumes, [result]: resumes[result] + 1 }
   }
 
   #livesOn(now: number): void {
     this.#run.evidence.silences = 0
     if (this.#livedOn) return
     this.#livedOn = true
-    this.#closeGap(now)
+    if (!this.#break?.isResumed) this.#tellGap(now)
     recover(this.#run, this.#log, now)
   }
 
@@ -240,20 +265,22 @@ export class EventReader {
     // The run ended first: the next run resumes from the checkpoint and gets these events again.
     if (stored === undefined) return []
     const first = received.findIndex((event) => !isRepeat(event, stored.get(event.lastEventId)))
-    evidence.replayed = (evidence.replayed ?? 0) + (first < 0 ? received.length : first)
+    const repeats = first < 0 ? received.length : first
+    evidence.replayed = (evidence.replayed ?? 0) + repeats
+    if (repeats > 0) this.#prove()
     if (first < 0) return []
     this.#mayRepeat = false
-    this.#tellMissing(received[first] as Received)
+    this.#compareIds(received[first] as Received)
     return received.slice(first)
   }
 
   /** Reads the log, once everything received is in it; the stream waits while the database is unreachable. */
   async #stored(ids: readonly string[]): Promise<Map<string, StoredEvent> | undefined> {
-    const { now, storedEvents } = this.#deps
+    const { now } = this.#deps
     while (!this.#signal.aborted) {
       try {
         await this.#log.durable(this.#signal)
-        return await storedEvents(this.#run.stream.id, ids)
+        return await this.#search.find(ids)
       } catch {
         await waitUntil(now() + ASK_AGAIN_MS, this.#signal, now)
       }
@@ -261,26 +288,34 @@ export class EventReader {
     return undefined
   }
 
-  /** Records a gap if an upstream that counts its events skips some. */
-  #tellMissing({ lastEventId, hasOwnId, at }: Received): void {
-    const { evidence, checkpoint } = this.#run
-    if (!hasOwnId) return
-    const [last, next] = [Number(checkpoint.lastEventId), Number(lastEventId)]
-    if ((evidence.consecutiveIds ?? 0) < COUNTING_IDS || !(next > last + 1)) return
-    const missing = { firstId: String(last + 1), lastId: String(next - 1), count: next - last - 1 }
-    tellGap(this.#log, 'missing_ids', evidence.lastEventAt ?? at, at, missing)
+  /** Nothing is missing since the break. */
+  #prove(): void {
+    if (!this.#break?.isResumed) return
+    this.#countResume('proven')
+    this.#closeBreak()
+  }
+
+  /** Whether the first new event after a break follows the last one; a gap records the IDs that are missing. */
+  #compareIds({ lastEventId, hasOwnId, at }: Received): void {
+    const { evidence, checkpoint, stream } = this.#run
+    const lastId = checkpoint.lastEventId
+    // The numbers of Weir's own proxy are those of its log, where not every entry is a change.
+    if (!hasOwnId || lastId === undefined || stream.via !== null) return
+    const shown = continuityOf(evidence, lastId, lastEventId)
+    if (shown === 'follows') this.#prove()
+    if (typeof shown === 'string') return
+    tellGap(this.#log, 'missing_ids', { from: evidence.lastEventAt ?? at, to: at }, at, shown)
+    if (this.#break === undefined) return
+    this.#countResume('missed')
+    this.#closeBreak()
   }
 
   #countIds(id: string): void {
-    const { evidence } = this.#run
-    const follows = /^\d{1,15}$/.test(id) && Number(id) === Number(this.#lastId ?? Number.NaN) + 1
-    // After a break any ID may follow; only IDs without a break show how the upstream counts.
-    if (this.#mayRepeat) {
-      this.#lastId = id
-      return
-    }
-    evidence.consecutiveIds = follows ? (evidence.consecutiveIds ?? 0) + 1 : 0
+    const last = this.#lastId
     this.#lastId = id
+    // After a break any ID may follow; only IDs without a break show how the upstream counts.
+    if (this.#mayRepeat) return
+    Object.assign(this.#run.evidence, countOn(this.#run.evidence, last ?? '', id))
   }
 
   #read(event: Received): Later<Told | UpstreamError> {
@@ -423,6 +458,14 @@ function isRepeat({ data, hasOwnId }: Received, stored: StoredEvent | undefined)
 
 function md5(text: string): string {
   return new Bun.CryptoHasher('md5').update(text).digest('hex')
+}
+
+/** From when to when an event stream wasn't connected, in milliseconds since the epoch. */
+export interface Break {
+  from: number
+  to: number
+  /** Whether the upstream was asked to resume. */
+  isResumed: boolean
 }
 
 /** A document to apply a patch to, and whether the log has it. */

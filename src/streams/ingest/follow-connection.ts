@@ -4,7 +4,7 @@ import { kindOfType, STREAM_KIND, type StreamKind } from '../../core/sets/stream
 import { HOUR_MS } from '../../core/time.ts'
 import { directFetch } from '../../net/direct.ts'
 import type { Exchange } from '../recording/entry.ts'
-import { EventReader } from './event-reader.ts'
+import { type Break, EventReader } from './event-reader.ts'
 import { type FollowDeps, fail, recover } from './follow.ts'
 import type { Run, RunLog } from './run.ts'
 import { allowedSilence } from './silence.ts'
@@ -147,12 +147,8 @@ class Holding {
     const { headBytes } = answer
     this.#exchange = answer.exchange
     this.#eventsOfConnection = 0
-    const resumed = 'Last-Event-ID' in answer.exchange.request.headers
-    // A run that ended before it could say what it saw leaves the log, but not when it last heard something.
-    const heardAt = run.evidence.lastByteAt ?? run.stream.createdAt.getTime()
-    // A run that ended between its connection and the first event has told of no gap: the next one does.
-    const gapFrom = !resumed && run.checkpoint.seq > 0 ? (run.evidence.missedSince ?? heardAt) : undefined
-    run.evidence.missedSince = gapFrom
+    const missing = this.#missingSince(answer, at)
+    run.evidence.missedSince = missing?.from
     Object.assign(run.evidence, { phase: 'open', phaseSince: at, lastByteAt: at })
     this.#log.append({
       at,
@@ -163,8 +159,20 @@ class Holding {
       exchange: answer.exchange,
     })
     this.#log.turned()
-    this.#reader.connected(gapFrom)
+    this.#reader.connected(missing)
     return answer.response
+  }
+
+  /** The break before this connection, unless nothing can be missing. */
+  #missingSince({ exchange }: UpstreamAnswer, at: number): Break | undefined {
+    const { evidence, stream, checkpoint } = this.#run
+    const isResumed = 'Last-Event-ID' in exchange.request.headers
+    // Weir's own proxy sends everything since the ID, or reports what is missing.
+    if (checkpoint.seq === 0 || (isResumed && stream.via !== null)) return undefined
+    // A run that ended before its evidence was written leaves entries, but not the time of the last byte; one that ended
+    // between connecting and its first event has recorded no gap: the next one does.
+    const from = evidence.missedSince ?? evidence.lastByteAt ?? stream.createdAt.getTime()
+    return { from, to: at, isResumed }
   }
 
   /** Connects, in the host's turn. */

@@ -6,7 +6,7 @@ import { compressedBytes as compressedSize } from '../large/jobs.ts'
 import type { Draft } from '../recording/entry.ts'
 import { type FollowDeps, fail, recover, tellGap } from './follow.ts'
 import { afterKeyframe, type DocumentStep, keyframeDraft } from './follow-document.ts'
-import type { Checkpoint, Followed, FollowedText, Run, RunLog } from './run.ts'
+import type { Checkpoint, Followed, FollowedText, Run, RunLog, Stream } from './run.ts'
 import {
   askUpstream,
   expectOk,
@@ -23,8 +23,10 @@ import { waitUntil } from './wait.ts'
 
 /** Text bodies up to this many characters are kept in the log; for longer ones, only hash and size. */
 const LOGGED_TEXT_CHARS = 65_536
-/** A run that starts more than this many intervals after the last poll records a `gap`. */
+/** More than this many intervals without a poll are recorded in a `gap`. */
 const MISSED_INTERVALS = 2
+/** While a run goes on, a poll that is late by less than this, in milliseconds, is an ordinary delay and no `gap`. */
+const LATE_MS = 5_000
 
 /**
  * Up to this many bytes are compressed right here, in less than a millisecond: handing them to another thread takes
@@ -52,10 +54,14 @@ export async function followPoll(
     evidence.lastPollAt !== undefined &&
     anchor - evidence.lastPollAt > MISSED_INTERVALS * stream.intervalMs
   ) {
-    tellGap(log, 'not_polled', evidence.lastPollAt, anchor)
+    tellGap(log, 'not_polled', { from: evidence.lastPollAt, to: anchor }, anchor)
   }
+  /** When the last poll ended, however it did. */
+  let polledAt = Math.min(evidence.lastPollAt ?? anchor, anchor)
   log.turned()
   while (await waitUntil(dueAt, signal, deps.now)) {
+    const startedAt = deps.now()
+    tellLate(stream, log, { from: polledAt, to: startedAt }, startedAt - dueAt)
     try {
       await pollOnce(run, log, follower, signal, deps)
       recover(run, log, deps.now())
@@ -66,7 +72,25 @@ export async function followPoll(
       const waitMs = backoffMs(evidence.failures + 1, deps.random)
       dueAt = deps.now() + Math.max(waitMs, error.retryAfterMs ?? 0)
       fail(run, log, error, dueAt, deps.now())
+    } finally {
+      polledAt = deps.now()
+      tellLate(
+        stream,
+        log,
+        { from: startedAt, to: polledAt },
+        polledAt - startedAt - deps.limits.requestTimeoutMs,
+      )
     }
+  }
+}
+
+/**
+ * Records that polls were left out by a process that stood still (suspended, paused, stopped, starved), or whose turn at
+ * the host came late.
+ */
+function tellLate(stream: Stream, log: RunLog, span: { from: number; to: number }, lateMs: number): void {
+  if (lateMs > Math.max(MISSED_INTERVALS * stream.intervalMs, LATE_MS)) {
+    tellGap(log, 'not_polled', span, span.to)
   }
 }
 

@@ -1,5 +1,5 @@
 import type { LargeDocuments } from '../large/documents.ts'
-import type { StoredEvent } from '../log/logs.ts'
+import type { SeqRange, StoredEvent } from '../log/logs.ts'
 import type { Differ } from './follow-document.ts'
 import type { Hosts } from './hosts.ts'
 import type { Run, RunLog, Stream } from './run.ts'
@@ -15,8 +15,12 @@ export interface FollowDeps {
   large: LargeDocuments
   /** The request that follows a stream: not always to its own URL. */
   request(stream: Stream): UpstreamRequest
-  /** Which of these event IDs are among the stream's last entries, with their stored data. */
-  storedEvents(streamId: string, eventIds: readonly string[]): Promise<Map<string, StoredEvent>>
+  /** Which of these event IDs a stretch of the stream's log has. */
+  storedEvents(
+    streamId: string,
+    eventIds: readonly string[],
+    range: SeqRange,
+  ): Promise<Map<string, StoredEvent>>
   fetch?: UpstreamFetch
   differ?: Differ
   now(): number
@@ -57,11 +61,20 @@ export function recover(run: Run, log: RunLog, at: number): void {
 }
 
 /** Why something may be missing, as recorded in the log. */
-export type GapReason = 'no_last_event_id' | 'not_polled' | 'missing_ids'
+export type GapReason = 'no_last_event_id' | 'resume_unproven' | 'not_polled' | 'missing_ids'
 
-/** Records that something may have been missed, from one instant to another. */
-export function tellGap(log: RunLog, reason: GapReason, from: number, to: number, more: object = {}): void {
+/**
+ * Records that something may have been missed, from one instant to another.
+ * @param at when this was noticed, in milliseconds since the epoch
+ */
+export function tellGap(
+  log: RunLog,
+  reason: GapReason,
+  { from, to }: { from: number; to: number },
+  at: number,
+  more: object = {},
+): void {
   const span = { from: new Date(from).toISOString(), to: new Date(to).toISOString() }
   const data = JSON.stringify({ reason, ...span, ...more })
-  log.append({ at: to, kind: 'gap', wireBytes: 0, bodyBytes: 0, data })
+  log.append({ at, kind: 'gap', wireBytes: 0, bodyBytes: 0, data })
 }

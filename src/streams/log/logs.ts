@@ -89,24 +89,29 @@ export async function readEntry(
 
 /** What is stored of an upstream event: enough to tell whether another one with its ID is the same. */
 export interface StoredEvent {
+  seq: number
   kind: EntryKind
   /** MD5 of the data in hex: it tells replays from reused IDs, nothing more. */
   md5: string
 }
 
-/** How far back a replay by an upstream is recognized, in entries. */
-const REPLAY_ENTRIES = 10_000
+/** Entries after one number, up to and including another. */
+export interface SeqRange {
+  after: number
+  until: number
+}
 
-/** Which of these upstream IDs are among the stream's last entries. */
+/** Which of these upstream IDs a stretch of the stream's log has; of an ID that occurs more than once, its last event. */
 export async function storedEvents(
   db: Database,
   streamId: string,
   eventIds: readonly string[],
+  { after, until }: SeqRange,
 ): Promise<Map<string, StoredEvent>> {
-  const last = await lastSeq(db, streamId)
   const rows = await db
     .select({
       id: entries.eventId,
+      seq: entries.seq,
       kind: entries.kind,
       at: entries.at,
       bodyKey: entries.bodyKey,
@@ -116,13 +121,18 @@ export async function storedEvents(
     .where(
       and(
         eq(entries.streamId, streamId),
-        gt(entries.seq, last - REPLAY_ENTRIES),
+        gt(entries.seq, after),
+        lte(entries.seq, until),
         inArray(entries.eventId, [...eventIds]),
       ),
     )
+    .orderBy(asc(entries.seq))
   const ofBodies = await md5OfBodies(db, rows)
   return new Map(
-    rows.map((row) => [row.id ?? '', { kind: row.kind, md5: ofBodies.get(dayAndKeyOf(row)) ?? row.md5 }]),
+    rows.map((row) => [
+      row.id ?? '',
+      { seq: row.seq, kind: row.kind, md5: ofBodies.get(dayAndKeyOf(row)) ?? row.md5 },
+    ]),
   )
 }
 

@@ -1,0 +1,68 @@
+import type { StoredEvent } from '../log/logs.ts'
+import type { FollowDeps } from './follow.ts'
+import type { Run } from './run.ts'
+
+/** Entries searched in one query. */
+const SLICE = 10_000
+/** How far back events are looked for on an upstream that hasn't replayed any yet, in entries: once per stream. */
+const FIRST_DEPTH = 1_000_000
+/** No search for the events of one chunk takes longer, in milliseconds: what isn't found by then counts as new. */
+const MAX_SEARCH_MS = 10_000
+
+type Deps = Pick<FollowDeps, 'storedEvents' | 'now'>
+type Found = Map<string, StoredEvent>
+
+/**
+ * Finds events in the log that an upstream sends again after a break, however many they are. They come in the log's order:
+ * the first is looked for backwards from the end, every later one from where the last one was found.
+ */
+export class ReplaySearch {
+  readonly #run: Run
+  readonly #deps: Deps
+  /** The entry of the last event that was found on this connection. */
+  #foundSeq: number | undefined
+
+  constructor(run: Run, deps: Deps) {
+    this.#run = run
+    this.#deps = deps
+  }
+
+  /** Which of these event IDs are in the log, which has all entries appended so far. */
+  async find(ids: readonly string[]): Promise<Found> {
+    const found: Found = new Map()
+    const last = this.#run.checkpoint.seq
+    const endsAt = this.#deps.now() + MAX_SEARCH_MS
+    for (const [after, until] of this.#slices(last)) {
+      const missing = ids.filter((id) => !found.has(id))
+      if (missing.length === 0 || this.#deps.now() > endsAt) break
+      const some = await this.#deps.storedEvents(this.#run.stream.id, missing, { after, until })
+      for (const [id, event] of some) found.set(id, event)
+    }
+    const seqs = [...found.values()].map(({ seq }) => seq)
+    this.#learnDepth(last, seqs)
+    if (seqs.length > 0) this.#foundSeq = Math.max(...seqs)
+    return found
+  }
+
+  *#slices(last: number): Generator<[after: number, until: number]> {
+    if (this.#foundSeq !== undefined) {
+      for (let after = this.#foundSeq; after < last; after += SLICE) yield [after, after + SLICE]
+      return
+    }
+    const floor = Math.max(0, last - this.#depth())
+    for (let until = last; until > floor; until -= SLICE) yield [Math.max(floor, until - SLICE), until]
+  }
+
+  /** How far back to look for the first event: twice as far as ever was needed, since the log grows. */
+  #depth(): number {
+    const { replayDepth } = this.#run.evidence
+    return replayDepth === undefined ? FIRST_DEPTH : Math.max(SLICE, 2 * replayDepth)
+  }
+
+  #learnDepth(last: number, seqs: readonly number[]): void {
+    if (this.#foundSeq !== undefined) return
+    const { evidence } = this.#run
+    const depth = seqs.length === 0 ? 0 : last - Math.min(...seqs)
+    evidence.replayDepth = Math.max(evidence.replayDepth ?? 0, depth)
+  }
+}
