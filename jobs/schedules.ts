@@ -5,7 +5,11 @@ import { forgetSessions } from '../src/auth/sessions.ts'
 import type { Bus } from '../src/bus/bus.ts'
 import { forgetDeliveries, reconcileDeliveries } from '../src/channels/deliveries.ts'
 import type { DeliveryControl } from '../src/channels/notifier.ts'
-import { forgetIncidents, type LookDeps, lookAround } from '../src/incidents/evaluation/evaluate.ts'
+import {
+  type EvaluationDeps,
+  evaluateIncidents,
+  forgetIncidents,
+} from '../src/incidents/evaluation/evaluate.ts'
 import type { ProxiedStreams } from '../src/proxy/proxied.ts'
 import { type RetentionDeps, retain } from '../src/retention/retain.ts'
 import { rollUp } from '../src/retention/roll-up.ts'
@@ -18,7 +22,7 @@ export type ScheduleDeps = StatusDeps & {
   control: JobControl
   deliveryControl: DeliveryControl
   archive: Archive
-  incidents: LookDeps
+  incidents: EvaluationDeps
   proxied: ProxiedStreams
   retention: RetentionDeps
   /** How long a proxied stream keeps running after its last subscriber has left, in milliseconds. */
@@ -55,7 +59,7 @@ export const SCHEDULES: Record<string, Schedule> = {
   /** Updates statuses that change with time alone. */
   health: { everyMs: 5_000, run: judgeAll },
   /** Evaluates incidents and sends notifications. */
-  incidents: { everyMs: 5_000, run: ({ incidents }) => lookAround(incidents) },
+  incidents: { everyMs: 5_000, run: ({ incidents }) => evaluateIncidents(incidents) },
   /** Deletes old incidents. */
   forgetIncidents: { everyMs: 600_000, run: ({ incidents }) => forgetIncidents(incidents) },
   /** Deletes expired sessions and old audit entries. */

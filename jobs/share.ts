@@ -2,15 +2,15 @@ import type { Worker } from 'bullmq'
 import type { Bus, Subscription } from '../src/bus/bus.ts'
 import { causeOf } from '../src/errors.ts'
 import type { Database } from '../src/storage/storage.ts'
-import type { Holder } from '../src/streams/ingest/holder.ts'
+import type { Runner } from '../src/streams/ingest/runner.ts'
 import type { JobControl } from '../src/streams/registry/streams.ts'
-import { type Sight, seeWorkers, WORKER_ALIVE_MS } from '../src/streams/status/health.ts'
+import { exchangeHeartbeats, type Sight, WORKER_ALIVE_MS } from '../src/streams/status/health.ts'
 import { LostWorkers } from '../src/streams/status/lost-workers.ts'
 
 /** How often a worker sends a heartbeat and checks the others and its share, in milliseconds. */
-const LOOK_EVERY_MS = 1_000
+const CHECK_EVERY_MS = 1_000
 /** Delay of an early check, in milliseconds, so that changes that arrive together are checked once. */
-const LOOK_SOON_MS = 50
+const CHECK_SOON_MS = 50
 /** A worker may exceed its share by this much before streams move: shares fluctuate all the time. */
 const SLACK = 0.1
 
@@ -25,7 +25,7 @@ export interface ShareDeps {
   db: Database
   bus: Bus
   control: Pick<JobControl, 'claims' | 'free'>
-  holder: Holder
+  holder: Runner
   worker: string
   streamsPerWorker: number
   warn(message: string): void
@@ -47,15 +47,15 @@ export class WorkerShare {
 
   static async begin(deps: ShareDeps): Promise<WorkerShare> {
     const now = new Date()
-    return new WorkerShare(deps, await seeWorkers(deps.db, deps.worker, 0, now), now)
+    return new WorkerShare(deps, await exchangeHeartbeats(deps.db, deps.worker, 0, now), now)
   }
 
   private constructor(deps: ShareDeps, sight: Sight, now: Date) {
     this.#deps = deps
     this.#lost = new LostWorkers(deps)
-    this.#share = shareOf(sight, this.#lost.look(sight.signs), now)
-    this.#timer = this.#lookIn(LOOK_EVERY_MS)
-    this.#subscription = deps.bus.subscribe("The worker's share", { 'job.enqueued': () => this.#lookSoon() })
+    this.#share = shareOf(sight, this.#lost.check(sight.signs), now)
+    this.#timer = this.#checkIn(CHECK_EVERY_MS)
+    this.#subscription = deps.bus.subscribe("The worker's share", { 'job.enqueued': () => this.#checkSoon() })
   }
 
   /** How many jobs the worker may have: its share plus some slack, within its limit. */
@@ -91,24 +91,24 @@ export class WorkerShare {
   }
 
   /** Checks the share soon, because streams were added, removed, started or stopped. */
-  #lookSoon(): void {
+  #checkSoon(): void {
     if (this.#isClosed) return
     clearTimeout(this.#timer)
-    this.#timer = this.#lookIn(LOOK_SOON_MS)
+    this.#timer = this.#checkIn(CHECK_SOON_MS)
   }
 
-  #lookIn(ms: number): Timer {
+  #checkIn(ms: number): Timer {
     return setTimeout(() => {
-      this.#timer = this.#lookIn(LOOK_EVERY_MS)
-      this.#look().catch((error) => this.#deps.warn(`Can't send this worker's heartbeat: ${causeOf(error)}`))
+      this.#timer = this.#checkIn(CHECK_EVERY_MS)
+      this.#check().catch((error) => this.#deps.warn(`Can't send this worker's heartbeat: ${causeOf(error)}`))
     }, ms)
   }
 
-  async #look(): Promise<void> {
+  async #check(): Promise<void> {
     const { db, holder, worker } = this.#deps
     const now = new Date()
-    const sight = await seeWorkers(db, worker, holder.size, now)
-    const lost = this.#lost.look(sight.signs)
+    const sight = await exchangeHeartbeats(db, worker, holder.size, now)
+    const lost = this.#lost.check(sight.signs)
     this.#share = shareOf(sight, lost, now)
     if (this.#worker === undefined) return
     const { most } = this

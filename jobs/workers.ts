@@ -3,7 +3,7 @@ import { DAY_MS } from '../src/core/time.ts'
 import { causeOf } from '../src/errors.ts'
 import { ARCHIVE_QUEUE, DELIVERIES_QUEUE, SCHEDULES_QUEUE, STREAMS_QUEUE } from '../src/queue/names.ts'
 import type { QueueEngine } from '../src/queue/open.ts'
-import type { Holder } from '../src/streams/ingest/holder.ts'
+import type { Runner } from '../src/streams/ingest/runner.ts'
 import { leaveWorker, retireWorker } from '../src/streams/status/health.ts'
 import { archiveJob } from './archive.ts'
 import { deliverJob } from './deliver.ts'
@@ -47,7 +47,7 @@ const EXPECTED_FAULTS =
 
 export interface WorkersDeps extends ScheduleDeps {
   engine: QueueEngine
-  holder: Holder
+  holder: Runner
   worker: string
   streamsPerWorker: number
   deliverer: Deliverer

@@ -48,8 +48,8 @@ import { homeRoutes } from './routes/operation/home.tsx'
 import { probeRoutes } from './routes/operation/probes.ts'
 import { isBareTarget, proxyHandler, proxyRoutes } from './routes/operation/proxy.ts'
 import { pulseRoutes } from './routes/operation/pulse.ts'
-import { lookPages } from './routes/preview/pages.tsx'
-import { lookRoutes } from './routes/preview/preview.ts'
+import { previewPages } from './routes/preview/pages.tsx'
+import { previewRoutes } from './routes/preview/preview.ts'
 import { type Running, settingsRoutes } from './routes/settings/settings.tsx'
 import { archiveRoutes } from './routes/storage/archive.tsx'
 import { backupRoutes } from './routes/storage/backup.ts'
@@ -133,7 +133,7 @@ export async function createApp(deps: AppDeps) {
     .use(transferRoutes({ ...deps, imports }))
     .use(bulkRoutes(deps))
     .use(streamRoutes(deps))
-    .use(lookRoutes(deps))
+    .use(previewRoutes(deps))
     .use(measureRoutes(deps))
     .use(documentRoutes({ ...deps, versions: versionsWith(versionsIn(deps.db), deps.archive.reader) }))
     .use(archiveRoutes(deps))
@@ -150,7 +150,7 @@ export async function createApp(deps: AppDeps) {
     .use(pulseRoutes(deps))
     .use(consoleRoutes(deps))
     .use(bulkPages(deps))
-    .use(lookPages(deps))
+    .use(previewPages(deps))
     .use(importPages({ imports }))
     .use(streamPages(deps))
     .use(twinRoutes({ ...deps, visibility }))

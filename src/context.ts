@@ -4,7 +4,7 @@ import { Bus } from './bus/bus.ts'
 import { isLocalOnly } from './config/local-only.ts'
 import type { Config } from './config/settings.ts'
 import { Hub } from './hub/hub.ts'
-import { Seats } from './hub/seats.ts'
+import { SubscriberSlots } from './hub/subscriber-slots.ts'
 import { SharedCounts } from './limits/shared-counts.ts'
 import { Egress, type EgressDeps, type Lookup } from './net/egress.ts'
 import type { Log } from './observe/log.ts'
@@ -145,8 +145,8 @@ async function openCounts(
   return redisUrl === undefined || !isAsked ? undefined : SharedCounts.open(redisUrl, warn)
 }
 
-function seatsOf(config: Config): Seats {
-  return new Seats({
+function seatsOf(config: Config): SubscriberSlots {
+  return new SubscriberSlots({
     perClient: config.maxSubscribersPerClient,
     inAll: config.maxSubscribers,
     countsLocal: config.given.has('MAX_SUBSCRIBERS_PER_CLIENT'),

@@ -19,9 +19,9 @@ import { refreshPages } from './routes/live/refresh.ts'
 import { lastMigration } from './storage/migrations.ts'
 import type { Day } from './storage/partitions.ts'
 import type { Database } from './storage/storage.ts'
-import { expectationOf, Holder } from './streams/ingest/holder.ts'
 import { Hosts } from './streams/ingest/hosts.ts'
 import { runStore } from './streams/ingest/run-store.ts'
+import { expectationOf, Runner } from './streams/ingest/runner.ts'
 import { LargeDocuments } from './streams/large/documents.ts'
 import { storedEvents } from './streams/log/logs.ts'
 import { Fanout } from './streams/recording/fanout.ts'
@@ -101,9 +101,9 @@ function recorderOf({ config, warn, now, db, bus, observation: { recording } }: 
   })
 }
 
-function holderOf(context: Context, recorder: Recorder, large: LargeDocuments): Holder {
+function holderOf(context: Context, recorder: Recorder, large: LargeDocuments): Runner {
   const { config, now, db, bus, worker, egress, observation, address } = context
-  return new Holder({
+  return new Runner({
     runs: runStore(db, worker, bus, large),
     ...{ bus, large, recorder, limits: config, now, random: Math.random, hosts: new Hosts() },
     fetch: observation.following(egress.fetch),

@@ -9,7 +9,7 @@ import type { Requests } from './observe/requests.ts'
 import { SpanCalls } from './otlp/calls.ts'
 import type { Parts } from './parts.ts'
 import { doubtfulTarget } from './routes/http/request-target.ts'
-import { harmless } from './routes/http/security-headers.ts'
+import { withSecurityHeaders } from './routes/http/security-headers.ts'
 import { createProbeApp } from './routes/operation/probes.ts'
 import { MAX_IMPORT_BYTES } from './routes/transfer/transfer.ts'
 import { Streams } from './streams/registry/streams.ts'
@@ -100,7 +100,7 @@ function listen(
       const refused = doubtfulTarget(request)
       if (refused !== undefined) return refused
       app.server = server
-      return requests.answer(request, async () => harmless(await app.fetch(request), isEncrypted))
+      return requests.answer(request, async () => withSecurityHeaders(await app.fetch(request), isEncrypted))
     },
   })
 }

@@ -2,7 +2,7 @@ import { sql } from 'drizzle-orm'
 import { DAY_MS } from '../../src/core/time.ts'
 import { makePartitions } from '../../src/storage/partitions.ts'
 import type { Database } from '../../src/storage/storage.ts'
-import { SUMS } from '../../src/streams/measures/tally.ts'
+import { SUMS } from '../../src/streams/measures/rollup-delta.ts'
 
 /** The data of a Weir that has followed many streams for days, generated in the database. */
 export interface Recorded {

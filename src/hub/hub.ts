@@ -1,7 +1,7 @@
 import { encodeComment, encodeRetry, SSE_HEADERS } from '../core/sse.ts'
 import { Frame, GzipStream, type TopicMessage } from './frame.ts'
 import { Outlet } from './outlet.ts'
-import { Seats, type SubscribingClient } from './seats.ts'
+import { SubscriberSlots, type SubscribingClient } from './subscriber-slots.ts'
 
 /** Well below the idle timeouts of common proxies (nginx and most load balancers: 60 s). */
 const HEARTBEAT_MS = 15_000
@@ -89,9 +89,9 @@ export class Hub {
   readonly #byCredential = new Map<string, Set<Subscriber>>()
   readonly #heartbeat: Timer
   readonly #random: () => number
-  readonly #seats: Seats
+  readonly #seats: SubscriberSlots
 
-  constructor(random: () => number = Math.random, seats: Seats = new Seats(NO_BOUNDS)) {
+  constructor(random: () => number = Math.random, seats: SubscriberSlots = new SubscriberSlots(NO_BOUNDS)) {
     this.#random = random
     this.#seats = seats
     this.#heartbeat = setInterval(() => this.#beat(), HEARTBEAT_MS)

@@ -5,7 +5,7 @@ import type { HostTally } from '../core/judging/blame.ts'
 import { LOCKS } from '../storage/locks.ts'
 import type { Database } from '../storage/storage.ts'
 import { type Due, dueReminders, dueToEnd, dueToOpen, reanchor } from './evaluation/due.ts'
-import type { LookDeps } from './evaluation/evaluate.ts'
+import type { EvaluationDeps } from './evaluation/evaluate.ts'
 import { messageOf, type Telling } from './messages.ts'
 import { silencing } from './silences.ts'
 
@@ -30,7 +30,7 @@ class Overtaken extends Error {}
  * process that finds one marked already gives up the whole message, and the next evaluation plans again.
  */
 export async function tell(
-  deps: LookDeps,
+  deps: EvaluationDeps,
   hosts: readonly HostTally[],
   isReachable: boolean | undefined,
 ): Promise<void> {
@@ -67,7 +67,7 @@ export async function tell(
 
 /** To the channels responsible now; a reminder also goes to channels that became responsible after it opened. */
 async function byResponsible(
-  { notifier, db }: LookDeps,
+  { notifier, db }: EvaluationDeps,
   telling: Telling,
   due: readonly Due[],
 ): Promise<Plan[]> {
@@ -173,7 +173,7 @@ function asPlanned(due: readonly Due[]): SQL {
     SELECT id, at FROM json_to_recordset(${JSON.stringify(last)}::json) AS row(id uuid, at timestamptz))`
 }
 
-async function carryOut(deps: LookDeps, tx: Database, plan: Plan, now: number): Promise<Queued[]> {
+async function carryOut(deps: EvaluationDeps, tx: Database, plan: Plan, now: number): Promise<Queued[]> {
   const { telling, channelIds, list } = plan
   const queued = await deps.notifier.store(tx, messageOf(telling, list, now, deps.url()), channelIds)
   const kind = ({ opened: 'told', reminded: 'reminded', resolved: 'over' } as const)[telling]

@@ -84,7 +84,7 @@ export class SpanCalls {
       const { service, kind, traceId, spanId } = span
       findings.know({ id: service.id, kind: 'service' }, service.group)
       // Some tracers give both ends of a call the same ID.
-      if (this.#seen.add(`${traceId}${spanId}${kind}`)) this.#look(span, findings)
+      if (this.#seen.add(`${traceId}${spanId}${kind}`)) this.#derive(span, findings)
     }
     this.#settle(findings)
   }
@@ -95,7 +95,7 @@ export class SpanCalls {
     this.#waiting.clear()
   }
 
-  #look(span: ReceivedSpan, findings: Findings): void {
+  #derive(span: ReceivedSpan, findings: Findings): void {
     const { kind } = span
     if (kind === 'server') return void this.#server(span, findings)
     if (kind === 'internal') return

@@ -161,14 +161,14 @@ export class Proxy {
 
   async #write(): Promise<void> {
     try {
-      for (const seen of await this.#usage.write(this.#deps.db)) await this.#look(seen)
+      for (const seen of await this.#usage.write(this.#deps.db)) await this.#applyDesired(seen)
     } catch (error) {
       this.#deps.warn(`Can't record subscribers: ${causeOf(error)}`)
     }
   }
 
   /** Applies what others did to a stream with subscribers here. */
-  async #look({ streamId, open, desired }: SubscribedStream): Promise<void> {
+  async #applyDesired({ streamId, open, desired }: SubscribedStream): Promise<void> {
     const { proxied } = this.#deps
     if (desired === undefined) this.#end(streamId, new Problem('not_found', 'The stream was removed.'))
     if (desired === 'stopped') this.#end(streamId, new Problem('conflict', 'The stream was stopped.'))

@@ -3,8 +3,8 @@ import { DAY_MS, HOUR_MS } from '../core/time.ts'
 import { dayOf, startOfDay } from '../storage/partitions.ts'
 import type { Database } from '../storage/storage.ts'
 import { timestamp } from '../storage/timestamp.ts'
+import { SUMS } from '../streams/measures/rollup-delta.ts'
 import { CONNECTED_MS } from '../streams/measures/rollup-source.ts'
-import { SUMS } from '../streams/measures/tally.ts'
 import { readMarks, setMark } from './marks.ts'
 
 /** An hour is rolled up this long after its end, in milliseconds, … */

@@ -55,8 +55,8 @@ export class GraphChanges {
   flush(): void {
     clearTimeout(this.#timer)
     this.#timer = undefined
-    const services = this.#lookAtServices()
-    const calls = this.#lookAtCalls()
+    const services = this.#serviceChanges()
+    const calls = this.#callChanges()
     const change = { ...services.change, ...calls.change }
     if (Object.keys(change).length === 0) return
     const bytes = this.#options.publish(change, services.isDiagram || calls.isDiagram)
@@ -74,7 +74,7 @@ export class GraphChanges {
     this.#timer.unref()
   }
 
-  #lookAtServices(): { change: GraphChange; isDiagram: boolean } {
+  #serviceChanges(): { change: GraphChange; isDiagram: boolean } {
     const change: GraphChange = {}
     let isDiagram = false
     for (const id of this.#turnedServices) {
@@ -96,7 +96,7 @@ export class GraphChanges {
     return { change, isDiagram }
   }
 
-  #lookAtCalls(): { change: GraphChange; isDiagram: boolean } {
+  #callChanges(): { change: GraphChange; isDiagram: boolean } {
     const change: GraphChange = {}
     let isDiagram = false
     for (const key of this.#turnedCalls) {

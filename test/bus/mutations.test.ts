@@ -9,7 +9,7 @@ import { Deliverer } from '../../src/channels/deliverer.ts'
 import { forgetDeliveries, KEEP_MS, replay } from '../../src/channels/deliveries.ts'
 import { Notifier } from '../../src/channels/notifier.ts'
 import { notifyResponsible, tryChannel } from '../../src/channels/notify.ts'
-import { forgetIncidents, lookAround } from '../../src/incidents/evaluation/evaluate.ts'
+import { evaluateIncidents, forgetIncidents } from '../../src/incidents/evaluation/evaluate.ts'
 import { acknowledge } from '../../src/incidents/read.ts'
 import { addRule, changeRule, removeRule } from '../../src/incidents/rules.ts'
 import { addSilence, changeSilence, removeSilence } from '../../src/incidents/silences.ts'
@@ -166,7 +166,7 @@ test('incidents: evaluated, acknowledged, ended with their rule, removed when th
   const deps = { db, bus, now, notifier, url: () => 'http://weir.test', settings }
   const acknowledging = () => acknowledge(deps, incident.id, { by: 'Ada' }, now())
   expect(await published(acknowledging)).toEqual(['incident.updated'])
-  expect(await published(() => lookAround(deps))).toEqual(['incident.updated'])
+  expect(await published(() => evaluateIncidents(deps))).toEqual(['incident.updated'])
   await db.update(incidents).set({ resolvedAt: at })
   const later = { ...deps, now: () => now() + YEARS_MS }
   expect(await published(() => forgetIncidents(later))).toEqual(['incident.updated'])

@@ -2,10 +2,10 @@ import { expect, test } from 'bun:test'
 import {
   type Alarm,
   AT_REST,
+  type Evaluation,
   FLAP_WINDOW_MS,
   isAtRest,
   isOpen,
-  type Look,
   MAX_FLIPS,
   step,
 } from '../../src/core/judging/alarm.ts'
@@ -13,14 +13,14 @@ import { integer, pick, seeded } from './seeded.ts'
 
 const random = seeded('alarm.test.ts')
 const LOOK_MS = 5_000
-const SIGNS: Record<string, Look> = { b: 'bad', g: 'good', u: 'unknown', n: 'none' }
+const SIGNS: Record<string, Evaluation> = { b: 'bad', g: 'good', u: 'unknown', n: 'none' }
 
 /** Takes looks written as letters; gives what it is after each: open or not. */
 function run(looks: string, failure: number, success: number): string {
   let alarm = AT_REST
   return [...looks]
     .map((sign, index) => {
-      alarm = step(alarm, SIGNS[sign] as Look, { failure, success }, index * LOOK_MS)
+      alarm = step(alarm, SIGNS[sign] as Evaluation, { failure, success }, index * LOOK_MS)
       return isOpen(alarm) ? 'O' : '.'
     })
     .join('')
@@ -41,13 +41,13 @@ test.each<[what: string, looks: string, failure: number, success: number, open: 
 test('too many flips are one problem until it is calm', () => {
   let alarm = AT_REST
   let now = 0
-  const take = (look: Look) => {
+  const take = (look: Evaluation) => {
     now += LOOK_MS
     alarm = step(alarm, look, { failure: 1, success: 1 }, now)
     return isOpen(alarm)
   }
   expect(
-    ['bad', 'good', 'bad', 'good', 'bad', 'good', 'bad', 'good'].map((look) => take(look as Look)),
+    ['bad', 'good', 'bad', 'good', 'bad', 'good', 'bad', 'good'].map((look) => take(look as Evaluation)),
   ).toEqual([true, false, true, false, true, true, true, true])
   expect(alarm.isFlapping).toBe(true)
   const calmAt = now
@@ -73,7 +73,7 @@ test('whatever the evaluations and the clock, it opens and resolves in turn, and
     const thresholds = { failure: 1 + integer(random, 5), success: 1 + integer(random, 5) }
     let alarm: Alarm = AT_REST
     let now = Date.UTC(2026, 0, 1)
-    const take = (look: Look) => {
+    const take = (look: Evaluation) => {
       const jump = random() < 0.05 ? (random() - 0.5) * 10 * 86_400_000 : 0
       now += LOOK_MS + jump
       const before = alarm

@@ -45,7 +45,7 @@ const PAGES = [
 const FORMS = [
   '/streams',
   '/streams/new',
-  '/streams/look',
+  '/streams/preview',
   '/streams/bulk',
   '/streams/import',
   '/streams/{id}/edit',

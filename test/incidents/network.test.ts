@@ -1,7 +1,7 @@
 import { expect, test } from 'bun:test'
 import { Notifier } from '../../src/channels/notifier.ts'
 import { BACKOFF_CAP_MS } from '../../src/core/judging/backoff.ts'
-import { lookAround } from '../../src/incidents/evaluation/evaluate.ts'
+import { evaluateIncidents } from '../../src/incidents/evaluation/evaluate.ts'
 import { SECRET, startReceiver } from '../channels/receiver.ts'
 import { testBus } from '../support/bus.ts'
 import { openStorage } from '../support/data-dir.ts'
@@ -82,7 +82,8 @@ async function open() {
     weir,
     receiver,
     upstreams,
-    look: () => lookAround({ db: storage.db, bus, now: Date.now, notifier, url: () => weir.url, settings }),
+    look: () =>
+      evaluateIncidents({ db: storage.db, bus, now: Date.now, notifier, url: () => weir.url, settings }),
     async restart() {
       upstreams = upstreams.map(({ url }) => serve(Number(new URL(url).port)))
     },

@@ -8,7 +8,11 @@ import type { StoredMessage } from '../../src/channels/message.ts'
 import { Notifier } from '../../src/channels/notifier.ts'
 import type { Evidence } from '../../src/core/judging/status.ts'
 import type { Status } from '../../src/core/sets/statuses.ts'
-import { type IncidentSettings, type LookDeps, lookAround } from '../../src/incidents/evaluation/evaluate.ts'
+import {
+  type EvaluationDeps,
+  evaluateIncidents,
+  type IncidentSettings,
+} from '../../src/incidents/evaluation/evaluate.ts'
 import type { Database, Storage } from '../../src/storage/storage.ts'
 import type { Stream } from '../../src/streams/ingest/run.ts'
 import { insertStreams, newStream } from '../../src/streams/registry/new-stream.ts'
@@ -35,7 +39,7 @@ export interface World {
   now: number
   /** Whether anything comes of streams that are up: not, while the network is gone and they haven't noticed yet. */
   isConnected: boolean
-  readonly deps: LookDeps
+  readonly deps: EvaluationDeps
   settings: IncidentSettings
   /** Registers streams, up and held by a worker. */
   add(count: number, host: (index: number) => string, said?: Partial<Stream>): Promise<string[]>
@@ -64,7 +68,7 @@ export async function openWorld(databaseUrl: string | undefined): Promise<World>
 
 export function worldOn(storage: Storage, close: () => Promise<void>): World {
   const { db } = storage
-  const makeDeps = (): LookDeps => {
+  const makeDeps = (): EvaluationDeps => {
     const notifier = new Notifier({
       db,
       bus: world.bus,
@@ -74,7 +78,7 @@ export function worldOn(storage: Storage, close: () => Promise<void>): World {
     const { bus, settings } = world
     return { db, bus, now: () => world.now, notifier, url: () => 'http://weir.test', settings }
   }
-  let deps: LookDeps | undefined
+  let deps: EvaluationDeps | undefined
   let all: string[] = []
 
   const world: World = {
@@ -148,13 +152,13 @@ export function worldOn(storage: Storage, close: () => Promise<void>): World {
           .values({ name: WORKER, startedAt: seenAt, seenAt, streams: all.length })
           .onConflictDoUpdate({ target: workers.name, set: { seenAt } })
         if (!world.isConnected) {
-          await lookAround(world.deps)
+          await evaluateIncidents(world.deps)
           continue
         }
         await db.execute(sql`
           UPDATE weir.states SET evidence = evidence || ${JSON.stringify({ lastPollAt: world.now })}::jsonb
           WHERE verdict = 'live'`)
-        await lookAround(world.deps)
+        await evaluateIncidents(world.deps)
       }
     },
     restart: () => {

@@ -1,9 +1,9 @@
 import { expect, test } from 'bun:test'
-import { Places } from '../../src/limits/places.ts'
+import { Semaphore } from '../../src/limits/semaphore.ts'
 import { streamed } from '../../src/routes/http/streamed.ts'
 
 test('a number of calls run, some wait in line, and others are refused', async () => {
-  const places = new Places({ what: 'exports', atOnce: 1, waiting: 1 })
+  const places = new Semaphore({ what: 'exports', atOnce: 1, waiting: 1 })
   const order: string[] = []
   const leave = await places.enter()
   const second = places.run(async () => void order.push('second'))
@@ -17,13 +17,13 @@ test('a number of calls run, some wait in line, and others are refused', async (
 })
 
 test('failed work releases its slot', async () => {
-  const places = new Places({ what: 'exports', atOnce: 1 })
+  const places = new Semaphore({ what: 'exports', atOnce: 1 })
   await expect(places.run(() => Promise.reject(new Error('broken')))).rejects.toThrow('broken')
   expect(places.taken).toBe(0)
 })
 
 test('one holder has a limited number of slots, and others have room', async () => {
-  const places = new Places({ what: 'imports', atOnce: 3, atOnceEach: 1 })
+  const places = new Semaphore({ what: 'imports', atOnce: 3, atOnceEach: 1 })
   const leave = await places.enter('a')
   await expect(places.enter('a')).rejects.toMatchObject({
     ...{ code: 'too_many', detail: expect.stringContaining('Your limit of') },

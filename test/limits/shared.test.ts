@@ -57,7 +57,10 @@ describe.skipIf(isSkipped(setup))('two processes on one Redis', () => {
     return response.status
   }
   const preview = (at: 0 | 1, from: string) =>
-    ask(at, '/api/streams/look', from, { method: 'POST', body: JSON.stringify({ url: upstream.url.href }) })
+    ask(at, '/api/streams/preview', from, {
+      method: 'POST',
+      body: JSON.stringify({ url: upstream.url.href }),
+    })
 
   /** Asks both in turn. `most` is beyond what one bucket allows, of which one token came back each second. */
   async function untilRefused(burst: number, work: (at: 0 | 1) => Promise<Response>) {

@@ -107,7 +107,7 @@ test('none of them can be previewed', async () => {
   const through: string[] = []
   // Few looks are made at a time.
   for (const url of targets) {
-    const said = await codeOf(await weir.send('POST', '/api/streams/look', { url }))
+    const said = await codeOf(await weir.send('POST', '/api/streams/preview', { url }))
     if (!REFUSALS.includes(said)) through.push(`${JSON.stringify(url)}: ${said}`)
   }
   expect(through).toEqual([])
@@ -120,7 +120,7 @@ test('no stream can be changed to one of them', async () => {
     // One that can't be looked up may be there later: it is asked for when it is followed.
     const response = await weir.send('PATCH', `/api/streams/${id}`, { url })
     const { code, url: now } = (await response.json()) as { code?: string; url?: string }
-    return code ?? (await codeOf(await weir.send('POST', '/api/streams/look', { url: now })))
+    return code ?? (await codeOf(await weir.send('POST', '/api/streams/preview', { url: now })))
   })
   expect(through).toEqual([])
   expect(seen).toEqual([])
@@ -172,7 +172,7 @@ test('no redirect leads to one of them', async () => {
     const status = [301, 302, 303, 307, 308][index % 5]
     const to = encodeURIComponent(target.replace(/[\t\n]/g, ''))
     const url = `http://allowed.test:${port}/redirect?status=${status}&to=${to}`
-    const said = await weir.send('POST', '/api/streams/look', { url }).then((answer) => answer.text())
+    const said = await weir.send('POST', '/api/streams/preview', { url }).then((answer) => answer.text())
     // A target without a scheme of its own leads back to where it came from.
     if (said.includes(SECRET)) through.push(target)
   }
@@ -197,7 +197,7 @@ test('a name that changes its address is connected to where it was checked', asy
     lookups.delete(host)
     const said = new Set<string>()
     for (let attempt = 0; attempt < 12; attempt++) {
-      const response = await weir.send('POST', '/api/streams/look', { url: `http://${host}:${port}/` })
+      const response = await weir.send('POST', '/api/streams/preview', { url: `http://${host}:${port}/` })
       said.add(await codeOf(response))
     }
     expect([...said].sort()).toEqual(['200', 'not_allowed'])
@@ -206,14 +206,14 @@ test('a name that changes its address is connected to where it was checked', asy
 })
 
 test('of several resolved addresses only the allowed ones are tried', async () => {
-  const response = await weir.send('POST', '/api/streams/look', { url: `http://mixed.test:${port}/` })
+  const response = await weir.send('POST', '/api/streams/preview', { url: `http://mixed.test:${port}/` })
   expect(await response.text()).toContain(`mixed.test:${port}`)
   expect(seen).toEqual([])
 })
 
 test('a host in ALLOW_HOSTS can’t lead to cloud metadata', async () => {
   for (let answer = 0; answer < 4; answer++) {
-    const response = await weir.send('POST', '/api/streams/look', { url: `http://named.test:${port}/` })
+    const response = await weir.send('POST', '/api/streams/preview', { url: `http://named.test:${port}/` })
     expect(await codeOf(response)).toBe('not_allowed')
   }
 })

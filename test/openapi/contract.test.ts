@@ -42,9 +42,9 @@ test('streams respond as documented', async () => {
     body: { intervalMs: 1_000, retention: { maxEntries: 50 }, headers: { 'X-Key': 'secret' } },
   })
   await get('/api/streams?limit=2&sort=name')
-  await post('/api/streams/look', { url })
-  await post('/api/streams/look', { url: 'http://127.0.0.1:1/' })
-  await post('/api/streams/look', { url: upstream.url })
+  await post('/api/streams/preview', { url })
+  await post('/api/streams/preview', { url: 'http://127.0.0.1:1/' })
+  await post('/api/streams/preview', { url: upstream.url })
   await get(`/api/streams/${id}/twin`)
   await get(`/api/streams/${polled}/status`)
   await get(`/api/streams/${followed}/status`)

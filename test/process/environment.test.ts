@@ -103,7 +103,7 @@ test('HTTP_PROXY is used for polls, event streams, previews and webhooks, and ne
   await until('a host that is excluded is looked for here, where nobody knows it', async () =>
     (await logs(url, excluded)).some(({ data }) => (data as { code?: string }).code === 'host_unknown'),
   )
-  await fetch(`${url}/api/streams/look`, {
+  await fetch(`${url}/api/streams/preview`, {
     method: 'POST',
     headers,
     body: JSON.stringify({ url: at('preview.test', '/json') }),

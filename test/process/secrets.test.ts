@@ -128,7 +128,7 @@ async function giveAll(): Promise<Record<string, string>> {
   await ask('POST', '/api/streams', { url: 'http://127.0.0.1/', headers: { 'X Key': SECRETS.header } })
   await ask('POST', '/api/streams', { url: 'http://127.0.0.1/', headers: { 'X-Key': [SECRETS.header] } })
   for (const path of ['/helpful', '/denied', '/elsewhere']) {
-    await ask('POST', '/api/streams/look', { url: upstream.url + path, headers: key('look header') })
+    await ask('POST', '/api/streams/preview', { url: upstream.url + path, headers: key('look header') })
   }
   const imported = [{ url: `${upstream.url}/denied?2`, kind: 'poll', headers: key('imported header') }]
   await ask('POST', '/api/streams/import', imported)

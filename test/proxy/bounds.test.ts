@@ -107,11 +107,11 @@ test('previews count toward the rate', async () => {
   const key = await newKey('operate')
   const url = `${upstream.url}/look`
   const asked = { method: 'POST', body: JSON.stringify({ url }), headers: key }
-  const refused = await refusalOf(() => fetch(`${weir.url}/api/streams/look`, asked))
+  const refused = await refusalOf(() => fetch(`${weir.url}/api/streams/preview`, asked))
   expect(refused.headers.get('retry-after')).toBe('1')
   expect(await refused.json()).toMatchObject({ code: 'too_many' })
   const typed = { method: 'POST', body: new URLSearchParams({ url }), headers: key }
-  const page = await refusalOf(() => fetch(`${weir.url}/streams/look`, typed))
+  const page = await refusalOf(() => fetch(`${weir.url}/streams/preview`, typed))
   expect(await page.text()).toContain('PROXY_RATE_PER_HOST')
 })
 

@@ -29,7 +29,7 @@ function watch(worker: string) {
   const step = async (living: readonly string[], ms = STEP_MS) => {
     clock += ms
     for (const name of living) signs.set(name, clock)
-    const gone = lost.look([...signs].map(([name, at]) => ({ name, seenAt: new Date(at) })))
+    const gone = lost.check([...signs].map(([name, at]) => ({ name, seenAt: new Date(at) })))
     await lost.free(gone)
     return [...gone]
   }

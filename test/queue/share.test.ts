@@ -8,9 +8,9 @@ import { WorkerShare } from '../../jobs/share.ts'
 import { HELD_WITHIN_MS } from '../../src/core/judging/status.ts'
 import { openQueueEngine, type QueueEngine } from '../../src/queue/open.ts'
 import type { Storage } from '../../src/storage/storage.ts'
-import type { Holder } from '../../src/streams/ingest/holder.ts'
+import type { Runner } from '../../src/streams/ingest/runner.ts'
 import { type JobControl, Streams } from '../../src/streams/registry/streams.ts'
-import { retireWorker, seeWorkers } from '../../src/streams/status/health.ts'
+import { exchangeHeartbeats, retireWorker } from '../../src/streams/status/health.ts'
 import { testBus } from '../support/bus.ts'
 import { openStorage } from '../support/data-dir.ts'
 import { until } from '../support/until.ts'
@@ -45,7 +45,7 @@ test('a full worker with endless jobs takes more as soon as its share grows', as
   await db.insert(workers).values({ name: 'other', startedAt: seenAt, seenAt, streams: 0 })
   let running = 0
   const ending = Promise.withResolvers<void>()
-  const holder = { release: () => {} } as unknown as Holder
+  const holder = { release: () => {} } as unknown as Runner
   Object.defineProperty(holder, 'size', { get: () => running })
   const warn = (message: string) => expect(message).toBe('')
   const bus = testBus()
@@ -83,7 +83,7 @@ test('a retiring worker has no share, and keeps streams until they are taken ove
   await db.delete(workers)
   await db.delete(streams)
   for (let index = 0; index < JOBS; index++) await registry().register(API(index))
-  await seeWorkers(db, 'going', 4, now)
+  await exchangeHeartbeats(db, 'going', 4, now)
   expect(await shareOfStaying()).toBe(JOBS / 2 + 1)
   await retireWorker(db, 'going', now)
   expect(await shareOfStaying()).toBe(100)
@@ -108,7 +108,7 @@ function registry(): Streams {
 }
 
 async function shareOfStaying(): Promise<number> {
-  const holder = { size: 4 } as unknown as Holder
+  const holder = { size: 4 } as unknown as Runner
   const warn = (message: string) => expect(message).toBe('')
   const share = await WorkerShare.begin({
     ...{

@@ -89,7 +89,7 @@ test('a preview of any of them ends', async () => {
   const names = [...POLLED, ...FOLLOWED, ['endless comment'] as const].map(([name]) => name)
   for (let from = 0; from < names.length; from += LOOKS) {
     const looks = names.slice(from, from + LOOKS).map(async (name) => {
-      const response = await weir.send('POST', '/api/streams/look', { url: url + pathOf(name) })
+      const response = await weir.send('POST', '/api/streams/preview', { url: url + pathOf(name) })
       expect(`${name}: ${response.status}`).toBe(`${name}: 200`)
       expect((await response.text()).length).toBeLessThan(100_000)
     })

@@ -2,16 +2,16 @@ import { afterAll, beforeAll, expect, test } from 'bun:test'
 import { Problem } from '../../src/errors.ts'
 import { Egress } from '../../src/net/egress.ts'
 import type { UpstreamFetch } from '../../src/streams/ingest/upstream.ts'
-import { type Looked, Looks } from '../../src/streams/preview/preview.ts'
+import { type Preview, Previews } from '../../src/streams/preview/preview.ts'
 import { until } from '../support/until.ts'
 import { Feed, startUpstream, type Upstream } from '../support/upstream.ts'
 import { startTestWeir, type TestWeir } from '../support/weir.ts'
 
-type Answer = Looked & { known: { id: string; name: string }[] }
+type Answer = Preview & { known: { id: string; name: string }[] }
 
 const LIMITS = { requestTimeoutMs: 30_000, maxBodyBytes: 1_000_000 }
 /** On a machine that has much to do, any answer may be slow. */
-const codes = ({ warnings }: Looked) => warnings.map(({ code }) => code).filter((code) => code !== 'slow')
+const codes = ({ warnings }: Preview) => warnings.map(({ code }) => code).filter((code) => code !== 'slow')
 
 let weir: TestWeir
 let upstream: Upstream
@@ -27,14 +27,14 @@ afterAll(async () => {
 })
 
 async function look(body: Record<string, unknown>): Promise<Answer> {
-  const response = await weir.send('POST', '/api/streams/look', body)
+  const response = await weir.send('POST', '/api/streams/preview', body)
   if (response.status !== 200) throw new Error(await response.text())
   return (await response.json()) as Answer
 }
 
 /** Looks without a Weir around it. */
-function lookBy(fetch: UpstreamFetch, url: string, signal = new AbortController().signal): Promise<Looked> {
-  return new Looks({ limits: LIMITS, fetch }).look({ url, method: 'GET', headers: {}, body: null }, signal)
+function lookBy(fetch: UpstreamFetch, url: string, signal = new AbortController().signal): Promise<Preview> {
+  return new Previews({ limits: LIMITS, fetch }).take({ url, method: 'GET', headers: {}, body: null }, signal)
 }
 
 test('a document is requested once and described with sizes, validators, keys and suggestions; nothing is stored', async () => {
@@ -255,10 +255,10 @@ test('concurrent previews are limited, and an aborted one makes room', async () 
       if (signal?.aborted) reject(signal.reason)
       signal?.addEventListener('abort', () => reject(signal.reason))
     })
-  const looks = new Looks({ limits: LIMITS, fetch: hanging })
+  const looks = new Previews({ limits: LIMITS, fetch: hanging })
   const leaving = new AbortController()
   const start = () =>
-    looks.look({ url: 'http://h.test/', method: 'GET', headers: {}, body: null }, leaving.signal)
+    looks.take({ url: 'http://h.test/', method: 'GET', headers: {}, body: null }, leaving.signal)
   const looking = Promise.allSettled(Array.from({ length: 8 }, start))
   await expect(start()).rejects.toMatchObject({ code: 'too_many' })
   leaving.abort(new Error('gone'))
@@ -275,7 +275,7 @@ test.each<[body: Record<string, unknown>, field: string]>([
   [{ url: 'http://h/', body: 'x' }, 'body'],
   [{ url: 'http://h/', name: 'x' }, 'name'],
 ])('%j is rejected, naming the field', async (body, field) => {
-  const response = await weir.send('POST', '/api/streams/look', body)
+  const response = await weir.send('POST', '/api/streams/preview', body)
   expect(response.status).toBe(422)
   expect(await response.json()).toMatchObject({ code: 'invalid_field', field })
 })

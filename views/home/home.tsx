@@ -5,7 +5,7 @@ import type { IncidentView } from '../incidents/incidents.tsx'
 import { Ago, bytes, percent, rate, Sparkline, StatusBadge } from '../layout/format.tsx'
 import { type ForReader, Page } from '../layout/layout.tsx'
 import { Live } from '../layout/live.tsx'
-import { LookForm } from '../preview/preview.tsx'
+import { PreviewForm } from '../preview/preview.tsx'
 
 /** The overview, with what is shown of its incidents. */
 export interface HomeData extends Omit<Overview, 'incidents'> {
@@ -215,7 +215,7 @@ function FirstStream() {
         <li>Preview it: Weir sends one request, shows the response and suggests settings.</li>
         <li>Start it: Weir records every response and tracks size, changes and health.</li>
       </ol>
-      <LookForm />
+      <PreviewForm />
       <p class="muted">
         No API to try? <code>bun run sim</code> starts eight simulated services with sixteen streams; the{' '}
         <a href="/topology">topology</a> shows their calls. To add many APIs at once,{' '}

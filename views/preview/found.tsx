@@ -1,17 +1,17 @@
 import { STREAM_KIND } from '../../src/core/sets/stream-kinds.ts'
 import type { Stream } from '../../src/streams/ingest/run.ts'
-import type { Looked, LookedAnswer } from '../../src/streams/preview/preview.ts'
+import type { Preview, PreviewedAnswer } from '../../src/streams/preview/preview.ts'
 import { JsonText } from '../documents/json-text.tsx'
 import { Fact } from '../layout/fact.tsx'
 import { bytes } from '../layout/format.tsx'
 
 /** The preview of a URL. */
-export interface Found extends Looked {
+export interface Found extends Preview {
   /** Streams that already follow it. */
   known: readonly Pick<Stream, 'id' | 'name'>[]
 }
 
-const SHAPES: Record<LookedAnswer['shape'], string> = {
+const SHAPES: Record<PreviewedAnswer['shape'], string> = {
   events: 'Event stream: Weir keeps it open',
   json: 'JSON document: Weir polls it and streams the changes',
   text: 'Text: Weir polls it',
@@ -61,7 +61,7 @@ export function FoundPanel({ url, problem, answer, warnings, known }: Found) {
   )
 }
 
-function Facts(answer: LookedAnswer) {
+function Facts(answer: PreviewedAnswer) {
   const { kind, status, contentType, encoding, redirects, events, comments } = answer
   const { isPolled } = STREAM_KIND[kind]
   return (
@@ -99,7 +99,7 @@ function Facts(answer: LookedAnswer) {
   )
 }
 
-function Validators({ etag, lastModified }: LookedAnswer) {
+function Validators({ etag, lastModified }: PreviewedAnswer) {
   if (etag === null && lastModified === null) return <span class="muted">none</span>
   return (
     <>
@@ -109,7 +109,7 @@ function Validators({ etag, lastModified }: LookedAnswer) {
   )
 }
 
-function Content({ url, shape, sample, events, arrays }: LookedAnswer & { url: string }) {
+function Content({ url, shape, sample, events, arrays }: PreviewedAnswer & { url: string }) {
   return (
     <>
       {arrays.length > 0 && (

@@ -4,7 +4,7 @@ import { type ForReader, Page } from '../layout/layout.tsx'
 import { type Found, FoundPanel } from './found.tsx'
 import { StartFields } from './start.tsx'
 
-export interface LookFormData {
+export interface PreviewFormData {
   /** What was typed, without the values of headers: those aren't shown again. */
   values?: Readonly<Record<string, string>>
   /** What the preview found at the URL. */
@@ -18,11 +18,11 @@ export interface LookFormData {
 const METHODS = ['GET', 'POST', 'PUT'] as const
 
 /** Guides through a new stream: paste a URL, preview it, start. */
-export function LookPage({ reader, ...data }: LookFormData & ForReader) {
+export function PreviewPage({ reader, ...data }: PreviewFormData & ForReader) {
   return (
     <Page reader={reader} title="New stream" section="/streams">
       <h1>New stream</h1>
-      <LookForm {...data} />
+      <PreviewForm {...data} />
       <p class="muted">
         To add many at once, <a href="/streams/import">import</a> JSON, CSV or an OpenAPI document.
       </p>
@@ -31,7 +31,7 @@ export function LookPage({ reader, ...data }: LookFormData & ForReader) {
 }
 
 /** One form for all steps, so that headers are typed once: the preview fills in the lower part, Start sends all of it. */
-export function LookForm({ values = {}, found, error, isAsked = false }: LookFormData) {
+export function PreviewForm({ values = {}, found, error, isAsked = false }: PreviewFormData) {
   return (
     <>
       <link rel="stylesheet" href="/assets/views/preview/preview.css" />
@@ -39,8 +39,8 @@ export function LookForm({ values = {}, found, error, isAsked = false }: LookFor
         id="look"
         class="panel stack look"
         method="post"
-        action="/streams/look"
-        hx-post="/streams/look"
+        action="/streams/preview"
+        hx-post="/streams/preview"
         hx-trigger={isAsked ? 'submit, load' : undefined}
         hx-target="#found"
         hx-swap="innerHTML"
@@ -66,7 +66,7 @@ export function LookForm({ values = {}, found, error, isAsked = false }: LookFor
             Preview
           </button>
           <Curl
-            path="/api/streams/look"
+            path="/api/streams/preview"
             body={{ url: '{url}', method: '{method}', headers: '{headers:headers}', body: '{body}' }}
             does="preview this API"
           />
@@ -84,7 +84,7 @@ export function LookForm({ values = {}, found, error, isAsked = false }: LookFor
 }
 
 /** How the API is asked: with which headers, method and body. */
-function RequestFields({ values = {}, found }: Pick<LookFormData, 'values' | 'found'>) {
+function RequestFields({ values = {}, found }: Pick<PreviewFormData, 'values' | 'found'>) {
   const isOpen = Boolean(values.body || (values.method && values.method !== 'GET'))
   return (
     <details open={isOpen || needsHeader(found)}>
@@ -126,7 +126,7 @@ function RequestFields({ values = {}, found }: Pick<LookFormData, 'values' | 'fo
 }
 
 /** The preview, and the settings to start with: the part that a response to the form replaces. */
-export function PreviewOutcome({ values = {}, found, error }: LookFormData): Child {
+export function PreviewOutcome({ values = {}, found, error }: PreviewFormData): Child {
   if (found === undefined && error === undefined) return null
   return (
     <div class="stack">

@@ -4,7 +4,7 @@ import type { Fleet } from '../../src/streams/status/status.ts'
 import { Curl } from '../layout/curl.tsx'
 import { StatusBadge } from '../layout/format.tsx'
 import { type ForReader, Page } from '../layout/layout.tsx'
-import { LookForm } from '../preview/preview.tsx'
+import { PreviewForm } from '../preview/preview.tsx'
 import { BulkBar } from './bulk.tsx'
 import { FilterForm } from './filter.tsx'
 import { type ListedAs, listLink } from './links.ts'
@@ -33,7 +33,7 @@ export function StreamsPage({ reader, ...data }: StreamsPageData & ForReader) {
         <h1>Streams</h1>
         <Statuses statuses={data.statuses} listed={data.listed} />
       </div>
-      {isEmpty(data) ? <LookForm /> : <RegisterForm {...data.form} />}
+      {isEmpty(data) ? <PreviewForm /> : <RegisterForm {...data.form} />}
       <section class="panel" aria-label="Registered streams">
         <FilterForm listed={data.listed} />
         <BulkBar total={data.total} filter={data.listed} />

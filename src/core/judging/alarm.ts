@@ -1,5 +1,5 @@
 /** The result of one evaluation. `unknown`: no reason to change the state. `none`: it no longer applies. */
-export type Look = 'bad' | 'good' | 'unknown' | 'none'
+export type Evaluation = 'bad' | 'good' | 'unknown' | 'none'
 
 /** Evaluations in a row that change the state, each at least 1. */
 export interface Thresholds {
@@ -43,7 +43,7 @@ export function isAtRest(alarm: Alarm): boolean {
  * The alarm after another evaluation. Evaluations are counted, not timed: a clock that jumps neither opens nor ends a problem.
  * Only flapping depends on time, and a flip that seems to be in the future counts as now.
  */
-export function step(alarm: Alarm, look: Look, thresholds: Thresholds, nowMs: number): Alarm {
+export function step(alarm: Alarm, look: Evaluation, thresholds: Thresholds, nowMs: number): Alarm {
   if (look === 'none') return AT_REST
   const recent = alarm.flips.map((at) => Math.min(at, nowMs)).filter((at) => at > nowMs - FLAP_WINDOW_MS)
   const opposes = look === (alarm.isFiring ? 'good' : 'bad')

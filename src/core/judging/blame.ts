@@ -1,4 +1,4 @@
-import type { Look } from './alarm.ts'
+import type { Evaluation } from './alarm.ts'
 
 /** The state of the streams of one host, or of all: those that should run. */
 export interface FailureTally {
@@ -27,19 +27,19 @@ export const EGRESS_HOSTS = 3
 /** Recovered: this share is seen to be up; after a restart of Weir nothing fails, but nothing is known either … */
 const BACK_SHARE = 0.9
 /** … or it has been better for this many evaluations, and the rest fail for reasons of their own. */
-export const SETTLE_LOOKS = 60
+export const SETTLE_EVALUATIONS = 60
 /** Data received from other hosts this long after a failure proves that Weir's network works, in milliseconds. */
 const PROOF_MS = 10_000
 
 /** Whether a shared problem is over. `better`: evaluations in a row that were no longer bad, but not yet good. */
-export interface SharedLook {
-  look: Look
+export interface SharedEvaluation {
+  evaluation: Evaluation
   better: number
 }
 
 /** Whether a host is to blame. */
-export function lookAtHost(tally: FailureTally, wasOpen: boolean, better: number): SharedLook {
-  if (tally.total === 0) return { look: 'none', better: 0 }
+export function evaluateHost(tally: FailureTally, wasOpen: boolean, better: number): SharedEvaluation {
+  if (tally.total === 0) return { evaluation: 'none', better: 0 }
   const isBad = tally.failing >= HOST_STREAMS && tally.failing >= tally.total * HOST_SHARE
   return settle(isBad, tally, wasOpen, better)
 }
@@ -48,12 +48,12 @@ export function lookAtHost(tally: FailureTally, wasOpen: boolean, better: number
  * Whether Weir's own network is to blame.
  * @param isReachable the result of Weir's own check of other hosts; `undefined`: there is none, and the streams decide
  */
-export function lookAtEgress(
+export function evaluateEgress(
   hosts: readonly HostTally[],
   isReachable: boolean | undefined,
   wasOpen: boolean,
   better: number,
-): SharedLook {
+): SharedEvaluation {
   const all = sumOf(hosts)
   const failingHosts = hosts.filter(({ failing }) => failing > 0).length
   const allFail = failingHosts >= EGRESS_HOSTS && all.up === 0 && all.failing >= all.total * HOST_SHARE
@@ -77,9 +77,14 @@ export function isProvenElsewhere(hosts: readonly HostTally[], host: string, sin
 }
 
 /** Streams that fail together recover one by one: it is one problem until nearly all are back, or for a while. */
-function settle(isBad: boolean, { total, up }: FailureTally, wasOpen: boolean, better: number): SharedLook {
-  if (isBad) return { look: 'bad', better: 0 }
-  if (!wasOpen || up >= total * BACK_SHARE) return { look: 'good', better: 0 }
+function settle(
+  isBad: boolean,
+  { total, up }: FailureTally,
+  wasOpen: boolean,
+  better: number,
+): SharedEvaluation {
+  if (isBad) return { evaluation: 'bad', better: 0 }
+  if (!wasOpen || up >= total * BACK_SHARE) return { evaluation: 'good', better: 0 }
   const looks = better + 1
-  return { look: looks > SETTLE_LOOKS ? 'good' : 'unknown', better: looks }
+  return { evaluation: looks > SETTLE_EVALUATIONS ? 'good' : 'unknown', better: looks }
 }

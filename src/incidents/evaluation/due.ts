@@ -6,7 +6,7 @@ import type { Database } from '../../storage/storage.ts'
 import { BLAMES, type Cause, EXPLAINED, SHARED } from '../causes.ts'
 import type { ToldIncident } from '../messages.ts'
 import type { IsSilent } from '../silences.ts'
-import type { LookDeps } from './evaluate.ts'
+import type { EvaluationDeps } from './evaluate.ts'
 import { EGRESS, HOST_KEY } from './shared-causes.ts'
 import { streamsBehind, troubled } from './standing.ts'
 
@@ -39,7 +39,7 @@ export interface Circumstances {
 
 /** Incidents without a notification: all of them, once the first has waited for others. */
 export async function dueToOpen(
-  deps: LookDeps,
+  deps: EvaluationDeps,
   { hosts, isReachable, isSilent, now }: Circumstances,
 ): Promise<Due[]> {
   const { db, settings } = deps
@@ -106,7 +106,7 @@ async function holding(
 }
 
 /** Incidents that are open for long and that nobody acknowledged. */
-export async function dueReminders(deps: LookDeps, isSilent: IsSilent, now: number): Promise<Due[]> {
+export async function dueReminders(deps: EvaluationDeps, isSilent: IsSilent, now: number): Promise<Due[]> {
   const { db, settings } = deps
   const before = new Date(now - settings.remindMs).toISOString()
   const rows = await db
@@ -126,7 +126,7 @@ export async function dueReminders(deps: LookDeps, isSilent: IsSilent, now: numb
 }
 
 /** Resolved incidents whose opening was sent; during a silence they wait until it ends. */
-export async function dueToEnd(deps: LookDeps, isSilent: IsSilent, now: number): Promise<Due[]> {
+export async function dueToEnd(deps: EvaluationDeps, isSilent: IsSilent, now: number): Promise<Due[]> {
   const { db, settings } = deps
   const rows = await db
     .select()
@@ -146,7 +146,7 @@ export async function dueToEnd(deps: LookDeps, isSilent: IsSilent, now: number):
 
 /** The incidents with their streams, without incidents whose streams are all silenced. */
 async function audible(
-  deps: LookDeps,
+  deps: EvaluationDeps,
   rows: readonly Row[],
   isSilent: IsSilent,
   now: number,

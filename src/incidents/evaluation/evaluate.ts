@@ -25,7 +25,7 @@ import { isDue, ruleFindings } from './rule-evaluation.ts'
 import { EGRESS, HOST_KEY, stepShared } from './shared-causes.ts'
 import { type FailingFleet, fleetOf } from './standing.ts'
 
-export interface LookDeps {
+export interface EvaluationDeps {
   db: Database
   bus: Bus
   /** Milliseconds since the epoch. */
@@ -59,7 +59,7 @@ const DEFAULT_CHANGED_EVERY_MS = 5 * 60_000
  * Publishes `incident.updated` after each.
  * @returns `busy` when another process is evaluating
  */
-export async function lookAround(deps: LookDeps): Promise<'looked' | 'busy'> {
+export async function evaluateIncidents(deps: EvaluationDeps): Promise<'looked' | 'busy'> {
   const { db, bus, settings } = deps
   const now = deps.now()
   const isReachable = await isOutside(settings.egressCheckHosts, deps.canConnect)
@@ -71,7 +71,7 @@ export async function lookAround(deps: LookDeps): Promise<'looked' | 'busy'> {
     )) as {
       rows: { got: boolean }[]
     }
-    return rows[0]?.got ? look(tx, isReachable, now) : undefined
+    return rows[0]?.got ? evaluate(tx, isReachable, now) : undefined
   })
   if (fleet === undefined) return 'busy'
   bus.publish({ type: 'incident.updated' })
@@ -85,7 +85,7 @@ export async function forgetIncidents({
   db,
   bus,
   now,
-}: Pick<LookDeps, 'db' | 'bus' | 'now'>): Promise<number> {
+}: Pick<EvaluationDeps, 'db' | 'bus' | 'now'>): Promise<number> {
   const old = db
     .select({ id: incidents.id })
     .from(incidents)
@@ -96,7 +96,7 @@ export async function forgetIncidents({
   return gone.length
 }
 
-async function look(tx: Database, isReachable: boolean | undefined, now: number): Promise<FailingFleet> {
+async function evaluate(tx: Database, isReachable: boolean | undefined, now: number): Promise<FailingFleet> {
   const fleet = await fleetOf(tx, now)
   const shared = await stepShared(tx, fleet, isReachable, now)
   await resolve(tx, shared.resolved, now)
@@ -104,12 +104,12 @@ async function look(tx: Database, isReachable: boolean | undefined, now: number)
   await grow(tx, fleet)
   await worsen(tx, now)
   await saveSteps(tx, stepAll(await statusFindings(tx, now), STATUS_THRESHOLDS, now), now)
-  for (const rule of await listRules(tx)) if (isDue(rule, now)) await lookBy(tx, rule, now)
+  for (const rule of await listRules(tx)) if (isDue(rule, now)) await evaluateRule(tx, rule, now)
   await attach(tx, now)
   return fleet
 }
 
-async function lookBy(tx: Database, rule: Rule, now: number): Promise<void> {
+async function evaluateRule(tx: Database, rule: Rule, now: number): Promise<void> {
   const findings = await ruleFindings(tx, rule, now)
   if (rule.kind === 'changed') {
     await tellChanges(tx, findings, rule.params.everyMs ?? DEFAULT_CHANGED_EVERY_MS, now)

@@ -1,5 +1,5 @@
 import { type SQL, sql } from 'drizzle-orm'
-import { type Alarm, AT_REST, type Look, type Thresholds } from '../../core/judging/alarm.ts'
+import { type Alarm, AT_REST, type Evaluation, type Thresholds } from '../../core/judging/alarm.ts'
 import type { Database } from '../../storage/storage.ts'
 import { type Cause, STATUS_RULE } from '../causes.ts'
 import { standings } from './standing.ts'
@@ -11,7 +11,7 @@ export interface Finding {
   host: string | null
   /** ID of the rule, or the name of the built-in one. */
   rule: string
-  look: Look
+  look: Evaluation
   cause: Cause
   /** Why, as a sentence for people. */
   detail: string
@@ -42,7 +42,7 @@ export interface FindingRow {
   id: string
   name: string | null
   host: string | null
-  look: Look | null
+  look: Evaluation | null
   detail: string | null
   since: number | null
   cause: Cause | null

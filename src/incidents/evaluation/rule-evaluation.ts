@@ -17,5 +17,5 @@ export function isDue({ kind, isEnabled, lookedAt }: Rule, now: number): boolean
 /** A rule's findings about its streams, where they are new. */
 export function ruleFindings(tx: Database, rule: Rule, now: number): Promise<Finding[]> {
   const kind = ruleKind(rule.kind)
-  return findingsOf(tx, rule.id, rule.kind, kind.looks(rule, rule.params, now), kind.also)
+  return findingsOf(tx, rule.id, rule.kind, kind.evaluations(rule, rule.params, now), kind.also)
 }

@@ -1,7 +1,7 @@
 import { inArray, sql } from 'drizzle-orm'
 import { sharedAlarms } from '../../../drizzle/schema.ts'
-import { type Alarm, AT_REST, isAtRest, isOpen, type Look, step } from '../../core/judging/alarm.ts'
-import { lookAtEgress, lookAtHost, type SharedLook, sumOf } from '../../core/judging/blame.ts'
+import { type Alarm, AT_REST, type Evaluation, isAtRest, isOpen, step } from '../../core/judging/alarm.ts'
+import { evaluateEgress, evaluateHost, type SharedEvaluation, sumOf } from '../../core/judging/blame.ts'
 import type { Database } from '../../storage/storage.ts'
 import type { NewIncident } from './apply.ts'
 import type { FailingFleet } from './standing.ts'
@@ -36,7 +36,7 @@ export async function stepShared(
 ): Promise<SharedSteps> {
   const steps = new Steps(await load(tx), now)
   const wayOut = steps.of(EGRESS)
-  const egress = lookAtEgress(fleet.hosts, isReachable, isOpen(wayOut.alarm), wayOut.better)
+  const egress = evaluateEgress(fleet.hosts, isReachable, isOpen(wayOut.alarm), wayOut.better)
   const all = sumOf(fleet.hosts)
   const isOut = steps.take(EGRESS, egress, () => ({
     cause: 'egress',
@@ -48,9 +48,9 @@ export async function stepShared(
   for (const host of fleet.hosts) {
     const key = HOST_KEY + host.host
     const { alarm, better } = steps.of(key)
-    const looked = lookAtHost(host, isOpen(alarm), better)
-    const isDoubtful = looked.look === 'bad' && (isOut || steps.isSuspect(EGRESS))
-    steps.take(key, isDoubtful ? { look: 'unknown', better } : looked, () => ({
+    const looked = evaluateHost(host, isOpen(alarm), better)
+    const isDoubtful = looked.evaluation === 'bad' && (isOut || steps.isSuspect(EGRESS))
+    steps.take(key, isDoubtful ? { evaluation: 'unknown', better } : looked, () => ({
       cause: 'host',
       title: `${host.host}: ${host.failing} of ${host.total} streams failing`,
       detail: `Streams on ${host.host} are failing together; streams on other hosts aren't.`,
@@ -59,8 +59,8 @@ export async function stepShared(
       since: host.failingAt,
     }))
   }
-  const look: Look = fleet.unheld > 0 ? 'bad' : 'good'
-  steps.take(WORKERS, { look, better: 0 }, () => ({
+  const look: Evaluation = fleet.unheld > 0 ? 'bad' : 'good'
+  steps.take(WORKERS, { evaluation: look, better: 0 }, () => ({
     cause: 'workers',
     title: `${fleet.unheld} ${fleet.unheld === 1 ? 'stream is' : 'streams are'} waiting for a worker`,
     detail: 'No active worker runs them. Start another worker, or raise STREAMS_PER_WORKER.',
@@ -99,7 +99,7 @@ class Steps implements SharedSteps {
   }
 
   /** @returns whether it is a problem now */
-  take(key: string, { look, better }: SharedLook, opening: () => Opening): boolean {
+  take(key: string, { evaluation: look, better }: SharedEvaluation, opening: () => Opening): boolean {
     this.#left.delete(key)
     const before = this.of(key)
     if (look === 'good' && isAtRest(before.alarm)) return false

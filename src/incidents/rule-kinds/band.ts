@@ -48,7 +48,7 @@ export const changeRate: RuleKind<BandParams> = {
   isEager: false,
   example: '{"min": 0.01, "max": 0.5} or {} to learn',
   check: checkRange,
-  looks: (rule, params, now) => outsideBand(rule, params, CHANGE_RATE, now),
+  evaluations: (rule, params, now) => outsideBand(rule, params, CHANGE_RATE, now),
 }
 
 /** The size leaves a range, set or learned. */
@@ -60,7 +60,7 @@ export const size: RuleKind<BandParams> = {
   isEager: false,
   example: '{"max": 100000} or {} to learn',
   check: checkRange,
-  looks: (rule, params, now) => outsideBand(rule, params, SIZE, now),
+  evaluations: (rule, params, now) => outsideBand(rule, params, SIZE, now),
 }
 
 function checkRange({ min = 0, max = Number.POSITIVE_INFINITY }: BandParams): void {

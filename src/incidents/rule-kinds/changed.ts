@@ -19,7 +19,7 @@ export const changed: RuleKind<Static<typeof schema>> = {
   isBlame: false,
   isEager: true,
   example: '{"everyMs": 300000}',
-  looks,
+  evaluations: looks,
   also: sql`looked.since > coalesce((alarm.memory->>'seenAt')::float8, 0)`,
 }
 

@@ -25,7 +25,7 @@ export const condition: RuleKind<Condition> = {
   isEager: true,
   example: '{"pointer": "/status", "op": "notEquals", "value": "ok"}',
   check: checkCondition,
-  looks,
+  evaluations: looks,
 }
 
 function looks(rule: Scoped): SQL {

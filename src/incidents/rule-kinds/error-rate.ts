@@ -28,7 +28,7 @@ export const errorRate: RuleKind<Static<typeof schema>> = {
   isBlame: true,
   isEager: false,
   example: '{"above": 0.2, "windowMs": 600000}',
-  looks,
+  evaluations: looks,
 }
 
 function looks(

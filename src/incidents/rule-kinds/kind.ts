@@ -29,7 +29,7 @@ export interface RuleKind<Params> {
   /** What the schema can't say. @throws Problem `invalid_field` */
   check?(params: Params): void
   /** The rows of a query of `id`, `name`, `host`, `cause`, `since`, `look` and `detail`. */
-  looks(rule: Scoped, params: Params, now: number): SQL
+  evaluations(rule: Scoped, params: Params, now: number): SQL
   /** Findings that are reported in addition to those that change an alarm. */
   also?: SQL
 }

@@ -12,7 +12,7 @@ export const unchanged: RuleKind<Static<typeof schema>> = {
   isBlame: false,
   isEager: false,
   example: '{"forMs": 3600000}',
-  looks,
+  evaluations: looks,
 }
 
 function looks(rule: Scoped, { forMs }: Static<typeof schema>, now: number): SQL {

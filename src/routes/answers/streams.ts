@@ -7,6 +7,7 @@ import { STREAM_KINDS } from '../../core/sets/stream-kinds.ts'
 import { Bytes, Count, choice, Headers, Id, Instant, Json, Ms, named, nullable, Text } from './types.ts'
 
 const StatusName = choice(STATUSES)
+const Verdict = { ...choice(STATUSES, 'Former name of `status`'), deprecated: true }
 const Kind = choice(STREAM_KINDS)
 const retention = Type.Partial(Type.Object({ maxAgeMs: Count, maxEntries: Count, maxBytes: Bytes }))
 
@@ -53,7 +54,7 @@ export const ChangedStream = named(
 
 export const ListedStream = named(
   'ListedStream',
-  { ...stream, status: StatusName, reason: Text, since: Instant },
+  { ...stream, status: StatusName, verdict: Verdict, reason: Text, since: Instant },
   'A stream with its status',
 )
 
@@ -104,6 +105,7 @@ export const Status = named('Status', {
   kind: Kind,
   desired: stream.desired,
   status: StatusName,
+  verdict: Verdict,
   reason: Text,
   since: Instant,
   evidence: Evidence,

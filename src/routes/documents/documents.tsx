@@ -2,7 +2,7 @@ import { Elysia } from 'elysia'
 import { DocumentPage, DocumentParts } from '../../../views/documents/document.tsx'
 import { stringifyJson } from '../../core/documents/json.ts'
 import { Problem } from '../../errors.ts'
-import { Places } from '../../limits/places.ts'
+import { Semaphore } from '../../limits/semaphore.ts'
 import type { Database } from '../../storage/storage.ts'
 import {
   type DocumentChange,
@@ -55,7 +55,7 @@ export function documentRoutes({
   large,
   now = Date.now,
 }: DocumentRoutesDeps) {
-  const rebuilds = new Places({ what: 'documents', atOnce: MAX_REBUILDS, waiting: MAX_WAITING })
+  const rebuilds = new Semaphore({ what: 'documents', atOnce: MAX_REBUILDS, waiting: MAX_WAITING })
   return new Elysia({ detail: { tags: ['Documents'] } })
     .get(
       '/api/streams/:id/document',

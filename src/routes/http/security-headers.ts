@@ -17,7 +17,7 @@ const HTTPS_ALONE = 'max-age=31536000'
  * A response with headers that keep its content from running in a browser; a page's own policy is kept.
  * @param isEncrypted whether Weir is served over HTTPS
  */
-export function harmless(answer: Response, isEncrypted: boolean): Response {
+export function withSecurityHeaders(answer: Response, isEncrypted: boolean): Response {
   const { headers } = answer
   for (const [name, value] of ALWAYS) headers.set(name, value)
   if (isEncrypted) headers.set('Strict-Transport-Security', HTTPS_ALONE)

@@ -3,7 +3,7 @@ import { Problem } from '../../errors.ts'
 import { html } from '../http/html.ts'
 
 /** What the client accepts: htmx gets a fragment, a browser without script a whole page, a program JSON. */
-export function audience({ headers }: Request): 'htmx' | 'browser' | 'program' {
+export function acceptedBy({ headers }: Request): 'htmx' | 'browser' | 'program' {
   if (headers.get('hx-request') === 'true') return 'htmx'
   return headers.get('accept')?.includes('text/html') ? 'browser' : 'program'
 }
@@ -13,7 +13,7 @@ export async function answering(request: Request, work: () => Promise<Response>)
   try {
     return await work()
   } catch (error) {
-    if (!(error instanceof Problem) || audience(request) !== 'htmx') throw error
+    if (!(error instanceof Problem) || acceptedBy(request) !== 'htmx') throw error
     return html(<RequestRefused reason={error.detail} />, { status: error.status })
   }
 }

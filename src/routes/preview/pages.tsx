@@ -1,16 +1,16 @@
 import { Elysia } from 'elysia'
-import { type LookFormData, LookPage, PreviewOutcome } from '../../../views/preview/preview.tsx'
+import { type PreviewFormData, PreviewOutcome, PreviewPage } from '../../../views/preview/preview.tsx'
 import { StartFields } from '../../../views/preview/start.tsx'
 import { isStreamKind, STREAM_KIND } from '../../core/sets/stream-kinds.ts'
 import { Problem } from '../../errors.ts'
 import { clientOf } from '../../limits/client.ts'
-import { checkLook, checkRegistration } from '../../streams/registry/registration.ts'
+import { checkPreview, checkRegistration } from '../../streams/registry/registration.ts'
 import { readerOf } from '../access/reader.ts'
 import { html } from '../http/html.ts'
 import { query, readForm } from '../http/input.ts'
 import { leave } from '../http/redirect.ts'
 import { headersIn, splitList } from '../streams/stream-form.ts'
-import type { LookRoutesDeps } from './preview.ts'
+import type { PreviewRoutesDeps } from './preview.ts'
 
 /** What a link to the page may fill in. */
 const LINKED = ['url', 'name', 'tags', 'kind', 'intervalSeconds'] as const
@@ -20,27 +20,27 @@ const SUGGESTED = new Set(['name', 'kind', 'intervalSeconds', 'arrayKeys', 'twin
 type Values = Record<string, string>
 
 /** The guided form for a new stream: preview an API, then start it. */
-export function lookPages({ streams, upstreamRate }: LookRoutesDeps) {
+export function previewPages({ streams, upstreamRate }: PreviewRoutesDeps) {
   return new Elysia({ detail: { hide: true } })
     .get('/streams/new', ({ request }) => {
       const values = query(request, ...LINKED) as Values
       return html(
-        <LookPage
+        <PreviewPage
           reader={readerOf(request)}
           values={values}
           isAsked={values.url !== undefined && isOwn(request)}
         />,
       )
     })
-    .post('/streams/look', async ({ request }) => look(request, await readForm(request)))
+    .post('/streams/preview', async ({ request }) => look(request, await readForm(request)))
     .post('/streams/new', async ({ request }) => start(request, await readForm(request)))
 
   async function look(request: Request, typed: Values): Promise<Response> {
     const values = fresh(typed)
     try {
-      const asked = checkLook(lookingOf(values))
+      const asked = checkPreview(lookingOf(values))
       await upstreamRate.take(clientOf(request), asked.url)
-      const found = await streams.look(asked, request.signal)
+      const found = await streams.preview(asked, request.signal)
       return await looked(request, { values, found })
     } catch (error) {
       const { looked: _, ...rest } = values
@@ -57,7 +57,7 @@ export function lookPages({ streams, upstreamRate }: LookRoutesDeps) {
     } catch (error) {
       const state = { values: shown({ looked: '', ...values }), error: told(error) }
       const { status } = error as Problem
-      if (!isFragment(request)) return html(<LookPage reader={readerOf(request)} {...state} />, { status })
+      if (!isFragment(request)) return html(<PreviewPage reader={readerOf(request)} {...state} />, { status })
       return html(<StartFields {...state} found={undefined} />, { status })
     }
   }
@@ -66,11 +66,11 @@ export function lookPages({ streams, upstreamRate }: LookRoutesDeps) {
 /** The result of a preview: the lower part of the form, or without script the whole page. */
 async function looked(
   request: Request,
-  { values = {}, ...data }: LookFormData,
+  { values = {}, ...data }: PreviewFormData,
   status = 200,
 ): Promise<Response> {
   if (!isFragment(request))
-    return html(<LookPage reader={readerOf(request)} values={shown(values)} {...data} />, { status })
+    return html(<PreviewPage reader={readerOf(request)} values={shown(values)} {...data} />, { status })
   const response = await html(<PreviewOutcome values={shown(values)} {...data} />, { status })
   // Whichever button was pressed: starting a changed URL previews it first.
   response.headers.set('HX-Retarget', '#found')
@@ -131,7 +131,7 @@ function registrationOf(values: Values): Record<string, unknown> {
 }
 
 /** The error of a form; bugs are rethrown. */
-function told(error: unknown): NonNullable<LookFormData['error']> {
+function told(error: unknown): NonNullable<PreviewFormData['error']> {
   if (!(error instanceof Problem)) throw error
   return { field: error.field, detail: error.detail }
 }

@@ -1,29 +1,29 @@
 import { Elysia } from 'elysia'
 import { clientOf } from '../../limits/client.ts'
 import type { SharedUpstreamRate } from '../../limits/shared-upstream-rate.ts'
-import { checkLook, LookSchema } from '../../streams/registry/registration.ts'
+import { checkPreview, PreviewSchema } from '../../streams/registry/registration.ts'
 import type { Streams } from '../../streams/registry/streams.ts'
 import { json } from '../answers/answer.ts'
-import { Looked as LookedSchema } from '../answers/look.ts'
+import { PreviewAnswer as LookedSchema } from '../answers/preview.ts'
 import { body } from '../http/body.ts'
 import { describe } from '../http/describe.ts'
 
-export interface LookRoutesDeps {
+export interface PreviewRoutesDeps {
   streams: Streams
   /** Limits the upstream requests of each client. */
   upstreamRate: SharedUpstreamRate
 }
 
 /** Previewing an API before registering it. */
-export function lookRoutes({ streams, upstreamRate }: LookRoutesDeps) {
+export function previewRoutes({ streams, upstreamRate }: PreviewRoutesDeps) {
   return new Elysia({ detail: { tags: ['Streams'] } }).post(
-    '/api/streams/look',
+    '/api/streams/preview',
     async ({ body, request }) => {
       await upstreamRate.take(clientOf(request), body.url)
-      return Response.json(await streams.look(body, request.signal))
+      return Response.json(await streams.preview(body, request.signal))
     },
     {
-      body: body(LookSchema, { check: checkLook }),
+      body: body(PreviewSchema, { check: checkPreview }),
       response: json(LookedSchema),
       detail: describe('Preview an API', LOOK, { problems: ['too_many'] }),
     },

@@ -10,7 +10,7 @@ import { Problem } from '../../errors.ts'
 import { acceptsGzip } from '../../hub/frame.ts'
 import type { Hub } from '../../hub/hub.ts'
 import { subscriberOf } from '../../limits/client.ts'
-import { Places } from '../../limits/places.ts'
+import { Semaphore } from '../../limits/semaphore.ts'
 import type { Stream } from '../../streams/ingest/run.ts'
 import { type LogQuery, lastSeq, readLog, readWholeLog } from '../../streams/log/logs.ts'
 import { entryJson } from '../../streams/recording/entry.ts'
@@ -69,7 +69,7 @@ const MAX_REPLAY_ENTRIES = 10_000
 export function streamRoutes(deps: StreamRoutesDeps) {
   const { streams, db, hub } = deps
   const archived = deps.archive.reader
-  const wholeLogs = new Places({ what: 'whole logs', atOnce: MAX_WHOLE_LOGS })
+  const wholeLogs = new Semaphore({ what: 'whole logs', atOnce: MAX_WHOLE_LOGS })
   return new Elysia({ detail: { tags: ['Streams'] } })
     .post(
       '/api/streams',
@@ -250,7 +250,7 @@ export function streamRoutes(deps: StreamRoutesDeps) {
       const known = byId.get(stream.id)
       if (known === undefined) return []
       const { status, reason, statusSince } = known
-      return [{ ...streamJson(stream), status, reason, since: statusSince }]
+      return [{ ...streamJson(stream), status, verdict: status, reason, since: statusSince }]
     })
   }
 
@@ -310,6 +310,7 @@ export function statusJson({
     kind: stream.kind,
     desired: stream.desired,
     status,
+    verdict: status,
     reason,
     since: statusSince,
     evidence: evidenceJson(evidence),

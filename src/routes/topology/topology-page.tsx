@@ -18,7 +18,7 @@ import { jsonContent } from '../http/body.ts'
 import { describe } from '../http/describe.ts'
 import { readFields } from '../http/fields.ts'
 import { html } from '../http/html.ts'
-import { answering, audience } from '../live/accepts.tsx'
+import { acceptedBy, answering } from '../live/accepts.tsx'
 
 /** Default color for the services that a request passes. */
 const REQUEST_COLOR = '#00ffcc'
@@ -87,7 +87,7 @@ async function send(request: Request, topology: Topology, options: SendOptions):
   const tree = callTreeIn(sent.body)
   const responses = tree === undefined ? responsesIn(sent) : []
   const shown = <RequestSent through={service.name} {...sent} responses={responses} tree={tree} />
-  switch (audience(request)) {
+  switch (acceptedBy(request)) {
     case 'htmx':
       return html(shown, { inlineStyle: true })
     case 'browser':

@@ -12,7 +12,7 @@ import { jsonContent } from '../http/body.ts'
 import { describe } from '../http/describe.ts'
 import { readFields } from '../http/fields.ts'
 import { html } from '../http/html.ts'
-import { answering, audience } from '../live/accepts.tsx'
+import { acceptedBy, answering } from '../live/accepts.tsx'
 import { topologyApi } from './topology-api.ts'
 import { topologyFaultRoutes } from './topology-faults.ts'
 import { type TopologyPageOptions, topologyPages } from './topology-page.tsx'
@@ -76,7 +76,7 @@ async function activate(request: Request, topology: Topology): Promise<Response>
   const item = textField(fields, 'item')
   const color = textField(fields, 'color', ACTIVATED_COLOR)
   topology.color(item, color)
-  switch (audience(request)) {
+  switch (acceptedBy(request)) {
     case 'htmx':
       return html(<Activated item={item} color={color} />)
     case 'browser':

@@ -2,7 +2,7 @@ import { Type } from '@sinclair/typebox'
 import { Elysia } from 'elysia'
 import { callerOf } from '../../auth/caller.ts'
 import { checkScope } from '../../auth/scopes.ts'
-import { Places } from '../../limits/places.ts'
+import { Semaphore } from '../../limits/semaphore.ts'
 import type { Database } from '../../storage/storage.ts'
 import { checkRegistration, RegistrationSchema } from '../../streams/registry/registration.ts'
 import type { Streams } from '../../streams/registry/streams.ts'
@@ -110,7 +110,7 @@ export interface RunningImport {
 }
 
 export function importer({ db, streams }: Pick<TransferRoutesDeps, 'db' | 'streams'>): Importer {
-  const places = new Places({ what: 'imports', atOnce: MAX_IMPORTS, atOnceEach: MAX_IMPORTS_EACH })
+  const places = new Semaphore({ what: 'imports', atOnce: MAX_IMPORTS, atOnceEach: MAX_IMPORTS_EACH })
   return {
     enter: (request) => places.enter(keyOf(request)),
     async run({ options, text, contentType }) {
@@ -129,7 +129,7 @@ function keyOf(request: Request): string | undefined {
 /** Import and export of many streams. */
 export function transferRoutes(deps: TransferRoutesDeps & { imports: Importer }) {
   const { db, imports } = deps
-  const exports = new Places({ what: 'exports', atOnce: MAX_EXPORTS })
+  const exports = new Semaphore({ what: 'exports', atOnce: MAX_EXPORTS })
   return new Elysia({ detail: { tags: ['Streams'] } })
     .post(
       '/api/streams/import',

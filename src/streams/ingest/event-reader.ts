@@ -8,7 +8,7 @@ import { asDocument, isLargeText } from '../large/follower.ts'
 import { containerIn } from '../large/jobs.ts'
 import type { StoredEvent } from '../log/logs.ts'
 import { type Draft, storable } from '../recording/entry.ts'
-import { type FollowDeps, recover, tellGap } from './follow.ts'
+import { type FollowDeps, recordGap, recover } from './follow.ts'
 import { advanceByPatch, afterKeyframe, type DocumentStep, keyframeDraft } from './follow-document.ts'
 import { ReplaySearch } from './replay.ts'
 import type { Followed, FollowedText, Run, RunLog } from './run.ts'
@@ -200,7 +200,7 @@ export class EventReader {
     if (this.#break === undefined) return
     const { from, to, isResumed } = this.#break
     if (isResumed) this.#countResume('unproven')
-    tellGap(this.#log, isResumed ? 'resume_unproven' : 'no_last_event_id', { from, to }, at)
+    recordGap(this.#log, isResumed ? 'resume_unproven' : 'no_last_event_id', { from, to }, at)
     this.#closeBreak()
   }
 
@@ -304,7 +304,7 @@ export class EventReader {
     const shown = continuityOf(evidence, lastId, lastEventId)
     if (shown === 'follows') this.#prove()
     if (typeof shown === 'string') return
-    tellGap(this.#log, 'missing_ids', { from: evidence.lastEventAt ?? at, to: at }, at, shown)
+    recordGap(this.#log, 'missing_ids', { from: evidence.lastEventAt ?? at, to: at }, at, shown)
     if (this.#break === undefined) return
     this.#countResume('missed')
     this.#closeBreak()

@@ -52,13 +52,13 @@ export async function followConnection(
   signal: AbortSignal,
   deps: FollowDeps,
 ): Promise<void> {
-  const holding = new Holding(format, run, log, signal, deps)
+  const holding = new Connection(format, run, log, signal, deps)
   // The rest of the last run's wait.
   let waitMs = Math.max(0, (run.evidence.nextRetryAt ?? 0) - deps.now())
   while (await waitUntil(deps.now() + waitMs, signal, deps.now)) waitMs = await holding.connection()
 }
 
-class Holding {
+class Connection {
   readonly #run: Run
   readonly #log: RunLog
   readonly #signal: AbortSignal

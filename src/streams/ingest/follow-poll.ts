@@ -4,7 +4,7 @@ import { nextBeat } from '../../core/judging/beat.ts'
 import { DocumentFollower } from '../large/follower.ts'
 import { compressedBytes as compressedSize } from '../large/jobs.ts'
 import type { Draft } from '../recording/entry.ts'
-import { type FollowDeps, fail, recover, tellGap } from './follow.ts'
+import { type FollowDeps, fail, recordGap, recover } from './follow.ts'
 import { afterKeyframe, type DocumentStep, keyframeDraft } from './follow-document.ts'
 import type { Checkpoint, Followed, FollowedText, Run, RunLog, Stream } from './run.ts'
 import {
@@ -54,7 +54,7 @@ export async function followPoll(
     evidence.lastPollAt !== undefined &&
     anchor - evidence.lastPollAt > MISSED_INTERVALS * stream.intervalMs
   ) {
-    tellGap(log, 'not_polled', { from: evidence.lastPollAt, to: anchor }, anchor)
+    recordGap(log, 'not_polled', { from: evidence.lastPollAt, to: anchor }, anchor)
   }
   /** When the last poll ended, however it did. */
   let polledAt = Math.min(evidence.lastPollAt ?? anchor, anchor)
@@ -90,7 +90,7 @@ export async function followPoll(
  */
 function tellLate(stream: Stream, log: RunLog, span: { from: number; to: number }, lateMs: number): void {
   if (lateMs > Math.max(MISSED_INTERVALS * stream.intervalMs, LATE_MS)) {
-    tellGap(log, 'not_polled', span, span.to)
+    recordGap(log, 'not_polled', span, span.to)
   }
 }
 

@@ -67,7 +67,7 @@ export type GapReason = 'no_last_event_id' | 'resume_unproven' | 'not_polled' | 
  * Records that something may have been missed, from one instant to another.
  * @param at when this was noticed, in milliseconds since the epoch
  */
-export function tellGap(
+export function recordGap(
   log: RunLog,
   reason: GapReason,
   { from, to }: { from: number; to: number },

@@ -8,8 +8,8 @@ import { againAfterDeadlock } from '../../storage/sql-state.ts'
 import type { Database } from '../../storage/storage.ts'
 import { readChainTexts, versionsIn } from '../documents/versions.ts'
 import { LARGE_CHARS, type LargeDocuments } from '../large/documents.ts'
-import { emptyTally, type Tally } from '../measures/tally.ts'
-import { owedTallies } from '../recording/store-sums.ts'
+import { emptyDelta, type RollupDelta } from '../measures/rollup-delta.ts'
+import { owedTallies } from '../recording/store-rollups.ts'
 import { rebuild } from './follow-document.ts'
 import type { Run } from './run.ts'
 
@@ -70,7 +70,7 @@ interface Begun {
   checkpoint: typeof checkpoints.$inferSelect
   evidence: Evidence
   since: Date
-  unsummed: Tally
+  unsummed: RollupDelta
 }
 
 async function beginAll(
@@ -123,7 +123,7 @@ async function beginAll(
     const [row, state] = [byId.get(streamId), states.get(streamId)]
     // Another run has started elsewhere since: that one continues. The first write would have revealed it anyway.
     if (row === undefined || state === undefined || row.checkpoint.epoch !== state.epoch) return undefined
-    const tally = unsummed.get(streamId) ?? emptyTally(row.checkpoint.summedSeq)
+    const tally = unsummed.get(streamId) ?? emptyDelta(row.checkpoint.summedSeq)
     return { ...row, evidence: state.evidence, since, unsummed: tally }
   })
 }

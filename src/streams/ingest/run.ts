@@ -1,7 +1,7 @@
 import type { streams } from '../../../drizzle/schema.ts'
 import type { Json } from '../../core/documents/document.ts'
 import type { Evidence, Judgement } from '../../core/judging/status.ts'
-import type { Tally } from '../measures/tally.ts'
+import type { RollupDelta } from '../measures/rollup-delta.ts'
 import type { Draft } from '../recording/entry.ts'
 
 /** A registered API as stored. */
@@ -55,7 +55,7 @@ export interface Run {
   /** Entries that the recorder dropped, not yet recorded in a `gap`. */
   dropped: { count: number; from: number; to: number } | undefined
   /** Stored entries that aren't in a rollup yet. */
-  unsummed: Tally
+  unsummed: RollupDelta
   /** Changed paths that the run has counted, up to a bound. */
   readonly paths: Set<string>
   /** Ends the run: another one has replaced it, or its stream is gone. */

@@ -6,8 +6,8 @@ import { MINUTE_MS } from '../../core/time.ts'
 import { Problem } from '../../errors.ts'
 import type { Database } from '../../storage/storage.ts'
 import { IS_SHARED } from '../registry/visibility.ts'
+import { SUMS as SUM_COLUMNS } from './rollup-delta.ts'
 import { CONNECTED_MS, fleetWithin, rollupsWithin } from './rollup-source.ts'
-import { SUMS as SUM_COLUMNS } from './tally.ts'
 
 /** Maximum steps in one answer: a day in minutes. */
 const MAX_STEPS = 1_440

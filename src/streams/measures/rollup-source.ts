@@ -3,7 +3,7 @@ import type { Step } from '../../core/measures.ts'
 import { DAY_MS, HOUR_MS, MINUTE_MS } from '../../core/time.ts'
 import type { Database } from '../../storage/storage.ts'
 import { isSharedAs } from '../registry/visibility.ts'
-import { SUMS } from './tally.ts'
+import { SUMS } from './rollup-delta.ts'
 
 /** A time range in milliseconds; the end is exclusive. */
 export type TimeRange = readonly [from: number, to: number]

@@ -2,16 +2,16 @@ import { retryAfterMs } from '../../core/judging/backoff.ts'
 import { span } from '../../core/judging/status.ts'
 import { STREAM_KIND } from '../../core/sets/stream-kinds.ts'
 import type { Limits, UpstreamError, UpstreamErrorCode, UpstreamRequest } from '../ingest/upstream.ts'
-import type { LookedAnswer } from './preview.ts'
+import type { PreviewedAnswer } from './preview.ts'
 
 /** Why Weir can't follow an API, and what to do about it, in a sentence or two each. */
-export interface LookProblem {
+export interface PreviewProblem {
   code: UpstreamErrorCode | 'tls_failed'
   message: string
   next: string
 }
 
-export type LookWarningCode =
+export type PreviewWarningCode =
   | 'redirected'
   | 'key_in_url'
   | 'openapi'
@@ -25,8 +25,8 @@ export type LookWarningCode =
   | 'no_event'
 
 /** What to know before registering the API. */
-export interface LookWarning {
-  code: LookWarningCode
+export interface PreviewWarning {
+  code: PreviewWarningCode
   message: string
 }
 
@@ -65,7 +65,7 @@ const NEXT: Readonly<Partial<Record<UpstreamErrorCode, string>>> = {
 }
 
 /** @param failure Bun's code of the connection error */
-export function problemOf({ code, message }: UpstreamError, failure: string | undefined): LookProblem {
+export function problemOf({ code, message }: UpstreamError, failure: string | undefined): PreviewProblem {
   const tls = code === 'connection_failed' ? tlsProblem(failure) : undefined
   return tls ?? { code, message, next: NEXT[code] ?? 'Preview again.' }
 }
@@ -74,7 +74,7 @@ export function problemOf({ code, message }: UpstreamError, failure: string | un
 export function statusProblem(
   { status, ok, statusText, headers }: Response,
   nowMs: number,
-): LookProblem | null {
+): PreviewProblem | null {
   if (status === 204) {
     return {
       code: 'no_content',
@@ -93,20 +93,20 @@ export function statusProblem(
 
 interface Found {
   asked: UpstreamRequest
-  answer: LookedAnswer
+  answer: PreviewedAnswer
   headers: Headers
   limits: Limits
 }
 
 /** Warnings about a response: anything worth knowing that isn't a problem. */
-export function warningsOf(found: Found): LookWarning[] {
+export function warningsOf(found: Found): PreviewWarning[] {
   const ofAll = [redirected, keyInUrl]
   const isGood = found.answer.status < 300
   const checks = isGood ? [...ofAll, described, content, unfinished, weight, slow, silent] : ofAll
   return checks.flatMap((check) => check(found) ?? [])
 }
 
-function tlsProblem(failure: string | undefined): LookProblem | undefined {
+function tlsProblem(failure: string | undefined): PreviewProblem | undefined {
   const message = failure === undefined ? undefined : TLS_FAILURES[failure]
   const isTls = message !== undefined || /^(ERR_(TLS|SSL)|SSL|CERT_)/.test(failure ?? '')
   if (!isTls) return undefined
@@ -133,7 +133,7 @@ function nextOf(status: number, waitMs: number | undefined): string {
   return 'Check the query, the method, the headers and the body.'
 }
 
-function redirected({ asked, answer: { redirects } }: Found): LookWarning | undefined {
+function redirected({ asked, answer: { redirects } }: Found): PreviewWarning | undefined {
   const last = redirects.at(-1)
   if (last === undefined) return undefined
   const isElsewhere = new URL(last.to).origin !== new URL(asked.url).origin
@@ -144,14 +144,14 @@ function redirected({ asked, answer: { redirects } }: Found): LookWarning | unde
   return { code: 'redirected', message }
 }
 
-function keyInUrl({ asked }: Found): LookWarning | undefined {
+function keyInUrl({ asked }: Found): PreviewWarning | undefined {
   const name = [...new URL(asked.url).searchParams.keys()].find((each) => SECRET_NAME.test(each))
   if (name === undefined) return undefined
   const message = `The URL seems to contain a secret, ${name}. URLs are shown on pages and in logs; send it as a header, whose value is never shown.`
   return { code: 'key_in_url', message }
 }
 
-function described({ answer: { shape, sample } }: Found): LookWarning | undefined {
+function described({ answer: { shape, sample } }: Found): PreviewWarning | undefined {
   if (shape !== 'json' || !/^\{\s*"(openapi|swagger)":/.test(sample?.text ?? '')) return undefined
   return {
     code: 'openapi',
@@ -159,7 +159,7 @@ function described({ answer: { shape, sample } }: Found): LookWarning | undefine
   }
 }
 
-function content({ answer: { shape, contentType, arrays } }: Found): LookWarning | undefined {
+function content({ answer: { shape, contentType, arrays } }: Found): PreviewWarning | undefined {
   if (shape === 'text' || shape === 'binary') {
     const message = `${contentType ?? 'The response'} isn't JSON. Weir compares hashes only, so it shows that it changed, but not where.`
     return { code: 'not_json', message }
@@ -170,7 +170,7 @@ function content({ answer: { shape, contentType, arrays } }: Found): LookWarning
   return { code: 'by_position', message }
 }
 
-function unfinished({ answer: { kind, isWhole, bodyBytes }, limits }: Found): LookWarning | undefined {
+function unfinished({ answer: { kind, isWhole, bodyBytes }, limits }: Found): PreviewWarning | undefined {
   if (!STREAM_KIND[kind].isPolled || isWhole) return undefined
   if (bodyBytes >= LARGE_BYTES) {
     return { code: 'cut', message: 'Only the start of the response was read.' }
@@ -179,10 +179,10 @@ function unfinished({ answer: { kind, isWhole, bodyBytes }, limits }: Found): Lo
   return { code: 'endless', message }
 }
 
-function weight({ answer }: Found): LookWarning[] {
+function weight({ answer }: Found): PreviewWarning[] {
   const { kind, wireBytes, bodyBytes, encoding, etag, lastModified } = answer
   if (!STREAM_KIND[kind].isPolled || bodyBytes === 0) return []
-  const warnings: LookWarning[] = []
+  const warnings: PreviewWarning[] = []
   if (bodyBytes >= LARGE_BYTES) {
     const packed = encoding === null ? ' and uncompressed, although Weir accepts gzip' : ''
     const message = `The response is large${packed}: ${(wireBytes / 1e6).toFixed(1)} MB for every poll that finds a change.`
@@ -196,12 +196,12 @@ function weight({ answer }: Found): LookWarning[] {
   return warnings
 }
 
-function slow({ answer: { kind, firstByteMs } }: Found): LookWarning | undefined {
+function slow({ answer: { kind, firstByteMs } }: Found): PreviewWarning | undefined {
   if (!STREAM_KIND[kind].isPolled || firstByteMs < SLOW_MS) return undefined
   return { code: 'slow', message: `The API took ${(firstByteMs / 1_000).toFixed(1)} s to respond.` }
 }
 
-function silent({ answer: { kind, status, events, comments } }: Found): LookWarning | undefined {
+function silent({ answer: { kind, status, events, comments } }: Found): PreviewWarning | undefined {
   if (STREAM_KIND[kind].isPolled || status !== 200 || events.length > 0) return undefined
   const heard = comments > 0 ? 'Heartbeats arrived, but no events' : 'No events arrived'
   return { code: 'no_event', message: `${heard} during the preview. That can be normal for a quiet stream.` }

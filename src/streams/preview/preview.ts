@@ -15,23 +15,29 @@ import {
 } from '../ingest/upstream.ts'
 import { defaultName } from '../registry/new-stream.ts'
 import { EITHER_KIND, PROBE_TIMEOUT_MS, streamKindOf } from '../registry/probe.ts'
-import { type LookProblem, type LookWarning, problemOf, statusProblem, warningsOf } from './advice.ts'
-import { bodyEncodingOf, type LookBounds, type LookedEvent, type LookRead, readLook } from './read.ts'
+import { type PreviewProblem, type PreviewWarning, problemOf, statusProblem, warningsOf } from './advice.ts'
+import {
+  bodyEncodingOf,
+  type PreviewBounds,
+  type PreviewedEvent,
+  type PreviewRead,
+  readPreview,
+} from './read.ts'
 
 /** The response of an API to one request, and how Weir could follow it. */
-export interface Looked {
+export interface Preview {
   /** As it would be registered. */
   url: string
   /** Why Weir can't follow it; null if it can. */
-  problem: LookProblem | null
+  problem: PreviewProblem | null
   /** Null if there was no response. */
-  answer: LookedAnswer | null
+  answer: PreviewedAnswer | null
   /** Suggested settings; null if there are none. */
   suggestion: Suggestion | null
-  warnings: LookWarning[]
+  warnings: PreviewWarning[]
 }
 
-export interface LookedAnswer {
+export interface PreviewedAnswer {
   kind: Stream['kind']
   shape: 'events' | 'json' | 'text' | 'html' | 'binary' | 'empty'
   status: number
@@ -49,7 +55,7 @@ export interface LookedAnswer {
   tookMs: number
   /** The first lines of the body, JSON indented; null for binary data and for events. */
   sample: { text: string; isCut: boolean } | null
-  events: LookedEvent[]
+  events: PreviewedEvent[]
   /** Comments of an event stream: heartbeats, mostly. */
   comments: number
   arrays: ArrayFound[]
@@ -64,7 +70,7 @@ export interface Suggestion {
   arrayKeys: string[]
 }
 
-export interface LooksDeps {
+export interface PreviewsDeps {
   limits: Limits
   fetch?: UpstreamFetch
   now?(): number
@@ -72,7 +78,7 @@ export interface LooksDeps {
 
 /** Previews in progress at a time; further ones are refused. */
 const MAX_LOOKS = 8
-const BOUNDS: LookBounds = { bodyBytes: 4_194_304, bodyMs: 10_000, events: 5, eventsMs: 3_000 }
+const BOUNDS: PreviewBounds = { bodyBytes: 4_194_304, bodyMs: 10_000, events: 5, eventsMs: 3_000 }
 const SAMPLE_LINES = 40
 const SAMPLE_CHARS = 8_192
 const EVENT_CHARS = 2_048
@@ -82,11 +88,11 @@ const MIN_SUGGESTED_MS = 5_000
 const MAX_SUGGESTED_MS = HOUR_MS
 
 /** Sends one request to an API, to preview it before it is registered. Stores nothing. */
-export class Looks {
-  readonly #deps: LooksDeps
+export class Previews {
+  readonly #deps: PreviewsDeps
   #underWay = 0
 
-  constructor(deps: LooksDeps) {
+  constructor(deps: PreviewsDeps) {
     this.#deps = deps
   }
 
@@ -94,29 +100,29 @@ export class Looks {
    * Failures of the API are part of the result.
    * @throws Problem `too_many` while too many previews are in progress; the signal's reason when it is aborted
    */
-  async look(asked: UpstreamRequest, signal: AbortSignal): Promise<Looked> {
+  async take(asked: UpstreamRequest, signal: AbortSignal): Promise<Preview> {
     if (this.#underWay >= MAX_LOOKS) {
       throw new Problem('too_many', `${MAX_LOOKS} previews are in progress. Try again in a moment.`)
     }
     this.#underWay++
     try {
-      return await this.#look(asked, signal)
+      return await this.#take(asked, signal)
     } finally {
       this.#underWay--
     }
   }
 
-  async #look(asked: UpstreamRequest, signal: AbortSignal): Promise<Looked> {
+  async #take(asked: UpstreamRequest, signal: AbortSignal): Promise<Preview> {
     const { limits, fetch = directFetch, now = Date.now } = this.#deps
     const noted = notedFetch(fetch)
     const bounds = { ...BOUNDS, bodyBytes: Math.min(BOUNDS.bodyBytes, limits.maxBodyBytes) }
     const requestTimeoutMs = Math.min(limits.requestTimeoutMs, PROBE_TIMEOUT_MS)
-    let came: Looked['answer'] = null
+    let came: Preview['answer'] = null
     try {
       const headers = { ...EITHER_KIND, 'Accept-Encoding': 'gzip' }
       const answer = await askUpstream(asked, headers, { requestTimeoutMs }, signal, noted.fetch)
       came = headOf(answer, noted.redirects)
-      const read = await readLook(answer, bounds, signal)
+      const read = await readPreview(answer, bounds, signal)
       came = { ...came, ...contentOf(answer, read), tookMs: now() - answer.startedAt }
       const problem = statusProblem(answer.response, now()) ?? contentProblem(answer, came, read, limits)
       const warnings = warningsOf({ asked, answer: came, headers: answer.response.headers, limits })
@@ -131,7 +137,7 @@ export class Looks {
 
 /** A fetch that remembers the redirects of a request, and why it failed. */
 function notedFetch(fetch: UpstreamFetch) {
-  const redirects: LookedAnswer['redirects'] = []
+  const redirects: PreviewedAnswer['redirects'] = []
   let failure: string | undefined
   let last: { status: number } | undefined
   const noted: UpstreamFetch = async (url, init) => {
@@ -150,8 +156,8 @@ function notedFetch(fetch: UpstreamFetch) {
 
 function headOf(
   { response, exchange, hide }: UpstreamAnswer,
-  redirects: LookedAnswer['redirects'],
-): LookedAnswer {
+  redirects: PreviewedAnswer['redirects'],
+): PreviewedAnswer {
   const header = (name: string) => hide(response.headers.get(name) ?? '').slice(0, 500) || null
   return {
     kind: streamKindOf(response),
@@ -171,7 +177,7 @@ function headOf(
   }
 }
 
-function contentOf({ response, hide }: UpstreamAnswer, { body, wireBytes, end, ...read }: LookRead) {
+function contentOf({ response, hide }: UpstreamAnswer, { body, wireBytes, end, ...read }: PreviewRead) {
   const shared = { wireBytes, bodyBytes: body.byteLength, isWhole: end === 'whole', comments: read.comments }
   const events = read.events.map((event) => ({ ...event, data: hide(event.data).slice(0, EVENT_CHARS) }))
   if (streamKindOf(response) === 'sse') return { ...shared, shape: 'events' as const, events }
@@ -182,7 +188,7 @@ function contentOf({ response, hide }: UpstreamAnswer, { body, wireBytes, end, .
   return { ...shared, shape, events, arrays, sample: isText ? sampleOf(hide(text), shape === 'json') : null }
 }
 
-function shapeOf({ headers }: Response, text: string): LookedAnswer['shape'] {
+function shapeOf({ headers }: Response, text: string): PreviewedAnswer['shape'] {
   const type = (headers.get('content-type') ?? '').split(';')[0]?.trim().toLowerCase() ?? ''
   if (text.trim() === '') return 'empty'
   if (type === 'text/html') return 'html'
@@ -191,7 +197,7 @@ function shapeOf({ headers }: Response, text: string): LookedAnswer['shape'] {
   return /[\0\uFFFD]/.test(text.slice(0, SAMPLE_CHARS)) ? 'binary' : 'text'
 }
 
-function sampleOf(text: string, isJson: boolean): LookedAnswer['sample'] {
+function sampleOf(text: string, isJson: boolean): PreviewedAnswer['sample'] {
   const start = isJson ? indentJson(text, SAMPLE_CHARS) : { text: text.slice(0, SAMPLE_CHARS), cut: false }
   const lines = start.text.trim().split(/\r\n|\r|\n/)
   const isCut = start.cut || lines.length > SAMPLE_LINES || text.length > SAMPLE_CHARS
@@ -207,7 +213,12 @@ function parsed(text: string) {
 }
 
 /** Why every poll would be an error, although the status code is good. */
-function contentProblem(answer: UpstreamAnswer, came: LookedAnswer, { body }: LookRead, limits: Limits) {
+function contentProblem(
+  answer: UpstreamAnswer,
+  came: PreviewedAnswer,
+  { body }: PreviewRead,
+  limits: Limits,
+) {
   const length = Number(answer.response.headers.get('content-length') ?? 0)
   if (length > limits.maxBodyBytes || (!came.isWhole && body.byteLength >= limits.maxBodyBytes)) {
     const message = `The body is larger than ${limits.maxBodyBytes} bytes.`
@@ -225,7 +236,7 @@ function contentProblem(answer: UpstreamAnswer, came: LookedAnswer, { body }: Lo
 
 function suggest(
   { url }: UpstreamRequest,
-  came: LookedAnswer,
+  came: PreviewedAnswer,
   { response }: UpstreamAnswer,
 ): Suggestion | null {
   if (!response.ok || came.shape === 'html') return null

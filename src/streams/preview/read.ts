@@ -2,7 +2,7 @@ import { createParser } from 'eventsource-parser'
 import { isEventStream, isGzip, letGo, type UpstreamAnswer, UpstreamError } from '../ingest/upstream.ts'
 
 /** Bounds of one preview. */
-export interface LookBounds {
+export interface PreviewBounds {
   /** Most bytes read of a body, after decompression and on the wire. */
   bodyBytes: number
   /** Longest time to read a body, in milliseconds. */
@@ -12,7 +12,7 @@ export interface LookBounds {
   eventsMs: number
 }
 
-export interface LookedEvent {
+export interface PreviewedEvent {
   /** `message` if the upstream names none. */
   event: string
   id: string | null
@@ -20,10 +20,10 @@ export interface LookedEvent {
 }
 
 /** The part of a response that was read. */
-export interface LookRead {
+export interface PreviewRead {
   body: Uint8Array
   wireBytes: number
-  events: LookedEvent[]
+  events: PreviewedEvent[]
   /** Comments of an event stream: heartbeats, mostly. */
   comments: number
   /** Why reading ended: the body was complete, a bound in bytes or events was reached, or time ran out. */
@@ -34,12 +34,12 @@ export interface LookRead {
  * Reads enough of a response to show what it is, and cancels the rest.
  * @throws UpstreamError `bad_encoding`, `ended_early`; the signal's reason when it is aborted
  */
-export async function readLook(
+export async function readPreview(
   { response }: UpstreamAnswer,
-  bounds: LookBounds,
+  bounds: PreviewBounds,
   signal: AbortSignal,
-): Promise<LookRead> {
-  const read: LookRead = { body: new Uint8Array(), wireBytes: 0, events: [], comments: 0, end: 'whole' }
+): Promise<PreviewRead> {
+  const read: PreviewRead = { body: new Uint8Array(), wireBytes: 0, events: [], comments: 0, end: 'whole' }
   if (response.body === null) return read
   const isEvents = isEventStream(response)
   const sink = isEvents ? eventSink(read, bounds) : undefined
@@ -79,7 +79,7 @@ export async function readLook(
 }
 
 /** Parses chunks of an event stream into events, up to the bound. */
-function eventSink(read: LookRead, { events, bodyBytes }: LookBounds): (chunk: Uint8Array) => void {
+function eventSink(read: PreviewRead, { events, bodyBytes }: PreviewBounds): (chunk: Uint8Array) => void {
   const text = new TextDecoder()
   const parser = createParser({
     maxBufferSize: bodyBytes,

@@ -3,7 +3,7 @@ import { EVIDENCE_EVERY_MS, type Expectation } from '../../core/judging/status.t
 import { sqlStateOf } from '../../storage/sql-state.ts'
 import type { Database } from '../../storage/storage.ts'
 import type { Checkpoint, Run } from '../ingest/run.ts'
-import { RollupWriter } from '../measures/summing.ts'
+import { RollupWriter } from '../measures/rollup-writer.ts'
 import type { Draft, Entry } from './entry.ts'
 import { storeEntries, type ToStore } from './store-entries.ts'
 import { storeEvidence } from './store-evidence.ts'

@@ -107,15 +107,15 @@ export const RegistrationSchema = Type.Composite(
 )
 export type Registration = Static<typeof RegistrationSchema>
 
-/** The body of `POST /api/streams/look`: the request to preview. */
-export const LookSchema = Type.Composite(
+/** The body of `POST /api/streams/preview`: the request to preview. */
+export const PreviewSchema = Type.Composite(
   [
     Type.Object({ url }),
     Type.Partial(Type.Object({ method: fields.method, headers: fields.headers, body: fields.body })),
   ],
   { additionalProperties: false },
 )
-export type Looking = Static<typeof LookSchema>
+export type PreviewRequest = Static<typeof PreviewSchema>
 
 const alwaysOn = Type.Boolean({
   description: 'Whether a proxied stream keeps running without subscribers; proxied streams only',
@@ -140,8 +140,8 @@ export function checkRegistration(value: unknown, mayHide = false): Registration
 }
 
 /** Validates a request for a preview, like {@link checkRegistration}. */
-export function checkLook(value: unknown): Looking {
-  const looked = validated(LookSchema, value)
+export function checkPreview(value: unknown): PreviewRequest {
+  const looked = validated(PreviewSchema, value)
   checkBody(looked.method ?? 'GET', looked.body)
   return looked
 }

@@ -11,7 +11,7 @@ import type { Database } from '../../storage/storage.ts'
 import type { Stream } from '../ingest/run.ts'
 import type { Limits, UpstreamFetch } from '../ingest/upstream.ts'
 import { lastSeqs } from '../log/logs.ts'
-import { type Looked, Looks } from '../preview/preview.ts'
+import { type Preview, Previews } from '../preview/preview.ts'
 import { changeTwin, makeTwin } from '../twins/twin.ts'
 import { type ChangedHeaders, changedHeaders } from './changed-headers.ts'
 import { fromRegistration } from './from-registration.ts'
@@ -19,7 +19,7 @@ import { hasTag, type ListQuery, listStreams } from './listing.ts'
 import { insertStreams, opening } from './new-stream.ts'
 import { noStream } from './no-stream.ts'
 import { findKind } from './probe.ts'
-import { type Looking, MAX_TAGS, type Registration, type StreamChange } from './registration.ts'
+import { MAX_TAGS, type PreviewRequest, type Registration, type StreamChange } from './registration.ts'
 import { removeStream } from './remove.ts'
 import { visibleTo } from './visibility.ts'
 
@@ -81,12 +81,12 @@ const ASKED: readonly (keyof StreamChange)[] = [...DEFINING, 'intervalMs', 'arra
 /** The registered APIs: everything their owners can do with them, except reading what was recorded. */
 export class Streams {
   readonly #deps: StreamsDeps
-  readonly #looks: Looks
+  readonly #looks: Previews
   readonly #lastSeq: (id: string) => Promise<number | undefined>
 
   constructor(deps: StreamsDeps) {
     this.#deps = deps
-    this.#looks = new Looks(deps)
+    this.#looks = new Previews(deps)
     this.#lastSeq = batched(async (ids) => {
       const known = await lastSeqs(deps.db, ids)
       return ids.map((id) => known.get(id))
@@ -156,10 +156,10 @@ export class Streams {
    * Sends one request to an API and reports what it returns, and which streams already follow it. Stores nothing.
    * @throws Problem `too_many`; the signal's reason if it is aborted
    */
-  async look(
-    looking: Looking,
+  async preview(
+    looking: PreviewRequest,
     signal: AbortSignal,
-  ): Promise<Looked & { known: { id: string; name: string }[] }> {
+  ): Promise<Preview & { known: { id: string; name: string }[] }> {
     const { url, method = 'GET', headers = {}, body } = looking
     const asked = { url: new URL(url).href, method, headers, body: body ?? null }
     const known = await this.#deps.db
@@ -167,7 +167,7 @@ export class Streams {
       .from(streams)
       .where(and(eq(streams.url, asked.url), isNull(streams.proxyKey)))
       .limit(KNOWN_TOLD)
-    return { ...(await this.#looks.look(asked, signal)), known }
+    return { ...(await this.#looks.take(asked, signal)), known }
   }
 
   /** A page of streams, and the cursor of the next: {@link listStreams}. */

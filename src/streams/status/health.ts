@@ -97,7 +97,12 @@ export interface Sight {
 }
 
 /** Writes a worker's heartbeat with the number of streams it holds, and reads those of the others. */
-export async function seeWorkers(db: Database, name: string, held: number, now: Date): Promise<Sight> {
+export async function exchangeHeartbeats(
+  db: Database,
+  name: string,
+  held: number,
+  now: Date,
+): Promise<Sight> {
   const [at, longAgo] = [now, new Date(now.getTime() - FORGET_WORKER_MS)].map((date) => date.toISOString())
   // One statement, because it runs every second.
   const { rows } = (await db.execute(sql`

@@ -29,7 +29,7 @@ export class LostWorkers {
   /** Since when each worker's heartbeat is the same. */
   readonly #signs = new Map<string, { seenAt: number; since: number }>()
   readonly #freed = new Set<string>()
-  #lookedAt = Number.NEGATIVE_INFINITY
+  #checkedAt = Number.NEGATIVE_INFINITY
 
   constructor(deps: LostWorkersDeps) {
     this.#deps = deps
@@ -37,10 +37,10 @@ export class LostWorkers {
   }
 
   /** @returns the names of lost workers */
-  look(signs: readonly Sign[]): Set<string> {
+  check(signs: readonly Sign[]): Set<string> {
     const now = this.#clock()
-    const wasBlind = now - this.#lookedAt > BLIND_AFTER_MS
-    this.#lookedAt = now
+    const wasBlind = now - this.#checkedAt > BLIND_AFTER_MS
+    this.#checkedAt = now
     const known = new Map(this.#signs)
     this.#signs.clear()
     const lost = new Set<string>()

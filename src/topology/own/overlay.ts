@@ -6,7 +6,7 @@ import { atServices } from './at-services.ts'
 import { ownParts, ownPartsThen } from './parts.ts'
 
 /** How often the overlay refreshes while somebody watches or asks, in milliseconds. */
-const LOOK_EVERY_MS = 5_000
+const REFRESH_EVERY_MS = 5_000
 /** A slow refresh is followed by a wait of this many times its duration, so that refreshes take at most 5% of the time. */
 const WAIT_FACTOR = 20
 const SOURCE = 'weir'
@@ -25,8 +25,8 @@ export interface OwnOverlayDeps {
 export class OwnOverlay {
   readonly #deps: OwnOverlayDeps
   #drawn: ReadonlySet<string> = new Set()
-  #looking: Promise<void> | undefined
-  #lookedAt = Number.NEGATIVE_INFINITY
+  #refreshing: Promise<void> | undefined
+  #refreshedAt = Number.NEGATIVE_INFINITY
   #isFailing = false
   #timer: Timer | undefined
   #closed = false
@@ -37,33 +37,33 @@ export class OwnOverlay {
     topology.overlayHistory(SOURCE, async (at, { services }) =>
       atServices(await ownPartsThen(db, at, now(), { hasArchive }), services),
     )
-    this.#lookLater(LOOK_EVERY_MS)
+    this.#refreshLater(REFRESH_EVERY_MS)
   }
 
   /** Refreshes Weir's parts in the topology, for requests without a subscription. Never throws. */
   async refresh(): Promise<void> {
-    const ageMs = this.#deps.now() - this.#lookedAt
-    if (this.#closed || (ageMs >= 0 && ageMs < LOOK_EVERY_MS)) return
-    this.#looking ??= this.#look().finally(() => {
-      this.#looking = undefined
+    const ageMs = this.#deps.now() - this.#refreshedAt
+    if (this.#closed || (ageMs >= 0 && ageMs < REFRESH_EVERY_MS)) return
+    this.#refreshing ??= this.#refresh().finally(() => {
+      this.#refreshing = undefined
     })
-    await this.#looking
+    await this.#refreshing
   }
 
   async close(): Promise<void> {
     this.#closed = true
     clearTimeout(this.#timer)
-    await this.#looking
+    await this.#refreshing
   }
 
-  async #look(): Promise<void> {
+  async #refresh(): Promise<void> {
     const { db, topology, hasArchive, now, warn } = this.#deps
     try {
       const graph = await ownParts(db, now(), { hasArchive, drawn: this.#drawn })
       if (this.#closed) return
       this.#drawn = new Set(graph.services.map(({ id }) => id))
       topology.overlay(SOURCE, atServices(graph, topology.reported().services))
-      this.#lookedAt = now()
+      this.#refreshedAt = now()
       this.#isFailing = false
     } catch (error) {
       // The last picture stays; a database outage is logged once, not every few seconds.
@@ -72,16 +72,16 @@ export class OwnOverlay {
     }
   }
 
-  #lookLater(waitMs: number): void {
+  #refreshLater(waitMs: number): void {
     if (this.#closed) return
-    this.#timer = setTimeout(() => void this.#lookNow(), waitMs)
+    this.#timer = setTimeout(() => void this.#refreshNow(), waitMs)
     this.#timer.unref()
   }
 
-  async #lookNow(): Promise<void> {
+  async #refreshNow(): Promise<void> {
     const { hub, now } = this.#deps
     const startedAt = now()
     if (hub.has(TOPOLOGY_TOPIC)) await this.refresh()
-    this.#lookLater(Math.max(LOOK_EVERY_MS, WAIT_FACTOR * (now() - startedAt)))
+    this.#refreshLater(Math.max(REFRESH_EVERY_MS, WAIT_FACTOR * (now() - startedAt)))
   }
 }

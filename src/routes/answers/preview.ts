@@ -40,7 +40,7 @@ const Suggestion = Type.Object({
   arrayKeys: Type.Array(Text),
 })
 
-export const Looked = named(
+export const PreviewAnswer = named(
   'Looked',
   {
     url: Type.String({ description: 'Normalized URL, as it would be registered' }),

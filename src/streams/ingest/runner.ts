@@ -6,7 +6,7 @@ import { FOLLOWERS } from './followers.ts'
 import type { Run, RunLog } from './run.ts'
 import type { RunStore } from './run-store.ts'
 
-export interface HolderDeps extends FollowDeps {
+export interface RunnerDeps extends FollowDeps {
   bus: Bus
   runs: RunStore
   recorder: Recorder
@@ -37,13 +37,13 @@ interface Held {
 }
 
 /** The streams that this process holds. */
-export class Holder {
-  readonly #deps: HolderDeps
+export class Runner {
+  readonly #deps: RunnerDeps
   readonly #held = new Map<string, Held>()
   readonly #subscription: Subscription
   #closed = false
 
-  constructor(deps: HolderDeps) {
+  constructor(deps: RunnerDeps) {
     this.#deps = deps
     const interruptAll = ({ streamIds }: { streamIds: readonly string[] }) => {
       for (const id of streamIds) this.interrupt(id)

@@ -45,7 +45,7 @@ export type Summed = Omit<Entry, 'streamId' | 'epoch' | 'exchange'> & {
 }
 
 /** Stored entries of one stream that aren't in `rollups` yet. */
-export interface Tally {
+export interface RollupDelta {
   /** Number of the last entry that is in `rollups`. */
   readonly after: number
   /** Number of the last entry counted here; `after` if there is none. */
@@ -54,12 +54,12 @@ export interface Tally {
   readonly minutes: ReadonlyMap<number, MinuteSums>
 }
 
-export function emptyTally(after: number): Tally {
+export function emptyDelta(after: number): RollupDelta {
   return { after, upTo: after, minutes: new Map() }
 }
 
 /** The tally with more entries of its stream, in order. */
-export function tallied(tally: Tally, entries: readonly Summed[]): Tally {
+export function tallied(tally: RollupDelta, entries: readonly Summed[]): RollupDelta {
   const minutes = new Map(tally.minutes)
   const own = new Set<number>()
   for (const entry of entries) {

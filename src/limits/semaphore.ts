@@ -12,7 +12,7 @@ export interface PlacesOptions {
 }
 
 /** A bound on work that takes much memory or CPU, for all clients of this process together. */
-export class Places {
+export class Semaphore {
   readonly #options: Required<PlacesOptions>
   readonly #line: (() => void)[] = []
   /** Number of running holders' units. */

@@ -3,8 +3,8 @@ import { checkpoints } from '../../../drizzle/schema.ts'
 import type { Database } from '../../storage/storage.ts'
 import type { Run } from '../ingest/run.ts'
 import type { Entry } from '../recording/entry.ts'
-import { owedTallies, storeSums } from '../recording/store-sums.ts'
-import { emptyTally, tallied } from './tally.ts'
+import { owedTallies, storeSums } from '../recording/store-rollups.ts'
+import { emptyDelta, tallied } from './rollup-delta.ts'
 
 /**
  * Rollups written per second, most of the time. A stream's entries of a minute share one row, which costs about as
@@ -74,7 +74,7 @@ export class RollupWriter {
     const astray: Run[] = []
     for (const run of due) {
       if (!written.has(run.stream.id)) astray.push(run)
-      run.unsummed = emptyTally(run.unsummed.upTo)
+      run.unsummed = emptyDelta(run.unsummed.upTo)
       this.forget(run)
     }
     if (astray.length > 0) await this.#readBack(db, astray)

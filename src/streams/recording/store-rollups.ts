@@ -1,13 +1,13 @@
 import { sql } from 'drizzle-orm'
 import type { Database } from '../../storage/storage.ts'
-import { emptyTally, SUMS, type Summed, type Tally, tallied } from '../measures/tally.ts'
+import { emptyDelta, type RollupDelta, SUMS, type Summed, tallied } from '../measures/rollup-delta.ts'
 import type { Entry } from './entry.ts'
 
 /** A tally, and the epoch that may write it. */
 export interface Owed {
   streamId: string
   epoch: number
-  tally: Tally
+  tally: RollupDelta
 }
 
 /** How far a stream is rolled up. */
@@ -76,8 +76,11 @@ export async function storeSums(db: Database, owed: readonly Owed[]): Promise<Se
  * Reads back entries that are stored but not rolled up, as a killed worker leaves them.
  * @returns a tally per stream
  */
-export async function owedTallies(db: Database, streams: readonly SummedUpTo[]): Promise<Map<string, Tally>> {
-  const tallies = new Map(streams.map(({ streamId, summedSeq }) => [streamId, emptyTally(summedSeq)]))
+export async function owedTallies(
+  db: Database,
+  streams: readonly SummedUpTo[],
+): Promise<Map<string, RollupDelta>> {
+  const tallies = new Map(streams.map(({ streamId, summedSeq }) => [streamId, emptyDelta(summedSeq)]))
   let behind = streams.filter(({ seq, summedSeq }) => summedSeq < seq)
   while (behind.length > 0) {
     const rows = await readUnsummed(
@@ -85,7 +88,7 @@ export async function owedTallies(db: Database, streams: readonly SummedUpTo[]):
       behind.map(({ streamId }) => ({ streamId, after: tallies.get(streamId)?.upTo ?? 0 })),
     )
     for (const [streamId, entries] of Map.groupBy(rows, (row) => row.streamId)) {
-      tallies.set(streamId, tallied(tallies.get(streamId) ?? emptyTally(0), entries))
+      tallies.set(streamId, tallied(tallies.get(streamId) ?? emptyDelta(0), entries))
     }
     if (rows.length < MAX_READ) break
     behind = behind.filter(({ streamId, seq }) => (tallies.get(streamId)?.upTo ?? seq) < seq)

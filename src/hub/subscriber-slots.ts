@@ -16,7 +16,7 @@ export interface SeatBounds {
 }
 
 /** Counts subscribers per client. Each holds a connection and, if it doesn't read, up to 1 MiB. */
-export class Seats {
+export class SubscriberSlots {
   readonly #bounds: SeatBounds
   readonly #held = new Map<string, number>()
   #taken = 0
