@@ -1,5 +1,5 @@
 import { lstatSync } from 'node:fs'
-import { join, relative } from 'node:path'
+import { basename, dirname, join, relative } from 'node:path'
 import { packageHome, ROOT } from '../src/files.ts'
 import { ARCHIVE, PACKAGE } from '../src/storage/server/programs.ts'
 
@@ -13,7 +13,7 @@ const CARRIED: readonly (readonly [home: string, ...patterns: string[]])[] = [
     ROOT,
     'views/**/*.{css,svg}',
     'views/*/client/**/*.ts',
-    'src/core/sets/*.ts',
+    'src/core/sets/statuses.ts',
     'drizzle/migrations/*.sql',
     'drizzle/migrations/meta/_journal.json',
     ARCHIVE,
@@ -59,9 +59,18 @@ const carrier: Bun.BunPlugin = {
   name: 'carried files',
   setup(build) {
     build.onResolve({ filter: /^carried-files$/ }, () => ({ path: 'carried-files', namespace: 'carried' }))
+    // Under a path of its own (`…/./name`), because a file may also be a module of the program.
+    build.onResolve({ filter: /^file-of:/ }, ({ path }) => {
+      const file = path.slice('file-of:'.length)
+      return { path: `${dirname(file)}/./${basename(file)}`, namespace: 'files' }
+    })
+    build.onLoad({ filter: /.*/, namespace: 'files' }, async ({ path }) => ({
+      contents: await Bun.file(path).bytes(),
+      loader: 'file',
+    }))
     build.onLoad({ filter: /.*/, namespace: 'carried' }, () => ({
       contents: files
-        .map((file, index) => `import file${index} from ${JSON.stringify(file)} with { type: 'file' }`)
+        .map((file, index) => `import file${index} from ${JSON.stringify(`file-of:${file}`)}`)
         // Used, so that tree shaking keeps all of them.
         .concat(`Object.freeze([${files.map((_, index) => `file${index}`).join(', ')}])`)
         .join('\n'),

@@ -83,4 +83,4 @@ test('a day that is too large alone loses its oldest entries in steps, and its f
   const first = (await firstSeq(kept.storage.db, (runs[0] as Run).stream.id)) ?? 0
   expect(first).toBeGreaterThan(10)
   expect(first).toBeLessThan(38)
-})
+}, 180_000)

@@ -96,7 +96,7 @@ export function integerOf(
 }
 
 /** The range of times that Postgres and people both read without trouble; others are clamped. */
-const EARLIEST = Date.parse('0001-01-01T00:00:00Z')
+const EARLIEST = 0
 const LATEST = Date.parse('9999-01-01T00:00:00Z')
 
 export function dateOf(name: string, text: string): Date

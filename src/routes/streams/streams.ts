@@ -190,7 +190,8 @@ export function streamRoutes(deps: StreamRoutesDeps) {
     })
     .get(
       '/api/streams/:id/logs',
-      async ({ params, query: wanted, request }) => {
+      async ({ params, query: { kind: kinds, ...range }, request }) => {
+        const wanted = { ...range, kinds }
         const { id } = await streams.get(params.id)
         checkCursor(wanted)
         if (request.headers.get('accept')?.includes('application/x-ndjson'))

@@ -1,6 +1,6 @@
 import type { Bus } from '../../bus/bus.ts'
 import { EVIDENCE_EVERY_MS, type Expectation } from '../../core/judging/status.ts'
-import { sqlStateOf } from '../../storage/sql-state.ts'
+import { againAfterDeadlock, sqlStateOf } from '../../storage/sql-state.ts'
 import type { Database } from '../../storage/storage.ts'
 import type { Checkpoint, Run } from '../ingest/run.ts'
 import { RollupWriter } from '../measures/rollup-writer.ts'
@@ -273,7 +273,7 @@ export class Recorder {
     const begun = performance.now()
     let held: Map<string, number>
     try {
-      held = await storeEntries(this.#db, batch, this.#unsure > 0)
+      held = await againAfterDeadlock(() => storeEntries(this.#db, batch, this.#unsure > 0))
       this.#observer.wrote?.(performance.now() - begun)
     } catch (error) {
       this.#observer.wrote?.(performance.now() - begun, error as Error)

@@ -159,6 +159,8 @@ export class Connection {
   /** Stops all requests; text typed on the page stays. */
   #loggedOut(): void {
     this.#isLoggedOut = true
+    this.#awaySince = undefined
+    clearTimeout(this.#hiding)
     this.#say("You're signed out, and this page no longer updates. ", 'away')
     const link = document.createElement('a')
     link.href = `/login?${new URLSearchParams({ next: location.pathname + location.search })}`
@@ -179,6 +181,7 @@ export class Connection {
   }
 
   #showAway(): void {
+    if (this.#isLoggedOut) return
     clearTimeout(this.#hiding)
     this.#awaySince ??= new Date()
     this.#isOffline = !navigator.onLine
