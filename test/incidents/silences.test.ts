@@ -164,7 +164,7 @@ test.each<[what: string, silence: unknown, field: string, detail: string]>([
     'no such time',
     { reason: 'a', schedule: { ...WINDOW, from: '24:00' } },
     'schedule',
-    'schedule.from: expected HH:MM, by the clock there.',
+    'schedule.from: expected HH:MM in that time zone.',
   ],
   [
     'a week and more',

@@ -6,6 +6,8 @@ const WAYS_OUT: Readonly<Record<string, string>> = {
   'src/net/direct.ts': 'the fetch that all others are made of',
   'src/net/egress.ts': 'looks up hosts, to connect to what was checked',
   'src/channels/kinds/email.ts': 'SMTP: to an address that the Egress resolved',
+  'src/doctor/redis.ts': 'REDIS_URL, which the operator alone names',
+  'src/limits/shared-counts.ts': 'REDIS_URL, which the operator alone names',
   'src/executable/main.ts': 'the health check: asks its own Weir whether it is ready',
   'src/incidents/evaluation/egress-check.ts':
     'EGRESS_CHECK_HOSTS, which the operator alone names; sends nothing',
@@ -14,7 +16,7 @@ const WAYS_OUT: Readonly<Record<string, string>> = {
   'src/relay/postgres.ts': 'DATABASE_URL, which the operator alone names',
   'src/relay/redis.ts': 'REDIS_URL, which the operator alone names',
   'src/storage/postgres.ts': 'DATABASE_URL, which the operator alone names',
-  'src/sim/world.ts': 'the laboratory, a program of its own',
+  'src/sim/world.ts': 'the simulation, a program of its own',
 }
 /** Modules that open connections. `bun` among them: everything global can be imported from it under another name. */
 const MODULES =
