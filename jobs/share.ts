@@ -55,7 +55,10 @@ export class WorkerShare {
     this.#lost = new LostWorkers(deps)
     this.#share = shareOf(sight, this.#lost.check(sight.signs), now)
     this.#timer = this.#checkIn(CHECK_EVERY_MS)
-    this.#subscription = deps.bus.subscribe("The worker's share", { 'job.enqueued': () => this.#checkSoon() })
+    this.#subscription = deps.bus.subscribe("The worker's share", {
+      'job.enqueued': () => this.#checkSoon(),
+      'relay.restored': () => this.#checkSoon(),
+    })
   }
 
   /** How many jobs the worker may have: its share plus some slack, within its limit. */

@@ -102,10 +102,10 @@ function recorderOf({ config, warn, now, db, bus, observation: { recording } }: 
 }
 
 function holderOf(context: Context, recorder: Recorder, large: LargeDocuments): Runner {
-  const { config, now, db, bus, worker, egress, observation, address } = context
+  const { config, warn, now, db, bus, worker, egress, observation, address } = context
   return new Runner({
     runs: runStore(db, worker, bus, large),
-    ...{ bus, large, recorder, limits: config, now, random: Math.random, hosts: new Hosts() },
+    ...{ bus, warn, large, recorder, limits: config, now, random: Math.random, hosts: new Hosts() },
     fetch: observation.following(egress.fetch),
     request: (stream) => requestOf(stream, { url: address.self, token: config.token }),
     storedEvents: (id, eventIds, range) => storedEvents(db, id, eventIds, range),

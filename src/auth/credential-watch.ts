@@ -39,6 +39,7 @@ export class CredentialWatch {
     this.#subscription = deps.bus.subscribe('The watch of credentials', {
       'key.updated': check,
       'session.ended': check,
+      'relay.restored': check,
     })
   }
 

@@ -48,7 +48,10 @@ export class Keys {
   constructor(deps: KeysDeps) {
     this.#deps = deps
     this.#known = new Remembered(REMEMBER_MS, deps.now)
-    this.#subscription = deps.bus.subscribe('The keys', { 'key.updated': () => this.#known.forget() })
+    this.#subscription = deps.bus.subscribe('The keys', {
+      'key.updated': () => this.#known.forget(),
+      'relay.restored': () => this.#known.forget(),
+    })
   }
 
   /** @returns the key with its secret, which is shown only once. @throws Problem `too_many`, `invalid_field` */

@@ -34,7 +34,10 @@ export class Sessions {
   constructor(deps: SessionsDeps) {
     this.#deps = deps
     this.#known = new Remembered(REMEMBER_MS, deps.now)
-    this.#subscription = deps.bus.subscribe('The sessions', { 'session.ended': () => this.#known.forget() })
+    this.#subscription = deps.bus.subscribe('The sessions', {
+      'session.ended': () => this.#known.forget(),
+      'relay.restored': () => this.#known.forget(),
+    })
   }
 
   /** @param keyId the key used to sign in; undefined: WEIR_TOKEN. @returns the value of the cookie */

@@ -42,7 +42,10 @@ export type WeirEvent =
   | { type: 'key.updated' }
   /** A browser signed out. */
   | { type: 'session.ended' }
-  /** The relay was down, or another process didn't send anything until now: events may have been missed. */
+  /**
+   * Events of other processes may have been missed: the relay was down, lost one, or another process didn't send anything
+   * until now. Whoever depends on such events reads from the database.
+   */
   | { type: 'relay.restored' }
 
 /** The entries themselves in the process that stored them, only their numbers in the others. */

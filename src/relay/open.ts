@@ -1,5 +1,6 @@
 import type { Config } from '../config/settings.ts'
 import type { Storage } from '../storage/storage.ts'
+import { withNumbers } from './numbers.ts'
 import { withPresence } from './presence.ts'
 import { type Relay, SILENT_RELAY } from './relay.ts'
 
@@ -10,7 +11,9 @@ export async function openRelay(
   from: string,
 ): Promise<Relay> {
   if (databaseUrl === undefined) return SILENT_RELAY
-  if (redisUrl !== undefined)
-    return withPresence(await (await import('./redis.ts')).redisRelay(redisUrl, from))
-  return withPresence(await (await import('./postgres.ts')).postgresRelay(databaseUrl, pool, from))
+  const transport =
+    redisUrl !== undefined
+      ? await (await import('./redis.ts')).redisTransport(redisUrl)
+      : await (await import('./postgres.ts')).postgresTransport(databaseUrl, pool)
+  return withPresence(withNumbers(transport, from))
 }

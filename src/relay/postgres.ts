@@ -1,23 +1,26 @@
-import { Client } from 'pg'
+import { Client, type Pool, type QueryConfig } from 'pg'
 import type { PgPool } from '../queue/types.ts'
-import type { Line } from './presence.ts'
-import type { Envelope, RelayEvents } from './relay.ts'
-import { split } from './relay.ts'
+import { SEND_TIMEOUT_MS, type Transport, type TransportEvents } from './transport.ts'
 
 const CHANNEL = 'weir'
 /** A payload must stay below 8,000 bytes (PostgreSQL, NOTIFY); an item takes up to some 60. */
-const ITEMS = 100
+const MAX_ITEMS = 100
 /** Wait before the line is opened again, in milliseconds. */
 const RETRY_MS = 1_000
 /** A broken line must be noticed although nothing is sent on it, in milliseconds. */
 const KEEPALIVE_MS = 5_000
 
-/** Relays over LISTEN and NOTIFY, on a connection of its own. */
-export async function postgresRelay(url: string, pool: Pick<PgPool, 'query'>, from: string): Promise<Line> {
+/** As `pg`'s own pools take it, although their types don't have it. */
+interface TimedQuery extends QueryConfig {
+  query_timeout: number
+}
+
+/** LISTEN on a connection of its own, and NOTIFY. */
+export async function postgresTransport(url: string, pool: Pick<PgPool, 'query'>): Promise<Transport> {
   let client: Client | undefined
   let retry: Timer | undefined
   let closed = false
-  let events: RelayEvents | undefined
+  let events: TransportEvents | undefined
 
   async function open(): Promise<void> {
     const next = new Client({
@@ -27,10 +30,7 @@ export async function postgresRelay(url: string, pool: Pick<PgPool, 'query'>, fr
     })
     next.on('error', () => lost(next))
     next.on('end', () => lost(next))
-    next.on('notification', ({ payload }) => {
-      const envelope = JSON.parse(payload ?? '') as Envelope
-      if (envelope.from !== from) events?.received(envelope.message)
-    })
+    next.on('notification', ({ payload = '' }) => events?.received(payload))
     await next.connect()
     await next.query(`LISTEN ${CHANNEL}`)
     client = next
@@ -51,16 +51,14 @@ export async function postgresRelay(url: string, pool: Pick<PgPool, 'query'>, fr
 
   await open()
   return {
+    maxItems: MAX_ITEMS,
     listen(listener) {
       events = listener
     },
-    publish(message) {
-      const payloads = split(message, ITEMS).map((part) =>
-        JSON.stringify({ from, message: part } satisfies Envelope),
-      )
-      pool
-        .query('SELECT pg_notify($1, payload) FROM unnest($2::text[]) AS payload', [CHANNEL, payloads])
-        .catch(ignore)
+    async send(payloads) {
+      const text = 'SELECT pg_notify($1, payload) FROM unnest($2::text[]) AS payload'
+      const query: TimedQuery = { text, values: [CHANNEL, payloads], query_timeout: SEND_TIMEOUT_MS }
+      await (pool as unknown as Pick<Pool, 'query'>).query(query)
     },
     async close() {
       closed = true
@@ -68,7 +66,4 @@ export async function postgresRelay(url: string, pool: Pick<PgPool, 'query'>, fr
       await client?.end()
     },
   }
-
-  /** A message that can't be sent is as good as lost, and that is provided for. */
-  function ignore(): void {}
 }

@@ -1,11 +1,18 @@
-import type { Relay, RelayMessage } from './relay.ts'
+import type { Relay, RelayEvents, RelayMessage } from './relay.ts'
 
 /** How often a process says that it is there, and for how long that holds, in milliseconds. */
 const SAY_EVERY_MS = 5_000
-const HOLDS_MS = 16_000
+export const HOLDS_MS = 16_000
 
 /** What a relay is before it knows who listens. */
-export type Line = Omit<Relay, 'isHeard'>
+export interface Line extends Omit<Relay, 'isHeard' | 'listen'> {
+  listen(events: LineEvents): void
+}
+
+export interface LineEvents extends RelayEvents {
+  /** A message of another process is missing, although the line wasn't down. */
+  missed(): void
+}
 
 /** What there is most of, and what only pages and logs that are watched elsewhere need. */
 const FOR_WATCHERS: ReadonlySet<RelayMessage['type']> = new Set(['entries.stored', 'stream.updated'])
@@ -33,6 +40,7 @@ export function withPresence(line: Line, now: () => number = () => performance.n
           else if (message.type !== 'process.present') received(message)
           else if (message.isNew) say(false)
         },
+        missed: restored,
         restored() {
           heardAt = now()
           say(true)

@@ -1,21 +1,20 @@
 import { Redis } from 'ioredis'
-import type { Line } from './presence.ts'
-import { type Envelope, type RelayEvents, split } from './relay.ts'
+import { SEND_TIMEOUT_MS, type Transport, type TransportEvents } from './transport.ts'
 
 const CHANNEL = 'weir'
 /** Items of one message: bounded, so that no single one holds up the others. */
-const ITEMS = 1_000
+const MAX_ITEMS = 1_000
 /** Wait before the line is opened again, in milliseconds. */
 const RETRY_MS = 1_000
 
-/** Relays over Redis' publish and subscribe, on two connections of its own. */
-export async function redisRelay(url: string, from: string): Promise<Line> {
+/** Redis' publish and subscribe, on two connections of its own. */
+export async function redisTransport(url: string): Promise<Transport> {
   const options = { maxRetriesPerRequest: null, retryStrategy: () => RETRY_MS, lazyConnect: true } as const
   // Nothing waits for a line that is down: what can't be sent at once is lost, and that is provided for.
-  const sender = new Redis(url, { ...options, enableOfflineQueue: false })
+  const sender = new Redis(url, { ...options, enableOfflineQueue: false, commandTimeout: SEND_TIMEOUT_MS })
   const receiver = new Redis(url, options)
   let wasLost = false
-  let events: RelayEvents | undefined
+  let events: TransportEvents | undefined
   for (const redis of [sender, receiver]) redis.on('error', () => {})
   receiver.on('close', () => {
     wasLost = true
@@ -23,20 +22,16 @@ export async function redisRelay(url: string, from: string): Promise<Line> {
   receiver.on('ready', () => {
     if (wasLost) events?.restored()
   })
-  receiver.on('message', (_channel, payload) => {
-    const envelope = JSON.parse(payload) as Envelope
-    if (envelope.from !== from) events?.received(envelope.message)
-  })
+  receiver.on('message', (_channel, payload) => events?.received(payload))
   await Promise.all([sender.connect(), receiver.connect()])
   await receiver.subscribe(CHANNEL)
   return {
+    maxItems: MAX_ITEMS,
     listen(listener) {
       events = listener
     },
-    publish(message) {
-      for (const part of split(message, ITEMS)) {
-        sender.publish(CHANNEL, JSON.stringify({ from, message: part } satisfies Envelope)).catch(() => {})
-      }
+    async send(payloads) {
+      await Promise.all(payloads.map((payload) => sender.publish(CHANNEL, payload)))
     },
     async close() {
       sender.disconnect()

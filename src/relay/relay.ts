@@ -21,7 +21,7 @@ export type RelayMessage =
   | { type: 'run.started'; runs: readonly StartedRun[] }
   | { type: 'entries.stored'; spans: readonly Span[] }
   | { type: 'stream.updated'; streamIds: readonly string[] }
-  /** The sender is there; a new one asks the others to say so too. */
+  /** The sender is there; a new one asks the others to say so too. Also sent some time after the last message. */
   | { type: 'process.present'; isNew: boolean }
   /** The sender took itself to be alone until now, and didn't send what was stored. */
   | { type: 'process.unheard' }
@@ -29,7 +29,7 @@ export type RelayMessage =
 export interface RelayEvents {
   /** A message of another process. */
   received(message: RelayMessage): void
-  /** The line was down: messages may have been missed. */
+  /** Messages may have been missed: the line was down, or one was lost. */
   restored(): void
 }
 
@@ -49,12 +49,6 @@ export const SILENT_RELAY: Relay = {
   publish: () => {},
   isHeard: () => false,
   close: async () => {},
-}
-
-/** As it is sent: with the sender, so that nobody hears itself. */
-export interface Envelope {
-  from: string
-  message: RelayMessage
 }
 
 /** Splits what is too long for one message; lists are the only parts that grow. */

@@ -7,6 +7,7 @@ import { type Deed, forgetAudit, readAudit, UNANSWERED } from '../../src/auth/au
 import { type Caller, LOCAL } from '../../src/auth/caller.ts'
 import { type Access, openAccess } from '../../src/auth/open.ts'
 import { forgetSessions, SESSION_MS } from '../../src/auth/sessions.ts'
+import type { WeirEvent } from '../../src/bus/events.ts'
 import type { Storage } from '../../src/storage/storage.ts'
 import { testBus } from '../support/bus.ts'
 import { openStorage } from '../support/data-dir.ts'
@@ -56,21 +57,29 @@ test('a key revoked by one process is rejected by others within five seconds', a
   await there.close()
 })
 
-test('a revoked key and an ended session are refused at once where processes hear each other', async () => {
-  const bus = testBus()
-  const [here, there] = [processWith(), processWith(TOKEN, bus)]
-  const { key, secret } = await here.keys.add({ name: 'A', scope: 'read' }, 'owner')
-  const { session } = await here.door.logIn(TOKEN, ADDRESS)
-  for (const request of [bySecret(secret), byCookie(session)]) expect(await isIn(there, request)).toBe(true)
-  await here.keys.revoke(key.id)
-  await here.door.logOut(byCookie(session))
-  // Not told yet, and told so lately that it still goes by what it knows.
-  for (const request of [bySecret(secret), byCookie(session)]) expect(await isIn(there, request)).toBe(true)
-  bus.publish({ type: 'key.updated' }, 'elsewhere')
-  bus.publish({ type: 'session.ended' }, 'elsewhere')
-  for (const request of [bySecret(secret), byCookie(session)]) expect(await isIn(there, request)).toBe(false)
-  await Promise.all([here.close(), there.close()])
-})
+const elsewhere: readonly WeirEvent[][] = [
+  [{ type: 'key.updated' }, { type: 'session.ended' }],
+  // Lost, and noticed.
+  [{ type: 'relay.restored' }],
+]
+test.each(elsewhere.map((events) => ({ events })))(
+  'a revoked key and an ended session are refused at once where processes hear each other: %p',
+  async ({ events }) => {
+    const bus = testBus()
+    const [here, there] = [processWith(), processWith(TOKEN, bus)]
+    const { key, secret } = await here.keys.add({ name: 'A', scope: 'read' }, 'owner')
+    const { session } = await here.door.logIn(TOKEN, ADDRESS)
+    for (const request of [bySecret(secret), byCookie(session)]) expect(await isIn(there, request)).toBe(true)
+    await here.keys.revoke(key.id)
+    await here.door.logOut(byCookie(session))
+    // Not told yet, and told so lately that it still goes by what it knows.
+    for (const request of [bySecret(secret), byCookie(session)]) expect(await isIn(there, request)).toBe(true)
+    for (const event of events) bus.publish(event, 'elsewhere')
+    for (const request of [bySecret(secret), byCookie(session)])
+      expect(await isIn(there, request)).toBe(false)
+    await Promise.all([here.close(), there.close()])
+  },
+)
 
 test('signing out at one process applies to all others', async () => {
   const [here, there] = [processWith(), processWith()]

@@ -60,6 +60,7 @@ test.each<[WeirEvent, 'here' | 'elsewhere', readonly Subject[]]>([
   // A stream takes its incidents and silences with it.
   [{ type: 'list.changed' }, 'here', ['streams', 'incidents', 'silences']],
   [{ type: 'job.enqueued' }, 'here', []],
+  [{ type: 'relay.restored' }, 'here', SUBJECTS],
 ])('%p from %s refreshes the pages of %p, and no others', async (event, origin, subjects) => {
   const refreshing = refreshPages(bus, pages)
   await openAll()

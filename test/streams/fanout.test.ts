@@ -39,8 +39,8 @@ function watched(known: number) {
     warn: (message) => void warnings.push(message),
   })
   const id = Bun.randomUUIDv7()
-  const { signal } = new AbortController()
-  hub.subscribe(entriesTopic(id), { signal, after: known })
+  const leaving = new AbortController()
+  hub.subscribe(entriesTopic(id), { signal: leaving.signal, after: known })
   bus.publish({ type: 'stream.watched', streamId: id, seq: known })
   const entry = (seq: number) =>
     ({ streamId: id, seq, at: Date.now(), epoch: 1, kind: 'event', wireBytes: 1, bodyBytes: 1 }) as const
@@ -50,7 +50,12 @@ function watched(known: number) {
     fanout.close()
     hub.close()
   }
-  return { bus, id, seen, warnings, entry, store, close }
+  /** Somebody else comes in place of the subscriber, who has left. */
+  const replaceBy = (known: number) => {
+    hub.subscribe(entriesTopic(id), { signal: new AbortController().signal, after: known })
+    bus.publish({ type: 'stream.watched', streamId: id, seq: known })
+  }
+  return { bus, id, seen, warnings, entry, store, close, leave: () => leaving.abort(), replaceBy }
 }
 
 test('entries of another process in between come first, and everything once', async () => {
@@ -93,4 +98,18 @@ test('what was missed while the relay was down is read once it is back, and noth
   close()
   bus.publish({ type: 'entries.stored', entries: [entry(13)] })
   expect(seen).toEqual([11, 12])
+})
+
+test('what others stored while nobody watched isn’t read for who comes later and has it', async () => {
+  const { bus, id, store, close, leave, replaceBy } = watched(10)
+  const read = heardOn(bus, 'entries.read')
+  leave()
+  await store(11, 12)
+  bus.publish({ type: 'entries.stored', spans: [[id, 11, 12]] }, 'elsewhere')
+  replaceBy(12)
+  await store(13)
+  bus.publish({ type: 'entries.stored', spans: [[id, 13, 13]] }, 'elsewhere')
+  await until('the last one is read', () => read.length > 0)
+  expect(read).toMatchObject([{ entries: [{ seq: 13 }] }])
+  close()
 })

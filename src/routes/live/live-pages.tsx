@@ -30,6 +30,8 @@ export class LivePages {
   /** Streams were or may have been registered or removed. */
   #listChanged = false
   #lines = new Map<string, Entry[]>()
+  /** Streams whose pages were opened; those that are closed are dropped over time. */
+  readonly #opened = new Set<string>()
   /** Topics of pages with a filtered log, by stream; topics without subscribers are dropped over time. */
   readonly #filtered = new Map<string, Map<string, LogFilter>>()
   #timer: Timer | undefined
@@ -50,9 +52,10 @@ export class LivePages {
 
   /** The topic of a stream's page with this filter; subscribe to it at once. */
   topic(streamId: string, filter: LogFilter): string {
+    this.#forgetClosed()
+    this.#opened.add(streamId)
     const { kinds, text } = filter
     if (kinds === undefined && text === undefined) return streamPageTopic(streamId)
-    this.#forgetFiltered()
     const topic = filteredPageTopic(streamId, JSON.stringify([kinds, text]))
     const topics = this.#filtered.get(streamId) ?? new Map<string, LogFilter>()
     this.#filtered.set(streamId, topics.set(topic, filter))
@@ -64,6 +67,13 @@ export class LivePages {
     this.views.refresh('streams')
     for (const id of streamIds) if (this.lists.shows(id) || this.follows(id)) this.#changed.add(id)
     if (this.#changed.size > 0) this.#schedule()
+  }
+
+  /** Anything may have changed: rereads what open pages show. New entries of their logs are added once they are read. */
+  refreshAll(): void {
+    this.views.refreshAll()
+    this.refreshLists()
+    this.refreshStreams(this.#opened)
   }
 
   /** Makes open lists reload: streams were added or removed. */
@@ -87,8 +97,11 @@ export class LivePages {
     this.refreshStreams(streamIds)
   }
 
-  /** What the page of a stream needs when it connects: its current state, and the entries after the last one shown. */
-  async catchUpStream(streamId: string, after: number, filter: LogFilter, send: Send): Promise<void> {
+  /**
+   * What the page of a stream needs when it connects: its current state, and the entries after the last one shown.
+   * @returns the last entry that the page has
+   */
+  async catchUpStream(streamId: string, after: number, filter: LogFilter, send: Send): Promise<number> {
     const { items } = await readLog(this.#deps.db, streamId, { limit: MAX_LINES })
     const status = await statusOf(this.#deps, streamId)
     const missed = items.filter((entry) => entry.seq > after)
@@ -97,6 +110,7 @@ export class LivePages {
       first && after > 0 && first.seq > after + 1 ? { from: after + 1, to: first.seq - 1 } : undefined
     const data = (await this.#panels(status)) + lineUpdate(streamId, missed, filter, hole)
     await send({ data, position: missed.at(-1)?.seq ?? after })
+    return items.at(-1)?.seq ?? 0
   }
 
   close(): void {
@@ -166,11 +180,12 @@ export class LivePages {
     return fragments.filter(Boolean).map(String).join('')
   }
 
-  #forgetFiltered(): void {
+  #forgetClosed(): void {
     for (const [streamId, topics] of this.#filtered) {
       for (const topic of topics.keys()) if (!this.#deps.hub.has(topic)) topics.delete(topic)
       if (topics.size === 0) this.#filtered.delete(streamId)
     }
+    for (const streamId of this.#opened) if (!this.follows(streamId)) this.#opened.delete(streamId)
   }
 }
 

@@ -65,6 +65,10 @@ export class LiveViews {
     for (const open of this.#open.values()) if (open.subjects.includes(subject)) open.refresh()
   }
 
+  refreshAll(): void {
+    for (const open of this.#open.values()) open.refresh()
+  }
+
   close(): void {
     for (const open of this.#open.values()) open.close()
     this.#open.clear()

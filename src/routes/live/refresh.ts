@@ -24,5 +24,6 @@ export function refreshPages(bus: Bus, pages: LivePages): Subscription {
     'channel.updated': () => views.refresh('channels'),
     'incident.updated': () => views.refresh('incidents'),
     'silence.updated': () => views.refresh('silences'),
+    'relay.restored': () => pages.refreshAll(),
   })
 }

@@ -11,6 +11,7 @@ import { TimelinePanel } from '../../../views/stream/timeline.tsx'
 import { StreamTableRow } from '../../../views/streams/table.tsx'
 import type { Archive } from '../../archive/archive.ts'
 import { versionsWith } from '../../archive/read-through.ts'
+import type { Bus } from '../../bus/bus.ts'
 import { STEPS_MS } from '../../core/measures.ts'
 import type { EntryKind } from '../../core/sets/entry-kinds.ts'
 import { ENTRY_KINDS } from '../../core/sets/entry-kinds.ts'
@@ -54,6 +55,8 @@ export interface StreamPagesDeps extends StatusDeps, NotifyDeps {
   streams: Streams
   archive: Pick<Archive, 'reader'>
   hub: Hub
+  /** Hears `stream.watched`. */
+  bus: Bus
   pages: LivePages
 }
 
@@ -75,7 +78,10 @@ export function streamPages(deps: StreamPagesDeps) {
       const shown = integerOf('after', seen, 0, Number.MAX_SAFE_INTEGER) ?? 0
       const filter = filterOf(kind, q)
       server?.timeout(request, 0)
-      const replay = (send: Send) => pages.catchUpStream(id, shown, filter, send)
+      const replay = async (send: Send) => {
+        const seq = await pages.catchUpStream(id, shown, filter, send)
+        deps.bus.publish({ type: 'stream.watched', streamId: id, seq })
+      }
       return hub.subscribe(pages.topic(id, filter), { ...subscriberOf(request), replay })
     })
     .get('/streams/:id/incidents', async ({ params }) => {

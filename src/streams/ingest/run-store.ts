@@ -11,6 +11,7 @@ import { LARGE_CHARS, type LargeDocuments } from '../large/documents.ts'
 import { emptyDelta, type RollupDelta } from '../measures/rollup-delta.ts'
 import { owedTallies } from '../recording/store-rollups.ts'
 import { rebuild } from './follow-document.ts'
+import { outdatedRuns } from './outdated-runs.ts'
 import type { Run } from './run.ts'
 
 /** Most runs started or ended in one statement. */
@@ -38,6 +39,11 @@ export interface RunStore {
   begin(beginning: Beginning): Promise<Run | undefined>
   /** Ends a run: records when and why, and that nobody holds the stream, unless another run does already. */
   end(ending: Ending): Promise<void>
+  /**
+   * Fences runs that were replaced.
+   * @returns other runs whose stream was stopped, changed or removed since they started
+   */
+  outdated(runs: readonly Run[]): Promise<Run[]>
 }
 
 /**
@@ -62,6 +68,7 @@ export function runStore(
       return begun && openRun(db, worker, begun, large)
     },
     end: batched((items: readonly Ending[]) => endAll(db, items), BATCH),
+    outdated: (runs) => outdatedRuns(db, runs),
   }
 }
 

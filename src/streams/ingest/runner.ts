@@ -1,5 +1,6 @@
 import type { Bus, Subscription } from '../../bus/bus.ts'
 import type { Expectation } from '../../core/judging/status.ts'
+import { causeOf } from '../../errors.ts'
 import type { Recorder } from '../recording/recorder.ts'
 import type { FollowDeps } from './follow.ts'
 import { FOLLOWERS } from './followers.ts'
@@ -10,6 +11,7 @@ export interface RunnerDeps extends FollowDeps {
   bus: Bus
   runs: RunStore
   recorder: Recorder
+  warn(message: string): void
 }
 
 /** What is expected of a stream that is held right now. */
@@ -42,6 +44,8 @@ export class Runner {
   readonly #held = new Map<string, Held>()
   readonly #subscription: Subscription
   #closed = false
+  #isCheckDue = false
+  #checking: Promise<void> | undefined
 
   constructor(deps: RunnerDeps) {
     this.#deps = deps
@@ -54,6 +58,7 @@ export class Runner {
       'run.started': ({ runs }, origin) => {
         if (origin === 'elsewhere') for (const [id, epoch] of runs) this.fence(id, epoch)
       },
+      'relay.restored': () => this.#checkRuns(),
     })
   }
 
@@ -119,6 +124,26 @@ export class Runner {
       held.ended = this.#runAfterRun(streamId, attempt, held).finally(() => this.#held.delete(streamId))
     }
     return this.#chargeWith(held, grant)
+  }
+
+  /** Interrupts may have been missed. What is missed during a check needs another one. */
+  #checkRuns(): void {
+    this.#isCheckDue = true
+    this.#checking ??= this.#check()
+      .catch((error) => this.#deps.warn(`Can't check whether runs are outdated: ${causeOf(error)}`))
+      .finally(() => {
+        this.#checking = undefined
+      })
+  }
+
+  async #check(): Promise<void> {
+    while (this.#isCheckDue && !this.#closed) {
+      this.#isCheckDue = false
+      const held = [...this.#held.values()].flatMap(({ run }) => run ?? [])
+      for (const run of await this.#deps.runs.outdated(held)) {
+        if (this.run(run.stream.id) === run) this.interrupt(run.stream.id)
+      }
+    }
   }
 
   #chargeWith(held: Held, grant: AbortSignal): Promise<HoldEnd> {

@@ -65,7 +65,10 @@ export class Fanout {
   }
 
   #storedElsewhere(spans: readonly Span[]): void {
-    for (const [id, first] of spans) if (this.#isWatched(id)) this.#poke(id, first)
+    for (const [id, first] of spans) {
+      if (this.#isWatched(id)) this.#poke(id, first)
+      else this.#published.delete(id)
+    }
   }
 
   /** Messages may have been lost: reads every watched stream from what was last published. */
