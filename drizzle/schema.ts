@@ -67,6 +67,8 @@ export const streams = weir.table(
     intervalMs: integer().notNull(),
     /** Null: learned from the stream's own rhythm. */
     silenceMs: integer(),
+    /** Its owner declares that the upstream sends everything after Last-Event-ID: no gap without proof. */
+    resumes: boolean().notNull().default(false),
     payloadPointer: text().notNull(),
     ignorePaths: text().array().notNull(),
     arrayKeys: text().array().notNull(),

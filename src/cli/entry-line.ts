@@ -1,3 +1,4 @@
+import { gapSentence } from '../core/sets/gap-reasons.ts'
 import { bytes } from '../core/units.ts'
 import type { EntryJson } from '../streams/recording/entry.ts'
 import type { Output } from './command.ts'
@@ -7,10 +8,10 @@ import { cut, safe } from './text.ts'
 /** Characters of an entry's data that are shown if there is no terminal width. */
 const MAX_SHOWN_CHARS = 200
 
-/** An entry in one line: time, number, kind, size, and the beginning of its data. */
+/** An entry in one line: time, number, kind, size, and the beginning of its data; a gap in words. */
 export function entryLine(entry: EntryJson, out: Output): string {
   const { at, seq, kind, event, response, wireBytes, data } = entry
-  const contents = data === undefined ? '' : typeof data === 'string' ? data : JSON.stringify(data)
+  const contents = contentsOf(kind, data)
   const parts = [
     String(seq).padStart(6),
     kind.padEnd(8),
@@ -23,4 +24,10 @@ export function entryLine(entry: EntryJson, out: Output): string {
   const line = `${at} ${parts.join(' ')}`
   const shown = cut(safe(line).trimEnd(), out.columns ?? Number.POSITIVE_INFINITY)
   return `${dimmed(out)(shown.slice(0, at.length))}${shown.slice(at.length)}\n`
+}
+
+function contentsOf(kind: EntryJson['kind'], data: EntryJson['data']): string {
+  if (data === undefined) return ''
+  const inWords = kind === 'gap' ? gapSentence(data) : undefined
+  return inWords ?? (typeof data === 'string' ? data : JSON.stringify(data))
 }

@@ -131,10 +131,11 @@ function typed(column: string, cell: string): unknown {
   if (LISTS.includes(column as Field)) return listOf(word)
   if (column === 'retention') return parsed(word)
   if (column === 'intervalMs' || column === 'silenceMs') return /^\d+$/.test(word) ? Number(word) : word
-  if (column === 'start' || column === 'twin') return BOOLEANS.get(word.toLowerCase()) ?? word
+  if (SWITCHES.has(column)) return BOOLEANS.get(word.toLowerCase()) ?? word
   return column === 'name' || column === 'body' ? text(cell) : text(word)
 }
 
+const SWITCHES: ReadonlySet<string> = new Set<Field>(['resumes', 'start', 'twin'])
 const BOOLEANS = new Map([
   ['true', true],
   ['false', false],

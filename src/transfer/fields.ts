@@ -9,6 +9,7 @@ export const REGISTRATION_FIELDS = [
   'kind',
   'intervalMs',
   'silenceMs',
+  'resumes',
   'method',
   'headers',
   'body',

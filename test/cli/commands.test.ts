@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'bun:test'
 import { until } from '../support/until.ts'
-import { startUpstream, type Upstream } from '../support/upstream.ts'
+import { Feed, startUpstream, type Upstream } from '../support/upstream.ts'
 import { startTestWeir, type TestWeir } from '../support/weir.ts'
 import { cliOf, jsonLines, MAIN, onTerminal } from './support.ts'
 
@@ -72,6 +72,47 @@ test('add reports the result and starts the stream; --twin adds a second one', a
   expect(out).toMatch(/^Added "twinned" \(poll\), ID [0-9a-f-]{36}, started\.\n$/)
   const { items } = await weir.json<{ items: { twinOf: string | null }[] }>('/api/streams?q=twin')
   expect(items.filter(({ twinOf }) => twinOf !== null)).toHaveLength(1)
+})
+
+test('status and logs say in words whether an upstream resumes, and what a gap is', async () => {
+  const feed = new Feed()
+  const url = upstream.on('/breaks', () => feed.response({}, 'retry: 10\n\n'))
+  const [id] = (await cli('add', url, '--name', 'breaks', '--kind', 'sse', '--json')).out.match(
+    /[0-9a-f-]{36}/,
+  ) ?? ['']
+  const broken = async (eventId: string, connections: number) => {
+    await until('it connects', () => upstream.requests.get('/breaks')?.[connections - 1])
+    await until('the feed has a reader', () => feed.readers > 0)
+    feed.send(`id: ${eventId}\ndata: ${eventId}\n\n`)
+    await weir.entry(id, 'the event is logged', (entry) => entry.data === eventId)
+  }
+  await broken('aa', 1)
+  expect((await cli('status', 'breaks')).out).not.toContain('resumes')
+  feed.end()
+  await broken('bb', 2)
+  expect((await cli('status', 'breaks')).out).toMatch(/^ {2}resumes {9}unknown, 1 break left a gap$/m)
+  const gap = await cli('logs', 'breaks', '--kind', 'gap')
+  expect(gap.out).toMatch(
+    / Not connected from .* UTC, and the upstream didn't show that it sent what was missed\.$/m,
+  )
+  const [data] = jsonLines<{ data: object }>((await cli('logs', 'breaks', '--kind', 'gap', '--json')).out)
+  expect(data?.data).toMatchObject({ reason: 'resume_unproven' })
+  await cli('edit', 'breaks', '--resumes')
+  await broken('cc', 3)
+  expect((await cli('status', 'breaks')).out).toMatch(/^ {2}resumes {9}declared by you, trusted once$/m)
+})
+
+test('add --resumes declares that the upstream resumes', async () => {
+  const { out } = await cli(
+    'add',
+    'http://127.0.0.1:9/events',
+    '--kind',
+    'sse',
+    '--resumes',
+    '--no-start',
+    '--json',
+  )
+  expect(JSON.parse(out)).toMatchObject({ kind: 'sse', resumes: true })
 })
 
 test('start and stop take names and IDs, each once, and do nothing if one is unknown', async () => {

@@ -39,6 +39,19 @@ test('edit changes only the given options, and keeps the stored headers', async 
   })
 })
 
+test('edit declares that an upstream resumes, and takes it back', async () => {
+  const stored = await registered('resuming')
+  for (const [option, resumes] of [
+    ['--resumes', true],
+    ['--no-resumes', false],
+  ] as const) {
+    expect(await cli('edit', 'resuming', option)).toMatchObject({ code: 0, out: 'Changed "resuming".\n' })
+    expect(await stored()).toMatchObject({ resumes })
+  }
+  const both = await cli('edit', 'resuming', '--resumes', '--no-resumes')
+  expect(both).toMatchObject({ code: 2, out: '' })
+})
+
 test('edit lists the headers that another origin drops, and asks first', async () => {
   const stored = await registered('moved')
   const before = await stored()

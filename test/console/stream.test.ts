@@ -148,6 +148,63 @@ describeInBrowser('the page of a stream', () => {
     await close()
   })
 
+  test('the page says in words what a break left, and the form declares that the upstream resumes', async () => {
+    const feed = new Feed()
+    const url = site.upstream.on('/breaks', () => feed.response({}, 'retry: 10\n\n'))
+    const { id } = await site.weir.register({ url, kind: 'sse', name: 'Breaks' })
+    const received = async (eventId: string, connections: number) => {
+      await until('it connects', () => site.upstream.requests.get('/breaks')?.[connections - 1])
+      await until('the feed has a reader', () => feed.readers > 0)
+      feed.send(`id: ${eventId}\ndata: ${eventId}\n\n`)
+      await site.weir.entry(id, 'the event is logged', ({ data }) => data === eventId)
+    }
+    await received('aa', 1)
+    const { page, faults, close } = await site.open(`/streams/${id}`)
+    const fact = page.locator('#status .facts > div', { hasText: 'Resumes' }).locator('dd')
+    expect(await fact.count()).toBe(0)
+    feed.end()
+    await received('bb', 2)
+    const sentence =
+      /^Not connected from .* UTC, and the upstream didn't show that it sent what was missed\.$/
+    await page.locator('#log > li.gap .preview').getByText(sentence).waitFor()
+    await fact.getByText('unknown, 1 break left a gap').waitFor()
+    await page.locator('#log > li.gap summary').click()
+    await page.locator('#log > li.gap .detail p').getByText(sentence).waitFor()
+    await page.goto(`${site.weir.url}/streams/${id}/edit`)
+    const box = page.getByLabel('Upstream resumes')
+    expect(await box.isChecked()).toBe(false)
+    expect(await page.content()).toContain('{switch:resumes}')
+    await box.check()
+    await page.getByRole('button', { name: 'Save', exact: true }).click()
+    await page.locator('#status').waitFor()
+    expect(await site.weir.json(`/api/streams/${id}`)).toMatchObject({ resumes: true })
+    await received('cc', 3)
+    await fact.getByText('declared by you, trusted once').waitFor()
+    await page.goto(`${site.weir.url}/streams/${id}/edit`)
+    expect(await box.isChecked()).toBe(true)
+    await box.uncheck()
+    await page.getByRole('button', { name: 'Save', exact: true }).click()
+    await page.locator('#status').waitFor()
+    expect(await site.weir.json(`/api/streams/${id}`)).toMatchObject({ resumes: false })
+    expect(faults).toEqual([])
+    await close()
+  })
+
+  test('only streams of events can be declared to resume, and an edit of others leaves it', async () => {
+    const { id } = await site.weir.register({
+      url: site.upstream.on('/polled', () => Response.json({})),
+      kind: 'poll',
+      resumes: true,
+    })
+    const { page, close } = await site.open(`/streams/${id}/edit`, { javaScriptEnabled: false })
+    expect(await page.getByLabel('Upstream resumes').count()).toBe(0)
+    expect(await page.content()).not.toContain('{switch:resumes}')
+    await page.getByLabel('Name').fill('Polled')
+    await page.getByRole('button', { name: 'Save', exact: true }).click()
+    expect(await site.weir.json(`/api/streams/${id}`)).toMatchObject({ name: 'Polled', resumes: true })
+    await close()
+  })
+
   test('a paused log doesn’t move, and counts new entries; resuming shows them all', async () => {
     const { id, send } = await followed('/paused')
     const { page, faults, close } = await site.open(`/streams/${id}`)

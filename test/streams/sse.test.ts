@@ -28,9 +28,9 @@ describe.each(SETUPS)('on $name', (setup) => {
     })
 
     /** A stream whose upstream is a feed, connected. */
-    async function followed(path: string, feed = new Feed()) {
+    async function followed(path: string, feed = new Feed(), more: object = {}) {
       const url = upstream.on(path, () => feed.response({}, 'retry: 10\n\n'))
-      const { id } = await weir.register({ url, kind: 'sse' })
+      const { id } = await weir.register({ url, kind: 'sse', ...more })
       await until('the feed has a reader', () => feed.readers > 0)
       return { id, feed }
     }
@@ -89,8 +89,8 @@ describe.each(SETUPS)('on $name', (setup) => {
     })
 
     /** Breaks the connection, and sends this on the next one. */
-    async function afterBreak(path: string, before: string, after: string) {
-      const { id, feed } = await followed(path)
+    async function afterBreak(path: string, before: string, after: string, more: object = {}) {
+      const { id, feed } = await followed(path, new Feed(), more)
       feed.send(before)
       await weir.entry(id, 'the first events are logged', (entry) => entry.data === 'before')
       feed.end()
@@ -100,10 +100,12 @@ describe.each(SETUPS)('on $name', (setup) => {
       await weir.entry(id, 'the event after the break is logged', (entry) => entry.data === 'after')
       const log = await weir.logs(id)
       const gaps = log.filter((entry) => entry.kind === 'gap').map((entry) => entry.data)
-      const { evidence } = await weir.json<{ evidence: { resumes: object } }>(`/api/streams/${id}/status`)
-      return { log, gaps, resumes: evidence.resumes }
+      const { evidence } = await weir.json<{ evidence: { resumes: object | null } }>(
+        `/api/streams/${id}/status`,
+      )
+      return { id, log, gaps, resumes: evidence.resumes }
     }
-    const NONE = { proven: 0, missed: 0, unproven: 0 }
+    const NONE = { proven: 0, missed: 0, unproven: 0, trusted: 0 }
 
     test.each([
       ['of UUIDs', '3f2a-7c1d', '91b0-aa2e'],
@@ -144,6 +146,39 @@ describe.each(SETUPS)('on $name', (setup) => {
       expect(told.gaps).toEqual([])
       expect(told.resumes).toEqual({ ...NONE, proven: 1 })
       expect(told.log.filter((entry) => entry.data === 'before').length).toBe(1)
+    })
+
+    const counted = Array.from({ length: 20 }, (_, index) => `id: ${index + 1}\ndata: ${index + 1}\n\n`).join(
+      '',
+    )
+    test.each([
+      ['an unproven resume leaves no gap', 'id: aa\n', 'id: bb\n', [], { trusted: 1 }],
+      ['IDs that count on still prove it', 'id: 5\n', 'id: 6\n', [], { proven: 1 }],
+      ['missing IDs still leave a gap', `${counted}id: 21\n`, 'id: 32\n', ['missing_ids'], { missed: 1 }],
+      ['nothing to resume from still leaves a gap', '', '', ['no_last_event_id'], null],
+    ])('an upstream declared to resume: %s', async (name, before, after, reasons, counts) => {
+      const path = `/declared-${name.replaceAll(' ', '-')}`
+      const told = await afterBreak(path, `${before}data: before\n\n`, `${after}data: after\n\n`, {
+        resumes: true,
+      })
+      expect(told.gaps.map((gap) => (gap as { reason: string }).reason)).toEqual(reasons)
+      expect(told.resumes).toEqual(counts && { ...NONE, ...counts })
+    })
+
+    test('a declaration takes effect when it is changed', async () => {
+      const { id, feed } = await followed('/declared-later')
+      feed.send('id: aa\ndata: before\n\n')
+      await weir.entry(id, 'the first event is logged', (entry) => entry.data === 'before')
+      for (const [at, resumes] of [true, false].entries()) {
+        const response = await weir.send('PATCH', `/api/streams/${id}`, { resumes })
+        expect(await response.json()).toMatchObject({ resumes })
+        await until('it connects again', () => upstream.requests.get('/declared-later')?.[at + 1])
+        await until('the feed has a reader again', () => feed.readers > 0)
+        feed.send(`id: declared-${resumes}\ndata: declared-${resumes}\n\n`)
+        await weir.entry(id, 'the event is logged', (entry) => entry.data === `declared-${resumes}`)
+        const gaps = (await weir.logs(id)).filter((entry) => entry.kind === 'gap')
+        expect(gaps.length).toBe(resumes ? 0 : 1)
+      }
     })
 
     test('heartbeats alone prove that the stream lives, not that nothing is missing', async () => {

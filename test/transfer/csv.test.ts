@@ -112,6 +112,7 @@ describe('writing', () => {
     kind: 'poll',
     intervalMs: 60_000,
     silenceMs: null,
+    resumes: true,
     method: 'POST',
     headers: { 'X-A': 'a,b', 'x-ż': ' padded ' },
     body: '{"q": "ż"}\r\n',

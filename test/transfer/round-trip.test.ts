@@ -27,6 +27,7 @@ describe.each(SETUPS)('on $name', (setup) => {
         name: '=ż "quoted", of\ntwo lines',
         intervalMs: 5_000,
         silenceMs: 30_000,
+        resumes: true,
         method: 'POST',
         headers: { Authorization: 'Bearer secret', 'x-other': 'a,b' },
         body: '{"q": "ż"}\r\n',
@@ -65,9 +66,10 @@ describe.each(SETUPS)('on $name', (setup) => {
         url: `${url}?full`,
         headers: { Authorization: HIDDEN, 'x-other': HIDDEN },
         ignorePaths: ['/at;b', '/c'],
+        resumes: true,
         start: false,
       })
-      expect(list[1]).toMatchObject({ url, twin: true, start: true })
+      expect(list[1]).toMatchObject({ url, resumes: false, twin: true, start: true })
       expect((await exportedList(weir, 'tag=many')).length).toBe(MANY)
       expect(await exportedList(weir, 'tag=none')).toEqual([])
     })

@@ -15,6 +15,7 @@ export interface StreamFormData {
   channels: readonly string[]
   /** Why the request can't be edited here; its fields are left out then. */
   fixed: 'proxied' | 'twin' | undefined
+  resumes: boolean
   alwaysOn: boolean
   error?: { field: string | undefined; detail: string }
   /** Headers that saving would drop, because the URL has a different origin; to be confirmed. */
@@ -122,7 +123,7 @@ const EMPTIED = {
  * The form as a change. A change replaces all headers, and the page doesn't know the values of those that are set: if
  * there are any, headers are left out.
  */
-function changeOf({ fixed, headers }: StreamFormData) {
+function changeOf({ stream, fixed, headers }: StreamFormData) {
   return {
     name: '{name}',
     ...slots((part) => part !== 'response'),
@@ -136,6 +137,7 @@ function changeOf({ fixed, headers }: StreamFormData) {
       kind: '{kind}',
       intervalMs: '{seconds:intervalSeconds}',
       silenceMs: '{seconds:silenceSeconds}',
+      ...(!STREAM_KIND[stream.kind].isPolled && { resumes: '{switch:resumes}' }),
       method: '{method}',
       ...(headers.length === 0 && { headers: '{headers:headers}' }),
       body: '{body}',
@@ -195,16 +197,19 @@ function Asked(form: StreamFormData) {
             isRequired
           />
         ) : (
-          <Text
-            form={form}
-            name="silenceSeconds"
-            field="silenceMs"
-            title="Reconnect after silence (seconds)"
-            hint="Leave empty to learn it from the stream."
-            type="number"
-            min="1"
-            step="any"
-          />
+          <>
+            <Text
+              form={form}
+              name="silenceSeconds"
+              field="silenceMs"
+              title="Reconnect after silence (seconds)"
+              hint="Leave empty to learn it from the stream."
+              type="number"
+              min="1"
+              step="any"
+            />
+            <Resumes isChecked={form.resumes} />
+          </>
         )}
         <Choice
           form={form}
@@ -222,6 +227,27 @@ function Asked(form: StreamFormData) {
         <Plain form={form} part="response" />
       </fieldset>
     </>
+  )
+}
+
+function Resumes({ isChecked }: { isChecked: boolean }) {
+  return (
+    <div class="field">
+      <label class="check">
+        <input
+          type="checkbox"
+          name="resumes"
+          value="yes"
+          checked={isChecked}
+          aria-describedby="hint-resumes"
+        />
+        Upstream resumes
+      </label>
+      <small id="hint-resumes">
+        The upstream sends everything after Last-Event-ID. Without this, a gap is recorded unless event IDs
+        prove that nothing is missing.
+      </small>
+    </div>
   )
 }
 

@@ -9,6 +9,8 @@ export interface EntryDetail extends EntryRow, Partial<Exchange>, Pick<Entry, 'h
   /** Its data as text, truncated. */
   data: string | undefined
   cut: boolean
+  /** A gap in words; left out for other entries. */
+  gap: string | undefined
   /** The changes of a patch; left out for other entries and for large ones. */
   change?: { operations: readonly PatchOperationView[]; more: number }
 }
@@ -76,6 +78,7 @@ export function EntryDetails(entry: EntryDetail) {
       {entry.data !== undefined && entry.change === undefined && (
         <>
           <h3>{kindText(entry)}</h3>
+          {entry.gap && <p>{entry.gap}</p>}
           <Data {...entry} />
         </>
       )}

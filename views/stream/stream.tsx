@@ -34,6 +34,8 @@ export interface EvidenceView extends Pick<Evidence, 'failures'> {
   lastEventAt: Date | undefined
   lastPollAt: Date | undefined
   nextRetryAt: Date | undefined
+  /** Whether the upstream resumes, in words; left out if nothing is known, or if it is polled. */
+  resumes: string | undefined
   lastError: { code: string; message: string; at: Date } | undefined
 }
 
@@ -187,6 +189,7 @@ function Facts({ stream, status, statusSince, perMinute, entries, evidence, run 
           <Ago at={evidence.lastHeartbeatAt} />
         </Fact>
       )}
+      {evidence.resumes && <Fact name="Resumes">{evidence.resumes}</Fact>}
       <PlainFacts {...stream} />
       <Fact name="Consecutive failures">{evidence.failures}</Fact>
       {evidence.nextRetryAt && (

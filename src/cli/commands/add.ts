@@ -27,6 +27,7 @@ export const add: Command = {
     header: { short: 'H', value: "'NAME: VALUE'", multiple: true, help: 'request header' },
     body: { short: 'd', value: 'TEXT', help: 'request body; implies POST unless --method is PUT' },
     ...plainOptions(),
+    resumes: { help: 'the upstream sends everything after Last-Event-ID: no gap without proof' },
     start: { help: 'start immediately (default)' },
     'no-start': { help: "don't start" },
     twin: { help: 'also add a streaming twin, to compare polling with streaming' },
@@ -64,6 +65,7 @@ function registration(given: Given) {
     ...(body !== undefined && { body }),
     ...plainValues(given),
     ...(given.has('header') && { headers: headers(given.texts('header')) }),
+    ...(given.has('resumes') && { resumes: true }),
     ...(given.has('no-start') && { start: false }),
     ...(given.has('twin') && { twin: true }),
   }

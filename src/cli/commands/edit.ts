@@ -25,6 +25,8 @@ export const edit: Command = {
       multiple: true,
       help: 'request header, in addition to stored headers',
     },
+    resumes: { help: 'the upstream sends everything after Last-Event-ID: no gap without proof' },
+    'no-resumes': { help: 'record a gap unless event IDs prove that nothing is missing' },
     yes: { short: 'y', help: "don't ask before removing headers" },
   },
   examples: [
@@ -83,10 +85,20 @@ function changeOf(stream: Known, given: Given) {
     ...(url !== undefined && { url }),
     ...(name !== undefined && { name }),
     ...(intervalMs !== undefined && { intervalMs }),
+    ...resumes(given),
     ...(given.has('header') && { headers: besideStored(stream, headers(given.texts('header'))) }),
   }
   if (Object.keys(change).length > 0) return change
-  throw new UsageError(['nothing to change: give --new-url, --name, --interval or --header'], 'edit')
+  throw new UsageError(
+    ['nothing to change: give --new-url, --name, --interval, --resumes, --no-resumes or --header'],
+    'edit',
+  )
+}
+
+function resumes(given: Given): { resumes?: boolean } {
+  const [isSet, isUnset] = [given.has('resumes'), given.has('no-resumes')]
+  if (isSet && isUnset) throw new UsageError(['use either --resumes or --no-resumes'])
+  return isSet || isUnset ? { resumes: isSet } : {}
 }
 
 /** A change replaces all headers: stored ones are kept by their placeholder. */

@@ -1,6 +1,7 @@
 import { answerOf } from '../../client/client.ts'
 import { followEntries } from '../../client/follow.ts'
 import { ENTRY_KINDS } from '../../core/sets/entry-kinds.ts'
+import { skipSentence } from '../../core/sets/gap-reasons.ts'
 import type { EntryJson } from '../../streams/recording/entry.ts'
 import { integer } from '../args.ts'
 import { type Command, EXIT, type Given, type Io, UsageError } from '../command.ts'
@@ -114,11 +115,14 @@ async function before({ id, limit }: Asked, query: object, { client }: Io): Prom
 async function live(asked: Asked, after: number, io: Io): Promise<void> {
   for await (const message of followEntries(io.client, asked.id, { after, signal: io.stopped })) {
     if (message.kind === 'entry') await print(message.json, asked, io)
-    if (message.kind === 'gap')
-      await remark(io, `Missed entries that are no longer available: ${message.json}`)
+    if (message.kind === 'gap') await remark(io, skipped(message.json))
     if (message.kind === 'away') await remark(io, `${io.client.url} is unreachable. Retrying.`)
     if (message.kind === 'back') await remark(io, `Reconnected to ${io.client.url}.`)
   }
+}
+
+function skipped(json: string): string {
+  return skipSentence(JSON.parse(json)) ?? `Missed entries that are no longer available: ${json}`
 }
 
 /**

@@ -1,5 +1,7 @@
 import { answerOf, type WeirClient, type Wire } from '../../client/client.ts'
+import { resumesOf, resumesText } from '../../core/judging/resumes.ts'
 import { DOWN, IN_TROUBLE, STATUSES, type Status } from '../../core/sets/statuses.ts'
+import { STREAM_KIND, type StreamKind } from '../../core/sets/stream-kinds.ts'
 import { bytes } from '../../core/units.ts'
 import { type Command, EXIT, type Io } from '../command.ts'
 import { age, say, sayJson, statusPaint } from '../print.ts'
@@ -36,11 +38,15 @@ async function one(io: Io, wanted: string, json: boolean): Promise<number> {
   const id = await resolveStream(io, wanted)
   const found = await answerOf(client.url, client.api.streams({ id }).status.get())
   if (json) await sayJson(io, found)
-  else await tellOne(io, found)
+  else await tellOne(io, found, (await answerOf(client.url, client.api.streams({ id }).get())).resumes)
   return DOWN.includes(found.status) ? EXIT.unwell : EXIT.ok
 }
 
-async function tellOne(io: Io, { evidence, run, counts, ...stream }: Found): Promise<void> {
+async function tellOne(
+  io: Io,
+  { evidence, run, counts, ...stream }: Found,
+  isDeclared: boolean,
+): Promise<void> {
   const at = io.now()
   const ago = (when: string | null) => (when === null ? undefined : `${age(when, at)} ago`)
   const { entries, errors, wireBytes, minutes } = counts.recent
@@ -56,6 +62,7 @@ async function tellOne(io: Io, { evidence, run, counts, ...stream }: Found): Pro
     ['last heartbeat', ago(evidence.lastHeartbeatAt)],
     ['last event', ago(evidence.lastEventAt)],
     ['last poll', ago(evidence.lastPollAt)],
+    ['resumes', resumesIn(stream.kind, isDeclared, evidence.resumes)],
     [
       'failures',
       evidence.failures > 0 ? `${evidence.failures}, for ${age(evidence.failingSince, at)}` : undefined,
@@ -67,6 +74,10 @@ async function tellOne(io: Io, { evidence, run, counts, ...stream }: Found): Pro
     ['id', stream.id],
   ]
   for (const [name, text] of facts) if (text !== undefined) await say(io, `  ${name.padEnd(15)} ${text}`)
+}
+
+function resumesIn(kind: StreamKind, isDeclared: boolean, counts: Found['evidence']['resumes']) {
+  return STREAM_KIND[kind].isPolled ? undefined : resumesText(isDeclared, resumesOf(counts ?? undefined))
 }
 
 async function fleet(io: Io, json: boolean): Promise<number> {

@@ -2,6 +2,7 @@ import type { Status } from '../sets/statuses.ts'
 import { STREAM_KIND, type StreamKind } from '../sets/stream-kinds.ts'
 import { DAY_MS, HOUR_MS } from '../time.ts'
 import type { Numbering } from './continuity.ts'
+import type { Resumes } from './resumes.ts'
 
 /** Failing for this long, in milliseconds, turns `backing-off` into `dead`. Weir keeps retrying. */
 export const DEAD_AFTER_MS = 10 * 60_000
@@ -53,19 +54,9 @@ export interface Evidence extends Numbering {
   /** How far back in the log the upstream has ever begun to replay, in entries; left out before the first search (`sse`). */
   replayDepth?: number
   /** What was seen when the upstream was asked to resume after a break (`sse`). */
-  resumes?: Resumes
+  resumes?: Partial<Resumes>
   /** Last failure, kept after recovery. */
   lastError?: { code: string; message: string; at: number }
-}
-
-/** Breaks after which the upstream was asked to resume, by what came next. */
-export interface Resumes {
-  /** It was shown that nothing is missing: by events that were sent again, or by IDs that count on. */
-  proven: number
-  /** IDs were missing. */
-  missed: number
-  /** Nothing shows whether events are missing. */
-  unproven: number
 }
 
 /** What judging needs in addition to the evidence. */

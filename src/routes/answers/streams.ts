@@ -1,6 +1,7 @@
 import { type TArray, type TString, Type } from '@sinclair/typebox'
 import { DESIRED } from '../../../drizzle/schema.ts'
 import { ENTRY_KINDS } from '../../core/sets/entry-kinds.ts'
+import { SKIP_REASONS } from '../../core/sets/gap-reasons.ts'
 import { STATUSES, type Status as StreamStatus } from '../../core/sets/statuses.ts'
 import { eachField, type PlainName, type PlainValues } from '../../core/sets/stream-fields.ts'
 import { STREAM_KINDS } from '../../core/sets/stream-kinds.ts'
@@ -21,6 +22,9 @@ const stream = {
   body: nullable(Text),
   intervalMs: Type.Integer({ minimum: 1, description: 'Time between two polls, in milliseconds' }),
   silenceMs: nullable(Count, 'Allowed silence, in milliseconds; null: learned automatically'),
+  resumes: Type.Boolean({
+    description: 'Whether its owner declares that the upstream sends everything after Last-Event-ID',
+  }),
   ...plainFields(),
   retention: nullable(retention, 'Retention limits for this stream, stricter than the global ones'),
   desired: choice(DESIRED, 'Desired state; `idle`: starts with the next subscriber'),
@@ -59,10 +63,10 @@ export const ListedStream = named(
 )
 
 const Resumes = Type.Object(
-  { proven: Count, missed: Count, unproven: Count },
+  { proven: Count, missed: Count, unproven: Count, trusted: Count },
   {
     description:
-      'Breaks after which the upstream was asked to resume: nothing was missing, IDs were missing, or nothing shows it',
+      'Breaks after which the upstream was asked to resume: nothing was missing, IDs were missing, nothing shows it (a gap), or nothing shows it and the stream has `resumes` (no gap)',
   },
 )
 
@@ -187,5 +191,5 @@ export const LogPage = named('LogPage', {
 export const EntryGap = Type.Object({
   from: Type.Union([Type.Integer(), Type.String()]),
   to: Type.Integer(),
-  reason: choice(['unknown_id', 'too_many', 'not_kept']),
+  reason: choice(SKIP_REASONS),
 })

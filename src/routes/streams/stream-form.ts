@@ -23,6 +23,7 @@ export function streamForm(
     headers: Object.keys(stream.headers),
     channels,
     fixed: fixedBy(stream),
+    resumes: typed === undefined ? stream.resumes : typed.values.resumes !== undefined,
     alwaysOn: typed === undefined ? stream.alwaysOn : typed.values.alwaysOn !== undefined,
     error: typed?.error,
     dropping: typed?.dropping,
@@ -81,6 +82,7 @@ function askedOf(stream: Stream, values: Values): Record<string, unknown> {
     ...(values.intervalSeconds !== undefined && { intervalMs: scaled(values.intervalSeconds, 1_000) }),
     ...(values.silenceSeconds !== undefined && {
       silenceMs: values.silenceSeconds.trim() === '' ? null : scaled(values.silenceSeconds, 1_000),
+      resumes: values.resumes !== undefined,
     }),
   }
 }

@@ -3,6 +3,7 @@ import type { Archive } from '../../archive/archive.ts'
 import { callerOf } from '../../auth/caller.ts'
 import type { Bus } from '../../bus/bus.ts'
 import { HIDDEN } from '../../core/hidden.ts'
+import { resumesOf } from '../../core/judging/resumes.ts'
 import type { Evidence } from '../../core/judging/status.ts'
 import { ENTRY_KINDS } from '../../core/sets/entry-kinds.ts'
 import { DAY_MS } from '../../core/time.ts'
@@ -334,7 +335,7 @@ function evidenceJson(evidence: Evidence) {
     failures,
     failingSince: iso(evidence.failingSince),
     nextRetryAt: iso(evidence.nextRetryAt),
-    resumes: evidence.resumes ?? null,
+    resumes: evidence.resumes ? resumesOf(evidence.resumes) : null,
     lastError: lastError ? { ...lastError, at: iso(lastError.at) } : null,
   }
 }

@@ -5,8 +5,11 @@ import type { MeasureView, StatusView } from '../../../views/stream/stream.tsx'
 import type { StreamRow } from '../../../views/streams/table.tsx'
 import type { TwinView } from '../../../views/twins/twin.tsx'
 import { indentJson } from '../../core/documents/indent.ts'
+import { parseJson } from '../../core/documents/json.ts'
+import { resumesOf, resumesText } from '../../core/judging/resumes.ts'
 import { changeRate, freshness, STEPS_MS, savings, streamRank, suggestInterval } from '../../core/measures.ts'
 import { ENTRY_KIND } from '../../core/sets/entry-kinds.ts'
+import { gapSentence } from '../../core/sets/gap-reasons.ts'
 import { STREAM_KIND, type StreamKind } from '../../core/sets/stream-kinds.ts'
 import type { Database } from '../../storage/storage.ts'
 import type { Stream } from '../../streams/ingest/run.ts'
@@ -79,6 +82,9 @@ export function statusView({
       lastPollAt: date(evidence.lastPollAt),
       failures: evidence.failures,
       nextRetryAt: date(evidence.nextRetryAt),
+      resumes: STREAM_KIND[stream.kind].isPolled
+        ? undefined
+        : resumesText(stream.resumes, resumesOf(evidence.resumes)),
       lastError: lastError && { ...lastError, at: new Date(lastError.at) },
     },
   }
@@ -150,7 +156,7 @@ export function entryRow(entry: Entry): EntryRow {
     wireBytes: entry.wireBytes,
     bodyBytes: entry.bodyBytes,
     patchBytes: entry.patchBytes,
-    preview: (entry.data ?? '').slice(0, PREVIEW_CHARS),
+    preview: (gapText(entry) ?? entry.data ?? '').slice(0, PREVIEW_CHARS),
   }
 }
 
@@ -166,6 +172,17 @@ export function entryDetail(entry: Entry): EntryDetail {
     eventId: entry.eventId,
     data: shown.text,
     cut: shown.cut,
+    gap: gapText(entry),
+  }
+}
+
+/** A gap in words. */
+function gapText({ kind, data }: Entry): string | undefined {
+  if (kind !== 'gap' || data === undefined) return undefined
+  try {
+    return gapSentence(parseJson(data))
+  } catch {
+    return undefined
   }
 }
 

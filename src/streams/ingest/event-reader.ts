@@ -2,7 +2,7 @@ import { WHOLE_DOCUMENT } from '../../core/documents/changed-paths.ts'
 import { hashDocument, isPatch, type Json, sha256 } from '../../core/documents/document.ts'
 import { TooMuch } from '../../core/documents/work.ts'
 import { continuityOf, countOn, isCounting, isNumbered } from '../../core/judging/continuity.ts'
-import type { Resumes } from '../../core/judging/status.ts'
+import { type Resumes, resumesOf } from '../../core/judging/resumes.ts'
 import { type DocumentRefusal, LARGE_CHARS, misfit, STEPS_HERE } from '../large/documents.ts'
 import { asDocument, isLargeText } from '../large/follower.ts'
 import { containerIn } from '../large/jobs.ts'
@@ -199,8 +199,9 @@ export class EventReader {
   #tellGap(at: number): void {
     if (this.#break === undefined) return
     const { from, to, isResumed } = this.#break
-    if (isResumed) this.#countResume('unproven')
-    recordGap(this.#log, isResumed ? 'resume_unproven' : 'no_last_event_id', { from, to }, at)
+    const isTrusted = isResumed && this.#run.stream.resumes
+    if (isResumed) this.#countResume(isTrusted ? 'trusted' : 'unproven')
+    if (!isTrusted) recordGap(this.#log, isResumed ? 'resume_unproven' : 'no_last_event_id', { from, to }, at)
     this.#closeBreak()
   }
 
@@ -217,8 +218,7 @@ export class EventReader {
 
   #countResume(result: keyof Resumes): void {
     const { evidence } = this.#run
-    const { proven = 0, missed = 0, unproven = 0 } = evidence.resumes ?? {}
-    const resumes = { proven, missed, unproven }
+    const resumes = resumesOf(evidence.resumes)
     evidence.resumes = { ...resumes, [result]: resumes[result] + 1 }
   }
 

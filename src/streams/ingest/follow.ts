@@ -1,3 +1,4 @@
+import type { GapReason } from '../../core/sets/gap-reasons.ts'
 import type { LargeDocuments } from '../large/documents.ts'
 import type { SeqRange, StoredEvent } from '../log/logs.ts'
 import type { Differ } from './follow-document.ts'
@@ -59,9 +60,6 @@ export function recover(run: Run, log: RunLog, at: number): void {
   evidence.nextRetryAt = undefined
   if (turned) log.turned()
 }
-
-/** Why something may be missing, as recorded in the log. */
-export type GapReason = 'no_last_event_id' | 'resume_unproven' | 'not_polled' | 'missing_ids'
 
 /**
  * Records that something may have been missed, from one instant to another.

@@ -1,5 +1,6 @@
 import type { Bus } from '../../bus/bus.ts'
 import { EVIDENCE_EVERY_MS, type Expectation } from '../../core/judging/status.ts'
+import type { GapReason } from '../../core/sets/gap-reasons.ts'
 import { againAfterDeadlock, sqlStateOf } from '../../storage/sql-state.ts'
 import type { Database } from '../../storage/storage.ts'
 import type { Checkpoint, Run } from '../ingest/run.ts'
@@ -214,7 +215,7 @@ export class Recorder {
     const { count, from, to } = run.dropped as NonNullable<Run['dropped']>
     run.dropped = undefined
     const data = JSON.stringify({
-      reason: 'buffer_full',
+      reason: 'buffer_full' satisfies GapReason,
       count,
       from: new Date(from).toISOString(),
       to: new Date(to).toISOString(),
@@ -373,6 +374,6 @@ function isDataError(error: unknown): boolean {
 
 function replaceByGap(item: Waiting): void {
   const { streamId, epoch, seq, at, kind } = item.entry
-  const data = JSON.stringify({ reason: 'not_storable', count: 1, kind })
+  const data = JSON.stringify({ reason: 'not_storable' satisfies GapReason, count: 1, kind })
   item.entry = { streamId, epoch, seq, at, kind: 'gap', wireBytes: 0, bodyBytes: 0, data }
 }

@@ -16,6 +16,7 @@ export function newStream(said: Pick<Stream, 'url' | 'kind'> & Partial<Stream>):
     body: null,
     intervalMs: 60_000,
     silenceMs: null,
+    resumes: false,
     ...emptyFields(),
     retention: null,
     desired: 'running',

@@ -40,6 +40,11 @@ const fields = {
     description:
       'Time without a byte after which an event stream reconnects, in milliseconds; null: learned automatically',
   }),
+  resumes: Type.Boolean({
+    default: false,
+    description:
+      'Whether the upstream of an event stream sends everything after Last-Event-ID. If false, a reconnect leaves a gap unless event IDs prove that nothing is missing',
+  }),
   method: Type.Union([Type.Literal('GET'), Type.Literal('POST'), Type.Literal('PUT')], { default: 'GET' }),
   headers: Type.Record(Type.String(), Type.String({ maxLength: 8_192 }), {
     default: {},

@@ -1,0 +1,1 @@
+ALTER TABLE "weir"."streams" ADD COLUMN "resumes" boolean DEFAULT false NOT NULL;
