@@ -83,7 +83,7 @@ export class Guesses {
     if (typeof waitMs !== 'number') {
       // Without the count of the others, only who was right before is believed.
       if (provenMs < WINDOW_MS) return 0
-      throw new Problem('unavailable', "Login attempts can't be counted: Redis does not answer. Try again.")
+      throw new Problem('unavailable', "Can't count sign-in attempts: Redis doesn't respond. Try again.")
     }
     if (waitMs > 0) {
       Object.assign(this.#guessing(site), { untilMs: now + waitMs, isElsewhere: true })

@@ -7,12 +7,12 @@ import { split } from './relay.ts'
 const CHANNEL = 'weir'
 /** A payload must stay below 8,000 bytes (PostgreSQL, NOTIFY); an item takes up to some 60. */
 const ITEMS = 100
-/** Wait before the line is opened again, in milliseconds. */
+/** Wait before reconnecting, in milliseconds. */
 const RETRY_MS = 1_000
-/** A broken line must be noticed although nothing is sent on it, in milliseconds. */
+/** Keepalive delay, in milliseconds: a broken connection must be detected even when it is idle. */
 const KEEPALIVE_MS = 5_000
 
-/** Relays over LISTEN and NOTIFY, on a connection of its own. */
+/** Relays over LISTEN and NOTIFY, on a dedicated connection. */
 export async function postgresRelay(url: string, pool: Pick<PgPool, 'query'>, from: string): Promise<Line> {
   let client: Client | undefined
   let retry: Timer | undefined
@@ -69,6 +69,6 @@ export async function postgresRelay(url: string, pool: Pick<PgPool, 'query'>, fr
     },
   }
 
-  /** A message that can't be sent is as good as lost, and that is provided for. */
+  /** A message that can't be sent counts as lost, which receivers recover from. */
   function ignore(): void {}
 }

@@ -3,15 +3,15 @@ import type { Line } from './presence.ts'
 import { type Envelope, type RelayEvents, split } from './relay.ts'
 
 const CHANNEL = 'weir'
-/** Items of one message: bounded, so that no single one holds up the others. */
+/** Maximum items in one message, so that a large one doesn't delay the others. */
 const ITEMS = 1_000
-/** Wait before the line is opened again, in milliseconds. */
+/** Wait before reconnecting, in milliseconds. */
 const RETRY_MS = 1_000
 
-/** Relays over Redis' publish and subscribe, on two connections of its own. */
+/** Relays over Redis Pub/Sub, on two dedicated connections. */
 export async function redisRelay(url: string, from: string): Promise<Line> {
   const options = { maxRetriesPerRequest: null, retryStrategy: () => RETRY_MS, lazyConnect: true } as const
-  // Nothing waits for a line that is down: what can't be sent at once is lost, and that is provided for.
+  // Messages aren't queued while the connection is down: they are lost, which receivers recover from.
   const sender = new Redis(url, { ...options, enableOfflineQueue: false })
   const receiver = new Redis(url, options)
   let wasLost = false

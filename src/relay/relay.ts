@@ -12,8 +12,8 @@ export type PlainType =
   | 'session.ended'
 
 /**
- * Messages between processes: events of the bus by their names, and presence. Any message may be lost: whatever depends on
- * one is repaired from the database.
+ * Messages between processes: bus events by name, and presence. Any message may be lost: receivers recover from the
+ * database.
  */
 export type RelayMessage =
   | { type: PlainType }
@@ -21,29 +21,29 @@ export type RelayMessage =
   | { type: 'run.started'; runs: readonly StartedRun[] }
   | { type: 'entries.stored'; spans: readonly Span[] }
   | { type: 'stream.updated'; streamIds: readonly string[] }
-  /** The sender is there; a new one asks the others to say so too. */
+  /** The sender is running; a new one asks the others to announce themselves too. */
   | { type: 'process.present'; isNew: boolean }
-  /** The sender took itself to be alone until now, and didn't send what was stored. */
+  /** The sender assumed that it was alone until now, so it didn't send everything. */
   | { type: 'process.unheard' }
 
 export interface RelayEvents {
-  /** A message of another process. */
+  /** A message from another process. */
   received(message: RelayMessage): void
-  /** The line was down: messages may have been missed. */
+  /** The connection was down: messages may have been missed. */
   restored(): void
 }
 
 /** Carries messages to every other process of this Weir. */
 export interface Relay {
-  /** Says who hears what others publish; what came before is lost, as any message may be. */
+  /** Sets the receiver of messages from other processes; earlier messages are lost. */
   listen(events: RelayEvents): void
   publish(message: RelayMessage): void
-  /** Whether any other process may hear what is published. */
+  /** Whether another process may be listening. */
   isHeard(): boolean
   close(): Promise<void>
 }
 
-/** One process alone has nobody to tell. */
+/** For a single process: there is no one to send to. */
 export const SILENT_RELAY: Relay = {
   listen: () => {},
   publish: () => {},
@@ -51,13 +51,13 @@ export const SILENT_RELAY: Relay = {
   close: async () => {},
 }
 
-/** As it is sent: with the sender, so that nobody hears itself. */
+/** The wire format, with the sender, so that a process ignores its own messages. */
 export interface Envelope {
   from: string
   message: RelayMessage
 }
 
-/** Splits what is too long for one message; lists are the only parts that grow. */
+/** Splits a message that is too long; only its lists can grow. */
 export function split(message: RelayMessage, mostItems: number): RelayMessage[] {
   switch (message.type) {
     case 'run.interrupt':

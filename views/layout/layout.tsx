@@ -116,7 +116,7 @@ function Who({ caller, how }: Pick<Reader, 'caller' | 'how'>) {
       {/* A program sends its secret with every request: it has nothing to sign out of. */}
       {how === 'cookie' && (
         <form method="post" action="/logout">
-          <button type="submit">Log out</button>
+          <button type="submit">Sign out</button>
         </form>
       )}
     </div>

@@ -174,7 +174,7 @@ export class LivePages {
   }
 }
 
-/** New entries that match, newest first, and the hole before them. */
+/** New matching entries, newest first, and the gap before them. */
 function lineUpdate(
   streamId: string,
   entries: readonly Entry[],
