@@ -41,7 +41,7 @@ export interface ArchiveBlock {
   /** Times of its entries, in milliseconds since the epoch. */
   firstAt: number
   lastAt: number
-  /** The last version of the document in it, and the last snapshot; left out if there is none. */
+  /** The last version of the document in it, and the last snapshot; omitted if there is none. */
   versionSeq?: number
   snapshotSeq?: number
 }

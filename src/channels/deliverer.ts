@@ -29,7 +29,7 @@ export const RETRY_DELAYS_MS: readonly number[] = [
 ]
 /** An attempt that takes longer has failed, in milliseconds. */
 export const ATTEMPT_MS = 15_000
-/** Most concurrent attempts for one channel, in all processes together; others wait. */
+/** Maximum number of concurrent attempts for one channel, in all processes together; others wait. */
 export const MAX_IN_FLIGHT = 4
 /** Time beyond the timeout for which an attempt keeps others away, in milliseconds: its outcome is stored in it. */
 const CLAIM_SLACK_MS = 5_000

@@ -26,7 +26,7 @@ export type ProxiedTarget = Pick<Stream, 'url' | 'intervalMs' | 'headers' | 'ign
 export interface ProxiedDeps {
   db: Database
   control: Control
-  /** Hears `run.interrupt`, `stream.updated` and `list.changed`. */
+  /** Receives `run.interrupt`, `stream.updated` and `list.changed` events. */
   bus: Bus
   /** @throws Problem for a target that Weir must not connect to */
   mayReach(url: string): Promise<void>

@@ -29,7 +29,7 @@ const HTMX_CONFIG = JSON.stringify({
   morphIgnore: ['data-htmx-powered', ...READERS_ATTRIBUTES],
 })
 
-/** What every page is given beside its data. */
+/** Properties of every page, in addition to its data. */
 export interface ForReader {
   reader: Reader
 }

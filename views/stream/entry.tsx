@@ -9,7 +9,7 @@ export interface EntryDetail extends EntryRow, Partial<Exchange>, Pick<Entry, 'h
   /** Its data as text, truncated. */
   data: string | undefined
   cut: boolean
-  /** The changes of a patch; left out for other entries and for large ones. */
+  /** The changes of a patch; omitted for other entries and for large ones. */
   change?: { operations: readonly PatchOperationView[]; more: number }
 }
 

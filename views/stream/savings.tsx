@@ -11,7 +11,7 @@ export interface SavingsView {
   saved: Shares | undefined
   /** Share of what polling brings that is new, 0 to 1. */
   freshness: number | null
-  /** What real subscribers were sent; left out if there were none. */
+  /** What real subscribers were sent; omitted if there were none. */
   sent: (Pick<FanoutSums, 'connections' | 'wireBytes' | 'slow'> & { subscribers: number }) | undefined
   intervalMs: number
   suggestedIntervalMs: number | null

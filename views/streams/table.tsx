@@ -24,7 +24,7 @@ export interface StreamsData {
   listed: ListedAs
   /** Streams that match, on all pages. */
   total: number
-  /** Cursor of the next page; left out on the last. */
+  /** Cursor of the next page; omitted on the last. */
   next: string | undefined
   isFirst: boolean
   /** Where updates of these rows come from; the ID belongs to these rows alone. */

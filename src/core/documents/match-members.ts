@@ -69,7 +69,7 @@ function matchMiddle(from: List, to: List, keys: readonly string[], work: Work):
   const toNames = to.map((member) => nameOf(member, keys, work))
   const sources = placesOf(fromNames, toNames) ?? alignedPlaces(fromNames, toNames, work)
   const stays = staysOf(sources, work)
-  // A number or word is as short to send again: it only moves if nothing else takes its place.
+  // Sending a number or word again is no longer than moving it, so it only moves if nothing else takes its place.
   const isManyMoves = (to.length - stays.length) * from.length > MAX_MOVE_STEPS
   if (stays.length < to.length) {
     const isStay = new Uint8Array(to.length)

@@ -44,15 +44,15 @@ export interface Evidence extends Numbering {
   silences?: number
   /** Longest recent wait between two chunks, in milliseconds, and since when waits are measured (`sse`). */
   rhythm?: { longestMs: number; since: number }
-  /** Since when events may be missing without a gap entry yet: it is recorded before the next event (`sse`). */
+  /** Since when events may be missing; the gap is recorded before the next event (`sse`). */
   missedSince?: number
-  /** When this evidence was stored; left out for the run's own, which is always current. */
+  /** When this evidence was stored; omitted for the run's own, which is always current. */
   writtenAt?: number
   /** Events that the upstream replayed, and that weren't stored twice (`sse`). */
   replayed?: number
   /** How far back in the log the upstream has ever begun to replay, in entries; left out before the first search (`sse`). */
   replayDepth?: number
-  /** What was seen when the upstream was asked to resume after a break (`sse`). */
+  /** Outcomes of resuming after a break (`sse`). */
   resumes?: Resumes
   /** Last failure, kept after recovery. */
   lastError?: { code: string; message: string; at: number }
@@ -60,19 +60,19 @@ export interface Evidence extends Numbering {
 
 /** Breaks after which the upstream was asked to resume, by what came next. */
 export interface Resumes {
-  /** It was shown that nothing is missing: by events that were sent again, or by IDs that count on. */
+  /** Nothing is missing, as proven by replayed events or by consecutive IDs. */
   proven: number
   /** IDs were missing. */
   missed: number
-  /** Nothing shows whether events are missing. */
+  /** It is unknown whether events are missing. */
   unproven: number
 }
 
-/** What judging needs in addition to the evidence. */
+/** The input to judging in addition to the evidence. */
 export interface Expectation {
   kind: StreamKind
   desired: 'running' | 'stopped' | 'idle'
-  /** Last heartbeat of the worker that runs the stream; left out when none does. */
+  /** Last heartbeat of the worker that runs the stream; omitted when none does. */
   heldAt?: number
   /** Poll interval, in milliseconds. */
   intervalMs: number
@@ -89,8 +89,8 @@ export interface Judgement {
 }
 
 /**
- * The time at which evidence can be judged. Stored evidence doesn't cover the time since it was written; only when it should
- * have been written again, and wasn't, does that say something about the stream.
+ * The time at which evidence can be judged. Stored evidence doesn't cover the time since it was written, so that time
+ * only counts once a write is overdue.
  */
 function judgedAt({ writtenAt }: Evidence, nowMs: number): number {
   if (writtenAt === undefined) return nowMs

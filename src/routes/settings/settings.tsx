@@ -19,7 +19,7 @@ import { integerOf, query, readForm } from '../http/input.ts'
 import { redirect } from '../http/redirect.ts'
 import { checkPreferences, preferencesCookie, ROWS, THEMES, ZONES } from './preferences.ts'
 
-/** Most workers shown, last seen first. */
+/** Maximum number of workers shown, last seen first. */
 const MAX_PROCESSES = 50
 /** Largest preferences form, in bytes. */
 const MAX_FORM_BYTES = 4_096

@@ -96,7 +96,7 @@ export async function documentOf(
     const [snapshot = '', ...patches] = await readChainTexts(read, stream.id, base.seq, seq)
     const rebuilt = await large.rebuild(snapshot, patches)
     if (rebuilt?.hash === hash) return new LargeDocument(version, base.seq === seq ? snapshot : rebuilt.text)
-    // Which entry is damaged is determined below.
+    // The damaged entry is identified below.
   }
   let document: Json | undefined
   let stored: string | undefined

@@ -49,7 +49,7 @@ export interface JobControl extends Control {
 export interface StreamsDeps {
   db: Database
   control: Control
-  /** Hears `run.interrupt`, `stream.updated` and `list.changed`. */
+  /** Receives `run.interrupt`, `stream.updated` and `list.changed` events. */
   bus: Bus
   limits: Limits
   /** Throws a Problem if Weir must not connect to the URL. */

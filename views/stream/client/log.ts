@@ -2,7 +2,7 @@
 
 /** Entries kept while the log is paused: beyond that only the newest stay, but all are counted. */
 const MAX_WAITING = 200
-/** Most entries of a log with older ones loaded; beyond that, older entries are on a page of their own. */
+/** Maximum number of entries of a log with older ones loaded; beyond that, older entries are on a page of their own. */
 const MAX_LINES = 2_000
 /** Room for new entries, on top of those that were loaded. */
 const NEW_LINES = 200

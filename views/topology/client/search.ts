@@ -3,7 +3,7 @@ import { keyed, make } from './dom.ts'
 import { byId, type DrawnService } from './graph.ts'
 import { kindWords } from './words.ts'
 
-/** Most services listed; the rest are counted. */
+/** Maximum number of services listed; the rest are counted. */
 const MAX_OFFERED = 10
 
 /** Whether a service's name, ID or group contains the typed text. */
