@@ -1,4 +1,4 @@
-/** Why the archive can't be used, by what needs to be done about it. */
+/** Why the archive can't be used, grouped by the required action. */
 export const ARCHIVE_ERRORS = [
   'no_bucket',
   'forbidden',

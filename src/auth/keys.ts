@@ -112,7 +112,7 @@ export class Keys {
     bus.publish({ type: 'key.updated' })
   }
 
-  /** Whether a secret was a key when last looked up here: looking it up again isn't a stranger's guess. */
+  /** Whether a secret was a key when last looked up here: then looking it up again doesn't count as a guess. */
   isProven(secret: string): boolean {
     return this.#known.has(digestOf(secret))
   }

@@ -76,7 +76,7 @@ export class UpstreamBounds {
     const said = `${used.toFixed(1)} of ${rate.perSecond} requests per second${to(host)}`
     const detail =
       `This subscription needs ${more.toFixed(1)} requests per second; your others use ${said} (${setting}). ` +
-      `Use a longer interval, or close some: a closed one counts for ${this.keptMs / SECOND_MS} s more.`
+      `Use a longer interval, or close some; a closed subscription still counts for ${this.keptMs / SECOND_MS} s.`
     return new TooOften(detail, this.keptMs)
   }
 

@@ -110,7 +110,7 @@ export class Egress {
     if (allowed.length > 0) return allowed
     throw new EgressError(
       'not_allowed',
-      `${host} leads to a private or local address, and this Weir can be reached from the network. To allow it, add ${host} to ALLOW_HOSTS.`,
+      `${host} resolves to a private or local address, and Weir is reachable from the network. To allow it, add ${host} to ALLOW_HOSTS.`,
     )
   }
 

@@ -169,7 +169,7 @@ export class ProxiedStreams {
     if (oldest === undefined) {
       throw new Problem(
         'too_many',
-        `The limit of ${max} proxied APIs ${where} is reached, and all have subscribers.`,
+        `The limit of ${max} proxied APIs ${where} is reached, and all of them have subscribers.`,
       )
     }
     await removeStream(this.#db, oldest.id)

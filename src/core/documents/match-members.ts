@@ -142,7 +142,7 @@ function indexesWhere(numbers: readonly number[], holds: (number: number) => boo
   return found
 }
 
-/** Indexes of the members that keep their order; the others with a source move. */
+/** Indexes of the members that keep their order; all others with a source are moved. */
 function staysOf(sources: readonly number[], work: Work): number[] {
   const known = indexesWhere(sources, (source) => source !== NEW)
   if (isRising(sources)) return known

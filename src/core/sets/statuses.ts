@@ -73,7 +73,7 @@ export const STATUS = {
     color: { dark: '#93a9b0', light: '#4a6067' },
     terminal: ['dim'],
     label: 'stopped',
-    description: 'Stopped on request, or idle because nobody subscribes.',
+    description: 'Stopped on request, or idle without subscribers.',
   },
 } as const satisfies Record<string, StatusFacts>
 

@@ -21,7 +21,7 @@ function pauses(log: HTMLElement, pause: HTMLButtonElement, told: HTMLElement): 
   // Entries are added at the top; they are taken out again before anything is drawn.
   const observer = new MutationObserver((changes) => {
     for (const { addedNodes, nextSibling } of changes) {
-      // Entries appended at the end were requested.
+      // Entries appended at the end were loaded on request.
       if (nextSibling === null && log.children.length > addedNodes.length) continue
       const lines = [...addedNodes].filter((node) => node instanceof Element)
       for (const line of lines) line.remove()

@@ -37,7 +37,7 @@ export class Search {
     this.#input.addEventListener('focus', () => this.#offer(true))
     this.#input.addEventListener('blur', () => this.#offer(false))
     this.#input.addEventListener('keydown', (event) => this.#key(event))
-    // A click must not take the focus from the field before it has selected.
+    // A click must not move the focus out of the field before it selects an option.
     this.#list.addEventListener('mousedown', (event) => event.preventDefault())
     this.#list.addEventListener('click', ({ target }) => {
       const option = (target as Element).closest<HTMLElement>('[role=option]')
