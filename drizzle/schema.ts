@@ -41,7 +41,7 @@ export interface ArchiveBlock {
   /** Times of its entries, in milliseconds since the epoch. */
   firstAt: number
   lastAt: number
-  /** The last version of the document in it, and the last snapshot; left out if there is none. */
+  /** The last version of the document in it, and the last snapshot; omitted if there is none. */
   versionSeq?: number
   snapshotSeq?: number
 }
@@ -95,7 +95,7 @@ export const streams = weir.table(
     index().on(table.createdAt, table.id),
     index().using('gin', table.tags),
     index().on(table.twinOf),
-    // The orders and filters of lists: a page reads only its own rows.
+    // Indexes for sorted and filtered lists, so that a page reads only its own rows.
     index('streams_name_index').on(sql`lower(${table.name}) COLLATE "C"`, table.id),
     index('streams_host_index').on(sql`split_part(${table.url}, '/', 3)`, table.id),
   ],
@@ -112,7 +112,7 @@ export const checkpoints = weir.table('checkpoints', {
   seq: bigint({ mode: 'number' }).notNull(),
   /** The entry to rebuild the document from: this snapshot, then the patches after it. */
   snapshotSeq: bigint({ mode: 'number' }),
-  /** Hash of the last body as it came, to tell an unchanged one without parsing it. */
+  /** Hash of the last body as received, to detect an unchanged one without parsing it. */
   bodyHash: text(),
   /** Size of that body, plain and gzipped: what polling it again without validators would transfer. */
   plainBytes: integer(),
@@ -148,7 +148,7 @@ export const states = weir.table(
   },
   (table) => [
     index().on(table.status),
-    // By severity, the order of lists: another status needs a migration that builds it again.
+    // By severity, for sorted lists; a new status needs a migration that rebuilds this index.
     index('states_severity_index').on(
       sql`(array_position(${sql.raw(`'${SEVERITY_ARRAY}'`)}::text[], ${table.status})::float8)`,
       table.streamId,
@@ -667,7 +667,7 @@ export const keys = weir.table('keys', {
   scope: text().$type<Scope>().notNull(),
   /** SHA-256 of the secret, in hex; the secret itself isn't stored. */
   digest: text().notNull().unique(),
-  /** The beginning of the secret, to tell keys apart. */
+  /** The beginning of the secret, to distinguish keys. */
   prefix: text().notNull(),
   createdAt: at('created_at').notNull(),
   /** Who created it, by name. */

@@ -102,10 +102,11 @@ export async function startWorkers(deps: WorkersDeps): Promise<Workers> {
     areRunning: () => all.every((worker) => worker.isRunning()),
     async close() {
       share.close()
-      // A fetch in progress may still deliver a job: the holder releases it, too.
+      // A fetch in progress may still deliver a job; the runner releases it, too.
       holder.close()
       archiving.cancelAllJobs()
-      // Others may take its streams from now on. They check every 2 s, and would otherwise learn of it only then.
+      // Other workers may take over its streams from now on. Without this, they would only notice at their next
+      // check, every 2 s.
       const retired = retireWorker(db, name, new Date())
         .then(() => control.runLater([]))
         .catch((error) => deps.warn(`Can't announce this worker's shutdown: ${causeOf(error)}`))

@@ -79,42 +79,42 @@ export interface AppDeps extends StatusDeps {
   deliverer: Deliverer
   deliveryControl: DeliveryControl
   archive: Archive
-  /** Builds and compares documents that are large. */
+  /** Builds and compares large documents. */
   large: LargeDocuments
   retention: RetentionDeps
-  /** Where people reach this Weir, without a slash at the end: for links in messages. */
+  /** Public URL of this Weir without a trailing slash, for links in messages. */
   self(): string
   topology: Topology
   refreshTopology(): Promise<void>
   spanCalls: SpanCalls
   proxy: Proxy
-  /** How often somebody may make Weir ask others. */
+  /** Limits the upstream requests that one client may cause. */
   upstreamRate: SharedUpstreamRate
-  /** What all processes count together; undefined: each counts on its own. */
+  /** Limits counted across processes; undefined: each process counts on its own. */
   counts: SharedCounts | undefined
   hub: Hub
   pages: LivePages
-  /** Hears what is changed here. */
+  /** Receives the changes made here. */
   bus: Bus
   queues: readonly Promise<Queue>[]
   readiness: Readiness
   scrape: Scrape
-  /** Who gets in, and what they did. */
+  /** Authentication, access and the audit log. */
   access: Access
   /** Other origins whose pages may subscribe to the proxy. */
   proxyOrigins: readonly string[]
   version: string
   config: Config
   running: Running
-  /** The way out, for what people send through the services of the topology. */
+  /** Makes the outgoing requests to services of the topology. */
   fetch: EgressFetch
-  /** Told of every error that is a bug. */
+  /** Called with every error that is a bug. */
   warn(message: string, error: unknown): void
 }
 
 /**
  * The web program: its `fetch` can be mounted by any host that speaks Request and Response.
- * @throws Error where a route was added without a decision on who may use it
+ * @throws Error if a route has no access decision
  */
 export async function createApp(deps: AppDeps) {
   const handleProxy = proxyHandler(deps)
@@ -167,13 +167,14 @@ interface Guards extends Pick<AppDeps, 'config' | 'warn'> {
   handleProxy: ReturnType<typeof proxyHandler>
 }
 
-/** What every request passes, and every answer. */
+/** Hooks for every request and response. */
 function guarded({ gate, visibility, handleProxy, config, warn }: Guards) {
-  // By default its router takes the path from the eleventh character on, which of a short host is in the query.
+  // By default, Elysia's router looks for the path from the eleventh character on, which for a short host may be
+  // inside the query.
   return new Elysia({ handler: { standardHostname: false } })
     .onError(async ({ error, code, request, set }) => {
       const answer = await answerTo(error, code, request, { gate, warn })
-      // Without it, an answer of 200 becomes one of 500: of the proxy, a refusal is an event stream that says so.
+      // Otherwise Elysia would turn a 200 into a 500: the proxy's refusals are event streams with status 200.
       set.status = answer.status
       gate.leave(request, { status: answer.status, subject: undefined })
       return answer

@@ -17,44 +17,44 @@ import type { Relay } from './relay/relay.ts'
 import { openStorage } from './storage/open.ts'
 import type { Database, Storage } from './storage/storage.ts'
 
-/** Told of faults that no caller hears about. */
+/** Called with errors that no caller receives. */
 export type Warn = (message: string, error?: unknown) => void
 
-/** What every part is built from. */
+/** Dependencies that every part is built from. */
 export interface Context {
   config: Config
   warn: Warn
   log: Log
   now(): number
-  /** Where data and jobs are stored, for people. */
+  /** Where data and jobs are stored, for display. */
   where: { storage: string; jobs: string }
   db: Database
-  /** Ends the parts, the last one first. */
+  /** Closes the parts, the last one first. */
   closers: Closers
   queues: Queues
-  /** Carries changes between the parts of this process. */
+  /** The event bus between the parts of this process. */
   bus: Bus
   hub: Hub
   relay: Relay
   /** Limits counted across processes; undefined: each process counts on its own. */
   counts: SharedCounts | undefined
   egress: Egress
-  /** Counts and traces what is done. */
+  /** Metrics and traces. */
   observation: Observation
-  /** This process among the workers. */
+  /** Name of this process among the workers. */
   worker: string
   address: Address
 }
 
 export interface ContextOptions {
   log: Log
-  /** Left out: it is opened here. */
+  /** Omitted: it is opened here. */
   storage?: Promise<Storage> | undefined
   lookup?: Lookup | undefined
   own?: EgressDeps['own']
 }
 
-/** Opens what every part is built from; each registers how it is closed. */
+/** Opens the dependencies; each registers how to close it. */
 export async function openContext(
   config: Config,
   warn: Warn,
@@ -88,29 +88,32 @@ export async function openContext(
   }
 }
 
-/** How everything that was opened is closed. */
+/** Closes everything that was opened. */
 export class Closers {
   readonly #ends: (() => unknown)[] = []
   readonly #beforehand: ((failure: unknown) => unknown)[] = []
 
-  /** Adds what ends a part; the last one is ended first. */
+  /** Adds a step that closes a part; the last one added runs first. */
   add(end: () => unknown): void {
     this.#ends.push(end)
   }
 
-  /** Adds what is done before any part ends, in this order. @param step is told why Weir couldn't start, if so */
+  /**
+   * Adds a step to run before any part closes; these steps run in the order they were added. @param step gets the
+   * reason if Weir couldn't start
+   */
   beforehand(step: (failure: unknown) => unknown): void {
     this.#beforehand.push(step)
   }
 
-  /** @param failure why Weir couldn't start; left out: it did */
+  /** @param failure why Weir couldn't start; omitted if it did */
   async close(failure?: unknown): Promise<void> {
     for (const step of this.#beforehand) await step(failure)
     for (const end of this.#ends.splice(0).reverse()) await end()
   }
 }
 
-/** Where Weir is reached. */
+/** The addresses of this Weir. */
 export class Address {
   readonly #config: Pick<Config, 'publicUrl' | 'host' | 'port'>
   #url = ''
@@ -119,12 +122,12 @@ export class Address {
     this.#config = config
   }
 
-  /** Where this process listens; empty before it does, and for a worker. */
+  /** Where this process listens; empty until it does, and for a worker. */
   get url(): string {
     return this.#url
   }
 
-  /** Where people reach this Weir, without a slash at the end. */
+  /** Public URL of this Weir, without a trailing slash. */
   get self(): string {
     const { publicUrl, port } = this.#config
     return publicUrl?.replace(/\/$/, '') ?? (this.#url || `http://localhost:${port}`)
@@ -136,7 +139,7 @@ export class Address {
   }
 }
 
-/** Limits are counted where the jobs are: in Redis, or by each process on its own. */
+/** Limits are counted in Redis if configured, otherwise by each process on its own. */
 async function openCounts(
   { redisUrl, role, opsPort }: Config,
   warn: Warn,

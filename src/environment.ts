@@ -25,8 +25,8 @@ const KEPT_PREFIX = /^(BUN_|LC_)/
 
 /**
  * Removes everything from an environment except what others may read. Bun's `fetch` reads `HTTP_PROXY`, `pg` reads
- * `PGPASSWORD` and `debug` reads `DEBUG` when they are used: a variable that Weir doesn't know must have no effect
- * behind its back.
+ * `PGPASSWORD` and `debug` reads `DEBUG` when they are used; a variable that Weir doesn't know must have no hidden
+ * effect.
  */
 export function takeEnvironment(live: Record<string, string | undefined> = process.env): Environment {
   const taken = Object.freeze({ ...live })

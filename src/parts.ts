@@ -41,7 +41,7 @@ export function buildParts(context: Context, deliveryTimes: DeliveryTimes | unde
   return { ...parts, ...operationParts(context, parts) }
 }
 
-/** What runs streams, records them, and takes what was recorded to whoever watches. */
+/** Ingest: runs streams, records their entries, and fans them out to subscribers. */
 function ingestParts(context: Context) {
   const { config, warn, now, db, bus, queues, hub, counts } = context
   const control = streamControl({ queue: queues.streams, bus })
@@ -72,7 +72,7 @@ function ingestParts(context: Context) {
   return parts
 }
 
-/** Subscribes what isn't a part of its own, and says how ingest ends. */
+/** Adds the event subscriptions that belong to no part, and the steps to shut down ingest. */
 function endIngest({ bus, closers, observation }: Context, parts: IngestParts): void {
   const { holder, fanout, recorder, large, pages, proxy, upstreamRate } = parts
   const hostOf = (id: string) => {
@@ -84,7 +84,7 @@ function endIngest({ bus, closers, observation }: Context, parts: IngestParts): 
   })
   const refreshing = refreshPages(bus, pages)
   closers.add(() => counting.end())
-  // It hears what the recorder still writes while that closes.
+  // Closed last: the recorder still publishes events while it closes.
   closers.add(() => fanout.close())
   closers.add(() => recorder.close())
   closers.add(() => large.close())
@@ -112,7 +112,7 @@ function holderOf(context: Context, recorder: Recorder, large: LargeDocuments): 
   })
 }
 
-/** What notifies people. */
+/** Notifications: channels and incidents. */
 function notificationParts(context: Context, deliveryTimes: DeliveryTimes | undefined) {
   const { config, warn, now, db, bus, queues, egress, observation, address, closers } = context
   const deliveryControl = deliveryControlOf(queues.deliveries, warn)
@@ -131,10 +131,10 @@ function notificationParts(context: Context, deliveryTimes: DeliveryTimes | unde
   return { deliveryControl, notifier, deliverer, incidents }
 }
 
-/** What archives the log, and deletes what is old. */
+/** Storage: the archive and retention. */
 function storageParts({ config, warn, now, db, closers, queues, egress }: Context) {
   const runLater = archiveLater(queues.archive)
-  // The operator's own, for the archive alone: streams and channels may not go there for that.
+  // Only the archive may use the operator's S3 endpoint: this doesn't allow it for streams and channels.
   const way = config.s3Endpoint === undefined ? egress : egress.allowing(config.s3Endpoint)
   const archive = new Archive({
     ...{ db, config, runLater, now, random: Math.random, warn },
@@ -146,7 +146,7 @@ function storageParts({ config, warn, now, db, closers, queues, egress }: Contex
   return { archive, retention }
 }
 
-/** What says how this process is. */
+/** Readiness and metrics of this process. */
 function operationParts(context: Context, { recorder, holder, proxy }: IngestParts) {
   const { config, db, queues, hub, counts, observation, closers } = context
   const readiness = new Readiness({
@@ -161,7 +161,7 @@ function operationParts(context: Context, { recorder, holder, proxy }: IngestPar
   return { readiness, scrape }
 }
 
-/** A host that can't be looked up now may be there later; one that must not be reached is refused at once. */
+/** A host that doesn't resolve now may resolve later; a forbidden one is refused at once. */
 function reachOf({ egress }: Context) {
   return async (url: string): Promise<void> => {
     if (egress.isOpen) return

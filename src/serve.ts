@@ -17,14 +17,17 @@ import { OwnOverlay } from './topology/own/overlay.ts'
 import { Topology } from './topology/topology.ts'
 
 /**
- * A connection on which a request's head or body is not all there by then, or whose reader takes nothing for so long,
- * is closed, in seconds; event streams are exempt.
+ * Idle timeout of a connection, in seconds: it is closed if a request isn't complete by then, or if the client reads
+ * nothing for that long. Event streams are exempt.
  */
 export const IDLE_SECONDS = 60
-/** No route takes more, in bytes: a form with the largest file to import. What each takes is its own bound, below. */
+/**
+ * Maximum request body for all routes, in bytes: a form with the largest import file. Each route has its own lower
+ * limit.
+ */
 const MAX_BODY_BYTES = 2 * MAX_IMPORT_BYTES
 
-/** Serves pages, API and proxy. @returns everything that is answered */
+/** Serves pages, API and proxy. @returns the patterns of all routes */
 export async function servePages(
   context: Context,
   parts: Parts,
@@ -51,7 +54,7 @@ export async function servePages(
   return app.routes.map(({ method, path }) => ({ method, path }))
 }
 
-/** Serves probes and metrics of a worker, where a port is set for them. */
+/** Serves a worker's probes and metrics, if a port is configured. */
 export function serveProbes(context: Context, { readiness, scrape }: Parts, idleSeconds: number): void {
   const { config, now, db, bus, counts, warn, log, closers, observation } = context
   if (config.opsPort === undefined) return
@@ -63,7 +66,7 @@ export function serveProbes(context: Context, { readiness, scrape }: Parts, idle
   log.info(`Probes and metrics are served on port ${server.port}`)
 }
 
-/** The picture of services and calls, loaded, and what draws into it. */
+/** Loads the topology, and adds Weir's own parts to it. */
 async function topologyParts({ config, hub, db, worker, now, warn, closers }: Context) {
   const topology = new Topology({ hub, db, writer: worker, now, warn })
   closers.add(() => topology.close())
@@ -75,7 +78,7 @@ async function topologyParts({ config, hub, db, worker, now, warn, closers }: Co
   return { topology, spanCalls, refreshTopology: () => ownParts.refresh() }
 }
 
-/** An app, as far as it is listened for. */
+/** The part of an app that a server needs. */
 interface Listener {
   server: Bun.Server<unknown> | null
   fetch(request: Request): Response | Promise<Response>
@@ -90,11 +93,11 @@ function listen(
   return Bun.serve({
     port,
     hostname: host,
-    // By default a second server on the port would silently take half of the traffic.
+    // By default, a second server on the port would silently take half the traffic.
     reusePort: false,
     idleTimeout: idleSeconds,
     maxRequestBodySize: MAX_BODY_BYTES,
-    // Never Bun's own page for errors, which shows the source.
+    // Never Bun's own error page, which shows source code.
     development: false,
     fetch: async (request, server) => {
       const refused = doubtfulTarget(request)

@@ -13,34 +13,34 @@ import { reconcile } from './streams/status/health.ts'
 
 /** A running Weir. */
 export interface Weir {
-  /** Where it listens; empty for a worker, which doesn't. */
+  /** Where it listens; empty for a worker. */
   readonly url: string
-  /** Where data and jobs lie, for people. */
+  /** Where data and jobs are stored, for display. */
   readonly description: string
-  /** Everything that it answers, as patterns of paths; none for a worker. */
+  /** The patterns of all routes; none for a worker. */
   readonly routes: readonly Route[]
   /** Releases every stream, then closes everything. */
   close(): Promise<void>
 }
 
 export interface StartOptions {
-  /** For tests of what takes hours. */
+  /** For tests of behavior that takes hours. */
   deliveryTimes?: DeliveryTimes
-  /** In seconds; left out: {@link IDLE_SECONDS}. */
+  /** In seconds. Default: {@link IDLE_SECONDS}. */
   idleSeconds?: number
-  /** Looks hosts up, for tests of names that lead where they must not. */
+  /** Resolves hosts, for tests of names that resolve to forbidden addresses. */
   lookup?: Lookup
-  /** Left out: what this machine's interfaces have. */
+  /** Default: those of this machine's interfaces. */
   own?: EgressDeps['own']
-  /** Told of requests and of what else is worth a line; left out: of faults alone, by `warn`. */
+  /** Receives log lines. Default: only errors, passed to `warn`. */
   log?: Log
-  /** What the configuration names, where it is being opened already; it is closed here. */
+  /** The configured storage, if it is being opened already; Weir closes it. */
   storage?: Promise<Storage>
-  /** Told as soon as it answers requests: queues, workers and schedules begin after that. */
+  /** Called as soon as it serves requests; queues, workers and schedules start after that. */
   listening?(url: string): void
 }
 
-/** Puts the parts together; `close` takes them apart in reverse. */
+/** Starts all parts; `close` closes them in reverse order. */
 export async function startWeir(config: Config, warn: Warn, options: StartOptions = {}): Promise<Weir> {
   const { log = faultsOnly(warn), idleSeconds = IDLE_SECONDS, deliveryTimes, listening } = options
   const closers = new Closers()
@@ -50,7 +50,7 @@ export async function startWeir(config: Config, warn: Warn, options: StartOption
     const parts = buildParts(context, deliveryTimes)
     const routes = config.role === 'worker' ? [] : await servePages(context, parts, idleSeconds)
     if (address.url !== '') listening?.(address.url)
-    // Only now: no page needs them. Whoever asks for one waits until it is open.
+    // Opened last, because no page needs them; callers that do wait until they are open.
     void queues.open()
     await createPartitions(context)
     if (config.role !== 'web') await runWorkers(context, parts)

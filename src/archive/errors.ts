@@ -1,4 +1,4 @@
-/** Why the archive can't be used, by what needs to be done about it. */
+/** Why the archive can't be used, grouped by the required action. */
 export const ARCHIVE_ERRORS = [
   'no_bucket',
   'forbidden',
@@ -33,7 +33,7 @@ export class ArchiveError extends Error {
 
 const TRANSIENT = new Set<ArchiveErrorCode>(['timeout', 'unreachable', 'mismatch', 'failed'])
 
-/** What an S3 service, or something on the way to it, said about a failed request. */
+/** The error details of a failed request, from the S3 service or a proxy in between. */
 export interface S3Failure {
   /** Omitted if there was no response, or if the client doesn't say. */
   status?: number
@@ -98,7 +98,7 @@ const SENTENCES: Readonly<Record<ArchiveErrorCode, string>> = {
   failed: 'The service failed.',
 }
 
-/** The error for a refusal, with what the service said. */
+/** The error for a rejected request, with the service's message. */
 export function archiveError(refusal: S3Failure): ArchiveError {
   const code = CODES[refusal.code ?? ''] ?? STATUSES[refusal.status ?? 0] ?? 'failed'
   return sentence(code, said(refusal))

@@ -4,7 +4,7 @@ import type { Database } from '../storage/storage.ts'
 import type { Bucket } from './bucket.ts'
 import { type ArchiveDay, closesAt, nextDay } from './days.ts'
 
-/** What the archive holds, what it is doing, and what is wrong with it. */
+/** The archive's contents, progress and errors. */
 export interface ArchiveReport {
   isConfigured: boolean
   /** Its location as a URL; null if it isn't configured. */

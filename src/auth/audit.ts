@@ -28,20 +28,20 @@ export interface AuditDeps {
 
 /** Status of a request without an answer yet. It stays if the process ends first. */
 export const UNANSWERED = 0
-/** Most rows waiting to be stored; beyond it, requests that change something are refused. */
+/** Maximum number of rows waiting to be stored; beyond it, requests that change something are refused. */
 const MAX_WAITING = 10_000
 /** Stored in one statement. */
 const BATCH = 500
-/** Reports of services about themselves come by the second: … */
+/** Routes on which services report themselves, up to every second: … */
 const TELEMETRY: ReadonlySet<string> = new Set(['/v1/traces', '/api/topology', '/activate'])
-/** … of the same caller and address one in this time is recorded, in milliseconds. */
+/** … only one request per caller, route and address is recorded in this time, in milliseconds. */
 const TELEMETRY_MS = 60_000
 const MAX_RECENT = 1_000
-/** Most rows kept per caller, whatever their age, so that nobody pushes out others' rows; and in total. */
+/** Maximum rows kept per caller, whatever their age, so that no caller crowds out others; and in total. */
 const MAX_ROWS = { ofCaller: 100_000, inAll: 1_000_000 }
 /** Longest subject, in characters. */
 const MAX_SUBJECT = 200
-/** Lowest status that means that nothing was done. */
+/** Lowest status that means that nothing was changed. */
 const REFUSED = 400
 
 interface Waiting {

@@ -7,7 +7,9 @@ export interface SessionCookieOptions {
 
 /** The session cookie: its name, how it is set and read. */
 export class SessionCookie {
-  /** Reached by https, it has a name that browsers take from this very host and over https alone (RFC 6265bis, 4.1.3.2). */
+  /**
+   * Over https, its name is one that browsers accept only from this host and only over https (RFC 6265bis, 4.1.3.2).
+   */
   readonly name: string
   readonly #isAlwaysSecure: boolean
 
@@ -22,7 +24,7 @@ export class SessionCookie {
     return cookies.find((each) => each.startsWith(`${this.name}=`))?.slice(this.name.length + 1)
   }
 
-  /** The value of `Set-Cookie` for whoever sent a request. */
+  /** The value of `Set-Cookie` in the response to a request. */
   setting(request: Request, value: string, maxAgeMs: number): string {
     const isSecure = this.#isAlwaysSecure || isEncrypted(request)
     const parts = [

@@ -8,7 +8,7 @@ const EVERY_MS = 2_000
 const KEY = 'key:'
 const SESSION = 'session:'
 
-/** Connections that are open by keys and sessions. */
+/** Open connections by key and session. */
 export interface Subscribers {
   /** As {@link Admission.credential} has them. */
   readonly credentials: readonly string[]
@@ -69,7 +69,7 @@ export class CredentialWatch {
       for (const id of ids) if (!validIds.has(id)) subscribers.endCredential(KEY + id)
       for (const digest of digests) if (!validDigests.has(digest)) subscribers.endCredential(SESSION + digest)
     } catch (error) {
-      // Nobody loses access because the database is down; nothing new is read from it meanwhile either.
+      // A database outage revokes no access; nothing new can be read from the database meanwhile, either.
       warn(`Can't check whether keys are still valid: ${causeOf(error)}`)
     }
   }

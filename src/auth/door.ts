@@ -7,7 +7,7 @@ import type { Keys } from './keys.ts'
 import { digestOf, isKeyShaped, isSameSecret } from './secrets.ts'
 import type { Sessions } from './sessions.ts'
 
-/** Who a request comes from; `how` shows whether a page of another site could have made a browser send it. */
+/** Who a request comes from; `how` determines whether a page on another site could have made a browser send it. */
 export type RequestIdentity =
   | ({ by: 'caller' } & Admission)
   | { by: 'nobody'; wasWrong: boolean }
@@ -60,7 +60,8 @@ export class Door {
     const caller = session === undefined ? undefined : await sessions.find(session, address)
     if (session !== undefined && caller !== undefined)
       return { by: 'caller', caller, how: 'cookie', credential: `session:${digestOf(session)}` }
-    // A caller with a credential is never taken for more than that: a revoked key doesn't make its holder the owner.
+    // A request with a credential never falls back to local access: a revoked key must not turn its caller into the
+    // owner.
     const isClaimed = secrets.some(isKeyShaped)
     return this.isOpen && !isClaimed
       ? { by: 'caller', caller: LOCAL, how: 'open' }
@@ -78,7 +79,7 @@ export class Door {
     if (waitMs > 0) throw new TooManyGuesses(waitMs)
     const known = await this.#know(secret, address)
     if (typeof known === 'number') throw new TooManyGuesses(known)
-    // Anything else is counted where it is compared.
+    // Other secrets are counted where they are compared.
     const keyWaitMs = isKeyShaped(secret) ? await guesses.count(address, secret, known !== undefined) : 0
     if (keyWaitMs > 0) throw new TooManyGuesses(keyWaitMs)
     if (known === undefined) {

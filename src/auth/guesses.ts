@@ -7,7 +7,7 @@ import { type SharedCounts, script } from '../limits/shared-counts.ts'
 const MAX_GUESSES = 10
 /** … this time, counted from the first; then it waits for the rest, in milliseconds. */
 const WINDOW_MS = 15 * 60_000
-/** Most addresses remembered; beyond it, the oldest is forgotten. */
+/** Maximum number of addresses remembered; beyond it, the oldest is forgotten. */
 const MAX_ADDRESSES = 10_000
 /** An address that just sent the right secret isn't asked about again for this long, in milliseconds. */
 const TRUSTED_MS = 1_000
@@ -25,15 +25,18 @@ interface Guessing {
   /** Digests of the secrets: sending one again isn't a new guess, so a program with an old token locks nobody out. */
   digests: Set<string>
   untilMs: number
-  /** Whether it has to wait for what it sent to other processes. */
+  /** Whether it has to wait because of what it sent to other processes. */
   isElsewhere: boolean
 }
 
 export interface GuessesOptions {
   now(): number
-  /** What all processes count together; left out: this one counts on its own. */
+  /** Counts shared by all processes; omitted: this process counts on its own. */
   shared?: SharedCounts | undefined
-  /** Keeps the digests of wrong secrets, which may be almost right, from being tried out by whoever reads Redis. */
+  /**
+   * Key for the digests of wrong secrets, which may be almost right: without it, anyone who reads Redis could try
+   * candidates against them.
+   */
   pepper: string
 }
 
@@ -41,7 +44,7 @@ export interface GuessesOptions {
 export class Guesses {
   readonly #options: GuessesOptions
   readonly #byAddress = new Map<string, Guessing>()
-  /** When an address last sent the right secret, in the order of that. */
+  /** When an address last sent the right secret, in chronological order. */
   readonly #proven = new Map<string, number>()
 
   constructor(options: GuessesOptions) {
@@ -59,10 +62,10 @@ export class Guesses {
   }
 
   /**
-   * Counts an attempt, and decides whether it may succeed. Nothing happens between looking at this process's own count and
-   * adding to it, so that attempts at the same moment don't all pass.
+   * Counts an attempt, and decides whether it may succeed. Reading this process's own count and adding to it is one
+   * step, so that simultaneous attempts don't all pass.
    * @returns how long the address must wait before it may try another secret, in milliseconds; 0: not at all
-   * @throws Problem `unavailable` when it can't be known how often the address tried at other processes
+   * @throws Problem `unavailable` if the attempts at other processes can't be counted
    */
   async count(address: string, secret: string, isRight: boolean): Promise<number> {
     const waitMs = this.waitMs(address)
@@ -81,9 +84,9 @@ export class Guesses {
     if (digest === '' && provenMs < TRUSTED_MS) return 0
     const waitMs = await shared.run(COUNT, [`guesses:${site}`], [MAX_GUESSES, WINDOW_MS, digest])
     if (typeof waitMs !== 'number') {
-      // Without the count of the others, only who was right before is believed.
+      // Without the shared count, only an address that sent the right secret before is accepted.
       if (provenMs < WINDOW_MS) return 0
-      throw new Problem('unavailable', "Login attempts can't be counted: Redis does not answer. Try again.")
+      throw new Problem('unavailable', "Can't count sign-in attempts: Redis doesn't respond. Try again.")
     }
     if (waitMs > 0) {
       Object.assign(this.#guessing(site), { untilMs: now + waitMs, isElsewhere: true })

@@ -16,7 +16,7 @@ export type KeyView = Omit<Key, 'digest'>
 export interface KeyInput {
   name: string
   scope: Scope
-  /** Left out: the key doesn't expire. */
+  /** Omitted: the key doesn't expire. */
   expiresAt?: Date
 }
 
@@ -29,9 +29,9 @@ export interface KeysDeps {
   bus: Bus
 }
 
-/** Most valid keys; more are refused. */
+/** Maximum number of valid keys; more are refused. */
 export const MAX_KEYS = 500
-/** Most keys listed, newest first: the valid ones and some past ones. */
+/** Maximum number of keys listed, newest first: the valid ones and some past ones. */
 const MAX_LISTED = 1_000
 /** How long a process caches a key, in milliseconds: the longest delay of a revocation elsewhere. */
 const REMEMBER_MS = 3_000
@@ -115,7 +115,7 @@ export class Keys {
     bus.publish({ type: 'key.updated' })
   }
 
-  /** Whether a secret was a key when last looked up here: looking it up again isn't a stranger's guess. */
+  /** Whether a secret was a key when last looked up here: then looking it up again doesn't count as a guess. */
   isProven(secret: string): boolean {
     return this.#known.has(digestOf(secret))
   }

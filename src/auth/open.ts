@@ -19,9 +19,9 @@ export interface AccessOptions {
   warn(message: string, error?: unknown): void
   /** Public URL of Weir; undefined: where it listens. */
   publicUrl?: string | undefined
-  /** What all processes count together; left out: each counts wrong secrets on its own. */
+  /** Counts shared by all processes; omitted: each counts wrong secrets on its own. */
   counts?: SharedCounts | undefined
-  /** The open event streams; left out: none. */
+  /** The open event streams; omitted: none. */
   subscribers?: Subscribers
   /** How often their credentials are checked, in milliseconds. */
   checkEveryMs?: number

@@ -1,4 +1,4 @@
-/** Most values cached; beyond it, the oldest goes. */
+/** Maximum number of values cached; beyond it, the oldest is evicted. */
 const MAX_VALUES = 2_000
 
 /**

@@ -37,7 +37,7 @@ export function digestOf(secret: string): string {
   return sha256(secret)
 }
 
-/** Proves that a session's holder knew the token, and only to that holder. */
+/** Proves that the session was started with the token; can't be checked without the session's secret. */
 export function proofOf(session: string, token: string): string {
   return createHmac('sha256', session).update(token).digest('hex')
 }

@@ -55,12 +55,15 @@ export class Sessions {
     return secret
   }
 
-  /** Whether it was a session when last looked up here, or can't be one: neither needs a stranger's lookup. */
+  /**
+   * Whether it was a session when last looked up here, or can't be one: in both cases, checking it doesn't count as a
+   * guess.
+   */
   isProven(secret: string): boolean {
     return !SHAPE.test(secret) || this.#known.has(digestOf(secret))
   }
 
-  /** Which of the sessions, by digest, are still valid, and what they were started with. */
+  /** Which of the sessions, by digest, are still valid, and the credentials that started them. */
   async stillValid(digests: readonly string[]): Promise<Set<string>> {
     const { db, keys, now } = this.#deps
     const found = await db
@@ -72,7 +75,7 @@ export class Sessions {
     return new Set(lasting.map(({ digest }) => digest))
   }
 
-  /** The caller, while the session and what it was started with are valid. */
+  /** The caller, as long as the session and the credential that started it are valid. */
   async find(secret: string, address: string): Promise<Caller | undefined> {
     if (!SHAPE.test(secret)) return undefined
     const { db, keys, token, now } = this.#deps

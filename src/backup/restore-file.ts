@@ -32,7 +32,7 @@ export async function restoreFile(
   const storage = await openAsItIs(config)
   try {
     const restored = await restoreBackup(storage.db, Bun.file(path).stream(), options)
-    // It is restored whether or not they can be told; they find out within seconds.
+    // The restore is done even if they can't be notified; they notice within seconds.
     await publishAll(config, storage).catch(() => {})
     return { ...restored, into: storage.description }
   } finally {

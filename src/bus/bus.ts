@@ -2,18 +2,18 @@ import { causeOf } from '../errors.ts'
 import type { EventOf, EventType, WeirEvent } from './events.ts'
 
 /**
- * Events that subscribers publish in answer to one event, and to those answers. At the bound further ones are dropped and
- * reported: only subscribers that answer each other without end get there.
+ * Maximum number of follow-up events that handlers may publish because of one event. Beyond it, further ones are
+ * dropped and reported: only handlers that trigger each other in a loop reach it.
  */
 const MAX_ANSWERS = 1_000
 
-/** Where an event happened: in this process, or in another. One from elsewhere is never relayed again. */
+/** Where an event happened: in this process or in another one. Events from elsewhere aren't relayed again. */
 export type Origin = 'here' | 'elsewhere'
 
-/** Handlers by event type. They return at once; a subscriber that has to wait does so on its own. */
+/** Handlers by event type. They must not block: asynchronous work continues in the background. */
 export type Handlers = { [T in EventType]?: (event: EventOf<T>, origin: Origin) => void }
 
-/** Owned by the subscriber, which ends it when it closes. */
+/** Owned by the subscriber, which must end it when it closes. */
 export interface Subscription {
   /** Stops all handlers; idempotent. */
   end(): void
@@ -26,17 +26,17 @@ interface Subscriber {
 }
 
 /**
- * Notifies the subscribers of this process. Synchronous: when `publish` returns, every subscriber has handled the event.
- * Ordered: subscribers are called in the order in which they subscribed, and events arrive in the order in which they were
- * published. An event that a subscriber publishes from its handler comes after the one that is being handled.
+ * Notifies the subscribers in this process. Synchronous: when `publish` returns, every subscriber has handled the
+ * event. Ordered: subscribers are called in the order they subscribed, and events arrive in the order they were
+ * published. An event published by a handler is delivered after the current one.
  *
- * A subscriber that throws is reported, and the others are still called. The publisher never sees the error.
+ * If a handler throws, the error is reported and the other handlers still run. The publisher never sees it.
  */
 export class Bus {
   readonly #report: (message: string, error: unknown) => void
-  /** Arrays are replaced, never changed: an event goes to those who had subscribed when it was published. */
+  /** Arrays are replaced, never modified: an event goes to those who were subscribed when it was published. */
   readonly #subscribers = new Map<EventType, readonly Subscriber[]>()
-  /** Events published by handlers; undefined while none runs. */
+  /** Events published by handlers while they run; undefined otherwise. */
   #answers: [event: WeirEvent, origin: Origin][] | undefined
 
   constructor(report: (message: string, error: unknown) => void) {
@@ -52,14 +52,14 @@ export class Bus {
     this.#answers = answers
     try {
       this.#notify(event, origin)
-      // It may grow meanwhile.
+      // Handlers may add to it during the loop.
       for (const answer of answers) this.#notify(...answer)
     } finally {
       this.#answers = undefined
     }
   }
 
-  /** @param owner named where one of its handlers throws */
+  /** @param owner named in the report if one of its handlers throws */
   subscribe(owner: string, handlers: Handlers): Subscription {
     const mine = Object.entries(handlers).map(([type, hear]): [EventType, Subscriber] => [
       type as EventType,
@@ -85,7 +85,7 @@ export class Bus {
   #answer(event: WeirEvent, origin: Origin): void {
     const answers = this.#answers as [WeirEvent, Origin][]
     if (answers.length < MAX_ANSWERS) answers.push([event, origin])
-    else this.#report(`Dropped ${event.type}: more than ${MAX_ANSWERS} events in answer to one`, undefined)
+    else this.#report(`Dropped ${event.type}: one event triggered more than ${MAX_ANSWERS} others`, undefined)
   }
 
   #remove(mine: readonly [EventType, Subscriber][]): void {

@@ -31,7 +31,7 @@ export interface LastDelivery {
   error: SendError | null
 }
 
-/** Most channels: each message checks every one. */
+/** Maximum number of channels; every message checks all of them. */
 export const MAX_CHANNELS = 500
 /** Default ports, which aren't shown. */
 const USUAL_PORTS = new Set([80, 443, 465, 587])

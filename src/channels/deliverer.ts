@@ -29,9 +29,9 @@ export const RETRY_DELAYS_MS: readonly number[] = [
 ]
 /** An attempt that takes longer has failed, in milliseconds. */
 export const ATTEMPT_MS = 15_000
-/** Most concurrent attempts for one channel, in all processes together; others wait. */
+/** Maximum number of concurrent attempts for one channel, in all processes together; others wait. */
 export const MAX_IN_FLIGHT = 4
-/** Time beyond the timeout for which an attempt keeps others away, in milliseconds: its outcome is stored in it. */
+/** How long beyond its timeout an attempt blocks other attempts, in milliseconds, so that its outcome can be stored. */
 const CLAIM_SLACK_MS = 5_000
 /** Wait for a busy channel, in milliseconds, for each {@link MAX_IN_FLIGHT} deliveries that wait for it. */
 const BUSY_MS = 200
@@ -56,7 +56,7 @@ export interface DelivererDeps {
   attempted?(kind: string, sending: Sending): void
 }
 
-/** What an attempt has to do. */
+/** The input of an attempt. */
 type Claim = { channel: Channel; delivery: Delivery } | { later: Date } | undefined
 
 /** Makes the attempts: one at a time for each delivery, across all processes; publishes `channel.updated`. */

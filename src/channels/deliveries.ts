@@ -12,17 +12,17 @@ import type { DeliveryControl, Queued } from './notifier.ts'
 export const DELIVERY_STATUSES = deliveries.status.enumValues
 export type DeliveryStatus = (typeof DELIVERY_STATUSES)[number]
 
-/** Most attempts shown per delivery: the newest. */
+/** Maximum number of attempts shown per delivery: the newest. */
 const MAX_ATTEMPTS_SHOWN = 50
 /** A delivery that is overdue for this long, in milliseconds, has lost its job. */
 const LOST_MS = 10_000
-/** Most jobs created by one check: the next one creates the rest. */
+/** Maximum number of jobs created by one check: the next one creates the rest. */
 const RECONCILE_LIMIT = 1_000
 /** How long a finished delivery is kept, in milliseconds: 30 days. */
 export const KEEP_MS = 30 * DAY_MS
 /** How many are kept per channel. */
 export const KEEP_PER_CHANNEL = 1_000
-/** Most deliveries that one check removes: the next one continues. */
+/** Maximum number of deliveries that one check removes: the next one continues. */
 const FORGET_LIMIT = 5_000
 
 /** A delivery with its attempts, the oldest first. */

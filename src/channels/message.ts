@@ -19,9 +19,9 @@ export interface Message {
   incidentId?: string
   /** The affected streams; those beyond {@link MAX_STREAMS} are only counted. */
   streams: readonly StreamLink[]
-  /** How many streams are affected; left out: as many as in `streams`. */
+  /** How many streams are affected; omitted: as many as in `streams`. */
   streamCount?: number
-  /** Data for programs, sent by webhooks only, and left out if larger than {@link MAX_DATA_CHARS}. */
+  /** Data for programs, sent by webhooks only, and omitted if larger than {@link MAX_DATA_CHARS}. */
   data?: Json
 }
 

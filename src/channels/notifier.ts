@@ -59,8 +59,8 @@ export class Notifier {
   }
 
   /**
-   * Stores the deliveries in the caller's transaction, so that a message is sent exactly if its occasion is stored. Call
-   * {@link deliver} after the commit; without it they go out some seconds later.
+   * Stores the deliveries in the caller's transaction, so that a message is sent if and only if its occasion is
+   * stored. Call {@link deliver} after the commit; without it they go out some seconds later.
    */
   async store(
     tx: Database,

@@ -73,7 +73,7 @@ function wrong(
 ): string | undefined {
   if (wanted === undefined)
     return value === undefined ? undefined : `${rawName}: takes no value, got "${value}"`
-  // "--tag --json" forgets a value more likely than it names the tag "--json".
+  // In "--tag --json", a forgotten value is more likely than a tag named "--json".
   if (value === undefined || (!isInline && value.startsWith('-'))) {
     return `${rawName}: expected ${wanted}${value ? `, got "${value}"; write ${rawName}=${value} if you mean that value` : ''}`
   }

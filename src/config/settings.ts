@@ -18,7 +18,7 @@ import {
   wholeNumber,
 } from './parsers.ts'
 
-/** All that Weir knows of one setting: everything else about it is derived from this. */
+/** The declaration of one setting; everything else about it derives from this. */
 export type Setting<T = unknown> = {
   /** Environment variable. */
   key: string

@@ -51,7 +51,7 @@ export interface Call {
   lastDurationMs?: number
   /** When the last of them was reported, ISO 8601. */
   calledAt?: string
-  /** The last minutes; left out if the edge was idle. */
+  /** The last minutes; omitted if the edge was idle. */
   recent?: RecentCalls
 }
 
@@ -61,7 +61,7 @@ export interface RecentCalls {
   rate: number
   /** Share of them that failed, 0 to 1. */
   errorShare: number
-  /** Median and 95th percentile of their duration, in milliseconds; left out if nobody measured. */
+  /** Median and 95th percentile of their duration, in milliseconds; omitted if not measured. */
   p50Ms?: number
   p95Ms?: number
 }
@@ -73,7 +73,7 @@ export interface Graph {
 
 /** IDs that Mermaid accepts unchanged. */
 const PLAIN_ID = /^[A-Za-z]\w*$/
-/** Words that Mermaid's flowchart lexer doesn't read as an id, in just this case: `V` is an id, `v` is an arrow. */
+/** Words that Mermaid's flowchart lexer doesn't accept as an ID, case-sensitive: `V` is an ID, `v` is an arrow. */
 const KEYWORDS: ReadonlySet<string> = new Set(
   (
     'accDescr accTitle call class classDef click default direction end flowchart graph href interpolate ' +
@@ -82,8 +82,8 @@ const KEYWORDS: ReadonlySet<string> = new Set(
 )
 
 /**
- * The graph as a Mermaid flowchart. Whatever the names hold, it has a line a call, a line a service and two
- * class definitions a service, and nothing else.
+ * The graph as a Mermaid flowchart. Whatever the names contain, it has one line per call, one line per service and
+ * two class definitions per service, and nothing else.
  */
 export function mermaidText({ services, calls }: Graph): string {
   return [
@@ -95,9 +95,8 @@ export function mermaidText({ services, calls }: Graph): string {
 }
 
 /**
- * The Mermaid id of a service: the service's own id where Mermaid and its layout take it (`constructor` makes
- * dagre throw), otherwise `_` and the id with every
- * character but letters and digits as `_<hex>_`. Two services never share one.
+ * The Mermaid ID of a service: its own ID if Mermaid and its layout accept it (`constructor` makes dagre throw),
+ * otherwise `_` and the ID with every character except letters and digits as `_<hex>_`. Two services never share one.
  */
 export function nodeId(id: string): string {
   if (PLAIN_ID.test(id) && !KEYWORDS.has(id) && !(id in Object.prototype)) return id
@@ -105,8 +104,9 @@ export function nodeId(id: string): string {
 }
 
 /**
- * All but letters, digits and `_` as Mermaid's decimal entities: even the space of `direction TB` means something
- * to its lexer. It spells entities `ﬂ°…¶ß` inside: a name that does is parted by a character without width.
+ * Writes everything except letters, digits and `_` as Mermaid's decimal entities, because even the space in
+ * `direction TB` has a meaning for its lexer. Mermaid represents entities as `ﬂ°…¶ß` internally; a name that contains
+ * that is split by a zero-width character.
  */
 function label(name: string): string {
   return name
@@ -114,7 +114,7 @@ function label(name: string): string {
     .replace(/\W/gu, (char) => `#${char.codePointAt(0)};`)
 }
 
-/** Mermaid adds up the definitions of a class. */
+/** Mermaid combines all definitions of a class. */
 function classDefs(name: string, fill: string): string {
   return `classDef ${name} fill:${fill},stroke:#333,stroke-width:2;\nclassDef ${name} color:${textColorOn(fill)};`
 }

@@ -1,2 +1,2 @@
-/** Replaces a secret wherever it would be shown. */
+/** Placeholder for secrets wherever they would be shown. */
 export const HIDDEN = '•••'

@@ -1,9 +1,9 @@
-/** Ranges of values, numbered from 0 to `last`. */
+/** Buckets: ranges of values, numbered from 0 to `last`. */
 export interface Buckets {
   readonly last: number
   /** The bucket that a value is counted in. */
   of(value: number): number
-  /** The value that stands for a bucket's. */
+  /** The value that represents a bucket. */
   valueOf(bucket: number): number
 }
 
@@ -59,8 +59,8 @@ export class Histogram {
 }
 
 /**
- * Buckets with these upper bounds, inclusive and rising, and one without a bound. An upper bound stands for its bucket's
- * values.
+ * Buckets with these upper bounds, inclusive and rising, and one without a bound. A bucket is represented by its
+ * upper bound.
  */
 export function boundedBuckets(bounds: readonly number[]): Buckets {
   const last = bounds.length
@@ -75,9 +75,9 @@ export function boundedBuckets(bounds: readonly number[]): Buckets {
 }
 
 /**
- * Buckets that grow by a constant factor: bucket n holds values over `first × growth^(n-1)`, up to `first × growth^n`;
- * values beyond the first and the last count in these. The value at the same relative distance from both bounds stands
- * for a bucket's values.
+ * Buckets that grow by a constant factor: bucket n holds values over `first × growth^(n-1)`, up to `first ×
+ * growth^n`; values beyond the first and the last count in these. A bucket is represented by the value at the same
+ * relative distance from both bounds.
  * @see https://arxiv.org/abs/1908.10693 (DDSketch, section 2.1)
  */
 export function growingBuckets(first: number, growth: number, last: number): Buckets {

@@ -23,7 +23,7 @@ export interface Sums {
   patchBytes: number
 }
 
-/** With what polling transferred, and what streaming would transfer instead; 0 if nothing was polled. */
+/** Totals including what polling transferred, and what streaming would have transferred; 0 if nothing was polled. */
 export interface PollSums extends Sums {
   /** Polls answered 304 Not Modified; ≤ `polls`. */
   notModified: number

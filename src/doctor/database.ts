@@ -8,7 +8,7 @@ import type { Storage } from '../storage/storage.ts'
 const CLOCK_WARNING_MS = 1_000
 const CLOCK_ERROR_MS = 5_000
 
-/** Checks the Postgres server of `DATABASE_URL`: whether it answers, its schema, and its clock. */
+/** Checks the Postgres server of `DATABASE_URL`: whether it responds, its schema, and its clock. */
 export async function checkDatabase(url: string): Promise<Finding[]> {
   let storage: Storage | undefined
   try {
@@ -26,7 +26,7 @@ async function checkAnswer({ pool, description }: Storage): Promise<Finding> {
   const startedAt = performance.now()
   const { rows } = await pool.query('SHOW server_version')
   const queryMs = Math.round((performance.now() - startedAt) * 100) / 100
-  const detail = `${description} runs Postgres ${rows[0].server_version} and answers in ${queryMs} ms.`
+  const detail = `${description} runs Postgres ${rows[0].server_version} and responds in ${queryMs} ms.`
   return { check: 'database', status: 'ok', detail, measured: { queryMs } }
 }
 
@@ -34,12 +34,12 @@ async function checkSchema({ db }: Storage): Promise<Finding> {
   const [found, needed] = [await schemaOf(db), lastMigration()]
   const detail =
     found === 0
-      ? 'There is none yet; the first start creates it.'
+      ? "The schema doesn't exist yet; the first start creates it."
       : found < needed
-        ? 'It is of an earlier version; the next start migrates it.'
+        ? 'The schema is from an earlier version; the next start migrates it.'
         : found > needed
-          ? 'It is of a later version. Run that version, or restore a backup into a new database.'
-          : 'It is current.'
+          ? 'The schema is from a later version. Run that version, or restore a backup into a new database.'
+          : 'The schema is up to date.'
   return { check: 'schema', status: found > needed ? 'warning' : 'ok', detail }
 }
 

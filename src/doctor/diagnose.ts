@@ -5,7 +5,7 @@ import { checkDirectory } from './directory.ts'
 import { checkPrograms } from './programs.ts'
 import { checkRedis } from './redis.ts'
 
-/** Checks what a Weir with these settings needs. Changes nothing, and may run while that Weir does. */
+/** Checks what Weir needs with these settings. Changes nothing, and may run while Weir does. */
 export async function diagnose(
   config: Pick<Config, 'dataDir' | 'databaseUrl' | 'redisUrl'>,
 ): Promise<Finding[]> {

@@ -14,7 +14,7 @@ import { isLocked, tryLock } from '../storage/directory-lock.ts'
 import { explainDisk } from '../storage/disk-error.ts'
 import { LOCK_FILE } from '../storage/private-directory.ts'
 
-/** Size of a page of Postgres' write-ahead log, in bytes, and how many are written and synced. */
+/** Size of a page of the Postgres write-ahead log, in bytes, and how many pages are written and synced. */
 const PAGE_BYTES = 8_192
 const SYNCS = 20
 /** Every commit waits for at least one sync: slower than this, in milliseconds, recording falls behind. */
@@ -39,7 +39,7 @@ export function checkDirectory(dataDir: string): Finding[] {
       rmSync(directory, { recursive: true, force: true })
     }
   } catch (error) {
-    // Not by the name of the file that couldn't be created.
+    // Names the directory instead of the file that couldn't be created.
     const { message } = explainDisk(Object.assign(error as Error, { path: place }), dataDir) as Error
     return [{ check: 'data directory', status: 'error', detail: message }]
   }
@@ -71,7 +71,7 @@ function checkSync(directory: string): Finding {
     const measured = { medianMs, longestMs }
     const detail = `A sync to disk takes ${medianMs} ms, ${longestMs} ms at most.`
     if (medianMs <= SLOW_SYNC_MS) return { check: 'disk sync', status: 'ok', detail, measured }
-    const advice = `${detail} Every commit waits for that; use a faster disk if recording falls behind.`
+    const advice = `${detail} Every commit waits for a sync; use a faster disk if recording falls behind.`
     return { check: 'disk sync', status: 'warning', detail: advice, measured }
   } finally {
     closeSync(file)
@@ -83,14 +83,14 @@ function checkLock(dataDir: string, directory: string): Finding {
   const release = tryLock(path)
   try {
     if (release === undefined || !isLocked(path)) {
-      const detail = `The file system of ${dataDir} doesn't lock files, so two Weirs could use it. Use a local disk.`
+      const detail = `The file system of ${dataDir} doesn't support file locks, so two Weirs could use it. Use a local disk.`
       return { check: 'lock', status: 'error', detail }
     }
   } finally {
     release?.()
   }
   const isUsed = isLocked(join(dataDir, LOCK_FILE))
-  const detail = isUsed ? 'A running Weir holds the lock.' : 'Locks work, and no Weir is running here.'
+  const detail = isUsed ? 'A running Weir has the lock.' : 'Locks work, and no Weir is running here.'
   return { check: 'lock', status: 'ok', detail }
 }
 
@@ -100,7 +100,7 @@ function checkSpace(place: string): Finding {
   const status = freeBytes < MIN_FREE_BYTES ? 'error' : freeBytes < LOW_FREE_BYTES ? 'warning' : 'ok'
   const free = `${Math.floor(freeBytes / 1_048_576)} MiB are free.`
   const detail =
-    status === 'ok' ? free : `${free} Free some space, or keep less with the RETENTION_ settings.`
+    status === 'ok' ? free : `${free} Free some space, or reduce retention with the RETENTION_ settings.`
   return { check: 'free space', status, detail, measured: { freeBytes } }
 }
 

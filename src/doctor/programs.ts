@@ -6,10 +6,10 @@ import { installedPrograms } from '../storage/server/programs.ts'
 import { StorageError } from '../storage/storage.ts'
 
 const CHECK = 'embedded Postgres'
-/** Longest wait for a program that prints its version, in milliseconds. */
+/** Timeout for a program to print its version, in milliseconds. */
 const RUN_MS = 10_000
 
-/** Checks that the programs of the embedded server are there and run on this machine. */
+/** Checks that the embedded Postgres programs exist and run on this machine. */
 export async function checkPrograms(dataDir: string): Promise<Finding> {
   try {
     const programs = installedPrograms(dataDir, accountFor([join(dataDir, SERVER_DIRECTORY), dataDir]))
@@ -17,7 +17,7 @@ export async function checkPrograms(dataDir: string): Promise<Finding> {
       return {
         check: CHECK,
         status: 'ok',
-        detail: 'It is in this program, and is unpacked at the first start.',
+        detail: 'Included in this executable; unpacked at the first start.',
       }
     }
     const versions = await Promise.all([programs.postgres, programs.initdb].map(versionOf))

@@ -39,8 +39,8 @@ export class Frame {
   }
 
   /**
-   * The frame as DEFLATE blocks that refer to nothing before them and end at a byte boundary, so that the same bytes
-   * fit into every compressed stream and are flushed at once. Made on first use.
+   * The frame as self-contained DEFLATE blocks that end at a byte boundary, so that the same bytes fit into every
+   * compressed stream and are flushed at once. Made on first use.
    * @see https://www.rfc-editor.org/rfc/rfc1951 section 3.2.4 (the empty block at the end of a full flush)
    */
   get deflated(): Uint8Array<ArrayBuffer> {

@@ -1,4 +1,4 @@
-/** What a reader may leave unread, not counting one message and the connection's own buffers. */
+/** Limit on the bytes that a reader leaves unread, not counting one message and the connection's own buffers. */
 const MAX_QUEUED_BYTES = 1_048_576
 
 type Bytes = Uint8Array<ArrayBuffer>

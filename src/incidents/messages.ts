@@ -25,7 +25,7 @@ export interface ToldIncident {
 const NAMED = 10
 /** Incidents that a webhook gets as data. */
 const LISTED = 50
-/** Causes without which the stream or host would be up. */
+/** Causes that mean that the stream or host is down. */
 const DOWN: readonly string[] = ['stalled', 'dead', 'host', 'egress']
 const WORST_FIRST: readonly Severity[] = ['critical', 'warning', 'info']
 

@@ -15,7 +15,7 @@ export interface IncidentQuery {
   state?: IncidentState
   /** ID of a stream. */
   stream?: string
-  /** Only incidents that this one explains; left out: only those that no other explains. */
+  /** Only incidents that this one explains; omitted: only those that no other explains. */
   parent?: string
   /** ID of the last incident on the page before. */
   after?: string
@@ -31,7 +31,7 @@ export interface TimelineItem {
   delivery: { id: string; status: string | null; attempts: number | null } | null
 }
 
-/** Most timeline items read for an incident; the first ones. */
+/** Maximum number of timeline items read for an incident: the first ones. */
 const MAX_TIMELINE = 500
 /** Hides incidents of private streams that an earlier version opened, as it hides those streams. */
 const IS_SHOWN = sql`NOT EXISTS (

@@ -11,7 +11,7 @@ import type { RuleParams } from './rule-kinds.ts'
 /** When to open an incident beyond a stalled or dead status, and for which streams. */
 export type Rule = Omit<typeof rules.$inferSelect, 'params' | 'kind'> & RuleParams
 
-/** Where a change is stored, and who hears of it. */
+/** Where a change is stored and published. */
 export interface Changes {
   db: Database
   bus: Bus

@@ -8,7 +8,8 @@ type Address = ReturnType<typeof ipaddr.parse>
 /** Hops of X-Forwarded-For that are read, from the last: no Weir is behind more proxies than that. */
 const MAX_HOPS = 16
 /**
- * IPv6 prefix that a provider assigns to one customer, in bits (RFC 6177): whoever has one of its addresses has all.
+ * IPv6 prefix that a provider assigns to one customer, in bits (RFC 6177): a client with one of its addresses has all
+ * of them.
  */
 const IPV6_SITE_BITS = 64
 

@@ -7,7 +7,7 @@ export interface SharedBucket {
 }
 
 export interface SharedTaken extends Taken {
-  /** The bucket that had too little; left out: none. */
+  /** The bucket that had too little; omitted: none. */
   refusedBy?: number
 }
 

@@ -1,9 +1,12 @@
 import type { Redis } from 'ioredis'
 import { causeOf } from '../errors.ts'
 
-/** Longest wait for an answer, in milliseconds. */
+/** Timeout for a response, in milliseconds. */
 const ANSWER_MS = 250
-/** After a failure nothing is asked for this long, in milliseconds: not every request waits for a Redis that hangs. */
+/**
+ * After a failure, Redis isn't asked for this long, in milliseconds, so that not every request waits for a Redis that
+ * hangs.
+ */
 const PAUSE_MS = 1_000
 const RECONNECT_MS = 1_000
 const PREFIX = 'weir:limits:'
@@ -23,7 +26,7 @@ export function script(lua: string): Script {
   return { lua, sha: new Bun.CryptoHasher('sha1').update(lua).digest('hex') }
 }
 
-/** What all processes on one Redis count together. */
+/** Counts shared by all processes that use the same Redis. */
 export class SharedCounts {
   readonly #redis: Redis
   readonly #warn: (message: string) => void
@@ -52,12 +55,12 @@ export class SharedCounts {
     this.#warn = warn
   }
 
-  /** How often this process counted on its own because Redis didn't answer. */
+  /** How often this process counted on its own because Redis didn't respond. */
   get unshared(): number {
     return this.#unshared
   }
 
-  /** @returns the script's answer; undefined: Redis doesn't answer, so this process's own count decides */
+  /** @returns the script's result; undefined if Redis doesn't respond: this process's own count decides */
   async run(of: Script, keys: readonly string[], values: readonly (string | number)[]): Promise<unknown> {
     if (this.#redis.status !== 'ready') this.#failed('not connected')
     else if (performance.now() >= this.#pausedUntilMs) {
@@ -79,10 +82,10 @@ export class SharedCounts {
     this.#redis.disconnect()
   }
 
-  /** Warns once, until Redis answers again. */
+  /** Warns once, until Redis responds again. */
   #failed(cause: string): void {
     if (!this.#isAway && !this.#isClosed)
-      this.#warn(`Redis does not answer (${cause}): each process counts its limits on its own.`)
+      this.#warn(`Redis doesn't respond (${cause}): each process counts its limits on its own.`)
     this.#isAway = true
   }
 

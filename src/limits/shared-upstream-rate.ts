@@ -5,7 +5,7 @@ import { NOW, type SharedCounts, script } from './shared-counts.ts'
 import { type Bound, binds, type FollowedTarget, hostOf } from './upstream-bounds.ts'
 import { type Leave, MAX_FOLLOWED, type UpstreamRate } from './upstream-rate.ts'
 
-/** How often a process says which subscriptions it has, in milliseconds: well below the time that one counts without. */
+/** How often a process renews its subscriptions, in milliseconds: well below their expiry. */
 const RENEW_MS = 10_000
 /** Subscriptions renewed in one command. */
 const RENEWED_AT_ONCE = 500

@@ -71,12 +71,12 @@ export class UpstreamBounds {
     return new TooOften(detail, waitMs)
   }
 
-  /** The refusal of a subscription that needs `more` requests per second, beside those that are `used`. */
+  /** The refusal of a subscription that needs `more` requests per second in addition to those already `used`. */
   tooMuch({ setting, rate }: Bound, more: number, used: number, host?: string): TooOften {
     const said = `${used.toFixed(1)} of ${rate.perSecond} requests per second${to(host)}`
     const detail =
       `This subscription needs ${more.toFixed(1)} requests per second; your others use ${said} (${setting}). ` +
-      `Use a longer interval, or close some: a closed one counts for ${this.keptMs / SECOND_MS} s more.`
+      `Use a longer interval, or close some; a closed subscription still counts for ${this.keptMs / SECOND_MS} s.`
     return new TooOften(detail, this.keptMs)
   }
 
@@ -93,7 +93,9 @@ export function binds(bound: Bound | undefined, client: Client): bound is Bound 
   return bound !== undefined && !(client.isLocal && bound.isLocalFree)
 }
 
-/** Without the port: all ports are one machine. A final dot makes it no other name. */
+/**
+ * Without the port, because all ports are on one machine, and without a trailing dot, which doesn't change the host.
+ */
 export function hostOf(url: string): string {
   return new URL(url).hostname.replace(/\.$/, '')
 }

@@ -9,7 +9,9 @@ import {
   type UpstreamSettings,
 } from './upstream-bounds.ts'
 
-/** Most APIs counted for one client. At the bound, new subscriptions are refused until some of them stop. */
+/**
+ * Maximum number of APIs counted for one client. At the bound, new subscriptions are refused until some of them stop.
+ */
 export const MAX_FOLLOWED = 5_000
 /** With more clients than this, those without subscriptions are forgotten. */
 const MAX_IDLE_CLIENTS = 1_000

@@ -60,7 +60,7 @@ export function allowancesOf(entries: readonly string[]): Allowance[] {
 
 /**
  * Whether an allowance covers the host or its address. A named host may have any address except cloud metadata and
- * addresses that are no destination, because the operator doesn't control what the name resolves to.
+ * addresses that can't be a destination, because the operator doesn't control what the name resolves to.
  */
 export function isAllowed(
   allowances: readonly Allowance[],

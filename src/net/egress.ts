@@ -16,7 +16,7 @@ import { type Proxies, proxyFor } from './proxies.ts'
 /** Why Weir doesn't connect: the destination isn't allowed, or doesn't resolve. */
 export type EgressErrorCode = 'not_allowed' | 'host_unknown'
 
-/** A destination that Weir doesn't connect to: an expected outcome, with a message for whoever named it. */
+/** A destination that Weir doesn't connect to: an expected outcome, with a message for the user who named it. */
 export class EgressError extends Error {
   override readonly name = 'EgressError'
   constructor(
@@ -55,8 +55,8 @@ const MAX_ADDRESSES = 3
 const NO_CONNECTION = new Set(['ConnectionRefused', 'FailedToOpenSocket', 'ECONNREFUSED', 'ENETUNREACH'])
 
 /**
- * Every outgoing connection to a destination that somebody named. A host is resolved once, its addresses are checked,
- * and the connection goes to a checked address: a name that changes in between has no effect.
+ * Makes every outgoing connection to a destination that a user named. A host is resolved once, its addresses are
+ * checked, and the connection goes to a checked address: a name that changes in between has no effect.
  */
 export class Egress {
   readonly #deps: EgressDeps
@@ -110,7 +110,7 @@ export class Egress {
     if (allowed.length > 0) return allowed
     throw new EgressError(
       'not_allowed',
-      `${host} leads to a private or local address, and this Weir can be reached from the network. To allow it, add ${host} to ALLOW_HOSTS.`,
+      `${host} resolves to a private or local address, and Weir is reachable from the network. To allow it, add ${host} to ALLOW_HOSTS.`,
     )
   }
 
@@ -216,7 +216,7 @@ function unknownHere(host: string): EgressError {
   )
 }
 
-/** Names the proxy in a connection error, because that is the first thing to check. */
+/** Adds the proxy to a connection error, because that is the first thing to check. */
 function atProxy(error: unknown, proxy: string): unknown {
   const { code } = error as { code?: unknown }
   if (typeof code !== 'string' || !(error instanceof Error)) return error

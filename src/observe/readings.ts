@@ -39,7 +39,7 @@ export async function readDatabase(db: Database, now: number): Promise<MetricFam
 /** The size of the log on disk: queries every partition. */
 export async function readSize(db: Database): Promise<MetricFamily[]> {
   const { totalBytes } = await logSize(db)
-  return [gauge('weir_log_size_bytes', `What the log takes on disk, with its indexes. ${SHARED}`, totalBytes)]
+  return [gauge('weir_log_size_bytes', `Size of the log on disk, including indexes. ${SHARED}`, totalBytes)]
 }
 
 /** Jobs by queue and state. */

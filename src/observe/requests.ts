@@ -8,7 +8,7 @@ import type { Tracer } from './tracer.ts'
 /** In seconds, until the response begins, which is all there is to measure of an event stream. */
 const SECONDS_BUCKETS = [0.005, 0.025, 0.1, 0.5, 1, 2.5, 10]
 const METHODS = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'])
-/** A safe ID from the caller: nothing that could be mistaken for something else in a log line. */
+/** A safe ID from the caller: no characters that could be misread in a log line. */
 const SANE_ID = /^[\w.:/+=-]{1,128}$/
 /** Requested every few seconds; their 503s aren't worth a log line. */
 const PROBES = new Set(['/healthz', '/readyz', '/metrics'])

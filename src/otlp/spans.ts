@@ -116,7 +116,7 @@ export class Gathering implements Gathered {
   countParts(count: number): void {
     this.#parts += count
     if (this.#parts <= MAX_PARTS) return
-    const detail = `The body holds more than ${MAX_PARTS} resources, scopes and spans and their fields.`
+    const detail = `The body contains more than ${MAX_PARTS} resources, scopes and spans with their fields.`
     throw new Problem('body_too_large', detail)
   }
 

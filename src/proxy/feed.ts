@@ -29,8 +29,8 @@ export interface FeedDeps {
 }
 
 /**
- * The document of one proxied stream as its subscribers in this process know it. It takes the stream's entries
- * ordered by `seq`, and makes one frame of each for all subscribers with the same mode.
+ * The document of one proxied stream, as sent to its subscribers in this process. Takes the stream's entries in order
+ * of `seq`, and encodes one frame of each for all subscribers with the same mode.
  */
 export class ProxyFeed {
   readonly streamId: string
@@ -80,7 +80,7 @@ export class ProxyFeed {
   }
 
   /**
-   * Sends a subscriber what it needs first: the document, or what it missed since its last ID, or a gap.
+   * Sends a new subscriber its first messages: the document, the events missed since its last ID, or a gap.
    * @returns whether that was a snapshot
    */
   async begin(mode: Mode, lastEventId: string | undefined, send: Send): Promise<boolean> {

@@ -26,7 +26,7 @@ export type ProxiedTarget = Pick<Stream, 'url' | 'intervalMs' | 'headers' | 'ign
 export interface ProxiedDeps {
   db: Database
   control: Control
-  /** Hears `run.interrupt`, `stream.updated` and `list.changed`. */
+  /** Receives `run.interrupt`, `stream.updated` and `list.changed` events. */
   bus: Bus
   /** @throws Problem for a target that Weir must not connect to */
   mayReach(url: string): Promise<void>
@@ -169,7 +169,7 @@ export class ProxiedStreams {
     if (oldest === undefined) {
       throw new Problem(
         'too_many',
-        `The limit of ${max} proxied APIs ${where} is reached, and all have subscribers.`,
+        `The limit of ${max} proxied APIs ${where} is reached, and all of them have subscribers.`,
       )
     }
     await removeStream(this.#db, oldest.id)

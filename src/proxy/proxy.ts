@@ -25,7 +25,7 @@ export interface ProxyDeps {
   proxied: ProxiedStreams
   /** Limits the requests that a subscriber makes Weir send. */
   upstreamRate: SharedUpstreamRate
-  /** Hears `stream.watched`. */
+  /** Receives `stream.watched` events. */
   bus: Bus
   now(): number
   warn(message: string): void

@@ -5,13 +5,13 @@ import type { QueueEngine } from './open.ts'
 export interface QueuesDeps {
   /** Opens the engine, when {@link Queues.open} is called. */
   engine(): Promise<QueueEngine>
-  /** Told what goes wrong with a queue. */
+  /** Called with errors of a queue. */
   warn(message: string): void
 }
 
 /**
- * The queues, from before their engine is open: whoever asks for one waits until it is. No page needs them, and reading
- * BullMQ takes a fifth of a start.
+ * The queues, usable before the engine is open: callers wait until it is. No page needs them, and loading BullMQ
+ * takes a fifth of the start time.
  */
 export class Queues {
   readonly streams: Promise<Queue>
@@ -27,7 +27,7 @@ export class Queues {
       const opened = this.#engine.then((open) =>
         open.queue(name).on('error', (error) => void warn(error.message)),
       )
-      // Whoever asks for it is told.
+      // Callers that wait for it get the error.
       opened.catch(() => {})
       return opened
     }
@@ -41,18 +41,18 @@ export class Queues {
     return [this.streams, this.schedules, this.deliveries, this.archive]
   }
 
-  /** Opens the engine. @throws what keeps it from opening, as every queue does */
+  /** Opens the engine. @throws the error that keeps it from opening; so does every queue */
   open(): Promise<QueueEngine> {
     this.#asked.resolve()
     return this.#engine
   }
 
-  /** Says that it won't be opened, unless it is already. */
+  /** Gives up opening the engine, unless it is open already. */
   abandon(reason: unknown): void {
     this.#asked.reject(reason)
   }
 
-  /** Closes one after the other, the last one first. */
+  /** Closes them one by one, the last one first. */
   async close(): Promise<void> {
     for (const queue of this.all.toReversed()) {
       // Without an engine there is nothing to close.

@@ -1,2 +1,4 @@
-/** What others hold of the queues, and what BullMQ needs of a database: only this folder and `jobs` import BullMQ itself. */
+/**
+ * The interface of the queues, and the database that BullMQ needs. Only this folder and `jobs` import BullMQ itself.
+ */
 export type { PgPool, PgPoolClient, Queue } from 'bullmq'

@@ -3,8 +3,8 @@ import type { EventOf, WeirEvent } from '../bus/events.ts'
 import type { PlainType, Relay, RelayMessage } from './relay.ts'
 
 /**
- * Events that only pages need are gathered for this long, in milliseconds, and each type is sent once: a message to a
- * thousand channels is a thousand deliveries. The bound of what waits is the number of types.
+ * Events that only pages need are batched for this long, in milliseconds, and each type is sent once: a message to a
+ * thousand channels is a thousand deliveries. The batch is bounded by the number of types.
  */
 const GATHER_MS = 100
 
@@ -12,8 +12,9 @@ const GATHER_MS = 100
 type CarriedType = Exclude<RelayMessage['type'], `process.${string}`>
 
 /**
- * How each event is relayed: as it is, gathered, or as the numbers of its entries. A process where somebody watches a stream
- * reads the entries itself, so that the database stays the one truth. Events that aren't listed here stay in their process.
+ * How each event is relayed: as it is, batched, or as `seq` ranges. A process with subscribers of a stream reads the
+ * entries itself, so that the database stays the single source of truth. Events that aren't listed stay in their
+ * process.
  */
 const CARRIED: Readonly<Record<CarriedType, 'as it is' | 'gathered' | 'numbers'>> = {
   'entries.stored': 'numbers',
@@ -31,8 +32,8 @@ const CARRIED: Readonly<Record<CarriedType, 'as it is' | 'gathered' | 'numbers'>
 }
 
 /**
- * Relays events between the processes of one Weir. Events that happened here are sent to the others; what they send is
- * published here as having happened elsewhere, and so never sent back. At the end, gathered events are sent.
+ * Relays events between the processes of one Weir. Local events are sent to the others; events from others are
+ * published here with the origin `elsewhere`, so they are never sent back. Batched events are flushed on close.
  */
 export function carryEvents(bus: Bus, relay: Relay): Subscription {
   const gathered = new Gathered(relay)
@@ -61,7 +62,7 @@ export function carryEvents(bus: Bus, relay: Relay): Subscription {
 }
 
 function sendNumbers(relay: Relay, { entries = [] }: EventOf<'entries.stored'>): void {
-  // No other process listens.
+  // No other process is listening.
   if (!relay.isHeard()) return
   const spans = new Map<string, [id: string, first: number, last: number]>()
   for (const { streamId, seq } of entries) {
@@ -72,7 +73,7 @@ function sendNumbers(relay: Relay, { entries = [] }: EventOf<'entries.stored'>):
   if (spans.size > 0) relay.publish({ type: 'entries.stored', spans: [...spans.values()] })
 }
 
-/** Events that wait to be sent, each type once. */
+/** Events waiting to be sent, each type once. */
 class Gathered {
   readonly #relay: Relay
   readonly #types = new Set<PlainType>()
@@ -87,7 +88,7 @@ class Gathered {
     this.#timer ??= setTimeout(() => this.send(), GATHER_MS)
   }
 
-  /** Sends what waits now. */
+  /** Sends the waiting events now. */
   send(): void {
     clearTimeout(this.#timer)
     this.#timer = undefined

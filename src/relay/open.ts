@@ -4,7 +4,7 @@ import { withNumbers } from './numbers.ts'
 import { withPresence } from './presence.ts'
 import { type Relay, SILENT_RELAY } from './relay.ts'
 
-/** Redis where there is one, else the Postgres server; an embedded Weir is one process and needs none. */
+/** Redis if configured, otherwise the Postgres server. An embedded Weir is a single process and needs no relay. */
 export async function openRelay(
   { redisUrl, databaseUrl }: Pick<Config, 'redisUrl' | 'databaseUrl'>,
   { pool }: Storage,

@@ -7,7 +7,7 @@ const CHANNEL = 'weir'
 const MAX_ITEMS = 100
 /** Wait before the line is opened again, in milliseconds. */
 const RETRY_MS = 1_000
-/** A broken line must be noticed although nothing is sent on it, in milliseconds. */
+/** Keepalive delay, in milliseconds: a broken connection must be detected even when it is idle. */
 const KEEPALIVE_MS = 5_000
 
 /** As `pg`'s own pools take it, although their types don't have it. */

@@ -1,6 +1,6 @@
 import type { Relay, RelayEvents, RelayMessage } from './relay.ts'
 
-/** How often a process says that it is there, and for how long that holds, in milliseconds. */
+/** How often a process announces itself, and how long that is valid, in milliseconds. */
 const SAY_EVERY_MS = 5_000
 export const HOLDS_MS = 16_000
 
@@ -14,16 +14,17 @@ export interface LineEvents extends RelayEvents {
   missed(): void
 }
 
-/** What there is most of, and what only pages and logs that are watched elsewhere need. */
+/** The most frequent messages; only pages and live logs in other processes need them. */
 const FOR_WATCHERS: ReadonlySet<RelayMessage['type']> = new Set(['entries.stored', 'stream.updated'])
 
 /**
- * A relay that knows whether anybody listens. Most Weirs are one process, which would else tell itself of every entry:
- * without others, only what is rare is sent. Who is heard after that reads what it may have missed.
- * @param now milliseconds, of a clock that isn't set back
+ * Tracks whether other processes are listening. Most Weirs are a single process, and sending every entry would be
+ * wasted work: without other processes, only rare messages are sent. A process that announces itself later reads
+ * what it may have missed.
+ * @param now a monotonic clock, in milliseconds
  */
 export function withPresence(line: Line, now: () => number = () => performance.now()): Relay {
-  // Somebody may be there until all have had the time to say so.
+  // Assume that others exist until they have had time to announce themselves.
   let heardAt = now()
   const isHeard = () => now() - heardAt < HOLDS_MS
   const say = (isNew: boolean) => line.publish({ type: 'process.present', isNew })

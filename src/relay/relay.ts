@@ -12,8 +12,8 @@ export type PlainType =
   | 'session.ended'
 
 /**
- * Messages between processes: events of the bus by their names, and presence. Any message may be lost: whatever depends on
- * one is repaired from the database.
+ * Messages between processes: bus events by name, and presence. Any message may be lost: receivers recover from the
+ * database.
  */
 export type RelayMessage =
   | { type: PlainType }
@@ -23,11 +23,11 @@ export type RelayMessage =
   | { type: 'stream.updated'; streamIds: readonly string[] }
   /** The sender is there; a new one asks the others to say so too. Also sent some time after the last message. */
   | { type: 'process.present'; isNew: boolean }
-  /** The sender took itself to be alone until now, and didn't send what was stored. */
+  /** The sender assumed that it was alone until now, so it didn't send everything. */
   | { type: 'process.unheard' }
 
 export interface RelayEvents {
-  /** A message of another process. */
+  /** A message from another process. */
   received(message: RelayMessage): void
   /** Messages may have been missed: the line was down, or one was lost. */
   restored(): void
@@ -35,15 +35,15 @@ export interface RelayEvents {
 
 /** Carries messages to every other process of this Weir. */
 export interface Relay {
-  /** Says who hears what others publish; what came before is lost, as any message may be. */
+  /** Sets the receiver of messages from other processes; earlier messages are lost. */
   listen(events: RelayEvents): void
   publish(message: RelayMessage): void
-  /** Whether any other process may hear what is published. */
+  /** Whether another process may be listening. */
   isHeard(): boolean
   close(): Promise<void>
 }
 
-/** One process alone has nobody to tell. */
+/** For a single process: there is no one to send to. */
 export const SILENT_RELAY: Relay = {
   listen: () => {},
   publish: () => {},

@@ -16,7 +16,7 @@ export type MarkName =
   | 'dropped'
   /** When today's oldest entries were last deleted to stay below the byte limit, and the log's size after that. */
   | 'trimmed'
-  /** Since when something can't be dropped that should be, and why. */
+  /** Since when a drop has been blocked, and why. */
   | 'blocked'
 
 export interface RetentionMark<Detail = unknown> {

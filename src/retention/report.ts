@@ -4,7 +4,7 @@ import { type DropReason, logSize, tableBytes } from './drop.ts'
 import { type MarkName, readMarks } from './marks.ts'
 import { entriesByDay, type RetentionBounds, type RetentionDeps } from './retain.ts'
 
-/** What the database holds, and its limits. */
+/** The contents of the database, and its limits. */
 export interface StorageReport {
   /** Newest first. */
   days: {

@@ -109,7 +109,7 @@ async function dropSums({ db, bounds, now, mayDrop }: RetentionDeps): Promise<vo
   for (const { table, day } of partitions) {
     if (day === 'rest' || day >= (table === 'rollups' ? minutes : paths)) continue
     if (table === 'rollups') {
-      // The archive uses them to find what it has yet to store.
+      // The archive uses them to find the days that aren't archived yet.
       if (mayDrop !== undefined && !(await mayDrop(db, day))) break
       await passMinutes(db, startOfDay(day) + DAY_MS)
     }

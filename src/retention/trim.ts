@@ -16,10 +16,7 @@ export const ENTRY_BYTES = 256
 
 export interface TrimDeps extends BaseDeps {
   now(): number
-  /**
-   * Whether everything a day holds is safe in the archive; omitted if nothing is archived. Only what is safe is
-   * deleted.
-   */
+  /** Whether all entries of a day are archived; omitted without an archive. Only archived days are deleted. */
   mayDrop?: (db: Database, day: Day) => Promise<boolean>
 }
 
@@ -92,7 +89,7 @@ export async function lastBefore(db: Database, streamId: string, ms: number): Pr
   return rows[0]?.seq ?? 0
 }
 
-/** The start of the first day that isn't safe in the archive, in milliseconds; `undefined` if nothing is archived. */
+/** The start of the first day that isn't archived, in milliseconds; `undefined` without an archive. */
 export async function unarchivedFrom({ db, now, mayDrop }: TrimDeps): Promise<number | undefined> {
   if (mayDrop === undefined) return undefined
   const { rows } = (await db.execute(sql`

@@ -28,7 +28,7 @@ export async function carryOver(dataDir: string, into: Database, log: StorageLog
     )
   })
   try {
-    // It was never used.
+    // The old database was never used.
     if ((await schemaOf(old.db)) > 0) await copy(old.db, dataDir, into, log)
   } catch (error) {
     throw error instanceof StorageError ? error : (fullDisk(dataDir) ?? failed(dataDir, causeOf(error)))

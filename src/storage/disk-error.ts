@@ -26,7 +26,10 @@ export function explainDisk(error: unknown, dataDir: string): unknown {
   return error
 }
 
-/** The error that says that the disk is full, if it is; Postgres may crash from that without telling its clients. */
+/**
+ * The error that says that the disk is full, if it is; Postgres may crash because of that without an error to its
+ * clients.
+ */
 export function fullDisk(dataDir: string): StorageError | undefined {
   const { bavail, bsize } = statfsSync(dataDir)
   return bavail * bsize < NEARLY_FULL_BYTES ? full(dataDir) : undefined

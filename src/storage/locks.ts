@@ -1,6 +1,6 @@
 /**
- * Weir's advisory locks in its database, which are numbers: whoever holds one excludes all others that request it, in
- * every process. Each has one purpose.
+ * Weir's advisory locks in its database, which are numbers: a lock excludes everyone else who requests it, in every
+ * process. Each has one purpose.
  * @see https://www.postgresql.org/docs/current/explicit-locking.html#ADVISORY-LOCKS
  */
 export const LOCKS = {

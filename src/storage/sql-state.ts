@@ -1,6 +1,9 @@
 import type { Database } from './storage.ts'
 
-/** Attempts of a write before a deadlock counts as a failure. Each was rolled back for another write, which is done by then. */
+/**
+ * Attempts of a write before a deadlock counts as a failure. Each attempt was rolled back in favor of another write,
+ * which has finished by the next attempt.
+ */
 const MAX_TRIES = 10
 /** @see https://www.postgresql.org/docs/18/errcodes-appendix.html */
 const DEADLOCK = '40P01'
@@ -13,8 +16,8 @@ export function sqlStateOf(error: unknown): string | undefined {
 }
 
 /**
- * Retries a write that the database rolled back to end a deadlock. Writes of many rows meet recording in any order; that one
- * has to give way isn't a failure to the caller.
+ * Retries a write that the database rolled back to end a deadlock. Bulk writes lock rows in a different order than
+ * recording does, so deadlocks are expected, and not a failure for the caller.
  * @param write one statement; for several, use {@link transact}
  */
 export async function againAfterDeadlock<T>(write: () => Promise<T>): Promise<T> {

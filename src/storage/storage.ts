@@ -5,7 +5,7 @@ import type { PgPool } from '../queue/types.ts'
 /** Drizzle on either engine. Raw `execute` returns `{ rows }` on both, with times as text. */
 export type Database = PgDatabase<PgQueryResultHKT, typeof schema>
 
-/** An open database: embedded or a server; the rest of Weir can't tell which. */
+/** An open database: embedded or a server; the rest of Weir doesn't know which. */
 export interface Storage {
   readonly db: Database
   /** The same database in the form that BullMQ's Postgres backend needs. */

@@ -1,4 +1,4 @@
-/** Most calls kept of one tree, and their greatest depth; calls beyond either are only counted. */
+/** Maximum number of calls kept of one tree, and their greatest depth; calls beyond either are only counted. */
 const MAX_CALLS = 200
 const MAX_DEPTH = 16
 const MAX_NAME_CHARS = 64
@@ -9,7 +9,7 @@ export interface CallTree {
   service: string
   status: number
   durationMs: number
-  /** Time since the start of the request; left out if the service doesn't report it. */
+  /** Time since the start of the request; omitted if the service doesn't report it. */
   startedMs?: number
   /** 2 and more for a repeated call. */
   attempt?: number

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { Call, Service } from '../core/graph.ts'
 
-/** How long changes wait for others, in milliseconds: a picture with this delay still looks live. */
+/** How long changes are batched, in milliseconds: with this delay, the picture still looks live. */
 const GATHER_MS = 100
 /** The longest wait, when there are many. */
 const MAX_GATHER_MS = 1_000

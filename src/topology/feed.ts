@@ -1,7 +1,10 @@
 import { Frame } from '../hub/frame.ts'
 import type { Hub, SubscribeOptions } from '../hub/hub.ts'
 
-/** What is kept for subscribers that come back. At either bound the oldest goes, and who missed it gets a `gap` and the whole graph. */
+/**
+ * Messages kept for subscribers that reconnect. At either bound the oldest is dropped, and a subscriber that missed
+ * it gets a `gap` and the whole graph.
+ */
 const MAX_KEPT_MESSAGES = 500
 const MAX_KEPT_BYTES = 4_194_304
 /**

@@ -3,7 +3,7 @@ import { Problem } from '../errors.ts'
 import { checked } from '../schema.ts'
 import { REPORTED_KINDS } from './rules.ts'
 
-/** Most items in a list of a report. */
+/** Maximum number of items in a list of a report. */
 const MAX_REPORTED = 500
 const strict = { additionalProperties: false }
 const name = Type.String({ maxLength: 64 })

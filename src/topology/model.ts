@@ -4,7 +4,7 @@ import { DAY_MS } from '../core/time.ts'
 import { type Foldable, Folded, REST_ID, toFold } from './stored/folding.ts'
 import { Tallies } from './stored/tallies.ts'
 
-/** More than a picture can show; one node stands for all services beyond it, and isn't counted. */
+/** More than a picture can show; services beyond it are folded into one node, which isn't counted. */
 export const MAX_SERVICES = 500
 export const MAX_CALLS = 2000
 /** Services and calls without a report for this long are removed. */

@@ -1,7 +1,7 @@
 import type { Call, Graph, Service } from '../core/graph.ts'
 import { edgeKey } from './model.ts'
 
-/** Most services and calls of one source; the rest isn't drawn. */
+/** Maximum number of services and calls of one source; the rest isn't drawn. */
 const MAX_SERVICES = 500
 const MAX_CALLS = 2000
 

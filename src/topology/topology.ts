@@ -58,7 +58,7 @@ export interface TopologyReport {
 export interface Snapshot {
   /** The SSE ID of the last change in it; 0 for a past graph. */
   version: number
-  /** Its time, ISO 8601; left out for the current graph. */
+  /** Its time, ISO 8601; omitted for the current graph. */
   at?: string
   /** `node` is the service's ID in the Mermaid source. */
   services: readonly (Service & { node: string })[]

@@ -461,7 +461,7 @@ describeInBrowser('in a browser', () => {
     expect(await sidewaysScroll(page)).toBe(0)
     expect(await page.evaluate(() => document.cookie)).not.toContain('weir-session')
     if (script) await loggedOutElsewhere(page)
-    else await page.getByRole('button', { name: 'Log out' }).click()
+    else await page.getByRole('button', { name: 'Sign out' }).click()
     await page.getByRole('heading', { name: 'Sign in to Weir' }).waitFor()
     await page.goto(`${weir.url}/settings`)
     expect(new URL(page.url()).pathname).toBe('/login')

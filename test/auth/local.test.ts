@@ -55,7 +55,7 @@ test('without a token, anyone on the machine may do everything; a key restricts 
     expect.objectContaining({ code: 'forbidden_scope' }),
   ])
   const page = await weir.get('/settings')
-  expect(await page.text()).not.toContain('Log out')
+  expect(await page.text()).not.toContain('Sign out')
 })
 
 test('the settings page creates a key, shows it once, and revokes it, without script', async () => {

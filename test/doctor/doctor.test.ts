@@ -49,7 +49,7 @@ test('the lock of a running Weir is seen, and stays', async () => {
   const storage = await openStorage({ databaseUrl: undefined, dataDir: home })
   const before = readdirSync(home)
   const { code, details } = await findings({ DATA_DIR: home })
-  expect([code, details.lock]).toEqual([0, 'A running Weir holds the lock.'])
+  expect([code, details.lock]).toEqual([0, 'A running Weir has the lock.'])
   expect(readdirSync(home)).toEqual(before)
   await storage.close()
   expect((await findings({ DATA_DIR: home })).details.lock).toBe('Locks work, and no Weir is running here.')
@@ -109,14 +109,14 @@ describe.skipIf(isSkipped(servers))('with servers', () => {
     try {
       const first = await findings(environment)
       expect(first.statuses).toEqual({ database: 'ok', schema: 'ok', clock: 'ok', Redis: 'ok' })
-      expect(first.details.schema).toBe('There is none yet; the first start creates it.')
+      expect(first.details.schema).toBe("The schema doesn't exist yet; the first start creates it.")
       expect(first.measured.offsetMs).toEqual(expect.any(Number))
       await (await openStorage({ databaseUrl: environment.DATABASE_URL, dataDir: home })).close()
       const redis = new Redis(environment.REDIS_URL as string)
       await redis.config('SET', 'maxmemory-policy', 'allkeys-lru')
       redis.disconnect()
       const second = await findings(environment)
-      expect([second.code, second.details.schema]).toEqual([0, 'It is current.'])
+      expect([second.code, second.details.schema]).toEqual([0, 'The schema is up to date.'])
       expect([second.statuses.Redis, second.details.Redis]).toEqual([
         'warning',
         expect.stringContaining('allkeys-lru'),

@@ -68,7 +68,7 @@ describe('a document of a shop', () => {
     const at = (url: string) => read(bookshop).find((line) => line.url === url)
     expect(at('/circle')).toMatchObject({ field: '$ref', detail: expect.stringMatching(/is circular/) })
     expect(at('/elsewhere')?.detail).toMatch(/outside the document/)
-    expect(at('/nowhere')?.detail).toMatch(/nowhere/)
+    expect(at('/nowhere')?.detail).toMatch(/points to nothing/)
   })
 })
 

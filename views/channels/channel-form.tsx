@@ -11,9 +11,9 @@ export interface ChannelFieldView {
   /** The options, for a choice. */
   choices?: readonly string[]
   value: string | undefined
-  /** Says what an empty input means. */
+  /** Placeholder that explains an empty input. */
   placeholder: string | undefined
-  /** A secret that can be removed; left empty, it stays. */
+  /** A secret that can be removed; an empty input keeps it. */
   isRemovable: boolean
   /** Whether it takes several, with commas between them. */
   isList: boolean

@@ -30,7 +30,7 @@ export interface DeliveriesData {
   deliveries: readonly DeliveryRow[]
   status: DeliveryStatus | undefined
   statuses: readonly DeliveryStatus[]
-  /** Link to older deliveries; left out where there are none. */
+  /** Link to older deliveries; omitted where there are none. */
   older: string | undefined
 }
 

@@ -10,14 +10,14 @@ export interface DocumentPageData {
   /** The stream's. */
   id: string
   name: string
-  /** The requested time or entry; left out for the latest. */
+  /** The requested time or entry; omitted for the latest. */
   asked: string | undefined
-  /** Left out if there is no document to show; `problem` says why. */
+  /** Omitted if there is no document to show; `problem` says why. */
   shown?: ShownVersion
   problem?: string
   /** Newest first, the shown one among them. */
   versions: readonly VersionRow[]
-  /** Left out if the stream has no version. */
+  /** Omitted if the stream has no version. */
   slider?: SliderView
 }
 
@@ -26,7 +26,7 @@ export interface ShownVersion extends Pick<Version, 'seq' | 'at' | 'hash' | 'kin
   /** Indented for reading; cut at a bound. */
   text: string
   cut: boolean
-  /** Left out for a first version. */
+  /** Omitted for a first version. */
   change:
     | {
         since: Pick<Version, 'seq' | 'at'>
@@ -40,7 +40,7 @@ export interface ShownVersion extends Pick<Version, 'seq' | 'at' | 'hash' | 'kin
 
 export interface VersionRow extends Pick<Version, 'seq' | 'at' | 'kind'> {
   bytes: number | undefined
-  /** Paths that changed; left out if unknown, and empty for the whole document. */
+  /** Paths that changed; omitted if unknown, and empty for the whole document. */
   paths: readonly string[] | undefined
 }
 

@@ -1,4 +1,7 @@
-/** A string, with a colon if it is a key; a number; a word. Truncated strings end at the end of their line. */
+/**
+ * Matches a string, with a colon if it is a key; a number; or a keyword. Truncated strings end at the end of their
+ * line.
+ */
 const TOKEN = /("(?:[^"\\\n]|\\.)*(?:"|$))(\s*:)?|(-?\d[\w.+-]*)|\b(true|false|null)\b/gm
 
 /** Colored JSON text, with its layout unchanged; anything that isn't JSON keeps the text color. */

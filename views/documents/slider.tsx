@@ -8,7 +8,7 @@ export interface SliderView extends Marks {
   zoom: Zoom
   /** Oldest first. */
   stops: readonly Stop[]
-  /** Left out if there is no document at the requested time. */
+  /** Omitted if there is no document at the requested time. */
   shown: Stop | undefined
 }
 

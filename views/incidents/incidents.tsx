@@ -18,7 +18,7 @@ export interface IncidentsPageData {
   /** How many more are open than are shown. */
   more: number
   past: readonly IncidentView[]
-  /** Link to older ones; left out where there are none. */
+  /** Link to older ones; omitted where there are none. */
   older: string | undefined
   /** URL of its live updates. */
   live: string

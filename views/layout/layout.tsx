@@ -29,7 +29,7 @@ const HTMX_CONFIG = JSON.stringify({
   morphIgnore: ['data-htmx-powered', ...READERS_ATTRIBUTES],
 })
 
-/** What every page is given beside its data. */
+/** Properties of every page, in addition to its data. */
 export interface ForReader {
   reader: Reader
 }
@@ -116,7 +116,7 @@ function Who({ caller, how }: Pick<Reader, 'caller' | 'how'>) {
       {/* A program sends its secret with every request: it has nothing to sign out of. */}
       {how === 'cookie' && (
         <form method="post" action="/logout">
-          <button type="submit">Log out</button>
+          <button type="submit">Sign out</button>
         </form>
       )}
     </div>

@@ -1,6 +1,6 @@
 import { type ForReader, Page } from './layout.tsx'
 
-/** Shown instead of a page that can't be. */
+/** The error page. */
 export function ProblemPage({ reader, title, detail }: { title: string; detail: string } & ForReader) {
   return (
     <Page reader={reader} title={title}>

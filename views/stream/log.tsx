@@ -24,7 +24,7 @@ export interface LogData {
   streamId: string
   lines: readonly EntryRow[]
   filter: LogFilterView
-  /** Link to a page of older entries; left out if there are none. */
+  /** Link to a page of older entries; omitted if there are none. */
   older: string | undefined
   /** The oldest entry searched, if the search ended before it filled the page. */
   searchedTo: number | undefined
@@ -160,13 +160,13 @@ export function LogHole({ streamId, from, to }: { streamId: string; from: number
   )
 }
 
-/** What the page calls an entry: an exchange is a poll without a change, or another response. */
+/** The page's word for an entry: an exchange is either an unchanged poll or another response. */
 export function kindText({ kind, changed }: Pick<EntryRow, 'kind' | 'changed'>): string {
   if (kind !== 'exchange') return kind
   return changed === false ? 'unchanged' : 'response'
 }
 
-/** Nothing where the kind already says it. */
+/** Empty if the kind already says it. */
 function Change({ kind, changed }: Pick<EntryRow, 'kind' | 'changed'>) {
   if (changed === undefined || (kind === 'exchange' && !changed)) return <span class="change" />
   return <span class="change">{changed ? 'changed' : 'unchanged'}</span>

@@ -3,19 +3,19 @@ import type { FanoutSums, PathChanges } from '../../src/streams/measures/measure
 import { Bar } from '../layout/bar.tsx'
 import { bytes, percent } from '../layout/format.tsx'
 
-/** The last 24 hours of a polled stream: bytes that polling transferred, and that streaming would have. */
+/** The last 24 hours of a polled stream: the bytes that polling transferred and streaming would have transferred. */
 export interface SavingsView {
   /** Bytes for each way to follow the stream; `null` if no poll succeeded. */
   moved: Readonly<Record<Way, number>> | null
   /** Share that streaming saves over each way of polling, with gzip if that uses it: at most 1, negative for a loss. */
   saved: Shares | undefined
-  /** Share of what polling brings that is new, 0 to 1. */
+  /** Share of the polled bytes that is new, 0 to 1. */
   freshness: number | null
-  /** What real subscribers were sent; left out if there were none. */
+  /** What real subscribers were sent; omitted if there were none. */
   sent: (Pick<FanoutSums, 'connections' | 'wireBytes' | 'slow'> & { subscribers: number }) | undefined
   intervalMs: number
   suggestedIntervalMs: number | null
-  /** Comparisons that the suggestion rests on. */
+  /** Number of comparisons that the suggestion is based on. */
   samples: number
   /** Paths that change most, most changes first. */
   paths: readonly PathChanges[]

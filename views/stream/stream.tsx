@@ -53,9 +53,9 @@ export interface MeasureView {
 export interface StreamPageData {
   status: StatusView
   measures: MeasureView
-  /** Left out for a stream that isn't polled. */
+  /** Omitted for a stream that isn't polled. */
   savings: SavingsView | undefined
-  /** Left out for a stream without a twin. */
+  /** Omitted for a stream without a twin. */
   twin: TwinView | undefined
   /** Whether the stream can have a twin. */
   mayHaveTwin: boolean
@@ -110,7 +110,7 @@ function liveLink({ streamId, lines, filter }: LogData): string {
   return `/streams/${streamId}/live?${asked}`
 }
 
-/** Plain fields that the page shows, where they say anything. */
+/** Plain fields that the page shows, without empty ones. */
 function PlainFacts(stream: PlainValues) {
   return (
     <>

@@ -129,7 +129,7 @@ function ImportOptions({ tag, start, server, params }: NonNullable<ImportPageDat
   )
 }
 
-/** What became of each line; the page's script fills it in while it imports. */
+/** The outcome of each line; the page's script fills it in during the import. */
 function ImportResults({ report }: Pick<ImportPageData, 'report'>) {
   return (
     <section class="panel" id="import-report" aria-label="Import results" hidden={!report}>

@@ -58,7 +58,7 @@ const REGISTRATION = {
   twin: '{flag:twin}',
 }
 
-/** Nothing is registered yet and nothing was typed: the page shows the guided form. */
+/** Whether nothing is registered yet and nothing was typed: then the page shows the guided form. */
 function isEmpty({ statuses, form }: StreamsPageData): boolean {
   return form.error === undefined && Object.values(statuses).every((count) => count === 0)
 }

@@ -24,17 +24,17 @@ export interface StreamsData {
   listed: ListedAs
   /** Streams that match, on all pages. */
   total: number
-  /** Cursor of the next page; left out on the last. */
+  /** Cursor of the next page; omitted on the last. */
   next: string | undefined
   isFirst: boolean
-  /** Where updates of these rows come from; the ID belongs to these rows alone. */
+  /** URL of the live updates for these rows; its ID is unique to them. */
   live: { id: string; href: string }
 }
 
 interface Column {
   label: string
   sort: Sort
-  /** The order of the first click. */
+  /** The sort order after the first click. */
   first: Order
   class?: string
 }

@@ -85,7 +85,7 @@ function TreeNode({ call, totalMs }: { call: CallTree; totalMs: number }) {
   )
 }
 
-/** When a call ran within the whole request; its numbers are above it. */
+/** A bar that shows when a call ran within the whole request; its numbers are above it. */
 function TimeBar({ from, share, hasFailed }: { from: number; share: number; hasFailed: boolean }) {
   const x = Math.min(Math.max(from, 0), 0.99)
   const width = Math.min(Math.max(share, 0.01), 1 - x)

@@ -19,7 +19,7 @@ export function Tools() {
           maxlength={100}
           placeholder="Find a service  ( / )"
         />
-        {/* biome-ignore lint/a11y/noNoninteractiveElementToInteractiveRole: the pattern of a combobox asks for these roles, and a list's rows are what it shows */}
+        {/* biome-ignore lint/a11y/noNoninteractiveElementToInteractiveRole: the combobox pattern requires these roles, and it shows the rows of a list */}
         <ul class="search-list" id="search-list" role="listbox" aria-label="Matching services" hidden />
       </div>
       <label class="inline">

@@ -16,7 +16,7 @@ const LINES = [
   ['streamedBytes', 'streamed'],
 ] as const
 
-/** Bytes of each way, point by point: the area between two lines is what one saves over the other. */
+/** Bytes transferred by each way over time: the area between two lines is what one saves over the other. */
 export function TwinsOverTime({
   points,
   pointMs,

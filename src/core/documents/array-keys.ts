@@ -6,7 +6,7 @@ export interface ArrayFound {
   /** JSON Pointer of the array, with `*` for any index on the way. */
   path: string
   members: number
-  /** Left out if nothing does: then members are compared by position. */
+  /** Omitted if no key identifies them: then members are compared by position. */
   key: string | undefined
 }
 

@@ -69,7 +69,7 @@ function matchMiddle(from: List, to: List, keys: readonly string[], work: Work):
   const toNames = to.map((member) => nameOf(member, keys, work))
   const sources = placesOf(fromNames, toNames) ?? alignedPlaces(fromNames, toNames, work)
   const stays = staysOf(sources, work)
-  // A number or word is as short to send again: it only moves if nothing else takes its place.
+  // Sending a number or word again is no longer than moving it, so it only moves if nothing else takes its place.
   const isManyMoves = (to.length - stays.length) * from.length > MAX_MOVE_STEPS
   if (stays.length < to.length) {
     const isStay = new Uint8Array(to.length)
@@ -142,7 +142,7 @@ function indexesWhere(numbers: readonly number[], holds: (number: number) => boo
   return found
 }
 
-/** Indexes of the members that keep their order; the others with a source move. */
+/** Indexes of the members that keep their order; all others with a source are moved. */
 function staysOf(sources: readonly number[], work: Work): number[] {
   const known = indexesWhere(sources, (source) => source !== NEW)
   if (isRising(sources)) return known

@@ -3,7 +3,7 @@ import type { Work } from './work.ts'
 
 type Members = { [key: string]: Json }
 
-/** Most characters of a text that are compared to tell it from others. */
+/** How many characters of a text are compared to distinguish it from others. */
 const SAMPLED_CHARS = 8
 /** The precision of fractions: numbers that differ by less hash alike. */
 const FRACTIONS = 4_096
@@ -52,7 +52,10 @@ function areEqual(one: readonly Json[], other: readonly Json[], work: Work | und
   return at === one.length
 }
 
-/** Continues a hash (FNV-1a, by words of 32 bits): much faster than serializing values that only have to be told apart. */
+/**
+ * Continues a hash (FNV-1a, by words of 32 bits): much faster than serializing values that only need to be
+ * distinguished.
+ */
 function mixed(hash: number, value: Json, work: Work): number {
   if (typeof value === 'number') {
     return Number.isInteger(value) ? step(hash, value) : step(hash, value * FRACTIONS)

@@ -1,8 +1,8 @@
 const NUL = '\0'
 
 /**
- * Where a value from JSON contains U+0000, which Postgres text can't: a path such as `tags[1]`, or `''` for the value itself;
- * undefined if it doesn't.
+ * Where a value from JSON contains U+0000, which Postgres can't store as text: a path such as `tags[1]`, or `''` for
+ * the value itself; undefined if it doesn't.
  * @see https://www.postgresql.org/docs/current/datatype-character.html
  */
 export function nulIn(value: unknown, path = ''): string | undefined {

@@ -1,7 +1,7 @@
 import type { Json } from './document.ts'
 import type { Work } from './work.ts'
 
-/** Most pairs of members that are compared for likeness. */
+/** Maximum number of pairs of members that are compared for likeness. */
 const MAX_CELLS = 1_000
 /** Approximate characters of a number. */
 const NUMBER_CHARS = 4

@@ -204,7 +204,7 @@ function hasValue(op: PatchOperation['op']): boolean {
   return op === 'add' || op === 'replace' || op === 'test'
 }
 
-/** The one name that an assignment takes for something else than a member; all others lead to a document's own. */
+/** Whether a path contains `__proto__`, the only name whose assignment doesn't create a member. */
 function leadsToPrototype(path: readonly string[]): boolean {
   return path.includes('__proto__')
 }

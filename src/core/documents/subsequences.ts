@@ -1,8 +1,8 @@
 import type { Work } from './work.ts'
 
-/** Most added and removed members that a comparison of two sequences looks for. */
+/** Maximum number of added and removed members that a comparison of two sequences looks for. */
 const MAX_EDITS = 1_000
-/** Most members that such a comparison steps over before it gives up too. */
+/** Maximum number of members that such a comparison steps over before it gives up as well. */
 const MAX_ALIGN_STEPS = 10_000_000
 /** Members stepped over in the time of one step. */
 const MEMBERS_A_STEP = 4

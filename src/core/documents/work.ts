@@ -4,8 +4,8 @@
  */
 export const MAX_STEPS = 25_000_000
 /**
- * Most levels of nesting in a document: walking it recurses once per level, and `JSON.parse` with a reviver runs out of stack
- * between 4,000 and 5,000.
+ * Maximum nesting of a document, in levels: walking it recurses once per level, and `JSON.parse` with a
+ * reviver runs out of stack between 4,000 and 5,000.
  */
 export const MAX_LEVELS = 2_000
 

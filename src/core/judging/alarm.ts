@@ -14,7 +14,7 @@ export interface Alarm {
   streak: number
   /** When it recently went on or off, milliseconds since the epoch, oldest first; up to {@link MAX_FLIPS}. */
   flips: readonly number[]
-  /** It went on and off too often: one problem until it is calm again. */
+  /** It went on and off too often: one problem until it is stable again. */
   isFlapping: boolean
 }
 
@@ -22,9 +22,9 @@ export interface Alarm {
 export const FLAP_WINDOW_MS = 30 * 60_000
 /** This many times on or off within the window is flapping: with the third time on. */
 export const FLAPPING_FLIPS = 5
-/** This few end it: well below, so that flapping itself doesn't flap. */
+/** Flapping ends at this many: well below, so that flapping itself doesn't flap. */
 export const CALM_FLIPS = 1
-/** The oldest beyond this many are forgotten. */
+/** Beyond this many, the oldest are forgotten. */
 export const MAX_FLIPS = 20
 
 export const AT_REST: Alarm = { isFiring: false, streak: 0, flips: [], isFlapping: false }

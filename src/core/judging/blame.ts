@@ -2,7 +2,7 @@ import type { Evaluation } from './alarm.ts'
 
 /** The state of the streams of one host, or of all: those that should run. */
 export interface FailureTally {
-  /** Of these, those that are connecting or have no worker: their state is unknown. */
+  /** Those of them that are connecting or have no worker: their state is unknown. */
   total: number
   /** Failing. */
   failing: number
@@ -24,9 +24,12 @@ export const HOST_STREAMS = 3
 const HOST_SHARE = 0.5
 /** If streams of this many hosts fail and none anywhere is up, Weir's own network is the cause. */
 export const EGRESS_HOSTS = 3
-/** Recovered: this share is seen to be up; after a restart of Weir nothing fails, but nothing is known either … */
+/**
+ * Recovered: at least this share is known to be up (after a restart of Weir, nothing fails, but nothing is known
+ * either) …
+ */
 const BACK_SHARE = 0.9
-/** … or it has been better for this many evaluations, and the rest fail for reasons of their own. */
+/** … or it has been better for this many evaluations: the rest fail for other reasons. */
 export const SETTLE_EVALUATIONS = 60
 /** Data received from other hosts this long after a failure proves that Weir's network works, in milliseconds. */
 const PROOF_MS = 10_000

@@ -1,29 +1,33 @@
 /**
- * Whether an upstream that was asked to resume left anything out. Sending an ID back proves nothing: an upstream may ignore
- * it and continue from now. IDs prove continuity when each follows from the last by the same step.
+ * Detects whether an upstream that was asked to resume skipped anything. Sending `Last-Event-ID` proves nothing,
+ * because an upstream may ignore it and continue with new events. IDs prove continuity if each one exceeds the last
+ * by the same step.
  */
 
-/** How an upstream numbers its events, learned from IDs that arrived on one connection. */
+/** How an upstream numbers its events, learned from the IDs on one connection. */
 export interface Numbering {
-  /** The difference between the last two IDs; left out if the last one doesn't count on from the one before. */
+  /** The difference between the last two IDs; omitted if the last one doesn't continue the numbering. */
   idStep?: number
-  /** How many IDs in a row came at that step. */
+  /** Number of consecutive IDs with that step. */
   consecutiveIds?: number
 }
 
-/** What the first new ID after a break shows. */
+/** What the first new ID after a break proves. */
 export type Continuity = 'follows' | 'unknown' | MissingIds
 
-/** IDs that the upstream must have given out, and didn't send. */
+/** IDs that the upstream assigned but didn't send. */
 export interface MissingIds {
   firstId: string
   lastId: string
   count: number
 }
 
-/** After this many IDs in a row at one step, the upstream is known to count: a larger step means that some are missing. */
+/**
+ * After this many consecutive IDs with one step, the upstream is known to count; a larger step then means missing
+ * IDs.
+ */
 export const COUNTING_IDS = 10
-/** A step other than 1 must have been seen this often to prove that an ID follows. */
+/** A step other than 1 must have been seen this often before it proves that an ID follows. */
 const PROVEN_STEPS = 2
 
 /** Whether the upstream is known to count its events. */
@@ -31,7 +35,7 @@ export function isCounting({ consecutiveIds = 0 }: Numbering): boolean {
   return consecutiveIds >= COUNTING_IDS
 }
 
-/** Whether a later ID can show that nothing is missing. */
+/** Whether a later ID can prove that nothing is missing. */
 export function isNumbered(id: string | undefined): boolean {
   return id !== undefined && numberIn(id) !== undefined
 }
@@ -43,7 +47,7 @@ export function countOn({ idStep, consecutiveIds = 0 }: Numbering, lastId: strin
   return { idStep: step, consecutiveIds: step === (idStep ?? 1) ? consecutiveIds + 1 : 1 }
 }
 
-/** What an ID shows that is the first new one after a break. */
+/** What the first new ID after a break proves. */
 export function continuityOf(numbering: Numbering, lastId: string, id: string): Continuity {
   const { idStep = 1, consecutiveIds = 0 } = numbering
   const step = stepBetween(lastId, id)
@@ -57,7 +61,7 @@ export function continuityOf(numbering: Numbering, lastId: string, id: string): 
   }
 }
 
-/** IDs end in a number that a double holds exactly; what is before it, if anything, stays the same. */
+/** Parses an ID: a constant prefix, which may be empty, and a number that a double can represent exactly. */
 const NUMBERED = /^(.*?)(\d{1,15})$/s
 
 function numberIn(id: string): { prefix: string; digits: string } | undefined {

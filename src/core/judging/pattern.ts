@@ -1,6 +1,6 @@
 import { RE2JS, RE2JSException } from 're2js'
 
-/** A regular expression of RE2, which takes time proportional to pattern × text, whatever the pattern. */
+/** A regular expression in RE2 syntax. Matching takes time proportional to pattern × text, whatever the pattern. */
 export interface Pattern {
   /** Whether it matches somewhere in the text; only the first {@link MAX_MATCHED_CHARS} count. */
   test(text: string): boolean

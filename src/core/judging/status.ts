@@ -45,25 +45,25 @@ export interface Evidence extends Numbering {
   silences?: number
   /** Longest recent wait between two chunks, in milliseconds, and since when waits are measured (`sse`). */
   rhythm?: { longestMs: number; since: number }
-  /** Since when events may be missing without a gap entry yet: it is recorded before the next event (`sse`). */
+  /** Since when events may be missing; the gap is recorded before the next event (`sse`). */
   missedSince?: number
-  /** When this evidence was stored; left out for the run's own, which is always current. */
+  /** When this evidence was stored; omitted for the run's own, which is always current. */
   writtenAt?: number
   /** Events that the upstream replayed, and that weren't stored twice (`sse`). */
   replayed?: number
   /** How far back in the log the upstream has ever begun to replay, in entries; left out before the first search (`sse`). */
   replayDepth?: number
-  /** What was seen when the upstream was asked to resume after a break (`sse`). */
+  /** Outcomes of resuming after a break (`sse`). */
   resumes?: Partial<Resumes>
   /** Last failure, kept after recovery. */
   lastError?: { code: string; message: string; at: number }
 }
 
-/** What judging needs in addition to the evidence. */
+/** The input to judging in addition to the evidence. */
 export interface Expectation {
   kind: StreamKind
   desired: 'running' | 'stopped' | 'idle'
-  /** Last heartbeat of the worker that runs the stream; left out when none does. */
+  /** Last heartbeat of the worker that runs the stream; omitted when none does. */
   heldAt?: number
   /** Poll interval, in milliseconds. */
   intervalMs: number
@@ -80,8 +80,8 @@ export interface Judgement {
 }
 
 /**
- * The time at which evidence can be judged. Stored evidence doesn't cover the time since it was written; only when it should
- * have been written again, and wasn't, does that say something about the stream.
+ * The time at which evidence can be judged. Stored evidence doesn't cover the time since it was written, so that time
+ * only counts once a write is overdue.
  */
 function judgedAt({ writtenAt }: Evidence, nowMs: number): number {
   if (writtenAt === undefined) return nowMs

@@ -1,12 +1,12 @@
-/** What entries of a kind are, and how they are read, counted and described. */
+/** How entries of each kind are read, counted and described. */
 interface EntryKindFacts {
-  /** Several of them, in the log's filter. */
+  /** Plural, for the log's filter. */
   label: string
   /** Whether its data is JSON text. */
   isJson: boolean
   /** Whether it is a version of the stream's document. */
   isVersion: boolean
-  /** Whether it counts as an event; and as a poll, if it has a response of its own. */
+  /** Whether it counts as an event, or as a poll if it has a response. */
   isEvent: boolean
   isPoll: boolean
 }

@@ -1,4 +1,4 @@
-/** The scopes of keys in ascending order: each includes the ones before it. The values say what they allow. */
+/** The scopes of keys in ascending order: each includes the ones before it. The values describe what they allow. */
 export const SCOPE = {
   read: 'view everything',
   operate: 'read, plus change streams, incidents, rules and silences',

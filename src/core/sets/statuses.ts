@@ -1,17 +1,17 @@
-/** What a status says about a stream. */
+/** What a status means for a stream. */
 interface StatusFacts {
   /** Higher is worse. Lists sort by it, and a combined node of the topology has the worst status of its members. */
   severity: number
   /**
-   * What incidents conclude. `up`: it works; `connecting`: it works once it is connected; `failing`: in trouble, but not for
-   * long; `down`: in trouble, and needs action; `resting`: it shouldn't run.
+   * How incidents treat it. `up`: working; `connecting`: working once connected; `failing`: failing only recently;
+   * `down`: failing and needs action; `resting`: not supposed to run.
    */
   standing: 'up' | 'connecting' | 'failing' | 'down' | 'resting'
-  /** Shown beside the color, which never stands alone. */
+  /** Shown with the color, because color alone isn't accessible. */
   mark: string
-  /** As text on the console's dark and light pages. */
+  /** Text colors on the console's dark and light pages. */
   color: { dark: string; light: string }
-  /** On a terminal: styles of `node:util`. */
+  /** Terminal style, as in `styleText` of `node:util`. */
   terminal: ('bold' | 'dim' | 'green' | 'cyan' | 'yellow' | 'red' | 'magenta')[]
   /** In a sentence: "2 streams are …". */
   label: string
@@ -73,7 +73,7 @@ export const STATUS = {
     color: { dark: '#93a9b0', light: '#4a6067' },
     terminal: ['dim'],
     label: 'stopped',
-    description: 'Stopped on request, or idle because nobody subscribes.',
+    description: 'Stopped on request, or idle without subscribers.',
   },
 } as const satisfies Record<string, StatusFacts>
 
@@ -86,7 +86,7 @@ export const WORST_FIRST: readonly Status[] = STATUSES.toSorted(
 
 /** Statuses that need attention, the worst first. */
 export const IN_TROUBLE = WORST_FIRST.filter((status) => isInTrouble(status))
-/** Statuses that need action, the worst first: the others may recover on their own. */
+/** Statuses that need action, the worst first; others may recover on their own. */
 export const DOWN = withStanding('down')
 
 export function isInTrouble(status: Status): boolean {
@@ -99,7 +99,7 @@ export function withStanding(standing: StatusFacts['standing']): Status[] {
   return WORST_FIRST.filter((status) => STATUS[status].standing === standing)
 }
 
-/** An array of Postgres, as text: the statuses by severity, the worst last. */
+/** A Postgres array as text: the statuses by severity, the worst last. */
 export const SEVERITY_ARRAY = `{${WORST_FIRST.toReversed().join(',')}}`
 
 /** A status as mark and word. */

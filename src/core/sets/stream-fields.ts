@@ -1,9 +1,9 @@
-/** A text or a list of texts that the owner of a stream sets, and that is shown wherever its stream is. */
+/** A text or list of texts that a stream's owner sets, and that is shown wherever the stream is. */
 interface PlainField {
   type: 'text' | 'list'
-  /** In forms and on the stream's page. */
+  /** Label in forms and on the stream's page. */
   label: string
-  /** Below its input. */
+  /** Help text below its input. */
   hint?: string
   placeholder?: string
   /** In the API. */
@@ -15,13 +15,13 @@ interface PlainField {
   /** What a member of a list must match. */
   pattern?: string
   memberDescription?: string
-  /** Most members of a list. */
+  /** Maximum number of members of a list. */
   maxItems?: number
-  /** Between the members of a list in a form. Default: a comma. */
+  /** Separator of list members in a form. Default: a comma. */
   separator?: ',' | '\n'
-  /** Its part of the form. A field of the response belongs to what is asked for, which proxied streams and twins share. */
+  /** Its section of the form. Fields in `response` define the request, which proxied streams and twins share. */
   part: 'about' | 'response' | 'notifications'
-  /** On the command line; without it, only the API and the form set it. */
+  /** Option on the command line; without it, only the API and the form can set the field. */
   option?: { name: string; short?: string; value: string; help: string }
   /** Whether the stream's page shows it. */
   isFact?: boolean
@@ -109,7 +109,7 @@ export function plainOf<Values extends Record<PlainName, unknown>>(from: Values)
   return eachField(({ name }) => from[name]) as Pick<Values, PlainName>
 }
 
-/** Their values before an owner says anything. */
+/** Their default values. */
 export function emptyFields(): PlainValues {
   return eachField(({ type }) => (type === 'list' ? [] : '')) as PlainValues
 }

@@ -1,17 +1,17 @@
-/** How streams of a kind are followed, judged, measured and described. */
+/** How streams of each kind are followed, judged, measured and described. */
 interface StreamKindFacts {
   /** In forms and lists. */
   label: string
   description: string
   /** Whether it is requested at an interval. Otherwise Weir keeps one connection open, and silence on it is a fault. */
   isPolled: boolean
-  /** What its rates and versions count: a column of the rollups, and the word for it. */
+  /** The rollup column that its rates and versions count, and the word for it. */
   counts: 'events' | 'polls'
-  /** What it receives, in sentences. */
+  /** What it receives, for use in sentences. */
   received: string
-  /** What the last event of its evidence is called. */
+  /** Label of the last event in its evidence. */
   lastEvent: string
-  /** Content types by which a response is recognized; none for the kind that every other response is. */
+  /** Content types that identify this kind; none for the default kind. */
   mediaTypes: readonly string[]
 }
 
@@ -43,17 +43,17 @@ export const STREAM_KINDS = Object.keys(STREAM_KIND) as StreamKind[]
 /** Kinds that are requested at an interval. */
 export const POLLED_KINDS = STREAM_KINDS.filter((kind) => STREAM_KIND[kind].isPolled)
 
-/** Content types that some kind claims. */
+/** Content types that identify a kind. */
 export const CLAIMED_TYPES = STREAM_KINDS.flatMap((kind): readonly string[] => STREAM_KIND[kind].mediaTypes)
 
-/** What a response is that no kind claims by its content type. */
+/** The default kind, for responses whose content type identifies no kind. */
 export const OTHERWISE: StreamKind = 'poll'
 
 export function isStreamKind(text: string | undefined): text is StreamKind {
   return text !== undefined && text in STREAM_KIND
 }
 
-/** The kind that claims a content type; undefined for one that says nothing. */
+/** The kind that a content type identifies; undefined if none. */
 export function kindOfType(contentType: string | null): StreamKind | undefined {
   const type = contentType?.split(';')[0]?.trim().toLowerCase() ?? ''
   return STREAM_KINDS.find((kind) => (STREAM_KIND[kind].mediaTypes as readonly string[]).includes(type))

@@ -99,7 +99,7 @@ export async function resolve(tx: Database, keys: readonly string[], now: number
     WHERE resolved_at IS NULL AND key IN (SELECT json_array_elements_text(${JSON.stringify(keys)}::json))`)
 }
 
-/** A stalled stream is dead now: the same problem, only worse. */
+/** A stalled stream became dead: the same problem, but worse. */
 export async function worsen(tx: Database, now: number): Promise<void> {
   const stalled = await tx
     .select({ id: incidents.id, streamId: incidents.streamId })

@@ -10,7 +10,10 @@ import type { EvaluationDeps } from './evaluate.ts'
 import { EGRESS, HOST_KEY } from './shared-causes.ts'
 import { streamsBehind, troubled } from './standing.ts'
 
-/** Most incidents considered for notification at a time, of each sort, including silenced ones; the oldest first. */
+/**
+ * Maximum number of incidents considered for notification at a time, of each sort, including silenced ones; the
+ * oldest first.
+ */
 const MAX_TOLD = 10_000
 /** Longest wait for a sign of life elsewhere before an incident is sent anyway, in milliseconds. */
 const HOLD_MS = 120_000

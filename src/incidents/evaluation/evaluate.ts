@@ -157,7 +157,7 @@ function changedAt(at: number): string {
   return `Last change at ${new Date(at).toISOString()}.`
 }
 
-/** A host that is down takes more streams with it: updates how many. */
+/** A host outage may affect more streams over time: updates the number. */
 async function grow(tx: Database, { hosts }: FailingFleet): Promise<void> {
   const failing = hosts.filter((host) => host.failing > 0)
   if (failing.length === 0) return

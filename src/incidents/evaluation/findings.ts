@@ -32,7 +32,7 @@ export interface Memory {
   found?: string
 }
 
-/** Most streams in one evaluation: the rest of an outage comes with the next one. */
+/** Maximum number of streams in one evaluation: the rest of an outage comes with the next one. */
 export const MAX_FINDINGS = 20_000
 /** A status can change with the next byte: 15 s of it open an incident, and 10 s without it resolve that. */
 export const STATUS_THRESHOLDS: Thresholds = { failure: 3, success: 2 }

@@ -5,13 +5,17 @@ import { inScope, type RuleKind, type Scoped, strict } from './kind.ts'
 const schema = Type.Object(
   {
     everyMs: Type.Optional(
-      Type.Integer({ minimum: 0, maximum: 604_800_000, description: 'Told at most this often, a stream' }),
+      Type.Integer({
+        minimum: 0,
+        maximum: 604_800_000,
+        description: 'Shortest time between two notifications about a stream, in milliseconds',
+      }),
     ),
   },
   strict,
 )
 
-/** Something changed: notified each time, not a problem that begins and ends. */
+/** A change: each one sends a notification; there is no problem that begins and ends. */
 export const changed: RuleKind<Static<typeof schema>> = {
   schema,
   cause: { severity: 'info', label: 'changed' },

@@ -16,7 +16,7 @@ const schema = Type.Object(
   strict,
 )
 
-/** A condition holds on the document. `src/incidents/evaluation/conditions.ts` tests it; here its results are read. */
+/** The document matches a condition. `src/incidents/evaluation/conditions.ts` tests it; this reads the results. */
 export const condition: RuleKind<Condition> = {
   schema,
   cause: { severity: 'warning', label: 'matches a condition' },

@@ -20,7 +20,7 @@ const schema = Type.Object(
   strict,
 )
 
-/** More of the attempts fail than a share. */
+/** The share of failed attempts exceeds a limit. */
 export const errorRate: RuleKind<Static<typeof schema>> = {
   schema,
   cause: { severity: 'warning', label: 'has a high error rate' },

@@ -5,7 +5,7 @@ import { DAY_MS } from '../../core/time.ts'
 import { Problem } from '../../errors.ts'
 import { HOST, WATCHED } from '../evaluation/standing.ts'
 
-/** Of a rule, what its query needs. */
+/** The part of a rule that its query needs. */
 export interface Scoped {
   id: string
   streamId: string | null
@@ -16,7 +16,7 @@ export interface Scoped {
 /** A kind of rule. */
 export interface RuleKind<Params> {
   schema: TSchema
-  /** What its incidents are about, as `streamTitle` puts it after the stream's name. */
+  /** What its incidents are about; `streamTitle` appends the label to the stream's name. */
   cause: { severity: Severity; label: string }
   /** Whether an unreachable host or a broken outbound network explains its incidents. */
   isExplained: boolean
@@ -26,28 +26,28 @@ export interface RuleKind<Params> {
   isEager: boolean
   /** Parameters as JSON, for the form. */
   example: string
-  /** What the schema can't say. @throws Problem `invalid_field` */
+  /** Checks what the schema can't express. @throws Problem `invalid_field` */
   check?(params: Params): void
   /** The rows of a query of `id`, `name`, `host`, `cause`, `since`, `look` and `detail`. */
   evaluations(rule: Scoped, params: Params, now: number): SQL
-  /** Findings that are reported in addition to those that change an alarm. */
+  /** Selects findings to report in addition to those that change an alarm. */
   also?: SQL
 }
 
 /** Longest window for a rate, in milliseconds: minute rollups are kept at least that long. */
 const MAX_WINDOW_MS = DAY_MS
-/** Fewest attempts or comparisons for a rate. */
+/** Default minimum number of attempts or comparisons for a rate. */
 export const DEFAULT_SAMPLES = 10
 
 export const windowMs = Type.Integer({
   minimum: 60_000,
   maximum: MAX_WINDOW_MS,
-  description: 'Taken over this long, in milliseconds, by whole minutes',
+  description: 'Length of the window, in milliseconds; counted in whole minutes',
 })
 export const minSamples = Type.Integer({
   minimum: 1,
   maximum: 1_000_000,
-  description: 'With fewer, nothing is said',
+  description: "Minimum number of samples; with fewer, the rule isn't evaluated",
 })
 export const share = Type.Number({ minimum: 0, maximum: 1 })
 export const strict = { additionalProperties: false }

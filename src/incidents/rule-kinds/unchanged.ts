@@ -4,7 +4,7 @@ import { inScope, type RuleKind, type Scoped, strict } from './kind.ts'
 
 const schema = Type.Object({ forMs: Type.Integer({ minimum: 60_000, maximum: 31_536_000_000 }) }, strict)
 
-/** Nothing has changed for some time. */
+/** No change for a given time. */
 export const unchanged: RuleKind<Static<typeof schema>> = {
   schema,
   cause: { severity: 'warning', label: 'stopped changing' },

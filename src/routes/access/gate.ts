@@ -11,9 +11,12 @@ import { tooMany } from '../http/too-many.ts'
 import { checkOrigin, checkOwnName, type OriginOptions } from './origin.ts'
 import { refuseStranger } from './stranger.ts'
 
-/** The proxy: `/proxy/<url>` as it is registered, and the target's URL straight after the host, which no pattern fits. */
+/** The proxy's route. It also stands for target URLs directly after the host, which no route pattern matches. */
 export const PROXY_ROUTE = '/proxy/*'
-/** What only a browser of its reader's knows the difference of, and what records itself once it knows its caller. */
+/**
+ * Left out of the audit log: preferences are stored only in the browser, and sign-in records itself once the caller
+ * is known.
+ */
 const UNAUDITED: ReadonlySet<string> = new Set(['POST /settings/preferences', 'POST /login'])
 
 type LimitHeaders = Record<string, string>
@@ -21,11 +24,11 @@ type LimitHeaders = Record<string, string>
 export interface GateOptions extends OriginOptions {
   door: Door
   audit: Audit
-  /** Undefined: requests aren't counted. */
+  /** Undefined: requests aren't limited. */
   rateLimit: RateLimit | undefined
 }
 
-/** An answer instead of the one that was asked for. */
+/** The response to a refused request. */
 export class Refused extends Error {
   constructor(readonly response: Response) {
     super('Refused at the gate')
@@ -33,8 +36,8 @@ export class Refused extends Error {
 }
 
 /**
- * Decides about every request, by the route that it was matched to and by nothing else: whether a caller is needed, what
- * it may do, how much it may ask, and that it is recorded.
+ * Decides whether to admit each request, based only on the route it matched: authentication, authorization, rate
+ * limits and the audit log.
  */
 export class Gate {
   readonly #options: GateOptions
@@ -44,15 +47,15 @@ export class Gate {
     this.#options = options
   }
 
-  /** What can be said before a route is known. @throws Problem `forbidden_origin` */
+  /** The check that doesn't depend on the route. @throws Problem `forbidden_origin` */
   arrive(request: Request): void {
     if (this.#options.door.isOpen) checkOwnName(request, this.#options)
   }
 
   /**
-   * Lets a request in to its route: its caller is known from then on, and what it may change is recorded.
-   * @param subject the id that the route was given
-   * @returns headers that say what is left of its client's limit
+   * Admits a request to its route: identifies the caller, and adds changes to the audit log.
+   * @param subject the ID in the path
+   * @returns headers with the remainder of the client's rate limit
    * @throws Refused, Problem
    */
   async enter(request: Request, route: string, subject?: string): Promise<LimitHeaders> {
@@ -66,24 +69,30 @@ export class Gate {
       if (!isSafe(method) && !UNAUDITED.has(`${method} ${route}`)) await this.#begin(request, route, subject)
       return headers
     } catch (error) {
-      // As clients of event streams understand it.
+      // In a form that clients of event streams understand.
       if (isProxy && error instanceof Problem) throw new Refused(refusal(error, Date.now()))
       throw error
     }
   }
 
-  /** The same for a request that no route fits: who is nobody learns no more than that. @throws Refused, Problem */
+  /**
+   * The same for a request that matches no route: without authentication, it gets the same response as for any other
+   * path. @throws Refused, Problem
+   */
   async miss(request: Request): Promise<void> {
     await this.#admit(request, 'read', false)
   }
 
-  /** Lets somebody in who is known only after the route was entered, and records that. @throws Problem `unavailable` */
+  /**
+   * Admits a caller that is identified only by the route's handler (sign-in), and records it. @throws Problem
+   * `unavailable`
+   */
   async admitLate(request: Request, admission: Admission, route: string): Promise<void> {
     admit(request, admission)
     await this.#begin(request, route)
   }
 
-  /** Completes what was recorded of a request by what became of it. */
+  /** Completes a request's audit record with its outcome. */
   leave(request: Request, outcome: { status: number; subject: string | undefined }): void {
     const deed = this.#deeds.get(request)
     if (deed === undefined) return
@@ -108,7 +117,7 @@ export class Gate {
   ): Promise<LimitHeaders> {
     const { door, rateLimit } = this.#options
     const isOpen = needed === 'open'
-    // Secrets that somebody made up cost their address before they cost the database a statement.
+    // An unknown secret counts against the address's rate limit before it costs a database query.
     const isCharged = isOpen || door.mustLookUp(request)
     const charged = isCharged ? await rateLimit?.takeAddress(request, route, door.isOpen) : undefined
     await refuseTooMany(request, charged, isProxy)

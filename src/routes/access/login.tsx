@@ -59,19 +59,19 @@ export function loginRoutes({ door, cookie, gate }: LoginRoutesDeps) {
     const response = await html(page, { status: problem.status })
     if (problem instanceof TooManyGuesses)
       response.headers.set('Retry-After', String(problem.retryAfterSeconds))
-    // A scheme that browsers don't prompt for.
+    // An authentication scheme that browsers don't prompt for.
     if (problem.code === 'unauthorized') response.headers.set('WWW-Authenticate', 'Bearer realm="Weir"')
     return response
   }
 }
 
-/** Where to go after signing in: always a path of this Weir, whatever a link says. */
+/** Where to go after signing in: always a path of this Weir, whatever the link contains. */
 export function nextOf(text: string | null | undefined): string {
   if (!text?.startsWith('/') || text.length > MAX_NEXT) return '/'
   const base = 'http://weir.invalid'
   if (!URL.canParse(text, base)) return '/'
   const { origin, pathname, search, hash } = new URL(text, base)
-  // Dots may leave two leading slashes, which a browser takes for another host.
+  // Resolving dots may leave two leading slashes, which a browser reads as another host.
   const isHere = origin === base && !pathname.startsWith('//')
   return isHere && pathname !== '/login' && pathname !== '/logout' ? pathname + search + hash : '/'
 }

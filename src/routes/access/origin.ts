@@ -6,19 +6,19 @@ import { Problem } from '../../errors.ts'
 export interface OriginOptions {
   /** Other origins whose pages may subscribe to the proxy. */
   proxyOrigins: readonly string[]
-  /** Where people reach this Weir; undefined: where it listens. */
+  /** Public URL of this Weir. Default: where it listens. */
   publicUrl: string | undefined
 }
 
-/** What a request is for, as far as a page of another site must not be able to make a browser send it. */
+/** What decides whether a request could be forged by a page on another site (CSRF). */
 export interface Sent {
-  /** How its caller is known; `open` also where none is asked for. */
+  /** How the caller is authenticated; `open` also for routes without authentication. */
   how: Carried
-  /** Whether it subscribes to the proxy: that makes Weir ask the target, which is more than reading. */
+  /** Whether it subscribes to the proxy: that makes Weir send requests to the target, so it isn't just a read. */
   isProxy: boolean
 }
 
-/** @throws Problem `forbidden_origin` for what a page of another site made a browser send */
+/** @throws Problem `forbidden_origin` for a request that a page on another site made the browser send */
 export function checkOrigin(request: Request, { how, isProxy }: Sent, options: OriginOptions): void {
   if (isSafe(request.method) && !isProxy) return
   const origin = request.headers.get('origin')
@@ -28,7 +28,7 @@ export function checkOrigin(request: Request, { how, isProxy }: Sent, options: O
   }
   if (isProxy && options.proxyOrigins.includes(origin)) return
   if (isOwnOrigin(origin, request, options)) return
-  const detail = `Pages of ${origin.slice(0, 200)} aren't allowed to do this.`
+  const detail = `Pages on ${origin.slice(0, 200)} aren't allowed to do this.`
   throw new Problem(
     'forbidden_origin',
     isOtherScheme(origin, request) ? `${detail} ${SCHEME_ADVICE}` : detail,
@@ -36,8 +36,8 @@ export function checkOrigin(request: Request, { how, isProxy }: Sent, options: O
 }
 
 /**
- * Whether a request that needs no secret was meant for this machine. A site's name may be made to lead to 127.0.0.1
- * once its page is loaded: then the page is of the same origin, and only the name tells.
+ * Protects a Weir without authentication from DNS rebinding: a site may make its name resolve to 127.0.0.1 once its
+ * page is loaded. The page then has the same origin, and only the host name reveals it.
  * @throws Problem `forbidden_origin`
  */
 export function checkOwnName({ url }: Request, { publicUrl }: OriginOptions): void {
@@ -50,23 +50,23 @@ export function checkOwnName({ url }: Request, { publicUrl }: OriginOptions): vo
 }
 
 const SCHEME_ADVICE =
-  'If it is this Weir behind a proxy that terminates https, set PUBLIC_URL, or have the proxy send X-Forwarded-Proto.'
+  'If Weir is behind a proxy that terminates TLS, set PUBLIC_URL, or have the proxy send X-Forwarded-Proto.'
 
-/** Browsers leave `Origin` out of some requests, and then say by Sec-Fetch-Site where it comes from. */
+/** Browsers omit `Origin` from some requests, but then send Sec-Fetch-Site. */
 function isForeignSite({ headers }: Request, how: Carried): boolean {
   const site = headers.get('sec-fetch-site')
   if (site !== null) return site !== 'same-origin' && site !== 'none'
-  // No browser of these years says neither: what came with a cookie all the same isn't trusted.
+  // Current browsers send at least one of them, so a request with a cookie but neither header isn't trusted.
   return how === 'cookie'
 }
 
-/** An origin is its scheme, too: a page that came in the clear may be anybody's. */
+/** The scheme is part of the origin: a page loaded over plain HTTP could come from anyone on the network. */
 function isOwnOrigin(origin: string, request: Request, { publicUrl }: OriginOptions): boolean {
   if (publicUrl !== undefined && origin === new URL(publicUrl).origin) return true
   return origin === servedOrigin(request)
 }
 
-/** Where a browser believes to be; no page of another site can have a browser send X-Forwarded-Proto. */
+/** The origin as the browser sees it. A page on another site can't make a browser send X-Forwarded-Proto. */
 function servedOrigin({ url, headers }: Request): string | undefined {
   const { protocol, host } = new URL(url)
   const forwarded = headers.get('x-forwarded-proto')?.split(',')[0]?.trim()

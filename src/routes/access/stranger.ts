@@ -3,11 +3,13 @@ import { Problem } from '../../errors.ts'
 import { refusal } from '../../proxy/errors.ts'
 import { problemResponse } from '../http/problems.tsx'
 
-/** Longest way back from the login page, in characters. */
+/** Longest path to return to after signing in, in characters. */
 const MAX_NEXT = 2_000
 const LOGGED_OUT = "You're signed out. Nothing was changed."
 
-/** What is answered to whoever the door doesn't know: where people log in, or what programs have to send. */
+/**
+ * The response to a request without valid credentials: browsers go to the sign-in page, programs learn what to send.
+ */
 export async function refuseStranger(
   request: Request,
   seen: Exclude<RequestIdentity, { by: 'caller' }>,
@@ -19,20 +21,20 @@ export async function refuseStranger(
   const { pathname, search } = new URL(request.url)
   const isPage = method === 'GET' && !isProxy && !pathname.startsWith('/api/')
   const wantsPage = isPage && (headers.get('accept') ?? '').includes('text/html')
-  // The page stays, with what is typed on it; it says itself where to log in.
+  // The page stays, with what was typed on it; its script shows a link to the sign-in page.
   if (headers.has('hx-request')) return problemResponse(new Problem('unauthorized', LOGGED_OUT), request)
   if (wantsPage && !headers.has('authorization')) return toLogin(pathname + search)
   const detail = seen.wasWrong
     ? 'Invalid token or API key: it may be revoked or expired.'
-    : 'Send WEIR_TOKEN or an API key as Bearer token, or as the password of Basic.'
+    : 'Send WEIR_TOKEN or an API key as a Bearer token, or as the Basic password.'
   const response = refuse(new Problem('unauthorized', detail))
-  // A browser would ask for a password over the page: its people have a page to log in.
+  // A browser would prompt for a password on top of the page; there is a sign-in page for that.
   const challenge = isBrowser(headers) ? 'Bearer realm="Weir"' : 'Basic realm="Weir", charset="UTF-8"'
   response.headers.set('WWW-Authenticate', challenge)
   return response
 }
 
-/** To the page where people log in, and from there to where they wanted to go. */
+/** Redirects to the sign-in page, which then returns to the requested page. */
 function toLogin(next: string): Response {
   const isWorth = next !== '/' && next.length <= MAX_NEXT
   const to = isWorth ? `/login?${new URLSearchParams({ next })}` : '/login'

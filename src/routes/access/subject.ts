@@ -1,6 +1,6 @@
 const UUID = /[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/i
 
-/** The id in the path, or that of what was made. */
+/** The ID in the path, or that of the created resource. */
 export function subjectOf(params: Record<string, string> | undefined, response: unknown): string | undefined {
   const inPath = params?.id ?? params?.['*']
   if (inPath !== undefined || !(response instanceof Response)) return inPath

@@ -12,7 +12,7 @@ interface Routed {
 }
 
 /**
- * Checks that the stream in a request's path is visible to its caller. All routes of a stream are decided here.
+ * Checks that the stream in a request's path is visible to its caller. This covers all routes of a stream.
  * @throws Problem `not_found`
  */
 export async function checkVisible(

@@ -26,7 +26,7 @@ export const Deed = named(
   {
     id: Id,
     at: Instant,
-    caller: Type.String({ description: '`token`, `key:` with its id, or `local`' }),
+    caller: Type.String({ description: '`token`, `local`, or `key:` with the key ID' }),
     name: Type.String({ description: 'Name of the caller at the time' }),
     method: Text,
     route: Type.String({ description: 'Route pattern' }),

@@ -24,7 +24,7 @@ import type { Stream } from '../../streams/ingest/run.ts'
 /** Characters shown of a document, and of a changed value. */
 const DOCUMENT_CHARS = 65_536
 const VALUE_CHARS = 400
-/** Most operations of a change that are shown. */
+/** Maximum number of operations of a change that are shown. */
 const OPERATIONS_SHOWN = 100
 /** For larger documents, values before a change aren't shown. */
 const MAX_BEFORE_CHARS = 2_097_152

@@ -20,7 +20,7 @@ interface BodyOptions {
 }
 
 interface Checked<T> {
-  /** Checks what the schema can't say, too. Default: the schema alone. @throws Problem `invalid_field` */
+  /** Also checks what the schema can't express. Default: the schema alone. @throws Problem `invalid_field` */
   check(value: unknown): T
 }
 
@@ -33,7 +33,7 @@ export function body(schema: TSchema, options: BodyOptions & Partial<Checked<unk
   return { ...part(read), requestBody: jsonContent(schema, { example }) }
 }
 
-/** The same, but it may be left out. */
+/** The same, but optional. */
 export function optionalBody<S extends TSchema>(
   schema: S,
   { maxBytes = MAX_REQUEST_BYTES, example }: BodyOptions = {},

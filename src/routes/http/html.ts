@@ -8,7 +8,7 @@ const POLICY =
   "font-src 'self'; form-action 'self'; base-uri 'self'; frame-ancestors 'none'"
 const POLICY_INLINE_STYLE = POLICY.replace("style-src 'self'", "style-src 'self' 'unsafe-inline'")
 
-/** Smaller bodies don't get smaller by more than the headers grow, in bytes. */
+/** Compressing smaller bodies saves less than the added headers cost, in bytes. */
 const MIN_COMPRESSED_BYTES = 1_024
 
 export interface HtmlOptions {
@@ -17,18 +17,18 @@ export interface HtmlOptions {
   inlineStyle?: boolean
 }
 
-/** A page or a fragment as a response, with the headers that keep it harmless. */
+/** A page or a fragment as a response, with the headers that keep it from running foreign content. */
 export async function html(view: Child, { status = 200, inlineStyle }: HtmlOptions = {}): Promise<Response> {
-  // Text and values of attributes hold no raw quote: this is only ever an attribute of ours.
+  // Text and attribute values contain no raw quotes, so this matches only an attribute of ours.
   const text = String(await view).replaceAll('="/assets/', `="/assets/${ASSET_FOLDER}/`)
   const body = text.startsWith('<html') ? `<!doctype html>${text}` : text
   return new Response(body, { status, headers: pageHeaders({ inlineStyle }) })
 }
 
 /**
- * A page as its reader takes it. Pages never hold secrets, so how small they get tells nothing; the one that does says
- * that it is not to be transformed.
- * @returns the compressed answer; undefined where the answer stays as it is.
+ * A page, compressed if the browser accepts it. Pages contain no secrets, so their compressed size reveals nothing;
+ * the one page that does is marked `no-transform`.
+ * @returns the compressed response; undefined if the response stays as it is.
  */
 export async function compressPage(request: Request, answer: unknown): Promise<Response | undefined> {
   if (!(answer instanceof Response) || !acceptsGzip(request.headers)) return undefined

@@ -2,9 +2,9 @@ import { nulIn } from '../../core/documents/nul.ts'
 import { dateOf, holdsNul, integerOf, invalid, oneOf } from './input.ts'
 import { type Part, part } from './part.ts'
 
-/** A query parameter: what it is read as, and what a client sends. */
+/** A query parameter: its parsed type, and what a client sends. */
 export interface Parameter<Read, Sent = Read> {
-  /** @param texts all values of it that aren't empty. @throws Problem `invalid_field` */
+  /** @param texts all its non-empty values. @throws Problem `invalid_field` */
   read(name: string, texts: readonly string[]): Read
   readonly documented: Documented
   /** Only a type. */
@@ -27,11 +27,11 @@ export type Parameters = Readonly<Record<string, Parameter<unknown, unknown>>>
 type ReadOf<P> = { -readonly [K in keyof P]: P[K] extends Parameter<infer Read, unknown> ? Read : never }
 type SentBy<P> = P extends { readonly sent?: readonly [infer Sent] } ? Sent : never
 type Left<P> = { [K in keyof P]: undefined extends SentBy<P[K]> ? K : never }[keyof P]
-/** A query as a client writes it: what is optional may be left out. */
+/** A query as a client writes it: optional parameters may be omitted. */
 type SentOf<P> = { -readonly [K in Left<P>]?: SentBy<P[K]> } & {
   -readonly [K in Exclude<keyof P, Left<P>>]: SentBy<P[K]>
 }
-/** Key of a type that the client finds the query in as it is sent; nothing has it at run time. */
+/** Type-level key under which the client finds the query as it is sent; it doesn't exist at run time. */
 declare const SENT: unique symbol
 export type Sent = typeof SENT
 interface Marked<P> {
@@ -135,12 +135,12 @@ export function renamed<Read, Sent>(
   }
 }
 
-/** The same parameter, marked as one to leave. */
+/** The same parameter, marked as deprecated. */
 export function deprecated<Read, Sent>({ read, documented }: Parameter<Read, Sent>): Parameter<Read, Sent> {
   return { read, documented: { ...documented, deprecated: true } }
 }
 
-/** A text that is read as something else. @param read throws Problem `invalid_field` */
+/** Text that is parsed. @param read throws Problem `invalid_field` */
 export function readAs<T>(
   description: string,
   read: (name: string, text: string) => T,
@@ -148,7 +148,7 @@ export function readAs<T>(
   return single({ description, schema: { type: 'string' } }, read)
 }
 
-/** The same parameter with a value for when it is left out. */
+/** The same parameter with a default. */
 export function otherwise<Read, Sent>(
   { read, documented }: Parameter<Read | undefined, Sent>,
   value: NoInfer<Read>,
@@ -157,7 +157,7 @@ export function otherwise<Read, Sent>(
   return { documented: { ...documented, schema }, read: (name, texts) => read(name, texts) ?? value }
 }
 
-/** The same parameter, which can't be left out. */
+/** The same parameter, but required. */
 export function required<Read, Sent>({
   read,
   documented,

@@ -236,8 +236,8 @@ const RULES =
   'Applies to all streams, those with a `tag`, or one (`streamId`). `params` by `kind`: errorRate `{above, windowMs?, ' +
   'minSamples?}`; changed `{everyMs?}`; unchanged `{forMs}`; changeRate and size `{min?, max?, windowMs?, ' +
   'minSamples?}`, with bounds learned from the same hour of the week if omitted; condition `{pointer, op, value?}` on the ' +
-  'current document, with op exists, absent, equals, notEquals, above, below, or matches (a pattern of up to 200 ' +
-  'characters without lookaround, backreferences and {n,m}). Windows in milliseconds, sizes in bytes. The thresholds ' +
+  'current document, with op exists, absent, equals, notEquals, above, below, or matches (a pattern in RE2 ' +
+  'syntax, up to 200 characters). Windows in milliseconds, sizes in bytes. The thresholds ' +
   'count consecutive evaluations: every 5 s for changed and condition, every minute for the others.'
 const SILENCES =
   'Applies to all streams, to a `tag`, or to one stream (`streamId`). One-time, from `startsAt` (default: now) to ' +

@@ -178,7 +178,7 @@ function silenceOf(values: Record<string, string>, now: number): Record<string, 
   return { ...scope, schedule: { timeZone: timeZone ?? '', days, from: from ?? '', durationMinutes } }
 }
 
-/** Carries out a form; a mistake in it is shown with the form. */
+/** Processes a form; an error is shown next to it. */
 async function answering(
   act: () => Promise<Response>,
   refused: (detail: string, status: number) => Promise<Response>,

@@ -13,7 +13,7 @@ export class LiveLists {
   readonly #activity: Activity
   /** The streams shown by each topic's pages; topics without subscribers are dropped over time. */
   readonly #shown = new Map<string, ReadonlySet<string>>()
-  /** Unique to this process: a page made by another process refreshes. */
+  /** Unique to this process: a page rendered by another process refreshes. */
   readonly #name: string
   #changes = 0
   #position = 0
@@ -75,7 +75,7 @@ export class LiveLists {
    * note to refresh the list.
    */
   async catchUp(ids: readonly string[], isCurrent: boolean, send: Send): Promise<void> {
-    // What is published while they are read is newer than they are, and comes after them.
+    // Anything published while they are read is newer, and is sent after them.
     const position = this.#position
     const rows = await this.rows(await statusesOf(this.#deps, ids))
     if (rows.length > 0) await send({ data: rows.map(rowUpdate).join(''), position })

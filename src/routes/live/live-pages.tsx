@@ -16,7 +16,7 @@ import { LiveViews } from './live-views.tsx'
 
 /** Changes are collected for this long, in milliseconds: a busy stream redraws its row twice a second, not per event. */
 const GATHER_MS = 500
-/** Most entries of one stream in one update: the last ones are shown, and the log has the rest. */
+/** Maximum number of entries of one stream in one update: the last ones are shown, and the log has the rest. */
 const MAX_LINES = 50
 
 export type Send = (message: TopicMessage) => Promise<void>
@@ -189,7 +189,7 @@ export class LivePages {
   }
 }
 
-/** New entries that match, newest first, and the hole before them. */
+/** New matching entries, newest first, and the gap before them. */
 function lineUpdate(
   streamId: string,
   entries: readonly Entry[],

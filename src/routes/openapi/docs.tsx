@@ -9,7 +9,7 @@ import { referenceOf } from './reference.ts'
 
 export interface DocsRoutesDeps {
   version: string
-  /** All routes. They are there by the time of the first request, and stay as they are. */
+  /** All routes. They are registered before the first request and don't change. */
   routes(): readonly Route[]
 }
 

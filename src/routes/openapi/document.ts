@@ -64,7 +64,7 @@ function complete(path: string, method: string, given: ApiOperation): ApiOperati
   }
 }
 
-/** The least scope that a key needs, as a role; a Weir without a token needs no authentication. */
+/** The minimum scope of a key, as a role; a Weir without a token needs no authentication. */
 function securityOf(path: string, method: string): ApiOperation['security'] {
   const access = accessOf(method.toUpperCase(), patternOf(path))
   return access === 'open' ? [] : [{}, { token: [access ?? 'admin'] }, { password: [access ?? 'admin'] }]

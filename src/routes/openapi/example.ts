@@ -3,7 +3,7 @@ import { itemsOf, nameIn, valuesOf } from './words.ts'
 
 type Schemas = ApiDocument['components']['schemas']
 
-/** A schema may hold itself. */
+/** A schema may be recursive. */
 const MAX_DEPTH = 8
 const FORMATS: Readonly<Record<string, string>> = {
   uuid: '01993c5e-7f1a-7c3e-8b52-6d1f0a9c2e47',

@@ -1,6 +1,6 @@
 import type { ProblemCode } from '../../errors.ts'
 
-/** A JSON Schema as the document has it. */
+/** A JSON Schema as it appears in the document. */
 export interface ApiSchema {
   $id?: string
   $ref?: string
@@ -45,7 +45,7 @@ export interface ApiResponse {
   description: string
   headers?: Readonly<Record<string, { description: string; schema: ApiSchema }>>
   content?: Readonly<Record<string, ApiContent>>
-  /** Of the problems that it tells. */
+  /** Codes of the problems it may return. */
   'x-codes'?: readonly ProblemCode[]
 }
 
@@ -55,7 +55,7 @@ export interface ApiOperation {
   summary: string
   description?: string
   parameters?: readonly ApiParameter[]
-  /** Which secrets let in, each with the roles that it takes. */
+  /** The accepted authentication schemes, each with its required roles. */
   security?: readonly Readonly<Record<string, readonly string[]>>[]
   requestBody?: { required: boolean; content: Readonly<Record<string, ApiContent>> }
   responses?: Readonly<Record<string, ApiResponse>>

@@ -3,10 +3,13 @@ import { join } from 'node:path'
 import { statusCss } from '../../../views/layout/status-css.ts'
 import { packageHome, ROOT } from '../../files.ts'
 
-/** What of the repository browsers load, under the path that it has there: so that scripts find one another. */
+/**
+ * Files of the repository that browsers load, under their path in the repository, so that scripts can import one
+ * another.
+ */
 const OWN_FILES =
   /^views\/([\w-]+\/)+[\w-]+\.(css|svg)$|^views\/[\w-]+\/client\/([\w-]+\/)*[\w-]+\.ts$|^src\/core\/sets\/[\w-]+\.ts$/
-/** What is added to the end of a file, derived from the closed sets. */
+/** Text appended to a file, derived from the closed sets. */
 const ADDED: Readonly<Record<string, string>> = { 'views/layout/weir.css': statusCss() }
 const HTMX = packageHome('htmx.org')
 const MERMAID = packageHome('mermaid')
@@ -16,8 +19,8 @@ const MERMAID_FILE = /^mermaid\/([\w-]+\/|[\w.-]+\.min\/)*[\w.-]+\.mjs$/
 
 /** Files of packages that browsers load, by the path they have below `/assets/`: one file, or several as one. */
 const PACKAGE_FILES: Record<string, readonly string[]> = {
-  // htmx looks over the page in a task of its own, soon after it has run: an extension that came in a file of its own,
-  // and later than that, would find no element, and the page would never hear of anything.
+  // htmx scans the page in a task of its own right after it has run. An extension in a separate file could load after
+  // that: it would miss every element, and the page would never get live updates.
   'htmx.js': [join(HTMX, 'dist/htmx.min.js'), join(HTMX, 'dist/ext/hx-sse.min.js')],
   // The layout engine that Mermaid brings with it.
   'elk-worker.js': [join(ELK, 'lib/elk-worker.min.js')],
@@ -26,12 +29,12 @@ const PACKAGE_FILES: Record<string, readonly string[]> = {
 }
 
 /**
- * The folder below `/assets/` that what is there now is asked for under: a hash over all of it, so that a browser may
- * keep each file for good. It is one for all, because scripts name one another by relative paths.
+ * The versioned folder below `/assets/`: a hash over all files, so that browsers may cache each file forever. It is
+ * the same for all files, because scripts import one another by relative paths.
  */
 export const ASSET_FOLDER = `v-${contentHash()}`
 
-/** The files behind a path below `/assets/`, which may not be there; none for a path that can't be one. */
+/** The files behind a path below `/assets/`, which may not exist; none for an invalid path. */
 export function locateAsset(path: string): readonly string[] {
   const fromPackage = PACKAGE_FILES[path]
   if (fromPackage !== undefined) return fromPackage
@@ -41,12 +44,12 @@ export function locateAsset(path: string): readonly string[] {
   return OWN_FILES.test(path) ? [join(ROOT, path)] : []
 }
 
-/** What a file is served with in addition to its own contents. */
+/** Text that is served in addition to a file's own content. */
 export function addedTo(path: string): string | undefined {
   return ADDED[path]
 }
 
-/** Over our own files as they are, and over packages by their version: those don't change within one. */
+/** Hashes our own files by content, and packages by version, because a version doesn't change. */
 function contentHash(): string {
   const hash = new Bun.CryptoHasher('sha256')
   const paths = ['views', 'src/core/sets'].flatMap((folder) =>

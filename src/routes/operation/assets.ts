@@ -6,17 +6,20 @@ import { Problem } from '../../errors.ts'
 import { acceptsCoding } from '../../hub/frame.ts'
 import { ASSET_FOLDER, addedTo, locateAsset } from './asset-files.ts'
 
-/** Content codings, the one that makes files smallest first. A file is compressed once in each that is asked for. */
+/** Content codings, best compression first. A file is compressed once for each that is requested. */
 const CODINGS = ['zstd', 'gzip'] as const
 type Coding = (typeof CODINGS)[number]
-/** As small as takes a tenth of a second for the largest file. */
+/** The best compression that takes a tenth of a second for the largest file. */
 const ZSTD_LEVEL = 12
 const GZIP_LEVEL = 9
 
-/** A folder that was or will be: of a page that was open across an upgrade, or of a process beside this one. */
+/**
+ * An older or newer versioned folder: requested by a page that stayed open during an upgrade, or by one from another
+ * process.
+ */
 const ANY_FOLDER = /^v-[0-9a-f]{16}\//
 
-/** What the page for logging in loads, and pages that tell of a problem. */
+/** Loaded by the sign-in page and by error pages. */
 const BEFORE_LOGIN = ['views/layout/weir.css', 'views/layout/weir.svg', 'views/access/login.css'] as const
 
 const NEW_LINE = new Uint8Array([10])
@@ -28,7 +31,7 @@ interface Asset {
   coded: Map<Coding, Promise<Blob>>
 }
 
-/** Everything the console's pages load: nothing comes from another host. */
+/** All assets of the console's pages; nothing comes from another host. */
 export function assetRoutes() {
   const transpiler = new Bun.Transpiler({ loader: 'ts', target: 'browser', minifyWhitespace: true })
   const loaded = new Map<string, Promise<Asset | undefined>>()
@@ -43,7 +46,7 @@ export function assetRoutes() {
 
   const options = { detail: { hide: true } } as const
   const app = new Elysia().get('/assets/*', ({ params, request }) => serve(params['*'], request), options)
-  // Routes of their own, for who may have them is decided by route.
+  // Separate routes, because access is decided by route.
   for (const file of BEFORE_LOGIN) {
     app.get(`/assets/${file}`, ({ request }) => serve(file, request), options)
     app.get(
@@ -54,7 +57,7 @@ export function assetRoutes() {
   }
   return app
 
-  /** Bounded by the number of files there are: what isn't found isn't kept. */
+  /** Bounded by the number of files: a path that isn't found isn't cached. */
   function remember(path: string, read: () => Promise<Asset | undefined>) {
     const known = loaded.get(path)
     if (known !== undefined) return known
@@ -68,7 +71,7 @@ export function assetRoutes() {
 
 async function answer(asset: Asset, asked: Headers, isCurrent: boolean): Promise<Response> {
   const coding = CODINGS.find((each) => acceptsCoding(asked, each))
-  // A strong ETag stands for bytes, and each coding has its own (RFC 9110, 8.8.3.3).
+  // A strong ETag identifies bytes, so each coding has its own (RFC 9110, 8.8.3.3).
   const etag = coding === undefined ? `"${asset.hash}"` : `"${asset.hash}-${coding}"`
   const headers: Record<string, string> = {
     'Content-Type': asset.type,
@@ -109,7 +112,7 @@ async function load(path: string, transpiler: Bun.Transpiler): Promise<Asset | u
   return { type, hash: Bun.hash(plain).toString(36), plain, coded: new Map() }
 }
 
-/** One after the other, each on lines of its own. */
+/** Concatenated, each starting on a new line. */
 async function contents(files: readonly Bun.BunFile[], added?: string): Promise<Uint8Array<ArrayBuffer>> {
   const parts = await Promise.all(files.map((file) => file.bytes()))
   if (added !== undefined) parts.push(new TextEncoder().encode(added))

@@ -66,7 +66,7 @@ export function probeRoutes({ readiness, scrape, now }: ProbeDeps): Elysia {
         ),
       },
     )
-  // Without route types: the client doesn't need them, and TypeScript handles only so many.
+  // Without route types: the client doesn't need them, and TypeScript limits how many it can handle.
   return app as Elysia
 }
 

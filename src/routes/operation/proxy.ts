@@ -63,7 +63,7 @@ export function proxyRoutes(handle: ProxyHandler) {
   )
 }
 
-/** Read by the proxy itself, together with the target. */
+/** Parsed by the proxy itself, together with the target. */
 const PARAMETERS = {
   intervalMs: otherwise(
     whole({ min: 0, max: Number.MAX_SAFE_INTEGER }, 'Time between two polls, in milliseconds'),

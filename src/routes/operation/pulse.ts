@@ -5,7 +5,7 @@ import { shared } from '../http/shared.ts'
 
 const SHARED_MS = 4_000
 
-/** Tells open pages that Weir is up, and how many incidents are open. */
+/** Lets open pages check that Weir is up, and how many incidents are open. */
 export function pulseRoutes({ db, now }: { db: Database; now(): number }) {
   const count = shared(() => openIncidents(db), { now, forMs: SHARED_MS })
   return new Elysia({ detail: { hide: true } }).get('/pulse', async () =>

@@ -19,7 +19,7 @@ import { integerOf, query, readForm } from '../http/input.ts'
 import { redirect } from '../http/redirect.ts'
 import { checkPreferences, preferencesCookie, ROWS, THEMES, ZONES } from './preferences.ts'
 
-/** Most workers shown, last seen first. */
+/** Maximum number of workers shown, last seen first. */
 const MAX_PROCESSES = 50
 /** Largest preferences form, in bytes. */
 const MAX_FORM_BYTES = 4_096
@@ -79,7 +79,7 @@ interface Shown {
   isSaved?: boolean
   /** A key that was just created, with its secret. */
   made?: { name: string; secret: string }
-  /** What was typed into the key form, and the error. */
+  /** What was typed into the key form, and its error. */
   form?: { values: Record<string, string>; error: string }
   status?: number
 }
@@ -102,7 +102,7 @@ async function settingsPage(
   return html(page, { status })
 }
 
-/** Creates a key; the page that answers is the only one that ever shows its secret. */
+/** Creates a key; only the response page ever shows its secret. */
 async function keyMade(deps: SettingsRoutesDeps, request: Request): Promise<Response> {
   const values = await readForm(request, MAX_FORM_BYTES)
   const { name, scope, expiresIn = '' } = values

@@ -102,7 +102,7 @@ const REPORT =
   'back and its SHA-256 matches), or `failed` with an `error` that says what to do; retried after 15 minutes. `next` is ' +
   'the earliest day that is not archived, and when it closes: 10 minutes after its end in UTC.'
 const RUN =
-  'Tells a worker to archive all closed days that are not archived, including failed ones; poll `GET /api/archive` for ' +
+  'Starts archiving all closed days that are not archived yet, including failed ones; poll `GET /api/archive` for ' +
   'progress. Idempotent. Fails with `conflict` if S3 is not configured.'
 const TEST =
   'Writes a small object to the bucket, reads it back, and deletes it. Returns each request and its response, without ' +

@@ -9,7 +9,7 @@ import { html } from '../http/html.ts'
 import { MAX_REQUEST_BYTES, query, readText } from '../http/input.ts'
 import { allowed, type BulkRoutesDeps, bulkReportOf, checkBulk } from './bulk.ts'
 
-/** Bulk actions for browsers without script: one page asks for confirmation, one shows the result. */
+/** Bulk actions for browsers without script: a page for confirmation, and one for the result. */
 export function bulkPages(deps: BulkRoutesDeps) {
   return new Elysia({ detail: { hide: true } }).post('/streams/bulk', async ({ request, server }) => {
     const form = new URLSearchParams(await readText(request, MAX_REQUEST_BYTES))

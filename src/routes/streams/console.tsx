@@ -133,7 +133,7 @@ function liveOf(ids: readonly string[], version: string): StreamsPageData['live'
 function shownIds(text: string): string[] {
   const ids = text === '' ? [] : text.split(',')
   if (ids.length <= MAX_ROWS && ids.every(isUuid)) return ids
-  throw new Problem('invalid_field', `ids: expected at most ${MAX_ROWS} ids of streams.`, 'ids')
+  throw new Problem('invalid_field', `ids: expected at most ${MAX_ROWS} stream IDs.`, 'ids')
 }
 
 /** The form as a registration, without empty fields. */

@@ -51,7 +51,7 @@ export function untoldDrops(
 /**
  * The changes that a form makes to a stream, without unchanged values: some changes start a new document. Empty if
  * nothing differs. Values are as typed: they are checked like any change.
- * @throws Problem `invalid_field` for a header that is none
+ * @throws Problem `invalid_field` for an invalid header line
  */
 export function changeOf(stream: Stream, values: Values): Record<string, unknown> {
   const wanted: Record<string, unknown> = {

@@ -6,7 +6,7 @@ import { STEPS_MS } from '../../core/measures.ts'
 import { severityOf } from '../../incidents/causes.ts'
 import type { Database } from '../../storage/storage.ts'
 
-/** Most runs and incidents shown: the newest ones. */
+/** Maximum number of runs and incidents shown: the newest ones. */
 const MAX_RUNS = 200
 const MAX_INCIDENTS = 100
 

@@ -46,7 +46,7 @@ export interface StreamRoutesDeps extends StatusDeps {
   streams: Streams
   archive: Pick<Archive, 'reader'>
   hub: Hub
-  /** Hears `stream.watched`. */
+  /** Receives `stream.watched` events. */
   bus: Bus
 }
 

@@ -29,7 +29,7 @@ import { twinReport } from '../../streams/twins/twin.ts'
 /** Characters of an entry's data shown in the log, and in its details. */
 const PREVIEW_CHARS = 160
 const DETAIL_CHARS = 20_000
-/** Most changed paths shown. */
+/** Maximum number of changed paths shown. */
 const PATHS_SHOWN = 8
 
 /** What the table of streams shows of a status. */

@@ -70,7 +70,7 @@ export function topologyPages({
             { problems: ['not_found', 'not_allowed', 'host_unknown', 'upstream_failed'] },
           ),
           tags: ['Topology'],
-          // Read in the handler: htmx gets what is wrong with it as a fragment.
+          // Read in the handler, so that htmx gets an error as a fragment.
           requestBody: jsonContent(REQUEST, { example: { service: 'D' } }),
         },
       },

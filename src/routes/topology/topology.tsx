@@ -65,7 +65,7 @@ function seedRoutes({ topology, hub }: TopologyRoutesOptions) {
           'Sets the color of a service. Accepts `{item, color}` as JSON or a form. `color` is a known name or `#rrggbb`; ' +
             `default: \`${ACTIVATED_COLOR}\`. An unknown item becomes a new service.`,
         ),
-        // Read in the handler: htmx gets what is wrong with it as a fragment.
+        // Read in the handler, so that htmx gets an error as a fragment.
         requestBody: jsonContent(ACTIVATION, { example: { item: 'D', color: '#00ffcc' } }),
       },
     })

@@ -10,7 +10,7 @@ import { readBytes } from '../http/input.ts'
 
 /** Maximum size of a request as sent. */
 const MAX_WIRE_BYTES = 4_194_304
-/** Maximum number of requests decoded at once, in memory; more are told to retry. */
+/** Maximum number of requests decoded at once, in memory; further ones get a 429 and retry. */
 const MAX_AT_ONCE = 4
 const RETRY_AFTER_S = 1
 

@@ -8,7 +8,7 @@ import { readQuery } from '../http/query.ts'
 import { shownOf } from './import-report.ts'
 import { type Importer, ImportQuery, MAX_IMPORT_BYTES, optionsOf, UPLOAD_SECONDS } from './transfer.ts'
 
-/** Most bytes that a form adds to its file. */
+/** Maximum bytes that a form adds to its file. */
 const FORM_BYTES = 1_048_576
 /** A file up to this many characters is kept in the preview page, so that it needn't be chosen again. */
 const MAX_KEPT_CHARS = 262_144

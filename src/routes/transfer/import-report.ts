@@ -3,12 +3,12 @@ import type { LineOutcome, OUTCOMES } from '../../transfer/item.ts'
 import type { RunningImport } from './transfer.ts'
 
 export const NDJSON = 'application/x-ndjson'
-/** Lines of a report, in characters of JSON; what became of further ones is only counted. */
+/** Maximum size of a report's lines, in characters of JSON; outcomes beyond it are only counted. */
 const MAX_REPORT_CHARS = 67_108_864
 
 export interface ProgressOptions {
   warn(message: string, error: unknown): void
-  /** Called once nothing is imported any more. */
+  /** Called when the import has ended. */
   done(): void
 }
 
@@ -16,14 +16,14 @@ export interface Totals extends Record<(typeof OUTCOMES)[number], number> {
   lines: number
 }
 
-/** What is told of an import while it goes on, within a bound. */
+/** Collects the lines to report during an import, up to a bound. */
 export class Report {
   readonly totals: Totals = { lines: 0, created: 0, unchanged: 0, updated: 0, failed: 0 }
   #left = MAX_REPORT_CHARS
-  /** Whether there are lines that are counted, and not told. */
+  /** Whether some lines were counted but not reported. */
   isCut = false
 
-  /** Counts outcomes. @returns those that there is room to tell, each as JSON */
+  /** Counts outcomes. @returns those that fit into the report, each as JSON */
   add(outcomes: readonly LineOutcome[]): string[] {
     this.totals.lines += outcomes.length
     for (const { outcome } of outcomes) this.totals[outcome]++
@@ -35,13 +35,13 @@ export class Report {
     })
   }
 
-  /** What is said at the end. */
+  /** The totals at the end of the report. */
   end(dryRun: boolean) {
     return { dryRun, totals: this.totals, ...(this.isCut && { isCut: true }) }
   }
 }
 
-/** The whole report; an import whose caller has gone stops after the batch it is at. */
+/** The whole report; if the client disconnects, the import stops after the current batch. */
 export async function reportOf({ dryRun, outcomes }: RunningImport, signal: AbortSignal): Promise<Response> {
   const report = new Report()
   const parts: Uint8Array<ArrayBuffer>[] = []
@@ -59,8 +59,8 @@ export async function reportOf({ dryRun, outcomes }: RunningImport, signal: Abor
 }
 
 /**
- * The report as it comes about, a line each, with the totals as the last. The import doesn't wait for its reader: what
- * isn't read yet is at most a whole report.
+ * The report as the import progresses: one line for each outcome, then the totals. The import doesn't wait for the
+ * reader, so up to a whole report may be buffered.
  */
 export function progressOf({ dryRun, outcomes }: RunningImport, { warn, done }: ProgressOptions): Response {
   const utf8 = new TextEncoder()
@@ -98,7 +98,7 @@ export function progressOf({ dryRun, outcomes }: RunningImport, { warn, done }: 
   }
 }
 
-/** What a page shows of a report: the first lines, those that failed in front. */
+/** The part of a report that a page shows: the first lines, failed ones first. */
 export async function shownOf({ dryRun, outcomes }: RunningImport, signal: AbortSignal, most: number) {
   const report = new Report()
   const [failed, others]: [LineOutcome[], LineOutcome[]] = [[], []]

@@ -42,7 +42,7 @@ const RANGES: Record<TwinsPageData['range'], { spanMs: number; step: Step; point
 }
 const DEFAULT_SORT: TwinSort = 'saved'
 const RANGE_NAMES = Object.keys(RANGES) as TwinsPageData['range'][]
-/** Most streams offered for a twin, and how long the list is cached, in milliseconds. */
+/** Maximum number of streams offered for a twin, and how long the list is cached, in milliseconds. */
 const MAX_CANDIDATES = 5
 const CANDIDATES_MS = 30_000
 const MAX_FORM_BYTES = 4_096

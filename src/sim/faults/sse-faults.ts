@@ -8,7 +8,7 @@ export interface StreamFrame {
   number?: number
 }
 
-/** What became of one frame. */
+/** The outcome of one frame. */
 export interface Passed {
   /** What is sent, in order; the last one may be cut. */
   frames: StreamFrame[]

@@ -2,7 +2,10 @@ import type { FaultHolder, SseFaults } from '../faults/faults.ts'
 import { FrameFaults, type StreamFrame } from '../faults/sse-faults.ts'
 import type { Random } from '../random.ts'
 
-/** What a reader may leave unread, and what a fault may hold back for it. At the bound nothing more is accepted. */
+/**
+ * Limit on the bytes that a reader leaves unread, and that a fault holds back for it. At the bound nothing more is
+ * accepted.
+ */
 export const MAX_UNREAD_BYTES = 262_144
 /** How often a slow drip writes, in milliseconds: its quota for that time, but at least a byte. */
 const DRIP_EVERY_MS = 100

@@ -37,10 +37,10 @@ status=$?
 kill "$guard" 2>/dev/null
 exit "$status"`
 
-/** A server process, from its start to its end. */
+/** A running server process. */
 export interface ServerChild {
   readonly pid: number
-  /** Its last output, once it has ended, and its processes have, or had the time to. */
+  /** Resolves with its last output when it has ended, after its other processes have ended or timed out. */
   readonly ended: Promise<string>
   /** Shuts it down cleanly. Nothing acknowledged is lost. */
   stop(): Promise<void>

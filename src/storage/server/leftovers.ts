@@ -23,7 +23,7 @@ export async function endLeftovers(directory: string): Promise<void> {
     const until = performance.now() + withinMs
     while (serversIn(directory).length > 0 && performance.now() < until) await Bun.sleep(CHECK_EVERY_MS)
     if (serversIn(directory).length > 0) continue
-    // Its process ID may belong to another process now; Postgres would take that for a running server.
+    // Its process ID may belong to another process now, which Postgres would mistake for a running server.
     rmSync(join(directory, 'postmaster.pid'), { force: true })
     return
   }

@@ -96,7 +96,7 @@ export async function documentOf(
     const [snapshot = '', ...patches] = await readChainTexts(read, stream.id, base.seq, seq)
     const rebuilt = await large.rebuild(snapshot, patches)
     if (rebuilt?.hash === hash) return new LargeDocument(version, base.seq === seq ? snapshot : rebuilt.text)
-    // Which entry is damaged is determined below.
+    // The damaged entry is identified below.
   }
   let document: Json | undefined
   let stored: string | undefined
@@ -222,7 +222,7 @@ async function noDocument(read: ReadVersions, { id, kind }: Of): Promise<never> 
     const when = `${first.at.toISOString()}, entry ${first.seq}`
     throw new Problem('not_found', `The stream had no document at that time. Its first one is from ${when}.`)
   }
-  const detail = `The stream has no document: none of its ${STREAM_KIND[kind].received} is one so far. For everything received, see /api/streams/${id}/logs.`
+  const detail = `The stream has no document: none of its ${STREAM_KIND[kind].received} so far contains one. See /api/streams/${id}/logs for everything received.`
   throw new Problem('not_found', detail)
 }
 
@@ -264,7 +264,7 @@ async function firstDamaged(read: ReadVersions, streamId: string, from: number, 
 }
 
 function damaged(seq: number): Problem {
-  const detail = `Entry ${seq} doesn't produce the document that its hash belongs to: its stored data is damaged.`
+  const detail = `Entry ${seq} doesn't produce a document that matches its hash: its stored data is damaged.`
   return new Problem(
     'damaged',
     `${detail} Versions before it, and from the next snapshot on, are unaffected.`,

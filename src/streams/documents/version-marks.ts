@@ -8,7 +8,7 @@ import { receivedOf } from '../measures/by-kind.ts'
 import { rollupsWithin } from '../measures/rollup-source.ts'
 import type { ReadVersions } from './versions.ts'
 
-/** How much of a stream's life is shown: all of it, or the UTC day or hour around a moment. */
+/** The time range that is shown: all versions, or the UTC day or hour around a moment. */
 export const ZOOMS = ['all', 'day', 'hour'] as const
 export type Zoom = (typeof ZOOMS)[number]
 

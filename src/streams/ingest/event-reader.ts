@@ -16,13 +16,13 @@ import { learnRhythm } from './silence.ts'
 import { UpstreamError } from './upstream.ts'
 import { waitUntil } from './wait.ts'
 
-/** Event names under which patch-style upstreams send the whole document. */
+/** Event names that patch-style upstreams use for the whole document. */
 const SNAPSHOT_EVENTS = new Set(['snapshot', 'data'])
-/** The last data is remembered for this many event names, to detect whether the next one differs. */
+/** Maximum number of event names whose last data is remembered, to detect whether the next data differs. */
 const MAX_REMEMBERED_NAMES = 64
-/** Data within this long of connecting, in milliseconds, is the connection's greeting. */
+/** Data that arrives this soon after connecting, in milliseconds, counts as the greeting of the connection. */
 const GREETING_MS = 1_000
-/** Wait before the database is queried again, in milliseconds. */
+/** Wait before a failed database query is retried, in milliseconds. */
 const ASK_AGAIN_MS = 500
 
 type Sizes = Pick<Draft, 'at' | 'wireBytes' | 'bodyBytes'>
@@ -43,10 +43,10 @@ type Deps = Pick<FollowDeps, 'now' | 'storedEvents' | 'large'> & {
 type AnyFollowed = Followed | FollowedText
 type Later<T> = T | Promise<T>
 
-/** What an event adds to the log. */
+/** The entry that an event adds to the log. */
 interface Told {
   draft: Draft
-  /** Stored after the entry, with the counts that restart with it. */
+  /** Stored after the entry; counts since the last keyframe restart with it. */
   keyframe?: { draft: Draft; counts: Pick<Followed, 'patches' | 'patchBytes'> }
 }
 
@@ -61,7 +61,7 @@ export class EventReader {
   readonly #log: RunLog
   readonly #deps: Deps
   readonly #signal: AbortSignal
-  /** Bytes not attributed to an entry yet: framing, comments, the start of an event. */
+  /** Bytes not yet attributed to an entry: framing, comments, the start of an event. */
   #unchargedBytes = 0
   /** Events of the chunk being read. */
   #received: Received[] = []
@@ -74,7 +74,7 @@ export class EventReader {
   #search: ReplaySearch
   #heartbeat = false
   #livedOn = false
-  /** A break after which events may be missing: not yet disproved, and not yet in the log. */
+  /** A break after which events may be missing, neither disproved nor recorded as a gap yet. */
   #break: Break | undefined
   #lastId: string | undefined
 
@@ -88,8 +88,8 @@ export class EventReader {
 
   /**
    * The connection is open.
-   * @param missing the break since the last one, if events may be missing. What comes next proves that none are, or
-   *   the gap is recorded: with the first data of the connection, not when it opens.
+   * @param missing the break since the last connection, if events may be missing. Either the first data of this
+   * connection proves that none are missing, or a gap is recorded with it.
    */
   connected(missing: Break | undefined): void {
     this.#break = missing && { ...missing, from: this.#break?.from ?? missing.from }
@@ -110,7 +110,7 @@ export class EventReader {
     learnRhythm(evidence, now)
     evidence.lastByteAt = now
     this.#log.seen()
-    // The greeting doesn't show that the connection works; any later byte does, including heartbeats.
+    // The greeting doesn't prove that the connection works; any later byte does, including a heartbeat.
     if (now - evidence.phaseSince > GREETING_MS) this.#livesOn(now)
     this.#heartbeat = true
   }
@@ -120,9 +120,9 @@ export class EventReader {
     return this.#livedOn
   }
 
-  /** @param hasId whether the event itself has the last ID */
+  /** @param hasId whether the event itself carries the last ID */
   event(name: string, data: string, lastEventId: string, hasId = lastEventId !== ''): void {
-    // After a break, the last event's ID comes again with the event itself.
+    // After a break, the last ID arrives again together with its event.
     const isUnique = this.#mayRepeat || isCounting(this.#run.evidence) || lastEventId !== this.#lastId
     const hasOwnId = hasId && lastEventId !== '' && isUnique
     this.#received.push({ name, data, lastEventId, hasOwnId, at: this.#deps.now() })
@@ -130,10 +130,10 @@ export class EventReader {
   }
 
   /**
-   * The parser is done with a chunk: records its events. The bytes since the last ones are split between them in
-   * proportion to their size, so that the entries' wire bytes add up to what was received.
-   * @returns an error if one of them is a patch that doesn't apply: it and later ones aren't recorded. A promise only if
-   *   the log or a worker thread is needed, because most of the time a promise would cost more than everything else
+   * Called when the parser is done with a chunk: records its events. The bytes since the previous events are split
+   * between them in proportion to their size, so that the wire bytes of all entries add up to what was received.
+   * @returns an error if an event is a patch that doesn't apply: that event and later ones aren't recorded. Returns a
+   * promise only if the log or a worker thread is needed, because a promise would usually cost more than the rest
    */
   endOfChunk(): Later<UpstreamError | undefined> {
     const received = this.#received
@@ -205,7 +205,7 @@ export class EventReader {
     this.#closeBreak()
   }
 
-  /** Whether the next event may show that nothing is missing, however late it comes. */
+  /** Whether the next event may prove that nothing is missing, however late it arrives. */
   #mayShow(): boolean {
     return this.#break?.isResumed === true && isNumbered(this.#run.checkpoint.lastEventId)
   }
@@ -257,7 +257,7 @@ export class EventReader {
     return told
   }
 
-  /** Drops events that are already stored; the first new one ends the search and shows whether IDs are missing. */
+  /** Drops events that are already stored; the first new one ends the search and reveals whether IDs are missing. */
   async #withoutRepeats(received: readonly Received[]): Promise<Received[]> {
     const { evidence } = this.#run
     const ids = received.filter((event) => event.hasOwnId).map((event) => event.lastEventId)
@@ -295,11 +295,11 @@ export class EventReader {
     this.#closeBreak()
   }
 
-  /** Whether the first new event after a break follows the last one; a gap records the IDs that are missing. */
+  /** Checks whether the first new event after a break follows the last one; missing IDs are recorded as a gap. */
   #compareIds({ lastEventId, hasOwnId, at }: Received): void {
     const { evidence, checkpoint, stream } = this.#run
     const lastId = checkpoint.lastEventId
-    // The numbers of Weir's own proxy are those of its log, where not every entry is a change.
+    // IDs from Weir's own proxy are positions in its log, where not every entry is a change.
     if (!hasOwnId || lastId === undefined || stream.via !== null) return
     const shown = continuityOf(evidence, lastId, lastEventId)
     if (shown === 'follows') this.#prove()
@@ -313,7 +313,7 @@ export class EventReader {
   #countIds(id: string): void {
     const last = this.#lastId
     this.#lastId = id
-    // After a break any ID may follow; only IDs without a break show how the upstream counts.
+    // After a break any ID may follow, so only IDs without a break in between show how the upstream counts.
     if (this.#mayRepeat) return
     Object.assign(this.#run.evidence, countOn(this.#run.evidence, last ?? '', id))
   }
@@ -389,7 +389,7 @@ export class EventReader {
       const bounds = { maxBytes: LARGE_CHARS, maxSteps: STEPS_HERE }
       return this.#patched(advanceByPatch(asDocument(last), operations, data, isStored, bounds), base)
     } catch (error) {
-      // Too much for the main thread; a worker thread may manage.
+      // Too much work for the main thread, but perhaps not for a worker thread.
       const tooMuch = error instanceof TooMuch ? error.what : undefined
       if (tooMuch === 'steps' || tooMuch === 'bytes') return this.#patchLarge(data, base, { last, isStored })
       return refused(misfit((error as Error).message, tooMuch))
@@ -450,7 +450,7 @@ function looksLikePatch(data: string): boolean {
   return data.startsWith('[') && data.includes('"op"')
 }
 
-/** The entry may hold a document although the upstream sent a patch: then only the ID is compared. */
+/** The entry may contain a document although the upstream sent a patch; then only the ID is compared. */
 function isRepeat({ data, hasOwnId }: Received, stored: StoredEvent | undefined): boolean {
   if (stored === undefined || !hasOwnId) return false
   return stored.kind !== 'event' || stored.md5 === md5(storable(data))
@@ -460,7 +460,7 @@ function md5(text: string): string {
   return new Bun.CryptoHasher('md5').update(text).digest('hex')
 }
 
-/** From when to when an event stream wasn't connected, in milliseconds since the epoch. */
+/** The period in which an event stream wasn't connected, in milliseconds since the epoch. */
 export interface Break {
   from: number
   to: number

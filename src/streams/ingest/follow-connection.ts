@@ -27,22 +27,22 @@ const RETRY_MS = 3_000
 const MAX_RETRY_MS = HOUR_MS
 /** Longest event ID, which is sent back as a header: longer IDs are ignored. */
 const MAX_ID_CHARS = 2_000
-/** Faulty data further apart than this, in milliseconds, doesn't count as consecutive. */
+/** Faults in the data that are further apart than this, in milliseconds, don't count as consecutive. */
 const FAULTS_APART_MS = 600_000
-/** Characters kept of an event's name. */
+/** Maximum length of an event name, in characters; the rest is cut off. */
 const MAX_NAME_CHARS = 200
 
-/** What is sent on a connection: the kind says by which content type, the parser reads it. */
+/** The format of a connection's data: the kind determines the accepted content types, the parser reads the data. */
 export interface Format {
   kind: StreamKind
   parser(config: ParserConfig): Parser
 }
-/** As of server-sent events; a format without names, IDs or comments reports none. */
+/** As in eventsource-parser; a format without event names, IDs or comments reports none. */
 export type Parser = Pick<EventSourceParser, 'feed' | 'reset'>
 
 /**
- * Holds a stream's connection open until the signal aborts: connects with the last event ID, reads, and reconnects, with
- * backoff after a failure. A connection without any data for too long is given up.
+ * Keeps a stream connected until the signal aborts: connects with the last event ID, reads, and reconnects, with
+ * backoff after a failure. A connection that is silent for too long is closed.
  * @see https://html.spec.whatwg.org/multipage/server-sent-events.html#sse-processing-model
  */
 export async function followConnection(
@@ -71,14 +71,14 @@ class Connection {
   #retryMs = RETRY_MS
   #exchange: Exchange | undefined
   #eventsOfConnection = 0
-  /** The connection was given up because it was silent, for the first time: no failure yet. */
+  /** The connection was silent for the first time and was closed; that isn't a failure yet. */
   #wasSilent = false
   /**
    * Consecutive faults in the data, and when the last one was. Each ends a connection that started well, which resets the
    * count of failures: without its own count, Weir would request the same data again and again.
    */
   #faults = { count: 0, at: 0 }
-  /** The event being read is too large. */
+  /** Whether the event being read is too large. */
   #isTooLarge = false
 
   constructor(format: Format, run: Run, log: RunLog, signal: AbortSignal, deps: FollowDeps) {
@@ -163,22 +163,22 @@ class Connection {
     return answer.response
   }
 
-  /** The break before this connection, unless nothing can be missing. */
+  /** The break before this connection; undefined if nothing can be missing. */
   #missingSince({ exchange }: UpstreamAnswer, at: number): Break | undefined {
     const { evidence, stream, checkpoint } = this.#run
     const isResumed = 'Last-Event-ID' in exchange.request.headers
     // Weir's own proxy sends everything since the ID, or reports what is missing.
     if (checkpoint.seq === 0 || (isResumed && stream.via !== null)) return undefined
-    // A run that ended before its evidence was written leaves entries, but not the time of the last byte; one that ended
-    // between connecting and its first event has recorded no gap: the next one does.
+    // A run that ended before its evidence was written has left entries, but not the time of the last byte. A run
+    // that ended between connecting and its first event hasn't recorded a gap, so the next run does.
     const from = evidence.missedSince ?? evidence.lastByteAt ?? stream.createdAt.getTime()
     return { from, to: at, isResumed }
   }
 
-  /** Connects, in the host's turn. */
+  /** Connects once the host has a free slot. */
   async #ask(): Promise<UpstreamAnswer> {
     const { hosts, limits, now } = this.#deps
-    // Weir's own proxy is no place that somebody named; one that it redirects to would be.
+    // The URL of Weir's own proxy wasn't chosen by a user, so it needs no egress check; a redirect from it would.
     const fetch = this.#run.stream.via === null ? this.#deps.fetch : ownFetch
     const leave = await hosts.enter(this.#asked.url, this.#signal)
     try {
@@ -194,11 +194,11 @@ class Connection {
   #headers(): Record<string, string> {
     const headers: Record<string, string> = {
       Accept: STREAM_KIND[this.#format.kind].mediaTypes.join(', '),
-      // Uncompressed: what compresses a stream tends to hold back events until a block is full.
+      // Uncompressed, because compressing servers tend to hold back events until a block is full.
       'Accept-Encoding': 'identity',
       'Cache-Control': 'no-store',
     }
-    // Header values are bytes: the id's UTF-8 goes on the wire, as the HTML standard has it.
+    // Header values are bytes: the ID is sent as UTF-8, as the HTML standard requires.
     if (this.#lastEventId)
       headers['Last-Event-ID'] = Buffer.from(this.#lastEventId, 'utf8').toString('latin1')
     return headers
@@ -206,7 +206,7 @@ class Connection {
 
   /**
    * Reads a connection's events until it ends.
-   * @throws UpstreamError for what it should not have sent, and when it falls silent again
+   * @throws UpstreamError for invalid data, and when it falls silent again
    */
   async #read(response: Response): Promise<void> {
     const body = response.body as Bytes
@@ -220,7 +220,7 @@ class Connection {
     const decoder = new TextDecoder()
     try {
       for (;;) {
-        // A connection that breaks has ended like any other: what counts is what came on it.
+        // A broken connection counts as ended like any other; what matters is the data that it delivered.
         const chunk = await reader.read().catch(() => undefined)
         if (chunk === undefined || chunk.done) break
         this.#reader.chunk(packed?.take() ?? chunk.value.byteLength)
@@ -245,7 +245,7 @@ class Connection {
     const error = logged instanceof Promise ? await logged : logged
     if (error !== undefined) {
       this.#countFault()
-      // Only a whole document can fix a patch that doesn't apply: forget the position, and start over.
+      // Only a whole document helps after a patch that doesn't apply: forget the position and start over.
       this.#run.followed = undefined
       this.#run.checkpoint = { ...this.#run.checkpoint, lastEventId: undefined }
       this.#lastEventId = ''
@@ -301,7 +301,7 @@ class Connection {
 }
 
 interface Silence {
-  /** How many in a row have ended a connection, this one's included; 0 while it speaks. */
+  /** Number of consecutive silent connections, including this one; 0 while it sends data. */
   silences: number
   stop(): void
 }
@@ -326,7 +326,7 @@ class Counting {
     )
   }
 
-  /** Bytes that went through since it was last asked. */
+  /** Bytes that passed through since the last call. */
   take(): number {
     const bytes = this.#bytes
     this.#bytes = 0

@@ -26,7 +26,7 @@ export interface DocumentStep<F extends Followed | FollowedText = Followed> {
   followed: F
   kind: VersionKind
   changed: boolean
-  /** Text to store: the document or the patch. Left out if nothing changed. */
+  /** Text to store: the document or the patch. Omitted if nothing changed. */
   data?: string
   /** Sizes of the change and of the document, as the entry has them. */
   patchBytes?: number
@@ -35,7 +35,7 @@ export interface DocumentStep<F extends Followed | FollowedText = Followed> {
   keyframe?: string
   /** Whether a patch failed to produce the document. */
   mismatched?: boolean
-  /** Left out for a first document. */
+  /** Omitted for a first document. */
   paths?: string[]
 }
 
@@ -55,7 +55,7 @@ export type ChangeForm =
   | { kind: 'snapshot'; patchBytes?: number; mismatched?: true }
 
 export interface Bounds {
-  /** Most steps to make a patch, and as many again to verify it. Default: {@link MAX_STEPS}. */
+  /** Maximum number of steps to make a patch, and as many again to verify it. Default: {@link MAX_STEPS}. */
   maxSteps?: number
   /** Whether exceeding that throws, so that the caller can try elsewhere; otherwise a snapshot is used. */
   isTried?: boolean
@@ -106,7 +106,7 @@ export function changeBetween(
 
 /**
  * The step to a whole document.
- * @param change left out if there was no document before
+ * @param change omitted if there was no document before
  * @param content the document, as it is held from here on
  */
 export function stepTo<C extends { document: Json } | { text: string }>(
@@ -134,7 +134,7 @@ export function stepTo<C extends { document: Json } | { text: string }>(
 /** The result of an upstream's own patch, with its canonical text. */
 export interface Patched extends Whole {
   document: Json
-  /** Left out if the document is the same. */
+  /** Omitted if the document is the same. */
   paths?: string[]
 }
 
@@ -199,12 +199,12 @@ export function advanceByPatch(
   return stepByPatch(last, patched, text, { document: patched.document }, isStored)
 }
 
-/** The document as it stands once its keyframe is stored. */
+/** The document after its keyframe was stored. */
 export function afterKeyframe<F extends Followed | FollowedText>(followed: F): F {
   return { ...followed, patches: 0, patchBytes: 0 }
 }
 
-/** The entry that stores a keyframe: nothing was received or changed with it. */
+/** The entry that stores a keyframe; it stands for no received data and no change. */
 export function keyframeDraft(
   at: number,
   { keyframe, followed, snapshotBytes }: DocumentStep<Followed | FollowedText>,

@@ -29,8 +29,8 @@ const MISSED_INTERVALS = 2
 const LATE_MS = 5_000
 
 /**
- * Up to this many bytes are compressed right here, in less than a millisecond: handing them to another thread takes
- * longer. Larger bodies would block the other streams.
+ * Bodies up to this many bytes are compressed synchronously, in less than a millisecond: handing them to another
+ * thread takes longer. Larger bodies would block the other streams.
  */
 const COMPRESSED_AT_ONCE_BYTES = 32_768
 
@@ -85,8 +85,8 @@ export async function followPoll(
 }
 
 /**
- * Records that polls were left out by a process that stood still (suspended, paused, stopped, starved), or whose turn at
- * the host came late.
+ * Records skipped polls: the process was suspended, paused, stopped or starved, or waited too long for a slot at the
+ * host.
  */
 function tellLate(stream: Stream, log: RunLog, span: { from: number; to: number }, lateMs: number): void {
   if (lateMs > Math.max(MISSED_INTERVALS * stream.intervalMs, LATE_MS)) {
@@ -172,7 +172,7 @@ function appendKeyframe(run: Run, log: RunLog, at: number, step: AnyStep): void 
   if (keyframe !== undefined && log.append(keyframe)) run.followed = afterKeyframe(step.followed)
 }
 
-/** A patch that produces another document is a bug of Weir's, not a failure of the upstream; the log shows it. */
+/** A patch that produces a different document is a bug in Weir, not a failure of the upstream; the log shows it. */
 function tellMismatch(log: RunLog, at: number): void {
   const message = "The patch didn't produce the new document. A snapshot was recorded instead."
   const data = JSON.stringify({ code: 'patch_mismatch', message })
@@ -185,7 +185,7 @@ function forgetBody(run: Run): void {
   run.checkpoint = { ...run.checkpoint, bodyHash: undefined, etag: undefined, lastModified: undefined }
 }
 
-/** Sends the request and reads the response, in the host's turn. */
+/** Sends the request and reads the response once the host has a free slot. */
 async function fetchBody({ stream, checkpoint, evidence }: Run, signal: AbortSignal, deps: FollowDeps) {
   const leave = await deps.hosts.enter(stream.url, signal)
   try {
@@ -202,7 +202,7 @@ async function fetchBody({ stream, checkpoint, evidence }: Run, signal: AbortSig
   }
 }
 
-/** An event stream has no end that a poll could wait for. */
+/** An event stream never ends, so a poll can't wait for it. */
 async function expectEnd({ response, exchange }: UpstreamAnswer): Promise<void> {
   if (!isEventStream(response)) return
   await letGo(response)

@@ -12,7 +12,10 @@ interface Host {
   notBefore: number
 }
 
-/** Protects hosts: bounds the concurrent requests to each, and pauses all streams of a host that asked one of them to wait. */
+/**
+ * Protects hosts: limits the concurrent requests to each, and pauses all streams of a host that asked one of them to
+ * wait.
+ */
 export class Hosts {
   readonly #hosts = new Map<string, Host>()
   readonly #now: () => number
@@ -24,8 +27,8 @@ export class Hosts {
   }
 
   /**
-   * Waits for the host's pause to end and for a place.
-   * @returns releases the place; call it once, when the request is done
+   * Waits for the host's pause to end and for a free slot.
+   * @returns a function that releases the slot; call it once, when the request is done
    * @throws the signal's reason when it aborts first
    */
   async enter(url: string, signal: AbortSignal): Promise<() => void> {
@@ -70,7 +73,7 @@ export class Hosts {
   }
 
   #leave(name: string, host: Host): void {
-    // The place goes straight to the next in line, so the count stays the same.
+    // The slot goes directly to the next in line, so the count stays the same.
     const next = host.waiting.shift()
     if (next !== undefined) {
       next()

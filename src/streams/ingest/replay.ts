@@ -4,17 +4,18 @@ import type { Run } from './run.ts'
 
 /** Entries searched in one query. */
 const SLICE = 10_000
-/** How far back events are looked for on an upstream that hasn't replayed any yet, in entries: once per stream. */
+/** How far back to search if the upstream hasn't replayed any events yet, in entries: once per stream. */
 const FIRST_DEPTH = 1_000_000
-/** No search for the events of one chunk takes longer, in milliseconds: what isn't found by then counts as new. */
+/** Timeout for searching the events of one chunk, in milliseconds; events not found in time count as new. */
 const MAX_SEARCH_MS = 10_000
 
 type Deps = Pick<FollowDeps, 'storedEvents' | 'now'>
 type Found = Map<string, StoredEvent>
 
 /**
- * Finds events in the log that an upstream sends again after a break, however many they are. They come in the log's order:
- * the first is looked for backwards from the end, every later one from where the last one was found.
+ * Finds events in the log that an upstream sends again after a break, however many there are. They arrive in the
+ * order of the log: the search for the first one goes backward from the end, for every later one forward from the
+ * last match.
  */
 export class ReplaySearch {
   readonly #run: Run
@@ -27,7 +28,7 @@ export class ReplaySearch {
     this.#deps = deps
   }
 
-  /** Which of these event IDs are in the log, which has all entries appended so far. */
+  /** Returns which of these event IDs are in the log. All entries appended so far must be stored. */
   async find(ids: readonly string[]): Promise<Found> {
     const found: Found = new Map()
     const last = this.#run.checkpoint.seq
@@ -53,7 +54,7 @@ export class ReplaySearch {
     for (let until = last; until > floor; until -= SLICE) yield [Math.max(floor, until - SLICE), until]
   }
 
-  /** How far back to look for the first event: twice as far as ever was needed, since the log grows. */
+  /** How far back to search for the first event: twice the farthest match so far, because the log grows. */
   #depth(): number {
     const { replayDepth } = this.#run.evidence
     return replayDepth === undefined ? FIRST_DEPTH : Math.max(SLICE, 2 * replayDepth)

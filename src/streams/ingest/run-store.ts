@@ -14,14 +14,14 @@ import { rebuild } from './follow-document.ts'
 import { outdatedRuns } from './outdated-runs.ts'
 import type { Run } from './run.ts'
 
-/** Most runs started or ended in one statement. */
+/** Maximum number of runs started or ended in one statement. */
 const BATCH = 500
 
 export interface Beginning {
   streamId: string
   /** Which attempt of its job this is, from 1. */
   attempt: number
-  /** Takes the stream over from its holder; otherwise only if nobody holds it. */
+  /** Takes over the stream even if another worker runs it; otherwise only a stream that no worker runs. */
   takeOver: boolean
 }
 
@@ -30,14 +30,14 @@ export interface Ending {
   reason: string
 }
 
-/** Starts and ends runs: the epoch decides here who may write to a stream. */
+/** Starts and ends runs. The epoch decides who may write to a stream. */
 export interface RunStore {
   /**
    * Starts a run: takes the next epoch, which fences every earlier run, and reads its checkpoint.
-   * @returns undefined if the stream is gone, shouldn't run, or is held by another worker.
+   * @returns undefined if the stream is gone, shouldn't run, or is run by another worker.
    */
   begin(beginning: Beginning): Promise<Run | undefined>
-  /** Ends a run: records when and why, and that nobody holds the stream, unless another run does already. */
+  /** Ends a run: records when and why, and that no worker runs the stream, unless another run has started already. */
   end(ending: Ending): Promise<void>
   /**
    * Fences runs that were replaced.
@@ -121,7 +121,7 @@ async function beginAll(
     .where(inArray(streams.id, ids))
   const byId = new Map(defined.map((row) => [row.stream.id, row]))
   const states = new Map(begun.rows.map((row) => [row.stream_id, row]))
-  // Nobody writes under an earlier epoch any more, so the log is complete up to here.
+  // No earlier epoch can write any more, so the log is complete up to here.
   const unsummed = await owedTallies(
     db,
     defined.map((row) => row.checkpoint),

@@ -10,7 +10,7 @@ export type Stream = typeof streams.$inferSelect
 /** Where a run resumes: left by the last run, and updated by this one with every write. */
 export interface Checkpoint {
   seq: number
-  /** The snapshot entry that the document is rebuilt from; left out if there is no document. */
+  /** The snapshot entry that the document is rebuilt from; omitted if there is no document. */
   snapshotSeq?: number
   /** Hash of the last body as received (`poll`). */
   bodyHash?: string

@@ -14,7 +14,7 @@ export interface RunnerDeps extends FollowDeps {
   warn(message: string): void
 }
 
-/** What is expected of a stream that is held right now. */
+/** What judging expects of a stream that this process runs right now. */
 export function expectationOf(run: Run, limits: FollowDeps['limits'], nowMs: number): Expectation {
   const { kind, intervalMs } = run.stream
   const { requestTimeoutMs: timeoutMs, silenceMs } = limits
@@ -22,7 +22,7 @@ export function expectationOf(run: Run, limits: FollowDeps['limits'], nowMs: num
 }
 
 /**
- * How holding a stream ended: its job is done (it should no longer run, or another worker has it), or this process
+ * How running a stream ended: its job is done (it should no longer run, or another worker runs it), or this process
  * released it for another one to continue.
  */
 export type HoldEnd = 'finished' | 'released'
@@ -31,14 +31,14 @@ interface Held {
   run: Run | undefined
   /** Ends the current run, to read the stream's desired state again. */
   interrupt: AbortController
-  /** Signal of the current job; aborting it ends holding. */
+  /** Signal of the current job; aborting it stops running the stream. */
   grant: AbortSignal
-  /** Ends holding, so that another worker continues. */
+  /** Stops running the stream, so that another worker continues. */
   release: AbortController
   ended: Promise<HoldEnd>
 }
 
-/** The streams that this process holds. */
+/** The streams that this process runs. */
 export class Runner {
   readonly #deps: RunnerDeps
   readonly #held = new Map<string, Held>()
@@ -62,7 +62,7 @@ export class Runner {
     })
   }
 
-  /** Streams held here. */
+  /** Number of streams that this process runs. */
   get size(): number {
     return this.#held.size
   }
@@ -71,17 +71,17 @@ export class Runner {
     return this.#held.has(streamId)
   }
 
-  /** The run of a stream that is held here. */
+  /** The current run of a stream in this process. */
   run(streamId: string): Run | undefined {
     return this.#held.get(streamId)?.run
   }
 
-  /** Makes a held stream read its desired state again: it was stopped, changed or removed. */
+  /** Makes a running stream read its desired state again: it was stopped, changed or removed. */
   interrupt(streamId: string): void {
     this.#held.get(streamId)?.interrupt.abort()
   }
 
-  /** Ends a run that another worker's has replaced. */
+  /** Ends a run that was replaced by another worker's. */
   fence(streamId: string, epoch: number): void {
     const run = this.run(streamId)
     if (run !== undefined && run.epoch < epoch) run.fenced.abort()
@@ -104,9 +104,9 @@ export class Runner {
   }
 
   /**
-   * Runs a stream, run after run, until it should no longer run or the grant ends. If the stream is already held
-   * (others considered its worker lost, or the queue lost its last state, and the job came back), it continues under
-   * the new grant.
+   * Runs a stream, run after run, until it should no longer run or the grant ends. If this process already runs the
+   * stream (others considered this worker lost, or the queue lost its state, and the job came back), the run
+   * continues under the new grant.
    * @param attempt which attempt of its job this is, from 1
    */
   async hold(streamId: string, attempt: number, grant: AbortSignal): Promise<HoldEnd> {

@@ -1,15 +1,18 @@
 import type { Evidence } from '../../core/judging/status.ts'
 import { DAY_MS } from '../../core/time.ts'
 
-/** A rhythm counts once it was measured for this long, in milliseconds: bursts say nothing about the pauses. */
+/**
+ * A rhythm counts once it was measured for this long, in milliseconds, because a burst doesn't reveal the usual
+ * pauses.
+ */
 const LEARN_MS = 300_000
 /** Silence is allowed for this many times the longest wait … */
 const RHYTHM_FACTOR = 4
-/** … but never less than this, in milliseconds: networks hiccup. */
+/** … but at least for this long, in milliseconds, because networks have brief outages. */
 const LEAST_MS = 5_000
-/** Longest wait for a byte, in milliseconds, whatever was learned and however often it was silent before. */
+/** Longest allowed silence, in milliseconds, whatever was learned and however often the stream was silent before. */
 const MOST_MS = 600_000
-/** The longest wait fades over about this time, in milliseconds: long enough to remember last night. */
+/** The longest wait decays over about this time, in milliseconds: long enough to include last night. */
 const FADE_MS = DAY_MS
 
 /** Records one more chunk of an event stream. */

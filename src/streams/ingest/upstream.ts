@@ -72,7 +72,7 @@ const USER_AGENT = 'Weir/0.1'
 /** Response headers kept in the log: enough to understand the response, and bounded. */
 const MAX_LOGGED_HEADERS = 40
 const MAX_LOGGED_HEADER_CHARS = 500
-/** Redirects followed for one request. Browsers follow 20; no API needs more than a few. */
+/** Maximum redirects for one request. Browsers follow 20; no API needs more than a few. */
 const MAX_REDIRECTS = 10
 const HIDDEN_RESPONSE_HEADERS = new Set(['set-cookie', 'authorization', 'www-authenticate'])
 

@@ -87,11 +87,11 @@ export async function readEntry(
   return undefined
 }
 
-/** What is stored of an upstream event: enough to tell whether another one with its ID is the same. */
+/** What is stored of an upstream event: enough to decide whether another event with the same ID is the same. */
 export interface StoredEvent {
   seq: number
   kind: EntryKind
-  /** MD5 of the data in hex: it tells replays from reused IDs, nothing more. */
+  /** MD5 of the data in hex; only used to distinguish replays from reused IDs. */
   md5: string
 }
 

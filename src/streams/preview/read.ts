@@ -3,7 +3,7 @@ import { isEventStream, isGzip, letGo, type UpstreamAnswer, UpstreamError } from
 
 /** Bounds of one preview. */
 export interface PreviewBounds {
-  /** Most bytes read of a body, after decompression and on the wire. */
+  /** Maximum bytes read of a body, after decompression and on the wire. */
   bodyBytes: number
   /** Longest time to read a body, in milliseconds. */
   bodyMs: number

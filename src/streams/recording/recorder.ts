@@ -36,7 +36,7 @@ const OTHER_PATHS = '*'
 /** How long a run that ends may take to write what it still has, in milliseconds. */
 const SETTLE_MS = 3_000
 
-/** Told how writing goes; what was written is published. */
+/** Observes writes. What was written is published as events. */
 export interface WriteObserver {
   /** A write finished, or failed: how long it took, in milliseconds, and why it failed. */
   wrote?(tookMs: number, error?: Error): void

@@ -42,14 +42,14 @@ export interface Claim {
 export interface JobControl extends Control {
   /** The claimed jobs of the streams in question. */
   claims(isAskedFor: (streamId: string) => boolean): Promise<Claim[]>
-  /** Takes jobs away from whoever has claimed them, so that others can; unclaimed jobs stay as they are. */
+  /** Releases claimed jobs, so that other workers can claim them; unclaimed jobs aren't affected. */
   free(streamIds: readonly string[]): Promise<void>
 }
 
 export interface StreamsDeps {
   db: Database
   control: Control
-  /** Hears `run.interrupt`, `stream.updated` and `list.changed`. */
+  /** Receives `run.interrupt`, `stream.updated` and `list.changed` events. */
   bus: Bus
   limits: Limits
   /** Throws a Problem if Weir must not connect to the URL. */

@@ -7,7 +7,7 @@ import type { Database } from '../../storage/storage.ts'
 import type { Stream } from '../ingest/run.ts'
 import { noStream } from './no-stream.ts'
 
-/** Most lookups in one statement; further ones wait for the next. */
+/** Maximum number of lookups in one statement; further ones wait for the next. */
 const MAX_JOINS = 1_000
 
 /**

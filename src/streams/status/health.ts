@@ -13,7 +13,7 @@ const FORGET_WORKER_MS = DAY_MS
 export const WORKER_ALIVE_MS = 7_000
 /** A stream that should run and that no worker has held for this long, in milliseconds, gets its job again. */
 const UNHELD_MS = 5_000
-/** Most jobs created by one reconciliation: the next one creates the rest. */
+/** Maximum number of jobs created by one reconciliation: the next one creates the rest. */
 const RECONCILE_LIMIT = 20_000
 
 /**
@@ -96,7 +96,7 @@ export interface Sight {
   running: number
 }
 
-/** Writes a worker's heartbeat with the number of streams it holds, and reads those of the others. */
+/** Writes a worker's heartbeat with the number of streams it runs, and reads those of the others. */
 export async function exchangeHeartbeats(
   db: Database,
   name: string,

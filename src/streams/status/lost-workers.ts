@@ -26,7 +26,7 @@ export interface LostWorkersDeps {
 export class LostWorkers {
   readonly #deps: LostWorkersDeps
   readonly #clock: () => number
-  /** Since when each worker's heartbeat is the same. */
+  /** Since when each worker's heartbeat has been unchanged. */
   readonly #signs = new Map<string, { seenAt: number; since: number }>()
   readonly #freed = new Set<string>()
   #checkedAt = Number.NEGATIVE_INFINITY

@@ -126,7 +126,7 @@ export function addUp(all: readonly TwinSums[]): TwinSums {
   return Object.fromEntries(names.map((name) => [name, sum(name)])) as unknown as TwinSums
 }
 
-/** A pair without a figure comes last in either order. */
+/** A pair without a value is sorted last in either order. */
 export function sortPairs(pairs: readonly TwinPair[], sort: TwinSort, order: Order): TwinPair[] {
   const sign = order === 'asc' ? 1 : -1
   const by = (a: TwinPair, b: TwinPair) => {

@@ -9,7 +9,7 @@ import { quantilesOf } from '../../streams/measures/latencies.ts'
 import { isSharedAs } from '../../streams/registry/visibility.ts'
 import type { CallWindow, Counted } from './part.ts'
 
-/** Most latencies used for a host's quantiles; more wouldn't change them. */
+/** Maximum number of latencies used for a host's quantiles; more wouldn't change them. */
 const MAX_LATENCIES = 4_096
 /** A run that ended within this time, in milliseconds, counts as running: the next one takes over. */
 const HANDOVER_MS = 60_000
@@ -25,7 +25,7 @@ export interface Host extends Counted {
   streams: number
   byStatus: Partial<Record<Status, number>>
   worst: Status
-  /** The reason of one stream with the worst status; left out for the past. */
+  /** The reason of one stream with the worst status; omitted for the past. */
   reason: string | undefined
   /** Time of the last status change. */
   since: number

@@ -4,7 +4,10 @@ import type { Service } from '../../core/graph.ts'
 export const REST_ID = 'weir:folded'
 /** Time without a report after which a service is idle, in milliseconds: idle ones are folded first. */
 const IDLE_MS = 300_000
-/** Most names of folded services remembered, to count them. At the bound the oldest are dropped and stay counted. */
+/**
+ * Maximum number of names of folded services remembered, to count them. At the bound the oldest are dropped and stay
+ * counted.
+ */
 const MAX_REMEMBERED = 20_000
 
 /** An item that may be folded. */

@@ -15,7 +15,7 @@ export const KEPT_MS = 90_000_000
 /** A service or call without a report for a day existed until a day ago. */
 const HEARD_KEPT_MS = KEPT_MS + FORGOTTEN_AFTER_MS
 const TIDY_EVERY_MS = 60_000
-/** Most statements per cleanup: with those of the next minute, more than can be written in one. */
+/** Maximum number of statements per cleanup: with those of the next minute, more than can be written in one. */
 const TIDY_STEPS = 5
 /** Longest wait for the last write, in milliseconds. */
 const SETTLE_MS = 3_000

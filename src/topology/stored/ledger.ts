@@ -14,11 +14,14 @@ import {
 import { type CallTally, minuteOf } from './tallies.ts'
 import { Waiting } from './waiting.ts'
 
-/** Most minutes of edges that wait while the database is unavailable. At the bound the oldest are dropped. */
+/**
+ * Maximum number of minutes of edges that wait while the database is unavailable. At the bound the oldest are
+ * dropped.
+ */
 const MAX_WAITING_MINUTES = 20_000
-/** Most minutes whose totals wait to be written: an hour. At the bound the oldest are dropped. */
+/** Maximum number of minutes whose totals wait to be written: an hour. At the bound the oldest are dropped. */
 const MAX_WAITING_TOTALS = 60
-/** Most rows to delete. At the bound a folded item's row stays until it expires. */
+/** Maximum number of rows to delete. At the bound a folded item's row stays until it expires. */
 const MAX_WAITING_DROPS = 5_000
 
 /** The reported fields of a service. */

@@ -8,7 +8,7 @@ import { readCalls, readMinutes, readServices, readTotals } from './stored.ts'
 import { serviceOfRow, tallyOf } from './stored-graph.ts'
 import { CallTally, minuteOf, recentOf, recentSpan } from './tallies.ts'
 
-/** How far back a replay goes. */
+/** How far back replay goes. */
 export const REPLAY_MS = DAY_MS
 /** Grace time for a request at the bound. */
 const GRACE_MS = MINUTE_MS
@@ -27,7 +27,7 @@ export interface TimelineSpan {
   from?: number
   /** Default: now. */
   to?: number
-  /** Most steps. */
+  /** Maximum number of steps. */
   most: number
 }
 

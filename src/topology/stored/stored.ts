@@ -7,7 +7,7 @@ import { type CallRow, type MinuteRow, queryRows, type ServiceRow, type TotalRow
 export interface ReadSpan {
   from: number
   to: number
-  /** By the database's clock; left out: everything. */
+  /** By the database's clock; omitted: everything. */
   updatedSince?: number
 }
 

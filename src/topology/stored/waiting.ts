@@ -1,4 +1,4 @@
-/** A row that only says that something was seen again is written once in this time, in milliseconds. */
+/** A row that only records that something was seen again is written at most once in this time, in milliseconds. */
 const ACTIVITY_EVERY_MS = 60_000
 
 /** Rows that wait to be written, one per key. */

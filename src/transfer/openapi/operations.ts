@@ -26,11 +26,11 @@ export interface OpenApiOptions {
   params: ReadonlyMap<string, string>
 }
 
-/** Something that an operation needs and that is missing. */
+/** A missing requirement of an operation. */
 export interface Lack {
   /** The parameter, header or option. */
   field: string
-  /** What it is, and how to set it. */
+  /** Description, and how to set it. */
   detail: string
 }
 

@@ -95,7 +95,7 @@ export class Refs {
     if (!ref.startsWith('#')) throw refuse(ref, 'points outside the document; bundle the files first')
     const pointer = parsePointer(decoded(ref.slice(1)))
     const found = pointer && select(this.#document, pointer)
-    if (found === undefined) throw refuse(ref, 'leads nowhere')
+    if (found === undefined) throw refuse(ref, 'points to nothing')
     this.#targets.set(ref, found)
     return found
   }

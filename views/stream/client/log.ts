@@ -2,7 +2,7 @@
 
 /** Entries kept while the log is paused: beyond that only the newest stay, but all are counted. */
 const MAX_WAITING = 200
-/** Most entries of a log with older ones loaded; beyond that, older entries are on a page of their own. */
+/** Maximum number of entries of a log with older ones loaded; beyond that, older entries are on a page of their own. */
 const MAX_LINES = 2_000
 /** Room for new entries, on top of those that were loaded. */
 const NEW_LINES = 200
@@ -21,7 +21,7 @@ function pauses(log: HTMLElement, pause: HTMLButtonElement, told: HTMLElement): 
   // Entries are added at the top; they are taken out again before anything is drawn.
   const observer = new MutationObserver((changes) => {
     for (const { addedNodes, nextSibling } of changes) {
-      // Entries appended at the end were requested.
+      // Entries appended at the end were loaded on request.
       if (nextSibling === null && log.children.length > addedNodes.length) continue
       const lines = [...addedNodes].filter((node) => node instanceof Element)
       for (const line of lines) line.remove()

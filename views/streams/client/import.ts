@@ -26,7 +26,7 @@ interface End {
 const MAX_BYTES = 33_554_432
 /** Lines that are shown, failed ones first. */
 const SHOWN = 200
-/** Content types by file extension. JSON is left out: it may be a list or an OpenAPI document, so Weir inspects it. */
+/** Content types by file extension. JSON is omitted: it may be a list or an OpenAPI document, so Weir inspects it. */
 const TYPES: Readonly<Record<string, string>> = {
   csv: 'text/csv',
   tsv: 'text/tab-separated-values',

@@ -11,7 +11,7 @@ const DAY_MS = 24 * 3_600_000
 const FRAME_MS = 500
 /** Frames that are requested ahead: the slowest one may take the time of this many frames. */
 const AHEAD = 4
-/** Most moments cached; the oldest goes first. */
+/** Maximum number of cached moments; the oldest is evicted first. */
 const MAX_KEPT = 120
 /** How often the 24-hour window moves. */
 const MOVE_ON_MS = 30_000
@@ -74,7 +74,7 @@ export class ReplayControls {
       await this.#on.graph(graph)
     } catch (error) {
       if (turn !== this.#turn) return
-      // Nothing is better than another moment under this time.
+      // Showing nothing is better than showing a different moment under this time.
       void this.#on.graph({ services: [], calls: [] })
       this.#fail(error)
     }
@@ -101,7 +101,7 @@ export class ReplayControls {
     try {
       const waited = this.#load(next)
       for (let frame = 1; frame <= AHEAD; frame++) {
-        // A failed request ahead is repeated when it is due, and reported then.
+        // A failed prefetch is repeated when its frame is due; only then is the error reported.
         if (next + frame * stepMs < Date.now()) this.#load(next + frame * stepMs).catch(() => {})
       }
       const graph = await waited

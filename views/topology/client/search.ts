@@ -3,7 +3,7 @@ import { keyed, make } from './dom.ts'
 import { byId, type DrawnService } from './graph.ts'
 import { kindWords } from './words.ts'
 
-/** Most services listed; the rest are counted. */
+/** Maximum number of services listed; the rest are counted. */
 const MAX_OFFERED = 10
 
 /** Whether a service's name, ID or group contains the typed text. */
@@ -37,7 +37,7 @@ export class Search {
     this.#input.addEventListener('focus', () => this.#offer(true))
     this.#input.addEventListener('blur', () => this.#offer(false))
     this.#input.addEventListener('keydown', (event) => this.#key(event))
-    // A click must not take the focus from the field before it has selected.
+    // A click must not move the focus out of the field before it selects an option.
     this.#list.addEventListener('mousedown', (event) => event.preventDefault())
     this.#list.addEventListener('click', ({ target }) => {
       const option = (target as Element).closest<HTMLElement>('[role=option]')

@@ -9,7 +9,7 @@ export type Direction = (typeof DIRECTIONS)[number]
 export const MAX_STEPS = 3
 /** Longest search text. */
 export const MAX_SEARCH_CHARS = 100
-/** Most expanded groups in a URL. */
+/** Maximum number of expanded groups in a URL. */
 const MAX_OPEN = 100
 
 export interface State {
@@ -28,7 +28,7 @@ export interface State {
   /** How far the neighborhood reaches, 1 to `MAX_STEPS`. */
   steps: number
   direction: Direction
-  /** The replayed moment, in milliseconds since 1970; left out for live. */
+  /** The replayed moment, in milliseconds since 1970; omitted for live. */
   at?: number
   /** An invalid moment in the URL, as it is written there. */
   badAt?: string

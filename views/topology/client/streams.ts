@@ -4,11 +4,11 @@ import { ask, date, keyed, make, part, say } from './dom.ts'
 import { byId, type DrawnService } from './graph.ts'
 import { isoSeconds } from './state.ts'
 
-/** Most streams listed; the rest are counted. */
+/** Maximum number of streams listed; the rest are counted. */
 const MAX_STREAMS = 6
 /** Page size of the streams request: streams of one origin are searched within it. */
 const MAX_READ = 100
-/** Most entries shown, and how many streams they come from. */
+/** Maximum number of entries shown, and how many streams they come from. */
 const MAX_LINES = 8
 const MAX_LOGS = 3
 const MAX_LINE_CHARS = 120

@@ -10,7 +10,7 @@ import { callWords, hasFailed, healthOf, numbersOf, serviceWords, widthOf } from
 
 /** Edges that flash at once; more would be a flicker, and slow. */
 const MAX_FLASHES = 100
-/** Most calls named in the picture's label; the rest are counted. */
+/** Maximum number of calls named in the picture's label; the rest are counted. */
 const MAX_SPOKEN_CALLS = 50
 
 export interface Node extends Point, Extent {
