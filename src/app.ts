@@ -1,4 +1,4 @@
-import { Elysia } from 'elysia'
+import { type Context, Elysia, ElysiaStatus } from 'elysia'
 import type { Archive } from './archive/archive.ts'
 import { versionsWith } from './archive/read-through.ts'
 import { checkDecided } from './auth/access.ts'
@@ -193,12 +193,21 @@ function guarded({ gate, visibility, handleProxy, config, warn }: Guards) {
     })
     .onTransform(async ({ request, route, params }) => checkVisible(visibility, { request, route, params }))
     .onAfterHandle(({ request, params, response, set }) => {
-      const status = typeof set.status === 'number' ? set.status : 200
-      const answered = response instanceof Response ? response.status : status
-      gate.leave(request, { status: answered, subject: subjectOf(params, response) })
+      const { status, headers } = answeredBy(response, set)
+      gate.leave(request, { status, subject: subjectOf(params, headers) })
     })
     .onAfterHandle(({ request, response }) => compressPage(request, response))
     .onAfterHandle(({ request, response }) => headOf(request, response))
+}
+
+/** Status and headers of a response, however the handler gave them. */
+function answeredBy(response: unknown, set: Context['set']): { status: number; headers: Headers } {
+  if (response instanceof Response) return response
+  const status = response instanceof ElysiaStatus ? response.code : set.status
+  return {
+    status: typeof status === 'number' ? status : 200,
+    headers: new Headers(set.headers as Record<string, string>),
+  }
 }
 
 async function answerTo(

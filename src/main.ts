@@ -12,6 +12,8 @@ import type { Weir } from './weir.ts'
 
 /** Timeout for a clean shutdown, in milliseconds; then the process exits. */
 const CLOSE_MS = 4_500
+/** The port at which the simulation expects Weir. */
+const DEFAULT_PORT = 3_000
 
 keepPrivate()
 const environment = takeEnvironment()
@@ -52,6 +54,12 @@ function explain(error: unknown): string {
   return `Weir can't start: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`
 }
 
+/** The command that starts the simulated services for this Weir. */
+function simulationOf(url: string, { port }: Config): string {
+  const command = isExecutable() ? 'weir sim' : 'bun run sim'
+  return port === DEFAULT_PORT ? command : `${command} --web ${url}`
+}
+
 /** Bun reads its limit on open requests (default 256) from the environment before any program runs. */
 function checkFetchLimit(streamsPerWorker: number): void {
   const limit = Number(environment.BUN_CONFIG_MAX_HTTP_REQUESTS ?? 256)
@@ -77,8 +85,7 @@ try {
   if (!weir.url) log.info(`Weir ${version} is running as a worker`)
   log.info(weir.description)
   if (config.logFormat === 'text') {
-    if (weir.url)
-      log.info(`To start the simulated services, run: ${isExecutable() ? 'weir sim' : 'bun run sim'}`)
+    if (weir.url) log.info(`To start the simulated services, run: ${simulationOf(weir.url, config)}`)
     log.info('Press Ctrl-C to stop.')
   }
 } catch (error) {

@@ -82,7 +82,10 @@ function counted(count: number, what: string): string {
 function pattern({ pattern: text, description }: TSchema): string {
   if (text === '\\S') return "can't be blank"
   const isExclusion = description === undefined || text.startsWith('^[^')
-  return isExclusion ? 'contains an invalid character' : `expected ${description}`
+  // Its first sentence says what is expected.
+  return isExclusion
+    ? 'contains an invalid character'
+    : `expected ${description.split('. ')[0]?.replace(/\.$/, '')}`
 }
 
 function typeOf(schema: TSchema): string {

@@ -379,6 +379,22 @@ test('changes are recorded with their caller; refusals and reads aren’t', asyn
   )
 })
 
+test('the audit log has the status and the ID of what was registered', async () => {
+  const registration = { url: 'http://93.184.215.14/prices', kind: 'poll', start: false }
+  const answer = await ask('/api/streams', {
+    method: 'POST',
+    headers: { Authorization: `Bearer ${TOKEN}`, 'Content-Type': 'application/json' },
+    body: JSON.stringify(registration),
+  })
+  expect(answer.status).toBe(201)
+  const { id } = (await answer.json()) as { id: string }
+  const deed = await until('it is written down', async () => {
+    const page = (await (await owner('/api/audit?limit=200')).json()) as { items: Record<string, unknown>[] }
+    return page.items.find(({ route, status }) => route === '/api/streams' && status !== 0)
+  })
+  expect(deed).toMatchObject({ status: 201, subject: id })
+})
+
 test('an event stream ends when its key is revoked or expires, and when its reader signs out', async () => {
   const [revoked, expiring] = await Promise.all([
     makeKey('read'),

@@ -80,5 +80,9 @@ async function tell(
   counts: { matched: number; changed: number },
 ): Promise<void> {
   if (given.has('json')) await sayJson(io, counts)
-  else await say(io, `${DONE[verb]} ${counts.changed} of ${counts.matched} streams; the others already were.`)
+  else
+    await say(
+      io,
+      `${DONE[verb]} ${counts.changed} of ${counts.matched} streams${counts.changed < counts.matched ? '; the others already were' : ''}.`,
+    )
 }
