@@ -122,7 +122,7 @@ describe.each(SETUPS)('on $name', (setup) => {
       expect(asked.status).toBe(202)
       const report = await until('both days are archived', async () => {
         const now = await weir.json<Report>('/api/archive')
-        return now.totals.days === 2 && now
+        return now.totals.days === 2 && now.days.every(({ state }) => state === 'done') && now
       })
       expect(report).toMatchObject({ configured: true, totals: { objects: 2 } })
       expect(report.days.map(({ day, state, error }) => [day, state, error])).toEqual([
