@@ -12,6 +12,7 @@ import { STATUSES, type Status } from '../../src/core/sets/statuses.ts'
 
 const NOW = Date.UTC(2030, 0, 1)
 const DAY_MS = 86_400_000
+const HOUR_MS = 3_600_000
 
 /** An event stream that is open and had an event and a byte five seconds ago. */
 const EVIDENCE: Evidence = {
@@ -138,6 +139,20 @@ const CASES: Case[] = [
     POLL,
     'live',
     'Last poll 1 s ago.',
+  ],
+  [
+    'polls of a host that asked another stream to wait',
+    { lastPollAt: NOW - HOUR_MS, phaseSince: NOW - HOUR_MS, nextRetryAt: NOW + 90_000 },
+    POLL,
+    'quiet',
+    'Paused for 1 min: the host asked for it with Retry-After.',
+  ],
+  [
+    'polls that are late although such a pause is over',
+    { lastPollAt: NOW - HOUR_MS, phaseSince: NOW - HOUR_MS, nextRetryAt: NOW - LATE_MS - 1 },
+    POLL,
+    'stalled',
+    'No successful poll for 2 min.',
   ],
 ]
 

@@ -443,6 +443,12 @@ describe.each(SETUPS)('on $name', (setup) => {
         return (await weir.json<{ run: unknown }>(`/api/streams/${other.id}/status`)).run !== null
       })
       expect(throttled.requests.has('/other')).toBe(false)
+      const paused = await until('the other stream says so', async () => {
+        const status = await weir.json<{ reason: string; status: string }>(`/api/streams/${other.id}/status`)
+        return status.reason.startsWith('Paused') && status
+      })
+      expect(paused.status).toBe('quiet')
+      expect(paused.reason).toMatch(/^Paused for \d+ min: the host asked for it with Retry-After\.$/)
       await throttled.stop()
     })
 

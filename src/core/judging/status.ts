@@ -37,7 +37,7 @@ export interface Evidence extends Numbering {
   failures: number
   /** First of those failures. */
   failingSince?: number
-  /** When the next attempt is due, while `waiting`. */
+  /** When the next attempt is due: after a failure, or while the host is paused by a `Retry-After` to another stream. */
   nextRetryAt?: number
   /** Allowed silence of this connection, in milliseconds (`sse`): set, learned or default. */
   silenceMs?: number
@@ -137,8 +137,13 @@ function judgeConnection(evidence: Evidence, expected: Expectation, nowMs: numbe
 }
 
 function judgePolls(evidence: Evidence, expected: Expectation, nowMs: number): Judgement {
+  const { nextRetryAt = 0 } = evidence
+  if (nextRetryAt > nowMs) {
+    const reason = `Paused for ${span(nextRetryAt - nowMs)}: the host asked for it with Retry-After.`
+    return { status: 'quiet', reason }
+  }
   const dueMs = LATE_INTERVALS * expected.intervalMs + expected.timeoutMs
-  const ageMs = nowMs - Math.max(evidence.lastPollAt ?? 0, evidence.phaseSince)
+  const ageMs = nowMs - Math.max(evidence.lastPollAt ?? 0, evidence.phaseSince, nextRetryAt)
   if (ageMs > dueMs) return { status: 'stalled', reason: `No successful poll for ${span(ageMs)}.` }
   if (evidence.lastPollAt === undefined) return { status: 'quiet', reason: 'First poll in progress.' }
   return { status: 'live', reason: `Last poll ${span(nowMs - evidence.lastPollAt)} ago.` }

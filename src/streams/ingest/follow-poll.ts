@@ -102,7 +102,7 @@ async function pollOnce(
   deps: FollowDeps,
 ): Promise<void> {
   const { evidence, checkpoint } = run
-  const { answer, body, wireBytes } = await fetchBody(run, signal, deps)
+  const { answer, body, wireBytes } = await fetchBody(run, log, signal, deps)
   const at = deps.now()
   evidence.lastByteAt = at
   const { response, headBytes, exchange } = answer
@@ -186,8 +186,16 @@ function forgetBody(run: Run): void {
 }
 
 /** Sends the request and reads the response once the host has a free slot. */
-async function fetchBody({ stream, checkpoint, evidence }: Run, signal: AbortSignal, deps: FollowDeps) {
-  const leave = await deps.hosts.enter(stream.url, signal)
+async function fetchBody(
+  { stream, checkpoint, evidence }: Run,
+  log: RunLog,
+  signal: AbortSignal,
+  deps: FollowDeps,
+) {
+  const leave = await deps.hosts.enter(stream.url, signal, (until) => {
+    evidence.nextRetryAt = until
+    log.turned()
+  })
   try {
     const answer = await askUpstream(stream, conditional(checkpoint), deps.limits, signal, deps.fetch)
     evidence.lastByteAt = deps.now()

@@ -28,13 +28,15 @@ export class Hosts {
 
   /**
    * Waits for the host's pause to end and for a free slot.
+   * @param paused called if there is a pause, with its end in milliseconds since the epoch
    * @returns a function that releases the slot; call it once, when the request is done
    * @throws the signal's reason when it aborts first
    */
-  async enter(url: string, signal: AbortSignal): Promise<() => void> {
+  async enter(url: string, signal: AbortSignal, paused?: (until: number) => void): Promise<() => void> {
     const name = new URL(url).host
     const host = this.#host(name)
     if (host.notBefore > this.#now()) {
+      paused?.(host.notBefore)
       await waitUntil(host.notBefore + this.#random() * SPREAD_MS, signal, this.#now)
       signal.throwIfAborted()
     }
