@@ -159,6 +159,26 @@ test('a replaced run writes nothing more, and is aborted', async () => {
   await recorder.close()
 })
 
+test('a run that is stopped leaves its last evidence, and the status stays stopped', async () => {
+  const { id } = await streams.register({ url: 'http://a.test/', kind: 'sse' })
+  const { recorder } = recording()
+  const run = await begin(id)
+  run.evidence.lastByteAt = Date.now() - 60_000
+  recorder.append(run, event('first'))
+  await recorder.settle(run)
+  const states = () =>
+    storage.db.execute(sql`
+      SELECT verdict, evidence->>'lastByteAt' AS "lastByteAt" FROM weir.states WHERE stream_id = ${id}`) as Promise<{
+      rows: { verdict: string; lastByteAt: string }[]
+    }>
+  await streams.stop(id)
+  run.evidence.lastByteAt = Date.now()
+  recorder.append(run, event('last'))
+  await recorder.settle(run)
+  expect((await states()).rows).toEqual([{ verdict: 'stopped', lastByteAt: String(run.evidence.lastByteAt) }])
+  await recorder.close()
+})
+
 test('entries of two runs in one batch are separated by their epochs', async () => {
   const { id } = await register()
   const { recorder, stored, leave, comeBack } = recording()

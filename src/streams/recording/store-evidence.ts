@@ -32,15 +32,20 @@ export async function storeEvidence(
   })
   const { rows: held } = (await db.execute(sql`
     UPDATE weir.states AS state
-    SET evidence = row.evidence, verdict = row.status, verdict_reason = row.reason,
-      verdict_since = coalesce(row.since, state.verdict_since)
+    SET evidence = row.evidence,
+      verdict = CASE WHEN stream.desired = 'running' THEN row.status ELSE state.verdict END,
+      verdict_reason = CASE WHEN stream.desired = 'running' THEN row.reason ELSE state.verdict_reason END,
+      verdict_since = CASE WHEN stream.desired = 'running' THEN coalesce(row.since, state.verdict_since)
+        ELSE state.verdict_since END
     FROM json_to_recordset(${JSON.stringify(rows)}::json)
       AS row(stream_id uuid, epoch int, evidence jsonb, status text, reason text, since timestamptz)
-    JOIN weir.streams AS stream ON stream.id = row.stream_id AND stream.desired = 'running'
+    JOIN weir.streams AS stream ON stream.id = row.stream_id
     WHERE state.stream_id = row.stream_id AND state.epoch = row.epoch
-    RETURNING state.stream_id`)) as { rows: { stream_id: string }[] }
-  if (held.length === written.length) return []
-  const known = new Set(held.map((row) => row.stream_id))
+    RETURNING state.stream_id, stream.desired = 'running' AS runs`)) as {
+    rows: { stream_id: string; runs: boolean }[]
+  }
+  const known = new Set(held.flatMap((row) => (row.runs ? [row.stream_id] : [])))
+  if (known.size === written.length) return []
   return findLost(
     db,
     written.filter((run) => !known.has(run.stream.id)),
