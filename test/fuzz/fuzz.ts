@@ -63,7 +63,10 @@ export async function fuzz(options: FuzzOptions): Promise<FuzzResult> {
   const upstream = await startHostileUpstream(mulberry32(options.seed + 1))
   const weir = spawnWeir({ ...SMALL, DATA_DIR: directory })
   try {
-    return await new Run(options, weir, upstream, await weir.url()).run()
+    const url = await weir.url()
+    // It answers pages before it has started everything; until then, /readyz answers 503.
+    await until('it is ready', async () => (await fetch(`${url}/readyz`)).ok)
+    return await new Run(options, weir, upstream, url).run()
   } finally {
     weir.child.kill('SIGKILL')
     await weir.ended()
