@@ -191,6 +191,7 @@ function guarded({ gate, visibility, handleProxy, config, warn }: Guards) {
       if (context !== undefined) context.route = route
       Object.assign(set.headers, await gate.enter(request, route, subjectOf(params, undefined)))
     })
+    .onTransform(({ request, params }) => checkDecoded(request, params))
     .onTransform(async ({ request, route, params }) => checkVisible(visibility, { request, route, params }))
     .onAfterHandle(({ request, params, response, set }) => {
       const { status, headers } = answeredBy(response, set)
@@ -208,6 +209,19 @@ function answeredBy(response: unknown, set: Context['set']): { status: number; h
     status: typeof status === 'number' ? status : 200,
     headers: new Headers(set.headers as Record<string, string>),
   }
+}
+
+/**
+ * The router gives null for a parameter whose percent-encoding is broken. The proxy reads its target from the URL.
+ * @throws Problem `not_found`
+ */
+function checkDecoded(request: Request, params: Record<string, string | null> | undefined): void {
+  const isBroken = Object.entries(params ?? {}).some(([name, value]) => value === null && name !== '*')
+  if (isBroken) throw noPath(request)
+}
+
+function noPath(request: Request): Problem {
+  return new Problem('not_found', `No such path: ${new URL(request.url).pathname.slice(0, 200)}.`)
 }
 
 async function answerTo(
@@ -228,7 +242,7 @@ async function answerTo(
 function problemOf(error: unknown, code: unknown, request: Request, warn: AppDeps['warn']): Problem {
   if (error instanceof Problem) return error
   const path = new URL(request.url).pathname
-  if (code === 'NOT_FOUND') return new Problem('not_found', `No such path: ${path.slice(0, 200)}.`)
+  if (code === 'NOT_FOUND') return noPath(request)
   warn(`${request.method} ${path}`, error)
   return new Problem('internal', 'Internal error. See the log of Weir.')
 }
