@@ -181,6 +181,16 @@ describe.each(SETUPS)('on $name', (setup) => {
       }
     })
 
+    test('a greeting that is the same on every connection proves nothing', async () => {
+      const told = await afterBreak(
+        '/greets',
+        'id: hello\ndata: welcome\n\nid: aa\ndata: before\n\n',
+        'id: hello\ndata: welcome\n\nid: cc\ndata: after\n\n',
+      )
+      expect(told.gaps).toMatchObject([{ reason: 'resume_unproven' }])
+      expect(told.resumes).toEqual({ ...NONE, unproven: 1 })
+    })
+
     test('heartbeats alone prove that the stream lives, not that nothing is missing', async () => {
       const { id, feed } = await followed('/heartbeats-after-break')
       feed.send('id: aa\ndata: before\n\n')
@@ -353,7 +363,7 @@ describe.each(SETUPS)('on $name', (setup) => {
         const id = new Bun.CryptoHasher('md5').update(`history ${n}`).digest('hex')
         return `id: ${id}\ndata: number ${n}\n\n`
       })
-      const history = `retry: 10\n\n${events.join('')}`
+      let history = `retry: 10\n\n${events.join('')}`
       const feed = new Feed()
       const url = upstream.on('/history', () => feed.response({}, history))
       const { id } = await weir.register({ url, kind: 'sse' })
@@ -363,7 +373,9 @@ describe.each(SETUPS)('on $name', (setup) => {
         feed.end()
         await until('it connects again', () => upstream.requests.get('/history')?.[n])
         await until('the feed has a reader again', () => feed.readers > 0)
-        feed.send(`id: new-${n}-x\ndata: new ${n}\n\n`)
+        const added = `id: new-${n}-x\ndata: new ${n}\n\n`
+        feed.send(added)
+        history += added
         await until('the new event is logged', async () => (await ask())?.data === `new ${n}`, 60_000)
       }
       // 25,000 events, three connections, and what is new on the two later ones.
