@@ -264,6 +264,22 @@ test('entries that aren’t rolled up yet are found by time', async () => {
   await recorder.close()
 })
 
+test('evidence claims nothing that isn’t in the log yet', async () => {
+  const { id } = await streams.register({ url: 'http://a.test/', kind: 'sse' })
+  const run = await begin(id)
+  const away = recording()
+  Object.assign(run.evidence, { missedSince: 1, heardAt: 2, lastPollAt: 3, lastByteAt: 4 })
+  // More than one batch: the evidence is written between two of them.
+  for (let number = 0; number < 1_001; number++) away.recorder.append(run, event(String(number)))
+  Object.assign(run.evidence, { missedSince: undefined, heardAt: 12, lastPollAt: 13, lastByteAt: 14 })
+  away.recorder.touch(run, true)
+  away.loseAnswer(2)
+  await until('the evidence is stored', away.isAnswerLost)
+  const { evidence } = await begin(id)
+  expect(evidence).toMatchObject({ missedSince: 1, heardAt: 2, lastPollAt: 3, lastByteAt: 4 })
+  await away.recorder.close()
+})
+
 test('a repeated write that a later one has overtaken doesn’t move the checkpoint back', async () => {
   const { id } = await streams.register({ url: 'http://a.test/', kind: 'sse' })
   const { epoch } = await begin(id)
