@@ -61,7 +61,8 @@ export async function startWeir(config: Config, warn: Warn, options: StartOption
     const description = `Data: ${where.storage}. Jobs: ${where.jobs}.`
     return { url: address.url, routes, description, close: () => closers.close() }
   } catch (error) {
-    await closers.close(error)
+    // What it failed with is what matters.
+    await closers.close(error).catch(() => {})
     throw error
   }
 }

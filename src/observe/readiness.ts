@@ -2,7 +2,7 @@ import { causeOf } from '../errors.ts'
 import type { Queue } from '../queue/types.ts'
 import { schemaOf } from '../storage/migrations.ts'
 import type { Database } from '../storage/storage.ts'
-import { within } from './within.ts'
+import { Late, within } from './within.ts'
 
 /** A part that takes longer to respond isn't ready, in milliseconds: below the timeouts of load balancers. */
 const ANSWER_MS = 2_000
@@ -111,6 +111,6 @@ export class Readiness {
 
 /** Leaves out the database's message, which may name hosts and users: the endpoint needs no authentication. */
 function failed(name: ReadyCheck, error: unknown) {
-  const isLate = causeOf(error).startsWith('no response')
+  const isLate = error instanceof Late
   return { name, ok: false, detail: isLate ? `Unreachable: ${causeOf(error)}.` : 'Unreachable.' }
 }
