@@ -11,6 +11,9 @@ import { makePartitions } from './storage/partitions.ts'
 import type { Storage } from './storage/storage.ts'
 import { reconcile } from './streams/status/health.ts'
 
+/** How long closing what was opened may take if the start fails, in milliseconds: servers may not respond. */
+const GIVE_UP_MS = 5_000
+
 /** A running Weir. */
 export interface Weir {
   /** Where it listens; empty for a worker. */
@@ -62,7 +65,7 @@ export async function startWeir(config: Config, warn: Warn, options: StartOption
     return { url: address.url, routes, description, close: () => closers.close() }
   } catch (error) {
     // What it failed with is what matters.
-    await closers.close(error).catch(() => {})
+    await Promise.race([closers.close(error).catch(() => {}), Bun.sleep(GIVE_UP_MS)])
     throw error
   }
 }

@@ -13,7 +13,7 @@ interface Wired {
 export interface Connections {
   /** Whether the server doesn't respond, as of the last probe: connecting to it would only take time. */
   readonly isSilent: boolean
-  /** Stops the checks. */
+  /** Stops the checks, and cuts the connections that are left. */
   close(): void
 }
 
@@ -54,7 +54,10 @@ export function keepUsable(pool: Pool, responds: () => Promise<boolean>): Connec
     get isSilent() {
       return isSilent
     },
-    close: () => clearInterval(timer),
+    close() {
+      clearInterval(timer)
+      cut()
+    },
   }
 
   async function check(): Promise<void> {
@@ -64,7 +67,11 @@ export function keepUsable(pool: Pool, responds: () => Promise<boolean>): Connec
     isProbing = true
     isSilent = !(await responds())
     isProbing = false
-    if (isSilent) for (const client of all) (client as unknown as Wired).connection.stream.destroy()
+    if (isSilent) cut()
+  }
+
+  function cut(): void {
+    for (const client of all) (client as unknown as Wired).connection.stream.destroy()
   }
 }
 

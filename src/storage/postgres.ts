@@ -9,6 +9,8 @@ import { type Database, type Storage, StorageError } from './storage.ts'
 /** Connections per process: a few for statements, one that BullMQ's LISTEN keeps. */
 const MAX_CONNECTIONS = 10
 const CONNECT_TIMEOUT_MS = 10_000
+/** Longest wait for connections to close, in milliseconds; then they are cut. */
+const CLOSE_MS = 2_000
 /** Longest wait for an answer that shows that a server works, in milliseconds. */
 const PROBE_MS = 5_000
 
@@ -20,7 +22,9 @@ export function openPostgres(url: string): Promise<Storage> {
   const address = new URL(url)
   const description = `${address.protocol}//${address.host}${address.pathname}`
   return openPool({ connectionString: url }, description, (error) => {
-    throw new StorageError(`Can't reach ${description} (${error.message}). Check DATABASE_URL.`)
+    throw new StorageError(`Can't reach ${description} (${error.message}). Check DATABASE_URL.`, {
+      cause: error,
+    })
   })
 }
 
@@ -55,8 +59,9 @@ export async function openPool(
     throw error
   }
   const close = async () => {
+    // A server that doesn't respond keeps connections open.
+    await Promise.race([pool.end(), Bun.sleep(CLOSE_MS)])
     connections.close()
-    await pool.end()
   }
   return { db: db as unknown as Database, pool, description, close }
 }
