@@ -40,9 +40,10 @@ async function pause(ms: number, why: string): Promise<void> {
 
 /** Nobody waits for it. An outage ends; anything else is a bug, after which nothing is certain. */
 function outlive(error: unknown): void {
-  if (outageOf(error) !== undefined) return log.warn(`Nobody handled an outage: ${causeOf(error)}`)
-  log.error('Weir ends because of an unexpected error', error)
-  process.exit(1)
+  const isOutage = outageOf(error) !== undefined
+  if (isOutage) log.warn(`Nobody handled an outage: ${causeOf(error)}`)
+  else log.error('Weir ends because of an unexpected error', error)
+  if (!isOutage) process.exit(1)
 }
 
 function closeOnSignal(starting: Promise<Weir>, { drainMs }: Config): void {

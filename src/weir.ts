@@ -1,4 +1,4 @@
-import { planSchedules } from '../jobs/schedules.ts'
+import { keepSchedules, planSchedules } from '../jobs/schedules.ts'
 import type { Route } from './auth/access.ts'
 import type { DeliveryTimes } from './channels/deliverer.ts'
 import type { Config } from './config/settings.ts'
@@ -88,4 +88,5 @@ async function runWorkers(
   })
   parts.readiness.workersStarted(workers)
   closers.add(() => workers.close())
+  closers.add(keepSchedules(queues.schedules, warn))
 }

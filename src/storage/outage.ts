@@ -47,6 +47,8 @@ const CONNECTION =
 const SOCKET_CALLS: ReadonlySet<unknown> = new Set(['connect', 'read', 'write', 'getaddrinfo'])
 const SOCKET_CODES =
   /^(ECONNREFUSED|ECONNRESET|ECONNABORTED|EPIPE|ETIMEDOUT|ENOENT|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|EACCES)$/
+/** Wait between two attempts, in milliseconds. */
+const RETRY_MS = 1_000
 /** Redis' answers begin with a code. */
 const REDIS_REFUSES =
   /^(READONLY|OOM|LOADING|MISCONF|BUSY|NOAUTH|WRONGPASS|NOPERM|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|NOREPLICAS)\b/
@@ -60,6 +62,18 @@ export function outageOf(error: unknown): Outage | undefined {
     ([prefix]) => state !== undefined && /^[0-9A-Z]{5}$/.test(state) && state.startsWith(prefix),
   )
   return known?.[1] ?? ofCause(error)
+}
+
+/** Repeats work until it isn't prevented by an outage, for as long as it is wanted. @throws the error otherwise */
+export async function throughOutage<T>(work: () => Promise<T>, isWanted: () => boolean): Promise<T> {
+  for (;;) {
+    try {
+      return await work()
+    } catch (error) {
+      if (!isWanted() || outageOf(error) === undefined) throw error
+      await Bun.sleep(RETRY_MS)
+    }
+  }
 }
 
 /** The answer to a request that fails because of it. */
