@@ -114,7 +114,9 @@ export async function startWorkers(deps: WorkersDeps): Promise<Workers> {
       const closed = all.map((worker) => worker.close())
       await Promise.race([Promise.all([retired, ...closed]), Bun.sleep(RELEASE_MS)])
       clearTimeout(lastAttempts)
-      await leaveWorker(db, name)
+      await leaveWorker(db, name).catch((error) =>
+        deps.warn(`Can't sign this worker off, others notice it by its heartbeat: ${causeOf(error)}`),
+      )
     },
   }
 }

@@ -106,10 +106,22 @@ export class Closers {
     this.#beforehand.push(step)
   }
 
-  /** @param failure why Weir couldn't start; omitted if it did */
+  /**
+   * Takes every step, even if one before it fails.
+   * @param failure why Weir couldn't start; omitted if it did
+   * @throws the error of the first step that failed
+   */
   async close(failure?: unknown): Promise<void> {
-    for (const step of this.#beforehand) await step(failure)
-    for (const end of this.#ends.splice(0).reverse()) await end()
+    const steps = [...this.#beforehand.map((step) => () => step(failure)), ...this.#ends.splice(0).reverse()]
+    const errors: unknown[] = []
+    for (const step of steps) {
+      try {
+        await step()
+      } catch (error) {
+        errors.push(error)
+      }
+    }
+    if (errors.length > 0) throw errors[0]
   }
 }
 

@@ -14,6 +14,7 @@ import { requestOf } from './proxy/request.ts'
 import { archiveLater } from './queue/archiving.ts'
 import { streamControl } from './queue/control.ts'
 import { deliveryControl as deliveryControlOf } from './queue/deliveries.ts'
+import { checkWritable } from './queue/writable.ts'
 import { LivePages } from './routes/live/live-pages.tsx'
 import { refreshPages } from './routes/live/refresh.ts'
 import { lastMigration } from './storage/migrations.ts'
@@ -44,7 +45,7 @@ export function buildParts(context: Context, deliveryTimes: DeliveryTimes | unde
 /** Ingest: runs streams, records their entries, and fans them out to subscribers. */
 function ingestParts(context: Context) {
   const { config, warn, now, db, bus, queues, hub, counts } = context
-  const control = streamControl({ queue: queues.streams, bus })
+  const control = streamControl({ queue: queues.streams, bus, warn })
   const large = new LargeDocuments()
   const recorder = recorderOf(context)
   const holder = holderOf(context, recorder, large)
@@ -153,6 +154,7 @@ function operationParts(context: Context, { recorder, holder, proxy }: IngestPar
     db,
     schema: lastMigration(),
     queue: config.role === 'web' ? undefined : queues.schedules,
+    checkQueue: config.redisUrl ? async () => checkWritable(await queues.schedules) : undefined,
   })
   closers.beforehand(async () => {
     if (readiness.closing() && config.drainMs > 0) await Bun.sleep(config.drainMs)

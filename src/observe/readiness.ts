@@ -1,8 +1,10 @@
+import { sql } from 'drizzle-orm'
 import { causeOf } from '../errors.ts'
 import type { Queue } from '../queue/types.ts'
 import { schemaOf } from '../storage/migrations.ts'
+import { OUTAGES, outageOf } from '../storage/outage.ts'
 import type { Database } from '../storage/storage.ts'
-import { within } from './within.ts'
+import { Late, within } from './within.ts'
 
 /** A part that takes longer to respond isn't ready, in milliseconds: below the timeouts of load balancers. */
 const ANSWER_MS = 2_000
@@ -23,6 +25,8 @@ export interface ReadinessDeps {
   schema: number
   /** Omitted for a process without workers. */
   queue: Promise<Pick<Queue, 'getJobCounts'>> | undefined
+  /** Fails if the queue can't be written to; omitted if it is in the database. */
+  checkQueue?: (() => Promise<void>) | undefined
 }
 
 /** The workers of this process. */
@@ -80,10 +84,11 @@ export class Readiness {
   async #storage(): Promise<ReadinessReport['checks']> {
     const { db, schema } = this.#deps
     try {
-      const isUpToDate = (await within(ANSWER_MS, schemaOf(db))) >= schema
+      const [last, isReadOnly] = await within(ANSWER_MS, Promise.all([schemaOf(db), readOnly(db)]))
+      const isUpToDate = last >= schema
       const detail = isUpToDate ? 'Up to date.' : 'Older than this version of Weir.'
       return [
-        { name: 'database', ok: true, detail: 'Reachable.' },
+        { name: 'database', ok: !isReadOnly, detail: isReadOnly ? 'Read-only.' : 'Reachable.' },
         { name: 'schema', ok: isUpToDate, detail },
       ]
     } catch (error) {
@@ -92,7 +97,7 @@ export class Readiness {
   }
 
   async #jobs(): Promise<ReadinessReport['checks']> {
-    const { queue } = this.#deps
+    const { queue, checkQueue } = this.#deps
     if (queue === undefined) return []
     const isRunning = this.#workers?.areRunning() ?? false
     const detail = isRunning ? 'Taking jobs.' : 'Not taking jobs.'
@@ -100,7 +105,7 @@ export class Readiness {
     try {
       await within(
         ANSWER_MS,
-        queue.then((opened) => opened.getJobCounts('active')),
+        queue.then((opened): Promise<unknown> => checkQueue?.() ?? opened.getJobCounts('active')),
       )
       return [{ name: 'queue', ok: true, detail: 'Reachable.' }, workers]
     } catch (error) {
@@ -111,6 +116,15 @@ export class Readiness {
 
 /** Leaves out the database's message, which may name hosts and users: the endpoint needs no authentication. */
 function failed(name: ReadyCheck, error: unknown) {
-  const isLate = causeOf(error).startsWith('no response')
-  return { name, ok: false, detail: isLate ? `Unreachable: ${causeOf(error)}.` : 'Unreachable.' }
+  if (error instanceof Late) return { name, ok: false, detail: `Unreachable: ${causeOf(error)}.` }
+  const outage = outageOf(error)
+  return { name, ok: false, detail: outage === undefined ? 'Unreachable.' : OUTAGES[outage] }
+}
+
+/** Whether nothing can be stored, such as after a failover to a replica. */
+async function readOnly(db: Database): Promise<boolean> {
+  const { rows } = (await db.execute(
+    sql`SELECT current_setting('transaction_read_only') = 'on' AS "isReadOnly"`,
+  )) as unknown as { rows: { isReadOnly: boolean }[] }
+  return rows[0]?.isReadOnly ?? false
 }
