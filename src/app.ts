@@ -65,6 +65,7 @@ import { traceRoutes } from './routes/topology/traces.ts'
 import { importPages } from './routes/transfer/import-pages.tsx'
 import { importer, transferRoutes } from './routes/transfer/transfer.ts'
 import { twinRoutes } from './routes/twins/twins.tsx'
+import { isDamage, WAY_BACK } from './storage/damage.ts'
 import { versionsIn } from './streams/documents/versions.ts'
 import type { LargeDocuments } from './streams/large/documents.ts'
 import type { Streams } from './streams/registry/streams.ts'
@@ -243,6 +244,7 @@ function problemOf(error: unknown, code: unknown, request: Request, warn: AppDep
   if (error instanceof Problem) return error
   const path = new URL(request.url).pathname
   if (code === 'NOT_FOUND') return noPath(request)
+  if (isDamage(error)) return new Problem('damaged', `The database is damaged. ${WAY_BACK}`)
   warn(`${request.method} ${path}`, error)
   return new Problem('internal', 'Internal error. See the log of Weir.')
 }

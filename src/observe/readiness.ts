@@ -1,14 +1,17 @@
 import { causeOf } from '../errors.ts'
 import type { Queue } from '../queue/types.ts'
+import { type DamageLog, isDamage } from '../storage/damage.ts'
+import { isFull } from '../storage/disk-error.ts'
 import { schemaOf } from '../storage/migrations.ts'
 import type { Database } from '../storage/storage.ts'
+import type { Recorder } from '../streams/recording/recorder.ts'
 import { within } from './within.ts'
 
 /** A part that takes longer to respond isn't ready, in milliseconds: below the timeouts of load balancers. */
 const ANSWER_MS = 2_000
 
 /** What must work in this process for it to receive traffic. */
-export const READY_CHECKS = ['process', 'database', 'schema', 'queue', 'workers'] as const
+export const READY_CHECKS = ['process', 'database', 'schema', 'queue', 'workers', 'recording'] as const
 export type ReadyCheck = (typeof READY_CHECKS)[number]
 
 export interface ReadinessReport {
@@ -23,6 +26,10 @@ export interface ReadinessDeps {
   schema: number
   /** Omitted for a process without workers. */
   queue: Promise<Pick<Queue, 'getJobCounts'>> | undefined
+  /** What was found damaged in the database. */
+  damage?: Pick<DamageLog, 'found'>
+  /** Writes what streams receive. Omitted for a process without workers. */
+  recorder?: Pick<Recorder, 'failure'> | undefined
 }
 
 /** The workers of this process. */
@@ -68,7 +75,7 @@ export class Readiness {
   async report(): Promise<ReadinessReport> {
     const own = this.#process()
     const asked = await Promise.all([this.#storage(), this.#jobs()])
-    const checks = [...own, ...asked.flat()]
+    const checks = [...own, ...asked.flat(), ...this.#recording()]
     return { status: checks.every(({ ok }) => ok) ? 'ready' : 'not_ready', checks }
   }
 
@@ -83,12 +90,26 @@ export class Readiness {
       const isUpToDate = (await within(ANSWER_MS, schemaOf(db))) >= schema
       const detail = isUpToDate ? 'Up to date.' : 'Older than this version of Weir.'
       return [
-        { name: 'database', ok: true, detail: 'Reachable.' },
+        { name: 'database', ok: true, detail: this.#database() },
         { name: 'schema', ok: isUpToDate, detail },
       ]
     } catch (error) {
       return [failed('database', error)]
     }
+  }
+
+  /** A damaged page makes some requests fail; the others are served. */
+  #database(): string {
+    return (this.#deps.damage?.found.length ?? 0) > 0 ? 'Reachable, but damaged. See the log.' : 'Reachable.'
+  }
+
+  #recording(): ReadinessReport['checks'] {
+    const { recorder } = this.#deps
+    if (recorder === undefined) return []
+    const { failure } = recorder
+    const detail =
+      failure === undefined ? 'Entries are stored.' : `Entries wait in memory: ${whyNot(failure)}`
+    return [{ name: 'recording', ok: failure === undefined, detail }]
   }
 
   async #jobs(): Promise<ReadinessReport['checks']> {
@@ -107,6 +128,11 @@ export class Readiness {
       return [failed('queue', error), workers]
     }
   }
+}
+
+function whyNot(failure: unknown): string {
+  if (isFull(failure)) return 'the disk of the database is full.'
+  return isDamage(failure) ? 'the database is damaged. See the log.' : "the database doesn't accept them."
 }
 
 /** Leaves out the database's message, which may name hosts and users: the endpoint needs no authentication. */

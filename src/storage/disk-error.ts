@@ -1,9 +1,18 @@
 import { statfsSync } from 'node:fs'
+import { sqlStateOf } from './sql-state.ts'
 import { StorageError } from './storage.ts'
 
 /** Below this much free space, in bytes, a failure to write is blamed on the disk: Postgres needs several log files. */
 const NEARLY_FULL_BYTES = 33_554_432
 const FULL = /No space left on device|Disk quota exceeded|ENOSPC|EDQUOT/
+
+/** @see https://www.postgresql.org/docs/18/errcodes-appendix.html */
+const DISK_FULL = '53100'
+
+/** Whether a statement failed because the database's disk is full. */
+export function isFull(error: unknown): boolean {
+  return sqlStateOf(error) === DISK_FULL
+}
 
 /** Explains an error of the file system below a data directory; other errors are returned as they are. */
 export function explainDisk(error: unknown, dataDir: string): unknown {

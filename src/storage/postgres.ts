@@ -1,6 +1,7 @@
 import { drizzle } from 'drizzle-orm/node-postgres'
 import { Client, Pool, type PoolConfig } from 'pg'
 import * as schema from '../../drizzle/schema.ts'
+import { DamageLog } from './damage.ts'
 import { type Database, type Storage, StorageError } from './storage.ts'
 
 /** Connections per process: a few for statements, one that BullMQ's LISTEN keeps. */
@@ -40,10 +41,12 @@ export async function openPool(
   // Each BullMQ queue and worker adds listeners, more than Node's limit for a leak.
   pool.setMaxListeners(0)
   pool.on('connect', (client) => client.on('error', () => {}))
+  const damage = new DamageLog()
+  damage.watch(pool)
   const db = drizzle(pool, { schema, casing: 'snake_case' })
   const client = await pool.connect().catch(refused)
   client.release()
-  return { db: db as unknown as Database, pool, description, close: () => pool.end() }
+  return { db: db as unknown as Database, pool, damage, description, close: () => pool.end() }
 }
 
 /**

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import { StorageError } from '../storage.ts'
 import { type Cluster, dataPath } from './cluster.ts'
+import { explainEnd } from './explain.ts'
 import { send } from './leftovers.ts'
 import { SERVER_ARGS } from './settings.ts'
 
@@ -68,7 +69,7 @@ export async function startChild(cluster: Cluster, postgres: string): Promise<Se
   )
   const ended = endOf(child).then((how) => [how, ...lines].join('\n'))
   const failed = ended.then((output) => {
-    throw new StorageError(`The embedded Postgres can't start. Its last output:\n${output}`)
+    throw new StorageError(explainEnd(cluster, output))
   })
   failed.catch(() => {})
   await Promise.race([ready.promise, failed])

@@ -143,7 +143,9 @@ class Power {
       this.#streams.map(async ({ id }, index) => {
         const witness = this.#witnesses[index] as Witness
         const told = new Map(witness.told)
-        return witness.missingIn(await this.#api.log(id), told)
+        // A stream that is gone has lost everything.
+        const log = await this.#api.log(id).catch((error) => String(error))
+        return typeof log === 'string' ? [`told: ${witness.name}: ${log}`] : witness.missingIn(log, told)
       }),
     )
     return missing.flat()
