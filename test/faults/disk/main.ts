@@ -1,6 +1,8 @@
 import { parseArgs } from 'node:util'
 import { SEED_LIMIT } from '../../../src/sim/random.ts'
 import { clear } from '../stage.ts'
+import { fullDisks } from './full.ts'
+import { kills } from './kills.ts'
 import { LoopDisk } from './loop.ts'
 import { powerCuts } from './power.ts'
 import type { Trial, TrialResult } from './trial.ts'
@@ -13,7 +15,9 @@ import type { Trial, TrialResult } from './trial.ts'
 export const DISK_USAGE = `bun test/faults/main.ts disk [options]
   --setup power|full|damage|kills|all  (all)
   --cuts N        power cuts (20)
-  --kills N       kills of each operation (30)
+  --fills N       times that the disk is full (3)
+  --damages N     damaged files (30)
+  --kills N       kills, of each operation in turn (30)
   --seed N        repeats the moments of a run (random)
   --without-sync  the database doesn't sync: power cuts must lose something then
   --log FILE      appends everything that the processes print there`
@@ -22,11 +26,16 @@ interface Setup {
   run(trial: Trial): Promise<TrialResult>
   /** Whether it needs a disk of its own. */
   needsDisk: boolean
-  times: 'cuts' | 'kills'
+  times: keyof typeof TIMES
 }
+
+/** How often each thing is done, unless told otherwise. */
+const TIMES = { cuts: 20, fills: 3, damages: 30, kills: 30 }
 
 const SETUPS: Record<string, Setup> = {
   power: { run: powerCuts, needsDisk: true, times: 'cuts' },
+  full: { run: fullDisks, needsDisk: true, times: 'fills' },
+  kills: { run: kills, needsDisk: false, times: 'kills' },
 }
 
 /** @returns the exit code */
@@ -58,19 +67,22 @@ function readArgs(argv: string[]) {
       args: argv,
       options: {
         setup: { ...text, default: 'all' },
-        cuts: { ...text, default: '20' },
-        kills: { ...text, default: '30' },
+        ...Object.fromEntries(
+          Object.entries(TIMES).map(([name, count]) => [name, { ...text, default: String(count) }]),
+        ),
         seed: text,
         'without-sync': { type: 'boolean', default: false },
         log: text,
       },
     })
     const seed = Number(values.seed ?? Math.floor(Math.random() * SEED_LIMIT))
-    const [cuts, kills] = [Number(values.cuts), Number(values.kills)]
-    if (![seed, cuts, kills].every(Number.isSafeInteger)) return 'Expected whole numbers'
+    const times = Object.fromEntries(
+      Object.keys(TIMES).map((name) => [name, Number((values as Record<string, unknown>)[name])]),
+    ) as typeof TIMES
+    if (![seed, ...Object.values(times)].every(Number.isSafeInteger)) return 'Expected whole numbers'
     const setups = Object.keys(SETUPS).filter((name) => ['all', name].includes(values.setup))
     if (setups.length === 0) return `--setup: there is no ${values.setup}`
-    return { setups, cuts, kills, seed, withoutSync: values['without-sync'], logFile: values.log }
+    return { setups, times, seed, withoutSync: values['without-sync'], logFile: values.log }
   } catch (error) {
     return (error as Error).message
   }
@@ -79,17 +91,18 @@ function readArgs(argv: string[]) {
 async function runSetup(name: string, args: Args, undoing: (() => Promise<unknown>)[]): Promise<boolean> {
   const { run, needsDisk, times } = SETUPS[name] as Setup
   const { seed, withoutSync, logFile } = args
+  const count = args.times[times]
   if (needsDisk && !LoopDisk.isPossible()) {
     console.log(`disk ${name}: skipped, this process can't make and mount a disk in a file`)
     return process.env.WEIR_REQUIRE_SETUPS === undefined
   }
   console.log(
-    `disk ${name}: ${args[times]} ${times}. Repeat with --setup ${name} --${times} ${args[times]} --seed ${seed}`,
+    `disk ${name}: ${count} ${times}. Repeat with --setup ${name} --${times} ${count} --seed ${seed}`,
   )
   const tell = (line: string) => console.log(`[${name}] ${line}`)
   const trial = {
     seed,
-    times: args[times],
+    times: count,
     withoutSync,
     logFile,
     tell,

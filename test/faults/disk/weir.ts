@@ -29,8 +29,9 @@ export class Weir {
     this.url = `http://127.0.0.1:${this.#port}`
   }
 
-  get pid(): number {
-    return (this.#process as WeirProcess).child.pid
+  /** Undefined when it doesn't run. */
+  get pid(): number | undefined {
+    return this.exit === null ? this.#process?.child.pid : undefined
   }
 
   get output(): string {
@@ -71,13 +72,13 @@ export class Weir {
 
   /** Stops everything of it in its tracks. */
   stop(): void {
-    this.#pids = stopTree(this.pid)
+    this.#pids = stopTree(this.pid as number)
   }
 
   /** Kills everything of it. */
   async kill(): Promise<void> {
     if (this.#process === undefined) return
-    const pids = new Set([...this.#pids, ...(this.exit === null ? treeOf(this.pid) : [])])
+    const pids = new Set([...this.#pids, ...(this.pid === undefined ? [] : treeOf(this.pid))])
     await killAll([...pids])
     await this.#process.child.exited
     this.#record()
