@@ -1,6 +1,7 @@
-import { closeSync, mkdirSync, mkdtempSync, openSync, rmSync, statfsSync, writeSync } from 'node:fs'
+import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, statfsSync, writeSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { Client } from 'pg'
 import { randomFor } from '../../../src/sim/random.ts'
 import { until } from '../../support/until.ts'
 import { Followers } from './followers.ts'
@@ -17,6 +18,9 @@ const NOTICE_MS = 60_000
 const RECOVER_MS = 90_000
 /** Restarts of Postgres that a full disk may cost, at most: their waits double from 0.1 s up to 30 s. */
 const MAX_RESTARTS = 16
+
+/** Megabytes written to the write-ahead log of a full disk: more than the files that it has ready. */
+const PRESSES = 300
 
 /** Fills the disk again and again while numbered events flow, and frees it. */
 export async function fullDisks(trial: Trial): Promise<TrialResult> {
@@ -42,8 +46,9 @@ export async function fullDisks(trial: Trial): Promise<TrialResult> {
     )
     if (said.startsWith('recording') || said.startsWith('database')) notices++
     else faults.push(`notice: the disk is full, and ${said}`)
-    // What is left is taken too, so that even the write-ahead log can't grow.
+    // What is left is taken too, and the write-ahead log needs more: Postgres can only end then.
     fill(ballast, disk.path)
+    await pressLog(dataDir)
     await Bun.sleep(FULL_MS + random() * MORE_FULL_MS)
     const output = weir.output.slice(before)
     if (!/No space left on device/.test(output)) faults.push('log: the full disk is not named')
@@ -61,6 +66,23 @@ export async function fullDisks(trial: Trial): Promise<TrialResult> {
   }
   faults.push(...(await followers.end()))
   return { faults, figures: { 'times full': trial.times, notices, ...followers.figures } }
+}
+
+/** Writes to the write-ahead log alone, until its next file doesn't fit. */
+async function pressLog(dataDir: string): Promise<void> {
+  const password = readFileSync(join(dataDir, 'postgres.password'), 'utf8').trim()
+  const client = new Client({ host: join(dataDir, 'database'), user: 'weir', database: 'weir', password })
+  client.on('error', () => {})
+  try {
+    await client.connect()
+    for (let count = 0; count < PRESSES; count++) {
+      await client.query("SELECT pg_logical_emit_message(true, 'test', repeat('x', 1000000))")
+    }
+  } catch {
+    // It has ended, or refuses.
+  } finally {
+    await client.end().catch(() => {})
+  }
 }
 
 /** Takes all the space there is. */

@@ -1,12 +1,12 @@
 import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { sql } from 'drizzle-orm'
+import { randomFor } from '../../../src/sim/random.ts'
 import { lastMigration, migrate, readMigrations, schemaOf } from '../../../src/storage/migrations.ts'
 import { openAsItIs } from '../../../src/storage/open.ts'
 import type { Database } from '../../../src/storage/storage.ts'
 import { oddDrafts, openBench } from '../../archive/support.ts'
 import { spawnCli } from '../../cli/support.ts'
-import { seeded } from '../../core/seeded.ts'
 import { fillDataDir } from '../../support/data-dir.ts'
 import { objectsOf, startS3 } from '../../support/s3.ts'
 import { until } from '../../support/until.ts'
@@ -38,6 +38,10 @@ export interface Operation {
 
 const IMPORTED = 5_000
 const REMOVED = 1_000
+/** One in so many of them has a log. */
+const WITH_LOG = 20
+/** The logs are the same for every run. */
+const SEED = 1
 const OLD_STREAMS = 400
 const ENTRIES = 300
 const LOGGED_STREAMS = 12
@@ -286,15 +290,17 @@ async function oldSchema(dataDir: string): Promise<void> {
   await inDatabase(dataDir, async (db) => {
     await migrate(db, readMigrations()[0]?.madeAt)
     await db.execute(sql`
-      INSERT INTO weir.streams (id, name, url, kind, created_at)
-      SELECT gen_random_uuid(), 'old ' || number, 'http://127.0.0.1:9/' || number, 'poll', now()
+      INSERT INTO weir.streams (id, name, kind, url, method, headers, interval_ms, payload_pointer, ignore_paths,
+        array_keys, tags, notify, desired, created_at, updated_at)
+      SELECT gen_random_uuid(), 'old ' || number, 'poll', 'http://127.0.0.1:9/' || number, 'GET', '{}', 60000, '', '{}', '{}',
+        '{}', '{}', 'stopped', now(), now()
       FROM generate_series(1, ${OLD_STREAMS}::int) AS number`)
   })
 }
 
 /** Stopped streams with logs of two closed days. */
 async function logs(dataDir: string): Promise<void> {
-  const random = seeded('kills')
+  const random = randomFor(SEED, 'logs')
   const bench = await openBench({ DATA_DIR: dataDir })
   for (let index = 0; index < LOGGED_STREAMS; index++) {
     const id = await bench.register()
@@ -306,11 +312,12 @@ async function logs(dataDir: string): Promise<void> {
 
 /** Stopped streams with a short log each. */
 async function many(dataDir: string): Promise<void> {
+  const random = randomFor(SEED, 'many')
   const bench = await openBench({ DATA_DIR: dataDir })
-  await bench.db.execute(sql`SELECT 1`)
   for (let index = 0; index < REMOVED; index++) {
-    const { id } = await bench.streams.register({ url: `http://a.test/${index}`, kind: 'poll', start: false })
-    if (index % 50 === 0) await bench.record(id, oddDrafts(seeded('many'), 20))
+    const { id } = await bench.streams.register({ url: `http://a.test/${index}`, kind: 'poll' })
+    if (index % WITH_LOG === 0) await bench.record(id, oddDrafts(random, 20))
+    await bench.streams.stop(id)
   }
   await bench.close()
 }
