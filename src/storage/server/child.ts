@@ -20,6 +20,8 @@ const SHUTDOWNS = [
 ] as const
 /** Time that the server's other processes have to end after it, in milliseconds. */
 const REST_MS = 1_000
+/** What a server says to whoever connects too early; it would crowd out why it ended. */
+const NOISE = /^FATAL: +the database system is |^DETAIL: +Consistent recovery state has not been yet reached/
 const READY = 'database system is ready to accept connections'
 /**
  * Stops the server when the process that started it ends, however that happens: only then does standard input end. Prints the
@@ -60,6 +62,7 @@ export async function startChild(cluster: Cluster, postgres: string): Promise<Se
   const lines: string[] = []
   const ready = Promise.withResolvers<void>()
   createInterface({ input: child.stderr }).on('line', (line) => {
+    if (NOISE.test(line)) return
     lines.push(line)
     if (lines.length > LINES_KEPT) lines.shift()
     if (line.includes(READY)) ready.resolve()

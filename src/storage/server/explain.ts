@@ -15,15 +15,28 @@ const DAMAGE = [
   /unexpected pageaddr|contains invalid data|WAL ends before|requested WAL segment/,
   /cache lookup failed|could not find (tuple|pathkey)|is damaged|corrupt/,
   /database files are incompatible/,
+  /configuration file .* contains errors|could not load .*pg_hba/,
 ]
 /** It isn't damage, and says by itself what to do. */
 const NOT_DAMAGE = /No space left on device|Permission denied|Too many open files|Cannot allocate memory/
 /** Levels that end a process; what is only logged, such as the end of the write-ahead log, is part of every recovery. */
+const FULL = /No space left on device/
 const SEVERITY = /^(PANIC|FATAL): +/
 const LOGGED = /^(LOG|WARNING|DETAIL|HINT|CONTEXT|STATEMENT|ERROR): +/
 
-/** Why a server ended, in one or two sentences. @param output the last of what it printed, with how it ended */
+/** What to say when a server ended by itself. @param output the last of what it printed, with how it ended */
+export function explainCrash(cluster: Cluster, output: string): string {
+  const begun = 'The embedded Postgres ended unexpectedly and will be restarted'
+  const full = output.split('\n').findLast((line) => FULL.test(line))
+  if (full === undefined) return `${begun}. ${explainDamage(cluster, output) ?? output}`
+  return `${begun}: the disk of ${cluster.directory} is full (${full.replace(SEVERITY, '')}). Free some space.`
+}
+
+/** Why a server can't start, in one or two sentences. @param output the last of what it printed, with how it ended */
 export function explainEnd(cluster: Cluster, output: string): string {
+  if (FULL.test(output)) {
+    return `The embedded Postgres can't start: no space left on the disk of ${cluster.directory} (No space left on device).`
+  }
   const damage = explainDamage(cluster, output)
   return damage ?? `The embedded Postgres can't start. Its last output:\n${output}`
 }

@@ -2,7 +2,7 @@ import type { StorageLog } from '../log.ts'
 import { StorageError } from '../storage.ts'
 import { type ServerChild, startChild } from './child.ts'
 import type { Cluster } from './cluster.ts'
-import { explainDamage } from './explain.ts'
+import { explainCrash, explainDamage } from './explain.ts'
 import { endLeftovers } from './leftovers.ts'
 
 /** The first and the longest wait before a restart, in milliseconds. It doubles each time. */
@@ -62,7 +62,7 @@ export async function startServer(
       child = undefined
       if (closing.signal.aborted) return
       if (performance.now() - startedAt > STABLE_MS) waitMs = FIRST_RETRY_MS
-      log.warn(`The embedded Postgres ended unexpectedly and will be restarted. ${output}`)
+      log.warn(explainCrash(cluster, output))
       while (child === undefined && !closing.signal.aborted) {
         await pause(waitMs, closing.signal)
         waitMs = Math.min(waitMs * 2, MAX_RETRY_MS)

@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util'
 import { SEED_LIMIT } from '../../../src/sim/random.ts'
 import { clear } from '../stage.ts'
+import { damages } from './damages.ts'
 import { fullDisks } from './full.ts'
 import { kills } from './kills.ts'
 import { LoopDisk } from './loop.ts'
@@ -35,6 +36,7 @@ const TIMES = { cuts: 20, fills: 3, damages: 30, kills: 30 }
 const SETUPS: Record<string, Setup> = {
   power: { run: powerCuts, needsDisk: true, times: 'cuts' },
   full: { run: fullDisks, needsDisk: true, times: 'fills' },
+  damage: { run: damages, needsDisk: false, times: 'damages' },
   kills: { run: kills, needsDisk: false, times: 'kills' },
 }
 

@@ -264,7 +264,7 @@ async function up({ weir }: Scene): Promise<void> {
 }
 
 /** A data directory that is made once. */
-async function copied(
+export async function copied(
   { home, dataDir }: Omit<Scene, 'weir'>,
   name: string,
   make: (dataDir: string) => Promise<void>,
@@ -299,7 +299,7 @@ async function oldSchema(dataDir: string): Promise<void> {
 }
 
 /** Stopped streams with logs of two closed days. */
-async function logs(dataDir: string): Promise<void> {
+export async function logs(dataDir: string): Promise<void> {
   const random = randomFor(SEED, 'logs')
   const bench = await openBench({ DATA_DIR: dataDir })
   for (let index = 0; index < LOGGED_STREAMS; index++) {
@@ -366,7 +366,7 @@ async function removeAll(weir: Weir): Promise<void> {
     await (await fetch(`${weir.url}/api/streams/bulk`, { method: 'POST', headers, body })).text()
 }
 
-async function listed(weir: Weir): Promise<{ id: string }[]> {
+export async function listed(weir: Weir): Promise<{ id: string }[]> {
   return lines(await fetch(`${weir.url}/api/streams/export?format=ndjson`))
 }
 
@@ -376,7 +376,7 @@ async function log(weir: Weir, id: string): Promise<{ seq: number }[]> {
   )
 }
 
-async function lines<T>(response: Response): Promise<T[]> {
+export async function lines<T>(response: Response): Promise<T[]> {
   if (!response.ok)
     throw new Error(`${response.url} was answered ${response.status}: ${await response.text()}`)
   return (await response.text())
