@@ -95,10 +95,11 @@ function endIngest({ bus, closers, observation }: Context, parts: IngestParts): 
   closers.add(() => proxy.close())
 }
 
-function recorderOf({ config, warn, now, db, bus, observation: { recording } }: Context): Recorder {
+function recorderOf({ config, warn, log, now, db, bus, observation: { recording } }: Context): Recorder {
   return new Recorder(db, (run) => expectationOf(run, config, now()), bus, {
     wrote: (tookMs, error) => recording.wrote(tookMs, error),
     failing: (error, waiting) => warn(`Can't store entries, ${waiting} are waiting: ${causeOf(error)}`),
+    recovered: () => log.info('Entries are stored again.'),
   })
 }
 
@@ -149,12 +150,14 @@ function storageParts({ config, warn, now, db, closers, queues, egress }: Contex
 
 /** Readiness and metrics of this process. */
 function operationParts(context: Context, { recorder, holder, proxy }: IngestParts) {
-  const { config, db, queues, hub, counts, observation, closers } = context
+  const { config, db, damage, queues, hub, counts, observation, closers } = context
   const readiness = new Readiness({
     db,
     schema: lastMigration(),
     queue: config.role === 'web' ? undefined : queues.schedules,
     checkQueue: config.redisUrl ? async () => checkWritable(await queues.schedules) : undefined,
+    damage,
+    recorder: config.role === 'web' ? undefined : recorder,
   })
   closers.beforehand(async () => {
     if (readiness.closing() && config.drainMs > 0) await Bun.sleep(config.drainMs)

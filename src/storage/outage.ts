@@ -1,4 +1,5 @@
 import { Problem } from '../errors.ts'
+import { isDamage } from './damage.ts'
 import { sqlStateOf } from './sql-state.ts'
 
 /**
@@ -57,6 +58,7 @@ const REDIS_AWAY =
 
 /** Why the database or the queue can't be used at the moment; undefined if the error is something else, such as a bug. */
 export function outageOf(error: unknown): Outage | undefined {
+  if (isDamage(error)) return undefined
   const state = sqlStateOf(error)
   const known = STATES.find(
     ([prefix]) => state !== undefined && /^[0-9A-Z]{5}$/.test(state) && state.startsWith(prefix),

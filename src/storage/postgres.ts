@@ -3,6 +3,7 @@ import { Client, DatabaseError, Pool, type PoolConfig } from 'pg'
 import * as schema from '../../drizzle/schema.ts'
 import { within } from '../observe/within.ts'
 import { keepUsable } from './connections.ts'
+import { DamageLog } from './damage.ts'
 import { SESSION } from './session.ts'
 import { type Database, type Storage, StorageError } from './storage.ts'
 
@@ -49,6 +50,8 @@ export async function openPool(
   pool.on('error', () => {})
   // Each BullMQ queue and worker adds listeners, more than Node's limit for a leak.
   pool.setMaxListeners(0)
+  const damage = new DamageLog()
+  damage.watch(pool)
   const connections = keepUsable(pool, () => responds(where))
   const db = drizzle(pool, { schema, casing: 'snake_case' })
   try {
@@ -63,7 +66,7 @@ export async function openPool(
     await Promise.race([pool.end(), Bun.sleep(CLOSE_MS)])
     connections.close()
   }
-  return { db: db as unknown as Database, pool, description, close }
+  return { db: db as unknown as Database, pool, damage, description, close }
 }
 
 /** Whether a server answers, if only with a refusal such as "too many connections". */

@@ -22,7 +22,8 @@ export const USAGE = `bun test/faults/main.ts [options]
   --seed N      repeats the faults of a run (random)
   --streams N   streams of each set-up (30)
   --json FILE   writes the figures there
-  --log FILE    appends everything that the processes print there`
+  --log FILE    appends everything that the processes print there
+bun test/faults/main.ts disk --help  power cuts, full disks, damaged files, kills`
 
 const SETUPS: readonly SetupName[] = ['embedded', 'postgres', 'postgres-redis']
 

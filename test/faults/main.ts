@@ -1,4 +1,5 @@
 import { type Args, readArgs, USAGE } from './args.ts'
+import { runDisk } from './disk/main.ts'
 import { type Result, record, table } from './report.ts'
 import { clear } from './stage.ts'
 import { runTrial } from './trial.ts'
@@ -57,6 +58,7 @@ async function main({ setups, seconds, seed, streams, json, log, dump }: Args): 
   return holds
 }
 
+if (process.argv[2] === 'disk') process.exit(await runDisk(process.argv.slice(3)))
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   process.once(signal, () => {
     void clear(clearing).finally(() => process.exit(130))

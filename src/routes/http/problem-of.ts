@@ -1,4 +1,5 @@
 import { causeOf, Problem } from '../../errors.ts'
+import { isDamage, WAY_BACK } from '../../storage/damage.ts'
 import { outageOf, outageProblem } from '../../storage/outage.ts'
 
 type Warn = (message: string, error?: unknown) => void
@@ -9,6 +10,7 @@ type Warn = (message: string, error?: unknown) => void
  */
 export function problemOf(error: unknown, what: string, warn: Warn): Problem {
   if (error instanceof Problem) return error
+  if (isDamage(error)) return new Problem('damaged', `The database is damaged. ${WAY_BACK}`)
   const outage = outageOf(error)
   if (outage === undefined) {
     warn(what, error)
