@@ -10,6 +10,8 @@ interface Host {
   waiting: (() => void)[]
   /** No requests before this time, in milliseconds since the epoch: a `Retry-After` applies to all its streams. */
   notBefore: number
+  /** How long that pause is: a clock that is set back doesn't make it longer. */
+  pauseMs: number
 }
 
 /**
@@ -35,9 +37,11 @@ export class Hosts {
   async enter(url: string, signal: AbortSignal, paused?: (until: number) => void): Promise<() => void> {
     const name = new URL(url).host
     const host = this.#host(name)
-    if (host.notBefore > this.#now()) {
-      paused?.(host.notBefore)
-      await waitUntil(host.notBefore + this.#random() * SPREAD_MS, signal, this.#now)
+    const now = this.#now()
+    if (host.notBefore > now) {
+      const until = Math.min(host.notBefore, now + host.pauseMs)
+      paused?.(until)
+      await waitUntil(until + this.#random() * SPREAD_MS, signal, this.#now)
       signal.throwIfAborted()
     }
     if (host.active >= REQUESTS_PER_HOST) await this.#queue(host, signal)
@@ -48,13 +52,16 @@ export class Hosts {
   /** Pauses every stream of the host: it asked one of them to wait. */
   pause(url: string, forMs: number): void {
     const host = this.#host(new URL(url).host)
-    host.notBefore = Math.max(host.notBefore, this.#now() + forMs)
+    const until = this.#now() + forMs
+    if (until <= host.notBefore) return
+    host.notBefore = until
+    host.pauseMs = forMs
   }
 
   #host(name: string): Host {
     const known = this.#hosts.get(name)
     if (known !== undefined) return known
-    const host: Host = { active: 0, waiting: [], notBefore: 0 }
+    const host: Host = { active: 0, waiting: [], notBefore: 0, pauseMs: 0 }
     this.#hosts.set(name, host)
     return host
   }

@@ -1,5 +1,4 @@
-import type { LoggedEntry } from '../support/weir.ts'
-import type { Behavior } from './content.ts'
+import type { LoggedEntry } from '../../support/weir.ts'
 
 /** What a `gap` entry says was missed. */
 export interface Gap {
@@ -8,8 +7,8 @@ export interface Gap {
   /** Milliseconds since the epoch. */
   from: number
   to: number
-  /** The upstream's numbers that are missing, where Weir could tell. */
-  numbers: { first: number; last: number } | undefined
+  /** The IDs that are missing, where Weir could tell: they are numbers then. */
+  ids: { first: number; last: number } | undefined
 }
 
 interface GapData {
@@ -18,11 +17,6 @@ interface GapData {
   to?: string
   firstId?: string
   lastId?: string
-}
-
-/** Whether losing a number of such a source needs no less than a full buffer: it replays all that was missed. */
-export function isLossless(behavior: Behavior): boolean {
-  return behavior === 'numbered' || behavior === 'resumed'
 }
 
 /** The upstream's number that an entry stores: an event's own, or a document's version. */
@@ -37,8 +31,8 @@ export function numberOf({ kind, data }: LoggedEntry): number | undefined {
 export function gapOf({ kind, seq, at, data }: LoggedEntry): Gap | undefined {
   if (kind !== 'gap') return undefined
   const { reason, from, to, firstId, lastId } = data as GapData
-  const numbers = firstId === undefined ? undefined : { first: Number(firstId), last: Number(lastId) }
-  return { seq, reason, from: Date.parse(from ?? at), to: Date.parse(to ?? at), numbers }
+  const ids = firstId === undefined ? undefined : { first: Number(firstId), last: Number(lastId) }
+  return { seq, reason, from: Date.parse(from ?? at), to: Date.parse(to ?? at), ids }
 }
 
 function numberIn(data: unknown): number | undefined {

@@ -1,12 +1,14 @@
 import { appendFileSync, existsSync, readFileSync } from 'node:fs'
-import { startSimulation } from '../../src/sim/start.ts'
-import { realWorld } from '../../src/sim/world.ts'
+import { startSimulation } from '../../../src/sim/start.ts'
+import { realWorld } from '../../../src/sim/world.ts'
 import { serviceOf, sources } from './content.ts'
+import { answerLine, sentLine } from './journal.ts'
 
 /**
- * The upstream: the simulation laboratory in a process of its own, so that it can be killed and frozen.
- * `upstream-main.ts FIRST_PORT STARTED_AT COUNT JOURNAL`. Every number is written to the journal before it goes to
- * the newest reader of its source. Once the file `JOURNAL.hush` holds an instant, the clock stops there.
+ * The upstream: simulated services in a process of its own, so that it can be killed and frozen.
+ * `upstream/main.ts FIRST_PORT STARTED_AT COUNT JOURNAL`. Every number is written to the journal before it goes to the
+ * newest reader of its source, and every answer to a poll before it is sent. Once the file `JOURNAL.hush` holds an
+ * instant, the clock stops there.
  */
 
 /** How often the hush file is looked for, in milliseconds: well below the notice that it gives. */
@@ -31,7 +33,13 @@ await startSimulation(
     web: 'http://127.0.0.1',
     seed: 1,
     register: false,
-    onSent: (name, number) => appendFileSync(journal, `${indexOf.get(name)} ${number} ${Date.now()}\n`),
+    onSent: (name, number) =>
+      appendFileSync(journal, sentLine({ index: indexOf.get(name) as number, number, at: Date.now() })),
+    onAnswer: (name, { id, status, document, isWhole }) => {
+      const { version } = document as { version: number }
+      const index = indexOf.get(name) as number
+      appendFileSync(journal, answerLine({ index, id, status, version, isWhole, at: Date.now() }))
+    },
   },
   {
     ...realWorld,

@@ -1,4 +1,5 @@
-import type { Api, StreamStatus } from './api.ts'
+import type { Api, StreamStatus } from '../api.ts'
+import type { Source } from '../upstream/content.ts'
 import { numberOf } from './log-reading.ts'
 import type { Followed } from './proof.ts'
 
@@ -6,10 +7,10 @@ import type { Followed } from './proof.ts'
 const LOOK_EVERY_MS = 500
 const NUMBERED_KINDS = 'event,snapshot,patch'
 
-/** What a stream should be like: its status, and how far behind the upstream's newest number it may be. */
+/** What a stream should be like: its status, and how many numbers it may be behind its source. */
 export interface Settled {
   within: number
-  newest(): number
+  newest(source: Source): number
   deadlineMs: number
 }
 
@@ -21,9 +22,11 @@ export interface Settled {
 export async function settle(api: Api, streams: readonly Followed[], wanted: Settled): Promise<string[]> {
   const deadline = Date.now() + wanted.deadlineMs
   for (;;) {
-    const newest = wanted.newest()
     const looks = await Promise.all(
-      streams.map((stream) => look(api, stream, newest - wanted.within).catch((error) => String(error))),
+      streams.map((stream) => {
+        const least = wanted.newest(stream.source) - wanted.within
+        return look(api, stream, least).catch((error) => `status: ${stream.source.name}: ${error}`)
+      }),
     )
     const wrong = looks.filter((each) => each !== undefined)
     if (wrong.length === 0 || Date.now() > deadline) return wrong
@@ -40,7 +43,7 @@ async function look(api: Api, { id, source }: Followed, least: number): Promise<
   if (behavior === 'silent') return undefined
   const entry = await api.newest(id, NUMBERED_KINDS)
   const number = entry && numberOf(entry)
-  if (number !== undefined && number >= least) return undefined
+  if ((number ?? 0) >= least) return undefined
   return `newest: ${name} stored ${number} (seq ${entry?.seq}), the upstream is at ${least} (${describe(found)})`
 }
 

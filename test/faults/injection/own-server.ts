@@ -1,4 +1,4 @@
-import { childrenOf, commandOf, signal } from './child.ts'
+import { childrenOf, commandOf, signal } from '../child.ts'
 
 /** Kills the database server that a Weir runs, or one of its sessions. */
 export function crashServer(weir: number | undefined, which: 'server' | 'session'): void {

@@ -1,11 +1,12 @@
 import { readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { SseFaults } from '../../src/sim/faults/faults.ts'
-import type { Action } from '../../src/sim/service/readers.ts'
-import { until } from '../support/until.ts'
-import { newestOfAll, type Source, sources } from './content.ts'
-import { freePorts } from './ports.ts'
-import { type Mishap, Program } from './program.ts'
+import type { SseFaults } from '../../../src/sim/faults/faults.ts'
+import type { Action } from '../../../src/sim/service/readers.ts'
+import { until } from '../../support/until.ts'
+import { freePorts } from '../ports.ts'
+import { type Mishap, Program } from '../program.ts'
+import { isPolled, newestOf, type Source, sources } from './content.ts'
+import { type Journal, readJournal } from './journal.ts'
 
 /** Longest wait for the upstream to do what it is told, in milliseconds: it may be frozen. */
 const CONTROL_MS = 15_000
@@ -15,26 +16,29 @@ const HUSH_NOTICE_MS = 1_000
 /** Something done once to the connections that are open, or faults for a while. */
 export type Misbehavior = Action | SseFaults
 
-/** Every number of a source that was written to a connected socket, with the instants when it was. */
-export type Sent = Map<number, number[]>
-
 /** The driver's handle on the upstream process. */
 export class UpstreamProcess {
   readonly program: Program
-  readonly sources: readonly Source[]
+  /** Those that streams follow. */
+  readonly followed: readonly Source[]
+  /** The one that is read through the proxy alone. */
+  readonly proxied: Source
   readonly #journal: string
-  readonly #startedAt = Date.now()
+  /** When every source began to count, in milliseconds since the epoch. */
+  readonly startedAt = Date.now()
   readonly #firstPort: number
   #hushedAt = Number.POSITIVE_INFINITY
 
   constructor(directory: string, count: number, mishap: (mishap: Mishap) => void, logFile?: string) {
-    this.sources = sources(count)
+    const all = sources(count)
+    this.followed = all.filter(({ behavior }) => behavior !== 'proxied')
+    this.proxied = all.find(({ behavior }) => behavior === 'proxied') as Source
     this.#journal = join(directory, 'sent')
     this.#firstPort = freePorts(count)
-    const main = join(import.meta.dir, 'upstream-main.ts')
+    const main = join(import.meta.dir, 'main.ts')
     this.program = new Program({
       name: 'upstream',
-      command: () => ['bun', main, ...[this.#firstPort, this.#startedAt, count].map(String), this.#journal],
+      command: () => ['bun', main, ...[this.#firstPort, this.startedAt, count].map(String), this.#journal],
       ready: /the upstream runs/,
       mishap,
       logFile,
@@ -46,12 +50,12 @@ export class UpstreamProcess {
   }
 
   urlOf(source: Source): string {
-    return this.#base(source) + (source.behavior === 'polled' ? '/feed' : '/events')
+    return this.#base(source) + (isPolled(source) ? '/feed' : '/events')
   }
 
   /** Misbehaves on every `every`th source, from `offset`; what lasts is over when this returns. */
   async misbehave(how: Misbehavior, every: number, offset: number, forMs: number): Promise<void> {
-    const chosen = this.sources.filter(({ index }) => (index + offset) % every === 0)
+    const chosen = [...this.followed, this.proxied].filter(({ index }) => (index + offset) % every === 0)
     const order = (path: string, method: string, body: object) =>
       Promise.all(chosen.map((source) => this.#ask(source, path, { method, body: JSON.stringify(body) })))
     if (typeof how === 'string') {
@@ -63,38 +67,28 @@ export class UpstreamProcess {
     await order('/faults', 'PUT', {})
   }
 
-  /** The newest number of every source. */
-  newest(): number {
-    return newestOfAll(this.#startedAt, Math.min(Date.now(), this.#hushedAt))
+  /** The newest number of a source. */
+  newest(source: Source): number {
+    return newestOf(source, this.startedAt, Math.min(Date.now(), this.#hushedAt))
   }
 
   /** Connections that it has open for event streams. */
   async open(): Promise<number> {
-    const states = await Promise.all(this.sources.map((source) => this.#ask(source, '/health')))
+    const states = await Promise.all(this.followed.map((source) => this.#ask(source, '/health')))
     return states.reduce((sum, { readers = 0 }) => sum + readers, 0)
   }
 
-  /** Makes no more numbers, only heartbeats. @returns the newest number of every source from then on */
-  async hush(): Promise<number> {
+  /** Makes no more numbers, only heartbeats. */
+  async hush(): Promise<void> {
     this.#hushedAt = Date.now() + HUSH_NOTICE_MS
     writeFileSync(`${this.#journal}.hushing`, String(this.#hushedAt))
     renameSync(`${this.#journal}.hushing`, `${this.#journal}.hush`)
     await Bun.sleep(HUSH_NOTICE_MS)
-    return this.newest()
   }
 
-  /** What was sent so far, by the index of its source. */
-  sent(): Map<number, Sent> {
-    const all = new Map<number, Sent>(this.sources.map(({ index }) => [index, new Map()]))
-    for (const line of readFileSync(this.#journal, 'utf8').split('\n')) {
-      const [index, number, at] = line.split(' ').map(Number) as [number, number, number]
-      const sent = all.get(index)
-      if (sent === undefined || at === undefined) continue
-      const times = sent.get(number)
-      if (times === undefined) sent.set(number, [at])
-      else times.push(at)
-    }
-    return all
+  /** What it did so far. */
+  journal(): Journal {
+    return readJournal(readFileSync(this.#journal, 'utf8'))
   }
 
   #base({ index }: Source): string {

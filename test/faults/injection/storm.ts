@@ -1,9 +1,9 @@
-import { FAULTS, type Planned, type Theatre } from './faults.ts'
-import { partOf } from './plan.ts'
-import type { Injected } from './takeover.ts'
+import type { Injected } from '../checks/takeover.ts'
+import { kindOf } from './faults.ts'
+import type { Planned, Theatre } from './kind.ts'
 
-/** Longest wait for the last fault to be over, in milliseconds. */
-const OVER_MS = 60_000
+/** Longest wait for the last faults to be over, in milliseconds. */
+const OVER_MS = 120_000
 
 export interface Storm {
   injected: Injected[]
@@ -25,15 +25,12 @@ export async function storm(
   const last = new Map<string, Promise<void>>()
   for (const planned of plan) {
     await Bun.sleep(Math.max(0, start + planned.atMs - Date.now()))
-    const part = partOf(kindOf(planned), planned.target)
-    const before = last.get(part) ?? Promise.resolve()
-    last.set(
-      part,
-      before.then(() => {
-        tell(Date.now() - start, describe(planned))
-        return inject(theatre, planned, result)
-      }),
-    )
+    const parts = kindOf(planned).parts(planned.target)
+    const over = Promise.all(parts.map((part) => last.get(part))).then(() => {
+      tell(Date.now() - start, describe(planned))
+      return inject(theatre, planned, result)
+    })
+    for (const part of parts) last.set(part, over)
   }
   const over = Promise.all(last.values()).then(() => true)
   const isOver = await Promise.race([over, Bun.sleep(OVER_MS).then(() => false)])
@@ -43,12 +40,8 @@ export async function storm(
 
 async function inject(theatre: Theatre, planned: Planned, { injected, faults }: Storm): Promise<void> {
   const { name } = planned
-  const record: Injected = {
-    name,
-    from: Date.now(),
-    to: Number.POSITIVE_INFINITY,
-    isFreeze: kindOf(planned).isFreeze === true,
-  }
+  const { isFreeze = false, isJump = false } = kindOf(planned)
+  const record: Injected = { name, from: Date.now(), to: Number.POSITIVE_INFINITY, isFreeze, isJump }
   injected.push(record)
   await kindOf(planned)
     .inject(theatre, planned)
@@ -56,10 +49,9 @@ async function inject(theatre: Theatre, planned: Planned, { injected, faults }: 
   record.to = Date.now()
 }
 
-function kindOf({ name }: Planned) {
-  return FAULTS[name] as (typeof FAULTS)[string]
-}
-
-function describe({ name, forMs, target }: Planned): string {
-  return `${name}${kindOf({ name } as Planned).part === 'worker' ? ` #${target}` : ''}${forMs > 0 ? `, ${(forMs / 1_000).toFixed(1)} s` : ''}`
+function describe(planned: Planned): string {
+  const { name, forMs, target } = planned
+  const [part, ...others] = kindOf(planned).parts(target)
+  const where = others.length === 0 ? ` (${part})` : ''
+  return `${name}${where}${forMs > 0 ? `, ${(forMs / 1_000).toFixed(1)} s` : ''}`
 }

@@ -1,5 +1,5 @@
-import type { LoggedEntry } from '../support/weir.ts'
-import type { Freeze } from './check-numbers.ts'
+import type { LoggedEntry } from '../../support/weir.ts'
+import type { Span } from './spans.ts'
 
 /** A fault as it happened. Times in milliseconds since the epoch. */
 export interface Injected {
@@ -8,17 +8,23 @@ export interface Injected {
   /** When what was away was back, or told to be; later than everything while it lasts. */
   to: number
   isFreeze: boolean
+  /** Whether it sets a clock of Weir's wrong. */
+  isJump: boolean
 }
 
 /** A frozen process reads late for this much longer, in milliseconds. */
 const THAW_MS = 1_500
 /** Faults after which another process must go on with the streams. */
-const HANDS_OVER = /^(worker|Weir) (kill|SIGTERM|frozen beyond)/
-/** Faults that hold up whoever takes over, so that the wait says nothing of the takeover. */
-const HOLDS_UP = /^(Postgres|Redis|upstream (kill|frozen|stalls|half|answers|holds))/
+const HANDS_OVER = /^(worker|Weir) (kill|SIGTERM|frozen (beyond|for))/
+/** Faults that hold up whoever takes over, or set its clock wrong, so that the wait says nothing of the takeover. */
+const HOLDS_UP = /^(Postgres|Redis|all of Weir|.* clock|upstream (kill|frozen|stalls|half|answers|holds))/
 
-export function freezes(injected: readonly Injected[]): Freeze[] {
+export function freezes(injected: readonly Injected[]): Span[] {
   return injected.filter(({ isFreeze }) => isFreeze).map(({ from, to }) => [from, to + THAW_MS] as const)
+}
+
+export function jumps(injected: readonly Injected[]): Span[] {
+  return injected.filter(({ isJump }) => isJump).map(({ from, to }) => [from, to] as const)
 }
 
 /**

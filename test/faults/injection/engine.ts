@@ -1,5 +1,5 @@
-import type { TestServer } from '../support/servers.ts'
-import { childrenOf, commandOf, isAlive, signal } from './child.ts'
+import type { TestServer } from '../../support/servers.ts'
+import { childrenOf, commandOf, isAlive, signal } from '../child.ts'
 
 /** Longest wait for the children of a killed server to go by themselves, in milliseconds. */
 const ORPHANS_MS = 3_000
@@ -13,6 +13,10 @@ export class Engine {
   constructor(server: TestServer) {
     this.#server = server
     this.#port = new URL(server.url).port
+  }
+
+  get url(): string {
+    return this.#server.url
   }
 
   /** Kills the server as a crash of it would, and starts it again later. */

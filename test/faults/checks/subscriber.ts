@@ -6,7 +6,7 @@ const AGAIN_MS = 1_000
 const EXAMPLES = 5
 
 /**
- * Reads a stream's live entries for the whole run, as a browser does: it reconnects with the last id it saw. Every
+ * Reads a stream's live entries for the whole run, as a browser does: it reconnects with the last ID it saw. Every
  * entry must follow the one before, unless a `gap` event says otherwise.
  */
 export class Subscriber {
@@ -48,10 +48,16 @@ export class Subscriber {
     this.#source?.close()
   }
 
+  /** What it can't know itself: whether it has seen the log to its end. */
+  judge(end: number): string[] {
+    const behind = (this.last ?? 0) < end ? [`live: ${this.name} saw up to seq ${this.last} of ${end}`] : []
+    return [...this.faults, ...behind]
+  }
+
   #entry(seq: number): void {
     this.entries++
     if (this.last !== undefined && seq !== this.last + 1 && this.faults.length < EXAMPLES) {
-      this.faults.push(`live ${this.name}: after seq ${this.last} came ${seq}, and no gap was told`)
+      this.faults.push(`live: ${this.name}: after seq ${this.last} came ${seq}, and no gap was told`)
     }
     this.last = seq
   }

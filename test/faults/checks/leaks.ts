@@ -1,5 +1,6 @@
-import { descriptorsOf } from './child.ts'
-import type { Program } from './program.ts'
+import { descriptorsOf } from '../child.ts'
+import type { Program } from '../program.ts'
+import { isPolled } from '../upstream/content.ts'
 import type { Followed } from './proof.ts'
 
 /** Time between the two readings, in milliseconds. */
@@ -29,7 +30,7 @@ export interface Leaks {
 
 /** An upstream has one connection for each of its event streams: more are of runs that should have ended. */
 export function judgeConnections(open: number, streams: readonly Followed[]): string[] {
-  const held = streams.filter(({ source }) => source.behavior !== 'polled').length
+  const held = streams.filter(({ source }) => !isPolled(source)).length
   return open === held ? [] : [`connections: the upstream has ${open} open for ${held} event streams`]
 }
 

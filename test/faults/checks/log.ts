@@ -1,8 +1,8 @@
-import type { Json } from '../../src/core/documents/document.ts'
-import { documentAt } from '../../src/sim/service/numbers.ts'
-import { rebuild } from '../../src/streams/ingest/follow-document.ts'
-import type { LoggedEntry } from '../support/weir.ts'
-import type { Source } from './content.ts'
+import type { Json } from '../../../src/core/documents/document.ts'
+import { documentAt } from '../../../src/sim/service/numbers.ts'
+import { rebuild } from '../../../src/streams/ingest/follow-document.ts'
+import type { LoggedEntry } from '../../support/weir.ts'
+import type { Source } from '../upstream/content.ts'
 import { numberOf } from './log-reading.ts'
 
 /** Examples told of one kind of fault in one stream. */
