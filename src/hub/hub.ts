@@ -114,8 +114,9 @@ export class Hub {
     }
   }
 
-  /** Ends every subscription of a topic. */
-  end(topic: string): void {
+  /** Ends every subscription of a topic, after a last message if given. */
+  end(topic: string, last?: TopicMessage): void {
+    if (last !== undefined) this.publish(topic, last)
     for (const subscriber of this.#topics.get(topic) ?? []) subscriber.close('left')
   }
 

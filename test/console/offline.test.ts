@@ -38,6 +38,7 @@ describeInBrowser('in a browser', () => {
   let weir: TestWeir
   let streamId: string
   let incident: string
+  let incidentStream: string
   let channel: string
   let answered: number
 
@@ -54,8 +55,8 @@ describeInBrowser('in a browser', () => {
     ;({ id: streamId } = await weir.register({ url, kind: 'poll', intervalMs: 500, name: 'Prices' }))
     channel = await addChannel('Night shift')
     await weir.send('POST', '/api/topology', { services: [{ id: 'Before' }] })
-    const { items } = await weir.json<{ items: { id: string }[] }>('/api/incidents')
-    incident = items[0]?.id ?? ''
+    const { items } = await weir.json<{ items: { id: string; streamId: string }[] }>('/api/incidents')
+    ;({ id: incident, streamId: incidentStream } = items[0] ?? { id: '', streamId: '' })
     await weir.entry(streamId, 'it was polled', ({ seq }) => seq > 1)
   })
 
@@ -273,14 +274,33 @@ describeInBrowser('in a browser', () => {
     await close()
   })
 
-  test('the page of a removed channel says so, and doesn’t reconnect', async () => {
-    const { page, close } = await open(`/channels/${channel}`)
-    await connectionOf(page).silent()
-    await weir.send('DELETE', `/api/channels/${channel}`)
+  test.each([
+    ['channel', () => [`/channels/${channel}`, `/api/channels/${channel}`]],
+    ['stream', (id: string) => [`/streams/${id}`, `/api/streams/${id}`]],
+    [
+      'stream with a filtered log',
+      (id: string) => [`/streams/${id}?kind=snapshot&q=hit`, `/api/streams/${id}`],
+    ],
+    ['stream with an incident', () => [`/incidents/${incident}`, `/api/streams/${incidentStream}`]],
+  ])('the page of a removed %s says so, and doesn’t reconnect', async (_what, paths) => {
+    const url = upstream.on('/rates', (_request, hit) => Response.json({ hit }))
+    const { id } = await weir.register({ url, kind: 'poll', name: 'Rates' })
+    const [pagePath = '', apiPath = ''] = paths(id)
+    const { page, faults, close } = await open(pagePath)
+    await page.waitForFunction(openParts, 1)
+    await weir.send('DELETE', apiPath)
     await connectionOf(page).says('The item on this page was removed.')
+    await page.waitForFunction(openParts, 0)
+    expect(faults).toEqual([])
     await close()
   })
 })
+
+/** Whether so many live parts of the page are connected, or are about to be; runs in the page. */
+function openParts(count: number): boolean {
+  const parts = document.querySelectorAll<Element & { _htmx?: { sse?: unknown } }>('[hx-sse\\:connect]')
+  return [...parts].filter((part) => part._htmx?.sse !== undefined).length === count
+}
 
 /** All that is said of the connection from now on. */
 async function listen(page: Page): Promise<string[]> {

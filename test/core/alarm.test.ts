@@ -57,6 +57,25 @@ test('too many flips are one problem until it is calm', () => {
   expect(alarm).toEqual(AT_REST)
 })
 
+test.each([
+  [7, true],
+  [8, false],
+])(
+  'turning on and off every %d minutes: flapping is %p, as only half an hour counts',
+  (minutes, isFlapping) => {
+    let alarm: Alarm = AT_REST
+    for (let at = 0; at < 20; at++)
+      alarm = step(alarm, at % 2 ? 'good' : 'bad', { failure: 1, success: 1 }, at * minutes * 60_000)
+    expect(alarm.isFlapping).toBe(isFlapping)
+  },
+)
+
+test('no more than the last twenty flips are remembered', () => {
+  let alarm: Alarm = AT_REST
+  for (let at = 0; at < 50; at++) alarm = step(alarm, at % 2 ? 'good' : 'bad', { failure: 1, success: 1 }, at)
+  expect(alarm.flips).toEqual(Array.from({ length: 20 }, (_, back) => 30 + back))
+})
+
 test('a flapping alarm that stays bad stays open without interruption', () => {
   let alarm: Alarm = AT_REST
   for (let at = 0; at < 5; at++) alarm = step(alarm, at % 2 ? 'good' : 'bad', { failure: 1, success: 1 }, at)

@@ -32,6 +32,12 @@ test('it finds what RegExp finds', () => {
   expect(found).toBeGreaterThan(1_000)
 })
 
+test('only the first 10,000 characters of a text count', () => {
+  const pattern = compilePattern('b')
+  expect(pattern.test(`${'a'.repeat(9_999)}b`)).toBe(true)
+  expect(pattern.test(`${'a'.repeat(10_000)}b`)).toBe(false)
+})
+
 test('patterns that make backtracking engines hang take no time', () => {
   const text = 'a'.repeat(MAX_MATCHED_CHARS)
   for (const source of ['(a+)+$b', '(a|a)*b', '(a*)*b', '^(([a-z])+.)+[A-Z]([a-z])+$', 'a*a*a*a*a*a*a*a*b']) {

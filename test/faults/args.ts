@@ -27,7 +27,8 @@ export const USAGE = `bun test/faults/main.ts [options]
   --streams N   streams of each set-up (30)
   --json FILE   writes the figures there
   --log FILE    appends everything that the processes print there
-  --dump DIR    writes the logs that don't hold there`
+  --dump DIR    writes the logs that don't hold there
+bun test/faults/main.ts disk --help  power cuts, full disks, damaged files, kills`
 
 const SETUPS: readonly SetupName[] = ['embedded', 'postgres', 'postgres-redis']
 

@@ -1,4 +1,5 @@
 import { type Args, readArgs, USAGE } from './args.ts'
+import { runDisk } from './disk/main.ts'
 import { LIBFAKETIME } from './injection/clock.ts'
 import { type Result, record, table } from './report.ts'
 import { clear } from './stage.ts'
@@ -62,6 +63,7 @@ async function main({ setups, json, log, ...args }: Args): Promise<boolean> {
   return holds
 }
 
+if (process.argv[2] === 'disk') process.exit(await runDisk(process.argv.slice(3)))
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   process.once(signal, () => {
     void clear(clearing).finally(() => process.exit(130))

@@ -8,6 +8,7 @@ import { Curl } from '../layout/curl.tsx'
 import { Fact } from '../layout/fact.tsx'
 import { Ago, bytes, percent, rate, Sparkline, StatusBadge } from '../layout/format.tsx'
 import { type ForReader, Page } from '../layout/layout.tsx'
+import { live } from '../layout/live.tsx'
 import { TwinOffer, TwinPanel, type TwinView } from '../twins/twin.tsx'
 import { type ChartsData, ChartsPanel } from './charts.tsx'
 import { StreamIncidents, type StreamIncidentsData } from './incidents.tsx'
@@ -86,7 +87,7 @@ export function StreamPage({ reader, ...data }: StreamPageData & ForReader) {
       <link rel="stylesheet" href="/assets/views/layout/operations.css" />
       <link rel="stylesheet" href="/assets/uplot.css" />
       <link rel="stylesheet" href="/assets/views/stream/stream.css" />
-      <div class="stack" hx-sse:connect={liveLink(log)} hx-swap="none">
+      <div class="stack" {...live(liveLink(log))}>
         <StatusPanel {...status} />
         <MeasuresPanel {...measures} />
         <ChartsPanel {...charts} />

@@ -2,6 +2,7 @@ import type { Stream } from '../../src/streams/ingest/run.ts'
 import type { Order, Sort } from '../../src/streams/registry/listing.ts'
 import type { StreamStatus } from '../../src/streams/status/status.ts'
 import { Ago, bytes, percent, rate, StatusBadge } from '../layout/format.tsx'
+import { live } from '../layout/live.tsx'
 import { StartStop } from '../stream/start-stop.tsx'
 import { isFiltered, type ListedAs, listLink } from './links.ts'
 
@@ -51,10 +52,10 @@ const COLUMNS: readonly Column[] = [
 
 /** The table with its paging: the part that is refreshed when streams come or go. */
 export function StreamsTable(data: StreamsData) {
-  const { rows, listed, total, next, isFirst, live } = data
+  const { rows, listed, total, next, isFirst } = data
   return (
     <>
-      <div id={live.id} hx-sse:connect={live.href} hx-swap="none" hidden />
+      <div id={data.live.id} {...live(data.live.href)} hidden />
       {rows.length === 0 ? (
         <NoStreams isFiltered={isFiltered(listed)} isFirst={isFirst} />
       ) : (

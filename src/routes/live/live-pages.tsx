@@ -1,3 +1,4 @@
+import { GONE_EVENT } from '../../../views/layout/live.tsx'
 import { LogHole, LogRow } from '../../../views/stream/log.tsx'
 import { SavingsPanel } from '../../../views/stream/savings.tsx'
 import { MeasuresPanel, StatusPanel } from '../../../views/stream/stream.tsx'
@@ -18,6 +19,9 @@ import { LiveViews } from './live-views.tsx'
 const GATHER_MS = 500
 /** Maximum number of entries of one stream in one update: the last ones are shown, and the log has the rest. */
 const MAX_LINES = 50
+
+/** Tells a page that its item was removed. */
+export const GONE: TopicMessage = { event: GONE_EVENT, data: '{}' }
 
 export type Send = (message: TopicMessage) => Promise<void>
 
@@ -44,10 +48,7 @@ export class LivePages {
 
   /** Whether the page of a stream is open. */
   follows(streamId: string): boolean {
-    const { hub } = this.#deps
-    if (hub.has(streamPageTopic(streamId))) return true
-    const filtered = this.#filtered.get(streamId)
-    return filtered !== undefined && [...filtered.keys()].some((topic) => hub.has(topic))
+    return this.#topicsOf(streamId).some(([topic]) => this.#deps.hub.has(topic))
   }
 
   /** The topic of a stream's page with this filter; subscribe to it at once. */
@@ -76,9 +77,9 @@ export class LivePages {
     this.refreshStreams(this.#opened)
   }
 
-  /** Makes open lists reload: streams were added or removed. */
+  /** Makes open lists reload, and ends the pages of removed streams: streams were added or removed. */
   refreshLists(): void {
-    this.views.refresh('streams')
+    this.refreshStreams(this.#opened)
     if (!this.lists.changed()) return
     this.#listChanged = true
     this.#schedule()
@@ -138,17 +139,25 @@ export class LivePages {
     if (listChanged) this.lists.pushChanged()
     const statuses = await statusesOf(this.#deps, ids)
     await this.lists.push(statuses)
+    const current = new Set(statuses.map(({ stream }) => stream.id))
+    for (const id of ids) {
+      if (!current.has(id)) for (const [topic] of this.#topicsOf(id)) hub.end(topic, GONE)
+    }
     for (const status of statuses) {
       const { id } = status.stream
       if (!this.follows(id)) continue
       const entries = lines.get(id) ?? []
       const panels = await this.#panels(status)
-      for (const [topic, filter] of [[streamPageTopic(id), {}] as const, ...(this.#filtered.get(id) ?? [])]) {
+      for (const [topic, filter] of this.#topicsOf(id)) {
         if (!hub.has(topic)) continue
         const data = panels + lineUpdate(id, entries, filter)
         hub.publish(topic, { data, position: entries.at(-1)?.seq })
       }
     }
+  }
+
+  #topicsOf(streamId: string): [topic: string, filter: LogFilter][] {
+    return [[streamPageTopic(streamId), {}], ...(this.#filtered.get(streamId) ?? [])]
   }
 
   /** The current live parts of a stream's page, except its log. */

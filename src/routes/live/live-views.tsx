@@ -3,7 +3,7 @@ import { causeOf, Problem } from '../../errors.ts'
 import type { Hub } from '../../hub/hub.ts'
 import { subscriberOf } from '../../limits/client.ts'
 import { type Subject, viewTopic } from '../../topics.ts'
-import type { Send } from './live-pages.tsx'
+import { GONE, type Send } from './live-pages.tsx'
 
 /** Changes are collected for this long, in milliseconds. */
 const GATHER_MS = 50
@@ -119,7 +119,7 @@ class OpenView {
       () => {
         this.#soon = undefined
         this.#refreshNext().catch((error) => {
-          if (error instanceof Problem) hub.end(this.#topic)
+          if (error instanceof Problem) hub.end(this.#topic, GONE)
           else warn(`Can't update a page: ${causeOf(error)}`)
         })
       },

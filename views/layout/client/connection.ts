@@ -26,6 +26,14 @@ const GONE = 404
 /** Status code once the session has ended. */
 const LOGGED_OUT = 401
 
+/** Why a live part ended: its last message said that its item is gone. */
+const LAST_MESSAGE = 'message'
+
+interface LiveChange {
+  connection?: LiveConnection
+  reason?: string
+}
+
 interface LiveError {
   connection?: LiveConnection
   status?: number
@@ -115,10 +123,10 @@ export class Connection {
   }
 
   #followLiveParts(): void {
-    const on = (name: string, act: (live: LiveConnection) => void) =>
+    const on = (name: string, act: (live: LiveConnection, reason?: string) => void) =>
       document.addEventListener(name, (event) => {
-        const { connection } = (event as CustomEvent<{ connection?: LiveConnection }>).detail
-        if (connection !== undefined) act(connection)
+        const { connection, reason } = (event as CustomEvent<LiveChange>).detail
+        if (connection !== undefined) act(connection, reason)
       })
     // The connection has ended, for whatever reason: htmx is about to reconnect.
     on('htmx:sse:before:connection', (live) => {
@@ -138,7 +146,8 @@ export class Connection {
       this.#lost.delete(live)
       this.#showBack()
     })
-    on('htmx:sse:close', (live) => {
+    on('htmx:sse:close', (live, reason) => {
+      if (reason === LAST_MESSAGE) return this.#lose(live)
       this.#lost.delete(live)
       this.#showBack()
     })

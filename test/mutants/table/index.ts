@@ -1,0 +1,5 @@
+import type { Mistake } from '../mistake.ts'
+import { CORE } from './core.ts'
+
+/** All mistakes. */
+export const MISTAKES: readonly Mistake[] = [...CORE]
