@@ -22,8 +22,6 @@ export interface NumberContext {
   /** When the upstream began to count. */
   startedAt: number
   sent: Sent
-  /** While a process of Weir was frozen, and a little longer: what it read then had been sent before. */
-  freezes: readonly Span[]
   /** While clocks of Weir were wrong. */
   jumps: readonly Span[]
 }
@@ -120,7 +118,7 @@ export class NumberCheck {
       if (ids !== undefined) return ids.first <= number * step && number * step <= ids.last
       // A gap's times are as right as the clocks of the processes; its place in the log is right even then.
       if (isNearJump(this.#context.jumps, times)) return true
-      return times.some((at) => isWithin(at, [from, to], this.#context.freezes))
+      return times.some((at) => isWithin(at, [from, to]))
     })
   }
 

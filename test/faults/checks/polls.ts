@@ -31,7 +31,6 @@ export const NO_POLLS: Readonly<PollFigures> = {
 
 export interface PollContext {
   answers: readonly Answer[]
-  freezes: readonly Span[]
   jumps: readonly Span[]
   logsReadAt: number
 }
@@ -120,10 +119,8 @@ class Reasons {
   }
 
   of({ at }: Answer): 'inGaps' | 'asErrors' | 'atEnds' | 'undeclared' {
-    const { freezes, jumps } = this.#context
-    const isInGap = this.#gaps.some(
-      ({ from, to }) => isWithin(at, [from, to], freezes) || isNearJump(jumps, [at]),
-    )
+    const { jumps } = this.#context
+    const isInGap = this.#gaps.some(({ from, to }) => isWithin(at, [from, to]) || isNearJump(jumps, [at]))
     if (isInGap) return 'inGaps'
     const error = this.#errors.findIndex((errorAt) => at <= errorAt + 500 && errorAt <= at + TIMEOUT_MS)
     if (error >= 0) {

@@ -1,15 +1,15 @@
+import type { LoggedEntry } from '../../support/weir.ts'
 import { Api } from '../api.ts'
-import { emptyProof, type Followed, prove } from '../proof.ts'
-import { settle } from '../settle.ts'
-import type { Injected } from '../takeover.ts'
-import { UpstreamProcess } from '../upstream.ts'
+import { emptyProof, type Followed, type Proof, prove } from '../checks/proof.ts'
+import { settle } from '../checks/settle.ts'
+import type { Injected } from '../checks/takeover.ts'
+import { isPolled, LEAST_SOURCES } from '../upstream/content.ts'
+import { UpstreamProcess } from '../upstream/process.ts'
 import { Registrations } from './registrations.ts'
 import type { Trial } from './trial.ts'
 import type { Weir } from './weir.ts'
 import { Witness } from './witness.ts'
 
-/** Every behavior of an upstream, and a silent one. */
-const STREAMS = 8
 /** Longest wait for every stream to run, and for the last numbers once no more are made, in milliseconds. */
 const RECOVER_MS = 75_000
 const LAST_NUMBERS_MS = 20_000
@@ -38,7 +38,7 @@ export class Followers {
 
   /** Starts Weir, and waits until every stream runs. */
   static async open(trial: Trial, directory: string, weir: Weir): Promise<Followers> {
-    const upstream = new UpstreamProcess(directory, STREAMS, () => {})
+    const upstream = new UpstreamProcess(directory, LEAST_SOURCES, () => {})
     trial.undo(() => upstream.program.kill())
     await upstream.start()
     const followers = new Followers(weir, upstream)
@@ -55,12 +55,10 @@ export class Followers {
   /** Lets everything come to rest and proves every log. @returns what doesn't hold */
   async end(): Promise<string[]> {
     await this.#registrations.close()
-    const faults = await this.#settle(() => this.#upstream.newest(), KEEPS_UP)
-    const newest = await this.#upstream.hush()
-    faults.push(...(await this.#settle(() => newest, 0, LAST_NUMBERS_MS)))
-    const proof = emptyProof()
-    const seen = { sent: this.#upstream.sent(), newest, injected: this.injected }
-    for (const stream of this.#streams) prove(proof, stream, await this.#api.log(stream.id), seen)
+    const faults = await this.#settle(KEEPS_UP)
+    await this.#upstream.hush()
+    faults.push(...(await this.#settle(0, LAST_NUMBERS_MS)))
+    const proof = await this.#prove()
     faults.push(...proof.faults, ...(await this.missing()))
     faults.push(...this.#witnesses.flatMap((witness) => witness.faults))
     const { events, declared, gaps, undeclared, duplicates } = proof.numbers
@@ -78,13 +76,28 @@ export class Followers {
     return code === 0 ? faults : [...faults, `end: Weir ended with ${code} after SIGTERM`]
   }
 
+  async #prove(): Promise<Proof> {
+    const logsReadAt = Date.now()
+    const logs: LoggedEntry[][] = []
+    for (const { id } of this.#streams) logs.push(await this.#api.log(id))
+    const { startedAt } = this.#upstream
+    const newest = this.#upstream.newest.bind(this.#upstream)
+    // Polls go on, so what the logs have was answered before the journal is read.
+    const seen = { startedAt, journal: this.#upstream.journal(), newest, injected: this.injected, logsReadAt }
+    const proof = emptyProof()
+    for (const [index, stream] of this.#streams.entries()) {
+      prove(proof, stream, logs[index] as LoggedEntry[], seen)
+    }
+    return proof
+  }
+
   async #begin(): Promise<void> {
     this.#weir.start()
     if (!(await this.#weir.ready())) throw new Error(`Weir doesn't start: ${this.#weir.output}`)
     this.#streams = await Promise.all(
-      this.#upstream.sources.map(async (source) => {
-        const poll = source.behavior === 'polled' ? { intervalMs: INTERVAL_MS } : {}
-        const kind = source.behavior === 'polled' ? 'poll' : 'sse'
+      this.#upstream.followed.map(async (source) => {
+        const poll = isPolled(source) ? { intervalMs: INTERVAL_MS } : {}
+        const kind = isPolled(source) ? 'poll' : 'sse'
         const registration = { url: this.#upstream.urlOf(source), name: source.name, kind, ...poll }
         return { id: await this.#api.register(registration), source }
       }),
@@ -94,7 +107,7 @@ export class Followers {
     )
     for (const witness of this.#witnesses) witness.open()
     this.#registrations.start()
-    const wrong = await this.#settle(() => this.#upstream.newest(), KEEPS_UP)
+    const wrong = await this.#settle(KEEPS_UP)
     if (wrong.length > 0)
       throw new Error(`Not every stream runs before the first fault:\n${wrong.join('\n')}`)
   }
@@ -117,7 +130,8 @@ export class Followers {
     return missing.flat()
   }
 
-  #settle(newest: () => number, within: number, deadlineMs = RECOVER_MS): Promise<string[]> {
+  #settle(within: number, deadlineMs = RECOVER_MS): Promise<string[]> {
+    const newest = this.#upstream.newest.bind(this.#upstream)
     return settle(this.#api, this.#streams, { newest, within, deadlineMs })
   }
 }
