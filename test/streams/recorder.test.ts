@@ -264,6 +264,21 @@ test('entries that aren’t rolled up yet are found by time', async () => {
   await recorder.close()
 })
 
+test('a wait for the database ends in time, also if the clock is set back', async () => {
+  const { id } = await streams.register({ url: 'http://a.test/', kind: 'sse' })
+  const run = await begin(id)
+  const { recorder, leave, comeBack } = recording()
+  leave()
+  recorder.append(run, event('waiting'))
+  const settled = recorder.settle(run, 50)
+  setSystemTime(Date.now() - 3_600_000)
+  await settled
+  setSystemTime()
+  expect(recorder.waiting).toBe(1)
+  comeBack()
+  await recorder.close()
+})
+
 test('evidence claims nothing that isn’t in the log yet', async () => {
   const { id } = await streams.register({ url: 'http://a.test/', kind: 'sse' })
   const run = await begin(id)

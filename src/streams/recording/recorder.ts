@@ -191,9 +191,9 @@ export class Recorder {
   async #until(done: () => boolean, deadlineMs: number): Promise<void> {
     const late = Promise.withResolvers<void>()
     const timer = setTimeout(late.resolve, deadlineMs)
-    const deadline = Date.now() + deadlineMs
+    const deadline = performance.now() + deadlineMs
     this.#awaited++
-    while (!done() && Date.now() < deadline && !this.#closed) {
+    while (!done() && performance.now() < deadline && !this.#closed) {
       this.#write()
       await Promise.race([this.#batchDone.promise, late.promise])
     }
