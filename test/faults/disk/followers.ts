@@ -1,15 +1,14 @@
 import { Api } from '../api.ts'
-import { emptyProof, type Followed, prove } from '../proof.ts'
-import { settle } from '../settle.ts'
-import type { Injected } from '../takeover.ts'
-import { UpstreamProcess } from '../upstream.ts'
+import { emptyProof, type Followed, prove } from '../checks/proof.ts'
+import { settle } from '../checks/settle.ts'
+import type { Injected } from '../checks/takeover.ts'
+import { isPolled, LEAST_SOURCES, type Source } from '../upstream/content.ts'
+import { UpstreamProcess } from '../upstream/process.ts'
 import { Registrations } from './registrations.ts'
 import type { Trial } from './trial.ts'
 import type { Weir } from './weir.ts'
 import { Witness } from './witness.ts'
 
-/** Every behavior of an upstream, and a silent one. */
-const STREAMS = 8
 /** Longest wait for every stream to run, and for the last numbers once no more are made, in milliseconds. */
 const RECOVER_MS = 75_000
 const LAST_NUMBERS_MS = 20_000
@@ -38,7 +37,7 @@ export class Followers {
 
   /** Starts Weir, and waits until every stream runs. */
   static async open(trial: Trial, directory: string, weir: Weir): Promise<Followers> {
-    const upstream = new UpstreamProcess(directory, STREAMS, () => {})
+    const upstream = new UpstreamProcess(directory, LEAST_SOURCES, () => {})
     trial.undo(() => upstream.program.kill())
     await upstream.start()
     const followers = new Followers(weir, upstream)
@@ -55,12 +54,16 @@ export class Followers {
   /** Lets everything come to rest and proves every log. @returns what doesn't hold */
   async end(): Promise<string[]> {
     await this.#registrations.close()
-    const faults = await this.#settle(() => this.#upstream.newest(), KEEPS_UP)
-    const newest = await this.#upstream.hush()
-    faults.push(...(await this.#settle(() => newest, 0, LAST_NUMBERS_MS)))
+    const faults = await this.#settle(KEEPS_UP)
+    await this.#upstream.hush()
+    faults.push(...(await this.#settle(0, LAST_NUMBERS_MS)))
+    const logsReadAt = Date.now()
+    const logs = await Promise.all(this.#streams.map(({ id }) => this.#api.log(id)))
+    const { startedAt } = this.#upstream
+    const journal = this.#upstream.journal()
+    const seen = { startedAt, journal, newest: this.#newest, injected: this.injected, logsReadAt }
     const proof = emptyProof()
-    const seen = { sent: this.#upstream.sent(), newest, injected: this.injected }
-    for (const stream of this.#streams) prove(proof, stream, await this.#api.log(stream.id), seen)
+    for (const [index, stream] of this.#streams.entries()) prove(proof, stream, logs[index] ?? [], seen)
     faults.push(...proof.faults, ...(await this.missing()))
     faults.push(...this.#witnesses.flatMap((witness) => witness.faults))
     const { events, declared, gaps, undeclared, duplicates } = proof.numbers
@@ -82,9 +85,9 @@ export class Followers {
     this.#weir.start()
     if (!(await this.#weir.ready())) throw new Error(`Weir doesn't start: ${this.#weir.output}`)
     this.#streams = await Promise.all(
-      this.#upstream.sources.map(async (source) => {
-        const poll = source.behavior === 'polled' ? { intervalMs: INTERVAL_MS } : {}
-        const kind = source.behavior === 'polled' ? 'poll' : 'sse'
+      this.#upstream.followed.map(async (source) => {
+        const poll = isPolled(source) ? { intervalMs: INTERVAL_MS } : {}
+        const kind = isPolled(source) ? 'poll' : 'sse'
         const registration = { url: this.#upstream.urlOf(source), name: source.name, kind, ...poll }
         return { id: await this.#api.register(registration), source }
       }),
@@ -94,7 +97,7 @@ export class Followers {
     )
     for (const witness of this.#witnesses) witness.open()
     this.#registrations.start()
-    const wrong = await this.#settle(() => this.#upstream.newest(), KEEPS_UP)
+    const wrong = await this.#settle(KEEPS_UP)
     if (wrong.length > 0)
       throw new Error(`Not every stream runs before the first fault:\n${wrong.join('\n')}`)
   }
@@ -117,7 +120,9 @@ export class Followers {
     return missing.flat()
   }
 
-  #settle(newest: () => number, within: number, deadlineMs = RECOVER_MS): Promise<string[]> {
-    return settle(this.#api, this.#streams, { newest, within, deadlineMs })
+  readonly #newest = (source: Source) => this.#upstream.newest(source)
+
+  #settle(within: number, deadlineMs = RECOVER_MS): Promise<string[]> {
+    return settle(this.#api, this.#streams, { newest: this.#newest, within, deadlineMs })
   }
 }
