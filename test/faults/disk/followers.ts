@@ -1,3 +1,4 @@
+import type { LoggedEntry } from '../../support/weir.ts'
 import { Api } from '../api.ts'
 import { emptyProof, type Followed, prove } from '../checks/proof.ts'
 import { settle } from '../checks/settle.ts'
@@ -58,7 +59,8 @@ export class Followers {
     await this.#upstream.hush()
     faults.push(...(await this.#settle(0, LAST_NUMBERS_MS)))
     const logsReadAt = Date.now()
-    const logs = await Promise.all(this.#streams.map(({ id }) => this.#api.log(id)))
+    const logs: LoggedEntry[][] = []
+    for (const { id } of this.#streams) logs.push(await this.#api.log(id))
     const { startedAt } = this.#upstream
     const journal = this.#upstream.journal()
     const seen = { startedAt, journal, newest: this.#newest, injected: this.injected, logsReadAt }
@@ -108,16 +110,16 @@ export class Followers {
   }
 
   async #untold(): Promise<string[]> {
-    const missing = await Promise.all(
-      this.#streams.map(async ({ id }, index) => {
-        const witness = this.#witnesses[index] as Witness
-        const told = new Map(witness.told)
-        // A stream that is gone has lost everything.
-        const log = await this.#api.log(id).catch((error) => String(error))
-        return typeof log === 'string' ? [`told: ${witness.name}: ${log}`] : witness.missingIn(log, told)
-      }),
-    )
-    return missing.flat()
+    const missing: string[] = []
+    for (const [index, { id }] of this.#streams.entries()) {
+      const witness = this.#witnesses[index] as Witness
+      const told = new Map(witness.told)
+      // A stream that is gone has lost everything.
+      const log = await this.#api.log(id).catch((error) => String(error))
+      if (typeof log === 'string') missing.push(`told: ${witness.name}: ${log}`)
+      else missing.push(...witness.missingIn(log, told))
+    }
+    return missing
   }
 
   readonly #newest = (source: Source) => this.#upstream.newest(source)
