@@ -1,6 +1,7 @@
 import type { Mistake } from '../mistake.ts'
 import { CORE } from './core.ts'
 import { INGEST } from './ingest.ts'
+import { STREAMS } from './streams.ts'
 
 /** All mistakes. */
-export const MISTAKES: readonly Mistake[] = [...CORE, ...INGEST]
+export const MISTAKES: readonly Mistake[] = [...CORE, ...INGEST, ...STREAMS]
