@@ -25,7 +25,8 @@ function limit(given: string[] = [], rate = { rateLimit: 2, rateBurst: 3 }) {
   const pass = (ms: number) => {
     now += ms
   }
-  const refused = async (made: Request, route?: string) => (await limited.take(made, route))?.problem !== undefined
+  const refused = async (made: Request, route?: string) =>
+    (await limited.take(made, route))?.problem !== undefined
   return { limited, pass, refused }
 }
 
@@ -132,7 +133,11 @@ const CLIENT = { key: 'a', isLocal: false }
 test('without Redis a subscription counts until its polls have stopped, and a refused one not at all', async () => {
   let now = 0
   const rate = new SharedUpstreamRate(new UpstreamRate(SETTINGS, () => now), undefined)
-  const target = (path: string, intervalMs = 2_000) => ({ key: path, url: `http://h.test/${path}`, intervalMs })
+  const target = (path: string, intervalMs = 2_000) => ({
+    key: path,
+    url: `http://h.test/${path}`,
+    intervalMs,
+  })
   const leave = await rate.follow(CLIENT, target('a'))
   expect(rate.follow(CLIENT, target('b'))).rejects.toThrow('PROXY_RATE_PER_HOST')
   leave()

@@ -35,7 +35,11 @@ const entryOf = (streamId: string, seq: number, more: Partial<Entry> = {}): Entr
   ...more,
 })
 const patchOf = (id: string, seq: number) =>
-  entryOf(id, seq, { kind: 'patch', changed: true, data: `[{"op":"replace","path":"/n","value":${seq - 1}}]` })
+  entryOf(id, seq, {
+    kind: 'patch',
+    changed: true,
+    data: `[{"op":"replace","path":"/n","value":${seq - 1}}]`,
+  })
 const store = (entries: readonly Entry[]) =>
   storeEntries(
     own.db,
@@ -44,7 +48,11 @@ const store = (entries: readonly Entry[]) =>
 const open = (id: string) => ProxyFeed.open(id, { db: own.db, hub, large, warn })
 
 /** What a subscriber gets first: events with their data, and IDs without the tag. */
-async function greeting(feed: ProxyFeed, lastSeq?: number | string, mode: 'snapshot-patch' | 'snapshot-only' | 'event' = 'snapshot-patch') {
+async function greeting(
+  feed: ProxyFeed,
+  lastSeq?: number | string,
+  mode: 'snapshot-patch' | 'snapshot-only' | 'event' = 'snapshot-patch',
+) {
   let text = ''
   const send = async (message: TopicMessage | Frame) => {
     const frame = message instanceof Frame ? message : Frame.of(message)
@@ -114,7 +122,9 @@ test('entries that are missing before one are read, and each comes once', async 
   const feed = await open(id)
   const topic = proxyTopic(id, 'patches')
   const leaving = new AbortController()
-  const reader = (hub.subscribe(topic, { signal: leaving.signal }).body as ReadableStream<Uint8Array>).getReader()
+  const reader = (
+    hub.subscribe(topic, { signal: leaving.signal }).body as ReadableStream<Uint8Array>
+  ).getReader()
   let text = ''
   void (async () => {
     for (let next = await reader.read(); !next.done; next = await reader.read())
@@ -142,7 +152,9 @@ function proxyOf(more: Partial<ProxyDeps> = {}) {
     },
     wake: async (id: string) => void woken.push(id),
   } as unknown as ProxyDeps['proxied']
-  const upstreamRate = { follow: async () => () => void left.push('left') } as unknown as ProxyDeps['upstreamRate']
+  const upstreamRate = {
+    follow: async () => () => void left.push('left'),
+  } as unknown as ProxyDeps['upstreamRate']
   const proxy = new Proxy({
     ...{ db: own.db, hub: new Hub(), large, proxied, upstreamRate, bus: testBus(), now: Date.now, warn },
     ...more,
@@ -211,13 +223,20 @@ test.each([
   proxied.open = async () => ({ id }) as never
   const response = await proxy.subscribe(request())
   const text = response.text()
-  if (what === 'stopped') await own.db.execute(sql`UPDATE weir.streams SET desired = 'stopped' WHERE id = ${id}`)
+  if (what === 'stopped')
+    await own.db.execute(sql`UPDATE weir.streams SET desired = 'stopped' WHERE id = ${id}`)
   else await own.db.execute(sql`DELETE FROM weir.streams WHERE id = ${id}`)
   await proxy.close()
   expect(await text).toContain(message)
 })
 
-const TARGET = { url: 'http://api.test/', intervalMs: 1_000, ignorePaths: [], arrayKeys: [], payloadPointer: undefined }
+const TARGET = {
+  url: 'http://api.test/',
+  intervalMs: 1_000,
+  ignorePaths: [],
+  arrayKeys: [],
+  payloadPointer: undefined,
+}
 function proxiedOf(bus = testBus()) {
   const started: string[] = []
   const control = { runLater: async (ids: readonly string[]) => void started.push(...ids) }
@@ -246,7 +265,9 @@ test('a stream that its owner stopped isn’t started by a subscriber; an idle o
   const { id } = await proxied.open({ ...TARGET, url: 'http://b.test/', headers: {} }, undefined)
   started.length = 0
   await own.db.execute(sql`UPDATE weir.streams SET desired = 'stopped' WHERE id = ${id}`)
-  expect(proxied.open({ ...TARGET, url: 'http://b.test/', headers: {} }, undefined)).rejects.toThrow('stopped')
+  expect(proxied.open({ ...TARGET, url: 'http://b.test/', headers: {} }, undefined)).rejects.toThrow(
+    'stopped',
+  )
   await proxied.wake(id)
   expect([started, updated]).toEqual([[], []])
   await own.db.execute(sql`UPDATE weir.streams SET desired = 'idle' WHERE id = ${id}`)
@@ -270,10 +291,19 @@ test('usage adds up over writes, and time counts per subscriber', async () => {
   one.closed('left')
   await usage.write(own.db)
   expect(await usage.write(own.db)).toEqual([])
-  const rows = await own.rows<Record<string, unknown>>(sql`SELECT * FROM weir.fanouts WHERE stream_id = ${id}`)
+  const rows = await own.rows<Record<string, unknown>>(
+    sql`SELECT * FROM weir.fanouts WHERE stream_id = ${id}`,
+  )
   const sums = Object.fromEntries(Object.entries(rows[0] ?? {}).map(([name, value]) => [name, Number(value)]))
   expect(rows).toHaveLength(1)
-  expect(sums).toMatchObject({ open: 0, connections: 2, snapshots: 1, wire_bytes: 111, slow: 1, subscriber_ms: 25_000 })
+  expect(sums).toMatchObject({
+    open: 0,
+    connections: 2,
+    snapshots: 1,
+    wire_bytes: 111,
+    slow: 1,
+    subscriber_ms: 25_000,
+  })
 })
 
 test('usage that couldn’t be written is written with the next', async () => {

@@ -64,7 +64,9 @@ test('statuses that time changes are updated', async () => {
   const stream = await own.stream({ desired: 'stopped' })
   await own.db.execute(sql`UPDATE weir.states SET verdict = 'live'`)
   await run('health')
-  expect(await left(sql`SELECT verdict AS name FROM weir.states WHERE stream_id = ${stream.id}`)).toEqual(['stopped'])
+  expect(await left(sql`SELECT verdict AS name FROM weir.states WHERE stream_id = ${stream.id}`)).toEqual([
+    'stopped',
+  ])
 })
 
 const channel = id()
@@ -85,7 +87,11 @@ test('deliveries that are due get their job, and old ones go', async () => {
   await delivery('young', 'delivered', { endedAt: now - 29 * DAY_MS })
   expect(await run('redeliver')).toEqual([`deliver ${due}`])
   await run('forget')
-  expect((await left(sql`SELECT type AS name FROM weir.deliveries`)).toSorted()).toEqual(['due', 'later', 'young'])
+  expect((await left(sql`SELECT type AS name FROM weir.deliveries`)).toSorted()).toEqual([
+    'due',
+    'later',
+    'young',
+  ])
 })
 
 test('the archive is asked whether it is due', async () => {
@@ -97,11 +103,13 @@ test('days are rolled up before old ones are dropped, and the next ones are crea
   await own.db.execute(sql`INSERT INTO weir.rollups (stream_id, minute, first_seq, last_seq, entries)
     VALUES (${stream.id}, ${at(now - 3 * 3_600_000)}, 1, 1, 1)`)
   const days = () =>
-    left(sql`SELECT relname AS name FROM pg_class WHERE relname LIKE 'entries\\_2%' AND relkind = 'r' ORDER BY 1`)
+    left(
+      sql`SELECT relname AS name FROM pg_class WHERE relname LIKE 'entries\\_2%' AND relkind = 'r' ORDER BY 1`,
+    )
   await run('retain')
-  expect(await left(sql`SELECT DISTINCT step AS name FROM weir.long_rollups WHERE stream_id = ${stream.id}`)).toContain(
-    'hour',
-  )
+  expect(
+    await left(sql`SELECT DISTINCT step AS name FROM weir.long_rollups WHERE stream_id = ${stream.id}`),
+  ).toContain('hour')
   const wanted = [0, 1, 2].map((ahead) =>
     `entries_${new Date(now + ahead * DAY_MS).toISOString().slice(0, 10)}`.replaceAll('-', ''),
   )
@@ -167,7 +175,9 @@ test('proxied streams without subscribers for a minute are put to rest, and no o
     await own.db.execute(sql`UPDATE weir.states SET subscribed_at = ${at(since)} WHERE stream_id = ${each}`)
   }
   await run('rest')
-  const rows = await own.rows(sql`SELECT name, desired FROM weir.streams WHERE proxy_key IS NOT NULL ORDER BY 1`)
+  const rows = await own.rows(
+    sql`SELECT name, desired FROM weir.streams WHERE proxy_key IS NOT NULL ORDER BY 1`,
+  )
   expect(rows).toEqual([
     { name: 'kept', desired: 'running' },
     { name: 'left', desired: 'idle' },

@@ -57,8 +57,16 @@ function start(bus = testBus()) {
     db: own.db,
     bus,
     engine,
-    holder: { size: 0, close: () => void steps.push('release streams'), release: () => {} } as unknown as Runner,
-    control: { runLater: async () => void steps.push('announce'), claims: async () => [], free: async () => {} },
+    holder: {
+      size: 0,
+      close: () => void steps.push('release streams'),
+      release: () => {},
+    } as unknown as Runner,
+    control: {
+      runLater: async () => void steps.push('announce'),
+      claims: async () => [],
+      free: async () => {},
+    },
     worker: 'w',
     streamsPerWorker: 1_000,
     deliverer: { close: () => void steps.push('end attempts') } as unknown as Deliverer,
@@ -70,7 +78,12 @@ const of = (name: string) => made.find(({ queue }) => queue.endsWith(name)) as M
 
 test('each queue has its worker, with its own patience and number of jobs', async () => {
   const workers = await start()
-  const lock = { lockDuration: 5_000, lockRenewTime: 3_500, maxStalledCount: 1_000_000_000, runRetryDelay: 1_000 }
+  const lock = {
+    lockDuration: 5_000,
+    lockRenewTime: 3_500,
+    maxStalledCount: 1_000_000_000,
+    runRetryDelay: 1_000,
+  }
   expect(made).toHaveLength(4)
   // Endless jobs: their lock lasts until the worker is gone.
   expect(of('streams').options).toEqual({
@@ -78,7 +91,13 @@ test('each queue has its worker, with its own patience and number of jobs', asyn
     ...{ lockDuration: 100 * 365 * 86_400_000, skipLockRenewal: true, skipStalledCheck: true },
     ...{ stalledInterval: 2_000, drainDelay: 1, name: 'w', concurrency: 1_000 },
   })
-  expect(of('schedules').options).toEqual({ ...lock, stalledInterval: 2_000, drainDelay: 1, name: 'w', concurrency: 2 })
+  expect(of('schedules').options).toEqual({
+    ...lock,
+    stalledInterval: 2_000,
+    drainDelay: 1,
+    name: 'w',
+    concurrency: 2,
+  })
   const announced = { ...lock, stalledInterval: 10_000, drainDelay: 5, name: 'w' }
   expect(of('deliveries').options).toEqual({ ...announced, concurrency: 32 })
   // One day at a time, or two would archive the same one.
@@ -220,8 +239,11 @@ test('every schedule has its time, and those that are no more are removed', asyn
   const queue = {
     getJobSchedulers: async () => [{ key: 'old' }, { key: 'health' }],
     removeJobScheduler: async (key: string) => void removed.push(key),
-    upsertJobScheduler: async (name: string, { every }: { every: number }, job: { name: string; opts: object }) =>
-      void planned.push([name, every, job.name, job.opts]),
+    upsertJobScheduler: async (
+      name: string,
+      { every }: { every: number },
+      job: { name: string; opts: object },
+    ) => void planned.push([name, every, job.name, job.opts]),
   } as unknown as Queue
   await planSchedules(queue)
   const opts = { removeOnComplete: { count: 20 }, removeOnFail: { count: 20 } }

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { sql } from 'drizzle-orm'
 import { tryLock } from '../../src/storage/directory-lock.ts'
 import { openStorage } from '../../src/storage/open.ts'
-import { dayOf, dropDay, listPartitions, makePartitions } from '../../src/storage/partitions.ts'
+import { dayOf, dropDay, listPartitions, makePartitions, type Partitioned } from '../../src/storage/partitions.ts'
 import { againAfterDeadlock } from '../../src/storage/sql-state.ts'
 import { newDataDir } from '../support/data-dir.ts'
 import { testStorage } from '../support/storage.ts'
@@ -15,7 +15,8 @@ const minuteAt = (index: number) => new Date(FROM + index * 60_000).toISOString(
 const INSERT = `INSERT INTO weir.rollups (stream_id, minute, first_seq, last_seq, entries)
   SELECT $1, minute::timestamptz, 1, 1, 1 FROM unnest($2::text[]) AS minute`
 const fleetEntries = async () =>
-  (await own.rows<{ n: number }>(sql`SELECT coalesce(sum(entries), 0)::int AS n FROM weir.fleet_rollups`))[0]?.n
+  (await own.rows<{ n: number }>(sql`SELECT coalesce(sum(entries), 0)::int AS n FROM weir.fleet_rollups`))[0]
+    ?.n
 
 test('sums of the fleet are locked in one order, whatever the order of the minutes', async () => {
   const { id } = await own.stream()
@@ -100,8 +101,9 @@ test('partitions are made for today and two days ahead, and what is in the rest 
   const id = Bun.randomUUIDv7()
   await entryAt(id, `${day(0)}T12:00:00Z`)
   expect(await makePartitions(own.db, Date.UTC(2031, 0, 1, 23, 59))).toEqual([])
-  const all = ['bodies', 'entries', 'path_rollups', 'rollups']
-  for (const [index, tables] of [all, all, all, []].entries()) expect(await partitionsOf(day(index))).toEqual(tables)
+  const all: Partitioned[] = ['bodies', 'entries', 'path_rollups', 'rollups']
+  for (const [index, tables] of [all, all, all, []].entries())
+    expect(await partitionsOf(day(index))).toEqual(tables)
   expect(await own.rows(sql`SELECT FROM weir.entries_20310101`)).toHaveLength(1)
 })
 
@@ -118,7 +120,8 @@ test('whoever makes partitions waits for another who does, and then has nothing 
 
 test('a day is dropped with all its tables, unless it isn’t ready or somebody uses it', async () => {
   await makePartitions(own.db, Date.UTC(2032, 0, 1))
-  const drop = (isReady?: () => Promise<boolean>) => dropDay(own.db, ['entries', 'bodies'], '2032-01-01', isReady)
+  const drop = (isReady?: () => Promise<boolean>) =>
+    dropDay(own.db, ['entries', 'bodies'], '2032-01-01', isReady)
   expect(await drop(async () => false)).toBe('refused')
   const other = await own.session()
   await other.run('BEGIN')

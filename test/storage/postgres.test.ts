@@ -101,7 +101,11 @@ describe.skipIf(isSkipped(setup))('a Postgres server', () => {
     line.listen({ received: (payload) => void received.push(payload), restored: () => {} })
     expect(line.maxItems).toBe(100)
     const spans = Array.from({ length: line.maxItems }, () => [Bun.randomUUIDv7(), 123_456_789, 123_456_789])
-    const text = JSON.stringify({ from: 'x'.repeat(60), number: 123_456_789, message: { type: 'entries.stored', spans } })
+    const text = JSON.stringify({
+      from: 'x'.repeat(60),
+      number: 123_456_789,
+      message: { type: 'entries.stored', spans },
+    })
     await line.send([text])
     await until('it arrives', () => received.length === 1)
     await line.close()

@@ -92,16 +92,19 @@ test.each([
   [1_000, 5_001, [5_001]],
   [5_000, 10_000, []],
   [5_000, 10_001, [10_001]],
-])('at an interval of %i ms, a poll that is %i ms late tells of these gaps: %p', async (intervalMs, lateMs, gaps) => {
-  let skewMs = 0
-  const { fetch } = answering(json({}))
-  const deps = followDeps(fetch, { now: () => Date.now() + skewMs })
-  const { drafts } = poll(fetch, newRun({ kind: 'poll', intervalMs }), deps)
-  await settle()
-  skewMs = lateMs
-  await elapse(intervalMs)
-  expect(dataOf(drafts, 'gap').map(({ from, to }) => lasted(from, to) - intervalMs)).toEqual(gaps)
-})
+])(
+  'at an interval of %i ms, a poll that is %i ms late tells of these gaps: %p',
+  async (intervalMs, lateMs, gaps) => {
+    let skewMs = 0
+    const { fetch } = answering(json({}))
+    const deps = followDeps(fetch, { now: () => Date.now() + skewMs })
+    const { drafts } = poll(fetch, newRun({ kind: 'poll', intervalMs }), deps)
+    await settle()
+    skewMs = lateMs
+    await elapse(intervalMs)
+    expect(dataOf(drafts, 'gap').map(({ from, to }) => lasted(from, to) - intervalMs)).toEqual(gaps)
+  },
+)
 
 const lasted = (from: unknown, to: unknown) => Date.parse(`${to}`) - Date.parse(`${from}`)
 
@@ -176,7 +179,9 @@ test.each([
   [10_000, undefined],
   [10_001, 'too_large'],
 ])('a body of %i bytes has this error: %p', async (bytes, code) => {
-  const { fetch } = answering(() => new Response('x'.repeat(bytes), { headers: { 'Content-Type': 'text/plain' } }))
+  const { fetch } = answering(
+    () => new Response('x'.repeat(bytes), { headers: { 'Content-Type': 'text/plain' } }),
+  )
   const { drafts } = poll(fetch)
   await settle()
   expect(dataOf(drafts, 'error').map((error) => error.code)).toEqual(code === undefined ? [] : [code])

@@ -15,17 +15,21 @@ const own = testStorage()
 const MINUTE = Date.UTC(2026, 0, 5, 12, 30)
 const EXPECTED = { kind: 'sse', desired: 'running', intervalMs: 1, timeoutMs: 1, silenceMs: 1 } as const
 
-const storeOf = (worker: string, bus = testBus(), db = own.db) => runStore(db, worker, bus, new LargeDocuments())
+const storeOf = (worker: string, bus = testBus(), db = own.db) =>
+  runStore(db, worker, bus, new LargeDocuments())
 const begin = async (streamId: string, worker = 'a') =>
   (await storeOf(worker).begin({ streamId, attempt: 1, takeOver: true })) as Run
 const checkpointOf = async (id: string) =>
-  (await own.rows<Record<string, unknown>>(sql`SELECT * FROM weir.checkpoints WHERE stream_id = ${id}`))[0] ?? {}
+  (await own.rows<Record<string, unknown>>(sql`SELECT * FROM weir.checkpoints WHERE stream_id = ${id}`))[0] ??
+  {}
 const stateOf = async (id: string) =>
   (await own.rows<Record<string, unknown>>(sql`SELECT * FROM weir.states WHERE stream_id = ${id}`))[0] ?? {}
 const seqsOf = async (id: string) =>
-  (await own.rows<{ seq: number }>(sql`SELECT seq::int FROM weir.entries WHERE stream_id = ${id} ORDER BY seq`)).map(
-    ({ seq }) => seq,
-  )
+  (
+    await own.rows<{ seq: number }>(
+      sql`SELECT seq::int FROM weir.entries WHERE stream_id = ${id} ORDER BY seq`,
+    )
+  ).map(({ seq }) => seq)
 const entryOf = (run: Run, seq: number, more: Partial<Entry> = {}): Entry => ({
   ...{ streamId: run.stream.id, epoch: run.epoch, seq, at: MINUTE, kind: 'event' },
   ...{ wireBytes: 5, bodyBytes: 3, data: `${seq}` },
@@ -68,7 +72,12 @@ test('a checkpoint is that of the last entry of its batch, with every field', as
     { entry: entryOf(run, 1), checkpoint: { seq: 1, etag: 'old' } },
     { entry: entryOf(run, 2), checkpoint },
   ])
-  expect((await begin(id)).checkpoint).toMatchObject({ seq: 2, lastEventId: 'e', plainBytes: 20, gzipBytes: 10 })
+  expect((await begin(id)).checkpoint).toMatchObject({
+    seq: 2,
+    lastEventId: 'e',
+    plainBytes: 20,
+    gzipBytes: 10,
+  })
   expect(await checkpointOf(id)).toMatchObject({ body_hash: 'h', etag: '"t"', last_modified: 'm' })
 })
 
@@ -209,7 +218,10 @@ test('a run whose stream was stopped is reported, once, and the status stays sto
 })
 
 const tallyOf = (run: Run, after: number, ...seqs: number[]): RollupDelta =>
-  tallied({ after, upTo: after, minutes: new Map() }, seqs.map((seq) => entryOf(run, seq)))
+  tallied(
+    { after, upTo: after, minutes: new Map() },
+    seqs.map((seq) => entryOf(run, seq)),
+  )
 const sumsOf = async (id: string) => {
   const [row] = await own.rows<{ n: number }>(
     sql`SELECT coalesce(sum(entries), 0)::int AS n FROM weir.rollups WHERE stream_id = ${id}`,
@@ -301,7 +313,9 @@ test('a run that was replaced while it began is none', async () => {
       }
     },
   })
-  expect(await storeOf('a', testBus(), db).begin({ streamId: id, attempt: 1, takeOver: true })).toBeUndefined()
+  expect(
+    await storeOf('a', testBus(), db).begin({ streamId: id, attempt: 1, takeOver: true }),
+  ).toBeUndefined()
   expect(other?.epoch).toBe(2)
 })
 

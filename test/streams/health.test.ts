@@ -94,7 +94,13 @@ async function silent() {
   await worker('w', NOW)
   return id
 }
-const deps = (db = own.db, bus = testBus()) => ({ db, bus, limits: LIMITS, heldRun: () => undefined, now: () => NOW })
+const deps = (db = own.db, bus = testBus()) => ({
+  db,
+  bus,
+  limits: LIMITS,
+  heldRun: () => undefined,
+  now: () => NOW,
+})
 const statusOf = async (id: string) =>
   (
     await own.rows<{ status: string; since: string }>(
@@ -119,7 +125,9 @@ test.each([
   ['a status that was written', sql`verdict = 'quiet'`],
 ])('%s meanwhile isn’t overruled by what was read before', async (_, change) => {
   const id = await silent()
-  const db = interrupted(own.db, () => own.db.execute(sql`UPDATE weir.states SET ${change} WHERE stream_id = ${id}`))
+  const db = interrupted(own.db, () =>
+    own.db.execute(sql`UPDATE weir.states SET ${change} WHERE stream_id = ${id}`),
+  )
   await judgeAll(deps(db))
   expect((await statusOf(id))?.status).not.toBe('stalled')
 })

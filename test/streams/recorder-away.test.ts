@@ -171,7 +171,9 @@ test('an entry that can’t be stored is searched for by halves; the others are 
   await elapse(5_000)
   // Four, two and one were refused: the first alone became a gap.
   expect(refusals.length).toBe(3)
-  expect(batches.flat().map(({ kind, data }) => [kind, kind === 'gap' ? JSON.parse(data ?? '').reason : data])).toEqual([
+  expect(
+    batches.flat().map(({ kind, data }) => [kind, kind === 'gap' ? JSON.parse(data ?? '').reason : data]),
+  ).toEqual([
     ['gap', 'not_storable'],
     ['event', 'b'],
     ['event', 'bad'],

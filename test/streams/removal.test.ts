@@ -89,7 +89,12 @@ test('%, _ and \\ are searched for as they are', async () => {
 const reader = (id: string) => ({ id, name: id, scope: 'operate' }) as const
 
 test('a private stream exists for its key and for admins only', async () => {
-  const { id } = await own.stream({ proxyKey: 'private', headers: { a: 'secret' }, owner: 'key:1', name: 'private' })
+  const { id } = await own.stream({
+    proxyKey: 'private',
+    headers: { a: 'secret' },
+    owner: 'key:1',
+    name: 'private',
+  })
   const { id: unowned } = await own.stream({ proxyKey: 'unowned', headers: { a: 's' }, owner: null })
   const { id: shared } = await own.stream({ proxyKey: 'shared', owner: 'key:1' })
   const admin = { ...reader('key:9'), scope: 'admin' } as const
@@ -138,7 +143,8 @@ test('a change of what defines a stream starts it over, with an epoch of its own
   const { id } = await own.stream()
   await own.db.execute(sql`UPDATE weir.checkpoints SET etag = 'e', body_hash = 'h', last_event_id = 'i', last_modified = 'm',
     snapshot_seq = 1, epoch = 4 WHERE stream_id = ${id}`)
-  const kept = () => own.rows(sql`SELECT epoch, etag, body_hash, last_event_id, last_modified, snapshot_seq
+  const kept = () =>
+    own.rows(sql`SELECT epoch, etag, body_hash, last_event_id, last_modified, snapshot_seq
     FROM weir.checkpoints WHERE stream_id = ${id}`)
   await streams.change(id, { name: 'another' })
   expect(await kept()).toMatchObject([{ epoch: 4, etag: 'e' }])
@@ -157,7 +163,9 @@ test('a start forgets the wait that an earlier run owed', async () => {
     sql`UPDATE weir.states SET evidence = '{"phase":"waiting","failures":3,"nextRetryAt":9,"failingSince":1}' WHERE stream_id = ${id}`,
   )
   await streams.start(id)
-  const [row] = await own.rows<{ evidence: object }>(sql`SELECT evidence FROM weir.states WHERE stream_id = ${id}`)
+  const [row] = await own.rows<{ evidence: object }>(
+    sql`SELECT evidence FROM weir.states WHERE stream_id = ${id}`,
+  )
   expect(row?.evidence).toEqual({ phase: 'waiting', failures: 0 })
 })
 
@@ -165,9 +173,16 @@ test('of an ID that comes more than once, the last event counts, and only within
   const { id } = await own.stream()
   for (const seq of [1, 2, 3, 4]) {
     await entry(id, seq)
-    await own.db.execute(sql`UPDATE weir.entries SET event_id = 'x', data = ${`${seq}`} WHERE stream_id = ${id} AND seq = ${seq}`)
+    await own.db.execute(
+      sql`UPDATE weir.entries SET event_id = 'x', data = ${`${seq}`} WHERE stream_id = ${id} AND seq = ${seq}`,
+    )
   }
   const seqIn = async (after: number, until: number) =>
     (await storedEvents(own.db, id, ['x'], { after, until })).get('x')?.seq
-  expect([await seqIn(0, 4), await seqIn(0, 3), await seqIn(3, 4), await seqIn(4, 9)]).toEqual([4, 3, 4, undefined])
+  expect([await seqIn(0, 4), await seqIn(0, 3), await seqIn(3, 4), await seqIn(4, 9)]).toEqual([
+    4,
+    3,
+    4,
+    undefined,
+  ])
 })

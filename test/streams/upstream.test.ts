@@ -54,7 +54,9 @@ test('an error tells the status without what it repeats', async () => {
 })
 
 test('forty headers are logged, five hundred characters of each; the size counts all', async () => {
-  const headers = Object.fromEntries(Array.from({ length: 60 }, (_, index) => [`x-${index + 10}`, 'v'.repeat(600)]))
+  const headers = Object.fromEntries(
+    Array.from({ length: 60 }, (_, index) => [`x-${index + 10}`, 'v'.repeat(600)]),
+  )
   const { exchange, headBytes } = await ask(new Response('', { headers }))
   const logged = Object.values(exchange.response?.headers ?? {})
   expect(logged.length).toBe(40)
@@ -91,4 +93,16 @@ test('whoever ends the request gets its reason', async () => {
   const ended = AbortSignal.abort(new Error('enough'))
   const asked = askUpstream(REQUEST, {}, LIMITS, ended, () => Promise.reject(new Error('other')))
   expect(asked).rejects.toThrow('enough')
+})
+
+test('after ten redirects the next one is an error', async () => {
+  const asked: string[] = []
+  const redirecting: UpstreamFetch = async (url) => {
+    asked.push(url)
+    const location = `/${asked.length}`
+    return new Response('', { status: 302, headers: { Location: location } })
+  }
+  const error = (await ask(new Response(), redirecting).catch((caught: unknown) => caught)) as UpstreamError
+  expect(error.code).toBe('too_many_redirects')
+  expect(asked).toHaveLength(11)
 })

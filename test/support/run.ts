@@ -36,7 +36,10 @@ interface RunParts {
 }
 
 /** A log in memory: what a run appends, and the checkpoints that go with it. */
-export function logOf(run: Run, hasRoom: (draft: Draft) => boolean = () => true): RunLog & { drafts: Draft[] } {
+export function logOf(
+  run: Run,
+  hasRoom: (draft: Draft) => boolean = () => true,
+): RunLog & { drafts: Draft[] } {
   const drafts: Draft[] = []
   return {
     drafts,

@@ -1,7 +1,9 @@
 import type { Mistake } from '../mistake.ts'
 import { CORE } from './core.ts'
 import { INGEST } from './ingest.ts'
+import { QUEUE } from './queue.ts'
+import { STORAGE } from './storage.ts'
 import { STREAMS } from './streams.ts'
 
 /** All mistakes. */
-export const MISTAKES: readonly Mistake[] = [...CORE, ...INGEST, ...STREAMS]
+export const MISTAKES: readonly Mistake[] = [...CORE, ...INGEST, ...QUEUE, ...STORAGE, ...STREAMS]

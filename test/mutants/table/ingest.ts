@@ -276,7 +276,7 @@ export const INGEST: readonly Mistake[] = [
     find: 'redirects <= MAX_REDIRECTS; redirects++',
     replace: 'redirects <= MAX_REDIRECTS * 1_000; redirects++',
     hurts: 'A loop of redirects costs thousands of requests a poll.',
-    tests: ['test/streams/redirects.test.ts'],
+    tests: ['test/streams/upstream.test.ts'],
   },
   {
     name: 'a compressed body may become any size',

@@ -195,7 +195,8 @@ export const STREAMS: readonly Mistake[] = [
     guard: 'rule',
     file: 'src/streams/recording/store-entries.ts',
     find: 'for (const item of batch) last.set(item.entry.streamId, item)',
-    replace: 'for (const item of batch) if (!last.has(item.entry.streamId)) last.set(item.entry.streamId, item)',
+    replace:
+      'for (const item of batch) if (!last.has(item.entry.streamId)) last.set(item.entry.streamId, item)',
     hurts: 'After a restart numbers are given twice, and entries refused.',
     tests: FENCES,
   },
@@ -365,7 +366,7 @@ export const STREAMS: readonly Mistake[] = [
     name: 'the same content on another day keeps a body',
     guard: 'bound',
     file: 'src/streams/recording/bodies.ts',
-    find: 'AND entry.at >= ${from}::timestamptz AND entry.at < ${from}::timestamptz + interval \'1 day\'',
+    find: "AND entry.at >= ${from}::timestamptz AND entry.at < ${from}::timestamptz + interval '1 day'",
     replace: 'AND entry.at >= ${from}::timestamptz',
     hurts: 'Content of removed streams stays.',
     tests: REMOVAL,
