@@ -97,6 +97,20 @@ test.each([
   if (missed > 1_000) expect(got[0]).toEqual(['gap', missed + 1, 'too_many'])
 })
 
+test('more than a mebibyte of missed changes isn’t replayed', async () => {
+  const id = await changed(3)
+  const long = (length: number) =>
+    own.db.execute(
+      sql`UPDATE weir.entries SET data = ${`[{"op":"replace","path":"/n","value":"${'x'.repeat(length)}"}]`} WHERE stream_id = ${id} AND seq = 3`,
+    )
+  const feed = await open(id)
+  await long(1_000_000)
+  expect(await greeting(feed, 2)).toHaveLength(2)
+  expect((await greeting(feed, 2))[0]?.[0]).toBe('patch')
+  await long(1_100_000)
+  expect((await greeting(feed, 2))[0]).toEqual(['gap', 4, 'too_many'])
+})
+
 test('an ID of another stream, or of one that isn’t there yet, is a gap', async () => {
   const feed = await open(await changed(1))
   for (const id of ['01234567.1', 'nonsense', `${feed.streamId.slice(-8)}.3`, `${feed.streamId.slice(-8)}.x`])
