@@ -9,15 +9,18 @@ test.each([
   ['too_many', 50_301, 60_000],
   ['unavailable', 50_302, 60_000],
   ['internal', 50_000, 60_000],
-])('a client that is refused with %s gets status %i, and comes back after %i ms', async (code, status, retryMs) => {
-  const response = refusal(new Problem(code as ProblemCode, 'why'), Date.UTC(2026, 0, 1))
-  const text = await response.text()
-  expect(text).toStartWith(`retry: ${retryMs}\n\nevent: error\nid: 0\n`)
-  expect(JSON.parse(/data: (.*)\n/.exec(text)?.[1] ?? '')).toMatchObject({
-    ...{ status, cause: code, message: 'why', timestamp: '2026-01-01T00:00:00.000Z' },
-    family: status < 50_000 ? 'subscription' : 'server',
-  })
-})
+])(
+  'a client that is refused with %s gets status %i, and comes back after %i ms',
+  async (code, status, retryMs) => {
+    const response = refusal(new Problem(code as ProblemCode, 'why'), Date.UTC(2026, 0, 1))
+    const text = await response.text()
+    expect(text).toStartWith(`retry: ${retryMs}\n\nevent: error\nid: 0\n`)
+    expect(JSON.parse(/data: (.*)\n/.exec(text)?.[1] ?? '')).toMatchObject({
+      ...{ status, cause: code, message: 'why', timestamp: '2026-01-01T00:00:00.000Z' },
+      family: status < 50_000 ? 'subscription' : 'server',
+    })
+  },
+)
 
 test('a source’s status is part of its error', () => {
   const data = JSON.stringify({ code: 'bad_status', message: 'The upstream returned 503.' })

@@ -92,5 +92,9 @@ test('every list is split, and nothing else', () => {
   expect(lengths({ type: 'run.started', runs: ids.map((id) => [id, 1]) })).toEqual(three)
   expect(lengths({ type: 'entries.stored', spans: ids.map((id) => [id, 1, 2]) })).toEqual(three)
   expect(lengths({ type: 'list.changed' })).toEqual([undefined])
-  expect(split({ type: 'run.interrupt', streamIds: ids }, 100).flatMap((part) => 'streamIds' in part ? part.streamIds : [])).toEqual(ids)
+  expect(
+    split({ type: 'run.interrupt', streamIds: ids }, 100).flatMap((part) =>
+      'streamIds' in part ? part.streamIds : [],
+    ),
+  ).toEqual(ids)
 })

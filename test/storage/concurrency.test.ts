@@ -4,7 +4,13 @@ import { join } from 'node:path'
 import { sql } from 'drizzle-orm'
 import { tryLock } from '../../src/storage/directory-lock.ts'
 import { openStorage } from '../../src/storage/open.ts'
-import { dayOf, dropDay, listPartitions, makePartitions, type Partitioned } from '../../src/storage/partitions.ts'
+import {
+  dayOf,
+  dropDay,
+  listPartitions,
+  makePartitions,
+  type Partitioned,
+} from '../../src/storage/partitions.ts'
 import { againAfterDeadlock } from '../../src/storage/sql-state.ts'
 import { newDataDir } from '../support/data-dir.ts'
 import { testStorage } from '../support/storage.ts'

@@ -8,4 +8,12 @@ import { STORAGE } from './storage.ts'
 import { STREAMS } from './streams.ts'
 
 /** All mistakes. */
-export const MISTAKES: readonly Mistake[] = [...CORE, ...INGEST, ...QUEUE, ...RELAY, ...SERVING, ...STORAGE, ...STREAMS]
+export const MISTAKES: readonly Mistake[] = [
+  ...CORE,
+  ...INGEST,
+  ...QUEUE,
+  ...RELAY,
+  ...SERVING,
+  ...STORAGE,
+  ...STREAMS,
+]
