@@ -51,6 +51,7 @@ test('a machine that has all that Weir needs is well, and nothing is left on it'
 })
 
 test('the lock of a running Weir is seen, and stays', async () => {
+  await fillDataDir(home)
   const storage = await openStorage({ databaseUrl: undefined, dataDir: home })
   const before = readdirSync(home)
   const { code, details } = await findings({ DATA_DIR: home })
@@ -132,7 +133,7 @@ test.each([
 const servers = SETUPS[2] as (typeof SETUPS)[number]
 describe.skipIf(isSkipped(servers))('with servers', () => {
   test('they are asked for their answer, schema and clock, and whether Redis evicts jobs', async () => {
-    const { environment, close } = await servers.open()
+    const { environment, close } = await servers.open({ emptyDatabase: true })
     try {
       const first = await findings(environment)
       expect(first.statuses).toEqual({ database: 'ok', schema: 'ok', clock: 'ok', Redis: 'ok' })

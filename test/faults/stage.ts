@@ -31,7 +31,7 @@ export async function openStage(
   if (isSkipped(setup)) return undefined
   const directory = mkdtempSync(join(tmpdir(), 'weir-faults-'))
   clearing.push(async () => rmSync(directory, { recursive: true, force: true }))
-  const servers = await setup.open()
+  const servers = await setup.open({ ownServer: true })
   clearing.push(() => servers.close())
   const upstream = new UpstreamProcess(directory, streams, mishap, logFile)
   clearing.push(() => upstream.program.kill())

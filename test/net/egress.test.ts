@@ -88,6 +88,8 @@ test.each([
   'ftp://public.test/',
   'file:///etc/passwd',
   'http://user:password@public.test/',
+  'http://user@public.test/',
+  'http://:password@public.test/',
 ])('%s is not allowed', async (url) => {
   await expect(egress().check(url)).rejects.toMatchObject({ code: 'not_allowed' })
 })

@@ -271,7 +271,7 @@ export class Recorder {
       } catch (error) {
         this.#failure = error
         this.#observer.failing?.(error as Error, this.#waiting.length)
-        await Bun.sleep(retryMs)
+        await pause(retryMs)
         retryMs = Math.min(retryMs * 2, MAX_RETRY_MS)
       }
     }
@@ -341,6 +341,11 @@ export class Recorder {
     for (const { run, proven } of this.#waiting) if (!first.has(run)) first.set(run, proven)
     return first
   }
+}
+
+/** A timer like all others here, so that one clock decides when a write is due. */
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => void setTimeout(resolve, ms))
 }
 
 function idOf({ stream }: Run): string {

@@ -1,9 +1,9 @@
 import type { LoggedEntry } from '../../support/weir.ts'
 import { Api } from '../api.ts'
-import { emptyProof, type Followed, type Proof, prove } from '../checks/proof.ts'
+import { emptyProof, type Followed, prove } from '../checks/proof.ts'
 import { settle } from '../checks/settle.ts'
 import type { Injected } from '../checks/takeover.ts'
-import { isPolled, LEAST_SOURCES } from '../upstream/content.ts'
+import { isPolled, LEAST_SOURCES, type Source } from '../upstream/content.ts'
 import { UpstreamProcess } from '../upstream/process.ts'
 import { Registrations } from './registrations.ts'
 import type { Trial } from './trial.ts'
@@ -58,7 +58,14 @@ export class Followers {
     const faults = await this.#settle(KEEPS_UP)
     await this.#upstream.hush()
     faults.push(...(await this.#settle(0, LAST_NUMBERS_MS)))
-    const proof = await this.#prove()
+    const logsReadAt = Date.now()
+    const logs: LoggedEntry[][] = []
+    for (const { id } of this.#streams) logs.push(await this.#api.log(id))
+    const { startedAt } = this.#upstream
+    const journal = this.#upstream.journal()
+    const seen = { startedAt, journal, newest: this.#newest, injected: this.injected, logsReadAt }
+    const proof = emptyProof()
+    for (const [index, stream] of this.#streams.entries()) prove(proof, stream, logs[index] ?? [], seen)
     faults.push(...proof.faults, ...(await this.missing()))
     faults.push(...this.#witnesses.flatMap((witness) => witness.faults))
     const { events, declared, gaps, undeclared, duplicates } = proof.numbers
@@ -74,21 +81,6 @@ export class Followers {
     }
     const code = await this.#weir.close()
     return code === 0 ? faults : [...faults, `end: Weir ended with ${code} after SIGTERM`]
-  }
-
-  async #prove(): Promise<Proof> {
-    const logsReadAt = Date.now()
-    const logs: LoggedEntry[][] = []
-    for (const { id } of this.#streams) logs.push(await this.#api.log(id))
-    const { startedAt } = this.#upstream
-    const newest = this.#upstream.newest.bind(this.#upstream)
-    // Polls go on, so what the logs have was answered before the journal is read.
-    const seen = { startedAt, journal: this.#upstream.journal(), newest, injected: this.injected, logsReadAt }
-    const proof = emptyProof()
-    for (const [index, stream] of this.#streams.entries()) {
-      prove(proof, stream, logs[index] as LoggedEntry[], seen)
-    }
-    return proof
   }
 
   async #begin(): Promise<void> {
@@ -118,20 +110,21 @@ export class Followers {
   }
 
   async #untold(): Promise<string[]> {
-    const missing = await Promise.all(
-      this.#streams.map(async ({ id }, index) => {
-        const witness = this.#witnesses[index] as Witness
-        const told = new Map(witness.told)
-        // A stream that is gone has lost everything.
-        const log = await this.#api.log(id).catch((error) => String(error))
-        return typeof log === 'string' ? [`told: ${witness.name}: ${log}`] : witness.missingIn(log, told)
-      }),
-    )
-    return missing.flat()
+    const missing: string[] = []
+    for (const [index, { id }] of this.#streams.entries()) {
+      const witness = this.#witnesses[index] as Witness
+      const told = new Map(witness.told)
+      // A stream that is gone has lost everything.
+      const log = await this.#api.log(id).catch((error) => String(error))
+      if (typeof log === 'string') missing.push(`told: ${witness.name}: ${log}`)
+      else missing.push(...witness.missingIn(log, told))
+    }
+    return missing
   }
 
+  readonly #newest = (source: Source) => this.#upstream.newest(source)
+
   #settle(within: number, deadlineMs = RECOVER_MS): Promise<string[]> {
-    const newest = this.#upstream.newest.bind(this.#upstream)
-    return settle(this.#api, this.#streams, { newest, within, deadlineMs })
+    return settle(this.#api, this.#streams, { newest: this.#newest, within, deadlineMs })
   }
 }

@@ -1,0 +1,211 @@
+import { afterEach, beforeEach, expect, jest, test } from 'bun:test'
+import { followSse } from '../../src/streams/ingest/follow-sse.ts'
+import type { Run } from '../../src/streams/ingest/run.ts'
+import type { UpstreamFetch } from '../../src/streams/ingest/upstream.ts'
+import { elapse, settle } from '../support/clock.ts'
+import { dataOf, followDeps, logOf, newRun } from '../support/run.ts'
+
+const SSE = { headers: { 'Content-Type': 'text/event-stream' } }
+const HOUR_MS = 3_600_000
+
+let stop: AbortController
+
+beforeEach(() => {
+  jest.useFakeTimers()
+  stop = new AbortController()
+})
+
+afterEach(async () => {
+  stop.abort()
+  await settle()
+  jest.useRealTimers()
+})
+
+/** An upstream that answers each request with the next of these texts, and then with the last one again. */
+function answering(...texts: readonly (string | (() => Response | Promise<Response>))[]) {
+  const requests: RequestInit[] = []
+  const fetch: UpstreamFetch = async (_url, init) => {
+    requests.push(init)
+    const next = texts[Math.min(requests.length, texts.length) - 1] ?? ''
+    return typeof next === 'string' ? new Response(next, SSE) : next()
+  }
+  return { fetch, requests }
+}
+
+/** A connection that stays open, and what can be sent on it. */
+function open() {
+  let controller: ReadableStreamDefaultController<Uint8Array> | undefined
+  let isCancelled = false
+  const body = new ReadableStream<Uint8Array>({
+    start: (given) => {
+      controller = given
+    },
+    cancel: () => {
+      isCancelled = true
+    },
+  })
+  return {
+    response: () => new Response(body, SSE),
+    send: (text: string) => controller?.enqueue(new TextEncoder().encode(text)),
+    isCancelled: () => isCancelled,
+  }
+}
+
+function follow(fetch: UpstreamFetch, run: Run = newRun(), deps = followDeps(fetch)) {
+  const log = logOf(run)
+  const ended = followSse(run, log, stop.signal, deps)
+  ended.catch(() => {})
+  return { run, ...log, deps, ended }
+}
+
+test('a connection that ended is opened again after three seconds, and up to one more', async () => {
+  const { fetch, requests } = answering('data: 1\n\n')
+  follow(fetch)
+  await elapse(3_499)
+  expect(requests.length).toBe(1)
+  await elapse(1)
+  expect(requests.length).toBe(2)
+})
+
+test('an upstream sets that wait, up to an hour', async () => {
+  const { fetch, requests } = answering('retry: 20\n\ndata: 1\n\n', `retry: ${100 * HOUR_MS}\n\ndata: 2\n\n`)
+  follow(fetch)
+  await elapse(519)
+  expect(requests.length).toBe(1)
+  await elapse(1)
+  expect(requests.length).toBe(2)
+  await elapse(HOUR_MS + 499)
+  expect(requests.length).toBe(2)
+  await elapse(1)
+  expect(requests.length).toBe(3)
+})
+
+test('an ended connection leaves no timer behind but that of the next one', async () => {
+  const { fetch } = answering('data: 1\n\n')
+  follow(fetch)
+  await settle()
+  expect(jest.getTimerCount()).toBe(1)
+})
+
+test('a connection without data for a minute is closed: quietly first, then as a failure', async () => {
+  const [first, second] = [open(), open()]
+  const { fetch, requests } = answering(first.response, second.response)
+  const { run, drafts } = follow(fetch)
+  await elapse(59_999)
+  expect(first.isCancelled()).toBe(false)
+  await elapse(1)
+  expect(first.isCancelled()).toBe(true)
+  expect(dataOf(drafts, 'error')).toEqual([])
+  await elapse(3_500)
+  expect(requests.length).toBe(2)
+  // Twice as long as before.
+  await elapse(119_999)
+  expect(second.isCancelled()).toBe(false)
+  await elapse(1)
+  expect(dataOf(drafts, 'error')).toMatchObject([{ code: 'stalled', message: 'No data for 120 s.' }])
+  expect(run.evidence).toMatchObject({ failures: 1, silences: 2 })
+})
+
+test('data puts off the end of a silent connection', async () => {
+  const connection = open()
+  const { fetch } = answering(connection.response)
+  follow(fetch)
+  await elapse(40_000)
+  connection.send(': here\n\n')
+  await elapse(59_999)
+  expect(connection.isCancelled()).toBe(false)
+  await elapse(1)
+  expect(connection.isCancelled()).toBe(true)
+})
+
+test('headers that don’t come end the request after ten seconds', async () => {
+  const { fetch } = answering(() => new Promise<Response>(() => {}))
+  const waiting: UpstreamFetch = (url, init) => {
+    const aborted = new Promise<never>((_, reject) =>
+      init.signal?.addEventListener('abort', () => reject(init.signal?.reason)),
+    )
+    return Promise.race([fetch(url, init), aborted])
+  }
+  const { drafts } = follow(waiting)
+  await elapse(9_999)
+  expect(dataOf(drafts, 'error')).toEqual([])
+  await elapse(1)
+  expect(dataOf(drafts, 'error')).toMatchObject([{ code: 'timeout' }])
+})
+
+test('a host that asks to wait isn’t asked by any stream meanwhile', async () => {
+  const { fetch, requests } = answering(
+    () => new Response('', { status: 503, headers: { 'Retry-After': '30' } }),
+    'data: 1\n\n',
+  )
+  const { deps, run } = follow(fetch)
+  await settle()
+  expect(run.evidence.nextRetryAt).toBe(Date.now() + 30_000)
+  follow(fetch, newRun({ url: 'http://a.test/other' }), deps)
+  await elapse(29_999)
+  expect(requests.length).toBe(1)
+  await elapse(1)
+  expect(requests.length).toBe(2)
+  // All others come back spread over two seconds.
+  await elapse(999)
+  expect(requests.length).toBe(2)
+  await elapse(1)
+  expect(requests.length).toBe(3)
+})
+
+test('the wait of the last run goes on', async () => {
+  const { fetch, requests } = answering('data: 1\n\n')
+  follow(fetch, newRun({}, { evidence: { nextRetryAt: Date.now() + 20_000 } }))
+  await elapse(19_999)
+  expect(requests.length).toBe(0)
+  await elapse(1)
+  expect(requests.length).toBe(1)
+})
+
+test('the last ID is sent back in UTF-8; one that is too long is not', async () => {
+  const { fetch, requests } = answering(
+    'id: ü1\ndata: a\n\n',
+    `id: ${'x'.repeat(2_001)}\ndata: b\n\n`,
+    `id: ${'y'.repeat(2_000)}\ndata: c\n\n`,
+    'data: d\n\n',
+  )
+  follow(fetch)
+  for (let times = 0; times < 3; times++) await elapse(3_500)
+  const sent = requests.map(({ headers }) => (headers as Record<string, string>)['Last-Event-ID'])
+  expect(sent).toEqual([undefined, '\u00c3\u00bc1', '\u00c3\u00bc1', 'y'.repeat(2_000)])
+})
+
+test('a long event name is cut', async () => {
+  const { fetch } = answering(`event: ${'n'.repeat(500)}\ndata: 1\n\n`)
+  const { drafts } = follow(fetch)
+  await settle()
+  expect(drafts.find(({ kind }) => kind === 'event')?.event).toBe('n'.repeat(200))
+})
+
+test('a break that an upstream can’t resume is a gap, from the last byte on', async () => {
+  const { fetch } = answering('data: 1\n\n', 'data: 2\n\n')
+  const { drafts } = follow(fetch)
+  await settle()
+  const from = new Date().toISOString()
+  await elapse(3_500)
+  const to = new Date().toISOString()
+  expect(dataOf(drafts, 'gap')).toEqual([{ reason: 'no_last_event_id', from, to }])
+})
+
+test('the request through Weir’s own proxy goes to itself, and not through the check of targets', async () => {
+  const { fetch, requests } = answering('data: 1\n\n')
+  follow(fetch, newRun({ via: 'proxy', url: 'http://127.0.0.1:1/' }))
+  await settle()
+  expect(requests.length).toBe(0)
+})
+
+test('the end of a run ends its connection at once', async () => {
+  const connection = open()
+  const { fetch } = answering(connection.response)
+  const { ended } = follow(fetch)
+  await settle()
+  stop.abort()
+  await ended
+  expect(connection.isCancelled()).toBe(true)
+  expect(jest.getTimerCount()).toBe(0)
+})
