@@ -32,7 +32,7 @@ function numberFaults(
 ): string[] {
   const of = source(behavior)
   const times = new Map(sent.map((n) => [n, [bornAt(of, 0, n)]]))
-  const check = new NumberCheck(of, { startedAt: 0, sent: times, jumps })
+  const check = new NumberCheck(of, { startedAt: 0, newest: 9, sent: times, jumps })
   for (const entry of entries) check.entry(entry)
   check.end()
   return check.faults.map((fault) => fault.split(':')[0] as string)
@@ -57,7 +57,7 @@ test.each<[string, LoggedEntry[], string]>([
   ['missing at the end', log(...without(9)), 'loss'],
   ['stored twice', log(...all, number(9)), 'double'],
   ['out of order', log(number(1), number(3), number(2), ...without(1, 2, 3)), 'loss'],
-  ['never sent', log(...all, number(10)), 'invented'],
+  ['never made', log(...all, number(10)), 'invented'],
   [
     'altered',
     log({ ...number(1), data: numberData(NAME, 1).replace('tick', 'tock') }, ...without(1)),

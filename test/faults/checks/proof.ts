@@ -87,7 +87,7 @@ function proveNumbers(
   { numbers, faults }: Proof,
   source: Source,
   log: readonly LoggedEntry[],
-  { journal, injected, startedAt }: Testimony,
+  { journal, injected, startedAt, newest }: Testimony,
 ): void {
   const sent = journal.sent.get(source.index)
   if (sent === undefined) {
@@ -96,6 +96,7 @@ function proveNumbers(
   }
   const check = new NumberCheck(source, {
     startedAt,
+    newest: newest(source),
     sent,
     jumps: jumps(injected),
   })
