@@ -124,7 +124,9 @@ class Reasons {
     const { jumps } = this.#context
     const isInGap = this.#gaps.some(({ from, to }) => isWithin(at, [from, to]) || isNearJump(jumps, [at]))
     if (isInGap) return 'inGaps'
-    const error = this.#errors.findIndex((errorAt) => at <= errorAt + STAMP_SLACK_MS && errorAt <= at + TIMEOUT_MS)
+    const error = this.#errors.findIndex(
+      (errorAt) => at <= errorAt + STAMP_SLACK_MS && errorAt <= at + TIMEOUT_MS,
+    )
     if (error >= 0) {
       this.#errors.splice(error, 1)
       return 'asErrors'
