@@ -22,7 +22,10 @@ let clock = NOW
 const waiting: ((response: Response) => void)[] = []
 const bus = testBus()
 const again: { id: string }[] = []
-const control = { deliverLater: () => {}, deliverAgain: (list: readonly { id: string }[]) => void again.push(...list) }
+const control = {
+  deliverLater: () => {},
+  deliverAgain: (list: readonly { id: string }[]) => void again.push(...list),
+}
 
 beforeAll(async () => {
   directory = await newDataDir('weir-claims-')
@@ -164,9 +167,17 @@ test('a suspended channel isn’t responsible; the default one is', async () => 
   const { insertStreams, newStream } = await import('../../src/streams/registry/new-stream.ts')
   const [named, usual] = [await channel('named'), await channel('usual')]
   await storage.db.update(channels).set({ isDefault: true }).where(eq(channels.id, usual))
-  const stream = newStream({ url: 'http://a.test/', kind: 'poll', createdAt: new Date(NOW), notify: ['named'] } as never)
+  const stream = newStream({
+    url: 'http://a.test/',
+    kind: 'poll',
+    createdAt: new Date(NOW),
+    notify: ['named'],
+  } as never)
   await insertStreams(storage.db, [stream])
   expect(await notifier.responsible([stream.id])).toEqual(new Map([[named, [stream.id]]]))
-  await storage.db.update(channels).set({ suspendedAt: new Date(NOW) }).where(eq(channels.id, named))
+  await storage.db
+    .update(channels)
+    .set({ suspendedAt: new Date(NOW) })
+    .where(eq(channels.id, named))
   expect(await notifier.responsible([stream.id])).toEqual(new Map([[usual, [stream.id]]]))
 })

@@ -28,7 +28,8 @@ test.each([
 test('headers with credentials are hidden, also those of a receiver', async () => {
   const tools: SendTools = {
     ...{ id: 'a', at: new Date(), signal: new AbortController().signal, resolve: async () => [] },
-    fetch: async () => new Response('', { headers: { 'Proxy-Authorization': 'Basic theirs', 'Set-Cookie': 'theirs=1' } }),
+    fetch: async () =>
+      new Response('', { headers: { 'Proxy-Authorization': 'Basic theirs', 'Set-Cookie': 'theirs=1' } }),
   }
   const headers = { Authorization: 'Bearer mine', Cookie: 'mine=1', 'Proxy-Authorization': 'Basic mine' }
   const sending = await post({ url: 'https://hooks.test/', headers, body: '{}' }, tools)
@@ -41,7 +42,8 @@ test('an attempt leaves neither a timer nor a listener, and gets its time', () =
   const listeners = new Set<unknown>()
   const { signal } = closing
   signal.addEventListener = ((_name: string, listener: unknown) => void listeners.add(listener)) as never
-  signal.removeEventListener = ((_name: string, listener: unknown) => void listeners.delete(listener)) as never
+  signal.removeEventListener = ((_name: string, listener: unknown) =>
+    void listeners.delete(listener)) as never
   const deadline = new Deadline(15_000, signal)
   expect([timers.set().map(({ ms }) => ms), listeners.size]).toEqual([[15_000], 1])
   deadline.clear()

@@ -19,7 +19,9 @@ function samplesOf(families: Iterable<MetricFamily>): Record<string, number> {
   const lines = expose(families)
     .split('\n')
     .filter((line) => line !== '' && !line.startsWith('#'))
-  return Object.fromEntries(lines.map((line) => line.split(/ (?=\S+$)/)).map(([name, value]) => [name, Number(value)]))
+  return Object.fromEntries(
+    lines.map((line) => line.split(/ (?=\S+$)/)).map(([name, value]) => [name, Number(value)]),
+  )
 }
 
 function entry(more: Partial<Entry>): Entry {
@@ -49,7 +51,10 @@ test('gaps and dropped entries are counted by reason, and delays in seconds', ()
 test('a request’s time is in seconds, and an ID that isn’t plain is replaced', async () => {
   const clock = spyOn(performance, 'now')
   clock.mockReturnValueOnce(1_000).mockReturnValueOnce(1_250)
-  const requests = new Requests({ log: await createLog({ format: 'text', level: 'error', secrets: [] }), tracer: undefined })
+  const requests = new Requests({
+    log: await createLog({ format: 'text', level: 'error', secrets: [] }),
+    tracer: undefined,
+  })
   const request = new Request('http://weir.test/', { headers: { 'X-Request-Id': 'forged line' } })
   const response = await requests.answer(request, () => new Response())
   clock.mockRestore()
@@ -89,7 +94,8 @@ test('a source that hangs is left out of a scrape after two seconds', async () =
 })
 
 test('readiness waits two seconds for a part, and doesn’t repeat what it says', async () => {
-  const reported = async (db: object) => (await new Readiness({ db: db as Database, schema: 1, queue: undefined }).report()).checks[1]
+  const reported = async (db: object) =>
+    (await new Readiness({ db: db as Database, schema: 1, queue: undefined }).report()).checks[1]
   const refuses = { execute: () => Promise.reject(new Error('no user weir at db.internal')) }
   expect(await reported(refuses)).toEqual({ name: 'database', ok: false, detail: 'Unreachable.' })
   using timers = holdTimers()
@@ -116,7 +122,12 @@ test('/readyz is cached while ready; that it isn’t, and a shutdown, show at on
 
 test('a short secret isn’t hidden: masked words would reveal it', async () => {
   const lines: string[] = []
-  const log = await createLog({ format: 'text', level: 'info', secrets: ['secret', 'secrets!'], out: (line) => void lines.push(line) })
+  const log = await createLog({
+    format: 'text',
+    level: 'info',
+    secrets: ['secret', 'secrets!'],
+    out: (line) => void lines.push(line),
+  })
   log.info('a secret of secrets!')
   expect(lines).toEqual(['a secret of …\n'])
 })

@@ -33,7 +33,9 @@ test.each([
 
 test('the number of rejected spans is an int64, which is text in JSON', async () => {
   const success = await otlpEncodingOf('application/json').success(3, 'why')
-  expect(JSON.parse(success as string)).toEqual({ partialSuccess: { rejectedSpans: '3', errorMessage: 'why' } })
+  expect(JSON.parse(success as string)).toEqual({
+    partialSuccess: { rejectedSpans: '3', errorMessage: 'why' },
+  })
 })
 
 test('a small body doesn’t become a large one', () => {
@@ -68,7 +70,11 @@ test('a call waits fifteen seconds for its other end, then goes to its address; 
   using timers = holdTimers()
   const reports: unknown[] = []
   let now = 0
-  const calls = new SpanCalls({ report: (report) => void reports.push(...report.calls ?? []), warn: () => {}, now: () => now })
+  const calls = new SpanCalls({
+    report: (report) => void reports.push(...(report.calls ?? [])),
+    warn: () => {},
+    now: () => now,
+  })
   const span: ReceivedSpan = {
     ...{ service: SERVICE, kind: 'client', traceId: '1', spanId: '1', isError: false },
     attributes: new Map([['server.address', 'db.test']]),
@@ -89,11 +95,18 @@ test('a call waits fifteen seconds for its other end, then goes to its address; 
 test('ends of calls that wait are bounded', () => {
   using timers = holdTimers()
   const reports: unknown[] = []
-  const calls = new SpanCalls({ report: (report) => void reports.push(...report.calls ?? []), warn: () => {}, now: () => 0 })
+  const calls = new SpanCalls({
+    report: (report) => void reports.push(...(report.calls ?? [])),
+    warn: () => {},
+    now: () => 0,
+  })
   const attributes = new Map([['server.address', 'db.test']])
-  const spans = Array.from({ length: 20_001 }, (_, at): ReceivedSpan => ({
-    ...{ service: SERVICE, kind: 'client', traceId: '1', spanId: String(at), isError: false, attributes },
-  }))
+  const spans = Array.from(
+    { length: 20_001 },
+    (_, at): ReceivedSpan => ({
+      ...{ service: SERVICE, kind: 'client', traceId: '1', spanId: String(at), isError: false, attributes },
+    }),
+  )
   calls.take(spans)
   expect(reports).toHaveLength(1)
   calls.close()

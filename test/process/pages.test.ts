@@ -218,3 +218,13 @@ test('a private stream is nobody else’s; versions come from the archive too', 
   expect(entries).toHaveBeenCalled()
   entries.mockRestore()
 })
+
+test('the topology shows the archive, next to what Weir follows', async () => {
+  const target = composed.upstream.on('/shared', () => Response.json({ a: 1 }))
+  expect((await post('/api/streams', { url: target, kind: 'poll', start: false })).status).toBe(201)
+  const { services } = await until('it is drawn', async () => {
+    const graph = await json<{ services: { id: string; kind: string }[] }>('/api/topology')
+    return graph.services.some(({ id }) => id.startsWith('weir:')) && graph
+  })
+  expect(services.map(({ kind }) => kind)).toContain('archive')
+})

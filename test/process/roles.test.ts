@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from 'bun:test'
+import { afterAll, beforeAll, expect, spyOn, test } from 'bun:test'
 import { SCHEDULES } from '../../jobs/schedules.ts'
 import { Bus } from '../../src/bus/bus.ts'
 import { parseConfig } from '../../src/config/config.ts'
@@ -25,6 +25,8 @@ let storage: Storage
 let engine: QueueEngine
 let web: Weir
 let worker: Weir
+/** What `Bun.serve` was asked for. */
+let served: unknown
 const feed = new Feed()
 const ids: string[] = []
 const lines: string[] = []
@@ -66,7 +68,10 @@ beforeAll(async () => {
     ids.push(id)
   }
   await storage.db.execute(`DROP TABLE IF EXISTS weir.${partitionName('entries', tomorrow)}`)
+  const serve = spyOn(Bun, 'serve')
   web = await startWeir(config('web'), warn, { log })
+  served = serve.mock.calls[0]?.[0]
+  serve.mockRestore()
 })
 afterAll(async () => {
   if (isOff) return
@@ -93,6 +98,7 @@ test.skipIf(isOff)('a web process prepares all that workers need, and follows no
   const found = await rows(`SELECT FROM pg_class WHERE relname = '${partitionName('entries', tomorrow)}'`)
   expect(found).toHaveLength(1)
   expect(await rows('SELECT FROM weir.workers')).toEqual([])
+  expect(served).toMatchObject({ idleTimeout: 60 })
   const ready = await ask(web.url, '/readyz')
   expect(ready.status).toBe(200)
   const { checks } = (await ready.json()) as { checks: { name: string }[] }

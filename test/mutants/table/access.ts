@@ -28,7 +28,7 @@ export const ACCESS: readonly Mistake[] = [
     find: 'await this.#begin(request, route, subject)\n      return headers',
     replace: 'void this.#begin(request, route, subject)\n      return headers',
     hurts: 'A change that can’t be recorded happens all the same.',
-    tests: ['test/auth/keys.test.ts'],
+    tests: ['test/auth/bounds.test.ts'],
   },
   {
     name: 'another site’s page changes things',
@@ -136,7 +136,7 @@ export const ACCESS: readonly Mistake[] = [
     find: 'function viewOf({ digest: _hidden, ...shown }: Key): KeyView {\n  return shown',
     replace: 'function viewOf({ ...shown }: Key): KeyView {\n  return shown',
     hurts: 'Readers get what identifies a key in the database.',
-    tests: ['test/auth/door.test.ts'],
+    tests: ['test/auth/bounds.test.ts'],
   },
   {
     name: 'there may be any number of keys',
@@ -145,7 +145,7 @@ export const ACCESS: readonly Mistake[] = [
     find: 'isValidAt(createdAt))) >= MAX_KEYS',
     replace: 'isValidAt(createdAt))) >= 100 * MAX_KEYS',
     hurts: 'A program in a loop fills the table of keys.',
-    tests: ['test/auth/keys.test.ts'],
+    tests: ['test/auth/bounds.test.ts'],
   },
   {
     name: 'each request stores the use of its key',
@@ -181,7 +181,7 @@ export const ACCESS: readonly Mistake[] = [
     find: 'export const SESSION_MS = 7 * DAY_MS',
     replace: 'export const SESSION_MS = 70 * DAY_MS',
     hurts: 'A browser in a café stays signed in.',
-    tests: ['test/auth/keys.test.ts'],
+    tests: ['test/auth/bounds.test.ts'],
   },
   {
     name: 'an expired session is valid',
@@ -199,7 +199,7 @@ export const ACCESS: readonly Mistake[] = [
     find: '.where(lte(sessions.expiresAt, new Date(nowMs)))',
     replace: '.where(lte(sessions.createdAt, new Date(nowMs)))',
     hurts: 'Everybody is signed out every ten minutes.',
-    tests: ['test/auth/keys.test.ts', 'test/auth/door.test.ts'],
+    tests: ['test/auth/bounds.test.ts'],
   },
   {
     name: 'a sign-in is stored as it is',
@@ -244,7 +244,7 @@ export const ACCESS: readonly Mistake[] = [
     find: 'guessing.digests.size >= MAX_GUESSES',
     replace: 'guessing.digests.size >= 1_000 * MAX_GUESSES',
     hurts: 'A short token is found by trying.',
-    tests: ['test/auth/door.test.ts'],
+    tests: ['test/auth/bounds.test.ts'],
   },
   {
     name: 'one wrong secret, sent again, locks an address out',
@@ -253,7 +253,7 @@ export const ACCESS: readonly Mistake[] = [
     find: 'if (!isRight) this.#guessing(site).digests.add(digest)',
     replace: 'if (!isRight) this.#guessing(site).digests.add(digest + Math.random())',
     hurts: 'A program with an old token locks out its whole office.',
-    tests: ['test/auth/door.test.ts'],
+    tests: ['test/auth/bounds.test.ts'],
   },
   {
     name: 'an address is locked out for fifteen seconds',
@@ -262,7 +262,7 @@ export const ACCESS: readonly Mistake[] = [
     find: 'const WINDOW_MS = 15 * 60_000',
     replace: 'const WINDOW_MS = 15_000',
     hurts: 'A guesser has sixty times as many tries.',
-    tests: ['test/auth/door.test.ts'],
+    tests: ['test/auth/bounds.test.ts'],
   },
   {
     name: 'addresses that guess fill the memory',
@@ -271,7 +271,7 @@ export const ACCESS: readonly Mistake[] = [
     find: 'if (map.size > MAX_ADDRESSES && oldest !== undefined) map.delete(oldest)',
     replace: 'if (map.size > 1_000 * MAX_ADDRESSES && oldest !== undefined) map.delete(oldest)',
     hurts: 'A botnet takes all memory.',
-    tests: ['test/auth/door.test.ts'],
+    tests: ['test/auth/bounds.test.ts'],
   },
   {
     name: 'a revoked key turns into the owner',
@@ -298,7 +298,7 @@ export const ACCESS: readonly Mistake[] = [
     find: '    if (value === undefined) return\n',
     replace: '',
     hurts: 'Made-up keys push out real ones.',
-    tests: ['test/auth/gate.test.ts'],
+    tests: ['test/auth/bounds.test.ts'],
   },
   {
     name: 'a value evicted while it was read is kept',
@@ -316,7 +316,7 @@ export const ACCESS: readonly Mistake[] = [
     find: 'if (this.#values.size > MAX_VALUES && oldest',
     replace: 'if (this.#values.size > 1_000 * MAX_VALUES && oldest',
     hurts: 'Sessions fill the memory.',
-    tests: ['test/auth/gate.test.ts'],
+    tests: ['test/auth/bounds.test.ts'],
   },
   {
     name: 'revoked keys aren’t looked for',
@@ -325,7 +325,7 @@ export const ACCESS: readonly Mistake[] = [
     find: 'setInterval(() => void this.check(), deps.everyMs ?? EVERY_MS)',
     replace: 'setInterval(() => {}, deps.everyMs ?? EVERY_MS)',
     hurts: 'If a message between processes is lost, a revoked key reads on.',
-    tests: ['test/auth/gate.test.ts'],
+    tests: ['test/auth/bounds.test.ts'],
   },
   {
     name: 'an outage of the database ends every event stream',
@@ -335,7 +335,7 @@ export const ACCESS: readonly Mistake[] = [
     replace:
       "      warn(`Can't check whether keys are still valid: ${causeOf(error)}`)\n      for (const each of held) subscribers.endCredential(each)",
     hurts: 'Everybody loses the connection when the database restarts.',
-    tests: ['test/auth/gate.test.ts'],
+    tests: ['test/auth/bounds.test.ts'],
   },
   {
     name: 'audit records are unbounded',
@@ -344,7 +344,7 @@ export const ACCESS: readonly Mistake[] = [
     find: '    .offset(rows)\n',
     replace: '    .offset(10 * rows)\n',
     hurts: 'A program in a loop fills the disk.',
-    tests: ['test/auth/keys.test.ts'],
+    tests: ['test/auth/bounds.test.ts'],
   },
   {
     name: 'audit records have no total',
@@ -353,7 +353,7 @@ export const ACCESS: readonly Mistake[] = [
     find: '  await keepNewest(db, undefined, bounds.inAll)\n',
     replace: '',
     hurts: 'Many callers fill the disk.',
-    tests: ['test/auth/keys.test.ts'],
+    tests: ['test/auth/bounds.test.ts'],
   },
   {
     name: 'a busy caller crowds out the records of others',
@@ -362,7 +362,7 @@ export const ACCESS: readonly Mistake[] = [
     find: 'await keepNewest(db, eq(audit.caller, caller), bounds.ofCaller)',
     replace: 'await keepNewest(db, caller ? undefined : undefined, bounds.ofCaller)',
     hurts: 'What an intruder did is pushed out by a program.',
-    tests: ['test/auth/keys.test.ts'],
+    tests: ['test/auth/bounds.test.ts'],
   },
   {
     name: 'waiting audit records fill the memory',
@@ -371,7 +371,7 @@ export const ACCESS: readonly Mistake[] = [
     find: 'if (this.#waiting.length >= MAX_WAITING) throw unrecorded()',
     replace: 'void MAX_WAITING',
     hurts: 'While the database hangs, requests fill the memory.',
-    tests: ['test/auth/keys.test.ts'],
+    tests: ['test/auth/bounds.test.ts'],
   },
   {
     name: 'telemetry fills the audit log',
@@ -380,7 +380,7 @@ export const ACCESS: readonly Mistake[] = [
     find: 'const TELEMETRY_MS = 60_000',
     replace: 'const TELEMETRY_MS = 60',
     hurts: 'Reports of services hide what people did.',
-    tests: ['test/auth/door.test.ts', 'test/auth/keys.test.ts'],
+    tests: ['test/auth/bounds.test.ts'],
   },
   {
     name: 'audit records are kept for as many hours as days',
@@ -389,7 +389,7 @@ export const ACCESS: readonly Mistake[] = [
     find: 'new Date(nowMs - days * DAY_MS)',
     replace: 'new Date(nowMs - days * 3_600_000)',
     hurts: 'Nobody can tell who changed something last week.',
-    tests: ['test/auth/keys.test.ts'],
+    tests: ['test/auth/bounds.test.ts'],
   },
   {
     name: 'secrets of settings aren’t all known',
@@ -434,7 +434,7 @@ export const ACCESS: readonly Mistake[] = [
     find: 'const MIN_SECRET_CHARS = 8',
     replace: 'const MIN_SECRET_CHARS = 1',
     hurts: 'Masked words in the log reveal a short password.',
-    tests: ['test/observe/log.test.ts'],
+    tests: ['test/observe/counting.test.ts'],
   },
   {
     name: 'values of a failed statement are logged',
@@ -516,7 +516,7 @@ export const ACCESS: readonly Mistake[] = [
     find: 'const told = readiness.isClosing ? await readiness.report() : await report()',
     replace: 'const told = await report()',
     hurts: 'Load balancers send requests to a process that closes.',
-    tests: ['test/observe/readiness.test.ts'],
+    tests: ['test/observe/counting.test.ts'],
   },
   {
     name: 'a failure is remembered for a second',
@@ -525,7 +525,7 @@ export const ACCESS: readonly Mistake[] = [
     find: "    isFinal: ({ status }) => status === 'ready',\n",
     replace: '',
     hurts: 'A process that is ready gets its first request late.',
-    tests: ['test/observe/readiness.test.ts'],
+    tests: ['test/observe/counting.test.ts'],
   },
   {
     name: 'a process that isn’t ready answers 200',
@@ -534,7 +534,7 @@ export const ACCESS: readonly Mistake[] = [
     find: "status: told.status === 'ready' ? 200 : 503",
     replace: 'status: 200',
     hurts: 'Load balancers send requests to a process that can’t answer.',
-    tests: ['test/observe/readiness.test.ts', 'test/observe/worker.test.ts'],
+    tests: ['test/observe/counting.test.ts'],
   },
   {
     name: 'a database that hangs hangs the probe',
@@ -543,7 +543,7 @@ export const ACCESS: readonly Mistake[] = [
     find: 'const ANSWER_MS = 2_000',
     replace: 'const ANSWER_MS = 200_000',
     hurts: 'Orchestrators kill a process whose database is slow.',
-    tests: ['test/observe/readiness.test.ts'],
+    tests: ['test/observe/counting.test.ts'],
   },
   {
     name: 'readiness tells the database’s message',
@@ -552,7 +552,7 @@ export const ACCESS: readonly Mistake[] = [
     find: "isLate ? `Unreachable: ${causeOf(error)}.` : 'Unreachable.'",
     replace: '`Unreachable: ${causeOf(error)}.`',
     hurts: 'Strangers read names of hosts and users.',
-    tests: ['test/observe/readiness.test.ts'],
+    tests: ['test/observe/counting.test.ts'],
   },
   {
     name: 'an older schema is ready',

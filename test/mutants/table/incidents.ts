@@ -10,7 +10,7 @@ export const INCIDENTS: readonly Mistake[] = [
     find: 'if (at < from || at >= to) return undefined',
     replace: 'if (at < from || at > to) return undefined',
     hurts: 'An incident at the end of a maintenance isn’t sent.',
-    tests: ['test/incidents/silences.test.ts'],
+    tests: ['test/incidents/bounds.test.ts'],
   },
   {
     name: 'a silence of a tag silences everything',
@@ -19,7 +19,7 @@ export const INCIDENTS: readonly Mistake[] = [
     find: 'const ofAll = active.some(({ streamId, tag }) => streamId === null && tag === null)',
     replace: 'const ofAll = active.some(({ streamId }) => streamId === null)',
     hurts: 'During the maintenance of one team nobody else is told.',
-    tests: ['test/incidents/silences.test.ts'],
+    tests: ['test/incidents/bounds.test.ts'],
   },
   {
     name: 'past silences still silence',
@@ -28,7 +28,7 @@ export const INCIDENTS: readonly Mistake[] = [
     find: 'const active = (await listSilences(db, now)).filter((silence) => silentAt(silence, now) !== undefined)',
     replace: 'const active = await listSilences(db, now)',
     hurts: 'A silence planned for Sunday hides Thursday’s outage.',
-    tests: ['test/incidents/silences.test.ts'],
+    tests: ['test/incidents/bounds.test.ts'],
   },
   {
     name: 'a one-off silence may last for ever',
@@ -37,7 +37,7 @@ export const INCIDENTS: readonly Mistake[] = [
     find: '> MAX_ONCE_MS',
     replace: '> 10 * MAX_ONCE_MS',
     hurts: 'A mistyped year silences a stream for a decade.',
-    tests: ['test/incidents/silences.test.ts'],
+    tests: ['test/incidents/bounds.test.ts'],
   },
   {
     name: 'silences are unbounded',
@@ -46,7 +46,7 @@ export const INCIDENTS: readonly Mistake[] = [
     find: 'if ((await listSilences(db, now)).length >= MAX_SILENCES)',
     replace: 'if ((await listSilences(db, now)).length > MAX_SILENCES)',
     hurts: 'The silence beyond the limit is accepted and has no effect.',
-    tests: ['test/incidents/silences.test.ts'],
+    tests: ['test/incidents/bounds.test.ts'],
   },
   {
     name: 'a page isn’t told of a silence that was removed',
@@ -55,7 +55,7 @@ export const INCIDENTS: readonly Mistake[] = [
     find: "  await db.delete(silences).where(eq(silences.id, id))\n  bus.publish({ type: 'silence.updated' })",
     replace: '  await db.delete(silences).where(eq(silences.id, id))\n  void bus',
     hurts: 'The page shows a silence that isn’t there.',
-    tests: ['test/console/live.test.ts'],
+    tests: ['test/incidents/bounds.test.ts'],
   },
   {
     name: 'two processes evaluate at once',
@@ -64,7 +64,7 @@ export const INCIDENTS: readonly Mistake[] = [
     find: 'return rows[0]?.got ? evaluate(tx, isReachable, now) : undefined',
     replace: 'return evaluate(tx, isReachable, now + (rows.length - 1))',
     hurts: 'Streaks count double, and alarms go off early.',
-    tests: ['test/incidents/incidents.test.ts'],
+    tests: ['test/incidents/bounds.test.ts'],
   },
   {
     name: 'old incidents are kept for ever',
@@ -73,7 +73,7 @@ export const INCIDENTS: readonly Mistake[] = [
     find: 'const KEEP_MS = 400 * DAY_MS',
     replace: 'const KEEP_MS = 4_000 * DAY_MS',
     hurts: 'The table of incidents grows without an end.',
-    tests: ['test/incidents/incidents.test.ts'],
+    tests: ['test/incidents/bounds.test.ts'],
   },
   {
     name: 'open incidents are forgotten',
@@ -82,7 +82,7 @@ export const INCIDENTS: readonly Mistake[] = [
     find: '.where(lt(incidents.resolvedAt, new Date(now() - KEEP_MS)))',
     replace: '.where(lt(incidents.openedAt, new Date(now() - KEEP_MS)))',
     hurts: 'A problem that lasts for a year disappears from the list.',
-    tests: ['test/incidents/incidents.test.ts'],
+    tests: ['test/incidents/bounds.test.ts'],
   },
   {
     name: 'forgetting incidents takes them all at once',
@@ -91,7 +91,7 @@ export const INCIDENTS: readonly Mistake[] = [
     find: '    .limit(FORGET_LIMIT)\n',
     replace: '',
     hurts: 'A single statement deletes hundreds of thousands of rows, and recording waits.',
-    tests: ['test/incidents/incidents.test.ts'],
+    tests: ['test/incidents/bounds.test.ts'],
   },
   {
     name: 'a disabled rule is evaluated',
@@ -100,7 +100,7 @@ export const INCIDENTS: readonly Mistake[] = [
     find: '  if (!isEnabled) return false\n',
     replace: '  void isEnabled\n',
     hurts: 'A rule that was switched off still wakes people.',
-    tests: ['test/incidents/rules.test.ts'],
+    tests: ['test/incidents/bounds.test.ts'],
   },
   {
     name: 'a rule waits until the clock has caught up',
@@ -109,7 +109,7 @@ export const INCIDENTS: readonly Mistake[] = [
     find: 'return elapsed < 0 || elapsed >= MINUTE_MS - EARLY_MS',
     replace: 'return elapsed >= MINUTE_MS - EARLY_MS',
     hurts: 'After the clock was set back, rules sleep for as long.',
-    tests: ['test/incidents/rules.test.ts'],
+    tests: ['test/incidents/bounds.test.ts'],
   },
   {
     name: 'a rule is evaluated every second minute',
@@ -118,7 +118,7 @@ export const INCIDENTS: readonly Mistake[] = [
     find: 'elapsed >= MINUTE_MS - EARLY_MS',
     replace: 'elapsed > MINUTE_MS',
     hurts: 'A rule is noticed a minute late.',
-    tests: ['test/incidents/rules.test.ts'],
+    tests: ['test/incidents/bounds.test.ts'],
   },
   {
     name: 'one unreachable host of several means no network',
@@ -127,7 +127,7 @@ export const INCIDENTS: readonly Mistake[] = [
     find: 'return Promise.any(tries).catch(() => false)',
     replace: 'return Promise.all(tries).then(() => true, () => false)',
     hurts: 'A single host that is down silences everything.',
-    tests: ['test/incidents/causes.test.ts'],
+    tests: ['test/incidents/bounds.test.ts'],
   },
   {
     name: 'a check host that swallows packets holds up the evaluation',
@@ -136,7 +136,7 @@ export const INCIDENTS: readonly Mistake[] = [
     find: '    socket.setTimeout(CONNECT_MS, () => end(false))\n',
     replace: '',
     hurts: 'No incident is evaluated for two minutes, during an outage.',
-    tests: ['test/incidents/causes.test.ts'],
+    tests: ['test/incidents/bounds.test.ts'],
   },
   {
     name: 'the port of a check host is ignored',
@@ -145,7 +145,7 @@ export const INCIDENTS: readonly Mistake[] = [
     find: 'Number(port ?? DEFAULT_PORT)',
     replace: 'DEFAULT_PORT',
     hurts: 'A reachable host counts as unreachable.',
-    tests: ['test/incidents/causes.test.ts'],
+    tests: ['test/incidents/bounds.test.ts'],
   },
   {
     name: 'an error rate at its limit fires',
@@ -154,7 +154,7 @@ export const INCIDENTS: readonly Mistake[] = [
     find: '> ${above}::float8',
     replace: '>= ${above}::float8',
     hurts: 'A rule fires at the rate that was meant to be allowed.',
-    tests: ['test/incidents/rules.test.ts'],
+    tests: ['test/incidents/bounds.test.ts'],
   },
   {
     name: 'few attempts are judged',
@@ -163,7 +163,7 @@ export const INCIDENTS: readonly Mistake[] = [
     find: "WHEN attempts < ${minSamples}::int THEN 'unknown'",
     replace: "WHEN attempts <= ${minSamples}::int THEN 'unknown'",
     hurts: 'The smallest number of samples isn’t enough, though it was set.',
-    tests: ['test/incidents/rules.test.ts'],
+    tests: ['test/incidents/bounds.test.ts'],
   },
   {
     name: 'a rule with a tag looks at all streams',
@@ -172,7 +172,7 @@ export const INCIDENTS: readonly Mistake[] = [
     find: 'sql`AND s.tags @> ARRAY[${tag}]::text[]`',
     replace: 'sql`AND ${tag}::text IS NOT NULL`',
     hurts: 'Rules of one team fire for the streams of another.',
-    tests: ['test/incidents/rules.test.ts'],
+    tests: ['test/incidents/bounds.test.ts'],
   },
   {
     name: 'a minute counts twice',
@@ -181,7 +181,7 @@ export const INCIDENTS: readonly Mistake[] = [
     find: 'r.minute > ${from}::timestamptz',
     replace: 'r.minute >= ${from}::timestamptz',
     hurts: 'A window reaches further back than it says.',
-    tests: ['test/incidents/rules.test.ts'],
+    tests: ['test/incidents/bounds.test.ts'],
   },
   {
     name: 'two weeks teach what is usual',
@@ -199,7 +199,7 @@ export const INCIDENTS: readonly Mistake[] = [
     find: 'value < low OR value > high',
     replace: 'value <= low OR value > high',
     hurts: 'A rule fires at the value that was meant to be allowed.',
-    tests: ['test/incidents/rules.test.ts'],
+    tests: ['test/incidents/bounds.test.ts'],
   },
   {
     name: 'a result about the old rule is stored',
@@ -208,7 +208,7 @@ export const INCIDENTS: readonly Mistake[] = [
     find: 'FROM weir.streams WHERE id = ${streamId} AND ${asNow}',
     replace: 'FROM weir.streams WHERE id = ${streamId} AND (${asNow} OR true)',
     hurts: 'A rule that was just corrected fires once more.',
-    tests: ['test/incidents/rules.test.ts'],
+    tests: ['test/incidents/bounds.test.ts'],
   },
   {
     name: 'one evaluation builds every document',
@@ -217,7 +217,7 @@ export const INCIDENTS: readonly Mistake[] = [
     find: 'ORDER BY scope.changed_at NULLS FIRST LIMIT ${DOCUMENTS_A_LOOK}',
     replace: 'ORDER BY scope.changed_at NULLS FIRST',
     hurts: 'One rule over thousands of streams holds up all others.',
-    tests: ['test/incidents/rules.test.ts'],
+    tests: ['test/incidents/bounds.test.ts'],
   },
   {
     name: 'hosts are blamed while the network is down',
@@ -244,7 +244,7 @@ export const INCIDENTS: readonly Mistake[] = [
     find: "s.twin_of IS NULL AND s.always_on AND ${isSharedAs('s')}",
     replace: "s.twin_of IS NULL AND s.always_on AND (true OR ${isSharedAs('s')})",
     hurts: 'Everyone reads the URL that somebody’s password opens.',
-    tests: ['test/incidents/private.test.ts'],
+    tests: ['test/incidents/bounds.test.ts'],
   },
   {
     name: 'twins open incidents',
@@ -253,7 +253,7 @@ export const INCIDENTS: readonly Mistake[] = [
     find: 's.twin_of IS NULL AND s.always_on',
     replace: 's.always_on',
     hurts: 'Each fault of a stream with a twin is told twice.',
-    tests: ['test/incidents/private.test.ts'],
+    tests: ['test/incidents/bounds.test.ts'],
   },
   {
     name: 'a stalled worker still runs its streams',
@@ -336,7 +336,7 @@ export const INCIDENTS: readonly Mistake[] = [
     find: '  await tx.delete(alarms).where(eq(alarms.rule, id))\n',
     replace: '',
     hurts: 'A corrected rule goes on firing because of what it was.',
-    tests: ['test/incidents/rules.test.ts'],
+    tests: ['test/incidents/bounds.test.ts'],
   },
   {
     name: 'a rule may name a private stream',
@@ -345,7 +345,7 @@ export const INCIDENTS: readonly Mistake[] = [
     find: 'and(eq(streams.id, streamId), IS_SHARED)',
     replace: 'eq(streams.id, streamId)',
     hurts: 'Anyone can test whether a private stream exists.',
-    tests: ['test/incidents/private.test.ts', 'test/proxy/private.test.ts'],
+    tests: ['test/incidents/bounds.test.ts'],
   },
   {
     name: 'rules are unbounded',
@@ -354,7 +354,7 @@ export const INCIDENTS: readonly Mistake[] = [
     find: 'if (count >= MAX_RULES)',
     replace: 'if (count >= 100 * MAX_RULES)',
     hurts: 'Each evaluation takes longer than the time between two.',
-    tests: ['test/incidents/rules.test.ts', 'test/incidents/api.test.ts'],
+    tests: ['test/incidents/bounds.test.ts'],
   },
 
   {
@@ -364,7 +364,7 @@ export const INCIDENTS: readonly Mistake[] = [
     find: 'export const MAX_IN_FLIGHT = 4',
     replace: 'export const MAX_IN_FLIGHT = 40',
     hurts: 'A slow receiver takes every attempt, and the other channels wait.',
-    tests: ['test/channels/deliverer.test.ts'],
+    tests: ['test/channels/claims.test.ts'],
   },
   {
     name: 'two workers send the same message',
@@ -373,7 +373,7 @@ export const INCIDENTS: readonly Mistake[] = [
     find: 'if (sendingUntil !== null && sendingUntil.getTime() > now) return { later: sendingUntil }',
     replace: 'void sendingUntil',
     hurts: 'People get messages twice.',
-    tests: ['test/channels/deliverer.test.ts'],
+    tests: ['test/channels/claims.test.ts'],
   },
   {
     name: 'the channel isn’t locked',
@@ -382,7 +382,7 @@ export const INCIDENTS: readonly Mistake[] = [
     find: "    .for('no key update')\n",
     replace: '',
     hurts: 'Attempts that begin together all pass the limit of a channel.',
-    tests: ['test/channels/deliverer.test.ts'],
+    tests: ['test/channels/claims.test.ts'],
   },
   {
     name: 'an attempt that hangs is never tried again',
@@ -391,7 +391,7 @@ export const INCIDENTS: readonly Mistake[] = [
     find: 'new Date(now + this.#times.attemptMs + CLAIM_SLACK_MS)',
     replace: 'new Date(now + 1_000 * this.#times.attemptMs)',
     hurts: 'After a crash in the middle of an attempt, the message is hours late.',
-    tests: ['test/channels/deliverer.test.ts'],
+    tests: ['test/channels/claims.test.ts'],
   },
   {
     name: 'an attempt that was taken over is recorded as the outcome',
@@ -400,7 +400,7 @@ export const INCIDENTS: readonly Mistake[] = [
     find: "if (!isOurs && outcome.result !== 'delivered') return undefined",
     replace: 'void isOurs',
     hurts: 'A late failure overwrites a delivery.',
-    tests: ['test/channels/deliverer.test.ts'],
+    tests: ['test/channels/claims.test.ts'],
   },
   {
     name: 'Retry-After of a receiver is ignored',
@@ -436,7 +436,7 @@ export const INCIDENTS: readonly Mistake[] = [
     find: 'if (channel.suspendedAt !== null) {',
     replace: 'if (channel.suspendedAt === undefined) {',
     hurts: 'A channel that was suspended goes on.',
-    tests: ['test/channels/deliverer.test.ts'],
+    tests: ['test/channels/claims.test.ts'],
   },
   {
     name: 'a delivery’s page isn’t told of an attempt',
@@ -445,7 +445,7 @@ export const INCIDENTS: readonly Mistake[] = [
     find: "    this.#deps.bus.publish({ type: 'channel.updated' })\n",
     replace: '',
     hurts: 'The page of a channel shows attempts after a reload only.',
-    tests: ['test/channels/deliverer.test.ts'],
+    tests: ['test/channels/claims.test.ts'],
   },
   {
     name: 'secrets are shown percent-encoded',
@@ -454,7 +454,7 @@ export const INCIDENTS: readonly Mistake[] = [
     find: '[mask, encodeURIComponent(mask), JSON.stringify(mask).slice(1, -1)]',
     replace: '[mask, JSON.stringify(mask).slice(1, -1)]',
     hurts: 'The log of deliveries shows a password.',
-    tests: ['test/channels/kinds.test.ts'],
+    tests: ['test/channels/masks.test.ts'],
   },
   {
     name: 'secrets are shown as JSON',
@@ -463,7 +463,7 @@ export const INCIDENTS: readonly Mistake[] = [
     find: '[mask, encodeURIComponent(mask), JSON.stringify(mask).slice(1, -1)]',
     replace: '[mask, encodeURIComponent(mask)]',
     hurts: 'The log of deliveries shows a password with a quote in it.',
-    tests: ['test/channels/kinds.test.ts'],
+    tests: ['test/channels/masks.test.ts'],
   },
   {
     name: 'the shorter secret is hidden first',
@@ -481,7 +481,7 @@ export const INCIDENTS: readonly Mistake[] = [
     find: '{ ...response, headers: hideAll(response.headers), body: hide(response.body) }',
     replace: '{ ...response, body: hide(response.body) }',
     hurts: 'A receiver that repeats its URL shows it to everyone.',
-    tests: ['test/channels/kinds.test.ts'],
+    tests: ['test/channels/masks.test.ts'],
   },
   {
     name: 'a token is shown in the headers of a request',
@@ -490,7 +490,7 @@ export const INCIDENTS: readonly Mistake[] = [
     find: "'set-cookie', 'authorization', 'proxy-authorization', 'cookie'",
     replace: "'set-cookie', 'cookie'",
     hurts: 'The log of deliveries shows the token of a channel.',
-    tests: ['test/channels/kinds.test.ts'],
+    tests: ['test/channels/masks.test.ts'],
   },
   {
     name: 'the path of a webhook is shown',
@@ -526,7 +526,7 @@ export const INCIDENTS: readonly Mistake[] = [
     find: "        notInArray(ranked.status, ['pending']),\n",
     replace: '',
     hurts: 'Messages that still wait are removed unsent.',
-    tests: ['test/channels/deliveries.test.ts'],
+    tests: ['test/channels/claims.test.ts'],
   },
   {
     name: 'the deliveries of all channels share a limit',
@@ -535,7 +535,7 @@ export const INCIDENTS: readonly Mistake[] = [
     find: 'PARTITION BY ${deliveries.channelId} ORDER BY',
     replace: 'ORDER BY',
     hurts: 'A chatty channel pushes out the history of all others.',
-    tests: ['test/channels/deliveries.test.ts'],
+    tests: ['test/channels/claims.test.ts'],
   },
   {
     name: 'a delivery that is being sent gets another job',
@@ -544,7 +544,7 @@ export const INCIDENTS: readonly Mistake[] = [
     find: 'or(isNull(deliveries.sendingUntil), lt(deliveries.sendingUntil, new Date(now)))',
     replace: 'undefined',
     hurts: 'Each slow attempt makes jobs that do nothing.',
-    tests: ['test/channels/deliveries.test.ts'],
+    tests: ['test/channels/claims.test.ts'],
   },
   {
     name: 'a delivery is lost after a hundred seconds',
@@ -553,7 +553,7 @@ export const INCIDENTS: readonly Mistake[] = [
     find: 'const LOST_MS = 10_000',
     replace: 'const LOST_MS = 100_000',
     hurts: 'After a crash, messages are minutes late.',
-    tests: ['test/channels/deliveries.test.ts'],
+    tests: ['test/channels/claims.test.ts'],
   },
   {
     name: 'a pending delivery is replayed',
@@ -562,7 +562,7 @@ export const INCIDENTS: readonly Mistake[] = [
     find: "and(eq(deliveries.id, id), sql`${deliveries.status} <> 'pending'`)",
     replace: 'eq(deliveries.id, id)',
     hurts: 'A double click sends a message twice.',
-    tests: ['test/channels/deliveries.test.ts'],
+    tests: ['test/channels/claims.test.ts'],
   },
   {
     name: 'a credential goes to a new server',
@@ -590,7 +590,7 @@ export const INCIDENTS: readonly Mistake[] = [
     find: "    this.#timer = setTimeout(() => this.#end({ code: 'timeout', message }, ms), ms)",
     replace: "    this.#timer = setTimeout(() => this.#end({ code: 'timeout', message }, ms), 1_000 * ms)",
     hurts: 'Receivers that hang take every attempt.',
-    tests: ['test/channels/deliverer.test.ts'],
+    tests: ['test/channels/masks.test.ts'],
   },
   {
     name: 'a timer is left after each attempt',
@@ -599,7 +599,7 @@ export const INCIDENTS: readonly Mistake[] = [
     find: '    clearTimeout(this.#timer)\n',
     replace: '',
     hurts: 'Thousands of messages leave thousands of timers.',
-    tests: ['test/channels/deliverer.test.ts'],
+    tests: ['test/channels/masks.test.ts'],
   },
   {
     name: 'a listener is left after each attempt',
@@ -608,7 +608,7 @@ export const INCIDENTS: readonly Mistake[] = [
     find: "    this.#closing.removeEventListener('abort', this.#onClose)\n",
     replace: '',
     hurts: 'Memory grows with every message.',
-    tests: ['test/channels/deliverer.test.ts'],
+    tests: ['test/channels/masks.test.ts'],
   },
   {
     name: 'suspended channels are responsible',
@@ -617,7 +617,7 @@ export const INCIDENTS: readonly Mistake[] = [
     find: 'return this.#responsible(streamIds, isNull(channels.suspendedAt))',
     replace: 'return this.#responsible(streamIds, isNull(channels.id) && undefined)',
     hurts: 'A message goes to a suspended channel and to nobody else.',
-    tests: ['test/channels/api.test.ts', 'test/channels/deliverer.test.ts'],
+    tests: ['test/channels/claims.test.ts'],
   },
   {
     name: 'every tagged channel gets what others are named for',
@@ -626,6 +626,6 @@ export const INCIDENTS: readonly Mistake[] = [
     find: '  if (named.length > 0) return named\n',
     replace: '',
     hurts: 'Messages go to people who aren’t meant.',
-    tests: ['test/channels/deliverer.test.ts', 'test/channels/api.test.ts'],
+    tests: ['test/channels/claims.test.ts'],
   },
 ]

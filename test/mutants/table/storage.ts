@@ -10,7 +10,7 @@ export const STORAGE: readonly Mistake[] = [
     find: '    if (await hasMore(tx, day, seen)) return false\n',
     replace: '    void [hasMore, seen]\n',
     hurts: 'A document can’t be rebuilt any more.',
-    tests: ['test/retention/days.test.ts'],
+    tests: ['test/retention/bounds.test.ts'],
   },
   {
     name: 'an archived day is checked only before the lock',
@@ -19,7 +19,7 @@ export const STORAGE: readonly Mistake[] = [
     find: 'return mayDrop === undefined || mayDrop(tx, day)',
     replace: 'return mayDrop === undefined || tx !== db || mayDrop(tx, day)',
     hurts: 'Entries that arrive during a drop are neither kept nor archived.',
-    tests: ['test/retention/days.test.ts'],
+    tests: ['test/retention/bounds.test.ts'],
   },
   {
     name: 'late entries never reach the hours',
@@ -28,7 +28,7 @@ export const STORAGE: readonly Mistake[] = [
     find: 'const LATE_MS = DAY_MS',
     replace: 'const LATE_MS = 0 * DAY_MS',
     hurts: 'Figures of hours with a database outage are too small for good.',
-    tests: ['test/retention/sums.test.ts'],
+    tests: ['test/retention/bounds.test.ts'],
   },
   {
     name: 'an hour is rolled up while it is recorded',
@@ -37,7 +37,7 @@ export const STORAGE: readonly Mistake[] = [
     find: 'const SETTLE_MS = 300_000',
     replace: 'const SETTLE_MS = -300_000',
     hurts: 'Readers see half an hour as a whole one.',
-    tests: ['test/retention/sums.test.ts'],
+    tests: ['test/retention/bounds.test.ts'],
   },
   {
     name: 'the last hour of a day belongs to the next',
@@ -46,7 +46,7 @@ export const STORAGE: readonly Mistake[] = [
     find: 'const to = Math.min(startOfDay(dayOf(first)) + DAY_MS, goal)',
     replace: 'const to = goal',
     hurts: 'Entries of several days count as one day.',
-    tests: ['test/retention/sums.test.ts'],
+    tests: ['test/retention/bounds.test.ts'],
   },
   {
     name: 'a wrong clock stops the roll-up',
@@ -55,7 +55,7 @@ export const STORAGE: readonly Mistake[] = [
     find: 'Math.min(rolled, goal) - LATE_MS',
     replace: 'rolled - LATE_MS',
     hurts: 'After the clock was ahead, no hour is rolled up until then.',
-    tests: ['test/retention/sums.test.ts'],
+    tests: ['test/retention/bounds.test.ts'],
   },
   {
     name: 'trims what isn’t archived',
@@ -64,7 +64,7 @@ export const STORAGE: readonly Mistake[] = [
     find: 'const allowed = Math.min(wanted, before === undefined ? wanted : await lastBefore(db, id, before))',
     replace: 'const allowed = before === undefined ? wanted : wanted',
     hurts: 'Entries beyond a stream’s limit are neither kept nor archived.',
-    tests: ['test/retention/documents.test.ts'],
+    tests: ['test/retention/bounds.test.ts'],
   },
   {
     name: 'a failed day counts as archived',
@@ -73,7 +73,7 @@ export const STORAGE: readonly Mistake[] = [
     find: "FROM weir.archive_days WHERE state = 'done')",
     replace: 'FROM weir.archive_days)',
     hurts: 'Entries are trimmed that the archive refused.',
-    tests: ['test/retention/documents.test.ts'],
+    tests: ['test/retention/bounds.test.ts'],
   },
   {
     name: 'entries are trimmed without a base',
@@ -82,25 +82,7 @@ export const STORAGE: readonly Mistake[] = [
     find: '  await keepBaseOfStream(deps, streamId, upTo)\n',
     replace: '',
     hurts: 'A document can’t be rebuilt after its first entries are trimmed.',
-    tests: ['test/retention/documents.test.ts'],
-  },
-  {
-    name: 'a stream’s limit deletes in one statement',
-    guard: 'bound',
-    file: 'src/retention/trim.ts',
-    find: 'ORDER BY seq LIMIT ${DELETE_STEP}::int)`',
-    replace: 'ORDER BY seq)`',
-    hurts: 'Recording waits while a million rows are deleted.',
-    tests: ['test/retention/documents.test.ts'],
-  },
-  {
-    name: 'one stream’s deletion never ends',
-    guard: 'bound',
-    file: 'src/retention/trim.ts',
-    find: 'while (deleted < MOST_PER_PASS)',
-    replace: 'while (deleted < 100 * MOST_PER_PASS)',
-    hurts: 'Other streams are over their limits while one is trimmed.',
-    tests: ['test/retention/documents.test.ts'],
+    tests: ['test/retention/bounds.test.ts'],
   },
   {
     name: 'entries of another stream are deleted',
@@ -109,7 +91,7 @@ export const STORAGE: readonly Mistake[] = [
     find: 'and(eq(entries.streamId, streamId), sql`${entries.seq} <=',
     replace: 'and(sql`${entries.streamId} IS NOT NULL`, sql`${entries.seq} <=',
     hurts: 'A limit of one stream deletes the history of all.',
-    tests: ['test/retention/documents.test.ts'],
+    tests: ['test/retention/bounds.test.ts'],
   },
   {
     name: 'the count keeps one more',
@@ -118,7 +100,7 @@ export const STORAGE: readonly Mistake[] = [
     find: '(seq - ${most}::bigint)',
     replace: '(seq - ${most}::bigint - 1)',
     hurts: 'A stream keeps more than it says.',
-    tests: ['test/retention/documents.test.ts'],
+    tests: ['test/retention/bounds.test.ts'],
   },
   {
     name: 'the rollups of all streams never go',
@@ -127,7 +109,7 @@ export const STORAGE: readonly Mistake[] = [
     find: '  await deleteFleetSums(db, hours)\n',
     replace: '  void deleteFleetSums\n',
     hurts: 'A table grows without an end.',
-    tests: ['test/retention/fleet-sums.test.ts'],
+    tests: ['test/retention/bounds.test.ts'],
   },
   {
     name: 'hours are kept for forty days',
@@ -136,7 +118,7 @@ export const STORAGE: readonly Mistake[] = [
     find: 'const HOURS_DAYS = 400',
     replace: 'const HOURS_DAYS = 40',
     hurts: 'Last year’s numbers are gone.',
-    tests: ['test/retention/sums.test.ts'],
+    tests: ['test/retention/bounds.test.ts'],
   },
   {
     name: 'days go although they are whole hours',
@@ -145,7 +127,7 @@ export const STORAGE: readonly Mistake[] = [
     find: "WHERE step = 'hour' AND at < ${hours}::timestamptz\n      LIMIT",
     replace: 'WHERE at < ${hours}::timestamptz\n      LIMIT',
     hurts: 'Daily figures, which should stay, are deleted.',
-    tests: ['test/retention/sums.test.ts'],
+    tests: ['test/retention/bounds.test.ts'],
   },
   {
     name: 'a clock that jumps ahead drops everything',
@@ -154,7 +136,7 @@ export const STORAGE: readonly Mistake[] = [
     find: 'const hasJumped = nowMs - seen > JUMP_MS',
     replace: 'const hasJumped = nowMs - seen > 1_000 * JUMP_MS',
     hurts: 'A wrong clock deletes a month of history within seconds.',
-    tests: ['test/retention/days.test.ts'],
+    tests: ['test/retention/bounds.test.ts'],
   },
   {
     name: 'a clock is trusted again at once',
@@ -163,7 +145,7 @@ export const STORAGE: readonly Mistake[] = [
     find: 'const TRUST_MS = HOUR_MS',
     replace: 'const TRUST_MS = 0 * HOUR_MS',
     hurts: 'A wrong clock deletes a month of history in the second pass.',
-    tests: ['test/retention/days.test.ts'],
+    tests: ['test/retention/bounds.test.ts'],
   },
   {
     name: 'the limit of entries drops today',
@@ -172,7 +154,7 @@ export const STORAGE: readonly Mistake[] = [
     find: 'if (total <= most || day.day >= dayOf(now())) return',
     replace: 'if (total <= most) return',
     hurts: 'Everything recorded today is gone.',
-    tests: ['test/retention/days.test.ts'],
+    tests: ['test/retention/bounds.test.ts'],
   },
   {
     name: 'minutes are dropped before they are hours',
@@ -181,7 +163,7 @@ export const STORAGE: readonly Mistake[] = [
     find: 'Math.min(now() - bounds.minutesDays * DAY_MS, rolled - 2 * DAY_MS)',
     replace: 'now() - bounds.minutesDays * DAY_MS + 0 * rolled',
     hurts: 'Figures of a time when roll-ups failed are gone.',
-    tests: ['test/retention/sums.test.ts'],
+    tests: ['test/retention/bounds.test.ts'],
   },
   {
     name: 'today’s entries are trimmed without an archive',
@@ -190,7 +172,7 @@ export const STORAGE: readonly Mistake[] = [
     find: '  if (mayDrop !== undefined) return block(deps, today, { totalBytes, days })\n',
     replace: '  void mayDrop\n',
     hurts: 'What isn’t archived is deleted at the limit of bytes.',
-    tests: ['test/retention/byte-cap.test.ts', 'test/retention/days.test.ts'],
+    tests: ['test/retention/bounds.test.ts'],
   },
   {
     name: 'the log is filled to its last byte',
@@ -199,7 +181,7 @@ export const STORAGE: readonly Mistake[] = [
     find: 'const FILLED = 0.9',
     replace: 'const FILLED = 1.2',
     hurts: 'A disk of the configured size is full before anything is dropped.',
-    tests: ['test/retention/byte-cap.test.ts'],
+    tests: ['test/retention/bounds.test.ts'],
   },
   {
     name: 'a blocked log never recovers',
@@ -208,7 +190,7 @@ export const STORAGE: readonly Mistake[] = [
     find: "if ((await readMarks(db, ['blocked'])).size > 0) await removeMark(db, 'blocked')",
     replace: 'void [removeMark, db]',
     hurts: 'A page says for ever that the log is too large.',
-    tests: ['test/retention/days.test.ts'],
+    tests: ['test/retention/bounds.test.ts'],
   },
   {
     name: 'an older base replaces a newer one',
@@ -217,7 +199,7 @@ export const STORAGE: readonly Mistake[] = [
     find: '        setWhere: sql`${bases.seq} < ${seq}`,\n',
     replace: '',
     hurts: 'A document can’t be rebuilt after two processes dropped a day.',
-    tests: ['test/retention/documents.test.ts'],
+    tests: ['test/retention/bounds.test.ts'],
   },
   {
     name: 'only the first fifty streams get a base',
@@ -226,18 +208,8 @@ export const STORAGE: readonly Mistake[] = [
     find: '    if (rows.length < STREAMS_PER_STEP) return seen\n',
     replace: '    if (rows.length <= STREAMS_PER_STEP) return seen\n',
     hurts: 'Documents of the other streams are lost with the day.',
-    tests: ['test/retention/documents.test.ts', 'test/retention/days.test.ts'],
+    tests: ['test/retention/bounds.test.ts'],
   },
-  {
-    name: 'stray entries are deleted without an archive',
-    guard: 'fence',
-    file: 'src/retention/rest.ts',
-    find: 'Math.min(keptFromMs, (await unarchivedFrom(deps)) ?? Infinity)',
-    replace: 'Math.min(keptFromMs, unarchivedFrom.length * Infinity)',
-    hurts: 'Entries with a wrong date are neither kept nor archived.',
-    tests: ['test/retention/days.test.ts'],
-  },
-
   {
     name: 'what was read back isn’t compared',
     guard: 'fence',
@@ -527,15 +499,6 @@ export const STORAGE: readonly Mistake[] = [
     replace: '',
     hurts: 'Each backup leaves an open file of a tenth of the database.',
     tests: ['test/backup/taking.test.ts'],
-  },
-  {
-    name: 'a spool is readable for others',
-    guard: 'scope',
-    file: 'src/backup/spool.ts',
-    find: "'wx+', 0o600",
-    replace: "'wx+', 0o644",
-    hurts: 'Other users of the machine read secrets.',
-    tests: ['test/backup/taking.test.ts', 'test/storage/private.test.ts'],
   },
   {
     name: 'a restore replaces data without being asked',

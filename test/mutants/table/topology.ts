@@ -228,7 +228,7 @@ export const TOPOLOGY: readonly Mistake[] = [
     find: "return code === 'body_too_large' || code === 'too_many' ? RESOURCE_EXHAUSTED : INVALID_ARGUMENT",
     replace: "return code === 'body_too_large' ? RESOURCE_EXHAUSTED : INVALID_ARGUMENT",
     hurts: 'Exporters drop their spans instead of trying again.',
-    tests: ['test/otlp/refusals.test.ts'],
+    tests: ['test/otlp/bounds.test.ts'],
   },
   {
     name: 'decoding spans blocks everything',
@@ -246,7 +246,7 @@ export const TOPOLOGY: readonly Mistake[] = [
     find: 'rejectedSpans: String(refused)',
     replace: 'rejectedSpans: refused',
     hurts: 'Strict exporters can’t read the answer.',
-    tests: ['test/otlp/refusals.test.ts'],
+    tests: ['test/otlp/bounds.test.ts'],
   },
   {
     name: 'a small gzip becomes gigabytes',
@@ -255,7 +255,7 @@ export const TOPOLOGY: readonly Mistake[] = [
     find: 'gunzipSync(body, { maxOutputLength: MAX_PLAIN_BYTES })',
     replace: 'gunzipSync(body, { maxOutputLength: 64 * MAX_PLAIN_BYTES })',
     hurts: 'One request fills the memory.',
-    tests: ['test/otlp/refusals.test.ts'],
+    tests: ['test/otlp/bounds.test.ts'],
   },
   {
     name: 'spans of one request are unbounded',
@@ -264,7 +264,7 @@ export const TOPOLOGY: readonly Mistake[] = [
     find: 'return this.spans.length >= MAX_SPANS',
     replace: 'return this.spans.length > 10 * MAX_SPANS',
     hurts: 'One request takes seconds of everybody’s time.',
-    tests: ['test/otlp/refusals.test.ts'],
+    tests: ['test/otlp/bounds.test.ts'],
   },
   {
     name: 'empty parts of a request are unbounded',
@@ -273,7 +273,7 @@ export const TOPOLOGY: readonly Mistake[] = [
     find: 'if (this.#parts <= MAX_PARTS) return',
     replace: 'if (this.#parts <= 1_000 * MAX_PARTS) return',
     hurts: 'A request of empty parts takes seconds of everybody’s time.',
-    tests: ['test/otlp/refusals.test.ts'],
+    tests: ['test/otlp/bounds.test.ts'],
   },
   {
     name: 'durations are a thousand times too long',
@@ -282,7 +282,7 @@ export const TOPOLOGY: readonly Mistake[] = [
     find: '(endNs - startNs) / (NS_PER_MS / 1000n)) / 1000',
     replace: '(endNs - startNs) / (NS_PER_MS / 1000n))',
     hurts: 'A call of 20 ms looks like one of 20 s.',
-    tests: ['test/otlp/calls.test.ts'],
+    tests: ['test/otlp/bounds.test.ts'],
   },
   {
     name: 'a clock that was set makes a call of a year',
@@ -291,7 +291,7 @@ export const TOPOLOGY: readonly Mistake[] = [
     find: 'durationMs <= MAX_DURATION_MS',
     replace: 'durationMs <= 1_000 * MAX_DURATION_MS',
     hurts: 'One wrong clock ruins the latencies of an hour.',
-    tests: ['test/otlp/calls.test.ts'],
+    tests: ['test/otlp/bounds.test.ts'],
   },
   {
     name: 'a span that is sent again counts twice',
@@ -300,7 +300,7 @@ export const TOPOLOGY: readonly Mistake[] = [
     find: 'if (this.#newer.has(id) || this.#older.has(id)) return false',
     replace: 'if (this.#newer.has(id)) return false',
     hurts: 'A retried export doubles the calls.',
-    tests: ['test/otlp/calls.test.ts'],
+    tests: ['test/otlp/bounds.test.ts'],
   },
   {
     name: 'remembered IDs are unbounded',
@@ -309,7 +309,7 @@ export const TOPOLOGY: readonly Mistake[] = [
     find: 'if (this.#newer.size >= this.max)',
     replace: 'if (this.#newer.size >= 1_000 * this.max)',
     hurts: 'Spans fill the memory within a day.',
-    tests: ['test/otlp/calls.test.ts'],
+    tests: ['test/otlp/bounds.test.ts'],
   },
   {
     name: 'calls that wait for their other end are unbounded',
@@ -318,7 +318,7 @@ export const TOPOLOGY: readonly Mistake[] = [
     find: 'until > time && this.#waiting.size <= MAX_WAITING',
     replace: 'until > time',
     hurts: 'Spans without a partner fill the memory.',
-    tests: ['test/otlp/calls.test.ts'],
+    tests: ['test/otlp/bounds.test.ts'],
   },
   {
     name: 'a call waits for its other end for ever',
@@ -327,7 +327,7 @@ export const TOPOLOGY: readonly Mistake[] = [
     find: '    this.#timer = setTimeout(() => this.#settle(new Findings()), next.until - time)\n',
     replace: '',
     hurts: 'Calls to databases and other companies’ services never appear.',
-    tests: ['test/otlp/calls.test.ts'],
+    tests: ['test/otlp/bounds.test.ts'],
   },
   {
     name: 'a timer of spans is left',
@@ -336,7 +336,7 @@ export const TOPOLOGY: readonly Mistake[] = [
     find: '    clearTimeout(this.#timer)\n    this.#waiting.clear()',
     replace: '    this.#timer = undefined',
     hurts: 'A closing Weir reports to a topology that is gone.',
-    tests: ['test/otlp/calls.test.ts'],
+    tests: ['test/otlp/bounds.test.ts'],
   },
   {
     name: 'a span may have any size',
@@ -491,7 +491,7 @@ export const TOPOLOGY: readonly Mistake[] = [
     find: 'ms / 1_000)',
     replace: 'ms)',
     hurts: 'Each request seems to take a thousand times as long.',
-    tests: ['test/observe/weir.test.ts'],
+    tests: ['test/observe/counting.test.ts'],
   },
   {
     name: 'the CPU time is in milliseconds',
@@ -500,7 +500,7 @@ export const TOPOLOGY: readonly Mistake[] = [
     find: 'const MICROS = 1_000_000',
     replace: 'const MICROS = 1_000',
     hurts: 'A Weir at rest seems to use a hundred cores.',
-    tests: ['test/observe/weir.test.ts'],
+    tests: ['test/observe/counting.test.ts'],
   },
   {
     name: 'the event loop’s delay includes the interval',
@@ -509,7 +509,7 @@ export const TOPOLOGY: readonly Mistake[] = [
     find: 'Math.max(0, now - due) / 1_000',
     replace: 'Math.max(0, now - due + LOOK_EVERY_MS) / 1_000',
     hurts: 'A Weir at rest seems to hang.',
-    tests: ['test/observe/metrics.test.ts'],
+    tests: ['test/observe/counting.test.ts'],
   },
   {
     name: 'a timer of the metrics is left',
@@ -518,7 +518,7 @@ export const TOPOLOGY: readonly Mistake[] = [
     find: '    clearInterval(this.#timer)\n',
     replace: '',
     hurts: 'Each Weir that is opened in a program goes on measuring.',
-    tests: ['test/observe/metrics.test.ts'],
+    tests: ['test/observe/counting.test.ts'],
   },
   {
     name: 'gaps are never counted',
@@ -527,7 +527,7 @@ export const TOPOLOGY: readonly Mistake[] = [
     find: "      if (entry.kind === 'gap') this.#gap(entry)\n",
     replace: '',
     hurts: 'Lost data raises no alarm.',
-    tests: ['test/observe/metrics.test.ts'],
+    tests: ['test/observe/counting.test.ts'],
   },
   {
     name: 'dropped entries are never counted',
@@ -536,7 +536,7 @@ export const TOPOLOGY: readonly Mistake[] = [
     find: "if (reason === 'buffer_full' && typeof count === 'number') this.#dropped += count",
     replace: "if (reason === 'buffer_full' && typeof count === 'string') this.#dropped += count",
     hurts: 'Lost data raises no alarm.',
-    tests: ['test/observe/metrics.test.ts'],
+    tests: ['test/observe/counting.test.ts'],
   },
   {
     name: 'a delay is in milliseconds',
@@ -545,7 +545,7 @@ export const TOPOLOGY: readonly Mistake[] = [
     find: 'Math.max(0, this.#deps.now() - oldestAt) / 1_000',
     replace: 'Math.max(0, this.#deps.now() - oldestAt)',
     hurts: 'A healthy Weir raises an alarm.',
-    tests: ['test/observe/metrics.test.ts'],
+    tests: ['test/observe/counting.test.ts'],
   },
   {
     name: 'a write’s time is in milliseconds',
@@ -554,7 +554,7 @@ export const TOPOLOGY: readonly Mistake[] = [
     find: 'tookMs / 1_000)',
     replace: 'tookMs)',
     hurts: 'A healthy Weir raises an alarm.',
-    tests: ['test/observe/metrics.test.ts'],
+    tests: ['test/observe/counting.test.ts'],
   },
   {
     name: 'closed incidents count as open',
@@ -644,7 +644,7 @@ export const TOPOLOGY: readonly Mistake[] = [
     find: 'await within(ANSWER_MS, read())',
     replace: 'await within(1_000 * ANSWER_MS, read())',
     hurts: 'During an outage there are no metrics at all.',
-    tests: ['test/observe/metrics.test.ts'],
+    tests: ['test/observe/counting.test.ts'],
   },
   {
     name: 'spans contain the query of a URL',
@@ -662,7 +662,7 @@ export const TOPOLOGY: readonly Mistake[] = [
     find: 'given !== null && SANE_ID.test(given) ? given',
     replace: 'given !== null ? given',
     hurts: 'A caller writes lines of his own into the log.',
-    tests: ['test/observe/weir.test.ts'],
+    tests: ['test/observe/counting.test.ts'],
   },
   {
     name: 'the log shows the target of a proxy request',

@@ -227,7 +227,7 @@ export const WIRING: readonly Mistake[] = [
     find: '    await closers.close(error)\n',
     replace: '',
     hurts: 'The data directory stays locked, and the next start fails too.',
-    tests: ['test/process/roles.test.ts'],
+    tests: ['test/process/start.test.ts'],
   },
   {
     name: 'STREAMS_PER_WORKER has no effect',
@@ -282,7 +282,7 @@ export const WIRING: readonly Mistake[] = [
     find: 'export const IDLE_SECONDS = 60',
     replace: 'export const IDLE_SECONDS = 255',
     hurts: 'Slow clients hold their connections four times as long.',
-    tests: ['test/process/pages.test.ts'],
+    tests: ['test/process/roles.test.ts'],
   },
   {
     name: 'a body may have any size',
@@ -408,7 +408,7 @@ export const WIRING: readonly Mistake[] = [
     find: 'openAccess({ db, bus, token: config.token, counts, now, warn })',
     replace: 'openAccess({ db, bus, token: undefined, counts, now, warn })',
     hurts: 'Strangers read hosts and counts.',
-    tests: ['test/process/pages.test.ts'],
+    tests: ['test/observe/worker.test.ts'],
   },
   {
     name: 'PROXY_ORIGINS has no effect',
