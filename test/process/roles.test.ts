@@ -45,8 +45,8 @@ const config = (role: string, more: Record<string, string> = {}) =>
   })
 const warn = (message: string) => void lines.push(message)
 
-/** A day whose partitions were lost. */
-const tomorrow = dayOf(Date.now() + 86_400_000)
+/** Days without a partition: one can be created, the other has too many rows to move. */
+const [tomorrow, crowded] = [1, 2].map((days) => dayOf(Date.now() + days * 86_400_000)) as [string, string]
 
 beforeAll(async () => {
   if (isOff) return
@@ -68,6 +68,9 @@ beforeAll(async () => {
     ids.push(id)
   }
   await storage.db.execute(`DROP TABLE IF EXISTS weir.${partitionName('entries', tomorrow)}`)
+  await storage.db.execute(`DROP TABLE IF EXISTS weir.${partitionName('entries', crowded)}`)
+  await storage.db.execute(`INSERT INTO weir.entries (stream_id, seq, at, epoch, kind, wire_bytes, body_bytes)
+    SELECT '${ids[0]}', seq, '${crowded}', 1, 'exchange', 1, 1 FROM generate_series(1000001, 1010001) AS seq`)
   const serve = spyOn(Bun, 'serve')
   web = await startWeir(config('web'), warn, { log })
   served = serve.mock.calls[0]?.[0]
@@ -98,6 +101,8 @@ test.skipIf(isOff)('a web process prepares all that workers need, and follows no
   const found = await rows(`SELECT FROM pg_class WHERE relname = '${partitionName('entries', tomorrow)}'`)
   expect(found).toHaveLength(1)
   expect(await rows('SELECT FROM weir.workers')).toEqual([])
+  expect(lines.join()).toContain('Partitions not created yet')
+  expect(lines.join()).toContain(partitionName('entries', crowded))
   expect(served).toMatchObject({ idleTimeout: 60 })
   const ready = await ask(web.url, '/readyz')
   expect(ready.status).toBe(200)
@@ -108,7 +113,7 @@ test.skipIf(isOff)('a web process prepares all that workers need, and follows no
 test.skipIf(isOff)(
   'a worker follows as many streams as it may, answers probes, and leaves when it closes',
   async () => {
-    worker = await startWeir(config('worker', { STREAMS_PER_WORKER: '1', OPS_PORT: '0' }), warn, { log })
+    worker = await startWeir(config('worker', { STREAMS_PER_WORKER: '1', OPS_PORT: '0', PROXY_LINGER_MS: '10000' }), warn, { log })
     expect(worker.url).toBe('')
     expect(worker.routes).toEqual([])
     const port = await until('it serves probes', () =>

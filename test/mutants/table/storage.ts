@@ -217,7 +217,7 @@ export const STORAGE: readonly Mistake[] = [
     find: "if (bytes === packed.bytes && hash.digest('hex') === packed.sha256) return packed",
     replace: 'if (bytes === packed.bytes) return packed',
     hurts: 'A damaged object is the only copy.',
-    tests: ['test/archive/faults.test.ts'],
+    tests: ['test/archive/bounds.test.ts'],
   },
   {
     name: 'nothing is read back',
@@ -226,7 +226,7 @@ export const STORAGE: readonly Mistake[] = [
     find: "if (bytes === packed.bytes && hash.digest('hex') === packed.sha256) return packed",
     replace: 'if (bytes >= 0) return packed',
     hurts: 'An object that isn’t there is the only copy.',
-    tests: ['test/archive/faults.test.ts'],
+    tests: ['test/archive/bounds.test.ts'],
   },
   {
     name: 'a stream counts twice after a lost lock',
@@ -235,7 +235,7 @@ export const STORAGE: readonly Mistake[] = [
     find: 'sql`coalesce(${archiveDays.cursor} < ${streamId}, true)`',
     replace: 'sql`coalesce(${archiveDays.cursor} <= ${streamId}, true)`',
     hurts: 'The report shows more objects than there are.',
-    tests: ['test/archive/archive.test.ts'],
+    tests: ['test/archive/bounds.test.ts'],
   },
   {
     name: 'the old object is removed before the new one is recorded',
@@ -245,7 +245,7 @@ export const STORAGE: readonly Mistake[] = [
     replace:
       '  if (known !== undefined && known.key !== key) await bucket.remove(known.key, signal)\n  await pass(db, streamId, day, row && { ...row, streamId, day, key, archivedAt: new Date(deps.now()) }, true)',
     hurts: 'A crash in between leaves a day without an object.',
-    tests: ['test/archive/archive.test.ts'],
+    tests: ['test/archive/bounds.test.ts'],
   },
   {
     name: 'the archived object of late entries has the late ones only',
@@ -254,7 +254,7 @@ export const STORAGE: readonly Mistake[] = [
     find: 'known === undefined ? stored : mergeBySeq(reader.entriesOf(known), stored)',
     replace: 'known === undefined ? stored : (void [mergeBySeq, reader], stored)',
     hurts: 'The entries of a day that were archived first are lost.',
-    tests: ['test/archive/archive.test.ts'],
+    tests: ['test/archive/bounds.test.ts'],
   },
   {
     name: 'a failing object is tried for ever',
@@ -263,7 +263,7 @@ export const STORAGE: readonly Mistake[] = [
     find: 'error.isTransient && attempt < ATTEMPTS',
     replace: 'error.isTransient && attempt < 100 * ATTEMPTS',
     hurts: 'One object holds up the archive for hours.',
-    tests: ['test/archive/faults.test.ts'],
+    tests: ['test/archive/bounds.test.ts'],
   },
   {
     name: 'a wait for the bucket isn’t renewed by its chunks',
@@ -272,7 +272,7 @@ export const STORAGE: readonly Mistake[] = [
     find: '        clearTimeout(this.#timer)\n        this.#timer = this.#arm()\n',
     replace: '',
     hurts: 'Large objects on a slow line can’t be read.',
-    tests: ['test/archive/faults.test.ts'],
+    tests: ['test/archive/bounds.test.ts'],
   },
   {
     name: 'a wait for the bucket never ends',
@@ -281,7 +281,7 @@ export const STORAGE: readonly Mistake[] = [
     find: "'TimeoutError')), this.#timeoutMs)",
     replace: "'TimeoutError')), 1_000 * this.#timeoutMs)",
     hurts: 'A service that hangs stops the archive.',
-    tests: ['test/archive/faults.test.ts'],
+    tests: ['test/archive/bounds.test.ts'],
   },
   {
     name: 'a failed day is tried again after fifteen hours',
@@ -290,7 +290,7 @@ export const STORAGE: readonly Mistake[] = [
     find: 'export const RETRY_AFTER_MS = 15 * 60_000',
     replace: 'export const RETRY_AFTER_MS = 15 * 3_600_000',
     hurts: 'The archive falls a day behind after a short outage.',
-    tests: ['test/archive/faults.test.ts'],
+    tests: ['test/archive/bounds.test.ts'],
   },
   {
     name: 'a failed day is tried every minute',
@@ -299,7 +299,7 @@ export const STORAGE: readonly Mistake[] = [
     find: '+ RETRY_AFTER_MS <= now()',
     replace: '<= now()',
     hurts: 'A broken bucket costs a request per stream each minute.',
-    tests: ['test/archive/faults.test.ts'],
+    tests: ['test/archive/bounds.test.ts'],
   },
   {
     name: 'an open day is archived',
@@ -308,7 +308,7 @@ export const STORAGE: readonly Mistake[] = [
     find: 'tried.includes(day) || closesAt(day).getTime() > deps.now()',
     replace: 'tried.includes(day)',
     hurts: 'Each entry of today makes a new object.',
-    tests: ['test/archive/archive.test.ts'],
+    tests: ['test/archive/bounds.test.ts'],
   },
   {
     name: 'a day closes at midnight',
@@ -317,7 +317,7 @@ export const STORAGE: readonly Mistake[] = [
     find: 'new Date(startOfDay(day) + DAY_MS + CLOSE_AFTER_MS)',
     replace: 'new Date(startOfDay(day) + DAY_MS)',
     hurts: 'Entries on their way at midnight make every day archived twice.',
-    tests: ['test/archive/archive.test.ts'],
+    tests: ['test/archive/bounds.test.ts'],
   },
   {
     name: 'a day with late entries may be dropped',
@@ -326,7 +326,7 @@ export const STORAGE: readonly Mistake[] = [
     find: "return (state === 'done' || state === null) && !late",
     replace: "return state === 'done' || state === null",
     hurts: 'Late entries are neither kept nor archived.',
-    tests: ['test/archive/archive.test.ts'],
+    tests: ['test/archive/bounds.test.ts'],
   },
   {
     name: 'a day that is being archived may be dropped',
@@ -335,7 +335,7 @@ export const STORAGE: readonly Mistake[] = [
     find: "return (state === 'done' || state === null) && !late",
     replace: 'return !late',
     hurts: 'A day is dropped while its objects are written.',
-    tests: ['test/archive/archive.test.ts'],
+    tests: ['test/archive/bounds.test.ts'],
   },
   {
     name: 'a day beyond a hundred streams is archived in part',
@@ -344,7 +344,7 @@ export const STORAGE: readonly Mistake[] = [
     find: 'if (page.length < PAGE) break',
     replace: 'if (page.length <= PAGE) break',
     hurts: 'Streams beyond the first hundred are dropped without a copy.',
-    tests: ['test/archive/archive.test.ts'],
+    tests: ['test/archive/bounds.test.ts'],
   },
   {
     name: 'objects of removed streams stay',
@@ -353,7 +353,7 @@ export const STORAGE: readonly Mistake[] = [
     find: '  await sweep(deps, signal)\n',
     replace: '  void sweep\n',
     hurts: 'What was deleted stays in the bucket, and is paid for.',
-    tests: ['test/archive/archive.test.ts'],
+    tests: ['test/archive/bounds.test.ts'],
   },
   {
     name: 'secrets of the bucket appear in its errors',
@@ -362,7 +362,7 @@ export const STORAGE: readonly Mistake[] = [
     find: ".replaceAll(secretAccessKey, '•••').replaceAll(accessKeyId, '•••')",
     replace: ".replaceAll(accessKeyId, '•••' + secretAccessKey.slice(0, 0))",
     hurts: 'The page of the archive shows the secret key.',
-    tests: ['test/archive/faults.test.ts'],
+    tests: ['test/archive/bounds.test.ts'],
   },
   {
     name: 'redirects of the bucket are followed',
@@ -371,7 +371,7 @@ export const STORAGE: readonly Mistake[] = [
     find: "redirect: 'manual', signal",
     replace: "redirect: 'follow', signal",
     hurts: 'A signed request goes to another host.',
-    tests: ['test/archive/faults.test.ts'],
+    tests: ['test/archive/bounds.test.ts'],
   },
   {
     name: 'a signed URL is valid for ten days',
@@ -380,7 +380,7 @@ export const STORAGE: readonly Mistake[] = [
     find: 'const SIGNED_SECONDS = 900',
     replace: 'const SIGNED_SECONDS = 900_000',
     hurts: 'A URL from a log opens an object for days.',
-    tests: ['test/archive/archive.test.ts'],
+    tests: ['test/archive/bounds.test.ts'],
   },
   {
     name: 'an upload that failed stays in the bucket',
@@ -389,7 +389,7 @@ export const STORAGE: readonly Mistake[] = [
     find: '      void upload?.abandon()\n',
     replace: '      void upload\n',
     hurts: 'Parts that nobody sees are paid for.',
-    tests: ['test/archive/faults.test.ts', 'test/archive/archive.test.ts'],
+    tests: ['test/archive/bounds.test.ts'],
   },
   {
     name: 'an error in a successful answer is overlooked',
@@ -398,7 +398,7 @@ export const STORAGE: readonly Mistake[] = [
     find: "if (text.includes('<Error>'))",
     replace: "if (text.includes('<Errors>'))",
     hurts: 'An upload that wasn’t completed counts as stored.',
-    tests: ['test/archive/faults.test.ts'],
+    tests: ['test/archive/bounds.test.ts'],
   },
   {
     name: 'recently read blocks fill the memory',
