@@ -10,7 +10,7 @@ export const TOPOLOGY: readonly Mistake[] = [
     find: 'if (tally.count === rows[at]?.count) this.#minutes.delete(key)',
     replace: 'void [at, tally]\n      this.#minutes.delete(key)',
     hurts: 'Calls at a busy moment are missing from the numbers.',
-    tests: ['test/topology/history.test.ts'],
+    tests: ['test/topology/bounds.test.ts'],
   },
   {
     name: 'the current minute’s total is written once',
@@ -19,7 +19,7 @@ export const TOPOLOGY: readonly Mistake[] = [
     find: 'if (minute < minuteOf(now) && this.#totals.get(minute)?.calls === calls) this.#totals.delete(minute)',
     replace: 'void [minuteOf, now, calls]\n      this.#totals.delete(minute)',
     hurts: 'The timeline shows only the last seconds of each minute.',
-    tests: ['test/topology/history.test.ts'],
+    tests: ['test/topology/bounds.test.ts'],
   },
   {
     name: 'minutes wait without a bound',
@@ -28,7 +28,7 @@ export const TOPOLOGY: readonly Mistake[] = [
     find: 'if (this.#minutes.size > MAX_WAITING_MINUTES) deleteFirst(this.#minutes)',
     replace: 'void MAX_WAITING_MINUTES',
     hurts: 'While the database is away, calls fill the memory.',
-    tests: ['test/topology/history.test.ts'],
+    tests: ['test/topology/bounds.test.ts'],
   },
   {
     name: 'totals wait without a bound',
@@ -37,7 +37,7 @@ export const TOPOLOGY: readonly Mistake[] = [
     find: 'if (this.#totals.size > MAX_WAITING_TOTALS) deleteFirst(this.#totals)',
     replace: 'void MAX_WAITING_TOTALS',
     hurts: 'While the database is away, calls fill the memory.',
-    tests: ['test/topology/history.test.ts'],
+    tests: ['test/topology/bounds.test.ts'],
   },
   {
     name: 'a service is idle after five hours',
@@ -46,7 +46,7 @@ export const TOPOLOGY: readonly Mistake[] = [
     find: 'const IDLE_MS = 300_000',
     replace: 'const IDLE_MS = 18_000_000',
     hurts: 'Services that are gone keep the place of living ones.',
-    tests: ['test/topology/model.test.ts'],
+    tests: ['test/topology/bounds.test.ts'],
   },
   {
     name: 'frequently called services are folded',
@@ -55,7 +55,7 @@ export const TOPOLOGY: readonly Mistake[] = [
     find: 'worth(a) - worth(b) || a.activeAt - b.activeAt',
     replace: 'worth(b) - worth(a) || a.activeAt - b.activeAt',
     hurts: 'Made-up names push real services out of the picture.',
-    tests: ['test/topology/model.test.ts'],
+    tests: ['test/topology/bounds.test.ts'],
   },
   {
     name: 'names of folded services are unbounded',
@@ -64,7 +64,7 @@ export const TOPOLOGY: readonly Mistake[] = [
     find: 'if (this.#names.size <= MAX_REMEMBERED) return',
     replace: 'if (this.#names.size <= 1_000 * MAX_REMEMBERED) return',
     hurts: 'A program that makes up names fills the memory.',
-    tests: ['test/topology/model.test.ts'],
+    tests: ['test/topology/bounds.test.ts'],
   },
   {
     name: 'rows of transactions that ended late are missed',
@@ -73,7 +73,7 @@ export const TOPOLOGY: readonly Mistake[] = [
     find: 'this.#readUntil - OVERLAP_MS',
     replace: 'this.#readUntil',
     hurts: 'Each process shows other numbers.',
-    tests: ['test/topology/history.test.ts'],
+    tests: ['test/topology/bounds.test.ts'],
   },
   {
     name: 'the topology’s history is never tidied',
@@ -82,7 +82,7 @@ export const TOPOLOGY: readonly Mistake[] = [
     find: '      await this.#tidy()\n',
     replace: '',
     hurts: 'Tables grow without an end.',
-    tests: ['test/topology/history.test.ts'],
+    tests: ['test/topology/bounds.test.ts'],
   },
   {
     name: 'the history is tidied each time',
@@ -91,7 +91,7 @@ export const TOPOLOGY: readonly Mistake[] = [
     find: 'if (now() < this.#tidiedAt + TIDY_EVERY_MS) return',
     replace: 'void TIDY_EVERY_MS',
     hurts: 'The database deletes every few seconds.',
-    tests: ['test/topology/history.test.ts'],
+    tests: ['test/topology/bounds.test.ts'],
   },
   {
     name: 'the last reports aren’t written',
@@ -100,7 +100,7 @@ export const TOPOLOGY: readonly Mistake[] = [
     find: 'this.ledger.write(this.#options.now(), true)',
     replace: 'this.ledger.write(this.#options.now(), false)',
     hurts: 'After a restart, services look idle.',
-    tests: ['test/topology/history.test.ts'],
+    tests: ['test/topology/bounds.test.ts'],
   },
   {
     name: 'two processes deadlock',
@@ -109,7 +109,7 @@ export const TOPOLOGY: readonly Mistake[] = [
     find: 'const sorted = rows.toSorted((a, b) => (key(a) < key(b) ? -1 : 1))',
     replace: 'const sorted = rows.length < key.length ? [] : rows',
     hurts: 'Reports of two processes abort each other.',
-    tests: ['test/topology/history.test.ts'],
+    tests: ['test/topology/bounds.test.ts'],
   },
   {
     name: 'a minute that is written again counts twice',
@@ -119,7 +119,7 @@ export const TOPOLOGY: readonly Mistake[] = [
     replace:
       'DO UPDATE SET count = topology_minutes.count + excluded.count, errors = excluded.errors,\n        latency',
     hurts: 'Numbers grow with every write.',
-    tests: ['test/topology/history.test.ts'],
+    tests: ['test/topology/bounds.test.ts'],
   },
   {
     name: 'an earlier call overwrites the last status',
@@ -128,7 +128,7 @@ export const TOPOLOGY: readonly Mistake[] = [
     find: 'excluded.called_at >= coalesce(known.called_at',
     replace: 'excluded.called_at <= coalesce(known.called_at',
     hurts: 'The picture shows an old error as the newest.',
-    tests: ['test/topology/history.test.ts'],
+    tests: ['test/topology/bounds.test.ts'],
   },
   {
     name: 'rows that couldn’t be written are lost',
@@ -155,7 +155,7 @@ export const TOPOLOGY: readonly Mistake[] = [
     find: '    this.#isClosed = true\n    clearTimeout(this.#timer)',
     replace: '    this.#isClosed = true',
     hurts: 'A closing Weir publishes to a hub that is gone.',
-    tests: ['test/topology/feed.test.ts'],
+    tests: ['test/topology/bounds.test.ts'],
   },
   {
     name: 'a viewer gets any amount',
@@ -164,7 +164,7 @@ export const TOPOLOGY: readonly Mistake[] = [
     find: 'Math.min(MAX_GATHER_MS, Math.max(GATHER_MS, bytes / BYTES_PER_MS))',
     replace: 'GATHER_MS + 0 * Math.min(MAX_GATHER_MS, bytes / BYTES_PER_MS)',
     hurts: 'A busy topology sends megabytes a second to each browser.',
-    tests: ['test/topology/feed.test.ts'],
+    tests: ['test/topology/bounds.test.ts'],
   },
   {
     name: 'a report without news is sent',
@@ -173,7 +173,7 @@ export const TOPOLOGY: readonly Mistake[] = [
     find: '!isDeepStrictEqual(said(before), said(after))',
     replace: '!isDeepStrictEqual(before, after)',
     hurts: 'Browsers redraw every second for nothing.',
-    tests: ['test/topology/feed.test.ts'],
+    tests: ['test/topology/bounds.test.ts'],
   },
   {
     name: 'messages kept for readers are unbounded',
@@ -200,7 +200,7 @@ export const TOPOLOGY: readonly Mistake[] = [
     find: 'signal: AbortSignal.any([timeout, signal])',
     replace: 'signal: AbortSignal.any([signal])',
     hurts: 'A button never comes back.',
-    tests: ['test/topology/send.test.ts'],
+    tests: ['test/topology/bounds.test.ts'],
   },
   {
     name: 'a service’s answer fills the memory',
@@ -209,7 +209,7 @@ export const TOPOLOGY: readonly Mistake[] = [
     find: '    if (leftBytes <= 0) break\n',
     replace: '',
     hurts: 'An endless answer takes all memory.',
-    tests: ['test/topology/send.test.ts'],
+    tests: ['test/topology/bounds.test.ts'],
   },
   {
     name: 'a service’s redirect is followed',
@@ -218,7 +218,7 @@ export const TOPOLOGY: readonly Mistake[] = [
     find: "      redirect: 'manual',\n",
     replace: '',
     hurts: 'A service leads Weir to an address inside the network.',
-    tests: ['test/topology/send.test.ts'],
+    tests: ['test/topology/bounds.test.ts'],
   },
 
   {
@@ -229,15 +229,6 @@ export const TOPOLOGY: readonly Mistake[] = [
     replace: "return code === 'body_too_large' ? RESOURCE_EXHAUSTED : INVALID_ARGUMENT",
     hurts: 'Exporters drop their spans instead of trying again.',
     tests: ['test/otlp/bounds.test.ts'],
-  },
-  {
-    name: 'decoding spans blocks everything',
-    guard: 'timer',
-    file: 'src/otlp/encodings.ts',
-    find: 'const TURN_MS = 20',
-    replace: 'const TURN_MS = 20_000',
-    hurts: 'Streams pause while an exporter’s backlog is read.',
-    tests: ['test/otlp/refusals.test.ts'],
   },
   {
     name: 'the number of rejected spans is a JSON number',
@@ -339,23 +330,13 @@ export const TOPOLOGY: readonly Mistake[] = [
     tests: ['test/otlp/bounds.test.ts'],
   },
   {
-    name: 'a span may have any size',
-    guard: 'bound',
-    file: 'src/otlp/protobuf.ts',
-    find: 'span.length > MAX_PART_BYTES',
-    replace: 'span.length > 100 * MAX_PART_BYTES',
-    hurts: 'One span blocks the process for seconds.',
-    tests: ['test/otlp/refusals.test.ts'],
-  },
-
-  {
     name: 'an import may have any number of lines',
     guard: 'bound',
     file: 'src/transfer/lines.ts',
     find: 'if (++count > MAX_LINES) throw tooManyLines()',
     replace: 'if (++count > 10 * MAX_LINES) throw tooManyLines()',
     hurts: 'One file fills the database.',
-    tests: ['test/transfer/lines.test.ts'],
+    tests: ['test/transfer/steps.test.ts'],
   },
   {
     name: 'ten times as many lines fit',
@@ -364,7 +345,7 @@ export const TOPOLOGY: readonly Mistake[] = [
     find: 'export const MAX_LINES = 100_000',
     replace: 'export const MAX_LINES = 1_000_000',
     hurts: 'One file fills the database.',
-    tests: ['test/transfer/lines.test.ts'],
+    tests: ['test/transfer/steps.test.ts'],
   },
   {
     name: 'a document expands without a bound',
@@ -373,7 +354,7 @@ export const TOPOLOGY: readonly Mistake[] = [
     find: 'if (chars > MAX_IMPORT_CHARS) throw tooMuchText()',
     replace: 'void [chars, MAX_IMPORT_CHARS, tooMuchText]',
     hurts: 'A small document becomes gigabytes.',
-    tests: ['test/transfer/bounds.test.ts'],
+    tests: ['test/transfer/steps.test.ts'],
   },
   {
     name: 'YAML merges without a bound',
@@ -382,7 +363,7 @@ export const TOPOLOGY: readonly Mistake[] = [
     find: "return text.includes('<<') && merges * values > MAX_MERGED",
     replace: "return text.includes('<<') && merges * values < 0 * MAX_MERGED",
     hurts: 'A small document becomes gigabytes.',
-    tests: ['test/transfer/bounds.test.ts'],
+    tests: ['test/transfer/steps.test.ts'],
   },
   {
     name: 'an import is one transaction',
@@ -391,7 +372,7 @@ export const TOPOLOGY: readonly Mistake[] = [
     find: 'if (batch.length < BATCH && asked < BATCH_ASKED && chars < BATCH_CHARS) continue',
     replace: 'if (batch.length < 1_000 * BATCH && asked < BATCH_ASKED && chars < BATCH_CHARS) continue',
     hurts: 'Nothing is reported until the last of 100,000 lines.',
-    tests: ['test/transfer/storing.test.ts', 'test/transfer/import.test.ts'],
+    tests: ['test/transfer/steps.test.ts'],
   },
   {
     name: 'an import changes a private stream',
@@ -400,7 +381,7 @@ export const TOPOLOGY: readonly Mistake[] = [
     find: 'if (item !== undefined && !isShared(stream)) attempt(item, refuseId)',
     replace: 'if (item !== undefined && !isShared(stream) && !item) attempt(item, refuseId)',
     hurts: 'Anyone with an ID changes what a private stream follows.',
-    tests: ['test/transfer/import.test.ts', 'test/proxy/private.test.ts'],
+    tests: ['test/transfer/steps.test.ts'],
   },
   {
     name: 'the same ID changes a stream twice',
@@ -409,7 +390,7 @@ export const TOPOLOGY: readonly Mistake[] = [
     find: "    if (ids.has(item.id)) throw new Problem('conflict', 'An earlier line has the same ID.', 'id')\n",
     replace: '',
     hurts: 'The last of two contradictory lines wins silently.',
-    tests: ['test/transfer/import.test.ts'],
+    tests: ['test/transfer/steps.test.ts'],
   },
   {
     name: 'a dry run changes streams',
@@ -418,7 +399,7 @@ export const TOPOLOGY: readonly Mistake[] = [
     find: 'if (changes !== undefined && !options.dryRun)',
     replace: 'if (changes !== undefined)',
     hurts: 'A preview does what it should only show.',
-    tests: ['test/transfer/import.test.ts', 'test/transfer/options.test.ts'],
+    tests: ['test/transfer/steps.test.ts'],
   },
   {
     name: 'an export contains headers',
@@ -427,7 +408,7 @@ export const TOPOLOGY: readonly Mistake[] = [
     find: 'headers: secrets ? headers : hidden,',
     replace: 'headers: secrets ? hidden : headers,',
     hurts: 'A file for a colleague contains passwords.',
-    tests: ['test/transfer/round-trip.test.ts'],
+    tests: ['test/transfer/steps.test.ts'],
   },
   {
     name: 'an export contains streams of the proxy',
@@ -436,7 +417,7 @@ export const TOPOLOGY: readonly Mistake[] = [
     find: 'and(isNull(streams.proxyKey), isNull(streams.twinOf), tagged)',
     replace: 'and(isNull(streams.twinOf), tagged)',
     hurts: 'A file for a colleague contains what others asked for.',
-    tests: ['test/transfer/round-trip.test.ts'],
+    tests: ['test/transfer/steps.test.ts'],
   },
   {
     name: 'an export ends after 500 streams',
@@ -445,7 +426,7 @@ export const TOPOLOGY: readonly Mistake[] = [
     find: 'if (page.length < PAGE) return',
     replace: 'if (page.length <= PAGE) return',
     hurts: 'A copy of a large Weir lacks most of its streams.',
-    tests: ['test/transfer/storing.test.ts'],
+    tests: ['test/transfer/steps.test.ts'],
   },
   {
     name: 'all streams are read at once',
@@ -454,7 +435,7 @@ export const TOPOLOGY: readonly Mistake[] = [
     find: 'const PORTION_BYTES = 8_388_608',
     replace: 'const PORTION_BYTES = 8_388_608_000',
     hurts: 'An export of large bodies fills the memory.',
-    tests: ['test/transfer/storing.test.ts'],
+    tests: ['test/transfer/steps.test.ts'],
   },
   {
     name: 'a spreadsheet runs a stream’s name',
@@ -463,7 +444,7 @@ export const TOPOLOGY: readonly Mistake[] = [
     find: '.replace(FORMULA, "\'$&")\n    }),',
     replace: '\n    }),',
     hurts: 'A name that begins with = runs on the machine of whoever opens the file.',
-    tests: ['test/transfer/csv.test.ts'],
+    tests: ['test/transfer/steps.test.ts'],
   },
   {
     name: 'an escaped quote ends a text',
@@ -472,18 +453,8 @@ export const TOPOLOGY: readonly Mistake[] = [
     find: 'if (escapes % 2 === 0) return at',
     replace: 'if (escapes < 2) return at',
     hurts: 'A valid file is refused.',
-    tests: ['test/transfer/lines.test.ts', 'test/transfer/bounds.test.ts'],
+    tests: ['test/transfer/steps.test.ts'],
   },
-  {
-    name: 'long work never yields',
-    guard: 'timer',
-    file: 'src/transfer/pace.ts',
-    find: 'const SLICE_MS = 8',
-    replace: 'const SLICE_MS = 8_000',
-    hurts: 'Streams pause while a large file is read.',
-    tests: ['test/transfer/bounds.test.ts'],
-  },
-
   {
     name: 'the time of requests is in milliseconds',
     guard: 'unit',
