@@ -1,4 +1,5 @@
 import { expect, spyOn, test } from 'bun:test'
+import { currentRequest } from '../../src/observe/context.ts'
 import { createLog } from '../../src/observe/log.ts'
 import { expose, type MetricFamily } from '../../src/observe/metrics.ts'
 import { ProcessMetrics } from '../../src/observe/process-metrics.ts'
@@ -6,6 +7,7 @@ import { Readiness } from '../../src/observe/readiness.ts'
 import { Recording } from '../../src/observe/recording.ts'
 import { Requests } from '../../src/observe/requests.ts'
 import { Scrape } from '../../src/observe/scrape.ts'
+import { tracedFetch } from '../../src/observe/traced-fetch.ts'
 import { probeRoutes } from '../../src/routes/operation/probes.ts'
 import type { Database } from '../../src/storage/storage.ts'
 import type { Entry } from '../../src/streams/recording/entry.ts'
@@ -130,4 +132,21 @@ test('a short secret isn’t hidden: masked words would reveal it', async () => 
   })
   log.info('a secret of secrets!')
   expect(lines).toEqual(['a secret of …\n'])
+})
+
+test('neither a span nor a log line has what follows in a URL', async () => {
+  const spans: unknown[] = []
+  const tracer = { begin: () => ({ traceId: '1', spanId: '1' }), now: () => 0, end: (...all: unknown[]) => void spans.push(all) }
+  await tracedFetch(async () => new Response(), tracer as never, false)('https://a.test/path?key=hush', {})
+  expect(JSON.stringify(spans)).toContain('https://a.test/path')
+  expect(JSON.stringify(spans)).not.toContain('hush')
+  const lines: unknown[] = []
+  const log = { debug: (...all: unknown[]) => void lines.push(all), writes: () => true }
+  const requests = new Requests({ log: log as never, tracer: undefined })
+  await requests.answer(new Request('http://weir.test/proxy/https%3A%2F%2Fhush.test'), () => {
+    Object.assign(currentRequest() as object, { route: '/proxy/*' })
+    return new Response()
+  })
+  expect(JSON.stringify(lines)).toContain('GET /proxy/*')
+  expect(JSON.stringify(lines)).not.toContain('hush')
 })

@@ -79,6 +79,9 @@ test('connections and bodies are bounded, and the port is this server’s alone'
 test('every response has security headers; over https, browsers stay there', async () => {
   expect((await ask('/healthz')).headers.get('x-frame-options')).toBe('DENY')
   expect((await ask('/healthz')).headers.get('strict-transport-security')).toBeNull()
+  const board = await (await ask('/jobs')).text()
+  expect(board).toContain('</html>')
+  expect(board).not.toMatch(/<link[^>]+href="https?:/)
   const { context, parts } = composed
   const own = { ...context, closers: { add: () => {} }, address: { self: '', url: '', listening() {} } }
   const config = { ...context.config, publicUrl: 'https://weir.test' }

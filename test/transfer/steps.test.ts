@@ -93,6 +93,7 @@ test('an import changes no private stream, and no stream twice', async () => {
     line(3, { id: own.id.toUpperCase(), name: 'B' }),
   ])
   expect(outcomes?.map(({ outcome }) => outcome)).toEqual(['failed', 'updated', 'failed'] as never)
+  expect(JSON.stringify(outcomes?.[0])).toContain('This ID is already in use.')
   expect([(await streams.get(own.id)).name, (await streams.get(hidden.id)).name]).toEqual(['A', hidden.name])
   await storage.db.execute(sql`DELETE FROM weir.streams`)
 })

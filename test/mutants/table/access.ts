@@ -10,7 +10,7 @@ export const ACCESS: readonly Mistake[] = [
     find: 'SCOPES.indexOf(scope) >= SCOPES.indexOf(needed)',
     replace: 'SCOPES.indexOf(scope) >= SCOPES.indexOf(needed) - 1',
     hurts: 'A dashboard’s key can delete streams.',
-    tests: ['test/auth/door.test.ts'],
+    tests: ['test/auth/rules.test.ts'],
   },
   {
     name: 'scopes aren’t checked',
@@ -19,7 +19,7 @@ export const ACCESS: readonly Mistake[] = [
     find: "if (needed !== 'open') checkScope(callerOf(request), needed)",
     replace: 'void [checkScope, callerOf]',
     hurts: 'Every key is an admin’s.',
-    tests: ['test/auth/door.test.ts'],
+    tests: ['test/auth/rules.test.ts'],
   },
   {
     name: 'a change isn’t recorded before it is made',
@@ -37,7 +37,7 @@ export const ACCESS: readonly Mistake[] = [
     find: '    checkOrigin(request, { how: seen.how, isProxy }, this.#options)\n',
     replace: '',
     hurts: 'A page that a signed-in person visits deletes streams.',
-    tests: ['test/auth/door.test.ts'],
+    tests: ['test/auth/rules.test.ts'],
   },
   {
     name: 'a Weir without a token answers to any name',
@@ -46,7 +46,7 @@ export const ACCESS: readonly Mistake[] = [
     find: 'if (this.#options.door.isOpen) checkOwnName(request, this.#options)',
     replace: 'void checkOwnName',
     hurts: 'A page whose name resolves to 127.0.0.1 reads everything.',
-    tests: ['test/auth/local.test.ts'],
+    tests: ['test/auth/rules.test.ts'],
   },
   {
     name: 'any path with a stream’s ID is checked',
@@ -55,7 +55,7 @@ export const ACCESS: readonly Mistake[] = [
     find: '/^\\/(api\\/)?streams\\/:id(\\/|$)/',
     replace: '/^\\/api\\/streams\\/:id(\\/|$)/',
     hurts: 'Pages show private streams to everyone.',
-    tests: ['test/proxy/private.test.ts'],
+    tests: ['test/auth/rules.test.ts'],
   },
   {
     name: 'a private stream without an owner is everybody’s',
@@ -64,7 +64,7 @@ export const ACCESS: readonly Mistake[] = [
     find: 'if (caller === undefined || restricted.owner !== caller.id) throw noStream(id)',
     replace: 'if (caller === undefined || (restricted.owner ?? caller.id) !== caller.id) throw noStream(id)',
     hurts: 'What one person’s password returned is read by another.',
-    tests: ['test/proxy/private.test.ts'],
+    tests: ['test/auth/rules.test.ts'],
   },
   {
     name: 'operators see private streams',
@@ -73,7 +73,7 @@ export const ACCESS: readonly Mistake[] = [
     find: "covers(caller.scope, 'admin')",
     replace: "covers(caller.scope, 'operate')",
     hurts: 'What one person’s password returned is read by another.',
-    tests: ['test/proxy/private.test.ts'],
+    tests: ['test/auth/rules.test.ts'],
   },
   {
     name: 'preferences of one site return to another',
@@ -82,7 +82,7 @@ export const ACCESS: readonly Mistake[] = [
     find: "return site !== 'same-origin' && site !== 'none'",
     replace: "return site !== 'same-origin' && site !== 'none' && site !== 'same-site'",
     hurts: 'Another service under the same domain acts for a signed-in person.',
-    tests: ['test/auth/door.test.ts'],
+    tests: ['test/auth/rules.test.ts'],
   },
   {
     name: 'a revoked key is valid until the cache forgets',
@@ -91,7 +91,7 @@ export const ACCESS: readonly Mistake[] = [
     find: "    if (revoked.length === 0) throw noKey(id)\n    bus.publish({ type: 'key.updated' })",
     replace: '    if (revoked.length === 0) throw noKey(id)\n    void bus',
     hurts: 'Event streams go on with a key that was revoked.',
-    tests: ['test/auth/gate.test.ts', 'test/auth/keys.test.ts'],
+    tests: ['test/auth/rules.test.ts'],
   },
   {
     name: 'a key outlives its end',
@@ -100,7 +100,7 @@ export const ACCESS: readonly Mistake[] = [
     find: '(key.expiresAt?.getTime() ?? Infinity) <= nowMs',
     replace: '(key.expiresAt?.getTime() ?? Infinity) <= nowMs - 3_600_000',
     hurts: 'A key that should have ended is accepted.',
-    tests: ['test/auth/door.test.ts'],
+    tests: ['test/auth/rules.test.ts'],
   },
   {
     name: 'a revoked key is remembered for minutes',
@@ -109,7 +109,7 @@ export const ACCESS: readonly Mistake[] = [
     find: 'const REMEMBER_MS = 3_000',
     replace: 'const REMEMBER_MS = 300_000',
     hurts: 'If a message between processes is lost, a revoked key lives on.',
-    tests: ['test/auth/keys.test.ts'],
+    tests: ['test/auth/rules.test.ts'],
   },
   {
     name: 'after a lost line keys are trusted',
@@ -118,7 +118,7 @@ export const ACCESS: readonly Mistake[] = [
     find: "      'relay.restored': () => this.#known.forget(),\n",
     replace: '',
     hurts: 'A key that was revoked meanwhile is accepted.',
-    tests: ['test/auth/gate.test.ts', 'test/auth/keys.test.ts'],
+    tests: ['test/auth/rules.test.ts'],
   },
   {
     name: 'a revocation moves',
@@ -127,7 +127,7 @@ export const ACCESS: readonly Mistake[] = [
     find: 'coalesce(${keys.revokedAt}, ${new Date(now()).toISOString()}::timestamptz)',
     replace: 'coalesce(${new Date(now()).toISOString()}::timestamptz, ${keys.revokedAt})',
     hurts: 'The record of when a key was revoked is rewritten.',
-    tests: ['test/auth/keys.test.ts', 'test/auth/door.test.ts'],
+    tests: ['test/auth/rules.test.ts'],
   },
   {
     name: 'keys are listed with their hash',
@@ -154,7 +154,7 @@ export const ACCESS: readonly Mistake[] = [
     find: '>= USE_MS) this.#used',
     replace: '>= 0 * USE_MS) this.#used',
     hurts: 'Reads become writes, and the database is busy with them.',
-    tests: ['test/auth/keys.test.ts'],
+    tests: ['test/auth/rules.test.ts'],
   },
   {
     name: 'a session outlives its key',
@@ -163,7 +163,7 @@ export const ACCESS: readonly Mistake[] = [
     find: 'keyId === null || valid.has(keyId)',
     replace: 'keyId === null || valid.has(keyId) || true',
     hurts: 'Event streams go on with a key that was revoked.',
-    tests: ['test/auth/gate.test.ts'],
+    tests: ['test/auth/rules.test.ts'],
   },
   {
     name: 'a session outlives the token',
@@ -172,7 +172,7 @@ export const ACCESS: readonly Mistake[] = [
     find: 'tokenProof !== null && isSameSecret(proofOf(secret, token), tokenProof)',
     replace: "tokenProof !== null && proofOf(secret, token) !== '' && isSameSecret(tokenProof, tokenProof)",
     hurts: 'After the token was changed because it leaked, whoever has it stays.',
-    tests: ['test/auth/keys.test.ts'],
+    tests: ['test/auth/rules.test.ts'],
   },
   {
     name: 'a session lasts for seventy days',
@@ -190,7 +190,7 @@ export const ACCESS: readonly Mistake[] = [
     find: 'if (session === undefined || session.expiresAt.getTime() <= now()) return undefined',
     replace: 'if (session === undefined) return undefined',
     hurts: 'Nobody is ever signed out.',
-    tests: ['test/auth/keys.test.ts'],
+    tests: ['test/auth/rules.test.ts'],
   },
   {
     name: 'sessions that are valid are removed',
@@ -208,7 +208,7 @@ export const ACCESS: readonly Mistake[] = [
     find: '      digest: digestOf(secret),\n',
     replace: '      digest: secret,\n',
     hurts: 'Whoever reads a backup is signed in as everybody.',
-    tests: ['test/auth/keys.test.ts'],
+    tests: ['test/auth/rules.test.ts'],
   },
   {
     name: 'scripts may read the session',
@@ -217,7 +217,7 @@ export const ACCESS: readonly Mistake[] = [
     find: "      'HttpOnly',\n",
     replace: '',
     hurts: 'One script that slips in takes over the session.',
-    tests: ['test/auth/door.test.ts'],
+    tests: ['test/auth/rules.test.ts'],
   },
   {
     name: 'a cookie’s age is in milliseconds',
@@ -226,7 +226,7 @@ export const ACCESS: readonly Mistake[] = [
     find: 'Max-Age=${maxAgeMs / 1_000}',
     replace: 'Max-Age=${maxAgeMs}',
     hurts: 'A browser sends the session for years.',
-    tests: ['test/auth/door.test.ts'],
+    tests: ['test/auth/rules.test.ts'],
   },
   {
     name: 'a session is sent over plain HTTP',
@@ -235,7 +235,7 @@ export const ACCESS: readonly Mistake[] = [
     find: "...(isSecure ? ['Secure'] : [])",
     replace: '...(isSecure ? [] : [])',
     hurts: 'Whoever listens on the network is signed in.',
-    tests: ['test/auth/door.test.ts', 'test/auth/local.test.ts'],
+    tests: ['test/auth/rules.test.ts'],
   },
   {
     name: 'a guesser has any number of tries',
@@ -280,7 +280,7 @@ export const ACCESS: readonly Mistake[] = [
     find: 'return this.isOpen && !isClaimed',
     replace: 'return this.isOpen',
     hurts: 'On a Weir without a token, an old key can do everything.',
-    tests: ['test/auth/local.test.ts'],
+    tests: ['test/auth/rules.test.ts'],
   },
   {
     name: 'made-up keys cost nothing',
@@ -289,7 +289,7 @@ export const ACCESS: readonly Mistake[] = [
     find: 'isKeyShaped(secret) && !this.#isToken(secret) && !keys.isProven(secret)',
     replace: 'isKeyShaped(secret) && !this.#isToken(secret) && !keys.isProven(secret) && false',
     hurts: 'A stranger makes the database search for a thousand keys a second.',
-    tests: ['test/limits/weir.test.ts', 'test/auth/door.test.ts'],
+    tests: ['test/auth/rules.test.ts'],
   },
   {
     name: 'misses are remembered',
@@ -416,7 +416,7 @@ export const ACCESS: readonly Mistake[] = [
     find: 'value: isSecret ? undefined : shown(value)',
     replace: 'value: shown(value)',
     hurts: 'Every reader of the settings page reads the token.',
-    tests: ['test/console/settings.test.ts'],
+    tests: ['test/config.test.ts'],
   },
   {
     name: 'the settings page shows credentials of URLs',
@@ -425,7 +425,7 @@ export const ACCESS: readonly Mistake[] = [
     find: '  if (!url.username && !url.password && !url.search) return text\n',
     replace: '  if (url) return text\n',
     hurts: 'Every reader of the settings page reads the password of the database.',
-    tests: ['test/config.test.ts', 'test/console/settings.test.ts'],
+    tests: ['test/config.test.ts'],
   },
   {
     name: 'short words count as secrets',
@@ -470,7 +470,7 @@ export const ACCESS: readonly Mistake[] = [
     find: "if (value('NODE_TLS_REJECT_UNAUTHORIZED') === '0')",
     replace: "if (value('NODE_TLS_REJECT_UNAUTHORIZED') === '1')",
     hurts: 'Anyone in between reads and changes what Weir gets.',
-    tests: ['test/config.test.ts', 'test/process/environment.test.ts'],
+    tests: ['test/config.test.ts'],
   },
   {
     name: 'a token may be short',
@@ -506,7 +506,7 @@ export const ACCESS: readonly Mistake[] = [
     find: "const isHere = origin === base && !pathname.startsWith('//')",
     replace: "const isHere = origin === base && !pathname.startsWith('///')",
     hurts: 'A link to the sign-in page ends on a page that asks for the token again.',
-    tests: ['test/auth/door.test.ts'],
+    tests: ['test/auth/rules.test.ts'],
   },
 
   {
@@ -570,7 +570,7 @@ export const ACCESS: readonly Mistake[] = [
     find: "seen[seesAll(callerOf(request)) ? 'all' : 'shared']",
     replace: "seen[seesAll(callerOf(request)) ? 'all' : 'all']",
     hurts: 'Everyone sees what only admins should.',
-    tests: ['test/proxy/private.test.ts', 'test/console/home.test.ts'],
+    tests: ['test/console/overview.test.ts'],
   },
   {
     name: 'the live part of the first page mixes admins and others',
@@ -579,7 +579,7 @@ export const ACCESS: readonly Mistake[] = [
     find: '      name: whose,\n',
     replace: '',
     hurts: 'A reader’s page shows what an admin’s page asked for.',
-    tests: ['test/proxy/private.test.ts', 'test/console/home.test.ts'],
+    tests: ['test/console/overview.test.ts'],
   },
   {
     name: 'the board loads fonts from elsewhere',
@@ -588,7 +588,7 @@ export const ACCESS: readonly Mistake[] = [
     find: ".replace(FOREIGN_LINK, '')",
     replace: '.replace(FOREIGN_LINK, (link) => link)',
     hurts: 'Another host learns who looks at the jobs.',
-    tests: ['test/console/hostile.test.ts', 'test/auth/door.test.ts'],
+    tests: ['test/process/pages.test.ts'],
   },
   {
     name: 'a page may be framed',
@@ -597,7 +597,7 @@ export const ACCESS: readonly Mistake[] = [
     find: "  ['X-Frame-Options', 'DENY'],\n",
     replace: '',
     hurts: 'Another site frames the console and steals clicks.',
-    tests: ['test/console/hostile.test.ts'],
+    tests: ['test/auth/rules.test.ts'],
   },
   {
     name: 'data may run as a page',
@@ -606,6 +606,6 @@ export const ACCESS: readonly Mistake[] = [
     find: "frame-ancestors 'none'; sandbox\"",
     replace: "frame-ancestors 'none'\"",
     hurts: 'A document of an upstream runs with the rights of the reader.',
-    tests: ['test/console/hostile.test.ts'],
+    tests: ['test/auth/rules.test.ts'],
   },
 ]

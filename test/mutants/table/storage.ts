@@ -435,7 +435,7 @@ export const STORAGE: readonly Mistake[] = [
     find: 'const first = await parts.next().catch((error) => {\n        done()\n',
     replace: 'const first = await parts.next().catch((error) => {\n',
     hurts: 'Every later backup is refused until a restart.',
-    tests: ['test/backup/taking.test.ts'],
+    tests: ['test/backup/route.test.ts'],
   },
   {
     name: 'after one that was cancelled no backup any more',
@@ -444,7 +444,7 @@ export const STORAGE: readonly Mistake[] = [
     find: 'await parts.return(undefined).finally(done)',
     replace: 'await parts.return(undefined)',
     hurts: 'Every later backup is refused until a restart.',
-    tests: ['test/backup/taking.test.ts', 'test/backup/backup.test.ts'],
+    tests: ['test/backup/route.test.ts'],
   },
   {
     name: 'after one that broke off no backup any more',
@@ -453,7 +453,7 @@ export const STORAGE: readonly Mistake[] = [
     find: "        done()\n        warn('Backup failed', error)",
     replace: "        warn('Backup failed', error)",
     hurts: 'Every later backup is refused until a restart.',
-    tests: ['test/backup/taking.test.ts', 'test/backup/backup.test.ts'],
+    tests: ['test/backup/route.test.ts'],
   },
   {
     name: 'two backups at a time',
@@ -462,7 +462,7 @@ export const STORAGE: readonly Mistake[] = [
     find: '      state.isBusy = true\n',
     replace: '',
     hurts: 'A few clicks fill the disk with spools.',
-    tests: ['test/backup/taking.test.ts', 'test/backup/backup.test.ts'],
+    tests: ['test/backup/route.test.ts'],
   },
   {
     name: 'a backup contains sessions',
@@ -471,7 +471,7 @@ export const STORAGE: readonly Mistake[] = [
     find: "new Set(['workers', 'sessions'])",
     replace: "new Set(['workers'])",
     hurts: 'Whoever restores a backup is signed in as somebody else.',
-    tests: ['test/backup/backup.test.ts'],
+    tests: ['test/backup/route.test.ts'],
   },
   {
     name: 'a backup is of several instants',
@@ -480,7 +480,7 @@ export const STORAGE: readonly Mistake[] = [
     find: "isolationLevel: 'repeatable read'",
     replace: "isolationLevel: 'read committed'",
     hurts: 'A restored Weir refers to things that don’t exist.',
-    tests: ['test/backup/taking.test.ts', 'test/backup/backup.test.ts'],
+    tests: ['test/backup/route.test.ts'],
   },
   {
     name: 'a hole in a log isn’t noticed',

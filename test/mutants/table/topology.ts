@@ -534,7 +534,7 @@ export const TOPOLOGY: readonly Mistake[] = [
     find: '.where(and(isNull(incidents.resolvedAt), isNull(incidents.parentId)))',
     replace: '.where(isNull(incidents.parentId))',
     hurts: 'An alert never ends.',
-    tests: ['test/observe/weir.test.ts'],
+    tests: ['test/observe/readings.test.ts'],
   },
   {
     name: 'workers that are gone count',
@@ -543,7 +543,7 @@ export const TOPOLOGY: readonly Mistake[] = [
     find: '.where(sql`${workers.seenAt} > ${alive}::timestamptz`)',
     replace: '.where(sql`${workers.seenAt} <> ${alive}::timestamptz`)',
     hurts: 'Nobody notices that a worker died.',
-    tests: ['test/observe/weir.test.ts'],
+    tests: ['test/observe/readings.test.ts'],
   },
   {
     name: 'delivered messages count as pending',
@@ -552,7 +552,7 @@ export const TOPOLOGY: readonly Mistake[] = [
     find: "      .where(sql`${deliveries.status} = 'pending'`),",
     replace: "      .where(sql`${deliveries.status} <> 'unknown'`),",
     hurts: 'An alert on stuck messages never ends.',
-    tests: ['test/observe/weir.test.ts'],
+    tests: ['test/observe/readings.test.ts'],
   },
   {
     name: 'the oldest message’s time is in milliseconds',
@@ -561,7 +561,7 @@ export const TOPOLOGY: readonly Mistake[] = [
     find: 'const oldest = since ? new Date(since).getTime() / 1_000 : Number.NaN',
     replace: 'const oldest = since ? new Date(since).getTime() : Number.NaN',
     hurts: 'A stuck message seems to be from the year 56000.',
-    tests: ['test/observe/weir.test.ts'],
+    tests: ['test/observe/readings.test.ts'],
   },
   {
     name: 'the last archived day’s time is in milliseconds',
@@ -570,7 +570,7 @@ export const TOPOLOGY: readonly Mistake[] = [
     find: 'return at ? new Date(at).getTime() / 1_000 : 0',
     replace: 'return at ? new Date(at).getTime() : 0',
     hurts: 'An archive that stopped raises no alarm.',
-    tests: ['test/observe/weir.test.ts'],
+    tests: ['test/observe/readings.test.ts'],
   },
   {
     name: 'hosts with errors are unbounded',
@@ -624,7 +624,7 @@ export const TOPOLOGY: readonly Mistake[] = [
     find: '`${target.origin}${target.pathname}`',
     replace: 'target.href',
     hurts: 'The collector stores keys of APIs.',
-    tests: ['test/observe/weir.test.ts'],
+    tests: ['test/observe/counting.test.ts'],
   },
   {
     name: 'a request’s ID may contain anything',
@@ -642,6 +642,6 @@ export const TOPOLOGY: readonly Mistake[] = [
     find: 'context.route === undefined || OPEN_END.test(route) ? undefined',
     replace: 'context.route === undefined ? undefined',
     hurts: 'The log contains URLs with keys.',
-    tests: ['test/observe/weir.test.ts'],
+    tests: ['test/observe/counting.test.ts'],
   },
 ]
