@@ -272,6 +272,6 @@ test('what is in force is shown without secrets and credentials', () => {
   })
   const shown = settingsInForce(config)
   expect(JSON.stringify(shown)).not.toContain('hush')
-  const valueOf = (key: string) => shown.find((each) => each.key === key)?.value
-  expect([valueOf('PORT'), valueOf('DATABASE_URL')]).toEqual(['3210', 'postgres://…@db.test/weir?…'])
+  const shownOf = (key: string) => shown.find((each) => each.key === key)?.value
+  expect([shownOf('PORT'), shownOf('DATABASE_URL')]).toEqual(['3210', 'postgres://…@db.test/weir?…'])
 })

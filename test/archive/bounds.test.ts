@@ -69,7 +69,10 @@ const said = (data: string, at = NOON): Draft => ({ at, kind: 'event', wireBytes
 
 async function recorded(...data: string[]): Promise<string> {
   const id = await bench.register()
-  await bench.record(id, data.map((each) => said(each)))
+  await bench.record(
+    id,
+    data.map((each) => said(each)),
+  )
   return id
 }
 const dayRow = async () => (await bench.db.select().from(archiveDays))[0]
@@ -140,8 +143,13 @@ test('a day closes ten minutes after midnight, and a failed one is tried again a
     return asked === 1
   }
   expect([await isDue(closed - 1), await isDue(closed)]).toEqual([false, true])
-  await bench.db.insert(archiveDays).values({ day: DAY, state: 'failed', startedAt: new Date(closed), endedAt: new Date(closed) })
-  expect([await isDue(closed + 15 * MINUTE_MS - 1), await isDue(closed + 15 * MINUTE_MS)]).toEqual([false, true])
+  await bench.db
+    .insert(archiveDays)
+    .values({ day: DAY, state: 'failed', startedAt: new Date(closed), endedAt: new Date(closed) })
+  expect([await isDue(closed + 15 * MINUTE_MS - 1), await isDue(closed + 15 * MINUTE_MS)]).toEqual([
+    false,
+    true,
+  ])
 })
 
 test('all streams of a day are passed, however many', async () => {
@@ -152,7 +160,9 @@ test('all streams of a day are passed, however many', async () => {
   await bench.db.execute(sql`INSERT INTO weir.rollups (stream_id, minute, first_seq, last_seq)
     SELECT id, ${new Date(NOON).toISOString()}::timestamptz, 1, 1 FROM weir.streams`)
   await archive().run(never)
-  const { rows } = (await bench.db.execute(sql`SELECT max(id::text) AS last FROM weir.streams`)) as { rows: { last: string }[] }
+  const { rows } = (await bench.db.execute(sql`SELECT max(id::text) AS last FROM weir.streams`)) as {
+    rows: { last: string }[]
+  }
   expect(await dayRow()).toMatchObject({ state: 'done', cursor: rows[0]?.last })
 })
 
@@ -185,7 +195,9 @@ test('an upload that isn’t completed counts as failed, and is abandoned', asyn
   await bucket.write('archive/a', chunks(), never)
   expect(s3.seen.splice(0)).toEqual(['POST uploads', 'PUT partNumber', 'POST uploadId'])
   s3.meddle = (method, part) =>
-    method === 'POST' && part === 'uploadId' ? new Response('<Error><Code>InternalError</Code></Error>') : undefined
+    method === 'POST' && part === 'uploadId'
+      ? new Response('<Error><Code>InternalError</Code></Error>')
+      : undefined
   await expect(bucket.write('archive/a', chunks(), never)).rejects.toMatchObject({ code: 'failed' })
   expect(s3.seen).toEqual(['POST uploads', 'PUT partNumber', 'POST uploadId', 'DELETE uploadId'])
 })
@@ -195,7 +207,10 @@ test('each chunk may take as long as the first', async () => {
   const patience = new Patience(60_000, never)
   const [first] = timers.set()
   expect(first?.ms).toBe(60_000)
-  const body = new ReadableStream<Uint8Array>({ pull: (controller) => controller.enqueue(new Uint8Array(1)) }, { highWaterMark: 0 })
+  const body = new ReadableStream<Uint8Array>(
+    { pull: (controller) => controller.enqueue(new Uint8Array(1)) },
+    { highWaterMark: 0 },
+  )
   const reader = patience.watch(body).getReader()
   await reader.read()
   await reader.read()
@@ -205,4 +220,15 @@ test('each chunk may take as long as the first', async () => {
   expect(patience.signal.reason).toMatchObject({ name: 'TimeoutError' })
   await reader.cancel()
   expect(timers.set()).toEqual([])
+})
+
+test('a block without its last entry is damaged', async () => {
+  const id = await recorded('one', 'two')
+  const own = archive()
+  await own.run(never)
+  await bench.drop(DAY)
+  const [row] = await bench.db.select().from(archives)
+  const blocks = row?.blocks.map((block) => ({ ...block, lastSeq: 3 }))
+  await bench.db.update(archives).set({ lastSeq: 3, blocks })
+  await expect(Array.fromAsync(own.reader.entries(id, {}))).rejects.toMatchObject({ code: 'damaged' })
 })

@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, expect, test } from 'bun:test'
 import { rmSync } from 'node:fs'
+import { keys, sessions } from '../../drizzle/schema.ts'
 import { covers } from '../../src/auth/caller.ts'
 import { SessionCookie } from '../../src/auth/cookie.ts'
 import { openAccess } from '../../src/auth/open.ts'
 import { digestOf } from '../../src/auth/secrets.ts'
-import { keys, sessions } from '../../drizzle/schema.ts'
 import type { Scope } from '../../src/core/sets/scopes.ts'
 import { Gate } from '../../src/routes/access/gate.ts'
 import { nextOf } from '../../src/routes/access/login.tsx'
@@ -53,19 +53,32 @@ test.each<[Scope, Scope, boolean]>([
 })
 
 function gateFor(scope: Scope, how: 'cookie' | 'secret' | 'open', isOpen = false) {
-  const door = { isOpen, mustLookUp: () => false, see: async () => ({ by: 'caller', caller: callerOf(scope), how }) }
+  const door = {
+    isOpen,
+    mustLookUp: () => false,
+    see: async () => ({ by: 'caller', caller: callerOf(scope), how }),
+  }
   const audit = { begin: async () => undefined, end() {} }
-  const gate = new Gate({ ...{ door, audit, rateLimit: undefined, proxyOrigins: [], publicUrl: undefined } } as never)
+  const gate = new Gate({
+    ...{ door, audit, rateLimit: undefined, proxyOrigins: [], publicUrl: undefined },
+  } as never)
   return gate
 }
 
 test('a route admits only callers with its scope, and no page of another site', async () => {
   const post = (headers: Record<string, string> = {}) =>
-    new Request('http://weir.test/api/streams', { method: 'POST', headers: { Host: 'weir.test', ...headers } })
-  await expect(gateFor('read', 'secret').enter(post(), '/api/streams')).rejects.toMatchObject({ code: 'forbidden_scope' })
+    new Request('http://weir.test/api/streams', {
+      method: 'POST',
+      headers: { Host: 'weir.test', ...headers },
+    })
+  await expect(gateFor('read', 'secret').enter(post(), '/api/streams')).rejects.toMatchObject({
+    code: 'forbidden_scope',
+  })
   await gateFor('operate', 'secret').enter(post(), '/api/streams')
   const foreign = post({ Origin: 'https://evil.test' })
-  await expect(gateFor('admin', 'cookie').enter(foreign, '/api/streams')).rejects.toMatchObject({ code: 'forbidden_origin' })
+  await expect(gateFor('admin', 'cookie').enter(foreign, '/api/streams')).rejects.toMatchObject({
+    code: 'forbidden_origin',
+  })
   const rebound = new Request('http://evil.test/api/streams')
   expect(() => gateFor('admin', 'open', true).arrive(rebound)).toThrow('responds only to localhost')
   gateFor('admin', 'open', true).arrive(new Request('http://localhost:3000/api/streams'))
@@ -78,19 +91,30 @@ test.each([
   ['cross-site', false],
 ])('without an origin, a change from %s is allowed: %p', (site, isAllowed) => {
   const request = new Request('http://weir.test/', { method: 'POST', headers: { 'Sec-Fetch-Site': site } })
-  const check = () => checkOrigin(request, { how: 'cookie', isProxy: false }, { proxyOrigins: [], publicUrl: undefined })
+  const check = () =>
+    checkOrigin(request, { how: 'cookie', isProxy: false }, { proxyOrigins: [], publicUrl: undefined })
   if (isAllowed) check()
   else expect(check).toThrow('other origins')
 })
 
 test('a private stream is visible to its owner and admins, on every route of it', async () => {
   const of = (owner: string | null) =>
-    newStream({ url: 'http://a.test/', kind: 'poll', createdAt: new Date(), proxyKey: crypto.randomUUID(), headers: { 'x-key': 'mine' }, owner } as never)
+    newStream({
+      url: 'http://a.test/',
+      kind: 'poll',
+      createdAt: new Date(),
+      proxyKey: crypto.randomUUID(),
+      headers: { 'x-key': 'mine' },
+      owner,
+    } as never)
   const [mine, nobodys] = [of('key:a'), of(null)]
   await insertStreams(storage.db, [mine, nobodys])
   const visibility = new Visibility(storage.db)
   const sees = (scope: Scope, id: string, stream: string) =>
-    visibility.check(callerOf(scope, id), stream).then(() => true, () => false)
+    visibility.check(callerOf(scope, id), stream).then(
+      () => true,
+      () => false,
+    )
   expect(await sees('read', 'key:a', mine.id)).toBe(true)
   expect(await sees('operate', 'key:b', mine.id)).toBe(false)
   expect(await sees('operate', 'key:a', nobodys.id)).toBe(false)
@@ -105,7 +129,9 @@ test('a private stream is visible to its owner and admins, on every route of it'
 test('a cookie is for this host, this browser and its requests alone', () => {
   const plain = new SessionCookie({ publicUrl: undefined })
   const request = (url: string) => new Request(url)
-  expect(plain.setting(request('http://a.test'), 'x', 604_800_000)).toBe('weir-session=x; Path=/; Max-Age=604800; HttpOnly; SameSite=Lax')
+  expect(plain.setting(request('http://a.test'), 'x', 604_800_000)).toBe(
+    'weir-session=x; Path=/; Max-Age=604800; HttpOnly; SameSite=Lax',
+  )
   expect(plain.setting(request('https://a.test'), 'x', 1_000)).toEndWith('; Secure')
   const secure = new SessionCookie({ publicUrl: 'https://a.test' })
   expect(secure.setting(request('http://a.test'), 'x', 1_000)).toStartWith('__Host-weir-session=x;')
@@ -125,7 +151,10 @@ test.each([
 test('a key ends at its end, and a session with its key, its token or its time', async () => {
   const clock = { now: NOW }
   const access = accessAt(clock)
-  const { key, secret } = await access.keys.add({ name: 'A', scope: 'read', expiresAt: new Date(NOW + 1_000) }, 'a')
+  const { key, secret } = await access.keys.add(
+    { name: 'A', scope: 'read', expiresAt: new Date(NOW + 1_000) },
+    'a',
+  )
   expect(await access.keys.find(secret, ADDRESS)).toBeDefined()
   const { session } = await access.door.logIn(secret, ADDRESS)
   const { session: owned } = await access.door.logIn(TOKEN, ADDRESS)
@@ -135,7 +164,9 @@ test('a key ends at its end, and a session with its key, its token or its time',
     const request = new Request('http://a.test', { headers: { Cookie: `weir-session=${value}` } })
     return (await by.door.see(request, ADDRESS)).by === 'caller'
   }
-  expect(await Promise.all([isIn(session), isIn(owned), isIn(owned, accessAt(clock, 'another-token-of-it'))])).toEqual([true, true, false])
+  expect(
+    await Promise.all([isIn(session), isIn(owned), isIn(owned, accessAt(clock, 'another-token-of-it'))]),
+  ).toEqual([true, true, false])
   clock.now += 1_000
   expect(await access.keys.find(secret, ADDRESS)).toBeUndefined()
   expect([await isIn(session), await isIn(owned)]).toEqual([false, true])
@@ -166,9 +197,15 @@ function openSessions(clock: { now: number }) {
   const ended: string[] = []
   return async (digests: string[]) => {
     ended.length = 0
-    const subscribers = { credentials: digests.map((each) => `session:${each}`), endCredential: (each: string) => void ended.push(each) }
+    const subscribers = {
+      credentials: digests.map((each) => `session:${each}`),
+      endCredential: (each: string) => void ended.push(each),
+    }
     const bus = testBus()
-    const own = openAccess({ ...{ db: storage.db, bus, token: TOKEN, now: () => clock.now, warn }, subscribers })
+    const own = openAccess({
+      ...{ db: storage.db, bus, token: TOKEN, now: () => clock.now, warn },
+      subscribers,
+    })
     bus.publish({ type: 'key.updated' })
     await own.close()
     return digests.filter((each) => !ended.includes(`session:${each}`))
@@ -216,7 +253,9 @@ test('the last use of a key is stored once a minute', async () => {
 test('a key that isn’t valid never becomes the owner of a Weir without a token; made-up ones cost a look-up', async () => {
   const { door } = accessAt({ now: NOW }, undefined as never)
   const none = openAccess({ db: storage.db, bus: testBus(), token: undefined, now: () => NOW, warn })
-  const bearer = new Request('http://localhost/', { headers: { Authorization: `Bearer weir_${'x'.repeat(43)}` } })
+  const bearer = new Request('http://localhost/', {
+    headers: { Authorization: `Bearer weir_${'x'.repeat(43)}` },
+  })
   expect((await none.door.see(bearer, ADDRESS)).by).toBe('nobody')
   expect((await none.door.see(new Request('http://localhost/'), ADDRESS)).by).toBe('caller')
   expect(door.mustLookUp(bearer)).toBe(true)

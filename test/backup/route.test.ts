@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, expect, test } from 'bun:test'
 import { rmSync } from 'node:fs'
-import { LEFT_OUT } from '../../src/backup/take.ts'
+import { workers } from '../../drizzle/schema.ts'
+import { restoreBackup } from '../../src/backup/restore.ts'
+import { LEFT_OUT, takeBackup } from '../../src/backup/take.ts'
 import { Problem } from '../../src/errors.ts'
 import { backupRoutes } from '../../src/routes/storage/backup.ts'
 import { openStorage } from '../../src/storage/open.ts'
@@ -29,7 +31,9 @@ function app() {
       if (name === 'transaction') {
         return (work: never, how: unknown) => {
           transactions.push(how)
-          return fails === 'begin' ? Promise.reject(new Error('away')) : target.transaction(work, how as never)
+          return fails === 'begin'
+            ? Promise.reject(new Error('away'))
+            : target.transaction(work, how as never)
         }
       }
       const value = Reflect.get(target, name)
@@ -37,8 +41,8 @@ function app() {
     },
   }) as Database
   const config = { databaseUrl: undefined, dataDir: directory }
-  return backupRoutes({ ...{ db, config, version: '0.0.0', now: Date.now, warn() {} } } as never).onError(({ error }) =>
-    error instanceof Problem ? error.toResponse() : new Response('', { status: 500 }),
+  return backupRoutes({ ...{ db, config, version: '0.0.0', now: Date.now, warn() {} } } as never).onError(
+    ({ error }) => (error instanceof Problem ? error.toResponse() : new Response('', { status: 500 })),
   )
 }
 
@@ -60,10 +64,23 @@ test('one backup at a time; after a failure, a cancellation and a broken one, th
   const third = await ask()
   expect(third.status).toBe(200)
   expect((await third.bytes()).length).toBeGreaterThan(100)
-  expect((await ask()).status).toBe(200)
+  const last = await ask()
+  expect(last.status).toBe(200)
+  await last.body?.cancel()
 })
 
 test('a backup is of one instant, and has no sessions', () => {
   expect(transactions.at(-1)).toEqual({ isolationLevel: 'repeatable read', accessMode: 'read only' })
   expect([...LEFT_OUT].sort()).toEqual(['sessions', 'workers'])
+})
+
+test('a database that a Weir uses isn’t restored, even with force', async () => {
+  const { db } = storage
+  const spoolDir = directory
+  const file = takeBackup({ db, version: '0.0.0', now: Date.now, spoolDir })
+  const seenAt = new Date()
+  await db.insert(workers).values({ name: 'alive', startedAt: seenAt, seenAt, streams: 1 })
+  const restoring = restoreBackup(db, file, { force: true, now: () => seenAt.getTime() + 6_999 })
+  await expect(restoring).rejects.toThrow('alive is using this database')
+  expect(await db.$count(workers)).toBe(1)
 })

@@ -25,13 +25,23 @@ class Node extends EventTarget {
 
 const elements = new Map<string, Node>()
 const page = Object.assign(new Node(), {
-  ...{ documentElement: new Node(), body: new Node(), getElementById: (id: string) => elements.get(id) ?? null },
+  ...{
+    documentElement: new Node(),
+    body: new Node(),
+    getElementById: (id: string) => elements.get(id) ?? null,
+  },
   createElement: () => new Node(),
 })
 /** The callbacks of observers of the page. */
 const observed: ((changes: object[]) => void)[] = []
 const stubs: Record<string, unknown> = {
-  ...{ document: page, window: new EventTarget(), Element: Node, HTMLElement: Node, location: { pathname: '/', search: '' } },
+  ...{
+    document: page,
+    window: new EventTarget(),
+    Element: Node,
+    HTMLElement: Node,
+    location: { pathname: '/', search: '' },
+  },
   ...{ CSS: { escape: (text: string) => text }, navigator: { onLine: true }, confirm: () => true },
   MutationObserver: class {
     constructor(act: (changes: object[]) => void) {
@@ -41,7 +51,9 @@ const stubs: Record<string, unknown> = {
     disconnect() {}
   },
 }
-const before = new Map(Object.keys(stubs).map((name) => [name, Object.getOwnPropertyDescriptor(globalThis, name)]))
+const before = new Map(
+  Object.keys(stubs).map((name) => [name, Object.getOwnPropertyDescriptor(globalThis, name)]),
+)
 
 let timers: HeldTimers
 /** How Weir answers. */
@@ -49,7 +61,8 @@ let answer: () => Promise<Response>
 const asked: { path: string; init: RequestInit }[] = []
 
 beforeAll(() => {
-  for (const [name, value] of Object.entries(stubs)) Object.defineProperty(globalThis, name, { value, configurable: true })
+  for (const [name, value] of Object.entries(stubs))
+    Object.defineProperty(globalThis, name, { value, configurable: true })
   spyOn(globalThis, 'fetch').mockImplementation(((path: string, init: RequestInit) => {
     asked.push({ path, init })
     return answer()
@@ -70,6 +83,9 @@ afterAll(() => {
   }
 })
 
+/** Runs a script that exports nothing. */
+const script = (path: string): Promise<unknown> => import(path)
+
 const tell = (name: string, detail: object, target: EventTarget = page) =>
   target.dispatchEvent(new CustomEvent(name, { detail }))
 
@@ -88,8 +104,14 @@ test('lines are read wherever they are split', async () => {
   for (const size of [1, 7, 12, 100]) {
     const parts: Uint8Array[] = []
     for (let from = 0; from < bytes.length; from += size) parts.push(bytes.slice(from, from + size))
+    const body = new ReadableStream<Uint8Array>({
+      start(controller) {
+        for (const part of parts) controller.enqueue(part)
+        controller.close()
+      },
+    })
     const lines: unknown[] = []
-    await readLines(new Response(ReadableStream.from(parts) as never), (some) => void lines.push(...some))
+    await readLines(new Response(body), (some) => void lines.push(...some))
     expect(lines).toEqual([{ a: 'ä' }, { a: 2 }, { a: 3 }])
   }
 })
@@ -97,7 +119,10 @@ test('lines are read wherever they are split', async () => {
 test('a part that never began is retried, but not once the reader is signed out or its item is gone', async () => {
   const { Unbegun } = await import('../../views/layout/client/unbegun.ts')
   const failed: string[] = []
-  const unbegun = new Unbegun({ failed: () => void failed.push('failed'), settled: () => void failed.push('settled') })
+  const unbegun = new Unbegun({
+    failed: () => void failed.push('failed'),
+    settled: () => void failed.push('settled'),
+  })
   const part = new Node()
   part.setAttribute('hx-sse:connect', '/live')
   const fails = (status: number) => {
@@ -125,7 +150,11 @@ async function connected() {
   expect(timeout).toHaveBeenCalledWith(4_000)
   timeout.mockRestore()
   await until('it has asked', () => timers.set().some(({ ms }) => ms === 5_000))
-  const pulse = () => timers.set().find(({ ms }) => ms <= 8_000 && ms >= 300)?.fire()
+  const pulse = () =>
+    timers
+      .set()
+      .find(({ ms }) => ms <= 8_000 && ms >= 300)
+      ?.fire()
   return { connection, line, pulse }
 }
 
@@ -164,7 +193,7 @@ test('signed out, a page asks for nothing any more, and a hidden one asks for no
 
 test('a paused log counts an entry once, however often it arrives', async () => {
   for (const id of ['log', 'log-pause', 'log-waiting']) elements.set(id, new Node())
-  await import('../../views/stream/client/log.ts')
+  await script('../../views/stream/client/log.ts')
   const [pause, told] = [elements.get('log-pause') as Node, elements.get('log-waiting') as Node]
   pause.dispatchEvent(new Event('click'))
   expect(pause.getAttribute('aria-pressed')).toBe('true')
@@ -183,7 +212,11 @@ test('a paused log counts an entry once, however often it arrives', async () => 
 
 test('deleting all that match says how many were asked about', async () => {
   const named: Record<string, object> = {
-    ...{ all: Object.assign(new Node(), { checked: true }), tag: { value: '' }, filter: { value: 'tag=shop' } },
+    ...{
+      all: Object.assign(new Node(), { checked: true }),
+      tag: { value: '' },
+      filter: { value: 'tag=shop' },
+    },
   }
   const form = Object.assign(new Node(), { elements: { namedItem: (name: string) => named[name] } })
   for (const id of ['bulk-result', 'bulk-progress', 'streams-table']) elements.set(id, new Node())
@@ -192,10 +225,16 @@ test('deleting all that match says how many were asked about', async () => {
   ;(elements.get('streams-table') as Node).querySelector = () => total
   const report = { total: 12, done: 12, changed: 12, unchanged: 0, failed: 0, failures: [] }
   answer = async () => new Response(`${JSON.stringify(report)}\n`)
-  await import('../../views/streams/client/list.ts')
+  await script('../../views/streams/client/list.ts')
   const submit = (action: string) =>
-    form.dispatchEvent(Object.assign(new Event('submit', { cancelable: true }), { submitter: { value: action } }))
+    form.dispatchEvent(
+      Object.assign(new Event('submit', { cancelable: true }), { submitter: { value: action } }),
+    )
   submit('delete')
   await until('it is sent', () => asked.length > 0)
-  expect(JSON.parse(String(asked[0]?.init.body))).toEqual({ action: 'delete', filter: { tag: 'shop' }, atMost: 12 })
+  expect(JSON.parse(String(asked[0]?.init.body))).toEqual({
+    action: 'delete',
+    filter: { tag: 'shop' },
+    atMost: 12,
+  })
 })

@@ -31,7 +31,9 @@ test('the first page counts private streams for admins alone, when it is loaded 
   }
   const hub = new Hub()
   const { db } = storage
-  const pages = new LivePages({ ...{ db, hub, now: Date.now, limits: {}, heldRun: () => undefined, warn } } as never)
+  const pages = new LivePages({
+    ...{ db, hub, now: Date.now, limits: {}, heldRun: () => undefined, warn },
+  } as never)
   const app = homeRoutes({ db, now: Date.now, pages })
   const asked = (path: string, scope: Scope) => {
     const request = new Request(`http://weir.test${path}`)
@@ -42,13 +44,16 @@ test('the first page counts private streams for admins alone, when it is loaded 
   const live = async (scope: Scope) => {
     const decoder = new TextDecoder()
     let text = ''
-    for await (const chunk of (await asked('/home/live', scope)).body as unknown as AsyncIterable<Uint8Array>) {
+    for await (const chunk of (await asked('/home/live', scope))
+      .body as unknown as AsyncIterable<Uint8Array>) {
       text += decoder.decode(chunk)
       if (counted(text) !== undefined) return counted(text)
     }
   }
   const scopes = ['admin', 'operate', 'read'] as const
-  expect(await Promise.all(scopes.map(async (scope) => counted(await (await asked('/', scope)).text())))).toEqual(['2', '1', '1'])
+  expect(
+    await Promise.all(scopes.map(async (scope) => counted(await (await asked('/', scope)).text()))),
+  ).toEqual(['2', '1', '1'])
   expect(await Promise.all(scopes.map(live))).toEqual(['2', '1', '1'])
   pages.close()
   hub.close()

@@ -136,7 +136,11 @@ test('a short secret isn’t hidden: masked words would reveal it', async () => 
 
 test('neither a span nor a log line has what follows in a URL', async () => {
   const spans: unknown[] = []
-  const tracer = { begin: () => ({ traceId: '1', spanId: '1' }), now: () => 0, end: (...all: unknown[]) => void spans.push(all) }
+  const tracer = {
+    begin: () => ({ traceId: '1', spanId: '1' }),
+    now: () => 0,
+    end: (...all: unknown[]) => void spans.push(all),
+  }
   await tracedFetch(async () => new Response(), tracer as never, false)('https://a.test/path?key=hush', {})
   expect(JSON.stringify(spans)).toContain('https://a.test/path')
   expect(JSON.stringify(spans)).not.toContain('hush')

@@ -32,19 +32,40 @@ async function reading(name: string, label?: string): Promise<number | undefined
 
 test('open incidents are counted, without those that are over or that another one explains', async () => {
   const incident = (key: string, more: object) => ({
-    ...{ id: Bun.randomUUIDv7(), key, cause: 'dead', title: '', detail: '', affected: 1, openedAt: at(60), evidence: {} },
+    ...{
+      id: Bun.randomUUIDv7(),
+      key,
+      cause: 'dead',
+      title: '',
+      detail: '',
+      affected: 1,
+      openedAt: at(60),
+      evidence: {},
+    },
     ...more,
   })
   const host = incident('host', { cause: 'host' })
-  await storage.db.insert(incidents).values([
-    ...[host, incident('open', {}), incident('over', { resolvedAt: at(1) })],
-    incident('explained', { parentId: host.id }),
-  ] as never)
-  expect([await reading('weir_incidents_open', 'dead'), await reading('weir_incidents_open', 'host')]).toEqual([1, 1])
+  await storage.db
+    .insert(incidents)
+    .values([
+      ...[host, incident('open', {}), incident('over', { resolvedAt: at(1) })],
+      incident('explained', { parentId: host.id }),
+    ] as never)
+  expect([
+    await reading('weir_incidents_open', 'dead'),
+    await reading('weir_incidents_open', 'host'),
+  ]).toEqual([1, 1])
 })
 
 test('messages that wait are counted, and since when, in seconds', async () => {
-  const channel = { id: Bun.randomUUIDv7(), name: 'A', kind: 'webhook', config: {}, tags: [], isDefault: true }
+  const channel = {
+    id: Bun.randomUUIDv7(),
+    name: 'A',
+    kind: 'webhook',
+    config: {},
+    tags: [],
+    isDefault: true,
+  }
   await storage.db.insert(channels).values({ ...channel, createdAt: at(0), updatedAt: at(0) })
   const delivery = (status: 'pending' | 'delivered', createdAt: Date) => ({
     ...{ id: Bun.randomUUIDv7(), channelId: channel.id, type: 'notify', message: {}, status, createdAt },
@@ -58,6 +79,8 @@ test('workers that are alive are counted; times are in seconds', async () => {
   const worker = (name: string, seenAt: Date) => ({ name, startedAt: seenAt, seenAt, streams: 1 })
   await storage.db.insert(workers).values([worker('gone', at(7.1)), worker('alive', at(6.9))])
   expect(await reading('weir_workers')).toBe(1)
-  await storage.db.insert(archiveDays).values({ day: '2026-02-27', state: 'done', startedAt: at(80), endedAt: at(70) })
+  await storage.db
+    .insert(archiveDays)
+    .values({ day: '2026-02-27', state: 'done', startedAt: at(80), endedAt: at(70) })
   expect(await reading('weir_archive_last_success_timestamp_seconds')).toBe(NOW / 1_000 - 70)
 })

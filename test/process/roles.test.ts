@@ -113,7 +113,11 @@ test.skipIf(isOff)('a web process prepares all that workers need, and follows no
 test.skipIf(isOff)(
   'a worker follows as many streams as it may, answers probes, and leaves when it closes',
   async () => {
-    worker = await startWeir(config('worker', { STREAMS_PER_WORKER: '1', OPS_PORT: '0', PROXY_LINGER_MS: '10000' }), warn, { log })
+    worker = await startWeir(
+      config('worker', { STREAMS_PER_WORKER: '1', OPS_PORT: '0', PROXY_LINGER_MS: '10000' }),
+      warn,
+      { log },
+    )
     expect(worker.url).toBe('')
     expect(worker.routes).toEqual([])
     const port = await until('it serves probes', () =>

@@ -33,11 +33,15 @@ afterAll(async () => {
   await services.close()
 })
 
-const seqs = async (id: string) => seqsOf((await readLog(kept.storage.db, id, { limit: 500 })).items).sort((a, b) => a - b)
-const sizeOf = async (day: string) => (await logSize(kept.storage.db)).days.find((each) => each.day === day) as never
+const seqs = async (id: string) =>
+  seqsOf((await readLog(kept.storage.db, id, { limit: 500 })).items).sort((a, b) => a - b)
+const sizeOf = async (day: string) =>
+  (await logSize(kept.storage.db)).days.find((each) => each.day === day) as never
 const version = (kind: 'snapshot' | 'patch', n: number): Partial<Draft> => ({
   ...{ kind, changed: true, hash: hashDocument({ n, text: 'x'.repeat(500) }) },
-  data: JSON.stringify(kind === 'snapshot' ? { n, text: 'x'.repeat(500) } : [{ op: 'replace', path: '/n', value: n }]),
+  data: JSON.stringify(
+    kind === 'snapshot' ? { n, text: 'x'.repeat(500) } : [{ op: 'replace', path: '/n', value: n }],
+  ),
 })
 
 /** The database, with something that happens before its next transaction or after a statement. */
@@ -70,7 +74,9 @@ test('a day that gets entries while it is dropped stays, and so does one that is
   const run = await kept.begin(await kept.register())
   await kept.record(run, version('snapshot', 1), version('patch', 2))
   kept.now += DAY_MS
-  const late = interrupted(kept.storage.db, 'transaction', () => kept.record(run, { ...version('patch', 3), at: NOON }))
+  const late = interrupted(kept.storage.db, 'transaction', () =>
+    kept.record(run, { ...version('patch', 3), at: NOON }),
+  )
   expect(await dropLogOfDay({ ...kept.deps, db: late }, await sizeOf(TODAY), 'age')).toBe('busy')
   let asked = 0
   const mayDrop = async () => ++asked === 1
@@ -89,7 +95,9 @@ test('nothing is trimmed that isn’t archived, and a failed day isn’t', async
   const mayDrop = async () => false
   expect(await trimStreams({ ...kept.deps, mayDrop })).toBe(0)
   const yesterday = NOON - 12 * HOUR_MS - DAY_MS
-  await db.insert(longRollups).values({ streamId: id, step: 'day', at: new Date(yesterday), firstSeq: 1, lastSeq: 1 })
+  await db
+    .insert(longRollups)
+    .values({ streamId: id, step: 'day', at: new Date(yesterday), firstSeq: 1, lastSeq: 1 })
   const day = dayOf(yesterday)
   await db.insert(archiveDays).values({ day, state: 'failed', startedAt: new Date(yesterday) })
   expect(await unarchivedFrom({ ...kept.deps, mayDrop })).toBe(yesterday)
@@ -101,7 +109,8 @@ test('nothing is trimmed that isn’t archived, and a failed day isn’t', async
 
 test('a trim is about one stream, and keeps what its document needs', async () => {
   const [one, other] = [await kept.register(), await kept.register()]
-  for (const id of [one, other]) await kept.record(await kept.begin(id), version('snapshot', 1), version('patch', 2), version('patch', 3))
+  for (const id of [one, other])
+    await kept.record(await kept.begin(id), version('snapshot', 1), version('patch', 2), version('patch', 3))
   await trimStream(kept.deps, one, 2)
   expect([await seqs(one), await seqs(other)]).toEqual([[3], [1, 2, 3]])
   const [base] = await kept.storage.db.select().from(bases)
@@ -139,14 +148,26 @@ test('an hour is rolled up five minutes after its end, each into its own day, an
   expect(await rolledUp('hour')).toEqual([[0, 1]])
   kept.now += MINUTE_MS
   await rollUp(kept.deps)
-  expect(await rolledUp('hour')).toEqual([[0, 1], [13, 1]])
-  expect(await rolledUp('day')).toEqual([[-12, 1], [12, 1]])
+  expect(await rolledUp('hour')).toEqual([
+    [0, 1],
+    [13, 1],
+  ])
+  expect(await rolledUp('day')).toEqual([
+    [-12, 1],
+    [12, 1],
+  ])
   // Came when the database was back.
   await minutes(id, NOON + MINUTE_MS)
   kept.now += HOUR_MS
   await rollUp(kept.deps)
-  expect(await rolledUp('hour')).toEqual([[0, 2], [13, 1]])
-  expect(await rolledUp('day')).toEqual([[-12, 2], [12, 1]])
+  expect(await rolledUp('hour')).toEqual([
+    [0, 2],
+    [13, 1],
+  ])
+  expect(await rolledUp('day')).toEqual([
+    [-12, 2],
+    [12, 1],
+  ])
 })
 
 test('a clock that was ahead delays no roll-up', async () => {
@@ -162,18 +183,29 @@ test('hours are kept for 400 days, of all streams together too; days stay', asyn
   const { db } = kept.storage
   const id = await kept.register()
   const at = (days: number) => new Date(NOON - days * DAY_MS)
-  const rows = [['hour', 399], ['hour', 401], ['day', 401]] as const
+  const rows = [
+    ['hour', 399],
+    ['hour', 401],
+    ['day', 401],
+  ] as const
   const sums = { firstSeq: 1, lastSeq: 1, entries: 1 }
-  await db.insert(longRollups).values(rows.map(([step, days]) => ({ streamId: id, step, at: at(days), ...sums })))
+  await db
+    .insert(longRollups)
+    .values(rows.map(([step, days]) => ({ streamId: id, step, at: at(days), ...sums })))
   // The triggers have added them up.
   const fleet = { step: 'hour' as const, isPolled: true, part: 0 }
-  await db.insert(fleetRollups).values([399, 402].map((days) => ({ ...fleet, at: at(days) }))).onConflictDoNothing()
+  await db
+    .insert(fleetRollups)
+    .values([399, 402].map((days) => ({ ...fleet, at: at(days) })))
+    .onConflictDoNothing()
   await setMark(db, 'seen', new Date(NOON))
   await retain(kept.deps)
   const left = (list: { step: string; at: Date }[]) =>
     [...new Set(list.map((row) => `${row.step} ${(NOON - row.at.getTime()) / DAY_MS}`))].sort()
   expect(left(await db.select().from(longRollups))).toEqual(['day 401', 'hour 399'])
-  expect(left((await db.select().from(fleetRollups)).filter(({ step }) => step === 'hour'))).toEqual(['hour 399'])
+  expect(left((await db.select().from(fleetRollups)).filter(({ step }) => step === 'hour'))).toEqual([
+    'hour 399',
+  ])
 })
 
 test('a clock that jumps ahead drops nothing for an hour', async () => {

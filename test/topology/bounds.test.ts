@@ -76,7 +76,8 @@ test('calls that come during a write are written with the next', async () => {
 test('what waits for the database is bounded: 20,000 minutes of edges, and an hour of totals', async () => {
   const { db, written } = noting()
   const ledger = new Ledger(db, 'me')
-  for (let each = 0; each <= 20_000; each++) ledger.count({ from: String(each), to: 'b' }, NOON, new CallTally(), false)
+  for (let each = 0; each <= 20_000; each++)
+    ledger.count({ from: String(each), to: 'b' }, NOON, new CallTally(), false)
   for (let each = 1; each <= 60; each++) ledger.count(ENDS, NOON + each * MINUTE_MS, new CallTally(), false)
   await ledger.write(NOON + 61 * MINUTE_MS)
   const all = written.flat()
@@ -86,8 +87,20 @@ test('what waits for the database is bounded: 20,000 minutes of edges, and an ho
 
 test('rows are written in one order, whoever writes them: two processes never wait for each other', async () => {
   const { db, written } = noting()
-  const row = { name: null, kind: null, group: null, url: null, color: null, firstAt: 0, activeAt: 0, reportedAt: 0 }
-  await writeServices(db, ['c', 'a', 'b'].map((id) => ({ ...row, id })))
+  const row = {
+    name: null,
+    kind: null,
+    group: null,
+    url: null,
+    color: null,
+    firstAt: 0,
+    activeAt: 0,
+    reportedAt: 0,
+  }
+  await writeServices(
+    db,
+    ['c', 'a', 'b'].map((id) => ({ ...row, id })),
+  )
   expect(written[0]?.map(({ id }) => id)).toEqual(['a', 'b', 'c'])
 })
 
@@ -99,7 +112,9 @@ test('a minute that is written again counts once, and an earlier call leaves the
   const call = { ...ENDS, count: 1, errors: 0, lastDurationMs: 1, firstAt: NOON, activeAt: NOON }
   await writeCalls(storage.db, [{ ...call, lastStatus: 200, calledAt: NOON }])
   await writeCalls(storage.db, [{ ...call, lastStatus: 500, calledAt: NOON - 1 }])
-  expect(await rows('SELECT last_status, count::int FROM weir.topology_calls')).toEqual([{ last_status: 200, count: 2 }])
+  expect(await rows('SELECT last_status, count::int FROM weir.topology_calls')).toEqual([
+    { last_status: 200, count: 2 },
+  ])
 })
 
 test('idle services are folded first, then those reported once, then the longest unheard', () => {
@@ -180,7 +195,13 @@ test('at the end everything is written, also that a service was heard again', as
 test('changes are gathered for a tenth of a second, longer after large ones, and none is left once closed', () => {
   using timers = holdTimers()
   let bytes = 0
-  const service = (id: string) => ({ id, name: id, kind: 'service', color: 'white', reportedAt: String(bytes) })
+  const service = (id: string) => ({
+    id,
+    name: id,
+    kind: 'service',
+    color: 'white',
+    reportedAt: String(bytes),
+  })
   const sent: unknown[] = []
   const changes = new GraphChanges({
     ...{ service: (id) => service(id) as never, call: () => undefined },

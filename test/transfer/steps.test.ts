@@ -35,10 +35,19 @@ afterAll(async () => {
 })
 
 const stream = (more: object = {}) =>
-  newStream({ url: `http://${crypto.randomUUID()}.test/`, kind: 'poll', createdAt: new Date(), desired: 'stopped', ...more } as never)
+  newStream({
+    url: `http://${crypto.randomUUID()}.test/`,
+    kind: 'poll',
+    createdAt: new Date(),
+    desired: 'stopped',
+    ...more,
+  } as never)
 const run = async (lines: ImportLine[], options = {}) =>
   Array.fromAsync(importLines({ db: storage.db, streams }, lines, { ...OPTIONS, ...options }))
-const line = (at: number, value: object): ImportLine => ({ line: at, value: { kind: 'poll', start: false, ...value } })
+const line = (at: number, value: object): ImportLine => ({
+  line: at,
+  value: { kind: 'poll', start: false, ...value },
+})
 
 test('a hundred thousand lines are read, and no more', async () => {
   const text = '{}\n'.repeat(100_000)
@@ -55,7 +64,9 @@ test('texts of an import are bounded together', async () => {
 test('YAML that merges again and again is refused', async () => {
   const lines = ['openapi: 3.0.0', 'a: &a', ...Array.from({ length: 1_500 }, (_, at) => `  k${at}: 1`)]
   for (let each = 0; each < 1_500; each++) lines.push(`m${each}:`, '  <<: *a')
-  await expect(readImportLines(lines.join('\n'), 'openapi', OPENAPI)).rejects.toMatchObject({ code: 'too_large' })
+  await expect(readImportLines(lines.join('\n'), 'openapi', OPENAPI)).rejects.toMatchObject({
+    code: 'too_large',
+  })
 })
 
 test('a text in JSON ends where its quote isn’t escaped', async () => {

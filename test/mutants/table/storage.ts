@@ -416,7 +416,7 @@ export const STORAGE: readonly Mistake[] = [
     find: 'entries.entries.at(-1)?.seq !== lastSeq',
     replace: 'entries === undefined',
     hurts: 'Part of a day is missing, and nothing says so.',
-    tests: ['test/archive/faults.test.ts'],
+    tests: ['test/archive/bounds.test.ts'],
   },
   {
     name: 'archived entries appear twice',
@@ -516,7 +516,7 @@ export const STORAGE: readonly Mistake[] = [
     find: "if (tables.some(({ name }) => name === 'workers')) await checkUnused(tx, now())",
     replace: 'void [checkUnused, now]',
     hurts: 'A running Weir writes into restored data.',
-    tests: ['test/backup/backup.test.ts'],
+    tests: ['test/backup/route.test.ts'],
   },
   {
     name: 'triggers stay off after a restore',

@@ -127,7 +127,7 @@ export const WIRING: readonly Mistake[] = [
     find: '    Bun.gc(true)\n',
     replace: '',
     hurts: 'A Weir with thousands of streams grows by hundreds of megabytes.',
-    tests: ['test/process/main.test.ts'],
+    tests: ['test/memory.test.ts'],
   },
   {
     name: 'growth is measured by the heap alone',
@@ -136,7 +136,7 @@ export const WIRING: readonly Mistake[] = [
     find: 'if (!growth.isDue(process.memoryUsage.rss()',
     replace: 'if (!growth.isDue(process.memoryUsage().heapUsed',
     hurts: 'Buffers outside the heap fill the memory.',
-    tests: ['test/process/main.test.ts'],
+    tests: ['test/memory.test.ts'],
   },
   {
     name: 'garbage is collected every second',
@@ -154,7 +154,7 @@ export const WIRING: readonly Mistake[] = [
     find: '    growth.collected(process.memoryUsage.rss(), performance.now())\n',
     replace: '',
     hurts: 'The process is paused for a collection every second.',
-    tests: ['test/process/main.test.ts'],
+    tests: ['test/memory.test.ts'],
   },
 
   {
