@@ -116,9 +116,10 @@ test.each([
 
 test('one of the check hosts is enough, each at its port', async () => {
   const asked: string[] = []
-  const only = (name: string) => async (host: string, port: number) => (
-    asked.push(`${host} ${port}`), host === name
-  )
+  const only = (name: string) => async (host: string, port: number) => {
+    asked.push(`${host} ${port}`)
+    return host === name
+  }
   expect(await isOutside(['a.test', 'b.test:8080', '[::1]:53'], only('b.test'))).toBe(true)
   expect(asked).toEqual(['a.test 443', 'b.test 8080', '::1 53'])
   expect(await isOutside(['a.test'], only('b.test'))).toBe(false)

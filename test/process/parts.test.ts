@@ -29,6 +29,8 @@ beforeAll(async () => {
     INCIDENT_WAIT_MS: '7000',
     INCIDENT_REMIND_MS: '70000',
     DRAIN_MS: '700',
+    MAX_SUBSCRIBERS_PER_CLIENT: '1',
+    MAX_SUBSCRIBERS: '2',
   })
   await composed.context.queues.open()
 })
@@ -86,6 +88,21 @@ test('a forbidden address can’t be registered; the archive alone reaches the o
   const [written] = await parts.archive.try(NOBODY)
   expect(written?.response?.status).toBe(404)
   expect([...inner.requests.keys()][0]).toStartWith('/weir/')
+})
+
+test('subscribers are limited for each client, and for all together', () => {
+  const { hub } = composed.context
+  const ending = new AbortController()
+  const subscribe = (key: string) => {
+    try {
+      hub.subscribe('a', { client: { key, isLocal: false }, signal: ending.signal })
+      return 'taken'
+    } catch (error) {
+      return (error as { code: string }).code
+    }
+  }
+  expect(['a', 'a', 'b', 'c'].map(subscribe)).toEqual(['taken', 'too_many', 'taken', 'unavailable'])
+  ending.abort()
 })
 
 test('days are dropped only once they are archived, if there is an archive', async () => {

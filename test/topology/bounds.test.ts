@@ -205,7 +205,10 @@ test('changes are gathered for a tenth of a second, longer after large ones, and
   const sent: unknown[] = []
   const changes = new GraphChanges({
     ...{ service: (id) => service(id) as never, call: () => undefined },
-    publish: (change) => (sent.push(change), bytes),
+    publish(change) {
+      sent.push(change)
+      return bytes
+    },
   })
   const waits = (sentBytes: number) => {
     changes.service(String(sentBytes))

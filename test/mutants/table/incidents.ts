@@ -190,7 +190,7 @@ export const INCIDENTS: readonly Mistake[] = [
     find: 'const MIN_WEEKS = 3',
     replace: 'const MIN_WEEKS = 2',
     hurts: 'A rule fires because of a single holiday.',
-    tests: ['test/incidents/rules.test.ts'],
+    tests: ['test/incidents/telling.test.ts'],
   },
   {
     name: 'a value at its minimum is outside',
@@ -226,7 +226,7 @@ export const INCIDENTS: readonly Mistake[] = [
     find: '(isOut || steps.isSuspect(EGRESS))',
     replace: '(isOut && steps.isSuspect(EGRESS))',
     hurts: 'An outage of the own network sends a message for every host.',
-    tests: ['test/incidents/causes.test.ts'],
+    tests: ['test/incidents/telling.test.ts'],
   },
   {
     name: 'a host without streams stays an incident',
@@ -235,7 +235,7 @@ export const INCIDENTS: readonly Mistake[] = [
     find: '      if (isOpen(this.of(key).alarm)) this.resolved.push(key)\n      this.#gone',
     replace: '      this.#gone',
     hurts: 'An incident can’t be ended by removing its streams.',
-    tests: ['test/incidents/causes.test.ts'],
+    tests: ['test/incidents/telling.test.ts'],
   },
   {
     name: 'private streams open incidents',
@@ -262,7 +262,7 @@ export const INCIDENTS: readonly Mistake[] = [
     find: 'w.seen_at IS NULL OR w.seen_at < ${held}::timestamptz',
     replace: 'w.seen_at IS NULL OR w.seen_at > ${held}::timestamptz',
     hurts: 'Streams without a worker look healthy.',
-    tests: ['test/incidents/causes.test.ts'],
+    tests: ['test/incidents/telling.test.ts'],
   },
   {
     name: 'an explained incident is sent at once',
@@ -271,7 +271,7 @@ export const INCIDENTS: readonly Mistake[] = [
     find: 'const RELEASED_MS = BACKOFF_CAP_MS',
     replace: 'const RELEASED_MS = 0 * BACKOFF_CAP_MS',
     hurts: 'After an outage, every stream that needs a second more sends a message.',
-    tests: ['test/incidents/causes.test.ts'],
+    tests: ['test/incidents/telling.test.ts'],
   },
   {
     name: 'waiting for a sign of life takes twenty minutes',
@@ -280,7 +280,7 @@ export const INCIDENTS: readonly Mistake[] = [
     find: 'const HOLD_MS = 120_000',
     replace: 'const HOLD_MS = 1_200_000',
     hurts: 'With a single host, people hear of an outage 20 minutes late.',
-    tests: ['test/incidents/causes.test.ts'],
+    tests: ['test/incidents/telling.test.ts'],
   },
   {
     name: 'acknowledged incidents are reminded of',
@@ -289,7 +289,7 @@ export const INCIDENTS: readonly Mistake[] = [
     find: '        isNull(incidents.acknowledgedAt),\n        isNull(incidents.parentId),\n        sql`coalesce',
     replace: '        isNull(incidents.parentId),\n        sql`coalesce',
     hurts: 'Whoever handles an incident is woken again and again.',
-    tests: ['test/incidents/incidents.test.ts'],
+    tests: ['test/incidents/telling.test.ts'],
   },
   {
     name: 'a message that another process stored is stored again',
@@ -298,7 +298,7 @@ export const INCIDENTS: readonly Mistake[] = [
     find: 'if (claimed.length !== ids.length) throw new Overtaken()',
     replace: 'void claimed',
     hurts: 'Everybody gets every message twice.',
-    tests: ['test/incidents/incidents.test.ts'],
+    tests: ['test/incidents/telling.test.ts'],
   },
   {
     name: 'two processes send the same reminder',
@@ -308,7 +308,7 @@ export const INCIDENTS: readonly Mistake[] = [
     replace:
       'and(isNull(incidents.resolvedAt), isNull(incidents.acknowledgedAt), asPlanned(due) && undefined)',
     hurts: 'Everybody gets every reminder twice.',
-    tests: ['test/incidents/incidents.test.ts'],
+    tests: ['test/incidents/telling.test.ts'],
   },
   {
     name: 'a recovery goes to those who are responsible now',
@@ -318,7 +318,7 @@ export const INCIDENTS: readonly Mistake[] = [
     replace:
       "...(await byResponsible(deps, 'resolved', due.resolved)), ...(await byTold(db, 'resolved', [])),",
     hurts: 'Whoever was woken never hears that it is over.',
-    tests: ['test/incidents/incidents.test.ts'],
+    tests: ['test/incidents/telling.test.ts'],
   },
   {
     name: 'an incident opens twice',
@@ -327,7 +327,7 @@ export const INCIDENTS: readonly Mistake[] = [
     find: '${isOver ? at.toISOString() : null}::timestamptz',
     replace: '${isOver ? null : null}::timestamptz',
     hurts: 'Each change stays an open incident for ever.',
-    tests: ['test/incidents/rules.test.ts'],
+    tests: ['test/incidents/telling.test.ts'],
   },
   {
     name: 'a rule that changes keeps its alarms',
@@ -508,7 +508,7 @@ export const INCIDENTS: readonly Mistake[] = [
     find: 'while (reader !== undefined && bytes <= MAX_RESPONSE_BYTES)',
     replace: 'while (reader !== undefined)',
     hurts: 'A receiver that never ends its answer fills the memory.',
-    tests: ['test/channels/kinds.test.ts', 'test/channels/deliverer.test.ts'],
+    tests: ['test/channels/kinds.test.ts'],
   },
   {
     name: 'a receiver that is too busy has refused for good',
@@ -571,7 +571,7 @@ export const INCIDENTS: readonly Mistake[] = [
     find: '  if (before !== undefined) checkCredentials(kind, { before, given, after: valid })\n',
     replace: '',
     hurts: 'Whoever may change a channel reads its password by pointing it at a server of his own.',
-    tests: ['test/channels/api.test.ts', 'test/channels/kinds.test.ts'],
+    tests: ['test/channels/kinds.test.ts'],
   },
   {
     name: 'the port isn’t part of a target',
@@ -581,7 +581,7 @@ export const INCIDENTS: readonly Mistake[] = [
     replace:
       "return [typeof config.url === 'string' ? new URL(config.url).protocol : '', host, port && ''].join(' ')",
     hurts: 'A password is sent to another program on the same host.',
-    tests: ['test/channels/api.test.ts', 'test/channels/kinds.test.ts'],
+    tests: ['test/channels/kinds.test.ts'],
   },
   {
     name: 'an attempt never times out',

@@ -707,7 +707,7 @@ export const WIRING: readonly Mistake[] = [
     find: '    perClient: config.maxSubscribersPerClient,\n    inAll: config.maxSubscribers,',
     replace: '    perClient: config.maxSubscribers,\n    inAll: config.maxSubscribersPerClient,',
     hurts: 'One client takes the places of all others.',
-    tests: ['test/limits/weir.test.ts'],
+    tests: ['test/process/parts.test.ts'],
   },
   {
     name: 'a link in a message has two slashes',
