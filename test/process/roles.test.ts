@@ -155,6 +155,17 @@ test.skipIf(isOff)(
       if (text.includes('through both')) break
     }
     ending.abort()
+    // Nobody has subscribed for a quarter of a minute.
+    await rows(`UPDATE weir.streams SET always_on = false WHERE id = '${running}'`)
+    await rows(
+      `UPDATE weir.states SET subscribed_at = now() - interval '15 s' WHERE stream_id = '${running}'`,
+    )
+    await until('it is idle', async () => {
+      const [row] = await rows<{ desired: string }>(
+        `SELECT desired FROM weir.streams WHERE id = '${running}'`,
+      )
+      return row?.desired === 'idle'
+    })
     await worker.close()
     expect(await rows('SELECT FROM weir.workers')).toEqual([])
     await expect(fetch(`${probes}/healthz`)).rejects.toThrow()

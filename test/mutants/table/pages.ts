@@ -229,7 +229,7 @@ export const PAGES: readonly Mistake[] = [
     find: '(elapsedMs * perSecond) / SECOND_MS',
     replace: '(elapsedMs * perSecond) / (SECOND_MS * SECOND_MS)',
     hurts: 'A simulated service refuses for ever.',
-    tests: ['test/sim/behavior.test.ts'],
+    tests: ['test/sim/rate-limiter.test.ts'],
   },
   {
     name: 'a rate limit fills beyond its burst',
@@ -238,7 +238,7 @@ export const PAGES: readonly Mistake[] = [
     find: 'this.#tokens = Math.min(burst, this.#tokens +',
     replace: 'this.#tokens = Math.max(0, this.#tokens +',
     hurts: 'After a pause, a simulated service takes any number of requests.',
-    tests: ['test/sim/behavior.test.ts'],
+    tests: ['test/sim/rate-limiter.test.ts'],
   },
   {
     name: 'a simulated service says to come back at once',
@@ -247,7 +247,7 @@ export const PAGES: readonly Mistake[] = [
     find: 'Math.max(1, Math.ceil((1 - this.#tokens) / perSecond))',
     replace: 'Math.floor((1 - this.#tokens) / perSecond)',
     hurts: 'Nobody can test that Retry-After is respected.',
-    tests: ['test/sim/behavior.test.ts'],
+    tests: ['test/sim/rate-limiter.test.ts'],
   },
   {
     name: 'events kept by a simulated service are unbounded',
