@@ -2,8 +2,8 @@ import type { Mistake } from '../mistake.ts'
 import { ACCESS } from './access.ts'
 import { CORE } from './core.ts'
 import { INCIDENTS } from './incidents.ts'
+import { KEEPING } from './keeping.ts'
 import { PAGES } from './pages.ts'
-import { STORAGE } from './storage.ts'
 import { TOPOLOGY } from './topology.ts'
 import { WIRING } from './wiring.ts'
 
@@ -13,7 +13,7 @@ export const MISTAKES: readonly Mistake[] = [
   ...CORE,
   ...INCIDENTS,
   ...PAGES,
-  ...STORAGE,
+  ...KEEPING,
   ...TOPOLOGY,
   ...WIRING,
 ]

@@ -375,6 +375,24 @@ export const WIRING: readonly Mistake[] = [
     tests: ['test/process/pages.test.ts'],
   },
   {
+    name: 'Weir’s own parts are drawn after the end',
+    guard: 'timer',
+    file: 'src/serve.ts',
+    find: '  closers.add(() => ownParts.close())\n',
+    replace: '',
+    hurts: 'A closing Weir reads from a database that is gone, and says so.',
+    tests: ['test/process/pages.test.ts'],
+  },
+  {
+    name: 'spans are settled after the end',
+    guard: 'timer',
+    file: 'src/serve.ts',
+    find: '  closers.add(() => spanCalls.close())\n',
+    replace: '',
+    hurts: 'A closing Weir reports to a topology that is gone.',
+    tests: ['test/process/pages.test.ts'],
+  },
+  {
     name: 'a button that refreshes Weir’s own parts does nothing',
     guard: 'wiring',
     file: 'src/serve.ts',
@@ -619,7 +637,7 @@ export const WIRING: readonly Mistake[] = [
     tests: ['test/process/parts.test.ts'],
   },
   {
-    name: 'a shutdown isn’t announced',
+    name: 'a shutdown doesn’t show in readiness',
     guard: 'wiring',
     file: 'src/parts.ts',
     find: 'if (readiness.closing() && config.drainMs > 0)',

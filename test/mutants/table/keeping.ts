@@ -2,7 +2,7 @@
 import type { Mistake } from '../mistake.ts'
 
 /** Mistakes in retention, the archive and backups. */
-export const STORAGE: readonly Mistake[] = [
+export const KEEPING: readonly Mistake[] = [
   {
     name: 'late entries are dropped without a base',
     guard: 'fence',
