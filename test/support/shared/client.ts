@@ -55,9 +55,13 @@ function socketPath(): string {
   return join(directory, 'socket')
 }
 
-/** In a session of its own: it ends when nobody uses it, and not when one of its users does. */
+/**
+ * It ends when nobody uses it, and not when one of its users does: it has a session of its own, and isn't a child of this
+ * process, because Bun kills the children of a test that takes too long.
+ */
 function startSupervisor(path: string): void {
-  spawn(process.execPath, [PROGRAM, path], { stdio: 'ignore', detached: true }).unref()
+  const command = ['-c', '"$@" &', 'sh', process.execPath, PROGRAM, path]
+  spawn('/bin/sh', command, { stdio: 'ignore', detached: true }).unref()
 }
 
 /** The database exists for as long as the connection by which it was asked for. */
