@@ -71,7 +71,7 @@ function ask(path: string, wanted: Wanted): Promise<SharedDatabase | undefined> 
     const socket: Socket = connect(path, () => socket.write(`${JSON.stringify(wanted)}\n`))
     socket.setEncoding('utf8')
     socket.on('data', (text) => {
-      answer += text
+      answer += String(text)
       if (!answer.endsWith('\n')) return
       const given = JSON.parse(answer) as Given
       if ('failure' in given) return reject(new Error(given.failure))
