@@ -34,21 +34,35 @@ export class Hosts {
    */
   async enter(url: string, signal: AbortSignal, paused?: (until: number) => void): Promise<() => void> {
     const name = new URL(url).host
-    const host = this.#host(name)
-    if (host.notBefore > this.#now()) {
-      paused?.(host.notBefore)
-      await waitUntil(host.notBefore + this.#random() * SPREAD_MS, signal, this.#now)
+    for (;;) {
+      await this.#whilePaused(name, signal, paused)
       signal.throwIfAborted()
+      const host = this.#host(name)
+      if (host.active >= REQUESTS_PER_HOST) await this.#queue(host, signal)
+      else host.active++
+      if (host.notBefore <= this.#now()) return () => this.#leave(name, host)
+      // It asked to wait while this one waited for a slot.
+      this.#leave(name, host)
     }
-    if (host.active >= REQUESTS_PER_HOST) await this.#queue(host, signal)
-    else host.active++
-    return () => this.#leave(name, host)
   }
 
   /** Pauses every stream of the host: it asked one of them to wait. */
   pause(url: string, forMs: number): void {
     const host = this.#host(new URL(url).host)
     host.notBefore = Math.max(host.notBefore, this.#now() + forMs)
+  }
+
+  /** Waits until the host's pause is over: another stream that was first may have been asked to wait again. */
+  async #whilePaused(name: string, signal: AbortSignal, paused?: (until: number) => void): Promise<void> {
+    for (let until = this.#notBefore(name); until > this.#now(); until = this.#notBefore(name)) {
+      paused?.(until)
+      await waitUntil(until + this.#random() * SPREAD_MS, signal, this.#now)
+      if (signal.aborted) return
+    }
+  }
+
+  #notBefore(name: string): number {
+    return this.#hosts.get(name)?.notBefore ?? 0
   }
 
   #host(name: string): Host {
