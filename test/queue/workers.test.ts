@@ -116,6 +116,7 @@ test('a worker that closes releases its streams, says so, and leaves the list', 
   await workers.close()
   expect(await listed()).toEqual([])
   expect(steps).toContain('announce')
+  expect(steps).toContain('release streams')
   expect(steps.filter((step) => step.startsWith('close'))).toHaveLength(4)
   expect(steps.indexOf('release streams')).toBeLessThan(steps.findIndex((step) => step.startsWith('close')))
   expect(steps).toContain('cancel archive')

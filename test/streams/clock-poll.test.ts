@@ -143,7 +143,9 @@ test('a host that asks to wait again is asked by one stream, not by all that wai
 
 test('a request that waits for a slot waits for a pause that begins meanwhile', async () => {
   const hosts = new Hosts(Date.now, () => 0)
-  const leaves = await Promise.all(Array.from({ length: 100 }, () => hosts.enter('http://a.test/', stop.signal)))
+  const leaves = await Promise.all(
+    Array.from({ length: 100 }, () => hosts.enter('http://a.test/', stop.signal)),
+  )
   let isIn = false
   void hosts.enter('http://a.test/', stop.signal).then(() => {
     isIn = true
@@ -155,6 +157,15 @@ test('a request that waits for a slot waits for a pause that begins meanwhile', 
   expect(isIn).toBe(false)
   await elapse(1)
   expect(isIn).toBe(true)
+})
+
+test('a request that was given up before it began is none', async () => {
+  const hosts = new Hosts(Date.now, () => 0)
+  for (let count = 0; count < 100; count++) await hosts.enter('http://a.test/', stop.signal)
+  const gone = await hosts
+    .enter('http://a.test/', AbortSignal.abort(new Error('enough')))
+    .catch((error) => error)
+  expect(gone).toEqual(new Error('enough'))
 })
 
 test('failures wait twice as long each time, up to a minute', async () => {

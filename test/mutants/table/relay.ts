@@ -132,7 +132,7 @@ export const RELAY: readonly Mistake[] = [
     find: 'gathering ??= setTimeout(noticed, GATHER_MS)',
     replace: 'gathering = undefined',
     hurts: 'A lost stop or entry is never made up for.',
-    tests: NUMBERS,
+    tests: ['test/relay/line.test.ts'],
   },
   {
     name: 'each lost message is told by itself',
