@@ -41,7 +41,7 @@ export class Hosts {
       if (host.active >= REQUESTS_PER_HOST) await this.#queue(host, signal)
       else host.active++
       if (host.notBefore <= this.#now()) return () => this.#leave(name, host)
-      // It asked to wait while this one waited for a slot.
+      // It asked another stream to wait again, or to wait while this one was in line.
       this.#leave(name, host)
     }
   }
@@ -52,17 +52,12 @@ export class Hosts {
     host.notBefore = Math.max(host.notBefore, this.#now() + forMs)
   }
 
-  /** Waits until the host's pause is over: another stream that was first may have been asked to wait again. */
+  /** Waits until the host's pause is over, if there is one. */
   async #whilePaused(name: string, signal: AbortSignal, paused?: (until: number) => void): Promise<void> {
-    for (let until = this.#notBefore(name); until > this.#now(); until = this.#notBefore(name)) {
-      paused?.(until)
-      await waitUntil(until + this.#random() * SPREAD_MS, signal, this.#now)
-      if (signal.aborted) return
-    }
-  }
-
-  #notBefore(name: string): number {
-    return this.#hosts.get(name)?.notBefore ?? 0
+    const { notBefore } = this.#host(name)
+    if (notBefore <= this.#now()) return
+    paused?.(notBefore)
+    await waitUntil(notBefore + this.#random() * SPREAD_MS, signal, this.#now)
   }
 
   #host(name: string): Host {

@@ -457,4 +457,13 @@ export const QUEUE: readonly Mistake[] = [
     hurts: 'A notification that failed once waits until it is found to be lost.',
     tests: WORKERS,
   },
+  {
+    name: 'the page of a channel isn’t told of an attempt',
+    guard: 'wiring',
+    file: 'src/channels/deliverer.ts',
+    find: "    this.#deps.bus.publish({ type: 'channel.updated' })\n    return next",
+    replace: '    return next',
+    hurts: 'Whoever waits for a notification to arrive has to reload the page.',
+    tests: ['test/bus/mutations.test.ts'],
+  },
 ]
