@@ -14,6 +14,7 @@ const BENCHES = {
   pages: () => import('./benches/pages.ts'),
   soak: () => import('./benches/soak.ts'),
   start: () => import('./benches/start.ts'),
+  idle: () => import('./benches/idle.ts'),
   lighthouse: () => import('./benches/lighthouse.ts'),
 } satisfies Record<string, () => Promise<{ default: Bench }>>
 

@@ -5,6 +5,7 @@ import { forgetSessions } from '../src/auth/sessions.ts'
 import type { Bus } from '../src/bus/bus.ts'
 import { forgetDeliveries, reconcileDeliveries } from '../src/channels/deliveries.ts'
 import type { DeliveryControl } from '../src/channels/notifier.ts'
+import { causeOf } from '../src/errors.ts'
 import {
   type EvaluationDeps,
   evaluateIncidents,
@@ -84,10 +85,44 @@ const KEPT = 20
 export async function planSchedules(queue: Queue): Promise<void> {
   const known = await queue.getJobSchedulers()
   for (const { key } of known) if (!(key in SCHEDULES)) await queue.removeJobScheduler(key)
-  for (const [name, { everyMs }] of Object.entries(SCHEDULES)) {
-    const opts = { removeOnComplete: { count: KEPT }, removeOnFail: { count: KEPT } }
-    await queue.upsertJobScheduler(name, { every: everyMs }, { name, data: {}, opts })
+  for (const name of Object.keys(SCHEDULES)) await plan(queue, name)
+}
+
+async function plan(queue: Queue, name: string): Promise<void> {
+  const { everyMs } = SCHEDULES[name] as Schedule
+  const opts = { removeOnComplete: { count: KEPT }, removeOnFail: { count: KEPT } }
+  await queue.upsertJobScheduler(name, { every: everyMs }, { name, data: {}, opts })
+}
+
+/** How often the schedules in the queue are checked, in milliseconds. */
+const CHECK_EVERY_MS = 15_000
+/** A schedule that is overdue by this much, in milliseconds, has lost its next job. */
+const OVERDUE_MS = 60_000
+
+/**
+ * Restores schedules that the queue has lost: Redis was flushed, or it was away when BullMQ wanted to add the next job.
+ * @returns their names
+ */
+export async function restoreSchedules(queue: Queue, now: number): Promise<string[]> {
+  const known = new Map((await queue.getJobSchedulers()).map(({ key, next }) => [key, next ?? 0]))
+  const lost = Object.entries(SCHEDULES).flatMap(([name, { everyMs }]) =>
+    (known.get(name) ?? 0) + everyMs + OVERDUE_MS < now ? name : [],
+  )
+  for (const name of lost) await plan(queue, name)
+  return lost
+}
+
+/** Checks them from now on. @returns stops that */
+export function keepSchedules(queue: Promise<Queue>, warn: (message: string) => void): () => void {
+  const check = async () => {
+    const lost = await restoreSchedules(await queue, Date.now())
+    if (lost.length > 0) warn(`The queue has lost schedules, which were restored: ${lost.join(', ')}`)
   }
+  const timer = setInterval(() => {
+    check().catch((error) => warn(`Can't check the schedules: ${causeOf(error)}`))
+  }, CHECK_EVERY_MS)
+  timer.unref()
+  return () => clearInterval(timer)
 }
 
 /** Runs the schedule that is due. */

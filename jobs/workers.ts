@@ -1,6 +1,7 @@
 import type { Deliverer } from '../src/channels/deliverer.ts'
 import { DAY_MS } from '../src/core/time.ts'
 import { causeOf } from '../src/errors.ts'
+import { faultLog } from '../src/queue/fault-log.ts'
 import { ARCHIVE_QUEUE, DELIVERIES_QUEUE, SCHEDULES_QUEUE, STREAMS_QUEUE } from '../src/queue/names.ts'
 import type { QueueEngine } from '../src/queue/open.ts'
 import type { Runner } from '../src/streams/ingest/runner.ts'
@@ -88,9 +89,10 @@ export async function startWorkers(deps: WorkersDeps): Promise<Workers> {
     concurrency: 1,
   })
   const all = [streams, schedules, deliveries, archiving]
+  const failed = faultLog(deps.warn)
   for (const worker of all) {
     worker.on('error', (error) => {
-      if (!EXPECTED_FAULTS.test(error.message)) deps.warn(error.message)
+      if (!EXPECTED_FAULTS.test(error.message)) failed(error)
     })
   }
   deliveries.on('failed', (job, error) => deps.warn(`The delivery ${job?.id} failed: ${causeOf(error)}`))
@@ -114,7 +116,9 @@ export async function startWorkers(deps: WorkersDeps): Promise<Workers> {
       const closed = all.map((worker) => worker.close())
       await Promise.race([Promise.all([retired, ...closed]), Bun.sleep(RELEASE_MS)])
       clearTimeout(lastAttempts)
-      await leaveWorker(db, name)
+      await leaveWorker(db, name).catch((error) =>
+        deps.warn(`Can't sign this worker off, others notice it by its heartbeat: ${causeOf(error)}`),
+      )
     },
   }
 }

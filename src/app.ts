@@ -35,6 +35,7 @@ import { documentRoutes } from './routes/documents/documents.tsx'
 import { headOf } from './routes/http/head.ts'
 import { compressPage } from './routes/http/html.ts'
 import { requestParts } from './routes/http/part.ts'
+import { problemOf } from './routes/http/problem-of.ts'
 import { problemResponse } from './routes/http/problems.tsx'
 import { incidentPages } from './routes/incidents/incident-pages.tsx'
 import { incidentRoutes } from './routes/incidents/incidents.ts'
@@ -108,8 +109,8 @@ export interface AppDeps extends StatusDeps {
   running: Running
   /** Makes the outgoing requests to services of the topology. */
   fetch: EgressFetch
-  /** Called with every error that is a bug. */
-  warn(message: string, error: unknown): void
+  /** Called with every error that is a bug, and without one for an outage. */
+  warn(message: string, error?: unknown): void
 }
 
 /**
@@ -236,13 +237,10 @@ async function answerTo(
   } catch (refused) {
     return answerTo(refused, undefined, request, { gate, warn })
   }
-  return problemResponse(problemOf(error, code, request, warn), request)
+  return problemResponse(problemFor(error, code, request, warn), request)
 }
 
-function problemOf(error: unknown, code: unknown, request: Request, warn: AppDeps['warn']): Problem {
-  if (error instanceof Problem) return error
-  const path = new URL(request.url).pathname
-  if (code === 'NOT_FOUND') return noPath(request)
-  warn(`${request.method} ${path}`, error)
-  return new Problem('internal', 'Internal error. See the log of Weir.')
+function problemFor(error: unknown, code: unknown, request: Request, warn: AppDeps['warn']): Problem {
+  if (code === 'NOT_FOUND' && !(error instanceof Problem)) return noPath(request)
+  return problemOf(error, `${request.method} ${new URL(request.url).pathname}`, warn)
 }

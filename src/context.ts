@@ -14,6 +14,7 @@ import { Queues } from './queue/queues.ts'
 import { carryEvents } from './relay/carry.ts'
 import { openRelay } from './relay/open.ts'
 import type { Relay } from './relay/relay.ts'
+import { type DamageLog, WAY_BACK } from './storage/damage.ts'
 import { openStorage } from './storage/open.ts'
 import type { Database, Storage } from './storage/storage.ts'
 
@@ -29,6 +30,8 @@ export interface Context {
   /** Where data and jobs are stored, for display. */
   where: { storage: string; jobs: string }
   db: Database
+  /** What was found damaged in the database. */
+  damage: DamageLog
   /** Closes the parts, the last one first. */
   closers: Closers
   queues: Queues
@@ -63,6 +66,7 @@ export async function openContext(
 ): Promise<Context> {
   const storage = await opening
   closers.add(() => storage.close())
+  storage.damage.reportTo(({ what }) => warn(`The database is damaged: ${what}. ${WAY_BACK}`))
   const now = Date.now
   const worker = workerName()
   const bus = new Bus(warn)
@@ -83,7 +87,21 @@ export async function openContext(
   const address = new Address(config)
   const where = { storage: storage.description, jobs: describeQueues(config.redisUrl) }
   return {
-    ...{ config, warn, log, now, where, db: storage.db, closers, queues, bus, hub, relay, egress },
+    ...{
+      config,
+      warn,
+      log,
+      now,
+      where,
+      db: storage.db,
+      damage: storage.damage,
+      closers,
+      queues,
+      bus,
+      hub,
+      relay,
+      egress,
+    },
     ...{ counts, observation, worker, address },
   }
 }
@@ -106,10 +124,22 @@ export class Closers {
     this.#beforehand.push(step)
   }
 
-  /** @param failure why Weir couldn't start; omitted if it did */
+  /**
+   * Takes every step, even if one before it fails.
+   * @param failure why Weir couldn't start; omitted if it did
+   * @throws the error of the first step that failed
+   */
   async close(failure?: unknown): Promise<void> {
-    for (const step of this.#beforehand) await step(failure)
-    for (const end of this.#ends.splice(0).reverse()) await end()
+    const steps = [...this.#beforehand.map((step) => () => step(failure)), ...this.#ends.splice(0).reverse()]
+    const errors: unknown[] = []
+    for (const step of steps) {
+      try {
+        await step()
+      } catch (error) {
+        errors.push(error)
+      }
+    }
+    if (errors.length > 0) throw errors[0]
   }
 }
 

@@ -28,6 +28,9 @@ export const PROBLEMS = {
 } as const
 export type ProblemCode = keyof typeof PROBLEMS
 
+/** When to try again what is unavailable, in seconds. */
+const UNAVAILABLE_SECONDS = 5
+
 /** An error meant for the caller: a code for programs, a sentence for people. Anything else thrown is a bug. */
 export class Problem extends Error {
   override readonly name = 'Problem'
@@ -45,6 +48,11 @@ export class Problem extends Error {
     return PROBLEMS[this.code]
   }
 
+  /** When to try again, in seconds; undefined if that is useless or unknown. */
+  get retryAfterSeconds(): number | undefined {
+    return this.code === 'unavailable' ? UNAVAILABLE_SECONDS : undefined
+  }
+
   /** The code in words. */
   get title(): string {
     return this.code.replaceAll('_', ' ')
@@ -56,10 +64,20 @@ export class Problem extends Error {
    */
   toResponse(): Response {
     const { code, detail, field, status, title } = this
-    return Response.json(
-      { type: 'about:blank', title, status, code, detail, field },
-      { status, headers: { 'Content-Type': 'application/problem+json' } },
+    return this.saysWhen(
+      Response.json(
+        { type: 'about:blank', title, status, code, detail, field },
+        { status, headers: { 'Content-Type': 'application/problem+json' } },
+      ),
     )
+  }
+
+  /** Adds to a response when to try again, if that is known. */
+  saysWhen(response: Response): Response {
+    if (this.retryAfterSeconds !== undefined) {
+      response.headers.set('Retry-After', String(this.retryAfterSeconds))
+    }
+    return response
   }
 }
 
@@ -73,14 +91,8 @@ export class RetryLater extends Problem {
     super('too_many', detail)
   }
 
-  get retryAfterSeconds(): number {
+  override get retryAfterSeconds(): number {
     return Math.max(1, Math.ceil(this.waitMs / 1_000))
-  }
-
-  override toResponse(): Response {
-    const response = super.toResponse()
-    response.headers.set('Retry-After', String(this.retryAfterSeconds))
-    return response
   }
 }
 

@@ -14,6 +14,7 @@ import { requestOf } from './proxy/request.ts'
 import { archiveLater } from './queue/archiving.ts'
 import { streamControl } from './queue/control.ts'
 import { deliveryControl as deliveryControlOf } from './queue/deliveries.ts'
+import { checkWritable } from './queue/writable.ts'
 import { LivePages } from './routes/live/live-pages.tsx'
 import { refreshPages } from './routes/live/refresh.ts'
 import { lastMigration } from './storage/migrations.ts'
@@ -44,7 +45,7 @@ export function buildParts(context: Context, deliveryTimes: DeliveryTimes | unde
 /** Ingest: runs streams, records their entries, and fans them out to subscribers. */
 function ingestParts(context: Context) {
   const { config, warn, now, db, bus, queues, hub, counts } = context
-  const control = streamControl({ queue: queues.streams, bus })
+  const control = streamControl({ queue: queues.streams, bus, warn })
   const large = new LargeDocuments()
   const recorder = recorderOf(context)
   const holder = holderOf(context, recorder, large)
@@ -94,10 +95,11 @@ function endIngest({ bus, closers, observation }: Context, parts: IngestParts): 
   closers.add(() => proxy.close())
 }
 
-function recorderOf({ config, warn, now, db, bus, observation: { recording } }: Context): Recorder {
+function recorderOf({ config, warn, log, now, db, bus, observation: { recording } }: Context): Recorder {
   return new Recorder(db, (run) => expectationOf(run, config, now()), bus, {
     wrote: (tookMs, error) => recording.wrote(tookMs, error),
     failing: (error, waiting) => warn(`Can't store entries, ${waiting} are waiting: ${causeOf(error)}`),
+    recovered: () => log.info('Entries are stored again.'),
   })
 }
 
@@ -148,11 +150,14 @@ function storageParts({ config, warn, now, db, closers, queues, egress }: Contex
 
 /** Readiness and metrics of this process. */
 function operationParts(context: Context, { recorder, holder, proxy }: IngestParts) {
-  const { config, db, queues, hub, counts, observation, closers } = context
+  const { config, db, damage, queues, hub, counts, observation, closers } = context
   const readiness = new Readiness({
     db,
     schema: lastMigration(),
     queue: config.role === 'web' ? undefined : queues.schedules,
+    checkQueue: config.redisUrl ? async () => checkWritable(await queues.schedules) : undefined,
+    damage,
+    recorder: config.role === 'web' ? undefined : recorder,
   })
   closers.beforehand(async () => {
     if (readiness.closing() && config.drainMs > 0) await Bun.sleep(config.drainMs)

@@ -60,7 +60,7 @@ export function serveProbes(context: Context, { readiness, scrape }: Parts, idle
   if (config.opsPort === undefined) return
   const access = openAccess({ db, bus, token: config.token, counts, now, warn })
   closers.add(() => access.close())
-  const app = createProbeApp({ readiness, scrape, now, access, config })
+  const app = createProbeApp({ readiness, scrape, now, access, config, warn })
   const server = listen(app, { ...config, idleSeconds, port: config.opsPort }, observation.requests)
   closers.add(() => server.stop(true))
   log.info(`Probes and metrics are served on port ${server.port}`)

@@ -1,4 +1,4 @@
-import { planSchedules } from '../jobs/schedules.ts'
+import { keepSchedules, planSchedules } from '../jobs/schedules.ts'
 import type { Route } from './auth/access.ts'
 import type { DeliveryTimes } from './channels/deliverer.ts'
 import type { Config } from './config/settings.ts'
@@ -10,6 +10,9 @@ import { IDLE_SECONDS, servePages, serveProbes } from './serve.ts'
 import { makePartitions } from './storage/partitions.ts'
 import type { Storage } from './storage/storage.ts'
 import { reconcile } from './streams/status/health.ts'
+
+/** How long closing what was opened may take if the start fails, in milliseconds: servers may not respond. */
+const GIVE_UP_MS = 5_000
 
 /** A running Weir. */
 export interface Weir {
@@ -61,7 +64,8 @@ export async function startWeir(config: Config, warn: Warn, options: StartOption
     const description = `Data: ${where.storage}. Jobs: ${where.jobs}.`
     return { url: address.url, routes, description, close: () => closers.close() }
   } catch (error) {
-    await closers.close(error)
+    // What it failed with is what matters.
+    await Promise.race([closers.close(error).catch(() => {}), Bun.sleep(GIVE_UP_MS)])
     throw error
   }
 }
@@ -84,4 +88,5 @@ async function runWorkers(
   })
   parts.readiness.workersStarted(workers)
   closers.add(() => workers.close())
+  closers.add(keepSchedules(queues.schedules, warn))
 }

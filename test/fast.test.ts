@@ -5,7 +5,7 @@ import { scripts } from '../package.json'
 const ROOT = join(import.meta.dir, '..')
 /** What starts a browser, a database or a whole Weir. */
 const SLOW =
-  /^(test\/support\/(browser|in-browser|setups|weir|process|console)\.ts|src\/(weir|main)\.ts|src\/storage\/(embedded|postgres)\.ts)$/
+  /^(test\/support\/(browser|in-browser|setups|weir|process|console|data-dir|servers|shared\/client)\.ts|src\/(weir|main)\.ts|src\/storage\/(embedded|postgres)\.ts)$/
 
 const transpilers = { ts: new Bun.Transpiler({ loader: 'ts' }), tsx: new Bun.Transpiler({ loader: 'tsx' }) }
 /** The paths that `bun run test:fast` names: files, folders and a glob. */

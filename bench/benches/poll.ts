@@ -1,10 +1,9 @@
 import type { Bench, Context, Goal, Report } from '../lib/bench.ts'
 import { PeerMissing } from '../lib/bench.ts'
 import { startChild } from '../lib/child.ts'
+import { type JsonSource, startJsonSource } from '../lib/json-source.ts'
 import { until, useWhile } from '../lib/measure.ts'
-import { freePort } from '../lib/sse-source.ts'
 import { ask, register, type Setup, startWeir } from '../lib/weir.ts'
-import type { Ask, Told } from '../subjects/json-source.ts'
 
 const APIS = 1_000
 const BODY_BYTES = 10_000
@@ -12,8 +11,6 @@ const INTERVAL_MS = 1_000
 const SHORT_INTERVAL_MS = 500
 /** Share of the responses that differ from the previous one. */
 const CHANGES = 0.1
-/** Addresses of the APIs. */
-const HOSTS = 50
 const WARM_UP_MS = 8_000
 const WINDOW_MS = 25_000
 const MOST_CPU = 1.5
@@ -67,7 +64,7 @@ export default {
 async function measure(start: (typeof POLLERS)[number], { short, seed, log }: Context): Promise<Polled> {
   await using scope = new AsyncDisposableStack()
   const apis = short ? 20 : APIS
-  const source = await startSource(apis, seed, scope)
+  const source = await startJsonSource({ apis, bytes: BODY_BYTES, seed }, scope)
   const poller = await start(scope)
   const intervalMs = short ? SHORT_INTERVAL_MS : INTERVAL_MS
   await poller.poll(source.urls, intervalMs)
@@ -91,7 +88,7 @@ async function measure(start: (typeof POLLERS)[number], { short, seed, log }: Co
 }
 
 /** Every change must be in the log at the end. */
-async function checkChanges(poller: Poller, source: Source): Promise<void> {
+async function checkChanges(poller: Poller, source: JsonSource): Promise<void> {
   if (poller.changes === undefined) return
   const { changed, least } = await source.ask({ changes: 0 })
   await until(
@@ -100,22 +97,6 @@ async function checkChanges(poller: Poller, source: Source): Promise<void> {
   )
   const stored = await poller.changes()
   if (stored !== changed) throw new Error(`${poller.name}: ${stored} of ${changed} changes are stored`)
-}
-
-interface Source {
-  readonly urls: readonly string[]
-  ask(what: Ask): Promise<Told>
-}
-
-async function startSource(apis: number, seed: number, scope: AsyncDisposableStack): Promise<Source> {
-  const port = await freePort()
-  const sizes = [port, HOSTS, apis, BODY_BYTES, seed].map(String)
-  const child = startChild(['bun', 'bench/subjects/json-source.ts', ...sizes], scope)
-  await child.said(/listening/)
-  return {
-    urls: Array.from({ length: apis }, (_, at) => `http://127.0.1.${1 + (at % HOSTS)}:${port}/${at}`),
-    ask: (what) => child.ask<Told>(what),
-  }
 }
 
 async function bare(scope: AsyncDisposableStack): Promise<Poller> {
@@ -151,7 +132,7 @@ function report(all: readonly Polled[], missing: readonly string[], { short }: C
   const floor = all.find(({ poller }) => poller === FLOOR) as Polled
   const ratio = ({ cpuMicrosPerPoll }: Polled) => cpuMicrosPerPoll / floor.cpuMicrosPerPoll
   return {
-    method: `${APIS.toLocaleString('en')} JSON APIs of ${BODY_BYTES / 1000} KB on ${HOSTS} loopback addresses, each polled once a second; ${100 * CHANGES}% of the responses (seeded) differ from the previous one. They have no validators, so every poll transfers the whole body. Measured for ${WINDOW_MS / 1000} s, after a warm-up of ${WARM_UP_MS / 1000} s. The bare loop only reads the bodies; Weir compares, stores and measures them, and every change is in its database after a SIGTERM.`,
+    method: `${APIS.toLocaleString('en')} JSON APIs of ${BODY_BYTES / 1000} KB on 50 loopback addresses, each polled once a second; ${100 * CHANGES}% of the responses (seeded) differ from the previous one. They have no validators, so every poll transfers the whole body. Measured for ${WINDOW_MS / 1000} s, after a warm-up of ${WARM_UP_MS / 1000} s. The bare loop only reads the bodies; Weir compares, stores and measures them, and every change is in its database after a SIGTERM.`,
     tables: [
       {
         columns: ['poller', 'polls', '% of due polls', 'CPU µs/poll', '× bare', 'MiB'],

@@ -2,6 +2,7 @@ import { sql } from 'drizzle-orm'
 import { BackupError, type BackupHeader, type BackupPart, readBackup } from '../core/backup.ts'
 import { migrate, readMigrations, schemaOf } from '../storage/migrations.ts'
 import { makeDays } from '../storage/partitions.ts'
+import { unbounded } from '../storage/session.ts'
 import type { Database } from '../storage/storage.ts'
 import { WORKER_ALIVE_MS } from '../streams/status/health.ts'
 import { type ForeignKey, listForeignKeys, listTables, quoted, type Table } from './tables.ts'
@@ -40,6 +41,7 @@ export async function restoreBackup(
     checkSchema(header)
     const rows = await db.transaction(async (transaction) => {
       const tx = transaction as unknown as Database
+      await unbounded(tx)
       await makeRoom(tx, options)
       await migrate(tx, header.schema)
       await makeDays(tx, header.partitions)
@@ -53,7 +55,10 @@ export async function restoreBackup(
       return count
     })
     // Autovacuum would do it later; the first pages need it now.
-    await db.execute(sql`ANALYZE`)
+    await db.transaction(async (tx) => {
+      await unbounded(tx)
+      await tx.execute(sql`ANALYZE`)
+    })
     return { header, rows }
   } finally {
     await parts.return(undefined)

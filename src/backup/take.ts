@@ -2,6 +2,7 @@ import { sql } from 'drizzle-orm'
 import { BACKUP_FORMAT, BACKUP_VERSION, type BackupHeader } from '../core/backup.ts'
 import { schemaOf } from '../storage/migrations.ts'
 import { listPartitions } from '../storage/partitions.ts'
+import { unbounded } from '../storage/session.ts'
 import type { Database } from '../storage/storage.ts'
 import { RowPacker } from './packer.ts'
 import { rowsOf } from './rows.ts'
@@ -64,6 +65,7 @@ function takeStanding({ db, version, now }: BackupDeps, packer: RowPacker, spool
   return db.transaction(
     async (transaction) => {
       const tx = transaction as unknown as Database
+      await unbounded(tx)
       const logs = await logsOf(tx)
       const tables = (await listTables(tx)).filter(({ name }) => !LEFT_OUT.has(name))
       await put([

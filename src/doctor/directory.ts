@@ -17,6 +17,7 @@ import { LOCK_FILE } from '../storage/private-directory.ts'
 /** Size of a page of the Postgres write-ahead log, in bytes, and how many pages are written and synced. */
 const PAGE_BYTES = 8_192
 const SYNCS = 20
+const WRITES = 100
 /** Every commit waits for at least one sync: slower than this, in milliseconds, recording falls behind. */
 const SLOW_SYNC_MS = 50
 /** The write-ahead log alone takes 256 MiB before it is reused. */
@@ -30,7 +31,7 @@ export function checkDirectory(dataDir: string): Finding[] {
     const directory = mkdtempSync(join(place, '.doctor-'))
     try {
       return [
-        checkWrite(dataDir, place),
+        checkWrite(dataDir, place, directory),
         checkSync(directory),
         checkLock(dataDir, directory),
         checkSpace(place),
@@ -50,10 +51,17 @@ function nearest(path: string): string {
   return existsSync(path) || dirname(path) === path ? path : nearest(dirname(path))
 }
 
-function checkWrite(dataDir: string, place: string): Finding {
-  const detail =
+function checkWrite(dataDir: string, place: string, directory: string): Finding {
+  const page = Buffer.alloc(PAGE_BYTES)
+  const file = openSync(join(directory, 'write'), 'w', 0o600)
+  const startedAt = performance.now()
+  for (let count = 0; count < WRITES; count++) writeSync(file, page)
+  const writeMs = rounded((performance.now() - startedAt) / WRITES)
+  closeSync(file)
+  const found =
     place === dataDir ? `${dataDir} is writable.` : `${dataDir} will be created at the first start.`
-  return { check: 'data directory', status: 'ok', detail }
+  const detail = `${found} Writing a page takes ${writeMs} ms.`
+  return { check: 'data directory', status: 'ok', detail, measured: { writeMs } }
 }
 
 function checkSync(directory: string): Finding {
@@ -80,18 +88,21 @@ function checkSync(directory: string): Finding {
 
 function checkLock(dataDir: string, directory: string): Finding {
   const path = join(directory, 'lock')
+  const startedAt = performance.now()
   const release = tryLock(path)
+  const lockMs = rounded(performance.now() - startedAt)
+  const measured = { lockMs }
   try {
     if (release === undefined || !isLocked(path)) {
       const detail = `The file system of ${dataDir} doesn't support file locks, so two Weirs could use it. Use a local disk.`
-      return { check: 'lock', status: 'error', detail }
+      return { check: 'lock', status: 'error', detail, measured }
     }
   } finally {
     release?.()
   }
   const isUsed = isLocked(join(dataDir, LOCK_FILE))
-  const detail = isUsed ? 'A running Weir has the lock.' : 'Locks work, and no Weir is running here.'
-  return { check: 'lock', status: 'ok', detail }
+  const found = isUsed ? 'A running Weir has the lock.' : 'Locks work, and no Weir is running here.'
+  return { check: 'lock', status: 'ok', detail: `${found} Locking takes ${lockMs} ms.`, measured }
 }
 
 function checkSpace(place: string): Finding {

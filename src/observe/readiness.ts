@@ -1,14 +1,18 @@
+import { sql } from 'drizzle-orm'
 import { causeOf } from '../errors.ts'
 import type { Queue } from '../queue/types.ts'
+import { type DamageLog, isDamage } from '../storage/damage.ts'
 import { schemaOf } from '../storage/migrations.ts'
+import { OUTAGES, outageOf } from '../storage/outage.ts'
 import type { Database } from '../storage/storage.ts'
-import { within } from './within.ts'
+import type { Recorder } from '../streams/recording/recorder.ts'
+import { Late, within } from './within.ts'
 
 /** A part that takes longer to respond isn't ready, in milliseconds: below the timeouts of load balancers. */
 const ANSWER_MS = 2_000
 
 /** What must work in this process for it to receive traffic. */
-export const READY_CHECKS = ['process', 'database', 'schema', 'queue', 'workers'] as const
+export const READY_CHECKS = ['process', 'database', 'schema', 'queue', 'workers', 'recording'] as const
 export type ReadyCheck = (typeof READY_CHECKS)[number]
 
 export interface ReadinessReport {
@@ -23,6 +27,12 @@ export interface ReadinessDeps {
   schema: number
   /** Omitted for a process without workers. */
   queue: Promise<Pick<Queue, 'getJobCounts'>> | undefined
+  /** Fails if the queue can't be written to; omitted if it is in the database. */
+  checkQueue?: (() => Promise<void>) | undefined
+  /** What was found damaged in the database. */
+  damage?: Pick<DamageLog, 'found'>
+  /** Writes what streams receive. Omitted for a process without workers. */
+  recorder?: Pick<Recorder, 'failure'> | undefined
 }
 
 /** The workers of this process. */
@@ -68,7 +78,7 @@ export class Readiness {
   async report(): Promise<ReadinessReport> {
     const own = this.#process()
     const asked = await Promise.all([this.#storage(), this.#jobs()])
-    const checks = [...own, ...asked.flat()]
+    const checks = [...own, ...asked.flat(), ...this.#recording()]
     return { status: checks.every(({ ok }) => ok) ? 'ready' : 'not_ready', checks }
   }
 
@@ -80,10 +90,11 @@ export class Readiness {
   async #storage(): Promise<ReadinessReport['checks']> {
     const { db, schema } = this.#deps
     try {
-      const isUpToDate = (await within(ANSWER_MS, schemaOf(db))) >= schema
+      const [last, isReadOnly] = await within(ANSWER_MS, Promise.all([schemaOf(db), readOnly(db)]))
+      const isUpToDate = last >= schema
       const detail = isUpToDate ? 'Up to date.' : 'Older than this version of Weir.'
       return [
-        { name: 'database', ok: true, detail: 'Reachable.' },
+        { name: 'database', ok: !isReadOnly, detail: isReadOnly ? 'Read-only.' : this.#database() },
         { name: 'schema', ok: isUpToDate, detail },
       ]
     } catch (error) {
@@ -91,8 +102,22 @@ export class Readiness {
     }
   }
 
+  /** A damaged page makes some requests fail; the others are served. */
+  #database(): string {
+    return (this.#deps.damage?.found.length ?? 0) > 0 ? 'Reachable, but damaged. See the log.' : 'Reachable.'
+  }
+
+  #recording(): ReadinessReport['checks'] {
+    const { recorder } = this.#deps
+    if (recorder === undefined) return []
+    const { failure } = recorder
+    const detail =
+      failure === undefined ? 'Entries are stored.' : `Entries wait in memory: ${whyNot(failure)}`
+    return [{ name: 'recording', ok: failure === undefined, detail }]
+  }
+
   async #jobs(): Promise<ReadinessReport['checks']> {
-    const { queue } = this.#deps
+    const { queue, checkQueue } = this.#deps
     if (queue === undefined) return []
     const isRunning = this.#workers?.areRunning() ?? false
     const detail = isRunning ? 'Taking jobs.' : 'Not taking jobs.'
@@ -100,7 +125,7 @@ export class Readiness {
     try {
       await within(
         ANSWER_MS,
-        queue.then((opened) => opened.getJobCounts('active')),
+        queue.then((opened): Promise<unknown> => checkQueue?.() ?? opened.getJobCounts('active')),
       )
       return [{ name: 'queue', ok: true, detail: 'Reachable.' }, workers]
     } catch (error) {
@@ -109,8 +134,27 @@ export class Readiness {
   }
 }
 
+function whyNot(failure: unknown): string {
+  if (isDamage(failure)) return 'the database is damaged. See the log.'
+  const outage = outageOf(failure)
+  return outage === undefined ? "the database doesn't accept them." : lowerFirst(OUTAGES[outage])
+}
+
+function lowerFirst(sentence: string): string {
+  return sentence.charAt(0).toLowerCase() + sentence.slice(1)
+}
+
 /** Leaves out the database's message, which may name hosts and users: the endpoint needs no authentication. */
 function failed(name: ReadyCheck, error: unknown) {
-  const isLate = causeOf(error).startsWith('no response')
-  return { name, ok: false, detail: isLate ? `Unreachable: ${causeOf(error)}.` : 'Unreachable.' }
+  if (error instanceof Late) return { name, ok: false, detail: `Unreachable: ${causeOf(error)}.` }
+  const outage = outageOf(error)
+  return { name, ok: false, detail: outage === undefined ? 'Unreachable.' : OUTAGES[outage] }
+}
+
+/** Whether nothing can be stored, such as after a failover to a replica. */
+async function readOnly(db: Database): Promise<boolean> {
+  const { rows } = (await db.execute(
+    sql`SELECT current_setting('transaction_read_only') = 'on' AS "isReadOnly"`,
+  )) as unknown as { rows: { isReadOnly: boolean }[] }
+  return rows[0]?.isReadOnly ?? false
 }

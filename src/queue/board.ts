@@ -1,5 +1,6 @@
 import { Elysia } from 'elysia'
 import { packageHome } from '../files.ts'
+import { outageOf, outageProblem } from '../storage/outage.ts'
 import type { Queue } from './types.ts'
 
 /** The package of the board's own pages and scripts. */
@@ -21,10 +22,12 @@ export async function openBoard(queues: readonly Promise<Queue>[]) {
       uiConfig: { boardTitle: 'Weir', miscLinks: [{ text: 'Back to Weir', url: '/streams' }] },
     },
   })
-  return new Elysia().onError(noRoute).use(await adapter.registerPlugin())
+  return new Elysia().onError(answerTo).use(await adapter.registerPlugin())
 }
 
-/** The board's own error handler treats an unknown path as an internal error. */
-function noRoute({ code }: { code: unknown }): Response | undefined {
-  return code === 'NOT_FOUND' ? new Response(null, { status: 404 }) : undefined
+/** The board's own error handler treats an unknown path and an outage as internal errors. */
+function answerTo({ code, error }: { code: unknown; error: unknown }): Response | undefined {
+  if (code === 'NOT_FOUND') return new Response(null, { status: 404 })
+  const outage = outageOf(error)
+  return outage && outageProblem(outage).toResponse()
 }

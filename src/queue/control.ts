@@ -1,9 +1,14 @@
 import type { JobsOptions, Queue } from 'bullmq'
 import type { Bus } from '../bus/bus.ts'
+import { causeOf } from '../errors.ts'
+import { Late, within } from '../observe/within.ts'
+import { outageOf } from '../storage/outage.ts'
 import type { JobControl } from '../streams/registry/streams.ts'
 
 /** Jobs added in one statement. */
 const BULK = 1_000
+/** Longest wait for a statement, in milliseconds: BullMQ itself waits for as long as Redis is away. */
+const ADD_MS = 5_000
 /** Used instead of a job's own token: returns the job to the queue whoever has claimed it. */
 const ANY_TOKEN = '0'
 
@@ -23,18 +28,30 @@ export interface ControlDeps {
   /** The queue of jobs that run streams. */
   queue: Promise<Queue>
   bus: Bus
+  warn(message: string): void
 }
 
 /** Hands streams to the workers, through the queue; publishes `job.enqueued`. */
-export function streamControl({ queue, bus }: ControlDeps): JobControl {
+export function streamControl({ queue, bus, warn }: ControlDeps): JobControl {
+  const addAll = async (streamIds: readonly string[]) => {
+    for (let from = 0; from < streamIds.length; from += BULK) {
+      const jobs = streamIds
+        .slice(from, from + BULK)
+        .map((id) => ({ name: 'hold', data: {}, opts: { ...STREAM_JOB, jobId: id } }))
+      await within(
+        ADD_MS,
+        queue.then((opened) => opened.addBulk(jobs)),
+      )
+    }
+  }
   return {
     async runLater(streamIds) {
-      const jobsQueue = await queue
-      for (let from = 0; from < streamIds.length; from += BULK) {
-        const part = streamIds.slice(from, from + BULK)
-        await jobsQueue.addBulk(
-          part.map((id) => ({ name: 'hold', data: {}, opts: { ...STREAM_JOB, jobId: id } })),
-        )
+      try {
+        await addAll(streamIds)
+      } catch (error) {
+        // What is wanted is in the database: it is added once the queue is back.
+        if (!(error instanceof Late) && outageOf(error) === undefined) throw error
+        warn(`Streams can't be queued yet: ${causeOf(error)}`)
       }
       bus.publish({ type: 'job.enqueued' })
     },

@@ -1,4 +1,5 @@
 import type { Queue } from 'bullmq'
+import { faultLog } from './fault-log.ts'
 import { ARCHIVE_QUEUE, DELIVERIES_QUEUE, SCHEDULES_QUEUE, STREAMS_QUEUE } from './names.ts'
 import type { QueueEngine } from './open.ts'
 
@@ -23,10 +24,9 @@ export class Queues {
 
   constructor({ engine, warn }: QueuesDeps) {
     this.#engine = this.#asked.promise.then(engine)
+    const failed = faultLog(warn)
     const queue = (name: string) => {
-      const opened = this.#engine.then((open) =>
-        open.queue(name).on('error', (error) => void warn(error.message)),
-      )
+      const opened = this.#engine.then((open) => open.queue(name).on('error', failed))
       // Callers that wait for it get the error.
       opened.catch(() => {})
       return opened

@@ -5,8 +5,12 @@ import { SEND_TIMEOUT_MS, type Transport, type TransportEvents } from './transpo
 const CHANNEL = 'weir'
 /** A payload must stay below 8,000 bytes (PostgreSQL, NOTIFY); an item takes up to some 60. */
 const MAX_ITEMS = 100
+/** Timeouts for connecting, and for the one statement, in milliseconds. */
+const CONNECT_TIMEOUT_MS = 10_000
 /** Wait before the line is opened again, in milliseconds. */
 const RETRY_MS = 1_000
+/** Longest wait for the end of the connection, in milliseconds: the server may not respond. */
+const CLOSE_MS = 1_000
 /** Keepalive delay, in milliseconds: a broken connection must be detected even when it is idle. */
 const KEEPALIVE_MS = 5_000
 
@@ -27,6 +31,8 @@ export async function postgresTransport(url: string, pool: Pick<PgPool, 'query'>
       connectionString: url,
       keepAlive: true,
       keepAliveInitialDelayMillis: KEEPALIVE_MS,
+      connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+      query_timeout: CONNECT_TIMEOUT_MS,
     })
     next.on('error', () => lost(next))
     next.on('end', () => lost(next))
@@ -63,7 +69,7 @@ export async function postgresTransport(url: string, pool: Pick<PgPool, 'query'>
     async close() {
       closed = true
       clearTimeout(retry)
-      await client?.end()
+      await Promise.race([client?.end(), Bun.sleep(CLOSE_MS)])
     },
   }
 }

@@ -23,8 +23,14 @@ export async function redisTransport(url: string): Promise<Transport> {
     if (wasLost) events?.restored()
   })
   receiver.on('message', (_channel, payload) => events?.received(payload))
-  await Promise.all([sender.connect(), receiver.connect()])
-  await receiver.subscribe(CHANNEL)
+  // Without Redis, a process still answers; it subscribes once Redis is back.
+  const connected = Promise.all([sender.connect(), receiver.connect()])
+  await connected.catch(() => {
+    wasLost = true
+  })
+  const subscribed = receiver.subscribe(CHANNEL)
+  if (wasLost) subscribed.catch(() => {})
+  else await subscribed
   return {
     maxItems: MAX_ITEMS,
     listen(listener) {

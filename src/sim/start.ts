@@ -1,5 +1,6 @@
 import { type ControlServer, startControl } from './control.ts'
 import type { ServiceSpec, Traffic } from './graph/graph.ts'
+import type { FeedAnswer } from './service/api.ts'
 import { type RunningService, startService } from './service/service.ts'
 import { TrafficControl } from './traffic.ts'
 import { SimClient } from './weir/client.ts'
@@ -22,6 +23,8 @@ export interface SimulationOptions {
   traffic?: Traffic | Traffic[]
   /** Called with every number that a counting service sends, right before it goes to its newest reader. */
   onSent?: (service: string, number: number) => void
+  /** Called with every answer of a service's `/feed`, before it is sent. */
+  onAnswer?: (service: string, answer: FeedAnswer) => void
   /** Port of the control API, 0 for a free one; none if omitted. */
   controlPort?: number
 }
@@ -42,7 +45,7 @@ export async function startSimulation(
   options: SimulationOptions,
   world: SimWorld = realWorld,
 ): Promise<Simulation> {
-  const { web, token, seed, register, onSent, controlPort } = options
+  const { web, token, seed, register, onSent, onAnswer, controlPort } = options
   const controller = new AbortController()
   const closing = controller.signal
   const client = new SimClient({ web, token, world, closing })
@@ -64,6 +67,7 @@ export async function startSimulation(
         reports,
         names,
         onSent,
+        onAnswer,
         world,
         closing,
       })

@@ -4,6 +4,9 @@ import { join } from 'node:path'
 import { LOCK_FILE } from './private-directory.ts'
 import { StorageError } from './storage.ts'
 
+/** Whoever only looks whether it is locked, as `weir doctor` does, shares it for a moment: longest wait, in milliseconds. */
+const LOOK_MS = 1_000
+
 /**
  * Locks a data directory for this process. Postgres locks its own directory, but only while it runs. SQLite's exclusive lock
  * is the operating system's: it can't be taken twice and is released when the process ends, however that happens.
@@ -24,6 +27,7 @@ export function tryLock(path: string): (() => void) | undefined {
   closeSync(openSync(path, 'a', 0o600))
   const file = new Sqlite(path)
   try {
+    file.run(`PRAGMA busy_timeout = ${LOOK_MS}`)
     file.run('BEGIN EXCLUSIVE')
     return () => file.close()
   } catch {

@@ -1,5 +1,6 @@
 import { existsSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
+import { Client, type ClientConfig, type Pool } from 'pg'
 import { lockDirectory } from './directory-lock.ts'
 import { explainDisk } from './disk-error.ts'
 import type { StorageLog } from './log.ts'
@@ -9,6 +10,7 @@ import { claimDirectory } from './private-directory.ts'
 import { accountFor } from './server/account.ts'
 import { type Cluster, makeCluster, moveInto, NAME, passwordOf } from './server/cluster.ts'
 import { endLeftovers } from './server/leftovers.ts'
+import { checkPosition, recordPosition } from './server/position.ts'
 import { findPrograms, type Programs } from './server/programs.ts'
 import { startServer } from './server/server.ts'
 import { socketDirectory } from './server/socket.ts'
@@ -85,18 +87,25 @@ async function fill(made: Cluster, means: Means): Promise<void> {
 
 /** Starts the server of a cluster and connects to it like to any other. */
 async function openCluster(cluster: Cluster, { programs, password, dataDir, log }: Means): Promise<Storage> {
-  const server = await startServer(cluster, programs.postgres, log)
-  const socket = socketDirectory(cluster.directory)
+  const { directory } = cluster
+  const socket = socketDirectory(directory)
+  const where = { host: socket.path, user: NAME, database: NAME, password }
+  const check = () => checkOnce(where, (client) => checkPosition(directory, client))
+  const server = await startServer(cluster, { postgres: programs.postgres, log, check }).catch((error) => {
+    socket.release()
+    throw error
+  })
   const close = async () => {
     await server.close()
     socket.release()
   }
   try {
-    const where = { host: socket.path, user: NAME, database: NAME, password }
     const storage = await openPool(where, dataDir, refused)
+    const endPosition = recordPosition(directory, storage.pool as Pool)
     return {
       ...storage,
       async close() {
+        endPosition()
         await storage.close()
         await close()
       },
@@ -104,6 +113,18 @@ async function openCluster(cluster: Cluster, { programs, password, dataDir, log 
   } catch (error) {
     await close()
     throw error
+  }
+}
+
+/** On a connection of its own, before others use the server. */
+async function checkOnce(where: ClientConfig, check: (client: Client) => Promise<void>): Promise<void> {
+  const client = new Client(where)
+  client.on('error', () => {})
+  await client.connect().catch(refused)
+  try {
+    await check(client)
+  } finally {
+    await client.end()
   }
 }
 

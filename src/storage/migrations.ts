@@ -4,6 +4,7 @@ import { sql } from 'drizzle-orm'
 import { readMigrationFiles } from 'drizzle-orm/migrator'
 import { ROOT } from '../files.ts'
 import { LOCKS } from './locks.ts'
+import { unbounded } from './session.ts'
 import type { Database } from './storage.ts'
 
 const FOLDER = join(ROOT, 'drizzle/migrations')
@@ -53,6 +54,7 @@ export async function migrate(db: Database, upTo = Number.POSITIVE_INFINITY): Pr
   // Nearly always there is nothing to do.
   if ((await schemaOf(db)) >= Math.min(upTo, lastMigration())) return
   await db.transaction(async (tx) => {
+    await unbounded(tx)
     await tx.execute(sql`SELECT pg_advisory_xact_lock(${LOCKS.migration})`)
     await tx.execute(sql`CREATE SCHEMA IF NOT EXISTS drizzle`)
     await tx.execute(sql`CREATE TABLE IF NOT EXISTS drizzle.__drizzle_migrations

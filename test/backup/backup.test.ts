@@ -8,8 +8,8 @@ import { restoreFile } from '../../src/backup/restore-file.ts'
 import { openAsItIs } from '../../src/storage/open.ts'
 import { spawnCli } from '../cli/support.ts'
 import { fillDataDir } from '../support/data-dir.ts'
-import { createDatabase, startPostgres, type TestServer } from '../support/servers.ts'
 import { isSkipped, SETUPS } from '../support/setups.ts'
+import { sharedDatabase } from '../support/shared/client.ts'
 import { until } from '../support/until.ts'
 import { startUpstream, type Upstream } from '../support/upstream.ts'
 import { startTestWeir, type TestWeir } from '../support/weir.ts'
@@ -25,12 +25,10 @@ const postgresSetup = SETUPS.find(({ name }) => name === 'Postgres') as (typeof 
 describe.skipIf(isSkipped(postgresSetup))('a backup of a Weir that records', () => {
   const directory = mkdtempSync(join(tmpdir(), 'weir-backup-'))
   let upstream: Upstream
-  let server: TestServer
   let version = 0
   const weirs: TestWeir[] = []
 
   beforeAll(async () => {
-    server = await startPostgres()
     upstream = startUpstream()
     upstream.on('/document', () => Response.json({ version: version++, text: LARGE, exact: '@' }))
     // Each connection goes on behind the last event that Weir says it has.
@@ -39,7 +37,6 @@ describe.skipIf(isSkipped(postgresSetup))('a backup of a Weir that records', () 
   afterAll(async () => {
     for (const weir of weirs) await weir.close()
     await upstream.stop()
-    await server.stop()
     rmSync(directory, { recursive: true, force: true })
   })
 
@@ -55,7 +52,7 @@ describe.skipIf(isSkipped(postgresSetup))('a backup of a Weir that records', () 
     const after = await lastSeq(embedded, streamId)
     expect(after).toBeGreaterThan(before)
 
-    const databaseUrl = await createDatabase(server)
+    const { url: databaseUrl } = await sharedDatabase({ engine: 'postgres', isEmpty: true })
     const { header } = await restoreFile(file, { databaseUrl, redisUrl: undefined, dataDir: '' }, NOW)
     expect(header.streams).toBe(2)
     expect(await same(embedded, { databaseUrl, dataDir: '' }, streamId, before)).toBeLessThanOrEqual(after)
@@ -96,7 +93,7 @@ describe.skipIf(isSkipped(postgresSetup))('a backup of a Weir that records', () 
         /schema this version doesn't support/,
       ],
     ]
-    const databaseUrl = await createDatabase(server)
+    const { url: databaseUrl } = await sharedDatabase({ engine: 'postgres', isEmpty: true })
     for (const [index, [contents, says]] of cases.entries()) {
       const file = join(directory, `refused-${index}`)
       await Bun.write(file, contents as Uint8Array<ArrayBuffer>)

@@ -8,8 +8,9 @@ import { clockFinding } from '../../src/doctor/database.ts'
 import { packageHome } from '../../src/files.ts'
 import { PACKAGE } from '../../src/storage/server/programs.ts'
 import { MAIN, spawnCli } from '../cli/support.ts'
-import { openStorage } from '../support/data-dir.ts'
+import { fillDataDir, openStorage } from '../support/data-dir.ts'
 import { inMounts, withMounts } from '../support/mounts.ts'
+import { spawnWeir } from '../support/process.ts'
 import { isSkipped, SETUPS } from '../support/setups.ts'
 
 let home: string
@@ -32,9 +33,13 @@ test('a machine that has all that Weir needs is well, and nothing is left on it'
   const { code, ok, statuses, details, measured } = await findings({ DATA_DIR: dataDir })
   expect([code, ok]).toEqual([0, true])
   expect(statuses).toMatchObject({ 'data directory': 'ok', lock: 'ok', 'embedded Postgres': 'ok' })
-  expect(details['data directory']).toBe(`${dataDir} will be created at the first start.`)
+  expect(details['data directory']).toStartWith(
+    `${dataDir} will be created at the first start. Writing a page takes `,
+  )
   expect(details['embedded Postgres']).toContain('18.4')
   expect(measured).toEqual({
+    writeMs: expect.any(Number),
+    lockMs: expect.any(Number),
     medianMs: expect.any(Number),
     longestMs: expect.any(Number),
     freeBytes: expect.any(Number),
@@ -46,13 +51,36 @@ test('a machine that has all that Weir needs is well, and nothing is left on it'
 })
 
 test('the lock of a running Weir is seen, and stays', async () => {
+  await fillDataDir(home)
   const storage = await openStorage({ databaseUrl: undefined, dataDir: home })
   const before = readdirSync(home)
   const { code, details } = await findings({ DATA_DIR: home })
-  expect([code, details.lock]).toEqual([0, 'A running Weir has the lock.'])
+  expect([code, details.lock]).toEqual([
+    0,
+    expect.stringMatching(/^A running Weir has the lock\. Locking takes [\d.]+ ms\.$/),
+  ])
   expect(readdirSync(home)).toEqual(before)
   await storage.close()
-  expect((await findings({ DATA_DIR: home })).details.lock).toBe('Locks work, and no Weir is running here.')
+  expect((await findings({ DATA_DIR: home })).details.lock).toStartWith(
+    'Locks work, and no Weir is running here.',
+  )
+})
+
+test('a Weir that runs elsewhere goes on while it is measured', async () => {
+  await fillDataDir(home)
+  const weir = spawnWeir({ DATA_DIR: home })
+  try {
+    const url = await weir.url()
+    const { code, ok, measured } = await findings({ DATA_DIR: home })
+    expect([code, ok]).toEqual([0, true])
+    expect(Object.keys(measured).sort()).toEqual(['freeBytes', 'lockMs', 'longestMs', 'medianMs', 'writeMs'])
+    expect((await fetch(`${url}/healthz`)).status).toBe(200)
+    expect(readdirSync(home).filter((name) => name.startsWith('.doctor'))).toEqual([])
+  } finally {
+    weir.child.kill('SIGTERM')
+  }
+  const { code, output } = await weir.ended()
+  expect([code, output]).toEqual([0, expect.not.stringContaining('weir:')])
 })
 
 test('what is wrong ends with 1, and says what to do', async () => {
@@ -105,7 +133,7 @@ test.each([
 const servers = SETUPS[2] as (typeof SETUPS)[number]
 describe.skipIf(isSkipped(servers))('with servers', () => {
   test('they are asked for their answer, schema and clock, and whether Redis evicts jobs', async () => {
-    const { environment, close } = await servers.open()
+    const { environment, close } = await servers.open({ emptyDatabase: true })
     try {
       const first = await findings(environment)
       expect(first.statuses).toEqual({ database: 'ok', schema: 'ok', clock: 'ok', Redis: 'ok' })

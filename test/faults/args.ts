@@ -1,12 +1,15 @@
 import { parseArgs } from 'node:util'
 import { SEED_LIMIT } from '../../src/sim/random.ts'
-import type { SetupName } from './faults.ts'
+import type { SetupName } from './injection/kind.ts'
+import { LEAST_SOURCES } from './upstream/content.ts'
 
 export interface Args {
   setups: readonly SetupName[]
   /** How long faults are injected, in each set-up. */
   seconds: number
   seed: number
+  /** Faults in progress together, at most. */
+  atOnce: number
   streams: number
   /** Where the figures are written as JSON. */
   json: string | undefined
@@ -20,9 +23,12 @@ export const USAGE = `bun test/faults/main.ts [options]
   --setup embedded|postgres|postgres-redis|all  (all)
   --seconds N   how long faults are injected, in each set-up (60)
   --seed N      repeats the faults of a run (random)
+  --at-once N   faults in progress together, at most (4)
   --streams N   streams of each set-up (30)
   --json FILE   writes the figures there
-  --log FILE    appends everything that the processes print there`
+  --log FILE    appends everything that the processes print there
+  --dump DIR    writes the logs that don't hold there
+bun test/faults/main.ts disk --help  power cuts, full disks, damaged files, kills`
 
 const SETUPS: readonly SetupName[] = ['embedded', 'postgres', 'postgres-redis']
 
@@ -35,6 +41,7 @@ export function readArgs(args: string[]): Args {
       setup: { ...text, default: 'all' },
       seconds: { ...text, default: '60' },
       seed: text,
+      'at-once': { ...text, default: '4' },
       streams: { ...text, default: '30' },
       json: text,
       log: text,
@@ -49,8 +56,8 @@ export function readArgs(args: string[]): Args {
     seconds: integer('seconds', values.seconds, 1),
     seed:
       values.seed === undefined ? Math.floor(Math.random() * SEED_LIMIT) : integer('seed', values.seed, 0),
-    // Fewer would leave out a behavior of the upstream.
-    streams: integer('streams', values.streams, 8),
+    atOnce: integer('at-once', values['at-once'], 1),
+    streams: integer('streams', values.streams, LEAST_SOURCES),
     json,
     log,
     dump,

@@ -1,4 +1,6 @@
 import { type Args, readArgs, USAGE } from './args.ts'
+import { runDisk } from './disk/main.ts'
+import { LIBFAKETIME } from './injection/clock.ts'
 import { type Result, record, table } from './report.ts'
 import { clear } from './stage.ts'
 import { runTrial } from './trial.ts'
@@ -27,8 +29,12 @@ function args(): Args {
   }
 }
 
-async function main({ setups, seconds, seed, streams, json, log, dump }: Args): Promise<boolean> {
-  console.log(`Faults for ${seconds} s in each of ${setups.join(', ')}. Repeat with --seed ${seed}`)
+async function main({ setups, json, log, ...args }: Args): Promise<boolean> {
+  const { seconds, seed, atOnce } = args
+  console.log(
+    `Faults for ${seconds} s in each of ${setups.join(', ')}. Repeat with --seed ${seed} --at-once ${atOnce}`,
+  )
+  if (LIBFAKETIME === undefined) console.log('Clocks are left alone: libfaketime is not installed.')
   const results: Result[] = []
   let holds = true
   for (const setup of setups) {
@@ -39,7 +45,7 @@ async function main({ setups, seconds, seed, streams, json, log, dump }: Args): 
       seconds * 1_000 + LIMIT_MS,
     )
     try {
-      const options = { setup, seed, seconds, streams, logFile: log, dump, tell }
+      const options = { ...args, setup, logFile: log, tell }
       const result = await Promise.race([runTrial(options, clearing), late.promise])
       if (result === undefined) continue
       results.push(result)
@@ -57,6 +63,7 @@ async function main({ setups, seconds, seed, streams, json, log, dump }: Args): 
   return holds
 }
 
+if (process.argv[2] === 'disk') process.exit(await runDisk(process.argv.slice(3)))
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   process.once(signal, () => {
     void clear(clearing).finally(() => process.exit(130))

@@ -1,6 +1,7 @@
 import { appendFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { signal } from './child.ts'
+import type { Clock } from './injection/clock.ts'
 
 const ROOT = join(import.meta.dir, '../..')
 /** A program that ended by itself is started again after this, in milliseconds, as a supervisor would. */
@@ -27,6 +28,8 @@ export interface ProgramOptions {
   /** The command, made anew for every start. */
   command(): string[]
   environment?(): Record<string, string>
+  /** Default: the real one. */
+  clock?: Clock | undefined
   /** What it prints when it is ready. */
   ready: RegExp
   /** Appended with everything it prints; left out: nowhere. */
@@ -96,19 +99,23 @@ export class Program {
     signal(pid, 'SIGCONT')
   }
 
+  get clock(): Clock | undefined {
+    return this.#options.clock
+  }
+
   /** How the last process ended: its code, or its signal's name. */
   get lastExit(): number | string | undefined {
     return this.#child?.signalCode ?? this.#child?.exitCode ?? undefined
   }
 
   #spawn(): void {
-    const { command, environment } = this.#options
+    const { command, environment, clock } = this.#options
     if (this.#isReady) this.#ready = Promise.withResolvers()
     this.#isReady = false
     this.#tail = ''
     const child = Bun.spawn(command(), {
       cwd: ROOT,
-      env: { ...process.env, ...environment?.() },
+      env: { ...process.env, ...clock?.environment, ...environment?.() },
       stdin: 'ignore',
       stdout: 'pipe',
       stderr: 'pipe',

@@ -1,13 +1,13 @@
-import type { Leaks } from './leaks.ts'
-import type { Proof } from './proof.ts'
-import type { Subscriber } from './subscriber.ts'
-import type { Injected } from './takeover.ts'
+import type { Leaks } from './checks/leaks.ts'
+import type { Proof } from './checks/proof.ts'
+import type { Injected } from './checks/takeover.ts'
 
 /** What one set-up's trial came to. */
 export interface Result {
   setup: string
   seed: number
   seconds: number
+  atOnce: number
   streams: number
   /** What does not hold; empty when everything does. */
   faults: string[]
@@ -16,12 +16,13 @@ export interface Result {
   leaks: Leaks
   /** Different numbers that the upstream wrote to a connected socket. */
   sent: number
-  subscribers: readonly Subscriber[]
+  /** Whoever read Weir's own streams. */
+  readers: readonly { entries: number; connections: number; gaps: number }[]
 }
 
 /** The figures of a trial, by what they are called. */
-export function figures({ proof, leaks, injected, sent, subscribers, faults }: Result) {
-  const { numbers } = proof
+export function figures({ proof, leaks, injected, sent, readers, faults }: Result) {
+  const { numbers, polls } = proof
   return {
     'faults injected': injected.length,
     'events sent': sent,
@@ -31,19 +32,27 @@ export function figures({ proof, leaks, injected, sent, subscribers, faults }: R
     'gaps declared': numbers.gaps,
     'events inside declared gaps': numbers.declared,
     'undeclared losses': numbers.undeclared,
+    'polls answered': polls.answered,
+    'polls stored': polls.logged,
+    'polls stored twice': polls.twice,
+    'polls inside declared gaps': polls.inGaps,
+    'polls stored as errors': polls.asErrors,
+    'polls left out as a run ended': polls.atEnds,
+    'undeclared losses of polls': polls.undeclared,
     'patch rebuilds checked': proof.patches,
     'longest takeover, ms': Math.max(0, ...Object.values(proof.takeoverMs)),
     'descriptors, most of a process': leaks.most,
     'descriptors, growth in calm': leaks.growth,
-    'live entries seen': subscribers.reduce((sum, { entries }) => sum + entries, 0),
-    'live connections opened': subscribers.reduce((sum, { connections }) => sum + connections, 0),
+    'live messages seen': readers.reduce((sum, { entries }) => sum + entries, 0),
+    'live connections opened': readers.reduce((sum, { connections }) => sum + connections, 0),
+    'live gaps told': readers.reduce((sum, { gaps }) => sum + gaps, 0),
     'what does not hold': faults.length,
   }
 }
 
 /** The trial as a table for people, with what does not hold below it. */
 export function table(result: Result): string {
-  const { setup, seed, seconds, streams, faults, proof } = result
+  const { setup, seed, seconds, atOnce, streams, faults, proof } = result
   const rows: [string, string | number][] = [
     ...Object.entries(figures(result)),
     ...Object.entries(countByName(result)).map(([name, count]): [string, number] => [`  ${name}`, count]),
@@ -55,17 +64,18 @@ export function table(result: Result): string {
   const width = Math.max(...rows.map(([name]) => name.length))
   const lines = rows.map(([name, value]) => `  ${name.padEnd(width)}  ${value}`)
   const verdict = faults.length === 0 ? 'everything holds' : `${faults.length} things do not hold:`
-  const title = `${setup}: ${seconds} s of faults on ${streams} streams, seed ${seed}`
+  const title = `${setup}: ${seconds} s of up to ${atOnce} faults at once on ${streams} streams, seed ${seed}`
   return [title, ...lines, `  ${verdict}`, ...faults.map((fault) => `  - ${fault}`)].join('\n')
 }
 
 /** The trial as data. */
 export function record(result: Result): Record<string, unknown> {
-  const { setup, seed, seconds, streams, faults, proof } = result
+  const { setup, seed, seconds, atOnce, streams, faults, proof } = result
   return {
     setup,
     seed,
     seconds,
+    atOnce,
     streams,
     figures: figures(result),
     injected: countByName(result),

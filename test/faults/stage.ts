@@ -2,11 +2,12 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { isSkipped, SETUPS } from '../support/setups.ts'
-import { Engine } from './engine.ts'
-import type { SetupName, Theatre } from './faults.ts'
 import { Fleet } from './fleet.ts'
+import { Clock } from './injection/clock.ts'
+import { Engine } from './injection/engine.ts'
+import type { SetupName, Theatre } from './injection/kind.ts'
 import type { Mishap } from './program.ts'
-import { UpstreamProcess } from './upstream.ts'
+import { UpstreamProcess } from './upstream/process.ts'
 
 const INDEX: Record<SetupName, number> = { embedded: 0, postgres: 1, 'postgres-redis': 2 }
 
@@ -30,12 +31,17 @@ export async function openStage(
   if (isSkipped(setup)) return undefined
   const directory = mkdtempSync(join(tmpdir(), 'weir-faults-'))
   clearing.push(async () => rmSync(directory, { recursive: true, force: true }))
-  const servers = await setup.open()
+  const servers = await setup.open({ ownServer: true })
   clearing.push(() => servers.close())
   const upstream = new UpstreamProcess(directory, streams, mishap, logFile)
   clearing.push(() => upstream.program.kill())
-  const environment = { DATA_DIR: join(directory, 'data'), ...servers.environment }
-  const fleet = new Fleet({ isEmbedded: name === 'embedded', environment, mishap, logFile })
+  const fleet = new Fleet({
+    isEmbedded: name === 'embedded',
+    environment: { DATA_DIR: join(directory, 'data'), ...servers.environment },
+    clock: (program) => new Clock(directory, program),
+    mishap,
+    logFile,
+  })
   clearing.push(() => fleet.kill())
   await upstream.start()
   await fleet.start()
@@ -43,6 +49,7 @@ export async function openStage(
     fleet,
     upstream,
     postgres: servers.postgres && new Engine(servers.postgres),
+    databaseUrl: servers.environment.DATABASE_URL,
     redis: servers.redis && new Engine(servers.redis),
   }
 }

@@ -1,16 +1,17 @@
 import { join } from 'node:path'
+import type { LoggedEntry } from '../support/weir.ts'
 import { Api } from './api.ts'
-import type { SetupName, Theatre } from './faults.ts'
-import { APART_MS, judgeConnections, judgeDescriptors, readDescriptors } from './leaks.ts'
-import { plan } from './plan.ts'
+import { Audience } from './audience.ts'
+import { APART_MS, judgeConnections, judgeDescriptors, type Leaks, readDescriptors } from './checks/leaks.ts'
+import { emptyProof, type Followed, type Proof, prove, type Testimony } from './checks/proof.ts'
+import { settle } from './checks/settle.ts'
+import type { SetupName, Theatre } from './injection/kind.ts'
+import { plan } from './injection/plan.ts'
+import { storm } from './injection/storm.ts'
 import type { Mishap } from './program.ts'
-import { emptyProof, type Followed, prove } from './proof.ts'
 import type { Result } from './report.ts'
-import { settle } from './settle.ts'
 import { openStage } from './stage.ts'
-import { storm } from './storm.ts'
-import { Subscriber } from './subscriber.ts'
-import type { Injected } from './takeover.ts'
+import { isPolled } from './upstream/content.ts'
 
 /** Longest wait for every stream to run before the first fault, and after the last. Milliseconds. */
 const BEGIN_MS = 30_000
@@ -21,16 +22,13 @@ const CALM_MS = 15_000
 const LAST_NUMBERS_MS = 20_000
 /** A stream that keeps up is at most this many numbers behind: two polls' worth, and a slow machine's delay. */
 const KEEPS_UP = 20
-/** Longest wait for the live subscribers to see the end of the logs, in milliseconds. */
-const LIVE_MS = 10_000
 const INTERVAL_MS = 500
-/** A program that ends while an engine is away, or so soon after, could not have started. Milliseconds. */
-const ENGINE_BACK_MS = 15_000
 
 export interface TrialOptions {
   setup: SetupName
   seed: number
   seconds: number
+  atOnce: number
   streams: number
   logFile: string | undefined
   dump: string | undefined
@@ -42,20 +40,21 @@ export async function runTrial(
   options: TrialOptions,
   clearing: (() => Promise<unknown>)[],
 ): Promise<Result | undefined> {
-  const { setup, seed, seconds, tell } = options
+  const { setup, seed, seconds, atOnce, tell } = options
   const mishaps: Mishap[] = []
   const stage = await openStage({ ...options, mishap: (mishap) => mishaps.push(mishap) }, clearing)
   if (stage === undefined) return undefined
-  const api = new Api(() => stage.fleet.url)
+  const { fleet, upstream } = stage
+  const api = new Api(() => fleet.urls[0] as string)
   const streams = await register(api, stage)
-  const newest = () => stage.upstream.newest()
+  const newest = upstream.newest.bind(upstream)
   const begun = await settle(api, streams, { newest, within: KEEPS_UP, deadlineMs: BEGIN_MS })
   if (begun.length > 0) throw new Error(`Not every stream runs before the first fault:\n${begun.join('\n')}`)
-  const subscribers = watch(stage, streams)
-  clearing.push(async () => subscribers.forEach((subscriber) => void subscriber.close()))
+  const audience = new Audience(stage, streams)
+  clearing.push(() => audience.close())
 
   tell(`${streams.length} streams run; faults for ${seconds} s`)
-  const planned = plan(seed, setup, seconds * 1_000)
+  const planned = plan({ seed, setup, durationMs: seconds * 1_000, atOnce })
   const { injected, faults } = await storm(stage, planned, (ms, text) =>
     tell(`+${(ms / 1_000).toFixed(1)} s ${text}`),
   )
@@ -63,39 +62,42 @@ export async function runTrial(
   const calmAt = Date.now()
   faults.push(...(await settle(api, streams, { newest, within: KEEPS_UP, deadlineMs: RECOVER_MS })))
   tell(`every stream looked at ${((Date.now() - calmAt) / 1_000).toFixed(1)} s after the last fault`)
-  await Bun.sleep(Math.max(0, calmAt + CALM_MS - APART_MS - Date.now()))
-  const first = readDescriptors(stage.fleet.programs)
-  await Bun.sleep(APART_MS)
-  const leaks = judgeDescriptors(first, readDescriptors(stage.fleet.programs), streams.length)
-  leaks.faults.push(...judgeConnections(await stage.upstream.open(), streams))
-  const last = await stage.upstream.hush()
-  const still = { newest: () => last, within: 0, deadlineMs: LAST_NUMBERS_MS }
-  faults.push(...leaks.faults, ...(await settle(api, streams, still)))
+  const leaks = await lookForLeaks(stage, streams, calmAt)
+  await upstream.hush()
+  faults.push(
+    ...leaks.faults,
+    ...(await settle(api, streams, { newest, within: 0, deadlineMs: LAST_NUMBERS_MS })),
+  )
 
-  const testimony = { sent: stage.upstream.sent(), newest: last, injected }
-  const proof = emptyProof()
-  const ends = new Map<string, number>()
-  for (const stream of streams) {
-    const log = await api.log(stream.id)
-    ends.set(stream.source.name, log.length)
-    const before = proof.faults.length
-    prove(proof, stream, log, testimony)
-    if (options.dump !== undefined && proof.faults.length > before) {
-      const lines = log.map((entry) => `${JSON.stringify(entry)}\n`).join('')
-      await Bun.write(join(options.dump, `${setup}-${stream.source.name}.ndjson`), lines)
-    }
+  const logs = await readLogs(api, streams)
+  // Polls go on, so what the logs have was answered before the journal is read.
+  const { startedAt } = upstream
+  const testimony = { startedAt, journal: upstream.journal(), newest, injected, logsReadAt: logs.at }
+  const proof = await proveAll(streams, logs.entries, testimony, options)
+  const ends = new Map(streams.map(({ source }, index) => [source.name, logs.entries[index]?.length ?? 0]))
+  faults.push(...proof.faults, ...(await audience.prove(ends)))
+  faults.push(...(await fleet.close()).map((how) => `end: ${how} after SIGTERM`), ...mishaps.map(describe))
+  const sent = [...testimony.journal.sent.values()].reduce((sum, each) => sum + each.size, 0)
+  const readers = audience.all
+  return {
+    setup,
+    seed,
+    seconds,
+    atOnce,
+    streams: streams.length,
+    faults,
+    injected,
+    proof,
+    leaks,
+    sent,
+    readers,
   }
-  faults.push(...proof.faults, ...(await proveLive(subscribers, ends)))
-  faults.push(...(await stage.fleet.close()).map((how) => `end: ${how} after SIGTERM`))
-  faults.push(...unexplained(mishaps, injected))
-  const sent = [...testimony.sent.values()].reduce((sum, each) => sum + each.size, 0)
-  return { setup, seed, seconds, streams: streams.length, faults, injected, proof, leaks, sent, subscribers }
 }
 
 async function register(api: Api, { upstream }: Theatre): Promise<Followed[]> {
   return Promise.all(
-    upstream.sources.map(async (source) => {
-      const kind = source.behavior === 'polled' ? 'poll' : 'sse'
+    upstream.followed.map(async (source) => {
+      const kind = isPolled(source) ? 'poll' : 'sse'
       const poll = kind === 'poll' ? { intervalMs: INTERVAL_MS } : {}
       const id = await api.register({ url: upstream.urlOf(source), name: source.name, kind, ...poll })
       return { id, source }
@@ -103,37 +105,50 @@ async function register(api: Api, { upstream }: Theatre): Promise<Followed[]> {
   )
 }
 
-/** One subscriber for the first stream of a few behaviors. */
-function watch({ fleet }: Theatre, streams: readonly Followed[]): Subscriber[] {
-  const watched = ['numbered', 'plain', 'polled'].flatMap(
-    (wanted) => streams.find(({ source }) => source.behavior === wanted) ?? [],
-  )
-  return watched.map(({ id, source }) => {
-    const subscriber = new Subscriber(source.name, () => `${fleet.url}/api/streams/${id}/events`)
-    subscriber.open()
-    return subscriber
-  })
+/** Once it has been calm for a while, two readings show whether a process leaks descriptors. */
+async function lookForLeaks(
+  { fleet, upstream }: Theatre,
+  streams: readonly Followed[],
+  calmAt: number,
+): Promise<Leaks> {
+  await Bun.sleep(Math.max(0, calmAt + CALM_MS - APART_MS - Date.now()))
+  const first = readDescriptors(fleet.programs)
+  await Bun.sleep(APART_MS)
+  const leaks = judgeDescriptors(first, readDescriptors(fleet.programs), streams.length)
+  leaks.faults.push(...judgeConnections(await upstream.open(), streams))
+  return leaks
 }
 
-/** Waits until every subscriber has seen as much as there was when the logs were read. */
-async function proveLive(subscribers: readonly Subscriber[], ends: Map<string, number>): Promise<string[]> {
-  const isBehind = ({ name, last }: Subscriber) => (last ?? 0) < (ends.get(name) as number)
-  const deadline = Date.now() + LIVE_MS
-  while (subscribers.some(isBehind) && Date.now() < deadline) await Bun.sleep(100)
-  return subscribers.flatMap((subscriber) => {
-    const { name, last, faults } = subscriber
-    const behind = isBehind(subscriber) ? [`live: ${name} saw up to seq ${last} of ${ends.get(name)}`] : []
-    return [...faults, ...behind]
-  })
+/** Every log in the order of the streams, and when the first one was read. */
+async function readLogs(
+  api: Api,
+  streams: readonly Followed[],
+): Promise<{ entries: LoggedEntry[][]; at: number }> {
+  const at = Date.now()
+  const entries: LoggedEntry[][] = []
+  for (const { id } of streams) entries.push(await api.log(id))
+  return { entries, at }
 }
 
-/** Ends that no fault explains: of a program that ran, or of one that had everything it needs to start. */
-function unexplained(mishaps: readonly Mishap[], injected: readonly Injected[]): string[] {
-  const engineWasAway = (atMs: number) =>
-    injected.some(
-      ({ name, from, to }) => /^(Postgres|Redis)/.test(name) && from <= atMs && atMs <= to + ENGINE_BACK_MS,
-    )
-  return mishaps
-    .filter(({ wasReady, atMs }) => wasReady || !engineWasAway(atMs))
-    .map(({ program, what, tail }) => `process: ${program} ${what}; its last words: ${tail.trim()}`)
+async function proveAll(
+  streams: readonly Followed[],
+  logs: readonly LoggedEntry[][],
+  testimony: Testimony,
+  { dump, setup }: TrialOptions,
+): Promise<Proof> {
+  const proof = emptyProof()
+  for (const [index, stream] of streams.entries()) {
+    const log = logs[index] as LoggedEntry[]
+    const before = proof.faults.length
+    prove(proof, stream, log, testimony)
+    if (dump === undefined || proof.faults.length === before) continue
+    const lines = log.map((entry) => `${JSON.stringify(entry)}\n`).join('')
+    await Bun.write(join(dump, `${setup}-${stream.source.name}.ndjson`), lines)
+  }
+  return proof
+}
+
+function describe({ program, what, tail, atMs }: Mishap): string {
+  const at = new Date(atMs).toISOString().slice(11, 23)
+  return `process: ${program} ${what} at ${at}; its last words: ${tail.trim()}`
 }

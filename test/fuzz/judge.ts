@@ -1,7 +1,7 @@
 import type { Json } from '../../src/core/documents/document.ts'
 import { stringifyJson } from '../../src/core/documents/json.ts'
 import { rebuild } from '../../src/streams/ingest/follow-document.ts'
-import { checkOrder } from '../faults/check-log.ts'
+import { checkOrder } from '../faults/checks/log.ts'
 import type { LoggedEntry } from '../support/weir.ts'
 import type { FuzzRequest } from './requests.ts'
 import type { Outcome } from './send.ts'

@@ -2,22 +2,40 @@ import { parseArgs } from 'node:util'
 import { SEED_LIMIT } from '../../src/sim/random.ts'
 import { fuzzDoor } from './door.ts'
 import { fuzz } from './fuzz.ts'
+import { exploreApart, PARSER_NAMES } from './parsers/apart.ts'
 
-/** Throws malformed bytes at a Weir, from its clients' side and from its upstreams'. */
+/** Throws malformed bytes at a Weir, from its clients' side and from its upstreams', or at one of its parsers. */
 
 const USAGE = `bun test/fuzz/main.ts [options]
   --seconds N   how long (60)
   --seed N      repeats a run's requests and answers (random)
+  --parser NAME explores a parser by the branches it takes, or all of them, each for so long
+                (${PARSER_NAMES.join(', ')})
+  --plant       with a fault planted in the parser, which must be found
   --door        attacks who gets in: hosts, targets, methods and keys`
-const OPTIONS = { seconds: { type: 'string' }, seed: { type: 'string' }, door: { type: 'boolean' } } as const
+const TEXT = { type: 'string' } as const
+const FLAG = { type: 'boolean' } as const
+const OPTIONS = { seconds: TEXT, seed: TEXT, door: FLAG, parser: TEXT, plant: FLAG } as const
 const MAX_SECONDS = 86_400
 
-function args(): { seconds: number; seed: number; door: boolean } {
+interface Args {
+  seconds: number
+  seed: number
+  door: boolean
+  parsers: readonly string[]
+  plant: boolean
+}
+
+/** @throws Error that says what can't be read. */
+function args(): Args {
   const { values } = parseArgs({ options: OPTIONS })
   const seconds = Number(values.seconds ?? 60)
   const seed = Number(values.seed ?? Math.floor(Math.random() * SEED_LIMIT))
+  const { parser, door = false, plant = false } = values
+  const parsers = PARSER_NAMES.filter((name) => parser === 'all' || parser === name)
+  if (parser !== undefined && parsers.length === 0) throw new Error(`--parser: there is no ${parser}`)
   if (Number.isInteger(seconds) && seconds > 0 && seconds <= MAX_SECONDS && Number.isSafeInteger(seed))
-    return { seconds, seed, door: values.door ?? false }
+    return { seconds, seed, door, parsers, plant }
   throw new Error('expected whole numbers')
 }
 
@@ -30,6 +48,7 @@ async function main(): Promise<number> {
     return 2
   }
   console.log(`Fuzzing for ${asked.seconds} s. Repeat with --seed ${asked.seed}`)
+  if (asked.parsers.length > 0) return exploreAll(asked)
   const { faults, output, ...figures } = asked.door
     ? { ...(await fuzzDoor(asked)), output: '' }
     : await fuzz({ ...asked, tell: (line) => console.log(line) })
@@ -38,6 +57,18 @@ async function main(): Promise<number> {
   for (const fault of faults) console.log(`FAULT ${fault}`)
   console.log(faults.length === 0 ? '  everything holds' : `  ${faults.length} faults`)
   return faults.length === 0 ? 0 : 1
+}
+
+async function exploreAll({ parsers, seed, seconds, plant }: Args): Promise<number> {
+  let wrong = 0
+  for (const name of parsers) {
+    const { inputs, reached, crash } = await exploreApart(name, { seed, seconds, plant })
+    console.log(`${name}: ${inputs} inputs took ${reached} branches`)
+    if (crash !== undefined) console.log(`  ${JSON.stringify(crash.input)}\n  ${crash.error}`)
+    if ((crash !== undefined) !== plant) wrong++
+  }
+  console.log(wrong === 0 ? '  everything holds' : `  ${wrong} parsers ${plant ? 'hide the fault' : 'crash'}`)
+  return wrong === 0 ? 0 : 1
 }
 
 process.exit(await main())

@@ -16,7 +16,7 @@ afterAll(async () => {
 })
 
 test.skipIf(isSkipped(setup))('a worker answers probes on OPS_PORT, and nothing else', async () => {
-  open = await setup.open()
+  open = await setup.open({ ownServer: true })
   const worker = spawnWeir({ ...open.environment, ROLE: 'worker', OPS_PORT: '0', WEIR_TOKEN: TOKEN })
   child = worker.child
   const port = await until('it listens', () => /metrics are served on port (\d+)/.exec(worker.output())?.[1])

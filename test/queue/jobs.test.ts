@@ -45,7 +45,7 @@ describe.each(SETUPS)('jobs of streams on $name', (setup) => {
     const controlOf = (name: string): JobControl => {
       const queue = engine.queue(name)
       closing = [...closing, () => queue.close()]
-      return streamControl({ queue: Promise.resolve(queue), bus })
+      return streamControl({ queue: Promise.resolve(queue), bus, warn: () => {} })
     }
     /** A worker whose jobs end when it does. */
     const workerOf = (name: string, worker: string, concurrency = 2 * JOBS) => {

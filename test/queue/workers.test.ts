@@ -138,7 +138,7 @@ test('what fails is warned of, except what is expected when a job moves', async 
   of('archive').worker.emit('failed', { id: 'a' }, new Error('no'))
   of('streams').worker.emit('failed', { id: 's' }, new Error('no'))
   expect(warnings).toEqual([
-    'Redis is away',
+    "The queue of jobs doesn't respond: Redis is away",
     'The delivery d failed: no',
     'Archiving failed: no',
     'The job of stream s failed: no',

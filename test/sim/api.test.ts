@@ -1,5 +1,6 @@
 import { expect, test } from 'bun:test'
 import { MAX_BODY_BYTES } from '../../src/sim/service/activation.ts'
+import type { FeedAnswer } from '../../src/sim/service/api.ts'
 import { activate, seedFor, spec, start, stubService, stubWeir } from './support.ts'
 
 async function oneLeaf() {
@@ -142,4 +143,23 @@ test('a client with the current state gets 304 until it changes', async () => {
   expect((await ask(`"other", W/${etag}`)).status).toBe(304)
   await activate(leaf.url)
   expect((await ask(etag)).status).toBe(200)
+})
+
+test('every answer of a feed has an ID, and is reported before it is sent', async () => {
+  await using weir = stubWeir()
+  const answers: FeedAnswer[] = []
+  const count = { tells: 'nothing', everyMs: 60_000 } as const
+  const onAnswer = (_: string, answer: FeedAnswer) => answers.push(answer)
+  await using sim = await start({ services: [spec('C', { count })], web: weir.url, onAnswer })
+  const first = await fetch(`${sim.first.url}/feed`)
+  const headers = { 'If-None-Match': first.headers.get('ETag') ?? '' }
+  const second = await fetch(`${sim.first.url}/feed`, { headers })
+  expect(answers.map(({ id }) => id)).toEqual(
+    [first, second].map((answer) => answer.headers.get('Request-Id') ?? ''),
+  )
+  expect(answers.map(({ status, isWhole }) => [status, isWhole])).toEqual([
+    [200, true],
+    [304, true],
+  ])
+  expect(answers[0]?.document).toEqual(await first.json())
 })

@@ -2,7 +2,7 @@ import { expect, test } from 'bun:test'
 import { applyPatch } from 'fast-json-patch'
 import { FaultHolder } from '../../src/sim/faults/faults.ts'
 import { CountingFeed, type CountSpec, REPLAYED } from '../../src/sim/service/counting.ts'
-import { documentAt, numberData, patchTo } from '../../src/sim/service/numbers.ts'
+import { documentAt, numberData, patchTo, uuidOf } from '../../src/sim/service/numbers.ts'
 import { realWorld } from '../../src/sim/world.ts'
 
 /** A feed that began to count at 0 and is at `newest`, one number a millisecond. */
@@ -49,6 +49,39 @@ test('a service that repeats the last few does so for every reader', async () =>
 
 test('events without IDs can’t be resumed', async () => {
   expect(await told(feedAt(9, { ids: false }), '3')).toEqual([])
+})
+
+test('a service that repeats all it keeps starts with the oldest', async () => {
+  const ids = (await told(feedAt(50, { resume: 'all', keeps: 30 }), '49')).map(({ id }) => Number(id))
+  expect(ids).toEqual(Array.from({ length: 30 }, (_, index) => 21 + index))
+})
+
+test('a reader that missed more than a service keeps starts with the oldest', async () => {
+  const kept = await told(feedAt(50, { keeps: 3 }), '10')
+  expect(kept.map(({ id }) => id)).toEqual(['48', '49', '50'])
+  expect((await told(feedAt(50, { keeps: 3 }), '48')).map(({ id }) => id)).toEqual(['49', '50'])
+})
+
+test('a reader of patches that missed more than a service keeps gets the document', async () => {
+  const [first, ...others] = await told(feedAt(50, { tells: 'patches', keeps: 3 }), '10')
+  expect(first).toEqual({ id: '50', event: 'data', data: JSON.stringify(documentAt('C', 50)) })
+  expect(others).toEqual([])
+})
+
+test('IDs count by a step, and only those are known', async () => {
+  const step = { idStep: 2 }
+  expect((await told(feedAt(9, step), '14')).map(({ id }) => id)).toEqual(['16', '18'])
+  expect(await told(feedAt(9, step), '15')).toEqual([])
+})
+
+test('UUIDs can be resumed, but only as far back as the service remembers', async () => {
+  const [seven, eight, nine] = [7, 8, 9].map((n) => uuidOf('C', n))
+  expect(new Set([seven, eight, nine]).size).toBe(3)
+  expect((await told(feedAt(9, { uuids: true }), seven)).map(({ id }) => id)).toEqual([
+    eight,
+    nine,
+  ] as string[])
+  expect(await told(feedAt(9, { uuids: true, keeps: 2 }), seven)).toEqual([])
 })
 
 test('patches lead from the document to every version after it', async () => {

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, expect, test } from 'bun:test'
-import { existsSync, readFileSync, rmSync } from 'node:fs'
+import { spawn } from 'node:child_process'
+import { chownSync, existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { childrenOf, commandOf, isAlive } from '../faults/child.ts'
 import { newDataDir } from '../support/data-dir.ts'
@@ -58,6 +59,26 @@ test('a server that lost both its Weir and what watches it is ended by the next 
   expect(isAlive(pid)).toBe(false)
   second.child.kill('SIGTERM')
   expect((await second.ended()).code).toBe(0)
+})
+
+test("a server's lock files that name a process of somebody else now don't keep the next from starting", async () => {
+  const { uid, gid } = statSync(join(dataDir, 'database'))
+  // A process with the number that the server had, as after the machine has restarted.
+  const { pid } = spawn('sleep', ['60'], { uid, gid, stdio: 'ignore' })
+  try {
+    for (const name of ['postmaster.pid', '.s.PGSQL.5432.lock']) {
+      const path = join(dataDir, 'database', name)
+      writeFileSync(path, `${pid}\n${join(dataDir, 'database')}\n0\n5432\n.\n`)
+      chownSync(path, uid, gid)
+    }
+    const weir = start()
+    await weir.url()
+    weir.child.kill('SIGTERM')
+    expect((await weir.ended()).code).toBe(0)
+    expect(isAlive(pid as number)).toBe(true)
+  } finally {
+    process.kill(pid as number)
+  }
 })
 
 test('a Weir that is killed while it makes its database leaves nothing in the way of the next', async () => {

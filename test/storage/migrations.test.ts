@@ -40,7 +40,7 @@ for (const setup of SETUPS.slice(0, 2)) {
     let db: Database
 
     beforeAll(async () => {
-      servers = await setup.open()
+      servers = await setup.open({ emptyDatabase: true })
       storage = await openAsItIs({ databaseUrl: servers.environment.DATABASE_URL, dataDir })
       db = storage.db
     })

@@ -286,3 +286,22 @@ test('a host that is paused is still paused when its last request has ended', as
   await elapse(1)
   expect(isIn).toBe(true)
 })
+
+test('a pause ends in time although the clock is set back', async () => {
+  let skewMs = 0
+  const hosts = new Hosts(
+    () => Date.now() + skewMs,
+    () => 0,
+  )
+  hosts.pause('http://a.test/', 5_000)
+  let isIn = false
+  void hosts.enter('http://a.test/', stop.signal).then(() => {
+    isIn = true
+  })
+  await elapse(2_500)
+  skewMs = -3_600_000
+  await elapse(2_499)
+  expect(isIn).toBe(false)
+  await elapse(1)
+  expect(isIn).toBe(true)
+})

@@ -264,6 +264,19 @@ test('entries that aren’t rolled up yet are found by time', async () => {
   await recorder.close()
 })
 
+test('a repeated write that a later one has overtaken doesn’t move the checkpoint back', async () => {
+  const { id } = await streams.register({ url: 'http://a.test/', kind: 'sse' })
+  const { epoch } = await begin(id)
+  const toStore = (seq: number) => ({
+    entry: { ...event(String(seq)), streamId: id, epoch, seq } as Entry,
+    checkpoint: { seq, lastEventId: `id-${seq}` },
+  })
+  const [first, second] = [toStore(1), toStore(2)]
+  await storeEntries(storage.db, [first, second], true)
+  await storeEntries(storage.db, [first], true)
+  expect((await begin(id)).checkpoint).toMatchObject({ seq: 2, lastEventId: 'id-2' })
+})
+
 test('rollups of too many streams for one second lag, and it is reported which', async () => {
   const list = [...Array(1_300).keys()].map((index) =>
     newStream({ url: `http://a.test/${index}`, kind: 'sse' }),

@@ -26,8 +26,11 @@ const SUPERUSER = 'weir'
 export const POSTGRES_BIN = findPostgres()
 export const REDIS_BIN = Bun.which('redis-server') ?? undefined
 
-/** Starts a Postgres server; {@link createDatabase} creates databases. */
-export async function startPostgres(): Promise<TestServer> {
+/**
+ * Starts a Postgres server; {@link createDatabase} creates databases.
+ * @param more settings
+ */
+export async function startPostgres(more: readonly string[] = []): Promise<TestServer> {
   const directory = mkdtempSync(join(tmpdir(), 'weir-postgres-'))
   const port = await freePort()
   const asRoot = process.getuid?.() === 0
@@ -52,6 +55,7 @@ export async function startPostgres(): Promise<TestServer> {
     'listen_addresses=127.0.0.1',
     `unix_socket_directories=${directory}`,
     'max_connections=200',
+    ...more,
   ]
   const command = [
     ...prefix,

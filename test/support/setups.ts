@@ -6,20 +6,30 @@ import {
   startRedis,
   type TestServer,
 } from './servers.ts'
+import { sharedDatabase } from './shared/client.ts'
 
 /** One way to run Weir: its storage, and its queue. */
 export interface Setup {
   name: string
   /** Why its tests can't run here; they are skipped then, unless skipping isn't allowed. */
   lacks: string | undefined
-  /** Starts what it needs besides Weir. */
-  open(): Promise<OpenSetup>
+  /** Starts what it needs besides Weir: by default, a database on the Postgres that all test files share. */
+  open(needs?: Needs): Promise<OpenSetup>
+}
+
+export interface Needs {
+  /** Its own Postgres, to kill or freeze it; it keeps to its promises of durability. */
+  ownServer?: boolean
+  /** A database without Weir's schema. */
+  emptyDatabase?: boolean
 }
 
 export interface OpenSetup {
   /** The settings that make Weir use it. */
   environment: Record<string, string>
+  /** Its own; a shared one is `undefined`. */
   postgres: TestServer | undefined
+  /** Always its own: a message that is published on one of its databases arrives on all. */
   redis: TestServer | undefined
   close(): Promise<void>
 }
@@ -28,9 +38,13 @@ const noPostgres = POSTGRES_BIN === undefined ? 'Postgres is not installed' : un
 const noRedis = REDIS_BIN === undefined ? 'Redis is not installed' : undefined
 
 export const SETUPS: readonly Setup[] = [
-  { name: 'embedded', lacks: undefined, open: () => open(false, false) },
-  { name: 'Postgres', lacks: noPostgres, open: () => open(true, false) },
-  { name: 'Postgres with Redis', lacks: noPostgres ?? noRedis, open: () => open(true, true) },
+  { name: 'embedded', lacks: undefined, open: (needs) => open({ ...needs }) },
+  { name: 'Postgres', lacks: noPostgres, open: (needs) => open({ ...needs, postgres: true }) },
+  {
+    name: 'Postgres with Redis',
+    lacks: noPostgres ?? noRedis,
+    open: (needs) => open({ ...needs, postgres: true, redis: true }),
+  },
 ]
 
 /** Whether a setup's tests are skipped, because something isn't installed and skipping is allowed. */
@@ -41,19 +55,39 @@ export function isSkipped({ lacks, name }: Setup): boolean {
   return true
 }
 
-async function open(withPostgres: boolean, withRedis: boolean): Promise<OpenSetup> {
-  const postgres = withPostgres ? await startPostgres() : undefined
-  const redis = withRedis ? await startRedis() : undefined
+interface Parts extends Needs {
+  postgres?: boolean
+  redis?: boolean
+}
+
+async function open(parts: Parts): Promise<OpenSetup> {
+  const database = parts.postgres ? await openDatabase(parts) : undefined
+  const redis = parts.redis ? await startRedis() : undefined
   return {
-    postgres,
+    postgres: database?.server,
     redis,
     environment: {
-      ...(postgres && { DATABASE_URL: await createDatabase(postgres) }),
+      ...(database && { DATABASE_URL: database.url }),
       ...(redis && { REDIS_URL: redis.url }),
     },
     close: async () => {
-      await postgres?.stop()
+      await database?.close()
       await redis?.stop()
     },
   }
+}
+
+interface OpenDatabase {
+  url: string
+  server: TestServer | undefined
+  close(): unknown
+}
+
+async function openDatabase({ ownServer = false, emptyDatabase = false }: Needs): Promise<OpenDatabase> {
+  if (ownServer) {
+    const server = await startPostgres()
+    return { url: await createDatabase(server), server, close: () => server.stop() }
+  }
+  const { url, release } = await sharedDatabase({ engine: 'postgres', isEmpty: emptyDatabase })
+  return { url, server: undefined, close: release }
 }

@@ -1,11 +1,11 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Route } from '../../src/auth/access.ts'
 import { createClient, type WeirClient } from '../../src/client/client.ts'
 import { parseConfig } from '../../src/config/config.ts'
 import { type StartOptions, startWeir } from '../../src/weir.ts'
-import { fillDataDir } from './data-dir.ts'
+import { openStorage, removeDataDir } from './data-dir.ts'
 import { until } from './until.ts'
 
 /** A Weir for one test, on a free port and in a temporary directory. */
@@ -53,11 +53,10 @@ export async function startTestWeir(
   replacements: StartOptions = {},
 ): Promise<TestWeir> {
   const dataDir = environment.DATA_DIR ?? mkdtempSync(join(tmpdir(), 'weir-test-'))
-  if (environment.DATABASE_URL === undefined) await fillDataDir(dataDir)
   const warnings: string[] = []
   const config = parseConfig({ PORT: '0', DATA_DIR: dataDir, ...environment })
   const warn = (message: string, error?: unknown) => void warnings.push(`${message} ${error ?? ''}`)
-  const weir = await startWeir(config, warn, replacements)
+  const weir = await startWeir(config, warn, { storage: openStorage(config), ...replacements })
   const url = weir.url.replace('localhost', '127.0.0.1')
   const get = (path: string) => fetch(url + path)
   const send = (method: string, path: string, body?: unknown) =>
@@ -97,7 +96,7 @@ export async function startTestWeir(
       }),
     async close() {
       await weir.close()
-      if (environment.DATA_DIR === undefined) rmSync(dataDir, { recursive: true, force: true })
+      if (environment.DATA_DIR === undefined) await removeDataDir(dataDir)
     },
   }
 }

@@ -45,10 +45,10 @@ describe.each(SETUPS)('on $name', (setup) => {
       const id = (of: Upstream) => `weir:host:${hostOf(of)}`
       const { services, calls } = await drawn('both hosts are told apart', (found) => {
         const statuses = found.services.map((service) => service.status)
-        const call = found.calls.find(({ to }) => to === id(upstream))
-        return (
-          statuses.includes('live') && statuses.includes('backing-off') && call?.recent?.p50Ms !== undefined
-        )
+        const recentOf = (of: Upstream) => found.calls.find(({ to }) => to === id(of))?.recent
+        // What was called recently is counted in the rollups, which follow the status.
+        const isCounted = recentOf(upstream)?.p50Ms !== undefined && recentOf(other)?.errorShare !== undefined
+        return statuses.includes('live') && statuses.includes('backing-off') && isCounted
       })
       expect(services.find((service) => service.id === id(other))).toMatchObject({
         kind: 'host',

@@ -34,6 +34,15 @@ describe('a document of a shop', () => {
     expect(lines.map(({ line }) => line)).toEqual(lines.map((_, index) => index + 1))
   })
 
+  test('names a server whose address isn’t a URL by the address; registering it says why', () => {
+    const servers = [{ url: 'https://{region}/', variables: { region: { enum: ['eu us', 'eu.test'] } } }]
+    const lines = read({ openapi: '3.1.0', servers, paths: { '/a': { get: { summary: 'A' } } } })
+    expect(lines.map(({ name, url }) => [name, url])).toEqual([
+      ['A (https://eu us/)', 'https://eu us/a'],
+      ['A (eu.test)', 'https://eu.test/a'],
+    ])
+  })
+
   test('lists what each operation lacks, and how to set it', () => {
     const lacking = (name: string) => read(bookshop).find((line) => line.name === name)
     expect(lacking('All books')).toMatchObject({

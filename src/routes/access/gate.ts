@@ -7,6 +7,7 @@ import { Problem } from '../../errors.ts'
 import { clientAddressOf } from '../../limits/address.ts'
 import type { Limited, RateLimit } from '../../limits/rate-limit.ts'
 import { refusal } from '../../proxy/errors.ts'
+import { outageOf, outageProblem } from '../../storage/outage.ts'
 import { tooMany } from '../http/too-many.ts'
 import { checkOrigin, checkOwnName, type OriginOptions } from './origin.ts'
 import { refuseStranger } from './stranger.ts'
@@ -70,7 +71,9 @@ export class Gate {
       return headers
     } catch (error) {
       // In a form that clients of event streams understand.
-      if (isProxy && error instanceof Problem) throw new Refused(refusal(error, Date.now()))
+      const outage = outageOf(error)
+      const problem = outage === undefined ? error : outageProblem(outage)
+      if (isProxy && problem instanceof Problem) throw new Refused(refusal(problem, Date.now()))
       throw error
     }
   }

@@ -7,17 +7,18 @@ import { html } from './html.ts'
  * An error response: problem details for programs, a page for people, and for htmx requests a notice that leaves the
  * page as it is.
  */
-export function problemResponse(problem: Problem, request: Request): Response | Promise<Response> {
+export async function problemResponse(problem: Problem, request: Request): Promise<Response> {
   const { title, detail, status } = problem
   if (request.headers.has('hx-request')) {
     const trigger = asciiJson({ problem: { detail } })
-    return new Response(null, { status, headers: { 'HX-Reswap': 'none', 'HX-Trigger': trigger } })
+    const headers = { 'HX-Reswap': 'none', 'HX-Trigger': trigger }
+    return problem.saysWhen(new Response(null, { status, headers }))
   }
   const wanted = request.headers.get('accept') ?? ''
   const isPage = !new URL(request.url).pathname.startsWith('/api/') && wanted.includes('text/html')
-  return isPage
-    ? html(<ProblemPage reader={readerOf(request)} title={title} detail={detail} />, { status })
-    : problem.toResponse()
+  if (!isPage) return problem.toResponse()
+  const page = <ProblemPage reader={readerOf(request)} title={title} detail={detail} />
+  return problem.saysWhen(await html(page, { status }))
 }
 
 /** JSON restricted to ASCII, for a header. */

@@ -2,10 +2,13 @@ import { join, normalize } from 'node:path'
 import { Elysia } from 'elysia'
 import { Problem } from '../../errors.ts'
 import { packageHome } from '../../files.ts'
+import { Late, within } from '../../observe/within.ts'
 import { BOARD_UI, openBoard } from '../../queue/board.ts'
 import type { Queue } from '../../queue/types.ts'
 import { pageHeaders } from '../http/html.ts'
 
+/** Longest wait for the queue, in milliseconds. */
+const ANSWER_MS = 10_000
 /** The board's page loads fonts from another host; Weir loads nothing from other hosts. */
 const FOREIGN_LINK = /<link[^>]+href="https?:[^>]*>/g
 
@@ -15,10 +18,15 @@ export function boardRoutes(queues: readonly Promise<Queue>[]) {
   let opening: ReturnType<typeof openBoard> | undefined
   const open = () => {
     opening ??= openBoard(queues)
+    // An outage may end: the next request tries again.
+    opening.catch(() => {
+      opening = undefined
+    })
     return opening
   }
+  const handle = async (request: Request) => (await open()).handle(request)
   const answer = async ({ request }: { request: Request }) => {
-    const response = await (await open()).handle(request)
+    const response = await inTime(handle(request))
     if (response.status === 404 && response.body === null)
       throw new Problem(
         'not_found',
@@ -32,6 +40,16 @@ export function boardRoutes(queues: readonly Promise<Queue>[]) {
     .get('/jobs/static/*', ({ params }) => staticFile(params['*']))
     .all('/jobs', answer)
     .all('/jobs/*', answer)
+}
+
+/** BullMQ waits for a Redis that is away. @throws Problem `unavailable` */
+async function inTime(answer: Promise<Response>): Promise<Response> {
+  try {
+    return await within(ANSWER_MS, answer)
+  } catch (error) {
+    if (!(error instanceof Late)) throw error
+    throw new Problem('unavailable', "The queue doesn't respond. Try again in a few seconds.")
+  }
 }
 
 /** Read here, because the board's own handler can't read from the executable. */

@@ -12,6 +12,7 @@ import { Gate, Refused } from '../access/gate.ts'
 import { json } from '../answers/answer.ts'
 import { Healthy, METRICS, READY } from '../answers/probes.ts'
 import { describe } from '../http/describe.ts'
+import { problemOf } from '../http/problem-of.ts'
 import { shared } from '../http/shared.ts'
 
 /** How long a readiness report is reused, in milliseconds. */
@@ -73,16 +74,20 @@ export function probeRoutes({ readiness, scrape, now }: ProbeDeps): Elysia {
 export interface ProbeAppDeps extends ProbeDeps {
   access: Access
   config: Config
+  warn(message: string, error?: unknown): void
 }
 
 /** Only the probes, behind the same gate: for a process without pages. */
-export function createProbeApp({ access, config, ...deps }: ProbeAppDeps) {
+export function createProbeApp({ access, config, warn, ...deps }: ProbeAppDeps) {
   const { publicUrl } = config
   const gate = new Gate({ ...access, rateLimit: undefined, proxyOrigins: [], publicUrl })
   const app = new Elysia({ handler: { standardHostname: false } })
     .onError(async ({ error, code, request }) => {
-      if (code !== 'NOT_FOUND') return answerTo(error)
-      return gate.miss(request).then(() => NOT_HERE.toResponse(), answerTo)
+      if (code !== 'NOT_FOUND') return answerTo(error, warn)
+      return gate.miss(request).then(
+        () => NOT_HERE.toResponse(),
+        (refused) => answerTo(refused, warn),
+      )
     })
     .onRequest(({ request, server }) => {
       noteAddress(request, server, config.trustProxy ?? [])
@@ -98,8 +103,6 @@ export function createProbeApp({ access, config, ...deps }: ProbeAppDeps) {
   return app
 }
 
-function answerTo(error: unknown): Response {
-  if (error instanceof Refused) return error.response
-  if (error instanceof Problem) return error.toResponse()
-  return new Problem('internal', 'Internal error. See the log of Weir.').toResponse()
+function answerTo(error: unknown, warn: ProbeAppDeps['warn']): Response {
+  return error instanceof Refused ? error.response : problemOf(error, 'A probe', warn).toResponse()
 }

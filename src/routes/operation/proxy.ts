@@ -1,6 +1,5 @@
 import type { Server } from 'bun'
 import { Elysia } from 'elysia'
-import { Problem } from '../../errors.ts'
 import { TooOften } from '../../limits/upstream-bounds.ts'
 import { refusal } from '../../proxy/errors.ts'
 // biome-ignore lint/suspicious/noShadowRestrictedNames: the proxy that is served, as README and API call it; JavaScript's isn't used here
@@ -8,13 +7,14 @@ import type { Proxy } from '../../proxy/proxy.ts'
 import { isProxyPath, MODES } from '../../proxy/target.ts'
 import { PROXIED } from '../answers/proxy.ts'
 import { describe } from '../http/describe.ts'
+import { problemOf } from '../http/problem-of.ts'
 import { choice, documentedQuery, otherwise, text, whole } from '../http/query.ts'
 import { tooMany } from '../http/too-many.ts'
 
 export interface ProxyRoutesDeps {
   proxy: Proxy
   proxyOrigins: readonly string[]
-  warn(message: string, error: unknown): void
+  warn(message: string, error?: unknown): void
 }
 
 export type ProxyHandler = (request: Request, server: Server<unknown> | null) => Promise<Response>
@@ -29,10 +29,8 @@ export function proxyHandler({ proxy, proxyOrigins, warn }: ProxyRoutesDeps): Pr
         const headers = { 'Retry-After': String(error.retryAfterSeconds) }
         return tooMany(request, error, { headers, isProxy: true })
       }
-      if (error instanceof Problem) return refusal(error, Date.now())
-      warn(`GET ${new URL(request.url).pathname.slice(0, 200)}`, error)
-      const detail = 'Internal error. See the log of Weir.'
-      return refusal(new Problem('internal', detail), Date.now())
+      const what = `GET ${new URL(request.url).pathname.slice(0, 200)}`
+      return refusal(problemOf(error, what, warn), Date.now())
     }
   }
 

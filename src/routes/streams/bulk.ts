@@ -5,7 +5,7 @@ import { checkScope } from '../../auth/scopes.ts'
 import { STATUSES } from '../../core/sets/statuses.ts'
 import { STREAM_KINDS } from '../../core/sets/stream-kinds.ts'
 import { isUuid } from '../../core/uuid.ts'
-import { causeOf, Problem } from '../../errors.ts'
+import { Problem } from '../../errors.ts'
 import { checked } from '../../schema.ts'
 import type { Database } from '../../storage/storage.ts'
 import {
@@ -23,6 +23,7 @@ import * as answers from '../answers/transfer.ts'
 import { body } from '../http/body.ts'
 import { describe } from '../http/describe.ts'
 import { filterOf } from '../http/filter.ts'
+import { problemOf } from '../http/problem-of.ts'
 import { NDJSON } from '../transfer/import-report.ts'
 
 export interface BulkRoutesDeps {
@@ -151,8 +152,7 @@ async function progress(steps: AsyncGenerator<BulkStep>, { warn }: BulkRoutesDep
         add(report, value)
         line(report)
       } catch (error) {
-        warn(`A bulk operation failed: ${causeOf(error)}`, error)
-        const { code, detail } = new Problem('internal', 'Internal error. See the log of Weir.')
+        const { code, detail } = problemOf(error, 'A bulk operation failed', warn)
         line({ ...report, problem: { code, detail } })
         controller.close()
       }

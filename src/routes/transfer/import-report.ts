@@ -1,5 +1,5 @@
-import { causeOf, Problem } from '../../errors.ts'
 import type { LineOutcome, OUTCOMES } from '../../transfer/item.ts'
+import { problemOf } from '../http/problem-of.ts'
 import type { RunningImport } from './transfer.ts'
 
 export const NDJSON = 'application/x-ndjson'
@@ -7,7 +7,7 @@ export const NDJSON = 'application/x-ndjson'
 const MAX_REPORT_CHARS = 67_108_864
 
 export interface ProgressOptions {
-  warn(message: string, error: unknown): void
+  warn(message: string, error?: unknown): void
   /** Called when the import has ended. */
   done(): void
 }
@@ -91,8 +91,7 @@ export function progressOf({ dryRun, outcomes }: RunningImport, { warn, done }: 
       }
       say([JSON.stringify(report.end(dryRun))])
     } catch (error) {
-      warn(`The import failed: ${causeOf(error)}`, error)
-      const { code, detail } = new Problem('internal', 'Internal error. See the log of Weir.')
+      const { code, detail } = problemOf(error, 'The import failed', warn)
       say([JSON.stringify({ ...report.end(dryRun), problem: { code, detail } })])
     }
   }

@@ -1,5 +1,5 @@
 import { SEED_LIMIT } from '../random.ts'
-import { type CountSpec, RESUMES, TELLS } from '../service/counting.ts'
+import { type CountSpec, MAX_KEPT, RESUMES, TELLS } from '../service/counting.ts'
 import { MAX_CONCURRENCY, MAX_GENERATORS, MAX_PER_MINUTE } from '../traffic.ts'
 import { choiceOf, type Fault, list, number, object, type Read, shown, text, truth, wrong } from './fields.ts'
 import {
@@ -73,7 +73,10 @@ const count = object<CountSpec>(
     everyMs: timeMs,
     since: number({ min: 0, max: Number.MAX_SAFE_INTEGER, whole: true }),
     ids: truth,
+    idStep: number({ min: 1, max: 1_000, whole: true }),
+    uuids: truth,
     resume: choiceOf(RESUMES),
+    keeps: number({ min: 1, max: MAX_KEPT, whole: true }),
     validators: truth,
     heartbeatMs: timeMs,
     retryMs: number({ ...waitMs, whole: true }),

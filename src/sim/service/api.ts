@@ -34,6 +34,16 @@ const METHODS = new Map<string, readonly string[]>([
 /** The routes that are followed, where a service's faults show. */
 const FOLLOWED: ReadonlySet<string> = new Set(['/state', '/feed', '/events'])
 
+/** An answer of `GET /feed`, as it is about to be sent. */
+export interface FeedAnswer {
+  /** The value of its `Request-Id`. */
+  id: string
+  status: number
+  document: object
+  /** Whether no fault keeps back part of it. */
+  isWhole: boolean
+}
+
 /** The source of a polled document, read for every request. */
 export interface FeedSource {
   snapshot(): object
@@ -54,6 +64,8 @@ export interface ServiceApiOptions {
   own?: ServiceFeed | undefined
   /** The content of `/feed`. Default: nothing. */
   document?: FeedSource | undefined
+  /** Called with every answer of `/feed`. */
+  onAnswer?: ((answer: FeedAnswer) => void) | undefined
   faults: FaultHolder
   /** The random numbers for faults of its documents. */
   random: Random
@@ -132,8 +144,16 @@ export class ServiceApi {
     const source: FeedSource = pathname === '/feed' && document ? document : state
     const value = source.snapshot()
     const answer = source.hasEtag === false ? Response.json(value) : jsonWithEtag(request, value)
-    if (request.method === 'HEAD' || answer.body === null || !slowsDocuments(sse)) return answer
-    return this.#slowly(answer, request, server)
+    const isWhole = request.method === 'HEAD' || answer.body === null || !slowsDocuments(sse)
+    if (pathname === '/feed') this.#identify(answer, value, isWhole)
+    return isWhole ? answer : this.#slowly(answer, request, server)
+  }
+
+  /** With the ID, what was answered can be compared with what a reader says it was. */
+  #identify(answer: Response, document: object, isWhole: boolean): void {
+    const id = crypto.randomUUID()
+    answer.headers.set('Request-Id', id)
+    this.#options.onAnswer?.({ id, status: answer.status, document, isWhole })
   }
 
   /**

@@ -4,16 +4,16 @@ import type { StreamFrame } from '../faults/sse-faults.ts'
 import type { Random } from '../random.ts'
 import type { SimWorld } from '../world.ts'
 import type { OpenOptions, ServiceFeed } from './events.ts'
-import { documentAt, type NumberedDocument, numberData, patchTo } from './numbers.ts'
+import { documentAt, type NumberedDocument, numberData, patchTo, uuidOf } from './numbers.ts'
 import { type Action, Readers, type Story } from './readers.ts'
 
-/** Numbers replayed to a reader that reconnects. Beyond it the oldest are left out. */
-const MAX_REPLAYED = 50_000
+/** Numbers that a service remembers unless it is told otherwise, and at most. */
+export const MAX_KEPT = 50_000
 /** How many numbers every connection starts with if `resume` is `last`. */
 export const REPLAYED = 20
 
 export const TELLS = ['numbers', 'patches', 'nothing'] as const
-export const RESUMES = ['missed', 'last', 'nothing'] as const
+export const RESUMES = ['missed', 'last', 'all', 'nothing'] as const
 
 /** What a service that counts by the clock sends. */
 export interface CountSpec {
@@ -23,13 +23,19 @@ export interface CountSpec {
   everyMs?: number
   /** The time of number 0, in milliseconds since the epoch. Default: the start of the service. */
   since?: number
-  /** Whether events have IDs: their numbers. Default: true. */
+  /** Whether events have IDs: their numbers, unless another field says otherwise. Default: true. */
   ids?: boolean
+  /** The difference between two IDs: each is the number times this. Default 1. */
+  idStep?: number
+  /** Whether IDs are UUIDs, which show no order. Default: false. */
+  uuids?: boolean
   /**
-   * What a connection starts with: what follows its `Last-Event-ID`, the last few numbers regardless, or nothing from
-   * the past. Default: `missed`.
+   * What a connection starts with: what follows its `Last-Event-ID`, the last few numbers regardless, all that the
+   * service remembers, or nothing from the past. Default: `missed`.
    */
   resume?: (typeof RESUMES)[number]
+  /** How many numbers it remembers; a reader that missed more begins with the oldest of them. Default 50,000. */
+  keeps?: number
   /** Whether the document of `/feed` has an ETag. Default: true. */
   validators?: boolean
   /** Default 15,000. */
@@ -41,7 +47,10 @@ export interface CountSpec {
 const DEFAULTS = {
   everyMs: 1_000,
   ids: true,
+  idStep: 1,
+  uuids: false,
   resume: 'missed',
+  keeps: MAX_KEPT,
   validators: true,
   heartbeatMs: 15_000,
   retryMs: 1_000,
@@ -90,21 +99,24 @@ export class CountingFeed implements ServiceFeed, Story {
   }
 
   frame(number: number): StreamFrame {
-    const { tells, ids } = this.#spec
     const { name } = this.#options
-    const id = ids ? { id: String(number) } : {}
     const message =
-      tells === 'patches'
-        ? { event: 'patch', ...id, data: patchTo(name, number) }
-        : { ...id, data: numberData(name, number) }
+      this.#spec.tells === 'patches'
+        ? { event: 'patch', ...this.#id(number), data: patchTo(name, number) }
+        : { ...this.#id(number), data: numberData(name, number) }
     return { bytes: encodeMessage(message), number }
   }
 
   open({ lastEventId, onEnd }: OpenOptions): Response | undefined {
     const { newest } = this
-    const next = this.#next(lastEventId)
-    const isFresh = this.#spec.tells === 'patches' && next > newest && lastEventId !== String(newest)
-    return this.#readers.open({ greeting: isFresh ? [this.#snapshot(newest)] : [], next, onEnd })
+    const last = this.#spec.resume === 'missed' ? this.#numberOf(lastEventId) : undefined
+    const next = this.#next(last)
+    // Patches are of use only to a reader that has the document before them.
+    const isFresh = this.#spec.tells === 'patches' && (last === undefined || next !== last + 1)
+    const opening = isFresh
+      ? { greeting: [this.#snapshot(newest)], next: newest + 1 }
+      : { greeting: [], next }
+    return this.#readers.open({ ...opening, onEnd })
   }
 
   /** The content of `/feed`. */
@@ -145,18 +157,39 @@ export class CountingFeed implements ServiceFeed, Story {
     return newestAt(this.#spec.since, this.#spec.everyMs, this.#options.world.now())
   }
 
-  #next(lastEventId: string | null): number {
-    const { ids, resume } = this.#spec
+  /** @param last the number that the reader asks to continue after */
+  #next(last: number | undefined): number {
+    const { resume, keeps } = this.#spec
     const { newest } = this
-    if (resume === 'last') return Math.max(1, newest - REPLAYED + 1)
-    const isKnown = ids && resume === 'missed' && lastEventId !== null && /^\d{1,15}$/.test(lastEventId)
-    if (!isKnown || Number(lastEventId) > newest) return newest + 1
-    return Math.max(Number(lastEventId) + 1, newest - MAX_REPLAYED + 1)
+    const oldest = Math.max(1, newest - keeps + 1)
+    if (resume === 'last') return Math.max(oldest, newest - REPLAYED + 1)
+    if (resume === 'all') return oldest
+    return last === undefined ? newest + 1 : Math.max(last + 1, oldest)
+  }
+
+  #id(number: number): { id?: string } {
+    const { ids, idStep, uuids } = this.#spec
+    if (!ids) return {}
+    return { id: uuids ? uuidOf(this.#options.name, number) : String(number * idStep) }
+  }
+
+  /** The number with an ID; `undefined` if it isn't one that the service remembers. */
+  #numberOf(id: string | null): number | undefined {
+    const { ids, idStep, uuids, keeps } = this.#spec
+    const { newest } = this
+    if (!ids || id === null) return undefined
+    if (uuids) {
+      for (let number = newest; number > Math.max(0, newest - keeps); number--) {
+        if (uuidOf(this.#options.name, number) === id) return number
+      }
+      return undefined
+    }
+    const number = /^\d{1,15}$/.test(id) ? Number(id) / idStep : Number.NaN
+    return Number.isInteger(number) && number <= newest ? number : undefined
   }
 
   #snapshot(version: number): StreamFrame {
-    const id = this.#spec.ids ? { id: String(version) } : {}
     const data = JSON.stringify(documentAt(this.#options.name, version))
-    return { bytes: encodeMessage({ event: 'data', ...id, data }), number: version }
+    return { bytes: encodeMessage({ event: 'data', ...this.#id(version), data }), number: version }
   }
 }

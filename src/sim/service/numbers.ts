@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { compare } from 'fast-json-patch'
 
 /** Every so many numbers, one carries a large text. */
@@ -42,4 +43,10 @@ export function documentAt(name: string, version: number): NumberedDocument {
  */
 export function patchTo(name: string, version: number): string {
   return JSON.stringify(compare(documentAt(name, version - 1), documentAt(name, version)))
+}
+
+/** The UUID of a number: always the same one, and without any order. */
+export function uuidOf(name: string, number: number): string {
+  const hex = createHash('sha256').update(`${name} ${number}`).digest('hex')
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-a${hex.slice(17, 20)}-${hex.slice(20, 32)}`
 }

@@ -5,7 +5,7 @@ import { randomFor } from '../random.ts'
 import { Reporter } from '../weir/reporter.ts'
 import type { Announcement, Reports } from '../weir/reports.ts'
 import { type SimWorld, untilClosed } from '../world.ts'
-import { ServiceApi } from './api.ts'
+import { type FeedAnswer, ServiceApi } from './api.ts'
 import { CountingFeed } from './counting.ts'
 import { EventFeed, HEARTBEAT_MS } from './events.ts'
 import { FeedDocument } from './feed-document.ts'
@@ -32,6 +32,8 @@ export interface ServiceOptions {
   world: SimWorld
   /** See {@link CountingFeed}: called with what it sends. */
   onSent?: ((service: string, number: number) => void) | undefined
+  /** Called with every answer of its `/feed`. */
+  onAnswer?: ((service: string, answer: FeedAnswer) => void) | undefined
   /** Ends the service's work in progress when it aborts. */
   closing: AbortSignal
 }
@@ -78,7 +80,7 @@ export function startService(options: ServiceOptions): RunningService {
 
 type Parts = ReturnType<typeof partsOf>
 
-function partsOf({ spec, seed, reports, names, onSent, world, closing }: ServiceOptions) {
+function partsOf({ spec, seed, reports, names, onSent, onAnswer, world, closing }: ServiceOptions) {
   const { name, services: addresses, lab } = spec
   const state = new ServiceState(name, addresses)
   const faults = new FaultHolder()
@@ -98,6 +100,7 @@ function partsOf({ spec, seed, reports, names, onSent, world, closing }: Service
     feed,
     own: counting,
     document: counting ?? document,
+    onAnswer: (answer) => onAnswer?.(name, answer),
     faults,
     random: randomFor(seed, `${name} documents`),
     world,

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import { StorageError } from '../storage.ts'
 import { type Cluster, dataPath } from './cluster.ts'
+import { explainEnd } from './explain.ts'
 import { send } from './leftovers.ts'
 import { SERVER_ARGS } from './settings.ts'
 
@@ -19,6 +20,8 @@ const SHUTDOWNS = [
 ] as const
 /** Time that the server's other processes have to end after it, in milliseconds. */
 const REST_MS = 1_000
+/** What a server says to whoever connects too early; it would crowd out why it ended. */
+const NOISE = /^FATAL: +the database system is |^DETAIL: +Consistent recovery state has not been yet reached/
 const READY = 'database system is ready to accept connections'
 /**
  * Stops the server when the process that started it ends, however that happens: only then does standard input end. Prints the
@@ -59,6 +62,7 @@ export async function startChild(cluster: Cluster, postgres: string): Promise<Se
   const lines: string[] = []
   const ready = Promise.withResolvers<void>()
   createInterface({ input: child.stderr }).on('line', (line) => {
+    if (NOISE.test(line)) return
     lines.push(line)
     if (lines.length > LINES_KEPT) lines.shift()
     if (line.includes(READY)) ready.resolve()
@@ -68,7 +72,7 @@ export async function startChild(cluster: Cluster, postgres: string): Promise<Se
   )
   const ended = endOf(child).then((how) => [how, ...lines].join('\n'))
   const failed = ended.then((output) => {
-    throw new StorageError(`The embedded Postgres can't start. Its last output:\n${output}`)
+    throw new StorageError(explainEnd(cluster, output))
   })
   failed.catch(() => {})
   await Promise.race([ready.promise, failed])

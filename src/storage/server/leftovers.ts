@@ -7,6 +7,11 @@ import { StorageError } from '../storage.ts'
 const QUIT_MS = 7_000
 const KILL_MS = 3_000
 const CHECK_EVERY_MS = 20
+/**
+ * A server's own locks, which one that was killed leaves behind. The process ID in them may belong to another process now, which
+ * Postgres would mistake for a running server.
+ */
+const LOCK_FILES = ['postmaster.pid', '.s.PGSQL.5432', '.s.PGSQL.5432.lock'] as const
 const PROGRAMS: ReadonlySet<string> = new Set(['postgres', 'initdb'])
 
 /**
@@ -23,8 +28,7 @@ export async function endLeftovers(directory: string): Promise<void> {
     const until = performance.now() + withinMs
     while (serversIn(directory).length > 0 && performance.now() < until) await Bun.sleep(CHECK_EVERY_MS)
     if (serversIn(directory).length > 0) continue
-    // Its process ID may belong to another process now, which Postgres would mistake for a running server.
-    rmSync(join(directory, 'postmaster.pid'), { force: true })
+    for (const name of LOCK_FILES) rmSync(join(directory, name), { force: true })
     return
   }
   throw new StorageError(

@@ -1,6 +1,8 @@
 import type { StorageLog } from '../log.ts'
+import { StorageError } from '../storage.ts'
 import { type ServerChild, startChild } from './child.ts'
 import type { Cluster } from './cluster.ts'
+import { explainCrash, explainDamage } from './explain.ts'
 import { endLeftovers } from './leftovers.ts'
 
 /** The first and the longest wait before a restart, in milliseconds. It doubles each time. */
@@ -14,15 +16,33 @@ export interface Server {
   close(): Promise<void>
 }
 
+export interface ServerOptions {
+  postgres: string
+  log: StorageLog
+  /** Checks a server that has just started. @throws StorageError if it must not be used */
+  check(): Promise<void>
+}
+
 /**
  * Starts the server of a cluster and supervises it. During a restart, connections break and are refused, as with any server.
  * @throws StorageError when the first start fails
  */
-export async function startServer(cluster: Cluster, postgres: string, log: StorageLog): Promise<Server> {
+export async function startServer(
+  cluster: Cluster,
+  { postgres, log, check }: ServerOptions,
+): Promise<Server> {
   const closing = new AbortController()
   const start = async () => {
     await endLeftovers(cluster.directory)
-    return startChild(cluster, postgres)
+    const started = await startChild(cluster, postgres)
+    try {
+      await check()
+      return started
+    } catch (error) {
+      await started.stop()
+      const damage = explainDamage(cluster, await started.ended)
+      throw damage === undefined ? error : new StorageError(damage)
+    }
   }
   let child: ServerChild | undefined = await start()
   const watching = watch()
@@ -42,7 +62,7 @@ export async function startServer(cluster: Cluster, postgres: string, log: Stora
       child = undefined
       if (closing.signal.aborted) return
       if (performance.now() - startedAt > STABLE_MS) waitMs = FIRST_RETRY_MS
-      log.warn(`The embedded Postgres ended unexpectedly and will be restarted. ${output}`)
+      log.warn(explainCrash(cluster, output))
       while (child === undefined && !closing.signal.aborted) {
         await pause(waitMs, closing.signal)
         waitMs = Math.min(waitMs * 2, MAX_RETRY_MS)

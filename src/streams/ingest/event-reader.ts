@@ -77,6 +77,8 @@ export class EventReader {
   /** A break after which events may be missing, neither disproved nor recorded as a gap yet. */
   #break: Break | undefined
   #lastId: string | undefined
+  /** When data last arrived, by a clock that nobody sets. */
+  #lastByte = performance.now()
 
   constructor(run: Run, log: RunLog, deps: Deps, signal: AbortSignal) {
     this.#run = run
@@ -93,6 +95,7 @@ export class EventReader {
    */
   connected(missing: Break | undefined): void {
     this.#break = missing && { ...missing, from: this.#break?.from ?? missing.from }
+    this.#lastByte = performance.now()
     this.#unchargedBytes = 0
     this.#isFirst = true
     this.#livedOn = false
@@ -107,12 +110,19 @@ export class EventReader {
     const { evidence } = this.#run
     const now = this.#deps.now()
     this.#unchargedBytes += bytes
-    learnRhythm(evidence, now)
+    // A clock that is set forward shows no silence.
+    learnRhythm(evidence, now, Math.min(now - (evidence.lastByteAt ?? now), this.silentMs))
+    this.#lastByte = performance.now()
     evidence.lastByteAt = now
     this.#log.seen()
     // The greeting doesn't prove that the connection works; any later byte does, including a heartbeat.
     if (now - evidence.phaseSince > GREETING_MS) this.#livesOn(now)
     this.#heartbeat = true
+  }
+
+  /** For how long nothing has arrived, in milliseconds. */
+  get silentMs(): number {
+    return performance.now() - this.#lastByte
   }
 
   /** Whether data has arrived after the greeting. */

@@ -53,9 +53,14 @@ export async function followConnection(
   deps: FollowDeps,
 ): Promise<void> {
   const holding = new Connection(format, run, log, signal, deps)
-  // The rest of the last run's wait.
-  let waitMs = Math.max(0, (run.evidence.nextRetryAt ?? 0) - deps.now())
+  let waitMs = restOfWait(run, deps.now())
   while (await waitUntil(deps.now() + waitMs, signal, deps.now)) waitMs = await holding.connection()
+}
+
+/** The rest of the last run's wait: never longer than that wait, whatever the clocks say. */
+function restOfWait({ evidence: { nextRetryAt = 0, lastError } }: Run, nowMs: number): number {
+  const wholeMs = nextRetryAt - (lastError?.at ?? nowMs)
+  return Math.max(0, Math.min(nextRetryAt - nowMs, wholeMs))
 }
 
 class Connection {
@@ -273,7 +278,7 @@ class Connection {
       return evidence.silenceMs
     }
     const check = () => {
-      const leftMs = allowed() - (now() - (evidence.lastByteAt ?? 0))
+      const leftMs = allowed() - this.#reader.silentMs
       if (leftMs > 0) {
         timer = setTimeout(check, leftMs)
         return

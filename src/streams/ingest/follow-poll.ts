@@ -46,15 +46,12 @@ export async function followPoll(
 ): Promise<void> {
   const { stream, evidence } = run
   const follower = new DocumentFollower(stream, deps)
-  const anchor = Math.max((evidence.lastPollAt ?? 0) + stream.intervalMs, deps.now())
+  const anchor = firstBeat(run, deps.now())
   let dueAt = anchor
   evidence.phase = 'open'
   evidence.phaseSince = deps.now()
-  if (
-    evidence.lastPollAt !== undefined &&
-    anchor - evidence.lastPollAt > MISSED_INTERVALS * stream.intervalMs
-  ) {
-    recordGap(log, 'not_polled', { from: evidence.lastPollAt, to: anchor }, anchor)
+  if (mayHaveMissed(run, anchor, deps.now())) {
+    recordGap(log, 'not_polled', { from: evidence.lastPollAt ?? anchor, to: anchor }, anchor)
   }
   /** When the last poll ended, however it did. */
   let polledAt = Math.min(evidence.lastPollAt ?? anchor, anchor)
@@ -82,6 +79,17 @@ export async function followPoll(
       )
     }
   }
+}
+
+/** An interval after the last poll, however wrong the clock was that it was timed with. */
+function firstBeat({ stream: { intervalMs }, evidence: { lastPollAt = 0 } }: Run, nowMs: number): number {
+  return Math.min(Math.max(lastPollAt + intervalMs, nowMs), nowMs + intervalMs)
+}
+
+/** Whether polls were skipped before this run, as far as the clocks of the processes agree. */
+function mayHaveMissed({ stream, evidence: { lastPollAt } }: Run, anchor: number, nowMs: number): boolean {
+  if (lastPollAt === undefined) return false
+  return lastPollAt > nowMs || anchor - lastPollAt > MISSED_INTERVALS * stream.intervalMs
 }
 
 /**

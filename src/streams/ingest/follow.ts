@@ -62,7 +62,8 @@ export function recover(run: Run, log: RunLog, at: number): void {
 }
 
 /**
- * Records that something may have been missed, from one instant to another.
+ * Records that something may have been missed, from one instant to another. If the clock was set back in between, or is
+ * behind that of the process before, only its end is known.
  * @param at when this was noticed, in milliseconds since the epoch
  */
 export function recordGap(
@@ -72,7 +73,7 @@ export function recordGap(
   at: number,
   more: object = {},
 ): void {
-  const span = { from: new Date(from).toISOString(), to: new Date(to).toISOString() }
+  const span = { from: new Date(Math.min(from, to)).toISOString(), to: new Date(to).toISOString() }
   const data = JSON.stringify({ reason, ...span, ...more })
   log.append({ at, kind: 'gap', wireBytes: 0, bodyBytes: 0, data })
 }

@@ -10,6 +10,8 @@ interface Host {
   waiting: (() => void)[]
   /** No requests before this time, in milliseconds since the epoch: a `Retry-After` applies to all its streams. */
   notBefore: number
+  /** How long that pause is: a clock that is set back doesn't make it longer. */
+  pauseMs: number
 }
 
 /**
@@ -34,13 +36,14 @@ export class Hosts {
    */
   async enter(url: string, signal: AbortSignal, paused?: (until: number) => void): Promise<() => void> {
     const name = new URL(url).host
+    let waitedFor = 0
     for (;;) {
-      await this.#whilePaused(name, signal, paused)
+      waitedFor = await this.#whilePaused(this.#host(name), waitedFor, signal, paused)
       signal.throwIfAborted()
       const host = this.#host(name)
       if (host.active >= REQUESTS_PER_HOST) await this.#queue(host, signal)
       else host.active++
-      if (host.notBefore <= this.#now()) return () => this.#leave(name, host)
+      if (!this.#isPaused(host, waitedFor)) return () => this.#leave(name, host)
       // It asked another stream to wait again, or to wait while this one was in line.
       this.#leave(name, host)
     }
@@ -49,21 +52,36 @@ export class Hosts {
   /** Pauses every stream of the host: it asked one of them to wait. */
   pause(url: string, forMs: number): void {
     const host = this.#host(new URL(url).host)
-    host.notBefore = Math.max(host.notBefore, this.#now() + forMs)
+    const until = this.#now() + forMs
+    if (until <= host.notBefore) return
+    host.notBefore = until
+    host.pauseMs = forMs
   }
 
-  /** Waits until the host's pause is over, if there is one. */
-  async #whilePaused(name: string, signal: AbortSignal, paused?: (until: number) => void): Promise<void> {
-    const { notBefore } = this.#host(name)
-    if (notBefore <= this.#now()) return
-    paused?.(notBefore)
-    await waitUntil(notBefore + this.#random() * SPREAD_MS, signal, this.#now)
+  /** Waits for the end of the host's pause, if there is one that it hasn't waited for. @returns which one that was */
+  async #whilePaused(
+    host: Host,
+    waitedFor: number,
+    signal: AbortSignal,
+    paused?: (until: number) => void,
+  ): Promise<number> {
+    if (!this.#isPaused(host, waitedFor)) return waitedFor
+    const { notBefore, pauseMs } = host
+    const until = Math.min(notBefore, this.#now() + pauseMs)
+    paused?.(until)
+    await waitUntil(until + this.#random() * SPREAD_MS, signal, this.#now)
+    return notBefore
+  }
+
+  /** A pause that is over doesn't begin again when the clock is set back. */
+  #isPaused({ notBefore }: Host, waitedFor: number): boolean {
+    return notBefore > this.#now() && notBefore !== waitedFor
   }
 
   #host(name: string): Host {
     const known = this.#hosts.get(name)
     if (known !== undefined) return known
-    const host: Host = { active: 0, waiting: [], notBefore: 0 }
+    const host: Host = { active: 0, waiting: [], notBefore: 0, pauseMs: 0 }
     this.#hosts.set(name, host)
     return host
   }

@@ -1,6 +1,7 @@
 import type { Bus, Subscription } from '../../bus/bus.ts'
 import type { Expectation } from '../../core/judging/status.ts'
 import { causeOf } from '../../errors.ts'
+import { throughOutage } from '../../storage/outage.ts'
 import type { Recorder } from '../recording/recorder.ts'
 import type { FollowDeps } from './follow.ts'
 import { FOLLOWERS } from './followers.ts'
@@ -161,7 +162,9 @@ export class Runner {
     let takeOver = true
     while (!held.release.signal.aborted) {
       held.interrupt = new AbortController()
-      const run = await runs.begin({ streamId, attempt, takeOver })
+      // A job that fails while the queue is away, too, might never be given out again.
+      const begin = () => runs.begin({ streamId, attempt, takeOver })
+      const run = await throughOutage(begin, () => !held.release.signal.aborted)
       if (run === undefined) return 'finished'
       takeOver = false
       held.run = run
@@ -183,11 +186,19 @@ export class Runner {
     let reason = 'failed'
     try {
       log.turned()
-      await FOLLOWERS[run.stream.kind](run, log, ending, this.#deps)
+      const storedEvents: FollowDeps['storedEvents'] = (...asked) =>
+        throughOutage(
+          () => this.#deps.storedEvents(...asked),
+          () => !ending.aborted,
+        )
+      await FOLLOWERS[run.stream.kind](run, log, ending, { ...this.#deps, storedEvents })
       reason = endReason(run, held)
     } finally {
       await recorder.settle(run)
-      await runs.end({ run, reason })
+      await throughOutage(
+        () => runs.end({ run, reason }),
+        () => !this.#closed,
+      )
     }
   }
 }

@@ -15,9 +15,15 @@ const MOST_MS = 600_000
 /** The longest wait decays over about this time, in milliseconds: long enough to include last night. */
 const FADE_MS = DAY_MS
 
-/** Records one more chunk of an event stream. */
-export function learnRhythm(evidence: Evidence, nowMs: number): void {
-  const waitMs = nowMs - (evidence.lastByteAt ?? nowMs)
+/**
+ * Records one more chunk of an event stream.
+ * @param waitMs how long nothing had arrived, in milliseconds
+ */
+export function learnRhythm(
+  evidence: Evidence,
+  nowMs: number,
+  waitMs = nowMs - (evidence.lastByteAt ?? nowMs),
+): void {
   const { longestMs, since } = evidence.rhythm ?? { longestMs: 0, since: nowMs }
   evidence.rhythm = { longestMs: Math.max(waitMs, longestMs * (1 - Math.min(1, waitMs / FADE_MS))), since }
 }

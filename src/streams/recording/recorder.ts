@@ -42,6 +42,8 @@ export interface WriteObserver {
   wrote?(tookMs: number, error?: Error): void
   /** A write failed and will be retried. */
   failing?(error: Error, waiting: number): void
+  /** Writes succeed again. */
+  recovered?(): void
 }
 
 interface Waiting extends ToStore {
@@ -83,6 +85,7 @@ export class Recorder {
    */
   #unsure = 0
   #closed = false
+  #failure: unknown
   /** Entries ever queued, and ever written or refused; they leave the queue in order. */
   #appended = 0
   #written = 0
@@ -106,6 +109,11 @@ export class Recorder {
       this.#schedule()
     }, SUM_EVERY_MS)
     this.#sumTimer.unref()
+  }
+
+  /** Why the last write failed; undefined if it didn't. */
+  get failure(): unknown {
+    return this.#failure
   }
 
   /** Entries waiting to be written. */
@@ -255,8 +263,11 @@ export class Recorder {
         this.#batchDone.resolve()
         this.#batchDone = Promise.withResolvers()
         retryMs = RETRY_MS
+        if (this.#failure !== undefined) this.#observer.recovered?.()
+        this.#failure = undefined
         isUrgent = this.#awaited > 0 || this.#waiting.length >= BATCH_ENTRIES || this.#most < BATCH_ENTRIES
       } catch (error) {
+        this.#failure = error
         this.#observer.failing?.(error as Error, this.#waiting.length)
         await pause(retryMs)
         retryMs = Math.min(retryMs * 2, MAX_RETRY_MS)

@@ -47,7 +47,7 @@ export async function storeEntries(
   const short = [...bodies.values()].filter(({ data }) => data.length <= OWN_STATEMENT_CHARS)
   // Planning a part takes as long as storing some dozens of entries, even if it has no rows.
   const parts = [
-    heldPart(checkpointRows),
+    heldPart(checkpointRows, isAgain),
     storedPart(entryRows, isAgain, paths.length > 0),
     ...sharedPart(short),
     ...pathsPart(paths),
@@ -78,13 +78,30 @@ async function storeLong(tx: Database, bodies: readonly BodyRow[]): Promise<void
   }
 }
 
-/** Updates the checkpoints, which is the fence: a stream with another epoch has no matching row. */
-function heldPart(checkpointRows: string): SQL {
+/** Columns of a checkpoint that move with its `seq`. */
+const MOVED = [
+  'snapshot_seq',
+  'body_hash',
+  'plain_bytes',
+  'gzip_bytes',
+  'last_event_id',
+  'etag',
+  'last_modified',
+]
+
+/**
+ * Updates the checkpoints, which is the fence: a stream with another epoch has no matching row. A write that is
+ * repeated, because its connection broke, may have been overtaken by a later one: a server that stood still executes
+ * what it had received. It must not move the checkpoint back, or the next run would number its entries like stored
+ * ones.
+ */
+function heldPart(checkpointRows: string, isAgain: boolean): SQL {
+  const move = isAgain
+    ? (name: string) => `${name} = CASE WHEN row.seq >= current.seq THEN row.${name} ELSE current.${name} END`
+    : (name: string) => `${name} = row.${name}`
   return sql`held AS (
     UPDATE weir.checkpoints AS current
-    SET seq = row.seq, snapshot_seq = row.snapshot_seq, body_hash = row.body_hash,
-      plain_bytes = row.plain_bytes, gzip_bytes = row.gzip_bytes,
-      last_event_id = row.last_event_id, etag = row.etag, last_modified = row.last_modified
+    SET seq = greatest(row.seq, current.seq), ${sql.raw(MOVED.map(move).join(', '))}
     FROM json_to_recordset(${checkpointRows}::json) AS row(
       stream_id uuid, epoch int, seq bigint, snapshot_seq bigint,
       body_hash text, plain_bytes int, gzip_bytes int, last_event_id text, etag text, last_modified text)

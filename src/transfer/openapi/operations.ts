@@ -115,10 +115,15 @@ function streamsAt(context: Context, path: string, item: JsonObject | undefined)
   }
   return servers.urls.map((server) => {
     const isOne = servers.urls.length === 1
-    const own = isOne ? name : `${name.slice(0, MAX_SHORT_NAME_CHARS)} (${new URL(server).host})`
+    const own = isOne ? name : `${name.slice(0, MAX_SHORT_NAME_CHARS)} (${hostIn(server)})`
     refs.budget.text(server.length + filled.path.length + filled.headerChars)
     return { value: { url: url(server), name: own.slice(0, MAX_NAME_CHARS), ...said } }
   })
+}
+
+/** A server's host; of an address that isn't a URL, all of it. */
+function hostIn(server: string): string {
+  return URL.canParse(server) ? new URL(server).host : server
 }
 
 /** The parameters of an operation; its own take precedence over those of its path. */

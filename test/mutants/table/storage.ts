@@ -45,8 +45,8 @@ export const STORAGE: readonly Mistake[] = [
   {
     name: 'a broken connection in use ends the process',
     guard: 'rule',
-    file: 'src/storage/postgres.ts',
-    find: "  pool.on('connect', (client) => client.on('error', () => {}))\n",
+    file: 'src/storage/connections.ts',
+    find: "    client.on('error', () => {})\n",
     replace: '',
     hurts: 'A restart of Postgres ends Weir.',
     tests: POSTGRES,

@@ -72,6 +72,9 @@ importForm.addEventListener('submit', (event) => {
 /** Lines of the last preview, and whether a preview or an import is in progress. */
 const state = { looked: 0, isRunning: false }
 
+// A file that was chosen before this script ran.
+if (fileInput.files?.length) void run(true)
+
 async function run(dryRun: boolean): Promise<void> {
   const file = fileInput.files?.[0]
   const body = file ?? new Blob([readValue('text')])

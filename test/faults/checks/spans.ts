@@ -1,0 +1,18 @@
+/** From when to when, in milliseconds since the epoch. */
+export type Span = readonly [from: number, to: number]
+
+/** Something may be stamped this long before Weir, on a loaded machine, reads it or misses it. Milliseconds. */
+const STAMP_SLACK_MS = 500
+/** A break that a wrong clock times begins, or is told, at most this long before or after. Milliseconds. */
+const NEAR_JUMP_MS = 60_000
+
+/** Whether something sent at an instant lies within a gap's times; what was sent during a freeze was seen at its end. */
+export function isWithin(at: number, [from, to]: Span, freezes: readonly Span[]): boolean {
+  const seenAt = Math.max(at, ...freezes.filter(([a, b]) => a <= at && at <= b).map(([, b]) => b))
+  return seenAt >= from - STAMP_SLACK_MS && at <= to + STAMP_SLACK_MS
+}
+
+/** Whether a clock may have been wrong when the break began, or ended, during which something was sent. */
+export function isNearJump(jumps: readonly Span[], times: readonly number[]): boolean {
+  return jumps.some(([from, to]) => times.some((at) => from - NEAR_JUMP_MS <= at && at <= to + NEAR_JUMP_MS))
+}

@@ -1,0 +1,47 @@
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { explore } from './explore.ts'
+import { instrumentImports } from './load.ts'
+import { PARSERS, type ParserName } from './targets.ts'
+
+/** Explores one parser, in a process of its own, and writes what it found as JSON. */
+
+const CORPUS = join(import.meta.dir, 'corpus')
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({
+    options: {
+      parser: { type: 'string' },
+      seed: { type: 'string', default: '0' },
+      seconds: { type: 'string', default: '60' },
+      inputs: { type: 'string', default: 'Infinity' },
+      plant: { type: 'boolean', default: false },
+    },
+  })
+  const name = values.parser as ParserName
+  const { files, open, plant } = PARSERS[name]
+  const instruments = instrumentImports(files, values.plant ? plant : undefined)
+  const target = await open()
+  const ends = performance.now() + Number(values.seconds) * 1_000
+  const found = await explore(target, instruments, {
+    seed: Number(values.seed),
+    until: (inputs) => inputs < Number(values.inputs) && performance.now() < ends,
+    corpus: values.plant ? [] : await corpusOf(name),
+  })
+  const { crash } = found
+  if (crash !== undefined && !values.plant) await keep(name, crash.input)
+  console.log(JSON.stringify({ ...found, crash: crash && { input: crash.input, error: crash.error.stack } }))
+}
+
+/** Inputs that once crashed the parser. */
+async function corpusOf(name: ParserName): Promise<string[]> {
+  const paths = [...new Bun.Glob(`${name}-*.json`).scanSync(CORPUS)]
+  return Promise.all(paths.map((path) => Bun.file(join(CORPUS, path)).json()))
+}
+
+async function keep(name: ParserName, input: string): Promise<void> {
+  const text = JSON.stringify(input)
+  await Bun.write(join(CORPUS, `${name}-${Bun.hash(text).toString(36)}.json`), `${text}\n`)
+}
+
+await main()

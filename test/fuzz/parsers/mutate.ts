@@ -1,0 +1,115 @@
+import type { Random } from '../../../src/sim/random.ts'
+
+/** Longest input, in UTF-16 units. */
+const MAX_CHARS = 20_000
+/** Numbers beyond this aren't tried as lengths. */
+const MAX_LENGTH = 10_000
+const ODD_CHARS = [
+  '\0',
+  '\n',
+  '\r',
+  '\r\n',
+  '\t',
+  ' ',
+  '"',
+  "'",
+  '\\',
+  '\uFEFF',
+  '\uD800',
+  'é',
+  '💥',
+  '~',
+  '%',
+  '#',
+]
+/** What breaks programs elsewhere. */
+const ODD_WORDS = [
+  '__proto__',
+  'constructor',
+  'hasOwnProperty',
+  'toString',
+  'null',
+  'true',
+  '%00',
+  '%',
+  '%25',
+  '../',
+  '//',
+]
+const ODD_NUMBERS = [
+  '0',
+  '-0',
+  '-1',
+  '1e400',
+  '1e-400',
+  '9007199254740993',
+  '0.1',
+  '00',
+  '+1',
+  'NaN',
+  '1_0',
+  '0x1',
+]
+
+/** What inputs are made of, besides each other. */
+export interface Material {
+  words: readonly string[]
+  numbers: readonly number[]
+}
+
+/** Another input: one of the pool, changed in a few places, with parts of others, words and numbers of the parser. */
+export function mutated(pool: readonly string[], { words, numbers }: Material, random: Random): string {
+  const below = (count: number) => Math.floor(random() * count)
+  const pick = <T>(from: readonly T[]): T | undefined => from[below(from.length)]
+  // New inputs reach further, so they are chosen more often.
+  let text = pool[pool.length - 1 - Math.floor(random() ** 2 * pool.length)] ?? ''
+  for (let changes = 1 + below(2 ** below(4)); changes > 0; changes--) text = change(text)
+  return text.slice(0, MAX_CHARS)
+
+  function change(text: string): string {
+    const at = below(text.length + 1)
+    const to = Math.min(text.length, at + 1 + below(2 ** below(7)))
+    const [before, part, after] = [text.slice(0, at), text.slice(at, to), text.slice(to)]
+    switch (below(10)) {
+      case 0:
+        return before + after
+      case 1:
+        return before + String.fromCharCode(below(256)) + text.slice(at + 1)
+      case 2:
+        return before + (pick(ODD_CHARS) ?? '') + text.slice(at)
+      case 3:
+      case 4:
+        return before + word() + text.slice(at)
+      case 5:
+        return before + word() + after
+      case 6:
+        return before + (random() < 0.5 ? (pick(ODD_NUMBERS) ?? '') : String(number())) + text.slice(at)
+      case 7:
+        return before + (part || 'a').repeat(length(part.length || 1)) + after
+      case 8:
+        return before + part + part + after
+      default:
+        return before + slice(pick(pool) ?? '') + text.slice(at)
+    }
+  }
+
+  function word(): string {
+    return pick(random() < 0.1 ? ODD_WORDS : words) ?? ''
+  }
+
+  /** A number of the parser, or one beside it. */
+  function number(): number {
+    return (pick(numbers) ?? below(256)) + below(3) - 1
+  }
+
+  /** How often a part is repeated to be about as long as a number of the parser. */
+  function length(chars: number): number {
+    const wanted = random() < 0.5 ? number() : 2 ** below(12)
+    return Math.max(1, Math.min(MAX_LENGTH, Math.ceil(Math.abs(wanted) / chars)))
+  }
+
+  function slice(text: string): string {
+    const from = below(text.length)
+    return text.slice(from, from + 1 + below(64))
+  }
+}
