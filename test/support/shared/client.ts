@@ -55,9 +55,14 @@ function socketPath(): string {
   return join(directory, 'socket')
 }
 
-/** In a session of its own: it ends when nobody uses it, and not when one of its users does. */
+/**
+ * In a session of its own, and nobody's child: it ends when nobody uses it, and not when one of its users does. With
+ * `--parallel`, `bun test` ends the children of a test file together with the file.
+ */
 function startSupervisor(path: string): void {
-  spawn(process.execPath, [PROGRAM, path], { stdio: 'ignore', detached: true }).unref()
+  const command = '"$0" "$1" "$2" &'
+  const args = ['-c', command, process.execPath, PROGRAM, path]
+  spawn('/bin/sh', args, { stdio: 'ignore', detached: true }).unref()
 }
 
 /** The database exists for as long as the connection by which it was asked for. */
