@@ -41,8 +41,9 @@ const MAX_RECENT = 1_000
 const MAX_ROWS = { ofCaller: 100_000, inAll: 1_000_000 }
 /** Longest subject, in characters. */
 const MAX_SUBJECT = 200
-/** Lowest status that means that nothing was changed. */
+/** Lowest status that means that nothing was changed, and lowest of those after which nobody knows. */
 const REFUSED = 400
+const FAILED = 500
 
 interface Waiting {
   deed: Deed
@@ -141,8 +142,9 @@ export class Audit {
 }
 
 async function complete(db: Database, deeds: readonly Deed[]): Promise<void> {
-  const refused = deeds.filter(({ status }) => status >= REFUSED)
-  const done = deeds.filter(({ status }) => status < REFUSED)
+  const isRefusal = ({ status }: Deed) => status >= REFUSED && status < FAILED
+  const refused = deeds.filter(isRefusal)
+  const done = deeds.filter((deed) => !isRefusal(deed))
   if (refused.length > 0) {
     const ids = refused.map(({ id }) => id)
     await db.delete(audit).where(inArray(audit.id, ids))

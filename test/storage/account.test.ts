@@ -4,10 +4,12 @@ import {
   chownSync,
   copyFileSync,
   existsSync,
+  mkdirSync,
   mkdtempSync,
   readFileSync,
   rmSync,
   statSync,
+  symlinkSync,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -15,6 +17,8 @@ import { accountFor } from '../../src/storage/server/account.ts'
 
 const ROOT = join(import.meta.dir, '../..')
 const NOBODY = 65_534
+/** As OpenShift assigns them: no line of /etc/passwd has it. */
+const NAMELESS = 1_000_660_000
 /** Opens, asks, says who the server runs as, and closes. */
 const PROGRAM = `
   const { openStorage } = await import(${JSON.stringify(join(ROOT, 'src/storage/open.ts'))})
@@ -29,10 +33,16 @@ const PROGRAM = `
 /** Only root can be somebody else. */
 const asRoot = process.getuid?.() === 0 ? test : () => {}
 
-async function openAs(uid: number, dataDir: string, bun: string) {
+interface As {
+  gid?: number
+  HOME?: string
+  PATH?: string
+}
+
+async function openAs(uid: number, dataDir: string, bun: string, { gid = uid, ...env }: As = {}) {
   const child = Bun.spawn(
-    ['setpriv', `--reuid=${uid}`, `--regid=${uid}`, '--clear-groups', bun, '-e', PROGRAM, dataDir],
-    { cwd: tmpdir(), env: { PATH: process.env.PATH, HOME: tmpdir() }, stdout: 'pipe', stderr: 'pipe' },
+    ['setpriv', `--reuid=${uid}`, `--regid=${gid}`, '--clear-groups', bun, '-e', PROGRAM, dataDir],
+    { cwd: tmpdir(), env: { PATH: process.env.PATH, ...env }, stdout: 'pipe', stderr: 'pipe' },
   )
   const [out, err] = await Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text()])
   return { code: await child.exited, out: out === '' ? undefined : JSON.parse(out), err }
@@ -52,7 +62,7 @@ asRoot(
         const dataDir = mkdtempSync(join(home, `as-${uid}-`))
         chownSync(dataDir, uid, uid)
         for (const _ of ['first', 'next']) {
-          expect(await openAs(uid, dataDir, bun)).toEqual({
+          expect(await openAs(uid, dataDir, bun, { HOME: tmpdir() })).toEqual({
             code: 0,
             out: { uid: NOBODY, streams: 0 },
             err: '',
@@ -84,7 +94,7 @@ asRoot('root leaves the server to the owner of its directory, or of the one arou
 })
 
 asRoot(
-  'a user without a name is told so',
+  "a user without a name is told what to do where user namespaces aren't allowed",
   async () => {
     const home = mkdtempSync(join(tmpdir(), 'weir-account-'))
     try {
@@ -94,8 +104,37 @@ asRoot(
       chmodSync(bun, 0o755)
       const dataDir = mkdtempSync(join(home, 'data-'))
       chownSync(dataDir, 54_321, 54_321)
-      expect((await openAs(54_321, dataDir, bun)).err).toContain('has no name in /etc/passwd')
+      const [setpriv, own] = [Bun.which('setpriv') as string, join(home, 'programs')]
+      mkdirSync(own)
+      symlinkSync(setpriv, join(own, 'setpriv'))
+      expect((await openAs(54_321, dataDir, bun, { PATH: own })).err).toContain('has no name in /etc/passwd')
       expect(existsSync(join(dataDir, 'database'))).toBe(false)
+    } finally {
+      rmSync(home, { recursive: true, force: true })
+    }
+  },
+  120_000,
+)
+
+asRoot(
+  'a user without a name or home, in a directory of its group, makes and reopens a database',
+  async () => {
+    const home = mkdtempSync(join(tmpdir(), 'weir-account-'))
+    try {
+      chmodSync(home, 0o711)
+      const bun = join(home, 'bun')
+      copyFileSync(process.execPath, bun)
+      chmodSync(bun, 0o755)
+      const volume = mkdtempSync(join(home, 'volume-'))
+      chmodSync(volume, 0o770)
+      for (const _ of ['first', 'next']) {
+        expect(await openAs(NAMELESS, join(volume, 'data'), bun, { gid: 0 })).toEqual({
+          code: 0,
+          out: { uid: NAMELESS, streams: 0 },
+          err: '',
+        })
+      }
+      expect(statSync(join(volume, 'data/database')).uid).toBe(NAMELESS)
     } finally {
       rmSync(home, { recursive: true, force: true })
     }

@@ -137,6 +137,11 @@ describe.skipIf(POSTGRES_BIN === undefined)('while the database is unwell', () =
     expect([refused.status, Number(refused.headers.get('retry-after')) > 0]).toEqual([503, true])
     await admin.query('DROP FUNCTION public.refuse() CASCADE')
     await expectAllStored()
+    // Nobody knows whether a request that failed has changed something.
+    await until('the audit log has it', async () => {
+      const { rows } = await admin.query('SELECT route, status FROM weir.audit ORDER BY at DESC LIMIT 1')
+      return rows[0]?.route === '/api/streams' && rows[0]?.status === 503
+    })
     expect((await register()).status).toBe(201)
   })
 

@@ -23,6 +23,16 @@ export function accountFor(directories: readonly string[]): Account {
   return { uid: NOBODY, gid: NOBODY }
 }
 
+/**
+ * Wraps a command of a user without a name, such as a container's: initdb looks up the name of its user. In a user
+ * namespace of its own, the command runs as a user with a name; outside, everything still belongs to the same user.
+ * @returns undefined if there is no such user to run as
+ */
+export function withName(command: readonly string[]): readonly string[] | undefined {
+  const uid = [NOBODY, ...namedUids()].find((each) => each > 0 && isNamed(each))
+  return uid === undefined ? undefined : ['unshare', '--user', `--map-user=${uid}`, '--', ...command]
+}
+
 /** Whether an account can enter a directory. */
 export function reaches(account: Account, directory: string): boolean {
   if (account === undefined) return true
@@ -32,6 +42,13 @@ export function reaches(account: Account, directory: string): boolean {
 }
 
 function isNamed(uid: number): boolean {
+  return namedUids().includes(uid)
+}
+
+function namedUids(): number[] {
   const users = existsSync('/etc/passwd') ? readFileSync('/etc/passwd', 'utf8') : ''
-  return users.split('\n').some((line) => line.split(':')[2] === String(uid))
+  return users
+    .split('\n')
+    .flatMap((line) => line.split(':')[2] ?? [])
+    .map(Number)
 }

@@ -27,6 +27,8 @@ const ACCESS = `local ${NAME} ${NAME} scram-sha-256\n`
 const IDENTITY = ['--username=postgres', '--auth=reject']
 /** Whatever the environment says: sorted by code point, with upper and lower case of every language. */
 const LOCALE = ['--encoding=UTF8', '--locale=C', '--locale-provider=builtin', '--builtin-locale=C.UTF-8']
+/** How initdb refuses a user without a name. */
+const NAMELESS = /effective user ID (\d+)/
 /** Size of a write-ahead log file. With the default, 16, a small database would have several. */
 const SEGMENT_MB = 4
 
@@ -56,12 +58,17 @@ export async function makeCluster({ directory, account }: Cluster, programs: Pro
   mkdirSync(directory, { mode: 0o700 })
   if (account !== undefined) chownSync(directory, account.uid, account.gid)
   const here = dataPath({ directory, account })
-  const inside = { directory, account }
+  const inside = { directory, account, isNameless: false }
   const initdb = (...args: string[]) =>
     run({ ...inside, program: programs.initdb, args: ['-D', here, ...args] })
-  await initdb(...IDENTITY, ...LOCALE, '--data-checksums', `--wal-segsize=${SEGMENT_MB}`, '--no-sync').catch(
-    explain,
-  )
+  const make = () =>
+    initdb(...IDENTITY, ...LOCALE, '--data-checksums', `--wal-segsize=${SEGMENT_MB}`, '--no-sync')
+  await make().catch((error: Error) => {
+    const uid = NAMELESS.exec(error.message)?.[1]
+    if (uid === undefined) throw error
+    inside.isNameless = true
+    return make().catch(() => explain(uid))
+  })
   writeFileSync(join(directory, 'pg_hba.conf'), ACCESS)
   const statements = [
     `CREATE ROLE ${NAME} LOGIN PASSWORD '${password}'`,
@@ -93,12 +100,10 @@ export function dataPath({ directory, account }: Cluster): string {
   return account === undefined || process.platform !== 'linux' ? directory : '/proc/self/cwd'
 }
 
-function explain(error: Error): never {
-  const uid = /effective user ID (\d+)/.exec(error.message)?.[1]
-  if (uid === undefined) throw error
+function explain(uid: string): never {
   throw new StorageError(
-    `The embedded Postgres can't run as user ${uid}, which has no name in /etc/passwd. Run Weir as a user with a name, ` +
-      'or set DATABASE_URL to a Postgres server.',
+    `The embedded Postgres can't be created by user ${uid}, which has no name in /etc/passwd, and user namespaces aren't ` +
+      'allowed here. Run Weir as a user with a name, add one to /etc/passwd, or set DATABASE_URL to a Postgres server.',
   )
 }
 
