@@ -2,7 +2,7 @@ import type { Mistake } from '../mistake.ts'
 
 const POSTGRES = ['test/storage/postgres.test.ts']
 const CONCURRENCY = ['test/storage/concurrency.test.ts']
-const PRIVATE = ['test/storage/private.test.ts']
+const PRIVATE = ['test/storage/private-directory.test.ts']
 
 /** Mistakes in the database: `src/storage` and migrations. */
 export const STORAGE: readonly Mistake[] = [
