@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { sql } from 'drizzle-orm'
 import { tryLock } from '../../src/storage/directory-lock.ts'
+import { againAfterDeadlock } from '../../src/storage/errors/sql-state.ts'
 import { openStorage } from '../../src/storage/open.ts'
 import {
   dayOf,
@@ -11,7 +12,6 @@ import {
   makePartitions,
   type Partitioned,
 } from '../../src/storage/partitions.ts'
-import { againAfterDeadlock } from '../../src/storage/sql-state.ts'
 import { newDataDir } from '../support/data-dir.ts'
 import { testStorage } from '../support/storage.ts'
 
