@@ -14,7 +14,7 @@ import { Queues } from './queue/queues.ts'
 import { carryEvents } from './relay/carry.ts'
 import { openRelay } from './relay/open.ts'
 import type { Relay } from './relay/relay.ts'
-import { type DamageLog, WAY_BACK } from './storage/damage.ts'
+import { type DamageLog, WAY_BACK } from './storage/errors/damage.ts'
 import { openStorage } from './storage/open.ts'
 import type { Database, Storage } from './storage/storage.ts'
 

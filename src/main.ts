@@ -7,8 +7,8 @@ import { causeOf } from './errors.ts'
 import { isExecutable, keepPrivate } from './files.ts'
 import { keepSmall } from './memory.ts'
 import { createLog } from './observe/log.ts'
+import { outageOf } from './storage/errors/outage.ts'
 import { openStorage } from './storage/open.ts'
-import { outageOf } from './storage/outage.ts'
 import { START_PATIENCE_MS, startPatiently } from './storage/patience.ts'
 import { type Storage, StorageError } from './storage/storage.ts'
 import type { Weir } from './weir.ts'
@@ -88,7 +88,7 @@ function simulationOf(url: string, { port }: Config): string {
 
 /** Bun reads its limit on open requests (default 256) from the environment before any program runs. */
 function checkFetchLimit(streamsPerWorker: number): void {
-  const limit = Number(environment.BUN_CONFIG_MAX_HTTP_REQUESTS ?? 256)
+  const limit = Number(environment.BUN_CONFIG_MAX_HTTP_REQUESTS?.trim() || 256)
   if (limit >= streamsPerWorker) return
   log.warn(
     `Only ${limit} requests can be open at a time. Set BUN_CONFIG_MAX_HTTP_REQUESTS=65336, as "bun start" does.`,

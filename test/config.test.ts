@@ -264,3 +264,14 @@ test.each<Record<string, string>>([
 ])('%j changes nothing, and is accepted', (environment) => {
   expect(problems(environment)).toEqual([])
 })
+
+test('what is in force is shown without secrets and credentials', () => {
+  const config = parseConfig({
+    ...{ WEIR_TOKEN: 'hush-a-token-of-mine', DATABASE_URL: 'postgres://weir:hush@db.test/weir?sslkey=hush' },
+    PORT: '3210',
+  })
+  const shown = settingsInForce(config)
+  expect(JSON.stringify(shown)).not.toContain('hush')
+  const shownOf = (key: string) => shown.find((each) => each.key === key)?.value
+  expect([shownOf('PORT'), shownOf('DATABASE_URL')]).toEqual(['3210', 'postgres://…@db.test/weir?…'])
+})

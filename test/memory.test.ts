@@ -1,5 +1,6 @@
-import { expect, test } from 'bun:test'
-import { Growth } from '../src/memory.ts'
+import { expect, spyOn, test } from 'bun:test'
+import { Growth, keepSmall } from '../src/memory.ts'
+import { holdTimers } from './support/timers.ts'
 
 const MIB = 2 ** 20
 
@@ -23,4 +24,23 @@ test('a process that needs its memory is left alone, and one that keeps growing 
   expect(growth.isDue(900 * MIB, 3_600_000)).toBe(false)
   expect(growth.isDue(2_000 * MIB, 10_999)).toBe(false)
   expect(growth.isDue(2_000 * MIB, 11_000)).toBe(true)
+})
+
+test('once a second the resident memory decides; what a collection left is what counts from then on', () => {
+  using timers = holdTimers()
+  const resident = spyOn(process.memoryUsage, 'rss').mockReturnValue(8_000 * MIB)
+  const clock = spyOn(performance, 'now').mockReturnValue(60_000)
+  const collect = spyOn(Bun, 'gc').mockImplementation(() => {})
+  keepSmall()
+  const [look] = timers.set()
+  expect(look?.ms).toBe(1_000)
+  look?.fire()
+  expect(collect.mock.calls).toEqual([[true]])
+  clock.mockReturnValue(3_600_000)
+  look?.fire()
+  expect(collect).toHaveBeenCalledTimes(1)
+  resident.mockReturnValue(10_001 * MIB)
+  look?.fire()
+  expect(collect).toHaveBeenCalledTimes(2)
+  for (const spy of [resident, clock, collect]) spy.mockRestore()
 })

@@ -11,7 +11,7 @@ import {
 import { dirname, join } from 'node:path'
 import type { Finding } from '../core/findings.ts'
 import { isLocked, tryLock } from '../storage/directory-lock.ts'
-import { explainDisk } from '../storage/disk-error.ts'
+import { explainDisk } from '../storage/errors/disk-error.ts'
 import { LOCK_FILE } from '../storage/private-directory.ts'
 
 /** Size of a page of the Postgres write-ahead log, in bytes, and how many pages are written and synced. */

@@ -1,6 +1,6 @@
 import { Elysia } from 'elysia'
 import { packageHome } from '../files.ts'
-import { outageOf, outageProblem } from '../storage/outage.ts'
+import { outageOf, outageProblem } from '../storage/errors/outage.ts'
 import type { Queue } from './types.ts'
 
 /** The package of the board's own pages and scripts. */

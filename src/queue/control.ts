@@ -2,7 +2,7 @@ import type { JobsOptions, Queue } from 'bullmq'
 import type { Bus } from '../bus/bus.ts'
 import { causeOf } from '../errors.ts'
 import { Late, within } from '../observe/within.ts'
-import { outageOf } from '../storage/outage.ts'
+import { outageOf } from '../storage/errors/outage.ts'
 import type { JobControl } from '../streams/registry/streams.ts'
 
 /** Jobs added in one statement. */

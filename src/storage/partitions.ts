@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm'
 import { DAY_MS } from '../core/time.ts'
+import { sqlStateOf } from './errors/sql-state.ts'
 import { LOCKS } from './locks.ts'
-import { sqlStateOf } from './sql-state.ts'
 import type { Database } from './storage.ts'
 
 /** Tables partitioned by UTC day, with the column that decides. */

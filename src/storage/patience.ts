@@ -1,6 +1,6 @@
 import { causeOf } from '../errors.ts'
-import { OUTAGES, outageOf } from './outage.ts'
-import { sqlStateOf } from './sql-state.ts'
+import { OUTAGES, outageOf } from './errors/outage.ts'
+import { sqlStateOf } from './errors/sql-state.ts'
 
 /** How long a start waits for servers that aren't there, in milliseconds: a failover or an update takes minutes. */
 export const START_PATIENCE_MS = 300_000

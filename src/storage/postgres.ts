@@ -3,7 +3,7 @@ import { Client, DatabaseError, Pool, type PoolConfig } from 'pg'
 import * as schema from '../../drizzle/schema.ts'
 import { within } from '../observe/within.ts'
 import { keepUsable } from './connections.ts'
-import { DamageLog } from './damage.ts'
+import { DamageLog } from './errors/damage.ts'
 import { SESSION } from './session.ts'
 import { type Database, type Storage, StorageError } from './storage.ts'
 

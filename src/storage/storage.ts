@@ -1,7 +1,7 @@
 import type { PgDatabase, PgQueryResultHKT } from 'drizzle-orm/pg-core'
 import type * as schema from '../../drizzle/schema.ts'
 import type { PgPool } from '../queue/types.ts'
-import type { DamageLog } from './damage.ts'
+import type { DamageLog } from './errors/damage.ts'
 
 /** Drizzle on either engine. Raw `execute` returns `{ rows }` on both, with times as text. */
 export type Database = PgDatabase<PgQueryResultHKT, typeof schema>

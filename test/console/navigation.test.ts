@@ -80,9 +80,16 @@ describeInBrowser('in a browser', () => {
       [',', '/settings'],
       ['h', '/'],
     ] as const) {
-      await page.keyboard.press('g')
-      await page.keyboard.press(key)
-      await page.waitForURL(everything.weir.url + path)
+      // Once more if the second key came too late to belong to the first, as on a loaded machine.
+      await until(`${path} is open`, async () => {
+        await page.keyboard.press('g')
+        await page.keyboard.press(key)
+        const opened = page.waitForURL(everything.weir.url + path, { timeout: 5_000 })
+        return opened.then(
+          () => true,
+          () => false,
+        )
+      })
     }
     await page.goto(`${everything.weir.url}/streams`)
     await page.keyboard.press('j')

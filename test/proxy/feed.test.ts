@@ -14,6 +14,7 @@ import type { Entry } from '../../src/streams/recording/entry.ts'
 import { storeEntries } from '../../src/streams/recording/store-entries.ts'
 import { proxyTopic } from '../../src/topics.ts'
 import { heardOn, testBus } from '../support/bus.ts'
+import { settle } from '../support/clock.ts'
 import { testStorage } from '../support/storage.ts'
 import { until } from '../support/until.ts'
 
@@ -151,6 +152,23 @@ test('entries that are missing before one are read, and each comes once', async 
   await until('they were sent', () => text.includes('"value":3'))
   expect([...text.matchAll(/"value":(\d)/g)].map(([, n]) => n)).toEqual(['2', '3'])
   leaving.abort()
+})
+
+test('an entry that is known costs no query', async () => {
+  const id = await changed(2)
+  let queries = 0
+  const db = new globalThis.Proxy(own.db, {
+    get(target, name) {
+      if (name === 'select') queries++
+      const value = Reflect.get(target, name)
+      return typeof value === 'function' ? value.bind(target) : value
+    },
+  })
+  const feed = await ProxyFeed.open(id, { db, hub, large, warn })
+  const opened = queries
+  for (const seq of [1, 2, 3]) feed.stored(patchOf(id, seq))
+  await settle()
+  expect(queries).toBe(opened)
 })
 
 /** A proxy with these replacements, and a request of a client. */

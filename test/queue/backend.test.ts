@@ -102,11 +102,11 @@ test('jobs that were fetched and not started go back when the worker closes', as
     return job
   }
   void worker.run()
+  await until('it is closing', () => closed !== undefined)
   await until('the others are waiting', async () => {
     const waiting = await queue.getRanges(['wait'], 0, -1)
     return ['b', 'c', 'd', 'e'].every((id) => waiting.includes(id))
   })
-  await closed
 })
 
 interface Fetching {
@@ -125,8 +125,14 @@ test('a worker fetches no more than it has room for', async () => {
 test('a delivery that failed can be queued again under its ID, and one that waits isn’t doubled', async () => {
   const queue = queueOf('failed')
   const control = deliveryControl(Promise.resolve(queue), (message) => expect(message).toBe(''))
-  const { held } = workerOf('failed', { fails: true })
   control.deliverLater([{ id: 'd', channelId: 'c' }])
+  control.deliverLater([{ id: 'd', channelId: 'c' }])
+  control.deliverLater([{ id: 'e', channelId: 'c' }])
+  const waiting = () => queue.getRanges(['wait'], 0, -1)
+  await until('the last is queued', async () => (await waiting()).length > 1)
+  expect((await waiting()).toSorted()).toEqual(['d', 'e'])
+  await queue.remove('e')
+  const { held } = workerOf('failed', { fails: true })
   await until('it was tried', () => held.length === 1)
   await until('its job is gone', async () => (await queue.getJob('d')) === undefined)
   control.deliverLater([{ id: 'd', channelId: 'c' }])

@@ -116,6 +116,7 @@ test('a worker that closes releases its streams, says so, and leaves the list', 
   await workers.close()
   expect(await listed()).toEqual([])
   expect(steps).toContain('announce')
+  expect(steps).toContain('release streams')
   expect(steps.filter((step) => step.startsWith('close'))).toHaveLength(4)
   expect(steps.indexOf('release streams')).toBeLessThan(steps.findIndex((step) => step.startsWith('close')))
   expect(steps).toContain('cancel archive')
@@ -137,7 +138,7 @@ test('what fails is warned of, except what is expected when a job moves', async 
   of('archive').worker.emit('failed', { id: 'a' }, new Error('no'))
   of('streams').worker.emit('failed', { id: 's' }, new Error('no'))
   expect(warnings).toEqual([
-    'Redis is away',
+    "The queue of jobs doesn't respond: Redis is away",
     'The delivery d failed: no',
     'Archiving failed: no',
     'The job of stream s failed: no',

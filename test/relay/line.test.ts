@@ -98,3 +98,17 @@ test('every list is split, and nothing else', () => {
     ),
   ).toEqual(ids)
 })
+
+test('others are believed to be there for sixteen seconds after their last word', () => {
+  let now = 0
+  const relay = withPresence(withNumbers(transport, 'one'), () => now)
+  relay.listen({ received: () => {}, restored: () => {} })
+  const isHeardAt = (ms: number) => {
+    now = ms
+    return relay.isHeard()
+  }
+  expect([isHeardAt(15_999), isHeardAt(16_000)]).toEqual([true, false])
+  now = 20_000
+  hears(1, { type: 'process.present', isNew: false })
+  expect([isHeardAt(35_999), isHeardAt(36_000)]).toEqual([true, false])
+})

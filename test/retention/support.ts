@@ -94,12 +94,17 @@ export async function keep(services: OpenSetup, bounds: Partial<RetentionBounds>
       rmSync(dataDir, { recursive: true, force: true })
     },
   }
-  // Its tests share a server: each begins with empty tables.
-  for (const table of ['streams', 'entries', 'bodies', 'marks', 'archive_days', 'fleet_rollups']) {
-    await db.execute(sql.raw(`TRUNCATE weir.${table} CASCADE`))
-  }
-  await makePartitions(db, kept.now)
+  await empty(kept)
   return kept
+}
+
+/** Tests share a server, or all of it: each begins with empty tables, at noon. */
+export async function empty(kept: Kept): Promise<void> {
+  const { db } = kept.storage
+  kept.now = NOON
+  const tables = ['streams', 'entries', 'bodies', 'marks', 'archive_days', 'fleet_rollups']
+  for (const table of tables) await db.execute(sql.raw(`TRUNCATE weir.${table} CASCADE`))
+  await makePartitions(db, kept.now)
 }
 
 export function event(at: number, data: string): Draft {

@@ -13,7 +13,7 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { sql } from 'drizzle-orm'
-import { isDamage } from '../../src/storage/damage.ts'
+import { isDamage } from '../../src/storage/errors/damage.ts'
 import { openAsItIs } from '../../src/storage/open.ts'
 import type { Storage } from '../../src/storage/storage.ts'
 import { newDataDir } from '../support/data-dir.ts'

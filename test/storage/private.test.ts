@@ -1,22 +1,11 @@
-import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
-import {
-  chmodSync,
-  lstatSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs'
+import { afterEach, beforeEach, expect, test } from 'bun:test'
+import { chmodSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { openAsItIs } from '../../src/storage/open.ts'
-import { claimDirectory, LOCK_FILE, tighten } from '../../src/storage/private-directory.ts'
 import { spawnCli } from '../cli/support.ts'
 import { spawnWeir } from '../support/process.ts'
-
-const OF_OTHERS = 0o077
+import { modeOf, openTo } from './modes.ts'
 
 let root: string
 let umask: number
@@ -28,59 +17,6 @@ beforeEach(() => {
 afterEach(() => {
   process.umask(umask)
   rmSync(root, { recursive: true, force: true })
-})
-
-const modeOf = (path: string) => lstatSync(path).mode & 0o777
-/** Paths, from a directory on, that others may do something with. */
-function openTo(directory: string): string[] {
-  const below = readdirSync(directory, { recursive: true, encoding: 'utf8' }).map((name) =>
-    join(directory, name),
-  )
-  return [directory, ...below].filter((path) => (modeOf(path) & OF_OTHERS) !== 0)
-}
-
-describe('a directory for data', () => {
-  test('is created for this user only, whatever the umask', () => {
-    claimDirectory(join(root, 'new', 'data'))
-    expect(modeOf(join(root, 'new', 'data'))).toBe(0o700)
-  })
-
-  test('that Weir left open is closed with its content, except for targets of links', () => {
-    const data = join(root, 'data')
-    mkdirSync(join(data, 'database', 'base'), { recursive: true })
-    for (const name of [LOCK_FILE, 'database/PG_VERSION', 'database/base/1'])
-      writeFileSync(join(data, name), 'x')
-    writeFileSync(join(root, 'elsewhere'), 'x')
-    symlinkSync(join(root, 'elsewhere'), join(data, 'link'))
-    claimDirectory(data)
-    expect(modeOf(join(data, 'database/base/1'))).toBe(0o600)
-    expect(modeOf(join(data, 'database/base'))).toBe(0o700)
-    expect(openTo(data).filter((path) => !lstatSync(path).isSymbolicLink())).toEqual([])
-    expect([modeOf(join(root, 'elsewhere')), modeOf(root)]).toEqual([0o666, 0o777])
-  })
-
-  test('with files that aren’t Weir’s is refused while others can read it, and left unchanged', () => {
-    mkdirSync(join(root, 'etc'))
-    writeFileSync(join(root, 'etc', 'passwd'), 'x')
-    expect(() => claimDirectory(join(root, 'etc'))).toThrow(/DATA_DIR.*chmod 700/)
-    expect([modeOf(join(root, 'etc')), modeOf(join(root, 'etc', 'passwd'))]).toEqual([0o777, 0o666])
-    chmodSync(join(root, 'etc'), 0o700)
-    claimDirectory(join(root, 'etc'))
-  })
-
-  test('that is empty, as on a new volume, is accepted', () => {
-    mkdirSync(join(root, 'volume', 'lost+found'), { recursive: true })
-    claimDirectory(join(root, 'volume'))
-    expect(modeOf(join(root, 'volume'))).toBe(0o700)
-  })
-
-  test('is closed first if it contains too many entries to check', () => {
-    mkdirSync(join(root, 'data'))
-    for (let file = 0; file < 20; file++) writeFileSync(join(root, 'data', `${file}`), 'x')
-    tighten(join(root, 'data'), 5)
-    expect(modeOf(join(root, 'data'))).toBe(0o700)
-    expect(openTo(join(root, 'data')).length).toBe(16)
-  })
 })
 
 test('all files of an embedded database belong to its user only, from the first on', async () => {

@@ -34,7 +34,9 @@ describe.each(SETUPS)('on $name', (setup) => {
         }),
       )
       await weir.send('POST', '/api/streams/import?format=ndjson', lines.join('\n'))
-      ids = (await weir.json<Listed>('/api/streams?limit=500')).items.map(({ id }) => id)
+      const { items } = await weir.json<Listed>('/api/streams?limit=500')
+      // Those that no test deletes.
+      ids = items.filter(({ name }) => !name.includes('Many 1')).map(({ id }) => id)
     })
 
     afterAll(async () => {

@@ -126,6 +126,48 @@ test('a host that asks to wait isn’t asked by any stream meanwhile, and they c
   expect(askedAt).toContain(31_000)
 })
 
+test('a host that asks to wait again is asked by one stream, not by all that waited', async () => {
+  const { fetch, askedAt } = answering(busy, busy, json({}))
+  const { deps } = poll(fetch)
+  await settle()
+  for (const path of ['b', 'c']) {
+    poll(fetch, newRun({ kind: 'poll', intervalMs: 3_600_000, url: `http://a.test/${path}` }), deps)
+  }
+  await elapse(59_999, 500)
+  expect(askedAt).toEqual([0, 30_000])
+  await elapse(1)
+  await elapse(1_000)
+  expect(askedAt.filter((at) => at < 61_000)).toEqual([0, 30_000, 60_000])
+  expect(askedAt.filter((at) => at === 61_000).length).toBeGreaterThanOrEqual(2)
+})
+
+test('a request that waits for a slot waits for a pause that begins meanwhile', async () => {
+  const hosts = new Hosts(Date.now, () => 0)
+  const leaves = await Promise.all(
+    Array.from({ length: 100 }, () => hosts.enter('http://a.test/', stop.signal)),
+  )
+  let isIn = false
+  void hosts.enter('http://a.test/', stop.signal).then(() => {
+    isIn = true
+  })
+  await settle()
+  hosts.pause('http://a.test/', 5_000)
+  for (const leave of leaves) leave()
+  await elapse(4_999)
+  expect(isIn).toBe(false)
+  await elapse(1)
+  expect(isIn).toBe(true)
+})
+
+test('a request that was given up before it began is none', async () => {
+  const hosts = new Hosts(Date.now, () => 0)
+  for (let count = 0; count < 100; count++) await hosts.enter('http://a.test/', stop.signal)
+  const gone = await hosts
+    .enter('http://a.test/', AbortSignal.abort(new Error('enough')))
+    .catch((error) => error)
+  expect(gone).toEqual(new Error('enough'))
+})
+
 test('failures wait twice as long each time, up to a minute', async () => {
   const { fetch } = answering(() => new Response('', { status: 500 }))
   const { drafts, run } = poll(fetch)
@@ -240,6 +282,25 @@ test('a host that is paused is still paused when its last request has ended', as
     isIn = true
   })
   await elapse(29_999)
+  expect(isIn).toBe(false)
+  await elapse(1)
+  expect(isIn).toBe(true)
+})
+
+test('a pause ends in time although the clock is set back', async () => {
+  let skewMs = 0
+  const hosts = new Hosts(
+    () => Date.now() + skewMs,
+    () => 0,
+  )
+  hosts.pause('http://a.test/', 5_000)
+  let isIn = false
+  void hosts.enter('http://a.test/', stop.signal).then(() => {
+    isIn = true
+  })
+  await elapse(2_500)
+  skewMs = -3_600_000
+  await elapse(2_499)
   expect(isIn).toBe(false)
   await elapse(1)
   expect(isIn).toBe(true)

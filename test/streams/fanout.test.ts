@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from 'bun:test'
+import { afterAll, beforeAll, expect, jest, test } from 'bun:test'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -112,4 +112,26 @@ test('what others stored while nobody watched isn’t read for who comes later a
   await until('the last one is read', () => read.length > 0)
   expect(read).toMatchObject([{ entries: [{ seq: 13 }] }])
   close()
+})
+
+test('an entry that is told again isn’t sent again', async () => {
+  const { bus, seen, entry, close } = watched(10)
+  bus.publish({ type: 'entries.stored', entries: [entry(11)] })
+  bus.publish({ type: 'entries.stored', entries: [entry(10), entry(11), entry(12)] })
+  expect(seen).toEqual([11, 12])
+  close()
+})
+
+test('what was about to be read isn’t read after the end', () => {
+  jest.useFakeTimers()
+  try {
+    const { bus, id, close } = watched(10)
+    const before = jest.getTimerCount()
+    bus.publish({ type: 'entries.stored', spans: [[id, 11, 12]] }, 'elsewhere')
+    expect(jest.getTimerCount()).toBe(before + 1)
+    close()
+    expect(jest.getTimerCount()).toBe(0)
+  } finally {
+    jest.useRealTimers()
+  }
 })

@@ -4,6 +4,7 @@ import type { Run } from '../../src/streams/ingest/run.ts'
 import { runStore } from '../../src/streams/ingest/run-store.ts'
 import { LargeDocuments } from '../../src/streams/large/documents.ts'
 import { type RollupDelta, tallied } from '../../src/streams/measures/rollup-delta.ts'
+import { RollupWriter } from '../../src/streams/measures/rollup-writer.ts'
 import type { Entry } from '../../src/streams/recording/entry.ts'
 import { storeEntries } from '../../src/streams/recording/store-entries.ts'
 import { type Proven, storeEvidence } from '../../src/streams/recording/store-evidence.ts'
@@ -265,6 +266,43 @@ test('sums lock their streams in one order, whatever the order they come in', as
   await other.run('COMMIT')
   expect(await stored).toEqual(new Set(ids))
   other.end()
+})
+
+test('two writes of the same sums at the same time count once', async () => {
+  const { id } = await own.stream()
+  const run = await begin(id)
+  const other = await own.session()
+  await other.run('BEGIN')
+  await other.run('UPDATE weir.checkpoints SET summed_seq = 1 WHERE stream_id = $1', [id])
+  const stored = storeSums(own.db, [{ streamId: id, epoch: run.epoch, tally: tallyOf(run, 0, 1) }])
+  await other.isWaitedFor()
+  await other.run('COMMIT')
+  other.end()
+  expect(await stored).toEqual(new Set())
+  expect(await sumsOf(id)).toEqual([0, 1])
+})
+
+test('what came after sums whose answer was lost is counted, too', async () => {
+  const { id } = await own.stream()
+  const run = await begin(id)
+  await store(run, 1, 2)
+  const writer = new RollupWriter()
+  const losing = new Proxy(own.db, {
+    get(target, name) {
+      const value = Reflect.get(target, name)
+      if (name !== 'execute') return typeof value === 'function' ? value.bind(target) : value
+      return async (query: Parameters<typeof target.execute>[0]) => {
+        await target.execute(query)
+        throw new Error('the answer is lost')
+      }
+    },
+  })
+  writer.stored(run, [entryOf(run, 1)])
+  expect(await writer.write(losing).catch(({ message }: Error) => message)).toBe('the answer is lost')
+  writer.stored(run, [entryOf(run, 2)])
+  await writer.write(own.db)
+  await writer.write(own.db)
+  expect(await sumsOf(id)).toEqual([2, 2])
 })
 
 test('entries that aren’t summed up are read back, each once, up to the checkpoint', async () => {

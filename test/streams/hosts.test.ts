@@ -1,5 +1,6 @@
 import { expect, test } from 'bun:test'
 import { Hosts } from '../../src/streams/ingest/hosts.ts'
+import { settle } from '../support/clock.ts'
 
 const URL_A = 'http://a.test/x'
 const never = new AbortController().signal
@@ -27,6 +28,8 @@ test('a request that gives up while waiting leaves the queue', async () => {
   const impatient = new AbortController()
   const gone = hosts.enter(URL_A, impatient.signal)
   const patient = hosts.enter(URL_A, never)
+  // Both are in line by then.
+  await settle()
   impatient.abort(new Error('enough'))
   expect(gone).rejects.toThrow('enough')
   leaves[0]?.()

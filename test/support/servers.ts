@@ -22,6 +22,8 @@ const POSTGRES_HOME = '/usr/lib/postgresql'
 /** Postgres refuses to run as root; this user exists everywhere. */
 const UNPRIVILEGED = 'nobody'
 const SUPERUSER = 'weir'
+/** Below those that Linux and macOS give away by themselves. */
+const PORTS = { from: 20_000, to: 32_000 }
 
 export const POSTGRES_BIN = findPostgres()
 export const REDIS_BIN = Bun.which('redis-server') ?? undefined
@@ -114,14 +116,31 @@ export async function createDatabase(server: TestServer): Promise<string> {
   return server.url.replace(/\/postgres$/, `/${name}`)
 }
 
+/** Ends a server whose process ID it gets, when its input ends: with the test's process, however that ends. */
+const GUARD = 'read -r _; kill -QUIT "$1"; kill -CONT "$1"; sleep 1; rm -rf "$2"'
+
 async function serve(
   command: string[],
   url: string,
   directory: string,
   answers: () => Promise<boolean>,
 ): Promise<TestServer> {
-  const spawn = () => Bun.spawn(command, { stdout: 'ignore', stderr: 'ignore', cwd: tmpdir() })
-  const ready = () => until(`${command.at(0)} answers`, () => answers().catch(() => false))
+  const options = { stdout: 'ignore', stderr: 'ignore', cwd: tmpdir() } as const
+  const spawn = () => {
+    const server = Bun.spawn(command, options)
+    const guard = Bun.spawn(['/bin/sh', '-c', GUARD, 'sh', `${server.pid}`, directory], {
+      ...options,
+      stdin: 'pipe',
+    })
+    void server.exited.then(() => guard.kill())
+    return server
+  }
+  const ready = () =>
+    until(`${command.at(0)} answers`, () => {
+      // Otherwise what answers is another server, which has the same port.
+      if (child.exitCode !== null) throw new Error(`${command.join(' ')} ended with ${child.exitCode}`)
+      return answers().catch(() => false)
+    })
   let child = spawn()
   const kill = async (signal: NodeJS.Signals) => {
     child.kill(signal)
@@ -163,11 +182,18 @@ async function run(command: string[]): Promise<void> {
     throw new Error(`${command.join(' ')}: ${await new Response(child.stderr).text()}`)
 }
 
-function freePort(): Promise<number> {
+/** A port that no client's connection and no server without a port of its own gets meanwhile. */
+async function freePort(): Promise<number> {
+  for (;;) {
+    const port = PORTS.from + Math.floor(Math.random() * (PORTS.to - PORTS.from))
+    if (await isFree(port)) return port
+  }
+}
+
+function isFree(port: number): Promise<boolean> {
   return new Promise((resolve) => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as { port: number }
-      server.close(() => resolve(port))
-    })
+    const server = createServer()
+      .once('error', () => resolve(false))
+      .listen(port, '127.0.0.1', () => server.close(() => resolve(true)))
   })
 }

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll } from 'bun:test'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type SQL, sql } from 'drizzle-orm'
@@ -7,7 +7,7 @@ import type { PoolClient } from 'pg'
 import type { Database, Storage } from '../../src/storage/storage.ts'
 import type { Stream } from '../../src/streams/ingest/run.ts'
 import { insertStreams, newStream } from '../../src/streams/registry/new-stream.ts'
-import { openStorage } from './data-dir.ts'
+import { openStorage, removeDataDir } from './data-dir.ts'
 import { until } from './until.ts'
 
 /** The embedded database for the tests of a file. */
@@ -37,7 +37,7 @@ export function testStorage(): TestStorage {
   })
   afterAll(async () => {
     await storage.close()
-    rmSync(dataDir, { recursive: true, force: true })
+    await removeDataDir(dataDir)
   })
   return {
     dataDir,

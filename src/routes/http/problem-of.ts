@@ -1,6 +1,6 @@
 import { causeOf, Problem } from '../../errors.ts'
-import { isDamage, WAY_BACK } from '../../storage/damage.ts'
-import { outageOf, outageProblem } from '../../storage/outage.ts'
+import { isDamage, WAY_BACK } from '../../storage/errors/damage.ts'
+import { outageOf, outageProblem } from '../../storage/errors/outage.ts'
 
 type Warn = (message: string, error?: unknown) => void
 

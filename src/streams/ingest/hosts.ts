@@ -36,17 +36,17 @@ export class Hosts {
    */
   async enter(url: string, signal: AbortSignal, paused?: (until: number) => void): Promise<() => void> {
     const name = new URL(url).host
-    const host = this.#host(name)
-    const now = this.#now()
-    if (host.notBefore > now) {
-      const until = Math.min(host.notBefore, now + host.pauseMs)
-      paused?.(until)
-      await waitUntil(until + this.#random() * SPREAD_MS, signal, this.#now)
+    let waitedFor = 0
+    for (;;) {
+      waitedFor = await this.#whilePaused(this.#host(name), waitedFor, signal, paused)
       signal.throwIfAborted()
+      const host = this.#host(name)
+      if (host.active >= REQUESTS_PER_HOST) await this.#queue(host, signal)
+      else host.active++
+      if (!this.#isPaused(host, waitedFor)) return () => this.#leave(name, host)
+      // It asked another stream to wait again, or to wait while this one was in line.
+      this.#leave(name, host)
     }
-    if (host.active >= REQUESTS_PER_HOST) await this.#queue(host, signal)
-    else host.active++
-    return () => this.#leave(name, host)
   }
 
   /** Pauses every stream of the host: it asked one of them to wait. */
@@ -56,6 +56,26 @@ export class Hosts {
     if (until <= host.notBefore) return
     host.notBefore = until
     host.pauseMs = forMs
+  }
+
+  /** Waits for the end of the host's pause, if there is one that it hasn't waited for. @returns which one that was */
+  async #whilePaused(
+    host: Host,
+    waitedFor: number,
+    signal: AbortSignal,
+    paused?: (until: number) => void,
+  ): Promise<number> {
+    if (!this.#isPaused(host, waitedFor)) return waitedFor
+    const { notBefore, pauseMs } = host
+    const until = Math.min(notBefore, this.#now() + pauseMs)
+    paused?.(until)
+    await waitUntil(until + this.#random() * SPREAD_MS, signal, this.#now)
+    return notBefore
+  }
+
+  /** A pause that is over doesn't begin again when the clock is set back. */
+  #isPaused({ notBefore }: Host, waitedFor: number): boolean {
+    return notBefore > this.#now() && notBefore !== waitedFor
   }
 
   #host(name: string): Host {

@@ -1,7 +1,7 @@
 import type { Bus, Subscription } from '../../bus/bus.ts'
 import type { Expectation } from '../../core/judging/status.ts'
 import { causeOf } from '../../errors.ts'
-import { throughOutage } from '../../storage/outage.ts'
+import { throughOutage } from '../../storage/errors/outage.ts'
 import type { Recorder } from '../recording/recorder.ts'
 import type { FollowDeps } from './follow.ts'
 import { FOLLOWERS } from './followers.ts'

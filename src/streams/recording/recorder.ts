@@ -1,7 +1,7 @@
 import type { Bus } from '../../bus/bus.ts'
 import { EVIDENCE_EVERY_MS, type Expectation } from '../../core/judging/status.ts'
 import type { GapReason } from '../../core/sets/gap-reasons.ts'
-import { againAfterDeadlock, sqlStateOf } from '../../storage/sql-state.ts'
+import { againAfterDeadlock, sqlStateOf } from '../../storage/errors/sql-state.ts'
 import type { Database } from '../../storage/storage.ts'
 import type { Checkpoint, Run } from '../ingest/run.ts'
 import { RollupWriter } from '../measures/rollup-writer.ts'

@@ -1,6 +1,6 @@
 import { and, eq, inArray } from 'drizzle-orm'
 import { entries, streams } from '../../../drizzle/schema.ts'
-import { againAfterDeadlock } from '../../storage/sql-state.ts'
+import { againAfterDeadlock } from '../../storage/errors/sql-state.ts'
 import type { Database } from '../../storage/storage.ts'
 import { deleteBodies } from '../recording/bodies.ts'
 

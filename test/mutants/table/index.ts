@@ -1,19 +1,31 @@
 import type { Mistake } from '../mistake.ts'
+import { ACCESS } from './access.ts'
 import { CORE } from './core.ts'
+import { INCIDENTS } from './incidents.ts'
 import { INGEST } from './ingest.ts'
+import { KEEPING } from './keeping.ts'
+import { PAGES } from './pages.ts'
 import { QUEUE } from './queue.ts'
 import { RELAY } from './relay.ts'
 import { SERVING } from './serving.ts'
 import { STORAGE } from './storage.ts'
 import { STREAMS } from './streams.ts'
+import { TOPOLOGY } from './topology.ts'
+import { WIRING } from './wiring.ts'
 
 /** All mistakes. */
 export const MISTAKES: readonly Mistake[] = [
+  ...ACCESS,
   ...CORE,
+  ...INCIDENTS,
   ...INGEST,
+  ...KEEPING,
+  ...PAGES,
   ...QUEUE,
   ...RELAY,
   ...SERVING,
   ...STORAGE,
   ...STREAMS,
+  ...TOPOLOGY,
+  ...WIRING,
 ]

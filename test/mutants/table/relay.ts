@@ -132,7 +132,7 @@ export const RELAY: readonly Mistake[] = [
     find: 'gathering ??= setTimeout(noticed, GATHER_MS)',
     replace: 'gathering = undefined',
     hurts: 'A lost stop or entry is never made up for.',
-    tests: NUMBERS,
+    tests: ['test/relay/line.test.ts'],
   },
   {
     name: 'each lost message is told by itself',
@@ -249,7 +249,7 @@ export const RELAY: readonly Mistake[] = [
     find: 'export const HOLDS_MS = 16_000',
     replace: 'export const HOLDS_MS = 1_600',
     hurts: 'Events are lost between two announcements.',
-    tests: PRESENCE,
+    tests: ['test/relay/line.test.ts'],
   },
   {
     name: 'whoever was thought to be gone isn’t told',

@@ -79,12 +79,12 @@ export const SERVING: readonly Mistake[] = [
     tests: FEED,
   },
   {
-    name: 'entries are sent twice',
-    guard: 'rule',
+    name: 'each entry that is known has the log read',
+    guard: 'bound',
     file: 'src/proxy/feed.ts',
     find: '    if (entry.seq <= this.#seq) return\n',
     replace: '',
-    hurts: 'A subscriber applies a patch twice.',
+    hurts: 'A popular stream costs a query per entry and process.',
     tests: FEED,
   },
   {

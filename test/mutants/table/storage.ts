@@ -2,7 +2,7 @@ import type { Mistake } from '../mistake.ts'
 
 const POSTGRES = ['test/storage/postgres.test.ts']
 const CONCURRENCY = ['test/storage/concurrency.test.ts']
-const PRIVATE = ['test/storage/private.test.ts']
+const PRIVATE = ['test/storage/private-directory.test.ts']
 
 /** Mistakes in the database: `src/storage` and migrations. */
 export const STORAGE: readonly Mistake[] = [
@@ -144,7 +144,7 @@ export const STORAGE: readonly Mistake[] = [
   {
     name: 'a deadlock is an error',
     guard: 'rule',
-    file: 'src/storage/sql-state.ts',
+    file: 'src/storage/errors/sql-state.ts',
     find: 'if (sqlStateOf(error) !== DEADLOCK || tries === MAX_TRIES) throw error',
     replace: 'throw error',
     hurts: 'Stopping a stream fails now and then.',
@@ -153,7 +153,7 @@ export const STORAGE: readonly Mistake[] = [
   {
     name: 'a deadlock is tried again without end',
     guard: 'bound',
-    file: 'src/storage/sql-state.ts',
+    file: 'src/storage/errors/sql-state.ts',
     find: 'const MAX_TRIES = 10',
     replace: 'const MAX_TRIES = 1_000',
     hurts: 'A request hangs, and holds the database down.',
@@ -162,7 +162,7 @@ export const STORAGE: readonly Mistake[] = [
   {
     name: 'other errors are tried again',
     guard: 'rule',
-    file: 'src/storage/sql-state.ts',
+    file: 'src/storage/errors/sql-state.ts',
     find: 'if (sqlStateOf(error) !== DEADLOCK || tries === MAX_TRIES) throw error',
     replace: 'if (tries === MAX_TRIES) throw error',
     hurts: 'Each refusal is made ten times.',
@@ -171,7 +171,7 @@ export const STORAGE: readonly Mistake[] = [
   {
     name: 'a wrapped error has no state',
     guard: 'rule',
-    file: 'src/storage/sql-state.ts',
+    file: 'src/storage/errors/sql-state.ts',
     find: 'const state = code ?? cause?.code',
     replace: 'const state = code',
     hurts: 'Deadlocks and refused data are taken for an outage.',

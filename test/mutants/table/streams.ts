@@ -420,7 +420,7 @@ export const STREAMS: readonly Mistake[] = [
     name: 'reads go on after the end',
     guard: 'timer',
     file: 'src/streams/recording/fanout.ts',
-    find: '    if (this.#isClosed) return\n',
+    find: '    clearTimeout(this.#timer)\n',
     replace: '',
     hurts: 'A process that ends reads from a closed database.',
     tests: FANOUT,
@@ -738,7 +738,7 @@ export const STREAMS: readonly Mistake[] = [
     find: 'if (astray.length > 0) await this.#readBack(db, astray)',
     replace: '',
     hurts: 'After one lost answer a stream’s sums stand still.',
-    tests: ['test/streams/recorder.test.ts'],
+    tests: FENCES,
   },
   {
     name: 'a replay is counted by bytes of the frame without its number',

@@ -55,9 +55,13 @@ function socketPath(): string {
   return join(directory, 'socket')
 }
 
-/** In a session of its own: it ends when nobody uses it, and not when one of its users does. */
+/**
+ * It ends when nobody uses it, and not when one of its users does: it has a session of its own, and isn't a child of this
+ * process, because Bun kills the children of a test that takes too long.
+ */
 function startSupervisor(path: string): void {
-  spawn(process.execPath, [PROGRAM, path], { stdio: 'ignore', detached: true }).unref()
+  const command = ['-c', '"$@" &', 'sh', process.execPath, PROGRAM, path]
+  spawn('/bin/sh', command, { stdio: 'ignore', detached: true }).unref()
 }
 
 /** The database exists for as long as the connection by which it was asked for. */
@@ -67,7 +71,7 @@ function ask(path: string, wanted: Wanted): Promise<SharedDatabase | undefined> 
     const socket: Socket = connect(path, () => socket.write(`${JSON.stringify(wanted)}\n`))
     socket.setEncoding('utf8')
     socket.on('data', (text) => {
-      answer += text
+      answer += String(text)
       if (!answer.endsWith('\n')) return
       const given = JSON.parse(answer) as Given
       if ('failure' in given) return reject(new Error(given.failure))

@@ -27,11 +27,9 @@ const server = createServer((socket) => {
   const name = `test_${databases++}`
   let wanted: Wanted | undefined
   socket.setEncoding('utf8')
-  socket.once('data', async (line: unknown) => {
+  socket.once('data', (line: unknown) => {
     wanted = JSON.parse(String(line)) as Wanted
-    const given = await give(name, wanted).catch((error): Given => ({ failure: String(error) }))
-    if (socket.destroyed) void drop(name, wanted)
-    else socket.write(`${JSON.stringify(given)}\n`)
+    void answer(socket, name, wanted)
   })
   socket.on('error', () => {})
   socket.on('close', () => {
@@ -41,13 +39,19 @@ const server = createServer((socket) => {
   })
 })
 
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, end)
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => void end())
 if (await isListening(path)) process.exit(0)
 // Nobody else on this machine may connect.
 mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
 rmSync(path, { force: true })
 server.once('error', () => process.exit(0))
 server.listen(path, lingerIfUnused)
+
+async function answer(socket: Socket, name: string, wanted: Wanted): Promise<void> {
+  const given = await give(name, wanted).catch((error): Given => ({ failure: String(error) }))
+  if (socket.destroyed) await drop(name, wanted)
+  else socket.write(`${JSON.stringify(given)}\n`)
+}
 
 async function give(name: string, { engine, isEmpty = false }: Wanted): Promise<Given> {
   const starting = engines.get(engine) ?? START[engine]()
@@ -62,7 +66,7 @@ async function drop(name: string, wanted: Wanted | undefined): Promise<void> {
 
 function lingerIfUnused(): void {
   clearTimeout(lingering)
-  if (users.size === 0) lingering = setTimeout(end, LINGER_MS)
+  if (users.size === 0) lingering = setTimeout(() => void end(), LINGER_MS)
 }
 
 async function end(): Promise<void> {

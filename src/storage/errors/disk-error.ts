@@ -1,5 +1,5 @@
 import { statfsSync } from 'node:fs'
-import { StorageError } from './storage.ts'
+import { StorageError } from '../storage.ts'
 
 /** Below this much free space, in bytes, a failure to write is blamed on the disk: Postgres needs several log files. */
 const NEARLY_FULL_BYTES = 33_554_432

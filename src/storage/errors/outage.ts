@@ -1,4 +1,4 @@
-import { Problem } from '../errors.ts'
+import { Problem } from '../../errors.ts'
 import { isDamage } from './damage.ts'
 import { sqlStateOf } from './sql-state.ts'
 

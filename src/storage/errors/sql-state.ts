@@ -1,4 +1,4 @@
-import type { Database } from './storage.ts'
+import type { Database } from '../storage.ts'
 
 /**
  * Attempts of a write before a deadlock counts as a failure. Each attempt was rolled back in favor of another write,

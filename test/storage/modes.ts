@@ -1,0 +1,14 @@
+import { lstatSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
+
+const OF_OTHERS = 0o077
+
+export const modeOf = (path: string) => lstatSync(path).mode & 0o777
+
+/** Paths, from a directory on, that others may do something with. */
+export function openTo(directory: string): string[] {
+  const below = readdirSync(directory, { recursive: true, encoding: 'utf8' }).map((name) =>
+    join(directory, name),
+  )
+  return [directory, ...below].filter((path) => (modeOf(path) & OF_OTHERS) !== 0)
+}
