@@ -76,7 +76,6 @@ test('a lost worker that returns can be lost again', async () => {
   expect(freed.filter((ids) => ids.includes('stream-of-c'))).toHaveLength(2)
 })
 
-<<<<<<< HEAD
 test('a job that another lost worker claimed later, without ever holding its stream, is freed in the end', async () => {
   const { step, freed, claims } = watch('a')
   await step(['a', 'b', 'c'])
@@ -97,7 +96,8 @@ test('a job that a worker which is lost now claimed from another lost one is fre
   for (let ms = 0; ms < LOST_AFTER_MS; ms += STEP_MS) await step(['a'])
   expect(freed.flat()).toContain('stream-of-c')
   expect(freed.flat()).toContain('stream-of-b')
-=======
+})
+
 test('jobs that couldn’t be freed are freed with the next check', async () => {
   const { step, freed, state } = watch('a')
   await step(['a', 'b', 'c'])
@@ -107,5 +107,4 @@ test('jobs that couldn’t be freed are freed with the next check', async () => 
   state.isAway = false
   await step(['a', 'b'])
   expect(freed).toEqual([['stream-of-c'], ['begun-by-c']])
->>>>>>> main
 })
