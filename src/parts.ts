@@ -21,6 +21,7 @@ import { lastMigration } from './storage/migrations.ts'
 import type { Day } from './storage/partitions.ts'
 import type { Database } from './storage/storage.ts'
 import { Hosts } from './streams/ingest/hosts.ts'
+import { Pulse } from './streams/ingest/pulse.ts'
 import { runStore } from './streams/ingest/run-store.ts'
 import { expectationOf, Runner } from './streams/ingest/runner.ts'
 import { LargeDocuments } from './streams/large/documents.ts'
@@ -104,10 +105,12 @@ function recorderOf({ config, warn, log, now, db, bus, observation: { recording 
 }
 
 function holderOf(context: Context, recorder: Recorder, large: LargeDocuments): Runner {
-  const { config, warn, now, db, bus, worker, egress, observation, address } = context
+  const { config, warn, now, db, bus, worker, egress, observation, address, closers } = context
+  const pulse = new Pulse()
+  closers.add(() => pulse.close())
   return new Runner({
     runs: runStore(db, worker, bus, large),
-    ...{ bus, warn, large, recorder, limits: config, now, random: Math.random, hosts: new Hosts() },
+    ...{ bus, warn, large, recorder, limits: config, now, random: Math.random, hosts: new Hosts(), pulse },
     fetch: observation.following(egress.fetch),
     request: (stream) => requestOf(stream, { url: address.self, token: config.token }),
     storedEvents: (id, eventIds, range) => storedEvents(db, id, eventIds, range),

@@ -76,7 +76,7 @@ export function boundedBuckets(bounds: readonly number[]): Buckets {
 
 /**
  * Buckets that grow by a constant factor: bucket n holds values over `first × growth^(n-1)`, up to `first ×
- * growth^n`; values beyond the first and the last count in these. A bucket is represented by the value at the same
+ * growth^n`; values beyond the first and the last count in these, and what is no number in the first. A bucket is represented by the value at the same
  * relative distance from both bounds.
  * @see https://arxiv.org/abs/1908.10693 (DDSketch, section 2.1)
  */
@@ -84,7 +84,7 @@ export function growingBuckets(first: number, growth: number, last: number): Buc
   const logGrowth = Math.log(growth)
   return {
     last,
-    of: (value) => Math.min(last, Math.max(0, Math.ceil(Math.log(value / first) / logGrowth))),
+    of: (value) => (value > first ? Math.min(last, Math.ceil(Math.log(value / first) / logGrowth)) : 0),
     valueOf: (bucket) => (first * 2 * growth ** bucket) / (growth + 1),
   }
 }

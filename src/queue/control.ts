@@ -66,9 +66,13 @@ export function streamControl({ queue, bus, warn }: ControlDeps): JobControl {
     async free(streamIds) {
       if (streamIds.length === 0) return
       const { backend } = await queue
-      // Refused if the job is gone; then a new one is added.
-      await Promise.allSettled(streamIds.map((id) => backend.moveJobFromActiveToWait(id, ANY_TOKEN)))
+      const freed = await Promise.allSettled(
+        streamIds.map((id) => backend.moveJobFromActiveToWait(id, ANY_TOKEN)),
+      )
       bus.publish({ type: 'job.enqueued' })
+      // Refused if the job is gone; then a new one is added. While the queue is away, the caller must try again.
+      const failed = freed.find((each) => each.status === 'rejected' && outageOf(each.reason) !== undefined)
+      if (failed?.status === 'rejected') throw failed.reason
     },
   }
 }

@@ -16,6 +16,8 @@ test.each<[string, Buckets, number, number]>([
   ['a value over a growing bound is in the next bucket', GROWING, 8.1, 4],
   ['a value over all growing buckets is in the last', GROWING, 1_000, 4],
   ['zero is in the first growing bucket', GROWING, 0, 0],
+  ['a negative value is in the first growing bucket', GROWING, -1, 0],
+  ['what is no number is in the first growing bucket', GROWING, Number.NaN, 0],
 ])('%s', (_, buckets, value, bucket) => {
   expect(buckets.of(value)).toBe(bucket)
 })

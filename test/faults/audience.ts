@@ -7,8 +7,8 @@ import type { Theatre } from './injection/kind.ts'
 const WATCHED = ['counted', 'plain', 'polled']
 /** How often the proxy polls, in milliseconds. */
 const INTERVAL_MS = 500
-/** Longest wait for all to see the end of the logs, in milliseconds. */
-const LIVE_MS = 15_000
+/** Longest wait for all to see the end of the logs, in milliseconds: what is proxied may be backing off like any stream. */
+const LIVE_MS = 75_000
 
 /** Everybody who reads Weir's own streams during a run. */
 export class Audience {

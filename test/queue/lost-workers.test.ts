@@ -39,7 +39,7 @@ function watch(worker: string) {
     await lost.free(gone)
     return [...gone]
   }
-  return { step, freed, state }
+  return { step, freed, state, claims }
 }
 
 test('a worker without heartbeats is lost, and its jobs are freed once', async () => {
@@ -74,6 +74,28 @@ test('a lost worker that returns can be lost again', async () => {
   expect(await step(['a', 'b', 'c'])).toEqual([])
   for (let ms = 0; ms < LOST_AFTER_MS; ms += STEP_MS) await step(['a', 'b'])
   expect(freed.filter((ids) => ids.includes('stream-of-c'))).toHaveLength(2)
+})
+
+test('a job that another lost worker claimed later, without ever holding its stream, is freed in the end', async () => {
+  const { step, freed, claims } = watch('a')
+  await step(['a', 'b', 'c'])
+  for (let ms = 0; ms < LOST_AFTER_MS; ms += STEP_MS) await step(['a', 'b'])
+  freed.length = 0
+  // It was killed before its first heartbeat.
+  claims.push({ id: 'stream-of-c', worker: 'd', at: 0 })
+  for (let ms = 0; ms < 20_000; ms += STEP_MS) await step(['a', 'b'])
+  expect(freed.flat()).toContain('stream-of-c')
+})
+
+test('a job that a worker which is lost now claimed from another lost one is freed with it', async () => {
+  const { step, freed, claims } = watch('a')
+  await step(['a', 'b', 'c'])
+  for (let ms = 0; ms < LOST_AFTER_MS; ms += STEP_MS) await step(['a', 'b'])
+  claims.push({ id: 'stream-of-c', worker: 'b', at: 0 })
+  freed.length = 0
+  for (let ms = 0; ms < LOST_AFTER_MS; ms += STEP_MS) await step(['a'])
+  expect(freed.flat()).toContain('stream-of-c')
+  expect(freed.flat()).toContain('stream-of-b')
 })
 
 test('jobs that couldn’t be freed are freed with the next check', async () => {

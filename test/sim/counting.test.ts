@@ -109,6 +109,16 @@ test('only numbers for the newest connection are reported, right when they are s
   own.feed.close()
 })
 
+test('when the newest connection ends, the one before it is reported again', async () => {
+  const own = feedAt(5)
+  own.feed.open({ lastEventId: '5', state: '{}' })
+  await own.feed.open({ lastEventId: '5', state: '{}' })?.body?.cancel()
+  own.clock.at = 60
+  own.feed.act('cut')
+  expect(own.sent).toEqual([6])
+  own.feed.close()
+})
+
 test('a service that sends nothing still has its document', async () => {
   const own = feedAt(5, { tells: 'nothing' })
   expect(own.feed.snapshot()).toEqual(documentAt('C', 5))

@@ -1,5 +1,6 @@
-import { expect, test } from 'bun:test'
+import { afterEach, expect, setSystemTime, test } from 'bun:test'
 import { Hosts } from '../../src/streams/ingest/hosts.ts'
+import { askUpstream, readBody } from '../../src/streams/ingest/upstream.ts'
 import { waitUntil } from '../../src/streams/ingest/wait.ts'
 
 const HOUR_MS = 3_600_000
@@ -10,6 +11,8 @@ function setBackAfter(readings: number): () => number {
   let read = 0
   return () => Date.now() - (read++ < readings ? 0 : HOUR_MS)
 }
+
+afterEach(() => void setSystemTime())
 
 test('a clock that is set back makes no wait longer', async () => {
   const now = setBackAfter(2)
@@ -23,4 +26,13 @@ test('a clock that is set back makes no pause of a host longer', async () => {
   const leave = await hosts.enter('http://a.test/', never, (end) => (until = end))
   expect(until).toBeLessThanOrEqual(Date.now() - HOUR_MS + 20)
   leave()
+})
+
+test('a clock that is set back gives no answer a negative duration', async () => {
+  const asked = { url: 'http://a.test/', method: 'GET', headers: {}, body: null }
+  const limits = { requestTimeoutMs: 1_000, maxBodyBytes: 1_000 }
+  const answer = await askUpstream(asked, {}, limits, never, async () => Response.json({}))
+  setSystemTime(Date.now() - HOUR_MS)
+  await readBody(answer, limits, never)
+  expect(answer.exchange.response?.durationMs).toBeGreaterThanOrEqual(0)
 })

@@ -7,7 +7,7 @@ import { type RollupDelta, tallied } from '../../src/streams/measures/rollup-del
 import { RollupWriter } from '../../src/streams/measures/rollup-writer.ts'
 import type { Entry } from '../../src/streams/recording/entry.ts'
 import { storeEntries } from '../../src/streams/recording/store-entries.ts'
-import { storeEvidence } from '../../src/streams/recording/store-evidence.ts'
+import { type Proven, storeEvidence } from '../../src/streams/recording/store-evidence.ts'
 import { owedTallies, storeSums } from '../../src/streams/recording/store-rollups.ts'
 import { heardOn, testBus } from '../support/bus.ts'
 import { interrupted, testStorage } from '../support/storage.ts'
@@ -197,13 +197,13 @@ test('evidence claims no byte that is not in the log yet', async () => {
   const { id } = await own.stream()
   const run = await begin(id)
   run.evidence.lastByteAt = MINUTE
-  const claimed = async (unwritten: Map<Run, number>) => {
-    await storeEvidence(own.db, [run], () => EXPECTED, unwritten)
+  const claimed = async (provenByLog: Map<Run, Proven>) => {
+    await storeEvidence(own.db, [run], () => EXPECTED, provenByLog)
     return ((await stateOf(id)).evidence as { lastByteAt: number }).lastByteAt
   }
   expect(await claimed(new Map())).toBe(MINUTE)
-  expect(await claimed(new Map([[run, MINUTE - 40_000]]))).toBe(MINUTE - 40_000)
-  expect(await claimed(new Map([[run, MINUTE + 40_000]]))).toBe(MINUTE)
+  expect(await claimed(new Map([[run, { lastByteAt: MINUTE - 40_000 }]]))).toBe(MINUTE - 40_000)
+  expect(await claimed(new Map())).toBe(MINUTE)
   // The run itself knows better.
   expect(run.evidence.lastByteAt).toBe(MINUTE)
 })

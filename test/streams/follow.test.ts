@@ -10,7 +10,6 @@ import type { FollowDeps } from '../../src/streams/ingest/follow.ts'
 import type { Differ } from '../../src/streams/ingest/follow-document.ts'
 import { followPoll } from '../../src/streams/ingest/follow-poll.ts'
 import { followSse } from '../../src/streams/ingest/follow-sse.ts'
-import { FOLLOWERS } from '../../src/streams/ingest/followers.ts'
 import { Hosts } from '../../src/streams/ingest/hosts.ts'
 import type { Run, RunLog } from '../../src/streams/ingest/run.ts'
 import { runStore } from '../../src/streams/ingest/run-store.ts'
@@ -318,55 +317,6 @@ test.each([
 test('polls go on when the clock is set back', async () => {
   expect(await pollWithJumps({ afterMs: [-3_600_000], duringMs: -3_600_000 }, 50)).toEqual([])
 })
-
-test.each(['poll', 'sse'] as const)(
-  'a run whose predecessor’s clock was ahead begins soon: %s',
-  async (kind) => {
-    const stream = await streams.register({ url: 'http://a.test/', kind, intervalMs: 50 })
-    const run = await begin(stream.id)
-    const future = Date.now() + 3_600_000
-    const lastError = { code: 'unreachable', message: 'Down.', at: future }
-    Object.assign(run.evidence, {
-      lastPollAt: future,
-      nextRetryAt: future + 20,
-      lastByteAt: future,
-      lastError,
-    })
-    run.checkpoint.seq = 1
-    const { from, to } = JSON.parse((await firstGap(run)) ?? '{}')
-    expect(Date.parse(to)).toBeLessThan(future)
-    expect(Date.parse(from)).toBeLessThanOrEqual(Date.parse(to))
-  },
-)
-
-/** Follows until there is a gap in the log, and returns its data. */
-async function firstGap(run: Run): Promise<string | undefined> {
-  const stop = new AbortController()
-  const gap = Promise.withResolvers<string | undefined>()
-  const append = ({ kind, data }: Draft) => {
-    if (kind === 'gap') gap.resolve(data)
-    return true
-  }
-  const log: RunLog = { append, durable: async () => {}, seen: () => {}, turned: () => {} }
-  const bytes = new TextEncoder().encode('data: 1\n\n')
-  const body = () => new ReadableStream({ start: (controller) => controller.enqueue(bytes) })
-  const isPoll = run.stream.kind === 'poll'
-  const ended = FOLLOWERS[run.stream.kind](run, log, stop.signal, {
-    limits: LIMITS,
-    hosts: new Hosts(),
-    large,
-    request: (asked) => asked,
-    storedEvents: async () => new Map(),
-    fetch: async () =>
-      isPoll ? Response.json({}) : new Response(body(), { headers: { 'Content-Type': 'text/event-stream' } }),
-    now: Date.now,
-    random: Math.random,
-  })
-  const found = await gap.promise
-  stop.abort()
-  await ended
-  return found
-}
 
 test('a poll that is a few seconds late is no gap', async () => {
   expect(await pollWithJumps({ afterMs: [4_000, 3_000, 2_000], duringMs: 5_000 }, 50)).toEqual([])

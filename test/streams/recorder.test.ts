@@ -264,6 +264,37 @@ test('entries that aren’t rolled up yet are found by time', async () => {
   await recorder.close()
 })
 
+test('a wait for the database ends in time, also if the clock is set back', async () => {
+  const { id } = await streams.register({ url: 'http://a.test/', kind: 'sse' })
+  const run = await begin(id)
+  const { recorder, leave, comeBack } = recording()
+  leave()
+  recorder.append(run, event('waiting'))
+  const settled = recorder.settle(run, 50)
+  setSystemTime(Date.now() - 3_600_000)
+  await settled
+  setSystemTime()
+  expect(recorder.waiting).toBe(1)
+  comeBack()
+  await recorder.close()
+})
+
+test('evidence claims nothing that isn’t in the log yet', async () => {
+  const { id } = await streams.register({ url: 'http://a.test/', kind: 'sse' })
+  const run = await begin(id)
+  const away = recording()
+  Object.assign(run.evidence, { missedSince: 1, heardAt: 2, lastPollAt: 3, lastByteAt: 4 })
+  // More than one batch: the evidence is written between two of them.
+  for (let number = 0; number < 1_001; number++) away.recorder.append(run, event(String(number)))
+  Object.assign(run.evidence, { missedSince: undefined, heardAt: 12, lastPollAt: 13, lastByteAt: 14 })
+  away.recorder.touch(run, true)
+  away.loseAnswer(2)
+  await until('the evidence is stored', away.isAnswerLost)
+  const { evidence } = await begin(id)
+  expect(evidence).toMatchObject({ missedSince: 1, heardAt: 2, lastPollAt: 3, lastByteAt: 4 })
+  await away.recorder.close()
+})
+
 test('a repeated write that a later one has overtaken doesn’t move the checkpoint back', async () => {
   const { id } = await streams.register({ url: 'http://a.test/', kind: 'sse' })
   const { epoch } = await begin(id)

@@ -27,6 +27,11 @@ export interface Evidence extends Numbering {
   phaseSince: number
   /** Last byte from upstream, heartbeats and comments included. */
   lastByteAt?: number
+  /**
+   * Everything that the upstream sent until then was received, and is in the log or about to be (`sse`). Earlier than the
+   * last byte, which may have waited to be read, or begun an event.
+   */
+  heardAt?: number
   /** Last comment of an event stream: upstreams use comments as heartbeats. */
   lastHeartbeatAt?: number
   /** Last event (`sse`) or changed document (`poll`). */

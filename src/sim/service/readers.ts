@@ -30,7 +30,7 @@ export interface ReadersOptions {
   retryMs: number
   /** Whether to wait for a reader that leaves too much unread; otherwise it is closed and misses what follows. */
   isPatient: boolean
-  /** Called with every number right before it is sent on the newest connection. */
+  /** Called with every number right before it is sent on the newest open connection. */
   onSent?: ((number: number) => void) | undefined
 }
 
@@ -136,6 +136,7 @@ export class Readers {
 
   #left(reader: Reader, onEnd: (() => void) | undefined): void {
     this.#readers.delete(reader)
+    if (this.#newest === reader) this.#newest = [...this.#readers].at(-1)
     onEnd?.()
   }
 

@@ -37,7 +37,7 @@ interface Received {
   at: number
 }
 
-type Deps = Pick<FollowDeps, 'now' | 'storedEvents' | 'large'> & {
+type Deps = Pick<FollowDeps, 'now' | 'storedEvents' | 'large' | 'pulse'> & {
   limits: Pick<FollowDeps['limits'], 'maxBodyBytes'>
 }
 type AnyFollowed = Followed | FollowedText
@@ -79,6 +79,8 @@ export class EventReader {
   #lastId: string | undefined
   /** When data last arrived, by a clock that nobody sets. */
   #lastByte = performance.now()
+  /** Until when everything sent was received, once the chunk being read is in the log. */
+  #hearing: number | undefined
 
   constructor(run: Run, log: RunLog, deps: Deps, signal: AbortSignal) {
     this.#run = run
@@ -114,6 +116,7 @@ export class EventReader {
     learnRhythm(evidence, now, Math.min(now - (evidence.lastByteAt ?? now), this.silentMs))
     this.#lastByte = performance.now()
     evidence.lastByteAt = now
+    this.#hearing = now - (this.#deps.pulse?.lagMs ?? 0)
     this.#log.seen()
     // The greeting doesn't prove that the connection works; any later byte does, including a heartbeat.
     if (now - evidence.phaseSince > GREETING_MS) this.#livesOn(now)
@@ -123,6 +126,11 @@ export class EventReader {
   /** For how long nothing has arrived, in milliseconds. */
   get silentMs(): number {
     return performance.now() - this.#lastByte
+  }
+
+  /** The events of the last chunk are in the log, and it didn't end within one. */
+  heard(): void {
+    this.#run.evidence.heardAt = this.#hearing
   }
 
   /** Whether data has arrived after the greeting. */

@@ -29,6 +29,8 @@ const MAX_RETRY_MS = HOUR_MS
 const MAX_ID_CHARS = 2_000
 /** Faults in the data that are further apart than this, in milliseconds, don't count as consecutive. */
 const FAULTS_APART_MS = 600_000
+/** What an event, or a comment between two, ends with. */
+const END_OF_EVENT = /(?:\n\n|\r\n\r\n|\r\r)$/
 /** Maximum length of an event name, in characters; the rest is cut off. */
 const MAX_NAME_CHARS = 200
 
@@ -147,6 +149,7 @@ class Connection {
 
   async #open(): Promise<Response> {
     const [run, deps] = [this.#run, this.#deps]
+    const askedAt = deps.now()
     const answer = await this.#ask()
     const at = deps.now()
     const { headBytes } = answer
@@ -155,6 +158,7 @@ class Connection {
     const missing = this.#missingSince(answer, at)
     run.evidence.missedSince = missing?.from
     Object.assign(run.evidence, { phase: 'open', phaseSince: at, lastByteAt: at })
+    run.evidence.heardAt ??= askedAt
     this.#log.append({
       at,
       kind: 'exchange',
@@ -170,13 +174,15 @@ class Connection {
 
   /** The break before this connection; undefined if nothing can be missing. */
   #missingSince({ exchange }: UpstreamAnswer, at: number): Break | undefined {
-    const { evidence, stream, checkpoint } = this.#run
+    const { evidence, stream, checkpoint, epoch } = this.#run
     const isResumed = 'Last-Event-ID' in exchange.request.headers
     // Weir's own proxy sends everything since the ID, or reports what is missing.
-    if (checkpoint.seq === 0 || (isResumed && stream.via !== null)) return undefined
+    if (isResumed && stream.via !== null) return undefined
+    // An earlier run may have received events, and ended before it stored any.
+    if (checkpoint.seq === 0 && epoch === 1) return undefined
     // A run that ended before its evidence was written has left entries, but not the time of the last byte. A run
     // that ended between connecting and its first event hasn't recorded a gap, so the next run does.
-    const from = evidence.missedSince ?? evidence.lastByteAt ?? stream.createdAt.getTime()
+    const from = evidence.missedSince ?? evidence.heardAt ?? evidence.lastByteAt ?? stream.createdAt.getTime()
     return { from, to: at, isResumed }
   }
 
@@ -229,8 +235,10 @@ class Connection {
         const chunk = await reader.read().catch(() => undefined)
         if (chunk === undefined || chunk.done) break
         this.#reader.chunk(packed?.take() ?? chunk.value.byteLength)
-        this.#parser.feed(decoder.decode(chunk.value, { stream: true }))
+        const text = decoder.decode(chunk.value, { stream: true })
+        this.#parser.feed(text)
         await this.#endOfChunk()
+        if (END_OF_EVENT.test(text)) this.#reader.heard()
       }
     } finally {
       silence.stop()

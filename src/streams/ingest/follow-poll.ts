@@ -126,18 +126,19 @@ async function pollOnce(
     lastModified: response.headers.get('last-modified') ?? undefined,
   }
   if (bodyHash === undefined || isSame) {
-    evidence.lastPollAt = at
     const draft: Draft = { ...base, kind: 'exchange', changed: false, patchBytes: 0, hash: bodyHash }
     log.append(draft, notModified ? {} : { ...validators, ...sizes })
+    evidence.lastPollAt = at
     return
   }
   const { draft, step } = await compare(run, body, bodyHash, base, follower, answer, signal)
-  evidence.lastPollAt = at
   if (draft.changed) evidence.lastEventAt = at
   if (step?.mismatched) tellMismatch(log, at)
   draft.deflatedBytes = await deflatedBytes(draft, (frame) => compressedBytes(frame, 'frame', signal, deps))
   if (!log.append(draft, { ...validators, ...sizes, bodyHash })) forgetBody(run)
   else if (step !== undefined) appendKeyframe(run, log, at, step)
+  // Only now, because the next run counts on what was appended until then.
+  evidence.lastPollAt = at
 }
 
 /** What polling the body again would transfer without validators, uncompressed and with gzip; a 304 stands for the last

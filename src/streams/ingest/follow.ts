@@ -3,6 +3,7 @@ import type { LargeDocuments } from '../large/documents.ts'
 import type { SeqRange, StoredEvent } from '../log/logs.ts'
 import type { Differ } from './follow-document.ts'
 import type { Hosts } from './hosts.ts'
+import type { Pulse } from './pulse.ts'
 import type { Run, RunLog, Stream } from './run.ts'
 import type { Limits, UpstreamError, UpstreamFetch, UpstreamRequest } from './upstream.ts'
 
@@ -24,6 +25,8 @@ export interface FollowDeps {
   ): Promise<Map<string, StoredEvent>>
   fetch?: UpstreamFetch
   differ?: Differ
+  /** Default: this process reads what arrives at once. */
+  pulse?: Pick<Pulse, 'lagMs'>
   now(): number
   random(): number
 }

@@ -61,7 +61,7 @@ export interface UpstreamAnswer {
   exchange: Required<Exchange>
   /** Bytes of the status line and headers, as in HTTP/1.1. */
   headBytes: number
-  /** When the request was made, milliseconds since the epoch. */
+  /** When the request was made, by the monotonic clock, in milliseconds. */
   startedAt: number
   /** Hides the credentials that were sent. */
   hide: Hide
@@ -87,8 +87,7 @@ export async function askUpstream(
   signal: AbortSignal,
   fetch: UpstreamFetch = directFetch,
 ): Promise<UpstreamAnswer> {
-  const startedAt = Date.now()
-  const begun = performance.now()
+  const startedAt = performance.now()
   const hide = hideValues(stream.headers)
   const exchange: Exchange = { request: logRequest(stream, own) }
   const deadline = new AbortController()
@@ -96,7 +95,11 @@ export async function askUpstream(
   try {
     const response = await followRedirects(stream, own, AbortSignal.any([signal, deadline.signal]), fetch)
     const { headers, headBytes } = readHead(response, hide)
-    exchange.response = { status: response.status, headers, firstByteMs: round(performance.now() - begun) }
+    exchange.response = {
+      status: response.status,
+      headers,
+      firstByteMs: round(performance.now() - startedAt),
+    }
     return { response, exchange: exchange as Required<Exchange>, headBytes, startedAt, hide }
   } catch (error) {
     if (signal.aborted) throw signal.reason
@@ -185,7 +188,7 @@ export async function readBody(
   const reader = answer.response.body?.getReader()
   const chunks: Uint8Array[] = []
   let wireBytes = 0
-  const left = Math.max(0, requestTimeoutMs - (Date.now() - answer.startedAt))
+  const left = Math.max(0, requestTimeoutMs - (performance.now() - answer.startedAt))
   const { promise: stopped, reject: stop } = Promise.withResolvers<never>()
   stopped.catch(() => {})
   const timer = setTimeout(() => stop(timedOut(requestTimeoutMs)), left)
@@ -200,7 +203,7 @@ export async function readBody(
       chunks.push(value)
     }
     const body = decompress(Buffer.concat(chunks), answer.response.headers, maxBodyBytes)
-    answer.exchange.response.durationMs = Date.now() - answer.startedAt
+    answer.exchange.response.durationMs = Math.round(performance.now() - answer.startedAt)
     return { body, wireBytes }
   } catch (error) {
     void reader?.cancel().catch(() => {})

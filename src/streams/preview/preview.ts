@@ -123,7 +123,7 @@ export class Previews {
       const answer = await askUpstream(asked, headers, { requestTimeoutMs }, signal, noted.fetch)
       came = headOf(answer, noted.redirects)
       const read = await readPreview(answer, bounds, signal)
-      came = { ...came, ...contentOf(answer, read), tookMs: now() - answer.startedAt }
+      came = { ...came, ...contentOf(answer, read), tookMs: Math.round(performance.now() - answer.startedAt) }
       const problem = statusProblem(answer.response, now()) ?? contentProblem(answer, came, read, limits)
       const warnings = warningsOf({ asked, answer: came, headers: answer.response.headers, limits })
       return { url: asked.url, problem, answer: came, suggestion: suggest(asked, came, answer), warnings }

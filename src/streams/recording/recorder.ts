@@ -7,7 +7,7 @@ import type { Checkpoint, Run } from '../ingest/run.ts'
 import { RollupWriter } from '../measures/rollup-writer.ts'
 import type { Draft, Entry } from './entry.ts'
 import { storeEntries, type ToStore } from './store-entries.ts'
-import { storeEvidence } from './store-evidence.ts'
+import { type Proven, provenOf, storeEvidence } from './store-evidence.ts'
 
 /**
  * Shortest time that an entry waits to be batched, in milliseconds. A statement costs as much as some dozens of
@@ -49,6 +49,8 @@ export interface WriteObserver {
 interface Waiting extends ToStore {
   run: Run
   bytes: number
+  /** What the log proves without this entry. */
+  proven: Proven
 }
 
 /**
@@ -189,9 +191,9 @@ export class Recorder {
   async #until(done: () => boolean, deadlineMs: number): Promise<void> {
     const late = Promise.withResolvers<void>()
     const timer = setTimeout(late.resolve, deadlineMs)
-    const deadline = Date.now() + deadlineMs
+    const deadline = performance.now() + deadlineMs
     this.#awaited++
-    while (!done() && Date.now() < deadline && !this.#closed) {
+    while (!done() && performance.now() < deadline && !this.#closed) {
       this.#write()
       await Promise.race([this.#batchDone.promise, late.promise])
     }
@@ -211,7 +213,7 @@ export class Recorder {
       seq: run.checkpoint.seq,
     }
     const bytes = (draft.data?.length ?? 0) + 256
-    this.#waiting.push({ run, entry, checkpoint: run.checkpoint, bytes })
+    this.#waiting.push({ run, entry, checkpoint: run.checkpoint, bytes, proven: provenOf(run) })
     this.#waitingBytes += bytes
     this.#appended++
     this.#touched.add(run)
@@ -324,7 +326,7 @@ export class Recorder {
     if (turned.length === 0) return
     this.#turned.clear()
     try {
-      const unwanted = await storeEvidence(this.#db, turned, this.#expect, this.#firstUnwritten())
+      const unwanted = await storeEvidence(this.#db, turned, this.#expect, this.#provenByLog())
       if (unwanted.length > 0) this.#bus.publish({ type: 'run.unwanted', streamIds: unwanted.map(idOf) })
     } catch (error) {
       for (const run of turned) this.#turned.add(run)
@@ -333,10 +335,10 @@ export class Recorder {
     this.#bus.publish({ type: 'stream.updated', streamIds: turned.map(idOf) })
   }
 
-  /** When each run's oldest unwritten entry was made. */
-  #firstUnwritten(): Map<Run, number> {
-    const first = new Map<Run, number>()
-    for (const { run, entry } of this.#waiting) if (!first.has(run)) first.set(run, entry.at)
+  /** What the log proves of runs that have entries which aren't written yet. */
+  #provenByLog(): Map<Run, Proven> {
+    const first = new Map<Run, Proven>()
+    for (const { run, proven } of this.#waiting) if (!first.has(run)) first.set(run, proven)
     return first
   }
 }

@@ -1,19 +1,26 @@
 import { inArray, sql } from 'drizzle-orm'
 import { checkpoints } from '../../../drizzle/schema.ts'
-import { type Expectation, judge } from '../../core/judging/status.ts'
+import { type Evidence, type Expectation, judge } from '../../core/judging/status.ts'
 import type { Database } from '../../storage/storage.ts'
 import type { Run } from '../ingest/run.ts'
 
+/** The evidence from which the next run concludes what may be missing. */
+export type Proven = Pick<Evidence, 'lastByteAt' | 'heardAt' | 'lastPollAt' | 'missedSince'>
+
+export function provenOf({ evidence: { lastByteAt, heardAt, lastPollAt, missedSince } }: Run): Proven {
+  return { lastByteAt, heardAt, lastPollAt, missedSince }
+}
+
 /**
  * Writes the evidence of runs and the status judged from it. Replaced runs are fenced off.
- * @param unwritten when each run's oldest entry that isn't in the log yet was made, in milliseconds since the epoch
+ * @param provenByLog of runs whose latest entries aren't in the log yet: they could still be lost
  * @returns runs whose stream should no longer run, in case the messages about it were lost
  */
 export async function storeEvidence(
   db: Database,
   runs: readonly Run[],
   expect: (run: Run) => Expectation,
-  unwritten: ReadonlyMap<Run, number>,
+  provenByLog: ReadonlyMap<Run, Proven>,
 ): Promise<Run[]> {
   const now = Date.now()
   const written = runs.filter((run) => !run.fenced.signal.aborted)
@@ -24,7 +31,7 @@ export async function storeEvidence(
     return {
       stream_id: run.stream.id,
       epoch: run.epoch,
-      evidence: { ...provenBy(run, unwritten.get(run)), writtenAt: now },
+      evidence: { ...run.evidence, ...provenByLog.get(run), writtenAt: now },
       status: judged.status,
       reason: judged.reason,
       since,
@@ -66,13 +73,4 @@ async function findLost(db: Database, missing: readonly Run[]): Promise<Run[]> {
   const isCurrent = (run: Run) => epochs.get(run.stream.id) === run.epoch
   for (const run of missing) if (!isCurrent(run)) run.fenced.abort()
   return missing.filter(isCurrent)
-}
-
-/**
- * The evidence that the log can prove. The next run assumes that nothing is missing up to the last byte, and queued
- * entries could still be lost.
- */
-function provenBy({ evidence }: Run, unwrittenAt: number | undefined): Run['evidence'] {
-  if (unwrittenAt === undefined || evidence.lastByteAt === undefined) return evidence
-  return { ...evidence, lastByteAt: Math.min(evidence.lastByteAt, unwrittenAt) }
 }

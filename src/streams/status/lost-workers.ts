@@ -1,4 +1,4 @@
-import { isNotNull } from 'drizzle-orm'
+import { isNotNull, notInArray } from 'drizzle-orm'
 import { states } from '../../../drizzle/schema.ts'
 import type { Database } from '../../storage/storage.ts'
 import type { JobControl } from '../registry/streams.ts'
@@ -9,6 +9,8 @@ export const LOST_AFTER_MS = 5_000
 /** A worker that hasn't checked for this long, in milliseconds, can't tell whether the others are lost or it was paused
  * itself. */
 const BLIND_AFTER_MS = 3_000
+/** How often jobs are looked for that a lost worker claimed, but whose streams it never held, in milliseconds. */
+const SWEEP_EVERY_MS = 10_000
 
 export interface LostWorkersDeps {
   db: Database
@@ -30,6 +32,7 @@ export class LostWorkers {
   readonly #signs = new Map<string, { seenAt: number; since: number }>()
   readonly #freed = new Set<string>()
   #checkedAt = Number.NEGATIVE_INFINITY
+  #sweptAt = Number.NEGATIVE_INFINITY
 
   constructor(deps: LostWorkersDeps) {
     this.#deps = deps
@@ -57,29 +60,56 @@ export class LostWorkers {
 
   /** Frees the streams of lost workers, once, so that others take them over. The first live worker by name does it for all. */
   async free(lost: ReadonlySet<string>): Promise<void> {
-    const first = [...this.#signs.keys()].find((name) => !lost.has(name))
+    const live = new Set([...this.#signs.keys()].filter((name) => !lost.has(name)))
+    const [first] = live
+    if (lost.size === 0 || first !== this.#deps.worker) return
     const names = new Set([...lost].filter((name) => !this.#freed.has(name)))
-    if (names.size === 0 || first !== this.#deps.worker) return
+    if (names.size === 0) return this.#sweep(live)
     for (const name of names) this.#freed.add(name)
     try {
-      await this.#freeAll(names)
+      await this.#freeAll(names, live)
     } catch (error) {
       for (const name of names) this.#freed.delete(name)
       throw error
     }
   }
 
-  async #freeAll(names: ReadonlySet<string>): Promise<void> {
+  async #freeAll(names: ReadonlySet<string>, live: ReadonlySet<string>): Promise<void> {
     const { db, control } = this.#deps
     const rows = await db
       .select({ id: states.streamId, worker: states.worker })
       .from(states)
       .where(isNotNull(states.worker))
-    const isLost = (name: string | null | undefined) => typeof name === 'string' && names.has(name)
-    await control.free(rows.filter((row) => isLost(row.worker)).map((row) => row.id))
+    const lost = rows.filter(({ worker }) => worker !== null && names.has(worker))
+    await control.free(lost.map(({ id }) => id))
     // They also claimed jobs whose runs hadn't started, and jobs whose streams are gone.
-    const held = new Set(rows.map((row) => row.id))
-    const others = await control.claims((id) => !held.has(id))
-    await control.free(others.filter((claim) => isLost(claim.worker)).map((claim) => claim.id))
+    const settled = new Set(
+      rows.filter(({ worker }) => worker !== null && live.has(worker)).map(({ id }) => id),
+    )
+    for (const { id } of lost) settled.add(id)
+    await this.#freeClaims((id) => !settled.has(id), live)
+  }
+
+  /**
+   * Frees jobs of streams without a live worker that no live worker has claimed: a worker may have claimed one after
+   * another was lost, and have been killed before its run started, or before its first heartbeat.
+   */
+  async #sweep(live: ReadonlySet<string>): Promise<void> {
+    const now = this.#clock()
+    if (now - this.#sweptAt < SWEEP_EVERY_MS) return
+    this.#sweptAt = now
+    const rows = await this.#deps.db
+      .select({ id: states.streamId })
+      .from(states)
+      .where(notInArray(states.worker, [...live]))
+    const ids = new Set(rows.map(({ id }) => id))
+    if (ids.size > 0) await this.#freeClaims((id) => ids.has(id), live)
+  }
+
+  async #freeClaims(isAskedFor: (id: string) => boolean, live: ReadonlySet<string>): Promise<void> {
+    const { control } = this.#deps
+    const claims = await control.claims(isAskedFor)
+    const lost = claims.filter(({ worker }) => worker !== undefined && !live.has(worker))
+    if (lost.length > 0) await control.free(lost.map(({ id }) => id))
   }
 }

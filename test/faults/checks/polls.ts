@@ -10,11 +10,13 @@ const EXAMPLES = 3
 const TIMEOUT_MS = 35_000
 /** What was answered so long before the log was read is in it, in milliseconds. */
 const WRITTEN_MS = 2_000
+/** An answer may be stamped this long after the error that says it didn't arrive, in milliseconds. */
+const STAMP_SLACK_MS = 500
 /** A run that ends may leave out so many of its last polls without a gap: pauses of up to two intervals aren't told. */
 const LEFT_OUT = 2
 
 export interface PollFigures {
-  /** Polls that the upstream answered in full, that the log has, and that it has twice. */
+  /** Polls that the upstream answered in full, those of them that the log has, and what it has twice. */
   answered: number
   logged: number
   twice: number
@@ -31,7 +33,6 @@ export const NO_POLLS: Readonly<PollFigures> = {
 
 export interface PollContext {
   answers: readonly Answer[]
-  freezes: readonly Span[]
   jumps: readonly Span[]
   logsReadAt: number
 }
@@ -48,11 +49,11 @@ export interface PollCheck {
 export function checkPolls(source: Source, log: readonly LoggedEntry[], context: PollContext): PollCheck {
   const check: PollCheck = { faults: [], figures: { ...NO_POLLS } }
   const logged = polls(check, source, log, new Map(context.answers.map((answer) => [answer.id, answer])))
-  check.figures.logged = logged.size
   const due = context.logsReadAt - WRITTEN_MS
   const whole = context.answers.filter(({ isWhole, at }) => isWhole && at <= due)
   check.figures.answered = whole.length
   const missing = whole.filter(({ id }) => !logged.has(id))
+  check.figures.logged = whole.length - missing.length
   const reasons = new Reasons(log, logged, context)
   for (const answer of missing) {
     const reason = reasons.of(answer)
@@ -120,12 +121,12 @@ class Reasons {
   }
 
   of({ at }: Answer): 'inGaps' | 'asErrors' | 'atEnds' | 'undeclared' {
-    const { freezes, jumps } = this.#context
-    const isInGap = this.#gaps.some(
-      ({ from, to }) => isWithin(at, [from, to], freezes) || isNearJump(jumps, [at]),
-    )
+    const { jumps } = this.#context
+    const isInGap = this.#gaps.some(({ from, to }) => isWithin(at, [from, to]) || isNearJump(jumps, [at]))
     if (isInGap) return 'inGaps'
-    const error = this.#errors.findIndex((errorAt) => at <= errorAt + 500 && errorAt <= at + TIMEOUT_MS)
+    const error = this.#errors.findIndex(
+      (errorAt) => at <= errorAt + STAMP_SLACK_MS && errorAt <= at + TIMEOUT_MS,
+    )
     if (error >= 0) {
       this.#errors.splice(error, 1)
       return 'asErrors'

@@ -5,7 +5,7 @@ import type { Journal } from '../upstream/journal.ts'
 import { checkDocuments, checkOrder } from './log.ts'
 import { NumberCheck, type NumberFigures } from './numbers.ts'
 import { checkPolls, NO_POLLS, type PollFigures } from './polls.ts'
-import { freezes, type Injected, jumps, takeovers } from './takeover.ts'
+import { type Injected, jumps, takeovers } from './takeover.ts'
 
 /** A stream of Weir's, with the source that it follows. */
 export interface Followed {
@@ -77,7 +77,7 @@ function provePolls(
 ): void {
   const answers = seen.journal.answers.get(source.index) ?? []
   const { injected, logsReadAt } = seen
-  const context = { answers, freezes: freezes(injected), jumps: jumps(injected), logsReadAt }
+  const context = { answers, jumps: jumps(injected), logsReadAt }
   const check = checkPolls(source, log, context)
   faults.push(...check.faults)
   for (const name of Object.keys(polls) as (keyof PollFigures)[]) polls[name] += check.figures[name]
@@ -87,7 +87,7 @@ function proveNumbers(
   { numbers, faults }: Proof,
   source: Source,
   log: readonly LoggedEntry[],
-  { journal, injected, startedAt }: Testimony,
+  { journal, injected, startedAt, newest }: Testimony,
 ): void {
   const sent = journal.sent.get(source.index)
   if (sent === undefined) {
@@ -96,8 +96,8 @@ function proveNumbers(
   }
   const check = new NumberCheck(source, {
     startedAt,
+    newest: newest(source),
     sent,
-    freezes: freezes(injected),
     jumps: jumps(injected),
   })
   for (const entry of log) check.entry(entry)

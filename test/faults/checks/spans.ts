@@ -6,10 +6,9 @@ const STAMP_SLACK_MS = 500
 /** A break that a wrong clock times begins, or is told, at most this long before or after. Milliseconds. */
 const NEAR_JUMP_MS = 60_000
 
-/** Whether something sent at an instant lies within a gap's times; what was sent during a freeze was seen at its end. */
-export function isWithin(at: number, [from, to]: Span, freezes: readonly Span[]): boolean {
-  const seenAt = Math.max(at, ...freezes.filter(([a, b]) => a <= at && at <= b).map(([, b]) => b))
-  return seenAt >= from - STAMP_SLACK_MS && at <= to + STAMP_SLACK_MS
+/** Whether something sent at an instant lies within a gap's times. */
+export function isWithin(at: number, [from, to]: Span): boolean {
+  return at >= from - STAMP_SLACK_MS && at <= to + STAMP_SLACK_MS
 }
 
 /** Whether a clock may have been wrong when the break began, or ended, during which something was sent. */

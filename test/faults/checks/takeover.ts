@@ -7,21 +7,16 @@ export interface Injected {
   from: number
   /** When what was away was back, or told to be; later than everything while it lasts. */
   to: number
-  isFreeze: boolean
   /** Whether it sets a clock of Weir's wrong. */
-  isJump: boolean
+  isJump?: boolean
 }
 
-/** A frozen process reads late for this much longer, in milliseconds. */
-const THAW_MS = 1_500
+/** An entry may be stamped this long after the fault before it, in milliseconds. */
+const LATE_MS = 1_500
 /** Faults after which another process must go on with the streams. */
 const HANDS_OVER = /^(worker|Weir) (kill|SIGTERM|frozen (beyond|for))/
 /** Faults that hold up whoever takes over, or set its clock wrong, so that the wait says nothing of the takeover. */
 const HOLDS_UP = /^(Postgres|Redis|all of Weir|.* clock|upstream (kill|frozen|stalls|half|answers|holds))/
-
-export function freezes(injected: readonly Injected[]): Span[] {
-  return injected.filter(({ isFreeze }) => isFreeze).map(({ from, to }) => [from, to + THAW_MS] as const)
-}
 
 export function jumps(injected: readonly Injected[]): Span[] {
   return injected.filter(({ isJump }) => isJump).map(({ from, to }) => [from, to] as const)
@@ -39,7 +34,7 @@ export function takeovers(log: readonly LoggedEntry[], injected: readonly Inject
     const [lastAt, nextAt] = [Date.parse(before.at), Date.parse(entry.at)]
     const during = injected.filter(({ from, to }) => from < nextAt && to > lastAt)
     const cause = injected.findLast(
-      ({ name, from }) => HANDS_OVER.test(name) && from <= nextAt && from >= lastAt - THAW_MS,
+      ({ name, from }) => HANDS_OVER.test(name) && from <= nextAt && from >= lastAt - LATE_MS,
     )
     if (cause === undefined || during.some(({ name }) => HOLDS_UP.test(name))) continue
     const others = during.filter(({ name }) => HANDS_OVER.test(name))

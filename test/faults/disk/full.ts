@@ -67,13 +67,7 @@ export async function fullDisks(trial: Trial): Promise<TrialResult> {
     rmSync(ballast)
     if (weir.exit !== null)
       return { faults: [...faults, `process: Weir ended (${weir.exit}): ${weir.output}`], figures: {} }
-    followers.injected.push({
-      name: 'Postgres: disk full',
-      from,
-      to: Date.now(),
-      isFreeze: false,
-      isJump: false,
-    })
+    followers.injected.push({ name: 'Postgres: disk full', from, to: Date.now() })
     await until('Weir is ready again', async () => (await notice(weir.url)) === undefined, RECOVER_MS).catch(
       (error) => faults.push(`recovery: ${error}; ${weir.output.slice(-1_500)}`),
     )

@@ -34,7 +34,7 @@ export async function powerCuts(trial: Trial): Promise<TrialResult> {
     const name = `cut ${time} of ${trial.times}`
     const from = await cut(power, name, CUT_WITHIN_MS)
     weir.start()
-    const injected = { name: 'power cut', from, to: Date.now(), isFreeze: true, isJump: false }
+    const injected = { name: 'power cut', from, to: Date.now() }
     followers.injected.push(injected)
     // Some of the next starts are cut too, before anything can be checked.
     if (power.random() > CHECKED && time < trial.times) continue

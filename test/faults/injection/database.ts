@@ -2,6 +2,9 @@ import { Client } from 'pg'
 
 /** Longest wait to get in, in milliseconds. */
 const CONNECT_MS = 10_000
+/** Longest recovery of a server, and how often it is tried, in milliseconds. */
+const RECOVERED_MS = 20_000
+const AGAIN_MS = 250
 /** Connections tried beyond the server's limit: those of Weir come free while others are taken. */
 const EXTRA = 60
 
@@ -60,11 +63,22 @@ async function crowd(url: string, most: number): Promise<Session[]> {
 }
 
 async function within(url: string, deed: (client: Client) => Promise<void>): Promise<void> {
-  const client = await enter(url)
+  const client = await enterPatiently(url)
   try {
     await deed(client)
   } finally {
     await leave(client)
+  }
+}
+
+/** Connects as soon as a server that recovers from another fault lets anybody in. */
+async function enterPatiently(url: string): Promise<Client> {
+  for (const deadline = Date.now() + RECOVERED_MS; ; await Bun.sleep(AGAIN_MS)) {
+    try {
+      return await enter(url)
+    } catch (error) {
+      if (Date.now() > deadline) throw error
+    }
   }
 }
 

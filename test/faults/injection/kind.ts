@@ -35,8 +35,6 @@ export interface FaultKind {
   forMs: Range
   /** How often it is chosen, against the others. */
   weight: number
-  /** Stops a process of Weir for a while, which then reads late what came meanwhile. */
-  isFreeze?: boolean
   /** Sets a clock of Weir's wrong. */
   isJump?: boolean
   inject(theatre: Theatre, planned: Planned): Promise<void>

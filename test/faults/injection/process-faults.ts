@@ -24,22 +24,22 @@ const EVERY_PART = [
 export const PROCESS_FAULTS: Kinds = {
   'worker kill -9': worker(SOON_MS, 3, killed),
   'worker SIGTERM': worker(SOON_MS, 2, terminated),
-  'worker frozen beyond its lock': freeze(worker(BEYOND_LOCK_MS, 2, frozen)),
-  'worker frozen briefly': freeze(worker(WITHIN_LOCK_MS, 1, frozen)),
-  'worker frozen for 30 s': freeze(worker(HALF_MINUTE_MS, 1, frozen)),
-  'worker frozen for 90 s': freeze(worker(LONG_MS, 1, frozen)),
+  'worker frozen beyond its lock': worker(BEYOND_LOCK_MS, 2, frozen),
+  'worker frozen briefly': worker(WITHIN_LOCK_MS, 1, frozen),
+  'worker frozen for 30 s': worker(HALF_MINUTE_MS, 1, frozen),
+  'worker frozen for 90 s': worker(LONG_MS, 1, frozen),
   'web kill -9': web(SOON_MS, 2, killed),
   'web SIGTERM': web(SOON_MS, 1, terminated),
-  'web frozen': freeze(web(BEYOND_LOCK_MS, 1, frozen)),
-  'web frozen for 30 s': freeze(web(HALF_MINUTE_MS, 1, frozen)),
-  'all of Weir frozen': freeze(everything(BEYOND_LOCK_MS, 1)),
-  'all of Weir frozen for 30 s': freeze(everything(HALF_MINUTE_MS, 1)),
+  'web frozen': web(BEYOND_LOCK_MS, 1, frozen),
+  'web frozen for 30 s': web(HALF_MINUTE_MS, 1, frozen),
+  'all of Weir frozen': everything(BEYOND_LOCK_MS, 1),
+  'all of Weir frozen for 30 s': everything(HALF_MINUTE_MS, 1),
   'Weir kill -9': weir(SOON_MS, 3, killed),
   'Weir SIGTERM': weir(SOON_MS, 2, terminated),
-  'Weir frozen beyond its lock': freeze(weir(BEYOND_LOCK_MS, 1, frozen)),
-  'Weir frozen briefly': freeze(weir(WITHIN_LOCK_MS, 1, frozen)),
-  'Weir frozen for 30 s': freeze(weir(HALF_MINUTE_MS, 1, frozen)),
-  'Weir frozen for 90 s': freeze(weir(LONG_MS, 1, frozen)),
+  'Weir frozen beyond its lock': weir(BEYOND_LOCK_MS, 1, frozen),
+  'Weir frozen briefly': weir(WITHIN_LOCK_MS, 1, frozen),
+  'Weir frozen for 30 s': weir(HALF_MINUTE_MS, 1, frozen),
+  'Weir frozen for 90 s': weir(LONG_MS, 1, frozen),
   'own Postgres kill -9': own(AT_ONCE_MS, 2, (pid) => crashServer(pid, 'server')),
   'own Postgres backend kill -9': own(AT_ONCE_MS, 1, (pid) => crashServer(pid, 'session')),
   'own Postgres frozen': own([1_000, 6_000], 1, freezeServer),
@@ -82,10 +82,6 @@ function clocks(): Kinds {
     "Weir's clock 5 min ahead": jump(weir(JUMP_MS, 1, jumped(AHEAD_MS))),
     "Weir's clock 3 min behind": jump(weir(JUMP_MS, 1, jumped(BEHIND_MS))),
   }
-}
-
-function freeze(kind: FaultKind): FaultKind {
-  return { ...kind, isFreeze: true }
 }
 
 function worker(forMs: Range, weight: number, deed: Deed): FaultKind {

@@ -40,8 +40,8 @@ export async function storm(
 
 async function inject(theatre: Theatre, planned: Planned, { injected, faults }: Storm): Promise<void> {
   const { name } = planned
-  const { isFreeze = false, isJump = false } = kindOf(planned)
-  const record: Injected = { name, from: Date.now(), to: Number.POSITIVE_INFINITY, isFreeze, isJump }
+  const { isJump = false } = kindOf(planned)
+  const record: Injected = { name, from: Date.now(), to: Number.POSITIVE_INFINITY, isJump }
   injected.push(record)
   await kindOf(planned)
     .inject(theatre, planned)
