@@ -3,9 +3,11 @@ import { ConfigError, parseConfig } from './config/config.ts'
 import { secretsOf } from './config/in-force.ts'
 import type { Config } from './config/settings.ts'
 import { takeEnvironment } from './environment.ts'
+import { causeOf } from './errors.ts'
 import { isExecutable, keepPrivate } from './files.ts'
 import { keepSmall } from './memory.ts'
 import { createLog } from './observe/log.ts'
+import { isDamage, WAY_BACK } from './storage/damage.ts'
 import { openStorage } from './storage/open.ts'
 import { StorageError } from './storage/storage.ts'
 import type { Weir } from './weir.ts'
@@ -48,6 +50,7 @@ function closeOnSignal(starting: Promise<Weir>, { drainMs }: Config): void {
 function explain(error: unknown): string {
   if (error instanceof ConfigError) return `Weir can't start with these settings:\n${error.message}`
   if (error instanceof StorageError) return error.message
+  if (isDamage(error)) return `Weir can't start: the database is damaged (${causeOf(error)}). ${WAY_BACK}`
   if ((error as { code?: string }).code === 'EADDRINUSE') {
     return 'The port is already in use. Stop the other program, or set PORT to another port.'
   }

@@ -30,6 +30,9 @@ const UNPROTECTED = /^(pg_xact|pg_multixact|pg_subtrans|pg_commit_ts)\//
 const IDLE =
   /^(pg_stat|pg_logical|pg_notify|pg_serial|pg_snapshots|pg_replslot|pg_twophase|pg_dynshmem|weir\.position)/
 
+/** Share of damages that fall on tables and indexes. */
+const TABLES = 0.6
+
 const DAMAGES = {
   'a byte flipped': (path: string, random: Random) => {
     const at = Math.floor(random() * statSync(path).size)
@@ -102,11 +105,11 @@ function damage(database: string, random: Random): string {
     .map(({ parentPath, name }) => relative(database, join(parentPath, name)))
     .filter((path) => !IDLE.test(path) && statSync(join(database, path)).size > 0)
     .sort()
-  // As many of every kind: there are far more tables than anything else.
+  // There are far more tables than anything else.
   const folders = [...new Set(all.map((path) => path.split('/')[0] as string))].filter(
     (name) => !name.includes('.'),
   )
-  const folder = folders[Math.floor(random() * folders.length)] as string
+  const folder = random() < TABLES ? 'base' : (folders[Math.floor(random() * folders.length)] as string)
   const inside = all.filter((path) => path.split('/')[0] === folder)
   const path = inside[Math.floor(random() * inside.length)] as string
   const kinds = Object.keys(DAMAGES) as (keyof typeof DAMAGES)[]
