@@ -10,10 +10,10 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { Client } from 'pg'
 import { randomFor } from '../../../src/sim/random.ts'
 import { until } from '../../support/until.ts'
 import { Followers } from './followers.ts'
+import { inside } from './inside.ts'
 import { LoopDisk } from './loop.ts'
 import type { Trial, TrialResult } from './trial.ts'
 import { Weir } from './weir.ts'
@@ -79,19 +79,13 @@ export async function fullDisks(trial: Trial): Promise<TrialResult> {
 
 /** Writes to the write-ahead log alone, until its next file doesn't fit. */
 async function pressLog(dataDir: string): Promise<void> {
-  const password = readFileSync(join(dataDir, 'postgres.password'), 'utf8').trim()
-  const client = new Client({ host: join(dataDir, 'database'), user: 'weir', database: 'weir', password })
-  client.on('error', () => {})
-  try {
-    await client.connect()
+  await inside(dataDir, async (client) => {
     for (let count = 0; count < PRESSES; count++) {
       await client.query("SELECT pg_logical_emit_message(true, 'test', repeat('x', 1000000))")
     }
-  } catch {
+  }).catch(() => {
     // It has ended, or refuses.
-  } finally {
-    await client.end().catch(() => {})
-  }
+  })
 }
 
 /** Takes all the space there is. */
