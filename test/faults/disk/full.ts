@@ -11,8 +11,8 @@ import { Weir } from './weir.ts'
 
 const DISK_MB = 320
 /** How long the disk stays full, in milliseconds: some of the times Postgres has to give up. */
-const FULL_MS = 8_000
-const MORE_FULL_MS = 12_000
+const FULL_MS = 5_000
+const MORE_FULL_MS = 8_000
 /** Longest wait until Weir says that the disk is full, and until it goes on: Postgres' restarts are up to 30 s apart. */
 const NOTICE_MS = 60_000
 const RECOVER_MS = 90_000
