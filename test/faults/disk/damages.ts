@@ -14,7 +14,8 @@ import { tmpdir } from 'node:os'
 import { join, relative } from 'node:path'
 import { type Random, randomFor } from '../../../src/sim/random.ts'
 import { until } from '../../support/until.ts'
-import { copied, listed, logs } from './operations.ts'
+import { listed } from './requests.ts'
+import { copied, logs } from './scene.ts'
 import type { Trial, TrialResult } from './trial.ts'
 import { Weir } from './weir.ts'
 
@@ -66,6 +67,7 @@ export async function damages(trial: Trial): Promise<TrialResult> {
     const { outcome, fault } = await judge(weir, whole)
     trial.tell(`${what}${wasKilled ? ' after a kill' : ''}: ${outcome}`)
     outcomes[outcome]++
+    if (fault !== undefined) trial.tell(`does not hold: ${fault}`)
     if (fault !== undefined) faults.push(`${what}${wasKilled ? ' after a kill' : ''}: ${fault}`)
     await weir.kill()
     rmSync(dataDir, { recursive: true, force: true })

@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Random, randomFor } from '../../../src/sim/random.ts'
 import { commandOf, isAlive, signal } from '../child.ts'
-import { OPERATIONS, type Operation, type Scene } from './operations.ts'
+import { OPERATIONS, type Operation } from './operations.ts'
+import type { Place, Scene } from './scene.ts'
 import { killAll, serverOf, treeOf } from './tree.ts'
 import type { Trial, TrialResult } from './trial.ts'
 import { Weir } from './weir.ts'
@@ -23,6 +24,7 @@ export async function kills(trial: Trial): Promise<TrialResult> {
   for (let time = 0; time < trial.times; time++) {
     const operation = OPERATIONS[time % OPERATIONS.length] as Operation
     const found = await killDuring(trial, operation, home, random)
+    for (const fault of found) trial.tell(`does not hold: ${fault}`)
     faults.push(...found.map((fault) => `${operation.name}: ${fault}`))
     kinds[operation.name] = (kinds[operation.name] ?? 0) + 1
   }
@@ -42,10 +44,11 @@ async function killDuring(
   mkdirSync(dataDir, { mode: 0o700 })
   const undoing: (() => Promise<unknown>)[] = []
   const undo = (step: () => Promise<unknown>) => void undoing.push(step)
-  const environment = await operation.prepare({ dataDir, directory, home, undo })
+  const place: Place = { dataDir, directory, home, undo }
+  const environment = await operation.prepare(place)
   const weir = new Weir({ dataDir, environment, logFile: trial.logFile })
   undo(() => weir.kill())
-  const scene: Scene = { weir, dataDir, directory, home, undo }
+  const scene: Scene = { ...place, weir }
   let when = ''
   try {
     const begun = await operation.begin(scene)
