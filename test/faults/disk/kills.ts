@@ -2,6 +2,7 @@ import { mkdirSync, mkdtempSync, readdirSync, readlinkSync, rmSync } from 'node:
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Random, randomFor } from '../../../src/sim/random.ts'
+import { until } from '../../support/until.ts'
 import { commandOf, isAlive, signal } from '../child.ts'
 import { OPERATIONS, type Operation } from './operations.ts'
 import type { Place, Scene } from './scene.ts'
@@ -11,6 +12,8 @@ import { Weir } from './weir.ts'
 
 /** Everything that a data directory may have while Weir doesn't run. */
 const KNOWN = /^(database|lock\.sqlite|postgres\.password|engine-.*)$/
+/** Longest wait for processes to end after an orderly end, in milliseconds. */
+const GONE_MS = 5_000
 /** Who is killed: Weir's own process, it and all that it started at once, or its Postgres alone. */
 const VICTIMS = ['Weir', 'Weir and all of it', 'Postgres'] as const
 
@@ -65,6 +68,8 @@ async function killDuring(
       const code = await weir.close()
       if (code !== 0) faults.push(`Weir ended with ${code} after SIGTERM: ${weir.output}`)
     }
+    // A shell that watched the server ends a moment after it.
+    await until('nothing runs there', () => processesIn(dataDir).length === 0, GONE_MS).catch(() => {})
     return [...faults, ...leftovers(dataDir)]
   } catch (error) {
     return [`${error}; Weir's last words: ${weir.output.slice(-1_500)}`]

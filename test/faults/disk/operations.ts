@@ -5,7 +5,7 @@ import { spawnCli } from '../../cli/support.ts'
 import { fillDataDir } from '../../support/data-dir.ts'
 import { objectsOf, startS3 } from '../../support/s3.ts'
 import { until } from '../../support/until.ts'
-import { count, entries, IMPORTED, importAll, listed, log, removeAll } from './requests.ts'
+import { ask, count, entries, IMPORTED, importAll, listed, log, removeAll } from './requests.ts'
 import {
   backupOf,
   copied,
@@ -88,9 +88,7 @@ const retention: Operation = {
         seqs.every((seq, index) => seq === (seqs[0] as number) + index) && seqs.at(-1) === ENTRIES
       if (seqs.length > 0 && !isWhole)
         faults.push(`the log of ${id} has ${seqs[0]} to ${seqs.at(-1)}, ${seqs.length}`)
-      const latest = await fetch(`${scene.weir.url}/api/streams/${id}/document`)
-      if (!latest.ok)
-        faults.push(`the document of ${id} was answered ${latest.status}: ${await latest.text()}`)
+      await ask(scene.weir, `/api/streams/${id}/document`).catch((error) => faults.push(String(error)))
     }
     return faults
   },
@@ -110,11 +108,11 @@ const archive: Operation = {
   async check(scene) {
     await up(scene)
     type Report = { days: { state: string; objects: number }[] }
-    await fetch(`${scene.weir.url}/api/archive/run`, { method: 'POST' })
     const done = await until(
       'the archive is done',
       async () => {
-        const { days } = (await (await fetch(`${scene.weir.url}/api/archive`)).json()) as Report
+        // A day that failed because the database was away is tried again when asked.
+        const { days } = JSON.parse(await ask(scene.weir, '/api/archive/run', { method: 'POST' })) as Report
         return days.length === 2 && days.every(({ state }) => state === 'done') && days
       },
       WORK_MS,
