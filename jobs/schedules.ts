@@ -14,6 +14,7 @@ import {
 import type { ProxiedStreams } from '../src/proxy/proxied.ts'
 import { type RetentionDeps, retain } from '../src/retention/retain.ts'
 import { rollUp } from '../src/retention/roll-up.ts'
+import { removeStrays } from '../src/streams/registry/strays.ts'
 import type { JobControl } from '../src/streams/registry/streams.ts'
 import { judgeAll, reconcile } from '../src/streams/status/health.ts'
 import type { StatusDeps } from '../src/streams/status/status.ts'
@@ -71,6 +72,8 @@ export const SCHEDULES: Record<string, Schedule> = {
       await forgetAudit(db, now(), retention.bounds.retentionDays)
     },
   },
+  /** Removes what is left of removed streams, if a removal was interrupted by an outage. */
+  strays: { everyMs: 3_600_000, run: ({ db }) => removeStrays(db) },
   /** Makes proxied streams without subscribers idle. */
   rest: {
     everyMs: 5_000,

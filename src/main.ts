@@ -7,6 +7,7 @@ import { causeOf } from './errors.ts'
 import { isExecutable, keepPrivate } from './files.ts'
 import { keepSmall } from './memory.ts'
 import { createLog } from './observe/log.ts'
+import { isDamage, WAY_BACK } from './storage/errors/damage.ts'
 import { outageOf } from './storage/errors/outage.ts'
 import { openStorage } from './storage/open.ts'
 import { START_PATIENCE_MS, startPatiently } from './storage/patience.ts'
@@ -71,6 +72,7 @@ function closeOnSignal(starting: Promise<Weir>, { drainMs }: Config): void {
 function explain(error: unknown): string {
   if (error instanceof ConfigError) return `Weir can't start with these settings:\n${error.message}`
   if (error instanceof StorageError) return error.message
+  if (isDamage(error)) return `Weir can't start: the database is damaged (${causeOf(error)}). ${WAY_BACK}`
   if ((error as { code?: string }).code === 'EADDRINUSE') {
     return 'The port is already in use. Stop the other program, or set PORT to another port.'
   }

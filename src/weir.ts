@@ -3,12 +3,14 @@ import type { Route } from './auth/access.ts'
 import type { DeliveryTimes } from './channels/deliverer.ts'
 import type { Config } from './config/settings.ts'
 import { Closers, type Context, openContext, type Warn } from './context.ts'
+import { causeOf } from './errors.ts'
 import type { EgressDeps, Lookup } from './net/egress.ts'
 import { faultsOnly, type Log } from './observe/log.ts'
 import { buildParts, type Parts } from './parts.ts'
 import { IDLE_SECONDS, servePages, serveProbes } from './serve.ts'
 import { makePartitions } from './storage/partitions.ts'
 import type { Storage } from './storage/storage.ts'
+import { removeStrays } from './streams/registry/strays.ts'
 import { reconcile } from './streams/status/health.ts'
 
 /** How long closing what was opened may take if the start fails, in milliseconds: servers may not respond. */
@@ -60,6 +62,7 @@ export async function startWeir(config: Config, warn: Warn, options: StartOption
     if (config.role === 'worker') serveProbes(context, parts, idleSeconds)
     await planSchedules(await queues.schedules)
     await reconcile(context.db, parts.control, context.now())
+    if (config.role !== 'web') sweepStrays(context)
     parts.readiness.started()
     const description = `Data: ${where.storage}. Jobs: ${where.jobs}.`
     return { url: address.url, routes, description, close: () => closers.close() }
@@ -74,6 +77,18 @@ async function createPartitions({ db, now, warn }: Context): Promise<void> {
   const missing = await makePartitions(db, now())
   if (missing.length === 0) return
   warn(`Partitions not created yet, their rows go to the default partition: ${missing.join(', ')}`)
+}
+
+/** Whoever was killed while it removed streams is started again: here. Nothing waits for it. */
+function sweepStrays({ db, warn, closers }: Context): void {
+  const closing = new AbortController()
+  const swept = removeStrays(db, closing.signal).catch((error) => {
+    if (!closing.signal.aborted) warn(`Can't remove what is left of removed streams: ${causeOf(error)}`)
+  })
+  closers.add(() => {
+    closing.abort()
+    return swept
+  })
 }
 
 async function runWorkers(

@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm'
 import { causeOf } from '../errors.ts'
 import type { Queue } from '../queue/types.ts'
-import { type DamageLog, isDamage } from '../storage/errors/damage.ts'
+import { type DamageLog, isDamage, WAY_BACK } from '../storage/errors/damage.ts'
 import { OUTAGES, outageOf } from '../storage/errors/outage.ts'
 import { schemaOf } from '../storage/migrations.ts'
 import type { Database } from '../storage/storage.ts'
@@ -73,6 +73,15 @@ export class Readiness {
 
   get isClosing(): boolean {
     return this.#state === 'closing'
+  }
+
+  /** What is wrong with storing, in sentences for the people who operate Weir. */
+  get troubles(): string[] {
+    const recording = this.#recording().flatMap(({ ok, detail }) => (ok ? [] : [detail]))
+    const damaged = this.#deps.damage?.found.map(
+      ({ what }) => `The database is damaged: ${what}. ${WAY_BACK}`,
+    )
+    return [...recording, ...(damaged ?? [])]
   }
 
   async report(): Promise<ReadinessReport> {

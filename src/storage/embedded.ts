@@ -16,6 +16,9 @@ import { startServer } from './server/server.ts'
 import { socketDirectory } from './server/socket.ts'
 import { type Storage, StorageError } from './storage.ts'
 
+/** Longest wait for a server that has just started to answer, in milliseconds. */
+const CHECK_MS = 30_000
+
 /** The server's directory, below the data directory. */
 export const SERVER_DIRECTORY = 'database'
 
@@ -118,7 +121,7 @@ async function openCluster(cluster: Cluster, { programs, password, dataDir, log 
 
 /** On a connection of its own, before others use the server. */
 async function checkOnce(where: ClientConfig, check: (client: Client) => Promise<void>): Promise<void> {
-  const client = new Client(where)
+  const client = new Client({ ...where, connectionTimeoutMillis: CHECK_MS, query_timeout: CHECK_MS })
   client.on('error', () => {})
   await client.connect().catch(refused)
   try {

@@ -10,12 +10,25 @@ const REASONS = {
   bytes: 'size limit',
 } as const
 
+interface StoragePageData {
+  /** What is wrong with the database, in sentences. */
+  troubles: readonly string[]
+}
+
 /** The log's size on disk by day, and its limits. */
-export function StoragePage({ reader, ...report }: StorageReport & ForReader) {
+export function StoragePage({ reader, troubles, ...report }: StorageReport & ForReader & StoragePageData) {
   const { blocked } = report
   return (
     <Page reader={reader} title="Storage" section="/storage">
       <h1>Storage</h1>
+      {troubles.length > 0 && (
+        <section class="panel" role="alert">
+          <h2>The database needs attention</h2>
+          {troubles.map((trouble) => (
+            <p>{trouble}</p>
+          ))}
+        </section>
+      )}
       {blocked && (
         <section class="panel" role="alert">
           <h2>Log is over its limit</h2>

@@ -1,5 +1,6 @@
 import { Elysia } from 'elysia'
 import { StoragePage } from '../../../views/storage/storage.tsx'
+import type { Readiness } from '../../observe/readiness.ts'
 import { storageReport } from '../../retention/report.ts'
 import type { RetentionDeps } from '../../retention/retain.ts'
 import { readerOf } from '../access/reader.ts'
@@ -8,8 +9,13 @@ import { Storage } from '../answers/keeping.ts'
 import { describe } from '../http/describe.ts'
 import { html } from '../http/html.ts'
 
+export interface StorageRoutesDeps {
+  retention: RetentionDeps
+  readiness: Pick<Readiness, 'troubles'>
+}
+
 /** The size of the log, and how long it is kept. */
-export function storageRoutes({ retention }: { retention: RetentionDeps }) {
+export function storageRoutes({ retention, readiness }: StorageRoutesDeps) {
   const api = new Elysia({ detail: { tags: ['Operation'] } }).get(
     '/api/storage',
     () => storageReport(retention),
@@ -23,7 +29,13 @@ export function storageRoutes({ retention }: { retention: RetentionDeps }) {
     },
   )
   const pages = new Elysia({ detail: { hide: true } }).get('/storage', async ({ request }) =>
-    html(<StoragePage reader={readerOf(request)} {...(await storageReport(retention))} />),
+    html(
+      <StoragePage
+        reader={readerOf(request)}
+        troubles={readiness.troubles}
+        {...(await storageReport(retention))}
+      />,
+    ),
   )
   return new Elysia().use(api).use(pages)
 }

@@ -14,6 +14,11 @@ const DELETE_STEP = 10_000
 export async function removeStream(db: Database, id: string, gone: () => void = () => {}): Promise<void> {
   await againAfterDeadlock(() => db.delete(streams).where(eq(streams.id, id)))
   gone()
+  await removeLog(db, id)
+}
+
+/** Removes the log of a stream that is gone. */
+export async function removeLog(db: Database, id: string): Promise<void> {
   for (;;) {
     const step = db
       .select({ seq: entries.seq })

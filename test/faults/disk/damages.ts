@@ -14,7 +14,8 @@ import { tmpdir } from 'node:os'
 import { join, relative } from 'node:path'
 import { type Random, randomFor } from '../../../src/sim/random.ts'
 import { until } from '../../support/until.ts'
-import { copied, listed, logs } from './operations.ts'
+import { listed } from './requests.ts'
+import { copied, logs } from './scene.ts'
 import type { Trial, TrialResult } from './trial.ts'
 import { Weir } from './weir.ts'
 
@@ -29,6 +30,9 @@ const UNPROTECTED = /^(pg_xact|pg_multixact|pg_subtrans|pg_commit_ts)\//
 /** Of no consequence: Postgres makes them again, or never reads them here. */
 const IDLE =
   /^(pg_stat|pg_logical|pg_notify|pg_serial|pg_snapshots|pg_replslot|pg_twophase|pg_dynshmem|weir\.position)/
+
+/** Share of damages that fall on tables and indexes. */
+const TABLES = 0.6
 
 const DAMAGES = {
   'a byte flipped': (path: string, random: Random) => {
@@ -63,6 +67,7 @@ export async function damages(trial: Trial): Promise<TrialResult> {
     const { outcome, fault } = await judge(weir, whole)
     trial.tell(`${what}${wasKilled ? ' after a kill' : ''}: ${outcome}`)
     outcomes[outcome]++
+    if (fault !== undefined) trial.tell(`does not hold: ${fault}`)
     if (fault !== undefined) faults.push(`${what}${wasKilled ? ' after a kill' : ''}: ${fault}`)
     await weir.kill()
     rmSync(dataDir, { recursive: true, force: true })
@@ -102,11 +107,11 @@ function damage(database: string, random: Random): string {
     .map(({ parentPath, name }) => relative(database, join(parentPath, name)))
     .filter((path) => !IDLE.test(path) && statSync(join(database, path)).size > 0)
     .sort()
-  // As many of every kind: there are far more tables than anything else.
+  // There are far more tables than anything else.
   const folders = [...new Set(all.map((path) => path.split('/')[0] as string))].filter(
     (name) => !name.includes('.'),
   )
-  const folder = folders[Math.floor(random() * folders.length)] as string
+  const folder = random() < TABLES ? 'base' : (folders[Math.floor(random() * folders.length)] as string)
   const inside = all.filter((path) => path.split('/')[0] === folder)
   const path = inside[Math.floor(random() * inside.length)] as string
   const kinds = Object.keys(DAMAGES) as (keyof typeof DAMAGES)[]

@@ -1,27 +1,18 @@
-import {
-  closeSync,
-  mkdirSync,
-  mkdtempSync,
-  openSync,
-  readFileSync,
-  rmSync,
-  statfsSync,
-  writeSync,
-} from 'node:fs'
+import { closeSync, mkdirSync, mkdtempSync, openSync, rmSync, statfsSync, writeSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { Client } from 'pg'
 import { randomFor } from '../../../src/sim/random.ts'
 import { until } from '../../support/until.ts'
 import { Followers } from './followers.ts'
+import { inside } from './inside.ts'
 import { LoopDisk } from './loop.ts'
 import type { Trial, TrialResult } from './trial.ts'
 import { Weir } from './weir.ts'
 
 const DISK_MB = 320
 /** How long the disk stays full, in milliseconds: some of the times Postgres has to give up. */
-const FULL_MS = 8_000
-const MORE_FULL_MS = 12_000
+const FULL_MS = 5_000
+const MORE_FULL_MS = 8_000
 /** Longest wait until Weir says that the disk is full, and until it goes on: Postgres' restarts are up to 30 s apart. */
 const NOTICE_MS = 60_000
 const RECOVER_MS = 90_000
@@ -79,19 +70,13 @@ export async function fullDisks(trial: Trial): Promise<TrialResult> {
 
 /** Writes to the write-ahead log alone, until its next file doesn't fit. */
 async function pressLog(dataDir: string): Promise<void> {
-  const password = readFileSync(join(dataDir, 'postgres.password'), 'utf8').trim()
-  const client = new Client({ host: join(dataDir, 'database'), user: 'weir', database: 'weir', password })
-  client.on('error', () => {})
-  try {
-    await client.connect()
+  await inside(dataDir, async (client) => {
     for (let count = 0; count < PRESSES; count++) {
       await client.query("SELECT pg_logical_emit_message(true, 'test', repeat('x', 1000000))")
     }
-  } catch {
+  }).catch(() => {
     // It has ended, or refuses.
-  } finally {
-    await client.end().catch(() => {})
-  }
+  })
 }
 
 /** Takes all the space there is. */

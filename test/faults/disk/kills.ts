@@ -2,14 +2,18 @@ import { mkdirSync, mkdtempSync, readdirSync, readlinkSync, rmSync } from 'node:
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Random, randomFor } from '../../../src/sim/random.ts'
+import { until } from '../../support/until.ts'
 import { commandOf, isAlive, signal } from '../child.ts'
-import { OPERATIONS, type Operation, type Scene } from './operations.ts'
+import { OPERATIONS, type Operation } from './operations.ts'
+import type { Place, Scene } from './scene.ts'
 import { killAll, serverOf, treeOf } from './tree.ts'
 import type { Trial, TrialResult } from './trial.ts'
 import { Weir } from './weir.ts'
 
 /** Everything that a data directory may have while Weir doesn't run. */
 const KNOWN = /^(database|lock\.sqlite|postgres\.password|engine-.*)$/
+/** Longest wait for processes to end after an orderly end, in milliseconds. */
+const GONE_MS = 5_000
 /** Who is killed: Weir's own process, it and all that it started at once, or its Postgres alone. */
 const VICTIMS = ['Weir', 'Weir and all of it', 'Postgres'] as const
 
@@ -23,6 +27,7 @@ export async function kills(trial: Trial): Promise<TrialResult> {
   for (let time = 0; time < trial.times; time++) {
     const operation = OPERATIONS[time % OPERATIONS.length] as Operation
     const found = await killDuring(trial, operation, home, random)
+    for (const fault of found) trial.tell(`does not hold: ${fault}`)
     faults.push(...found.map((fault) => `${operation.name}: ${fault}`))
     kinds[operation.name] = (kinds[operation.name] ?? 0) + 1
   }
@@ -42,10 +47,11 @@ async function killDuring(
   mkdirSync(dataDir, { mode: 0o700 })
   const undoing: (() => Promise<unknown>)[] = []
   const undo = (step: () => Promise<unknown>) => void undoing.push(step)
-  const environment = await operation.prepare({ dataDir, directory, home, undo })
+  const place: Place = { dataDir, directory, home, undo }
+  const environment = await operation.prepare(place)
   const weir = new Weir({ dataDir, environment, logFile: trial.logFile })
   undo(() => weir.kill())
-  const scene: Scene = { weir, dataDir, directory, home, undo }
+  const scene: Scene = { ...place, weir }
   let when = ''
   try {
     const begun = await operation.begin(scene)
@@ -62,6 +68,8 @@ async function killDuring(
       const code = await weir.close()
       if (code !== 0) faults.push(`Weir ended with ${code} after SIGTERM: ${weir.output}`)
     }
+    // A shell that watched the server ends a moment after it.
+    await until('nothing runs there', () => processesIn(dataDir).length === 0, GONE_MS).catch(() => {})
     return [...faults, ...leftovers(dataDir)]
   } catch (error) {
     return [`${error}; Weir's last words: ${weir.output.slice(-1_500)}`]
