@@ -209,7 +209,14 @@ test('metrics require authentication; readiness doesn’t', async () => {
     checks: { name: string; ok: boolean }[]
   }
   expect(status).toBe('ready')
-  expect(checks.map(({ name }) => name)).toEqual(['process', 'database', 'schema', 'queue', 'workers'])
+  expect(checks.map(({ name }) => name)).toEqual([
+    'process',
+    'database',
+    'schema',
+    'queue',
+    'workers',
+    'recording',
+  ])
 })
 
 test('a request has an ID in its response, problem and log', async () => {

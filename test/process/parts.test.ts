@@ -236,7 +236,7 @@ test('readiness depends on the queue, except for a process that only serves page
     const { readiness } = buildParts({ ...context, config: { ...context.config, role } }, undefined)
     return (await readiness.report()).checks.map(({ name }) => name)
   }
-  expect(await names('all')).toEqual(['process', 'database', 'schema', 'queue', 'workers'])
+  expect(await names('all')).toEqual(['process', 'database', 'schema', 'queue', 'workers', 'recording'])
   expect(await names('worker')).toContain('queue')
   expect(await names('web')).toEqual(['process', 'database', 'schema'])
   expect(parts.readiness.isClosing).toBe(false)

@@ -129,7 +129,14 @@ test.skipIf(isOff)(
       return response.status === 200 && response
     })
     const { checks } = (await ready.json()) as { checks: { name: string }[] }
-    expect(checks.map(({ name }) => name)).toEqual(['process', 'database', 'schema', 'queue', 'workers'])
+    expect(checks.map(({ name }) => name)).toEqual([
+      'process',
+      'database',
+      'schema',
+      'queue',
+      'workers',
+      'recording',
+    ])
     expect((await fetch(`${probes}/metrics`)).status).toBe(401)
     await until('it follows one', () => feed.readers === 1)
     // The other one waits for a worker: this one looks for jobs once a second.
