@@ -15,6 +15,7 @@ const WAYS_OUT: Readonly<Record<string, string>> = {
   'src/client/follow.ts': 'the client of the CLI: to the Weir that its user names',
   'src/relay/postgres.ts': 'DATABASE_URL, which the operator alone names',
   'src/relay/redis.ts': 'REDIS_URL, which the operator alone names',
+  'src/storage/embedded.ts': 'the server that Weir itself started, by a socket in the data directory',
   'src/storage/postgres.ts': 'DATABASE_URL, which the operator alone names',
   'src/sim/world.ts': 'the simulation, a program of its own',
 }
