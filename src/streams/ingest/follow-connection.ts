@@ -228,7 +228,8 @@ class Connection {
     const silence = this.#watch(stop)
     this.#signal.addEventListener('abort', stop)
     this.#parser.reset()
-    const decoder = new TextDecoder()
+    // The parser skips the byte order mark; skipping it here, too, would skip a second one.
+    const decoder = new TextDecoder(undefined, { ignoreBOM: true })
     try {
       for (;;) {
         // A broken connection counts as ended like any other; what matters is the data that it delivered.

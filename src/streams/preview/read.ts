@@ -80,7 +80,7 @@ export async function readPreview(
 
 /** Parses chunks of an event stream into events, up to the bound. */
 function eventSink(read: PreviewRead, { events, bodyBytes }: PreviewBounds): (chunk: Uint8Array) => void {
-  const text = new TextDecoder()
+  const text = new TextDecoder(undefined, { ignoreBOM: true })
   const parser = createParser({
     maxBufferSize: bodyBytes,
     onEvent: ({ event = 'message', id = null, data }) => {
