@@ -1,12 +1,12 @@
 import { afterEach, beforeEach, expect, test } from 'bun:test'
-import { closeSync, mkdtempSync, openSync, rmSync, statSync, writeSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { closeSync, openSync, rmSync, statSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { sql } from 'drizzle-orm'
 import { Readiness } from '../../src/observe/readiness.ts'
 import { makePartitions } from '../../src/storage/partitions.ts'
 import { oddDrafts, openBench } from '../archive/support.ts'
 import { seeded } from '../core/seeded.ts'
+import { newDataDir } from '../support/data-dir.ts'
 import { spawnWeir, type WeirProcess } from '../support/process.ts'
 import { until } from '../support/until.ts'
 
@@ -14,8 +14,8 @@ const PAGE_BYTES = 8_192
 
 let dataDir: string
 let weir: WeirProcess | undefined
-beforeEach(() => {
-  dataDir = mkdtempSync(join(tmpdir(), 'weir-damaged-'))
+beforeEach(async () => {
+  dataDir = await newDataDir('weir-damaged-')
 })
 afterEach(async () => {
   weir?.child.kill('SIGKILL')
@@ -75,9 +75,9 @@ test('damage in the way of a start is named instead of the statement that met it
 
 test.each([
   [undefined, true, 'Entries are stored.'],
-  ['53100', false, 'Entries wait in memory: the disk of the database is full.'],
+  ['53100', false, 'Entries wait in memory: the database has no space left.'],
   ['XX001', false, 'Entries wait in memory: the database is damaged. See the log.'],
-  ['25006', false, "Entries wait in memory: the database doesn't accept them."],
+  ['25006', false, 'Entries wait in memory: the database is read-only, so nothing can be stored.'],
 ] as const)('a write that fails with %s makes recording ready: %p', async (code, ok, detail) => {
   const failure = code && Object.assign(new Error('secret'), { code })
   const db = { execute: () => Promise.reject(new Error('away')) } as never

@@ -7,6 +7,7 @@ import { openAsItIs } from '../../../src/storage/open.ts'
 import type { Database } from '../../../src/storage/storage.ts'
 import { oddDrafts, openBench } from '../../archive/support.ts'
 import { spawnCli } from '../../cli/support.ts'
+import { fillDataDir } from '../../support/data-dir.ts'
 import { inside } from './inside.ts'
 import { Weir } from './weir.ts'
 
@@ -96,6 +97,7 @@ export async function oldSchema(dataDir: string): Promise<void> {
 /** Stopped streams with logs of two closed days. */
 export async function logs(dataDir: string): Promise<void> {
   const random = randomFor(SEED, 'logs')
+  await fillDataDir(dataDir)
   const bench = await openBench({ DATA_DIR: dataDir })
   for (let index = 0; index < LOGGED_STREAMS; index++) {
     const id = await bench.register()
@@ -108,6 +110,7 @@ export async function logs(dataDir: string): Promise<void> {
 /** Stopped streams with a short log each. */
 export async function many(dataDir: string): Promise<void> {
   const random = randomFor(SEED, 'many')
+  await fillDataDir(dataDir)
   const bench = await openBench({ DATA_DIR: dataDir })
   for (let index = 0; index < REMOVED; index++) {
     const { id } = await bench.streams.register({ url: `http://a.test/${index}`, kind: 'poll' })
