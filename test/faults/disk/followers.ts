@@ -1,3 +1,4 @@
+import { until } from '../../support/until.ts'
 import type { LoggedEntry } from '../../support/weir.ts'
 import { Api } from '../api.ts'
 import { emptyProof, type Followed, prove } from '../checks/proof.ts'
@@ -56,6 +57,7 @@ export class Followers {
   async end(): Promise<string[]> {
     await this.#registrations.close()
     const faults = await this.#settle(KEEPS_UP)
+    await this.#newNumbers()
     await this.#upstream.hush()
     faults.push(...(await this.#settle(0, LAST_NUMBERS_MS)))
     const logsReadAt = Date.now()
@@ -120,6 +122,13 @@ export class Followers {
       else missing.push(...witness.missingIn(log, told))
     }
     return missing
+  }
+
+  /** Waits until every source has made a number to which its stream was connected. */
+  async #newNumbers(): Promise<void> {
+    const known = new Map(this.#upstream.followed.map((source) => [source, this.#newest(source)]))
+    const isNew = () => [...known].every(([source, number]) => this.#newest(source) > number)
+    await until('every source has made a new number', isNew, RECOVER_MS)
   }
 
   readonly #newest = (source: Source) => this.#upstream.newest(source)
