@@ -28,6 +28,7 @@ type Started = Record<Occasion, Record<Program, Start[]>>
 export default {
   title: 'how long does it take to start?',
   limits: [
+    'On PGlite, which Weir used before, the same machine took 2,621 ms for a first start (2,090 the database alone) and 423 ms for the next (279): more time, at a smaller multiple of a slower database.',
     'Weir loads about 850 modules, less than half of them its own, in about 120 ms of one core while the database server starts on the other. The rest is that start and the first queries. A bundle would load faster, but there is no build step.',
     "Kept: the database server starts while modules load, what a page doesn't need (BullMQ, pg, ioredis, mail, protobuf, the OpenAPI document) loads later, input is checked without compiling schemas.",
   ],
