@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { cp, mkdtemp, rm, symlink } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -6,7 +7,14 @@ import type { Mistake } from './mistake.ts'
 const ROOT = join(import.meta.dir, '../..')
 /** A run of tests that takes longer hangs, in milliseconds. */
 const HANGS_AFTER_MS = 240_000
+/** Resident memory that no run of these tests needs: some mistakes make it grow without end. */
+const GROWS_BEYOND_BYTES = 3 * 2 ** 30
+const LOOK_EVERY_MS = 250
+const PAGE_BYTES = 4_096
 const TEST_TIMEOUT_MS = 30_000
+const SIGNALS = ['SIGINT', 'SIGTERM'] as const
+/** Exit status of a run that was stopped. */
+const STOPPED = 130
 /** Characters of a run's output that are kept. */
 const MAX_OUTPUT = 2_000_000
 
@@ -54,24 +62,43 @@ export class Copy {
       [process.execPath, 'test', '--bail', '--timeout', String(TEST_TIMEOUT_MS), ...files],
       { cwd: this.#directory, stdin: 'ignore', stdout: 'ignore', stderr: 'pipe', detached: true },
     )
-    let hangs = false
-    const end = setTimeout(() => {
-      hangs = true
+    let ended: string | undefined
+    const end = (why: string) => {
+      ended ??= why
       process.kill(-child.pid, 'SIGKILL')
-    }, HANGS_AFTER_MS)
+    }
+    const onSignal = () => end('stopped')
+    for (const signal of SIGNALS) process.once(signal, onSignal)
+    const hanging = setTimeout(() => end('hangs'), HANGS_AFTER_MS)
+    const growing = setInterval(() => {
+      if (residentBytes(child.pid) > GROWS_BEYOND_BYTES) end('grows without end')
+    }, LOOK_EVERY_MS)
     try {
       const output = (await new Response(child.stderr).text()).slice(-MAX_OUTPUT)
       const code = await child.exited
       const said = /^\(fail\) (.*)$/m.exec(output)?.[1]
-      if (hangs) return { passed: false, said: 'hangs' }
+      if (ended === 'stopped') process.exit(STOPPED)
+      if (ended !== undefined) return { passed: false, said: ended }
       return { passed: code === 0, said: said ?? output.trim().split('\n').at(-1) ?? '' }
     } finally {
-      clearTimeout(end)
+      clearTimeout(hanging)
+      clearInterval(growing)
+      for (const signal of SIGNALS) process.off(signal, onSignal)
     }
   }
 
   remove(): Promise<void> {
     return rm(this.#directory, { recursive: true, force: true })
+  }
+}
+
+/** @see https://man7.org/linux/man-pages/man5/proc_pid_statm.5.html */
+function residentBytes(pid: number): number {
+  try {
+    return Number(readFileSync(`/proc/${pid}/statm`, 'utf8').split(' ')[1]) * PAGE_BYTES
+  } catch {
+    // It has just ended.
+    return 0
   }
 }
 
