@@ -27,6 +27,7 @@ async function ready(weir: WeirProcess): Promise<string> {
   return url
 }
 
+// Postgres and Redis may not be installed; CI installs both, and allows no skips.
 describe.skipIf(POSTGRES_BIN === undefined)('a start without a database', () => {
   test('waits until it is there', async () => {
     const postgres = await startPostgres()
