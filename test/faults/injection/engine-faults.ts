@@ -14,7 +14,11 @@ export const ENGINE_FAULTS: Kinds = {
   'Postgres backend kill -9': postgres(AT_ONCE_MS, 1, ({ postgres }) => postgres?.crashBackend()),
   'Postgres read-only': database(AWAY_MS, 2, makeReadOnly),
   'Postgres locks the log': database(LOCKED_MS, 1, (url, forMs) => holdLocks(url, LOG_TABLES, forMs)),
-  'Postgres locks the jobs': database(LOCKED_MS, 1, (url, forMs) => holdLocks(url, JOB_TABLES, forMs)),
+  // With Redis, the jobs aren't in Postgres.
+  'Postgres locks the jobs': {
+    ...database(LOCKED_MS, 1, (url, forMs) => holdLocks(url, JOB_TABLES, forMs)),
+    setups: ['postgres'],
+  },
   'Postgres has no connection left': database(AWAY_MS, 2, crowdOut),
   'Redis kill -9': redis(AWAY_MS, 3, ({ redis }, forMs) => redis?.kill(forMs)),
   'Redis frozen': redis(AWAY_MS, 2, ({ redis }, forMs) => redis?.freeze(forMs)),
