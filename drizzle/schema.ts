@@ -30,6 +30,7 @@ const count = (name: string) => bigint(name, { mode: 'number' }).notNull().defau
 const bytea = customType<{ data: Uint8Array }>({ dataType: () => 'bytea' })
 
 export const DESIRED = ['running', 'stopped', 'idle'] as const
+export const SPELL_STATES = ['up', 'down', 'silent'] as const
 export const INCIDENT_EVENTS = ['worsened', 'told', 'reminded', 'acknowledged', 'over'] as const
 
 /** A part of an archived object that can be read on its own: a gzip member of whole lines. */
@@ -76,6 +77,9 @@ export const streams = weir.table(
     notify: text().array().notNull(),
     /** Its own retention limits, tighter than the global ones. */
     retention: jsonb().$type<Retention>(),
+    /** Failures in a row, and time since the first of them, after which it is dead; null: the global settings. */
+    deadAfterFailures: integer(),
+    deadAfterMs: integer(),
     /** `idle`: nobody subscribes; the next subscriber starts it. */
     desired: text({ enum: DESIRED }).notNull(),
     /** Whether it runs without subscribers. */
@@ -145,9 +149,12 @@ export const states = weir.table(
     statusSince: at('verdict_since').notNull(),
     /** When it last had a subscriber, for streams that don't run without one. */
     subscribedAt: at('subscribed_at'),
+    /** Its availability of the last 24 hours, 0 to 1, for sorted lists; null while unknown. */
+    availability: doublePrecision(),
   },
   (table) => [
     index().on(table.status),
+    index('states_availability_index').on(sql`coalesce(${table.availability}, 2)`, table.streamId),
     // By severity, for sorted lists; a new status needs a migration that rebuilds this index.
     index('states_severity_index').on(
       sql`(array_position(${sql.raw(`'${SEVERITY_ARRAY}'`)}::text[], ${table.status})::float8)`,
@@ -179,6 +186,27 @@ export const runs = weir.table(
     endReason: text(),
   },
   (table) => [primaryKey({ columns: [table.streamId, table.epoch] })],
+)
+
+/**
+ * When each stream was up and when it was down, as its runs saw it. Time that no spell covers is unknown: Weir didn't run
+ * the stream. The current spell of a run is in its evidence.
+ */
+export const spells = weir.table(
+  'spells',
+  {
+    streamId: uuid()
+      .notNull()
+      .references(() => streams.id, { onDelete: 'cascade' }),
+    epoch: integer().notNull(),
+    from: at('from_at').notNull(),
+    to: at('to_at').notNull(),
+    /** `silent`: connected, but without a byte for longer than allowed. */
+    state: text({ enum: SPELL_STATES }).notNull(),
+    /** Whether notifications were silenced: it counts as neither. */
+    isSilenced: boolean().notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.streamId, table.from, table.epoch] }), index().on(table.to)],
 )
 
 /** The log: numbered per stream, without holes. Partitioned by day, so that old days are dropped, not deleted. */
@@ -280,6 +308,24 @@ const COUNTS = {
   /** The same as SSE frames, plain and compressed. */
   frameBytes: count('frame_bytes'),
   deflatedBytes: count('deflated_bytes'),
+  /** Failed attempts: polls and connections. */
+  failures: count('failures'),
+  /** Scheduled polls that were answered, and those that weren't; a retry within an interval isn't scheduled. */
+  answered: count('answered'),
+  unanswered: count('unanswered'),
+  /** Time between the compared polls, in milliseconds, and the part of it after which they had changed. */
+  comparedMs: count('compared_ms'),
+  changedMs: count('changed_ms'),
+  /** Requests that were sent, redirects included, and the bytes of their heads and bodies. */
+  requests: count('requests'),
+  requestBytes: count('request_bytes'),
+  /** Heads of failed polls, which are in `headBytes`, and bodies of redirects, which are in `wireBytes`. */
+  failedHeadBytes: count('failed_head_bytes'),
+  redirectBytes: count('redirect_bytes'),
+  /** Answers from a shared cache; polls while the last answer was still fresh, and those of them that had changed. */
+  cacheHits: count('cache_hits'),
+  fresh: count('fresh'),
+  freshChanged: count('fresh_changed'),
 }
 
 const SUMS = {

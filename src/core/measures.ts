@@ -39,6 +39,24 @@ export interface PollSums extends Sums {
   frameBytes: number
   /** The same frames, each compressed on its own. */
   deflatedBytes: number
+  /** Failed attempts: polls and connections. */
+  failures: number
+  /** Scheduled polls that were answered, and those that weren't; a retry within an interval isn't scheduled. */
+  answered: number
+  unanswered: number
+  /** Time between the compared polls, in milliseconds, and the part of it after which they had changed. */
+  comparedMs: number
+  changedMs: number
+  /** Requests that were sent, redirects included, and the bytes of their heads and bodies. */
+  requests: number
+  requestBytes: number
+  /** Heads of failed polls, which are in `headBytes`, and bodies of redirects, which are in `wireBytes`. */
+  failedHeadBytes: number
+  redirectBytes: number
+  /** Answers from a shared cache; polls while the last answer was still fresh, and those of them that had changed. */
+  cacheHits: number
+  fresh: number
+  freshChanged: number
 }
 
 /** Connections of hypothetical subscribers, one per stream in the totals. */

@@ -17,6 +17,7 @@ import {
   sumsOf,
   type Window,
 } from '../../src/streams/measures/measures.ts'
+import { SUMS } from '../../src/streams/measures/rollup-delta.ts'
 import { partsOf } from '../../src/streams/measures/rollup-source.ts'
 import { seeded } from '../core/seeded.ts'
 import { isSkipped, type OpenSetup, SETUPS } from '../support/setups.ts'
@@ -51,6 +52,7 @@ describe.each(SETUPS)('on $name', (setup) => {
       for (let minute = 0; minute < DAYS * 1_440; minute += next() < 0.2 ? 7 : 1) {
         const some = () => Math.floor(next() * 1_000)
         rows.push({
+          ...Object.fromEntries(SUMS.map((name) => [name, some()])),
           stream_id: id,
           minute: new Date(NOON + minute * 60_000).toISOString(),
           first_seq: minute * 2 + 1,

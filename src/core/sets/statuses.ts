@@ -3,10 +3,10 @@ interface StatusFacts {
   /** Higher is worse. Lists sort by it, and a combined node of the topology has the worst status of its members. */
   severity: number
   /**
-   * How incidents treat it. `up`: working; `connecting`: working once connected; `failing`: failing only recently;
-   * `down`: failing and needs action; `resting`: not supposed to run.
+   * How incidents treat it. `up`: working; `connecting`: working once connected; `degraded`: working in part; `failing`:
+   * failing only recently; `down`: failing and needs action; `resting`: not supposed to run.
    */
-  standing: 'up' | 'connecting' | 'failing' | 'down' | 'resting'
+  standing: 'up' | 'connecting' | 'degraded' | 'failing' | 'down' | 'resting'
   /** Shown with the color, because color alone isn't accessible. */
   mark: string
   /** Text colors on the console's dark and light pages. */
@@ -38,6 +38,15 @@ export const STATUS = {
     label: 'quiet',
     description:
       'Starting, connecting, waiting for the first poll, or connected with no event yet or none for 5 min.',
+  },
+  degraded: {
+    severity: 25,
+    standing: 'degraded',
+    mark: '◒',
+    color: { dark: '#f0a8ff', light: '#7a2a8c' },
+    terminal: ['magenta'],
+    label: 'degraded',
+    description: 'Some polls or connections fail.',
   },
   stalled: {
     severity: 40,

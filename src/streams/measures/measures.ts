@@ -81,6 +81,18 @@ const SUMS = {
   patchBytes: total('patch_bytes'),
   frameBytes: total('frame_bytes'),
   deflatedBytes: total('deflated_bytes'),
+  failures: total('failures'),
+  answered: total('answered'),
+  unanswered: total('unanswered'),
+  comparedMs: total('compared_ms'),
+  changedMs: total('changed_ms'),
+  requests: total('requests'),
+  requestBytes: total('request_bytes'),
+  failedHeadBytes: total('failed_head_bytes'),
+  redirectBytes: total('redirect_bytes'),
+  cacheHits: total('cache_hits'),
+  fresh: total('fresh'),
+  freshChanged: total('fresh_changed'),
 }
 
 /** The fleet's rollups keep empty rows of removed streams. */

@@ -29,6 +29,18 @@ export const SUMS = [
   'patch_bytes',
   'frame_bytes',
   'deflated_bytes',
+  'failures',
+  'answered',
+  'unanswered',
+  'compared_ms',
+  'changed_ms',
+  'requests',
+  'request_bytes',
+  'failed_head_bytes',
+  'redirect_bytes',
+  'cache_hits',
+  'fresh',
+  'fresh_changed',
 ] as const
 
 /** The entries of one stream in one minute, as columns of `rollups`. */

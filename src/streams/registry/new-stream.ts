@@ -19,6 +19,8 @@ export function newStream(said: Pick<Stream, 'url' | 'kind'> & Partial<Stream>):
     resumes: false,
     ...emptyFields(),
     retention: null,
+    deadAfterFailures: null,
+    deadAfterMs: null,
     desired: 'running',
     alwaysOn: true,
     proxyKey: null,
