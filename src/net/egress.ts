@@ -136,11 +136,10 @@ export class Egress {
     if (proxy !== undefined) return this.#through(proxy, place, manual)
     if (this.isOpen) return this.#fetch(url.href, withTls(manual, this.certificates.watch(url, true)))
     const addresses = (await this.resolve(host, port, init.signal ?? undefined)).slice(0, MAX_ADDRESSES)
+    const tls = this.certificates.watch(url, false)
     for (const [index, address] of addresses.entries()) {
       try {
-        return await this.#fetch(
-          ...pinned(url, address, withTls(manual, this.certificates.watch(url, false))),
-        )
+        return await this.#fetch(...pinned(url, address, withTls(manual, tls)))
       } catch (error) {
         const isLast = index === addresses.length - 1
         if (isLast || !NO_CONNECTION.has((error as { code?: string }).code ?? '')) throw error
@@ -248,13 +247,8 @@ function pinned(url: URL, address: string, init: Parameters<EgressFetch>[1]): Pa
   const headers = new Headers(init.headers)
   headers.set('Host', url.host)
   // A kept-alive connection to the same address may have been verified for another host.
-  const options = {
-    ...init,
-    headers,
-    keepalive: false,
-    tls: { ...init.tls, serverName: bareHost(url.hostname) },
-  }
-  return [at.href, options]
+  const tls = { ...init.tls, serverName: bareHost(url.hostname) }
+  return [at.href, { ...init, headers, keepalive: false, tls }]
 }
 
 function withTls(init: Init, tls: TlsOptions | undefined): Init {
