@@ -112,6 +112,7 @@ function holderOf(context: Context, recorder: Recorder, large: LargeDocuments): 
     runs: runStore(db, worker, bus, large),
     ...{ bus, warn, large, recorder, limits: config, now, random: Math.random, hosts: new Hosts(), pulse },
     fetch: observation.following(egress.fetch),
+    certificateOf: (url) => egress.certificates.of(url),
     request: (stream) => requestOf(stream, { url: address.self, token: config.token }),
     storedEvents: (id, eventIds, range) => storedEvents(db, id, eventIds, range),
   })

@@ -9,6 +9,7 @@ export const CAUSES = {
   host: { severity: 'critical', label: 'Host' },
   egress: { severity: 'critical', label: 'Outbound network' },
   workers: { severity: 'critical', label: 'Workers' },
+  certificate: { severity: 'warning', label: 'Certificate' },
   ...eachRuleKind(({ cause }) => cause),
 } satisfies Record<string, { severity: Severity; label: string }>
 export type Cause = keyof typeof CAUSES
@@ -22,7 +23,7 @@ export const EXPLAINED: readonly Cause[] = [
   'flapping',
   ...RULE_KINDS.filter((kind) => RULE_KIND[kind].isExplained),
 ]
-/** Causes that many streams share. */
+/** Causes that failing streams share. */
 export const SHARED: readonly Cause[] = ['host', 'egress', 'workers']
 /** Causes that need evidence that Weir's own outbound network works. */
 export const BLAMES: readonly Cause[] = [

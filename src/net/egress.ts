@@ -9,6 +9,7 @@ import {
   isPublicAddress,
   normalHost,
 } from './addresses.ts'
+import { Certificates, type TlsOptions } from './certificates.ts'
 import { directFetch } from './direct.ts'
 import { OwnAddresses } from './own-addresses.ts'
 import { type Proxies, proxyFor } from './proxies.ts'
@@ -32,10 +33,8 @@ export class EgressError extends Error {
  * @throws any error for a host without addresses
  */
 export type Lookup = (host: string) => Promise<string[]>
-export type EgressFetch = (
-  url: string,
-  init: RequestInit & { decompress?: boolean; proxy?: string },
-) => Promise<Response>
+type Init = BunFetchRequestInit & { decompress?: boolean; proxy?: string }
+export type EgressFetch = (url: string, init: Init) => Promise<Response>
 
 export interface EgressDeps {
   /** ALLOW_HOSTS: destinations that are allowed in addition to the public Internet. */
@@ -48,6 +47,8 @@ export interface EgressDeps {
   own?: Pick<OwnAddresses, 'has'>
   lookup?: Lookup
   fetch?: EgressFetch
+  /** The certificates of TLS connections, for all that share this egress. */
+  certificates?: Certificates
 }
 
 /** Addresses of a host that are tried in turn if one doesn't respond. */
@@ -66,15 +67,18 @@ export class Egress {
   readonly #own: Pick<OwnAddresses, 'has'> | undefined
   readonly #lookup: Lookup
   readonly #fetch: EgressFetch
+  /** The certificates that hosts presented. */
+  readonly certificates: Certificates
 
   constructor(deps: EgressDeps) {
-    const { allowHosts, isOpen, lookup = lookupAll, fetch = directFetch } = deps
+    const { allowHosts, isOpen, lookup = lookupAll, fetch = directFetch, certificates } = deps
     this.#own = isOpen ? undefined : (deps.own ?? new OwnAddresses())
     this.#deps = { ...deps, ...(this.#own && { own: this.#own }) }
     this.#allowances = allowancesOf(allowHosts)
     this.isOpen = isOpen
     this.#lookup = lookup
     this.#fetch = fetch
+    this.certificates = certificates ?? new Certificates()
   }
 
   /**
@@ -84,7 +88,12 @@ export class Egress {
   allowing(url: string): Egress {
     const { host, port } = placeOf(url)
     const place = `${host.includes(':') ? `[${host}]` : host}:${port}`
-    return new Egress({ ...this.#deps, proxies: undefined, allowHosts: [...this.#deps.allowHosts, place] })
+    return new Egress({
+      ...this.#deps,
+      certificates: this.certificates,
+      proxies: undefined,
+      allowHosts: [...this.#deps.allowHosts, place],
+    })
   }
 
   /**
@@ -125,11 +134,12 @@ export class Egress {
     const manual = { ...init, redirect: 'manual' as const }
     const proxy = this.#proxyFor(place)
     if (proxy !== undefined) return this.#through(proxy, place, manual)
-    if (this.isOpen) return this.#fetch(url.href, manual)
+    if (this.isOpen) return this.#fetch(url.href, withTls(manual, this.certificates.watch(url, true)))
     const addresses = (await this.resolve(host, port, init.signal ?? undefined)).slice(0, MAX_ADDRESSES)
+    const tls = this.certificates.watch(url, false)
     for (const [index, address] of addresses.entries()) {
       try {
-        return await this.#fetch(...pinned(url, address, manual))
+        return await this.#fetch(...pinned(url, address, withTls(manual, tls)))
       } catch (error) {
         const isLast = index === addresses.length - 1
         if (isLast || !NO_CONNECTION.has((error as { code?: string }).code ?? '')) throw error
@@ -145,7 +155,10 @@ export class Egress {
   async #through(proxy: string, place: Place, init: Parameters<EgressFetch>[1]): Promise<Response> {
     await this.#checkBeyond(place, init.signal ?? undefined)
     try {
-      return await this.#fetch(place.url.href, { ...init, proxy })
+      return await this.#fetch(place.url.href, {
+        ...withTls(init, this.certificates.watch(place.url, true)),
+        proxy,
+      })
     } catch (error) {
       throw atProxy(error, proxy)
     }
@@ -234,8 +247,12 @@ function pinned(url: URL, address: string, init: Parameters<EgressFetch>[1]): Pa
   const headers = new Headers(init.headers)
   headers.set('Host', url.host)
   // A kept-alive connection to the same address may have been verified for another host.
-  const options = { ...init, headers, keepalive: false, tls: { serverName: bareHost(url.hostname) } }
-  return [at.href, options]
+  const tls = { ...init.tls, serverName: bareHost(url.hostname) }
+  return [at.href, { ...init, headers, keepalive: false, tls }]
+}
+
+function withTls(init: Init, tls: TlsOptions | undefined): Init {
+  return tls === undefined ? init : { ...init, tls: { ...init.tls, ...tls } }
 }
 
 /** IPv4 first: without IPv6 connectivity, a host's IPv6 addresses fail, and only after a timeout. */

@@ -15,10 +15,13 @@ import type { Queue } from '../queue/types.ts'
 import { logSize } from '../retention/drop.ts'
 import { readMarks } from '../retention/marks.ts'
 import type { Database } from '../storage/storage.ts'
+import { hostOf } from '../streams/ingest/host.ts'
 import { gauge, type MetricFamily, type Sample } from './metrics.ts'
 
 /** A worker not seen for longer, in milliseconds, isn't counted; heartbeats are more frequent. */
 const WORKER_ALIVE_MS = 7_000
+/** Hosts whose certificates are metrics: each is a series. */
+const MAX_CERTIFICATES = 100
 const JOB_STATES = ['waiting', 'active', 'delayed', 'failed'] as const
 const ARCHIVE_STATES = ['running', 'done', 'failed'] as const
 /** Suffix of the help of metrics that every process reports alike: take one, never sum them. */
@@ -26,14 +29,15 @@ const SHARED = 'From the database: the same on every process.'
 
 /** Metrics of the database, for all processes together. */
 export async function readDatabase(db: Database, now: number): Promise<MetricFamily[]> {
-  const [fleet, log, told, kept, living] = await Promise.all([
+  const [fleet, certificates, log, told, kept, living] = await Promise.all([
     readFleet(db),
+    readCertificates(db),
     readLog(db),
     readTold(db),
     readKept(db),
     readWorkers(db, now),
   ])
-  return [...fleet, ...log, ...told, ...kept, ...living]
+  return [...fleet, ...certificates, ...log, ...told, ...kept, ...living]
 }
 
 /** The size of the log on disk: queries every partition. */
@@ -67,6 +71,24 @@ async function readFleet(db: Database): Promise<MetricFamily[]> {
     STATUSES.map((status) => ({ labels: { kind, status }, value: known.get(`${kind} ${status}`) ?? 0 })),
   )
   return [gauge('weir_streams', `Streams by kind and status. ${SHARED}`, samples)]
+}
+
+async function readCertificates(db: Database): Promise<MetricFamily[]> {
+  const { rows } = (await db.execute(sql`
+    SELECT * FROM (
+      SELECT DISTINCT ON (host) host, (certificate->>'expiresAt')::float8 / 1000 AS "expiresAt"
+      FROM (
+        SELECT ${hostOf(sql`${streams.url}`)} AS host, ${states.evidence}->'certificate' AS certificate
+        FROM ${states} JOIN ${streams} ON ${streams.id} = ${states.streamId}
+        WHERE ${streams.desired} = 'running' AND ${states.evidence} ? 'certificate'
+      ) AS presented
+      ORDER BY host, (certificate->>'seenAt')::float8 DESC
+    ) AS newest ORDER BY "expiresAt" LIMIT ${MAX_CERTIFICATES}::int`)) as {
+    rows: { host: string; expiresAt: number }[]
+  }
+  const help = `When a host's TLS certificate expires, as Unix time; the ${MAX_CERTIFICATES} that expire first. ${SHARED}`
+  const samples = rows.map(({ host, expiresAt }) => ({ labels: { host }, value: expiresAt }))
+  return [gauge('weir_certificate_expiry_timestamp_seconds', help, samples)]
 }
 
 async function readLog(db: Database): Promise<MetricFamily[]> {

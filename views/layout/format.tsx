@@ -22,6 +22,16 @@ export function Ago({ at, none = 'never', isStop = true }: AgoProps) {
   )
 }
 
+/** A day in UTC, with the exact time on hover. */
+export function Day({ at }: { at: Date }) {
+  const text = at.toISOString()
+  return (
+    <time datetime={text} title={text}>
+      {text.slice(0, 10)}
+    </time>
+  )
+}
+
 /** An instant to the millisecond: in UTC, until the page's script writes it in the reader's zone. */
 export function ExactTime({ at }: { at: Date }) {
   return (

@@ -6,7 +6,7 @@ import type { Stream } from '../../src/streams/ingest/run.ts'
 import type { StreamStatus } from '../../src/streams/status/status.ts'
 import { Curl } from '../layout/curl.tsx'
 import { Fact } from '../layout/fact.tsx'
-import { Ago, bytes, percent, rate, Sparkline, StatusBadge } from '../layout/format.tsx'
+import { Ago, bytes, Day, percent, rate, Sparkline, StatusBadge } from '../layout/format.tsx'
 import { type ForReader, Page } from '../layout/layout.tsx'
 import { live } from '../layout/live.tsx'
 import { TwinOffer, TwinPanel, type TwinView } from '../twins/twin.tsx'
@@ -37,6 +37,7 @@ export interface EvidenceView extends Pick<Evidence, 'failures'> {
   nextRetryAt: Date | undefined
   /** Whether the upstream resumes, in words; left out if nothing is known, or if it is polled. */
   resumes: string | undefined
+  certificate: { expiresAt: Date; issuer: string } | undefined
   lastError: { code: string; message: string; at: Date } | undefined
 }
 
@@ -192,6 +193,12 @@ function Facts({ stream, status, statusSince, perMinute, entries, evidence, run 
       )}
       {evidence.resumes && <Fact name="Resumes">{evidence.resumes}</Fact>}
       <PlainFacts {...stream} />
+      {evidence.certificate && (
+        <Fact name="Certificate">
+          expires <Day at={evidence.certificate.expiresAt} />
+          {evidence.certificate.issuer && <span class="below">issued by {evidence.certificate.issuer}</span>}
+        </Fact>
+      )}
       <Fact name="Consecutive failures">{evidence.failures}</Fact>
       {evidence.nextRetryAt && (
         <Fact name="Next retry">

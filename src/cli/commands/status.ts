@@ -1,4 +1,5 @@
 import { answerOf, type WeirClient, type Wire } from '../../client/client.ts'
+import { expiryText } from '../../core/certificate.ts'
 import { resumesOf, resumesText } from '../../core/judging/resumes.ts'
 import { DOWN, IN_TROUBLE, STATUSES, type Status } from '../../core/sets/statuses.ts'
 import { STREAM_KIND, type StreamKind } from '../../core/sets/stream-kinds.ts'
@@ -50,7 +51,7 @@ async function tellOne(
   const at = io.now()
   const ago = (when: string | null) => (when === null ? undefined : `${age(when, at)} ago`)
   const { entries, errors, wireBytes, minutes } = counts.recent
-  const { lastError, nextRetryAt } = evidence
+  const { lastError, nextRetryAt, certificate } = evidence
   await io.out.write(`${safe(stream.name)}: ${statusPaint(io.out, stream.status)(stream.status)}\n`)
   const facts: [string, string | undefined][] = [
     ['reason', stream.reason],
@@ -63,6 +64,7 @@ async function tellOne(
     ['last event', ago(evidence.lastEventAt)],
     ['last poll', ago(evidence.lastPollAt)],
     ['resumes', resumesIn(stream.kind, isDeclared, evidence.resumes)],
+    ['certificate', certificate ? `expires ${expiryText(Date.parse(certificate.expiresAt), at)}` : undefined],
     [
       'failures',
       evidence.failures > 0 ? `${evidence.failures}, for ${age(evidence.failingSince, at)}` : undefined,

@@ -60,6 +60,8 @@ export interface Evidence extends Numbering {
   replayDepth?: number
   /** Outcomes of resuming after a break (`sse`). */
   resumes?: Partial<Resumes>
+  /** The certificate that the URL's host presented last; times in milliseconds since the epoch. */
+  certificate?: { expiresAt: number; issuer: string; seenAt: number }
   /** Last failure, kept after recovery. */
   lastError?: { code: string; message: string; at: number }
 }

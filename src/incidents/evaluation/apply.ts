@@ -16,6 +16,8 @@ export interface NewIncident {
   affected: number
   /** Start of the failure, milliseconds since the epoch: later signs of life elsewhere are evidence. */
   since: number
+  /** Further facts, stored with `since`. */
+  evidence?: object
 }
 
 /** The outcome of one rule's evaluation. */
@@ -78,10 +80,10 @@ export async function open(
 ): Promise<void> {
   if (opened.length === 0) return
   const at = new Date(now)
-  const rows = opened.map(({ since, ...incident }) => ({
-    id: Bun.randomUUIDv7('hex', at),
-    evidence: { since },
+  const rows = opened.map(({ since, evidence, ...incident }) => ({
     ...incident,
+    id: Bun.randomUUIDv7('hex', at),
+    evidence: { since, ...evidence },
   }))
   await tx.execute(sql`
     INSERT INTO weir.incidents (id, key, cause, title, detail, stream_id, host, affected, evidence, opened_at, resolved_at)

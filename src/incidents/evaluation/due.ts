@@ -8,7 +8,7 @@ import type { ToldIncident } from '../messages.ts'
 import type { IsSilent } from '../silences.ts'
 import type { EvaluationDeps } from './evaluate.ts'
 import { EGRESS, HOST_KEY } from './shared-causes.ts'
-import { streamsBehind, troubled } from './standing.ts'
+import { streamsBehind, streamsOn, type TroubledStream, troubled } from './standing.ts'
 
 /**
  * Maximum number of incidents considered for notification at a time, of each sort, including silenced ones; the
@@ -159,8 +159,7 @@ async function audible(
   const behind = rows.some(isOngoing) ? await troubled(db, now) : []
   const ids = new Map<string, readonly string[]>()
   for (const row of rows) {
-    const of = isOngoing(row) ? streamsBehind(behind, row) : []
-    ids.set(row.id, row.streamId === null ? of : [row.streamId])
+    ids.set(row.id, row.streamId === null ? await behindOf(db, row, behind, isOngoing(row)) : [row.streamId])
   }
   const known = await streamsOf(db, [...new Set([...ids.values()].flat())])
   return rows.flatMap((row) => {
@@ -171,6 +170,17 @@ async function audible(
     const affected = isOngoing(row) ? heard.length : row.affected
     return [{ ...row, affected, streams: links, row, streamIds: heard.map(({ id }) => id) }]
   })
+}
+
+/** The streams that an incident without one of its own is about. */
+async function behindOf(
+  db: Database,
+  row: Row,
+  failing: readonly TroubledStream[],
+  isOngoing: boolean,
+): Promise<readonly string[]> {
+  if (isOngoing) return streamsBehind(failing, row)
+  return row.cause === 'certificate' && row.host !== null ? streamsOn(db, row.host) : []
 }
 
 async function streamsOf(db: Database, ids: readonly string[]) {

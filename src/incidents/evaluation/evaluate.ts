@@ -18,6 +18,7 @@ import {
   writeAlarms,
 } from './apply.ts'
 import { attach } from './attach.ts'
+import { evaluateCertificates } from './certificates.ts'
 import { tryCondition } from './conditions.ts'
 import { type CanConnect, isOutside } from './egress-check.ts'
 import { type Finding, STATUS_THRESHOLDS, statusFindings } from './findings.ts'
@@ -105,6 +106,7 @@ async function evaluate(tx: Database, isReachable: boolean | undefined, now: num
   await worsen(tx, now)
   await saveSteps(tx, stepAll(await statusFindings(tx, now), STATUS_THRESHOLDS, now), now)
   for (const rule of await listRules(tx)) if (isDue(rule, now)) await evaluateRule(tx, rule, now)
+  await evaluateCertificates(tx, now)
   await attach(tx, now)
   return fleet
 }

@@ -91,3 +91,12 @@ export function streamsBehind(
     .filter((stream) => stream.isHeld === (cause !== 'workers') && (host === null || stream.host === host))
     .map(({ id }) => id)
 }
+
+/** The running streams of a host, in the order of registration. */
+export async function streamsOn(db: Database, host: string): Promise<string[]> {
+  const { rows } = (await db.execute(sql`
+    SELECT s.id FROM weir.streams s WHERE s.desired = 'running' AND ${HOST} = ${host} AND ${WATCHED} ORDER BY s.id`)) as {
+    rows: { id: string }[]
+  }
+  return rows.map(({ id }) => id)
+}

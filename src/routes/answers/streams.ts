@@ -70,6 +70,12 @@ const Resumes = Type.Object(
   },
 )
 
+const Certificate = Type.Object({
+  expiresAt: Instant,
+  issuer: Text,
+  seenAt: Instant,
+})
+
 const Evidence = named(
   'Evidence',
   {
@@ -83,6 +89,7 @@ const Evidence = named(
     failingSince: nullable(Instant),
     nextRetryAt: nullable(Instant),
     resumes: nullable(Resumes),
+    certificate: nullable(Certificate, "The TLS certificate of the URL's host"),
     lastError: nullable(Type.Object({ code: Text, message: Text, at: Instant }), 'Kept after recovery'),
   },
   'The facts behind the status; null means it has not happened',

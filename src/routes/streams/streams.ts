@@ -324,7 +324,7 @@ export function statusJson({
 /** Evidence with its instants as ISO 8601. */
 function evidenceJson(evidence: Evidence) {
   const iso = (at: number | undefined) => (at === undefined ? null : new Date(at).toISOString())
-  const { phase, failures, lastError } = evidence
+  const { phase, failures, lastError, certificate } = evidence
   return {
     phase,
     phaseSince: iso(evidence.phaseSince),
@@ -336,6 +336,9 @@ function evidenceJson(evidence: Evidence) {
     failingSince: iso(evidence.failingSince),
     nextRetryAt: iso(evidence.nextRetryAt),
     resumes: evidence.resumes ? resumesOf(evidence.resumes) : null,
+    certificate: certificate
+      ? { ...certificate, expiresAt: iso(certificate.expiresAt), seenAt: iso(certificate.seenAt) }
+      : null,
     lastError: lastError ? { ...lastError, at: iso(lastError.at) } : null,
   }
 }

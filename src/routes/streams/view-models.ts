@@ -66,7 +66,7 @@ export function statusView({
   seq,
   recent,
 }: StreamStatus): StatusView {
-  const { lastError } = evidence
+  const { lastError, certificate } = evidence
   return {
     stream,
     status,
@@ -85,6 +85,7 @@ export function statusView({
       resumes: STREAM_KIND[stream.kind].isPolled
         ? undefined
         : resumesText(stream.resumes, resumesOf(evidence.resumes)),
+      certificate: certificate && { expiresAt: new Date(certificate.expiresAt), issuer: certificate.issuer },
       lastError: lastError && { ...lastError, at: new Date(lastError.at) },
     },
   }

@@ -5,7 +5,7 @@ import { HOUR_MS } from '../../core/time.ts'
 import { directFetch } from '../../net/direct.ts'
 import type { Exchange } from '../recording/entry.ts'
 import { type Break, EventReader } from './event-reader.ts'
-import { type FollowDeps, fail, recover } from './follow.ts'
+import { type FollowDeps, fail, noteCertificate, recover } from './follow.ts'
 import type { Run, RunLog } from './run.ts'
 import { allowedSilence } from './silence.ts'
 import {
@@ -153,6 +153,7 @@ class Connection {
     const answer = await this.#ask()
     const at = deps.now()
     const { headBytes } = answer
+    noteCertificate(run, deps)
     this.#exchange = answer.exchange
     this.#eventsOfConnection = 0
     const missing = this.#missingSince(answer, at)

@@ -4,7 +4,7 @@ import { nextBeat } from '../../core/judging/beat.ts'
 import { DocumentFollower } from '../large/follower.ts'
 import { compressedBytes as compressedSize } from '../large/jobs.ts'
 import type { Draft } from '../recording/entry.ts'
-import { type FollowDeps, fail, recordGap, recover } from './follow.ts'
+import { type FollowDeps, fail, noteCertificate, recordGap, recover } from './follow.ts'
 import { afterKeyframe, type DocumentStep, keyframeDraft } from './follow-document.ts'
 import type { Checkpoint, Followed, FollowedText, Run, RunLog, Stream } from './run.ts'
 import {
@@ -195,12 +195,8 @@ function forgetBody(run: Run): void {
 }
 
 /** Sends the request and reads the response once the host has a free slot. */
-async function fetchBody(
-  { stream, checkpoint, evidence }: Run,
-  log: RunLog,
-  signal: AbortSignal,
-  deps: FollowDeps,
-) {
+async function fetchBody(run: Run, log: RunLog, signal: AbortSignal, deps: FollowDeps) {
+  const { stream, checkpoint, evidence } = run
   const leave = await deps.hosts.enter(stream.url, signal, (until) => {
     evidence.nextRetryAt = until
     log.turned()
@@ -208,6 +204,7 @@ async function fetchBody(
   try {
     const answer = await askUpstream(stream, conditional(checkpoint), deps.limits, signal, deps.fetch)
     evidence.lastByteAt = deps.now()
+    noteCertificate(run, deps)
     await expectOk(answer, deps.now())
     await expectEnd(answer)
     return { answer, ...(await readBody(answer, deps.limits, signal)) }

@@ -1,3 +1,4 @@
+import type { Evidence } from '../../core/judging/status.ts'
 import type { GapReason } from '../../core/sets/gap-reasons.ts'
 import type { LargeDocuments } from '../large/documents.ts'
 import type { SeqRange, StoredEvent } from '../log/logs.ts'
@@ -24,11 +25,19 @@ export interface FollowDeps {
     range: SeqRange,
   ): Promise<Map<string, StoredEvent>>
   fetch?: UpstreamFetch
+  /** The certificate that the host of a URL presented last. */
+  certificateOf?(url: string): Evidence['certificate']
   differ?: Differ
   /** Default: this process reads what arrives at once. */
   pulse?: Pick<Pulse, 'lagMs'>
   now(): number
   random(): number
+}
+
+/** Notes the certificate that a request has shown. */
+export function noteCertificate({ stream, evidence }: Run, { certificateOf }: FollowDeps): void {
+  const certificate = certificateOf?.(stream.url)
+  if (certificate !== undefined) evidence.certificate = certificate
 }
 
 /** Records a failed attempt: an `error` entry, and the evidence that the next one is due later. */
