@@ -78,7 +78,7 @@ export class Proxy {
    * @throws Problem for a target that can't be followed
    */
   async subscribe(request: Request): Promise<Response> {
-    const { mode, compress, ...target } = readAsked(request)
+    const { mode, compress, lastEventId, ...target } = readAsked(request)
     const reader = subscriberOf(request)
     // Checked first, so that a target isn't polled for a subscriber that is refused.
     this.#deps.hub.checkRoom(reader.client)
@@ -88,7 +88,7 @@ export class Proxy {
     try {
       const id = await this.#idOf(key, target, callerOf(request)?.id)
       const meter = withEnd(this.#usage.enter(id), leave)
-      return await this.#follow(id, request, { mode, compress, reader, meter })
+      return await this.#follow(id, request, { mode, compress, lastEventId, reader, meter })
     } catch (error) {
       leave()
       throw error
@@ -103,10 +103,15 @@ export class Proxy {
   async #follow(
     id: string,
     request: Request,
-    { mode, compress, reader, meter }: Pick<ProxyRequest, 'mode' | 'compress'> & Following,
+    {
+      mode,
+      compress,
+      lastEventId,
+      reader,
+      meter,
+    }: Pick<ProxyRequest, 'mode' | 'compress' | 'lastEventId'> & Following,
   ): Promise<Response> {
     const feed = await this.#feed(id, meter)
-    const lastEventId = request.headers.get('last-event-id') ?? undefined
     return this.#deps.hub.subscribe(proxyTopic(id, mode === 'snapshot-patch' ? 'patches' : 'documents'), {
       ...reader,
       after: 0,

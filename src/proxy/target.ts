@@ -21,6 +21,8 @@ export interface ProxyRequest {
   mode: Mode
   /** Whether to compress the stream regardless of the request's headers. */
   compress: boolean
+  /** The last event ID that the subscriber received: of the header, or of the query, where EventSource polyfills put it. */
+  lastEventId: string | undefined
 }
 
 /** Default of Axway Streams, in milliseconds. */
@@ -30,17 +32,25 @@ const PREFIX = '/proxy/'
 const TOKEN = 'x-sd-token'
 const HEADER = 'x-sd-header'
 
-/** Weir's own query parameters, in lower case; all others are the target's. */
-const OWN = new Set([
+/** Weir's own query parameters that no API has, in lower case. */
+const UNMISTAKABLE: ReadonlySet<string> = new Set([TOKEN, HEADER, 'x-sd-compress'])
+/**
+ * Its others, in lower case. An API may have parameters of the same name: within an encoded target, and beside a parameter
+ * with the prefix, they are the target's.
+ */
+const AMBIGUOUS: ReadonlySet<string> = new Set([
   'intervalms',
   'mode',
-  TOKEN,
-  HEADER,
-  'x-sd-compress',
   'payloadpointer',
   'ignorepaths',
   'arraykeys',
 ])
+/** What EventSource polyfills that can't send headers add to the URL when they reconnect, in lower case. */
+const RESUMING: ReadonlySet<string> = new Set(['lasteventid', 'evs_last_event_id'])
+/** An ID of the proxy; other values of such a parameter are the target's. */
+const OWN_EVENT_ID = /^[0-9a-f]{8}\.\d{1,15}$/
+/** Makes a parameter Weir's own, whatever the target's are called. */
+const OWN_PREFIX = 'weir-'
 
 /** Whether a path belongs to the proxy: `/proxy/<url>`, or the target's URL itself. */
 export function isProxyPath(pathname: string): boolean {
@@ -59,8 +69,7 @@ export function tokenOf(url: URL): string | undefined {
 export function readAsked({ url: requested, headers }: Pick<Request, 'url' | 'headers'>): ProxyRequest {
   const url = new URL(requested)
   const target = targetOf(url)
-  // A fully encoded target contains its query; what follows it is Weir's, and more of the target's.
-  const own = [...ownQuery(url), ...(target.own ?? [])]
+  const own = [...ownQuery(url), ...target.own]
   const one = (name: string) => valuesOf(own, name).at(-1)
   return {
     url: target.url,
@@ -71,21 +80,31 @@ export function readAsked({ url: requested, headers }: Pick<Request, 'url' | 'he
     arrayKeys: valuesOf(own, 'arraykeys'),
     mode: modeOf(one('mode')),
     compress: /^(true|1|gzip)$/i.test(one('x-sd-compress') ?? ''),
+    lastEventId: headers.get('last-event-id') ?? one('lasteventid') ?? one('evs_last_event_id'),
   }
 }
 
 type Pairs = [name: string, value: string][]
 
-function targetOf({ pathname, search }: URL): { url: string; own?: Pairs } {
+/**
+ * The target's URL, its query as written, and Weir's parameters within an encoded target: those that SDKs of Streamdata.io
+ * add before they encode it.
+ */
+function targetOf({ href, pathname, search }: URL): { url: string; own: Pairs } {
   const path = pathname.startsWith(PREFIX) ? pathname.slice(PREFIX.length) : pathname.slice(1)
+  const isOwn = owner(query(search))
   const theirs = query(search).filter((part) => !isOwn(part))
-  if (/^https?:\//i.test(path)) return { url: schemed(path) + joined('?', theirs) }
+  // An empty query is a query, too, but `search` doesn't tell it from none.
+  const isEmpty = search === '' && href.split('#', 1)[0]?.endsWith('?') === true
+  if (/^https?:\//i.test(path)) return { url: schemed(path) + (isEmpty ? '?' : joined('?', theirs)), own: [] }
   const decoded = decode(path)
-  if (!/^https?:\//i.test(decoded)) return { url: decoded + joined('?', theirs) }
+  if (!/^https?:\//i.test(decoded)) return { url: decoded + joined('?', theirs), own: [] }
   const [base = '', inner] = split(schemed(decoded), '?')
-  const parts = inner === undefined ? [] : query(`?${inner}`)
-  const all = [...parts.filter((part) => !isOwn(part)), ...theirs]
-  return { url: base + joined('?', all), own: pairs(parts.filter(isOwn)) }
+  const parts = inner === undefined ? [] : inner.split('&')
+  const kept = parts.filter((part) => !isUnmistakable(part))
+  const all = [...kept, ...theirs]
+  const isBare = inner === '' && theirs.length === 0
+  return { url: base + (isBare ? '?' : joined('?', all)), own: pairs(parts.filter(isUnmistakable)) }
 }
 
 /** Proxies in between tend to merge two slashes into one. */
@@ -98,17 +117,39 @@ function query(search: string): string[] {
 }
 
 function ownQuery({ search }: URL): Pairs {
-  return pairs(query(search).filter(isOwn))
+  const parts = query(search)
+  return pairs(parts.filter(owner(parts)))
 }
 
-function isOwn(part: string): boolean {
-  return OWN.has(decode(split(part, '=')[0] ?? '').toLowerCase())
+/** Which parts of a query are Weir's own. */
+function owner(parts: readonly string[]): (part: string) => boolean {
+  const isPrefixed = (part: string) => nameOf(part).startsWith(OWN_PREFIX)
+  const isExplicit = parts.some(isPrefixed)
+  return (part) =>
+    isPrefixed(part) ||
+    isUnmistakable(part) ||
+    isResuming(part) ||
+    (!isExplicit && AMBIGUOUS.has(nameOf(part)))
+}
+
+function isResuming(part: string): boolean {
+  return RESUMING.has(nameOf(part)) && OWN_EVENT_ID.test(decode(split(part, '=')[1] ?? ''))
+}
+
+function isUnmistakable(part: string): boolean {
+  return UNMISTAKABLE.has(nameOf(part))
+}
+
+/** The name of a part of a query, in lower case. */
+function nameOf(part: string): string {
+  return decode(split(part, '=')[0] ?? '').toLowerCase()
 }
 
 function pairs(parts: readonly string[]): Pairs {
   return parts.map((part) => {
-    const [name = '', value = ''] = split(part, '=')
-    return [decode(name).toLowerCase(), decode(value.replaceAll('+', ' '))]
+    const name = nameOf(part)
+    const value = decode((split(part, '=')[1] ?? '').replaceAll('+', ' '))
+    return [name.startsWith(OWN_PREFIX) ? name.slice(OWN_PREFIX.length) : name, value]
   })
 }
 

@@ -16,6 +16,9 @@ const MAX_COLUMNS = REGISTRATION_FIELDS.length + MAX_HEADER_COLUMNS
 const FORMULA = /^[=+\-@\t\r']/
 const GUARDED = /^'(?=[=+\-@\t\r'])/
 
+/** A first line that tells Excel the separator. */
+const SEPARATOR_LINE = /^"?sep=(.)"?(?:\r\n|\n|\r|$)/i
+
 /** A record, and the line number where it ends. */
 interface CsvRecord {
   record: string[]
@@ -23,18 +26,21 @@ interface CsvRecord {
 }
 
 /**
- * Parses CSV (RFC 4180, or separated by semicolons or tabs) with field names in its first line.
+ * Parses CSV (RFC 4180, or separated by semicolons or tabs) with field names, in any case, in its first line, as spreadsheets
+ * write it: `sep=;` may come before, and rows and columns without a cell may follow.
  * @throws Problem `bad_request` for unbalanced quotes, `invalid_field` for an unknown column
  */
 export async function* csvLines(text: string): AsyncGenerator<ImportLine> {
   let columns: readonly string[] | undefined
   let countedTwice = 0
+  const skipped = SEPARATOR_LINE.test(text) ? 1 : 0
   try {
     for await (const { record, info } of recordsOf(text)) {
       const cells = record.join('')
-      const line = info.lines - countedTwice - countOf(/[\r\n]/g, cells)
+      const line = info.lines + skipped - countedTwice - countOf(/[\r\n]/g, cells)
       // Within a cell, the parser counts both characters of a CRLF.
       countedTwice += countOf(/\r\n/g, cells)
+      if (cells.trim() === '') continue
       if (columns === undefined) columns = columnsOf(record)
       else if (cells.length > MAX_LINE_CHARS) yield { line, problem: lineTooLong() }
       else yield lineOf(columns, record, line)
@@ -67,11 +73,13 @@ export function csvRow(fields: JsonObject, headerNames: readonly string[]): stri
 }
 
 function recordsOf(text: string): AsyncIterable<CsvRecord> {
-  const [head = ''] = text.split('\n', 1)
-  const delimiter = [',', ';', '\t'].find((each) => head.includes(each)) ?? ','
+  const told = SEPARATOR_LINE.exec(text)
+  const table = told === null ? text : text.slice(told[0].length)
+  const [head = ''] = table.trimStart().split(/[\r\n]/, 1)
+  const delimiter = told?.[1] ?? [',', ';', '\t'].find((each) => head.includes(each)) ?? ','
   const options = { delimiter, info: true, relax_column_count: true, skip_empty_lines: true }
   const endings = { record_delimiter: ['\r\n', '\n', '\r'] }
-  return Readable.from(stepsOf(text)).pipe(parse({ ...options, ...endings }))
+  return Readable.from(stepsOf(table)).pipe(parse({ ...options, ...endings }))
 }
 
 async function* stepsOf(text: string): AsyncGenerator<Buffer> {
@@ -92,9 +100,11 @@ function columnsOf(record: readonly string[]): string[] {
     const detail = `The first line has ${many(record.length)} columns; the limit is ${MAX_COLUMNS}. Remove columns that are no field, or send NDJSON.`
     throw new Problem('too_large', detail)
   }
-  const columns = record.map((cell) => cell.trim())
+  const last = record.findLastIndex((cell) => cell.trim() !== '')
+  const columns = record.slice(0, last + 1).map((cell) => columnOf(cell.trim()))
   for (const [index, column] of columns.entries()) {
     const refuse = (detail: string) => new Problem('invalid_field', detail, column.slice(0, 64))
+    if (column === '') throw refuse(`Column ${index + 1} has no name.`)
     const isHeader = column.startsWith(HEADER_PREFIX) && column.length > HEADER_PREFIX.length
     if (!isHeader && (column === 'headers' || !REGISTRATION_FIELDS.includes(column as Field))) {
       throw refuse(`Unknown column: ${column.slice(0, 64)}. Name header columns header:Name.`)
@@ -104,20 +114,28 @@ function columnsOf(record: readonly string[]): string[] {
   return columns
 }
 
-function lineOf(columns: readonly string[], record: readonly string[], line: number): ImportLine {
+/** A field's name whatever its case; a header keeps its own. */
+function columnOf(name: string): string {
+  const prefix = name.slice(0, HEADER_PREFIX.length).toLowerCase()
+  if (prefix === HEADER_PREFIX) return prefix + name.slice(HEADER_PREFIX.length)
+  return REGISTRATION_FIELDS.find((field) => field.toLowerCase() === name.toLowerCase()) ?? name
+}
+
+function lineOf(columns: readonly string[], cells: readonly string[], line: number): ImportLine {
+  const record = cells.slice(0, cells.findLastIndex((cell) => cell.trim() !== '') + 1)
   if (record.length > columns.length) {
     const detail = `The line has ${record.length} cells, the first line ${columns.length}.`
     return { line, problem: new Problem('invalid_field', detail) }
   }
-  const cells = columns.flatMap((column, index): [string, string][] => {
+  const named = columns.flatMap((column, index): [string, string][] => {
     const cell = record[index] ?? ''
     return cell === '' ? [] : [[column, cell]]
   })
   const isHeader = ([column]: [string, string]) => column.startsWith(HEADER_PREFIX)
-  const headers = cells
+  const headers = named
     .filter(isHeader)
     .map(([column, cell]) => [column.slice(HEADER_PREFIX.length), text(cell)])
-  const fields = cells
+  const fields = named
     .filter((cell) => !isHeader(cell))
     .map(([column, cell]) => [column, typed(column, cell)])
   const value = Object.fromEntries(fields)

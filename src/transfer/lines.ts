@@ -96,11 +96,11 @@ async function check(lines: AsyncIterable<ImportLine>, headers: Headers): Promis
 }
 
 function looksLike(text: string): Format {
-  const [first = ''] = text.trimStart().split(/\r?\n/, 1)
+  const [first = ''] = text.trimStart().split(/\r\n|\n|\r/, 1)
   if (first.startsWith('[')) return 'json'
   if (first.startsWith('{')) return isFirstOfMany(first, text) ? 'ndjson' : 'json'
   if (/^(openapi|swagger|info|paths|---|#|%)/.test(first)) return 'openapi'
-  if (/(^|[,;\t"])\s*(url|id)\s*($|[,;\t"])/.test(first)) return 'csv'
+  if (/^"?sep=."?$/i.test(first.trim()) || /(^|[,;\t"])\s*(url|id)\s*($|[,;\t"])/i.test(first)) return 'csv'
   const detail = 'Unknown format: expected JSON, NDJSON, CSV with a header row, or OpenAPI. Set ?format=…'
   throw new Problem('bad_request', detail, 'format')
 }

@@ -175,6 +175,16 @@ test('ntfy gets JSON with the token, within 4,096 bytes', async () => {
   expect(sending.outcome).toEqual({ result: 'delivered' })
 })
 
+test('ntfy keeps the query of the topic URL, which may hold the credentials, and shows none of it', async () => {
+  receiver.take('/base/')
+  const url = `${receiver.upstream.url}/base/weir-topic_1?auth=QmVhcmVyIHRr`
+  const sending = await send('ntfy', { url }, LONG)
+  const [request] = receiver.upstream.requests.get('/base/')?.slice(-1) ?? []
+  expect(new URL(request?.url ?? '').search).toBe('?auth=QmVhcmVyIHRr')
+  expect(sending.outcome).toEqual({ result: 'delivered' })
+  expect(JSON.stringify(sending)).not.toContain('QmVhcmVyIHRr')
+})
+
 test.each([
   { kind: 'webhook', path: '/gone/webhook-secret-path', status: 410, result: 'gone' },
   { kind: 'webhook', path: '/gone/webhook-secret-path', status: 404, result: 'failed' },

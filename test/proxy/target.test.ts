@@ -19,6 +19,11 @@ test.each([
   ['/https://api.test/a?x-sd-compress=true&x-sd-header=A%3A%20b', 'https://api.test/a'],
   ['/https://api.test/a?mode%20=1&models=2', 'https://api.test/a?mode%20=1&models=2'],
   ['/https://api.test/a?redirect=https://b.test/c?d', 'https://api.test/a?redirect=https://b.test/c?d'],
+  ['/proxy/https://api.test/a?', 'https://api.test/a?'],
+  ['/proxy/https://api.test/a?intervalMs=500', 'https://api.test/a'],
+  ['/proxy/https%3A%2F%2Fapi.test%2Fa%3F', 'https://api.test/a?'],
+  ['/proxy/https%3A%2F%2Fapi.test%2Fa%3F?intervalMs=500', 'https://api.test/a?'],
+  ['/proxy/https://api.test//a//b', 'https://api.test//a//b'],
   ['/proxy/ftp://api.test/a', 'ftp://api.test/a'],
   ['/proxy/nonsense', 'nonsense'],
 ])('%s asks for %s', (path, url) => {
@@ -35,6 +40,7 @@ test('by default it polls every five seconds and sends the document, then patche
     arrayKeys: [],
     mode: 'snapshot-patch',
     compress: false,
+    lastEventId: undefined,
   })
 })
 
@@ -51,6 +57,7 @@ test('everything can be set in the query, headers more than once', () => {
     arrayKeys: ['sku'],
     mode: 'snapshot-only',
     compress: true,
+    lastEventId: undefined,
   })
 })
 
@@ -66,10 +73,27 @@ test('several of them are percent-encoded, so that commas are unambiguous', () =
   expect(headers).toEqual({ accept: 'a, b', 'x-key': 'ż' })
 })
 
-test('parameters inside a fully encoded target are Weir’s too', () => {
-  expect(asked('/proxy/http%3A%2F%2Fapi.test%2F%3FintervalMs%3D900')).toMatchObject({
-    url: 'http://api.test/',
-    intervalMs: 900,
+test.each([
+  ['mode=driving&x=1', {}],
+  ['intervalMs=7&arrayKeys=a', {}],
+  [
+    'mode=event&X-Sd-Token=t&X-Sd-Header=A%3A%20b',
+    { url: 'http://api.test/?mode=event', headers: { a: 'b' } },
+  ],
+  ['weir-mode=event', {}],
+])('parameters inside a fully encoded target are the target’s: %s', (query, said) => {
+  expect(asked(`/proxy/${encodeURIComponent(`http://api.test/?${query}`)}?intervalMs=900`)).toMatchObject({
+    ...{ url: `http://api.test/?${query}`, intervalMs: 900, mode: 'snapshot-patch', arrayKeys: [] },
+    ...said,
+  })
+})
+
+test('with a prefix, a parameter is Weir’s own, and those without one are the target’s', () => {
+  const path =
+    '/proxy/http://api.test/?mode=driving&weir-intervalMs=900&payloadPointer=/x&Weir-PayloadPointer=/data'
+  expect(asked(path)).toMatchObject({
+    url: 'http://api.test/?mode=driving&payloadPointer=/x',
+    ...{ intervalMs: 900, mode: 'snapshot-patch', payloadPointer: '/data' },
   })
 })
 
@@ -91,6 +115,16 @@ test.each([
   ['/proxy', false],
 ])('%s is a proxy path: %p', (path, is) => {
   expect(isProxyPath(path)).toBe(is)
+})
+
+test.each([
+  ['/http://api.test/?a=1&lastEventId=0123abcd.12', '/?a=1', '0123abcd.12'],
+  ['/http://api.test/?evs_last_event_id=0123abcd.12', '/', '0123abcd.12'],
+  ['/http://api.test/?lastEventId=77', '/?lastEventId=77', undefined],
+  ['/proxy/http%3A%2F%2Fapi.test%2F%3Fa%3D1?lastEventId=0123abcd.12', '/?a=1', '0123abcd.12'],
+])('%s resumes where a polyfill says', (path, rest, lastEventId) => {
+  expect(asked(path)).toMatchObject({ url: `http://api.test${rest}`, lastEventId })
+  expect(asked(path, { 'Last-Event-ID': 'ffffffff.1' }).lastEventId).toBe('ffffffff.1')
 })
 
 test('a token is read from the proxy’s URLs alone', () => {

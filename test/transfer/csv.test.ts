@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'bun:test'
 import { csvHead, csvLines, csvRow } from '../../src/transfer/csv.ts'
+import { formatOf } from '../../src/transfer/lines.ts'
 import { refusalOf } from './refusal.ts'
 
 const values = async (text: string) =>
@@ -44,6 +45,39 @@ describe('reading', () => {
         { url: 'http://b', name: 'y' },
       ])
     }
+  })
+
+  test.each([
+    ['a line for Excel', 'sep=;\r\nurl;name\r\nhttp://a;x\r\nhttp://b;y\r\n'],
+    ['the same, quoted', '"sep=;"\nurl;name\nhttp://a;x\nhttp://b;y'],
+    ['a separator of its own', 'sep=|\nurl|name\nhttp://a|x\nhttp://b|y'],
+    ['empty columns', 'url,name,,\r\nhttp://a,x,,\r\nhttp://b,y,,\r\n'],
+    ['empty columns of rows alone', 'url,name\nhttp://a,x,,,\nhttp://b,y,'],
+    ['empty rows', 'url,name\nhttp://a,x\n,\nhttp://b,y\n,\n , \n'],
+    ['an empty first line', '\r\nurl,name\r\nhttp://a,x\r\nhttp://b,y\r\n'],
+    ['capitals', 'URL,Name\nhttp://a,x\nhttp://b,y'],
+  ])('as spreadsheets write it: %s', async (_what, text) => {
+    expect(await values(text)).toEqual([
+      { url: 'http://a', name: 'x' },
+      { url: 'http://b', name: 'y' },
+    ])
+    expect(formatOf(text, null)).toBe('csv')
+  })
+
+  test('a cell beyond the named columns is refused, and an empty name between others', async () => {
+    expect(await values('url,name\nhttp://a,x,more')).toEqual(['The line has 3 cells, the first line 2.'])
+    expect((await refusalOf(() => values('url,,name\nhttp://a,,x'))).detail).toBe('Column 2 has no name.')
+  })
+
+  test('a header keeps its case', async () => {
+    expect(await values('URL,Header:X-Key\nhttp://a,k')).toEqual([
+      { url: 'http://a', headers: { 'X-Key': 'k' } },
+    ])
+  })
+
+  test('after a line for Excel, lines are numbered like in an editor, too', async () => {
+    const lines = await Array.fromAsync(csvLines('sep=,\nurl\nhttp://a\n\nhttp://b'))
+    expect(lines.map(({ line }) => line)).toEqual([3, 5])
   })
 
   test('lines are numbered like in an editor, including empty and invalid ones', async () => {

@@ -67,7 +67,7 @@ export const ntfy: ChannelKind<Config> = {
       ...(message.url && { click: message.url }),
     })
     const headers: Record<string, string> = token === undefined ? {} : { Authorization: `Bearer ${token}` }
-    return post({ url: base, headers, body }, tools)
+    return post({ url: base + new URL(url).search, headers, body }, tools)
   },
 }
 

@@ -1,6 +1,7 @@
 import { Elysia } from 'elysia'
 import { ImportPage, type ImportPageData, SHOWN } from '../../../views/streams/import.tsx'
 import { Problem } from '../../errors.ts'
+import { decodeFile } from '../../transfer/decode.ts'
 import { readerOf } from '../access/reader.ts'
 import { html } from '../http/html.ts'
 import { readBytes } from '../http/input.ts'
@@ -60,7 +61,7 @@ async function readMultipart(request: Request): Promise<FormData> {
 async function textIn(form: FormData): Promise<string> {
   const file = form.get('file')
   const isChosen = file instanceof Blob && file.size > 0
-  return isChosen ? file.text() : field(form, 'text')
+  return isChosen ? decodeFile(await file.bytes()) : field(form, 'text')
 }
 
 /** The equivalent API request, without the file. */

@@ -6,6 +6,7 @@ import { Semaphore } from '../../limits/semaphore.ts'
 import type { Database } from '../../storage/storage.ts'
 import { checkRegistration, RegistrationSchema } from '../../streams/registry/registration.ts'
 import type { Streams } from '../../streams/registry/streams.ts'
+import { decodeFile } from '../../transfer/decode.ts'
 import { EXPORT_FORMATS, type ExportFormat, exportStreams } from '../../transfer/export.ts'
 import { type ImportOptions, importLines } from '../../transfer/import.ts'
 import type { LineOutcome } from '../../transfer/item.ts'
@@ -14,7 +15,7 @@ import type { OpenApiOptions } from '../../transfer/openapi/operations.ts'
 import { answer, jsonOrLines } from '../answers/answer.ts'
 import { ExportedStream, ImportProgress, ImportReport } from '../answers/transfer.ts'
 import { describe } from '../http/describe.ts'
-import { invalid, readText } from '../http/input.ts'
+import { invalid, readBytes } from '../http/input.ts'
 import {
   choice,
   each,
@@ -139,7 +140,7 @@ export function transferRoutes(deps: TransferRoutesDeps & { imports: Importer })
         try {
           const options = optionsOf(query)
           server?.timeout(request, UPLOAD_SECONDS)
-          const text = await readText(request, MAX_IMPORT_BYTES)
+          const text = decodeFile(await readBytes(request, MAX_IMPORT_BYTES))
           // It may request many APIs to detect their kind before the response starts.
           server?.timeout(request, 0)
           const contentType = request.headers.get('content-type')
