@@ -1,9 +1,13 @@
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
-import { mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Client } from 'pg'
 import type { StorageLog } from '../../src/storage/log.ts'
 import { openAsItIs } from '../../src/storage/open.ts'
+import { accountFor } from '../../src/storage/server/account.ts'
+import { KilledError } from '../../src/storage/server/child.ts'
+import { findPrograms } from '../../src/storage/server/programs.ts'
+import { startServer } from '../../src/storage/server/server.ts'
 import type { Storage } from '../../src/storage/storage.ts'
 import { isAlive } from '../faults/child.ts'
 import { newDataDir } from '../support/data-dir.ts'
@@ -106,21 +110,52 @@ describe('the embedded server', () => {
         )
       }
     })()
-    for (const _ of [1, 2]) {
-      const [pid, before] = [serverPid(), acknowledged.length]
-      await until('some are in', () => acknowledged.length > before + 20)
-      process.kill(pid, 'SIGKILL')
-      const then = acknowledged.length
-      await until('it goes on', () => acknowledged.length > then + 20)
-      expect(serverPid()).not.toBe(pid)
+    try {
+      for (const _ of [1, 2]) {
+        const [pid, before] = [serverPid(), acknowledged.length]
+        await until('some are in', () => acknowledged.length > before + 20)
+        process.kill(pid, 'SIGKILL')
+        // Its sessions go on until they notice.
+        await until('another one runs', () => existsSync(pidFile()) && serverPid() !== pid)
+        const then = acknowledged.length
+        await until('it goes on', () => acknowledged.length > then + 20)
+      }
+    } finally {
+      counting.abort()
+      await count
     }
-    counting.abort()
-    await count
     const { rows } = await storage.pool.query('SELECT n FROM counted')
     const stored = new Set(rows.map((row: { n: number }) => row.n))
     expect(acknowledged.filter((each) => !stored.has(each))).toEqual([])
     expect(failed.length).toBeGreaterThan(0)
     expect(warnings.filter((warning) => warning.includes('will be restarted'))).toHaveLength(2)
+  })
+
+  test.each([
+    [2, 'starts'],
+    [9, 'ends'],
+  ])('that is killed %i times before it is ready: %s', async (times, outcome) => {
+    const directory = join(dataDir, 'database')
+    const account = accountFor([directory])
+    const { postgres } = await findPrograms(dataDir, account)
+    const wrapper = join(directory, 'killed.sh')
+    const killed = `echo x >> tries\n[ $(wc -l < tries) -gt ${times} ] || kill -9 $$`
+    writeFileSync(wrapper, `#!/bin/sh\n${killed}\nexec '${postgres}' "$@"\n`, { mode: 0o755 })
+    const starting = startServer(
+      { directory, account },
+      { postgres: './killed.sh', log, check: async () => {} },
+    )
+    const ended = await starting.then(
+      async (server) => {
+        await server.close()
+        return 'starts'
+      },
+      (error) => (error instanceof KilledError ? 'ends' : error),
+    )
+    expect(ended).toBe(outcome)
+    expect(readFileSync(join(directory, 'tries'), 'utf8').split('\n').length - 1).toBe(Math.min(times + 1, 6))
+    expect(warnings.every((warning) => warning.includes('status 137'))).toBe(true)
+    expect(warnings).toHaveLength(Math.min(times, 5))
   })
 
   test('that is killed during a long query is started again without waiting for that', async () => {

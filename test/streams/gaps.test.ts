@@ -1,8 +1,9 @@
-import { afterAll, beforeAll, expect, test } from 'bun:test'
+import { afterAll, beforeAll, expect, spyOn, test } from 'bun:test'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Storage } from '../../src/storage/storage.ts'
+import { EventReader } from '../../src/streams/ingest/event-reader.ts'
 import type { FollowDeps } from '../../src/streams/ingest/follow.ts'
 import { FOLLOWERS } from '../../src/streams/ingest/followers.ts'
 import { Hosts } from '../../src/streams/ingest/hosts.ts'
@@ -112,6 +113,28 @@ test('a gap begins when the process froze: what it read afterward may have been 
   const startedAt = Date.now()
   const { from } = await firstGap(run, ['retry: 1\n\n', 'data: 1\n\n'], { pulse: { lagMs: LONG_MS } })
   expect(from).toBeLessThanOrEqual(startedAt - LONG_MS + 10_000)
+})
+
+test('data after a wait may have been held up, and so may what follows it', async () => {
+  const run = await begin('sse')
+  const startedAt = Date.now()
+  let elapsedMs = 0
+  const clock = spyOn(performance, 'now').mockImplementation(() => elapsedMs)
+  const log = { append: () => true, durable: async () => {}, seen: () => {}, turned: () => {} }
+  const deps = {
+    ...{ now: () => startedAt + elapsedMs, storedEvents: async () => new Map(), large, limits: LIMITS },
+  }
+  const reader = new EventReader(run, log, deps, new AbortController().signal)
+  reader.connected(undefined)
+  const heard = (afterMs: number) => {
+    elapsedMs += afterMs
+    reader.chunk(10)
+    reader.heard()
+    return (run.evidence.heardAt ?? 0) - startedAt
+  }
+  const heardAt = [500, 500, 1_500, 900, 900, 20_000, 100, 500, 19_000, 2, 70_000].map(heard)
+  clock.mockRestore()
+  expect(heardAt).toEqual([500, 1_000, 1_000, 1_000, 4_300, 4_300, 4_300, 4_300, 24_900, 24_900, 43_902])
 })
 
 test('a gap begins before an event that was cut off', async () => {

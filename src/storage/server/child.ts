@@ -40,6 +40,12 @@ status=$?
 kill "$guard" 2>/dev/null
 exit "$status"`
 
+/** A server that was killed before it was ready, as by the kernel when memory runs out: the next start may succeed. */
+export class KilledError extends StorageError {}
+
+/** How a server ended that was killed: by the shell's status, 128 and the signal's number, or with the shell. */
+const KILLED = /^It ended with (SIGKILL|status 137)\./
+
 /** A running server process. */
 export interface ServerChild {
   readonly pid: number
@@ -51,7 +57,7 @@ export interface ServerChild {
 
 /**
  * Starts a server and waits until it accepts connections. After a crash, it replays its write-ahead log first.
- * @throws StorageError with its last output when it ends before that
+ * @throws StorageError with its last output when it ends before that; KilledError when it was killed
  */
 export async function startChild(cluster: Cluster, postgres: string): Promise<ServerChild> {
   const { directory, account } = cluster
@@ -72,7 +78,7 @@ export async function startChild(cluster: Cluster, postgres: string): Promise<Se
   )
   const ended = endOf(child).then((how) => [how, ...lines].join('\n'))
   const failed = ended.then((output) => {
-    throw new StorageError(explainEnd(cluster, output))
+    throw new (KILLED.test(output) ? KilledError : StorageError)(explainEnd(cluster, output))
   })
   failed.catch(() => {})
   await Promise.race([ready.promise, failed])

@@ -1,6 +1,6 @@
 import type { StorageLog } from '../log.ts'
 import { StorageError } from '../storage.ts'
-import { type ServerChild, startChild } from './child.ts'
+import { KilledError, type ServerChild, startChild } from './child.ts'
 import type { Cluster } from './cluster.ts'
 import { explainCrash, explainDamage } from './explain.ts'
 import { endLeftovers } from './leftovers.ts'
@@ -10,6 +10,9 @@ const FIRST_RETRY_MS = 100
 const MAX_RETRY_MS = 30_000
 /** After running this long, the next wait is the first again, in milliseconds. */
 const STABLE_MS = 60_000
+
+/** Times that the first start is tried, if the server is killed during it. */
+const FIRST_STARTS = 6
 
 /** A database server that runs until it is closed: when it ends on its own, it is restarted. */
 export interface Server {
@@ -25,7 +28,7 @@ export interface ServerOptions {
 
 /**
  * Starts the server of a cluster and supervises it. During a restart, connections break and are refused, as with any server.
- * @throws StorageError when the first start fails
+ * @throws StorageError when the first start fails; one that is killed is tried again
  */
 export async function startServer(
   cluster: Cluster,
@@ -44,7 +47,7 @@ export async function startServer(
       throw damage === undefined ? error : new StorageError(damage)
     }
   }
-  let child: ServerChild | undefined = await start()
+  let child: ServerChild | undefined = await startFirst()
   const watching = watch()
   return {
     async close() {
@@ -52,6 +55,19 @@ export async function startServer(
       await child?.stop()
       await watching
     },
+  }
+
+  async function startFirst(): Promise<ServerChild> {
+    let waitMs = FIRST_RETRY_MS
+    for (let left = FIRST_STARTS - 1; ; left--, waitMs *= 2) {
+      try {
+        return await start()
+      } catch (error) {
+        if (!(error instanceof KilledError) || left === 0) throw error
+        log.warn(error.message)
+        await pause(waitMs, closing.signal)
+      }
+    }
   }
 
   async function watch(): Promise<void> {

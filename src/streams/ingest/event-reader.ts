@@ -22,6 +22,10 @@ const SNAPSHOT_EVENTS = new Set(['snapshot', 'data'])
 const MAX_REMEMBERED_NAMES = 64
 /** Data that arrives this soon after connecting, in milliseconds, counts as the greeting of the connection. */
 const GREETING_MS = 1_000
+/** Data that arrives after a longer wait, in milliseconds, may have been held up on its way. */
+const HELD_UP_MS = 1_000
+/** How long, in milliseconds and at most, what follows such data may have been held up with it. */
+const MAX_BACKLOG_MS = 60_000
 /** Wait before a failed database query is retried, in milliseconds. */
 const ASK_AGAIN_MS = 500
 
@@ -81,6 +85,8 @@ export class EventReader {
   #lastByte = performance.now()
   /** Until when everything sent was received, once the chunk being read is in the log. */
   #hearing: number | undefined
+  /** Data that may have been held up: everything sent before `since` was received. `until` is by the monotonic clock. */
+  #backlog: { since: number; until: number } | undefined
 
   constructor(run: Run, log: RunLog, deps: Deps, signal: AbortSignal) {
     this.#run = run
@@ -98,6 +104,7 @@ export class EventReader {
   connected(missing: Break | undefined): void {
     this.#break = missing && { ...missing, from: this.#break?.from ?? missing.from }
     this.#lastByte = performance.now()
+    this.#backlog = undefined
     this.#unchargedBytes = 0
     this.#isFirst = true
     this.#livedOn = false
@@ -113,14 +120,26 @@ export class EventReader {
     const now = this.#deps.now()
     this.#unchargedBytes += bytes
     // A clock that is set forward shows no silence.
-    learnRhythm(evidence, now, Math.min(now - (evidence.lastByteAt ?? now), this.silentMs))
+    const waitedMs = this.silentMs
+    learnRhythm(evidence, now, Math.min(now - (evidence.lastByteAt ?? now), waitedMs))
     this.#lastByte = performance.now()
     evidence.lastByteAt = now
-    this.#hearing = now - (this.#deps.pulse?.lagMs ?? 0)
+    this.#hearing = Math.min(now - (this.#deps.pulse?.lagMs ?? 0), this.#heldUpSince(now, waitedMs))
     this.#log.seen()
     // The greeting doesn't prove that the connection works; any later byte does, including a heartbeat.
     if (now - evidence.phaseSince > GREETING_MS) this.#livesOn(now)
     this.#heartbeat = true
+  }
+
+  /**
+   * Since when what arrives now may have been on its way. After a wait, it may be since the chunk before; and for as long as
+   * the wait was, what follows may have been held up with it. If the connection breaks meanwhile, the rest is lost.
+   */
+  #heldUpSince(now: number, waitedMs: number): number {
+    if (waitedMs > HELD_UP_MS)
+      this.#backlog = { since: now - waitedMs, until: this.#lastByte + Math.min(waitedMs, MAX_BACKLOG_MS) }
+    else if (this.#backlog !== undefined && this.#lastByte > this.#backlog.until) this.#backlog = undefined
+    return this.#backlog?.since ?? now
   }
 
   /** For how long nothing has arrived, in milliseconds. */

@@ -6,10 +6,8 @@ import type { Run } from './run.ts'
 const SLICE = 10_000
 /** How far back to search if the upstream hasn't replayed any events yet, in entries: once per stream. */
 const FIRST_DEPTH = 1_000_000
-/** Timeout for searching the events of one chunk, in milliseconds; events not found in time count as new. */
-const MAX_SEARCH_MS = 10_000
 
-type Deps = Pick<FollowDeps, 'storedEvents' | 'now'>
+type Deps = Pick<FollowDeps, 'storedEvents'>
 type Found = Map<string, StoredEvent>
 
 /**
@@ -28,14 +26,16 @@ export class ReplaySearch {
     this.#deps = deps
   }
 
-  /** Returns which of these event IDs are in the log. All entries appended so far must be stored. */
+  /**
+   * Returns which of these event IDs are in the log. All entries appended so far must be stored. However long the database
+   * takes, the search isn't given up: what it didn't find would be stored twice.
+   */
   async find(ids: readonly string[]): Promise<Found> {
     const found: Found = new Map()
     const last = this.#run.checkpoint.seq
-    const endsAt = this.#deps.now() + MAX_SEARCH_MS
     for (const [after, until] of this.#slices(last)) {
       const missing = ids.filter((id) => !found.has(id))
-      if (missing.length === 0 || this.#deps.now() > endsAt) break
+      if (missing.length === 0) break
       const some = await this.#deps.storedEvents(this.#run.stream.id, missing, { after, until })
       for (const [id, event] of some) found.set(id, event)
     }

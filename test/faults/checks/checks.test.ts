@@ -95,6 +95,8 @@ test('near a clock that was wrong, the place of a gap counts, not its times', ()
   const entries = log(...all.slice(0, 3), around('lying', 4, 5, 300_000), ...all.slice(5))
   expect(numberFaults('lying', entries)).toEqual(['loss'])
   expect(numberFaults('lying', entries, { jumps: [[0, SECOND_MS]] })).toEqual([])
+  // The break began 300 s after the clock was right again.
+  expect(numberFaults('lying', entries, { jumps: [[-300_000, -299_000]] })).toEqual(['loss'])
   expect(numberFaults('lying', log(...without(4, 5)), { jumps: [[0, SECOND_MS]] })).toEqual(['loss'])
 })
 

@@ -92,8 +92,9 @@ export class NumberCheck {
   /** Judges the numbers between the last one stored and the next, whether anybody was connected to get them or not. */
   #missing(next: number, seq: number): void {
     const lost: number[] = []
+    const during: Span = [this.#times(this.#last).at(-1) as number, this.#times(next)[0] as number]
     for (let number = this.#last + 1; number < next; number++) {
-      if (this.#isDeclared(number)) this.figures.declared++
+      if (this.#isDeclared(number, during)) this.figures.declared++
       else lost.push(number)
     }
     if (lost.length === 0) return
@@ -112,7 +113,8 @@ export class NumberCheck {
     return isHonest(this.#source) && this.#seen.size > 0
   }
 
-  #isDeclared(number: number): boolean {
+  /** @param during from the last one stored to the next */
+  #isDeclared(number: number, during: Span): boolean {
     const step = this.#source.class.count.idStep ?? 1
     const times = this.#times(number)
     return this.#gaps.some(({ reason, from, to, ids }) => {
@@ -120,7 +122,7 @@ export class NumberCheck {
       if (this.#isResumed()) return false
       if (ids !== undefined) return ids.first <= number * step && number * step <= ids.last
       // A gap's times are as right as the clocks of the processes; its place in the log is right even then.
-      if (isNearJump(this.#context.jumps, times)) return true
+      if (isNearJump(this.#context.jumps, during)) return true
       return times.some((at) => isWithin(at, [from, to]))
     })
   }

@@ -122,7 +122,7 @@ class Reasons {
 
   of({ at }: Answer): 'inGaps' | 'asErrors' | 'atEnds' | 'undeclared' {
     const { jumps } = this.#context
-    const isInGap = this.#gaps.some(({ from, to }) => isWithin(at, [from, to]) || isNearJump(jumps, [at]))
+    const isInGap = this.#gaps.some(({ from, to }) => isWithin(at, [from, to]) || isNearJump(jumps, [at, at]))
     if (isInGap) return 'inGaps'
     const error = this.#errors.findIndex(
       (errorAt) => at <= errorAt + STAMP_SLACK_MS && errorAt <= at + TIMEOUT_MS,

@@ -11,7 +11,7 @@ export function isWithin(at: number, [from, to]: Span): boolean {
   return at >= from - STAMP_SLACK_MS && at <= to + STAMP_SLACK_MS
 }
 
-/** Whether a clock may have been wrong when the break began, or ended, during which something was sent. */
-export function isNearJump(jumps: readonly Span[], times: readonly number[]): boolean {
-  return jumps.some(([from, to]) => times.some((at) => from - NEAR_JUMP_MS <= at && at <= to + NEAR_JUMP_MS))
+/** Whether a clock may have been wrong at any time of a break, which may have been long: then its times may be, too. */
+export function isNearJump(jumps: readonly Span[], [begun, ended]: Span): boolean {
+  return jumps.some(([from, to]) => from - NEAR_JUMP_MS <= ended && begun <= to + NEAR_JUMP_MS)
 }
