@@ -4,7 +4,7 @@ import { nextBeat } from '../../core/judging/beat.ts'
 import { DocumentFollower } from '../large/follower.ts'
 import { compressedBytes as compressedSize } from '../large/jobs.ts'
 import type { Draft } from '../recording/entry.ts'
-import { type FollowDeps, fail, recordGap, recover } from './follow.ts'
+import { type FollowDeps, fail, passCheck, recordGap, recover } from './follow.ts'
 import { afterKeyframe, type DocumentStep, keyframeDraft } from './follow-document.ts'
 import type { Checkpoint, Followed, FollowedText, Run, RunLog, Stream } from './run.ts'
 import {
@@ -61,6 +61,7 @@ export async function followPoll(
     tellLate(stream, log, { from: polledAt, to: startedAt }, startedAt - dueAt)
     try {
       await pollOnce(run, log, follower, signal, deps)
+      passCheck(run, deps.now())
       recover(run, log, deps.now())
       dueAt = nextBeat(anchor, stream.intervalMs, deps.now())
     } catch (error) {

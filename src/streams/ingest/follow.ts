@@ -1,3 +1,4 @@
+import { withCheck } from '../../core/judging/checks.ts'
 import type { GapReason } from '../../core/sets/gap-reasons.ts'
 import type { LargeDocuments } from '../large/documents.ts'
 import type { SeqRange, StoredEvent } from '../log/logs.ts'
@@ -37,7 +38,9 @@ export function fail(run: Run, log: RunLog, error: UpstreamError, nextRetryAt: n
   evidence.failures++
   evidence.failingSince ??= at
   evidence.nextRetryAt = nextRetryAt
-  evidence.lastError = { code: error.code, message: error.message, at }
+  evidence.checks = withCheck(evidence.checks, evidence.failures === 1 ? 'failed' : 'failed again', at)
+  const httpStatus = error.code === 'bad_status' ? error.exchange?.response?.status : undefined
+  evidence.lastError = { code: error.code, message: error.message, at, httpStatus }
   evidence.phase = 'waiting'
   evidence.phaseSince = at
   const data = JSON.stringify({
@@ -48,6 +51,11 @@ export function fail(run: Run, log: RunLog, error: UpstreamError, nextRetryAt: n
   })
   log.append({ at, kind: 'error', wireBytes: error.wireBytes, bodyBytes: 0, data, exchange: error.exchange })
   log.turned()
+}
+
+/** Counts a successful check: a poll, or an attempt to connect. */
+export function passCheck({ evidence }: Run, at: number): void {
+  evidence.checks = withCheck(evidence.checks, 'passed', at)
 }
 
 /** Records a success. */

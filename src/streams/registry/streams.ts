@@ -314,7 +314,7 @@ export class Streams {
       const changed = rows.map((row) => row.id)
       if (changed.length > 0) {
         // Somebody asks to start it now, so a wait that an earlier run owed its upstream doesn't delay it.
-        const evidence = sql`${states.evidence} - '{nextRetryAt,failingSince}'::text[] || '{"failures":0}'::jsonb`
+        const evidence = sql`${states.evidence} - '{nextRetryAt,failingSince,checks,degradedSince}'::text[] || '{"failures":0}'::jsonb`
         await tx
           .update(states)
           .set({ ...opening(desired), evidence, statusSince: now, subscribedAt: asIfSubscribed(now) })
