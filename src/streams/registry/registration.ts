@@ -136,6 +136,13 @@ const alwaysOn = Type.Boolean({
   description: 'Whether a proxied stream keeps running without subscribers; proxied streams only',
 })
 
+/** When streams are dead, for many at once. */
+export const DeadAfterSchemas = {
+  deadAfterFailures: Type.Optional(fields.deadAfterFailures),
+  deadAfterMs: Type.Optional(fields.deadAfterMs),
+}
+export type DeadAfter = Pick<StreamChange, keyof typeof DeadAfterSchemas>
+
 /** The body of `PATCH /api/streams/:id`: any part of a registration except `start` and `twin`. */
 export const ChangeSchema = Type.Partial(Type.Object({ ...fields, alwaysOn }), {
   additionalProperties: false,
