@@ -35,7 +35,11 @@ const SSE: Expectation = {
 const POLL: Expectation = { ...SSE, kind: 'poll' }
 /** Two intervals and the time that an answer may take. */
 const LATE_MS = 150_000
-const failing = (ms: number, failures = 3): Partial<Evidence> => ({ failures, failingSince: NOW - ms })
+const failing = (ms: number, failures = 3): Partial<Evidence> => ({
+  phase: 'waiting',
+  failures,
+  failingSince: NOW - ms,
+})
 /** One check a second until now: `.` passed, `x` failed. */
 const checked = (outcomes: string, endedAt = NOW): Partial<Evidence> => {
   const checks = [...outcomes].reduce<Checks>((known, outcome, index) => {
@@ -97,6 +101,20 @@ const CASES: Case[] = [
     'Failed 2 times in 1 h.',
   ],
   ['enough failures for long enough', failing(DEAD_AFTER_MS), SSE, 'dead', 'Failed 3 times in 1 min.'],
+  [
+    'failures until a connection that has yet to bring anything, short of dead',
+    { ...failing(HOUR_MS), phase: 'open', phaseSince: NOW - HOUR_MS + DEAD_AFTER_MS - 1 },
+    SSE,
+    'backing-off',
+    'Failed 3 times in 59 s.',
+  ],
+  [
+    'enough failures until such a connection',
+    { ...failing(HOUR_MS), phase: 'open', phaseSince: NOW - HOUR_MS + DEAD_AFTER_MS },
+    SSE,
+    'dead',
+    'Failed 3 times in 1 min.',
+  ],
   [
     'two failures, where its owner says that two in a row are enough',
     failing(5_000, 2),

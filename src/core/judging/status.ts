@@ -147,7 +147,7 @@ function judgeNow(evidence: Evidence, expected: Expectation, nowMs: number): Jud
 
 function judgeFailing(evidence: Evidence, expected: Expectation, nowMs: number): Judgement {
   const since = Math.min(evidence.failingSince ?? nowMs, nowMs)
-  const failingMs = nowMs - since
+  const failingMs = Math.max(0, failingUntil(evidence, expected, nowMs) - since)
   const why = evidence.lastError ? ` Last error: ${evidence.lastError.message}` : ''
   const times = evidence.failures === 1 ? 'once' : `${evidence.failures} times`
   const reason = `Failed ${times} in ${span(failingMs)}.${why}`
@@ -155,6 +155,11 @@ function judgeFailing(evidence: Evidence, expected: Expectation, nowMs: number):
   const isDead = evidence.failures >= deadAfterFailures && failingMs >= deadAfterMs
   const isSilent = evidence.lastError?.code === 'stalled'
   return { status: isDead ? 'dead' : isSilent ? 'stalled' : 'backing-off', reason, since }
+}
+
+/** The time on a connection that is open, but has yet to bring anything, is no failure. */
+function failingUntil({ phase, phaseSince }: Evidence, { kind }: Expectation, nowMs: number): number {
+  return phase === 'open' && !STREAM_KIND[kind].isPolled ? Math.min(phaseSince, nowMs) : nowMs
 }
 
 /** The host asked another stream to wait. */

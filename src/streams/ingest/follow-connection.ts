@@ -5,7 +5,7 @@ import { HOUR_MS } from '../../core/time.ts'
 import { directFetch } from '../../net/direct.ts'
 import type { Exchange } from '../recording/entry.ts'
 import { type Break, EventReader } from './event-reader.ts'
-import { type FollowDeps, fail, passCheck, recover } from './follow.ts'
+import { type FollowDeps, fail, passCheck, recover, restOfWait } from './follow.ts'
 import type { Run, RunLog } from './run.ts'
 import { allowedSilence } from './silence.ts'
 import {
@@ -57,12 +57,6 @@ export async function followConnection(
   const holding = new Connection(format, run, log, signal, deps)
   let waitMs = restOfWait(run, deps.now())
   while (await waitUntil(deps.now() + waitMs, signal, deps.now)) waitMs = await holding.connection()
-}
-
-/** The rest of the last run's wait: never longer than that wait, whatever the clocks say. */
-function restOfWait({ evidence: { nextRetryAt = 0, lastError } }: Run, nowMs: number): number {
-  const wholeMs = nextRetryAt - (lastError?.at ?? nowMs)
-  return Math.max(0, Math.min(nextRetryAt - nowMs, wholeMs))
 }
 
 class Connection {

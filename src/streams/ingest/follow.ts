@@ -58,6 +58,12 @@ export function passCheck({ evidence }: Run, at: number): void {
   evidence.checks = withCheck(evidence.checks, 'passed', at)
 }
 
+/** The rest of the last run's wait: never longer than that wait, whatever the clocks say. */
+export function restOfWait({ evidence: { nextRetryAt = 0, lastError } }: Run, nowMs: number): number {
+  const wholeMs = nextRetryAt - (lastError?.at ?? nowMs)
+  return Math.max(0, Math.min(nextRetryAt - nowMs, wholeMs))
+}
+
 /** Records a success. */
 export function recover(run: Run, log: RunLog, at: number): void {
   const { evidence } = run
