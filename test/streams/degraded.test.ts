@@ -1,6 +1,10 @@
 import { afterAll, beforeAll, expect, test } from 'bun:test'
+import { mkdtempSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { SECRET, startReceiver } from '../channels/receiver.ts'
 import { cliOf } from '../cli/support.ts'
+import { removeDataDir } from '../support/data-dir.ts'
 import { until } from '../support/until.ts'
 import { startTestWeir, type TestWeir } from '../support/weir.ts'
 
@@ -166,3 +170,26 @@ test('a stream is dead when its owner says so, however often it has to fail for 
   await weir.send('PATCH', `/api/streams/${patient.id}`, { deadAfterMs: null })
   await weir.status(patient.id, 'dead')
 })
+
+test('a restart forgets no failures', async () => {
+  const dataDir = mkdtempSync(join(tmpdir(), 'weir-degraded-'))
+  const isBad = (hit: number) => hit < 12 && hit % 3 === 2
+  let polls = 0
+  const url = receiver.upstream.on('/kept', (_request, hit) => {
+    polls++
+    return isBad(hit) ? new Response('', { status: 500 }) : Response.json({})
+  })
+  const first = await startTestWeir({ DATA_DIR: dataDir })
+  const { id } = await first.register({ url, kind: 'poll', intervalMs: INTERVAL_MS })
+  const before = (await first.status(id, 'degraded')) as { since: string }
+  await first.close()
+  const known = polls
+  const second = await startTestWeir({ DATA_DIR: dataDir })
+  await until('it is polled again', () => polls > known + 2)
+  const after = (await second.status(id, 'degraded')) as { since: string; reason: string }
+  expect(after.since).toBe(before.since)
+  const [, , count] = /\((\d+) of (\d+) in/.exec(after.reason) ?? []
+  expect(Number(count)).toBeGreaterThan(known)
+  await second.close()
+  await removeDataDir(dataDir)
+}, 120_000)
