@@ -86,6 +86,22 @@ describe.each(SETUPS)('on $name', (setup) => {
       })
     })
 
+    test('a host is down since half of its streams were', async () => {
+      const onHost = await world.add(6, () => 'one.test')
+      await world.add(3, (index) => `h${index}.test`)
+      await world.look(2)
+      const at: number[] = []
+      for (const id of onHost) {
+        at.push(world.now)
+        await world.set([id], 'backing-off')
+        await world.look()
+      }
+      await world.look(6)
+      const [host] = await world.incidents()
+      expect(host).toMatchObject({ cause: 'host', evidence: { provenAfter: at[5] } })
+      expect(host && periodOf(host, world.now).since).toBe(at[2] as number)
+    })
+
     test('a silent stream that then is dead is one outage, from its first failure', async () => {
       const [id = ''] = await world.add(2, (index) => `h${index}.test`)
       await world.look(2)

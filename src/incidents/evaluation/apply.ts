@@ -14,8 +14,10 @@ export interface NewIncident {
   streamId: string | null
   host: string | null
   affected: number
-  /** Start of the failure, milliseconds since the epoch: later signs of life elsewhere are evidence. */
+  /** Start of the failure, milliseconds since the epoch. */
   since: number
+  /** Signs of life elsewhere after this are evidence that Weir's network works. Default: `since`. */
+  provenAfter?: number
 }
 
 /** An incident to resolve. */
@@ -89,9 +91,9 @@ export async function open(
 ): Promise<void> {
   if (opened.length === 0) return
   const at = new Date(now)
-  const rows = opened.map(({ since, ...incident }) => ({
+  const rows = opened.map(({ since, provenAfter, ...incident }) => ({
     id: Bun.randomUUIDv7('hex', at),
-    evidence: { since },
+    evidence: { since, provenAfter },
     ...incident,
   }))
   await tx.execute(sql`

@@ -1,5 +1,5 @@
 import { inArray, type SQL, sql } from 'drizzle-orm'
-import type { FailureTally, HostTally } from '../../core/judging/blame.ts'
+import { type FailureTally, HOST_SHARE, HOST_STREAMS, type HostTally } from '../../core/judging/blame.ts'
 import { HELD_WITHIN_MS } from '../../core/judging/status.ts'
 import { withStanding } from '../../core/sets/statuses.ts'
 import type { Database } from '../../storage/storage.ts'
@@ -52,6 +52,16 @@ export interface FailingFleet {
   unheld: number
 }
 
+const FAILING_AT = sql`coalesce(failing_since, extract(epoch FROM verdict_since) * 1000)`
+
+interface HostRow extends FailureTally {
+  host: string
+  lifeAt: number | null
+  failingAt: number | null
+  downAt: number | null
+  unheld: number
+}
+
 export async function fleetOf(tx: Database, now: number): Promise<FailingFleet> {
   const { rows } = (await tx.execute(sql`
     SELECT host, count(*)::int AS total,
@@ -59,15 +69,19 @@ export async function fleetOf(tx: Database, now: number): Promise<FailingFleet> 
       count(*) FILTER (WHERE ${IS_UP})::int AS up,
       count(*) FILTER (WHERE standing = 'unheld')::int AS unheld,
       max(life_at)::float8 AS "lifeAt",
-      max(coalesce(failing_since, extract(epoch FROM verdict_since) * 1000))
-        FILTER (WHERE ${IS_FAILING})::float8 AS "failingAt"
+      max(${FAILING_AT}) FILTER (WHERE ${IS_FAILING})::float8 AS "failingAt",
+      (array_agg(${FAILING_AT} ORDER BY ${FAILING_AT}) FILTER (WHERE ${IS_FAILING}))[
+        greatest(${HOST_STREAMS}::int, ceil(count(*) * ${HOST_SHARE}::float8)::int)]::float8 AS "downAt"
     FROM ${standings(now)} AS standing WHERE standing <> 'resting' GROUP BY host`)) as {
-    rows: (FailureTally & { host: string; lifeAt: number | null; failingAt: number | null; unheld: number })[]
+    rows: HostRow[]
   }
   return {
-    hosts: rows.map(({ host, total, failing, up, lifeAt, failingAt }) => {
-      return { host, total, failing, up, lifeAt: lifeAt ?? undefined, failingAt: failingAt ?? undefined }
-    }),
+    hosts: rows.map(({ host, total, failing, up, lifeAt, failingAt, downAt }) => ({
+      ...{ host, total, failing, up },
+      lifeAt: lifeAt ?? undefined,
+      failingAt: failingAt ?? undefined,
+      downAt: downAt ?? undefined,
+    })),
     unheld: rows.reduce((sum, { unheld }) => sum + unheld, 0),
   }
 }
