@@ -67,7 +67,8 @@ export function restOfWait({ evidence: { nextRetryAt = 0, lastError } }: Run, no
 /** Records a success. */
 export function recover(run: Run, log: RunLog, at: number): void {
   const { evidence } = run
-  const turned = evidence.failures > 0 || evidence.phase !== 'open' || run.judged?.status !== 'live'
+  const isKnown = run.judged?.status === 'live' || run.judged?.status === 'degraded'
+  const turned = evidence.failures > 0 || evidence.phase !== 'open' || !isKnown
   if (evidence.failures > 0 || evidence.phase !== 'open') {
     evidence.phase = 'open'
     evidence.phaseSince = at
