@@ -4,6 +4,8 @@ import { ConfigError, parseConfig } from '../src/config/config.ts'
 import { exampleEnvironment, secretsOf, settingsInForce } from '../src/config/in-force.ts'
 import { isLocalOnly } from '../src/config/local-only.ts'
 import type { Config } from '../src/config/settings.ts'
+import { DEGRADED_CHECKS, DEGRADED_SHARE, DEGRADED_WINDOW_MS } from '../src/core/judging/checks.ts'
+import { DEAD_AFTER_FAILURES, DEAD_AFTER_MS } from '../src/core/judging/status.ts'
 
 const TOKEN = 'sixteen-letters!'
 
@@ -16,6 +18,11 @@ const DEFAULTS: Partial<Config> = {
   requestTimeoutMs: 30_000,
   maxBodyBytes: 10_485_760,
   silenceMs: 45_000,
+  deadAfterFailures: DEAD_AFTER_FAILURES,
+  deadAfterMs: DEAD_AFTER_MS,
+  degradedShare: DEGRADED_SHARE,
+  degradedWindowMs: DEGRADED_WINDOW_MS,
+  degradedChecks: DEGRADED_CHECKS,
 }
 
 /** What is said of an environment, a line per key. */

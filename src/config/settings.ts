@@ -115,6 +115,41 @@ export const SETTINGS = {
     fallback: '45000',
     parse: wholeNumber(1_000, 86_400_000),
   },
+  deadAfterFailures: {
+    key: 'DEAD_AFTER_FAILURES',
+    about:
+      'Failures in a row after which a stream is dead, if DEAD_AFTER_MS has passed too. Streams may set their own.',
+    fallback: '3',
+    parse: wholeNumber(1, 1_000),
+  },
+  deadAfterMs: {
+    key: 'DEAD_AFTER_MS',
+    about:
+      'Time since the first failure in a row after which a stream is dead, if it failed DEAD_AFTER_FAILURES times, in ' +
+      'milliseconds. Streams may set their own.',
+    fallback: '60000',
+    parse: wholeNumber(0, 604_800_000),
+  },
+  degradedShare: {
+    key: 'DEGRADED_SHARE',
+    about:
+      'Share of failed checks (polls and attempts to connect) above which a stream is degraded, from 0 to 1; it ends at half ' +
+      'of it.',
+    fallback: '0.2',
+    parse: share,
+  },
+  degradedWindowMs: {
+    key: 'DEGRADED_WINDOW_MS',
+    about: 'Time over which the checks for DEGRADED_SHARE are counted, in milliseconds.',
+    fallback: '600000',
+    parse: wholeNumber(60_000, 3_600_000),
+  },
+  degradedChecks: {
+    key: 'DEGRADED_CHECKS',
+    about: 'Minimum number of checks in that time.',
+    fallback: '5',
+    parse: wholeNumber(2, 10_000),
+  },
   /** Unset: the address it listens on. */
   publicUrl: {
     key: 'PUBLIC_URL',

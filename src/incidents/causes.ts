@@ -5,6 +5,7 @@ import { eachRuleKind, RULE_KIND, RULE_KINDS } from './rule-kinds.ts'
 export const CAUSES = {
   stalled: { severity: 'warning', label: 'is stalled' },
   dead: { severity: 'critical', label: 'is dead' },
+  degraded: { severity: 'warning', label: 'is degraded' },
   flapping: { severity: 'warning', label: 'is flapping' },
   host: { severity: 'critical', label: 'Host' },
   egress: { severity: 'critical', label: 'Outbound network' },
@@ -16,10 +17,13 @@ export type Cause = keyof typeof CAUSES
 
 /** The built-in rule: the status of a stream, under the name that alarms are stored with. */
 export const STATUS_RULE = 'verdict'
+/** The built-in rule for streams that fail only in part: a stream that is dead for a while may be degraded before and after. */
+export const DEGRADED_RULE = 'degraded'
 /** Causes that an unreachable host or a broken outbound network explains; the others would occur anyway. */
 export const EXPLAINED: readonly Cause[] = [
   'stalled',
   'dead',
+  'degraded',
   'flapping',
   ...RULE_KINDS.filter((kind) => RULE_KIND[kind].isExplained),
 ]
@@ -29,6 +33,7 @@ export const SHARED: readonly Cause[] = ['host', 'egress', 'workers']
 export const BLAMES: readonly Cause[] = [
   'stalled',
   'dead',
+  'degraded',
   'flapping',
   'host',
   ...RULE_KINDS.filter((kind) => RULE_KIND[kind].isBlame),

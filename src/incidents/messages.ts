@@ -1,23 +1,19 @@
 import type { Message, Severity, StreamLink } from '../channels/message.ts'
 import { span } from '../core/judging/status.ts'
 import { severityOf } from './causes.ts'
+import { isOutage, periodJson, periodOf, periodText, type Timed } from './period.ts'
 
 /** Occasions for a message about incidents. */
 export type Telling = 'opened' | 'reminded' | 'resolved'
 
 /** An incident as messages describe it. */
-export interface ToldIncident {
+export interface ToldIncident extends Timed {
   id: string
-  cause: string
   title: string
   detail: string
   affected: number
-  openedAt: Date
-  resolvedAt: Date | null
   streamId: string | null
   host: string | null
-  /** Holds when the failure began, milliseconds since the epoch, as `since`. */
-  evidence: unknown
   streams: readonly StreamLink[]
 }
 
@@ -25,8 +21,6 @@ export interface ToldIncident {
 const NAMED = 10
 /** Incidents that a webhook gets as data. */
 const LISTED = 50
-/** Causes that mean that the stream or host is down. */
-const DOWN: readonly string[] = ['stalled', 'dead', 'host', 'egress']
 const WORST_FIRST: readonly Severity[] = ['critical', 'warning', 'info']
 
 /** One message for everything that is due for a channel at once. */
@@ -62,14 +56,20 @@ export function messageOf(
       incidents.reduce((sum, { affected }) => sum + affected, 0),
     ),
     data: {
-      incidents: incidents.slice(0, LISTED).map(({ id, cause, title, affected, openedAt }) => ({
-        id,
-        cause,
-        title: title.slice(0, 200),
-        affected,
-        openedAt: openedAt.toISOString(),
-      })),
+      incidents: incidents.slice(0, LISTED).map((incident) => dataOf(incident, now)),
     },
+  }
+}
+
+function dataOf(incident: ToldIncident, now: number) {
+  const { id, cause, title, affected, openedAt } = incident
+  return {
+    id,
+    cause,
+    title: title.slice(0, 200),
+    affected,
+    openedAt: openedAt.toISOString(),
+    ...periodJson(incident, now),
   }
 }
 
@@ -84,29 +84,31 @@ function titleOf(telling: Telling, incidents: readonly ToldIncident[], isChange:
 }
 
 function lineOf(telling: Telling, incident: ToldIncident, now: number, isOne: boolean): string {
-  const { title, detail, openedAt } = incident
+  const { title, detail } = incident
   if (telling === 'resolved') {
     const lasted = recoveryText(incident, now)
     return isOne ? lasted : `${recoveryTitle(incident)}. ${lasted}`
   }
-  const since = telling === 'reminded' ? ` Open for ${span(Math.max(0, now - openedAt.getTime()))}.` : ''
+  const since = telling === 'reminded' ? ` ${reminderText(incident, now)}` : ''
   return isOne ? `${detail}${since}` : `${title}. ${detail}${since}`
 }
 
 /** A stream or host that is up again is named alone; other incidents keep their title. */
 function recoveryTitle({ cause, title, streamId, host, streams }: ToldIncident): string {
-  if (cause !== 'flapping' && !DOWN.includes(cause)) return `Resolved: ${title}`
+  if (cause !== 'flapping' && cause !== 'degraded' && !isOutage(cause)) return `Resolved: ${title}`
   const name = streamId === null ? (host ?? 'outbound network') : streams[0]?.name
   return `Recovered: ${name ?? title}`
 }
 
-/** A downtime counts from the first failure, anything else from the opening. */
-function recoveryText({ cause, openedAt, resolvedAt, evidence }: ToldIncident, now: number): string {
-  const isDown = DOWN.includes(cause)
-  const { since } = (evidence ?? {}) as { since?: number }
-  const to = resolvedAt?.getTime() ?? now
-  const from = Math.min(to, openedAt.getTime(), (isDown && since) || to)
-  return `${isDown ? 'Down' : 'Lasted'} ${span(to - from)} (${period(from, to)} UTC).`
+function recoveryText(incident: ToldIncident, now: number): string {
+  const lasted = periodOf(incident, now)
+  const { since, until = now } = lasted
+  return `${periodText(lasted)} (${period(since, until)} UTC).`
+}
+
+function reminderText(incident: ToldIncident, now: number): string {
+  const lasted = periodOf(incident, now)
+  return isOutage(incident.cause) ? `${periodText(lasted)}.` : `Open for ${span(lasted.durationMs)}.`
 }
 
 function period(from: number, to: number): string {

@@ -2,7 +2,7 @@ import { Readable } from 'node:stream'
 import { CsvError, parse } from 'csv-parse'
 import { Problem } from '../errors.ts'
 import { lineTooLong, MAX_LINE_CHARS, many } from './bounds.ts'
-import { type Field, type JsonObject, LISTS, REGISTRATION_FIELDS } from './fields.ts'
+import { type Field, type JsonObject, LISTS, NUMBERS, REGISTRATION_FIELDS } from './fields.ts'
 import type { ImportLine } from './lines.ts'
 
 /** Bytes parsed at a time, so that other work continues in between. */
@@ -148,7 +148,7 @@ function typed(column: string, cell: string): unknown {
   const word = cell.trim()
   if (LISTS.includes(column as Field)) return listOf(word)
   if (column === 'retention') return parsed(word)
-  if (column === 'intervalMs' || column === 'silenceMs') return /^\d+$/.test(word) ? Number(word) : word
+  if (NUMBERS.includes(column as Field)) return /^\d+$/.test(word) ? Number(word) : word
   if (SWITCHES.has(column)) return BOOLEANS.get(word.toLowerCase()) ?? word
   return column === 'name' || column === 'body' ? text(cell) : text(word)
 }

@@ -77,10 +77,11 @@ async function* pagesOf(db: Database, { tag, secrets }: ExportOptions): AsyncGen
 
 /** A stream as its registration. */
 function fieldsOf(stream: Stream, hasTwin: boolean, secrets: boolean): JsonObject {
-  const { id, name, url, kind, intervalMs, silenceMs, resumes, method, headers, body, desired } = stream
+  const { id, name, url, kind, intervalMs, silenceMs, deadAfterFailures, deadAfterMs } = stream
+  const { resumes, method, headers, body, desired } = stream
   const hidden = Object.fromEntries(Object.keys(headers).map((header) => [header, HIDDEN]))
   return {
-    ...{ id, name, url, kind, intervalMs, silenceMs, resumes, method },
+    ...{ id, name, url, kind, intervalMs, silenceMs, deadAfterFailures, deadAfterMs, resumes, method },
     headers: secrets ? headers : hidden,
     ...(body !== null && { body }),
     ...plainOf(stream),

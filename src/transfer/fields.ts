@@ -9,6 +9,8 @@ export const REGISTRATION_FIELDS = [
   'kind',
   'intervalMs',
   'silenceMs',
+  'deadAfterFailures',
+  'deadAfterMs',
   'resumes',
   'method',
   'headers',
@@ -19,6 +21,9 @@ export const REGISTRATION_FIELDS = [
   'twin',
 ] as const
 export type Field = (typeof REGISTRATION_FIELDS)[number]
+
+/** Fields that are whole numbers. */
+export const NUMBERS: readonly Field[] = ['intervalMs', 'silenceMs', 'deadAfterFailures', 'deadAfterMs']
 
 /** Fields that are lists of strings. */
 export const LISTS: readonly Field[] = STREAM_FIELDS.filter((name) => STREAM_FIELD[name].type === 'list')

@@ -52,6 +52,26 @@ test('edit declares that an upstream resumes, and takes it back', async () => {
   expect(both).toMatchObject({ code: 2, out: '' })
 })
 
+test('edit and add set when a stream is dead, and edit restores the default', async () => {
+  const stored = await registered('deadly')
+  const set = ['--dead-after', '5m', '--dead-after-failures', '4']
+  expect(await cli('edit', 'deadly', ...set)).toMatchObject({ code: 0 })
+  expect(await stored()).toMatchObject({ deadAfterMs: 300_000, deadAfterFailures: 4 })
+  const unset = ['--dead-after', 'default', '--dead-after-failures', 'default']
+  expect(await cli('edit', 'deadly', ...unset)).toMatchObject({ code: 0 })
+  expect(await stored()).toMatchObject({ deadAfterMs: null, deadAfterFailures: null })
+  const added = await cli('add', 'http://127.0.0.1:9/', '--kind', 'poll', '--no-start', '--json', ...set)
+  expect(JSON.parse(added.out)).toMatchObject({ deadAfterMs: 300_000, deadAfterFailures: 4 })
+  for (const [option, wrong] of [
+    ['--dead-after', '5'],
+    ['--dead-after-failures', 'often'],
+  ] as const) {
+    expect(await cli('edit', 'deadly', option, wrong)).toMatchObject({
+      ...{ code: 2, err: expect.stringContaining(`${option}: expected`) },
+    })
+  }
+})
+
 test('edit lists the headers that another origin drops, and asks first', async () => {
   const stored = await registered('moved')
   const before = await stored()

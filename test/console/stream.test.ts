@@ -130,6 +130,27 @@ describeInBrowser('the page of a stream', () => {
     await other.stop()
   })
 
+  test('the form sets when a stream is dead, and empty fields restore the default', async () => {
+    const { id } = await site.weir.register({
+      url: site.upstream.on('/deadly', () => Response.json({})),
+      kind: 'poll',
+    })
+    const { page, close } = await site.open(`/streams/${id}/edit`, { javaScriptEnabled: false })
+    for (const [failures, seconds, stored] of [
+      ['5', '90', { deadAfterFailures: 5, deadAfterMs: 90_000 }],
+      ['1', '0', { deadAfterFailures: 1, deadAfterMs: 0 }],
+      ['', '', { deadAfterFailures: null, deadAfterMs: null }],
+    ] as const) {
+      await page.getByLabel('Failures in a row').fill(failures)
+      await page.getByLabel('Seconds since the first').fill(seconds)
+      await page.getByRole('button', { name: 'Save' }).click()
+      expect(await site.weir.json(`/api/streams/${id}`)).toMatchObject(stored)
+      await page.goto(`${site.weir.url}/streams/${id}/edit`)
+      expect(await page.getByLabel('Seconds since the first').inputValue()).toBe(seconds)
+    }
+    await close()
+  })
+
   test('an error in an edit is shown next to its field, and nothing is saved', async () => {
     const { id } = await site.weir.register({
       url: site.upstream.on('/wrong', () => Response.json({})),

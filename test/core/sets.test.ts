@@ -25,8 +25,8 @@ function lastWith(index: string): string {
 }
 
 test('statuses have an order from worst to best, and those in trouble come first', () => {
-  expect(WORST_FIRST).toEqual(['dead', 'stalled', 'backing-off', 'quiet', 'live', 'stopped'])
-  expect(IN_TROUBLE).toEqual(['dead', 'stalled', 'backing-off'])
+  expect(WORST_FIRST).toEqual(['dead', 'stalled', 'backing-off', 'degraded', 'quiet', 'live', 'stopped'])
+  expect(IN_TROUBLE).toEqual(['dead', 'stalled', 'backing-off', 'degraded'])
   expect(DOWN).toEqual(['dead', 'stalled'])
   expect(new Set(STATUSES.map((status) => STATUS[status].severity)).size).toBe(STATUSES.length)
 })

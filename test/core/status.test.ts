@@ -1,5 +1,7 @@
 import { expect, test } from 'bun:test'
+import { type Checks, withCheck } from '../../src/core/judging/checks.ts'
 import {
+  DEAD_AFTER_FAILURES,
   DEAD_AFTER_MS,
   type Evidence,
   type Expectation,
@@ -33,7 +35,19 @@ const SSE: Expectation = {
 const POLL: Expectation = { ...SSE, kind: 'poll' }
 /** Two intervals and the time that an answer may take. */
 const LATE_MS = 150_000
-const failing = (ms: number): Partial<Evidence> => ({ failures: 3, failingSince: NOW - ms })
+const failing = (ms: number, failures = 3): Partial<Evidence> => ({
+  phase: 'waiting',
+  failures,
+  failingSince: NOW - ms,
+})
+/** One check a second until now: `.` passed, `x` failed. */
+const checked = (outcomes: string, endedAt = NOW): Partial<Evidence> => {
+  const checks = [...outcomes].reduce<Checks>((known, outcome, index) => {
+    const what = outcome === '.' ? 'passed' : outcomes[index - 1] === 'x' ? 'failed again' : 'failed'
+    return withCheck(known, what, endedAt - (outcomes.length - 1 - index) * 1_000)
+  }, [])
+  return { checks }
+}
 const error = { code: 'timeout', message: 'No answer.', at: NOW }
 
 type Case = [what: string, Partial<Evidence>, Expectation, Status, reason: string]
@@ -73,15 +87,122 @@ const CASES: Case[] = [
 
   ['a first failure', { failures: 1, failingSince: NOW }, SSE, 'backing-off', 'Failed once in under 1 s.'],
   [
-    'failures short of ten minutes',
+    'failures for too short a time',
     { ...failing(DEAD_AFTER_MS - 1), lastError: error },
     SSE,
     'backing-off',
-    'Failed 3 times in 9 min. Last error: No answer.',
+    'Failed 3 times in 59 s. Last error: No answer.',
   ],
-  ['failures for ten minutes', failing(DEAD_AFTER_MS), SSE, 'dead', 'Failed 3 times in 10 min.'],
+  [
+    'too few failures, for an hour',
+    failing(HOUR_MS, DEAD_AFTER_FAILURES - 1),
+    SSE,
+    'backing-off',
+    'Failed 2 times in 1 h.',
+  ],
+  ['enough failures for long enough', failing(DEAD_AFTER_MS), SSE, 'dead', 'Failed 3 times in 1 min.'],
+  [
+    'failures until a connection that has yet to bring anything, short of dead',
+    { ...failing(HOUR_MS), phase: 'open', phaseSince: NOW - HOUR_MS + DEAD_AFTER_MS - 1 },
+    SSE,
+    'backing-off',
+    'Failed 3 times in 59 s.',
+  ],
+  [
+    'enough failures until such a connection',
+    { ...failing(HOUR_MS), phase: 'open', phaseSince: NOW - HOUR_MS + DEAD_AFTER_MS },
+    SSE,
+    'dead',
+    'Failed 3 times in 1 min.',
+  ],
+  [
+    'two failures, where its owner says that two in a row are enough',
+    failing(5_000, 2),
+    { ...SSE, deadAfterFailures: 2, deadAfterMs: 5_000 },
+    'dead',
+    'Failed 2 times in 5 s.',
+  ],
+  [
+    'ten failures, where its owner waits for an hour',
+    failing(HOUR_MS - 1, 10),
+    { ...SSE, deadAfterMs: HOUR_MS },
+    'backing-off',
+    'Failed 10 times in 59 min.',
+  ],
   ['polls that fail for days', failing(3 * DAY_MS), POLL, 'dead', 'Failed 3 times in 3 days.'],
   ['an error that is over', { lastError: error }, SSE, 'live', 'Last event 5 s ago.'],
+
+  [
+    'one failure in three',
+    { ...checked('..x..x'), lastPollAt: NOW - 1_000, lastError: { ...error, httpStatus: 500 } },
+    POLL,
+    'degraded',
+    '33% errors (2 of 6 in 1 min), last: 500 at 00:00 UTC.',
+  ],
+  [
+    'one failure in three, at the moment of a failure',
+    { ...checked('..x..x'), failures: 1, failingSince: NOW, lastError: error },
+    POLL,
+    'degraded',
+    '33% errors (2 of 6 in 1 min), last: timeout at 00:00 UTC.',
+  ],
+  [
+    'one failure in three while the host asks for a pause',
+    { ...checked('..x..x'), lastPollAt: NOW, nextRetryAt: NOW + 60_000 },
+    POLL,
+    'degraded',
+    '33% errors (2 of 6 in 1 min).',
+  ],
+  [
+    'one failure in three that then fails for long',
+    { ...checked('..x..x'), ...failing(HOUR_MS) },
+    POLL,
+    'dead',
+    'Failed 3 times in 1 h.',
+  ],
+  [
+    'one failure in three, then silence',
+    { ...checked('..x..x'), lastByteAt: NOW - 60_000 },
+    SSE,
+    'stalled',
+    'Connected, but no data for 1 min.',
+  ],
+  [
+    'one failure in three of which nothing has been heard for longer than the window',
+    { ...checked('..x..x', NOW - 10 * 60_000), lastPollAt: NOW },
+    POLL,
+    'live',
+    'Last poll under 1 s ago.',
+  ],
+  [
+    'failures at the limit',
+    { ...checked('.x...x....'), lastPollAt: NOW },
+    POLL,
+    'live',
+    'Last poll under 1 s ago.',
+  ],
+  ['too few checks', { ...checked('x.x.'), lastPollAt: NOW }, POLL, 'live', 'Last poll under 1 s ago.'],
+  [
+    'one outage, however many attempts failed during it',
+    { ...checked('.xxxxxxx.'), lastPollAt: NOW },
+    POLL,
+    'live',
+    'Last poll under 1 s ago.',
+  ],
+  [
+    'a degraded stream with fewer failures than the limit, but more than half of it',
+    { ...checked('.x....x......'), degradedSince: NOW - HOUR_MS, lastPollAt: NOW },
+    POLL,
+    'degraded',
+    '15% errors (2 of 13 in 1 min).',
+  ],
+  [
+    'a degraded stream whose failures have fallen to half of the limit',
+    { ...checked('x.........'), degradedSince: NOW - HOUR_MS, lastPollAt: NOW },
+    POLL,
+    'live',
+    'Last poll under 1 s ago.',
+  ],
 
   ['a stream that connects', { phase: 'connecting' }, SSE, 'quiet', 'Connecting.'],
   ['a stream that never had an event', { lastEventAt: undefined }, SSE, 'quiet', 'Connected; no events yet.'],
@@ -141,6 +262,13 @@ const CASES: Case[] = [
     'Last poll 1 s ago.',
   ],
   [
+    'an event stream of a host that asked another stream to wait',
+    { phase: 'connecting', nextRetryAt: NOW + 90_000 },
+    SSE,
+    'quiet',
+    'Paused for 1 min: the host asked for it with Retry-After.',
+  ],
+  [
     'polls of a host that asked another stream to wait',
     { lastPollAt: NOW - HOUR_MS, phaseSince: NOW - HOUR_MS, nextRetryAt: NOW + 90_000 },
     POLL,
@@ -157,11 +285,56 @@ const CASES: Case[] = [
 ]
 
 test.each(CASES)('%s', (_what, evidence, expected, status, reason) => {
-  expect(judge({ ...EVIDENCE, ...evidence }, expected, NOW)).toEqual({ status, reason })
+  expect(judge({ ...EVIDENCE, ...evidence }, expected, NOW)).toMatchObject({ status, reason })
 })
 
 test('the table above covers every status', () => {
   expect(new Set(CASES.map(([, , , status]) => status))).toEqual(new Set(STATUSES))
+})
+
+test.each<[what: string, Partial<Evidence>, Expectation, number | undefined]>([
+  ['a failing stream', failing(5_000), POLL, NOW - 5_000],
+  ['a dead one', failing(HOUR_MS), POLL, NOW - HOUR_MS],
+  ['one whose first failure is in the future, because the clock was set back', failing(-HOUR_MS), POLL, NOW],
+  ['a silent one', { lastByteAt: NOW - 50_000 }, SSE, NOW - 50_000],
+  ['one whose polls are late', { lastPollAt: NOW - HOUR_MS }, POLL, NOW - HOUR_MS],
+  ['a degraded one', { ...checked('..x..x'), lastPollAt: NOW }, POLL, NOW - 3_000],
+  [
+    'one that was degraded before',
+    { ...checked('..x..x'), degradedSince: NOW - HOUR_MS, lastPollAt: NOW },
+    POLL,
+    NOW - HOUR_MS,
+  ],
+  ['a live one', {}, SSE, undefined],
+])('the trouble of %s began with its first sign', (_what, evidence, expected, since) => {
+  expect(judge({ ...EVIDENCE, ...evidence }, expected, NOW).since).toBe(since)
+})
+
+test('an API that fails one time in three is degraded without interruption, from the sixth check on', () => {
+  for (const interval of [1_000, 10_000, 60_000]) {
+    let evidence: Evidence = {
+      ...EVIDENCE,
+      lastPollAt: undefined,
+      lastByteAt: undefined,
+      lastEventAt: undefined,
+    }
+    let at = NOW
+    const seen: Status[] = []
+    for (let poll = 1; poll <= 200; poll++) {
+      at += interval
+      const isBad = poll % 3 === 0
+      const checks = withCheck(evidence.checks, isBad ? 'failed' : 'passed', at)
+      evidence = isBad
+        ? { ...evidence, checks, failures: 1, failingSince: at }
+        : { ...evidence, checks, failures: 0, failingSince: undefined, lastPollAt: at }
+      const { status, degradedSince } = judge(evidence, { ...POLL, heldAt: at, intervalMs: interval }, at)
+      evidence = { ...evidence, degradedSince }
+      seen.push(status)
+    }
+    expect([interval, new Set(seen.slice(5))]).toEqual([interval, new Set<Status>(['degraded'])])
+    expect(evidence.degradedSince).toBe(NOW + 3 * interval)
+    expect(evidence.checks?.length).toBeLessThanOrEqual(60)
+  }
 })
 
 test('a quiet stream never becomes dead', () => {

@@ -75,7 +75,7 @@ describe.each(SETUPS)('on $name', (setup) => {
       const { notifier } = world.deps
       const crash = () => Promise.reject(new Error('killed'))
       world.deps.notifier = { ...bound(notifier), store: crash }
-      await world.look(3)
+      await world.look(2)
       await expect(world.look(4)).rejects.toThrow('killed')
       expect((await world.incidents())[0]).toMatchObject({ notifiedAt: null })
       expect(await types()).toEqual([])

@@ -45,10 +45,22 @@ test.each<[string, Partial<ToldIncident>, string, string]>([
     'Down 24 h (2026-11-30 09:23–2026-12-01 09:36 UTC).',
   ],
   [
+    'a stream that was up again before the evaluation that resolved it',
+    { evidence: { since: OPENED - 3 * MINUTE_MS, until: RESOLVED - 2 * MINUTE_MS } },
+    'Recovered: prices',
+    'Down 11 min (09:23–09:34 UTC).',
+  ],
+  [
+    'a degraded stream',
+    { cause: 'degraded', title: 'prices is degraded', evidence: { since: OPENED - 15 * MINUTE_MS } },
+    'Recovered: prices',
+    'Degraded 25 min (09:11–09:36 UTC).',
+  ],
+  [
     'a flapping stream, which was up at times',
     { cause: 'flapping', title: 'prices is flapping' },
     'Recovered: prices',
-    'Lasted 10 min (09:26–09:36 UTC).',
+    'Flapping 13 min (09:23–09:36 UTC).',
   ],
   [
     'a rule',
@@ -80,7 +92,7 @@ test('openings and reminders name the worst incident', () => {
   )
   expect(messageOf('reminded', [open], NOW, url)).toMatchObject({
     title: 'Still open: prices is dead',
-    text: 'Failed 12 times in 10 min. Open for 10 min.',
+    text: 'Failed 12 times in 10 min. Down 13 min.',
   })
   const change = { ...open, cause: 'changed', title: 'prices changed' }
   expect(messageOf('opened', [change, change], NOW, url).title).toBe('2 streams changed')

@@ -48,6 +48,31 @@ describe.each(SETUPS)('on $name', (setup) => {
     const send = (body: unknown) => weir.send('POST', '/api/streams/bulk', body)
     const done = async (body: unknown) => (await send(body)).json() as Promise<Report>
 
+    test('sets when the streams with a tag are dead, and restores the default', async () => {
+      const [one = '', two = '', other = ''] = ids.slice(2)
+      await done({ action: 'tag', tag: 'strict', ids: [one, two] })
+      const set = { action: 'deadAfter', filter: { tag: 'strict' }, deadAfterFailures: 2, deadAfterMs: 5_000 }
+      const read = async (id: string) => {
+        const { deadAfterFailures, deadAfterMs } = await weir.json<Record<string, unknown>>(
+          `/api/streams/${id}`,
+        )
+        return [deadAfterFailures, deadAfterMs]
+      }
+      expect(await done(set)).toMatchObject({ changed: 2, unchanged: 0, failed: 0 })
+      expect(await done(set)).toMatchObject({ changed: 0, unchanged: 2, failed: 0 })
+      expect([await read(one), await read(two), await read(other)]).toEqual([
+        [2, 5_000],
+        [2, 5_000],
+        [null, null],
+      ])
+      await done({ action: 'deadAfter', ids: [one], deadAfterMs: null })
+      expect(await read(one)).toEqual([2, null])
+      for (const wrong of [{}, { deadAfterMs: -1 }, { deadAfterFailures: 0 }]) {
+        expect((await send({ action: 'deadAfter', ids: [one], ...wrong })).status).toBe(422)
+      }
+      expect((await send({ action: 'stop', ids: [one], deadAfterMs: 1 })).status).toBe(422)
+    })
+
     test('tags the named streams, reports failures, and does nothing the second time', async () => {
       const body = { action: 'tag', tag: 'few', ids: [ids[0], ids[1], NOBODY, ids[1]] }
       expect(await done(body)).toMatchObject({ total: 3, done: 3, changed: 2, unchanged: 0, failed: 1 })

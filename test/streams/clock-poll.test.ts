@@ -66,6 +66,22 @@ test('polls keep their beat however long an answer takes, and never overlap', as
   expect(askedAt).toEqual([0, 1_000, 2_000, 4_000, 5_000, 6_000])
 })
 
+test('a run continues the wait after a failure of the one before, however long its interval', async () => {
+  const { fetch, askedAt } = answering(json({}))
+  const now = Date.now()
+  const lastError = { code: 'timeout', message: 'No answer.', at: now - 1_000 }
+  const evidence = { failures: 2, failingSince: now - 5_000, nextRetryAt: now + 700, lastError }
+  const run = newRun(
+    { kind: 'poll', intervalMs: 86_400_000 },
+    { evidence: { ...evidence, lastPollAt: now - 6_000 } },
+  )
+  poll(fetch, run)
+  await elapse(699)
+  expect(askedAt).toEqual([])
+  await elapse(1)
+  expect(askedAt).toEqual([700])
+})
+
 test('a run continues the beat of the one before', async () => {
   const { fetch, askedAt } = answering(json({}))
   poll(fetch, newRun({ kind: 'poll', intervalMs: 1_000 }, { evidence: { lastPollAt: Date.now() - 400 } }))

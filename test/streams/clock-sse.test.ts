@@ -209,3 +209,33 @@ test('the end of a run ends its connection at once', async () => {
   expect(connection.isCancelled()).toBe(true)
   expect(jest.getTimerCount()).toBe(0)
 })
+
+test('each attempt to connect is a check, and so is the failure of a connection', async () => {
+  const broken = () => new Response('', { status: 500 })
+  const { fetch, requests } = answering('data: 1\n\n', broken, broken, 'data: 2\n\n', '', 'data: 3\n\n')
+  const { run } = follow(fetch)
+  await elapse(30_000)
+  expect(requests.length).toBeGreaterThan(6)
+  const checks = run.evidence.checks ?? []
+  const [good, bad, starts] = ([1, 2, 3] as const).map((index) =>
+    checks.reduce((sum, slot) => sum + slot[index], 0),
+  )
+  // The fifth connection was opened, and closed before it sent anything.
+  expect([good, bad, starts]).toEqual([requests.length - 2, 3, 2])
+})
+
+test('a stream waits for the pause of its host, and says until when', async () => {
+  const feed = open()
+  const { fetch, requests } = answering(feed.response)
+  const deps = followDeps(fetch)
+  deps.hosts.pause('http://a.test/', 60_000)
+  const { run } = follow(fetch, newRun(), deps)
+  const until = Date.now() + 60_000
+  await elapse(30_000)
+  expect([requests.length, run.evidence.nextRetryAt]).toEqual([0, until])
+  await elapse(32_000)
+  expect(requests.length).toBe(1)
+  feed.send('data: 1\n\n')
+  await elapse(1)
+  expect(run.evidence.nextRetryAt).toBeUndefined()
+})

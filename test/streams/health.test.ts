@@ -114,10 +114,33 @@ test('a status that time alone changes is written, told, and only once', async (
   const updated = heardOn(bus, 'stream.updated')
   expect(await judgeAll(deps(own.db, bus))).toBe(1)
   expect(await statusOf(id)).toMatchObject({ status: 'stalled' })
-  expect(Number((await statusOf(id))?.since)).toBe(NOW)
+  expect(Number((await statusOf(id))?.since)).toBe(NOW - 61_000)
   expect(updated).toEqual([{ type: 'stream.updated', streamIds: [id] }])
   expect(await judgeAll(deps(own.db, bus))).toBe(0)
   expect(updated).toHaveLength(1)
+})
+
+test('a stream is no longer degraded once its failures are out of the window', async () => {
+  const id = await held('w')
+  await worker('w', NOW)
+  const failedAt = NOW - 10 * 60_000
+  const write = (checks: unknown) =>
+    own.db.execute(sql`
+      UPDATE weir.states SET verdict = 'degraded', evidence = ${JSON.stringify({
+        ...{
+          phase: 'open',
+          phaseSince: failedAt,
+          failures: 0,
+          lastByteAt: NOW - 1_000,
+          lastEventAt: NOW - 1_000,
+        },
+        ...{ checks, degradedSince: failedAt },
+      })}::jsonb WHERE stream_id = ${id}`)
+  await write([[failedAt + 1, 2, 2, 2, 0]])
+  expect(await judgeAll(deps())).toBe(0)
+  await write([[failedAt, 2, 2, 2, 0]])
+  expect(await judgeAll(deps())).toBe(1)
+  expect(await statusOf(id)).toMatchObject({ status: 'live' })
 })
 
 test.each([

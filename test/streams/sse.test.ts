@@ -462,6 +462,15 @@ describe.each(SETUPS)('on $name', (setup) => {
       })
       expect(paused.status).toBe('quiet')
       expect(paused.reason).toMatch(/^Paused for \d+ min: the host asked for it with Retry-After\.$/)
+      const feed = await weir.register({
+        url: throttled.on('/feed', () => new Feed().response()),
+        kind: 'sse',
+      })
+      const told = await until('an event stream of the host says so, too', async () => {
+        const status = await weir.json<{ reason: string; status: string }>(`/api/streams/${feed.id}/status`)
+        return status.reason.startsWith('Paused') && status
+      })
+      expect(told.status).toBe('quiet')
       await throttled.stop()
     })
 

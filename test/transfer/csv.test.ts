@@ -146,6 +146,8 @@ describe('writing', () => {
     kind: 'poll',
     intervalMs: 60_000,
     silenceMs: null,
+    deadAfterFailures: 5,
+    deadAfterMs: 300_000,
     resumes: true,
     method: 'POST',
     headers: { 'X-A': 'a,b', 'x-ż': ' padded ' },

@@ -27,6 +27,8 @@ describe.each(SETUPS)('on $name', (setup) => {
         name: '=ż "quoted", of\ntwo lines',
         intervalMs: 5_000,
         silenceMs: 30_000,
+        deadAfterFailures: 5,
+        deadAfterMs: 300_000,
         resumes: true,
         method: 'POST',
         headers: { Authorization: 'Bearer secret', 'x-other': 'a,b' },

@@ -11,7 +11,7 @@ import { PreviewForm } from '../preview/preview.tsx'
 export interface HomeData extends Omit<Overview, 'incidents'> {
   incidents: {
     open: number
-    newest: readonly Pick<IncidentView, 'id' | 'title' | 'severity' | 'openedAt'>[]
+    newest: readonly Pick<IncidentView, 'id' | 'title' | 'severity' | 'since'>[]
   }
 }
 
@@ -64,7 +64,7 @@ function Tiles({ incidents, minutes, saved }: Pick<HomeData, 'incidents' | 'minu
       <Tile name="Open incidents" value={String(incidents.open)} href="/incidents" isBad={incidents.open > 0}>
         {incidents.newest[0] && (
           <>
-            latest <Ago at={incidents.newest[0].openedAt} />
+            latest <Ago at={incidents.newest[0].since} />
           </>
         )}
       </Tile>
@@ -93,11 +93,11 @@ function NewestIncidents({ newest }: Pick<HomeData['incidents'], 'newest'>) {
   if (newest.length === 0) return <p class="muted">No open incidents.</p>
   return (
     <ul class="lines">
-      {newest.map(({ id, title, severity, openedAt }) => (
+      {newest.map(({ id, title, severity, since }) => (
         <li>
           <a href={`/incidents/${id}`}>{title}</a>
           <span class="muted">
-            {severity}, <Ago at={openedAt} />
+            {severity}, <Ago at={since} />
           </span>
         </li>
       ))}

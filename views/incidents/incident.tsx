@@ -21,7 +21,6 @@ export interface IncidentPageData {
   parent: { id: string; title: string } | null
   children: readonly IncidentView[]
   moreChildren: boolean
-  since: Date | undefined
   timeline: readonly TimelineRow[]
 }
 
@@ -38,7 +37,7 @@ export function IncidentPage({ reader, ...data }: IncidentPageData & ForReader) 
 
 /** The incident's details: on the first page and in every live update. */
 export function IncidentDetails(data: IncidentPageData) {
-  const { incident, stream, host, parent, children, since, timeline } = data
+  const { incident, stream, host, parent, children, timeline } = data
   return (
     <div class="stack" id="incident">
       <section class="panel" aria-label="Incident">
@@ -50,14 +49,15 @@ export function IncidentDetails(data: IncidentPageData) {
           <StateBadge {...incident} />
         </div>
         <dl class="facts">
+          <Fact name="Since">
+            <Ago at={incident.since} />
+          </Fact>
+          <Fact name="Until">
+            <Ago at={incident.until} none="now" />
+          </Fact>
+          {incident.until && <Fact name="Duration">{incident.lasted}</Fact>}
           <Fact name="Opened">
             <Ago at={incident.openedAt} />
-          </Fact>
-          <Fact name="Resolved">
-            <Ago at={incident.resolvedAt ?? undefined} none="not yet" />
-          </Fact>
-          <Fact name="Failing since">
-            <Ago at={since} none="unknown" />
           </Fact>
           <Fact name="Streams">{incident.affected.toLocaleString('en')}</Fact>
           {stream && (

@@ -5,11 +5,13 @@ import { type ForReader, Page } from '../layout/layout.tsx'
 import { Live } from '../layout/live.tsx'
 
 export interface IncidentView
-  extends Pick<
-    IncidentRow,
-    'id' | 'title' | 'detail' | 'affected' | 'openedAt' | 'acknowledgedBy' | 'resolvedAt'
-  > {
+  extends Pick<IncidentRow, 'id' | 'title' | 'detail' | 'affected' | 'openedAt' | 'acknowledgedBy'> {
   severity: Severity
+  /** First failure and first success after it; `until` is omitted while it is open. */
+  since: Date
+  until: Date | undefined
+  /** Such as `Down 13 min`. */
+  lasted: string
   state: IncidentState
 }
 
@@ -102,7 +104,7 @@ const PAGES = [
 
 /** A row of a list: title, severity, start, and a button to acknowledge it. */
 export function IncidentItem({ isExplained = false, ...incident }: IncidentView & { isExplained?: boolean }) {
-  const { id, title, detail, state, affected, openedAt, resolvedAt, acknowledgedBy } = incident
+  const { id, title, detail, state, affected, since, until, lasted, acknowledgedBy } = incident
   return (
     <li id={`incident-${id}`} class="incident">
       <StateBadge {...incident} />
@@ -112,13 +114,13 @@ export function IncidentItem({ isExplained = false, ...incident }: IncidentView 
       </div>
       <p class="when muted">
         {affected > 1 && <>{affected.toLocaleString('en')} streams · </>}
-        {resolvedAt === null ? (
+        {until === undefined ? (
           <>
-            since <Ago at={openedAt} />
+            since <Ago at={since} />
           </>
         ) : (
           <>
-            <Ago at={openedAt} />, lasted {lasted(openedAt, resolvedAt)}
+            <Ago at={since} />, {lasted.toLowerCase()}
           </>
         )}
         {acknowledgedBy && <> · acknowledged by {acknowledgedBy}</>}
@@ -146,12 +148,4 @@ const SEVERITIES: Record<string, [mark: string, status: string]> = {
   critical: ['✕', 'dead'],
   warning: ['◐', 'stalled'],
   info: ['●', 'quiet'],
-}
-
-/** How long something lasted, in its largest unit. */
-function lasted(from: Date, to: Date): string {
-  const seconds = Math.max(0, Math.round((to.getTime() - from.getTime()) / 1_000))
-  if (seconds < 60) return `${seconds} s`
-  if (seconds < 3_600) return `${Math.floor(seconds / 60)} min`
-  return seconds < 172_800 ? `${Math.floor(seconds / 3_600)} h` : `${Math.floor(seconds / 86_400)} days`
 }

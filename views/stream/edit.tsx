@@ -27,6 +27,8 @@ const FIXED = {
   twin: 'The request of a twin is set on the polled stream. Edit it there.',
 }
 
+const USUAL = 'Leave empty for the global setting. Both must be reached.'
+
 /** Changes a stream. */
 export function StreamEditPage({ reader, ...data }: StreamFormData & ForReader) {
   const { stream, error, fixed } = data
@@ -61,6 +63,28 @@ export function StreamEditPage({ reader, ...data }: StreamFormData & ForReader) 
                 ? 'No channels yet.'
                 : `Names, separated by commas: ${data.channels.join(', ')}. Leave empty to use tags or the default channels.`
             }
+          />
+        </fieldset>
+        <fieldset>
+          <legend>Dead after</legend>
+          <Text
+            form={data}
+            name="deadAfterFailures"
+            title="Failures in a row"
+            hint={USUAL}
+            type="number"
+            min="1"
+            step="1"
+          />
+          <Text
+            form={data}
+            name="deadAfterSeconds"
+            field="deadAfterMs"
+            title="Seconds since the first"
+            hint={USUAL}
+            type="number"
+            min="0"
+            step="any"
           />
         </fieldset>
         <fieldset>
@@ -117,6 +141,8 @@ const EMPTIED = {
   retention: null,
   body: '',
   silenceMs: null,
+  deadAfterFailures: null,
+  deadAfterMs: null,
 }
 
 /**
@@ -127,6 +153,8 @@ function changeOf({ stream, fixed, headers }: StreamFormData) {
   return {
     name: '{name}',
     ...slots((part) => part !== 'response'),
+    deadAfterFailures: '{number:deadAfterFailures}',
+    deadAfterMs: '{seconds:deadAfterSeconds}',
     retention: {
       maxAgeMs: '{days:retentionDays}',
       maxEntries: '{number:retentionEntries}',

@@ -1,4 +1,4 @@
-import type { Evidence } from '../../src/core/judging/status.ts'
+import { type Evidence, span } from '../../src/core/judging/status.ts'
 import type { Sums } from '../../src/core/measures.ts'
 import { PLAIN_FIELDS, type PlainName, type PlainValues } from '../../src/core/sets/stream-fields.ts'
 import { STREAM_KIND } from '../../src/core/sets/stream-kinds.ts'
@@ -19,7 +19,10 @@ import { StartStop } from './start-stop.tsx'
 import { type TimelineData, TimelinePanel } from './timeline.tsx'
 import { type WeekData, WeekPanel } from './week.tsx'
 
-export type StreamHeader = Pick<Stream, 'id' | 'name' | 'url' | 'kind' | 'intervalMs' | 'desired' | PlainName>
+export type StreamHeader = Pick<
+  Stream,
+  'id' | 'name' | 'url' | 'kind' | 'intervalMs' | 'desired' | 'deadAfterFailures' | 'deadAfterMs' | PlainName
+>
 
 export interface StatusView extends Pick<StreamStatus, 'status' | 'reason' | 'statusSince' | 'run'> {
   stream: StreamHeader
@@ -166,6 +169,16 @@ function Actions({ id, name, desired }: StreamHeader) {
   )
 }
 
+/** What the stream sets itself; empty if the global settings apply. */
+function deadAfter({ deadAfterFailures, deadAfterMs }: StatusView['stream']): string {
+  const failures =
+    deadAfterFailures === null
+      ? []
+      : [`${deadAfterFailures} ${deadAfterFailures === 1 ? 'failure' : 'failures'}`]
+  const time = deadAfterMs === null ? [] : [span(deadAfterMs)]
+  return [...failures, ...time].join(' and ')
+}
+
 function Facts({ stream, status, statusSince, perMinute, entries, evidence, run }: StatusView) {
   const { label, isPolled, counts, lastEvent } = STREAM_KIND[stream.kind]
   return (
@@ -193,6 +206,7 @@ function Facts({ stream, status, statusSince, perMinute, entries, evidence, run 
       )}
       {evidence.resumes && <Fact name="Resumes">{evidence.resumes}</Fact>}
       <PlainFacts {...stream} />
+      {deadAfter(stream) && <Fact name="Dead after">{deadAfter(stream)}</Fact>}
       {evidence.certificate && (
         <Fact name="Certificate">
           expires <Day at={evidence.certificate.expiresAt} />

@@ -4,12 +4,13 @@ import { Curl } from '../layout/curl.tsx'
 import { type ForReader, Page } from '../layout/layout.tsx'
 import { type ListedAs, listLink, onlyFilter } from './links.ts'
 
-/** Bulk actions, with the label of the button and the word in the report. */
+/** Bulk actions, with the label of the button or command, and the word in the report. */
 const ACTIONS = {
   start: { label: 'Start', done: 'Started' },
   stop: { label: 'Stop', done: 'Stopped' },
   tag: { label: 'Add tag', done: 'Tagged' },
   untag: { label: 'Remove tag', done: 'Untagged' },
+  deadAfter: { label: 'Set dead after', done: 'Changed' },
   delete: { label: 'Delete…', done: 'Deleted' },
 } as const satisfies Record<BulkAction, { label: string; done: string }>
 
@@ -57,12 +58,13 @@ function Action({ name }: { name: BulkAction }) {
 function BulkCurl({ name }: { name: BulkAction }) {
   const which = { ids: '{all:id?!all}', filter: '{query:filter?all}' }
   const tag = name === 'tag' || name === 'untag' ? { tag: '{tag}' } : {}
+  const deadAfter = name === 'deadAfter' ? { deadAfterFailures: 3, deadAfterMs: 60_000 } : {}
   const atMost = name === 'delete' ? { atMost: '{number:total?all}' } : {}
   const label = ACTIONS[name].label.replace('…', '')
   return (
     <Curl
       path="/api/streams/bulk"
-      body={{ action: name, ...which, ...tag, ...atMost }}
+      body={{ action: name, ...which, ...tag, ...deadAfter, ...atMost }}
       does={`selected streams: ${name}`}
       label={label}
     />

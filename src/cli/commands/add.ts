@@ -2,6 +2,7 @@ import { answerOf } from '../../client/client.ts'
 import { PLAIN_FIELDS, type PlainValues } from '../../core/sets/stream-fields.ts'
 import { isStreamKind, STREAM_KINDS } from '../../core/sets/stream-kinds.ts'
 import { type Command, EXIT, type Given, UsageError } from '../command.ts'
+import { DEAD_AFTER_OPTIONS, deadAfter } from '../dead-after.ts'
 import { durationMs } from '../durations.ts'
 import { say, sayJson } from '../print.ts'
 
@@ -27,6 +28,7 @@ export const add: Command = {
     header: { short: 'H', value: "'NAME: VALUE'", multiple: true, help: 'request header' },
     body: { short: 'd', value: 'TEXT', help: 'request body; implies POST unless --method is PUT' },
     ...plainOptions(),
+    ...DEAD_AFTER_OPTIONS,
     resumes: { help: 'the upstream sends everything after Last-Event-ID: no gap without proof' },
     start: { help: 'start immediately (default)' },
     'no-start': { help: "don't start" },
@@ -65,6 +67,7 @@ function registration(given: Given) {
     ...(body !== undefined && { body }),
     ...plainValues(given),
     ...(given.has('header') && { headers: headers(given.texts('header')) }),
+    ...deadAfter(given),
     ...(given.has('resumes') && { resumes: true }),
     ...(given.has('no-start') && { start: false }),
     ...(given.has('twin') && { twin: true }),

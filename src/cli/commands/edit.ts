@@ -1,6 +1,7 @@
 import { answerOf } from '../../client/client.ts'
 import { HIDDEN } from '../../core/hidden.ts'
 import { type Command, EXIT, type Given, type Io, UsageError } from '../command.ts'
+import { DEAD_AFTER_OPTIONS, deadAfter } from '../dead-after.ts'
 import { remark, say, sayJson } from '../print.ts'
 import { resolveStream } from '../resolve.ts'
 import { safe } from '../text.ts'
@@ -25,6 +26,7 @@ export const edit: Command = {
       multiple: true,
       help: 'request header, in addition to stored headers',
     },
+    ...DEAD_AFTER_OPTIONS,
     resumes: { help: 'the upstream sends everything after Last-Event-ID: no gap without proof' },
     'no-resumes': { help: 'record a gap unless event IDs prove that nothing is missing' },
     yes: { short: 'y', help: "don't ask before removing headers" },
@@ -85,12 +87,15 @@ function changeOf(stream: Known, given: Given) {
     ...(url !== undefined && { url }),
     ...(name !== undefined && { name }),
     ...(intervalMs !== undefined && { intervalMs }),
+    ...deadAfter(given),
     ...resumes(given),
     ...(given.has('header') && { headers: besideStored(stream, headers(given.texts('header'))) }),
   }
   if (Object.keys(change).length > 0) return change
   throw new UsageError(
-    ['nothing to change: give --new-url, --name, --interval, --resumes, --no-resumes or --header'],
+    [
+      'nothing to change: give --new-url, --name, --interval, --dead-after, --dead-after-failures, --resumes, --no-resumes or --header',
+    ],
     'edit',
   )
 }

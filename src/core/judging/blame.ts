@@ -17,11 +17,13 @@ export interface HostTally extends FailureTally {
   lifeAt: number | undefined
   /** When the last of its failing streams began to fail. */
   failingAt?: number
+  /** When so many of them had begun to fail that the host is to blame. */
+  downAt?: number
 }
 
 /** If this many streams of a host, and at least half of them, fail together, the host is the cause. */
 export const HOST_STREAMS = 3
-const HOST_SHARE = 0.5
+export const HOST_SHARE = 0.5
 /** If streams of this many hosts fail and none anywhere is up, Weir's own network is the cause. */
 export const EGRESS_HOSTS = 3
 /**
@@ -61,6 +63,12 @@ export function evaluateEgress(
   const failingHosts = hosts.filter(({ failing }) => failing > 0).length
   const allFail = failingHosts >= EGRESS_HOSTS && all.up === 0 && all.failing >= all.total * HOST_SHARE
   return settle(isReachable === undefined ? allFail : !isReachable, all, wasOpen, better)
+}
+
+/** When at least half of the hosts had begun to fail; `undefined` if fewer do. */
+export function egressDownAt(hosts: readonly HostTally[]): number | undefined {
+  const failing = hosts.flatMap(({ failingAt }) => failingAt ?? []).sort((a, b) => a - b)
+  return failing[Math.max(EGRESS_HOSTS, Math.ceil(hosts.length * HOST_SHARE)) - 1]
 }
 
 export function sumOf(hosts: readonly FailureTally[]): FailureTally {

@@ -1,11 +1,10 @@
-import type { Status } from '../sets/statuses.ts'
+import { STATUS, type Status } from '../sets/statuses.ts'
 import { STREAM_KIND, type StreamKind } from '../sets/stream-kinds.ts'
 import { DAY_MS, HOUR_MS } from '../time.ts'
+import { type Checks, type DegradedLimits, degradation } from './checks.ts'
 import type { Numbering } from './continuity.ts'
 import type { Resumes } from './resumes.ts'
 
-/** Failing for this long, in milliseconds, turns `backing-off` into `dead`. Weir keeps retrying. */
-export const DEAD_AFTER_MS = 10 * 60_000
 /** A worker with a heartbeat older than this, in milliseconds, no longer counts as running the stream. */
 export const HELD_WITHIN_MS = 20_000
 /** An event stream without an event for longer than this, in milliseconds, is `quiet`. */
@@ -42,6 +41,10 @@ export interface Evidence extends Numbering {
   failures: number
   /** First of those failures. */
   failingSince?: number
+  /** Outcomes of the last checks. */
+  checks?: Checks
+  /** First failure of the spell in which it is degraded; omitted when it isn't. */
+  degradedSince?: number
   /** When the next attempt is due: after a failure, or while the host is paused by a `Retry-After` to another stream. */
   nextRetryAt?: number
   /** Allowed silence of this connection, in milliseconds (`sse`): set, learned or default. */
@@ -63,11 +66,22 @@ export interface Evidence extends Numbering {
   /** The certificate that the URL's host presented last; times in milliseconds since the epoch. */
   certificate?: { expiresAt: number; issuer: string; seenAt: number }
   /** Last failure, kept after recovery. */
-  lastError?: { code: string; message: string; at: number }
+  lastError?: { code: string; message: string; at: number; httpStatus?: number }
 }
 
+/** What makes a stream dead, or degraded. */
+export interface StatusLimits extends DegradedLimits {
+  /** It is dead after this many failures in a row … Default: 3. */
+  deadAfterFailures?: number
+  /** … and this long after the first of them, in milliseconds, whichever is later. Weir keeps retrying. Default: a minute. */
+  deadAfterMs?: number
+}
+
+export const DEAD_AFTER_FAILURES = 3
+export const DEAD_AFTER_MS = 60_000
+
 /** The input to judging in addition to the evidence. */
-export interface Expectation {
+export interface Expectation extends StatusLimits {
   kind: StreamKind
   desired: 'running' | 'stopped' | 'idle'
   /** Last heartbeat of the worker that runs the stream; omitted when none does. */
@@ -84,6 +98,10 @@ export interface Judgement {
   status: Status
   /** Why, as one sentence for people. */
   reason: string
+  /** When the trouble began, milliseconds since the epoch: with the first failure, not when it had lasted for long enough. */
+  since?: number
+  /** {@link Evidence.degradedSince} from now on. */
+  degradedSince?: number
 }
 
 /**
@@ -111,27 +129,54 @@ export function judge(evidence: Evidence, expected: Expectation, nowMs: number):
       reason: `Its worker sent its last heartbeat ${span(nowMs - expected.heldAt)} ago.`,
     }
   }
-  if (evidence.failures > 0) return judgeFailing(evidence, nowMs)
+  const degraded = degradation(evidence, expected, nowMs)
+  const judged = judgeNow(evidence, expected, nowMs)
+  if (degraded === undefined) return judged
+  const degradedSince = degraded.since
+  const isWorse = STATUS[judged.status].severity > STATUS['backing-off'].severity
+  return isWorse ? { ...judged, degradedSince } : { status: 'degraded', ...degraded, degradedSince }
+}
+
+function judgeNow(evidence: Evidence, expected: Expectation, nowMs: number): Judgement {
+  if (evidence.failures > 0) return judgeFailing(evidence, expected, nowMs)
   const at = judgedAt(evidence, nowMs)
+  const paused = pausedUntil(evidence, at)
+  if (paused !== undefined) return paused
   return STREAM_KIND[expected.kind].isPolled
     ? judgePolls(evidence, expected, at)
     : judgeConnection(evidence, expected, at)
 }
 
-function judgeFailing(evidence: Evidence, nowMs: number): Judgement {
-  const failingMs = nowMs - (evidence.failingSince ?? nowMs)
+function judgeFailing(evidence: Evidence, expected: Expectation, nowMs: number): Judgement {
+  const since = Math.min(evidence.failingSince ?? nowMs, nowMs)
+  const failingMs = Math.max(0, failingUntil(evidence, expected, nowMs) - since)
   const why = evidence.lastError ? ` Last error: ${evidence.lastError.message}` : ''
   const times = evidence.failures === 1 ? 'once' : `${evidence.failures} times`
-  const text = `Failed ${times} in ${span(failingMs)}.${why}`
-  if (failingMs >= DEAD_AFTER_MS) return { status: 'dead', reason: text }
-  return { status: evidence.lastError?.code === 'stalled' ? 'stalled' : 'backing-off', reason: text }
+  const reason = `Failed ${times} in ${span(failingMs)}.${why}`
+  const { deadAfterFailures = DEAD_AFTER_FAILURES, deadAfterMs = DEAD_AFTER_MS } = expected
+  const isDead = evidence.failures >= deadAfterFailures && failingMs >= deadAfterMs
+  const isSilent = evidence.lastError?.code === 'stalled'
+  return { status: isDead ? 'dead' : isSilent ? 'stalled' : 'backing-off', reason, since }
+}
+
+/** The time on a connection that is open, but has yet to bring anything, is no failure. */
+function failingUntil({ phase, phaseSince }: Evidence, { kind }: Expectation, nowMs: number): number {
+  return phase === 'open' && !STREAM_KIND[kind].isPolled ? Math.min(phaseSince, nowMs) : nowMs
+}
+
+/** The host asked another stream to wait. */
+function pausedUntil({ nextRetryAt = 0 }: Evidence, nowMs: number): Judgement | undefined {
+  if (nextRetryAt <= nowMs) return undefined
+  const reason = `Paused for ${span(nextRetryAt - nowMs)}: the host asked for it with Retry-After.`
+  return { status: 'quiet', reason }
 }
 
 function judgeConnection(evidence: Evidence, expected: Expectation, nowMs: number): Judgement {
   if (evidence.phase !== 'open') return { status: 'quiet', reason: 'Connecting.' }
-  const byteAgeMs = nowMs - Math.max(evidence.lastByteAt ?? 0, evidence.phaseSince)
+  const since = Math.max(evidence.lastByteAt ?? 0, evidence.phaseSince)
+  const byteAgeMs = nowMs - since
   if (byteAgeMs > (evidence.silenceMs ?? expected.silenceMs)) {
-    return { status: 'stalled', reason: `Connected, but no data for ${span(byteAgeMs)}.` }
+    return { status: 'stalled', reason: `Connected, but no data for ${span(byteAgeMs)}.`, since }
   }
   if (evidence.lastEventAt === undefined) {
     return { status: 'quiet', reason: 'Connected; no events yet.' }
@@ -145,13 +190,10 @@ function judgeConnection(evidence: Evidence, expected: Expectation, nowMs: numbe
 
 function judgePolls(evidence: Evidence, expected: Expectation, nowMs: number): Judgement {
   const { nextRetryAt = 0 } = evidence
-  if (nextRetryAt > nowMs) {
-    const reason = `Paused for ${span(nextRetryAt - nowMs)}: the host asked for it with Retry-After.`
-    return { status: 'quiet', reason }
-  }
   const dueMs = LATE_INTERVALS * expected.intervalMs + expected.timeoutMs
-  const ageMs = nowMs - Math.max(evidence.lastPollAt ?? 0, evidence.phaseSince, nextRetryAt)
-  if (ageMs > dueMs) return { status: 'stalled', reason: `No successful poll for ${span(ageMs)}.` }
+  const since = Math.max(evidence.lastPollAt ?? 0, evidence.phaseSince, nextRetryAt)
+  const ageMs = nowMs - since
+  if (ageMs > dueMs) return { status: 'stalled', reason: `No successful poll for ${span(ageMs)}.`, since }
   if (evidence.lastPollAt === undefined) return { status: 'quiet', reason: 'First poll in progress.' }
   return { status: 'live', reason: `Last poll ${span(nowMs - evidence.lastPollAt)} ago.` }
 }

@@ -46,7 +46,7 @@ export const STATUS = {
     color: { dark: '#f0a8ff', light: '#7a2a8c' },
     terminal: ['magenta'],
     label: 'degraded',
-    description: 'Some polls or connections fail.',
+    description: 'Too many polls or connections fail, but not all of them.',
   },
   stalled: {
     severity: 40,
@@ -64,7 +64,7 @@ export const STATUS = {
     color: { dark: '#ffd166', light: '#735500' },
     terminal: ['yellow'],
     label: 'backing off',
-    description: 'Failing for less than ten minutes; retried with backoff.',
+    description: 'The last attempts failed, not for long; retried with backoff.',
   },
   dead: {
     severity: 50,
@@ -73,7 +73,7 @@ export const STATUS = {
     color: { dark: '#ff5c7a', light: '#b3123a' },
     terminal: ['bold', 'red'],
     label: 'dead',
-    description: 'Failing for ten minutes or more; still retried.',
+    description: 'Failed several times in a row, and for long enough; still retried.',
   },
   stopped: {
     severity: 0,
@@ -100,7 +100,7 @@ export const DOWN = withStanding('down')
 
 export function isInTrouble(status: Status): boolean {
   const { standing } = STATUS[status]
-  return standing === 'down' || standing === 'failing'
+  return standing === 'down' || standing === 'failing' || standing === 'degraded'
 }
 
 /** The statuses with a standing, the worst first. */

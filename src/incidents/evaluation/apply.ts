@@ -14,17 +14,25 @@ export interface NewIncident {
   streamId: string | null
   host: string | null
   affected: number
-  /** Start of the failure, milliseconds since the epoch: later signs of life elsewhere are evidence. */
+  /** Start of the failure, milliseconds since the epoch. */
   since: number
   /** Further facts, stored with `since`. */
   evidence?: object
+  /** Signs of life elsewhere after this are evidence that Weir's network works. Default: `since`. */
+  provenAfter?: number
+}
+
+/** An incident to resolve. */
+export interface Resolution {
+  key: string
+  /** When the trouble ended, milliseconds since the epoch; omitted: with the evaluation. */
+  until?: number
 }
 
 /** The outcome of one rule's evaluation. */
 export interface Steps {
   opened: NewIncident[]
-  /** Keys of incidents to resolve. */
-  resolved: string[]
+  resolved: Resolution[]
   /** Incidents that continue with another cause. */
   renamed: Pick<NewIncident, 'key' | 'cause' | 'title'>[]
   alarms: { finding: Finding; alarm: Alarm; memory: Memory }[]
@@ -35,18 +43,23 @@ export function incidentKey({ rule, streamId }: Pick<Finding, 'rule' | 'streamId
 }
 
 /** Steps the alarm of each finding; pure. */
-export function stepAll(findings: readonly Finding[], thresholds: Thresholds, now: number): Steps {
+export function stepAll(
+  findings: readonly Finding[],
+  thresholdsOf: (finding: Finding) => Thresholds,
+  now: number,
+): Steps {
   const steps: Steps = { opened: [], resolved: [], renamed: [], alarms: [] }
   for (const finding of findings) {
     const { alarm: before, look } = finding
-    const alarm = step(before, look, thresholds, now)
+    const alarm = step(before, look, thresholdsOf(finding), now)
     const memory = { ...finding.memory, isFlapping: alarm.isFlapping || undefined }
     if (look === 'none' || !Bun.deepEquals(alarm, before)) steps.alarms.push({ finding, alarm, memory })
     const key = incidentKey(finding)
     const cause = alarm.isFlapping ? 'flapping' : finding.cause
     const title = streamTitle(finding.name, cause)
-    if (isOpen(before) && !isOpen(alarm)) steps.resolved.push(key)
-    else if (!isOpen(before) && isOpen(alarm)) steps.opened.push(incidentOf(finding, cause, now))
+    if (isOpen(before) && !isOpen(alarm)) {
+      steps.resolved.push({ key, until: look === 'good' ? finding.since : undefined })
+    } else if (!isOpen(before) && isOpen(alarm)) steps.opened.push(incidentOf(finding, cause, now))
     else if (isOpen(alarm) && before.isFlapping !== alarm.isFlapping)
       steps.renamed.push({ key, cause, title })
   }
@@ -80,10 +93,10 @@ export async function open(
 ): Promise<void> {
   if (opened.length === 0) return
   const at = new Date(now)
-  const rows = opened.map(({ since, evidence, ...incident }) => ({
+  const rows = opened.map(({ since, provenAfter, evidence, ...incident }) => ({
     ...incident,
     id: Bun.randomUUIDv7('hex', at),
-    evidence: { since, ...evidence },
+    evidence: { since, provenAfter, ...evidence },
   }))
   await tx.execute(sql`
     INSERT INTO weir.incidents (id, key, cause, title, detail, stream_id, host, affected, evidence, opened_at, resolved_at)
@@ -94,11 +107,13 @@ export async function open(
     ON CONFLICT (key) WHERE resolved_at IS NULL DO NOTHING`)
 }
 
-export async function resolve(tx: Database, keys: readonly string[], now: number): Promise<void> {
-  if (keys.length === 0) return
+export async function resolve(tx: Database, resolved: readonly Resolution[], now: number): Promise<void> {
+  if (resolved.length === 0) return
   await tx.execute(sql`
-    UPDATE weir.incidents SET resolved_at = ${new Date(now).toISOString()}::timestamptz
-    WHERE resolved_at IS NULL AND key IN (SELECT json_array_elements_text(${JSON.stringify(keys)}::json))`)
+    UPDATE weir.incidents incident SET resolved_at = ${new Date(now).toISOString()}::timestamptz,
+      evidence = coalesce(evidence, '{}') || jsonb_strip_nulls(jsonb_build_object('until', row.until))
+    FROM json_to_recordset(${JSON.stringify(resolved)}::json) AS row(key text, until float8)
+    WHERE incident.resolved_at IS NULL AND incident.key = row.key`)
 }
 
 /** A stalled stream became dead: the same problem, but worse. */

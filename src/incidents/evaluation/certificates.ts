@@ -31,7 +31,7 @@ export async function evaluateCertificates(tx: Database, now: number): Promise<v
   }
   await resolve(
     tx,
-    rows.filter(({ key }) => !found.has(key)).map(({ key }) => key),
+    rows.filter(({ key }) => !found.has(key)).map(({ key }) => ({ key })),
     now,
   )
   const known = new Map(rows.map((row) => [row.key, row]))

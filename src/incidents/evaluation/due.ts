@@ -95,16 +95,14 @@ async function holding(
     .where(and(eq(sharedAlarms.isFiring, false), sql`${sharedAlarms.streak} > 0`))
   const keys = new Set(suspects.map(({ key }) => key))
   return ({ cause, host, evidence, openedAt }) => {
-    const { since = openedAt.getTime(), releasedAt } = (evidence ?? {}) as {
-      since?: number
-      releasedAt?: number
-    }
+    const known = (evidence ?? {}) as { since?: number; provenAfter?: number; releasedAt?: number }
+    const { since = openedAt.getTime(), provenAfter = since, releasedAt } = known
     if (releasedAt !== undefined && !hasPassed(new Date(releasedAt), RELEASED_MS, now)) return true
     const isExplainable = EXPLAINED.includes(cause as Cause)
     if (keys.has(EGRESS) && (isExplainable || cause === 'host')) return true
     if (isExplainable && host !== null && keys.has(HOST_KEY + host)) return true
     if (isReachable === true || host === null || !BLAMES.includes(cause as Cause)) return false
-    return !hasPassed(openedAt, HOLD_MS, now) && !isProvenElsewhere(hosts, host, Math.min(since, now))
+    return !hasPassed(openedAt, HOLD_MS, now) && !isProvenElsewhere(hosts, host, Math.min(provenAfter, now))
   }
 }
 

@@ -21,7 +21,13 @@ import { attach } from './attach.ts'
 import { evaluateCertificates } from './certificates.ts'
 import { tryCondition } from './conditions.ts'
 import { type CanConnect, isOutside } from './egress-check.ts'
-import { type Finding, STATUS_THRESHOLDS, statusFindings } from './findings.ts'
+import {
+  degradedFindings,
+  type Finding,
+  STATUS_THRESHOLDS,
+  statusFindings,
+  statusThresholds,
+} from './findings.ts'
 import { isDue, ruleFindings } from './rule-evaluation.ts'
 import { EGRESS, HOST_KEY, stepShared } from './shared-causes.ts'
 import { type FailingFleet, fleetOf } from './standing.ts'
@@ -100,11 +106,16 @@ export async function forgetIncidents({
 async function evaluate(tx: Database, isReachable: boolean | undefined, now: number): Promise<FailingFleet> {
   const fleet = await fleetOf(tx, now)
   const shared = await stepShared(tx, fleet, isReachable, now)
-  await resolve(tx, shared.resolved, now)
+  await resolve(
+    tx,
+    shared.resolved.map((key) => ({ key })),
+    now,
+  )
   await open(tx, shared.opened, now)
   await grow(tx, fleet)
   await worsen(tx, now)
-  await saveSteps(tx, stepAll(await statusFindings(tx, now), STATUS_THRESHOLDS, now), now)
+  const findings = [...(await statusFindings(tx, now)), ...(await degradedFindings(tx, now))]
+  await saveSteps(tx, stepAll(findings, statusThresholds, now), now)
   for (const rule of await listRules(tx)) if (isDue(rule, now)) await evaluateRule(tx, rule, now)
   await evaluateCertificates(tx, now)
   await attach(tx, now)
@@ -116,7 +127,7 @@ async function evaluateRule(tx: Database, rule: Rule, now: number): Promise<void
   if (rule.kind === 'changed') {
     await tellChanges(tx, findings, rule.params.everyMs ?? DEFAULT_CHANGED_EVERY_MS, now)
   } else {
-    const thresholds = { failure: rule.failureThreshold, success: rule.successThreshold }
+    const thresholds = () => ({ failure: rule.failureThreshold, success: rule.successThreshold })
     const named = (detail: string) => `${rule.name}: ${detail}`
     const steps = stepAll(findings, thresholds, now)
     const opened = steps.opened.map((incident) => ({ ...incident, detail: named(incident.detail) }))
@@ -151,7 +162,11 @@ async function tellChanges(
     return [{ finding, alarm, memory: { seenAt: since, toldAt } }]
   })
   await writeAlarms(tx, seen, now)
-  await saveSteps(tx, stepAll(left, STATUS_THRESHOLDS, now), now)
+  await saveSteps(
+    tx,
+    stepAll(left, () => STATUS_THRESHOLDS, now),
+    now,
+  )
   await open(tx, changes, now, true)
 }
 

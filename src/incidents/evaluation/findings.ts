@@ -1,8 +1,8 @@
 import { type SQL, sql } from 'drizzle-orm'
 import { type Alarm, AT_REST, type Evaluation, type Thresholds } from '../../core/judging/alarm.ts'
 import type { Database } from '../../storage/storage.ts'
-import { type Cause, STATUS_RULE } from '../causes.ts'
-import { standings } from './standing.ts'
+import { type Cause, DEGRADED_RULE, STATUS_RULE } from '../causes.ts'
+import { IS_UP, standings } from './standing.ts'
 
 /** What one evaluation of one rule finds about one stream, with the result of earlier evaluations. */
 export interface Finding {
@@ -15,7 +15,7 @@ export interface Finding {
   cause: Cause
   /** Why, as a sentence for people. */
   detail: string
-  /** Since when, as far as that is known, milliseconds since the epoch. */
+  /** Since when it is bad, or good again, as far as that is known, milliseconds since the epoch. */
   since: number | undefined
   alarm: Alarm
   memory: Memory
@@ -34,8 +34,14 @@ export interface Memory {
 
 /** Maximum number of streams in one evaluation: the rest of an outage comes with the next one. */
 export const MAX_FINDINGS = 20_000
-/** A status can change with the next byte: 15 s of it open an incident, and 10 s without it resolve that. */
+/** Silence can end with the next byte: 15 s of it open an incident, and 10 s without it resolve that. */
 export const STATUS_THRESHOLDS: Thresholds = { failure: 3, success: 2 }
+/** A dead or degraded stream has failed for long enough by the limits of its owner. */
+const CERTAIN_THRESHOLDS: Thresholds = { failure: 1, success: 2 }
+
+export function statusThresholds({ cause }: Pick<Finding, 'cause'>): Thresholds {
+  return cause === 'stalled' ? STATUS_THRESHOLDS : CERTAIN_THRESHOLDS
+}
 
 /** A row of a rule's query. */
 export interface FindingRow {
@@ -56,11 +62,24 @@ export interface FindingRow {
 export async function statusFindings(tx: Database, now: number): Promise<Finding[]> {
   const looks = sql`
     SELECT id, name, host, verdict_reason AS detail, CASE verdict WHEN 'dead' THEN 'dead' ELSE 'stalled' END AS cause,
-      coalesce(failing_since, extract(epoch FROM verdict_since) * 1000)::float8 AS since,
-      CASE standing WHEN 'down' THEN 'bad' WHEN 'up' THEN 'good' WHEN 'resting' THEN 'none' ELSE 'unknown' END AS look
+      CASE WHEN standing <> 'degraded' THEN coalesce(failing_since, ${VERDICT_SINCE}) END::float8 AS since,
+      CASE WHEN standing = 'down' THEN 'bad' WHEN ${IS_UP} THEN 'good' WHEN standing = 'resting' THEN 'none' ELSE 'unknown' END
+        AS look
     FROM ${standings(now)} AS standing`
   return findingsOf(tx, STATUS_RULE, 'stalled', looks)
 }
+
+/** The findings about degraded streams. One that is dead meanwhile may be either. */
+export async function degradedFindings(tx: Database, now: number): Promise<Finding[]> {
+  const looks = sql`
+    SELECT id, name, host, verdict_reason AS detail, 'degraded' AS cause, ${VERDICT_SINCE}::float8 AS since,
+      CASE standing WHEN 'degraded' THEN 'bad' WHEN 'up' THEN 'good' WHEN 'resting' THEN 'none' ELSE 'unknown' END AS look
+    FROM ${standings(now)} AS standing
+    WHERE standing = 'degraded' OR id IN (SELECT stream_id FROM weir.alarms WHERE rule = ${DEGRADED_RULE})`
+  return findingsOf(tx, DEGRADED_RULE, 'degraded', looks)
+}
+
+const VERDICT_SINCE = sql`extract(epoch FROM verdict_since) * 1000`
 
 /** Joins findings with their rule's alarms, where one changes the other. A stream without a finding has left the rule. */
 export async function findingsOf(

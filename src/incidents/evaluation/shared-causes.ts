@@ -1,7 +1,13 @@
 import { inArray, sql } from 'drizzle-orm'
 import { sharedAlarms } from '../../../drizzle/schema.ts'
 import { type Alarm, AT_REST, type Evaluation, isAtRest, isOpen, step } from '../../core/judging/alarm.ts'
-import { evaluateEgress, evaluateHost, type SharedEvaluation, sumOf } from '../../core/judging/blame.ts'
+import {
+  egressDownAt,
+  evaluateEgress,
+  evaluateHost,
+  type SharedEvaluation,
+  sumOf,
+} from '../../core/judging/blame.ts'
 import type { Database } from '../../storage/storage.ts'
 import type { NewIncident } from './apply.ts'
 import type { FailingFleet } from './standing.ts'
@@ -44,6 +50,7 @@ export async function stepShared(
     detail: reached(isReachable, fleet.hosts.length),
     host: null,
     affected: all.failing,
+    since: egressDownAt(fleet.hosts),
   }))
   for (const host of fleet.hosts) {
     const key = HOST_KEY + host.host
@@ -56,7 +63,8 @@ export async function stepShared(
       detail: `Streams on ${host.host} are failing together; streams on other hosts aren't.`,
       host: host.host,
       affected: host.failing,
-      since: host.failingAt,
+      since: host.downAt,
+      provenAfter: host.failingAt,
     }))
   }
   const look: Evaluation = fleet.unheld > 0 ? 'bad' : 'good'
@@ -72,7 +80,9 @@ export async function stepShared(
   return steps
 }
 
-type Opening = Pick<NewIncident, 'cause' | 'title' | 'detail' | 'host' | 'affected'> & { since?: number }
+type Opening = Pick<NewIncident, 'cause' | 'title' | 'detail' | 'host' | 'affected' | 'provenAfter'> & {
+  since?: number
+}
 
 class Steps implements SharedSteps {
   readonly opened: NewIncident[] = []

@@ -1,5 +1,5 @@
 import { inArray, type SQL, sql } from 'drizzle-orm'
-import type { FailureTally, HostTally } from '../../core/judging/blame.ts'
+import { type FailureTally, HOST_SHARE, HOST_STREAMS, type HostTally } from '../../core/judging/blame.ts'
 import { HELD_WITHIN_MS } from '../../core/judging/status.ts'
 import { withStanding } from '../../core/sets/statuses.ts'
 import type { Database } from '../../storage/storage.ts'
@@ -16,7 +16,7 @@ export const WATCHED = sql`s.twin_of IS NULL AND s.always_on AND ${isSharedAs('s
 
 /**
  * The standing of every stream, as the rows of a subquery: `resting`, `unheld` (no worker runs it), `down`, `failing` (though
- * not for long), `up`, or `unknown`, while it connects.
+ * not for long), `degraded`, `up`, or `unknown`, while it connects.
  */
 export function standings(now: number): SQL {
   const held = new Date(now - HELD_WITHIN_MS).toISOString()
@@ -27,6 +27,7 @@ export function standings(now: number): SQL {
         WHEN w.seen_at IS NULL OR w.seen_at < ${held}::timestamptz THEN 'unheld'
         WHEN ${has('down')} THEN 'down'
         WHEN ${has('failing')} THEN 'failing'
+        WHEN ${has('degraded')} THEN 'degraded'
         WHEN ${has('up')} OR (${has('connecting')} AND st.evidence->>'phase' = 'open') THEN 'up'
         ELSE 'unknown'
       END AS standing,
@@ -35,6 +36,10 @@ export function standings(now: number): SQL {
     FROM weir.states st JOIN weir.streams s ON s.id = st.stream_id LEFT JOIN weir.workers w ON w.name = st.worker
     WHERE ${WATCHED})`
 }
+
+/** A degraded stream fails or is up, as its last check did. */
+const IS_FAILING = sql`(standing IN ('down', 'failing') OR standing = 'degraded' AND failing_since IS NOT NULL)`
+export const IS_UP = sql`(standing = 'up' OR standing = 'degraded' AND failing_since IS NULL)`
 
 function has(standing: Parameters<typeof withStanding>[0]): SQL {
   return inArray(sql`st.verdict`, withStanding(standing))
@@ -47,22 +52,36 @@ export interface FailingFleet {
   unheld: number
 }
 
+const FAILING_AT = sql`coalesce(failing_since, extract(epoch FROM verdict_since) * 1000)`
+
+interface HostRow extends FailureTally {
+  host: string
+  lifeAt: number | null
+  failingAt: number | null
+  downAt: number | null
+  unheld: number
+}
+
 export async function fleetOf(tx: Database, now: number): Promise<FailingFleet> {
   const { rows } = (await tx.execute(sql`
     SELECT host, count(*)::int AS total,
-      count(*) FILTER (WHERE standing IN ('down', 'failing'))::int AS failing,
-      count(*) FILTER (WHERE standing = 'up')::int AS up,
+      count(*) FILTER (WHERE ${IS_FAILING})::int AS failing,
+      count(*) FILTER (WHERE ${IS_UP})::int AS up,
       count(*) FILTER (WHERE standing = 'unheld')::int AS unheld,
       max(life_at)::float8 AS "lifeAt",
-      max(coalesce(failing_since, extract(epoch FROM verdict_since) * 1000))
-        FILTER (WHERE standing IN ('down', 'failing'))::float8 AS "failingAt"
+      max(${FAILING_AT}) FILTER (WHERE ${IS_FAILING})::float8 AS "failingAt",
+      (array_agg(${FAILING_AT} ORDER BY ${FAILING_AT}) FILTER (WHERE ${IS_FAILING}))[
+        greatest(${HOST_STREAMS}::int, ceil(count(*) * ${HOST_SHARE}::float8)::int)]::float8 AS "downAt"
     FROM ${standings(now)} AS standing WHERE standing <> 'resting' GROUP BY host`)) as {
-    rows: (FailureTally & { host: string; lifeAt: number | null; failingAt: number | null; unheld: number })[]
+    rows: HostRow[]
   }
   return {
-    hosts: rows.map(({ host, total, failing, up, lifeAt, failingAt }) => {
-      return { host, total, failing, up, lifeAt: lifeAt ?? undefined, failingAt: failingAt ?? undefined }
-    }),
+    hosts: rows.map(({ host, total, failing, up, lifeAt, failingAt, downAt }) => ({
+      ...{ host, total, failing, up },
+      lifeAt: lifeAt ?? undefined,
+      failingAt: failingAt ?? undefined,
+      downAt: downAt ?? undefined,
+    })),
     unheld: rows.reduce((sum, { unheld }) => sum + unheld, 0),
   }
 }
@@ -78,7 +97,7 @@ export interface TroubledStream {
 export async function troubled(db: Database, now: number): Promise<TroubledStream[]> {
   const { rows } = (await db.execute(sql`
     SELECT id, host, standing <> 'unheld' AS "isHeld" FROM ${standings(now)} AS standing
-    WHERE standing IN ('down', 'failing', 'unheld') ORDER BY id`)) as { rows: object[] }
+    WHERE standing = 'unheld' OR ${IS_FAILING} ORDER BY id`)) as { rows: object[] }
   return rows as TroubledStream[]
 }
 

@@ -1,6 +1,6 @@
 import { type Static, Type } from '@sinclair/typebox'
 import { type SQL, sql } from 'drizzle-orm'
-import { DEAD_AFTER_MS } from '../../core/judging/status.ts'
+import { DEGRADED_WINDOW_MS } from '../../core/judging/checks.ts'
 import {
   DEFAULT_SAMPLES,
   during,
@@ -13,7 +13,7 @@ import {
   windowMs,
 } from './kind.ts'
 
-const DEFAULT_ERROR_WINDOW_MS = DEAD_AFTER_MS
+const DEFAULT_ERROR_WINDOW_MS = DEGRADED_WINDOW_MS
 
 const schema = Type.Object(
   { above: share, windowMs: Type.Optional(windowMs), minSamples: Type.Optional(minSamples) },

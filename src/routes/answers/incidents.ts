@@ -17,6 +17,15 @@ const incident = {
   parentId: nullable(Id, 'ID of the incident that caused this one'),
   affected: Type.Integer({ minimum: 0, description: 'Number of affected streams' }),
   evidence: Json,
+  since: Type.String({
+    format: 'date-time',
+    description: 'First failure: earlier than the opening. For what a rule finds, the opening',
+  }),
+  until: nullable(Instant, 'First success after it; null while it is open'),
+  durationMs: Type.Integer({
+    minimum: 0,
+    description: 'From `since` to `until`, or until now, in milliseconds',
+  }),
   openedAt: Instant,
   acknowledgedAt: nullable(Instant),
   acknowledgedBy: nullable(Text),

@@ -22,6 +22,11 @@ const stream = {
   body: nullable(Text),
   intervalMs: Type.Integer({ minimum: 1, description: 'Time between two polls, in milliseconds' }),
   silenceMs: nullable(Count, 'Allowed silence, in milliseconds; null: learned automatically'),
+  deadAfterFailures: nullable(Count, 'Failures in a row after which it is dead; null: DEAD_AFTER_FAILURES'),
+  deadAfterMs: nullable(
+    Count,
+    'Time since the first of them after which it is dead, in milliseconds; null: DEAD_AFTER_MS',
+  ),
   resumes: Type.Boolean({
     description: 'Whether its owner declares that the upstream sends everything after Last-Event-ID',
   }),
@@ -87,6 +92,7 @@ const Evidence = named(
     lastPollAt: nullable(Instant, 'Last successful poll'),
     failures: Type.Integer({ minimum: 0, description: 'Consecutive failures' }),
     failingSince: nullable(Instant),
+    degradedSince: nullable(Instant, 'First failure of the time in which it is degraded'),
     nextRetryAt: nullable(Instant),
     resumes: nullable(Resumes),
     certificate: nullable(Certificate, "The TLS certificate of the URL's host"),

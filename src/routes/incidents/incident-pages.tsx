@@ -9,6 +9,7 @@ import {
 } from '../../../views/incidents/incidents.tsx'
 import { Problem } from '../../errors.ts'
 import { severityOf } from '../../incidents/causes.ts'
+import { periodOf, periodText } from '../../incidents/period.ts'
 import {
   acknowledge,
   getIncident,
@@ -69,6 +70,10 @@ export function incidentPages(deps: IncidentRoutesDeps & { pages: LivePages }) {
       return redirect(`/incidents/${params.id}`)
     })
 
+  function viewed(incident: IncidentRow): IncidentView {
+    return incidentView(incident, now())
+  }
+
   async function incidentsData(after: string | undefined): Promise<IncidentsPageData> {
     const [open, acknowledged, past, count] = await Promise.all([
       listIncidents(db, { state: 'open', limit: OPEN_SHOWN }),
@@ -78,9 +83,9 @@ export function incidentPages(deps: IncidentRoutesDeps & { pages: LivePages }) {
     ])
     const shown = [...open.items, ...acknowledged.items].filter(({ parentId }) => parentId === null)
     return {
-      open: shown.map(incidentView),
+      open: shown.map(viewed),
       more: Math.max(0, count - shown.length),
-      past: past.items.map(incidentView),
+      past: past.items.map(viewed),
       older: past.next && `/incidents?after=${past.next}`,
       live: `/incidents/live${after === undefined ? '' : `?${new URLSearchParams({ after })}`}`,
     }
@@ -104,24 +109,23 @@ export function incidentPages(deps: IncidentRoutesDeps & { pages: LivePages }) {
     const parent =
       incident.parentId === null ? null : await getIncident(db, incident.parentId).catch(() => null)
     const name = incident.streamId === null ? undefined : names.get(incident.streamId)
-    const { since } = (incident.evidence ?? {}) as { since?: number }
     return {
-      incident: incidentView(incident),
+      incident: viewed(incident),
       stream: name === undefined || incident.streamId === null ? null : { id: incident.streamId, name },
       host: incident.host,
       parent,
-      children: children.items.map(incidentView),
+      children: children.items.map(viewed),
       moreChildren: children.next !== undefined,
-      since: since === undefined ? undefined : new Date(since),
       timeline: timeline.map(timelineRow),
     }
   }
 }
 
 /** An incident as a row of a list. */
-export function incidentView(incident: IncidentRow): IncidentView {
-  const { id, title, detail, cause, affected, openedAt, acknowledgedBy, resolvedAt } = incident
+export function incidentView(incident: IncidentRow, now: number): IncidentView {
+  const { id, title, detail, cause, affected, openedAt, acknowledgedBy } = incident
   const state = stateOf(incident)
+  const period = periodOf(incident, now)
   return {
     id,
     title,
@@ -130,8 +134,10 @@ export function incidentView(incident: IncidentRow): IncidentView {
     state,
     affected,
     openedAt,
+    since: new Date(period.since),
+    until: period.until === undefined ? undefined : new Date(period.until),
+    lasted: periodText(period),
     acknowledgedBy,
-    resolvedAt,
   }
 }
 

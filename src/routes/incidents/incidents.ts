@@ -1,6 +1,7 @@
 import { Type } from '@sinclair/typebox'
 import { Elysia } from 'elysia'
 import type { Bus } from '../../bus/bus.ts'
+import { periodJson } from '../../incidents/period.ts'
 import {
   acknowledge,
   getIncident,
@@ -73,7 +74,7 @@ function readRoutes(deps: IncidentRoutesDeps) {
       '/api/incidents',
       async ({ query }) => {
         const { items, next } = await listIncidents(db, query)
-        return { items: items.map(incidentJson), next: next ?? null }
+        return { items: items.map((item) => incidentJson(item, now())), next: next ?? null }
       },
       {
         query: IncidentQuery,
@@ -89,7 +90,7 @@ function readRoutes(deps: IncidentRoutesDeps) {
       '/api/incidents/:id',
       async ({ params }) => {
         const incident = await getIncident(db, params.id)
-        return { ...incidentJson(incident), timeline: await incidentTimelineOf(db, incident) }
+        return { ...incidentJson(incident, now()), timeline: await incidentTimelineOf(db, incident) }
       },
       {
         response: json(answers.IncidentWithTimeline),
@@ -102,7 +103,7 @@ function readRoutes(deps: IncidentRoutesDeps) {
     )
     .post(
       '/api/incidents/:id/acknowledge',
-      async ({ params, body }) => incidentJson(await acknowledge(deps, params.id, body, now())),
+      async ({ params, body }) => incidentJson(await acknowledge(deps, params.id, body, now()), now()),
       {
         body: body(AcknowledgeSchema, { example: { by: 'Ada', note: 'On it' } }),
         response: json(answers.Incident),
@@ -217,9 +218,9 @@ function silenceRoutes(deps: IncidentRoutesDeps) {
     )
 }
 
-export function incidentJson(incident: IncidentRow) {
+export function incidentJson(incident: IncidentRow, now: number) {
   const { key: _, ...shown } = incident
-  return { ...shown, state: stateOf(incident) }
+  return { ...shown, ...periodJson(incident, now), state: stateOf(incident) }
 }
 
 function silenceJson(silence: Silence, now: number) {

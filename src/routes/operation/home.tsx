@@ -2,6 +2,7 @@ import { Elysia } from 'elysia'
 import { type HomeData, HomePage, OverviewPanel } from '../../../views/home/home.tsx'
 import { callerOf } from '../../auth/caller.ts'
 import { severityOf } from '../../incidents/causes.ts'
+import { periodOf } from '../../incidents/period.ts'
 import type { Database } from '../../storage/storage.ts'
 import { seesAll } from '../../streams/registry/visibility.ts'
 import { type Overview, readOverview, readPast, type Whose } from '../../streams/status/overview.ts'
@@ -46,8 +47,9 @@ export function homeRoutes({ db, now, pages }: { db: Database; now(): number; pa
 }
 
 function homeData({ incidents, ...overview }: Overview): HomeData {
-  const newest = incidents.newest.map(({ id, title, cause, openedAt }) => {
-    return { id, title, openedAt, severity: severityOf(cause) }
+  const newest = incidents.newest.map((incident) => {
+    const { id, title, cause } = incident
+    return { id, title, since: new Date(periodOf(incident, Date.now()).since), severity: severityOf(cause) }
   })
   return { ...overview, incidents: { open: incidents.open, newest } }
 }

@@ -11,12 +11,13 @@ import type { Database } from '../../storage/storage.ts'
 import {
   BULK_ACTIONS,
   type Bulk,
+  type BulkAction,
   type BulkFailure,
   type BulkStep,
   bulk,
   MAX_NAMED,
 } from '../../streams/registry/bulk.ts'
-import { Tag } from '../../streams/registry/registration.ts'
+import { type DeadAfter, DeadAfterSchemas, Tag } from '../../streams/registry/registration.ts'
 import type { Streams } from '../../streams/registry/streams.ts'
 import { jsonOrLines } from '../answers/answer.ts'
 import * as answers from '../answers/transfer.ts'
@@ -66,6 +67,7 @@ const BulkSchema = Type.Object(
     ids: Type.Optional(Type.Array(Type.String(), { minItems: 1, maxItems: MAX_NAMED })),
     filter: Type.Optional(FilterSchema),
     tag: Type.Optional(Tag),
+    ...DeadAfterSchemas,
     atMost: Type.Optional(
       Type.Integer({ minimum: 0, description: 'Refuse if the filter matches more streams than this' }),
     ),
@@ -102,7 +104,7 @@ export function allowed(request: Request, asked: Bulk): Bulk {
 
 /** @throws Problem `invalid_field`, naming the field */
 export function checkBulk(value: unknown): Bulk {
-  const { action, ids, filter, tag, atMost } = checked(BulkSchema, value, { isExact: true })
+  const { action, ids, filter, tag, atMost, ...deadAfter } = checked(BulkSchema, value, { isExact: true })
   if ((ids === undefined) === (filter === undefined))
     throw new Problem('invalid_field', 'Specify either `ids` or `filter`.', 'ids')
   const bad = ids?.find((id) => !isUuid(id))
@@ -115,9 +117,22 @@ export function checkBulk(value: unknown): Bulk {
       isTagging ? `${action} requires a tag.` : `${action} doesn't take a tag.`,
       'tag',
     )
+  checkDeadAfter(action, deadAfter)
   const streams =
     ids === undefined ? { filter: filterOf(filter ?? {}) } : { ids: ids.map((id) => id.toLowerCase()) }
-  return { action, streams, tag, atMost }
+  return { action, streams, tag, deadAfter, atMost }
+}
+
+function checkDeadAfter(action: BulkAction, { deadAfterFailures, deadAfterMs }: DeadAfter): void {
+  const isGiven = deadAfterFailures !== undefined || deadAfterMs !== undefined
+  if (isGiven === (action === 'deadAfter')) return
+  throw new Problem(
+    'invalid_field',
+    isGiven
+      ? `${action} doesn't take \`deadAfterMs\`.`
+      : 'deadAfter requires `deadAfterFailures` or `deadAfterMs`.',
+    'deadAfterMs',
+  )
 }
 
 /** The final report. Stops after the current batch if the client disconnects. */
@@ -180,5 +195,5 @@ function add(report: BulkReport, { total, changed, unchanged, failed }: BulkStep
 const DESCRIPTION =
   'Applies to `ids` (at most 10,000) or to all streams that match a `filter`, in batches; failures don’t affect other ' +
   `streams. Returns the number of changed, unchanged and failed streams, with the first failures; with \`Accept: ${NDJSON}\` ` +
-  'after each batch. With `atMost`, fails with 409 if more streams match. `tag` and `untag` require a `tag`; `delete` ' +
-  'also deletes all recorded data. If the client disconnects, it stops after the current batch.'
+  'after each batch. With `atMost`, fails with 409 if more streams match. `tag` and `untag` require a `tag`; `deadAfter` ' +
+  'requires `deadAfterFailures`, `deadAfterMs` or both, null for the default; `delete` also deletes all recorded data. If the client disconnects, it stops after the current batch.'

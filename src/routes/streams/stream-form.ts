@@ -57,6 +57,7 @@ export function changeOf(stream: Stream, values: Values): Record<string, unknown
   const wanted: Record<string, unknown> = {
     name: values.name?.trim() ?? '',
     ...plainIn(values, (part) => part !== 'response'),
+    ...deadAfterOf(values),
     retention: retentionOf(values),
     ...(fixedBy(stream) === undefined && askedOf(stream, values)),
     ...(stream.proxyKey !== null && { alwaysOn: values.alwaysOn !== undefined }),
@@ -81,7 +82,7 @@ function askedOf(stream: Stream, values: Values): Record<string, unknown> {
     ...plainIn(values, (part) => part === 'response'),
     ...(values.intervalSeconds !== undefined && { intervalMs: scaled(values.intervalSeconds, 1_000) }),
     ...(values.silenceSeconds !== undefined && {
-      silenceMs: values.silenceSeconds.trim() === '' ? null : scaled(values.silenceSeconds, 1_000),
+      silenceMs: optional(values.silenceSeconds, 1_000),
       resumes: values.resumes !== undefined,
     }),
   }
@@ -122,6 +123,13 @@ export function splitList(text: string | undefined, separator: string): string[]
     .filter(Boolean)
 }
 
+function deadAfterOf({ deadAfterFailures, deadAfterSeconds }: Values): Record<string, number | null> {
+  return {
+    ...(deadAfterFailures !== undefined && { deadAfterFailures: optional(deadAfterFailures, 1) }),
+    ...(deadAfterSeconds !== undefined && { deadAfterMs: optional(deadAfterSeconds, 1_000) }),
+  }
+}
+
 function retentionOf(values: Values): Record<string, number> | null {
   const { retentionDays, retentionEntries, retentionMegabytes } = values
   const bounds = {
@@ -133,8 +141,8 @@ function retentionOf(values: Values): Record<string, number> | null {
 }
 
 function valuesOf(stream: Stream): Record<string, string> {
-  const { retention, silenceMs } = stream
-  const text = (value: number | null | undefined, unit: number) => (value ? String(value / unit) : '')
+  const { retention, silenceMs, deadAfterFailures, deadAfterMs } = stream
+  const text = (value: number | null | undefined, unit: number) => String(value == null ? '' : value / unit)
   return {
     name: stream.name,
     url: stream.url,
@@ -143,6 +151,8 @@ function valuesOf(stream: Stream): Record<string, string> {
     body: stream.body ?? '',
     intervalSeconds: String(stream.intervalMs / 1_000),
     silenceSeconds: text(silenceMs, 1_000),
+    deadAfterFailures: text(deadAfterFailures, 1),
+    deadAfterSeconds: text(deadAfterMs, 1_000),
     ...eachField(({ name, separator = ', ' }) => [stream[name]].flat().join(separator)),
     retentionDays: text(retention?.maxAgeMs, DAY_MS),
     retentionEntries: text(retention?.maxEntries, 1),
@@ -158,6 +168,11 @@ function fixedBy({ proxyKey, twinOf }: Stream): StreamFormData['fixed'] {
 /** URLs are stored normalized: one that normalizes to the same is no change. */
 function sameUrl(typed: string, known: string): string {
   return URL.canParse(typed) && new URL(typed).href === known ? known : typed
+}
+
+/** A number that may be left empty, for the default. */
+function optional(text: string, unit: number): number | null {
+  return text.trim() === '' ? null : scaled(text, unit)
 }
 
 function scaled(text: string, unit: number): number {

@@ -197,7 +197,11 @@ export function streamPages(deps: StreamPagesDeps) {
     const lists = [open, acknowledged, past].filter((list) => list !== undefined)
     const items = lists.flatMap(({ items }) => items)
     const more = items.length > INCIDENTS_SHOWN || lists.some(({ next }) => next !== undefined)
-    return { streamId, items: items.slice(0, INCIDENTS_SHOWN).map(incidentView), more }
+    return {
+      streamId,
+      items: items.slice(0, INCIDENTS_SHOWN).map((item) => incidentView(item, deps.now())),
+      more,
+    }
   }
 
   async function edit(id: string, request: Request): Promise<Response> {

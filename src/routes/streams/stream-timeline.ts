@@ -4,6 +4,7 @@ import type { RangeName } from '../../../views/stream/charts.tsx'
 import type { TimelineData } from '../../../views/stream/timeline.tsx'
 import { STEPS_MS } from '../../core/measures.ts'
 import { severityOf } from '../../incidents/causes.ts'
+import { periodOf } from '../../incidents/period.ts'
 import type { Database } from '../../storage/storage.ts'
 
 /** Maximum number of runs and incidents shown: the newest ones. */
@@ -56,8 +57,11 @@ export async function timelineData(
       })
       .filter(({ to }) => to === undefined || to > from)
       .reverse(),
-    incidents: wrong.map(({ id, title, cause, openedAt, resolvedAt }) => {
-      return { id, title, severity: severityOf(cause), from: openedAt, to: resolvedAt ?? undefined }
+    incidents: wrong.map((incident) => {
+      const { id, title, cause } = incident
+      const { since, until } = periodOf(incident, to.getTime())
+      const ended = until === undefined ? undefined : new Date(until)
+      return { id, title, severity: severityOf(cause), from: new Date(since), to: ended }
     }),
     isCut: held.length === MAX_RUNS || wrong.length === MAX_INCIDENTS,
   }

@@ -334,12 +334,13 @@ function evidenceJson(evidence: Evidence) {
     lastPollAt: iso(evidence.lastPollAt),
     failures,
     failingSince: iso(evidence.failingSince),
+    degradedSince: iso(evidence.degradedSince),
     nextRetryAt: iso(evidence.nextRetryAt),
     resumes: evidence.resumes ? resumesOf(evidence.resumes) : null,
     certificate: certificate
       ? { ...certificate, expiresAt: iso(certificate.expiresAt), seenAt: iso(certificate.seenAt) }
       : null,
-    lastError: lastError ? { ...lastError, at: iso(lastError.at) } : null,
+    lastError: lastError ? { code: lastError.code, message: lastError.message, at: iso(lastError.at) } : null,
   }
 }
 

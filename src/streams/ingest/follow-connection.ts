@@ -5,7 +5,7 @@ import { HOUR_MS } from '../../core/time.ts'
 import { directFetch } from '../../net/direct.ts'
 import type { Exchange } from '../recording/entry.ts'
 import { type Break, EventReader } from './event-reader.ts'
-import { type FollowDeps, fail, noteCertificate, recover } from './follow.ts'
+import { type FollowDeps, fail, noteCertificate, passCheck, recover, restOfWait } from './follow.ts'
 import type { Run, RunLog } from './run.ts'
 import { allowedSilence } from './silence.ts'
 import {
@@ -57,12 +57,6 @@ export async function followConnection(
   const holding = new Connection(format, run, log, signal, deps)
   let waitMs = restOfWait(run, deps.now())
   while (await waitUntil(deps.now() + waitMs, signal, deps.now)) waitMs = await holding.connection()
-}
-
-/** The rest of the last run's wait: never longer than that wait, whatever the clocks say. */
-function restOfWait({ evidence: { nextRetryAt = 0, lastError } }: Run, nowMs: number): number {
-  const wholeMs = nextRetryAt - (lastError?.at ?? nowMs)
-  return Math.max(0, Math.min(nextRetryAt - nowMs, wholeMs))
 }
 
 class Connection {
@@ -156,6 +150,7 @@ class Connection {
     noteCertificate(run, deps)
     this.#exchange = answer.exchange
     this.#eventsOfConnection = 0
+    passCheck(run, at)
     const missing = this.#missingSince(answer, at)
     run.evidence.missedSince = missing?.from
     Object.assign(run.evidence, { phase: 'open', phaseSince: at, lastByteAt: at })
@@ -192,7 +187,10 @@ class Connection {
     const { hosts, limits, now } = this.#deps
     // The URL of Weir's own proxy wasn't chosen by a user, so it needs no egress check; a redirect from it would.
     const fetch = this.#run.stream.via === null ? this.#deps.fetch : ownFetch
-    const leave = await hosts.enter(this.#asked.url, this.#signal)
+    const leave = await hosts.enter(this.#asked.url, this.#signal, (until) => {
+      this.#run.evidence.nextRetryAt = until
+      this.#log.turned()
+    })
     try {
       const answer = await askUpstream(this.#asked, this.#headers(), limits, this.#signal, fetch)
       await expectOk(answer, now())

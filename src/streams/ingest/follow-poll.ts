@@ -4,7 +4,15 @@ import { nextBeat } from '../../core/judging/beat.ts'
 import { DocumentFollower } from '../large/follower.ts'
 import { compressedBytes as compressedSize } from '../large/jobs.ts'
 import type { Draft } from '../recording/entry.ts'
-import { type FollowDeps, fail, noteCertificate, recordGap, recover } from './follow.ts'
+import {
+  type FollowDeps,
+  fail,
+  noteCertificate,
+  passCheck,
+  recordGap,
+  recover,
+  restOfWait,
+} from './follow.ts'
 import { afterKeyframe, type DocumentStep, keyframeDraft } from './follow-document.ts'
 import type { Checkpoint, Followed, FollowedText, Run, RunLog, Stream } from './run.ts'
 import {
@@ -47,7 +55,7 @@ export async function followPoll(
   const { stream, evidence } = run
   const follower = new DocumentFollower(stream, deps)
   const anchor = firstBeat(run, deps.now())
-  let dueAt = anchor
+  let dueAt = evidence.failures > 0 ? deps.now() + restOfWait(run, deps.now()) : anchor
   evidence.phase = 'open'
   evidence.phaseSince = deps.now()
   if (mayHaveMissed(run, anchor, deps.now())) {
@@ -61,6 +69,7 @@ export async function followPoll(
     tellLate(stream, log, { from: polledAt, to: startedAt }, startedAt - dueAt)
     try {
       await pollOnce(run, log, follower, signal, deps)
+      passCheck(run, deps.now())
       recover(run, log, deps.now())
       dueAt = nextBeat(anchor, stream.intervalMs, deps.now())
     } catch (error) {

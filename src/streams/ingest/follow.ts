@@ -1,3 +1,4 @@
+import { withCheck } from '../../core/judging/checks.ts'
 import type { Evidence } from '../../core/judging/status.ts'
 import type { GapReason } from '../../core/sets/gap-reasons.ts'
 import type { LargeDocuments } from '../large/documents.ts'
@@ -46,7 +47,9 @@ export function fail(run: Run, log: RunLog, error: UpstreamError, nextRetryAt: n
   evidence.failures++
   evidence.failingSince ??= at
   evidence.nextRetryAt = nextRetryAt
-  evidence.lastError = { code: error.code, message: error.message, at }
+  evidence.checks = withCheck(evidence.checks, evidence.failures === 1 ? 'failed' : 'failed again', at)
+  const httpStatus = error.code === 'bad_status' ? error.exchange?.response?.status : undefined
+  evidence.lastError = { code: error.code, message: error.message, at, httpStatus }
   evidence.phase = 'waiting'
   evidence.phaseSince = at
   const data = JSON.stringify({
@@ -59,10 +62,22 @@ export function fail(run: Run, log: RunLog, error: UpstreamError, nextRetryAt: n
   log.turned()
 }
 
+/** Counts a successful check: a poll, or an attempt to connect. */
+export function passCheck({ evidence }: Run, at: number): void {
+  evidence.checks = withCheck(evidence.checks, 'passed', at)
+}
+
+/** The rest of the last run's wait: never longer than that wait, whatever the clocks say. */
+export function restOfWait({ evidence: { nextRetryAt = 0, lastError } }: Run, nowMs: number): number {
+  const wholeMs = nextRetryAt - (lastError?.at ?? nowMs)
+  return Math.max(0, Math.min(nextRetryAt - nowMs, wholeMs))
+}
+
 /** Records a success. */
 export function recover(run: Run, log: RunLog, at: number): void {
   const { evidence } = run
-  const turned = evidence.failures > 0 || evidence.phase !== 'open' || run.judged?.status !== 'live'
+  const isKnown = run.judged?.status === 'live' || run.judged?.status === 'degraded'
+  const turned = evidence.failures > 0 || evidence.phase !== 'open' || !isKnown
   if (evidence.failures > 0 || evidence.phase !== 'open') {
     evidence.phase = 'open'
     evidence.phaseSince = at

@@ -3,6 +3,7 @@ import type { Expectation } from '../../core/judging/status.ts'
 import { causeOf } from '../../errors.ts'
 import { throughOutage } from '../../storage/errors/outage.ts'
 import type { Recorder } from '../recording/recorder.ts'
+import { expectation, type JudgingLimits } from '../status/expectation.ts'
 import type { FollowDeps } from './follow.ts'
 import { FOLLOWERS } from './followers.ts'
 import type { Run, RunLog } from './run.ts'
@@ -16,10 +17,8 @@ export interface RunnerDeps extends FollowDeps {
 }
 
 /** What judging expects of a stream that this process runs right now. */
-export function expectationOf(run: Run, limits: FollowDeps['limits'], nowMs: number): Expectation {
-  const { kind, intervalMs } = run.stream
-  const { requestTimeoutMs: timeoutMs, silenceMs } = limits
-  return { kind, desired: 'running', heldAt: nowMs, intervalMs, timeoutMs, silenceMs }
+export function expectationOf(run: Run, limits: JudgingLimits, nowMs: number): Expectation {
+  return expectation({ ...run.stream, desired: 'running' }, limits, new Date(nowMs))
 }
 
 /**

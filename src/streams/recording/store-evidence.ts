@@ -1,5 +1,6 @@
 import { inArray, sql } from 'drizzle-orm'
 import { checkpoints } from '../../../drizzle/schema.ts'
+import { checksWithin } from '../../core/judging/checks.ts'
 import { type Evidence, type Expectation, judge } from '../../core/judging/status.ts'
 import type { Database } from '../../storage/storage.ts'
 import type { Run } from '../ingest/run.ts'
@@ -25,13 +26,17 @@ export async function storeEvidence(
   const now = Date.now()
   const written = runs.filter((run) => !run.fenced.signal.aborted)
   const rows = written.map((run) => {
-    const judged = judge(run.evidence, expect(run), now)
-    const since = run.judged?.status === judged.status ? undefined : new Date(now).toISOString()
+    const expected = expect(run)
+    const judged = judge(run.evidence, expected, now)
+    const isSame = run.judged?.status === judged.status
+    const since = isSame ? undefined : new Date(judged.since ?? now).toISOString()
     run.judged = judged
+    run.evidence.degradedSince = judged.degradedSince
+    const checks = checksWithin(run.evidence.checks, expected, now)
     return {
       stream_id: run.stream.id,
       epoch: run.epoch,
-      evidence: { ...run.evidence, ...provenByLog.get(run), writtenAt: now },
+      evidence: { ...run.evidence, checks, ...provenByLog.get(run), writtenAt: now },
       status: judged.status,
       reason: judged.reason,
       since,

@@ -4,11 +4,11 @@ import type { Caller } from '../../auth/caller.ts'
 import { Problem, type ProblemCode } from '../../errors.ts'
 import type { Database } from '../../storage/storage.ts'
 import { countStreams, type Filter, matchingIds } from './listing.ts'
-import { MAX_TAGS } from './registration.ts'
+import { type DeadAfter, MAX_TAGS } from './registration.ts'
 import type { Streams } from './streams.ts'
 import { visibleTo } from './visibility.ts'
 
-export const BULK_ACTIONS = ['start', 'stop', 'tag', 'untag', 'delete'] as const
+export const BULK_ACTIONS = ['start', 'stop', 'tag', 'untag', 'deadAfter', 'delete'] as const
 export type BulkAction = (typeof BULK_ACTIONS)[number]
 
 /** Maximum streams that a request may name, and that its filter may match. */
@@ -24,6 +24,8 @@ export interface Bulk {
   streams: { ids: readonly string[] } | { filter: Filter }
   /** For `tag` and `untag`. */
   tag?: string
+  /** For `deadAfter`. */
+  deadAfter?: DeadAfter
   /** The number of streams that the caller expects: if more match by now, nothing is done. */
   atMost?: number
 }
@@ -74,7 +76,7 @@ async function idsOf({ db, caller }: BulkDeps, { streams, atMost = MAX_MATCHED }
 
 async function carryOut(
   { db, streams, caller }: BulkDeps,
-  { action, tag = '' }: Bulk,
+  { action, tag = '', deadAfter = {} }: Bulk,
   ids: string[],
 ): Promise<Omit<BulkStep, 'total'>> {
   const rows = await db
@@ -83,7 +85,7 @@ async function carryOut(
     .where(and(inArray(table.id, ids), visibleTo(caller)))
   const known = new Map(rows.map((row) => [row.id, row.tags]))
   const missing = ids.filter((id) => !known.has(id)).map(notFound)
-  const changed = new Set(await ACTIONS[action](streams, [...known.keys()], tag))
+  const changed = new Set(await ACTIONS[action](streams, [...known.keys()], { tag, deadAfter }))
   const kept = [...known].filter(([id]) => !changed.has(id))
   const isFull = (tags: readonly string[]) =>
     action === 'tag' && !tags.includes(tag) && tags.length >= MAX_TAGS
@@ -96,13 +98,18 @@ async function carryOut(
   }
 }
 
-type Carry = (streams: Streams, ids: readonly string[], tag: string) => Promise<readonly string[]>
+type Carry = (
+  streams: Streams,
+  ids: readonly string[],
+  values: { tag: string; deadAfter: DeadAfter },
+) => Promise<readonly string[]>
 
 const ACTIONS: Record<BulkAction, Carry> = {
   start: (streams, ids) => streams.desireMany(ids, 'running'),
   stop: (streams, ids) => streams.desireMany(ids, 'stopped'),
-  tag: (streams, ids, tag) => streams.retag(ids, tag, true),
-  untag: (streams, ids, tag) => streams.retag(ids, tag, false),
+  tag: (streams, ids, { tag }) => streams.retag(ids, tag, true),
+  untag: (streams, ids, { tag }) => streams.retag(ids, tag, false),
+  deadAfter: (streams, ids, { deadAfter }) => streams.setDeadAfter(ids, deadAfter),
   async delete(streams, ids) {
     await streams.removeMany(ids)
     return ids

@@ -12,6 +12,8 @@ import { checked } from '../../schema.ts'
 const MIN_INTERVAL_MS = 500
 /** Longest polling interval, in milliseconds: a week. */
 const MAX_INTERVAL_MS = 604_800_000
+/** Longest time that an owner may let a stream fail before it is dead, in milliseconds: a week. */
+const MAX_DEAD_AFTER_MS = 604_800_000
 /** Maximum headers of a stream; more is a mistake. */
 const MAX_HEADERS = 50
 export const MAX_URL_CHARS = 8_192
@@ -39,6 +41,14 @@ const fields = {
   silenceMs: Type.Union([Type.Integer({ minimum: 1_000, maximum: DAY_MS }), Type.Null()], {
     description:
       'Time without a byte after which an event stream reconnects, in milliseconds; null: learned automatically',
+  }),
+  deadAfterFailures: Type.Union([Type.Integer({ minimum: 1, maximum: 1_000 }), Type.Null()], {
+    description:
+      'Failures in a row after which the stream is dead, once `deadAfterMs` has passed too; null: DEAD_AFTER_FAILURES',
+  }),
+  deadAfterMs: Type.Union([Type.Integer({ minimum: 0, maximum: MAX_DEAD_AFTER_MS }), Type.Null()], {
+    description:
+      'Time since the first failure in a row after which the stream is dead, in milliseconds; null: DEAD_AFTER_MS',
   }),
   resumes: Type.Boolean({
     default: false,
@@ -125,6 +135,13 @@ export type PreviewRequest = Static<typeof PreviewSchema>
 const alwaysOn = Type.Boolean({
   description: 'Whether a proxied stream keeps running without subscribers; proxied streams only',
 })
+
+/** When streams are dead, for many at once. */
+export const DeadAfterSchemas = {
+  deadAfterFailures: Type.Optional(fields.deadAfterFailures),
+  deadAfterMs: Type.Optional(fields.deadAfterMs),
+}
+export type DeadAfter = Pick<StreamChange, keyof typeof DeadAfterSchemas>
 
 /** The body of `PATCH /api/streams/:id`: any part of a registration except `start` and `twin`. */
 export const ChangeSchema = Type.Partial(Type.Object({ ...fields, alwaysOn }), {

@@ -19,7 +19,13 @@ import { hasTag, type ListQuery, listStreams } from './listing.ts'
 import { insertStreams, opening } from './new-stream.ts'
 import { noStream } from './no-stream.ts'
 import { findKind } from './probe.ts'
-import { MAX_TAGS, type PreviewRequest, type Registration, type StreamChange } from './registration.ts'
+import {
+  type DeadAfter,
+  MAX_TAGS,
+  type PreviewRequest,
+  type Registration,
+  type StreamChange,
+} from './registration.ts'
 import { removeStream } from './remove.ts'
 import { visibleTo } from './visibility.ts'
 
@@ -280,6 +286,27 @@ export class Streams {
     return changed
   }
 
+  /**
+   * Sets when these streams are dead; null restores the default.
+   * @returns the IDs of those that changed
+   */
+  async setDeadAfter(ids: readonly string[], deadAfter: DeadAfter): Promise<string[]> {
+    const { db, bus } = this.#deps
+    const differs = Object.entries(deadAfter).map(
+      ([field, value]) => sql`${streams[field as keyof DeadAfter]} IS DISTINCT FROM ${value}::integer`,
+    )
+    const rows = await db
+      .update(streams)
+      .set({ ...deadAfter, updatedAt: new Date() })
+      .where(and(inArray(streams.id, [...ids]), or(...differs)))
+      .returning({ id: streams.id })
+    const changed = rows.map((row) => row.id)
+    if (changed.length === 0) return changed
+    bus.publish({ type: 'run.interrupt', streamIds: changed })
+    bus.publish({ type: 'stream.updated', streamIds: changed })
+    return changed
+  }
+
   /** Removes these streams, like {@link remove}; those that are gone already are skipped. */
   async removeMany(ids: readonly string[]): Promise<void> {
     const { db, bus } = this.#deps
@@ -314,7 +341,7 @@ export class Streams {
       const changed = rows.map((row) => row.id)
       if (changed.length > 0) {
         // Somebody asks to start it now, so a wait that an earlier run owed its upstream doesn't delay it.
-        const evidence = sql`${states.evidence} - '{nextRetryAt,failingSince}'::text[] || '{"failures":0}'::jsonb`
+        const evidence = sql`${states.evidence} - '{nextRetryAt,failingSince,checks,degradedSince}'::text[] || '{"failures":0}'::jsonb`
         await tx
           .update(states)
           .set({ ...opening(desired), evidence, statusSince: now, subscribedAt: asIfSubscribed(now) })

@@ -5,7 +5,8 @@ import { type Evidence, judge } from '../../core/judging/status.ts'
 import { DAY_MS } from '../../core/time.ts'
 import type { Database } from '../../storage/storage.ts'
 import type { JobControl } from '../registry/streams.ts'
-import { expectation, type StatusDeps } from './status.ts'
+import { expectation } from './expectation.ts'
+import type { StatusDeps } from './status.ts'
 
 /** A worker not seen for this long, in milliseconds, is removed from the list. */
 const FORGET_WORKER_MS = DAY_MS
@@ -29,6 +30,8 @@ export async function judgeAll(deps: StatusDeps & { bus: Bus }): Promise<number>
       kind: streams.kind,
       desired: streams.desired,
       intervalMs: streams.intervalMs,
+      deadAfterFailures: streams.deadAfterFailures,
+      deadAfterMs: streams.deadAfterMs,
       state: states,
       seenAt: workers.seenAt,
     })
@@ -38,14 +41,15 @@ export async function judgeAll(deps: StatusDeps & { bus: Bus }): Promise<number>
   const changed = rows.flatMap(({ id, state, seenAt, ...stream }) => {
     const judged = judge(state.evidence as Evidence, expectation(stream, limits, seenAt), now)
     if (judged.status === state.status) return []
-    return [{ stream_id: id, epoch: state.epoch, was: state.status, ...judged }]
+    const since = new Date(judged.since ?? now).toISOString()
+    return [{ stream_id: id, epoch: state.epoch, was: state.status, ...judged, since }]
   })
   if (changed.length === 0) return 0
   await db.execute(sql`
     UPDATE weir.states AS state
-    SET verdict = row.status, verdict_reason = row.reason, verdict_since = ${new Date(now).toISOString()}::timestamptz
+    SET verdict = row.status, verdict_reason = row.reason, verdict_since = row.since
     FROM json_to_recordset(${JSON.stringify(changed)}::json)
-      AS row(stream_id uuid, epoch int, was text, status text, reason text)
+      AS row(stream_id uuid, epoch int, was text, status text, reason text, since timestamptz)
     WHERE state.stream_id = row.stream_id AND state.epoch = row.epoch AND state.verdict = row.was`)
   deps.bus.publish({ type: 'stream.updated', streamIds: changed.map((row) => row.stream_id) })
   return changed.length

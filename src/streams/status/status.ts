@@ -1,13 +1,14 @@
 import { eq, inArray, sql } from 'drizzle-orm'
 import { checkpoints, rollups, states, streams, workers } from '../../../drizzle/schema.ts'
 import type { Caller } from '../../auth/caller.ts'
-import { type Evidence, type Expectation, judge } from '../../core/judging/status.ts'
+import { type Evidence, judge } from '../../core/judging/status.ts'
 import type { Sums } from '../../core/measures.ts'
 import { STATUSES, type Status } from '../../core/sets/statuses.ts'
 import { Problem } from '../../errors.ts'
 import type { Database } from '../../storage/storage.ts'
 import type { Run, Stream } from '../ingest/run.ts'
 import { visibleTo } from '../registry/visibility.ts'
+import { expectation, type JudgingLimits } from './expectation.ts'
 
 /** Rates in lists are taken over this many minutes. */
 const RECENT_MINUTES = 5
@@ -33,7 +34,7 @@ export type Recent = Omit<Sums, 'bodyBytes' | 'patchBytes'> & { minutes: number 
 
 export interface StatusDeps {
   db: Database
-  limits: { requestTimeoutMs: number; silenceMs: number }
+  limits: JudgingLimits
   /** The run of a stream that this process holds: its evidence is newer than the stored one. */
   heldRun(streamId: string): Run | undefined
   now(): number
@@ -70,22 +71,14 @@ export async function statusesOf(deps: StatusDeps, streamIds: readonly string[])
       stream,
       status: starting ? state.status : judged.status,
       reason: starting ? state.statusReason : judged.reason,
-      statusSince: judged.status === state.status || starting ? state.statusSince : new Date(now),
+      statusSince:
+        judged.status === state.status || starting ? state.statusSince : new Date(judged.since ?? now),
       evidence,
       run: runOf(state),
       seq,
       recent: { ...NOTHING, ...recent.get(stream.id), minutes: observedMinutes(stream, now) },
     }
   })
-}
-
-/** What is expected of a stream, from its stored definition. */
-export function expectation(
-  { kind, desired, intervalMs }: Pick<Stream, 'kind' | 'desired' | 'intervalMs'>,
-  { requestTimeoutMs: timeoutMs, silenceMs }: StatusDeps['limits'],
-  seenAt: Date | null,
-): Expectation {
-  return { kind, desired, intervalMs, timeoutMs, silenceMs, heldAt: seenAt?.getTime() }
 }
 
 export interface Fleet {

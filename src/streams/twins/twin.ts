@@ -26,8 +26,10 @@ export function makeTwin(stream: Stream): Stream {
     throw refuse('Only a stream polled with GET can have a twin: the proxy sends GET requests only.')
   const { url, headers, intervalMs, payloadPointer, ignorePaths, arrayKeys, name, tags, notify, desired } =
     stream
+  const { deadAfterFailures, deadAfterMs } = stream
   return newStream({
     ...{ url, headers, intervalMs, payloadPointer, ignorePaths, arrayKeys, tags, notify, desired },
+    ...{ deadAfterFailures, deadAfterMs },
     name: `${name.slice(0, MAX_NAME_CHARS)} (streamed)`,
     kind: 'sse',
     via: 'proxy',

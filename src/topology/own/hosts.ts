@@ -70,9 +70,10 @@ export function hostsThen(db: Database, window: CallWindow): Promise<Host[]> {
       ) AS run
       LEFT JOIN LATERAL (
         SELECT cause FROM weir.incidents AS incident
-        WHERE incident.stream_id = s.id AND cause IN ('dead', 'stalled') AND opened_at <= ${at}
-          AND (resolved_at IS NULL OR resolved_at > ${at})
-        ORDER BY cause LIMIT 1
+        WHERE incident.stream_id = s.id AND cause IN ('dead', 'stalled', 'degraded')
+          AND least(opened_at, to_timestamp((evidence->>'since')::float8 / 1000)) <= ${at}
+          AND (resolved_at IS NULL OR least(resolved_at, to_timestamp((evidence->>'until')::float8 / 1000)) > ${at})
+        ORDER BY array_position('{dead,stalled,degraded}'::text[], cause) LIMIT 1
       ) AS trouble ON true
       WHERE s.created_at <= ${at} AND ${SHOWN}
         AND (run.ended_at IS NULL OR run.ended_at > ${timestamp(window.to - HANDOVER_MS)})`,

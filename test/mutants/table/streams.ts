@@ -699,7 +699,7 @@ export const STREAMS: readonly Mistake[] = [
     name: 'a start waits out the old backoff',
     guard: 'timer',
     file: 'src/streams/registry/streams.ts',
-    find: "${states.evidence} - '{nextRetryAt,failingSince}'::text[] || '{\"failures\":0}'::jsonb",
+    find: "${states.evidence} - '{nextRetryAt,failingSince,checks,degradedSince}'::text[] || '{\"failures\":0}'::jsonb",
     replace: '${states.evidence}',
     hurts: 'Whoever presses Start waits for up to an hour.',
     tests: REMOVAL,
