@@ -12,6 +12,7 @@ import {
 import { directFetch } from './direct.ts'
 import { OwnAddresses } from './own-addresses.ts'
 import { type Proxies, proxyFor } from './proxies.ts'
+import type { SentRequest } from './request-bytes.ts'
 
 /** Why Weir doesn't connect: the destination isn't allowed, or doesn't resolve. */
 export type EgressErrorCode = 'not_allowed' | 'host_unknown'
@@ -34,7 +35,12 @@ export class EgressError extends Error {
 export type Lookup = (host: string) => Promise<string[]>
 export type EgressFetch = (
   url: string,
-  init: RequestInit & { decompress?: boolean; proxy?: string },
+  init: RequestInit & {
+    decompress?: boolean
+    proxy?: string
+    /** Called with each request that differs from the given one, before it is sent. */
+    onSend?(url: string, init: SentRequest): void
+  },
 ) => Promise<Response>
 
 export interface EgressDeps {
@@ -129,7 +135,9 @@ export class Egress {
     const addresses = (await this.resolve(host, port, init.signal ?? undefined)).slice(0, MAX_ADDRESSES)
     for (const [index, address] of addresses.entries()) {
       try {
-        return await this.#fetch(...pinned(url, address, manual))
+        const [at, options] = pinned(url, address, manual)
+        init.onSend?.(at, options as SentRequest)
+        return await this.#fetch(at, options)
       } catch (error) {
         const isLast = index === addresses.length - 1
         if (isLast || !NO_CONNECTION.has((error as { code?: string }).code ?? '')) throw error

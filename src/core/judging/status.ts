@@ -2,6 +2,7 @@ import type { Status } from '../sets/statuses.ts'
 import { STREAM_KIND, type StreamKind } from '../sets/stream-kinds.ts'
 import { DAY_MS, HOUR_MS } from '../time.ts'
 import type { Numbering } from './continuity.ts'
+import { failureText } from './failure.ts'
 import type { Resumes } from './resumes.ts'
 
 /** Failing for this long, in milliseconds, turns `backing-off` into `dead`. Weir keeps retrying. */
@@ -42,8 +43,16 @@ export interface Evidence extends Numbering {
   failures: number
   /** First of those failures. */
   failingSince?: number
-  /** When the next attempt is due: after a failure, or while the host is paused by a `Retry-After` to another stream. */
+  /**
+   * When the next attempt is due: after a failure, while the host is paused by a `Retry-After` to another stream, or
+   * after a connection ended.
+   */
   nextRetryAt?: number
+  /**
+   * When and why the last connection ended that didn't fail: the upstream closed it and had said when to reconnect, or
+   * hadn't, or was silent (`sse`).
+   */
+  ended?: { at: number; by: 'request' | 'upstream' | 'silence' }
   /** Allowed silence of this connection, in milliseconds (`sse`): set, learned or default. */
   silenceMs?: number
   /** Consecutive connections that fell silent (`sse`). */
@@ -61,7 +70,13 @@ export interface Evidence extends Numbering {
   /** Outcomes of resuming after a break (`sse`). */
   resumes?: Partial<Resumes>
   /** Last failure, kept after recovery. */
-  lastError?: { code: string; message: string; at: number }
+  lastError?: {
+    code: string
+    message: string
+    at: number
+    /** The beginning of the answer's body, in one line; omitted if it had none. */
+    body?: string
+  }
 }
 
 /** The input to judging in addition to the evidence. */
@@ -110,6 +125,7 @@ export function judge(evidence: Evidence, expected: Expectation, nowMs: number):
     }
   }
   if (evidence.failures > 0) return judgeFailing(evidence, nowMs)
+  if (evidence.phase === 'waiting') return judgeWaiting(evidence, nowMs)
   const at = judgedAt(evidence, nowMs)
   return STREAM_KIND[expected.kind].isPolled
     ? judgePolls(evidence, expected, at)
@@ -118,7 +134,7 @@ export function judge(evidence: Evidence, expected: Expectation, nowMs: number):
 
 function judgeFailing(evidence: Evidence, nowMs: number): Judgement {
   const failingMs = nowMs - (evidence.failingSince ?? nowMs)
-  const why = evidence.lastError ? ` Last error: ${evidence.lastError.message}` : ''
+  const why = evidence.lastError ? ` Last error: ${failureText(evidence.lastError)}` : ''
   const times = evidence.failures === 1 ? 'once' : `${evidence.failures} times`
   const text = `Failed ${times} in ${span(failingMs)}.${why}`
   if (failingMs >= DEAD_AFTER_MS) return { status: 'dead', reason: text }
@@ -139,6 +155,17 @@ function judgeConnection(evidence: Evidence, expected: Expectation, nowMs: numbe
     return { status: 'quiet', reason: `Connected; last event ${span(eventAgeMs)} ago.` }
   }
   return { status: 'live', reason: `Last event ${span(eventAgeMs)} ago.` }
+}
+
+/** Between two connections, without a failure. */
+function judgeWaiting(evidence: Evidence, nowMs: number): Judgement {
+  const { lastEventAt = 0, nextRetryAt = 0, ended } = evidence
+  const status = nowMs - lastEventAt > QUIET_AFTER_MS ? 'quiet' : 'live'
+  if (nextRetryAt <= nowMs) return { status, reason: 'Reconnecting.' }
+  const wait = span(nextRetryAt - nowMs)
+  if (ended?.by === 'request') return { status, reason: `Reconnects in ${wait}, as the upstream asked.` }
+  const why = ended?.by === 'silence' ? 'The upstream was silent' : 'The upstream closed the connection'
+  return { status, reason: `${why}; reconnects in ${wait}.` }
 }
 
 function judgePolls(evidence: Evidence, expected: Expectation, nowMs: number): Judgement {

@@ -1,3 +1,5 @@
+import { excerptOf } from '../../core/judging/failure.ts'
+import type { Evidence } from '../../core/judging/status.ts'
 import type { GapReason } from '../../core/sets/gap-reasons.ts'
 import type { LargeDocuments } from '../large/documents.ts'
 import type { SeqRange, StoredEvent } from '../log/logs.ts'
@@ -6,6 +8,8 @@ import type { Hosts } from './hosts.ts'
 import type { Pulse } from './pulse.ts'
 import type { Run, RunLog, Stream } from './run.ts'
 import type { Limits, UpstreamError, UpstreamFetch, UpstreamRequest } from './upstream.ts'
+
+type LastError = NonNullable<Evidence['lastError']>
 
 /** Dependencies of the followers. */
 export interface FollowDeps {
@@ -37,7 +41,8 @@ export function fail(run: Run, log: RunLog, error: UpstreamError, nextRetryAt: n
   evidence.failures++
   evidence.failingSince ??= at
   evidence.nextRetryAt = nextRetryAt
-  evidence.lastError = { code: error.code, message: error.message, at }
+  const { text, hash, isTruncated } = error.body ?? {}
+  evidence.lastError = { ...saidBy(error), at }
   evidence.phase = 'waiting'
   evidence.phaseSince = at
   const data = JSON.stringify({
@@ -45,9 +50,28 @@ export function fail(run: Run, log: RunLog, error: UpstreamError, nextRetryAt: n
     message: error.message,
     failures: evidence.failures,
     nextRetryAt: new Date(nextRetryAt).toISOString(),
+    ...(isTruncated && { bodyTruncated: true }),
+    // Last, as it is when the log is read: a long one is stored apart.
+    ...(text !== undefined && { body: text }),
   })
-  log.append({ at, kind: 'error', wireBytes: error.wireBytes, bodyBytes: 0, data, exchange: error.exchange })
+  const { wireBytes, headBytes, bodyBytes, exchange } = error
+  log.append({
+    at,
+    kind: 'error',
+    wireBytes,
+    bodyBytes,
+    headBytes: headBytes || undefined,
+    hash,
+    data,
+    exchange,
+  })
   log.turned()
+}
+
+/** A failure as the evidence has it, with the beginning of the answer's body. */
+function saidBy({ code, message, body }: UpstreamError): Pick<LastError, 'code' | 'message' | 'body'> {
+  const excerpt = body?.text && excerptOf(body.text)
+  return { code, message, ...(excerpt && { body: excerpt }) }
 }
 
 /** Records a success. */
