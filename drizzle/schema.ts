@@ -224,7 +224,7 @@ export const entries = weir.table(
     eventId: text(),
     wireBytes: integer().notNull(),
     bodyBytes: integer().notNull(),
-    /** Bytes of the response's status line and headers. */
+    /** Bytes of the status lines and headers of the response and its redirects. */
     headBytes: integer(),
     /** What polling without validators would have transferred, plain and gzipped; for a 304, the body it stands for. */
     plainBytes: integer(),
@@ -240,7 +240,10 @@ export const entries = weir.table(
     hash: text(),
     /** The event's data, the document, the patch, the error or gap as JSON. NUL is stored as U+FFFD: Postgres can't store it. */
     data: text(),
-    /** The key of `data` in the {@link bodies} of the entry's day, if it is stored there instead, once. */
+    /**
+     * The key of `data` in the {@link bodies} of the entry's day, if it is stored there instead, once. For an error, the
+     * key of its member `body`, which `data` then lacks.
+     */
     bodyKey: text(),
     /** The request and its response, if the entry represents one. */
     exchange: jsonb(),

@@ -1,3 +1,4 @@
+import { failureSentence } from '../core/judging/failure.ts'
 import { gapSentence } from '../core/sets/gap-reasons.ts'
 import { bytes } from '../core/units.ts'
 import type { EntryJson } from '../streams/recording/entry.ts'
@@ -8,7 +9,7 @@ import { cut, safe } from './text.ts'
 /** Characters of an entry's data that are shown if there is no terminal width. */
 const MAX_SHOWN_CHARS = 200
 
-/** An entry in one line: time, number, kind, size, and the beginning of its data; a gap in words. */
+/** An entry in one line: time, number, kind, size, and the beginning of its data; gaps and errors in words. */
 export function entryLine(entry: EntryJson, out: Output): string {
   const { at, seq, kind, event, response, wireBytes, data } = entry
   const contents = contentsOf(kind, data)
@@ -28,6 +29,6 @@ export function entryLine(entry: EntryJson, out: Output): string {
 
 function contentsOf(kind: EntryJson['kind'], data: EntryJson['data']): string {
   if (data === undefined) return ''
-  const inWords = kind === 'gap' ? gapSentence(data) : undefined
+  const inWords = kind === 'gap' ? gapSentence(data) : kind === 'error' ? failureSentence(data) : undefined
   return inWords ?? (typeof data === 'string' ? data : JSON.stringify(data))
 }

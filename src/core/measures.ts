@@ -27,7 +27,7 @@ export interface Sums {
 export interface PollSums extends Sums {
   /** Polls answered 304 Not Modified; ≤ `polls`. */
   notModified: number
-  /** Status lines and headers of the answered polls. */
+  /** Status lines and headers of the answers, failed polls and redirects included. */
   headBytes: number
   /** Decoded bodies, one per poll; for a 304, the body it stands for. */
   plainBytes: number
@@ -50,7 +50,7 @@ export interface PollSums extends Sums {
   /** Requests that were sent, redirects included, and the bytes of their heads and bodies. */
   requests: number
   requestBytes: number
-  /** Heads of failed polls, which are in `headBytes`, and bodies of redirects, which are in `wireBytes`. */
+  /** Heads of failed polls, which are in `headBytes`, and bodies of redirects of answered ones, which are in `wireBytes`. */
   failedHeadBytes: number
   redirectBytes: number
   /** Answers from a shared cache; polls while the last answer was still fresh, and those of them that had changed. */
@@ -185,17 +185,23 @@ export function suggestInterval(
   return { intervalMs: humanInterval((Math.LN2 / perInterval) * intervalMs), samples: compared }
 }
 
-/** What polling transfers, bodies and heads: one head per poll. */
+/** What polling transfers, bodies and heads: one head per answered poll, and its redirects. */
 export function baselines({
   headBytes,
+  failedHeadBytes,
+  redirectBytes,
   plainBytes,
   gzipBytes,
   conditionalBytes,
-}: Pick<PollSums, 'headBytes' | 'plainBytes' | 'gzipBytes' | 'conditionalBytes'>): Baselines {
+}: Pick<
+  PollSums,
+  'headBytes' | 'failedHeadBytes' | 'redirectBytes' | 'plainBytes' | 'gzipBytes' | 'conditionalBytes'
+>): Baselines {
+  const addedBytes = headBytes - failedHeadBytes + redirectBytes
   return {
-    plain: plainBytes + headBytes,
-    gzip: gzipBytes + headBytes,
-    conditional: conditionalBytes + headBytes,
+    plain: plainBytes + addedBytes,
+    gzip: gzipBytes + addedBytes,
+    conditional: conditionalBytes + addedBytes,
   }
 }
 

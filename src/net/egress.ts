@@ -13,6 +13,7 @@ import { Certificates, type TlsOptions } from './certificates.ts'
 import { directFetch } from './direct.ts'
 import { OwnAddresses } from './own-addresses.ts'
 import { type Proxies, proxyFor } from './proxies.ts'
+import type { SentRequest } from './request-bytes.ts'
 
 /** Why Weir doesn't connect: the destination isn't allowed, or doesn't resolve. */
 export type EgressErrorCode = 'not_allowed' | 'host_unknown'
@@ -33,7 +34,12 @@ export class EgressError extends Error {
  * @throws any error for a host without addresses
  */
 export type Lookup = (host: string) => Promise<string[]>
-type Init = BunFetchRequestInit & { decompress?: boolean; proxy?: string }
+type Init = BunFetchRequestInit & {
+  decompress?: boolean
+  proxy?: string
+  /** Called with each request that differs from the given one, before it is sent. */
+  onSend?(url: string, init: SentRequest): void
+}
 export type EgressFetch = (url: string, init: Init) => Promise<Response>
 
 export interface EgressDeps {
@@ -139,7 +145,9 @@ export class Egress {
     const tls = this.certificates.watch(url, false)
     for (const [index, address] of addresses.entries()) {
       try {
-        return await this.#fetch(...pinned(url, address, withTls(manual, tls)))
+        const [at, options] = pinned(url, address, withTls(manual, tls))
+        init.onSend?.(at, options as SentRequest)
+        return await this.#fetch(at, options)
       } catch (error) {
         const isLast = index === addresses.length - 1
         if (isLast || !NO_CONNECTION.has((error as { code?: string }).code ?? '')) throw error

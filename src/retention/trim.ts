@@ -117,7 +117,7 @@ async function beyondBytes(db: Database, streamId: string, most: number): Promis
   let before = Number.MAX_SAFE_INTEGER
   for (;;) {
     const { rows } = (await db.execute(sql`
-      SELECT seq::float8 AS seq, coalesce(octet_length(entry.data), (
+      SELECT seq::float8 AS seq, coalesce(octet_length(entry.data), 0) + coalesce((
         SELECT octet_length(body.data) FROM weir.bodies AS body
         WHERE body.day = (entry.at AT TIME ZONE 'UTC')::date AND body.key = entry.body_key
       ), 0) AS bytes

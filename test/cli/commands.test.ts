@@ -102,6 +102,17 @@ test('status and logs say in words whether an upstream resumes, and what a gap i
   expect((await cli('status', 'breaks')).out).toMatch(/^ {2}resumes {9}declared by you, trusted once$/m)
 })
 
+test('status and logs say what the upstream answered to a failed poll', async () => {
+  const url = upstream.on('/keyless', () => Response.json({ error: 'no key' }, { status: 401 }))
+  const [id] = (await cli('add', url, '--name', 'keyless', '--kind', 'poll', '--json')).out.match(
+    /[0-9a-f-]{36}/,
+  ) ?? ['']
+  await weir.entry(id, 'the poll fails', ({ kind }) => kind === 'error')
+  const said = 'The upstream returned 401 Unauthorized: {"error":"no key"}'
+  expect((await cli('logs', 'keyless', '--kind', 'error')).out).toContain(said)
+  expect((await cli('status', 'keyless')).out).toContain(said)
+})
+
 test('add --resumes declares that the upstream resumes', async () => {
   const { out } = await cli(
     'add',
@@ -136,8 +147,10 @@ test('start and stop by tag, or all, report how many changed', async () => {
   expect(JSON.parse((await cli('start', '--tag', 'herd', '--json')).out)).toEqual({ matched: 2, changed: 0 })
   const all = JSON.parse((await cli('stop', '--all', '--json')).out)
   expect(all.matched).toBeGreaterThanOrEqual(all.changed)
-  const { statuses, streams } = JSON.parse((await cli('status', '--json')).out)
-  expect(await until('all are stopped', async () => statuses.stopped === streams)).toBe(true)
+  await until('all are stopped', async () => {
+    const { statuses, streams } = JSON.parse((await cli('status', '--json')).out)
+    return statuses.stopped === streams
+  })
 })
 
 test('ls lists more streams than one page holds, and filters', async () => {

@@ -5,6 +5,7 @@ import {
   backoffMs,
   RETRY_AFTER_CAP_MS,
   retryAfterMs,
+  retryCapMs,
 } from '../../src/core/judging/backoff.ts'
 import { integer, seeded } from './seeded.ts'
 
@@ -25,6 +26,16 @@ test.each([
   expect(backoffMs(failures, () => 0)).toBe(0)
   expect(backoffMs(failures, () => 0.5)).toBe(longestMs / 2)
   expect(backoffMs(failures, () => 0.999)).toBe(Math.round(longestMs * 0.999))
+})
+
+test.each([
+  [500, 60_000],
+  [720_000, 60_000],
+  [3_600_000, 300_000],
+  [86_400_000, 7_200_000],
+])('polls every %p ms that fail are retried after %p ms at most', (intervalMs, capMs) => {
+  expect(retryCapMs(intervalMs)).toBe(capMs)
+  expect(backoffMs(100, () => 1, retryCapMs(intervalMs))).toBe(capMs)
 })
 
 test('no wait is negative, above the cap or a fraction', () => {

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'bun:test'
 import {
+  baselines,
   type Connected,
   changeRate,
   freshness,
@@ -43,6 +44,12 @@ test.each<[patchBytes: number, plainBytes: number, share: number | null]>([
   [101, 100, 1],
 ])('%p bytes of changes in %p bytes of bodies are %p new', (patchBytes, plainBytes, share) => {
   expect(freshness({ patchBytes, plainBytes })).toBe(share)
+})
+
+test('a baseline has the heads of answered polls, and their redirects', () => {
+  const sums = { headBytes: 1_000, failedHeadBytes: 300, redirectBytes: 50 }
+  const bodies = { plainBytes: 10_000, gzipBytes: 2_000, conditionalBytes: 500 }
+  expect(baselines({ ...sums, ...bodies })).toEqual({ plain: 10_750, gzip: 2_750, conditional: 1_250 })
 })
 
 /** A day of polls every minute: 10,000 bytes a body, 2,000 with gzip, heads of 200, every tenth a change of 300. */

@@ -129,6 +129,13 @@ const CASES: Case[] = [
     'backing-off',
     'Failed 10 times in 59 min.',
   ],
+  [
+    'a failure with an answer',
+    { ...failing(1_000), lastError: { ...error, body: '{"error":"no key"}' } },
+    SSE,
+    'backing-off',
+    'Failed 3 times in 1 s. Last error: No answer: {"error":"no key"}',
+  ],
   ['polls that fail for days', failing(3 * DAY_MS), POLL, 'dead', 'Failed 3 times in 3 days.'],
   ['an error that is over', { lastError: error }, SSE, 'live', 'Last event 5 s ago.'],
 
@@ -205,6 +212,33 @@ const CASES: Case[] = [
   ],
 
   ['a stream that connects', { phase: 'connecting' }, SSE, 'quiet', 'Connecting.'],
+  [
+    'an upstream that said when to come back',
+    { phase: 'waiting', nextRetryAt: NOW + 4_000, ended: { at: NOW, by: 'request' } },
+    SSE,
+    'live',
+    'Reconnects in 4 s, as the upstream asked.',
+  ],
+  [
+    'an upstream that closed the connection, long after the last event',
+    {
+      phase: 'waiting',
+      nextRetryAt: NOW + 4_000,
+      ended: { at: NOW, by: 'upstream' },
+      lastEventAt: NOW - DAY_MS,
+    },
+    SSE,
+    'quiet',
+    'The upstream closed the connection; reconnects in 4 s.',
+  ],
+  [
+    'a connection that was closed because it was silent',
+    { phase: 'waiting', nextRetryAt: NOW + 4_000, ended: { at: NOW, by: 'silence' } },
+    SSE,
+    'live',
+    'The upstream was silent; reconnects in 4 s.',
+  ],
+  ['the end of such a wait', { phase: 'waiting', nextRetryAt: NOW }, SSE, 'live', 'Reconnecting.'],
   ['a stream that never had an event', { lastEventAt: undefined }, SSE, 'quiet', 'Connected; no events yet.'],
   [
     'an event just recent enough',

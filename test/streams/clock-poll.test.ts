@@ -196,6 +196,17 @@ test('failures wait twice as long each time, up to a minute', async () => {
   expect(dataOf(drafts, 'error')).toHaveLength(10)
 })
 
+test('an API that is polled once a day isn’t retried every minute', async () => {
+  const { fetch, askedAt } = answering(() => new Response('', { status: 500 }))
+  const { run } = poll(fetch, newRun({ kind: 'poll', intervalMs: 24 * 3_600_000 }))
+  for (let failures = 1; failures <= 20; failures++) {
+    await settle()
+    await elapse((run.evidence.nextRetryAt ?? 0) - Date.now())
+  }
+  // The mean of a twelfth of a day.
+  expect((askedAt.at(-1) ?? 0) - (askedAt.at(-2) ?? 0)).toBe(3_600_000)
+})
+
 test('a good answer ends the failure, and the beat goes on', async () => {
   const { fetch, askedAt } = answering(json({}), () => new Response('', { status: 500 }), json({ a: 1 }))
   const { run } = poll(fetch)

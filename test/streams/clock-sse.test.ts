@@ -80,6 +80,134 @@ test('an upstream sets that wait, up to an hour', async () => {
   expect(requests.length).toBe(3)
 })
 
+test('an upstream that says when to come back may close a connection without an event', async () => {
+  const { fetch, requests } = answering(
+    'retry: 4000\nid: 1\ndata: first\n\n',
+    'retry: 4000\n\n',
+    ': none\n\n',
+  )
+  const { drafts, run } = follow(fetch)
+  for (let times = 1; times < 6; times++) {
+    await elapse(4_499)
+    expect(requests.length).toBe(times)
+    expect(run.evidence).toMatchObject({ phase: 'waiting', failures: 0, ended: { by: 'request' } })
+    await elapse(1)
+    expect(requests.length).toBe(times + 1)
+  }
+  expect(dataOf(drafts, 'error')).toEqual([])
+})
+
+test('it must have sent something, and the connection must not have broken', async () => {
+  const broken = () =>
+    new Response(
+      new ReadableStream({
+        start(body) {
+          body.enqueue(new TextEncoder().encode('retry: 20\n\n'))
+          setTimeout(() => body.error(new Error('broken')), 10)
+        },
+      }),
+      SSE,
+    )
+  const { fetch } = answering('retry: 20\ndata: 1\n\n', '', broken)
+  const { drafts } = follow(fetch)
+  await elapse(520)
+  expect(dataOf(drafts, 'error')).toMatchObject([{ code: 'ended_early' }])
+  await elapse(520)
+  await elapse(10)
+  expect(dataOf(drafts, 'error')).toMatchObject([{ code: 'ended_early' }, { code: 'ended_early' }])
+})
+
+test('an ID without an event is where the next connection resumes, and the next run', async () => {
+  const { fetch, requests } = answering('id: p1\nretry: 3000\n\n', 'id: p2\n\n', 'id: e1\ndata: 1\n\n')
+  const { run } = follow(fetch)
+  await elapse(3_500)
+  expect(run.checkpoint.lastEventId).toBe('p2')
+  await elapse(3_500)
+  const sent = requests.map(({ headers }) => (headers as Record<string, string>)['Last-Event-ID'])
+  expect(sent).toEqual([undefined, 'p1', 'p2'])
+})
+
+test('a stream that ends soon, again and again, without saying when to come back is backed off from', async () => {
+  const { fetch } = answering('data: 1\n\n')
+  const { run } = follow(fetch)
+  const waits: number[] = []
+  for (let times = 0; times < 9; times++) {
+    await settle()
+    waits.push((run.evidence.nextRetryAt ?? 0) - Date.now())
+    await elapse(waits.at(-1) ?? 0)
+  }
+  expect(waits).toEqual([3_500, 3_500, 3_500, 4_000, 8_000, 16_000, 30_000, 30_000, 30_000])
+  expect(run.evidence.failures).toBe(0)
+})
+
+test('a connection that lasted resets the backoff; an event doesn’t', async () => {
+  const bad = 'event: snapshot\ndata: {"a":1}\n\nevent: patch\ndata: [{"op":"remove","path":"/b"}]\n\n'
+  const connection = open()
+  const { fetch } = answering(bad, bad, bad, bad, connection.response, bad)
+  const { run } = follow(fetch)
+  const waitMs = () => (run.evidence.nextRetryAt ?? 0) - Date.now()
+  for (const expected of [500, 1_000, 2_000, 4_000]) {
+    await settle()
+    expect(waitMs()).toBe(expected)
+    await elapse(expected)
+  }
+  connection.send(': here\n\n')
+  await elapse(8_000)
+  connection.send(bad)
+  await settle()
+  expect(waitMs()).toBe(500)
+})
+
+test('what an upstream asked for is the least wait after a failure, too', async () => {
+  const { fetch } = answering('retry: 20000\ndata: 1\n\n', () => new Response('', { status: 500 }))
+  const { run } = follow(fetch)
+  await elapse(20_500)
+  expect(run.evidence).toMatchObject({ failures: 1, nextRetryAt: Date.now() + 20_500 })
+})
+
+test('the answer of a refused connection is in the log, with what it moved', async () => {
+  const { fetch } = answering(() => Response.json({ error: 'missing key' }, { status: 401 }))
+  const { drafts, run } = follow(fetch)
+  await settle()
+  expect(dataOf(drafts, 'error')).toMatchObject([{ code: 'bad_status', body: '{"error":"missing key"}' }])
+  const [draft] = drafts
+  expect(draft).toMatchObject({ wireBytes: 23, bodyBytes: 23, hash: expect.any(String) })
+  expect(draft?.headBytes).toBeGreaterThan(0)
+  expect(run.evidence.lastError?.body).toBe('{"error":"missing key"}')
+})
+
+test('an endless answer that isn’t an event stream is let go after two seconds', async () => {
+  const connection = open()
+  const answer = () => new Response(connection.response().body, { headers: { 'Content-Type': 'text/plain' } })
+  const { fetch } = answering(answer)
+  const { drafts } = follow(fetch)
+  await settle()
+  connection.send('loading')
+  await elapse(1_999)
+  expect(dataOf(drafts, 'error')).toEqual([])
+  await elapse(1)
+  expect(connection.isCancelled()).toBe(true)
+  expect(dataOf(drafts, 'error')).toMatchObject([
+    { code: 'bad_content_type', body: 'loading', bodyTruncated: true },
+  ])
+})
+
+test('bytes count before and after decompression, also those that never became an event', async () => {
+  const text = ': heartbeat\n\nevent: a\ndata: 1\n\n'.repeat(20)
+  const packed = Bun.gzipSync(`${text}: the end\n\n`)
+  const { fetch } = answering(
+    () => new Response(packed, { headers: { ...SSE.headers, 'Content-Encoding': 'gzip' } }),
+    () => new Response('', { status: 500 }),
+  )
+  const { drafts } = follow(fetch)
+  // The runtime decompresses on a thread of its own.
+  while (!drafts.some(({ kind }) => kind === 'event')) await new Promise((resolve) => setImmediate(resolve))
+  await elapse(3_500)
+  const sum = (name: 'wireBytes' | 'bodyBytes') => drafts.reduce((all, draft) => all + draft[name], 0)
+  expect(sum('wireBytes')).toBe(packed.byteLength)
+  expect(sum('bodyBytes')).toBe(text.length + ': the end\n\n'.length)
+})
+
 test('an ended connection leaves no timer behind but that of the next one', async () => {
   const { fetch } = answering('data: 1\n\n')
   follow(fetch)

@@ -24,6 +24,7 @@ test('the log shows which headers were sent, and not their values', async () => 
   expect(exchange.request).toEqual({
     ...{ method: 'GET', url: 'http://a.test/' },
     headers: { Accept: 'x', Authorization: '•••' },
+    bytes: expect.any(Number),
   })
 })
 

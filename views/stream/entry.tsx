@@ -9,8 +9,10 @@ export interface EntryDetail extends EntryRow, Partial<Exchange>, Pick<Entry, 'h
   /** Its data as text, truncated. */
   data: string | undefined
   cut: boolean
-  /** A gap in words; left out for other entries. */
-  gap: string | undefined
+  /** A gap or an error in words; left out for other entries. */
+  words: string | undefined
+  /** The body of a failed answer, truncated; left out if there is none. */
+  body: string | undefined
   /** The changes of a patch; left out for other entries and for large ones. */
   change?: { operations: readonly PatchOperationView[]; more: number }
 }
@@ -78,8 +80,18 @@ export function EntryDetails(entry: EntryDetail) {
       {entry.data !== undefined && entry.change === undefined && (
         <>
           <h3>{kindText(entry)}</h3>
-          {entry.gap && <p>{entry.gap}</p>}
-          <Data {...entry} />
+          {entry.words && <p>{entry.words}</p>}
+          {entry.body === undefined ? (
+            <Data {...entry} />
+          ) : (
+            <>
+              <pre class="data">{entry.body}</pre>
+              <details>
+                <summary>As JSON</summary>
+                <Data {...entry} />
+              </details>
+            </>
+          )}
         </>
       )}
     </>

@@ -1,3 +1,4 @@
+import { failureText } from '../../src/core/judging/failure.ts'
 import { type Evidence, span } from '../../src/core/judging/status.ts'
 import type { Sums } from '../../src/core/measures.ts'
 import { PLAIN_FIELDS, type PlainName, type PlainValues } from '../../src/core/sets/stream-fields.ts'
@@ -41,7 +42,7 @@ export interface EvidenceView extends Pick<Evidence, 'failures'> {
   /** Whether the upstream resumes, in words; left out if nothing is known, or if it is polled. */
   resumes: string | undefined
   certificate: { expiresAt: Date; issuer: string } | undefined
-  lastError: { code: string; message: string; at: Date } | undefined
+  lastError: { code: string; message: string; body?: string; at: Date } | undefined
 }
 
 export interface MeasureView {
@@ -233,7 +234,7 @@ function Facts({ stream, status, statusSince, perMinute, entries, evidence, run 
       </Fact>
       {evidence.lastError && (
         <Fact name="Last error">
-          <code>{evidence.lastError.code}</code> {evidence.lastError.message}{' '}
+          <code>{evidence.lastError.code}</code> {failureText(evidence.lastError)}{' '}
           <Ago at={evidence.lastError.at} />
         </Fact>
       )}

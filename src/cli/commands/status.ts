@@ -1,5 +1,6 @@
 import { answerOf, type WeirClient, type Wire } from '../../client/client.ts'
 import { expiryText } from '../../core/certificate.ts'
+import { failureText } from '../../core/judging/failure.ts'
 import { resumesOf, resumesText } from '../../core/judging/resumes.ts'
 import { DOWN, IN_TROUBLE, STATUSES, type Status } from '../../core/sets/statuses.ts'
 import { STREAM_KIND, type StreamKind } from '../../core/sets/stream-kinds.ts'
@@ -70,7 +71,10 @@ async function tellOne(
       evidence.failures > 0 ? `${evidence.failures}, for ${age(evidence.failingSince, at)}` : undefined,
     ],
     ['next retry', nextRetryAt ?? undefined],
-    ['last error', lastError ? `${lastError.code}, ${ago(lastError.at)}: ${lastError.message}` : undefined],
+    [
+      'last error',
+      lastError ? `${lastError.code}, ${ago(lastError.at)}: ${failureText(lastError)}` : undefined,
+    ],
     ['entries', String(counts.entries)],
     ['recent', `${entries} entries, ${errors} errors, ${bytes(wireBytes)} in ${Math.ceil(minutes)} min`],
     ['id', stream.id],

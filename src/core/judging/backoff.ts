@@ -3,6 +3,8 @@ import { HOUR_MS } from '../time.ts'
 export const BACKOFF_BASE_MS = 1_000
 /** No retry waits longer than this, in milliseconds, unless the upstream asks for it. */
 export const BACKOFF_CAP_MS = 60_000
+/** Once the backoff has grown, a failing poll is retried about twice this often in an interval: the mean wait is half. */
+const RETRIES_PER_INTERVAL = 12
 /** A longer `Retry-After` is capped to this, in milliseconds: an upstream's typo must not stop a stream for a year. */
 export const RETRY_AFTER_CAP_MS = HOUR_MS
 
@@ -11,11 +13,24 @@ export const RETRY_AFTER_CAP_MS = HOUR_MS
  * min(cap, base × 2^(failures − 1)).
  * @param failures consecutive failures so far, from 1
  * @param random uniform in [0, 1)
+ * @param capMs longest wait, in milliseconds
  * @see https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
  */
-export function backoffMs(failures: number, random: () => number): number {
-  const ceiling = Math.min(BACKOFF_CAP_MS, BACKOFF_BASE_MS * 2 ** Math.min(failures - 1, 30))
-  return Math.round(random() * ceiling)
+export function backoffMs(failures: number, random: () => number, capMs = BACKOFF_CAP_MS): number {
+  return Math.round(random() * backoffCeilingMs(failures, capMs))
+}
+
+/** The longest wait before that attempt, in milliseconds. */
+export function backoffCeilingMs(failures: number, capMs = BACKOFF_CAP_MS): number {
+  return Math.min(capMs, BACKOFF_BASE_MS * 2 ** Math.min(failures - 1, 30))
+}
+
+/**
+ * The longest wait between retries of a poll, in milliseconds: a share of its interval, because an API that is polled
+ * once a day isn't asked once a minute while it fails.
+ */
+export function retryCapMs(intervalMs: number): number {
+  return Math.max(BACKOFF_CAP_MS, intervalMs / RETRIES_PER_INTERVAL)
 }
 
 /**

@@ -3,6 +3,7 @@ import { STREAM_KIND, type StreamKind } from '../sets/stream-kinds.ts'
 import { DAY_MS, HOUR_MS } from '../time.ts'
 import { type Checks, type DegradedLimits, degradation } from './checks.ts'
 import type { Numbering } from './continuity.ts'
+import { failureText } from './failure.ts'
 import type { Resumes } from './resumes.ts'
 
 /** A worker with a heartbeat older than this, in milliseconds, no longer counts as running the stream. */
@@ -45,8 +46,16 @@ export interface Evidence extends Numbering {
   checks?: Checks
   /** First failure of the spell in which it is degraded; omitted when it isn't. */
   degradedSince?: number
-  /** When the next attempt is due: after a failure, or while the host is paused by a `Retry-After` to another stream. */
+  /**
+   * When the next attempt is due: after a failure, while the host is paused by a `Retry-After` to another stream, or
+   * after a connection ended.
+   */
   nextRetryAt?: number
+  /**
+   * When and why the last connection ended that didn't fail: the upstream closed it and had said when to reconnect, or
+   * hadn't, or was silent (`sse`).
+   */
+  ended?: { at: number; by: 'request' | 'upstream' | 'silence' }
   /** Allowed silence of this connection, in milliseconds (`sse`): set, learned or default. */
   silenceMs?: number
   /** Consecutive connections that fell silent (`sse`). */
@@ -66,7 +75,14 @@ export interface Evidence extends Numbering {
   /** The certificate that the URL's host presented last; times in milliseconds since the epoch. */
   certificate?: { expiresAt: number; issuer: string; seenAt: number }
   /** Last failure, kept after recovery. */
-  lastError?: { code: string; message: string; at: number; httpStatus?: number }
+  lastError?: {
+    code: string
+    message: string
+    at: number
+    httpStatus?: number
+    /** The beginning of the answer's body, in one line; omitted if it had none. */
+    body?: string
+  }
 }
 
 /** What makes a stream dead, or degraded. */
@@ -139,6 +155,7 @@ export function judge(evidence: Evidence, expected: Expectation, nowMs: number):
 
 function judgeNow(evidence: Evidence, expected: Expectation, nowMs: number): Judgement {
   if (evidence.failures > 0) return judgeFailing(evidence, expected, nowMs)
+  if (evidence.phase === 'waiting') return judgeWaiting(evidence, nowMs)
   const at = judgedAt(evidence, nowMs)
   const paused = pausedUntil(evidence, at)
   if (paused !== undefined) return paused
@@ -150,7 +167,7 @@ function judgeNow(evidence: Evidence, expected: Expectation, nowMs: number): Jud
 function judgeFailing(evidence: Evidence, expected: Expectation, nowMs: number): Judgement {
   const since = Math.min(evidence.failingSince ?? nowMs, nowMs)
   const failingMs = Math.max(0, failingUntil(evidence, expected, nowMs) - since)
-  const why = evidence.lastError ? ` Last error: ${evidence.lastError.message}` : ''
+  const why = evidence.lastError ? ` Last error: ${failureText(evidence.lastError)}` : ''
   const times = evidence.failures === 1 ? 'once' : `${evidence.failures} times`
   const reason = `Failed ${times} in ${span(failingMs)}.${why}`
   const { deadAfterFailures = DEAD_AFTER_FAILURES, deadAfterMs = DEAD_AFTER_MS } = expected
@@ -186,6 +203,17 @@ function judgeConnection(evidence: Evidence, expected: Expectation, nowMs: numbe
     return { status: 'quiet', reason: `Connected; last event ${span(eventAgeMs)} ago.` }
   }
   return { status: 'live', reason: `Last event ${span(eventAgeMs)} ago.` }
+}
+
+/** Between two connections, without a failure. */
+function judgeWaiting(evidence: Evidence, nowMs: number): Judgement {
+  const { lastEventAt = 0, nextRetryAt = 0, ended } = evidence
+  const status = nowMs - lastEventAt > QUIET_AFTER_MS ? 'quiet' : 'live'
+  if (nextRetryAt <= nowMs) return { status, reason: 'Reconnecting.' }
+  const wait = span(nextRetryAt - nowMs)
+  if (ended?.by === 'request') return { status, reason: `Reconnects in ${wait}, as the upstream asked.` }
+  const why = ended?.by === 'silence' ? 'The upstream was silent' : 'The upstream closed the connection'
+  return { status, reason: `${why}; reconnects in ${wait}.` }
 }
 
 function judgePolls(evidence: Evidence, expected: Expectation, nowMs: number): Judgement {

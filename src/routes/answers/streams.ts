@@ -96,7 +96,15 @@ const Evidence = named(
     nextRetryAt: nullable(Instant),
     resumes: nullable(Resumes),
     certificate: nullable(Certificate, "The TLS certificate of the URL's host"),
-    lastError: nullable(Type.Object({ code: Text, message: Text, at: Instant }), 'Kept after recovery'),
+    lastError: nullable(
+      Type.Object({
+        code: Text,
+        message: Text,
+        body: Type.Optional(Type.String({ description: "Beginning of the answer's body, in one line" })),
+        at: Instant,
+      }),
+      'Kept after recovery',
+    ),
   },
   'The facts behind the status; null means it has not happened',
 )
@@ -158,7 +166,14 @@ export const Twin = named('Twin', {
   saving: nullable(Type.Number(), '1 − streaming / polling; null until data was received'),
 })
 
-const request = Type.Object({ method: Text, url: Text, headers: Headers })
+const request = Type.Object({
+  method: Text,
+  url: Text,
+  headers: Headers,
+  bytes: Type.Optional(Type.Integer({ minimum: 0, description: 'Sent, including requests after redirects' })),
+  count: Type.Optional(Type.Integer({ minimum: 2, description: 'Requests sent, if more than one' })),
+})
+const redirects = Type.Object({ count: Count, headBytes: Bytes, bodyBytes: Bytes })
 const response = Type.Object({
   status: Count,
   headers: Headers,
@@ -188,6 +203,7 @@ export const Entry = named(
     hash: Type.Optional(Type.String({ description: 'SHA-256, as hex' })),
     request: Type.Optional(request),
     response: Type.Optional(response),
+    redirects: Type.Optional(redirects),
     data: Type.Optional({ ...Json, description: 'JSON for snapshot, patch, error and gap; otherwise text' }),
   },
   'Log entry of a stream',

@@ -6,6 +6,7 @@ import type { StreamRow } from '../../../views/streams/table.tsx'
 import type { TwinView } from '../../../views/twins/twin.tsx'
 import { indentJson } from '../../core/documents/indent.ts'
 import { parseJson } from '../../core/documents/json.ts'
+import { failureSentence } from '../../core/judging/failure.ts'
 import { resumesOf, resumesText } from '../../core/judging/resumes.ts'
 import { changeRate, freshness, STEPS_MS, savings, streamRank, suggestInterval } from '../../core/measures.ts'
 import { ENTRY_KIND } from '../../core/sets/entry-kinds.ts'
@@ -157,7 +158,7 @@ export function entryRow(entry: Entry): EntryRow {
     wireBytes: entry.wireBytes,
     bodyBytes: entry.bodyBytes,
     patchBytes: entry.patchBytes,
-    preview: (gapText(entry) ?? entry.data ?? '').slice(0, PREVIEW_CHARS),
+    preview: (inWords(entry) ?? entry.data ?? '').slice(0, PREVIEW_CHARS),
   }
 }
 
@@ -173,18 +174,26 @@ export function entryDetail(entry: Entry): EntryDetail {
     eventId: entry.eventId,
     data: shown.text,
     cut: shown.cut,
-    gap: gapText(entry),
+    words: inWords(entry),
+    body: failedBody(entry),
   }
 }
 
-/** A gap in words. */
-function gapText({ kind, data }: Entry): string | undefined {
-  if (kind !== 'gap' || data === undefined) return undefined
+/** A gap or an error in words. */
+function inWords({ kind, data }: Entry): string | undefined {
+  if ((kind !== 'gap' && kind !== 'error') || data === undefined) return undefined
   try {
-    return gapSentence(parseJson(data))
+    return kind === 'gap' ? gapSentence(parseJson(data)) : failureSentence(parseJson(data))
   } catch {
     return undefined
   }
+}
+
+/** The body of a failed answer, as it was received. */
+function failedBody({ kind, data }: Entry): string | undefined {
+  if (kind !== 'error' || data === undefined) return undefined
+  const { body } = JSON.parse(data) as { body?: unknown }
+  return typeof body === 'string' ? body.slice(0, DETAIL_CHARS) : undefined
 }
 
 function cutText(text: string | undefined): { text: string | undefined; cut: boolean } {

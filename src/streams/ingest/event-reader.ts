@@ -65,8 +65,10 @@ export class EventReader {
   readonly #log: RunLog
   readonly #deps: Deps
   readonly #signal: AbortSignal
-  /** Bytes not yet attributed to an entry: framing, comments, the start of an event. */
-  #unchargedBytes = 0
+  /** Bytes not yet attributed to an entry, before and after decompression: framing, comments, the start of an event. */
+  #uncharged = { wireBytes: 0, bodyBytes: 0 }
+  /** Whether this connection has sent anything. */
+  #hasReceived = false
   /** Events of the chunk being read. */
   #received: Received[] = []
   readonly #lastHashes = new Map<string, string>()
@@ -105,7 +107,7 @@ export class EventReader {
     this.#break = missing && { ...missing, from: this.#break?.from ?? missing.from }
     this.#lastByte = performance.now()
     this.#backlog = undefined
-    this.#unchargedBytes = 0
+    this.#hasReceived = false
     this.#isFirst = true
     this.#livedOn = false
     this.#candidate = undefined
@@ -114,11 +116,13 @@ export class EventReader {
     this.#search = new ReplaySearch(this.#run, this.#deps)
   }
 
-  /** A chunk has arrived; its events follow. */
-  chunk(bytes: number): void {
+  /** A chunk has arrived; its events follow. Its size is given before and after decompression. */
+  chunk(wireBytes: number, bodyBytes = wireBytes): void {
     const { evidence } = this.#run
     const now = this.#deps.now()
-    this.#unchargedBytes += bytes
+    this.#uncharged.wireBytes += wireBytes
+    this.#uncharged.bodyBytes += bodyBytes
+    this.#hasReceived = true
     // A clock that is set forward shows no silence.
     const waitedMs = this.silentMs
     learnRhythm(evidence, now, Math.min(now - (evidence.lastByteAt ?? now), waitedMs))
@@ -140,6 +144,18 @@ export class EventReader {
       this.#backlog = { since: now - waitedMs, until: this.#lastByte + Math.min(waitedMs, MAX_BACKLOG_MS) }
     else if (this.#backlog !== undefined && this.#lastByte > this.#backlog.until) this.#backlog = undefined
     return this.#backlog?.since ?? now
+  }
+
+  /** What was received and isn't in an entry yet, for the entry that follows. */
+  takeUncharged(): Pick<Draft, 'wireBytes' | 'bodyBytes'> {
+    const uncharged = this.#uncharged
+    this.#uncharged = { wireBytes: 0, bodyBytes: 0 }
+    return uncharged
+  }
+
+  /** Whether the connection has sent anything. */
+  get hasReceived(): boolean {
+    return this.#hasReceived
   }
 
   /** For how long nothing has arrived, in milliseconds. */
@@ -168,7 +184,7 @@ export class EventReader {
 
   /**
    * Called when the parser is done with a chunk: records its events. The bytes since the previous events are split
-   * between them in proportion to their size, so that the wire bytes of all entries add up to what was received.
+   * between them in proportion to their size, so that the bytes of all entries add up to what was received.
    * @returns an error if an event is a patch that doesn't apply: that event and later ones aren't recorded. Returns a
    * promise only if the log or a worker thread is needed, because a promise would usually cost more than the rest
    */
@@ -269,14 +285,14 @@ export class EventReader {
 
   #charge(drafts: readonly Draft[]): void {
     if (drafts.length === 0) return
-    const bodyBytes = drafts.reduce((sum, draft) => sum + draft.bodyBytes, 0)
-    let left = this.#unchargedBytes
+    const { wireBytes, bodyBytes } = this.takeUncharged()
+    const weights = drafts.map((draft) => draft.bodyBytes + 1)
+    const [wire, body] = [shares(wireBytes, weights), shares(bodyBytes, weights)]
     for (const [index, draft] of drafts.entries()) {
-      const share = Math.floor((this.#unchargedBytes * (draft.bodyBytes + 1)) / (bodyBytes + drafts.length))
-      draft.wireBytes = index === drafts.length - 1 ? left : share
-      left -= share
+      draft.wireBytes = wire[index] ?? 0
+      // Never less than the data: a keyframe is recognized by having none.
+      draft.bodyBytes = Math.max(draft.bodyBytes, body[index] ?? 0)
     }
-    this.#unchargedBytes = 0
   }
 
   #tell(event: Received): Later<Told | UpstreamError> {
@@ -483,6 +499,14 @@ export class EventReader {
     if (last !== undefined || this.#lastHashes.size < MAX_REMEMBERED_NAMES) this.#lastHashes.set(name, hash)
     return { hash, changed: last === undefined ? undefined : last !== hash }
   }
+}
+
+/** Whole parts of a total in proportion to their weights, which add up to it. */
+function shares(total: number, weights: readonly number[]): number[] {
+  const sum = weights.reduce((all, weight) => all + weight, 0)
+  const parts = weights.map((weight) => Math.floor((total * weight) / sum))
+  parts[parts.length - 1] = total - parts.slice(0, -1).reduce((all, part) => all + part, 0)
+  return parts
 }
 
 function looksLikePatch(data: string): boolean {

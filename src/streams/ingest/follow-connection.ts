@@ -1,18 +1,18 @@
 import type { EventSourceParser, ParserConfig } from 'eventsource-parser'
-import { BACKOFF_BASE_MS, backoffMs } from '../../core/judging/backoff.ts'
+import { BACKOFF_BASE_MS, backoffCeilingMs, backoffMs } from '../../core/judging/backoff.ts'
 import { kindOfType, STREAM_KIND, type StreamKind } from '../../core/sets/stream-kinds.ts'
 import { HOUR_MS } from '../../core/time.ts'
 import { directFetch } from '../../net/direct.ts'
 import type { Exchange } from '../recording/entry.ts'
+import { ENDLESS_BODY, isGzip } from './body.ts'
 import { type Break, EventReader } from './event-reader.ts'
 import { type FollowDeps, fail, noteCertificate, passCheck, recover, restOfWait } from './follow.ts'
 import type { Run, RunLog } from './run.ts'
 import { allowedSilence } from './silence.ts'
 import {
   askUpstream,
-  expectOk,
-  isGzip,
-  letGo,
+  failedAnswer,
+  statusError,
   type UpstreamAnswer,
   UpstreamError,
   type UpstreamFetch,
@@ -27,8 +27,6 @@ const RETRY_MS = 3_000
 const MAX_RETRY_MS = HOUR_MS
 /** Longest event ID, which is sent back as a header: longer IDs are ignored. */
 const MAX_ID_CHARS = 2_000
-/** Faults in the data that are further apart than this, in milliseconds, don't count as consecutive. */
-const FAULTS_APART_MS = 600_000
 /** What an event, or a comment between two, ends with. */
 const END_OF_EVENT = /(?:\n\n|\r\n\r\n|\r\r)$/
 /** Maximum length of an event name, in characters; the rest is cut off. */
@@ -56,6 +54,7 @@ export async function followConnection(
 ): Promise<void> {
   const holding = new Connection(format, run, log, signal, deps)
   let waitMs = restOfWait(run, deps.now())
+  if (waitMs > 0) run.evidence.phase = 'waiting'
   while (await waitUntil(deps.now() + waitMs, signal, deps.now)) waitMs = await holding.connection()
 }
 
@@ -70,15 +69,22 @@ class Connection {
   readonly #asked: UpstreamRequest
   #lastEventId: string
   #retryMs = RETRY_MS
+  /** Whether the upstream has set that wait. */
+  #isRetrySet = false
+  /** The open connection's request and response, for its errors; without what they moved, which is counted already. */
   #exchange: Exchange | undefined
+  /** When the connection was opened, by a clock that nobody sets; undefined while there is none. */
+  #openedAt: number | undefined
   #eventsOfConnection = 0
+  /** The connection broke, as far as that shows: without the end that HTTP requires. */
+  #isBroken = false
   /** The connection was silent for the first time and was closed; that isn't a failure yet. */
   #wasSilent = false
   /**
-   * Consecutive faults in the data, and when the last one was. Each ends a connection that started well, which resets the
-   * count of failures: without its own count, Weir would request the same data again and again.
+   * Consecutive connections that failed or ended soon. Data doesn't reset it: an upstream that sends an event, then a
+   * fault, on each connection would never be backed off from.
    */
-  #faults = { count: 0, at: 0 }
+  #brief: number
   /** Whether the event being read is too large. */
   #isTooLarge = false
 
@@ -91,6 +97,7 @@ class Connection {
     this.#reader = new EventReader(run, log, deps, signal)
     this.#asked = deps.request(run.stream)
     this.#lastEventId = run.checkpoint.lastEventId ?? ''
+    this.#brief = run.evidence.failures
     this.#parser = format.parser({
       maxBufferSize: deps.limits.maxBodyBytes,
       onId: (id) => {
@@ -103,6 +110,7 @@ class Connection {
       },
       onRetry: (ms) => {
         this.#retryMs = Math.min(ms, MAX_RETRY_MS)
+        this.#isRetrySet = true
       },
       onError: ({ type }) => {
         if (type === 'max-buffer-size-exceeded') this.#isTooLarge = true
@@ -114,7 +122,7 @@ class Connection {
   async connection(): Promise<number> {
     try {
       await this.#read(await this.#open())
-      return this.#lost()
+      return this.#signal.aborted ? 0 : this.#lost()
     } catch (error) {
       if (this.#signal.aborted) return 0
       if (!(error instanceof UpstreamError)) throw error
@@ -122,19 +130,43 @@ class Connection {
     }
   }
 
-  /** A connection ended normally. */
+  /** A connection ended without a fault. @returns how long to wait before the next one, in milliseconds */
   #lost(): number {
-    const { evidence } = this.#run
-    this.#faults.count = 0
-    if (this.#eventsOfConnection === 0 && !this.#reader.livedOn && !this.#wasSilent) {
+    const { evidence, checkpoint } = this.#run
+    // An upstream that says when to come back may end a connection whenever it likes, also without an event.
+    const isAsked = this.#isRetrySet && this.#reader.hasReceived && !this.#isBroken
+    const isUsed = this.#eventsOfConnection > 0 || this.#reader.livedOn || this.#wasSilent
+    if (!isUsed && !isAsked) {
       throw this.#about(
         new UpstreamError('ended_early', 'The upstream closed the stream before it sent an event.'),
       )
     }
-    evidence.phase = 'connecting'
-    evidence.phaseSince = this.#deps.now()
+    // An ID without an event counts, too; the next entry stores it.
+    if (this.#lastEventId !== (checkpoint.lastEventId ?? '')) {
+      this.#run.checkpoint = { ...checkpoint, lastEventId: this.#lastEventId || undefined }
+    }
+    const at = this.#deps.now()
+    const waitMs = Math.max(this.#retryWaitMs(), isAsked ? 0 : this.#backoffMs())
+    if (isAsked) this.#brief = 0
+    this.#openedAt = undefined
+    Object.assign(evidence, {
+      ...{ phase: 'waiting', phaseSince: at, nextRetryAt: at + waitMs },
+      ended: { at, by: this.#wasSilent ? 'silence' : isAsked ? 'request' : 'upstream' },
+    })
     this.#log.turned()
+    return waitMs
+  }
+
+  #retryWaitMs(): number {
     return this.#retryMs + this.#deps.random() * BACKOFF_BASE_MS
+  }
+
+  /** Counts a connection that failed or ended. @returns how long to wait at least, in milliseconds */
+  #backoffMs(): number {
+    const lastedMs = this.#openedAt === undefined ? 0 : performance.now() - this.#openedAt
+    const hasLasted = this.#openedAt !== undefined && lastedMs >= backoffCeilingMs(Math.max(1, this.#brief))
+    this.#brief = hasLasted ? 1 : this.#brief + 1
+    return backoffMs(this.#brief, this.#deps.random)
   }
 
   #about(error: UpstreamError): UpstreamError {
@@ -146,23 +178,21 @@ class Connection {
     const askedAt = deps.now()
     const answer = await this.#ask()
     const at = deps.now()
-    const { headBytes } = answer
+    const { exchange, headBytes, redirectBytes } = answer
+    const { method, url, headers } = exchange.request
     noteCertificate(run, deps)
-    this.#exchange = answer.exchange
+    this.#exchange = { request: { method, url, headers }, response: exchange.response }
     this.#eventsOfConnection = 0
+    this.#openedAt = performance.now()
     passCheck(run, at)
     const missing = this.#missingSince(answer, at)
     run.evidence.missedSince = missing?.from
     Object.assign(run.evidence, { phase: 'open', phaseSince: at, lastByteAt: at })
     run.evidence.heardAt ??= askedAt
-    this.#log.append({
-      at,
-      kind: 'exchange',
-      wireBytes: 0,
-      bodyBytes: 0,
-      headBytes,
-      exchange: answer.exchange,
-    })
+    if (run.evidence.failures === 0) run.evidence.nextRetryAt = undefined
+    const { wireBytes, bodyBytes } = this.#reader.takeUncharged()
+    const received = { wireBytes: wireBytes + redirectBytes, bodyBytes, headBytes }
+    this.#log.append({ at, kind: 'exchange', ...received, exchange })
     this.#log.turned()
     this.#reader.connected(missing)
     return answer.response
@@ -193,9 +223,10 @@ class Connection {
     })
     try {
       const answer = await askUpstream(this.#asked, this.#headers(), limits, this.#signal, fetch)
-      await expectOk(answer, now())
-      await expectFormat(answer, this.#format)
-      return answer
+      const error = statusError(answer, now()) ?? formatError(answer.response, this.#format)
+      if (error === undefined) return answer
+      const bounds = { ...ENDLESS_BODY, maxPlainBytes: limits.maxBodyBytes }
+      throw await failedAnswer(error, answer, bounds, this.#signal)
     } finally {
       leave()
     }
@@ -231,10 +262,11 @@ class Connection {
     const decoder = new TextDecoder(undefined, { ignoreBOM: true })
     try {
       for (;;) {
-        // A broken connection counts as ended like any other; what matters is the data that it delivered.
+        // A connection that broke after an event isn't a failure either; what matters is the data that it delivered.
         const chunk = await reader.read().catch(() => undefined)
+        this.#isBroken = chunk === undefined
         if (chunk === undefined || chunk.done) break
-        this.#reader.chunk(packed?.take() ?? chunk.value.byteLength)
+        this.#reader.chunk(packed?.take() ?? chunk.value.byteLength, chunk.value.byteLength)
         const text = decoder.decode(chunk.value, { stream: true })
         this.#parser.feed(text)
         await this.#endOfChunk()
@@ -257,7 +289,6 @@ class Connection {
     const logged = this.#reader.endOfChunk()
     const error = logged instanceof Promise ? await logged : logged
     if (error !== undefined) {
-      this.#countFault()
       // Only a whole document helps after a patch that doesn't apply: forget the position and start over.
       this.#run.followed = undefined
       this.#run.checkpoint = { ...this.#run.checkpoint, lastEventId: undefined }
@@ -266,15 +297,8 @@ class Connection {
     }
     if (!this.#isTooLarge) return
     this.#isTooLarge = false
-    this.#countFault()
     const { maxBodyBytes } = this.#deps.limits
     throw this.#about(new UpstreamError('too_large', `An event is larger than ${maxBodyBytes} bytes.`))
-  }
-
-  #countFault(): void {
-    const at = this.#deps.now()
-    const isFirst = at - this.#faults.at > FAULTS_APART_MS
-    this.#faults = { count: isFirst ? 1 : this.#faults.count + 1, at }
   }
 
   /** Ends a connection without data for too long. */
@@ -304,9 +328,14 @@ class Connection {
   #fail(error: UpstreamError): number {
     const at = this.#deps.now()
     const waitMs = Math.max(
-      backoffMs(Math.max(this.#run.evidence.failures + 1, this.#faults.count), this.#deps.random),
+      this.#backoffMs(),
+      this.#isRetrySet ? this.#retryWaitMs() : 0,
       error.retryAfterMs ?? 0,
     )
+    this.#openedAt = undefined
+    const uncharged = this.#reader.takeUncharged()
+    error.wireBytes += uncharged.wireBytes
+    error.bodyBytes += uncharged.bodyBytes
     if (error.retryAfterMs !== undefined) this.#deps.hosts.pause(this.#asked.url, error.retryAfterMs)
     fail(this.#run, this.#log, error, at + waitMs, at)
     return waitMs
@@ -347,22 +376,15 @@ class Counting {
   }
 }
 
-async function expectFormat({ response, exchange }: UpstreamAnswer, { kind }: Format): Promise<void> {
-  const type = response.headers.get('content-type') ?? ''
-  const encoding = response.headers.get('content-encoding')?.trim().toLowerCase() ?? ''
-  const isReadable = encoding === '' || encoding === 'identity' || isGzip(response.headers)
-  if (kindOfType(type) === kind && isReadable) return
-  await letGo(response)
-  if (!isReadable) {
-    const message = `Unsupported content encoding: ${encoding.slice(0, 40)}.`
-    throw withExchange(new UpstreamError('bad_encoding', message), exchange)
+/** Why a response can't be read as this format; undefined if it can. */
+function formatError({ headers }: Response, { kind }: Format): UpstreamError | undefined {
+  const type = headers.get('content-type') ?? ''
+  const encoding = headers.get('content-encoding')?.trim().toLowerCase() ?? ''
+  if (kindOfType(type) !== kind) {
+    const said = type === '' ? 'no content type' : type.slice(0, 100)
+    const message = `The upstream returned ${said}, not ${STREAM_KIND[kind].mediaTypes.join(' or ')}.`
+    return new UpstreamError('bad_content_type', message)
   }
-  const said = type === '' ? 'no content type' : type.slice(0, 100)
-  throw withExchange(
-    new UpstreamError(
-      'bad_content_type',
-      `The upstream returned ${said}, not ${STREAM_KIND[kind].mediaTypes.join(' or ')}.`,
-    ),
-    exchange,
-  )
+  if (encoding === '' || encoding === 'identity' || isGzip(headers)) return undefined
+  return new UpstreamError('bad_encoding', `Unsupported content encoding: ${encoding.slice(0, 40)}.`)
 }

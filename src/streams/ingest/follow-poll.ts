@@ -1,9 +1,10 @@
 import { sha256 } from '../../core/documents/document.ts'
-import { backoffMs } from '../../core/judging/backoff.ts'
+import { backoffMs, retryCapMs } from '../../core/judging/backoff.ts'
 import { nextBeat } from '../../core/judging/beat.ts'
 import { DocumentFollower } from '../large/follower.ts'
 import { compressedBytes as compressedSize } from '../large/jobs.ts'
 import type { Draft } from '../recording/entry.ts'
+import { ENDLESS_BODY, isGzip, isText } from './body.ts'
 import {
   type FollowDeps,
   fail,
@@ -17,15 +18,15 @@ import { afterKeyframe, type DocumentStep, keyframeDraft } from './follow-docume
 import type { Checkpoint, Followed, FollowedText, Run, RunLog, Stream } from './run.ts'
 import {
   askUpstream,
-  expectOk,
+  failedAnswer,
+  failedBody,
   isEventStream,
-  isGzip,
-  letGo,
+  msLeft,
   readBody,
+  statusError,
   type UpstreamAnswer,
   UpstreamError,
   type UpstreamErrorCode,
-  withExchange,
 } from './upstream.ts'
 import { waitUntil } from './wait.ts'
 
@@ -75,7 +76,7 @@ export async function followPoll(
     } catch (error) {
       if (signal.aborted) return
       if (!(error instanceof UpstreamError)) throw error
-      const waitMs = backoffMs(evidence.failures + 1, deps.random)
+      const waitMs = backoffMs(evidence.failures + 1, deps.random, retryCapMs(stream.intervalMs))
       dueAt = deps.now() + Math.max(waitMs, error.retryAfterMs ?? 0)
       fail(run, log, error, dueAt, deps.now())
     } finally {
@@ -122,14 +123,15 @@ async function pollOnce(
   const { answer, body, wireBytes } = await fetchBody(run, log, signal, deps)
   const at = deps.now()
   evidence.lastByteAt = at
-  const { response, headBytes, exchange } = answer
+  const { response, headBytes, redirectBytes, exchange } = answer
   const notModified = response.status === 304
   const bodyHash = notModified ? checkpoint.bodyHash : sha256(body)
   const isSame = bodyHash === checkpoint.bodyHash
   const sizes = await sizesAskedAgain(answer, body, wireBytes, isSame ? checkpoint : {}, (content) =>
     compressedBytes(content, 'gzip', signal, deps),
   )
-  const base = { at, wireBytes, bodyBytes: body.byteLength, headBytes, ...sizes, exchange }
+  const moved = { wireBytes: wireBytes + redirectBytes, bodyBytes: body.byteLength, headBytes }
+  const base = { at, ...moved, ...sizes, exchange }
   const validators: Partial<Checkpoint> = {
     etag: response.headers.get('etag') ?? undefined,
     lastModified: response.headers.get('last-modified') ?? undefined,
@@ -140,7 +142,15 @@ async function pollOnce(
     evidence.lastPollAt = at
     return
   }
-  const { draft, step } = await compare(run, body, bodyHash, base, follower, answer, signal)
+  const { draft, step } = await compare(
+    run,
+    { wireBytes, plain: body },
+    bodyHash,
+    base,
+    follower,
+    answer,
+    signal,
+  )
   if (draft.changed) evidence.lastEventAt = at
   if (step?.mismatched) tellMismatch(log, at)
   draft.deflatedBytes = await deflatedBytes(draft, (frame) => compressedBytes(frame, 'frame', signal, deps))
@@ -214,8 +224,7 @@ async function fetchBody(run: Run, log: RunLog, signal: AbortSignal, deps: Follo
     const answer = await askUpstream(stream, conditional(checkpoint), deps.limits, signal, deps.fetch)
     evidence.lastByteAt = deps.now()
     noteCertificate(run, deps)
-    await expectOk(answer, deps.now())
-    await expectEnd(answer)
+    await expectDocument(answer, deps, signal)
     return { answer, ...(await readBody(answer, deps.limits, signal)) }
   } catch (error) {
     if (error instanceof UpstreamError && error.retryAfterMs) deps.hosts.pause(stream.url, error.retryAfterMs)
@@ -226,11 +235,22 @@ async function fetchBody(run: Run, log: RunLog, signal: AbortSignal, deps: Follo
 }
 
 /** An event stream never ends, so a poll can't wait for it. */
-async function expectEnd({ response, exchange }: UpstreamAnswer): Promise<void> {
-  if (!isEventStream(response)) return
-  await letGo(response)
+async function expectDocument(
+  answer: UpstreamAnswer,
+  { limits, now }: Pick<FollowDeps, 'limits' | 'now'>,
+  signal: AbortSignal,
+): Promise<void> {
+  const isEndless = isEventStream(answer.response)
+  const error = statusError(answer, now()) ?? (isEndless ? sendsEvents() : undefined)
+  if (error === undefined) return
+  const { maxBodyBytes } = limits
+  const bounds = isEndless ? ENDLESS_BODY : { maxBytes: maxBodyBytes, timeoutMs: msLeft(answer, limits) }
+  throw await failedAnswer(error, answer, { ...bounds, maxPlainBytes: maxBodyBytes }, signal)
+}
+
+function sendsEvents(): UpstreamError {
   const message = 'The API sends server-sent events. Change the kind of this stream to `sse`.'
-  throw withExchange(new UpstreamError('bad_content_type', message), exchange)
+  return new UpstreamError('bad_content_type', message)
 }
 
 type AnyStep = DocumentStep<Followed | FollowedText>
@@ -238,7 +258,7 @@ type AnyStep = DocumentStep<Followed | FollowedText>
 /** The entry for a body that differs from the last one. */
 async function compare(
   run: Run,
-  body: Uint8Array,
+  received: { wireBytes: number; plain: Uint8Array },
   bodyHash: string,
   base: Omit<Draft, 'kind'>,
   follower: DocumentFollower,
@@ -246,14 +266,15 @@ async function compare(
   signal: AbortSignal,
 ): Promise<{ draft: Draft; step?: AnyStep }> {
   const type = mediaType(answer)
+  const { plain: body } = received
   if (type === 'text/html') {
-    throw refuse(answer, base, 'bad_content_type', 'The upstream returned an HTML page.')
+    throw refuse(answer, received, 'bad_content_type', 'The upstream returned an HTML page.')
   }
   const text = isText(type) ? new TextDecoder().decode(body) : undefined
   const isJson = type.includes('json') || (text !== undefined && /^\s*[[{]/.test(text))
   if (!isJson) {
     if (run.followed !== undefined) {
-      throw refuse(answer, base, 'bad_content_type', `The upstream returned ${type}, not JSON.`)
+      throw refuse(answer, received, 'bad_content_type', `The upstream returned ${type}, not JSON.`)
     }
     const hadBody = run.checkpoint.bodyHash !== undefined
     const data = text !== undefined && text.length <= LOGGED_TEXT_CHARS ? text : undefined
@@ -262,7 +283,7 @@ async function compare(
   }
   const hadDocument = run.followed !== undefined
   const step = await follower.advance(run.followed, { bytes: body, text }, signal)
-  if ('code' in step) throw refuse(answer, base, step.code, step.message)
+  if ('code' in step) throw refuse(answer, received, step.code, step.message)
   run.followed = step.followed
   if (!step.changed) {
     return { draft: { ...base, kind: 'exchange', changed: false, patchBytes: 0, hash: bodyHash } }
@@ -289,17 +310,11 @@ function mediaType({ response }: UpstreamAnswer): string {
   )
 }
 
-function isText(type: string): boolean {
-  return /^text\/|json|xml|javascript|yaml|csv|x-www-form-urlencoded/.test(type)
-}
-
 function refuse(
   answer: UpstreamAnswer,
-  { wireBytes }: { wireBytes: number },
+  received: { wireBytes: number; plain: Uint8Array },
   code: UpstreamErrorCode,
   message: string,
 ): UpstreamError {
-  const error = withExchange(new UpstreamError(code, message), answer.exchange)
-  error.wireBytes = wireBytes
-  return error
+  return failedBody(new UpstreamError(code, message), answer, received)
 }

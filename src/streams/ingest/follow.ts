@@ -1,4 +1,5 @@
 import { withCheck } from '../../core/judging/checks.ts'
+import { excerptOf } from '../../core/judging/failure.ts'
 import type { Evidence } from '../../core/judging/status.ts'
 import type { GapReason } from '../../core/sets/gap-reasons.ts'
 import type { LargeDocuments } from '../large/documents.ts'
@@ -8,6 +9,8 @@ import type { Hosts } from './hosts.ts'
 import type { Pulse } from './pulse.ts'
 import type { Run, RunLog, Stream } from './run.ts'
 import type { Limits, UpstreamError, UpstreamFetch, UpstreamRequest } from './upstream.ts'
+
+type LastError = NonNullable<Evidence['lastError']>
 
 /** Dependencies of the followers. */
 export interface FollowDeps {
@@ -48,8 +51,8 @@ export function fail(run: Run, log: RunLog, error: UpstreamError, nextRetryAt: n
   evidence.failingSince ??= at
   evidence.nextRetryAt = nextRetryAt
   evidence.checks = withCheck(evidence.checks, evidence.failures === 1 ? 'failed' : 'failed again', at)
-  const httpStatus = error.code === 'bad_status' ? error.exchange?.response?.status : undefined
-  evidence.lastError = { code: error.code, message: error.message, at, httpStatus }
+  const { text, hash, isTruncated } = error.body ?? {}
+  evidence.lastError = { ...saidBy(error), at }
   evidence.phase = 'waiting'
   evidence.phaseSince = at
   const data = JSON.stringify({
@@ -57,8 +60,21 @@ export function fail(run: Run, log: RunLog, error: UpstreamError, nextRetryAt: n
     message: error.message,
     failures: evidence.failures,
     nextRetryAt: new Date(nextRetryAt).toISOString(),
+    ...(isTruncated && { bodyTruncated: true }),
+    // Last, as it is when the log is read: a long one is stored apart.
+    ...(text !== undefined && { body: text }),
   })
-  log.append({ at, kind: 'error', wireBytes: error.wireBytes, bodyBytes: 0, data, exchange: error.exchange })
+  const { wireBytes, headBytes, bodyBytes, exchange } = error
+  log.append({
+    at,
+    kind: 'error',
+    wireBytes,
+    bodyBytes,
+    headBytes: headBytes || undefined,
+    hash,
+    data,
+    exchange,
+  })
   log.turned()
 }
 
@@ -68,9 +84,18 @@ export function passCheck({ evidence }: Run, at: number): void {
 }
 
 /** The rest of the last run's wait: never longer than that wait, whatever the clocks say. */
-export function restOfWait({ evidence: { nextRetryAt = 0, lastError } }: Run, nowMs: number): number {
-  const wholeMs = nextRetryAt - (lastError?.at ?? nowMs)
+export function restOfWait({ evidence: { nextRetryAt = 0, lastError, ended } }: Run, nowMs: number): number {
+  const beganAt = Math.max(lastError?.at ?? 0, ended?.at ?? 0)
+  const wholeMs = nextRetryAt - (beganAt || nowMs)
   return Math.max(0, Math.min(nextRetryAt - nowMs, wholeMs))
+}
+
+/** A failure as the evidence has it, with the beginning of the answer's body. */
+function saidBy(error: UpstreamError): Omit<LastError, 'at'> {
+  const { code, message, body, exchange } = error
+  const excerpt = body?.text && excerptOf(body.text)
+  const httpStatus = code === 'bad_status' ? exchange?.response?.status : undefined
+  return { code, message, httpStatus, ...(excerpt && { body: excerpt }) }
 }
 
 /** Records a success. */

@@ -3,9 +3,21 @@ import { HIDDEN } from '../../core/hidden.ts'
 import { retryAfterMs } from '../../core/judging/backoff.ts'
 import { span } from '../../core/judging/status.ts'
 import { directFetch } from '../../net/direct.ts'
-import { EgressError } from '../../net/egress.ts'
+import { EgressError, type EgressFetch } from '../../net/egress.ts'
+import { requestBytes, type SentRequest } from '../../net/request-bytes.ts'
 import type { Exchange } from '../recording/entry.ts'
 import { type Hide, hideValues } from '../registry/own-secrets.ts'
+import {
+  decompressedPart,
+  isGzip,
+  type KeptBody,
+  keptBody,
+  letGo,
+  type RawBody,
+  type ReadBounds,
+  type ReadEnd,
+  readRaw,
+} from './body.ts'
 import type { Stream } from './run.ts'
 
 /** Kinds of upstream failures. */
@@ -30,8 +42,12 @@ export type UpstreamErrorCode =
 /** A failure of an upstream: an expected outcome, recorded as an `error` entry. */
 export class UpstreamError extends Error {
   override readonly name = 'UpstreamError'
-  /** Bytes received before the failure. */
+  /** Bytes of the bodies and heads received before the failure, redirects included, and of the decompressed body. */
   wireBytes = 0
+  headBytes = 0
+  bodyBytes = 0
+  /** What was received of the failed answer's body. */
+  body: KeptBody | undefined
   exchange: Exchange | undefined
   constructor(
     readonly code: UpstreamErrorCode,
@@ -51,21 +67,28 @@ export interface Limits {
   maxBodyBytes: number
 }
 
-export type UpstreamFetch = (url: string, init: RequestInit & { decompress?: boolean }) => Promise<Response>
+export type UpstreamFetch = (
+  url: string,
+  init: RequestInit & Pick<Parameters<EgressFetch>[1], 'decompress' | 'onSend'>,
+) => Promise<Response>
 
 /** The part of a stream's definition that makes its request. */
 export type UpstreamRequest = Pick<Stream, 'url' | 'method' | 'headers' | 'body'>
 
 export interface UpstreamAnswer {
   response: Response
-  exchange: Required<Exchange>
-  /** Bytes of the status line and headers, as in HTTP/1.1. */
+  exchange: AnsweredExchange
+  /** Bytes of the status line and headers, as in HTTP/1.1, including those of redirects. */
   headBytes: number
+  /** Bytes of the bodies of redirects. */
+  redirectBytes: number
   /** When the request was made, by the monotonic clock, in milliseconds. */
   startedAt: number
   /** Hides the credentials that were sent. */
   hide: Hide
 }
+
+type AnsweredExchange = Exchange & Required<Pick<Exchange, 'response'>>
 
 const REDIRECTS = new Set([301, 302, 303, 307, 308])
 const USER_AGENT = 'Weir/0.1'
@@ -74,6 +97,10 @@ const MAX_LOGGED_HEADERS = 40
 const MAX_LOGGED_HEADER_CHARS = 500
 /** Maximum redirects for one request. Browsers follow 20; no API needs more than a few. */
 const MAX_REDIRECTS = 10
+/** What is read of a redirect's body, to count it; one that is longer, or takes longer, is cancelled. */
+const REDIRECT_BODY: ReadBounds = { maxBytes: 65_536, timeoutMs: 1_000 }
+/** Errors of a connection that was never established: no request was sent. */
+const UNSENT = /REFUSED|UNREACH|NOTFOUND|EAI_AGAIN|DNSLookupFailed|FailedToOpenSocket|CERT|SSL|TLS/i
 const HIDDEN_RESPONSE_HEADERS = new Set(['set-cookie', 'authorization', 'www-authenticate'])
 
 /**
@@ -89,31 +116,52 @@ export async function askUpstream(
 ): Promise<UpstreamAnswer> {
   const startedAt = performance.now()
   const hide = hideValues(stream.headers)
-  const exchange: Exchange = { request: logRequest(stream, own) }
+  const traffic: Traffic = {
+    requests: 0,
+    requestBytes: 0,
+    redirects: { count: 0, headBytes: 0, bodyBytes: 0 },
+  }
+  const exchange = (): Exchange => ({
+    request: logRequest(stream, own, traffic),
+    ...(traffic.redirects.count > 0 && { redirects: traffic.redirects }),
+  })
+  const failed = (error: UpstreamError) => {
+    error.wireBytes = traffic.redirects.bodyBytes
+    error.headBytes = traffic.redirects.headBytes
+    return withExchange(error, exchange())
+  }
   const deadline = new AbortController()
   const timer = setTimeout(() => deadline.abort(), requestTimeoutMs)
   try {
-    const response = await followRedirects(stream, own, AbortSignal.any([signal, deadline.signal]), fetch)
+    const either = AbortSignal.any([signal, deadline.signal])
+    const response = await followRedirects(stream, own, either, fetch, traffic)
     const { headers, headBytes } = readHead(response, hide)
-    exchange.response = {
-      status: response.status,
-      headers,
-      firstByteMs: round(performance.now() - startedAt),
+    const firstByteMs = round(performance.now() - startedAt)
+    return {
+      response,
+      exchange: { ...exchange(), response: { status: response.status, headers, firstByteMs } },
+      headBytes: headBytes + traffic.redirects.headBytes,
+      redirectBytes: traffic.redirects.bodyBytes,
+      startedAt,
+      hide,
     }
-    return { response, exchange: exchange as Required<Exchange>, headBytes, startedAt, hide }
   } catch (error) {
     if (signal.aborted) throw signal.reason
-    if (error instanceof UpstreamError) throw withExchange(error, exchange)
-    if (error instanceof EgressError) {
-      throw withExchange(new UpstreamError(error.code, error.message), exchange)
-    }
-    throw withExchange(
+    if (error instanceof UpstreamError) throw failed(error)
+    if (error instanceof EgressError) throw failed(new UpstreamError(error.code, error.message))
+    throw failed(
       deadline.signal.aborted ? timedOut(requestTimeoutMs) : connectionError(error as Error, stream.url),
-      exchange,
     )
   } finally {
     clearTimeout(timer)
   }
+}
+
+/** What a request and its redirects have moved so far. */
+interface Traffic {
+  requests: number
+  requestBytes: number
+  redirects: NonNullable<Exchange['redirects']>
 }
 
 /**
@@ -126,20 +174,22 @@ async function followRedirects(
   own: Record<string, string>,
   signal: AbortSignal,
   fetch: UpstreamFetch,
+  traffic: Traffic,
 ): Promise<Response> {
   let { url, method, body, headers } = asked
   for (let redirects = 0; redirects <= MAX_REDIRECTS; redirects++) {
-    const response = await fetch(url, {
+    const init = {
       method,
       headers: { 'User-Agent': USER_AGENT, ...own, ...headers },
       body: body ?? undefined,
       signal,
-      redirect: 'manual',
+      redirect: 'manual' as const,
       decompress: false,
-    })
+    }
+    const response = await send(url, init, fetch, traffic)
     const location = response.headers.get('location')
     if (!REDIRECTS.has(response.status) || location === null) return response
-    await letGo(response)
+    await countRedirect(response, signal, traffic)
     const next = redirectTarget(location, url)
     if (next.origin !== new URL(url).origin) headers = {}
     if (response.status === 303 || (response.status < 303 && method === 'POST'))
@@ -147,6 +197,40 @@ async function followRedirects(
     url = next.href
   }
   throw new UpstreamError('too_many_redirects', `The upstream redirected more than ${MAX_REDIRECTS} times.`)
+}
+
+/** Sends one request, and counts it unless there was no connection to send it on. */
+async function send(
+  url: string,
+  init: Parameters<UpstreamFetch>[1],
+  fetch: UpstreamFetch,
+  traffic: Traffic,
+): Promise<Response> {
+  let bytes = requestBytes(url, init as SentRequest)
+  const count = () => {
+    traffic.requests++
+    traffic.requestBytes += bytes
+  }
+  const onSend = (sentUrl: string, sent: SentRequest) => {
+    bytes = requestBytes(sentUrl, sent)
+  }
+  try {
+    const response = await fetch(url, { ...init, onSend })
+    count()
+    return response
+  } catch (error) {
+    const { code = '' } = error as { code?: unknown }
+    if (!(error instanceof EgressError) && !UNSENT.test(String(code))) count()
+    throw error
+  }
+}
+
+/** Reads what a redirect moved. Its body may be broken or endless; nobody needs it. */
+async function countRedirect(response: Response, signal: AbortSignal, { redirects }: Traffic): Promise<void> {
+  redirects.count++
+  redirects.headBytes += headBytesOf(response)
+  const { raw } = await readRaw(response, REDIRECT_BODY, signal)
+  redirects.bodyBytes += raw.byteLength
 }
 
 function redirectTarget(location: string, from: string): URL {
@@ -157,77 +241,94 @@ function redirectTarget(location: string, from: string): URL {
 
 /**
  * Checks the status code of a response; releases a response that fails.
- * @throws UpstreamError `no_content` for 204, `bad_status` for everything else that isn't 2xx or 304.
+ * @throws UpstreamError as {@link statusError}
  */
-export async function expectOk({ response, exchange, hide }: UpstreamAnswer, nowMs: number): Promise<void> {
+export async function expectOk(answer: UpstreamAnswer, nowMs: number): Promise<void> {
+  const error = statusError(answer, nowMs)
+  if (error === undefined) return
+  await letGo(answer.response)
+  throw withExchange(error, answer.exchange)
+}
+
+/** `no_content` for 204, `bad_status` for everything else that isn't 2xx or 304; undefined for these. */
+export function statusError({ response, hide }: UpstreamAnswer, nowMs: number): UpstreamError | undefined {
   const { status } = response
-  if (status === 304 || (response.ok && status !== 204)) return
-  await letGo(response)
-  const error =
-    status === 204
-      ? new UpstreamError('no_content', 'The upstream returned 204 No Content.')
-      : new UpstreamError(
-          'bad_status',
-          `The upstream returned ${`${status} ${hide(response.statusText)}`.trim()}.`,
-          retryAfterMs(response.headers.get('retry-after'), nowMs),
-        )
-  throw withExchange(error, exchange)
+  if (status === 304 || (response.ok && status !== 204)) return undefined
+  if (status === 204) return new UpstreamError('no_content', 'The upstream returned 204 No Content.')
+  return new UpstreamError(
+    'bad_status',
+    `The upstream returned ${`${status} ${hide(response.statusText)}`.trim()}.`,
+    retryAfterMs(response.headers.get('retry-after'), nowMs),
+  )
 }
 
-/** Cancels a body that isn't needed, even if it has failed. */
-export async function letGo({ body }: Response): Promise<void> {
-  await body?.cancel().catch(() => {})
+/**
+ * The error of an answer that isn't used, with what it moved, and its body for the log.
+ * @param maxPlainBytes largest body after decompression
+ */
+export async function failedAnswer(
+  error: UpstreamError,
+  answer: UpstreamAnswer,
+  bounds: ReadBounds & { maxPlainBytes: number },
+  signal: AbortSignal,
+): Promise<UpstreamError> {
+  const { raw, end } = await readRaw(answer.response, bounds, signal)
+  const plain = decompressedPart(raw, answer.response.headers, bounds.maxPlainBytes)
+  return failedBody(error, answer, { wireBytes: raw.byteLength, plain, end })
 }
 
-/** Reads a whole body within the limits, with its compressed and its plain size. */
+/** The same for a body that was read already. */
+export function failedBody(
+  error: UpstreamError,
+  { response, exchange, headBytes, redirectBytes, hide }: UpstreamAnswer,
+  { wireBytes, plain, end = 'whole' }: { wireBytes: number; plain: Uint8Array | undefined; end?: ReadEnd },
+): UpstreamError {
+  error.wireBytes = redirectBytes + wireBytes
+  error.headBytes = headBytes
+  error.bodyBytes = plain?.byteLength ?? 0
+  error.body = keptBody(plain, response.headers, end === 'whole', hide)
+  return withExchange(error, exchange)
+}
+
+/** What is left of the time for a whole answer, in milliseconds. */
+export function msLeft({ startedAt }: UpstreamAnswer, { requestTimeoutMs }: Limits): number {
+  return requestTimeoutMs - (performance.now() - startedAt)
+}
+
+/**
+ * Reads a whole body within the limits, with its compressed and its plain size.
+ * @throws UpstreamError with what was received; the signal's reason when it aborts
+ */
 export async function readBody(
   answer: UpstreamAnswer,
-  { requestTimeoutMs, maxBodyBytes }: Limits,
+  limits: Limits,
   signal: AbortSignal,
 ): Promise<{ body: Uint8Array; wireBytes: number }> {
-  const reader = answer.response.body?.getReader()
-  const chunks: Uint8Array[] = []
-  let wireBytes = 0
-  const left = Math.max(0, requestTimeoutMs - (performance.now() - answer.startedAt))
-  const { promise: stopped, reject: stop } = Promise.withResolvers<never>()
-  stopped.catch(() => {})
-  const timer = setTimeout(() => stop(timedOut(requestTimeoutMs)), left)
-  const onAbort = () => stop(signal.reason)
-  signal.addEventListener('abort', onAbort)
+  const { maxBodyBytes } = limits
+  const bounds = { maxBytes: maxBodyBytes, timeoutMs: msLeft(answer, limits) }
+  const { headers } = answer.response
+  const { raw, end } = await readRaw(answer.response, bounds, signal)
   try {
-    while (reader !== undefined) {
-      const { done, value } = await Promise.race([reader.read(), stopped])
-      if (done) break
-      wireBytes += value.byteLength
-      if (wireBytes > maxBodyBytes) throw tooLarge(maxBodyBytes)
-      chunks.push(value)
-    }
-    const body = decompress(Buffer.concat(chunks), answer.response.headers, maxBodyBytes)
+    const body = decompress(whole({ raw, end }, limits), headers, maxBodyBytes)
     answer.exchange.response.durationMs = Math.round(performance.now() - answer.startedAt)
-    return { body, wireBytes }
+    return { body, wireBytes: raw.byteLength }
   } catch (error) {
-    void reader?.cancel().catch(() => {})
-    if (signal.aborted) throw signal.reason
-    const failure =
-      error instanceof UpstreamError
-        ? error
-        : new UpstreamError('ended_early', 'The connection closed before the body was complete.')
-    failure.wireBytes = wireBytes
-    throw withExchange(failure, answer.exchange)
-  } finally {
-    clearTimeout(timer)
-    signal.removeEventListener('abort', onAbort)
+    const plain = decompressedPart(raw, headers, maxBodyBytes)
+    throw failedBody(error as UpstreamError, answer, { wireBytes: raw.byteLength, plain, end })
   }
+}
+
+/** @throws UpstreamError for a body that isn't whole */
+function whole({ raw, end }: RawBody, { requestTimeoutMs, maxBodyBytes }: Limits): Buffer {
+  if (end === 'time') throw timedOut(requestTimeoutMs)
+  if (end === 'enough') throw tooLarge(maxBodyBytes)
+  if (end === 'whole') return raw
+  throw new UpstreamError('ended_early', 'The connection closed before the body was complete.')
 }
 
 /** Whether a response is an event stream, which has no end to wait for. */
 export function isEventStream({ headers }: Response): boolean {
   return /^\s*text\/event-stream\s*(;|$)/i.test(headers.get('content-type') ?? '')
-}
-
-/** Whether a body came compressed with gzip. */
-export function isGzip(headers: Headers): boolean {
-  return /^\s*(x-)?gzip\s*$/i.test(headers.get('content-encoding') ?? '')
 }
 
 export function withExchange(error: UpstreamError, exchange: Exchange): UpstreamError {
@@ -264,23 +365,36 @@ function connectionError(error: Error & { code?: string }, url: string): Upstrea
   return new UpstreamError('connection_failed', `Can't connect to ${host} (${error.code ?? error.name}).`)
 }
 
-function logRequest(stream: UpstreamRequest, own: Record<string, string>) {
+function logRequest(stream: UpstreamRequest, own: Record<string, string>, traffic: Traffic) {
+  const { requests, requestBytes: bytes } = traffic
   const hidden = Object.fromEntries(Object.keys(stream.headers).map((name) => [name, HIDDEN]))
-  return { method: stream.method, url: stream.url, headers: { ...own, ...hidden } }
+  return {
+    method: stream.method,
+    url: stream.url,
+    headers: { ...own, ...hidden },
+    ...(requests > 0 && { bytes }),
+    ...(requests > 1 && { count: requests }),
+  }
 }
 
-/** Status line and headers of a response as the log shows them, and their size: as `fetch` reports them, whatever the HTTP
- * version. */
-function readHead({ status, statusText, headers }: Response, hide: Hide) {
+/** Status line and headers of a response as the log shows them, and their size. */
+function readHead(response: Response, hide: Hide) {
   const logged: Record<string, string> = {}
-  let headBytes = `HTTP/1.1 ${status} ${statusText}\r\n\r\n`.length
   let count = 0
-  headers.forEach((value, name) => {
-    headBytes += name.length + value.length + ': \r\n'.length
+  response.headers.forEach((value, name) => {
     if (++count > MAX_LOGGED_HEADERS) return
     logged[name] = HIDDEN_RESPONSE_HEADERS.has(name) ? HIDDEN : hide(value).slice(0, MAX_LOGGED_HEADER_CHARS)
   })
-  return { headers: logged, headBytes }
+  return { headers: logged, headBytes: headBytesOf(response) }
+}
+
+/** Size of a response's head as `fetch` reports it, whatever the HTTP version. */
+function headBytesOf({ status, statusText, headers }: Response): number {
+  let bytes = `HTTP/1.1 ${status} ${statusText}\r\n\r\n`.length
+  headers.forEach((value, name) => {
+    bytes += name.length + value.length + ': \r\n'.length
+  })
+  return bytes
 }
 
 function round(ms: number): number {

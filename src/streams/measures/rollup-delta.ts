@@ -1,6 +1,6 @@
 import { ENTRY_KIND } from '../../core/sets/entry-kinds.ts'
 import { MINUTE_MS } from '../../core/time.ts'
-import { type Entry, isKeyframe } from '../recording/entry.ts'
+import { type Entry, type Exchange, isKeyframe } from '../recording/entry.ts'
 import { latencyByte } from './latencies.ts'
 
 /**
@@ -53,7 +53,11 @@ export interface MinuteSums extends Record<(typeof SUMS)[number], number> {
 
 /** The part of an entry that is rolled up. */
 export type Summed = Omit<Entry, 'streamId' | 'epoch' | 'exchange'> & {
-  exchange?: { response?: Partial<NonNullable<Entry['exchange']>['response']> }
+  exchange?: {
+    request?: Pick<Exchange['request'], 'bytes' | 'count'>
+    response?: Partial<Exchange['response']>
+    redirects?: Pick<NonNullable<Exchange['redirects']>, 'bodyBytes'>
+  }
 }
 
 /** Stored entries of one stream that aren't in `rollups` yet. */
@@ -99,6 +103,7 @@ function count(sums: MinuteSums, entry: Summed): void {
   sums.wire_bytes += entry.wireBytes
   sums.body_bytes += entry.bodyBytes
   sums.head_bytes += entry.headBytes ?? 0
+  countTraffic(sums, entry)
   sums.plain_bytes += entry.plainBytes ?? 0
   sums.gzip_bytes += entry.gzipBytes ?? 0
   if (changed !== false) sums.conditional_bytes += entry.gzipBytes ?? 0
@@ -110,6 +115,15 @@ function count(sums: MinuteSums, entry: Summed): void {
   sums.deflated_bytes += entry.deflatedBytes ?? 0
   const durationMs = exchange?.response?.durationMs
   if (durationMs !== undefined) sums.latencies += latencyByte(durationMs)
+}
+
+/** What was sent, and which of the received bytes the baselines of polling leave out or have in addition. */
+function countTraffic(sums: MinuteSums, { kind, headBytes = 0, exchange }: Summed): void {
+  const { bytes = 0, count = 1 } = exchange?.request ?? {}
+  if (bytes > 0) sums.requests += count
+  sums.request_bytes += bytes
+  if (kind === 'error') sums.failed_head_bytes += headBytes
+  else sums.redirect_bytes += exchange?.redirects?.bodyBytes ?? 0
 }
 
 function changeBytes({ kind, patchBytes, snapshotBytes, plainBytes }: Summed): number | undefined {

@@ -1,5 +1,6 @@
 import { createParser } from 'eventsource-parser'
-import { isEventStream, isGzip, letGo, type UpstreamAnswer, UpstreamError } from '../ingest/upstream.ts'
+import { isGzip, letGo } from '../ingest/body.ts'
+import { isEventStream, type UpstreamAnswer, UpstreamError } from '../ingest/upstream.ts'
 
 /** Bounds of one preview. */
 export interface PreviewBounds {

@@ -2,6 +2,7 @@ import { and, eq, inArray, sql } from 'drizzle-orm'
 import { bodies } from '../../../drizzle/schema.ts'
 import { type Day, dayOf, isBusy, partitionName } from '../../storage/partitions.ts'
 import type { Database } from '../../storage/storage.ts'
+import type { Entry } from './entry.ts'
 
 /**
  * Content of this many characters or more is stored once a day, however many entries have it. A body costs about 300
@@ -16,6 +17,24 @@ export interface Contents {
   at: Date
   data: string | null
   bodyKey: string | null
+}
+
+/** Where content is stored: beside its entry, among the bodies, or, for the body of a failed answer, both. */
+export interface Split {
+  data: string | undefined
+  body: string | undefined
+}
+
+/**
+ * Separates long content from its entry. The body of a failed answer is stored without what differs from one failure
+ * to the next, so that a page that an API returns a thousand times is stored once a day.
+ */
+export function splitContent({ kind, data }: Pick<Entry, 'kind' | 'data'>): Split {
+  if (data === undefined || data.length < BODY_CHARS) return { data, body: undefined }
+  if (kind !== 'error') return { data: undefined, body: data }
+  const { body, ...rest } = JSON.parse(data) as { body?: string }
+  if (body === undefined || body.length < BODY_CHARS) return { data, body: undefined }
+  return { data: JSON.stringify(rest), body }
 }
 
 /** The key of content among the bodies of its day: the SHA-256 of the text. */
@@ -34,7 +53,13 @@ export async function withBodies<Row extends Contents>(
   maxBytes?: number,
 ): Promise<Row[]> {
   const found = await readBodies(db, rows, dataUpTo(maxBytes))
-  return rows.map((row) => ({ ...row, data: row.data ?? found.get(dayAndKeyOf(row)) ?? null }))
+  return rows.map((row) => ({ ...row, data: joined(row.data, found.get(dayAndKeyOf(row))) }))
+}
+
+/** The content as it was before {@link splitContent}. */
+function joined(data: string | null, body: string | undefined): string | null {
+  if (data === null) return body ?? null
+  return body === undefined ? data : JSON.stringify({ ...JSON.parse(data), body })
 }
 
 /** MD5 of the content of each row that refers to a body, by {@link dayAndKeyOf}. */

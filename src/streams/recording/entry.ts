@@ -5,6 +5,10 @@ export interface LoggedRequest {
   method: string
   url: string
   headers: Record<string, string>
+  /** Bytes sent, as HTTP/1.1 writes them, including requests to where it was redirected; omitted if none were. */
+  bytes?: number
+  /** Number of requests sent; omitted if it is one, or none. */
+  count?: number
 }
 
 /** The response, without its body, which is the entry's `data`. */
@@ -20,6 +24,8 @@ export interface LoggedResponse {
 export interface Exchange {
   request: LoggedRequest
   response?: LoggedResponse
+  /** The redirects before the response, and the bytes of their heads and bodies; omitted if there were none. */
+  redirects?: { count: number; headBytes: number; bodyBytes: number }
 }
 
 /** An entry of a run before it has a number. */
@@ -31,7 +37,7 @@ export interface Draft {
   eventId?: string
   wireBytes: number
   bodyBytes: number
-  /** Size of the response's status line and headers, as in HTTP/1.1 (`poll`). */
+  /** Size of the status line and headers of the response and of redirects, as in HTTP/1.1. */
   headBytes?: number
   /** What another request would have transferred, uncompressed and with gzip (`poll`); a 304 stands for its body. */
   plainBytes?: number
@@ -89,6 +95,7 @@ export function entryJson(entry: Entry): string {
     kind,
     request: exchange?.request,
     response: exchange?.response,
+    redirects: exchange?.redirects,
   })
   if (data === undefined) return head
   return `${head.slice(0, -1)},"data":${ENTRY_KIND[kind].isJson ? data : JSON.stringify(data)}}`

@@ -2,7 +2,7 @@ import { type SQL, sql } from 'drizzle-orm'
 import { dayOf } from '../../storage/partitions.ts'
 import type { Database } from '../../storage/storage.ts'
 import type { Checkpoint } from '../ingest/run.ts'
-import { BODY_CHARS, bodyKeyOf } from './bodies.ts'
+import { bodyKeyOf, splitContent } from './bodies.ts'
 import { type Entry, storable } from './entry.ts'
 
 /** A numbered entry. */
@@ -153,12 +153,11 @@ function pathsPart(paths: readonly object[]): SQL[] {
 
 /** Larger content goes to the bodies of the entry's day, once for equal content. */
 function entryRow(entry: Entry, bodies: Map<string, BodyRow>): Record<string, unknown> {
-  const data = entry.data && storable(entry.data)
-  const isShared = data !== undefined && data.length >= BODY_CHARS
-  const key = isShared ? bodyKeyOf(data) : undefined
-  if (isShared && key !== undefined) {
+  const { data, body } = splitContent({ kind: entry.kind, data: entry.data && storable(entry.data) })
+  const key = body && bodyKeyOf(body)
+  if (body !== undefined && key !== undefined) {
     const day = dayOf(entry.at)
-    bodies.set(`${day} ${key}`, { day, key, data })
+    bodies.set(`${day} ${key}`, { day, key, data: body })
   }
   return {
     stream_id: entry.streamId,
@@ -178,7 +177,7 @@ function entryRow(entry: Entry, bodies: Map<string, BodyRow>): Record<string, un
     deflated_bytes: entry.deflatedBytes,
     changed: entry.changed,
     hash: entry.hash,
-    data: isShared ? undefined : data,
+    data,
     body_key: key,
     exchange: entry.exchange,
   }

@@ -107,7 +107,10 @@ async function readUnsummed(
       entry.wire_bytes, entry.body_bytes, entry.head_bytes, entry.plain_bytes, entry.gzip_bytes, entry.patch_bytes,
       entry.snapshot_bytes, entry.deflated_bytes, entry.changed, entry.exchange IS NOT NULL AS has_exchange,
       (entry.exchange #>> '{response,status}')::int AS status,
-      (entry.exchange #>> '{response,durationMs}')::float8 AS duration_ms
+      (entry.exchange #>> '{response,durationMs}')::float8 AS duration_ms,
+      (entry.exchange #>> '{request,bytes}')::float8 AS request_bytes,
+      (entry.exchange #>> '{request,count}')::float8 AS request_count,
+      (entry.exchange #>> '{redirects,bodyBytes}')::float8 AS redirect_bytes
     FROM json_to_recordset(${ids}::json) AS wanted(stream_id uuid, after bigint)
     JOIN weir.checkpoints AS current USING (stream_id)
     JOIN weir.entries AS entry ON entry.stream_id = current.stream_id
@@ -134,10 +137,17 @@ interface UnsummedRow {
   has_exchange: boolean
   status: number | null
   duration_ms: number | null
+  request_bytes: number | null
+  request_count: number | null
+  redirect_bytes: number | null
 }
 
 function toSummed(row: UnsummedRow): Summed & { streamId: string } {
-  const response = { status: row.status ?? undefined, durationMs: row.duration_ms ?? undefined }
+  const exchange = {
+    request: { bytes: row.request_bytes ?? undefined, count: row.request_count ?? undefined },
+    response: { status: row.status ?? undefined, durationMs: row.duration_ms ?? undefined },
+    redirects: { bodyBytes: row.redirect_bytes ?? 0 },
+  }
   return {
     streamId: row.stream_id,
     seq: row.seq,
@@ -152,6 +162,6 @@ function toSummed(row: UnsummedRow): Summed & { streamId: string } {
     snapshotBytes: row.snapshot_bytes ?? undefined,
     deflatedBytes: row.deflated_bytes ?? undefined,
     changed: row.changed ?? undefined,
-    exchange: row.has_exchange ? { response } : undefined,
+    exchange: row.has_exchange ? exchange : undefined,
   }
 }

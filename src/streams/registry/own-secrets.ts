@@ -6,10 +6,22 @@ const MIN_SECRET_CHARS = 8
 /** Hides a stream's header values in a text: some services repeat what they were sent. */
 export type Hide = (text: string) => string
 
-/** For `Bearer abc`, `abc` is hidden as well. */
+/** For `Bearer abc`, `abc` is hidden as well, and the password of Basic credentials; also as JSON strings have them. */
 export function hideValues(headers: Readonly<Record<string, string>>): Hide {
-  const secrets = Object.values(headers)
-    .flatMap((value) => [value, value.slice(value.indexOf(' ') + 1)].map((each) => each.trim()))
+  const values = Object.values(headers).flatMap((value) => {
+    const credentials = value.slice(value.indexOf(' ') + 1).trim()
+    return [value.trim(), credentials, ...basicSecrets(value, credentials)]
+  })
+  const secrets = values
+    .flatMap((value) => [value, JSON.stringify(value).slice(1, -1)])
     .filter((value) => value.length >= MIN_SECRET_CHARS)
+    .sort((a, b) => b.length - a.length)
   return (text) => secrets.reduce((shown, secret) => shown.replaceAll(secret, HIDDEN), text)
+}
+
+/** The password of Basic credentials, alone and with its user. */
+function basicSecrets(value: string, credentials: string): string[] {
+  if (!/^basic /i.test(value.trim())) return []
+  const plain = Buffer.from(credentials, 'base64').toString()
+  return [plain, plain.slice(plain.indexOf(':') + 1)]
 }

@@ -1,11 +1,11 @@
 import { CLAIMED_TYPES, kindOfType, OTHERWISE, STREAM_KINDS } from '../../core/sets/stream-kinds.ts'
 import { Problem } from '../../errors.ts'
+import { letGo } from '../ingest/body.ts'
 import type { Stream } from '../ingest/run.ts'
 import {
   askUpstream,
   expectOk,
   type Limits,
-  letGo,
   UpstreamError,
   type UpstreamFetch,
   type UpstreamRequest,

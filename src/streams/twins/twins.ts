@@ -48,10 +48,12 @@ export type TwinSort = (typeof TWIN_SORTS)[number]
 export const MAX_PAIRS = 1_000
 /** Window in which candidates are ranked by their polling, in milliseconds. */
 const CANDIDATES_MS = 15 * STEPS_MS.minute
+/** Heads of answered polls, and their redirects: what polling transfers beyond bodies, as in `baselines`. */
+const ADDED = '(rollup.head_bytes - rollup.failed_head_bytes + rollup.redirect_bytes)'
 const COLUMNS: Readonly<Record<keyof TwinSums, string>> = {
-  plainBytes: 'CASE WHEN streams.twin_of IS NULL THEN rollup.plain_bytes + rollup.head_bytes END',
-  gzipBytes: 'CASE WHEN streams.twin_of IS NULL THEN rollup.gzip_bytes + rollup.head_bytes END',
-  conditionalBytes: 'CASE WHEN streams.twin_of IS NULL THEN rollup.conditional_bytes + rollup.head_bytes END',
+  plainBytes: `CASE WHEN streams.twin_of IS NULL THEN rollup.plain_bytes + ${ADDED} END`,
+  gzipBytes: `CASE WHEN streams.twin_of IS NULL THEN rollup.gzip_bytes + ${ADDED} END`,
+  conditionalBytes: `CASE WHEN streams.twin_of IS NULL THEN rollup.conditional_bytes + ${ADDED} END`,
   polledBytes: 'CASE WHEN streams.twin_of IS NULL THEN rollup.wire_bytes + rollup.head_bytes END',
   streamedBytes: 'CASE WHEN streams.twin_of IS NOT NULL THEN rollup.wire_bytes + rollup.head_bytes END',
   polls: 'CASE WHEN streams.twin_of IS NULL THEN rollup.polls END',

@@ -659,7 +659,7 @@ export const SERVING: readonly Mistake[] = [
     name: 'a name is looked up again for the connection',
     guard: 'fence',
     file: 'src/net/egress.ts',
-    find: 'return await this.#fetch(...pinned(url, address, withTls(manual, tls)))',
+    find: 'return await this.#fetch(at, options)',
     replace: 'return await this.#fetch(url.href, manual)',
     hurts: 'A name that changes its address leads into the operator’s network.',
     tests: EGRESS,
