@@ -58,6 +58,7 @@ async function firstGap(run: Run, pieces: readonly string[], more: Partial<Follo
     durable: async () => {},
     seen: () => {},
     turned: () => {},
+    stands: () => {},
   }
   const ended = FOLLOWERS[run.stream.kind](run, log, stop.signal, {
     limits: LIMITS,

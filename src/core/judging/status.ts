@@ -3,6 +3,7 @@ import { STREAM_KIND, type StreamKind } from '../sets/stream-kinds.ts'
 import { DAY_MS, HOUR_MS } from '../time.ts'
 import type { Numbering } from './continuity.ts'
 import type { Resumes } from './resumes.ts'
+import type { OpenSpell } from './spell.ts'
 
 /** Failing for this long, in milliseconds, turns `backing-off` into `dead`. Weir keeps retrying. */
 export const DEAD_AFTER_MS = 10 * 60_000
@@ -60,6 +61,10 @@ export interface Evidence extends Numbering {
   replayDepth?: number
   /** Outcomes of resuming after a break (`sse`). */
   resumes?: Partial<Resumes>
+  /** How the connection stands; omitted before the first attempt (`sse`). */
+  spell?: OpenSpell
+  /** The last beat that an attempt decided (`poll`). */
+  checkedAt?: number
   /** Last failure, kept after recovery. */
   lastError?: { code: string; message: string; at: number }
 }

@@ -167,6 +167,8 @@ class Connection {
       headBytes,
       exchange: answer.exchange,
     })
+    // After a connection that failed for its silence, only data shows that this one is better.
+    if (run.evidence.failures === 0 || run.evidence.lastError?.code !== 'stalled') this.#log.stands('up', at)
     this.#log.turned()
     this.#reader.connected(missing)
     return answer.response
@@ -294,6 +296,7 @@ class Connection {
       }
       evidence.silences = (evidence.silences ?? 0) + 1
       silence.silences = evidence.silences
+      this.#log.stands('silent', now())
       end()
     }
     let timer = setTimeout(check, allowed())

@@ -1,10 +1,11 @@
 import { sha256 } from '../../core/documents/document.ts'
 import { backoffMs } from '../../core/judging/backoff.ts'
 import { nextBeat } from '../../core/judging/beat.ts'
+import { ANSWERED, Checks } from '../../core/judging/checks.ts'
 import { DocumentFollower } from '../large/follower.ts'
 import { compressedBytes as compressedSize } from '../large/jobs.ts'
 import type { Draft } from '../recording/entry.ts'
-import { type FollowDeps, fail, recordGap, recover } from './follow.ts'
+import { checked, type FollowDeps, fail, recordGap, recover } from './follow.ts'
 import { afterKeyframe, type DocumentStep, keyframeDraft } from './follow-document.ts'
 import type { Checkpoint, Followed, FollowedText, Run, RunLog, Stream } from './run.ts'
 import {
@@ -47,6 +48,12 @@ export async function followPoll(
   const { stream, evidence } = run
   const follower = new DocumentFollower(stream, deps)
   const anchor = firstBeat(run, deps.now())
+  const checks = new Checks({
+    anchorMs: anchor,
+    intervalMs: stream.intervalMs,
+    decidedAt: evidence.checkedAt,
+    isSilenced: (at) => deps.isSilenced?.(stream, at) ?? false,
+  })
   let dueAt = anchor
   evidence.phase = 'open'
   evidence.phaseSince = deps.now()
@@ -59,8 +66,10 @@ export async function followPoll(
   while (await waitUntil(dueAt, signal, deps.now)) {
     const startedAt = deps.now()
     tellLate(stream, log, { from: polledAt, to: startedAt }, startedAt - dueAt)
+    checks.begin(startedAt, dueAt)
     try {
-      await pollOnce(run, log, follower, signal, deps)
+      await pollOnce(run, log, follower, checks, signal, deps)
+      checks.end(deps.now(), 'answered')
       recover(run, log, deps.now())
       dueAt = nextBeat(anchor, stream.intervalMs, deps.now())
     } catch (error) {
@@ -68,8 +77,11 @@ export async function followPoll(
       if (!(error instanceof UpstreamError)) throw error
       const waitMs = backoffMs(evidence.failures + 1, deps.random)
       dueAt = deps.now() + Math.max(waitMs, error.retryAfterMs ?? 0)
-      fail(run, log, error, dueAt, deps.now())
+      const at = deps.now()
+      fail(run, log, error, dueAt, at, checks.failed(at))
+      checks.end(at, error.retryAfterMs === undefined ? 'failed' : 'asked')
     } finally {
+      evidence.checkedAt = checks.decidedAt
       polledAt = deps.now()
       tellLate(
         stream,
@@ -106,14 +118,16 @@ async function pollOnce(
   run: Run,
   log: RunLog,
   follower: DocumentFollower,
+  checks: Checks,
   signal: AbortSignal,
   deps: FollowDeps,
 ): Promise<void> {
   const { evidence, checkpoint } = run
-  const { answer, body, wireBytes } = await fetchBody(run, log, signal, deps)
+  const { answer, body, wireBytes } = await fetchBody(run, log, checks, signal, deps)
   const at = deps.now()
   evidence.lastByteAt = at
-  const { response, headBytes, exchange } = answer
+  const { response, headBytes } = answer
+  const exchange = checked(answer.exchange, checks.answered(), ANSWERED)
   const notModified = response.status === 304
   const bodyHash = notModified ? checkpoint.bodyHash : sha256(body)
   const isSame = bodyHash === checkpoint.bodyHash
@@ -198,6 +212,7 @@ function forgetBody(run: Run): void {
 async function fetchBody(
   { stream, checkpoint, evidence }: Run,
   log: RunLog,
+  checks: Checks,
   signal: AbortSignal,
   deps: FollowDeps,
 ) {
@@ -205,6 +220,7 @@ async function fetchBody(
     evidence.nextRetryAt = until
     log.turned()
   })
+  checks.sent(deps.now())
   try {
     const answer = await askUpstream(stream, conditional(checkpoint), deps.limits, signal, deps.fetch)
     evidence.lastByteAt = deps.now()

@@ -1,6 +1,9 @@
+import { type CheckCounts, differ, UNANSWERED, UNCHECKED } from '../../core/judging/checks.ts'
 import type { GapReason } from '../../core/sets/gap-reasons.ts'
+import { STREAM_KIND } from '../../core/sets/stream-kinds.ts'
 import type { LargeDocuments } from '../large/documents.ts'
 import type { SeqRange, StoredEvent } from '../log/logs.ts'
+import type { Exchange } from '../recording/entry.ts'
 import type { Differ } from './follow-document.ts'
 import type { Hosts } from './hosts.ts'
 import type { Pulse } from './pulse.ts'
@@ -23,6 +26,8 @@ export interface FollowDeps {
     eventIds: readonly string[],
     range: SeqRange,
   ): Promise<Map<string, StoredEvent>>
+  /** Whether notifications about a stream were silenced at an instant. Default: never. */
+  isSilenced?(stream: Stream, at: number): boolean
   fetch?: UpstreamFetch
   differ?: Differ
   /** Default: this process reads what arrives at once. */
@@ -31,8 +36,18 @@ export interface FollowDeps {
   random(): number
 }
 
-/** Records a failed attempt: an `error` entry, and the evidence that the next one is due later. */
-export function fail(run: Run, log: RunLog, error: UpstreamError, nextRetryAt: number, at: number): void {
+/**
+ * Records a failed attempt: an `error` entry, and the evidence that the next one is due later.
+ * @param checks scheduled checks that it decided
+ */
+export function fail(
+  run: Run,
+  log: RunLog,
+  error: UpstreamError,
+  nextRetryAt: number,
+  at: number,
+  checks: CheckCounts = UNCHECKED,
+): void {
   const { evidence } = run
   evidence.failures++
   evidence.failingSince ??= at
@@ -46,8 +61,19 @@ export function fail(run: Run, log: RunLog, error: UpstreamError, nextRetryAt: n
     failures: evidence.failures,
     nextRetryAt: new Date(nextRetryAt).toISOString(),
   })
-  log.append({ at, kind: 'error', wireBytes: error.wireBytes, bodyBytes: 0, data, exchange: error.exchange })
+  const exchange = error.exchange && checked(error.exchange, checks, UNANSWERED)
+  log.append({ at, kind: 'error', wireBytes: error.wireBytes, bodyBytes: 0, data, exchange })
+  if (hasSpells(run)) log.stands(error.code === 'stalled' ? 'silent' : 'down', at)
   log.turned()
+}
+
+/** A request with the scheduled checks that it decided, unless they are the usual ones. */
+export function checked<E extends Exchange>(exchange: E, checks: CheckCounts, usual: CheckCounts): E {
+  return differ(checks, usual) ? { ...exchange, checks } : exchange
+}
+
+function hasSpells({ stream }: Run): boolean {
+  return !STREAM_KIND[stream.kind].isPolled
 }
 
 /** Records a success. */
@@ -61,6 +87,7 @@ export function recover(run: Run, log: RunLog, at: number): void {
   evidence.failures = 0
   evidence.failingSince = undefined
   evidence.nextRetryAt = undefined
+  if (hasSpells(run)) log.stands('up', at)
   if (turned) log.turned()
 }
 

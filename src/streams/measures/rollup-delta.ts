@@ -1,3 +1,4 @@
+import { ANSWERED, type CheckCounts, UNANSWERED, UNCHECKED } from '../../core/judging/checks.ts'
 import { ENTRY_KIND } from '../../core/sets/entry-kinds.ts'
 import { MINUTE_MS } from '../../core/time.ts'
 import { type Entry, isKeyframe } from '../recording/entry.ts'
@@ -53,7 +54,7 @@ export interface MinuteSums extends Record<(typeof SUMS)[number], number> {
 
 /** The part of an entry that is rolled up. */
 export type Summed = Omit<Entry, 'streamId' | 'epoch' | 'exchange'> & {
-  exchange?: { response?: Partial<NonNullable<Entry['exchange']>['response']> }
+  exchange?: { response?: Partial<NonNullable<Entry['exchange']>['response']>; checks?: CheckCounts }
 }
 
 /** Stored entries of one stream that aren't in `rollups` yet. */
@@ -93,6 +94,10 @@ function count(sums: MinuteSums, entry: Summed): void {
   if (ENTRY_KIND[kind].isEvent && !isKeyframe(entry)) sums.events++
   if (ENTRY_KIND[kind].isPoll && exchange !== undefined) sums.polls++
   if (kind === 'error') sums.errors++
+  if (isFailure(entry)) sums.failures++
+  const [answered, unanswered] = exchange?.checks ?? usualChecks(entry)
+  sums.answered += answered
+  sums.unanswered += unanswered
   if (changed !== undefined) sums.compared++
   if (changed) sums.changed++
   if (kind === 'exchange' && exchange?.response?.status === 304) sums.not_modified++
@@ -110,6 +115,18 @@ function count(sums: MinuteSums, entry: Summed): void {
   sums.deflated_bytes += entry.deflatedBytes ?? 0
   const durationMs = exchange?.response?.durationMs
   if (durationMs !== undefined) sums.latencies += latencyByte(durationMs)
+}
+
+/** A failed attempt has a request; other errors are Weir's own. */
+function isFailure({ kind, exchange }: Summed): boolean {
+  return kind === 'error' && exchange !== undefined
+}
+
+/** Only a poll's answer has an end. */
+function usualChecks(entry: Summed): CheckCounts {
+  if (isFailure(entry)) return UNANSWERED
+  const isPoll = ENTRY_KIND[entry.kind].isPoll && entry.exchange?.response?.durationMs !== undefined
+  return isPoll ? ANSWERED : UNCHECKED
 }
 
 function changeBytes({ kind, patchBytes, snapshotBytes, plainBytes }: Summed): number | undefined {

@@ -1,3 +1,4 @@
+import type { CheckCounts } from '../../core/judging/checks.ts'
 import { ENTRY_KIND, type EntryKind } from '../../core/sets/entry-kinds.ts'
 
 /** A request that Weir made, as the log shows it, without the values of the owner's headers. */
@@ -20,6 +21,8 @@ export interface LoggedResponse {
 export interface Exchange {
   request: LoggedRequest
   response?: LoggedResponse
+  /** The scheduled checks it decided; omitted for one: answered, or not in an error (`poll`). */
+  checks?: CheckCounts
 }
 
 /** An entry of a run before it has a number. */

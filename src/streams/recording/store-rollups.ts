@@ -1,4 +1,5 @@
 import { sql } from 'drizzle-orm'
+import type { CheckCounts } from '../../core/judging/checks.ts'
 import type { Database } from '../../storage/storage.ts'
 import { emptyDelta, type RollupDelta, SUMS, type Summed, tallied } from '../measures/rollup-delta.ts'
 import type { Entry } from './entry.ts'
@@ -107,7 +108,8 @@ async function readUnsummed(
       entry.wire_bytes, entry.body_bytes, entry.head_bytes, entry.plain_bytes, entry.gzip_bytes, entry.patch_bytes,
       entry.snapshot_bytes, entry.deflated_bytes, entry.changed, entry.exchange IS NOT NULL AS has_exchange,
       (entry.exchange #>> '{response,status}')::int AS status,
-      (entry.exchange #>> '{response,durationMs}')::float8 AS duration_ms
+      (entry.exchange #>> '{response,durationMs}')::float8 AS duration_ms,
+      (entry.exchange #>> '{checks,0}')::float8 AS answered, (entry.exchange #>> '{checks,1}')::float8 AS unanswered
     FROM json_to_recordset(${ids}::json) AS wanted(stream_id uuid, after bigint)
     JOIN weir.checkpoints AS current USING (stream_id)
     JOIN weir.entries AS entry ON entry.stream_id = current.stream_id
@@ -134,10 +136,14 @@ interface UnsummedRow {
   has_exchange: boolean
   status: number | null
   duration_ms: number | null
+  answered: number | null
+  unanswered: number | null
 }
 
 function toSummed(row: UnsummedRow): Summed & { streamId: string } {
   const response = { status: row.status ?? undefined, durationMs: row.duration_ms ?? undefined }
+  const checks: CheckCounts | undefined =
+    row.answered === null || row.unanswered === null ? undefined : [row.answered, row.unanswered]
   return {
     streamId: row.stream_id,
     seq: row.seq,
@@ -152,6 +158,6 @@ function toSummed(row: UnsummedRow): Summed & { streamId: string } {
     snapshotBytes: row.snapshot_bytes ?? undefined,
     deflatedBytes: row.deflated_bytes ?? undefined,
     changed: row.changed ?? undefined,
-    exchange: row.has_exchange ? { response } : undefined,
+    exchange: row.has_exchange ? { response, checks } : undefined,
   }
 }

@@ -6,6 +6,7 @@ import { IN_TROUBLE, SEVERITY_ARRAY, type Status } from '../../core/sets/statuse
 import { HOUR_MS } from '../../core/time.ts'
 import { type IncidentRow, listIncidents, openIncidents } from '../../incidents/read.ts'
 import type { Database } from '../../storage/storage.ts'
+import { availabilityOf } from '../measures/availability.ts'
 import { connectionsOf, polledSumsOf, stepsOf } from '../measures/measures.ts'
 import { IS_SHARED } from '../registry/visibility.ts'
 import { fleet } from './status.ts'
@@ -22,6 +23,8 @@ export interface Past {
   minutes: readonly { messages: number; errors: number; wireBytes: number }[]
   /** What streaming saves over uncompressed polling, in the last 24 hours; `undefined` without polls. */
   saved: { baselines: Baselines; streamingBytes: number; shares: Shares } | undefined
+  /** Mean availability of the last 24 hours, and of how many streams. */
+  available: { share: number | null; streams: number }
   /** Streams that changed most often in the last hour. */
   changed: readonly { id: string; name: string; changes: number; lastAt: Date }[]
 }
@@ -46,12 +49,13 @@ export interface Troubled {
 
 /** Reads the past: sums over every stream's minutes. Read it once for many viewers. */
 export async function readPast(db: Database, now: number, whose: Whose): Promise<Past> {
-  const [minutes, saved, changed] = await Promise.all([
+  const [minutes, saved, available, changed] = await Promise.all([
     lastHour(db, now),
     lastDaySaved(db, now),
+    availabilityOf(db, 'fleet', { from: new Date(now - STEPS_MS.day), to: new Date(now) }),
     changedStreams(db, now, whose),
   ])
-  return { minutes, saved, changed }
+  return { minutes, saved, available, changed }
 }
 
 /** Reads the rest of the overview, which is current. */
