@@ -1,4 +1,4 @@
-import { and, count, isNull, sql } from 'drizzle-orm'
+import { and, count, isNotNull, isNull, sql } from 'drizzle-orm'
 import {
   archiveDays,
   checkpoints,
@@ -15,6 +15,7 @@ import type { Queue } from '../queue/types.ts'
 import { logSize } from '../retention/drop.ts'
 import { readMarks } from '../retention/marks.ts'
 import type { Database } from '../storage/storage.ts'
+import { IS_SHARED } from '../streams/registry/visibility.ts'
 import { gauge, type MetricFamily, type Sample } from './metrics.ts'
 
 /** A worker not seen for longer, in milliseconds, isn't counted; heartbeats are more frequent. */
@@ -26,14 +27,15 @@ const SHARED = 'From the database: the same on every process.'
 
 /** Metrics of the database, for all processes together. */
 export async function readDatabase(db: Database, now: number): Promise<MetricFamily[]> {
-  const [fleet, log, told, kept, living] = await Promise.all([
+  const [fleet, available, log, told, kept, living] = await Promise.all([
     readFleet(db),
+    readAvailability(db),
     readLog(db),
     readTold(db),
     readKept(db),
     readWorkers(db, now),
   ])
-  return [...fleet, ...log, ...told, ...kept, ...living]
+  return [...fleet, ...available, ...log, ...told, ...kept, ...living]
 }
 
 /** The size of the log on disk: queries every partition. */
@@ -67,6 +69,20 @@ async function readFleet(db: Database): Promise<MetricFamily[]> {
     STATUSES.map((status) => ({ labels: { kind, status }, value: known.get(`${kind} ${status}`) ?? 0 })),
   )
   return [gauge('weir_streams', `Streams by kind and status. ${SHARED}`, samples)]
+}
+
+/** Streams of callers' own, and twins, are left out, as in every mean. */
+async function readAvailability(db: Database): Promise<MetricFamily[]> {
+  const rows = await db
+    .select({ kind: streams.kind, share: sql`avg(${states.availability})`.mapWith(Number) })
+    .from(states)
+    .innerJoin(streams, sql`${streams.id} = ${states.streamId}`)
+    .where(and(IS_SHARED, isNull(streams.twinOf), isNotNull(states.availability)))
+    .groupBy(streams.kind)
+  const known = new Map(rows.map(({ kind, share }) => [kind, share]))
+  const samples = STREAM_KINDS.map((kind) => ({ labels: { kind }, value: known.get(kind) ?? Number.NaN }))
+  const help = `Mean availability of the last 24 hours, 0 to 1, by kind; NaN while unknown. ${SHARED}`
+  return [gauge('weir_availability_ratio', help, samples)]
 }
 
 async function readLog(db: Database): Promise<MetricFamily[]> {
