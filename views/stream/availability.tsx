@@ -32,7 +32,7 @@ export function AvailabilityPanel({ range, windows, segments }: AvailabilityData
   return (
     <section class="panel" id="availability" aria-labelledby="availability-heading">
       <h2 id="availability-heading">
-        Availability <span class="muted aside">last {label}</span>
+        Availability <span class="muted aside">last {label}; red: failed, gray: unknown</span>
       </h2>
       <svg
         class="uptime"
@@ -48,7 +48,6 @@ export function AvailabilityPanel({ range, windows, segments }: AvailabilityData
       </svg>
       <p class="ends muted" data-live="uptime-ends">
         {segments[0] && <Minute at={segments[0].from} />}
-        <span>red: failed, gray: unknown</span>
         <span>now</span>
       </p>
       <dl class="facts uptimes" data-live="uptime-windows">
@@ -111,7 +110,7 @@ function Segment({ from, to, share, detail, index, count }: SegmentProps) {
   return (
     <g>
       <title>{detail === undefined ? title : `${title}, ${detail}`}</title>
-      <rect class={share === null ? 'ground' : 'answered'} height={HEIGHT} {...place} />
+      <rect class={share === null ? 'unknown' : 'answered'} height={HEIGHT} {...place} />
       {failed > 0 && <rect class="failed" height={failed} {...place} />}
     </g>
   )

@@ -44,12 +44,12 @@ interface Column {
 const COLUMNS: readonly Column[] = [
   { label: 'Stream', sort: 'name', first: 'asc', class: 'name' },
   { label: 'Status', sort: 'status', first: 'desc', class: 'status-column' },
-  { label: 'Available', sort: 'availability', first: 'asc', class: 'number' },
+  { label: 'Available', sort: 'availability', first: 'asc', class: 'number availability-column' },
   { label: 'Last event', sort: 'lastEvent', first: 'desc' },
   { label: 'Events/min', sort: 'perMinute', first: 'desc', class: 'number wide' },
   { label: 'Bytes/min', sort: 'bytes', first: 'desc', class: 'number' },
   { label: 'Change', sort: 'change', first: 'desc', class: 'number' },
-  { label: 'Registered', sort: 'created', first: 'desc' },
+  { label: 'Registered', sort: 'created', first: 'desc', class: 'date-column' },
 ]
 
 /** The table with its paging: the part that is refreshed when streams come or go. */

@@ -166,7 +166,7 @@ async function checksOf(
 function timeOf(scope: InnerScope, { from, to }: Window, segmentMs?: number): SQL {
   const [start, end] = [timestamp(from.getTime()), timestamp(to.getTime())]
   const parts = sql`SELECT spell.stream_id AS id, spell.state,
-      extract(epoch FROM greatest(spell.from_at, ${start}, streams.created_at)) * 1000 AS from_ms,
+      extract(epoch FROM greatest(spell.from_at, ${start})) * 1000 AS from_ms,
       extract(epoch FROM least(spell.to_at, ${end})) * 1000 AS to_ms
     FROM (
       SELECT stream_id, from_at, to_at, state, is_silenced FROM weir.spells
