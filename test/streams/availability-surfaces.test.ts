@@ -56,12 +56,11 @@ test('every surface says the same of the last day', async () => {
   const orders = await weir.register({ url, kind: 'sse', name: 'orders', tags, start: false })
   const unknown = await weir.register({ url, kind: 'poll', name: 'unknown', tags, start: false })
   const now = Date.now()
-  const thisMinute = Math.floor(now / MINUTE_MS) * MINUTE_MS
-  // An hour with 13 unanswered checks, four hours ago.
-  const start = thisMinute - 4 * HOUR_MS
+  // An hour with 13 unanswered checks in its first half, four hours ago.
+  const start = Math.floor(now / HOUR_MS - 4) * HOUR_MS
   await storage.db.insert(rollups).values(
     Array.from({ length: 60 }, (_, minute) => {
-      const answered = minute >= 20 && minute < 33 ? 0 : 1
+      const answered = minute >= 2 && minute < 15 ? 0 : 1
       const at = new Date(start + minute * MINUTE_MS)
       return { streamId: prices.id, minute: at, firstSeq: 1, lastSeq: 1, answered, unanswered: 1 - answered }
     }),
@@ -187,4 +186,18 @@ test('an event stream is measured as it is followed, and the time between two ru
     return rows.length > 0
   })
   expect((await availability(id)).upMs).toBeGreaterThanOrEqual(first.upMs)
+  // A silence begins while it is connected, and nothing else happens.
+  await weir.send('POST', '/api/silences', {
+    reason: 'Move',
+    streamId: id,
+    endsAt: new Date(Date.now() + HOUR_MS).toISOString(),
+  })
+  await until('the time until then is written down', async () => {
+    const rows = await storage.db.select().from(spells).where(sql`${spells.streamId} = ${id}`)
+    return rows.length > 1
+  })
+  const { upMs } = await availability(id)
+  await weir.send('POST', `/api/streams/${id}/stop`)
+  await weir.status(id, 'stopped')
+  expect((await availability(id)).upMs).toBe(upMs)
 })

@@ -74,6 +74,7 @@ export class Runner {
         if (origin === 'elsewhere') for (const [id, epoch] of runs) this.fence(id, epoch)
       },
       'relay.restored': () => this.#checkRuns(),
+      'silence.updated': () => void this.#checkSilences(),
     })
   }
 
@@ -171,8 +172,8 @@ export class Runner {
       const state = run?.evidence.spell?.state
       if (run === undefined || state === undefined) continue
       const isOverdue = at - (run.writtenAt ?? 0) >= STOOD_EVERY_MS
-      if (turnSpell(run, state, at, this.#isSilenced(run, at)) || isOverdue)
-        this.#deps.recorder.touch(run, false)
+      const isTurned = turnSpell(run, state, at, this.#isSilenced(run, at))
+      if (isTurned || isOverdue) this.#deps.recorder.touch(run, isTurned)
     }
   }
 

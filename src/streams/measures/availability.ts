@@ -151,13 +151,12 @@ async function checksOf(
   { from, to }: Window,
   segmentMs?: number,
 ): Promise<SQL> {
-  const tag = typeof scope === 'object' && 'tag' in scope ? scope.tag : undefined
   const segment =
     segmentMs === undefined ? sql`0` : sql`floor(extract(epoch FROM rollup.at) * 1000 / ${segmentMs}::float8)`
   const step = segmentMs === undefined ? undefined : stepWithin(segmentMs)
   return sql`SELECT rollup.stream_id AS id, ${segment}::float8 AS segment, sum(rollup.answered)::float8 AS answered,
       sum(rollup.unanswered)::float8 AS unanswered, 0::float8 AS up_ms, 0::float8 AS down_ms
-    FROM ${await rollupsWithin(db, from, to, step, tag)}
+    FROM ${await rollupsWithin(db, from, to, step, narrowed(scope))}
     WHERE ${and(inScope(scope), ARE_POLLED)} AND rollup.answered + rollup.unanswered > 0
     GROUP BY 1, 2`
 }
@@ -169,7 +168,7 @@ function timeOf(scope: InnerScope, { from, to }: Window, segmentMs?: number): SQ
       extract(epoch FROM greatest(spell.from_at, ${start})) * 1000 AS from_ms,
       extract(epoch FROM least(spell.to_at, ${end})) * 1000 AS to_ms
     FROM (
-      SELECT stream_id, from_at, to_at, state, is_silenced FROM weir.spells
+      SELECT stream_id, from_at, to_at, state, is_silenced FROM weir.spells WHERE to_at > ${start}
       UNION ALL SELECT stream_id, to_timestamp((evidence #>> '{spell,from}')::float8 / 1000),
         to_timestamp((evidence ->> 'writtenAt')::float8 / 1000), evidence #>> '{spell,state}',
         (evidence #>> '{spell,isSilenced}')::boolean
@@ -187,6 +186,13 @@ function timeOf(scope: InnerScope, { from, to }: Window, segmentMs?: number): SQ
       SELECT (least(to_ms, (segment + 1) * ${whole}::float8) - greatest(from_ms, segment * ${whole}::float8))::float8 AS ms
     ) AS within
     WHERE to_ms > from_ms GROUP BY 1, 2`
+}
+
+/** What the rows are read by; one stream needs nothing more than its ID. */
+function narrowed(scope: InnerScope): string | readonly string[] | undefined {
+  if (scope === 'fleet') return undefined
+  if ('stream' in scope) return [scope.stream.id]
+  return 'tag' in scope ? scope.tag : scope.ids
 }
 
 function inScope(scope: InnerScope): SQL | undefined {
