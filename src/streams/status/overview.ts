@@ -6,9 +6,9 @@ import { IN_TROUBLE, SEVERITY_ARRAY, type Status } from '../../core/sets/statuse
 import { HOUR_MS } from '../../core/time.ts'
 import { type IncidentRow, listIncidents, openIncidents } from '../../incidents/read.ts'
 import type { Database } from '../../storage/storage.ts'
-import { availabilityOf } from '../measures/availability.ts'
 import { connectionsOf, polledSumsOf, stepsOf } from '../measures/measures.ts'
 import { IS_SHARED } from '../registry/visibility.ts'
+import { meanAvailability } from './refresh-availability.ts'
 import { fleet } from './status.ts'
 
 /** Rows of each list. */
@@ -52,7 +52,7 @@ export async function readPast(db: Database, now: number, whose: Whose): Promise
   const [minutes, saved, available, changed] = await Promise.all([
     lastHour(db, now),
     lastDaySaved(db, now),
-    availabilityOf(db, 'fleet', { from: new Date(now - STEPS_MS.day), to: new Date(now) }),
+    meanAvailability(db),
     changedStreams(db, now, whose),
   ])
   return { minutes, saved, available, changed }
