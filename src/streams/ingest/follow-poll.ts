@@ -1,7 +1,7 @@
 import { sha256 } from '../../core/documents/document.ts'
 import { backoffMs } from '../../core/judging/backoff.ts'
 import { nextBeat } from '../../core/judging/beat.ts'
-import { ANSWERED, Checks } from '../../core/judging/checks.ts'
+import { ANSWERED, ScheduledChecks } from '../../core/judging/scheduled-checks.ts'
 import { DocumentFollower } from '../large/follower.ts'
 import { compressedBytes as compressedSize } from '../large/jobs.ts'
 import type { Draft } from '../recording/entry.ts'
@@ -48,7 +48,7 @@ export async function followPoll(
   const { stream, evidence } = run
   const follower = new DocumentFollower(stream, deps)
   const anchor = firstBeat(run, deps.now())
-  const checks = new Checks({
+  const checks = new ScheduledChecks({
     anchorMs: anchor,
     intervalMs: stream.intervalMs,
     decidedAt: evidence.checkedAt,
@@ -118,7 +118,7 @@ async function pollOnce(
   run: Run,
   log: RunLog,
   follower: DocumentFollower,
-  checks: Checks,
+  checks: ScheduledChecks,
   signal: AbortSignal,
   deps: FollowDeps,
 ): Promise<void> {
@@ -212,7 +212,7 @@ function forgetBody(run: Run): void {
 async function fetchBody(
   { stream, checkpoint, evidence }: Run,
   log: RunLog,
-  checks: Checks,
+  checks: ScheduledChecks,
   signal: AbortSignal,
   deps: FollowDeps,
 ) {

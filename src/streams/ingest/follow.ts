@@ -1,4 +1,4 @@
-import { type CheckCounts, differ, UNANSWERED, UNCHECKED } from '../../core/judging/checks.ts'
+import { type CheckCounts, differ, UNANSWERED, UNCHECKED } from '../../core/judging/scheduled-checks.ts'
 import type { GapReason } from '../../core/sets/gap-reasons.ts'
 import { STREAM_KIND } from '../../core/sets/stream-kinds.ts'
 import type { LargeDocuments } from '../large/documents.ts'

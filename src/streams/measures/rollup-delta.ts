@@ -1,4 +1,4 @@
-import { ANSWERED, type CheckCounts, UNANSWERED, UNCHECKED } from '../../core/judging/checks.ts'
+import { ANSWERED, type CheckCounts, UNANSWERED, UNCHECKED } from '../../core/judging/scheduled-checks.ts'
 import { ENTRY_KIND } from '../../core/sets/entry-kinds.ts'
 import { MINUTE_MS } from '../../core/time.ts'
 import { type Entry, isKeyframe } from '../recording/entry.ts'

@@ -1,4 +1,4 @@
-import type { CheckCounts } from '../../core/judging/checks.ts'
+import type { CheckCounts } from '../../core/judging/scheduled-checks.ts'
 import { ENTRY_KIND, type EntryKind } from '../../core/sets/entry-kinds.ts'
 
 /** A request that Weir made, as the log shows it, without the values of the owner's headers. */

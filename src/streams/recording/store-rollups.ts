@@ -1,5 +1,5 @@
 import { sql } from 'drizzle-orm'
-import type { CheckCounts } from '../../core/judging/checks.ts'
+import type { CheckCounts } from '../../core/judging/scheduled-checks.ts'
 import type { Database } from '../../storage/storage.ts'
 import { emptyDelta, type RollupDelta, SUMS, type Summed, tallied } from '../measures/rollup-delta.ts'
 import type { Entry } from './entry.ts'

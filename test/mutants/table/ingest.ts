@@ -2,7 +2,7 @@ import type { Mistake } from '../mistake.ts'
 
 const CLOCK_SSE = ['test/streams/clock-sse.test.ts']
 const CLOCK_POLL = ['test/streams/clock-poll.test.ts']
-const CHECKS = ['test/core/checks.test.ts']
+const CHECKS = ['test/core/scheduled-checks.test.ts']
 const FENCES = ['test/streams/fences.test.ts']
 const RUNNER = ['test/streams/runner.test.ts']
 const REPLAY = ['test/streams/replay.test.ts']
@@ -733,7 +733,7 @@ export const INGEST: readonly Mistake[] = [
   {
     name: 'retries within an interval count as checks',
     guard: 'rule',
-    file: 'src/core/judging/checks.ts',
+    file: 'src/core/judging/scheduled-checks.ts',
     find: 'isFirst: beat >= this.#next',
     replace: 'isFirst: true',
     hurts: 'An outage of a minute weighs as much as the retries in it.',
@@ -742,7 +742,7 @@ export const INGEST: readonly Mistake[] = [
   {
     name: 'silenced checks count',
     guard: 'rule',
-    file: 'src/core/judging/checks.ts',
+    file: 'src/core/judging/scheduled-checks.ts',
     find: 'if (!this.#options.isSilenced(this.#timeOf(beat))) heard++',
     replace: 'heard++',
     hurts: 'Planned maintenance costs availability.',

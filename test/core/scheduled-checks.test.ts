@@ -1,6 +1,10 @@
 import { describe, expect, test } from 'bun:test'
 import { availabilityText } from '../../src/core/availability.ts'
-import { type AttemptEnd, type CheckCounts, Checks } from '../../src/core/judging/checks.ts'
+import {
+  type AttemptEnd,
+  type CheckCounts,
+  ScheduledChecks,
+} from '../../src/core/judging/scheduled-checks.ts'
 import { MAX_SPELLS, type Spell, withSpell } from '../../src/core/judging/spell.ts'
 
 const INTERVAL_MS = 1_000
@@ -19,7 +23,7 @@ function decided(
   more: { decidedAt?: number; isSilenced?: (at: number) => boolean } = {},
 ): CheckCounts[] {
   const { decidedAt, isSilenced = () => false } = more
-  const checks = new Checks({ anchorMs: 0, intervalMs: INTERVAL_MS, decidedAt, isSilenced })
+  const checks = new ScheduledChecks({ anchorMs: 0, intervalMs: INTERVAL_MS, decidedAt, isSilenced })
   return attempts.map(({ dueAt, at = dueAt, sentAt = at, endedAt = sentAt, end = 'answered' }) => {
     checks.begin(at, dueAt)
     checks.sent(sentAt)

@@ -9,7 +9,7 @@ export const UNCHECKED: CheckCounts = [0, 0]
 /** Beats of a longer wait are sampled, to learn how many of them were silenced. */
 const MAX_SAMPLES = 60
 
-export interface ChecksOptions {
+export interface ScheduledChecksOptions {
   /** The first beat, in milliseconds since the epoch. */
   anchorMs: number
   intervalMs: number
@@ -45,14 +45,14 @@ interface Attempt {
  * - Nobody knows about the others: those between a failed attempt and an answered one, those during a slow request that was
  *   answered, and those at which this process didn't run.
  */
-export class Checks {
-  readonly #options: ChecksOptions
+export class ScheduledChecks {
+  readonly #options: ScheduledChecksOptions
   /** The first undecided beat. */
   #next: number
   #lastEnd: AttemptEnd = 'answered'
   #attempt: Attempt = { beat: 0, isFirst: false, waited: NO_BEATS, sentAt: 0 }
 
-  constructor(options: ChecksOptions) {
+  constructor(options: ScheduledChecksOptions) {
     const { anchorMs, intervalMs, decidedAt } = options
     this.#options = options
     const isDecided = decidedAt !== undefined && decidedAt <= anchorMs && anchorMs < decidedAt + intervalMs
