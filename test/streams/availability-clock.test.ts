@@ -116,6 +116,28 @@ describe.each([2_000, 10_000, 60_000, 150_000])('polled every %d ms', (intervalM
   }, 60_000)
 })
 
+test('time in which Weir was off counts neither way, even if the API failed before and after', async () => {
+  const fetch = downBetween(10, 50)
+  const deps = followDeps(fetch)
+  const first = newRun({ kind: 'poll', intervalMs: 60_000 })
+  const before = logOf(first)
+  followPoll(first, before, stop.signal, deps).catch(() => {})
+  await elapse(15 * MINUTE_MS, 1_000)
+  stop.abort()
+  await elapse(30 * MINUTE_MS, 60_000)
+  stop = new AbortController()
+  const second = newRun({ kind: 'poll', intervalMs: 60_000 }, { evidence: first.evidence, epoch: 2 })
+  const after = logOf(second)
+  followPoll(second, after, stop.signal, deps).catch(() => {})
+  await elapse(15 * MINUTE_MS, 1_000)
+  const sums = [before, after].map(({ drafts }) => sumsOf(drafts))
+  // Up for 10 min of each quarter of an hour in which it ran, but for the last wait of the outage.
+  expect(sums[0]?.answered).toBe(10)
+  expect(sums[0]?.unanswered).toBeWithin(5, 7)
+  expect(sums[1]?.unanswered).toBeWithin(4, 7)
+  expect(sums[1]?.answered).toBeWithin(9, 12)
+}, 60_000)
+
 test('an API that fails one request in three at random was available for 66.7%, though retries find it answering', async () => {
   const random = seeded('one in three')
   const drafts = poll(5_000, async () => (integer(random, 3) === 0 ? broken() : Response.json({})))
