@@ -17,6 +17,7 @@ import { rollUp } from '../src/retention/roll-up.ts'
 import { removeStrays } from '../src/streams/registry/strays.ts'
 import type { JobControl } from '../src/streams/registry/streams.ts'
 import { judgeAll, reconcile } from '../src/streams/status/health.ts'
+import { refreshAvailability } from '../src/streams/status/refresh-availability.ts'
 import type { StatusDeps } from '../src/streams/status/status.ts'
 
 export type ScheduleDeps = StatusDeps & {
@@ -60,6 +61,8 @@ export const SCHEDULES: Record<string, Schedule> = {
   },
   /** Updates statuses that change with time alone. */
   health: { everyMs: 5_000, run: judgeAll },
+  /** Calculates the availability that lists show. */
+  availability: { everyMs: 60_000, run: refreshAvailability },
   /** Evaluates incidents and sends notifications. */
   incidents: { everyMs: 5_000, run: ({ incidents }) => evaluateIncidents(incidents) },
   /** Deletes old incidents. */

@@ -3,6 +3,7 @@ import { Deliverer, type DeliveryTimes } from './channels/deliverer.ts'
 import { Notifier } from './channels/notifier.ts'
 import type { Context } from './context.ts'
 import { causeOf, Problem } from './errors.ts'
+import { SilenceWatch } from './incidents/silence-watch.ts'
 import { SharedUpstreamRate } from './limits/shared-upstream-rate.ts'
 import { UpstreamRate } from './limits/upstream-rate.ts'
 import { EgressError } from './net/egress.ts'
@@ -108,9 +109,22 @@ function holderOf(context: Context, recorder: Recorder, large: LargeDocuments): 
   const { config, warn, now, db, bus, worker, egress, observation, address, closers } = context
   const pulse = new Pulse()
   closers.add(() => pulse.close())
+  const silences = new SilenceWatch({ db, bus, now, warn })
+  closers.add(() => silences.close())
   return new Runner({
     runs: runStore(db, worker, bus, large),
-    ...{ bus, warn, large, recorder, limits: config, now, random: Math.random, hosts: new Hosts(), pulse },
+    ...{
+      bus,
+      warn,
+      large,
+      recorder,
+      limits: config,
+      now,
+      random: Math.random,
+      hosts: new Hosts(),
+      pulse,
+      silences,
+    },
     fetch: observation.following(egress.fetch),
     certificateOf: (url) => egress.certificates.of(url),
     request: (stream) => requestOf(stream, { url: address.self, token: config.token }),

@@ -1,5 +1,6 @@
 import type { Command } from './command.ts'
 import { add } from './commands/add.ts'
+import { availability } from './commands/availability.ts'
 import { backup } from './commands/backup.ts'
 import { completion } from './commands/completion.ts'
 import { start, stop } from './commands/desire.ts'
@@ -23,6 +24,7 @@ export const COMMANDS: Record<string, Command> = {
   status,
   logs,
   savings,
+  availability,
   notify,
   rm,
   backup,

@@ -164,7 +164,12 @@ export type IsSilent = (stream: { id: string; tags: readonly string[] } | undefi
 
 /** Returns a check for whether a stream is silenced at an instant. */
 export async function silencing(db: Database, now: number): Promise<IsSilent> {
-  const active = (await listSilences(db, now)).filter((silence) => silentAt(silence, now) !== undefined)
+  return isSilentBy(await listSilences(db, now), now)
+}
+
+/** The same by silences that were read before. */
+export function isSilentBy(silences: readonly Silence[], at: number): IsSilent {
+  const active = silences.filter((silence) => silentAt(silence, at) !== undefined)
   const ofAll = active.some(({ streamId, tag }) => streamId === null && tag === null)
   const ids = new Set(active.map(({ streamId }) => streamId))
   const tags = active.flatMap(({ tag }) => tag ?? [])

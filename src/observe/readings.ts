@@ -1,4 +1,4 @@
-import { and, count, isNull, sql } from 'drizzle-orm'
+import { and, count, isNotNull, isNull, sql } from 'drizzle-orm'
 import {
   archiveDays,
   checkpoints,
@@ -16,6 +16,7 @@ import { logSize } from '../retention/drop.ts'
 import { readMarks } from '../retention/marks.ts'
 import type { Database } from '../storage/storage.ts'
 import { hostOf } from '../streams/ingest/host.ts'
+import { IS_SHARED } from '../streams/registry/visibility.ts'
 import { gauge, type MetricFamily, type Sample } from './metrics.ts'
 
 /** A worker not seen for longer, in milliseconds, isn't counted; heartbeats are more frequent. */
@@ -29,15 +30,16 @@ const SHARED = 'From the database: the same on every process.'
 
 /** Metrics of the database, for all processes together. */
 export async function readDatabase(db: Database, now: number): Promise<MetricFamily[]> {
-  const [fleet, certificates, log, told, kept, living] = await Promise.all([
+  const [fleet, available, certificates, log, told, kept, living] = await Promise.all([
     readFleet(db),
+    readAvailability(db),
     readCertificates(db),
     readLog(db),
     readTold(db),
     readKept(db),
     readWorkers(db, now),
   ])
-  return [...fleet, ...certificates, ...log, ...told, ...kept, ...living]
+  return [...fleet, ...available, ...certificates, ...log, ...told, ...kept, ...living]
 }
 
 /** The size of the log on disk: queries every partition. */
@@ -89,6 +91,20 @@ async function readCertificates(db: Database): Promise<MetricFamily[]> {
   const help = `When a host's TLS certificate expires, as Unix time; the ${MAX_CERTIFICATES} that expire first. ${SHARED}`
   const samples = rows.map(({ host, expiresAt }) => ({ labels: { host }, value: expiresAt }))
   return [gauge('weir_certificate_expiry_timestamp_seconds', help, samples)]
+}
+
+/** Streams of callers' own, and twins, are left out, as in every mean. */
+async function readAvailability(db: Database): Promise<MetricFamily[]> {
+  const rows = await db
+    .select({ kind: streams.kind, share: sql`avg(${states.availability})`.mapWith(Number) })
+    .from(states)
+    .innerJoin(streams, sql`${streams.id} = ${states.streamId}`)
+    .where(and(IS_SHARED, isNull(streams.twinOf), isNotNull(states.availability)))
+    .groupBy(streams.kind)
+  const known = new Map(rows.map(({ kind, share }) => [kind, share]))
+  const samples = STREAM_KINDS.map((kind) => ({ labels: { kind }, value: known.get(kind) ?? Number.NaN }))
+  const help = `Mean availability of the last 24 hours, 0 to 1, by kind; NaN while unknown. ${SHARED}`
+  return [gauge('weir_availability_ratio', help, samples)]
 }
 
 async function readLog(db: Database): Promise<MetricFamily[]> {

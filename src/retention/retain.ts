@@ -38,7 +38,9 @@ const JUMP_MS = DAY_MS
 const TRUST_MS = HOUR_MS
 /** How long hourly rollups are kept, in days, so that last year's can be compared. Daily ones stay. */
 const HOURS_DAYS = 400
-/** Rollup rows deleted in one pass. */
+/** How long it is kept when connections were up and down, in days: longer than the longest window that is shown. */
+const SPELLS_DAYS = 100
+/** Rows of rollups and spells deleted in one pass. */
 const DELETE_STEP = 5_000
 
 /** Creates the partitions that are due, and drops what exceeds the limits, in bounded steps. */
@@ -123,6 +125,13 @@ async function dropSums({ db, bounds, now, mayDrop }: RetentionDeps): Promise<vo
       WHERE step = 'hour' AND at < ${hours}::timestamptz
       LIMIT ${DELETE_STEP}::int)`)
   await deleteFleetSums(db, hours)
+  await deleteSpells(db, new Date(now() - SPELLS_DAYS * DAY_MS).toISOString())
+}
+
+async function deleteSpells(db: Database, before: string): Promise<void> {
+  await db.execute(sql`
+    DELETE FROM weir.spells WHERE (stream_id, from_at, epoch) IN (
+      SELECT stream_id, from_at, epoch FROM weir.spells WHERE to_at < ${before}::timestamptz LIMIT ${DELETE_STEP}::int)`)
 }
 
 /** Deletes from the rollups of all streams what was deleted from each: minutes of dropped days, and hours. */

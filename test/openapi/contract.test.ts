@@ -80,10 +80,10 @@ test('measures and documents respond as documented', async () => {
   const { polled, followed, weir, upstream } = everything
   const { id: quiet } = await weir.register({ url: upstream.url, kind: 'poll', start: false })
   await weir.entry(polled, 'it has changed', ({ changed }) => changed === true)
-  for (const measure of ['size', 'change', 'savings', 'latency']) {
+  for (const measure of ['size', 'change', 'savings', 'latency', 'availability']) {
     for (const id of [polled, followed, quiet]) await get(`/api/streams/${id}/${measure}?step=minute`)
   }
-  for (const measure of ['size', 'change', 'savings']) await get(`/api/${measure}?tag=shop`)
+  for (const measure of ['size', 'change', 'savings', 'availability']) await get(`/api/${measure}?tag=shop`)
   await post(`/api/streams/${quiet}/twin`)
   await get('/api/twins')
   await get(`/api/streams/${polled}/document`)

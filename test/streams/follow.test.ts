@@ -65,6 +65,7 @@ function logFor(run: Run, refuses: (draft: Draft) => boolean = () => false): Run
     durable: (signal) => recorder.durable(signal),
     seen: () => {},
     turned: () => {},
+    stands: () => {},
   }
 }
 

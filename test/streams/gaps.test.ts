@@ -59,6 +59,7 @@ async function firstGap(run: Run, pieces: readonly string[], more: Partial<Follo
     durable: async () => {},
     seen: () => {},
     turned: () => {},
+    stands: () => {},
   }
   const ended = FOLLOWERS[run.stream.kind](run, log, stop.signal, {
     limits: LIMITS,
@@ -120,7 +121,7 @@ test('data after a wait may have been held up, and so may what follows it', asyn
   const startedAt = Date.now()
   let elapsedMs = 0
   const clock = spyOn(performance, 'now').mockImplementation(() => elapsedMs)
-  const log = { append: () => true, durable: async () => {}, seen: () => {}, turned: () => {} }
+  const log = { append: () => true, durable: async () => {}, seen: () => {}, stands: () => {}, turned: () => {} }
   const deps = {
     ...{ now: () => startedAt + elapsedMs, storedEvents: async () => new Map(), large, limits: LIMITS },
   }

@@ -116,7 +116,8 @@ async function add(db: Database, random: Random, tag: string): Promise<Facts> {
   const status = WORST_LAST[pick(6)] ?? 'stopped'
   const lastEventAt = pick(3) === 0 ? null : NOW - pick(4) * 1_000
   const evidence = { phase: 'open', phaseSince: 0, failures: 0, ...(lastEventAt && { lastEventAt }) }
-  await db.update(states).set({ status, evidence }).where(eq(states.streamId, id))
+  const availability = pick(3) === 0 ? null : 1 - pick(4) / 100
+  await db.update(states).set({ status, evidence, availability }).where(eq(states.streamId, id))
   const sums = { events: pick(4), polls: pick(4), wireBytes: pick(4) * 100, compared: pick(3), changed: 0 }
   sums.changed = Math.min(pick(3), sums.compared)
   const minute = Math.floor(NOW / MINUTE_MS) * MINUTE_MS
@@ -136,6 +137,7 @@ async function add(db: Database, random: Random, tag: string): Promise<Facts> {
     id,
     name: name.toLowerCase(),
     status: WORST_LAST.indexOf(status),
+    availability,
     lastEvent: lastEventAt,
     perMinute: kind === 'sse' ? sums.events : sums.polls,
     bytes: sums.wireBytes,

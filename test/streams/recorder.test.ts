@@ -107,6 +107,15 @@ const poll = (index: number): Draft => ({
     },
   },
 })
+/** Polls that were answered or failed, some of which decide more than one check, or none. */
+const checking = (index: number): Draft => {
+  const draft = poll(index)
+  const { exchange } = draft
+  const isFailed = index % 3 === 2
+  const checks = ([undefined, [0, 0], [isFailed ? 0 : 1, index]] as const)[index % 3]
+  const kind = isFailed ? 'error' : 'exchange'
+  return { ...draft, kind, data: isFailed ? '{}' : undefined, exchange: exchange && { ...exchange, checks } }
+}
 /** A stream's minutes, summed up in SQL from what its log holds. */
 const recounted = async (id: string) => {
   const { rows } = (await storage.db.execute(sql`
@@ -125,6 +134,14 @@ const recounted = async (id: string) => {
       count(*) FILTER (WHERE kind IN ('event', 'snapshot', 'patch') AND NOT is_keyframe) AS events,
       count(*) FILTER (WHERE kind IN ('exchange', 'snapshot', 'patch') AND exchange IS NOT NULL) AS polls,
       count(*) FILTER (WHERE kind = 'error') AS errors,
+      count(*) FILTER (WHERE kind = 'error' AND exchange IS NOT NULL) AS failures,
+      sum(coalesce((exchange #>> '{checks,0}')::bigint,
+        CASE WHEN kind <> 'error' AND duration_ms IS NOT NULL THEN 1 ELSE 0 END)) AS answered,
+      sum(coalesce((exchange #>> '{checks,1}')::bigint,
+        CASE WHEN kind = 'error' AND exchange IS NOT NULL THEN 1 ELSE 0 END)) AS unanswered,
+      0::bigint AS compared_ms, 0::bigint AS changed_ms, 0::bigint AS requests, 0::bigint AS request_bytes,
+      0::bigint AS failed_head_bytes, 0::bigint AS redirect_bytes, 0::bigint AS cache_hits, 0::bigint AS fresh,
+      0::bigint AS fresh_changed,
       count(changed) AS compared, count(*) FILTER (WHERE changed) AS changed,
       count(*) FILTER (WHERE kind = 'exchange' AND exchange #>> '{response,status}' = '304') AS not_modified,
       sum(wire_bytes) AS wire_bytes, sum(body_bytes) AS body_bytes, coalesce(sum(head_bytes), 0) AS head_bytes,
@@ -223,7 +240,7 @@ test('entries that a killed worker didn’t roll up are rolled up by the next ru
   const killed = await begin(id)
   const entries = [...Array(40).keys()].map(
     (index): Entry => ({
-      ...(index % 7 === 3 ? poll(index) : event(`${index}`)),
+      ...(index % 7 === 3 ? checking(index) : event(`${index}`)),
       changed: index % 3 === 0,
       at: Date.now() - 60_000 * (index % 2),
       streamId: id,

@@ -6,6 +6,7 @@ import type { UpstreamFetch } from '../../src/streams/ingest/upstream.ts'
 import { LargeDocuments } from '../../src/streams/large/documents.ts'
 import { emptyDelta } from '../../src/streams/measures/rollup-delta.ts'
 import type { Draft } from '../../src/streams/recording/entry.ts'
+import { turnSpell } from '../../src/streams/recording/spells.ts'
 import { newStream } from '../../src/streams/registry/new-stream.ts'
 
 /** A run without a database. */
@@ -24,6 +25,8 @@ export function newRun(
     judged: undefined,
     dropped: undefined,
     unsummed: emptyDelta(0),
+    spells: [],
+    writtenAt: undefined,
     paths: new Set(),
     fenced: new AbortController(),
   }
@@ -52,6 +55,7 @@ export function logOf(
     durable: async () => {},
     seen: () => {},
     turned: () => {},
+    stands: (state, at) => void turnSpell(run, state, at, false),
   }
 }
 

@@ -56,7 +56,10 @@ export async function startTestWeir(
   const warnings: string[] = []
   const config = parseConfig({ PORT: '0', DATA_DIR: dataDir, ...environment })
   const warn = (message: string, error?: unknown) => void warnings.push(`${message} ${error ?? ''}`)
-  const weir = await startWeir(config, warn, { storage: openStorage(config), ...replacements })
+  const weir = await startWeir(config, warn, {
+    ...replacements,
+    storage: replacements.storage ?? openStorage(config),
+  })
   const url = weir.url.replace('localhost', '127.0.0.1')
   const get = (path: string) => fetch(url + path)
   const send = (method: string, path: string, body?: unknown) =>

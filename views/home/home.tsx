@@ -1,4 +1,5 @@
 import type { Child } from 'hono/jsx'
+import { availabilityText } from '../../src/core/availability.ts'
 import { IN_TROUBLE, STATUS, STATUSES } from '../../src/core/sets/statuses.ts'
 import type { Overview } from '../../src/streams/status/overview.ts'
 import type { IncidentView } from '../incidents/incidents.tsx'
@@ -33,12 +34,21 @@ export function HomePage({ reader, ...data }: HomeData & ForReader) {
 }
 
 /** Everything on the page that changes: on the first page and in every live update. */
-export function OverviewPanel({ streams, statuses, incidents, minutes, saved, troubled, changed }: HomeData) {
+export function OverviewPanel({
+  streams,
+  statuses,
+  incidents,
+  minutes,
+  saved,
+  available,
+  troubled,
+  changed,
+}: HomeData) {
   return (
     <div class="stack home" id="overview">
       <Headline troubled={troubled.count} incidents={incidents.open} />
       <StatusBar streams={streams} statuses={statuses} />
-      <Tiles incidents={incidents} minutes={minutes} saved={saved} />
+      <Tiles incidents={incidents} minutes={minutes} saved={saved} available={available} />
       <div class="columns">
         <section class="panel" aria-labelledby="attention">
           <h2 id="attention">Needs attention</h2>
@@ -57,7 +67,12 @@ export function OverviewPanel({ streams, statuses, incidents, minutes, saved, tr
   )
 }
 
-function Tiles({ incidents, minutes, saved }: Pick<HomeData, 'incidents' | 'minutes' | 'saved'>) {
+function Tiles({
+  incidents,
+  minutes,
+  saved,
+  available,
+}: Pick<HomeData, 'incidents' | 'minutes' | 'saved' | 'available'>) {
   const last = minutes.at(-1) ?? { messages: 0, errors: 0, wireBytes: 0 }
   return (
     <div class="tiles">
@@ -67,6 +82,11 @@ function Tiles({ incidents, minutes, saved }: Pick<HomeData, 'incidents' | 'minu
             latest <Ago at={incidents.newest[0].since} />
           </>
         )}
+      </Tile>
+      <Tile name="Availability" value={availabilityText(available.share)} href="/streams?sort=availability">
+        {available.share === null
+          ? 'nothing known in the last 24 h'
+          : `mean of ${available.streams} ${available.streams === 1 ? 'stream' : 'streams'} in 24 h`}
       </Tile>
       <Tile name="Events and polls per minute" value={rate(last.messages)}>
         <Sparkline

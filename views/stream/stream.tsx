@@ -11,6 +11,7 @@ import { Ago, bytes, Day, percent, rate, Sparkline, StatusBadge } from '../layou
 import { type ForReader, Page } from '../layout/layout.tsx'
 import { live } from '../layout/live.tsx'
 import { TwinOffer, TwinPanel, type TwinView } from '../twins/twin.tsx'
+import { type AvailabilityData, AvailabilityPanel } from './availability.tsx'
 import { type ChartsData, ChartsPanel } from './charts.tsx'
 import { StreamIncidents, type StreamIncidentsData } from './incidents.tsx'
 import { type LogData, LogPanel } from './log.tsx'
@@ -65,6 +66,7 @@ export interface StreamPageData {
   twin: TwinView | undefined
   /** Whether the stream can have a twin. */
   mayHaveTwin: boolean
+  availability: AvailabilityData
   charts: ChartsData
   timeline: TimelineData
   week: WeekData
@@ -74,7 +76,8 @@ export interface StreamPageData {
 }
 
 export function StreamPage({ reader, ...data }: StreamPageData & ForReader) {
-  const { status, measures, charts, timeline, week, savings, twin, incidents, notify, log } = data
+  const { status, measures, availability, charts, timeline, week, savings, twin, incidents, notify, log } =
+    data
   const { stream } = status
   return (
     <Page
@@ -94,6 +97,7 @@ export function StreamPage({ reader, ...data }: StreamPageData & ForReader) {
       <link rel="stylesheet" href="/assets/views/stream/stream.css" />
       <div class="stack" {...live(liveLink(log))}>
         <StatusPanel {...status} />
+        <AvailabilityPanel {...availability} />
         <MeasuresPanel {...measures} />
         <ChartsPanel {...charts} />
         <TimelinePanel {...timeline} />

@@ -61,7 +61,7 @@ export function TimelinePanel({ from, to, runs, incidents, isCut }: TimelineData
       </svg>
       <p class="ends muted" data-live="strip-ends">
         <Minute at={from} />
-        <span>runs above, incidents below</span>
+        <span>above: which run followed it, below: incidents</span>
         <span>now</span>
       </p>
       <details>

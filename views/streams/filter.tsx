@@ -5,6 +5,7 @@ import { FILTER_NAMES, isFiltered, type ListedAs, listLink } from './links.ts'
 const SORT_WORDS: Readonly<Record<Sort, string>> = {
   name: 'Name',
   status: 'Status',
+  availability: 'Available',
   lastEvent: 'Last event',
   perMinute: 'Events/min',
   bytes: 'Bytes/min',

@@ -1,3 +1,4 @@
+import { availabilityText } from '../../src/core/availability.ts'
 import type { Stream } from '../../src/streams/ingest/run.ts'
 import type { Order, Sort } from '../../src/streams/registry/listing.ts'
 import type { StreamStatus } from '../../src/streams/status/status.ts'
@@ -9,7 +10,7 @@ import { isFiltered, type ListedAs, listLink } from './links.ts'
 /** A stream as the table shows it. */
 export interface StreamRow
   extends Pick<Stream, 'id' | 'name' | 'url' | 'kind' | 'tags' | 'desired' | 'createdAt'>,
-    Pick<StreamStatus, 'status' | 'reason'> {
+    Pick<StreamStatus, 'status' | 'reason' | 'availability'> {
   lastEventAt: Date | undefined
   /** Events (`sse`) or answered polls (`poll`), per minute. */
   perMinute: number
@@ -43,11 +44,12 @@ interface Column {
 const COLUMNS: readonly Column[] = [
   { label: 'Stream', sort: 'name', first: 'asc', class: 'name' },
   { label: 'Status', sort: 'status', first: 'desc', class: 'status-column' },
+  { label: 'Available', sort: 'availability', first: 'asc', class: 'number availability-column' },
   { label: 'Last event', sort: 'lastEvent', first: 'desc' },
   { label: 'Events/min', sort: 'perMinute', first: 'desc', class: 'number wide' },
   { label: 'Bytes/min', sort: 'bytes', first: 'desc', class: 'number' },
   { label: 'Change', sort: 'change', first: 'desc', class: 'number' },
-  { label: 'Registered', sort: 'created', first: 'desc' },
+  { label: 'Registered', sort: 'created', first: 'desc', class: 'date-column' },
 ]
 
 /** The table with its paging: the part that is refreshed when streams come or go. */
@@ -114,6 +116,9 @@ export function StreamTableRow(row: StreamRow) {
       </th>
       <td data-label="Status">
         <StatusBadge status={row.status} reason={row.reason} />
+      </td>
+      <td data-label="Available" class="number" title="In the last 24 hours">
+        {availabilityText(row.availability)}
       </td>
       <td data-label="Last event">
         <Ago at={row.lastEventAt} isStop={false} />

@@ -1,3 +1,4 @@
+import { availabilityText } from '../../core/availability.ts'
 import { STATUSES, type Status } from '../../core/sets/statuses.ts'
 import { integer } from '../args.ts'
 import { type Command, EXIT, type Given, type Io, type Output } from '../command.ts'
@@ -13,6 +14,7 @@ const WIDE = 140
 const COLUMNS: readonly Column[] = [
   { title: 'STATUS' },
   { title: 'SINCE', alignRight: true },
+  { title: '24H', alignRight: true },
   { title: 'KIND' },
   { title: 'NAME', shrinks: true },
   { title: 'TAGS', shrinks: true },
@@ -77,9 +79,15 @@ function shown(streams: readonly ListedStream[], { out, now }: Io): string {
   )
 }
 
-function row({ status, since, kind, name, tags, url, id }: ListedStream, out: Output, now: number): Cell[] {
+function row(
+  { status, since, availability, kind, name, tags, url, id }: ListedStream,
+  out: Output,
+  now: number,
+): Cell[] {
   return [
     { text: status, paint: statusPaint(out, status) },
-    ...[age(since, now), kind, name, tags.join(', '), url, id].map((text) => ({ text: safe(text) })),
+    ...[age(since, now), availabilityText(availability), kind, name, tags.join(', '), url, id].map(
+      (text) => ({ text: safe(text) }),
+    ),
   ]
 }

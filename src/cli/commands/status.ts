@@ -1,4 +1,5 @@
 import { answerOf, type WeirClient, type Wire } from '../../client/client.ts'
+import { availabilityText } from '../../core/availability.ts'
 import { expiryText } from '../../core/certificate.ts'
 import { failureText } from '../../core/judging/failure.ts'
 import { resumesOf, resumesText } from '../../core/judging/resumes.ts'
@@ -57,6 +58,7 @@ async function tellOne(
   const facts: [string, string | undefined][] = [
     ['reason', stream.reason],
     ['since', `${stream.since} (${age(stream.since, at)})`],
+    ['available', `${availabilityText(stream.availability)} in 24 h`],
     ['kind', `${stream.kind}, desired: ${stream.desired}`],
     ['run', run ? `${run.worker}, epoch ${run.epoch}, for ${age(run.since, at)}` : 'none'],
     ['phase', `${evidence.phase}, for ${age(evidence.phaseSince, at)}`],

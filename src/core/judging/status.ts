@@ -5,6 +5,7 @@ import { type Checks, type DegradedLimits, degradation } from './checks.ts'
 import type { Numbering } from './continuity.ts'
 import { failureText } from './failure.ts'
 import type { Resumes } from './resumes.ts'
+import type { OpenSpell } from './spell.ts'
 
 /** A worker with a heartbeat older than this, in milliseconds, no longer counts as running the stream. */
 export const HELD_WITHIN_MS = 20_000
@@ -74,6 +75,10 @@ export interface Evidence extends Numbering {
   resumes?: Partial<Resumes>
   /** The certificate that the URL's host presented last; times in milliseconds since the epoch. */
   certificate?: { expiresAt: number; issuer: string; seenAt: number }
+  /** How the connection stands; omitted before the first attempt (`sse`). */
+  spell?: OpenSpell
+  /** The last beat that an attempt decided (`poll`). */
+  checkedAt?: number
   /** Last failure, kept after recovery. */
   lastError?: {
     code: string

@@ -1,4 +1,5 @@
 import { Type } from '@sinclair/typebox'
+import { AVAILABILITY_WINDOW_NAMES, type AvailabilityWindow } from '../../core/availability.ts'
 import { STEPS_MS, type Step } from '../../core/measures.ts'
 import { Bytes, Count, choice, Instant, Ms, named, nullable, Text } from './types.ts'
 
@@ -77,6 +78,32 @@ export const Savings = named('Savings', {
     }),
   ),
 })
+
+const nullableCount = nullable(Count)
+const availability = {
+  share: nullable(Type.Number({ minimum: 0, maximum: 1 }), 'null while nothing is known'),
+  basis: choice(['checks', 'time', 'mean']),
+  streams: Type.Integer({ minimum: 0, description: 'Streams with a share' }),
+  answered: nullableCount,
+  unanswered: nullableCount,
+  upMs: nullable(Ms),
+  downMs: nullable(Ms),
+  unknownMs: nullable(Ms, 'Weir did not follow the stream, or its notifications were silenced'),
+}
+const Window = Type.Object(availability)
+const windows = Type.Object(
+  Object.fromEntries(AVAILABILITY_WINDOW_NAMES.map((name) => [name, Window])) as Record<
+    AvailabilityWindow,
+    typeof Window
+  >,
+)
+export const Availability = named('Availability', {
+  ...span,
+  ...availability,
+  windows,
+  steps: Type.Array(Type.Object({ at: Instant, ...availability })),
+})
+export const FleetAvailability = named('FleetAvailability', { windows })
 
 export const Latency = named('Latency', {
   ...span,

@@ -10,6 +10,10 @@ import { Bytes, Count, choice, Headers, Id, Instant, Json, Ms, named, nullable, 
 const StatusName = choice(STATUSES)
 const Verdict = { ...choice(STATUSES, 'Former name of `status`'), deprecated: true }
 const Kind = choice(STREAM_KINDS)
+const Available = nullable(
+  Type.Number({ minimum: 0, maximum: 1 }),
+  'Availability of the last 24 hours, as of the last minute; null while unknown',
+)
 const retention = Type.Partial(Type.Object({ maxAgeMs: Count, maxEntries: Count, maxBytes: Bytes }))
 
 const stream = {
@@ -63,7 +67,7 @@ export const ChangedStream = named(
 
 export const ListedStream = named(
   'ListedStream',
-  { ...stream, status: StatusName, verdict: Verdict, reason: Text, since: Instant },
+  { ...stream, status: StatusName, verdict: Verdict, reason: Text, since: Instant, availability: Available },
   'A stream with its status',
 )
 
@@ -133,6 +137,7 @@ export const Status = named('Status', {
   verdict: Verdict,
   reason: Text,
   since: Instant,
+  availability: Available,
   evidence: Evidence,
   run: nullable(Run, 'Current run and its worker; null if no worker runs the stream'),
   counts: Type.Object({ entries: Count, recent: Recent }),

@@ -17,6 +17,11 @@ import { STREAM_KIND } from '../../core/sets/stream-kinds.ts'
 import { DAY_MS } from '../../core/time.ts'
 import type { Database } from '../../storage/storage.ts'
 import type { Stream } from '../../streams/ingest/run.ts'
+import {
+  availabilityOf,
+  availabilitySteps,
+  availabilityWindows,
+} from '../../streams/measures/availability.ts'
 import { latencyStepsOf } from '../../streams/measures/latency-steps.ts'
 import {
   type Connections,
@@ -57,6 +62,8 @@ const MAX_SUBSCRIBERS = 1_000_000_000
 
 /** How long connection counts of all streams are cached, in milliseconds: they are read stream by stream. */
 const SHARED_MS = 4_000
+/** The same for the availability of many streams, over 90 days. */
+const AVAILABILITY_SHARED_MS = 15_000
 
 const STEPPED = { ...SPAN, step: otherwise(choice(STEPS), DEFAULT_STEP) }
 const SUBSCRIBERS = {
@@ -72,6 +79,11 @@ export function measureRoutes({ db, streams, now }: { db: Database; streams: Str
     now,
     forMs: SHARED_MS,
   })
+  const windowsOf = sharedBy(
+    (tag: string | undefined) => availabilityWindows(db, tag === undefined ? 'fleet' : { tag }, now()),
+    (tag) => tag ?? '',
+    { now, forMs: AVAILABILITY_SHARED_MS },
+  )
   return new Elysia({ detail: { tags: ['Measures'] } })
     .get(
       '/api/streams/:id/size',
@@ -124,6 +136,30 @@ export function measureRoutes({ db, streams, now }: { db: Database; streams: Str
         detail: describe('Latency of a stream', LATENCY),
       },
     )
+    .get(
+      '/api/streams/:id/availability',
+      async ({ params, query }) => {
+        const scope = { stream: await streams.get(params.id) }
+        const span = spanOf(query)
+        checkSteps(span)
+        const [total, windows, steps] = await Promise.all([
+          availabilityOf(db, scope, span),
+          availabilityWindows(db, scope, now()),
+          availabilitySteps(db, scope, span, STEPS_MS[span.step]),
+        ])
+        return { ...span, ...total, windows, steps }
+      },
+      {
+        query: SpanQuery,
+        response: json(answers.Availability),
+        detail: describe('Availability of a stream', AVAILABILITY),
+      },
+    )
+    .get('/api/availability', async ({ query: { tag } }) => ({ windows: await windowsOf(tag) }), {
+      query: parameters(TAG),
+      response: json(answers.FleetAvailability),
+      detail: describe('Availability of many streams', `${GROUP} ${AVAILABILITY_OF_MANY} ${AVAILABILITY}`),
+    })
     .get('/api/size', ({ query }) => size(db, scopeOf(query.tag), spanOf(query)), {
       query: TagQuery,
       response: json(answers.Size),
@@ -179,6 +215,12 @@ const LATENCY =
   'Median and 95th percentile of the time from request to end of response of each poll, in milliseconds, accurate to ' +
   '3%, from 1 ms to 11 minutes. Steps without a response are left out. Available for as long as per-minute rollups are ' +
   `kept. ${MINUTES}`
+const AVAILABILITY =
+  '`share`: for polled streams (`basis`: `checks`), answered / all scheduled checks: the first request of each interval, and ' +
+  'intervals that passed while retries failed or the API asked to wait; for event streams (`time`), the share of observed ' +
+  'time with a connection that was not silent for too long. Time in which Weir did not follow the stream, or its ' +
+  'notifications were silenced, counts neither way. `windows`: the last 1 h, 24 h, 7 d, 30 d and 90 d.'
+const AVAILABILITY_OF_MANY = 'The mean over streams (`basis`: `mean`), without twins and private streams.'
 /** Steps assume subscribers that stay connected. */
 const STAYING = { connections: 0, snapshotBytes: 0, snapshotGzipBytes: 0 }
 const NOT_POLLED = 'The API already sends an event stream, so there is no polling to save.'

@@ -1,5 +1,6 @@
 import { Elysia } from 'elysia'
 import { channels } from '../../../drizzle/schema.ts'
+import { AvailabilityPanel } from '../../../views/stream/availability.tsx'
 import { ChartsPanel, RANGE_NAMES } from '../../../views/stream/charts.tsx'
 import { StreamEditPage } from '../../../views/stream/edit.tsx'
 import { EntryDetails, EntryPage } from '../../../views/stream/entry.tsx'
@@ -34,6 +35,7 @@ import { leave, redirect } from '../http/redirect.ts'
 import { incidentView } from '../incidents/incident-pages.tsx'
 import type { LivePages, Send } from '../live/live-pages.tsx'
 import { entryView } from './entry-view.ts'
+import { availabilityData } from './stream-availability.ts'
 import { chartsData } from './stream-charts.ts'
 import { changeOf, streamForm, untoldDrops } from './stream-form.ts'
 import { type NotifyDeps, notifyData, sendNotice, sentRows } from './stream-notify.ts'
@@ -89,12 +91,17 @@ export function streamPages(deps: StreamPagesDeps) {
       return html(<StreamIncidents {...(await incidentsData(id))} />)
     })
     .get('/streams/:id/charts', async ({ params, request }) => {
-      const { id } = await streams.get(params.id)
+      const stream = await streams.get(params.id)
       const { range } = query(request, 'range')
-      const asked = [db, id, rangeOf(range), deps.now()] as const
-      const [charts, timeline] = await Promise.all([chartsData(...asked), timelineData(...asked)])
+      const asked = [rangeOf(range), deps.now()] as const
+      const [availability, charts, timeline] = await Promise.all([
+        availabilityData(db, stream, ...asked),
+        chartsData(db, stream.id, ...asked),
+        timelineData(db, stream.id, ...asked),
+      ])
       return html(
         <>
+          <AvailabilityPanel {...availability} />
           <ChartsPanel {...charts} />
           <TimelinePanel {...timeline} />
         </>,
@@ -148,18 +155,31 @@ export function streamPages(deps: StreamPagesDeps) {
     const range = rangeOf(query(request, ...PAGE_QUERY).range)
     const now = deps.now()
     const week = { from: new Date(now - PROFILE_MS), to: new Date(now) }
-    const [measures, savings, twin, log, incidents, notify, charts, timeline, hours] = await Promise.all([
-      measureView(db, id, deps.now()),
-      savingsView(db, status.stream, deps.now()),
-      twinView(db, id, deps.now()),
-      logData(status, request),
-      incidentsData(id),
-      notifyData(deps, id),
-      chartsData(db, id, range, now),
-      timelineData(db, id, range, now),
-      hourOfWeek(db, { streamId: id }, week),
-    ])
-    const parts = { measures, savings, twin, log, incidents, notify, charts, timeline, week: { hours } }
+    const [measures, savings, twin, log, incidents, notify, availability, charts, timeline, hours] =
+      await Promise.all([
+        measureView(db, id, deps.now()),
+        savingsView(db, status.stream, deps.now()),
+        twinView(db, id, deps.now()),
+        logData(status, request),
+        incidentsData(id),
+        notifyData(deps, id),
+        availabilityData(db, status.stream, range, now),
+        chartsData(db, id, range, now),
+        timelineData(db, id, range, now),
+        hourOfWeek(db, { streamId: id }, week),
+      ])
+    const parts = {
+      measures,
+      savings,
+      twin,
+      log,
+      incidents,
+      notify,
+      availability,
+      charts,
+      timeline,
+      week: { hours },
+    }
     return {
       status: statusView(status),
       ...parts,

@@ -251,8 +251,8 @@ export function streamRoutes(deps: StreamRoutesDeps) {
     return page.flatMap((stream) => {
       const known = byId.get(stream.id)
       if (known === undefined) return []
-      const { status, reason, statusSince } = known
-      return [{ ...streamJson(stream), status, verdict: status, reason, since: statusSince }]
+      const { status, reason, statusSince, availability } = known
+      return [{ ...streamJson(stream), status, verdict: status, reason, since: statusSince, availability }]
     })
   }
 
@@ -305,6 +305,7 @@ export function statusJson({
   run,
   seq,
   recent,
+  availability,
 }: StreamStatus) {
   return {
     id: stream.id,
@@ -315,6 +316,7 @@ export function statusJson({
     verdict: status,
     reason,
     since: statusSince,
+    availability,
     evidence: evidenceJson(evidence),
     run: run ?? null,
     counts: { entries: seq, recent },
@@ -377,8 +379,8 @@ const CHANGE =
   'the headers for the new origin in the same request. `droppedHeaders` lists the removed headers.'
 const LIST =
   'Streams with their `status`, in order of registration by default. `sort` is one of ' +
-  `${SORTS.join(', ')}, with \`order\` ${ORDERS.join(' or ')}; by default, names ascending and everything else with the ` +
-  'worst, highest or latest first. Status sorts by severity; `perMinute` (events or answered polls), `bytes` and ' +
+  `${SORTS.join(', ')}, with \`order\` ${ORDERS.join(' or ')}; by default, names and availability ascending and everything else with the ` +
+  'worst, highest or latest first. Status sorts by severity, `availability` by the last 24 hours; `perMinute` (events or answered polls), `bytes` and ' +
   '`change` cover the five whole minutes before the first page was requested. Ties are ordered by ID; streams without ' +
   'a value come last.'
 const REGISTER =

@@ -35,7 +35,7 @@ const PATHS_SHOWN = 8
 
 /** What the table of streams shows of a status. */
 export function streamRow(
-  { stream, status, reason, evidence, recent }: StreamStatus,
+  { stream, status, reason, evidence, recent, availability }: StreamStatus,
   lastHour: readonly number[],
 ): StreamRow {
   const { id, name, url, kind, tags, desired, createdAt } = stream
@@ -48,6 +48,7 @@ export function streamRow(
     desired,
     status,
     reason,
+    availability,
     lastEventAt: date(evidence.lastEventAt),
     perMinute: perMinute(stream.kind, recent),
     lastHour,

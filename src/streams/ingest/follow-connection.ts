@@ -193,6 +193,8 @@ class Connection {
     const { wireBytes, bodyBytes } = this.#reader.takeUncharged()
     const received = { wireBytes: wireBytes + redirectBytes, bodyBytes, headBytes }
     this.#log.append({ at, kind: 'exchange', ...received, exchange })
+    // After a connection that failed for its silence, only data shows that this one is better.
+    if (run.evidence.failures === 0 || run.evidence.lastError?.code !== 'stalled') this.#log.stands('up', at)
     this.#log.turned()
     this.#reader.connected(missing)
     return answer.response
@@ -317,6 +319,7 @@ class Connection {
       }
       evidence.silences = (evidence.silences ?? 0) + 1
       silence.silences = evidence.silences
+      this.#log.stands('silent', now())
       end()
     }
     let timer = setTimeout(check, allowed())

@@ -1,11 +1,13 @@
 import { sha256 } from '../../core/documents/document.ts'
 import { backoffMs, retryCapMs } from '../../core/judging/backoff.ts'
 import { nextBeat } from '../../core/judging/beat.ts'
+import { ANSWERED, ScheduledChecks } from '../../core/judging/scheduled-checks.ts'
 import { DocumentFollower } from '../large/follower.ts'
 import { compressedBytes as compressedSize } from '../large/jobs.ts'
 import type { Draft } from '../recording/entry.ts'
 import { ENDLESS_BODY, isGzip, isText } from './body.ts'
 import {
+  checked,
   type FollowDeps,
   fail,
   noteCertificate,
@@ -56,6 +58,12 @@ export async function followPoll(
   const { stream, evidence } = run
   const follower = new DocumentFollower(stream, deps)
   const anchor = firstBeat(run, deps.now())
+  const checks = new ScheduledChecks({
+    anchorMs: anchor,
+    intervalMs: stream.intervalMs,
+    decidedAt: evidence.checkedAt,
+    isSilenced: (at) => deps.isSilenced?.(stream, at) ?? false,
+  })
   let dueAt = evidence.failures > 0 ? deps.now() + restOfWait(run, deps.now()) : anchor
   evidence.phase = 'open'
   evidence.phaseSince = deps.now()
@@ -68,9 +76,11 @@ export async function followPoll(
   while (await waitUntil(dueAt, signal, deps.now)) {
     const startedAt = deps.now()
     tellLate(stream, log, { from: polledAt, to: startedAt }, startedAt - dueAt)
+    checks.begin(startedAt, dueAt)
     try {
-      await pollOnce(run, log, follower, signal, deps)
+      await pollOnce(run, log, follower, checks, signal, deps)
       passCheck(run, deps.now())
+      checks.end(deps.now(), 'answered')
       recover(run, log, deps.now())
       dueAt = nextBeat(anchor, stream.intervalMs, deps.now())
     } catch (error) {
@@ -78,8 +88,11 @@ export async function followPoll(
       if (!(error instanceof UpstreamError)) throw error
       const waitMs = backoffMs(evidence.failures + 1, deps.random, retryCapMs(stream.intervalMs))
       dueAt = deps.now() + Math.max(waitMs, error.retryAfterMs ?? 0)
-      fail(run, log, error, dueAt, deps.now())
+      const at = deps.now()
+      fail(run, log, error, dueAt, at, checks.failed(at))
+      checks.end(at, error.retryAfterMs === undefined ? 'failed' : 'asked')
     } finally {
+      evidence.checkedAt = checks.decidedAt
       polledAt = deps.now()
       tellLate(
         stream,
@@ -116,14 +129,16 @@ async function pollOnce(
   run: Run,
   log: RunLog,
   follower: DocumentFollower,
+  checks: ScheduledChecks,
   signal: AbortSignal,
   deps: FollowDeps,
 ): Promise<void> {
   const { evidence, checkpoint } = run
-  const { answer, body, wireBytes } = await fetchBody(run, log, signal, deps)
+  const { answer, body, wireBytes } = await fetchBody(run, log, checks, signal, deps)
   const at = deps.now()
   evidence.lastByteAt = at
-  const { response, headBytes, redirectBytes, exchange } = answer
+  const { response, headBytes, redirectBytes } = answer
+  const exchange = checked(answer.exchange, checks.answered(), ANSWERED)
   const notModified = response.status === 304
   const bodyHash = notModified ? checkpoint.bodyHash : sha256(body)
   const isSame = bodyHash === checkpoint.bodyHash
@@ -214,12 +229,19 @@ function forgetBody(run: Run): void {
 }
 
 /** Sends the request and reads the response once the host has a free slot. */
-async function fetchBody(run: Run, log: RunLog, signal: AbortSignal, deps: FollowDeps) {
+async function fetchBody(
+  run: Run,
+  log: RunLog,
+  checks: ScheduledChecks,
+  signal: AbortSignal,
+  deps: FollowDeps,
+) {
   const { stream, checkpoint, evidence } = run
   const leave = await deps.hosts.enter(stream.url, signal, (until) => {
     evidence.nextRetryAt = until
     log.turned()
   })
+  checks.sent(deps.now())
   try {
     const answer = await askUpstream(stream, conditional(checkpoint), deps.limits, signal, deps.fetch)
     evidence.lastByteAt = deps.now()

@@ -1,9 +1,12 @@
 import { withCheck } from '../../core/judging/checks.ts'
 import { excerptOf } from '../../core/judging/failure.ts'
 import type { Evidence } from '../../core/judging/status.ts'
+import { type CheckCounts, differ, UNANSWERED, UNCHECKED } from '../../core/judging/scheduled-checks.ts'
 import type { GapReason } from '../../core/sets/gap-reasons.ts'
+import { STREAM_KIND } from '../../core/sets/stream-kinds.ts'
 import type { LargeDocuments } from '../large/documents.ts'
 import type { SeqRange, StoredEvent } from '../log/logs.ts'
+import type { Exchange } from '../recording/entry.ts'
 import type { Differ } from './follow-document.ts'
 import type { Hosts } from './hosts.ts'
 import type { Pulse } from './pulse.ts'
@@ -28,6 +31,8 @@ export interface FollowDeps {
     eventIds: readonly string[],
     range: SeqRange,
   ): Promise<Map<string, StoredEvent>>
+  /** Whether notifications about a stream were silenced at an instant. Default: never. */
+  isSilenced?(stream: Stream, at: number): boolean
   fetch?: UpstreamFetch
   /** The certificate that the host of a URL presented last. */
   certificateOf?(url: string): Evidence['certificate']
@@ -44,8 +49,18 @@ export function noteCertificate({ stream, evidence }: Run, { certificateOf }: Fo
   if (certificate !== undefined) evidence.certificate = certificate
 }
 
-/** Records a failed attempt: an `error` entry, and the evidence that the next one is due later. */
-export function fail(run: Run, log: RunLog, error: UpstreamError, nextRetryAt: number, at: number): void {
+/**
+ * Records a failed attempt: an `error` entry, and the evidence that the next one is due later.
+ * @param checks scheduled checks that it decided
+ */
+export function fail(
+  run: Run,
+  log: RunLog,
+  error: UpstreamError,
+  nextRetryAt: number,
+  at: number,
+  checks: CheckCounts = UNCHECKED,
+): void {
   const { evidence } = run
   evidence.failures++
   evidence.failingSince ??= at
@@ -64,7 +79,8 @@ export function fail(run: Run, log: RunLog, error: UpstreamError, nextRetryAt: n
     // Last, as it is when the log is read: a long one is stored apart.
     ...(text !== undefined && { body: text }),
   })
-  const { wireBytes, headBytes, bodyBytes, exchange } = error
+  const { wireBytes, headBytes, bodyBytes } = error
+  const exchange = error.exchange && checked(error.exchange, checks, UNANSWERED)
   log.append({
     at,
     kind: 'error',
@@ -75,6 +91,7 @@ export function fail(run: Run, log: RunLog, error: UpstreamError, nextRetryAt: n
     data,
     exchange,
   })
+  if (hasSpells(run)) log.stands(error.code === 'stalled' ? 'silent' : 'down', at)
   log.turned()
 }
 
@@ -98,6 +115,15 @@ function saidBy(error: UpstreamError): Omit<LastError, 'at'> {
   return { code, message, httpStatus, ...(excerpt && { body: excerpt }) }
 }
 
+/** A request with the scheduled checks that it decided, unless they are the usual ones. */
+export function checked<E extends Exchange>(exchange: E, checks: CheckCounts, usual: CheckCounts): E {
+  return differ(checks, usual) ? { ...exchange, checks } : exchange
+}
+
+function hasSpells({ stream }: Run): boolean {
+  return !STREAM_KIND[stream.kind].isPolled
+}
+
 /** Records a success. */
 export function recover(run: Run, log: RunLog, at: number): void {
   const { evidence } = run
@@ -110,6 +136,7 @@ export function recover(run: Run, log: RunLog, at: number): void {
   evidence.failures = 0
   evidence.failingSince = undefined
   evidence.nextRetryAt = undefined
+  if (hasSpells(run)) log.stands('up', at)
   if (turned) log.turned()
 }
 

@@ -3,6 +3,7 @@ import { checkpoints, streams } from '../../../drizzle/schema.ts'
 import type { Bus } from '../../bus/bus.ts'
 import type { StartedRun } from '../../bus/events.ts'
 import { batched } from '../../core/batch.ts'
+import type { Spell } from '../../core/judging/spell.ts'
 import type { Evidence } from '../../core/judging/status.ts'
 import { againAfterDeadlock } from '../../storage/errors/sql-state.ts'
 import type { Database } from '../../storage/storage.ts'
@@ -161,13 +162,27 @@ async function openRun(
       lastModified: (!isLost && checkpoint.lastModified) || undefined,
     },
     followed,
-    evidence: { ...evidence, writtenAt: undefined, phase: 'connecting', phaseSince: since.getTime() },
+    evidence: {
+      ...evidence,
+      writtenAt: undefined,
+      spell: undefined,
+      phase: 'connecting',
+      phaseSince: since.getTime(),
+    },
     judged: undefined,
     dropped: undefined,
     unsummed,
+    spells: leftOpen(evidence),
+    writtenAt: undefined,
     paths: new Set(),
     fenced: new AbortController(),
   }
+}
+
+/** The spell that the run before left open: it lasted until the last word about it. */
+function leftOpen({ spell, writtenAt }: Evidence): Spell[] {
+  if (spell === undefined || writtenAt === undefined || writtenAt <= spell.from) return []
+  return [{ ...spell, to: writtenAt }]
 }
 
 async function endAll(db: Database, items: readonly Ending[]): Promise<undefined[]> {

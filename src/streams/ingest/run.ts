@@ -1,5 +1,6 @@
 import type { streams } from '../../../drizzle/schema.ts'
 import type { Json } from '../../core/documents/document.ts'
+import type { Spell, SpellState } from '../../core/judging/spell.ts'
 import type { Evidence, Judgement } from '../../core/judging/status.ts'
 import type { RollupDelta } from '../measures/rollup-delta.ts'
 import type { Draft } from '../recording/entry.ts'
@@ -56,6 +57,10 @@ export interface Run {
   dropped: { count: number; from: number; to: number } | undefined
   /** Stored entries that aren't in a rollup yet. */
   unsummed: RollupDelta
+  /** Finished spells that aren't stored yet, up to a bound. */
+  spells: readonly Spell[]
+  /** When its evidence was last written. */
+  writtenAt: number | undefined
   /** Changed paths that the run has counted, up to a bound. */
   readonly paths: Set<string>
   /** Ends the run: another one has replaced it, or its stream is gone. */
@@ -73,6 +78,8 @@ export interface RunLog {
   durable(signal: AbortSignal): Promise<void>
   /** Notes that data arrived: the evidence is written soon, together with that of other streams. */
   seen(): void
+  /** Notes how the connection stands from now on; kinds without a connection have none. */
+  stands(state: SpellState, at: number): void
   /** Notes that the evidence changed in a way people should see soon: connected, failed, recovered. */
   turned(): void
 }

@@ -1,15 +1,26 @@
 import type { Bus, Subscription } from '../../bus/bus.ts'
 import type { Expectation } from '../../core/judging/status.ts'
 import { causeOf } from '../../errors.ts'
+import type { SilenceWatch } from '../../incidents/silence-watch.ts'
 import { throughOutage } from '../../storage/errors/outage.ts'
 import type { Recorder } from '../recording/recorder.ts'
+import { turnSpell } from '../recording/spells.ts'
 import { expectation, type JudgingLimits } from '../status/expectation.ts'
 import type { FollowDeps } from './follow.ts'
 import { FOLLOWERS } from './followers.ts'
 import type { Run, RunLog } from './run.ts'
 import type { RunStore } from './run-store.ts'
 
+/**
+ * How often it is checked whether silences cover the running connections, in milliseconds. A change is dated as late as that.
+ */
+const SILENCES_EVERY_MS = 5_000
+/** Evidence of a connection is written at least this often, in milliseconds: it says until when it stood. */
+const STOOD_EVERY_MS = 60_000
+
 export interface RunnerDeps extends FollowDeps {
+  /** Silences of notifications; omitted: there are none. */
+  silences?: Pick<SilenceWatch, 'ready' | 'refresh' | 'covers'>
   bus: Bus
   runs: RunStore
   recorder: Recorder
@@ -43,12 +54,15 @@ export class Runner {
   readonly #deps: RunnerDeps
   readonly #held = new Map<string, Held>()
   readonly #subscription: Subscription
+  readonly #silencesTimer: Timer
   #closed = false
   #isCheckDue = false
   #checking: Promise<void> | undefined
 
   constructor(deps: RunnerDeps) {
     this.#deps = deps
+    this.#silencesTimer = setInterval(() => void this.#checkSilences(), SILENCES_EVERY_MS)
+    this.#silencesTimer.unref()
     const interruptAll = ({ streamIds }: { streamIds: readonly string[] }) => {
       for (const id of streamIds) this.interrupt(id)
     }
@@ -59,6 +73,7 @@ export class Runner {
         if (origin === 'elsewhere') for (const [id, epoch] of runs) this.fence(id, epoch)
       },
       'relay.restored': () => this.#checkRuns(),
+      'silence.updated': () => void this.#checkSilences(),
     })
   }
 
@@ -100,6 +115,7 @@ export class Runner {
   close(): void {
     this.#closed = true
     this.#subscription.end()
+    clearInterval(this.#silencesTimer)
     this.release(this.size)
   }
 
@@ -146,6 +162,24 @@ export class Runner {
     }
   }
 
+  /** Silences begin and end by the clock, and connections may stand for months without a change of their own. */
+  async #checkSilences(): Promise<void> {
+    if (this.#held.size === 0) return
+    await this.#deps.silences?.refresh()
+    const at = this.#deps.now()
+    for (const { run } of this.#held.values()) {
+      const state = run?.evidence.spell?.state
+      if (run === undefined || state === undefined) continue
+      const isOverdue = at - (run.writtenAt ?? 0) >= STOOD_EVERY_MS
+      const isTurned = turnSpell(run, state, at, this.#isSilenced(run, at))
+      if (isTurned || isOverdue) this.#deps.recorder.touch(run, isTurned)
+    }
+  }
+
+  #isSilenced({ stream }: Run, at: number): boolean {
+    return this.#deps.silences?.covers(stream, at) ?? false
+  }
+
   #chargeWith(held: Held, grant: AbortSignal): Promise<HoldEnd> {
     held.grant = grant
     const onAbort = () => {
@@ -181,16 +215,19 @@ export class Runner {
       durable: (signal) => recorder.durable(signal),
       seen: () => recorder.touch(run, false),
       turned: () => recorder.touch(run, true),
+      stands: (state, at) => void turnSpell(run, state, at, this.#isSilenced(run, at)),
     }
     let reason = 'failed'
     try {
       log.turned()
+      await this.#deps.silences?.ready()
+      const isSilenced = (_: unknown, at: number) => this.#isSilenced(run, at)
       const storedEvents: FollowDeps['storedEvents'] = (...asked) =>
         throughOutage(
           () => this.#deps.storedEvents(...asked),
           () => !ending.aborted,
         )
-      await FOLLOWERS[run.stream.kind](run, log, ending, { ...this.#deps, storedEvents })
+      await FOLLOWERS[run.stream.kind](run, log, ending, { ...this.#deps, storedEvents, isSilenced })
       reason = endReason(run, held)
     } finally {
       await recorder.settle(run)

@@ -1,3 +1,4 @@
+import { ANSWERED, type CheckCounts, UNANSWERED, UNCHECKED } from '../../core/judging/scheduled-checks.ts'
 import { ENTRY_KIND } from '../../core/sets/entry-kinds.ts'
 import { MINUTE_MS } from '../../core/time.ts'
 import { type Entry, type Exchange, isKeyframe } from '../recording/entry.ts'
@@ -57,6 +58,7 @@ export type Summed = Omit<Entry, 'streamId' | 'epoch' | 'exchange'> & {
     request?: Pick<Exchange['request'], 'bytes' | 'count'>
     response?: Partial<Exchange['response']>
     redirects?: Pick<NonNullable<Exchange['redirects']>, 'bodyBytes'>
+    checks?: CheckCounts
   }
 }
 
@@ -97,6 +99,10 @@ function count(sums: MinuteSums, entry: Summed): void {
   if (ENTRY_KIND[kind].isEvent && !isKeyframe(entry)) sums.events++
   if (ENTRY_KIND[kind].isPoll && exchange !== undefined) sums.polls++
   if (kind === 'error') sums.errors++
+  if (isFailure(entry)) sums.failures++
+  const [answered, unanswered] = exchange?.checks ?? usualChecks(entry)
+  sums.answered += answered
+  sums.unanswered += unanswered
   if (changed !== undefined) sums.compared++
   if (changed) sums.changed++
   if (kind === 'exchange' && exchange?.response?.status === 304) sums.not_modified++
@@ -124,6 +130,18 @@ function countTraffic(sums: MinuteSums, { kind, headBytes = 0, exchange }: Summe
   sums.request_bytes += bytes
   if (kind === 'error') sums.failed_head_bytes += headBytes
   else sums.redirect_bytes += exchange?.redirects?.bodyBytes ?? 0
+}
+
+/** A failed attempt has a request; other errors are Weir's own. */
+function isFailure({ kind, exchange }: Summed): boolean {
+  return kind === 'error' && exchange !== undefined
+}
+
+/** Only a poll's answer has an end. */
+function usualChecks(entry: Summed): CheckCounts {
+  if (isFailure(entry)) return UNANSWERED
+  const isPoll = ENTRY_KIND[entry.kind].isPoll && entry.exchange?.response?.durationMs !== undefined
+  return isPoll ? ANSWERED : UNCHECKED
 }
 
 function changeBytes({ kind, patchBytes, snapshotBytes, plainBytes }: Summed): number | undefined {

@@ -56,17 +56,17 @@ export const CONNECTED_MS = sql.raw(`coalesce(rollup.connected_ms,
  * The sums of a window as `rollup`, joined with `streams`: days and hours where they are equivalent, minutes at the
  * edges and where no hour is rolled up yet.
  * @param step the shortest time that must be distinguished; omitted for one total
- * @param tag tag of the streams: their rows are read through the index on streams, not all rows of the window
+ * @param of the streams' tag, or their IDs: their rows are read through the index on streams, not all rows of the window
  */
 export async function rollupsWithin(
   db: Database,
   from: Date,
   to: Date,
   step?: Step,
-  tag?: string,
+  of?: string | readonly string[],
 ): Promise<SQL> {
   const parts = partsOf(from.getTime(), to.getTime(), await readHorizons(db), step)
-  const rows = rowsOf(OF_STREAMS, parts, tag === undefined ? sql`` : sql` AND ${isTagged(tag)}`)
+  const rows = rowsOf(OF_STREAMS, parts, of === undefined ? sql`` : sql` AND ${isOf(of)}`)
   return sql`(${rows}) AS rollup JOIN weir.streams ON streams.id = rollup.stream_id`
 }
 
@@ -115,6 +115,10 @@ function rowsOf(steps: Steps, { minutes, hours, days }: Parts, of: SQL = sql``):
     [...rows('minute', minutes), ...rows('hour', hours), ...rows('day', days)],
     sql` UNION ALL `,
   )
+}
+
+function isOf(of: string | readonly string[]): SQL {
+  return typeof of === 'string' ? isTagged(of) : sql`stream_id = ANY (${`{${of.join(',')}}`}::uuid[])`
 }
 
 function isTagged(tag: string): SQL {

@@ -1,3 +1,4 @@
+import type { CheckCounts } from '../../core/judging/scheduled-checks.ts'
 import { ENTRY_KIND, type EntryKind } from '../../core/sets/entry-kinds.ts'
 
 /** A request that Weir made, as the log shows it, without the values of the owner's headers. */
@@ -26,6 +27,8 @@ export interface Exchange {
   response?: LoggedResponse
   /** The redirects before the response, and the bytes of their heads and bodies; omitted if there were none. */
   redirects?: { count: number; headBytes: number; bodyBytes: number }
+  /** The scheduled checks it decided; omitted for one: answered, or not in an error (`poll`). */
+  checks?: CheckCounts
 }
 
 /** An entry of a run before it has a number. */

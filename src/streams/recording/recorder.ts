@@ -326,7 +326,9 @@ export class Recorder {
     if (turned.length === 0) return
     this.#turned.clear()
     try {
-      const unwanted = await storeEvidence(this.#db, turned, this.#expect, this.#provenByLog())
+      const unwanted = await againAfterDeadlock(() =>
+        storeEvidence(this.#db, turned, this.#expect, this.#provenByLog()),
+      )
       if (unwanted.length > 0) this.#bus.publish({ type: 'run.unwanted', streamIds: unwanted.map(idOf) })
     } catch (error) {
       for (const run of turned) this.#turned.add(run)

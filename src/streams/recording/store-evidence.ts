@@ -1,6 +1,7 @@
 import { inArray, sql } from 'drizzle-orm'
 import { checkpoints } from '../../../drizzle/schema.ts'
 import { checksWithin } from '../../core/judging/checks.ts'
+import type { Spell } from '../../core/judging/spell.ts'
 import { type Evidence, type Expectation, judge } from '../../core/judging/status.ts'
 import type { Database } from '../../storage/storage.ts'
 import type { Run } from '../ingest/run.ts'
@@ -42,8 +43,10 @@ export async function storeEvidence(
       since,
     }
   })
+  const finished = written.map((run) => [run, run.spells] as const)
+  const spells = finished.flatMap(([run, kept]) => kept.map((spell) => spellRow(run, spell)))
   const { rows: held } = (await db.execute(sql`
-    UPDATE weir.states AS state
+    WITH held AS (UPDATE weir.states AS state
     SET evidence = row.evidence,
       verdict = CASE WHEN stream.desired = 'running' THEN row.status ELSE state.verdict END,
       verdict_reason = CASE WHEN stream.desired = 'running' THEN row.reason ELSE state.verdict_reason END,
@@ -53,8 +56,19 @@ export async function storeEvidence(
       AS row(stream_id uuid, epoch int, evidence jsonb, status text, reason text, since timestamptz)
     JOIN weir.streams AS stream ON stream.id = row.stream_id
     WHERE state.stream_id = row.stream_id AND state.epoch = row.epoch
-    RETURNING state.stream_id, stream.desired = 'running' AS runs`)) as {
-    rows: { stream_id: string; runs: boolean }[]
+    RETURNING state.stream_id, stream.desired = 'running' AS runs
+    ), stored AS (
+      INSERT INTO weir.spells (stream_id, epoch, from_at, to_at, state, is_silenced)
+      SELECT stream_id, row.epoch, row.from_at, row.to_at, row.state, row.is_silenced
+      FROM json_to_recordset(${JSON.stringify(spells)}::json)
+        AS row(stream_id uuid, epoch int, from_at timestamptz, to_at timestamptz, state text, is_silenced boolean)
+      JOIN held USING (stream_id)
+      ON CONFLICT DO NOTHING
+    )
+    SELECT * FROM held`)) as { rows: { stream_id: string; runs: boolean }[] }
+  for (const [run, kept] of finished) {
+    run.spells = run.spells.filter((spell) => !kept.includes(spell))
+    run.writtenAt = now
   }
   const known = new Set(held.flatMap((row) => (row.runs ? [row.stream_id] : [])))
   if (known.size === written.length) return []
@@ -62,6 +76,17 @@ export async function storeEvidence(
     db,
     written.filter((run) => !known.has(run.stream.id)),
   )
+}
+
+function spellRow({ stream, epoch }: Run, { from, to, state, isSilenced }: Spell) {
+  return {
+    stream_id: stream.id,
+    epoch,
+    from_at: new Date(from).toISOString(),
+    to_at: new Date(to).toISOString(),
+    state,
+    is_silenced: isSilenced,
+  }
 }
 
 /**

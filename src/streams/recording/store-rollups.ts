@@ -1,4 +1,5 @@
 import { sql } from 'drizzle-orm'
+import type { CheckCounts } from '../../core/judging/scheduled-checks.ts'
 import type { Database } from '../../storage/storage.ts'
 import { emptyDelta, type RollupDelta, SUMS, type Summed, tallied } from '../measures/rollup-delta.ts'
 import type { Entry } from './entry.ts'
@@ -110,7 +111,8 @@ async function readUnsummed(
       (entry.exchange #>> '{response,durationMs}')::float8 AS duration_ms,
       (entry.exchange #>> '{request,bytes}')::float8 AS request_bytes,
       (entry.exchange #>> '{request,count}')::float8 AS request_count,
-      (entry.exchange #>> '{redirects,bodyBytes}')::float8 AS redirect_bytes
+      (entry.exchange #>> '{redirects,bodyBytes}')::float8 AS redirect_bytes,
+      (entry.exchange #>> '{checks,0}')::float8 AS answered, (entry.exchange #>> '{checks,1}')::float8 AS unanswered
     FROM json_to_recordset(${ids}::json) AS wanted(stream_id uuid, after bigint)
     JOIN weir.checkpoints AS current USING (stream_id)
     JOIN weir.entries AS entry ON entry.stream_id = current.stream_id
@@ -140,13 +142,18 @@ interface UnsummedRow {
   request_bytes: number | null
   request_count: number | null
   redirect_bytes: number | null
+  answered: number | null
+  unanswered: number | null
 }
 
 function toSummed(row: UnsummedRow): Summed & { streamId: string } {
+  const checks: CheckCounts | undefined =
+    row.answered === null || row.unanswered === null ? undefined : [row.answered, row.unanswered]
   const exchange = {
     request: { bytes: row.request_bytes ?? undefined, count: row.request_count ?? undefined },
     response: { status: row.status ?? undefined, durationMs: row.duration_ms ?? undefined },
     redirects: { bodyBytes: row.redirect_bytes ?? 0 },
+    checks,
   }
   return {
     streamId: row.stream_id,

@@ -15,14 +15,23 @@ import { noStream } from './no-stream.ts'
 import { visibleTo } from './visibility.ts'
 
 /** Sort keys of lists; by default, lists are ordered by registration. */
-export const SORTS = ['name', 'status', 'lastEvent', 'perMinute', 'bytes', 'change', 'created'] as const
+export const SORTS = [
+  'name',
+  'status',
+  'availability',
+  'lastEvent',
+  'perMinute',
+  'bytes',
+  'change',
+  'created',
+] as const
 export type Sort = (typeof SORTS)[number]
 export const ORDERS = ['asc', 'desc'] as const
 export type Order = (typeof ORDERS)[number]
 
 /** The default direction of a sort: names from A, everything else with the worst, highest or latest first. */
 export function firstOrder(sort: Sort): Order {
-  return sort === 'name' ? 'asc' : 'desc'
+  return sort === 'name' || sort === 'availability' ? 'asc' : 'desc'
 }
 
 /** Which streams; an omitted field matches all. */
@@ -154,6 +163,9 @@ function instant(ms: string | number): SQL {
   return timestamp(Math.min(Math.max(Number(ms), 0), LAST_MS))
 }
 
+/** The same for availability, which is a share. */
+const UNKNOWN = { asc: sql.raw('2'), desc: sql.raw('-1') } as const
+
 type Key = (order: Order, at: number) => SQL<string | number>
 
 const SORT_KEYS: Record<Sort, Key> = {
@@ -161,6 +173,8 @@ const SORT_KEYS: Record<Sort, Key> = {
   name: () => sql<string>`lower(${streams.name}) COLLATE "C"`,
   // Written as in its index, without parameters.
   status: () => number(sql`array_position(${sql.raw(`'${SEVERITY_ARRAY}'`)}::text[], ${states.status})`),
+  // In ascending order as in its index.
+  availability: (order) => sql<number>`coalesce(${states.availability}, ${UNKNOWN[order]})`.mapWith(Number),
   lastEvent: (order) => number(sql`(${states.evidence} ->> 'lastEventAt')::float8`, order),
   perMinute: (_order, at) =>
     number(
@@ -171,7 +185,7 @@ const SORT_KEYS: Record<Sort, Key> = {
   created: () => sql<number>`${streams.createdAt}`.mapWith((at) => new Date(at).getTime()),
 }
 /** Sort keys that come from {@link states}. */
-const STATED: ReadonlySet<Sort> = new Set(['status', 'lastEvent'])
+const STATED: ReadonlySet<Sort> = new Set(['status', 'availability', 'lastEvent'])
 /** The sums that each sort by rate needs: every further one makes it slower. */
 const RATED: Partial<Record<Sort, readonly (keyof typeof RATES)[]>> = {
   perMinute: ['events', 'polls'],

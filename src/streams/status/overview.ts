@@ -8,6 +8,7 @@ import { type IncidentRow, listIncidents, openIncidents } from '../../incidents/
 import type { Database } from '../../storage/storage.ts'
 import { connectionsOf, polledSumsOf, stepsOf } from '../measures/measures.ts'
 import { IS_SHARED } from '../registry/visibility.ts'
+import { meanAvailability } from './refresh-availability.ts'
 import { fleet } from './status.ts'
 
 /** Rows of each list. */
@@ -22,6 +23,8 @@ export interface Past {
   minutes: readonly { messages: number; errors: number; wireBytes: number }[]
   /** What streaming saves over uncompressed polling, in the last 24 hours; `undefined` without polls. */
   saved: { baselines: Baselines; streamingBytes: number; shares: Shares } | undefined
+  /** Mean availability of the last 24 hours, and of how many streams. */
+  available: { share: number | null; streams: number }
   /** Streams that changed most often in the last hour. */
   changed: readonly { id: string; name: string; changes: number; lastAt: Date }[]
 }
@@ -46,12 +49,13 @@ export interface Troubled {
 
 /** Reads the past: sums over every stream's minutes. Read it once for many viewers. */
 export async function readPast(db: Database, now: number, whose: Whose): Promise<Past> {
-  const [minutes, saved, changed] = await Promise.all([
+  const [minutes, saved, available, changed] = await Promise.all([
     lastHour(db, now),
     lastDaySaved(db, now),
+    meanAvailability(db),
     changedStreams(db, now, whose),
   ])
-  return { minutes, saved, changed }
+  return { minutes, saved, available, changed }
 }
 
 /** Reads the rest of the overview, which is current. */

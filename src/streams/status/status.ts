@@ -27,6 +27,8 @@ export interface StreamStatus {
   /** Entries ever written. */
   seq: number
   recent: Recent
+  /** Availability of the last 24 hours, 0 to 1, as of the last minute; null while unknown. */
+  availability: number | null
 }
 
 /** Sums of the last minutes, for rates: over `minutes`, which is less for a new stream. */
@@ -76,6 +78,7 @@ export async function statusesOf(deps: StatusDeps, streamIds: readonly string[])
       evidence,
       run: runOf(state),
       seq,
+      availability: state.availability,
       recent: { ...NOTHING, ...recent.get(stream.id), minutes: observedMinutes(stream, now) },
     }
   })

@@ -2,6 +2,7 @@ import type { Mistake } from '../mistake.ts'
 
 const CLOCK_SSE = ['test/streams/clock-sse.test.ts']
 const CLOCK_POLL = ['test/streams/clock-poll.test.ts']
+const CHECKS = ['test/core/scheduled-checks.test.ts']
 const FENCES = ['test/streams/fences.test.ts']
 const RUNNER = ['test/streams/runner.test.ts']
 const REPLAY = ['test/streams/replay.test.ts']
@@ -66,8 +67,8 @@ export const INGEST: readonly Mistake[] = [
     name: 'silence isn’t noticed',
     guard: 'timer',
     file: 'src/streams/ingest/follow-connection.ts',
-    find: '      silence.silences = evidence.silences\n      end()\n',
-    replace: '      silence.silences = evidence.silences\n',
+    find: "      this.#log.stands('silent', now())\n      end()\n",
+    replace: "      this.#log.stands('silent', now())\n",
     hurts: 'A connection that a firewall dropped is waited for for ever.',
     tests: CLOCK_SSE,
   },
@@ -773,5 +774,32 @@ export const INGEST: readonly Mistake[] = [
     replace: '',
     hurts: 'A million entries are searched after each reconnect.',
     tests: REPLAY,
+  },
+  {
+    name: 'retries within an interval count as checks',
+    guard: 'rule',
+    file: 'src/core/judging/scheduled-checks.ts',
+    find: 'isFirst: beat >= this.#next',
+    replace: 'isFirst: true',
+    hurts: 'An outage of a minute weighs as much as the retries in it.',
+    tests: CHECKS,
+  },
+  {
+    name: 'silenced checks count',
+    guard: 'rule',
+    file: 'src/core/judging/scheduled-checks.ts',
+    find: 'if (!this.#options.isSilenced(this.#timeOf(beat))) heard++',
+    replace: 'heard++',
+    hurts: 'Planned maintenance costs availability.',
+    tests: CHECKS,
+  },
+  {
+    name: 'what a run leaves open is lost',
+    guard: 'rule',
+    file: 'src/streams/ingest/run-store.ts',
+    find: 'spells: leftOpen(evidence),',
+    replace: 'spells: [],',
+    hurts: 'Each restart makes months of a connection unknown.',
+    tests: ['test/streams/availability.test.ts'],
   },
 ]

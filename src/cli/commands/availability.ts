@@ -1,0 +1,77 @@
+import { answerOf } from '../../client/client.ts'
+import { AVAILABILITY_WINDOW_NAMES, availabilityText } from '../../core/availability.ts'
+import { type Command, EXIT, type Given, type Io, UsageError } from '../command.ts'
+import { say, sayJson } from '../print.ts'
+import { resolveStream } from '../resolve.ts'
+import { table } from '../table.ts'
+
+const DURATIONS = [
+  [86_400_000, 'd'],
+  [3_600_000, 'h'],
+  [60_000, 'min'],
+  [1_000, 's'],
+] as const
+
+export const availability: Command = {
+  summary: 'Show how available one stream, a tag, or all were',
+  takes: '[id|name]',
+  min: 0,
+  max: 1,
+  completes: 'streams',
+  options: { tag: { short: 't', value: 'TAG', help: 'only streams with this tag' } },
+  examples: [
+    'weir availability prices',
+    'weir availability --tag shop --json | jq \'.windows["30d"].share\'',
+  ],
+  async run(given, io) {
+    const found = await ask(given, io)
+    if (given.has('json')) await sayJson(io, found)
+    else await tell(io, found.windows)
+    return EXIT.ok
+  },
+}
+
+async function ask(given: Given, io: Io) {
+  const { client } = io
+  const [wanted] = given.args
+  const tag = given.text('tag')
+  if (wanted !== undefined && tag !== undefined) throw new UsageError(['use either a stream or --tag'])
+  if (wanted === undefined) {
+    return answerOf(client.url, client.api.availability.get({ query: { ...(tag !== undefined && { tag }) } }))
+  }
+  const id = await resolveStream(io, wanted)
+  return answerOf(client.url, client.api.streams({ id }).availability.get({ query: {} }))
+}
+
+type Windows = Awaited<ReturnType<typeof ask>>['windows']
+
+async function tell(io: Io, windows: Windows): Promise<void> {
+  const { basis } = windows['24h']
+  const columns = ['WINDOW', 'AVAILABLE', ...HEADS[basis]].map((title, index) => ({
+    title,
+    alignRight: index > 0,
+  }))
+  const rows = AVAILABILITY_WINDOW_NAMES.map((name) => {
+    const window = windows[name]
+    return [name, availabilityText(window.share), ...details(window)].map((text) => ({ text }))
+  })
+  await io.out.write(table(columns, rows, io.out.columns))
+  if (basis === 'mean') await say(io, 'Mean over the streams.')
+}
+
+const HEADS = {
+  checks: ['ANSWERED', 'UNANSWERED'],
+  time: ['UP', 'DOWN', 'UNKNOWN'],
+  mean: ['STREAMS'],
+} as const
+
+function details(window: Windows['1h']): string[] {
+  if (window.basis === 'checks') return [window.answered, window.unanswered].map(String)
+  if (window.basis === 'mean') return [String(window.streams)]
+  return [window.upMs, window.downMs, window.unknownMs].map((ms) => duration(ms ?? 0))
+}
+
+function duration(ms: number): string {
+  const [unitMs, unit] = DURATIONS.find(([each]) => ms >= each) ?? DURATIONS[3]
+  return `${Math.round((ms / unitMs) * 10) / 10} ${unit}`
+}

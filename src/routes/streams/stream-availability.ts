@@ -1,0 +1,51 @@
+import type { AvailabilityData } from '../../../views/stream/availability.tsx'
+import type { RangeName } from '../../../views/stream/charts.tsx'
+import {
+  AVAILABILITY_SEGMENTS,
+  AVAILABILITY_WINDOW_NAMES,
+  AVAILABILITY_WINDOWS,
+  type Availability,
+} from '../../core/availability.ts'
+import { span } from '../../core/judging/status.ts'
+import type { Database } from '../../storage/storage.ts'
+import type { Stream } from '../../streams/ingest/run.ts'
+import { availabilitySteps, availabilityWindows } from '../../streams/measures/availability.ts'
+
+/** A stream's availability by window, and over a range in segments, including those without data. */
+export async function availabilityData(
+  db: Database,
+  stream: Pick<Stream, 'id' | 'kind' | 'createdAt'>,
+  range: RangeName,
+  now: number,
+): Promise<AvailabilityData> {
+  const segmentMs = AVAILABILITY_SEGMENTS[range]
+  // One segment less than the range plus the current one, as charts have their points.
+  const first = Math.floor((now - AVAILABILITY_WINDOWS[range]) / segmentMs) * segmentMs + segmentMs
+  const [windows, steps] = await Promise.all([
+    availabilityWindows(db, { stream }, now),
+    availabilitySteps(db, { stream }, { from: new Date(first), to: new Date(now) }, segmentMs),
+  ])
+  const known = new Map(steps.map((step) => [step.at.getTime(), step]))
+  const count = Math.floor((now - first) / segmentMs) + 1
+  return {
+    range,
+    windows: AVAILABILITY_WINDOW_NAMES.map((name) => ({ name, share: windows[name].share })),
+    segments: Array.from({ length: count }, (_, index) => {
+      const from = first + index * segmentMs
+      const step = known.get(from)
+      return {
+        from: new Date(from),
+        to: new Date(Math.min(from + segmentMs, now)),
+        share: step?.share ?? null,
+        detail: step && detailOf(step),
+      }
+    }),
+  }
+}
+
+function detailOf({ answered, unanswered, upMs, downMs }: Availability): string {
+  if (answered !== null && unanswered !== null) {
+    return `${unanswered} of ${answered + unanswered} checks failed`
+  }
+  return `down ${downMs === 0 ? '0 s' : span(downMs ?? 0)}, up ${span(upMs ?? 0)}`
+}
