@@ -1,5 +1,5 @@
 import type { Evidence } from '../../src/core/judging/status.ts'
-import type { Sums } from '../../src/core/measures.ts'
+import type { StreamRank, Sums } from '../../src/core/measures.ts'
 import { PLAIN_FIELDS, type PlainName, type PlainValues } from '../../src/core/sets/stream-fields.ts'
 import { STREAM_KIND } from '../../src/core/sets/stream-kinds.ts'
 import type { Stream } from '../../src/streams/ingest/run.ts'
@@ -12,6 +12,7 @@ import { live } from '../layout/live.tsx'
 import { TwinOffer, TwinPanel, type TwinView } from '../twins/twin.tsx'
 import { type ChartsData, ChartsPanel } from './charts.tsx'
 import { StreamIncidents, type StreamIncidentsData } from './incidents.tsx'
+import { IntervalFacts, type IntervalView } from './interval.tsx'
 import { type LogData, LogPanel } from './log.tsx'
 import { type NotifyData, NotifyPanel } from './notify.tsx'
 import { SavingsPanel, type SavingsView } from './savings.tsx'
@@ -40,12 +41,13 @@ export interface EvidenceView extends Pick<Evidence, 'failures'> {
   lastError: { code: string; message: string; at: Date } | undefined
 }
 
-export interface MeasureView {
+export interface MeasureView extends IntervalView {
   /** Of the last 24 hours. */
   total: Pick<Sums, 'entries' | 'wireBytes' | 'bodyBytes' | 'patchBytes' | 'compared' | 'changed'>
-  rank: number | null
-  samples: number
+  rank: StreamRank
   changeRate: number | null
+  /** How often it changes, in words; null if nothing was compared. */
+  frequency: string | null
   lastChangedAt: Date | undefined
   /** Per minute, over the last hour, oldest first. */
   minutes: readonly Pick<Sums, 'wireBytes' | 'changed' | 'entries'>[]
@@ -221,7 +223,8 @@ function Facts({ stream, status, statusSince, perMinute, entries, evidence, run 
 }
 
 /** Size and change of the last day, with charts of the last hour. */
-export function MeasuresPanel({ total, rank, samples, changeRate, lastChangedAt, minutes }: MeasureView) {
+export function MeasuresPanel(view: MeasureView) {
+  const { total, rank, changeRate, frequency, lastChangedAt, minutes } = view
   return (
     <section id="measures" class="panel measures" aria-label="Size and change">
       <div>
@@ -241,13 +244,17 @@ export function MeasuresPanel({ total, rank, samples, changeRate, lastChangedAt,
         <h2>Change</h2>
         <Sparkline values={minutes.map((minute) => minute.changed)} label="Changes per minute, last hour" />
         <dl class="facts">
-          <Fact name="Change rate (24 h)">{percent(changeRate)}</Fact>
-          <Fact name="Stream rank">
-            {rank === null ? '–' : rank}{' '}
-            <span class="muted">of 100, {samples.toLocaleString('en')} samples</span>
-          </Fact>
+          <Fact name="Frequency (24 h)">{frequency ?? '–'}</Fact>
           <Fact name="Changed">
-            {total.changed.toLocaleString('en')} of {total.compared.toLocaleString('en')}
+            {total.changed.toLocaleString('en')} of {total.compared.toLocaleString('en')}{' '}
+            <span class="muted">{percent(changeRate)}</span>
+          </Fact>
+          <IntervalFacts {...view} />
+          <Fact name="Stream rank">
+            {rank.rank ?? '–'} <span class="muted">of 100</span>
+            <span class="below">
+              unchanged polls {percent(rank.time)}, unchanged bytes {percent(rank.size)}
+            </span>
           </Fact>
           <Fact name="Last change">
             <Ago at={lastChangedAt} />

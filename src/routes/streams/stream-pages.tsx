@@ -149,7 +149,7 @@ export function streamPages(deps: StreamPagesDeps) {
     const now = deps.now()
     const week = { from: new Date(now - PROFILE_MS), to: new Date(now) }
     const [measures, savings, twin, log, incidents, notify, charts, timeline, hours] = await Promise.all([
-      measureView(db, id, deps.now()),
+      measureView(db, status.stream, deps.now()),
       savingsView(db, status.stream, deps.now()),
       twinView(db, id, deps.now()),
       logData(status, request),

@@ -3,6 +3,7 @@ import { backoffMs } from '../../core/judging/backoff.ts'
 import { nextBeat } from '../../core/judging/beat.ts'
 import { DocumentFollower } from '../large/follower.ts'
 import { compressedBytes as compressedSize } from '../large/jobs.ts'
+import { observeCaching } from '../measures/observe-caching.ts'
 import type { Draft } from '../recording/entry.ts'
 import { type FollowDeps, fail, recordGap, recover } from './follow.ts'
 import { afterKeyframe, type DocumentStep, keyframeDraft } from './follow-document.ts'
@@ -114,6 +115,7 @@ async function pollOnce(
   const at = deps.now()
   evidence.lastByteAt = at
   const { response, headBytes, exchange } = answer
+  const fresh = observeCaching(run, answer, at)
   const notModified = response.status === 304
   const bodyHash = notModified ? checkpoint.bodyHash : sha256(body)
   const isSame = bodyHash === checkpoint.bodyHash
@@ -129,6 +131,7 @@ async function pollOnce(
     const draft: Draft = { ...base, kind: 'exchange', changed: false, patchBytes: 0, hash: bodyHash }
     log.append(draft, notModified ? {} : { ...validators, ...sizes })
     evidence.lastPollAt = at
+    evidence.fresh = fresh
     return
   }
   const { draft, step } = await compare(run, body, bodyHash, base, follower, answer, signal)
@@ -139,6 +142,7 @@ async function pollOnce(
   else if (step !== undefined) appendKeyframe(run, log, at, step)
   // Only now, because the next run counts on what was appended until then.
   evidence.lastPollAt = at
+  evidence.fresh = fresh
 }
 
 /** What polling the body again would transfer without validators, uncompressed and with gzip; a 304 stands for the last

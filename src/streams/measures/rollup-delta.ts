@@ -1,6 +1,6 @@
 import { ENTRY_KIND } from '../../core/sets/entry-kinds.ts'
 import { MINUTE_MS } from '../../core/time.ts'
-import { type Entry, isKeyframe } from '../recording/entry.ts'
+import { type Entry, type Exchange, isKeyframe } from '../recording/entry.ts'
 import { latencyByte } from './latencies.ts'
 
 /**
@@ -53,7 +53,9 @@ export interface MinuteSums extends Record<(typeof SUMS)[number], number> {
 
 /** The part of an entry that is rolled up. */
 export type Summed = Omit<Entry, 'streamId' | 'epoch' | 'exchange'> & {
-  exchange?: { response?: Partial<NonNullable<Entry['exchange']>['response']> }
+  exchange?: Partial<Pick<Exchange, 'comparedMs' | 'isFresh' | 'isCacheHit'>> & {
+    response?: Partial<Exchange['response']>
+  }
 }
 
 /** Stored entries of one stream that aren't in `rollups` yet. */
@@ -95,6 +97,7 @@ function count(sums: MinuteSums, entry: Summed): void {
   if (kind === 'error') sums.errors++
   if (changed !== undefined) sums.compared++
   if (changed) sums.changed++
+  countTimes(sums, entry)
   if (kind === 'exchange' && exchange?.response?.status === 304) sums.not_modified++
   sums.wire_bytes += entry.wireBytes
   sums.body_bytes += entry.bodyBytes
@@ -110,6 +113,16 @@ function count(sums: MinuteSums, entry: Summed): void {
   sums.deflated_bytes += entry.deflatedBytes ?? 0
   const durationMs = exchange?.response?.durationMs
   if (durationMs !== undefined) sums.latencies += latencyByte(durationMs)
+}
+
+/** The real time between compared polls, and what caches could have answered. */
+function countTimes(sums: MinuteSums, { changed, exchange }: Summed): void {
+  if (changed !== undefined) sums.compared_ms += exchange?.comparedMs ?? 0
+  if (changed) sums.changed_ms += exchange?.comparedMs ?? 0
+  if (exchange?.isCacheHit) sums.cache_hits++
+  if (!exchange?.isFresh) return
+  sums.fresh++
+  if (changed) sums.fresh_changed++
 }
 
 function changeBytes({ kind, patchBytes, snapshotBytes, plainBytes }: Summed): number | undefined {

@@ -107,7 +107,9 @@ async function readUnsummed(
       entry.wire_bytes, entry.body_bytes, entry.head_bytes, entry.plain_bytes, entry.gzip_bytes, entry.patch_bytes,
       entry.snapshot_bytes, entry.deflated_bytes, entry.changed, entry.exchange IS NOT NULL AS has_exchange,
       (entry.exchange #>> '{response,status}')::int AS status,
-      (entry.exchange #>> '{response,durationMs}')::float8 AS duration_ms
+      (entry.exchange #>> '{response,durationMs}')::float8 AS duration_ms,
+      (entry.exchange ->> 'comparedMs')::float8 AS compared_ms,
+      (entry.exchange ->> 'isFresh')::boolean AS is_fresh, (entry.exchange ->> 'isCacheHit')::boolean AS is_cache_hit
     FROM json_to_recordset(${ids}::json) AS wanted(stream_id uuid, after bigint)
     JOIN weir.checkpoints AS current USING (stream_id)
     JOIN weir.entries AS entry ON entry.stream_id = current.stream_id
@@ -134,10 +136,19 @@ interface UnsummedRow {
   has_exchange: boolean
   status: number | null
   duration_ms: number | null
+  compared_ms: number | null
+  is_fresh: true | null
+  is_cache_hit: true | null
 }
 
 function toSummed(row: UnsummedRow): Summed & { streamId: string } {
   const response = { status: row.status ?? undefined, durationMs: row.duration_ms ?? undefined }
+  const exchange = {
+    response,
+    comparedMs: row.compared_ms ?? undefined,
+    isFresh: row.is_fresh ?? undefined,
+    isCacheHit: row.is_cache_hit ?? undefined,
+  }
   return {
     streamId: row.stream_id,
     seq: row.seq,
@@ -152,6 +163,6 @@ function toSummed(row: UnsummedRow): Summed & { streamId: string } {
     snapshotBytes: row.snapshot_bytes ?? undefined,
     deflatedBytes: row.deflated_bytes ?? undefined,
     changed: row.changed ?? undefined,
-    exchange: row.has_exchange ? { response } : undefined,
+    exchange: row.has_exchange ? exchange : undefined,
   }
 }
