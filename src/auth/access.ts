@@ -51,6 +51,7 @@ const ROUTES: Readonly<Record<RouteAccess, readonly string[]>> = {
     'GET /api/storage',
     'GET /api/streams',
     'GET /api/streams/:id',
+    'GET /api/streams/:id/cache',
     'GET /api/streams/:id/change',
     'GET /api/streams/:id/diff',
     'GET /api/streams/:id/document',

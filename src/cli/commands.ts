@@ -1,6 +1,8 @@
 import type { Command } from './command.ts'
 import { add } from './commands/add.ts'
 import { backup } from './commands/backup.ts'
+import { cache } from './commands/cache.ts'
+import { change } from './commands/change.ts'
 import { completion } from './commands/completion.ts'
 import { start, stop } from './commands/desire.ts'
 import { doctor } from './commands/doctor.ts'
@@ -23,6 +25,8 @@ export const COMMANDS: Record<string, Command> = {
   status,
   logs,
   savings,
+  change,
+  cache,
   notify,
   rm,
   backup,

@@ -3,6 +3,7 @@ import type { StreamRank, Sums } from '../../src/core/measures.ts'
 import { PLAIN_FIELDS, type PlainName, type PlainValues } from '../../src/core/sets/stream-fields.ts'
 import { STREAM_KIND } from '../../src/core/sets/stream-kinds.ts'
 import type { Stream } from '../../src/streams/ingest/run.ts'
+import type { CacheReport } from '../../src/streams/measures/caching.ts'
 import type { StreamStatus } from '../../src/streams/status/status.ts'
 import { Curl } from '../layout/curl.tsx'
 import { Fact } from '../layout/fact.tsx'
@@ -10,6 +11,7 @@ import { Ago, bytes, percent, rate, Sparkline, StatusBadge } from '../layout/for
 import { type ForReader, Page } from '../layout/layout.tsx'
 import { live } from '../layout/live.tsx'
 import { TwinOffer, TwinPanel, type TwinView } from '../twins/twin.tsx'
+import { CachingPanel } from './caching.tsx'
 import { type ChartsData, ChartsPanel } from './charts.tsx'
 import { StreamIncidents, type StreamIncidentsData } from './incidents.tsx'
 import { IntervalFacts, type IntervalView } from './interval.tsx'
@@ -58,6 +60,8 @@ export interface StreamPageData {
   measures: MeasureView
   /** Omitted for a stream that isn't polled. */
   savings: SavingsView | undefined
+  /** Omitted for a stream that isn't polled. */
+  caching: CacheReport | undefined
   /** Omitted for a stream without a twin. */
   twin: TwinView | undefined
   /** Whether the stream can have a twin. */
@@ -71,7 +75,7 @@ export interface StreamPageData {
 }
 
 export function StreamPage({ reader, ...data }: StreamPageData & ForReader) {
-  const { status, measures, charts, timeline, week, savings, twin, incidents, notify, log } = data
+  const { status, measures, charts, timeline, week, savings, caching, twin, incidents, notify, log } = data
   const { stream } = status
   return (
     <Page
@@ -97,6 +101,7 @@ export function StreamPage({ reader, ...data }: StreamPageData & ForReader) {
         <WeekPanel {...week} />
         {twin && <TwinPanel {...twin} />}
         {savings && <SavingsPanel {...savings} />}
+        {caching && <CachingPanel {...caching} />}
         {data.mayHaveTwin && <TwinOffer {...stream} />}
         <StreamIncidents {...incidents} />
         <NotifyPanel {...notify} />

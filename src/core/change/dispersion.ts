@@ -34,7 +34,8 @@ const EXTRAORDINARY_BLOCKS = 8
  */
 export function dispersionOf(dispersed: Dispersed): Dispersion {
   const { groups, strata, pooled, perMs, typicalMs } = dispersed
-  const { changed, unchangedMs, ms } = sumOf(groups)
+  const { changed, unchangedMs } = sumOf(groups)
+  const ms = strata.reduce((sum, stratum) => sum + stratum.ms, 0)
   // Rates that differ between the strata cost precision.
   const informed = strata.filter((stratum) => stratum.perMs > 0)
   const variance = informed.reduce(

@@ -50,18 +50,23 @@ export function score({ changed, intervalMs, unchangedMs }: Group, perMs: number
   return changed * waited - unchangedMs
 }
 
-/** Consecutive groups in up to `count` blocks of about equal time. */
-export function blocksOf(groups: readonly Group[], count: number): Group[][] {
-  const { ms } = sumOf(groups)
+/** Consecutive groups in up to `count` blocks of about equal weight: by default, of equal time. */
+export function blocksOf(
+  groups: readonly Group[],
+  count: number,
+  weightOf: (group: Group) => number = ({ ms }) => ms,
+): Group[][] {
+  const whole = groups.reduce((sum, group) => sum + weightOf(group), 0)
   const blocks: Group[][] = []
-  let passedMs = 0
+  let passed = 0
   let last = -1
   for (const group of groups) {
-    const index = Math.min(count - 1, Math.floor(((passedMs + group.ms / 2) / ms) * count))
+    const weight = weightOf(group)
+    const index = Math.min(count - 1, Math.floor(((passed + weight / 2) / whole) * count))
     if (index !== last) blocks.push([])
     last = index
     blocks.at(-1)?.push(group)
-    passedMs += group.ms
+    passed += weight
   }
   return blocks
 }

@@ -56,8 +56,8 @@ export function estimateRate(rows: readonly Comparisons[]): Estimate | null {
   const typicalMs = typicalIntervalOf(groups)
   const pooled = solve(groups, typicalMs / 2)
   if (totals.unchangedMs < SATURATED * totals.ms) return saturated(groups, totals, pooled, typicalMs)
-  const strata = stratified(groups, typicalMs, totals.compared)
-  const perMs = strata.length > 1 ? meanRate(strata, totals.ms) : pooled
+  const strata = stratified(groups, pooled)
+  const perMs = strata.length > 1 ? meanRate(strata) : pooled
   const { phi, quantile } = dispersionOf({ groups, strata, pooled, perMs, typicalMs })
   return around(groups, perMs, { phi, quantile })
 }
@@ -114,15 +114,22 @@ function typicalIntervalOf(groups: readonly Group[]): number {
   return 0
 }
 
-function stratified(groups: readonly Group[], typicalMs: number, compared: number): Stratum[] {
-  const count = Math.max(1, Math.min(STRATA, Math.floor(compared / STRATUM_POLLS)))
-  return blocksOf(groups, count).map((block) => {
+/**
+ * Parts of the polls. An interval that surely has a change in it, such as an interruption of hours, tells nothing of the rate
+ * in it: it belongs to none.
+ */
+function stratified(groups: readonly Group[], pooled: number): Stratum[] {
+  const telling = groups.filter(({ intervalMs }) => Math.exp(-pooled * intervalMs) > SATURATED)
+  const count = Math.max(1, Math.min(STRATA, Math.floor(sumOf(telling).compared / STRATUM_POLLS)))
+  const isPolled = telling.some(({ changed, intervalMs }) => changed > 0 && intervalMs > 0)
+  return blocksOf(telling, count, ({ compared, ms }) => (isPolled ? compared : ms)).map((block) => {
     const { changed, ms } = sumOf(block)
-    return { groups: block, ms, perMs: changed === 0 ? 0 : solve(block, typicalMs / 2) }
+    return { groups: block, ms, perMs: changed === 0 ? 0 : solve(block, typicalIntervalOf(block) / 2) }
   })
 }
 
-function meanRate(strata: readonly Stratum[], ms: number): number {
+function meanRate(strata: readonly Stratum[]): number {
+  const ms = strata.reduce((sum, stratum) => sum + stratum.ms, 0)
   return strata.reduce((sum, stratum) => sum + stratum.perMs * stratum.ms, 0) / ms
 }
 

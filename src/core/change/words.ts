@@ -44,10 +44,11 @@ export function period(ms: number): string {
 
 function count(ms: number): string {
   const [size] = unitOf(ms)
-  return String(Number((ms / (size || 1)).toPrecision(2)))
+  const value = ms / (size || 1)
+  return String(size > 0 && value < 1 ? 1 : Number(value.toPrecision(2)))
 }
 
-/** Rounded up to the next unit rather than written as 60 of the smaller one. */
+/** The next unit rather than 60 of the smaller one. */
 function unitOf(ms: number) {
-  return UNITS.find(([size]) => Number(ms.toPrecision(2)) >= size * 0.995) ?? UNITS[4]
+  return UNITS.find(([size]) => ms >= size * 0.99) ?? UNITS[4]
 }
