@@ -102,6 +102,6 @@ describe('in words', () => {
     const of = (estimate: Estimate) => briefly(estimate, estimate.observedMs)
     expect(of(rate(polls(180, 0, MINUTE_MS)))).toBe('none in 3 h')
     expect(of(rate(polls(1_000, 500, 7_000)))).toBe('every 10 s')
-    expect(of(rate(polls(1_000, 1_000, 6_000)))).toBe('at least every 2 s')
+    expect(of(rate(polls(1_000, 1_000, 6_000)))).toBe('≤ 6 s')
   })
 })

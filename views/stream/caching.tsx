@@ -19,17 +19,17 @@ export function CachingPanel(report: CacheReport) {
       <dl class="facts">
         <Fact name="Cacheable polls (24 h)">
           {share(fresh, polls)}
-          <span class="below">made while the last answer was fresh</span>
+          <span class="below muted">made while the last answer was fresh</span>
         </Fact>
         <Fact name="Outdated if cached">
           {share(freshChanged, fresh)}
-          <span class="below">of the cacheable polls</span>
+          <span class="below muted">of the cacheable polls</span>
         </Fact>
         <Fact name="From a shared cache">{share(cacheHits, polls)}</Fact>
         <Fact name="Fresh for">
           {lifetimeText(headers)}
           {headers && (
-            <span class="below">
+            <span class="below muted">
               as of <Ago at={headers.at} />
             </span>
           )}
@@ -43,8 +43,8 @@ export function CachingPanel(report: CacheReport) {
         </Fact>
         <Fact name="Validators">{VALIDATORS[validators]}</Fact>
         <Fact name="Suggested max-age">
-          {suggestedMaxAgeS === null ? '–' : `${suggestedMaxAgeS.toLocaleString('en')} s`}
-          <span class="below">outdated in about 10% of uses</span>
+          {suggestedText(suggestedMaxAgeS)}
+          {suggestedMaxAgeS ? <span class="below muted">outdated in at most 10% of uses</span> : undefined}
         </Fact>
       </dl>
     </section>
@@ -53,6 +53,11 @@ export function CachingPanel(report: CacheReport) {
 
 function share(count: number, of: number): string {
   return percent(of === 0 ? null : count / of)
+}
+
+function suggestedText(seconds: number | null): string {
+  if (seconds === null) return '–'
+  return seconds === 0 ? 'none: it changes too often' : `${seconds.toLocaleString('en')} s`
 }
 
 function lifetimeText(headers: CacheReport['headers']): string {

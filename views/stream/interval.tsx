@@ -26,7 +26,7 @@ export function IntervalFacts({ intervalMs, suggestedIntervalMs, missed }: Inter
       <Fact name="Missed between polls">{percent(missed)}</Fact>
       <Fact name="Suggested interval">
         {suggestedIntervalMs === null ? '–' : interval(suggestedIntervalMs)}
-        <span class="below">{hint(intervalMs, suggestedIntervalMs)}</span>
+        <span class="below muted">{hint(intervalMs, suggestedIntervalMs)}</span>
       </Fact>
     </>
   )

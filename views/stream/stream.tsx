@@ -257,7 +257,7 @@ export function MeasuresPanel(view: MeasureView) {
           <IntervalFacts {...view} />
           <Fact name="Stream rank">
             {rank.rank ?? '–'} <span class="muted">of 100</span>
-            <span class="below">
+            <span class="below muted">
               unchanged polls {percent(rank.time)}, unchanged bytes {percent(rank.size)}
             </span>
           </Fact>

@@ -26,13 +26,13 @@ export function rarerThan(observedMs: number, ms: number): string {
   return `no change in ${period(observedMs)}: less often than every ${period(ms)}`
 }
 
-/** The same for a table: "every 5 min", "at least every 5 s", "none in 3 h". */
+/** The same for a table: "every 5 min", "≤ 5 s", "none in 3 h". */
 export function briefly(
-  { perMs, perHour }: { perMs: number; perHour: number | null },
+  { perMs, perHour, low }: { perMs: number; perHour: number | null; low: number },
   observedMs: number,
 ): string {
   if (perHour === 0) return `none in ${period(observedMs)}`
-  return `${perHour === null ? 'at least every' : 'every'} ${period(1 / perMs)}`
+  return perHour === null ? `≤ ${period(HOUR_MS / low)}` : `every ${period(1 / perMs)}`
 }
 
 /** A time to two digits in its largest unit. */
