@@ -10,7 +10,7 @@ import { timestamp } from '../../storage/timestamp.ts'
 import { hostOf } from '../ingest/host.ts'
 import type { Stream } from '../ingest/run.ts'
 import { receivedOf } from '../measures/by-kind.ts'
-import { changesKey, dayChanges } from '../measures/day-changes.ts'
+import { changesKey, sortedChanges } from '../measures/day-changes.ts'
 import { type Cursor, readCursor, writeCursor } from './cursor.ts'
 import { noStream } from './no-stream.ts'
 import { visibleTo } from './visibility.ts'
@@ -128,7 +128,7 @@ async function listSorted(db: Database, query: ListQuery & { sort: Sort }, now: 
     .from(streams)
     .$dynamic()
   if (filter.status !== undefined || STATED.has(sort)) keys.innerJoin(states, eq(states.streamId, streams.id))
-  if (sort === 'change') keys.leftJoin(dayChanges(at), sql`rate.stream_id = ${streams.id}`)
+  if (sort === 'change') keys.leftJoin(sortedChanges(at), sql`rate.stream_id = ${streams.id}`)
   if (rated !== undefined) keys.leftJoin(rates(at, rated), sql`rate.stream_id = ${streams.id}`)
   const page = keys
     .where(and(matching(filter), visibleTo(caller), cursor && beyond(cursor, key)))
