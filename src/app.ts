@@ -57,6 +57,7 @@ import { backupRoutes } from './routes/storage/backup.ts'
 import { storageRoutes } from './routes/storage/storage.tsx'
 import { bulkRoutes } from './routes/streams/bulk.ts'
 import { bulkPages } from './routes/streams/bulk-pages.tsx'
+import { cachingRoutes } from './routes/streams/caching.ts'
 import { consoleRoutes } from './routes/streams/console.tsx'
 import { measureRoutes } from './routes/streams/measures.ts'
 import { streamPages } from './routes/streams/stream-pages.tsx'
@@ -136,6 +137,7 @@ export async function createApp(deps: AppDeps) {
     .use(streamRoutes(deps))
     .use(previewRoutes(deps))
     .use(measureRoutes(deps))
+    .use(cachingRoutes(deps))
     .use(documentRoutes({ ...deps, versions: versionsWith(versionsIn(deps.db), deps.archive.reader) }))
     .use(archiveRoutes(deps))
     .use(channelRoutes(deps))

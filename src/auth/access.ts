@@ -53,6 +53,7 @@ const ROUTES: Readonly<Record<RouteAccess, readonly string[]>> = {
     'GET /api/streams',
     'GET /api/streams/:id',
     'GET /api/streams/:id/availability',
+    'GET /api/streams/:id/cache',
     'GET /api/streams/:id/change',
     'GET /api/streams/:id/diff',
     'GET /api/streams/:id/document',

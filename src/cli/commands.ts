@@ -2,6 +2,8 @@ import type { Command } from './command.ts'
 import { add } from './commands/add.ts'
 import { availability } from './commands/availability.ts'
 import { backup } from './commands/backup.ts'
+import { cache } from './commands/cache.ts'
+import { change } from './commands/change.ts'
 import { completion } from './commands/completion.ts'
 import { start, stop } from './commands/desire.ts'
 import { doctor } from './commands/doctor.ts'
@@ -25,6 +27,8 @@ export const COMMANDS: Record<string, Command> = {
   logs,
   savings,
   availability,
+  change,
+  cache,
   notify,
   rm,
   backup,

@@ -1,3 +1,4 @@
+import { type Estimate, rankOf } from './change/rate.ts'
 import { encodeComment, encodeMessage, encodeRetry, SSE_HEADERS } from './sse.ts'
 import { DAY_MS, HOUR_MS } from './time.ts'
 
@@ -148,13 +149,34 @@ export function changeRate(sums: Pick<Sums, 'changed' | 'compared'>): number | n
   return sums.compared === 0 ? null : sums.changed / sums.compared
 }
 
-/** 100 × the change rate over the last 24 h, 0 to 100, with the number of comparisons behind it. */
-export function streamRank(lastDay: Pick<Sums, 'changed' | 'compared'>): {
+/** How much of a stream is live, as StreamRank put it: 0 to 100, with its three shares, each 0 to 1. */
+export interface StreamRank {
+  /** The frequency of change on a logarithmic scale: 0 is once a day or rarer, 100 once a second or more often. */
   rank: number | null
+  /** Number of comparisons behind it. */
   samples: number
-} {
-  const rate = changeRate(lastDay)
-  return { rank: rate === null ? null : Math.round(rate * 1000) / 10, samples: lastDay.compared }
+  /** Share of the polls that found nothing new: requests that streaming saves. */
+  time: number | null
+  /** Share of the polled bytes that is not new. */
+  size: number | null
+  /** `rank` / 100. */
+  change: number | null
+}
+
+/** Of the last 24 hours; `estimate` of the same time. */
+export function streamRank(
+  lastDay: Pick<PollSums, 'changed' | 'compared' | 'patchBytes' | 'plainBytes'>,
+  estimate: Pick<Estimate, 'perMs'> | null,
+): StreamRank {
+  const rank = estimate && rankOf(estimate.perMs)
+  const [rate, fresh] = [changeRate(lastDay), freshness(lastDay)]
+  return {
+    rank,
+    samples: lastDay.compared,
+    time: rate === null ? null : 1 - rate,
+    size: fresh === null ? null : 1 - fresh,
+    change: rank === null ? null : rank / 100,
+  }
 }
 
 /**
@@ -171,18 +193,14 @@ export function freshness({
 /**
  * The interval at which every other poll would find a change: ln 2 / λ, from 500 ms to a week, rounded to an interval that
  * people set.
- * λ is estimated from `changed` of `compared` polls that were `intervalMs` apart, as if changes were a Poisson process:
- * λ = −ln((compared − changed + 0.5) / (compared + 0.5)) / intervalMs.
- * @returns `null` below 10 comparisons or without a change, with the number of comparisons.
- * @see Cho, Garcia-Molina, "Estimating frequency of change", ACM TOIT 3(3), 2003, section 4
+ * @returns `null` below 10 comparisons, without a change, or if nearly every poll found one: then λ isn't known
  */
 export function suggestInterval(
-  { changed, compared }: Pick<Sums, 'changed' | 'compared'>,
-  intervalMs: number,
-): { intervalMs: number | null; samples: number } {
-  if (compared < MIN_SAMPLES || changed === 0) return { intervalMs: null, samples: compared }
-  const perInterval = -Math.log((compared - changed + 0.5) / (compared + 0.5))
-  return { intervalMs: humanInterval((Math.LN2 / perInterval) * intervalMs), samples: compared }
+  estimate: Pick<Estimate, 'perMs' | 'perHour'> | null,
+  samples: number,
+): number | null {
+  if (estimate === null || samples < MIN_SAMPLES || !estimate.perHour) return null
+  return humanInterval(Math.LN2 / estimate.perMs)
 }
 
 /** What polling transfers, bodies and heads: one head per answered poll, and its redirects. */

@@ -242,6 +242,26 @@ test('savings of a stream, of a tag and of all, in words and as JSON', async () 
   expect((await cli('savings', '--tag', 'nothing')).out).toBe('No poll was answered in this period.\n')
 })
 
+test('change says how often a stream changes, and cache what caches could do, in words and as JSON', async () => {
+  const url = upstream.on('/changes', (_, hits) =>
+    Response.json({ hits }, { headers: { 'cache-control': 'max-age=60', etag: `"${hits}"` } }),
+  )
+  const { id } = await weir.register({ url, name: 'changing', kind: 'poll', intervalMs: 500 })
+  const found = async (command: string) => JSON.parse((await cli(command, '--json', 'changing')).out)
+  await until('polls are summed up', async () => (await found('cache')).fresh > 1)
+  expect(await found('change')).toMatchObject({
+    frequency: { perHour: null, high: null },
+    suggestedIntervalMs: null,
+  })
+  expect((await cli('change', id)).out).toMatch(
+    /^frequency +at least every [\d.]+ m?s: nearly every poll found a change\n/,
+  )
+  expect(await found('cache')).toMatchObject({ headers: { lifetimeMs: 60_000 }, validators: 'unknown' })
+  const { out } = await cli('cache', id, '--since', '1h')
+  expect(out).toMatch(/^cacheable +\d+% of \d+ polls; 100% of those had changed\n/)
+  expect(out).toMatch(/\ncache-control +max-age\n/)
+})
+
 test('notify sends to the responsible channels, and says if there are none', async () => {
   const { id } = await weir.register({ url: counting('/tell'), name: 'told', kind: 'poll', tags: ['ops'] })
   const nobody = await cli('notify', id, 'hello')

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'bun:test'
+import { estimateRate } from '../../src/core/change/rate.ts'
 import {
   baselines,
   type Connected,
@@ -17,18 +18,33 @@ import { integer, type Random, seeded } from './seeded.ts'
 
 const random = seeded('measures.test.ts')
 
-test.each<[changed: number, compared: number, rate: number | null, rank: number | null]>([
-  [0, 0, null, null],
-  [0, 1, 0, 0],
-  [1, 1, 1, 100],
-  [1, 2, 0.5, 50],
-  [1, 3, 1 / 3, 33.3],
-  [2, 3, 2 / 3, 66.7],
-  [1, 1_440, 1 / 1_440, 0.1],
-  [1, 100_000, 1 / 100_000, 0],
-])('%p changes in %p comparisons are a rate of %p and a rank of %p', (changed, compared, rate, rank) => {
+test.each<[changed: number, compared: number, rate: number | null]>([
+  [0, 0, null],
+  [0, 1, 0],
+  [1, 1, 1],
+  [1, 3, 1 / 3],
+  [1, 100_000, 1 / 100_000],
+])('%p changes in %p comparisons are a rate of %p', (changed, compared, rate) => {
   expect(changeRate({ changed, compared })).toBe(rate)
-  expect(streamRank({ changed, compared })).toEqual({ rank, samples: compared })
+})
+
+test.each<[what: string, everyMs: number, rank: number]>([
+  ['a week', 7 * 86_400_000, 0],
+  ['a day', 86_400_000, 0],
+  ['an hour', 3_600_000, 28],
+  ['a minute', 60_000, 64],
+  ['a second', 1_000, 100],
+  ['100 ms', 100, 100],
+])('a change every %s is a rank, whatever the interval of polls', (_what, everyMs, rank) => {
+  const sums = { changed: 3, compared: 4, patchBytes: 10, plainBytes: 40 }
+  const { change, ...shown } = streamRank(sums, { perMs: 1 / everyMs })
+  expect(shown).toEqual({ rank: expect.closeTo(rank, 0), samples: 4, time: 0.25, size: 0.75 })
+  expect(change).toBeCloseTo(rank / 100, 2)
+})
+
+test('nothing compared has no rank', () => {
+  const sums = { changed: 0, compared: 0, patchBytes: 0, plainBytes: 0 }
+  expect(streamRank(sums, null)).toEqual({ rank: null, samples: 0, time: null, size: null, change: null })
 })
 
 test('a step is what its name says', () => {
@@ -184,6 +200,7 @@ describe('a suggested interval', () => {
   test.each<[changed: number, compared: number, intervalMs: number, suggestedMs: number | null]>([
     [0, 1_440, 60_000, null],
     [9, 9, 60_000, null],
+    [4, 9, 60_000, null],
     // λ = −ln(1296.5 / 1440.5) a minute = 0.1053: ln 2 / λ = 6.58 min, of 5 and 10 nearer to 5.
     [144, 1_440, 60_000, 300_000],
     // The same half a minute apart: 3.29 min, by ratio nearer to 5 than to 2.
@@ -192,15 +209,12 @@ describe('a suggested interval', () => {
     [720, 1_440, 60_000, 60_000],
     // λ = −ln(9.5 / 10.5) a second = 0.1001: ln 2 / λ = 6.93 s, of 5 and 10 nearer to 5.
     [1, 10, 1_000, 5_000],
-    // Every poll: λ = −ln(0.5 / 10.5) in 10 s = 0.3045 a second: 2.28 s.
-    [10, 10, 10_000, 2_000],
-    [1_000, 1_000, 500, 500],
+    // Every poll, or nearly: how often it changes isn't known.
+    [10, 10, 10_000, null],
+    [960, 1_000, 500, null],
     [1, 100_000, 86_400_000, 604_800_000],
   ])('%p changes in %p comparisons %p ms apart suggest %p', (changed, compared, intervalMs, suggestedMs) => {
-    expect(suggestInterval({ changed, compared }, intervalMs)).toEqual({
-      intervalMs: suggestedMs,
-      samples: compared,
-    })
+    expect(suggestInterval(estimate(changed, compared, intervalMs), compared)).toBe(suggestedMs)
   })
 
   test('is recovered from polls of a random process', () => {
@@ -210,9 +224,15 @@ describe('a suggested interval', () => {
     const compared = 20_000
     for (let poll = 0; poll < compared; poll++) if (random() < 1 - Math.exp(-intervalMs / meanMs)) changed++
     // ln 2 × 20 s = 13.9 s, of 10 and 15 nearer to 15.
-    expect(suggestInterval({ changed, compared }, intervalMs).intervalMs).toBe(15_000)
+    expect(suggestInterval(estimate(changed, compared, intervalMs), compared)).toBe(15_000)
   })
 })
+
+function estimate(changed: number, compared: number, intervalMs: number) {
+  return estimateRate([
+    { compared, changed, comparedMs: compared * intervalMs, changedMs: changed * intervalMs },
+  ])
+}
 
 /** Polls whose changes are at most their bodies, framed, and a subscriber who was connected meanwhile. */
 function randomSums(random: Random): PollSums & Connected {

@@ -80,6 +80,7 @@ test('measures and documents respond as documented', async () => {
   const { polled, followed, weir, upstream } = everything
   const { id: quiet } = await weir.register({ url: upstream.url, kind: 'poll', start: false })
   await weir.entry(polled, 'it has changed', ({ changed }) => changed === true)
+  for (const id of [polled, followed, quiet]) await get(`/api/streams/${id}/cache`)
   for (const measure of ['size', 'change', 'savings', 'latency', 'availability']) {
     for (const id of [polled, followed, quiet]) await get(`/api/streams/${id}/${measure}?step=minute`)
   }

@@ -128,8 +128,8 @@ async function add(db: Database, random: Random, tag: string): Promise<Facts> {
     lastSeq: 1,
     ...of,
   })
-  // The minute under way, and one long over, don't count.
-  const noise = { events: pick(99), polls: pick(99), wireBytes: pick(9_999), compared: 9, changed: pick(9) }
+  // The minute under way, and one long over, don't count. Changes are those of a day.
+  const noise = { events: pick(99), polls: pick(99), wireBytes: pick(9_999), compared: 0, changed: 0 }
   await db
     .insert(rollups)
     .values([row(minute - MINUTE_MS, sums), row(minute, noise), row(minute - 6 * MINUTE_MS, noise)])
@@ -141,9 +141,20 @@ async function add(db: Database, random: Random, tag: string): Promise<Facts> {
     lastEvent: lastEventAt,
     perMinute: kind === 'sse' ? sums.events : sums.polls,
     bytes: sums.wireBytes,
-    change: sums.compared === 0 ? null : sums.changed / sums.compared,
+    change: sums.compared === 0 ? null : changesPerMinute(kind, sums, createdAt),
     created: createdAt.getTime(),
   }
+}
+
+/** An event stream shows every change since it was registered; polls a minute apart find those that they can. */
+function changesPerMinute(
+  kind: 'sse' | 'poll',
+  { compared, changed }: { compared: number; changed: number },
+  createdAt: Date,
+): number {
+  const from = Math.floor(NOW / MINUTE_MS) * MINUTE_MS
+  if (kind === 'sse') return changed / ((from - createdAt.getTime()) / MINUTE_MS)
+  return Math.log((compared + 0.5) / (compared - changed + 0.5))
 }
 
 function inOrder(facts: readonly Facts[], sort: Sort, order: 'asc' | 'desc'): string[] {

@@ -13,10 +13,6 @@ export interface SavingsView {
   freshness: number | null
   /** What real subscribers were sent; omitted if there were none. */
   sent: (Pick<FanoutSums, 'connections' | 'wireBytes' | 'slow'> & { subscribers: number }) | undefined
-  intervalMs: number
-  suggestedIntervalMs: number | null
-  /** Number of comparisons that the suggestion is based on. */
-  samples: number
   /** Paths that change most, most changes first. */
   paths: readonly PathChanges[]
 }
@@ -30,10 +26,7 @@ const WAYS: readonly { way: Way; label: string }[] = [
   { way: 'streaming', label: 'Streaming, uncompressed' },
   { way: 'streamingGzip', label: 'Streaming with gzip' },
 ]
-/** A suggested interval that differs by less than this factor isn't worth a change. */
-const MUCH = 3
-
-/** Savings of streaming, the suggested interval, and changes by path: on the first page and in every live update. */
+/** Savings of streaming, and changes by path: on the first page and in every live update. */
 export function SavingsPanel(view: SavingsView) {
   return (
     <section id="savings" class="panel measures" aria-label="Savings">
@@ -49,15 +42,7 @@ export function SavingsPanel(view: SavingsView) {
             <dt>Freshness</dt>
             <dd>{percent(view.freshness)}</dd>
           </div>
-          <div>
-            <dt>Suggested interval</dt>
-            <dd>
-              {view.suggestedIntervalMs === null ? '–' : interval(view.suggestedIntervalMs)}{' '}
-              <span class="muted">{view.samples.toLocaleString('en')} samples</span>
-            </dd>
-          </div>
         </dl>
-        <IntervalHint {...view} />
         <Paths paths={view.paths} />
       </div>
     </section>
@@ -111,18 +96,6 @@ function Sent({ subscribers, connections, wireBytes, slow }: NonNullable<Savings
   )
 }
 
-/** Shown only if the interval is far from the suggested one. */
-function IntervalHint({ intervalMs, suggestedIntervalMs }: SavingsView) {
-  if (suggestedIntervalMs === null) return undefined
-  if (suggestedIntervalMs >= intervalMs * MUCH) {
-    return <p>Polled every {interval(intervalMs)}: most polls find nothing new.</p>
-  }
-  if (suggestedIntervalMs * MUCH <= intervalMs) {
-    return <p>Polled every {interval(intervalMs)}: changes between polls are missed.</p>
-  }
-  return undefined
-}
-
 /** Paths that aren't pointers to a member. */
 const NAMED_PATHS: Readonly<Record<string, string>> = { '': 'Whole document', '*': 'Other paths' }
 
@@ -159,17 +132,4 @@ function Paths({ paths }: Pick<SavingsView, 'paths'>) {
 function saving(share: number | null): string {
   if (share === null || share < 0.99) return percent(share)
   return `${(Math.floor(share * 1_000) / 10).toFixed(1)}%`
-}
-
-const UNITS_MS = [
-  [86_400_000, 'days'],
-  [3_600_000, 'h'],
-  [60_000, 'min'],
-] as const
-
-/** An interval in its largest unit that leaves no fraction. */
-function interval(ms: number): string {
-  const [unitMs, unit] = UNITS_MS.find(([size]) => ms >= size && ms % size === 0) ?? [1_000, 's']
-  const count = ms / unitMs
-  return `${count} ${count === 1 && unit === 'days' ? 'day' : unit}`
 }

@@ -1,9 +1,10 @@
 import { failureText } from '../../src/core/judging/failure.ts'
 import { type Evidence, span } from '../../src/core/judging/status.ts'
-import type { Sums } from '../../src/core/measures.ts'
+import type { StreamRank, Sums } from '../../src/core/measures.ts'
 import { PLAIN_FIELDS, type PlainName, type PlainValues } from '../../src/core/sets/stream-fields.ts'
 import { STREAM_KIND } from '../../src/core/sets/stream-kinds.ts'
 import type { Stream } from '../../src/streams/ingest/run.ts'
+import type { CacheReport } from '../../src/streams/measures/caching.ts'
 import type { StreamStatus } from '../../src/streams/status/status.ts'
 import { Curl } from '../layout/curl.tsx'
 import { Fact } from '../layout/fact.tsx'
@@ -12,8 +13,10 @@ import { type ForReader, Page } from '../layout/layout.tsx'
 import { live } from '../layout/live.tsx'
 import { TwinOffer, TwinPanel, type TwinView } from '../twins/twin.tsx'
 import { type AvailabilityData, AvailabilityPanel } from './availability.tsx'
+import { CachingPanel } from './caching.tsx'
 import { type ChartsData, ChartsPanel } from './charts.tsx'
 import { StreamIncidents, type StreamIncidentsData } from './incidents.tsx'
+import { IntervalFacts, type IntervalView } from './interval.tsx'
 import { type LogData, LogPanel } from './log.tsx'
 import { type NotifyData, NotifyPanel } from './notify.tsx'
 import { SavingsPanel, type SavingsView } from './savings.tsx'
@@ -46,12 +49,13 @@ export interface EvidenceView extends Pick<Evidence, 'failures'> {
   lastError: { code: string; message: string; body?: string; at: Date } | undefined
 }
 
-export interface MeasureView {
+export interface MeasureView extends IntervalView {
   /** Of the last 24 hours. */
   total: Pick<Sums, 'entries' | 'wireBytes' | 'bodyBytes' | 'patchBytes' | 'compared' | 'changed'>
-  rank: number | null
-  samples: number
+  rank: StreamRank
   changeRate: number | null
+  /** How often it changes, in words; null if nothing was compared. */
+  frequency: string | null
   lastChangedAt: Date | undefined
   /** Per minute, over the last hour, oldest first. */
   minutes: readonly Pick<Sums, 'wireBytes' | 'changed' | 'entries'>[]
@@ -62,6 +66,8 @@ export interface StreamPageData {
   measures: MeasureView
   /** Omitted for a stream that isn't polled. */
   savings: SavingsView | undefined
+  /** Omitted for a stream that isn't polled. */
+  caching: CacheReport | undefined
   /** Omitted for a stream without a twin. */
   twin: TwinView | undefined
   /** Whether the stream can have a twin. */
@@ -76,8 +82,8 @@ export interface StreamPageData {
 }
 
 export function StreamPage({ reader, ...data }: StreamPageData & ForReader) {
-  const { status, measures, availability, charts, timeline, week, savings, twin, incidents, notify, log } =
-    data
+  const { status, measures, availability, charts, timeline, week, savings, caching, twin } = data
+  const { incidents, notify, log } = data
   const { stream } = status
   return (
     <Page
@@ -104,6 +110,7 @@ export function StreamPage({ reader, ...data }: StreamPageData & ForReader) {
         <WeekPanel {...week} />
         {twin && <TwinPanel {...twin} />}
         {savings && <SavingsPanel {...savings} />}
+        {caching && <CachingPanel {...caching} />}
         {data.mayHaveTwin && <TwinOffer {...stream} />}
         <StreamIncidents {...incidents} />
         <NotifyPanel {...notify} />
@@ -247,7 +254,8 @@ function Facts({ stream, status, statusSince, perMinute, entries, evidence, run 
 }
 
 /** Size and change of the last day, with charts of the last hour. */
-export function MeasuresPanel({ total, rank, samples, changeRate, lastChangedAt, minutes }: MeasureView) {
+export function MeasuresPanel(view: MeasureView) {
+  const { total, rank, changeRate, frequency, lastChangedAt, minutes } = view
   return (
     <section id="measures" class="panel measures" aria-label="Size and change">
       <div>
@@ -267,13 +275,17 @@ export function MeasuresPanel({ total, rank, samples, changeRate, lastChangedAt,
         <h2>Change</h2>
         <Sparkline values={minutes.map((minute) => minute.changed)} label="Changes per minute, last hour" />
         <dl class="facts">
-          <Fact name="Change rate (24 h)">{percent(changeRate)}</Fact>
-          <Fact name="Stream rank">
-            {rank === null ? '–' : rank}{' '}
-            <span class="muted">of 100, {samples.toLocaleString('en')} samples</span>
-          </Fact>
+          <Fact name="Frequency (24 h)">{frequency ?? '–'}</Fact>
           <Fact name="Changed">
-            {total.changed.toLocaleString('en')} of {total.compared.toLocaleString('en')}
+            {total.changed.toLocaleString('en')} of {total.compared.toLocaleString('en')}{' '}
+            <span class="muted">{percent(changeRate)}</span>
+          </Fact>
+          <IntervalFacts {...view} />
+          <Fact name="Stream rank">
+            {rank.rank ?? '–'} <span class="muted">of 100</span>
+            <span class="below muted">
+              unchanged polls {percent(rank.time)}, unchanged bytes {percent(rank.size)}
+            </span>
           </Fact>
           <Fact name="Last change">
             <Ago at={lastChangedAt} />

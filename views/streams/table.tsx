@@ -2,7 +2,7 @@ import { availabilityText } from '../../src/core/availability.ts'
 import type { Stream } from '../../src/streams/ingest/run.ts'
 import type { Order, Sort } from '../../src/streams/registry/listing.ts'
 import type { StreamStatus } from '../../src/streams/status/status.ts'
-import { Ago, bytes, percent, rate, StatusBadge } from '../layout/format.tsx'
+import { Ago, bytes, rate, StatusBadge } from '../layout/format.tsx'
 import { live } from '../layout/live.tsx'
 import { StartStop } from '../stream/start-stop.tsx'
 import { isFiltered, type ListedAs, listLink } from './links.ts'
@@ -18,7 +18,8 @@ export interface StreamRow
   lastHour: readonly number[]
   /** Received on the wire, per minute. */
   bytesPerMinute: number
-  changeRate: number | null
+  /** How often it changed in the last 24 hours, for the table and in full; null if nothing was compared. */
+  changes: { brief: string; words: string } | null
 }
 
 export interface StreamsData {
@@ -131,7 +132,7 @@ export function StreamTableRow(row: StreamRow) {
         {bytes(row.bytesPerMinute)}
       </td>
       <td data-label="Change" class="number">
-        {percent(row.changeRate)}
+        {row.changes === null ? '–' : <span title={row.changes.words}>{row.changes.brief}</span>}
       </td>
       <td data-label="Registered">
         <time datetime={row.createdAt.toISOString()}>{row.createdAt.toISOString().slice(0, 10)}</time>

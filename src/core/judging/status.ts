@@ -21,6 +21,15 @@ const LATE_INTERVALS = 2
 /** Phase of a run's connection to its upstream. */
 export type Phase = 'idle' | 'connecting' | 'open' | 'waiting'
 
+/** What the headers of a polled answer promise. Times in milliseconds. */
+export interface Freshness {
+  /** When the answer was received: if it isn't the last one, nothing is known of that. */
+  of: number
+  /** Omitted if the headers don't say. */
+  lifetimeMs?: number
+  until?: number
+}
+
 /** What a run has observed: the facts that a status is based on. Times are milliseconds since the epoch. */
 export interface Evidence extends Numbering {
   phase: Phase
@@ -39,6 +48,8 @@ export interface Evidence extends Numbering {
   lastEventAt?: number
   /** Last successful poll. */
   lastPollAt?: number
+  /** Until when the answer of `lastPollAt` may be reused, and for how long its headers allow that (`poll`). */
+  fresh?: Freshness
   /** Failed attempts since the last success. */
   failures: number
   /** First of those failures. */

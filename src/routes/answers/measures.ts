@@ -26,12 +26,27 @@ export const Size = named('Size', {
 })
 
 const compared = { compared: Count, changed: Count, changeRate: Rate }
+const PerHour = Type.Number({ minimum: 0, description: 'Changes per hour' })
+const Frequency = named('Frequency', {
+  perHour: nullable(PerHour, 'Null if nearly every poll found a change'),
+  low: PerHour,
+  high: nullable(PerHour, 'Null if unknown'),
+  words: Text,
+})
 export const Change = named('Change', {
   ...span,
   ...compared,
-  streamRank: Type.Object({ rank: nullable(Type.Number({ minimum: 0, maximum: 100 })), samples: Count }),
+  frequency: nullable(Frequency, 'How often it changed; null without comparisons'),
+  streamRank: Type.Object({
+    rank: nullable(Type.Number({ minimum: 0, maximum: 100 })),
+    samples: Count,
+    time: nullable(Type.Number({ minimum: 0, maximum: 1 })),
+    size: nullable(Type.Number({ minimum: 0, maximum: 1 })),
+    change: nullable(Type.Number({ minimum: 0, maximum: 1 })),
+  }),
   freshness: nullable(Type.Number({ minimum: 0, maximum: 1 })),
   suggestedIntervalMs: nullable(Count),
+  missed: Type.Array(Type.Object({ intervalMs: Count, share: Type.Number({ minimum: 0, maximum: 1 }) })),
   lastChangedAt: nullable(Instant),
   paths: Type.Array(
     Type.Object({ path: Text, changes: Count, share: Type.Number({ minimum: 0, maximum: 1 }) }),

@@ -1,6 +1,7 @@
 import type { StreamRow } from '../../../views/streams/table.tsx'
 import { StreamTableRow } from '../../../views/streams/table.tsx'
 import type { Hub } from '../../hub/hub.ts'
+import { dayEstimates } from '../../streams/measures/day-changes.ts'
 import { Activity } from '../../streams/status/activity.ts'
 import { type StatusDeps, type StreamStatus, statusesOf } from '../../streams/status/status.ts'
 import { listPageTopic } from '../../topics.ts'
@@ -85,8 +86,16 @@ export class LiveLists {
   /** Statuses as rows, in their order. */
   async rows(statuses: readonly StreamStatus[]): Promise<StreamRow[]> {
     const ids = statuses.map(({ stream }) => stream.id)
-    const lastHour = await this.#activity.of(ids, this.#deps.now())
-    return statuses.map((status) => streamRow(status, lastHour.get(status.stream.id) ?? []))
+    const { db, now } = this.#deps
+    const streams = statuses.map(({ stream }) => stream)
+    const [lastHour, changes] = await Promise.all([
+      this.#activity.of(ids, now()),
+      dayEstimates(db, streams, now()),
+    ])
+    return statuses.map((status) => {
+      const { id } = status.stream
+      return streamRow(status, lastHour.get(id) ?? [], changes.get(id) ?? null)
+    })
   }
 
   #forget(): void {

@@ -3,15 +3,25 @@ import { LogHole, LogRow } from '../../../views/stream/log.tsx'
 import { SavingsPanel } from '../../../views/stream/savings.tsx'
 import { MeasuresPanel, StatusPanel } from '../../../views/stream/stream.tsx'
 import { TwinPanel } from '../../../views/twins/twin.tsx'
+import type { Estimate } from '../../core/change/rate.ts'
 import { causeOf } from '../../errors.ts'
 import type { TopicMessage } from '../../hub/frame.ts'
 import type { Hub } from '../../hub/hub.ts'
+import type { Stream } from '../../streams/ingest/run.ts'
 import { readLog } from '../../streams/log/logs.ts'
 import { type LogFilter, matches } from '../../streams/log/search-log.ts'
 import type { Entry } from '../../streams/recording/entry.ts'
 import { type StatusDeps, type StreamStatus, statusesOf, statusOf } from '../../streams/status/status.ts'
 import { filteredPageTopic, streamPageTopic } from '../../topics.ts'
-import { entryRow, measureView, savingsView, statusView, twinView } from '../streams/view-models.ts'
+import { sharedBy } from '../http/shared.ts'
+import {
+  dayFrequency,
+  entryRow,
+  measureView,
+  savingsView,
+  statusView,
+  twinView,
+} from '../streams/view-models.ts'
 import { LiveLists } from './live-lists.tsx'
 import { LiveViews } from './live-views.tsx'
 
@@ -19,6 +29,9 @@ import { LiveViews } from './live-views.tsx'
 const GATHER_MS = 500
 /** Maximum number of entries of one stream in one update: the last ones are shown, and the log has the rest. */
 const MAX_LINES = 50
+
+/** How long the frequency of change on a page is reused, in milliseconds: it is estimated from every minute of a day. */
+const FREQUENCY_MS = 5_000
 
 /** Tells a page that its item was removed. */
 export const GONE: TopicMessage = { event: GONE_EVENT, data: '{}' }
@@ -39,9 +52,16 @@ export class LivePages {
   /** Topics of pages with a filtered log, by stream; topics without subscribers are dropped over time. */
   readonly #filtered = new Map<string, Map<string, LogFilter>>()
   #timer: Timer | undefined
+  readonly #frequency: (stream: Stream) => Promise<Estimate | null>
 
   constructor(deps: StatusDeps & { hub: Hub; warn(message: string): void }) {
     this.#deps = deps
+    const { db, now } = deps
+    this.#frequency = sharedBy(
+      (stream: Stream) => dayFrequency(db, stream, now()),
+      ({ id }) => id,
+      { now, forMs: FREQUENCY_MS },
+    )
     this.lists = new LiveLists(deps)
     this.views = new LiveViews(deps)
   }
@@ -164,7 +184,7 @@ export class LivePages {
   async #panels(status: StreamStatus): Promise<string> {
     const { db, now } = this.#deps
     const [measures, savings, twin] = await Promise.all([
-      measureView(db, status.stream.id, now()),
+      measureView(db, status.stream, now(), this.#frequency(status.stream)),
       savingsView(db, status.stream, now()),
       twinView(db, status.stream.id, now()),
     ])

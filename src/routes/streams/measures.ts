@@ -1,4 +1,5 @@
 import { Elysia } from 'elysia'
+import { type Estimate, frequencyOf, missedShare } from '../../core/change/rate.ts'
 import {
   baselines,
   changeRate,
@@ -22,6 +23,8 @@ import {
   availabilitySteps,
   availabilityWindows,
 } from '../../streams/measures/availability.ts'
+import { changesOf, changesOfMany } from '../../streams/measures/comparisons.ts'
+import { lastChangedAt } from '../../streams/measures/last-change.ts'
 import { latencyStepsOf } from '../../streams/measures/latency-steps.ts'
 import {
   type Connections,
@@ -59,6 +62,9 @@ const PROFILE_MS = 56 * DAY_MS
 const MAX_PATHS = 20
 /** Maximum value of the `subscribers` parameter. */
 const MAX_SUBSCRIBERS = 1_000_000_000
+
+/** Intervals whose missed changes are estimated, as multiples of the current one. */
+const MISSED_BY = [0.1, 0.5, 1, 2, 10]
 
 /** How long connection counts of all streams are cached, in milliseconds: they are read stream by stream. */
 const SHARED_MS = 4_000
@@ -194,11 +200,15 @@ const SIZE =
   'headers of answered polls; `patchBytes`: changes as RFC 6902 patches, or as a snapshot if smaller (0 for an unchanged ' +
   `poll). \`notModified\`: the number of \`polls\` answered with 304. ${MINUTES}`
 const CHANGE =
-  '`changeRate` = changed / compared. `streamRank` = 100 × changeRate over the last 24 h, with the number of ' +
-  'samples. `freshness` = patchBytes / bytes of the bodies received by plain polling, 0 to 1. ' +
-  '`suggestedIntervalMs` is the interval at which half of the polls find a change, ln 2 / λ with ' +
-  'λ = −ln((compared − changed + 0.5) / (compared + 0.5)) / intervalMs (Cho and Garcia-Molina, 2003), from 500 ms to ' +
-  'a week, rounded; null with fewer than 10 comparisons, without a change, and for many streams. `paths` lists the 20 ' +
+  '`changeRate` = changed / compared. `frequency`: changes per hour with the 95% interval, estimated from the real times ' +
+  'between polls; `perHour` and `high` are null if nearly every poll found a change, as only a lower bound is known ' +
+  'then. `missed`: the share of changes that polling at other intervals would miss. `streamRank`: `rank` is the ' +
+  'frequency over the last 24 h on a logarithmic scale from once a day (0) to once a second (100), with the number of ' +
+  '`samples`; `time`: share of polls that found nothing new, `size`: share of bytes that is not new, `change`: rank / ' +
+  '100. `freshness` = patchBytes / bytes of the bodies received by plain polling, 0 to 1. ' +
+  '`suggestedIntervalMs` is the interval at which half of the polls find a change, ln 2 / frequency, from 500 ms to ' +
+  'a week, rounded; null with fewer than 10 comparisons, without a change, if nearly every poll found one, and for many ' +
+  'streams. `paths` lists the 20 ' +
   'paths that changed most, by whole hours, with their share of all changes. `hourOfWeek` runs from Monday 00:00 UTC (0) ' +
   `to Sunday 23:00 (167), over the last eight weeks. ${MINUTES}`
 const SAVINGS =
@@ -240,12 +250,16 @@ function sizes({ entries, polls, notModified, errors, ...bytes }: PollSums) {
 async function change(db: Database, scope: MeasureScope, span: SteppedWindow, stream?: Stream) {
   const now = new Date()
   const since = (ms: number) => ({ from: new Date(now.getTime() - ms), to: now })
-  const [total, polled, lastDay, steps, lastChangedAt, paths, profile] = await Promise.all([
+  const changes = (window: Window) =>
+    stream === undefined ? changesOfMany(db, scope, window) : changesOf(db, stream, window)
+  const [total, polled, lastDay, estimate, ofLastDay, steps, changedAt, paths, profile] = await Promise.all([
     sumsOf(db, scope, span),
     polledSumsOf(db, scope, span),
     sumsOf(db, scope, since(DAY_MS)),
+    changes(span),
+    changes(since(DAY_MS)),
     stepsOf(db, scope, span),
-    lastChange(db, scope),
+    stream === undefined ? lastChange(db, scope) : lastChangedAt(db, stream.id),
     topPaths(db, scope, span, MAX_PATHS),
     hourOfWeek(db, scope, since(PROFILE_MS)),
   ])
@@ -254,13 +268,11 @@ async function change(db: Database, scope: MeasureScope, span: SteppedWindow, st
     compared: total.compared,
     changed: total.changed,
     changeRate: changeRate(total),
-    streamRank: streamRank(lastDay),
+    frequency: frequencyOf(estimate),
+    streamRank: streamRank(lastDay, ofLastDay),
     freshness: freshness(polled),
-    suggestedIntervalMs:
-      stream !== undefined && STREAM_KIND[stream.kind].isPolled
-        ? suggestInterval(total, stream.intervalMs).intervalMs
-        : null,
-    lastChangedAt: lastChangedAt ?? null,
+    ...intervals(estimate, total.compared, stream),
+    lastChangedAt: changedAt ?? null,
     paths,
     steps: steps.map((step) => ({
       at: step.at,
@@ -269,6 +281,21 @@ async function change(db: Database, scope: MeasureScope, span: SteppedWindow, st
       changeRate: changeRate(step),
     })),
     hourOfWeek: profile.map((hour) => ({ ...hour, changeRate: changeRate(hour) })),
+  }
+}
+
+/** What other intervals would miss, and the one that is suggested: only for one stream that is polled. */
+function intervals(estimate: Estimate | null, samples: number, stream: Stream | undefined) {
+  if (estimate === null || stream === undefined || !STREAM_KIND[stream.kind].isPolled) {
+    return { suggestedIntervalMs: null, missed: [] }
+  }
+  const isKnown = estimate.perHour !== null
+  const intervalsMs = MISSED_BY.map((factor) => Math.round(stream.intervalMs * factor))
+  return {
+    suggestedIntervalMs: suggestInterval(estimate, samples),
+    missed: isKnown
+      ? intervalsMs.map((intervalMs) => ({ intervalMs, share: missedShare(estimate.perMs, intervalMs) }))
+      : [],
   }
 }
 

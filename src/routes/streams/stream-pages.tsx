@@ -16,6 +16,7 @@ import type { Bus } from '../../bus/bus.ts'
 import { STEPS_MS } from '../../core/measures.ts'
 import type { EntryKind } from '../../core/sets/entry-kinds.ts'
 import { ENTRY_KINDS } from '../../core/sets/entry-kinds.ts'
+import { STREAM_KIND } from '../../core/sets/stream-kinds.ts'
 import { Problem } from '../../errors.ts'
 import type { Hub } from '../../hub/hub.ts'
 import { listIncidents } from '../../incidents/read.ts'
@@ -23,6 +24,7 @@ import { subscriberOf } from '../../limits/client.ts'
 import { versionsIn } from '../../streams/documents/versions.ts'
 import { readEntry } from '../../streams/log/logs.ts'
 import { type LogFilter, searchLog } from '../../streams/log/search-log.ts'
+import { cacheReport } from '../../streams/measures/caching.ts'
 import { hourOfWeek } from '../../streams/measures/measures.ts'
 import { checkChange } from '../../streams/registry/registration.ts'
 import type { Streams } from '../../streams/registry/streams.ts'
@@ -155,10 +157,16 @@ export function streamPages(deps: StreamPagesDeps) {
     const range = rangeOf(query(request, ...PAGE_QUERY).range)
     const now = deps.now()
     const week = { from: new Date(now - PROFILE_MS), to: new Date(now) }
-    const [measures, savings, twin, log, incidents, notify, availability, charts, timeline, hours] =
+    const [measures, savings, caching, twin, log, incidents, notify, availability, charts, timeline, hours] =
       await Promise.all([
-        measureView(db, id, deps.now()),
+        measureView(db, status.stream, deps.now()),
         savingsView(db, status.stream, deps.now()),
+        STREAM_KIND[status.stream.kind].isPolled
+          ? cacheReport(db, status.stream, {
+              from: new Date(now - STEPS_MS.day),
+              to: new Date(now),
+            })
+          : undefined,
         twinView(db, id, deps.now()),
         logData(status, request),
         incidentsData(id),
@@ -171,6 +179,7 @@ export function streamPages(deps: StreamPagesDeps) {
     const parts = {
       measures,
       savings,
+      caching,
       twin,
       log,
       incidents,

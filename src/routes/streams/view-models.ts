@@ -4,6 +4,8 @@ import type { SavingsView } from '../../../views/stream/savings.tsx'
 import type { MeasureView, StatusView } from '../../../views/stream/stream.tsx'
 import type { StreamRow } from '../../../views/streams/table.tsx'
 import type { TwinView } from '../../../views/twins/twin.tsx'
+import { type Estimate, missedShare } from '../../core/change/rate.ts'
+import { briefly } from '../../core/change/words.ts'
 import { indentJson } from '../../core/documents/indent.ts'
 import { parseJson } from '../../core/documents/json.ts'
 import { failureSentence } from '../../core/judging/failure.ts'
@@ -14,10 +16,11 @@ import { gapSentence } from '../../core/sets/gap-reasons.ts'
 import { STREAM_KIND, type StreamKind } from '../../core/sets/stream-kinds.ts'
 import type { Database } from '../../storage/storage.ts'
 import type { Stream } from '../../streams/ingest/run.ts'
+import { type Compared, changesOf } from '../../streams/measures/comparisons.ts'
+import { lastChangedAt } from '../../streams/measures/last-change.ts'
 import {
   connectionsOf,
   fanoutSums,
-  lastChange,
   polledSumsOf,
   stepsOf,
   sumsOf,
@@ -37,6 +40,7 @@ const PATHS_SHOWN = 8
 export function streamRow(
   { stream, status, reason, evidence, recent, availability }: StreamStatus,
   lastHour: readonly number[],
+  changes: Estimate | null,
 ): StreamRow {
   const { id, name, url, kind, tags, desired, createdAt } = stream
   return {
@@ -54,7 +58,7 @@ export function streamRow(
     lastHour,
     createdAt,
     bytesPerMinute: recent.wireBytes / recent.minutes,
-    changeRate: changeRate(recent),
+    changes: changes && { brief: briefly(changes, changes.observedMs), words: changes.words },
   }
 }
 
@@ -93,12 +97,29 @@ export function statusView({
   }
 }
 
+/** How often a stream changed in the last day. */
+export function dayFrequency(
+  db: Database,
+  stream: Compared & Pick<Stream, 'id'>,
+  now: number,
+): Promise<Estimate | null> {
+  return changesOf(db, stream, { from: new Date(now - STEPS_MS.day), to: new Date(now) })
+}
+
 /** Size and change of a stream's last day, and its last hour by the minute. */
-export async function measureView(db: Database, streamId: string, now: number): Promise<MeasureView> {
+export async function measureView(
+  db: Database,
+  stream: Compared & Pick<Stream, 'id'>,
+  now: number,
+  reading: Promise<Estimate | null> = dayFrequency(db, stream, now),
+): Promise<MeasureView> {
   const to = new Date(now)
-  const [total, lastChangedAt, hour] = await Promise.all([
-    sumsOf(db, { streamId }, { from: new Date(now - STEPS_MS.day), to }),
-    lastChange(db, { streamId }),
+  const streamId = stream.id
+  const day = { from: new Date(now - STEPS_MS.day), to }
+  const [total, estimate, changedAt, hour] = await Promise.all([
+    sumsOf(db, { streamId }, day),
+    reading,
+    lastChangedAt(db, streamId),
     stepsOf(db, { streamId }, { from: new Date(now - STEPS_MS.hour), to, step: 'minute' }),
   ])
   const byMinute = new Map(hour.map((sums) => [sums.at.getTime(), sums]))
@@ -107,13 +128,24 @@ export async function measureView(db: Database, streamId: string, now: number): 
     const sums = byMinute.get(first + (index + 1) * STEPS_MS.minute)
     return { wireBytes: sums?.wireBytes ?? 0, changed: sums?.changed ?? 0, entries: sums?.entries ?? 0 }
   })
-  return { total, ...streamRank(total), changeRate: changeRate(total), lastChangedAt, minutes }
+  const isPolled = STREAM_KIND[stream.kind].isPolled
+  return {
+    total,
+    rank: streamRank(total, estimate),
+    changeRate: changeRate(total),
+    frequency: estimate?.words ?? null,
+    missed: isPolled && estimate?.perHour ? missedShare(estimate.perMs, stream.intervalMs) : null,
+    intervalMs: isPolled ? stream.intervalMs : null,
+    suggestedIntervalMs: isPolled ? suggestInterval(estimate, total.compared) : null,
+    lastChangedAt: changedAt,
+    minutes,
+  }
 }
 
 /** What streaming would have saved over the last day; `undefined` for a stream that isn't polled. */
 export async function savingsView(
   db: Database,
-  { id: streamId, kind, intervalMs }: Pick<Stream, 'id' | 'kind' | 'intervalMs'>,
+  { id: streamId, kind }: Pick<Stream, 'id' | 'kind'>,
   now: number,
 ): Promise<SavingsView | undefined> {
   if (!STREAM_KIND[kind].isPolled) return undefined
@@ -125,7 +157,6 @@ export async function savingsView(
     topPaths(db, { streamId }, day, PATHS_SHOWN),
   ])
   const saved = savings({ ...sums, ...connections })
-  const suggested = suggestInterval(sums, intervalMs)
   return {
     moved: saved && {
       ...saved.baselines,
@@ -135,9 +166,6 @@ export async function savingsView(
     saved: saved?.clientBandwidthSavings,
     freshness: freshness(sums),
     sent: sent.connections > 0 ? { ...sent, subscribers: connections.subscribers } : undefined,
-    intervalMs,
-    suggestedIntervalMs: suggested.intervalMs,
-    samples: suggested.samples,
     paths,
   }
 }

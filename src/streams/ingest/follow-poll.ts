@@ -4,6 +4,7 @@ import { nextBeat } from '../../core/judging/beat.ts'
 import { ANSWERED, ScheduledChecks } from '../../core/judging/scheduled-checks.ts'
 import { DocumentFollower } from '../large/follower.ts'
 import { compressedBytes as compressedSize } from '../large/jobs.ts'
+import { observeCaching } from '../measures/observe-caching.ts'
 import type { Draft } from '../recording/entry.ts'
 import { ENDLESS_BODY, isGzip, isText } from './body.ts'
 import {
@@ -138,6 +139,7 @@ async function pollOnce(
   const at = deps.now()
   evidence.lastByteAt = at
   const { response, headBytes, redirectBytes } = answer
+  const fresh = observeCaching(run, answer, at)
   const exchange = checked(answer.exchange, checks.answered(), ANSWERED)
   const notModified = response.status === 304
   const bodyHash = notModified ? checkpoint.bodyHash : sha256(body)
@@ -155,6 +157,7 @@ async function pollOnce(
     const draft: Draft = { ...base, kind: 'exchange', changed: false, patchBytes: 0, hash: bodyHash }
     log.append(draft, notModified ? {} : { ...validators, ...sizes })
     evidence.lastPollAt = at
+    evidence.fresh = fresh
     return
   }
   const { draft, step } = await compare(
@@ -173,6 +176,7 @@ async function pollOnce(
   else if (step !== undefined) appendKeyframe(run, log, at, step)
   // Only now, because the next run counts on what was appended until then.
   evidence.lastPollAt = at
+  evidence.fresh = fresh
 }
 
 /** What polling the body again would transfer without validators, uncompressed and with gzip; a 304 stands for the last

@@ -1,5 +1,6 @@
 import { and, eq, gte, inArray, lt, type SQL, sql } from 'drizzle-orm'
 import { fanouts, pathRollups, streams } from '../../../drizzle/schema.ts'
+import type { Comparisons } from '../../core/change/groups.ts'
 import { type Connected, type PollSums, STEPS_MS, type Step } from '../../core/measures.ts'
 import { POLLED_KINDS } from '../../core/sets/stream-kinds.ts'
 import { MINUTE_MS } from '../../core/time.ts'
@@ -160,6 +161,23 @@ export async function stepsOf(
     .where(inScope(scope))
     .groupBy(at)
     .having(HAS_ANY)
+    .orderBy(at)
+  return rows.map(dated)
+}
+
+/** Comparisons of the streams, by step. */
+export async function comparedStepsOf(
+  db: Database,
+  scope: MeasureScope,
+  span: SteppedWindow,
+): Promise<StepOf<Comparisons>[]> {
+  const at = stepIn(span)
+  const { compared, changed, comparedMs, changedMs } = SUMS
+  const rows = await db
+    .select({ at, compared, changed, comparedMs, changedMs })
+    .from(await within(db, scope, span, span.step))
+    .where(inScope(scope))
+    .groupBy(at)
     .orderBy(at)
   return rows.map(dated)
 }

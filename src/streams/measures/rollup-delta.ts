@@ -54,7 +54,7 @@ export interface MinuteSums extends Record<(typeof SUMS)[number], number> {
 
 /** The part of an entry that is rolled up. */
 export type Summed = Omit<Entry, 'streamId' | 'epoch' | 'exchange'> & {
-  exchange?: {
+  exchange?: Partial<Pick<Exchange, 'comparedMs' | 'isFresh' | 'isCacheHit'>> & {
     request?: Pick<Exchange['request'], 'bytes' | 'count'>
     response?: Partial<Exchange['response']>
     redirects?: Pick<NonNullable<Exchange['redirects']>, 'bodyBytes'>
@@ -105,6 +105,7 @@ function count(sums: MinuteSums, entry: Summed): void {
   sums.unanswered += unanswered
   if (changed !== undefined) sums.compared++
   if (changed) sums.changed++
+  countTimes(sums, entry)
   if (kind === 'exchange' && exchange?.response?.status === 304) sums.not_modified++
   sums.wire_bytes += entry.wireBytes
   sums.body_bytes += entry.bodyBytes
@@ -142,6 +143,16 @@ function usualChecks(entry: Summed): CheckCounts {
   if (isFailure(entry)) return UNANSWERED
   const isPoll = ENTRY_KIND[entry.kind].isPoll && entry.exchange?.response?.durationMs !== undefined
   return isPoll ? ANSWERED : UNCHECKED
+}
+
+/** The real time between compared polls, and what caches could have answered. */
+function countTimes(sums: MinuteSums, { changed, exchange }: Summed): void {
+  if (changed !== undefined) sums.compared_ms += exchange?.comparedMs ?? 0
+  if (changed) sums.changed_ms += exchange?.comparedMs ?? 0
+  if (exchange?.isCacheHit) sums.cache_hits++
+  if (!exchange?.isFresh) return
+  sums.fresh++
+  if (changed) sums.fresh_changed++
 }
 
 function changeBytes({ kind, patchBytes, snapshotBytes, plainBytes }: Summed): number | undefined {

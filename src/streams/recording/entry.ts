@@ -29,6 +29,12 @@ export interface Exchange {
   redirects?: { count: number; headBytes: number; bodyBytes: number }
   /** The scheduled checks it decided; omitted for one: answered, or not in an error (`poll`). */
   checks?: CheckCounts
+  /** Time since the last answered poll, which this one is compared with, in milliseconds. */
+  comparedMs?: number
+  /** Whether the last answer was still fresh when this request was sent; omitted if not, or if its headers didn't say. */
+  isFresh?: true
+  /** Whether the answer came from a shared cache; omitted if not, or if nothing says so. */
+  isCacheHit?: true
 }
 
 /** An entry of a run before it has a number. */

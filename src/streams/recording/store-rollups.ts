@@ -112,7 +112,9 @@ async function readUnsummed(
       (entry.exchange #>> '{request,bytes}')::float8 AS request_bytes,
       (entry.exchange #>> '{request,count}')::float8 AS request_count,
       (entry.exchange #>> '{redirects,bodyBytes}')::float8 AS redirect_bytes,
-      (entry.exchange #>> '{checks,0}')::float8 AS answered, (entry.exchange #>> '{checks,1}')::float8 AS unanswered
+      (entry.exchange #>> '{checks,0}')::float8 AS answered, (entry.exchange #>> '{checks,1}')::float8 AS unanswered,
+      (entry.exchange ->> 'comparedMs')::float8 AS compared_ms,
+      (entry.exchange ->> 'isFresh')::boolean AS is_fresh, (entry.exchange ->> 'isCacheHit')::boolean AS is_cache_hit
     FROM json_to_recordset(${ids}::json) AS wanted(stream_id uuid, after bigint)
     JOIN weir.checkpoints AS current USING (stream_id)
     JOIN weir.entries AS entry ON entry.stream_id = current.stream_id
@@ -144,6 +146,9 @@ interface UnsummedRow {
   redirect_bytes: number | null
   answered: number | null
   unanswered: number | null
+  compared_ms: number | null
+  is_fresh: true | null
+  is_cache_hit: true | null
 }
 
 function toSummed(row: UnsummedRow): Summed & { streamId: string } {
@@ -154,6 +159,9 @@ function toSummed(row: UnsummedRow): Summed & { streamId: string } {
     response: { status: row.status ?? undefined, durationMs: row.duration_ms ?? undefined },
     redirects: { bodyBytes: row.redirect_bytes ?? 0 },
     checks,
+    comparedMs: row.compared_ms ?? undefined,
+    isFresh: row.is_fresh ?? undefined,
+    isCacheHit: row.is_cache_hit ?? undefined,
   }
   return {
     streamId: row.stream_id,

@@ -10,6 +10,7 @@ import { timestamp } from '../../storage/timestamp.ts'
 import { hostOf } from '../ingest/host.ts'
 import type { Stream } from '../ingest/run.ts'
 import { receivedOf } from '../measures/by-kind.ts'
+import { changesKey, sortedChanges } from '../measures/day-changes.ts'
 import { type Cursor, readCursor, writeCursor } from './cursor.ts'
 import { noStream } from './no-stream.ts'
 import { visibleTo } from './visibility.ts'
@@ -136,6 +137,7 @@ async function listSorted(db: Database, query: ListQuery & { sort: Sort }, now: 
     .from(streams)
     .$dynamic()
   if (filter.status !== undefined || STATED.has(sort)) keys.innerJoin(states, eq(states.streamId, streams.id))
+  if (sort === 'change') keys.leftJoin(sortedChanges(at), sql`rate.stream_id = ${streams.id}`)
   if (rated !== undefined) keys.leftJoin(rates(at, rated), sql`rate.stream_id = ${streams.id}`)
   const page = keys
     .where(and(matching(filter), visibleTo(caller), cursor && beyond(cursor, key)))
@@ -181,7 +183,7 @@ const SORT_KEYS: Record<Sort, Key> = {
       sql`coalesce(${receivedOf(streams.kind, { events: sql`rate.events`, polls: sql`rate.polls` })}, 0) / ${age(at)}`,
     ),
   bytes: (_order, at) => number(sql`coalesce(rate.wire_bytes, 0) / ${age(at)}`),
-  change: (order) => number(sql`rate.changed / nullif(rate.compared, 0)`, order),
+  change: (order, at) => number(changesKey(at), order),
   created: () => sql<number>`${streams.createdAt}`.mapWith((at) => new Date(at).getTime()),
 }
 /** Sort keys that come from {@link states}. */
@@ -190,14 +192,11 @@ const STATED: ReadonlySet<Sort> = new Set(['status', 'availability', 'lastEvent'
 const RATED: Partial<Record<Sort, readonly (keyof typeof RATES)[]>> = {
   perMinute: ['events', 'polls'],
   bytes: ['wire_bytes'],
-  change: ['compared', 'changed'],
 }
 const RATES = {
   events: rollups.events,
   polls: rollups.polls,
   wire_bytes: rollups.wireBytes,
-  compared: rollups.compared,
-  changed: rollups.changed,
 }
 
 /** @param order set if there may be no value: such streams come last */
