@@ -57,6 +57,8 @@ export interface PollSums extends Sums {
   cacheHits: number
   fresh: number
   freshChanged: number
+  /** How long the stream was followed between its entries, in milliseconds; 0 in rollups of older versions. */
+  heldMs: number
 }
 
 /** Connections of hypothetical subscribers, one per stream in the totals. */

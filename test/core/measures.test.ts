@@ -75,6 +75,7 @@ const DAY: PollSums & Connected = {
   cacheHits: 0,
   fresh: 0,
   freshChanged: 0,
+  heldMs: 86_400_000,
   connectedMs: 86_400_000,
   connections: 1,
   snapshotBytes: 10_000,

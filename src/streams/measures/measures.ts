@@ -93,6 +93,7 @@ const SUMS = {
   cacheHits: total('cache_hits'),
   fresh: total('fresh'),
   freshChanged: total('fresh_changed'),
+  heldMs: total('held_ms'),
 }
 
 /** The fleet's rollups keep empty rows of removed streams. */

@@ -88,7 +88,9 @@ export async function owedTallies(
       behind.map(({ streamId }) => ({ streamId, after: tallies.get(streamId)?.upTo ?? 0 })),
     )
     for (const [streamId, entries] of Map.groupBy(rows, (row) => row.streamId)) {
-      tallies.set(streamId, tallied(tallies.get(streamId) ?? emptyDelta(0), entries))
+      const before = tallies.get(streamId) ?? emptyDelta(0)
+      const lastAt = before.lastAt ?? entries[0]?.lastAt
+      tallies.set(streamId, tallied({ ...before, lastAt }, entries))
     }
     if (rows.length < MAX_READ) break
     behind = behind.filter(({ streamId, seq }) => (tallies.get(streamId)?.upTo ?? seq) < seq)
@@ -96,20 +98,30 @@ export async function owedTallies(
   return tallies
 }
 
+type Unsummed = Summed & {
+  streamId: string
+  /** When the last entry that is rolled up was written. */
+  lastAt: number | undefined
+}
+
 /** The next entries of each stream, ordered by stream and `seq`. */
 async function readUnsummed(
   db: Database,
   wanted: readonly { streamId: string; after: number }[],
-): Promise<(Summed & { streamId: string })[]> {
+): Promise<Unsummed[]> {
   const ids = JSON.stringify(wanted.map(({ streamId, after }) => ({ stream_id: streamId, after })))
   const { rows } = (await db.execute(sql`
-    SELECT entry.stream_id, entry.seq::float8 AS seq, extract(epoch FROM entry.at)::float8 * 1000 AS at, entry.kind,
+    SELECT extract(epoch FROM before.at)::float8 * 1000 AS last_at, entry.stream_id, entry.seq::float8 AS seq, extract(epoch FROM entry.at)::float8 * 1000 AS at, entry.kind,
       entry.wire_bytes, entry.body_bytes, entry.head_bytes, entry.plain_bytes, entry.gzip_bytes, entry.patch_bytes,
       entry.snapshot_bytes, entry.deflated_bytes, entry.changed, entry.exchange IS NOT NULL AS has_exchange,
       (entry.exchange #>> '{response,status}')::int AS status,
       (entry.exchange #>> '{response,durationMs}')::float8 AS duration_ms
     FROM json_to_recordset(${ids}::json) AS wanted(stream_id uuid, after bigint)
     JOIN weir.checkpoints AS current USING (stream_id)
+    LEFT JOIN LATERAL (
+      SELECT at FROM weir.entries WHERE stream_id = current.stream_id AND seq = wanted.after
+        AND at >= current.summed_minute - ${CLOCK_SLACK} LIMIT 1
+    ) AS before ON true
     JOIN weir.entries AS entry ON entry.stream_id = current.stream_id
       AND entry.seq > wanted.after AND entry.seq <= current.seq
       AND entry.at >= coalesce(current.summed_minute - ${CLOCK_SLACK}, '-infinity')
@@ -118,6 +130,7 @@ async function readUnsummed(
 }
 
 interface UnsummedRow {
+  last_at: number | null
   stream_id: string
   seq: number
   at: number
@@ -136,10 +149,11 @@ interface UnsummedRow {
   duration_ms: number | null
 }
 
-function toSummed(row: UnsummedRow): Summed & { streamId: string } {
+function toSummed(row: UnsummedRow): Unsummed {
   const response = { status: row.status ?? undefined, durationMs: row.duration_ms ?? undefined }
   return {
     streamId: row.stream_id,
+    lastAt: row.last_at ?? undefined,
     seq: row.seq,
     at: row.at,
     kind: row.kind,
