@@ -124,7 +124,7 @@ describeInBrowser('in a browser', () => {
     const { page, faults, close } = await openPage(browser)
     await page.goto(`${weir.url}/streams/${id}`)
     await page.evaluate(() => document.body.setAttribute('data-first-load', 'yes'))
-    const row = page.locator('#savings').getByRole('row', { name: /^Polling, uncompressed/ })
+    const row = page.locator('#savings').getByRole('row', { name: /^Uncompressed polling/ })
     const shown = () => row.locator('td').allTextContents()
     const before = await shown()
     expect(before[0]).toMatch(/^[\d.]+ kB$/)
