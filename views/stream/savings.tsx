@@ -72,13 +72,7 @@ function Ways({ saved }: Pick<SavingsView, 'saved'>) {
                 Bytes
               </th>
               <th scope="col" class="number">
-                Saved
-              </th>
-              <th scope="col" class="number">
                 On the network
-              </th>
-              <th scope="col" class="number">
-                Saved
               </th>
             </tr>
           </thead>
@@ -132,11 +126,18 @@ function WayRow({ label, payloadBytes, saved, networkBytes, networkSaved, most, 
         {label.charAt(0).toUpperCase() + label.slice(1)}
         <Bar share={payloadBytes / most} color={color} />
       </th>
-      <td class="number">{bytes(payloadBytes)}</td>
-      <td class="number">{saved === undefined ? '' : savedPercent(saved)}</td>
-      <td class="number">{bytes(networkBytes)}</td>
-      <td class="number">{networkSaved === undefined ? '' : savedPercent(networkSaved)}</td>
+      <Moved count={payloadBytes} saved={saved} />
+      <Moved count={networkBytes} saved={networkSaved} />
     </tr>
+  )
+}
+
+function Moved({ count, saved }: { count: number; saved?: number | null | undefined }) {
+  return (
+    <td class="number">
+      {bytes(count)}
+      {saved !== undefined && <span class="muted saved">{savedPercent(saved)} saved</span>}
+    </td>
   )
 }
 

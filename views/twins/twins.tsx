@@ -123,13 +123,13 @@ function Total({ total, median, points, pointMs, range, count, isCut }: TwinsPag
           <thead>
             <tr>
               <th scope="col">
-                {count} {count === 1 ? 'pair' : 'pairs'}, measured
+                {count} {count === 1 ? 'pair' : 'pairs'}
               </th>
               <th scope="col" class="number">
-                Transferred
+                Measured bytes
               </th>
               <th scope="col" class="number">
-                Saved
+                Measured saving
               </th>
             </tr>
           </thead>

@@ -93,7 +93,7 @@ export async function readStreamSavings(
       SELECT rollup.stream_id AS id, ${SUM_COLUMNS}, max(rollup.at) AS last_at,
         least(sum(${CONNECTED_MS}), ${windowMs}::float8) AS held_ms
       FROM ${await rollupsWithin(db, window.from, window.to, undefined, tagOf(scope))}
-      WHERE ${and(inScope(scope), IS_POLLED)}
+      WHERE ${and(inScope(scope), IS_POLLED, scope === 'fleet' ? COUNTS_ONCE : undefined)}
       GROUP BY 1 HAVING sum(rollup.polls) > 0
     ), sent AS (
       SELECT ${fanouts.streamId} AS id, sum(${fanouts.snapshots})::float8 AS snapshots,
@@ -111,6 +111,10 @@ export async function readStreamSavings(
       LEFT JOIN sent USING (id)`)) as { rows: StreamRow[] }
   return rows.flatMap((row) => streamSavings(row) ?? [])
 }
+
+/** What the proxy polls for a twin is polled by the twin's own stream as well: the same API counts once. */
+const COUNTS_ONCE = sql`(streams.proxy_key IS NULL OR (streams.url, streams.interval_ms) NOT IN (
+  SELECT twin.url, twin.interval_ms FROM weir.streams AS twin WHERE twin.twin_of IS NOT NULL))`
 
 const SUMMED = [
   ...([
