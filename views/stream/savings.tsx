@@ -72,7 +72,7 @@ function Ways({ saved }: Pick<SavingsView, 'saved'>) {
                 Bytes
               </th>
               <th scope="col" class="number">
-                On the network
+                Network
               </th>
             </tr>
           </thead>
