@@ -74,7 +74,12 @@ export interface Connected {
 }
 
 /** What savings are calculated from. */
-export type SavingsSums = Omit<PollSums, 'entries' | 'events' | 'heldMs'> & Connected
+export const SAVINGS_SUMS = [
+  ...(['polls', 'failures', 'compared', 'changed', 'wireBytes', 'headBytes'] as const),
+  ...(['plainBytes', 'gzipBytes', 'conditionalBytes', 'patchBytes', 'frameBytes', 'deflatedBytes'] as const),
+  ...(['requests', 'requestBytes', 'failedHeadBytes', 'redirectBytes'] as const),
+] as const satisfies readonly (keyof PollSums)[]
+export type SavingsSums = Pick<PollSums, (typeof SAVINGS_SUMS)[number]> & Connected
 
 /** What polling transfers, bodies and heads, in three ways; in bytes. */
 export interface Baselines {

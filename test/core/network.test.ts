@@ -5,20 +5,10 @@ import { addNetworks, type Link, network, requestSize } from '../../src/core/net
 const HTTP: Link = { isEncrypted: false, requestBytes: 200 }
 /** An hour of polls a minute: 10,000 bytes a body, 2,000 with gzip, heads of 200; six find a change. */
 const HOUR: SavingsSums = {
-  ...{
-    polls: 60,
-    errors: 0,
-    failures: 0,
-    answered: 60,
-    unanswered: 0,
-    compared: 60,
-    changed: 6,
-    notModified: 54,
-  },
-  ...{ wireBytes: 12_000, bodyBytes: 60_000, headBytes: 12_000, plainBytes: 600_000, gzipBytes: 120_000 },
-  ...{ conditionalBytes: 12_000, patchBytes: 1_800, frameBytes: 2_070, deflatedBytes: 1_200 },
-  ...{ comparedMs: 3_600_000, changedMs: 360_000, requests: 60, requestBytes: 15_000, failedHeadBytes: 0 },
-  ...{ redirectBytes: 0, cacheHits: 0, fresh: 0, freshChanged: 0 },
+  ...{ polls: 60, failures: 0, compared: 60, changed: 6, wireBytes: 12_000, headBytes: 12_000 },
+  ...{ plainBytes: 600_000, gzipBytes: 120_000, conditionalBytes: 12_000 },
+  ...{ patchBytes: 1_800, frameBytes: 2_070, deflatedBytes: 1_200 },
+  ...{ requests: 60, requestBytes: 15_000, failedHeadBytes: 0, redirectBytes: 0 },
   ...{ connectedMs: 3_600_000, connections: 1, snapshotBytes: 10_000, snapshotGzipBytes: 2_000 },
 }
 const of = (sums: SavingsSums, link = HTTP) => {

@@ -1,6 +1,7 @@
 import { and, gte, lt, sql } from 'drizzle-orm'
 import { fanouts, streams } from '../../../drizzle/schema.ts'
 import {
+  SAVINGS_SUMS,
   type Savings,
   type SavingsSums,
   type Shares,
@@ -42,7 +43,7 @@ export interface ScopeSavings {
 }
 
 /** The same of one stream. */
-export interface StreamSavings extends Omit<ScopeSavings, 'median'> {
+export interface StreamSavings extends Omit<ScopeSavings, 'median' | 'summary'> {
   id: string
   /** How long the stream was followed, in milliseconds. */
   followedMs: number
@@ -66,8 +67,10 @@ export function addSavings(all: readonly StreamSavings[]): ScopeSavings | undefi
   const sum = (of: (one: StreamSavings) => number) => all.reduce((total, one) => total + of(one), 0)
   const totals = addTotals(all.map((one) => one.totals))
   const followedMs = sum((one) => one.followedMs)
+  const lead = headline(totals, addNetworks(all.map((one) => one.network)))
   return {
-    ...headline(totals, addNetworks(all.map((one) => one.network))),
+    ...lead,
+    summary: `${savedSentence(lead.saving)} ${networkSentence(lead.networkSaving)}`,
     median: medianShares(all.map((one) => one.totals.clientBandwidthSavings)),
     polls: sum((one) => one.polls),
     connections: sum((one) => one.connections),
@@ -116,28 +119,12 @@ export async function readStreamSavings(
 const COUNTS_ONCE = sql`(streams.proxy_key IS NULL OR (streams.url, streams.interval_ms) NOT IN (
   SELECT twin.url, twin.interval_ms FROM weir.streams AS twin WHERE twin.twin_of IS NOT NULL))`
 
-const SUMMED = [
-  ...([
-    'polls',
-    'errors',
-    'failures',
-    'compared',
-    'changed',
-    'notModified',
-    'answered',
-    'unanswered',
-  ] as const),
-  ...(['wireBytes', 'bodyBytes', 'headBytes', 'plainBytes', 'gzipBytes', 'conditionalBytes'] as const),
-  ...(['patchBytes', 'frameBytes', 'deflatedBytes', 'comparedMs', 'changedMs'] as const),
-  ...(['requests', 'requestBytes', 'failedHeadBytes', 'redirectBytes'] as const),
-  ...(['cacheHits', 'fresh', 'freshChanged'] as const),
-] as const
 const SUM_COLUMNS = sql.join(
-  SUMMED.map((name) => sql`${SUMS[name]} AS ${sql.identifier(name)}`),
+  SAVINGS_SUMS.map((name) => sql`${SUMS[name]} AS ${sql.identifier(name)}`),
   sql`, `,
 )
 
-interface StreamRow extends Record<(typeof SUMMED)[number], number> {
+interface StreamRow extends Record<(typeof SAVINGS_SUMS)[number], number> {
   id: string
   snapshots: number
   subscriber_ms: number
@@ -179,8 +166,7 @@ function headline(totals: Savings, onNetwork: Network) {
   // A baseline of polls without a byte doesn't occur: each has a head.
   const saving = totals.clientBandwidthSavings[HEADLINE] ?? 0
   const networkSaving = onNetwork.clientBandwidthSavings[HEADLINE] ?? 0
-  const summary = `${savedSentence(saving)} ${networkSentence(networkSaving)}`
-  return { saving, networkSaving, summary, totals, network: onNetwork }
+  return { saving, networkSaving, totals, network: onNetwork }
 }
 
 function addTotals(all: readonly Savings[]): Savings {
