@@ -329,6 +329,8 @@ const COUNTS = {
   cacheHits: count('cache_hits'),
   fresh: count('fresh'),
   freshChanged: count('fresh_changed'),
+  /** How long the stream was followed between its entries, in milliseconds: from the one before each, except before a gap. */
+  heldMs: count('held_ms'),
 }
 
 const SUMS = {

@@ -21,6 +21,7 @@ ALTER TABLE "weir"."fleet_rollups" ADD COLUMN "redirect_bytes" bigint DEFAULT 0 
 ALTER TABLE "weir"."fleet_rollups" ADD COLUMN "cache_hits" bigint DEFAULT 0 NOT NULL;--> statement-breakpoint
 ALTER TABLE "weir"."fleet_rollups" ADD COLUMN "fresh" bigint DEFAULT 0 NOT NULL;--> statement-breakpoint
 ALTER TABLE "weir"."fleet_rollups" ADD COLUMN "fresh_changed" bigint DEFAULT 0 NOT NULL;--> statement-breakpoint
+ALTER TABLE "weir"."fleet_rollups" ADD COLUMN "held_ms" bigint DEFAULT 0 NOT NULL;--> statement-breakpoint
 ALTER TABLE "weir"."long_rollups" ADD COLUMN "failures" bigint DEFAULT 0 NOT NULL;--> statement-breakpoint
 ALTER TABLE "weir"."long_rollups" ADD COLUMN "answered" bigint DEFAULT 0 NOT NULL;--> statement-breakpoint
 ALTER TABLE "weir"."long_rollups" ADD COLUMN "unanswered" bigint DEFAULT 0 NOT NULL;--> statement-breakpoint
@@ -33,6 +34,7 @@ ALTER TABLE "weir"."long_rollups" ADD COLUMN "redirect_bytes" bigint DEFAULT 0 N
 ALTER TABLE "weir"."long_rollups" ADD COLUMN "cache_hits" bigint DEFAULT 0 NOT NULL;--> statement-breakpoint
 ALTER TABLE "weir"."long_rollups" ADD COLUMN "fresh" bigint DEFAULT 0 NOT NULL;--> statement-breakpoint
 ALTER TABLE "weir"."long_rollups" ADD COLUMN "fresh_changed" bigint DEFAULT 0 NOT NULL;--> statement-breakpoint
+ALTER TABLE "weir"."long_rollups" ADD COLUMN "held_ms" bigint DEFAULT 0 NOT NULL;--> statement-breakpoint
 ALTER TABLE "weir"."rollups" ADD COLUMN "failures" bigint DEFAULT 0 NOT NULL;--> statement-breakpoint
 ALTER TABLE "weir"."rollups" ADD COLUMN "answered" bigint DEFAULT 0 NOT NULL;--> statement-breakpoint
 ALTER TABLE "weir"."rollups" ADD COLUMN "unanswered" bigint DEFAULT 0 NOT NULL;--> statement-breakpoint
@@ -45,6 +47,7 @@ ALTER TABLE "weir"."rollups" ADD COLUMN "redirect_bytes" bigint DEFAULT 0 NOT NU
 ALTER TABLE "weir"."rollups" ADD COLUMN "cache_hits" bigint DEFAULT 0 NOT NULL;--> statement-breakpoint
 ALTER TABLE "weir"."rollups" ADD COLUMN "fresh" bigint DEFAULT 0 NOT NULL;--> statement-breakpoint
 ALTER TABLE "weir"."rollups" ADD COLUMN "fresh_changed" bigint DEFAULT 0 NOT NULL;--> statement-breakpoint
+ALTER TABLE "weir"."rollups" ADD COLUMN "held_ms" bigint DEFAULT 0 NOT NULL;--> statement-breakpoint
 ALTER TABLE "weir"."states" ADD COLUMN "availability" double precision;--> statement-breakpoint
 ALTER TABLE "weir"."streams" ADD COLUMN "dead_after_failures" integer;--> statement-breakpoint
 ALTER TABLE "weir"."streams" ADD COLUMN "dead_after_ms" integer;--> statement-breakpoint
@@ -52,14 +55,14 @@ ALTER TABLE "weir"."spells" ADD CONSTRAINT "spells_stream_id_streams_id_fk" FORE
 CREATE INDEX "spells_to_at_index" ON "weir"."spells" USING btree ("to_at");--> statement-breakpoint
 CREATE INDEX "states_availability_index" ON "weir"."states" USING btree (coalesce("availability", 2),"stream_id");--> statement-breakpoint
 CREATE INDEX "states_severity_index" ON "weir"."states" USING btree ((array_position('{stopped,live,quiet,degraded,backing-off,stalled,dead}'::text[], "verdict")::float8),"stream_id");--> statement-breakpoint
--- The triggers that sum up the fleet, with the new columns. How long polls kept a subscriber connected is the time between
--- them, where that is known; see CONNECTED_MS in src/streams/measures/rollup-source.ts.
+-- The triggers that sum up the fleet, with the new columns. How long a stream kept a subscriber connected is the time that it
+-- was followed, where that is known; see CONNECTED_MS in src/streams/measures/rollup-source.ts.
 DO $migration$
 DECLARE
   sums CONSTANT text[] := ARRAY['entries', 'events', 'polls', 'errors', 'compared', 'changed', 'not_modified', 'wire_bytes',
     'body_bytes', 'head_bytes', 'plain_bytes', 'gzip_bytes', 'conditional_bytes', 'patch_bytes', 'frame_bytes', 'deflated_bytes',
     'failures', 'answered', 'unanswered', 'compared_ms', 'changed_ms', 'requests', 'request_bytes', 'failed_head_bytes',
-    'redirect_bytes', 'cache_hits', 'fresh', 'fresh_changed', 'connected_ms'];
+    'redirect_bytes', 'cache_hits', 'fresh', 'fresh_changed', 'held_ms', 'connected_ms'];
   of_stream CONSTANT text := 'SELECT stream.kind, stream.interval_ms, part.* FROM (%s) AS part
     JOIN weir.streams AS stream ON stream.id = part.stream_id';
   add_up text;
@@ -68,7 +71,7 @@ DECLARE
 BEGIN
   FOR source IN SELECT * FROM (VALUES
     ('rollups', '''minute''', 'row.minute', 'CASE
-      WHEN row.compared_ms > 0 THEN least(row.compared_ms, greatest(row.interval_ms, 60000))
+      WHEN row.held_ms > 0 THEN row.held_ms
       WHEN row.errors > 0 THEN greatest(row.interval_ms, 60000)
       ELSE least(row.polls * row.interval_ms, greatest(row.interval_ms, 60000)) END'),
     ('long_rollups', 'row.step', 'row.at', 'row.connected_ms')

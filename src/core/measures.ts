@@ -1,5 +1,6 @@
 import { type Estimate, rankOf } from './change/rate.ts'
-import { encodeComment, encodeMessage, encodeRetry, SSE_HEADERS } from './sse.ts'
+import { encodeComment, encodeMessage, encodeRetry } from './sse.ts'
+import { GZIP_STREAM_HEAD_BYTES, STREAM_HEAD_BYTES } from './stream-head.ts'
 import { DAY_MS, HOUR_MS } from './time.ts'
 
 /** Totals over a range of a stream's entries. Bytes, counts; `changed` ≤ `compared`. */
@@ -58,6 +59,8 @@ export interface PollSums extends Sums {
   cacheHits: number
   fresh: number
   freshChanged: number
+  /** How long the stream was followed between its entries, in milliseconds; 0 in rollups of older versions. */
+  heldMs: number
 }
 
 /** Connections of hypothetical subscribers, one per stream in the totals. */
@@ -70,6 +73,14 @@ export interface Connected {
   snapshotBytes: number
   snapshotGzipBytes: number
 }
+
+/** What savings are calculated from. */
+export const SAVINGS_SUMS = [
+  ...(['polls', 'failures', 'compared', 'changed', 'wireBytes', 'headBytes'] as const),
+  ...(['plainBytes', 'gzipBytes', 'conditionalBytes', 'patchBytes', 'frameBytes', 'deflatedBytes'] as const),
+  ...(['requests', 'requestBytes', 'failedHeadBytes', 'redirectBytes'] as const),
+] as const satisfies readonly (keyof PollSums)[]
+export type SavingsSums = Pick<PollSums, (typeof SAVINGS_SUMS)[number]> & Connected
 
 /** What polling transfers, bodies and heads, in three ways; in bytes. */
 export interface Baselines {
@@ -114,20 +125,10 @@ const RETRY_BYTES = encodeRetry(1_000).byteLength
 /** The same two as compressed frames: too short to shrink. */
 const HEARTBEAT_DEFLATED_BYTES = 19
 const RETRY_DEFLATED_BYTES = 19
-/** Additional bytes of a compressed stream's response: two headers, and the gzip header. */
-const GZIP_HEAD_BYTES = 'Content-Encoding: gzip\r\nVary: Accept-Encoding\r\n'.length + 10
+/** The header of a gzip stream, before its first frame. */
+const GZIP_HEADER_BYTES = 10
 /** Framing around a document; the ID is a stream's mark and a `seq`, here of seven digits. */
 const SNAPSHOT_FRAME_BYTES = encodeMessage({ event: 'data', id: '01234567.1000000', data: '' }).byteLength
-/** Status line and headers of an event stream's response over HTTP/1.1. */
-export const STREAM_HEAD_BYTES = [
-  'HTTP/1.1 200 OK',
-  ...Object.entries({
-    ...SSE_HEADERS,
-    Date: 'Thu, 01 Jan 1970 00:00:00 GMT',
-    'Transfer-Encoding': 'chunked',
-  }).map(([name, value]) => `${name}: ${value}`),
-  '\r\n',
-].join('\r\n').length
 /** Line ends around a chunk's size and after its content. */
 const CHUNK_LINE_ENDS_BYTES = 4
 
@@ -228,7 +229,7 @@ export function streaming(sums: Pick<PollSums, 'changed' | 'frameBytes'> & Conne
   const { frameBytes, connections, snapshotBytes } = sums
   return streamed(sums, frameBytes, HEARTBEAT_BYTES, {
     headBytes: STREAM_HEAD_BYTES,
-    retryBytes: RETRY_BYTES,
+    openingBytes: [RETRY_BYTES],
     snapshotFrameBytes: snapshotBytes + connections * SNAPSHOT_FRAME_BYTES,
   })
 }
@@ -239,8 +240,8 @@ export function compressedStreaming(
 ): Streaming {
   const { deflatedBytes, connections, snapshotGzipBytes } = sums
   return streamed(sums, deflatedBytes, HEARTBEAT_DEFLATED_BYTES, {
-    headBytes: STREAM_HEAD_BYTES + GZIP_HEAD_BYTES,
-    retryBytes: RETRY_DEFLATED_BYTES,
+    headBytes: GZIP_STREAM_HEAD_BYTES,
+    openingBytes: [GZIP_HEADER_BYTES, RETRY_DEFLATED_BYTES],
     snapshotFrameBytes: snapshotGzipBytes + connections * SNAPSHOT_FRAME_BYTES,
   })
 }
@@ -249,20 +250,25 @@ function streamed(
   { changed, connectedMs, connections }: Pick<PollSums, 'changed'> & Connected,
   frameBytes: number,
   beatBytes: number,
-  connect: { headBytes: number; retryBytes: number; snapshotFrameBytes: number },
+  connect: { headBytes: number; openingBytes: readonly number[]; snapshotFrameBytes: number },
 ): Streaming {
-  const { headBytes, retryBytes, snapshotFrameBytes } = connect
-  const heartbeats = connectedMs / HEARTBEAT_MS
+  const { headBytes, openingBytes, snapshotFrameBytes } = connect
+  const heartbeats = heartbeatsIn(connectedMs)
   const heartbeatBytes = Math.round(heartbeats * beatBytes)
-  const connectBytes = Math.round(connections * (headBytes + retryBytes) + snapshotFrameBytes)
+  const connectBytes = Math.round(connections * (headBytes + sum(openingBytes)) + snapshotFrameBytes)
   const chunkBytes = Math.round(
     chunkFraming(changed, frameBytes) +
       chunkFraming(heartbeats, heartbeats * beatBytes) +
-      chunkFraming(connections, connections * retryBytes) +
+      sum(openingBytes.map((bytes) => chunkFraming(connections, connections * bytes))) +
       chunkFraming(connections, snapshotFrameBytes),
   )
   const bytes = frameBytes + heartbeatBytes + connectBytes + chunkBytes
   return { bytes, frameBytes, heartbeatBytes, connectBytes, chunkBytes }
+}
+
+/** Heartbeats that a subscriber is sent while connected for that long; may be a fraction. */
+export function heartbeatsIn(connectedMs: number): number {
+  return connectedMs / HEARTBEAT_MS
 }
 
 /**
@@ -271,7 +277,7 @@ function streamed(
  * `overheadBytes` / baseline.
  * @returns `null` while no poll was answered.
  */
-export function savings(sums: PollSums & Connected): Savings | null {
+export function savings(sums: SavingsSums): Savings | null {
   if (sums.polls === 0) return null
   const polled = baselines(sums)
   const [plain, gzip] = [streaming(sums), compressedStreaming(sums)]
@@ -287,14 +293,13 @@ export function savings(sums: PollSums & Connected): Savings | null {
  * What an upstream saves when `subscribers` share Weir's polls instead of polling on their own: 1 − bytes of Weir's actual
  * polls / (subscribers × baseline).
  */
-export function serverSavings(sums: PollSums, subscribers: number): Shares {
-  const { plain, gzip, conditional } = baselines(sums)
+export function serverSavings(polled: Baselines, movedBytes: number, subscribers: number): Shares {
+  const { plain, gzip, conditional } = polled
   const byAll = {
     plain: subscribers * plain,
     gzip: subscribers * gzip,
     conditional: subscribers * conditional,
   }
-  const movedBytes = sums.wireBytes + sums.headBytes
   return savedOf(byAll, movedBytes, movedBytes)
 }
 
@@ -306,7 +311,8 @@ export const STEPS_MS = {
 } as const
 export type Step = keyof typeof STEPS_MS
 
-function savedOf(
+/** 1 − transferred / baseline, with gzip wherever the baseline has it. */
+export function savedOf(
   { plain, gzip, conditional }: Baselines,
   movedBytes: number,
   gzipMovedBytes: number,
@@ -317,6 +323,10 @@ function savedOf(
     gzip: saved(gzip, gzipMovedBytes),
     conditional: saved(conditional, gzipMovedBytes),
   }
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, number) => total + number, 0)
 }
 
 /** What HTTP/1.1 adds to frames of that total size: per frame, the mean size in hex, and line ends. */

@@ -22,3 +22,11 @@ export function percent(share: number | null): string {
   const value = share * 100
   return `${value > 0 && value < 10 ? value.toFixed(1) : Math.round(value)}%`
 }
+
+/** A saved share as a percentage with one decimal, never rounded up to 100%; a dash for null. */
+export function savedPercent(share: number | null): string {
+  if (share === null) return '–'
+  const tenths = Math.abs(share) * 1_000
+  const rounded = Math.abs(share) < 1 ? Math.min(Math.round(tenths), 999) : Math.round(tenths)
+  return `${share < 0 && rounded > 0 ? '−' : ''}${(rounded / 10).toFixed(1)}%`
+}

@@ -7,7 +7,7 @@ import { Attempts } from './attempts.ts'
 import type { Log } from './log.ts'
 import { counter, gauge, type MetricFamily } from './metrics.ts'
 import { ProcessMetrics } from './process-metrics.ts'
-import { readDatabase, readQueues, readSize } from './readings.ts'
+import { readDatabase, readQueues, readSaved, readSize } from './readings.ts'
 import { Recording } from './recording.ts'
 import { Requests } from './requests.ts'
 import { Scrape } from './scrape.ts'
@@ -16,6 +16,8 @@ import { Tracer } from './tracer.ts'
 
 /** The size of the log on disk changes slowly, and reading it queries every partition. In milliseconds. */
 const SIZE_FOR_MS = 30_000
+/** Savings are read stream by stream, and are those of a whole day. In milliseconds. */
+const SAVINGS_FOR_MS = 60_000
 
 export interface ObservationDeps {
   config: Config
@@ -78,6 +80,7 @@ export class Observation {
       sources: [
         { name: 'database', read: () => readDatabase(db, now()) },
         { name: 'size', read: () => readSize(db), forMs: SIZE_FOR_MS },
+        { name: 'savings', read: () => readSaved(db, now()), forMs: SAVINGS_FOR_MS },
         { name: 'queue', read: () => readQueues(queues) },
       ],
       now,

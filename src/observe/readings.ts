@@ -8,14 +8,18 @@ import {
   streams,
   workers,
 } from '../../drizzle/schema.ts'
+import type { Shares } from '../core/measures.ts'
+import { BASELINE_NAMES, HEADLINE } from '../core/saved.ts'
 import { STATUSES } from '../core/sets/statuses.ts'
 import { STREAM_KINDS } from '../core/sets/stream-kinds.ts'
+import { DAY_MS } from '../core/time.ts'
 import { CAUSES } from '../incidents/causes.ts'
 import type { Queue } from '../queue/types.ts'
 import { logSize } from '../retention/drop.ts'
 import { readMarks } from '../retention/marks.ts'
 import type { Database } from '../storage/storage.ts'
 import { hostOf } from '../streams/ingest/host.ts'
+import { readSavings } from '../streams/measures/savings.ts'
 import { IS_SHARED } from '../streams/registry/visibility.ts'
 import { gauge, type MetricFamily, type Sample } from './metrics.ts'
 
@@ -46,6 +50,31 @@ export async function readDatabase(db: Database, now: number): Promise<MetricFam
 export async function readSize(db: Database): Promise<MetricFamily[]> {
   const { totalBytes } = await logSize(db)
   return [gauge('weir_log_size_bytes', `Size of the log on disk, including indexes. ${SHARED}`, totalBytes)]
+}
+
+/** What streaming saves over polling in the last 24 hours: reads the rollups of every stream. */
+export async function readSaved(db: Database, now: number): Promise<MetricFamily[]> {
+  const saved = await readSavings(db, 'fleet', { from: new Date(now - DAY_MS), to: new Date(now) })
+  const shares = (of: Shares | undefined): Sample[] =>
+    BASELINE_NAMES.map((baseline) => ({ labels: { baseline }, value: of?.[baseline] ?? Number.NaN }))
+  const what = `of the last 24 hours that streaming saves, by baseline; the headline is \`${HEADLINE}\`. NaN without polls. ${SHARED}`
+  return [
+    gauge(
+      'weir_savings_ratio',
+      `Share of the polled bytes ${what}`,
+      shares(saved?.totals.clientBandwidthSavings),
+    ),
+    gauge(
+      'weir_savings_median_ratio',
+      `Median of the streams' shares of the polled bytes ${what}`,
+      shares(saved?.median),
+    ),
+    gauge(
+      'weir_savings_network_ratio',
+      `Estimated share of the polled bytes on the network ${what}`,
+      shares(saved?.network.clientBandwidthSavings),
+    ),
+  ]
 }
 
 /** Jobs by queue and state. */

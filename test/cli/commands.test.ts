@@ -238,7 +238,7 @@ test('savings of a stream, of a tag and of all, in words and as JSON', async () 
   expect((await saved()).polls).toBeGreaterThan(0)
   expect((await saved('--tag', 'nothing')).reason).toContain('No poll')
   const { out } = await cli('savings', id)
-  expect(out).toMatch(/plain polling +[\d.]+ k?B +[\d.]+ k?B +-?[\d.]+%/)
+  expect(out).toMatch(/uncompressed polling +[\d.]+ k?B +[\d.]+ k?B +-?[\d.]+%/)
   expect((await cli('savings', '--tag', 'nothing')).out).toBe('No poll was answered in this period.\n')
 })
 

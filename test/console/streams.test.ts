@@ -124,11 +124,12 @@ describeInBrowser('in a browser', () => {
     const { page, faults, close } = await openPage(browser)
     await page.goto(`${weir.url}/streams/${id}`)
     await page.evaluate(() => document.body.setAttribute('data-first-load', 'yes'))
-    const row = page.locator('#savings').getByRole('row', { name: /^Polling, uncompressed/ })
+    const row = page.locator('#savings').getByRole('row', { name: /^Uncompressed polling/ })
     const shown = () => row.locator('td').allTextContents()
     const before = await shown()
-    expect(before[0]).toMatch(/^[\d.]+ kB$/)
-    expect(before[1]).toMatch(/^-?[\d.]+%$/)
+    expect(before).toEqual(
+      Array.from({ length: 2 }, () => expect.stringMatching(/^[\d.]+ kB−?[\d.]+% saved$/)),
+    )
     await until('the bytes have moved on', async () => (await shown())[0] !== before[0])
     await page.locator('#savings').getByText('/hit', { exact: true }).waitFor()
     expect(await page.getAttribute('body', 'data-first-load')).toBe('yes')

@@ -59,7 +59,9 @@ describeInBrowser('in a browser', () => {
   test('the bytes of both appear by themselves, and match the API', async () => {
     const { page, faults, close } = await openPage(browser)
     await page.goto(`${weir.url}/twins?range=1h`)
-    await page.getByRole('heading', { name: /Streaming transferred \d.* less than polling/ }).waitFor()
+    await page
+      .getByRole('heading', { name: /Streaming saves \d.* compared with polling with gzip and validators/ })
+      .waitFor()
     const told = await until('streaming is counted', async () => {
       const answer = await weir.json<Twins>('/api/twins')
       return (answer.total.streamedBytes > 0 && answer.total.saving !== null && answer) || undefined

@@ -140,7 +140,7 @@ test('what Weir follows, records, sends and responds is counted', async () => {
   expect(told.of('weir_deliveries_pending')).toBe(1)
   expect(told.of('weir_workers')).toBe(1)
   expect(told.of('weir_log_size_bytes')).toBeGreaterThan(0)
-  expect(told.of('weir_source_up')).toBe(3)
+  expect(told.of('weir_source_up')).toBe(4)
   expect(told.of('weir_http_requests_total', { method: 'POST', route: '/api/streams', status: '201' })).toBe(
     2,
   )

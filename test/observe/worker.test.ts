@@ -27,7 +27,7 @@ test.skipIf(isSkipped(setup))('a worker answers probes on OPS_PORT, and nothing 
   expect((await ask('/metrics')).status).toBe(401)
   const metrics = readMetrics(await (await ask('/metrics', TOKEN)).text())
   expect(metrics.get('weir_build_info')?.samples[0]?.labels.role).toBe('worker')
-  expect(metrics.get('weir_source_up')?.samples.map(({ value }) => value)).toEqual([1, 1, 1])
+  expect(metrics.get('weir_source_up')?.samples.map(({ value }) => value)).toEqual([1, 1, 1, 1])
   expect((await ask('/api/streams', TOKEN)).status).toBe(404)
   await open.postgres?.stop()
   const report = await until('it is not ready any more', async () => {

@@ -7,7 +7,6 @@ import { rollUp } from '../../src/retention/roll-up.ts'
 import { makePartitions } from '../../src/storage/partitions.ts'
 import { readLog } from '../../src/streams/log/logs.ts'
 import {
-  connectionsOf,
   hourOfWeek,
   lastChange,
   type MeasureScope,
@@ -19,6 +18,7 @@ import {
 } from '../../src/streams/measures/measures.ts'
 import { SUMS } from '../../src/streams/measures/rollup-delta.ts'
 import { partsOf } from '../../src/streams/measures/rollup-source.ts'
+import { readSavings } from '../../src/streams/measures/savings.ts'
 import { seeded } from '../core/seeded.ts'
 import { isSkipped, type OpenSetup, SETUPS } from '../support/setups.ts'
 import { HOUR_MS, type Kept, keep, NOON } from './support.ts'
@@ -103,7 +103,7 @@ describe.each(SETUPS)('on $name', (setup) => {
             await polledStepsOf(db, scope, { ...window, step }),
           )
         }
-        told.push(await connectionsOf(db, scope, window), await hourOfWeek(db, scope, window))
+        told.push(await readSavings(db, scope, window), await hourOfWeek(db, scope, window))
       }
       return told
     }

@@ -121,7 +121,13 @@ test('data after a wait may have been held up, and so may what follows it', asyn
   const startedAt = Date.now()
   let elapsedMs = 0
   const clock = spyOn(performance, 'now').mockImplementation(() => elapsedMs)
-  const log = { append: () => true, durable: async () => {}, seen: () => {}, stands: () => {}, turned: () => {} }
+  const log = {
+    append: () => true,
+    durable: async () => {},
+    seen: () => {},
+    stands: () => {},
+    turned: () => {},
+  }
   const deps = {
     ...{ now: () => startedAt + elapsedMs, storedEvents: async () => new Map(), large, limits: LIMITS },
   }

@@ -8,7 +8,6 @@ import { requestParts } from '../../src/routes/http/part.ts'
 import { measureRoutes } from '../../src/routes/streams/measures.ts'
 import type { Storage } from '../../src/storage/storage.ts'
 import {
-  connectionsOf,
   fanoutSums,
   hourOfWeek,
   lastChange,
@@ -19,6 +18,7 @@ import {
   topPaths,
   type Window,
 } from '../../src/streams/measures/measures.ts'
+import { readSavings } from '../../src/streams/measures/savings.ts'
 import { Streams } from '../../src/streams/registry/streams.ts'
 import { testBus } from '../support/bus.ts'
 import { openStorage } from '../support/data-dir.ts'
@@ -146,21 +146,26 @@ describe.each(SETUPS.filter(({ name }) => name !== 'Postgres with Redis'))('on $
         for (const at of [0, 1, 2, 3]) await record(id, at, { polls: 1, headBytes: 200, plainBytes: 1_000 })
         if (snapshots !== undefined) await send(id, 0, { connections: 3, snapshots, subscriberMs })
         await send(id, 60, { connections: 100, snapshots: 100, subscriberMs: 60 * MINUTE_MS })
-        return connectionsOf(storage.db, { streamId: id }, hour())
+        return connected({ streamId: id })
       }
-      const once = { connections: 1, snapshotBytes: 1_000 }
+      const connected = async (scope: MeasureScope) => {
+        const { connections, subscribers, totals } = (await readSavings(storage.db, scope, hour())) ?? never()
+        return { connections, subscribers, connectBytes: totals.streaming.plain.connectBytes }
+      }
+      const connectBytes = 531 + 13 + 1_041
+      const once = { connections: 1, connectBytes }
       expect(await polled()).toMatchObject({ ...once, subscribers: 0 })
       expect(await polled(0, 8 * MINUTE_MS)).toMatchObject({ ...once, subscribers: 2 })
       expect(await polled(2, 8 * MINUTE_MS)).toMatchObject({ ...once, subscribers: 2 })
       expect(await polled(6, 8 * MINUTE_MS)).toMatchObject({
         connections: 3,
-        snapshotBytes: 3_000,
+        connectBytes: 3 * connectBytes,
         subscribers: 2,
       })
       expect(await polled(1, 1_000)).toMatchObject({ ...once, subscribers: 1 / 240 })
-      expect(await connectionsOf(storage.db, { tag: 'connected' }, hour())).toMatchObject({
+      expect(await connected({ tag: 'connected' })).toMatchObject({
         connections: 7,
-        snapshotBytes: 7_000,
+        connectBytes: 7 * connectBytes,
         subscribers: (24 * MINUTE_MS + 1_000) / (20 * MINUTE_MS),
       })
       expect(await fanoutSums(storage.db, { tag: 'connected' }, hour())).toMatchObject({
@@ -228,30 +233,30 @@ describe.each(SETUPS.filter(({ name }) => name !== 'Postgres with Redis'))('on $
       }
       for (const at of [0, 59]) await record(id, at, { ...sums, ...changes })
       const saved = await get('/savings?step=minute&subscribers=4', id)
-      // Two changes of 145, eight heartbeats, one connection (180 + 13 + 10,041); chunks: 2 × 6, 8 × 5, 5 and 8.
+      // Two changes of 145, eight heartbeats, one connection (531 + 13 + 10,041); chunks: 2 × 6, 8 × 5, 5 and 8.
       expect(saved).toMatchObject({
         polls: 2,
         connections: 1,
         baselines: { plain: 20_400, gzip: 4_400, conditional: 4_400 },
         streaming: {
           plain: {
-            bytes: 10_693,
+            bytes: 11_044,
             frameBytes: 290,
             heartbeatBytes: 104,
-            connectBytes: 10_234,
+            connectBytes: 10_585,
             chunkBytes: 65,
           },
-          // The same compressed: two changes of 90, heartbeats of 19, 180 + 57 + 19 + 2,041; chunks: 12, 48, 6 and 7.
+          // The same compressed: two changes of 90, heartbeats of 19, 572 + 10 + 19 + 2,041; chunks: 12, 48, 5, 6 and 7.
           gzip: {
-            bytes: 2_702,
+            bytes: 3_052,
             frameBytes: 180,
             heartbeatBytes: 152,
-            connectBytes: 2_297,
-            chunkBytes: 73,
+            connectBytes: 2_642,
+            chunkBytes: 78,
           },
         },
-        overheadBytes: 10_493,
-        clientBandwidthSavings: { plain: 1 - 10_693 / 20_400, conditional: 1 - 2_702 / 4_400 },
+        overheadBytes: 10_844,
+        clientBandwidthSavings: { plain: 1 - 11_044 / 20_400, conditional: 1 - 3_052 / 4_400 },
         serverBandwidthSavings: { subscribers: 4, plain: 1 - 4_400 / 81_600, conditional: 0.75 },
         measured: null,
         reason: null,
@@ -321,3 +326,7 @@ describe.each(SETUPS.filter(({ name }) => name !== 'Postgres with Redis'))('on $
     })
   })
 })
+
+function never(): never {
+  throw new Error('It must be there')
+}

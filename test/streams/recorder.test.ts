@@ -126,7 +126,10 @@ const recounted = async (id: string) => {
         END AS change_bytes,
         length(seq::text) + length('id: 01234567.') + length('event: data') + length('data: ') + 4
           + CASE kind WHEN 'patch' THEN 1 ELSE 0 END AS frame_bytes,
-        (exchange #>> '{response,durationMs}')::float8 AS duration_ms
+        (exchange #>> '{response,durationMs}')::float8 AS duration_ms,
+        CASE WHEN kind = 'gap' THEN 0 ELSE greatest(0, coalesce(
+          extract(epoch FROM at - lag(at) OVER (ORDER BY seq))::float8 * 1000,
+          (exchange #>> '{response,durationMs}')::float8, 0)) END AS held_ms
       FROM weir.entries WHERE stream_id = ${id}
     )
     SELECT stream_id, date_trunc('minute', at) AS minute, min(seq) AS first_seq, max(seq) AS last_seq,
@@ -148,7 +151,10 @@ const recounted = async (id: string) => {
       coalesce(sum(plain_bytes), 0) AS plain_bytes, coalesce(sum(gzip_bytes), 0) AS gzip_bytes,
       coalesce(sum(gzip_bytes) FILTER (WHERE changed IS DISTINCT FROM false), 0) AS conditional_bytes,
       coalesce(sum(change_bytes), 0) AS patch_bytes, coalesce(sum(change_bytes + frame_bytes), 0) AS frame_bytes,
-      coalesce(sum(deflated_bytes), 0) AS deflated_bytes,
+      coalesce(sum(deflated_bytes), 0) AS deflated_bytes, sum(round(held_ms))::bigint AS held_ms,
+      0::bigint AS failures, 0::bigint AS answered, 0::bigint AS unanswered, 0::bigint AS compared_ms, 0::bigint AS changed_ms,
+      0::bigint AS requests, 0::bigint AS request_bytes, 0::bigint AS failed_head_bytes, 0::bigint AS redirect_bytes,
+      0::bigint AS cache_hits, 0::bigint AS fresh, 0::bigint AS fresh_changed,
       coalesce(string_agg(set_byte('\\x00'::bytea, 0, least(255, floor(ln(greatest(duration_ms, 1)) * 19))::int), ''::bytea
         ORDER BY seq) FILTER (WHERE duration_ms IS NOT NULL), ''::bytea) AS latencies
     FROM counted GROUP BY 1, 2 ORDER BY 2`)) as { rows: Record<string, unknown>[] }

@@ -7,7 +7,14 @@ import { rollups, streams as table } from '../../drizzle/schema.ts'
 import type { Storage } from '../../src/storage/storage.ts'
 import { Streams } from '../../src/streams/registry/streams.ts'
 import { twinReport } from '../../src/streams/twins/twin.ts'
-import { sortPairs, twinCandidates, twinPairs, twinSaving, twinSteps } from '../../src/streams/twins/twins.ts'
+import {
+  measuredSaving,
+  savedPairs,
+  sortPairs,
+  twinCandidates,
+  twinPairs,
+  twinSteps,
+} from '../../src/streams/twins/twins.ts'
 import { testBus } from '../support/bus.ts'
 import { openStorage } from '../support/data-dir.ts'
 import { isSkipped, type OpenSetup, SETUPS } from '../support/setups.ts'
@@ -82,7 +89,7 @@ describe.each(SETUPS.filter(({ name }) => name !== 'Postgres with Redis'))('on $
         ...{ streamingId: one.twin, plainBytes: 10_200, gzipBytes: 4_200, conditionalBytes: 1_800 },
         ...{ polledBytes: 2_000, streamedBytes: 270, polls: 20, changes: 4 },
       })
-      expect(twinSaving(found)).toBeCloseTo(1 - 270 / 1_800, 10)
+      expect(measuredSaving(found)).toBeCloseTo(1 - 270 / 1_800, 10)
       const report = await twinReport(storage.db, one.id, window)
       expect([report?.polling.totalBytes, report?.streaming.totalBytes]).toEqual([2_000, 270])
       const steps = await twinSteps(storage.db, pairs, window, { step: 'minute', pointMs: 2 * MINUTE_MS })
@@ -95,11 +102,17 @@ describe.each(SETUPS.filter(({ name }) => name !== 'Postgres with Redis'))('on $
       const [good, bad, none] = [await pair('good'), await pair('bad'), await pair('none')]
       await record(good.id, 0, polled)
       await record(good.twin, 0, { wireBytes: 9 })
-      await record(bad.id, 0, polled)
+      await record(bad.id, 0, { ...polled, deflatedBytes: 700 })
       await record(bad.twin, 0, { wireBytes: 9_000 })
       const ids = [good.id, bad.id, none.id]
       const { pairs } = await twinPairs(storage.db, window)
-      const ours = pairs.filter(({ id }) => ids.includes(id))
+      const ours = await savedPairs(
+        storage.db,
+        pairs.filter(({ id }) => ids.includes(id)),
+        window,
+      )
+      expect(sortPairs(ours, 'measured', 'desc').map(({ id }) => id)).toEqual(ids)
+      expect(sortPairs(ours, 'measured', 'asc').map(({ id }) => id)).toEqual([bad.id, good.id, none.id])
       expect(sortPairs(ours, 'saved', 'desc').map(({ id }) => id)).toEqual(ids)
       expect(sortPairs(ours, 'saved', 'asc').map(({ id }) => id)).toEqual([bad.id, good.id, none.id])
       expect(sortPairs(ours, 'streamed', 'desc')[0]?.id).toBe(bad.id)

@@ -1,9 +1,10 @@
 import type { Child } from 'hono/jsx'
 import { availabilityText } from '../../src/core/availability.ts'
+import { BASELINES, HEADLINE } from '../../src/core/saved.ts'
 import { IN_TROUBLE, STATUS, STATUSES } from '../../src/core/sets/statuses.ts'
 import type { Overview } from '../../src/streams/status/overview.ts'
 import type { IncidentView } from '../incidents/incidents.tsx'
-import { Ago, bytes, percent, rate, Sparkline, StatusBadge } from '../layout/format.tsx'
+import { Ago, bytes, rate, Sparkline, StatusBadge, savedPercent } from '../layout/format.tsx'
 import { type ForReader, Page } from '../layout/layout.tsx'
 import { Live } from '../layout/live.tsx'
 import { PreviewForm } from '../preview/preview.tsx'
@@ -100,12 +101,22 @@ function Tiles({
           label={`Bytes per minute over the last hour, ${bytes(last.wireBytes)} in the last minute`}
         />
       </Tile>
-      <Tile name="Saved by streaming" value={percent(saved?.shares.plain ?? null)}>
-        {saved === undefined
-          ? 'no polls in the last 24 h'
-          : `${bytes(saved.streamingBytes)} instead of ${bytes(saved.baselines.plain)} polled in 24 h`}
+      <Tile name="Saved by streaming" value={savedPercent(saved?.saving ?? null)}>
+        {saved === undefined ? 'no polls in the last 24 h' : <Saved saved={saved} />}
       </Tile>
     </div>
+  )
+}
+
+function Saved({ saved }: { saved: NonNullable<HomeData['saved']> }) {
+  const { totals, median, networkSaving } = saved
+  return (
+    <>
+      {bytes(totals.streaming.gzip.bytes)} instead of {bytes(totals.baselines[HEADLINE])} in 24 h by{' '}
+      {BASELINES[HEADLINE]}; on the network, {savedPercent(networkSaving)}.{' '}
+      {median.streams > 1 &&
+        `Median of ${median.streams.toLocaleString('en')} streams: ${savedPercent(median[HEADLINE])}`}
+    </>
   )
 }
 

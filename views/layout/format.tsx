@@ -1,6 +1,6 @@
 import { STATUS, type Status } from '../../src/core/sets/statuses.ts'
 
-export { bytes, percent, rate } from '../../src/core/units.ts'
+export { bytes, percent, rate, savedPercent } from '../../src/core/units.ts'
 
 interface AgoProps {
   at: Date | undefined

@@ -1,14 +1,13 @@
-import type { Baselines, Shares } from '../../src/core/measures.ts'
+import { BASELINE_NAMES, BASELINES } from '../../src/core/saved.ts'
 import type { FanoutSums, PathChanges } from '../../src/streams/measures/measures.ts'
+import type { ScopeSavings } from '../../src/streams/measures/savings.ts'
 import { Bar } from '../layout/bar.tsx'
-import { bytes, percent } from '../layout/format.tsx'
+import { bytes, percent, savedPercent } from '../layout/format.tsx'
 
-/** The last 24 hours of a polled stream: the bytes that polling transferred and streaming would have transferred. */
+/** The last 24 hours of a polled stream: what polling transferred and streaming would have transferred. */
 export interface SavingsView {
-  /** Bytes for each way to follow the stream; `null` if no poll succeeded. */
-  moved: Readonly<Record<Way, number>> | null
-  /** Share that streaming saves over each way of polling, with gzip if that uses it: at most 1, negative for a loss. */
-  saved: Shares | undefined
+  /** `undefined` if no poll succeeded. */
+  saved: Pick<ScopeSavings, 'summary' | 'totals' | 'network'> | undefined
   /** Share of the polled bytes that is new, 0 to 1. */
   freshness: number | null
   /** What real subscribers were sent; omitted if there were none. */
@@ -17,22 +16,15 @@ export interface SavingsView {
   paths: readonly PathChanges[]
 }
 
-type Way = keyof Baselines | 'streaming' | 'streamingGzip'
-
-const WAYS: readonly { way: Way; label: string }[] = [
-  { way: 'plain', label: 'Polling, uncompressed' },
-  { way: 'gzip', label: 'Polling with gzip' },
-  { way: 'conditional', label: 'Polling with validators' },
-  { way: 'streaming', label: 'Streaming, uncompressed' },
-  { way: 'streamingGzip', label: 'Streaming with gzip' },
-]
+/** The codings of streaming, as people read them. */
+const STREAMED = { plain: 'streaming, uncompressed', gzip: 'streaming with gzip' } as const
 /** Savings of streaming, and changes by path: on the first page and in every live update. */
 export function SavingsPanel(view: SavingsView) {
   return (
     <section id="savings" class="panel measures" aria-label="Savings">
       <div>
         <h2>Savings</h2>
-        <Ways moved={view.moved} saved={view.saved} />
+        <Ways saved={view.saved} />
         {view.sent && <Sent {...view.sent} />}
       </div>
       <div>
@@ -49,40 +41,89 @@ export function SavingsPanel(view: SavingsView) {
   )
 }
 
-function Ways({ moved, saved }: Pick<SavingsView, 'moved' | 'saved'>) {
-  if (moved === null) return <p class="muted">No successful polls in the last 24 hours.</p>
-  const most = Math.max(...Object.values(moved), 1)
+function Ways({ saved }: Pick<SavingsView, 'saved'>) {
+  if (saved === undefined) return <p class="muted">No successful polls in the last 24 hours.</p>
+  const { summary, totals, network } = saved
+  const most = Math.max(...Object.values(totals.baselines), totals.streaming.plain.bytes, 1)
   return (
-    <table>
-      <thead>
-        <tr>
-          <th scope="col">One client, 24 h</th>
-          <th scope="col" class="number">
-            Bytes
-          </th>
-          <th scope="col" class="number">
-            Saved
-          </th>
-        </tr>
-      </thead>
-      <tbody>
-        {WAYS.map(({ way, label }) => (
-          <tr>
-            <th scope="row">
-              {label}
-              <Bar share={moved[way] / most} color={isPolling(way) ? 'var(--soft)' : 'var(--neon)'} />
-            </th>
-            <td class="number">{bytes(moved[way])}</td>
-            <td class="number">{isPolling(way) ? saving(saved?.[way] ?? null) : ''}</td>
-          </tr>
-        ))}
-      </tbody>
-    </table>
+    <>
+      <p>{summary}</p>
+      <div class="table-scroll">
+        <table>
+          <thead>
+            <tr>
+              <th scope="col">One client, 24 h</th>
+              <th scope="col" class="number">
+                Bytes
+              </th>
+              <th scope="col" class="number">
+                Network
+              </th>
+            </tr>
+          </thead>
+          <tbody>
+            {BASELINE_NAMES.map((name) => (
+              <WayRow
+                label={BASELINES[name]}
+                payloadBytes={totals.baselines[name]}
+                saved={totals.clientBandwidthSavings[name]}
+                networkBytes={network.polling[name].bytes}
+                networkSaved={network.clientBandwidthSavings[name]}
+                most={most}
+                color="var(--soft)"
+              />
+            ))}
+            {(['plain', 'gzip'] as const).map((coding) => (
+              <WayRow
+                label={STREAMED[coding]}
+                payloadBytes={totals.streaming[coding].bytes}
+                networkBytes={network.streaming[coding].bytes}
+                most={most}
+                color="var(--neon)"
+              />
+            ))}
+          </tbody>
+        </table>
+      </div>
+      <p class="muted">
+        Bytes are bodies and heads. On the network, requests, TCP/IP headers and TLS are estimated. Shares
+        with gzip compare both sides with gzip.
+      </p>
+    </>
   )
 }
 
-function isPolling(way: Way): way is keyof Baselines {
-  return way !== 'streaming' && way !== 'streamingGzip'
+interface WayRowProps {
+  label: string
+  payloadBytes: number
+  /** What streaming saves over it; omitted for streaming. */
+  saved?: number | null
+  networkBytes: number
+  networkSaved?: number | null
+  most: number
+  color: string
+}
+
+function WayRow({ label, payloadBytes, saved, networkBytes, networkSaved, most, color }: WayRowProps) {
+  return (
+    <tr>
+      <th scope="row">
+        {label.charAt(0).toUpperCase() + label.slice(1)}
+        <Bar share={payloadBytes / most} color={color} />
+      </th>
+      <Moved count={payloadBytes} saved={saved} />
+      <Moved count={networkBytes} saved={networkSaved} />
+    </tr>
+  )
+}
+
+function Moved({ count, saved }: { count: number; saved?: number | null | undefined }) {
+  return (
+    <td class="number">
+      {bytes(count)}
+      {saved !== undefined && <span class="muted saved">{savedPercent(saved)} saved</span>}
+    </td>
+  )
 }
 
 function Sent({ subscribers, connections, wireBytes, slow }: NonNullable<SavingsView['sent']>) {
@@ -126,10 +167,4 @@ function Paths({ paths }: Pick<SavingsView, 'paths'>) {
       </tbody>
     </table>
   )
-}
-
-/** A saving as a percentage, never rounded up to 100%. */
-function saving(share: number | null): string {
-  if (share === null || share < 0.99) return percent(share)
-  return `${(Math.floor(share * 1_000) / 10).toFixed(1)}%`
 }

@@ -1,21 +1,22 @@
+import { BASELINES, HEADLINE } from '../../src/core/saved.ts'
 import type { TwinReport, TwinSide } from '../../src/streams/twins/twin.ts'
 import { Bar } from '../layout/bar.tsx'
 import { Curl } from '../layout/curl.tsx'
-import { bytes } from '../layout/format.tsx'
+import { bytes, savedPercent } from '../layout/format.tsx'
 
 /** Bytes received by both in the last 24 hours. */
-export type TwinView = Pick<TwinReport, 'polling' | 'streaming' | 'saving'>
+export type TwinView = Pick<TwinReport, 'polling' | 'streaming' | 'measuredSaving' | 'polledSaving'>
 
 /** Both sides in one table: on the first page and in every live update. */
-export function TwinPanel({ polling, streaming, saving }: TwinView) {
+export function TwinPanel({ polling, streaming, measuredSaving, polledSaving }: TwinView) {
   const most = Math.max(polling.totalBytes, streaming.totalBytes, 1)
   return (
     <section id="twin" class="panel" aria-label="Twin">
       <h2>Twin</h2>
       <p>
-        {saving === null
+        {measuredSaving === null
           ? 'No data in the last 24 hours.'
-          : `Over the last 24 hours, streaming transferred ${comparison(saving)}.`}
+          : `Measured over the last 24 hours: streaming transferred ${than(measuredSaving)} ${BASELINES[HEADLINE]}, and ${than(polledSaving ?? 0)} Weir's own polls.`}
       </p>
       <div class="table-scroll">
         <table>
@@ -89,9 +90,6 @@ function Side({ label, side, most, color }: { label: string; side: TwinSide; mos
   )
 }
 
-function comparison(saving: number): string {
-  const share = `${Math.abs(saving * 100).toFixed(1)}%`
-  return saving >= 0
-    ? `${share} fewer bytes than polling with gzip and validators`
-    : `${share} more bytes than polling`
+function than(saving: number): string {
+  return `${savedPercent(Math.abs(saving))} ${saving < 0 ? 'more' : 'less'} than`
 }

@@ -1,14 +1,29 @@
+import {
+  BASELINES,
+  HEADLINE,
+  type MedianShares,
+  networkSentence,
+  savedSentence,
+} from '../../src/core/saved.ts'
 import type { Order } from '../../src/streams/registry/listing.ts'
 import type { TwinCandidate, TwinPair, TwinSort, TwinSums } from '../../src/streams/twins/twins.ts'
 import { Bar } from '../layout/bar.tsx'
 import { Curl } from '../layout/curl.tsx'
-import { bytes, percent } from '../layout/format.tsx'
+import { bytes, percent, savedPercent } from '../layout/format.tsx'
 import { type ForReader, Page } from '../layout/layout.tsx'
 import type { RangeName } from '../stream/charts.tsx'
 import { TwinsOverTime, TwinTrend } from './picture.tsx'
 
-export interface TwinRow extends TwinPair {
+/** What streaming saves over polling with gzip and validators. */
+interface TwinFigures {
+  /** As on the stream's page: calculated from its polls, over the whole time range. */
   saving: number | null
+  networkSaving: number | null
+  /** As the twins measured it, since each was made. */
+  measuredSaving: number | null
+}
+
+export interface TwinRow extends TwinPair, TwinFigures {
   /** Oldest point first. */
   trend: readonly { polled: number; streamed: number }[]
 }
@@ -22,7 +37,9 @@ export interface TwinsPageData {
   /** Number of all pairs; one page of them is shown. */
   count: number
   isCut: boolean
-  total: TwinSums & { saving: number | null }
+  total: TwinSums & TwinFigures
+  /** The median of the pairs; `undefined` without polls. */
+  median: MedianShares | undefined
   points: readonly (TwinSums & { at: Date })[]
   rows: readonly TwinRow[]
   after: string | undefined
@@ -84,27 +101,35 @@ function Ranges(data: TwinsPageData) {
 const WAYS = [
   ['plainBytes', 'Polling, uncompressed', 'plain'],
   ['gzipBytes', 'Polling with gzip', 'gzip'],
-  ['conditionalBytes', 'Polling with gzip and ETag', 'conditional'],
+  ['conditionalBytes', 'Polling with gzip and validators', 'conditional'],
   ['streamedBytes', 'Streaming JSON Patch', 'streamed'],
 ] as const
 
-function Total({ total, points, pointMs, range, count, isCut }: TwinsPageData) {
+function Total({ total, median, points, pointMs, range, count, isCut }: TwinsPageData) {
   const most = Math.max(...WAYS.map(([name]) => total[name]), 1)
   return (
     <section class="panel" aria-labelledby="twins-total">
-      <h2 id="twins-total">{headline(total.saving)}</h2>
+      <h2 id="twins-total">{total.saving === null ? 'No polls yet' : savedSentence(total.saving)}</h2>
+      {total.networkSaving !== null && (
+        <p>
+          {networkSentence(total.networkSaving)}{' '}
+          {median !== undefined &&
+            median.streams > 1 &&
+            `The median of ${median.streams.toLocaleString('en')} streams is ${savedPercent(median[HEADLINE])}.`}
+        </p>
+      )}
       <div class="twins-total">
         <table>
           <thead>
             <tr>
               <th scope="col">
-                {count} {count === 1 ? 'pair' : 'pairs'}, last {WORDS[range]}
+                {count} {count === 1 ? 'pair' : 'pairs'}
               </th>
               <th scope="col" class="number">
-                Transferred
+                Measured bytes
               </th>
               <th scope="col" class="number">
-                Saved
+                Measured saving
               </th>
             </tr>
           </thead>
@@ -119,7 +144,7 @@ function Total({ total, points, pointMs, range, count, isCut }: TwinsPageData) {
                   <Bar share={total[name] / most} color={`var(--way-${way})`} />
                 </th>
                 <td class="number">{bytes(total[name])}</td>
-                <td class="number">{way === 'streamed' ? '' : saved(total[name], total.streamedBytes)}</td>
+                <td class="number">{way === 'streamed' ? '' : lessBy(total[name], total.streamedBytes)}</td>
               </tr>
             ))}
           </tbody>
@@ -129,26 +154,21 @@ function Total({ total, points, pointMs, range, count, isCut }: TwinsPageData) {
       <p class="muted">
         {total.polls.toLocaleString('en')} polls found {total.changes.toLocaleString('en')} changes. Weir's
         own polling transferred {bytes(total.polledBytes)}, with the compression and validators that each API
-        supports. Streaming includes heartbeats, snapshots and headers, compressed as received.
+        supports. Measured is what both sides received since each twin was created, in the last {WORDS[range]}
+        : streaming includes heartbeats, snapshots and headers, compressed.
         {isCut && ' Only the newest pairs are counted.'}
       </p>
     </section>
   )
 }
 
-function headline(saving: number | null): string {
-  if (saving === null) return 'No polls yet'
-  return saving >= 0
-    ? `Streaming transferred ${share(saving)} less than polling with gzip and ETag`
-    : `Streaming transferred ${share(-saving)} more than polling with gzip and ETag`
-}
-
 const COLUMNS = [
   ['name', 'Stream'],
   ['plain', 'Uncompressed'],
   ['gzip', 'With gzip'],
-  ['conditional', 'With ETag'],
+  ['conditional', 'With validators'],
   ['streamed', 'Streamed'],
+  ['measured', 'Measured'],
   ['saved', 'Saved'],
   ['changes', 'Changes'],
 ] as const
@@ -157,7 +177,10 @@ function Pairs(data: TwinsPageData) {
   return (
     <section class="panel" aria-labelledby="pairs">
       <h2 id="pairs">
-        Pairs <span class="muted aside">savings over polling with gzip and ETag</span>
+        Pairs{' '}
+        <span class="muted aside">
+          compared with {BASELINES[HEADLINE]}: measured, and saved as on each page
+        </span>
       </h2>
       <div class="table-scroll">
         <table class="twins">
@@ -213,7 +236,6 @@ function Column({ name, label, ...data }: TwinsPageData & { name: TwinSort; labe
 }
 
 function Pair({ row }: { row: TwinRow }) {
-  const isLoss = row.saving !== null && row.saving < 0
   return (
     <tr id={`twin-${row.id}`}>
       <th scope="row">
@@ -230,7 +252,10 @@ function Pair({ row }: { row: TwinRow }) {
       <td class="number">{bytes(row.gzipBytes)}</td>
       <td class="number">{bytes(row.conditionalBytes)}</td>
       <td class="number">{bytes(row.streamedBytes)}</td>
-      <td class={isLoss ? 'number loss' : 'number gain'}>{row.saving === null ? '–' : share(row.saving)}</td>
+      <td class="number">{savedPercent(row.measuredSaving)}</td>
+      <td class={row.saving !== null && row.saving < 0 ? 'number loss' : 'number gain'}>
+        {savedPercent(row.saving)}
+      </td>
       <td class="number">{row.changes.toLocaleString('en')}</td>
       <td>
         <TwinTrend trend={row.trend} name={row.name} />
@@ -312,14 +337,6 @@ function link(data: TwinsPageData, other: Partial<TwinsPageData>): string {
   return `/twins?${asked}`
 }
 
-function saved(polled: number, streamed: number): string {
-  return polled === 0 ? '–' : share(1 - streamed / polled)
-}
-
-/** A share as a percentage, never rounded up to 100%. */
-function share(part: number): string {
-  const value = Math.abs(part) * 100
-  const text =
-    value >= 99 && value < 100 ? (Math.floor(value * 10) / 10).toFixed(1) : value.toFixed(value < 10 ? 1 : 0)
-  return `${part < 0 ? '−' : ''}${text}%`
+function lessBy(polled: number, streamed: number): string {
+  return savedPercent(polled === 0 ? null : 1 - streamed / polled)
 }

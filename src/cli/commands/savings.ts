@@ -1,5 +1,6 @@
 import { answerOf } from '../../client/client.ts'
-import { bytes, percent } from '../../core/units.ts'
+import { BASELINE_NAMES, BASELINES } from '../../core/saved.ts'
+import { bytes, savedPercent } from '../../core/units.ts'
 import { integer } from '../args.ts'
 import { type Command, EXIT, type Given, type Io, UsageError } from '../command.ts'
 import { instant } from '../durations.ts'
@@ -8,11 +9,6 @@ import { resolveStream } from '../resolve.ts'
 import { table } from '../table.ts'
 
 const MAX_SUBSCRIBERS = 1_000_000_000
-const WAYS = [
-  ['plain', 'plain polling'],
-  ['gzip', 'polling with gzip'],
-  ['conditional', 'polling with gzip and validators'],
-] as const
 
 export const savings: Command = {
   summary: 'Show what streaming saves over polling, for one stream, a tag, or all',
@@ -52,23 +48,43 @@ async function ask(given: Given, io: Io) {
 }
 
 async function tell(io: Io, saved: Awaited<ReturnType<typeof ask>>): Promise<void> {
-  const { baselines, streaming, clientBandwidthSavings: client, serverBandwidthSavings: server } = saved
-  if (baselines === null || streaming === null) return say(io, saved.reason ?? 'Nothing to compare.')
+  const {
+    baselines,
+    streaming,
+    network,
+    clientBandwidthSavings: client,
+    serverBandwidthSavings: server,
+  } = saved
+  if (baselines === null || streaming === null || network === null) {
+    return say(io, saved.reason ?? 'Nothing to compare.')
+  }
+  await say(io, saved.summary ?? '')
   await say(io, `From ${saved.from} to ${saved.to}: ${saved.polls} polls, ${saved.connections} connections.`)
   const columns = [
     { title: 'AGAINST', shrinks: true },
-    ...['POLLED', 'STREAMED', 'CLIENT SAVES', 'UPSTREAM SAVES'].map((title) => ({ title, alignRight: true })),
+    ...['POLLED', 'STREAMED', 'CLIENT SAVES', 'ON THE NETWORK', 'MEDIAN', 'UPSTREAM SAVES'].map((title) => ({
+      title,
+      alignRight: true,
+    })),
   ]
-  const rows = WAYS.map(([way, name]) => {
-    const streamed = streaming[way === 'plain' ? 'plain' : 'gzip'].bytes
-    const texts = [name, bytes(baselines[way]), bytes(streamed), percent(client[way]), percent(server[way])]
+  const rows = BASELINE_NAMES.map((name) => {
+    const streamed = streaming[name === 'plain' ? 'plain' : 'gzip'].bytes
+    const shares = [client, network.clientBandwidthSavings, saved.median, server]
+    const texts = [
+      BASELINES[name],
+      bytes(baselines[name]),
+      bytes(streamed),
+      ...shares.map((of) => savedPercent(of[name])),
+    ]
     return texts.map((text) => ({ text }))
   })
   await io.out.write(table(columns, rows, io.out.columns))
   const shared = Math.round(server.subscribers * 10) / 10
+  const { streams } = saved.median
   await say(
     io,
-    `Upstream savings assume ${shared === 1 ? '1 subscriber' : `${shared} subscribers`} per stream.`,
+    `Upstream savings assume ${shared === 1 ? '1 subscriber' : `${shared} subscribers`} per stream. ` +
+      `The median is of ${streams === 1 ? '1 stream' : `${streams} streams`}.`,
   )
 }
 

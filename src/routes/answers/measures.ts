@@ -1,6 +1,7 @@
 import { Type } from '@sinclair/typebox'
 import { AVAILABILITY_WINDOW_NAMES, type AvailabilityWindow } from '../../core/availability.ts'
 import { STEPS_MS, type Step } from '../../core/measures.ts'
+import { BASELINE_NAMES } from '../../core/saved.ts'
 import { Bytes, Count, choice, Instant, Ms, named, nullable, Text } from './types.ts'
 
 const span = { from: Instant, to: Instant, step: choice(Object.keys(STEPS_MS) as Step[]) }
@@ -64,6 +65,21 @@ const Streaming = Type.Object({
   connectBytes: Bytes,
   chunkBytes: Bytes,
 })
+const NetworkSide = Type.Object({
+  bytes: Bytes,
+  payloadBytes: Bytes,
+  requestBytes: Bytes,
+  packetBytes: Bytes,
+  tlsBytes: Bytes,
+  requests: Count,
+  packets: Count,
+  connections: Type.Number({ minimum: 0, description: 'TCP connections; may be fractional' }),
+})
+const Network = Type.Object({
+  polling: Type.Object({ plain: NetworkSide, gzip: NetworkSide, conditional: NetworkSide }),
+  streaming: Type.Object({ plain: NetworkSide, gzip: NetworkSide }),
+  clientBandwidthSavings: Type.Object(shares),
+})
 const Mean = Type.Number({ minimum: 0, description: 'Mean; may be fractional' })
 const Measured = Type.Object({
   connections: Count,
@@ -76,10 +92,15 @@ export const Savings = named('Savings', {
   ...span,
   polls: Count,
   connections: Mean,
+  headline: choice(BASELINE_NAMES),
+  saving: nullable(Type.Number({ maximum: 1 }), '`clientBandwidthSavings` for the baseline in `headline`'),
+  summary: nullable(Text, 'The headline in a sentence, with the estimate for the network'),
+  median: Type.Object({ streams: Count, ...shares }),
   baselines: nullable(Baselines),
   streaming: nullable(Type.Object({ plain: Streaming, gzip: Streaming })),
   overheadBytes: nullable(Signed),
   clientBandwidthSavings: Type.Object(shares),
+  network: nullable(Network, 'Estimated bytes on the network, requests and packet headers included'),
   serverBandwidthSavings: Type.Object({ subscribers: Mean, ...shares }),
   measured: nullable(Measured, 'Traffic to actual subscribers; null without subscribers'),
   reason: nullable(Text, 'Why values are missing'),

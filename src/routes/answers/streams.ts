@@ -168,7 +168,12 @@ export const Twin = named('Twin', {
   to: Instant,
   polling: TwinSide,
   streaming: TwinSide,
-  saving: nullable(Type.Number(), '1 − streaming / polling; null until data was received'),
+  saving: nullable(Type.Number(), '`saving` of the savings of the polled stream, over the whole window'),
+  measuredSaving: nullable(
+    Type.Number(),
+    '1 − streaming / polling with gzip and validators, since the twin was created; null until something was polled',
+  ),
+  polledSaving: nullable(Type.Number(), '1 − streaming / polling as Weir does; null until data was received'),
 })
 
 const request = Type.Object({

@@ -10,7 +10,12 @@ const sums = {
   streamedBytes: Bytes,
   polls: Count,
   changes: Count,
-  saving: nullable(Type.Number(), '1 − streamedBytes / conditionalBytes; null before the first poll'),
+  saving: nullable(Type.Number(), '`saving` of the savings of the polled streams; null without polls'),
+  networkSaving: nullable(Type.Number(), 'The same on the network, estimated'),
+  measuredSaving: nullable(
+    Type.Number(),
+    '1 − streamedBytes / conditionalBytes, since the twin was created; null before the first poll',
+  ),
 }
 
 const TwinPair = named('TwinPair', {
@@ -29,7 +34,10 @@ export const Twins = named('Twins', {
   to: Instant,
   count: Count,
   isCut: Type.Boolean(),
-  total: Type.Object(sums),
+  total: Type.Object({
+    ...sums,
+    median: nullable(Type.Number(), 'Median of the `saving` of all pairs'),
+  }),
   items: Type.Array(TwinPair),
   next: nullable(Type.String(), '`after` parameter for the next page; null on the last page'),
 })

@@ -8,12 +8,11 @@ import {
   type PollSums,
   STEPS_MS,
   type Step,
-  savings,
-  serverSavings,
   streaming,
   streamRank,
   suggestInterval,
 } from '../../core/measures.ts'
+import { HEADLINE } from '../../core/saved.ts'
 import { STREAM_KIND } from '../../core/sets/stream-kinds.ts'
 import { DAY_MS } from '../../core/time.ts'
 import type { Database } from '../../storage/storage.ts'
@@ -27,9 +26,7 @@ import { changesOf, changesOfMany } from '../../streams/measures/comparisons.ts'
 import { lastChangedAt } from '../../streams/measures/last-change.ts'
 import { latencyStepsOf } from '../../streams/measures/latency-steps.ts'
 import {
-  type Connections,
   checkSteps,
-  connectionsOf,
   type FanoutSums,
   fanoutSums,
   hourOfWeek,
@@ -43,6 +40,7 @@ import {
   topPaths,
   type Window,
 } from '../../streams/measures/measures.ts'
+import { readSavings, type ScopeSavings, upstreamSavings } from '../../streams/measures/savings.ts'
 import type { Streams } from '../../streams/registry/streams.ts'
 import { json } from '../answers/answer.ts'
 import * as answers from '../answers/measures.ts'
@@ -66,7 +64,7 @@ const MAX_SUBSCRIBERS = 1_000_000_000
 /** Intervals whose missed changes are estimated, as multiples of the current one. */
 const MISSED_BY = [0.1, 0.5, 1, 2, 10]
 
-/** How long connection counts of all streams are cached, in milliseconds: they are read stream by stream. */
+/** How long savings of all streams are cached, in milliseconds: they are read stream by stream. */
 const SHARED_MS = 4_000
 /** The same for the availability of many streams, over 90 days. */
 const AVAILABILITY_SHARED_MS = 15_000
@@ -81,7 +79,7 @@ const TagQuery = parameters({ ...STEPPED, ...TAG })
 
 /** Size, change rate, savings and latency of a stream, a tag, or all streams. */
 export function measureRoutes({ db, streams, now }: { db: Database; streams: Streams; now(): number }) {
-  const ofFleet = sharedBy((window: Window) => connectionsOf(db, 'fleet', window), minutesOf, {
+  const ofFleet = sharedBy((window: Window) => readSavings(db, 'fleet', window), minutesOf, {
     now,
     forMs: SHARED_MS,
   })
@@ -117,7 +115,7 @@ export function measureRoutes({ db, streams, now }: { db: Database; streams: Str
         const { id, kind } = await streams.get(params.id)
         const span = spanOf(query)
         const saved = await saving(db, { streamId: id }, span, {
-          connections: connectionsOf(db, { streamId: id }, span),
+          total: readSavings(db, { streamId: id }, span),
           asked: query.subscribers,
         })
         return STREAM_KIND[kind].isPolled ? saved : { ...saved, reason: NOT_POLLED }
@@ -180,8 +178,8 @@ export function measureRoutes({ db, streams, now }: { db: Database; streams: Str
       '/api/savings',
       ({ query }) => {
         const [scope, span] = [scopeOf(query.tag), spanOf(query)]
-        const connections = scope === 'fleet' ? ofFleet(span) : connectionsOf(db, scope, span)
-        return saving(db, scope, span, { connections, asked: query.subscribers })
+        const total = scope === 'fleet' ? ofFleet(span) : readSavings(db, scope, span)
+        return saving(db, scope, span, { total, asked: query.subscribers })
       },
       {
         query: parameters({ ...STEPPED, ...TAG, ...SUBSCRIBERS }),
@@ -212,14 +210,17 @@ const CHANGE =
   'paths that changed most, by whole hours, with their share of all changes. `hourOfWeek` runs from Monday 00:00 UTC (0) ' +
   `to Sunday 23:00 (167), over the last eight weeks. ${MINUTES}`
 const SAVINGS =
-  'Bytes transferred by polling compared with streaming to one permanently connected subscriber. `baselines`: response ' +
-  'bodies and headers when polled plainly, with gzip, and with gzip and validators (`conditional`). `streaming`: changes ' +
-  'as SSE frames, a 13-byte heartbeat every 15 s, connections with headers and snapshot, and HTTP chunk framing; ' +
+  'Bytes transferred by polling compared with streaming to one permanently connected subscriber per stream. `saving` is the ' +
+  'headline, as everywhere in Weir: the share that streaming saves over the baseline in `headline`, `conditional`; `summary` ' +
+  'says it in a sentence, with the estimate for the network. `median` has the median of the streams’ shares. `baselines`: ' +
+  'response bodies and headers when polled plainly, with gzip, and with gzip and validators (`conditional`). `streaming`: ' +
+  'changes as SSE frames, a 13-byte heartbeat every 15 s, connections with headers and snapshot, and HTTP chunk framing; ' +
   '`plain` and with `gzip`. `clientBandwidthSavings` = 1 − streaming / baseline: plain against plain, `gzip` and ' +
-  '`conditional` against streaming with gzip; for `plain`, never below −overheadBytes / baseline. ' +
-  '`serverBandwidthSavings` = 1 − bytes that Weir polled / (subscribers × baseline); `subscribers` is the parameter, or ' +
-  'the mean number of actual subscribers, at least 1. `measured` is the traffic to actual subscribers; null without ' +
-  'subscribers. Connections count in the total, not in the `steps`. Without polls, the values are null and `reason` ' +
+  '`conditional` against streaming with gzip; for `plain`, never below −overheadBytes / baseline. `network` estimates what ' +
+  'crosses the network: `payloadBytes` as above, and requests, TCP/IP headers of all packets (`packetBytes`), and TLS if the ' +
+  'API is encrypted. `serverBandwidthSavings` = 1 − bytes that Weir polled / (subscribers × baseline); `subscribers` is the ' +
+  'parameter, or the mean number of actual subscribers, at least 1. `measured` is the traffic to actual subscribers; null ' +
+  'without subscribers. Connections count in the total, not in the `steps`. Without polls, the values are null and `reason` ' +
   `says why. ${MINUTES}`
 const LATENCY =
   'Median and 95th percentile of the time from request to end of response of each poll, in milliseconds, accurate to ' +
@@ -303,26 +304,32 @@ async function saving(
   db: Database,
   scope: MeasureScope,
   span: SteppedWindow,
-  { connections: reading, asked }: { connections: Promise<Connections>; asked: number | undefined },
+  { total, asked }: { total: Promise<ScopeSavings | undefined>; asked: number | undefined },
 ) {
-  const [sums, connections, sent, steps] = await Promise.all([
-    polledSumsOf(db, scope, span),
-    reading,
+  const [saved, sent, steps] = await Promise.all([
+    total,
     fanoutSums(db, scope, span),
     polledStepsOf(db, scope, span),
   ])
-  const saved = savings({ ...sums, ...connections })
-  const subscribers = asked ?? Math.max(1, connections.subscribers)
+  const subscribers = asked ?? Math.max(1, saved?.subscribers ?? 0)
   return {
     ...span,
-    polls: sums.polls,
-    connections: connections.connections,
-    baselines: saved?.baselines ?? null,
-    streaming: saved?.streaming ?? null,
-    overheadBytes: saved?.overheadBytes ?? null,
-    clientBandwidthSavings: saved?.clientBandwidthSavings ?? NO_SHARES,
-    serverBandwidthSavings: { subscribers, ...(saved ? serverSavings(sums, subscribers) : NO_SHARES) },
-    measured: measured(sent, saved ? connections.subscribers : null),
+    polls: saved?.polls ?? 0,
+    connections: saved?.connections ?? 0,
+    headline: HEADLINE,
+    saving: saved?.saving ?? null,
+    summary: saved?.summary ?? null,
+    median: saved?.median ?? { streams: 0, ...NO_SHARES },
+    baselines: saved?.totals.baselines ?? null,
+    streaming: saved?.totals.streaming ?? null,
+    overheadBytes: saved?.totals.overheadBytes ?? null,
+    clientBandwidthSavings: saved?.totals.clientBandwidthSavings ?? NO_SHARES,
+    network: saved?.network ?? null,
+    serverBandwidthSavings: {
+      subscribers,
+      ...(saved ? upstreamSavings(saved, subscribers) : NO_SHARES),
+    },
+    measured: measured(sent, saved?.subscribers ?? null),
     reason: saved ? null : NO_POLLS,
     steps: steps.map((step) => ({
       at: step.at,

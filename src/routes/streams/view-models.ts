@@ -10,7 +10,7 @@ import { indentJson } from '../../core/documents/indent.ts'
 import { parseJson } from '../../core/documents/json.ts'
 import { failureSentence } from '../../core/judging/failure.ts'
 import { resumesOf, resumesText } from '../../core/judging/resumes.ts'
-import { changeRate, freshness, STEPS_MS, savings, streamRank, suggestInterval } from '../../core/measures.ts'
+import { changeRate, freshness, STEPS_MS, streamRank, suggestInterval } from '../../core/measures.ts'
 import { ENTRY_KIND } from '../../core/sets/entry-kinds.ts'
 import { gapSentence } from '../../core/sets/gap-reasons.ts'
 import { STREAM_KIND, type StreamKind } from '../../core/sets/stream-kinds.ts'
@@ -18,14 +18,8 @@ import type { Database } from '../../storage/storage.ts'
 import type { Stream } from '../../streams/ingest/run.ts'
 import { type Compared, changesOf } from '../../streams/measures/comparisons.ts'
 import { lastChangedAt } from '../../streams/measures/last-change.ts'
-import {
-  connectionsOf,
-  fanoutSums,
-  polledSumsOf,
-  stepsOf,
-  sumsOf,
-  topPaths,
-} from '../../streams/measures/measures.ts'
+import { fanoutSums, polledSumsOf, stepsOf, sumsOf, topPaths } from '../../streams/measures/measures.ts'
+import { readSavings } from '../../streams/measures/savings.ts'
 import type { Entry } from '../../streams/recording/entry.ts'
 import type { StreamStatus } from '../../streams/status/status.ts'
 import { twinReport } from '../../streams/twins/twin.ts'
@@ -150,22 +144,16 @@ export async function savingsView(
 ): Promise<SavingsView | undefined> {
   if (!STREAM_KIND[kind].isPolled) return undefined
   const day = { from: new Date(now - STEPS_MS.day), to: new Date(now) }
-  const [sums, connections, sent, paths] = await Promise.all([
+  const [sums, saved, sent, paths] = await Promise.all([
     polledSumsOf(db, { streamId }, day),
-    connectionsOf(db, { streamId }, day),
+    readSavings(db, { streamId }, day),
     fanoutSums(db, { streamId }, day),
     topPaths(db, { streamId }, day, PATHS_SHOWN),
   ])
-  const saved = savings({ ...sums, ...connections })
   return {
-    moved: saved && {
-      ...saved.baselines,
-      streaming: saved.streaming.plain.bytes,
-      streamingGzip: saved.streaming.gzip.bytes,
-    },
-    saved: saved?.clientBandwidthSavings,
+    saved,
     freshness: freshness(sums),
-    sent: sent.connections > 0 ? { ...sent, subscribers: connections.subscribers } : undefined,
+    sent: sent.connections > 0 ? { ...sent, subscribers: saved?.subscribers ?? 0 } : undefined,
     paths,
   }
 }

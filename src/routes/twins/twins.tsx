@@ -2,22 +2,26 @@ import { Elysia } from 'elysia'
 import { type TwinRow, TwinsPage, type TwinsPageData } from '../../../views/twins/twins.tsx'
 import { callerOf } from '../../auth/caller.ts'
 import { STEPS_MS, type Step } from '../../core/measures.ts'
+import { HEADLINE } from '../../core/saved.ts'
 import { Problem } from '../../errors.ts'
 import type { Database } from '../../storage/storage.ts'
 import type { Window } from '../../streams/measures/measures.ts'
+import { addSavings, type ScopeSavings } from '../../streams/measures/savings.ts'
 import { firstOrder, ORDERS, type Order } from '../../streams/registry/listing.ts'
 import type { Streams } from '../../streams/registry/streams.ts'
 import type { Visibility } from '../../streams/registry/visibility.ts'
 import {
   addUp,
   MAX_PAIRS,
+  measuredSaving,
+  type SavedPair,
+  savedPairs,
   sortPairs,
   TWIN_SORTS,
-  type TwinPair,
   type TwinSort,
+  type TwinSums,
   twinCandidates,
   twinPairs,
-  twinSaving,
   twinSteps,
 } from '../../streams/twins/twins.ts'
 import { type Reader, readerOf } from '../access/reader.ts'
@@ -66,16 +70,16 @@ export function twinRoutes({ db, streams, visibility, now }: TwinRoutesDeps) {
       '/api/twins',
       async ({ query }) => {
         const window = windowOf(query)
-        const { pairs, isCut } = await twinPairs(db, window)
+        const { pairs, isCut } = await pairsIn(window)
         const sorted = sortPairs(pairs, query.sort, orderOf(query))
         const { items, next } = pageOf(sorted, query.after, query.limit)
-        const total = addUp(pairs)
+        const total = totalOf(pairs)
         return {
           ...window,
           count: pairs.length,
           isCut,
-          total: { ...total, saving: twinSaving(total) },
-          items: items.map((pair) => ({ ...pair, saving: twinSaving(pair) })),
+          total: { ...total.sums, ...figures(total), median: total.saved?.median[HEADLINE] ?? null },
+          items: items.map(({ saved, ...pair }) => ({ ...pair, ...figures({ sums: pair, saved }) })),
           next: next ?? null,
         }
       },
@@ -125,7 +129,7 @@ export function twinRoutes({ db, streams, visibility, now }: TwinRoutesDeps) {
     const { spanMs, pointMs, step } = RANGES[range]
     const first = Math.floor((now() - spanMs) / pointMs) * pointMs + pointMs
     const window = { from: new Date(first), to: new Date(now()) }
-    const { pairs, isCut } = await twinPairs(db, window)
+    const { pairs, isCut } = await pairsIn(window)
     const sorted = sortPairs(pairs, sort, order)
     const { items, next } = pageOf(sorted, asked.after, rows)
     const points = await twinSteps(db, pairs, window, { step, pointMs })
@@ -136,7 +140,7 @@ export function twinRoutes({ db, streams, visibility, now }: TwinRoutesDeps) {
     const candidates = (await candidatesNow()).filter(({ id }) => pairs.every((pair) => pair.id !== id))
     const byPair = Map.groupBy(points, ({ id }) => id)
     const byTime = Map.groupBy(points, (point) => point.at)
-    const total = addUp(pairs)
+    const total = totalOf(pairs)
     return {
       ...{
         range,
@@ -149,21 +153,27 @@ export function twinRoutes({ db, streams, visibility, now }: TwinRoutesDeps) {
         after: asked.after,
         count: pairs.length,
       },
-      total: { ...total, saving: twinSaving(total) },
+      total: { ...total.sums, ...figures(total) },
+      median: total.saved?.median,
       points: at.map((time) => ({
         at: new Date(time),
         ...addUp((byTime.get(time) ?? []).map(({ sums }) => sums)),
       })),
-      rows: items.map((pair): TwinRow => {
+      rows: items.map(({ saved, ...pair }): TwinRow => {
         const mine = new Map((byPair.get(pair.id) ?? []).map((point) => [point.at, point.sums]))
         const trend = at.map((time) => {
           const sums = mine.get(time)
           return { polled: sums?.conditionalBytes ?? 0, streamed: sums?.streamedBytes ?? 0 }
         })
-        return { ...pair, saving: twinSaving(pair), trend }
+        return { ...pair, ...figures({ sums: pair, saved }), trend }
       }),
       candidates: candidates.slice(0, MAX_CANDIDATES),
     }
+  }
+
+  async function pairsIn(window: Window) {
+    const { pairs, isCut } = await twinPairs(db, window)
+    return { pairs: await savedPairs(db, pairs, window), isCut }
   }
 
   function windowOf({ from, to = new Date(now()) }: { from?: Date; to?: Date }): Window {
@@ -173,12 +183,31 @@ export function twinRoutes({ db, streams, visibility, now }: TwinRoutesDeps) {
   }
 }
 
+function totalOf(pairs: readonly SavedPair[]) {
+  return { sums: addUp(pairs), saved: addSavings(pairs.flatMap(({ saved }) => saved ?? [])) }
+}
+
+/** What streaming saves, calculated as everywhere, and as the twins measured it. */
+function figures({
+  sums,
+  saved,
+}: {
+  sums: TwinSums
+  saved: Pick<ScopeSavings, 'saving' | 'networkSaving'> | undefined
+}) {
+  return {
+    saving: saved?.saving ?? null,
+    networkSaving: saved?.networkSaving ?? null,
+    measuredSaving: measuredSaving(sums),
+  }
+}
+
 function orderOf({ sort, order }: { sort: TwinSort; order?: Order }): Order {
   return order ?? (sort === 'name' ? firstOrder('name') : 'desc')
 }
 
 /** @throws Problem `invalid_field` when the last pair of the previous page is gone */
-function pageOf(sorted: readonly TwinPair[], after: string | undefined, limit: number) {
+function pageOf(sorted: readonly SavedPair[], after: string | undefined, limit: number) {
   const start = after === undefined ? 0 : sorted.findIndex(({ id }) => id === after) + 1
   if (after !== undefined && start === 0) {
     throw new Problem('invalid_field', 'after: that pair is gone. Start with the first page.', 'after')
@@ -191,8 +220,10 @@ const TWINS =
   'The same API, polled and streamed by Weir at the same time. `plainBytes`, `gzipBytes` and `conditionalBytes`: bytes ' +
   'that a client transfers when it polls plainly, with gzip, and with gzip and ETag (304 if unchanged); `polledBytes`: ' +
   'bytes that Weir actually polled, as efficiently as the upstream allows; `streamedBytes`: bytes that the twin received ' +
-  'as JSON Patch, including heartbeats and snapshots. All include response headers. `saving` = 1 − streamedBytes / ' +
-  'conditionalBytes; null before the first poll. Polls before the twin was created don’t count. Default: the last 24 ' +
+  'as JSON Patch, including heartbeats and snapshots. All include response headers. `measuredSaving` = 1 − streamedBytes / ' +
+  'conditionalBytes. Polls before the twin was created don’t count in these. `saving` and `networkSaving` are what ' +
+  '`/api/streams/:id/savings` says for the whole window: calculated, and the same in every answer; null before the first ' +
+  'poll. Default: the last 24 ' +
   'hours, by whole minutes, or by whole hours where per-minute rollups are gone. ' +
   `\`total\` covers all pairs, at most ${MAX_PAIRS}; if there are more, \`isCut\` is true and the newest pairs are listed.`
 const MAKE =

@@ -1,7 +1,7 @@
 import { withCheck } from '../../core/judging/checks.ts'
 import { excerptOf } from '../../core/judging/failure.ts'
-import type { Evidence } from '../../core/judging/status.ts'
 import { type CheckCounts, differ, UNANSWERED, UNCHECKED } from '../../core/judging/scheduled-checks.ts'
+import type { Evidence } from '../../core/judging/status.ts'
 import type { GapReason } from '../../core/sets/gap-reasons.ts'
 import { STREAM_KIND } from '../../core/sets/stream-kinds.ts'
 import type { LargeDocuments } from '../large/documents.ts'

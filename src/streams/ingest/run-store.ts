@@ -131,7 +131,9 @@ async function beginAll(
     const [row, state] = [byId.get(streamId), states.get(streamId)]
     // Another run has started elsewhere since: that one continues. The first write would have revealed it anyway.
     if (row === undefined || state === undefined || row.checkpoint.epoch !== state.epoch) return undefined
-    const tally = unsummed.get(streamId) ?? emptyDelta(row.checkpoint.summedSeq)
+    const known = unsummed.get(streamId)
+    const isOwing = known !== undefined && known.minutes.size > 0
+    const tally = isOwing ? known : emptyDelta(row.checkpoint.summedSeq, state.evidence.lastPollAt)
     return { ...row, evidence: state.evidence, since, unsummed: tally }
   })
 }

@@ -13,8 +13,8 @@ import { CONNECTED_MS, fleetWithin, rollupsWithin } from './rollup-source.ts'
 /** Maximum steps in one answer: a day in minutes. */
 const MAX_STEPS = 1_440
 
-/** What to measure: one stream, those with a tag, or all. */
-export type MeasureScope = { streamId: string } | { tag: string } | 'fleet'
+/** What to measure: one stream, some, those with a tag, or all. */
+export type MeasureScope = { streamId: string } | { streamIds: readonly string[] } | { tag: string } | 'fleet'
 
 /** A time span, by whole minutes: the minutes of both ends are included, except one that begins exactly at `to`. */
 export interface Window {
@@ -28,12 +28,6 @@ export interface SteppedWindow extends Window {
 
 /** Sums of one step; only steps in which something was recorded. */
 export type StepOf<S> = S & { at: Date }
-
-/** How one subscriber per polled stream would have been connected. */
-export interface Connections extends Omit<Connected, 'connectedMs'> {
-  /** Mean number of actual subscribers per stream, while it was polled. */
-  subscribers: number
-}
 
 /** Sums of polls, and how long a subscriber would have been connected. */
 export type PolledSums = PollSums & Pick<Connected, 'connectedMs'>
@@ -65,7 +59,8 @@ const total = (expression: string | SQL) =>
     Number,
   )
 
-const SUMS = {
+/** The sums of a `rollup`, by the names of {@link PollSums}. */
+export const SUMS = {
   entries: total('entries'),
   events: total('events'),
   polls: total('polls'),
@@ -94,12 +89,16 @@ const SUMS = {
   cacheHits: total('cache_hits'),
   fresh: total('fresh'),
   freshChanged: total('fresh_changed'),
+  heldMs: total('held_ms'),
 }
 
 /** The fleet's rollups keep empty rows of removed streams. */
 const HAS_ANY = sql.raw(`sum(${SUM_COLUMNS.map((name) => `rollup.${name}`).join(' + ')}) > 0`)
 /** A poll has a head: minutes that counted none don't know what polling transfers. */
-const IS_POLLED = and(inArray(streams.kind, POLLED_KINDS), sql`(rollup.polls = 0 OR rollup.head_bytes > 0)`)
+export const IS_POLLED = and(
+  inArray(streams.kind, POLLED_KINDS),
+  sql`(rollup.polls = 0 OR rollup.head_bytes > 0)`,
+)
 
 function polledSums(scope: MeasureScope) {
   return { ...SUMS, connectedMs: total(scope === 'fleet' ? 'connected_ms' : CONNECTED_MS) }
@@ -115,7 +114,7 @@ function within(db: Database, scope: MeasureScope, { from, to }: Window, step?: 
   return rollupsWithin(db, from, to, step, tagOf(scope))
 }
 
-function tagOf(scope: MeasureScope): string | undefined {
+export function tagOf(scope: MeasureScope): string | undefined {
   return scope !== 'fleet' && 'tag' in scope ? scope.tag : undefined
 }
 
@@ -200,39 +199,6 @@ export async function polledStepsOf(
     .having(HAS_ANY)
     .orderBy(at)
   return rows.map(dated)
-}
-
-/**
- * How a subscriber would have been connected: once, and again as often as actual subscribers needed a new snapshot,
- * divided by their mean number. Fewer than one on average count as one, so that a short visit isn't extrapolated to
- * the whole day.
- */
-export async function connectionsOf(db: Database, scope: MeasureScope, window: Window): Promise<Connections> {
-  const windowMs = window.to.getTime() - startOf(window).getTime()
-  const { rows } = (await db.execute(sql`
-    WITH polled AS (
-      SELECT rollup.stream_id AS id, sum(rollup.plain_bytes) / sum(rollup.polls) AS snapshot_bytes,
-        sum(rollup.gzip_bytes) / sum(rollup.polls) AS snapshot_gzip_bytes,
-        least(sum(${CONNECTED_MS}), ${windowMs}::float8) AS followed_ms
-      FROM ${await rollupsWithin(db, window.from, window.to, undefined, tagOf(scope))}
-      WHERE ${and(inScope(scope), IS_POLLED)}
-      GROUP BY 1 HAVING sum(rollup.polls) > 0
-    ), sent AS (
-      SELECT ${fanouts.streamId} AS id, sum(${fanouts.snapshots}) AS snapshots,
-        sum(${fanouts.subscriberMs}) AS subscriber_ms
-      FROM ${fanouts} JOIN ${streams} ON ${streams.id} = ${fanouts.streamId}
-      WHERE ${and(inScope(scope), duringMinutes(fanouts.minute, window))}
-      GROUP BY 1
-    ), connected AS (
-      SELECT *, greatest(1, coalesce(snapshots / greatest(1, subscriber_ms / followed_ms), 1)) AS connections
-      FROM polled LEFT JOIN sent USING (id)
-    )
-    SELECT coalesce(sum(connections), 0)::float8 AS connections,
-      coalesce(sum(connections * snapshot_bytes), 0)::float8 AS "snapshotBytes",
-      coalesce(sum(connections * snapshot_gzip_bytes), 0)::float8 AS "snapshotGzipBytes",
-      coalesce(sum(subscriber_ms) / sum(followed_ms), 0)::float8 AS subscribers
-    FROM connected`)) as { rows: Connections[] }
-  return rows[0] as Connections
 }
 
 /** What actual subscribers were sent. */
@@ -348,9 +314,10 @@ function dated<Row extends { at: string }>(row: Row): Omit<Row, 'at'> & { at: Da
   return { ...row, at: new Date(row.at) }
 }
 
-function inScope(scope: MeasureScope): SQL | undefined {
+export function inScope(scope: MeasureScope): SQL | undefined {
   if (scope === 'fleet') return undefined
   if ('tag' in scope) return and(sql`${streams.tags} @> ARRAY[${scope.tag}]::text[]`, IS_SHARED)
+  if ('streamIds' in scope) return inArray(streams.id, [...scope.streamIds])
   return eq(streams.id, scope.streamId)
 }
 

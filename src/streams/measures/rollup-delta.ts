@@ -42,6 +42,7 @@ export const SUMS = [
   'cache_hits',
   'fresh',
   'fresh_changed',
+  'held_ms',
 ] as const
 
 /** The entries of one stream in one minute, as columns of `rollups`. */
@@ -68,18 +69,22 @@ export interface RollupDelta {
   readonly after: number
   /** Number of the last entry counted here; `after` if there is none. */
   readonly upTo: number
+  /** When that entry was written; `undefined` if it is unknown. */
+  readonly lastAt?: number | undefined
   /** By the first instant of the minute, in milliseconds since the epoch. */
   readonly minutes: ReadonlyMap<number, MinuteSums>
 }
 
-export function emptyDelta(after: number): RollupDelta {
-  return { after, upTo: after, minutes: new Map() }
+/** @param lastAt when the entry with that number was written, if it belongs to the time that is held */
+export function emptyDelta(after: number, lastAt?: number): RollupDelta {
+  return { after, upTo: after, lastAt, minutes: new Map() }
 }
 
 /** The tally with more entries of its stream, in order. */
 export function tallied(tally: RollupDelta, entries: readonly Summed[]): RollupDelta {
   const minutes = new Map(tally.minutes)
   const own = new Set<number>()
+  let { lastAt } = tally
   for (const entry of entries) {
     const minute = Math.floor(entry.at / MINUTE_MS) * MINUTE_MS
     const known = minutes.get(minute)
@@ -87,8 +92,19 @@ export function tallied(tally: RollupDelta, entries: readonly Summed[]): RollupD
     if (sums !== known) minutes.set(minute, sums)
     own.add(minute)
     count(sums, entry)
+    sums.held_ms += heldMs(entry, lastAt)
+    lastAt = entry.at
   }
-  return { after: tally.after, upTo: entries.at(-1)?.seq ?? tally.upTo, minutes }
+  return { after: tally.after, upTo: entries.at(-1)?.seq ?? tally.upTo, lastAt, minutes }
+}
+
+/**
+ * How long the stream was followed up to this entry: since the one before, or since the request of the first one. A gap ends
+ * a time in which it wasn't.
+ */
+function heldMs({ kind, at, exchange }: Summed, lastAt: number | undefined): number {
+  if (kind === 'gap') return 0
+  return Math.round(lastAt === undefined ? (exchange?.response?.durationMs ?? 0) : Math.max(0, at - lastAt))
 }
 
 function count(sums: MinuteSums, entry: Summed): void {

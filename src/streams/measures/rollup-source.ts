@@ -43,12 +43,13 @@ const OF_FLEET = steps(
 )
 
 /**
- * How long the polls of a row kept a subscriber connected, for `rollup` joined with its stream. For a minute: the time
- * between its polls, but no longer than that minute or one interval. Without a compared poll: one interval per poll, with
- * the same limit; the whole minute if polls failed, because failures delay the next polls. Longer rows have the sum.
+ * How long a row kept a subscriber connected, for `rollup` joined with its stream: the time that the stream was followed.
+ * Rows of older versions don't have it: there, an interval per poll, but no longer than that minute or one interval, because
+ * the interval may have been shorter; and as long if polls failed, because failures delay the next polls. Hours and days have
+ * the sum.
  */
 export const CONNECTED_MS = sql.raw(`coalesce(rollup.connected_ms,
-  CASE WHEN rollup.compared_ms > 0 THEN least(rollup.compared_ms, greatest(streams.interval_ms, ${MINUTE_MS}))
+  CASE WHEN rollup.held_ms > 0 THEN rollup.held_ms
   WHEN rollup.errors > 0 THEN greatest(streams.interval_ms, ${MINUTE_MS})
   ELSE least(rollup.polls * streams.interval_ms, greatest(streams.interval_ms, ${MINUTE_MS})) END)`)
 

@@ -74,7 +74,7 @@ export class RollupWriter {
     const astray: Run[] = []
     for (const run of due) {
       if (!written.has(run.stream.id)) astray.push(run)
-      run.unsummed = emptyDelta(run.unsummed.upTo)
+      run.unsummed = emptyDelta(run.unsummed.upTo, run.unsummed.lastAt)
       this.forget(run)
     }
     if (astray.length > 0) await this.#readBack(db, astray)

@@ -89,7 +89,9 @@ export async function owedTallies(
       behind.map(({ streamId }) => ({ streamId, after: tallies.get(streamId)?.upTo ?? 0 })),
     )
     for (const [streamId, entries] of Map.groupBy(rows, (row) => row.streamId)) {
-      tallies.set(streamId, tallied(tallies.get(streamId) ?? emptyDelta(0), entries))
+      const before = tallies.get(streamId) ?? emptyDelta(0)
+      const lastAt = before.lastAt ?? entries[0]?.lastAt
+      tallies.set(streamId, tallied({ ...before, lastAt }, entries))
     }
     if (rows.length < MAX_READ) break
     behind = behind.filter(({ streamId, seq }) => (tallies.get(streamId)?.upTo ?? seq) < seq)
@@ -97,14 +99,20 @@ export async function owedTallies(
   return tallies
 }
 
+type Unsummed = Summed & {
+  streamId: string
+  /** When the last entry that is rolled up was written. */
+  lastAt: number | undefined
+}
+
 /** The next entries of each stream, ordered by stream and `seq`. */
 async function readUnsummed(
   db: Database,
   wanted: readonly { streamId: string; after: number }[],
-): Promise<(Summed & { streamId: string })[]> {
+): Promise<Unsummed[]> {
   const ids = JSON.stringify(wanted.map(({ streamId, after }) => ({ stream_id: streamId, after })))
   const { rows } = (await db.execute(sql`
-    SELECT entry.stream_id, entry.seq::float8 AS seq, extract(epoch FROM entry.at)::float8 * 1000 AS at, entry.kind,
+    SELECT extract(epoch FROM before.at)::float8 * 1000 AS last_at, entry.stream_id, entry.seq::float8 AS seq, extract(epoch FROM entry.at)::float8 * 1000 AS at, entry.kind,
       entry.wire_bytes, entry.body_bytes, entry.head_bytes, entry.plain_bytes, entry.gzip_bytes, entry.patch_bytes,
       entry.snapshot_bytes, entry.deflated_bytes, entry.changed, entry.exchange IS NOT NULL AS has_exchange,
       (entry.exchange #>> '{response,status}')::int AS status,
@@ -117,6 +125,10 @@ async function readUnsummed(
       (entry.exchange ->> 'isFresh')::boolean AS is_fresh, (entry.exchange ->> 'isCacheHit')::boolean AS is_cache_hit
     FROM json_to_recordset(${ids}::json) AS wanted(stream_id uuid, after bigint)
     JOIN weir.checkpoints AS current USING (stream_id)
+    LEFT JOIN LATERAL (
+      SELECT at FROM weir.entries WHERE stream_id = current.stream_id AND seq = wanted.after
+        AND at >= current.summed_minute - ${CLOCK_SLACK} LIMIT 1
+    ) AS before ON true
     JOIN weir.entries AS entry ON entry.stream_id = current.stream_id
       AND entry.seq > wanted.after AND entry.seq <= current.seq
       AND entry.at >= coalesce(current.summed_minute - ${CLOCK_SLACK}, '-infinity')
@@ -125,6 +137,7 @@ async function readUnsummed(
 }
 
 interface UnsummedRow {
+  last_at: number | null
   stream_id: string
   seq: number
   at: number
@@ -151,7 +164,7 @@ interface UnsummedRow {
   is_cache_hit: true | null
 }
 
-function toSummed(row: UnsummedRow): Summed & { streamId: string } {
+function toSummed(row: UnsummedRow): Unsummed {
   const checks: CheckCounts | undefined =
     row.answered === null || row.unanswered === null ? undefined : [row.answered, row.unanswered]
   const exchange = {
@@ -165,6 +178,7 @@ function toSummed(row: UnsummedRow): Summed & { streamId: string } {
   }
   return {
     streamId: row.stream_id,
+    lastAt: row.last_at ?? undefined,
     seq: row.seq,
     at: row.at,
     kind: row.kind,

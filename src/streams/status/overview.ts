@@ -1,12 +1,13 @@
 import { and, count, desc, eq, gte, inArray, isNull, type SQL, sql } from 'drizzle-orm'
 import { rollups, states, streams } from '../../../drizzle/schema.ts'
 import { OWNER } from '../../auth/caller.ts'
-import { type Baselines, type Shares, STEPS_MS, savings } from '../../core/measures.ts'
+import { STEPS_MS } from '../../core/measures.ts'
 import { IN_TROUBLE, SEVERITY_ARRAY, type Status } from '../../core/sets/statuses.ts'
 import { HOUR_MS } from '../../core/time.ts'
 import { type IncidentRow, listIncidents, openIncidents } from '../../incidents/read.ts'
 import type { Database } from '../../storage/storage.ts'
-import { connectionsOf, polledSumsOf, stepsOf } from '../measures/measures.ts'
+import { stepsOf } from '../measures/measures.ts'
+import { readSavings, type ScopeSavings } from '../measures/savings.ts'
 import { IS_SHARED } from '../registry/visibility.ts'
 import { meanAvailability } from './refresh-availability.ts'
 import { fleet } from './status.ts'
@@ -21,8 +22,8 @@ export type Whose = 'all' | 'shared'
 export interface Past {
   /** Every minute of the last hour, oldest first, without the current one. */
   minutes: readonly { messages: number; errors: number; wireBytes: number }[]
-  /** What streaming saves over uncompressed polling, in the last 24 hours; `undefined` without polls. */
-  saved: { baselines: Baselines; streamingBytes: number; shares: Shares } | undefined
+  /** What streaming saves over polling, in the last 24 hours; `undefined` without polls. */
+  saved: ScopeSavings | undefined
   /** Mean availability of the last 24 hours, and of how many streams. */
   available: { share: number | null; streams: number }
   /** Streams that changed most often in the last hour. */
@@ -82,16 +83,8 @@ async function lastHour(db: Database, now: number): Promise<Overview['minutes']>
   })
 }
 
-async function lastDaySaved(db: Database, now: number): Promise<Overview['saved']> {
-  const window = { from: new Date(now - STEPS_MS.day), to: new Date(now) }
-  const [sums, connections] = await Promise.all([
-    polledSumsOf(db, 'fleet', window),
-    connectionsOf(db, 'fleet', window),
-  ])
-  const saved = savings({ ...sums, ...connections })
-  if (saved === null) return undefined
-  const { baselines, streaming, clientBandwidthSavings: shares } = saved
-  return { baselines, streamingBytes: streaming.plain.bytes, shares }
+function lastDaySaved(db: Database, now: number): Promise<Overview['saved']> {
+  return readSavings(db, 'fleet', { from: new Date(now - STEPS_MS.day), to: new Date(now) })
 }
 
 async function troubledStreams(db: Database, whose: Whose): Promise<Overview['troubled']> {

@@ -5,7 +5,9 @@ import { Problem } from '../../errors.ts'
 import type { Database } from '../../storage/storage.ts'
 import type { Stream } from '../ingest/run.ts'
 import { sumsOf, type Window } from '../measures/measures.ts'
+import { readSavings } from '../measures/savings.ts'
 import { newStream } from '../registry/new-stream.ts'
+import { measuredSaving, pairSums } from './twins.ts'
 
 /** What twins have in common: the API, and the part of it they follow. */
 const SHARED = ['url', 'headers', 'intervalMs', 'payloadPointer', 'ignorePaths', 'arrayKeys'] as const
@@ -67,8 +69,12 @@ export interface TwinSide {
 export interface TwinReport extends Window {
   polling: TwinSide
   streaming: TwinSide
-  /** 1 − streaming / polling, by bytes received; null before anything was. */
+  /** What streaming saves, as on the stream's page, over the whole window; null without polls. */
   saving: number | null
+  /** 1 − bytes that streaming received / bytes of polling with gzip and validators; null before anything was polled. */
+  measuredSaving: number | null
+  /** The same compared with what Weir's own polls received, which depends on what the API supports. */
+  polledSaving: number | null
 }
 
 /**
@@ -90,9 +96,15 @@ export async function twinReport(db: Database, id: string, window: Window): Prom
     Math.min(Math.max(window.from.getTime(), streamed.createdAt.getTime()), window.to.getTime()),
   )
   const both = { from, to: window.to }
-  const [polling, streaming] = await Promise.all([sideOf(db, polled, both), sideOf(db, streamed, both)])
-  const saving = polling.totalBytes === 0 ? null : 1 - streaming.totalBytes / polling.totalBytes
-  return { ...both, polling, streaming, saving }
+  const [polling, streaming, sums, saved] = await Promise.all([
+    sideOf(db, polled, both),
+    sideOf(db, streamed, both),
+    pairSums(db, { id: polled.id, streamingId: streamed.id }, both),
+    readSavings(db, { streamId: polled.id }, window),
+  ])
+  const polledSaving = polling.totalBytes === 0 ? null : 1 - streaming.totalBytes / polling.totalBytes
+  const savings = { saving: saved?.saving ?? null, measuredSaving: measuredSaving(sums), polledSaving }
+  return { ...both, polling, streaming, ...savings }
 }
 
 async function sideOf(db: Database, { id, name, kind }: Stream, window: Window): Promise<TwinSide> {

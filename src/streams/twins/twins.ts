@@ -6,6 +6,7 @@ import { POLLED_KINDS } from '../../core/sets/stream-kinds.ts'
 import type { Database } from '../../storage/storage.ts'
 import type { Window } from '../measures/measures.ts'
 import { rollupsWithin } from '../measures/rollup-source.ts'
+import { readStreamSavings, type StreamSavings } from '../measures/savings.ts'
 import type { Order } from '../registry/listing.ts'
 
 /**
@@ -41,7 +42,16 @@ export interface TwinSums {
 }
 
 /** Sort keys of pairs. */
-export const TWIN_SORTS = ['saved', 'plain', 'gzip', 'conditional', 'streamed', 'changes', 'name'] as const
+export const TWIN_SORTS = [
+  'saved',
+  'measured',
+  'plain',
+  'gzip',
+  'conditional',
+  'streamed',
+  'changes',
+  'name',
+] as const
 export type TwinSort = (typeof TWIN_SORTS)[number]
 
 /** Maximum pairs; the newest ones win. */
@@ -72,6 +82,23 @@ const NOTHING: TwinSums = {
   streamedBytes: 0,
   polls: 0,
   changes: 0,
+}
+
+/** A pair with what streaming saves, as on the stream's own page. */
+export interface SavedPair extends TwinPair {
+  saved: StreamSavings | undefined
+}
+
+/** The pairs with what streaming saves for each over the window, whenever its twin was made. */
+export async function savedPairs(
+  db: Database,
+  pairs: readonly TwinPair[],
+  window: Window,
+): Promise<SavedPair[]> {
+  if (pairs.length === 0) return []
+  const all = await readStreamSavings(db, { streamIds: pairs.map(({ id }) => id) }, window)
+  const byId = new Map(all.map((saved) => [saved.id, saved]))
+  return pairs.map((pair) => ({ ...pair, saved: byId.get(pair.id) }))
 }
 
 /** Every pair with its sums over a window; `isCut` if there are more than {@link MAX_PAIRS}. */
@@ -115,11 +142,20 @@ export async function twinSteps(
 }
 
 /**
- * What streaming saves over polling with gzip and ETag, for one pair or many, at most 1; null before anything was
- * polled.
+ * What the twins measured that streaming saves over polling with gzip and validators, for one pair or many, at most 1; null
+ * before anything was polled.
  */
-export function twinSaving({ conditionalBytes, streamedBytes }: TwinSums): number | null {
+export function measuredSaving({ conditionalBytes, streamedBytes }: TwinSums): number | null {
   return conditionalBytes === 0 ? null : 1 - streamedBytes / conditionalBytes
+}
+
+/** The sums of one pair over a window, from the twin's creation. */
+export async function pairSums(
+  db: Database,
+  pair: Pick<TwinPair, 'id' | 'streamingId'>,
+  window: Window,
+): Promise<TwinSums> {
+  return (await summed(db, [pair], window))[0]?.sums ?? NOTHING
 }
 
 export function addUp(all: readonly TwinSums[]): TwinSums {
@@ -129,9 +165,9 @@ export function addUp(all: readonly TwinSums[]): TwinSums {
 }
 
 /** A pair without a value is sorted last in either order. */
-export function sortPairs(pairs: readonly TwinPair[], sort: TwinSort, order: Order): TwinPair[] {
+export function sortPairs(pairs: readonly SavedPair[], sort: TwinSort, order: Order): SavedPair[] {
   const sign = order === 'asc' ? 1 : -1
-  const by = (a: TwinPair, b: TwinPair) => {
+  const by = (a: SavedPair, b: SavedPair) => {
     if (sort === 'name') return sign * a.name.localeCompare(b.name, 'en')
     const [left, right] = [figure(a, sort), figure(b, sort)]
     if (left === null || right === null) return Number(left === null) - Number(right === null)
@@ -186,8 +222,9 @@ export async function twinCandidates(db: Database, now: number, limit: number): 
     .limit(limit)
 }
 
-function figure(pair: TwinPair, sort: Exclude<TwinSort, 'name'>): number | null {
-  if (sort === 'saved') return twinSaving(pair)
+function figure(pair: SavedPair, sort: Exclude<TwinSort, 'name'>): number | null {
+  if (sort === 'saved') return pair.saved?.saving ?? null
+  if (sort === 'measured') return measuredSaving(pair)
   return sort === 'changes' ? pair.changes : pair[`${sort}Bytes`]
 }
 

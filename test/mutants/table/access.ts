@@ -593,7 +593,7 @@ export const ACCESS: readonly Mistake[] = [
   {
     name: 'a page may be framed',
     guard: 'scope',
-    file: 'src/routes/http/security-headers.ts',
+    file: 'src/core/security-headers.ts',
     find: "  ['X-Frame-Options', 'DENY'],\n",
     replace: '',
     hurts: 'Another site frames the console and steals clicks.',
@@ -602,7 +602,7 @@ export const ACCESS: readonly Mistake[] = [
   {
     name: 'data may run as a page',
     guard: 'scope',
-    file: 'src/routes/http/security-headers.ts',
+    file: 'src/core/security-headers.ts',
     find: "frame-ancestors 'none'; sandbox\"",
     replace: "frame-ancestors 'none'\"",
     hurts: 'A document of an upstream runs with the rights of the reader.',
