@@ -1,6 +1,7 @@
 import type { Command } from './command.ts'
 import { add } from './commands/add.ts'
 import { backup } from './commands/backup.ts'
+import { bench } from './commands/bench.ts'
 import { completion } from './commands/completion.ts'
 import { start, stop } from './commands/desire.ts'
 import { doctor } from './commands/doctor.ts'
@@ -23,6 +24,7 @@ export const COMMANDS: Record<string, Command> = {
   status,
   logs,
   savings,
+  bench,
   notify,
   rm,
   backup,
