@@ -77,6 +77,14 @@ describe('a client that is served a wrong document', () => {
     )
   })
 
+  test('and so does a server that is gone', async () => {
+    const gone = startUpstream()
+    await gone.stop()
+    const polling = poll({ url: gone.url, way: 'gzip', clients: 2, polls: 2, last: '1', signal })
+    await expect(polling).rejects.toThrow(/^The polling server doesn't respond: /)
+    await expect(polling).rejects.toBeInstanceOf(BenchError)
+  })
+
   const SET = (value: number) => `[{"op":"replace","path":"/a","value":${value}}]`
 
   /** Streams a document to two subscribers, and a change to each. */

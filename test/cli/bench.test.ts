@@ -133,3 +133,19 @@ test.each(['SIGINT', 'SIGTERM', 'SIGKILL'] as const)('%s ends a bench with its s
   expect({ code, err }).toEqual({ code: signal === 'SIGKILL' ? 137 : 130, err: '' })
   await until('no server is left', () => !servers.some(isServer))
 })
+
+test('a bench whose server is killed says so', async () => {
+  const { child, ended } = spawnCli(['bench', 'shop', '--seconds', '60'], { WEIR_URL: weir.url })
+  const server = await until('the server runs', () =>
+    serversOf(child.pid).find((pid) => read(pid, 'cmdline').includes('polling')),
+  )
+  process.kill(server, 'SIGKILL')
+  const { code, err } = await ended()
+  expect({ code, err }).toEqual({
+    code: 4,
+    err: expect.stringMatching(
+      /^weir: The polling server (has ended unexpectedly\.|doesn't respond: .+) \(bench_failed\)\n$/,
+    ),
+  })
+  expect(serversOf(child.pid)).toEqual([])
+})

@@ -18,8 +18,12 @@ export async function startServer(
   const child = Bun.spawn([...self, BENCH_SERVER, kind], { stdin: 'pipe', stdout: 'pipe', stderr: 'inherit' })
   const answers = linesOf(child.stdout)
   const ask = async (question: Ask): Promise<Measured> => {
-    child.stdin.write(`${JSON.stringify(question)}\n`)
-    await child.stdin.flush()
+    // If it has ended, so have its answers.
+    const write = async () => {
+      await child.stdin.write(`${JSON.stringify(question)}\n`)
+      await child.stdin.flush()
+    }
+    await write().catch(() => {})
     const { value, done } = await answers.next()
     if (done) throw new BenchError('bench_failed', `The ${kind} server has ended unexpectedly.`)
     return JSON.parse(value) as Measured

@@ -22,7 +22,7 @@ export interface Polled {
 
 /**
  * Sends all polls of all clients: one of each client at a time.
- * @throws BenchError if a client ends with another document
+ * @throws BenchError if a client isn't answered, or ends with another document
  */
 export async function poll({ clients, polls, last, ...options }: PollersOptions): Promise<Polled> {
   const pollers = Array.from({ length: clients }, () => new Poller(options))
@@ -34,6 +34,15 @@ export async function poll({ clients, polls, last, ...options }: PollersOptions)
   return {
     notModified: pollers.reduce((sum, { notModified }) => sum + notModified, 0),
     bodyBytes: pollers.reduce((sum, { bodyBytes }) => sum + bodyBytes, 0),
+  }
+}
+
+async function ask(url: string, init: BunFetchRequestInit) {
+  try {
+    const response = await fetch(url, init)
+    return { response, body: await response.bytes() }
+  } catch (error) {
+    throw new BenchError('bench_failed', `The polling server doesn't respond: ${(error as Error).message}`)
   }
 }
 
@@ -52,8 +61,7 @@ class Poller {
     const { url, way, signal } = this.#options
     const headers: Record<string, string> = { 'Accept-Encoding': way === 'plain' ? 'identity' : 'gzip' }
     if (this.#etag !== null) headers['If-None-Match'] = this.#etag
-    const response = await fetch(url, { headers, signal, decompress: false })
-    const body = await response.bytes()
+    const { response, body } = await ask(url, { headers, signal, decompress: false })
     this.bodyBytes += body.byteLength
     if (response.status === 304) {
       this.notModified++

@@ -35,7 +35,9 @@ export const bench: Command = {
     const seconds = integer(given, 'seconds', 1, MAX_SECONDS) ?? DEFAULT_SECONDS
     const recording = await readRecording(io, await resolveStream(io, given.args[0] as string))
     const progress = progressLine(io.err, io.now)
-    const phases = await runPhases(io, recording, { subscribers, seconds, progress }).finally(progress.end)
+    const phases = await runPhases(io, recording, { subscribers, seconds, progress }).finally(() =>
+      progress.end(),
+    )
     const result = resultOf(recording, phases, subscribers)
     if (given.has('json')) await sayJson(io, result)
     else await report(io, result)
