@@ -1,8 +1,8 @@
 import { integer } from '../args.ts'
 import { runPhases } from '../bench/phases.ts'
-import { readRecording } from '../bench/recording.ts'
+import { type Recording, readRecording } from '../bench/recording.ts'
 import { report, resultOf } from '../bench/report.ts'
-import { type Command, EXIT } from '../command.ts'
+import { type Command, EXIT, type Io } from '../command.ts'
 import { sayJson } from '../print.ts'
 import { progressLine } from '../progress.ts'
 import { resolveStream } from '../resolve.ts'
@@ -34,13 +34,19 @@ export const bench: Command = {
     const subscribers = integer(given, 'subscribers', 1, MAX_SUBSCRIBERS) ?? DEFAULT_SUBSCRIBERS
     const seconds = integer(given, 'seconds', 1, MAX_SECONDS) ?? DEFAULT_SECONDS
     const recording = await readRecording(io, await resolveStream(io, given.args[0] as string))
-    const progress = progressLine(io.err, io.now)
-    const phases = await runPhases(io, recording, { subscribers, seconds, progress }).finally(() =>
-      progress.end(),
-    )
+    const phases = await measured(io, recording, { subscribers, seconds })
     const result = resultOf(recording, phases, subscribers)
     if (given.has('json')) await sayJson(io, result)
     else await report(io, result)
     return EXIT.ok
   },
+}
+
+async function measured(io: Io, recording: Recording, options: { subscribers: number; seconds: number }) {
+  const progress = progressLine(io.err, io.now)
+  try {
+    return await runPhases(io, recording, { ...options, progress })
+  } finally {
+    await progress.end()
+  }
 }
