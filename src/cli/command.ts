@@ -1,6 +1,8 @@
 import type { WeirClient } from '../client/client.ts'
 import type { BackupHeader } from '../core/backup.ts'
 import type { Finding } from '../core/findings.ts'
+import type { Frame } from '../hub/frame.ts'
+import type { Hub } from '../hub/hub.ts'
 
 /** Exit codes. Documented in docs/cli.md: scripts rely on them. */
 export const EXIT = {
@@ -73,8 +75,17 @@ export interface Io {
   restore?: (file: string, options: RestoreOptions) => Promise<RestoredInto>
   /** Checks what a Weir with this program's settings needs. */
   diagnose?: () => Promise<readonly Finding[]>
+  /** Weir's own fan-out, for a server that streams as Weir does. */
+  fanout?: () => Promise<Fanout>
+  /** Asks of the process that started this one, for servers that it measures. */
+  input?: () => ReadableStream<Uint8Array>
   /** The command that starts this program, for scripts. */
   self: readonly string[]
+}
+
+export interface Fanout {
+  Hub: typeof Hub
+  Frame: typeof Frame
 }
 
 export interface RestoreOptions {
@@ -95,6 +106,17 @@ export interface RestoredInto {
 /** A file or database can't be used; the message says why. */
 export class FileError extends Error {
   override readonly name = 'FileError'
+}
+
+/** A bench that can't be run, or whose result can't be trusted. */
+export class BenchError extends Error {
+  override readonly name = 'BenchError'
+  constructor(
+    readonly code: 'not_polled' | 'not_enough_recorded' | 'bench_failed',
+    message: string,
+  ) {
+    super(message)
+  }
 }
 
 /** An invalid command line; one sentence per problem. */

@@ -2,6 +2,7 @@ import type { Command } from './command.ts'
 import { add } from './commands/add.ts'
 import { availability } from './commands/availability.ts'
 import { backup } from './commands/backup.ts'
+import { bench } from './commands/bench.ts'
 import { cache } from './commands/cache.ts'
 import { change } from './commands/change.ts'
 import { completion } from './commands/completion.ts'
@@ -29,6 +30,7 @@ export const COMMANDS: Record<string, Command> = {
   availability,
   change,
   cache,
+  bench,
   notify,
   rm,
   backup,

@@ -8,6 +8,8 @@ import { run } from './run.ts'
 
 /** A closed pipe, as with `weir ls | head`: nothing left to do. */
 const BROKEN_PIPE = 'EPIPE'
+/** Where the modules of a single executable are. */
+const EMBEDDED = '/$bunfs/'
 
 const environment = takeEnvironment()
 const stop = new AbortController()
@@ -62,6 +64,13 @@ const diagnose: Io['diagnose'] = async () => {
   }
 }
 
+/** Loaded on demand, like the restore. */
+const fanout: Io['fanout'] = async () => {
+  const { Hub } = await import('../hub/hub.ts')
+  const { Frame } = await import('../hub/frame.ts')
+  return { Hub, Frame }
+}
+
 /**
  * Requests to Weir carry its token, so they only use a proxy as a tunnel, for https, and never to this machine
  * itself.
@@ -88,6 +97,9 @@ process.exitCode = await run(process.argv.slice(2), {
   now: Date.now,
   restore,
   diagnose,
-  self: [process.execPath, import.meta.path],
+  fanout,
+  input: () => Bun.stdin.stream(),
+  // The single executable starts itself, without the path of a script.
+  self: import.meta.path.startsWith(EMBEDDED) ? [process.execPath] : [process.execPath, import.meta.path],
 })
 process.exit()

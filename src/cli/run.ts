@@ -2,7 +2,9 @@ import { createClient } from '../client/client.ts'
 import { UnreachableError, WeirError } from '../client/errors.ts'
 import { BackupError } from '../core/backup.ts'
 import { readArguments } from './args.ts'
-import { type Command, EXIT, FileError, type Io, UnclearError, UsageError } from './command.ts'
+import { BENCH_SERVER, SERVER_KINDS, type ServerKind } from './bench/protocol.ts'
+import { serveBench } from './bench/serve.ts'
+import { BenchError, type Command, EXIT, FileError, type Io, UnclearError, UsageError } from './command.ts'
 import { COMMANDS } from './commands.ts'
 import { complete } from './complete.ts'
 import { COMPLETE } from './completion-scripts.ts'
@@ -38,6 +40,7 @@ export async function run(argv: readonly string[], world: World): Promise<number
 async function dispatch(line: readonly string[], world: World): Promise<number> {
   const [name, ...argv] = commandFirst(line)
   if (name === COMPLETE) return completed(argv, world)
+  if (name === BENCH_SERVER) return benchServed(argv, world)
   if (name === undefined || HELP.has(name)) {
     await (name === undefined ? world.err : world.out).write(programHelp(COMMANDS))
     return name === undefined ? EXIT.usage : EXIT.ok
@@ -77,6 +80,15 @@ async function completed([shell = '', ...words]: readonly string[], world: World
   return EXIT.ok
 }
 
+/** One side of a bench, which the command starts as a process. */
+async function benchServed([kind]: readonly string[], { input, fanout, out }: World): Promise<number> {
+  const isKind = SERVER_KINDS.some((each) => each === kind)
+  if (!isKind || input === undefined || fanout === undefined)
+    throw new UsageError(['expected a kind of server'])
+  await serveBench(kind as ServerKind, { input: input(), fanout, write: (line) => out.write(line) })
+  return EXIT.ok
+}
+
 function clientOf({ url, token, fetch, stopped }: World, given: string | undefined, timeoutMs?: number) {
   const text = given || url || DEFAULT_URL
   const name = given ? '--url' : 'WEIR_URL'
@@ -111,6 +123,7 @@ function explain(error: unknown): { text: string; code: number } {
     return { text: `${lines.join('')}Run ${help} for usage.\n`, code: EXIT.usage }
   }
   if (error instanceof UnclearError) return { text: sentence(error.message, error.code), code: EXIT.unclear }
+  if (error instanceof BenchError) return { text: sentence(error.message, error.code), code: EXIT.refused }
   if (error instanceof BackupError) return { text: sentence(error.message, 'backup'), code: EXIT.refused }
   if (error instanceof FileError) return { text: sentence(error.message, 'file'), code: EXIT.refused }
   if (error instanceof UnreachableError) return { text: sentence(error.message, error.code), code: EXIT.away }

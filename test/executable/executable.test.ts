@@ -57,9 +57,15 @@ test('the executable contains all of Weir: pages, streams, data across restarts,
     expect(await weir(url, 'add', target, '--kind', 'sse', '--name', 'followed')).toMatchObject({ code: 0 })
     await until('its event is in', async () => (await weir(url, 'logs', 'followed')).out.includes('first'))
     // A worker of its own reads what is large.
-    const large = upstream.on('/large', () => Response.json({ large: 'x'.repeat(100_000) }))
-    expect(await weir(url, 'add', large, '--kind', 'poll', '--name', 'large')).toMatchObject({ code: 0 })
+    const large = upstream.on('/large', (_, hits) => Response.json({ hits, large: 'x'.repeat(100_000) }))
+    const polled = ['--kind', 'poll', '--interval', '500ms', '--name', 'large']
+    expect(await weir(url, 'add', large, ...polled)).toMatchObject({ code: 0 })
     await until('it is in', async () => (await weir(url, 'logs', 'large')).out.includes('snapshot'))
+    // Its servers are processes that it starts from itself.
+    await until('it has changed', async () => (await weir(url, 'logs', 'large')).out.includes('patch'))
+    const benched = await weir(url, 'bench', 'large', '--subscribers', '2', '--seconds', '1')
+    expect(benched).toMatchObject({ code: 0, err: '', out: expect.stringContaining('STREAMING SAVES') })
+    expect((await weir(url, 'completion', 'bash')).out).toContain(`${program} __complete`)
   } finally {
     await first.stop()
   }
