@@ -48,3 +48,8 @@ function oneLine(field: string, value: string): string {
   if (/[\r\n\0]/.test(value)) throw new TypeError(`SSE ${field} can't contain line breaks or NUL`)
   return value
 }
+
+/** Whether headers are those of an event stream of Weir's own. */
+export function areEventStreamHeaders(headers: Headers): boolean {
+  return headers.get('Content-Type') === SSE_HEADERS['Content-Type']
+}

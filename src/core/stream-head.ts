@@ -1,9 +1,7 @@
-import { ALWAYS, UNLESS_SET } from './security-headers.ts'
 import { SSE_HEADERS } from './sse.ts'
 
 /** What the server adds to the headers of every event stream; only the lengths of the values matter. */
 const ADDED = {
-  'X-Request-Id': '01234567-89ab-cdef-0123-456789abcdef',
   Date: 'Thu, 01 Jan 1970 00:00:00 GMT',
   'Transfer-Encoding': 'chunked',
 }
@@ -17,13 +15,7 @@ export const GZIP_STREAM_HEAD_BYTES = headBytes({
 })
 
 function headBytes(own: Readonly<Record<string, string>>): number {
-  const headers = [
-    ...Object.entries(SSE_HEADERS),
-    ...Object.entries(own),
-    ...ALWAYS,
-    ...UNLESS_SET,
-    ...Object.entries(ADDED),
-  ]
+  const headers = [...Object.entries(SSE_HEADERS), ...Object.entries(own), ...Object.entries(ADDED)]
   return ['HTTP/1.1 200 OK', ...headers.map(([name, value]) => `${name}: ${value}`), '\r\n'].join('\r\n')
     .length
 }

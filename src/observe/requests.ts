@@ -1,4 +1,5 @@
 import { callerOf } from '../auth/caller.ts'
+import { areEventStreamHeaders } from '../core/sse.ts'
 import { inRequest, type RequestContext } from './context.ts'
 import type { Log } from './log.ts'
 import { Counter, counter, gauge, histogram, LabelledHistogram, type MetricFamily } from './metrics.ts'
@@ -121,8 +122,12 @@ function isTraced(pathname: string): boolean {
   return pathname !== SPANS && !PROBES.has(pathname)
 }
 
-/** @see https://www.rfc-editor.org/rfc/rfc9457#name-extension-members */
+/**
+ * Adds the ID to a response, and to a problem. An event stream goes without: each of its many connections would transfer it.
+ * @see https://www.rfc-editor.org/rfc/rfc9457#name-extension-members
+ */
 async function withRequestId(response: Response, requestId: string): Promise<Response> {
+  if (areEventStreamHeaders(response.headers)) return response
   response.headers.set('X-Request-Id', requestId)
   if (response.headers.get('content-type') !== 'application/problem+json') return response
   const { status, headers } = response

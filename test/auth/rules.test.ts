@@ -6,6 +6,7 @@ import { SessionCookie } from '../../src/auth/cookie.ts'
 import { openAccess } from '../../src/auth/open.ts'
 import { digestOf } from '../../src/auth/secrets.ts'
 import type { Scope } from '../../src/core/sets/scopes.ts'
+import { SSE_HEADERS } from '../../src/core/sse.ts'
 import { Gate } from '../../src/routes/access/gate.ts'
 import { nextOf } from '../../src/routes/access/login.tsx'
 import { checkOrigin } from '../../src/routes/access/origin.ts'
@@ -260,6 +261,15 @@ test('a key that isn’t valid never becomes the owner of a Weir without a token
   expect((await none.door.see(new Request('http://localhost/'), ADDRESS)).by).toBe('caller')
   expect(door.mustLookUp(bearer)).toBe(true)
   expect(door.mustLookUp(new Request('http://localhost/'))).toBe(false)
+})
+
+test('an event stream, which no browser shows as a page, has none of those headers', () => {
+  const stream = new Response('', { headers: SSE_HEADERS })
+  expect([...withSecurityHeaders(stream, false).headers.keys()].sort()).toEqual(
+    Object.keys(SSE_HEADERS)
+      .map((name) => name.toLowerCase())
+      .sort(),
+  )
 })
 
 test('no response can be framed or run as a page', () => {

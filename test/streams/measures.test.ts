@@ -152,7 +152,7 @@ describe.each(SETUPS.filter(({ name }) => name !== 'Postgres with Redis'))('on $
         const { connections, subscribers, totals } = (await readSavings(storage.db, scope, hour())) ?? never()
         return { connections, subscribers, connectBytes: totals.streaming.plain.connectBytes }
       }
-      const connectBytes = 531 + 13 + 1_041
+      const connectBytes = 194 + 13 + 1_041
       const once = { connections: 1, connectBytes }
       expect(await polled()).toMatchObject({ ...once, subscribers: 0 })
       expect(await polled(0, 8 * MINUTE_MS)).toMatchObject({ ...once, subscribers: 2 })
@@ -233,30 +233,30 @@ describe.each(SETUPS.filter(({ name }) => name !== 'Postgres with Redis'))('on $
       }
       for (const at of [0, 59]) await record(id, at, { ...sums, ...changes })
       const saved = await get('/savings?step=minute&subscribers=4', id)
-      // Two changes of 145, eight heartbeats, one connection (531 + 13 + 10,041); chunks: 2 × 6, 8 × 5, 5 and 8.
+      // Two changes of 145, eight heartbeats, one connection (194 + 13 + 10,041); chunks: 2 × 6, 8 × 5, 5 and 8.
       expect(saved).toMatchObject({
         polls: 2,
         connections: 1,
         baselines: { plain: 20_400, gzip: 4_400, conditional: 4_400 },
         streaming: {
           plain: {
-            bytes: 11_044,
+            bytes: 10_707,
             frameBytes: 290,
             heartbeatBytes: 104,
-            connectBytes: 10_585,
+            connectBytes: 10_248,
             chunkBytes: 65,
           },
-          // The same compressed: two changes of 90, heartbeats of 19, 572 + 10 + 19 + 2,041; chunks: 12, 48, 5, 6 and 7.
+          // The same compressed: two changes of 90, heartbeats of 19, 235 + 10 + 19 + 2,041; chunks: 12, 48, 5, 6 and 7.
           gzip: {
-            bytes: 3_052,
+            bytes: 2_715,
             frameBytes: 180,
             heartbeatBytes: 152,
-            connectBytes: 2_642,
+            connectBytes: 2_305,
             chunkBytes: 78,
           },
         },
-        overheadBytes: 10_844,
-        clientBandwidthSavings: { plain: 1 - 11_044 / 20_400, conditional: 1 - 3_052 / 4_400 },
+        overheadBytes: 10_507,
+        clientBandwidthSavings: { plain: 1 - 10_707 / 20_400, conditional: 1 - 2_715 / 4_400 },
         serverBandwidthSavings: { subscribers: 4, plain: 1 - 4_400 / 81_600, conditional: 0.75 },
         measured: null,
         reason: null,

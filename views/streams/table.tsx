@@ -126,13 +126,19 @@ export function StreamTableRow(row: StreamRow) {
       </td>
       <td data-label="Events/min" class="number">
         <LastHour values={row.lastHour} />
-        {rate(row.perMinute)}
+        <span class="figure">{rate(row.perMinute)}</span>
       </td>
       <td data-label="Bytes/min" class="number">
-        {bytes(row.bytesPerMinute)}
+        <span class="figure">{bytes(row.bytesPerMinute)}</span>
       </td>
       <td data-label="Change" class="number">
-        {row.changes === null ? '–' : <span title={row.changes.words}>{row.changes.brief}</span>}
+        {row.changes === null ? (
+          '–'
+        ) : (
+          <span class="figure" title={row.changes.words}>
+            {row.changes.brief}
+          </span>
+        )}
       </td>
       <td data-label="Registered">
         <time datetime={row.createdAt.toISOString()}>{row.createdAt.toISOString().slice(0, 10)}</time>

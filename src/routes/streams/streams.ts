@@ -342,8 +342,12 @@ function evidenceJson(evidence: Evidence) {
     certificate: certificate
       ? { ...certificate, expiresAt: iso(certificate.expiresAt), seenAt: iso(certificate.seenAt) }
       : null,
-    lastError: lastError ? { code: lastError.code, message: lastError.message, at: iso(lastError.at) } : null,
+    lastError: lastError ? lastErrorJson(lastError) : null,
   }
+}
+
+function lastErrorJson({ code, message, body, at }: NonNullable<Evidence['lastError']>) {
+  return { code, message, ...(body !== undefined && { body }), at: new Date(at).toISOString() }
 }
 
 function checkCursor({ after, before }: LogQuery): void {
