@@ -114,7 +114,15 @@ const checking = (index: number): Draft => {
   const isFailed = index % 3 === 2
   const checks = ([undefined, [0, 0], [isFailed ? 0 : 1, index]] as const)[index % 3]
   const kind = isFailed ? 'error' : 'exchange'
-  return { ...draft, kind, data: isFailed ? '{}' : undefined, exchange: exchange && { ...exchange, checks } }
+  const more = {
+    ...{ checks, comparedMs: 100 + index, redirects: { count: 1, headBytes: 10, bodyBytes: 20 + index } },
+    ...(index % 2 === 1 && { isFresh: true as const, isCacheHit: true as const }),
+  }
+  const request = exchange && { ...exchange.request, bytes: 80 + index, ...(index % 2 === 1 && { count: 2 }) }
+  return {
+    ...{ ...draft, kind, data: isFailed ? '{}' : undefined, headBytes: 30 + index },
+    exchange: exchange && { ...exchange, ...more, request: request ?? exchange.request },
+  }
 }
 /** A stream's minutes, summed up in SQL from what its log holds. */
 const recounted = async (id: string) => {
@@ -142,9 +150,16 @@ const recounted = async (id: string) => {
         CASE WHEN kind <> 'error' AND duration_ms IS NOT NULL THEN 1 ELSE 0 END)) AS answered,
       sum(coalesce((exchange #>> '{checks,1}')::bigint,
         CASE WHEN kind = 'error' AND exchange IS NOT NULL THEN 1 ELSE 0 END)) AS unanswered,
-      0::bigint AS compared_ms, 0::bigint AS changed_ms, 0::bigint AS requests, 0::bigint AS request_bytes,
-      0::bigint AS failed_head_bytes, 0::bigint AS redirect_bytes, 0::bigint AS cache_hits, 0::bigint AS fresh,
-      0::bigint AS fresh_changed,
+      coalesce(sum((exchange ->> 'comparedMs')::bigint) FILTER (WHERE changed IS NOT NULL), 0) AS compared_ms,
+      coalesce(sum((exchange ->> 'comparedMs')::bigint) FILTER (WHERE changed), 0) AS changed_ms,
+      coalesce(sum(coalesce((exchange #>> '{request,count}')::bigint, 1))
+        FILTER (WHERE (exchange #>> '{request,bytes}')::bigint > 0), 0) AS requests,
+      coalesce(sum((exchange #>> '{request,bytes}')::bigint), 0) AS request_bytes,
+      coalesce(sum(head_bytes) FILTER (WHERE kind = 'error'), 0) AS failed_head_bytes,
+      coalesce(sum((exchange #>> '{redirects,bodyBytes}')::bigint) FILTER (WHERE kind <> 'error'), 0) AS redirect_bytes,
+      count(*) FILTER (WHERE exchange ->> 'isCacheHit' = 'true') AS cache_hits,
+      count(*) FILTER (WHERE exchange ->> 'isFresh' = 'true') AS fresh,
+      count(*) FILTER (WHERE exchange ->> 'isFresh' = 'true' AND changed) AS fresh_changed,
       count(changed) AS compared, count(*) FILTER (WHERE changed) AS changed,
       count(*) FILTER (WHERE kind = 'exchange' AND exchange #>> '{response,status}' = '304') AS not_modified,
       sum(wire_bytes) AS wire_bytes, sum(body_bytes) AS body_bytes, coalesce(sum(head_bytes), 0) AS head_bytes,
@@ -152,9 +167,6 @@ const recounted = async (id: string) => {
       coalesce(sum(gzip_bytes) FILTER (WHERE changed IS DISTINCT FROM false), 0) AS conditional_bytes,
       coalesce(sum(change_bytes), 0) AS patch_bytes, coalesce(sum(change_bytes + frame_bytes), 0) AS frame_bytes,
       coalesce(sum(deflated_bytes), 0) AS deflated_bytes, sum(round(held_ms))::bigint AS held_ms,
-      0::bigint AS failures, 0::bigint AS answered, 0::bigint AS unanswered, 0::bigint AS compared_ms, 0::bigint AS changed_ms,
-      0::bigint AS requests, 0::bigint AS request_bytes, 0::bigint AS failed_head_bytes, 0::bigint AS redirect_bytes,
-      0::bigint AS cache_hits, 0::bigint AS fresh, 0::bigint AS fresh_changed,
       coalesce(string_agg(set_byte('\\x00'::bytea, 0, least(255, floor(ln(greatest(duration_ms, 1)) * 19))::int), ''::bytea
         ORDER BY seq) FILTER (WHERE duration_ms IS NOT NULL), ''::bytea) AS latencies
     FROM counted GROUP BY 1, 2 ORDER BY 2`)) as { rows: Record<string, unknown>[] }
