@@ -230,6 +230,7 @@ test('what is refused publishes nothing', async () => {
 const PUBLISHED_BY: Readonly<Record<string, string>> = {
   'src/incidents/evaluation/apply.ts': 'src/incidents/evaluation/evaluate.ts',
   'src/incidents/evaluation/attach.ts': 'src/incidents/evaluation/evaluate.ts',
+  'src/incidents/evaluation/certificates.ts': 'src/incidents/evaluation/evaluate.ts',
   'src/incidents/evaluation/due.ts': 'src/incidents/evaluation/evaluate.ts',
   'src/incidents/notify.ts': 'src/incidents/evaluation/evaluate.ts',
 }

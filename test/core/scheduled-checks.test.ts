@@ -6,6 +6,7 @@ import {
   ScheduledChecks,
 } from '../../src/core/judging/scheduled-checks.ts'
 import { MAX_SPELLS, type Spell, withSpell } from '../../src/core/judging/spell.ts'
+import { DAY_MS } from '../../src/core/time.ts'
 
 const INTERVAL_MS = 1_000
 
@@ -45,11 +46,28 @@ describe('a check', () => {
     ],
     [
       'is decided by the first attempt: retries within its interval don’t count',
-      [{ dueAt: 0, end: 'failed' }, { dueAt: 400, end: 'failed' }, { dueAt: 900 }, { dueAt: 1_000 }],
+      [
+        { dueAt: 0, end: 'failed' },
+        { dueAt: 400, end: 'failed' },
+        { dueAt: 900, end: 'failed' },
+        { dueAt: 1_000, end: 'failed' },
+        { dueAt: 1_500 },
+      ],
       [
         [0, 1],
         [0, 0],
         [0, 0],
+        [0, 1],
+        [0, 0],
+      ],
+    ],
+    [
+      'is not all that counts if the API answers again within the interval: each attempt does',
+      [{ dueAt: 0, end: 'failed' }, { dueAt: 400, end: 'failed' }, { dueAt: 900 }, { dueAt: 1_000 }],
+      [
+        [0, 1],
+        [0, 0],
+        [1, 1],
         [1, 0],
       ],
     ],
@@ -128,6 +146,30 @@ describe('a check', () => {
   ])('%s', (_what, attempts, counts) => {
     expect(decided(attempts)).toEqual(counts)
   })
+
+  test.each([1_000, 60_000, DAY_MS])(
+    'each third request fails: two thirds, polled every %i ms',
+    (intervalMs) => {
+      const checks = new ScheduledChecks({
+        anchorMs: 0,
+        intervalMs,
+        decidedAt: undefined,
+        isSilenced: () => false,
+      })
+      const sums = [0, 0]
+      let requests = 0
+      for (let at = 0, beat = 0; requests < 3_000; ) {
+        checks.begin(at, at)
+        checks.sent(at)
+        const end = ++requests % 3 === 0 ? 'failed' : 'answered'
+        for (const [index, count] of (end === 'failed' ? checks.failed(at) : checks.answered()).entries())
+          sums[index] = (sums[index] ?? 0) + count
+        checks.end(at, end)
+        at = end === 'failed' ? at + 500 : ++beat * intervalMs
+      }
+      expect(sums).toEqual([2_000, 1_000])
+    },
+  )
 
   test('counts neither way while notifications are silenced', () => {
     const isSilenced = (at: number) => at >= 2_000 && at < 6_000

@@ -13,6 +13,8 @@ const WAYS_OUT: Readonly<Record<string, string>> = {
   'src/executable/main.ts': 'the health check: asks its own Weir whether it is ready',
   'src/incidents/evaluation/egress-check.ts':
     'EGRESS_CHECK_HOSTS, which the operator alone names; sends nothing',
+  'src/cli/bench/pollers.ts': 'the bench of the CLI: to the server that it started on this machine',
+  'src/cli/bench/subscribers.ts': 'the bench of the CLI: to the server that it started on this machine',
   'src/client/client.ts': 'the client of the CLI: to the Weir that its user names',
   'src/client/follow.ts': 'the client of the CLI: to the Weir that its user names',
   'src/relay/postgres.ts': 'DATABASE_URL, which the operator alone names',

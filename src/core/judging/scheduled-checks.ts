@@ -6,6 +6,9 @@ export const ANSWERED: CheckCounts = [1, 0]
 export const UNANSWERED: CheckCounts = [0, 1]
 export const UNCHECKED: CheckCounts = [0, 0]
 
+/** Failures that are over sooner, in milliseconds, and within one interval, count one by one. */
+const BRIEF_MS = 10_000
+
 /** Beats of a longer wait are sampled, to learn how many of them were silenced. */
 const MAX_SAMPLES = 60
 
@@ -38,7 +41,9 @@ interface Attempt {
 
 /**
  * The scheduled checks of a polled API: each beat of its grid is one. The first attempt within a beat's interval decides it;
- * retries within the same interval don't count again. What happened between two attempts is known with the second one:
+ * retries within the same interval don't count again, as an outage would count for more the more often it is retried. Only
+ * once an API answers again at once is each of its attempts a sample of its own: what fails every third request has a share
+ * of two thirds. What happened between two attempts is known with the second one:
  *
  * - Beats between two failed attempts went unanswered, and so did those of a `Retry-After` and those that passed during a
  *   request that failed.
@@ -50,6 +55,8 @@ export class ScheduledChecks {
   /** The first undecided beat. */
   #next: number
   #lastEnd: AttemptEnd = 'answered'
+  /** The failures since the last answer: when the first was sent, and how many decided nothing. */
+  #streak: { since: number; undecided: number } | undefined
   #attempt: Attempt = { beat: 0, isFirst: false, waited: NO_BEATS, sentAt: 0 }
 
   constructor(options: ScheduledChecksOptions) {
@@ -80,7 +87,11 @@ export class ScheduledChecks {
 
   /** What the attempt decides if it is answered now. */
   answered(): CheckCounts {
-    const { waited } = this.#attempt
+    const { waited, sentAt } = this.#attempt
+    if (this.#isBrief(sentAt)) {
+      const isSilenced = this.#options.isSilenced(sentAt)
+      return isSilenced ? UNCHECKED : [1, this.#streak?.undecided ?? 0]
+    }
     return [this.#first(), this.#lastEnd === 'asked' ? this.#counted(waited) : 0]
   }
 
@@ -91,10 +102,22 @@ export class ScheduledChecks {
     return [0, this.#first() + this.#counted(waited) + this.#counted(during)]
   }
 
+  /** Whether an attempt that is sent now still belongs to the failures of one interval. */
+  #isBrief(sentAt: number): boolean {
+    const { intervalMs } = this.#options
+    if (this.#streak === undefined || this.#lastEnd === 'asked') return false
+    const elapsedMs = sentAt - this.#streak.since
+    return elapsedMs >= 0 && elapsedMs < Math.min(BRIEF_MS, intervalMs)
+  }
+
   /** The attempt has ended. */
   end(at: number, end: AttemptEnd): void {
-    this.#next = Math.max(this.#next, this.#attempt.beat + 1, this.#beatAt(at) + 1)
+    const { beat, isFirst, sentAt } = this.#attempt
+    this.#next = Math.max(this.#next, beat + 1, this.#beatAt(at) + 1)
     this.#lastEnd = end
+    if (end === 'answered') this.#streak = undefined
+    else if (this.#streak === undefined) this.#streak = { since: sentAt, undecided: isFirst ? 0 : 1 }
+    else if (!isFirst) this.#streak.undecided++
   }
 
   #first(): number {
