@@ -1,3 +1,5 @@
+import { mediaTypeIn } from './media-types.ts'
+
 /** How streams of each kind are followed, judged, measured and described. */
 interface StreamKindFacts {
   /** In forms and lists. */
@@ -55,6 +57,6 @@ export function isStreamKind(text: string | undefined): text is StreamKind {
 
 /** The kind that a content type identifies; undefined if none. */
 export function kindOfType(contentType: string | null): StreamKind | undefined {
-  const type = contentType?.split(';')[0]?.trim().toLowerCase() ?? ''
+  const { type } = mediaTypeIn(contentType)
   return STREAM_KINDS.find((kind) => (STREAM_KIND[kind].mediaTypes as readonly string[]).includes(type))
 }

@@ -1,5 +1,7 @@
-import { constants, gunzipSync, inflateSync } from 'node:zlib'
 import { sha256 } from '../../core/documents/document.ts'
+import { mediaTypeIn } from '../../core/sets/media-types.ts'
+import { codingsOf, decompress } from '../content/codings.ts'
+import { decodeText } from '../content/text.ts'
 import { storable } from '../recording/entry.ts'
 import type { Hide } from '../registry/own-secrets.ts'
 
@@ -36,10 +38,6 @@ export const ENDLESS_BODY: ReadBounds = { maxBytes: 65_536, timeoutMs: 2_000 }
 export const KEPT_CHARS = 65_536
 /** A character has up to four bytes, and a hidden secret becomes shorter by a factor of less than three. */
 const READ_FOR_KEPT_BYTES = 4 * 3 * KEPT_CHARS
-const BYTE_ORDER_MARKS = [
-  ['utf-16le', 0xff, 0xfe],
-  ['utf-16be', 0xfe, 0xff],
-] as const
 
 /**
  * Reads a body up to its end or a bound; what is left is cancelled.
@@ -83,16 +81,6 @@ export async function letGo({ body }: Response): Promise<void> {
   await body?.cancel().catch(() => {})
 }
 
-/** Whether a body came compressed with gzip. */
-export function isGzip(headers: Headers): boolean {
-  return /^\s*(x-)?gzip\s*$/i.test(headers.get('content-encoding') ?? '')
-}
-
-/** Whether bodies of this media type are text. */
-export function isText(type: string): boolean {
-  return /^text\/|json|xml|javascript|yaml|csv|x-www-form-urlencoded/.test(type)
-}
-
 /**
  * A body after decompression, or as much as there is of it.
  * @returns undefined if it can't be decompressed, or is larger than that
@@ -102,14 +90,11 @@ export function decompressedPart(
   headers: Headers,
   maxOutputLength: number,
 ): Uint8Array | undefined {
-  const encoding = headers.get('content-encoding')?.trim().toLowerCase() ?? ''
-  if (encoding === '' || encoding === 'identity' || raw.byteLength === 0) return raw
-  const options = { maxOutputLength, finishFlush: constants.Z_SYNC_FLUSH }
   try {
-    if (isGzip(headers)) return gunzipSync(raw, options)
-    if (encoding === 'deflate') return inflateSync(raw, options)
-  } catch {}
-  return undefined
+    return decompress(raw, codingsOf(headers), maxOutputLength, true)
+  } catch {
+    return undefined
+  }
 }
 
 /**
@@ -125,31 +110,10 @@ export function keptBody(
 ): KeptBody {
   if (plain === undefined || plain.byteLength === 0) return { isTruncated: !isWhole }
   const hash = sha256(plain)
-  const all = textOf(plain.subarray(0, READ_FOR_KEPT_BYTES), headers)
+  const type = mediaTypeIn(headers.get('content-type'))
+  const all = decodeText(plain.subarray(0, READ_FOR_KEPT_BYTES), type, true)?.text
   if (all === undefined) return { hash, isTruncated: !isWhole }
   const text = hide(all)
   const isLonger = text.length > KEPT_CHARS || plain.byteLength > READ_FOR_KEPT_BYTES
   return { hash, text: storable(text.slice(0, KEPT_CHARS)), isTruncated: isLonger || !isWhole }
-}
-
-/** A body as text, by its charset; undefined for anything else. Its last character may be incomplete. */
-function textOf(plain: Uint8Array, headers: Headers): string | undefined {
-  const type = headers.get('content-type')?.toLowerCase() ?? ''
-  const mark = BYTE_ORDER_MARKS.find(([, first, second]) => plain[0] === first && plain[1] === second)
-  const charset = mark?.[0] ?? /;\s*charset\s*=\s*"?([^\s";]+)/.exec(type)?.[1] ?? 'utf-8'
-  const isDeclared = isText(type.split(';')[0]?.trim() ?? '')
-  try {
-    const text = decoderOf(charset, !isDeclared).decode(plain, { stream: true })
-    return isDeclared || !text.includes('\0') ? text : undefined
-  } catch {
-    return undefined
-  }
-}
-
-function decoderOf(charset: string, fatal: boolean): TextDecoder {
-  try {
-    return new TextDecoder(charset, { fatal })
-  } catch {
-    return new TextDecoder('utf-8', { fatal })
-  }
 }

@@ -3,8 +3,9 @@ import { BACKOFF_BASE_MS, backoffCeilingMs, backoffMs } from '../../core/judging
 import { kindOfType, STREAM_KIND, type StreamKind } from '../../core/sets/stream-kinds.ts'
 import { HOUR_MS } from '../../core/time.ts'
 import { directFetch } from '../../net/direct.ts'
+import { codingsOf, isGzip } from '../content/codings.ts'
 import type { Exchange } from '../recording/entry.ts'
-import { ENDLESS_BODY, isGzip } from './body.ts'
+import { ENDLESS_BODY } from './body.ts'
 import { type Break, EventReader } from './event-reader.ts'
 import { type FollowDeps, fail, noteCertificate, passCheck, recover, restOfWait } from './follow.ts'
 import type { Run, RunLog } from './run.ts'
@@ -382,12 +383,12 @@ class Counting {
 /** Why a response can't be read as this format; undefined if it can. */
 function formatError({ headers }: Response, { kind }: Format): UpstreamError | undefined {
   const type = headers.get('content-type') ?? ''
-  const encoding = headers.get('content-encoding')?.trim().toLowerCase() ?? ''
+  const codings = codingsOf(headers)
   if (kindOfType(type) !== kind) {
     const said = type === '' ? 'no content type' : type.slice(0, 100)
     const message = `The upstream returned ${said}, not ${STREAM_KIND[kind].mediaTypes.join(' or ')}.`
     return new UpstreamError('bad_content_type', message)
   }
-  if (encoding === '' || encoding === 'identity' || isGzip(headers)) return undefined
-  return new UpstreamError('bad_encoding', `Unsupported content encoding: ${encoding.slice(0, 40)}.`)
+  if (codings.length === 0 || isGzip(headers)) return undefined
+  return new UpstreamError('bad_encoding', `Unsupported content encoding: ${codings.join(', ')}.`)
 }

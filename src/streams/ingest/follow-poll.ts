@@ -2,11 +2,15 @@ import { sha256 } from '../../core/documents/document.ts'
 import { backoffMs, retryCapMs } from '../../core/judging/backoff.ts'
 import { nextBeat } from '../../core/judging/beat.ts'
 import { ANSWERED, ScheduledChecks } from '../../core/judging/scheduled-checks.ts'
+import { mediaTypeIn } from '../../core/sets/media-types.ts'
+import { isGzip } from '../content/codings.ts'
+import { type DecodedText, decodeText, linesAsArray, mayBeJson } from '../content/text.ts'
+import type { DocumentRefusal } from '../large/documents.ts'
 import { DocumentFollower } from '../large/follower.ts'
 import { compressedBytes as compressedSize } from '../large/jobs.ts'
 import { observeCaching } from '../measures/observe-caching.ts'
 import type { Draft } from '../recording/entry.ts'
-import { ENDLESS_BODY, isGzip, isText } from './body.ts'
+import { ENDLESS_BODY } from './body.ts'
 import {
   checked,
   type FollowDeps,
@@ -291,25 +295,23 @@ async function compare(
   answer: UpstreamAnswer,
   signal: AbortSignal,
 ): Promise<{ draft: Draft; step?: AnyStep }> {
-  const type = mediaType(answer)
-  const { plain: body } = received
-  if (type === 'text/html') {
-    throw refuse(answer, received, 'bad_content_type', 'The upstream returned an HTML page.')
-  }
-  const text = isText(type) ? new TextDecoder().decode(body) : undefined
-  const isJson = type.includes('json') || (text !== undefined && /^\s*[[{]/.test(text))
-  if (!isJson) {
-    if (run.followed !== undefined) {
-      throw refuse(answer, received, 'bad_content_type', `The upstream returned ${type}, not JSON.`)
+  const media = mediaTypeIn(answer.response.headers.get('content-type'))
+  const decoded = decodeText(received.plain, media)
+  const hadDocument = run.followed !== undefined
+  const step = await documentIn(run, received.plain, decoded, media.type, follower, signal)
+  if (step !== undefined && 'code' in step) throw refuse(answer, received, step.code, step.message)
+  if (step === undefined) {
+    if (media.type === 'text/html') {
+      throw refuse(answer, received, 'bad_content_type', 'The upstream returned an HTML page.')
+    }
+    if (hadDocument) {
+      throw refuse(answer, received, 'bad_content_type', `The upstream returned ${media.type}, not JSON.`)
     }
     const hadBody = run.checkpoint.bodyHash !== undefined
-    const data = text !== undefined && text.length <= LOGGED_TEXT_CHARS ? text : undefined
+    const data = decoded !== undefined && decoded.text.length <= LOGGED_TEXT_CHARS ? decoded.text : undefined
     const changed = hadBody ? true : undefined
     return { draft: { ...base, kind: 'exchange', changed, hash: bodyHash, data } }
   }
-  const hadDocument = run.followed !== undefined
-  const step = await follower.advance(run.followed, { bytes: body, text }, signal)
-  if ('code' in step) throw refuse(answer, received, step.code, step.message)
   run.followed = step.followed
   if (!step.changed) {
     return { draft: { ...base, kind: 'exchange', changed: false, patchBytes: 0, hash: bodyHash } }
@@ -322,18 +324,38 @@ async function compare(
   }
 }
 
+/**
+ * The document in a body: JSON, whatever its type says, or lines of JSON as an array.
+ * @returns undefined if it is neither, and neither its type nor the stream's pointer asks for JSON
+ */
+async function documentIn(
+  run: Run,
+  plain: Uint8Array,
+  decoded: DecodedText | undefined,
+  type: string,
+  follower: DocumentFollower,
+  signal: AbortSignal,
+): Promise<AnyStep | DocumentRefusal | undefined> {
+  const isAsked = run.stream.payloadPointer !== ''
+  const isDeclared = /[/+]json$/.test(type)
+  if (decoded === undefined && !isAsked && !isDeclared) return undefined
+  const { text, isUtf8 } = decoded ?? { text: undefined, isUtf8: true }
+  const advance = (of: string | undefined, bytes: Uint8Array) =>
+    follower.advance(run.followed, { bytes, text: of }, signal)
+  const lines = text === undefined || isDeclared ? undefined : linesAsArray(text)
+  if (lines !== undefined) return advance(lines, Buffer.from(lines))
+  if (text !== undefined && !isDeclared && !isAsked && !mayBeJson(text)) return undefined
+  // A copy, because a large body moves to another thread, and may yet be text.
+  const step = await advance(text, isUtf8 ? plain.slice() : Buffer.from(text ?? ''))
+  const isText = 'code' in step && step.code === 'bad_json' && !isDeclared && !isAsked
+  return isText ? undefined : step
+}
+
 function conditional({ etag, lastModified }: Checkpoint): Record<string, string> {
   const headers: Record<string, string> = { Accept: 'application/json, */*;q=0.5', 'Accept-Encoding': 'gzip' }
   if (etag !== undefined) headers['If-None-Match'] = etag
   if (lastModified !== undefined) headers['If-Modified-Since'] = lastModified
   return headers
-}
-
-function mediaType({ response }: UpstreamAnswer): string {
-  return (
-    (response.headers.get('content-type') ?? '').split(';')[0]?.trim().toLowerCase() ||
-    'application/octet-stream'
-  )
 }
 
 function refuse(

@@ -1,15 +1,15 @@
-import { gunzipSync, inflateSync } from 'node:zlib'
 import { HIDDEN } from '../../core/hidden.ts'
 import { retryAfterMs } from '../../core/judging/backoff.ts'
 import { span } from '../../core/judging/status.ts'
+import { mediaTypeIn } from '../../core/sets/media-types.ts'
 import { directFetch } from '../../net/direct.ts'
 import { EgressError, type EgressFetch } from '../../net/egress.ts'
 import { requestBytes, type SentRequest } from '../../net/request-bytes.ts'
+import { CodingError, codingsOf, decompress } from '../content/codings.ts'
 import type { Exchange } from '../recording/entry.ts'
 import { type Hide, hideValues } from '../registry/own-secrets.ts'
 import {
   decompressedPart,
-  isGzip,
   type KeptBody,
   keptBody,
   letGo,
@@ -309,7 +309,7 @@ export async function readBody(
   const { headers } = answer.response
   const { raw, end } = await readRaw(answer.response, bounds, signal)
   try {
-    const body = decompress(whole({ raw, end }, limits), headers, maxBodyBytes)
+    const body = plainOf(whole({ raw, end }, limits), headers, maxBodyBytes)
     answer.exchange.response.durationMs = Math.round(performance.now() - answer.startedAt)
     return { body, wireBytes: raw.byteLength }
   } catch (error) {
@@ -328,7 +328,7 @@ function whole({ raw, end }: RawBody, { requestTimeoutMs, maxBodyBytes }: Limits
 
 /** Whether a response is an event stream, which has no end to wait for. */
 export function isEventStream({ headers }: Response): boolean {
-  return /^\s*text\/event-stream\s*(;|$)/i.test(headers.get('content-type') ?? '')
+  return mediaTypeIn(headers.get('content-type')).type === 'text/event-stream'
 }
 
 export function withExchange(error: UpstreamError, exchange: Exchange): UpstreamError {
@@ -336,17 +336,13 @@ export function withExchange(error: UpstreamError, exchange: Exchange): Upstream
   return error
 }
 
-function decompress(raw: Buffer, headers: Headers, maxOutputLength: number): Uint8Array {
-  const encoding = headers.get('content-encoding')?.trim().toLowerCase() ?? 'identity'
-  if (encoding === 'identity' || encoding === '' || raw.byteLength === 0) return raw
+function plainOf(raw: Buffer, headers: Headers, maxBytes: number): Uint8Array {
   try {
-    if (isGzip(headers)) return gunzipSync(raw, { maxOutputLength })
-    if (encoding === 'deflate') return inflateSync(raw, { maxOutputLength })
+    return decompress(raw, codingsOf(headers), maxBytes)
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') throw tooLarge(maxOutputLength)
-    throw new UpstreamError('bad_encoding', `The body isn't valid ${encoding}.`)
+    if (error instanceof CodingError) throw new UpstreamError('bad_encoding', error.message)
+    throw error instanceof RangeError ? tooLarge(maxBytes) : error
   }
-  throw new UpstreamError('bad_encoding', `Unsupported content encoding: ${encoding.slice(0, 40)}.`)
 }
 
 function tooLarge(limitBytes: number): UpstreamError {

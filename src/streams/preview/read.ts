@@ -1,5 +1,6 @@
 import { createParser } from 'eventsource-parser'
-import { isGzip, letGo } from '../ingest/body.ts'
+import { codingsOf, isGzip } from '../content/codings.ts'
+import { letGo } from '../ingest/body.ts'
 import { isEventStream, type UpstreamAnswer, UpstreamError } from '../ingest/upstream.ts'
 
 /** Bounds of one preview. */
@@ -115,8 +116,8 @@ function decoded(response: Response, count: (bytes: number) => void): Bytes {
 
 /** Compression of a body; null if there is none. */
 export function bodyEncodingOf({ headers }: Response): string | null {
-  const encoding = headers.get('content-encoding')?.trim().toLowerCase() ?? ''
-  return encoding === '' || encoding === 'identity' ? null : encoding.slice(0, 40)
+  const codings = codingsOf(headers)
+  return codings.length === 0 ? null : codings.join(', ')
 }
 
 /** A timer that a reader races against; always call `end`. */

@@ -282,11 +282,11 @@ export const INGEST: readonly Mistake[] = [
   {
     name: 'a compressed body may become any size',
     guard: 'bound',
-    file: 'src/streams/ingest/upstream.ts',
-    find: 'gunzipSync(raw, { maxOutputLength })',
-    replace: 'gunzipSync(raw)',
+    file: 'src/streams/content/codings.ts',
+    find: 'const zlib = { maxOutputLength,',
+    replace: 'const zlib = {',
     hurts: 'A few kilobytes of gzip take all memory.',
-    tests: ['test/streams/upstream.test.ts'],
+    tests: ['test/streams/content.test.ts'],
   },
   {
     name: 'an API that is polled once a day is retried every minute',
