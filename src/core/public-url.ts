@@ -2,10 +2,12 @@ import { HIDDEN } from './hidden.ts'
 
 /** Names of parameters whose values are credentials, whatever they look like. */
 const SECRET_NAME =
-  /key|token|secret|sig|auth|pass|pwd|session|credential|jwt|code|nonce|hash|hmac|user|login|mail|account|client|(^|[^a-z])(id|sid)$/i
+  /key|token|secret|sig|auth|pass|pwd|session|credential|jwt|code|nonce|hash|hmac|user|login|mail|account|client|app.?id|(^|[^a-z])(id|sid)$/i
 /** The only values that are shown besides: words, numbers and dates, short enough not to be keys. */
 const PLAIN_VALUE =
-  /^([a-z][a-z_-]{0,31}|[+-]?\d{1,8}(\.\d{1,8})?|\d{4}-\d\d-\d\d|[A-Za-z]{2}(-[A-Za-z]{2})?)$/
+  /^([a-z][a-z_-]{0,19}|[+-]?\d{1,8}(\.\d{1,8})?|\d{4}-\d\d-\d\d|[A-Za-z]{2}(-[A-Za-z]{2})?)$/
+/** Shortest hidden value that is hidden elsewhere, too, in characters. */
+const MIN_HIDDEN_CHARS = 4
 /** Shortest path segment that may be a key, in characters. */
 const MIN_SECRET_CHARS = 12
 
@@ -42,6 +44,7 @@ export function publicUrl(text: string): PublicUrl {
 /** A text without what is hidden in a URL: a stream's name may be its URL. */
 export function withoutHidden(text: string, hidden: readonly string[]): string {
   return hidden
+    .filter(({ length }) => length >= MIN_HIDDEN_CHARS)
     .toSorted((a, b) => b.length - a.length)
     .reduce((shown, secret) => shown.replaceAll(secret, HIDDEN), text)
 }

@@ -3,7 +3,7 @@ import { raw } from 'hono/html'
 import { availabilityText } from '../../src/core/availability.ts'
 import { period } from '../../src/core/change/words.ts'
 import { BASELINE_NAMES, BASELINES } from '../../src/core/saved.ts'
-import { bytes, percent, savedPercent } from '../../src/core/units.ts'
+import { bytes, savedPercent } from '../../src/core/units.ts'
 import type { Figure } from '../../src/reports/figures.ts'
 import type { Report } from '../../src/reports/report.ts'
 import { type AvailabilityData, BAR, Segments } from '../stream/availability.tsx'
@@ -47,7 +47,8 @@ export function ReportPage(data: ReportData) {
               <Minute at={from} /> to <Minute at={to} /> UTC ({period(to.getTime() - from.getTime())}).{' '}
               {isPolled
                 ? `Polled every ${period(subject.intervalMs ?? 0)}.`
-                : 'Followed as a server-sent event stream.'}
+                : 'Followed as a server-sent event stream.'}{' '}
+              Registered <Minute at={subject.registeredAt} /> UTC.
             </p>
           </header>
           <Summary of={of} />
@@ -84,7 +85,7 @@ function Summary({ of }: { of: Find }) {
   const rank = of('streamRank.rank')
   const facts = [
     ['Availability', availabilityText(of('availability.period'))],
-    ['StreamRank', rank === null ? '–' : `${rank} of 100`],
+    ['StreamRank, of 100', rank === null ? '–' : String(rank)],
     [of('size.meanBody') === null ? 'Event size' : 'Response size', perBody === null ? '–' : bytes(perBody)],
     ['Saved by streaming', savedPercent(of('savings.client.conditional'))],
   ]
@@ -122,6 +123,7 @@ function Availability({ figures, bar, of }: SectionData) {
         {bar.at(-1) && <Minute at={bar.at(-1)?.to as Date} />}
       </p>
       <Figures figures={figures} section="availability" />
+      <p class="soft small">All windows end with the period; the longer ones begin before it.</p>
     </section>
   )
 }
@@ -143,9 +145,9 @@ function Change({ figures, words }: SectionData) {
       <Figures figures={figures} section="change" />
       <h3>StreamRank</h3>
       <p>
-        How much a stream of the API would be worth: 0 for changes once a day or less often, 100 for changes
-        once a second or more often. Its three shares are as Streamdata.io named them in 2018: the requests
-        that found nothing new, the bytes that were not new, and the frequency of change.
+        How live the API is: 0 if it changes once a day or less often, 100 if it changes once a second or more
+        often. The three shares are those that Streamdata.io published in 2018: requests that found nothing
+        new, bytes that were not new, and the frequency of change.
       </p>
       <Figures figures={figures} section="streamRank" />
     </section>
@@ -173,8 +175,8 @@ function Savings({ figures, words, subject, of }: SectionData) {
           <p class="lead">{words.savings}</p>
           <SavingsTable figures={figures} of={of} />
           <p class="soft small">
-            Share of bytes that streaming saves; negative where it costs more. The server sends each change
-            once to Weir, whatever the number of clients.
+            The share of bytes that streaming saves; negative where it costs more. For the server, Weir's own
+            polls replace those of all clients.
           </p>
         </>
       )}
@@ -240,7 +242,7 @@ function shown({ id, value, unit }: Figure): string {
   if (value === null) return '–'
   if (unit === 'bytes') return bytes(value)
   if (unit === 'rank') return String(value)
-  if (unit === 'share') return id.startsWith('availability.') ? availabilityText(value) : percent(value)
+  if (unit === 'share') return id.startsWith('availability.') ? availabilityText(value) : savedPercent(value)
   return Number(value.toPrecision(3)).toLocaleString('en')
 }
 

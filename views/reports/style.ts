@@ -21,7 +21,8 @@ ul{padding-left:1.25rem}
 table{border-collapse:collapse;width:100%;margin:.5rem 0;font-variant-numeric:tabular-nums}
 th,td{text-align:left;padding:.35rem .75rem .35rem 0;border-bottom:1px solid var(--line);vertical-align:top;font-weight:400}
 thead th{color:var(--soft);font-size:.875rem}
-.number{text-align:right;padding-right:0;padding-left:.75rem;white-space:nowrap}
+.number{text-align:right;padding-right:0;padding-left:.75rem}
+td.number{white-space:nowrap}
 .uptime{display:block;width:100%;height:2.25rem;margin:.75rem 0 .25rem}
 .answered{fill:var(--good)}
 .failed{fill:var(--bad)}
