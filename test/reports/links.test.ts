@@ -4,7 +4,10 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { ACCESS, isLinked } from '../../src/auth/access.ts'
+import { LINK_READER } from '../../src/auth/caller.ts'
 import { Links } from '../../src/auth/links.ts'
+import { insertStreams, newStream } from '../../src/streams/registry/new-stream.ts'
+import { Visibility } from '../../src/streams/registry/visibility.ts'
 import { allRoutes } from '../auth/walk.ts'
 import { openStorage } from '../support/data-dir.ts'
 import { sendRaw } from '../support/raw.ts'
@@ -269,4 +272,20 @@ test('a Weir without a token doesn’t take an invalid link for its owner', asyn
   expect((await open.get(pathname + search)).status).toBe(200)
   expect((await open.get(`${pathname}${search}x`)).status).toBe(401)
   await open.close()
+})
+
+test('a reader by link is nobody’s owner: a private stream doesn’t exist for them', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'weir-test-'))
+  const storage = await openStorage({ databaseUrl: undefined, dataDir: directory })
+  const base = { kind: 'poll', url: 'https://api.test/', proxyKey: 'one' } as const
+  const [mine, shared] = [
+    newStream({ ...base, headers: { 'X-Key': 'mine' }, owner: 'key:someone' }),
+    newStream({ ...base, proxyKey: 'two' }),
+  ]
+  await insertStreams(storage.db, [mine, shared])
+  const visibility = new Visibility(storage.db)
+  await visibility.check(LINK_READER, shared.id)
+  await expect(visibility.check(LINK_READER, mine.id)).rejects.toThrow()
+  await storage.close()
+  rmSync(directory, { recursive: true, force: true })
 })

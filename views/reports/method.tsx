@@ -28,8 +28,8 @@ export function Method({ isPolled }: { isPolled: boolean }) {
           every poll finds a change, only a lower bound is known.
         </li>
         <li>
-          <b>StreamRank.</b> The scale of 2018 was published without its formula. This one is logarithmic in
-          the frequency, and the three shares are not mixed. Here it is of this report's period.
+          <b>StreamRank.</b> How Streamdata.io weighted the shares isn't known. Weir doesn't mix them: its
+          rank is the frequency of change on a logarithmic scale, here over this report's period.
         </li>
         {isPolled && (
           <li>

@@ -103,7 +103,7 @@ function Summary({ of }: { of: Find }) {
 
 type SectionData = ReportData & { of: Find }
 
-function Availability({ figures, bar, of }: SectionData) {
+function Availability({ figures, bar, to, of }: SectionData) {
   const share = of('availability.period')
   const said = `Availability: ${share === null ? 'unknown' : availabilityText(share)}`
   return (
@@ -112,7 +112,7 @@ function Availability({ figures, bar, of }: SectionData) {
       <p class="lead">
         {share === null
           ? 'Nothing is known about this period.'
-          : `The API was available ${availabilityText(share)} of the ${availabilityBasis(figures)}.`}
+          : `The API ${availabilityWords(figures, availabilityText(share))}.`}
       </p>
       <svg class="uptime" viewBox={BAR} preserveAspectRatio="none" role="img" aria-label={said}>
         <Segments segments={bar} />
@@ -120,7 +120,7 @@ function Availability({ figures, bar, of }: SectionData) {
       <p class="ends small soft">
         {bar[0] && <Minute at={bar[0].from} />}
         <span>red: failed, gray: unknown</span>
-        {bar.at(-1) && <Minute at={bar.at(-1)?.to as Date} />}
+        <Minute at={to} />
       </p>
       <Figures figures={figures} section="availability" />
       <p class="soft small">All windows end with the period; the longer ones begin before it.</p>
@@ -128,11 +128,11 @@ function Availability({ figures, bar, of }: SectionData) {
   )
 }
 
-function availabilityBasis(figures: readonly Figure[]): string {
+function availabilityWords(figures: readonly Figure[], share: string): string {
   const inputs = figures.find(({ id }) => id === 'availability.period')?.inputs ?? {}
   const [answered, unanswered] = [Number(inputs.answered), Number(inputs.unanswered)]
-  if (inputs.answered == null) return 'time it was observed'
-  return `time: ${count(unanswered)} of ${count(answered + unanswered)} scheduled checks failed`
+  if (inputs.answered == null) return `was available ${share} of the time that it was observed`
+  return `answered ${share} of the scheduled checks: ${count(unanswered)} of ${count(answered + unanswered)} failed`
 }
 
 function Change({ figures, words }: SectionData) {

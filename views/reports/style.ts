@@ -37,5 +37,5 @@ html{font-size:10.5pt;-webkit-print-color-adjust:exact;print-color-adjust:exact}
 body{max-width:none;padding:0}
 h2,h3{break-after:avoid}
 tr,.big,.uptime,li{break-inside:avoid}
-details:not([open]){display:none}}
+section:has(>details:not([open])){display:none}}
 `
