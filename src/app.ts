@@ -51,6 +51,7 @@ import { isBareTarget, proxyHandler, proxyRoutes } from './routes/operation/prox
 import { pulseRoutes } from './routes/operation/pulse.ts'
 import { previewPages } from './routes/preview/pages.tsx'
 import { previewRoutes } from './routes/preview/preview.ts'
+import { reportRoutes } from './routes/reports/reports.tsx'
 import { type Running, settingsRoutes } from './routes/settings/settings.tsx'
 import { archiveRoutes } from './routes/storage/archive.tsx'
 import { backupRoutes } from './routes/storage/backup.ts'
@@ -137,7 +138,7 @@ export async function createApp(deps: AppDeps) {
     .use(streamRoutes(deps))
     .use(previewRoutes(deps))
     .use(measureRoutes(deps))
-    .use(cachingRoutes(deps))
+    .use(cachingRoutes(deps).use(reportRoutes(deps)))
     .use(documentRoutes({ ...deps, versions: versionsWith(versionsIn(deps.db), deps.archive.reader) }))
     .use(archiveRoutes(deps))
     .use(channelRoutes(deps))

@@ -60,6 +60,7 @@ const ROUTES: Readonly<Record<RouteAccess, readonly string[]>> = {
     'GET /api/streams/:id/events',
     'GET /api/streams/:id/latency',
     'GET /api/streams/:id/logs',
+    'GET /api/streams/:id/report',
     'GET /api/streams/:id/savings',
     'GET /api/streams/:id/size',
     'GET /api/streams/:id/status',
@@ -109,6 +110,7 @@ const ROUTES: Readonly<Record<RouteAccess, readonly string[]>> = {
     'GET /streams/:id/incidents',
     'GET /streams/:id/live',
     'GET /streams/:id/notified',
+    'GET /streams/:id/report',
     'GET /streams/import',
     'GET /streams/live',
     'GET /streams/new',
@@ -134,6 +136,7 @@ const ROUTES: Readonly<Record<RouteAccess, readonly string[]>> = {
     'DELETE /api/streams/:id',
     'PATCH /api/streams/:id',
     'POST /api/streams/:id/notify',
+    'POST /api/streams/:id/report/link',
     'POST /api/streams/:id/start',
     'POST /api/streams/:id/stop',
     'POST /api/streams/:id/twin',
@@ -178,6 +181,7 @@ const ROUTES: Readonly<Record<RouteAccess, readonly string[]>> = {
     'PATCH /api/channels/:id',
     'POST /api/keys',
     'DELETE /api/keys/:id',
+    'DELETE /api/report/links',
     'POST /channels',
     'POST /channels/:id',
     'POST /channels/:id/remove',
@@ -187,6 +191,9 @@ const ROUTES: Readonly<Record<RouteAccess, readonly string[]>> = {
     'POST /settings/keys/:id/revoke',
   ],
 }
+
+/** Routes that a signed link opens as well, for GET and HEAD. */
+const LINKED: ReadonlySet<string> = new Set(['GET /streams/:id/report'])
 
 const DECISIONS: ReadonlyMap<string, RouteAccess> = new Map(
   Object.entries(ROUTES).flatMap(([access, names]) => names.map((name) => [name, access as RouteAccess])),
@@ -203,6 +210,11 @@ export function accessOf(method: string, path: string): RouteAccess | undefined 
   // HEAD is answered by the handlers of GET.
   const known = method === 'HEAD' ? 'GET' : method
   return DECISIONS.get(`${known} ${path}`) ?? DECISIONS.get(`ALL ${path}`)
+}
+
+/** Whether a signed link may open a route; every other needs a caller. */
+export function isLinked(method: string, path: string): boolean {
+  return (method === 'GET' || method === 'HEAD') && LINKED.has(`GET ${path}`)
 }
 
 /** @throws Error naming each route that has no decision */

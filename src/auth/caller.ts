@@ -2,15 +2,15 @@ import { SCOPES, type Scope } from '../core/sets/scopes.ts'
 
 /** Who a request comes from. */
 export interface Caller {
-  /** `token` with WEIR_TOKEN, `key:<uuid>` with a key, `local` if no token is required. */
+  /** `token` with WEIR_TOKEN, `key:<uuid>` with a key, `link` with a signed link, `local` if no token is required. */
   id: string
   /** For people. */
   name: string
   scope: Scope
 }
 
-/** How a caller was identified: by a browser's cookie, by a secret that a program sends, or because sign-in is off. */
-export type Carried = 'cookie' | 'secret' | 'open'
+/** How a caller was identified: by a browser's cookie, by a secret that a program sends, by a signed link, or because sign-in is off. */
+export type Carried = 'cookie' | 'secret' | 'link' | 'open'
 
 /** A caller's access, and the credential that may end while it is used. */
 export interface Admission {
@@ -24,6 +24,8 @@ export interface Admission {
 export const LOCAL: Caller = { id: 'local', name: 'local', scope: 'admin' }
 /** The holder of WEIR_TOKEN. */
 export const OWNER: Caller = { id: 'token', name: 'owner', scope: 'admin' }
+/** Who opens a signed link: admitted to the one page that the link is for, and no stream's owner. */
+export const LINK_READER: Caller = { id: 'link', name: 'link', scope: 'read' }
 
 const admissions = new WeakMap<Request, Admission>()
 

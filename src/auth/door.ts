@@ -1,16 +1,18 @@
 import { Problem, RetryLater } from '../errors.ts'
 import { tokenOf } from '../proxy/target.ts'
-import { type Admission, type Caller, LOCAL, OWNER } from './caller.ts'
+import { isLinked } from './access.ts'
+import { type Admission, type Caller, LINK_READER, LOCAL, OWNER } from './caller.ts'
 import type { SessionCookie } from './cookie.ts'
 import type { Guesses } from './guesses.ts'
 import type { Keys } from './keys.ts'
+import type { Links } from './links.ts'
 import { digestOf, isKeyShaped, isSameSecret } from './secrets.ts'
 import type { Sessions } from './sessions.ts'
 
 /** Who a request comes from; `how` determines whether a page on another site could have made a browser send it. */
 export type RequestIdentity =
   | ({ by: 'caller' } & Admission)
-  | { by: 'nobody'; wasWrong: boolean }
+  | { by: 'nobody'; wasWrong: boolean; isByLink?: boolean }
   | { by: 'guesser'; waitMs: number }
 
 export interface DoorDeps {
@@ -19,6 +21,13 @@ export interface DoorDeps {
   sessions: Sessions
   cookie: SessionCookie
   guesses: Guesses
+  links: Links
+}
+
+/** What a request asks for: the route that the router matched, and the ID in its path. */
+export interface Wanted {
+  route: string
+  subject: string | undefined
 }
 
 /** Identifies callers. */
@@ -35,15 +44,17 @@ export class Door {
   }
 
   /** Whether identifying the caller may query the database for a secret that isn't known to be valid. */
-  mustLookUp(request: Request): boolean {
+  mustLookUp(request: Request, wanted?: Wanted): boolean {
     const { keys, sessions, cookie } = this.#deps
     const session = cookie.read(request)
     const isMadeUp = (secret: string) =>
       isKeyShaped(secret) && !this.#isToken(secret) && !keys.isProven(secret)
-    return secretsOf(request).some(isMadeUp) || (session !== undefined && !sessions.isProven(session))
+    const isSession = session !== undefined && !sessions.isProven(session)
+    return secretsOf(request).some(isMadeUp) || isSession || this.#isByLink(request, wanted)
   }
 
-  async see(request: Request, address: string): Promise<RequestIdentity> {
+  /** @param wanted omitted for a request that no signed link may open */
+  async see(request: Request, address: string, wanted?: Wanted): Promise<RequestIdentity> {
     const secrets = secretsOf(request)
     let wasWrong = false
     for (const secret of secrets) {
@@ -60,6 +71,8 @@ export class Door {
     const caller = session === undefined ? undefined : await sessions.find(session, address)
     if (session !== undefined && caller !== undefined)
       return { by: 'caller', caller, how: 'cookie', credential: `session:${digestOf(session)}` }
+    const byLink = wasWrong ? undefined : await this.#seeLink(request, wanted)
+    if (byLink !== undefined) return byLink
     // A request with a credential never falls back to local access: a revoked key must not turn its caller into the
     // owner.
     const isClaimed = secrets.some(isKeyShaped)
@@ -91,6 +104,19 @@ export class Door {
   async logOut(request: Request): Promise<void> {
     const session = this.#deps.cookie.read(request)
     if (session !== undefined) await this.#deps.sessions.end(session)
+  }
+
+  /** @returns undefined if no link may open the route, or the request has none */
+  async #seeLink(request: Request, wanted: Wanted | undefined): Promise<RequestIdentity | undefined> {
+    if (wanted?.subject === undefined || !this.#isByLink(request, wanted)) return undefined
+    if (await this.#deps.links.opens(request, wanted.route, wanted.subject))
+      return { by: 'caller', caller: LINK_READER, how: 'link' }
+    return { by: 'nobody', wasWrong: false, isByLink: true }
+  }
+
+  #isByLink(request: Request, wanted: Wanted | undefined): boolean {
+    if (wanted === undefined || !isLinked(request.method, wanted.route)) return false
+    return this.#deps.links.isClaimed(request)
   }
 
   /** @returns the caller with this secret; undefined: none; a number: milliseconds until the next try */

@@ -7,6 +7,7 @@ import { CredentialWatch, type Subscribers } from './credential-watch.ts'
 import { Door } from './door.ts'
 import { Guesses } from './guesses.ts'
 import { Keys } from './keys.ts'
+import { Links } from './links.ts'
 import type { RandomBytes } from './secrets.ts'
 import { Sessions } from './sessions.ts'
 
@@ -34,6 +35,7 @@ export interface Access {
   keys: Keys
   cookie: SessionCookie
   audit: Audit
+  links: Links
   /** Waits for pending writes. */
   close(): Promise<void>
 }
@@ -46,10 +48,11 @@ export function openAccess(options: AccessOptions): Access {
   const watch = subscribers && new CredentialWatch({ keys, sessions, subscribers, bus, warn, everyMs })
   const cookie = new SessionCookie({ publicUrl })
   const guesses = new Guesses({ now, shared: counts, pepper: token ?? '' })
-  const door = new Door({ token, keys, sessions, cookie, guesses })
+  const links = new Links({ ...deps, random })
+  const door = new Door({ token, keys, sessions, cookie, guesses, links })
   const audit = new Audit(deps)
   return {
-    ...{ door, keys, cookie, audit },
+    ...{ door, keys, cookie, audit, links },
     async close() {
       sessions.close()
       await Promise.all([watch?.close(), keys.close(), audit.settled()])

@@ -12,6 +12,7 @@ import { edit } from './commands/edit.ts'
 import { logs } from './commands/logs.ts'
 import { ls } from './commands/ls.ts'
 import { notify } from './commands/notify.ts'
+import { report } from './commands/report.ts'
 import { restore } from './commands/restore.ts'
 import { rm } from './commands/rm.ts'
 import { savings } from './commands/savings.ts'
@@ -30,6 +31,7 @@ export const COMMANDS: Record<string, Command> = {
   availability,
   change,
   cache,
+  report,
   bench,
   notify,
   rm,

@@ -18,6 +18,8 @@ export type MarkName =
   | 'trimmed'
   /** Since when a drop has been blocked, and why. */
   | 'blocked'
+  /** When the secret that signs links was made; the secret. Read in `src/auth/links.ts` only. */
+  | 'links'
 
 export interface RetentionMark<Detail = unknown> {
   at: Date

@@ -17,6 +17,7 @@ const PAGES: readonly [name: string, path: (ids: Everything) => string, whole: s
   ['Streams', () => '/streams', 'h1'],
   ['a stream that is polled', ({ polled }) => `/streams/${polled}`, 'h1'],
   ['a stream of events', ({ followed }) => `/streams/${followed}`, 'h1'],
+  ['a report', ({ polled }) => `/streams/${polled}/report`, 'h1'],
   ['an entry', ({ polled }) => `/streams/${polled}/entries/1`, 'h1'],
   ['a document', ({ polled }) => `/streams/${polled}/document`, 'h1'],
   ['Twins', () => '/twins', 'h1'],

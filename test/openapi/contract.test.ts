@@ -81,6 +81,10 @@ test('measures and documents respond as documented', async () => {
   const { id: quiet } = await weir.register({ url: upstream.url, kind: 'poll', start: false })
   await weir.entry(polled, 'it has changed', ({ changed }) => changed === true)
   for (const id of [polled, followed, quiet]) await get(`/api/streams/${id}/cache`)
+  for (const id of [polled, followed, quiet]) await get(`/api/streams/${id}/report`)
+  await contract.ask('GET', `/api/streams/${polled}/report`, { headers: NDJSON })
+  await post(`/api/streams/${polled}/report/link`, { expiresInMs: 60_000 })
+  await contract.ask('DELETE', '/api/report/links')
   for (const measure of ['size', 'change', 'savings', 'latency', 'availability']) {
     for (const id of [polled, followed, quiet]) await get(`/api/streams/${id}/${measure}?step=minute`)
   }

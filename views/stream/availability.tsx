@@ -18,6 +18,7 @@ export interface AvailabilityData {
 /** Coordinates of the bar; it is drawn to the available width. */
 const WIDTH = 1_000
 const HEIGHT = 32
+export const BAR = `0 0 ${WIDTH} ${HEIGHT}`
 /** Space between two segments. */
 const GAP = 3
 /** Minimum height of the failed part, so that one failure in a thousand stays visible. */
@@ -37,14 +38,12 @@ export function AvailabilityPanel({ range, windows, segments }: AvailabilityData
       <svg
         class="uptime"
         data-live="uptime"
-        viewBox={`0 0 ${WIDTH} ${HEIGHT}`}
+        viewBox={BAR}
         preserveAspectRatio="none"
         role="img"
         aria-label={said}
       >
-        {segments.map((segment, index) => (
-          <Segment {...segment} index={index} count={segments.length} />
-        ))}
+        <Segments segments={segments} />
       </svg>
       <p class="ends muted" data-live="uptime-ends">
         {segments[0] && <Minute at={segments[0].from} />}
@@ -96,6 +95,17 @@ export function AvailabilityPanel({ range, windows, segments }: AvailabilityData
         <p class="muted">Times are in UTC.</p>
       </details>
     </section>
+  )
+}
+
+/** The bar itself, in a picture of {@link BAR}. */
+export function Segments({ segments }: Pick<AvailabilityData, 'segments'>) {
+  return (
+    <>
+      {segments.map((segment, index) => (
+        <Segment {...segment} index={index} count={segments.length} />
+      ))}
+    </>
   )
 }
 

@@ -164,6 +164,9 @@ function Actions({ id, name, desired }: StreamHeader) {
       <a class="button" href={`/streams/${id}/document`}>
         Document
       </a>
+      <a class="button" href={`/streams/${id}/report`}>
+        Report
+      </a>
       <a class="button" href={`/streams/${id}/edit`}>
         Edit
       </a>

@@ -1,7 +1,7 @@
 import { accessOf, type RouteAccess } from '../../auth/access.ts'
 import type { Audit, Deed } from '../../auth/audit.ts'
 import { type Admission, admit, callerOf } from '../../auth/caller.ts'
-import type { Door } from '../../auth/door.ts'
+import type { Door, Wanted } from '../../auth/door.ts'
 import { checkScope, isSafe } from '../../auth/scopes.ts'
 import { Problem } from '../../errors.ts'
 import { clientAddressOf } from '../../limits/address.ts'
@@ -65,7 +65,7 @@ export class Gate {
     try {
       const needed = accessOf(method, route)
       if (needed === undefined) throw new Problem('forbidden_scope', 'This operation is not allowed.')
-      const headers = await this.#admit(request, needed, isProxy, route)
+      const headers = await this.#admit(request, needed, isProxy, { route, subject })
       if (needed !== 'open') checkScope(callerOf(request), needed)
       if (!isSafe(method) && !UNAUDITED.has(`${method} ${route}`)) await this.#begin(request, route, subject)
       return headers
@@ -116,19 +116,20 @@ export class Gate {
     request: Request,
     needed: RouteAccess,
     isProxy: boolean,
-    route?: string,
+    wanted?: Wanted,
   ): Promise<LimitHeaders> {
     const { door, rateLimit } = this.#options
+    const route = wanted?.route
     const isOpen = needed === 'open'
     // An unknown secret counts against the address's rate limit before it costs a database query.
-    const isCharged = isOpen || door.mustLookUp(request)
+    const isCharged = isOpen || door.mustLookUp(request, wanted)
     const charged = isCharged ? await rateLimit?.takeAddress(request, route, door.isOpen) : undefined
     await refuseTooMany(request, charged, isProxy)
     if (isOpen) {
       checkOrigin(request, { how: 'open', isProxy }, this.#options)
       return charged?.headers ?? {}
     }
-    const seen = await door.see(request, clientAddressOf(request) ?? '')
+    const seen = await door.see(request, clientAddressOf(request) ?? '', wanted)
     if (seen.by === 'caller') admit(request, seen)
     const limited = seen.by !== 'caller' && isCharged ? charged : await rateLimit?.take(request, route)
     await refuseTooMany(request, limited, isProxy)

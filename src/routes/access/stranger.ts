@@ -5,6 +5,7 @@ import { problemResponse } from '../http/problems.tsx'
 
 /** Longest path to return to after signing in, in characters. */
 const MAX_NEXT = 2_000
+const NO_LINK = 'This link is invalid, or it has expired or been revoked. Ask for a new one.'
 const LOGGED_OUT = "You're signed out. Nothing was changed."
 
 /**
@@ -23,6 +24,8 @@ export async function refuseStranger(
   const wantsPage = isPage && (headers.get('accept') ?? '').includes('text/html')
   // The page stays, with what was typed on it; its script shows a link to the sign-in page.
   if (headers.has('hx-request')) return problemResponse(new Problem('unauthorized', LOGGED_OUT), request)
+  // Whoever was given a link can't sign in.
+  if (seen.isByLink) return problemResponse(new Problem('unauthorized', NO_LINK), request)
   if (wantsPage && !headers.has('authorization')) return toLogin(pathname + search)
   const detail = seen.wasWrong
     ? 'Invalid token or API key: it may be revoked or expired.'

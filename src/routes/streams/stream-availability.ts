@@ -5,6 +5,7 @@ import {
   AVAILABILITY_WINDOW_NAMES,
   AVAILABILITY_WINDOWS,
   type Availability,
+  type AvailabilityStep,
 } from '../../core/availability.ts'
 import { span } from '../../core/judging/status.ts'
 import type { Database } from '../../storage/storage.ts'
@@ -25,22 +26,31 @@ export async function availabilityData(
     availabilityWindows(db, { stream }, now),
     availabilitySteps(db, { stream }, { from: new Date(first), to: new Date(now) }, segmentMs),
   ])
-  const known = new Map(steps.map((step) => [step.at.getTime(), step]))
-  const count = Math.floor((now - first) / segmentMs) + 1
   return {
     range,
     windows: AVAILABILITY_WINDOW_NAMES.map((name) => ({ name, share: windows[name].share })),
-    segments: Array.from({ length: count }, (_, index) => {
-      const from = first + index * segmentMs
-      const step = known.get(from)
-      return {
-        from: new Date(from),
-        to: new Date(Math.min(from + segmentMs, now)),
-        share: step?.share ?? null,
-        detail: step && detailOf(step),
-      }
-    }),
+    segments: segmentsOf(steps, { from: first, to: now }, segmentMs),
   }
+}
+
+/** All segments between two times, including those without data. @param from begins a segment */
+export function segmentsOf(
+  steps: readonly AvailabilityStep[],
+  { from: first, to }: { from: number; to: number },
+  segmentMs: number,
+): AvailabilityData['segments'] {
+  const known = new Map(steps.map((step) => [step.at.getTime(), step]))
+  const count = Math.floor((to - first) / segmentMs) + 1
+  return Array.from({ length: count }, (_, index) => {
+    const from = first + index * segmentMs
+    const step = known.get(from)
+    return {
+      from: new Date(from),
+      to: new Date(Math.min(from + segmentMs, to)),
+      share: step?.share ?? null,
+      detail: step && detailOf(step),
+    }
+  })
 }
 
 function detailOf({ answered, unanswered, upMs, downMs }: Availability): string {

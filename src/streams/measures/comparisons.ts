@@ -20,6 +20,15 @@ export async function changesOf(
   stream: Compared & Pick<Stream, 'id'>,
   window: Window,
 ): Promise<Estimate | null> {
+  return estimateRate(await comparisonsOf(db, stream, window))
+}
+
+/** What {@link changesOf} is estimated from, oldest first. */
+export async function comparisonsOf(
+  db: Database,
+  stream: Compared & Pick<Stream, 'id'>,
+  window: Window,
+): Promise<StepOf<Comparisons>[]> {
   const step = stepFor(window)
   const rows = await comparedStepsOf(
     db,
@@ -27,8 +36,8 @@ export async function changesOf(
     { ...window, from: startFor(window, step), step },
   )
   return STREAM_KIND[stream.kind].isPolled
-    ? estimateRate(rows.map((row) => polledRow(row, stream.intervalMs)))
-    : estimateRate(seenRows(rows, stream, window, step))
+    ? rows.map((row) => ({ at: row.at, ...polledRow(row, stream.intervalMs) }))
+    : seenRows(rows, stream, window, step)
 }
 
 /** The mean of many streams, by the hour: of the polls whose times are known. */
@@ -55,7 +64,7 @@ function seenRows(
   { createdAt }: Pick<Stream, 'createdAt'>,
   window: Window,
   step: Step,
-): Comparisons[] {
+): StepOf<Comparisons>[] {
   if (rows.every(({ compared }) => compared === 0)) return []
   const changed = new Map(rows.map((row) => [row.at.getTime(), row.changed]))
   const first = Math.max(startFor(window, step).getTime(), floor(createdAt.getTime(), step))
@@ -66,7 +75,13 @@ function seenRows(
   return times.map((at) => {
     const [from, to] = [Math.max(at, createdAt.getTime()), Math.min(at + STEPS_MS[step], window.to.getTime())]
     const count = changed.get(at) ?? 0
-    return { compared: count, changed: count, comparedMs: Math.max(1, to - from), changedMs: 0 }
+    return {
+      at: new Date(at),
+      compared: count,
+      changed: count,
+      comparedMs: Math.max(1, to - from),
+      changedMs: 0,
+    }
   })
 }
 

@@ -9,7 +9,7 @@ import {
   savings,
   serverSavings,
 } from '../../core/measures.ts'
-import { addNetworks, type Network, network, requestSize } from '../../core/network.ts'
+import { addNetworks, type Link, type Network, network, requestSize } from '../../core/network.ts'
 import {
   HEADLINE,
   type MedianShares,
@@ -47,6 +47,9 @@ export interface StreamSavings extends Omit<ScopeSavings, 'median' | 'summary'> 
   id: string
   /** How long the stream was followed, in milliseconds. */
   followedMs: number
+  /** What all of it is calculated from. */
+  sums: SavingsSums
+  link: Link
 }
 
 /**
@@ -70,7 +73,7 @@ export function addSavings(all: readonly StreamSavings[]): ScopeSavings | undefi
   const lead = headline(totals, addNetworks(all.map((one) => one.network)))
   return {
     ...lead,
-    summary: `${savedSentence(lead.saving)} ${networkSentence(lead.networkSaving)}`,
+    summary: summaryOf(lead),
     median: medianShares(all.map((one) => one.totals.clientBandwidthSavings)),
     polls: sum((one) => one.polls),
     connections: sum((one) => one.connections),
@@ -79,8 +82,16 @@ export function addSavings(all: readonly StreamSavings[]): ScopeSavings | undefi
   }
 }
 
+/** Both headlines in words. */
+export function summaryOf({ saving, networkSaving }: Pick<ScopeSavings, 'saving' | 'networkSaving'>): string {
+  return `${savedSentence(saving)} ${networkSentence(networkSaving)}`
+}
+
 /** What an upstream saves when `subscribers` share the polls that Weir made. */
-export function upstreamSavings({ totals, polledBytes }: ScopeSavings, subscribers: number): Shares {
+export function upstreamSavings(
+  { totals, polledBytes }: Pick<ScopeSavings, 'totals' | 'polledBytes'>,
+  subscribers: number,
+): Shares {
   return serverSavings(totals.baselines, polledBytes, subscribers)
 }
 
@@ -124,7 +135,9 @@ const SUM_COLUMNS = sql.join(
   sql`, `,
 )
 
-interface StreamRow extends Record<(typeof SAVINGS_SUMS)[number], number> {
+type Counted = Record<(typeof SAVINGS_SUMS)[number], number>
+
+interface StreamRow extends Counted {
   id: string
   snapshots: number
   subscriber_ms: number
@@ -142,7 +155,7 @@ function streamSavings(row: StreamRow): StreamSavings | undefined {
   // extrapolated to the whole window.
   const connections = Math.max(1, row.snapshots / Math.max(1, subscribers))
   const sums: SavingsSums = {
-    ...row,
+    ...(Object.fromEntries(SAVINGS_SUMS.map((name) => [name, row[name]])) as Counted),
     connectedMs: followedMs,
     connections,
     snapshotBytes: (connections * row.plainBytes) / polls,
@@ -159,6 +172,7 @@ function streamSavings(row: StreamRow): StreamSavings | undefined {
     ...headline(totals, network(sums, totals, link)),
     ...{ polls, connections, subscribers, followedMs },
     polledBytes: row.wireBytes + row.headBytes,
+    ...{ sums, link },
   }
 }
 
