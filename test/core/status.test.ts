@@ -85,7 +85,13 @@ const CASES: Case[] = [
     'Its worker sent its last heartbeat 20 s ago.',
   ],
 
-  ['a first failure', { failures: 1, failingSince: NOW }, SSE, 'backing-off', 'Failed once in under 1 s.'],
+  [
+    'a first failure',
+    { phase: 'waiting', failures: 1, failingSince: NOW },
+    SSE,
+    'backing-off',
+    'Failed once in under 1 s.',
+  ],
   [
     'failures for too short a time',
     { ...failing(DEAD_AFTER_MS - 1), lastError: error },
@@ -103,17 +109,36 @@ const CASES: Case[] = [
   ['enough failures for long enough', failing(DEAD_AFTER_MS), SSE, 'dead', 'Failed 3 times in 1 min.'],
   [
     'failures until a connection that has yet to bring anything, short of dead',
-    { ...failing(HOUR_MS), phase: 'open', phaseSince: NOW - HOUR_MS + DEAD_AFTER_MS - 1 },
+    { ...failing(DEAD_AFTER_MS + 9_998), phase: 'open', phaseSince: NOW - 9_999 },
     SSE,
     'backing-off',
     'Failed 3 times in 59 s.',
   ],
   [
     'enough failures until such a connection',
-    { ...failing(HOUR_MS), phase: 'open', phaseSince: NOW - HOUR_MS + DEAD_AFTER_MS },
+    { ...failing(DEAD_AFTER_MS + 9_999), phase: 'open', phaseSince: NOW - 9_999 },
     SSE,
     'dead',
     'Failed 3 times in 1 min.',
+  ],
+  [
+    'such a connection, once it has lasted',
+    { ...failing(HOUR_MS), phase: 'open', phaseSince: NOW - 10_000, lastEventAt: undefined },
+    SSE,
+    'quiet',
+    'Connected; no events yet.',
+  ],
+  [
+    'the same after a silence, until data arrives',
+    {
+      ...failing(HOUR_MS),
+      phase: 'open',
+      phaseSince: NOW - 10_000,
+      lastError: { ...error, code: 'stalled' },
+    },
+    SSE,
+    'dead',
+    'Failed 3 times in 1 h. Last error: No answer.',
   ],
   [
     'two failures, where its owner says that two in a row are enough',
@@ -145,6 +170,17 @@ const CASES: Case[] = [
     POLL,
     'degraded',
     '33% errors (2 of 6 in 1 min), last: 500 at 00:00 UTC.',
+  ],
+  [
+    'one failure in three, with what the API said',
+    {
+      ...checked('..x..x'),
+      lastPollAt: NOW,
+      lastError: { ...error, httpStatus: 500, body: '{"error":"locked"}' },
+    },
+    POLL,
+    'degraded',
+    '33% errors (2 of 6 in 1 min), last: 500 at 00:00 UTC: {"error":"locked"}',
   ],
   [
     'one failure in three, at the moment of a failure',

@@ -184,9 +184,19 @@ test('a request that was given up before it began is none', async () => {
   expect(gone).toEqual(new Error('enough'))
 })
 
+test('a wait is cut where the stream may be called dead, so that this takes a failure then', async () => {
+  const { fetch, requests } = answering(() => new Response('', { status: 500 }))
+  poll(fetch)
+  await settle()
+  const startedAt = Date.now()
+  // By backoff alone, attempts are due after 0.5, 1.5, 3.5, 7.5, 15.5, 31.5 and 61.5 s.
+  for (let seconds = 0; seconds < 60; seconds++) await elapse(1_000)
+  expect([Date.now() - startedAt, requests.length]).toEqual([60_000, 8])
+})
+
 test('failures wait twice as long each time, up to a minute', async () => {
   const { fetch } = answering(() => new Response('', { status: 500 }))
-  const { drafts, run } = poll(fetch)
+  const { drafts, run } = poll(fetch, newRun({ kind: 'poll', intervalMs: 1_000, deadAfterMs: 0 }))
   for (let failures = 1; failures <= 9; failures++) {
     await settle()
     const waitMs = (run.evidence.nextRetryAt ?? 0) - Date.now()

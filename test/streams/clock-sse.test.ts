@@ -293,14 +293,14 @@ test('the wait of the last run goes on', async () => {
 test('the last ID is sent back in UTF-8; one that is too long is not', async () => {
   const { fetch, requests } = answering(
     'id: ü1\ndata: a\n\n',
-    `id: ${'x'.repeat(2_001)}\ndata: b\n\n`,
-    `id: ${'y'.repeat(2_000)}\ndata: c\n\n`,
+    `id: ${'x'.repeat(10_001)}\ndata: b\n\n`,
+    `id: ${'y'.repeat(9_000)}\ndata: c\n\n`,
     'data: d\n\n',
   )
   follow(fetch)
   for (let times = 0; times < 3; times++) await elapse(3_500)
   const sent = requests.map(({ headers }) => (headers as Record<string, string>)['Last-Event-ID'])
-  expect(sent).toEqual([undefined, '\u00c3\u00bc1', '\u00c3\u00bc1', 'y'.repeat(2_000)])
+  expect(sent).toEqual([undefined, '\u00c3\u00bc1', '\u00c3\u00bc1', 'y'.repeat(9_000)])
 })
 
 test('a long event name is cut', async () => {

@@ -96,7 +96,7 @@ test('an API that fails one time in three is degraded everywhere, with one incid
 
   const { status, reason, since, list, page, home, out, code } = await said(id, 'flaky')
   expect([status, list, code]).toEqual(['degraded', 'degraded', 0])
-  expect(reason).toMatch(/^3\d% errors \(\d+ of \d+ in 1 min\), last: 500 at \d\d:\d\d UTC\.$/)
+  expect(reason).toMatch(/^3\d% errors \(\d+ of \d+ in 1 min\), last: 500 at \d\d:\d\d UTC: broken$/)
   expect(since).toBe(incident?.since as string)
   expect(page).toContain('status degraded')
   expect(page).toContain('last: 500 at')

@@ -64,7 +64,7 @@ export function checksWithin(
 interface Checked {
   checks?: Checks
   degradedSince?: number
-  lastError?: { code: string; at: number; httpStatus?: number }
+  lastError?: { code: string; at: number; httpStatus?: number; body?: string }
 }
 
 /** Whether a stream is degraded, why, and since when; `undefined` if it isn't. */
@@ -89,12 +89,13 @@ export function degradation(
   const since = Math.min(degradedSince ?? first[0] + first[4], nowMs)
   const minutes = Math.max(1, Math.round((nowMs - (recent[0] as Slot)[0]) / 60_000))
   const share = `${Math.round((100 * bad) / count)}% errors (${bad} of ${count} in ${minutes} min)`
-  return { reason: `${share}${lastErrorOf(lastError)}.`, since }
+  return { reason: share + lastErrorOf(lastError), since }
 }
 
 /** In UTC, because the reason is stored, and read everywhere. */
 function lastErrorOf(error: Checked['lastError']): string {
-  if (error === undefined) return ''
+  if (error === undefined) return '.'
   const what = error.httpStatus ?? error.code.replaceAll('_', ' ')
-  return `, last: ${what} at ${new Date(error.at).toISOString().slice(11, 16)} UTC`
+  const said = error.body === undefined ? '.' : `: ${error.body}`
+  return `, last: ${what} at ${new Date(error.at).toISOString().slice(11, 16)} UTC${said}`
 }

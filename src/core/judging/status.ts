@@ -11,6 +11,8 @@ import type { OpenSpell } from './spell.ts'
 export const HELD_WITHIN_MS = 20_000
 /** An event stream without an event for longer than this, in milliseconds, is `quiet`. */
 export const QUIET_AFTER_MS = 5 * 60_000
+/** A connection after a failure counts as such once it has lasted this long, in milliseconds, even without data. */
+const SETTLED_MS = 10_000
 /** Evidence of a stream whose state doesn't change is written this often, in milliseconds. */
 export const EVIDENCE_EVERY_MS = 15_000
 /** Additional delay until it is stored and read elsewhere, in milliseconds. */
@@ -170,7 +172,8 @@ export function judge(evidence: Evidence, expected: Expectation, nowMs: number):
 }
 
 function judgeNow(evidence: Evidence, expected: Expectation, nowMs: number): Judgement {
-  if (evidence.failures > 0) return judgeFailing(evidence, expected, nowMs)
+  if (evidence.failures > 0 && !hasSettled(evidence, expected, nowMs))
+    return judgeFailing(evidence, expected, nowMs)
   if (evidence.phase === 'waiting') return judgeWaiting(evidence, nowMs)
   const at = judgedAt(evidence, nowMs)
   const paused = pausedUntil(evidence, at)
@@ -192,8 +195,23 @@ function judgeFailing(evidence: Evidence, expected: Expectation, nowMs: number):
   return { status: isDead ? 'dead' : isSilent ? 'stalled' : 'backing-off', reason, since }
 }
 
-/** The time on a connection that is open, but has yet to bring anything, is no failure. */
-function failingUntil({ phase, phaseSince }: Evidence, { kind }: Expectation, nowMs: number): number {
+/** Whether a connection that has yet to bring anything has lasted: one that fell silent before has to bring something. */
+function hasSettled(
+  { phase, phaseSince, lastError }: Evidence,
+  { kind }: Expectation,
+  nowMs: number,
+): boolean {
+  const isOpen = phase === 'open' && !STREAM_KIND[kind].isPolled
+  return isOpen && nowMs - phaseSince >= SETTLED_MS && lastError?.code !== 'stalled'
+}
+
+/** Until its last failure: neither the wait for the next attempt nor a connection without data yet says that it still fails. */
+function failingUntil(
+  { lastError, phase, phaseSince }: Evidence,
+  { kind }: Expectation,
+  nowMs: number,
+): number {
+  if (lastError !== undefined) return Math.min(lastError.at, nowMs)
   return phase === 'open' && !STREAM_KIND[kind].isPolled ? Math.min(phaseSince, nowMs) : nowMs
 }
 

@@ -7,7 +7,15 @@ import { codingsOf, isGzip } from '../content/codings.ts'
 import type { Exchange } from '../recording/entry.ts'
 import { ENDLESS_BODY } from './body.ts'
 import { type Break, EventReader } from './event-reader.ts'
-import { type FollowDeps, fail, noteCertificate, passCheck, recover, restOfWait } from './follow.ts'
+import {
+  type FollowDeps,
+  fail,
+  noteCertificate,
+  passCheck,
+  recover,
+  restOfWait,
+  untilDead,
+} from './follow.ts'
 import type { Run, RunLog } from './run.ts'
 import { allowedSilence } from './silence.ts'
 import {
@@ -27,7 +35,7 @@ const RETRY_MS = 3_000
 /** Longest such wait that an upstream may ask for, in milliseconds. */
 const MAX_RETRY_MS = HOUR_MS
 /** Longest event ID, which is sent back as a header: longer IDs are ignored. */
-const MAX_ID_CHARS = 2_000
+const MAX_ID_CHARS = 10_000
 /** What an event, or a comment between two, ends with. */
 const END_OF_EVENT = /(?:\n\n|\r\n\r\n|\r\r)$/
 /** Maximum length of an event name, in characters; the rest is cut off. */
@@ -332,7 +340,7 @@ class Connection {
   #fail(error: UpstreamError): number {
     const at = this.#deps.now()
     const waitMs = Math.max(
-      this.#backoffMs(),
+      untilDead(this.#run, at, this.#backoffMs(), this.#deps),
       this.#isRetrySet ? this.#retryWaitMs() : 0,
       error.retryAfterMs ?? 0,
     )

@@ -20,6 +20,7 @@ import {
   recordGap,
   recover,
   restOfWait,
+  untilDead,
 } from './follow.ts'
 import { afterKeyframe, type DocumentStep, keyframeDraft } from './follow-document.ts'
 import type { Checkpoint, Followed, FollowedText, Run, RunLog, Stream } from './run.ts'
@@ -91,9 +92,9 @@ export async function followPoll(
     } catch (error) {
       if (signal.aborted) return
       if (!(error instanceof UpstreamError)) throw error
-      const waitMs = backoffMs(evidence.failures + 1, deps.random, retryCapMs(stream.intervalMs))
-      dueAt = deps.now() + Math.max(waitMs, error.retryAfterMs ?? 0)
       const at = deps.now()
+      const waitMs = backoffMs(evidence.failures + 1, deps.random, retryCapMs(stream.intervalMs))
+      dueAt = at + Math.max(untilDead(run, at, waitMs, deps), error.retryAfterMs ?? 0)
       fail(run, log, error, dueAt, at, checks.failed(at))
       checks.end(at, error.retryAfterMs === undefined ? 'failed' : 'asked')
     } finally {

@@ -1,7 +1,7 @@
 import { withCheck } from '../../core/judging/checks.ts'
 import { excerptOf } from '../../core/judging/failure.ts'
 import { type CheckCounts, differ, UNANSWERED, UNCHECKED } from '../../core/judging/scheduled-checks.ts'
-import type { Evidence } from '../../core/judging/status.ts'
+import { DEAD_AFTER_MS, type Evidence } from '../../core/judging/status.ts'
 import type { GapReason } from '../../core/sets/gap-reasons.ts'
 import { STREAM_KIND } from '../../core/sets/stream-kinds.ts'
 import type { LargeDocuments } from '../large/documents.ts'
@@ -20,6 +20,8 @@ export interface FollowDeps {
   limits: Limits & {
     /** An event stream without data for longer than this is reconnected, in milliseconds. */
     silenceMs: number
+    /** A stream may be dead this long after the first failure, in milliseconds. */
+    deadAfterMs?: number
   }
   hosts: Hosts
   large: LargeDocuments
@@ -93,6 +95,21 @@ export function fail(
   })
   if (hasSpells(run)) log.stands(error.code === 'stalled' ? 'silent' : 'down', at)
   log.turned()
+}
+
+/**
+ * A wait after a failure at `at`, cut so that the stream is tried again when it may be called dead: that takes a failure then.
+ * @param waitMs the wait by backoff, in milliseconds
+ */
+export function untilDead(
+  { stream, evidence }: Run,
+  at: number,
+  waitMs: number,
+  { limits }: FollowDeps,
+): number {
+  const deadAfterMs = stream.deadAfterMs ?? limits.deadAfterMs ?? DEAD_AFTER_MS
+  const leftMs = (evidence.failingSince ?? at) + deadAfterMs - at
+  return leftMs > 0 ? Math.min(waitMs, leftMs) : waitMs
 }
 
 /** Counts a successful check: a poll, or an attempt to connect. */

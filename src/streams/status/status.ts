@@ -4,6 +4,7 @@ import type { Caller } from '../../auth/caller.ts'
 import { type Evidence, judge } from '../../core/judging/status.ts'
 import type { Sums } from '../../core/measures.ts'
 import { STATUSES, type Status } from '../../core/sets/statuses.ts'
+import { MINUTE_MS } from '../../core/time.ts'
 import { Problem } from '../../errors.ts'
 import type { Database } from '../../storage/storage.ts'
 import type { Run, Stream } from '../ingest/run.ts'
@@ -115,8 +116,10 @@ function runOf({ worker, epoch, attempt, runSince }: typeof states.$inferSelect)
   return { worker, epoch, attempt: attempt ?? 1, since: runSince }
 }
 
+/** How long the whole minutes that {@link recentSums} reads have lasted so far, in minutes. */
 function observedMinutes({ createdAt }: Stream, now: number): number {
-  return Math.min(RECENT_MINUTES, Math.max((now - createdAt.getTime()) / 60_000, SHORTEST_MINUTES))
+  const from = Math.max(createdAt.getTime(), (Math.floor((now - RECENT_MS) / MINUTE_MS) + 1) * MINUTE_MS)
+  return Math.max((now - from) / MINUTE_MS, SHORTEST_MINUTES)
 }
 
 const NOTHING = { entries: 0, events: 0, polls: 0, errors: 0, compared: 0, changed: 0, wireBytes: 0 }
