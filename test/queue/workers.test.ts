@@ -249,7 +249,16 @@ test('every schedule has its time, and those that are no more are removed', asyn
   await planSchedules(queue)
   const opts = { removeOnComplete: { count: 20 }, removeOnFail: { count: 20 } }
   const seconds = {
-    ...{ reconcile: 5, redeliver: 5, forget: 600, archive: 60, retain: 60, health: 5, availability: 60, incidents: 5 },
+    ...{
+      reconcile: 5,
+      redeliver: 5,
+      forget: 600,
+      archive: 60,
+      retain: 60,
+      health: 5,
+      availability: 60,
+      incidents: 5,
+    },
     ...{ forgetIncidents: 600, forgetAccess: 600, strays: 3_600, rest: 5 },
   }
   expect(planned).toEqual(Object.entries(seconds).map(([name, every]) => [name, every * 1_000, name, opts]))
