@@ -8,6 +8,7 @@ import type { Context } from './context.ts'
 import type { Requests } from './observe/requests.ts'
 import { SpanCalls } from './otlp/calls.ts'
 import type { Parts } from './parts.ts'
+import { isProxyPath } from './proxy/target.ts'
 import { doubtfulTarget } from './routes/http/request-target.ts'
 import { withSecurityHeaders } from './routes/http/security-headers.ts'
 import { createProbeApp } from './routes/operation/probes.ts'
@@ -103,7 +104,10 @@ function listen(
       const refused = doubtfulTarget(request)
       if (refused !== undefined) return refused
       app.server = server
-      return requests.answer(request, async () => withSecurityHeaders(await app.fetch(request), isEncrypted))
+      const isProxied = isProxyPath(new URL(request.url).pathname)
+      return requests.answer(request, async () =>
+        withSecurityHeaders(await app.fetch(request), isEncrypted, isProxied),
+      )
     },
   })
 }

@@ -1,3 +1,4 @@
+import { changeBytes } from '../streams/measures/rollup-delta.ts'
 import type { Entry } from '../streams/recording/entry.ts'
 import { HostErrors } from './host-errors.ts'
 import { Counter, counter, histogram, LabelledHistogram, type MetricFamily } from './metrics.ts'
@@ -42,7 +43,7 @@ export class Recording {
       kinds.set(entry.kind, (kinds.get(entry.kind) ?? 0) + 1)
       bytes.wire += entry.wireBytes
       bytes.body += entry.bodyBytes
-      bytes.patch += entry.patchBytes ?? 0
+      bytes.patch += (entry.changed && changeBytes(entry)) || 0
       if (entry.kind === 'error') this.#hosts.add(hostOf(entry.streamId) ?? 'unknown', codeOf(entry))
       if (entry.kind === 'gap') this.#gap(entry)
     }

@@ -1,5 +1,6 @@
 import { callerOf } from '../auth/caller.ts'
 import { areEventStreamHeaders } from '../core/sse.ts'
+import { isProxyPath } from '../proxy/target.ts'
 import { inRequest, type RequestContext } from './context.ts'
 import type { Log } from './log.ts'
 import { Counter, counter, gauge, histogram, LabelledHistogram, type MetricFamily } from './metrics.ts'
@@ -52,7 +53,7 @@ export class Requests {
     this.#open++
     try {
       const response = await inRequest(seen.context, async () => {
-        const made = await withRequestId(await answer(request), seen.context.requestId)
+        const made = await withRequestId(await answer(request), seen)
         this.#tell(seen, made.status)
         return made
       })
@@ -123,11 +124,15 @@ function isTraced(pathname: string): boolean {
 }
 
 /**
- * Adds the ID to a response, and to a problem. An event stream goes without: each of its many connections would transfer it.
+ * Adds the ID to a response, and to a problem. A proxied event stream goes without: each of its many connections would transfer
+ * it.
  * @see https://www.rfc-editor.org/rfc/rfc9457#name-extension-members
  */
-async function withRequestId(response: Response, requestId: string): Promise<Response> {
-  if (areEventStreamHeaders(response.headers)) return response
+async function withRequestId(
+  response: Response,
+  { pathname, context: { requestId } }: Seen,
+): Promise<Response> {
+  if (isProxyPath(pathname) && areEventStreamHeaders(response.headers)) return response
   response.headers.set('X-Request-Id', requestId)
   if (response.headers.get('content-type') !== 'application/problem+json') return response
   const { status, headers } = response

@@ -263,9 +263,9 @@ test('a key that isn’t valid never becomes the owner of a Weir without a token
   expect(door.mustLookUp(new Request('http://localhost/'))).toBe(false)
 })
 
-test('an event stream, which no browser shows as a page, has none of those headers', () => {
+test('a proxied event stream, which no browser shows as a page, has none of those headers', () => {
   const stream = new Response('', { headers: SSE_HEADERS })
-  expect([...withSecurityHeaders(stream, false).headers.keys()].sort()).toEqual(
+  expect([...withSecurityHeaders(stream, false, true).headers.keys()].sort()).toEqual(
     Object.keys(SSE_HEADERS)
       .map((name) => name.toLowerCase())
       .sort(),
@@ -273,7 +273,7 @@ test('an event stream, which no browser shows as a page, has none of those heade
 })
 
 test('no response can be framed or run as a page', () => {
-  const { headers } = withSecurityHeaders(new Response('<script>'), true)
+  const { headers } = withSecurityHeaders(new Response('<script>'), true, true)
   expect(headers.get('x-frame-options')).toBe('DENY')
   expect(headers.get('content-security-policy')).toEndWith('; sandbox')
   expect(headers.get('strict-transport-security')).toBe('max-age=31536000')

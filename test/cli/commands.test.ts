@@ -93,7 +93,7 @@ test('status and logs say in words whether an upstream resumes, and what a gap i
   expect((await cli('status', 'breaks')).out).toMatch(/^ {2}resumes {9}unknown, 1 break left a gap$/m)
   const gap = await cli('logs', 'breaks', '--kind', 'gap')
   expect(gap.out).toMatch(
-    / Not connected from .* UTC, and the upstream didn't show that it sent what was missed\.$/m,
+    / Events may be missing from .* UTC: the connection broke, and the upstream didn't show that it sent all of them\.$/m,
   )
   const [data] = jsonLines<{ data: object }>((await cli('logs', 'breaks', '--kind', 'gap', '--json')).out)
   expect(data?.data).toMatchObject({ reason: 'resume_unproven' })

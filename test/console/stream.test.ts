@@ -186,7 +186,7 @@ describeInBrowser('the page of a stream', () => {
     feed.end()
     await received('bb', 2)
     const sentence =
-      /^Not connected from .* UTC, and the upstream didn't show that it sent what was missed\.$/
+      /^Events may be missing from .* UTC: the connection broke, and the upstream didn't show that it sent all of them\.$/
     await page.locator('#log > li.gap .preview').getByText(sentence).waitFor()
     await fact.getByText('unknown, 1 break left a gap').waitFor()
     await page.locator('#log > li.gap summary').click()

@@ -8,11 +8,11 @@ const DAYS = { from: '2026-11-29T23:50:00.000Z', to: '2026-11-30T00:10:00.000Z' 
 test.each([
   [
     { reason: 'resume_unproven', ...MINUTES },
-    "Not connected from 09:23 to 09:25 UTC, and the upstream didn't show that it sent what was missed.",
+    "Events may be missing from 09:23 to 09:25 UTC: the connection broke, and the upstream didn't show that it sent all of them.",
   ],
   [
     { reason: 'no_last_event_id', ...SECONDS },
-    'Not connected from 09:23:05 to 09:23:08 UTC. There was no event ID to resume from.',
+    'Events may be missing from 09:23:05 to 09:23:08 UTC: the connection broke, and there was no event ID to resume from.',
   ],
   [{ reason: 'not_polled', ...DAYS }, 'Not polled from 2026-11-29 23:50 to 2026-11-30 00:10 UTC.'],
   [

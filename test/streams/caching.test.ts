@@ -86,6 +86,26 @@ test('the time since the last answer is real, unless the clock was set back', ()
   expect(comparedMs(undefined)).toBe(5_000)
 })
 
+test('what a cache would have answered doesn’t renew what it has, and may be outdated', () => {
+  const at = NOW - 2_000
+  const held = { of: at, lifetimeMs: 10_000, until: NOW + 3_000 }
+  const first = observe({ at, fresh: held }, { 'cache-control': 'max-age=10' })
+  expect([first.exchange.isFresh, first.exchange.isOutdated, first.fresh]).toEqual([
+    true,
+    undefined,
+    { ...held, of: NOW },
+  ])
+  const outdated = observe({ at, fresh: { ...held, isOutdated: true } }, { 'cache-control': 'max-age=10' })
+  expect(outdated.exchange.isOutdated).toBe(true)
+  expect(outdated.fresh).toEqual({ ...held, of: NOW, isOutdated: true })
+  const next = observe(
+    { at, fresh: { ...held, until: NOW - 200, isOutdated: true } },
+    { 'cache-control': 'max-age=10' },
+  )
+  expect(next.exchange.isFresh).toBeUndefined()
+  expect(next.fresh).toEqual({ of: NOW, lifetimeMs: 10_000, until: NOW + 10_000 })
+})
+
 test('a 304 without a lifetime renews that of the answer it stands for', () => {
   const at = NOW - 10_000
   const last = { at, fresh: { of: at, lifetimeMs: 30_000, until: NOW - 1_000 } }
@@ -106,7 +126,7 @@ test('what is counted as polls are stored is counted again after a worker was ki
   const entries = [
     polled(1, {}, { comparedMs: 5_000 }),
     polled(2, { changed: false }, { comparedMs: 1_000, isFresh: true }),
-    polled(3, { changed: true }, { comparedMs: 2_000, isFresh: true, isCacheHit: true }),
+    polled(3, { changed: true }, { comparedMs: 2_000, isFresh: true, isOutdated: true, isCacheHit: true }),
     polled(4, { changed: true }, { comparedMs: 4_000 }),
   ]
   await storage.db.update(checkpoints).set({ epoch: 0 }).where(eq(checkpoints.streamId, streamId))

@@ -116,7 +116,7 @@ const checking = (index: number): Draft => {
   const kind = isFailed ? 'error' : 'exchange'
   const more = {
     ...{ checks, comparedMs: 100 + index, redirects: { count: 1, headBytes: 10, bodyBytes: 20 + index } },
-    ...(index % 2 === 1 && { isFresh: true as const, isCacheHit: true as const }),
+    ...(index % 2 === 1 && { isFresh: true as const, isOutdated: true as const, isCacheHit: true as const }),
   }
   const request = exchange && { ...exchange.request, bytes: 80 + index, ...(index % 2 === 1 && { count: 2 }) }
   return {
@@ -159,7 +159,8 @@ const recounted = async (id: string) => {
       coalesce(sum((exchange #>> '{redirects,bodyBytes}')::bigint) FILTER (WHERE kind <> 'error'), 0) AS redirect_bytes,
       count(*) FILTER (WHERE exchange ->> 'isCacheHit' = 'true') AS cache_hits,
       count(*) FILTER (WHERE exchange ->> 'isFresh' = 'true') AS fresh,
-      count(*) FILTER (WHERE exchange ->> 'isFresh' = 'true' AND changed) AS fresh_changed,
+      count(*) FILTER (WHERE exchange ->> 'isFresh' = 'true'
+        AND (changed OR exchange ->> 'isOutdated' = 'true')) AS fresh_changed,
       count(changed) AS compared, count(*) FILTER (WHERE changed) AS changed,
       count(*) FILTER (WHERE kind = 'exchange' AND exchange #>> '{response,status}' = '304') AS not_modified,
       sum(wire_bytes) AS wire_bytes, sum(body_bytes) AS body_bytes, coalesce(sum(head_bytes), 0) AS head_bytes,

@@ -44,7 +44,7 @@ describe.each(SETUPS)('on $name', (setup) => {
 
     test('an ID too long to be sent back is ignored, and a long name is cut', async () => {
       const { id, feed } = await followed('/long-id')
-      feed.send(`id: ${'9'.repeat(3_000)}\nevent: ${'n'.repeat(3_000)}\ndata: long\n\n`)
+      feed.send(`id: ${'9'.repeat(10_001)}\nevent: ${'n'.repeat(3_000)}\ndata: long\n\n`)
       const entry = await weir.entry(id, 'the event is logged', (entry) => entry.data === 'long')
       expect(entry.eventId).toBeUndefined()
       expect(entry.event).toBe('n'.repeat(200))

@@ -27,7 +27,8 @@ export const report: Command = {
     if (given.has('link') && given.text('out') !== undefined)
       throw new UsageError(['use either --link or --out'])
     const id = await resolveStream(io, given.args[0] ?? '')
-    const span = { ...time(given, io, 'from'), ...time(given, io, 'to') }
+    const now = io.now()
+    const span = { ...time(given, now, 'from'), ...time(given, now, 'to') }
     if (given.has('link')) await tellLink(io, id, span, given.has('json'))
     else if (given.has('json')) await tellFigures(io, id, span)
     else await tellPage(io, id, span, given)
@@ -66,10 +67,10 @@ async function tellPage(io: Io, id: string, span: Span, given: Given): Promise<v
 }
 
 /** @throws UsageError */
-function time(given: Given, { now }: Io, name: 'from' | 'to'): Span {
+function time(given: Given, now: number, name: 'from' | 'to'): Span {
   const text = given.text(name)
   if (text === undefined) return {}
-  const at = instant(text, now())
+  const at = instant(text, now)
   if (at !== undefined) return { [name]: at.toISOString() }
   throw new UsageError([
     `--${name}: expected a duration such as 90m, or a time such as 2026-01-31T12:00:00Z, got "${text}"`,

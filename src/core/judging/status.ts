@@ -25,11 +25,13 @@ export type Phase = 'idle' | 'connecting' | 'open' | 'waiting'
 
 /** What the headers of a polled answer promise. Times in milliseconds. */
 export interface Freshness {
-  /** When the answer was received: if it isn't the last one, nothing is known of that. */
+  /** When the last answer was received: if it isn't the stream's last one, nothing is known of that. */
   of: number
   /** Omitted if the headers don't say. */
   lifetimeMs?: number
   until?: number
+  /** The document has changed since: a cache would have an outdated one. */
+  isOutdated?: true
 }
 
 /** What a run has observed: the facts that a status is based on. Times are milliseconds since the epoch. */

@@ -3,9 +3,10 @@ type Gap = Readonly<Record<string, unknown>>
 
 /** Why something may be missing from a log, and the sentence that says so. */
 export const GAP_REASON = {
-  no_last_event_id: (gap) => `Not connected${between(gap)}. There was no event ID to resume from.`,
+  no_last_event_id: (gap) =>
+    `Events may be missing${between(gap)}: the connection broke, and there was no event ID to resume from.`,
   resume_unproven: (gap) =>
-    `Not connected${between(gap)}, and the upstream didn't show that it sent what was missed.`,
+    `Events may be missing${between(gap)}: the connection broke, and the upstream didn't show that it sent all of them.`,
   missing_ids: ({ count, firstId, lastId }) =>
     count === 1
       ? `1 event is missing: ID ${firstId}.`

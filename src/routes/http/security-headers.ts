@@ -5,14 +5,15 @@ import { areEventStreamHeaders } from '../../core/sse.ts'
 const HTTPS_ALONE = 'max-age=31536000'
 
 /**
- * A response with headers that keep its content from running in a browser; a page's own policy is kept. An event stream has
- * none of them: browsers show none as a page, and each of its many connections would transfer them.
+ * A response with headers that keep its content from running in a browser; a page's own policy is kept. A proxied event stream
+ * has none of them: browsers show none as a page, and each of its many connections would transfer them.
  * @param isEncrypted whether Weir is served over HTTPS
+ * @param isProxied whether the proxy answered
  */
-export function withSecurityHeaders(answer: Response, isEncrypted: boolean): Response {
+export function withSecurityHeaders(answer: Response, isEncrypted: boolean, isProxied: boolean): Response {
   const { headers } = answer
   if (isEncrypted) headers.set('Strict-Transport-Security', HTTPS_ALONE)
-  if (areEventStreamHeaders(headers)) return answer
+  if (isProxied && areEventStreamHeaders(headers)) return answer
   for (const [name, value] of ALWAYS) headers.set(name, value)
   for (const [name, value] of UNLESS_SET) if (!headers.has(name)) headers.set(name, value)
   return answer

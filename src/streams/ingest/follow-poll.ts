@@ -181,7 +181,7 @@ async function pollOnce(
   else if (step !== undefined) appendKeyframe(run, log, at, step)
   // Only now, because the next run counts on what was appended until then.
   evidence.lastPollAt = at
-  evidence.fresh = fresh
+  evidence.fresh = draft.changed && exchange.isFresh ? { ...fresh, isOutdated: true } : fresh
 }
 
 /** What polling the body again would transfer without validators, uncompressed and with gzip; a 304 stands for the last

@@ -55,7 +55,7 @@ export interface MinuteSums extends Record<(typeof SUMS)[number], number> {
 
 /** The part of an entry that is rolled up. */
 export type Summed = Omit<Entry, 'streamId' | 'epoch' | 'exchange'> & {
-  exchange?: Partial<Pick<Exchange, 'comparedMs' | 'isFresh' | 'isCacheHit'>> & {
+  exchange?: Partial<Pick<Exchange, 'comparedMs' | 'isFresh' | 'isOutdated' | 'isCacheHit'>> & {
     request?: Pick<Exchange['request'], 'bytes' | 'count'>
     response?: Partial<Exchange['response']>
     redirects?: Pick<NonNullable<Exchange['redirects']>, 'bodyBytes'>
@@ -168,10 +168,16 @@ function countTimes(sums: MinuteSums, { changed, exchange }: Summed): void {
   if (exchange?.isCacheHit) sums.cache_hits++
   if (!exchange?.isFresh) return
   sums.fresh++
-  if (changed) sums.fresh_changed++
+  if (changed || exchange.isOutdated) sums.fresh_changed++
 }
 
-function changeBytes({ kind, patchBytes, snapshotBytes, plainBytes }: Summed): number | undefined {
+/** Bytes of a change as it is streamed: the patch, or the snapshot where that is smaller. */
+export function changeBytes({
+  kind,
+  patchBytes,
+  snapshotBytes,
+  plainBytes,
+}: Pick<Summed, 'kind' | 'patchBytes' | 'snapshotBytes' | 'plainBytes'>): number | undefined {
   if (kind === 'patch') return patchBytes
   if (kind === 'snapshot') return snapshotBytes
   return kind === 'exchange' ? plainBytes : undefined

@@ -33,6 +33,8 @@ export interface Exchange {
   comparedMs?: number
   /** Whether the last answer was still fresh when this request was sent; omitted if not, or if its headers didn't say. */
   isFresh?: true
+  /** Whether the document had changed before, since that answer; omitted if not. */
+  isOutdated?: true
   /** Whether the answer came from a shared cache; omitted if not, or if nothing says so. */
   isCacheHit?: true
 }

@@ -122,7 +122,8 @@ async function readUnsummed(
       (entry.exchange #>> '{redirects,bodyBytes}')::float8 AS redirect_bytes,
       (entry.exchange #>> '{checks,0}')::float8 AS answered, (entry.exchange #>> '{checks,1}')::float8 AS unanswered,
       (entry.exchange ->> 'comparedMs')::float8 AS compared_ms,
-      (entry.exchange ->> 'isFresh')::boolean AS is_fresh, (entry.exchange ->> 'isCacheHit')::boolean AS is_cache_hit
+      (entry.exchange ->> 'isFresh')::boolean AS is_fresh, (entry.exchange ->> 'isOutdated')::boolean AS is_outdated,
+      (entry.exchange ->> 'isCacheHit')::boolean AS is_cache_hit
     FROM json_to_recordset(${ids}::json) AS wanted(stream_id uuid, after bigint)
     JOIN weir.checkpoints AS current USING (stream_id)
     LEFT JOIN LATERAL (
@@ -161,6 +162,7 @@ interface UnsummedRow {
   unanswered: number | null
   compared_ms: number | null
   is_fresh: true | null
+  is_outdated: true | null
   is_cache_hit: true | null
 }
 
@@ -174,6 +176,7 @@ function toSummed(row: UnsummedRow): Unsummed {
     checks,
     comparedMs: row.compared_ms ?? undefined,
     isFresh: row.is_fresh ?? undefined,
+    isOutdated: row.is_outdated ?? undefined,
     isCacheHit: row.is_cache_hit ?? undefined,
   }
   return {

@@ -192,7 +192,8 @@ export interface TwinCandidate {
 export async function twinCandidates(db: Database, now: number, limit: number): Promise<TwinCandidate[]> {
   const twins = alias(streams, 'twins')
   const anHour = (column: typeof rollups.plainBytes) =>
-    sql<number>`(coalesce(sum(${column}), 0) * ${STEPS_MS.hour / CANDIDATES_MS}::float8)::float8`.mapWith(
+    sql<number>`(coalesce(sum(${column}), 0) * ${STEPS_MS.hour}::float8 / least(${CANDIDATES_MS}::float8, greatest(
+      ${STEPS_MS.minute}::float8, ${now}::float8 - extract(epoch FROM ${streams.createdAt})::float8 * 1000)))::float8`.mapWith(
       Number,
     )
   return db
