@@ -33,15 +33,27 @@ export const fetchExactly: EgressFetch = async (text, { method, headers, body, s
   })
   sent.on('error', (error) => reject(signal?.aborted ? signal.reason : error))
   sent.on('response', (message) => {
-    const { statusCode: status = 0, statusMessage: statusText = '', rawHeaders } = message
-    const received = new Headers()
-    for (let index = 0; index + 1 < rawHeaders.length; index += 2)
-      received.append(rawHeaders[index] as string, rawHeaders[index + 1] as string)
-    const isEmpty = WITHOUT_BODY.has(status)
-    if (isEmpty) message.resume()
-    const content = isEmpty ? null : (Readable.toWeb(message) as unknown as ReadableStream<Uint8Array>)
-    resolve(new Response(content, { status, statusText, headers: received }))
+    try {
+      resolve(responseOf(message))
+    } catch (error) {
+      // A status or header that no response may have.
+      message.destroy()
+      reject(Object.assign(error as Error, { code: 'ERR_INVALID_HTTP_RESPONSE' }))
+    }
   })
   sent.end(body as string | null | undefined)
   return promise
+}
+
+/** @throws RangeError or TypeError for a status or header that a `Response` can't have */
+function responseOf(message: http.IncomingMessage): Response {
+  const { statusCode: status = 0, statusMessage: statusText = '', rawHeaders } = message
+  const headers = new Headers()
+  for (let index = 0; index + 1 < rawHeaders.length; index += 2)
+    headers.append(rawHeaders[index] as string, rawHeaders[index + 1] as string)
+  const isEmpty = WITHOUT_BODY.has(status)
+  const init = { status, statusText, headers }
+  if (!isEmpty) return new Response(Readable.toWeb(message) as unknown as ReadableStream<Uint8Array>, init)
+  message.resume()
+  return new Response(null, init)
 }

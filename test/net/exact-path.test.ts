@@ -64,6 +64,22 @@ test('what isn’t asked for is left alone: redirects, encodings, bodies that a 
   expect((await directFetch(`${base}//a`, {})).body).toBeNull()
 })
 
+test.each(['999 Beyond', '601 Beyond'])(
+  'a status that no response may have fails the request alone: %s',
+  async (head) => {
+    answer = ok(head, 'body')
+    const failed = directFetch(`${base}//a`, {})
+    expect(
+      await failed.then(
+        ({ status }) => status,
+        ({ code }) => code,
+      ),
+    ).toBeOneOf([...['ERR_INVALID_HTTP_RESPONSE', Number(head.slice(0, 3))]])
+    answer = ok('200 OK', 'body')
+    expect(await (await directFetch(`${base}//a`, {})).text()).toBe('body')
+  },
+)
+
 test('an aborted request ends its connection, before and after the head', async () => {
   const reason = new Error('enough')
   for (const said of ['', 'HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf']) {

@@ -14,6 +14,7 @@ describe('content codings', () => {
     ['gzip, br', ['gzip', 'br']],
     ['identity', []],
     ['none', []],
+    ['constructor, __proto__', []],
     ['UTF-8', []],
     ['', []],
     ['aws-chunked, gzip', ['gzip']],
@@ -109,6 +110,7 @@ describe('text', () => {
     ['{"a":1}\nno', undefined],
     ['{\n"a": 1\n}', undefined],
     ['1\n2', undefined],
+    [`${'{"a":1}\n'.repeat(131_073)}`, undefined],
   ])('the lines of %p are %p', (text, array) => {
     expect(linesAsArray(text)).toBe(array as string)
   })

@@ -11,13 +11,13 @@ import {
 export type Coding = 'gzip' | 'deflate' | 'br' | 'zstd'
 
 /** Names of codings. All others, such as `identity`, `none` or `utf-8`, are no coding, as browsers have it. */
-const CODINGS: Readonly<Record<string, Coding>> = {
-  gzip: 'gzip',
-  'x-gzip': 'gzip',
-  deflate: 'deflate',
-  br: 'br',
-  zstd: 'zstd',
-}
+const CODINGS: ReadonlyMap<string, Coding> = new Map([
+  ['gzip', 'gzip'],
+  ['x-gzip', 'gzip'],
+  ['deflate', 'deflate'],
+  ['br', 'br'],
+  ['zstd', 'zstd'],
+])
 /** More codings than this on one body are an attack. */
 const MAX_CODINGS = 5
 
@@ -32,7 +32,7 @@ export class CodingError extends Error {
  */
 export function codingsOf(headers: Headers): Coding[] {
   const names = (headers.get('content-encoding') ?? '').toLowerCase().split(',')
-  return names.flatMap((name) => CODINGS[name.trim()] ?? [])
+  return names.flatMap((name) => CODINGS.get(name.trim()) ?? [])
 }
 
 /** Whether a body came compressed with gzip, and nothing else. */

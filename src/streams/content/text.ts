@@ -44,8 +44,8 @@ export function mayBeJson(text: string): boolean {
   return JSON_BEGINS.test(text)
 }
 
-/** Longest text whose lines are read as documents, in characters. */
-const MAX_LINES_CHARS = 16_777_216
+/** Longest text whose lines are read as documents, in characters: that happens on the main thread. */
+const MAX_LINES_CHARS = 1_048_576
 /** Separates the texts of a JSON sequence. @see https://www.rfc-editor.org/rfc/rfc7464 */
 const RECORD_SEPARATOR = '\x1e'
 
