@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'bun:test'
+import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib'
 import { Problem } from '../../src/errors.ts'
 import { Egress } from '../../src/net/egress.ts'
 import type { UpstreamFetch } from '../../src/streams/ingest/upstream.ts'
@@ -279,3 +280,29 @@ test.each<[body: Record<string, unknown>, field: string]>([
   expect(response.status).toBe(422)
   expect(await response.json()).toMatchObject({ code: 'invalid_field', field })
 })
+
+test.each<[name: string, type: string, encoding: string, body: Uint8Array | string, document: unknown]>([
+  ['JSON as a page', 'text/html', '', '{"a":1}', { a: 1 }],
+  ['JSON without a type', 'application/octet-stream', '', '{"a":1}', { a: 1 }],
+  ['lines of JSON', 'application/x-ndjson', '', '{"a":1}\n{"a":2}\n', [{ a: 1 }, { a: 2 }]],
+  ['UTF-16', 'application/json', '', Buffer.from('{"a":"é"}', 'utf16le'), { a: 'é' }],
+  ['Latin-1', 'application/json; charset=iso-8859-1', '', Buffer.from('{"a":"é"}', 'latin1'), { a: 'é' }],
+  ['brotli', 'application/json', 'br', brotliCompressSync('{"a":1}'), { a: 1 }],
+  ['two codings', 'application/json', 'deflate, gzip', gzipSync(deflateSync('{"a":1}')), { a: 1 }],
+  ['no coding', 'application/json', 'utf-8', '{"a":1}', { a: 1 }],
+  ['text like JSON', 'text/plain', '', '[server]\nport = 80\n', '[server]\nport = 80\n'],
+])(
+  'a preview and the polls that follow make the same of it: %s',
+  async (_name, type, encoding, body, document) => {
+    const headers = { 'Content-Type': type, ...(encoding !== '' && { 'Content-Encoding': encoding }) }
+    const url = upstream.on(`/same/${Bun.randomUUIDv7()}`, () => new Response(body as BodyInit, { headers }))
+    const { problem, answer } = await look({ url })
+    const isText = typeof document === 'string'
+    expect([problem, answer?.shape]).toEqual([null, isText ? 'text' : 'json'])
+    const shown = answer?.sample?.text ?? ''
+    expect(isText ? shown : JSON.parse(shown)).toEqual(isText ? document.trim() : document)
+    const { id } = await weir.register({ url, kind: 'poll' })
+    const entry = await weir.entry(id, 'it is polled', ({ data }) => data !== undefined)
+    expect(entry.data).toEqual(document)
+  },
+)

@@ -28,3 +28,8 @@ export function mediaTypeIn(contentType: string | null): MediaType {
 export function isTextType(type: string): boolean {
   return /^text\/|json|xml|javascript|yaml|csv|x-www-form-urlencoded/.test(type)
 }
+
+/** Whether a media type says that bodies are one JSON text. @see https://www.rfc-editor.org/rfc/rfc6839#section-3.1 */
+export function isJsonType(type: string): boolean {
+  return /[/+]json$/.test(type)
+}

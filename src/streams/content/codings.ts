@@ -57,6 +57,24 @@ export function decompress(
   return codings.reduceRight<Uint8Array>((bytes, coding) => undo(bytes, coding, maxOutputLength, isPart), raw)
 }
 
+type Bytes = ReadableStream<Uint8Array<ArrayBuffer>>
+/** How `DecompressionStream` names them; Bun knows two more than the standard. */
+const STREAM_NAMES: Readonly<Record<Coding, string>> = {
+  gzip: 'gzip',
+  deflate: 'deflate',
+  br: 'brotli',
+  zstd: 'zstd',
+}
+
+/** The same as it arrives. The stream fails with what isn't valid; the reader bounds how much it takes. */
+export function decompressing(body: Bytes, codings: readonly Coding[]): Bytes {
+  if (codings.length > MAX_CODINGS) throw new CodingError(`The body has ${codings.length} content encodings.`)
+  return codings.reduceRight<Bytes>(
+    (bytes, coding) => bytes.pipeThrough(new DecompressionStream(STREAM_NAMES[coding] as CompressionFormat)),
+    body,
+  )
+}
+
 function undo(bytes: Uint8Array, coding: Coding, maxOutputLength: number, isPart: boolean): Uint8Array {
   const zlib = { maxOutputLength, ...(isPart && { finishFlush: constants.Z_SYNC_FLUSH }) }
   try {

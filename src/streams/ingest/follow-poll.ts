@@ -2,7 +2,7 @@ import { sha256 } from '../../core/documents/document.ts'
 import { backoffMs, retryCapMs } from '../../core/judging/backoff.ts'
 import { nextBeat } from '../../core/judging/beat.ts'
 import { ANSWERED, ScheduledChecks } from '../../core/judging/scheduled-checks.ts'
-import { mediaTypeIn } from '../../core/sets/media-types.ts'
+import { isJsonType, mediaTypeIn } from '../../core/sets/media-types.ts'
 import { isGzip } from '../content/codings.ts'
 import { type DecodedText, decodeText, linesAsArray, mayBeJson } from '../content/text.ts'
 import type { DocumentRefusal } from '../large/documents.ts'
@@ -338,7 +338,7 @@ async function documentIn(
   signal: AbortSignal,
 ): Promise<AnyStep | DocumentRefusal | undefined> {
   const isAsked = run.stream.payloadPointer !== ''
-  const isDeclared = /[/+]json$/.test(type)
+  const isDeclared = isJsonType(type)
   if (decoded === undefined && !isAsked && !isDeclared) return undefined
   const { text, isUtf8 } = decoded ?? { text: undefined, isUtf8: true }
   const advance = (of: string | undefined, bytes: Uint8Array) =>

@@ -58,7 +58,7 @@ const NEXT: Readonly<Partial<Record<UpstreamErrorCode, string>>> = {
   bad_redirect: 'Open it in a browser and use the final URL.',
   no_content: 'Weir needs a response with a body. Check that the API has data.',
   bad_content_type: 'Find the API that the page loads its data from, often under /api.',
-  bad_encoding: "Weir accepts gzip or no compression. Fix the server's compression.",
+  bad_encoding: "Weir accepts gzip, deflate, br, zstd or no compression. Fix the server's compression.",
   bad_json: 'Fix the JSON that the API sends. Until then, every poll is recorded as an error.',
   too_large: 'Request less with a filter or pagination, or raise MAX_BODY_BYTES and restart Weir.',
   ended_early: 'Preview again. If it keeps failing, check the logs of the service.',

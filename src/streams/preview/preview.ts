@@ -1,9 +1,12 @@
 import { type ArrayFound, findArrays, suggestArrayKeys } from '../../core/documents/array-keys.ts'
+import type { Json } from '../../core/documents/document.ts'
 import { indentJson } from '../../core/documents/indent.ts'
 import { parseJson } from '../../core/documents/json.ts'
+import { isJsonType, mediaTypeIn } from '../../core/sets/media-types.ts'
 import { HOUR_MS } from '../../core/time.ts'
 import { Problem } from '../../errors.ts'
 import { directFetch } from '../../net/direct.ts'
+import { decodeText, linesAsArray, mayBeJson } from '../content/text.ts'
 import type { Stream } from '../ingest/run.ts'
 import {
   askUpstream,
@@ -123,8 +126,10 @@ export class Previews {
       const answer = await askUpstream(asked, headers, { requestTimeoutMs }, signal, noted.fetch)
       came = headOf(answer, noted.redirects)
       const read = await readPreview(answer, bounds, signal)
-      came = { ...came, ...contentOf(answer, read), tookMs: Math.round(performance.now() - answer.startedAt) }
-      const problem = statusProblem(answer.response, now()) ?? contentProblem(answer, came, read, limits)
+      const { isInvalid, ...content } = contentOf(answer, read)
+      came = { ...came, ...content, tookMs: Math.round(performance.now() - answer.startedAt) }
+      const problem =
+        statusProblem(answer.response, now()) ?? contentProblem(answer, came, isInvalid, read, limits)
       const warnings = warningsOf({ asked, answer: came, headers: answer.response.headers, limits })
       return { url: asked.url, problem, answer: came, suggestion: suggest(asked, came, answer), warnings }
     } catch (error) {
@@ -178,23 +183,35 @@ function headOf(
 }
 
 function contentOf({ response, hide }: UpstreamAnswer, { body, wireBytes, end, ...read }: PreviewRead) {
-  const shared = { wireBytes, bodyBytes: body.byteLength, isWhole: end === 'whole', comments: read.comments }
+  const isWhole = end === 'whole'
+  const shared = { wireBytes, bodyBytes: body.byteLength, isWhole, comments: read.comments }
   const events = read.events.map((event) => ({ ...event, data: hide(event.data).slice(0, EVENT_CHARS) }))
-  if (streamKindOf(response) === 'sse') return { ...shared, shape: 'events' as const, events }
-  const text = new TextDecoder().decode(body)
-  const shape = shapeOf(response, text)
-  const isText = shape === 'json' || shape === 'text' || shape === 'html'
-  const arrays = shape === 'json' && end === 'whole' ? findArrays(parsed(text) ?? null) : []
-  return { ...shared, shape, events, arrays, sample: isText ? sampleOf(hide(text), shape === 'json') : null }
+  if (streamKindOf(response) === 'sse')
+    return { ...shared, shape: 'events' as const, events, isInvalid: false }
+  const { shape, text, document } = documentIn(response, body, isWhole)
+  const isJson = shape === 'json'
+  const arrays = document === undefined ? [] : findArrays(document)
+  const sample = text === undefined || shape === 'empty' ? null : sampleOf(hide(text), isJson)
+  return { ...shared, shape, events, arrays, isInvalid: isJson && isWhole && document === undefined, sample }
 }
 
-function shapeOf({ headers }: Response, text: string): PreviewedAnswer['shape'] {
-  const type = (headers.get('content-type') ?? '').split(';')[0]?.trim().toLowerCase() ?? ''
-  if (text.trim() === '') return 'empty'
-  if (type === 'text/html') return 'html'
-  if (type.includes('json') || /^\s*[[{]/.test(text)) return 'json'
-  // Bytes that don't occur in text, or aren't UTF-8.
-  return /[\0\uFFFD]/.test(text.slice(0, SAMPLE_CHARS)) ? 'binary' : 'text'
+/** What a poll would make of a body, by the same rules. */
+function documentIn(
+  { headers }: Response,
+  body: Uint8Array,
+  isWhole: boolean,
+): { shape: PreviewedAnswer['shape']; text?: string; document?: Json } {
+  const media = mediaTypeIn(headers.get('content-type'))
+  const text = decodeText(body, media, !isWhole)?.text
+  if (body.byteLength === 0 || text?.trim() === '') return { shape: 'empty' }
+  if (text === undefined) return { shape: 'binary' }
+  if (isJsonType(media.type)) return { shape: 'json', text, document: isWhole ? parsed(text) : undefined }
+  if (!isWhole)
+    return { shape: media.type === 'text/html' ? 'html' : mayBeJson(text) ? 'json' : 'text', text }
+  const lines = linesAsArray(text)
+  const document = lines !== undefined || mayBeJson(text) ? parsed(lines ?? text) : undefined
+  if (document !== undefined) return { shape: 'json', text: lines ?? text, document }
+  return { shape: media.type === 'text/html' ? 'html' : 'text', text }
 }
 
 function sampleOf(text: string, isJson: boolean): PreviewedAnswer['sample'] {
@@ -204,7 +221,7 @@ function sampleOf(text: string, isJson: boolean): PreviewedAnswer['sample'] {
   return { text: lines.slice(0, SAMPLE_LINES).join('\n'), isCut }
 }
 
-function parsed(text: string) {
+function parsed(text: string): Json | undefined {
   try {
     return parseJson(text)
   } catch {
@@ -216,6 +233,7 @@ function parsed(text: string) {
 function contentProblem(
   answer: UpstreamAnswer,
   came: PreviewedAnswer,
+  isInvalid: boolean,
   { body }: PreviewRead,
   limits: Limits,
 ) {
@@ -228,7 +246,7 @@ function contentProblem(
     const message = 'This is a web page, not an API.'
     return problemOf(new UpstreamError('bad_content_type', message), undefined)
   }
-  if (came.shape === 'json' && came.isWhole && parsed(new TextDecoder().decode(body)) === undefined) {
+  if (isInvalid) {
     return problemOf(new UpstreamError('bad_json', "The body isn't valid JSON."), undefined)
   }
   return null

@@ -1,6 +1,5 @@
 import { createParser } from 'eventsource-parser'
-import { codingsOf, isGzip } from '../content/codings.ts'
-import { letGo } from '../ingest/body.ts'
+import { codingsOf, decompressing } from '../content/codings.ts'
 import { isEventStream, type UpstreamAnswer, UpstreamError } from '../ingest/upstream.ts'
 
 /** Bounds of one preview. */
@@ -99,19 +98,14 @@ type Bytes = ReadableStream<Uint8Array<ArrayBuffer>>
 
 /** The decompressed body, with every chunk counted as it arrives on the wire. */
 function decoded(response: Response, count: (bytes: number) => void): Bytes {
-  const encoding = bodyEncodingOf(response)
-  if (encoding !== null && !isGzip(response.headers)) {
-    void letGo(response)
-    throw new UpstreamError('bad_encoding', `Unsupported content encoding: ${encoding}.`)
-  }
+  const codings = codingsOf(response.headers)
   const counting = new TransformStream<Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>>({
     transform(chunk, controller) {
       count(chunk.byteLength)
       controller.enqueue(chunk)
     },
   })
-  const counted = (response.body as Bytes).pipeThrough(counting)
-  return encoding === null ? counted : counted.pipeThrough(new DecompressionStream('gzip'))
+  return decompressing((response.body as Bytes).pipeThrough(counting), codings)
 }
 
 /** Compression of a body; null if there is none. */
@@ -139,6 +133,6 @@ function broken(error: Error & { code?: string }, response: Response): UpstreamE
   const isPacking =
     bodyEncodingOf(response) !== null && (error.name === 'TypeError' || /^Z_/.test(error.code ?? ''))
   return isPacking
-    ? new UpstreamError('bad_encoding', "The body isn't valid gzip.")
+    ? new UpstreamError('bad_encoding', `The body isn't valid ${bodyEncodingOf(response)}.`)
     : new UpstreamError('ended_early', 'The connection closed before the body was complete.')
 }
