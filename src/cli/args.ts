@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util'
-import { type Command, type Given, type Option, UsageError } from './command.ts'
+import { type Command, type Given, type Io, type Option, UsageError } from './command.ts'
+import { instant } from './durations.ts'
 import { nearest } from './nearest.ts'
 
 /** Options of every command. */
@@ -89,4 +90,21 @@ export function integer(given: Given, name: string, min: number, max: number): n
   const value = Number(text)
   if (/^\d+$/.test(text) && value >= min && value <= max) return value
   throw new UsageError([`--${name}: expected a whole number from ${min} to ${max}, got "${text}"`])
+}
+
+/** The option `since` as a query's `from`. @throws UsageError */
+export function since(given: Given, { now }: Pick<Io, 'now'>): { from?: string } {
+  const from = time(given, now(), 'since')
+  return from === undefined ? {} : { from }
+}
+
+/** A time, or a duration ago, given as an option: in ISO 8601. @throws UsageError */
+export function time(given: Given, now: number, name: string): string | undefined {
+  const text = given.text(name)
+  if (text === undefined) return undefined
+  const at = instant(text, now)
+  if (at !== undefined) return at.toISOString()
+  throw new UsageError([
+    `--${name}: expected a duration such as 90m, or a time such as 2026-01-31T12:00:00Z, got "${text}"`,
+  ])
 }

@@ -7,6 +7,9 @@ import { jsonLine, safe } from './text.ts'
 
 type Style = Parameters<typeof styleText>[0]
 
+/** Width of the names of facts, in characters. */
+const NAME_WIDTH = 15
+
 /** Colors a status, if colors are enabled. */
 export function statusPaint({ colors }: Output, status: Status): (text: string) => string {
   return painter(colors, STATUS[status].terminal)
@@ -33,6 +36,15 @@ export function age(at: string | null | undefined, now: number): string {
 /** One line for people, safe for a terminal. */
 export async function say({ out }: Io, text: string): Promise<void> {
   await out.write(`${safe(text)}\n`)
+}
+
+/** What is known by a name; nothing is known if the text is undefined. */
+export type Fact = [name: string, text: string | undefined]
+
+/** Facts, one per line. */
+export async function sayFacts(io: Io, facts: readonly Fact[], indent = ''): Promise<void> {
+  for (const [name, text] of facts)
+    if (text !== undefined) await say(io, `${indent}${name.padEnd(NAME_WIDTH)} ${text}`)
 }
 
 /** One JSON value per line, for scripts. */

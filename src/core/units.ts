@@ -13,7 +13,12 @@ export function bytes(count: number): string {
 
 /** A rate for people: a whole number from ten, else one decimal. */
 export function rate(value: number): string {
-  return value >= 10 || value === 0 ? String(Math.round(value)) : value.toFixed(1)
+  return value >= 10 || value === 0 ? Math.round(value).toLocaleString('en') : value.toFixed(1)
+}
+
+/** An instant to the minute, in UTC, such as `2026-01-31 12:00`. */
+export function utcMinute(at: Date): string {
+  return at.toISOString().slice(0, 16).replace('T', ' ')
 }
 
 /** A share as a percentage; a dash for null. */

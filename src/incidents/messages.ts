@@ -1,5 +1,6 @@
 import type { Message, Severity, StreamLink } from '../channels/message.ts'
 import { span } from '../core/judging/status.ts'
+import { utcMinute } from '../core/units.ts'
 import { severityOf } from './causes.ts'
 import { isOutage, periodJson, periodOf, periodText, type Timed } from './period.ts'
 
@@ -112,10 +113,7 @@ function reminderText(incident: ToldIncident, now: number): string {
 }
 
 function period(from: number, to: number): string {
-  const [start, end] = [from, to].map((at) => new Date(at).toISOString().slice(0, 16).replace('T', ' ')) as [
-    string,
-    string,
-  ]
+  const [start, end] = [utcMinute(new Date(from)), utcMinute(new Date(to))]
   const isOneDay = start.slice(0, 10) === end.slice(0, 10)
   return isOneDay ? `${start.slice(11)}–${end.slice(11)}` : `${start}–${end}`
 }

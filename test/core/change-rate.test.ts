@@ -89,6 +89,7 @@ describe('in words', () => {
   })
 
   test.each<[ms: number, text: string]>([
+    [0, '0 s'],
     [4, '4 ms'],
     [999, '1 s'],
     [1_234, '1.2 s'],

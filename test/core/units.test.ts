@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test'
-import { bytes, percent, rate } from '../../src/core/units.ts'
+import { bytes, percent, rate, utcMinute } from '../../src/core/units.ts'
 
 test.each([
   [0, '0 B'],
@@ -19,7 +19,7 @@ test.each([
   [0.26, '0.3'],
   [9.94, '9.9'],
   [10.4, '10'],
-  [1_234.5, '1235'],
+  [1_234.5, '1,235'],
 ])('a rate of %d is %p', (value, text) => expect(rate(value)).toBe(text))
 
 test.each([
@@ -31,3 +31,6 @@ test.each([
   [0.945, '95%'],
   [1, '100%'],
 ] as const)('a share of %p is %p', (share, text) => expect(percent(share)).toBe(text))
+
+test('an instant to the minute is in UTC, whatever the zone', () =>
+  expect(utcMinute(new Date('2026-01-31T23:59:59.999-02:00'))).toBe('2026-02-01 01:59'))

@@ -1,5 +1,5 @@
 import { eq } from 'drizzle-orm'
-import { checkpoints, incidents, longRollups, rollups, runs, states } from '../../drizzle/schema.ts'
+import { checkpoints, incidents, longRollups, rollups, runs, spells, states } from '../../drizzle/schema.ts'
 import { setMark } from '../../src/retention/marks.ts'
 import { rollUp } from '../../src/retention/roll-up.ts'
 import { makePartitions } from '../../src/storage/partitions.ts'
@@ -22,6 +22,13 @@ export interface Before {
   hasRhythm: boolean
   /** How many hours back it goes. */
   hours: number
+  outages?: readonly Outage[]
+}
+
+/** A time in which a polled stream didn't answer. */
+export interface Outage {
+  hoursAgo: number
+  minutes: number
 }
 
 const MINUTE_MS = 60_000
@@ -32,6 +39,9 @@ const MINUTES_MS = 25 * HOUR_MS
 /** A process now and then makes room for the next; in hours before now. */
 const RUNS_FROM_HOURS = [60, 31, 15, 4]
 const HEAD_BYTES = 190
+const REQUEST_BYTES = 120
+/** A stream that fails is polled less often. */
+const CHECKS_A_FAILURE = 8
 const PATCH_BYTES = 178
 const DEFLATED_BYTES = 130
 const FRAME_BYTES = 60
@@ -91,34 +101,48 @@ async function addOne(
   )
   await insertAll(minutes, (rows) => db.insert(rollups).values(rows.map((row) => ({ ...row, streamId }))))
   await addRuns(db, streamId, count.seq, before.hours, now)
+  const spell = { streamId, epoch: 1, from: createdAt, to: new Date(now), isSilenced: false }
+  if (stream.kind === 'sse') await db.insert(spells).values({ ...spell, state: 'up' })
   return streamId
 }
 
 /** What a stretch of time came to: most by day, little by night, and less at weekends. */
 function sumsOf(
-  { stream, documentBytes, changeRate, perMinute, hasRhythm }: Before,
+  { stream, documentBytes, changeRate, perMinute, hasRhythm, outages = [] }: Before,
   agoMs: number,
   lengthMs: number,
   random: () => number,
   count: { seq: number },
 ) {
-  const answered = Math.max(1, Math.round((perMinute * lengthMs) / MINUTE_MS))
+  const due = Math.max(1, Math.round((perMinute * lengthMs) / MINUTE_MS))
+  const answered = Math.round(due * (1 - outOf(outages, agoMs, lengthMs)))
+  const failures = Math.ceil((due - answered) / CHECKS_A_FAILURE)
   const isPoll = stream.kind === 'poll'
   const busy = (hasRhythm ? rhythm(agoMs) : 1) * (0.9 + 0.2 * random())
   const changed = Math.min(answered, Math.round(answered * changeRate * busy))
   const events = isPoll ? changed : Math.max(1, Math.round(answered * busy))
   const firstSeq = count.seq + 1
-  count.seq += isPoll ? answered : events
+  count.seq += isPoll ? answered + failures : events
   const bodies = isPoll ? changed * documentBytes : events * documentBytes
   const polled = isPoll ? answered : 0
+  const intervalMs = MINUTE_MS / perMinute
   return {
     firstSeq,
     lastSeq: count.seq,
     entries: count.seq - firstSeq + 1,
     events,
     polls: polled,
+    answered: polled,
+    unanswered: isPoll ? due - answered : 0,
+    errors: failures,
+    failures,
+    requests: polled + failures,
+    requestBytes: (polled + failures) * REQUEST_BYTES,
+    heldMs: lengthMs,
     compared: polled,
     changed: isPoll ? changed : 0,
+    comparedMs: Math.round(polled * intervalMs),
+    changedMs: isPoll ? Math.round(changed * intervalMs) : 0,
     notModified: polled === 0 ? 0 : polled - changed,
     wireBytes: bodies,
     bodyBytes: bodies,
@@ -130,6 +154,15 @@ function sumsOf(
     frameBytes: isPoll ? changed * (PATCH_BYTES + FRAME_BYTES) : 0,
     deflatedBytes: isPoll ? changed * DEFLATED_BYTES : 0,
   }
+}
+
+/** The part of a stretch of time in which there was no answer, 0 to 1. */
+function outOf(outages: readonly Outage[], agoMs: number, lengthMs: number): number {
+  const parts = outages.map(({ hoursAgo, minutes }) => {
+    const [from, to] = [Math.max(-agoMs, -hoursAgo * HOUR_MS), -hoursAgo * HOUR_MS + minutes * MINUTE_MS]
+    return Math.max(0, Math.min(to, lengthMs - agoMs) - from) / lengthMs
+  })
+  return Math.min(1, Math.max(0, ...parts))
 }
 
 /**
@@ -183,10 +216,10 @@ async function addRuns(db: Database, streamId: string, seq: number, hours: numbe
   await db.update(states).set({ epoch }).where(eq(states.streamId, streamId))
 }
 
-/** Problems that are over: when each began, how long it took, and of which stream it was. */
+/** Problems that are over, and of which stream they were. */
 export async function addSolved(
   db: Database,
-  list: readonly { streamId: string; title: string; detail: string; hoursAgo: number; minutes: number }[],
+  list: readonly ({ streamId: string; title: string; detail: string } & Outage)[],
   now: number,
 ): Promise<void> {
   for (const { streamId, title, detail, hoursAgo, minutes } of list) {

@@ -10,7 +10,7 @@ import { worldOn } from '../incidents/support.ts'
 import { openStorage } from '../support/data-dir.ts'
 import { until } from '../support/until.ts'
 import { startTestWeir, type TestWeir } from '../support/weir.ts'
-import { addPast, addSolved, type Before } from './past.ts'
+import { addPast, addSolved, type Before, type Outage } from './past.ts'
 
 /** A Weir that has followed the simulated shop for weeks, on a day on which some of it goes wrong. */
 export interface Scene {
@@ -34,6 +34,12 @@ const CALLS = 25
 const CALM = 2
 /** Longest that a state of things is waited for, in milliseconds. */
 const PATIENCE_MS = 180_000
+
+/** What went wrong before, by stream. */
+const OUTAGES: Record<string, Outage> = {
+  'price feed': { hoursAgo: 9, minutes: 22 },
+  'catalog feed': { hoursAgo: 33, minutes: 7 },
+}
 
 /** What is wrong in the shop today, by service. */
 const FAULTS: Record<string, object> = {
@@ -133,15 +139,13 @@ async function remember(
         streamId: idOf('price feed'),
         title: 'price feed is stalled',
         detail: 'No answer for 41 s.',
-        hoursAgo: 9,
-        minutes: 22,
+        ...(OUTAGES['price feed'] as Outage),
       },
       {
         streamId: idOf('catalog feed'),
         title: 'catalog feed is stalled',
         detail: 'No answer for 47 s.',
-        hoursAgo: 33,
-        minutes: 7,
+        ...(OUTAGES['catalog feed'] as Outage),
       },
     ],
     now,
@@ -175,9 +179,20 @@ function streamsOf({ name, lab }: ServiceSpec, url: string): Before[] {
   const stream = { name: `${name} feed`, url: `${url}/feed`, kind: 'poll', intervalMs, tags } as const
   const documentBytes = items * (itemBytes + 34)
   const perMinute = 60_000 / intervalMs
+  const outage = OUTAGES[stream.name]
+  const outages = outage === undefined ? [] : [outage]
   return [
     ...both,
-    { stream, documentBytes, changeRate, perMinute, answerMs: 6, hours: FEED_HOURS, hasRhythm: true },
+    {
+      stream,
+      documentBytes,
+      changeRate,
+      perMinute,
+      outages,
+      answerMs: 6,
+      hours: FEED_HOURS,
+      hasRhythm: true,
+    },
   ]
 }
 
@@ -228,6 +243,10 @@ async function settled(weir: TestWeir): Promise<Omit<Scene['ids'], 'channel'>> {
     const { statuses } = await weir.json<{ statuses: Record<string, number> }>('/api/status')
     const { live = 0, stalled = 0, dead = 0, stopped = 0 } = statuses
     return live > 40 && stalled > 0 && dead > 0 && stopped > 0 && (statuses['backing-off'] ?? 0) > 0
+  })
+  await wait('the availability of the last 24 h is there', async () => {
+    const { availability } = await weir.json<{ availability: number | null }>(`/api/streams/${feed}/status`)
+    return availability !== null
   })
   await wait('the services have called each other', async () => {
     const { calls } = await weir.json<{ calls: { from: string; count: number }[] }>('/api/topology')

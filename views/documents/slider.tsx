@@ -1,3 +1,4 @@
+import { utcMinute } from '../../src/core/units.ts'
 import type { Marks, VersionMark, Zoom } from '../../src/streams/documents/version-marks.ts'
 import { ExactTime } from '../layout/format.tsx'
 
@@ -83,7 +84,7 @@ export function documentLink(id: string, seq: number | undefined, zoom: Zoom): s
 function Minute({ at }: { at: Date }) {
   return (
     <time datetime={at.toISOString()} data-exact="minute">
-      {at.toISOString().slice(0, 16).replace('T', ' ')}
+      {utcMinute(at)}
     </time>
   )
 }

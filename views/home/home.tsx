@@ -144,7 +144,7 @@ function ChangedStreams({ changed }: Pick<HomeData, 'changed'>) {
         <li>
           <a href={`/streams/${id}`}>{name}</a>
           <span class="muted">
-            {changes} {changes === 1 ? 'change' : 'changes'}, <Ago at={lastAt} />
+            {changes.toLocaleString('en')} {changes === 1 ? 'change' : 'changes'}, <Ago at={lastAt} />
           </span>
         </li>
       ))}

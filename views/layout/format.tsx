@@ -1,4 +1,5 @@
 import { STATUS, type Status } from '../../src/core/sets/statuses.ts'
+import { utcMinute } from '../../src/core/units.ts'
 
 export { bytes, percent, rate, savedPercent } from '../../src/core/units.ts'
 
@@ -20,6 +21,11 @@ export function Ago({ at, none = 'never', isStop = true }: AgoProps) {
       {at.toISOString().slice(11, 19)}
     </time>
   )
+}
+
+/** An instant to the minute, in UTC. */
+export function Minute({ at }: { at: Date }) {
+  return <time datetime={at.toISOString()}>{utcMinute(at)}</time>
 }
 
 /** A day in UTC, with the exact time on hover. */

@@ -6,6 +6,7 @@ import { BASELINE_NAMES, BASELINES } from '../../src/core/saved.ts'
 import { bytes, savedPercent } from '../../src/core/units.ts'
 import type { Figure } from '../../src/reports/figures.ts'
 import type { Report } from '../../src/reports/report.ts'
+import { Minute } from '../layout/format.tsx'
 import { type AvailabilityData, BAR, Segments } from '../stream/availability.tsx'
 import { Inputs } from './inputs.tsx'
 import { Method } from './method.tsx'
@@ -248,8 +249,4 @@ function shown({ id, value, unit }: Figure): string {
 
 function count(value: number): string {
   return value.toLocaleString('en')
-}
-
-function Minute({ at }: { at: Date }) {
-  return <time datetime={at.toISOString()}>{at.toISOString().slice(0, 16).replace('T', ' ')}</time>
 }

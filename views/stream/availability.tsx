@@ -1,4 +1,6 @@
 import { type AvailabilityWindow, availabilityText } from '../../src/core/availability.ts'
+import { utcMinute } from '../../src/core/units.ts'
+import { Minute } from '../layout/format.tsx'
 import type { RangeName } from './charts.tsx'
 
 export interface AvailabilityData {
@@ -116,7 +118,7 @@ function Segment({ from, to, share, detail, index, count }: SegmentProps) {
   const pitch = WIDTH / count
   const place = { x: (index * pitch).toFixed(1), width: (pitch - Math.min(GAP, pitch / 3)).toFixed(1) }
   const failed = share === null || share === 1 ? 0 : Math.max(MIN_FAILED, Math.round((1 - share) * HEIGHT))
-  const title = `${minuteOf(from)} to ${minuteOf(to)} UTC: ${share === null ? 'unknown' : availabilityText(share)}`
+  const title = `${utcMinute(from)} to ${utcMinute(to)} UTC: ${share === null ? 'unknown' : availabilityText(share)}`
   return (
     <g>
       <title>{detail === undefined ? title : `${title}, ${detail}`}</title>
@@ -124,12 +126,4 @@ function Segment({ from, to, share, detail, index, count }: SegmentProps) {
       {failed > 0 && <rect class="failed" height={failed} {...place} />}
     </g>
   )
-}
-
-function Minute({ at }: { at: Date }) {
-  return <time datetime={at.toISOString()}>{minuteOf(at)}</time>
-}
-
-function minuteOf(at: Date): string {
-  return at.toISOString().slice(0, 16).replace('T', ' ')
 }

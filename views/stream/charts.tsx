@@ -1,4 +1,4 @@
-import { bytes } from '../layout/format.tsx'
+import { bytes, Minute } from '../layout/format.tsx'
 
 export const RANGE_NAMES = ['1h', '24h', '7d', '30d'] as const
 export type RangeName = (typeof RANGE_NAMES)[number]
@@ -97,7 +97,7 @@ export function ChartsPanel(data: ChartsData) {
               {rows.map((row) => (
                 <tr>
                   <th scope="row">
-                    <time datetime={row.at.toISOString()}>{minuteOf(row.at)}</time>
+                    <Minute at={row.at} />
                   </th>
                   <td class="number">{bytes(row.received)}</td>
                   <td class="number">{bytes(row.patches)}</td>
@@ -181,8 +181,4 @@ function valueText(value: number, unit: ChartView['unit']): string {
 function duration(ms: number): string {
   if (ms < HOUR_MS) return ms === MINUTE_MS ? '1 minute' : `${ms / MINUTE_MS} minutes`
   return ms === HOUR_MS ? '1 hour' : `${ms / HOUR_MS} hours`
-}
-
-function minuteOf(at: Date): string {
-  return at.toISOString().slice(0, 16).replace('T', ' ')
 }

@@ -1,5 +1,7 @@
 import type { Child } from 'hono/jsx'
+import { utcMinute } from '../../src/core/units.ts'
 import type { IncidentView } from '../incidents/incidents.tsx'
+import { Minute } from '../layout/format.tsx'
 
 export interface TimelineData {
   from: Date
@@ -133,16 +135,8 @@ function placeOf(from: Date, to: Date, start: Date, end: Date | undefined): { x:
   return { x: Math.min(x, WIDTH - MIN_WIDTH).toFixed(1), width: width.toFixed(1) }
 }
 
-function Minute({ at }: { at: Date }) {
-  return <time datetime={at.toISOString()}>{minuteOf(at)}</time>
-}
-
 function period(from: Date, to: Date | undefined): string {
-  return `${minuteOf(from)} to ${to === undefined ? 'now' : minuteOf(to)} UTC`
-}
-
-function minuteOf(at: Date): string {
-  return at.toISOString().slice(0, 16).replace('T', ' ')
+  return `${utcMinute(from)} to ${to === undefined ? 'now' : utcMinute(to)} UTC`
 }
 
 function count(number: number, noun: string): string {

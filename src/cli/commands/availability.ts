@@ -1,16 +1,10 @@
 import { answerOf } from '../../client/client.ts'
 import { AVAILABILITY_WINDOW_NAMES, availabilityText } from '../../core/availability.ts'
+import { period } from '../../core/change/words.ts'
 import { type Command, EXIT, type Given, type Io, UsageError } from '../command.ts'
 import { say, sayJson } from '../print.ts'
 import { resolveStream } from '../resolve.ts'
 import { table } from '../table.ts'
-
-const DURATIONS = [
-  [86_400_000, 'd'],
-  [3_600_000, 'h'],
-  [60_000, 'min'],
-  [1_000, 's'],
-] as const
 
 export const availability: Command = {
   summary: 'Show how available one stream, a tag, or all were',
@@ -68,10 +62,5 @@ const HEADS = {
 function details(window: Windows['1h']): string[] {
   if (window.basis === 'checks') return [window.answered, window.unanswered].map(String)
   if (window.basis === 'mean') return [String(window.streams)]
-  return [window.upMs, window.downMs, window.unknownMs].map((ms) => duration(ms ?? 0))
-}
-
-function duration(ms: number): string {
-  const [unitMs, unit] = DURATIONS.find(([each]) => ms >= each) ?? DURATIONS[3]
-  return `${Math.round((ms / unitMs) * 10) / 10} ${unit}`
+  return [window.upMs, window.downMs, window.unknownMs].map((ms) => period(ms ?? 0))
 }

@@ -1,11 +1,11 @@
 import { answerOf } from '../../client/client.ts'
 import { period } from '../../core/change/words.ts'
 import { percent } from '../../core/units.ts'
+import { since } from '../args.ts'
 import { type Command, EXIT } from '../command.ts'
-import { say, sayJson } from '../print.ts'
+import { type Fact, say, sayFacts, sayJson } from '../print.ts'
 import { resolveStream } from '../resolve.ts'
 import { safe } from '../text.ts'
-import { since } from './savings.ts'
 
 export const cache: Command = {
   summary: 'Show what caches do, and could do, with polls of a stream',
@@ -24,7 +24,7 @@ export const cache: Command = {
     )
     if (given.has('json')) await sayJson(io, found)
     else if (found.reason !== null) await say(io, found.reason)
-    else for (const [name, text] of facts(found)) await say(io, `${name.padEnd(16)} ${text}`)
+    else await sayFacts(io, facts(found))
     return EXIT.ok
   },
 }
@@ -37,7 +37,7 @@ function facts(found: {
   validators: string
   headers: { lifetimeMs: number | null; directives: string[] } | null
   suggestedMaxAge: number | null
-}): [name: string, text: string][] {
+}): Fact[] {
   const { polls, cacheHits, fresh, freshChanged, headers, suggestedMaxAge } = found
   const share = (count: number, of: number) => percent(of === 0 ? null : count / of)
   const lifetime = headers?.lifetimeMs ?? null
@@ -48,9 +48,14 @@ function facts(found: {
       `${share(fresh, polls)} of ${polls} polls; ${share(freshChanged, fresh)} of those had changed`,
     ],
     ['from caches', `${share(cacheHits, polls)} of the answers`],
-    ['lifetime', lifetime === null ? 'not stated' : period(lifetime)],
+    ['lifetime', lifetimeText(lifetime)],
     ['cache-control', safe(directives) || '–'],
     ['validators', found.validators],
     ['suggested', suggestedMaxAge === null ? '–' : `max-age=${suggestedMaxAge}`],
   ]
+}
+
+function lifetimeText(ms: number | null): string {
+  if (ms === null) return 'not stated'
+  return ms === 0 ? 'not cacheable' : period(ms)
 }

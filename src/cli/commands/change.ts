@@ -1,10 +1,10 @@
 import { answerOf } from '../../client/client.ts'
 import { period } from '../../core/change/words.ts'
 import { percent } from '../../core/units.ts'
+import { since } from '../args.ts'
 import { type Command, EXIT } from '../command.ts'
-import { age, say, sayJson } from '../print.ts'
+import { age, type Fact, sayFacts, sayJson } from '../print.ts'
 import { resolveStream } from '../resolve.ts'
-import { since } from './savings.ts'
 
 export const change: Command = {
   summary: 'Show how often a stream changes, and what its interval misses',
@@ -22,7 +22,7 @@ export const change: Command = {
       client.api.streams({ id }).change.get({ query: since(given, io) }),
     )
     if (given.has('json')) await sayJson(io, found)
-    else for (const [name, text] of facts(found, io.now())) await say(io, `${name.padEnd(16)} ${text}`)
+    else await sayFacts(io, facts(found, io.now()))
     return EXIT.ok
   },
 }
@@ -41,7 +41,7 @@ function facts(
     lastChangedAt: string | null
   },
   now: number,
-): [name: string, text: string][] {
+): Fact[] {
   const { frequency, streamRank, missed, suggestedIntervalMs, lastChangedAt } = found
   return [
     ['frequency', frequency?.words ?? 'nothing compared'],

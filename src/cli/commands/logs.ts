@@ -3,14 +3,13 @@ import { followEntries } from '../../client/follow.ts'
 import { ENTRY_KINDS } from '../../core/sets/entry-kinds.ts'
 import { skipSentence } from '../../core/sets/gap-reasons.ts'
 import type { EntryJson } from '../../streams/recording/entry.ts'
-import { integer } from '../args.ts'
+import { integer, since } from '../args.ts'
 import { type Command, EXIT, type Given, type Io, UsageError } from '../command.ts'
 import { entryLine } from '../entry-line.ts'
 import { linesOf } from '../lines.ts'
 import { remark } from '../print.ts'
 import { resolveStream } from '../resolve.ts'
 import { safeJson } from '../text.ts'
-import { since } from './savings.ts'
 
 const DEFAULT_LIMIT = 20
 /** The maximum page size of the API. */

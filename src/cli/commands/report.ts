@@ -1,7 +1,8 @@
 import { writeFile } from 'node:fs/promises'
 import { answerOf } from '../../client/client.ts'
+import { bytes } from '../../core/units.ts'
+import { time } from '../args.ts'
 import { type Command, EXIT, FileError, type Given, type Io, UsageError } from '../command.ts'
-import { instant } from '../durations.ts'
 import { say, sayJson } from '../print.ts'
 import { resolveStream } from '../resolve.ts'
 
@@ -28,7 +29,8 @@ export const report: Command = {
       throw new UsageError(['use either --link or --out'])
     const id = await resolveStream(io, given.args[0] ?? '')
     const now = io.now()
-    const span = { ...time(given, now, 'from'), ...time(given, now, 'to') }
+    const [from, to] = [time(given, now, 'from'), time(given, now, 'to')]
+    const span = { ...(from !== undefined && { from }), ...(to !== undefined && { to }) }
     if (given.has('link')) await tellLink(io, id, span, given.has('json'))
     else if (given.has('json')) await tellFigures(io, id, span)
     else await tellPage(io, id, span, given)
@@ -63,16 +65,5 @@ async function tellPage(io: Io, id: string, span: Span, given: Given): Promise<v
       throw new FileError(`${file} already exists. Use --force to overwrite it.`)
     throw new FileError(`${file}: ${(error as Error).message}`)
   }
-  await say(io, `${file}: ${Math.ceil(page.length / 1_000)} kB`)
-}
-
-/** @throws UsageError */
-function time(given: Given, now: number, name: 'from' | 'to'): Span {
-  const text = given.text(name)
-  if (text === undefined) return {}
-  const at = instant(text, now)
-  if (at !== undefined) return { [name]: at.toISOString() }
-  throw new UsageError([
-    `--${name}: expected a duration such as 90m, or a time such as 2026-01-31T12:00:00Z, got "${text}"`,
-  ])
+  await say(io, `${file}: ${bytes(Buffer.byteLength(page))}`)
 }

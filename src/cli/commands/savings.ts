@@ -1,9 +1,8 @@
 import { answerOf } from '../../client/client.ts'
 import { BASELINE_NAMES, BASELINES } from '../../core/saved.ts'
 import { bytes, savedPercent } from '../../core/units.ts'
-import { integer } from '../args.ts'
+import { integer, since } from '../args.ts'
 import { type Command, EXIT, type Given, type Io, UsageError } from '../command.ts'
-import { instant } from '../durations.ts'
 import { say, sayJson } from '../print.ts'
 import { resolveStream } from '../resolve.ts'
 import { table } from '../table.ts'
@@ -86,15 +85,4 @@ async function tell(io: Io, saved: Awaited<ReturnType<typeof ask>>): Promise<voi
     `Upstream savings assume ${shared === 1 ? '1 subscriber' : `${shared} subscribers`} per stream. ` +
       `The median is of ${streams === 1 ? '1 stream' : `${streams} streams`}.`,
   )
-}
-
-/** The option `since` as a query's `from`. @throws UsageError */
-export function since(given: Given, { now }: Pick<Io, 'now'>): { from?: string } {
-  const text = given.text('since')
-  if (text === undefined) return {}
-  const from = instant(text, now())
-  if (from !== undefined) return { from: from.toISOString() }
-  throw new UsageError([
-    `--since: expected a duration such as 90m, or a time such as 2026-01-31T12:00:00Z, got "${text}"`,
-  ])
 }

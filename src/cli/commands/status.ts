@@ -7,7 +7,7 @@ import { DOWN, IN_TROUBLE, STATUSES, type Status } from '../../core/sets/statuse
 import { STREAM_KIND, type StreamKind } from '../../core/sets/stream-kinds.ts'
 import { bytes } from '../../core/units.ts'
 import { type Command, EXIT, type Io } from '../command.ts'
-import { age, say, sayJson, statusPaint } from '../print.ts'
+import { age, type Fact, sayFacts, sayJson, statusPaint } from '../print.ts'
 import { type ListedStream, listStreams, resolveStream } from '../resolve.ts'
 import { table } from '../table.ts'
 import { safe } from '../text.ts'
@@ -55,7 +55,7 @@ async function tellOne(
   const { entries, errors, wireBytes, minutes } = counts.recent
   const { lastError, nextRetryAt, certificate } = evidence
   await io.out.write(`${safe(stream.name)}: ${statusPaint(io.out, stream.status)(stream.status)}\n`)
-  const facts: [string, string | undefined][] = [
+  const facts: Fact[] = [
     ['reason', stream.reason],
     ['since', `${stream.since} (${age(stream.since, at)})`],
     ['available', `${availabilityText(stream.availability)} in 24 h`],
@@ -81,7 +81,7 @@ async function tellOne(
     ['recent', `${entries} entries, ${errors} errors, ${bytes(wireBytes)} in ${Math.ceil(minutes)} min`],
     ['id', stream.id],
   ]
-  for (const [name, text] of facts) if (text !== undefined) await say(io, `  ${name.padEnd(15)} ${text}`)
+  await sayFacts(io, facts, '  ')
 }
 
 function resumesIn(kind: StreamKind, isDeclared: boolean, counts: Found['evidence']['resumes']) {

@@ -37,6 +37,7 @@ export function briefly(
 
 /** A time to two digits in its largest unit. */
 export function period(ms: number): string {
+  if (ms === 0) return '0 s'
   const [, unit] = unitOf(ms)
   const digits = count(ms)
   return `${digits} ${digits === '1' && unit === 'days' ? 'day' : unit}`

@@ -2,6 +2,7 @@ import { eq, sql } from 'drizzle-orm'
 import { incidentEvents, incidents } from '../../../drizzle/schema.ts'
 import { CERTIFICATE_DAYS, certificateUrgency, expiryText } from '../../core/certificate.ts'
 import { DAY_MS } from '../../core/time.ts'
+import { utcMinute } from '../../core/units.ts'
 import type { Database } from '../../storage/storage.ts'
 import { open, resolve } from './apply.ts'
 import { HOST, WATCHED } from './standing.ts'
@@ -80,7 +81,7 @@ function urgencyOf({ expiresAt }: Expiring, now: number): number | undefined {
 
 function said({ host, expiresAt, issuer }: Expiring, now: number): { title: string; detail: string } {
   const verb = expiresAt > now ? 'expires' : 'expired'
-  const at = new Date(expiresAt).toISOString().slice(0, 16).replace('T', ' ')
+  const at = utcMinute(new Date(expiresAt))
   const by = issuer === '' ? '' : `, issued by ${issuer},`
   return {
     title: `${host}: certificate ${verb} ${expiryText(expiresAt, now)}`,

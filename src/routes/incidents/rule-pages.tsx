@@ -8,6 +8,7 @@ import {
   type SimpleFormState,
 } from '../../../views/incidents/rules.tsx'
 import { DAYS } from '../../core/judging/schedule.ts'
+import { utcMinute } from '../../core/units.ts'
 import { Problem } from '../../errors.ts'
 import { streamNames } from '../../incidents/read.ts'
 import { checkRule } from '../../incidents/rule-input.ts'
@@ -151,7 +152,7 @@ function evaluations(count: number): string {
 }
 
 function readable(at: Date): string {
-  return `${at.toISOString().slice(0, 16).replace('T', ' ')} UTC`
+  return `${utcMinute(at)} UTC`
 }
 
 function ruleOf({ name, kind, tag, params }: Record<string, string>): unknown {

@@ -7,7 +7,7 @@ import {
   type Availability,
   type AvailabilityStep,
 } from '../../core/availability.ts'
-import { span } from '../../core/judging/status.ts'
+import { period } from '../../core/change/words.ts'
 import type { Database } from '../../storage/storage.ts'
 import type { Stream } from '../../streams/ingest/run.ts'
 import { availabilitySteps, availabilityWindows } from '../../streams/measures/availability.ts'
@@ -57,5 +57,5 @@ function detailOf({ answered, unanswered, upMs, downMs }: Availability): string 
   if (answered !== null && unanswered !== null) {
     return `${unanswered} of ${answered + unanswered} checks failed`
   }
-  return `down ${downMs === 0 ? '0 s' : span(downMs ?? 0)}, up ${span(upMs ?? 0)}`
+  return `down ${period(downMs ?? 0)}, up ${period(upMs ?? 0)}`
 }

@@ -6,6 +6,7 @@ import type { StreamRow } from '../../../views/streams/table.tsx'
 import type { TwinView } from '../../../views/twins/twin.tsx'
 import { type Estimate, missedShare } from '../../core/change/rate.ts'
 import { briefly } from '../../core/change/words.ts'
+import type { Json } from '../../core/documents/document.ts'
 import { indentJson } from '../../core/documents/indent.ts'
 import { parseJson } from '../../core/documents/json.ts'
 import { failureSentence } from '../../core/judging/failure.ts'
@@ -180,9 +181,8 @@ export function entryRow(entry: Entry): EntryRow {
 }
 
 export function entryDetail(entry: Entry): EntryDetail {
-  const { data } = entry
-  const shown =
-    data !== undefined && ENTRY_KIND[entry.kind].isJson ? indentJson(data, DETAIL_CHARS) : cutText(data)
+  const { data, kind } = entry
+  const shown = data !== undefined && ENTRY_KIND[kind].isJson ? indentJson(data, DETAIL_CHARS) : cutText(data)
   return {
     ...entryRow(entry),
     request: entry.exchange?.request,
@@ -197,20 +197,25 @@ export function entryDetail(entry: Entry): EntryDetail {
 }
 
 /** A gap or an error in words. */
-function inWords({ kind, data }: Entry): string | undefined {
-  if ((kind !== 'gap' && kind !== 'error') || data === undefined) return undefined
-  try {
-    return kind === 'gap' ? gapSentence(parseJson(data)) : failureSentence(parseJson(data))
-  } catch {
-    return undefined
-  }
+function inWords(entry: Entry): string | undefined {
+  if (entry.kind === 'gap') return gapSentence(parsedData(entry))
+  return entry.kind === 'error' ? failureSentence(parsedData(entry)) : undefined
 }
 
 /** The body of a failed answer, as it was received. */
-function failedBody({ kind, data }: Entry): string | undefined {
-  if (kind !== 'error' || data === undefined) return undefined
-  const { body } = JSON.parse(data) as { body?: unknown }
+function failedBody(entry: Entry): string | undefined {
+  if (entry.kind !== 'error') return undefined
+  const { body } = (parsedData(entry) ?? {}) as { body?: unknown }
   return typeof body === 'string' ? body.slice(0, DETAIL_CHARS) : undefined
+}
+
+/** Data as JSON; `undefined` if it isn't. */
+function parsedData({ data }: Entry): Json | undefined {
+  try {
+    return data === undefined ? undefined : parseJson(data)
+  } catch {
+    return undefined
+  }
 }
 
 function cutText(text: string | undefined): { text: string | undefined; cut: boolean } {
