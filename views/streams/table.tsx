@@ -49,7 +49,7 @@ const COLUMNS: readonly Column[] = [
   { label: 'Last event', sort: 'lastEvent', first: 'desc' },
   { label: 'Events/min', sort: 'perMinute', first: 'desc', class: 'number wide' },
   { label: 'Bytes/min', sort: 'bytes', first: 'desc', class: 'number' },
-  { label: 'Change', sort: 'change', first: 'desc', class: 'number' },
+  { label: 'Change', sort: 'change', first: 'desc', class: 'number change-column' },
   { label: 'Registered', sort: 'created', first: 'desc', class: 'date-column' },
 ]
 
