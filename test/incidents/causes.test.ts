@@ -1,22 +1,15 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'bun:test'
+import { describe, expect, test } from 'bun:test'
 import { sql } from 'drizzle-orm'
 import { openIncidents } from '../../src/incidents/read.ts'
-import { isSkipped, type OpenSetup, SETUPS } from '../support/setups.ts'
-import { openWorld, type World } from './support.ts'
+import { isSkipped, SETUPS } from '../support/setups.ts'
+import type { World } from './support.ts'
+import { useWorld } from './use-world.ts'
 
 describe.each(SETUPS)('on $name', (setup) => {
   describe.skipIf(isSkipped(setup))('', () => {
-    let services: OpenSetup
     let world: World
-
-    beforeAll(async () => {
-      services = await setup.open()
-      world = await openWorld(services.environment.DATABASE_URL)
-    })
-    beforeEach(() => world.clear())
-    afterAll(async () => {
-      await world.close()
-      await services.close()
+    useWorld(setup, (opened) => {
+      world = opened
     })
 
     const told = async () =>

@@ -1,21 +1,15 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'bun:test'
+import { describe, expect, test } from 'bun:test'
 import { DAY_MS, HOUR_MS } from '../../src/core/time.ts'
-import { isSkipped, type OpenSetup, SETUPS } from '../support/setups.ts'
-import { openWorld, REMIND_MS, type World } from './support.ts'
+import { isSkipped, SETUPS } from '../support/setups.ts'
+import { REMIND_MS, type World } from './support.ts'
+import { useWorld } from './use-world.ts'
 
 describe.each(SETUPS.slice(0, 2))('certificates on $name', (setup) => {
   describe.skipIf(isSkipped(setup))('', () => {
-    let services: OpenSetup
     let world: World
-    beforeAll(async () => {
-      services = await setup.open()
-      world = await openWorld(services.environment.DATABASE_URL)
+    useWorld(setup, (opened) => {
+      world = opened
     })
-    afterAll(async () => {
-      await world.close()
-      await services.close()
-    })
-    beforeEach(() => world.clear())
 
     const titles = async () => (await world.told()).map(({ title }) => title)
     const presents = (ids: readonly string[], leftMs: number, seenAt = world.now) =>

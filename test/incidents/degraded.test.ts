@@ -1,21 +1,14 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'bun:test'
+import { describe, expect, test } from 'bun:test'
 import { periodOf } from '../../src/incidents/period.ts'
-import { isSkipped, type OpenSetup, SETUPS } from '../support/setups.ts'
-import { LOOK_MS, openWorld, type World } from './support.ts'
+import { isSkipped, SETUPS } from '../support/setups.ts'
+import { LOOK_MS, type World } from './support.ts'
+import { useWorld } from './use-world.ts'
 
 describe.each(SETUPS)('on $name', (setup) => {
   describe.skipIf(isSkipped(setup))('', () => {
-    let services: OpenSetup
     let world: World
-
-    beforeAll(async () => {
-      services = await setup.open()
-      world = await openWorld(services.environment.DATABASE_URL)
-    })
-    beforeEach(() => world.clear())
-    afterAll(async () => {
-      await world.close()
-      await services.close()
+    useWorld(setup, (opened) => {
+      world = opened
     })
 
     const titles = async () => (await world.told()).map(({ title }) => title)

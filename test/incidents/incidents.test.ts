@@ -1,23 +1,16 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'bun:test'
+import { describe, expect, test } from 'bun:test'
 import { eq } from 'drizzle-orm'
 import { channels, streams } from '../../drizzle/schema.ts'
 import { acknowledge, incidentTimelineOf } from '../../src/incidents/read.ts'
-import { isSkipped, type OpenSetup, SETUPS } from '../support/setups.ts'
-import { openWorld, REMIND_MS, type World } from './support.ts'
+import { isSkipped, SETUPS } from '../support/setups.ts'
+import { REMIND_MS, type World } from './support.ts'
+import { useWorld } from './use-world.ts'
 
 describe.each(SETUPS)('on $name', (setup) => {
   describe.skipIf(isSkipped(setup))('', () => {
-    let services: OpenSetup
     let world: World
-
-    beforeAll(async () => {
-      services = await setup.open()
-      world = await openWorld(services.environment.DATABASE_URL)
-    })
-    beforeEach(() => world.clear())
-    afterAll(async () => {
-      await world.close()
-      await services.close()
+    useWorld(setup, (opened) => {
+      world = opened
     })
 
     const types = async () => (await world.told()).map(({ type }) => type)

@@ -1,12 +1,13 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'bun:test'
+import { describe, expect, test } from 'bun:test'
 import { eq } from 'drizzle-orm'
 import { checkpoints, entries, longRollups, rollups, rules, streams } from '../../drizzle/schema.ts'
 import { hashDocument, type Json } from '../../src/core/documents/document.ts'
 import { Problem } from '../../src/errors.ts'
 import { checkRule } from '../../src/incidents/rule-input.ts'
 import { addRule, changeRule, removeRule } from '../../src/incidents/rules.ts'
-import { isSkipped, type OpenSetup, SETUPS } from '../support/setups.ts'
-import { LOOK_MS, openWorld, type World } from './support.ts'
+import { isSkipped, SETUPS } from '../support/setups.ts'
+import { LOOK_MS, type World } from './support.ts'
+import { useWorld } from './use-world.ts'
 
 const MINUTE_MS = 60_000
 const LOOKS_A_MINUTE = MINUTE_MS / LOOK_MS
@@ -14,17 +15,9 @@ const HOUR_MS = 3_600_000
 
 describe.each(SETUPS.filter(({ name }) => name !== 'Postgres with Redis'))('on $name', (setup) => {
   describe.skipIf(isSkipped(setup))('', () => {
-    let services: OpenSetup
     let world: World
-
-    beforeAll(async () => {
-      services = await setup.open()
-      world = await openWorld(services.environment.DATABASE_URL)
-    })
-    beforeEach(() => world.clear())
-    afterAll(async () => {
-      await world.close()
-      await services.close()
+    useWorld(setup, (opened) => {
+      world = opened
     })
 
     const rule = (said: Record<string, unknown>) =>

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'bun:test'
+import { describe, expect, test } from 'bun:test'
 import { Problem } from '../../src/errors.ts'
 import {
   addSilence,
@@ -8,25 +8,18 @@ import {
   removeSilence,
   silentAt,
 } from '../../src/incidents/silences.ts'
-import { isSkipped, type OpenSetup, SETUPS } from '../support/setups.ts'
-import { openWorld, REMIND_MS, type World } from './support.ts'
+import { isSkipped, SETUPS } from '../support/setups.ts'
+import { REMIND_MS, type World } from './support.ts'
+import { useWorld } from './use-world.ts'
 
 const MINUTE_MS = 60_000
 const HOUR_MS = 60 * MINUTE_MS
 
 describe.each(SETUPS.filter(({ name }) => name !== 'Postgres with Redis'))('on $name', (setup) => {
   describe.skipIf(isSkipped(setup))('', () => {
-    let services: OpenSetup
     let world: World
-
-    beforeAll(async () => {
-      services = await setup.open()
-      world = await openWorld(services.environment.DATABASE_URL)
-    })
-    beforeEach(() => world.clear())
-    afterAll(async () => {
-      await world.close()
-      await services.close()
+    useWorld(setup, (opened) => {
+      world = opened
     })
 
     const types = async () => (await world.told()).map(({ type }) => type)
