@@ -52,15 +52,28 @@ describeInBrowser('live updates move nothing that is read', () => {
         'they were updated for a while',
         async () => (await polls(everything)) > before + WATCH_MS / 500,
       )
-      for (const { what, page } of pages) {
-        const shifts = await shiftsOn(page)
-        const sum = shifts.reduce((all, { value }) => all + value, 0)
-        expect(sum, `${what}: ${JSON.stringify(shifts)}`).toBeLessThan(UNSEEN)
-      }
+      for (const { what, page } of pages) await expectNoShifts(page, what)
     },
     PATIENCE_MS,
   )
+
+  test('on Home when the first stream is stopped, on a phone', async () => {
+    const { page } = await openPage(browser, { viewport: PHONE })
+    await page.goto(everything.weir.url)
+    await watchShifts(page)
+    const stopped = page.locator('.status-counts a', { hasText: 'stopped' })
+    expect(await stopped.textContent()).toEndWith(' 0')
+    await everything.weir.send('POST', `/api/streams/${everything.followed}/stop`)
+    await stopped.filter({ hasText: ' 1' }).waitFor()
+    await expectNoShifts(page, 'Home')
+  })
 })
+
+async function expectNoShifts(page: Page, what: string): Promise<void> {
+  const shifts = await shiftsOn(page)
+  const sum = shifts.reduce((all, { value }) => all + value, 0)
+  expect(sum, `${what}: ${JSON.stringify(shifts)}`).toBeLessThan(UNSEEN)
+}
 
 async function polls({ weir, polled }: Everything): Promise<number> {
   const { counts } = await weir.json<{ counts: { entries: number } }>(`/api/streams/${polled}/status`)

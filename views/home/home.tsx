@@ -166,25 +166,26 @@ function Headline({ troubled, incidents }: { troubled: number; incidents: number
   )
 }
 
-/** All streams as one bar, with a part for each status; each count links to its streams. */
+/** All streams as one bar, with a part for each status. Every status has a count in a place of its own, even of none. */
 function StatusBar({ streams, statuses }: Pick<HomeData, 'streams' | 'statuses'>) {
-  const parts = STATUSES.map((status) => [status, statuses[status]] as const).filter(([, count]) => count > 0)
   return (
     <section class="panel" aria-label="Streams by status">
       <svg class="status-bar" width="100%" height="14" aria-hidden="true">
-        {parts.map(([status, count], index) => {
-          const before = parts.slice(0, index).reduce((sum, [, each]) => sum + each, 0)
-          const [x, width] = [before, count].map((part) => `${((part / streams) * 100).toFixed(2)}%`)
+        {STATUSES.map((status, index) => {
+          const before = STATUSES.slice(0, index).reduce((sum, each) => sum + statuses[each], 0)
+          const [x, width] = [before, statuses[status]].map(
+            (part) => `${((part / streams) * 100).toFixed(2)}%`,
+          )
           return <rect x={x} width={width} height="14" fill={`var(--${status})`} />
         })}
       </svg>
       <p class="status-counts">
         <a href="/streams">
-          {streams} {streams === 1 ? 'stream' : 'streams'}
+          {streams.toLocaleString('en')} {streams === 1 ? 'stream' : 'streams'}
         </a>
-        {parts.map(([status, count]) => (
-          <a href={`/streams?status=${status}`}>
-            <StatusBadge status={status} /> {count}
+        {STATUSES.map((status) => (
+          <a href={`/streams?status=${status}`} class={statuses[status] === 0 ? 'none' : undefined}>
+            <StatusBadge status={status} /> {statuses[status].toLocaleString('en')}
           </a>
         ))}
       </p>
