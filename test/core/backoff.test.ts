@@ -1,4 +1,5 @@
 import { expect, test } from 'bun:test'
+import fc from 'fast-check'
 import {
   BACKOFF_BASE_MS,
   BACKOFF_CAP_MS,
@@ -7,9 +8,9 @@ import {
   retryAfterMs,
   retryCapMs,
 } from '../../src/core/judging/backoff.ts'
-import { integer, seeded } from './seeded.ts'
+import { Properties } from './property.ts'
 
-const random = seeded('core/backoff')
+const properties = new Properties('core/backoff')
 const NOW = Date.UTC(1994, 10, 6, 8, 49, 37)
 
 test.each([
@@ -39,12 +40,15 @@ test.each([
 })
 
 test('no wait is negative, above the cap or a fraction', () => {
-  for (let round = 0; round < 10_000; round++) {
-    const failures = 1 + integer(random, 100)
-    const waitMs = backoffMs(failures, random)
+  const inputs = fc.record({
+    failures: fc.integer({ min: 1, max: 100 }),
+    share: fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }),
+  })
+  properties.check(inputs, ({ failures, share }) => {
+    const waitMs = backoffMs(failures, () => share)
     expect(waitMs).toBeWithin(0, Math.min(BACKOFF_BASE_MS * 2 ** (failures - 1), BACKOFF_CAP_MS) + 1)
     expect(Number.isInteger(waitMs)).toBe(true)
-  }
+  })
 })
 
 test.each<[string | null, number | undefined]>([

@@ -2,12 +2,15 @@ import { expect, test } from 'bun:test'
 import { diff } from '../../src/core/documents/diff.ts'
 import { canonicalJson, type Json } from '../../src/core/documents/document.ts'
 import { patch } from '../../src/core/documents/patch.ts'
+import { changes } from './arbitraries.ts'
 import { SHAPES, versionsOf } from './changing-documents.ts'
-import { INHERITED_KEYS, ODD_KEYS, RandomDocuments } from './random-documents.ts'
+import { Properties } from './property.ts'
+import { INHERITED_KEYS, ODD_KEYS } from './random-documents.ts'
 import { applyByTheBook } from './rfc6902.ts'
 import { seeded } from './seeded.ts'
 
 const random = seeded('core/diff')
+const properties = new Properties('core/diff')
 
 const story = (title: string, votes: number) => ({ title: `${title} `.repeat(5), link: `/${title}`, votes })
 
@@ -102,13 +105,8 @@ test('a nested member called constructor is removed like any other', () => {
 })
 
 test('members with the names of inherited properties are compared like any other', () => {
-  const documents = new RandomDocuments(random, [
-    ...ODD_KEYS,
-    ...INHERITED_KEYS.filter((key) => key !== '__proto__'),
-  ])
-  for (let round = 0; round < 500; round++) {
-    const from = documents.document()
-    const to = documents.change(documents.change(from))
+  const keys = [...ODD_KEYS, ...INHERITED_KEYS.filter((key) => key !== '__proto__')]
+  properties.check(changes(keys), ({ from, to }) => {
     expect(canonicalJson(patch(from, diff(from, to)))).toBe(canonicalJson(to))
-  }
+  })
 })

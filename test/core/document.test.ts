@@ -1,14 +1,17 @@
 import { expect, test } from 'bun:test'
+import fc from 'fast-check'
 import { diff } from '../../src/core/documents/diff.ts'
 import { canonicalJson, hashDocument, isPatch, type Json } from '../../src/core/documents/document.ts'
 import { parseJson, stringifyJson } from '../../src/core/documents/json.ts'
 import { patch } from '../../src/core/documents/patch.ts'
 import { Work } from '../../src/core/documents/work.ts'
-import { INHERITED_KEYS, ODD_KEYS, RandomDocuments } from './random-documents.ts'
+import { changes, documents } from './arbitraries.ts'
+import { Properties } from './property.ts'
+import { INHERITED_KEYS, ODD_KEYS } from './random-documents.ts'
 import { applyByTheBook } from './rfc6902.ts'
-import { seeded } from './seeded.ts'
+import { mulberry32, type Random } from './seeded.ts'
 
-const random = seeded('core/document')
+const properties = new Properties('core/document')
 
 test.each<[string, string, string]>([
   ['members in order of their keys', '{"b":1,"a":2,"":3}', '{"":3,"a":2,"b":1}'],
@@ -53,11 +56,10 @@ test('the hash is that of the canonical text, in UTF-8', () => {
 })
 
 test('documents that differ only in member order have the same hash', () => {
-  const documents = new RandomDocuments(random, [...ODD_KEYS, ...INHERITED_KEYS])
-  for (let round = 0; round < 500; round++) {
-    const document = documents.document()
-    expect(hashDocument(reordered(document))).toBe(hashDocument(document))
-  }
+  const inputs = fc.record({ document: documents([...ODD_KEYS, ...INHERITED_KEYS]), salt: fc.nat() })
+  properties.check(inputs, ({ document, salt }) => {
+    expect(hashDocument(reordered(document, mulberry32(salt)))).toBe(hashDocument(document))
+  })
 })
 
 test.each<[Json, Json]>([
@@ -160,10 +162,9 @@ test.each<[string, Json, Json, readonly string[], unknown]>([
 
 test('patches of random changes lead from one document to the other, by the RFC, and modify neither', () => {
   // Without members that are called like inherited ones: these the differ overlooks.
-  const documents = new RandomDocuments(random, ODD_KEYS)
-  for (let round = 0; round < 2_000; round++) {
-    const from = documents.document()
-    const to = random() < 0.1 ? documents.document() : documents.change(from)
+  const others = fc.record({ from: documents(ODD_KEYS), to: documents(ODD_KEYS) })
+  const inputs = fc.oneof({ weight: 9, arbitrary: changes(ODD_KEYS) }, { weight: 1, arbitrary: others })
+  const check = ({ from, to }: { from: Json; to: Json }) => {
     const texts = JSON.stringify([from, to])
     const operations = diff(from, to)
     expect(isPatch(operations)).toBe(true)
@@ -171,6 +172,7 @@ test('patches of random changes lead from one document to the other, by the RFC,
     expect(hashDocument(applyByTheBook(from, stringifyJson(operations)))).toBe(hashDocument(to))
     expect(JSON.stringify([from, to])).toBe(texts)
   }
+  properties.check(inputs, check, 2_000)
 })
 
 test('a comparison stops when its steps are used up, and not before', () => {
@@ -183,9 +185,9 @@ test('a comparison stops when its steps are used up, and not before', () => {
   expect(() => diff(from, to, [], new Work(steps - 1))).toThrow(`it takes more than ${steps - 1} steps`)
 })
 
-function reordered(value: Json): Json {
-  if (Array.isArray(value)) return value.map(reordered)
+function reordered(value: Json, random: Random): Json {
+  if (Array.isArray(value)) return value.map((member) => reordered(member, random))
   if (typeof value !== 'object' || value === null) return value
-  const members = Object.entries(value).map(([key, member]) => [key, reordered(member)] as const)
+  const members = Object.entries(value).map(([key, member]) => [key, reordered(member, random)] as const)
   return Object.fromEntries(members.sort(() => random() - 0.5))
 }

@@ -1,8 +1,9 @@
 import { expect, test } from 'bun:test'
+import fc from 'fast-check'
 import { type Buckets, boundedBuckets, growingBuckets, Histogram } from '../../src/core/histogram.ts'
-import { integer, seeded } from './seeded.ts'
+import { Properties } from './property.ts'
 
-const random = seeded('histogram')
+const properties = new Properties('histogram')
 const BOUNDED = boundedBuckets([1, 10, 100])
 const GROWING = growingBuckets(1, 2, 4)
 
@@ -40,14 +41,14 @@ test('the value that stands for a growing bucket is equally far from both of its
 })
 
 test('merging histograms is the same as adding all values to one', () => {
-  for (let round = 0; round < 200; round++) {
-    const parts = [someValues(), someValues(), someValues()]
+  const values = fc.array(fc.double({ min: -1, max: 20, noNaN: true }), { maxLength: 50 })
+  properties.check(fc.array(values, { maxLength: 4 }), (parts) => {
     const merged = new Histogram(GROWING)
     for (const part of parts) merged.merge(of(GROWING, part))
     const whole = of(GROWING, parts.flat())
     expect(new Map(merged.counts())).toEqual(new Map(whole.counts()))
     expect(merged.size).toBe(whole.size)
-  }
+  })
 })
 
 test('counts of buckets that do not exist are ignored', () => {
@@ -56,10 +57,6 @@ test('counts of buckets that do not exist are ignored', () => {
   expect([...histogram.counts()]).toEqual([[3, 2]])
   expect([histogram.size, histogram.countOf(3), histogram.countOf(0)]).toEqual([2, 2, 0])
 })
-
-function someValues(): number[] {
-  return Array.from({ length: integer(random, 50) }, () => random() * 20)
-}
 
 function of(buckets: Buckets, values: readonly number[]): Histogram {
   const histogram = new Histogram(buckets)

@@ -1,16 +1,16 @@
 import { expect, test } from 'bun:test'
 import { indentJson } from '../../src/core/documents/indent.ts'
-import { ODD_KEYS, RandomDocuments } from './random-documents.ts'
-import { seeded } from './seeded.ts'
+import { documents } from './arbitraries.ts'
+import { Properties } from './property.ts'
+import { ODD_KEYS } from './random-documents.ts'
 
-const documents = new RandomDocuments(seeded('indent.test.ts'), ODD_KEYS)
+const properties = new Properties('indent.test.ts')
 
 test('JSON is indented like JSON.stringify does it', () => {
-  for (let count = 0; count < 2_000; count++) {
-    const document = documents.document()
+  properties.check(documents(ODD_KEYS), (document) => {
     const indented = indentJson(JSON.stringify(document), 1_000_000)
     expect(indented).toEqual({ text: JSON.stringify(document, null, 2), cut: false })
-  }
+  })
 })
 
 test('numbers stay digit for digit, and existing white space is replaced', () => {

@@ -1,10 +1,11 @@
 import { expect, test } from 'bun:test'
+import fc from 'fast-check'
 import { canonicalJson, hashDocument, type PatchOperation } from '../../src/core/documents/document.ts'
 import { parseJson, stringifyJson } from '../../src/core/documents/json.ts'
 import { patch } from '../../src/core/documents/patch.ts'
-import { integer, pick, seeded } from './seeded.ts'
+import { Properties } from './property.ts'
 
-const random = seeded('core/json')
+const properties = new Properties('core/json')
 
 test.each([
   '12345678901234567890',
@@ -51,15 +52,18 @@ test.each([
 })
 
 test('random numbers keep their value, whatever their digits', () => {
-  for (let round = 0; round < 20_000; round++) {
-    const text = randomNumber()
-    const [kept, plain] = [
-      stringifyJson(parseJson(`[${text}]`)).slice(1, -1),
-      JSON.stringify(JSON.parse(text)),
-    ]
-    // Either the digits themselves, or the double's own, which are the same number.
-    if (kept !== text) expect([text, kept, scaled(kept)]).toEqual([text, plain, scaled(text)])
-  }
+  properties.check(
+    numbers(),
+    (text) => {
+      const [kept, plain] = [
+        stringifyJson(parseJson(`[${text}]`)).slice(1, -1),
+        JSON.stringify(JSON.parse(text)),
+      ]
+      // Either the digits themselves, or the double's own, which are the same number.
+      if (kept !== text) expect([text, kept, scaled(kept)]).toEqual([text, plain, scaled(text)])
+    },
+    20_000,
+  )
 })
 
 test('numbers that differ beyond double precision make different documents, with a patch', () => {
@@ -83,13 +87,24 @@ test('a member named __proto__ is like any other', () => {
   expect('polluted' in {}).toBe(false)
 })
 
-function randomNumber(): string {
+/** Numbers as JSON writes them, of up to 50 digits and an exponent of up to three. */
+function numbers(): fc.Arbitrary<string> {
   const digits = (most: number) =>
-    Array.from({ length: 1 + integer(random, most) }, () => integer(random, 10)).join('')
-  const whole = digits(25).replace(/^0+(?=\d)/, '')
-  const fraction = pick(random, ['', `.${digits(25)}`])
-  const exponent = pick(random, ['', '', `e${digits(3)}`, `E-${digits(3)}`, `e+${digits(2)}`])
-  return `${pick(random, ['', '-'])}${whole}${fraction}${exponent}`
+    fc.array(fc.nat(9), { minLength: 1, maxLength: most }).map((each) => each.join(''))
+  return fc
+    .tuple(
+      fc.constantFrom('', '-'),
+      digits(25).map((whole) => whole.replace(/^0+(?=\d)/, '')),
+      fc.oneof(
+        fc.constant(''),
+        digits(25).map((fraction) => `.${fraction}`),
+      ),
+      fc.oneof(
+        fc.constant(''),
+        fc.tuple(fc.constantFrom('e', 'E-', 'e+'), digits(3)).map((exponent) => exponent.join('')),
+      ),
+    )
+    .map((parts) => parts.join(''))
 }
 
 /** The number times ten to the 1,100th, exactly. */

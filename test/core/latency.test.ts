@@ -1,22 +1,20 @@
 import { expect, test } from 'bun:test'
+import fc from 'fast-check'
 import { LAST_BUCKET, Latency, MAX_MS, MIN_MS, RELATIVE_ERROR } from '../../src/core/latency.ts'
-import { integer, seeded } from './seeded.ts'
+import { Properties } from './property.ts'
 
-const random = seeded('latency')
-const ROUNDS = 300
+const properties = new Properties('latency')
 const SHARES = [0, 0.01, 0.5, 0.9, 0.95, 0.99, 1]
 
 test('quantiles are within the stated error, whatever the durations', () => {
-  for (let round = 0; round < ROUNDS; round++) {
-    const durations = someDurations()
+  properties.check(someDurations(), (durations) => {
     const latency = of(durations)
     for (const share of SHARES) expectNear(latency, durations, share)
-  }
+  })
 })
 
 test('merging adds up, in any order, and survives serialization', () => {
-  for (let round = 0; round < ROUNDS; round++) {
-    const parts = [someDurations(), someDurations(), someDurations()]
+  properties.check(fc.array(someDurations(), { minLength: 1, maxLength: 3 }), (parts) => {
     const forward = new Latency()
     const backward = new Latency()
     for (const part of parts) forward.merge(of(part))
@@ -28,7 +26,7 @@ test('merging adds up, in any order, and survives serialization', () => {
       expect(forward.quantile(share)).toBe(all.quantile(share) as number)
       expect(backward.quantile(share)).toBe(all.quantile(share) as number)
     }
-  }
+  })
 })
 
 test('an empty histogram has no quantile', () => {
@@ -47,7 +45,7 @@ test.each([
 
 test('the number of buckets is bounded for any number of durations', () => {
   const latency = new Latency()
-  for (let count = 0; count < 20_000; count++) latency.add(MIN_MS / 2 + random() ** 20 * MAX_MS * 2)
+  for (let power = -1; power < 30; power += 0.001) latency.add(MIN_MS * 2 ** power)
   for (let bucket = 0; bucket <= LAST_BUCKET; bucket++) latency.merge(Latency.from([bucket, 1]))
   expect(latency.toArray()).toHaveLength((LAST_BUCKET + 1) * 2)
 })
@@ -57,15 +55,17 @@ test('invalid buckets, and a count without its bucket, are ignored', () => {
 })
 
 /** Of one of three forms: even over the whole range, around one value, all the same. */
-function someDurations(): number[] {
-  const scale = MIN_MS * (MAX_MS / MIN_MS) ** random()
-  const forms = [
-    () => MIN_MS * (MAX_MS / MIN_MS) ** random(),
-    () => Math.min(MAX_MS, Math.max(MIN_MS, scale * (0.5 + random()))),
-    () => scale,
-  ]
-  const form = forms[integer(random, forms.length)] ?? (() => scale)
-  return Array.from({ length: 1 + integer(random, 400) }, form)
+function someDurations(): fc.Arbitrary<number[]> {
+  const share = fc.double({ min: 0, max: 1, noNaN: true })
+  const duration = share.map((power) => MIN_MS * (MAX_MS / MIN_MS) ** power)
+  const several = (each: fc.Arbitrary<number>) => fc.array(each, { minLength: 1, maxLength: 400 })
+  const near = (scale: number) =>
+    share.map((part) => Math.min(MAX_MS, Math.max(MIN_MS, scale * (0.5 + part))))
+  return fc.oneof(
+    several(duration),
+    duration.chain((scale) => several(near(scale))),
+    duration.chain((scale) => several(fc.constant(scale))),
+  )
 }
 
 function of(durations: readonly number[]): Latency {

@@ -1,4 +1,5 @@
 import { expect, test } from 'bun:test'
+import fc from 'fast-check'
 import type { Json } from '../../src/core/documents/document.ts'
 import { parseJson } from '../../src/core/documents/json.ts'
 import { compileCondition, type Operator } from '../../src/core/judging/condition.ts'
@@ -8,27 +9,26 @@ import {
   MAX_PATTERN_CHARS,
   PatternError,
 } from '../../src/core/judging/pattern.ts'
-import { integer, pick, type Random, seeded } from './seeded.ts'
+import { Properties } from './property.ts'
 
-const random = seeded('pattern.test.ts')
+const properties = new Properties('pattern.test.ts')
+const ATOMS = ['a', 'b', '1', '.', '[ab]', '[^a]', '[a-z_]', '\\d', '\\w', '\\s', '\\D', '\\S', '\\.', 'é']
+const REPEATS = fc.constantFrom('', '', '', '*', '+', '?')
 
 test('it finds what RegExp finds', () => {
   let found = 0
-  for (let round = 0; round < 3_000; round++) {
-    const source = makePattern(random, 3)
-    if (source.length > MAX_PATTERN_CHARS) continue
+  const text = fc.array(fc.constantFrom(...'aab1_ \n-é'), { maxLength: 8 }).map((each) => each.join(''))
+  const inputs = fc.record({ source: patterns(), texts: fc.array(text, { minLength: 1, maxLength: 5 }) })
+  const check = ({ source, texts }: { source: string; texts: string[] }) => {
     const pattern = compilePattern(source)
     const native = new RegExp(source, 'u')
-    for (let text = 0; text < 5; text++) {
-      const sample = Array.from({ length: integer(random, 8) }, () => pick(random, [...'aab1_ \n-é'])).join(
-        '',
-      )
+    for (const sample of texts) {
       const expected = native.test(sample)
-      if (pattern.test(sample) !== expected)
-        throw new Error(`/${source}/ and ${JSON.stringify(sample)}: ${expected}`)
+      expect(pattern.test(sample)).toBe(expected)
       if (expected) found++
     }
   }
+  properties.check(inputs, check, 3_000)
   expect(found).toBeGreaterThan(1_000)
 })
 
@@ -117,33 +117,21 @@ test.each<[document: string, pointer: string, Operator, value: Json | undefined,
   expect(compileCondition({ pointer, op, value })(parseJson(document))).toBe(holds)
 })
 
-/** A pattern that both know. */
-function makePattern(from: Random, depth: number): string {
-  const atom = () => {
-    if (depth > 0 && from() < 0.3) return `(${from() < 0.5 ? '?:' : ''}${makePattern(from, depth - 1)})`
-    return pick(from, [
-      'a',
-      'b',
-      '1',
-      '.',
-      '[ab]',
-      '[^a]',
-      '[a-z_]',
-      '\\d',
-      '\\w',
-      '\\s',
-      '\\D',
-      '\\S',
-      '\\.',
-      '^',
-      '$',
-      'é',
-    ])
-  }
-  const repeated = () => {
-    const one = atom()
-    return one === '^' || one === '$' ? one : one + pick(from, ['', '', '', '*', '+', '?'])
-  }
-  const sequence = () => Array.from({ length: integer(from, 4) }, repeated).join('')
-  return Array.from({ length: 1 + integer(from, 2) }, sequence).join('|')
+/** Patterns that both know. */
+function patterns(): fc.Arbitrary<string> {
+  const joined = (parts: fc.Arbitrary<string[]>, separator: string) =>
+    parts.map((each) => each.join(separator))
+  const { pattern } = fc.letrec<Record<'pattern' | 'sequence' | 'repeated' | 'group', string>>((tie) => ({
+    pattern: joined(fc.array(tie('sequence'), { minLength: 1, maxLength: 2 }), '|'),
+    sequence: joined(fc.array(tie('repeated'), { maxLength: 3 }), ''),
+    repeated: fc.oneof(
+      { maxDepth: 3 },
+      fc.constantFrom('^', '$'),
+      fc
+        .tuple(fc.oneof({ maxDepth: 3 }, fc.constantFrom(...ATOMS), tie('group')), REPEATS)
+        .map((parts) => parts.join('')),
+    ),
+    group: fc.tuple(fc.constantFrom('', '?:'), tie('pattern')).map(([start, inner]) => `(${start}${inner})`),
+  }))
+  return pattern.filter((source) => source.length <= MAX_PATTERN_CHARS)
 }

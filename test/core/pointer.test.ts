@@ -1,5 +1,11 @@
 import { expect, test } from 'bun:test'
+import type { Json } from '../../src/core/documents/document.ts'
 import { omit, type Pointer, parsePointer, select } from '../../src/core/documents/pointer.ts'
+import { documents } from './arbitraries.ts'
+import { Properties } from './property.ts'
+import { INHERITED_KEYS, ODD_KEYS } from './random-documents.ts'
+
+const properties = new Properties('core/pointer')
 
 /** The document of RFC 6901, section 5. */
 const EXAMPLE = JSON.parse(
@@ -135,4 +141,26 @@ function parsed(text: string): Pointer {
   const pointer = parsePointer(text)
   if (pointer === undefined) throw new Error(`${text} isn't a pointer`)
   return pointer
+}
+
+test('every value of a document is selected by its own pointer, and is gone once that is left out', () => {
+  properties.check(documents([...ODD_KEYS, ...INHERITED_KEYS]), (document) => {
+    for (const { pointer, value } of values(document)) {
+      const text = pointer.map((token) => `/${token.replaceAll('~', '~0').replaceAll('/', '~1')}`).join('')
+      expect(parsePointer(text)).toEqual(pointer)
+      expect(select(document, pointer)).toBe(value)
+      // To leave out "*" is to leave out everything beside it.
+      if (pointer.length === 0 || pointer.includes('*')) continue
+      const rest = structuredClone(document)
+      omit(rest, [pointer])
+      expect(values(rest)).toHaveLength(values(document).length - values(value).length)
+    }
+  })
+})
+
+/** All values in a document, itself included, with the tokens that lead to them. */
+function values(document: Json, pointer: Pointer = []): { pointer: Pointer; value: Json }[] {
+  if (typeof document !== 'object' || document === null) return [{ pointer, value: document }]
+  const inner = Object.entries(document).flatMap(([key, value]) => values(value, [...pointer, key]))
+  return [{ pointer, value: document }, ...inner]
 }

@@ -29,7 +29,7 @@ export const ODD_KEYS: readonly string[] = [
 /** Keys that name something in every object. */
 export const INHERITED_KEYS: readonly string[] = ['__proto__', 'constructor', 'prototype', 'toString']
 
-const SCALARS: readonly Json[] = [
+export const SCALARS: readonly Json[] = [
   ...[null, true, false, 0, -0, 1, 2, 3, -1.5, 1e21, 5e-324, Number.MAX_SAFE_INTEGER],
   ...['', 'a', 'b', 'two words', 'zażółć 😀', '\u0000\n\r', '\ud800', 'x'.repeat(80), '__proto__'],
   // What a double can't hold, and texts that look like what stands for it.
@@ -42,7 +42,20 @@ const SCALARS: readonly Json[] = [
     '"\\u0000s"',
   ].map(parseJson),
 ]
-const IDS: readonly Json[] = [1, 2, 3, 4, 5, 6, 7, 8, '1', 'b', null, parseJson('12345678901234567890')]
+export const IDS: readonly Json[] = [
+  1,
+  2,
+  3,
+  4,
+  5,
+  6,
+  7,
+  8,
+  '1',
+  'b',
+  null,
+  parseJson('12345678901234567890'),
+]
 const MAX_DEPTH = 6
 const MAX_MEMBERS = 6
 /** Documents made for a change are no deeper than these levels. */

@@ -1,9 +1,10 @@
 import { expect, test } from 'bun:test'
 import { createParser, type EventSourceMessage } from 'eventsource-parser'
+import fc from 'fast-check'
 import { encodeComment, encodeMessage, encodeRetry, type SseMessage } from '../../src/core/sse.ts'
-import { integer, pick, type Random, seeded, several } from './seeded.ts'
+import { Properties } from './property.ts'
 
-const random = seeded('core/sse')
+const properties = new Properties('core/sse')
 
 const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes)
 
@@ -46,28 +47,33 @@ test.each([
 })
 
 test('another parser reads back what was encoded, in any chunks', () => {
-  for (let round = 0; round < 300; round++) {
-    const sent = Array.from({ length: 1 + integer(random, 8) }, () => randomMessage(random))
+  const sizes = fc.array(fc.integer({ min: 1, max: 12 }), { minLength: 1 })
+  const inputs = fc.record({ sent: fc.array(messages(), { minLength: 1, maxLength: 8 }), sizes })
+  properties.check(inputs, ({ sent, sizes }) => {
     const bytes = Buffer.concat(
       sent.flatMap((message) => [encodeMessage(message), encodeComment('beat'), encodeRetry(77)]),
     )
-    const read = parse(cut(random, bytes))
+    const read = parse(cut(bytes, sizes))
     expect(read.messages).toEqual(sent.map(asRead))
     expect(read.retries).toEqual(sent.flatMap(({ retry }) => (retry === undefined ? [77] : [retry, 77])))
-  }
+  })
 })
 
 const PIECES = ['a', ' ', ':', 'data: ', '😀', 'ż', '\u2028', '\uFEFF', '\t', '{"a":1}', '\\n', '%']
 
-function randomMessage(random: Random): SseMessage {
-  const line = () => several(random, 5, () => pick(random, PIECES)).join('')
-  const message: SseMessage = {
-    data: several(random, 6, () => pick(random, [...PIECES, '\n', '\r', '\r\n', '\0'])).join(''),
-  }
-  if (random() < 0.5) message.event = `e${line()}`
-  if (random() < 0.5) message.id = `i${line()}`
-  if (random() < 0.3) message.retry = integer(random, 10_000)
-  return message
+function messages(): fc.Arbitrary<SseMessage> {
+  const text = (pieces: readonly string[]) =>
+    fc.array(fc.constantFrom(...pieces), { maxLength: 6 }).map((parts) => parts.join(''))
+  const line = text(PIECES)
+  return fc.record(
+    {
+      data: text([...PIECES, '\n', '\r', '\r\n', '\0']),
+      event: line.map((rest) => `e${rest}`),
+      id: line.map((rest) => `i${rest}`),
+      retry: fc.nat(10_000),
+    },
+    { requiredKeys: ['data'] },
+  )
 }
 
 /** What a reader makes of a message: every line end is LF. */
@@ -90,10 +96,11 @@ function parse(chunks: Uint8Array[]) {
   return { messages, retries }
 }
 
-function cut(random: Random, bytes: Uint8Array): Uint8Array[] {
+/** Chunks of these sizes, over and over. */
+function cut(bytes: Uint8Array, sizes: readonly number[]): Uint8Array[] {
   const chunks: Uint8Array[] = []
   for (let at = 0; at < bytes.length; ) {
-    const end = at + 1 + integer(random, 12)
+    const end = at + (sizes[chunks.length % sizes.length] as number)
     chunks.push(bytes.subarray(at, end))
     at = end
   }
