@@ -42,10 +42,11 @@ export function requireUrl(text: string, field: string): void {
 
 /**
  * The color as `parseColor` returns it.
- * @throws Problem `invalid_field` if it is neither a known name nor `#rrggbb`.
+ * @throws Problem `invalid_field` if it is neither a named color nor `#rrggbb` nor `hsl(…)`.
  */
 export function requireColor(text: string, field: string): string {
   const color = parseColor(text)
-  if (color === undefined) throw new Problem('invalid_field', 'Expected a color name or #rrggbb.', field)
+  if (color === undefined)
+    throw new Problem('invalid_field', 'Expected a color name, #rrggbb or hsl(…).', field)
   return color
 }

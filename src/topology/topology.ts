@@ -23,8 +23,8 @@ export { MAX_CALLS, MAX_SERVICES } from './model.ts'
 /** Carries `graph` (the whole graph, first or after a `gap`) and `change` (the changes since the last message). */
 export const TOPOLOGY_TOPIC = 'topology'
 /**
- * Sends an unnamed `update` when shape or colors changed: the protocol of the program that this topology started
- * from.
+ * Sends an unnamed `update` for every activation, and when shape or colors changed otherwise: the protocol of the
+ * program that this topology started from.
  */
 export const SEED_TOPIC = 'seed-events'
 
@@ -104,6 +104,7 @@ export class Topology {
     this.#changes = new GraphChanges({
       service: (id) => this.service(id),
       call: (key) => this.#overlays.call(key) ?? this.#model.edge(key)?.call,
+      now,
       publish: (change, isDiagram) => this.#publish(change, isDiagram),
     })
     this.#model = new Model(this.#changes)
@@ -163,9 +164,12 @@ export class Topology {
   color(item: string, color: string): Service {
     requireId(item, 'item')
     const said = { color: requireColor(color, 'color') }
+    this.#changes.beforeColor(item)
     const service = this.#model.put(item, said, this.#now())
     this.#history?.ledger.service(item, this.#now(), said)
     this.#fold()
+    this.#tellDiagram()
+    this.#changes.told(item)
     return service
   }
 
@@ -249,8 +253,12 @@ export class Topology {
   #publish(change: GraphChange, isDiagram: boolean): number {
     const services = change.services && withNodes({ services: change.services, calls: [] }).services
     const bytes = this.#feed.publish('change', (version) => ({ version, ...change, services }))
-    if (isDiagram) this.#hub.publish(SEED_TOPIC, { data: 'update', position: this.#feed.version })
+    if (isDiagram) this.#tellDiagram()
     return bytes
+  }
+
+  #tellDiagram(): void {
+    this.#hub.publish(SEED_TOPIC, { data: 'update' })
   }
 }
 

@@ -204,7 +204,7 @@ test('changes are gathered for a tenth of a second, longer after large ones, and
   })
   const sent: unknown[] = []
   const changes = new GraphChanges({
-    ...{ service: (id) => service(id) as never, call: () => undefined },
+    ...{ service: (id) => service(id) as never, call: () => undefined, now: () => 0 },
     publish(change) {
       sent.push(change)
       return bytes

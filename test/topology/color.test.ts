@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test'
-import { COLOR_NAMES, parseColor, textColorOn } from '../../src/core/color.ts'
+import { COLOR_NAMES, colorValue, parseColor, textColorOn } from '../../src/core/color.ts'
 
 test.each([
   ['white', 'white'],
@@ -24,7 +24,15 @@ test.each([
   'url(//x)',
   'rgb(0,0,0)',
   'transparent',
-  'rebeccapurple',
+  'rebeccapurpl',
+  'hsl(120,50%,50%,0.5)',
+  'hsl(120 50% 50% / 50%)',
+  'hsla(120,50%,50%,1)',
+  'hsl(120,50,50)',
+  'hsl(120,50%,50%);stroke:red',
+  'hsl(120,50%)',
+  'hsl(1e9,50%,50%)',
+  'hsl( 120 , 50% , 50% ) ',
   'constructor',
   '__proto__',
   'toString',
@@ -32,11 +40,33 @@ test.each([
   expect(parseColor(text)).toBeUndefined()
 })
 
-test('the sixteen basic colors of CSS and the usual others have names', () => {
-  const usual =
-    'aqua black blue fuchsia gray green lime maroon navy olive purple red silver teal white yellow ' +
-    'orange pink cyan magenta grey brown violet gold'
-  expect([...COLOR_NAMES].sort()).toEqual(usual.split(' ').sort())
+test('the 148 named colors of CSS have their values, which another parser knows as well', () => {
+  expect(COLOR_NAMES).toHaveLength(148)
+  expect(COLOR_NAMES.map(colorValue)).toEqual(COLOR_NAMES.map((name) => Bun.color(name, 'hex') as string))
+})
+
+test('a color of hue, saturation and lightness is the one that another parser makes of it', () => {
+  for (let hue = -360; hue <= 720; hue += 7) {
+    for (const [saturation, lightness] of [
+      [0, 50],
+      [100, 50],
+      [33.3, 71],
+      [80, 5],
+      [100, 100],
+      [140, 50],
+    ]) {
+      for (const text of [
+        `hsl(${hue},${saturation}%,${lightness}%)`,
+        `HSL(${hue}deg ${saturation}% ${lightness}%)`,
+      ]) {
+        const expected = Bun.color(text.toLowerCase(), '[rgb]') ?? []
+        const channels = Bun.color(parseColor(text) ?? '', '[rgb]') ?? []
+        // They may round a half to either side.
+        for (const at of [0, 1, 2])
+          expect(Math.abs((channels[at] ?? 999) - (expected[at] ?? 0))).toBeLessThanOrEqual(1)
+      }
+    }
+  }
 })
 
 test('text has a contrast of at least 4.3 on every name and every grey', () => {

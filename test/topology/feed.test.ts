@@ -42,13 +42,34 @@ test('a subscriber gets the whole graph and then changes, numbered without holes
   expect(second.data.services).toHaveLength(1)
 })
 
+test('a color that lasts for a frame of a screen is sent, and shorter ones are joined and counted', async () => {
+  let time = Date.now()
+  await using weir = startTopology({ now: () => time })
+  weir.topology.color('A', 'white')
+  using events = await weir.events('/api/topology/events')
+  await events.nextJson()
+  const recolor = (color: string, afterMs: number) => {
+    time += afterMs
+    weir.topology.color('A', color)
+  }
+  const next = async () => {
+    const { services, joinedColors } = (await events.nextJson()).data
+    return [services[0].color, joinedColors]
+  }
+  recolor('red', 500)
+  recolor('white', 40)
+  expect(await next()).toEqual(['red', undefined])
+  for (const color of ['blue', 'lime', 'gold']) recolor(color, 5)
+  expect(await next()).toEqual(['gold', 3])
+})
+
 test('simultaneous changes are one frame, with the last of each', async () => {
   await using weir = startTopology()
   using events = await weir.events('/api/topology/events')
   const { id } = await events.nextJson()
   for (let at = 0; at < 30; at++)
     weir.topology.report({ calls: [{ from: 'A', to: `S${at % 3}`, status: 200 }] })
-  for (const color of ['red', 'lime', 'blue']) weir.topology.color('A', color)
+  weir.topology.color('A', 'blue')
   const change = await events.nextJson()
   expect(change.id).toBe(id + 1)
   expect(

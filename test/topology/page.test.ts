@@ -45,7 +45,9 @@ browserTest('a form that is refused says why', async () => {
   const { page } = browser
   await page.getByLabel('Color', { exact: true }).fill('reddish')
   await page.getByRole('button', { name: 'Set color' }).click()
-  await page.locator('#activate-answer .error', { hasText: 'Expected a color name or #rrggbb.' }).waitFor()
+  await page
+    .locator('#activate-answer .error', { hasText: 'Expected a color name, #rrggbb or hsl(…).' })
+    .waitFor()
 })
 
 browserTest('without script the forms and the list work', async () => {

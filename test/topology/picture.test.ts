@@ -52,6 +52,40 @@ browserTest('a color changes in place', async () => {
   expect(problems).toEqual([])
 })
 
+browserTest('a color of one frame is painted, even if the next one arrives with it', async () => {
+  let time = Date.now()
+  await using weir = startTopology({ now: () => time })
+  weir.topology.report(SEED_GRAPH)
+  await using browser = await openPage(`${weir.url}/topology`)
+  const { page, problems } = browser
+  await page.locator('#picture g.node').first().waitFor()
+  await page.evaluate(() => {
+    const fills: string[] = []
+    Object.assign(globalThis, { fills })
+    const look = () => {
+      const node = [...document.querySelectorAll('#picture g.node')].find(
+        (each) => each.querySelector('.nodeLabel')?.textContent === 'T',
+      )
+      const fill = node?.querySelector<SVGElement>('.label-container')?.style.fill ?? ''
+      if (fill !== fills.at(-1)) fills.push(fill)
+      requestAnimationFrame(look)
+    }
+    look()
+  })
+  for (let flash = 0; flash < 20; flash++) {
+    for (const color of ['red', 'white']) {
+      time += 40
+      weir.topology.color('T', color)
+    }
+  }
+  weir.topology.color('V', 'navy')
+  await page.locator('[data-service=V] [data-part=color]', { hasText: 'navy' }).waitFor()
+  const fills = await page.evaluate(() => (globalThis as unknown as { fills: string[] }).fills)
+  expect(fills.filter((fill) => fill === 'red')).toHaveLength(20)
+  expect(await page.locator('#joined').isVisible()).toBe(false)
+  expect(problems).toEqual([])
+})
+
 browserTest('a new call redraws the picture and keeps colors, selections and input', async () => {
   await using weir = startTopology()
   weir.topology.report(SEED_GRAPH)

@@ -19,12 +19,14 @@ export interface TopologySetup {
   port?: number
   /** Where it is stored: without one there is nothing to replay. */
   db?: Database
+  /** The time in milliseconds since 1970. */
+  now?: () => number
 }
 
 /** The topology's routes and the pages' assets on a port of their own, until the test's scope ends. */
-export function startTopology({ port = 0, db }: TopologySetup = {}) {
+export function startTopology({ port = 0, db, now }: TopologySetup = {}) {
   const hub = new Hub()
-  const topology = new Topology({ hub, db })
+  const topology = new Topology({ hub, db, now })
   const app = new Elysia()
     // What pages ask of the parts of a Weir that this one doesn't have: browsers log a refusal as a fault.
     .onRequest(({ request }) => {

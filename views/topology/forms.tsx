@@ -64,8 +64,8 @@ export function ActivateForm({ services, colors }: Pick<TopologyPageProps, 'serv
           required
           autocomplete="off"
           spellcheck={false}
-          pattern="[A-Za-z]+|#[0-9A-Fa-f]{6}"
-          title="A color name or #rrggbb"
+          pattern="[A-Za-z]+|#[0-9A-Fa-f]{6}|hsl\(.+\)"
+          title="A color name, #rrggbb or hsl(…)"
           placeholder="red or #00ffcc"
         />
       </label>

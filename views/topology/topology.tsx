@@ -42,6 +42,7 @@ export function TopologyPage({ reader, ...props }: TopologyPageProps & ForReader
         <p class="feed" id="feed" role="status" data-state="connecting" hidden>
           Connecting…
         </p>
+        <p class="muted" id="joined" hidden />
       </div>
       <Empty origin={origin} hidden={services.length > 0} />
       <div class="topology-body" id="graph" hidden={services.length === 0}>

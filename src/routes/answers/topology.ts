@@ -73,6 +73,7 @@ export const TOPOLOGY_EVENTS = {
     calls: Type.Optional(Type.Array(Call)),
     removedServices: Type.Optional(Type.Array(Text)),
     removedCalls: Type.Optional(Type.Array(Type.Tuple([Text, Text]))),
+    joinedColors: Type.Optional(Count),
   }),
   gap: Type.Object({ from: Type.Unknown(), to: Type.Number() }),
 }

@@ -115,4 +115,5 @@ const TIMELINE =
 const EVENTS =
   'Server-sent events: first `graph` with the whole topology, then `change` with new and changed `services` and ' +
   '`calls`, `removedServices` by ID, and `removedCalls` as pairs of from and to. Changes are batched for 100 ms, or up ' +
-  'to a second under load. Resume with `Last-Event-ID`; if the missed events are gone, a `gap` and a new `graph` follow.'
+  'to a second under load; a color that lasts at least 16 ms gets a change of its own, and `joinedColors` counts those ' +
+  'that were too short. Resume with `Last-Event-ID`; if the missed events are gone, a `gap` and a new `graph` follow.'

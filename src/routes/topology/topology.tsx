@@ -53,7 +53,7 @@ function seedRoutes({ topology, hub }: TopologyRoutesOptions) {
         response: events({ message: Type.Literal('update') }),
         detail: describe(
           'Stream diagram updates',
-          'Server-sent events: `update` whenever `GET /diagram` changes.',
+          'Server-sent events: `update` for every activation, and whenever `GET /diagram` changes otherwise.',
         ),
       },
     )
@@ -62,7 +62,7 @@ function seedRoutes({ topology, hub }: TopologyRoutesOptions) {
       detail: {
         ...describe(
           'Activate a service',
-          'Sets the color of a service. Accepts `{item, color}` as JSON or a form. `color` is a known name or `#rrggbb`; ' +
+          'Sets the color of a service. Accepts `{item, color}` as JSON or a form. `color` is a named color of CSS, `#rrggbb` or `hsl(…)`; ' +
             `default: \`${ACTIVATED_COLOR}\`. An unknown item becomes a new service.`,
         ),
         // Read in the handler, so that htmx gets an error as a fragment.

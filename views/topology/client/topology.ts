@@ -22,7 +22,10 @@ const CONNECTION_WORDS: Record<FeedState, string> = {
 class Page {
   readonly #feed = new Feed({
     graph: () => this.#live([]),
-    change: (_, called) => this.#live(called),
+    change: ({ joinedColors = 0 }, called) => {
+      this.#sayJoined(joinedColors)
+      this.#live(called)
+    },
     connection: (state) => this.#sayConnection(state),
   })
   readonly #picture = new Picture(byId('picture'), {
@@ -50,6 +53,7 @@ class Page {
       return this.#show()
     },
   })
+  #joinedColors = 0
   #state: State = parseState(location.search)
   #graph: DrawnGraph = { services: [], calls: [] }
   #view: View = viewOf(this.#graph, this.#state)
@@ -175,6 +179,14 @@ class Page {
     if (!this.#view.services.some(({ id }) => id === this.#reveal)) return
     this.#picture.reveal(this.#reveal)
     this.#reveal = undefined
+  }
+
+  #sayJoined(colors: number): void {
+    if (colors === 0) return
+    this.#joinedColors += colors
+    const joined = byId('joined')
+    joined.hidden = false
+    say(joined, `${this.#joinedColors.toLocaleString('en')} colors were too short to show`)
   }
 
   #sayConnection(state: FeedState): void {
