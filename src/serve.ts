@@ -5,6 +5,7 @@ import { openAccess } from './auth/open.ts'
 import { Channels } from './channels/channels.ts'
 import type { Config } from './config/settings.ts'
 import type { Context } from './context.ts'
+import { causeOf } from './errors.ts'
 import type { Requests } from './observe/requests.ts'
 import { SpanCalls } from './otlp/calls.ts'
 import type { Parts } from './parts.ts'
@@ -14,6 +15,7 @@ import { withSecurityHeaders } from './routes/http/security-headers.ts'
 import { createProbeApp } from './routes/operation/probes.ts'
 import { MAX_IMPORT_BYTES } from './routes/transfer/transfer.ts'
 import { Streams } from './streams/registry/streams.ts'
+import { readDeclaration } from './topology/declared/declaration.ts'
 import { OwnOverlay } from './topology/own/overlay.ts'
 import { Topology } from './topology/topology.ts'
 
@@ -72,11 +74,21 @@ async function topologyParts({ config, hub, db, worker, now, warn, closers }: Co
   const topology = new Topology({ hub, db, writer: worker, now, warn })
   closers.add(() => topology.close())
   await topology.load()
+  if (config.topology !== undefined) await declareFrom(config.topology, topology)
   const spanCalls = new SpanCalls({ report: (report) => topology.report(report), warn })
   closers.add(() => spanCalls.close())
   const ownParts = new OwnOverlay({ db, hub, topology, now, warn, hasArchive: config.s3Bucket !== undefined })
   closers.add(() => ownParts.close())
   return { topology, spanCalls, refreshTopology: () => ownParts.refresh() }
+}
+
+/** Declares what a file holds. @throws Error with what is wrong with it */
+async function declareFrom(path: string, topology: Topology): Promise<void> {
+  try {
+    await topology.declare(readDeclaration(await Bun.file(path).text()))
+  } catch (error) {
+    throw new Error(`TOPOLOGY: ${path}: ${causeOf(error)}`, { cause: error })
+  }
 }
 
 /** The part of an app that a server needs. */

@@ -52,6 +52,7 @@ test.each<[string, string, Partial<Config>]>([
   ['HOST', 'localhost', { host: 'localhost' }],
   ['DATA_DIR', '/srv/weir', { dataDir: '/srv/weir' }],
   ['DATA_DIR', 'here', { dataDir: resolve('here') }],
+  ['TOPOLOGY', 'ops/sample.mmd', { topology: resolve('ops/sample.mmd') }],
   ['DATABASE_URL', 'postgres://u:p@h/d', { databaseUrl: 'postgres://u:p@h/d' }],
   ['DATABASE_URL', 'postgresql://h/d?sslmode=require', { databaseUrl: 'postgresql://h/d?sslmode=require' }],
   ['REDIS_URL', 'redis://h:6379', { redisUrl: 'redis://h:6379' }],

@@ -17,6 +17,7 @@ import { restore } from './commands/restore.ts'
 import { rm } from './commands/rm.ts'
 import { savings } from './commands/savings.ts'
 import { status } from './commands/status.ts'
+import { topology } from './commands/topology.ts'
 
 /** Every command, in the order of the help. */
 export const COMMANDS: Record<string, Command> = {
@@ -33,6 +34,7 @@ export const COMMANDS: Record<string, Command> = {
   cache,
   report,
   bench,
+  topology,
   notify,
   rm,
   backup,

@@ -61,6 +61,13 @@ export const SETTINGS = {
     fallback: './data',
     parse: directory,
   },
+  topology: {
+    key: 'TOPOLOGY',
+    about:
+      'File with services and calls to declare at start: a Mermaid flowchart, or the YAML of a simulated graph.',
+    example: 'ops/sample.mmd',
+    parse: directory,
+  },
   databaseUrl: {
     key: 'DATABASE_URL',
     about: 'Postgres connection URL. Default: the embedded database.',

@@ -53,6 +53,8 @@ export interface Call {
   calledAt?: string
   /** The last minutes; omitted if the edge was idle. */
   recent?: RecentCalls
+  /** Set if somebody declared that it exists. */
+  isDeclared?: true
 }
 
 /** Recent calls along one edge. */
@@ -101,6 +103,16 @@ export function mermaidText({ services, calls }: Graph): string {
 export function nodeId(id: string): string {
   if (PLAIN_ID.test(id) && !KEYWORDS.has(id) && !(id in Object.prototype)) return id
   return `_${id.replace(/[^A-Za-z0-9]/gu, (char) => `_${char.codePointAt(0)?.toString(16)}_`)}`
+}
+
+/** The service that `nodeId` gave this Mermaid ID; any other Mermaid ID is the service's own. */
+export function idOfNode(node: string): string {
+  if (!node.startsWith('_')) return node
+  const id = node.slice(1).replace(/_([0-9a-f]{1,6})_/g, (written, hex) => {
+    const code = Number.parseInt(hex, 16)
+    return code <= 0x10ffff ? String.fromCodePoint(code) : written
+  })
+  return nodeId(id) === node ? id : node
 }
 
 /**

@@ -3,6 +3,8 @@ import { Problem } from '../errors.ts'
 import type { Hub } from '../hub/hub.ts'
 import type { Database } from '../storage/storage.ts'
 import { type GraphChange, GraphChanges } from './changes.ts'
+import type { Declaration } from './declared/declaration.ts'
+import { type Declared, DeclaredGraph } from './declared/declared.ts'
 import { type FeedSubscription, TopologyFeed } from './feed.ts'
 import { Model, type ReportedOutcome } from './model.ts'
 import { type Overlay, type OverlayHistory, Overlays } from './overlays.ts'
@@ -86,6 +88,7 @@ export class Topology {
   readonly #feed: TopologyFeed
   readonly #changes: GraphChanges
   readonly #model: Model
+  readonly #declared: DeclaredGraph
   readonly #overlays = new Overlays()
   readonly #history: History | undefined
   readonly #timer: Timer
@@ -95,6 +98,7 @@ export class Topology {
     this.#now = now
     this.#db = db
     this.#writer = writer
+    this.#declared = new DeclaredGraph(db)
     this.#feed = new TopologyFeed({
       hub,
       topic: TOPOLOGY_TOPIC,
@@ -103,7 +107,7 @@ export class Topology {
     })
     this.#changes = new GraphChanges({
       service: (id) => this.service(id),
-      call: (key) => this.#overlays.call(key) ?? this.#model.edge(key)?.call,
+      call: (key) => this.#overlays.call(key) ?? this.#declared.call(key, this.#model.edge(key)?.call),
       now,
       publish: (change, isDiagram) => this.#publish(change, isDiagram),
     })
@@ -116,17 +120,29 @@ export class Topology {
   /** Loads what is stored. */
   async load(): Promise<void> {
     await this.#history?.load()
+    await this.#declared.read()
     this.#model.refresh(this.#now())
   }
 
   /** The current graph, in the order of the reports; additions of overlays come last. */
   graph(): Graph {
-    return this.#overlays.over(this.#model.graph())
+    return this.#overlays.over(this.reported())
   }
 
-  /** The reported graph only. */
+  /** What programs reported and people declared. */
   reported(): Graph {
-    return this.#model.graph()
+    return this.#declared.under(this.#model.graph())
+  }
+
+  /** What people declared. */
+  get declared(): Declared | undefined {
+    return this.#declared.current
+  }
+
+  /** Replaces what is declared, and stores it; undefined removes it. */
+  async declare(declaration: Declaration | undefined): Promise<void> {
+    const { services, calls } = await this.#declared.put(declaration, this.#now())
+    this.#turn(services, calls)
   }
 
   snapshot(): Snapshot {
@@ -143,7 +159,7 @@ export class Topology {
     const now = this.#now()
     requireReplayable(instant, now, 'at')
     const reported = await graphAt(await this.#stored(), instant, now)
-    const graph = await this.#overlays.overAt(reported, instant)
+    const graph = await this.#overlays.overAt(this.#declared.under(reported), instant)
     return { version: 0, at: new Date(instant).toISOString(), ...withNodes(graph) }
   }
 
@@ -153,7 +169,7 @@ export class Topology {
   }
 
   service(id: string): Service | undefined {
-    const reported = this.#model.service(id)
+    const reported = this.#declared.service(id, this.#model.service(id))
     return this.#overlays.service(id) ?? (reported && this.#overlays.judge(reported))
   }
 
@@ -193,8 +209,7 @@ export class Topology {
   /** Replaces a source's contribution and publishes the differences. It isn't stored. */
   overlay(source: string, contributed: Overlay): void {
     const { services, calls } = this.#overlays.put(source, contributed)
-    for (const id of services) this.#changes.service(id)
-    for (const key of calls) this.#changes.call(key)
+    this.#turn(services, calls)
   }
 
   /** Makes `at` include a source's past contribution. */
@@ -214,6 +229,7 @@ export class Topology {
     this.#model.expire(now)
     this.#model.refresh(now)
     await this.#history?.sync()
+    await this.#readDeclared()
   }
 
   /** Stores what isn't stored yet. */
@@ -236,6 +252,17 @@ export class Topology {
     this.#model.count(edge, outcome, now)
     ledger?.call(report, now, outcome)
     ledger?.count(report, minute, tally, outcome.hasFailed)
+  }
+
+  /** What other processes declared; while the database is away, the declaration stays as it is. */
+  async #readDeclared(): Promise<void> {
+    const changed = await this.#declared.read().catch(() => undefined)
+    if (changed !== undefined) this.#turn(changed.services, changed.calls)
+  }
+
+  #turn(services: Iterable<string>, calls: Iterable<string>): void {
+    for (const id of services) this.#changes.service(id)
+    for (const key of calls) this.#changes.call(key)
   }
 
   #fold(): void {

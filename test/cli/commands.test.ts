@@ -300,3 +300,20 @@ test('rm asks for confirmation unless --yes is given', async () => {
   expect(await cli('rm', 'doomed', '--yes')).toEqual({ code: 0, out: 'Removed "doomed".\n', err: '' })
   expect(await there()).toBe(false)
 })
+
+test('topology declares what a file holds, shows it, and withdraws it', async () => {
+  const sample = await Bun.file('ops/sample.mmd').text()
+  expect(await cli('topology', 'show')).toMatchObject({ code: 5, out: '' })
+  expect(await cli('topology', 'apply', 'ops/sample.mmd')).toEqual({
+    ...{ code: 0, err: '' },
+    out: 'Declared 8 services and 7 calls.\n',
+  })
+  expect((await cli('topology', 'show')).out).toBe(sample)
+  expect(JSON.parse((await cli('topology', 'show', '--json')).out)).toMatchObject({ calls: { length: 7 } })
+  expect((await weir.json<{ calls: unknown[] }>('/api/topology')).calls).toHaveLength(7)
+  expect(await cli('topology', 'withdraw')).toMatchObject({ code: 0, err: '' })
+  expect((await weir.json<{ calls: unknown[] }>('/api/topology')).calls).toEqual([])
+  expect(await cli('topology', 'apply', 'ops/none.mmd')).toMatchObject({ code: 4, out: '' })
+  for (const args of [[], ['apply'], ['show', 'x'], ['drop']])
+    expect(await cli('topology', ...args)).toMatchObject({ code: 2, out: '' })
+})

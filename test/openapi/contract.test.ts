@@ -152,6 +152,9 @@ test('topology, archive and operation respond as documented', async () => {
   await get('/api/topology')
   await get(`/api/topology?at=${Date.now()}`)
   await get('/api/topology/timeline?points=5')
+  await contract.ask('PUT', '/api/topology/declared', { body: { text: 'graph LR\nUI --> S' } })
+  await get('/api/topology/declared')
+  await contract.ask('DELETE', '/api/topology/declared')
   await contract.ask('GET', '/api/topology/events', { events: ['graph'] })
   const missed = { 'Last-Event-ID': '1' }
   const hearing = contract.ask('GET', '/api/topology/events', { events: ['gap', 'change'], headers: missed })

@@ -50,6 +50,41 @@ browserTest('a form that is refused says why', async () => {
     .waitFor()
 })
 
+browserTest('a topology is previewed, declared and withdrawn on the page', async () => {
+  await using weir = startTopology()
+  await using browser = await openPage(`${weir.url}/topology`)
+  const { page, problems } = browser
+  await page.getByText('Declare the topology').click()
+  const text = page.getByLabel('Mermaid flowchart, or the YAML of a simulated graph')
+  const answer = page.locator('#declare-answer')
+  await text.fill('flowchart LR\n  UI --> <b>D')
+  await page.getByRole('button', { name: 'Preview' }).click()
+  await answer.getByText('Line 2: expected the ID of a node, got "<b>D".').waitFor()
+  await text.fill('flowchart LR\n  UI --> D\n  D --> P')
+  await page.getByRole('button', { name: 'Preview' }).click()
+  await answer.getByText('3 services, 2 calls.').waitFor()
+  expect(await answer.locator('li').allTextContents()).toEqual(['UI', 'D', 'P', 'UI → D', 'D → P'])
+  expect(await page.locator('#picture g.node').count()).toBe(0)
+
+  await page.getByRole('button', { name: 'Apply' }).click()
+  await page.locator('#picture path.unseen[data-id]').nth(1).waitFor({ state: 'attached' })
+  expect(await page.locator('#picture path.unseen > title').allTextContents()).toEqual([
+    'UI calls D: declared, never seen',
+    'D calls P: declared, never seen',
+  ])
+  weir.topology.report({ calls: [{ from: 'UI', to: 'D', status: 200 }] })
+  await page.locator('#picture path.unseen', { hasText: 'UI calls D' }).waitFor({ state: 'detached' })
+  await page.getByRole('button', { name: 'Preview' }).waitFor()
+
+  await page.reload()
+  await page.getByText('Declared topology').click()
+  expect(await text.inputValue()).toBe('flowchart LR\n  UI --> D\n  D --> P')
+  await page.getByRole('button', { name: 'Withdraw' }).click()
+  await answer.getByText('The declaration is withdrawn.').waitFor()
+  expect(weir.topology.declared).toBeUndefined()
+  expect(problems.filter((problem) => !problem.includes('422'))).toEqual([])
+})
+
 browserTest('without script the forms and the list work', async () => {
   await using weir = startTopology()
   weir.topology.report(SEED_GRAPH)

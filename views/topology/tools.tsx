@@ -83,6 +83,9 @@ export function Legend() {
         <li>
           <i class="line idle" /> faded: idle
         </li>
+        <li>
+          <i class="line unseen" /> dotted: declared, never seen
+        </li>
         <li>numbers: calls per minute · errors, then p50/p95 latency; between groups, the worst</li>
       </ul>
       <ul aria-label="Nodes">

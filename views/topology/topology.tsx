@@ -1,6 +1,7 @@
 import type { Child } from 'hono/jsx'
 import type { Graph } from '../../src/core/graph.ts'
 import { type ForReader, Page } from '../layout/layout.tsx'
+import { DeclareForm } from './declare.tsx'
 import { ActivateForm, RequestForm } from './forms.tsx'
 import { Detail } from './panel.tsx'
 import { Replay } from './replay.tsx'
@@ -14,6 +15,8 @@ export interface TopologyPageProps extends Graph {
   diagram: string
   /** Suggested color names. */
   colors: readonly string[]
+  /** The text of the declared topology. */
+  declared: string | undefined
   /** Public URL of Weir, for the example that reports a service. */
   origin: string
   /** The result of a form that was sent without script. */
@@ -22,7 +25,7 @@ export interface TopologyPageProps extends Graph {
 
 /** The live picture of services and calls, the same as a table, and the forms that act on it. */
 export function TopologyPage({ reader, ...props }: TopologyPageProps & ForReader) {
-  const { services, calls, entryId, diagram, colors, origin, answer } = props
+  const { services, calls, entryId, diagram, colors, declared, origin, answer } = props
   return (
     <Page
       reader={reader}
@@ -63,6 +66,7 @@ export function TopologyPage({ reader, ...props }: TopologyPageProps & ForReader
         </aside>
         <Services services={services} calls={calls} />
       </div>
+      <DeclareForm text={declared} />
     </Page>
   )
 }
@@ -74,7 +78,7 @@ function Empty({ origin, hidden }: { origin: string; hidden: boolean }) {
       <h2>No services yet</h2>
       <p>Start the simulation with eight services:</p>
       <pre tabindex={0}>bun run sim</pre>
-      <p>Or report a service and a call yourself:</p>
+      <p>Or declare below which services and calls you expect, or report them yourself:</p>
       <pre tabindex={0}>
         {`curl ${origin}/api/topology -H 'Content-Type: application/json' \\\n  -d '${report}'`}
       </pre>

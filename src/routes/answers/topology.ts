@@ -38,6 +38,7 @@ const Call = named('Call', {
   lastStatus: Type.Optional(Count),
   lastDurationMs: Type.Optional(Ms),
   calledAt: Type.Optional(Instant),
+  isDeclared: Type.Optional(Type.Literal(true, { description: 'Somebody declared that it exists' })),
   recent: Type.Optional(
     Type.Object({
       rate: Type.Number({ minimum: 0, description: 'Calls per minute' }),
@@ -46,6 +47,15 @@ const Call = named('Call', {
       p95Ms: Type.Optional(Ms),
     }),
   ),
+})
+
+export const Declared = named('DeclaredTopology', {
+  declaredAt: Instant,
+  services: Type.Array(
+    Type.Object({ id: Text, name: Text, kind: choice(Object.keys(KINDS)), group: Type.Optional(Text) }),
+  ),
+  calls: Type.Array(Type.Object({ from: Text, to: Text, count: Count })),
+  text: Type.String({ description: 'What it was read from' }),
 })
 
 export const Graph = named('Graph', {

@@ -105,6 +105,7 @@ function page(request: Request, topology: Topology, answer?: Child): Promise<Res
     entryId: entryOf(topology.reported()),
     diagram: mermaidText(graph),
     colors: COLOR_NAMES,
+    declared: topology.declared?.text,
     origin,
   }
   return html(<TopologyPage reader={readerOf(request)} {...view} answer={answer} />, { inlineStyle: true })

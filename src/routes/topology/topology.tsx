@@ -13,6 +13,7 @@ import { describe } from '../http/describe.ts'
 import { readFields } from '../http/fields.ts'
 import { html } from '../http/html.ts'
 import { acceptedBy, answering } from '../live/accepts.tsx'
+import { declaredRoutes } from './declared.tsx'
 import { topologyApi } from './topology-api.ts'
 import { topologyFaultRoutes } from './topology-faults.ts'
 import { type TopologyPageOptions, topologyPages } from './topology-page.tsx'
@@ -33,6 +34,7 @@ export function topologyRoutes(options: TopologyRoutesOptions) {
   return new Elysia()
     .use(seedRoutes(options))
     .use(topologyApi(options))
+    .use(declaredRoutes(options))
     .use(topologyFaultRoutes(options))
     .use(topologyPages(options))
 }

@@ -6,7 +6,7 @@ import { isIdle } from '../view.ts'
 import type { Extent, Point } from './layout.ts'
 import { describe, SVG, textColorOn, writeBadge, writeNumbers } from './marks.ts'
 import type { Scene, Sketch } from './renderer.ts'
-import { callWords, hasFailed, healthOf, numbersOf, serviceWords, widthOf } from './words.ts'
+import { callWords, hasFailed, healthOf, isUnseen, numbersOf, serviceWords, widthOf } from './words.ts'
 
 /** Edges that flash at once; more would be a flicker, and slow. */
 const MAX_FLASHES = 100
@@ -181,6 +181,7 @@ export class Drawing implements Extent {
     path.style.setProperty('--width', `${widthOf(call)}px`)
     path.dataset.health = healthOf(call)
     path.classList.toggle('failed', hasFailed(call))
+    path.classList.toggle('unseen', isUnseen(call))
     for (const element of [path, numbers]) element.classList.toggle('idle', isIdle(call))
     describe(path, words)
     writeNumbers(numbers, numbersOf(call))

@@ -24,6 +24,11 @@ export function hasFailed({ lastStatus = 0 }: Call): boolean {
   return lastStatus >= FIRST_ERROR_STATUS
 }
 
+/** Declared, and not one call was seen. */
+export function isUnseen({ count, isDeclared }: Call): boolean {
+  return isDeclared === true && count === 0
+}
+
 /** Width of an edge, in pixels. */
 export function widthOf({ recent }: Call): number {
   const width = LEAST_WIDTH + WIDTH_PER_DECADE * Math.log10(1 + (recent?.rate ?? 0))
@@ -43,6 +48,7 @@ export function numbersOf(call: Call): string[] {
 
 /** An edge in a sentence. */
 export function callWords(call: Call, nameOf: (id: string) => string): string {
+  if (isUnseen(call)) return `${nameOf(call.from)} calls ${nameOf(call.to)}: declared, never seen`
   const words = [`${nameOf(call.from)} calls ${nameOf(call.to)}: ${call.count} calls, ${call.errors} failed`]
   if (isIdle(call) || call.recent === undefined) return words.join('')
   words.push(`last 5 min: ${rate(call.recent.rate)}, ${percent(call.recent.errorShare)} errors`)
