@@ -3,6 +3,7 @@ import { Hub } from '../../src/hub/hub.ts'
 import { readDeclaration } from '../../src/topology/declared/declaration.ts'
 import { Topology } from '../../src/topology/topology.ts'
 import { testStorage } from '../support/storage.ts'
+import { startTestWeir } from '../support/weir.ts'
 import { SEED_GRAPH } from './seed-graph.ts'
 import { startTopology } from './server.ts'
 
@@ -86,6 +87,15 @@ test('pages get what is declared as a change, and its end as one', async () => {
   expect((await events.nextJson()).data).toMatchObject({ removedServices: ['C'], removedCalls: [['A', 'C']] })
   expect(weir.topology.graph().services).toMatchObject([{ id: 'A', color: 'red' }])
   expect((await weir.get(PATH)).status).toBe(404)
+})
+
+test('a file is declared at start, in place of what was before, and a bad one keeps Weir from starting', async () => {
+  const weir = await startTestWeir({ TOPOLOGY: 'ops/sample.mmd' })
+  const { diagram } = await weir.json<{ diagram: string }>('/diagram')
+  await weir.close()
+  expect(diagram.split('-->')).toHaveLength(8)
+  await expect(startTestWeir({ TOPOLOGY: 'package.json' })).rejects.toThrow('TOPOLOGY')
+  await expect(startTestWeir({ TOPOLOGY: 'ops/none.mmd' })).rejects.toThrow('none.mmd')
 })
 
 test('a declaration that can’t be read changes nothing, and says which line', async () => {
