@@ -71,6 +71,18 @@ export const streams = weir.table(
     /** Its owner declares that the upstream sends everything after Last-Event-ID: no gap without proof. */
     resumes: boolean().notNull().default(false),
     payloadPointer: text().notNull(),
+    /** What of a body that isn't JSON becomes the document. */
+    select: text().notNull().default(''),
+    /** How its requests prove who sends them, beyond its headers. */
+    auth: jsonb().$type<Record<string, unknown>>(),
+    /** A client certificate, and certificate authorities that are trusted for it alone. */
+    tls: jsonb().$type<Record<string, unknown>>(),
+    /** What is sent on its connection. */
+    messages: jsonb().$type<Record<string, unknown>>(),
+    /** How what is pushed to it is verified and identified. */
+    push: jsonb().$type<Record<string, unknown>>(),
+    /** Hash of the token in the URL that takes what is pushed to it. */
+    pushToken: text().unique(),
     ignorePaths: text().array().notNull(),
     arrayKeys: text().array().notNull(),
     tags: text().array().notNull(),
@@ -105,6 +117,19 @@ export const streams = weir.table(
   ],
 )
 
+/** Server CPU that streaming and polling one stream's recorded bodies took, measured on request. */
+export const cpuTrials = weir.table(
+  'cpu_trials',
+  {
+    streamId: uuid()
+      .notNull()
+      .references(() => streams.id, { onDelete: 'cascade' }),
+    at: at('at').notNull(),
+    result: jsonb().notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.streamId, table.at] })],
+)
+
 /** What a run needs to resume where the last one stopped, and the fence that keeps a replaced run from writing. */
 export const checkpoints = weir.table('checkpoints', {
   streamId: uuid()
@@ -124,6 +149,8 @@ export const checkpoints = weir.table('checkpoints', {
   lastEventId: text(),
   etag: text(),
   lastModified: text(),
+  /** Its cookies, encrypted. */
+  cookies: bytea(),
   /** Number of the last entry that is counted in {@link rollups}, and the newest minute that has any of those. */
   summedSeq: bigint({ mode: 'number' }).notNull().default(0),
   summedMinute: at('summed_minute'),
