@@ -27,6 +27,8 @@ export interface Context {
   warn: Warn
   log: Log
   now(): number
+  /** Uniform in [0, 1). */
+  random(): number
   /** Where data and jobs are stored, for display. */
   where: { storage: string; jobs: string }
   db: Database
@@ -55,6 +57,7 @@ export interface ContextOptions {
   storage?: Promise<Storage> | undefined
   lookup?: Lookup | undefined
   own?: EgressDeps['own']
+  random?: (() => number) | undefined
 }
 
 /** Opens the dependencies; each registers how to close it. */
@@ -62,7 +65,7 @@ export async function openContext(
   config: Config,
   warn: Warn,
   closers: Closers,
-  { log, storage: opening = openStorage(config), lookup, own }: ContextOptions,
+  { log, storage: opening = openStorage(config), lookup, own, random = Math.random }: ContextOptions,
 ): Promise<Context> {
   const storage = await opening
   closers.add(() => storage.close())
@@ -75,7 +78,7 @@ export async function openContext(
   closers.beforehand((failure) => queues.abandon(failure))
   const observation = new Observation({ config, version, process: worker, log, now })
   closers.add(() => observation.close())
-  const hub = new Hub(Math.random, seatsOf(config))
+  const hub = new Hub(random, seatsOf(config))
   closers.add(() => hub.close())
   const relay = await openRelay(config, storage, worker)
   closers.add(() => relay.close())
@@ -92,6 +95,7 @@ export async function openContext(
       warn,
       log,
       now,
+      random,
       where,
       db: storage.db,
       damage: storage.damage,

@@ -106,7 +106,7 @@ function recorderOf({ config, warn, log, now, db, bus, observation: { recording 
 }
 
 function holderOf(context: Context, recorder: Recorder, large: LargeDocuments): Runner {
-  const { config, warn, now, db, bus, worker, egress, observation, address, closers } = context
+  const { config, warn, now, random, db, bus, worker, egress, observation, address, closers } = context
   const pulse = new Pulse()
   closers.add(() => pulse.close())
   const silences = new SilenceWatch({ db, bus, now, warn })
@@ -120,8 +120,8 @@ function holderOf(context: Context, recorder: Recorder, large: LargeDocuments): 
       recorder,
       limits: config,
       now,
-      random: Math.random,
-      hosts: new Hosts(),
+      random,
+      hosts: new Hosts(now, random),
       pulse,
       silences,
     },
@@ -134,11 +134,11 @@ function holderOf(context: Context, recorder: Recorder, large: LargeDocuments): 
 
 /** Notifications: channels and incidents. */
 function notificationParts(context: Context, deliveryTimes: DeliveryTimes | undefined) {
-  const { config, warn, now, db, bus, queues, egress, observation, address, closers } = context
+  const { config, warn, now, random, db, bus, queues, egress, observation, address, closers } = context
   const deliveryControl = deliveryControlOf(queues.deliveries, warn)
   const notifier = new Notifier({ db, bus, control: deliveryControl, now })
   const deliverer = new Deliverer({
-    ...{ db, bus, egress, now, random: Math.random, times: deliveryTimes },
+    ...{ db, bus, egress, now, random, times: deliveryTimes },
     attempted: (kind, sending) => observation.attempts.made(kind, sending),
   })
   closers.add(() => deliverer.close())
@@ -152,12 +152,12 @@ function notificationParts(context: Context, deliveryTimes: DeliveryTimes | unde
 }
 
 /** Storage: the archive and retention. */
-function storageParts({ config, warn, now, db, closers, queues, egress }: Context) {
+function storageParts({ config, warn, now, random, db, closers, queues, egress }: Context) {
   const runLater = archiveLater(queues.archive)
   // Only the archive may use the operator's S3 endpoint: this doesn't allow it for streams and channels.
   const way = config.s3Endpoint === undefined ? egress : egress.allowing(config.s3Endpoint)
   const archive = new Archive({
-    ...{ db, config, runLater, now, random: Math.random, warn },
+    ...{ db, config, runLater, now, random, warn },
     fetch: way.fetch,
   })
   closers.add(() => archive.close())

@@ -37,6 +37,8 @@ export interface StartOptions {
   lookup?: Lookup
   /** Default: those of this machine's interfaces. */
   own?: EgressDeps['own']
+  /** Draws how long retries wait, among others. Default: `Math.random`. */
+  random?: () => number
   /** Receives log lines. Default: only errors, passed to `warn`. */
   log?: Log
   /** The configured storage, if it is being opened already; Weir closes it. */

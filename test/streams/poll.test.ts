@@ -6,7 +6,7 @@ import { Feed, startUpstream, type Upstream } from '../support/upstream.ts'
 import { type LoggedEntry, startTestWeir, type TestWeir } from '../support/weir.ts'
 
 describe.each(SETUPS)('on $name', (setup) => {
-  describe.skipIf(isSkipped(setup))('', () => {
+  describe.concurrent.skipIf(isSkipped(setup))('', () => {
     let services: OpenSetup
     let upstream: Upstream
     let weir: TestWeir

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { sql } from 'drizzle-orm'
 import type { Database, Storage } from '../../src/storage/storage.ts'
 import type { Run } from '../../src/streams/ingest/run.ts'
-import { runStore } from '../../src/streams/ingest/run-store.ts'
+import { type RunStore, runStore } from '../../src/streams/ingest/run-store.ts'
 import { LargeDocuments } from '../../src/streams/large/documents.ts'
 import { readLog } from '../../src/streams/log/logs.ts'
 import { type Draft, type Entry, entryJson } from '../../src/streams/recording/entry.ts'
@@ -23,12 +23,14 @@ const LIMITS = { requestTimeoutMs: 1_000, maxBodyBytes: 1_000 }
 let directory: string
 let storage: Storage
 let streams: Streams
+let runs: RunStore
 
 beforeAll(async () => {
   directory = mkdtempSync(join(tmpdir(), 'weir-recorder-'))
   storage = await openStorage({ databaseUrl: undefined, dataDir: directory })
   const control = { runLater: async () => {} }
   streams = new Streams({ db: storage.db, control, bus: testBus(), limits: LIMITS })
+  runs = runStore(storage.db, 'tester', testBus(), new LargeDocuments())
 })
 
 afterAll(async () => {
@@ -76,10 +78,8 @@ function recording() {
   }
 }
 
-const begin = async (streamId: string) => {
-  const runs = runStore(storage.db, 'tester', testBus(), new LargeDocuments())
-  return (await runs.begin({ streamId, attempt: 1, takeOver: true })) as Run
-}
+const begin = async (streamId: string) =>
+  (await runs.begin({ streamId, attempt: 1, takeOver: true })) as Run
 const sumsOf = async (table: 'rollups' | 'path_rollups', id: string) => {
   const which = sql.raw(table)
   const { rows } = (await storage.db.execute(

@@ -6,7 +6,7 @@ import { Feed, startUpstream, type Upstream } from '../support/upstream.ts'
 import { startTestWeir, type TestWeir } from '../support/weir.ts'
 
 describe.each(SETUPS)('on $name', (setup) => {
-  describe.skipIf(isSkipped(setup))('', () => {
+  describe.concurrent.skipIf(isSkipped(setup))('', () => {
     let services: OpenSetup
     let upstream: Upstream
     let weir: TestWeir
@@ -16,7 +16,6 @@ describe.each(SETUPS)('on $name', (setup) => {
       upstream = startUpstream()
       weir = await startTestWeir({
         ...services.environment,
-        SILENCE_MS: '2000',
         MAX_BODY_BYTES: '4096',
       })
     })
@@ -302,11 +301,12 @@ describe.each(SETUPS)('on $name', (setup) => {
       expect(again?.request?.headers).not.toHaveProperty('Last-Event-ID')
     })
 
-    test('a silent connection is reopened, first quietly and then as stalled; heartbeats keep it alive', async () => {
+    // Alone: others would take the time in which its heartbeats have to come.
+    test.serial('a silent connection is reopened, first quietly and then as stalled; heartbeats keep it alive', async () => {
       const silent = new Feed()
       const url = upstream.on('/silent', () => silent.response({}, 'retry: 10\ndata: hello\n\n'))
       const { id } = await weir.register({ url, kind: 'sse', silenceMs: 1_500 })
-      const { id: quiet, feed } = await followed('/heartbeats')
+      const { id: quiet, feed } = await followed('/heartbeats', new Feed(), { silenceMs: 2_000 })
       const heart = setInterval(() => feed.send(': beat\n\n'), 200)
       await until('it connects again', () => upstream.requests.get('/silent')?.[1])
       expect((await weir.logs(id)).some((entry) => entry.kind === 'error')).toBe(false)
@@ -358,7 +358,8 @@ describe.each(SETUPS)('on $name', (setup) => {
       expect(gaps).toMatchObject([{ reason: 'missing_ids', firstId: '21', lastId: '30', count: 10 }])
     })
 
-    test('a history of 25,000 events replayed on each connection is stored once', async () => {
+    // Alone: it would take the time in which others have to be heard.
+    test.serial('a history of 25,000 events replayed on each connection is stored once', async () => {
       const events = Array.from({ length: 25_000 }, (_, n) => {
         const id = new Bun.CryptoHasher('md5').update(`history ${n}`).digest('hex')
         return `id: ${id}\ndata: number ${n}\n\n`
