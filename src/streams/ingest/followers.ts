@@ -1,7 +1,7 @@
 import type { StreamKind } from '../../core/sets/stream-kinds.ts'
+import { followSse } from './connection/follow-sse.ts'
 import type { FollowDeps } from './follow.ts'
 import { followPoll } from './follow-poll.ts'
-import { followSse } from './follow-sse.ts'
 import type { Run, RunLog } from './run.ts'
 
 /** Follows a stream until the signal ends it. */

@@ -1,6 +1,6 @@
 import { createParser } from 'eventsource-parser'
+import type { Follow } from '../followers.ts'
 import { type Format, followConnection } from './follow-connection.ts'
-import type { Follow } from './followers.ts'
 
 const SSE: Format = { kind: 'sse', parser: createParser }
 

@@ -1,12 +1,11 @@
 import type { EventSourceParser, ParserConfig } from 'eventsource-parser'
-import { BACKOFF_BASE_MS, backoffCeilingMs, backoffMs } from '../../core/judging/backoff.ts'
-import { kindOfType, STREAM_KIND, type StreamKind } from '../../core/sets/stream-kinds.ts'
-import { HOUR_MS } from '../../core/time.ts'
-import { directFetch } from '../../net/direct.ts'
-import { codingsOf, isGzip } from '../content/codings.ts'
-import type { Exchange } from '../recording/entry.ts'
-import { ENDLESS_BODY } from './body.ts'
-import { type Break, EventReader } from './event-reader.ts'
+import { BACKOFF_BASE_MS, backoffCeilingMs, backoffMs } from '../../../core/judging/backoff.ts'
+import { kindOfType, STREAM_KIND, type StreamKind } from '../../../core/sets/stream-kinds.ts'
+import { HOUR_MS } from '../../../core/time.ts'
+import { directFetch } from '../../../net/direct.ts'
+import { codingsOf, isGzip } from '../../content/codings.ts'
+import type { Exchange } from '../../recording/entry.ts'
+import { ENDLESS_BODY } from '../body.ts'
 import {
   type FollowDeps,
   fail,
@@ -15,9 +14,8 @@ import {
   recover,
   restOfWait,
   untilDead,
-} from './follow.ts'
-import type { Run, RunLog } from './run.ts'
-import { allowedSilence } from './silence.ts'
+} from '../follow.ts'
+import type { Run, RunLog } from '../run.ts'
 import {
   askUpstream,
   failedAnswer,
@@ -27,8 +25,10 @@ import {
   type UpstreamFetch,
   type UpstreamRequest,
   withExchange,
-} from './upstream.ts'
-import { waitUntil } from './wait.ts'
+} from '../upstream.ts'
+import { waitUntil } from '../wait.ts'
+import { type Break, EventReader } from './event-reader.ts'
+import { allowedSilence } from './silence.ts'
 
 /** Wait before a closed connection is reopened, unless the upstream sets another; the same as in browsers. Milliseconds. */
 const RETRY_MS = 3_000
