@@ -1,4 +1,5 @@
 import type { StreamKind } from '../../core/sets/stream-kinds.ts'
+import { followNdjson } from './connection/follow-ndjson.ts'
 import { followSse } from './connection/follow-sse.ts'
 import type { FollowDeps } from './follow.ts'
 import { followPoll } from './follow-poll.ts'
@@ -8,4 +9,8 @@ import type { Run, RunLog } from './run.ts'
 export type Follow = (run: Run, log: RunLog, signal: AbortSignal, deps: FollowDeps) => Promise<void>
 
 /** How streams of each kind are followed. */
-export const FOLLOWERS: Readonly<Record<StreamKind, Follow>> = { sse: followSse, poll: followPoll }
+export const FOLLOWERS: Readonly<Record<StreamKind, Follow>> = {
+  sse: followSse,
+  ndjson: followNdjson,
+  poll: followPoll,
+}

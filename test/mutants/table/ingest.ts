@@ -120,9 +120,9 @@ export const INGEST: readonly Mistake[] = [
   {
     name: 'the ID is sent as characters, not as bytes',
     guard: 'unit',
-    file: 'src/streams/ingest/connection/follow-connection.ts',
-    find: "Buffer.from(this.#lastEventId, 'utf8').toString('latin1')",
-    replace: 'this.#lastEventId',
+    file: 'src/streams/ingest/connection/follow-sse.ts',
+    find: "Buffer.from(id, 'utf8').toString('latin1')",
+    replace: 'id',
     hurts: 'An upstream with IDs beyond ASCII starts over, or the request fails.',
     tests: CLOCK_SSE,
   },
