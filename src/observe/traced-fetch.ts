@@ -14,7 +14,7 @@ export function tracedFetch(fetch: EgressFetch, tracer: Tracer, propagates: bool
     const context = tracer.begin(parent)
     const startedAt = tracer.now()
     const target = URL.parse(url)
-    const wantsEvents = new Headers(init.headers).get('accept')?.includes('text/event-stream') ?? false
+    const wantsEvents = /event-stream|ndjson/.test(new Headers(init.headers).get('accept') ?? '')
     const attributes = {
       'http.request.method': init.method ?? 'GET',
       'server.address': target?.hostname,

@@ -50,6 +50,8 @@ test.each([
   ['text/event-stream', 'sse'],
   [' Text/Event-Stream ; charset=utf-8', 'sse'],
   ['text/event-streams', undefined],
+  ['application/x-ndjson', 'ndjson'],
+  ['application/json-seq; charset=utf-8', 'ndjson'],
   ['application/json', undefined],
   [null, undefined],
 ])('%j is of kind %j', (type, kind) => {

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, jest, test } from 'bun:test'
+import { followSse } from '../../src/streams/ingest/connection/follow-sse.ts'
 import { followPoll } from '../../src/streams/ingest/follow-poll.ts'
-import { followSse } from '../../src/streams/ingest/follow-sse.ts'
 import type { UpstreamFetch } from '../../src/streams/ingest/upstream.ts'
 import { emptyDelta, tallied } from '../../src/streams/measures/rollup-delta.ts'
 import type { Draft } from '../../src/streams/recording/entry.ts'

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, jest, test } from 'bun:test'
-import { followSse } from '../../src/streams/ingest/follow-sse.ts'
+import { followSse } from '../../src/streams/ingest/connection/follow-sse.ts'
 import type { Run } from '../../src/streams/ingest/run.ts'
 import type { UpstreamFetch } from '../../src/streams/ingest/upstream.ts'
 import { elapse, settle } from '../support/clock.ts'

@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test'
-import { ReplaySearch } from '../../src/streams/ingest/replay.ts'
+import { ReplaySearch } from '../../src/streams/ingest/connection/replay.ts'
 import type { SeqRange, StoredEvent } from '../../src/streams/log/logs.ts'
 import { newRun } from '../support/run.ts'
 

@@ -1,6 +1,6 @@
 import { expect, test } from 'bun:test'
 import type { Evidence } from '../../src/core/judging/status.ts'
-import { allowedSilence, learnRhythm } from '../../src/streams/ingest/silence.ts'
+import { allowedSilence, learnRhythm } from '../../src/streams/ingest/connection/silence.ts'
 
 const DEFAULT_MS = 45_000
 const MINUTE_MS = 60_000

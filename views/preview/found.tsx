@@ -62,12 +62,13 @@ export function FoundPanel({ url, problem, answer, warnings, known }: Found) {
 }
 
 function Facts(answer: PreviewedAnswer) {
-  const { kind, status, contentType, encoding, redirects, events, comments } = answer
+  const { kind, kindReason, status, contentType, encoding, redirects, events, comments } = answer
   const { isPolled } = STREAM_KIND[kind]
   return (
     <dl class="facts">
       <Fact name="Status">{status}</Fact>
       <Fact name="Content type">{contentType ?? <span class="muted">none</span>}</Fact>
+      {kindReason !== null && <Fact name="Detected">{kindReason}</Fact>}
       {isPolled && (
         <>
           <Fact name="On the wire">

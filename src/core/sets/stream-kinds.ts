@@ -15,6 +15,10 @@ interface StreamKindFacts {
   lastEvent: string
   /** Content types that identify this kind; none for the default kind. */
   mediaTypes: readonly string[]
+  /** Content types that responses of this kind may have as well: then only its owner can say that it is this kind. */
+  otherTypes: readonly string[]
+  /** Whether a response of these types may also be a file: only its end, or that there is none, shows which. */
+  mayEnd: boolean
 }
 
 /** The kinds of streams. */
@@ -27,6 +31,27 @@ export const STREAM_KIND = {
     received: 'events',
     lastEvent: 'Last event',
     mediaTypes: ['text/event-stream'],
+    otherTypes: [],
+    mayEnd: false,
+  },
+  ndjson: {
+    label: 'JSON lines',
+    description: 'A connection that Weir keeps open and that delivers one JSON document a line',
+    isPolled: false,
+    counts: 'events',
+    received: 'events',
+    lastEvent: 'Last event',
+    mediaTypes: [
+      'application/x-ndjson',
+      'application/ndjson',
+      'application/jsonl',
+      'application/x-jsonlines',
+      'application/stream+json',
+      'application/x-json-stream',
+      'application/json-seq',
+    ],
+    otherTypes: ['application/json', 'application/octet-stream', 'text/plain'],
+    mayEnd: true,
   },
   poll: {
     label: 'Poll',
@@ -36,6 +61,8 @@ export const STREAM_KIND = {
     received: 'responses',
     lastEvent: 'Last change',
     mediaTypes: [],
+    otherTypes: [],
+    mayEnd: false,
   },
 } as const satisfies Record<string, StreamKindFacts>
 
@@ -45,8 +72,10 @@ export const STREAM_KINDS = Object.keys(STREAM_KIND) as StreamKind[]
 /** Kinds that are requested at an interval. */
 export const POLLED_KINDS = STREAM_KINDS.filter((kind) => STREAM_KIND[kind].isPolled)
 
-/** Content types that identify a kind. */
-export const CLAIMED_TYPES = STREAM_KINDS.flatMap((kind): readonly string[] => STREAM_KIND[kind].mediaTypes)
+/** Content types that identify a kind, whatever the response. */
+export const CLAIMED_TYPES = STREAM_KINDS.flatMap((kind): readonly string[] =>
+  STREAM_KIND[kind].mayEnd ? [] : STREAM_KIND[kind].mediaTypes,
+)
 
 /** The default kind, for responses whose content type identifies no kind. */
 export const OTHERWISE: StreamKind = 'poll'
@@ -55,8 +84,15 @@ export function isStreamKind(text: string | undefined): text is StreamKind {
   return text !== undefined && text in STREAM_KIND
 }
 
-/** The kind that a content type identifies; undefined if none. */
+/** The kind that a content type identifies, unless the response `mayEnd`; undefined if none. */
 export function kindOfType(contentType: string | null): StreamKind | undefined {
   const { type } = mediaTypeIn(contentType)
   return STREAM_KINDS.find((kind) => (STREAM_KIND[kind].mediaTypes as readonly string[]).includes(type))
+}
+
+/** Whether a response of this content type can be followed as this kind. */
+export function isReadableAs(kind: StreamKind, contentType: string | null): boolean {
+  const { mediaTypes, otherTypes } = STREAM_KIND[kind]
+  const { type } = mediaTypeIn(contentType)
+  return [...mediaTypes, ...otherTypes].some((each) => each === type)
 }

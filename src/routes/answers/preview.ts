@@ -7,6 +7,7 @@ const Kind = choice(STREAM_KINDS)
 const Answer = Type.Object(
   {
     kind: Kind,
+    kindReason: nullable(Text, 'Why it is of that kind; null if its content type says it'),
     shape: choice(['events', 'json', 'text', 'html', 'binary', 'empty']),
     status: Count,
     contentType: nullable(Text),

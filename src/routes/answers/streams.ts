@@ -54,6 +54,19 @@ function plainFields() {
 
 export const Stream = named('Stream', stream, 'A registered API')
 
+export const AddedStream = named(
+  'AddedStream',
+  {
+    ...stream,
+    kindReason: Type.Optional(
+      Type.String({
+        description: 'Why it is of that kind, if that was detected and its content type did not say it',
+      }),
+    ),
+  },
+  'A stream after it was registered',
+)
+
 export const ChangedStream = named(
   'ChangedStream',
   {

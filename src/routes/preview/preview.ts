@@ -31,7 +31,7 @@ export function previewRoutes({ streams, upstreamRate }: PreviewRoutesDeps) {
 }
 
 const LOOK =
-  'Requests the API once, under the same rules as a stream, and stores nothing. `answer` has the status, `kind` and ' +
+  'Requests the API once, under the same rules as a stream, and stores nothing. `answer` has the status, `kind` (and why) and ' +
   '`shape`, bytes on the wire and decoded, validators, redirects, timing, and the first lines of the body or the first ' +
   'events. `suggestion` is a suggested registration, `warnings` are things to know first, and `known` lists streams that ' +
   "already follow the API. If the API can't be followed, the call still succeeds: `problem` has a code, the reason, and " +

@@ -75,16 +75,19 @@ export function streamRoutes(deps: StreamRoutesDeps) {
     .post(
       '/api/streams',
       async ({ body, set }) => {
-        const stream = await streams.register(body)
+        let kindReason: string | undefined
+        const stream = await streams.register(body, (because) => {
+          kindReason = because
+        })
         set.headers.location = `/api/streams/${stream.id}`
-        return status(201, streamJson(stream))
+        return status(201, { ...streamJson(stream), ...(kindReason && { kindReason }) })
       },
       {
         body: body(RegistrationSchema, {
           check: checkRegistration,
           example: { url: 'https://api.example.com/prices', intervalMs: 5_000, tags: ['shop'] },
         }),
-        response: created(answers.Stream),
+        response: created(answers.AddedStream),
         detail: describe('Register an API', REGISTER, {
           problems: ['unreachable', 'not_allowed', 'host_unknown'],
         }),

@@ -2,6 +2,7 @@ import { HIDDEN } from '../../core/hidden.ts'
 import { retryAfterMs } from '../../core/judging/backoff.ts'
 import { span } from '../../core/judging/status.ts'
 import { mediaTypeIn } from '../../core/sets/media-types.ts'
+import { kindOfType } from '../../core/sets/stream-kinds.ts'
 import { directFetch } from '../../net/direct.ts'
 import { EgressError, type EgressFetch } from '../../net/egress.ts'
 import { requestBytes, type SentRequest } from '../../net/request-bytes.ts'
@@ -309,7 +310,7 @@ export async function readBody(
   const { headers } = answer.response
   const { raw, end } = await readRaw(answer.response, bounds, signal)
   try {
-    const body = plainOf(whole({ raw, end }, limits), headers, maxBodyBytes)
+    const body = plainOf(whole({ raw, end }, headers, limits), headers, maxBodyBytes)
     answer.exchange.response.durationMs = Math.round(performance.now() - answer.startedAt)
     return { body, wireBytes: raw.byteLength }
   } catch (error) {
@@ -319,8 +320,8 @@ export async function readBody(
 }
 
 /** @throws UpstreamError for a body that isn't whole */
-function whole({ raw, end }: RawBody, { requestTimeoutMs, maxBodyBytes }: Limits): Buffer {
-  if (end === 'time') throw timedOut(requestTimeoutMs)
+function whole({ raw, end }: RawBody, headers: Headers, { requestTimeoutMs, maxBodyBytes }: Limits): Buffer {
+  if (end === 'time') throw timedOut(requestTimeoutMs, headers)
   if (end === 'enough') throw tooLarge(maxBodyBytes)
   if (end === 'whole') return raw
   throw new UpstreamError('ended_early', 'The connection closed before the body was complete.')
@@ -349,8 +350,11 @@ function tooLarge(limitBytes: number): UpstreamError {
   return new UpstreamError('too_large', `The body is larger than ${limitBytes} bytes.`)
 }
 
-function timedOut(timeoutMs: number): UpstreamError {
-  return new UpstreamError('timeout', `No complete response within ${span(timeoutMs)}.`)
+/** @param headers of the response that wasn't complete; omitted if none came */
+function timedOut(timeoutMs: number, headers = new Headers()): UpstreamError {
+  const kind = kindOfType(headers.get('content-type'))
+  const advice = kind === undefined ? '' : ` If it never ends, change the kind of this stream to \`${kind}\`.`
+  return new UpstreamError('timeout', `No complete response within ${span(timeoutMs)}.${advice}`)
 }
 
 function connectionError(error: Error & { code?: string }, url: string): UpstreamError {

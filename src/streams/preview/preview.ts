@@ -3,6 +3,7 @@ import type { Json } from '../../core/documents/document.ts'
 import { indentJson } from '../../core/documents/indent.ts'
 import { parseJson } from '../../core/documents/json.ts'
 import { isJsonType, mediaTypeIn } from '../../core/sets/media-types.ts'
+import { STREAM_KIND } from '../../core/sets/stream-kinds.ts'
 import { HOUR_MS } from '../../core/time.ts'
 import { Problem } from '../../errors.ts'
 import { directFetch } from '../../net/direct.ts'
@@ -17,7 +18,7 @@ import {
   type UpstreamRequest,
 } from '../ingest/upstream.ts'
 import { defaultName } from '../registry/new-stream.ts'
-import { EITHER_KIND, PROBE_TIMEOUT_MS, streamKindOf } from '../registry/probe.ts'
+import { detectKind, EITHER_KIND, ENDLESS_AFTER_MS, PROBE_TIMEOUT_MS } from '../registry/probe.ts'
 import { type PreviewProblem, type PreviewWarning, problemOf, statusProblem, warningsOf } from './advice.ts'
 import {
   bodyEncodingOf,
@@ -42,6 +43,8 @@ export interface Preview {
 
 export interface PreviewedAnswer {
   kind: Stream['kind']
+  /** Why it is of that kind, in a sentence; null if its content type says it. */
+  kindReason: string | null
   shape: 'events' | 'json' | 'text' | 'html' | 'binary' | 'empty'
   status: number
   contentType: string | null
@@ -81,7 +84,9 @@ export interface PreviewsDeps {
 
 /** Previews in progress at a time; further ones are refused. */
 const MAX_LOOKS = 8
-const BOUNDS: PreviewBounds = { bodyBytes: 4_194_304, bodyMs: 10_000, events: 5, eventsMs: 3_000 }
+const BOUNDS: PreviewBounds = {
+  ...{ bodyBytes: 4_194_304, bodyMs: 10_000, events: 5, eventsMs: ENDLESS_AFTER_MS },
+}
 const SAMPLE_LINES = 40
 const SAMPLE_CHARS = 8_192
 const EVENT_CHARS = 2_048
@@ -165,7 +170,7 @@ function headOf(
 ): PreviewedAnswer {
   const header = (name: string) => hide(response.headers.get(name) ?? '').slice(0, 500) || null
   return {
-    kind: streamKindOf(response),
+    ...detectKind(response),
     shape: 'empty',
     status: response.status,
     contentType: header('content-type'),
@@ -184,15 +189,26 @@ function headOf(
 
 function contentOf({ response, hide }: UpstreamAnswer, { body, wireBytes, end, ...read }: PreviewRead) {
   const isWhole = end === 'whole'
-  const shared = { wireBytes, bodyBytes: body.byteLength, isWhole, comments: read.comments }
+  const detected = detectKind(response, end)
+  const shared = {
+    ...detected,
+    ...{ wireBytes, bodyBytes: body.byteLength, isWhole, comments: read.comments },
+  }
   const events = read.events.map((event) => ({ ...event, data: hide(event.data).slice(0, EVENT_CHARS) }))
-  if (streamKindOf(response) === 'sse')
+  if (!STREAM_KIND[detected.kind].isPolled)
     return { ...shared, shape: 'events' as const, events, isInvalid: false }
   const { shape, text, document } = documentIn(response, body, isWhole)
   const isJson = shape === 'json'
   const arrays = document === undefined ? [] : findArrays(document)
   const sample = text === undefined || shape === 'empty' ? null : sampleOf(hide(text), isJson)
-  return { ...shared, shape, events, arrays, isInvalid: isJson && isWhole && document === undefined, sample }
+  return {
+    ...shared,
+    shape,
+    events: [],
+    arrays,
+    isInvalid: isJson && isWhole && document === undefined,
+    sample,
+  }
 }
 
 /** What a poll would make of a body, by the same rules. */

@@ -1,6 +1,8 @@
-import { createParser } from 'eventsource-parser'
+import { createParser, type EventSourceParser, type ParserConfig } from 'eventsource-parser'
 import { codingsOf, decompressing } from '../content/codings.ts'
+import { jsonLines } from '../ingest/connection/json-lines.ts'
 import { isEventStream, type UpstreamAnswer, UpstreamError } from '../ingest/upstream.ts'
+import { isOpenQuestion } from '../registry/probe.ts'
 
 /** Bounds of one preview. */
 export interface PreviewBounds {
@@ -43,13 +45,15 @@ export async function readPreview(
   const read: PreviewRead = { body: new Uint8Array(), wireBytes: 0, events: [], comments: 0, end: 'whole' }
   if (response.body === null) return read
   const isEvents = isEventStream(response)
-  const sink = isEvents ? eventSink(read, bounds) : undefined
+  // Lines are read for as long as they may end: their number doesn't show whether they do.
+  const mayEnd = isOpenQuestion(response)
+  const sink = isEvents || mayEnd ? eventSink(read, bounds, mayEnd ? jsonLines : createParser) : undefined
   const chunks: Uint8Array[] = []
   let bytes = 0
   const reader = decoded(response, (count) => {
     read.wireBytes += count
   }).getReader()
-  const clock = stopAfter(isEvents ? bounds.eventsMs : bounds.bodyMs, signal)
+  const clock = stopAfter(sink === undefined ? bounds.bodyMs : bounds.eventsMs, signal)
   try {
     for (;;) {
       const chunk = await Promise.race([reader.read(), clock.stopped])
@@ -62,7 +66,7 @@ export async function readPreview(
       if (
         bytes <= bounds.bodyBytes &&
         read.wireBytes <= bounds.bodyBytes &&
-        read.events.length < bounds.events
+        (mayEnd || read.events.length < bounds.events)
       )
         continue
       read.end = 'enough'
@@ -80,9 +84,13 @@ export async function readPreview(
 }
 
 /** Parses chunks of an event stream into events, up to the bound. */
-function eventSink(read: PreviewRead, { events, bodyBytes }: PreviewBounds): (chunk: Uint8Array) => void {
+function eventSink(
+  read: PreviewRead,
+  { events, bodyBytes }: PreviewBounds,
+  parserOf: (config: ParserConfig) => Pick<EventSourceParser, 'feed'>,
+): (chunk: Uint8Array) => void {
   const text = new TextDecoder(undefined, { ignoreBOM: true })
-  const parser = createParser({
+  const parser = parserOf({
     maxBufferSize: bodyBytes,
     onEvent: ({ event = 'message', id = null, data }) => {
       if (read.events.length < events) read.events.push({ event, id, data })

@@ -101,10 +101,11 @@ export class Streams {
 
   /**
    * Registers an API, and starts it by default; optionally with a twin, which streams what this one polls.
+   * @param explored called with why it is of its kind, if that was determined
    * @throws Problem as {@link explore}; `invalid_field` for a twin of an API that already streams.
    */
-  async register(registration: Registration): Promise<Stream> {
-    const added = fromRegistration(await this.explore(registration))
+  async register(registration: Registration, explored?: (kindReason: string) => void): Promise<Stream> {
+    const added = fromRegistration(await this.explore(registration, explored))
     await this.#deps.db.transaction((tx) => insertStreams(tx, added))
     await this.#begin(added)
     return added[0]
@@ -148,14 +149,21 @@ export class Streams {
 
   /**
    * Checks whether Weir may connect to an API and, if no kind is given, determines it with one request.
+   * @param explored called with why it is of that kind, unless its content type says it
    * @throws Problem `not_allowed`, `host_unknown`; `unreachable` if the kind can't be determined
    */
-  async explore(registration: Registration): Promise<Registration & Pick<Stream, 'kind'>> {
+  async explore(
+    registration: Registration,
+    explored?: (kindReason: string) => void,
+  ): Promise<Registration & Pick<Stream, 'kind'>> {
     const { limits, fetch, mayReach } = this.#deps
     const { url, method = 'GET', headers = {}, body } = registration
     await mayReach?.(url)
     const asked = { url: new URL(url).href, method, headers, body: body ?? null }
-    return { ...registration, kind: registration.kind ?? (await findKind(asked, limits, fetch)) }
+    if (registration.kind !== undefined) return { ...registration, kind: registration.kind }
+    const { kind, kindReason } = await findKind(asked, limits, fetch)
+    if (kindReason !== null) explored?.(kindReason)
+    return { ...registration, kind }
   }
 
   /**

@@ -1,4 +1,4 @@
-import { kindOfType, OTHERWISE, type StreamKind } from '../../core/sets/stream-kinds.ts'
+import { kindOfType, OTHERWISE, STREAM_KIND, type StreamKind } from '../../core/sets/stream-kinds.ts'
 import { Problem } from '../../errors.ts'
 import { MAX_URL_CHARS } from '../../streams/registry/registration.ts'
 import { Budget, MAX_HEADER_CHARS, many, TooLarge } from '../bounds.ts'
@@ -254,11 +254,17 @@ function kindOf(refs: Refs, operation: JsonObject): { kind?: StreamKind } {
     const types = Object.entries(responses)
       .filter(([status]) => /^(2|default)/i.test(status))
       .flatMap(([, response]) => typesOf(refs, response))
-    const [streamed] = types.flatMap((type) => kindOfType(type) ?? [])
+    const [streamed] = types.flatMap((type) => endlessKindOf(type) ?? [])
     const polls = types.some((type) => /^application\/(.+\+)?json\b/i.test(type))
     if ((streamed !== undefined) === polls) return {}
     return { kind: streamed ?? OTHERWISE }
   })
+}
+
+/** The kind that a content type alone identifies: JSON lines may also be a file. */
+function endlessKindOf(type: string): StreamKind | undefined {
+  const kind = kindOfType(type)
+  return kind !== undefined && STREAM_KIND[kind].mayEnd ? undefined : kind
 }
 
 function typesOf(refs: Refs, response: unknown): string[] {

@@ -30,7 +30,7 @@ export const INGEST: readonly Mistake[] = [
   {
     name: 'reconnects come without jitter',
     guard: 'rule',
-    file: 'src/streams/ingest/follow-connection.ts',
+    file: 'src/streams/ingest/connection/follow-connection.ts',
     find: 'return this.#retryMs + this.#deps.random() * BACKOFF_BASE_MS',
     replace: 'return this.#retryMs',
     hurts: 'After a restart of a host, all its streams connect in the same moment.',
@@ -39,7 +39,7 @@ export const INGEST: readonly Mistake[] = [
   {
     name: 'the silence timer isn’t cleared',
     guard: 'timer',
-    file: 'src/streams/ingest/follow-connection.ts',
+    file: 'src/streams/ingest/connection/follow-connection.ts',
     find: '{ silences: 0, stop: () => clearTimeout(timer) }',
     replace: '{ silences: 0, stop: () => {} }',
     hurts: 'A timer is left with every connection, and counts silences that weren’t.',
@@ -48,7 +48,7 @@ export const INGEST: readonly Mistake[] = [
   {
     name: 'silence counts from the start of the connection',
     guard: 'timer',
-    file: 'src/streams/ingest/follow-connection.ts',
+    file: 'src/streams/ingest/connection/follow-connection.ts',
     find: 'const leftMs = allowed() - this.#reader.silentMs',
     replace: 'const leftMs = allowed() - (now() - evidence.phaseSince)',
     hurts: 'Every connection is closed after a minute, however much it sends.',
@@ -57,7 +57,7 @@ export const INGEST: readonly Mistake[] = [
   {
     name: 'the first silent connection is a failure',
     guard: 'rule',
-    file: 'src/streams/ingest/follow-connection.ts',
+    file: 'src/streams/ingest/connection/follow-connection.ts',
     find: 'if (silence.silences > 1) {',
     replace: 'if (silence.silences > 0) {',
     hurts: 'Streams that are merely quiet fail and back off.',
@@ -66,7 +66,7 @@ export const INGEST: readonly Mistake[] = [
   {
     name: 'silence isn’t noticed',
     guard: 'timer',
-    file: 'src/streams/ingest/follow-connection.ts',
+    file: 'src/streams/ingest/connection/follow-connection.ts',
     find: "      this.#log.stands('silent', now())\n      end()\n",
     replace: "      this.#log.stands('silent', now())\n",
     hurts: 'A connection that a firewall dropped is waited for for ever.',
@@ -75,7 +75,7 @@ export const INGEST: readonly Mistake[] = [
   {
     name: 'Retry-After of an event stream’s host isn’t shared',
     guard: 'rule',
-    file: 'src/streams/ingest/follow-connection.ts',
+    file: 'src/streams/ingest/connection/follow-connection.ts',
     find: 'if (error.retryAfterMs !== undefined) this.#deps.hosts.pause(this.#asked.url, error.retryAfterMs)',
     replace: '',
     hurts: 'A host that asks for peace is asked by all its other streams, and blocks Weir.',
@@ -84,7 +84,7 @@ export const INGEST: readonly Mistake[] = [
   {
     name: 'Retry-After of an event stream isn’t waited for',
     guard: 'rule',
-    file: 'src/streams/ingest/follow-connection.ts',
+    file: 'src/streams/ingest/connection/follow-connection.ts',
     find: '      error.retryAfterMs ?? 0,\n',
     replace: '      0,\n',
     hurts: 'Weir asks again too soon, and is blocked.',
@@ -93,7 +93,7 @@ export const INGEST: readonly Mistake[] = [
   {
     name: 'an upstream sets any wait',
     guard: 'bound',
-    file: 'src/streams/ingest/follow-connection.ts',
+    file: 'src/streams/ingest/connection/follow-connection.ts',
     find: 'this.#retryMs = Math.min(ms, MAX_RETRY_MS)',
     replace: 'this.#retryMs = ms',
     hurts: 'An upstream’s typo stops a stream for a year.',
@@ -102,7 +102,7 @@ export const INGEST: readonly Mistake[] = [
   {
     name: 'a connection waits for three milliseconds',
     guard: 'unit',
-    file: 'src/streams/ingest/follow-connection.ts',
+    file: 'src/streams/ingest/connection/follow-connection.ts',
     find: 'const RETRY_MS = 3_000',
     replace: 'const RETRY_MS = 3',
     hurts: 'An upstream that ends its connections is connected to without a pause.',
@@ -111,7 +111,7 @@ export const INGEST: readonly Mistake[] = [
   {
     name: 'event IDs of any length are sent back',
     guard: 'bound',
-    file: 'src/streams/ingest/follow-connection.ts',
+    file: 'src/streams/ingest/connection/follow-connection.ts',
     find: 'if (id.length <= MAX_ID_CHARS) this.#lastEventId = id',
     replace: 'this.#lastEventId = id',
     hurts: 'A request with a header of megabytes is refused, each time.',
@@ -120,16 +120,16 @@ export const INGEST: readonly Mistake[] = [
   {
     name: 'the ID is sent as characters, not as bytes',
     guard: 'unit',
-    file: 'src/streams/ingest/follow-connection.ts',
-    find: "Buffer.from(this.#lastEventId, 'utf8').toString('latin1')",
-    replace: 'this.#lastEventId',
+    file: 'src/streams/ingest/connection/follow-sse.ts',
+    find: "Buffer.from(id, 'utf8').toString('latin1')",
+    replace: 'id',
     hurts: 'An upstream with IDs beyond ASCII starts over, or the request fails.',
     tests: CLOCK_SSE,
   },
   {
     name: 'event names of any length are stored',
     guard: 'bound',
-    file: 'src/streams/ingest/follow-connection.ts',
+    file: 'src/streams/ingest/connection/follow-connection.ts',
     find: 'event.slice(0, MAX_NAME_CHARS)',
     replace: 'event',
     hurts: 'Names of megabytes are in the index and on every page.',
@@ -138,7 +138,7 @@ export const INGEST: readonly Mistake[] = [
   {
     name: 'the last run’s wait is forgotten',
     guard: 'timer',
-    file: 'src/streams/ingest/follow-connection.ts',
+    file: 'src/streams/ingest/connection/follow-connection.ts',
     find: 'let waitMs = restOfWait(run, deps.now())',
     replace: 'let waitMs = 0',
     hurts: 'A restart of Weir hits every host that is in trouble at once.',
@@ -147,7 +147,7 @@ export const INGEST: readonly Mistake[] = [
   {
     name: 'the way through Weir’s own proxy is checked like a user’s URL',
     guard: 'wiring',
-    file: 'src/streams/ingest/follow-connection.ts',
+    file: 'src/streams/ingest/connection/follow-connection.ts',
     find: 'const fetch = this.#run.stream.via === null ? this.#deps.fetch : ownFetch',
     replace: 'const fetch = this.#deps.fetch ?? ownFetch',
     hurts: 'Twins can’t connect on a Weir that is reachable from the network.',
@@ -156,7 +156,7 @@ export const INGEST: readonly Mistake[] = [
   {
     name: 'every URL goes around the check of targets',
     guard: 'scope',
-    file: 'src/streams/ingest/follow-connection.ts',
+    file: 'src/streams/ingest/connection/follow-connection.ts',
     find: 'const fetch = this.#run.stream.via === null ? this.#deps.fetch : ownFetch',
     replace: 'const fetch = ownFetch',
     hurts: 'Anybody who may register a stream reads the cloud’s credentials.',
@@ -165,7 +165,7 @@ export const INGEST: readonly Mistake[] = [
   {
     name: 'a connection outlives its run',
     guard: 'timer',
-    file: 'src/streams/ingest/follow-connection.ts',
+    file: 'src/streams/ingest/connection/follow-connection.ts',
     find: "    this.#signal.addEventListener('abort', stop)\n    this.#parser.reset()",
     replace: '    this.#parser.reset()',
     hurts: 'A stopped stream keeps its connection until the upstream ends it.',
@@ -174,7 +174,7 @@ export const INGEST: readonly Mistake[] = [
   {
     name: 'a break without IDs is no gap',
     guard: 'rule',
-    file: 'src/streams/ingest/event-reader.ts',
+    file: 'src/streams/ingest/connection/event-reader.ts',
     find: "if (!isTrusted) recordGap(this.#log, isResumed ? 'resume_unproven' : 'no_last_event_id', { from, to }, at)",
     replace: "if (isResumed && !isTrusted) recordGap(this.#log, 'resume_unproven', { from, to }, at)",
     hurts: 'Events that were lost while disconnected aren’t told.',
@@ -309,7 +309,7 @@ export const INGEST: readonly Mistake[] = [
   {
     name: 'an upstream that says when to come back fails if it had no event',
     guard: 'rule',
-    file: 'src/streams/ingest/follow-connection.ts',
+    file: 'src/streams/ingest/connection/follow-connection.ts',
     find: 'if (!isUsed && !isAsked) {',
     replace: 'if (!isUsed) {',
     hurts: 'Upstreams that are polled by event streams, as MCP has it, are dead.',
@@ -318,7 +318,7 @@ export const INGEST: readonly Mistake[] = [
   {
     name: 'an event resets the backoff',
     guard: 'rule',
-    file: 'src/streams/ingest/follow-connection.ts',
+    file: 'src/streams/ingest/connection/follow-connection.ts',
     find: 'this.#brief = hasLasted ? 1 : this.#brief + 1',
     replace: 'this.#brief = hasLasted || this.#eventsOfConnection > 0 ? 1 : this.#brief + 1',
     hurts: 'An upstream with the same fault on each connection is asked every second for ever.',
@@ -733,7 +733,7 @@ export const INGEST: readonly Mistake[] = [
   {
     name: 'replays are recognized ten thousand entries back',
     guard: 'bound',
-    file: 'src/streams/ingest/replay.ts',
+    file: 'src/streams/ingest/connection/replay.ts',
     find: 'const FIRST_DEPTH = 1_000_000',
     replace: 'const FIRST_DEPTH = 10_000',
     hurts: 'An upstream that replays its history is stored again with each connection.',
@@ -742,7 +742,7 @@ export const INGEST: readonly Mistake[] = [
   {
     name: 'a search for replays ends with the first stretch',
     guard: 'bound',
-    file: 'src/streams/ingest/replay.ts',
+    file: 'src/streams/ingest/connection/replay.ts',
     find: 'if (missing.length === 0) break',
     replace: 'if (missing.length === 0 || found.size === 0) break',
     hurts: 'A history that is sent again is stored again.',
@@ -751,7 +751,7 @@ export const INGEST: readonly Mistake[] = [
   {
     name: 'what was held up counts as heard',
     guard: 'fence',
-    file: 'src/streams/ingest/event-reader.ts',
+    file: 'src/streams/ingest/connection/event-reader.ts',
     find: 'if (waitedMs > HELD_UP_MS)',
     replace: 'if (waitedMs < 0)',
     hurts: 'A gap begins after what it is about.',
@@ -760,7 +760,7 @@ export const INGEST: readonly Mistake[] = [
   {
     name: 'the search ends one stretch early',
     guard: 'bound',
-    file: 'src/streams/ingest/replay.ts',
+    file: 'src/streams/ingest/connection/replay.ts',
     find: 'for (let until = last; until > floor; until -= SLICE)',
     replace: 'for (let until = last; until > floor + SLICE; until -= SLICE)',
     hurts: 'The oldest replayed events are stored twice.',
@@ -769,7 +769,7 @@ export const INGEST: readonly Mistake[] = [
   {
     name: 'the depth of replays is forgotten',
     guard: 'rule',
-    file: 'src/streams/ingest/replay.ts',
+    file: 'src/streams/ingest/connection/replay.ts',
     find: 'evidence.replayDepth = Math.max(evidence.replayDepth ?? 0, depth)',
     replace: '',
     hurts: 'A million entries are searched after each reconnect.',

@@ -1,5 +1,5 @@
-import type { Evidence } from '../../core/judging/status.ts'
-import { DAY_MS } from '../../core/time.ts'
+import type { Evidence } from '../../../core/judging/status.ts'
+import { DAY_MS } from '../../../core/time.ts'
 
 /**
  * A rhythm counts once it was measured for this long, in milliseconds, because a burst doesn't reveal the usual

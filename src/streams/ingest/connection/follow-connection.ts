@@ -1,12 +1,11 @@
 import type { EventSourceParser, ParserConfig } from 'eventsource-parser'
-import { BACKOFF_BASE_MS, backoffCeilingMs, backoffMs } from '../../core/judging/backoff.ts'
-import { kindOfType, STREAM_KIND, type StreamKind } from '../../core/sets/stream-kinds.ts'
-import { HOUR_MS } from '../../core/time.ts'
-import { directFetch } from '../../net/direct.ts'
-import { codingsOf, isGzip } from '../content/codings.ts'
-import type { Exchange } from '../recording/entry.ts'
-import { ENDLESS_BODY } from './body.ts'
-import { type Break, EventReader } from './event-reader.ts'
+import { BACKOFF_BASE_MS, backoffCeilingMs, backoffMs } from '../../../core/judging/backoff.ts'
+import { isReadableAs, STREAM_KIND, type StreamKind } from '../../../core/sets/stream-kinds.ts'
+import { HOUR_MS } from '../../../core/time.ts'
+import { directFetch } from '../../../net/direct.ts'
+import { codingsOf, isGzip } from '../../content/codings.ts'
+import type { Exchange } from '../../recording/entry.ts'
+import { ENDLESS_BODY } from '../body.ts'
 import {
   type FollowDeps,
   fail,
@@ -15,9 +14,8 @@ import {
   recover,
   restOfWait,
   untilDead,
-} from './follow.ts'
-import type { Run, RunLog } from './run.ts'
-import { allowedSilence } from './silence.ts'
+} from '../follow.ts'
+import type { Run, RunLog } from '../run.ts'
 import {
   askUpstream,
   failedAnswer,
@@ -27,8 +25,10 @@ import {
   type UpstreamFetch,
   type UpstreamRequest,
   withExchange,
-} from './upstream.ts'
-import { waitUntil } from './wait.ts'
+} from '../upstream.ts'
+import { waitUntil } from '../wait.ts'
+import { type Break, EventReader } from './event-reader.ts'
+import { allowedSilence } from './silence.ts'
 
 /** Wait before a closed connection is reopened, unless the upstream sets another; the same as in browsers. Milliseconds. */
 const RETRY_MS = 3_000
@@ -36,16 +36,23 @@ const RETRY_MS = 3_000
 const MAX_RETRY_MS = HOUR_MS
 /** Longest event ID, which is sent back as a header: longer IDs are ignored. */
 const MAX_ID_CHARS = 10_000
-/** What an event, or a comment between two, ends with. */
-const END_OF_EVENT = /(?:\n\n|\r\n\r\n|\r\r)$/
 /** Maximum length of an event name, in characters; the rest is cut off. */
 const MAX_NAME_CHARS = 200
 
 /** The format of a connection's data: the kind determines the accepted content types, the parser reads the data. */
 export interface Format {
   kind: StreamKind
+  /** How text ends that doesn't end within an event. */
+  endOfEvent: RegExp
   parser(config: ParserConfig): Parser
+  /** How a request asks for everything after an event; undefined if it can't. */
+  resuming(lastEventId: string): Resuming | undefined
 }
+
+export interface Resuming {
+  headers: Record<string, string>
+}
+
 /** As in eventsource-parser; a format without event names, IDs or comments reports none. */
 export type Parser = Pick<EventSourceParser, 'feed' | 'reset'>
 
@@ -96,6 +103,8 @@ class Connection {
   #brief: number
   /** Whether the event being read is too large. */
   #isTooLarge = false
+  /** Whether the upstream was asked for everything after the last event. */
+  #isResumed = false
 
   constructor(format: Format, run: Run, log: RunLog, signal: AbortSignal, deps: FollowDeps) {
     this.#format = format
@@ -194,7 +203,7 @@ class Connection {
     this.#eventsOfConnection = 0
     this.#openedAt = performance.now()
     passCheck(run, at)
-    const missing = this.#missingSince(answer, at)
+    const missing = this.#missingSince(at)
     run.evidence.missedSince = missing?.from
     Object.assign(run.evidence, { phase: 'open', phaseSince: at, lastByteAt: at })
     run.evidence.heardAt ??= askedAt
@@ -210,9 +219,9 @@ class Connection {
   }
 
   /** The break before this connection; undefined if nothing can be missing. */
-  #missingSince({ exchange }: UpstreamAnswer, at: number): Break | undefined {
+  #missingSince(at: number): Break | undefined {
     const { evidence, stream, checkpoint, epoch } = this.#run
-    const isResumed = 'Last-Event-ID' in exchange.request.headers
+    const isResumed = this.#isResumed
     // Weir's own proxy sends everything since the ID, or reports what is missing.
     if (isResumed && stream.via !== null) return undefined
     // An earlier run may have received events, and ended before it stored any.
@@ -244,16 +253,16 @@ class Connection {
   }
 
   #headers(): Record<string, string> {
-    const headers: Record<string, string> = {
-      Accept: STREAM_KIND[this.#format.kind].mediaTypes.join(', '),
+    const resuming = this.#lastEventId ? this.#format.resuming(this.#lastEventId) : undefined
+    this.#isResumed = resuming !== undefined
+    const { mediaTypes, otherTypes } = STREAM_KIND[this.#format.kind]
+    return {
+      Accept: [...mediaTypes, ...otherTypes.map((type) => `${type};q=0.5`)].join(', '),
       // Uncompressed, because compressing servers tend to hold back events until a block is full.
       'Accept-Encoding': 'identity',
       'Cache-Control': 'no-store',
+      ...resuming?.headers,
     }
-    // Header values are bytes: the ID is sent as UTF-8, as the HTML standard requires.
-    if (this.#lastEventId)
-      headers['Last-Event-ID'] = Buffer.from(this.#lastEventId, 'utf8').toString('latin1')
-    return headers
   }
 
   /**
@@ -281,7 +290,7 @@ class Connection {
         const text = decoder.decode(chunk.value, { stream: true })
         this.#parser.feed(text)
         await this.#endOfChunk()
-        if (END_OF_EVENT.test(text)) this.#reader.heard()
+        if (this.#format.endOfEvent.test(text)) this.#reader.heard()
       }
     } finally {
       silence.stop()
@@ -392,7 +401,7 @@ class Counting {
 function formatError({ headers }: Response, { kind }: Format): UpstreamError | undefined {
   const type = headers.get('content-type') ?? ''
   const codings = codingsOf(headers)
-  if (kindOfType(type) !== kind) {
+  if (!isReadableAs(kind, type)) {
     const said = type === '' ? 'no content type' : type.slice(0, 100)
     const message = `The upstream returned ${said}, not ${STREAM_KIND[kind].mediaTypes.join(' or ')}.`
     return new UpstreamError('bad_content_type', message)

@@ -1,6 +1,6 @@
-import type { StoredEvent } from '../log/logs.ts'
-import type { FollowDeps } from './follow.ts'
-import type { Run } from './run.ts'
+import type { StoredEvent } from '../../log/logs.ts'
+import type { FollowDeps } from '../follow.ts'
+import type { Run } from '../run.ts'
 
 /** Entries searched in one query. */
 const SLICE = 10_000

@@ -1,0 +1,61 @@
+import { expect, test } from 'bun:test'
+import { jsonLines } from '../../src/streams/ingest/connection/json-lines.ts'
+
+const MAX_CHARS = 40
+
+/** What the parser finds in a text that comes in these pieces. */
+function found(pieces: readonly string[], idOf?: (data: string) => string | undefined) {
+  const events: string[] = []
+  const ids: string[] = []
+  const errors: string[] = []
+  const parser = jsonLines(
+    {
+      maxBufferSize: MAX_CHARS,
+      onEvent: ({ data, id }) => events.push(id === undefined ? data : `${id}: ${data}`),
+      onId: (id) => ids.push(id),
+      onError: ({ type }) => errors.push(type),
+    },
+    idOf,
+  )
+  for (const piece of pieces) parser.feed(piece)
+  return { events, ids, errors }
+}
+
+const LONG = 'x'.repeat(MAX_CHARS + 1)
+
+test.each<[what: string, text: string, events: string[], errors?: string[]]>([
+  ['lines', '{"a":1}\n[2]\n"three"\n', ['{"a":1}', '[2]', '"three"']],
+  ['CRLF', '{"a":1}\r\n{"a":2}\r\n', ['{"a":1}', '{"a":2}']],
+  ['a byte order mark, once', '\uFEFF1\n\uFEFF2\n', ['1', '\uFEFF2']],
+  ['blank lines are heartbeats', '\n\r\n  \n1\n\n', ['1']],
+  ['what is no JSON is text', 'hello\n{"a":\n}\n', ['hello', '{"a":', '}']],
+  ['the last line, if it is whole', '1\n{"a":', ['1']],
+  ['a line of the longest length', `${'x'.repeat(MAX_CHARS)}\n`, ['x'.repeat(MAX_CHARS)]],
+  [
+    'a line that is too long costs only itself',
+    `1\n${LONG}${LONG}\n2\n`,
+    ['1', '2'],
+    ['max-buffer-size-exceeded'],
+  ],
+  ['a sequence', '\u001E{"a":1}\n\u001E2\n', ['{"a":1}', '2']],
+  ['a record over several lines', '\u001E{\n "a": [\n1]\n}\n\u001E3\n', ['{\n "a": [\n1]\n}', '3']],
+  ['brackets in a string are none', '\u001E"[\\"{"\n\u001E4\n', ['"[\\"{"', '4']],
+  ['a record that was cut off ends where the next begins', '\u001E{"a":\u001E5\n', ['{"a":', '5']],
+  [
+    'a record that is too long is skipped with all its lines',
+    `\u001E{"a":\n"${LONG}",\n"b":1}\n\u001E6\n`,
+    ['6'],
+    ['max-buffer-size-exceeded'],
+  ],
+])('%s', (_what, text, events, errors = []) => {
+  expect(found([text])).toMatchObject({ events, errors })
+  expect(found([...text])).toMatchObject({ events, errors })
+})
+
+test('an event has the ID that its line has, and keeps it for the next connection', () => {
+  const idOf = (data: string) => /id=(\d+)/.exec(data)?.[1]
+  expect(found(['id=7\nnone\nid=8\n'], idOf)).toMatchObject({
+    events: ['7: id=7', 'none', '8: id=8'],
+    ids: ['7', '8'],
+  })
+})
