@@ -1,5 +1,6 @@
 import { createParser } from 'eventsource-parser'
-import { codingsOf, decompressing } from '../content/codings.ts'
+import { type Coding, CodingError, codingsOf, decompress, decompressing } from '../content/codings.ts'
+import { readRaw } from '../ingest/body.ts'
 import { isEventStream, type UpstreamAnswer, UpstreamError } from '../ingest/upstream.ts'
 
 /** Bounds of one preview. */
@@ -35,38 +36,79 @@ export interface PreviewRead {
  * Reads enough of a response to show what it is, and cancels the rest.
  * @throws UpstreamError `bad_encoding`, `ended_early`; the signal's reason when it is aborted
  */
-export async function readPreview(
+export function readPreview(
   { response }: UpstreamAnswer,
   bounds: PreviewBounds,
   signal: AbortSignal,
 ): Promise<PreviewRead> {
-  const read: PreviewRead = { body: new Uint8Array(), wireBytes: 0, events: [], comments: 0, end: 'whole' }
-  if (response.body === null) return read
-  const isEvents = isEventStream(response)
-  const sink = isEvents ? eventSink(read, bounds) : undefined
+  return isEventStream(response)
+    ? readEvents(response, bounds, signal)
+    : readDocument(response, bounds, signal)
+}
+
+const NOTHING = { body: new Uint8Array(), wireBytes: 0, comments: 0, end: 'whole' as const }
+
+/** Decompresses as a poll does, or as much as there is room for. */
+async function readDocument(
+  response: Response,
+  { bodyBytes, bodyMs }: PreviewBounds,
+  signal: AbortSignal,
+): Promise<PreviewRead> {
+  const { raw, end } = await readRaw(response, { maxBytes: bodyBytes, timeoutMs: bodyMs }, signal)
+  if (end === 'broken') throw endedEarly()
+  const read = { ...NOTHING, wireBytes: raw.byteLength, events: [] }
+  const codings = codingsOf(response.headers)
+  if (end !== 'whole') return { ...read, body: await startOf(raw, codings, bodyBytes), end }
+  try {
+    return { ...read, body: decompress(raw, codings, bodyBytes) }
+  } catch (error) {
+    if (error instanceof CodingError) throw new UpstreamError('bad_encoding', error.message)
+    if (error instanceof RangeError) {
+      return { ...read, body: await startOf(raw, codings, bodyBytes), end: 'enough' }
+    }
+    throw error
+  }
+}
+
+/** The beginning of a body that is incomplete, or too large; nothing if it isn't what its codings say. */
+async function startOf(raw: Buffer, codings: readonly Coding[], maxBytes: number): Promise<Uint8Array> {
   const chunks: Uint8Array[] = []
+  let bytes = 0
+  try {
+    const body = new Blob([Buffer.from(raw)]).stream() as Bytes
+    for await (const chunk of decompressing(body, codings)) {
+      chunks.push(chunk)
+      bytes += chunk.byteLength
+      if (bytes >= maxBytes) break
+    }
+  } catch {
+    // What came before is what there is.
+  }
+  return Buffer.concat(chunks).subarray(0, maxBytes)
+}
+
+async function readEvents(
+  response: Response,
+  bounds: PreviewBounds,
+  signal: AbortSignal,
+): Promise<PreviewRead> {
+  const read: PreviewRead = { ...NOTHING, events: [] }
+  if (response.body === null) return read
+  const sink = eventSink(read, bounds)
   let bytes = 0
   const reader = decoded(response, (count) => {
     read.wireBytes += count
   }).getReader()
-  const clock = stopAfter(isEvents ? bounds.eventsMs : bounds.bodyMs, signal)
+  const clock = stopAfter(bounds.eventsMs, signal)
   try {
-    for (;;) {
+    while (read.end === 'whole') {
       const chunk = await Promise.race([reader.read(), clock.stopped])
       if (chunk === 'time') read.end = 'time'
       if (chunk === 'time' || chunk.done) break
-      const left = bounds.bodyBytes - bytes
-      chunks.push(chunk.value.subarray(0, left))
       bytes += chunk.value.byteLength
-      sink?.(chunk.value)
-      if (
-        bytes <= bounds.bodyBytes &&
-        read.wireBytes <= bounds.bodyBytes &&
-        read.events.length < bounds.events
-      )
-        continue
-      read.end = 'enough'
-      break
+      sink(chunk.value)
+      const isEnough = bytes > bounds.bodyBytes || read.wireBytes > bounds.bodyBytes
+      if (isEnough || read.events.length >= bounds.events) read.end = 'enough'
     }
   } catch (error) {
     signal.throwIfAborted()
@@ -75,7 +117,6 @@ export async function readPreview(
     clock.end()
     void reader.cancel().catch(() => {})
   }
-  read.body = Buffer.concat(chunks)
   return read
 }
 
@@ -134,5 +175,9 @@ function broken(error: Error & { code?: string }, response: Response): UpstreamE
     bodyEncodingOf(response) !== null && (error.name === 'TypeError' || /^Z_/.test(error.code ?? ''))
   return isPacking
     ? new UpstreamError('bad_encoding', `The body isn't valid ${bodyEncodingOf(response)}.`)
-    : new UpstreamError('ended_early', 'The connection closed before the body was complete.')
+    : endedEarly()
+}
+
+function endedEarly(): UpstreamError {
+  return new UpstreamError('ended_early', 'The connection closed before the body was complete.')
 }
