@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'bun:test'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { brotliCompressSync, deflateSync, gzipSync, zstdCompressSync } from 'node:zlib'
 import { archiveLine, lineEntry } from '../../src/archive/format.ts'
 import { encodeMessage } from '../../src/core/sse.ts'
 import { codingsOf, decompress } from '../../src/streams/content/codings.ts'
@@ -125,14 +126,21 @@ test('a subscriber of the proxy gets documents, and an error for all else, becau
   expect(got).toEqual(expected(proxiedOf))
 })
 
-test('an event stream keeps the text of each', async () => {
+test.each([
+  ['', (text: string) => text],
+  ['gzip', gzipSync],
+  ['br', brotliCompressSync],
+  ['zstd', zstdCompressSync],
+  ['deflate, gzip', (text: string) => gzipSync(deflateSync(text))],
+])('an event stream with the encoding %p keeps the text of each', async (encoding, pack) => {
   const texts = BODIES.flatMap((each) => {
     const content = contentOf(plainOf(each), headersOf(each))
     return content.as === 'text' ? [content.text.replaceAll('\r\n', '\n')] : []
   })
   const feed = createServer((_request, response) => {
-    response.writeHead(200, { 'Content-Type': 'text/event-stream' })
-    for (const data of texts) response.write(encodeMessage({ data }))
+    const coding = encoding === '' ? {} : { 'Content-Encoding': encoding }
+    response.writeHead(200, { 'Content-Type': 'text/event-stream', ...coding })
+    response.write(pack(texts.map((data) => new TextDecoder().decode(encodeMessage({ data }))).join('')))
   })
   await new Promise<void>((resolve) => feed.listen(0, '127.0.0.1', resolve))
   const { id } = await weir.register({ url: portOf(feed), kind: 'sse' })

@@ -228,6 +228,13 @@ describe.each(SETUPS)('on $name', (setup) => {
       await weir.status(id, 'live')
     })
 
+    test('of a body that is too large, its size and the hash of what was read are in the log', async () => {
+      const url = upstream.on('/size', () => Response.json('x'.repeat(70_000)))
+      const { id } = await poll(url, { intervalMs: 60_000 })
+      const error = await weir.entry(id, 'the error is logged', (entry) => entry.kind === 'error')
+      expect(error).toMatchObject({ hash: expect.any(String), data: { code: 'too_large', bytes: 70_002 } })
+    })
+
     test('an unreachable upstream is an error, and doesn’t affect others', async () => {
       const gone = startUpstream()
       const url = `${gone.url}/gone`

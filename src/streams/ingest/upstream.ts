@@ -46,6 +46,8 @@ export class UpstreamError extends Error {
   wireBytes = 0
   headBytes = 0
   bodyBytes = 0
+  /** Size of a body that is too large, as its Content-Length says; undefined if nothing does. */
+  lengthBytes: number | undefined
   /** What was received of the failed answer's body. */
   body: KeptBody | undefined
   exchange: Exchange | undefined
@@ -309,7 +311,7 @@ export async function readBody(
   const { headers } = answer.response
   const { raw, end } = await readRaw(answer.response, bounds, signal)
   try {
-    const body = plainOf(whole({ raw, end }, limits), headers, maxBodyBytes)
+    const body = plainOf(whole({ raw, end }, headers, limits), headers, maxBodyBytes)
     answer.exchange.response.durationMs = Math.round(performance.now() - answer.startedAt)
     return { body, wireBytes: raw.byteLength }
   } catch (error) {
@@ -319,9 +321,13 @@ export async function readBody(
 }
 
 /** @throws UpstreamError for a body that isn't whole */
-function whole({ raw, end }: RawBody, { requestTimeoutMs, maxBodyBytes }: Limits): Buffer {
+function whole({ raw, end }: RawBody, headers: Headers, { requestTimeoutMs, maxBodyBytes }: Limits): Buffer {
   if (end === 'time') throw timedOut(requestTimeoutMs)
-  if (end === 'enough') throw tooLarge(maxBodyBytes)
+  if (end === 'enough') {
+    const error = tooLarge(maxBodyBytes)
+    error.lengthBytes = Number(headers.get('content-length') ?? 0) || undefined
+    throw error
+  }
   if (end === 'whole') return raw
   throw new UpstreamError('ended_early', 'The connection closed before the body was complete.')
 }
