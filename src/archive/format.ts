@@ -2,7 +2,7 @@ import { promisify } from 'node:util'
 import { gunzip, gzip } from 'node:zlib'
 import type { ArchiveBlock } from '../../drizzle/schema.ts'
 import { ENTRY_KIND, isVersionKind } from '../core/sets/entry-kinds.ts'
-import { type Entry, entryJson, type LoggedRequest, type LoggedResponse } from '../streams/recording/entry.ts'
+import { type Entry, type Exchange, entryJson } from '../streams/recording/entry.ts'
 
 /** Text in one gzip member, in bytes, not counting its first line: reading one entry decompresses this much. */
 const BLOCK_BYTES = 1_048_576
@@ -31,11 +31,11 @@ export function archiveLine(entry: Entry): string {
   return entryJson(line)
 }
 
-interface Line extends Omit<Entry, 'at' | 'data' | 'exchange'> {
+interface Line
+  extends Omit<Entry, 'at' | 'data' | 'exchange'>,
+    Partial<Pick<Exchange, 'request' | 'response' | 'redirects' | 'content'>> {
   at: string
   dataText?: string
-  request?: LoggedRequest
-  response?: LoggedResponse
 }
 
 /**
@@ -45,9 +45,14 @@ interface Line extends Omit<Entry, 'at' | 'data' | 'exchange'> {
 export function lineEntry(text: string): Entry {
   const start = dataStart(text)
   const head = start === undefined ? text : `${text.slice(0, start)}}`
-  const { at, dataText, request, response, ...rest } = JSON.parse(head) as Line
+  const { at, dataText, request, response, redirects, content, ...rest } = JSON.parse(head) as Line
   const entry: Entry = { ...rest, at: Date.parse(at) }
-  if (request !== undefined) entry.exchange = response === undefined ? { request } : { request, response }
+  const answered = {
+    ...(response && { response }),
+    ...(redirects && { redirects }),
+    ...(content && { content }),
+  }
+  if (request !== undefined) entry.exchange = { request, ...answered }
   if (start === undefined) return entry
   const stored = text.slice(start + DATA.length, -1)
   entry.data = dataText ?? (ENTRY_KIND[entry.kind].isJson ? stored : JSON.parse(stored))

@@ -1,8 +1,9 @@
+import { isJsonType, mediaTypeIn } from '../core/sets/media-types.ts'
 import { encodeMessage, encodeRetry, SSE_HEADERS } from '../core/sse.ts'
 import { HOUR_MS } from '../core/time.ts'
 import type { Problem, ProblemCode } from '../errors.ts'
 import type { UpstreamErrorCode } from '../streams/ingest/upstream.ts'
-import type { Entry } from '../streams/recording/entry.ts'
+import type { Entry, Exchange } from '../streams/recording/entry.ts'
 
 /** Where the error is: in the request, in Weir, or in the followed API. */
 export type ErrorFamily = 'subscription' | 'server' | 'source'
@@ -56,9 +57,11 @@ const SOURCE: Record<Exclude<UpstreamErrorCode, 'bad_status'>, number> = {
 }
 const BAD_STATUS = 70_000
 
-/** The error that subscribers get for an `error` entry of their stream. */
-export function proxyErrorOf({ data, at, exchange }: Pick<Entry, 'data' | 'at' | 'exchange'>): ProxyError {
-  const { code, message } = JSON.parse(data ?? '{}') as { code: UpstreamErrorCode; message: string }
+/** The error that subscribers get for an `error` entry of their stream, or for content that isn't a document. */
+export function proxyErrorOf(entry: Pick<Entry, 'data' | 'at' | 'exchange'>): ProxyError {
+  const { data, at, exchange } = entry
+  const { code, message } =
+    exchange?.content === undefined ? (JSON.parse(data ?? '{}') as Said) : saidOf(exchange)
   const status = code === 'bad_status' ? BAD_STATUS + (exchange?.response?.status ?? 0) : SOURCE[code]
   return {
     family: 'source',
@@ -66,6 +69,24 @@ export function proxyErrorOf({ data, at, exchange }: Pick<Entry, 'data' | 'at' |
     message,
     status: status ?? BAD_STATUS,
     timestamp: new Date(at).toISOString(),
+  }
+}
+
+interface Said {
+  code: UpstreamErrorCode
+  message: string
+}
+
+/** What a subscriber, who asked for JSON, is told of other content. */
+function saidOf({ content, response }: Exchange): Said {
+  if (content === 'empty') return { code: 'no_content', message: 'The upstream returned no content.' }
+  const type = response?.headers['content-type']
+  if (isJsonType(mediaTypeIn(type ?? null).type)) {
+    return { code: 'bad_json', message: "The body isn't complete JSON." }
+  }
+  return {
+    code: 'bad_content_type',
+    message: `The upstream returned ${type ?? 'no content type'}, not JSON.`,
   }
 }
 

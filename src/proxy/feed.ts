@@ -119,7 +119,7 @@ export class ProxyFeed {
     }
     const kinds = ['exchange', ...VERSION_KINDS, 'error'] as const
     const { items } = await readLog(db, this.streamId, { kinds, before: seq + 1, limit: 1 })
-    this.#failure = items[0]?.kind === 'error' ? items[0] : undefined
+    this.#failure = items[0] && isFailure(items[0]) ? items[0] : undefined
     this.#seq = seq
   }
 
@@ -148,11 +148,12 @@ export class ProxyFeed {
     this.#greeting = undefined
     const messages: TopicMessage[] = []
     if (kind === 'gap') messages.push(this.#message('monitor', data, seq))
-    if (kind === 'error' && !isMismatch(entry)) {
+    if (isFailure(entry)) {
+      // That the content still isn't a document is no news.
+      const isKnown = kind === 'exchange' && this.#failure?.kind === 'exchange'
       this.#failure = entry
-      messages.push(this.#error(entry))
-    }
-    if (kind === 'exchange' || kind === 'snapshot' || kind === 'patch') this.#recover(entry, messages)
+      if (!isKnown) messages.push(this.#error(entry))
+    } else if (kind === 'exchange' || kind === 'snapshot' || kind === 'patch') this.#recover(entry, messages)
     if (kind === 'patch') this.#patches.push(data ?? '[]')
     if (kind === 'snapshot') {
       this.#text = data
@@ -291,6 +292,8 @@ async function sendAll(messages: readonly TopicMessage[], send: Send): Promise<v
 }
 
 /** Weir's own record that a patch wasn't used: subscribers get the snapshot instead. */
-function isMismatch({ data = '' }: Entry): boolean {
-  return data.includes('"patch_mismatch"')
+/** Whether subscribers, who want a document, can't have one. */
+function isFailure({ kind, data = '', exchange }: Entry): boolean {
+  if (kind === 'exchange') return exchange?.content !== undefined
+  return kind === 'error' && !data.includes('"patch_mismatch"')
 }

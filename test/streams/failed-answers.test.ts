@@ -52,7 +52,9 @@ afterAll(async () => {
 /** Registers a stream that fails once, and its error. */
 async function failureOf(path: string, kind: 'poll' | 'sse' = 'poll') {
   const headers = { 'X-Key': KEY }
-  const { id } = await weir.register({ url: server.url + path, kind, intervalMs: 3_600_000, headers })
+  // With a path to ignore it asks for JSON, so that all else is a failure.
+  const asked = { headers, ignorePaths: ['/a'] }
+  const { id } = await weir.register({ url: server.url + path, kind, intervalMs: 3_600_000, ...asked })
   const entry = await weir.entry(id, `${path} fails`, (each) => each.kind === 'error')
   await weir.send('POST', `/api/streams/${id}/stop`)
   return { id, entry, data: entry.data as ErrorData }

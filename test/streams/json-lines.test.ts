@@ -1,4 +1,5 @@
 import { expect, test } from 'bun:test'
+import { sha256 } from '../../src/core/documents/document.ts'
 import { jsonLines } from '../../src/streams/ingest/connection/json-lines.ts'
 
 const MAX_CHARS = 40
@@ -7,23 +8,24 @@ const MAX_CHARS = 40
 function found(pieces: readonly string[], idOf?: (data: string) => string | undefined) {
   const events: string[] = []
   const ids: string[] = []
-  const errors: string[] = []
+  const large: string[] = []
   const parser = jsonLines(
     {
-      maxBufferSize: MAX_CHARS,
+      maxChars: MAX_CHARS,
       onEvent: ({ data, id }) => events.push(id === undefined ? data : `${id}: ${data}`),
       onId: (id) => ids.push(id),
-      onError: ({ type }) => errors.push(type),
+      onLarge: ({ bytes, hash }) => large.push(`${bytes} ${hash}`),
     },
     idOf,
   )
   for (const piece of pieces) parser.feed(piece)
-  return { events, ids, errors }
+  parser.reset()
+  return { events, ids, large }
 }
 
 const LONG = 'x'.repeat(MAX_CHARS + 1)
 
-test.each<[what: string, text: string, events: string[], errors?: string[]]>([
+test.each<[what: string, text: string, events: string[], large?: string]>([
   ['lines', '{"a":1}\n[2]\n"three"\n', ['{"a":1}', '[2]', '"three"']],
   ['CRLF', '{"a":1}\r\n{"a":2}\r\n', ['{"a":1}', '{"a":2}']],
   ['a byte order mark, once', '\uFEFF1\n\uFEFF2\n', ['1', '\uFEFF2']],
@@ -31,12 +33,7 @@ test.each<[what: string, text: string, events: string[], errors?: string[]]>([
   ['what is no JSON is text', 'hello\n{"a":\n}\n', ['hello', '{"a":', '}']],
   ['the last line, if it is whole', '1\n{"a":', ['1']],
   ['a line of the longest length', `${'x'.repeat(MAX_CHARS)}\n`, ['x'.repeat(MAX_CHARS)]],
-  [
-    'a line that is too long costs only itself',
-    `1\n${LONG}${LONG}\n2\n`,
-    ['1', '2'],
-    ['max-buffer-size-exceeded'],
-  ],
+  ['a line that is too long costs only itself', `1\n${LONG}${LONG}\n2\n`, ['1', '2'], `${LONG}${LONG}`],
   ['a sequence', '\u001E{"a":1}\n\u001E2\n', ['{"a":1}', '2']],
   ['a record over several lines', '\u001E{\n "a": [\n1]\n}\n\u001E3\n', ['{\n "a": [\n1]\n}', '3']],
   ['brackets in a string are none', '\u001E"[\\"{"\n\u001E4\n', ['"[\\"{"', '4']],
@@ -45,11 +42,22 @@ test.each<[what: string, text: string, events: string[], errors?: string[]]>([
     'a record that is too long is skipped with all its lines',
     `\u001E{"a":\n"${LONG}",\n"b":1}\n\u001E6\n`,
     ['6'],
-    ['max-buffer-size-exceeded'],
+    `{"a":\n"${LONG}",\n"b":1}`,
   ],
-])('%s', (_what, text, events, errors = []) => {
-  expect(found([text])).toMatchObject({ events, errors })
-  expect(found([...text])).toMatchObject({ events, errors })
+])('%s', (_what, text, events, long = '') => {
+  const large = long === '' ? [] : [`${long.length} ${sha256(long)}`]
+  expect(found([text])).toMatchObject({ events, large })
+  expect(found([...text])).toMatchObject({ events, large })
+})
+
+test('a line that never ends is given up, once, without a hash; so is one that is broken off', () => {
+  const pieces = Array.from({ length: 20 }, () => LONG)
+  expect(found(['1\n', ...pieces])).toEqual({
+    events: ['1'],
+    ids: [],
+    large: [`${8 * LONG.length} undefined`],
+  })
+  expect(found(['1\n', LONG])).toEqual({ events: ['1'], ids: [], large: [`${LONG.length} undefined`] })
 })
 
 test('an event has the ID that its line has, and keeps it for the next connection', () => {

@@ -122,9 +122,6 @@ test.each<[what: string, answer: () => Response, code: string, next: RegExp]>([
     /Wait for 2 min/,
   ],
   ['503', () => new Response('down', { status: 503 }), 'bad_status', /shows when it recovers/],
-  ['204', () => new Response(null, { status: 204 }), 'no_content', /response with a body/],
-  ['a web page', () => text('<p>Hi</p>', 'text/html'), 'bad_content_type', /loads its data from/],
-  ['half a document', () => text('{"a":', 'application/json'), 'bad_json', /Fix the JSON that the API sends/],
   [
     'what is no gzip',
     () => text('{}', 'application/json', { headers: { 'Content-Encoding': 'gzip' } }),
@@ -148,6 +145,16 @@ test.each<[what: string, answer: () => Response, code: string, next: RegExp]>([
   const found = await lookBy(globalThis.fetch as UpstreamFetch, url)
   expect(found.problem).toMatchObject({ code: code as never, next: expect.stringMatching(next) })
   expect(found.answer).not.toBeNull()
+})
+
+test.each<[what: string, answer: () => Response, warning: RegExp]>([
+  ['a web page', () => text('<p>Hi</p>', 'text/html'), /loads its data from/],
+  ['half a document', () => text('{"a":', 'application/json'), /declared as JSON.*stores it as text/],
+  ['an image', () => text('\0\0', 'image/png'), /stores its size and hash/],
+])('%s can be followed, with a warning', async (_what, answer, warning) => {
+  const found = await look({ url: upstream.on('/no-json', () => answer()) })
+  expect(found.problem).toBeNull()
+  expect(found.warnings.find(({ code }) => code === 'not_json')?.message).toMatch(warning)
 })
 
 test('the body of an error response is shown, without a suggestion', async () => {

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
-import { hashDocument } from '../../src/core/documents/document.ts'
+import { hashDocument, sha256 } from '../../src/core/documents/document.ts'
 import { isSkipped, type OpenSetup, SETUPS } from '../support/setups.ts'
 import { until } from '../support/until.ts'
 import { Feed, startUpstream, type Upstream } from '../support/upstream.ts'
@@ -302,19 +302,22 @@ describe.each(SETUPS)('on $name', (setup) => {
     })
 
     // Alone: others would take the time in which its heartbeats have to come.
-    test.serial('a silent connection is reopened, first quietly and then as stalled; heartbeats keep it alive', async () => {
-      const silent = new Feed()
-      const url = upstream.on('/silent', () => silent.response({}, 'retry: 10\ndata: hello\n\n'))
-      const { id } = await weir.register({ url, kind: 'sse', silenceMs: 1_500 })
-      const { id: quiet, feed } = await followed('/heartbeats', new Feed(), { silenceMs: 2_000 })
-      const heart = setInterval(() => feed.send(': beat\n\n'), 200)
-      await until('it connects again', () => upstream.requests.get('/silent')?.[1])
-      expect((await weir.logs(id)).some((entry) => entry.kind === 'error')).toBe(false)
-      const error = await weir.entry(id, 'the stall is logged', (entry) => entry.kind === 'error')
-      expect(error.data).toMatchObject({ code: 'stalled', failures: 1 })
-      clearInterval(heart)
-      expect((await weir.logs(quiet)).some((entry) => entry.kind === 'error')).toBe(false)
-    })
+    test.serial(
+      'a silent connection is reopened, first quietly and then as stalled; heartbeats keep it alive',
+      async () => {
+        const silent = new Feed()
+        const url = upstream.on('/silent', () => silent.response({}, 'retry: 10\ndata: hello\n\n'))
+        const { id } = await weir.register({ url, kind: 'sse', silenceMs: 1_500 })
+        const { id: quiet, feed } = await followed('/heartbeats', new Feed(), { silenceMs: 2_000 })
+        const heart = setInterval(() => feed.send(': beat\n\n'), 200)
+        await until('it connects again', () => upstream.requests.get('/silent')?.[1])
+        expect((await weir.logs(id)).some((entry) => entry.kind === 'error')).toBe(false)
+        const error = await weir.entry(id, 'the stall is logged', (entry) => entry.kind === 'error')
+        expect(error.data).toMatchObject({ code: 'stalled', failures: 1 })
+        clearInterval(heart)
+        expect((await weir.logs(quiet)).some((entry) => entry.kind === 'error')).toBe(false)
+      },
+    )
 
     test('heartbeats alone show that a stream recovered: quiet, not backing off', async () => {
       const feed = new Feed()
@@ -397,15 +400,81 @@ describe.each(SETUPS)('on $name', (setup) => {
       expect(ticks.length).toBe(3)
     })
 
-    test('an event beyond the limit is an error, and the stream goes on', async () => {
+    test('an event beyond the limit is skipped, on the same connection, and told once', async () => {
       const { id, feed } = await followed('/huge')
-      feed.send(`data: ${'x'.repeat(8_192)}`)
-      const error = await weir.entry(id, 'the error is logged', (entry) => entry.kind === 'error')
-      expect(error.data).toMatchObject({ code: 'too_large' })
-      await until('it connects again', () => upstream.requests.get('/huge')?.[1])
-      await until('the feed has a reader again', () => feed.readers > 0)
-      feed.send('data: small\n\n')
+      const data = 'x'.repeat(8_192)
+      feed.send(`id: 7\nevent: big\ndata: ${data.slice(5_000)}`)
+      feed.send(`${data.slice(0, 5_000)}\n\nid: 8\ndata: small\n\n`)
       await weir.entry(id, 'the next event is logged', (entry) => entry.data === 'small')
+      const [connected, large, small] = await weir.logs(id)
+      expect(connected?.kind).toBe('exchange')
+      expect(large).toMatchObject({
+        ...{ kind: 'error', event: 'big', eventId: '7', hash: sha256(data), data: { code: 'too_large' } },
+        data: { code: 'too_large', bytes: 8_192 },
+      })
+      expect(large?.bodyBytes).toBeGreaterThanOrEqual(8_192)
+      expect(small).toMatchObject({ seq: 3, eventId: '8' })
+      const status = (await weir.status(id, 'live')) as { evidence: unknown }
+      expect(status.evidence).toMatchObject({ failures: 0, lastError: { code: 'too_large' } })
+      // It isn't asked for again.
+      feed.end()
+      const again = await until('it connects again', () => upstream.requests.get('/huge')?.[1])
+      expect(again.headers.get('last-event-id')).toBe('8')
+    })
+
+    test('an event beyond the limit that breaks off is passed by its ID', async () => {
+      const url = upstream.on('/broken-huge', (request, hit) => {
+        const last = request.headers.get('last-event-id')
+        const rest = hit === 1 ? `id: 2\ndata: ${'x'.repeat(5_000)}` : `id: 3\ndata: after ${last}\n\n`
+        return new Response(`retry: 10\n${hit === 1 ? 'id: 1\ndata: one\n\n' : ''}${rest}`, {
+          headers: { 'Content-Type': 'text/event-stream' },
+        })
+      })
+      const { id } = await weir.register({ url, kind: 'sse' })
+      await weir.entry(id, 'the event after it is logged', (entry) => entry.data === 'after 2')
+      const errors = (await weir.logs(id)).filter(({ kind, eventId }) => kind === 'error' && eventId === '2')
+      expect(errors).toMatchObject([{ data: { code: 'too_large', bytes: 5_000 } }])
+      expect(errors[0]?.hash).toBeUndefined()
+    })
+
+    test('a patch beyond the limit costs one snapshot', async () => {
+      const large = JSON.stringify([{ op: 'replace', path: '/a', value: 'x'.repeat(5_000) }])
+      const url = upstream.on('/huge-patch', (_request, hit) =>
+        new Feed().response(
+          {},
+          `retry: 10\nid: ${hit}\nevent: data\ndata: {"a":${hit}}\n\n${hit === 1 ? `id: 2\nevent: patch\ndata: ${large}\n\n` : ''}`,
+        ),
+      )
+      const { id } = await weir.register({ url, kind: 'sse' })
+      await weir.entry(id, 'the new document is logged', ({ hash }) => hash === hashDocument({ a: 2 }))
+      const errors = (await weir.logs(id)).filter(({ kind }) => kind === 'error')
+      expect(errors).toMatchObject([{ hash: sha256(large), data: { code: 'too_large' } }])
+      expect(upstream.requests.get('/huge-patch')?.[1]?.headers.get('last-event-id')).toBeNull()
+    })
+
+    test('an upstream’s own journal of patches is logged as it is', async () => {
+      const journal = [
+        '{"hello":"reader"}',
+        '[{"op":"replace","path":"/never","value":1}]',
+        '[{"op":"add","path":"/new","value":1}]',
+      ]
+      const { id, feed } = await followed('/journal')
+      for (const data of journal) feed.send(`data: ${data}\n\n`)
+      await weir.entry(id, 'all of it is logged', ({ seq }) => seq === 4)
+      const log = await weir.logs(id)
+      expect(log.slice(1).map(({ kind, data }) => [kind, data])).toEqual(
+        journal.map((data) => ['event', data]),
+      )
+      expect(upstream.requests.get('/journal')?.length).toBe(1)
+    })
+
+    test('a journal whose first patch fitted by chance is logged as it is from the first that doesn’t', async () => {
+      const { id, feed } = await followed('/chance')
+      feed.send('data: {"hello":"reader"}\n\ndata: [{"op":"add","path":"/new","value":1}]\n\n')
+      feed.send('data: [{"op":"remove","path":"/never"}]\n\ndata: [{"op":"remove","path":"/new"}]\n\n')
+      await weir.entry(id, 'all of it is logged', ({ seq }) => seq === 5)
+      const kinds = (await weir.logs(id)).map(({ kind }) => kind)
+      expect(kinds).toEqual(['exchange', 'event', 'snapshot', 'event', 'event'])
     })
 
     test.each([

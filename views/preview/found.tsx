@@ -15,9 +15,9 @@ const SHAPES: Record<PreviewedAnswer['shape'], string> = {
   events: 'Event stream: Weir keeps it open',
   json: 'JSON document: Weir polls it and streams the changes',
   text: 'Text: Weir polls it',
-  html: 'Web page',
+  html: 'Web page: Weir polls it',
   binary: 'Binary data: Weir polls it',
-  empty: 'Empty response',
+  empty: 'Empty response: Weir polls it',
 }
 
 /** The preview, the most important part first: whether Weir can follow it, then figures, then the content. */

@@ -17,6 +17,12 @@ export interface EntryDetail extends EntryRow, Partial<Exchange>, Pick<Entry, 'h
   change?: { operations: readonly PatchOperationView[]; more: number }
 }
 
+const CONTENTS: Record<NonNullable<Exchange['content']>, string> = {
+  text: 'Text, not JSON',
+  bytes: 'Binary data: only its size and hash are stored',
+  empty: 'Nothing',
+}
+
 export function EntryPage({ reader, entry, name }: { entry: EntryDetail; name: string } & ForReader) {
   return (
     <Page reader={reader} title={`Entry ${entry.seq} of ${name}`} section="/streams">
@@ -43,6 +49,7 @@ export function EntryDetails(entry: EntryDetail) {
         <Fact name="On the wire">{bytes(entry.wireBytes)}</Fact>
         <Fact name="Decoded">{bytes(entry.bodyBytes)}</Fact>
         {entry.patchBytes !== undefined && <Fact name="As patch">{bytes(entry.patchBytes)}</Fact>}
+        {entry.content && <Fact name="Content">{CONTENTS[entry.content]}</Fact>}
         {entry.eventId && <Fact name="Event ID">{entry.eventId}</Fact>}
         {entry.hash && (
           <Fact name="SHA-256">

@@ -1,3 +1,4 @@
+import type { OtherContent } from '../sets/contents.ts'
 import { STATUS, type Status } from '../sets/statuses.ts'
 import { STREAM_KIND, type StreamKind } from '../sets/stream-kinds.ts'
 import { DAY_MS, HOUR_MS } from '../time.ts'
@@ -54,6 +55,8 @@ export interface Evidence extends Numbering {
   lastPollAt?: number
   /** Until when the answer of `lastPollAt` may be reused, and for how long its headers allow that (`poll`). */
   fresh?: Freshness
+  /** What the last answer was, if it was no document (`poll`). */
+  content?: OtherContent
   /** Failed attempts since the last success. */
   failures: number
   /** First of those failures. */

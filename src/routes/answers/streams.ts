@@ -1,5 +1,6 @@
 import { type TArray, type TString, Type } from '@sinclair/typebox'
 import { DESIRED } from '../../../drizzle/schema.ts'
+import { OTHER_CONTENTS } from '../../core/sets/contents.ts'
 import { ENTRY_KINDS } from '../../core/sets/entry-kinds.ts'
 import { SKIP_REASONS } from '../../core/sets/gap-reasons.ts'
 import { STATUSES, type Status as StreamStatus } from '../../core/sets/statuses.ts'
@@ -227,6 +228,11 @@ export const Entry = named(
     request: Type.Optional(request),
     response: Type.Optional(response),
     redirects: Type.Optional(redirects),
+    content: Type.Optional({
+      ...choice(OTHER_CONTENTS),
+      description:
+        'What the response to a poll is, or the one that a 304 stands for, unless it is a document',
+    }),
     data: Type.Optional({ ...Json, description: 'JSON for snapshot, patch, error and gap; otherwise text' }),
   },
   'Log entry of a stream',

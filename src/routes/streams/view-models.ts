@@ -187,6 +187,7 @@ export function entryDetail(entry: Entry): EntryDetail {
     ...entryRow(entry),
     request: entry.exchange?.request,
     response: entry.exchange?.response,
+    content: entry.exchange?.content,
     hash: entry.hash,
     eventId: entry.eventId,
     data: shown.text,

@@ -1,6 +1,7 @@
 import {
   brotliDecompressSync,
   constants,
+  crc32,
   gunzipSync,
   inflateRawSync,
   inflateSync,
@@ -80,7 +81,7 @@ function undo(bytes: Uint8Array, coding: Coding, maxOutputLength: number, isPart
   try {
     switch (coding) {
       case 'gzip':
-        return gunzipSync(bytes, zlib)
+        return ungzip(bytes, zlib)
       case 'deflate':
         return isZlib(bytes) ? inflateSync(bytes, zlib) : inflateRawSync(bytes, zlib)
       case 'br':
@@ -91,6 +92,74 @@ function undo(bytes: Uint8Array, coding: Coding, maxOutputLength: number, isPart
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') throw new RangeError('Too large.')
     throw new CodingError(`The body isn't valid ${coding}.`)
+  }
+}
+
+type ZlibOptions = { maxOutputLength: number; finishFlush?: number }
+
+/**
+ * What follows the last member is ignored, as browsers do; the runtime ignores it for all codings but this one.
+ * @throws Error if it begins with no whole member
+ */
+function ungzip(bytes: Uint8Array, zlib: ZlibOptions): Uint8Array {
+  try {
+    return gunzipSync(bytes, zlib)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') throw error
+    const members = wholeMembers(bytes, zlib.maxOutputLength)
+    if (members.length === 0) throw error
+    return Buffer.concat(members)
+  }
+}
+
+/** The content of the members that a gzip file begins with. @see https://www.rfc-editor.org/rfc/rfc1952#section-2.3 */
+function wholeMembers(bytes: Uint8Array, maxOutputLength: number): Uint8Array[] {
+  const file = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  const members: Uint8Array[] = []
+  let [at, left] = [0, maxOutputLength]
+  for (let start = memberStart(file, at); start !== undefined; start = memberStart(file, at)) {
+    const member = inflated(file.subarray(start), left)
+    if (member === undefined) break
+    const end = start + member.readBytes
+    if (end + TRAILER_BYTES > file.length || file.readUInt32LE(end) !== crc32(member.plain)) break
+    members.push(member.plain)
+    left -= member.plain.byteLength
+    at = end + TRAILER_BYTES
+  }
+  return members
+}
+
+/** CRC-32 and length after a member's data. */
+const TRAILER_BYTES = 8
+const HEAD_BYTES = 10
+/** Flags of a member's head: what it has beside its fixed part. */
+const [HAS_CRC, HAS_EXTRA, HAS_NAME, HAS_COMMENT] = [2, 4, 8, 16]
+
+/** Where the data of the member at a position begins; undefined if there is no member. */
+function memberStart(file: Buffer, at: number): number | undefined {
+  if (file.length < at + HEAD_BYTES || file.readUInt16BE(at) !== 0x1f8b || file[at + 2] !== 8)
+    return undefined
+  const flags = file[at + 3] ?? 0
+  let start = at + HEAD_BYTES
+  if (flags & HAS_EXTRA) start += 2 + (file.length < start + 2 ? 0 : file.readUInt16LE(start))
+  for (const flag of [HAS_NAME, HAS_COMMENT]) {
+    if (!(flags & flag)) continue
+    const end = file.indexOf(0, start)
+    if (end < 0) return undefined
+    start = end + 1
+  }
+  return flags & HAS_CRC ? start + 2 : start
+}
+
+function inflated(data: Buffer, maxOutputLength: number): { plain: Buffer; readBytes: number } | undefined {
+  try {
+    // Only what was read of the data tells where it ended.
+    const read: unknown = inflateRawSync(data, { maxOutputLength: Math.max(1, maxOutputLength), info: true })
+    const { buffer: plain, engine } = read as { buffer: Buffer; engine: { bytesWritten: number } }
+    return { plain, readBytes: engine.bytesWritten }
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') throw error
+    return undefined
   }
 }
 

@@ -6,6 +6,8 @@ const BYTE_ORDER_MARKS = [
   ['utf-16be', [0xfe, 0xff]],
 ] as const
 const NUL = 0
+/** Separates the texts of a JSON sequence. @see https://www.rfc-editor.org/rfc/rfc7464 */
+const RECORD_SEPARATOR = '\x1e'
 /** How a JSON text begins, after a byte order mark and white space. */
 const JSON_BEGINS = /^\s*(?:[[{"]|-?\d|true\b|false\b|null\b)/
 
@@ -19,7 +21,8 @@ export interface DecodedText {
 /**
  * A body as text: by its byte order mark, else its charset, else UTF-8, or UTF-16 if it looks like that.
  * @param isPart whether it may end within a character
- * @returns undefined if it is no text: nothing says so, and its bytes aren't UTF-8, or have NULs
+ * @returns undefined if it is no text: nothing says so, and its bytes aren't UTF-8, or have NULs; or something says so,
+ * and they are neither
  * @see https://encoding.spec.whatwg.org/#decode
  */
 export function decodeText(
@@ -30,32 +33,25 @@ export function decodeText(
   const mark = BYTE_ORDER_MARKS.find(([, marks]) => marks.every((byte, index) => bytes[index] === byte))
   const label = mark?.[0] ?? charset ?? guessed(bytes) ?? 'utf-8'
   const isDeclared = mark !== undefined || charset !== undefined || isTextType(type)
-  try {
-    const decoder = decoderOf(label, !isDeclared)
-    const text = decoder.decode(bytes, { stream: isPart })
-    return isDeclared || !text.includes('\0') ? { text, isUtf8: decoder.encoding === 'utf-8' } : undefined
-  } catch {
-    return undefined
-  }
+  const strict = decoded(bytes, decoderOf(label, true), isPart)
+  if (strict !== undefined) return isDeclared || !strict.text.includes('\0') ? strict : undefined
+  const loose = isDeclared ? decoded(bytes, decoderOf(label, false), isPart) : undefined
+  return loose?.text.includes('\0') ? undefined : loose
 }
 
 /** Whether a text may be JSON, so that it is worth parsing. */
 export function mayBeJson(text: string): boolean {
-  return JSON_BEGINS.test(text)
+  return text.startsWith(RECORD_SEPARATOR) || JSON_BEGINS.test(text)
 }
-
-/** Longest text whose lines are read as documents, in characters: that happens on the main thread. */
-const MAX_LINES_CHARS = 1_048_576
-/** Separates the texts of a JSON sequence. @see https://www.rfc-editor.org/rfc/rfc7464 */
-const RECORD_SEPARATOR = '\x1e'
 
 /**
  * JSON Lines, or a JSON text sequence, as one array.
  * @returns undefined unless there are at least two lines, all of which are objects or arrays
  */
 export function linesAsArray(text: string): string | undefined {
-  if (text.length > MAX_LINES_CHARS) return undefined
   const separator = text.startsWith(RECORD_SEPARATOR) ? RECORD_SEPARATOR : '\n'
+  // Most texts that aren't lines of JSON show it in the first one.
+  if (separator === '\n' && !isContainer(firstLine(text))) return undefined
   const lines = text.split(separator).map((line) => line.trim())
   const filled = lines.filter((line) => line !== '')
   const isSequence = separator === RECORD_SEPARATOR
@@ -63,8 +59,14 @@ export function linesAsArray(text: string): string | undefined {
   return `[${filled.join(',')}]`
 }
 
+function firstLine(text: string): string {
+  const start = text.search(/\S/)
+  const end = text.indexOf('\n', start)
+  return text.slice(Math.max(0, start), end < 0 ? undefined : end).trim()
+}
+
 function isContainer(line: string): boolean {
-  if (!/^[[{]/.test(line)) return false
+  if (!/^(?:\[.*\]|\{.*\})$/s.test(line)) return false
   try {
     JSON.parse(line)
     return true
@@ -77,6 +79,14 @@ function isContainer(line: string): boolean {
 function guessed([first, second]: Uint8Array): string | undefined {
   if (first === NUL && second !== undefined && second !== NUL) return 'utf-16be'
   return second === NUL && first !== undefined && first !== NUL ? 'utf-16le' : undefined
+}
+
+function decoded(bytes: Uint8Array, decoder: TextDecoder, isPart: boolean): DecodedText | undefined {
+  try {
+    return { text: decoder.decode(bytes, { stream: isPart }), isUtf8: decoder.encoding === 'utf-8' }
+  } catch {
+    return undefined
+  }
 }
 
 function decoderOf(label: string, fatal: boolean): TextDecoder {

@@ -1,7 +1,7 @@
 import type { Json } from '../../core/documents/document.ts'
-import { parseJson } from '../../core/documents/json.ts'
 import { omit, type Pointer, parsePointer, select } from '../../core/documents/pointer.ts'
 import { TooMuch } from '../../core/documents/work.ts'
+import { parseDocument } from '../content/content.ts'
 import type { Stream } from '../ingest/run.ts'
 
 /** The part of a body that a stream follows: its sub-document without the ignored paths. */
@@ -30,7 +30,7 @@ export function payloadOf({
  * @throws SyntaxError if it isn't JSON; also what {@link unreadable} handles
  */
 export function readPayload(text: string, { pointer, ignored }: Payload): Json | undefined {
-  const document = select(parseJson(text), pointer) as Json | undefined
+  const document = select(parseDocument(text).document, pointer) as Json | undefined
   if (document !== undefined) omit(document, ignored)
   return document
 }

@@ -2,14 +2,14 @@ import { sha256 } from '../../core/documents/document.ts'
 import { backoffMs, retryCapMs } from '../../core/judging/backoff.ts'
 import { nextBeat } from '../../core/judging/beat.ts'
 import { ANSWERED, ScheduledChecks } from '../../core/judging/scheduled-checks.ts'
-import { isJsonType, mediaTypeIn } from '../../core/sets/media-types.ts'
+import type { OtherContent } from '../../core/sets/contents.ts'
 import { isGzip } from '../content/codings.ts'
-import { type DecodedText, decodeText, linesAsArray, mayBeJson } from '../content/text.ts'
+import { type Content, contentOf } from '../content/content.ts'
 import type { DocumentRefusal } from '../large/documents.ts'
 import { DocumentFollower } from '../large/follower.ts'
 import { compressedBytes as compressedSize } from '../large/jobs.ts'
 import { observeCaching } from '../measures/observe-caching.ts'
-import type { Draft } from '../recording/entry.ts'
+import type { Draft, Exchange } from '../recording/entry.ts'
 import { ENDLESS_BODY } from './body.ts'
 import {
   checked,
@@ -34,12 +34,11 @@ import {
   statusError,
   type UpstreamAnswer,
   UpstreamError,
-  type UpstreamErrorCode,
 } from './upstream.ts'
 import { waitUntil } from './wait.ts'
 
-/** Text bodies up to this many characters are kept in the log; for longer ones, only hash and size. */
-const LOGGED_TEXT_CHARS = 65_536
+/** Text up to this many characters is kept in the log; of longer text, only hash and size. */
+const LOGGED_TEXT_CHARS = 1_048_576
 /** More than this many intervals without a poll are recorded in a `gap`. */
 const MISSED_INTERVALS = 2
 /** While a run goes on, a poll that is late by less than this, in milliseconds, is an ordinary delay and no `gap`. */
@@ -159,29 +158,36 @@ async function pollOnce(
     lastModified: response.headers.get('last-modified') ?? undefined,
   }
   if (bodyHash === undefined || isSame) {
+    noteContent(exchange, evidence.content)
     const draft: Draft = { ...base, kind: 'exchange', changed: false, patchBytes: 0, hash: bodyHash }
     log.append(draft, notModified ? {} : { ...validators, ...sizes })
     evidence.lastPollAt = at
     evidence.fresh = fresh
     return
   }
-  const { draft, step } = await compare(
+  const { draft, step, content } = await compare(
     run,
     { wireBytes, plain: body },
-    bodyHash,
     base,
     follower,
     answer,
     signal,
   )
+  draft.hash ??= bodyHash
+  noteContent(exchange, content)
   if (draft.changed) evidence.lastEventAt = at
   if (step?.mismatched) tellMismatch(log, at)
   draft.deflatedBytes = await deflatedBytes(draft, (frame) => compressedBytes(frame, 'frame', signal, deps))
   if (!log.append(draft, { ...validators, ...sizes, bodyHash })) forgetBody(run)
   else if (step !== undefined) appendKeyframe(run, log, at, step)
+  evidence.content = content
   // Only now, because the next run counts on what was appended until then.
   evidence.lastPollAt = at
   evidence.fresh = draft.changed && exchange.isFresh ? { ...fresh, isOutdated: true } : fresh
+}
+
+function noteContent(exchange: Exchange, content: OtherContent | undefined): void {
+  if (content !== undefined) exchange.content = content
 }
 
 /** What polling the body again would transfer without validators, uncompressed and with gzip; a 304 stands for the last
@@ -272,7 +278,10 @@ async function expectDocument(
   signal: AbortSignal,
 ): Promise<void> {
   const isEndless = isEventStream(answer.response)
-  const error = statusError(answer, now()) ?? (isEndless ? sendsEvents() : undefined)
+  const failure = statusError(answer, now())
+  // That there is no content is an answer, too.
+  const refused = failure?.code === 'no_content' ? undefined : failure
+  const error = refused ?? (isEndless ? sendsEvents() : undefined)
   if (error === undefined) return
   const { maxBodyBytes } = limits
   const bounds = isEndless ? ENDLESS_BODY : { maxBytes: maxBodyBytes, timeoutMs: msLeft(answer, limits) }
@@ -286,71 +295,65 @@ function sendsEvents(): UpstreamError {
 
 type AnyStep = DocumentStep<Followed | FollowedText>
 
-/** The entry for a body that differs from the last one. */
+interface Compared {
+  draft: Draft
+  /** Omitted if the body is no document. */
+  step?: AnyStep
+  content?: OtherContent
+}
+
+/** The entry for a body that differs from the last one. @throws UpstreamError if it isn't the JSON that was asked for */
 async function compare(
   run: Run,
   received: { wireBytes: number; plain: Uint8Array },
-  bodyHash: string,
   base: Omit<Draft, 'kind'>,
   follower: DocumentFollower,
   answer: UpstreamAnswer,
   signal: AbortSignal,
-): Promise<{ draft: Draft; step?: AnyStep }> {
-  const media = mediaTypeIn(answer.response.headers.get('content-type'))
-  const decoded = decodeText(received.plain, media)
-  const hadDocument = run.followed !== undefined
-  const step = await documentIn(run, received.plain, decoded, media.type, follower, signal)
-  if (step !== undefined && 'code' in step) throw refuse(answer, received, step.code, step.message)
-  if (step === undefined) {
-    if (media.type === 'text/html') {
-      throw refuse(answer, received, 'bad_content_type', 'The upstream returned an HTML page.')
-    }
-    if (hadDocument) {
-      throw refuse(answer, received, 'bad_content_type', `The upstream returned ${media.type}, not JSON.`)
-    }
-    const hadBody = run.checkpoint.bodyHash !== undefined
-    const data = decoded !== undefined && decoded.text.length <= LOGGED_TEXT_CHARS ? decoded.text : undefined
+): Promise<Compared> {
+  const { evidence, checkpoint } = run
+  const hadBody = checkpoint.bodyHash !== undefined || run.followed !== undefined
+  const content = contentOf(received.plain, answer.response.headers)
+  const step = await documentIn(run, content, received.plain, follower, signal)
+  if (step !== undefined && 'code' in step) {
+    if (asksForJson(run.stream)) throw refuse(answer, received, step)
+  } else if (step !== undefined) {
+    run.followed = step.followed
+    // The same document as before, but something else was received in between.
+    const isBack = !step.changed && evidence.content !== undefined
+    if (!step.changed) return { draft: { ...base, kind: 'exchange', changed: isBack, patchBytes: 0 }, step }
+    const { kind, patchBytes, snapshotBytes, data, paths, followed } = step
     const changed = hadBody ? true : undefined
-    return { draft: { ...base, kind: 'exchange', changed, hash: bodyHash, data } }
+    const change = { kind, changed, patchBytes, snapshotBytes, hash: followed.hash, data, paths }
+    return { draft: { ...base, ...change }, step }
   }
-  run.followed = step.followed
-  if (!step.changed) {
-    return { draft: { ...base, kind: 'exchange', changed: false, patchBytes: 0, hash: bodyHash } }
-  }
-  const { kind, patchBytes, snapshotBytes, data, paths, followed } = step
-  const changed = hadDocument ? true : undefined
-  return {
-    draft: { ...base, kind, changed, patchBytes, snapshotBytes, hash: followed.hash, data, paths },
-    step,
-  }
+  const text = content.as === 'text' && content.text.length <= LOGGED_TEXT_CHARS ? content.text : undefined
+  const changed = hadBody ? true : undefined
+  return { draft: { ...base, kind: 'exchange', changed, data: text }, content: content.as }
 }
 
-/**
- * The document in a body: JSON, whatever its type says, or lines of JSON as an array.
- * @returns undefined if it is neither, and neither its type nor the stream's pointer asks for JSON
- */
+/** Whether a stream's owner asked for JSON: all other content is an error, then. */
+function asksForJson({ payloadPointer, ignorePaths }: Stream): boolean {
+  return payloadPointer !== '' || ignorePaths.length > 0
+}
+
+/** The document in a body, or why it can't be followed as one; undefined if there is nothing. */
 async function documentIn(
   run: Run,
+  content: Content,
   plain: Uint8Array,
-  decoded: DecodedText | undefined,
-  type: string,
   follower: DocumentFollower,
   signal: AbortSignal,
 ): Promise<AnyStep | DocumentRefusal | undefined> {
-  const isAsked = run.stream.payloadPointer !== ''
-  const isDeclared = isJsonType(type)
-  if (decoded === undefined && !isAsked && !isDeclared) return undefined
-  const { text, isUtf8 } = decoded ?? { text: undefined, isUtf8: true }
-  const advance = (of: string | undefined, bytes: Uint8Array) =>
-    follower.advance(run.followed, { bytes, text: of }, signal)
-  const lines = text === undefined || isDeclared ? undefined : linesAsArray(text)
-  if (lines !== undefined) return advance(lines, Buffer.from(lines))
-  if (text !== undefined && !isDeclared && !isAsked && !mayBeJson(text)) return undefined
+  if (content.as === 'empty') return undefined
+  if (content.as === 'bytes' || !content.mayBeDocument) return NO_JSON
+  const { text, isUtf8 } = content
   // A copy, because a large body moves to another thread, and may yet be text.
-  const step = await advance(text, isUtf8 ? plain.slice() : Buffer.from(text ?? ''))
-  const isText = 'code' in step && step.code === 'bad_json' && !isDeclared && !isAsked
-  return isText ? undefined : step
+  const bytes = isUtf8 ? plain.slice() : Buffer.from(text)
+  return follower.advance(run.followed, { bytes, text }, signal)
 }
+
+const NO_JSON: DocumentRefusal = { code: 'bad_json', message: "The body isn't JSON." }
 
 function conditional({ etag, lastModified }: Checkpoint): Record<string, string> {
   const headers: Record<string, string> = { Accept: 'application/json, */*;q=0.5', 'Accept-Encoding': 'gzip' }
@@ -362,8 +365,7 @@ function conditional({ etag, lastModified }: Checkpoint): Record<string, string>
 function refuse(
   answer: UpstreamAnswer,
   received: { wireBytes: number; plain: Uint8Array },
-  code: UpstreamErrorCode,
-  message: string,
+  { code, message }: DocumentRefusal,
 ): UpstreamError {
   return failedBody(new UpstreamError(code, message), answer, received)
 }

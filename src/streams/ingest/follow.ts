@@ -77,6 +77,7 @@ export function fail(
     message: error.message,
     failures: evidence.failures,
     nextRetryAt: new Date(nextRetryAt).toISOString(),
+    ...(error.lengthBytes && { bytes: error.lengthBytes }),
     ...(isTruncated && { bodyTruncated: true }),
     // Last, as it is when the log is read: a long one is stored apart.
     ...(text !== undefined && { body: text }),

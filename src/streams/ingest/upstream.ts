@@ -47,6 +47,8 @@ export class UpstreamError extends Error {
   wireBytes = 0
   headBytes = 0
   bodyBytes = 0
+  /** Size of a body that is too large, as its Content-Length says; undefined if nothing does. */
+  lengthBytes: number | undefined
   /** What was received of the failed answer's body. */
   body: KeptBody | undefined
   exchange: Exchange | undefined
@@ -322,7 +324,11 @@ export async function readBody(
 /** @throws UpstreamError for a body that isn't whole */
 function whole({ raw, end }: RawBody, headers: Headers, { requestTimeoutMs, maxBodyBytes }: Limits): Buffer {
   if (end === 'time') throw timedOut(requestTimeoutMs, headers)
-  if (end === 'enough') throw tooLarge(maxBodyBytes)
+  if (end === 'enough') {
+    const error = tooLarge(maxBodyBytes)
+    error.lengthBytes = Number(headers.get('content-length') ?? 0) || undefined
+    throw error
+  }
   if (end === 'whole') return raw
   throw new UpstreamError('ended_early', 'The connection closed before the body was complete.')
 }

@@ -1,5 +1,6 @@
 import { retryAfterMs } from '../../core/judging/backoff.ts'
 import { span } from '../../core/judging/status.ts'
+import { isJsonType, mediaTypeIn } from '../../core/sets/media-types.ts'
 import { STREAM_KIND } from '../../core/sets/stream-kinds.ts'
 import type { Limits, UpstreamError, UpstreamErrorCode, UpstreamRequest } from '../ingest/upstream.ts'
 import type { PreviewedAnswer } from './preview.ts'
@@ -57,9 +58,7 @@ const NEXT: Readonly<Partial<Record<UpstreamErrorCode, string>>> = {
   too_many_redirects: 'Open it in a browser and use the final URL.',
   bad_redirect: 'Open it in a browser and use the final URL.',
   no_content: 'Weir needs a response with a body. Check that the API has data.',
-  bad_content_type: 'Find the API that the page loads its data from, often under /api.',
   bad_encoding: "Weir accepts gzip, deflate, br, zstd or no compression. Fix the server's compression.",
-  bad_json: 'Fix the JSON that the API sends. Until then, every poll is recorded as an error.',
   too_large: 'Request less with a filter or pagination, or raise MAX_BODY_BYTES and restart Weir.',
   ended_early: 'Preview again. If it keeps failing, check the logs of the service.',
 }
@@ -70,12 +69,16 @@ export function problemOf({ code, message }: UpstreamError, failure: string | un
   return tls ?? { code, message, next: NEXT[code] ?? 'Preview again.' }
 }
 
-/** The problem with a status code; null for a good one. */
+/**
+ * The problem with a status code; null for a good one.
+ * @param isPolled whether the API would be polled: that there is nothing is an answer, then
+ */
 export function statusProblem(
   { status, ok, statusText, headers }: Response,
+  isPolled: boolean,
   nowMs: number,
 ): PreviewProblem | null {
-  if (status === 204) {
+  if (status === 204 && !isPolled) {
     return {
       code: 'no_content',
       message: 'The API returned 204 No Content.',
@@ -159,10 +162,19 @@ function described({ answer: { shape, sample } }: Found): PreviewWarning | undef
   }
 }
 
-function content({ answer: { shape, contentType, arrays } }: Found): PreviewWarning | undefined {
-  if (shape === 'text' || shape === 'binary') {
-    const message = `${contentType ?? 'The response'} isn't JSON. Weir compares hashes only, so it shows that it changed, but not where.`
+function content({ answer: { shape, contentType, arrays, isWhole } }: Found): PreviewWarning | undefined {
+  if (shape === 'html') {
+    const message =
+      'This is a web page. Weir stores it as text, and shows that it changed, but not where. Set Select to follow parts of it, or find the API that the page loads its data from, often under /api.'
     return { code: 'not_json', message }
+  }
+  if (shape === 'text' || shape === 'binary') {
+    const isDeclared = isWhole && isJsonType(mediaTypeIn(contentType).type)
+    const what = isDeclared
+      ? "The response is declared as JSON, but it isn't valid JSON"
+      : `${contentType ?? 'The response'} isn't JSON`
+    const how = shape === 'text' ? 'Weir stores it as text' : 'Weir stores its size and hash'
+    return { code: 'not_json', message: `${what}. ${how}, and shows that it changed, but not where.` }
   }
   const loose = arrays.find(({ key }) => key === undefined)
   if (loose === undefined) return undefined

@@ -1,13 +1,12 @@
 import { type ArrayFound, findArrays, suggestArrayKeys } from '../../core/documents/array-keys.ts'
-import type { Json } from '../../core/documents/document.ts'
+import { hashDocument, type Json } from '../../core/documents/document.ts'
 import { indentJson } from '../../core/documents/indent.ts'
-import { parseJson } from '../../core/documents/json.ts'
-import { isJsonType, mediaTypeIn } from '../../core/sets/media-types.ts'
+import { mediaTypeIn } from '../../core/sets/media-types.ts'
 import { STREAM_KIND } from '../../core/sets/stream-kinds.ts'
 import { HOUR_MS } from '../../core/time.ts'
 import { Problem } from '../../errors.ts'
 import { directFetch } from '../../net/direct.ts'
-import { decodeText, linesAsArray, mayBeJson } from '../content/text.ts'
+import { contentOf as bodyContentOf, parseDocument } from '../content/content.ts'
 import type { Stream } from '../ingest/run.ts'
 import {
   askUpstream,
@@ -131,10 +130,10 @@ export class Previews {
       const answer = await askUpstream(asked, headers, { requestTimeoutMs }, signal, noted.fetch)
       came = headOf(answer, noted.redirects)
       const read = await readPreview(answer, bounds, signal)
-      const { isInvalid, ...content } = contentOf(answer, read)
-      came = { ...came, ...content, tookMs: Math.round(performance.now() - answer.startedAt) }
+      came = { ...came, ...contentOf(answer, read), tookMs: Math.round(performance.now() - answer.startedAt) }
+      const isPolled = STREAM_KIND[came.kind].isPolled
       const problem =
-        statusProblem(answer.response, now()) ?? contentProblem(answer, came, isInvalid, read, limits)
+        statusProblem(answer.response, isPolled, now()) ?? contentProblem(answer, came, read, limits)
       const warnings = warningsOf({ asked, answer: came, headers: answer.response.headers, limits })
       return { url: asked.url, problem, answer: came, suggestion: suggest(asked, came, answer), warnings }
     } catch (error) {
@@ -195,20 +194,12 @@ function contentOf({ response, hide }: UpstreamAnswer, { body, wireBytes, end, .
     ...{ wireBytes, bodyBytes: body.byteLength, isWhole, comments: read.comments },
   }
   const events = read.events.map((event) => ({ ...event, data: hide(event.data).slice(0, EVENT_CHARS) }))
-  if (!STREAM_KIND[detected.kind].isPolled)
-    return { ...shared, shape: 'events' as const, events, isInvalid: false }
+  if (!STREAM_KIND[detected.kind].isPolled) return { ...shared, shape: 'events' as const, events }
   const { shape, text, document } = documentIn(response, body, isWhole)
   const isJson = shape === 'json'
   const arrays = document === undefined ? [] : findArrays(document)
   const sample = text === undefined || shape === 'empty' ? null : sampleOf(hide(text), isJson)
-  return {
-    ...shared,
-    shape,
-    events: [],
-    arrays,
-    isInvalid: isJson && isWhole && document === undefined,
-    sample,
-  }
+  return { ...shared, shape, events: [], arrays, sample }
 }
 
 /** What a poll would make of a body, by the same rules. */
@@ -217,17 +208,14 @@ function documentIn(
   body: Uint8Array,
   isWhole: boolean,
 ): { shape: PreviewedAnswer['shape']; text?: string; document?: Json } {
-  const media = mediaTypeIn(headers.get('content-type'))
-  const text = decodeText(body, media, !isWhole)?.text
-  if (body.byteLength === 0 || text?.trim() === '') return { shape: 'empty' }
-  if (text === undefined) return { shape: 'binary' }
-  if (isJsonType(media.type)) return { shape: 'json', text, document: isWhole ? parsed(text) : undefined }
-  if (!isWhole)
-    return { shape: media.type === 'text/html' ? 'html' : mayBeJson(text) ? 'json' : 'text', text }
-  const lines = linesAsArray(text)
-  const document = lines !== undefined || mayBeJson(text) ? parsed(lines ?? text) : undefined
-  if (document !== undefined) return { shape: 'json', text: lines ?? text, document }
-  return { shape: media.type === 'text/html' ? 'html' : 'text', text }
+  const content = bodyContentOf(body, headers, !isWhole)
+  if (content.as === 'empty') return { shape: 'empty' }
+  if (content.as === 'bytes') return { shape: 'binary' }
+  const { text, mayBeDocument } = content
+  const isHtml = mediaTypeIn(headers.get('content-type')).type === 'text/html'
+  const found = isWhole && mayBeDocument ? parsed(text) : undefined
+  if (found !== undefined) return { shape: 'json', text: found.json, document: found.document }
+  return { shape: isHtml ? 'html' : mayBeDocument && !isWhole ? 'json' : 'text', text }
 }
 
 function sampleOf(text: string, isJson: boolean): PreviewedAnswer['sample'] {
@@ -237,9 +225,12 @@ function sampleOf(text: string, isJson: boolean): PreviewedAnswer['sample'] {
   return { text: lines.slice(0, SAMPLE_LINES).join('\n'), isCut }
 }
 
-function parsed(text: string): Json | undefined {
+function parsed(text: string): ReturnType<typeof parseDocument> | undefined {
   try {
-    return parseJson(text)
+    const found = parseDocument(text)
+    // A poll can't follow what can't be hashed, because it is nested too deeply.
+    hashDocument(found.document)
+    return found
   } catch {
     return undefined
   }
@@ -249,7 +240,6 @@ function parsed(text: string): Json | undefined {
 function contentProblem(
   answer: UpstreamAnswer,
   came: PreviewedAnswer,
-  isInvalid: boolean,
   { body }: PreviewRead,
   limits: Limits,
 ) {
@@ -257,13 +247,6 @@ function contentProblem(
   if (length > limits.maxBodyBytes || (!came.isWhole && body.byteLength >= limits.maxBodyBytes)) {
     const message = `The body is larger than ${limits.maxBodyBytes} bytes.`
     return problemOf(new UpstreamError('too_large', message), undefined)
-  }
-  if (came.shape === 'html') {
-    const message = 'This is a web page, not an API.'
-    return problemOf(new UpstreamError('bad_content_type', message), undefined)
-  }
-  if (isInvalid) {
-    return problemOf(new UpstreamError('bad_json', "The body isn't valid JSON."), undefined)
   }
   return null
 }
@@ -273,7 +256,7 @@ function suggest(
   came: PreviewedAnswer,
   { response }: UpstreamAnswer,
 ): Suggestion | null {
-  if (!response.ok || came.shape === 'html') return null
+  if (!response.ok) return null
   const maxAge = /\bmax-age=(\d{1,9})\b/i.exec(response.headers.get('cache-control') ?? '')?.[1]
   const goodForMs = Number(maxAge ?? 0) * 1_000
   const intervalMs =

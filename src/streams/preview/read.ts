@@ -1,5 +1,6 @@
-import { createParser, type EventSourceParser, type ParserConfig } from 'eventsource-parser'
-import { codingsOf, decompressing } from '../content/codings.ts'
+import { createParser } from 'eventsource-parser'
+import { type Coding, CodingError, codingsOf, decompress, decompressing } from '../content/codings.ts'
+import { readRaw } from '../ingest/body.ts'
 import { jsonLines } from '../ingest/connection/json-lines.ts'
 import { isEventStream, type UpstreamAnswer, UpstreamError } from '../ingest/upstream.ts'
 import { isOpenQuestion } from '../registry/probe.ts'
@@ -37,40 +38,83 @@ export interface PreviewRead {
  * Reads enough of a response to show what it is, and cancels the rest.
  * @throws UpstreamError `bad_encoding`, `ended_early`; the signal's reason when it is aborted
  */
-export async function readPreview(
+export function readPreview(
   { response }: UpstreamAnswer,
   bounds: PreviewBounds,
   signal: AbortSignal,
 ): Promise<PreviewRead> {
-  const read: PreviewRead = { body: new Uint8Array(), wireBytes: 0, events: [], comments: 0, end: 'whole' }
+  return isEventStream(response) || isOpenQuestion(response)
+    ? readEvents(response, bounds, signal)
+    : readDocument(response, bounds, signal)
+}
+
+const NOTHING = { body: new Uint8Array(), wireBytes: 0, comments: 0, end: 'whole' as const }
+
+/** Decompresses as a poll does, or as much as there is room for. */
+async function readDocument(
+  response: Response,
+  { bodyBytes, bodyMs }: PreviewBounds,
+  signal: AbortSignal,
+): Promise<PreviewRead> {
+  const { raw, end } = await readRaw(response, { maxBytes: bodyBytes, timeoutMs: bodyMs }, signal)
+  if (end === 'broken') throw endedEarly()
+  const read = { ...NOTHING, wireBytes: raw.byteLength, events: [] }
+  const codings = codingsOf(response.headers)
+  if (end !== 'whole') return { ...read, body: await startOf(raw, codings, bodyBytes), end }
+  try {
+    return { ...read, body: decompress(raw, codings, bodyBytes) }
+  } catch (error) {
+    if (error instanceof CodingError) throw new UpstreamError('bad_encoding', error.message)
+    if (error instanceof RangeError) {
+      return { ...read, body: await startOf(raw, codings, bodyBytes), end: 'enough' }
+    }
+    throw error
+  }
+}
+
+/** The beginning of a body that is incomplete, or too large; nothing if it isn't what its codings say. */
+async function startOf(raw: Buffer, codings: readonly Coding[], maxBytes: number): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = []
+  let bytes = 0
+  try {
+    const body = new Blob([Buffer.from(raw)]).stream() as Bytes
+    for await (const chunk of decompressing(body, codings)) {
+      chunks.push(chunk)
+      bytes += chunk.byteLength
+      if (bytes >= maxBytes) break
+    }
+  } catch {
+    // What came before is what there is.
+  }
+  return Buffer.concat(chunks).subarray(0, maxBytes)
+}
+
+async function readEvents(
+  response: Response,
+  bounds: PreviewBounds,
+  signal: AbortSignal,
+): Promise<PreviewRead> {
+  const read: PreviewRead = { ...NOTHING, events: [] }
   if (response.body === null) return read
-  const isEvents = isEventStream(response)
   // Lines are read for as long as they may end: their number doesn't show whether they do.
   const mayEnd = isOpenQuestion(response)
-  const sink = isEvents || mayEnd ? eventSink(read, bounds, mayEnd ? jsonLines : createParser) : undefined
+  const sink = (mayEnd ? lineSink : eventSink)(read, bounds)
   const chunks: Uint8Array[] = []
   let bytes = 0
   const reader = decoded(response, (count) => {
     read.wireBytes += count
   }).getReader()
-  const clock = stopAfter(sink === undefined ? bounds.bodyMs : bounds.eventsMs, signal)
+  const clock = stopAfter(bounds.eventsMs, signal)
   try {
-    for (;;) {
+    while (read.end === 'whole') {
       const chunk = await Promise.race([reader.read(), clock.stopped])
       if (chunk === 'time') read.end = 'time'
       if (chunk === 'time' || chunk.done) break
-      const left = bounds.bodyBytes - bytes
-      chunks.push(chunk.value.subarray(0, left))
+      chunks.push(chunk.value.subarray(0, bounds.bodyBytes - bytes))
       bytes += chunk.value.byteLength
-      sink?.(chunk.value)
-      if (
-        bytes <= bounds.bodyBytes &&
-        read.wireBytes <= bounds.bodyBytes &&
-        (mayEnd || read.events.length < bounds.events)
-      )
-        continue
-      read.end = 'enough'
-      break
+      sink(chunk.value)
+      const isEnough = bytes > bounds.bodyBytes || read.wireBytes > bounds.bodyBytes
+      if (isEnough || (!mayEnd && read.events.length >= bounds.events)) read.end = 'enough'
     }
   } catch (error) {
     signal.throwIfAborted()
@@ -79,18 +123,13 @@ export async function readPreview(
     clock.end()
     void reader.cancel().catch(() => {})
   }
-  read.body = Buffer.concat(chunks)
-  return read
+  return { ...read, body: Buffer.concat(chunks) }
 }
 
 /** Parses chunks of an event stream into events, up to the bound. */
-function eventSink(
-  read: PreviewRead,
-  { events, bodyBytes }: PreviewBounds,
-  parserOf: (config: ParserConfig) => Pick<EventSourceParser, 'feed'>,
-): (chunk: Uint8Array) => void {
+function eventSink(read: PreviewRead, { events, bodyBytes }: PreviewBounds): (chunk: Uint8Array) => void {
   const text = new TextDecoder(undefined, { ignoreBOM: true })
-  const parser = parserOf({
+  const parser = createParser({
     maxBufferSize: bodyBytes,
     onEvent: ({ event = 'message', id = null, data }) => {
       if (read.events.length < events) read.events.push({ event, id, data })
@@ -98,6 +137,19 @@ function eventSink(
     onComment: () => {
       read.comments++
     },
+  })
+  return (chunk) => parser.feed(text.decode(chunk, { stream: true }))
+}
+
+/** The same for JSON lines; a line that is too long is left out. */
+function lineSink(read: PreviewRead, { events, bodyBytes }: PreviewBounds): (chunk: Uint8Array) => void {
+  const text = new TextDecoder(undefined, { ignoreBOM: true })
+  const parser = jsonLines({
+    maxChars: bodyBytes,
+    onEvent: ({ data }) => {
+      if (read.events.length < events) read.events.push({ event: 'message', id: null, data })
+    },
+    onLarge: () => {},
   })
   return (chunk) => parser.feed(text.decode(chunk, { stream: true }))
 }
@@ -142,5 +194,9 @@ function broken(error: Error & { code?: string }, response: Response): UpstreamE
     bodyEncodingOf(response) !== null && (error.name === 'TypeError' || /^Z_/.test(error.code ?? ''))
   return isPacking
     ? new UpstreamError('bad_encoding', `The body isn't valid ${bodyEncodingOf(response)}.`)
-    : new UpstreamError('ended_early', 'The connection closed before the body was complete.')
+    : endedEarly()
+}
+
+function endedEarly(): UpstreamError {
+  return new UpstreamError('ended_early', 'The connection closed before the body was complete.')
 }

@@ -1,4 +1,5 @@
 import type { CheckCounts } from '../../core/judging/scheduled-checks.ts'
+import type { OtherContent } from '../../core/sets/contents.ts'
 import { ENTRY_KIND, type EntryKind } from '../../core/sets/entry-kinds.ts'
 
 /** A request that Weir made, as the log shows it, without the values of the owner's headers. */
@@ -35,6 +36,8 @@ export interface Exchange {
   isFresh?: true
   /** Whether the document had changed before, since that answer; omitted if not. */
   isOutdated?: true
+  /** What the answer is, or the one that a 304 stands for; omitted for a document. */
+  content?: OtherContent
   /** Whether the answer came from a shared cache; omitted if not, or if nothing says so. */
   isCacheHit?: true
 }
@@ -107,6 +110,7 @@ export function entryJson(entry: Entry): string {
     request: exchange?.request,
     response: exchange?.response,
     redirects: exchange?.redirects,
+    content: exchange?.content,
   })
   if (data === undefined) return head
   return `${head.slice(0, -1)},"data":${ENTRY_KIND[kind].isJson ? data : JSON.stringify(data)}}`

@@ -3,6 +3,7 @@ import { hashDocument, isPatch, type Json, sha256 } from '../../../core/document
 import { TooMuch } from '../../../core/documents/work.ts'
 import { continuityOf, countOn, isCounting, isNumbered } from '../../../core/judging/continuity.ts'
 import { type Resumes, resumesOf } from '../../../core/judging/resumes.ts'
+import type { LargeEvent } from '../../content/sse-parser.ts'
 import { type DocumentRefusal, LARGE_CHARS, misfit, STEPS_HERE } from '../../large/documents.ts'
 import { asDocument, isLargeText } from '../../large/follower.ts'
 import { containerIn } from '../../large/jobs.ts'
@@ -39,6 +40,8 @@ interface Received {
   /** Whether the event has an ID of its own: one that differs from the one before. */
   hasOwnId: boolean
   at: number
+  /** What is known of an event that was too large to be kept; it has no data. */
+  large?: LargeEvent
 }
 
 type Deps = Pick<FollowDeps, 'now' | 'storedEvents' | 'large' | 'pulse'> & {
@@ -74,6 +77,8 @@ export class EventReader {
   readonly #lastHashes = new Map<string, string>()
   /** The first event of a connection, which may be the document that patches follow. */
   #candidate: string | undefined
+  /** Whether the followed document was such an event: that the patches are of it is a guess. */
+  #isGuessed = false
   #isFirst = true
   /** Whether events may be repeats: after a break, until the first new event. */
   #mayRepeat = false
@@ -180,6 +185,13 @@ export class EventReader {
     const hasOwnId = hasId && lastEventId !== '' && isUnique
     this.#received.push({ name, data, lastEventId, hasOwnId, at: this.#deps.now() })
     if (hasOwnId) this.#countIds(lastEventId)
+  }
+
+  /** An event that was too large to be kept. */
+  large(large: LargeEvent & { event: string }, lastEventId: string, hasId: boolean): void {
+    this.event(large.event, '', lastEventId, hasId)
+    const received = this.#received.at(-1)
+    if (received !== undefined) received.large = large
   }
 
   /**
@@ -375,6 +387,7 @@ export class EventReader {
 
   #read(event: Received): Later<Told | UpstreamError> {
     const { name, data, at } = event
+    if (event.large !== undefined) return this.#readTooLarge(name, event.large, at)
     const base = { at, wireBytes: 0, bodyBytes: Buffer.byteLength(data) }
     const isSnapshot = SNAPSHOT_EVENTS.has(name)
     const isPatch = looksLikePatch(data)
@@ -388,6 +401,22 @@ export class EventReader {
     const told = isPatch ? this.#patch(data, base) : undefined
     if (told instanceof Promise) return told.then((late) => late ?? this.#event(name, data, base))
     return told ?? this.#event(name, data, base)
+  }
+
+  /** What was too large costs itself alone: the events after it are read. */
+  #readTooLarge(name: string, { bytes, hash }: LargeEvent, at: number): Told | UpstreamError {
+    const { evidence, followed } = this.#run
+    const size = hash === undefined ? `at least ${bytes}` : bytes
+    const { maxBodyBytes } = this.#deps.limits
+    const message = `An event of ${size} bytes was skipped: it's larger than ${maxBodyBytes} bytes.`
+    evidence.lastError = { code: 'too_large', message, at }
+    this.#log.turned()
+    this.#candidate = undefined
+    if (followed !== undefined && name === 'patch') return tooLargePatch(message, hash)
+    // Later patches are of a document that isn't known.
+    if (SNAPSHOT_EVENTS.has(name) || this.#isGuessed) this.#run.followed = undefined
+    const data = JSON.stringify({ code: 'too_large', message, bytes })
+    return { draft: { at, kind: 'error', wireBytes: 0, bodyBytes: bytes, hash, data } }
   }
 
   /** The same in a worker thread. */
@@ -415,6 +444,7 @@ export class EventReader {
     const changed = this.#run.followed === undefined ? undefined : this.#run.followed.hash !== hash
     this.#run.followed = { ...read, patches: 0, patchBytes: 0 }
     this.#candidate = undefined
+    this.#isGuessed = false
     const patchBytes = changed === false ? 0 : undefined
     const paths = changed ? [WHOLE_DOCUMENT] : undefined
     return {
@@ -442,13 +472,26 @@ export class EventReader {
     const isStored = candidate === undefined
     try {
       const bounds = { maxBytes: LARGE_CHARS, maxSteps: STEPS_HERE }
-      return this.#patched(advanceByPatch(asDocument(last), operations, data, isStored, bounds), base)
+      const step = advanceByPatch(asDocument(last), operations, data, isStored, bounds)
+      return this.#patched(step, base, isStored)
     } catch (error) {
       // Too much work for the main thread, but perhaps not for a worker thread.
       const tooMuch = error instanceof TooMuch ? error.what : undefined
       if (tooMuch === 'steps' || tooMuch === 'bytes') return this.#patchLarge(data, base, { last, isStored })
-      return refused(misfit((error as Error).message, tooMuch))
+      return this.#refused(misfit((error as Error).message, tooMuch), isStored)
     }
+  }
+
+  /**
+   * A patch that doesn't apply to what only may be its document is no patch of it: it may be the upstream's own journal,
+   * whose events are logged as they are.
+   */
+  #refused(refusal: DocumentRefusal, isStored: boolean): UpstreamError | undefined {
+    if (isStored && !this.#isGuessed) return refused(refusal)
+    this.#run.followed = undefined
+    this.#candidate = undefined
+    this.#isGuessed = false
+    return undefined
   }
 
   async #patchLarge(
@@ -466,11 +509,12 @@ export class EventReader {
       this.#signal,
     )
     if (step === undefined) return undefined
-    return 'code' in step ? refused(step) : this.#patched(step, base)
+    return 'code' in step ? this.#refused(step, isStored) : this.#patched(step, base, isStored)
   }
 
-  #patched(step: DocumentStep<AnyFollowed>, base: Sizes): Told {
+  #patched(step: DocumentStep<AnyFollowed>, base: Sizes, isStored: boolean): Told {
     this.#candidate = undefined
+    this.#isGuessed ||= !isStored
     const { kind, changed, patchBytes, snapshotBytes, paths, followed } = step
     const { hash, patches, patchBytes: allPatchBytes } = followed
     const keyframe = keyframeDraft(base.at, step)
@@ -548,6 +592,13 @@ function readDocument(text: string): { document: Json; hash: string } | undefine
   } catch {
     return undefined
   }
+}
+
+/** Without it, later patches don't apply: a new document is needed. */
+function tooLargePatch(message: string, hash: string | undefined): UpstreamError {
+  const error = new UpstreamError('too_large', message)
+  error.body = { ...(hash !== undefined && { hash }), isTruncated: true }
+  return error
 }
 
 function refused({ code, message }: DocumentRefusal): UpstreamError {

@@ -1,9 +1,9 @@
-import type { EventSourceParser, ParserConfig } from 'eventsource-parser'
 import { BACKOFF_BASE_MS, backoffCeilingMs, backoffMs } from '../../../core/judging/backoff.ts'
 import { isReadableAs, STREAM_KIND, type StreamKind } from '../../../core/sets/stream-kinds.ts'
 import { HOUR_MS } from '../../../core/time.ts'
 import { directFetch } from '../../../net/direct.ts'
-import { codingsOf, isGzip } from '../../content/codings.ts'
+import { codingsOf, decompressing } from '../../content/codings.ts'
+import type { SseConfig, SseParser } from '../../content/sse-parser.ts'
 import type { Exchange } from '../../recording/entry.ts'
 import { ENDLESS_BODY } from '../body.ts'
 import {
@@ -44,7 +44,7 @@ export interface Format {
   kind: StreamKind
   /** How text ends that doesn't end within an event. */
   endOfEvent: RegExp
-  parser(config: ParserConfig): Parser
+  parser(config: SseConfig): Parser
   /** How a request asks for everything after an event; undefined if it can't. */
   resuming(lastEventId: string): Resuming | undefined
 }
@@ -53,8 +53,8 @@ export interface Resuming {
   headers: Record<string, string>
 }
 
-/** As in eventsource-parser; a format without event names, IDs or comments reports none. */
-export type Parser = Pick<EventSourceParser, 'feed' | 'reset'>
+/** As for server-sent events; a format without event names or IDs reports none. */
+export type Parser = SseParser
 
 /**
  * Keeps a stream connected until the signal aborts: connects with the last event ID, reads, and reconnects, with
@@ -101,10 +101,10 @@ class Connection {
    * fault, on each connection would never be backed off from.
    */
   #brief: number
-  /** Whether the event being read is too large. */
-  #isTooLarge = false
   /** Whether the upstream was asked for everything after the last event. */
   #isResumed = false
+  /** The event being read was too large to be read to its end. */
+  #isEndless = false
 
   constructor(format: Format, run: Run, log: RunLog, signal: AbortSignal, deps: FollowDeps) {
     this.#format = format
@@ -117,21 +117,26 @@ class Connection {
     this.#lastEventId = run.checkpoint.lastEventId ?? ''
     this.#brief = run.evidence.failures
     this.#parser = format.parser({
-      maxBufferSize: deps.limits.maxBodyBytes,
+      maxChars: deps.limits.maxBodyBytes,
       onId: (id) => {
         if (id.length <= MAX_ID_CHARS) this.#lastEventId = id
       },
       onEvent: ({ id = '', event = 'message', data }) => {
         const hasId = id !== '' && id.length <= MAX_ID_CHARS
-        this.#reader.event(event.slice(0, MAX_NAME_CHARS), data, this.#lastEventId, hasId)
+        this.#reader.event(nameOf(event), data, this.#lastEventId, hasId)
         if (++this.#eventsOfConnection === 1) recover(run, log, deps.now())
       },
       onRetry: (ms) => {
         this.#retryMs = Math.min(ms, MAX_RETRY_MS)
         this.#isRetrySet = true
       },
-      onError: ({ type }) => {
-        if (type === 'max-buffer-size-exceeded') this.#isTooLarge = true
+      onLarge: (large) => {
+        const { id = '', event = 'message' } = large
+        const hasId = id !== '' && id.length <= MAX_ID_CHARS
+        if (hasId) this.#lastEventId = id
+        this.#reader.large({ ...large, event: nameOf(event) }, this.#lastEventId, hasId)
+        if (large.hash === undefined) this.#isEndless = true
+        else if (++this.#eventsOfConnection === 1) recover(run, log, deps.now())
       },
     })
   }
@@ -272,8 +277,9 @@ class Connection {
   async #read(response: Response): Promise<void> {
     const body = response.body as Bytes
     // Some servers compress whether they are asked to or not.
-    const packed = isGzip(response.headers) ? new Counting(body) : undefined
-    const reader = (packed?.body.pipeThrough(new DecompressionStream('gzip')) ?? body).getReader()
+    const codings = codingsOf(response.headers)
+    const packed = codings.length > 0 ? new Counting(body) : undefined
+    const reader = (packed === undefined ? body : decompressing(packed.body, codings)).getReader()
     const stop = () => void reader.cancel().catch(() => {})
     const silence = this.#watch(stop)
     this.#signal.addEventListener('abort', stop)
@@ -283,7 +289,11 @@ class Connection {
     try {
       for (;;) {
         // A connection that broke after an event isn't a failure either; what matters is the data that it delivered.
-        const chunk = await reader.read().catch(() => undefined)
+        const chunk = await reader.read().catch((error: Error) => {
+          if (packed !== undefined && !this.#reader.hasReceived && isCodingError(error))
+            throw this.#badCoding(codings)
+          return undefined
+        })
         this.#isBroken = chunk === undefined
         if (chunk === undefined || chunk.done) break
         this.#reader.chunk(packed?.take() ?? chunk.value.byteLength, chunk.value.byteLength)
@@ -291,6 +301,11 @@ class Connection {
         this.#parser.feed(text)
         await this.#endOfChunk()
         if (this.#format.endOfEvent.test(text)) this.#reader.heard()
+      }
+      // A large event that broke off is one, too.
+      if (!this.#signal.aborted) {
+        this.#parser.reset()
+        await this.#endOfChunk()
       }
     } finally {
       silence.stop()
@@ -315,10 +330,15 @@ class Connection {
       this.#lastEventId = ''
       throw this.#about(error)
     }
-    if (!this.#isTooLarge) return
-    this.#isTooLarge = false
-    const { maxBodyBytes } = this.#deps.limits
-    throw this.#about(new UpstreamError('too_large', `An event is larger than ${maxBodyBytes} bytes.`))
+    if (!this.#isEndless) return
+    this.#isEndless = false
+    throw this.#about(
+      new UpstreamError('ended_early', 'The connection ended within an event that is too large.'),
+    )
+  }
+
+  #badCoding(codings: readonly string[]): UpstreamError {
+    return this.#about(new UpstreamError('bad_encoding', `The stream isn't valid ${codings.join(', ')}.`))
   }
 
   /** Ends a connection without data for too long. */
@@ -363,6 +383,10 @@ class Connection {
   }
 }
 
+function nameOf(event: string): string {
+  return event.slice(0, MAX_NAME_CHARS)
+}
+
 interface Silence {
   /** Number of consecutive silent connections, including this one; 0 while it sends data. */
   silences: number
@@ -400,12 +424,13 @@ class Counting {
 /** Why a response can't be read as this format; undefined if it can. */
 function formatError({ headers }: Response, { kind }: Format): UpstreamError | undefined {
   const type = headers.get('content-type') ?? ''
-  const codings = codingsOf(headers)
-  if (!isReadableAs(kind, type)) {
-    const said = type === '' ? 'no content type' : type.slice(0, 100)
-    const message = `The upstream returned ${said}, not ${STREAM_KIND[kind].mediaTypes.join(' or ')}.`
-    return new UpstreamError('bad_content_type', message)
-  }
-  if (codings.length === 0 || isGzip(headers)) return undefined
-  return new UpstreamError('bad_encoding', `Unsupported content encoding: ${codings.join(', ')}.`)
+  if (isReadableAs(kind, type)) return undefined
+  const said = type === '' ? 'no content type' : type.slice(0, 100)
+  const message = `The upstream returned ${said}, not ${STREAM_KIND[kind].mediaTypes.join(' or ')}.`
+  return new UpstreamError('bad_content_type', message)
+}
+
+/** Whether a body broke because it isn't what its coding says, rather than because its connection did. */
+function isCodingError({ name, code }: Error & { code?: unknown }): boolean {
+  return name === 'TypeError' || /^(Z_|ERR_.*(BROTLI|ZSTD|TRAILING))/i.test(String(code ?? ''))
 }

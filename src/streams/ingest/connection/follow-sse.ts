@@ -1,4 +1,4 @@
-import { createParser } from 'eventsource-parser'
+import { createSseParser } from '../../content/sse-parser.ts'
 import type { Follow } from '../followers.ts'
 import { type Format, followConnection } from './follow-connection.ts'
 
@@ -6,7 +6,7 @@ const SSE: Format = {
   kind: 'sse',
   // An event, or a comment between two, ends with a blank line.
   endOfEvent: /(?:\n\n|\r\n\r\n|\r\r)$/,
-  parser: createParser,
+  parser: createSseParser,
   // Header values are bytes: the ID is sent as UTF-8, as the HTML standard requires.
   resuming: (id) => ({ headers: { 'Last-Event-ID': Buffer.from(id, 'utf8').toString('latin1') } }),
 }

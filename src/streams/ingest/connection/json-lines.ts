@@ -1,9 +1,11 @@
-import { ParseError, type ParserConfig } from 'eventsource-parser'
+import type { LargeEvent, SseConfig } from '../../content/sse-parser.ts'
 import type { Parser } from './follow-connection.ts'
 
 const BYTE_ORDER_MARK = '\uFEFF'
 /** What a record of a JSON text sequence begins with. @see https://www.rfc-editor.org/rfc/rfc7464#section-2.2 */
 const RECORD_SEPARATOR = '\u001E'
+/** Of a line that is too long, at most this many times the limit is read. */
+const MAX_READ_TIMES = 8
 /** What may end a record. */
 const END = new RegExp(`[\n${RECORD_SEPARATOR}]`, 'g')
 const WHITESPACE = /^\s*$/
@@ -11,21 +13,21 @@ const WHITESPACE = /^\s*$/
 /**
  * Parses lines, each one an event, whether it is JSON or not. Blank lines are none. A record of a JSON text sequence may
  * span lines; it ends with the line that completes its JSON, or where the next one begins. A line that is too long is
- * reported and skipped.
+ * reported with its size and hash, and costs itself alone.
  * @param idOf the ID of an event; undefined if it has none
  * @see https://github.com/ndjson/ndjson-spec
  */
-export function jsonLines(config: ParserConfig, idOf: (data: string) => string | undefined = noId): Parser {
-  const { onEvent, onId, onError, maxBufferSize = Number.POSITIVE_INFINITY } = config
+export function jsonLines(config: SseConfig, idOf: (data: string) => string | undefined = noId): Parser {
+  const { onEvent, onId, onLarge, maxChars } = config
   const lines = new Lines(
-    maxBufferSize,
+    maxChars,
     (line) => {
       if (WHITESPACE.test(line)) return
       const id = idOf(line)
       if (id !== undefined) onId?.(id)
       onEvent?.({ id, event: undefined, data: line })
     },
-    () => onError?.(new ParseError('A line is too long', { type: 'max-buffer-size-exceeded' })),
+    onLarge,
   )
   return { feed: (chunk) => lines.feed(chunk), reset: () => lines.reset() }
 }
@@ -35,17 +37,20 @@ function noId(): undefined {}
 class Lines {
   readonly #maxChars: number
   readonly #found: (line: string) => void
-  readonly #tooLong: () => void
+  readonly #tooLong: SseConfig['onLarge']
   #isFirst = true
   /** Parts of the record so far, and their length. */
   #parts: string[] = []
   #chars = 0
   /** How deep the record is nested, if it belongs to a sequence. */
   #nesting: Nesting | undefined
-  /** The record is too long, and what is left of it is skipped. */
+  /** The hash of a record that is too long, and its bytes. */
+  #hash: Bun.CryptoHasher | undefined
+  #bytes = 0
+  /** The record has no end, and what is left of it is skipped. */
   #isSkipped = false
 
-  constructor(maxChars: number, found: (line: string) => void, tooLong: () => void) {
+  constructor(maxChars: number, found: (line: string) => void, tooLong: SseConfig['onLarge']) {
     this.#maxChars = maxChars
     this.#found = found
     this.#tooLong = tooLong
@@ -67,6 +72,7 @@ class Lines {
   }
 
   reset(): void {
+    if (this.#hash !== undefined) this.#report()
     this.#isFirst = true
     this.#begin(undefined)
   }
@@ -78,13 +84,26 @@ class Lines {
     this.#parts.push(part)
     this.#chars += part.length
     if (this.#chars <= this.#maxChars) return
+    this.#hash ??= new Bun.CryptoHasher('sha256')
+    for (const each of this.#parts) {
+      this.#hash.update(each)
+      this.#bytes += Buffer.byteLength(each)
+    }
     this.#parts = []
+    if (this.#chars <= MAX_READ_TIMES * this.#maxChars) return
     this.#isSkipped = true
-    this.#tooLong()
+    this.#report()
+  }
+
+  #report(hash?: string): void {
+    const large: LargeEvent = { id: undefined, event: undefined, bytes: this.#bytes }
+    this.#tooLong(hash === undefined ? large : { ...large, hash })
+    this.#hash = undefined
   }
 
   /** @param next omitted for a line */
   #finish(next?: Nesting): void {
+    if (this.#hash !== undefined) this.#report(this.#hash.digest('hex'))
     const line = this.#parts.join('').replace(/\r$/, '')
     this.#begin(next)
     this.#found(line)
@@ -93,6 +112,8 @@ class Lines {
   #begin(nesting: Nesting | undefined): void {
     this.#parts = []
     this.#chars = 0
+    this.#bytes = 0
+    this.#hash = undefined
     this.#nesting = nesting
     this.#isSkipped = false
   }
