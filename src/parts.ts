@@ -127,6 +127,7 @@ function holderOf(context: Context, recorder: Recorder, large: LargeDocuments): 
     },
     fetch: observation.following(egress.fetch),
     certificateOf: (url) => egress.certificates.of(url),
+    mayBeKept: (url) => egress.mayBeKept(url),
     request: (stream) => requestOf(stream, { url: address.self, token: config.token }),
     storedEvents: (id, eventIds, range) => storedEvents(db, id, eventIds, range),
   })

@@ -10,6 +10,7 @@ import { DocumentFollower } from '../large/follower.ts'
 import { compressedBytes as compressedSize } from '../large/jobs.ts'
 import { observeCaching } from '../measures/observe-caching.ts'
 import type { Draft } from '../recording/entry.ts'
+import { patienceMs } from '../requests/second-attempt.ts'
 import { ENDLESS_BODY } from './body.ts'
 import {
   checked,
@@ -29,6 +30,7 @@ import {
   failedAnswer,
   failedBody,
   isEventStream,
+  type Means,
   msLeft,
   readBody,
   statusError,
@@ -40,6 +42,14 @@ import { waitUntil } from './wait.ts'
 
 /** Text bodies up to this many characters are kept in the log; for longer ones, only hash and size. */
 const LOGGED_TEXT_CHARS = 65_536
+/**
+ * From this interval on, in milliseconds, a poll opens a fresh connection: servers and balancers close an idle one after
+ * 5 to 75 s, and NATs of clouds forget it after 4 to 6 min, without a word, although RFC 5382 allows no less than 2 h.
+ * @see https://www.rfc-editor.org/rfc/rfc5382#section-5
+ * @see https://docs.aws.amazon.com/vpc/latest/userguide/nat-gateway-troubleshooting.html
+ * @see https://learn.microsoft.com/en-us/azure/nat-gateway/nat-gateway-resource#idle-timeout-timers
+ */
+const FRESH_FROM_MS = 60_000
 /** More than this many intervals without a poll are recorded in a `gap`. */
 const MISSED_INTERVALS = 2
 /** While a run goes on, a poll that is late by less than this, in milliseconds, is an ordinary delay and no `gap`. */
@@ -63,6 +73,7 @@ export async function followPoll(
 ): Promise<void> {
   const { stream, evidence } = run
   const follower = new DocumentFollower(stream, deps)
+  const pace: Pace = {}
   const anchor = firstBeat(run, deps.now())
   const checks = new ScheduledChecks({
     anchorMs: anchor,
@@ -84,7 +95,7 @@ export async function followPoll(
     tellLate(stream, log, { from: polledAt, to: startedAt }, startedAt - dueAt)
     checks.begin(startedAt, dueAt)
     try {
-      await pollOnce(run, log, follower, checks, signal, deps)
+      await pollOnce(run, log, { follower, pace }, checks, signal, deps)
       passCheck(run, deps.now())
       checks.end(deps.now(), 'answered')
       recover(run, log, deps.now())
@@ -131,16 +142,22 @@ function tellLate(stream: Stream, log: RunLog, span: { from: number; to: number 
   }
 }
 
+/** How fast the upstream answers. */
+interface Pace {
+  /** What the head of the last response took, in milliseconds; omitted before the first. */
+  headMs?: number
+}
+
 async function pollOnce(
   run: Run,
   log: RunLog,
-  follower: DocumentFollower,
+  { follower, pace }: { follower: DocumentFollower; pace: Pace },
   checks: ScheduledChecks,
   signal: AbortSignal,
   deps: FollowDeps,
 ): Promise<void> {
   const { evidence, checkpoint } = run
-  const { answer, body, wireBytes } = await fetchBody(run, log, checks, signal, deps)
+  const { answer, body, wireBytes } = await fetchBody(run, log, { checks, pace }, signal, deps)
   const at = deps.now()
   evidence.lastByteAt = at
   const { response, headBytes, redirectBytes } = answer
@@ -241,7 +258,7 @@ function forgetBody(run: Run): void {
 async function fetchBody(
   run: Run,
   log: RunLog,
-  checks: ScheduledChecks,
+  { checks, pace }: { checks: ScheduledChecks; pace: Pace },
   signal: AbortSignal,
   deps: FollowDeps,
 ) {
@@ -252,7 +269,9 @@ async function fetchBody(
   })
   checks.sent(deps.now())
   try {
-    const answer = await askUpstream(stream, conditional(checkpoint), deps.limits, signal, deps.fetch)
+    const means = meansOf(stream, pace, deps)
+    const answer = await askUpstream(stream, conditional(checkpoint), deps.limits, signal, deps.fetch, means)
+    pace.headMs = answer.headMs
     evidence.lastByteAt = deps.now()
     noteCertificate(run, deps)
     await expectDocument(answer, deps, signal)
@@ -263,6 +282,17 @@ async function fetchBody(
   } finally {
     leave()
   }
+}
+
+/**
+ * A request uses a kept connection if it may be sent twice, and if it is known how soon the upstream answers: a slow one
+ * isn't asked twice.
+ */
+function meansOf({ method, intervalMs }: Stream, { headMs }: Pace, deps: FollowDeps): Means {
+  const { mayBeKept, limits } = deps
+  const mayUse = intervalMs < FRESH_FROM_MS && method === 'GET' && headMs !== undefined
+  if (mayBeKept === undefined || !mayUse) return {}
+  return { kept: { mayBeKept, patienceMs: patienceMs(headMs, limits.requestTimeoutMs) } }
 }
 
 /** An event stream never ends, so a poll can't wait for it. */

@@ -38,6 +38,8 @@ export interface FollowDeps {
   fetch?: UpstreamFetch
   /** The certificate that the host of a URL presented last. */
   certificateOf?(url: string): Evidence['certificate']
+  /** Whether there may be a kept connection for a URL. Default: no. */
+  mayBeKept?(url: string): boolean
   differ?: Differ
   /** Default: this process reads what arrives at once. */
   pulse?: Pick<Pulse, 'lagMs'>

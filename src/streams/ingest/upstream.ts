@@ -2,12 +2,15 @@ import { HIDDEN } from '../../core/hidden.ts'
 import { retryAfterMs } from '../../core/judging/backoff.ts'
 import { span } from '../../core/judging/status.ts'
 import { mediaTypeIn } from '../../core/sets/media-types.ts'
+import { Cookies, combinedCookies } from '../../net/cookies.ts'
 import { directFetch } from '../../net/direct.ts'
 import { EgressError, type EgressFetch } from '../../net/egress.ts'
+import { locationIn, sentValue } from '../../net/header-bytes.ts'
 import { requestBytes, type SentRequest } from '../../net/request-bytes.ts'
 import { CodingError, codingsOf, decompress } from '../content/codings.ts'
 import type { Exchange } from '../recording/entry.ts'
 import { type Hide, hideValues } from '../registry/own-secrets.ts'
+import { type Attempt, withSecondAttempt } from '../requests/second-attempt.ts'
 import {
   decompressedPart,
   type KeptBody,
@@ -75,6 +78,21 @@ export type UpstreamFetch = (
 /** The part of a stream's definition that makes its request. */
 export type UpstreamRequest = Pick<Stream, 'url' | 'method' | 'headers' | 'body'>
 
+/** How a stream's request is sent, beyond what its definition says. */
+export interface Means {
+  /** Its cookies; omitted: those of this request and its redirects only. */
+  cookies?: Cookies
+  /** If it may use a kept connection; omitted: it opens a fresh one. */
+  kept?: KeptUse
+}
+
+export interface KeptUse {
+  /** Whether there may be a kept connection for a URL. */
+  mayBeKept(url: string): boolean
+  /** How long it may be silent before the request is sent a second time, in milliseconds. */
+  patienceMs: number
+}
+
 export interface UpstreamAnswer {
   response: Response
   exchange: AnsweredExchange
@@ -82,6 +100,8 @@ export interface UpstreamAnswer {
   headBytes: number
   /** Bytes of the bodies of redirects. */
   redirectBytes: number
+  /** How long the head of the response took, from its own attempt on, in milliseconds. */
+  headMs: number
   /** When the request was made, by the monotonic clock, in milliseconds. */
   startedAt: number
   /** Hides the credentials that were sent. */
@@ -113,13 +133,15 @@ export async function askUpstream(
   { requestTimeoutMs }: Pick<Limits, 'requestTimeoutMs'>,
   signal: AbortSignal,
   fetch: UpstreamFetch = directFetch,
+  means: Means = {},
 ): Promise<UpstreamAnswer> {
   const startedAt = performance.now()
-  const hide = hideValues(stream.headers)
+  const { cookies = new Cookies() } = means
   const traffic: Traffic = {
     requests: 0,
     requestBytes: 0,
     redirects: { count: 0, headBytes: 0, bodyBytes: 0 },
+    headMs: 0,
   }
   const exchange = (): Exchange => ({
     request: logRequest(stream, own, traffic),
@@ -134,7 +156,8 @@ export async function askUpstream(
   const timer = setTimeout(() => deadline.abort(), requestTimeoutMs)
   try {
     const either = AbortSignal.any([signal, deadline.signal])
-    const response = await followRedirects(stream, own, either, fetch, traffic)
+    const response = await followRedirects(stream, own, either, fetch, { ...means, cookies }, traffic)
+    const hide = hideValues(stream.headers, cookies.values())
     const { headers, headBytes } = readHead(response, hide)
     const firstByteMs = round(performance.now() - startedAt)
     return {
@@ -142,6 +165,7 @@ export async function askUpstream(
       exchange: { ...exchange(), response: { status: response.status, headers, firstByteMs } },
       headBytes: headBytes + traffic.redirects.headBytes,
       redirectBytes: traffic.redirects.bodyBytes,
+      headMs: traffic.headMs,
       startedAt,
       hide,
     }
@@ -162,11 +186,13 @@ interface Traffic {
   requests: number
   requestBytes: number
   redirects: NonNullable<Exchange['redirects']>
+  /** How long the last head took. */
+  headMs: number
 }
 
 /**
  * Sends a request and follows its redirects. The stream's own headers are sent only to the origin they were set for: an
- * API key must not reach another one.
+ * API key must not reach another one. Cookies that upstreams set are sent to the URLs they were set for.
  * @see https://fetch.spec.whatwg.org/#http-redirect-fetch
  */
 async function followRedirects(
@@ -174,19 +200,21 @@ async function followRedirects(
   own: Record<string, string>,
   signal: AbortSignal,
   fetch: UpstreamFetch,
+  { cookies, kept }: Means & Required<Pick<Means, 'cookies'>>,
   traffic: Traffic,
 ): Promise<Response> {
   let { url, method, body, headers } = asked
   for (let redirects = 0; redirects <= MAX_REDIRECTS; redirects++) {
     const init = {
       method,
-      headers: { 'User-Agent': USER_AGENT, ...own, ...headers },
+      headers: withCookies({ 'User-Agent': USER_AGENT, ...own, ...asSent(headers) }, cookies.header(url)),
       body: body ?? undefined,
       signal,
       redirect: 'manual' as const,
       decompress: false,
     }
-    const response = await send(url, init, fetch, traffic)
+    const response = await send(url, init, fetch, kept, traffic)
+    cookies.take(url, response.headers.getSetCookie())
     const location = response.headers.get('location')
     if (!REDIRECTS.has(response.status) || location === null) return response
     await countRedirect(response, signal, traffic)
@@ -199,30 +227,73 @@ async function followRedirects(
   throw new UpstreamError('too_many_redirects', `The upstream redirected more than ${MAX_REDIRECTS} times.`)
 }
 
-/** Sends one request, and counts it unless there was no connection to send it on. */
-async function send(
+/** Header values as bytes. */
+function asSent(headers: Record<string, string>): Record<string, string> {
+  return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, sentValue(value)]))
+}
+
+function withCookies(headers: Record<string, string>, kept: string): Record<string, string> {
+  if (kept === '') return headers
+  const own = Object.keys(headers).find((name) => name.toLowerCase() === 'cookie')
+  const { [own ?? '']: value, ...others } = headers
+  return { ...others, Cookie: combinedCookies(value, kept) }
+}
+
+/**
+ * Sends one request: on a kept connection if that is allowed, there may be one, and the request may be sent a second
+ * time; otherwise on a fresh one.
+ */
+function send(
+  url: string,
+  init: Parameters<UpstreamFetch>[1] & { signal: AbortSignal },
+  fetch: UpstreamFetch,
+  kept: KeptUse | undefined,
+  traffic: Traffic,
+): Promise<Response> {
+  const attempt: Attempt = (isFresh, signal) =>
+    sendOnce(url, { ...init, signal, keepalive: !isFresh }, fetch, traffic)
+  if (kept === undefined) return attempt(true, init.signal)
+  if (!kept.mayBeKept(url)) return attempt(false, init.signal)
+  const isDeadConnection = (error: unknown) => !(error instanceof EgressError) && !UNSENT.test(codeOf(error))
+  return withSecondAttempt(attempt, { afterMs: kept.patienceMs, isDeadConnection, signal: init.signal })
+}
+
+/** Sends one request once, and counts it unless there was no connection to send it on. */
+async function sendOnce(
   url: string,
   init: Parameters<UpstreamFetch>[1],
   fetch: UpstreamFetch,
   traffic: Traffic,
 ): Promise<Response> {
+  const startedAt = performance.now()
   let bytes = requestBytes(url, init as SentRequest)
+  let isCounted = false
   const count = () => {
+    if (isCounted) return
+    isCounted = true
     traffic.requests++
     traffic.requestBytes += bytes
   }
+  // At once, because nobody waits for an attempt that is abandoned.
+  init.signal?.addEventListener('abort', count, { once: true })
   const onSend = (sentUrl: string, sent: SentRequest) => {
     bytes = requestBytes(sentUrl, sent)
   }
   try {
     const response = await fetch(url, { ...init, onSend })
     count()
+    traffic.headMs = performance.now() - startedAt
     return response
   } catch (error) {
-    const { code = '' } = error as { code?: unknown }
-    if (!(error instanceof EgressError) && !UNSENT.test(String(code))) count()
+    if (!(error instanceof EgressError) && !UNSENT.test(codeOf(error))) count()
     throw error
+  } finally {
+    init.signal?.removeEventListener('abort', count)
   }
+}
+
+function codeOf(error: unknown): string {
+  return String((error as { code?: unknown }).code ?? '')
 }
 
 /** Reads what a redirect moved. Its body may be broken or endless; nobody needs it. */
@@ -234,7 +305,7 @@ async function countRedirect(response: Response, signal: AbortSignal, { redirect
 }
 
 function redirectTarget(location: string, from: string): URL {
-  const target = URL.canParse(location, from) ? new URL(location, from) : undefined
+  const target = URL.parse(locationIn(location), from)
   if (target?.protocol === 'http:' || target?.protocol === 'https:') return target
   throw new UpstreamError('bad_redirect', "The upstream redirected to a URL that isn't http or https.")
 }

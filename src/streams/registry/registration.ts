@@ -6,6 +6,7 @@ import { eachField, type PlainName, type PlainValues, STREAM_FIELD } from '../..
 import { STREAM_KINDS } from '../../core/sets/stream-kinds.ts'
 import { DAY_MS } from '../../core/time.ts'
 import { Problem } from '../../errors.ts'
+import { sentValue } from '../../net/header-bytes.ts'
 import { checked } from '../../schema.ts'
 
 /** Shortest polling interval, in milliseconds: anything shorter is an attack. */
@@ -58,7 +59,7 @@ const fields = {
   method: Type.Union([Type.Literal('GET'), Type.Literal('POST'), Type.Literal('PUT')], { default: 'GET' }),
   headers: Type.Record(Type.String(), Type.String({ maxLength: 8_192 }), {
     default: {},
-    description: 'Request headers; values are never returned',
+    description: 'Request headers; values are sent in UTF-8, and never returned',
   }),
   body: Type.String({ maxLength: 262_144, description: 'Request body; not allowed with GET' }),
   ...plainSchemas(),
@@ -221,7 +222,7 @@ function checkHeaders(headers: Record<string, string>, mayHide: boolean): void {
   if (names.length > MAX_HEADERS) throw refuse(`At most ${MAX_HEADERS} headers are allowed.`)
   try {
     const isKept = (value: string) => mayHide && value === HIDDEN
-    new Headers(Object.entries(headers).map(([name, value]) => [name, isKept(value) ? '' : value]))
+    new Headers(Object.entries(headers).map(([name, value]) => [name, isKept(value) ? '' : sentValue(value)]))
   } catch {
     throw refuse('A header name or value contains invalid characters.')
   }
