@@ -30,6 +30,7 @@ import { storedEvents } from './streams/log/logs.ts'
 import { Fanout } from './streams/recording/fanout.ts'
 import { Recorder } from './streams/recording/recorder.ts'
 import { isShared } from './streams/registry/visibility.ts'
+import { RetryBudget } from './streams/requests/retry-budget.ts'
 
 export type Parts = ReturnType<typeof buildParts>
 type IngestParts = ReturnType<typeof ingestParts>
@@ -122,6 +123,7 @@ function holderOf(context: Context, recorder: Recorder, large: LargeDocuments): 
       now,
       random: Math.random,
       hosts: new Hosts(),
+      retries: new RetryBudget(),
       pulse,
       silences,
     },

@@ -98,6 +98,10 @@ const Evidence = named(
     failingSince: nullable(Instant),
     degradedSince: nullable(Instant, 'First failure of the time in which it is degraded'),
     nextRetryAt: nullable(Instant),
+    retries: nullable(
+      Type.Object({ left: Count, perDay: Count, resetsAt: Instant }),
+      'While it fails: retries before the next scheduled poll that are left today for its host, in the process that runs it',
+    ),
     resumes: nullable(Resumes),
     certificate: nullable(Certificate, "The TLS certificate of the URL's host"),
     lastError: nullable(

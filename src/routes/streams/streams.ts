@@ -23,6 +23,7 @@ import {
   RegistrationSchema,
 } from '../../streams/registry/registration.ts'
 import type { Streams } from '../../streams/registry/streams.ts'
+import { retryBudgetOf } from '../../streams/requests/retry-budget.ts'
 import {
   fleet,
   type StatusDeps,
@@ -338,12 +339,18 @@ function evidenceJson(evidence: Evidence) {
     failingSince: iso(evidence.failingSince),
     degradedSince: iso(evidence.degradedSince),
     nextRetryAt: iso(evidence.nextRetryAt),
+    retries: retriesJson(evidence),
     resumes: evidence.resumes ? resumesOf(evidence.resumes) : null,
     certificate: certificate
       ? { ...certificate, expiresAt: iso(certificate.expiresAt), seenAt: iso(certificate.seenAt) }
       : null,
     lastError: lastError ? lastErrorJson(lastError) : null,
   }
+}
+
+function retriesJson(evidence: Evidence) {
+  const budget = retryBudgetOf(evidence)
+  return budget ? { ...budget, resetsAt: budget.resetsAt.toISOString() } : null
 }
 
 function lastErrorJson({ code, message, body, at }: NonNullable<Evidence['lastError']>) {

@@ -81,6 +81,7 @@ export async function followPoll(
     decidedAt: evidence.checkedAt,
     isSilenced: (at) => deps.isSilenced?.(stream, at) ?? false,
   })
+  deps.retries?.restore(stream, evidence.retries, deps.now())
   let dueAt = evidence.failures > 0 ? deps.now() + restOfWait(run, deps.now()) : anchor
   evidence.phase = 'open'
   evidence.phaseSince = deps.now()
@@ -105,7 +106,8 @@ export async function followPoll(
       if (!(error instanceof UpstreamError)) throw error
       const at = deps.now()
       const waitMs = backoffMs(evidence.failures + 1, deps.random, retryCapMs(stream.intervalMs))
-      dueAt = at + Math.max(untilDead(run, at, waitMs, deps), error.retryAfterMs ?? 0)
+      const retryAt = at + Math.max(untilDead(run, at, waitMs, deps), error.retryAfterMs ?? 0)
+      dueAt = withinBudget(run, retryAt, nextBeat(anchor, stream.intervalMs, at), at, deps)
       fail(run, log, error, dueAt, at, checks.failed(at))
       checks.end(at, error.retryAfterMs === undefined ? 'failed' : 'asked')
     } finally {
@@ -119,6 +121,23 @@ export async function followPoll(
       )
     }
   }
+}
+
+/**
+ * When a failing poll is due: at its retry, if that is before its next beat and the host's budget allows it, or else at
+ * whichever is later.
+ */
+function withinBudget(
+  { stream, evidence }: Run,
+  retryAt: number,
+  beatAt: number,
+  nowMs: number,
+  { retries }: FollowDeps,
+): number {
+  if (retries === undefined || retryAt >= beatAt) return retryAt
+  const { isTaken, ...use } = retries.take(stream, nowMs)
+  evidence.retries = use
+  return isTaken ? retryAt : beatAt
 }
 
 /** An interval after the last poll, however wrong the clock was that it was timed with. */

@@ -7,6 +7,7 @@ import { STREAM_KIND } from '../../core/sets/stream-kinds.ts'
 import type { LargeDocuments } from '../large/documents.ts'
 import type { SeqRange, StoredEvent } from '../log/logs.ts'
 import type { Exchange } from '../recording/entry.ts'
+import type { RetryBudget } from '../requests/retry-budget.ts'
 import type { Differ } from './follow-document.ts'
 import type { Hosts } from './hosts.ts'
 import type { Pulse } from './pulse.ts'
@@ -24,6 +25,8 @@ export interface FollowDeps {
     deadAfterMs?: number
   }
   hosts: Hosts
+  /** Default: retries aren't counted. */
+  retries?: RetryBudget
   large: LargeDocuments
   /** The request that follows a stream: not always to its own URL. */
   request(stream: Stream): UpstreamRequest
