@@ -18,6 +18,7 @@ const RULES = { prefixSecurity: 'silent', allowSecureOnLocal: false } as const
 export class Cookies {
   #jar: CookieJar
   #store: MemoryCookieStore
+  #isChanged = false
 
   /** @param serialized a jar as {@link serialize} wrote it; one that can't be read is empty */
   constructor(serialized?: string) {
@@ -34,18 +35,25 @@ export class Cookies {
   /**
    * Takes the cookies of a response.
    * @param set its `Set-Cookie` headers
-   * @returns whether the jar may have changed
    */
-  take(url: string, set: readonly string[]): boolean {
+  take(url: string, set: readonly string[]): void {
     const taken = bounded(set)
     for (const each of taken) this.#jar.setCookieSync(each, url, { ignoreError: true })
-    if (taken.length > 0) this.#bound()
-    return taken.length > 0
+    if (taken.length === 0) return
+    this.#bound()
+    this.#isChanged = true
   }
 
   /** The values, which nobody may see. */
   values(): string[] {
     return this.#all().map(({ value }) => value)
+  }
+
+  /** The jar as text, if it may have changed since the last call. */
+  takeChanged(): string | undefined {
+    if (!this.#isChanged) return undefined
+    this.#isChanged = false
+    return this.serialize()
   }
 
   serialize(): string {

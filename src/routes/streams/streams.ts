@@ -22,6 +22,7 @@ import {
   checkRegistration,
   RegistrationSchema,
 } from '../../streams/registry/registration.ts'
+import { shownOptions } from '../../streams/registry/request-options.ts'
 import type { Streams } from '../../streams/registry/streams.ts'
 import { retryBudgetOf } from '../../streams/requests/retry-budget.ts'
 import {
@@ -289,9 +290,10 @@ function notKept(from: number, to: number) {
 }
 
 /** A stream for the API: without header values and the owner of a proxied stream. */
-export function streamJson({ headers, proxyKey, owner, via, ...stream }: Stream) {
+export function streamJson({ headers, proxyKey, owner, via, auth, tls, ...stream }: Stream) {
   return {
     ...stream,
+    ...shownOptions({ auth, tls }),
     proxied: proxyKey !== null,
     headers: Object.fromEntries(Object.keys(headers).map((name) => [name, HIDDEN])),
   }

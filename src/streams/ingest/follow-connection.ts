@@ -5,6 +5,7 @@ import { HOUR_MS } from '../../core/time.ts'
 import { directFetch } from '../../net/direct.ts'
 import { codingsOf, isGzip } from '../content/codings.ts'
 import type { Exchange } from '../recording/entry.ts'
+import { keepCookies, meansOfRun } from '../requests/means.ts'
 import { ENDLESS_BODY } from './body.ts'
 import { type Break, EventReader } from './event-reader.ts'
 import {
@@ -21,6 +22,7 @@ import { allowedSilence } from './silence.ts'
 import {
   askUpstream,
   failedAnswer,
+  type Means,
   statusError,
   type UpstreamAnswer,
   UpstreamError,
@@ -76,6 +78,7 @@ class Connection {
   readonly #parser: Parser
   readonly #format: Format
   readonly #asked: UpstreamRequest
+  readonly #means: Means
   #lastEventId: string
   #retryMs = RETRY_MS
   /** Whether the upstream has set that wait. */
@@ -105,6 +108,7 @@ class Connection {
     this.#deps = deps
     this.#reader = new EventReader(run, log, deps, signal)
     this.#asked = deps.request(run.stream)
+    this.#means = meansOfRun(run, deps)
     this.#lastEventId = run.checkpoint.lastEventId ?? ''
     this.#brief = run.evidence.failures
     this.#parser = format.parser({
@@ -233,12 +237,15 @@ class Connection {
       this.#log.turned()
     })
     try {
-      const answer = await askUpstream(this.#asked, this.#headers(), limits, this.#signal, fetch)
+      const answer = await askUpstream(
+        ...([this.#asked, this.#headers(), limits, this.#signal, fetch, this.#means] as const),
+      )
       const error = statusError(answer, now()) ?? formatError(answer.response, this.#format)
       if (error === undefined) return answer
       const bounds = { ...ENDLESS_BODY, maxPlainBytes: limits.maxBodyBytes }
       throw await failedAnswer(error, answer, bounds, this.#signal)
     } finally {
+      keepCookies(this.#run, this.#means, this.#deps)
       leave()
     }
   }

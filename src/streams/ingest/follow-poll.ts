@@ -10,6 +10,7 @@ import { DocumentFollower } from '../large/follower.ts'
 import { compressedBytes as compressedSize } from '../large/jobs.ts'
 import { observeCaching } from '../measures/observe-caching.ts'
 import type { Draft } from '../recording/entry.ts'
+import { keepCookies, meansOfRun } from '../requests/means.ts'
 import { patienceMs } from '../requests/second-attempt.ts'
 import { ENDLESS_BODY } from './body.ts'
 import {
@@ -73,7 +74,7 @@ export async function followPoll(
 ): Promise<void> {
   const { stream, evidence } = run
   const follower = new DocumentFollower(stream, deps)
-  const pace: Pace = {}
+  const upstream: Known = { means: meansOfRun(run, deps) }
   const anchor = firstBeat(run, deps.now())
   const checks = new ScheduledChecks({
     anchorMs: anchor,
@@ -96,7 +97,7 @@ export async function followPoll(
     tellLate(stream, log, { from: polledAt, to: startedAt }, startedAt - dueAt)
     checks.begin(startedAt, dueAt)
     try {
-      await pollOnce(run, log, { follower, pace }, checks, signal, deps)
+      await pollOnce(run, log, { follower, upstream }, checks, signal, deps)
       passCheck(run, deps.now())
       checks.end(deps.now(), 'answered')
       recover(run, log, deps.now())
@@ -161,8 +162,9 @@ function tellLate(stream: Stream, log: RunLog, span: { from: number; to: number 
   }
 }
 
-/** How fast the upstream answers. */
-interface Pace {
+/** What a run knows of its upstream. */
+interface Known {
+  readonly means: Means
   /** What the head of the last response took, in milliseconds; omitted before the first. */
   headMs?: number
 }
@@ -170,13 +172,13 @@ interface Pace {
 async function pollOnce(
   run: Run,
   log: RunLog,
-  { follower, pace }: { follower: DocumentFollower; pace: Pace },
+  { follower, upstream }: { follower: DocumentFollower; upstream: Known },
   checks: ScheduledChecks,
   signal: AbortSignal,
   deps: FollowDeps,
 ): Promise<void> {
   const { evidence, checkpoint } = run
-  const { answer, body, wireBytes } = await fetchBody(run, log, { checks, pace }, signal, deps)
+  const { answer, body, wireBytes } = await fetchBody(run, log, { checks, upstream }, signal, deps)
   const at = deps.now()
   evidence.lastByteAt = at
   const { response, headBytes, redirectBytes } = answer
@@ -277,7 +279,7 @@ function forgetBody(run: Run): void {
 async function fetchBody(
   run: Run,
   log: RunLog,
-  { checks, pace }: { checks: ScheduledChecks; pace: Pace },
+  { checks, upstream }: { checks: ScheduledChecks; upstream: Known },
   signal: AbortSignal,
   deps: FollowDeps,
 ) {
@@ -288,9 +290,9 @@ async function fetchBody(
   })
   checks.sent(deps.now())
   try {
-    const means = meansOf(stream, pace, deps)
+    const means = { ...upstream.means, ...keptUse(stream, upstream, deps) }
     const answer = await askUpstream(stream, conditional(checkpoint), deps.limits, signal, deps.fetch, means)
-    pace.headMs = answer.headMs
+    upstream.headMs = answer.headMs
     evidence.lastByteAt = deps.now()
     noteCertificate(run, deps)
     await expectDocument(answer, deps, signal)
@@ -299,6 +301,7 @@ async function fetchBody(
     if (error instanceof UpstreamError && error.retryAfterMs) deps.hosts.pause(stream.url, error.retryAfterMs)
     throw error
   } finally {
+    keepCookies(run, upstream.means, deps)
     leave()
   }
 }
@@ -307,9 +310,10 @@ async function fetchBody(
  * A request uses a kept connection if it may be sent twice, and if it is known how soon the upstream answers: a slow one
  * isn't asked twice.
  */
-function meansOf({ method, intervalMs }: Stream, { headMs }: Pace, deps: FollowDeps): Means {
+function keptUse({ method, intervalMs, auth }: Stream, { headMs }: Known, deps: FollowDeps): Means {
   const { mayBeKept, limits } = deps
-  const mayUse = intervalMs < FRESH_FROM_MS && method === 'GET' && headMs !== undefined
+  const isRepeatable = method === 'GET' || auth?.repeatable === true
+  const mayUse = intervalMs < FRESH_FROM_MS && isRepeatable && headMs !== undefined
   if (mayBeKept === undefined || !mayUse) return {}
   return { kept: { mayBeKept, patienceMs: patienceMs(headMs, limits.requestTimeoutMs) } }
 }

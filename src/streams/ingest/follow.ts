@@ -8,6 +8,8 @@ import type { LargeDocuments } from '../large/documents.ts'
 import type { SeqRange, StoredEvent } from '../log/logs.ts'
 import type { Exchange } from '../recording/entry.ts'
 import type { RetryBudget } from '../requests/retry-budget.ts'
+import type { Tokens } from '../requests/tokens.ts'
+import type { Vault } from '../requests/vault.ts'
 import type { Differ } from './follow-document.ts'
 import type { Hosts } from './hosts.ts'
 import type { Pulse } from './pulse.ts'
@@ -25,6 +27,8 @@ export interface FollowDeps {
     deadAfterMs?: number
   }
   hosts: Hosts
+  tokens?: Tokens
+  vault?: Vault
   /** Default: retries aren't counted. */
   retries?: RetryBudget
   large: LargeDocuments

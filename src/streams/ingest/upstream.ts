@@ -2,6 +2,7 @@ import { HIDDEN } from '../../core/hidden.ts'
 import { retryAfterMs } from '../../core/judging/backoff.ts'
 import { span } from '../../core/judging/status.ts'
 import { mediaTypeIn } from '../../core/sets/media-types.ts'
+import type { ClientTls } from '../../core/sets/request-options.ts'
 import { Cookies, combinedCookies } from '../../net/cookies.ts'
 import { directFetch } from '../../net/direct.ts'
 import { EgressError, type EgressFetch } from '../../net/egress.ts'
@@ -10,7 +11,9 @@ import { requestBytes, type SentRequest } from '../../net/request-bytes.ts'
 import { CodingError, codingsOf, decompress } from '../content/codings.ts'
 import type { Exchange } from '../recording/entry.ts'
 import { type Hide, hideValues } from '../registry/own-secrets.ts'
+import type { Authorizer } from '../requests/authorizer.ts'
 import { type Attempt, withSecondAttempt } from '../requests/second-attempt.ts'
+import type { AskToken } from '../requests/tokens.ts'
 import {
   decompressedPart,
   type KeptBody,
@@ -27,6 +30,7 @@ import type { Stream } from './run.ts'
 export type UpstreamErrorCode =
   | 'host_unknown'
   | 'not_allowed'
+  | 'auth_failed'
   | 'connection_failed'
   | 'timeout'
   | 'stalled'
@@ -72,7 +76,7 @@ export interface Limits {
 
 export type UpstreamFetch = (
   url: string,
-  init: RequestInit & Pick<Parameters<EgressFetch>[1], 'decompress' | 'onSend'>,
+  init: RequestInit & Pick<Parameters<EgressFetch>[1], 'decompress' | 'onSend' | 'tls'>,
 ) => Promise<Response>
 
 /** The part of a stream's definition that makes its request. */
@@ -82,6 +86,10 @@ export type UpstreamRequest = Pick<Stream, 'url' | 'method' | 'headers' | 'body'
 export interface Means {
   /** Its cookies; omitted: those of this request and its redirects only. */
   cookies?: Cookies
+  /** Signs it in at its own origin. */
+  authorizer?: Authorizer
+  /** What is used for TLS at its own origin; it always opens a fresh connection then. */
+  tls?: ClientTls
   /** If it may use a kept connection; omitted: it opens a fresh one. */
   kept?: KeptUse
 }
@@ -145,7 +153,7 @@ export async function askUpstream(
   }
   const exchange = (): Exchange => ({
     request: logRequest(stream, own, traffic),
-    ...(traffic.redirects.count > 0 && { redirects: traffic.redirects }),
+    ...(traffic.redirects.headBytes > 0 && { redirects: traffic.redirects }),
   })
   const failed = (error: UpstreamError) => {
     error.wireBytes = traffic.redirects.bodyBytes
@@ -157,7 +165,7 @@ export async function askUpstream(
   try {
     const either = AbortSignal.any([signal, deadline.signal])
     const response = await followRedirects(stream, own, either, fetch, { ...means, cookies }, traffic)
-    const hide = hideValues(stream.headers, cookies.values())
+    const hide = hideValues(stream.headers, [...cookies.values(), ...(means.authorizer?.secrets() ?? [])])
     const { headers, headBytes } = readHead(response, hide)
     const firstByteMs = round(performance.now() - startedAt)
     return {
@@ -200,26 +208,40 @@ async function followRedirects(
   own: Record<string, string>,
   signal: AbortSignal,
   fetch: UpstreamFetch,
-  { cookies, kept }: Means & Required<Pick<Means, 'cookies'>>,
+  means: Means & Required<Pick<Means, 'cookies'>>,
   traffic: Traffic,
 ): Promise<Response> {
   let { url, method, body, headers } = asked
+  const { cookies } = means
+  /** What is meant for the stream's own origin, until a redirect leaves it. */
+  let { authorizer, tls } = means
+  let isRefused = false
+  const ask: AskToken = (tokenUrl, init) => sendOnce(tokenUrl, { ...init, keepalive: false }, fetch, traffic)
   for (let redirects = 0; redirects <= MAX_REDIRECTS; redirects++) {
+    const authorization = await authorizer?.header({ method, url, signal, ask })
+    const sent = asSent({ ...withoutSaid(headers, authorization), ...(authorization && { authorization }) })
     const init = {
       method,
-      headers: withCookies({ 'User-Agent': USER_AGENT, ...own, ...asSent(headers) }, cookies.header(url)),
+      headers: withCookies({ 'User-Agent': USER_AGENT, ...own, ...sent }, cookies.header(url)),
       body: body ?? undefined,
       signal,
       redirect: 'manual' as const,
       decompress: false,
+      ...(tls && { tls: { cert: tls.certificate, key: tls.key, ca: tls.ca } }),
     }
-    const response = await send(url, init, fetch, kept, traffic)
+    const response = await send(url, init, fetch, tls === undefined ? means.kept : undefined, traffic)
     cookies.take(url, response.headers.getSetCookie())
+    if (response.status === 401 && !isRefused && authorizer?.refused(response)) {
+      isRefused = true
+      await countUnused(response, signal, traffic)
+      continue
+    }
     const location = response.headers.get('location')
     if (!REDIRECTS.has(response.status) || location === null) return response
-    await countRedirect(response, signal, traffic)
+    traffic.redirects.count++
+    await countUnused(response, signal, traffic)
     const next = redirectTarget(location, url)
-    if (next.origin !== new URL(url).origin) headers = {}
+    if (next.origin !== new URL(url).origin) [headers, authorizer, tls] = [{}, undefined, undefined]
     if (response.status === 303 || (response.status < 303 && method === 'POST'))
       [method, body] = ['GET', null]
     url = next.href
@@ -230,6 +252,17 @@ async function followRedirects(
 /** Header values as bytes. */
 function asSent(headers: Record<string, string>): Record<string, string> {
   return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, sentValue(value)]))
+}
+
+/** The owner's headers, without those that signing in sets. */
+function withoutSaid(
+  headers: Record<string, string>,
+  authorization: string | undefined,
+): Record<string, string> {
+  if (authorization === undefined) return headers
+  return Object.fromEntries(
+    Object.entries(headers).filter(([name]) => name.toLowerCase() !== 'authorization'),
+  )
 }
 
 function withCookies(headers: Record<string, string>, kept: string): Record<string, string> {
@@ -296,9 +329,8 @@ function codeOf(error: unknown): string {
   return String((error as { code?: unknown }).code ?? '')
 }
 
-/** Reads what a redirect moved. Its body may be broken or endless; nobody needs it. */
-async function countRedirect(response: Response, signal: AbortSignal, { redirects }: Traffic): Promise<void> {
-  redirects.count++
+/** Reads what a redirect or a challenge moved. Its body may be broken or endless; nobody needs it. */
+async function countUnused(response: Response, signal: AbortSignal, { redirects }: Traffic): Promise<void> {
   redirects.headBytes += headBytesOf(response)
   const { raw } = await readRaw(response, REDIRECT_BODY, signal)
   redirects.bodyBytes += raw.byteLength

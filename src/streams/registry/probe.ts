@@ -6,6 +6,7 @@ import {
   askUpstream,
   expectOk,
   type Limits,
+  type Means,
   UpstreamError,
   type UpstreamFetch,
   type UpstreamRequest,
@@ -26,6 +27,7 @@ export async function findKind(
   stream: UpstreamRequest,
   limits: Limits,
   fetch?: UpstreamFetch,
+  means?: Means,
 ): Promise<Stream['kind']> {
   const requestTimeoutMs = Math.min(limits.requestTimeoutMs, PROBE_TIMEOUT_MS)
   try {
@@ -35,6 +37,7 @@ export async function findKind(
       { requestTimeoutMs },
       new AbortController().signal,
       fetch,
+      means,
     )
     await expectOk(answer, Date.now())
     await letGo(answer.response)

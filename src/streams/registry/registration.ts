@@ -8,6 +8,7 @@ import { DAY_MS } from '../../core/time.ts'
 import { Problem } from '../../errors.ts'
 import { sentValue } from '../../net/header-bytes.ts'
 import { checked } from '../../schema.ts'
+import { checkOptions, OPTION_SCHEMAS } from './request-options.ts'
 
 /** Shortest polling interval, in milliseconds: anything shorter is an attack. */
 const MIN_INTERVAL_MS = 500
@@ -62,6 +63,7 @@ const fields = {
     description: 'Request headers; values are sent in UTF-8, and never returned',
   }),
   body: Type.String({ maxLength: 262_144, description: 'Request body; not allowed with GET' }),
+  ...OPTION_SCHEMAS,
   ...plainSchemas(),
   retention: Type.Union(
     [
@@ -189,7 +191,9 @@ function validated<S extends TObject>(schema: S, value: unknown, mayHide = false
 }
 
 /** Checks what a schema can't express. */
-function checkMeaning({ url, headers, payloadPointer, ignorePaths }: StreamChange, mayHide: boolean): void {
+function checkMeaning(change: StreamChange, mayHide: boolean): void {
+  const { url, headers, payloadPointer, ignorePaths } = change
+  checkOptions(change, mayHide)
   if (url !== undefined) checkUrl(url)
   if (headers !== undefined) checkHeaders(headers, mayHide)
   if (payloadPointer !== undefined && parsePointer(payloadPointer) === undefined) {
