@@ -164,3 +164,58 @@ test.each<[string, () => Record<string, unknown>, string]>([
 ])('a registration with %s is refused', (_what, more, detail) => {
   expect(() => checkRegistration({ url: 'https://a.test/', ...more() })).toThrow(detail)
 })
+
+test('the form edits them without retyping secrets, and shows none', async () => {
+  const id = idOf(await add({ auth: oauth2(), tls: tls(), url: 'https://form.test/' }))
+  const path = `${weir.url}/streams/${id}/edit`
+  const page = await (await fetch(path)).text()
+  expect(page).toContain('CN=Own')
+  expect(page).toContain('placeholder="unchanged"')
+  for (const secret of ['the-client-secret', 'PRIVATE KEY', 'BEGIN CERT']) expect(page).not.toContain(secret)
+  const save = async (more: Record<string, string>) => {
+    const stored = await weir.json<Record<string, string>>(`/api/streams/${id}`)
+    const body = new URLSearchParams({
+      ...{
+        name: stored.name ?? '',
+        url: stored.url ?? '',
+        kind: 'poll',
+        method: 'GET',
+        intervalSeconds: '60',
+      },
+      ...{
+        'auth.type': 'oauth2',
+        'auth.tokenUrl': `${upstream.url}/token`,
+        'auth.clientId': 'weir',
+        cookies: 'request',
+      },
+      ...more,
+    })
+    const response = await fetch(path, {
+      method: 'POST',
+      body,
+      headers: { origin: weir.url },
+      redirect: 'manual',
+    })
+    return { status: response.status, text: await response.text() }
+  }
+  const exported = async () => {
+    const all = await (await weir.get('/api/streams/export?secrets=true')).json()
+    return all.find((each: { id: string }) => each.id === id)
+  }
+  expect((await save({ 'auth.scope': 'read', cookies: 'stream' })).status).toBe(303)
+  expect(await exported()).toMatchObject({
+    cookies: 'stream',
+    auth: { scope: 'read', clientSecret: 'the-client-secret' },
+    tls: { key: own.key },
+  })
+  const refused = await save({ 'tls.key': other.key })
+  expect(refused.text).toContain('isn’t the private key'.replace('’', '&#39;'))
+  expect(refused.text).not.toContain('PRIVATE KEY')
+  await save({ 'auth.type': 'digest', 'auth.username': 'me', 'auth.secret': 'pass', 'tls.remove': 'yes' })
+  expect(await exported()).toMatchObject({
+    auth: { type: 'digest', username: 'me', password: 'pass' },
+    tls: null,
+  })
+  await save({ 'auth.type': '' })
+  expect(await exported()).toMatchObject({ auth: null })
+})
